@@ -1,0 +1,280 @@
+// Package agent is about exits: the places from which a gateway reaches the
+// outside world.
+//
+// An [Exit] is a value with a name, a country and a DialContext. Everything
+// above the byte stream (TLS, WebSocket, AMQP, HTTP) runs in the gateway,
+// through that dialer; so an exit carries bytes, never sees what TLS protects,
+// and in a test is a [net.Dialer].
+//
+// [Direct] makes an exit of this process. Every dial passes a guard that
+// refuses private, loopback, link-local and other special addresses, on the
+// address about to be connected to, after names were resolved.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// ErrNoAgent is returned, possibly wrapped, by SelectAgent when no agent that
+// is attached fits the query.
+var ErrNoAgent = errors.New("no agent is attached that fits")
+
+// An Exit is a place to dial from. It is a value: copying it is cheap and the
+// copies are the same exit. Its functions must be safe for concurrent use.
+//
+// The zero value is no exit: it has no DialContext.
+type Exit struct {
+	// ID names the exit towards clients (node_id), `farwire-SLUG` by custom.
+	// Exits of one pool that share a slug share an ID unless given others.
+	ID string
+
+	// Slug is the short name that clients pin an exit by: 1 to 64 letters,
+	// digits, dots, underscores and hyphens.
+	Slug string
+
+	// Country is an ISO 3166-1 alpha-2 code; ZZ when nobody knows.
+	Country string
+
+	// DialContext connects to addr (host:port, the host a name or an address),
+	// over network tcp, tcp4 or tcp6. The context bounds the dial and not the
+	// connection. A failure is a *DialError. The caller closes the connection.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Resolve looks host up where the exit stands. When any of the addresses
+	// is one that the exit would not dial, the error is a *DialError of
+	// Policy; when there is none, of Target. Nil: the exit cannot resolve.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// Report tells the exit how a session with a target host began: nil, or
+	// what failed behind the dial (TLS, a 403, 407 or 429 to an upgrade). A
+	// pool's exits count it towards their health for that host. What failed in
+	// DialContext itself needs no report. Nil: nobody listens.
+	Report func(host string, err error)
+}
+
+// SelectAgent returns the exit itself if it fits, else ErrNoAgent. So a single
+// exit can stand wherever a selector of many is asked for.
+func (e Exit) SelectAgent(_ context.Context, q Query) (Exit, error) {
+	if e.DialContext == nil || !q.Fits(e) {
+		return Exit{}, ErrNoAgent
+	}
+	return e, nil
+}
+
+// A Query asks for an exit. The zero value fits every exit; fields that are
+// set filter together. A selector must not keep or change the slices.
+type Query struct {
+	Subject   string   // who asks; for selectors that care, filters nothing here
+	Host      string   // target host without port, for health by target; may be empty
+	Slugs     []string // one of these slugs, upper or lower case; empty: any
+	Countries []string // one of these countries, upper or lower case; empty: any
+	Exclude   []string // none of these exit IDs: those that have failed already
+}
+
+// Fits reports whether the exit's ID, slug and country satisfy the query.
+func (q Query) Fits(e Exit) bool {
+	one := func(list []string, s string) bool {
+		return len(list) == 0 || slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
+	}
+	return one(q.Slugs, e.Slug) && one(q.Countries, e.Country) && !slices.Contains(q.Exclude, e.ID)
+}
+
+// Fault says whose fault a failed dial was, because that decides what happens
+// next: another agent is worth a try for the faults of an agent, none is for a
+// target's.
+type Fault int
+
+// The faults. The zero value blames the agent.
+const (
+	Agent  Fault = iota // the tunnel is gone, the agent is overloaded or has no network
+	Target              // refused, unknown name, silence
+	Policy              // the agent or its gateway does not allow this target
+)
+
+// String returns agent, target or policy.
+func (f Fault) String() string {
+	switch f {
+	case Agent:
+		return "agent"
+	case Target:
+		return "target"
+	case Policy:
+		return "policy"
+	}
+	return fmt.Sprintf("fault %d", int(f))
+}
+
+// A DialError is how Exit.DialContext and Exit.Resolve fail. A connection made
+// by a remote agent fails with one of fault Agent when the tunnel below it is
+// lost, so that a lost agent is not mistaken for a lost target.
+type DialError struct {
+	Fault Fault
+	Err   error // the cause in full, for logs: it may name addresses
+}
+
+// Error says what went wrong in words fit for a client: it names no address
+// but the host that the caller asked for.
+func (e *DialError) Error() string {
+	var r reason
+	switch {
+	case errors.As(e.Err, &r):
+		return r.Error()
+	case e.Fault == Policy:
+		return "not allowed"
+	}
+	return string(reasonOf(e.Err, e.Fault))
+}
+
+// Unwrap returns the cause.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// Timeout reports whether time ran out.
+func (e *DialError) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.Err, &t) && t.Timeout()
+}
+
+// Classify makes a DialError of an error of net.Dialer or net.Resolver, for
+// those who write an Exit of their own: what the guard refused is Policy, a
+// host that has run out of files, ports or network is the Agent's fault, and
+// the rest the Target's. An error that holds a DialError already gives that
+// one, and nil gives nil.
+func Classify(err error) *DialError {
+	var de *DialError
+	var r reason
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &de):
+		return de
+	case errors.As(err, &r):
+		return &DialError{Policy, err}
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
+		syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EACCES, syscall.EPERM, net.ErrClosed):
+		return &DialError{Agent, err}
+	}
+	return &DialError{Target, err}
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
+}
+
+// A reason is an error whose text may be shown to a client.
+type reason interface {
+	error
+	public()
+}
+
+// A cause is why a dial failed in one of a fixed set of phrases. They are what
+// a client sees, and what crosses the wire between agent and gateway, where
+// the addresses in a full error must not go.
+type cause string
+
+const (
+	causeRefused     cause = "connection refused"
+	causeReset       cause = "connection reset"
+	causeNoHost      cause = "no such host"
+	causeLookup      cause = "name lookup failed"
+	causeTimeout     cause = "timed out"
+	causeCanceled    cause = "canceled"
+	causeUnreachable cause = "host unreachable"
+	causeAddress     cause = "invalid address"
+	causeOverloaded  cause = "agent overloaded"
+	causeNoNetwork   cause = "agent has no route to the target"
+	causeLost        cause = "agent lost"
+	causeFailed      cause = "connection failed"
+)
+
+func (c cause) Error() string { return string(c) }
+
+// Is lets code ask of a cause from far away what it would ask of an error of
+// the local dialer.
+func (c cause) Is(target error) bool {
+	switch c {
+	case causeRefused:
+		return target == syscall.ECONNREFUSED
+	case causeReset:
+		return target == syscall.ECONNRESET
+	case causeUnreachable:
+		return target == syscall.EHOSTUNREACH
+	case causeNoNetwork:
+		return target == syscall.ENETUNREACH
+	case causeTimeout:
+		return target == os.ErrDeadlineExceeded
+	case causeCanceled:
+		return target == context.Canceled
+	}
+	return false
+}
+
+func (c cause) Timeout() bool { return c == causeTimeout }
+
+func reasonOf(err error, f Fault) cause {
+	var c cause
+	var dns *net.DNSError
+	var addr *net.AddrError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &c):
+		return c
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return causeNoHost
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return causeTimeout
+	case errors.As(err, &dns):
+		return causeLookup
+	case errors.As(err, &addr):
+		return causeAddress
+	case errors.Is(err, context.Canceled):
+		return causeCanceled
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return causeRefused
+	case errors.Is(err, syscall.ECONNRESET):
+		return causeReset
+	case errors.Is(err, syscall.EHOSTUNREACH):
+		return causeUnreachable
+	case isAny(err, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EADDRNOTAVAIL):
+		return causeNoNetwork
+	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM):
+		return causeOverloaded
+	case f == Agent:
+		return causeLost
+	}
+	return causeFailed
+}
+
+// checkName validates what names an exit, and fills in what it may leave out.
+func (e *Exit) checkName() error {
+	if !validSlug(e.Slug) {
+		return fmt.Errorf("slug %q: want 1 to 64 letters, digits, dots, underscores and hyphens", e.Slug)
+	}
+	if e.Country = strings.ToUpper(e.Country); !validCountry(e.Country) {
+		return fmt.Errorf("country %q: want an ISO 3166-1 alpha-2 code such as DE", e.Country)
+	}
+	if e.ID == "" {
+		e.ID = "farwire-" + e.Slug
+	}
+	if len(e.ID) > 128 || strings.ContainsFunc(e.ID, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("id %q: want at most 128 printable ASCII characters without spaces", e.ID)
+	}
+	return nil
+}
+
+func validSlug(s string) bool {
+	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+	})
+}
+
+func validCountry(s string) bool {
+	return len(s) == 2 && 'A' <= s[0] && s[0] <= 'Z' && 'A' <= s[1] && s[1] <= 'Z'
+}

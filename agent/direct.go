@@ -1,0 +1,285 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// DirectOptions are the options of [Direct]. The zero value is an exit called
+// local in country ZZ that reaches public addresses.
+type DirectOptions struct {
+	Slug    string // empty: local
+	Country string // empty: ZZ
+	ID      string // empty: farwire-SLUG
+
+	// AllowPrivate lets the exit dial loopback, private and link-local
+	// addresses, the metadata services of clouds among them.
+	AllowPrivate bool
+
+	// Policy narrows what may be dialled further.
+	Policy Rules
+
+	// Resolver turns names into addresses; nil: net.DefaultResolver.
+	Resolver Resolver
+
+	ResolveTimeout time.Duration // longest name lookup; 0: 5 s
+	DialTimeout    time.Duration // longest attempt to reach one address; 0: 10 s
+}
+
+// A Resolver looks names up. *net.Resolver is one.
+type Resolver interface {
+	// LookupNetIP returns the addresses of host; network is ip, ip4 or ip6.
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Direct makes an exit that dials from this process, behind the guard. A name
+// is looked up once for each dial; its forbidden addresses are left out and
+// the others tried as RFC 8305 has it, families in turn, a new attempt when
+// one fails or after 250 ms. The connections are *net.TCPConn and find out
+// within a minute that their peer has vanished.
+func Direct(o DirectOptions) (Exit, error) {
+	e := Exit{ID: o.ID, Slug: cmp.Or(o.Slug, "local"), Country: cmp.Or(o.Country, "ZZ")}
+	if err := e.checkName(); err != nil {
+		return Exit{}, fmt.Errorf("agent: %w", err)
+	}
+	d := newDialer(o)
+	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := d.dial(ctx, network, addr, Rules{})
+		if err != nil {
+			return nil, Classify(err)
+		}
+		return c, nil
+	}
+	e.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+		addrs, err := d.resolve(ctx, host, Rules{})
+		if err != nil {
+			return nil, Classify(err)
+		}
+		return addrs, nil
+	}
+	return e, nil
+}
+
+// A dialer dials behind the guard, for Direct and for the far end of a tunnel.
+type dialer struct {
+	allowPrivate   bool
+	policy         Rules
+	resolver       Resolver
+	resolveTimeout time.Duration
+	dialTimeout    time.Duration
+}
+
+func newDialer(o DirectOptions) *dialer {
+	d := &dialer{
+		allowPrivate:   o.AllowPrivate,
+		policy:         o.Policy,
+		resolver:       o.Resolver,
+		resolveTimeout: cmp.Or(o.ResolveTimeout, 5*time.Second),
+		dialTimeout:    cmp.Or(o.DialTimeout, 10*time.Second),
+	}
+	if d.resolver == nil {
+		d.resolver = net.DefaultResolver
+	}
+	return d
+}
+
+func (d *dialer) guard(extra Rules) guard {
+	return guard{d.allowPrivate, []Rules{d.policy, extra}}
+}
+
+func (d *dialer) dial(ctx context.Context, network, addr string, extra Rules) (net.Conn, error) {
+	lookup, ok := map[string]string{"tcp": "ip", "tcp4": "ip4", "tcp6": "ip6"}[network]
+	if !ok {
+		return nil, refusal{why: refusedNetwork}
+	}
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil || port == 0 {
+		return nil, &net.AddrError{Err: "invalid port", Addr: addr}
+	}
+	addrs, err := d.lookup(ctx, lookup, host)
+	if err != nil {
+		return nil, err
+	}
+
+	g := d.guard(extra)
+	var allowed []netip.AddrPort
+	var refused error
+	for _, a := range addrs {
+		ap := netip.AddrPortFrom(a, uint16(port))
+		if err := g.check(host, ap); err == nil {
+			allowed = append(allowed, ap)
+		} else if refused == nil {
+			refused = err
+		}
+	}
+	if len(allowed) == 0 {
+		return nil, refused
+	}
+	return race(ctx, inTurn(allowed), func(ctx context.Context, ap netip.AddrPort) (net.Conn, error) {
+		return d.connect(ctx, g, host, ap)
+	})
+}
+
+// connect dials one address. The guard looks again, at what the socket is
+// about to be connected to.
+func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.AddrPort) (net.Conn, error) {
+	nd := net.Dialer{
+		Timeout: d.dialTimeout,
+		// With data on its way the user timeout of setVanish finds a vanished
+		// peer, and without any these probes do.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3},
+		ControlContext: func(_ context.Context, _, address string, c syscall.RawConn) error {
+			ap, err := netip.ParseAddrPort(address)
+			if err != nil {
+				return refusal{host, refusedSpecial}
+			}
+			if err := g.check(host, ap); err != nil {
+				return err
+			}
+			return setVanish(c)
+		},
+	}
+	return nd.DialContext(ctx, "tcp", ap.String())
+}
+
+// resolve looks host up and refuses it when any address is forbidden: the
+// caller will hand the name to somebody else, a proxy, who may choose any.
+func (d *dialer) resolve(ctx context.Context, host string, extra Rules) ([]netip.Addr, error) {
+	addrs, err := d.lookup(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	g := d.guard(extra)
+	for _, a := range addrs {
+		if err := g.checkAddr(host, a); err != nil {
+			return nil, err
+		}
+	}
+	return addrs, nil
+}
+
+// maxAddrs is how many addresses of one name are looked at.
+const maxAddrs = 64
+
+func (d *dialer) lookup(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	if host == "" || len(host) > 253 && host[len(host)-1] != '.' || len(host) > 254 {
+		return nil, &net.AddrError{Err: "invalid host", Addr: host}
+	}
+	if err := checkHost(host); err != nil {
+		return nil, err
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		if a = a.Unmap(); network == "ip4" && !a.Is4() || network == "ip6" && a.Is4() {
+			return nil, &net.AddrError{Err: "address of the other family", Addr: host}
+		}
+		return []netip.Addr{a}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.resolveTimeout)
+	defer cancel()
+	addrs, err := d.resolver.LookupNetIP(ctx, network, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	plain := make([]netip.Addr, min(len(addrs), maxAddrs))
+	for i := range plain {
+		plain[i] = addrs[i].Unmap()
+	}
+	return plain, nil
+}
+
+// inTurn puts the address families in turn, beginning with the first
+// address's, and keeps the order within each (RFC 8305, section 4).
+func inTurn(addrs []netip.AddrPort) []netip.AddrPort {
+	var same, other []netip.AddrPort
+	for _, a := range addrs {
+		if a.Addr().Is4() == addrs[0].Addr().Is4() {
+			same = append(same, a)
+		} else {
+			other = append(other, a)
+		}
+	}
+	var out []netip.AddrPort
+	for i := range max(len(same), len(other)) {
+		out = append(out, same[min(i, len(same)):min(i+1, len(same))]...)
+		out = append(out, other[min(i, len(other)):min(i+1, len(other))]...)
+	}
+	return out
+}
+
+// attemptDelay is the Connection Attempt Delay of RFC 8305, section 5.
+const attemptDelay = 250 * time.Millisecond
+
+// race connects to the first address that answers, and returns the first error
+// when none does. Every attempt has ended when it returns.
+func race(ctx context.Context, addrs []netip.AddrPort,
+	connect func(context.Context, netip.AddrPort) (net.Conn, error)) (net.Conn, error) {
+	if len(addrs) == 1 {
+		return connect(ctx, addrs[0])
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	results := make(chan result)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+
+	var won net.Conn
+	var firstErr error
+	running := 0
+	for {
+		var more <-chan time.Time
+		if won == nil && len(addrs) > 0 {
+			more = timer.C
+		} else if running == 0 {
+			break
+		}
+		select {
+		case <-more:
+			ap := addrs[0]
+			addrs = addrs[1:]
+			running++
+			go func() {
+				c, err := connect(ctx, ap)
+				results <- result{c, err}
+			}()
+			timer.Reset(attemptDelay)
+		case r := <-results:
+			running--
+			switch {
+			case r.err != nil && won == nil:
+				if firstErr == nil {
+					firstErr = r.err
+				}
+				if ctx.Err() != nil {
+					addrs = nil
+				}
+				timer.Reset(0)
+			case r.err == nil && won == nil:
+				won = r.conn
+				cancel()
+			case r.err == nil:
+				r.conn.Close()
+			}
+		}
+	}
+	if won != nil {
+		return won, nil
+	}
+	return nil, firstErr
+}
