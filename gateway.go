@@ -1,0 +1,421 @@
+package farwire
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// A Gateway holds what its handlers share: who may call, through which agents,
+// under which limits, and which sessions are running. Its methods return the
+// handlers; what a host does not mount is never linked in. All methods are
+// safe for concurrent use.
+type Gateway struct {
+	o      Options
+	tokens *tokens
+	meters meters
+
+	// kill ends when Shutdown has waited long enough: sessions are cut.
+	kill    context.Context
+	killAll context.CancelFunc
+
+	mu       sync.Mutex
+	draining bool
+	running  map[*session]struct{}
+	idle     chan struct{} // closed when draining and nothing runs any more
+
+	counts [kinds]struct{ started, failed, bytesToTarget, bytesToClient atomic.Int64 }
+}
+
+// New returns a Gateway, or an error that names the field of Options that
+// cannot be used. It starts no goroutine and opens nothing.
+func New(o Options) (*Gateway, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := newTokens(o.TokenKey)
+	if err != nil {
+		return nil, fmt.Errorf("farwire: %w", err)
+	}
+	g := &Gateway{
+		o:       o,
+		tokens:  tokens,
+		running: make(map[*session]struct{}),
+		idle:    make(chan struct{}),
+	}
+	g.kill, g.killAll = context.WithCancel(context.Background())
+	return g, nil
+}
+
+// Shutdown drains the gateway, which [net/http.Server.Shutdown] cannot do: it
+// knows nothing of hijacked sockets and waits for ever on an open event
+// stream. From now on new sessions are refused with 503. Running relays send
+// close code 1001 to both sides at a frame boundary, streams and crawls end
+// with an error that says why, and Shutdown returns nil when all are gone.
+//
+// When ctx ends first, what is left is cut and Shutdown returns ctx's error.
+// Call it before or beside http.Server.Shutdown. It may be called more than
+// once.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.mu.Lock()
+	if !g.draining {
+		g.draining = true
+		if len(g.running) == 0 {
+			close(g.idle)
+		}
+	}
+	sessions := make([]*session, 0, len(g.running))
+	for s := range g.running {
+		sessions = append(sessions, s)
+	}
+	g.mu.Unlock()
+
+	for _, s := range sessions {
+		s.stop(errDraining)
+	}
+	select {
+	case <-g.idle:
+		return nil
+	case <-ctx.Done():
+	}
+	g.killAll()
+	// Cutting a session takes no waiting on a peer, so this ends.
+	<-g.idle
+	return ctx.Err()
+}
+
+// Stats are the gateway's counters since New.
+type Stats struct {
+	Draining           bool
+	Relay, AMQP, Crawl KindStats
+}
+
+// KindStats counts the sessions of one handler.
+type KindStats struct {
+	Active  int64 // running now
+	Started int64 // ever
+	Failed  int64 // ended with an error
+
+	BytesToTarget, BytesToClient int64 // of ended sessions
+}
+
+// Stats returns the counters as they are now.
+func (g *Gateway) Stats() Stats {
+	var s Stats
+	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl}
+	g.mu.Lock()
+	s.Draining = g.draining
+	for r := range g.running {
+		if r.admitted {
+			each[r.kind].Active++
+		}
+	}
+	g.mu.Unlock()
+	for k, into := range each {
+		c := &g.counts[k]
+		into.Started, into.Failed = c.started.Load(), c.failed.Load()
+		into.BytesToTarget, into.BytesToClient = c.bytesToTarget.Load(), c.bytesToClient.Load()
+	}
+	return s
+}
+
+// Health returns the handler that a load balancer asks: 200 with
+// {"ok": true}, or 503 while the gateway drains.
+func (g *Gateway) Health() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if g.isDraining() {
+			g.o.fail(w, errDraining)
+			return
+		}
+		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
+	})
+}
+
+func (g *Gateway) isDraining() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.draining
+}
+
+// A kind says which handler a session belongs to.
+type kind int
+
+const (
+	kindRelay kind = iota
+	kindAMQP
+	kindCrawl
+	kinds // how many there are
+)
+
+func (k kind) String() string { return [...]string{"relay", "amqp", "crawl"}[k] }
+
+// allows returns how many sessions of this kind may run at a time.
+func (l Limits) allows(k kind) int { return [...]int{l.Sessions, l.Streams, l.Crawls}[k] }
+
+// A session is one relay, stream or crawl, from the moment its connection is
+// taken until both its sides are closed. It has a caller once it is admitted.
+type session struct {
+	SessionInfo
+	g         *Gateway
+	kind      kind
+	principal Principal
+	admitted  bool
+
+	// ctx carries the request's values and ends, with errDraining as its cause,
+	// when the gateway drains. It does not end with the request: a hijacked
+	// connection outlives it.
+	ctx  context.Context
+	stop context.CancelCauseFunc
+}
+
+// enter registers a session, so that a drain finds it. The caller must end it
+// exactly once.
+func (g *Gateway) enter(ctx context.Context, k kind) (*session, error) {
+	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k.String(), Start: time.Now()}, g: g, kind: k}
+	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining {
+		s.stop(errDraining)
+		return nil, errDraining
+	}
+	g.running[s] = struct{}{}
+	return s, nil
+}
+
+// admit finds out whose session it is and whether they may have it.
+func (s *session) admit(ctx context.Context, seen sighting) error {
+	g := s.g
+	p, err := g.admit(ctx, seen)
+	if err != nil {
+		return err
+	}
+	if most := p.Limits.allows(s.kind); !g.meters.begin(p, s.kind, most) {
+		return &limitError{what: fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.kind),
+			quota: Quota{Limit: most, RetryAfter: time.Second}}
+	}
+	g.mu.Lock() // Stats reads admitted
+	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
+	g.mu.Unlock()
+	g.counts[s.kind].started.Add(1)
+	if f := g.o.Trace.SessionStart; f != nil {
+		f(s.ctx, s.SessionInfo)
+	}
+	return nil
+}
+
+// end writes the session's log line and forgets it.
+func (s *session) end(r SessionResult) {
+	if s.admitted {
+		s.account(r)
+	} else {
+		s.g.refused(s.ctx, s.kind, r.Err)
+	}
+	s.stop(nil)
+	g := s.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.running, s)
+	if g.draining && len(g.running) == 0 {
+		close(g.idle)
+	}
+}
+
+func (s *session) account(r SessionResult) {
+	g := s.g
+	r.Duration = time.Since(s.Start)
+	g.meters.end(s.principal, s.kind, r.BytesToTarget, r.BytesToClient)
+	c := &g.counts[s.kind]
+	c.bytesToTarget.Add(r.BytesToTarget)
+	c.bytesToClient.Add(r.BytesToClient)
+	if r.Err != nil {
+		c.failed.Add(1)
+	}
+	attrs := []slog.Attr{
+		slog.String("session", s.ID), slog.String("kind", s.Kind), slog.String("subject", s.Subject),
+		slog.String("agent", r.Node), slog.String("target", r.Target),
+		slog.String("ended_by", r.EndedBy), slog.Int("code", r.Code),
+		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("bytes_to_target", r.BytesToTarget),
+		slog.Int64("frames_to_client", r.FramesToClient), slog.Int64("bytes_to_client", r.BytesToClient),
+		slog.Duration("duration", r.Duration),
+	}
+	if r.Err != nil {
+		attrs = append(attrs, slog.String("err", r.Err.Error()))
+	}
+	g.o.Logger.LogAttrs(s.ctx, slog.LevelInfo, "session ended", attrs...)
+	if f := g.o.Trace.SessionEnd; f != nil {
+		f(s.ctx, s.SessionInfo, r)
+	}
+}
+
+// refused notes a request that never became a session.
+func (g *Gateway) refused(ctx context.Context, k kind, err error) {
+	if errors.Is(err, errClientGone) {
+		return
+	}
+	v := judge(err)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", k, "status", v.status, "err", v.text)
+	if f := g.o.Trace.Refused; f != nil {
+		f(ctx, k.String(), v.status)
+	}
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// What can go wrong, as far as the world may know it.
+var (
+	errDraining     = errors.New("the gateway is draining")
+	errKeyMissing   = errors.New("API key missing")
+	errKeyInvalid   = errors.New("API key invalid")
+	errTokenInvalid = errors.New("token invalid or expired")
+	errOrigin       = errors.New("origin not allowed")
+	errTimeout      = errors.New("timed out")
+	errClientGone   = errors.New("the client left")
+)
+
+// badRequest is a request that cannot be served as it is; the text says why
+// in the caller's own terms.
+type badRequest struct {
+	text   string
+	status int // zero: 400
+}
+
+func (e *badRequest) Error() string { return e.text }
+
+func badRequestf(format string, args ...any) error {
+	return &badRequest{text: fmt.Sprintf(format, args...)}
+}
+
+// limitError is a refusal by a limit.
+type limitError struct {
+	what  string
+	quota Quota
+}
+
+func (e *limitError) Error() string { return e.what }
+
+// targetError is an answer of the target's that ends the matter, in words that
+// the caller may read.
+type targetError struct{ text string }
+
+func (e *targetError) Error() string { return e.text }
+
+// A verdict is what the world sees of an error.
+type verdict struct {
+	status int    // of a plain HTTP answer
+	code   int    // of a close frame or an error event
+	text   string // names what the caller sent, never anything of ours
+}
+
+// judge is the one table from errors to verdicts. What is not in it is an
+// internal error outside, and complete in the log.
+func judge(err error) verdict {
+	var (
+		bad    *badRequest
+		limit  *limitError
+		target *targetError
+		dial   *agent.DialError
+		none   *noAgentError
+	)
+	switch {
+	case errors.As(err, &bad):
+		status := http.StatusBadRequest
+		if bad.status != 0 {
+			status = bad.status
+		}
+		return verdict{status, 1008, bad.text}
+	case errors.Is(err, errKeyMissing):
+		return verdict{http.StatusUnauthorized, 1008, errKeyMissing.Error()}
+	case errors.Is(err, errKeyInvalid), errors.Is(err, errTokenInvalid), errors.Is(err, errOrigin):
+		return verdict{http.StatusForbidden, 1008, err.Error()}
+	case errors.As(err, &limit):
+		return verdict{http.StatusTooManyRequests, 1008, limit.what}
+	case errors.Is(err, errDraining):
+		return verdict{http.StatusServiceUnavailable, 1001, errDraining.Error()}
+	case errors.As(err, &dial) && dial.Fault == agent.Policy:
+		return verdict{http.StatusForbidden, 1008, "target refused: " + dial.Error()}
+	case errors.As(err, &target):
+		return verdict{http.StatusBadGateway, 1011, target.text}
+	case isTimeout(err):
+		return verdict{http.StatusGatewayTimeout, 1011, "target timed out"}
+	case errors.As(err, &dial) && dial.Fault == agent.Target:
+		return verdict{http.StatusBadGateway, 1011, "target unreachable: " + dial.Error()}
+	case errors.As(err, &dial):
+		return verdict{http.StatusBadGateway, 1011, "agent lost"}
+	case errors.As(err, &none):
+		return verdict{http.StatusBadGateway, 1011, none.Error()}
+	}
+	return verdict{http.StatusInternalServerError, 1011, "internal error"}
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, errTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+// fail answers a plain HTTP request with what judge makes of err.
+func (o *Options) fail(w http.ResponseWriter, err error) {
+	v := judge(err)
+	h := w.Header()
+	var limit *limitError
+	switch {
+	case errors.As(err, &limit):
+		q := limit.quota
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(q.RetryAfter.Seconds())))))
+		h.Set("X-RateLimit-Limit", strconv.Itoa(q.Limit))
+		h.Set("X-RateLimit-Remaining", strconv.Itoa(q.Remaining))
+	case v.status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	case v.status == http.StatusUpgradeRequired:
+		h.Set("Upgrade", "websocket")
+		h.Set("Connection", "Upgrade")
+	case v.status == http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case v.status == http.StatusInternalServerError:
+		o.Logger.Warn("internal error", "err", err)
+	}
+	writeJSON(w, v.status, map[string]string{"detail": v.text})
+}
+
+// writeJSON answers with a JSON body that no cache keeps.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic("farwire: an answer of our own cannot be marshalled: " + err.Error())
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b) // a client that has gone needs no answer
+}
+
+// splitList reads "US,DE" as a list; blanks around and between do not count.
+func splitList(s string) []string {
+	var list []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}

@@ -1,0 +1,400 @@
+package farwire
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// Options says what a [Gateway] is made of. The zero value is valid: a gateway
+// that dials from this process behind the guard, serves only callers that the
+// host's middleware named with [WithPrincipal], and hosts nothing. [New]
+// copies it, so changing it afterwards has no effect.
+type Options struct {
+	// Auth turns a key into a caller. Nil: only callers that the host's own
+	// middleware named with WithPrincipal are served.
+	Auth Authenticator
+
+	// Agents picks the exit that a session leaves through. Nil: this process
+	// dials, guarded, as agent "local" in country "ZZ".
+	Agents AgentSelector
+
+	// Limiter counts requests. Nil: in the memory of this process.
+	Limiter Limiter
+
+	// Limits holds for every principal whose own limit is zero. Its zero value
+	// allows DefaultRate requests per second with a burst of the same, and any
+	// number of everything else.
+	Limits Limits
+
+	// Storage hosts finished files. Nil: results are streamed, not hosted.
+	Storage Storage
+
+	// Sites remembers enrolled sites. Nil: no automatic recrawl, and
+	// enableAutoUpdate is refused.
+	Sites SiteStore
+
+	// TokenKey signs tokens with HMAC-SHA256, used as it is; at least 32 bytes,
+	// and never an API key. Gateways that share it accept each other's tokens.
+	// Nil: random, valid for this process.
+	TokenKey []byte
+
+	// Origins lists web origins ("https://app.example.com") from which a caller
+	// that is known only by the host's middleware may open a socket, besides
+	// the host's own.
+	Origins []string
+
+	// RootCAs verifies TLS targets and brokers. Nil: the system's roots.
+	RootCAs *x509.CertPool
+
+	// Logger receives one Info line at each session's end. Nil: slog.Default().
+	Logger *slog.Logger
+
+	// Trace is called at the start and end of each session. Nil: none.
+	Trace *Trace
+
+	Relay RelayOptions
+	AMQP  AMQPOptions
+	Crawl CrawlOptions
+}
+
+// RelayOptions tunes [Gateway.Relay]. The zero value holds the defaults.
+type RelayOptions struct {
+	// StallTimeout is how long a side may take no byte while bytes wait for it
+	// before it counts as lost. Zero: 30 s.
+	StallTimeout time.Duration
+
+	// KeepAlive is the silence towards the client after which the gateway sends
+	// a ping of its own. Zero: 25 s; negative: never.
+	KeepAlive time.Duration
+
+	// HoldHandler keeps ServeHTTP from returning until the session has ended,
+	// for hosts whose middleware must see a session as one request. It costs
+	// about 20 KB a session. False: ServeHTTP returns once the pipe runs.
+	HoldHandler bool
+
+	// ProxyByAddress gives a client's proxy the address that the agent checked
+	// instead of the target's name. Some proxies refuse addresses; with names
+	// the proxy's own look-up decides what is reached.
+	ProxyByAddress bool
+}
+
+// AMQPOptions tunes [Gateway.AMQP]. The zero value holds the defaults.
+type AMQPOptions struct {
+	// Budget is how many bytes of undelivered bodies a stream may hold; the
+	// prefetch follows from it. Zero: 1 MiB.
+	Budget int
+
+	// BodyLimit is the largest body, in bytes, that is sent; a larger one is
+	// announced without its body. Zero: 16 MiB.
+	BodyLimit int64
+
+	// StallTimeout is how long a reader may take nothing while events wait for
+	// it before its stream is ended. Zero: 60 s; negative: for ever.
+	StallTimeout time.Duration
+}
+
+// CrawlOptions tunes [Gateway.Crawl] and [Gateway.Recrawl]. The zero value
+// holds the defaults.
+type CrawlOptions struct {
+	// Timeout is the longest crawl. Zero: 10 minutes.
+	Timeout time.Duration
+
+	// MaxPages is the largest maxPages that a request may ask for. Zero: 1000.
+	MaxPages int
+
+	// Workers is how many pages of one site are fetched at once. Zero: 8.
+	Workers int
+
+	// Render shows pages in a browser when their static form needs it. Nil: off.
+	Render Renderer
+
+	// Enhance improves the text of a file with a language model. Nil: off.
+	Enhance Enhancer
+}
+
+// DefaultRate is the number of requests per second, and the burst, that a
+// caller has unless its Limits or the gateway's say otherwise.
+const DefaultRate = 10
+
+const (
+	defaultStall     = 30 * time.Second
+	defaultKeepAlive = 25 * time.Second
+
+	defaultAMQPBudget    = 1 << 20
+	defaultAMQPBodyLimit = 16 << 20
+	defaultAMQPStall     = 60 * time.Second
+
+	defaultCrawlTimeout  = 10 * time.Minute
+	defaultCrawlMaxPages = 1000
+	defaultCrawlWorkers  = 8
+
+	// A client has this long to say what it wants, in all.
+	askTimeout = 10 * time.Second
+	// No request of a client, a first message or a body, is larger.
+	askLimit = 64 << 10
+	// From the message to the answer, over all agents tried.
+	dialTimeout = 20 * time.Second
+	// A lost client is noticed this long after a ping of the gateway's.
+	pongTimeout = 20 * time.Second
+	// A peer that does not answer a close frame is given up after this.
+	closeTimeout = 5 * time.Second
+)
+
+// An Authenticator turns credentials into the caller they belong to.
+//
+// Authenticate is called concurrently. Credentials.Key is never empty. A key
+// that is not valid is an error that wraps [ErrUnauthorized]; any other error
+// is the Authenticator's own trouble, logged whole and shown to the caller as
+// "internal error".
+//
+// An Authenticator that also has a method
+//
+//	Lookup(ctx context.Context, keyID string) (Principal, error)
+//
+// is asked at every use of a token for the principal behind its key id, so
+// that revoking a key or changing its limits counts at once; a key id that is
+// no longer valid is an error that wraps ErrUnauthorized. Without Lookup a
+// token lives out its five minutes.
+type Authenticator interface {
+	Authenticate(context.Context, Credentials) (Principal, error)
+}
+
+// Credentials is what a caller showed. It is a value and not a request because
+// it may arrive late: in a first message, a body, a query.
+type Credentials struct {
+	Key    string     // the API key as sent, never empty
+	Remote netip.Addr // the peer of the connection; the zero Addr when unknown
+}
+
+// A Principal is a caller: whose key it was, and what it may.
+type Principal struct {
+	Subject string // who; appears in logs and in Query.Subject
+	KeyID   string // which key of the subject's, never the key itself
+	Limits  Limits
+}
+
+// Limits says how much a principal may. In every field zero is the gateway's
+// default (Options.Limits) and a negative number is no limit.
+type Limits struct {
+	Rate        float64 `json:"rate,omitempty"`          // requests per second
+	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
+	Sessions    int     `json:"sessions,omitempty"`      // relay sessions at a time
+	Streams     int     `json:"streams,omitempty"`       // AMQP streams at a time
+	Crawls      int     `json:"crawls,omitempty"`        // crawls at a time
+	Sites       int     `json:"sites,omitempty"`         // enrolled sites
+	PagesPerDay int     `json:"pages_per_day,omitempty"` // crawled pages in 24 hours
+}
+
+// An AgentSelector picks the exit for one session. [agent.Pool] and
+// [agent.Exit] are selectors; a host may write its own.
+//
+// SelectAgent is called concurrently. When no exit fits it returns an error
+// that wraps [agent.ErrNoAgent]. It must never return an exit that the query's
+// filters or its Exclude list rule out: a caller that pinned an agent is told
+// that it is gone and never silently given another.
+//
+// A selector that also has a method Agents() []agent.Info is listed by
+// [Gateway.Network].
+type AgentSelector interface {
+	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
+}
+
+// A Limiter counts the requests of principals.
+//
+// Take is called concurrently, once for each request, with the defaults
+// already filled into the principal's Limits. An error is the limiter's own
+// trouble and refuses the request as an internal error; a limiter that would
+// rather let requests pass decides so itself.
+type Limiter interface {
+	Take(context.Context, Principal) (Quota, error)
+}
+
+// Quota is a Limiter's answer.
+type Quota struct {
+	Limit      int           // the burst; negative: no limit
+	Remaining  int           // requests left at once
+	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
+}
+
+// Storage hosts files.
+//
+// Save is called concurrently and returns the URL at which the file can be
+// read. It replaces a file of the same name whole or not at all. When a newer
+// Version is already there it leaves it and returns an error that wraps
+// [ErrStale].
+type Storage interface {
+	Save(context.Context, File) (url string, err error)
+}
+
+// A File is what Storage hosts.
+type File struct {
+	Name        string // slash-separated, relative, made of [A-Za-z0-9._-]
+	ContentType string
+	Body        []byte
+	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
+}
+
+// A Renderer shows a page in a browser and returns the document as the browser
+// has it once the page has settled. Render is called concurrently.
+type Renderer interface {
+	Render(context.Context, RenderPage) (html []byte, err error)
+}
+
+// RenderPage is a page that needs a browser.
+type RenderPage struct {
+	URL    string
+	Exit   agent.Exit // the browser's own requests leave through it
+	Remote bool       // a browser service may be used (useBrightdata)
+}
+
+// An Enhancer rewrites a part of a file with a language model. Its answer is
+// checked strictly and thrown away when it is not the same part reworded, so
+// an Enhancer need not be trusted. Enhance is called concurrently.
+type Enhancer interface {
+	Enhance(context.Context, Part) (text string, err error)
+}
+
+// A Part is a piece of an llms.txt file, small enough for one request.
+type Part struct {
+	Format string // "pages" or "index"
+	Text   string // the piece in its layout
+	Pages  []PageText
+}
+
+// PageText is the text of one page in a Part, as data for the model.
+type PageText struct {
+	URL, Title, Text string
+}
+
+// Errors that implementations of the interfaces wrap, so that the gateway can
+// tell an answer from trouble.
+var (
+	// ErrUnauthorized: the key is not, or no longer, valid.
+	ErrUnauthorized = errors.New("not authorized")
+	// ErrStale: a newer version is already there.
+	ErrStale = errors.New("a newer version is there")
+	// ErrNoSite: no such site, or none is due.
+	ErrNoSite = errors.New("no such site")
+	// ErrLeaseLost: the lease has run out or was taken by another worker.
+	ErrLeaseLost = errors.New("the lease is lost")
+)
+
+// Trace holds functions that the gateway calls, synchronously and
+// concurrently, as sessions go by. Any of them may be nil. They must return
+// quickly and must not keep the context.
+type Trace struct {
+	// SessionStart is called when a session of a known caller begins.
+	SessionStart func(context.Context, SessionInfo)
+	// SessionEnd is called exactly once for each SessionStart.
+	SessionEnd func(context.Context, SessionInfo, SessionResult)
+	// Dial is called after each attempt to reach a target through an exit.
+	Dial func(ctx context.Context, node, host string, err error)
+	// Refused is called when a request is refused before it is a session.
+	Refused func(ctx context.Context, kind string, status int)
+}
+
+// SessionInfo says which session it is.
+type SessionInfo struct {
+	ID      string // unique in this process's log
+	Kind    string // "relay", "amqp" or "crawl"
+	Subject string
+	KeyID   string
+	Start   time.Time
+}
+
+// SessionResult says how a session went.
+type SessionResult struct {
+	Node     string // the agent's id; empty when none was reached
+	Target   string // the target's host
+	EndedBy  string // "client", "target", "agent" or "gateway"
+	Code     int    // the close code that ended it, or that of the error event
+	Err      error  // nil after a clean end
+	Duration time.Duration
+
+	// Frames and payload bytes of a relay; for a stream, messages and body
+	// bytes to the client; for a crawl, pages and bytes of the file.
+	FramesToTarget, BytesToTarget int64
+	FramesToClient, BytesToClient int64
+}
+
+// withDefaults returns o with every zero value replaced, or an error that
+// names the field.
+func (o Options) withDefaults() (Options, error) {
+	fail := func(field, format string, args ...any) (Options, error) {
+		return Options{}, fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
+	}
+	if o.TokenKey != nil && len(o.TokenKey) < minTokenKey {
+		return fail("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), minTokenKey)
+	}
+	for _, origin := range o.Origins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+			return fail("Origins", "%q is not an origin; write it as https://app.example.com", origin)
+		}
+	}
+	if o.Agents == nil {
+		exit, err := agent.Direct(agent.DirectOptions{})
+		if err != nil {
+			return Options{}, fmt.Errorf("farwire: %w", err)
+		}
+		o.Agents = exit
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Trace == nil {
+		o.Trace = &Trace{}
+	}
+	for _, d := range []struct {
+		field   string
+		value   *time.Duration
+		zero    time.Duration
+		minimum time.Duration
+	}{
+		{"Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, 0},
+		{"Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, -1},
+		{"AMQP.StallTimeout", &o.AMQP.StallTimeout, defaultAMQPStall, -1},
+		{"Crawl.Timeout", &o.Crawl.Timeout, defaultCrawlTimeout, 0},
+	} {
+		switch {
+		case *d.value == 0:
+			*d.value = d.zero
+		case *d.value < 0 && d.minimum == 0:
+			return fail(d.field, "%v is negative", *d.value)
+		}
+	}
+	for _, n := range []struct {
+		field string
+		value *int
+		zero  int
+	}{
+		{"AMQP.Budget", &o.AMQP.Budget, defaultAMQPBudget},
+		{"Crawl.MaxPages", &o.Crawl.MaxPages, defaultCrawlMaxPages},
+		{"Crawl.Workers", &o.Crawl.Workers, defaultCrawlWorkers},
+	} {
+		switch {
+		case *n.value == 0:
+			*n.value = n.zero
+		case *n.value < 0:
+			return fail(n.field, "%d is negative", *n.value)
+		}
+	}
+	switch {
+	case o.AMQP.BodyLimit == 0:
+		o.AMQP.BodyLimit = defaultAMQPBodyLimit
+	case o.AMQP.BodyLimit < 0:
+		return fail("AMQP.BodyLimit", "%d is negative", o.AMQP.BodyLimit)
+	}
+	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
+	if o.Limiter == nil {
+		o.Limiter = newMemoryLimiter()
+	}
+	return o, nil
+}

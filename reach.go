@@ -1,0 +1,63 @@
+package farwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// reach picks an exit that fits and does attempt through it. A failure that is
+// the exit's fault, or its policy, goes on to another that fits, until the
+// context ends; one that is the target's does not, because no other exit would
+// fare better. Exits that the query rules out are never taken.
+func (g *Gateway) reach(ctx context.Context, q agent.Query, attempt func(agent.Exit) error) (agent.Exit, error) {
+	var failed error
+	for {
+		exit, err := g.o.Agents.SelectAgent(ctx, q)
+		switch {
+		case ctx.Err() != nil:
+			return agent.Exit{}, context.Cause(ctx)
+		case errors.Is(err, agent.ErrNoAgent) && failed != nil:
+			return agent.Exit{}, failed
+		case errors.Is(err, agent.ErrNoAgent):
+			return agent.Exit{}, &noAgentError{q}
+		case err != nil:
+			return agent.Exit{}, fmt.Errorf("agent selector: %w", err)
+		}
+		err = attempt(exit)
+		if f := g.o.Trace.Dial; f != nil {
+			f(ctx, exit.ID, q.Host, err)
+		}
+		var dial *agent.DialError
+		switch {
+		case err == nil:
+			return exit, nil
+		case ctx.Err() != nil:
+			return exit, context.Cause(ctx)
+		case !errors.As(err, &dial) || dial.Fault == agent.Target:
+			return exit, err
+		}
+		g.o.Logger.DebugContext(ctx, "agent failed", "agent", exit.ID, "target", q.Host, "err", dial.Unwrap())
+		failed = err
+		q.Exclude = append(q.Exclude[:len(q.Exclude):len(q.Exclude)], exit.ID)
+	}
+}
+
+// noAgentError says in the caller's own terms what no agent fits.
+type noAgentError struct{ asked agent.Query }
+
+func (e *noAgentError) Error() string {
+	text := "no agent is attached that fits"
+	if len(e.asked.Slugs) > 0 {
+		text += " agent " + clip(strings.Join(e.asked.Slugs, ","))
+	}
+	if len(e.asked.Countries) > 0 {
+		text += " geo " + clip(strings.Join(e.asked.Countries, ","))
+	}
+	return text
+}
+
+func (e *noAgentError) Unwrap() error { return agent.ErrNoAgent }
