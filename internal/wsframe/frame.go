@@ -1,0 +1,153 @@
+package wsframe
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+	"unicode/utf8"
+)
+
+// The close codes that this package sends or reports (RFC 6455, section 7.4.1).
+const (
+	CloseNormal    = 1000
+	CloseGoingAway = 1001
+	CloseProtocol  = 1002
+	CloseNoStatus  = 1005 // never on the wire: a close frame without a code
+	CloseAbnormal  = 1006 // never on the wire: no close frame at all
+	CloseInternal  = 1011
+)
+
+// maxReason is what a close frame holds beside its code, in bytes.
+const maxReason = maxControl - 2
+
+// AppendText appends one unmasked text frame, a whole message, to b.
+func AppendText(b, payload []byte) []byte {
+	b = append(b, finBit|OpText)
+	switch n := len(payload); {
+	case n <= maxControl:
+		b = append(b, byte(n))
+	case n < 1<<16:
+		b = append(b, 126)
+		b = binary.BigEndian.AppendUint16(b, uint16(n))
+	default:
+		b = append(b, 127)
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	return append(b, payload...)
+}
+
+// AppendClose appends one unmasked close frame to b. A reason above 123 bytes
+// is cut at a character.
+func AppendClose(b []byte, code int, reason string) []byte {
+	return appendClose(b, code, reason, false)
+}
+
+// WriteText writes one unmasked text frame, at most for the given time.
+// Nobody else may be writing to conn: neither a running Hold nor a Pipe.
+func WriteText(conn net.Conn, payload []byte, timeout time.Duration) error {
+	return writeFrame(conn, AppendText(make([]byte, 0, len(payload)+maxHeader), payload), timeout)
+}
+
+// WriteClose writes one unmasked close frame, at most for the given time,
+// under the rule of WriteText. It leaves conn open.
+func WriteClose(conn net.Conn, code int, reason string, timeout time.Duration) error {
+	return writeFrame(conn, AppendClose(nil, code, reason), timeout)
+}
+
+func writeFrame(conn net.Conn, frame []byte, timeout time.Duration) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return fmt.Errorf("set write deadline: %w", err)
+	}
+	if _, err := conn.Write(frame); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	if err := conn.SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("clear write deadline: %w", err)
+	}
+	return nil
+}
+
+// ErrIncomplete is what MessageEnd says of bytes that end before a message does.
+var ErrIncomplete = errors.New("no complete message")
+
+// MessageEnd returns where the first data message ends in raw, bytes recorded
+// from a client since its handshake: behind the message's last frame, control
+// frames in front of and inside it included. What follows was not part of it.
+func MessageEnd(raw []byte) (int, error) {
+	s, n := ClientSkim(), 0
+	for {
+		before := s.Data
+		k, at, err := s.Next(raw[n:], StopEnd)
+		if err != nil {
+			return 0, err
+		}
+		n += k
+		if at != HaltEnd {
+			return 0, ErrIncomplete
+		}
+		if s.Data > before && !s.message {
+			return n, nil
+		}
+	}
+}
+
+// appendClose appends a close frame, masked when it goes to a server.
+func appendClose(b []byte, code int, reason string, masked bool) []byte {
+	if len(reason) > maxReason {
+		cut := maxReason
+		for cut > 0 && !utf8.RuneStart(reason[cut]) {
+			cut--
+		}
+		reason = reason[:cut]
+	}
+	payload := binary.BigEndian.AppendUint16(make([]byte, 0, maxControl), uint16(code))
+	return appendControl(b, OpClose, append(payload, reason...), masked)
+}
+
+// appendControl appends a control frame, under a fresh key when masked.
+func appendControl(b []byte, op byte, payload []byte, masked bool) []byte {
+	if !masked {
+		b = append(b, finBit|op, byte(len(payload)))
+		return append(b, payload...)
+	}
+	var key [4]byte
+	rand.Read(key[:]) // never fails (crypto/rand)
+	b = append(b, finBit|op, maskBit|byte(len(payload)))
+	b = append(b, key[:]...)
+	for i, c := range payload {
+		b = append(b, c^key[i&3])
+	}
+	return b
+}
+
+// controlFrame returns the length of the control frame whose complete header b
+// begins with.
+func controlFrame(b []byte) int {
+	if b[1]&maskBit != 0 {
+		return 6 + int(b[1]&^maskBit)
+	}
+	return 2 + int(b[1])
+}
+
+// controlPayload returns a copy of the payload of a control frame, unmasked.
+func controlPayload(frame []byte) []byte {
+	if frame[1]&maskBit == 0 {
+		return append([]byte(nil), frame[2:]...)
+	}
+	p := append([]byte(nil), frame[6:]...)
+	for i := range p {
+		p[i] ^= frame[2+i&3]
+	}
+	return p
+}
+
+// closeCode returns the code of a close frame's payload.
+func closeCode(payload []byte) int {
+	if len(payload) < 2 {
+		return CloseNoStatus
+	}
+	return int(binary.BigEndian.Uint16(payload))
+}

@@ -1,0 +1,242 @@
+package wsframe
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// The opcodes of RFC 6455, section 5.2.
+const (
+	OpContinuation = 0x0
+	OpText         = 0x1
+	OpBinary       = 0x2
+	OpClose        = 0x8
+	OpPing         = 0x9
+	OpPong         = 0xA
+)
+
+const (
+	finBit  = 0x80
+	maskBit = 0x80
+
+	// maxHeader is the longest header: two bytes, eight of length, four of key.
+	maxHeader = 14
+	// maxControl is the longest payload of a control frame (section 5.5).
+	maxControl = 125
+)
+
+// What a Skim refuses, each a breach of RFC 6455 by the peer that sent it.
+var (
+	ErrReserved     = errors.New("reserved bit set")                          // section 5.2: no extension was negotiated
+	ErrOpcode       = errors.New("unknown opcode")                            // section 5.2
+	ErrMask         = errors.New("frame masked by the wrong side")            // section 5.1
+	ErrControl      = errors.New("control frame fragmented or too long")      // section 5.5
+	ErrLength       = errors.New("length not minimal or too large")           // section 5.2
+	ErrContinuation = errors.New("continuation without a message")            // section 5.4
+	ErrInterleaved  = errors.New("new message inside an unfinished one")      // section 5.4
+	ErrCloseLength  = errors.New("close frame with half a status code in it") // section 5.5.1
+)
+
+// Skim reads the frame headers of one direction of a WebSocket connection
+// where they lie, in a stream of bytes cut anywhere. It copies, unmasks and
+// allocates nothing. The zero value expects unmasked frames, those of a server;
+// see ClientSkim. It is not safe for concurrent use.
+type Skim struct {
+	Frames uint64 // frames begun, control frames included
+	Bytes  uint64 // bytes stepped over: headers and payloads of those frames
+	Data   uint64 // of these, the bytes of text, binary and continuation frames
+
+	left    uint64 // payload bytes of the current frame that are still to come
+	mask    byte   // maskBit when frames must be masked, else 0
+	control bool   // the current frame is a control frame
+	message bool   // a data message was begun and its last frame has not come yet
+}
+
+// ClientSkim returns a Skim for what a client sends: every frame masked.
+func ClientSkim() Skim { return Skim{mask: maskBit} }
+
+// Boundary reports whether the bytes stepped over so far end where a frame
+// ends. A control frame may follow there, even inside a fragmented message.
+func (s *Skim) Boundary() bool { return s.left == 0 }
+
+// InMessage reports whether a data message was begun and is not complete.
+func (s *Skim) InMessage() bool { return s.message || s.left > 0 && !s.control }
+
+// Stops says where Next halts: before a frame with the opcode o when bit 1<<o
+// is set, and behind every frame with StopEnd.
+type Stops uint16
+
+// The halts that the pipe and the hold ask for.
+const (
+	StopClose Stops = 1 << OpClose
+	StopPing  Stops = 1 << OpPing
+	StopPong  Stops = 1 << OpPong
+	StopEnd   Stops = 1 << 15
+)
+
+// Halt is where Next came to rest.
+type Halt uint8
+
+// Next rests at one of these.
+const (
+	HaltMore  Halt = iota // in need of bytes: what is left is less than a header
+	HaltFrame             // before a frame of an opcode asked for, its header complete
+	HaltEnd               // behind a frame
+)
+
+// Next steps over the frames in b, which begins where the bytes stepped over
+// before ended. b[:n] is whole: headers checked, payload of any length. With
+// HaltMore b[n:] is an incomplete header of fewer than 14 bytes; hold it back
+// and pass it again in front of what comes next. An error means that the frame
+// at b[n:] is broken. Next may be called again after HaltFrame with the opcode
+// taken out of stops, which steps over that frame like any other.
+func (s *Skim) Next(b []byte, stops Stops) (n int, at Halt, err error) {
+	size := 2 // of the shortest header
+	if s.mask != 0 {
+		size = 6
+	}
+	if s.left > 0 {
+		k := len(b)
+		if uint64(k) > s.left {
+			k = int(s.left)
+		}
+		s.advance(k)
+		if s.left > 0 {
+			return k, HaltMore, nil
+		}
+		n = k
+		if stops&StopEnd != 0 {
+			return n, HaltEnd, nil
+		}
+	}
+	for {
+		if stops&StopEnd == 0 && !s.message {
+			n += s.run(b[n:], size)
+		}
+		head := b[n:]
+		length, header, err := s.header(head)
+		if err != nil {
+			return n, HaltMore, err
+		}
+		if header == 0 {
+			return n, HaltMore, nil
+		}
+		op := head[0] & 0xF
+		if stops>>op&1 != 0 {
+			return n, HaltFrame, nil
+		}
+
+		s.Frames++
+		s.control = op&8 != 0
+		if !s.control {
+			s.message = head[0]&finBit == 0
+		}
+		s.left = length
+		k := header
+		s.Bytes += uint64(header)
+		if !s.control {
+			s.Data += uint64(header)
+		}
+		if rest := len(head) - header; uint64(rest) < length {
+			s.advance(rest)
+			return n + k + rest, HaltMore, nil
+		}
+		s.advance(int(length))
+		n += k + int(length)
+		if stops&StopEnd != 0 {
+			return n, HaltEnd, nil
+		}
+	}
+}
+
+// run steps over the frames that nearly all traffic consists of: messages of
+// one frame, shorter than 64 KiB, wholly in b. It leaves the rest to Next.
+func (s *Skim) run(b []byte, size int) (n int) {
+	mask, frames := s.mask, uint64(0)
+	for len(b)-n >= 4 {
+		first, length := b[n]-(finBit|OpText), int(b[n+1]^mask)
+		end := n + size + length
+		if length == 126 {
+			if length = int(binary.BigEndian.Uint16(b[n+2:])); length < 126 {
+				break
+			}
+			end = n + size + 2 + length
+		} else if length > 126 {
+			break
+		}
+		if first > OpBinary-OpText || end > len(b) {
+			break
+		}
+		n = end
+		frames++
+	}
+	s.Frames += frames
+	s.Bytes += uint64(n)
+	s.Data += uint64(n)
+	return n
+}
+
+// header checks the header that b begins with and returns the length of the
+// payload and its own. An own length of 0 means that b ends inside the header.
+// A breach is told by the first bytes that show it.
+func (s *Skim) header(b []byte) (length uint64, size int, err error) {
+	if len(b) == 0 {
+		return 0, 0, nil
+	}
+	fin, op := b[0]&finBit != 0, b[0]&0xF
+	switch {
+	case b[0]&0x70 != 0:
+		return 0, 0, ErrReserved
+	case op > OpPong || op > OpBinary && op < OpClose:
+		return 0, 0, ErrOpcode
+	case op >= OpClose && !fin:
+		return 0, 0, ErrControl
+	case op == OpContinuation && !s.message:
+		return 0, 0, ErrContinuation
+	case op != OpContinuation && op < OpClose && s.message:
+		return 0, 0, ErrInterleaved
+	}
+	if len(b) < 2 {
+		return 0, 0, nil
+	}
+	if b[1]&maskBit != s.mask {
+		return 0, 0, ErrMask
+	}
+	length, size = uint64(b[1]&^maskBit), 2
+	switch {
+	case op >= OpClose && length > maxControl:
+		return 0, 0, ErrControl
+	case op == OpClose && length == 1:
+		return 0, 0, ErrCloseLength
+	case length == 126:
+		if size += 2; len(b) < size {
+			return 0, 0, nil
+		}
+		if length = uint64(binary.BigEndian.Uint16(b[2:])); length < 126 {
+			return 0, 0, ErrLength
+		}
+	case length == 127:
+		if size += 8; len(b) < size {
+			return 0, 0, nil
+		}
+		if length = binary.BigEndian.Uint64(b[2:]); length < 1<<16 || length >= 1<<63 {
+			return 0, 0, ErrLength
+		}
+	}
+	if s.mask != 0 {
+		size += 4
+	}
+	if len(b) < size {
+		return 0, 0, nil
+	}
+	return length, size, nil
+}
+
+// advance counts k bytes of the current frame's payload.
+func (s *Skim) advance(k int) {
+	s.left -= uint64(k)
+	s.Bytes += uint64(k)
+	if !s.control {
+		s.Data += uint64(k)
+	}
+}
