@@ -1,0 +1,213 @@
+package wsframe
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// stallSamples is how often in Stall the clock looks whether a
+	// destination takes bytes.
+	stallSamples = 6
+	// quiet is how long a source may be silent with a big buffer in its hands.
+	quiet = time.Second
+
+	never = math.MaxInt64
+)
+
+// clock is the one timer of a session. Owners write down when things happen
+// and never touch the timer; when it fires it looks what is due and sleeps
+// until the next thing can be. Its fields are guarded by Pipe.mu.
+type clock struct {
+	timer   *time.Timer
+	wake    int64 // when timer fires
+	stopped bool
+
+	curtain int64 // when the ending is over; 0: the session is not ending
+	finale  bool  // the curtain is the last: then both connections are cut
+
+	watching atomic.Bool // the clock will look at flow.blocked
+	paused   atomic.Bool // idle or pong wait stand still until a flow unblocks
+}
+
+// startClock begins to count idle time and silence.
+func (p *Pipe) startClock() {
+	now := p.now()
+	p.toClient.dataAt.Store(now)
+	p.toClient.wroteAt.Store(now)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cfg.KeepAlive > 0 {
+		p.alarm(now + int64(p.cfg.KeepAlive))
+	}
+	if p.cfg.Idle > 0 {
+		p.alarm(now + int64(p.cfg.Idle))
+	}
+}
+
+func (p *Pipe) stopClock() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clock.stopped = true
+	if p.clock.timer != nil {
+		p.clock.timer.Stop()
+	}
+}
+
+// watch has the clock look at things after d at the latest.
+func (p *Pipe) watch(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.alarm(p.now() + int64(d))
+}
+
+// lowerCurtain gives what is left of the session d from now; Pipe.mu is held.
+func (p *Pipe) lowerCurtain(d time.Duration) {
+	p.clock.curtain = p.now() + int64(d)
+	p.alarm(p.clock.curtain)
+}
+
+// alarm makes the timer fire at that time, or earlier; Pipe.mu is held.
+func (p *Pipe) alarm(at int64) {
+	c := &p.clock
+	if c.stopped || at == never || c.wake != 0 && c.wake <= at {
+		return
+	}
+	c.wake = max(at, 1)
+	d := max(time.Duration(at-p.now()), 0)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(d, p.tick)
+	} else {
+		c.timer.Reset(d)
+	}
+}
+
+// tick does what is due.
+func (p *Pipe) tick() {
+	defer p.rescue()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.clock.stopped {
+		return
+	}
+	p.clock.wake = 0
+	now := p.now()
+	p.clock.watching.Store(false) // before looking: an owner that blocks meanwhile asks for a tick
+	p.alarm(p.checkFlow(&p.toTarget, now))
+	p.alarm(p.checkFlow(&p.toClient, now))
+	switch {
+	case p.clock.curtain != 0:
+		p.alarm(p.checkCurtain(now))
+	case p.result.Cause == CauseNone:
+		p.alarm(p.checkIdle(now))
+		p.alarm(p.checkPong(now))
+	}
+}
+
+// checkCurtain ends a session whose ending takes too long: first for the side
+// that is waited for, then for both.
+func (p *Pipe) checkCurtain(now int64) (next int64) {
+	c := &p.clock
+	switch {
+	case now < c.curtain:
+	case c.finale:
+		p.cutLocked()
+		return never
+	default:
+		c.finale = true
+		c.curtain = now + int64(linger)
+		for _, f := range []*flow{&p.toTarget, &p.toClient} {
+			if p.legs[f.from]&heard == 0 {
+				f.order(orderEnough)
+			}
+		}
+	}
+	return c.curtain
+}
+
+// checkIdle ends a session whose target has sent no data for too long. A
+// target that is inside a frame then gets CloseWait to finish it, like any
+// side that is waited for.
+func (p *Pipe) checkIdle(now int64) (next int64) {
+	if p.cfg.Idle <= 0 || p.standsStill(&p.toClient) {
+		return never
+	}
+	due := p.toClient.dataAt.Load() + int64(p.cfg.Idle)
+	if now < due {
+		return due
+	}
+	const reason = "idle timeout"
+	p.endLocked(Result{By: Gateway, Cause: CauseIdle, Code: CloseNormal, ReasonLen: len(reason)})
+	p.toClient.orderClose(CloseNormal, reason)
+	p.toTarget.orderClose(CloseGoingAway, "")
+	return never
+}
+
+// checkPong orders a ping when the client has heard nothing for long, and
+// gives the client up when one stays unanswered.
+func (p *Pipe) checkPong(now int64) (next int64) {
+	if p.cfg.KeepAlive <= 0 || p.standsStill(&p.toClient) {
+		return never
+	}
+	sent := p.ping.at.Load()
+	if sent == 0 {
+		due := p.toClient.wroteAt.Load() + int64(p.cfg.KeepAlive)
+		if now < due {
+			return due
+		}
+		// The owner may have to wait for a frame to end: look again later.
+		p.toClient.order(orderPing)
+		return now + int64(min(p.cfg.PongWait, p.cfg.KeepAlive))
+	}
+	if p.standsStill(&p.toTarget) {
+		return never
+	}
+	due := max(sent, p.toClient.wroteAt.Load(), p.toTarget.wroteAt.Load()) + int64(p.cfg.PongWait)
+	if now < due {
+		return due
+	}
+	p.toTarget.orderFateLocked(orderLost, CauseKeepAlive, ErrNoPong)
+	return never
+}
+
+// standsStill reports whether the flow can not read because its destination
+// takes nothing; the owner then asks for a tick when it can again.
+func (p *Pipe) standsStill(f *flow) bool {
+	if f.blocked.Load() == 0 {
+		return false
+	}
+	p.clock.paused.Store(true)
+	return f.blocked.Load() != 0
+}
+
+// checkFlow looks for a destination that has stalled and for a source that has
+// gone quiet with a big buffer.
+func (p *Pipe) checkFlow(f *flow, now int64) (next int64) {
+	next = never
+	if since := f.blocked.Load(); since != 0 {
+		p.clock.watching.Store(true)
+		// A socket becomes writable again only when much of what the kernel
+		// holds is gone, so ask the kernel whether any of it is.
+		queue, known := queued(f.dst)
+		if known && f.sampled == since && queue < f.queue && f.blocked.CompareAndSwap(since, now) {
+			since = now
+		}
+		f.sampled, f.queue = since, queue
+		switch due := since + int64(p.cfg.Stall); {
+		case now < due:
+			next = min(due, now+int64(p.cfg.Stall/stallSamples))
+		default:
+			f.stalled.Store(true)
+			f.dst.SetWriteDeadline(past) // fails only when the connection is closed already
+		}
+	}
+	if f.grown.Load() {
+		if due := f.readAt.Load() + int64(quiet); now < due || f.blocked.Load() != 0 {
+			next = min(next, max(due, now+int64(quiet)))
+		} else {
+			f.order(orderShrink)
+		}
+	}
+	return next
+}

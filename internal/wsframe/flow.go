@@ -1,0 +1,383 @@
+package wsframe
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// bufSize is where the cost of a byte stops falling: a quarter of it costs
+// twice the CPU, four times as much gains nothing.
+const bufSize = 64 << 10
+
+// smallSize is what a flow reads into while a source that offers no readiness
+// (TLS, a tunnel) is quiet.
+const smallSize = 1 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
+
+// mode is the state of a flow; see the picture at the head of pipe.go.
+type mode uint8
+
+const (
+	relaying mode = iota
+	listening
+	draining
+	over
+)
+
+// An order is left in flow.orders by whoever wants something of its owner.
+type order = uint32
+
+const (
+	orderClose  order = 1 << iota // write the close frame in flow.farewell when a frame ends
+	orderPing                     // write a ping of ours when a frame ends
+	orderMute                     // the destination is gone: write nothing more
+	orderLost                     // the source is gone, for the reason in flow.fate
+	orderEnough                   // the source has left a close frame unanswered
+	orderDying                    // writing to the source failed: hear its last words
+	orderShrink                   // the source has gone quiet: give the big buffer back
+	orderCut                      // stop at once
+)
+
+// flow is one direction of a session. Its owner is the goroutine in run; all
+// fields are the owner's except the atomics and what Pipe.mu guards.
+type flow struct {
+	p        *Pipe
+	other    *flow
+	src, dst net.Conn
+	from, to Side
+	mode     mode
+	skim     Skim
+	held     []byte // read but not judged yet; not stepped over by skim
+
+	todo     order // orders that wait for a boundary
+	lastWord int64 // with orderDying: when the source has nothing more to say
+	wakes    int   // reads in a row that timed out for no order
+
+	in      syscall.RawConn // src, when it can tell that it is readable
+	out     syscall.RawConn // dst, likewise
+	inFunc  func(uintptr) bool
+	outFunc func(uintptr) bool
+	inErr   error
+	outErr  error
+	outBuf  []byte
+
+	blockedAt int64 // when dst began to take nothing; 0: it takes what it gets
+
+	small []byte         // for a src that can not tell
+	big   *[bufSize]byte // instead of small while it is busy
+	chunk int            // how much a dst that can not tell is given at once
+
+	orders  atomic.Uint32
+	stalled atomic.Bool // the clock gave dst up
+	grown   atomic.Bool // big is in use
+	frames  atomic.Uint64
+	bytes   atomic.Uint64
+	readAt  atomic.Int64 // when bytes were last read
+	dataAt  atomic.Int64 // when bytes of a data frame were, less the time that dst kept us from reading
+	wroteAt atomic.Int64 // when bytes were last written
+	blocked atomic.Int64 // since when dst has taken no byte of those that wait; 0: none wait
+	sampled int64        // Pipe.mu: blocked when the clock last looked
+	queue   int          // Pipe.mu: what the kernel held for dst then
+
+	farewell struct { // Pipe.mu: for orderClose
+		code   int
+		reason string
+	}
+	fate struct { // Pipe.mu: for orderLost and orderDying
+		cause Cause
+		err   error
+	}
+}
+
+func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
+	f.p, f.other, f.src, f.dst = p, other, src, dst
+	f.from, f.to = from, Client+Target-from
+	f.chunk = maxChunk
+	if f.in = rawConn(src); f.in != nil {
+		f.inFunc = f.readable
+	}
+	if f.out = rawConn(dst); f.out != nil {
+		f.outFunc = f.writable
+	}
+}
+
+// run owns the flow until it is over.
+func (f *flow) run(first []byte) {
+	defer f.p.rescue()
+	if len(first) > 0 {
+		f.take(first)
+	}
+	for f.obey(); f.mode != over; f.obey() {
+		if err := f.read(); err != nil {
+			f.readFailed(err)
+		}
+	}
+	f.shrink()
+}
+
+// obey carries out what was ordered, as far as it can be now.
+func (f *flow) obey() {
+	orders := f.orders.Swap(0)
+	if orders == 0 || f.mode == over {
+		return
+	}
+	if orders&orderCut != 0 {
+		f.mode = over
+		return
+	}
+	if orders&orderShrink != 0 {
+		f.shrink()
+	}
+	if orders&orderDying != 0 && f.mode == relaying {
+		f.lastWord = f.p.now() + int64(linger)
+	}
+	f.todo |= orders & (orderClose | orderPing)
+	if orders&orderMute != 0 {
+		f.leave(listening)
+	}
+	if orders&orderLost != 0 {
+		f.lose(f.readFate())
+		return
+	}
+	if orders&orderEnough != 0 {
+		f.enough()
+		return
+	}
+	f.speak()
+}
+
+// speak writes the frames of ours that are due, if they can be written here.
+func (f *flow) speak() {
+	if f.mode != relaying || !f.skim.Boundary() {
+		return
+	}
+	todo := f.todo
+	f.todo = 0
+	switch {
+	case todo&orderClose != 0:
+		f.say(f.readFarewell())
+	case todo&orderPing != 0:
+		f.keepAlive()
+	}
+}
+
+// read waits for the source and passes on what it sends. It returns nil when
+// there may be orders.
+func (f *flow) read() error {
+	if f.lastWord != 0 {
+		if err := f.src.SetReadDeadline(f.p.start.Add(time.Duration(f.lastWord))); err != nil {
+			return err
+		}
+		if f.orders.Load() != 0 {
+			return nil // the deadline just set may have hidden the wake
+		}
+	}
+	if f.in == nil {
+		return f.readConn()
+	}
+	if err := f.in.Read(f.inFunc); err != nil {
+		return err
+	}
+	err := f.inErr
+	f.inErr = nil
+	return err
+}
+
+// readable is called when the source may have bytes. The buffer lives only as
+// long as there are any, so an idle session has none. Being called under the
+// source's read lock, nothing here may close the source.
+func (f *flow) readable(fd uintptr) bool {
+	buf := buffers.Get().(*[bufSize]byte)
+	done := f.readSocket(int(fd), buf[:])
+	buffers.Put(buf)
+	return done
+}
+
+func (f *flow) readSocket(fd int, buf []byte) bool {
+	for f.mode != over && f.orders.Load() == 0 {
+		k := copy(buf, f.held)
+		n, err := readFD(fd, buf[k:])
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			// Only this answer makes the poller tell of the next byte.
+			return false
+		case err != nil:
+			f.inErr = os.NewSyscallError("read", err)
+			return true
+		case n == 0:
+			f.inErr = io.EOF
+			return true
+		default:
+			f.take(buf[:k+n])
+		}
+	}
+	return true
+}
+
+// readConn reads a source that can only block: into a small buffer until it
+// fills, then into a big one until the source goes quiet.
+func (f *flow) readConn() error {
+	if f.small == nil && f.big == nil {
+		f.small = make([]byte, smallSize)
+	}
+	buf := f.small
+	if f.big != nil {
+		buf = f.big[:]
+	}
+	k := copy(buf, f.held)
+	n, err := f.src.Read(buf[k:])
+	if n > 0 {
+		f.take(buf[:k+n])
+	}
+	switch {
+	case f.big == nil && k+n == len(buf):
+		f.big = buffers.Get().(*[bufSize]byte)
+		f.grown.Store(true)
+		f.p.watch(quiet)
+	case f.big != nil && n > 0 && n <= smallSize/2:
+		f.shrink()
+	}
+	return err
+}
+
+// shrink gives the big buffer back.
+func (f *flow) shrink() {
+	if f.big != nil {
+		buffers.Put(f.big)
+		f.big = nil
+		f.grown.Store(false)
+	}
+}
+
+// readFailed decides what the end of a read means: a wake, or the end of the
+// source.
+func (f *flow) readFailed(err error) {
+	if !isTimeout(err) {
+		switch {
+		case f.mode == draining:
+			f.mode = over // its close frame was heard: it may go
+		case f.lastWord != 0:
+			f.lose(f.readFate())
+		case err == io.EOF && f.skim.Boundary():
+			f.lose(CauseLoss, ErrNoClose)
+		case err == io.EOF:
+			f.lose(CauseLoss, errTruncated)
+		default:
+			f.lose(CauseLoss, err)
+		}
+		return
+	}
+	if f.lastWord != 0 && f.p.now() >= f.lastWord {
+		if f.readAt.Load()+int64(linger) <= f.p.now() {
+			f.lose(f.readFate())
+			return
+		}
+		f.lastWord = f.p.now() + int64(linger)
+	}
+	// Clear the deadline first: an order left after this sets it again.
+	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
+		f.lose(CauseLoss, err)
+		return
+	}
+	if f.orders.Load() != 0 {
+		f.wakes = 0
+	} else if f.wakes++; f.wakes > 100 {
+		f.lose(CauseLoss, err) // no wake of ours: the connection says so for ever
+	}
+}
+
+// isTimeout tells a read deadline from a peer that TCP gave up.
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// take accounts for bytes just read, passes them on and keeps the rest.
+func (f *flow) take(b []byte) {
+	f.wakes = 0
+	f.readAt.Store(f.p.now())
+	if f.from == Client {
+		f.p.ping.heard()
+	}
+	rest := f.pass(b)
+	f.held = append(f.held[:0], rest...)
+	f.frames.Store(f.skim.Frames)
+	f.bytes.Store(f.skim.Bytes)
+}
+
+// pass sends on what it can judge of b and returns the rest, the beginning of
+// a frame. In every mode but relaying it sends nothing.
+func (f *flow) pass(b []byte) []byte {
+	for f.mode <= listening {
+		if f.orders.Load() != 0 || f.todo != 0 {
+			f.todo |= f.orders.And(^(orderClose | orderPing)) & (orderClose | orderPing)
+			f.speak()
+		}
+		stops := StopClose
+		if f.from == Client && f.p.ping.awaited() {
+			stops |= StopPong
+		}
+		if f.todo != 0 {
+			stops |= StopEnd
+		}
+		frames, bytes, data := f.skim.Frames, f.skim.Bytes, f.skim.Data
+		n, at, err := f.skim.Next(b, stops)
+		if f.mode == listening {
+			f.skim.Frames, f.skim.Bytes, f.skim.Data = frames, bytes, data
+		} else if n > 0 {
+			if f.skim.Data > data {
+				f.dataAt.Store(f.readAt.Load())
+			}
+			f.send(b[:n])
+		}
+		b = b[n:]
+		switch {
+		case err != nil:
+			f.refuse(err)
+			return nil
+		case at == HaltMore:
+			return b
+		case at == HaltFrame:
+			size := controlFrame(b)
+			if b[0]&0xF == OpClose {
+				if len(b) < size {
+					return b
+				}
+				f.heardClose(b[:size])
+				return nil
+			}
+			switch whole, ours := f.p.ping.match(b); {
+			case ours && !whole:
+				return b
+			case ours:
+				b = b[size:]
+			default:
+				b = f.passOne(b)
+			}
+		}
+	}
+	return nil
+}
+
+// passOne sends on the control frame that b begins with, which is no stop.
+func (f *flow) passOne(b []byte) []byte {
+	frames, bytes := f.skim.Frames, f.skim.Bytes
+	n, _, _ := f.skim.Next(b, StopEnd) // its header was checked a moment ago
+	if f.mode == listening {
+		f.skim.Frames, f.skim.Bytes = frames, bytes
+	} else {
+		f.send(b[:n])
+	}
+	return b[n:]
+}
+
+func (f *flow) count() Count { return Count{f.frames.Load(), f.bytes.Load()} }

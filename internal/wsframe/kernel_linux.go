@@ -1,0 +1,59 @@
+package wsframe
+
+import (
+	"net"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7).
+const tcpUserTimeout = 0x12
+
+// tune has the kernel give a vanished peer up in well under a minute: one that
+// owes acknowledgements by TCP_USER_TIMEOUT, one that is silent by probes.
+// Neither setting is essential, so a socket that refuses it is used as it is.
+func tune(conn net.Conn, stall time.Duration) {
+	tcp := tcpConn(conn)
+	if tcp == nil {
+		return
+	}
+	tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3})
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return
+	}
+	// Later than Stall, which can tell a reader that took nothing.
+	ms := int((stall + stall/2) / time.Millisecond)
+	raw.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, ms)
+	})
+}
+
+// queued returns how many bytes the kernel still holds for the peer, sent and
+// not acknowledged or not sent yet (SIOCOUTQ of tcp(7)).
+func queued(conn net.Conn) (n int, known bool) {
+	tcp := tcpConn(conn)
+	if tcp == nil {
+		return 0, false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	var size int32
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&size)))
+	})
+	return int(size), err == nil && errno == 0
+}
+
+// tcpConn returns the socket below conn, also below TLS, or nil.
+func tcpConn(conn net.Conn) *net.TCPConn {
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
+	}
+	tcp, _ := conn.(*net.TCPConn)
+	return tcp
+}

@@ -1,0 +1,262 @@
+// Package wsframe carries the frames of a WebSocket session (RFC 6455) from
+// one connection to another as they are.
+//
+// A [Skim] reads frame headers where they lie, a [Hold] keeps a client company
+// while its target is dialled, and a [Pipe] relays between the two. None of
+// them decodes, unmasks or copies a message.
+//
+// # The pipe
+//
+// Once both handshakes are done and no extension was negotiated on either leg,
+// what the client sends is valid towards the target byte for byte, its masks
+// included, and what the target sends is valid towards the client. So a pipe
+// is two flows, one a direction, and each flow has one owner: a goroutine that
+// reads one leg and alone writes to the other.
+//
+//	         flow client→target: reads client, writes target
+//	        ┌───────────────────────────────────────────────┐
+//	client ─┤                                               ├─ target
+//	        └───────────────────────────────────────────────┘
+//	         flow target→client: reads target, writes client
+//
+// The owner steps over the headers of what it read and writes the same bytes
+// on. It holds back only what it can not judge yet: an incomplete header, an
+// incomplete close frame, and what may be the pong to a ping of ours. So no
+// byte of a broken frame ever leaves, and a close frame leaves whole or not at
+// all.
+//
+// Nobody else writes to a leg. Whoever wants something of a flow (the other
+// owner, the clock, Shutdown) leaves an order and wakes the owner with a read
+// deadline in the past; an owner that is busy writing finds the order when it
+// is done. An order to write a frame of ours is kept until the bytes written
+// end where a frame ends.
+//
+//	             relaying ── bytes cross
+//	               │   │
+//	close of ours  │   │  close of the source crossed,
+//	was written,   │   │  or the source broke the format
+//	or the other   │   │
+//	leg is gone    │   │
+//	               ▼   │
+//	        listening ─┼── nothing crosses; the source is read for its close
+//	               │   │
+//	its close came │   │
+//	               ▼   ▼
+//	              draining ── the source is read for its end alone, so that
+//	               │          closing does not reset what we sent it
+//	               ▼
+//	              over ────── also from every state above, when the source
+//	                          ends or the clock says that it is enough
+//
+// A leg is finished when a close frame was written to it and one was heard
+// from it. Its sending side is then shut, and when both are finished the
+// connections are closed. From the first close frame on the clock runs:
+// CloseWait for what is missing, a second for the connections to end, and then
+// both are cut.
+package wsframe
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Side names one party to a session.
+type Side uint8
+
+// The parties.
+const (
+	Gateway Side = iota
+	Client
+	Target
+)
+
+func (s Side) String() string { return [...]string{"gateway", "client", "target"}[s] }
+
+// Cause is why a session ended.
+type Cause uint8
+
+// The causes.
+const (
+	CauseNone      Cause = iota // not ended
+	CauseClose                  // a side sent its close frame
+	CauseLoss                   // a connection ended or failed without one
+	CauseStall                  // a side took no byte for Stall
+	CauseKeepAlive              // the client left our ping unanswered for PongWait
+	CauseProtocol               // a side broke the frame format
+	CauseIdle                   // no data frame's byte from the target for Idle
+	CauseShutdown               // Shutdown
+	CauseAbort                  // Abort, with no Shutdown before
+	CausePanic                  // a defect of this package or of a connection
+)
+
+func (c Cause) String() string {
+	return [...]string{"none", "close", "loss", "stall", "keepalive", "protocol", "idle", "shutdown", "abort", "panic"}[c]
+}
+
+// What ended a session when no connection's own error says it.
+var (
+	ErrStalled   = errors.New("took no byte in time")
+	ErrNoPong    = errors.New("ping unanswered")
+	ErrNoAnswer  = errors.New("close frame unanswered")
+	ErrNoClose   = errors.New("connection ended without a close frame")
+	errCut       = errors.New("session was cut")
+	errTruncated = errors.New("connection ended inside a frame")
+)
+
+// Config is what New needs. The Pipe owns both connections and closes them.
+type Config struct {
+	Client, Target         net.Conn
+	FromClient, FromTarget []byte // what was read of each already; it crosses first
+
+	Idle      time.Duration // without a data frame's byte from the target; 0: no limit
+	Stall     time.Duration // without a byte taken by a side while bytes wait for it; 0: 30 s
+	KeepAlive time.Duration // of silence towards the client until a ping of ours; 0: 25 s, negative: never
+	PongWait  time.Duration // for the answer to that ping; 0: 20 s
+	CloseWait time.Duration // for the answer to a close frame; 0: 5 s
+
+	// Reason is the text of the close frame that the other side gets when lost
+	// ends the session, CauseLoss, CauseStall or CauseKeepAlive. Nil: none.
+	Reason func(lost Side, cause Cause, err error) string
+	// OnPanic is told of a recovered panic. Nil: slog.Default logs it.
+	OnPanic func(value any, stack []byte)
+}
+
+// Count is what crossed in one direction: whole or begun frames, and bytes.
+// Our own frames and what was swallowed are not in it.
+type Count struct{ Frames, Bytes uint64 }
+
+// Result is how a session ended.
+type Result struct {
+	By    Side // who ended it; for a loss or a breach, the side at fault
+	Cause Cause
+	// Code and ReasonLen are of the close frame that began the end: the one
+	// that crossed (CloseNoStatus when it was empty), for a loss the one the
+	// other side got (CloseAbnormal when it could get none), else the one that
+	// the side at fault or the client was sent.
+	Code      int
+	ReasonLen int
+	Err       error // for a loss, a breach and a panic
+
+	FromClient, FromTarget Count
+}
+
+const (
+	defaultStall     = 30 * time.Second
+	defaultKeepAlive = 25 * time.Second
+	defaultPongWait  = 20 * time.Second
+	defaultCloseWait = 5 * time.Second
+
+	// linger is how long a finished connection may take to end by itself.
+	linger = time.Second
+)
+
+// Pipe relays one session. New makes it; it is not reusable.
+type Pipe struct {
+	cfg   Config
+	start time.Time
+	ping  pinger
+
+	toTarget, toClient flow
+
+	mu     sync.Mutex // guards what is below; never held while writing
+	result Result
+	legs   [3]progress // by Side
+	clock  clock
+}
+
+// New makes a Pipe and starts nothing.
+func New(cfg Config) *Pipe {
+	cfg.Stall = orDefault(cfg.Stall, defaultStall)
+	cfg.KeepAlive = orDefault(cfg.KeepAlive, defaultKeepAlive)
+	cfg.PongWait = orDefault(cfg.PongWait, defaultPongWait)
+	cfg.CloseWait = orDefault(cfg.CloseWait, defaultCloseWait)
+	p := &Pipe{cfg: cfg, start: time.Now()}
+	p.toTarget.init(p, Client, cfg.Client, cfg.Target, &p.toClient)
+	p.toClient.init(p, Target, cfg.Target, cfg.Client, &p.toTarget)
+	p.toTarget.skim = ClientSkim()
+	return p
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// Run relays until the session is over and both connections are closed, then
+// says how it ended. It is called once and uses one goroutine beside its own.
+func (p *Pipe) Run() Result {
+	tune(p.cfg.Client, p.cfg.Stall)
+	tune(p.cfg.Target, p.cfg.Stall)
+	p.startClock()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.toClient.run(p.cfg.FromTarget)
+	}()
+	p.toTarget.run(p.cfg.FromClient)
+	<-done
+
+	p.stopClock()
+	p.cfg.Client.Close()
+	p.cfg.Target.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.result.FromClient, p.result.FromTarget = p.Counts()
+	return p.result
+}
+
+// Counts returns what has crossed from each side so far. It is safe to call
+// at any time.
+func (p *Pipe) Counts() (fromClient, fromTarget Count) {
+	return p.toTarget.count(), p.toClient.count()
+}
+
+// Shutdown ends the session with a close frame to each side as soon as a frame
+// ends towards it; relaying goes on until then. It returns at once, does
+// nothing to a session that is ending already, and is safe for concurrent use.
+// There is no time limit for a frame to end: that is what Abort is for.
+func (p *Pipe) Shutdown(code int, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason)}) {
+		p.toTarget.orderClose(code, reason)
+		p.toClient.orderClose(code, reason)
+	}
+}
+
+// Abort cuts both connections now, without a close frame. It returns at once
+// and is safe for concurrent use.
+func (p *Pipe) Abort() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endLocked(Result{By: Gateway, Cause: CauseAbort, Code: CloseAbnormal})
+	p.cutLocked()
+}
+
+// now is the session's time, in nanoseconds since New.
+func (p *Pipe) now() int64 { return int64(time.Since(p.start)) }
+
+// rescue turns a panic of a session's goroutine into the end of the session.
+func (p *Pipe) rescue() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	p.mu.Lock()
+	p.endLocked(Result{By: Gateway, Cause: CausePanic, Code: CloseAbnormal, Err: fmt.Errorf("panic: %v", v)})
+	p.cutLocked()
+	p.mu.Unlock()
+	if p.cfg.OnPanic != nil {
+		p.cfg.OnPanic(v, debug.Stack())
+		return
+	}
+	slog.Error("panic in a relay session", "err", v, "stack", string(debug.Stack()))
+}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package wsframe
+
+import (
+	"net"
+	"syscall"
+)
+
+// rawConn returns access to a connection that is nothing but a socket, or nil.
+func rawConn(conn net.Conn) syscall.RawConn {
+	switch conn.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		raw, err := conn.(syscall.Conn).SyscallConn()
+		if err != nil {
+			return nil // closed: reading it in the ordinary way tells
+		}
+		return raw
+	}
+	return nil
+}
+
+func readFD(fd int, b []byte) (int, error)  { return syscall.Read(fd, b) }
+func writeFD(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
