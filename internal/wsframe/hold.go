@@ -1,0 +1,164 @@
+package wsframe
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// ErrLeft is the reason of a client that closed the session in the hold.
+var ErrLeft = errors.New("client sent a close frame")
+
+// holdWrite is how long a pong or a close frame may take in the hold. Frames
+// this short find room in the kernel unless the client takes nothing at all.
+const holdWrite = 5 * time.Second
+
+// Hold looks after a client whose target is being dialled. It answers pings,
+// keeps every other frame for the target, and notices a client that leaves:
+//
+//	client ──ping──▶ Hold ──pong──▶ client
+//	       ──text, binary, pong, …──▶ kept, in order
+//	       ──close, end, a broken frame──▶ answered if it can be; Gone
+//
+// While it runs nobody else may read or write the connection. It ends with
+// Stop, which must be called, and never closes the connection.
+type Hold struct {
+	conn  net.Conn
+	limit int
+	gone  chan struct{}
+	done  chan struct{}
+
+	mu       sync.Mutex
+	stopping bool
+
+	skim Skim   // the rest is the goroutine's until done is closed
+	kept []byte // frames for the target, then at most one that is incomplete
+	err  error
+}
+
+// StartHold starts to look after conn, in a goroutine that Stop ends. buffered
+// is what was read from it already and not used; it begins where a frame
+// begins. At limit kept bytes the Hold stops reading until Stop, so that
+// memory stays bounded; of a client that is held back like this it learns
+// nothing more. Zero means 64 KiB.
+func StartHold(conn net.Conn, buffered []byte, limit int) *Hold {
+	if limit == 0 {
+		limit = 64 << 10
+	}
+	h := &Hold{
+		conn: conn, limit: limit, skim: ClientSkim(),
+		gone: make(chan struct{}), done: make(chan struct{}),
+		kept: append([]byte(nil), buffered...),
+	}
+	go h.run()
+	return h
+}
+
+// Gone is closed when the client left or broke the frame format. Its close
+// frame was answered then, with 1002 if it was at fault. Stop says why.
+func (h *Hold) Gone() <-chan struct{} { return h.gone }
+
+// Stop ends the Hold and waits for it, then hands back what was kept, to cross
+// to the target first: whole frames and perhaps the beginning of another, which
+// may be a ping that the target will answer then. No byte is lost. The error is
+// why the client is gone: ErrLeft, one of the skim's errors, or the
+// connection's own; with it nothing is kept. From then on the caller may read
+// and write again. Stop waits at most 5 s, for a pong that the client does not
+// take. It may be called more than once, by one goroutine.
+func (h *Hold) Stop() (kept []byte, err error) {
+	h.mu.Lock()
+	h.stopping = true
+	h.mu.Unlock()
+	h.conn.SetReadDeadline(past) // fails only when the connection is closed: its reader knows
+	<-h.done
+	if h.err != nil {
+		return nil, h.err
+	}
+	if err := h.conn.SetReadDeadline(time.Time{}); err != nil {
+		return nil, fmt.Errorf("clear read deadline: %w", err)
+	}
+	return h.kept, nil
+}
+
+func (h *Hold) run() {
+	defer close(h.done)
+	defer func() {
+		if v := recover(); v != nil {
+			h.err = fmt.Errorf("panic: %v", v)
+		}
+		if h.err != nil {
+			close(h.gone)
+		}
+	}()
+	for judged := 0; ; {
+		if judged, h.err = h.sort(judged); h.err != nil {
+			return
+		}
+		if len(h.kept) >= h.limit {
+			return
+		}
+		if h.err = h.read(); h.err != nil {
+			if isTimeout(h.err) && h.isStopping() {
+				h.err = nil
+			}
+			return
+		}
+	}
+}
+
+func (h *Hold) isStopping() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopping
+}
+
+// read appends to what is kept, within the limit.
+func (h *Hold) read() error {
+	if len(h.kept) == cap(h.kept) {
+		grown := make([]byte, len(h.kept), min(max(smallSize, 2*cap(h.kept)), h.limit))
+		copy(grown, h.kept)
+		h.kept = grown
+	}
+	n, err := h.conn.Read(h.kept[len(h.kept):min(cap(h.kept), h.limit)])
+	h.kept = h.kept[:len(h.kept)+n]
+	if n > 0 {
+		return nil // an error comes again
+	}
+	if err == io.EOF {
+		return ErrNoClose
+	}
+	return err
+}
+
+// sort goes through the bytes that are kept behind the first judged ones, and
+// takes out of them what the gateway answers itself.
+func (h *Hold) sort(judged int) (int, error) {
+	for {
+		n, at, err := h.skim.Next(h.kept[judged:], StopPing|StopClose)
+		judged += n
+		if err != nil {
+			return judged, errors.Join(err, h.write(AppendClose(nil, CloseProtocol, err.Error())))
+		}
+		if at != HaltFrame {
+			return judged, nil
+		}
+		frame := h.kept[judged:]
+		size := controlFrame(frame)
+		if len(frame) < size {
+			return judged, nil
+		}
+		payload := controlPayload(frame[:size])
+		if frame[0]&0xF == OpClose {
+			return judged, errors.Join(ErrLeft, h.write(appendControl(nil, OpClose, payload, false)))
+		}
+		if err := h.write(appendControl(nil, OpPong, payload, false)); err != nil {
+			return judged, err
+		}
+		h.kept = append(h.kept[:judged], frame[size:]...)
+	}
+}
+
+func (h *Hold) write(frame []byte) error { return writeFrame(h.conn, frame, holdWrite) }
