@@ -1,0 +1,51 @@
+# make lists the targets.
+
+GO       ?= go
+FUZZTIME ?= 30s
+
+# One command does not see three modules: ./... ends at a go.mod.
+MODULES := . adapters cmd
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+each = @set -e; for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); done
+# The end-to-end tests need other programs and a while.
+QUICK := $$($(GO) list ./... | grep -v /cmd/e2e)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the program into bin/
+	$(GO) build -o bin/farwire ./cmd/farwire
+
+.PHONY: deps
+deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and others
+	@scripts/deps
+
+.PHONY: test
+test: deps ## run every test of the three modules, with the race detector
+	$(call each,$(GO) test -race -shuffle=on -timeout 20m ./...)
+
+.PHONY: short
+short: ## run the tests that need nothing but Go, without the race detector
+	$(call each,$(GO) test -timeout 5m $(QUICK))
+
+.PHONY: bench
+bench: ## run every benchmark
+	$(call each,$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: ## look for mistakes: gofmt, vet, staticcheck, known vulnerabilities
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
+	$(call each,$(GO) vet ./...)
+	$(call each,$(GO) run $(STATICCHECK) ./...)
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./... ./adapters/... ./cmd/...; \
+		else echo "golangci-lint is not installed; house_test.go checks the import rules"; fi
+	$(call each,$(CURDIR)/scripts/vulncheck $(GOVULNCHECK))
