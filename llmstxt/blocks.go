@@ -1,0 +1,461 @@
+package llmstxt
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+
+	"github.com/PuerkitoBio/goquery"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// The words. The region that scanPage cut out becomes a small tree, and the
+// tree a flat list of blocks: a paragraph, an item of a list, a heading, each
+// with its text and how much of it is links. Which of them describe the page is
+// decided later, when it is known what the whole site repeats.
+
+// Evidence is what was read from a page: enough to choose its title, excerpt
+// and section again without the page. Its fields change only with the version.
+type Evidence struct {
+	Version     int      `json:"v"`
+	Need        int      `json:"need"` // bytes of prose looked for, from DescLength
+	Lang        string   `json:"lang,omitempty"`
+	Title       string   `json:"title,omitempty"`       // <title>, whole
+	OpenTitle   string   `json:"open_title,omitempty"`  // og:title
+	SiteName    string   `json:"site_name,omitempty"`   // og:site_name
+	Description string   `json:"description,omitempty"` // the first that the page has of meta, Open Graph and JSON-LD
+	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
+	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
+	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
+	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
+	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
+}
+
+const evidenceVersion = 1
+
+// Block is a run of text in a page's main content.
+type Block struct {
+	Kind  BlockKind `json:"k"`
+	Text  string    `json:"t,omitempty"` // one line
+	Links int       `json:"l,omitempty"` // percent of the text that is in links
+}
+
+// BlockKind says what a Block was in the page.
+type BlockKind string
+
+// The kinds of blocks.
+const (
+	Paragraph  BlockKind = "p"
+	Item       BlockKind = "li" // of a list
+	Definition BlockKind = "dd" // what a term means
+	Term       BlockKind = "dt"
+	Cell       BlockKind = "td"
+	Heading    BlockKind = "h"
+	Title      BlockKind = "h1"  // a heading of the first level
+	Omitted    BlockKind = "pre" // code, a picture or a table's frame stood here; no text
+)
+
+const (
+	maxBlocks  = 200
+	maxBlock   = 4000 // bytes of one
+	maxAnchors = 40
+)
+
+// readBlocks makes blocks of a region of UTF-8 HTML and returns the words of
+// its links as well.
+func readBlocks(region []byte) ([]Block, []string) {
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
+	if err != nil || doc.Find("body").Length() == 0 {
+		// Deeper than the parser goes: without its tags it is still text.
+		return plainBlocks(region), nil
+	}
+	body := doc.Find("body").Get(0)
+	w := walker{hints: true}
+	w.walk(body)
+	w.flush()
+	if !w.found() {
+		// Everything stood in what looks like a side bar: then it is none.
+		w = walker{}
+		w.walk(body)
+		w.flush()
+	}
+	if len(w.anchors) < 3 {
+		w.anchors = append(w.anchors, w.outer...)
+	}
+	return w.blocks, w.anchors
+}
+
+func plainBlocks(region []byte) []Block {
+	z := html.NewTokenizer(bytes.NewReader(region))
+	var b strings.Builder
+	for b.Len() < maxBlock {
+		switch z.Next() {
+		case html.ErrorToken:
+			if t := oneLine(b.String()); t != "" {
+				return []Block{{Kind: Paragraph, Text: t}}
+			}
+			return nil
+		case html.TextToken:
+			b.Write(z.Text())
+			b.WriteByte(' ')
+		}
+	}
+	return []Block{{Kind: Paragraph, Text: oneLine(b.String())}}
+}
+
+type walker struct {
+	hints   bool // believe class names
+	blocks  []Block
+	anchors []string
+
+	kind  BlockKind // of the text being gathered
+	text  strings.Builder
+	links int // bytes of it inside links
+	codes int // bytes of it inside code
+	link  int
+	code  int
+	outer []string // words of links that lead to other sites or stay on the page
+}
+
+func (w *walker) found() bool {
+	for _, b := range w.blocks {
+		if b.Kind != Omitted {
+			return true
+		}
+	}
+	return len(w.anchors)+len(w.outer) > 0
+}
+
+func (w *walker) flush() {
+	raw := w.text.String()
+	w.text.Reset()
+	links, codes := w.links, w.codes
+	w.links, w.codes = 0, 0
+	if raw == "" || len(w.blocks) >= maxBlocks {
+		return
+	}
+	t := oneLine(raw)
+	if w.kind == Heading || w.kind == Title {
+		t = headingWords(t)
+	}
+	if t == "" {
+		return
+	}
+	kind := w.kind
+	if kind == "" {
+		kind = Paragraph
+	}
+	if kind == Paragraph && codes*10 >= len(strings.TrimSpace(raw))*8 {
+		w.omit() // a command or a synopsis
+		return
+	}
+	w.blocks = append(w.blocks, Block{Kind: kind, Text: clipBytes(t, maxBlock), Links: min(100, links*100/len(raw))})
+}
+
+func (w *walker) omit() {
+	w.flush()
+	if n := len(w.blocks); n > 0 && w.blocks[n-1].Kind != Omitted && n < maxBlocks {
+		w.blocks = append(w.blocks, Block{Kind: Omitted})
+	}
+}
+
+func (w *walker) children(n *html.Node) {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		w.walk(c)
+	}
+}
+
+// block walks an element that stands on lines of its own.
+func (w *walker) block(n *html.Node, kind BlockKind) {
+	w.flush()
+	outer := w.kind
+	if kind != "" {
+		w.kind = kind
+	}
+	w.children(n)
+	w.flush()
+	w.kind = outer
+}
+
+func (w *walker) walk(n *html.Node) {
+	switch n.Type {
+	case html.TextNode:
+		if w.text.Len() < 2*maxBlock {
+			w.text.WriteString(n.Data)
+			if w.link > 0 {
+				w.links += len(n.Data)
+			}
+			if w.code > 0 {
+				w.codes += len(n.Data)
+			}
+		}
+		return
+	case html.ElementNode:
+	default:
+		return
+	}
+	if w.hidden(n) {
+		if n.DataAtom != atom.Nav && hasWord(attr(n, "class")+" "+attr(n, "id"), "toc", "tableofcontents") {
+			w.contents(n)
+		}
+		return
+	}
+	switch n.DataAtom {
+	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
+		atom.Form, atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
+		if n.DataAtom == atom.Img {
+			return
+		}
+		w.omit()
+	case atom.Br, atom.Hr:
+		if n.DataAtom == atom.Hr {
+			w.flush()
+			return
+		}
+		w.text.WriteByte(' ')
+	case atom.A:
+		w.anchor(n)
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt, atom.Var:
+		w.code++
+		w.children(n)
+		w.code--
+	case atom.Sup:
+		if t := strings.Trim(oneLine(nodeText(n)), "[]"); t != "" && strings.Trim(t, "0123456789*†‡") == "" {
+			return // a footnote's sign
+		}
+		w.children(n)
+	case atom.H1:
+		w.block(n, Title)
+	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Legend, atom.Summary, atom.Caption:
+		w.block(n, Heading)
+	case atom.Li:
+		w.block(n, Item)
+	case atom.Dt:
+		w.block(n, Term)
+	case atom.Dd:
+		w.block(n, Definition)
+	case atom.Th:
+		w.block(n, Term)
+	case atom.Td:
+		w.block(n, Cell)
+	case atom.P:
+		// A paragraph inside an item is the item's.
+		if w.kind == Item || w.kind == Definition || w.kind == Cell {
+			w.block(n, "")
+		} else {
+			w.block(n, Paragraph)
+		}
+	case atom.Table:
+		w.omit()
+		w.block(n, "")
+	case atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Address,
+		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tr, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
+		w.block(n, "")
+	default:
+		w.children(n)
+	}
+}
+
+func (w *walker) anchor(n *html.Node) {
+	t := oneLine(nodeText(n))
+	switch t {
+	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
+		return
+	}
+	before := w.text.Len()
+	w.link++
+	w.children(n)
+	w.link--
+	if w.text.Len() > before && w.kind != Heading && w.kind != Title {
+		w.addAnchor(attr(n, "href"), t)
+	}
+}
+
+func (w *walker) addAnchor(href, t string) {
+	t = strings.TrimFunc(t, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsSymbol(r) })
+	if len(t) < 2 || len(t) > 200 {
+		return
+	}
+	list := &w.anchors
+	if href == "" || href[0] == '#' || strings.Contains(href, "://") {
+		list = &w.outer
+	}
+	if len(*list) < maxAnchors {
+		*list = append(*list, t)
+	}
+}
+
+// contents takes only the links of a table of contents: on a page that has
+// nothing else they say what it is about.
+func (w *walker) contents(n *html.Node) {
+	for c := range n.Descendants() {
+		if c.DataAtom == atom.A {
+			w.addAnchor(attr(c, "href"), oneLine(nodeText(c)))
+		}
+	}
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func (w *walker) hidden(n *html.Node) bool {
+	switch n.DataAtom {
+	case atom.Html, atom.Body, atom.Main:
+		return false
+	}
+	var role, class, id, hide, aria string
+	for _, a := range n.Attr {
+		switch a.Key {
+		case "role":
+			role = strings.ToLower(a.Val)
+		case "class":
+			class = a.Val
+		case "id":
+			id = a.Val
+		case "hidden":
+			hide = "hidden"
+		case "aria-hidden":
+			aria = a.Val
+		case "style":
+			if strings.Contains(strings.ReplaceAll(a.Val, " ", ""), "display:none") {
+				hide = "hidden"
+			}
+		}
+	}
+	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
+		return true
+	}
+	if !w.hints {
+		return false
+	}
+	switch n.DataAtom {
+	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
+		return aside(n.DataAtom, role, class, id, hide, aria)
+	}
+	return false
+}
+
+// nodeText is all text below n.
+func nodeText(n *html.Node) string {
+	if n.FirstChild != nil && n.FirstChild == n.LastChild && n.FirstChild.Type == html.TextNode {
+		return n.FirstChild.Data
+	}
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return b.String()
+}
+
+// aside reports an element that stands beside the main content: by what it is,
+// by its role, or by a word in its class or id that is used for nothing else.
+func aside(tag atom.Atom, role, class, id, hidden, ariaHidden string) bool {
+	switch tag {
+	case atom.Nav, atom.Footer, atom.Aside, atom.Form, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button:
+		return true
+	}
+	switch role {
+	case "navigation", "banner", "contentinfo", "complementary", "search", "menu", "menubar", "dialog", "alert", "toolbar", "tablist":
+		return true
+	case "main", "article":
+		return false
+	}
+	if hidden != "" || ariaHidden == "true" {
+		return true
+	}
+	if tag == atom.Section {
+		id = "" // made from its heading's words
+	}
+	return sideWords(class, id)
+}
+
+var (
+	side = wordSet(`nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
+		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
+		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
+		searchbox footnotes headerlink editlink permalink`)
+	central = wordSet(`content main body article page wrapper wrap container layout has with no document col row grid without
+		section sect chapter`)
+	rootIDs = wordSet(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
+)
+
+func wordSet(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
+}
+
+// sideWords reports whether class names and id speak of the page's edge and
+// none of its middle.
+func sideWords(class, id string) bool {
+	found := false
+	for _, names := range [2]string{class, id} {
+		for w := range words(names) {
+			if central[w] {
+				return false
+			}
+			found = found || side[w]
+		}
+	}
+	return found
+}
+
+func hasWord(names string, want ...string) bool {
+	for w := range words(names) {
+		for _, x := range want {
+			if w == x {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// words splits class names at everything that joins words in them, camelCase
+// included, and yields them in lower case.
+func words(names string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 0; i <= len(names); i++ {
+			cut := i == len(names) || !isWordByte(names[i])
+			camel := !cut && i > start && 'A' <= names[i] && names[i] <= 'Z' && 'a' <= names[i-1] && names[i-1] <= 'z'
+			if !cut && !camel {
+				continue
+			}
+			if i > start && !yield(strings.ToLower(names[start:i])) {
+				return
+			}
+			start = i
+			if cut {
+				start++
+			}
+		}
+	}
+}
+
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}
+
+// clipBytes shortens to at most n bytes without cutting a character.
+func clipBytes(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

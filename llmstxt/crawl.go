@@ -1,0 +1,362 @@
+package llmstxt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Crawl visits a site from its base URL and describes its pages.
+//
+// It returns ErrURL (wrapped) when base is none, ErrRobots when robots.txt
+// forbids it, a *FetchError when the base page cannot be had, and ErrTimeout
+// when the time was over before the first page. Later trouble is a page's own
+// and stands in Site.Skipped. When ctx is cancelled after the first page, Crawl
+// returns the site so far together with the context's cause; when ctx's
+// deadline or Options.Timeout passes, the site so far without an error, and
+// Stats.TimedOut.
+//
+// When Crawl returns, no goroutine and no request of it is left.
+func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
+	u := parseURL(base)
+	if u == nil || !strings.Contains(base, "://") {
+		return nil, fmt.Errorf("%w: %q", ErrURL, clipBytes(base, 200))
+	}
+	o = o.withDefaults()
+	began := time.Now()
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, hashes: map[string]string{}, strings: map[string]string{},
+		previous: map[string]*Page{}, frontier: newFrontier(o.MaxPages)}
+	c.stats.Skipped = map[Reason]int{}
+	for i := range o.Previous {
+		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
+			c.previous[p.URL] = p
+		}
+	}
+	newest, err := c.begin(ctx, u)
+	if err != nil {
+		if caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded) {
+			return nil, context.Cause(caller)
+		}
+		if ctx.Err() != nil {
+			return nil, ErrTimeout
+		}
+		return nil, err
+	}
+	c.run(ctx)
+	site := c.finish()
+	site.Newest = newest
+	site.Stats.Duration = time.Since(began)
+	if err := caller.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return site, context.Cause(caller)
+	}
+	return site, nil
+}
+
+// crawler is one crawl. What is below the line belongs to Crawl's goroutine.
+type crawler struct {
+	Options
+	client   *http.Client
+	need     int              // bytes of prose to look for in a page
+	previous map[string]*Page // by URL; not written once the crawl runs
+	robots   *Robots          // of the scope's host; likewise
+	scope    scope            // likewise
+	pace     *rate.Limiter    // of requests, nil: none
+
+	frontier   *frontier
+	baseLinked bool // the base page's links may enter the frontier
+	pages      []Page
+	hashes     map[string]string // of committed bodies, to the page's URL
+	strings    map[string]string
+	stats      Stats
+	skipped    []Skip
+}
+
+// begin reads robots.txt, the base page and the sitemaps, and fixes the scope.
+func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err error) {
+	asked := u
+	hosts := map[string]*Robots{}
+	allow := func(u *url.URL) error {
+		host := u.Scheme + "://" + u.Host
+		if hosts[host] == nil {
+			r, err := c.readRobots(ctx, u)
+			if err != nil {
+				return err
+			}
+			hosts[host] = r
+		}
+		if !hosts[host].Allowed(u) {
+			return ErrRobots
+		}
+		return nil
+	}
+	if err := allow(u); err != nil {
+		return newest, baseError(u, 0, err)
+	}
+	// The sitemaps are asked for meanwhile: a base page that moves to another
+	// host is rare.
+	c.setPace(hosts[u.Scheme+"://"+u.Host])
+	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], scopeOf(u))
+	r := c.fetchPage(ctx, u, allow)
+	if r.refused != nil {
+		early.stop()
+		return newest, baseError(r.final, r.status, r.refused)
+	}
+	// A base page that moved within its scope leaves the scope as it was asked
+	// for; one that left it takes the scope along.
+	c.scope = scopeOf(asked)
+	if !c.scope.has(r.final) || r.final.Scheme != asked.Scheme {
+		c.scope = scopeOf(r.final)
+		c.note(r.final.String(), "The base URL leads to "+r.final.String())
+	}
+	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
+	if c.scope != scopeOf(asked) {
+		early.stop()
+		c.setPace(c.robots)
+		early = c.startSitemaps(ctx, c.robots, c.scope)
+	}
+	if c.pace != nil {
+		c.note("", fmt.Sprintf("robots.txt asks for %v between requests", time.Duration(float64(time.Second)/float64(c.pace.Limit())).Round(time.Millisecond)))
+	}
+	c.settle(r)
+	e := c.frontier.push(r.final, r.final.String(), 0)
+	if key := asked.String(); c.frontier.index[key] == nil {
+		c.frontier.index[key] = e // links to the address that was asked for are links to it
+	}
+	e.res = r
+	c.frontier.next, c.frontier.commit = 1, 1
+	links := r.links
+	c.decide(e)
+	maps := early.wait()
+	for _, n := range maps.notes {
+		c.note("", n)
+	}
+	for _, u := range maps.urls {
+		c.offer(u, u.String(), 1)
+	}
+	c.baseLinked = true
+	c.follow(links, 0)
+	return maps.newest, nil
+}
+
+func (c *crawler) setPace(r *Robots) {
+	c.pace = nil
+	if r.Delay > 0 && !c.IgnoreRobots {
+		c.pace = rate.NewLimiter(rate.Every(min(r.Delay, c.MaxCrawlDelay)), 1)
+		c.pace.Allow() // robots.txt itself was the first request
+	}
+}
+
+// readRobots fetches a host's robots.txt. An error is that of the connection.
+func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*Robots, error) {
+	if c.IgnoreRobots {
+		return &Robots{}, nil
+	}
+	var last error
+	for n := 0; n <= c.Retries && ctx.Err() == nil; n++ {
+		body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, maxRobots+1)
+		var status *statusError
+		switch {
+		case err == nil:
+			return ParseRobots(body, c.UserAgent), nil
+		case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests:
+			return &Robots{}, nil
+		}
+		last = err
+	}
+	var status *statusError
+	if errors.As(last, &status) {
+		return &Robots{refuse: true}, nil
+	}
+	return nil, last
+}
+
+// baseError is what the caller learns of a base page that is not to be had.
+func baseError(u *url.URL, status int, err error) error {
+	var skip *skipError
+	switch {
+	case errors.Is(err, ErrRobots):
+		return fmt.Errorf("%w: %s", ErrRobots, u)
+	case errors.As(err, &skip) && skip.Reason == SkipTimeout:
+		return &FetchError{URL: u.String(), Err: context.DeadlineExceeded}
+	case errors.As(err, &skip):
+		return &FetchError{URL: u.String(), Status: status, Err: skip}
+	}
+	return &FetchError{URL: u.String(), Err: err}
+}
+
+// sitemaps are being read in the background.
+type sitemaps struct {
+	cancel context.CancelFunc
+	done   chan sitemapPages
+}
+
+func (c *crawler) startSitemaps(ctx context.Context, r *Robots, s scope) *sitemaps {
+	ctx, cancel := context.WithCancel(ctx)
+	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
+	go func() { m.done <- c.readSitemaps(ctx, r, s, 3*c.MaxPages) }()
+	return m
+}
+
+func (m *sitemaps) wait() sitemapPages {
+	defer m.cancel()
+	return <-m.done
+}
+
+func (m *sitemaps) stop() {
+	m.cancel()
+	<-m.done
+}
+
+// run crawls the frontier until it is empty, the result is full or ctx ends.
+func (c *crawler) run(ctx context.Context) {
+	f := c.frontier
+	workers := c.Workers
+	if c.pace != nil {
+		workers = 1
+	}
+	// Ahead of the next page to decide there may be this many; a slow page holds
+	// up the result and not the others.
+	ahead := max(64, 16*workers)
+	ctx, cancel := context.WithCancel(ctx)
+	jobs := make(chan *entry)
+	type answer struct {
+		e *entry
+		r *result
+	}
+	answers := make(chan answer, ahead)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	defer close(jobs)
+	work := func() {
+		defer wg.Done()
+		for e := range jobs {
+			r := c.fetchPage(ctx, e.url, c.allowed)
+			c.settle(r)
+			answers <- answer{e, r}
+		}
+	}
+	started := 0
+	flying := 0
+	for len(c.pages) < c.MaxPages && f.commit < len(f.queue) {
+		if e := f.queue[f.commit]; e.res != nil && e.state == queued {
+			f.commit++
+			if ctx.Err() != nil && errors.Is(e.res.refused, ctx.Err()) {
+				c.timeOver(ctx)
+				return
+			}
+			c.decide(e)
+			continue
+		}
+		// No page is fetched that the result has no room for, as far as one can
+		// know: some of those before it may yet be left out.
+		var to chan *entry
+		var next *entry
+		if f.next < len(f.queue) && f.next-f.commit < min(ahead, c.MaxPages-len(c.pages)) {
+			to, next = jobs, f.queue[f.next]
+			if flying == started && started < workers {
+				started++
+				wg.Add(1)
+				go work()
+			}
+		}
+		select {
+		case to <- next:
+			f.next++
+			flying++
+		case a := <-answers:
+			flying--
+			a.e.res = a.r
+		case <-ctx.Done():
+			c.timeOver(ctx)
+			return
+		}
+	}
+	// Who stood back for a page that never got its turn has one now.
+	for _, e := range f.queue {
+		if fb := e.fallback; fb != nil && e.state == queued && len(c.pages) < c.MaxPages {
+			e.fallback = nil
+			if r := fb.res; c.hashes[r.hash] == "" {
+				fb.res = nil
+				c.commitPage(fb, r)
+			}
+		}
+	}
+	if f.full || f.commit < len(f.queue) {
+		c.stats.Limited = true
+		c.note("", "Maximum pages limit reached")
+	}
+}
+
+func (c *crawler) timeOver(ctx context.Context) {
+	if c.stats.TimedOut = errors.Is(ctx.Err(), context.DeadlineExceeded); c.stats.TimedOut {
+		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", len(c.pages)))
+	}
+}
+
+// allowed is asked by workers before every request.
+func (c *crawler) allowed(u *url.URL) error {
+	switch {
+	case !c.scope.has(u):
+		return &skipError{SkipScope, "leads to " + u.String()}
+	case isFile(u):
+		return &skipError{SkipType, "leads to " + u.String()}
+	case !c.robots.Allowed(u):
+		return &skipError{SkipRobots, "robots.txt forbids it"}
+	}
+	return nil
+}
+
+// finish decides what depends on the whole site.
+func (c *crawler) finish() *Site {
+	c.stats.Pages = len(c.pages)
+	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, BaseURL: c.pages[0].URL, descLength: c.DescLength}
+	a := setTitles(s.Pages)
+	d := newDescriber(s.Pages, c.DescLength)
+	for i := range s.Pages {
+		p := &s.Pages[i]
+		p.Excerpt = d.excerpt(p)
+		p.Note = d.note(p)
+	}
+	s.Title = siteTitle(&s.Pages[0], a)
+	s.Summary = s.Pages[0].Note
+	setSections(s.Pages, c.scope.prefix)
+	return s
+}
+
+func (c *crawler) tell(e Event) {
+	if c.Progress != nil {
+		c.Progress(e)
+	}
+}
+
+func (c *crawler) note(url, message string) { c.tell(Event{Kind: Note, URL: url, Message: message}) }
+
+func (c *crawler) skip(key string, why *skipError) {
+	c.stats.Skipped[why.Reason]++
+	if len(c.skipped) < 10*c.MaxPages {
+		c.skipped = append(c.skipped, Skip{key, why.Reason, why.Detail})
+	}
+	c.tell(Event{Kind: Skipped, URL: key, Reason: why.Reason, Message: fmt.Sprintf("Skipped %s: %s", key, why.Detail)})
+}
+
+// asSkip makes a page's reason of any error.
+func asSkip(err error) *skipError {
+	var skip *skipError
+	if errors.As(err, &skip) {
+		return skip
+	}
+	return &skipError{SkipError, detail(err)}
+}

@@ -1,0 +1,96 @@
+package llmstxt
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+var (
+	// ErrURL is returned for a base URL that is not an absolute http or https
+	// URL with a host.
+	ErrURL = errors.New("llmstxt: not an http or https URL")
+	// ErrRobots is returned when robots.txt forbids the base page, or could not
+	// be had from a server that is in trouble, which RFC 9309 counts as such.
+	ErrRobots = errors.New("llmstxt: robots.txt forbids this crawl")
+	// ErrTimeout is returned when the time was over before the first page.
+	ErrTimeout = errors.New("llmstxt: time was over before the first page")
+)
+
+// FetchError says why the base page could not be read. Its Err is what the
+// client said, so errors.As finds an error of the caller's own dialer in it.
+type FetchError struct {
+	URL    string
+	Status int // of the last answer, 0 if there was none
+	Err    error
+}
+
+func (e *FetchError) Error() string {
+	var skip *skipError
+	if e.Err != nil && !errors.As(e.Err, &skip) {
+		return fmt.Sprintf("llmstxt: fetch %s: %v", e.URL, e.Err)
+	}
+	return fmt.Sprintf("llmstxt: fetch %s: %s", e.URL, e.Detail())
+}
+
+func (e *FetchError) Unwrap() error { return e.Err }
+
+// Detail says in a few words what went wrong, without any address or name that
+// the caller did not send: "HTTP 404 Not Found", "Connection timeout".
+func (e *FetchError) Detail() string {
+	return detail(e.Err)
+}
+
+func statusText(code int) string {
+	if t := http.StatusText(code); t != "" {
+		return fmt.Sprintf("HTTP %d %s", code, t)
+	}
+	return fmt.Sprintf("HTTP %d", code)
+}
+
+// detail is for people who may not see what the network looks like from here.
+func detail(err error) string {
+	var (
+		dns     *net.DNSError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		cert    x509.CertificateInvalidError
+		verify  *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+		timeout net.Error
+		skip    *skipError
+	)
+	switch {
+	case errors.As(err, &skip):
+		return skip.Detail
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "Host not found"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "Connection timeout"
+	case errors.As(err, &dns):
+		return "Host name could not be looked up"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "Connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "Connection lost"
+	case errors.As(err, &unknown), errors.As(err, &host), errors.As(err, &cert), errors.As(err, &verify):
+		return "TLS certificate not valid"
+	case errors.As(err, &record):
+		return "Not a TLS server"
+	}
+	return "Connection failed"
+}
+
+// skipError is a page's own reason to be left out, found on the way.
+type skipError struct {
+	Reason Reason
+	Detail string
+}
+
+func (e *skipError) Error() string { return string(e.Reason) + ": " + e.Detail }

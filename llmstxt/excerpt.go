@@ -1,0 +1,412 @@
+package llmstxt
+
+import (
+	"hash/maphash"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Excerpts. No single source of a description can be trusted, so there is a
+// cascade, decided when every page has been read:
+//
+//  1. the page's own description (meta, Open Graph, JSON-LD), unless other pages
+//     have the same, it was cut off by a machine, or it only repeats the title
+//     or the first paragraph;
+//  2. the prose of the main content, from its first real paragraph on;
+//  3. items, definitions and cells, where there are no paragraphs;
+//  4. the headings, else the words of the links, as a note.
+//
+// Whatever stands on a fifth of the pages is boilerplate and is left out.
+
+const noteLength = 200 // characters of a Note
+
+// describer composes the texts of one site's pages.
+type describer struct {
+	limit int
+	votes voters
+	descs map[string]int // how many pages have a description
+}
+
+// voters counts on how many pages a run of words stands.
+type voters struct {
+	seed  maphash.Seed
+	count map[uint64]int32
+	need  int32 // votes that make boilerplate
+}
+
+const runLength = 5 // words
+
+// newDescriber lets every page vote.
+func newDescriber(pages []Page, limit int) *describer {
+	d := &describer{limit: limit, descs: map[string]int{}}
+	d.votes = voters{seed: maphash.MakeSeed(), count: map[uint64]int32{}, need: int32(max(3, (len(pages)+4)/5))}
+	once := map[uint64]struct{}{}
+	for i := range pages {
+		if desc := pages[i].Evidence.Description; desc != "" {
+			d.descs[desc]++
+		}
+		clear(once)
+		for _, b := range pages[i].Evidence.Blocks {
+			if b.Kind == Omitted {
+				continue
+			}
+			for _, s := range splitSentences(b.Text) {
+				d.votes.runs(strings.Fields(s), func(h uint64, _, _ int) { once[h] = struct{}{} })
+			}
+		}
+		for h := range once {
+			d.votes.count[h]++
+		}
+	}
+	return d
+}
+
+// runs yields the hash of every run of words, and of a shorter sentence as a
+// whole.
+func (v *voters) runs(words []string, yield func(h uint64, from, to int)) {
+	n := min(runLength, len(words))
+	for i := 0; i+n <= len(words) && n > 0; i++ {
+		var h maphash.Hash
+		h.SetSeed(v.seed)
+		for _, w := range words[i : i+n] {
+			h.WriteString(w)
+			h.WriteByte(' ')
+		}
+		if n < runLength {
+			h.WriteByte(byte(n)) // a whole sentence is no part of another
+		}
+		yield(h.Sum64(), i, i+n)
+	}
+}
+
+// boilerplate reports whether most words of a sentence stand in runs that the
+// site repeats.
+func (v *voters) boilerplate(sentence string) bool {
+	words := strings.Fields(sentence)
+	if len(words) == 0 {
+		return false
+	}
+	covered, upto := 0, 0
+	v.runs(words, func(h uint64, from, to int) {
+		if v.count[h] >= v.need {
+			covered += to - max(from, upto)
+			upto = to
+		}
+	})
+	return covered*2 >= len(words)
+}
+
+// piece is a stretch of an excerpt that is taken whole or not at all.
+type piece struct {
+	text  string
+	sep   string // before it: "", " ", "\n", "\n\n"
+	first bool   // of its block
+}
+
+// excerpt is the page's own words, at most d.limit characters, never empty.
+func (d *describer) excerpt(p *Page) string {
+	e := &p.Evidence
+	pieces := d.prose(e, p.Title)
+	text := d.fill(pieces, d.limit)
+	if desc := d.description(p); desc != "" {
+		switch {
+		case text == "":
+			text = cut(desc, d.limit)
+		case !strings.Contains(plainKey(join(pieces)), clipBytes(plainKey(desc), 60)):
+			text = cut(desc, d.limit)
+			if rest := d.limit - utf8.RuneCountInString(text) - 2; rest >= 40 {
+				if more := d.fill(pieces, rest); more != "" && complete(more) {
+					text += "\n\n" + more
+				}
+			}
+		}
+	}
+	if text = guardLines(text, d.limit); text == "" {
+		text = guardLines(d.outline(p), d.limit)
+	}
+	return text
+}
+
+// description is what the page says of itself, if that is worth anything.
+func (d *describer) description(p *Page) string {
+	desc := p.Evidence.Description
+	n := utf8.RuneCountInString(desc)
+	switch {
+	case n < 25, d.descs[desc] > 1, !complete(desc):
+		return ""
+	case strings.HasSuffix(desc, "…"), strings.HasSuffix(desc, "..."):
+		return ""
+	}
+	if k := plainKey(desc); k == plainKey(p.Title) || k == plainKey(p.Evidence.Title) {
+		return ""
+	}
+	return desc
+}
+
+// prose picks the sentences that may stand in an excerpt, in the page's order.
+func (d *describer) prose(e *Evidence, title string) []piece {
+	paragraphs := false
+	for _, b := range e.Blocks {
+		if b.Kind == Paragraph && isProse(b) && !d.repeated(b) {
+			paragraphs = true
+			break
+		}
+	}
+	var out []piece
+	titleKey := plainKey(title)
+	for i, b := range e.Blocks {
+		switch b.Kind {
+		case Omitted, Heading, Title, Term:
+			continue
+		case Cell:
+			if paragraphs || !isProse(b) {
+				continue
+			}
+		case Item, Definition:
+			// Before the first paragraph a list is navigation, later it belongs to
+			// what stands above it.
+			if paragraphs && (len(out) == 0 || b.Links > 60) || !paragraphs && !isProse(b) {
+				continue
+			}
+		default:
+			if !isProse(b) {
+				continue
+			}
+		}
+		if k := plainKey(b.Text); k == "" || k == titleKey {
+			continue
+		}
+		first := true
+		for _, s := range splitSentences(b.Text) {
+			t := strings.TrimSpace(s)
+			if t == "" || d.votes.boilerplate(t) || introduces(t, e.Blocks, i) {
+				continue
+			}
+			pc := piece{text: t, sep: " ", first: first}
+			if first {
+				pc.sep = "\n\n"
+				if b.Kind == Item {
+					pc.text, pc.sep = "- "+t, "\n"
+				}
+			}
+			first = false
+			out = append(out, pc)
+		}
+	}
+	return out
+}
+
+func (d *describer) repeated(b Block) bool {
+	for _, s := range splitSentences(b.Text) {
+		if !d.votes.boilerplate(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// isProse tells a paragraph from a label, a menu and a line of data.
+func isProse(b Block) bool {
+	n := utf8.RuneCountInString(b.Text)
+	if n < 25 || b.Links > 75 {
+		return false
+	}
+	letters, spaces := 0, 0
+	wide := false
+	for _, r := range b.Text {
+		switch {
+		case r > 0x2e80 && unicode.IsLetter(r):
+			wide = true // Han, kana, hangul: no spaces between words
+			letters++
+		case unicode.IsLetter(r):
+			letters++
+		case r == ' ':
+			spaces++
+		}
+	}
+	if letters*10 < n*6 {
+		return false
+	}
+	if !wide && spaces < 3 {
+		return false
+	}
+	return complete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+}
+
+// introduces reports a sentence that points at what an excerpt leaves out: code
+// or a table behind a colon.
+func introduces(s string, blocks []Block, i int) bool {
+	if !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, "：") {
+		return false
+	}
+	if !strings.HasSuffix(blocks[i].Text, s) || i+1 == len(blocks) {
+		return true
+	}
+	switch blocks[i+1].Kind {
+	case Item:
+		return false
+	}
+	return true
+}
+
+// fill takes pieces while they fit and ends with a whole sentence if there is
+// one at all.
+func (d *describer) fill(pieces []piece, limit int) string {
+	var b strings.Builder
+	runes, whole := 0, 0 // whole: bytes up to the last complete sentence
+	for i, p := range pieces {
+		sep := p.sep
+		switch {
+		case b.Len() == 0:
+			sep = ""
+		case sep == "\n" && !strings.HasPrefix(pieces[i-1].text, "- ") && pieces[i-1].first:
+			sep = "\n"
+		case sep == " " && !strings.HasSuffix(b.String(), pieces[i-1].text):
+			sep = "\n\n"
+		}
+		text := p.text
+		if b.Len() == 0 {
+			text = strings.TrimPrefix(text, "- ")
+		}
+		n := utf8.RuneCountInString(text) + len(sep)
+		if runes+n > limit {
+			if whole == 0 && b.Len() == 0 {
+				return cut(text, limit)
+			}
+			break
+		}
+		b.WriteString(sep)
+		b.WriteString(text)
+		runes += n
+		if complete(text) {
+			whole = b.Len()
+		}
+	}
+	if whole == 0 {
+		return b.String()
+	}
+	return b.String()[:whole]
+}
+
+func join(pieces []piece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.text)
+		if b.Len() > 4000 {
+			break
+		}
+	}
+	return b.String()
+}
+
+// outline is a note for a page without prose: its headings, else the words of
+// its links, else its title.
+func (d *describer) outline(p *Page) string {
+	e := &p.Evidence
+	var parts []string
+	seen := map[string]bool{plainKey(p.Title): true, "": true}
+	add := func(t string) {
+		t = strings.TrimRight(t, ".:;,")
+		if k := plainKey(t); !seen[k] && !d.votes.boilerplate(t) {
+			seen[k] = true
+			parts = append(parts, t)
+		}
+	}
+	for _, b := range e.Blocks {
+		if b.Kind == Heading || b.Kind == Term {
+			add(b.Text)
+		}
+	}
+	if len(parts) < 3 {
+		for _, a := range e.Anchors {
+			add(a)
+		}
+	}
+	for _, b := range e.Blocks {
+		if len(parts) < 3 && b.Kind != Omitted {
+			add(b.Text)
+		}
+	}
+	if len(parts) == 0 {
+		if e.Description != "" {
+			return cut(e.Description, d.limit)
+		}
+		return cut(strings.TrimRight(p.Title, ".")+".", d.limit)
+	}
+	text, runes := "", 0
+	for i, t := range parts {
+		n := utf8.RuneCountInString(t) + 2
+		if i > 0 && runes+n > d.limit {
+			break
+		}
+		if i > 0 {
+			text += "; "
+		}
+		text += t
+		runes += n
+	}
+	if complete(text) {
+		return cut(text, d.limit)
+	}
+	return cut(text+".", d.limit)
+}
+
+// guardLines keeps text from being read as structure: no line of it begins with
+// a sign that Markdown would take for a heading, a quotation, code or HTML. The
+// backslashes count towards limit.
+func guardLines(text string, limit int) string {
+	for {
+		out := escapeLines(text)
+		over := utf8.RuneCountInString(out) - limit
+		if over <= 0 {
+			return out
+		}
+		text = cut(text, max(1, utf8.RuneCountInString(text)-over))
+	}
+}
+
+func escapeLines(text string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		line = strings.TrimLeftFunc(line, isSpace)
+		if line != "" && (strings.IndexByte("#>=<~`", line[0]) >= 0 && !strings.HasPrefix(line, "<http") ||
+			strings.Trim(line, "-_* ") == "") && !inlineCode(line) {
+			b.WriteByte('\\')
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// inlineCode reports a line that begins with a span of code, not with a fence.
+func inlineCode(line string) bool {
+	return line[0] == '`' && !strings.HasPrefix(line, "```")
+}
+
+// note is the page in one line, for an index.
+func (d *describer) note(p *Page) string {
+	limit := min(noteLength, d.limit)
+	if desc := d.description(p); desc != "" && utf8.RuneCountInString(desc) <= limit {
+		return desc
+	}
+	text := unescapeLines(p.Excerpt)
+	first, _, _ := strings.Cut(text, "\n\n")
+	if n := cut(oneLine(first), limit); complete(n) || utf8.RuneCountInString(text) == utf8.RuneCountInString(first) {
+		return n
+	}
+	return cut(oneLine(text), limit)
+}
+
+func unescapeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if len(l) > 1 && l[0] == '\\' && strings.IndexByte("#>=<~`-_*", l[1]) >= 0 {
+			lines[i] = l[1:]
+		}
+	}
+	return strings.Join(lines, "\n")
+}

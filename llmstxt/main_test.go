@@ -1,0 +1,185 @@
+package llmstxt_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestMain fails when a test left a goroutine of this package behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		deadline := time.Now().Add(3 * time.Second)
+		for leaked := leaks(); leaked != ""; leaked = leaks() {
+			if time.Now().After(deadline) {
+				fmt.Fprintf(os.Stderr, "leaked goroutines:\n%s\n", leaked)
+				code = 1
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+	os.Exit(code)
+}
+
+func leaks() string {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	var out []string
+	for _, g := range bytes.Split(buf, []byte("\n\n")) {
+		if bytes.Contains(g, []byte("farwire/llmstxt.")) && !bytes.Contains(g, []byte("TestMain")) {
+			out = append(out, string(g))
+		}
+	}
+	return strings.Join(out, "\n\n")
+}
+
+// answer is what a made-up web says to a request.
+type answer struct {
+	status int // 0: 200
+	header map[string]string
+	body   string
+	err    error
+}
+
+func html(body string) answer { return answer{body: body} }
+
+func redirect(to string) answer {
+	return answer{status: http.StatusMovedPermanently, header: map[string]string{"Location": to}}
+}
+
+// web is an http.RoundTripper over pages in memory, by URL. Everything else is
+// a 404. It may take its time.
+type web struct {
+	pages   map[string]answer
+	handler func(*http.Request) (answer, bool) // before pages; nil: none
+	latency func() time.Duration               // nil: none
+
+	mu   sync.Mutex
+	hits map[string]int
+	busy int
+	most int // requests at the same time
+	log  []*http.Request
+}
+
+func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	if w.hits == nil {
+		w.hits = map[string]int{}
+	}
+	w.hits[req.URL.String()]++
+	w.log = append(w.log, req)
+	w.busy++
+	w.most = max(w.most, w.busy)
+	var wait time.Duration
+	if w.latency != nil {
+		wait = w.latency()
+	}
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		w.busy--
+		w.mu.Unlock()
+	}()
+	if wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-req.Context().Done():
+			return nil, req.Context().Err()
+		}
+	}
+	a, ok := answer{}, false
+	if w.handler != nil {
+		a, ok = w.handler(req)
+	}
+	if !ok {
+		if a, ok = w.pages[req.URL.String()]; !ok {
+			a = answer{status: http.StatusNotFound, body: "no such page"}
+		}
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	h := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+	for k, v := range a.header {
+		h.Set(k, v)
+	}
+	return &http.Response{StatusCode: a.status, Header: h, Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)),
+		Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+func (w *web) client() *http.Client { return &http.Client{Transport: w} }
+
+func (w *web) asked(url string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hits[url]
+}
+
+func (w *web) clone() *web {
+	return &web{pages: maps.Clone(w.pages), handler: w.handler}
+}
+
+// doc is a page with a title, a paragraph of its own and links.
+func doc(title string, links ...string) answer {
+	var b strings.Builder
+	fmt.Fprintf(&b, "<!doctype html><html lang=en><head><title>%s</title></head><body><main><h1>%s</h1>\n", title, title)
+	fmt.Fprintf(&b, "<p>This page explains %s in one honest sentence that nobody else uses. It has a second sentence about %s too.</p>\n<ul>", title, title)
+	for _, l := range links {
+		fmt.Fprintf(&b, "<li><a href=%q>%s</a></li>", l, strings.Trim(l, "/"))
+	}
+	b.WriteString("</ul></main></body></html>")
+	return html(b.String())
+}
+
+// tangle is a site in which much goes wrong: redirects, duplicates, canonical
+// links, missing pages and refused ones, all over the place.
+func tangle(seed uint64, n int) *web {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	w := &web{pages: map[string]answer{}}
+	at := func(i int) string { return fmt.Sprintf("/p%c%c", 'a'+i/26%26, 'a'+i%26) }
+	const host = "http://docs.test"
+	for i := range n {
+		var links []string
+		for range 1 + rng.IntN(8) {
+			links = append(links, at(rng.IntN(n)))
+		}
+		a := doc(fmt.Sprintf("Topic %d", i), links...)
+		switch rng.IntN(12) {
+		case 0:
+			a = redirect(at(rng.IntN(n)))
+		case 1:
+			a = doc("The twin", "/paa")
+		case 2:
+			a.body = strings.Replace(a.body, "</head>", fmt.Sprintf("<link rel=canonical href=%q></head>", at(rng.IntN(n))), 1)
+		case 3:
+			a = answer{status: 404, body: "gone"}
+		case 4:
+			a.body = strings.Replace(a.body, "</head>", "<meta name=robots content=noindex></head>", 1)
+		case 5:
+			a.body = strings.Replace(a.body, "</head>", fmt.Sprintf(`<meta http-equiv=refresh content="0; url=%s"></head>`, at(rng.IntN(n))), 1)
+		}
+		w.pages[host+at(i)] = a
+	}
+	var all []string
+	for i := range n / 2 {
+		all = append(all, at(rng.IntN(n)))
+		_ = i
+	}
+	w.pages[host+"/"] = doc("Home", all...)
+	w.pages[host+"/robots.txt"] = answer{body: "User-agent: *\nDisallow: /pab\n", header: map[string]string{"Content-Type": "text/plain"}}
+	return w
+}

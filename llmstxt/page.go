@@ -1,0 +1,615 @@
+package llmstxt
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// One pass over a page. The tokenizer reads every byte once; nothing becomes a
+// tree. On the way it picks up the head, the links, where the main content
+// begins and how much prose stands where, so that afterwards a short stretch
+// of the page can be cut out for the words:
+//
+//	<head> title, description, canonical, robots …        (head)
+//	<body> <nav> … </nav>                                 links only
+//	       <main> or the heading that the title repeats   ← start
+//	       <p> … <pre> … <p> …                            prose is counted
+//	                                                      ← end: enough prose, or 64 KiB
+//	       … the rest                                     links only
+
+const (
+	maxRegion = 64 << 10 // bytes of a page that become a tree
+	maxLinks  = 5000     // of one page
+)
+
+// scan is what one pass finds.
+type scan struct {
+	lang                     string
+	title, ogTitle, siteName string
+	desc, ogDesc, ldDesc     string
+	canonical, refresh, base string
+	noindex, nofollow        bool
+	hrefs                    []string // as written, without fragments, each once
+	up                       string   // href of the page above this one
+	crumbs                   []string // breadcrumb texts, outermost first
+	start, end               int      // the region, offsets in the page
+	headings                 int
+	words                    int // bytes of text outside scripts and links
+	scripts, scriptBytes     int
+	rootEmpty                bool // an element such as id="root" with nothing in it
+	plea                     bool // <noscript> asks for JavaScript
+}
+
+// mark is a place where the main content may begin.
+type mark struct {
+	offset int
+	level  int // of the heading; 0: a paragraph
+	text   string
+	linked bool // the whole heading is a link
+	header bool // stands in a <header>
+}
+
+// scanner is the state of one pass.
+type scanner struct {
+	scan
+	z      *html.Tokenizer
+	offset int // of the token being read
+
+	seen map[string]struct{} // hrefs
+
+	inHead, inTitle      bool
+	skip                 atom.Atom // the element whose content is not main content
+	skipDepth            int
+	header               int // depth of <header>
+	pre, link            int
+	crumb                atom.Atom
+	crumbDepth           int
+	crumbText            strings.Builder
+	mainAt, mainEnd      int
+	mainTag              atom.Atom
+	mainDepth            int
+	articleAt            int
+	heading              atom.Atom
+	headingMark          mark
+	headingText          strings.Builder
+	headingLink          int // bytes of it inside links
+	marks                []mark
+	prose                int // bytes of plain text so far, without links, code and skipped parts
+	paraAt, paraProse    int // the paragraph being read
+	firstPara            int // offset of the first paragraph with something to say
+	checks               []check
+	rootTag              atom.Atom
+	rootDepth, rootWords int
+}
+
+// check says how much prose stood before an offset.
+type check struct{ offset, prose int }
+
+// scanPage reads a page that is UTF-8 already. need is how many bytes of prose
+// the region should hold.
+func scanPage(page []byte, need int) *scan {
+	s := &scanner{z: html.NewTokenizer(bytes.NewReader(page)), seen: map[string]struct{}{},
+		mainAt: -1, mainEnd: -1, articleAt: -1, firstPara: -1, paraAt: -1}
+	s.z.SetMaxBuf(1 << 20)
+	for {
+		tt := s.z.Next()
+		if tt == html.ErrorToken {
+			break
+		}
+		n := len(s.z.Raw())
+		switch tt {
+		case html.TextToken:
+			s.text()
+		case html.StartTagToken, html.SelfClosingTagToken:
+			s.startTag(tt == html.SelfClosingTagToken)
+		case html.EndTagToken:
+			name, _ := s.z.TagName()
+			s.endTag(atom.Lookup(name))
+		}
+		s.offset += n
+	}
+	s.closeParagraph()
+	s.region(len(page), need)
+	return &s.scan
+}
+
+func (s *scanner) text() {
+	raw := s.z.Raw()
+	if s.inTitle {
+		if s.title == "" {
+			s.title = oneLine(string(s.z.Text()))
+		}
+		return
+	}
+	trimmed := bytes.TrimSpace(raw)
+	if len(trimmed) == 0 {
+		return
+	}
+	if s.heading != 0 && s.headingText.Len() < 500 {
+		// Text consumes the token's bytes in place, so raw is of no use after it.
+		n := len(trimmed)
+		s.headingText.Write(s.z.Text())
+		if s.link > 0 {
+			s.headingLink += n
+		}
+		return
+	}
+	if s.crumbDepth > 0 && s.crumbText.Len() < 300 {
+		s.crumbText.Write(s.z.Text())
+		return
+	}
+	if s.link > 0 || s.inHead {
+		return
+	}
+	s.words += len(trimmed)
+	if s.pre > 0 || s.skipDepth > 0 {
+		return
+	}
+	s.prose += len(trimmed)
+	s.paraProse += len(trimmed)
+	if len(s.checks) == 0 || s.offset-s.checks[len(s.checks)-1].offset >= 512 {
+		s.checks = append(s.checks, check{s.offset + len(raw), s.prose})
+	}
+}
+
+func (s *scanner) startTag(selfClosing bool) {
+	nameBytes, hasAttr := s.z.TagName()
+	tag := atom.Lookup(nameBytes)
+	if tag == s.skip && s.skipDepth > 0 && !selfClosing {
+		s.skipDepth++
+	}
+	if tag == s.mainTag && s.mainDepth > 0 && !selfClosing {
+		s.mainDepth++
+	}
+	if tag == s.rootTag && s.rootDepth > 0 && !selfClosing {
+		s.rootDepth++
+	}
+	if tag == s.crumb && s.crumbDepth > 0 && !selfClosing {
+		s.crumbDepth++
+	}
+	switch tag {
+	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, atom.Img, 0:
+		return
+	case atom.Html:
+		s.lang = s.attrs(hasAttr, "lang")[0]
+	case atom.Head:
+		s.inHead = true
+	case atom.Body:
+		s.inHead = false
+	case atom.Title:
+		s.inTitle = !selfClosing && s.title == "" && s.skip != atom.Svg
+	case atom.Meta:
+		s.meta(hasAttr)
+	case atom.Link:
+		a := s.attrs(hasAttr, "rel", "href")
+		for rel := range strings.FieldsSeq(strings.ToLower(a[0])) {
+			switch rel {
+			case "canonical":
+				if s.canonical == "" {
+					s.canonical = a[1]
+				}
+			case "up":
+				s.up = a[1]
+			}
+		}
+	case atom.Base:
+		if s.base == "" {
+			s.base = s.attrs(hasAttr, "href")[0]
+		}
+	case atom.Script:
+		a := s.attrs(hasAttr, "type", "src")
+		s.script(strings.ToLower(a[0]), a[1])
+	case atom.Noscript:
+		if s.z.Next() == html.TextToken && bytes.Contains(bytes.ToLower(s.z.Raw()), []byte("javascript")) {
+			s.plea = true
+		}
+		s.offset += len(s.z.Raw())
+	case atom.A, atom.Area:
+		s.anchor(tag, hasAttr)
+	case atom.Frame, atom.Iframe:
+		if src := s.attrs(hasAttr, "src")[0]; tag == atom.Frame {
+			s.addLink(src)
+		}
+	case atom.Pre, atom.Textarea:
+		if !selfClosing {
+			s.pre++
+		}
+	case atom.P:
+		s.closeParagraph()
+		s.paraAt, s.paraProse = s.offset, 0
+	case atom.H1, atom.H2, atom.H3:
+		s.closeParagraph()
+		if s.skipDepth == 0 && s.heading == 0 && len(s.marks) < 16 {
+			s.heading = tag
+			s.headingMark = mark{offset: s.offset, level: int(nameBytes[1] - '0'), header: s.header > 0}
+			s.headingText.Reset()
+			s.headingLink = 0
+		}
+	case atom.Main, atom.Article, atom.Div, atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Section, atom.Ul,
+		atom.Ol, atom.Form, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button, atom.Details:
+		if !selfClosing {
+			s.container(tag, hasAttr)
+		}
+	}
+}
+
+// container decides whether what follows is main content, certainly not, or
+// open.
+func (s *scanner) container(tag atom.Atom, hasAttr bool) {
+	a := s.attrs(hasAttr, "role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
+	role := strings.ToLower(a[0])
+	s.closeParagraph()
+	switch {
+	case tag == atom.Main || role == "main" || a[3] == "articleBody":
+		if s.mainAt < 0 {
+			s.mainAt, s.mainTag, s.mainDepth = s.offset, tag, 1
+		}
+		s.skip, s.skipDepth = 0, 0
+		return
+	case tag == atom.Article:
+		if s.articleAt < 0 && s.skipDepth == 0 {
+			s.articleAt = s.offset
+		}
+		return
+	case tag == atom.Header:
+		s.header++
+	}
+	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
+		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.hrefs)
+	}
+	if s.crumbDepth == 0 && s.crumbs == nil && (hasWord(a[1], "breadcrumb", "breadcrumbs") ||
+		hasWord(a[5], "breadcrumb", "breadcrumbs") || hasWord(a[2], "breadcrumb", "breadcrumbs")) {
+		s.crumb, s.crumbDepth = tag, 1
+	}
+	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) {
+		s.skip, s.skipDepth = tag, 1
+	}
+}
+
+func (s *scanner) endTag(tag atom.Atom) {
+	if tag == 0 {
+		return
+	}
+	if s.skipDepth > 0 && tag == s.skip {
+		s.skipDepth--
+	}
+	if s.mainDepth > 0 && tag == s.mainTag {
+		if s.mainDepth--; s.mainDepth == 0 {
+			s.mainEnd = s.offset
+		}
+	}
+	if s.rootDepth > 0 && tag == s.rootTag {
+		if s.rootDepth--; s.rootDepth == 0 && s.words+len(s.hrefs) == s.rootWords {
+			s.rootEmpty = true
+		}
+	}
+	if s.crumbDepth > 0 {
+		if tag == s.crumb {
+			s.crumbDepth--
+		}
+		switch tag {
+		case atom.A, atom.Li, atom.Span, atom.Nav, atom.Div, atom.Ol, atom.Ul:
+			if t := strings.Trim(oneLine(s.crumbText.String()), " />»›→·|:-—"); t != "" && len(s.crumbs) < 10 {
+				s.crumbs = append(s.crumbs, t)
+			}
+			s.crumbText.Reset()
+		}
+	}
+	switch tag {
+	case atom.Head:
+		s.inHead = false
+	case atom.Title:
+		s.inTitle = false
+	case atom.Header:
+		s.header = max(0, s.header-1)
+	case atom.A:
+		s.link = 0
+	case atom.Pre, atom.Textarea:
+		s.pre = max(0, s.pre-1)
+	case atom.P, atom.Div, atom.Section, atom.Td, atom.Li:
+		s.closeParagraph()
+	case s.heading:
+		m := s.headingMark
+		m.text = headingWords(s.headingText.String())
+		m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
+		if m.text != "" {
+			s.marks = append(s.marks, m)
+			s.headings++
+		}
+		s.heading = 0
+	}
+}
+
+func (s *scanner) closeParagraph() {
+	if s.paraAt >= 0 && s.paraProse >= 80 && s.firstPara < 0 && s.skipDepth == 0 {
+		s.firstPara = s.paraAt
+	}
+	s.paraAt, s.paraProse = -1, 0
+}
+
+// region chooses where the words are.
+func (s *scanner) region(size, need int) {
+	start, end := 0, size
+	if s.mainAt >= 0 {
+		start = s.mainAt
+		if s.mainEnd > start {
+			end = s.mainEnd
+		}
+	} else if m, certain := s.bestMark(); m != nil {
+		start = m.offset
+		if !certain && s.firstPara >= 0 && s.firstPara < start {
+			start = s.firstPara
+		}
+		if s.articleAt >= 0 && s.articleAt < start {
+			start = s.articleAt
+		}
+	} else if s.articleAt >= 0 {
+		start = s.articleAt
+	} else if s.firstPara >= 0 {
+		start = s.firstPara
+	}
+	before := 0
+	for _, c := range s.checks {
+		if c.offset <= start {
+			before = c.prose
+		} else if c.prose-before >= need {
+			end = min(end, c.offset)
+			break
+		}
+	}
+	s.start, s.end = start, min(end, start+maxRegion)
+}
+
+// bestMark is the heading that the page's title begins with, which is then
+// certain, else the first that is not the site's own in a banner.
+func (s *scanner) bestMark() (m *mark, certain bool) {
+	title := plainKey(s.title)
+	for i := range s.marks {
+		if k := plainKey(s.marks[i].text); k != "" && strings.HasPrefix(title, k) && !s.marks[i].linked {
+			return &s.marks[i], true
+		}
+	}
+	best := 0
+	for i := range s.marks {
+		cost := s.marks[i].level
+		if s.marks[i].header {
+			cost += 3
+		}
+		if s.marks[i].linked {
+			cost += 6
+		}
+		if m == nil || cost < best {
+			m, best = &s.marks[i], cost
+		}
+	}
+	return m, false
+}
+
+func (s *scanner) anchor(tag atom.Atom, hasAttr bool) {
+	a := s.attrs(hasAttr, "href", "rel", "accesskey", "hreflang")
+	if a[0] == "" {
+		return
+	}
+	if tag == atom.A {
+		s.link = 1
+	}
+	rel := strings.ToLower(a[1])
+	if s.up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
+		s.up = a[0]
+	}
+	// The same page in another language is not another page.
+	if strings.Contains(rel, "nofollow") || a[3] != "" && !sameLanguage(a[3], s.lang) {
+		return
+	}
+	s.addLink(a[0])
+}
+
+// sameLanguage compares the primary subtags of two language tags; an unknown
+// language is any.
+func sameLanguage(a, b string) bool {
+	a, _, _ = strings.Cut(strings.ToLower(a), "-")
+	b, _, _ = strings.Cut(strings.ToLower(b), "-")
+	return b == "" || a == b
+}
+
+func (s *scanner) addLink(href string) {
+	if i := strings.IndexByte(href, '#'); i >= 0 {
+		href = href[:i]
+	}
+	if href == "" || len(href) > 4*maxURL || len(s.hrefs) >= maxLinks {
+		return
+	}
+	if _, ok := s.seen[href]; !ok {
+		s.seen[href] = struct{}{}
+		s.hrefs = append(s.hrefs, href)
+	}
+}
+
+func (s *scanner) meta(hasAttr bool) {
+	a := s.attrs(hasAttr, "name", "property", "http-equiv", "content")
+	name := strings.ToLower(a[0])
+	if name == "" {
+		name = strings.ToLower(a[1])
+	}
+	set := func(p *string) {
+		if *p == "" {
+			*p = oneLine(a[3])
+		}
+	}
+	switch name {
+	case "description":
+		set(&s.desc)
+	case "og:description":
+		set(&s.ogDesc)
+	case "og:title":
+		set(&s.ogTitle)
+	case "og:site_name", "application-name":
+		set(&s.siteName)
+	case "robots":
+		s.noindex, s.nofollow = robotsDirectives(a[3], s.noindex, s.nofollow)
+	}
+	if strings.EqualFold(a[2], "refresh") && s.refresh == "" {
+		s.refresh = refreshTarget(a[3])
+	}
+}
+
+// robotsDirectives reads the value of a robots meta element or of an
+// X-Robots-Tag header.
+func robotsDirectives(v string, noindex, nofollow bool) (bool, bool) {
+	for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch d {
+		case "noindex":
+			noindex = true
+		case "nofollow":
+			nofollow = true
+		case "none":
+			noindex, nofollow = true, true
+		}
+	}
+	return noindex, nofollow
+}
+
+// refreshTarget reads "0; url='next.html'"; "" if the page only reloads itself
+// or leaves time to be read.
+func refreshTarget(v string) string {
+	delay, rest, ok := strings.Cut(v, ";")
+	if !ok {
+		if delay, rest, ok = strings.Cut(v, ","); !ok {
+			return ""
+		}
+	}
+	whole, _, _ := strings.Cut(strings.TrimSpace(delay), ".")
+	if len(whole) > 2 || len(whole) == 2 && whole > "10" {
+		return ""
+	}
+	rest = strings.TrimSpace(rest)
+	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
+		if r, ok := strings.CutPrefix(strings.TrimSpace(rest[3:]), "="); ok {
+			rest = strings.TrimSpace(r)
+		}
+	}
+	if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"') {
+		q := rest[:1]
+		rest, _, _ = strings.Cut(rest[1:], q)
+	}
+	return rest
+}
+
+// script counts programs and reads descriptions out of JSON-LD.
+func (s *scanner) script(kind, src string) {
+	if kind != "application/ld+json" {
+		if kind == "" || kind == "module" || strings.Contains(kind, "javascript") {
+			s.scripts++
+			if src != "" {
+				s.scriptBytes += 4096 // unknown; a page whose words come from it has a large one
+			}
+		}
+	}
+	if s.z.Next() != html.TextToken {
+		s.offset += len(s.z.Raw())
+		return
+	}
+	raw := s.z.Raw()
+	s.offset += len(raw)
+	if kind != "application/ld+json" {
+		s.scriptBytes += len(raw)
+		return
+	}
+	var v any
+	if len(raw) < 256<<10 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
+		s.linkedData(v, 0)
+	}
+}
+
+func (s *scanner) linkedData(v any, depth int) {
+	if depth > 4 {
+		return
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			s.linkedData(e, depth+1)
+		}
+	case map[string]any:
+		kind, _ := v["@type"].(string)
+		switch {
+		case kind == "BreadcrumbList" && s.crumbs == nil:
+			items, _ := v["itemListElement"].([]any)
+			for _, e := range items {
+				item, _ := e.(map[string]any)
+				name, _ := item["name"].(string)
+				if inner, ok := item["item"].(map[string]any); ok && name == "" {
+					name, _ = inner["name"].(string)
+				}
+				if name = oneLine(name); name != "" && len(s.crumbs) < 10 {
+					s.crumbs = append(s.crumbs, name)
+				}
+			}
+		case strings.HasSuffix(kind, "Article") || strings.HasSuffix(kind, "Page") || kind == "BlogPosting":
+			if d, _ := v["description"].(string); s.ldDesc == "" {
+				s.ldDesc = oneLine(d)
+			}
+		}
+		if g, ok := v["@graph"]; ok {
+			s.linkedData(g, depth+1)
+		}
+	}
+}
+
+// attrs reads the named attributes of the tag just met; the first of a name
+// counts, as in a browser.
+func (s *scanner) attrs(more bool, names ...string) [7]string {
+	var out [7]string
+	var have [7]bool
+	for more {
+		var k, v []byte
+		k, v, more = s.z.TagAttr()
+		for i, n := range names {
+			if !have[i] && string(k) == n {
+				have[i] = true
+				if out[i] = string(v); out[i] == "" && n == "hidden" {
+					out[i] = "hidden"
+				}
+			}
+		}
+	}
+	return out
+}
+
+// oneLine collapses white space and makes the text valid UTF-8.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), isSpace), " ")
+}
+
+func isSpace(r rune) bool {
+	switch r {
+	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff, 0x200b:
+		return true
+	}
+	return r >= 0x2000 && r <= 0x200a || r < 0x20 || r == 0x7f
+}
+
+// headingWords takes the permanent-link sign off a heading.
+func headingWords(s string) string {
+	s = oneLine(s)
+	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
+		s = strings.TrimSpace(strings.TrimSuffix(s, sign))
+	}
+	return s
+}
+
+// plainKey is a text's letters and digits in lower case, for comparisons.
+func plainKey(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		if r > utf8.RuneSelf && !isSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,263 @@
+package llmstxt
+
+import (
+	"net/url"
+	"path"
+	"sort"
+	"strings"
+)
+
+// Sections of an index. A site says in several ways what belongs together:
+// breadcrumbs, links to the page above, and paths. Each way is tried on all
+// pages, and the first that sorts most of them into a few groups is taken.
+// What is left alone goes to the section of its neighbours or to a last one.
+
+const (
+	restSection = "More pages"
+	baseSection = "Pages"
+)
+
+// setSections gives every page but the first its Section and says which are
+// secondary.
+func setSections(pages []Page, prefix string) {
+	for i := range pages {
+		pages[i].Secondary = i > 0 && secondary(&pages[i])
+	}
+	if len(pages) < 2 {
+		return
+	}
+	index := map[string]int{}
+	for i := range pages {
+		index[pages[i].URL] = i
+	}
+	best, bestScore := []string(nil), 0.0
+	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byPath} {
+		keys := by(pages, index, prefix)
+		if s := grouping(keys); s > bestScore+0.1 {
+			best, bestScore = keys, s
+		}
+	}
+	count := map[string]int{}
+	for i := 1; i < len(pages); i++ {
+		if best != nil && best[i] != "" && !pages[i].Secondary {
+			count[best[i]]++
+		}
+	}
+	for i := 1; i < len(pages); i++ {
+		p := &pages[i]
+		switch {
+		case best == nil:
+			p.Section = baseSection
+		case count[best[i]] >= 2:
+			p.Section = heading2(best[i])
+		default:
+			p.Section = restSection
+		}
+	}
+	// One section and a rest of it is one section.
+	names := map[string]bool{}
+	for i := 1; i < len(pages); i++ {
+		if !pages[i].Secondary {
+			names[pages[i].Section] = true
+		}
+	}
+	if len(names) == 1 && names[restSection] {
+		for i := 1; i < len(pages); i++ {
+			pages[i].Section = baseSection
+		}
+	}
+}
+
+// heading2 keeps a section's name apart from those that are ours.
+func heading2(s string) string {
+	s = strings.Trim(oneLine(s), "# ")
+	if s == "" || strings.EqualFold(s, optional) {
+		return restSection
+	}
+	return cutWord(s, 80)
+}
+
+// grouping rates keys: how many pages are in groups of two or more, less what
+// too many groups, or a single one, cost.
+func grouping(keys []string) float64 {
+	count := map[string]int{}
+	for _, k := range keys[1:] {
+		if k != "" {
+			count[k]++
+		}
+	}
+	in, groups, largest := 0, 0, 0
+	for _, n := range count {
+		if n >= 2 {
+			in += n
+			groups++
+			largest = max(largest, n)
+		}
+	}
+	n := len(keys) - 1
+	if groups < 2 || n == 0 {
+		return 0
+	}
+	score := float64(in) / float64(n)
+	if groups > 30 || float64(in)/float64(groups) < 2.5 && n > 20 {
+		score /= 2
+	}
+	if largest*10 > n*9 {
+		score /= 2
+	}
+	return score
+}
+
+func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	base := map[string]bool{strings.ToLower(pages[0].Title): true, "home": true, "docs": true, "documentation": true, "": true}
+	// What stands first everywhere is the site.
+	first := map[string]int{}
+	with := 0
+	for i := range pages {
+		if c := pages[i].Evidence.Crumbs; len(c) > 0 {
+			first[c[0]]++
+			with++
+		}
+	}
+	for t, n := range first {
+		if n*10 > with*8 {
+			base[strings.ToLower(t)] = true
+		}
+	}
+	for i := range pages {
+		crumbs := pages[i].Evidence.Crumbs
+		for len(crumbs) > 0 && base[strings.ToLower(crumbs[0])] {
+			crumbs = crumbs[1:]
+		}
+		if len(crumbs) > 0 {
+			keys[i] = crumbs[0]
+		}
+	}
+	return keys
+}
+
+// byUp follows the links to the page above up to one below the base page.
+func byUp(pages []Page, index map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	for i := 1; i < len(pages); i++ {
+		top, up := i, pages[i].Evidence.Up
+		for range 20 {
+			j, ok := index[up]
+			if !ok || j == 0 || j == top {
+				if up != "" && !ok {
+					top = -1 // leads out of the crawled pages
+				}
+				break
+			}
+			top, up = j, pages[j].Evidence.Up
+		}
+		if top >= 0 && (top != i || up != "") {
+			keys[i] = pages[top].Title
+		}
+	}
+	return keys
+}
+
+// byPath groups by the first directory below the scope, named by the page that
+// stands for it.
+func byPath(pages []Page, index map[string]int, prefix string) []string {
+	keys := make([]string, len(pages))
+	names := map[string]string{}
+	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	for i := range pages {
+		u, err := url.Parse(pages[i].URL)
+		if err != nil {
+			continue
+		}
+		rest, ok := strings.CutPrefix(u.Path, dir)
+		if !ok {
+			continue
+		}
+		seg, below, ok := strings.Cut(rest, "/")
+		if !ok {
+			if i > 0 && !strings.Contains(seg, ".") {
+				// "/guide" stands above "/guide/install".
+				if _, taken := names[seg]; !taken {
+					names[seg] = pages[i].Title
+				}
+				keys[i] = seg
+			}
+			continue
+		}
+		if below == "" || strings.HasPrefix(below, "index.") {
+			names[seg] = pages[i].Title
+		}
+		keys[i] = seg
+	}
+	used := map[string]string{}
+	for i := range keys {
+		seg := keys[i]
+		if seg == "" {
+			continue
+		}
+		name := names[seg]
+		if name == "" || vague[strings.ToLower(name)] || len(name) > 60 {
+			name = segmentTitle(seg)
+		}
+		if other, ok := used[name]; ok && other != seg {
+			name = segmentTitle(seg)
+		}
+		used[name] = seg
+		keys[i] = name
+	}
+	return keys
+}
+
+// secondary pages are of use to few: licences, indexes, histories.
+func secondary(p *Page) bool {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return false
+	}
+	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
+	if slug == "index" {
+		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
+	}
+	if minor[strings.NewReplacer("-", "", "_", "", " ", "").Replace(slug)] {
+		return true
+	}
+	return minor[plainKey(p.Title)]
+}
+
+var minor = wordSet(`genindex generalindex indexpage modindex pymodindex search searchpage searchresults license licence licenses licences
+	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
+	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
+	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
+	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex`)
+
+// order is the sections of an index in the order of their first pages, with
+// the pages' numbers.
+func (s *Site) order() ([]string, map[string][]int) {
+	var names []string
+	in := map[string][]int{}
+	for i := 1; i < len(s.Pages); i++ {
+		name := s.Pages[i].Section
+		if s.Pages[i].Secondary {
+			name = optional
+		}
+		if name == "" {
+			name = baseSection
+		}
+		if in[name] == nil {
+			names = append(names, name)
+		}
+		in[name] = append(in[name], i)
+	}
+	rank := func(n string) int {
+		switch n {
+		case optional:
+			return 2
+		case restSection:
+			return 1
+		}
+		return 0
+	}
+	sort.SliceStable(names, func(i, j int) bool { return rank(names[i]) < rank(names[j]) })
+	return names, in
+}

@@ -1,0 +1,233 @@
+package llmstxt
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html/charset"
+)
+
+// Sitemaps, as sitemaps.org has them: a list of pages, a list of such lists,
+// or plain text with an address a line; each of them possibly gzipped.
+
+const (
+	maxSitemaps     = 50       // files read for one crawl
+	maxSitemapDepth = 3        // of lists of lists
+	maxSitemapBytes = 50 << 20 // after decompression, the protocol's own limit
+	maxSitemapFile  = 10 << 20 // as sent
+)
+
+// sitemap is one file's content.
+type sitemap struct {
+	pages    []sitemapEntry
+	children []string // further sitemaps
+}
+
+type sitemapEntry struct {
+	loc     string
+	lastmod time.Time // zero if not given
+}
+
+// parseSitemap reads a sitemap of any of the three forms and stops after limit
+// pages. What was read before an error is returned with it.
+func parseSitemap(r io.Reader, limit int) (sitemap, error) {
+	br := bufio.NewReader(r)
+	if magic, _ := br.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
+		z, err := gzip.NewReader(br)
+		if err != nil {
+			return sitemap{}, err
+		}
+		br = bufio.NewReader(z)
+	}
+	br = bufio.NewReader(io.LimitReader(br, maxSitemapBytes))
+	head, _ := br.Peek(512)
+	head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
+	switch {
+	case len(head) == 0:
+		return sitemap{}, errors.New("empty")
+	case head[0] == '<':
+		return parseSitemapXML(br, limit)
+	}
+	return parseSitemapText(br, limit)
+}
+
+func parseSitemapText(r io.Reader, limit int) (sitemap, error) {
+	var m sitemap
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 64<<10)
+	for lines.Scan() && len(m.pages) < limit {
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
+		if line == "" {
+			continue
+		}
+		if !strings.HasPrefix(line, "http://") && !strings.HasPrefix(line, "https://") {
+			return m, errors.New("neither XML nor a list of addresses")
+		}
+		m.pages = append(m.pages, sitemapEntry{loc: line})
+	}
+	return m, lines.Err()
+}
+
+func parseSitemapXML(r io.Reader, limit int) (sitemap, error) {
+	var m sitemap
+	d := xml.NewDecoder(r)
+	d.Strict = false
+	d.CharsetReader = charset.NewReaderLabel
+	var entry sitemapEntry
+	var text strings.Builder
+	depth, field := 0, "" // of the element being read, below urlset or sitemapindex
+	for {
+		t, err := d.Token()
+		if err == io.EOF {
+			return m, nil
+		}
+		if err != nil {
+			return m, err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			depth++
+			switch {
+			case depth == 1 && t.Name.Local != "urlset" && t.Name.Local != "sitemapindex":
+				return m, fmt.Errorf("not a sitemap: <%.40s>", t.Name.Local)
+			case depth == 2:
+				entry = sitemapEntry{}
+			case depth == 3 && (t.Name.Local == "loc" || t.Name.Local == "lastmod"):
+				field = t.Name.Local
+				text.Reset()
+			case depth > 100:
+				return m, errors.New("nested too deep")
+			}
+		case xml.CharData:
+			if field != "" && text.Len() < maxURL {
+				text.Write(t)
+			}
+		case xml.EndElement:
+			switch depth {
+			case 3:
+				switch s := strings.TrimSpace(text.String()); field {
+				case "loc":
+					entry.loc = s
+				case "lastmod":
+					entry.lastmod = parseW3CDate(s)
+				}
+				field = ""
+			case 2:
+				if entry.loc == "" {
+					break
+				}
+				if t.Name.Local == "sitemap" {
+					if len(m.children) < 1000 {
+						m.children = append(m.children, entry.loc)
+					}
+				} else if t.Name.Local == "url" {
+					if m.pages = append(m.pages, entry); len(m.pages) >= limit {
+						return m, nil
+					}
+				}
+			}
+			depth--
+		}
+	}
+}
+
+// parseW3CDate reads the profile of ISO 8601 that sitemaps use; zero if it is
+// none.
+func parseW3CDate(s string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02", "2006-01", "2006"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// sitemapPages is what all the sitemaps of a site list in its scope.
+type sitemapPages struct {
+	urls   []*url.URL
+	newest time.Time
+	notes  []string // for the log
+}
+
+// readSitemaps reads those that robots.txt names, else those in the usual
+// places, until it has room pages in scope.
+func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, room int) sitemapPages {
+	var out sitemapPages
+	type file struct {
+		u     *url.URL
+		depth int
+		guess bool
+	}
+	var queue []file
+	root := &url.URL{Scheme: s.scheme, Host: s.host, Path: "/"}
+	for _, loc := range robots.Sitemaps {
+		if u := resolve(root, loc); u != nil {
+			queue = append(queue, file{u, 1, false})
+		}
+	}
+	if len(queue) == 0 {
+		if dir := s.dir(); dir != "/" {
+			queue = append(queue, file{resolve(root, dir+"sitemap.xml"), 1, true})
+		}
+		queue = append(queue, file{resolve(root, "/sitemap.xml"), 1, true})
+	}
+	files := map[string]bool{}
+	seen := map[string]bool{}
+	for len(queue) > 0 && len(files) < maxSitemaps && ctx.Err() == nil && len(out.urls) < room {
+		f := queue[0]
+		queue = queue[1:]
+		if f.u == nil || files[f.u.String()] {
+			continue
+		}
+		files[f.u.String()] = true
+		if f.u.Host == s.host && !robots.Allowed(f.u) && f.guess {
+			continue
+		}
+		body, err := c.getPlain(ctx, f.u, maxSitemapFile)
+		if err != nil {
+			if !f.guess {
+				out.notes = append(out.notes, fmt.Sprintf("Sitemap %s could not be read: %s", f.u, detail(err)))
+			}
+			continue
+		}
+		m, err := parseSitemap(bytes.NewReader(body), 50_000)
+		if err != nil && (!f.guess || len(m.pages) > 0) {
+			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s is not well formed: %v", f.u, err))
+		}
+		found := 0
+		for _, e := range m.pages {
+			u := resolve(f.u, e.loc)
+			if u == nil || !s.has(u) {
+				continue
+			}
+			if e.lastmod.After(out.newest) {
+				out.newest = e.lastmod
+			}
+			if k := u.String(); !seen[k] && len(out.urls) < room {
+				seen[k] = true
+				out.urls = append(out.urls, u)
+				found++
+			}
+		}
+		if len(m.pages) > 0 {
+			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s lists %d pages, %d of them new and in scope", f.u, len(m.pages), found))
+		}
+		if f.depth < maxSitemapDepth {
+			for _, loc := range m.children {
+				if u := resolve(f.u, loc); u != nil {
+					queue = append(queue, file{u, f.depth + 1, false})
+				}
+			}
+		}
+	}
+	return out
+}

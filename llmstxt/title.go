@@ -1,0 +1,188 @@
+package llmstxt
+
+import (
+	"net/url"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Titles. A <title> usually carries the site's name behind or before the
+// page's own: "json — JSON encoder and decoder — Python 3.11.2 documentation".
+// What most titles of a site end with, from a separator on, is a suffix; what
+// most begin with is a prefix. Neither is a matter of one page.
+
+// separators stand between a page's title and a site's.
+var separators = []string{" | ", " — ", " – ", " - ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > "}
+
+const maxTitle = 200 // characters
+
+// affixes are what a site's titles have in common.
+type affixes struct {
+	suffix, prefix string // separators included
+}
+
+// findAffixes looks for the longest suffix and prefix that at least half of the
+// titles share, three of them at the least.
+func findAffixes(titles []string) affixes {
+	need := max(3, (len(titles)+1)/2)
+	if len(titles) == 2 {
+		need = 2
+	}
+	suffixes, prefixes := map[string]int{}, map[string]int{}
+	for _, t := range titles {
+		for i := range t {
+			for _, sep := range separators {
+				if i > 0 && strings.HasPrefix(t[i:], sep) && i+len(sep) < len(t) {
+					suffixes[t[i:]]++
+					prefixes[t[:i+len(sep)]]++
+				}
+			}
+		}
+	}
+	longest := func(m map[string]int) string {
+		best := ""
+		for s, n := range m {
+			if n >= need && (len(s) > len(best) || len(s) == len(best) && s < best) {
+				best = s
+			}
+		}
+		return best
+	}
+	a := affixes{suffix: longest(suffixes), prefix: longest(prefixes)}
+	if len(titles) < 2 {
+		return affixes{}
+	}
+	return a
+}
+
+// name is the site's name as the affixes give it.
+func (a affixes) name() string {
+	s := a.suffix
+	if s == "" {
+		s = a.prefix
+	}
+	return strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>", r)
+	})
+}
+
+// own takes the affixes off a title. A title that is nothing else stays.
+func (a affixes) own(t string) string {
+	if s, ok := strings.CutSuffix(t, a.suffix); ok && strings.TrimSpace(s) != "" {
+		t = s
+	}
+	if s, ok := strings.CutPrefix(t, a.prefix); ok && strings.TrimSpace(s) != "" {
+		t = s
+	}
+	return strings.TrimSpace(t)
+}
+
+// setTitles gives every page its title.
+func setTitles(pages []Page) affixes {
+	raw := make([]string, 0, len(pages))
+	for i := range pages {
+		if t := pages[i].Evidence.Title; t != "" {
+			raw = append(raw, t)
+		}
+	}
+	a := findAffixes(raw)
+	count := map[string]int{}
+	for i := range pages {
+		p := &pages[i]
+		p.Title = firstOf(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle), heading(&p.Evidence), urlTitle(p.URL))
+		// A title that is the site's name alone says nothing of a page below it.
+		if i > 0 && a.name() != "" && strings.EqualFold(p.Title, a.name()) {
+			p.Title = firstOf(heading(&p.Evidence), p.Title)
+		}
+		count[p.Title]++
+	}
+	// Where titles agree and headings do not, the headings are the titles.
+	for i := range pages {
+		p := &pages[i]
+		if h := heading(&p.Evidence); count[p.Title] > 1 && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
+			p.Title = h
+		}
+		p.Title = cutWord(p.Title, maxTitle)
+	}
+	return a
+}
+
+// heading is the first heading of the main content.
+func heading(e *Evidence) string {
+	for _, kind := range []BlockKind{Title, Heading} {
+		for _, b := range e.Blocks {
+			if b.Kind == kind {
+				return b.Text
+			}
+		}
+	}
+	return ""
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// urlTitle makes words of an address's last part: never empty.
+func urlTitle(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	p := strings.TrimSuffix(u.Path, "/")
+	last := path.Base(p)
+	if strings.HasPrefix(last, "index.") {
+		last = path.Base(path.Dir(p))
+	}
+	if last == "/" || last == "." || last == "" {
+		return u.Host
+	}
+	if t := segmentTitle(last); t != "" {
+		return t
+	}
+	return u.Host
+}
+
+// segmentTitle is "getting_started.html" as a person would write it.
+func segmentTitle(s string) string {
+	if ext := path.Ext(s); len(ext) > 1 && len(ext) <= 6 && ext != s {
+		s = strings.TrimSuffix(s, ext)
+	}
+	s = oneLine(strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '+' {
+			return ' '
+		}
+		return r
+	}, s))
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) {
+		s = string(unicode.ToUpper(r)) + s[n:]
+	}
+	return s
+}
+
+// vague titles do not name a site.
+var vague = map[string]bool{}
+
+func init() {
+	for _, t := range []string{"home", "home page", "homepage", "index", "overview", "documentation", "docs", "welcome",
+		"contents", "table of contents", "introduction", "getting started", "main page", "start", "untitled", "readme"} {
+		vague[t] = true
+	}
+}
+
+// siteTitle names the site by its base page.
+func siteTitle(base *Page, a affixes) string {
+	own := base.Title
+	if !vague[strings.ToLower(own)] {
+		// "Welcome — Foo documentation" names the site after the dash.
+		return own
+	}
+	return firstOf(a.name(), base.Evidence.SiteName, heading(&base.Evidence), own)
+}
