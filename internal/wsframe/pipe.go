@@ -241,8 +241,9 @@ func (p *Pipe) Abort() {
 	p.cutLocked()
 }
 
-// now is the session's time, in nanoseconds since New.
-func (p *Pipe) now() int64 { return int64(time.Since(p.start)) }
+// now is the session's time, in nanoseconds since New. It is never 0, which
+// stands for no time at all.
+func (p *Pipe) now() int64 { return int64(time.Since(p.start)) + 1 }
 
 // rescue turns a panic of a session's goroutine into the end of the session.
 func (p *Pipe) rescue() {

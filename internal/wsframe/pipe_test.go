@@ -118,6 +118,7 @@ func (s *session) write(conn net.Conn, pieces ...[]byte) {
 		return
 	}
 	conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
+	defer conn.SetWriteDeadline(time.Time{})
 	if _, err := conn.Write(b); err != nil {
 		s.Errorf("write: %v", err)
 	}
@@ -131,10 +132,10 @@ func (s *session) post(conn net.Conn, pieces ...[]byte) {
 		go func() {
 			defer close(done)
 			for b := range posts {
-				s.write(conn, b)
+				conn.Write(b) // who expects these bytes misses them when it fails
 			}
 		}()
-		s.Cleanup(func() { close(posts); <-done })
+		s.Cleanup(func() { close(posts); conn.Close(); <-done })
 	}
 	s.posts[conn] <- bytes.Join(pieces, nil)
 }
@@ -213,13 +214,18 @@ func (s *session) wantClose(conn net.Conn, code int, reason string) {
 
 func (s *session) result(by Side, cause Cause, code int) Result {
 	s.Helper()
+	return s.resultWithin(20*time.Second, by, cause, code)
+}
+
+func (s *session) resultWithin(limit time.Duration, by Side, cause Cause, code int) Result {
+	s.Helper()
 	select {
 	case r := <-s.done:
 		if r.By != by || r.Cause != cause || r.Code != code {
 			s.Fatalf("ended by %v, %v, %d (%v), want %v, %v, %d", r.By, r.Cause, r.Code, r.Err, by, cause, code)
 		}
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(limit):
 		s.Fatal("session does not end")
 		panic("unreachable")
 	}

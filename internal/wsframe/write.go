@@ -109,7 +109,7 @@ func (f *flow) unblock() (took int64) {
 	f.dataAt.Add(took)
 	f.wroteAt.Store(now)
 	f.blocked.Store(0)
-	if f.p.clock.paused.CompareAndSwap(true, false) {
+	if f.p.clock.paused.Load() && f.p.clock.paused.CompareAndSwap(true, false) {
 		f.p.watch(0)
 	}
 	return took
@@ -120,11 +120,11 @@ func (f *flow) unblock() (took int64) {
 // longest header.
 type pinger struct {
 	payload atomic.Uint64
-	out     atomic.Bool  // the pong to payload has not come
+	out     atomic.Int32 // pings sent with payload whose pongs have not come
 	at      atomic.Int64 // when it was sent; 0: the client has shown itself since
 }
 
-func (p *pinger) awaited() bool { return p.out.Load() }
+func (p *pinger) awaited() bool { return p.out.Load() > 0 }
 
 // heard notes bytes from the client. Any show that it lives: it can not put a
 // pong inside a long message that it is sending, and of several pings it need
@@ -138,7 +138,7 @@ func (p *pinger) heard() {
 // match compares the pong whose complete header b begins with, and as much of
 // its payload as b has, with the one that is awaited.
 func (p *pinger) match(b []byte) (whole, ours bool) {
-	if b[1] != maskBit|8 || !p.out.Load() {
+	if b[1] != maskBit|8 || !p.awaited() {
 		return false, false
 	}
 	var want [8]byte
@@ -152,7 +152,7 @@ func (p *pinger) match(b []byte) (whole, ours bool) {
 	if len(got) < len(want) {
 		return false, true
 	}
-	p.out.Store(false)
+	p.out.Add(-1)
 	return true, true
 }
 
@@ -163,11 +163,15 @@ func (f *flow) keepAlive() {
 	if now-f.wroteAt.Load() < int64(f.p.cfg.KeepAlive) {
 		return
 	}
-	var payload [8]byte
-	rand.Read(payload[:]) // never fails (crypto/rand)
 	ping := &f.p.ping
-	ping.payload.Store(binary.BigEndian.Uint64(payload[:]))
-	ping.out.Store(true)
+	var payload [8]byte
+	if ping.awaited() {
+		binary.BigEndian.PutUint64(payload[:], ping.payload.Load()) // its pongs are told by one payload
+	} else {
+		rand.Read(payload[:]) // never fails (crypto/rand)
+		ping.payload.Store(binary.BigEndian.Uint64(payload[:]))
+	}
+	ping.out.Add(1)
 	ping.at.Store(now)
 	f.send(appendControl(nil, OpPing, payload[:], false))
 }

@@ -1,0 +1,488 @@
+package wsframe_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/farwire/farwire/internal/wsframe"
+)
+
+// A peer reads what comes, as soon as it comes, and notes when.
+type peer struct {
+	mu   sync.Mutex
+	buf  []byte
+	last time.Time // when the last bytes came
+	end  time.Time // when the connection ended
+}
+
+func collect(conn net.Conn) *peer {
+	p := &peer{}
+	conn.SetReadDeadline(time.Time{})
+	go func() {
+		b := make([]byte, 1<<16)
+		for {
+			n, err := conn.Read(b)
+			p.mu.Lock()
+			p.buf = append(p.buf, b[:n]...)
+			if n > 0 {
+				p.last = time.Now()
+			}
+			if err != nil {
+				p.end = time.Now()
+				p.mu.Unlock()
+				conn.Close()
+				return
+			}
+			p.mu.Unlock()
+		}
+	}()
+	return p
+}
+
+// take returns what has come and forgets it.
+func (p *peer) take() []byte {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.buf
+	p.buf = nil
+	return b
+}
+
+// wantClose expects b to be one close frame of the gateway's.
+func wantClose(t *testing.T, b []byte, masked bool, code int, reason string) {
+	t.Helper()
+	if len(b) < 4 || b[0] != 0x88 || b[1] >= 0x80 != masked {
+		t.Fatalf("got % x, want a close frame", clip(b))
+	}
+	payload := b[2:]
+	if masked {
+		for i := range payload[4:] {
+			payload[4+i] ^= payload[i%4]
+		}
+		payload = payload[4:]
+	}
+	if len(payload) != int(b[1]&127) || int(binary.BigEndian.Uint16(payload)) != code || string(payload[2:]) != reason {
+		t.Fatalf("close frame % x %q, want %d %q", payload[:2], payload[2:], code, reason)
+	}
+}
+
+// timed runs a session in a bubble, over connections in memory.
+func timed(t *testing.T, change func(*Config), test func(t *testing.T, s *session)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, start(t, memPair, change)) })
+}
+
+func wantAfter(t *testing.T, from, at time.Time, want time.Duration) {
+	t.Helper()
+	if got := at.Sub(from); got < want || got > want+20*time.Millisecond {
+		t.Fatalf("after %v, want %v", got, want)
+	}
+}
+
+func idleTen(c *Config) { c.Idle, c.KeepAlive = 10*time.Second, -1 }
+
+func TestIdle(t *testing.T) {
+	timed(t, idleTen, func(t *testing.T, s *session) {
+		began := time.Now()
+		client, target := collect(s.client), collect(s.target)
+		down := text("slowly", false)
+		s.write(s.target, down[:3])
+		for _, b := range down[3:] {
+			time.Sleep(9 * time.Second) // each byte of a data frame counts
+			s.write(s.target, []byte{b})
+		}
+		quiet := time.Now()
+		time.Sleep(5 * time.Second) // these do not
+		s.write(s.target, frame(true, OpPing, []byte("still here"), false))
+		s.write(s.client, text("hello", true))
+		time.Sleep(4*time.Second + 999*time.Millisecond)
+		if got := client.take(); !bytes.Equal(got, append(down, frame(true, OpPing, []byte("still here"), false)...)) {
+			t.Fatalf("% x", got)
+		}
+		if got := target.take(); !bytes.Equal(got, text("hello", true)) {
+			t.Fatalf("% x", got)
+		}
+		time.Sleep(2 * time.Millisecond)
+		wantClose(t, client.take(), false, 1000, "idle timeout")
+		wantClose(t, target.take(), true, 1001, "")
+		wantAfter(t, quiet, client.last, 10*time.Second)
+		if time.Since(began) < 50*time.Second {
+			t.Fatal("no time passed")
+		}
+		s.write(s.client, text("swallowed", true), closing(1000, "", true))
+		s.write(s.target, text("swallowed", false), closing(1001, "", false))
+		r := s.result(Gateway, CauseIdle, 1000)
+		if len(client.take())+len(target.take()) > 0 || r.FromClient.Frames != 1 || r.FromTarget.Frames != 2 {
+			t.Fatalf("something crossed behind our close: %+v", r)
+		}
+	})
+}
+
+func TestIdleCountsFromTheStart(t *testing.T) {
+	timed(t, idleTen, func(t *testing.T, s *session) {
+		began := time.Now()
+		client, target := collect(s.client), collect(s.target)
+		s.result(Gateway, CauseIdle, 1000)
+		wantClose(t, client.take(), false, 1000, "idle timeout")
+		wantClose(t, target.take(), true, 1001, "")
+		wantAfter(t, began, client.last, 10*time.Second)
+		wantAfter(t, began, client.end, 15*time.Second) // CloseWait for the answer
+	})
+}
+
+// While a slow client keeps us from reading the target the time stands still.
+func TestIdleStandsStill(t *testing.T) {
+	timed(t, idleTen, func(t *testing.T, s *session) {
+		target := collect(s.target)
+		s.write(s.target, text("first", false))
+		time.Sleep(25 * time.Second) // the client takes nothing
+		s.want(s.client, text("first", false))
+		resumed := time.Now()
+		client := collect(s.client)
+		s.result(Gateway, CauseIdle, 1000)
+		wantClose(t, client.take(), false, 1000, "idle timeout")
+		wantClose(t, target.take(), true, 1001, "")
+		wantAfter(t, resumed, client.last, 10*time.Second)
+	})
+	timed(t, idleTen, func(t *testing.T, s *session) { // it stands still, it does not start again
+		collect(s.target)
+		s.want(s.client, nil)
+		time.Sleep(6 * time.Second)
+		s.write(s.target, frame(true, OpPing, nil, false))
+		time.Sleep(20 * time.Second)
+		s.want(s.client, frame(true, OpPing, nil, false))
+		resumed := time.Now()
+		client := collect(s.client)
+		s.result(Gateway, CauseIdle, 1000)
+		wantClose(t, client.take(), false, 1000, "idle timeout")
+		wantAfter(t, resumed, client.last, 4*time.Second)
+	})
+}
+
+// Inside a frame there is no place for our close frame. It waits for the frame
+// to end, but not for ever.
+func TestIdleInsideAFrame(t *testing.T) {
+	down := text("unfinished", false)
+	for name, finish := range map[string]bool{"finished": true, "unfinished": false} {
+		t.Run(name, func(t *testing.T) {
+			timed(t, idleTen, func(t *testing.T, s *session) {
+				began := time.Now()
+				client, target := collect(s.client), collect(s.target)
+				s.write(s.target, down[:5])
+				time.Sleep(11 * time.Second)
+				wantClose(t, target.take(), true, 1001, "")
+				if finish {
+					s.write(s.target, down[5:], text("more", false))
+					if got := client.take(); !bytes.HasPrefix(got, down) {
+						t.Fatalf("% x", got)
+					} else {
+						wantClose(t, got[len(down):], false, 1000, "idle timeout")
+					}
+				}
+				s.result(Gateway, CauseIdle, 1000)
+				if !finish {
+					if got := client.take(); !bytes.Equal(got, down[:5]) {
+						t.Fatalf("% x", got)
+					}
+					wantAfter(t, began, client.end, 15*time.Second)
+				}
+			})
+		})
+	}
+}
+
+func TestKeepAlive(t *testing.T) {
+	timed(t, nil, func(t *testing.T, s *session) {
+		target := collect(s.target)
+		seen := map[string]bool{}
+		for range 3 {
+			time.Sleep(25*time.Second - time.Millisecond)
+			s.silent(s.client)
+			payload := s.wantFrame(s.client, OpPing)
+			if len(payload) == 0 || seen[string(payload)] {
+				t.Fatalf("payload % x", payload)
+			}
+			seen[string(payload)] = true
+			time.Sleep(10 * time.Second)
+			pong := frame(true, OpPong, payload, true)
+			for i := range pong {
+				s.write(s.client, pong[i:i+1])
+			}
+			// What was written to the client counts, what it wrote does not.
+			s.write(s.client, text("up", true), frame(true, OpPong, payload, true))
+			if got, want := target.take(), append(text("up", true), pong...); !bytes.Equal(got, want) {
+				t.Fatalf("target got % x, want % x", got, want)
+			}
+			s.write(s.target, text("down", false))
+			s.want(s.client, text("down", false))
+		}
+		s.write(s.client, closing(1000, "", true))
+		s.write(s.target, closing(1000, "", false))
+		s.want(s.client, closing(1000, "", false))
+		r := s.result(Client, CauseClose, 1000)
+		if r.FromClient.Frames != 7 || r.FromTarget.Frames != 4 {
+			t.Fatalf("our own frames were counted: %+v", r)
+		}
+	})
+}
+
+// silent expects nothing to come just now.
+func (s *session) silent(conn net.Conn) {
+	s.Helper()
+	synctest.Wait()
+	conn.SetReadDeadline(time.Now())
+	b := make([]byte, 1)
+	if n, err := conn.Read(b); n != 0 || err == nil {
+		s.Fatalf("came % x", b)
+	}
+	conn.SetReadDeadline(time.Time{})
+}
+
+// A pong that is like ours up to any byte is somebody else's and crosses.
+func TestAnotherPongCrosses(t *testing.T) {
+	for wrong := range 8 {
+		timed(t, nil, func(t *testing.T, s *session) {
+			target := collect(s.target)
+			time.Sleep(26 * time.Second)
+			payload := s.wantFrame(s.client, OpPing)
+			other := bytes.Clone(payload)
+			other[wrong] ^= 1
+			var want []byte
+			for _, p := range [][]byte{other, payload[:7], append(bytes.Clone(payload), 0), nil} {
+				b := frame(true, OpPong, p, true)
+				want = append(want, b...)
+				for i := range b {
+					s.write(s.client, b[i:i+1])
+				}
+			}
+			s.write(s.client, frame(true, OpPong, payload, true), text("x", true))
+			want = append(want, text("x", true)...)
+			if got := target.take(); !bytes.Equal(got, want) {
+				t.Fatalf("got % x, want % x", got, want)
+			}
+			s.pipe.Abort()
+			s.result(Gateway, CauseAbort, CloseAbnormal)
+		})
+	}
+}
+
+func TestUnansweredPing(t *testing.T) {
+	timed(t, nil, func(t *testing.T, s *session) {
+		began := time.Now()
+		client, target := collect(s.client), collect(s.target)
+		r := s.resultWithin(time.Minute, Client, CauseKeepAlive, CloseGoingAway)
+		if !errors.Is(r.Err, ErrNoPong) {
+			t.Fatal(r.Err)
+		}
+		wantClose(t, target.take(), true, CloseGoingAway, "")
+		wantAfter(t, began, target.last, 45*time.Second)
+		if b := client.take(); len(b) != 10 || b[0] != 0x89 {
+			t.Fatalf("% x", b)
+		}
+	})
+}
+
+// A client in the middle of a long message can not answer; each byte of it
+// shows that it lives.
+func TestPongBehindALongMessage(t *testing.T) {
+	timed(t, nil, func(t *testing.T, s *session) {
+		target := collect(s.target)
+		up := frame(true, OpBinary, make([]byte, 100), true)
+		s.write(s.client, up[:1])
+		time.Sleep(26 * time.Second)
+		payload := s.wantFrame(s.client, OpPing)
+		client := collect(s.client)
+		for _, b := range up[1:] {
+			time.Sleep(5 * time.Second)
+			s.write(s.client, []byte{b})
+		}
+		// It was pinged now and then meanwhile, and answers it all at last.
+		for pings := client.take(); len(pings) > 0; pings = pings[10:] {
+			s.write(s.client, frame(true, OpPong, pings[2:10], true))
+		}
+		s.write(s.client, frame(true, OpPong, payload, true))
+		if got := target.take(); !bytes.Equal(got, up) {
+			t.Fatalf("% x", got)
+		}
+		s.pipe.Abort()
+		s.result(Gateway, CauseAbort, CloseAbnormal)
+	})
+}
+
+// While a slow target keeps us from reading the client, its pong may be behind
+// what we have not read.
+func TestPongWaitStandsStill(t *testing.T) {
+	timed(t, func(c *Config) { c.Stall = time.Hour }, func(t *testing.T, s *session) {
+		s.post(s.client, text("the target does not read", true), text("so this waits", true))
+		time.Sleep(26 * time.Second)
+		payload := s.wantFrame(s.client, OpPing)
+		s.post(s.client, frame(true, OpPong, payload, true))
+		time.Sleep(10 * time.Minute)
+		s.want(s.target, text("the target does not read", true), text("so this waits", true))
+		s.silent(s.target)
+		payload = s.wantFrame(s.client, OpPing) // the silence was long
+		s.write(s.client, frame(true, OpPong, payload, true))
+		s.farewell()
+	})
+}
+
+func TestKeepAliveOff(t *testing.T) {
+	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
+		time.Sleep(24 * time.Hour)
+		s.silent(s.client)
+		s.farewell()
+	})
+}
+
+// A ping of ours waits for the frame to end, and inside a fragmented message
+// it need wait no longer.
+func TestPingWaitsForABoundary(t *testing.T) {
+	timed(t, nil, func(t *testing.T, s *session) {
+		collect(s.target)
+		down := frame(false, OpText, []byte("fragment"), false)
+		s.write(s.target, down[:4])
+		s.want(s.client, down[:4])
+		time.Sleep(40 * time.Second)
+		s.silent(s.client)
+		s.post(s.target, down[4:])
+		s.want(s.client, down[4:])
+		time.Sleep(25 * time.Second)
+		payload := s.wantFrame(s.client, OpPing)
+		s.write(s.client, frame(true, OpPong, payload, true))
+		s.post(s.target, frame(true, OpContinuation, []byte("!"), false))
+		s.want(s.client, frame(true, OpContinuation, []byte("!"), false))
+		s.pipe.Abort()
+		s.result(Gateway, CauseAbort, CloseAbnormal)
+	})
+}
+
+func TestStall(t *testing.T) {
+	t.Run("target", func(t *testing.T) {
+		timed(t, nil, func(t *testing.T, s *session) {
+			began := time.Now()
+			client := collect(s.client)
+			s.post(s.client, text("x", true))
+			r := s.resultWithin(time.Minute, Target, CauseStall, CloseInternal)
+			if !errors.Is(r.Err, ErrStalled) {
+				t.Fatal(r.Err)
+			}
+			b := client.take()
+			if len(b) < 10 || b[0] != 0x89 {
+				t.Fatalf("% x", b)
+			}
+			wantClose(t, b[10:], false, CloseInternal, "") // behind the keepalive's ping
+			wantAfter(t, began, client.last, 30*time.Second)
+		})
+	})
+	t.Run("client", func(t *testing.T) {
+		timed(t, nil, func(t *testing.T, s *session) {
+			began := time.Now()
+			target := collect(s.target)
+			s.post(s.target, text("x", false))
+			s.resultWithin(time.Minute, Client, CauseStall, CloseGoingAway)
+			wantClose(t, target.take(), true, CloseGoingAway, "")
+			wantAfter(t, began, target.last, 30*time.Second)
+		})
+	})
+	t.Run("client while the target is inside a frame of the other", func(t *testing.T) {
+		timed(t, nil, func(t *testing.T, s *session) {
+			target := collect(s.target)
+			up := text("unfinished", true)
+			s.write(s.client, up[:9])
+			s.post(s.target, text("x", false))
+			s.resultWithin(time.Minute, Client, CauseStall, CloseAbnormal)
+			if got := target.take(); !bytes.Equal(got, up[:9]) {
+				t.Fatalf("% x", got)
+			}
+		})
+	})
+}
+
+// A reader that is slow is not lost, on whatever connection.
+func TestSlowReaderSurvives(t *testing.T) {
+	for name, pair := range map[string]func(testing.TB) (near, far net.Conn){
+		"pipe": memPair,
+		"tls":  func(t testing.TB) (near, far net.Conn) { return tlsOver(t, memPair) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, pair, func(c *Config) { c.KeepAlive = -1 })
+				down := frame(true, OpBinary, make([]byte, 200_000), false)
+				s.post(s.target, down)
+				var got []byte
+				b := make([]byte, 800)
+				s.client.SetReadDeadline(time.Time{})
+				for len(got) < len(down) {
+					time.Sleep(time.Second) // 800 bytes a second: a chunk takes 20 s
+					n, err := s.client.Read(b[:min(len(b), len(down)-len(got))])
+					if err != nil {
+						t.Fatalf("after %d bytes: %v", len(got), err)
+					}
+					got = append(got, b[:n]...)
+				}
+				if !bytes.Equal(got, down) {
+					t.Fatal("bytes were lost")
+				}
+				s.farewell()
+			})
+		})
+	}
+}
+
+// A missing answer is waited for, but not for ever, and then it is a loss.
+func TestMissingAnswer(t *testing.T) {
+	t.Run("of the target", func(t *testing.T) {
+		timed(t, nil, func(t *testing.T, s *session) {
+			client, target := collect(s.client), collect(s.target)
+			began := time.Now()
+			s.write(s.client, closing(1000, "bye", true))
+			s.result(Client, CauseClose, 1000)
+			if got := target.take(); !bytes.Equal(got, closing(1000, "bye", true)) {
+				t.Fatalf("% x", got)
+			}
+			wantClose(t, client.take(), false, CloseInternal, "")
+			wantAfter(t, began, client.last, 5*time.Second)
+		})
+	})
+	t.Run("of the client", func(t *testing.T) {
+		timed(t, nil, func(t *testing.T, s *session) {
+			client, target := collect(s.client), collect(s.target)
+			began := time.Now()
+			s.write(s.target, closing(1000, "bye", false))
+			s.result(Target, CauseClose, 1000)
+			if got := client.take(); !bytes.Equal(got, closing(1000, "bye", false)) {
+				t.Fatalf("% x", got)
+			}
+			wantClose(t, target.take(), true, CloseGoingAway, "")
+			wantAfter(t, began, target.last, 5*time.Second)
+			wantAfter(t, began, client.end, 5*time.Second)
+		})
+	})
+}
+
+// Draining waits for a frame to end as long as it is let.
+func TestShutdownWaits(t *testing.T) {
+	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
+		client, target := collect(s.client), collect(s.target)
+		down := text("slow", false)
+		s.write(s.target, down[:3])
+		synctest.Wait()
+		s.pipe.Shutdown(CloseGoingAway, "draining")
+		wantClose(t, target.take(), true, CloseGoingAway, "draining")
+		time.Sleep(time.Hour)
+		s.write(s.target, down[3:])
+		got := client.take()
+		if !bytes.HasPrefix(got, down) {
+			t.Fatalf("% x", got)
+		}
+		wantClose(t, got[len(down):], false, CloseGoingAway, "draining")
+		s.result(Gateway, CauseShutdown, CloseGoingAway)
+	})
+}
