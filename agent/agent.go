@@ -189,10 +189,14 @@ const (
 	causeUnreachable cause = "host unreachable"
 	causeAddress     cause = "invalid address"
 	causeOverloaded  cause = "agent overloaded"
+	causeDraining    cause = "agent is going away"
 	causeNoNetwork   cause = "agent has no route to the target"
 	causeLost        cause = "agent lost"
 	causeFailed      cause = "connection failed"
 )
+
+var causes = []cause{causeRefused, causeReset, causeNoHost, causeLookup, causeTimeout, causeCanceled, causeUnreachable,
+	causeAddress, causeOverloaded, causeDraining, causeNoNetwork, causeLost, causeFailed}
 
 func (c cause) Error() string { return string(c) }
 

@@ -48,6 +48,9 @@ func Direct(o DirectOptions) (Exit, error) {
 	if err := e.checkName(); err != nil {
 		return Exit{}, fmt.Errorf("agent: %w", err)
 	}
+	if err := o.Policy.valid(); err != nil {
+		return Exit{}, fmt.Errorf("agent: DirectOptions.Policy: %w", err)
+	}
 	d := newDialer(o)
 	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := d.dial(ctx, network, addr, Rules{})

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -43,6 +44,15 @@ type Rules struct {
 
 	// Deny lists further addresses that may not be dialled.
 	Deny []netip.Prefix `json:"deny,omitempty"`
+}
+
+func (r Rules) valid() error {
+	for _, p := range r.Deny {
+		if !p.IsValid() {
+			return errors.New("an invalid prefix in Deny")
+		}
+	}
+	return nil
 }
 
 // A guard is what an agent allows, narrowed by rules: its own, and those that

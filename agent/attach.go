@@ -1,0 +1,189 @@
+package agent
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// ServeHTTP is where agents attach. It answers once the connection has been
+// taken over; the link then lives until Shutdown or its own end. Refusals are
+// JSON, `{"detail": "…"}`, with the reason in the header Farwire-Refused too.
+func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, detail string) {
+		w.Header().Set(refusedHeader, detail)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		// The agent has the reason from the header; nobody is left to be told
+		// that the body did not reach it.
+		_ = json.NewEncoder(w).Encode(map[string]string{"detail": detail})
+	}
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		refuse(http.StatusMethodNotAllowed, "agents attach with GET")
+		return
+	}
+	if p.local {
+		refuse(http.StatusForbidden, "this gateway takes no agents")
+		return
+	}
+	who, ok := p.authenticate(r)
+	if !ok {
+		refuse(http.StatusUnauthorized, "agent secret or token missing or wrong")
+		return
+	}
+	if detail := p.enter(); detail != "" {
+		w.Header().Set("Retry-After", "1")
+		refuse(http.StatusServiceUnavailable, detail)
+		return
+	}
+	entered := true
+	defer func() {
+		if entered {
+			p.leave()
+		}
+	}()
+
+	var nc net.Conn
+	var err error
+	switch {
+	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", upgradeName):
+		nc, err = hijack(w)
+		if err != nil {
+			refuse(http.StatusInternalServerError, "the connection cannot be taken over here")
+		}
+	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket") &&
+		hasToken(r.Header, "Sec-WebSocket-Protocol", upgradeName):
+		nc, err = acceptWebSocket(w, r)
+	default:
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", upgradeName)
+		refuse(http.StatusUpgradeRequired, "agents attach with Upgrade: "+upgradeName+", or a WebSocket of that subprotocol")
+		return
+	}
+	if err != nil {
+		p.log.Warn("agent cannot attach", "remote", r.RemoteAddr, "err", err)
+		return
+	}
+
+	entered = false
+	remote := r.RemoteAddr
+	go func() {
+		defer p.leave()
+		defer func() {
+			if v := recover(); v != nil {
+				nc.Close()
+				p.log.Error("agent link panicked", "remote", remote, "panic", v, "stack", string(debug.Stack()))
+			}
+		}()
+		if err := p.attach(nc, who, remote); err != nil {
+			p.log.Warn("agent did not attach", "remote", remote, "err", err)
+		}
+	}()
+}
+
+// enter counts a connection in, or says why not.
+func (p *Pool) enter() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.draining:
+		return "gateway is shutting down"
+	case p.attached >= p.maxLinks:
+		return "gateway has as many agents as it takes"
+	}
+	p.attached++
+	p.wg.Add(1)
+	return ""
+}
+
+func (p *Pool) leave() {
+	p.mu.Lock()
+	p.attached--
+	p.mu.Unlock()
+	p.wg.Done()
+}
+
+func hijack(w http.ResponseWriter) (net.Conn, error) {
+	nc, brw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	// The server may have read on already.
+	ahead, err := brw.Reader.Peek(brw.Reader.Buffered())
+	if err == nil {
+		err = nc.SetDeadline(time.Now().Add(handshakeTimeout))
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", upgradeName)
+	}
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	if len(ahead) == 0 {
+		return nc, nil
+	}
+	return &readAhead{nc, io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)}, nil
+}
+
+// readAhead is a connection of which some bytes have been read.
+type readAhead struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c *readAhead) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+func acceptWebSocket(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
+	ws, err := websocket.Accept(unwrapper{w}, r, &websocket.AcceptOptions{Subprotocols: []string{upgradeName}})
+	if err != nil {
+		return nil, err
+	}
+	return newWSConn(ws), nil
+}
+
+// unwrapper finds the Hijacker behind any middleware's wrapper.
+type unwrapper struct{ http.ResponseWriter }
+
+func (u unwrapper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(u.ResponseWriter).Hijack()
+}
+
+// A wsConn carries a tunnel in binary messages.
+type wsConn struct {
+	net.Conn
+	ws *websocket.Conn
+}
+
+func newWSConn(ws *websocket.Conn) net.Conn {
+	return &wsConn{websocket.NetConn(context.Background(), ws, websocket.MessageBinary), ws}
+}
+
+// Close does not wait for the other side: the multiplexer has said all.
+func (c *wsConn) Close() error {
+	err := c.ws.CloseNow()
+	c.Conn.Close()
+	return err
+}
+
+func hasToken(h http.Header, name, token string) bool {
+	for _, v := range h.Values(name) {
+		for t := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

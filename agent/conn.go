@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-yamux/v5"
+)
+
+// lingerTimeout is how long a closed connection's agent may go on delivering
+// what was written before, and its target take to close in turn.
+const lingerTimeout = 5 * time.Second
+
+// A conn is a connection to a target through a tunnel, as the gateway sees it.
+// It fails as a TCP connection would: with ECONNRESET when the target was
+// lost; and with a *DialError of fault Agent when the tunnel was.
+type conn struct {
+	stream        *yamux.Stream
+	link          *link
+	local, remote net.Addr
+
+	readUntil atomic.Int64 // the read deadline in Unix nanoseconds, 0: none
+	eof       atomic.Bool  // the stream has ended on the agent's side
+	abort     atomic.Bool  // Close resets instead of finishing
+
+	mu     sync.Mutex
+	closed bool
+	lost   error // why the agent says that the target is gone
+	broken error // why the stream can no longer be used
+}
+
+var errLostUpdate = errors.New("the read deadline passed while bytes arrived")
+
+func (c *conn) Read(p []byte) (int, error) {
+	if err := c.readable(); err != nil {
+		return 0, err
+	}
+	n, err := c.stream.Read(p)
+	if n > 0 {
+		// What came with an error is told by the next read. But the
+		// multiplexer loses a window update when the deadline passes between
+		// its reading and its updating, and the stream would hang one day.
+		if errors.Is(err, yamux.ErrTimeout) {
+			c.mu.Lock()
+			c.broken = &DialError{Agent, errLostUpdate}
+			c.mu.Unlock()
+		}
+		return n, nil
+	}
+	return n, c.explain("read", err)
+}
+
+// WaitRead returns when Read would not block, without taking anything. A
+// caller that waits here needs no buffer while the connection is idle.
+func (c *conn) WaitRead() error {
+	if err := c.readable(); err != nil {
+		return err
+	}
+	_, err := c.stream.Read(nil)
+	return c.explain("read", err)
+}
+
+// readable is asked before the stream is: once the deadline has passed the
+// multiplexer would still take bytes out, and lose the window update.
+func (c *conn) readable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch until := c.readUntil.Load(); {
+	case c.closed:
+		return c.opError("read", net.ErrClosed)
+	case c.broken != nil:
+		return c.broken
+	case until != 0 && time.Now().UnixNano() >= until:
+		return c.opError("read", os.ErrDeadlineExceeded)
+	}
+	return nil
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	lost := c.lost
+	c.mu.Unlock()
+	if lost != nil {
+		return 0, c.opError("write", lost)
+	}
+	n, err := c.stream.Write(p)
+	return n, c.explain("write", err)
+}
+
+// explain turns the multiplexer's errors into those of a TCP connection.
+func (c *conn) explain(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	closed, lost := c.closed, c.lost
+	c.mu.Unlock()
+	var reset *yamux.StreamError
+	switch {
+	case errors.Is(err, io.EOF):
+		c.eof.Store(true)
+		if lost == nil {
+			return io.EOF
+		}
+		return c.opError(op, lost)
+	case closed || errors.Is(err, yamux.ErrStreamClosed):
+		return c.opError(op, net.ErrClosed)
+	case errors.Is(err, yamux.ErrTimeout):
+		if lost != nil && op == "write" {
+			return c.opError(op, lost)
+		}
+		return c.opError(op, os.ErrDeadlineExceeded)
+	case errors.As(err, &reset) && !reset.Remote:
+		return c.opError(op, net.ErrClosed)
+	}
+	return &DialError{Agent, c.opError(op, err)}
+}
+
+func (c *conn) opError(op string, err error) error {
+	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
+}
+
+// targetLost is told by the agent, before the stream's end. What was read from
+// the target before still arrives; writing is over.
+func (c *conn) targetLost(cause error) {
+	c.mu.Lock()
+	c.lost = cause
+	c.mu.Unlock()
+	c.stream.SetWriteDeadline(time.Unix(1, 0)) // wakes a blocked Write
+}
+
+// CloseWrite ends the stream towards the target, which reads a FIN.
+func (c *conn) CloseWrite() error {
+	return c.explain("close", c.stream.CloseWrite())
+}
+
+// SetLinger chooses as TCP does, for 0, to reset the connection on Close and
+// forget what was not sent yet.
+func (c *conn) SetLinger(sec int) error {
+	c.abort.Store(sec == 0)
+	return nil
+}
+
+// Close ends reads and writes under way. What was written is still delivered;
+// then the target has lingerTimeout to end its side.
+func (c *conn) Close() error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return c.opError("close", net.ErrClosed)
+	}
+	c.closed = true
+	lost := c.lost != nil
+	c.mu.Unlock()
+	c.link.forget(c)
+
+	if c.abort.Load() {
+		c.giveUp()
+		return nil
+	}
+	c.stream.SetReadDeadline(time.Unix(1, 0)) // wakes a blocked Read
+	if err := c.stream.CloseWrite(); err == nil && !lost && !c.eof.Load() {
+		time.AfterFunc(lingerTimeout, c.giveUp)
+	}
+	return nil
+}
+
+// giveUp ends both directions now, for an agent that holds the stream half
+// closed too.
+func (c *conn) giveUp() {
+	c.stream.Reset()
+	if !c.eof.Load() {
+		c.link.abortStream(c.stream.StreamID())
+	}
+}
+
+func (c *conn) LocalAddr() net.Addr  { return c.local }
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *conn) SetDeadline(t time.Time) error {
+	if err := c.SetReadDeadline(t); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(t)
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return c.opError("set", net.ErrClosed)
+	}
+	var until int64
+	if !t.IsZero() {
+		until = max(t.UnixNano(), 1)
+	}
+	c.readUntil.Store(until)
+	return c.stream.SetReadDeadline(t)
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return c.opError("set", net.ErrClosed)
+	case c.lost != nil:
+		return nil // the one that wakes writers stays
+	}
+	return c.stream.SetWriteDeadline(t)
+}
+
+// tcpAddr is the address that an agent says it has dialled, or one that says
+// nothing if it is none.
+func tcpAddr(s string) net.Addr {
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return &net.TCPAddr{}
+	}
+	return net.TCPAddrFromAddrPort(ap)
+}

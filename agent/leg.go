@@ -1,0 +1,212 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// A leg keeps a link to one address of a gateway: it attaches, serves until
+// the link is lost, waits and begins again.
+//
+// The waits are drawn from the whole of a growing interval ("full jitter"), so
+// that the agents of a gateway that has gone down do not come back in step.
+// The interval stays short, because they are all meant to be back within five
+// seconds of its return. A gateway that has refused the agent is asked less
+// and less often, and one that is linked already only when links have changed.
+type leg struct {
+	runner  *runner
+	gateway *gateway
+	addr    netip.Addr
+	key     string
+	cancel  func()
+	linked  atomic.Bool
+	said    string // the last change of state that was logged
+}
+
+const (
+	retryFirst      = time.Second
+	retryLongest    = 4 * time.Second
+	refusedLongest  = time.Minute
+	replacedLongest = 5 * time.Minute
+
+	// steady is how long a link has to stand for its loss to be a new story.
+	steady = 10 * time.Second
+)
+
+func (l *leg) run(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; failures++ {
+		began := time.Now()
+		err := l.attach(ctx)
+		if time.Since(began) > steady {
+			failures = 0
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		l.wait(ctx, err, failures)
+	}
+}
+
+// wait says what happened and waits until it is time to try again.
+func (l *leg) wait(ctx context.Context, err error, failures int) {
+	grown := func(first, longest time.Duration) time.Duration { return min(first<<min(failures, 16), longest) }
+	var no *refusedError
+	switch {
+	case errors.As(err, &no) && no.code == codeDuplicate:
+		l.say(slog.LevelInfo, "gateway is linked by another address already")
+		changed := l.runner.waker()
+		timer := time.NewTimer(resolveEvery + jitter(resolveEvery))
+		defer timer.Stop()
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		pause(ctx, jitter(retryFirst))
+	case errors.As(err, &no) && no.code == codeReplaced:
+		l.say(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
+		longest := grown(refusedLongest, replacedLongest)
+		pause(ctx, longest/2+jitter(longest/2))
+	case errors.As(err, &no) && no.code != codeShutdown:
+		l.say(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
+		longest := grown(5*time.Second, refusedLongest)
+		pause(ctx, longest/2+jitter(longest/2))
+	case l.linked.Swap(false):
+		l.say(slog.LevelWarn, "link lost, dialling again", "err", err)
+		pause(ctx, jitter(grown(retryFirst, retryLongest)))
+	default:
+		l.say(slog.LevelWarn, "gateway cannot be reached, trying on", "err", err)
+		pause(ctx, jitter(grown(retryFirst, retryLongest)))
+	}
+	l.linked.Store(false)
+}
+
+func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
+
+// say logs a change of state and not its repetition.
+func (l *leg) say(level slog.Level, msg string, args ...any) {
+	if l.said == msg {
+		return
+	}
+	l.said = msg
+	args = append([]any{"gateway", l.gateway.url.Host}, args...)
+	if l.addr.IsValid() {
+		args = append(args, "address", l.addr.String())
+	}
+	l.runner.log.Log(context.Background(), level, msg, args...)
+}
+
+// attach links up and serves until the link ends. The error says why it did,
+// or why there was none.
+func (l *leg) attach(ctx context.Context) error {
+	r := l.runner
+	nc, err := l.carrier(ctx)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
+	defer stop()
+
+	nc.SetDeadline(time.Now().Add(handshakeTimeout))
+	h := hello{
+		Version: wireVersion, Instance: r.instance, Slug: r.named.Slug, Country: r.named.Country,
+		Software: printable(r.o.Version, 64), Links: r.linkedTo(),
+	}
+	if err := writeMessage(nc, h, maxHello); err != nil {
+		return fmt.Errorf("sending the hello: %w", err)
+	}
+	var w welcome
+	if err := readMessage(nc, &w, maxWelcome); err != nil {
+		return fmt.Errorf("waiting for the gateway's welcome: %w", err)
+	}
+	switch {
+	case w.Refused != "" || w.Code != "":
+		return &refusedError{w.Code, readable(w.Refused)}
+	case w.Version != wireVersion:
+		return &refusedError{codeVersion, fmt.Sprintf("the gateway speaks version %d of the agent protocol and this agent version %d", w.Version, wireVersion)}
+	case w.Gateway == "" || len(w.Gateway) > 64:
+		return errors.New("the welcome names no gateway")
+	}
+	nc.SetDeadline(time.Time{})
+	if !stop() {
+		return ctx.Err()
+	}
+	return l.serve(ctx, nc, w)
+}
+
+func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
+	r := l.runner
+	mux, err := agentMux(nc)
+	if err != nil {
+		return err
+	}
+	defer mux.Close()
+	f := &far{
+		runner: r, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
+	}
+	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	f.ctl, err = mux.OpenStream(timeout)
+	cancel()
+	if err != nil {
+		return fmt.Errorf("opening the control stream: %w", err)
+	}
+	if !r.keep(f) {
+		return &refusedError{codeDuplicate, "a newer link to this gateway is in use"}
+	}
+	defer r.drop(f)
+	l.linked.Store(true)
+	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
+	r.adopt(l.gateway, w.Peers)
+
+	f.wg.Go(func() {
+		select {
+		case <-ctx.Done():
+			f.drain(context.Background())
+		case <-mux.CloseChan():
+		}
+	})
+	f.serve()
+
+	if bye := f.lastWords(); bye.Code != "" {
+		return &refusedError{bye.Code, readable(bye.Reason)}
+	}
+	return errLinkLost
+}
+
+var errLinkLost = errors.New("the connection to the gateway has ended")
+
+// lastWords is what the gateway said before it hung up.
+func (f *far) lastWords() control {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bye
+}
+
+// readable is a gateway's text made fit for a log line.
+func readable(s string) string {
+	out := make([]rune, 0, min(len(s), 256))
+	for _, c := range s {
+		if len(out) == 256 {
+			break
+		}
+		if c < ' ' || c == 0x7f {
+			c = '?'
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// A refusedError is a gateway's no.
+type refusedError struct{ code, reason string }
+
+func (e *refusedError) Error() string { return e.reason }

@@ -1,0 +1,297 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/libp2p/go-yamux/v5"
+)
+
+// A link is the gateway's side of one tunnel to one agent.
+type link struct {
+	pool     *Pool
+	exit     Exit // name, slug and country only
+	number   uint64
+	instance string
+	software string
+	mux      *yamux.Session
+	ctl      *yamux.Stream
+	log      *slog.Logger
+
+	draining atomic.Bool
+	sessions atomic.Int64  // connections, and dials under way
+	quiet    chan struct{} // told when there are none any more
+
+	ctlMu sync.Mutex // one control message at a time
+
+	mu    sync.Mutex
+	conns map[uint32]*conn
+}
+
+// attach takes a connection that an agent has upgraded through hello and
+// welcome, and serves the link until it ends. It closes the connection.
+func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
+	defer nc.Close()
+	nc.SetDeadline(time.Now().Add(handshakeTimeout))
+	var h hello
+	if err := readMessage(nc, &h, maxHello); err != nil {
+		return fmt.Errorf("reading the agent's hello: %w", err)
+	}
+	l, w := p.greet(h, who)
+	if err := writeMessage(nc, w, maxWelcome); err != nil {
+		return fmt.Errorf("answering the agent's hello: %w", err)
+	}
+	if l == nil {
+		return fmt.Errorf("agent %q refused: %s", h.Slug, w.Refused)
+	}
+	nc.SetDeadline(time.Time{})
+
+	var err error
+	if l.mux, err = gatewayMux(nc); err != nil {
+		return err
+	}
+	defer l.mux.Close()
+	timer := time.AfterFunc(handshakeTimeout, func() { l.mux.Close() })
+	l.ctl, err = l.mux.AcceptStream()
+	if !timer.Stop() && err == nil {
+		err = yamux.ErrTimeout
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the agent's control stream: %w", err)
+	}
+
+	if err := p.register(l); err != nil {
+		return err
+	}
+	defer p.unregister(l)
+	l.log = p.log.With("agent", l.exit.ID, "link", l.number, "remote", remote)
+	l.log.Info("agent attached", "slug", l.exit.Slug, "country", l.exit.Country, "version", l.software)
+	reason := l.control()
+	l.log.Info("agent gone", "reason", reason, "sessions", l.sessions.Load())
+	return nil
+}
+
+// greet judges a hello: the link that may come to stand, or nil, and the
+// answer to send.
+func (p *Pool) greet(h hello, who identity) (*link, welcome) {
+	refuse := func(code, format string, args ...any) (*link, welcome) {
+		return nil, welcome{Version: wireVersion, Gateway: p.id, Code: code, Refused: fmt.Sprintf(format, args...)}
+	}
+	if h.Version != wireVersion {
+		return refuse(codeVersion, "this gateway speaks version %d of the agent protocol and the agent version %d: upgrade the older one",
+			wireVersion, h.Version)
+	}
+	if h.Instance == "" || len(h.Instance) > 64 {
+		return refuse(codeIdentity, "the hello names no instance")
+	}
+	e := Exit{Slug: h.Slug, Country: h.Country}
+	if who.record != nil {
+		e.Slug, e.Country = who.record.Slug, who.record.Country
+	} else if p.recorded(h.Slug) {
+		return refuse(codeIdentity, "slug %q has a token of its own", h.Slug)
+	}
+	if err := e.checkName(); err != nil {
+		return refuse(codeIdentity, "%v", err)
+	}
+	for _, g := range h.Links {
+		if g == p.id {
+			return refuse(codeDuplicate, "this agent is linked to this gateway already")
+		}
+	}
+	if p.isDraining() {
+		return refuse(codeShutdown, "gateway is shutting down")
+	}
+	l := &link{
+		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: printable(h.Software, 64),
+		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
+	}
+	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers}
+}
+
+// control reads what the agent says beside its sessions until the link ends,
+// and returns why it did.
+func (l *link) control() string {
+	for {
+		var m control
+		if err := readMessage(l.ctl, &m, maxControl); err != nil {
+			return err.Error()
+		}
+		switch m.Type {
+		case ctlDrain:
+			if !l.draining.Swap(true) {
+				l.log.Info("agent takes no more sessions", "sessions", l.sessions.Load())
+			}
+		case ctlLeave:
+			return "agent has stopped"
+		case ctlLost:
+			l.mu.Lock()
+			c := l.conns[m.Stream]
+			l.mu.Unlock()
+			if c != nil {
+				cause := causeReset
+				if m.Cause == string(causeUnreachable) {
+					cause = causeUnreachable
+				}
+				c.targetLost(cause)
+			}
+			if err := l.say(control{Type: ctlNoted, Stream: m.Stream}); err != nil {
+				return err.Error()
+			}
+		}
+	}
+}
+
+// say sends a control message. An agent that does not take it is lost.
+func (l *link) say(m control) error {
+	l.ctlMu.Lock()
+	defer l.ctlMu.Unlock()
+	return sayOn(l.mux, l.ctl, m)
+}
+
+func sayOn(mux *yamux.Session, ctl *yamux.Stream, m control) error {
+	ctl.SetWriteDeadline(time.Now().Add(lostAfter))
+	err := writeMessage(ctl, m, maxControl)
+	if err != nil && !errors.Is(err, errTooLong) {
+		mux.Close()
+	}
+	return err
+}
+
+// bye tells the agent why its link is about to end, and takes it out of use.
+func (l *link) bye(code, reason string) {
+	l.draining.Store(true)
+	// An agent that cannot be told finds out when the link ends.
+	_ = l.say(control{Type: ctlBye, Code: code, Reason: reason})
+}
+
+func (l *link) abortStream(id uint32) {
+	if !l.mux.IsClosed() {
+		// When it cannot be said the link is closed, which says it.
+		_ = l.say(control{Type: ctlAbort, Stream: id})
+	}
+}
+
+// dial opens a connection through the agent.
+func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, a, err := l.ask(ctx, request{Op: opDial, Network: network, Addr: addr})
+	if err != nil {
+		return nil, err
+	}
+	c.local, c.remote = tcpAddr(a.Local), tcpAddr(a.Remote)
+	return c, nil
+}
+
+// resolve looks a host up through the agent.
+func (l *link) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	c, a, err := l.ask(ctx, request{Op: opResolve, Addr: host})
+	if err != nil {
+		return nil, err
+	}
+	l.forget(c)
+	c.stream.Reset()
+	if len(a.Addrs) == 0 {
+		return nil, &DialError{Agent, errors.New("empty answer to a look-up")}
+	}
+	return a.Addrs, nil
+}
+
+// answerMargin is how much of the caller's time the agent is not given, so
+// that its answer, a timeout, comes before the caller stops waiting for it.
+const answerMargin = 500 * time.Millisecond
+
+// ask sends a request and returns the answer, when it is a success, with the
+// connection that it came on.
+func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
+	if until, ok := ctx.Deadline(); ok {
+		left := time.Until(until)
+		r.TimeoutMS = max((left - min(answerMargin+l.mux.RTT(), left/4)).Milliseconds(), 1)
+	}
+	r.Policy = l.pool.policy
+	l.sessions.Add(1)
+	stream, err := l.mux.OpenStream(ctx)
+	if err != nil {
+		l.ended()
+		return nil, answer{}, unanswered(ctx, err)
+	}
+	// It has to be known before the agent can say anything about it.
+	c := &conn{stream: stream, link: l}
+	l.mu.Lock()
+	l.conns[stream.StreamID()] = c
+	l.mu.Unlock()
+
+	// A reset frees the stream whatever state it is in, and tells the agent.
+	stop := context.AfterFunc(ctx, func() { stream.Reset() })
+	var a answer
+	err = writeMessage(stream, r, maxRequest)
+	if err == nil {
+		err = readMessage(stream, &a, maxAnswer)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		err = unanswered(ctx, err)
+	} else {
+		err = a.err(hostOf(r.Addr))
+	}
+	if err != nil {
+		l.forget(c)
+		stream.Reset()
+		return nil, answer{}, err
+	}
+	return c, a, nil
+}
+
+// unanswered is the error of a request that the agent gave no answer to.
+func unanswered(ctx context.Context, err error) error {
+	switch ctx.Err() {
+	case nil:
+		return &DialError{Agent, err}
+	case context.Canceled:
+		return &DialError{Target, ctx.Err()}
+	}
+	return &DialError{Agent, ctx.Err()}
+}
+
+// forget takes a connection out of the link's books, once.
+func (l *link) forget(c *conn) {
+	l.mu.Lock()
+	delete(l.conns, c.stream.StreamID())
+	l.mu.Unlock()
+	l.ended()
+}
+
+func (l *link) ended() {
+	if l.sessions.Add(-1) == 0 {
+		select {
+		case l.quiet <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// hostOf is the host that the caller named, for texts that repeat it.
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
+}
+
+// printable is an agent's text made fit to be logged and shown.
+func printable(s string, limit int) string {
+	out := make([]byte, 0, min(len(s), limit))
+	for i := 0; i < len(s) && len(out) < limit; i++ {
+		if ' ' < s[i] && s[i] <= '~' {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}

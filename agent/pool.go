@@ -1,0 +1,322 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// PoolOptions are the options of [NewPool].
+type PoolOptions struct {
+	// Secret lets agents attach under a slug and country of their own claim.
+	// At least 16 bytes. Empty: only agents with a record can attach.
+	Secret string
+
+	// Records are agents with a token of their own; a record, not the agent,
+	// says who it is.
+	Records []Record
+
+	// LocalOnly says that no agent is meant to attach, and the exits are those
+	// that Add brings. Without it a pool with neither Secret nor Records is an
+	// error, because the usual cause is an environment variable that is unset.
+	LocalOnly bool
+
+	// Policy narrows what the agents may dial. It is sent along with each
+	// request and never widens what an agent allows itself. Exits that Add
+	// brings have a policy of their own.
+	Policy Rules
+
+	// Peers are URLs of the other gateways of this cluster. Agents are told to
+	// link to each.
+	Peers []string
+
+	// MaxAgents is how many links there may be at a time; 0: 10000.
+	MaxAgents int
+
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// A Pool is the network of exits that a gateway knows: an [http.Handler] where
+// agents attach, and a selector that picks one for each request. It is safe
+// for concurrent use.
+type Pool struct {
+	id       string
+	secret   *[32]byte
+	records  map[[32]byte]*Record
+	local    bool
+	policy   *Rules
+	peers    []string
+	maxLinks int
+	log      *slog.Logger
+
+	links  atomic.Uint64 // numbers given out
+	health health
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex
+	draining bool
+	entries  []*entry
+	attached int // connections of agents, those that are shaking hands among them
+}
+
+// An entry is one exit of the pool: one that Add brought, or the links of the
+// agents that share a slug and a country.
+type entry struct {
+	exit  Exit
+	own   *counter // for an exit that Add brought, else nil
+	links []*link  // guarded by Pool.mu
+}
+
+// NewPool makes a pool with no exits. It starts nothing; Shutdown ends the
+// links of agents that have attached.
+func NewPool(o PoolOptions) (*Pool, error) {
+	p := &Pool{
+		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
+		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()),
+	}
+	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {
+		return nil, errors.New("agent: PoolOptions.LocalOnly is set together with Secret or Records")
+	}
+	if !o.LocalOnly && o.Secret == "" && len(o.Records) == 0 {
+		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one, or LocalOnly if none is meant to")
+	}
+	if err := p.setIdentities(o.Secret, o.Records); err != nil {
+		return nil, err
+	}
+	for _, peer := range p.peers {
+		if _, err := parseGateway(peer); err != nil {
+			return nil, fmt.Errorf("agent: PoolOptions.Peers: %w", err)
+		}
+	}
+	if o.Policy.PublicOnly || len(o.Policy.Ports) > 0 || len(o.Policy.Deny) > 0 {
+		p.policy = &Rules{o.Policy.PublicOnly, slices.Clone(o.Policy.Ports), slices.Clone(o.Policy.Deny)}
+		if err := p.policy.valid(); err != nil {
+			return nil, fmt.Errorf("agent: PoolOptions.Policy: %w", err)
+		}
+		// What does not fit into a request beside the longest host would fail
+		// every dial.
+		if body, err := json.Marshal(p.policy); err != nil || len(body) > maxRequest-1024 {
+			return nil, fmt.Errorf("agent: PoolOptions.Policy is too long to be sent (%d bytes, %v)", len(body), err)
+		}
+	}
+	if body, err := json.Marshal(p.peers); err != nil || len(body) > maxWelcome-1024 {
+		return nil, fmt.Errorf("agent: PoolOptions.Peers is too long to be sent (%d bytes, %v)", len(body), err)
+	}
+	return p, nil
+}
+
+// Add brings an exit into the pool for good, one of this process for instance.
+// Its ID may be empty (farwire-SLUG) and must be new. Sessions through it are
+// counted until their connections are closed.
+func (p *Pool) Add(e Exit) error {
+	if e.DialContext == nil {
+		return errors.New("agent: an exit without DialContext")
+	}
+	if err := e.checkName(); err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, old := range p.entries {
+		if old.exit.ID == e.ID {
+			return fmt.Errorf("agent: there is an exit with the id %q already", e.ID)
+		}
+	}
+	p.entries = append(p.entries, p.localEntry(e))
+	return nil
+}
+
+// Info is what the pool knows of one exit.
+type Info struct {
+	ID, Slug, Country string
+	State             State
+	Links             int           // tunnels to agents of this name; 0 for an exit of this process
+	Sessions          int           // connections open through this gateway, dials included
+	RTT               time.Duration // shortest round trip to an agent of this name; 0: unknown or local
+	Version           string        // software of the agent that attached last; empty: unknown
+}
+
+// Agents lists the exits, ordered by slug and country.
+func (p *Pool) Agents() []Info {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	infos := make([]Info, 0, len(p.entries))
+	for _, e := range p.entries {
+		in := Info{ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country, Links: len(e.links), State: p.health.state(e.exit.ID, "")}
+		if e.own != nil {
+			in.Sessions = int(e.own.sessions.Load())
+		}
+		draining := len(e.links) > 0
+		for _, l := range e.links {
+			in.Sessions += int(l.sessions.Load())
+			if rtt := l.mux.RTT(); rtt > 0 && (in.RTT == 0 || rtt < in.RTT) {
+				in.RTT = rtt
+			}
+			in.Version = l.software
+			draining = draining && l.draining.Load()
+		}
+		if draining || p.draining {
+			in.State = Draining
+		}
+		infos = append(infos, in)
+	}
+	slices.SortFunc(infos, func(a, b Info) int {
+		return cmp.Or(strings.Compare(a.Slug, b.Slug), strings.Compare(a.Country, b.Country), strings.Compare(a.ID, b.ID))
+	})
+	return infos
+}
+
+// Shutdown lets no agent attach any more and picks none, tells those that are
+// attached, waits until no connection is open through them, or until ctx ends,
+// and ends the links. It returns the context's error when connections were
+// cut. Agents go on looking for the gateway.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	p.draining = true
+	var links []*link
+	for _, e := range p.entries {
+		links = append(links, e.links...)
+	}
+	p.mu.Unlock()
+
+	var wg sync.WaitGroup
+	var cut atomic.Bool
+	for _, l := range links {
+		wg.Go(func() {
+			l.bye(codeShutdown, "gateway is shutting down")
+			if !l.idle(ctx) {
+				cut.Store(true)
+			}
+			l.mux.Close()
+		})
+	}
+	wg.Wait()
+	p.wg.Wait()
+	if cut.Load() {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func (p *Pool) isDraining() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.draining
+}
+
+// register puts a link into use, in the place of those that it replaces: an
+// older one of the same instance, which has lost its other end, and other
+// agents of a slug that is exclusive.
+func (p *Pool) register(l *link) error {
+	p.mu.Lock()
+	if p.draining {
+		p.mu.Unlock()
+		l.bye(codeShutdown, "gateway is shutting down")
+		return errors.New("gateway is shutting down")
+	}
+	exclusive := p.exclusive(l.exit.Slug)
+	var replaced []*link
+	home := -1
+	for i, e := range p.entries {
+		if e.own != nil || !strings.EqualFold(e.exit.Slug, l.exit.Slug) {
+			continue
+		}
+		for _, old := range e.links {
+			if exclusive || old.instance == l.instance {
+				replaced = append(replaced, old)
+			}
+		}
+		if e.exit.Country == l.exit.Country {
+			home = i
+		}
+	}
+	if home < 0 {
+		home = len(p.entries)
+		p.entries = append(p.entries, p.remoteEntry(l.exit))
+	}
+	p.entries[home].links = append(p.entries[home].links, l)
+	p.mu.Unlock()
+
+	for _, old := range replaced {
+		if old.instance == l.instance {
+			p.wg.Go(func() { old.bye(codeDuplicate, "a newer link of the same agent is in use"); old.mux.Close() })
+		} else {
+			p.wg.Go(func() { old.bye(codeReplaced, "another agent has attached with the exclusive slug "+l.exit.Slug) })
+		}
+	}
+	return nil
+}
+
+func (p *Pool) unregister(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, e := range p.entries {
+		if at := slices.Index(e.links, l); at >= 0 {
+			e.links = slices.Delete(e.links, at, at+1)
+			if len(e.links) == 0 {
+				p.entries = slices.Delete(p.entries, i, i+1)
+			}
+			return
+		}
+	}
+}
+
+// idle waits until nothing goes through the link any more, and reports whether
+// that came before the end of ctx.
+func (l *link) idle(ctx context.Context) bool {
+	for l.sessions.Load() > 0 {
+		select {
+		case <-l.quiet:
+		case <-l.mux.CloseChan():
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// A counter counts the open connections of an exit of this process.
+type counter struct{ sessions atomic.Int64 }
+
+// count returns c so wrapped that its end is counted. A TCP connection stays
+// one for those who look for its system calls or half-close.
+func (n *counter) count(c net.Conn) net.Conn {
+	end := sync.OnceFunc(func() { n.sessions.Add(-1) })
+	if t, ok := c.(*net.TCPConn); ok {
+		return &countedTCP{t, end}
+	}
+	return &counted{c, end}
+}
+
+type countedTCP struct {
+	*net.TCPConn
+	end func()
+}
+
+func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
+
+type counted struct {
+	net.Conn
+	end func()
+}
+
+func (c *counted) Close() error { c.end(); return c.Conn.Close() }
+
+// CloseWrite half-closes where the connection can.
+func (c *counted) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}

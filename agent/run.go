@@ -1,0 +1,339 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// RunOptions are the options of [Run].
+type RunOptions struct {
+	// Gateways are the URLs (http, https, ws or wss) of the gateways to serve.
+	// A URL that does not end in /agents/attach gets that added to its path.
+	// Each address that a name resolves to gets a link of its own.
+	Gateways []string
+
+	Secret  string // the secret of the gateways, or the token of this agent
+	Slug    string // required; a gateway with a record of the token uses that one's
+	Country string // required likewise: ISO 3166-1 alpha-2
+
+	// AllowPrivate lets sessions reach loopback, private and link-local
+	// addresses, the metadata services of clouds among them. No gateway can.
+	// It also lets gateways name peers at such addresses.
+	AllowPrivate bool
+
+	Policy         Rules         // narrows what sessions may reach further
+	Resolver       Resolver      // of targets and gateways; nil: net.DefaultResolver
+	ResolveTimeout time.Duration // longest name lookup; 0: 5 s
+	DialTimeout    time.Duration // longest attempt to reach one address; 0: 10 s
+
+	MaxSessions  int           // sessions at a time, over all gateways; 0: no limit
+	DrainTimeout time.Duration // how long old sessions may go on when ctx has ended; 0: 10 s; negative: not at all
+
+	Version string       // shown in the gateway's list of agents
+	TLS     *tls.Config  // for https and wss; nil: the system's roots. ServerName is set for each gateway
+	Logger  *slog.Logger // nil: slog.Default(). One line for each change of state
+}
+
+// Run is an agent. It dials out to its gateways, carries their sessions, and
+// dials again when a link is lost, for ever. When ctx ends it takes no new
+// session, lets the old ones finish within DrainTimeout, leaves, and returns
+// nil; every goroutine has ended by then. It returns an error only for options
+// that cannot work.
+func Run(ctx context.Context, o RunOptions) error {
+	r, err := newRunner(o)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	r.run(ctx)
+	return nil
+}
+
+// A runner is what the links of one agent share.
+type runner struct {
+	o            RunOptions
+	named        Exit // slug and country of our own claim
+	instance     string
+	dialer       *dialer
+	drainTimeout time.Duration
+	maxSessions  int
+	log          *slog.Logger
+	sessions     atomic.Int64
+	wg           sync.WaitGroup
+
+	mu    sync.Mutex
+	legs  map[string]*leg     // by gateway URL and address
+	urls  map[string]*gateway // that were configured, or named by a welcome
+	links map[string]*far     // live links, by gateway id
+	wake  chan struct{}       // closed when links or urls have changed
+}
+
+// A gateway is where to look for gateways: a URL of which each address is one.
+type gateway struct {
+	url  *url.URL
+	peer bool // named by a gateway and not by our operator
+}
+
+func newRunner(o RunOptions) (*runner, error) {
+	r := &runner{
+		o: o, instance: rand.Text(), maxSessions: o.MaxSessions,
+		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
+		log:          cmp.Or(o.Logger, slog.Default()),
+		named:        Exit{Slug: o.Slug, Country: o.Country},
+		legs:         map[string]*leg{}, urls: map[string]*gateway{}, links: map[string]*far{}, wake: make(chan struct{}),
+	}
+	switch {
+	case len(o.Gateways) == 0:
+		return nil, errors.New("RunOptions.Gateways is empty")
+	case strings.TrimSpace(o.Secret) == "":
+		return nil, errors.New("RunOptions.Secret is empty")
+	case strings.ContainsFunc(o.Secret, func(c rune) bool { return c < ' ' || c > '~' }):
+		return nil, errors.New("RunOptions.Secret has characters that no header can carry")
+	case o.MaxSessions < 0:
+		return nil, errors.New("RunOptions.MaxSessions is negative")
+	}
+	if err := r.named.checkName(); err != nil {
+		return nil, fmt.Errorf("RunOptions: %w", err)
+	}
+	if err := o.Policy.valid(); err != nil {
+		return nil, fmt.Errorf("RunOptions.Policy: %w", err)
+	}
+	for _, raw := range o.Gateways {
+		u, err := parseGateway(raw)
+		if err != nil {
+			return nil, fmt.Errorf("RunOptions.Gateways: %w", err)
+		}
+		r.urls[u.String()] = &gateway{url: u}
+	}
+	r.dialer = newDialer(DirectOptions{
+		AllowPrivate: o.AllowPrivate, Policy: o.Policy, Resolver: o.Resolver,
+		ResolveTimeout: o.ResolveTimeout, DialTimeout: o.DialTimeout,
+	})
+	return r, nil
+}
+
+// parseGateway reads a gateway's URL and completes its path.
+func parseGateway(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no URL", raw)
+	}
+	switch u.Scheme {
+	case "ws", "wss":
+		u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
+	}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("%q: want http://HOST or https://HOST", raw)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("%q: want no user, query or fragment", u.Redacted())
+	}
+	if p := u.Port(); p != "" {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("%q: the port is none", raw)
+		}
+	}
+	if !strings.HasSuffix(u.Path, "/agents/attach") {
+		u = u.JoinPath("agents/attach")
+	}
+	u.Path = path.Clean(u.Path)
+	return u, nil
+}
+
+// portOf is the port that a gateway's URL means.
+func portOf(u *url.URL) uint16 {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	switch {
+	case err == nil:
+		return uint16(n)
+	case u.Scheme == "https":
+		return 443
+	}
+	return 80
+}
+
+// resolveEvery is how often the gateways' names are looked up again.
+const resolveEvery = 30 * time.Second
+
+// run looks the gateways' names up, again and again, and keeps a leg for each
+// address, until ctx ends and the legs have left.
+func (r *runner) run(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		wake := r.wake
+		urls := make([]*gateway, 0, len(r.urls))
+		for _, g := range r.urls {
+			urls = append(urls, g)
+		}
+		r.mu.Unlock()
+		var lookups sync.WaitGroup
+		var missing atomic.Bool
+		for _, g := range urls {
+			lookups.Go(func() {
+				if !r.lookup(ctx, g) {
+					missing.Store(true)
+				}
+			})
+		}
+		lookups.Wait()
+
+		timer := time.NewTimer(resolveEvery)
+		if missing.Load() {
+			timer.Reset(jitter(retryLongest))
+		}
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			r.wg.Wait()
+			return
+		case <-wake:
+			timer.Stop()
+			// A gateway that comes and goes must not have its name looked up
+			// without a pause.
+			pause(ctx, time.Second)
+		case <-timer.C:
+		}
+	}
+}
+
+// lookup starts a leg for each address of a gateway that has none, and stops
+// those whose address is gone, unless they are linked. It reports whether the
+// name had an address.
+func (r *runner) lookup(ctx context.Context, g *gateway) bool {
+	host := g.url.Hostname()
+	addrs, err := r.dialer.lookup(ctx, "ip", host)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.unresolved(g, err)
+		}
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	current := map[string]bool{}
+	for _, a := range addrs {
+		key := g.url.String() + " " + a.String()
+		current[key] = true
+		if r.legs[key] == nil {
+			legCtx, cancel := context.WithCancel(ctx)
+			l := &leg{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
+			r.legs[key] = l
+			r.wg.Go(func() { defer cancel(); l.run(legCtx) })
+		}
+	}
+	for key, l := range r.legs {
+		if l.gateway == g && !current[key] && !l.linked.Load() {
+			l.cancel()
+			delete(r.legs, key)
+		}
+	}
+	return true
+}
+
+// unresolved says so once, while no leg is there to say more.
+func (r *runner) unresolved(g *gateway, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.legs {
+		if l.gateway == g {
+			return
+		}
+	}
+	key := g.url.String()
+	l := &leg{runner: r, gateway: g, key: key, cancel: func() {}}
+	r.legs[key] = l
+	l.say(slog.LevelWarn, "gateway has no address", "err", Classify(err))
+}
+
+// adopt takes the peers that a gateway named among the gateways. Those that a
+// gateway on TLS names must be on TLS too, or the secret would leave in clear.
+func (r *runner) adopt(from *gateway, peers []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, raw := range peers {
+		u, err := parseGateway(raw)
+		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" {
+			r.log.Warn("gateway names a peer that cannot be used", "gateway", from.url.Host, "peer", raw)
+			continue
+		}
+		if key := u.String(); r.urls[key] == nil && len(r.urls) < maxGateways {
+			r.urls[key] = &gateway{url: u, peer: true}
+			r.changed()
+		}
+	}
+}
+
+// maxGateways bounds what a gateway can make an agent dial.
+const maxGateways = 64
+
+// changed wakes whoever waits for links or gateways to change. The caller
+// holds mu.
+func (r *runner) changed() {
+	close(r.wake)
+	r.wake = make(chan struct{})
+}
+
+// keep makes f the link to its gateway, or reports that there is a newer one.
+func (r *runner) keep(f *far) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.links[f.welcome.Gateway]
+	if old != nil && old.welcome.Link > f.welcome.Link {
+		return false
+	}
+	r.links[f.welcome.Gateway] = f
+	if old != nil {
+		old.mux.Close()
+	}
+	return true
+}
+
+func (r *runner) drop(f *far) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[f.welcome.Gateway] == f {
+		delete(r.links, f.welcome.Gateway)
+	}
+	r.changed()
+}
+
+// linkedTo lists the gateways that there are links to.
+func (r *runner) linkedTo() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids := make([]string, 0, len(r.links))
+	for id := range r.links {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// waker is closed at the next change of links or gateways.
+func (r *runner) waker() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wake
+}
+
+// pause waits for d, or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,171 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+)
+
+// SelectAgent picks an exit for a request: of those that fit and take
+// sessions, the less loaded of two random ones, weighted away from exits that
+// failed for this host recently. The error is ErrNoAgent, wrapped, when none
+// fits.
+//
+// Agents that share a slug are one exit: when the link that a dial goes
+// through fails, the dial goes on over another of the same name.
+func (p *Pool) SelectAgent(_ context.Context, q Query) (Exit, error) {
+	host := normalHost(q.Host)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining {
+		return Exit{}, fmt.Errorf("%w: gateway is shutting down", ErrNoAgent)
+	}
+	var found []candidate
+	for _, e := range p.entries {
+		if load, ok := e.load(); ok && q.Fits(e.exit) {
+			found = append(found, candidate{e, load, p.health.weight(e.exit.ID, host)})
+		}
+	}
+	if len(found) == 0 {
+		return Exit{}, ErrNoAgent
+	}
+	return choose(found, rand.Float64).entry.exit, nil
+}
+
+type candidate struct {
+	entry  *entry
+	load   float64
+	weight float64
+}
+
+// choose draws two by weight and takes the one with less to carry for its
+// weight. Drawing two and not comparing all keeps many gateways, none of which
+// knows the whole load, from all running to the same agent.
+func choose(found []candidate, random func() float64) candidate {
+	draw := func(not int) int {
+		sum := 0.0
+		for i, c := range found {
+			if i != not {
+				sum += c.weight
+			}
+		}
+		at := random() * sum
+		last := 0
+		for i, c := range found {
+			if i == not {
+				continue
+			}
+			if last = i; at < c.weight {
+				break
+			}
+			at -= c.weight
+		}
+		return last
+	}
+	first := draw(-1)
+	if len(found) == 1 {
+		return found[first]
+	}
+	a, b := found[first], found[draw(first)]
+	if (b.load+1)/b.weight < (a.load+1)/a.weight {
+		return b
+	}
+	return a
+}
+
+// load is what an exit carries for each of its links; it is not ok when none
+// of them takes sessions. The caller holds Pool.mu.
+func (e *entry) load() (load float64, ok bool) {
+	if e.own != nil {
+		return float64(e.own.sessions.Load()), true
+	}
+	legs := 0
+	for _, l := range e.links {
+		if !l.draining.Load() {
+			load += float64(l.sessions.Load())
+			legs++
+		}
+	}
+	return load / float64(max(legs, 1)), legs > 0
+}
+
+// legs returns the links of an entry that take sessions, the less loaded of
+// two random ones first.
+func (p *Pool) legs(e *entry) []*link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var legs []*link
+	for _, l := range e.links {
+		if !l.draining.Load() {
+			legs = append(legs, l)
+		}
+	}
+	rand.Shuffle(len(legs), func(i, j int) { legs[i], legs[j] = legs[j], legs[i] })
+	if len(legs) > 1 && legs[1].sessions.Load() < legs[0].sessions.Load() {
+		legs[0], legs[1] = legs[1], legs[0]
+	}
+	return legs
+}
+
+var errNoLink = errors.New("no link to the agent")
+
+// overLegs does something over a link of the entry, and over another while the
+// fault is an agent's.
+func overLegs[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
+	var none T
+	var err error = &DialError{Agent, errNoLink}
+	for _, l := range p.legs(e) {
+		var got T
+		if got, err = do(l); err == nil {
+			return got, nil
+		}
+		if Classify(err).Fault != Agent || ctx.Err() != nil {
+			break
+		}
+	}
+	return none, err
+}
+
+// remoteEntry is the exit of the agents that share the name of named.
+func (p *Pool) remoteEntry(named Exit) *entry {
+	e := &entry{exit: named}
+	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := overLegs(ctx, p, e, func(l *link) (net.Conn, error) { return l.dial(ctx, network, addr) })
+		if err != nil {
+			p.health.failed(named.ID, normalHost(hostOf(addr)), err)
+			return nil, err
+		}
+		return c, nil
+	}
+	e.exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return overLegs(ctx, p, e, func(l *link) ([]netip.Addr, error) { return l.resolve(ctx, host) })
+	}
+	e.exit.Report = func(host string, err error) { p.health.report(named.ID, normalHost(host), err) }
+	return e
+}
+
+// localEntry is an exit that Add brought, with its sessions counted.
+func (p *Pool) localEntry(own Exit) *entry {
+	e := &entry{exit: own, own: new(counter)}
+	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		e.own.sessions.Add(1)
+		c, err := own.DialContext(ctx, network, addr)
+		if err != nil {
+			e.own.sessions.Add(-1)
+			de := Classify(err)
+			p.health.failed(own.ID, normalHost(hostOf(addr)), de)
+			return nil, de
+		}
+		return e.own.count(c), nil
+	}
+	e.exit.Report = func(host string, err error) {
+		p.health.report(own.ID, normalHost(host), err)
+		if own.Report != nil {
+			own.Report(host, err)
+		}
+	}
+	return e
+}

@@ -1,0 +1,267 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/libp2p/go-yamux/v5"
+)
+
+// A session is a connection to a target and the stream that carries it, on the
+// agent's side. Two goroutines carry its bytes, one each way. While it is idle
+// it holds no buffer.
+type session struct {
+	far     *far
+	stream  *yamux.Stream
+	target  net.Conn
+	running atomic.Int32  // goroutines that carry
+	aborted atomic.Bool   // whatever the target does now is our own doing
+	writing chan struct{} // holds a token during a write to the target
+	failed  atomic.Value  // error of a write to the target
+
+	lostOnce sync.Once
+	noteOnce sync.Once
+	noted    chan struct{} // the gateway knows that the target is lost
+}
+
+// carryBuffer is as much as fits into one frame of the multiplexer.
+const carryBuffer = 64<<10 - 12
+
+var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
+
+// dial connects to the target and has two goroutines carry bytes. The one that
+// listens to the gateway runs from the beginning, so that a gateway which has
+// given up stops the dial.
+func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
+	if why := f.enter(); why != "" {
+		f.refuse(stream, answer{Fault: Agent.String(), Cause: string(why)})
+		return
+	}
+	s := &session{far: f, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
+	f.mu.Lock()
+	f.sessions[stream.StreamID()] = s
+	f.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
+	defer cancel()
+	connected := make(chan bool, 1)
+	s.running.Store(2)
+	f.start(stream, func() {
+		defer s.done()
+		// The gateway is silent until it has the answer.
+		if _, err := stream.Read(nil); err != nil && !errors.Is(err, io.EOF) {
+			cancel()
+		}
+		if <-connected {
+			s.fromGateway()
+		}
+	})
+
+	target, err := f.runner.dialer.dial(ctx, r.Network, r.Addr, extra)
+	if err != nil {
+		f.refuse(stream, failure(err))
+		connected <- false
+		s.done()
+		return
+	}
+	f.mu.Lock()
+	s.target = target
+	f.mu.Unlock()
+	if s.aborted.Load() {
+		s.cut()
+	}
+	f.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
+	connected <- true
+	// A goroutine of its own, because the stack that has dialled is large.
+	f.start(stream, func() {
+		defer s.done()
+		s.fromTarget()
+	})
+}
+
+// enter counts a session in, or says why not.
+func (f *far) enter() cause {
+	switch n := f.runner.sessions.Add(1); {
+	case f.draining.Load():
+		f.runner.sessions.Add(-1)
+		return causeDraining
+	case f.runner.maxSessions > 0 && n > int64(f.runner.maxSessions):
+		f.runner.sessions.Add(-1)
+		return causeOverloaded
+	}
+	return ""
+}
+
+// done is called by each of the two goroutines at its end.
+func (s *session) done() {
+	if s.running.Add(-1) > 0 {
+		return
+	}
+	if s.target != nil {
+		s.target.Close()
+	}
+	f := s.far
+	f.mu.Lock()
+	delete(f.sessions, s.stream.StreamID())
+	f.mu.Unlock()
+	f.runner.sessions.Add(-1)
+	select {
+	case f.quiet <- struct{}{}:
+	default:
+	}
+}
+
+// fromTarget carries what the target sends until it ends.
+func (s *session) fromTarget() {
+	buf := (*[carryBuffer]byte)(nil)
+	take := func() []byte {
+		if buf == nil {
+			buf = buffers.Get().(*[carryBuffer]byte)
+		}
+		return buf[:]
+	}
+	give := func() {
+		if buf != nil {
+			buffers.Put(buf)
+			buf = nil
+		}
+	}
+	read := reader(s.target, take, give)
+	for {
+		n, err := read()
+		if n > 0 {
+			if _, werr := s.stream.Write(buf[:n]); werr != nil {
+				give()
+				s.cut()
+				return
+			}
+		}
+		if err == nil {
+			continue
+		}
+		give()
+		if err == io.EOF {
+			err = s.settle()
+		}
+		switch {
+		case s.aborted.Load():
+			s.stream.Reset()
+		case err != nil:
+			s.lost(err)
+			s.stream.Close() // wakes the other direction too
+		default:
+			s.stream.CloseWrite()
+		}
+		return
+	}
+}
+
+// settle is asked when the target's bytes have ended: a reset is told to one
+// system call only, and when a write was the one, reading sees but a FIN.
+func (s *session) settle() error {
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case s.writing <- struct{}{}:
+		<-s.writing
+	case <-timer.C:
+	}
+	err, _ := s.failed.Load().(error)
+	return err
+}
+
+// fromGateway carries what the gateway sends until it ends.
+func (s *session) fromGateway() {
+	for {
+		// Waiting without a buffer.
+		_, err := s.stream.Read(nil)
+		if err == nil {
+			err = s.forward()
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			// The target's side may be gone already, and then reading says so.
+			if half, ok := s.target.(interface{ CloseWrite() error }); ok {
+				_ = half.CloseWrite()
+			}
+			return
+		case s.failed.Load() != nil:
+			// What the target sent before is still being carried.
+			s.lost(err)
+			s.stream.CloseRead()
+			return
+		default:
+			s.cut()
+			return
+		}
+	}
+}
+
+func (s *session) forward() error {
+	buf := buffers.Get().(*[carryBuffer]byte)
+	defer buffers.Put(buf)
+	n, err := s.stream.Read(buf[:])
+	if n == 0 {
+		return err
+	}
+	s.writing <- struct{}{}
+	_, err = s.target.Write(buf[:n])
+	if err != nil && !s.aborted.Load() {
+		s.failed.Store(err)
+	}
+	<-s.writing
+	return err
+}
+
+// lost tells the gateway that the target is, and waits until it has noted it.
+func (s *session) lost(err error) {
+	s.lostOnce.Do(func() {
+		if s.far.say(control{Type: ctlLost, Stream: s.stream.StreamID(), Cause: string(lostCause(err))}) != nil {
+			return
+		}
+		timer := time.NewTimer(lostAfter)
+		defer timer.Stop()
+		select {
+		case <-s.noted:
+		case <-s.far.mux.CloseChan():
+		case <-timer.C:
+		}
+	})
+}
+
+// lostCause is what the gateway's reader is told. Not a timeout, though TCP may
+// call it one: a reader would take it for its own deadline.
+func lostCause(err error) cause {
+	if errors.Is(err, syscall.EHOSTUNREACH) {
+		return causeUnreachable
+	}
+	return causeReset
+}
+
+// cut resets the connection to the target: the other side of it is gone, or
+// wants no more.
+func (s *session) cut() {
+	s.aborted.Store(true)
+	s.far.mu.Lock()
+	target := s.target
+	s.far.mu.Unlock()
+	if target == nil {
+		return // still dialling, and dial looks at aborted afterwards
+	}
+	if tcp, ok := target.(interface{ SetLinger(int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	target.Close()
+}
+
+// plainReader holds a buffer while it waits.
+func plainReader(c net.Conn, take func() []byte) func() (int, error) {
+	return func() (int, error) { return c.Read(take()) }
+}

@@ -1,0 +1,419 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+const secret = "0123456789abcdef-secret"
+
+// A logbook keeps what is logged, and shows it when the test has failed.
+type logbook struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func newLog(t *testing.T) (*slog.Logger, *logbook) {
+	t.Helper()
+	b := new(logbook)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("\n" + b.String())
+		}
+	})
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
+}
+
+func (b *logbook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *logbook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func (b *logbook) count(s string) int { return strings.Count(b.String(), s) }
+
+// newPool makes a pool and serves it over loopback.
+func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, *logbook) {
+	t.Helper()
+	if o.Secret == "" && len(o.Records) == 0 {
+		o.Secret = secret
+	}
+	log, book := newLog(t)
+	o.Logger = log
+	p, err := agent.NewPool(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(p)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		p.Shutdown(ctx)
+		srv.Close()
+	})
+	return p, srv, book
+}
+
+// run starts an agent and returns what stops it and waits.
+func run(t *testing.T, o agent.RunOptions) (stop func(), book *logbook) {
+	t.Helper()
+	log, book := newLog(t)
+	if o.Logger == nil {
+		o.Logger = log
+	}
+	if o.Secret == "" {
+		o.Secret = secret
+	}
+	if o.Slug == "" {
+		o.Slug, o.Country = "de1", "DE"
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- agent.Run(ctx, o) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("Run does not return")
+		}
+	})
+	t.Cleanup(stop)
+	return stop, book
+}
+
+// eventually waits for something that other goroutines bring about.
+func eventually(t *testing.T, what string, within time.Duration, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(within); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %v: not %s", within, what)
+		}
+	}
+}
+
+func attached(t *testing.T, p *agent.Pool, n int) {
+	t.Helper()
+	eventually(t, "attached", 10*time.Second, func() bool {
+		links := 0
+		for _, a := range p.Agents() {
+			if a.State != agent.Draining {
+				links += a.Links
+			}
+		}
+		return links == n
+	})
+}
+
+func selectOne(t *testing.T, p *agent.Pool, q agent.Query) agent.Exit {
+	t.Helper()
+	e, err := p.SelectAgent(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func dial(t *testing.T, e agent.Exit, addr string) net.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := e.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// target listens and hands each connection to serve.
+func target(t *testing.T, serve func(*net.TCPConn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			wg.Go(func() { defer c.Close(); serve(c.(*net.TCPConn)) })
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		mu.Lock()
+		for _, c := range open {
+			c.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+	return ln.Addr().String()
+}
+
+func echo(c *net.TCPConn) {
+	io.Copy(c, c)
+	c.CloseWrite()
+}
+
+func wantEcho(t *testing.T, c net.Conn, s string) {
+	t.Helper()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, s); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(s))
+	if _, err := io.ReadFull(c, got); err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != s {
+		t.Fatalf("echo is %q, want %q", got, s)
+	}
+	c.SetDeadline(time.Time{})
+}
+
+func TestTunnel(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	addr := target(t, echo)
+	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, Version: "1.2.3"})
+	attached(t, p, 1)
+
+	e := selectOne(t, p, agent.Query{Slugs: []string{"DE1"}, Countries: []string{"de"}})
+	if e.ID != "farwire-de1" || e.Slug != "de1" || e.Country != "DE" {
+		t.Errorf("exit is %q %q %q", e.ID, e.Slug, e.Country)
+	}
+	c := dial(t, e, addr)
+	if c.RemoteAddr().String() != addr {
+		t.Errorf("remote address is %v, want %s", c.RemoteAddr(), addr)
+	}
+	wantEcho(t, c, "hello")
+	big := strings.Repeat("0123456789abcdef", 1<<16)
+	go io.WriteString(c, big)
+	got := make([]byte, len(big))
+	if _, err := io.ReadFull(c, got); err != nil || string(got) != big {
+		t.Fatalf("1 MiB came back damaged, %v", err)
+	}
+
+	in := p.Agents()[0]
+	if in.Sessions != 1 || in.Links != 1 || in.Version != "1.2.3" || in.State != agent.Available {
+		t.Errorf("info is %+v", in)
+	}
+	eventually(t, "a round trip measured", 5*time.Second, func() bool { return p.Agents()[0].RTT > 0 })
+
+	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(got); n != 0 || err != io.EOF {
+		t.Errorf("after half-close: %d, %v, want EOF", n, err)
+	}
+	c.Close()
+	eventually(t, "without sessions", 5*time.Second, func() bool { return p.Agents()[0].Sessions == 0 })
+	if n := book.count("msg=attached"); n != 1 {
+		t.Errorf("attached is logged %d times", n)
+	}
+}
+
+func TestTunnelFailures(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	c := newCanary(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := ln.Addr().String()
+	ln.Close()
+	resolver := fixed(map[string][]string{"loop.test": {"127.0.0.1"}, "public.test": {"8.8.8.8", "2606:4700::1"}})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "open", Country: "DE", AllowPrivate: true, Resolver: resolver})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "shut", Country: "US", Resolver: resolver})
+	attached(t, p, 2)
+
+	for _, tc := range []struct {
+		slug, addr string
+		fault      agent.Fault
+		text       string
+	}{
+		{"open", nobody, agent.Target, "connection refused"},
+		{"open", "nobody.test:80", agent.Target, "no such host"},
+		{"open", "127.0.0.1:0", agent.Target, "invalid address"},
+		{"shut", "127.0.0.1:" + c.port, agent.Policy,
+			`target "127.0.0.1" is private: this agent reaches private addresses only with --allow-private`},
+		{"shut", "loop.test:" + c.port, agent.Policy,
+			`target "loop.test" is private: this agent reaches private addresses only with --allow-private`},
+		{"shut", "224.0.0.1:80", agent.Policy, `target "224.0.0.1" is not a public address`},
+	} {
+		e := selectOne(t, p, agent.Query{Slugs: []string{tc.slug}})
+		_, err := e.DialContext(t.Context(), "tcp", tc.addr)
+		var de *agent.DialError
+		if !errors.As(err, &de) || de.Fault != tc.fault || err.Error() != tc.text {
+			t.Errorf("%s %s: %v, want %v: %s", tc.slug, tc.addr, err, tc.fault, tc.text)
+		}
+	}
+	if c.hits.Load() != 0 {
+		t.Error("the canary was reached")
+	}
+	_, err = selectOne(t, p, agent.Query{Slugs: []string{"open"}}).DialContext(t.Context(), "tcp", nobody)
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%v is not ECONNREFUSED", err)
+	}
+
+	shut := selectOne(t, p, agent.Query{Slugs: []string{"shut"}})
+	if addrs, err := shut.Resolve(t.Context(), "public.test"); err != nil || len(addrs) != 2 || addrs[0].String() != "8.8.8.8" {
+		t.Errorf("resolved to %v, %v", addrs, err)
+	}
+	for host, fault := range map[string]agent.Fault{"loop.test": agent.Policy, "nobody.test": agent.Target, "0x7f.1": agent.Policy} {
+		if _, err := shut.Resolve(t.Context(), host); agent.Classify(err) == nil || agent.Classify(err).Fault != fault {
+			t.Errorf("resolving %s: %v, want a fault of %v", host, err, fault)
+		}
+	}
+	eventually(t, "without sessions", 5*time.Second, func() bool { return p.Agents()[0].Sessions+p.Agents()[1].Sessions == 0 })
+}
+
+func TestTargetResetArrivesBehindItsBytes(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	const size = 300 << 10
+	addr := target(t, func(c *net.TCPConn) {
+		c.Write(make([]byte, size))
+		io.ReadFull(c, make([]byte, 1)) // until the gateway has seen some of it
+		c.SetLinger(0)
+	})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	c := dial(t, selectOne(t, p, agent.Query{}), addr)
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.ReadFull(c, make([]byte, 100<<10)); err != nil {
+		t.Fatal(err)
+	}
+	c.Write([]byte("x"))
+	// Writing fails before everything has been read, as with TCP.
+	eventually(t, "told of the reset on writing", 10*time.Second, func() bool {
+		_, err := c.Write([]byte("x"))
+		return errors.Is(err, syscall.ECONNRESET)
+	})
+	n, err := io.Copy(io.Discard, c)
+	if n != size-100<<10 || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("read %d bytes more and then %v, want %d and a reset", n, err, size-100<<10)
+	}
+	if de := (*agent.DialError)(nil); errors.As(err, &de) {
+		t.Errorf("the target's reset is blamed on the %v", de.Fault)
+	}
+}
+
+func TestGatewayResetReachesTheTarget(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	got := make(chan error, 1)
+	addr := target(t, func(c *net.TCPConn) {
+		_, err := io.Copy(io.Discard, c)
+		got <- err
+	})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	e := selectOne(t, p, agent.Query{})
+
+	c := dial(t, e, addr)
+	c.Write([]byte("half a mess"))
+	c.(interface{ SetLinger(int) error }).SetLinger(0)
+	c.Close()
+	if err := <-got; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("target reads %v, want a reset", err)
+	}
+
+	c = dial(t, e, addr)
+	c.Write([]byte("all of it"))
+	c.Close()
+	if err := <-got; err != nil {
+		t.Errorf("target reads %v, want an orderly end", err)
+	}
+}
+
+func TestCloseDeliversWhatWasWritten(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	const size = 2 << 20
+	got := make(chan int64, 1)
+	addr := target(t, func(c *net.TCPConn) {
+		n, _ := io.Copy(io.Discard, c)
+		got <- n
+	})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	c := dial(t, selectOne(t, p, agent.Query{}), addr)
+	if _, err := c.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if n := <-got; n != size {
+		t.Errorf("target got %d of %d bytes", n, size)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("read after close: %v", err)
+	}
+	if err := c.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("second close: %v", err)
+	}
+}
+
+func TestConnDeadlines(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	addr := target(t, func(c *net.TCPConn) { io.ReadFull(c, make([]byte, 1)); echo(c) })
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	c := dial(t, selectOne(t, p, agent.Query{}), addr)
+
+	isTimeout := func(err error) bool {
+		var ne net.Error
+		return errors.As(err, &ne) && ne.Timeout()
+	}
+	c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	if _, err := c.Read(make([]byte, 1)); !isTimeout(err) {
+		t.Fatalf("read: %v, want a timeout", err)
+	}
+	c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
+	if n, err := c.Write(make([]byte, 64<<20)); !isTimeout(err) || n == 0 || n == 64<<20 {
+		// The target does not read: its buffers and the window fill up.
+		t.Fatalf("wrote %d, %v, want a timeout in the middle", n, err)
+	}
+	// The connection outlives both.
+	c.SetDeadline(time.Time{})
+	woken := make(chan error, 1)
+	go func() { _, err := c.Read(make([]byte, 1)); woken <- err }()
+	c.SetReadDeadline(time.Unix(1, 0))
+	if err := <-woken; !isTimeout(err) {
+		t.Errorf("a read under way: %v, want a timeout", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	go func() { _, err := c.Read(make([]byte, 1)); woken <- err }()
+	c.(interface{ SetLinger(int) error }).SetLinger(0) // nobody has to wait for the rest to arrive
+	c.Close()
+	if err := <-woken; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a read under way at close: %v", err)
+	}
+}

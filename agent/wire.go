@@ -1,0 +1,259 @@
+package agent
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// What a gateway and an agent say to each other
+//
+// The agent dials out, so that it works behind any NAT:
+//
+//	GET /agents/attach HTTP/1.1
+//	Connection: Upgrade
+//	Upgrade: farwire-agent
+//	Authorization: Bearer TOKEN
+//
+// TOKEN is the secret that all agents share or the agent's own. The gateway
+// answers 101, and from then on the connection belongs to the tunnel. Where a
+// proxy lets only WebSockets through, the agent asks for `Upgrade: websocket`
+// with the subprotocol farwire-agent instead, and the tunnel's bytes travel in
+// binary messages whose boundaries mean nothing. A gateway that refuses says
+// why in the header Farwire-Refused, by which the agent knows that it was the
+// gateway and not something on the way.
+//
+// Everything that the two say is a message: two bytes of length, big endian,
+// and as many of a JSON object. JSON because these are few and short (one
+// request and one answer a session) and have to grow without breaking either
+// side: a field that is not known is ignored. Each kind has its own limit on
+// length, given below; a longer one ends the tunnel.
+//
+// First the agent sends its hello and the gateway answers with a welcome, or
+// with the reason why not. Both carry the version of this protocol, 1. A
+// gateway that does not speak the agent's version says so and hangs up.
+//
+//	agent                                                     gateway
+//	  | {"version":1,"instance":"6f…","slug":"de1","country":"DE"} |
+//	  | ---------------------------------------------------------> |
+//	  |  {"version":1,"gateway":"a0…","link":7,"id":"farwire-de1"} |
+//	  | <--------------------------------------------------------- |
+//	  |                                                            |
+//	  | ======================= yamux ============================ |
+//	  | stream 2, opened by the agent: control                     |
+//	  | stream 1, 3, 5, … opened by the gateway: one a request     |
+//
+// Then yamux begins, the gateway being its client. Its version is 0, the one
+// of hashicorp/yamux and libp2p/go-yamux. Liveness is its business: both sides
+// ping after 15 s of silence and give up when no answer comes within 10 s; the
+// pings also measure the round trip.
+//
+// A request opens a stream and is its first message:
+//
+//	{"op":"dial","network":"tcp","addr":"example.com:443","timeout_ms":9500}
+//	{"op":"resolve","addr":"example.com","timeout_ms":5000}
+//
+// `policy`, if present, narrows what the agent may dial for this request (see
+// Rules); it cannot widen it. The answer is one message:
+//
+//	{"remote":"192.0.2.7:443","local":"10.0.0.5:39120"}        dialled
+//	{"addrs":["192.0.2.7"]}                                    resolved
+//	{"fault":"target","cause":"connection refused"}            whose fault, why
+//	{"fault":"policy","cause":"private"}
+//
+// After the answer to a resolve, and after a fault, the stream ends. After
+// that to a dial it carries the connection's bytes. FIN is a half-close, in
+// either direction, as in TCP. A reset by the gateway aborts the session, and
+// the agent resets its connection to the target in turn.
+//
+// The other way round a yamux reset would throw away what the gateway has not
+// read yet, which TCP does not do to a reader that is keeping up. So an agent
+// whose target was lost (anything but a FIN) says it on the control stream and
+// ends the data stream only when the gateway has noted it: all the bytes
+// arrive, then the error does.
+//
+// Control messages, in both directions at any time:
+//
+//	agent:   {"type":"drain"}                  open no more sessions here
+//	agent:   {"type":"leave"}                  hang up, I have nothing left
+//	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
+//	gateway: {"type":"noted","stream":7}       the answer to it
+//	gateway: {"type":"abort","stream":7}       nobody reads this any more
+//	gateway: {"type":"bye","code":"…","reason":"…"}  what is about to happen
+//
+// An agent keeps one link to each gateway. The welcome names the gateway by an
+// id; an agent that reaches one gateway by two addresses finds the same id
+// twice and keeps the link with the higher number, and a gateway that meets
+// the same instance of an agent twice keeps the newer link too. So that a
+// probe of the second address does not cost the first its sessions, the hello
+// lists the gateways that the agent is linked to already (`links`), and one
+// that finds itself there refuses with the code duplicate. `peers` in a
+// welcome are the URLs of further gateways to link to.
+
+// wireVersion is the version of the protocol above.
+const wireVersion = 1
+
+// upgradeName is the protocol's name in Upgrade and Sec-WebSocket-Protocol.
+const upgradeName = "farwire-agent"
+
+// refusedHeader carries a gateway's reason for refusing an agent.
+const refusedHeader = "Farwire-Refused"
+
+// The most bytes that a message may have.
+const (
+	maxHello   = 4 << 10
+	maxWelcome = 16 << 10
+	maxRequest = 16 << 10
+	maxAnswer  = 8 << 10
+	maxControl = 1 << 10
+)
+
+// handshakeTimeout is how long each side waits for the other until the link
+// stands, and an agent for a request at the head of a stream.
+const handshakeTimeout = 10 * time.Second
+
+type hello struct {
+	Version  int      `json:"version"`
+	Instance string   `json:"instance"`
+	Slug     string   `json:"slug"`
+	Country  string   `json:"country"`
+	Software string   `json:"software,omitempty"`
+	Links    []string `json:"links,omitempty"`
+}
+
+type welcome struct {
+	Version int      `json:"version"`
+	Gateway string   `json:"gateway,omitempty"`
+	Link    uint64   `json:"link,omitempty"`
+	ID      string   `json:"id,omitempty"`
+	Slug    string   `json:"slug,omitempty"`
+	Country string   `json:"country,omitempty"`
+	Peers   []string `json:"peers,omitempty"`
+
+	// Refused is empty or says why the agent is not let in.
+	Refused string `json:"refused,omitempty"`
+	Code    string `json:"code,omitempty"`
+}
+
+// Codes of a refusing welcome and of a bye.
+const (
+	codeVersion   = "version"   // the gateway does not speak the agent's version
+	codeIdentity  = "identity"  // the agent may not be who it says
+	codeDuplicate = "duplicate" // there is a link between the two already
+	codeReplaced  = "replaced"  // a newer agent has taken this one's place
+	codeShutdown  = "shutdown"  // the gateway is going away
+)
+
+type request struct {
+	Op        string `json:"op"`
+	Network   string `json:"network,omitempty"`
+	Addr      string `json:"addr"`
+	TimeoutMS int64  `json:"timeout_ms,omitempty"`
+	Policy    *Rules `json:"policy,omitempty"`
+}
+
+const (
+	opDial    = "dial"
+	opResolve = "resolve"
+)
+
+type answer struct {
+	Remote string       `json:"remote,omitempty"`
+	Local  string       `json:"local,omitempty"`
+	Addrs  []netip.Addr `json:"addrs,omitempty"`
+	Fault  string       `json:"fault,omitempty"`
+	Cause  string       `json:"cause,omitempty"`
+}
+
+type control struct {
+	Type   string `json:"type"`
+	Stream uint32 `json:"stream,omitempty"`
+	Cause  string `json:"cause,omitempty"`
+	Code   string `json:"code,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+const (
+	ctlDrain = "drain"
+	ctlLeave = "leave"
+	ctlLost  = "lost"
+	ctlNoted = "noted"
+	ctlAbort = "abort"
+	ctlBye   = "bye"
+)
+
+var errTooLong = errors.New("message too long")
+
+// writeMessage writes m in one Write.
+func writeMessage(w io.Writer, m any, limit int) error {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	if len(body) > limit {
+		return errTooLong
+	}
+	buf := append(binary.BigEndian.AppendUint16(nil, uint16(len(body))), body...)
+	_, err = w.Write(buf)
+	return err
+}
+
+// readMessage reads one message into m and not a byte more.
+func readMessage(r io.Reader, m any, limit int) error {
+	var head [2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := int(binary.BigEndian.Uint16(head[:]))
+	if n > limit {
+		return errTooLong
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	}
+	if err := json.Unmarshal(body, m); err != nil {
+		return fmt.Errorf("malformed message: %w", err)
+	}
+	return nil
+}
+
+// failure puts a failed dial or look-up on the wire: whose fault it was and
+// one of a few phrases, but no address.
+func failure(err error) answer {
+	de := Classify(err)
+	var r refusal
+	if errors.As(err, &r) {
+		return answer{Fault: Policy.String(), Cause: string(r.why)}
+	}
+	return answer{Fault: de.Fault.String(), Cause: string(reasonOf(de.Err, de.Fault))}
+}
+
+// err is what failure was made of, as far as it crossed; nil for a success.
+// Nothing of the agent's own wording is taken over.
+func (a answer) err(host string) error {
+	switch a.Fault {
+	case "":
+		return nil
+	case Policy.String():
+		return &DialError{Policy, refusal{host, refusedBecause(a.Cause)}}
+	case Target.String():
+		return &DialError{Target, knownCause(a.Cause, causeFailed)}
+	}
+	return &DialError{Agent, knownCause(a.Cause, causeLost)}
+}
+
+func knownCause(s string, otherwise cause) cause {
+	if slices.Contains(causes, cause(s)) {
+		return cause(s)
+	}
+	return otherwise
+}
