@@ -261,7 +261,9 @@ func (f *flow) shrink() {
 // source.
 func (f *flow) readFailed(err error) {
 	if !isTimeout(err) {
+		f.obey() // a close frame that was ordered goes before one for the loss
 		switch {
+		case f.mode == over:
 		case f.mode == draining:
 			f.mode = over // its close frame was heard: it may go
 		case f.lastWord != 0:

@@ -23,8 +23,8 @@ func tune(conn net.Conn, stall time.Duration) {
 	if err != nil {
 		return
 	}
-	// Later than Stall, which can tell a reader that took nothing.
-	ms := int((stall + stall/2) / time.Millisecond)
+	// Later than Stall, which can tell a slow reader from one that takes nothing.
+	ms := int(max(stall+stall/2, 45*time.Second) / time.Millisecond)
 	raw.Control(func(fd uintptr) {
 		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, ms)
 	})

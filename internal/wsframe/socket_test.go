@@ -1,0 +1,328 @@
+//go:build unix
+
+package wsframe_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/farwire/farwire/internal/wsframe"
+)
+
+// shallow is a tcpPair of which the kernel keeps little, so that a reader that
+// stops is felt soon. The buffers are set before there is a connection, whose
+// window could not shrink in good order later.
+func shallow(t testing.TB) (near, far net.Conn) {
+	t.Helper()
+	small := func(_, _ string, c syscall.RawConn) (err error) {
+		return errors.Join(c.Control(func(fd uintptr) {
+			err = errors.Join(
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10),
+				syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 32<<10))
+		}), err)
+	}
+	ln, err := (&net.ListenConfig{Control: small}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	far, err = (&net.Dialer{Control: small}).Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err = ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
+}
+
+// shallows runs a test over sockets that keep little.
+func shallows(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
+	t.Run("tcp", func(t *testing.T) { test(t, shallow) })
+	t.Run("tls", func(t *testing.T) {
+		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, shallow) })
+	})
+}
+
+// sockets runs a test over sockets that keep what the kernel likes.
+func sockets(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
+	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
+}
+
+// A reader of sockets that stalls is lost; one that is merely slow is not,
+// even though the kernel tells of room only now and then.
+func TestSlowAndStalledSockets(t *testing.T) {
+	shallows(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		t.Parallel()
+		const stall = 900 * time.Millisecond
+		s := start(t, pair, func(c *Config) { c.Stall = stall })
+		down := frame(true, OpBinary, make([]byte, 8<<20), false)
+		s.post(s.target, down)
+		b, got := make([]byte, 2<<10), 0
+		for began := time.Now(); time.Since(began) < 3*stall; {
+			n, err := s.client.Read(b)
+			if got += n; err != nil {
+				t.Fatalf("slow reader lost after %v and %d bytes: %v; %+v", time.Since(began), got, err, <-s.done)
+			}
+			time.Sleep(20 * time.Millisecond) // this is the slowness
+		}
+		stopped := time.Now()
+		s.wantClose(s.target, CloseGoingAway, "")
+		if took := time.Since(stopped); took > 2*stall+stall/2 {
+			t.Errorf("stall noticed after %v", took)
+		}
+		s.target.Close()
+		s.result(Client, CauseStall, CloseGoingAway)
+	})
+}
+
+// A reader that stops stops us from reading, and nobody else.
+func TestBackPressure(t *testing.T) {
+	shallows(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		s := start(t, pair, nil)
+		chunk := frame(true, OpBinary, make([]byte, 1<<10), false)
+		var taken atomic.Int64
+		full, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				s.target.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+				n, err := s.target.Write(chunk)
+				taken.Add(int64(n))
+				if err != nil {
+					close(full)
+					return
+				}
+			}
+		}()
+		<-full
+		<-done
+		if n := taken.Load(); n > 2<<20 {
+			t.Errorf("took %d bytes for a client that reads none", n)
+		}
+		up := text("the other direction", true)
+		for range 100 {
+			s.post(s.client, up)
+			s.want(s.target, up)
+		}
+		s.pipe.Abort()
+		s.result(Gateway, CauseAbort, CloseAbnormal)
+	})
+}
+
+// What a target said before it went is heard, even when writing to it fails
+// first.
+func TestLastWordsAreHeard(t *testing.T) {
+	for range 20 {
+		s := start(t, tcpPair, nil)
+		last := append(bytes.Repeat(text("last words", false), 20_000), closing(4000, "gone", false)...)
+		stop := make(chan struct{})
+		noise := make(chan struct{})
+		go func() {
+			defer close(noise)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if _, err := s.client.Write(text("noise", true)); err != nil {
+						return
+					}
+				}
+			}
+		}()
+		s.post(s.target, last)
+		// Only when all is out may the target go: a reset of its own could
+		// destroy what it has sent.
+		s.want(s.client, last[:len(last)/2])
+		rest := len(last) - len(last)/2
+		time.AfterFunc(5*time.Millisecond, func() { s.target.Close() })
+		b := make([]byte, rest)
+		s.client.SetReadDeadline(time.Now().Add(10 * time.Second))
+		n, err := io.ReadFull(s.client, b)
+		close(stop)
+		if err != nil {
+			t.Fatalf("%d of %d: %v", n, rest, err)
+		}
+		if !bytes.Equal(b, last[len(last)/2:]) {
+			t.Fatal("not the last words")
+		}
+		s.client.Close()
+		<-noise
+		s.result(Target, CauseClose, 4000)
+	}
+}
+
+// A close frame of ours arrives although the offender's connection is full of
+// bytes that nobody will read.
+func TestCloseIsNotLostToAReset(t *testing.T) {
+	sockets(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		for range 10 {
+			s := start(t, pair, nil)
+			s.post(s.client, []byte{0x83}, make([]byte, 4<<20))
+			s.wantClose(s.target, CloseInternal, "client broke the frame format")
+			s.target.Close()
+			s.wantClose(s.client, CloseProtocol, ErrOpcode.Error())
+			s.wantEnd(s.client)
+			s.result(Client, CauseProtocol, CloseProtocol)
+		}
+	})
+}
+
+// A client may shut its sending side behind its close frame.
+func TestAnswerReachesAHalfClosedClient(t *testing.T) {
+	s := start(t, tcpPair, nil)
+	s.write(s.client, closing(1000, "", true))
+	s.client.(*net.TCPConn).CloseWrite()
+	s.want(s.target, closing(1000, "", true))
+	time.Sleep(10 * time.Millisecond) // let the end be read before the answer comes
+	s.write(s.target, closing(1000, "answer", false))
+	s.want(s.client, closing(1000, "answer", false))
+	s.wantEnd(s.client)
+	s.wantEnd(s.target)
+	s.result(Client, CauseClose, 1000)
+}
+
+// Closes that cross one another both arrive, and nothing of ours beside them.
+func TestClosesCrossEachOther(t *testing.T) {
+	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		s := start(t, pair, nil)
+		s.post(s.client, closing(4001, "client", true))
+		s.post(s.target, closing(4002, "target", false))
+		s.want(s.client, closing(4002, "target", false))
+		s.want(s.target, closing(4001, "client", true))
+		s.pipe.Shutdown(CloseGoingAway, "too late")
+		s.wantEnd(s.client)
+		s.wantEnd(s.target)
+		if r := <-s.done; r.Cause != CauseClose {
+			t.Fatalf("%+v", r)
+		}
+	})
+}
+
+// A session that is closing already is left to close.
+func TestShutdownBehindAClose(t *testing.T) {
+	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		s := start(t, pair, nil)
+		s.write(s.client, closing(1000, "bye", true))
+		s.want(s.target, closing(1000, "bye", true))
+		s.pipe.Shutdown(CloseGoingAway, "draining")
+		s.write(s.target, closing(1000, "answer", false))
+		s.want(s.client, closing(1000, "answer", false))
+		s.wantEnd(s.client)
+		s.wantEnd(s.target)
+		s.result(Client, CauseClose, 1000)
+	})
+}
+
+func TestReset(t *testing.T) {
+	s := start(t, tcpPair, nil)
+	s.write(s.client, text("x", true))
+	s.want(s.target, text("x", true))
+	s.client.(*net.TCPConn).SetLinger(0)
+	s.client.Close()
+	s.wantClose(s.target, CloseGoingAway, "")
+	s.target.Close()
+	s.result(Client, CauseLoss, CloseGoingAway)
+}
+
+// A panicking connection stands for any defect: it ends its own session alone.
+type panicking struct {
+	net.Conn
+	armed atomic.Bool
+}
+
+func (c *panicking) Write(b []byte) (int, error) {
+	if c.armed.Load() {
+		panic("defect")
+	}
+	return c.Conn.Write(b)
+}
+
+func TestPanicEndsTheSession(t *testing.T) {
+	for _, side := range []Side{Client, Target} {
+		t.Run(side.String(), func(t *testing.T) {
+			told := make(chan any, 1)
+			s := start(t, tcpPair, func(c *Config) {
+				c.OnPanic = func(v any, stack []byte) {
+					if !strings.Contains(string(stack), "panicking") {
+						v = "no stack"
+					}
+					told <- v
+				}
+				leg := &c.Client
+				if side == Target {
+					leg = &c.Target
+				}
+				bad := &panicking{Conn: *leg}
+				bad.armed.Store(true)
+				*leg = bad
+			})
+			if side == Client {
+				s.write(s.target, text("x", false))
+			} else {
+				s.write(s.client, text("x", true))
+			}
+			if v := <-told; v != "defect" {
+				t.Error(v)
+			}
+			s.wantEnd(s.client)
+			s.wantEnd(s.target)
+			s.result(Gateway, CausePanic, CloseAbnormal)
+		})
+	}
+}
+
+// goroutines counts those of the package under test.
+func goroutines() int {
+	buf := make([]byte, 1<<20)
+	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "wsframe.(*flow).run(")
+}
+
+func TestTwoGoroutines(t *testing.T) {
+	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		s := start(t, pair, func(c *Config) { c.Idle = time.Hour })
+		s.post(s.client, text("x", true))
+		s.want(s.target, text("x", true))
+		if n := goroutines(); n != 2 {
+			t.Errorf("%d goroutines", n)
+		}
+		if up, down := s.pipe.Counts(); up.Frames > 1 || down.Frames != 0 {
+			t.Errorf("%+v %+v", up, down)
+		}
+		s.farewell()
+	})
+}
+
+func TestMessagesAllocateNothing(t *testing.T) {
+	for name, pair := range map[string]func(testing.TB) (near, far net.Conn){"tcp": tcpPair, "pipe": memPair} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, pair, func(c *Config) { c.Idle = time.Hour })
+			up, b := text("a message", true), make([]byte, 100)
+			exchange := func() {
+				if _, err := s.client.Write(up); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.ReadFull(s.target, b[:len(up)]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exchange()
+			if n := testing.AllocsPerRun(500, exchange); n >= 1 {
+				t.Errorf("%v allocations a message", n)
+			}
+			s.farewell()
+		})
+	}
+}
