@@ -1,0 +1,49 @@
+package sse_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/internal/sse"
+)
+
+func FuzzText(f *testing.F) {
+	for _, s := range []string{"", "plain", "\"\\/\b\f\n\r\t\x00\x1f\x7f", "a\u2028b\u2029c", "\xff\xe2\x80", "☃ü", "\ufffd", "a\r\n\r\nb"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		out := sse.AppendString(nil, in)
+		if i := strings.IndexAny(string(out), "\r\n\u2028\u2029"); i >= 0 {
+			t.Fatalf("%q has a line end in %q", in, out)
+		}
+		var back string
+		if err := json.Unmarshal(out, &back); err != nil {
+			t.Fatalf("%q gives %q: %v", in, out, err)
+		}
+		if want := strings.ToValidUTF8(string(in), "\ufffd"); back != want && back != perByte(in) {
+			t.Fatalf("%q came back as %q", in, back)
+		}
+	})
+}
+
+// perByte replaces every byte that is not UTF-8, where ToValidUTF8 replaces
+// runs of them.
+func perByte(in []byte) string { return string([]rune(string(in))) }
+
+func TestErrorEvent(t *testing.T) {
+	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011))
+	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011}\n\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func BenchmarkText(b *testing.B) {
+	in := []byte(strings.Repeat(`{"odds": 1.95, "match": "A – B"}`, 8))
+	out := make([]byte, 0, 1024)
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		out = sse.AppendString(out[:0], in)
+	}
+}

@@ -1,0 +1,216 @@
+// Package sse writes server-sent events (the HTML standard, section 9.2) to an
+// HTTP response.
+//
+// A [Stream] is told what has been read only by the connection taking its
+// bytes. So it gives each piece of the answer a deadline of its own, says when
+// a reader has taken nothing for too long, and then leaves a short grace in
+// which a reader that comes back can still be told why its stream has ended.
+package sse
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	// ErrStalled: the reader has taken nothing for the stream's limit. What was
+	// written ends with a whole event, and [Stream.Last] may add one more.
+	ErrStalled = errors.New("the reader stalled")
+
+	// ErrLost: the connection takes no more. Errors that wrap it say why.
+	ErrLost = errors.New("the reader is gone")
+
+	// ErrCannotFlush: the ResponseWriter holds everything back until the
+	// handler returns. Nothing has been written to it.
+	ErrCannotFlush = errors.New("the response cannot be flushed")
+)
+
+const (
+	// Grace is how long after a stall a reader that comes back is still told.
+	Grace = 5 * time.Second
+
+	// The deadline is renewed for each chunk of this many bytes.
+	chunk = 64 << 10
+)
+
+// A Stream is an answer made of events. It is for one goroutine, but for
+// [Stream.Cut].
+type Stream struct {
+	w  http.ResponseWriter
+	rc *http.ResponseController
+
+	limit   time.Duration
+	onStall func()
+	timer   *time.Timer
+	stalled atomic.Bool
+	cut     atomic.Bool
+	midway  bool // the last bytes written do not end an event
+}
+
+// Open answers with 200 and the header of an event stream, flushed at once, or
+// returns ErrCannotFlush with nothing written. When the reader takes nothing
+// for limit while bytes wait for it, onStall is called, once, from another
+// goroutine; a limit of zero or less is none. Deadlines that the server or
+// another handler set for writing are replaced. A ResponseWriter without
+// deadlines is written to without.
+func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, error) {
+	s := &Stream{w: w, rc: http.NewResponseController(w), limit: limit, onStall: onStall}
+	h := w.Header()
+	before := h.Clone()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
+	s.renew()
+	err := s.rc.Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		clear(h)
+		for name, values := range before {
+			h[name] = values
+		}
+		return nil, ErrCannotFlush
+	}
+	if err != nil {
+		return nil, lost(err)
+	}
+	return s, nil
+}
+
+func lost(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+// Stalled reports whether the reader has taken nothing for the limit.
+func (s *Stream) Stalled() bool { return s.stalled.Load() }
+
+// Write sends whole events, or in several calls the pieces of one, and does
+// not flush. After a stall it goes on to the end of the event that it is in,
+// and then returns ErrStalled.
+func (s *Stream) Write(p []byte) error {
+	for len(p) > 0 {
+		n := min(len(p), chunk)
+		if s.stalled.Load() {
+			if !s.midway {
+				return ErrStalled
+			}
+			if end := bytes.Index(p, []byte("\n\n")); end >= 0 {
+				p = p[:end+2]
+				n = min(n, len(p))
+			}
+		}
+		if err := s.write(p[:n]); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	if s.stalled.Load() && !s.midway {
+		return ErrStalled
+	}
+	return nil
+}
+
+func (s *Stream) write(p []byte) error {
+	s.renew()
+	s.watch()
+	_, err := s.w.Write(p)
+	s.unwatch()
+	s.midway = !bytes.HasSuffix(p, []byte("\n\n"))
+	return lost(err)
+}
+
+// Flush hands what was written to the connection.
+func (s *Stream) Flush() error {
+	s.renew()
+	s.watch()
+	err := s.rc.Flush()
+	s.unwatch()
+	if err == nil && s.stalled.Load() && !s.midway {
+		return ErrStalled
+	}
+	return lost(err)
+}
+
+// Comment sends a line that parsers ignore, for proxies that cut a silent
+// connection, and flushes.
+func (s *Stream) Comment() error {
+	if err := s.Write([]byte(": still here\n\n")); err != nil {
+		return err
+	}
+	return s.Flush()
+}
+
+// Last sends a last event and flushes, within what is left of the grace after a
+// stall. When the stream was left inside an event it sends nothing: a truncated
+// event must never look complete.
+func (s *Stream) Last(event []byte) error {
+	if s.midway {
+		return errors.New("the last event is not whole")
+	}
+	if !s.stalled.Load() {
+		s.deadline(Grace)
+		s.staysCut()
+	}
+	s.stalled.Store(true) // nothing renews the deadline any more
+	if _, err := s.w.Write(event); err != nil {
+		return lost(err)
+	}
+	return lost(s.rc.Flush())
+}
+
+// Cut makes a write that is under way, and every later one, fail. It may be
+// called from any goroutine until the handler returns.
+func (s *Stream) Cut() {
+	s.cut.Store(true)
+	s.deadline(-time.Hour)
+}
+
+// renew gives the reader its full time again.
+func (s *Stream) renew() {
+	switch {
+	case s.stalled.Load():
+	case s.limit <= 0:
+		_ = s.rc.SetWriteDeadline(time.Time{}) // of the server's WriteTimeout
+	default:
+		s.deadline(s.limit + Grace)
+	}
+	s.staysCut()
+}
+
+// staysCut undoes what a new deadline may have done to a cut.
+func (s *Stream) staysCut() {
+	if s.cut.Load() {
+		s.deadline(-time.Hour)
+	}
+}
+
+func (s *Stream) deadline(d time.Duration) {
+	// A writer without deadlines can still stream; what it cannot do is end a
+	// write that hangs.
+	_ = s.rc.SetWriteDeadline(time.Now().Add(d))
+}
+
+func (s *Stream) watch() {
+	if s.limit <= 0 || s.stalled.Load() {
+		return
+	}
+	if s.timer == nil {
+		s.timer = time.AfterFunc(s.limit, func() {
+			s.onStall()
+			s.stalled.Store(true)
+		})
+		return
+	}
+	s.timer.Reset(s.limit)
+}
+
+func (s *Stream) unwatch() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}

@@ -1,0 +1,192 @@
+package sse_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire/internal/sse"
+)
+
+// A wire is a ResponseWriter over an in-memory pipe. After a failure it fails
+// for good, as net/http's own buffer does.
+type wire struct {
+	header http.Header
+	conn   net.Conn
+	failed error
+}
+
+func newWire() (*wire, net.Conn) {
+	near, far := net.Pipe()
+	return &wire{header: http.Header{}, conn: near}, far
+}
+
+func (w *wire) Header() http.Header                { return w.header }
+func (w *wire) WriteHeader(int)                    {}
+func (w *wire) FlushError() error                  { return w.failed }
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.conn.SetWriteDeadline(t) }
+
+func (w *wire) Write(p []byte) (n int, err error) {
+	if w.failed == nil {
+		n, w.failed = w.conn.Write(p)
+	}
+	return n, w.failed
+}
+
+func event(i string) []byte { return []byte("data: " + i + "\n\n") }
+
+func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWire()
+		start := time.Now()
+		var at time.Duration
+		s, err := sse.Open(w, time.Minute, func() { at = time.Since(start) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := make(chan string)
+		go func() {
+			time.Sleep(time.Minute + sse.Grace/2)
+			b, _ := io.ReadAll(r)
+			text <- string(b)
+		}()
+		// The stall falls into the first chunk, which ends inside event 3.
+		events := append(event("1"), event("2")...)
+		events = append(events, event(strings.Repeat("3", 100_000))...)
+		events = append(events, event("4")...)
+		if err := s.Write(events); !errors.Is(err, sse.ErrStalled) {
+			t.Fatalf("Write: %v", err)
+		}
+		if at != time.Minute || !s.Stalled() {
+			t.Errorf("stalled after %v", at)
+		}
+		if err := s.Write(event("5")); !errors.Is(err, sse.ErrStalled) {
+			t.Errorf("Write after the stall: %v", err)
+		}
+		if err := s.Last(event("last")); err != nil {
+			t.Fatal(err)
+		}
+		w.conn.Close()
+		if got, want := <-text, "data: 1\n\ndata: 2\n\n"+string(event(strings.Repeat("3", 100_000)))+"data: last\n\n"; got != want {
+			t.Errorf("%d bytes, want %d", len(got), len(want))
+		}
+	})
+}
+
+func TestAReaderThatStaysAwayIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := newWire()
+		s, err := sse.Open(w, time.Minute, func() {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if err := s.Write(event("1")); !errors.Is(err, sse.ErrLost) {
+			t.Errorf("Write: %v", err)
+		}
+		if d := time.Since(start); d != time.Minute+sse.Grace {
+			t.Errorf("lost after %v", d)
+		}
+		if err := s.Last(event("last")); err == nil {
+			t.Error("the last event of a lost stream was written")
+		}
+	})
+}
+
+func TestASlowReaderIsNotStalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWire()
+		s, err := sse.Open(w, time.Minute, func() { t.Error("stalled") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		big := event(strings.Repeat("x", 1<<20))
+		go func() {
+			buf := make([]byte, 64<<10)
+			for {
+				time.Sleep(50 * time.Second)
+				if _, err := io.ReadFull(r, buf); err != nil {
+					return
+				}
+			}
+		}()
+		if err := s.Write(big); err != nil {
+			t.Error(err)
+		}
+		w.conn.Close()
+	})
+}
+
+func TestCutEndsAWriteForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := newWire()
+		s, err := sse.Open(w, -1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Hour, s.Cut)
+		start := time.Now()
+		if err := s.Write(event("1")); !errors.Is(err, sse.ErrLost) || time.Since(start) != time.Hour {
+			t.Errorf("Write: %v after %v", err, time.Since(start))
+		}
+		w.failed = nil
+		if err := s.Write(event("2")); err == nil {
+			t.Error("a write after the cut went through")
+		}
+		if err := s.Last(event("3")); err == nil {
+			t.Error("a last event after the cut went through")
+		}
+	})
+}
+
+func TestAWriterThatCannotFlushIsLeftAlone(t *testing.T) {
+	rec := httptest.NewRecorder()
+	w := struct{ http.ResponseWriter }{rec}
+	w.Header().Set("Content-Type", "text/plain")
+	if _, err := sse.Open(w, 0, nil); !errors.Is(err, sse.ErrCannotFlush) {
+		t.Fatalf("Open: %v", err)
+	}
+	if h := w.Header(); len(h) != 1 || h.Get("Content-Type") != "text/plain" {
+		t.Errorf("header: %v", h)
+	}
+}
+
+type unwraps struct{ http.ResponseWriter }
+
+func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+func TestOverHTTPBehindUnwrap(t *testing.T) {
+	done := make(chan error, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s, err := sse.Open(unwraps{unwraps{w}}, time.Minute, func() {})
+		if err == nil {
+			err = s.Comment()
+		}
+		<-r.Context().Done() // what is above has come through
+		done <- err
+	}))
+	defer srv.Close()
+	resp, err := http.Get(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	buf := make([]byte, 100)
+	n, err := io.ReadAtLeast(resp.Body, buf, len(": still here\n\n"))
+	if err != nil || string(buf[:n]) != ": still here\n\n" {
+		t.Errorf("read %q, %v", buf[:n], err)
+	}
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("Content-Type %q", got)
+	}
+	resp.Body.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
