@@ -1,0 +1,412 @@
+// Package amqpwire reads deliveries out of an AMQP 0-9-1 connection on their
+// way to a client library.
+//
+// A client library decodes a message into values, one allocation a field, and
+// hands it through two channels; an event stream wants none of that, only the
+// bytes of a few fields. And a library takes whatever the broker sends into
+// memory before its user learns how large it is. So a [Reader] stands between
+// the socket and the library:
+//
+//	           +---------------- Reader ----------------+
+//	socket --> | basic.deliver, content header and body | --> Sink
+//	           | every other frame, byte for byte       | --> library
+//	           +----------------------------------------+
+//
+// The library opens, declares and consumes as ever, and sees no message. The
+// Sink is asked before a body is kept and may let the whole connection wait,
+// which is the back-pressure that AMQP itself can only count in messages.
+package amqpwire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Errors of a peer that is not the broker that was asked for.
+var (
+	ErrTLS   = errors.New("the peer speaks TLS")
+	ErrOther = errors.New("the peer does not speak AMQP")
+)
+
+// A VersionError is a broker that asks for another version of AMQP (section
+// 2.2.4 of the 0-9-1 specification). Its text is the version.
+type VersionError string
+
+func (e VersionError) Error() string { return "the broker asks for AMQP " + string(e) }
+
+// A FormatError is a broker that breaks the frame format.
+type FormatError string
+
+func (e FormatError) Error() string { return "broken AMQP frame: " + string(e) }
+
+// A Sink takes deliveries. Its methods are called from the goroutine that
+// reads, and may block it.
+type Sink interface {
+	// Begin is called when a message's header has been read and before any of
+	// its body is kept. Without keep the body is read past.
+	Begin(*Delivery) (keep bool)
+
+	// Deliver is called when the message is whole. When the body is longer than
+	// Inline the sink may keep it; else it is valid only during the call, as
+	// is the Delivery always. A body that was not kept is nil.
+	Deliver(d *Delivery, body []byte)
+
+	// Pause is called when all that has come is delivered, before waiting for
+	// more.
+	Pause()
+}
+
+const (
+	// Inline is the length of the longest body that is lent and not given.
+	Inline = 64 << 10
+
+	// MaxFrame is the largest method or header frame that is read, RabbitMQ's
+	// default for all frames. Body frames may have any size.
+	MaxFrame = 128 << 10
+
+	// A read that gives less than this says that the connection is idle.
+	sparse = 4 << 10
+
+	fullBuffer = 64 << 10
+
+	typeMethod    = 1
+	typeHeader    = 2
+	typeBody      = 3
+	typeHeartbeat = 8
+	frameEnd      = 0xCE
+
+	classBasic   = 60
+	methodReturn = 50
+	methodDelive = 60
+	methodGetOK  = 71
+)
+
+var buffers = sync.Pool{New: func() any { return new([fullBuffer]byte) }}
+
+// A Reader is what the client library reads. It is for one goroutine.
+type Reader struct {
+	src  io.Reader
+	sink Sink
+
+	full *[fullBuffer]byte // from the pool, while there is traffic
+	buf  []byte            // full, or larger for one large header; idle: nil
+	r, w int               // what is unread of buf
+	last int               // what the last read of src gave
+
+	started bool
+	pass    int // bytes of the frame at r that are the library's
+	failed  error
+
+	// The message being read.
+	stage  stage
+	method []byte // payload of its basic.deliver
+	header []byte // payload of its content header
+	d      Delivery
+	keep   bool
+	body   []byte
+	left   uint64 // of the body
+	frame  int    // of the body frame being read
+	inBody bool   // a body frame is being read
+	scrap  []byte // for short bodies that came in pieces
+}
+
+type stage int
+
+const (
+	wantMethod stage = iota
+	wantHeader
+	wantBody
+)
+
+// NewReader returns a Reader of src that gives deliveries to sink.
+func NewReader(src io.Reader, sink Sink) *Reader {
+	return &Reader{src: src, sink: sink}
+}
+
+// Read returns bytes of frames that are not a delivery's.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for {
+		if r.pass > 0 && r.r < r.w {
+			n := copy(p, r.buf[r.r:min(r.w, r.r+r.pass)])
+			r.r += n
+			r.pass -= n
+			return n, nil
+		}
+		progress := false
+		if r.failed == nil && r.pass == 0 {
+			progress, r.failed = r.step()
+		}
+		switch {
+		case r.failed != nil:
+			r.release()
+			return 0, r.failed
+		case !progress:
+			r.failed = r.fill(p)
+		}
+	}
+}
+
+// step handles the frame, or the piece of a body, at the front of the buffer.
+// Without progress it needs more bytes.
+func (r *Reader) step() (progress bool, err error) {
+	have := r.buf[r.r:r.w]
+	if r.inBody {
+		return r.stepBody(have)
+	}
+	if !r.started {
+		if err := greeting(have); err != nil {
+			return false, err
+		}
+	}
+	if len(have) < 7 || !r.started && have[0] != typeMethod {
+		return false, nil
+	}
+	r.started = true
+	kind, channel := have[0], binary.BigEndian.Uint16(have[1:])
+	size := int64(binary.BigEndian.Uint32(have[3:]))
+	switch kind {
+	case typeHeartbeat:
+		return r.passOn(size)
+	case typeMethod:
+		return r.stepMethod(have, channel, size)
+	case typeHeader:
+		return r.stepHeader(have, size)
+	case typeBody:
+		switch {
+		case r.stage != wantBody:
+			return false, FormatError("a body without a header")
+		case uint64(size) > r.left:
+			return false, FormatError("a body longer than its header says")
+		}
+		r.r += 7
+		r.frame, r.inBody = int(size), true
+		return true, nil
+	}
+	return false, FormatError(fmt.Sprintf("type %d", kind))
+}
+
+func (r *Reader) passOn(size int64) (bool, error) {
+	if size > MaxFrame {
+		return false, FormatError("too large")
+	}
+	r.pass = int(size) + 8
+	return true, nil
+}
+
+// stepMethod keeps a basic.deliver and passes on every other method.
+func (r *Reader) stepMethod(have []byte, channel uint16, size int64) (bool, error) {
+	if size < 4 || channel == 0 {
+		return r.passOn(size)
+	}
+	if len(have) < 11 {
+		return false, nil
+	}
+	if binary.BigEndian.Uint16(have[7:]) != classBasic {
+		return r.passOn(size)
+	}
+	switch binary.BigEndian.Uint16(have[9:]) {
+	case methodDelive:
+	case methodReturn, methodGetOK:
+		return false, FormatError("content that was not asked for")
+	default:
+		return r.passOn(size)
+	}
+	payload, err := whole(have, size)
+	if payload == nil {
+		return false, err
+	}
+	if r.stage != wantMethod {
+		return false, FormatError("a delivery inside another")
+	}
+	r.method = append(r.method[:0], payload...)
+	if err := r.d.readMethod(r.method); err != nil {
+		return false, err
+	}
+	r.stage = wantHeader
+	r.r += int(size) + 8
+	return true, nil
+}
+
+func (r *Reader) stepHeader(have []byte, size int64) (bool, error) {
+	payload, err := whole(have, size)
+	if payload == nil {
+		return false, err
+	}
+	if r.stage != wantHeader {
+		return false, FormatError("a header without a delivery")
+	}
+	r.header = append(r.header[:0], payload...)
+	if err := r.d.readHeader(r.header); err != nil {
+		return false, err
+	}
+	r.r += int(size) + 8
+	r.stage = wantBody
+	r.left = r.d.Size
+	r.keep = r.sink.Begin(&r.d)
+	if r.left == 0 {
+		r.deliver(nil)
+	}
+	return true, nil
+}
+
+// stepBody reads what is there of a body frame. A body that lies in the buffer
+// as one piece is lent to the sink where it lies.
+func (r *Reader) stepBody(have []byte) (bool, error) {
+	if r.frame == 0 {
+		if len(have) == 0 {
+			return false, nil
+		}
+		if have[0] != frameEnd {
+			return false, FormatError("no end")
+		}
+		r.r++
+		r.inBody = false
+		if r.left == 0 {
+			r.deliver(r.body)
+		}
+		return true, nil
+	}
+	if len(have) == 0 {
+		return false, nil
+	}
+	piece := have[:min(r.frame, len(have))]
+	if r.keep && r.body == nil && uint64(len(piece)) == r.left && len(have) > len(piece) {
+		if have[len(piece)] != frameEnd {
+			return false, FormatError("no end")
+		}
+		r.r += len(piece) + 1
+		r.left, r.frame, r.inBody = 0, 0, false
+		r.deliver(piece)
+		return true, nil
+	}
+	if r.keep {
+		r.collect(piece)
+	}
+	r.r += len(piece)
+	r.left -= uint64(len(piece))
+	r.frame -= len(piece)
+	return true, nil
+}
+
+func (r *Reader) collect(piece []byte) {
+	if r.body == nil {
+		if r.d.Size <= Inline {
+			if uint64(cap(r.scrap)) < r.d.Size {
+				r.scrap = make([]byte, 0, r.d.Size)
+			}
+			r.body = r.scrap[:0]
+		} else {
+			r.body = make([]byte, 0, r.d.Size)
+		}
+	}
+	r.body = append(r.body, piece...)
+}
+
+func (r *Reader) deliver(body []byte) {
+	if body == nil && r.keep {
+		body = []byte{}
+	}
+	r.sink.Deliver(&r.d, body)
+	r.body = nil
+	r.stage = wantMethod
+	if cap(r.header) > sparse {
+		r.header = nil
+	}
+}
+
+// whole returns the frame's payload once all of the frame has come.
+func whole(have []byte, size int64) ([]byte, error) {
+	if size > MaxFrame {
+		return nil, FormatError("too large")
+	}
+	if int64(len(have)) < size+8 {
+		return nil, nil
+	}
+	if have[size+7] != frameEnd {
+		return nil, FormatError("no end")
+	}
+	return have[7 : size+7], nil
+}
+
+// greeting looks at the first bytes of the connection: a broker begins with
+// connection.start, on channel 0.
+func greeting(have []byte) error {
+	if len(have) == 0 {
+		return nil
+	}
+	const header = "AMQP"
+	switch {
+	case have[0] == typeMethod && (len(have) < 2 || have[1] == 0):
+		return nil
+	case have[0] >= 0x14 && have[0] <= 0x17: // TLS content types (RFC 8446, section 5.1)
+		return ErrTLS
+	case len(have) < 8 && bytes.HasPrefix([]byte(header), have[:min(4, len(have))]):
+		return nil
+	case bytes.HasPrefix(have, []byte(header)):
+		return VersionError(fmt.Sprintf("%d-%d-%d", have[5], have[6], have[7]))
+	}
+	return ErrOther
+}
+
+// fill waits for more bytes. An idle connection holds no buffer: it waits with
+// the library's own, p, which is free until Read returns.
+func (r *Reader) fill(p []byte) error {
+	r.sink.Pause()
+	if r.r == r.w {
+		r.r, r.w = 0, 0
+		if r.last < sparse {
+			r.release()
+			p = p[:min(len(p), sparse)]
+			n, err := r.src.Read(p)
+			if n > 0 {
+				r.full = buffers.Get().(*[fullBuffer]byte)
+				r.buf = r.full[:]
+				r.w = copy(r.buf, p[:n])
+			}
+			return r.took(n, err)
+		}
+	} else if len(r.buf)-r.w < sparse {
+		r.makeRoom()
+	}
+	n, err := r.src.Read(r.buf[r.w:])
+	r.w += n
+	return r.took(n, err)
+}
+
+func (r *Reader) took(n int, err error) error {
+	r.last = n
+	switch {
+	case n > 0:
+		return nil // an error comes again
+	case err == nil:
+		return io.ErrNoProgress
+	case err == io.EOF && (r.w > 0 || r.stage != wantMethod):
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// makeRoom moves what is unread to the front, of a larger buffer when a single
+// frame fills this one.
+func (r *Reader) makeRoom() {
+	unread := r.buf[r.r:r.w]
+	if len(unread) == len(r.buf) {
+		r.buf = make([]byte, MaxFrame+8)
+	}
+	r.r, r.w = 0, copy(r.buf, unread)
+}
+
+// release gives the buffers back.
+func (r *Reader) release() {
+	if r.full != nil {
+		buffers.Put(r.full)
+	}
+	r.full, r.buf, r.scrap = nil, nil, nil
+}

@@ -1,0 +1,142 @@
+package amqpwire
+
+import "encoding/binary"
+
+// A Delivery is a message as the broker sent it, without its body. Its slices
+// are parts of the frames and hold whatever the publisher put there.
+type Delivery struct {
+	Tag         uint64
+	Redelivered bool
+	Exchange    []byte
+	RoutingKey  []byte
+	Size        uint64 // of the body
+
+	ContentType   []byte // empty: none
+	CorrelationID []byte
+	MessageID     []byte
+	Type          []byte
+	Headers       []byte // the content of the field table; see AppendTable
+	HasHeaders    bool
+	Timestamp     uint64 // seconds
+	HasTimestamp  bool
+}
+
+// readMethod reads the payload of basic.deliver: consumer tag, delivery tag,
+// redelivered, exchange, routing key.
+func (d *Delivery) readMethod(p []byte) error {
+	f := &cursor{p: p[4:]}
+	f.short()
+	*d = Delivery{
+		Tag:         f.uint64(),
+		Redelivered: f.byte()&1 != 0,
+		Exchange:    f.short(),
+		RoutingKey:  f.short(),
+	}
+	if f.bad {
+		return FormatError("basic.deliver cut short")
+	}
+	return nil
+}
+
+// Property flags of class basic, in the order of the fields.
+const (
+	hasContentType = 1 << (15 - iota)
+	hasContentEncoding
+	hasHeaders
+	hasDeliveryMode
+	hasPriority
+	hasCorrelationID
+	hasReplyTo
+	hasExpiration
+	hasMessageID
+	hasTimestamp
+	hasType
+)
+
+// readHeader reads a content header: class, weight, body size, flags and the
+// properties that the flags announce.
+func (d *Delivery) readHeader(p []byte) error {
+	f := &cursor{p: p}
+	class := f.uint16()
+	f.uint16() // weight, unused
+	d.Size = f.uint64()
+	flags := f.uint16()
+	if f.bad || class != classBasic {
+		return FormatError("content header")
+	}
+	for more := flags; more&1 != 0 && !f.bad; { // flag words of properties to come
+		more = f.uint16()
+	}
+	if flags&hasContentType != 0 {
+		d.ContentType = f.short()
+	}
+	if flags&hasContentEncoding != 0 {
+		f.short()
+	}
+	if flags&hasHeaders != 0 {
+		d.Headers, d.HasHeaders = f.long(), true
+	}
+	if flags&hasDeliveryMode != 0 {
+		f.byte()
+	}
+	if flags&hasPriority != 0 {
+		f.byte()
+	}
+	if flags&hasCorrelationID != 0 {
+		d.CorrelationID = f.short()
+	}
+	if flags&hasReplyTo != 0 {
+		f.short()
+	}
+	if flags&hasExpiration != 0 {
+		f.short()
+	}
+	if flags&hasMessageID != 0 {
+		d.MessageID = f.short()
+	}
+	if flags&hasTimestamp != 0 {
+		d.Timestamp, d.HasTimestamp = f.uint64(), true
+	}
+	if flags&hasType != 0 {
+		d.Type = f.short()
+	}
+	if f.bad {
+		return FormatError("content header cut short")
+	}
+	return nil
+}
+
+// A cursor reads the fields of a payload. Past its end it gives zeroes and is
+// bad from then on.
+type cursor struct {
+	p   []byte
+	bad bool
+}
+
+var zeroes [8]byte
+
+func (f *cursor) take(n int) []byte {
+	if n > len(f.p) {
+		f.bad = true
+		f.p = nil
+		return zeroes[:min(n, len(zeroes))]
+	}
+	b := f.p[:n]
+	f.p = f.p[n:]
+	return b
+}
+
+func (f *cursor) byte() byte     { return f.take(1)[0] }
+func (f *cursor) uint16() uint16 { return binary.BigEndian.Uint16(f.take(2)) }
+func (f *cursor) uint32() uint32 { return binary.BigEndian.Uint32(f.take(4)) }
+func (f *cursor) uint64() uint64 { return binary.BigEndian.Uint64(f.take(8)) }
+func (f *cursor) short() []byte  { return f.text(int(f.byte())) }
+func (f *cursor) long() []byte   { return f.text(int(f.uint32())) }
+
+func (f *cursor) text(n int) []byte {
+	if n < 0 || n > len(f.p) {
+		f.bad, f.p = true, nil
+		return nil
+	}
+	return f.take(n)
+}
