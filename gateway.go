@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/sse"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -362,6 +363,10 @@ func judge(err error) verdict {
 		return verdict{http.StatusBadGateway, 1011, "agent lost"}
 	case errors.As(err, &none):
 		return verdict{http.StatusBadGateway, 1011, none.Error()}
+	case errors.Is(err, sse.ErrStalled):
+		return verdict{http.StatusRequestTimeout, 1008, sse.ErrStalled.Error()}
+	case errors.Is(err, sse.ErrCannotFlush):
+		return verdict{http.StatusInternalServerError, 1011, "the server cannot stream: " + sse.ErrCannotFlush.Error()}
 	}
 	return verdict{http.StatusInternalServerError, 1011, "internal error"}
 }

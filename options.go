@@ -88,8 +88,9 @@ type RelayOptions struct {
 
 // AMQPOptions tunes [Gateway.AMQP]. The zero value holds the defaults.
 type AMQPOptions struct {
-	// Budget is how many bytes of undelivered bodies a stream may hold; the
-	// prefetch follows from it. Zero: 1 MiB.
+	// Budget is how many bytes of events a stream may hold that its reader has
+	// not taken; the prefetch follows from it. A message that is larger is held
+	// alone. Zero: 1 MiB.
 	Budget int
 
 	// BodyLimit is the largest body, in bytes, that is sent; a larger one is
@@ -97,8 +98,14 @@ type AMQPOptions struct {
 	BodyLimit int64
 
 	// StallTimeout is how long a reader may take nothing while events wait for
-	// it before its stream is ended. Zero: 60 s; negative: for ever.
+	// it before its stream is ended. What the operating system's buffers take
+	// counts as taken. Zero: 60 s; negative: for ever.
 	StallTimeout time.Duration
+
+	// QueueLimit is how many messages a stream's queue may hold at the broker
+	// while its reader is slow; beyond it the broker drops the oldest. Zero:
+	// 1,000,000; negative: no limit.
+	QueueLimit int
 }
 
 // CrawlOptions tunes [Gateway.Crawl] and [Gateway.Recrawl]. The zero value
@@ -131,6 +138,7 @@ const (
 	defaultAMQPBudget    = 1 << 20
 	defaultAMQPBodyLimit = 16 << 20
 	defaultAMQPStall     = 60 * time.Second
+	defaultAMQPQueue     = 1_000_000
 
 	defaultCrawlTimeout  = 10 * time.Minute
 	defaultCrawlMaxPages = 1000
@@ -385,6 +393,9 @@ func (o Options) withDefaults() (Options, error) {
 		case *n.value < 0:
 			return fail(n.field, "%d is negative", *n.value)
 		}
+	}
+	if o.AMQP.QueueLimit == 0 {
+		o.AMQP.QueueLimit = defaultAMQPQueue
 	}
 	switch {
 	case o.AMQP.BodyLimit == 0:

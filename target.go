@@ -242,11 +242,16 @@ func (g *Gateway) dialTCP(ctx context.Context, exit agent.Exit, t *target) (net.
 // startTLS verifies the server's name against the roots of Options. It closes
 // nothing.
 func (g *Gateway) startTLS(ctx context.Context, conn net.Conn, name string) (*tls.Conn, error) {
-	c := tls.Client(conn, &tls.Config{ServerName: name, RootCAs: g.o.RootCAs, NextProtos: []string{"http/1.1"}})
-	if err := c.HandshakeContext(ctx); err != nil {
+	c, err := g.handshakeTLS(ctx, conn, name, "http/1.1")
+	if err != nil {
 		return nil, tlsFailure(err)
 	}
 	return c, nil
+}
+
+func (g *Gateway) handshakeTLS(ctx context.Context, conn net.Conn, name string, protos ...string) (*tls.Conn, error) {
+	c := tls.Client(conn, &tls.Config{ServerName: name, RootCAs: g.o.RootCAs, NextProtos: protos})
+	return c, c.HandshakeContext(ctx)
 }
 
 // tlsFailure says in a caller's words why a TLS handshake failed.
