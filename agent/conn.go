@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -56,14 +57,13 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, c.explain("read", err)
 }
 
-// WaitRead returns when Read would not block, without taking anything. A
-// caller that waits here needs no buffer while the connection is idle.
-func (c *conn) WaitRead() error {
-	if err := c.readable(); err != nil {
-		return err
+// WaitRead returns when Read would not block, be it for bytes or for an error,
+// and takes nothing. A caller that waits here needs no buffer while the
+// connection is idle.
+func (c *conn) WaitRead() {
+	if c.readable() == nil {
+		_, _ = c.stream.Read(nil) // Read will say it again
 	}
-	_, err := c.stream.Read(nil)
-	return c.explain("read", err)
 }
 
 // readable is asked before the stream is: once the deadline has passed the
@@ -103,7 +103,7 @@ func (c *conn) explain(op string, err error) error {
 	c.mu.Unlock()
 	var reset *yamux.StreamError
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // not errors.Is: that of a lost tunnel wraps the carrier's EOF
 		c.eof.Store(true)
 		if lost == nil {
 			return io.EOF
@@ -119,8 +119,12 @@ func (c *conn) explain(op string, err error) error {
 	case errors.As(err, &reset) && !reset.Remote:
 		return c.opError(op, net.ErrClosed)
 	}
-	return &DialError{Agent, c.opError(op, err)}
+	return &DialError{Agent, c.opError(op, tunnelError(err))}
 }
+
+// tunnelError ends the chain of a lost tunnel's error: what befell the carrier,
+// an EOF or a timeout, must not be found in it and taken for the target's.
+func tunnelError(err error) error { return fmt.Errorf("tunnel: %v", err) }
 
 func (c *conn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}

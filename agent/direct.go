@@ -76,6 +76,9 @@ type dialer struct {
 	resolver       Resolver
 	resolveTimeout time.Duration
 	dialTimeout    time.Duration
+
+	// open makes the connection, guarded by the dialer it is given.
+	open func(context.Context, *net.Dialer, string) (net.Conn, error)
 }
 
 func newDialer(o DirectOptions) *dialer {
@@ -85,6 +88,9 @@ func newDialer(o DirectOptions) *dialer {
 		resolver:       o.Resolver,
 		resolveTimeout: cmp.Or(o.ResolveTimeout, 5*time.Second),
 		dialTimeout:    cmp.Or(o.DialTimeout, 10*time.Second),
+	}
+	d.open = func(ctx context.Context, nd *net.Dialer, addr string) (net.Conn, error) {
+		return nd.DialContext(ctx, "tcp", addr)
 	}
 	if d.resolver == nil {
 		d.resolver = net.DefaultResolver
@@ -152,7 +158,7 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 			return setVanish(c)
 		},
 	}
-	return nd.DialContext(ctx, "tcp", ap.String())
+	return d.open(ctx, &nd, ap.String())
 }
 
 // resolve looks host up and refuses it when any address is forbidden: the

@@ -1,6 +1,11 @@
 package agent
 
-import "net/netip"
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
 
 // GuardCheck judges an address as an exit with these options would.
 func GuardCheck(o DirectOptions, host string, ap netip.AddrPort) error {
@@ -9,3 +14,62 @@ func GuardCheck(o DirectOptions, host string, ap netip.AddrPort) error {
 
 // GuardCheckHost judges the spelling of a host.
 func GuardCheckHost(host string) error { return checkHost(host) }
+
+// AttachConn serves an agent that has been let in over a connection, until its
+// link ends.
+func (p *Pool) AttachConn(nc net.Conn) error {
+	if err := p.enter(); err != "" {
+		return &refusedError{reason: err}
+	}
+	defer p.leave()
+	return p.attach(nc, identity{}, "memory")
+}
+
+// JoinConn is Run over one connection: it returns when the link has ended. The
+// targets are opened by open.
+func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {
+	r, err := newRunner(o)
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		r.dialer.open = func(ctx context.Context, _ *net.Dialer, addr string) (net.Conn, error) { return open(ctx, addr) }
+	}
+	var g *gateway
+	for _, g = range r.urls {
+	}
+	l := &leg{runner: r, gateway: g}
+	err = l.join(ctx, nc)
+	r.cutAll()
+	r.work.Wait()
+	return err
+}
+
+// Strike counts a failure of an exit.
+func (p *Pool) Strike(exit, host string) { p.health.strike(exit, host) }
+
+// StateFor is how an exit fares with a host.
+func (p *Pool) StateFor(exit, host string) State { return p.health.state(exit, host) }
+
+// Marks is how many failures are remembered.
+func (p *Pool) Marks() int {
+	p.health.mu.Lock()
+	defer p.health.mu.Unlock()
+	return len(p.health.marks)
+}
+
+// Waits are the longest pauses of an agent whose gateway cannot be reached.
+func Waits(failures int) time.Duration { return min(retryFirst<<min(failures, 16), retryLongest) }
+
+// Windows reserves windows for streams that grow as far as they may, and
+// returns what they add up to.
+func Windows(streams int) int {
+	b := new(budget)
+	for range streams {
+		s, _ := b.span()
+		s.ReserveMemory(256<<10, 255)
+		for size := 256 << 10; size < maxWindow && s.ReserveMemory(size, 128) == nil; size *= 2 {
+		}
+	}
+	return b.used
+}

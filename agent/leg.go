@@ -106,11 +106,16 @@ func (l *leg) say(level slog.Level, msg string, args ...any) {
 // attach links up and serves until the link ends. The error says why it did,
 // or why there was none.
 func (l *leg) attach(ctx context.Context) error {
-	r := l.runner
 	nc, err := l.carrier(ctx)
 	if err != nil {
 		return err
 	}
+	return l.join(ctx, nc)
+}
+
+// join says hello over a connection to the gateway, and serves it.
+func (l *leg) join(ctx context.Context, nc net.Conn) error {
+	r := l.runner
 	defer nc.Close()
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
@@ -167,14 +172,17 @@ func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
 	r.adopt(l.gateway, w.Peers)
 
-	f.wg.Go(func() {
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
 		select {
 		case <-ctx.Done():
-			f.drain(context.Background())
+			f.drain()
 		case <-mux.CloseChan():
 		}
-	})
+	}()
 	f.serve()
+	<-left
 
 	if bye := f.lastWords(); bye.Code != "" {
 		return &refusedError{bye.Code, readable(bye.Reason)}

@@ -39,6 +39,8 @@ type link struct {
 // welcome, and serves the link until it ends. It closes the connection.
 func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	defer nc.Close()
+	stop := context.AfterFunc(p.ctx, func() { nc.Close() })
+	defer stop()
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	var h hello
 	if err := readMessage(nc, &h, maxHello); err != nil {
@@ -253,7 +255,7 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 func unanswered(ctx context.Context, err error) error {
 	switch ctx.Err() {
 	case nil:
-		return &DialError{Agent, err}
+		return &DialError{Agent, tunnelError(err)}
 	case context.Canceled:
 		return &DialError{Target, ctx.Err()}
 	}

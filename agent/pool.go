@@ -59,7 +59,9 @@ type Pool struct {
 	maxLinks int
 	log      *slog.Logger
 
-	links  atomic.Uint64 // numbers given out
+	links  atomic.Uint64   // numbers given out
+	ctx    context.Context // ends with Shutdown
+	stop   context.CancelFunc
 	health health
 	wg     sync.WaitGroup
 
@@ -84,6 +86,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()),
 	}
+	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {
 		return nil, errors.New("agent: PoolOptions.LocalOnly is set together with Secret or Records")
 	}
@@ -193,14 +196,17 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	var cut atomic.Bool
 	for _, l := range links {
 		wg.Go(func() {
+			stop := context.AfterFunc(ctx, func() { l.mux.Close() })
+			defer stop()
 			l.bye(codeShutdown, "gateway is shutting down")
 			if !l.idle(ctx) {
 				cut.Store(true)
 			}
-			l.mux.Close()
+			l.leave()
 		})
 	}
 	wg.Wait()
+	p.stop()
 	p.wg.Wait()
 	if cut.Load() {
 		return context.Cause(ctx)
@@ -249,7 +255,7 @@ func (p *Pool) register(l *link) error {
 
 	for _, old := range replaced {
 		if old.instance == l.instance {
-			p.wg.Go(func() { old.bye(codeDuplicate, "a newer link of the same agent is in use"); old.mux.Close() })
+			p.wg.Go(func() { old.bye(codeDuplicate, "a newer link of the same agent is in use"); old.leave() })
 		} else {
 			p.wg.Go(func() { old.bye(codeReplaced, "another agent has attached with the exclusive slug "+l.exit.Slug) })
 		}
@@ -278,12 +284,27 @@ func (l *link) idle(ctx context.Context) bool {
 		select {
 		case <-l.quiet:
 		case <-l.mux.CloseChan():
-			return true
+			return l.sessions.Load() == 0
 		case <-ctx.Done():
 			return false
 		}
 	}
 	return true
+}
+
+// leave hangs up. Closing would drop what is still queued to leave, so the
+// agent is asked to: the question is behind all of it.
+func (l *link) leave() {
+	defer l.mux.Close()
+	if l.say(control{Type: ctlLeave}) != nil {
+		return
+	}
+	timer := time.NewTimer(hangUpTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.mux.CloseChan():
+	case <-timer.C:
+	}
 }
 
 // A counter counts the open connections of an exit of this process.

@@ -68,12 +68,13 @@ type runner struct {
 	instance     string
 	dialer       *dialer
 	drainTimeout time.Duration
-	maxSessions  int
 	log          *slog.Logger
 	sessions     atomic.Int64
-	wg           sync.WaitGroup
+	linking      sync.WaitGroup // the legs
+	work         sync.WaitGroup // what runs on links, and may end after them
 
 	mu    sync.Mutex
+	open  map[*session]struct{}
 	legs  map[string]*leg     // by gateway URL and address
 	urls  map[string]*gateway // that were configured, or named by a welcome
 	links map[string]*far     // live links, by gateway id
@@ -88,10 +89,11 @@ type gateway struct {
 
 func newRunner(o RunOptions) (*runner, error) {
 	r := &runner{
-		o: o, instance: rand.Text(), maxSessions: o.MaxSessions,
+		o: o, instance: rand.Text(),
 		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
 		log:          cmp.Or(o.Logger, slog.Default()),
 		named:        Exit{Slug: o.Slug, Country: o.Country},
+		open:         map[*session]struct{}{},
 		legs:         map[string]*leg{}, urls: map[string]*gateway{}, links: map[string]*far{}, wake: make(chan struct{}),
 	}
 	switch {
@@ -196,7 +198,9 @@ func (r *runner) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			r.wg.Wait()
+			r.linking.Wait()
+			r.cutAll()
+			r.work.Wait()
 			return
 		case <-wake:
 			timer.Stop()
@@ -230,7 +234,7 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 			legCtx, cancel := context.WithCancel(ctx)
 			l := &leg{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
 			r.legs[key] = l
-			r.wg.Go(func() { defer cancel(); l.run(legCtx) })
+			r.linking.Go(func() { defer cancel(); l.run(legCtx) })
 		}
 	}
 	for key, l := range r.legs {
@@ -307,6 +311,28 @@ func (r *runner) drop(f *far) {
 		delete(r.links, f.welcome.Gateway)
 	}
 	r.changed()
+}
+
+func (r *runner) began(s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open[s] = struct{}{}
+}
+
+func (r *runner) ended(s *session) {
+	r.mu.Lock()
+	delete(r.open, s)
+	r.mu.Unlock()
+	r.sessions.Add(-1)
+}
+
+// cutAll ends the sessions that are left when all links are gone.
+func (r *runner) cutAll() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for s := range r.open {
+		s.cut()
+	}
 }
 
 // linkedTo lists the gateways that there are links to.

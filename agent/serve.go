@@ -25,17 +25,15 @@ type far struct {
 
 	ctlMu sync.Mutex // one control message at a time
 
-	wg sync.WaitGroup // whatever runs on this link
-
 	mu       sync.Mutex
 	sessions map[uint32]*session
 	bye      control // what the gateway said before it hung up
 }
 
-// serve answers the gateway's requests until the link ends, and all that ran
-// on it has.
+// serve answers the gateway's requests until the link ends. Then what has
+// arrived for the targets may take a moment more to get there.
 func (f *far) serve() {
-	f.wg.Go(f.control)
+	f.runner.work.Go(f.control)
 	for {
 		stream, err := f.mux.AcceptStream()
 		if err != nil {
@@ -43,12 +41,16 @@ func (f *far) serve() {
 		}
 		f.start(stream, func() { f.answer(stream) })
 	}
-	f.wg.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, s := range f.sessions {
+		s.linkLost()
+	}
 }
 
 // start runs a part of a session's work. A panic in it costs that session.
 func (f *far) start(stream *yamux.Stream, work func()) {
-	f.wg.Go(func() {
+	f.runner.work.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				stream.Reset()
@@ -79,7 +81,9 @@ func (f *far) control() {
 		case m.Type == ctlAbort && s != nil:
 			s.cut()
 		case m.Type == ctlBye && m.Code == codeReplaced:
-			f.wg.Go(func() { f.drain(context.Background()) })
+			f.runner.work.Go(func() { f.drain() })
+		case m.Type == ctlLeave:
+			f.mux.Close()
 		}
 	}
 }
@@ -91,8 +95,8 @@ func (f *far) say(m control) error {
 }
 
 // drain tells the gateway to open no more sessions here, waits until the old
-// ones have ended, at most DrainTimeout or until stop is done, and hangs up.
-func (f *far) drain(stop context.Context) {
+// ones have ended, at most DrainTimeout, and hangs up.
+func (f *far) drain() {
 	if f.draining.Swap(true) {
 		return
 	}
@@ -100,7 +104,7 @@ func (f *far) drain(stop context.Context) {
 	if f.say(control{Type: ctlDrain}) != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(stop, f.runner.drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), f.runner.drainTimeout)
 	defer cancel()
 	for f.open() > 0 {
 		select {
@@ -117,7 +121,7 @@ func (f *far) drain(stop context.Context) {
 	if f.say(control{Type: ctlLeave}) != nil {
 		return
 	}
-	timer := time.NewTimer(2 * time.Second)
+	timer := time.NewTimer(hangUpTimeout)
 	defer timer.Stop()
 	select {
 	case <-f.mux.CloseChan():

@@ -22,6 +22,7 @@ type session struct {
 	target  net.Conn
 	running atomic.Int32  // goroutines that carry
 	aborted atomic.Bool   // whatever the target does now is our own doing
+	allSent atomic.Bool   // the gateway's side has ended and been delivered
 	writing chan struct{} // holds a token during a write to the target
 	failed  atomic.Value  // error of a write to the target
 
@@ -47,6 +48,7 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 	f.mu.Lock()
 	f.sessions[stream.StreamID()] = s
 	f.mu.Unlock()
+	f.runner.began(s)
 
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
@@ -55,7 +57,7 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 	f.start(stream, func() {
 		defer s.done()
 		// The gateway is silent until it has the answer.
-		if _, err := stream.Read(nil); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := stream.Read(nil); err != nil && err != io.EOF {
 			cancel()
 		}
 		if <-connected {
@@ -73,8 +75,13 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 	f.mu.Lock()
 	s.target = target
 	f.mu.Unlock()
-	if s.aborted.Load() {
+	switch {
+	case s.aborted.Load():
 		s.cut()
+	case f.mux.IsClosed():
+		f.mu.Lock()
+		s.linkLost()
+		f.mu.Unlock()
 	}
 	f.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
 	connected <- true
@@ -87,12 +94,13 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 
 // enter counts a session in, or says why not.
 func (f *far) enter() cause {
-	switch n := f.runner.sessions.Add(1); {
+	r := f.runner
+	switch n := r.sessions.Add(1); {
 	case f.draining.Load():
-		f.runner.sessions.Add(-1)
+		r.sessions.Add(-1)
 		return causeDraining
-	case f.runner.maxSessions > 0 && n > int64(f.runner.maxSessions):
-		f.runner.sessions.Add(-1)
+	case r.o.MaxSessions > 0 && n > int64(r.o.MaxSessions):
+		r.sessions.Add(-1)
 		return causeOverloaded
 	}
 	return ""
@@ -110,7 +118,7 @@ func (s *session) done() {
 	f.mu.Lock()
 	delete(f.sessions, s.stream.StreamID())
 	f.mu.Unlock()
-	f.runner.sessions.Add(-1)
+	f.runner.ended(s)
 	select {
 	case f.quiet <- struct{}{}:
 	default:
@@ -179,17 +187,21 @@ func (s *session) settle() error {
 // fromGateway carries what the gateway sends until it ends.
 func (s *session) fromGateway() {
 	for {
-		// Waiting without a buffer.
-		_, err := s.stream.Read(nil)
-		if err == nil {
-			err = s.forward()
-		}
+		// This waits without a buffer. Its error, if there is one, comes again.
+		_, _ = s.stream.Read(nil)
+		err := s.forward()
 		switch {
 		case err == nil:
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: // not errors.Is: that of a lost tunnel wraps the carrier's EOF
 			// The target's side may be gone already, and then reading says so.
 			if half, ok := s.target.(interface{ CloseWrite() error }); ok {
 				_ = half.CloseWrite()
+			}
+			s.allSent.Store(true)
+			if s.far.mux.IsClosed() {
+				s.far.mu.Lock()
+				s.linkLost()
+				s.far.mu.Unlock()
 			}
 			return
 		case s.failed.Load() != nil:
@@ -243,6 +255,23 @@ func lostCause(err error) cause {
 		return causeUnreachable
 	}
 	return causeReset
+}
+
+// linkLost ends a session whose link has ended. What the gateway sent before
+// is still delivered, when its end has arrived too and the target is willing;
+// otherwise the goroutine that carries it resets the target. The caller holds
+// the link's mu.
+func (s *session) linkLost() {
+	if s.target == nil {
+		return // still dialling; that asks again
+	}
+	if !s.allSent.Load() {
+		// If this fails the target is gone, and there is nothing to bound.
+		_ = s.target.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		return
+	}
+	s.aborted.Store(true)
+	s.target.Close()
 }
 
 // cut resets the connection to the target: the other side of it is gone, or

@@ -80,7 +80,7 @@ import (
 // Control messages, in both directions at any time:
 //
 //	agent:   {"type":"drain"}                  open no more sessions here
-//	agent:   {"type":"leave"}                  hang up, I have nothing left
+//	either:  {"type":"leave"}                  hang up, I have nothing left
 //	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
 //	gateway: {"type":"noted","stream":7}       the answer to it
 //	gateway: {"type":"abort","stream":7}       nobody reads this any more
@@ -116,6 +116,9 @@ const (
 // handshakeTimeout is how long each side waits for the other until the link
 // stands, and an agent for a request at the head of a stream.
 const handshakeTimeout = 10 * time.Second
+
+// hangUpTimeout is how long whoever has said leave waits for the other.
+const hangUpTimeout = 2 * time.Second
 
 type hello struct {
 	Version  int      `json:"version"`
