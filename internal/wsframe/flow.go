@@ -64,6 +64,7 @@ type flow struct {
 	out     syscall.RawConn // dst, likewise
 	inFunc  func(uintptr) bool
 	outFunc func(uintptr) bool
+	inLen   int // what was read last, and what ended it
 	inErr   error
 	outErr  error
 	outBuf  []byte
@@ -71,7 +72,7 @@ type flow struct {
 	blockedAt int64 // when dst began to take nothing; 0: it takes what it gets
 
 	small []byte         // for a src that can not tell
-	big   *[bufSize]byte // instead of small while it is busy
+	big   *[bufSize]byte // from buffers: for one that can tell, and for one that is busy
 	chunk int            // how much a dst that can not tell is given at once
 
 	orders  atomic.Uint32
@@ -115,7 +116,11 @@ func (f *flow) run(first []byte) {
 		f.take(first)
 	}
 	for f.obey(); f.mode != over; f.obey() {
-		if err := f.read(); err != nil {
+		b, err := f.read()
+		if len(b) > 0 {
+			f.take(b)
+		}
+		if err != nil {
 			f.readFailed(err)
 		}
 	}
@@ -168,84 +173,78 @@ func (f *flow) speak() {
 	}
 }
 
-// read waits for the source and passes on what it sends. It returns nil when
-// there may be orders.
-func (f *flow) read() error {
+// read waits for the source and returns what it sends, behind what was held
+// back. It returns nothing when there are orders.
+func (f *flow) read() ([]byte, error) {
 	if f.lastWord != 0 {
 		if err := f.src.SetReadDeadline(f.p.start.Add(time.Duration(f.lastWord))); err != nil {
-			return err
+			return nil, err
 		}
 		if f.orders.Load() != 0 {
-			return nil // the deadline just set may have hidden the wake
+			return nil, nil // the deadline just set may have hidden the wake
 		}
 	}
 	if f.in == nil {
 		return f.readConn()
 	}
+	f.inLen, f.inErr = 0, nil
 	if err := f.in.Read(f.inFunc); err != nil {
-		return err
+		return nil, err
 	}
-	err := f.inErr
-	f.inErr = nil
-	return err
+	return f.big[:f.inLen], f.inErr
 }
 
 // readable is called when the source may have bytes. The buffer lives only as
-// long as there are any, so an idle session has none. Being called under the
-// source's read lock, nothing here may close the source.
+// long as there are any, so an idle session has none.
 func (f *flow) readable(fd uintptr) bool {
-	buf := buffers.Get().(*[bufSize]byte)
-	done := f.readSocket(int(fd), buf[:])
-	buffers.Put(buf)
-	return done
-}
-
-func (f *flow) readSocket(fd int, buf []byte) bool {
-	for f.mode != over && f.orders.Load() == 0 {
-		k := copy(buf, f.held)
-		n, err := readFD(fd, buf[k:])
-		switch {
-		case err == syscall.EINTR:
-		case err == syscall.EAGAIN:
-			// Only this answer makes the poller tell of the next byte.
-			return false
-		case err != nil:
-			f.inErr = os.NewSyscallError("read", err)
-			return true
-		case n == 0:
-			f.inErr = io.EOF
-			return true
-		default:
-			f.take(buf[:k+n])
-		}
+	if f.big == nil {
+		f.big = buffers.Get().(*[bufSize]byte)
+	}
+	k := copy(f.big[:], f.held)
+	n, err := readFD(int(fd), f.big[k:])
+	for err == syscall.EINTR {
+		n, err = readFD(int(fd), f.big[k:])
+	}
+	switch {
+	case err == syscall.EAGAIN:
+		// Only this answer makes the poller tell of the next byte.
+		f.shrink()
+		return false
+	case err != nil:
+		f.inErr = os.NewSyscallError("read", err)
+	case n == 0:
+		f.inErr = io.EOF
+	default:
+		f.inLen = k + n
 	}
 	return true
 }
 
-// readConn reads a source that can only block: into a small buffer until it
+// readConn reads a source that can only block: into a small buffer until that
 // fills, then into a big one until the source goes quiet.
-func (f *flow) readConn() error {
-	if f.small == nil && f.big == nil {
-		f.small = make([]byte, smallSize)
+func (f *flow) readConn() ([]byte, error) {
+	switch {
+	case f.big != nil && f.inLen <= smallSize/2:
+		f.shrink()
+	case f.big == nil && f.small != nil && f.inLen == len(f.small):
+		f.big = buffers.Get().(*[bufSize]byte)
+		f.grown.Store(true)
+		f.p.watch(quiet)
 	}
 	buf := f.small
 	if f.big != nil {
 		buf = f.big[:]
+	} else if buf == nil {
+		f.small = make([]byte, smallSize)
+		buf = f.small
 	}
 	k := copy(buf, f.held)
 	n, err := f.src.Read(buf[k:])
-	if n > 0 {
-		f.take(buf[:k+n])
+	if n == 0 {
+		return nil, err
 	}
-	switch {
-	case f.big == nil && k+n == len(buf):
-		f.big = buffers.Get().(*[bufSize]byte)
-		f.grown.Store(true)
-		f.p.watch(quiet)
-	case f.big != nil && n > 0 && n <= smallSize/2:
-		f.shrink()
-	}
-	return err
+	f.inLen = k + n
+	return buf[:f.inLen], err
 }
 
 // shrink gives the big buffer back.

@@ -16,12 +16,22 @@ const (
 )
 
 // send writes to the destination, whatever that takes, and deals with failure.
+// No write deadline is set: the clock watches f.blocked and sets one in the
+// past when it has seen enough.
 func (f *flow) send(b []byte) bool {
 	var err error
-	if f.out != nil {
-		err = f.writeSocket(b)
-	} else {
+	if f.out == nil {
 		err = f.writeConn(b)
+	} else {
+		f.outBuf, f.outErr = b, nil
+		err = f.out.Write(f.outFunc)
+		f.outBuf = nil
+		if f.blockedAt != 0 {
+			f.unblock()
+		}
+		if f.outErr != nil {
+			err = f.outErr
+		}
 	}
 	if err != nil {
 		f.sendFailed(err)
@@ -31,21 +41,7 @@ func (f *flow) send(b []byte) bool {
 	return true
 }
 
-// writeSocket writes as the socket takes it. No write deadline is set: the
-// clock watches f.blocked and sets one in the past when it has seen enough.
-func (f *flow) writeSocket(b []byte) error {
-	f.outBuf, f.outErr = b, nil
-	err := f.out.Write(f.outFunc)
-	f.outBuf = nil
-	if f.blockedAt != 0 {
-		f.unblock()
-	}
-	if f.outErr != nil {
-		return f.outErr
-	}
-	return err
-}
-
+// writable is called when the destination may have room.
 func (f *flow) writable(fd uintptr) bool {
 	for len(f.outBuf) > 0 {
 		n, err := writeFD(int(fd), f.outBuf)
