@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -176,6 +177,8 @@ type session struct {
 	principal Principal
 	admitted  bool
 
+	conn net.Conn // taken from net/http, while no pipe owns it; nil: none
+
 	// ctx carries the request's values and ends, with errDraining as its cause,
 	// when the gateway drains. It does not end with the request: a hijacked
 	// connection outlives it.
@@ -236,6 +239,14 @@ func (s *session) end(r SessionResult) {
 	}
 }
 
+// abandon ends a session whose handler panicked.
+func (s *session) abandon(err error) {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	s.end(SessionResult{EndedBy: "gateway", Code: 1011, Err: err})
+}
+
 func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
@@ -290,6 +301,7 @@ var (
 	errOrigin       = errors.New("origin not allowed")
 	errTimeout      = errors.New("timed out")
 	errClientGone   = errors.New("the client left")
+	errBrokenFrame  = errors.New("a frame broke the format")
 )
 
 // badRequest is a request that cannot be served as it is; the text says why

@@ -78,9 +78,7 @@ func checkHostPort(u *url.URL) error {
 			return errors.New("port is out of range")
 		}
 	}
-	if strings.HasSuffix(u.Host, ":") {
-		u.Host = strings.TrimSuffix(u.Host, ":")
-	}
+	u.Host = strings.TrimSuffix(u.Host, ":")
 	if _, err := netip.ParseAddr(host); err == nil {
 		return nil
 	}
@@ -220,16 +218,17 @@ func (g *Gateway) dialWebSocket(ctx context.Context, exit agent.Exit, t *target)
 			conn.Close()
 		}
 	}()
-	if t.url.Scheme == "wss" {
-		conn, err = g.startTLS(ctx, conn, t.url.Hostname())
-		if err != nil {
-			if exit.Report != nil {
-				exit.Report(t.url.Hostname(), err)
-			}
-			return nil, err
-		}
+	if t.url.Scheme != "wss" {
+		return shakeHands(ctx, exit, conn, t)
 	}
-	return shakeHands(ctx, exit, conn, t)
+	secured, err := g.startTLS(ctx, conn, t.url.Hostname())
+	if err != nil {
+		if exit.Report != nil {
+			exit.Report(t.url.Hostname(), err)
+		}
+		return nil, err
+	}
+	return shakeHands(ctx, exit, secured, t)
 }
 
 func (g *Gateway) dialTCP(ctx context.Context, exit agent.Exit, t *target) (net.Conn, error) {

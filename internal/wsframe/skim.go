@@ -37,6 +37,16 @@ var (
 	ErrCloseLength  = errors.New("close frame with half a status code in it") // section 5.5.1
 )
 
+// Broken reports whether err is one of what a Skim refuses, be it wrapped.
+func Broken(err error) bool {
+	for _, breach := range []error{ErrReserved, ErrOpcode, ErrMask, ErrControl, ErrLength, ErrContinuation, ErrInterleaved, ErrCloseLength} {
+		if errors.Is(err, breach) {
+			return true
+		}
+	}
+	return false
+}
+
 // Skim reads the frame headers of one direction of a WebSocket connection
 // where they lie, in a stream of bytes cut anywhere. It copies, unmasks and
 // allocates nothing. The zero value expects unmasked frames, those of a server;

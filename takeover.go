@@ -1,0 +1,260 @@
+package farwire
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/farwire/farwire/internal/wsframe"
+)
+
+// checkUpgrade refuses what cannot become a WebSocket, before anything is done
+// for it (RFC 6455, section 4.2.1).
+func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
+	upgrade := httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") &&
+		httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade")
+	switch {
+	case r.Method != http.MethodGet:
+		return &badRequest{"a WebSocket begins with GET", http.StatusMethodNotAllowed}
+	case !upgrade, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
+		return &badRequest{"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1", http.StatusUpgradeRequired}
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return &badRequest{"Sec-WebSocket-Version must be 13", http.StatusUpgradeRequired}
+	case !validNonce(r.Header.Values("Sec-WebSocket-Key")):
+		return badRequestf("Sec-WebSocket-Key must be 16 bytes in base64, once")
+	case !canHijack(w):
+		// The host's mistake and not the caller's, but nobody finds it if
+		// nobody says it.
+		return &badRequest{"the connection cannot become a WebSocket: a middleware around this handler hides http.Hijacker" +
+			" (http.TimeoutHandler does); mount the handler outside of it, or give its ResponseWriter an Unwrap method",
+			http.StatusInternalServerError}
+	}
+	return nil
+}
+
+func validNonce(keys []string) bool {
+	if len(keys) != 1 {
+		return false
+	}
+	nonce, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0]))
+	return err == nil && len(nonce) == 16
+}
+
+// canHijack reports whether http.ResponseController could take the connection
+// over, without doing so.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// A caller is a client's WebSocket in our hands. Until the pipe takes over, a
+// recorder below coder/websocket keeps what was read, so that no byte that the
+// client sent early is lost in a buffer.
+type caller struct {
+	ws  *websocket.Conn
+	rec *recorder
+}
+
+// accept answers the upgrade. A client that offers subprotocols is given the
+// first, because browsers drop the connection otherwise; chosen says which
+// when the target has been asked already.
+func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, error) {
+	h := &hijacking{ResponseWriter: w}
+	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
+	if protocol != "" {
+		opts.Subprotocols = []string{protocol}
+	}
+	ws, err := websocket.Accept(h, r, opts)
+	if err != nil {
+		if h.rec != nil {
+			h.rec.Conn.Close()
+		}
+		return nil, err
+	}
+	return &caller{ws, h.rec}, nil
+}
+
+func offered(r *http.Request) []string {
+	var list []string
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		list = append(list, splitList(line)...)
+	}
+	return list
+}
+
+// hijacking hands coder/websocket a recorder instead of the connection.
+type hijacking struct {
+	http.ResponseWriter
+	rec *recorder
+}
+
+func (h *hijacking) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	// gin keeps the status until it is told to write it.
+	for w := h.ResponseWriter; w != nil; {
+		if lazy, ok := w.(interface{ WriteHeaderNow() }); ok {
+			lazy.WriteHeaderNow()
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = u.Unwrap()
+	}
+	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	early, err := brw.Reader.Peek(brw.Reader.Buffered())
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	h.rec = &recorder{Conn: conn, seen: bytes.Clone(early)}
+	return h.rec, brw, nil
+}
+
+// A recorder keeps what is read, and lets nobody but its owner close: a
+// coder/websocket Conn closes its connection when it is collected.
+type recorder struct {
+	net.Conn
+	seen   []byte
+	closed bool // a close frame was written
+}
+
+// A message of one-byte fragments is eight times its size on the wire; pings
+// between them are more. Beyond this a client is not about to say something.
+const maxRecorded = 16 * askLimit
+
+var errTooMuch = errors.New("too much before the connect message")
+
+func (c *recorder) Read(b []byte) (int, error) {
+	if len(c.seen) >= maxRecorded {
+		return 0, errTooMuch
+	}
+	n, err := c.Conn.Read(b)
+	c.seen = append(c.seen, b[:n]...)
+	return n, err
+}
+
+// Write notes whether coder/websocket, which writes a frame at a time, has
+// answered a breach of the protocol itself. It does so for some and not for
+// others.
+func (c *recorder) Write(b []byte) (int, error) {
+	if len(b) > 0 && b[0]&0x0f == wsframe.OpClose {
+		c.closed = true
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *recorder) Close() error { return nil }
+
+// ask waits for the client's one JSON message. The time runs for all of it;
+// neither pings nor a byte now and then extend it. The context ends the wait
+// too.
+func (c *caller) ask(ctx context.Context) ([]byte, error) {
+	conn := c.rec.Conn
+	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
+		return nil, errClientGone
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	c.ws.SetReadLimit(-1) // ours closes with 1008, as every refusal does
+	kind, r, err := c.ws.Reader(context.Background())
+	if err != nil {
+		return nil, c.askFailure(ctx, err)
+	}
+	if kind != websocket.MessageText {
+		return nil, badRequestf("the first message must be text")
+	}
+	msg, err := io.ReadAll(io.LimitReader(r, askLimit+1))
+	switch {
+	case err != nil:
+		return nil, c.askFailure(ctx, err)
+	case len(msg) > askLimit:
+		return nil, badRequestf("the first message is larger than %d bytes", askLimit)
+	case !utf8.Valid(msg):
+		return nil, badRequestf("the first message is not UTF-8")
+	case !stop():
+		return nil, context.Cause(ctx)
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, errClientGone
+	}
+	return msg, nil
+}
+
+func (c *caller) askFailure(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, errTooMuch):
+		return badRequestf("%v", errTooMuch)
+	case isTimeout(err):
+		return badRequestf("no connect message within %d seconds", int(askTimeout/time.Second))
+	case websocket.CloseStatus(err) >= 0, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
+		return errClientGone
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return errClientGone
+	}
+	return c.broken(err)
+}
+
+// broken tells the client that it broke the frame format, unless it was told.
+func (c *caller) broken(err error) error {
+	if !c.rec.closed {
+		sayGoodbye(c.rec.Conn, nil, wsframe.CloseProtocol, "")
+	}
+	return fmt.Errorf("%w: %w", errBrokenFrame, err)
+}
+
+// sayGoodbye writes a last message, if there is one, and a close frame. A
+// client that cannot be written to has gone, and needs neither.
+func sayGoodbye(conn net.Conn, last any, code int, reason string) {
+	var b []byte
+	if last != nil {
+		text, err := json.Marshal(last)
+		if err != nil {
+			panic("farwire: a message of our own cannot be marshalled: " + err.Error())
+		}
+		b = wsframe.AppendText(b, text)
+	}
+	conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	conn.Write(wsframe.AppendClose(b, code, reason))
+}
+
+// farewell closes a connection whose last word was said: half first, and the
+// rest when the client has closed its own or had long enough. Closing while
+// its bytes still arrive would reset the connection and take our word back.
+func farewell(conn net.Conn) {
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(closeTimeout))
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		io.Copy(io.Discard, conn)
+	}
+}

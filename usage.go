@@ -1,0 +1,90 @@
+package farwire
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// Network returns the handler that lists the agents, for callers with a key:
+// {"agents": [{"id", "slug", "country", "state", "sessions", "rtt_ms",
+// "version"}, …]}. It answers 404 when the AgentSelector cannot list its
+// agents.
+func (g *Gateway) Network() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := g.admit(r.Context(), g.sight(r)); err != nil {
+			g.o.fail(w, err)
+			return
+		}
+		pool, ok := g.o.Agents.(interface{ Agents() []agent.Info })
+		if !ok {
+			g.o.fail(w, &badRequest{"this gateway does not list its agents", http.StatusNotFound})
+			return
+		}
+		list := []agentInfo{} // an empty list, not null
+		for _, a := range pool.Agents() {
+			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version})
+		}
+		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
+	})
+}
+
+type agentInfo struct {
+	ID       string  `json:"id"`
+	Slug     string  `json:"slug"`
+	Country  string  `json:"country"`
+	State    string  `json:"state"`
+	Sessions int     `json:"sessions"`
+	RTT      float64 `json:"rtt_ms"` // zero: unknown, or in this process
+	Version  string  `json:"version"`
+}
+
+// Usage returns the handler that tells callers what they have used since the
+// gateway started and what is left of their limits. Asking counts as a request.
+func (g *Gateway) Usage() http.Handler {
+	type count struct {
+		Active int    `json:"active"`
+		Total  uint64 `json:"total"`
+		Limit  *int   `json:"limit"` // null: none
+	}
+	type answer struct {
+		Subject string `json:"subject"`
+		Rate    struct {
+			PerSecond *float64 `json:"per_second"` // null: no limit
+			Burst     *int     `json:"burst"`
+			Remaining *int     `json:"remaining"`
+			Refused   uint64   `json:"refused"`
+		} `json:"rate"`
+		Relay         count `json:"relay"`
+		AMQP          count `json:"amqp"`
+		Crawl         count `json:"crawl"`
+		BytesToTarget int64 `json:"bytes_to_target"`
+		BytesToClient int64 `json:"bytes_to_client"`
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := g.authenticate(r.Context(), g.sight(r))
+		if err != nil {
+			g.o.fail(w, err)
+			return
+		}
+		q, err := g.take(r.Context(), p)
+		if err != nil {
+			g.o.fail(w, err)
+			return
+		}
+		m := g.meters.read(p)
+		a := answer{Subject: p.Subject, BytesToTarget: m.bytesToTarget, BytesToClient: m.bytesToClient}
+		if q.Limit >= 0 {
+			a.Rate.PerSecond, a.Rate.Burst, a.Rate.Remaining = &p.Limits.Rate, &q.Limit, &q.Remaining
+		}
+		a.Rate.Refused = m.refused
+		for k, into := range [kinds]*count{&a.Relay, &a.AMQP, &a.Crawl} {
+			*into = count{Active: m.active[k], Total: m.total[k]}
+			if most := p.Limits.allows(kind(k)); most >= 0 {
+				into.Limit = &most
+			}
+		}
+		writeJSON(w, http.StatusOK, a)
+	})
+}
