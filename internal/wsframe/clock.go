@@ -139,8 +139,8 @@ func (p *Pipe) checkIdle(now int64) (next int64) {
 	}
 	const reason = "idle timeout"
 	p.endLocked(Result{By: Gateway, Cause: CauseIdle, Code: CloseNormal, ReasonLen: len(reason)})
-	p.toClient.orderClose(CloseNormal, reason)
-	p.toTarget.orderClose(CloseGoingAway, "")
+	p.toClient.orderCloseLocked(CloseNormal, reason)
+	p.toTarget.orderCloseLocked(CloseGoingAway, "")
 	return never
 }
 

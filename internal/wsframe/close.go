@@ -39,9 +39,7 @@ func (f *flow) refuse(err error) {
 	if f.mode == relaying {
 		reason := err.Error()
 		f.p.ended(Result{By: f.from, Cause: CauseProtocol, Code: CloseProtocol, ReasonLen: len(reason), Err: err})
-		f.p.mu.Lock()
 		f.other.orderClose(CloseProtocol, reason)
-		f.p.mu.Unlock()
 		f.say(CloseInternal, f.from.String()+" broke the frame format")
 	}
 	f.p.note(f.from, heard)
@@ -130,9 +128,14 @@ func (f *flow) order(what order) {
 	f.src.SetReadDeadline(past) // fails only when the connection is closed: its owner knows
 }
 
-// orderClose orders a close frame of ours; Pipe.mu is held. The first order
-// counts.
+// orderClose orders a close frame of ours. The first order counts.
 func (f *flow) orderClose(code int, reason string) {
+	f.p.mu.Lock()
+	defer f.p.mu.Unlock()
+	f.orderCloseLocked(code, reason)
+}
+
+func (f *flow) orderCloseLocked(code int, reason string) {
 	if f.farewell.code == 0 {
 		f.farewell.code, f.farewell.reason = code, reason
 	}

@@ -108,7 +108,9 @@ var (
 	errTruncated = errors.New("connection ended inside a frame")
 )
 
-// Config is what New needs. The Pipe owns both connections and closes them.
+// Config is what New needs. The Pipe owns both connections and closes them. It
+// relies on their deadlines, clears those that are set, and has the kernel
+// probe a silent peer where a connection is a TCP socket or TLS over one.
 type Config struct {
 	Client, Target         net.Conn
 	FromClient, FromTarget []byte // what was read of each already; it crosses first
@@ -192,8 +194,10 @@ func orDefault(d, def time.Duration) time.Duration {
 // Run relays until the session is over and both connections are closed, then
 // says how it ended. It is called once and uses one goroutine beside its own.
 func (p *Pipe) Run() Result {
-	tune(p.cfg.Client, p.cfg.Stall)
-	tune(p.cfg.Target, p.cfg.Stall)
+	for _, conn := range []net.Conn{p.cfg.Client, p.cfg.Target} {
+		conn.SetDeadline(time.Time{}) // fails only when it is closed: then reading fails too
+		tune(conn, p.cfg.Stall)
+	}
 	p.startClock()
 
 	done := make(chan struct{})
@@ -227,8 +231,8 @@ func (p *Pipe) Shutdown(code int, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason)}) {
-		p.toTarget.orderClose(code, reason)
-		p.toClient.orderClose(code, reason)
+		p.toTarget.orderCloseLocked(code, reason)
+		p.toClient.orderCloseLocked(code, reason)
 	}
 }
 

@@ -57,6 +57,11 @@ type verdict struct {
 // plain is the straightforward parser that Skim is held against: one byte
 // after the other, one rule after the other.
 func plain(b []byte, masked bool) (v verdict) {
+	return walk(b, masked, func(byte, []byte, bool) {})
+}
+
+// walk is plain, and shows every frame that has a whole header.
+func walk(b []byte, masked bool, each func(op byte, frame []byte, whole bool)) (v verdict) {
 	message := false
 	for {
 		v.boundary = true
@@ -111,6 +116,7 @@ func plain(b []byte, masked bool) (v verdict) {
 		} else {
 			v.boundary = false
 		}
+		each(op, rest[:took], v.boundary)
 		v.frames++
 		v.bytes += uint64(took)
 		v.passed += took
@@ -175,7 +181,7 @@ func checkSkim(t *testing.T, b []byte, masked bool) {
 func FuzzSkim(f *testing.F) {
 	for _, masked := range []bool{false, true} {
 		var b []byte
-		for _, n := range []int{0, 1, 125, 126, 300} {
+		for _, n := range []int{0, 1, 126} {
 			b = append(b, frame(true, OpBinary, make([]byte, n), masked)...)
 		}
 		b = append(b, frame(false, OpText, []byte("a"), masked)...)
@@ -186,7 +192,7 @@ func FuzzSkim(f *testing.F) {
 		f.Add(append(b, closing(1000, "bye", masked)...), masked)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, masked bool) {
-		if len(b) > 1<<10 {
+		if len(b) > 256 { // every split of it is tried
 			return
 		}
 		checkSkim(t, b, masked)
