@@ -93,6 +93,7 @@ func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), ed
 	mux.Handle("GET /usage", gw.Usage())
 	mux.Handle("GET /healthz", gw.Health())
 	w.serve(mux)
+	w.drain()
 	return w
 }
 
@@ -100,6 +101,19 @@ func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), ed
 func (w *world) in(t *testing.T) *world {
 	sub := *w
 	sub.t = t
+	return &sub
+}
+
+// also serves the same gateway through another handler, on a listener of its own.
+func (w *world) also(h http.Handler) *world {
+	w.t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	sub := *w
+	sub.ln, sub.dialIn = ln, func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) }
+	sub.serve(h)
 	return &sub
 }
 
@@ -112,13 +126,19 @@ func (w *world) serve(h http.Handler) {
 		srv.Serve(w.ln)
 	}()
 	w.t.Cleanup(func() {
+		srv.Close()
+		<-done
+	})
+}
+
+// drain ends all sessions when the test ends.
+func (w *world) drain() {
+	w.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := w.gw.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			w.t.Errorf("shutdown: %v", err)
 		}
-		srv.Close()
-		<-done
 	})
 }
 
@@ -395,6 +415,7 @@ func (p *peer) wantEnd() {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		p.t.Errorf("the connection was not ended")
 	}
+	p.conn.Close()
 }
 
 // newTarget starts a WebSocket server on loopback whose connections the

@@ -1,0 +1,327 @@
+package farwire_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// onlyUnwrap is a middleware's ResponseWriter as the docs of
+// http.ResponseController ask for it, and no more.
+type onlyUnwrap struct{ inner http.ResponseWriter }
+
+func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
+func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
+func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
+func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
+
+// lazyWriter keeps the status until it is told to write it, as gin does.
+type lazyWriter struct {
+	http.ResponseWriter
+	code *int
+}
+
+func (w lazyWriter) WriteHeader(code int)        { *w.code = code }
+func (w lazyWriter) WriteHeaderNow()             { w.ResponseWriter.WriteHeader(*w.code) }
+func (w lazyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// hidesHijack has neither Hijack nor Unwrap.
+type hidesHijack struct{ http.ResponseWriter }
+
+func TestMiddleware(t *testing.T) {
+	w := newWorld(t)
+	url := newTarget(t, echo)
+	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"only Unwrap": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{onlyUnwrap{w}} },
+		"lazy status": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{lazyWriter{w, new(int)}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			behind := w.in(t).also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(wrap(rw), r) }))
+			behind.connected(url, "").close(1000, "")
+			behind.open("/ws?url="+escape(url), "X-API-Key: "+testKey).close(1000, "")
+		})
+	}
+	for name, h := range map[string]http.Handler{
+		"no Hijack":           http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(hidesHijack{rw}, r) }),
+		"http.TimeoutHandler": http.TimeoutHandler(w.gw.Relay(), time.Minute, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantDetail(t, w.in(t).also(h).try("/ws").resp, 500, "http.TimeoutHandler does")
+		})
+	}
+}
+
+// TestHoldHandler: a host may want its middleware to see the whole session.
+func TestHoldHandler(t *testing.T) {
+	url := newTarget(t, echo)
+	for _, hold := range []bool{false, true} {
+		w := newWorld(t, func(o *farwire.Options) { o.Relay.HoldHandler = hold })
+		returned := make(chan struct{}, 1)
+		p := w.also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			w.gw.Relay().ServeHTTP(rw, r)
+			returned <- struct{}{}
+		})).connected(url, "")
+		if !hold {
+			<-returned
+		}
+		p.text("x")
+		p.wantText("x")
+		select {
+		case <-returned:
+			t.Errorf("hold %v: returned during the session", hold)
+		default:
+		}
+		p.close(1000, "")
+		p.wantClose(1000, "")
+		if hold {
+			<-returned
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	w := newWorld(t)
+	resp := w.do("GET", "/healthz")
+	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != `{"ok":true}` {
+		t.Errorf("got %s %s", resp.Status, body)
+	}
+	if err := w.gw.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	resp = w.do("GET", "/healthz")
+	if resp.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	wantDetail(t, resp, 503, "draining")
+}
+
+func TestStatsAndUsage(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 5, Burst: 7, Sessions: 3} })
+	url := newTarget(t, echo)
+	p := w.connected(url, "")
+	q := w.connected(url, "")
+	q.text("12345")
+	q.wantText("12345")
+	q.close(1000, "")
+	q.wantClose(1000, "")
+	q.wantEnd()
+	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 1 })
+	s := w.gw.Stats().Relay
+	if s.Started != 2 || s.Failed != 0 || s.BytesToTarget != 2+4+5+2+4+2 || s.BytesToClient != 2+5+2+2 {
+		t.Errorf("stats %+v", s)
+	}
+	var u struct {
+		Subject string
+		Rate    struct {
+			PerSecond float64 `json:"per_second"`
+			Burst     int
+			Remaining int
+		}
+		Relay         struct{ Active, Total, Limit int }
+		AMQP          struct{ Limit *int }
+		BytesToTarget int64 `json:"bytes_to_target"`
+	}
+	resp := w.do("GET", "/usage", "X-API-Key: "+testKey)
+	if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
+		t.Fatal(err)
+	}
+	if u.Subject != "alice" || u.Rate.PerSecond != 5 || u.Rate.Burst != 7 || u.Rate.Remaining != 4 || u.Relay.Active != 1 || u.Relay.Total != 2 ||
+		u.Relay.Limit != 3 || u.AMQP.Limit != nil || u.BytesToTarget != s.BytesToTarget {
+		t.Errorf("usage %+v", u)
+	}
+	wantDetail(t, w.do("GET", "/usage"), 401, "API key missing")
+	p.close(1000, "")
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain")
+		}
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	w := newWorld(t)
+	wantDetail(t, w.do("GET", "/network"), 401, "API key missing")
+	wantDetail(t, w.do("GET", "/network", "X-API-Key: "+testKey), 404, "does not list")
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: "a secret of agents"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Shutdown(context.Background())
+	if err := pool.Add(direct(t, agent.DirectOptions{Slug: "de1", Country: "DE"})); err != nil {
+		t.Fatal(err)
+	}
+	w = newWorld(t, func(o *farwire.Options) { o.Agents = pool })
+	resp := w.do("GET", "/network", "X-API-Key: "+testKey)
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.HasPrefix(string(body), `{"agents":[{"id":"farwire-de1","slug":"de1","country":"DE","state":"available","sessions":0,"rtt_ms":0,"version":"`) {
+		t.Errorf("got %s, %v", body, err)
+	}
+}
+
+// TestTrace sees the start and the end of sessions, dials and refusals.
+func TestTrace(t *testing.T) {
+	var mu sync.Mutex
+	var seen []string
+	note := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, fmt.Sprintf(format, args...))
+	}
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Trace = &farwire.Trace{
+			SessionStart: func(_ context.Context, i farwire.SessionInfo) { note("start %s %s", i.Kind, i.Subject) },
+			SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
+				note("end %s %s %s %d %v", i.Kind, r.Node, r.EndedBy, r.Code, r.Err)
+			},
+			Dial:    func(_ context.Context, node, host string, err error) { note("dial %s %s %v", node, host, err) },
+			Refused: func(_ context.Context, kind string, status int) { note("refused %s %d", kind, status) },
+		}
+	})
+	p := w.connected(newTarget(t, echo), "")
+	p.close(1000, "")
+	p.wantClose(1000, "")
+	p.wantEnd()
+	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	q := w.open("/ws")
+	q.text(`{}`)
+	q.wantError(1008, "")
+	q.wantEnd()
+	waitFor(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) == 4 })
+	want := "start relay alice\ndial farwire-de1 127.0.0.1 <nil>\nend relay farwire-de1 client 1000 <nil>\nrefused relay 401"
+	if got := strings.Join(seen, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestNoSecretInTheLog plants secrets everywhere and looks for them.
+func TestNoSecretInTheLog(t *testing.T) {
+	w := newWorld(t)
+	secrets := []string{testKey, "header-canary", "cookie-canary", "proxy-canary", "user-canary", "query-canary", "wrong-key-canary-0123"}
+	url := newTarget(t, echo)
+	host := strings.TrimPrefix(url, "ws://")
+	var heard strings.Builder
+	fields := `"headers":{"Authorization":"Bearer header-canary"},"cookies":{"s":"cookie-canary"}`
+	for _, ask := range []string{
+		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s/?token=query-canary",%s}`, testKey, closedPort(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":"wss://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%%zz%s",%s}`, testKey, host, fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%s",%s}`, testKey, url, closedPort(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"socks5://u:proxy-canary@%s",%s}`, testKey, url, closedPort(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%%zz",%s}`, testKey, url, fields),
+		fmt.Sprintf(`{"apiKey":"wrong-key-canary-0123","url":%q,%s}`, url, fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"headers":{"A":"header-canary\n"}}`, testKey, url),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"cookies":{"A":"cookie-canary;"}}`, testKey, url),
+	} {
+		p := w.open("/ws")
+		p.text(ask)
+		heard.Write(p.next().payload)
+		p.close(1000, "")
+		for {
+			f, err := p.nextWithin(patience)
+			if err != nil {
+				break
+			}
+			heard.Write(f.payload)
+		}
+		p.conn.Close()
+	}
+	for _, query := range []string{"&header=A:header-canary", "&proxy=http://u:proxy-canary@" + closedPort(t), "&token=query-canary&api_key=wrong-key-canary-0123", "&header=A:%0aheader-canary"} {
+		p := w.try("/ws?url="+escape("ws://u:user-canary@"+closedPort(t)+"/?t=query-canary")+query, "X-API-Key: "+testKey)
+		body, err := io.ReadAll(p.resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard.Write(body)
+	}
+	if err := w.gw.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range secrets {
+		if strings.Contains(w.log.String(), s) {
+			t.Errorf("%s is in the log:\n%s", s, w.log)
+		}
+		if strings.Contains(heard.String(), s) {
+			t.Errorf("%s is in an answer:\n%s", s, heard.String())
+		}
+	}
+}
+
+// TestPanics: a panic in what the host supplies ends that session alone.
+func TestPanics(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Agents = selector(func(agent.Query) (agent.Exit, error) { panic("selector's own") })
+	})
+	p := w.open("/ws")
+	p.ask("ws://target.test/", "")
+	p.wantEnd()
+	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	if !strings.Contains(w.log.String(), "panic: selector's own") {
+		t.Errorf("the log says\n%s", w.log)
+	}
+}
+
+// TestStalledClientHoldsTheTargetBack: back-pressure reaches the target, and
+// neither memory nor a neighbour notices.
+func TestStalledClientHoldsTheTargetBack(t *testing.T) {
+	w := newWorld(t)
+	const chunk, most = 64 << 10, 64 << 20
+	var mu sync.Mutex
+	sent := make(map[*peer]int)
+	flood := newTarget(t, func(p *peer) {
+		b := p.encode(opBinary, true, make([]byte, chunk))
+		for range most / chunk {
+			p.conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
+			n, err := p.conn.Write(b)
+			mu.Lock()
+			sent[p] += n
+			mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	const stalled = 20
+	for range stalled {
+		w.connected(flood, "")
+	}
+	neighbour := w.connected(newTarget(t, echo), "")
+	for range 100 {
+		neighbour.text("still quick")
+		neighbour.wantText("still quick")
+	}
+	waitFor(t, func() bool { // until no target gets another byte out
+		mu.Lock()
+		defer mu.Unlock()
+		return len(sent) == stalled
+	})
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > stalled*256<<10 {
+		t.Errorf("%d stalled sessions hold %d KiB", stalled, grown>>10)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, n := range sent {
+		if n >= most {
+			t.Errorf("a target got rid of %d bytes although its client reads none", n)
+		}
+	}
+}
