@@ -29,6 +29,7 @@ type Evidence struct {
 	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
 	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
 	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
+	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
 	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
 }
 

@@ -36,7 +36,7 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	defer cancel()
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, hashes: map[string]string{}, strings: map[string]string{},
+	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, hashes: map[string]string{}, alias: map[string]string{}, strings: map[string]string{},
 		previous: map[string]*Page{}, frontier: newFrontier(o.MaxPages)}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
@@ -78,6 +78,7 @@ type crawler struct {
 	baseLinked bool // the base page's links may enter the frontier
 	pages      []Page
 	hashes     map[string]string // of committed bodies, to the page's URL
+	alias      map[string]string // addresses that led to another page
 	strings    map[string]string
 	stats      Stats
 	skipped    []Skip
@@ -332,7 +333,7 @@ func (c *crawler) finish() *Site {
 	}
 	s.Title = siteTitle(&s.Pages[0], a)
 	s.Summary = s.Pages[0].Note
-	setSections(s.Pages, c.scope.prefix)
+	setSections(s.Pages, c.alias, c.scope.prefix)
 	return s
 }
 

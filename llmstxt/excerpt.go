@@ -55,6 +55,11 @@ func newDescriber(pages []Page, limit int) *describer {
 				d.votes.runs(strings.Fields(s), func(h uint64, _, _ int) { once[h] = struct{}{} })
 			}
 		}
+		for _, t := range pages[i].Evidence.Edges {
+			for _, s := range splitSentences(t) {
+				d.votes.runs(strings.Fields(s), func(h uint64, _, _ int) { once[h] = struct{}{} })
+			}
+		}
 		for h := range once {
 			d.votes.count[h]++
 		}
@@ -123,7 +128,8 @@ func (d *describer) excerpt(p *Page) string {
 		}
 	}
 	if text = guardLines(text, d.limit); text == "" {
-		text = guardLines(d.outline(p), d.limit)
+		text = guardLines(d.outline(p, d.limit), d.limit)
+		p.outlined = true
 	}
 	return text
 }
@@ -155,6 +161,7 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 	}
 	var out []piece
 	titleKey := plainKey(title)
+	list := false // the items being read follow a sentence that leads to them
 	for i, b := range e.Blocks {
 		switch b.Kind {
 		case Omitted, Heading, Title, Term:
@@ -166,7 +173,9 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 		case Item, Definition:
 			// Before the first paragraph a list is navigation, later it belongs to
 			// what stands above it.
-			if paragraphs && (len(out) == 0 || b.Links > 60) || !paragraphs && !isProse(b) {
+			led := len(out) > 0 && leads(out[len(out)-1].text) || i > 0 && list && e.Blocks[i-1].Kind == Item
+			list = led
+			if paragraphs && (len(out) == 0 || b.Links > 60) && !led || !paragraphs && !led && !isProse(b) {
 				continue
 			}
 		default:
@@ -180,7 +189,7 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 		first := true
 		for _, s := range splitSentences(b.Text) {
 			t := strings.TrimSpace(s)
-			if t == "" || d.votes.boilerplate(t) || introduces(t, e.Blocks, i) {
+			if t == "" || d.votes.boilerplate(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
 				continue
 			}
 			pc := piece{text: t, sep: " ", first: first}
@@ -234,10 +243,18 @@ func isProse(b Block) bool {
 	return complete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
 }
 
+// isLabel reports a datum with its name before it: "Status: draft."
+func isLabel(s string) bool {
+	name, value, ok := strings.Cut(s, ": ")
+	return ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
+}
+
+func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
+
 // introduces reports a sentence that points at what an excerpt leaves out: code
 // or a table behind a colon.
 func introduces(s string, blocks []Block, i int) bool {
-	if !strings.HasSuffix(s, ":") && !strings.HasSuffix(s, "：") {
+	if !leads(s) {
 		return false
 	}
 	if !strings.HasSuffix(blocks[i].Text, s) || i+1 == len(blocks) {
@@ -283,10 +300,32 @@ func (d *describer) fill(pieces []piece, limit int) string {
 			whole = b.Len()
 		}
 	}
+	if whole == 0 && len(pieces) > 1 && leads(pieces[0].text) {
+		return enumerate(pieces, limit)
+	}
 	if whole == 0 {
 		return b.String()
 	}
 	return b.String()[:whole]
+}
+
+// enumerate writes a list whose items are no sentences as one sentence.
+func enumerate(pieces []piece, limit int) string {
+	text := pieces[0].text
+	runes := utf8.RuneCountInString(text) + 1
+	sep := " "
+	for _, p := range pieces[1:] {
+		t := strings.TrimRight(strings.TrimPrefix(p.text, "- "), ",;")
+		if runes += utf8.RuneCountInString(t) + 2; runes > limit {
+			break
+		}
+		text += sep + t
+		sep = "; "
+	}
+	if sep == " " {
+		return cut(strings.TrimRight(pieces[0].text, ":：")+".", limit)
+	}
+	return text + "."
 }
 
 func join(pieces []piece) string {
@@ -302,7 +341,7 @@ func join(pieces []piece) string {
 
 // outline is a note for a page without prose: its headings, else the words of
 // its links, else its title.
-func (d *describer) outline(p *Page) string {
+func (d *describer) outline(p *Page, limit int) string {
 	e := &p.Evidence
 	var parts []string
 	seen := map[string]bool{plainKey(p.Title): true, "": true}
@@ -330,14 +369,14 @@ func (d *describer) outline(p *Page) string {
 	}
 	if len(parts) == 0 {
 		if e.Description != "" {
-			return cut(e.Description, d.limit)
+			return cut(e.Description, limit)
 		}
-		return cut(strings.TrimRight(p.Title, ".")+".", d.limit)
+		return cut(strings.TrimRight(p.Title, ".")+".", limit)
 	}
 	text, runes := "", 0
 	for i, t := range parts {
 		n := utf8.RuneCountInString(t) + 2
-		if i > 0 && runes+n > d.limit {
+		if i > 0 && runes+n > limit {
 			break
 		}
 		if i > 0 {
@@ -347,9 +386,9 @@ func (d *describer) outline(p *Page) string {
 		runes += n
 	}
 	if complete(text) {
-		return cut(text, d.limit)
+		return cut(text, limit)
 	}
-	return cut(text+".", d.limit)
+	return cut(text+".", limit)
 }
 
 // guardLines keeps text from being read as structure: no line of it begins with
@@ -393,12 +432,21 @@ func (d *describer) note(p *Page) string {
 	if desc := d.description(p); desc != "" && utf8.RuneCountInString(desc) <= limit {
 		return desc
 	}
-	text := unescapeLines(p.Excerpt)
-	first, _, _ := strings.Cut(text, "\n\n")
-	if n := cut(oneLine(first), limit); complete(n) || utf8.RuneCountInString(text) == utf8.RuneCountInString(first) {
-		return n
+	if p.outlined {
+		return d.outline(p, limit)
 	}
-	return cut(oneLine(text), limit)
+	lines := strings.Split(unescapeLines(p.Excerpt), "\n")
+	if leads(lines[0]) && len(lines) > 1 {
+		pieces := []piece{{text: lines[0]}}
+		for _, l := range lines[1:] {
+			if !strings.HasPrefix(l, "- ") {
+				break
+			}
+			pieces = append(pieces, piece{text: strings.TrimRight(l, ".")})
+		}
+		return enumerate(pieces, limit)
+	}
+	return cut(lines[0], limit)
 }
 
 func unescapeLines(text string) string {

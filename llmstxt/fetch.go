@@ -188,7 +188,7 @@ func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nof
 	}
 	blocks, anchors := readBlocks(page[s.start:s.end])
 	r.evidence = Evidence{Version: evidenceVersion, Need: c.need, Lang: clipBytes(s.lang, 35), Title: clipBytes(s.title, 500),
-		OpenTitle: clipBytes(s.ogTitle, 500), SiteName: clipBytes(s.siteName, 200), Crumbs: s.crumbs, Blocks: blocks, Anchors: anchors,
+		OpenTitle: clipBytes(s.ogTitle, 500), SiteName: clipBytes(s.siteName, 200), Crumbs: s.crumbs, Edges: s.edgeTexts, Blocks: blocks, Anchors: anchors,
 		Description: clipBytes(firstOf(s.desc, s.ogDesc, s.ldDesc), 4*c.DescLength)}
 	return nil
 }

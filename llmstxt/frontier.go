@@ -129,6 +129,7 @@ func (c *crawler) decide(e *entry) {
 		return
 	case key != e.key && !base:
 		if other := c.frontier.index[key]; other != nil {
+			c.alias[e.key] = key
 			c.pass(e, &skipError{SkipRedirect, "leads to " + key})
 			return
 		}

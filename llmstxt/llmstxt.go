@@ -142,6 +142,8 @@ type Page struct {
 	Hash         string   `json:"hash"`                    // of the body, as hexadecimal SHA-256
 	Links        []string `json:"links,omitempty"`         // in scope, normalised, each once, in the page's order
 	Evidence     Evidence `json:"evidence"`                // what was read
+
+	outlined bool // the excerpt is a note made from headings or links
 }
 
 // Stats are counts of one crawl.

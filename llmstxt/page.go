@@ -2,9 +2,7 @@ package llmstxt
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -25,6 +23,7 @@ import (
 const (
 	maxRegion = 64 << 10 // bytes of a page that become a tree
 	maxLinks  = 5000     // of one page
+	maxEdge   = 16       // texts
 )
 
 // scan is what one pass finds.
@@ -39,7 +38,8 @@ type scan struct {
 	crumbs                   []string // breadcrumb texts, outermost first
 	start, end               int      // the region, offsets in the page
 	headings                 int
-	words                    int // bytes of text outside scripts and links
+	edgeTexts                []string // what stands before and behind the region
+	words                    int      // bytes of text outside scripts and links
 	scripts, scriptBytes     int
 	rootEmpty                bool // an element such as id="root" with nothing in it
 	plea                     bool // <noscript> asks for JavaScript
@@ -52,6 +52,7 @@ type mark struct {
 	text   string
 	linked bool // the whole heading is a link
 	header bool // stands in a <header>
+	moved  bool // and its offset is where that ends
 }
 
 // scanner is the state of one pass.
@@ -83,8 +84,15 @@ type scanner struct {
 	paraAt, paraProse    int // the paragraph being read
 	firstPara            int // offset of the first paragraph with something to say
 	checks               []check
+	before, after        []edge // texts of the page's begin and end
 	rootTag              atom.Atom
 	rootDepth, rootWords int
+}
+
+// edge is a text near the page's begin or end.
+type edge struct {
+	offset int
+	text   string
 }
 
 // check says how much prose stood before an offset.
@@ -115,6 +123,7 @@ func scanPage(page []byte, need int) *scan {
 	}
 	s.closeParagraph()
 	s.region(len(page), need)
+	s.edgeTexts = s.edges()
 	return &s.scan
 }
 
@@ -147,6 +156,7 @@ func (s *scanner) text() {
 		return
 	}
 	s.words += len(trimmed)
+	s.edge(trimmed)
 	if s.pre > 0 || s.skipDepth > 0 {
 		return
 	}
@@ -155,6 +165,38 @@ func (s *scanner) text() {
 	if len(s.checks) == 0 || s.offset-s.checks[len(s.checks)-1].offset >= 512 {
 		s.checks = append(s.checks, check{s.offset + len(raw), s.prose})
 	}
+}
+
+// edge remembers the texts that the page begins and ends with, for the vote on
+// what the site repeats.
+func (s *scanner) edge(text []byte) {
+	if len(text) < 12 || bytes.IndexByte(text, ' ') < 0 {
+		return
+	}
+	if len(text) > 160 {
+		text = text[:160]
+	}
+	if len(s.before) < maxEdge {
+		s.before = append(s.before, edge{s.offset, string(text)})
+		return
+	}
+	if len(s.after) == 2*maxEdge {
+		s.after = append(s.after[:0], s.after[maxEdge:]...)
+	}
+	s.after = append(s.after, edge{s.offset, string(text)})
+}
+
+// edges are those outside the region.
+func (s *scanner) edges() []string {
+	var out []string
+	for _, list := range [][]edge{s.before, s.after[max(0, len(s.after)-maxEdge):]} {
+		for _, e := range list {
+			if e.offset < s.start || e.offset >= s.end {
+				out = append(out, oneLine(html.UnescapeString(e.text)))
+			}
+		}
+	}
+	return out
 }
 
 func (s *scanner) startTag(selfClosing bool) {
@@ -306,7 +348,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	case atom.Title:
 		s.inTitle = false
 	case atom.Header:
-		s.header = max(0, s.header-1)
+		s.closeHeader()
 	case atom.A:
 		s.link = 0
 	case atom.Pre, atom.Textarea:
@@ -322,6 +364,21 @@ func (s *scanner) endTag(tag atom.Atom) {
 			s.headings++
 		}
 		s.heading = 0
+	}
+}
+
+// closeHeader moves the headings of a banner behind it: what else stands in it
+// is not content.
+func (s *scanner) closeHeader() {
+	if s.header > 0 {
+		s.header--
+	}
+	if s.header == 0 {
+		for i := range s.marks {
+			if s.marks[i].header && !s.marks[i].moved {
+				s.marks[i].offset, s.marks[i].moved = s.offset, true
+			}
+		}
 	}
 }
 
@@ -370,7 +427,7 @@ func (s *scanner) region(size, need int) {
 func (s *scanner) bestMark() (m *mark, certain bool) {
 	title := plainKey(s.title)
 	for i := range s.marks {
-		if k := plainKey(s.marks[i].text); k != "" && strings.HasPrefix(title, k) && !s.marks[i].linked {
+		if k := plainKey(s.marks[i].text); k != "" && strings.HasPrefix(title, k) && !s.marks[i].linked && !s.marks[i].header {
 			return &s.marks[i], true
 		}
 	}
@@ -430,137 +487,6 @@ func (s *scanner) addLink(href string) {
 	}
 }
 
-func (s *scanner) meta(hasAttr bool) {
-	a := s.attrs(hasAttr, "name", "property", "http-equiv", "content")
-	name := strings.ToLower(a[0])
-	if name == "" {
-		name = strings.ToLower(a[1])
-	}
-	set := func(p *string) {
-		if *p == "" {
-			*p = oneLine(a[3])
-		}
-	}
-	switch name {
-	case "description":
-		set(&s.desc)
-	case "og:description":
-		set(&s.ogDesc)
-	case "og:title":
-		set(&s.ogTitle)
-	case "og:site_name", "application-name":
-		set(&s.siteName)
-	case "robots":
-		s.noindex, s.nofollow = robotsDirectives(a[3], s.noindex, s.nofollow)
-	}
-	if strings.EqualFold(a[2], "refresh") && s.refresh == "" {
-		s.refresh = refreshTarget(a[3])
-	}
-}
-
-// robotsDirectives reads the value of a robots meta element or of an
-// X-Robots-Tag header.
-func robotsDirectives(v string, noindex, nofollow bool) (bool, bool) {
-	for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ' ' }) {
-		switch d {
-		case "noindex":
-			noindex = true
-		case "nofollow":
-			nofollow = true
-		case "none":
-			noindex, nofollow = true, true
-		}
-	}
-	return noindex, nofollow
-}
-
-// refreshTarget reads "0; url='next.html'"; "" if the page only reloads itself
-// or leaves time to be read.
-func refreshTarget(v string) string {
-	delay, rest, ok := strings.Cut(v, ";")
-	if !ok {
-		if delay, rest, ok = strings.Cut(v, ","); !ok {
-			return ""
-		}
-	}
-	whole, _, _ := strings.Cut(strings.TrimSpace(delay), ".")
-	if len(whole) > 2 || len(whole) == 2 && whole > "10" {
-		return ""
-	}
-	rest = strings.TrimSpace(rest)
-	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
-		if r, ok := strings.CutPrefix(strings.TrimSpace(rest[3:]), "="); ok {
-			rest = strings.TrimSpace(r)
-		}
-	}
-	if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"') {
-		q := rest[:1]
-		rest, _, _ = strings.Cut(rest[1:], q)
-	}
-	return rest
-}
-
-// script counts programs and reads descriptions out of JSON-LD.
-func (s *scanner) script(kind, src string) {
-	if kind != "application/ld+json" {
-		if kind == "" || kind == "module" || strings.Contains(kind, "javascript") {
-			s.scripts++
-			if src != "" {
-				s.scriptBytes += 4096 // unknown; a page whose words come from it has a large one
-			}
-		}
-	}
-	if s.z.Next() != html.TextToken {
-		s.offset += len(s.z.Raw())
-		return
-	}
-	raw := s.z.Raw()
-	s.offset += len(raw)
-	if kind != "application/ld+json" {
-		s.scriptBytes += len(raw)
-		return
-	}
-	var v any
-	if len(raw) < 256<<10 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
-		s.linkedData(v, 0)
-	}
-}
-
-func (s *scanner) linkedData(v any, depth int) {
-	if depth > 4 {
-		return
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			s.linkedData(e, depth+1)
-		}
-	case map[string]any:
-		kind, _ := v["@type"].(string)
-		switch {
-		case kind == "BreadcrumbList" && s.crumbs == nil:
-			items, _ := v["itemListElement"].([]any)
-			for _, e := range items {
-				item, _ := e.(map[string]any)
-				name, _ := item["name"].(string)
-				if inner, ok := item["item"].(map[string]any); ok && name == "" {
-					name, _ = inner["name"].(string)
-				}
-				if name = oneLine(name); name != "" && len(s.crumbs) < 10 {
-					s.crumbs = append(s.crumbs, name)
-				}
-			}
-		case strings.HasSuffix(kind, "Article") || strings.HasSuffix(kind, "Page") || kind == "BlogPosting":
-			if d, _ := v["description"].(string); s.ldDesc == "" {
-				s.ldDesc = oneLine(d)
-			}
-		}
-		if g, ok := v["@graph"]; ok {
-			s.linkedData(g, depth+1)
-		}
-	}
-}
-
 // attrs reads the named attributes of the tag just met; the first of a name
 // counts, as in a browser.
 func (s *scanner) attrs(more bool, names ...string) [7]string {
@@ -579,37 +505,4 @@ func (s *scanner) attrs(more bool, names ...string) [7]string {
 		}
 	}
 	return out
-}
-
-// oneLine collapses white space and makes the text valid UTF-8.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), isSpace), " ")
-}
-
-func isSpace(r rune) bool {
-	switch r {
-	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff, 0x200b:
-		return true
-	}
-	return r >= 0x2000 && r <= 0x200a || r < 0x20 || r == 0x7f
-}
-
-// headingWords takes the permanent-link sign off a heading.
-func headingWords(s string) string {
-	s = oneLine(s)
-	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
-		s = strings.TrimSpace(strings.TrimSuffix(s, sign))
-	}
-	return s
-}
-
-// plainKey is a text's letters and digits in lower case, for comparisons.
-func plainKey(s string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(s) {
-		if r > utf8.RuneSelf && !isSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -13,13 +13,14 @@ import (
 // What is left alone goes to the section of its neighbours or to a last one.
 
 const (
-	restSection = "More pages"
-	baseSection = "Pages"
+	restSection = "More pages" // a few that belong nowhere, last
+	baseSection = "General"    // many such, in their place
+	oneSection  = "Pages"      // all, where the site has no structure
 )
 
 // setSections gives every page but the first its Section and says which are
 // secondary.
-func setSections(pages []Page, prefix string) {
+func setSections(pages []Page, alias map[string]string, prefix string) {
 	for i := range pages {
 		pages[i].Secondary = i > 0 && secondary(&pages[i])
 	}
@@ -29,6 +30,11 @@ func setSections(pages []Page, prefix string) {
 	index := map[string]int{}
 	for i := range pages {
 		index[pages[i].URL] = i
+	}
+	for from, to := range alias {
+		if i, ok := index[to]; ok {
+			index[from] = i
+		}
 	}
 	best, bestScore := []string(nil), 0.0
 	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byPath} {
@@ -43,27 +49,24 @@ func setSections(pages []Page, prefix string) {
 			count[best[i]]++
 		}
 	}
+	rest := 0
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
-		switch {
-		case best == nil:
-			p.Section = baseSection
-		case count[best[i]] >= 2:
+		if best != nil && count[best[i]] >= 2 {
 			p.Section = heading2(best[i])
-		default:
-			p.Section = restSection
+		} else if !p.Secondary {
+			rest++
 		}
 	}
-	// One section and a rest of it is one section.
-	names := map[string]bool{}
+	name := restSection
+	if best == nil {
+		name = oneSection
+	} else if rest*8 >= len(pages) {
+		name = baseSection
+	}
 	for i := 1; i < len(pages); i++ {
-		if !pages[i].Secondary {
-			names[pages[i].Section] = true
-		}
-	}
-	if len(names) == 1 && names[restSection] {
-		for i := 1; i < len(pages); i++ {
-			pages[i].Section = baseSection
+		if pages[i].Section == "" {
+			pages[i].Section = name
 		}
 	}
 }
@@ -145,14 +148,11 @@ func byUp(pages []Page, index map[string]int, _ string) []string {
 		for range 20 {
 			j, ok := index[up]
 			if !ok || j == 0 || j == top {
-				if up != "" && !ok {
-					top = -1 // leads out of the crawled pages
-				}
 				break
 			}
 			top, up = j, pages[j].Evidence.Up
 		}
-		if top >= 0 && (top != i || up != "") {
+		if up != "" || top != i {
 			keys[i] = pages[top].Title
 		}
 	}

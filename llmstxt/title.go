@@ -92,16 +92,16 @@ func setTitles(pages []Page) affixes {
 	for i := range pages {
 		p := &pages[i]
 		p.Title = firstOf(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle), heading(&p.Evidence), urlTitle(p.URL))
-		// A title that is the site's name alone says nothing of a page below it.
-		if i > 0 && a.name() != "" && strings.EqualFold(p.Title, a.name()) {
-			p.Title = firstOf(heading(&p.Evidence), p.Title)
-		}
 		count[p.Title]++
 	}
-	// Where titles agree and headings do not, the headings are the titles.
+	// Where titles agree, or say only the site's name, and headings do not, the
+	// headings are the titles.
 	for i := range pages {
 		p := &pages[i]
-		if h := heading(&p.Evidence); count[p.Title] > 1 && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
+		named := i > 0 && a.name() != "" && strings.EqualFold(p.Title, a.name())
+		if h := heading(&p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
+			count[p.Title]--
+			count[h]++
 			p.Title = h
 		}
 		p.Title = cutWord(p.Title, maxTitle)
@@ -180,8 +180,9 @@ func init() {
 // siteTitle names the site by its base page.
 func siteTitle(base *Page, a affixes) string {
 	own := base.Title
-	if !vague[strings.ToLower(own)] {
-		// "Welcome — Foo documentation" names the site after the dash.
+	// "3.11 Documentation" of "Python 3.11 Documentation", "Welcome" of any.
+	part := a.name() != own && strings.Contains(strings.ToLower(a.name()), strings.ToLower(own))
+	if !part && !vague[strings.ToLower(own)] {
 		return own
 	}
 	return firstOf(a.name(), base.Evidence.SiteName, heading(&base.Evidence), own)

@@ -1,0 +1,142 @@
+package llmstxt
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// What a page says of itself: meta elements and JSON-LD.
+
+func (s *scanner) meta(hasAttr bool) {
+	a := s.attrs(hasAttr, "name", "property", "http-equiv", "content")
+	name := strings.ToLower(a[0])
+	if name == "" {
+		name = strings.ToLower(a[1])
+	}
+	set := func(p *string) {
+		if *p == "" {
+			*p = oneLine(a[3])
+		}
+	}
+	switch name {
+	case "description":
+		set(&s.desc)
+	case "og:description":
+		set(&s.ogDesc)
+	case "og:title":
+		set(&s.ogTitle)
+	case "og:site_name", "application-name":
+		set(&s.siteName)
+	case "robots":
+		s.noindex, s.nofollow = robotsDirectives(a[3], s.noindex, s.nofollow)
+	}
+	if strings.EqualFold(a[2], "refresh") && s.refresh == "" {
+		s.refresh = refreshTarget(a[3])
+	}
+}
+
+// robotsDirectives reads the value of a robots meta element or of an
+// X-Robots-Tag header.
+func robotsDirectives(v string, noindex, nofollow bool) (bool, bool) {
+	for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch d {
+		case "noindex":
+			noindex = true
+		case "nofollow":
+			nofollow = true
+		case "none":
+			noindex, nofollow = true, true
+		}
+	}
+	return noindex, nofollow
+}
+
+// refreshTarget reads "0; url='next.html'"; "" if the page only reloads itself
+// or leaves time to be read.
+func refreshTarget(v string) string {
+	delay, rest, ok := strings.Cut(v, ";")
+	if !ok {
+		if delay, rest, ok = strings.Cut(v, ","); !ok {
+			return ""
+		}
+	}
+	whole, _, _ := strings.Cut(strings.TrimSpace(delay), ".")
+	if len(whole) > 2 || len(whole) == 2 && whole > "10" {
+		return ""
+	}
+	rest = strings.TrimSpace(rest)
+	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
+		if r, ok := strings.CutPrefix(strings.TrimSpace(rest[3:]), "="); ok {
+			rest = strings.TrimSpace(r)
+		}
+	}
+	if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"') {
+		q := rest[:1]
+		rest, _, _ = strings.Cut(rest[1:], q)
+	}
+	return rest
+}
+
+// script counts programs and reads descriptions out of JSON-LD.
+func (s *scanner) script(kind, src string) {
+	if kind != "application/ld+json" {
+		if kind == "" || kind == "module" || strings.Contains(kind, "javascript") {
+			s.scripts++
+			if src != "" {
+				s.scriptBytes += 4096 // unknown; a page whose words come from it has a large one
+			}
+		}
+	}
+	if s.z.Next() != html.TextToken {
+		s.offset += len(s.z.Raw())
+		return
+	}
+	raw := s.z.Raw()
+	s.offset += len(raw)
+	if kind != "application/ld+json" {
+		s.scriptBytes += len(raw)
+		return
+	}
+	var v any
+	if len(raw) < 256<<10 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
+		s.linkedData(v, 0)
+	}
+}
+
+func (s *scanner) linkedData(v any, depth int) {
+	if depth > 4 {
+		return
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			s.linkedData(e, depth+1)
+		}
+	case map[string]any:
+		kind, _ := v["@type"].(string)
+		switch {
+		case kind == "BreadcrumbList" && s.crumbs == nil:
+			items, _ := v["itemListElement"].([]any)
+			for _, e := range items {
+				item, _ := e.(map[string]any)
+				name, _ := item["name"].(string)
+				if inner, ok := item["item"].(map[string]any); ok && name == "" {
+					name, _ = inner["name"].(string)
+				}
+				if name = oneLine(name); name != "" && len(s.crumbs) < 10 {
+					s.crumbs = append(s.crumbs, name)
+				}
+			}
+		case strings.HasSuffix(kind, "Article") || strings.HasSuffix(kind, "Page") || kind == "BlogPosting":
+			if d, _ := v["description"].(string); s.ldDesc == "" {
+				s.ldDesc = oneLine(d)
+			}
+		}
+		if g, ok := v["@graph"]; ok {
+			s.linkedData(g, depth+1)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package llmstxt
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Plain text: white space, headings' ornaments, keys for comparisons.
+
+// oneLine collapses white space and makes the text valid UTF-8.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), isSpace), " ")
+}
+
+func isSpace(r rune) bool {
+	switch r {
+	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff, 0x200b:
+		return true
+	}
+	return r >= 0x2000 && r <= 0x200a || r < 0x20 || r == 0x7f
+}
+
+// headingWords takes the permanent-link sign off a heading.
+func headingWords(s string) string {
+	s = oneLine(s)
+	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
+		s = strings.TrimSpace(strings.TrimSuffix(s, sign))
+	}
+	return s
+}
+
+// plainKey is a text's letters and digits in lower case, for comparisons.
+func plainKey(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		if r > utf8.RuneSelf && !isSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
