@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, hashes: map[string]string{}, alias: map[string]string{}, strings: map[string]string{},
-		previous: map[string]*Page{}, frontier: newFrontier(o.MaxPages)}
+		previous: map[string]*Page{}, slots: make(chan struct{}, o.Workers), frontier: newFrontier(o.MaxPages)}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
 		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
@@ -73,6 +74,7 @@ type crawler struct {
 	robots   *Robots          // of the scope's host; likewise
 	scope    scope            // likewise
 	pace     *rate.Limiter    // of requests, nil: none
+	slots    chan struct{}    // one for each request under way
 
 	frontier   *frontier
 	baseLinked bool // the base page's links may enter the frontier
@@ -223,7 +225,8 @@ func (m *sitemaps) stop() {
 // run crawls the frontier until it is empty, the result is full or ctx ends.
 func (c *crawler) run(ctx context.Context) {
 	f := c.frontier
-	workers := c.Workers
+	// Beside those that wait for an answer a few are reading one.
+	workers := c.Workers + runtime.GOMAXPROCS(0)
 	if c.pace != nil {
 		workers = 1
 	}
@@ -254,7 +257,7 @@ func (c *crawler) run(ctx context.Context) {
 	for len(c.pages) < c.MaxPages && f.commit < len(f.queue) {
 		if e := f.queue[f.commit]; e.res != nil && e.state == queued {
 			f.commit++
-			if ctx.Err() != nil && errors.Is(e.res.refused, ctx.Err()) {
+			if ctx.Err() != nil && e.res.refused != nil {
 				c.timeOver(ctx)
 				return
 			}

@@ -25,81 +25,94 @@ const noteLength = 200 // characters of a Note
 type describer struct {
 	limit int
 	votes voters
-	descs map[string]int // how many pages have a description
+	descs map[string]int           // how many pages have a description
+	split map[*Evidence][][]string // sentences of each block
 }
 
 // voters counts on how many pages a run of words stands.
 type voters struct {
 	seed  maphash.Seed
-	count map[uint64]int32
-	need  int32 // votes that make boilerplate
+	count map[uint64]vote
+	need  int32    // votes that make boilerplate
+	words []uint64 // of the sentence being looked at, as hashes
+}
+
+type vote struct {
+	pages int32
+	last  int32 // page that voted last, so that each has one vote
 }
 
 const runLength = 5 // words
 
 // newDescriber lets every page vote.
 func newDescriber(pages []Page, limit int) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}}
-	d.votes = voters{seed: maphash.MakeSeed(), count: map[uint64]int32{}, need: int32(max(3, (len(pages)+4)/5))}
-	once := map[uint64]struct{}{}
+	d := &describer{limit: limit, descs: map[string]int{}, split: make(map[*Evidence][][]string, len(pages))}
+	d.votes = voters{seed: maphash.MakeSeed(), count: map[uint64]vote{}, need: int32(max(3, (len(pages)+4)/5))}
 	for i := range pages {
-		if desc := pages[i].Evidence.Description; desc != "" {
-			d.descs[desc]++
+		e := &pages[i].Evidence
+		if e.Description != "" {
+			d.descs[e.Description]++
 		}
-		clear(once)
-		for _, b := range pages[i].Evidence.Blocks {
+		by := int32(i + 1)
+		split := make([][]string, len(e.Blocks))
+		for j, b := range e.Blocks {
 			if b.Kind == Omitted {
 				continue
 			}
-			for _, s := range splitSentences(b.Text) {
-				d.votes.runs(strings.Fields(s), func(h uint64, _, _ int) { once[h] = struct{}{} })
+			split[j] = splitSentences(b.Text)
+			for _, s := range split[j] {
+				d.votes.cast(s, by)
 			}
 		}
-		for _, t := range pages[i].Evidence.Edges {
+		for _, t := range e.Edges {
 			for _, s := range splitSentences(t) {
-				d.votes.runs(strings.Fields(s), func(h uint64, _, _ int) { once[h] = struct{}{} })
+				d.votes.cast(s, by)
 			}
 		}
-		for h := range once {
-			d.votes.count[h]++
-		}
+		d.split[e] = split
 	}
 	return d
 }
 
+// cast gives a page's vote to every run of words in a sentence.
+func (v *voters) cast(sentence string, page int32) {
+	v.runs(sentence, func(h uint64, _, _ int) {
+		if c := v.count[h]; c.last != page {
+			v.count[h] = vote{c.pages + 1, page}
+		}
+	})
+}
+
 // runs yields the hash of every run of words, and of a shorter sentence as a
-// whole.
-func (v *voters) runs(words []string, yield func(h uint64, from, to int)) {
-	n := min(runLength, len(words))
-	for i := 0; i+n <= len(words) && n > 0; i++ {
-		var h maphash.Hash
-		h.SetSeed(v.seed)
-		for _, w := range words[i : i+n] {
-			h.WriteString(w)
-			h.WriteByte(' ')
-		}
-		if n < runLength {
-			h.WriteByte(byte(n)) // a whole sentence is no part of another
-		}
-		yield(h.Sum64(), i, i+n)
+// whole, and returns how many words there are.
+func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
+	v.words = v.words[:0]
+	for w := range strings.FieldsSeq(sentence) {
+		v.words = append(v.words, maphash.String(v.seed, w))
 	}
+	n := min(runLength, len(v.words))
+	for i := 0; i+n <= len(v.words) && n > 0; i++ {
+		h := uint64(n) // a whole sentence is no part of another
+		for _, w := range v.words[i : i+n] {
+			h = (h ^ w) * 0x9e3779b97f4a7c15
+			h ^= h >> 29
+		}
+		yield(h, i, i+n)
+	}
+	return len(v.words)
 }
 
 // boilerplate reports whether most words of a sentence stand in runs that the
 // site repeats.
 func (v *voters) boilerplate(sentence string) bool {
-	words := strings.Fields(sentence)
-	if len(words) == 0 {
-		return false
-	}
 	covered, upto := 0, 0
-	v.runs(words, func(h uint64, from, to int) {
-		if v.count[h] >= v.need {
+	n := v.runs(sentence, func(h uint64, from, to int) {
+		if v.count[h].pages >= v.need {
 			covered += to - max(from, upto)
 			upto = to
 		}
 	})
-	return covered*2 >= len(words)
+	return n > 0 && covered*2 >= n
 }
 
 // piece is a stretch of an excerpt that is taken whole or not at all.
@@ -152,17 +165,22 @@ func (d *describer) description(p *Page) string {
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(e *Evidence, title string) []piece {
+	split := d.split[e]
 	paragraphs := false
-	for _, b := range e.Blocks {
-		if b.Kind == Paragraph && isProse(b) && !d.repeated(b) {
+	for i, b := range e.Blocks {
+		if b.Kind == Paragraph && isProse(b) && !d.repeated(split[i]) {
 			paragraphs = true
 			break
 		}
 	}
 	var out []piece
+	size := 0
 	titleKey := plainKey(title)
 	list := false // the items being read follow a sentence that leads to them
 	for i, b := range e.Blocks {
+		if size > 4*d.limit {
+			break
+		}
 		switch b.Kind {
 		case Omitted, Heading, Title, Term:
 			continue
@@ -187,7 +205,7 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 			continue
 		}
 		first := true
-		for _, s := range splitSentences(b.Text) {
+		for _, s := range split[i] {
 			t := strings.TrimSpace(s)
 			if t == "" || d.votes.boilerplate(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
 				continue
@@ -200,14 +218,15 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 				}
 			}
 			first = false
+			size += len(t)
 			out = append(out, pc)
 		}
 	}
 	return out
 }
 
-func (d *describer) repeated(b Block) bool {
-	for _, s := range splitSentences(b.Text) {
+func (d *describer) repeated(sentences []string) bool {
+	for _, s := range sentences {
 		if !d.votes.boilerplate(s) {
 			return false
 		}

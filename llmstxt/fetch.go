@@ -101,6 +101,11 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 		}
 	}
 	outer := ctx
+	release, err := c.slot(ctx)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	defer release()
 	ctx, cancel := context.WithTimeout(ctx, c.PageTimeout)
 	defer cancel()
 	prev := c.previous[r.final.String()]
@@ -140,6 +145,7 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 	if int64(buf.Len()) > c.MaxPageBytes {
 		return nil, 0, false, tooLarge
 	}
+	release() // while this page is being read, another may be on its way
 	body := buf.Bytes()
 	r.bytes += int64(len(body))
 	if kind == "" && !isHTML(http.DetectContentType(body)) {
@@ -159,6 +165,16 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 		return nil, 0, false, nil
 	}
 	return c.read(outer, r, toUTF8(body, kind), noindex, nofollow), 0, false, nil
+}
+
+// slot waits for the right to send a request, and returns what gives it back.
+func (c *crawler) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case c.slots <- struct{}{}:
+		return sync.OnceFunc(func() { <-c.slots }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // read takes from a page what will be needed of it, and returns where a meta
@@ -186,7 +202,7 @@ func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nof
 	if s.nofollow || nofollow {
 		s.hrefs = nil
 	}
-	blocks, anchors := readBlocks(page[s.start:s.end])
+	blocks, anchors := readBlocks(page[s.from:s.to])
 	r.evidence = Evidence{Version: evidenceVersion, Need: c.need, Lang: clipBytes(s.lang, 35), Title: clipBytes(s.title, 500),
 		OpenTitle: clipBytes(s.ogTitle, 500), SiteName: clipBytes(s.siteName, 200), Crumbs: s.crumbs, Edges: s.edgeTexts, Blocks: blocks, Anchors: anchors,
 		Description: clipBytes(firstOf(s.desc, s.ogDesc, s.ldDesc), 4*c.DescLength)}

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-
-	"golang.org/x/net/html"
 )
 
 // What a page says of itself: meta elements and JSON-LD.
 
-func (s *scanner) meta(hasAttr bool) {
-	a := s.attrs(hasAttr, "name", "property", "http-equiv", "content")
+func (s *scanner) meta() {
+	a := s.attrs("name", "property", "http-equiv", "content")
 	name := strings.ToLower(a[0])
 	if name == "" {
 		name = strings.ToLower(a[1])
@@ -90,12 +88,7 @@ func (s *scanner) script(kind, src string) {
 			}
 		}
 	}
-	if s.z.Next() != html.TextToken {
-		s.offset += len(s.z.Raw())
-		return
-	}
-	raw := s.z.Raw()
-	s.offset += len(raw)
+	raw := s.rawText()
 	if kind != "application/ld+json" {
 		s.scriptBytes += len(raw)
 		return

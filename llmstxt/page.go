@@ -36,7 +36,7 @@ type scan struct {
 	hrefs                    []string // as written, without fragments, each once
 	up                       string   // href of the page above this one
 	crumbs                   []string // breadcrumb texts, outermost first
-	start, end               int      // the region, offsets in the page
+	from, to                 int      // the region, offsets in the page
 	headings                 int
 	edgeTexts                []string // what stands before and behind the region
 	words                    int      // bytes of text outside scripts and links
@@ -58,8 +58,7 @@ type mark struct {
 // scanner is the state of one pass.
 type scanner struct {
 	scan
-	z      *html.Tokenizer
-	offset int // of the token being read
+	lexer
 
 	seen map[string]struct{} // hrefs
 
@@ -101,25 +100,17 @@ type check struct{ offset, prose int }
 // scanPage reads a page that is UTF-8 already. need is how many bytes of prose
 // the region should hold.
 func scanPage(page []byte, need int) *scan {
-	s := &scanner{z: html.NewTokenizer(bytes.NewReader(page)), seen: map[string]struct{}{},
+	s := &scanner{lexer: lexer{page: page}, seen: map[string]struct{}{},
 		mainAt: -1, mainEnd: -1, articleAt: -1, firstPara: -1, paraAt: -1}
-	s.z.SetMaxBuf(1 << 20)
-	for {
-		tt := s.z.Next()
-		if tt == html.ErrorToken {
-			break
+	for kind := s.next(); kind != endOfPage; kind = s.next() {
+		switch kind {
+		case textToken:
+			s.textToken()
+		case startTag:
+			s.startTag()
+		case endTag:
+			s.endTag(s.tag)
 		}
-		n := len(s.z.Raw())
-		switch tt {
-		case html.TextToken:
-			s.text()
-		case html.StartTagToken, html.SelfClosingTagToken:
-			s.startTag(tt == html.SelfClosingTagToken)
-		case html.EndTagToken:
-			name, _ := s.z.TagName()
-			s.endTag(atom.Lookup(name))
-		}
-		s.offset += n
 	}
 	s.closeParagraph()
 	s.region(len(page), need)
@@ -127,11 +118,11 @@ func scanPage(page []byte, need int) *scan {
 	return &s.scan
 }
 
-func (s *scanner) text() {
-	raw := s.z.Raw()
+func (s *scanner) textToken() {
+	raw := s.bytes()
 	if s.inTitle {
 		if s.title == "" {
-			s.title = oneLine(string(s.z.Text()))
+			s.title = oneLine(s.text())
 		}
 		return
 	}
@@ -140,16 +131,14 @@ func (s *scanner) text() {
 		return
 	}
 	if s.heading != 0 && s.headingText.Len() < 500 {
-		// Text consumes the token's bytes in place, so raw is of no use after it.
-		n := len(trimmed)
-		s.headingText.Write(s.z.Text())
+		s.headingText.WriteString(s.text())
 		if s.link > 0 {
-			s.headingLink += n
+			s.headingLink += len(trimmed)
 		}
 		return
 	}
 	if s.crumbDepth > 0 && s.crumbText.Len() < 300 {
-		s.crumbText.Write(s.z.Text())
+		s.crumbText.WriteString(s.text())
 		return
 	}
 	if s.link > 0 || s.inHead {
@@ -162,9 +151,19 @@ func (s *scanner) text() {
 	}
 	s.prose += len(trimmed)
 	s.paraProse += len(trimmed)
-	if len(s.checks) == 0 || s.offset-s.checks[len(s.checks)-1].offset >= 512 {
-		s.checks = append(s.checks, check{s.offset + len(raw), s.prose})
+	if len(s.checks) == 0 || s.lexer.start-s.checks[len(s.checks)-1].offset >= 512 {
+		s.checks = append(s.checks, check{s.pos, s.prose})
 	}
+}
+
+// rawText takes the text of the element just opened, which has no tags in it.
+func (s *scanner) rawText() []byte {
+	back := s.pos
+	if s.next() != textToken {
+		s.pos, s.raw = back, ""
+		return nil
+	}
+	return s.bytes()
 }
 
 // edge remembers the texts that the page begins and ends with, for the vote on
@@ -177,13 +176,13 @@ func (s *scanner) edge(text []byte) {
 		text = text[:160]
 	}
 	if len(s.before) < maxEdge {
-		s.before = append(s.before, edge{s.offset, string(text)})
+		s.before = append(s.before, edge{s.lexer.start, string(text)})
 		return
 	}
 	if len(s.after) == 2*maxEdge {
 		s.after = append(s.after[:0], s.after[maxEdge:]...)
 	}
-	s.after = append(s.after, edge{s.offset, string(text)})
+	s.after = append(s.after, edge{s.lexer.start, string(text)})
 }
 
 // edges are those outside the region.
@@ -191,7 +190,7 @@ func (s *scanner) edges() []string {
 	var out []string
 	for _, list := range [][]edge{s.before, s.after[max(0, len(s.after)-maxEdge):]} {
 		for _, e := range list {
-			if e.offset < s.start || e.offset >= s.end {
+			if e.offset < s.from || e.offset >= s.to {
 				out = append(out, oneLine(html.UnescapeString(e.text)))
 			}
 		}
@@ -199,9 +198,9 @@ func (s *scanner) edges() []string {
 	return out
 }
 
-func (s *scanner) startTag(selfClosing bool) {
-	nameBytes, hasAttr := s.z.TagName()
-	tag := atom.Lookup(nameBytes)
+func (s *scanner) startTag() {
+	tag := s.tag
+	selfClosing := s.page[s.pos-2] == '/'
 	if tag == s.skip && s.skipDepth > 0 && !selfClosing {
 		s.skipDepth++
 	}
@@ -218,7 +217,7 @@ func (s *scanner) startTag(selfClosing bool) {
 	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, atom.Img, 0:
 		return
 	case atom.Html:
-		s.lang = s.attrs(hasAttr, "lang")[0]
+		s.lang = s.attrs("lang")[0]
 	case atom.Head:
 		s.inHead = true
 	case atom.Body:
@@ -226,9 +225,9 @@ func (s *scanner) startTag(selfClosing bool) {
 	case atom.Title:
 		s.inTitle = !selfClosing && s.title == "" && s.skip != atom.Svg
 	case atom.Meta:
-		s.meta(hasAttr)
+		s.meta()
 	case atom.Link:
-		a := s.attrs(hasAttr, "rel", "href")
+		a := s.attrs("rel", "href")
 		for rel := range strings.FieldsSeq(strings.ToLower(a[0])) {
 			switch rel {
 			case "canonical":
@@ -241,20 +240,17 @@ func (s *scanner) startTag(selfClosing bool) {
 		}
 	case atom.Base:
 		if s.base == "" {
-			s.base = s.attrs(hasAttr, "href")[0]
+			s.base = s.attrs("href")[0]
 		}
 	case atom.Script:
-		a := s.attrs(hasAttr, "type", "src")
+		a := s.attrs("type", "src")
 		s.script(strings.ToLower(a[0]), a[1])
 	case atom.Noscript:
-		if s.z.Next() == html.TextToken && bytes.Contains(bytes.ToLower(s.z.Raw()), []byte("javascript")) {
-			s.plea = true
-		}
-		s.offset += len(s.z.Raw())
+		s.plea = s.plea || bytes.Contains(bytes.ToLower(s.rawText()), []byte("javascript"))
 	case atom.A, atom.Area:
-		s.anchor(tag, hasAttr)
+		s.anchor(tag)
 	case atom.Frame, atom.Iframe:
-		if src := s.attrs(hasAttr, "src")[0]; tag == atom.Frame {
+		if src := s.attrs("src")[0]; tag == atom.Frame {
 			s.addLink(src)
 		}
 	case atom.Pre, atom.Textarea:
@@ -263,39 +259,49 @@ func (s *scanner) startTag(selfClosing bool) {
 		}
 	case atom.P:
 		s.closeParagraph()
-		s.paraAt, s.paraProse = s.offset, 0
+		s.paraAt, s.paraProse = s.lexer.start, 0
 	case atom.H1, atom.H2, atom.H3:
 		s.closeParagraph()
 		if s.skipDepth == 0 && s.heading == 0 && len(s.marks) < 16 {
 			s.heading = tag
-			s.headingMark = mark{offset: s.offset, level: int(nameBytes[1] - '0'), header: s.header > 0}
+			s.headingMark = mark{offset: s.lexer.start, level: headingLevel(tag), header: s.header > 0}
 			s.headingText.Reset()
 			s.headingLink = 0
 		}
 	case atom.Main, atom.Article, atom.Div, atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Section, atom.Ul,
 		atom.Ol, atom.Form, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button, atom.Details:
 		if !selfClosing {
-			s.container(tag, hasAttr)
+			s.container(tag)
 		}
 	}
 }
 
+func headingLevel(tag atom.Atom) int {
+	switch tag {
+	case atom.H1:
+		return 1
+	case atom.H2:
+		return 2
+	}
+	return 3
+}
+
 // container decides whether what follows is main content, certainly not, or
 // open.
-func (s *scanner) container(tag atom.Atom, hasAttr bool) {
-	a := s.attrs(hasAttr, "role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
+func (s *scanner) container(tag atom.Atom) {
+	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
 	role := strings.ToLower(a[0])
 	s.closeParagraph()
 	switch {
 	case tag == atom.Main || role == "main" || a[3] == "articleBody":
 		if s.mainAt < 0 {
-			s.mainAt, s.mainTag, s.mainDepth = s.offset, tag, 1
+			s.mainAt, s.mainTag, s.mainDepth = s.lexer.start, tag, 1
 		}
 		s.skip, s.skipDepth = 0, 0
 		return
 	case tag == atom.Article:
 		if s.articleAt < 0 && s.skipDepth == 0 {
-			s.articleAt = s.offset
+			s.articleAt = s.lexer.start
 		}
 		return
 	case tag == atom.Header:
@@ -322,7 +328,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	}
 	if s.mainDepth > 0 && tag == s.mainTag {
 		if s.mainDepth--; s.mainDepth == 0 {
-			s.mainEnd = s.offset
+			s.mainEnd = s.lexer.start
 		}
 	}
 	if s.rootDepth > 0 && tag == s.rootTag {
@@ -376,7 +382,7 @@ func (s *scanner) closeHeader() {
 	if s.header == 0 {
 		for i := range s.marks {
 			if s.marks[i].header && !s.marks[i].moved {
-				s.marks[i].offset, s.marks[i].moved = s.offset, true
+				s.marks[i].offset, s.marks[i].moved = s.lexer.start, true
 			}
 		}
 	}
@@ -419,7 +425,7 @@ func (s *scanner) region(size, need int) {
 			break
 		}
 	}
-	s.start, s.end = start, min(end, start+maxRegion)
+	s.from, s.to = start, min(end, start+maxRegion)
 }
 
 // bestMark is the heading that the page's title begins with, which is then
@@ -447,8 +453,8 @@ func (s *scanner) bestMark() (m *mark, certain bool) {
 	return m, false
 }
 
-func (s *scanner) anchor(tag atom.Atom, hasAttr bool) {
-	a := s.attrs(hasAttr, "href", "rel", "accesskey", "hreflang")
+func (s *scanner) anchor(tag atom.Atom) {
+	a := s.attrs("href", "rel", "accesskey", "hreflang")
 	if a[0] == "" {
 		return
 	}
@@ -485,24 +491,4 @@ func (s *scanner) addLink(href string) {
 		s.seen[href] = struct{}{}
 		s.hrefs = append(s.hrefs, href)
 	}
-}
-
-// attrs reads the named attributes of the tag just met; the first of a name
-// counts, as in a browser.
-func (s *scanner) attrs(more bool, names ...string) [7]string {
-	var out [7]string
-	var have [7]bool
-	for more {
-		var k, v []byte
-		k, v, more = s.z.TagAttr()
-		for i, n := range names {
-			if !have[i] && string(k) == n {
-				have[i] = true
-				if out[i] = string(v); out[i] == "" && n == "hidden" {
-					out[i] = "hidden"
-				}
-			}
-		}
-	}
-	return out
 }
