@@ -61,15 +61,35 @@ func (p *Pool) Marks() int {
 // Waits are the longest pauses of an agent whose gateway cannot be reached.
 func Waits(failures int) time.Duration { return min(retryFirst<<min(failures, 16), retryLongest) }
 
-// Windows reserves windows for streams that grow as far as they may, and
-// returns what they add up to.
-func Windows(streams int) int {
+// Windows reserves windows for streams that grow as far as they may, all after
+// they have begun or each at once, and returns what they add up to.
+func Windows(streams int, together bool) int {
 	b := new(budget)
-	for range streams {
-		s, _ := b.span()
-		s.ReserveMemory(256<<10, 255)
+	grow := func(s *span) {
 		for size := 256 << 10; size < maxWindow && s.ReserveMemory(size, 128) == nil; size *= 2 {
 		}
 	}
-	return b.used
+	var spans []*span
+	for range streams {
+		s := &span{budget: b}
+		s.ReserveMemory(256<<10, 255)
+		if !together {
+			grow(s)
+		}
+		spans = append(spans, s)
+	}
+	if together {
+		for _, s := range spans {
+			grow(s)
+		}
+	}
+	used := b.used
+	for _, s := range spans {
+		s.Done()
+		s.Done() // as the multiplexer does at times
+	}
+	if b.used != 0 || b.grown != 0 {
+		panic("the budget does not come back")
+	}
+	return used
 }

@@ -21,9 +21,13 @@ const (
 	maxWindow   = 8 << 20
 	tunnelLimit = 64 << 20
 
-	// growthFloor may be spent on growing windows even when the first 256 KiB
-	// of many idle streams have used tunnelLimit up already, so that a busy
-	// tunnel still serves a distant one at speed.
+	// Of that, windows may grow by so much together. The rest is for the first
+	// 256 KiB of streams, which no one can refuse.
+	growthLimit = 32 << 20
+
+	// growthFloor may be spent on growing even when the first 256 KiB of many
+	// idle streams have used tunnelLimit up already, so that a busy tunnel
+	// still serves a distant target at speed.
 	growthFloor = 16 << 20
 )
 
@@ -78,7 +82,7 @@ func (s *span) ReserveMemory(size int, prio uint8) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if prio < 255 {
-		if b.used+size > tunnelLimit && b.grown+size > growthFloor {
+		if grown := b.grown + size; grown > growthLimit || b.used+size > tunnelLimit && grown > growthFloor {
 			return errNoBudget
 		}
 		b.grown += size

@@ -43,33 +43,24 @@ type candidate struct {
 
 // choose draws two by weight and takes the one with less to carry for its
 // weight. Drawing two and not comparing all keeps many gateways, none of which
-// knows the whole load, from all running to the same agent.
+// knows the whole load, from all running to the same agent. Both may be the
+// same, so that an exit which fares badly is tried again now and then.
 func choose(found []candidate, random func() float64) candidate {
-	draw := func(not int) int {
-		sum := 0.0
-		for i, c := range found {
-			if i != not {
-				sum += c.weight
-			}
-		}
+	sum := 0.0
+	for _, c := range found {
+		sum += c.weight
+	}
+	draw := func() candidate {
 		at := random() * sum
-		last := 0
-		for i, c := range found {
-			if i == not {
-				continue
-			}
-			if last = i; at < c.weight {
-				break
+		for _, c := range found {
+			if at < c.weight {
+				return c
 			}
 			at -= c.weight
 		}
-		return last
+		return found[len(found)-1]
 	}
-	first := draw(-1)
-	if len(found) == 1 {
-		return found[first]
-	}
-	a, b := found[first], found[draw(first)]
+	a, b := draw(), draw()
 	if (b.load+1)/b.weight < (a.load+1)/a.weight {
 		return b
 	}

@@ -1,0 +1,198 @@
+package agent_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+func sha(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func TestNewPoolRefuses(t *testing.T) {
+	t.Setenv("AGENT_SECRET_OF_NOBODY", "")
+	good := agent.Record{Slug: "de1", Country: "DE", TokenSHA256: sha("a token of de1")}
+	with := func(change func(*agent.Record)) []agent.Record {
+		r := good
+		change(&r)
+		return []agent.Record{good, r}
+	}
+	for name, o := range map[string]agent.PoolOptions{
+		"nothing":           {},
+		"short secret":      {Secret: "0123456789abcde"},
+		"local with secret": {LocalOnly: true, Secret: secret},
+		"local and records": {LocalOnly: true, Records: []agent.Record{good}},
+		"empty token":       {Records: with(func(r *agent.Record) { r.TokenSHA256 = sha("") })},
+		"no hash":           {Records: with(func(r *agent.Record) { r.TokenSHA256 = "" })},
+		"upper-case hash":   {Records: with(func(r *agent.Record) { r.TokenSHA256 = strings.ToUpper(sha("x")) })},
+		"half a hash":       {Records: with(func(r *agent.Record) { r.TokenSHA256 = sha("x")[:32] })},
+		"the same token":    {Records: with(func(r *agent.Record) { r.Slug = "de2" })},
+		"the secret":        {Secret: "a token of de1 too", Records: with(func(r *agent.Record) { r.TokenSHA256 = sha("a token of de1 too") })},
+		"bad slug":          {Records: with(func(r *agent.Record) { r.Slug, r.TokenSHA256 = "a b", sha("x") })},
+		"bad country":       {Records: with(func(r *agent.Record) { r.Country, r.TokenSHA256 = "Germany", sha("x") })},
+		"bad peer":          {Secret: secret, Peers: []string{"ftp://example.com"}},
+		"bad prefix":        {Secret: secret, Policy: agent.Rules{Deny: make([]netip.Prefix, 1)}},
+	} {
+		if _, err := agent.NewPool(o); err == nil {
+			t.Errorf("%s: accepted", name)
+		} else if !strings.HasPrefix(err.Error(), "agent: PoolOptions.") {
+			t.Errorf("%s: %v does not name the option", name, err)
+		}
+	}
+	for name, o := range map[string]agent.PoolOptions{
+		"local": {LocalOnly: true}, "secret": {Secret: secret}, "records": {Records: []agent.Record{good}},
+	} {
+		if _, err := agent.NewPool(o); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	good := agent.RunOptions{Gateways: []string{"http://localhost"}, Secret: secret, Slug: "de1", Country: "DE"}
+	for name, change := range map[string]func(*agent.RunOptions){
+		"no gateway":      func(o *agent.RunOptions) { o.Gateways = nil },
+		"no URL":          func(o *agent.RunOptions) { o.Gateways = []string{"localhost:8080"} },
+		"query":           func(o *agent.RunOptions) { o.Gateways = []string{"http://localhost/?a=b"} },
+		"password":        func(o *agent.RunOptions) { o.Gateways = []string{"http://a:b@localhost"} },
+		"port":            func(o *agent.RunOptions) { o.Gateways = []string{"http://localhost:99999"} },
+		"no secret":       func(o *agent.RunOptions) { o.Secret = "" },
+		"blank secret":    func(o *agent.RunOptions) { o.Secret = " " },
+		"line in secret":  func(o *agent.RunOptions) { o.Secret = "a\nb" },
+		"no slug":         func(o *agent.RunOptions) { o.Slug = "" },
+		"no country":      func(o *agent.RunOptions) { o.Country = "" },
+		"wrong country":   func(o *agent.RunOptions) { o.Country = "Germany" },
+		"negative number": func(o *agent.RunOptions) { o.MaxSessions = -1 },
+	} {
+		o := good
+		change(&o)
+		if err := agent.Run(t.Context(), o); err == nil || strings.Contains(err.Error(), "a:b") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAttachRefusals(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret})
+	local, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := httptest.NewServer(local)
+	defer closed.Close()
+	ask := func(method, url, auth string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if auth != "" {
+			req.Header.Set("Authorization", auth)
+		}
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		if reason := resp.Header.Get("Farwire-Refused"); reason == "" || !strings.Contains(string(body), `{"detail":"`+reason) {
+			t.Errorf("%s %s: reason %q, body %q", method, auth, reason, body)
+		}
+		return resp
+	}
+	for _, tc := range []struct {
+		method, url, auth string
+		status            int
+	}{
+		{"GET", srv.URL, "", 401},
+		{"GET", srv.URL, "Bearer", 401},
+		{"GET", srv.URL, "Bearer ", 401},
+		{"GET", srv.URL, "Bearer wrong", 401},
+		{"GET", srv.URL, "Basic " + secret, 401},
+		{"GET", srv.URL, secret, 401},
+		{"POST", srv.URL, "Bearer " + secret, 405},
+		{"GET", srv.URL, "Bearer " + secret, 426},
+		{"GET", srv.URL, "bearer  " + secret + " ", 426},
+		{"GET", closed.URL, "Bearer " + secret, 403},
+	} {
+		if resp := ask(tc.method, tc.url, tc.auth); resp.StatusCode != tc.status {
+			t.Errorf("%s %q: %d, want %d", tc.method, tc.auth, resp.StatusCode, tc.status)
+		}
+	}
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if resp := ask("GET", srv.URL, "Bearer "+secret); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("after Shutdown: %d, %v", resp.StatusCode, resp.Header)
+	}
+	if _, err := p.SelectAgent(t.Context(), agent.Query{}); !errors.Is(err, agent.ErrNoAgent) {
+		t.Errorf("selecting after Shutdown: %v", err)
+	}
+}
+
+func TestRefusedAgentSaysWhyOnce(t *testing.T) {
+	_, srv, _ := newPool(t, agent.PoolOptions{})
+	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})
+	eventually(t, "refused", 5*time.Second, func() bool { return book.count("secret or token missing or wrong") > 0 })
+	if n := book.count("level=WARN"); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+	if strings.Contains(book.String(), "not the secret") {
+		t.Error("the log shows the secret")
+	}
+}
+
+func TestRecordSaysWhoItIs(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret, Records: []agent.Record{
+		{Slug: "at5", Country: "at", TokenSHA256: sha("the token of at5")},
+	}})
+	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "the token of at5", Slug: "us1", Country: "US"})
+	attached(t, p, 1)
+	if in := p.Agents()[0]; in.ID != "farwire-at5" || in.Slug != "at5" || in.Country != "AT" {
+		t.Errorf("info is %+v", in)
+	}
+	eventually(t, "told who it is", 5*time.Second, func() bool {
+		return book.count("agent=farwire-at5") > 0 && book.count("country=AT") > 0
+	})
+
+	// The shared secret does not make anyone at5.
+	_, other := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "AT5", Country: "AT"})
+	eventually(t, "refused", 5*time.Second, func() bool { return other.count("has a token of its own") == 1 })
+	if n := p.Agents()[0].Links; n != 1 {
+		t.Errorf("%d links", n)
+	}
+}
+
+func TestExclusiveRecord(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{Records: []agent.Record{
+		{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1"), Exclusive: true},
+	}})
+	addr := target(t, echo)
+	o := agent.RunOptions{Gateways: []string{srv.URL}, Secret: "the token of de1", AllowPrivate: true, Version: "old"}
+	_, book := run(t, o)
+	attached(t, p, 1)
+	c := dial(t, selectOne(t, p, agent.Query{}), addr)
+	wantEcho(t, c, "before")
+
+	o.Version = "new"
+	run(t, o)
+	eventually(t, "replaced", 5*time.Second, func() bool { return p.Agents()[0].Version == "new" })
+	wantEcho(t, c, "the old one finishes what it has")
+	for range 10 {
+		wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "new sessions go to the new one")
+	}
+	c.Close()
+	eventually(t, "told why", 10*time.Second, func() bool { return book.count("another agent has attached with the exclusive slug de1") == 1 })
+	eventually(t, "one link", 10*time.Second, func() bool { return p.Agents()[0].Links == 1 })
+}
