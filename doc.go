@@ -1,3 +1,79 @@
-// Package farwire mounts three handlers that reach the outside world through
-// a network of exit agents into a host's own net/http server.
+// Package farwire mounts handlers that reach the outside world through a
+// network of exit agents into a host program's own net/http server.
+//
+// There is a relay for WebSockets, a consumer of RabbitMQ exchanges that
+// streams Server-Sent Events, a crawl that writes a site's llms.txt, and an
+// endpoint that changes an API key for a token. Each is an [net/http.Handler]
+// made by a method of one [Gateway]; what a host does not mount is not linked
+// in.
+//
+// # Mounting
+//
+// A Gateway is made of [Options], whose zero values work:
+//
+//	pool, err := agent.NewPool(agent.PoolOptions{Secret: os.Getenv("AGENT_SECRET")})
+//	keys, err := farwire.APIKeys(map[string]string{os.Getenv("API_KEY"): "alice"})
+//	gw, err := farwire.New(farwire.Options{Auth: keys, Agents: pool})
+//
+//	mux.Handle("GET /agents/attach", pool)
+//	mux.Handle("GET /ws", gw.Relay())
+//	mux.Handle("POST /amqp", gw.AMQP())
+//	mux.Handle("GET /ws/crawl", gw.Crawl())
+//	mux.Handle("POST /auth/token", gw.Token())
+//
+// Every constructor checks what it is given: an API key or a secret that came
+// from an unset environment variable is an error there and never valid by
+// accident.
+//
+// # Agents
+//
+// An exit is a dialer: [agent.Exit] is a name, a country and a DialContext. TLS,
+// WebSocket, AMQP and HTTP run in the gateway, through that dialer, so an agent
+// carries bytes and never sees what TLS protects. Options.Agents picks one for
+// each session. [agent.Pool] is where remote agents attach; [agent.Direct]
+// dials from this process; and because a selector is one method, a host can
+// write its own. In a test an agent is a net.Dialer.
+//
+// Agents refuse to dial private, loopback, link-local and other special
+// addresses, wherever a name, a redirect or a proxy leads. A test against a
+// server on loopback sets AllowPrivate.
+//
+// # Callers
+//
+// A caller shows an API key or a token of [Gateway.Token], in the first message
+// or the body, in X-API-Key, in Authorization, or in the query. Options.Auth
+// decides: [APIKeys] knows a fixed set, a host may write an [Authenticator] of
+// its own. A host that has authenticated its users already names them to the
+// gateway with [WithPrincipal] in a middleware, and needs no keys at all. What
+// a caller may do, and how often, is in its [Limits].
+//
+// # Middleware
+//
+// The handlers take connections over (relay, crawl) or stream for as long as
+// the client likes (AMQP). They use [net/http.ResponseController] alone, so they
+// work behind every middleware whose ResponseWriter has an Unwrap method, as
+// those of chi, gin and echo have. http.TimeoutHandler hides the connection;
+// mount the handlers outside of it.
+//
+// Relay returns once frames cross, so that an idle session costs about 10 KB;
+// middleware that measures a request sees the handshake. Set
+// RelayOptions.HoldHandler where it must see the whole session. When a session
+// ends, one Info line with its agent, target, close code, frames, bytes and
+// duration goes to Options.Logger, and [Trace] is called.
+//
+// # Shutting down
+//
+// [net/http.Server.Shutdown] neither sees a hijacked socket nor ends an event
+// stream. [Gateway.Shutdown] does: new sessions are refused with 503, relays
+// send close code 1001 to both sides where a frame ends, streams and crawls say
+// why they end. Call it first, then the server's:
+//
+//	err := errors.Join(gw.Shutdown(ctx), srv.Shutdown(ctx))
+//
+// # Growing
+//
+// A gateway keeps no state that another could not do without. Any number of
+// them may stand behind a load balancer: agents link to each, limits and sites
+// move to shared stores behind [Limiter] and [SiteStore], and TokenKey, when
+// shared, makes a token of one valid at all.
 package farwire
