@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+type agentCommand struct {
+	Gateway      list          `placeholder:"URL,..." help:"Gateways to serve; may be given more than once. Each address of a name gets a link of its own."`
+	Secret       string        `placeholder:"SECRET" help:"The gateways' --agent-secret."`
+	Token        string        `placeholder:"TOKEN" help:"This agent's own token, where the gateways have a record of it."`
+	Slug         string        `placeholder:"SLUG" help:"Short name that clients pin this agent by."`
+	Country      string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2."`
+	AllowPrivate bool          `help:"Let sessions reach loopback, private and link-local addresses."`
+	MaxSessions  int           `default:"0" placeholder:"N" help:"Sessions at a time; 0 for no limit."`
+	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+
+	logFlags `embed:""`
+}
+
+// Run serves until ctx ends and then drains.
+func (a *agentCommand) Run(ctx context.Context) error {
+	log, err := a.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	secret, err := a.check()
+	if err != nil {
+		return err
+	}
+	err = agent.Run(ctx, agent.RunOptions{
+		Gateways:     a.Gateway,
+		Secret:       secret,
+		Slug:         a.Slug,
+		Country:      a.Country,
+		AllowPrivate: a.AllowPrivate,
+		MaxSessions:  a.MaxSessions,
+		DrainTimeout: a.DrainTimeout,
+		Version:      build().version,
+		Logger:       log,
+	})
+	if err != nil {
+		return a.asFlag(err)
+	}
+	return nil
+}
+
+func (a *agentCommand) check() (secret string, err error) {
+	switch {
+	case len(a.Gateway) == 0:
+		return "", misuse("--gateway: missing; give the address of a gateway, such as wss://gateway.example.com")
+	case a.Secret == "" && a.Token == "":
+		return "", misuse("--secret: missing; give the gateways' --agent-secret, or --token where this agent has one of its own")
+	case a.Secret != "" && a.Token != "":
+		return "", misuse("--token: given together with --secret; give one of them")
+	case a.Slug == "":
+		return "", misuse("--slug: missing; give a short name such as de1")
+	case a.Country == "":
+		return "", misuse("--country: missing; give an ISO 3166-1 alpha-2 code such as DE")
+	case a.MaxSessions < 0:
+		return "", misusef("--max-sessions: %d is negative; give 0 for no limit", a.MaxSessions)
+	case a.DrainTimeout <= 0:
+		return "", misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", a.DrainTimeout)
+	}
+	return a.Secret + a.Token, nil
+}
+
+// asFlag names the flag where the library names its field. All errors of Run
+// are about options.
+func (a *agentCommand) asFlag(err error) error {
+	text := strings.TrimPrefix(err.Error(), "agent: RunOptions")
+	secret := "--secret"
+	if a.Token != "" {
+		secret = "--token"
+	}
+	for prefix, flag := range map[string]string{
+		".Gateways": "--gateway", ".Secret": secret + ":", ": slug": "--slug:", ": country": "--country:",
+	} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			return misuse(flag + rest)
+		}
+	}
+	return err
+}

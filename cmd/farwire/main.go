@@ -1,0 +1,210 @@
+// Command farwire is the library of the same name ready to run: a gateway, an
+// exit agent, and clients for the terminal.
+//
+// Each command is a file, and a struct whose fields are its flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"reflect"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Serve   serve        `cmd:"" help:"Run the whole gateway on one port, with an agent in this process."`
+	Agent   agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
+	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
+	Version version      `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// Exit statuses.
+const (
+	statusOK     = 0
+	statusFailed = 1
+	statusMisuse = 2
+)
+
+func main() {
+	// The first signal asks a command to finish. The second one finds no
+	// handler any more and ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+func run(ctx context.Context, args []string) int {
+	var cli commands
+	helped := false
+	var env environment
+	parser, err := kong.New(&cli,
+		kong.Name("farwire"),
+		kong.Description("A network of exits for WebSocket, AMQP and crawling.\n\n"+
+			"Every flag of a command is also an environment variable; a flag beats its variable."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
+		kong.ValueFormatter(helpFlag),
+		kong.Resolvers(&env),
+		kong.Exit(func(int) { helped = true }), // after --help
+	)
+	if err != nil {
+		panic("farwire: the commands are declared wrongly: " + err.Error())
+	}
+	selected, err := parser.Parse(args)
+	switch {
+	case helped:
+		return statusOK
+	case err != nil:
+		return fail(os.Stderr, misuse(err.Error()+env.blame(err)+whereHelpIs(err)))
+	}
+	noteUnknownVariables(os.Stderr, parser.Model, os.Environ())
+	if err := noEmptyValues(selected); err != nil {
+		return fail(os.Stderr, err)
+	}
+	selected.BindTo(ctx, (*context.Context)(nil))
+	return fail(os.Stderr, selected.Run())
+}
+
+// whereHelpIs ends a complaint of kong's, which says what is wrong and not
+// always what would be right.
+func whereHelpIs(err error) string {
+	command := "farwire"
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil && p.Context.Selected() != nil {
+		command += " " + p.Context.Selected().Name
+	}
+	return "; " + command + " --help says what there is"
+}
+
+// noteUnknownVariables says which variables look as if they were for this
+// program and are not: a name misspelt would else count for nothing in silence.
+func noteUnknownVariables(w io.Writer, app *kong.Application, environ []string) {
+	known := make(map[string]bool)
+	for _, command := range app.Children {
+		for _, flag := range command.Flags {
+			known[variable(flag.Name)] = true
+		}
+	}
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, variablePrefix) && !known[name] {
+			fmt.Fprintf(w, "farwire: the variable %s is none of this program's; it is ignored\n", name)
+		}
+	}
+}
+
+// A misuse is an error that the user mends by calling the program otherwise.
+// Its text is one line that names the flag and says what to do.
+type misuse string
+
+func (m misuse) Error() string { return string(m) }
+
+func misusef(format string, args ...any) error { return misuse(fmt.Sprintf(format, args...)) }
+
+// errSilent ends a command with status 1 after it has said why itself.
+var errSilent = errors.New("failed")
+
+// fail prints err and returns the exit status that belongs to it.
+func fail(w io.Writer, err error) int {
+	var m misuse
+	switch {
+	case err == nil:
+		return statusOK
+	case errors.Is(err, errSilent):
+		return statusFailed
+	}
+	fmt.Fprintf(w, "farwire: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	if errors.As(err, &m) {
+		return statusMisuse
+	}
+	return statusFailed
+}
+
+// environment gives flags that are absent from the command line the value of
+// their variable. Kong can do so itself, but not refuse a variable that is set
+// to nothing, the way an unset secret reaches a program.
+type environment struct {
+	flag string // whose variable was read last
+}
+
+func (*environment) Validate(*kong.Application) error { return nil }
+
+// Resolve returns the value of a flag's variable. Kong parses it before it
+// asks for the next.
+func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "help" {
+		return nil, nil
+	}
+	value, ok := os.LookupEnv(variable(flag.Name))
+	if !ok {
+		return nil, nil
+	}
+	e.flag = flag.Name
+	if value == "" {
+		return nil, misuse("empty; give it a value or leave it out")
+	}
+	return value, nil
+}
+
+// blame says which variable a bad value came from, if it came from one.
+func (e *environment) blame(err error) string {
+	if e.flag == "" || !strings.HasPrefix(err.Error(), "--"+e.flag+":") {
+		return ""
+	}
+	return " (in the variable " + variable(e.flag) + ")"
+}
+
+const variablePrefix = "FARWIRE_"
+
+// variable returns the name of the environment variable of a flag.
+func variable(flag string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// helpFlag returns the help of a flag with its default and its variable.
+func helpFlag(v *kong.Value) string {
+	if v.Flag == nil || v.Name == "help" {
+		return v.Help
+	}
+	extra := "$" + variable(v.Name)
+	if v.HasDefault {
+		extra = "default " + v.Default + "; " + extra
+	}
+	return v.Help + " (" + extra + ")"
+}
+
+// noEmptyValues refuses a flag that was given nothing, as in --key "$UNSET".
+func noEmptyValues(c *kong.Context) error {
+	for _, p := range c.Path {
+		if f := p.Flag; f != nil && f.Target.Kind() == reflect.String && f.Target.Len() == 0 {
+			return misusef("--%s: empty; give it a value or leave it out", f.Name)
+		}
+	}
+	return nil
+}
+
+// A list is a flag of several values, with commas between them or the flag
+// given more than once.
+type list []string
+
+// UnmarshalText adds what one flag gives. Blanks around an item do not count,
+// and an item that is empty is an error.
+func (l *list) UnmarshalText(text []byte) error {
+	for i, item := range strings.Split(string(text), ",") {
+		item = strings.TrimSpace(item)
+		switch {
+		case len(text) == 0:
+			return errors.New("empty; give it a value or leave it out")
+		case item == "":
+			return fmt.Errorf("entry %d is empty; separate entries by one comma", i+1)
+		}
+		*l = append(*l, item)
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/cmd/internal/rig"
+)
+
+// With this variable the test binary is the program.
+const runMain = "RUN_FARWIRE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program returns a command that runs the program in an empty folder.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, args...)
+	cmd.Env = rig.Environ(runMain + "=1")
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+func TestMisuse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	written := func(text string) string {
+		name := filepath.Join(t.TempDir(), "agents.json")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	const secret = "an-api-key-of-32-bytes-and-more-." // also long enough to be a token secret
+
+	for _, c := range []struct {
+		args, env string // separated by blanks
+		want      string // what the line must say, separated by |
+	}{
+		{"", "", "serve|agent|relay|version|--help"},
+		{"sevre", "", "sevre|--help"},
+		{"--nonsense", "", "--nonsense|--help"},
+		{"version extra", "", "extra|farwire version --help"},
+		{"serve extra", "", "extra|farwire serve --help"},
+		{"serve --lisen x", "", "--lisen|--listen"},
+		{"serve --listen", "", "--listen"},
+		{"serve --listen=", "", "--listen|empty"},
+		{"serve", "FARWIRE_LISTEN=", "--listen|empty|FARWIRE_LISTEN"},
+		{"serve --listen nonsense", "", "--listen|nonsense|127.0.0.1:8080"},
+		{"serve --listen 127.0.0.1:65536", "", "--listen|65536|127.0.0.1:8080"},
+		{"serve --listen 192.0.2.1:80", "", "--listen|192.0.2.1:80|of this machine"},
+		{"serve --listen name.invalid:80", "", "--listen|name.invalid|of this machine"},
+		{"serve --listen " + taken.Addr().String(), "", "--listen|" + taken.Addr().String() + "|taken|another port"},
+		{"serve --listen 127.0.0.1:0 --admin-listen " + taken.Addr().String(), "", "--admin-listen|taken|another port"},
+		{"serve --admin-listen=", "", "--admin-listen|empty"},
+		{"serve --admin-listen 1", "", "--admin-listen|127.0.0.1:8080"},
+		{"serve --api-keys=", "", "--api-keys|empty"},
+		{"serve", "FARWIRE_API_KEYS=", "--api-keys|empty|FARWIRE_API_KEYS"},
+		{"serve --api-keys alice=short-key", "", "--api-keys|entry 1|9 bytes|16"},
+		{"serve --api-keys alice=", "", "--api-keys|entry 1|0 bytes|16"},
+		{"serve --api-keys " + secret + "==", "", "--api-keys|entry 1|name=key"},
+		{"serve --api-keys =" + secret, "", "--api-keys|entry 1|name=key"},
+		{"serve --api-keys " + secret + ",", "", "--api-keys|entry 2|empty"},
+		{"serve --api-keys a=" + secret + ",b=" + secret, "", "--api-keys|entry 2|once"},
+		{"serve --token-secret=", "", "--token-secret|empty"},
+		{"serve", "FARWIRE_TOKEN_SECRET=", "--token-secret|empty|FARWIRE_TOKEN_SECRET"},
+		{"serve --token-secret short-secret", "", "--token-secret|12 bytes|32"},
+		{"serve --token-secret " + secret + " --api-keys a=" + secret, "", "--token-secret|API key|another"},
+		{"serve --local-agent=", "", "--local-agent|empty"},
+		{"serve --local-agent de1", "", "--local-agent|de1|local:ZZ"},
+		{"serve --local-agent de1:", "", "--local-agent|de1:|local:ZZ"},
+		{"serve --local-agent de1:Germany", "", "--local-agent|GERMANY|DE"},
+		{"serve --local-agent d/1:DE", "", "--local-agent|d/1"},
+		{"serve --local-agent none", "", "--local-agent|none|--agent-secret"},
+		{"serve --agent-secret=", "", "--agent-secret|empty"},
+		{"serve", "FARWIRE_AGENT_SECRET=", "--agent-secret|empty|FARWIRE_AGENT_SECRET"},
+		{"serve --agent-secret short-secret", "", "--agent-secret|12 bytes|16"},
+		{"serve --agent-secret " + secret + " --api-keys a=" + secret, "", "--agent-secret|API key|another"},
+		{"serve --agent-secret " + secret + " --token-secret " + secret, "", "--token-secret|--agent-secret|another"},
+		{"serve --agents-file=", "", "--agents-file|empty"},
+		{"serve --agents-file " + file + "-none", "", "--agents-file|" + file + "-none|no such file"},
+		{"serve --agents-file " + t.TempDir(), "", "--agents-file|is a directory"},
+		{"serve --agents-file " + file, "", "--agents-file|line 1|not JSON|token_sha256"},
+		{"serve --agents-file " + written("{}"), "", "--agents-file|line 1|object|list"},
+		{"serve --agents-file " + written("[]"), "", "--agents-file|empty"},
+		{"serve --agents-file " + written("[]\n[]"), "", "--agents-file|more than one"},
+		{"serve --agents-file " + written("[\n{\"slug\": 1}]"), "", "--agents-file|line 2|number|string"},
+		{"serve --agents-file " + written("[{\"slug\": \"de1\", \"token\": \""+secret+"\"}]"), "", "--agents-file|token|token_sha256"},
+		{"serve --agents-file " + written("[{\"slug\": \"de1\", \"country\": \"DE\", \"token_sha256\": \""+secret+"\"}]"), "",
+			"--agents-file|entry [0]|token_sha256"},
+		{"serve --agents-file " + written("[{\"slug\": \"d/1\", \"country\": \"DE\"}]"), "", "--agents-file|entry [0]|d/1"},
+		{"serve --peers https://gw2.example", "", "--peers|--agent-secret"},
+		{"serve --peers gw2.example --agent-secret " + secret, "", "--peers|gw2.example|https://"},
+		{"serve --allow-private=maybe", "", "--allow-private|maybe|true"},
+		{"serve", "FARWIRE_ALLOW_PRIVATE=", "--allow-private|empty|FARWIRE_ALLOW_PRIVATE"},
+		{"serve", "FARWIRE_ALLOW_PRIVATE=maybe", "--allow-private|maybe|FARWIRE_ALLOW_PRIVATE"},
+		{"serve --origins example.com", "", "--origins|example.com|https://"},
+		{"serve --origins https://a.example,", "", "--origins|entry 2|empty"},
+		{"serve --rate 0", "", "--rate|0|more than 0"},
+		{"serve --rate=-1", "", "--rate|-1|more than 0"},
+		{"serve --rate NaN", "", "--rate|NaN|more than 0"},
+		{"serve --rate Inf", "", "--rate|Inf|more than 0"},
+		{"serve --rate ten", "", "--rate|ten|float"},
+		{"serve", "FARWIRE_RATE=ten", "--rate|ten|FARWIRE_RATE"},
+		{"serve --burst=-1", "", "--burst|-1|1 or more"},
+		{"serve --burst 1.5", "", "--burst|1.5|int"},
+		{"serve --data-dir=", "", "--data-dir|empty"},
+		{"serve --data-dir " + file, "", "--data-dir|" + file + "|not a directory"},
+		{"serve --data-dir " + file + "/below", "", "--data-dir|" + file + "/below|not a directory"},
+		{"serve --drain-timeout 0s", "", "--drain-timeout|0s"},
+		{"serve --drain-timeout=-1s", "", "--drain-timeout|-1s"},
+		{"serve --drain-timeout 10", "", "--drain-timeout|10"},
+		{"serve --log-format xml", "", "--log-format|xml|text or json"},
+		{"serve --log-level loud", "", "--log-level|loud"},
+		{"relay", "", "url|farwire relay --help"},
+		{"relay example.com --key " + secret, "", "URL|wss://example.com"},
+		{"relay https://example.com --key " + secret, "", "URL|wss://example.com"},
+		{"relay wss://example.com", "", "--key|FARWIRE_KEY"},
+		{"relay wss://example.com --key=", "", "--key|empty"},
+		{"relay wss://example.com", "FARWIRE_KEY=", "--key|empty|FARWIRE_KEY"},
+		{"relay wss://example.com --gateway=", "", "--gateway|empty"},
+		{"relay wss://example.com --key " + secret + " --gateway localhost", "", "--gateway|ws://127.0.0.1:8080"},
+		{"relay wss://example.com --key " + secret + " --gateway ftp://localhost", "", "--gateway|ftp|ws://"},
+		{"agent", "", "--gateway|wss://"},
+		{"agent --gateway=", "", "--gateway|empty"},
+		{"agent --gateway ws://a,", "", "--gateway|entry 2|empty"},
+		{"agent --gateway ws://a", "", "--secret|--agent-secret|--token"},
+		{"agent --gateway ws://a", "FARWIRE_SECRET=", "--secret|empty|FARWIRE_SECRET"},
+		{"agent --gateway ws://a --token=", "", "--token|empty"},
+		{"agent --gateway ws://a --secret " + secret + " --token x", "", "--token|--secret|one of them"},
+		{"agent --gateway ws://a --secret " + secret, "", "--slug|de1"},
+		{"agent --gateway ws://a --secret " + secret + " --slug de1", "", "--country|DE"},
+		{"agent --gateway ws://a --secret " + secret + " --slug d/1 --country DE", "", "--slug|d/1"},
+		{"agent --gateway ws://a --secret " + secret + " --slug de1 --country Germany", "", "--country|GERMANY|DE"},
+		{"agent --gateway ftp://a --secret " + secret + " --slug de1 --country DE", "", "--gateway|ftp://a|https://"},
+		{"agent --gateway ws://a --secret " + secret + " --slug de1 --country DE --max-sessions=-1", "", "--max-sessions|-1|no limit"},
+		{"agent --gateway ws://a --secret " + secret + " --slug de1 --country DE --drain-timeout 0s", "", "--drain-timeout|0s"},
+	} {
+		t.Run(c.args+" "+c.env, func(t *testing.T) {
+			cmd := program(t, strings.Fields(c.args)...)
+			cmd.Env = append(cmd.Env, strings.Fields(c.env)...)
+			p := rig.Start(t, cmd)
+			if status := p.Status(); status != statusMisuse {
+				t.Errorf("status %d, want %d", status, statusMisuse)
+			}
+			said := p.Stderr.String()
+			if !strings.HasPrefix(said, "farwire: ") || strings.Count(said, "\n") != 1 || !strings.HasSuffix(said, "\n") {
+				t.Errorf("said %q, want one line", said)
+			}
+			for want := range strings.SplitSeq(c.want, "|") {
+				if !strings.Contains(said, want) {
+					t.Errorf("said %q, which does not name %q", said, want)
+				}
+			}
+			if strings.Contains(said, secret) || strings.Contains(said, "short-") {
+				t.Errorf("said %q, which gives a secret away", said)
+			}
+			if out := p.Stdout.String(); out != "" {
+				t.Errorf("standard output holds %q", out)
+			}
+		})
+	}
+}
+
+// A variable of another command's may hold anything.
+func TestVariablesOfOtherCommands(t *testing.T) {
+	cmd := program(t, "version")
+	cmd.Env = append(cmd.Env, "FARWIRE_RATE=ten", "FARWIRE_KEY=", "FARWIRE_LISTNE=1", "FARWIRELESS=1")
+	p := rig.Start(t, cmd)
+	if status := p.Status(); status != statusOK {
+		t.Errorf("status %d, want %d", status, statusOK)
+	}
+	if said, want := p.Stderr.String(), "farwire: the variable FARWIRE_LISTNE is none of this program's; it is ignored\n"; said != want {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+func TestFlagBeatsVariable(t *testing.T) {
+	cmd := program(t, "serve", "--log-format", "xml")
+	cmd.Env = append(cmd.Env, "FARWIRE_LOG_FORMAT=yaml", "FARWIRE_LISTEN=127.0.0.1:0")
+	p := rig.Start(t, cmd)
+	p.Status()
+	if said := p.Stderr.String(); !strings.Contains(said, `"xml"`) || strings.Contains(said, "yaml") {
+		t.Errorf("said %q, want the flag's value", said)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	p := rig.Start(t, program(t, "version"))
+	m := p.Await(p.Stdout, `^farwire (\S+), commit (.+), (go1\S+)\n$`)
+	if status := p.Status(); status != statusOK {
+		t.Errorf("status %d, want %d", status, statusOK)
+	}
+	if m[1] == "" {
+		t.Errorf("no version in %q", m[0])
+	}
+}
+
+func TestHelpNamesEveryVariable(t *testing.T) {
+	p := rig.Start(t, program(t, "serve", "--help"))
+	if status := p.Status(); status != statusOK {
+		t.Errorf("status %d, want %d", status, statusOK)
+	}
+	help := strings.Join(strings.Fields(p.Stdout.String()), " ")
+	for _, want := range []string{
+		"--listen", "default 127.0.0.1:8080; $FARWIRE_LISTEN", "$FARWIRE_API_KEYS", "default 10s; $FARWIRE_DRAIN_TIMEOUT",
+	} {
+		if !strings.Contains(help, want) {
+			t.Errorf("the help does not say %q:\n%s", want, p.Stdout)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// networkFlags say through which agents a gateway reaches the world.
+type networkFlags struct {
+	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off."`
+	AllowPrivate bool   `help:"Let the agent in this process reach loopback, private and link-local addresses."`
+	AgentSecret  string `placeholder:"SECRET" help:"Lets agents attach under a slug and country of their own claim; at least 16 bytes."`
+	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`
+	Peers        list   `placeholder:"URL,..." help:"The other gateways of this cluster; agents link to each."`
+}
+
+// network makes the pool of agents, with the one of this process in it. The
+// function ends what that one runs.
+func (f *networkFlags) network(log *slog.Logger) (pool *agent.Pool, stop func(), err error) {
+	o := agent.PoolOptions{Secret: f.AgentSecret, Peers: f.Peers, Logger: log}
+	if f.AgentsFile != "" {
+		if o.Records, err = readRecords(f.AgentsFile); err != nil {
+			return nil, nil, err
+		}
+	}
+	o.LocalOnly = o.Secret == "" && len(o.Records) == 0
+	switch {
+	case o.LocalOnly && f.LocalAgent == noAgent:
+		return nil, nil, misuse("--local-agent: none leaves no agent at all; give --agent-secret or --agents-file, too")
+	case o.LocalOnly && len(f.Peers) > 0:
+		return nil, nil, misuse("--peers: only agents are told of peers, and none can attach; give --agent-secret or --agents-file, too")
+	}
+	if pool, err = agent.NewPool(o); err != nil {
+		return nil, nil, asFlag(err)
+	}
+	if f.LocalAgent == noAgent {
+		return pool, func() {}, nil
+	}
+	exit, stop, err := f.local()
+	if err != nil {
+		return nil, nil, err
+	}
+	return pool, stop, pool.Add(exit)
+}
+
+const noAgent = "none" // as the value of --local-agent
+
+// localSlug is what clients pin the agent of this process by; empty: there is
+// none.
+func (f *networkFlags) localSlug() string {
+	if f.LocalAgent == noAgent {
+		return ""
+	}
+	slug, _, _ := strings.Cut(f.LocalAgent, ":")
+	return slug
+}
+
+// local makes the agent of this process.
+func (f *networkFlags) local() (agent.Exit, func(), error) {
+	slug, country, ok := strings.Cut(f.LocalAgent, ":")
+	if !ok || slug == "" || country == "" {
+		return agent.Exit{}, nil, misusef("--local-agent: %q is not a slug and a country; write it as local:ZZ, or none", f.LocalAgent)
+	}
+	exit, err := agent.Direct(agent.DirectOptions{Slug: slug, Country: country, AllowPrivate: f.AllowPrivate})
+	if err != nil {
+		return agent.Exit{}, nil, misuse("--local-agent: " + strings.TrimPrefix(err.Error(), "agent: "))
+	}
+	exit, stop := withEcho(exit)
+	return exit, stop, nil
+}
+
+// asFlag names the flag where the library names its field.
+func asFlag(err error) error {
+	text := strings.TrimPrefix(err.Error(), "agent: ")
+	for field, flag := range map[string]string{
+		"PoolOptions.Secret": "--agent-secret:", "PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
+	} {
+		if rest, ok := strings.CutPrefix(text, field); ok {
+			return misuse(flag + rest)
+		}
+	}
+	return err
+}
+
+// readRecords reads the agents file. Its trouble is told with the place, and
+// never with what stands there.
+func readRecords(file string) ([]agent.Record, error) {
+	refuse := func(format string, args ...any) ([]agent.Record, error) {
+		return nil, misusef("--agents-file: %s: "+format, append([]any{file}, args...)...)
+	}
+	b, err := os.ReadFile(file)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return refuse("cannot be read: %v; give a file that this user may read", path.Err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	var records []agent.Record
+	if err := dec.Decode(&records); err != nil {
+		line := 1 + bytes.Count(b[:min(int(dec.InputOffset()), len(b))], []byte("\n"))
+		var syntax *json.SyntaxError
+		var kind *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &kind):
+			return refuse("line %d: %s where %v belongs; write a list of {slug, country, token_sha256}", line, kind.Value, kind.Type)
+		case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return refuse("line %d: not JSON; write a list of {slug, country, token_sha256}", line)
+		}
+		return refuse("line %d: %s; write a list of {slug, country, token_sha256}", line, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return refuse("there is more than one list; write one")
+	}
+	if len(records) == 0 {
+		return refuse("the list is empty; name an agent or leave the flag out")
+	}
+	return records, nil
+}

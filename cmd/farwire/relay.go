@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	defaultGatewayAddr = "127.0.0.1:8080"
+
+	// The gateway answers a connect message within 20 seconds.
+	answerTimeout = 30 * time.Second
+	// How long a target may be silent after our close frame.
+	closeTimeout = 10 * time.Second
+)
+
+type relay struct {
+	URL     string `arg:"" name:"url" help:"Target, ws:// or wss://. The gateway's own agent knows ws://echo.farwire.alt, an echo."`
+	Gateway string `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
+	Key     string `placeholder:"KEY" help:"API key or token."`
+	Geo     string `placeholder:"CC,..." help:"Countries to leave through."`
+	Agent   string `placeholder:"SLUG,..." help:"Agents to leave through."`
+	Binary  bool   `help:"Send each line as a binary frame."`
+}
+
+// Run relays until either side closes. The status is 0 after code 1000 alone.
+func (r *relay) Run(ctx context.Context) error {
+	endpoint, err := r.endpoint()
+	if err != nil {
+		return err
+	}
+	s, err := dialSocket(ctx, endpoint)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := r.connect(s); err != nil {
+		return err
+	}
+	// Nothing can interrupt a read of standard input; this one ends with the
+	// process.
+	go r.sendLines(ctx, s)
+	c, err := receive(s, os.Stdout)
+	if err != nil {
+		return err
+	}
+	return c.report()
+}
+
+// endpoint checks the flags and returns the address of the gateway's relay.
+func (r *relay) endpoint() (*url.URL, error) {
+	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+		return nil, misuse("URL: not a WebSocket address; give one such as wss://example.com/path")
+	}
+	if r.Key == "" {
+		return nil, misuse("--key: missing; give a key of the gateway's, or set " + variable("key"))
+	}
+	u, err := url.Parse(r.Gateway)
+	if err != nil || u.Host == "" {
+		return nil, misuse("--gateway: not an address; give one such as ws://" + defaultGatewayAddr)
+	}
+	switch u.Scheme {
+	case "ws", "http":
+		u.Scheme = "http"
+	case "wss", "https":
+		u.Scheme = "https"
+	default:
+		return nil, misusef("--gateway: cannot speak %s; give an address that begins with ws:// or wss://", u.Scheme)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/ws"
+	}
+	return u, nil
+}
+
+// connect says what to relay and waits for the gateway's answer.
+func (r *relay) connect(s *socket) error {
+	ask, err := json.Marshal(struct {
+		Key   string `json:"apiKey"`
+		URL   string `json:"url"`
+		Geo   string `json:"geo,omitempty"`
+		Agent string `json:"agent,omitempty"`
+	}{r.Key, r.URL, r.Geo, r.Agent})
+	if err != nil {
+		return err
+	}
+	if err := s.send(opText, ask); err != nil {
+		return fmt.Errorf("the gateway closed the connection: %w", err)
+	}
+	late := time.AfterFunc(answerTimeout, func() { s.Close() })
+	defer late.Stop()
+	var first bytes.Buffer
+	closed, err := s.message(&first)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no answer from the gateway: %w", err)
+	case closed != nil:
+		return closed.report()
+	}
+	var answer struct {
+		Type    string `json:"type"`
+		Message string `json:"message"`
+		Node    string `json:"node_id"`
+	}
+	if err := json.Unmarshal(first.Bytes(), &answer); err != nil {
+		return errors.New("that is no farwire gateway: its first message is not JSON")
+	}
+	switch answer.Type {
+	case "connected":
+		fmt.Fprintf(os.Stderr, "connected through %s\n", answer.Node)
+		return nil
+	case "error":
+		fmt.Fprintf(os.Stderr, "error: %s\n", answer.Message)
+		if closed, err = s.message(io.Discard); err != nil || closed == nil {
+			return errSilent
+		}
+		closed.report()
+		return errSilent // whatever the code: nothing was relayed
+	}
+	return fmt.Errorf("that is no farwire gateway: its first message is of type %q", answer.Type)
+}
+
+// sendLines sends standard input, and a close frame at its end or when ctx ends.
+func (r *relay) sendLines(ctx context.Context, s *socket) {
+	stop := context.AfterFunc(ctx, func() { s.sendClose(1000) })
+	defer stop()
+	kind := byte(opText)
+	if r.Binary {
+		kind = opBinary
+	}
+	in := bufio.NewReader(os.Stdin)
+	for {
+		line, err := in.ReadBytes('\n')
+		if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 || err == nil {
+			if kind == opText && !utf8.Valid(line) {
+				fmt.Fprintln(os.Stderr, "error: a line is not UTF-8; --binary sends lines as they are")
+				s.sendClose(1007)
+				return
+			}
+			if s.send(kind, line) != nil {
+				return // receive finds out why
+			}
+		}
+		if err != nil {
+			s.sendClose(1000)
+			return
+		}
+	}
+}
+
+// receive writes each message and a newline, until the close frame.
+func receive(s *socket, w io.Writer) (*closing, error) {
+	out := bufio.NewWriter(w)
+	for {
+		closed, err := s.message(out)
+		if err == nil && closed == nil {
+			out.WriteByte('\n') // an error comes out at the flush
+		}
+		if err := out.Flush(); err != nil {
+			s.sendClose(1001)
+			return nil, fmt.Errorf("standard output: %w", err)
+		}
+		switch {
+		case err != nil:
+			fmt.Fprintln(os.Stderr, "closed: 1006, the connection was lost without a close frame")
+			return nil, errSilent
+		case closed != nil:
+			return closed, nil
+		}
+	}
+}
+
+// report prints a close frame; it returns an error unless the code is 1000.
+func (c *closing) report() error {
+	switch {
+	case c.reason != "":
+		// The reason is a stranger's: quoted, it cannot command the terminal.
+		fmt.Fprintf(os.Stderr, "closed: %d %q\n", c.code, c.reason)
+	case c.code == 1005:
+		fmt.Fprintln(os.Stderr, "closed: 1005, the close frame had no code")
+	default:
+		fmt.Fprintf(os.Stderr, "closed: %d\n", c.code)
+	}
+	if c.code != 1000 {
+		return errSilent
+	}
+	return nil
+}

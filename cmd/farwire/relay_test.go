@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/cmd/internal/rig"
+)
+
+const testKey = "a-key-of-the-gateway"
+
+// A scene plays the gateway. It gets the client's first message.
+type scene func(ctx context.Context, c *websocket.Conn, ask map[string]any)
+
+func gateway(t *testing.T, play scene) (addr string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/ws", func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.CloseNow()
+		c.SetReadLimit(1 << 20)
+		ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+		defer cancel()
+		_, first, err := c.Read(ctx)
+		if err != nil {
+			t.Errorf("no first message: %v", err)
+			return
+		}
+		var ask map[string]any
+		if err := json.Unmarshal(first, &ask); err != nil {
+			t.Errorf("the first message is no object: %s", first)
+		}
+		play(ctx, c, ask)
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func write(t *testing.T, ctx context.Context, c *websocket.Conn, kind websocket.MessageType, message string) {
+	t.Helper()
+	if err := c.Write(ctx, kind, []byte(message)); err != nil {
+		t.Errorf("writing %.20q: %v", message, err)
+	}
+}
+
+func connected(t *testing.T, ctx context.Context, c *websocket.Conn) {
+	t.Helper()
+	write(t, ctx, c, websocket.MessageText, `{"type":"connected","status":101,"node_id":"farwire-de1"}`)
+}
+
+// relayTo runs farwire relay with the given standard input.
+func relayTo(t *testing.T, addr string, stdin io.Reader, flags ...string) *rig.Process {
+	t.Helper()
+	args := append([]string{"relay", "wss://target.example/x", "--gateway", "ws://" + addr, "--key", testKey}, flags...)
+	cmd := program(t, args...)
+	cmd.Stdin = stdin
+	return rig.Start(t, cmd)
+}
+
+func expect(t *testing.T, p *rig.Process, status int, stdout, stderr string) {
+	t.Helper()
+	if got := p.Status(); got != status {
+		t.Errorf("status %d, want %d", got, status)
+	}
+	if got := p.Stdout.String(); got != stdout {
+		t.Errorf("standard output %.200q, want %.200q", got, stdout)
+	}
+	if got := p.Stderr.String(); got != stderr {
+		t.Errorf("standard error %q, want %q", got, stderr)
+	}
+}
+
+func TestRelayLines(t *testing.T) {
+	for _, binary := range []bool{false, true} {
+		t.Run(fmt.Sprint("binary ", binary), func(t *testing.T) {
+			addr := gateway(t, func(ctx context.Context, c *websocket.Conn, ask map[string]any) {
+				want := map[string]any{"apiKey": testKey, "url": "wss://target.example/x", "geo": "DE,AT", "agent": "de1"}
+				if fmt.Sprint(ask) != fmt.Sprint(want) {
+					t.Errorf("asked %v, want %v", ask, want)
+				}
+				connected(t, ctx, c)
+				for _, want := range []string{"one", "", "three\r", strings.Repeat("long", 50_000), "last"} {
+					kind, got, err := c.Read(ctx)
+					if err != nil || string(got) != want || kind == websocket.MessageBinary != binary {
+						t.Errorf("read %v %.20q %v, want %.20q", kind, got, err, want)
+						return
+					}
+				}
+				// The client's input has ended: what is still sent must arrive.
+				write(t, ctx, c, websocket.MessageText, "späte Antwort")
+				write(t, ctx, c, websocket.MessageBinary, "\x00\xff")
+				if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != 1000 {
+					t.Errorf("read %v, want a close with 1000", err)
+				}
+			})
+			flags := []string{"--geo", "DE,AT", "--agent", "de1"}
+			if binary {
+				flags = append(flags, "--binary")
+			}
+			in := strings.NewReader("one\n\nthree\r\n" + strings.Repeat("long", 50_000) + "\nlast")
+			expect(t, relayTo(t, addr, in, flags...), statusOK,
+				"späte Antwort\n\x00\xff\n", "connected through farwire-de1\nclosed: 1000\n")
+		})
+	}
+}
+
+func TestRelayCloseCodes(t *testing.T) {
+	for _, c := range []struct {
+		code   websocket.StatusCode
+		reason string
+		said   string
+		status int
+	}{
+		{1000, "", "closed: 1000\n", statusOK},
+		{1000, "idle timeout", "closed: 1000 \"idle timeout\"\n", statusOK},
+		{1001, "", "closed: 1001\n", statusFailed},
+		{4321, "bye \x1b[31m", "closed: 4321 \"bye \\x1b[31m\"\n", statusFailed},
+		{websocket.StatusNoStatusRcvd, "", "closed: 1005, the close frame had no code\n", statusFailed},
+	} {
+		t.Run(fmt.Sprint(c.code, c.reason), func(t *testing.T) {
+			addr := gateway(t, func(ctx context.Context, conn *websocket.Conn, _ map[string]any) {
+				connected(t, ctx, conn)
+				if err := conn.Close(c.code, c.reason); err != nil {
+					t.Errorf("the client did not answer the close frame: %v", err)
+				}
+			})
+			expect(t, relayTo(t, addr, openInput(t)), c.status, "", "connected through farwire-de1\n"+c.said)
+		})
+	}
+}
+
+// openInput is a standard input on which nothing comes and which does not end.
+func openInput(t *testing.T) io.Reader {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		r.Close()
+		w.Close()
+	})
+	return r
+}
+
+func TestRelayRefused(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		write(t, ctx, c, websocket.MessageText, `{"type":"error","message":"API key invalid"}`)
+		c.Close(1008, "API key invalid")
+	})
+	expect(t, relayTo(t, addr, nil), statusFailed, "", "error: API key invalid\nclosed: 1008 \"API key invalid\"\n")
+}
+
+func TestRelayLost(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		connected(t, ctx, c)
+		c.CloseNow()
+	})
+	expect(t, relayTo(t, addr, openInput(t)), statusFailed, "",
+		"connected through farwire-de1\nclosed: 1006, the connection was lost without a close frame\n")
+}
+
+func TestRelayText(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		connected(t, ctx, c)
+		_, got, err := c.Read(ctx)
+		if websocket.CloseStatus(err) != 1007 {
+			t.Errorf("read %q %v, want a close with 1007", got, err)
+		}
+	})
+	expect(t, relayTo(t, addr, strings.NewReader("\xff\n")), statusFailed, "",
+		"connected through farwire-de1\nerror: a line is not UTF-8; --binary sends lines as they are\nclosed: 1007\n")
+}
+
+func TestRelayPongs(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		connected(t, ctx, c)
+		go c.Read(ctx) // Ping needs a reader, which ends with the connection
+		if err := c.Ping(ctx); err != nil {
+			t.Errorf("no pong: %v", err)
+		}
+		c.Close(1000, "")
+	})
+	expect(t, relayTo(t, addr, openInput(t)), statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
+}
+
+// Interrupting says goodbye.
+func TestRelayInterrupted(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		connected(t, ctx, c)
+		if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != 1000 {
+			t.Errorf("read %v, want a close with 1000", err)
+		}
+	})
+	p := relayTo(t, addr, openInput(t))
+	p.Await(p.Stderr, "connected through")
+	p.Signal(rig.Terminate)
+	expect(t, p, statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
+}
+
+func TestRelayWithoutGateway(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := ln.Addr().String()
+	ln.Close()
+	p := relayTo(t, free, nil)
+	p.Await(p.Stderr, `^farwire: cannot reach the gateway at `+free+`: .*refused; is farwire serve running there\?\n$`)
+	if status := p.Status(); status != statusFailed {
+		t.Errorf("status %d, want %d", status, statusFailed)
+	}
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, `{"detail":"the gateway is draining"}`)
+	}))
+	defer server.Close()
+	addr := server.Listener.Addr().String()
+	expect(t, relayTo(t, addr, nil), statusFailed, "",
+		"farwire: the gateway at "+addr+" answered 503 Service Unavailable: the gateway is draining\n")
+}
+
+func TestRelayNoGateway(t *testing.T) {
+	for _, first := range []string{"hello", `{"type":"greeting"}`, `[]`} {
+		addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+			write(t, ctx, c, websocket.MessageText, first)
+			c.Read(ctx) // until the client has left
+		})
+		p := relayTo(t, addr, nil)
+		if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "no farwire gateway") {
+			t.Errorf("after %q: status %d, said %q", first, status, p.Stderr)
+		}
+	}
+}
+
+// A duplex is what a socket reads, and a place for what it writes.
+type duplex struct {
+	io.Reader
+	sent bytes.Buffer
+}
+
+func (d *duplex) Write(b []byte) (int, error) { return d.sent.Write(b) }
+func (d *duplex) Close() error                { return nil }
+
+// FuzzSocket feeds the client's frame reader: it never panics, never allocates
+// what a header merely claims, and what it reads as a message ends properly.
+func FuzzSocket(f *testing.F) {
+	for _, seed := range []string{
+		"\x81\x02hi", "\x01\x01h\x89\x01p\x80\x01i", "\x82\x7e\x00\x02hi", "\x82\x7f\x00\x00\x00\x00\x00\x00\x00\x02hi",
+		"\x88\x00", "\x88\x02\x03\xe8", "\x88\x05\x10\xe1bye", "\x81\x82maskhi", "\xf1\x00", "\x83\x00", "\x89\x7e\x00\x80",
+		"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", "\x80\x00", "\x01\x00\x01\x00",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		d := &duplex{Reader: bytes.NewReader(in)}
+		s := newSocket(d)
+		defer func() {
+			if s.late != nil {
+				s.late.Stop()
+			}
+		}()
+		written := 0
+		for {
+			var message bytes.Buffer
+			closed, err := s.message(&message)
+			if written += message.Len(); written > len(in) {
+				t.Fatalf("%d bytes came out of %d", written, len(in))
+			}
+			if closed != nil && !s.closed {
+				t.Fatal("a close frame was not answered")
+			}
+			if err != nil || closed != nil {
+				return
+			}
+		}
+	})
+}

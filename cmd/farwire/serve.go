@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+type serve struct {
+	Listen      string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve; port 0 picks one."`
+	AdminListen string `placeholder:"ADDR" help:"Address for /debug/pprof, served nowhere else."`
+	APIKeys     list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"Keys that may call, at least 16 bytes each. None: one is made for this run and printed."`
+	TokenSecret string `placeholder:"SECRET" help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. None: random."`
+
+	networkFlags `embed:""`
+
+	Origins      list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
+	Rate         float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
+	Burst        int           `placeholder:"N" help:"Requests at once of each API key. None: the rate."`
+	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
+	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+
+	logFlags `embed:""`
+}
+
+// Run serves until ctx ends and then drains.
+func (s *serve) Run(ctx context.Context) error {
+	log, err := s.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	keys, madeKey, err := s.keys()
+	if err != nil {
+		return err
+	}
+	pool, stopLocal, err := s.network(log)
+	if err != nil {
+		return err
+	}
+	defer stopLocal()
+	gateway, err := s.gateway(keys, pool, log)
+	if err != nil {
+		return err
+	}
+	if err := writable(s.DataDir); err != nil {
+		return err
+	}
+	ln, err := listen("--listen", s.Listen)
+	if err != nil {
+		return err
+	}
+	defer ln.Close()
+	admin, err := s.admin(log)
+	if err != nil {
+		return err
+	}
+	defer admin.close()
+
+	server := newServer(routes(gateway, pool), log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(ln) }()
+	greet(os.Stderr, greeting{
+		addr:    ln.Addr().(*net.TCPAddr),
+		admin:   admin.addr(),
+		key:     madeKey,
+		agent:   s.localSlug(),
+		private: s.AllowPrivate,
+		binary:  howToCall(),
+	})
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	return s.drain(gateway, pool, server, log)
+}
+
+// drain lets sessions end. The listener stays open for as long as the gateway
+// needs, so that whoever comes now, a health check above all, is told 503 and
+// not left to guess.
+func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.Server, log *slog.Logger) error {
+	log.Info("draining; a second signal stops at once", "sessions", active(gateway.Stats()), "timeout", s.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout)
+	defer cancel()
+	drained := gateway.Shutdown(ctx)
+	drained = errors.Join(drained, pool.Shutdown(ctx)) // nothing goes through it any more
+	if err := server.Shutdown(ctx); err != nil {
+		server.Close()
+		drained = errors.Join(drained, err)
+	}
+	if drained != nil {
+		return fmt.Errorf("not drained within %v: what was left has been cut", s.DrainTimeout)
+	}
+	log.Info("drained")
+	return nil
+}
+
+func active(s farwire.Stats) int64 { return s.Relay.Active + s.AMQP.Active + s.Crawl.Active }
+
+func (s *serve) gateway(keys map[string]string, pool *agent.Pool, log *slog.Logger) (*farwire.Gateway, error) {
+	switch {
+	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
+		return nil, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
+	case s.Burst < 0:
+		return nil, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
+	case s.DrainTimeout <= 0:
+		return nil, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
+	}
+	auth, err := farwire.APIKeys(keys)
+	if err != nil {
+		return nil, fmt.Errorf("--api-keys: %w", err)
+	}
+	o := farwire.Options{
+		Auth:    auth,
+		Agents:  pool,
+		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst},
+		Origins: s.Origins,
+		Logger:  log,
+	}
+	if _, ok := keys[s.AgentSecret]; ok {
+		return nil, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+	}
+	if s.TokenSecret != "" {
+		if len(s.TokenSecret) < minTokenSecret {
+			return nil, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32",
+				len(s.TokenSecret), minTokenSecret)
+		}
+		if _, ok := keys[s.TokenSecret]; ok {
+			return nil, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
+		}
+		if s.TokenSecret == s.AgentSecret {
+			return nil, misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
+		}
+		o.TokenKey = []byte(s.TokenSecret)
+	}
+	gateway, err := farwire.New(o)
+	if err != nil {
+		// All that is left to be wrong are the origins.
+		return nil, misuse("--origins: " + strings.TrimPrefix(err.Error(), "farwire: Options.Origins: "))
+	}
+	return gateway, nil
+}
+
+const minTokenSecret = 32
+
+// keys returns the map from key to subject, and the key if it had to make one.
+// No error repeats a word of the flag, because any of them may be a key.
+func (s *serve) keys() (keys map[string]string, made string, err error) {
+	if len(s.APIKeys) == 0 {
+		made = rand.Text()
+		return map[string]string{made: "key-1"}, made, nil
+	}
+	keys = make(map[string]string)
+	for i, entry := range s.APIKeys {
+		name, key, named := strings.Cut(entry, "=")
+		if !named {
+			name, key = fmt.Sprintf("key-%d", i+1), entry
+		}
+		switch {
+		case name == "":
+			return nil, "", misusef("--api-keys: entry %d has no name before its =; write name=key", i+1)
+		case len(key) < farwire.MinKey:
+			return nil, "", misusef("--api-keys: the key of entry %d has %d bytes; give at least %d, and a name=key where the key holds an =",
+				i+1, len(key), farwire.MinKey)
+		case keys[key] != "":
+			return nil, "", misusef("--api-keys: the key of entry %d is there already; give each key once", i+1)
+		}
+		keys[key] = name
+	}
+	return keys, "", nil
+}
+
+// routes is the whole surface of the gateway.
+func routes(g *farwire.Gateway, pool *agent.Pool) http.Handler {
+	mux := http.NewServeMux()
+	// No pattern names a method: the handlers refuse wrong ones themselves, in JSON.
+	mux.Handle("/ws", g.Relay())
+	mux.Handle("/ws/{$}", g.Relay())
+	mux.Handle("/amqp", g.AMQP())
+	mux.Handle("/auth/token", g.Token())
+	mux.Handle("/agents/attach", pool)
+	mux.Handle("/network", g.Network())
+	mux.Handle("/usage", g.Usage())
+	mux.Handle("/healthz", g.Health())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprintln(w, `{"detail":"no such endpoint"}`)
+	})
+	return mux
+}
+
+// newServer guards against peers that open connections and say nothing. There
+// is no WriteTimeout, which would end streams, and no ReadTimeout, which net/http
+// goes on counting while a stream is answered.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// listen opens the address of a flag, or says what to do about it.
+func listen(flag, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	var dns *net.DNSError
+	var bad *net.AddrError
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, misusef("%s: %s is taken; stop what listens there or give another port, 0 for any", flag, addr)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, misusef("%s: %s is not allowed to this user; give a port above 1023", flag, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &dns):
+		return nil, misusef("%s: %s is no address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
+	case errors.As(err, &bad):
+		return nil, misusef("%s: %q is no address (%s); write host:port, such as 127.0.0.1:8080", flag, addr, bad.Err)
+	}
+	return nil, misusef("%s: %v; write host:port, such as 127.0.0.1:8080", flag, err)
+}
+
+// writable makes the folder if it is missing and tries to write into it, so
+// that a wrong one is found now and not at the first file.
+func writable(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(dir, ".probe-*"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	reason := err
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		reason = path.Err
+	}
+	return misusef("--data-dir: cannot write to %s: %v; give a folder that this user may write to", dir, reason)
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/cmd/internal/rig"
+)
+
+func startServe(t *testing.T, args ...string) *rig.Gateway {
+	t.Helper()
+	return rig.StartGateway(t, program(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// What serve prints works as it stands, in another folder and with no flag.
+func TestServePrintsLinesThatWork(t *testing.T) {
+	g := startServe(t)
+	first, _, _ := strings.Cut(g.Stderr.String(), "\n")
+	if want := "listening on http://" + g.Addr; first != want {
+		t.Errorf("the first line is %q, want %q", first, want)
+	}
+	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
+	shell := exec.Command("sh", "-c", line)
+	shell.Env = rig.Environ(runMain + "=1")
+	shell.Dir = t.TempDir()
+	p := rig.Start(t, shell)
+	if status := p.Status(); status != statusOK {
+		t.Errorf("%s\nended with status %d: %s", line, status, p.Stderr)
+	}
+	if got := p.Stdout.String(); got != "hello\n" {
+		t.Errorf("%s\nprinted %q, want hello", line, got)
+	}
+	if got := p.Stderr.String(); got != "connected through farwire-local\nclosed: 1000\n" {
+		t.Errorf("%s\nsaid %q", line, got)
+	}
+}
+
+// The line for a stream gets as far as the broker, which is not there.
+func TestServePrintsAStream(t *testing.T) {
+	for _, keys := range [][]string{nil, {"--api-keys", "alice=operator-key-0123456789"}} {
+		g := startServe(t, append(keys, "--allow-private")...)
+		line := g.Await(g.Stderr, `(?m)^  (curl -N .*/amqp .*)$`)[1]
+		// A broker may well run where the tests do: ask for one that cannot.
+		line = strings.Replace(line, `"localhost",`, `"localhost", "port": 1,`, 1)
+		shell := exec.Command("sh", "-c", line)
+		shell.Env = rig.Environ("FARWIRE_KEY=operator-key-0123456789")
+		p := rig.Start(t, shell)
+		p.Await(p.Stdout, `event: error\ndata: \{"message":\s*"agent error: .*connection refused"`)
+		if status := p.Status(); status != 0 {
+			t.Errorf("%s\nended with status %d", line, status)
+		}
+	}
+}
+
+// Keys that the operator gave are never printed.
+func TestServeKeepsKeys(t *testing.T) {
+	const key = "operator-key-0123456789"
+	g := startServe(t, "--api-keys", "alice="+key, "--local-agent", "de1:DE")
+	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
+	shell := exec.Command("sh", "-c", line)
+	shell.Env = rig.Environ(runMain+"=1", "FARWIRE_KEY="+key)
+	p := rig.Start(t, shell)
+	if status := p.Status(); status != statusOK || p.Stdout.String() != "hello\n" {
+		t.Errorf("%s\nended with status %d, printed %q: %s", line, status, p.Stdout, p.Stderr)
+	}
+	g.Stop()
+	if said := g.Stderr.String(); strings.Contains(said, key) {
+		t.Errorf("the key is in what serve said:\n%s", said)
+	}
+	if said := g.Stderr.String(); !strings.Contains(said, "subject=alice") {
+		t.Errorf("the session's line does not name its subject:\n%s", said)
+	}
+}
+
+func TestServeEndpoints(t *testing.T) {
+	g := startServe(t)
+	for _, c := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"/healthz", http.StatusOK, `{"ok":true}`},
+		{"/ws", http.StatusUpgradeRequired, `"detail"`},
+		{"/ws/", http.StatusUpgradeRequired, `"detail"`},
+		{"/amqp", http.StatusMethodNotAllowed, `"detail"`},
+		{"/agents/attach", http.StatusForbidden, `"detail"`},
+		{"/network", http.StatusUnauthorized, `"detail"`},
+		{"/network?api_key=" + g.Key, http.StatusOK, `"farwire-local"`},
+		{"/usage", http.StatusUnauthorized, `"detail"`},
+		{"/usage?api_key=" + g.Key, http.StatusOK, "key-1"},
+		{"/ws/nonsense", http.StatusNotFound, `"detail"`},
+		{"/debug/pprof/", http.StatusNotFound, `"detail"`},
+	} {
+		status, body := get(t, g.HTTP(c.path))
+		if status != c.status || !strings.Contains(body, c.body) || !json.Valid([]byte(body)) {
+			t.Errorf("GET %s: %d %s, want %d and JSON with %s", c.path, status, body, c.status, c.body)
+		}
+	}
+}
+
+func TestServeTokens(t *testing.T) {
+	g := startServe(t)
+	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-API-Key", g.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Token     string `json:"token"`
+		ExpiresIn int    `json:"expires_in"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.ExpiresIn != 300 {
+		t.Fatalf("POST /auth/token: %d %+v %v", resp.StatusCode, answer, err)
+	}
+	if status, body := get(t, g.HTTP("/usage?token="+answer.Token)); status != http.StatusOK {
+		t.Errorf("the token does not work: %d %s", status, body)
+	}
+}
+
+func TestServeRate(t *testing.T) {
+	g := startServe(t, "--rate", "0.001", "--burst", "2")
+	var statuses []int
+	for range 3 {
+		req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-API-Key", g.Key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		statuses = append(statuses, resp.StatusCode)
+	}
+	if want := []int{200, 200, 429}; !slices.Equal(statuses, want) {
+		t.Errorf("answers %v, want %v", statuses, want)
+	}
+}
+
+func TestServeAdmin(t *testing.T) {
+	g := startServe(t, "--admin-listen", "127.0.0.1:0")
+	profiles := g.Await(g.Stderr, `(?m)^profiles at (http://\S+/debug/pprof/)$`)[1]
+	if status, body := get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
+		t.Errorf("GET %s: %d %s", profiles, status, body)
+	}
+	if status, _ := get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound {
+		t.Errorf("the gateway itself is served to operators: %d", status)
+	}
+}
+
+func TestServeMakesItsFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	startServe(t, "--data-dir", dir)
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 0 {
+		t.Errorf("the folder holds %v, %v; want it there and empty", files, err)
+	}
+}
+
+func TestServeLogsJSON(t *testing.T) {
+	g := startServe(t, "--log-format", "json")
+	g.Stop()
+	last := strings.Split(strings.TrimSpace(g.Stderr.String()), "\n")
+	var line struct{ Msg string }
+	if err := json.Unmarshal([]byte(last[len(last)-1]), &line); err != nil || line.Msg != "drained" {
+		t.Errorf("the last line is %q", last[len(last)-1])
+	}
+}
+
+func TestGreetingReachesEveryListener(t *testing.T) {
+	for _, c := range []struct{ listen, want string }{
+		{"127.0.0.1:8080", "farwire relay --key K --agent local ws://echo.farwire.alt"},
+		{"127.0.0.1:9", "farwire relay --gateway ws://127.0.0.1:9 --key K --agent local ws://echo.farwire.alt"},
+		{"0.0.0.0:8080", "farwire relay --key K --agent local ws://echo.farwire.alt"},
+		{"[::]:80", "farwire relay --gateway ws://127.0.0.1:80 --key K --agent local ws://echo.farwire.alt"},
+		{"[::1]:80", "farwire relay --gateway ws://[::1]:80 --key K --agent local ws://echo.farwire.alt"},
+		{"192.0.2.1:80", "farwire relay --gateway ws://192.0.2.1:80 --key K --agent local ws://echo.farwire.alt"},
+	} {
+		addr, err := net.ResolveTCPAddr("tcp", c.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := greeting{addr: addr, key: "K", agent: "local", binary: "farwire"}
+		if got := strings.TrimPrefix(g.relayLine(), "echo hello | "); got != c.want {
+			t.Errorf("listening on %s: %s, want %s", c.listen, got, c.want)
+		}
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	for _, word := range []string{"/usr/bin/farwire", "/my programs/far$wire", "it's", "", "*", `a\b`, "ä"} {
+		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(word)).Output()
+		if err != nil || string(out) != word {
+			t.Errorf("%q became %q for a shell, %v", word, out, err)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package rig
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// binary builds the program once for all tests of a package, with the race
+// detector when they have it.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "farwire-*")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	path := filepath.Join(dir, "farwire")
+	args := []string{"build", "-o", path}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "github.com/farwire/farwire/cmd/farwire")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+var built string // the folder to remove
+
+// Main runs the tests of a package and removes what was built for them.
+func Main(m *testing.M) int {
+	defer func() {
+		if built != "" {
+			os.RemoveAll(built)
+		}
+	}()
+	return m.Run()
+}
+
+// Farwire returns a command that runs the program.
+func Farwire(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = Environ()
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// A Gateway is a running farwire serve.
+type Gateway struct {
+	*Process
+	Addr string // host:port
+	Key  string // made for this run; empty when --api-keys was given
+}
+
+// Serve starts farwire serve on a port of its own. Unless the test stops it,
+// it is drained at the end, which must succeed.
+func Serve(t testing.TB, args ...string) *Gateway {
+	t.Helper()
+	return StartGateway(t, Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+}
+
+// StartGateway is Serve for a command that the caller has prepared.
+func StartGateway(t testing.TB, cmd *exec.Cmd) *Gateway {
+	t.Helper()
+	g := &Gateway{Process: Start(t, cmd)}
+	t.Cleanup(func() {
+		select {
+		case <-g.Done():
+		default:
+			g.Stop()
+		}
+	})
+	g.Addr = g.Await(g.Stderr, `(?m)^listening on http://(\S+)$`)[1]
+	if !strings.Contains(strings.Join(append(cmd.Args, cmd.Env...), " "), "api-keys") {
+		g.Key = g.Await(g.Stderr, `(?m)^API key of this run: (\S+)$`)[1]
+	}
+	return g
+}
+
+// Stop drains the gateway. It must end with status 0.
+func (g *Gateway) Stop() {
+	g.t.Helper()
+	g.Signal(Terminate)
+	if status := g.Status(); status != 0 {
+		g.t.Errorf("farwire serve ended with status %d; its standard error:\n%s", status, g.Stderr)
+	}
+}
+
+// WS is the address of a path of the gateway for WebSockets.
+func (g *Gateway) WS(path string) string { return "ws://" + g.Addr + path }
+
+// HTTP is the address of a path of the gateway.
+func (g *Gateway) HTTP(path string) string { return "http://" + g.Addr + path }

@@ -1,0 +1,215 @@
+package farwire_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/farwire/farwire"
+
+// A sourceFile is a Go file of any of the three modules.
+type sourceFile struct {
+	name    string // slash-separated, from the root
+	pkg     string // import path of its folder
+	test    bool
+	imports []string
+}
+
+func sourceFiles(t *testing.T) []sourceFile {
+	t.Helper()
+	var files []sourceFile
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(name) != ".go":
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		f := sourceFile{name: name, pkg: path.Join(modulePath, path.Dir(name)), test: strings.HasSuffix(name, "_test.go")}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			f.imports = append(f.imports, imported)
+		}
+		files = append(files, f)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{modulePath, modulePath + "/agent", modulePath + "/adapters", modulePath + "/cmd/farwire"} {
+		if !slices.ContainsFunc(files, func(f sourceFile) bool { return f.pkg == folder }) {
+			t.Fatalf("found no file of %s: the rules would hold for nothing", folder)
+		}
+	}
+	return files
+}
+
+// within reports whether pkg is one of the folders or below one. A folder of
+// "." is the root package alone.
+func within(pkg string, folders ...string) bool {
+	return slices.ContainsFunc(folders, func(folder string) bool {
+		full := path.Join(modulePath, folder)
+		return pkg == full || folder != "." && strings.HasPrefix(pkg, full+"/")
+	})
+}
+
+// mayImport reports whether the house lets package from import package to,
+// both of ours. Arrows point one way: cmd to everything, adapters to the root
+// and llmstxt, the root to agent, llmstxt and internal, and each of these to
+// nothing outside itself.
+func mayImport(from, to string, test bool) bool {
+	switch {
+	case within(from, "cmd"):
+		return true
+	case within(from, "adapters"):
+		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent")
+	case within(from, "agent"):
+		return within(to, "agent")
+	case within(from, "llmstxt"):
+		return within(to, "llmstxt")
+	case within(from, "console"):
+		return within(to, "console")
+	case within(from, "internal"):
+		return within(to, "internal")
+	case within(from, "."):
+		return within(to, ".", "agent", "llmstxt", "internal")
+	}
+	return false // a folder that the house does not know
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		for _, imported := range f.imports {
+			ours := imported == modulePath || strings.HasPrefix(imported, modulePath+"/")
+			if ours && !mayImport(f.pkg, imported, f.test) {
+				t.Errorf("%s imports %s: the arrow points the wrong way", f.name, imported)
+			}
+		}
+	}
+}
+
+func TestImportRules(t *testing.T) {
+	const root = modulePath
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{root, root + "/agent", true},
+		{root, root + "/internal/sse", true},
+		{root, root + "/adapters/s3", false},
+		{root, root + "/cmd/farwire", false},
+		{root, root + "/console", false},
+		{root + "/agent", root, false},
+		{root + "/agent", root + "/internal/sse", false},
+		{root + "/llmstxt", root + "/agent", false},
+		{root + "/internal/sse", root + "/internal/wsframe", true},
+		{root + "/internal/sse", root + "/agent", false},
+		{root + "/internal/sse", root, false},
+		{root + "/adapters/s3", root, true},
+		{root + "/adapters/s3", root + "/agent", false},
+		{root + "/adapters/s3", root + "/cmd/farwire", false},
+		{root + "/cmd/farwire", root + "/adapters/s3", true},
+		{root + "/util", root, false},
+	} {
+		if got := mayImport(c.from, c.to, false); got != c.want {
+			t.Errorf("may %s import %s? %v, want %v", c.from, c.to, got, c.want)
+		}
+	}
+}
+
+// Each of these has quirks that one place knows: one file, or one package.
+// Tests, and programs, may speak to the same service from the other side.
+func TestImportedInOnePlace(t *testing.T) {
+	importers := make(map[string][]sourceFile)
+	for _, f := range sourceFiles(t) {
+		if f.test || within(f.pkg, "cmd") {
+			continue
+		}
+		for _, imported := range f.imports {
+			importers[imported] = append(importers[imported], f)
+		}
+	}
+	for _, rule := range []struct {
+		dependency, pkg string
+		oneFile         bool
+	}{
+		{"github.com/rabbitmq/amqp091-go", modulePath, true},
+		{"github.com/golang-jwt/jwt/v5", modulePath, true},
+		{"github.com/PuerkitoBio/goquery", modulePath + "/llmstxt", false},
+		{"github.com/libp2p/go-yamux/v5", modulePath + "/agent", false},
+		{"code.dny.dev/ssrf", modulePath + "/agent", false},
+	} {
+		files := importers[rule.dependency]
+		if rule.oneFile && len(files) > 1 {
+			t.Errorf("%s is imported by %s and %s; one file is to know it", rule.dependency, files[0].name, files[1].name)
+		}
+		for _, f := range files {
+			if f.pkg != rule.pkg {
+				t.Errorf("%s imports %s, which belongs to %s", f.name, rule.dependency, rule.pkg)
+			}
+		}
+	}
+	if len(importers["github.com/golang-jwt/jwt/v5"]) == 0 {
+		t.Error("nobody imports jwt: the rules look for what is not there")
+	}
+}
+
+// Whoever embeds the library gets these modules and no other, apart from what
+// they need themselves.
+func TestRequirementsOfTheRoot(t *testing.T) {
+	wanted := []string{
+		"code.dny.dev/ssrf",
+		"github.com/PuerkitoBio/goquery",
+		"github.com/clipperhouse/uax29/v2",
+		"github.com/coder/websocket",
+		"github.com/golang-jwt/jwt/v5",
+		"github.com/libp2p/go-yamux/v5",
+		"github.com/rabbitmq/amqp091-go",
+		"golang.org/x/net",
+		"golang.org/x/time",
+	}
+	text, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var direct []string
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		requirement, found := strings.CutPrefix(line, "require ")
+		switch {
+		case line == "require (":
+			inside = true
+			continue
+		case line == ")":
+			inside = false
+		case inside:
+			requirement, found = line, true
+		}
+		if fields := strings.Fields(requirement); found && len(fields) > 0 && !strings.Contains(line, "// indirect") {
+			direct = append(direct, fields[0])
+		}
+	}
+	slices.Sort(direct)
+	if !slices.Equal(direct, wanted) {
+		t.Errorf("go.mod requires\n%s\nwant\n%s", strings.Join(direct, "\n"), strings.Join(wanted, "\n"))
+	}
+}
