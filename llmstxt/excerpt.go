@@ -62,6 +62,7 @@ func newDescriber(pages []Page, limit int) *describer {
 			split[j] = splitSentences(b.Text)
 			for _, s := range split[j] {
 				d.votes.cast(s, by)
+				d.votes.once(d.votes.whole(s), by)
 			}
 		}
 		for _, t := range e.Edges {
@@ -76,11 +77,23 @@ func newDescriber(pages []Page, limit int) *describer {
 
 // cast gives a page's vote to every run of words in a sentence.
 func (v *voters) cast(sentence string, page int32) {
-	v.runs(sentence, func(h uint64, _, _ int) {
-		if c := v.count[h]; c.last != page {
-			v.count[h] = vote{c.pages + 1, page}
-		}
-	})
+	v.runs(sentence, func(h uint64, _, _ int) { v.once(h, page) })
+}
+
+func (v *voters) once(h uint64, page int32) {
+	if c := v.count[h]; c.last != page {
+		v.count[h] = vote{c.pages + 1, page}
+	}
+}
+
+// whole is the hash of a sentence.
+func (v *voters) whole(sentence string) uint64 {
+	return maphash.String(v.seed, strings.TrimSpace(sentence)) ^ 1
+}
+
+// repeated reports whether the site repeats a sentence to the letter.
+func (v *voters) repeated(sentence string) bool {
+	return v.count[v.whole(sentence)].pages >= v.need
 }
 
 // runs yields the hash of every run of words, and of a shorter sentence as a
@@ -125,7 +138,11 @@ type piece struct {
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
 	e := &p.Evidence
-	pieces := d.prose(e, p.Title)
+	pieces := d.prose(e, p.Title, d.votes.boilerplate)
+	if len(pieces) == 0 {
+		// Pages that a template wrote say the same of different things.
+		pieces = d.prose(e, p.Title, d.votes.repeated)
+	}
 	text := d.fill(pieces, d.limit)
 	if desc := d.description(p); desc != "" {
 		switch {
@@ -164,11 +181,11 @@ func (d *describer) description(p *Page) string {
 }
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
-func (d *describer) prose(e *Evidence, title string) []piece {
+func (d *describer) prose(e *Evidence, title string, drop func(string) bool) []piece {
 	split := d.split[e]
 	paragraphs := false
 	for i, b := range e.Blocks {
-		if b.Kind == Paragraph && isProse(b) && !d.repeated(split[i]) {
+		if b.Kind == Paragraph && isProse(b) && !all(split[i], drop) {
 			paragraphs = true
 			break
 		}
@@ -204,13 +221,18 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 		if k := plainKey(b.Text); k == "" || k == titleKey {
 			continue
 		}
-		first := true
+		first, gap := true, ""
 		for _, s := range split[i] {
+			before := gap
+			gap = ""
+			if strings.TrimRightFunc(s, unicode.IsSpace) != s {
+				gap = " " // not every script has one between sentences
+			}
 			t := strings.TrimSpace(s)
-			if t == "" || d.votes.boilerplate(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
+			if t == "" || drop(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
 				continue
 			}
-			pc := piece{text: t, sep: " ", first: first}
+			pc := piece{text: t, sep: before, first: first}
 			if first {
 				pc.sep = "\n\n"
 				if b.Kind == Item {
@@ -225,9 +247,9 @@ func (d *describer) prose(e *Evidence, title string) []piece {
 	return out
 }
 
-func (d *describer) repeated(sentences []string) bool {
+func all(sentences []string, drop func(string) bool) bool {
 	for _, s := range sentences {
-		if !d.votes.boilerplate(s) {
+		if !drop(s) {
 			return false
 		}
 	}
@@ -247,7 +269,7 @@ func isProse(b Block) bool {
 		case r > 0x2e80 && unicode.IsLetter(r):
 			wide = true // Han, kana, hangul: no spaces between words
 			letters++
-		case unicode.IsLetter(r):
+		case unicode.IsLetter(r), unicode.IsMark(r):
 			letters++
 		case r == ' ':
 			spaces++
@@ -298,7 +320,7 @@ func (d *describer) fill(pieces []piece, limit int) string {
 			sep = ""
 		case sep == "\n" && !strings.HasPrefix(pieces[i-1].text, "- ") && pieces[i-1].first:
 			sep = "\n"
-		case sep == " " && !strings.HasSuffix(b.String(), pieces[i-1].text):
+		case len(sep) < 2 && sep != "\n" && !strings.HasSuffix(b.String(), pieces[i-1].text):
 			sep = "\n\n"
 		}
 		text := p.text
@@ -387,7 +409,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 	}
 	if len(parts) == 0 {
-		if e.Description != "" {
+		if d.descs[e.Description] == 1 {
 			return cut(e.Description, limit)
 		}
 		return cut(strings.TrimRight(p.Title, ".")+".", limit)

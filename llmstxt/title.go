@@ -57,15 +57,26 @@ func findAffixes(titles []string) affixes {
 	return a
 }
 
-// name is the site's name as the affixes give it.
+// name is the site's name as the affixes give it: the outermost part.
 func (a affixes) name() string {
-	s := a.suffix
+	s, last := a.suffix, true
 	if s == "" {
-		s = a.prefix
+		s, last = a.prefix, false
 	}
-	return strings.TrimFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>", r)
-	})
+	trim := func(s string) string {
+		return strings.TrimFunc(s, func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>", r)
+		})
+	}
+	s = trim(s)
+	for _, sep := range separators {
+		if i := strings.LastIndex(s, sep); last && i >= 0 {
+			s = trim(s[i:])
+		} else if i := strings.Index(s, sep); !last && i >= 0 {
+			s = trim(s[:i])
+		}
+	}
+	return s
 }
 
 // own takes the affixes off a title. A title that is nothing else stays.

@@ -1,8 +1,10 @@
 package llmstxt
 
 import (
+	"net/netip"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -90,10 +92,19 @@ func normalise(u *url.URL) *url.URL {
 	if host == "" {
 		return nil
 	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
+	if strings.HasPrefix(u.Host, "[") {
+		a, err := netip.ParseAddr(host)
+		if err != nil || !a.Is6() || a.Zone() != "" {
+			return nil
+		}
+		host = "[" + a.String() + "]"
+	} else if strings.Contains(host, ":") {
+		return nil
 	}
-	if p := u.Port(); p != "" && !(scheme == "http" && p == "80") && !(scheme == "https" && p == "443") {
+	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n == 0 || n > 65535) {
+		return nil
+	}
+	if p := strings.TrimLeft(u.Port(), "0"); p != "" && !(scheme == "http" && p == "80") && !(scheme == "https" && p == "443") {
 		host += ":" + p
 	}
 	p := normalPercent(u.EscapedPath())
