@@ -38,8 +38,8 @@ type sitemapEntry struct {
 }
 
 // parseSitemap reads a sitemap of any of the three forms and stops after limit
-// pages. What was read before an error is returned with it.
-func parseSitemap(r io.Reader, limit int) (sitemap, error) {
+// pages or size bytes. What was read before an error is returned with it.
+func parseSitemap(r io.Reader, limit int, size int64) (sitemap, error) {
 	br := bufio.NewReader(r)
 	if magic, _ := br.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
 		z, err := gzip.NewReader(br)
@@ -48,7 +48,7 @@ func parseSitemap(r io.Reader, limit int) (sitemap, error) {
 		}
 		br = bufio.NewReader(z)
 	}
-	br = bufio.NewReader(io.LimitReader(br, maxSitemapBytes))
+	br = bufio.NewReader(io.LimitReader(br, size))
 	head, _ := br.Peek(512)
 	head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
 	switch {
@@ -199,7 +199,7 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 			}
 			continue
 		}
-		m, err := parseSitemap(bytes.NewReader(body), 50_000)
+		m, err := parseSitemap(bytes.NewReader(body), 50_000, maxSitemapBytes)
 		if err != nil && (!f.guess || len(m.pages) > 0) {
 			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s is not well formed: %v", f.u, err))
 		}
