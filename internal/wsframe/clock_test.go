@@ -237,7 +237,7 @@ func TestKeepAlive(t *testing.T) {
 func (s *session) silent(conn net.Conn) {
 	s.Helper()
 	synctest.Wait()
-	conn.SetReadDeadline(time.Now())
+	conn.SetReadDeadline(time.Now().Add(time.Microsecond))
 	b := make([]byte, 1)
 	if n, err := conn.Read(b); n != 0 || err == nil {
 		s.Fatalf("came % x", b)
@@ -333,6 +333,21 @@ func TestPongWaitStandsStill(t *testing.T) {
 	})
 }
 
+// When the target takes bytes again the client has as long as ever to answer.
+func TestPongWaitGoesOn(t *testing.T) {
+	timed(t, nil, func(t *testing.T, s *session) {
+		time.Sleep(20 * time.Second)
+		s.post(s.client, text("the target does not read", true))
+		time.Sleep(6 * time.Second)
+		payload := s.wantFrame(s.client, OpPing)
+		time.Sleep(22 * time.Second)
+		s.want(s.target, text("the target does not read", true))
+		time.Sleep(19 * time.Second)
+		s.write(s.client, frame(true, OpPong, payload, true))
+		s.farewell()
+	})
+}
+
 func TestKeepAliveOff(t *testing.T) {
 	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
 		time.Sleep(24 * time.Hour)
@@ -353,6 +368,7 @@ func TestPingWaitsForABoundary(t *testing.T) {
 		s.silent(s.client)
 		s.post(s.target, down[4:])
 		s.want(s.client, down[4:])
+		s.silent(s.client) // there was no silence just before
 		time.Sleep(25 * time.Second)
 		payload := s.wantFrame(s.client, OpPing)
 		s.write(s.client, frame(true, OpPong, payload, true))
@@ -417,10 +433,13 @@ func TestSlowReaderSurvives(t *testing.T) {
 				down := frame(true, OpBinary, make([]byte, 200_000), false)
 				s.post(s.target, down)
 				var got []byte
-				b := make([]byte, 800)
+				b := make([]byte, 800) // 800 bytes a second: a chunk takes 20 s
 				s.client.SetReadDeadline(time.Time{})
 				for len(got) < len(down) {
-					time.Sleep(time.Second) // 800 bytes a second: a chunk takes 20 s
+					time.Sleep(time.Second)
+					if len(got) > len(down)/2 {
+						b = b[:250] // such a chunk would take more than 60 s
+					}
 					n, err := s.client.Read(b[:min(len(b), len(down)-len(got))])
 					if err != nil {
 						t.Fatalf("after %d bytes: %v", len(got), err)
@@ -484,5 +503,74 @@ func TestShutdownWaits(t *testing.T) {
 		}
 		wantClose(t, got[len(down):], false, CloseGoingAway, "draining")
 		s.result(Gateway, CauseShutdown, CloseGoingAway)
+	})
+}
+
+// A deafened connection can be read and no more written.
+type deafened struct{ net.Conn }
+
+var errDeaf = errors.New("deaf")
+
+func (deafened) Write([]byte) (int, error) { return 0, errDeaf }
+
+// What a target said before it went is heard, even when writing to it fails
+// first; and when it says no more, it is lost.
+func TestLastWordsAreHeard(t *testing.T) {
+	deaf := func(c *Config) { c.Target = deafened{c.Target} }
+	t.Run("close", func(t *testing.T) {
+		timed(t, deaf, func(t *testing.T, s *session) {
+			s.write(s.client, text("nobody hears", true))
+			synctest.Wait()
+			for range 10 {
+				time.Sleep(900 * time.Millisecond)
+				s.post(s.target, text("last words", false))
+				s.want(s.client, text("last words", false))
+			}
+			s.post(s.target, closing(4000, "gone", false))
+			s.want(s.client, closing(4000, "gone", false))
+			s.client.Close()
+			s.result(Target, CauseClose, 4000)
+		})
+	})
+	t.Run("silence", func(t *testing.T) {
+		timed(t, deaf, func(t *testing.T, s *session) {
+			began := time.Now()
+			client := collect(s.client)
+			s.write(s.client, text("nobody hears", true))
+			if r := s.result(Target, CauseLoss, CloseInternal); !errors.Is(r.Err, errDeaf) {
+				t.Fatal(r.Err)
+			}
+			wantClose(t, client.take(), false, CloseInternal, "")
+			wantAfter(t, began, client.last, time.Second)
+		})
+	})
+}
+
+// A source that can only block has a big buffer as long as it is busy.
+func TestBigBufferIsGivenBack(t *testing.T) {
+	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
+		wantBuffers := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if n := s.pipe.BigBuffers(); n != want {
+				t.Fatalf("%d big buffers, want %d", n, want)
+			}
+		}
+		bulk, small := frame(true, OpBinary, make([]byte, 10_000), false), text("small", false)
+		s.post(s.target, small)
+		s.want(s.client, small)
+		wantBuffers(0)
+		s.post(s.target, bulk)
+		s.want(s.client, bulk)
+		wantBuffers(1)
+		s.post(s.target, small)
+		s.want(s.client, small)
+		wantBuffers(0) // it has gone small
+		s.post(s.target, bulk)
+		s.want(s.client, bulk)
+		wantBuffers(1)
+		time.Sleep(2 * time.Second)
+		wantBuffers(0) // it has gone quiet
+		s.farewell()
 	})
 }

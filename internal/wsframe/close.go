@@ -1,7 +1,6 @@
 package wsframe
 
 import (
-	"errors"
 	"net"
 	"time"
 )
@@ -111,7 +110,7 @@ func (f *flow) enough() {
 func (f *flow) sendFailed(err error) {
 	f.leave(listening)
 	switch {
-	case errors.Is(err, errCut) || f.orders.Load()&orderCut != 0:
+	case f.orders.Load()&orderCut != 0:
 		f.leave(over)
 		return
 	case f.stalled.Load():

@@ -147,15 +147,13 @@ func (f *flow) obey() {
 	if orders&orderMute != 0 {
 		f.leave(listening)
 	}
-	if orders&orderLost != 0 {
+	f.speak() // first: what was to be said goes before what a loss has to say
+	switch {
+	case orders&orderLost != 0:
 		f.lose(f.readFate())
-		return
-	}
-	if orders&orderEnough != 0 {
+	case orders&orderEnough != 0:
 		f.enough()
-		return
 	}
-	f.speak()
 }
 
 // speak writes the frames of ours that are due, if they can be written here.

@@ -104,7 +104,6 @@ var (
 	ErrNoPong    = errors.New("ping unanswered")
 	ErrNoAnswer  = errors.New("close frame unanswered")
 	ErrNoClose   = errors.New("connection ended without a close frame")
-	errCut       = errors.New("session was cut")
 	errTruncated = errors.New("connection ended inside a frame")
 )
 

@@ -1,0 +1,12 @@
+package wsframe
+
+// BigBuffers tells how many pooled buffers the flows of a session hold whose
+// sources can only block.
+func (p *Pipe) BigBuffers() (n int) {
+	for _, f := range []*flow{&p.toTarget, &p.toClient} {
+		if f.grown.Load() {
+			n++
+		}
+	}
+	return n
+}
