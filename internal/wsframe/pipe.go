@@ -199,12 +199,15 @@ func (p *Pipe) Run() Result {
 	}
 	p.startClock()
 
+	// What came early is not kept for as long as the session lasts.
+	fromClient, fromTarget := p.cfg.FromClient, p.cfg.FromTarget
+	p.cfg.FromClient, p.cfg.FromTarget = nil, nil
 	done := make(chan struct{})
-	go func() {
+	go func(first []byte) {
 		defer close(done)
-		p.toClient.run(p.cfg.FromTarget)
-	}()
-	p.toTarget.run(p.cfg.FromClient)
+		p.toClient.run(first)
+	}(fromTarget)
+	p.toTarget.run(fromClient)
 	<-done
 
 	p.stopClock()
