@@ -12,7 +12,7 @@ require (
 	go.uber.org/goleak v1.3.0
 )
 
-require github.com/go-chi/chi/v5 v5.5.0 // indirect
+require github.com/go-chi/chi/v5 v5.5.0
 
 require (
 	code.dny.dev/ssrf v0.3.0 // indirect

@@ -23,8 +23,8 @@ func (s *serve) admin(log *slog.Logger) (*admin, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
+	// All of net/http/pprof but cmdline, which would show keys given as flags.
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)

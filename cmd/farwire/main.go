@@ -33,10 +33,17 @@ const (
 )
 
 func main() {
-	// The first signal asks a command to finish. The second one finds no
-	// handler any more and ends the process.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// The first signal asks a command to finish, the second one does not ask.
+	// A handler that only steps aside after the first could miss the second.
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(statusFailed)
+	}()
 	os.Exit(run(ctx, os.Args[1:]))
 }
 

@@ -171,6 +171,9 @@ func TestServeAdmin(t *testing.T) {
 	if status, body := get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
 		t.Errorf("GET %s: %d %s", profiles, status, body)
 	}
+	if status, _ := get(t, profiles+"cmdline"); status != http.StatusNotFound {
+		t.Errorf("the command line, with its keys, is shown: %d", status)
+	}
 	if status, _ := get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound {
 		t.Errorf("the gateway itself is served to operators: %d", status)
 	}

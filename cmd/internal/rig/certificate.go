@@ -75,3 +75,6 @@ func NewCertificate(t testing.TB) *Certificate {
 	c.Pool.AddCert(ca)
 	return c
 }
+
+// Client trusts the authority.
+func (c *Certificate) Client() *tls.Config { return &tls.Config{RootCAs: c.Pool} }

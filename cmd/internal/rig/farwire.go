@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +82,7 @@ func StartGateway(t testing.TB, cmd *exec.Cmd) *Gateway {
 		}
 	})
 	g.Addr = g.Await(g.Stderr, `(?m)^listening on http://(\S+)$`)[1]
-	if !strings.Contains(strings.Join(append(cmd.Args, cmd.Env...), " "), "api-keys") {
+	if !hasKeys(cmd) {
 		g.Key = g.Await(g.Stderr, `(?m)^API key of this run: (\S+)$`)[1]
 	}
 	return g
@@ -101,3 +102,11 @@ func (g *Gateway) WS(path string) string { return "ws://" + g.Addr + path }
 
 // HTTP is the address of a path of the gateway.
 func (g *Gateway) HTTP(path string) string { return "http://" + g.Addr + path }
+
+// hasKeys reports whether the operator gave keys, so that none is made.
+func hasKeys(cmd *exec.Cmd) bool {
+	given := func(s string) bool {
+		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=")
+	}
+	return slices.ContainsFunc(cmd.Args, given) || slices.ContainsFunc(cmd.Env, given)
+}
