@@ -1,0 +1,120 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+// measureIdle finds what an idle session holds: the difference between few
+// and many sessions that have carried a little and now wait, so that what a
+// process holds in any case does not count.
+func measureIdle(p *plan, target *process) ([]goal, error) {
+	fmt.Printf("\nidle, bytes of resident memory a session, %d sessions\n%-10s %-9s %12s %18s %12s\n",
+		p.sessions, "relay", "process", "as it is", "after collecting", "goroutines")
+	var goals []goal
+	for _, name := range p.relays {
+		if name == "direct" || name == "nginx64k" {
+			continue // nothing is held, or the same as by nginx
+		}
+		asItIs, err := idle(p, name, target, false)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		collected := make([]rest, len(asItIs))
+		if name == "farwire" || name == "agent" {
+			if collected, err = idle(p, name, target, true); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		for i, r := range asItIs {
+			process := []string{"gateway", "agent"}[i]
+			c, g := "-", "-"
+			if collected[i].bytes > 0 {
+				c = fmt.Sprintf("%.0f", collected[i].bytes)
+			}
+			if name != "nginx" {
+				g = fmt.Sprintf("%.2f", r.goroutines)
+			}
+			fmt.Printf("%-10s %-9s %12.0f %18s %12s\n", name, process, r.bytes, c, g)
+			switch name {
+			case "farwire":
+				goals = append(goals,
+					goal{what: "idle: bytes a session", figure: r.bytes, limit: 12_000},
+					goal{what: "idle: bytes a session, after collecting", figure: collected[i].bytes, limit: 10_000},
+					goal{what: "idle: goroutines a session", figure: r.goroutines, limit: 2, decimal: 2})
+			case "agent":
+				goals = append(goals, goal{what: "idle: bytes a session in the " + process + " of two hops", figure: r.bytes, limit: 15_000})
+			}
+		}
+	}
+	return goals, nil
+}
+
+// A rest is what a session holds while it waits.
+type rest struct{ bytes, goroutines float64 }
+
+// settle is how long sessions rest before they are looked at: longer than
+// anything in the relays waits before it gives a buffer back.
+const settle = 1500 * time.Millisecond
+
+// idle measures each process of a relay started for this alone.
+func idle(p *plan, name string, target *process, collect bool) ([]rest, error) {
+	r, err := startRelay(&plan{}, name, target.addr)
+	if err != nil {
+		return nil, err
+	}
+	defer r.stop()
+	var links []*link
+	defer func() { closeAll(links) }()
+	few := p.sessions / 4
+	var before, after []rest
+	for _, step := range []struct {
+		sessions int
+		found    *[]rest
+	}{{few, &before}, {p.sessions, &after}} {
+		more, err := openAll(step.sessions, func(int) (*link, error) {
+			l, err := r.open(target.addr, "/echo?size=128")
+			if err != nil {
+				return nil, err
+			}
+			return l, lockstep.do(l, 128, 4)
+		})
+		links = append(links, more...)
+		if err != nil {
+			return nil, err
+		}
+		time.Sleep(settle)
+		if *step.found, err = r.look(collect); err != nil {
+			return nil, err
+		}
+	}
+	for i := range after {
+		after[i].bytes = (after[i].bytes - before[i].bytes) / float64(p.sessions)
+		after[i].goroutines = (after[i].goroutines - before[i].goroutines) / float64(p.sessions)
+	}
+	return after, nil
+}
+
+// look reads what each process of the relay holds altogether.
+func (r *relay) look(collect bool) (all []rest, err error) {
+	for _, p := range r.processes {
+		var f facts
+		if p.orders != nil {
+			order := "facts"
+			if collect {
+				order = "collect"
+			}
+			if f, err = p.ask(order); err != nil {
+				return nil, err
+			}
+		}
+		bytes, err := p.resident()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rest{float64(bytes), float64(f.Goroutines)})
+	}
+	return all, nil
+}

@@ -1,0 +1,323 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/coder/websocket"
+	gorilla "github.com/gorilla/websocket"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// A relay is a way from the load to the target, of one process or two.
+type relay struct {
+	name      string
+	processes []*process
+	farwire   bool // it wants to be told the target
+}
+
+// The relays that there are, ours first. Direct is none at all.
+var makers = []struct {
+	name  string
+	start func(target string, profile func(string) string) (*relay, error)
+}{
+	{"farwire", func(_ string, profile func(string) string) (*relay, error) {
+		p, err := startRole("gateway", profile("farwire"))
+		return &relay{processes: []*process{p}, farwire: true}, err
+	}},
+	{"agent", func(_ string, profile func(string) string) (*relay, error) {
+		g, err := startRole("pool", profile("agent-gateway"))
+		if err != nil {
+			return nil, err
+		}
+		a, err := startRole("agent", g.addr, profile("agent-agent"))
+		if err == nil {
+			err = attached(g)
+		}
+		return &relay{processes: []*process{g, a}, farwire: true}, err
+	}},
+	{"nginx", func(target string, _ func(string) string) (*relay, error) {
+		p, err := startNginx(target, "")
+		return &relay{processes: []*process{p}}, err
+	}},
+	{"nginx64k", func(target string, _ func(string) string) (*relay, error) {
+		p, err := startNginx(target, "proxy_buffer_size 64k; proxy_buffers 8 64k;")
+		return &relay{processes: []*process{p}}, err
+	}},
+	{"coder", func(target string, profile func(string) string) (*relay, error) {
+		p, err := startRole("coder", target, profile("coder"))
+		return &relay{processes: []*process{p}}, err
+	}},
+	{"gorilla", func(target string, profile func(string) string) (*relay, error) {
+		p, err := startRole("gorilla", target, profile("gorilla"))
+		return &relay{processes: []*process{p}}, err
+	}},
+}
+
+func relayNames() (names []string) {
+	for _, m := range makers {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// startRelay starts the processes of a relay.
+func startRelay(p *plan, name, target string) (*relay, error) {
+	if name == "direct" {
+		return &relay{name: name}, nil
+	}
+	profile := func(of string) string {
+		if p.profiles == "" {
+			return ""
+		}
+		return filepath.Join(p.profiles, of+".pprof")
+	}
+	for _, m := range makers {
+		if m.name == name {
+			r, err := m.start(target, profile)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			r.name = name
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("no relay %q", name)
+}
+
+func (r *relay) stop() {
+	for _, p := range r.processes {
+		p.stop()
+	}
+}
+
+// cpu is the processor time of all processes of the relay.
+func (r *relay) cpu() (sum time.Duration, err error) {
+	for _, p := range r.processes {
+		d, err := p.cpu()
+		if err != nil {
+			return 0, err
+		}
+		sum += d
+	}
+	return sum, nil
+}
+
+// mallocs is how many objects its processes have allocated; nginx is not asked.
+func (r *relay) mallocs() (sum uint64, err error) {
+	for _, p := range r.processes {
+		if p.orders == nil {
+			continue
+		}
+		f, err := p.ask("facts")
+		if err != nil {
+			return 0, err
+		}
+		sum += f.Mallocs
+	}
+	return sum, nil
+}
+
+// open begins a session with the target.
+func (r *relay) open(target, path string) (*link, error) {
+	switch {
+	case len(r.processes) == 0:
+		return dial(target, path, "")
+	case r.farwire:
+		return dial(r.processes[0].addr, "/ws", "ws://"+target+path)
+	}
+	return dial(r.processes[0].addr, path, "")
+}
+
+// The roles of this binary.
+var roles map[string]func(args []string) (*role, error)
+
+func init() {
+	roles = map[string]func(args []string) (*role, error){
+		"target": targetRole, "gateway": gatewayRole, "pool": poolRole, "agent": agentRole,
+		"coder": coderRole, "gorilla": gorillaRole,
+	}
+}
+
+const (
+	benchKey    = "a key of sixteen bytes or more"
+	agentSecret = "a secret of sixteen bytes or more"
+)
+
+func gatewayRole([]string) (*role, error) {
+	exit, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	if err := mountRelay(mux, exit); err != nil {
+		return nil, err
+	}
+	return serve(mux)
+}
+
+func poolRole([]string) (*role, error) {
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: agentSecret, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /agents/attach", pool)
+	if err := mountRelay(mux, pool); err != nil {
+		return nil, err
+	}
+	r, err := serve(mux)
+	if err == nil {
+		r.agents = func() int { return len(pool.Agents()) }
+	}
+	return r, err
+}
+
+// mountRelay is what a host does, with nothing tuned but the rate limit.
+func mountRelay(mux *http.ServeMux, agents farwire.AgentSelector) error {
+	keys, err := farwire.APIKeys(map[string]string{benchKey: "bench"})
+	if err != nil {
+		return err
+	}
+	gw, err := farwire.New(farwire.Options{
+		Auth: keys, Agents: agents, Limits: farwire.Limits{Rate: -1}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("GET /ws", gw.Relay())
+	return nil
+}
+
+func agentRole(args []string) (*role, error) {
+	// Nothing waits for it: it ends with its process.
+	go agent.Run(context.Background(), agent.RunOptions{
+		Gateways: []string{"http://" + args[0]}, Secret: agentSecret, Slug: "bench", Country: "ZZ",
+		AllowPrivate: true, Logger: slog.New(slog.DiscardHandler),
+	})
+	return &role{}, nil
+}
+
+// attached waits until the pool has its agent.
+func attached(pool *process) error {
+	for range 200 {
+		f, err := pool.ask("facts")
+		if err != nil {
+			return err
+		}
+		if f.Agents > 0 {
+			return nil
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	return fmt.Errorf("no agent has attached")
+}
+
+func serve(h http.Handler) (*role, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go http.Serve(ln, h)
+	return &role{addr: ln.Addr().String()}, nil
+}
+
+// coderRole relays messages as one does with coder/websocket: read one, write
+// it. A buffer a direction is kept, so that messages need no memory of their
+// own.
+func coderRole(args []string) (*role, error) {
+	plain := websocket.CompressionDisabled
+	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := context.Background()
+		target, _, err := websocket.Dial(ctx, "ws://"+args[0]+r.URL.RequestURI(), &websocket.DialOptions{CompressionMode: plain})
+		if err != nil {
+			http.Error(w, "no target", http.StatusBadGateway)
+			return
+		}
+		defer target.CloseNow()
+		client, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: plain})
+		if err != nil {
+			return
+		}
+		defer client.CloseNow()
+		client.SetReadLimit(-1)
+		target.SetReadLimit(-1)
+		pump := func(from, to *websocket.Conn) {
+			defer from.CloseNow()
+			defer to.CloseNow()
+			var message bytes.Buffer
+			for {
+				kind, r, err := from.Reader(ctx)
+				if err != nil {
+					return
+				}
+				message.Reset()
+				if _, err := message.ReadFrom(r); err != nil {
+					return
+				}
+				if err := to.Write(ctx, kind, message.Bytes()); err != nil {
+					return
+				}
+			}
+		}
+		go pump(target, client)
+		pump(client, target)
+	}))
+}
+
+// gorillaRole does the same with gorilla/websocket.
+func gorillaRole(args []string) (*role, error) {
+	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target, _, err := gorilla.DefaultDialer.Dial("ws://"+args[0]+r.URL.RequestURI(), nil)
+		if err != nil {
+			http.Error(w, "no target", http.StatusBadGateway)
+			return
+		}
+		defer target.Close()
+		client, err := new(gorilla.Upgrader).Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		pump := func(from, to *gorilla.Conn) {
+			defer from.Close()
+			defer to.Close()
+			var message bytes.Buffer
+			for {
+				kind, r, err := from.NextReader()
+				if err != nil {
+					return
+				}
+				message.Reset()
+				if _, err := message.ReadFrom(r); err != nil && err != io.EOF {
+					return
+				}
+				if err := to.WriteMessage(kind, message.Bytes()); err != nil {
+					return
+				}
+			}
+		}
+		go pump(target, client)
+		pump(client, target)
+	}))
+}
+
+func freeAddr() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
