@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -213,7 +214,7 @@ func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nof
 func (r *result) keep(prev *Page) {
 	r.unchanged = true
 	r.hash, r.etag, r.modified = prev.Hash, prev.ETag, prev.LastModified
-	r.evidence, r.links = prev.Evidence, prev.Links
+	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
 }
 
 // settle resolves a result's addresses, once the scope is known.
