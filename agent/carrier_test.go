@@ -2,7 +2,6 @@ package agent_test
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -117,7 +116,7 @@ func TestWebSocketCarrier(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: slog.New(slog.DiscardHandler)})
+	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,11 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -92,4 +96,41 @@ func Windows(streams int, together bool) int {
 		panic("the budget does not come back")
 	}
 	return used
+}
+
+// MessageKinds are the messages of the protocol and their limits.
+var MessageKinds = map[string]int{
+	"hello": maxHello, "welcome": maxWelcome, "request": maxRequest, "answer": maxAnswer, "control": maxControl,
+}
+
+// ReadBack reads a message of a kind, and reports whether writing and reading
+// it gives the same again.
+func ReadBack(kind string, r io.Reader) (same bool, err error) {
+	var a, b any
+	switch kind {
+	case "hello":
+		a, b = new(hello), new(hello)
+	case "welcome":
+		a, b = new(welcome), new(welcome)
+	case "request":
+		a, b = new(request), new(request)
+	case "answer":
+		a, b = new(answer), new(answer)
+	case "control":
+		a, b = new(control), new(control)
+	}
+	if err := readMessage(r, a, MessageKinds[kind]); err != nil {
+		return false, err
+	}
+	var buf bytes.Buffer
+	// What JSON escapes may be longer than it came.
+	if err := writeMessage(&buf, a, 1<<16-1); err != nil {
+		return errors.Is(err, errTooLong), nil
+	}
+	if err := readMessage(&buf, b, 1<<16-1); err != nil {
+		return false, nil
+	}
+	first, _ := json.Marshal(a)
+	second, _ := json.Marshal(b)
+	return bytes.Equal(first, second), nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"testing"
@@ -19,7 +18,7 @@ func TestTwoLegs(t *testing.T) {
 	addr := target(t, echo)
 	stop, _ := run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
 	// The second refuses every session, so the exit has to go on over the first.
-	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, Logger: slog.New(slog.DiscardHandler)})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, Logger: quiet})
 	attached(t, p, 2)
 	if in := p.Agents(); len(in) != 1 || in[0].Links != 2 {
 		t.Fatalf("%+v, want one exit with two links", in)

@@ -341,7 +341,7 @@ func TestHostileHellos(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, err := agent.NewPool(agent.PoolOptions{Secret: secret})
+				p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
 				if err != nil {
 					t.Fatal(err)
 				}

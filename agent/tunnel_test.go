@@ -19,6 +19,8 @@ import (
 
 const secret = "0123456789abcdef-secret"
 
+var quiet = slog.New(slog.DiscardHandler)
+
 // A logbook keeps what is logged, and shows it when the test has failed.
 type logbook struct {
 	mu  sync.Mutex
