@@ -2,246 +2,16 @@ package wsframe_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
-	"io"
-	"math/big"
 	"net"
+	"os"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	. "github.com/farwire/farwire/internal/wsframe"
 )
-
-// A session is a running Pipe with the far ends of its legs in our hands.
-type session struct {
-	*testing.T
-	client, target net.Conn // what the client and the target see
-	pipe           *Pipe
-	done           chan Result
-	posts          map[net.Conn]chan []byte
-}
-
-// start runs a Pipe between two pairs of connections.
-func start(t *testing.T, pair func(testing.TB) (near, far net.Conn), change func(*Config)) *session {
-	t.Helper()
-	cfg := Config{}
-	s := &session{T: t, done: make(chan Result, 1), posts: map[net.Conn]chan []byte{}}
-	cfg.Client, s.client = pair(t)
-	cfg.Target, s.target = pair(t)
-	if change != nil {
-		change(&cfg)
-	}
-	s.pipe = New(cfg)
-	go func() { s.done <- s.pipe.Run() }()
-	return s
-}
-
-// each runs a test over every kind of connection.
-func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
-	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
-	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
-	t.Run("pipe", func(t *testing.T) { test(t, memPair) })
-}
-
-func memPair(t testing.TB) (near, far net.Conn) {
-	near, far = net.Pipe()
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
-}
-
-func tcpPair(t testing.TB) (near, far net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	far, err = net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	near, err = ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
-}
-
-var tlsConfig = sync.OnceValue(func() *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-})
-
-func tlsPair(t testing.TB) (near, far net.Conn) {
-	return tlsOver(t, tcpPair)
-}
-
-func tlsOver(t testing.TB, pair func(testing.TB) (near, far net.Conn)) (near, far net.Conn) {
-	t.Helper()
-	n, f := pair(t)
-	server := tls.Server(n, tlsConfig())
-	client := tls.Client(f, &tls.Config{InsecureSkipVerify: true}) // the pair is our own
-	shaken := make(chan error, 1)
-	go func() { shaken <- server.Handshake() }()
-	if err := client.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-shaken; err != nil {
-		t.Fatal(err)
-	}
-	return server, client
-}
-
-// write sends bytes as a peer, without waiting for them to be taken.
-func (s *session) write(conn net.Conn, pieces ...[]byte) {
-	s.Helper()
-	b := bytes.Join(pieces, nil)
-	if len(b) == 0 {
-		return
-	}
-	conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
-	defer conn.SetWriteDeadline(time.Time{})
-	if _, err := conn.Write(b); err != nil {
-		s.Errorf("write: %v", err)
-	}
-}
-
-// post sends bytes behind those posted before, without waiting for it.
-func (s *session) post(conn net.Conn, pieces ...[]byte) {
-	if s.posts[conn] == nil {
-		posts, done := make(chan []byte, 1000), make(chan struct{})
-		s.posts[conn] = posts
-		go func() {
-			defer close(done)
-			for b := range posts {
-				conn.Write(b) // who expects these bytes misses them when it fails
-			}
-		}()
-		s.Cleanup(func() { close(posts); conn.Close(); <-done })
-	}
-	s.posts[conn] <- bytes.Join(pieces, nil)
-}
-
-// want reads as a peer and expects exactly these bytes next.
-func (s *session) want(conn net.Conn, pieces ...[]byte) {
-	s.Helper()
-	want := bytes.Join(pieces, nil)
-	got := make([]byte, len(want))
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if n, err := io.ReadFull(conn, got); err != nil {
-		s.Fatalf("read % x of % x: %v", got[:n], clip(want), err)
-	}
-	if !bytes.Equal(got, want) {
-		s.Fatalf("read % x, want % x", clip(got), clip(want))
-	}
-}
-
-func clip(b []byte) []byte { return b[:min(len(b), 64)] }
-
-// wantEnd expects the connection to end now, with not one byte more, and ends
-// it from this side too.
-func (s *session) wantEnd(conn net.Conn) {
-	s.Helper()
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	b, err := io.ReadAll(conn)
-	var ne net.Error
-	if errors.As(err, &ne) && ne.Timeout() {
-		s.Fatal("connection does not end")
-	}
-	if len(b) > 0 {
-		s.Fatalf("at the end came % x", clip(b))
-	}
-	conn.Close()
-}
-
-// wantFrame reads one short frame of the gateway's own.
-func (s *session) wantFrame(conn net.Conn, op byte) (payload []byte) {
-	s.Helper()
-	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	head := make([]byte, 2)
-	if _, err := io.ReadFull(conn, head); err != nil {
-		s.Fatalf("read a frame of opcode %d: %v", op, err)
-	}
-	if head[0] != 0x80|op {
-		s.Fatalf("got frame % x, want opcode %d", head, op)
-	}
-	masked := head[1] >= 0x80
-	if masked != (conn == s.target) {
-		s.Fatalf("frame % x masked for the wrong side", head)
-	}
-	var key [4]byte
-	if masked {
-		if _, err := io.ReadFull(conn, key[:]); err != nil {
-			s.Fatal(err)
-		}
-	}
-	payload = make([]byte, head[1]&127)
-	if _, err := io.ReadFull(conn, payload); err != nil {
-		s.Fatal(err)
-	}
-	for i := range payload {
-		payload[i] ^= key[i%4]
-	}
-	return payload
-}
-
-// wantClose expects a close frame of the gateway's own.
-func (s *session) wantClose(conn net.Conn, code int, reason string) {
-	s.Helper()
-	p := s.wantFrame(conn, OpClose)
-	if len(p) < 2 || int(binary.BigEndian.Uint16(p)) != code || string(p[2:]) != reason {
-		s.Fatalf("closed with % x %q, want %d %q", p[:min(2, len(p))], p[min(2, len(p)):], code, reason)
-	}
-}
-
-func (s *session) result(by Side, cause Cause, code int) Result {
-	s.Helper()
-	return s.resultWithin(20*time.Second, by, cause, code)
-}
-
-func (s *session) resultWithin(limit time.Duration, by Side, cause Cause, code int) Result {
-	s.Helper()
-	select {
-	case r := <-s.done:
-		if r.By != by || r.Cause != cause || r.Code != code {
-			s.Fatalf("ended by %v, %v, %d (%v), want %v, %v, %d", r.By, r.Cause, r.Code, r.Err, by, cause, code)
-		}
-		return r
-	case <-time.After(limit):
-		s.Fatal("session does not end")
-		panic("unreachable")
-	}
-}
-
-// farewell has both sides close as friends do, the client first.
-func (s *session) farewell() {
-	s.Helper()
-	s.write(s.client, closing(1000, "bye", true))
-	s.want(s.target, closing(1000, "bye", true))
-	s.write(s.target, closing(1000, "", false))
-	s.want(s.client, closing(1000, "", false))
-	s.wantEnd(s.client)
-	s.wantEnd(s.target)
-	s.result(Client, CauseClose, 1000)
-}
 
 func TestFramesCrossAsTheyAre(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
@@ -466,4 +236,45 @@ func TestAbort(t *testing.T) {
 		s.wantEnd(s.target)
 		s.result(Gateway, CauseShutdown, CloseGoingAway)
 	})
+}
+
+// Orders given before the session runs are carried out when it does.
+func TestEndBeforeTheStart(t *testing.T) {
+	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		for _, abort := range []bool{false, true} {
+			near1, client := pair(t)
+			near2, target := pair(t)
+			s := &session{T: t, client: client, target: target, done: make(chan Result, 1)}
+			s.pipe = New(Config{Client: near1, Target: near2})
+			s.pipe.Shutdown(CloseGoingAway, "draining")
+			if abort {
+				s.pipe.Abort()
+			}
+			go func() { s.done <- s.pipe.Run() }()
+			if !abort {
+				s.wantClose(client, CloseGoingAway, "draining")
+				s.wantClose(target, CloseGoingAway, "draining")
+				s.write(client, closing(1001, "", true))
+				s.write(target, closing(1001, "", false))
+			}
+			s.wantEnd(client)
+			s.wantEnd(target)
+			s.result(Gateway, CauseShutdown, CloseGoingAway)
+		}
+	})
+}
+
+// An outdated connection reports a deadline that nobody set, for ever: a dead
+// tunnel may. It must not keep its session spinning.
+type outdated struct{ net.Conn }
+
+func (outdated) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
+
+func TestTimeoutWithoutAnOrder(t *testing.T) {
+	s := start(t, memPair, func(c *Config) { c.Target = outdated{c.Target} })
+	s.wantClose(s.client, CloseInternal, "")
+	s.client.Close()
+	if r := s.result(Target, CauseLoss, CloseInternal); !errors.Is(r.Err, os.ErrDeadlineExceeded) {
+		t.Fatal(r.Err)
+	}
 }
