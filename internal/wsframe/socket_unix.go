@@ -19,6 +19,3 @@ func rawConn(conn net.Conn) syscall.RawConn {
 	}
 	return nil
 }
-
-func readFD(fd int, b []byte) (int, error)  { return syscall.Read(fd, b) }
-func writeFD(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
