@@ -9,6 +9,19 @@
 // [Direct] makes an exit of this process. Every dial passes a guard that
 // refuses private, loopback, link-local and other special addresses, on the
 // address about to be connected to, after names were resolved.
+//
+// A [Pool] is a network of exits. It is an http.Handler at which remote agents
+// attach, and picks one for each request, by name, country, load and how the
+// agents have fared with the target lately:
+//
+//	pool, err := agent.NewPool(agent.PoolOptions{Secret: os.Getenv("AGENT_SECRET")})
+//	mux.Handle("GET /agents/attach", pool)
+//	exit, err := pool.SelectAgent(ctx, agent.Query{Countries: []string{"DE"}})
+//	conn, err := exit.DialContext(ctx, "tcp", "example.com:443")
+//
+// [Run] is such an agent. It dials out to its gateways, so it works behind any
+// NAT, and has the guard on its own side: a gateway can narrow what an agent
+// dials and never widen it.
 package agent
 
 import (

@@ -2,8 +2,14 @@ package agent_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -21,6 +27,93 @@ func ExampleDirect() {
 	// Output:
 	// farwire-de1
 	// target "127.0.0.1" is private: this agent reaches private addresses only with --allow-private
+}
+
+// A pool picks among exits by slug, country, load and health. Exits of this
+// process are added; remote agents attach by themselves.
+func ExamplePool() {
+	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		panic(err)
+	}
+	for slug, country := range map[string]string{"de1": "DE", "at5": "AT", "us1": "US"} {
+		err := pool.Add(agent.Exit{
+			Slug: slug, Country: country,
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				return nil, errors.New("this exit is only an example")
+			},
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+
+	exit, err := pool.SelectAgent(context.Background(), agent.Query{Slugs: []string{"DE1", "AT5"}, Countries: []string{"at"}})
+	fmt.Println(exit.ID, err)
+	_, err = pool.SelectAgent(context.Background(), agent.Query{Countries: []string{"FR"}})
+	fmt.Println(err)
+	for _, info := range pool.Agents() {
+		fmt.Println(info.ID, info.Country, info.State)
+	}
+	// Output:
+	// farwire-at5 <nil>
+	// no agent is attached that fits
+	// farwire-at5 AT available
+	// farwire-de1 DE available
+	// farwire-us1 US available
+}
+
+// A gateway where agents attach, an agent, and a session through it.
+func ExampleRun() {
+	const secret = "an example secret of the agents"
+	quiet := slog.New(slog.DiscardHandler)
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /agents/attach", pool)
+	gateway := httptest.NewServer(mux)
+	defer gateway.Close()
+
+	// Somewhere else, behind any NAT.
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error)
+	go func() {
+		stopped <- agent.Run(ctx, agent.RunOptions{
+			Gateways: []string{gateway.URL}, Secret: secret, Slug: "de1", Country: "DE",
+			AllowPrivate: true, // because the example's target is on this machine
+			Logger:       quiet,
+		})
+	}()
+
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "hello from the target")
+	}))
+	defer target.Close()
+
+	// An exit is a dialer, so whatever can be given a dialer goes through it.
+	var exit agent.Exit
+	for ; exit.ID == ""; time.Sleep(time.Millisecond) {
+		exit, _ = pool.SelectAgent(ctx, agent.Query{Countries: []string{"DE"}})
+	}
+	transport := &http.Transport{DialContext: exit.DialContext}
+	resp, err := (&http.Client{Transport: transport}).Get(target.URL)
+	if err != nil {
+		panic(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	fmt.Printf("%s: %s", exit.ID, body)
+	transport.CloseIdleConnections()
+
+	stop()
+	fmt.Println("agent stopped:", <-stopped)
+	fmt.Println("pool stopped:", pool.Shutdown(context.Background()))
+	// Output:
+	// farwire-de1: hello from the target
+	// agent stopped: <nil>
+	// pool stopped: <nil>
 }
 
 // Anything that can dial can be an exit.
