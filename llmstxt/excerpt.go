@@ -29,21 +29,6 @@ type describer struct {
 	split map[*Evidence][][]string // sentences of each block
 }
 
-// voters counts on how many pages a run of words stands.
-type voters struct {
-	seed  maphash.Seed
-	count map[uint64]vote
-	need  int32    // votes that make boilerplate
-	words []uint64 // of the sentence being looked at, as hashes
-}
-
-type vote struct {
-	pages int32
-	last  int32 // page that voted last, so that each has one vote
-}
-
-const runLength = 5 // words
-
 // newDescriber lets every page vote.
 func newDescriber(pages []Page, limit int) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, split: make(map[*Evidence][][]string, len(pages))}
@@ -68,64 +53,12 @@ func newDescriber(pages []Page, limit int) *describer {
 		for _, t := range e.Edges {
 			for _, s := range splitSentences(t) {
 				d.votes.cast(s, by)
+				d.votes.once(d.votes.whole(s), by)
 			}
 		}
 		d.split[e] = split
 	}
 	return d
-}
-
-// cast gives a page's vote to every run of words in a sentence.
-func (v *voters) cast(sentence string, page int32) {
-	v.runs(sentence, func(h uint64, _, _ int) { v.once(h, page) })
-}
-
-func (v *voters) once(h uint64, page int32) {
-	if c := v.count[h]; c.last != page {
-		v.count[h] = vote{c.pages + 1, page}
-	}
-}
-
-// whole is the hash of a sentence.
-func (v *voters) whole(sentence string) uint64 {
-	return maphash.String(v.seed, strings.TrimSpace(sentence)) ^ 1
-}
-
-// repeated reports whether the site repeats a sentence to the letter.
-func (v *voters) repeated(sentence string) bool {
-	return v.count[v.whole(sentence)].pages >= v.need
-}
-
-// runs yields the hash of every run of words, and of a shorter sentence as a
-// whole, and returns how many words there are.
-func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
-	v.words = v.words[:0]
-	for w := range strings.FieldsSeq(sentence) {
-		v.words = append(v.words, maphash.String(v.seed, w))
-	}
-	n := min(runLength, len(v.words))
-	for i := 0; i+n <= len(v.words) && n > 0; i++ {
-		h := uint64(n) // a whole sentence is no part of another
-		for _, w := range v.words[i : i+n] {
-			h = (h ^ w) * 0x9e3779b97f4a7c15
-			h ^= h >> 29
-		}
-		yield(h, i, i+n)
-	}
-	return len(v.words)
-}
-
-// boilerplate reports whether most words of a sentence stand in runs that the
-// site repeats.
-func (v *voters) boilerplate(sentence string) bool {
-	covered, upto := 0, 0
-	n := v.runs(sentence, func(h uint64, from, to int) {
-		if v.count[h].pages >= v.need {
-			covered += to - max(from, upto)
-			upto = to
-		}
-	})
-	return n > 0 && covered*2 >= n
 }
 
 // piece is a stretch of an excerpt that is taken whole or not at all.
@@ -191,6 +124,7 @@ func (d *describer) prose(e *Evidence, title string, drop func(string) bool) []p
 		}
 	}
 	var out []piece
+	said := map[string]bool{}
 	size := 0
 	titleKey := plainKey(title)
 	list := false // the items being read follow a sentence that leads to them
@@ -229,9 +163,10 @@ func (d *describer) prose(e *Evidence, title string, drop func(string) bool) []p
 				gap = " " // not every script has one between sentences
 			}
 			t := strings.TrimSpace(s)
-			if t == "" || drop(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
+			if t == "" || said[t] || drop(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
 				continue
 			}
+			said[t] = true
 			pc := piece{text: t, sep: before, first: first}
 			if first {
 				pc.sep = "\n\n"
@@ -432,41 +367,6 @@ func (d *describer) outline(p *Page, limit int) string {
 	return cut(text+".", limit)
 }
 
-// guardLines keeps text from being read as structure: no line of it begins with
-// a sign that Markdown would take for a heading, a quotation, code or HTML. The
-// backslashes count towards limit.
-func guardLines(text string, limit int) string {
-	for {
-		out := escapeLines(text)
-		over := utf8.RuneCountInString(out) - limit
-		if over <= 0 {
-			return out
-		}
-		text = cut(text, max(1, utf8.RuneCountInString(text)-over))
-	}
-}
-
-func escapeLines(text string) string {
-	var b strings.Builder
-	for i, line := range strings.Split(text, "\n") {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		line = strings.TrimLeftFunc(line, isSpace)
-		if line != "" && (strings.IndexByte("#>=<~`", line[0]) >= 0 && !strings.HasPrefix(line, "<http") ||
-			strings.Trim(line, "-_* ") == "") && !inlineCode(line) {
-			b.WriteByte('\\')
-		}
-		b.WriteString(line)
-	}
-	return b.String()
-}
-
-// inlineCode reports a line that begins with a span of code, not with a fence.
-func inlineCode(line string) bool {
-	return line[0] == '`' && !strings.HasPrefix(line, "```")
-}
-
 // note is the page in one line, for an index.
 func (d *describer) note(p *Page) string {
 	limit := min(noteLength, d.limit)
@@ -488,14 +388,4 @@ func (d *describer) note(p *Page) string {
 		return enumerate(pieces, limit)
 	}
 	return cut(lines[0], limit)
-}
-
-func unescapeLines(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		if len(l) > 1 && l[0] == '\\' && strings.IndexByte("#>=<~`-_*", l[1]) >= 0 {
-			lines[i] = l[1:]
-		}
-	}
-	return strings.Join(lines, "\n")
 }

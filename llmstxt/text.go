@@ -39,3 +39,24 @@ func plainKey(s string) string {
 	}
 	return b.String()
 }
+
+// startsWith reports a text that begins with the words of another, in any
+// case.
+func startsWith(text, words string) bool {
+	if words == "" || len(text) < len(words) || !strings.EqualFold(text[:len(words)], words) {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(text[len(words):])
+	return len(text) == len(words) || isSpace(r) || strings.ContainsRune(",:;|", r)
+}
+
+// clipBytes shortens to at most n bytes without cutting a character.
+func clipBytes(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

@@ -39,6 +39,9 @@ func findAffixes(titles []string) affixes {
 					prefixes[t[:i+len(sep)]]++
 				}
 			}
+			if i > 0 && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
+				suffixes[t[i:]]++
+			}
 		}
 	}
 	longest := func(m map[string]int) string {
@@ -65,7 +68,7 @@ func (a affixes) name() string {
 	}
 	trim := func(s string) string {
 		return strings.TrimFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>", r)
+			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()", r)
 		})
 	}
 	s = trim(s)

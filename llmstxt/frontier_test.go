@@ -1,0 +1,109 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+func TestBaseMoves(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":                redirect("https://www.docs.test/en/start"),
+		"https://www.docs.test/en/start":   doc("Start", "/en/start/a", "/de/b", "http://docs.test/", "http://www.docs.test/en/start/c"),
+		"https://www.docs.test/en/start/a": doc("A"),
+		"https://www.docs.test/en/start/c": doc("C"),
+		"https://www.docs.test/robots.txt": {body: "User-agent: *\nDisallow: /en/start/secret"},
+	}}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	if s.BaseURL != "https://www.docs.test/en/start" || len(s.Pages) != 3 {
+		t.Errorf("%s: %v", s.BaseURL, urls(s))
+	}
+	if w.asked("https://www.docs.test/robots.txt") != 1 {
+		t.Error("the new host's robots.txt was not read")
+	}
+	// Within its scope a base page may move without taking the scope along.
+	w = &web{pages: map[string]answer{
+		"http://docs.test/":      redirect("/en/"),
+		"http://docs.test/en/":   doc("English", "/other", "/"),
+		"http://docs.test/other": doc("Other"),
+	}}
+	s = crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	if got := urls(s); !slices.Equal(got, []string{"/en/", "/other"}) || len(s.Skipped) > 0 {
+		t.Errorf("pages %v, skipped %v", got, s.Skipped)
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	page := func(title, canonical string, links ...string) answer {
+		a := doc(title, links...)
+		a.body = strings.Replace(a.body, "</head>", "<link rel=canonical href='"+canonical+"'></head>", 1)
+		return a
+	}
+	for name, tt := range map[string]struct {
+		pages map[string]answer
+		want  []string
+	}{
+		"stands back": {map[string]answer{"/": doc("Home", "/a?x=1"), "/a?x=1": page("A", "/a", "/b"), "/a": page("A", "/a", "/b"), "/b": doc("B")},
+			[]string{"/", "/a", "/b"}},
+		"missing": {map[string]answer{"/": doc("Home", "/a?x=1", "/b"), "/a?x=1": page("A", "/nowhere", "/c"), "/b": doc("B"), "/c": doc("C")},
+			[]string{"/", "/b", "/a?x=1", "/c"}},
+		"leads back": {map[string]answer{"/": doc("Home", "/a"), "/a": page("A", "/a.html"), "/a.html": redirect("/a")},
+			[]string{"/", "/a"}},
+		"circle":         {map[string]answer{"/": doc("Home", "/a"), "/a": page("A", "/b"), "/b": page("B", "/a")}, []string{"/", "/b"}},
+		"file URL":       {map[string]answer{"/": doc("Home", "/a"), "/a": page("A", "file:///usr/share/doc/a.html")}, []string{"/", "/a"}},
+		"other host":     {map[string]answer{"/": doc("Home", "/a"), "/a": page("A", "https://elsewhere.test/a")}, []string{"/", "/a"}},
+		"all to home":    {map[string]answer{"/": page("Home", "/", "/a", "/b"), "/a": page("A", "/"), "/b": page("B", "/")}, []string{"/", "/a", "/b"}},
+		"base elsewhere": {map[string]answer{"/": page("Home", "/start", "/a"), "/start": page("Home", "/start", "/a"), "/a": doc("A")}, []string{"/", "/a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &web{pages: map[string]answer{}}
+			for k, v := range tt.pages {
+				w.pages["http://docs.test"+k] = v
+			}
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+			if got := urls(s); !slices.Equal(got, tt.want) {
+				t.Errorf("pages %v, want %v; skipped %v", got, tt.want, s.Skipped)
+			}
+		})
+	}
+}
+
+// Calendars and facets are endless; the rest of the site must still be found.
+func TestTraps(t *testing.T) {
+	w := &web{}
+	w.handler = func(r *http.Request) (answer, bool) {
+		p := r.URL.Path
+		switch {
+		case p == "/":
+			return doc("Home", "/calendar/2024/1/1", "/shop?color=1", "/deep/", "/guide"), true
+		case strings.HasPrefix(p, "/calendar/"):
+			var y, m, d int
+			fmt.Sscanf(p, "/calendar/%d/%d/%d", &y, &m, &d)
+			return doc("Day "+p, fmt.Sprintf("/calendar/%d/%d/%d", y, m, d+1), fmt.Sprintf("/calendar/%d/%d/%d", y+1, m, d)), true
+		case p == "/shop":
+			q := r.URL.RawQuery
+			return doc("Shop "+q, "/shop?"+q+"&size="+fmt.Sprint(len(q)), "/shop?color="+fmt.Sprint(len(q)+1)), true
+		case strings.HasPrefix(p, "/deep/"):
+			return doc("Deep "+p, p+"deep/", p+"x/"), true
+		case p == "/guide":
+			return doc("Guide", "/guide/a", "/guide/b", "/guide/c"), true
+		case strings.HasPrefix(p, "/guide/"):
+			return doc("Guide " + p), true
+		}
+		return answer{}, false
+	}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 200})
+	got := urls(s)
+	for _, want := range []string{"/guide", "/guide/a", "/guide/b", "/guide/c"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s was not found", want)
+		}
+	}
+	if len(got) > 150 || s.Stats.Skipped[llmstxt.SkipPattern] == 0 || s.Stats.Skipped[llmstxt.SkipURL] == 0 {
+		t.Errorf("%d pages, %+v", len(got), s.Stats)
+	}
+}
