@@ -54,6 +54,14 @@ type stream struct {
 	result  SessionResult
 }
 
+const (
+	// After a batch smaller than this the next one is given time to grow. So
+	// no event waits longer, and a stream flushes at most a thousand times in
+	// a second or whenever there is enough to send.
+	smallBatch  = 32 << 10
+	collectTime = time.Millisecond
+)
+
 // A comment goes out at this interval, for the proxies in between.
 const commentInterval = 15 * time.Second
 
@@ -213,19 +221,19 @@ func validPrefix(s string) bool {
 func (st *stream) run(ctx context.Context) error {
 	tick := time.NewTicker(commentInterval)
 	defer tick.Stop()
-	b, err := st.subscribe(ctx, tick.C)
+	l, err := st.subscribe(ctx, tick.C)
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer l.close()
 	// A writer that hangs must not keep the queue.
-	stop := context.AfterFunc(ctx, b.close)
+	stop := context.AfterFunc(ctx, l.close)
 	defer stop()
 
 	hello := append([]byte(nil), "event: connected\ndata: {\"node_id\": "...)
 	hello = sse.AppendString(hello, st.result.Node)
 	hello = append(hello, `, "queue_name": `...)
-	hello = sse.AppendString(hello, b.queue)
+	hello = sse.AppendString(hello, l.queue)
 	hello = append(hello, "}\n\n"...)
 	if err := st.out.Write(hello); err != nil {
 		return err
@@ -233,16 +241,16 @@ func (st *stream) run(ctx context.Context) error {
 	if err := st.out.Flush(); err != nil {
 		return err
 	}
-	return st.relay(ctx, b, tick.C)
+	return st.relay(ctx, l, tick.C)
 }
 
 // subscribe sets the queue up through an exit that fits, in a goroutine of its
 // own: meanwhile comments go out, and the deep stack of a TLS handshake does
 // not stay with the stream.
-func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*broker, error) {
+func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
-	var b *broker
+	var l *link
 	var exit agent.Exit
 	done := make(chan error, 1)
 	go func() {
@@ -253,7 +261,7 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*broker
 		}()
 		var err error
 		exit, err = st.g.reach(ctx, st.query, func(exit agent.Exit) (err error) {
-			b, err = st.g.subscribe(ctx, exit, st.sub)
+			l, err = st.g.subscribe(ctx, exit, st.sub)
 			return err
 		})
 		done <- err
@@ -267,9 +275,9 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*broker
 			case err != nil && written == nil:
 				return nil, err
 			case err == nil && written == nil:
-				return b, nil
+				return l, nil
 			case err == nil:
-				b.close()
+				l.close()
 			}
 			return nil, written
 		case <-tick:
@@ -282,52 +290,55 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*broker
 }
 
 // relay streams batches until something ends.
-func (st *stream) relay(ctx context.Context, b *broker, tick <-chan time.Time) error {
+func (st *stream) relay(ctx context.Context, l *link, tick <-chan time.Time) error {
 	var spare []byte
 	for {
 		if ctx.Err() != nil {
-			b.flow.close()
+			l.flow.close()
 			cause := context.Cause(ctx)
 			if errors.Is(cause, errDraining) {
-				if err := st.drain(b); err != nil {
+				if err := st.drain(l); err != nil {
 					return err
 				}
 			}
 			return cause
 		}
-		next, ok := b.flow.take(spare)
+		next, ok := l.flow.take(spare)
 		if ok {
 			if err := st.send(&next); err != nil {
 				return err
 			}
-			// When the broker is gone it says so itself, below.
-			_ = b.acknowledge(next.tag)
-			b.follow(next.largest)
+			l.acknowledge(next.tag, next.largest)
 			spare = next.events
+			// In a run of messages a broker's every packet would be a write, a
+			// flush and an acknowledgement. The first of a run never waits.
+			if len(spare) < smallBatch {
+				time.Sleep(collectTime)
+			}
 			continue
 		}
 		select {
-		case <-b.flow.wake:
+		case <-l.flow.wake:
 		case <-tick:
 			spare = nil
-			b.flow.shrink()
+			l.flow.shrink()
 			if err := st.out.Comment(); err != nil {
 				return err
 			}
-		case <-b.ended:
-			if err := st.drain(b); err != nil {
+		case <-l.ended:
+			if err := st.drain(l); err != nil {
 				return err
 			}
-			return b.fault(st.sub)
+			return l.fault
 		case <-ctx.Done():
 		}
 	}
 }
 
 // drain sends what was read before the stream had to end.
-func (st *stream) drain(b *broker) error {
+func (st *stream) drain(l *link) error {
 	for {
-		next, ok := b.flow.take(nil)
+		next, ok := l.flow.take(nil)
 		if !ok {
 			return nil
 		}

@@ -12,9 +12,12 @@
 //	           | every other frame, byte for byte       | --> library
 //	           +----------------------------------------+
 //
-// The library opens, declares and consumes as ever, and sees no message. The
-// Sink is asked before a body is kept and may let the whole connection wait,
-// which is the back-pressure that AMQP itself can only count in messages.
+// The library opens, declares and consumes as ever, and sees no message. After
+// the broker's basic.consume-ok it sees the end of the connection and goes, with
+// its buffers and goroutines; what little is left to say in either direction is
+// in control.go. The Sink is asked before a body is kept and may let the whole
+// connection wait, which is the back-pressure that AMQP itself can only count in
+// messages.
 package amqpwire
 
 import (
@@ -68,7 +71,8 @@ const (
 	// default for all frames. Body frames may have any size.
 	MaxFrame = 128 << 10
 
-	// A read that gives less than this says that the connection is idle.
+	// A read that gives less than this, or does not fill the buffer that Read
+	// was given, says that the connection is idle.
 	sparse = 4 << 10
 
 	fullBuffer = 64 << 10
@@ -79,10 +83,15 @@ const (
 	typeHeartbeat = 8
 	frameEnd      = 0xCE
 
-	classBasic   = 60
-	methodReturn = 50
-	methodDelive = 60
-	methodGetOK  = 71
+	classBasic = 60
+
+	basicQos       = 10
+	basicConsumeOK = 21
+	basicCancel    = 30
+	basicReturn    = 50
+	basicDeliver   = 60
+	basicGetOK     = 71
+	basicAck       = 80
 )
 
 var buffers = sync.Pool{New: func() any { return new([fullBuffer]byte) }}
@@ -98,7 +107,8 @@ type Reader struct {
 	last int               // what the last read of src gave
 
 	started bool
-	pass    int // bytes of the frame at r that are the library's
+	pass    int  // bytes of the frame at r that are the library's
+	handing bool // they are the last, or were
 	failed  error
 
 	// The message being read.
@@ -127,14 +137,27 @@ func NewReader(src io.Reader, sink Sink) *Reader {
 	return &Reader{src: src, sink: sink}
 }
 
-// Read returns bytes of frames that are not a delivery's.
+// Read returns bytes of frames that are not a delivery's, for the client
+// library. After those of basic.consume-ok it returns io.EOF, and Next goes on.
 func (r *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if r.Handed() {
+		return 0, io.EOF
+	}
+	return r.read(p, len(p))
+}
+
+// Handed reports whether the library has been given all that is its own.
+func (r *Reader) Handed() bool { return r.handing && r.pass == 0 }
+
+// read is Read without an end. It gives at most so many bytes; all of p may
+// serve for waiting.
+func (r *Reader) read(p []byte, most int) (int, error) {
 	for {
 		if r.pass > 0 && r.r < r.w {
-			n := copy(p, r.buf[r.r:min(r.w, r.r+r.pass)])
+			n := copy(p[:most], r.buf[r.r:min(r.w, r.r+r.pass)])
 			r.r += n
 			r.pass -= n
 			return n, nil
@@ -212,9 +235,12 @@ func (r *Reader) stepMethod(have []byte, channel uint16, size int64) (bool, erro
 		return r.passOn(size)
 	}
 	switch binary.BigEndian.Uint16(have[9:]) {
-	case methodDelive:
-	case methodReturn, methodGetOK:
+	case basicDeliver:
+	case basicReturn, basicGetOK:
 		return false, FormatError("content that was not asked for")
+	case basicConsumeOK:
+		r.handing = true
+		return r.passOn(size)
 	default:
 		return r.passOn(size)
 	}
@@ -361,9 +387,8 @@ func (r *Reader) fill(p []byte) error {
 	r.sink.Pause()
 	if r.r == r.w {
 		r.r, r.w = 0, 0
-		if r.last < sparse {
+		if p = p[:min(len(p), sparse)]; r.last < len(p) {
 			r.release()
-			p = p[:min(len(p), sparse)]
 			n, err := r.src.Read(p)
 			if n > 0 {
 				r.full = buffers.Get().(*[fullBuffer]byte)
