@@ -226,6 +226,7 @@ func (st *stream) run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
+	st.sub, st.query = nil, agent.Query{} // a password is not kept for longer
 	// A writer that hangs must not keep the queue.
 	stop := context.AfterFunc(ctx, l.close)
 	defer stop()

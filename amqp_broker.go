@@ -64,9 +64,13 @@ func (g *Gateway) subscribe(ctx context.Context, exit agent.Exit, sub *subscript
 		prefetch: prefetch{budget: g.o.AMQP.Budget, now: firstPrefetch},
 	}
 	l.reader = amqpwire.NewReader(l, l.flow)
-	lib := &libraryConn{link: l}
+	lib := &libraryConn{link: l, left: make(chan struct{})}
 	stop := context.AfterFunc(ctx, l.cut)
-	l.heartbeat, err = setUp(lib, sub, l.queue, g.o.AMQP.QueueLimit)
+	heartbeat, err := setUp(lib, sub, l.queue, g.o.AMQP.QueueLimit)
+	if err == nil {
+		<-lib.left // it has read its last, or the context has cut the connection
+		l.heartbeat = heartbeat
+	}
 	switch {
 	case !stop():
 		err = context.Cause(ctx)
@@ -169,9 +173,10 @@ func (anonymous) Response() string  { return "" }
 type libraryConn struct {
 	link *link
 
+	left chan struct{} // closed when the library will not read again
+
 	mu     sync.Mutex
-	over   bool // the library is on its way out
-	failed error
+	failed error // the first; io.EOF when all went well
 }
 
 // Read is called in a goroutine of the library's: a panic here would end every
@@ -181,17 +186,18 @@ func (c *libraryConn) Read(p []byte) (n int, err error) {
 		if v := recover(); v != nil {
 			n, err = 0, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
-		c.note(err)
+		if c.note(err); err != nil {
+			close(c.left) // nothing reads on after an error
+		}
 	}()
 	return c.link.reader.Read(p)
 }
 
 func (c *libraryConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	over := c.over
-	c.mu.Unlock()
-	if over {
-		return 0, net.ErrClosed
+	select {
+	case <-c.left:
+		return 0, net.ErrClosed // a heartbeat: the link sends its own
+	default:
 	}
 	if err := c.link.write(p); err != nil {
 		c.note(err)
@@ -209,7 +215,6 @@ func (c *libraryConn) note(err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over = true
 	if c.failed == nil {
 		c.failed = err
 	}

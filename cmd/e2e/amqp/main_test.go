@@ -110,6 +110,11 @@ func gateway(t testing.TB, o farwire.Options) (*farwire.Gateway, *httptest.Serve
 	if err != nil {
 		t.Fatal(err)
 	}
+	return gw, serve(t, gw)
+}
+
+func serve(t testing.TB, gw *farwire.Gateway) *httptest.Server {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("POST /amqp", gw.AMQP())
 	srv := httptest.NewServer(mux)
@@ -121,7 +126,7 @@ func gateway(t testing.TB, o farwire.Options) (*farwire.Gateway, *httptest.Serve
 		}
 		srv.Close()
 	})
-	return gw, srv
+	return srv
 }
 
 type fields map[string]any
