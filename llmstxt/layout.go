@@ -46,40 +46,63 @@ const (
 const optional = "Optional"
 
 // Render writes the file in a layout. It ends with a line break.
-func (s *Site) Render(l Layout) string {
-	if l == Index {
-		return s.index()
-	}
-	return s.pages()
-}
+func (s *Site) Render(l Layout) string { return s.file(l).Render(l) }
 
-func (s *Site) pages() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n> %s\n", escapeTitle(s.Title), s.BaseURL)
-	for i := range s.Pages {
-		p := &s.Pages[i]
-		fmt.Fprintf(&b, "\n## %s\n\n> %s\n\n%s\n", escapeTitle(p.Title), p.URL, p.Excerpt)
+// file is a site as it will be read back.
+func (s *Site) file(l Layout) *File {
+	f := &File{Title: s.Title, BaseURL: s.BaseURL}
+	if l != Index {
+		entries := make([]Entry, len(s.Pages))
+		for i, p := range s.Pages {
+			entries[i] = Entry{p.Title, p.URL, unescapeLines(p.Excerpt)}
+		}
+		f.Sections = []Section{{Entries: entries}}
+		return f
 	}
-	return b.String()
-}
-
-func (s *Site) index() string {
-	var b strings.Builder
 	// The reference parser sees a summary only when something follows it.
-	fmt.Fprintf(&b, "# %s\n\n> %s\n\nStart page: %s\n", escapeTitle(s.Title), indexText(s.Summary), linkURL(s.BaseURL))
+	f.Summary, f.Info = s.Summary, "Start page: "+linkURL(s.BaseURL)
 	names, in := s.order()
 	for _, name := range names {
-		fmt.Fprintf(&b, "\n## %s\n\n", escapeTitle(noBrackets(name)))
+		section := Section{Name: name}
 		for _, i := range in[name] {
 			p := &s.Pages[i]
-			fmt.Fprintf(&b, "- [%s](%s): %s\n", escapeTitle(noBrackets(p.Title)), linkURL(p.URL), indexText(p.Note))
+			section.Entries = append(section.Entries, Entry{p.Title, p.URL, p.Note})
+		}
+		f.Sections = append(f.Sections, section)
+	}
+	return f
+}
+
+// Render writes a file in a layout, whatever its texts are: Parse reads it
+// back, white space in titles and notes apart.
+func (f *File) Render(l Layout) string {
+	var b strings.Builder
+	if l != Index {
+		fmt.Fprintf(&b, "# %s\n\n> %s\n", escapeTitle(f.Title), f.BaseURL)
+		for _, e := range f.Entries() {
+			fmt.Fprintf(&b, "\n## %s\n\n> %s\n\n%s\n", escapeTitle(e.Title), e.URL, escapeLines(e.Text))
+		}
+		return b.String()
+	}
+	fmt.Fprintf(&b, "# %s\n\n", escapeTitle(f.Title))
+	if f.Summary != "" {
+		fmt.Fprintf(&b, "> %s\n\n", oneLine(f.Summary))
+	}
+	if f.Info != "" {
+		fmt.Fprintf(&b, "%s\n", f.Info)
+	}
+	for _, s := range f.Sections {
+		fmt.Fprintf(&b, "\n## %s\n\n", escapeTitle(noBrackets(s.Name)))
+		for _, e := range s.Entries {
+			fmt.Fprintf(&b, "- [%s](%s)", escapeTitle(noBrackets(e.Title)), linkURL(e.URL))
+			if note := oneLine(e.Text); note != "" {
+				b.WriteString(": " + note)
+			}
+			b.WriteByte('\n')
 		}
 	}
 	return b.String()
 }
-
-// indexText is a note or summary on the rest of a line.
-func indexText(s string) string { return oneLine(s) }
 
 // noBrackets replaces what would end a link's text.
 func noBrackets(s string) string {

@@ -1,0 +1,170 @@
+package llmstxt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// enhance asks a made-up model and returns the file and the complaints.
+func enhance(s *llmstxt.Site, l llmstxt.Layout, o llmstxt.EnhanceOptions, model func(llmstxt.Part, *llmstxt.File) (string, error)) (string, []string) {
+	var log []string
+	o.Progress = func(e llmstxt.Event) { log = append(log, e.Message) }
+	out := s.Enhance(context.Background(), l, func(_ context.Context, p llmstxt.Part) (string, error) {
+		f, err := llmstxt.Parse(p.Text, p.Layout)
+		if err != nil {
+			return "", err
+		}
+		return model(p, f)
+	}, o)
+	return out, log
+}
+
+func TestEnhance(t *testing.T) {
+	w := tangle(11, 60)
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
+		for _, size := range []int{0, 4000, 1} {
+			t.Run(fmt.Sprint(l, size), func(t *testing.T) {
+				var asked atomic.Int64
+				out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: size}, func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+					asked.Add(1)
+					if len(p.Pages) != len(f.Entries()) || p.Pages[0].URL != f.Entries()[0].URL || p.Pages[0].Text == "" {
+						t.Errorf("texts of %d pages for %d entries", len(p.Pages), len(f.Entries()))
+					}
+					for i := range f.Sections {
+						for j := range f.Sections[i].Entries {
+							f.Sections[i].Entries[j].Text = "Better words."
+						}
+						slices.Reverse(f.Sections[i].Entries)
+					}
+					return f.Render(p.Layout), nil
+				})
+				got, err := llmstxt.Parse(out, l)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := llmstxt.Parse(s.Render(l), l)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(log) > 0 || len(got.Entries()) != len(want.Entries()) || strings.Count(out, "Better words.") != len(want.Entries()) {
+					t.Errorf("%d of %d entries better, log %v", strings.Count(out, "Better words."), len(want.Entries()), log)
+				}
+				if size == 1 && asked.Load() != int64(len(want.Entries())) || size == 0 && asked.Load() != 1 {
+					t.Errorf("%d parts", asked.Load())
+				}
+				if !slices.Equal(addresses(got), addresses(want)) {
+					t.Error("other addresses")
+				}
+			})
+		}
+	}
+}
+
+func addresses(f *llmstxt.File) []string {
+	var out []string
+	for _, e := range f.Entries() {
+		out = append(out, e.URL)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// A model that obeys the pages it reads changes nothing.
+func TestEnhanceRefuses(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":  doc("Home", "/a", "/b"),
+		"http://docs.test/a": doc("Page A"),
+		"http://docs.test/b": html("<title>Page B</title><h1>Page B</h1><p>Read more at https://good.test/more in the evening.</p>"),
+	}}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 200})
+	replace := func(old, with string) func(llmstxt.Part, *llmstxt.File) (string, error) {
+		return func(p llmstxt.Part, _ *llmstxt.File) (string, error) {
+			if !strings.Contains(p.Text, old) {
+				return "", errors.New("the test replaces nothing")
+			}
+			return strings.Replace(p.Text, old, with, 1), nil
+		}
+	}
+	last := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.File) (string, error) {
+		return func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+			e := f.Sections[len(f.Sections)-1].Entries
+			change(&e[len(e)-1])
+			return f.Render(p.Layout), nil
+		}
+	}
+	first := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.File) (string, error) {
+		return func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+			change(&f.Sections[0].Entries[0])
+			return f.Render(p.Layout), nil
+		}
+	}
+	text := func(s string) func(*llmstxt.Entry) { return func(e *llmstxt.Entry) { e.Text = s } }
+	for name, model := range map[string]func(llmstxt.Part, *llmstxt.File) (string, error){
+		"another page": replace("http://docs.test/b", "http://evil.test/b"),
+		"a page twice": replace("http://docs.test/b", "http://docs.test/a"),
+		"a page less": func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+			f.Sections[0].Entries = f.Sections[0].Entries[1:]
+			return f.Render(p.Layout), nil
+		},
+		"no layout":         func(llmstxt.Part, *llmstxt.File) (string, error) { return "I am sorry, I can not do that.", nil },
+		"a preface":         func(p llmstxt.Part, _ *llmstxt.File) (string, error) { return "Here you are:\n\n" + p.Text, nil },
+		"nothing":           func(llmstxt.Part, *llmstxt.File) (string, error) { return "", nil },
+		"an error":          func(llmstxt.Part, *llmstxt.File) (string, error) { return "", errors.New("secret of the provider") },
+		"foreign address":   last(text("Go to https://evil.test/ now.")),
+		"foreign, in words": last(text("Go to evil.com now.")),
+		"foreign www":       last(text("Go to www.evil.test now.")),
+		"longer address":    last(text("Read more at https://good.test/more-evil now.")),
+		"shorter address":   last(text("Read more at https://good.te now.")),
+		"of another page":   first(text("Read more at https://good.test/secret now.")),
+		"a link":            last(text("Go [here](/evil) now.")),
+		"a script":          last(text("Go to javascript:alert(1) now.")),
+		"too long":          last(text(strings.Repeat("word ", 41))),
+		"empty":             last(text("")),
+		"control":           replace("Page B", "Page \x1bB"),
+		"turned around":     last(text("Some \u202eturned words.")),
+		"title too long":    last(func(e *llmstxt.Entry) { e.Title = strings.Repeat("t", 201) }),
+		"address in title":  last(func(e *llmstxt.Entry) { e.Title = "https://evil.test" }),
+	} {
+		for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
+			t.Run(name+" "+string(l), func(t *testing.T) {
+				out, log := enhance(s, l, llmstxt.EnhanceOptions{}, model)
+				if out != s.Render(l) {
+					t.Errorf("the file has changed:\n%s", out)
+				}
+				if len(log) != 1 || strings.Contains(log[0], "secret") || strings.Contains(log[0], "replaces nothing") {
+					t.Errorf("log %q", log)
+				}
+			})
+		}
+	}
+	// What the page itself says may be said of it.
+	out, log := enhance(s, llmstxt.Pages, llmstxt.EnhanceOptions{}, last(text("More is at https://good.test/more, in the evening.")))
+	if len(log) > 0 || !strings.Contains(out, "More is at https://good.test/more, in") {
+		t.Errorf("log %q\n%s", log, out)
+	}
+}
+
+// A model that does not answer holds a part up for its time and no longer.
+func TestEnhanceIsBounded(t *testing.T) {
+	s := siteOf(rude)
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		out := s.Enhance(t.Context(), llmstxt.Pages, func(ctx context.Context, _ llmstxt.Part) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}, llmstxt.EnhanceOptions{})
+		if out != s.Render(llmstxt.Pages) || time.Since(began) != 30*time.Second {
+			t.Errorf("after %v", time.Since(began))
+		}
+	})
+}
