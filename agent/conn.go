@@ -26,63 +26,59 @@ type conn struct {
 	link          *link
 	local, remote net.Addr
 
-	readUntil atomic.Int64 // the read deadline in Unix nanoseconds, 0: none
-	eof       atomic.Bool  // the stream has ended on the agent's side
-	abort     atomic.Bool  // Close resets instead of finishing
+	// The multiplexer wants one reader and one writer at a time.
+	reading, writing     sync.Mutex
+	readUntil, sendUntil deadline
+
+	eof   atomic.Bool // the stream has ended on the agent's side
+	abort atomic.Bool // Close resets instead of finishing
 
 	mu     sync.Mutex
 	closed bool
 	lost   error // why the agent says that the target is gone
-	broken error // why the stream can no longer be used
 }
 
-var errLostUpdate = errors.New("the read deadline passed while bytes arrived")
+func newConn(l *link, stream *yamux.Stream) *conn {
+	c := &conn{stream: stream, link: l}
+	c.readUntil.apply = stream.SetReadDeadline
+	c.sendUntil.apply = stream.SetWriteDeadline
+	return c
+}
 
 func (c *conn) Read(p []byte) (int, error) {
-	if err := c.readable(); err != nil {
-		return 0, err
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	// Waiting takes nothing, so a deadline may interrupt it at any time.
+	if _, err := c.stream.Read(nil); err != nil {
+		return 0, c.explain("read", err)
+	}
+	c.readUntil.mu.Lock()
+	defer c.readUntil.mu.Unlock()
+	if c.readUntil.passed {
+		return 0, c.explain("read", yamux.ErrTimeout)
 	}
 	n, err := c.stream.Read(p)
 	if n > 0 {
-		// What came with an error is told by the next read. But the
-		// multiplexer loses a window update when the deadline passes between
-		// its reading and its updating, and the stream would hang one day.
-		if errors.Is(err, yamux.ErrTimeout) {
-			c.mu.Lock()
-			c.broken = &DialError{Agent, errLostUpdate}
-			c.mu.Unlock()
-		}
-		return n, nil
+		return n, nil // an error that comes with bytes comes again
 	}
-	return n, c.explain("read", err)
+	return 0, c.explain("read", err)
 }
 
 // WaitRead returns when Read would not block, be it for bytes or for an error,
 // and takes nothing. A caller that waits here needs no buffer while the
 // connection is idle.
 func (c *conn) WaitRead() {
-	if c.readable() == nil {
-		_, _ = c.stream.Read(nil) // Read will say it again
-	}
-}
-
-// readable is asked before the stream is: once the deadline has passed the
-// multiplexer would still take bytes out, and lose the window update.
-func (c *conn) readable() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch until := c.readUntil.Load(); {
-	case c.closed:
-		return c.opError("read", net.ErrClosed)
-	case c.broken != nil:
-		return c.broken
-	case until != 0 && time.Now().UnixNano() >= until:
-		return c.opError("read", os.ErrDeadlineExceeded)
-	}
-	return nil
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	_, _ = c.stream.Read(nil) // Read will say it again
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	c.mu.Lock()
 	lost := c.lost
 	c.mu.Unlock()
@@ -136,7 +132,7 @@ func (c *conn) targetLost(cause error) {
 	c.mu.Lock()
 	c.lost = cause
 	c.mu.Unlock()
-	c.stream.SetWriteDeadline(time.Unix(1, 0)) // wakes a blocked Write
+	c.sendUntil.end()
 }
 
 // CloseWrite ends the stream towards the target, which reads a FIN.
@@ -168,7 +164,8 @@ func (c *conn) Close() error {
 		c.giveUp()
 		return nil
 	}
-	c.stream.SetReadDeadline(time.Unix(1, 0)) // wakes a blocked Read
+	c.readUntil.end()
+	c.sendUntil.stop()
 	if err := c.stream.CloseWrite(); err == nil && !lost && !c.eof.Load() {
 		time.AfterFunc(lingerTimeout, c.giveUp)
 	}
@@ -194,30 +191,18 @@ func (c *conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return c.opError("set", net.ErrClosed)
-	}
-	var until int64
-	if !t.IsZero() {
-		until = max(t.UnixNano(), 1)
-	}
-	c.readUntil.Store(until)
-	return c.stream.SetReadDeadline(t)
-}
+func (c *conn) SetReadDeadline(t time.Time) error  { return c.setDeadline(&c.readUntil, t) }
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(&c.sendUntil, t) }
 
-func (c *conn) SetWriteDeadline(t time.Time) error {
+func (c *conn) setDeadline(d *deadline, t time.Time) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
+	closed := c.closed
+	c.mu.Unlock()
+	if closed {
 		return c.opError("set", net.ErrClosed)
-	case c.lost != nil:
-		return nil // the one that wakes writers stays
 	}
-	return c.stream.SetWriteDeadline(t)
+	d.set(t)
+	return nil
 }
 
 // tcpAddr is the address that an agent says it has dialled, or one that says

@@ -214,6 +214,7 @@ func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 	attached(t, p, agents)
 	t.Logf("all back after %v", time.Since(back))
 	for _, b := range books {
+		eventually(t, "told", 5*time.Second, func() bool { return b.count("msg=attached") == 2 })
 		if n := b.count("level="); n != 4 {
 			t.Errorf("%d lines for four changes of state:\n%s", n, b)
 		}

@@ -223,7 +223,7 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 		return nil, answer{}, unanswered(ctx, err)
 	}
 	// It has to be known before the agent can say anything about it.
-	c := &conn{stream: stream, link: l}
+	c := newConn(l, stream)
 	l.mu.Lock()
 	l.conns[stream.StreamID()] = c
 	l.mu.Unlock()

@@ -385,7 +385,9 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 
 func TestConnDeadlines(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
-	addr := target(t, func(c *net.TCPConn) { io.ReadFull(c, make([]byte, 1)); echo(c) })
+	release := make(chan struct{})
+	addr := target(t, func(*net.TCPConn) { <-release })
+	defer close(release)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
 	attached(t, p, 1)
 	c := dial(t, selectOne(t, p, agent.Query{}), addr)
@@ -398,8 +400,9 @@ func TestConnDeadlines(t *testing.T) {
 	if _, err := c.Read(make([]byte, 1)); !isTimeout(err) {
 		t.Fatalf("read: %v, want a timeout", err)
 	}
-	c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-	if n, err := c.Write(make([]byte, 64<<20)); !isTimeout(err) || n == 0 || n == 64<<20 {
+	much := make([]byte, 64<<20)
+	c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	if n, err := c.Write(much); !isTimeout(err) || n == 0 || n == len(much) {
 		// The target does not read: its buffers and the window fill up.
 		t.Fatalf("wrote %d, %v, want a timeout in the middle", n, err)
 	}
