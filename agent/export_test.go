@@ -50,7 +50,7 @@ func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx cont
 }
 
 // Strike counts a failure of an exit.
-func (p *Pool) Strike(exit, host string) { p.health.strike(exit, host) }
+func (p *Pool) Strike(exit, host string) { p.health.strike(exit, host, 0) }
 
 // StateFor is how an exit fares with a host.
 func (p *Pool) StateFor(exit, host string) State { return p.health.state(exit, host) }
@@ -134,3 +134,6 @@ func ReadBack(kind string, r io.Reader) (same bool, err error) {
 	second, _ := json.Marshal(b)
 	return bytes.Equal(first, second), nil
 }
+
+// ErrOverloaded is what an agent with all its sessions answers.
+const ErrOverloaded = causeOverloaded

@@ -18,6 +18,10 @@ import (
 //	    ▲                     │                             │ its time is over
 //	    └──success, or time───┴──────── success ─────── recovering
 //
+// Failures within a second are one: a lost link fails all dials under way. To
+// be full or on its way out makes an exit limited and no worse, and one whose
+// agent has attached again is not unavailable any more.
+//
 // A limited or recovering exit is picked seldom and an unavailable one only
 // when nothing else fits, so that a pinned agent is always tried. An exit is
 // unavailable for half a minute, and twice as long for each failure more, up
@@ -38,6 +42,7 @@ const (
 
 const (
 	strikesOut  = 3
+	oneIncident = time.Second
 	firstAway   = 30 * time.Second
 	longestAway = 10 * time.Minute
 	forgetAfter = 10 * time.Minute
@@ -109,20 +114,23 @@ func (h *health) failed(exit, host string, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return // the caller's wish
+	case reason == causeOverloaded || reason == causeDraining:
+		h.strike(exit, "", strikesOut-1)
+		return
 	case de.Fault == Agent:
-		h.strike(exit, "")
+		h.strike(exit, "", 0)
 	case de.Fault == Target && (reason == causeNoHost || reason == causeAddress):
 		return // the same from everywhere
 	}
 	if host != "" {
-		h.strike(exit, host)
+		h.strike(exit, host, 0)
 	}
 }
 
 // report counts the outcome of a session's beginning.
 func (h *health) report(exit, host string, err error) {
 	if err != nil {
-		h.strike(exit, host)
+		h.strike(exit, host, 0)
 		return
 	}
 	h.mu.Lock()
@@ -131,7 +139,17 @@ func (h *health) report(exit, host string, err error) {
 	delete(h.marks, pair{exit, host})
 }
 
-func (h *health) strike(exit, host string) {
+// attached counts in favour of an exit that an agent of its name has come back.
+func (h *health) attached(exit string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m, ok := h.marks[pair{exit, ""}]; ok {
+		h.marks[pair{exit, ""}] = mark{min(m.strikes, strikesOut-1), m.last}
+	}
+}
+
+// strike counts a failure, up to most if that is not 0.
+func (h *health) strike(exit, host string, most int) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -143,10 +161,16 @@ func (h *health) strike(exit, host string) {
 	if m.state(now) == Available {
 		m = mark{}
 	}
+	if m.strikes > 0 && now.Sub(m.last) < oneIncident {
+		return
+	}
 	if m.strikes == 0 && len(h.marks) >= maxMarks {
 		h.makeRoom(now)
 	}
-	h.marks[p] = mark{m.strikes + 1, now}
+	if most == 0 || m.strikes < most {
+		m.strikes++
+	}
+	h.marks[p] = mark{m.strikes, now}
 }
 
 // makeRoom forgets what is over, and when that is little, whatever it meets.

@@ -34,6 +34,9 @@ func (p *Pool) setIdentities(secret string, records []Record) error {
 		if len(secret) < minSecret {
 			return fmt.Errorf("agent: PoolOptions.Secret has %d bytes, want at least %d", len(secret), minSecret)
 		}
+		if !fitsHeader(secret) {
+			return errors.New("agent: PoolOptions.Secret has a space at an end, or characters that no header can carry")
+		}
 		sum := sha256.Sum256([]byte(secret))
 		p.secret = &sum
 	}
@@ -60,6 +63,12 @@ func (p *Pool) setIdentities(secret string, records []Record) error {
 		p.records[sum] = &r
 	}
 	return nil
+}
+
+// fitsHeader reports whether a secret arrives as it was sent.
+func fitsHeader(secret string) bool {
+	return strings.TrimSpace(secret) == secret &&
+		!strings.ContainsFunc(secret, func(c rune) bool { return c < ' ' || c > '~' })
 }
 
 // authenticate tells who holds the token of an attach request. Only hashes are

@@ -31,6 +31,7 @@ func TestNewPoolRefuses(t *testing.T) {
 	for name, o := range map[string]agent.PoolOptions{
 		"nothing":           {},
 		"short secret":      {Secret: "0123456789abcde"},
+		"line end":          {Secret: secret + "\n"},
 		"local with secret": {LocalOnly: true, Secret: secret},
 		"local and records": {LocalOnly: true, Records: []agent.Record{good}},
 		"empty token":       {Records: with(func(r *agent.Record) { r.TokenSHA256 = sha("") })},

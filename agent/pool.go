@@ -251,6 +251,7 @@ func (p *Pool) register(l *link) error {
 		p.entries = append(p.entries, p.remoteEntry(l.exit))
 	}
 	p.entries[home].links = append(p.entries[home].links, l)
+	p.health.attached(l.exit.ID)
 	p.mu.Unlock()
 
 	for _, old := range replaced {

@@ -99,10 +99,10 @@ func newRunner(o RunOptions) (*runner, error) {
 	switch {
 	case len(o.Gateways) == 0:
 		return nil, errors.New("RunOptions.Gateways is empty")
-	case strings.TrimSpace(o.Secret) == "":
+	case o.Secret == "":
 		return nil, errors.New("RunOptions.Secret is empty")
-	case strings.ContainsFunc(o.Secret, func(c rune) bool { return c < ' ' || c > '~' }):
-		return nil, errors.New("RunOptions.Secret has characters that no header can carry")
+	case !fitsHeader(o.Secret):
+		return nil, errors.New("RunOptions.Secret has a space at an end, or characters that no header can carry")
 	case o.MaxSessions < 0:
 		return nil, errors.New("RunOptions.MaxSessions is negative")
 	}

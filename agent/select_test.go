@@ -148,7 +148,12 @@ func TestHealthOverTime(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		state(agent.Available) // by itself
 
-		for range 3 {
+		for range 100 {
+			bad.Report("host.test", wrong)
+		}
+		state(agent.Limited) // one incident
+		for range 2 {
+			time.Sleep(time.Second)
 			bad.Report("host.test", wrong)
 		}
 		state(agent.Unavailable)
@@ -173,12 +178,33 @@ func TestHealthOverTime(t *testing.T) {
 		state(agent.Available)
 
 		for range 20 {
+			time.Sleep(time.Second)
 			bad.Report("host.test", wrong)
 		}
 		time.Sleep(10 * time.Minute)
 		state(agent.Recovering) // no longer than that
 		time.Sleep(10 * time.Minute)
 		state(agent.Available) // forgotten
+	})
+}
+
+func TestAFullExitIsLimitedAndNoWorse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := &agent.DialError{Fault: agent.Agent, Err: agent.ErrOverloaded}
+		p := localPool(t, fake("a", "DE", func() error { return full }))
+		e := selectOne(t, p, agent.Query{})
+		for range 100 {
+			time.Sleep(time.Second)
+			if _, err := e.DialContext(t.Context(), "tcp", "host.test:443"); err == nil {
+				t.Fatal("dialled")
+			}
+		}
+		if s := p.Agents()[0].State; s != agent.Limited {
+			t.Errorf("state is %s", s)
+		}
+		if s := p.StateFor(e.ID, "host.test"); s != agent.Available {
+			t.Errorf("and %s for the host", s)
+		}
 	})
 }
 

@@ -297,6 +297,19 @@ func TestTunnelFailures(t *testing.T) {
 			t.Errorf("resolving %s: %v, want a fault of %v", host, err, fault)
 		}
 	}
+	// The name that was public when it was looked up is private when dialled.
+	resolver.mu.Lock()
+	resolver.answers["rebind.test"] = [][]string{{"8.8.8.8"}, {"127.0.0.1"}}
+	resolver.mu.Unlock()
+	if _, err := shut.Resolve(t.Context(), "rebind.test"); err != nil {
+		t.Errorf("first look-up: %v", err)
+	}
+	if _, err := shut.DialContext(t.Context(), "tcp", "rebind.test:"+c.port); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.Policy {
+		t.Errorf("second look-up: %v, want a refusal", err)
+	}
+	if c.hits.Load() != 0 {
+		t.Error("the canary was reached")
+	}
 	eventually(t, "without sessions", 5*time.Second, func() bool { return p.Agents()[0].Sessions+p.Agents()[1].Sessions == 0 })
 }
 
