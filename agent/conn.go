@@ -99,7 +99,9 @@ func (c *conn) explain(op string, err error) error {
 	c.mu.Unlock()
 	var reset *yamux.StreamError
 	switch {
-	case err == io.EOF: // not errors.Is: that of a lost tunnel wraps the carrier's EOF
+	// Not errors.Is: that of a lost tunnel wraps the carrier's EOF. And who
+	// writes while the tunnel is coming down is given that one bare.
+	case err == io.EOF && op == "read":
 		c.eof.Store(true)
 		if lost == nil {
 			return io.EOF
