@@ -34,7 +34,8 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 	defer cancel()
 	ctx, drain := context.WithCancelCause(ctx)
 	defer drain(nil)
-	defer context.AfterFunc(s.ctx, func() { drain(context.Cause(s.ctx)) })()
+	life := s.ctx
+	defer context.AfterFunc(life, func() { drain(context.Cause(life)) })()
 
 	q, err := splitQuery(r.URL.RawQuery)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/sse"
+	"github.com/farwire/farwire/internal/wsframe"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -80,14 +81,18 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 			close(g.idle)
 		}
 	}
-	sessions := make([]*session, 0, len(g.running))
+	var stops []context.CancelCauseFunc
 	for s := range g.running {
-		sessions = append(sessions, s)
+		stops = append(stops, s.stop)
 	}
+	pipes := g.pipes()
 	g.mu.Unlock()
 
-	for _, s := range sessions {
-		s.stop(errDraining)
+	for _, stop := range stops {
+		stop(errDraining)
+	}
+	for _, p := range pipes {
+		p.Shutdown(wsframe.CloseGoingAway, drainReason)
 	}
 	select {
 	case <-g.idle:
@@ -95,6 +100,12 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	g.killAll()
+	g.mu.Lock()
+	pipes = g.pipes()
+	g.mu.Unlock()
+	for _, p := range pipes {
+		p.Abort()
+	}
 	// Cutting a session takes no waiting on a peer, so this ends.
 	<-g.idle
 	return ctx.Err()
@@ -153,6 +164,9 @@ func (g *Gateway) isDraining() bool {
 	return g.draining
 }
 
+// drainReason is what both sides of a relay are told when the gateway drains.
+const drainReason = "draining"
+
 // A kind says which handler a session belongs to.
 type kind int
 
@@ -177,20 +191,23 @@ type session struct {
 	principal Principal
 	admitted  bool
 
-	conn net.Conn // taken from net/http, while no pipe owns it; nil: none
+	conn net.Conn      // taken from net/http, while no pipe owns it; nil: none
+	pipe *wsframe.Pipe // guarded by g.mu: what carries a relay once it is connected
 
 	// ctx carries the request's values and ends, with errDraining as its cause,
-	// when the gateway drains. It does not end with the request: a hijacked
-	// connection outlives it.
-	ctx  context.Context
-	stop context.CancelCauseFunc
+	// when the gateway drains and no pipe has been handed the session. It does
+	// not end with the request: a hijacked connection outlives it.
+	ctx    context.Context
+	values context.Context         // what ctx was made of, without an end
+	stop   context.CancelCauseFunc // guarded by g.mu
 }
 
 // enter registers a session, so that a drain finds it. The caller must end it
 // exactly once.
 func (g *Gateway) enter(ctx context.Context, k kind) (*session, error) {
 	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k.String(), Start: time.Now()}, g: g, kind: k}
-	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	s.values = context.WithoutCancel(ctx)
+	s.ctx, s.stop = context.WithCancelCause(s.values)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining {
@@ -237,6 +254,37 @@ func (s *session) end(r SessionResult) {
 	if g.draining && len(g.running) == 0 {
 		close(g.idle)
 	}
+}
+
+// handOver has a drain, and the cut at its end, go to the pipe of a relay. Most
+// relays are idle most of the time, and a context that can end would be a
+// sixth of what they hold.
+func (s *session) handOver(p *wsframe.Pipe) {
+	g := s.g
+	g.mu.Lock()
+	stop := s.stop
+	s.conn, s.pipe, s.stop = nil, p, func(error) {}
+	draining, killed := g.draining, g.kill.Err() != nil
+	g.mu.Unlock()
+
+	stop(nil)
+	s.ctx = s.values
+	if draining {
+		p.Shutdown(wsframe.CloseGoingAway, drainReason)
+	}
+	if killed {
+		p.Abort()
+	}
+}
+
+// pipes returns those of the sessions that have been handed over; g.mu is held.
+func (g *Gateway) pipes() (all []*wsframe.Pipe) {
+	for s := range g.running {
+		if s.pipe != nil {
+			all = append(all, s.pipe)
+		}
+	}
+	return all
 }
 
 // abandon ends a session whose handler panicked.

@@ -241,7 +241,6 @@ func (g *Gateway) turnAway(s *session, conn net.Conn, w *wish, exit agent.Exit, 
 // pipe lets frames cross until the session ends. It returns at once unless the
 // host wants its middleware to see the whole session.
 func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client net.Conn, early []byte) {
-	s.conn = nil
 	p := wsframe.New(wsframe.Config{
 		Client: client, FromClient: early,
 		Target: d.conn, FromTarget: d.buffered,
@@ -251,15 +250,12 @@ func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client 
 	})
 	// What runs on must not hold on to the request.
 	node, host := exit.ID, w.query.Host
-	run := func() {
-		defer context.AfterFunc(s.ctx, func() { p.Shutdown(wsframe.CloseGoingAway, "draining") })()
-		defer context.AfterFunc(g.kill, p.Abort)()
-		s.end(relayResult(p.Run(), node, host))
-	}
+	s.handOver(p)
+	end := func(r wsframe.Result) { s.end(relayResult(r, node, host)) }
 	if g.o.Relay.HoldHandler {
-		run()
+		end(p.Run())
 	} else {
-		go run()
+		p.Start(end)
 	}
 }
 

@@ -62,6 +62,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -163,6 +164,8 @@ type Pipe struct {
 	ping  pinger
 
 	toTarget, toClient flow
+	running            atomic.Int32 // owners
+	done               func(Result)
 
 	mu     sync.Mutex // guards what is below; never held while writing
 	result Result
@@ -191,8 +194,19 @@ func orDefault(d, def time.Duration) time.Duration {
 }
 
 // Run relays until the session is over and both connections are closed, then
-// says how it ended. It is called once and uses one goroutine beside its own.
+// says how it ended. It is called once, and instead of Start.
 func (p *Pipe) Run() Result {
+	done := make(chan Result, 1)
+	p.Start(func(r Result) { done <- r })
+	return <-done
+}
+
+// Start relays in two goroutines and returns. The last of them calls done, when
+// the session is over and both connections are closed. It is called once, and
+// instead of Run.
+func (p *Pipe) Start(done func(Result)) {
+	// What needs a deep stack is done here: the two goroutines then live on the
+	// small one that they begin with.
 	for _, conn := range []net.Conn{p.cfg.Client, p.cfg.Target} {
 		conn.SetDeadline(time.Time{}) // fails only when it is closed: then reading fails too
 		tune(conn, p.cfg.Stall)
@@ -202,21 +216,31 @@ func (p *Pipe) Run() Result {
 	// What came early is not kept for as long as the session lasts.
 	fromClient, fromTarget := p.cfg.FromClient, p.cfg.FromTarget
 	p.cfg.FromClient, p.cfg.FromTarget = nil, nil
-	done := make(chan struct{})
-	go func(first []byte) {
-		defer close(done)
-		p.toClient.run(first)
-	}(fromTarget)
-	p.toTarget.run(fromClient)
-	<-done
+	p.done = done
+	p.running.Store(2)
+	go p.toTarget.own(fromClient)
+	go p.toClient.own(fromTarget)
+}
 
+// own is the goroutine of one direction.
+func (f *flow) own(first []byte) {
+	f.run(first)
+	if f.p.running.Add(-1) == 0 {
+		f.p.finish()
+	}
+}
+
+// finish closes what is left and reports.
+func (p *Pipe) finish() {
+	defer p.rescue()
 	p.stopClock()
 	p.cfg.Client.Close()
 	p.cfg.Target.Close()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.result.FromClient, p.result.FromTarget = p.Counts()
-	return p.result
+	r := p.result
+	p.mu.Unlock()
+	p.done(r)
 }
 
 // Counts returns what has crossed from each side so far. It is safe to call
