@@ -187,10 +187,17 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighti
 	if err := s.admit(ctx, seen); err != nil {
 		return nil, err
 	}
-	w := &wish{idle: f.seconds("idle_timeout")}
-	w.query = agent.Query{
-		Subject: s.Subject, Countries: splitList(f.text("geo", "")), Slugs: splitList(f.text("agent", "")),
+	w, err := f.wish()
+	if w != nil {
+		w.query.Subject = s.Subject
 	}
+	return w, err
+}
+
+// wish reads what a connect message asks for.
+func (f *fields) wish() (*wish, error) {
+	w := &wish{idle: f.seconds("idle_timeout")}
+	w.query = agent.Query{Countries: splitList(f.text("geo", "")), Slugs: splitList(f.text("agent", ""))}
 	raw, proxy := f.text("url", ""), f.text("proxy", "")
 	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
 	if f.err != nil {

@@ -64,7 +64,22 @@ func parseTargetURL(s string) (*url.URL, *url.Userinfo, error) {
 	}
 	user := u.User
 	u.User = nil
+	u.RawQuery = escapeQuery(u.RawQuery)
 	return u, user, nil
+}
+
+// escapeQuery escapes what net/url leaves as it is in a query and a request
+// line cannot hold: a space would end the target. Browsers do the same.
+func escapeQuery(q string) string {
+	var b strings.Builder
+	for i := range len(q) {
+		if c := q[i]; c <= ' ' || c >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // checkHostPort makes the URL's host ASCII and its port one that can be dialled.
@@ -87,7 +102,9 @@ func checkHostPort(u *url.URL) error {
 		// Names with an underscore are no host names and yet in use.
 		ascii = host
 	}
-	if !httpguts.ValidHostHeader(ascii) || strings.ContainsFunc(ascii, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if strings.ContainsFunc(ascii, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
+	}) {
 		return errors.New("host is not valid")
 	}
 	if ascii != host {
