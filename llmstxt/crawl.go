@@ -182,6 +182,9 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*Robots, error) {
 	if errors.As(last, &status) {
 		return &Robots{refuse: true}, nil
 	}
+	if last == nil {
+		last = ctx.Err() // before the first try
+	}
 	return nil, last
 }
 
