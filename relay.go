@@ -92,7 +92,7 @@ func (g *Gateway) relayAfterMessage(s *session, w http.ResponseWriter, r *http.R
 // the target, and notices a client that leaves.
 func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *wish, d *dialled, exit agent.Exit, err error) {
 	conn := c.rec.Conn
-	msg, err := c.ask(s.ctx)
+	msg, err := c.ask(s.ctx, "connect message")
 	if err != nil {
 		return nil, nil, nil, exit, err
 	}

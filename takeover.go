@@ -142,15 +142,23 @@ type recorder struct {
 	net.Conn
 	seen   []byte
 	closed bool // a close frame was written
+	handed bool // to coder/websocket, which keeps the connection
 }
+
+// hand leaves the connection to coder/websocket for good. Nobody may be using
+// it meanwhile.
+func (c *recorder) hand() { c.handed, c.seen = true, nil }
 
 // A message of one-byte fragments is eight times its size on the wire; pings
 // between them are more. Beyond this a client is not about to say something.
 const maxRecorded = 16 * askLimit
 
-var errTooMuch = errors.New("too much before the connect message")
+var errTooMuch = errors.New("too much before the first message")
 
 func (c *recorder) Read(b []byte) (int, error) {
+	if c.handed {
+		return c.Conn.Read(b)
+	}
 	if len(c.seen) >= maxRecorded {
 		return 0, errTooMuch
 	}
@@ -169,12 +177,17 @@ func (c *recorder) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func (c *recorder) Close() error { return nil }
+func (c *recorder) Close() error {
+	if c.handed {
+		return c.Conn.Close()
+	}
+	return nil
+}
 
-// ask waits for the client's one JSON message. The time runs for all of it;
-// neither pings nor a byte now and then extend it. The context ends the wait
-// too.
-func (c *caller) ask(ctx context.Context) ([]byte, error) {
+// ask waits for the client's one JSON message; what says in a refusal what it
+// is. The time runs for all of it; neither pings nor a byte now and then extend
+// it. The context ends the wait too.
+func (c *caller) ask(ctx context.Context, what string) ([]byte, error) {
 	conn := c.rec.Conn
 	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
 		return nil, errClientGone
@@ -185,7 +198,7 @@ func (c *caller) ask(ctx context.Context) ([]byte, error) {
 	c.ws.SetReadLimit(-1) // ours closes with 1008, as every refusal does
 	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
-		return nil, c.askFailure(ctx, err)
+		return nil, c.askFailure(ctx, what, err)
 	}
 	if kind != websocket.MessageText {
 		return nil, badRequestf("the first message must be text")
@@ -193,7 +206,7 @@ func (c *caller) ask(ctx context.Context) ([]byte, error) {
 	msg, err := io.ReadAll(io.LimitReader(r, askLimit+1))
 	switch {
 	case err != nil:
-		return nil, c.askFailure(ctx, err)
+		return nil, c.askFailure(ctx, what, err)
 	case len(msg) > askLimit:
 		return nil, badRequestf("the first message is larger than %d bytes", askLimit)
 	case !utf8.Valid(msg):
@@ -207,14 +220,14 @@ func (c *caller) ask(ctx context.Context) ([]byte, error) {
 	return msg, nil
 }
 
-func (c *caller) askFailure(ctx context.Context, err error) error {
+func (c *caller) askFailure(ctx context.Context, what string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, errTooMuch):
-		return badRequestf("%v", errTooMuch)
+		return badRequestf("too much before the %s", what)
 	case isTimeout(err):
-		return badRequestf("no connect message within %d seconds", int(askTimeout/time.Second))
+		return badRequestf("no %s within %d seconds", what, int(askTimeout/time.Second))
 	case websocket.CloseStatus(err) >= 0, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return errClientGone
 	}
