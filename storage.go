@@ -1,0 +1,252 @@
+package farwire
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// FolderStorage is a [Storage] in a folder, and the http.Handler that serves
+// it. See [Folder].
+type FolderStorage struct {
+	root *os.Root
+	base string // ends with a slash
+}
+
+// Folder returns a Storage that keeps files below dir, which it makes if it is
+// missing. baseURL is where the files can be read from outside, such as
+// "https://gw.example.com/files/"; mount the storage there:
+//
+//	mux.Handle("GET /files/", http.StripPrefix("/files", folder))
+//
+// A file is replaced by an atomic rename after it was written and synced, so
+// that a reader, or a machine that stops, sees the old file or the new one and
+// never a mixture. The version of a file is kept beside it in a file whose name
+// begins with a dot. Several processes may share the folder where the system has
+// flock: on Linux, macOS and the BSDs.
+//
+// Hosted files are public: whoever knows the URL may read them. All methods
+// are safe for concurrent use; the caller closes the storage.
+func Folder(dir, baseURL string) (*FolderStorage, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("farwire: Folder: %q is not a base URL; write it as https://gw.example.com/files/", baseURL)
+	}
+	if dir == "" {
+		return nil, errors.New("farwire: Folder: the folder has no name")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("farwire: Folder: %w", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("farwire: Folder: %w", err)
+	}
+	return &FolderStorage{root: root, base: strings.TrimSuffix(baseURL, "/") + "/"}, nil
+}
+
+// Close releases the folder. What is being saved or served meanwhile may fail.
+func (s *FolderStorage) Close() error { return s.root.Close() }
+
+// Save writes the file and returns its URL. A file whose bytes are there
+// already is left as it is, with its time. The context is looked at before the
+// file is written; the write itself is never left half done.
+func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
+	if !validFileName(f.Name) {
+		return "", fmt.Errorf("farwire: %q is not the name of a file", f.Name)
+	}
+	if err := ctx.Err(); err != nil {
+		return "", context.Cause(ctx)
+	}
+	if err := s.save(f); err != nil {
+		return "", fmt.Errorf("farwire: saving %s: %w", f.Name, err)
+	}
+	return s.base + f.Name, nil
+}
+
+// save does so with the file's lock held. The version is written first: a
+// process that ends in between leaves the old file under the new version,
+// which refuses only older ones.
+func (s *FolderStorage) save(f File) error {
+	dir, name := path.Split(f.Name)
+	dir = path.Clean("./" + dir)
+	if err := s.root.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	ledger, err := s.root.OpenFile(path.Join(dir, "."+name+".version"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+	unlock, err := lockFile(ledger)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := advance(ledger, f.Version); err != nil {
+		return err
+	}
+	if old, err := s.root.ReadFile(f.Name); err == nil && bytes.Equal(old, f.Body) {
+		return nil
+	}
+	// Nobody else writes this one, thanks to the lock; one that was left over
+	// is written anew.
+	temp := path.Join(dir, "."+name+".new")
+	if err := s.write(temp, f.Body); err != nil {
+		return err
+	}
+	if err := s.root.Rename(temp, f.Name); err != nil {
+		return err
+	}
+	return syncDir(s.root, dir)
+}
+
+// advance writes the version into the ledger, unless a newer one is there.
+func advance(ledger *os.File, version uint64) error {
+	text, err := io.ReadAll(io.LimitReader(ledger, 32))
+	if err != nil {
+		return err
+	}
+	have := uint64(0)
+	if len(text) > 0 {
+		if have, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
+			return fmt.Errorf("the version beside the file is not a number: %w", err)
+		}
+	}
+	switch {
+	case version == 0, version == have:
+		return nil
+	case version < have:
+		return fmt.Errorf("version %d: %w: %d", version, ErrStale, have)
+	}
+	// One write of a fixed length is not torn by the end of this process.
+	if _, err := ledger.WriteAt(fmt.Appendf(nil, "%020d\n", version), 0); err != nil {
+		return err
+	}
+	return ledger.Sync()
+}
+
+func (s *FolderStorage) write(name string, body []byte) (err error) {
+	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if _, err := w.Write(body); err != nil {
+		return err
+	}
+	return w.Sync()
+}
+
+// ServeHTTP serves the file that the request's path names, to GET and HEAD,
+// conditional and range requests included, as plain text that no browser takes
+// for anything else.
+func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, detail string) {
+		writeJSON(w, status, map[string]string{"detail": detail})
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(http.StatusMethodNotAllowed, "use GET")
+		return
+	}
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	if !validFileName(name) {
+		refuse(http.StatusNotFound, "no such file")
+		return
+	}
+	f, info, err := s.open(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		refuse(http.StatusNotFound, "no such file")
+		return
+	case err != nil:
+		slog.WarnContext(r.Context(), "file not served", "name", name, "err", err)
+		refuse(http.StatusInternalServerError, "internal error")
+		return
+	}
+	defer f.Close()
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Cache-Control", "public, no-cache") // kept, and asked about
+	// A file of the same time and size is the same: each is written once, and
+	// renamed into place.
+	h.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size()))
+	http.ServeContent(w, r, "", info.ModTime(), f)
+}
+
+// open opens a regular file. What is something else, a link out of the folder
+// above all, is not there.
+func (s *FolderStorage) open(name string) (*os.File, fs.FileInfo, error) {
+	// Opening a pipe would wait for its writer.
+	if info, err := s.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return nil, nil, fs.ErrNotExist
+	}
+	f, err := s.root.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// validFileName reports whether name is what File.Name may be: relative,
+// slash-separated, of safe characters, no part of it hidden.
+func validFileName(name string) bool {
+	if len(name) > 1024 || !fs.ValidPath(name) || name == "." {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part[0] == '.' || len(part) > 200 || strings.ContainsFunc(part, func(r rune) bool {
+			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// fileName returns the name under which a subject's file of a site is hosted.
+// The host in it is for people. Subject and address are told apart by their
+// hash, so that neither two tenants nor two hosts that look alike in a file
+// name ever share a file. The name can be worked out by whoever knows both: it
+// hides nothing, as the file does not.
+func fileName(subject, baseURL string) string {
+	host := ""
+	if u, err := url.Parse(baseURL); err == nil {
+		host = strings.Map(func(r rune) rune {
+			switch {
+			case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '-':
+				return r
+			case 'A' <= r && r <= 'Z':
+				return r + 'a' - 'A'
+			}
+			return '-'
+		}, u.Hostname())
+	}
+	host = strings.Trim(host[:min(len(host), 100)], ".-")
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(subject), subject, baseURL))
+	if host != "" {
+		host += "-"
+	}
+	return "llms/" + host + hex.EncodeToString(sum[:16]) + ".txt"
+}
