@@ -112,6 +112,15 @@ type meter struct {
 
 	bytesToTarget, bytesToClient int64
 	refused                      uint64
+
+	pages []pageCount // of the last day, oldest first
+}
+
+// A pageCount is how many pages were crawled in the quarter of an hour that
+// began at a time.
+type pageCount struct {
+	at    time.Time
+	pages int
 }
 
 // meters counts sessions for each account, to enforce what may run at a time
@@ -148,6 +157,51 @@ func (m *meters) end(p Principal, k kind, toTarget, toClient int64) {
 	a.bytesToClient += toClient
 }
 
+const day = 24 * time.Hour
+
+// reservePages counts want pages, or as many as the limit of a day leaves, and
+// returns how many.
+func (m *meters) reservePages(p Principal, want, limit int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, now := m.get(p), time.Now()
+	used := 0
+	for len(a.pages) > 0 && now.Sub(a.pages[0].at) > day {
+		a.pages = a.pages[1:]
+	}
+	for _, c := range a.pages {
+		used += c.pages
+	}
+	if limit > 0 {
+		want = min(want, max(0, limit-used))
+	}
+	if want == 0 {
+		a.refused++
+		return 0
+	}
+	if limit <= 0 {
+		return want
+	}
+	at := now.Truncate(15 * time.Minute)
+	if n := len(a.pages); n == 0 || !a.pages[n-1].at.Equal(at) {
+		a.pages = append(a.pages, pageCount{at: at})
+	}
+	a.pages[len(a.pages)-1].pages += want
+	return want
+}
+
+// returnPages gives back pages of those reserved last.
+func (m *meters) returnPages(p Principal, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a := m.get(p)
+	for i := len(a.pages) - 1; i >= 0 && n > 0; i-- {
+		back := min(n, a.pages[i].pages)
+		a.pages[i].pages -= back
+		n -= back
+	}
+}
+
 func (m *meters) refuse(p Principal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -167,7 +221,7 @@ func (m *meters) get(p Principal) *meter {
 	}
 	if len(m.of) >= maxIdleMeters {
 		for key, a := range m.of {
-			if a.active == [kinds]int{} {
+			if a.active == [kinds]int{} && len(a.pages) == 0 {
 				delete(m.of, key)
 			}
 		}

@@ -277,9 +277,10 @@ type Part struct {
 	Pages  []PageText
 }
 
-// PageText is the text of one page in a Part, as data for the model.
+// PageText is the text of one page in a Part: data for the model, and nothing
+// that it should obey.
 type PageText struct {
-	URL, Title, Text string
+	URL, Text string
 }
 
 // Errors that implementations of the interfaces wrap, so that the gateway can

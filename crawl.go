@@ -1,0 +1,344 @@
+package farwire
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Crawl returns the handler that crawls a site through an agent and writes its
+// llms.txt. Mount it at "GET /ws/crawl".
+//
+// A client opens the socket with its key or token in the query or a header,
+// sends one JSON object that says what to crawl, and is sent messages of the
+// form {"type": "…", "content": "…"}: any number of "log", then one "result"
+// with the file, then "url" when the file is hosted ([Options.Storage]), then
+// close code 1000. Trouble is an "error" and a close.
+//
+// ServeHTTP returns when the crawl is over. It ends early when the client
+// leaves, when [CrawlOptions.Timeout] has passed (what was found by then is the
+// result), or when the gateway drains. The handler takes the connection over,
+// as that of [Gateway.Relay] does.
+func (g *Gateway) Crawl() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(err error) {
+			g.refused(r.Context(), kindCrawl, err)
+			g.o.fail(w, err)
+		}
+		if err := checkUpgrade(w, r); err != nil {
+			refuse(err)
+			return
+		}
+		s, err := g.enter(r.Context(), kindCrawl)
+		if err != nil {
+			refuse(err)
+			return
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				s.abandon(fmt.Errorf("panic: %v", v))
+				panic(v)
+			}
+		}()
+		c := &crawl{g: g, session: s, result: SessionResult{EndedBy: "gateway"}}
+		c.serve(w, r)
+		s.end(c.result)
+	})
+}
+
+// A crawl is one client's.
+type crawl struct {
+	g       *Gateway
+	session *session
+	req     crawlRequest
+	result  SessionResult
+}
+
+// serve finds out whose the crawl is before it answers the upgrade, so that a
+// page of a foreign origin gets its 403. A wrong key is told in the close
+// frame, which is all that a browser shows.
+func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
+	seen := c.g.sight(r)
+	refusal := c.admit(r.Context(), seen)
+	if errors.Is(refusal, errOrigin) {
+		c.result.Err = refusal
+		c.g.o.fail(w, refusal)
+		return
+	}
+	var protocol string
+	if list := offered(r); len(list) > 0 {
+		protocol = list[0]
+	}
+	client, err := accept(w, r, protocol)
+	if err != nil {
+		c.result.Err = errClientGone
+		return
+	}
+	conn := client.rec.Conn
+	c.session.conn = conn
+	defer afterKill(c.g.kill, func() { conn.Close() })()
+	if reason := keyRefusal(refusal, seen.key != "" && seen.key == r.URL.Query().Get("token")); reason != "" {
+		c.result.Err, c.result.Code = refusal, 1008
+		sayGoodbye(conn, nil, 1008, reason)
+		farewell(conn)
+		return
+	}
+	var msg []byte
+	if refusal == nil {
+		msg, refusal = client.ask(c.session.ctx, "crawl request")
+	}
+	if refusal == nil {
+		refusal = c.read(msg)
+	}
+	if refusal != nil {
+		if v, told := c.conclude(refusal); told {
+			sayGoodbye(conn, crawlMessage{Type: "error", Content: v.text}, v.code, v.text)
+		}
+		farewell(conn)
+		return
+	}
+	client.rec.hand()
+	c.run(client.ws)
+}
+
+// admit finds out whose crawl it is. Until the upgrade is answered the
+// request's own context ends when the client leaves.
+func (c *crawl) admit(ctx context.Context, seen sighting) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+	defer cancel()
+	ctx, drain := context.WithCancelCause(ctx)
+	defer drain(nil)
+	defer context.AfterFunc(c.session.ctx, func() { drain(context.Cause(c.session.ctx)) })()
+	err := c.session.admit(ctx, seen)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// keyRefusal returns the reason that a client without a valid key is given in
+// the close frame; empty when err is something else. The texts are fixed.
+func keyRefusal(err error, byToken bool) string {
+	switch {
+	case errors.Is(err, errTokenInvalid), errors.Is(err, errKeyInvalid) && byToken:
+		return "Invalid or expired token"
+	case errors.Is(err, errKeyInvalid), errors.Is(err, errKeyMissing):
+		return "Unauthorized"
+	}
+	return ""
+}
+
+// A crawlRequest is what a client asks for, checked.
+type crawlRequest struct {
+	url        string
+	maxPages   int
+	descLength int
+	layout     llmstxt.Layout
+	enroll     bool
+	interval   time.Duration // between recrawls
+	enhance    bool
+	remote     bool // useBrightdata
+	query      agent.Query
+}
+
+// read reads the client's message. Some of its texts are fixed.
+func (c *crawl) read(msg []byte) error {
+	f, err := readFields(msg)
+	if err != nil {
+		return err
+	}
+	limit := c.g.o.Crawl.MaxPages
+	c.req = crawlRequest{
+		url:        strings.TrimSpace(f.text("url", "")),
+		maxPages:   f.integer("maxPages", min(50, limit), 1, math.MaxInt),
+		descLength: f.integer("descLength", 500, 100, 2000),
+		layout:     llmstxt.Layout(f.text("format", string(llmstxt.Pages))),
+		enroll:     f.boolean("enableAutoUpdate", false),
+		enhance:    f.boolean("llmEnhance", false),
+		remote:     f.boolean("useBrightdata", true),
+		query:      agent.Query{Slugs: splitList(f.text("agent", "")), Countries: splitList(f.text("geo", ""))},
+	}
+	minutes := f.integer("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
+	if f.err != nil {
+		return f.err
+	}
+	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
+	u, err := url.Parse(c.req.url)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", checkHostPort(u) != nil:
+		return badRequestf("Invalid URL format")
+	case c.req.maxPages > limit:
+		return badRequestf("Maximum pages limit reached")
+	case c.req.layout != llmstxt.Pages && c.req.layout != llmstxt.Index:
+		return badRequestf(`format must be "pages" or "index"`)
+	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
+		return badRequestf("enableAutoUpdate is not available: this gateway keeps no sites")
+	}
+	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
+	c.result.Target = c.req.query.Host
+	return nil
+}
+
+// work crawls the site and makes its file, hosted if there is a place for it.
+// It talks to the client as it goes and returns what is to be sent in the end.
+func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
+	pages, release, err := c.reservePages(t)
+	if err != nil {
+		return nil, err
+	}
+	used := 0
+	defer func() { release(used) }()
+
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	exits := newExits(c.g, c.req.query, fail, t.log)
+	defer exits.close()
+
+	o := llmstxt.Options{
+		Client:     &http.Client{Transport: exits},
+		MaxPages:   pages,
+		DescLength: c.req.descLength,
+		Workers:    c.g.o.Crawl.Workers,
+		Timeout:    c.g.o.Crawl.Timeout,
+		Progress:   func(e llmstxt.Event) { t.log(e.Message) },
+	}
+	if render := c.g.o.Crawl.Render; render != nil {
+		o.Render = func(ctx context.Context, url, _ string) ([]byte, error) {
+			exit, err := exits.exit(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return render.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: c.req.remote})
+		}
+	}
+	site, err := llmstxt.Crawl(ctx, c.req.url, o)
+	c.result.Node = exits.node()
+	if err != nil {
+		return nil, err
+	}
+	used = len(site.Pages)
+	out := &crawlOutcome{site: site, text: c.write(ctx, t, site)}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	c.result.FramesToClient, c.result.BytesToClient = int64(len(site.Pages)), int64(len(out.text))
+	if c.g.o.Storage != nil {
+		err = c.host(ctx, t, out)
+	}
+	return out, err
+}
+
+// write makes the file, reworded by a model if that was asked for.
+func (c *crawl) write(ctx context.Context, t *talk, site *llmstxt.Site) string {
+	model := c.g.o.Crawl.Enhance
+	switch {
+	case !c.req.enhance:
+		return site.Render(c.req.layout)
+	case model == nil:
+		t.log("No language model is configured; the file keeps its own words")
+		return site.Render(c.req.layout)
+	}
+	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
+		part := Part{Format: string(p.Layout), Text: p.Text}
+		for _, page := range p.Pages {
+			part.Pages = append(part.Pages, PageText(page))
+		}
+		return model.Enhance(ctx, part)
+	}
+	return site.Enhance(ctx, c.req.layout, reword, llmstxt.EnhanceOptions{
+		Progress: func(e llmstxt.Event) { t.log(e.Message) },
+	})
+}
+
+// reservePages takes the pages that the crawl may need from what the caller
+// has left for the day. Release returns those it did not use.
+func (c *crawl) reservePages(t *talk) (pages int, release func(used int), err error) {
+	p := c.session.principal
+	most := p.Limits.PagesPerDay
+	pages = c.g.meters.reservePages(p, c.req.maxPages, most)
+	if pages == 0 {
+		return 0, nil, &limitError{what: fmt.Sprintf("limit reached: %d pages a day", most)}
+	}
+	if pages < c.req.maxPages {
+		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", most, pages))
+	}
+	return pages, func(used int) { c.g.meters.returnPages(p, pages-used) }, nil
+}
+
+// A crawlOutcome is what a crawl came to.
+type crawlOutcome struct {
+	site   *llmstxt.Site
+	text   string
+	url    string // where it is hosted; empty: nowhere
+	secret string // of the site's webhook, when it was enrolled
+}
+
+// host saves the file and enrols the site. A file that cannot be saved is worth
+// sending all the same; its error ends the crawl only if the client counts on
+// recrawls, and then behind the result.
+func (c *crawl) host(ctx context.Context, t *talk, out *crawlOutcome) error {
+	url, err := c.g.o.Storage.Save(ctx, File{
+		Name:        fileName(c.session.Subject, out.site.BaseURL),
+		ContentType: "text/plain; charset=utf-8",
+		Body:        []byte(out.text),
+	})
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && c.req.enroll:
+		t.log("The file could not be hosted")
+		return fmt.Errorf("storage: %w", err)
+	case err != nil:
+		t.log("The file could not be hosted")
+		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
+		return nil
+	}
+	out.url = url
+	if !c.req.enroll {
+		return nil
+	}
+	return c.enroll(ctx, t, out)
+}
+
+// enroll remembers the site for recrawls, or gives the one that the caller has
+// enrolled already the options of this request.
+func (c *crawl) enroll(ctx context.Context, t *talk, out *crawlOutcome) error {
+	sum := sha256.Sum256([]byte(out.text))
+	secret, now := rand.Text(), time.Now()
+	site, err := c.g.o.Sites.Enroll(ctx, Site{
+		Subject: c.session.Subject,
+		BaseURL: out.site.BaseURL,
+		Options: SiteOptions{
+			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
+			Enhance: c.req.enhance, Remote: c.req.remote,
+			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
+		},
+		Interval:       c.req.interval,
+		WebhookSecret:  secret,
+		Created:        now,
+		LastCrawl:      now,
+		NextCrawl:      now.Add(c.req.interval),
+		Hash:           hex.EncodeToString(sum[:]),
+		HostedURL:      out.url,
+		SitemapLastmod: out.site.Newest,
+	})
+	if err != nil {
+		return fmt.Errorf("enrolling a site: %w", err)
+	}
+	if site.WebhookSecret == secret {
+		out.secret = secret
+	}
+	t.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
+	return nil
+}

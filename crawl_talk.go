@@ -1,0 +1,288 @@
+package farwire
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/wsframe"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// A crawlMessage is one that the gateway sends. Clients need only know the
+// first two fields.
+type crawlMessage struct {
+	Type    string `json:"type"`
+	Content string `json:"content"`
+
+	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
+	WebhookSecret string      `json:"webhook_secret,omitempty"` // of a url, when the site was enrolled
+}
+
+// crawlStats say how a crawl went.
+type crawlStats struct {
+	Pages    int                    `json:"pages"`
+	Fetched  int                    `json:"fetched"`
+	Rendered int                    `json:"rendered"`
+	Bytes    int64                  `json:"bytes"` // of bodies, after decompression
+	Skipped  map[llmstxt.Reason]int `json:"skipped"`
+	Limited  bool                   `json:"limited"`   // pages were left when maxPages was reached
+	TimedOut bool                   `json:"timed_out"` // or when time was over
+	Seconds  float64                `json:"seconds"`
+}
+
+func newCrawlStats(s llmstxt.Stats) *crawlStats {
+	return &crawlStats{Pages: s.Pages, Fetched: s.Fetched, Rendered: s.Rendered, Bytes: s.Bytes, Skipped: s.Skipped,
+		Limited: s.Limited, TimedOut: s.TimedOut, Seconds: s.Duration.Seconds()}
+}
+
+// run crawls with the client looking on, and tells it how it went.
+func (c *crawl) run(ws *websocket.Conn) {
+	ctx, cancel := context.WithCancelCause(c.session.ctx)
+	defer cancel(nil)
+	t := startTalk(ws, cancel)
+	out, err := c.work(ctx, t)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	} else if out != nil {
+		err = cmp.Or(t.deliver(out), err)
+	}
+	v, told := c.conclude(err)
+	switch {
+	case err == nil:
+		t.end(1000, "")
+	case told && t.send(crawlMessage{Type: "error", Content: v.text}) == nil:
+		t.end(v.code, v.text)
+	default:
+		ws.CloseNow()
+	}
+	t.wg.Wait()
+}
+
+// conclude puts into the session's result why the crawl ended. It reports
+// false when there is nobody to be told.
+func (c *crawl) conclude(err error) (v verdict, told bool) {
+	r := &c.result
+	var left *clientLeft
+	var dial *agent.DialError
+	switch {
+	case err == nil:
+		r.Code = 1000
+		return v, true
+	case errors.As(err, &left):
+		r.EndedBy, r.Code, r.Err = "client", left.code, err
+		return v, false
+	case errors.Is(err, errClientGone):
+		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseAbnormal, err
+		return v, false
+	case errors.Is(err, errBrokenFrame):
+		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseProtocol, err
+		return v, false
+	case errors.As(err, &dial) && dial.Fault == agent.Agent:
+		r.EndedBy = "agent"
+	case errors.As(err, new(*llmstxt.FetchError)):
+		r.EndedBy = "target"
+	}
+	v = judgeCrawl(err)
+	r.Code, r.Err = v.code, err
+	if v.status == http.StatusInternalServerError {
+		c.g.o.Logger.WarnContext(c.session.ctx, "internal error", "session", c.session.ID, "kind", c.session.Kind, "err", err)
+	}
+	return v, true
+}
+
+// judgeCrawl is judge for what only a crawl runs into. The texts are fixed.
+func judgeCrawl(err error) verdict {
+	var fetch *llmstxt.FetchError
+	var dial *agent.DialError
+	switch {
+	case errors.Is(err, llmstxt.ErrURL):
+		return verdict{http.StatusBadRequest, 1008, "Invalid URL format"}
+	case errors.Is(err, llmstxt.ErrRobots):
+		return verdict{http.StatusForbidden, 1011, "robots.txt forbids crawling this site"}
+	case errors.Is(err, llmstxt.ErrTimeout):
+		return verdict{http.StatusGatewayTimeout, 1011, "Crawl timeout exceeded"}
+	case errors.As(err, &dial) && dial.Fault == agent.Policy:
+		return verdict{http.StatusForbidden, 1008, "Failed to fetch page: " + capital(dial.Error())}
+	case errors.As(err, &fetch):
+		v := verdict{http.StatusBadGateway, 1011, "Failed to fetch page: " + fetch.Detail()}
+		if errors.As(err, &dial) && !isTimeout(err) {
+			v.text = "Failed to fetch page: " + capital(dial.Error())
+		}
+		return v
+	}
+	return judge(err)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// A talk is the socket of a running crawl. Its methods may be called
+// concurrently.
+type talk struct {
+	ws    *websocket.Conn
+	leave context.CancelCauseFunc // ends the crawl
+	busy  atomic.Bool             // a long message is on its way: no ping gets past it
+	wg    sync.WaitGroup
+}
+
+// startTalk begins to watch the client: what it sends is read and dropped,
+// which answers its pings, and now and then it is sent a ping of ours, because
+// one that has vanished says nothing. Both end with the connection, and end
+// the crawl.
+func startTalk(ws *websocket.Conn, leave context.CancelCauseFunc) *talk {
+	t := &talk{ws: ws, leave: leave}
+	ended := make(chan struct{})
+	t.wg.Go(func() {
+		defer close(ended)
+		ws.SetReadLimit(-1) // of what is dropped
+		for {
+			_, r, err := ws.Reader(context.Background())
+			if err == nil {
+				_, err = io.Copy(io.Discard, r)
+			}
+			if err != nil {
+				leave(newClientLeft(err))
+				return
+			}
+		}
+	})
+	t.wg.Go(func() {
+		tick := time.NewTicker(defaultKeepAlive)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), pongTimeout)
+			err := ws.Ping(ctx)
+			cancel()
+			if err != nil && !t.busy.Load() {
+				leave(newClientLeft(err))
+			}
+		}
+	})
+	return t
+}
+
+// clientLeft is errClientGone with the code of its close frame.
+type clientLeft struct {
+	code int
+	err  error
+}
+
+func newClientLeft(err error) error {
+	code := int(websocket.CloseStatus(err))
+	if code < 0 {
+		code = wsframe.CloseAbnormal
+	}
+	return &clientLeft{code, err}
+}
+
+func (e *clientLeft) Error() string { return fmt.Sprintf("%v: %v", errClientGone, e.err) }
+func (e *clientLeft) Unwrap() error { return errClientGone }
+
+// log tells the client what happens. A client that cannot be told has gone.
+func (t *talk) log(text string) {
+	if err := t.send(crawlMessage{Type: "log", Content: text}); err != nil {
+		t.leave(newClientLeft(err))
+	}
+}
+
+// largeMessage is what many clients let a message be by default, those of
+// Python's websockets among them.
+const largeMessage = 1 << 20
+
+// deliver sends what the crawl came to.
+func (t *talk) deliver(out *crawlOutcome) error {
+	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Stats: newCrawlStats(out.site.Stats)})
+	if err != nil {
+		return err
+	}
+	if len(result) > largeMessage {
+		t.log(fmt.Sprintf("The result is a message of %d bytes; some clients refuse more than %d unless told otherwise", len(result), largeMessage))
+	}
+	t.busy.Store(true)
+	if err := t.write(result); err != nil {
+		return newClientLeft(err)
+	}
+	if out.url == "" {
+		return nil
+	}
+	if err := t.send(crawlMessage{Type: "url", Content: out.url, WebhookSecret: out.secret}); err != nil {
+		return newClientLeft(err)
+	}
+	return nil
+}
+
+func (t *talk) send(m crawlMessage) error {
+	b, err := encodeMessage(m)
+	if err != nil {
+		return err
+	}
+	return t.write(b)
+}
+
+// encodeMessage leaves < and > as they are: a file is full of them.
+func encodeMessage(m crawlMessage) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// A message goes out in fragments of this size, between which pings are
+// answered.
+const fragment = 32 << 10
+
+// write sends one text message. A client that takes no fragment for a while is
+// lost; its connection is then cut, because a part of a message went out.
+func (t *talk) write(b []byte) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stall := time.AfterFunc(defaultStall, cancel)
+	defer stall.Stop()
+	if len(b) <= fragment {
+		return t.ws.Write(ctx, websocket.MessageText, b)
+	}
+	w, err := t.ws.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for len(b) > 0 {
+		n := min(fragment, len(b))
+		if _, err := w.Write(b[:n]); err != nil {
+			return err
+		}
+		b = b[n:]
+		stall.Reset(defaultStall)
+	}
+	return w.Close()
+}
+
+// end closes the socket and waits a while for the client to do so, too. A
+// close frame has room for 123 bytes of reason.
+func (t *talk) end(code int, reason string) {
+	t.ws.Close(websocket.StatusCode(code), clip(reason))
+}

@@ -1,0 +1,534 @@
+package farwire_test
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// A said is a message of the gateway's on a crawl's socket.
+type said struct {
+	Type          string `json:"type"`
+	Content       string `json:"content"`
+	WebhookSecret string `json:"webhook_secret"`
+	Stats         *struct {
+		Pages   int            `json:"pages"`
+		Fetched int            `json:"fetched"`
+		Skipped map[string]int `json:"skipped"`
+		Limited bool           `json:"limited"`
+	} `json:"stats"`
+}
+
+// A heard is all that a crawl's socket said.
+type heard struct {
+	messages []said
+	code     int
+	reason   string
+}
+
+// hear reads messages until the close frame, and answers it.
+func (p *peer) hear() heard {
+	p.t.Helper()
+	var h heard
+	var text []byte
+	for {
+		f, err := p.nextWithin(4 * patience)
+		if err != nil {
+			p.t.Fatalf("after %v: %v", h.messages, err)
+		}
+		switch f.op {
+		case opPing:
+			p.frame(opPong, true, f.payload)
+		case opText, opCont:
+			text = append(text, f.payload...)
+			if !f.fin {
+				continue
+			}
+			var m said
+			if err := json.Unmarshal(text, &m); err != nil {
+				p.t.Fatalf("%q: %v", text, err)
+			}
+			h.messages, text = append(h.messages, m), nil
+		case opClose:
+			h.code, h.reason = int(binary.BigEndian.Uint16(f.payload)), string(f.payload[2:])
+			p.conn.SetWriteDeadline(time.Now().Add(patience))
+			p.conn.Write(p.encode(opClose, true, f.payload[:2]))
+			return h
+		}
+	}
+}
+
+// one returns the only message of a kind.
+func (h heard) one(t testing.TB, kind string) said {
+	t.Helper()
+	var found []said
+	for _, m := range h.messages {
+		if m.Type == kind {
+			found = append(found, m)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d messages of type %s in %+v", len(found), kind, h)
+	}
+	return found[0]
+}
+
+func (h heard) logs() string {
+	var b strings.Builder
+	for _, m := range h.messages {
+		if m.Type == "log" {
+			b.WriteString(m.Content + "\n")
+		}
+	}
+	return b.String()
+}
+
+func (h heard) wantError(t testing.TB, code int, text string) {
+	t.Helper()
+	if m := h.one(t, "error"); h.code != code || m.Content != text || h.messages[len(h.messages)-1] != m {
+		t.Errorf("got %+v, want error %q and close %d", h, text, code)
+	}
+}
+
+// crawl opens a socket with alice's key and asks for a crawl.
+func (w *world) crawl(request string) *peer {
+	w.t.Helper()
+	p := w.open("/ws/crawl?api_key=" + testKey)
+	p.text(request)
+	return p
+}
+
+// A site is a web server.
+type site struct {
+	*httptest.Server
+	once atomic.Bool // the page that hangs once has done so
+	hung chan string // paths that hang now
+	gone chan string // paths whose client went away
+}
+
+// newSite serves each path of pages. The page "hang" never comes, and one that
+// begins with "once " comes at the second request.
+func newSite(t testing.TB, pages map[string]string) *site {
+	s := &site{hung: make(chan string, 100), gone: make(chan string, 100)}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, ok := pages[r.URL.Path]
+		switch {
+		case ok && (page == "hang" || strings.HasPrefix(page, "once ") && s.once.CompareAndSwap(false, true)):
+			s.hung <- r.URL.Path
+			<-r.Context().Done()
+			s.gone <- r.URL.Path
+		case ok:
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprint(w, strings.TrimPrefix(page, "once "))
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// wait waits for a path on the channel.
+func (s *site) wait(t testing.TB, paths <-chan string) {
+	t.Helper()
+	select {
+	case <-paths:
+	case <-time.After(patience):
+		t.Fatal("nobody asked")
+	}
+}
+
+func page(title, text string, links ...string) string {
+	b := "<!doctype html><html><head><title>" + title + "</title></head><body><main><h1>" + title + "</h1><p>" + text + "</p>"
+	for _, l := range links {
+		b += `<a href="` + l + `">` + l + `</a> `
+	}
+	return b + "</main></body></html>"
+}
+
+var threePages = map[string]string{
+	"/":  page("Home of Examples", "This site shows what a crawl makes of three small pages with a little prose.", "/a", "/b"),
+	"/a": page("The First Page", "The first page has a sentence of its own, which is long enough to be an excerpt."),
+	"/b": page("The Second Page", "The second page says something else entirely, so that the two can be told apart."),
+}
+
+func TestCrawl(t *testing.T) {
+	w, s := newWorld(t), newSite(t, threePages)
+	h := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":50,"descLength":500,"enableAutoUpdate":false}`, s.URL)).hear()
+	if h.code != 1000 || h.reason != "" {
+		t.Errorf("closed with %d %q", h.code, h.reason)
+	}
+	if m := h.messages[len(h.messages)-1]; m.Type != "result" {
+		t.Errorf("the last message is %v", m)
+	}
+	for n := 1; n <= 3; n++ {
+		if want := fmt.Sprintf("Crawling page %d/50...", n); strings.Count(h.logs(), want) != 1 {
+			t.Errorf("%q is not in the logs once:\n%s", want, h.logs())
+		}
+	}
+	r := h.one(t, "result")
+	want := "# Home of Examples\n\n> " + s.URL + "/\n\n## Home of Examples\n\n> " + s.URL + "/\n\nThis site shows what a crawl makes of three small pages with a little prose."
+	if !strings.HasPrefix(r.Content, want) || !strings.Contains(r.Content, "## The Second Page\n\n> "+s.URL+"/b\n\nThe second page says something else entirely") {
+		t.Errorf("result:\n%s", r.Content)
+	}
+	if r.Stats == nil || r.Stats.Pages != 3 || r.Stats.Limited {
+		t.Errorf("stats: %+v", r.Stats)
+	}
+	w.wantLog(`kind=crawl subject=alice agent=farwire-de1 target=127\.0\.0\.1 ended_by=gateway code=1000 .*frames_to_client=3 bytes_to_client=` + fmt.Sprint(len(r.Content)))
+}
+
+// wantLog waits for a line of the log, which is written behind the client's
+// back.
+func (w *world) wantLog(pattern string) {
+	w.t.Helper()
+	re := regexp.MustCompile(pattern)
+	for range 250 {
+		if re.MatchString(w.log.String()) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	w.t.Errorf("no line of the log matches %s:\n%s", pattern, w.log)
+}
+
+func TestCrawlFormats(t *testing.T) {
+	w, s := newWorld(t), newSite(t, threePages)
+	h := w.crawl(fmt.Sprintf(`{"url":%q,"format":"index"}`, s.URL)).hear()
+	r := h.one(t, "result").Content
+	if !strings.HasPrefix(r, "# Home of Examples\n\n> This site shows") || !strings.Contains(r, "- [The First Page]("+s.URL+"/a): The first page") {
+		t.Errorf("result:\n%s", r)
+	}
+}
+
+func TestCrawlKeys(t *testing.T) {
+	w := newWorld(t)
+	token := w.token(t, testKey)
+	header, rest, _ := strings.Cut(token, ".")
+	for name, c := range map[string]struct {
+		path, line, reason string
+	}{
+		"none":                  {"/ws/crawl", "", "Unauthorized"},
+		"empty":                 {"/ws/crawl?api_key=&token=", "", "Unauthorized"},
+		"wrong key":             {"/ws/crawl?api_key=" + testKey + "x", "", "Unauthorized"},
+		"wrong key in header":   {"/ws/crawl", "X-API-Key: " + testKey + "x", "Unauthorized"},
+		"wrong bearer":          {"/ws/crawl", "Authorization: Bearer " + testKey + "x", "Unauthorized"},
+		"wrong token":           {"/ws/crawl?token=nonsense", "", "Invalid or expired token"},
+		"tampered token":        {"/ws/crawl?token=" + header + "." + strings.ToUpper(rest), "", "Invalid or expired token"},
+		"bad token as key":      {"/ws/crawl?api_key=" + token[:len(token)-4] + "AAAA", "", "Invalid or expired token"},
+		"bad token in a header": {"/ws/crawl", "X-API-Key: " + token[:len(token)-4] + "AAAA", "Invalid or expired token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines []string
+			if c.line != "" {
+				lines = append(lines, c.line)
+			}
+			p := w.in(t).open(c.path, lines...)
+			p.text(`{"apiKey":"` + testKey + `","url":"http://127.0.0.1/"}`) // never read from here
+			p.wantClose(1008, c.reason)
+			p.close(1008, "")
+			p.wantEnd()
+		})
+	}
+	s := newSite(t, threePages)
+	for name, c := range map[string]struct{ path, line string }{
+		"key":           {"/ws/crawl?api_key=" + testKey, ""},
+		"key as token":  {"/ws/crawl?token=" + testKey, ""},
+		"token":         {"/ws/crawl?token=" + token, ""},
+		"token as key":  {"/ws/crawl?api_key=" + token, ""},
+		"key in header": {"/ws/crawl", "X-API-Key: " + testKey},
+		"bearer":        {"/ws/crawl", "Authorization: Bearer " + token},
+		"header wins":   {"/ws/crawl?api_key=nonsense", "X-API-Key: " + testKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lines []string
+			if c.line != "" {
+				lines = append(lines, c.line)
+			}
+			p := w.in(t).open(c.path, lines...)
+			p.text(fmt.Sprintf(`{"url":%q,"maxPages":1}`, s.URL))
+			if h := p.hear(); h.code != 1000 {
+				t.Errorf("got %+v", h)
+			}
+		})
+	}
+}
+
+func TestCrawlRefusals(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) { o.Crawl.MaxPages = 40 })
+	const u = `"url":"http://127.0.0.1:1/"`
+	for request, want := range map[string]string{
+		`nonsense`:                                    "the message is not valid JSON",
+		`[]`:                                          "the message is not a JSON object",
+		`{}`:                                          "Invalid URL format",
+		`{"url":null}`:                                "Invalid URL format",
+		`{"url":""}`:                                  "Invalid URL format",
+		`{"url":"example.com"}`:                       "Invalid URL format",
+		`{"url":"ftp://example.com/"}`:                "Invalid URL format",
+		`{"url":"http://"}`:                           "Invalid URL format",
+		`{"url":"http://exa mple.com/"}`:              "Invalid URL format",
+		`{"url":"http://example.com:99999/"}`:         "Invalid URL format",
+		`{"url":"http://[::1/"}`:                      "Invalid URL format",
+		`{"url":7}`:                                   "url must be a string",
+		`{` + u + `,"url":"http://b/"}`:               `"url" is given twice`,
+		`{` + u + `,"maxPages":0}`:                    "maxPages must be a whole number, at least 1",
+		`{` + u + `,"maxPages":"5"}`:                  "maxPages must be a whole number, at least 1",
+		`{` + u + `,"maxPages":1.5}`:                  "maxPages must be a whole number, at least 1",
+		`{` + u + `,"maxPages":41}`:                   "Maximum pages limit reached",
+		`{` + u + `,"maxPages":1001}`:                 "Maximum pages limit reached",
+		`{` + u + `,"descLength":99}`:                 "descLength must be a whole number from 100 to 2000",
+		`{` + u + `,"descLength":2001}`:               "descLength must be a whole number from 100 to 2000",
+		`{` + u + `,"enableAutoUpdate":"yes"}`:        "enableAutoUpdate must be true or false",
+		`{` + u + `,"enableAutoUpdate":true}`:         "enableAutoUpdate is not available: this gateway keeps no sites",
+		`{` + u + `,"recrawlIntervalMinutes":0}`:      "recrawlIntervalMinutes must be a whole number, at least 1",
+		`{` + u + `,"llmEnhance":1}`:                  "llmEnhance must be true or false",
+		`{` + u + `,"useBrightdata":1}`:               "useBrightdata must be true or false",
+		`{` + u + `,"format":"xml"}`:                  `format must be "pages" or "index"`,
+		`{` + u + `,"geo":["DE"]}`:                    "geo must be a string",
+		`{` + u + `,"agent":1}`:                       "agent must be a string",
+		`{"a":"` + strings.Repeat("x", 64<<10) + `"}`: "the first message is larger than 65536 bytes",
+	} {
+		t.Run(request[:min(len(request), 60)], func(t *testing.T) {
+			p := w.in(t).crawl(request)
+			p.t = t
+			p.hear().wantError(t, 1008, want)
+		})
+	}
+	t.Run("binary", func(t *testing.T) {
+		p := w.in(t).open("/ws/crawl?api_key=" + testKey)
+		p.frame(opBinary, true, []byte(`{`+u+`}`))
+		p.hear().wantError(t, 1008, "the first message must be text")
+	})
+}
+
+// TestCrawlPlainRequests never become sockets.
+func TestCrawlPlainRequests(t *testing.T) {
+	w := newWorld(t)
+	wantDetail(t, w.do("GET", "/ws/crawl?api_key="+testKey), 426,
+		"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
+}
+
+func TestCrawlTrouble(t *testing.T) {
+	closed := newSite(t, nil)
+	closed.Close()
+	moved := newSite(t, nil)
+	moved.Config.Handler = http.RedirectHandler("http://private.test:1/", http.StatusFound)
+	for name, c := range map[string]struct {
+		url  string
+		more string
+		edit func(*farwire.Options)
+		code int
+		want string
+	}{
+		"no such page": {newSite(t, nil).URL, "", nil, 1011, "Failed to fetch page: HTTP 404 Not Found"},
+		"refused":      {closed.URL, "", nil, 1011, "Failed to fetch page: Connection refused"},
+		"robots.txt": {newSite(t, map[string]string{"/": "x", "/robots.txt": "User-agent: *\nDisallow: /"}).URL, "", nil, 1011,
+			"robots.txt forbids crawling this site"},
+		"guard": {closed.URL, "", func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{}) }, 1008,
+			`Failed to fetch page: Target "127.0.0.1" is private: this agent reaches private addresses only with --allow-private`},
+		"no agent that fits": {closed.URL, `,"agent":"us1","geo":"US"`, nil, 1011, "no agent is attached that fits agent us1 geo US"},
+		"agent fails":        {closed.URL, "", func(o *farwire.Options) { o.Agents = failingExit(agent.Agent) }, 1011, "agent lost"},
+		"time is over": {newSite(t, map[string]string{"/": "hang"}).URL, "",
+			func(o *farwire.Options) { o.Crawl.Timeout = 200 * time.Millisecond }, 1011, "Crawl timeout exceeded"},
+		"selector's own trouble": {closed.URL, "", func(o *farwire.Options) {
+			o.Agents = selector(func(agent.Query) (agent.Exit, error) {
+				return agent.Exit{}, errors.New("the database of agents is away")
+			})
+		}, 1011, "internal error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var edits []func(*farwire.Options)
+			if c.edit != nil {
+				edits = append(edits, c.edit)
+			}
+			w := newWorld(t, edits...)
+			h := w.crawl(fmt.Sprintf(`{"url":%q%s}`, c.url, c.more)).hear()
+			m := h.one(t, "error")
+			if h.code != c.code || !strings.HasPrefix(m.Content, c.want) {
+				t.Errorf("got %+v, want %d %q", h, c.code, c.want)
+			}
+		})
+	}
+}
+
+func failingExit(f agent.Fault) agent.Exit {
+	return agent.Exit{ID: "farwire-bad", Slug: "bad", Country: "DE", DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &agent.DialError{Fault: f, Err: errors.New("tunnel 10.1.2.3 is gone")}
+	}}
+}
+
+// TestCrawlClientLeaves stops the crawl within a second, asserted at twice that.
+func TestCrawlClientLeaves(t *testing.T) {
+	for name, leave := range map[string]func(*peer){
+		"with a close frame": func(p *peer) { p.close(1000, "enough") },
+		"without a word":     func(p *peer) { p.conn.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := newSite(t, map[string]string{"/": threePages["/"], "/a": "hang"})
+			p := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+			s.wait(t, s.hung)
+			leave(p)
+			left := time.Now()
+			select {
+			case <-s.gone:
+			case <-time.After(2 * time.Second):
+				t.Errorf("the crawl goes on")
+			}
+			w.wantLog(`kind=crawl .* ended_by=client`)
+			if d := time.Since(left); d > 2*time.Second {
+				t.Errorf("the session ended after %v", d)
+			}
+		})
+	}
+}
+
+func TestCrawlPingsAreAnswered(t *testing.T) {
+	w := newWorld(t)
+	s := newSite(t, map[string]string{"/": "hang"})
+	p := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+	p.text(`{"a second message": "is nobody's"}`)
+	for i := range 3 {
+		p.frame(opPing, true, []byte{byte('a' + i)})
+		p.want(frame{op: opPong, fin: true, payload: []byte{byte('a' + i)}})
+	}
+	p.close(1000, "")
+	p.wantClose(1000, "")
+}
+
+func TestCrawlDrain(t *testing.T) {
+	w := newWorld(t)
+	s := newSite(t, map[string]string{"/": "hang"})
+	waiting := w.open("/ws/crawl?api_key=" + testKey)
+	running := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+	running.frame(opPing, true, nil)
+	running.want(frame{op: opPong, fin: true}) // it runs
+	done := make(chan error)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		done <- w.gw.Shutdown(ctx)
+	}()
+	for _, p := range []*peer{waiting, running} {
+		p.hear().wantError(t, 1001, "the gateway is draining")
+		p.conn.Close()
+	}
+	if err := <-done; err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	if p := w.try("/ws/crawl?api_key=" + testKey); p.resp.StatusCode != 503 {
+		t.Errorf("a new crawl got %s", p.resp.Status)
+	}
+}
+
+// TestCrawlGoesOn loses its exit in the middle.
+func TestCrawlGoesOn(t *testing.T) {
+	pages := map[string]string{}
+	var links []string
+	for i := range 20 {
+		path := fmt.Sprintf("/p%02d", i)
+		links = append(links, path)
+		pages[path] = page("Page "+path, "What is written on "+path+" is not written anywhere else on this small site.")
+	}
+	pages["/p09"] = "once " + pages["/p09"] // so that the exit dies under it
+	pages["/"] = page("Home", "A home page with a good number of links to other pages.", links...)
+	run := func(t *testing.T, more string) (heard, *mortal) {
+		s := newSite(t, pages)
+		first, second := newMortal(t, "de1"), newMortal(t, "at5")
+		w := newWorld(t, func(o *farwire.Options) {
+			o.Crawl.Workers = 2
+			o.Agents = selector(func(q agent.Query) (agent.Exit, error) {
+				for _, m := range []*mortal{first, second} {
+					if q.Fits(m.exit) && !m.dead.Load() {
+						return m.exit, nil
+					}
+				}
+				return agent.Exit{}, agent.ErrNoAgent
+			})
+		})
+		p := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":21%s}`, s.URL, more))
+		s.wait(t, s.hung)
+		first.die()
+		return p.hear(), second
+	}
+	t.Run("through another", func(t *testing.T) {
+		h, second := run(t, "")
+		if n := strings.Count(h.one(t, "result").Content, "\n## "); h.code != 1000 || n != 21 {
+			t.Errorf("got %d pages and code %d; logs:\n%s", n, h.code, h.logs())
+		}
+		if second.dials.Load() == 0 || !strings.Contains(h.logs(), "The exit was lost; going on through farwire-at5") {
+			t.Errorf("the second exit had %d dials; logs:\n%s", second.dials.Load(), h.logs())
+		}
+	})
+	t.Run("unless one was pinned", func(t *testing.T) {
+		h, second := run(t, `,"agent":"de1"`)
+		h.wantError(t, 1011, "agent lost")
+		if second.dials.Load() != 0 {
+			t.Error("a pinned exit was replaced")
+		}
+	})
+}
+
+// A mortal is an exit that can die with all its connections.
+type mortal struct {
+	exit  agent.Exit
+	dead  atomic.Bool
+	dials atomic.Int64
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newMortal(t testing.TB, slug string) *mortal {
+	m := &mortal{exit: direct(t, agent.DirectOptions{Slug: slug, Country: "DE", AllowPrivate: true})}
+	dial := m.exit.DialContext
+	m.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if m.dead.Load() {
+			return nil, &agent.DialError{Fault: agent.Agent, Err: errors.New("dead")}
+		}
+		m.dials.Add(1)
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.conns = append(m.conns, c)
+		return &mortalConn{c, m}, nil
+	}
+	return m
+}
+
+func (m *mortal) die() {
+	m.dead.Store(true)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.conns {
+		c.Close()
+	}
+}
+
+type mortalConn struct {
+	net.Conn
+	m *mortal
+}
+
+func (c *mortalConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && c.m.dead.Load() {
+		err = &agent.DialError{Fault: agent.Agent, Err: err}
+	}
+	return n, err
+}
