@@ -27,7 +27,8 @@ import (
 // When Crawl returns, no goroutine and no request of it is left.
 func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	u := parseURL(base)
-	if u == nil || !strings.Contains(base, "://") {
+	// A page's links are read as a browser does, a caller's word as it stands.
+	if plain, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || plain.Host == "" {
 		return nil, fmt.Errorf("%w: %q", ErrURL, clipBytes(base, 200))
 	}
 	o = o.withDefaults()

@@ -69,7 +69,7 @@ func ParseRobots(body []byte, agent string) *Robots {
 			if value == "" {
 				continue // "Disallow:" forbids nothing
 			}
-			ru := rule{pattern: normalPercent(value), allow: key == "allow"}
+			ru := rule{pattern: robotsPattern(value), allow: key == "allow"}
 			if forUs {
 				own = append(own, ru)
 			}
@@ -106,7 +106,7 @@ func (r *Robots) Allowed(u *url.URL) bool {
 	if r.refuse {
 		return false
 	}
-	p := normalPercent(u.EscapedPath())
+	p := strings.ReplaceAll(normalPercent(u.EscapedPath()), "*", star)
 	if p == "" {
 		p = "/"
 	}
@@ -114,7 +114,7 @@ func (r *Robots) Allowed(u *url.URL) bool {
 		return true // section 2.2.2
 	}
 	if u.RawQuery != "" {
-		p += "?" + normalPercent(u.RawQuery)
+		p += "?" + strings.ReplaceAll(normalPercent(u.RawQuery), "*", star)
 	}
 	best, allow := -1, true
 	for _, ru := range r.rules {
@@ -123,6 +123,17 @@ func (r *Robots) Allowed(u *url.URL) bool {
 		}
 	}
 	return allow
+}
+
+// star is one that is no wildcard, "%2A" in a rule (section 2.2.3).
+const star = "\x00"
+
+func robotsPattern(value string) string {
+	parts := strings.Split(value, "*")
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(normalPercent(parts[i]), "*", star)
+	}
+	return strings.Join(parts, "*")
 }
 
 // matchRobots matches from the start of the path, in time linear in both for

@@ -53,6 +53,7 @@ func TestRobots(t *testing.T) {
 		"escapes":                {file: "user-agent: FooBot\ndisallow: /foo/bar?qux=taz&baz=http://foo.bar?tar&par\n", no: []string{"/foo/bar?qux=taz&baz=http://foo.bar?tar&par"}},
 		"escaped and raw":        {file: "user-agent: FooBot\ndisallow: /foo/bar/ツ\nallow: /\n", no: []string{"/foo/bar/%E3%83%84", "/foo/bar/%e3%83%84"}, yes: []string{"/foo/bar/%E3"}},
 		"escaped letter":         {file: "user-agent: FooBot\ndisallow: /foo/%62%61%7A\n", no: []string{"/foo/baz"}},
+		"escaped star":           {file: "user-agent: FooBot\ndisallow: /a%2Ab\ndisallow: /c%2a*d\n", no: []string{"/a*b", "/a%2Ab", "/c*xd"}, yes: []string{"/axb", "/cxd"}},
 		"comment":                {file: "user-agent: FooBot # us\ndisallow: /x # here\n# disallow: /y\n", yes: []string{"/y"}, no: []string{"/x"}},
 		"byte order mark":        {file: "\ufeffuser-agent: FooBot\ndisallow: /x\n", no: []string{"/x"}},
 		"carriage returns":       {file: "user-agent: FooBot\rdisallow: /x\r\rdisallow: /y", no: []string{"/x", "/y"}},

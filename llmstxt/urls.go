@@ -3,7 +3,6 @@ package llmstxt
 import (
 	"net/netip"
 	"net/url"
-	"path"
 	"strconv"
 	"strings"
 
@@ -20,6 +19,24 @@ const (
 	maxSegments = 24
 )
 
+// ResolveURL is how a crawl spells an address: ref as a page at base writes it,
+// made absolute and normalised, without fragment, credentials and tracking
+// parameters. base may be "" when ref is absolute. It reports false for what
+// leads to no web page.
+func ResolveURL(base, ref string) (string, bool) {
+	var b *url.URL
+	if base != "" {
+		if b = parseURL(base); b == nil {
+			return "", false
+		}
+	}
+	u := resolve(b, ref)
+	if u == nil {
+		return "", false
+	}
+	return u.String(), true
+}
+
 // parseURL reads an absolute address and normalises it; nil if it is none of
 // a web page.
 func parseURL(s string) *url.URL {
@@ -29,20 +46,85 @@ func parseURL(s string) *url.URL {
 // resolve reads an address as a page writes it in an attribute and normalises
 // it; nil if it leads to no web page. base may be nil.
 func resolve(base *url.URL, ref string) *url.URL {
-	u, err := url.Parse(tidyRef(ref))
-	if err != nil {
+	ref = escapeRest(browserRef(base, tidyRef(ref)))
+	u, err := url.Parse(ref)
+	if err != nil || strings.HasPrefix(ref, "//") && u.Host == "" {
 		return nil
 	}
 	if base != nil {
-		// "https:page.html" is relative in a browser if the schemes agree.
-		if u.Opaque != "" && strings.EqualFold(u.Scheme, base.Scheme) {
-			if u, err = url.Parse(tidyRef(ref[strings.IndexByte(ref, ':')+1:])); err != nil {
-				return nil
-			}
-		}
-		u = base.ResolveReference(u)
+		u = relativeTo(base, u)
 	}
 	return normalise(u)
+}
+
+// relativeTo is RFC 3986 section 5.2.2, dots left to normalise. The one in net/url
+// loses empty segments.
+func relativeTo(base, ref *url.URL) *url.URL {
+	u := *ref
+	if u.Scheme != "" {
+		return &u
+	}
+	u.Scheme = base.Scheme
+	if u.Host != "" || u.User != nil {
+		return &u
+	}
+	u.Host = base.Host
+	p := ref.EscapedPath()
+	switch {
+	case p == "":
+		p = base.EscapedPath()
+		if !ref.ForceQuery && ref.RawQuery == "" {
+			u.RawQuery = base.RawQuery
+		}
+	case p[0] != '/':
+		dir := base.EscapedPath()
+		p = dir[:strings.LastIndexByte(dir, '/')+1] + p
+	}
+	u.Path, u.RawPath = p, ""
+	if t, err := url.PathUnescape(p); err == nil {
+		u.Path, u.RawPath = t, p
+	}
+	return &u
+}
+
+// browserRef rewrites what a browser reads otherwise than RFC 3986: "http:/x"
+// and "http:x" are relative where the base has that scheme and absolute
+// elsewhere, and a colon does not make a scheme of what is none.
+func browserRef(base *url.URL, ref string) string {
+	if strings.HasPrefix(ref, "//") {
+		return "//" + strings.TrimLeft(ref, "/")
+	}
+	scheme, rest, ok := strings.Cut(ref, ":")
+	if !ok || strings.ContainsAny(scheme, "/?#") {
+		return ref
+	}
+	isScheme := scheme != "" && isLetter(scheme[0])
+	for i := range len(scheme) {
+		c := scheme[i]
+		isScheme = isScheme && (isLetter(c) || '0' <= c && c <= '9' || strings.IndexByte("+-.", c) >= 0)
+	}
+	switch {
+	case !isScheme:
+		return "./" + ref
+	case !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https"):
+		return ref
+	case base != nil && strings.EqualFold(scheme, base.Scheme) && !strings.HasPrefix(rest, "//"):
+		return browserRef(base, rest)
+	}
+	return scheme + "://" + strings.TrimLeft(rest, "/")
+}
+
+// escapeRest normalises the escapes behind the host, if there is one: net/url
+// would escape a whole path anew, and more of it, for a single sign.
+func escapeRest(ref string) string {
+	at := 0
+	if i := strings.Index(ref, "//"); i == 0 || i > 0 && ref[i-1] == ':' && !strings.ContainsAny(ref[:i], "/?#") {
+		if at = strings.IndexAny(ref[i+2:], "/?#"); at < 0 {
+			return ref
+		}
+		at += i + 2
+	}
+	return ref[:at] + normalPercent(ref[at:])
 }
 
 // tidyRef mends what browsers accept and net/url does not.
@@ -88,17 +170,14 @@ func normalise(u *url.URL) *url.URL {
 	if scheme != "http" && scheme != "https" || u.Opaque != "" {
 		return nil
 	}
-	host := hostName(u.Hostname())
-	if host == "" {
-		return nil
-	}
+	host := ""
 	if strings.HasPrefix(u.Host, "[") {
-		a, err := netip.ParseAddr(host)
+		a, err := netip.ParseAddr(u.Hostname())
 		if err != nil || !a.Is6() || a.Zone() != "" {
 			return nil
 		}
 		host = "[" + a.String() + "]"
-	} else if strings.Contains(host, ":") {
+	} else if host = hostName(u.Hostname()); host == "" || strings.Contains(host, ":") {
 		return nil
 	}
 	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n == 0 || n > 65535) {
@@ -119,7 +198,8 @@ func normalise(u *url.URL) *url.URL {
 	}
 	// Escaped dots were not seen as such by ResolveReference.
 	p = removeDots(p)
-	out := &url.URL{Scheme: scheme, Host: host, RawQuery: dropTracking(normalPercent(u.RawQuery))}
+	query := strings.ReplaceAll(normalPercent(u.RawQuery), "'", "%27")
+	out := &url.URL{Scheme: scheme, Host: host, RawQuery: dropTracking(query)}
 	if unescaped, err := url.PathUnescape(p); err == nil {
 		out.Path, out.RawPath = unescaped, p
 	} else {
@@ -128,19 +208,34 @@ func normalise(u *url.URL) *url.URL {
 	return out
 }
 
+// hostName is a host in lower case and ASCII; "" if it can be none. Numbers
+// other than four decimal ones are none either: a browser reads 0x7f.1 as an
+// address, and no site is called so.
 func hostName(h string) string {
 	h = strings.TrimSuffix(strings.ToLower(h), ".")
-	for i := 0; i < len(h); i++ {
-		if h[i] >= 0x80 {
-			a, err := idna.Lookup.ToASCII(h)
-			if err != nil {
-				return ""
-			}
-			return a
-		}
-		if strings.IndexByte(" <>\"`{}|\\^%/?#@", h[i]) >= 0 || h[i] < ' ' {
+	idn := strings.Contains(h, "xn--")
+	for i := range len(h) {
+		idn = idn || h[i] >= 0x80
+	}
+	if idn {
+		a, err := idna.Lookup.ToASCII(h)
+		if err != nil {
 			return ""
 		}
+		h = a
+	}
+	if h == "" {
+		return ""
+	}
+	for i := range len(h) {
+		if c := h[i]; !isWordChar(c) && c != '-' && c != '.' && c != '_' {
+			return ""
+		}
+	}
+	last := h[strings.LastIndexByte(h, '.')+1:]
+	number := strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") && strings.Trim(last[2:], "0123456789abcdef") == ""
+	if a, err := netip.ParseAddr(h); number && (err != nil || !a.Is4()) {
+		return ""
 	}
 	return h
 }
@@ -235,7 +330,7 @@ func unhex(c byte) byte {
 }
 
 func unreserved(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~*", c) >= 0 // the star for net/url, which mixes it up with its escape
 }
 
 // tracking are query parameters that name a visit and not a page.
@@ -264,104 +359,4 @@ func dropTracking(q string) string {
 		b.WriteString(part)
 	}
 	return b.String()
-}
-
-// scope is what a crawl may visit: one host, and the paths below a prefix.
-type scope struct {
-	scheme, host string
-	prefix       string // "/docs/", or "/docs" for that page and what is below it
-}
-
-func scopeOf(base *url.URL) scope {
-	s := scope{scheme: base.Scheme, host: base.Host, prefix: base.EscapedPath()}
-	dir, last := path.Split(s.prefix)
-	if strings.Contains(last, ".") || base.RawQuery != "" {
-		s.prefix = dir
-	}
-	return s
-}
-
-// has reports whether u is in scope. The other scheme of the same host on its
-// usual port is the same site: u is then rewritten to the base's scheme.
-func (s scope) has(u *url.URL) bool {
-	if u.Host != s.host {
-		return false
-	}
-	p := u.EscapedPath()
-	if !strings.HasPrefix(p, s.prefix) ||
-		!strings.HasSuffix(s.prefix, "/") && len(p) > len(s.prefix) && p[len(s.prefix)] != '/' {
-		return false
-	}
-	if u.Scheme != s.scheme {
-		if u.Port() != "" {
-			return false
-		}
-		u.Scheme = s.scheme
-	}
-	return true
-}
-
-// dir is the scope's directory: where a sitemap of its own would be.
-func (s scope) dir() string { return s.prefix[:strings.LastIndexByte(s.prefix, '/')+1] }
-
-// shape is an address with its numbers and values taken out: what all days of
-// a calendar and all combinations of a facet have in common.
-func shape(u *url.URL) (string, bool) {
-	p := u.EscapedPath()
-	var b strings.Builder
-	digits, counted := false, false
-	for i := 0; i < len(p); i++ {
-		if '0' <= p[i] && p[i] <= '9' {
-			if !digits {
-				b.WriteByte('0')
-			}
-			digits, counted = true, true
-			continue
-		}
-		digits = false
-		b.WriteByte(p[i])
-	}
-	if u.RawQuery != "" {
-		counted = true
-		b.WriteByte('?')
-		// One parameter may be what tells pages apart; several are a facet.
-		if name, _, _ := strings.Cut(u.RawQuery, "="); !strings.Contains(u.RawQuery, "&") {
-			b.WriteString(name)
-		} else {
-			b.WriteByte('*')
-		}
-	}
-	return b.String(), counted
-}
-
-// repeats reports a path that bites its own tail, as a relative link on a
-// server that answers every path makes it: /a/b/a/b/a/b, or is absurdly deep.
-func repeats(p string) bool {
-	seg := strings.Split(strings.Trim(p, "/"), "/")
-	if len(seg) > maxSegments {
-		return true
-	}
-	seen := map[string]int{}
-	for _, s := range seg {
-		if seen[s]++; seen[s] > 2 && s != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// notPages are endings of what is never HTML, so that it is not even asked for.
-var notPages = map[string]bool{}
-
-func init() {
-	for e := range strings.FieldsSeq(`7z aac apk avi avif bmp bz2 css deb dmg doc docx dvi eot eps epub exe flac gif gz ico inv
-		iso jar jpeg jpg json jsonl m4a m4v mkv mobi mov mp3 mp4 mpeg mpg msi odp ods odt ogg ogv otf
-		pdf pkg png ppt pptx rar rpm rss rtf svg swf tar tgz tif tiff ttf txt wasm wav webm
-		webmanifest webp whl woff woff2 wsdl xls xlsx xml xsd xz yaml yml zip zst`) {
-		notPages["."+e] = true
-	}
-}
-
-func isFile(u *url.URL) bool {
-	return notPages[strings.ToLower(path.Ext(u.Path))]
 }
