@@ -1,8 +1,11 @@
 package agent_test
 
 import (
+	"io"
 	"net"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/net/nettest"
 
@@ -31,4 +34,63 @@ func TestConnIsAConn(t *testing.T) {
 		}
 		return near, far, func() { near.Close(); far.Close() }, nil
 	})
+}
+
+func TestWaitRead(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	say := make(chan string)
+	addr := target(t, func(c *net.TCPConn) {
+		for s := range say {
+			io.WriteString(c, s)
+		}
+	})
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	c := dial(t, selectOne(t, p, agent.Query{}), addr)
+	waiter := c.(interface{ WaitRead() })
+	waited := make(chan struct{})
+	wait := func() { waiter.WaitRead(); waited <- struct{}{} }
+
+	go wait()
+	select {
+	case <-waited:
+		t.Fatal("does not wait for bytes")
+	case say <- "hello":
+	}
+	<-waited
+	got := make([]byte, 64)
+	if n, err := c.Read(got); string(got[:n]) != "hello" || err != nil {
+		t.Fatalf("read %q, %v", got[:n], err)
+	}
+	go wait()
+	c.SetReadDeadline(time.Now().Add(time.Millisecond))
+	<-waited
+	c.SetReadDeadline(time.Time{})
+	go wait()
+	close(say)
+	<-waited
+	if n, err := c.Read(got); n != 0 || err != io.EOF {
+		t.Errorf("read %d, %v at the end", n, err)
+	}
+}
+
+// What a pool wraps around an exit's connection to count it leaves a TCP
+// connection one.
+func TestCountedConnections(t *testing.T) {
+	addr := target(t, echo)
+	d, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, selectOne(t, localPool(t, d), agent.Query{}), addr)
+	if _, ok := c.(syscall.Conn); !ok {
+		t.Error("it has no system calls any more")
+	}
+	wantEcho(t, c, "x")
+	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Error(err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("read %d, %v after the half-close", n, err)
+	}
 }

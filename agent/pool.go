@@ -49,6 +49,13 @@ type PoolOptions struct {
 // A Pool is the network of exits that a gateway knows: an [http.Handler] where
 // agents attach, and a selector that picks one for each request. It is safe
 // for concurrent use.
+//
+// A connection through a remote agent fails as a TCP connection does when its
+// target is lost, and with a *DialError of fault Agent when the agent is. Beside
+// net.Conn it has CloseWrite() error, a half-close; SetLinger(0), after which
+// Close resets the target's connection; and WaitRead(), which waits until Read
+// would not block, so that an idle connection needs no buffer. Connections of
+// exits that Add brought keep CloseWrite, and TCP ones their SyscallConn.
 type Pool struct {
 	id       string
 	secret   *[32]byte
