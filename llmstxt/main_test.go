@@ -1,48 +1,21 @@
 package llmstxt_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/farwire/farwire/internal/leak"
 )
 
-// TestMain fails when a test left a goroutine of this package behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		deadline := time.Now().Add(3 * time.Second)
-		for leaked := leaks(); leaked != ""; leaked = leaks() {
-			if time.Now().After(deadline) {
-				fmt.Fprintf(os.Stderr, "leaked goroutines:\n%s\n", leaked)
-				code = 1
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
-	os.Exit(code)
-}
-
-func leaks() string {
-	buf := make([]byte, 1<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	var out []string
-	for _, g := range bytes.Split(buf, []byte("\n\n")) {
-		if bytes.Contains(g, []byte("farwire/llmstxt.")) && !bytes.Contains(g, []byte("TestMain")) {
-			out = append(out, string(g))
-		}
-	}
-	return strings.Join(out, "\n\n")
-}
+// TestMain fails when a goroutine outlives the tests.
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // answer is what a made-up web says to a request.
 type answer struct {
