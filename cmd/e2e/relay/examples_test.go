@@ -62,6 +62,28 @@ func TestExamplePrograms(t *testing.T) {
 	}
 }
 
+// The terminal's client verifies the gateway's certificate like everybody else.
+func TestTerminalBehindNginx(t *testing.T) {
+	certificate := rig.NewCertificate(t)
+	g := rig.Serve(t)
+	nginx := rig.Nginx(t, certificate, g.Addr, "")
+	for _, trusted := range []bool{true, false} {
+		cmd := rig.Farwire(t, "relay", "ws://echo.farwire.alt", "--gateway", "wss://"+nginx, "--key", g.Key)
+		cmd.Stdin = strings.NewReader("one\ntwo\n")
+		if trusted {
+			cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
+		}
+		p := rig.Start(t, cmd)
+		status, out, said := p.Status(), p.Stdout.String(), p.Stderr.String()
+		switch {
+		case trusted && (status != 0 || out != "one\ntwo\n"):
+			t.Errorf("status %d, printed %q: %s", status, out, said)
+		case !trusted && (status != 1 || out != "" || !strings.Contains(said, "certificate")):
+			t.Errorf("without trust: status %d, printed %q: %s", status, out, said)
+		}
+	}
+}
+
 // substituted returns a copy of a file in which each string, which must be
 // there once, is replaced.
 func substituted(t *testing.T, file string, replace map[string]string) string {
