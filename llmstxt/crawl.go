@@ -26,26 +26,15 @@ import (
 //
 // When Crawl returns, no goroutine and no request of it is left.
 func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
-	u := parseURL(base)
-	// A page's links are read as a browser does, a caller's word as it stands.
-	if plain, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || plain.Host == "" {
-		return nil, fmt.Errorf("%w: %q", ErrURL, clipBytes(base, 200))
+	u, err := baseURL(base)
+	if err != nil {
+		return nil, err
 	}
-	o = o.withDefaults()
 	began := time.Now()
+	c := newCrawler(o)
 	caller := ctx
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	client := *o.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, hashes: map[string]string{}, alias: map[string]string{}, strings: map[string]string{},
-		previous: map[string]*Page{}, slots: make(chan struct{}, o.Workers), frontier: newFrontier(o.MaxPages)}
-	c.stats.Skipped = map[Reason]int{}
-	for i := range o.Previous {
-		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
-			c.previous[p.URL] = p
-		}
-	}
 	newest, err := c.begin(ctx, u)
 	if err != nil {
 		if caller.Err() != nil && !errors.Is(caller.Err(), context.DeadlineExceeded) {
@@ -64,6 +53,31 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 		return site, context.Cause(caller)
 	}
 	return site, nil
+}
+
+func baseURL(base string) (*url.URL, error) {
+	u := parseURL(base)
+	// A page's links are read as a browser does, a caller's word as it stands.
+	if plain, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || plain.Host == "" {
+		return nil, fmt.Errorf("%w: %q", ErrURL, clipBytes(base, 200))
+	}
+	return u, nil
+}
+
+func newCrawler(o Options) *crawler {
+	o = o.withDefaults()
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
+		slots: make(chan struct{}, o.Workers), frontier: newFrontier(o.MaxPages),
+		hashes: map[string]string{}, alias: map[string]string{}, strings: map[string]string{}}
+	c.stats.Skipped = map[Reason]int{}
+	for i := range o.Previous {
+		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
+			c.previous[p.URL] = p
+		}
+	}
+	return c
 }
 
 // crawler is one crawl. What is below the line belongs to Crawl's goroutine.
@@ -201,29 +215,6 @@ func baseError(u *url.URL, status int, err error) error {
 		return &FetchError{URL: u.String(), Status: status, Err: skip}
 	}
 	return &FetchError{URL: u.String(), Err: err}
-}
-
-// sitemaps are being read in the background.
-type sitemaps struct {
-	cancel context.CancelFunc
-	done   chan sitemapPages
-}
-
-func (c *crawler) startSitemaps(ctx context.Context, r *Robots, s scope) *sitemaps {
-	ctx, cancel := context.WithCancel(ctx)
-	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
-	go func() { m.done <- c.readSitemaps(ctx, r, s, 3*c.MaxPages) }()
-	return m
-}
-
-func (m *sitemaps) wait() sitemapPages {
-	defer m.cancel()
-	return <-m.done
-}
-
-func (m *sitemaps) stop() {
-	m.cancel()
-	<-m.done
 }
 
 // run crawls the frontier until it is empty, the result is full or ctx ends.

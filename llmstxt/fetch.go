@@ -157,6 +157,13 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 	r.etag, r.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
 	noindex, nofollow := false, false
 	for _, v := range resp.Header.Values("X-Robots-Tag") {
+		// "otherbot: noindex" is not for us.
+		if name, rest, ok := strings.Cut(v, ":"); ok && !strings.ContainsAny(name, ", _") {
+			if t := productToken(strings.TrimSpace(name)); t != productToken(c.UserAgent) {
+				continue
+			}
+			v = rest
+		}
 		noindex, nofollow = robotsDirectives(v, noindex, nofollow)
 	}
 	if prev != nil && prev.Hash == r.hash && !noindex && !nofollow {

@@ -1,11 +1,13 @@
 package llmstxt_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -105,5 +107,37 @@ func TestTraps(t *testing.T) {
 	}
 	if len(got) > 150 || s.Stats.Skipped[llmstxt.SkipPattern] == 0 || s.Stats.Skipped[llmstxt.SkipURL] == 0 {
 		t.Errorf("%d pages, %+v", len(got), s.Stats)
+	}
+}
+
+func TestRobotsHeader(t *testing.T) {
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/all", "/us", "/other", "/date", "/nofollow"), "http://docs.test/x": doc("X")}}
+	for p, v := range map[string]string{"/all": "noindex", "/us": "farwire: noindex", "/other": "otherbot: noindex", "/date": "unavailable_after: 25 Jun 2010 15:00:00 PST", "/nofollow": "nofollow"} {
+		a := doc("Page "+p, "/x")
+		a.header = map[string]string{"X-Robots-Tag": v}
+		if p != "/nofollow" {
+			a = doc("Page " + p)
+			a.header = map[string]string{"X-Robots-Tag": v}
+		}
+		w.pages["http://docs.test"+p] = a
+	}
+	if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/other", "/date", "/nofollow"}) {
+		t.Errorf("pages %v", got)
+	}
+}
+
+func TestNewest(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/robots.txt": {body: "Sitemap: http://docs.test/maps.xml"},
+		"http://docs.test/maps.xml":   {body: `<sitemapindex><sitemap><loc>/a.xml</loc></sitemap><sitemap><loc>/missing.xml</loc></sitemap></sitemapindex>`},
+		"http://docs.test/a.xml":      {body: `<urlset><url><loc>/guide/a</loc><lastmod>2024-01-02</lastmod></url><url><loc>/blog/b</loc><lastmod>2025-01-02</lastmod></url></urlset>`},
+	}}
+	got, err := llmstxt.Newest(t.Context(), "http://docs.test/guide/", llmstxt.Options{Client: w.client()})
+	if err != nil || got.Format(time.DateOnly) != "2024-01-02" {
+		t.Errorf("%v, %v", got, err)
+	}
+	w.pages["http://docs.test/robots.txt"] = answer{body: "User-agent: *\nDisallow: /"}
+	if _, err := llmstxt.Newest(t.Context(), "http://docs.test/guide/", llmstxt.Options{Client: w.client()}); !errors.Is(err, llmstxt.ErrRobots) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -229,5 +229,56 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 			}
 		}
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		out.notes = append(out.notes, "Reading the sitemaps took too long; going on with what they gave")
+	}
 	return out
+}
+
+// sitemaps are being read in the background.
+type sitemaps struct {
+	cancel context.CancelFunc
+	done   chan sitemapPages
+}
+
+func (c *crawler) startSitemaps(ctx context.Context, r *Robots, s scope) *sitemaps {
+	// A list of pages is worth a part of the time, not all of it.
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout/4)
+	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
+	go func() { m.done <- c.readSitemaps(ctx, r, s, 3*c.MaxPages) }()
+	return m
+}
+
+func (m *sitemaps) wait() sitemapPages {
+	defer m.cancel()
+	return <-m.done
+}
+
+func (m *sitemaps) stop() {
+	m.cancel()
+	<-m.done
+}
+
+// Newest is the latest lastmod that a site's sitemaps give for a page in the
+// scope of base, read without fetching any page: what has not changed since
+// Site.Newest need not be crawled again. It is zero when they give none, and
+// then says nothing. Of Options it uses Client, UserAgent, the limits of time
+// and IgnoreRobots; its errors are those of Crawl.
+func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
+	u, err := baseURL(base)
+	if err != nil {
+		return time.Time{}, err
+	}
+	c := newCrawler(o)
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	robots, err := c.readRobots(ctx, u)
+	if err != nil {
+		return time.Time{}, baseError(u, 0, err)
+	}
+	if !robots.Allowed(u) {
+		return time.Time{}, baseError(u, 0, ErrRobots)
+	}
+	c.setPace(robots)
+	return c.readSitemaps(ctx, robots, scopeOf(u), 3*c.MaxPages).newest, ctx.Err()
 }
