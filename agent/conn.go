@@ -99,6 +99,8 @@ func (c *conn) explain(op string, err error) error {
 	c.mu.Unlock()
 	var reset *yamux.StreamError
 	switch {
+	case closed || errors.Is(err, yamux.ErrStreamClosed):
+		return c.opError(op, net.ErrClosed)
 	// Not errors.Is: that of a lost tunnel wraps the carrier's EOF. And who
 	// writes while the tunnel is coming down is given that one bare.
 	case err == io.EOF && op == "read":
@@ -107,8 +109,6 @@ func (c *conn) explain(op string, err error) error {
 			return io.EOF
 		}
 		return c.opError(op, lost)
-	case closed || errors.Is(err, yamux.ErrStreamClosed):
-		return c.opError(op, net.ErrClosed)
 	case errors.Is(err, yamux.ErrTimeout):
 		if lost != nil && op == "write" {
 			return c.opError(op, lost)
