@@ -37,6 +37,10 @@ short: ## run the tests that need nothing but Go, without the race detector
 bench: ## run every benchmark
 	$(call each,$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...)
 
+.PHONY: soak
+soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
+	$(GO) run ./cmd/soak $(SOAK)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
