@@ -220,7 +220,7 @@ func (f *field) session(ctx context.Context, gate chan struct{}) bool {
 		return false
 	}
 	var err error
-	s.client, s.node, err = dial(ctx, f.gateway, f.target, key, s.id, f.gap)
+	s.client, s.node, err = dial(ctx, f.gateway, f.target, s.id, f.gap)
 	s.began = time.Now()
 	<-gate
 	if err != nil {

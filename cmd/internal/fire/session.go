@@ -147,10 +147,22 @@ func scripts(id uint64) (client, target script) {
 }
 
 // dial opens a session through the gateway and waits until it is connected.
-func dial(ctx context.Context, gateway, target, key string, id uint64, gap time.Duration) (p *party, node string, err error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", gateway)
+func dial(ctx context.Context, gateway, target string, id uint64, gap time.Duration) (p *party, node string, err error) {
+	conn, br, node, err := connect(ctx, gateway, fmt.Sprintf("ws://%s/%d", target, id), key)
 	if err != nil {
 		return nil, "", err
+	}
+	out, in := scripts(id)
+	p = newParty(conn, br, out, in, gap)
+	p.in.ping = func(payload []byte) { p.sendFrame(frame{op: opPong, fin: true, tail: payload}) }
+	return p, node, nil
+}
+
+// connect asks a gateway to connect to a target and waits until it has.
+func connect(ctx context.Context, gateway, target, key string) (conn net.Conn, br *bufio.Reader, node string, err error) {
+	conn, err = new(net.Dialer).DialContext(ctx, "tcp", gateway)
+	if err != nil {
+		return nil, nil, "", err
 	}
 	defer func() {
 		if err != nil {
@@ -158,40 +170,37 @@ func dial(ctx context.Context, gateway, target, key string, id uint64, gap time.
 		}
 	}()
 	conn.SetDeadline(time.Now().Add(60 * time.Second))
-	ask, err := json.Marshal(map[string]string{"apiKey": key, "url": fmt.Sprintf("ws://%s/%d", target, id)})
+	ask, err := json.Marshal(map[string]string{"apiKey": key, "url": target})
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	head := "GET /ws HTTP/1.1\r\nHost: " + gateway + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 	message := frame{op: opText, fin: true, head: ask}
 	if _, err := conn.Write(append([]byte(head), message.wire(true)...)); err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
-	br := bufio.NewReader(conn)
+	br = bufio.NewReader(conn)
 	resp, err := http.ReadResponse(br, nil)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return nil, "", fmt.Errorf("the gateway answers %s", resp.Status)
+		return nil, nil, "", fmt.Errorf("the gateway answers %s", resp.Status)
 	}
 	answer, err := readText(br)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	var said struct {
 		Type, Message string
 		Node          string `json:"node_id"`
 	}
 	if err := json.Unmarshal(answer, &said); err != nil || said.Type != "connected" {
-		return nil, "", fmt.Errorf("the gateway says %s", answer)
+		return nil, nil, "", fmt.Errorf("the gateway says %s", answer)
 	}
 	conn.SetDeadline(time.Time{})
-	out, in := scripts(id)
-	p = newParty(conn, br, out, in, gap)
-	p.in.ping = func(payload []byte) { p.sendFrame(frame{op: opPong, fin: true, tail: payload}) }
-	return p, said.Node, nil
+	return conn, br, said.Node, nil
 }
 
 // readText reads one short text message of a server.
@@ -230,9 +239,13 @@ func accept(conn net.Conn, gap time.Duration) (p *party, id uint64, answer []byt
 		return nil, 0, nil, err
 	}
 	conn.SetDeadline(time.Time{})
-	sum := sha1.Sum([]byte(req.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	answer = fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		base64.StdEncoding.EncodeToString(sum[:]))
 	in, out := scripts(id)
-	return newParty(conn, br, out, in, gap), id, answer, nil
+	return newParty(conn, br, out, in, gap), id, switching(req), nil
+}
+
+// switching is the answer to an upgrade request.
+func switching(req *http.Request) []byte {
+	sum := sha1.Sum([]byte(req.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+		base64.StdEncoding.EncodeToString(sum[:]))
 }

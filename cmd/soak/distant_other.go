@@ -1,0 +1,16 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"errors"
+)
+
+const roleVariable = "SOAK_ROLE"
+
+var roles map[string]func([]string) error
+
+func distant(context.Context, *soak) (string, error) {
+	return "", errors.New("network namespaces are Linux's")
+}
