@@ -28,6 +28,7 @@ type Evidence struct {
 	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
 	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
 	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
+	Nav         []Group  `json:"nav,omitempty"`         // lists of links under a name, if the page is made of them
 	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
 	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
 	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links

@@ -215,6 +215,14 @@ func TestSections(t *testing.T) {
 		"breadcrumbs": {map[string]answer{"/": doc("Home", "/1", "/2", "/3", "/4", "/5"), "/1": crumb(doc("One"), "<a href=/x>Odd</a>"), "/2": crumb(doc("Two"), "<a>Even</a>"),
 			"/3": crumb(doc("Three"), "<a>Odd</a>"), "/4": crumb(doc("Four"), "<a>Even</a> › <a>Deep</a>"), "/5": doc("Five")},
 			"Odd: One, Three; Even: Two, Four; General: Five"},
+		"navigation": {map[string]answer{"/": html(`<title>Home</title><h2>For users</h2><ul><li><a href=/1.html>1</a><li><a href=/2.html>2</a></ul>` +
+			`<h2>For makers</h2><ul><li><a href=/3.html>3</a><li><a href=/4.html>4</a></ul><p>► For all &amp; none</p><ul><li><a href=/5.html>5</a><li><a href=/6.html>6</a></ul><a href=/7.html>7</a>`),
+			"/1.html": doc("One"), "/2.html": doc("Two"), "/3.html": doc("Three"), "/4.html": doc("Four"), "/5.html": doc("Five"), "/6.html": doc("Six"), "/7.html": doc("Seven")},
+			"For users: One, Two; For makers: Three, Four; For all & none: Five, Six; General: Seven"},
+		"nested lists": {map[string]answer{"/": html(`<title>Home</title><h1>Contents</h1><ul><li><a href=/1.html>Basics</a><ul><li><a href=/2.html>2</a><li><a href=/3.html>3</a></ul>` +
+			`<li><a href=/4.html>Details</a><ul><li><a href=/5.html>5</a><li><a href=/6.html>6</a></ul><li><a href=/7.html>Rest</a><ul><li><a href=/8.html>8</a><li><a href=/9.html>9</a></ul></ul>`),
+			"/1.html": doc("Basics"), "/2.html": doc("Two"), "/3.html": doc("Three"), "/4.html": doc("Details"), "/5.html": doc("Five"), "/6.html": doc("Six"), "/7.html": doc("The rest"), "/8.html": doc("Eight"), "/9.html": doc("Nine")},
+			"Basics: Basics, Two, Three; Details: Details, Five, Six; Rest: The rest, Eight, Nine"},
 		"Optional is ours": {map[string]answer{"/": doc("Home", "/optional/a", "/optional/b", "/x/a", "/x/b"), "/optional/a": doc("A"), "/optional/b": doc("B"), "/x/a": doc("C"), "/x/b": doc("D")},
 			"X: C, D; More pages: A, B"},
 	} {

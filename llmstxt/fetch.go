@@ -247,7 +247,8 @@ func (c *crawler) settle(r *result) {
 		r.evidence.Canonical = can
 	}
 	seen := make(map[string]struct{}, len(s.hrefs))
-	for _, h := range s.hrefs {
+	var nav navigation
+	for i, h := range s.hrefs {
 		if len(r.links) >= maxLinks {
 			break
 		}
@@ -258,8 +259,10 @@ func (c *crawler) settle(r *result) {
 		if _, ok := seen[l]; !ok {
 			seen[l] = struct{}{}
 			r.links = append(r.links, l)
+			nav.add(l, s.groups[i])
 		}
 	}
+	r.evidence.Nav = nav.result()
 }
 
 func baseOf(page *url.URL, s *scan) *url.URL {

@@ -32,10 +32,11 @@ type scan struct {
 	desc, ogDesc, ldDesc     string
 	canonical, refresh, base string
 	noindex, nofollow        bool
-	hrefs                    []string // as written, without fragments, each once
-	up                       string   // href of the page above this one
-	crumbs                   []string // breadcrumb texts, outermost first
-	from, to                 int      // the region, offsets in the page
+	hrefs                    []string    // as written, without fragments, each once
+	groups                   [][2]string // of each href, the lists that it stands in, by what stands above them
+	up                       string      // href of the page above this one
+	crumbs                   []string    // breadcrumb texts, outermost first
+	from, to                 int         // the region, offsets in the page
 	headings                 int
 	edgeTexts                []string // what stands before and behind the region
 	words                    int      // bytes of text outside scripts and links
@@ -59,7 +60,9 @@ type scanner struct {
 	scan
 	lexer
 
-	seen map[string]struct{} // hrefs
+	seen     map[string]int // hrefs, to their numbers
+	lastHref int            // of the link met last
+	nav      navScanner
 
 	inHead, inTitle      bool
 	skip                 atom.Atom // the element whose content is not main content
@@ -99,7 +102,7 @@ type check struct{ offset, prose int }
 // scanPage reads a page that is UTF-8 already. need is how many bytes of prose
 // the region should hold.
 func scanPage(page []byte, need int) *scan {
-	s := &scanner{lexer: lexer{page: page}, seen: map[string]struct{}{},
+	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
 		mainAt: -1, mainEnd: -1, articleAt: -1, firstPara: -1, paraAt: -1}
 	for kind := s.next(); kind != endOfPage; kind = s.next() {
 		switch kind {
@@ -140,6 +143,7 @@ func (s *scanner) textToken() {
 		s.crumbText.WriteString(s.text())
 		return
 	}
+	s.nav.text(trimmed, s.link > 0)
 	if s.link > 0 || s.inHead {
 		return
 	}
@@ -183,6 +187,15 @@ func (s *scanner) startTag() {
 	switch tag {
 	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, atom.Img, 0:
 		return
+	case atom.Ul, atom.Ol, atom.Dl:
+		// A link right above a list is the list's own page.
+		if linked := s.nav.linked; s.nav.open() && linked && s.lastHref < len(s.groups) {
+			s.groups[s.lastHref] = s.nav.group()
+		}
+	default:
+		s.nav.fresh = true
+	}
+	switch tag {
 	case atom.Html:
 		s.lang = s.attrs("lang")[0]
 	case atom.Head:
@@ -316,6 +329,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 		}
 	}
 	switch tag {
+	case atom.Ul, atom.Ol, atom.Dl:
+		s.nav.close()
 	case atom.Head:
 		s.inHead = false
 	case atom.Title:
@@ -332,6 +347,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		m := s.headingMark
 		m.text = headingWords(s.headingText.String())
 		m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
+		s.nav.heading(m.text)
 		if m.text != "" {
 			s.marks = append(s.marks, m)
 			s.headings++

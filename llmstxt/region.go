@@ -142,8 +142,12 @@ func (s *scanner) addLink(href string) {
 	if href == "" || len(href) > 4*maxURL || len(s.hrefs) >= maxLinks {
 		return
 	}
-	if _, ok := s.seen[href]; !ok {
-		s.seen[href] = struct{}{}
+	at, ok := s.seen[href]
+	if !ok {
+		at = len(s.hrefs)
+		s.seen[href] = at
 		s.hrefs = append(s.hrefs, href)
+		s.groups = append(s.groups, s.nav.group())
 	}
+	s.lastHref = at
 }

@@ -37,7 +37,7 @@ func setSections(pages []Page, alias map[string]string, prefix string) {
 		}
 	}
 	best, bestScore := []string(nil), 0.0
-	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byPath} {
+	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byNav, byPath} {
 		keys := by(pages, index, prefix)
 		if s := grouping(keys); s > bestScore+0.1 {
 			best, bestScore = keys, s
@@ -219,7 +219,8 @@ func secondary(p *Page) bool {
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}
-	if minor[strings.NewReplacer("-", "", "_", "", " ", "").Replace(slug)] {
+	slug = strings.NewReplacer("-", "", "_", "", " ", "").Replace(slug)
+	if minor[slug] || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
 	return minor[plainKey(p.Title)]
