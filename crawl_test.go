@@ -532,3 +532,23 @@ func (c *mortalConn) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// TestCrawlBreach breaks the frame format in every phase and is told so once.
+func TestCrawlBreach(t *testing.T) {
+	w := newWorld(t)
+	s := newSite(t, map[string]string{"/": "hang"})
+	breach := func(t *testing.T, p *peer) {
+		p.raw([]byte{0xC1, 0x80, 0, 0, 0, 0}) // reserved bit
+		p.t = t
+		p.wantClose(1002, "received header with unexpected rsv bits set: true:false:false")
+		p.close(1002, "")
+		p.wantEnd()
+	}
+	t.Run("before the message", func(t *testing.T) { breach(t, w.in(t).open("/ws/crawl?api_key="+testKey)) })
+	t.Run("behind it", func(t *testing.T) {
+		p := w.in(t).crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+		s.wait(t, s.hung)
+		breach(t, p)
+		s.wait(t, s.gone)
+	})
+}

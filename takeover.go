@@ -133,6 +133,7 @@ func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.rec = &recorder{Conn: conn, seen: bytes.Clone(early)}
+	brw.Writer.Reset(h.rec) // net/http made it for the connection
 	return h.rec, brw, nil
 }
 
