@@ -1,6 +1,6 @@
 module github.com/farwire/farwire/cmd
 
-go 1.26.0
+go 1.26.4
 
 require (
 	github.com/PuerkitoBio/goquery v1.13.0
@@ -14,6 +14,18 @@ require (
 )
 
 require github.com/go-chi/chi/v5 v5.5.0
+
+require (
+	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a
+	github.com/schollz/progressbar/v3 v3.19.1
+	golang.org/x/term v0.47.0
+)
+
+require (
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+)
 
 require (
 	code.dny.dev/ssrf v0.3.0 // indirect

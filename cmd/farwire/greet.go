@@ -35,7 +35,7 @@ func greet(w io.Writer, g greeting) {
 	} else {
 		b.WriteString("paste into another terminal, where FARWIRE_KEY is one of your keys:\n")
 	}
-	fmt.Fprintf(&b, "  %s\n  %s\n", g.relayLine(), g.amqpLine())
+	fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", g.relayLine(), g.amqpLine(), g.crawlLine())
 	io.WriteString(w, b.String())
 }
 
@@ -70,13 +70,18 @@ func (g greeting) amqpLine() string {
 	return "curl -N http://" + g.reachable() + "/amqp -H 'Content-Type: application/json' -H " + key + " -d '" + broker + "'"
 }
 
+// crawlLine crawls a small site. It needs no gateway and no key.
+func (g greeting) crawlLine() string { return g.binary + " crawl --max-pages 10 https://llmstxt.org/" }
+
 // reachable is the listener's address for a client on this machine.
-func (g greeting) reachable() string {
-	host := g.addr.IP.String()
-	if g.addr.IP.IsUnspecified() {
+func (g greeting) reachable() string { return reachable(g.addr) }
+
+func reachable(addr *net.TCPAddr) string {
+	host := addr.IP.String()
+	if addr.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return net.JoinHostPort(host, fmt.Sprint(g.addr.Port))
+	return net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
 // howToCall returns the words that start this program from another terminal:

@@ -22,6 +22,7 @@ type commands struct {
 	Serve   serve        `cmd:"" help:"Run the whole gateway on one port, with an agent in this process."`
 	Agent   agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
 	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
+	Crawl   crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
 	Version version      `cmd:"" help:"Print version, commit and Go version."`
 }
 
@@ -30,6 +31,8 @@ const (
 	statusOK     = 0
 	statusFailed = 1
 	statusMisuse = 2
+
+	statusPartial = 3 // of a crawl that wrote a file and had to stop
 )
 
 func main() {
@@ -125,6 +128,8 @@ func fail(w io.Writer, err error) int {
 		return statusOK
 	case errors.Is(err, errSilent):
 		return statusFailed
+	case errors.Is(err, errPartial):
+		return statusPartial
 	}
 	fmt.Fprintf(w, "farwire: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	if errors.As(err, &m) {

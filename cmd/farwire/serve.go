@@ -26,6 +26,7 @@ type serve struct {
 	TokenSecret string `placeholder:"SECRET" help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. None: random."`
 
 	networkFlags `embed:""`
+	crawlFlags   `embed:""`
 
 	Origins      list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
 	Rate         float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
@@ -51,7 +52,7 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopLocal()
-	gateway, err := s.gateway(keys, pool, log)
+	o, err := s.options(keys, pool, log)
 	if err != nil {
 		return err
 	}
@@ -68,12 +69,23 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer admin.close()
+	addr := ln.Addr().(*net.TCPAddr)
+	files, err := s.storage(s.DataDir, reachable(addr))
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	o.Storage = files
+	gateway, err := farwire.New(o)
+	if err != nil {
+		return err
+	}
 
-	server := newServer(routes(gateway, pool), log)
+	server := newServer(routes(gateway, pool, files), log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	greet(os.Stderr, greeting{
-		addr:    ln.Addr().(*net.TCPAddr),
+		addr:    addr,
 		admin:   admin.addr(),
 		key:     madeKey,
 		agent:   s.localSlug(),
@@ -111,20 +123,22 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.S
 
 func active(s farwire.Stats) int64 { return s.Relay.Active + s.AMQP.Active + s.Crawl.Active }
 
-func (s *serve) gateway(keys map[string]string, pool *agent.Pool, log *slog.Logger) (*farwire.Gateway, error) {
+// options makes the gateway's, but for the storage, whose URLs need the address
+// that is listened on.
+func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logger) (o farwire.Options, err error) {
 	switch {
 	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
-		return nil, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
+		return o, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
 	case s.Burst < 0:
-		return nil, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
+		return o, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
 	case s.DrainTimeout <= 0:
-		return nil, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
+		return o, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
 	}
 	auth, err := farwire.APIKeys(keys)
 	if err != nil {
-		return nil, fmt.Errorf("--api-keys: %w", err)
+		return o, fmt.Errorf("--api-keys: %w", err)
 	}
-	o := farwire.Options{
+	o = farwire.Options{
 		Auth:    auth,
 		Agents:  pool,
 		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst},
@@ -132,27 +146,29 @@ func (s *serve) gateway(keys map[string]string, pool *agent.Pool, log *slog.Logg
 		Logger:  log,
 	}
 	if _, ok := keys[s.AgentSecret]; ok {
-		return nil, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+		return o, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
 	}
 	if s.TokenSecret != "" {
 		if len(s.TokenSecret) < minTokenSecret {
-			return nil, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32",
+			return o, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32",
 				len(s.TokenSecret), minTokenSecret)
 		}
 		if _, ok := keys[s.TokenSecret]; ok {
-			return nil, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
+			return o, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
 		}
 		if s.TokenSecret == s.AgentSecret {
-			return nil, misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
+			return o, misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
 		}
 		o.TokenKey = []byte(s.TokenSecret)
 	}
-	gateway, err := farwire.New(o)
-	if err != nil {
-		// All that is left to be wrong are the origins.
-		return nil, misuse("--origins: " + strings.TrimPrefix(err.Error(), "farwire: Options.Origins: "))
+	if o.Crawl, err = s.crawlFlags.options(); err != nil {
+		return o, err
 	}
-	return gateway, nil
+	if _, err := farwire.New(o); err != nil {
+		// All that is left to be wrong are the origins.
+		return o, misuse("--origins: " + strings.TrimPrefix(err.Error(), "farwire: Options.Origins: "))
+	}
+	return o, nil
 }
 
 const minTokenSecret = 32
@@ -185,12 +201,14 @@ func (s *serve) keys() (keys map[string]string, made string, err error) {
 }
 
 // routes is the whole surface of the gateway.
-func routes(g *farwire.Gateway, pool *agent.Pool) http.Handler {
+func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) http.Handler {
 	mux := http.NewServeMux()
 	// No pattern names a method: the handlers refuse wrong ones themselves, in JSON.
 	mux.Handle("/ws", g.Relay())
 	mux.Handle("/ws/{$}", g.Relay())
 	mux.Handle("/amqp", g.AMQP())
+	mux.Handle("/ws/crawl", g.Crawl())
+	mux.Handle(filesPath, served(files))
 	mux.Handle("/auth/token", g.Token())
 	mux.Handle("/agents/attach", pool)
 	mux.Handle("/network", g.Network())

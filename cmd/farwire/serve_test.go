@@ -110,6 +110,9 @@ func TestServeEndpoints(t *testing.T) {
 		{"/network?api_key=" + g.Key, http.StatusOK, `"farwire-local"`},
 		{"/usage", http.StatusUnauthorized, `"detail"`},
 		{"/usage?api_key=" + g.Key, http.StatusOK, "key-1"},
+		{"/ws/crawl", http.StatusUpgradeRequired, `"detail"`},
+		{"/files/", http.StatusNotFound, `"detail"`},
+		{"/files/nonsense", http.StatusNotFound, `"detail"`},
 		{"/ws/nonsense", http.StatusNotFound, `"detail"`},
 		{"/debug/pprof/", http.StatusNotFound, `"detail"`},
 	} {
@@ -183,8 +186,8 @@ func TestServeMakesItsFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	startServe(t, "--data-dir", dir)
 	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 0 {
-		t.Errorf("the folder holds %v, %v; want it there and empty", files, err)
+	if err != nil || len(files) != 1 || files[0].Name() != "files" {
+		t.Errorf("the folder holds %v, %v; want the folder of hosted files alone", files, err)
 	}
 }
 
