@@ -24,7 +24,7 @@ func (f *flow) heardClose(frame []byte) {
 		payload := controlPayload(frame)
 		f.p.ended(Result{By: f.from, Cause: CauseClose, Code: closeCode(payload), ReasonLen: max(len(payload)-2, 0)})
 		f.skim.Next(frame, 0)
-		if f.send(frame) {
+		if f.send(frame, f.readAt.Load()) {
 			f.p.note(f.to, said)
 		}
 	}
@@ -47,7 +47,7 @@ func (f *flow) refuse(err error) {
 
 // say writes a close frame of ours. Nothing follows it in this direction.
 func (f *flow) say(code int, reason string) {
-	if f.send(appendClose(nil, code, reason, f.to == Target)) {
+	if f.send(appendClose(nil, code, reason, f.to == Target), f.p.now()) {
 		f.p.note(f.to, said)
 		f.leave(listening)
 	}

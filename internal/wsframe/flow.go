@@ -100,7 +100,7 @@ type flow struct {
 func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 	f.p, f.other, f.src, f.dst = p, other, src, dst
 	f.from, f.to = from, Client+Target-from
-	f.chunk = maxChunk
+	f.chunk = maxChunk / 2
 	if f.in = rawConn(src); f.in != nil {
 		f.inFunc = f.readable
 	}
@@ -336,7 +336,7 @@ func (f *flow) pass(b []byte) []byte {
 			if f.skim.Data > data {
 				f.dataAt.Store(f.readAt.Load())
 			}
-			f.send(b[:n])
+			f.send(b[:n], f.readAt.Load())
 		}
 		b = b[n:]
 		switch {
@@ -374,7 +374,7 @@ func (f *flow) passOne(b []byte) []byte {
 	if f.mode == listening {
 		f.skim.Frames, f.skim.Bytes = frames, bytes
 	} else {
-		f.send(b[:n])
+		f.send(b[:n], f.readAt.Load())
 	}
 	return b[n:]
 }

@@ -11,14 +11,14 @@ import (
 // A destination that only blocks is given at most maxChunk at once, so that
 // the clock can tell a slow reader from a stalled one; after slow chunks less.
 const (
-	maxChunk = 16 << 10
+	maxChunk = 32 << 10
 	minChunk = 512
 )
 
-// send writes to the destination, whatever that takes, and deals with failure.
-// No write deadline is set: the clock watches f.blocked and sets one in the
-// past when it has seen enough.
-func (f *flow) send(b []byte) bool {
+// send writes to the destination, whatever that takes, and deals with failure;
+// now is about what Pipe.now is. No write deadline is set: the clock watches
+// f.blocked and sets one in the past when it has seen enough.
+func (f *flow) send(b []byte, now int64) bool {
 	var err error
 	if f.out == nil {
 		err = f.writeConn(b)
@@ -26,7 +26,9 @@ func (f *flow) send(b []byte) bool {
 		f.outBuf, f.outErr = b, nil
 		err = f.out.Write(f.outFunc)
 		f.outBuf = nil
-		if f.blockedAt != 0 {
+		if f.blockedAt == 0 {
+			f.wroteAt.Store(now)
+		} else {
 			f.unblock()
 		}
 		if f.outErr != nil {
@@ -37,7 +39,6 @@ func (f *flow) send(b []byte) bool {
 		f.sendFailed(err)
 		return false
 	}
-	f.wroteAt.Store(f.p.now())
 	return true
 }
 
@@ -169,5 +170,5 @@ func (f *flow) keepAlive() {
 	}
 	ping.out.Add(1)
 	ping.at.Store(now)
-	f.send(appendControl(nil, OpPing, payload[:], false))
+	f.send(appendControl(nil, OpPing, payload[:], false), now)
 }
