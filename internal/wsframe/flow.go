@@ -16,7 +16,7 @@ import (
 const bufSize = 64 << 10
 
 // smallSize is what a flow reads into while a source that offers no readiness
-// (TLS, a tunnel) is quiet.
+// (TLS, say) is quiet.
 const smallSize = 1 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
@@ -64,6 +64,7 @@ type flow struct {
 	out     syscall.RawConn // dst, likewise
 	inFunc  func(uintptr) bool
 	outFunc func(uintptr) bool
+	waits   waiter // src, when it is one
 	inLen   int // what was read last, and what ended it
 	inErr   error
 	outErr  error
@@ -103,6 +104,8 @@ func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 	f.chunk = maxChunk / 2
 	if f.in = rawConn(src); f.in != nil {
 		f.inFunc = f.readable
+	} else {
+		f.waits, _ = src.(waiter)
 	}
 	if f.out = rawConn(dst); f.out != nil {
 		f.outFunc = f.writable
@@ -182,7 +185,11 @@ func (f *flow) read() ([]byte, error) {
 			return nil, nil // the deadline just set may have hidden the wake
 		}
 	}
-	if f.in == nil {
+	switch {
+	case f.in != nil:
+	case f.waits != nil:
+		return f.readReady()
+	default:
 		return f.readConn()
 	}
 	f.inLen, f.inErr = 0, nil
@@ -216,6 +223,24 @@ func (f *flow) readable(fd uintptr) bool {
 		f.inLen = k + n
 	}
 	return true
+}
+
+// A waiter is a source that tells when a Read would not block, for bytes or
+// for an error, and so needs no buffer while it is quiet. A read deadline ends
+// the wait.
+type waiter interface{ WaitRead() }
+
+// readReady reads a source that is a waiter.
+func (f *flow) readReady() ([]byte, error) {
+	f.shrink()
+	f.waits.WaitRead()
+	f.big = buffers.Get().(*[bufSize]byte)
+	k := copy(f.big[:], f.held)
+	n, err := f.src.Read(f.big[k:])
+	if n == 0 {
+		return nil, err
+	}
+	return f.big[:k+n], err
 }
 
 // readConn reads a source that can only block: into a small buffer until that

@@ -48,6 +48,39 @@ func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far
 	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
 	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
 	t.Run("pipe", func(t *testing.T) { test(t, memPair) })
+	t.Run("waiter", func(t *testing.T) { test(t, waiterPair) })
+}
+
+// A waiterConn tells when there is something to read, as a tunnel does.
+type waiterConn struct {
+	*net.TCPConn
+	buf   [4096]byte
+	ahead []byte
+	err   error
+}
+
+func (c *waiterConn) WaitRead() {
+	if len(c.ahead) == 0 && c.err == nil {
+		var n int
+		n, c.err = c.TCPConn.Read(c.buf[:])
+		c.ahead = c.buf[:n]
+	}
+}
+
+func (c *waiterConn) Read(b []byte) (n int, err error) {
+	c.WaitRead()
+	if len(c.ahead) > 0 {
+		n = copy(b, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
+	}
+	err, c.err = c.err, nil
+	return 0, err
+}
+
+func waiterPair(t testing.TB) (near, far net.Conn) {
+	near, far = tcpPair(t)
+	return &waiterConn{TCPConn: near.(*net.TCPConn)}, far
 }
 
 func memPair(t testing.TB) (near, far net.Conn) {
