@@ -335,6 +335,9 @@ type countedTCP struct {
 
 func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
 
+// Socket returns what may be read, written and tuned in place of this.
+func (c *countedTCP) Socket() *net.TCPConn { return c.TCPConn }
+
 type counted struct {
 	net.Conn
 	end func()

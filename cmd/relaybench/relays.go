@@ -160,8 +160,16 @@ func gatewayRole([]string) (*role, error) {
 	if err != nil {
 		return nil, err
 	}
+	// In a pool, as the program has it.
+	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Add(exit); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
-	if err := mountRelay(mux, exit); err != nil {
+	if err := mountRelay(mux, pool); err != nil {
 		return nil, err
 	}
 	return serve(mux)

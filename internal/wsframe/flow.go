@@ -65,7 +65,7 @@ type flow struct {
 	inFunc  func(uintptr) bool
 	outFunc func(uintptr) bool
 	waits   waiter // src, when it is one
-	inLen   int // what was read last, and what ended it
+	inLen   int    // what was read last, and what ended it
 	inErr   error
 	outErr  error
 	outBuf  []byte
@@ -224,6 +224,10 @@ func (f *flow) readable(fd uintptr) bool {
 	}
 	return true
 }
+
+// A socket is a connection that does what it does beside reading and writing,
+// like counting, and lets its TCP connection be read and written directly.
+type socket interface{ Socket() *net.TCPConn }
 
 // A waiter is a source that tells when a Read would not block, for bytes or
 // for an error, and so needs no buffer while it is quiet. A read deadline ends

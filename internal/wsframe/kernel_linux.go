@@ -54,6 +54,9 @@ func tcpConn(conn net.Conn) *net.TCPConn {
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = c.NetConn()
 	}
+	if c, ok := conn.(socket); ok {
+		return c.Socket()
+	}
 	tcp, _ := conn.(*net.TCPConn)
 	return tcp
 }

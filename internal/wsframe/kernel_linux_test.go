@@ -11,7 +11,7 @@ import (
 // The kernel notices a vanished peer within a minute: a silent one by probes, 15 s
 // and three times 10 s, one that owes acknowledgements after 45 s.
 func TestKernelNoticesAVanishedPeer(t *testing.T) {
-	sockets(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+	test := func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		var legs []net.Conn
 		s := start(t, pair, func(c *Config) { legs = []net.Conn{c.Client, c.Target} })
 		s.post(s.client, text("x", true))
@@ -20,7 +20,7 @@ func TestKernelNoticesAVanishedPeer(t *testing.T) {
 			if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 				conn = c.NetConn()
 			}
-			raw, err := conn.(*net.TCPConn).SyscallConn()
+			raw, err := conn.(syscall.Conn).SyscallConn()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,5 +41,7 @@ func TestKernelNoticesAVanishedPeer(t *testing.T) {
 			}
 		}
 		s.farewell()
-	})
+	}
+	sockets(t, test)
+	t.Run("counted", func(t *testing.T) { test(t, countedPair) })
 }

@@ -12,6 +12,9 @@ func tune(conn net.Conn, _ time.Duration) {
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = c.NetConn()
 	}
+	if c, ok := conn.(socket); ok {
+		conn = c.Socket()
+	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3})
 	}

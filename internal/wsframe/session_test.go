@@ -49,6 +49,18 @@ func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far
 	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
 	t.Run("pipe", func(t *testing.T) { test(t, memPair) })
 	t.Run("waiter", func(t *testing.T) { test(t, waiterPair) })
+	t.Run("counted", func(t *testing.T) { test(t, countedPair) })
+}
+
+// A countedConn does something of its own when it ends, and for the rest is the
+// socket inside.
+type countedConn struct{ *net.TCPConn }
+
+func (c *countedConn) Socket() *net.TCPConn { return c.TCPConn }
+
+func countedPair(t testing.TB) (near, far net.Conn) {
+	near, far = tcpPair(t)
+	return &countedConn{near.(*net.TCPConn)}, far
 }
 
 // A waiterConn tells when there is something to read, as a tunnel does.

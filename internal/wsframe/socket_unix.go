@@ -9,6 +9,9 @@ import (
 
 // rawConn returns access to a connection that is nothing but a socket, or nil.
 func rawConn(conn net.Conn) syscall.RawConn {
+	if c, ok := conn.(socket); ok {
+		conn = c.Socket()
+	}
 	switch conn.(type) {
 	case *net.TCPConn, *net.UnixConn:
 		raw, err := conn.(syscall.Conn).SyscallConn()
