@@ -52,7 +52,18 @@ func TestExcerpt(t *testing.T) {
 		"entities":        {"<title>A &amp; B</title><h1>A</h1><p>Tom &amp; Jerry&nbsp;use &lt;b&gt; and caf&eacute; in one sentence.</p>", "Tom & Jerry use <b> and café in one sentence."},
 		"permalink signs": {"<title>Gadget</title><h1>Gadget<a href=#x>¶</a></h1><p>The gadget<sup>[1]</sup> turns water into tea for us all.<a href=#p>¶</a></p>", "The gadget turns water into tea for us all."},
 		"in no paragraph": {"<title>Gadget</title><h1>Gadget</h1><div>The gadget turns water into tea, which many like.<br>It does.</div>", "The gadget turns water into tea, which many like. It does."},
-		"Chinese":         {"<title>小工具</title><h1>小工具</h1><p>这个小工具可以把水变成茶，很多人都喜欢它，因为它非常方便实用。它也可以做咖啡。</p>", "这个小工具可以把水变成茶，很多人都喜欢它，因为它非常方便实用。它也可以做咖啡。"},
+		"banner": {"<title>Gadget | Site</title><header><h1>Site</h1><p>The slogan of the site is here for all to see, and it is far longer than it ought to be.</p></header><p>The gadget turns water into tea, which many people like.</p>",
+			"The slogan of the site is here for all to see, and it is far longer than it ought to be.\n\nThe gadget turns water into tea, which many people like."},
+		"table of contents": {"<title>Gadget</title><main><h1>Gadget</h1><div class=toc><ul><li><a href=/a>Use</a><li><a href=/b>Care</a><li><a href=/c>Repair</a></ul></div></main>", "Use; Care; Repair."},
+		"definitions": {"<title>Gadget</title><h1>Gadget</h1><dl><dt>tea</dt><dd>What the gadget makes of water and leaves.</dd><dt>pot</dt><dd>Where the tea is kept until it is drunk.</dd></dl>",
+			"What the gadget makes of water and leaves.\n\nWhere the tea is kept until it is drunk."},
+		"cells": {"<title>Gadget</title><h1>Gadget</h1><table><tr><th>Part<th>Use<tr><td>Lid<td>Keeps the steam where it belongs.<tr><td>Spout<td>Lets the tea out when it is ready.</table>",
+			"Keeps the steam where it belongs.\n\nLets the tea out when it is ready."},
+		"hidden":      {"<title>Gadget</title><h1>Gadget</h1><p hidden>This paragraph is hidden from everyone who looks.</p><p style='display: none'>This paragraph is hidden from everyone too.</p><p aria-hidden=true>And so is this paragraph, as far as one can hear.</p>" + first, "The gadget turns water into tea, which many people like."},
+		"one command": {"<title>Gadget</title><h1>Gadget</h1><p><code>gadget --make tea --for two --with milk --and sugar.</code></p>" + first, "The gadget turns water into tea, which many people like."},
+		"said twice":  {"<title>Gadget</title><h1>Gadget</h1>" + first + first, "The gadget turns water into tea, which many people like."},
+		"too deep":    {"<title>Gadget</title><h1>Gadget</h1>" + strings.Repeat("<div>", 2000) + "The gadget turns water into tea, which many people like.", "Gadget The gadget turns water into tea, which many people like."},
+		"Chinese":     {"<title>小工具</title><h1>小工具</h1><p>这个小工具可以把水变成茶，很多人都喜欢它，因为它非常方便实用。它也可以做咖啡。</p>", "这个小工具可以把水变成茶，很多人都喜欢它，因为它非常方便实用。它也可以做咖啡。"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := one(t, tt.page, llmstxt.Options{}).Excerpt; got != tt.want {

@@ -141,3 +141,20 @@ func TestNewest(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestBaseElementAndMovedFiles(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/robots.txt":       redirect("/files/robots.txt"),
+		"http://docs.test/files/robots.txt": {body: "User-agent: *\nDisallow: /sub/no\nSitemap: /files/map.xml"},
+		"http://docs.test/files/map.xml":    redirect("/map2.xml"),
+		"http://docs.test/map2.xml":         {body: "<urlset><url><loc>/listed</loc></url></urlset>"},
+		"http://docs.test/listed":           doc("Listed"),
+		"http://docs.test/":                 html("<title>Home</title><base href=/sub/><p>Words of the home page.<a href=a>a</a><a href=no>no</a><area href=b>"),
+		"http://docs.test/sub/a":            doc("A"),
+		"http://docs.test/sub/b":            doc("B"),
+		"http://docs.test/sub/no":           doc("No"),
+	}}
+	if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/listed", "/sub/a", "/sub/b"}) {
+		t.Errorf("pages %v", got)
+	}
+}

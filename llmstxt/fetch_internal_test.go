@@ -1,0 +1,45 @@
+package llmstxt
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"syscall"
+	"testing"
+)
+
+// What a caller is told names no address of the inside.
+func TestDetail(t *testing.T) {
+	inside := "10.1.2.3:443"
+	for want, err := range map[string]error{
+		"Connection timeout":               &net.OpError{Op: "dial", Err: context.DeadlineExceeded},
+		"Connection refused":               &net.OpError{Op: "dial", Err: fmt.Errorf("%s: %w", inside, syscall.ECONNREFUSED)},
+		"Connection lost":                  fmt.Errorf("%s: %w", inside, io.ErrUnexpectedEOF),
+		"Host not found":                   &net.DNSError{Name: "x", Server: inside, IsNotFound: true},
+		"Host name could not be looked up": &net.DNSError{Name: "x", Server: inside, Err: "server misbehaving"},
+		"TLS certificate not valid":        &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"Not a TLS server":                 tls.RecordHeaderError{Msg: inside},
+		"Connection failed":                fmt.Errorf("no route to %s", inside),
+		"HTTP 418 I'm a teapot":            &skipError{SkipStatus, statusText(418)},
+		"HTTP 799":                         &skipError{SkipStatus, statusText(799)},
+	} {
+		if got := detail(&url.Error{Op: "Get", URL: "https://x/", Err: err}); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+func TestRefreshTarget(t *testing.T) {
+	for v, want := range map[string]string{
+		"0; url=next.html": "next.html", "0;URL='a b.html'": "a b.html", `5; url = "x"y`: "x", "0, url=x": "x", "0;x": "x", "0.5; url=x": "x",
+		"0": "", "30": "", "30; url=x": "", "300; url=x": "", "": "", "0; url=": "", "10; url=x": "x",
+	} {
+		if got := refreshTarget(v); got != want {
+			t.Errorf("%q: %q, want %q", v, got, want)
+		}
+	}
+}
