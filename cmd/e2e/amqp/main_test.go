@@ -36,8 +36,13 @@ var node *rabbit.Node
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	if len(os.Args) > 1 && os.Args[1] == "gateway" {
-		return gatewayProcess(os.Args[2:])
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "gateway":
+			return gatewayProcess(os.Args[2:])
+		case "agent":
+			return agentProcess(os.Args[2:])
+		}
 	}
 	var err error
 	if node, err = rabbit.Start(context.Background()); err != nil {

@@ -30,6 +30,8 @@ type Node struct {
 	Roots   *x509.CertPool // that verify the TLS listener, for localhost and 127.0.0.1
 
 	dir  string
+	env  []string
+	sbin string
 	epmd *exec.Cmd
 	beam *exec.Cmd
 	exit chan struct{} // closed when beam has exited
@@ -102,6 +104,7 @@ func Start(ctx context.Context, conf ...string) (_ *Node, err error) {
 		"ERL_EPMD_PORT="+strconv.Itoa(epmdPort),
 		"HOME="+n.dir,
 	)
+	n.env, n.sbin = env, filepath.Dir(sbin[len(sbin)-1])
 	n.epmd = exec.Command("epmd")
 	n.epmd.Env = env
 	if err := n.epmd.Start(); err != nil {
@@ -166,6 +169,13 @@ func (n *Node) URL() string {
 
 // PID is the id of the broker's process.
 func (n *Node) PID() int { return n.beam.Process.Pid }
+
+// Ctl runs rabbitmqctl on the node, which takes seconds.
+func (n *Node) Ctl(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(n.sbin, "rabbitmqctl"), args...)
+	cmd.Env, cmd.Dir = n.env, n.dir
+	return cmd.CombinedOutput()
+}
 
 // Freeze stops the broker where it stands, as a machine that hangs.
 func (n *Node) Freeze() error { return syscall.Kill(-n.PID(), syscall.SIGSTOP) }
