@@ -41,6 +41,10 @@ bench: ## run every benchmark
 soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
 	$(GO) run ./cmd/soak $(SOAK)
 
+.PHONY: quality
+quality: ## judge the crawl's descriptions on real documentation sites
+	$(GO) run ./cmd/crawlbench/quality
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
