@@ -19,18 +19,17 @@ func measureFairness(p *plan, target *process) ([]goal, error) {
 		return nil, err
 	}
 	defer r.stop()
-	const stalled = 100
-	fmt.Printf("\nfairness, rate of fresh sessions beside %d stalled readers on one tunnel, of their rate alone\n", stalled)
+	fmt.Printf("\nfairness, rate of fresh sessions beside %d stalled readers on one tunnel, of their rate alone\n", p.stalled)
 	var goals []goal
 	for _, name := range []string{"lockstep", "bulk"} {
-		t := newTable(loads[name], []*relay{r})
+		t := newTable(loads[name], []*relay{r}, p.slice)
 		var kept []float64
 		for round := range p.rounds + 1 {
 			alone, err := t.rate(r, target, p.slice)
 			if err != nil {
 				return nil, err
 			}
-			readers, err := openAll(stalled, func(int) (*link, error) {
+			readers, err := openAll(p.stalled, func(int) (*link, error) {
 				l, err := r.open(target.addr, "/source?size=65536&messages=0")
 				if err != nil {
 					return nil, err

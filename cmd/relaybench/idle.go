@@ -55,10 +55,6 @@ func measureIdle(p *plan, target *process) ([]goal, error) {
 // A rest is what a session holds while it waits.
 type rest struct{ bytes, goroutines float64 }
 
-// settle is how long sessions rest before they are looked at: longer than
-// anything in the relays waits before it gives a buffer back.
-const settle = 1500 * time.Millisecond
-
 // idle measures each process of a relay started for this alone.
 func idle(p *plan, name string, target *process, collect bool) ([]rest, error) {
 	r, err := startRelay(&plan{}, name, target.addr)
@@ -85,7 +81,8 @@ func idle(p *plan, name string, target *process, collect bool) ([]rest, error) {
 		if err != nil {
 			return nil, err
 		}
-		time.Sleep(settle)
+		// Longer than anything in the relays waits before it gives a buffer back.
+		time.Sleep(p.settle)
 		if *step.found, err = r.look(collect); err != nil {
 			return nil, err
 		}

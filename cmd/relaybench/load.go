@@ -90,7 +90,7 @@ type load struct {
 	title   string
 	size    int
 	links   int
-	first   int // messages a session, in the first measurement
+	first   int // messages a session that may take 300 ms
 	session func(i int) part
 }
 
@@ -257,7 +257,7 @@ func measureCost(p *plan, target *process) ([]goal, error) {
 	}
 	var goals []goal
 	for _, name := range p.loads {
-		t := newTable(loads[name], relays)
+		t := newTable(loads[name], relays, p.slice)
 		for round := range p.rounds + 1 {
 			for i := range relays {
 				r := relays[(i+round)%len(relays)]
@@ -280,10 +280,10 @@ type table struct {
 	samples map[string][]sample
 }
 
-func newTable(ld load, relays []*relay) *table {
+func newTable(ld load, relays []*relay, slice time.Duration) *table {
 	t := &table{load: ld, relays: relays, work: map[string]int{}, samples: map[string][]sample{}}
 	for _, r := range relays {
-		t.work[r.name] = ld.first
+		t.work[r.name] = max(1, ld.first*int(slice/time.Millisecond)/300)
 	}
 	return t
 }
@@ -296,7 +296,7 @@ func (t *table) turn(r *relay, target *process, slice time.Duration, counts bool
 		return err
 	}
 	grow := min(max(float64(slice)/float64(s.wall), 0.1), 10)
-	t.work[r.name] = max(10, int(float64(t.work[r.name])*grow))
+	t.work[r.name] = max(1, int(float64(t.work[r.name])*grow))
 	if counts {
 		t.samples[r.name] = append(t.samples[r.name], s)
 	}

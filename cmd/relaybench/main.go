@@ -36,14 +36,17 @@ func main() {
 	loads := flag.String("loads", "lockstep,pipelined,bulk", "which loads of the part cost, comma separated")
 	flag.IntVar(&p.rounds, "rounds", 4, "rounds of the part cost, after one that is not counted")
 	flag.DurationVar(&p.slice, "slice", 300*time.Millisecond, "how long about one measurement takes")
+	flag.DurationVar(&p.settle, "settle", 1500*time.Millisecond, "how long idle sessions rest before they are looked at")
 	flag.IntVar(&p.sessions, "sessions", 1000, "idle sessions")
+	flag.IntVar(&p.stalled, "stalled", 100, "stalled readers of the part fairness")
 	flag.StringVar(&p.profiles, "profiles", "", "folder for CPU profiles of our relays")
 	flag.Parse()
 	p.parts, p.relays, p.loads = strings.Split(*parts, ","), strings.Split(*relays, ","), strings.Split(*loads, ",")
 	if flag.NArg() > 0 {
 		exit(fmt.Errorf("unknown argument %q", flag.Arg(0)))
 	}
-	exit(run(&p))
+	_, err := run(&p)
+	exit(err)
 }
 
 func exit(err error) {
@@ -57,47 +60,48 @@ func exit(err error) {
 // A plan is what the flags ask for.
 type plan struct {
 	parts, relays, loads []string
-	rounds, sessions     int
-	slice                time.Duration
+	rounds               int
+	sessions, stalled    int
+	slice, settle        time.Duration
 	profiles             string
 }
 
 func (p *plan) wants(part string) bool { return slices.Contains(p.parts, part) }
 
-func run(p *plan) error {
+// run measures what is planned and prints it.
+func run(p *plan) (goals []goal, err error) {
 	known := append([]string{"direct"}, relayNames()...)
 	for _, name := range p.relays {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("no relay %q; there are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("no relay %q; there are %s", name, strings.Join(known, ", "))
 		}
 	}
 	for _, name := range p.loads {
 		if _, ok := loads[name]; !ok {
-			return fmt.Errorf("no load %q", name)
+			return nil, fmt.Errorf("no load %q", name)
 		}
 	}
 	if p.profiles != "" {
 		if err := os.MkdirAll(p.profiles, 0o755); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	// Asked for, it is inherited: nginx serves as many sessions as we do.
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return err
+		return nil, err
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return err
+		return nil, err
 	}
 	begin := time.Now()
 	fmt.Printf("%s, %d CPUs, Linux %s, %s\n", runtime.Version(), runtime.NumCPU(), kernel(), time.Now().Format(time.DateOnly))
 
 	target, err := startTarget()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer target.stop()
-	var goals []goal
 	for _, part := range []struct {
 		name    string
 		measure func(*plan, *process) ([]goal, error)
@@ -107,13 +111,13 @@ func run(p *plan) error {
 		}
 		more, err := part.measure(p, target)
 		if err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
+			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
 		goals = append(goals, more...)
 	}
 	printGoals(goals)
 	fmt.Printf("\n%.0f s\n", time.Since(begin).Seconds())
-	return nil
+	return goals, nil
 }
 
 func kernel() string {
