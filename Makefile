@@ -36,6 +36,7 @@ short: ## run the tests that need nothing but Go, without the race detector
 .PHONY: bench
 bench: ## run every benchmark
 	$(call each,$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...)
+	$(GO) run ./cmd/relaybench
 
 .PHONY: soak
 soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
