@@ -143,13 +143,18 @@ func (t *tokens) verify(token string) (Principal, error) {
 		if token.Header["kid"] != t.id {
 			return nil, errors.New("signed with a key that is not ours")
 		}
+		// We understand no extension (RFC 7515, section 4.1.11).
+		if _, ok := token.Header["crit"]; ok {
+			return nil, errors.New("needs an extension to be understood")
+		}
 		return t.key, nil
 	})
 	if err != nil {
 		return Principal{}, err
 	}
 	// A token that claims to live longer than we let any live is not from here.
-	if c.IssuedAt == nil || c.ID == "" || c.ExpiresAt.Sub(c.IssuedAt.Time) > tokenLife {
+	if c.IssuedAt == nil || c.ID == "" || c.ExpiresAt.Sub(c.IssuedAt.Time) > tokenLife ||
+		c.ExpiresAt.Sub(c.NotBefore.Time) > tokenLife+tokenSkew {
 		return Principal{}, errors.New("claims missing or out of bounds")
 	}
 	if c.Subject == "" {
