@@ -50,9 +50,9 @@
 // # Middleware
 //
 // The handlers take connections over (relay, crawl) or stream for as long as
-// the client likes (AMQP). They use [net/http.ResponseController] alone, so they
-// work behind every middleware whose ResponseWriter has an Unwrap method, as
-// those of chi, gin and echo have. http.TimeoutHandler hides the connection;
+// the client likes (AMQP). They reach the server's ResponseWriter as
+// [net/http.ResponseController] does, so they work behind every middleware whose
+// ResponseWriter has an Unwrap method, as those of chi, gin and echo have. http.TimeoutHandler hides the connection;
 // mount the handlers outside of it.
 //
 // Relay returns once frames cross, so that an idle session costs about 10 KB;

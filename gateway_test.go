@@ -1,10 +1,13 @@
 package farwire_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -38,11 +41,22 @@ func (w lazyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // hidesHijack has neither Hijack nor Unwrap.
 type hidesHijack struct{ http.ResponseWriter }
 
+// nearHijack looks for a Hijacker in the level below alone, as chi's Compress does.
+type nearHijack struct{ onlyUnwrap }
+
+func (w nearHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if hj, ok := w.inner.(http.Hijacker); ok {
+		return hj.Hijack()
+	}
+	return nil, nil, errors.New("no Hijacker")
+}
+
 func TestMiddleware(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"only Unwrap": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{onlyUnwrap{w}} },
+		"near Hijack": func(w http.ResponseWriter) http.ResponseWriter { return nearHijack{onlyUnwrap{onlyUnwrap{w}}} },
 		"lazy status": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{lazyWriter{w, new(int)}} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +66,10 @@ func TestMiddleware(t *testing.T) {
 		})
 	}
 	for name, h := range map[string]http.Handler{
-		"no Hijack":           http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(hidesHijack{rw}, r) }),
+		"no Hijack": http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(hidesHijack{rw}, r) }),
+		"near Hijack around it": http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			w.gw.Relay().ServeHTTP(nearHijack{onlyUnwrap{hidesHijack{rw}}}, r)
+		}),
 		"http.TimeoutHandler": http.TimeoutHandler(w.gw.Relay(), time.Minute, ""),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -482,8 +482,8 @@ func echo(p *peer) {
 		if f.op == opPing {
 			f.op = opPong
 		}
-		p.frame(f.op, f.fin, f.payload)
-		if f.op == opClose {
+		// The test may have ended meanwhile.
+		if _, err := p.conn.Write(p.encode(f.op, f.fin, f.payload)); err != nil || f.op == opClose {
 			return
 		}
 	}

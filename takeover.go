@@ -53,18 +53,25 @@ func validNonce(keys []string) bool {
 	return err == nil && len(nonce) == 16
 }
 
-// canHijack reports whether http.ResponseController could take the connection
-// over, without doing so.
+// canHijack reports whether the connection can be taken over, without doing so:
+// whether the innermost ResponseWriter that Unwrap leads to is a Hijacker. What
+// is around it may have a Hijack method that only fails.
 func canHijack(w http.ResponseWriter) bool {
+	levels := unwrapped(w)
+	_, ok := levels[len(levels)-1].(http.Hijacker)
+	return ok
+}
+
+// unwrapped returns w and, from the outside in, what Unwrap leads to.
+func unwrapped(w http.ResponseWriter) []http.ResponseWriter {
+	all := []http.ResponseWriter{w}
 	for {
-		switch t := w.(type) {
-		case http.Hijacker:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return all
 		}
+		w = u.Unwrap()
+		all = append(all, w)
 	}
 }
 
@@ -112,18 +119,14 @@ type hijacking struct {
 func (h *hijacking) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
 func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	// gin keeps the status until it is told to write it.
-	for w := h.ResponseWriter; w != nil; {
+	levels := unwrapped(h.ResponseWriter)
+	for _, w := range levels {
+		// gin keeps the status until it is told to write it.
 		if lazy, ok := w.(interface{ WriteHeaderNow() }); ok {
 			lazy.WriteHeaderNow()
 		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		w = u.Unwrap()
 	}
-	conn, brw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	conn, brw, err := hijack(levels)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +138,21 @@ func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.rec = &recorder{Conn: conn, seen: bytes.Clone(early)}
 	brw.Writer.Reset(h.rec) // net/http made it for the connection
 	return h.rec, brw, nil
+}
+
+// hijack asks the outermost level that can take the connection over.
+// http.ResponseController would stop at the first that has a Hijack method, and
+// some of those look for the next Hijacker in the level below alone.
+func hijack(levels []http.ResponseWriter) (conn net.Conn, brw *bufio.ReadWriter, err error) {
+	err = http.ErrNotSupported
+	for _, w := range levels {
+		if hj, ok := w.(http.Hijacker); ok {
+			if conn, brw, err = hj.Hijack(); err == nil {
+				return conn, brw, nil
+			}
+		}
+	}
+	return nil, nil, err
 }
 
 // A recorder keeps what is read, and lets nobody but its owner close: a
