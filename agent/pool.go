@@ -321,16 +321,27 @@ type counter struct{ sessions atomic.Int64 }
 // count returns c so wrapped that its end is counted. A TCP connection stays
 // one for those who look for its system calls or half-close.
 func (n *counter) count(c net.Conn) net.Conn {
-	end := sync.OnceFunc(func() { n.sessions.Add(-1) })
 	if t, ok := c.(*net.TCPConn); ok {
-		return &countedTCP{t, end}
+		return &countedTCP{TCPConn: t, tally: tally{in: n}}
 	}
-	return &counted{c, end}
+	return &counted{Conn: c, tally: tally{in: n}}
+}
+
+// A tally is one connection of a counter.
+type tally struct {
+	in   *counter
+	gone atomic.Bool
+}
+
+func (m *tally) end() {
+	if !m.gone.Swap(true) {
+		m.in.sessions.Add(-1)
+	}
 }
 
 type countedTCP struct {
 	*net.TCPConn
-	end func()
+	tally
 }
 
 func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
@@ -340,7 +351,7 @@ func (c *countedTCP) Socket() *net.TCPConn { return c.TCPConn }
 
 type counted struct {
 	net.Conn
-	end func()
+	tally
 }
 
 func (c *counted) Close() error { c.end(); return c.Conn.Close() }

@@ -135,8 +135,8 @@ func (f *flow) orderClose(code int, reason string) {
 }
 
 func (f *flow) orderCloseLocked(code int, reason string) {
-	if f.farewell.code == 0 {
-		f.farewell.code, f.farewell.reason = code, reason
+	if f.farewell == nil {
+		f.farewell = &farewell{code, reason}
 	}
 	f.order(orderClose)
 }
@@ -214,9 +214,9 @@ func (p *Pipe) note(side Side, what progress) {
 
 func (p *Pipe) conn(side Side) net.Conn {
 	if side == Client {
-		return p.cfg.Client
+		return p.toTarget.src
 	}
-	return p.cfg.Target
+	return p.toClient.src
 }
 
 // cutLocked ends both flows now, whatever they are doing.
@@ -224,7 +224,7 @@ func (p *Pipe) cutLocked() {
 	for _, f := range []*flow{&p.toTarget, &p.toClient} {
 		f.orders.Or(orderCut)
 	}
-	for _, conn := range []net.Conn{p.cfg.Client, p.cfg.Target} {
+	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
 		conn.SetDeadline(past) // fails only when the connection is closed already
 		if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 			c.NetConn().Close() // TLS sets deadlines of its own when it says goodbye

@@ -1,5 +1,7 @@
 package wsframe
 
+import "unsafe"
+
 // BigBuffers tells how many pooled buffers the flows of a session hold whose
 // sources can only block.
 func (p *Pipe) BigBuffers() (n int) {
@@ -10,3 +12,6 @@ func (p *Pipe) BigBuffers() (n int) {
 	}
 	return n
 }
+
+// PipeSize is the size of a Pipe in bytes.
+const PipeSize = unsafe.Sizeof(Pipe{})

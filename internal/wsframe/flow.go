@@ -53,28 +53,27 @@ type flow struct {
 	src, dst net.Conn
 	from, to Side
 	mode     mode
+	waits    bool // src is a waiter
 	skim     Skim
 	held     []byte // read but not judged yet; not stepped over by skim
 
 	todo     order // orders that wait for a boundary
+	wakes    int32 // reads in a row that timed out for no order
 	lastWord int64 // with orderDying: when the source has nothing more to say
-	wakes    int   // reads in a row that timed out for no order
 
 	in      syscall.RawConn // src, when it can tell that it is readable
 	out     syscall.RawConn // dst, likewise
 	inFunc  func(uintptr) bool
 	outFunc func(uintptr) bool
-	waits   waiter // src, when it is one
-	inLen   int    // what was read last, and what ended it
-	inErr   error
-	outErr  error
+	ioErr   error // what ended the last call of either
 	outBuf  []byte
 
 	blockedAt int64 // when dst began to take nothing; 0: it takes what it gets
 
 	small []byte         // for a src that can not tell
 	big   *[bufSize]byte // from buffers: for one that can tell, and for one that is busy
-	chunk int            // how much a dst that can not tell is given at once
+	inLen int32          // what was read last
+	chunk int32          // how much a dst that can not tell is given at once
 
 	orders  atomic.Uint32
 	stalled atomic.Bool // the clock gave dst up
@@ -88,14 +87,17 @@ type flow struct {
 	sampled int64        // Pipe.mu: blocked when the clock last looked
 	queue   int          // Pipe.mu: what the kernel held for dst then
 
-	farewell struct { // Pipe.mu: for orderClose
-		code   int
-		reason string
-	}
-	fate struct { // Pipe.mu: for orderLost and orderDying
+	farewell *farewell // Pipe.mu: for orderClose
+	fate     struct {  // Pipe.mu: for orderLost and orderDying
 		cause Cause
 		err   error
 	}
+}
+
+// farewell is what a close frame of ours will say.
+type farewell struct {
+	code   int
+	reason string
 }
 
 func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
@@ -105,7 +107,7 @@ func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 	if f.in = rawConn(src); f.in != nil {
 		f.inFunc = f.readable
 	} else {
-		f.waits, _ = src.(waiter)
+		_, f.waits = src.(waiter)
 	}
 	if f.out = rawConn(dst); f.out != nil {
 		f.outFunc = f.writable
@@ -113,8 +115,10 @@ func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 }
 
 // run owns the flow until it is over.
-func (f *flow) run(first []byte) {
+func (f *flow) run() {
 	defer f.p.rescue()
+	first := f.held
+	f.held = nil // what came early is not kept for as long as the session lasts
 	if len(first) > 0 {
 		f.take(first)
 	}
@@ -187,16 +191,16 @@ func (f *flow) read() ([]byte, error) {
 	}
 	switch {
 	case f.in != nil:
-	case f.waits != nil:
+	case f.waits:
 		return f.readReady()
 	default:
 		return f.readConn()
 	}
-	f.inLen, f.inErr = 0, nil
+	f.inLen, f.ioErr = 0, nil
 	if err := f.in.Read(f.inFunc); err != nil {
 		return nil, err
 	}
-	return f.big[:f.inLen], f.inErr
+	return f.big[:f.inLen], f.ioErr
 }
 
 // readable is called when the source may have bytes. The buffer lives only as
@@ -216,11 +220,11 @@ func (f *flow) readable(fd uintptr) bool {
 		f.shrink()
 		return false
 	case err != nil:
-		f.inErr = os.NewSyscallError("read", err)
+		f.ioErr = os.NewSyscallError("read", err)
 	case n == 0:
-		f.inErr = io.EOF
+		f.ioErr = io.EOF
 	default:
-		f.inLen = k + n
+		f.inLen = int32(k + n)
 	}
 	return true
 }
@@ -237,7 +241,7 @@ type waiter interface{ WaitRead() }
 // readReady reads a source that is a waiter.
 func (f *flow) readReady() ([]byte, error) {
 	f.shrink()
-	f.waits.WaitRead()
+	f.src.(waiter).WaitRead()
 	f.big = buffers.Get().(*[bufSize]byte)
 	k := copy(f.big[:], f.held)
 	n, err := f.src.Read(f.big[k:])
@@ -253,7 +257,7 @@ func (f *flow) readConn() ([]byte, error) {
 	switch {
 	case f.big != nil && f.inLen <= smallSize/2:
 		f.shrink()
-	case f.big == nil && f.small != nil && f.inLen == len(f.small):
+	case f.big == nil && f.small != nil && int(f.inLen) == len(f.small):
 		f.big = buffers.Get().(*[bufSize]byte)
 		f.grown.Store(true)
 		f.p.watch(quiet)
@@ -270,7 +274,7 @@ func (f *flow) readConn() ([]byte, error) {
 	if n == 0 {
 		return nil, err
 	}
-	f.inLen = k + n
+	f.inLen = int32(k + n)
 	return buf[:f.inLen], err
 }
 

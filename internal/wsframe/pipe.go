@@ -159,29 +159,41 @@ const (
 
 // Pipe relays one session. New makes it; it is not reusable.
 type Pipe struct {
-	cfg   Config
+	cfg   settings
 	start time.Time
 	ping  pinger
 
 	toTarget, toClient flow
-	running            atomic.Int32 // owners
 	done               func(Result)
+	running            atomic.Int32 // owners
 
-	mu     sync.Mutex // guards what is below; never held while writing
+	legs   [3]progress // by Side; mu guards this and what is below
+	mu     sync.Mutex  // never held while writing
 	result Result
-	legs   [3]progress // by Side
 	clock  clock
+}
+
+// settings is what stays of a Config.
+type settings struct {
+	Idle, Stall, KeepAlive, PongWait, CloseWait time.Duration
+
+	Reason  func(lost Side, cause Cause, err error) string
+	OnPanic func(value any, stack []byte)
 }
 
 // New makes a Pipe and starts nothing.
 func New(cfg Config) *Pipe {
-	cfg.Stall = orDefault(cfg.Stall, defaultStall)
-	cfg.KeepAlive = orDefault(cfg.KeepAlive, defaultKeepAlive)
-	cfg.PongWait = orDefault(cfg.PongWait, defaultPongWait)
-	cfg.CloseWait = orDefault(cfg.CloseWait, defaultCloseWait)
-	p := &Pipe{cfg: cfg, start: time.Now()}
+	p := &Pipe{start: time.Now(), cfg: settings{
+		Idle:      cfg.Idle,
+		Stall:     orDefault(cfg.Stall, defaultStall),
+		KeepAlive: orDefault(cfg.KeepAlive, defaultKeepAlive),
+		PongWait:  orDefault(cfg.PongWait, defaultPongWait),
+		CloseWait: orDefault(cfg.CloseWait, defaultCloseWait),
+		Reason:    cfg.Reason, OnPanic: cfg.OnPanic,
+	}}
 	p.toTarget.init(p, Client, cfg.Client, cfg.Target, &p.toClient)
 	p.toClient.init(p, Target, cfg.Target, cfg.Client, &p.toTarget)
+	p.toTarget.held, p.toClient.held = cfg.FromClient, cfg.FromTarget
 	p.toTarget.skim = ClientSkim()
 	return p
 }
@@ -207,24 +219,21 @@ func (p *Pipe) Run() Result {
 func (p *Pipe) Start(done func(Result)) {
 	// What needs a deep stack is done here: the two goroutines then live on the
 	// small one that they begin with.
-	for _, conn := range []net.Conn{p.cfg.Client, p.cfg.Target} {
+	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
 		conn.SetDeadline(time.Time{}) // fails only when it is closed: then reading fails too
 		tune(conn, p.cfg.Stall)
 	}
 	p.startClock()
 
-	// What came early is not kept for as long as the session lasts.
-	fromClient, fromTarget := p.cfg.FromClient, p.cfg.FromTarget
-	p.cfg.FromClient, p.cfg.FromTarget = nil, nil
 	p.done = done
 	p.running.Store(2)
-	go p.toTarget.own(fromClient)
-	go p.toClient.own(fromTarget)
+	go p.toTarget.own()
+	go p.toClient.own()
 }
 
 // own is the goroutine of one direction.
-func (f *flow) own(first []byte) {
-	f.run(first)
+func (f *flow) own() {
+	f.run()
 	if f.p.running.Add(-1) == 0 {
 		f.p.finish()
 	}
@@ -234,8 +243,8 @@ func (f *flow) own(first []byte) {
 func (p *Pipe) finish() {
 	defer p.rescue()
 	p.stopClock()
-	p.cfg.Client.Close()
-	p.cfg.Target.Close()
+	p.conn(Client).Close()
+	p.conn(Target).Close()
 	p.mu.Lock()
 	p.result.FromClient, p.result.FromTarget = p.Counts()
 	r := p.result

@@ -23,7 +23,7 @@ func (f *flow) send(b []byte, now int64) bool {
 	if f.out == nil {
 		err = f.writeConn(b)
 	} else {
-		f.outBuf, f.outErr = b, nil
+		f.outBuf, f.ioErr = b, nil
 		err = f.out.Write(f.outFunc)
 		f.outBuf = nil
 		if f.blockedAt == 0 {
@@ -31,8 +31,8 @@ func (f *flow) send(b []byte, now int64) bool {
 		} else {
 			f.unblock()
 		}
-		if f.outErr != nil {
-			err = f.outErr
+		if f.ioErr != nil {
+			err = f.ioErr
 		}
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func (f *flow) writable(fd uintptr) bool {
 			}
 			return false
 		case err != nil && err != syscall.EINTR:
-			f.outErr = os.NewSyscallError("write", err)
+			f.ioErr = os.NewSyscallError("write", err)
 			return true
 		}
 	}
@@ -70,7 +70,7 @@ func (f *flow) writable(fd uintptr) bool {
 func (f *flow) writeConn(b []byte) error {
 	slow := int64(f.p.cfg.Stall / 8)
 	for len(b) > 0 {
-		c := b[:min(len(b), f.chunk)]
+		c := b[:min(len(b), int(f.chunk))]
 		f.block()
 		_, err := f.dst.Write(c)
 		took := f.unblock()
