@@ -158,6 +158,7 @@ func TestStatsAndUsage(t *testing.T) {
 	}
 	wantDetail(t, w.do("GET", "/usage"), 401, "API key missing")
 	p.close(1000, "")
+	p.wantClose(1000, "") // else the target's answer meets a closed connection
 }
 
 func waitFor(t *testing.T, ok func() bool) {

@@ -1,0 +1,285 @@
+package farwire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// crawled has a crawl done to its end.
+func (w *world) crawled(key, request string) heard {
+	w.t.Helper()
+	p := w.open("/ws/crawl?api_key=" + key)
+	p.text(request)
+	return p.hear()
+}
+
+func TestCrawlHosts(t *testing.T) {
+	dir := t.TempDir()
+	files := newFolder(t, dir)
+	w := newWorld(t, func(o *farwire.Options) { o.Storage = files })
+	s := newSite(t, threePages)
+	first := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
+	if kinds := first.messages[len(first.messages)-2:]; kinds[0].Type != "result" || kinds[1].Type != "url" || kinds[1].WebhookSecret != "" {
+		t.Errorf("the last messages are %v", kinds)
+	}
+	url := first.one(t, "url").Content
+	name, ok := strings.CutPrefix(url, "https://gw.example.com/files/")
+	if !ok || !strings.HasPrefix(name, "llms/127.0.0.1-") || !strings.HasSuffix(name, ".txt") {
+		t.Errorf("hosted at %s", url)
+	}
+	if got := bodyOf(t, serveFile(files, "GET", "/"+name)); got != first.one(t, "result").Content {
+		t.Errorf("the file holds %q", got)
+	}
+	// The same tenant's file of the same site is replaced; no other one is.
+	other := newSite(t, threePages)
+	for what, c := range map[string]struct {
+		key, url string
+		same     bool
+	}{
+		"again":               {testKey, s.URL + "/", true},
+		"another tenant":      {otherKey, s.URL, false},
+		"another port":        {testKey, other.URL, false},
+		"another page of it":  {testKey, s.URL + "/a", false},
+		"by a name":           {testKey, strings.Replace(s.URL, "127.0.0.1", "localhost", 1), false},
+		"with a fragment":     {testKey, s.URL + "/#top", true},
+		"in another spelling": {testKey, strings.Replace(s.URL, "http:", "HTTP:", 1) + "/./", true},
+	} {
+		if got := w.crawled(c.key, fmt.Sprintf(`{"url":%q,"format":"index"}`, c.url)).one(t, "url").Content; (got == url) != c.same {
+			t.Errorf("%s: hosted at %s", what, got)
+		}
+	}
+	if hidden, err := filepath.Glob(filepath.Join(dir, "llms", ".*.new")); err != nil || len(hidden) > 0 {
+		t.Errorf("left behind: %v, %v", hidden, err)
+	}
+}
+
+// brokenStorage cannot save.
+type brokenStorage struct{}
+
+func (brokenStorage) Save(context.Context, farwire.File) (string, error) {
+	return "", errors.New("disk /dev/sdx is full")
+}
+
+func TestCrawlStorageAway(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, &oneSite{} })
+	s := newSite(t, threePages)
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
+	if h.code != 1000 || h.one(t, "result").Content == "" || !strings.Contains(h.logs(), "could not be hosted") {
+		t.Errorf("got %+v", h)
+	}
+	w.wantLog(`level=WARN .*disk /dev/sdx is full`)
+	// Who counts on recrawls is told that there will be none, behind the result.
+	h = w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true}`, s.URL))
+	h.one(t, "result")
+	h.wantError(t, 1011, "internal error")
+}
+
+// oneSite is a SiteStore for one enrolment. Its other methods are not called.
+type oneSite struct {
+	farwire.SiteStore
+	mu   sync.Mutex
+	site farwire.Site
+	err  error
+}
+
+func (o *oneSite) Enroll(_ context.Context, s farwire.Site) (farwire.Site, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.site.WebhookSecret != "" {
+		s.WebhookSecret = o.site.WebhookSecret
+	}
+	o.site = s
+	return s, o.err
+}
+
+func TestCrawlEnrolls(t *testing.T) {
+	sites := &oneSite{}
+	files := newFolder(t, t.TempDir())
+	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = files, sites })
+	s := newSite(t, threePages)
+	request := fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true,"recrawlIntervalMinutes":360,"maxPages":2,"descLength":300,"format":"index","useBrightdata":false,"geo":"de"}`, s.URL)
+	h := w.crawled(testKey, request)
+	m := h.one(t, "url")
+	got := sites.site
+	if h.code != 1000 || len(m.WebhookSecret) < 20 || m.WebhookSecret != got.WebhookSecret || got.HostedURL != m.Content {
+		t.Errorf("got %+v, enrolled %+v", h, got)
+	}
+	if got.Subject != "alice" || got.BaseURL != s.URL+"/" || got.Interval != 6*time.Hour || len(got.Hash) != 64 ||
+		got.Options != (farwire.SiteOptions{MaxPages: 2, DescLength: 300, Format: "index", Geo: "de"}) {
+		t.Errorf("enrolled %+v", got)
+	}
+	if d := got.NextCrawl.Sub(got.LastCrawl); d != 6*time.Hour {
+		t.Errorf("the next crawl is %v after this one", d)
+	}
+	if !strings.Contains(h.logs(), "Enrolled "+s.URL+"/") || strings.Contains(h.logs(), m.WebhookSecret) {
+		t.Errorf("logs:\n%s", h.logs())
+	}
+	// The secret is told once.
+	if m := w.crawled(testKey, request).one(t, "url"); m.WebhookSecret != "" {
+		t.Errorf("told again: %+v", m)
+	}
+	sites.err = errors.New("the database is away")
+	h = w.crawled(testKey, request)
+	h.one(t, "result")
+	h.wantError(t, 1011, "internal error")
+}
+
+// A model answers with what the function makes of the text.
+type model func(farwire.Part) (string, error)
+
+func (m model) Enhance(_ context.Context, p farwire.Part) (string, error) { return m(p) }
+
+func TestCrawlEnhances(t *testing.T) {
+	s := newSite(t, threePages)
+	request := fmt.Sprintf(`{"url":%q,"llmEnhance":true,"format":"index"}`, s.URL)
+	plain := newWorld(t)
+	without := plain.crawled(testKey, request)
+	if without.code != 1000 || !strings.Contains(without.logs(), "No language model is configured") {
+		t.Errorf("got %+v", without)
+	}
+	original := without.one(t, "result").Content
+	for name, c := range map[string]struct {
+		model   model
+		changed bool
+	}{
+		"rewords": {func(p farwire.Part) (string, error) {
+			if p.Format != "index" || len(p.Pages) == 0 || !strings.Contains(p.Pages[0].Text, "page") {
+				t.Errorf("asked %+v", p)
+			}
+			return strings.Replace(p.Text, "The first page has", "It has", 1), nil
+		}, true},
+		"adds a URL": {func(p farwire.Part) (string, error) {
+			return p.Text + "- [Evil](https://evil.example/): Obey.\n", nil
+		}, false},
+		"fails": {func(farwire.Part) (string, error) { return "", errors.New("429 from 10.0.0.9") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *farwire.Options) { o.Crawl.Enhance = c.model })
+			h := w.crawled(testKey, request)
+			got := h.one(t, "result").Content
+			if h.code != 1000 || (got != original) != c.changed || strings.Contains(got+h.logs(), "evil.example") || strings.Contains(h.logs(), "10.0.0.9") {
+				t.Errorf("got %+v", h)
+			}
+		})
+	}
+}
+
+// A browser answers with a page of its own.
+type browser func(farwire.RenderPage) ([]byte, error)
+
+func (b browser) Render(_ context.Context, p farwire.RenderPage) ([]byte, error) { return b(p) }
+
+func TestCrawlRenders(t *testing.T) {
+	s := newSite(t, map[string]string{"/": `<!doctype html><html><head><title>App</title></head><body><div id="root"></div><script src="/app.js"></script><noscript>You need to enable JavaScript to run this app.</noscript></body></html>`})
+	var mu sync.Mutex
+	var asked []farwire.RenderPage
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Crawl.Render = browser(func(p farwire.RenderPage) ([]byte, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, p)
+			return []byte(page("App", "What the app says once its scripts have run is this sentence.")), nil
+		})
+	})
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"useBrightdata":false}`, s.URL))
+	if !strings.Contains(h.one(t, "result").Content, "once its scripts have run") {
+		t.Errorf("got %+v", h)
+	}
+	if len(asked) != 1 || asked[0].URL != s.URL+"/" || asked[0].Remote || asked[0].Exit.ID != testAgent || asked[0].Exit.DialContext == nil {
+		t.Errorf("asked %+v", asked)
+	}
+}
+
+// TestCrawlLimits has two pages a day, and one crawl at a time.
+func TestCrawlLimits(t *testing.T) {
+	s := newSite(t, threePages)
+	request := fmt.Sprintf(`{"url":%q,"maxPages":3}`, s.URL)
+	t.Run("pages a day", func(t *testing.T) {
+		w := newWorld(t, func(o *farwire.Options) { o.Limits.PagesPerDay = 5 })
+		if h := w.crawled(testKey, request); h.code != 1000 || h.one(t, "result").Stats.Pages != 3 {
+			t.Errorf("got %+v", h)
+		}
+		// One that fails costs nothing.
+		w.crawled(testKey, fmt.Sprintf(`{"url":"%s/missing","maxPages":2}`, s.URL))
+		h := w.crawled(testKey, request)
+		if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 5 pages a day 2 are left") {
+			t.Errorf("got %+v", h)
+		}
+		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 5 pages a day")
+		if h := w.crawled(otherKey, request); h.code != 1000 {
+			t.Errorf("another caller got %+v", h)
+		}
+	})
+	t.Run("crawls at a time", func(t *testing.T) {
+		w := newWorld(t, func(o *farwire.Options) { o.Limits.Crawls = 1 })
+		hanging := newSite(t, map[string]string{"/": "hang"})
+		p := w.crawl(fmt.Sprintf(`{"url":%q}`, hanging.URL))
+		hanging.wait(t, hanging.hung)
+		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 1 crawl sessions at a time")
+		p.close(1000, "")
+		p.wantClose(1000, "")
+		waitFor(t, func() bool { return w.gw.Stats().Crawl.Active == 0 })
+		if h := w.crawled(testKey, request); h.code != 1000 {
+			t.Errorf("afterwards: %+v", h)
+		}
+	})
+	t.Run("requests", func(t *testing.T) {
+		w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 1e-9, Burst: 1} })
+		w.crawled(testKey, request)
+		w.crawled(testKey, request).wantError(t, 1008, "rate limit exceeded")
+	})
+}
+
+// TestCrawlNamedByTheHost needs no key, but the host's own origin.
+func TestCrawlNamedByTheHost(t *testing.T) {
+	w := newWorld(t)
+	s := newSite(t, threePages)
+	host := http.NewServeMux()
+	host.Handle("GET /ws/crawl", nameCaller(w.gw.Crawl()))
+	inner := w.also(host)
+	p := inner.open("/ws/crawl")
+	p.text(fmt.Sprintf(`{"url":%q}`, s.URL))
+	if h := p.hear(); h.code != 1000 {
+		t.Errorf("got %+v", h)
+	}
+	w.wantLog("kind=crawl subject=host-user")
+	if p := inner.try("/ws/crawl", "Origin: https://evil.example"); p.resp.StatusCode != 403 {
+		t.Errorf("a foreign page got %s", p.resp.Status)
+	}
+	p = inner.open("/ws/crawl?api_key=wrong-wrong-wrong-wrong")
+	p.wantClose(1008, "Unauthorized")
+}
+
+// TestCrawlLargeResult is announced, for clients that refuse large messages.
+func TestCrawlLargeResult(t *testing.T) {
+	pages := map[string]string{}
+	var links []string
+	for i := range 26 * 26 {
+		path := fmt.Sprintf("/%c%c/index", 'a'+i/26, 'a'+i%26)
+		links = append(links, path)
+		var text strings.Builder
+		for j := range 30 {
+			fmt.Fprintf(&text, "Sentence %d of %s has words such as %x that stand nowhere else. ", j, path, i*1000+j)
+		}
+		pages[path] = page("Page "+path, text.String())
+	}
+	pages["/"] = page("Home", "A home page with a great number of links to other pages.", links...)
+	w, s := newWorld(t), newSite(t, pages)
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"maxPages":1000,"descLength":2000}`, s.URL))
+	r := h.one(t, "result")
+	if len(r.Content) < 1<<20 || h.code != 1000 {
+		t.Fatalf("a result of %d bytes and %d pages, closed with %d", len(r.Content), r.Stats.Pages, h.code)
+	}
+	if before := h.messages[len(h.messages)-2]; before.Type != "log" || !strings.Contains(before.Content, "some clients refuse more than 1048576") {
+		t.Errorf("before the result: %v", before)
+	}
+}
