@@ -28,15 +28,23 @@ const (
 
 	warming   = 5 * time.Second
 	measuring = 10 * time.Second
-	rounds    = 3
+	rounds    = 2
 )
 
 // distant has one stream cross an agent on another host, and plain TCP the
 // same link, in turns.
 func distant(ctx context.Context, s *soak) (string, error) {
+	controls := s.controls
+	if len(controls) == 0 {
+		b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control")
+		if err != nil {
+			return "", err
+		}
+		controls = []string{strings.TrimSpace(string(b))}
+	}
 	var figures strings.Builder
 	var failed error
-	for _, control := range s.controls {
+	for _, control := range controls {
 		for _, loss := range []float64{0, 0.01} {
 			d := &distance{soak: s, control: control, loss: loss}
 			text, err := d.run(ctx)

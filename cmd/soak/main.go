@@ -58,11 +58,11 @@ func main() {
 	flag.Usage = usage
 	names := flag.String("parts", "", "what to try, separated by commas; empty: everything")
 	lasting := flag.Duration("for", 10*time.Minute, "how long each part under fire lasts")
-	controls := flag.String("control", "cubic,bbr", "TCP congestion controls to try on the long link")
+	controls := flag.String("control", "", "TCP congestion controls to try on the long link, separated by commas; empty: the kernel's default")
 	write := flag.String("write", "", "Markdown file to write the figures into")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	s := &soak{lasting: *lasting, controls: strings.Split(*controls, ",")}
+	s := &soak{lasting: *lasting, controls: strings.FieldsFunc(*controls, func(c rune) bool { return c == ',' })}
 	err := s.try(ctx, *names, *write)
 	stop()
 	if err != nil {

@@ -34,8 +34,8 @@ type Options struct {
 type Result struct {
 	Sessions  int // opened
 	Kills     int
+	Survivors int           // those that outlived the kill of another agent, whatever became of them later
 	Finished  int           // sessions that ended by their own close frames, complete on both sides
-	Survivors int           // those among them that were open when an agent was killed
 	Closed    int           // sessions whose agent was killed: those that got 1011, between two frames
 	Cut       int           // and those whose connection was cut inside a frame
 	Slowest   time.Duration // from a kill to the end of a session
@@ -45,9 +45,9 @@ type Result struct {
 }
 
 func (r *Result) String() string {
-	return fmt.Sprintf("%d sessions, %d agents killed; %d sessions closed complete (%d had seen a kill), "+
-		"%d got 1011 and %d were cut inside a frame, the last %v after the kill; %d frames, %.1f GB; %d things wrong",
-		r.Sessions, r.Kills, r.Finished, r.Survivors, r.Closed, r.Cut, r.Slowest.Round(time.Millisecond),
+	return fmt.Sprintf("%d sessions, %d agents killed; %d sessions outlived the kill of another agent; "+
+		"%d were closed complete, %d got 1011 and %d were cut inside a frame, the last %v after the kill; %d frames, %.1f GB; %d things wrong",
+		r.Sessions, r.Kills, r.Survivors, r.Finished, r.Closed, r.Cut, r.Slowest.Round(time.Millisecond),
 		r.Frames, float64(r.Bytes)/1e9, len(r.Wrong))
 }
 
@@ -349,6 +349,9 @@ func (f *field) judge(s *session) {
 	r := &f.result
 	r.Frames += c.in.next + t.in.next
 	r.Bytes += c.in.bytes + t.in.bytes
+	if f.outlived(s) {
+		r.Survivors++
+	}
 	wrong := func(format string, args ...any) {
 		r.Wrong = append(r.Wrong, fmt.Sprintf("session %d through %s: ", s.id, s.node)+fmt.Sprintf(format, args...))
 	}
@@ -361,9 +364,6 @@ func (f *field) judge(s *session) {
 	switch {
 	case c.closed != nil && c.err == nil && c.closed.code == 1000:
 		r.Finished++
-		if f.killedSince(s.began) {
-			r.Survivors++
-		}
 		switch {
 		case !f.stopped:
 			wrong("closed by itself: 1000 %q", c.closed.reason)
@@ -404,10 +404,13 @@ func (f *field) timely(s *session, wrong func(string, ...any)) {
 	}
 }
 
-func (f *field) killedSince(began time.Time) bool {
-	for _, kills := range f.kills {
-		if kills[len(kills)-1].After(began) {
-			return true
+// outlived reports whether another agent was killed while the session was open.
+func (f *field) outlived(s *session) bool {
+	for node, kills := range f.kills {
+		for _, at := range kills {
+			if node != s.node && at.After(s.began) && at.Before(s.client.at) {
+				return true
+			}
 		}
 	}
 	return false
