@@ -28,7 +28,7 @@ const (
 
 	warming   = 5 * time.Second
 	measuring = 10 * time.Second
-	rounds    = 2
+	rounds    = 3
 )
 
 // distant has one stream cross an agent on another host, and plain TCP the
