@@ -24,6 +24,7 @@ type agentCommand struct {
 
 // Run serves until ctx ends and then drains.
 func (a *agentCommand) Run(ctx context.Context) error {
+	steady()
 	log, err := a.logger(os.Stderr)
 	if err != nil {
 		return err

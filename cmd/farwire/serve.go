@@ -39,6 +39,7 @@ type serve struct {
 
 // Run serves until ctx ends and then drains.
 func (s *serve) Run(ctx context.Context) error {
+	steady()
 	log, err := s.logger(os.Stderr)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/coder/websocket"
@@ -192,8 +193,10 @@ func poolRole([]string) (*role, error) {
 	return r, err
 }
 
-// mountRelay is what a host does, with nothing tuned but the rate limit.
+// mountRelay is what a host does, with nothing tuned but the rate limit, in a
+// process whose collector is set as the program sets it.
 func mountRelay(mux *http.ServeMux, agents farwire.AgentSelector) error {
+	debug.SetGCPercent(collectAt)
 	keys, err := farwire.APIKeys(map[string]string{benchKey: "bench"})
 	if err != nil {
 		return err
@@ -208,7 +211,11 @@ func mountRelay(mux *http.ServeMux, agents farwire.AgentSelector) error {
 	return nil
 }
 
+// collectAt is the program's GOGC.
+const collectAt = 50
+
 func agentRole(args []string) (*role, error) {
+	debug.SetGCPercent(collectAt)
 	// Nothing waits for it: it ends with its process.
 	go agent.Run(context.Background(), agent.RunOptions{
 		Gateways: []string{"http://" + args[0]}, Secret: agentSecret, Slug: "bench", Country: "ZZ",
