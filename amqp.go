@@ -154,11 +154,13 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// A writer without deadlines leaves the time to the server's own limits.
 	_ = rc.SetReadDeadline(time.Now().Add(askTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, askLimit))
-	_ = rc.SetReadDeadline(time.Time{})
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
+		_ = rc.SetReadDeadline(time.Time{})
 		return body, nil
+	// Otherwise the deadline stands: net/http wants the rest of the body before
+	// it sends an answer.
 	case errors.As(err, &large):
 		return nil, &badRequest{"the body is larger than 64 KiB", http.StatusRequestEntityTooLarge}
 	case isTimeout(err):

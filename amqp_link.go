@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -31,7 +32,9 @@ type link struct {
 
 	ended chan struct{} // closed when nothing more comes
 	fault error         // why; valid then
-	once  sync.Once
+
+	closing atomic.Bool
+	closed  chan struct{} // closed when close has done its work
 }
 
 const (
@@ -47,7 +50,7 @@ const (
 
 // start begins to read and to send heartbeats. The link must be closed.
 func (l *link) start() {
-	l.ended = make(chan struct{})
+	l.ended, l.closed = make(chan struct{}), make(chan struct{})
 	if l.heartbeat > 0 {
 		l.writing.Lock()
 		l.beat = time.AfterFunc(l.heartbeat/2, l.sendBeat)
@@ -142,21 +145,24 @@ func (l *link) cut() { l.conn.Close() }
 // loss, and frees everything. What the flow holds can still be taken. It may be
 // called more than once, from any goroutine, and returns when all is done.
 func (l *link) close() {
-	l.once.Do(func() {
-		l.flow.close()
-		timer := time.AfterFunc(brokerCloseTimeout, l.cut)
-		if l.write(amqpwire.AppendClose(nil)) == nil {
-			<-l.ended
-		}
-		timer.Stop()
-		l.cut()
+	if !l.closing.CompareAndSwap(false, true) {
+		<-l.closed
+		return
+	}
+	defer close(l.closed)
+	l.flow.close()
+	timer := time.AfterFunc(brokerCloseTimeout, l.cut)
+	if l.write(amqpwire.AppendClose(nil)) == nil {
 		<-l.ended
-		l.writing.Lock()
-		defer l.writing.Unlock()
-		if l.beat != nil {
-			l.beat.Stop() // one that is on its way finds the connection closed
-		}
-	})
+	}
+	timer.Stop()
+	l.cut()
+	<-l.ended
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if l.beat != nil {
+		l.beat.Stop() // one that is on its way finds the connection closed
+	}
 }
 
 // brokerLoss words the end of a connection, or what is wrong with what came

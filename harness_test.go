@@ -88,6 +88,7 @@ func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), ed
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", gw.Relay())
 	mux.Handle("GET /ws/", gw.Relay())
+	mux.Handle("POST /amqp", gw.AMQP())
 	mux.Handle("GET /ws/crawl", gw.Crawl())
 	mux.Handle("POST /auth/token", gw.Token())
 	mux.Handle("GET /network", gw.Network())
