@@ -93,7 +93,9 @@ func (l *link) control() error {
 			return &targetError{brokerSaid(why, nil)}
 		case c == amqpwire.Closed:
 			// It closes whether it hears this or not.
+			timer := time.AfterFunc(brokerCloseTimeout, l.cut)
 			_ = l.write(amqpwire.AppendCloseOK(nil))
+			timer.Stop()
 			return &targetError{brokerSaid(why, nil)}
 		case c == amqpwire.CloseOK:
 			return errLinkClosed

@@ -20,6 +20,7 @@ func ExampleGateway_AMQP() {
 	broker := &fakeBroker{serve: func(c *brokerConn) {
 		c.deliver(1, "19454.match.123", `{"odds": 1.95}`)
 		c.next() // its acknowledgement
+		c.next() // a larger prefetch, because it is small
 		c.method(0, 10, 50, []byte{1, 64}, shortstr("CONNECTION_FORCED"), make([]byte, 4))
 	}}
 	exit := agent.Exit{ID: "farwire-de1", Slug: "de1", Country: "DE",
