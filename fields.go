@@ -86,31 +86,50 @@ func eachMember(dec *json.Decoder, read func(name string) error) error {
 	return err
 }
 
-// noDuplicates refuses a name that comes twice in any object inside v. The
-// decoder has bounded the depth already.
+// noDuplicates refuses a name that comes twice in any object inside v, which is
+// valid JSON. It takes one pass: one that began anew at every level would be
+// kept busy for half a minute by a message of thousands of levels, and such a
+// message needs no key.
 func noDuplicates(v json.RawMessage) error {
-	switch v[0] {
-	case '{':
-		dec := json.NewDecoder(bytes.NewReader(v))
-		return eachMember(dec, func(string) error {
-			var inner json.RawMessage
-			if err := dec.Decode(&inner); err != nil {
-				return err
-			}
-			return noDuplicates(inner)
-		})
-	case '[':
-		var items []json.RawMessage
-		if err := json.Unmarshal(v, &items); err != nil {
+	type level struct {
+		object bool
+		name   bool // the next token is one
+		names  map[string]bool
+	}
+	dec := json.NewDecoder(bytes.NewReader(v))
+	dec.UseNumber() // a number that no float holds is one all the same
+	var open []level
+	for {
+		t, err := dec.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		for _, item := range items {
-			if err := noDuplicates(item); err != nil {
-				return err
+		if t == json.Delim('}') || t == json.Delim(']') {
+			open = open[:len(open)-1]
+			continue
+		}
+		if len(open) > 0 && open[len(open)-1].object {
+			in := &open[len(open)-1]
+			if in.name {
+				name := t.(string) // the decoder gives nothing else here
+				if in.names[name] {
+					return badRequestf("%q is given twice", clip(name))
+				}
+				if in.names == nil {
+					in.names = make(map[string]bool)
+				}
+				in.names[name] = true
 			}
+			in.name = !in.name
+		}
+		if t == json.Delim('{') || t == json.Delim('[') {
+			object := t == json.Delim('{')
+			open = append(open, level{object: object, name: object})
 		}
 	}
-	return nil
 }
 
 // read decodes the named field into v; it reports whether it is there and of
