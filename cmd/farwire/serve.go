@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -227,12 +228,47 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 // is no WriteTimeout, which would end streams, and no ReadTimeout, which net/http
 // goes on counting while a stream is answered.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
+	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState:         fresh.state,
+	}
+	s.RegisterOnShutdown(fresh.hangUp)
+	return s
+}
+
+// newcomers are the connections whose first request has not come. A shutdown of
+// net/http waits five seconds for it, which may be all the time there is; browsers
+// and load balancers open such connections in advance.
+type newcomers struct {
+	mu    sync.Mutex
+	gone  bool // whoever comes now is not waited for
+	conns map[net.Conn]struct{}
+}
+
+func (n *newcomers) state(c net.Conn, s http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case s != http.StateNew:
+		delete(n.conns, c)
+	case n.gone:
+		c.Close()
+	default:
+		n.conns[c] = struct{}{}
+	}
+}
+
+func (n *newcomers) hangUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gone = true
+	for c := range n.conns {
+		c.Close()
 	}
 }
 

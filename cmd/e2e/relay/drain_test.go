@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -134,6 +135,31 @@ func TestDrainTimeout(t *testing.T) {
 	if rest, err := io.ReadAll(c.br); len(rest) > 0 {
 		t.Errorf("behind the close frame came %q, %v", rest, err)
 	}
+}
+
+// Connections on which nothing was asked hold nobody up.
+func TestDrainOfConnectionsWithoutARequest(t *testing.T) {
+	g := rig.Serve(t, "--drain-timeout", "2s")
+	silent, err := net.Dial("tcp", g.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	slow, err := net.Dial("tcp", g.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if _, err := io.WriteString(slow, "GET /healthz HT"); err != nil {
+		t.Fatal(err)
+	}
+	// Connections are accepted in turn: once a later one is served, so are these.
+	resp, err := http.Get(g.HTTP("/healthz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	g.Stop() // checks the status
 }
 
 // A second signal does not wait.
