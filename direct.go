@@ -118,15 +118,18 @@ func splitQuery(raw string) (*directQuery, error) {
 
 // sightDirect reads the caller's key in this form's order: the query, then
 // X-API-Key, then Authorization. An Authorization that is not our key is
-// returned: it is meant for the target.
+// returned: it is meant for the target. One that repeats the key, or holds a
+// token of ours, is not, whichever of them was found first.
 func (g *Gateway) sightDirect(r *http.Request, q *directQuery) (_ sighting, authorization string) {
 	seen := g.sight(r)
 	authorization = r.Header.Get("Authorization")
-	seen.key = cmp.Or(q.ours["api_key"], q.ours["token"], r.Header.Get("X-API-Key"))
-	if seen.key == "" {
-		if seen.key = g.bearer(r, seen.named != nil); seen.key != "" {
-			authorization = ""
-		}
+	bearer := g.bearer(r, seen.named != nil)
+	seen.key = cmp.Or(q.ours["api_key"], q.ours["token"], r.Header.Get("X-API-Key"), bearer)
+	if bearer == "" {
+		return seen, authorization
+	}
+	if _, err := g.tokens.verify(bearer); err == nil || bearer == seen.key {
+		authorization = ""
 	}
 	return seen, authorization
 }
@@ -141,7 +144,9 @@ func (q *directQuery) wish(protocols []string, authorization string) (*wish, err
 		}
 		w.idle = d
 	}
-	w.query.Countries, w.query.Slugs = splitList(q.ours["geo"]), splitList(q.ours["agent"])
+	if err := w.choose(q.ours["geo"], q.ours["agent"]); err != nil {
+		return nil, err
+	}
 	header := q.header
 	if authorization != "" && !slices.ContainsFunc(header, func(h member) bool {
 		return strings.EqualFold(h.name, "Authorization")

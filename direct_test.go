@@ -26,6 +26,7 @@ func TestDirectForm(t *testing.T) {
 		answerUpgrade(conn, head, chosen...)
 		echo(&peer{t: t, conn: conn, br: newReader(conn)})
 	})
+	foreign := newWorld(t).token(t, testKey)
 	base := "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 	for _, tt := range []struct {
 		name, query, header, want string
@@ -37,6 +38,10 @@ func TestDirectForm(t *testing.T) {
 		{"X-API-Key", "?url=" + escape(url), "X-API-Key: " + testKey, "GET / HTTP/1.1\r\n" + base},
 		{"Authorization as our key", "?url=" + escape(url), "authorization: bearer " + testKey, "GET / HTTP/1.1\r\n" + base},
 		{"Authorization for the target", "?api_key=" + testKey + "&url=" + escape(url), "Authorization: Bearer theirs", "GET / HTTP/1.1\r\n" + base + "Authorization: Bearer theirs\r\n"},
+		{"our key once more", "?api_key=" + testKey + "&url=" + escape(url), "Authorization: Bearer " + testKey, "GET / HTTP/1.1\r\n" + base},
+		{"a token of ours beside the key", "?url=" + escape(url), "X-API-Key: " + testKey + "\r\nAuthorization: Bearer " + w.token(t, testKey), "GET / HTTP/1.1\r\n" + base},
+		{"another gateway's token", "?url=" + escape(url), "X-API-Key: " + testKey + "\r\nAuthorization: Bearer " + foreign,
+			"GET / HTTP/1.1\r\n" + base + "Authorization: Bearer " + foreign + "\r\n"},
 		{"basic Authorization for the target", "?url=" + escape(url), "X-API-Key: " + testKey + "\r\nAuthorization: Basic eDp5", "GET / HTTP/1.1\r\n" + base + "Authorization: Basic eDp5\r\n"},
 		{"headers", "?api_key=" + testKey + "&url=" + escape(url) + "&header=" + escape("X-One: 1") + "&header=" + escape("x-two:a: b"), "",
 			"GET / HTTP/1.1\r\n" + base + "X-One: 1\r\nx-two: a: b\r\n"},
@@ -67,6 +72,21 @@ func TestDirectForm(t *testing.T) {
 	}
 }
 
+// Two subprotocols that differ by case alone are two.
+func TestDirectSubprotocolCase(t *testing.T) {
+	w := newWorld(t)
+	url := newRawTarget(t, func(conn net.Conn, head string) {
+		answerUpgrade(conn, head, "Sec-WebSocket-Protocol: mqtt")
+		echo(&peer{t: t, conn: conn, br: newReader(conn)})
+	})
+	p := w.open("/ws?url="+escape(url)+"&api_key="+testKey, "Sec-WebSocket-Protocol: MQTT, mqtt")
+	if got := p.resp.Header.Values("Sec-WebSocket-Protocol"); len(got) != 1 || got[0] != "mqtt" {
+		t.Errorf("the client was given %q, and the target chose mqtt", got)
+	}
+	p.close(1000, "")
+	p.wantClose(1000, "")
+}
+
 // TestDirectTrouble reads trouble as an HTTP status with a detail.
 func TestDirectTrouble(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 1000, Burst: 1000} })
@@ -90,6 +110,8 @@ func TestDirectTrouble(t *testing.T) {
 		{"header of the hop", "?url=ws://a/&header=Upgrade:x" + key, 400, "Upgrade belongs to the handshake"},
 		{"header with a line break", "?url=ws://a/&header=A:%0d%0aB:c" + key, 400, "cannot hold"},
 		{"proxy", "?url=ws://a/&proxy=ftp://x" + key, 400, "http:// or socks5://"},
+		{"agent of commas", "?url=ws://a/&agent=,," + key, 400, "agent names no agent"},
+		{"geo of blanks", "?url=ws://a/&geo=%20" + key, 400, "geo names no country"},
 		{"no agent", "?geo=FR&url=" + escape(url) + key, 502, "no agent is attached that fits geo FR"},
 		{"target refuses", "?url=ws://" + closedPort(t) + "/" + key, 502, "connection refused"},
 		{"target denies", "?url=" + escape(denies) + key, 502, "403 Forbidden"},
@@ -149,6 +171,9 @@ func TestNotAnUpgrade(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantDetail(t, resp, tt.status, tt.want)
+			if tt.status == 426 && (resp.Header.Get("Upgrade") != "websocket" || resp.Header.Get("Sec-WebSocket-Version") != "13") {
+				t.Errorf("the answer does not say what would do: %v", resp.Header)
+			}
 		})
 	}
 }

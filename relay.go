@@ -197,13 +197,29 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighti
 // wish reads what a connect message asks for.
 func (f *fields) wish() (*wish, error) {
 	w := &wish{idle: f.seconds("idle_timeout")}
-	w.query = agent.Query{Countries: splitList(f.text("geo", "")), Slugs: splitList(f.text("agent", ""))}
+	geo, agents := f.text("geo", ""), f.text("agent", "")
 	raw, proxy := f.text("url", ""), f.text("proxy", "")
 	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
 	if f.err != nil {
 		return nil, f.err
 	}
+	if err := w.choose(geo, agents); err != nil {
+		return nil, err
+	}
 	return w, w.aim(raw, proxy, header, cookies, protocols)
+}
+
+// choose reads which agents the client wants. A list of commas alone names none,
+// and to take it for no wish would replace what was to be pinned.
+func (w *wish) choose(geo, agents string) error {
+	w.query.Countries, w.query.Slugs = splitList(geo), splitList(agents)
+	switch {
+	case geo != "" && len(w.query.Countries) == 0:
+		return badRequestf("geo names no country; write it as US,DE or leave it out")
+	case agents != "" && len(w.query.Slugs) == 0:
+		return badRequestf("agent names no agent; write it as de1,at5 or leave it out")
+	}
+	return nil
 }
 
 // aim checks everything that says where to go and what to say there.

@@ -225,6 +225,11 @@ func TestRefusedMessages(t *testing.T) {
 		{"duplicate key", `{"url":"a","url":"b"}`, `\"url\" is given twice`},
 		{"duplicate in headers", ask(`"headers":{"A":"1","A":"2"}`), `\"A\" is given twice`},
 		{"duplicate in an unknown field", ask(`"x":[{"a":1,"a":2}]`), `\"a\" is given twice`},
+		{"duplicate at the bottom of many lists", `{"x":` + strings.Repeat("[", 9990) + `{"a":1,"b":[],"a":2}` + strings.Repeat("]", 9990) +
+			`,"y":"` + strings.Repeat("y", 40<<10) + `"}`, `\"a\" is given twice`},
+		{"duplicate at the bottom of many objects", `{"x":` + strings.Repeat(`{"a":`, 9990) + `{"b":1e999,"b":2}` + strings.Repeat("}", 9990) + "}",
+			`\"b\" is given twice`},
+		{"no key in a message of many levels", `{"x":` + strings.Repeat(`{"a":`, 9990) + `"a"` + strings.Repeat("}", 9990) + "}", "API key missing"},
 		{"no key", fmt.Sprintf(`{"url":%q}`, url), "API key missing"},
 		{"empty key", `{"apiKey":"","url":"ws://a/"}`, "API key missing"},
 		{"null key", `{"apiKey":null,"url":"ws://a/"}`, "API key missing"},
@@ -271,6 +276,8 @@ func TestRefusedMessages(t *testing.T) {
 		{"proxy of https", ask(`"proxy":"https://proxy.example:1"`), "http:// or socks5://"},
 		{"proxy with a path", ask(`"proxy":"http://proxy.example:1/x"`), "alone"},
 		{"proxy without host", ask(`"proxy":"socks5://:1080"`), "host is missing"},
+		{"agent of commas", ask(`"agent":" , "`), "agent names no agent"},
+		{"geo of blanks", ask(`"geo":" "`), "geo names no country"},
 		{"pinned agent absent", ask(`"agent":"fr7"`), "no agent is attached that fits agent fr7"},
 		{"country absent", ask(`"geo":"FR,US"`), "no agent is attached that fits geo FR,US"},
 		{"agent fits, country does not", ask(`"agent":"de1","geo":"FR"`), "no agent is attached"},
@@ -279,7 +286,7 @@ func TestRefusedMessages(t *testing.T) {
 			p := w.in(t).open("/ws")
 			p.text(tt.message)
 			code := 1008
-			if strings.HasPrefix(tt.want, "no agent") {
+			if strings.HasPrefix(tt.want, "no agent is attached") {
 				code = 1011
 			}
 			p.wantError(code, tt.want)

@@ -28,7 +28,7 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 		httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade")
 	switch {
 	case r.Method != http.MethodGet:
-		return &badRequest{"a WebSocket begins with GET", http.StatusMethodNotAllowed}
+		return &methodError{http.MethodGet}
 	case !upgrade, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
 		return &badRequest{"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1", http.StatusUpgradeRequired}
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
@@ -91,6 +91,11 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, e
 	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
+		// Subprotocols differ by case. coder/websocket, which ignores it, would
+		// answer with another that was offered earlier.
+		r = r.WithContext(r.Context())
+		r.Header = r.Header.Clone()
+		r.Header.Set("Sec-WebSocket-Protocol", protocol)
 	}
 	ws, err := websocket.Accept(h, r, opts)
 	if err != nil {
