@@ -149,9 +149,13 @@ func (g *Gateway) Stats() Stats {
 // Health returns the handler that a load balancer asks: 200 with
 // {"ok": true}, or 503 while the gateway drains.
 func (g *Gateway) Health() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if g.isDraining() {
-			g.o.fail(w, errDraining)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := onlyReads(r)
+		if err == nil && g.isDraining() {
+			err = errDraining
+		}
+		if err != nil {
+			g.o.fail(w, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
@@ -365,6 +369,19 @@ func badRequestf(format string, args ...any) error {
 	return &badRequest{text: fmt.Sprintf(format, args...)}
 }
 
+// methodError is a request by a method that its endpoint does not take.
+type methodError struct{ allowed string } // as the Allow header has it
+
+func (e *methodError) Error() string { return "the method must be " + e.allowed }
+
+// onlyReads refuses a request that is not for reading.
+func onlyReads(r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return &methodError{"GET, HEAD"}
+	}
+	return nil
+}
+
 // limitError is a refusal by a limit.
 type limitError struct {
 	what  string
@@ -391,6 +408,7 @@ type verdict struct {
 func judge(err error) verdict {
 	var (
 		bad    *badRequest
+		method *methodError
 		limit  *limitError
 		target *targetError
 		dial   *agent.DialError
@@ -403,6 +421,8 @@ func judge(err error) verdict {
 			status = bad.status
 		}
 		return verdict{status, 1008, bad.text}
+	case errors.As(err, &method):
+		return verdict{http.StatusMethodNotAllowed, 1008, method.Error()}
 	case errors.Is(err, errKeyMissing):
 		return verdict{http.StatusUnauthorized, 1008, errKeyMissing.Error()}
 	case errors.Is(err, errKeyInvalid), errors.Is(err, errTokenInvalid), errors.Is(err, errOrigin):
@@ -441,7 +461,10 @@ func (o *Options) fail(w http.ResponseWriter, err error) {
 	v := judge(err)
 	h := w.Header()
 	var limit *limitError
+	var method *methodError
 	switch {
+	case errors.As(err, &method):
+		h.Set("Allow", method.allowed)
 	case errors.As(err, &limit):
 		q := limit.quota
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(q.RetryAfter.Seconds())))))
@@ -452,6 +475,7 @@ func (o *Options) fail(w http.ResponseWriter, err error) {
 	case v.status == http.StatusUpgradeRequired:
 		h.Set("Upgrade", "websocket")
 		h.Set("Connection", "Upgrade")
+		h.Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
 	case v.status == http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
 	case v.status == http.StatusInternalServerError:

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -120,6 +121,32 @@ func TestHealth(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	wantDetail(t, resp, 503, "draining")
+}
+
+func TestMethods(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		handler       http.Handler
+		method, allow string
+	}{
+		"relay":         {w.gw.Relay(), "POST", "GET"},
+		"relay by HEAD": {w.gw.Relay(), "HEAD", "GET"},
+		"token":         {w.gw.Token(), "GET", "POST"},
+		"health":        {w.gw.Health(), "POST", "GET, HEAD"},
+		"network":       {w.gw.Network(), "DELETE", "GET, HEAD"},
+		"usage":         {w.gw.Usage(), "PUT", "GET, HEAD"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, "/", nil)
+			r.Header.Set("X-API-Key", testKey)
+			answer := httptest.NewRecorder()
+			c.handler.ServeHTTP(answer, r)
+			if allow := answer.Header().Get("Allow"); allow != c.allow {
+				t.Errorf("Allow is %q, want %q", allow, c.allow)
+			}
+			wantDetail(t, answer.Result(), http.StatusMethodNotAllowed, c.allow)
+		})
+	}
 }
 
 func TestStatsAndUsage(t *testing.T) {

@@ -43,7 +43,7 @@ func (g *Gateway) Token() http.Handler {
 
 func (g *Gateway) issue(r *http.Request) (string, error) {
 	if r.Method != http.MethodPost {
-		return "", &badRequest{"use POST", http.StatusMethodNotAllowed}
+		return "", &methodError{http.MethodPost}
 	}
 	if g.isDraining() {
 		return "", errDraining

@@ -13,6 +13,10 @@ import (
 // agents.
 func (g *Gateway) Network() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := onlyReads(r); err != nil {
+			g.o.fail(w, err)
+			return
+		}
 		if _, err := g.admit(r.Context(), g.sight(r)); err != nil {
 			g.o.fail(w, err)
 			return
@@ -63,6 +67,10 @@ func (g *Gateway) Usage() http.Handler {
 		BytesToClient int64 `json:"bytes_to_client"`
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := onlyReads(r); err != nil {
+			g.o.fail(w, err)
+			return
+		}
 		p, err := g.authenticate(r.Context(), g.sight(r))
 		if err != nil {
 			g.o.fail(w, err)
