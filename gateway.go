@@ -440,7 +440,11 @@ func judge(err error) verdict {
 	case errors.As(err, &dial) && dial.Fault == agent.Target:
 		return verdict{http.StatusBadGateway, 1011, "target unreachable: " + dial.Error()}
 	case errors.As(err, &dial):
-		return verdict{http.StatusBadGateway, 1011, "agent lost"}
+		text := dial.Error() // "agent lost", "agent overloaded"
+		if !strings.HasPrefix(text, "agent ") {
+			text = "agent error: " + text
+		}
+		return verdict{http.StatusBadGateway, 1011, text}
 	case errors.As(err, &none):
 		return verdict{http.StatusBadGateway, 1011, none.Error()}
 	case errors.Is(err, sse.ErrStalled):

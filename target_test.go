@@ -18,9 +18,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -489,6 +491,26 @@ func TestAnotherAgent(t *testing.T) {
 				t.Errorf("pinned: got %v, want close %d", c, code)
 			}
 		})
+	}
+}
+
+// TestAgentFaults: a client is told what is wrong with the agent, without
+// addresses.
+func TestAgentFaults(t *testing.T) {
+	for want, err := range map[string]error{
+		"agent overloaded":   &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 8, 7)}, Err: os.NewSyscallError("socket", syscall.EMFILE)},
+		"agent lost":         errors.New("session shutdown by 10.9.8.7"),
+		"agent has no route": &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)},
+	} {
+		w := newWorld(t, func(o *farwire.Options) {
+			o.Agents = agent.Exit{ID: "a", Slug: "a", DialContext: func(context.Context, string, string) (net.Conn, error) {
+				return nil, &agent.DialError{Fault: agent.Agent, Err: err}
+			}}
+		})
+		p := w.open("/ws")
+		p.ask("ws://target.test/", "")
+		p.wantError(1011, want)
+		wantDetail(t, w.try("/ws?url=ws://target.test/", "X-API-Key: "+testKey).resp, 502, want)
 	}
 }
 
