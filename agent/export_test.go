@@ -137,3 +137,17 @@ func ReadBack(kind string, r io.Reader) (same bool, err error) {
 
 // ErrOverloaded is what an agent with all its sessions answers.
 const ErrOverloaded = causeOverloaded
+
+// Streams is how many streams the multiplexers know, those of control among
+// them.
+func (p *Pool) Streams() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			n += l.mux.NumStreams()
+		}
+	}
+	return n
+}

@@ -27,6 +27,7 @@ type link struct {
 
 	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
+	opening  atomic.Int64  // streams that wait to be opened
 	quiet    chan struct{} // told when there are none any more
 
 	ctlMu sync.Mutex // one control message at a time
@@ -217,10 +218,10 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	}
 	r.Policy = l.pool.policy
 	l.sessions.Add(1)
-	stream, err := l.mux.OpenStream(ctx)
+	stream, err := l.open(ctx)
 	if err != nil {
 		l.ended()
-		return nil, answer{}, unanswered(ctx, err)
+		return nil, answer{}, err
 	}
 	// It has to be known before the agent can say anything about it.
 	c := newConn(l, stream)
@@ -228,14 +229,16 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	l.conns[stream.StreamID()] = c
 	l.mu.Unlock()
 
-	// A reset frees the stream whatever state it is in, and tells the agent.
-	stop := context.AfterFunc(ctx, func() { stream.Reset() })
+	// A reset frees the stream whatever state it is in, and tells the agent. It
+	// does not wake a request that waits behind others to leave.
+	stop := context.AfterFunc(ctx, func() { stream.SetWriteDeadline(longPassed); stream.Reset() })
 	var a answer
 	err = writeMessage(stream, r, maxRequest)
 	if err == nil {
 		err = readMessage(stream, &a, maxAnswer)
 	}
-	if !stop() && err == nil {
+	inTime := stop()
+	if !inTime && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -245,10 +248,49 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	}
 	if err != nil {
 		l.forget(c)
-		stream.Reset()
+		if inTime {
+			stream.Reset()
+		}
 		return nil, answer{}, err
 	}
 	return c, a, nil
+}
+
+// maxOpening is how many streams may wait to be opened on one link. An agent
+// that keeps more of them waiting takes no sessions any more.
+const maxOpening = 1024
+
+// open opens a stream. The multiplexer never frees one whose opening was
+// interrupted while its first frame waited to leave; so that is not, and who
+// gives up leaves it to end by itself.
+func (l *link) open(ctx context.Context) (*yamux.Stream, error) {
+	if l.opening.Add(1) > maxOpening {
+		l.opening.Add(-1)
+		return nil, &DialError{Agent, causeOverloaded}
+	}
+	var stream *yamux.Stream
+	var err error
+	opened := make(chan struct{})
+	go func() {
+		defer l.opening.Add(-1)
+		stream, err = l.mux.OpenStream(context.WithoutCancel(ctx))
+		select {
+		case opened <- struct{}{}:
+		case <-ctx.Done():
+			if err == nil {
+				stream.Reset()
+			}
+		}
+	}()
+	select {
+	case <-opened:
+		if err != nil {
+			return nil, unanswered(ctx, err)
+		}
+		return stream, nil
+	case <-ctx.Done():
+		return nil, unanswered(ctx, ctx.Err())
+	}
 }
 
 // unanswered is the error of a request that the agent gave no answer to.

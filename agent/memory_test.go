@@ -83,6 +83,12 @@ type memoryLink struct {
 
 func newMemoryLink(t *testing.T, delay time.Duration, o agent.RunOptions) *memoryLink {
 	t.Helper()
+	return newMemoryLinkOver(t, delay, o, func(c net.Conn) net.Conn { return c })
+}
+
+// newMemoryLinkOver has the gateway's connection be what wrap makes of it.
+func newMemoryLinkOver(t *testing.T, delay time.Duration, o agent.RunOptions, wrap func(net.Conn) net.Conn) *memoryLink {
+	t.Helper()
 	log, _ := newLog(t)
 	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: log})
 	if err != nil {
@@ -92,7 +98,7 @@ func newMemoryLink(t *testing.T, delay time.Duration, o agent.RunOptions) *memor
 	l := &memoryLink{wire: newWire(delay), pool: p, gone: make(chan error, 1), left: make(chan error, 1), target: make(chan net.Conn, 1000)}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
-	l.ended.Go(func() { l.gone <- p.AttachConn(l.gateway) })
+	l.ended.Go(func() { l.gone <- p.AttachConn(wrap(l.gateway)) })
 	l.ended.Go(func() {
 		l.left <- agent.JoinConn(ctx, o, l.agent, func(context.Context, string) (net.Conn, error) {
 			near, far := net.Pipe()
@@ -100,7 +106,7 @@ func newMemoryLink(t *testing.T, delay time.Duration, o agent.RunOptions) *memor
 			return near, nil
 		})
 	})
-	time.Sleep(time.Second)
+	time.Sleep(10 * time.Second)
 	l.exit, err = p.SelectAgent(ctx, agent.Query{})
 	if err != nil {
 		t.Fatal(err)
