@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
-	"time"
+	"net/url"
 )
 
 // GuardCheck judges an address as an exit with these options would.
@@ -62,8 +63,11 @@ func (p *Pool) Marks() int {
 	return len(p.health.marks)
 }
 
-// Waits are the longest pauses of an agent whose gateway cannot be reached.
-func Waits(failures int) time.Duration { return min(retryFirst<<min(failures, 16), retryLongest) }
+// WaitAfter is the pause of an agent whose gateway cannot be reached.
+func WaitAfter(ctx context.Context, failures int) {
+	l := &leg{runner: &runner{log: slog.New(slog.DiscardHandler)}, gateway: &gateway{url: &url.URL{}}}
+	l.wait(ctx, errLinkLost, failures)
+}
 
 // Windows reserves windows for streams that grow as far as they may, all after
 // they have begun or each at once, and returns what they add up to.
@@ -150,4 +154,17 @@ func (p *Pool) Streams() int {
 		}
 	}
 	return n
+}
+
+// HelloAfter is the length of the hello of an agent that is linked to gateways
+// of these ids, and how many of them it names.
+func HelloAfter(ids []string) (length, named int, err error) {
+	r := &runner{links: map[string]*far{}}
+	for _, id := range ids {
+		r.links[id] = nil
+	}
+	var buf bytes.Buffer
+	links := r.linkedTo()
+	err = writeMessage(&buf, hello{Links: links}, maxHello)
+	return buf.Len(), len(links), err
 }

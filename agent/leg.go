@@ -129,7 +129,7 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 		return fmt.Errorf("sending the hello: %w", err)
 	}
 	var w welcome
-	if err := readMessage(nc, &w, maxWelcome); err != nil {
+	if err := readMessage(nc, &w, maxWelcome); err != nil && (!errors.Is(err, errMalformed) || w.Version == wireVersion) {
 		return fmt.Errorf("waiting for the gateway's welcome: %w", err)
 	}
 	switch {

@@ -44,7 +44,8 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	defer stop()
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	var h hello
-	if err := readMessage(nc, &h, maxHello); err != nil {
+	// One of another version may mean something else by its other names.
+	if err := readMessage(nc, &h, maxHello); err != nil && (!errors.Is(err, errMalformed) || h.Version == wireVersion) {
 		return fmt.Errorf("reading the agent's hello: %w", err)
 	}
 	l, w := p.greet(h, who)

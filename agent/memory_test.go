@@ -321,10 +321,14 @@ func TestHostileHellos(t *testing.T) {
 		within  time.Duration
 	}{
 		"future version": {func(c net.Conn) { say(c, `{"version":2,"instance":"i","slug":"de1","country":"DE"}`) }, "upgrade the older one", 0},
-		"no version":     {func(c net.Conn) { say(c, `{}`) }, "upgrade the older one", 0},
-		"no instance":    {func(c net.Conn) { say(c, `{"version":1,"slug":"de1","country":"DE"}`) }, "names no instance", 0},
-		"no slug":        {func(c net.Conn) { say(c, `{"version":1,"instance":"i","country":"DE"}`) }, "slug", 0},
-		"no country":     {func(c net.Conn) { say(c, `{"version":1,"instance":"i","slug":"de1"}`) }, "country", 0},
+		"future kinds": {func(c net.Conn) {
+			say(c, `{"instance":["i"],"links":{"a":1},"version":3,"slug":{"name":"de1"},"country":276}`)
+		}, "upgrade the older one", 0},
+		"wrong kinds": {func(c net.Conn) { say(c, `{"version":1,"instance":"i","slug":7,"country":"DE"}`) }, "", 0},
+		"no version":  {func(c net.Conn) { say(c, `{}`) }, "upgrade the older one", 0},
+		"no instance": {func(c net.Conn) { say(c, `{"version":1,"slug":"de1","country":"DE"}`) }, "names no instance", 0},
+		"no slug":     {func(c net.Conn) { say(c, `{"version":1,"instance":"i","country":"DE"}`) }, "slug", 0},
+		"no country":  {func(c net.Conn) { say(c, `{"version":1,"instance":"i","slug":"de1"}`) }, "country", 0},
 		"unknown fields": {func(c net.Conn) {
 			say(c, `{"version":1,"instance":"i","slug":"de1","country":"Germany","new":{"a":[1]}}`)
 		}, "country", 0},

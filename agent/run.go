@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -335,15 +336,18 @@ func (r *runner) cutAll() {
 	}
 }
 
-// linkedTo lists the gateways that there are links to.
+// linkedTo lists the gateways that there are links to, as many as fit into
+// half a hello: one that is left out finds out by the number of its link.
 func (r *runner) linkedTo() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids := make([]string, 0, len(r.links))
-	for id := range r.links {
-		ids = append(ids, id)
+	ids := slices.Sorted(maps.Keys(r.links))
+	room := maxHello / 2
+	for i, id := range ids {
+		if room -= len(strconv.Quote(id)) + 1; room < 0 {
+			return ids[:i]
+		}
 	}
-	slices.Sort(ids)
 	return ids
 }
 

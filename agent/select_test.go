@@ -255,14 +255,6 @@ func TestReportReachesTheExit(t *testing.T) {
 	}
 }
 
-func TestRetriesStayShort(t *testing.T) {
-	for failures := range 100 {
-		if w := agent.Waits(failures); w < time.Second || w > 4*time.Second {
-			t.Errorf("after %d failures an agent waits up to %v", failures, w)
-		}
-	}
-}
-
 func TestWindowsStayWithinTheBudget(t *testing.T) {
 	for _, tc := range []struct{ streams, most int }{{1, 8 << 20}, {8, 34 << 20}, {100, 64 << 20}, {128, 64 << 20}, {1000, 282 << 20}} {
 		for _, together := range []bool{true, false} {

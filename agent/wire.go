@@ -36,7 +36,8 @@ import (
 //
 // First the agent sends its hello and the gateway answers with a welcome, or
 // with the reason why not. Both carry the version of this protocol, 1. A
-// gateway that does not speak the agent's version says so and hangs up.
+// gateway that does not speak the agent's version says so and hangs up; of
+// messages of another version only that number need be as it is here.
 //
 //	agent                                                     gateway
 //	  | {"version":1,"instance":"6f…","slug":"de1","country":"DE"} |
@@ -206,6 +207,10 @@ func writeMessage(w io.Writer, m any, limit int) error {
 	return err
 }
 
+// errMalformed is a message that is JSON, with something in it of another kind
+// than it should be. What is as it should be has been read.
+var errMalformed = errors.New("malformed message")
+
 // readMessage reads one message into m and not a byte more.
 func readMessage(r io.Reader, m any, limit int) error {
 	var head [2]byte
@@ -223,8 +228,13 @@ func readMessage(r io.Reader, m any, limit int) error {
 		}
 		return err
 	}
-	if err := json.Unmarshal(body, m); err != nil {
-		return fmt.Errorf("malformed message: %w", err)
+	err := json.Unmarshal(body, m)
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	case err != nil:
+		return fmt.Errorf("message is not JSON: %w", err)
 	}
 	return nil
 }
