@@ -33,9 +33,12 @@ type conn struct {
 	eof   atomic.Bool // the stream has ended on the agent's side
 	abort atomic.Bool // Close resets instead of finishing
 
-	mu     sync.Mutex
-	closed bool
-	lost   error // why the agent says that the target is gone
+	account account // of what waits to be read
+
+	mu      sync.Mutex
+	closed  bool
+	lost    error // why the agent says that the target is gone
+	overrun bool  // more has arrived than can be kept
 }
 
 func newConn(l *link, stream *yamux.Stream) *conn {
@@ -60,7 +63,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.readUntil.passed {
 		return 0, c.explain("read", yamux.ErrTimeout)
 	}
-	n, err := c.stream.Read(p)
+	n, err := c.read(p)
 	if n > 0 {
 		return n, nil // an error that comes with bytes comes again
 	}
@@ -95,10 +98,12 @@ func (c *conn) explain(op string, err error) error {
 		return nil
 	}
 	c.mu.Lock()
-	closed, lost := c.closed, c.lost
+	closed, lost, overrun := c.closed, c.lost, c.overrun
 	c.mu.Unlock()
 	var reset *yamux.StreamError
 	switch {
+	case overrun && !closed:
+		return &DialError{Agent, c.opError(op, causeOverloaded)}
 	case closed || errors.Is(err, yamux.ErrStreamClosed):
 		return c.opError(op, net.ErrClosed)
 	// Not errors.Is: that of a lost tunnel wraps the carrier's EOF. And who

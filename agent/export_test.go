@@ -142,6 +142,29 @@ func ReadBack(kind string, r io.Reader) (same bool, err error) {
 // ErrOverloaded is what an agent with all its sessions answers.
 const ErrOverloaded = causeOverloaded
 
+// Held is what the books say that unread bytes cost, for all agents.
+func (p *Pool) Held() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			n += int(l.held.Load())
+		}
+	}
+	return n
+}
+
+// An Account is one stream's.
+type Account struct{ account }
+
+func (a *Account) Add(n int) int  { return a.add(n) }
+func (a *Account) Take(n int) int { return a.take(n) }
+func (a *Account) Close() int     { return a.close() }
+
+// FrameCost is what a frame is said to cost beside its bytes.
+const FrameCost = frameCost
+
 // Streams is how many streams the multiplexers know, those of control among
 // them.
 func (p *Pool) Streams() int {

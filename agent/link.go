@@ -28,6 +28,7 @@ type link struct {
 	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
 	opening  atomic.Int64  // streams that wait to be opened
+	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
 	quiet    chan struct{} // told when there are none any more
 
 	ctlMu sync.Mutex // one control message at a time
@@ -58,7 +59,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(nc); err != nil {
+	if l.mux, err = gatewayMux(&ledger{Conn: nc, arrived: l.arrived}); err != nil {
 		return err
 	}
 	defer l.mux.Close()
@@ -236,7 +237,7 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	var a answer
 	err = writeMessage(stream, r, maxRequest)
 	if err == nil {
-		err = readMessage(stream, &a, maxAnswer)
+		err = readMessage(readerFunc(c.read), &a, maxAnswer)
 	}
 	inTime := stop()
 	if !inTime && err == nil {
@@ -294,6 +295,10 @@ func (l *link) open(ctx context.Context) (*yamux.Stream, error) {
 	}
 }
 
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 // unanswered is the error of a request that the agent gave no answer to.
 func unanswered(ctx context.Context, err error) error {
 	switch ctx.Err() {
@@ -310,6 +315,7 @@ func (l *link) forget(c *conn) {
 	l.mu.Lock()
 	delete(l.conns, c.stream.StreamID())
 	l.mu.Unlock()
+	l.held.Add(int64(c.account.close()))
 	l.ended()
 }
 

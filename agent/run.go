@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -344,7 +345,8 @@ func (r *runner) linkedTo() []string {
 	ids := slices.Sorted(maps.Keys(r.links))
 	room := maxHello / 2
 	for i, id := range ids {
-		if room -= len(strconv.Quote(id)) + 1; room < 0 {
+		written, err := json.Marshal(id)
+		if room -= len(written) + 1; err != nil || room < 0 {
 			return ids[:i]
 		}
 	}

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"encoding/binary"
+	"net"
+	"sync"
+)
+
+// What a tunnel costs the gateway while readers stall.
+//
+// The multiplexer bounds the bytes of a stream by its window. It cannot bound
+// what all of them hold, because no one can refuse a stream its first 256 KiB;
+// and it keeps each frame by itself, so that a window of frames of one byte
+// costs many times the window. So the gateway keeps books of its own: what
+// has arrived on each stream and was not read yet, frames included. Where that
+// is more than tunnelLimit for one tunnel, the stream that holds the most is
+// given up, until it is not.
+//
+// The books are kept where the frames' headers come by, below the multiplexer,
+// so that nothing it holds is missing from them.
+
+// frameCost is about what the multiplexer needs to keep a frame, beside its
+// bytes.
+const frameCost = 48
+
+// A ledger is the connection below a gateway's multiplexer.
+type ledger struct {
+	net.Conn
+	arrived func(stream uint32, length int)
+
+	head [12]byte // of the frame that is arriving
+	have int      // bytes of head
+	body int64    // bytes of the frame's body that are to come
+}
+
+// Read is called by the multiplexer, one at a time.
+func (c *ledger) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	for b := p[:n]; len(b) > 0; {
+		if skip := min(c.body, int64(len(b))); skip > 0 {
+			c.body -= skip
+			b = b[skip:]
+			continue
+		}
+		k := copy(c.head[c.have:], b)
+		c.have += k
+		b = b[k:]
+		if c.have < len(c.head) {
+			break
+		}
+		c.have = 0
+		if c.head[1] == 0 { // a data frame: the only kind with a body
+			length := binary.BigEndian.Uint32(c.head[8:])
+			c.body = int64(length)
+			// What is beyond the window is never kept.
+			c.arrived(binary.BigEndian.Uint32(c.head[4:]), int(min(length, maxWindow)))
+		}
+	}
+	return n, err
+}
+
+// An account is what one stream holds. Frames are not counted out one by one:
+// those that were there at a mark are gone when all bytes of then have been
+// read. So an account may show too much, and never too little.
+type account struct {
+	mu         sync.Mutex
+	unread     int
+	old, young int // frames from before and after the mark
+	mark       int // bytes to read until the old ones are gone
+	closed     bool
+}
+
+func (a *account) cost() int { return a.unread + frameCost*(a.old+a.young) }
+
+// add counts a frame in and returns by how much the cost has changed.
+func (a *account) add(length int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed || length == 0 {
+		return 0
+	}
+	a.unread += length
+	if a.mark == 0 {
+		a.old, a.mark = 1, length
+	} else {
+		a.young++
+	}
+	return length + frameCost
+}
+
+// take counts n read bytes out and returns the change likewise.
+func (a *account) take(n int) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return 0
+	}
+	before := a.cost()
+	n = min(n, a.unread) // an agent that speaks before it is asked is not booked
+	a.unread -= n
+	if a.mark -= n; a.mark <= 0 {
+		a.old, a.young, a.mark = a.young, 0, a.unread
+	}
+	return a.cost() - before
+}
+
+// close empties the account for good and returns the change.
+func (a *account) close() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return 0
+	}
+	a.closed = true
+	return -a.cost()
+}
+
+// arrived books a frame, and gives up whoever holds most when all of it
+// together is too much. It is called below the multiplexer and must not wait
+// for it.
+func (l *link) arrived(stream uint32, length int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.conns[stream]; c == nil || l.held.Add(int64(c.account.add(length))) <= tunnelLimit {
+		return
+	}
+	for l.held.Load() > tunnelLimit {
+		var worst *conn
+		most := 0
+		for _, c := range l.conns {
+			if cost := c.account.holds(); cost > most {
+				worst, most = c, cost
+			}
+		}
+		if worst == nil {
+			return
+		}
+		l.held.Add(int64(worst.account.close()))
+		l.pool.wg.Go(worst.overflow)
+	}
+}
+
+// holds is the cost of an account that is open.
+func (a *account) holds() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return 0
+	}
+	return a.cost()
+}
+
+// overflow ends a connection of which too much waits to be read.
+func (c *conn) overflow() {
+	c.mu.Lock()
+	c.overrun = true
+	c.mu.Unlock()
+	c.giveUp()
+}
+
+// read reads from the stream, and books it.
+func (c *conn) read(p []byte) (int, error) {
+	n, err := c.stream.Read(p)
+	if n > 0 {
+		c.link.held.Add(int64(c.account.take(n)))
+	}
+	return n, err
+}
