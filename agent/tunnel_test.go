@@ -319,6 +319,7 @@ func TestTargetResetArrivesBehindItsBytes(t *testing.T) {
 	addr := target(t, func(c *net.TCPConn) {
 		c.Write(make([]byte, size))
 		io.ReadFull(c, make([]byte, 1)) // until the gateway has seen some of it
+		eventually(t, "all sent", 10*time.Second, func() bool { return unsent(c) == 0 })
 		c.SetLinger(0)
 	})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
