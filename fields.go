@@ -201,17 +201,20 @@ func (f *fields) seconds(name string) time.Duration {
 	return d
 }
 
-// seconds turns float seconds into a duration. More than a duration holds is
-// its largest value; a fraction below a nanosecond is one nanosecond, because
-// zero would mean none.
+// forever is longer than anybody waits, and short enough that a time can be
+// added to it.
+const forever = 100 * 365 * day
+
+// seconds turns float seconds into a duration. More than forever is forever; a
+// fraction below a nanosecond is one nanosecond, because zero would mean none.
 func seconds(v float64) (time.Duration, bool) {
 	switch {
 	case math.IsNaN(v) || v < 0:
 		return 0, false
 	case v == 0:
 		return 0, true
-	case v >= math.MaxInt64/float64(time.Second):
-		return math.MaxInt64, true
+	case v >= forever.Seconds():
+		return forever, true
 	}
 	return max(1, time.Duration(v*float64(time.Second))), true
 }

@@ -186,6 +186,22 @@ func TestIdleTimeout(t *testing.T) {
 			p.wantEnd()
 		})
 	})
+	for _, long := range []string{"9223372036.8", "1e10", "1e300"} {
+		t.Run("one of "+long+" leaves the other clocks alone", func(t *testing.T) {
+			bubble(t, func(p *peer) {
+				time.Sleep(time.Second)
+				p.text("data")
+				elapsed(t, 45*time.Second, func() {
+					p.wantWithin(2*time.Minute, frame{op: opClose, payload: closePayload(1001, "client lost")})
+				})
+			}, func(t *testing.T, w *world) {
+				p := w.connected("ws://target.test/", `"idle_timeout":`+long)
+				p.wantWithin(time.Minute, frame{op: opText, payload: []byte("data")})
+				p.conn.SetReadDeadline(time.Now().Add(time.Minute))
+				io.Copy(io.Discard, p.br)
+			})
+		})
+	}
 	t.Run("only the target's data frames count", func(t *testing.T) {
 		bubble(t, func(p *peer) {
 			time.Sleep(3 * time.Second)
