@@ -153,6 +153,16 @@ func TestNamedByTheHost(t *testing.T) {
 			p.wantError(1008, "API key missing")
 		}
 	})
+	t.Run("no origin is the own one of a host without a name", func(t *testing.T) {
+		inner := nameCaller(w.gw.Relay())
+		host := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			r.Host = "" // as a proxy may do that sends none on
+			inner.ServeHTTP(rw, r)
+		})
+		p := w.also(host).open("/ws", "Origin: null")
+		p.text(ask)
+		p.wantError(1008, "origin not allowed")
+	})
 	t.Run("an unnamed principal is none", func(t *testing.T) {
 		ctx := farwire.WithPrincipal(context.Background(), farwire.Principal{})
 		host := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(rw, r.WithContext(ctx)) })
