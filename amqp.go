@@ -72,9 +72,12 @@ func (st *stream) serve(w http.ResponseWriter, r *http.Request) {
 		st.g.o.fail(w, err)
 		return
 	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { cancel(sse.ErrStalled) })
+	// The session's own context ends when the gateway drains; for a stream it
+	// ends with the request and with a stall as well.
+	ctx, stop := st.session.ctx, st.session.stop
+	gone := context.AfterFunc(r.Context(), func() { stop(context.Cause(r.Context())) })
+	defer gone()
+	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { stop(sse.ErrStalled) })
 	if errors.Is(err, sse.ErrCannotFlush) {
 		st.result.EndedBy, st.result.Err = "gateway", err
 		st.g.o.fail(w, err)
@@ -84,8 +87,6 @@ func (st *stream) serve(w http.ResponseWriter, r *http.Request) {
 		st.finish(err)
 		return
 	}
-	stopDrain := context.AfterFunc(st.session.ctx, func() { cancel(context.Cause(st.session.ctx)) })
-	defer stopDrain()
 	defer afterKill(st.g.kill, st.out.Cut)()
 
 	st.finish(st.run(ctx))

@@ -81,7 +81,7 @@ func (l *link) read() {
 
 // control reads on until the broker ends it, or the connection does.
 func (l *link) control() error {
-	var scratch [512]byte
+	var scratch [128]byte // where an idle stream waits
 	for {
 		c, why, err := l.reader.Next(scratch[:])
 		switch {
