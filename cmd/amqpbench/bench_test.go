@@ -27,21 +27,34 @@ const (
 	streams  = 300
 )
 
-var node *rabbit.Node
-
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	if role := os.Getenv("AMQPBENCH_ROLE"); role != "" {
 		return contend(role)
 	}
-	var err error
-	if node, err = rabbit.Start(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer node.Close()
+	defer func() {
+		if running != nil {
+			running.Close()
+		}
+	}()
 	return m.Run()
+}
+
+// running is the broker of the benchmarks, which the first of them starts, so
+// that a run of tests alone needs no RabbitMQ.
+var running *rabbit.Node
+
+func node(b *testing.B) *rabbit.Node {
+	b.Helper()
+	if running == nil {
+		n, err := rabbit.Start(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		running = n
+	}
+	return running
 }
 
 // A contender is a process that consumes. It says on standard output what it
@@ -66,7 +79,7 @@ type report struct {
 func start(b *testing.B, role string, env ...string) *contender {
 	b.Helper()
 	c := &contender{b: b, cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), append(env, "AMQPBENCH_ROLE="+role, fmt.Sprintf("AMQPBENCH_PORT=%d", node.Port))...)
+	c.cmd.Env = append(os.Environ(), append(env, "AMQPBENCH_ROLE="+role, fmt.Sprintf("AMQPBENCH_PORT=%d", node(b).Port))...)
 	c.cmd.Stderr = os.Stderr
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -169,7 +182,7 @@ func subscribe(b *testing.B, addr string) (net.Conn, *bufio.Reader, string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	body, err := json.Marshal(map[string]any{"apiKey": apiKey, "host": "127.0.0.1", "port": node.Port,
+	body, err := json.Marshal(map[string]any{"apiKey": apiKey, "host": "127.0.0.1", "port": node(b).Port,
 		"username": rabbit.Admin, "password": rabbit.AdminSecret})
 	if err != nil {
 		b.Fatal(err)
@@ -210,7 +223,7 @@ func awaitLast(b *testing.B, conn net.Conn, r *bufio.Reader) {
 
 func fill(b *testing.B, queue string) {
 	b.Helper()
-	conn, err := amqp091.Dial(node.URL())
+	conn, err := amqp091.Dial(node(b).URL())
 	if err != nil {
 		b.Fatal(err)
 	}
