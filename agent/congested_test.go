@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -53,7 +54,7 @@ func TestDialOverACongestedLink(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Minute) // the queue is full
-		for _, within := range []time.Duration{time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond, 40 * time.Second} {
+		for _, within := range []time.Duration{time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond, 5 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), within)
 			began := time.Now()
 			_, err := l.exit.DialContext(ctx, "tcp", "127.0.0.1:1")
@@ -86,4 +87,63 @@ func TestDialOverACongestedLink(t *testing.T) {
 			break
 		}
 	})
+}
+
+// A dial through an agent that has gone without a word is over while there is
+// time to go on through another.
+func TestDialOverADeadLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newMemoryLink(t, 40*time.Millisecond, agent.RunOptions{DrainTimeout: -1})
+		defer l.end()
+		time.Sleep(time.Minute)
+		l.dead.Store(true)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		_, err := l.exit.DialContext(ctx, "tcp", "127.0.0.1:1")
+		if de := agent.Classify(err); de == nil || de.Fault != agent.Agent {
+			t.Errorf("it fails with %v", err)
+		}
+		if took := time.Since(began); took > 6*time.Second {
+			t.Errorf("it takes %v", took)
+		}
+	})
+}
+
+// A target may be as silent as it likes: its agent is there.
+func TestDialOfASilentTarget(t *testing.T) {
+	for _, delay := range []time.Duration{0, 40 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) { dialSilentTarget(t, delay) })
+	}
+}
+
+func dialSilentTarget(t *testing.T, delay time.Duration) {
+	wait := make(chan struct{})
+	l := newMemoryLink(t, delay, agent.RunOptions{
+		DrainTimeout: -1, ResolveTimeout: time.Minute, Resolver: silence{wait},
+	})
+	defer l.end()
+	defer close(wait)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := l.exit.DialContext(ctx, "tcp", "silent.test:1")
+	if de := agent.Classify(err); de == nil || de.Fault != agent.Target || !de.Timeout() {
+		t.Errorf("it fails with %v", err)
+	}
+	if took := time.Since(began); took < 19*time.Second || took > 20*time.Second {
+		t.Errorf("it takes %v", took)
+	}
+}
+
+// A silence is a resolver that answers nothing.
+type silence struct{ end chan struct{} }
+
+func (s silence) LookupNetIP(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-s.end:
+		return nil, net.ErrClosed
+	}
 }

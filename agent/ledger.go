@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // What a tunnel costs the gateway while readers stall.
@@ -26,6 +27,7 @@ const frameCost = 48
 // A ledger is the connection below a gateway's multiplexer.
 type ledger struct {
 	net.Conn
+	heard   *atomic.Uint64
 	arrived func(stream uint32, length int)
 
 	head [12]byte // of the frame that is arriving
@@ -36,6 +38,7 @@ type ledger struct {
 // Read is called by the multiplexer, one at a time.
 func (c *ledger) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.heard.Add(1)
 	for b := p[:n]; len(b) > 0; {
 		if skip := min(c.body, int64(len(b))); skip > 0 {
 			c.body -= skip

@@ -28,6 +28,7 @@ type link struct {
 	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
 	opening  atomic.Int64  // streams that wait to be opened
+	heard    atomic.Uint64 // how often something has arrived
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
 	quiet    chan struct{} // told when there are none any more
 
@@ -59,7 +60,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(&ledger{Conn: nc, arrived: l.arrived}); err != nil {
+	if l.mux, err = gatewayMux(&ledger{Conn: nc, heard: &l.heard, arrived: l.arrived}); err != nil {
 		return err
 	}
 	defer l.mux.Close()
@@ -220,6 +221,7 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	}
 	r.Policy = l.pool.policy
 	l.sessions.Add(1)
+	heard := l.heard.Load() // before the stream, which the agent confirms at once
 	stream, err := l.open(ctx)
 	if err != nil {
 		l.ended()
@@ -234,10 +236,20 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	// A reset frees the stream whatever state it is in, and tells the agent. It
 	// does not wake a request that waits behind others to leave.
 	stop := context.AfterFunc(ctx, func() { stream.SetWriteDeadline(longPassed); stream.Reset() })
+	var settled atomic.Bool // by the answer or by its absence
+	silent := time.AfterFunc(silentAfter, func() {
+		if l.heard.Load() == heard && settled.CompareAndSwap(false, true) {
+			stream.SetDeadline(longPassed)
+		}
+	})
 	var a answer
 	err = writeMessage(stream, r, maxRequest)
 	if err == nil {
 		err = readMessage(readerFunc(c.read), &a, maxAnswer)
+	}
+	silent.Stop()
+	if !settled.CompareAndSwap(false, true) && err == nil {
+		err = yamux.ErrTimeout
 	}
 	inTime := stop()
 	if !inTime && err == nil {
@@ -257,6 +269,12 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 	}
 	return c, a, nil
 }
+
+// silentAfter is how long an agent may say nothing at all after a request. One
+// that is there confirms the stream at once, however long the target takes. So
+// the dial can go on through another agent before its time is over, and before
+// the multiplexer has found out that the link is dead.
+const silentAfter = 6 * time.Second
 
 // maxOpening is how many streams may wait to be opened on one link. An agent
 // that keeps more of them waiting takes no sessions any more.

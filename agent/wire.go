@@ -59,6 +59,9 @@ import (
 //	{"op":"dial","network":"tcp","addr":"example.com:443","timeout_ms":9500}
 //	{"op":"resolve","addr":"example.com","timeout_ms":5000}
 //
+// The agent confirms a stream (ACK) as soon as it arrives. A gateway that hears
+// nothing at all for 6 s after a request goes on with another agent.
+//
 // `policy`, if present, narrows what the agent may dial for this request (see
 // Rules); it cannot widen it. The answer is one message:
 //
