@@ -30,6 +30,35 @@ func (p *Pool) AttachConn(nc net.Conn) error {
 	return p.attach(nc, identity{}, "memory")
 }
 
+// AttachRecorded is AttachConn for the agent of a record.
+func (p *Pool) AttachRecorded(nc net.Conn, slug string) error {
+	if err := p.enter(); err != "" {
+		return &refusedError{reason: err}
+	}
+	defer p.leave()
+	for _, r := range p.records {
+		if r.Slug == slug {
+			return p.attach(nc, identity{r}, "memory")
+		}
+	}
+	return errNoLink
+}
+
+// JoinTwice is how an agent says hello to a gateway again that has told it of
+// its replacement.
+func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error {
+	r, err := newRunner(o)
+	if err != nil {
+		return err
+	}
+	l := &leg{runner: r, gateway: &gateway{url: &url.URL{}}}
+	l.wait(ctx, l.join(ctx, first), 0)
+	err = l.join(ctx, second)
+	r.cutAll()
+	r.work.Wait()
+	return err
+}
+
 // JoinConn is Run over one connection: it returns when the link has ended. The
 // targets are opened by open.
 func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {

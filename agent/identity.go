@@ -18,7 +18,8 @@ type Record struct {
 	TokenSHA256 string `json:"token_sha256"` // of the token, in lower-case hex
 
 	// Exclusive lets one agent of this slug serve at a time: the newest. The
-	// others are told why and finish their sessions.
+	// others are told why and finish their sessions; they come back when it is
+	// gone.
 	Exclusive bool `json:"exclusive,omitempty"`
 }
 

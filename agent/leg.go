@@ -27,6 +27,7 @@ type leg struct {
 	key     string
 	cancel  func()
 	linked  atomic.Bool
+	yield   bool   // another agent has been given this one's place
 	said    string // the last change of state that was logged
 }
 
@@ -71,6 +72,7 @@ func (l *leg) wait(ctx context.Context, err error, failures int) {
 		}
 		pause(ctx, jitter(retryFirst))
 	case errors.As(err, &no) && no.code == codeReplaced:
+		l.yield = true // or the two would replace each other for ever
 		l.say(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
 		longest := grown(refusedLongest, replacedLongest)
 		pause(ctx, longest/2+jitter(longest/2))
@@ -123,7 +125,7 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	h := hello{
 		Version: wireVersion, Instance: r.instance, Slug: r.named.Slug, Country: r.named.Country,
-		Software: printable(r.o.Version, 64), Links: r.linkedTo(),
+		Software: printable(r.o.Version, 64), Links: r.linkedTo(), Yield: l.yield,
 	}
 	if err := writeMessage(nc, h, maxHello); err != nil {
 		return fmt.Errorf("sending the hello: %w", err)
@@ -169,6 +171,7 @@ func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	}
 	defer r.drop(f)
 	l.linked.Store(true)
+	l.yield = false
 	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
 	r.adopt(l.gateway, w.Peers)
 

@@ -111,6 +111,9 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 			return refuse(codeDuplicate, "this agent is linked to this gateway already")
 		}
 	}
+	if h.Yield && p.servedByAnother(e.Slug, h.Instance) {
+		return refuse(codeReplaced, "another agent serves the exclusive slug %s", e.Slug)
+	}
 	if p.isDraining() {
 		return refuse(codeShutdown, "gateway is shutting down")
 	}

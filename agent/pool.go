@@ -271,6 +271,18 @@ func (p *Pool) register(l *link) error {
 	return nil
 }
 
+// servedByAnother reports whether an agent that was replaced would replace
+// another in turn.
+func (p *Pool) servedByAnother(slug, instance string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exclusive(slug) && slices.ContainsFunc(p.entries, func(e *entry) bool {
+		return strings.EqualFold(e.exit.Slug, slug) && slices.ContainsFunc(e.links, func(l *link) bool {
+			return l.instance != instance && !l.draining.Load()
+		})
+	})
+}
+
 func (p *Pool) unregister(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -131,6 +131,7 @@ type hello struct {
 	Country  string   `json:"country"`
 	Software string   `json:"software,omitempty"`
 	Links    []string `json:"links,omitempty"`
+	Yield    bool     `json:"yield,omitempty"`
 }
 
 type welcome struct {

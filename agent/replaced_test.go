@@ -1,0 +1,119 @@
+package agent_test
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// hello says hello to the pool, as the agent of a record, and stays.
+func hello(t *testing.T, p *agent.Pool, wg *sync.WaitGroup, instance, more string) (welcome map[string]any, leave func()) {
+	t.Helper()
+	gw, c := net.Pipe()
+	wg.Go(func() { p.AttachRecorded(gw, "de1") })
+	say(c, fmt.Sprintf(`{"version":1,"instance":%q,"slug":"x","country":"FR"%s}`, instance, more))
+	if welcome = hear(t, c); welcome["refused"] == nil {
+		if _, err := c.Write([]byte(controlStream(""))); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			buf := make([]byte, 1<<10)
+			for {
+				if _, err := c.Read(buf); err != nil {
+					return
+				}
+			}
+		})
+	}
+	synctest.Wait()
+	return welcome, func() { c.Close(); synctest.Wait() }
+}
+
+// One that was replaced does not replace the newer in turn, as long as that is
+// there.
+func TestTheReplacedYields(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Records: []agent.Record{
+			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1"), Exclusive: true},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		const yield = `,"yield":true`
+		_, olderLeaves := hello(t, p, &wg, "older", "")
+		_, newerLeaves := hello(t, p, &wg, "newer", "")
+		olderLeaves()
+		for range 3 {
+			if w, _ := hello(t, p, &wg, "older", yield); w["code"] != "replaced" || w["refused"] != "another agent serves the exclusive slug de1" {
+				t.Errorf("the older one is told %v", w)
+			}
+		}
+		newerLeaves()
+		if w, leave := hello(t, p, &wg, "older", yield); w["refused"] != nil {
+			t.Errorf("with nobody there it is told %v", w)
+		} else {
+			leave()
+		}
+		wg.Wait()
+	})
+}
+
+// The same agent's newer link takes the place of the older: that has lost its
+// other end.
+func TestTheSameAgentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Records: []agent.Record{
+			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1")},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		first, _ := hello(t, p, &wg, "one", "")
+		second, leave := hello(t, p, &wg, "one", "")
+		if first["gateway"] != second["gateway"] || first["link"].(float64) >= second["link"].(float64) {
+			t.Errorf("welcomes are %v and %v", first, second)
+		}
+		_, other := hello(t, p, &wg, "two", "")
+		time.Sleep(5 * time.Second) // they answer no pings, and would be lost later
+		if n := p.Agents()[0].Links; n != 2 {
+			t.Errorf("%d links of two agents", n)
+		}
+		leave()
+		other()
+		wg.Wait()
+	})
+}
+
+// An agent that was replaced says so when it comes again.
+func TestYieldIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var gateways, sides [2]net.Conn
+		for i := range gateways {
+			gateways[i], sides[i] = net.Pipe()
+		}
+		left := make(chan error, 1)
+		began := time.Now()
+		go func() {
+			left <- agent.JoinTwice(t.Context(), agent.RunOptions{
+				Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
+			}, sides[0], sides[1])
+		}()
+		for i, gw := range gateways {
+			if h := hear(t, gw); (h["yield"] == true) != (i == 1) {
+				t.Errorf("hello %d is %v", i, h)
+			}
+			say(gw, `{"version":1,"code":"replaced","refused":"another agent serves"}`)
+		}
+		<-left
+		if took := time.Since(began); took < 30*time.Second {
+			t.Errorf("it comes again after %v", took)
+		}
+	})
+}
