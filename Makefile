@@ -41,6 +41,8 @@ bench: ## run every benchmark
 .PHONY: soak
 soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
 	$(GO) run ./cmd/soak $(SOAK)
+	FARWIRE_SOAK=10 $(GO) test -count=1 -v -timeout 20m -run TestAStalledReaderCostsItsBudget ./cmd/e2e/amqp
+	FARWIRE_SOAK=20 $(GO) test -count=1 -v -timeout 20m -run TestFaultySessionsLeaveNothing ./cmd/e2e/amqp
 
 .PHONY: quality
 quality: ## judge the crawl's descriptions on real documentation sites
