@@ -73,10 +73,10 @@ func TestAStalledReaderCostsItsBudget(t *testing.T) {
 		size, n int
 		most    int64
 	}{
-		{256, soak(100_000), 2e6},
+		{256, 100_000, 2e6},
 		{10 << 10, soak(10_000), 2e6}, // 100 000 with FARWIRE_SOAK=10
-		{1 << 20, soak(20), 4 << 20},
-		{6 << 20, soak(5), 4 * 6 << 20},
+		{1 << 20, 20, 4 << 20},
+		{6 << 20, 5, 4 * 6 << 20},
 	} {
 		t.Run(fmt.Sprint(c.size), func(t *testing.T) {
 			g := start(t, "gateway")
