@@ -72,6 +72,25 @@ func TestWrongAnswers(t *testing.T) {
 		})
 		w.in(t).connected(url, "").close(1000, "")
 	})
+	// A target, or a proxy, cannot fill the memory by never ending its answer.
+	for name, more := range map[string]string{"": "", " of a proxy": `"proxy":"http://%s"`} {
+		t.Run("an answer without an end"+name, func(t *testing.T) {
+			url := newRawTarget(t, func(conn net.Conn, _ string) {
+				line := []byte("X: " + strings.Repeat("x", 1000) + "\r\n")
+				_, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n")
+				for err == nil {
+					_, err = conn.Write(line)
+				}
+			})
+			if more != "" {
+				more = fmt.Sprintf(more, strings.Trim(url, "ws:/"))
+			}
+			p := w.in(t).open("/ws")
+			p.ask(url, more)
+			p.wantError(1011, "closed the connection")
+			p.wantEnd()
+		})
+	}
 }
 
 // An authority signs certificates for targets.
