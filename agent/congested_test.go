@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,8 +67,24 @@ func TestDialOverACongestedLink(t *testing.T) {
 			}
 			cancel()
 		}
+		// Beyond a bound of dials that wait, no more do.
+		var full atomic.Int64
+		var dials sync.WaitGroup
+		for range 1500 {
+			dials.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				if _, err := l.exit.DialContext(ctx, "tcp", "127.0.0.1:1"); agent.Classify(err).Error() == "agent overloaded" {
+					full.Add(1)
+				}
+			})
+		}
+		dials.Wait()
+		if n := full.Load(); n < 1500-1024 || n > 1500-1000 {
+			t.Errorf("%d of 1500 dials at once find the agent overloaded", n)
+		}
 		close(stop)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(time.Hour)
 		if n := l.pool.Streams(); n != 2 {
 			t.Errorf("%d streams are left, want the session's and that of control", n)
 		}
