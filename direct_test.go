@@ -1,6 +1,7 @@
 package farwire_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -120,6 +121,29 @@ func TestDirectTrouble(t *testing.T) {
 			p := w.in(t).try("/ws" + tt.query)
 			wantDetail(t, p.resp, tt.status, tt.want)
 		})
+	}
+}
+
+// A drain does not wait for a target that says nothing.
+func TestDirectDrain(t *testing.T) {
+	w := newWorld(t)
+	arrived := make(chan struct{})
+	silent := newRawTarget(t, func(conn net.Conn, _ string) {
+		close(arrived)
+		io.Copy(io.Discard, conn)
+	})
+	drained := make(chan error, 1)
+	go func() {
+		<-arrived
+		drained <- w.gw.Shutdown(context.Background())
+	}()
+	p := w.try("/ws?url=" + escape(silent) + "&api_key=" + testKey)
+	wantDetail(t, p.resp, http.StatusServiceUnavailable, "draining")
+	if p.resp.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if err := <-drained; err != nil {
+		t.Error(err)
 	}
 }
 
