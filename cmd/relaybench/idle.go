@@ -15,7 +15,7 @@ func measureIdle(p *plan, target *process) ([]goal, error) {
 		p.sessions, "relay", "process", "as it is", "after collecting", "goroutines")
 	var goals []goal
 	for _, name := range p.relays {
-		if name == "direct" || name == "nginx64k" {
+		if name == "direct" || name == "nginx64k" || name == "chisel" {
 			continue // nothing is held, or the same as by nginx
 		}
 		asItIs, err := idle(p, name, target, false)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,11 +22,11 @@ import (
 	"unsafe"
 )
 
-// A process is one that we started: this binary in another role, or nginx.
+// A process is one that we started: this binary in another role, or a peer.
 type process struct {
 	cmd    *exec.Cmd
 	addr   string         // where it listens
-	orders io.WriteCloser // nil for nginx
+	orders io.WriteCloser // nil for a peer
 	facts  *json.Decoder
 	folder string // of nginx
 }
@@ -240,14 +241,56 @@ http {
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+	return p, p.reachable()
+}
+
+// reachable waits until the target's echo answers at the process's address, or
+// stops the process.
+func (p *process) reachable() (err error) {
 	for range 100 {
 		var l *link
 		if l, err = dial(p.addr, "/echo", ""); err == nil {
 			l.conn.Close()
-			return p, nil
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	p.stop()
-	return nil, err
+	return err
+}
+
+// startChisel starts a tunnel of the same shape as ours with an agent: a server
+// that listens for the load, and a client that dials out to the server and,
+// for each connection that comes back, the target. Both log much, to nowhere.
+func startChisel(target string) ([]*process, error) {
+	binary, err := exec.LookPath("chisel")
+	if err != nil {
+		return nil, err
+	}
+	control, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	entry, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(control)
+	if err != nil {
+		return nil, err
+	}
+	server := &process{cmd: exec.Command(binary, "server", "--host", host, "--port", port, "--reverse"), addr: entry}
+	if err := server.cmd.Start(); err != nil {
+		return nil, err
+	}
+	client := &process{cmd: exec.Command(binary, "client", "http://"+control, "R:"+entry+":"+target)}
+	if err := client.cmd.Start(); err != nil {
+		server.stop()
+		return nil, err
+	}
+	if err := server.reachable(); err != nil {
+		client.stop()
+		return nil, err
+	}
+	return []*process{server, client}, nil
 }

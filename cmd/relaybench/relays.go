@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"time"
@@ -48,6 +49,10 @@ var makers = []struct {
 		}
 		return &relay{processes: []*process{g, a}, farwire: true}, err
 	}},
+	{"chisel", func(target string, _ func(string) string) (*relay, error) {
+		both, err := startChisel(target)
+		return &relay{processes: both}, err
+	}},
 	{"nginx", func(target string, _ func(string) string) (*relay, error) {
 		p, err := startNginx(target, "")
 		return &relay{processes: []*process{p}}, err
@@ -66,9 +71,13 @@ var makers = []struct {
 	}},
 }
 
+// relayNames lists the relays that this machine has: chisel only where one has
+// been built and is on the PATH.
 func relayNames() (names []string) {
 	for _, m := range makers {
-		names = append(names, m.name)
+		if _, err := exec.LookPath(m.name); err == nil || m.name != "chisel" {
+			names = append(names, m.name)
+		}
 	}
 	return names
 }
@@ -115,7 +124,7 @@ func (r *relay) cpu() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// mallocs is how many objects its processes have allocated; nginx is not asked.
+// mallocs is how many objects its processes have allocated; peers are not asked.
 func (r *relay) mallocs() (sum uint64, err error) {
 	for _, p := range r.processes {
 		if p.orders == nil {
