@@ -110,8 +110,7 @@ func afterKill(ctx context.Context, cut func()) (release func()) {
 // ask reads the request and finds out whose it is. Its errors are HTTP answers.
 func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		return &badRequest{"use POST", http.StatusMethodNotAllowed}
+		return &methodError{http.MethodPost}
 	}
 	body, err := readAsk(w, r)
 	if err != nil {
@@ -128,9 +127,13 @@ func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
 	if st.sub, err = readSubscription(f); err != nil {
 		return err
 	}
-	st.query = agent.Query{Host: st.sub.host, Slugs: splitList(f.text("agent", "")), Countries: splitList(f.text("geo", ""))}
+	st.query = agent.Query{Host: st.sub.host}
+	geo, agents := f.text("geo", ""), f.text("agent", "")
 	if f.err != nil {
 		return f.err
+	}
+	if err := choose(&st.query, geo, agents); err != nil {
+		return err
 	}
 	if err := st.session.admit(r.Context(), seen); err != nil {
 		return err

@@ -120,6 +120,8 @@ func TestAMQPRequests(t *testing.T) {
 		{"port a fraction", with(`"port": 5672.5`), nil, 400, "port must be a whole number from 1 to 65535"},
 		{"heartbeat -1", with(`"heartbeat": -1`), nil, 400, "heartbeat must be a whole number from 0 to 65535"},
 		{"heartbeat too large", with(`"heartbeat": 65536`), nil, 400, "heartbeat must be a whole number from 0 to 65535"},
+		{"agent of commas", with(`"agent": ","`), nil, 400, "agent names no agent; write it as de1,at5 or leave it out"},
+		{"geo of blanks", with(`"geo": " "`), nil, 400, "geo names no country; write it as US,DE or leave it out"},
 		{"prefix empty", with(`"queue_prefix": ""`), nil, 400, "queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		{"prefix with a space", with(`"queue_prefix": "a b"`), nil, 400, "queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -"},
 		{"prefix too long", with(`"queue_prefix": "` + strings.Repeat("x", 65) + `"`), nil, 400, "queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -"},

@@ -167,13 +167,16 @@ func (c *crawl) read(msg []byte) error {
 		enroll:     f.boolean("enableAutoUpdate", false),
 		enhance:    f.boolean("llmEnhance", false),
 		remote:     f.boolean("useBrightdata", true),
-		query:      agent.Query{Slugs: splitList(f.text("agent", "")), Countries: splitList(f.text("geo", ""))},
 	}
+	geo, agents := f.text("geo", ""), f.text("agent", "")
 	minutes := f.integer("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
 	if f.err != nil {
 		return f.err
 	}
 	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
+	if err := choose(&c.req.query, geo, agents); err != nil {
+		return err
+	}
 	u, err := url.Parse(c.req.url)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", checkHostPort(u) != nil:

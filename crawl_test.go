@@ -284,6 +284,7 @@ func TestCrawlRefusals(t *testing.T) {
 		`{"url":"http://[::1/"}`:                      "Invalid URL format",
 		`{"url":7}`:                                   "url must be a string",
 		`{` + u + `,"url":"http://b/"}`:               `"url" is given twice`,
+		`{` + u + `,"agent":","}`:                     "agent names no agent; write it as de1,at5 or leave it out",
 		`{` + u + `,"maxPages":0}`:                    "maxPages must be a whole number, at least 1",
 		`{` + u + `,"maxPages":"5"}`:                  "maxPages must be a whole number, at least 1",
 		`{` + u + `,"maxPages":1.5}`:                  "maxPages must be a whole number, at least 1",

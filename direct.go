@@ -144,7 +144,7 @@ func (q *directQuery) wish(protocols []string, authorization string) (*wish, err
 		}
 		w.idle = d
 	}
-	if err := w.choose(q.ours["geo"], q.ours["agent"]); err != nil {
+	if err := choose(&w.query, q.ours["geo"], q.ours["agent"]); err != nil {
 		return nil, err
 	}
 	header := q.header

@@ -9,6 +9,19 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
+// choose reads which agents a caller wants. A list of commas alone names none,
+// and must not stand for any.
+func choose(q *agent.Query, geo, agents string) error {
+	q.Countries, q.Slugs = splitList(geo), splitList(agents)
+	switch {
+	case geo != "" && len(q.Countries) == 0:
+		return badRequestf("geo names no country; write it as US,DE or leave it out")
+	case agents != "" && len(q.Slugs) == 0:
+		return badRequestf("agent names no agent; write it as de1,at5 or leave it out")
+	}
+	return nil
+}
+
 // reach picks an exit that fits and does attempt through it. A failure that is
 // the exit's fault, or its policy, goes on to another that fits, until the
 // context ends; one that is the target's does not, because no other exit would

@@ -203,23 +203,10 @@ func (f *fields) wish() (*wish, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	if err := w.choose(geo, agents); err != nil {
+	if err := choose(&w.query, geo, agents); err != nil {
 		return nil, err
 	}
 	return w, w.aim(raw, proxy, header, cookies, protocols)
-}
-
-// choose reads which agents the client wants. A list of commas alone names none,
-// and to take it for no wish would replace what was to be pinned.
-func (w *wish) choose(geo, agents string) error {
-	w.query.Countries, w.query.Slugs = splitList(geo), splitList(agents)
-	switch {
-	case geo != "" && len(w.query.Countries) == 0:
-		return badRequestf("geo names no country; write it as US,DE or leave it out")
-	case agents != "" && len(w.query.Slugs) == 0:
-		return badRequestf("agent names no agent; write it as de1,at5 or leave it out")
-	}
-	return nil
 }
 
 // aim checks everything that says where to go and what to say there.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -122,6 +123,21 @@ func TestIdle(t *testing.T) {
 		if len(client.take())+len(target.take()) > 0 || r.FromClient.Frames != 1 || r.FromTarget.Frames != 2 {
 			t.Fatalf("something crossed behind our close: %+v", r)
 		}
+	})
+}
+
+// Times that could not be added to now are as good as for ever, and leave the
+// other clocks alone.
+func TestEndlessTimes(t *testing.T) {
+	endless := func(c *Config) { c.Idle, c.Stall, c.KeepAlive = math.MaxInt64, math.MaxInt64, 25*time.Second }
+	timed(t, endless, func(t *testing.T, s *session) {
+		client := collect(s.client)
+		time.Sleep(26 * time.Second)
+		if got := client.take(); len(got) < 2 || got[0]&0xF != OpPing {
+			t.Fatalf("% x, want a ping", got)
+		}
+		time.Sleep(21 * time.Second)
+		s.result(Client, CauseKeepAlive, 1001)
 	})
 }
 

@@ -184,7 +184,7 @@ type settings struct {
 // New makes a Pipe and starts nothing.
 func New(cfg Config) *Pipe {
 	p := &Pipe{start: time.Now(), cfg: settings{
-		Idle:      cfg.Idle,
+		Idle:      min(cfg.Idle, forever),
 		Stall:     orDefault(cfg.Stall, defaultStall),
 		KeepAlive: orDefault(cfg.KeepAlive, defaultKeepAlive),
 		PongWait:  orDefault(cfg.PongWait, defaultPongWait),
@@ -198,11 +198,14 @@ func New(cfg Config) *Pipe {
 	return p
 }
 
+// forever is longer than any session, and short enough to be added to.
+const forever = 100 * 365 * 24 * time.Hour
+
 func orDefault(d, def time.Duration) time.Duration {
 	if d == 0 {
 		return def
 	}
-	return d
+	return min(d, forever)
 }
 
 // Run relays until the session is over and both connections are closed, then

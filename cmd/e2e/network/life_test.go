@@ -85,6 +85,10 @@ func TestFrozen(t *testing.T) {
 	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 1 })
 	open(t, g, url).mustEcho()
 	frozen.Signal(syscall.SIGCONT)
+	// For a moment it still lists the link that its agent has given up.
+	for strings.Count(frozen.Stderr.String(), "agent attached") < 2 && time.Since(began) < 4*deadLink {
+		time.Sleep(20 * time.Millisecond)
+	}
 	awaitNetwork(t, frozen, func(list []agentInfo) bool { return len(list) == 1 })
 	open(t, frozen, url).mustEcho()
 }
