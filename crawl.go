@@ -291,35 +291,45 @@ type crawlOutcome struct {
 // sending all the same; its error ends the crawl only if the client counts on
 // recrawls, and then behind the result.
 func (c *crawl) host(ctx context.Context, t *talk, out *crawlOutcome) error {
-	url, err := c.g.o.Storage.Save(ctx, File{
-		Name:        fileName(c.session.Subject, out.site.BaseURL),
-		ContentType: "text/plain; charset=utf-8",
-		Body:        []byte(out.text),
-	})
+	if c.req.enroll {
+		return c.enroll(ctx, t, out)
+	}
+	url, err := c.save(ctx, t, out, 0)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil && c.req.enroll:
-		t.log("The file could not be hosted")
-		return fmt.Errorf("storage: %w", err)
 	case err != nil:
-		t.log("The file could not be hosted")
 		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
-		return nil
 	}
 	out.url = url
-	if !c.req.enroll {
-		return nil
-	}
-	return c.enroll(ctx, t, out)
+	return nil
 }
 
+func (c *crawl) save(ctx context.Context, t *talk, out *crawlOutcome, version uint64) (url string, err error) {
+	url, err = c.g.o.Storage.Save(ctx, File{
+		Name:        fileName(c.session.Subject, out.site.BaseURL),
+		ContentType: "text/plain; charset=utf-8",
+		Body:        []byte(out.text),
+		Version:     version,
+	})
+	if err != nil {
+		t.log("The file could not be hosted")
+		return "", fmt.Errorf("storage: %w", err)
+	}
+	return url, nil
+}
+
+// enrollLease is how long a site that has just been crawled may take to be
+// saved before a worker crawls it again.
+const enrollLease = time.Minute
+
 // enroll remembers the site for recrawls, or gives the one that the caller has
-// enrolled already the options of this request.
+// enrolled already the options of this request. The site is leased first: the
+// file is saved under the lease's token, and a recrawl that was under way with
+// the options of before finds itself fenced off.
 func (c *crawl) enroll(ctx context.Context, t *talk, out *crawlOutcome) error {
-	sum := sha256.Sum256([]byte(out.text))
-	secret, now := rand.Text(), time.Now()
-	site, err := c.g.o.Sites.Enroll(ctx, Site{
+	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
+	lease, err := sites.Enroll(ctx, Site{
 		Subject: c.session.Subject,
 		BaseURL: out.site.BaseURL,
 		Options: SiteOptions{
@@ -327,18 +337,33 @@ func (c *crawl) enroll(ctx context.Context, t *talk, out *crawlOutcome) error {
 			Enhance: c.req.enhance, Remote: c.req.remote,
 			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
 		},
-		Interval:       c.req.interval,
-		WebhookSecret:  secret,
-		Created:        now,
-		LastCrawl:      now,
-		NextCrawl:      now.Add(c.req.interval),
-		Hash:           hex.EncodeToString(sum[:]),
-		HostedURL:      out.url,
-		SitemapLastmod: out.site.Newest,
-	})
+		Interval:      c.req.interval,
+		WebhookSecret: secret,
+		Created:       now,
+	}, c.session.principal.Limits.Sites, enrollLease)
+	if errors.Is(err, ErrTooManySites) {
+		return &limitError{what: fmt.Sprintf("limit reached: %d enrolled sites", c.session.principal.Limits.Sites)}
+	}
 	if err != nil {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
+	url, err := c.save(ctx, t, out, lease.Token)
+	if err != nil {
+		// Whatever ended this context must not keep the site from its recrawls.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		return errors.Join(err, sites.Release(ctx, lease))
+	}
+	sum := sha256.Sum256([]byte(out.text))
+	site := lease.Site
+	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
+	site.Failures, site.LastError = 0, ""
+	site.Hash, site.Version, site.HostedURL = hex.EncodeToString(sum[:]), lease.Token, url
+	site.SitemapLastmod = out.site.Newest
+	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {
+		return fmt.Errorf("enrolling a site: %w", err)
+	}
+	out.url = url
 	if site.WebhookSecret == secret {
 		out.secret = secret
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // crawled has a crawl done to its end.
@@ -86,20 +87,35 @@ func TestCrawlStorageAway(t *testing.T) {
 // oneSite is a SiteStore for one enrolment. Its other methods are not called.
 type oneSite struct {
 	farwire.SiteStore
-	mu   sync.Mutex
-	site farwire.Site
-	err  error
+	mu    sync.Mutex
+	site  farwire.Site
+	pages []llmstxt.Page
+	token uint64
+	err   error
 }
 
-func (o *oneSite) Enroll(_ context.Context, s farwire.Site) (farwire.Site, error) {
+func (o *oneSite) Enroll(_ context.Context, s farwire.Site, _ int, d time.Duration) (farwire.Lease, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.site.WebhookSecret != "" {
 		s.WebhookSecret = o.site.WebhookSecret
 	}
 	o.site = s
-	return s, o.err
+	o.token++
+	return farwire.Lease{Site: s, Token: o.token, Due: time.Now(), Expiry: time.Now().Add(d)}, o.err
 }
+
+func (o *oneSite) Commit(_ context.Context, l farwire.Lease, r farwire.Recrawl) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l.Token != o.token {
+		return farwire.ErrLeaseLost
+	}
+	o.site, o.pages = r.Site, r.Pages
+	return nil
+}
+
+func (o *oneSite) Release(context.Context, farwire.Lease) error { return nil }
 
 func TestCrawlEnrolls(t *testing.T) {
 	sites := &oneSite{}
@@ -116,6 +132,9 @@ func TestCrawlEnrolls(t *testing.T) {
 	if got.Subject != "alice" || got.BaseURL != s.URL+"/" || got.Interval != 6*time.Hour || len(got.Hash) != 64 ||
 		got.Options != (farwire.SiteOptions{MaxPages: 2, DescLength: 300, Format: "index", Geo: "de"}) {
 		t.Errorf("enrolled %+v", got)
+	}
+	if got.Version != 1 || len(sites.pages) != 2 {
+		t.Errorf("version %d with %d pages", got.Version, len(sites.pages))
 	}
 	if d := got.NextCrawl.Sub(got.LastCrawl); d != 6*time.Hour {
 		t.Errorf("the next crawl is %v after this one", d)

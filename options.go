@@ -292,6 +292,8 @@ var (
 	ErrStale = errors.New("a newer version is there")
 	// ErrNoSite: no such site, or none is due.
 	ErrNoSite = errors.New("no such site")
+	// ErrTooManySites: the subject has as many as it may.
+	ErrTooManySites = errors.New("too many sites")
 	// ErrLeaseLost: the lease has run out or was taken by another worker.
 	ErrLeaseLost = errors.New("the lease is lost")
 )
