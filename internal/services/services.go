@@ -1,0 +1,133 @@
+// Package services starts the servers that tests need beside farwire, each
+// with its data in a folder of the test's own and on a port of its own, and
+// ends them with the test. A server that the machine lacks fails the test and
+// says that scripts/deps installs it. Only tests import this package.
+package services
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Patience is how long a test waits for a server to start or to end.
+const Patience = 30 * time.Second
+
+// A Server is a process that serves on a port of loopback. It can be stopped
+// and started again with its data; the port stays.
+type Server struct {
+	Addr string // host:port
+
+	t       testing.TB
+	command func() *exec.Cmd // makes the process anew
+	ready   func() error     // says whether it serves
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	done chan struct{}
+	said *bytes.Buffer
+}
+
+// start runs a server for the length of the test.
+func start(t testing.TB, addr string, command func() *exec.Cmd, ready func() error) *Server {
+	t.Helper()
+	s := &Server{Addr: addr, t: t, command: command, ready: ready}
+	t.Cleanup(s.Kill)
+	s.Start()
+	return s
+}
+
+// Start runs the server, if it does not run, and waits until it serves.
+func (s *Server) Start() {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		return
+	}
+	cmd, said := s.command(), new(bytes.Buffer)
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		s.t.Fatalf("%s: %v; scripts/deps installs what the tests need", cmd.Path, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cmd.Wait()
+	}()
+	s.cmd, s.done, s.said = cmd, done, said
+	var err error
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); {
+		if err = s.ready(); err == nil {
+			return
+		}
+		select {
+		case <-done:
+			s.t.Fatalf("%s ended: %s", cmd.Path, said)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	s.t.Fatalf("%s does not serve: %v", cmd.Path, err)
+}
+
+// Stop asks the server to end and waits until it has.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends the server at once, as a crash does.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+func (s *Server) end(sig syscall.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		return
+	}
+	s.cmd.Process.Signal(sig)
+	kill := time.AfterFunc(Patience, func() { s.cmd.Process.Kill() })
+	<-s.done
+	kill.Stop()
+	s.cmd = nil
+}
+
+// Freeze stops the server in the midst of what it does; its connections stay.
+func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd == nil {
+		s.t.Fatal("the server does not run")
+	}
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// freeAddr returns an address of loopback that nobody listens on.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// answers reports whether something accepts connections at the address.
+func answers(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return fmt.Errorf("not up yet: %w", err)
+	}
+	return conn.Close()
+}
