@@ -196,7 +196,7 @@ func (c *crawl) read(msg []byte) error {
 // work crawls the site and makes its file, hosted if there is a place for it.
 // It talks to the client as it goes and returns what is to be sent in the end.
 func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
-	pages, release, err := c.reservePages(t)
+	pages, release, err := c.takePages(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -264,19 +264,15 @@ func (c *crawl) write(ctx context.Context, t *talk, site *llmstxt.Site) string {
 	})
 }
 
-// reservePages takes the pages that the crawl may need from what the caller
-// has left for the day. Release returns those it did not use.
-func (c *crawl) reservePages(t *talk) (pages int, release func(used int), err error) {
+// takePages takes the pages that the crawl may need from what the caller has
+// left for the day. Release returns those it did not use.
+func (c *crawl) takePages(ctx context.Context, t *talk) (pages int, release func(used int), err error) {
 	p := c.session.principal
-	most := p.Limits.PagesPerDay
-	pages = c.g.meters.reservePages(p, c.req.maxPages, most)
-	if pages == 0 {
-		return 0, nil, &limitError{what: fmt.Sprintf("limit reached: %d pages a day", most)}
+	pages, release, err = c.g.takePages(ctx, p, c.req.maxPages)
+	if err == nil && pages < c.req.maxPages {
+		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", p.Limits.PagesPerDay, pages))
 	}
-	if pages < c.req.maxPages {
-		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", most, pages))
-	}
-	return pages, func(used int) { c.g.meters.returnPages(p, pages-used) }, nil
+	return pages, release, err
 }
 
 // A crawlOutcome is what a crawl came to.

@@ -233,7 +233,10 @@ func TestCrawlLimits(t *testing.T) {
 		if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 5 pages a day 2 are left") {
 			t.Errorf("got %+v", h)
 		}
-		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 5 pages a day")
+		h = w.crawled(testKey, request)
+		if refusal := h.one(t, "error").Content; h.code != 1008 || !strings.HasPrefix(refusal, "limit reached: 5 pages a day; try again in 24h") {
+			t.Errorf("got %+v", h)
+		}
 		if h := w.crawled(otherKey, request); h.code != 1000 {
 			t.Errorf("another caller got %+v", h)
 		}

@@ -25,6 +25,7 @@ type Gateway struct {
 	o      Options
 	tokens *tokens
 	meters meters
+	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
 
 	// kill ends when Shutdown has waited long enough: sessions are cut.
 	kill    context.Context
@@ -54,6 +55,11 @@ func New(o Options) (*Gateway, error) {
 		tokens:  tokens,
 		running: make(map[*session]struct{}),
 		idle:    make(chan struct{}),
+	}
+	if pages, ok := o.Limiter.(PageLimiter); ok {
+		g.pages = pages
+	} else {
+		g.pages = newMemoryLimiter()
 	}
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	return g, nil

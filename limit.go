@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -10,14 +11,18 @@ import (
 )
 
 // NewLimiter returns the Limiter that a gateway uses by default: a token
-// bucket for each key, in the memory of this process. It is safe for
-// concurrent use and forgets keys whose bucket has filled up again.
-func NewLimiter() Limiter { return newMemoryLimiter() }
+// bucket and a count of pages for each key, in the memory of this process. It
+// is safe for concurrent use and forgets keys whose bucket has filled up again
+// and whose pages count no more. A change of a key's rate or burst counts from
+// its next request on.
+func NewLimiter() PageLimiter { return newMemoryLimiter() }
 
 type memoryLimiter struct {
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter
 	sweep   int // sweep when the map has grown to this
+
+	pages pageBook
 }
 
 const firstSweep = 1024
@@ -35,7 +40,8 @@ func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
 	r := b.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
-		return Quota{Limit: b.Burst(), RetryAfter: wait}, nil
+		// The bucket rounds down: after its wait a sliver may still be missing.
+		return Quota{Limit: b.Burst(), RetryAfter: wait + time.Nanosecond}, nil
 	}
 	return Quota{Limit: b.Burst(), Remaining: int(b.TokensAt(now))}, nil
 }
@@ -58,8 +64,18 @@ func (m *memoryLimiter) bucket(p Principal, now time.Time) *rate.Limiter {
 		b.SetLimitAt(now, limit)
 	}
 	if b.Burst() != burst {
-		b.SetBurstAt(now, burst)
+		b = resized(b, burst, now)
+		m.buckets[p.account()] = b
 	}
+	return b
+}
+
+// resized returns a bucket of another size from which as much is taken. To set
+// the size alone would leave a larger bucket as empty as the smaller one was.
+func resized(b *rate.Limiter, burst int, now time.Time) *rate.Limiter {
+	taken := int(math.Ceil(float64(b.Burst()) - b.TokensAt(now)))
+	b = rate.NewLimiter(b.Limit(), burst)
+	b.AllowN(now, min(taken, burst))
 	return b
 }
 
@@ -96,13 +112,10 @@ func (l Limits) or(def Limits) Limits {
 	return l
 }
 
-// account is what a principal is counted under: its key, or the subject when
-// the host named it without one.
+// account is what a principal is counted under: the subject's key, or the
+// subject when the host named it without one. No two pairs make the same.
 func (p Principal) account() string {
-	if p.KeyID != "" {
-		return "key " + p.KeyID
-	}
-	return "subject " + p.Subject
+	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
 }
 
 // A meter holds what the gateway counts for one account.
@@ -112,15 +125,6 @@ type meter struct {
 
 	bytesToTarget, bytesToClient int64
 	refused                      uint64
-
-	pages []pageCount // of the last day, oldest first
-}
-
-// A pageCount is how many pages were crawled in the quarter of an hour that
-// began at a time.
-type pageCount struct {
-	at    time.Time
-	pages int
 }
 
 // meters counts sessions for each account, to enforce what may run at a time
@@ -157,51 +161,6 @@ func (m *meters) end(p Principal, k kind, toTarget, toClient int64) {
 	a.bytesToClient += toClient
 }
 
-const day = 24 * time.Hour
-
-// reservePages counts want pages, or as many as the limit of a day leaves, and
-// returns how many.
-func (m *meters) reservePages(p Principal, want, limit int) int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a, now := m.get(p), time.Now()
-	used := 0
-	for len(a.pages) > 0 && now.Sub(a.pages[0].at) > day {
-		a.pages = a.pages[1:]
-	}
-	for _, c := range a.pages {
-		used += c.pages
-	}
-	if limit > 0 {
-		want = min(want, max(0, limit-used))
-	}
-	if want == 0 {
-		a.refused++
-		return 0
-	}
-	if limit <= 0 {
-		return want
-	}
-	at := now.Truncate(15 * time.Minute)
-	if n := len(a.pages); n == 0 || !a.pages[n-1].at.Equal(at) {
-		a.pages = append(a.pages, pageCount{at: at})
-	}
-	a.pages[len(a.pages)-1].pages += want
-	return want
-}
-
-// returnPages gives back pages of those reserved last.
-func (m *meters) returnPages(p Principal, n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := m.get(p)
-	for i := len(a.pages) - 1; i >= 0 && n > 0; i-- {
-		back := min(n, a.pages[i].pages)
-		a.pages[i].pages -= back
-		n -= back
-	}
-}
-
 func (m *meters) refuse(p Principal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -221,7 +180,7 @@ func (m *meters) get(p Principal) *meter {
 	}
 	if len(m.of) >= maxIdleMeters {
 		for key, a := range m.of {
-			if a.active == [kinds]int{} && len(a.pages) == 0 {
+			if a.active == [kinds]int{} {
 				delete(m.of, key)
 			}
 		}

@@ -220,7 +220,12 @@ type AgentSelector interface {
 // Take is called concurrently, once for each request, with the defaults
 // already filled into the principal's Limits. An error is the limiter's own
 // trouble and refuses the request as an internal error; a limiter that would
-// rather let requests pass decides so itself.
+// rather let requests pass decides so itself. Those who share a KeyID but not
+// the Subject are different callers.
+//
+// What runs at a time (Limits.Sessions, Streams, Crawls) is counted by each
+// gateway for itself. Crawled pages are counted by the limiter if it is a
+// [PageLimiter], as that of [NewLimiter] is.
 type Limiter interface {
 	Take(context.Context, Principal) (Quota, error)
 }
