@@ -34,7 +34,7 @@ func (g *Gateway) AMQP() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), kindAMQP)
 		if err != nil {
-			g.refused(r.Context(), kindAMQP, err)
+			g.refused(r.Context(), kindAMQP.String(), err)
 			g.o.fail(w, err)
 			return
 		}
@@ -232,6 +232,7 @@ func (st *stream) run(ctx context.Context) error {
 		return err
 	}
 	defer l.close()
+	st.session.watch(l.flow)
 	st.sub, st.query = nil, agent.Query{} // a password is not kept for longer
 	// A writer that hangs must not keep the queue.
 	stop := context.AfterFunc(ctx, l.close)
@@ -267,7 +268,7 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, 
 			}
 		}()
 		var err error
-		exit, err = st.g.reach(ctx, st.query, func(exit agent.Exit) (err error) {
+		exit, err = st.g.reach(ctx, st.session, st.query, func(ctx context.Context, exit agent.Exit) (err error) {
 			l, err = st.g.subscribe(ctx, exit, st.sub)
 			return err
 		})
@@ -361,6 +362,7 @@ func (st *stream) send(b *batch) error {
 	}
 	st.result.FramesToClient += b.count
 	st.result.BytesToClient += b.bytes
+	st.g.counts[kindAMQP].sent(b.count, b.bytes)
 	return nil
 }
 

@@ -205,6 +205,18 @@ func (f *flow) letIn() {
 	}
 }
 
+// waits returns how many bytes of events, and of large bodies, are held for
+// the next batch.
+func (f *flow) waits() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.filling.events)
+	if f.filling.large != nil {
+		n += len(f.filling.large.body)
+	}
+	return int64(n)
+}
+
 // shrink gives back what an idle stream does not need.
 func (f *flow) shrink() {
 	f.mu.Lock()

@@ -33,7 +33,7 @@ import (
 func (g *Gateway) Crawl() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) {
-			g.refused(r.Context(), kindCrawl, err)
+			g.refused(r.Context(), kindCrawl.String(), err)
 			g.o.fail(w, err)
 		}
 		if err := checkUpgrade(w, r); err != nil {
@@ -214,7 +214,10 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 		DescLength: c.req.descLength,
 		Workers:    c.g.o.Crawl.Workers,
 		Timeout:    c.g.o.Crawl.Timeout,
-		Progress:   func(e llmstxt.Event) { t.log(e.Message) },
+		Progress: func(e llmstxt.Event) {
+			c.g.pages.note(e)
+			t.log(e.Message)
+		},
 	}
 	if render := c.g.o.Crawl.Render; render != nil {
 		o.Render = func(ctx context.Context, url, _ string) ([]byte, error) {

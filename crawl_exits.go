@@ -88,8 +88,7 @@ func (x *exits) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		resp, err := r.transport.RoundTrip(req)
-		x.trace(ctx, r, resp, err)
+		resp, err := x.send(r, req)
 		if err == nil {
 			x.worked.Store(true)
 			x.losses.Store(0)
@@ -131,6 +130,7 @@ func (x *exits) route(ctx context.Context) (*route, error) {
 		case !errors.Is(err, agent.ErrNoAgent):
 			return nil, x.giveUp(fmt.Errorf("agent selector: %w", err))
 		case x.failed == nil:
+			x.g.noAgent.Add(1)
 			return nil, x.giveUp(&noAgentError{x.query})
 		case !x.worked.Load() || x.losses.Load() >= maxLosses:
 			return nil, x.giveUp(x.failed)
@@ -197,17 +197,22 @@ func (x *exits) dial(ctx context.Context, r *route, network, addr string) (net.C
 	return &routeConn{conn, r}, nil
 }
 
-// trace says once for each route how it began.
-func (x *exits) trace(ctx context.Context, r *route, resp *http.Response, err error) {
+// send sends a request through a route, and says of the first how it went.
+func (x *exits) send(r *route, req *http.Request) (*http.Response, error) {
 	if r.reported.Swap(true) {
-		return
+		return r.transport.RoundTrip(req)
 	}
-	if f := x.g.o.Trace.Dial; f != nil {
-		f(ctx, r.exit.ID, x.query.Host, err)
+	ctx, done := x.g.traceDial(req.Context(), DialInfo{kindCrawl.String(), r.exit.ID, x.query.Host})
+	resp, err := r.transport.RoundTrip(req.WithContext(ctx))
+	done(err)
+	if r.exit.Report != nil {
+		x.report(r, resp, err)
 	}
-	if r.exit.Report == nil {
-		return
-	}
+	return resp, err
+}
+
+// report tells the exit how its route began.
+func (x *exits) report(r *route, resp *http.Response, err error) {
 	var dial *agent.DialError
 	switch {
 	case errors.As(err, &dial): // it knows

@@ -53,7 +53,7 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 		return
 	}
 	wish.query.Subject = s.Subject
-	exit, d, err := g.connect(ctx, wish)
+	exit, d, err := g.connect(ctx, s, wish)
 	if err != nil {
 		if r.Context().Err() != nil {
 			err = errClientGone

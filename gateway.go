@@ -36,7 +36,9 @@ type Gateway struct {
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 
-	counts [kinds]struct{ started, failed, bytesToTarget, bytesToClient atomic.Int64 }
+	counts  [kinds]counts
+	pages   *pageCounts
+	noAgent atomic.Int64
 }
 
 // New returns a Gateway, or an error that names the field of Options that
@@ -55,6 +57,7 @@ func New(o Options) (*Gateway, error) {
 		tokens:  tokens,
 		running: make(map[*session]struct{}),
 		idle:    make(chan struct{}),
+		pages:   newPageCounts(),
 	}
 	if pages, ok := o.Limiter.(PageLimiter); ok {
 		g.pages = pages
@@ -112,41 +115,6 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Stats are the gateway's counters since New.
-type Stats struct {
-	Draining           bool
-	Relay, AMQP, Crawl KindStats
-}
-
-// KindStats counts the sessions of one handler.
-type KindStats struct {
-	Active  int64 // running now
-	Started int64 // ever
-	Failed  int64 // ended with an error
-
-	BytesToTarget, BytesToClient int64 // of ended sessions
-}
-
-// Stats returns the counters as they are now.
-func (g *Gateway) Stats() Stats {
-	var s Stats
-	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl}
-	g.mu.Lock()
-	s.Draining = g.draining
-	for r := range g.running {
-		if r.admitted {
-			each[r.kind].Active++
-		}
-	}
-	g.mu.Unlock()
-	for k, into := range each {
-		c := &g.counts[k]
-		into.Started, into.Failed = c.started.Load(), c.failed.Load()
-		into.BytesToTarget, into.BytesToClient = c.bytesToTarget.Load(), c.bytesToClient.Load()
-	}
-	return s
-}
-
 // Health returns the handler that a load balancer asks: 200 with
 // {"ok": true}, or 503 while the gateway drains.
 func (g *Gateway) Health() http.Handler {
@@ -198,6 +166,7 @@ type session struct {
 
 	conn net.Conn      // taken from net/http, while no pipe owns it; nil: none
 	pipe *wsframe.Pipe // guarded by g.mu: what carries a relay once it is connected
+	flow *flow         // guarded by g.mu: what a stream holds once it is connected
 
 	// ctx carries the request's values and ends, with errDraining as its cause,
 	// when the gateway drains and no pipe has been handed the session. It does
@@ -238,9 +207,7 @@ func (s *session) admit(ctx context.Context, seen sighting) error {
 	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
 	g.mu.Unlock()
 	g.counts[s.kind].started.Add(1)
-	if f := g.o.Trace.SessionStart; f != nil {
-		f(s.ctx, s.SessionInfo)
-	}
+	s.traceSession()
 	return nil
 }
 
@@ -249,12 +216,15 @@ func (s *session) end(r SessionResult) {
 	if s.admitted {
 		s.account(r)
 	} else {
-		s.g.refused(s.ctx, s.kind, r.Err)
+		s.g.refused(s.ctx, s.Kind, r.Err)
 	}
 	s.stop(nil)
 	g := s.g
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if s.admitted {
+		g.counts[s.kind].ended(r, s.kind)
+	}
 	delete(g.running, s)
 	if g.draining && len(g.running) == 0 {
 		close(g.idle)
@@ -282,6 +252,13 @@ func (s *session) handOver(p *wsframe.Pipe) {
 	}
 }
 
+// watch has Stats look at what a stream holds.
+func (s *session) watch(f *flow) {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	s.flow = f
+}
+
 // pipes returns those of the sessions that have been handed over; g.mu is held.
 func (g *Gateway) pipes() (all []*wsframe.Pipe) {
 	for s := range g.running {
@@ -304,12 +281,6 @@ func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
 	g.meters.end(s.principal, s.kind, r.BytesToTarget, r.BytesToClient)
-	c := &g.counts[s.kind]
-	c.bytesToTarget.Add(r.BytesToTarget)
-	c.bytesToClient.Add(r.BytesToClient)
-	if r.Err != nil {
-		c.failed.Add(1)
-	}
 	attrs := []slog.Attr{
 		slog.String("session", s.ID), slog.String("kind", s.Kind), slog.String("subject", s.Subject),
 		slog.String("agent", r.Node), slog.String("target", r.Target),
@@ -328,15 +299,21 @@ func (s *session) account(r SessionResult) {
 }
 
 // refused notes a request that never became a session.
-func (g *Gateway) refused(ctx context.Context, k kind, err error) {
+func (g *Gateway) refused(ctx context.Context, kind string, err error) {
 	if errors.Is(err, errClientGone) {
 		return
 	}
 	v := judge(err)
-	g.o.Logger.DebugContext(ctx, "refused", "kind", k, "status", v.status, "err", v.text)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", v.status, "err", v.text)
 	if f := g.o.Trace.Refused; f != nil {
-		f(ctx, k.String(), v.status)
+		f(ctx, kind, v.status)
 	}
+}
+
+// refuse answers and notes a request that is none for a session.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
+	g.refused(r.Context(), kind, err)
+	g.o.fail(w, err)
 }
 
 func newID() string {

@@ -217,41 +217,6 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestTrace sees the start and the end of sessions, dials and refusals.
-func TestTrace(t *testing.T) {
-	var mu sync.Mutex
-	var seen []string
-	note := func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		seen = append(seen, fmt.Sprintf(format, args...))
-	}
-	w := newWorld(t, func(o *farwire.Options) {
-		o.Trace = &farwire.Trace{
-			SessionStart: func(_ context.Context, i farwire.SessionInfo) { note("start %s %s", i.Kind, i.Subject) },
-			SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
-				note("end %s %s %s %d %v", i.Kind, r.Node, r.EndedBy, r.Code, r.Err)
-			},
-			Dial:    func(_ context.Context, node, host string, err error) { note("dial %s %s %v", node, host, err) },
-			Refused: func(_ context.Context, kind string, status int) { note("refused %s %d", kind, status) },
-		}
-	})
-	p := w.connected(newTarget(t, echo), "")
-	p.close(1000, "")
-	p.wantClose(1000, "")
-	p.wantEnd()
-	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
-	q := w.open("/ws")
-	q.text(`{}`)
-	q.wantError(1008, "")
-	q.wantEnd()
-	waitFor(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) == 4 })
-	want := "start relay alice\ndial farwire-de1 127.0.0.1 <nil>\nend relay farwire-de1 client 1000 <nil>\nrefused relay 401"
-	if got := strings.Join(seen, "\n"); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-}
-
 // TestNoSecretInTheLog plants secrets everywhere and looks for them.
 func TestNoSecretInTheLog(t *testing.T) {
 	w := newWorld(t)

@@ -57,7 +57,8 @@ type Options struct {
 	// Logger receives one Info line at each session's end. Nil: slog.Default().
 	Logger *slog.Logger
 
-	// Trace is called at the start and end of each session. Nil: none.
+	// Trace is called at the start and end of sessions and dials. Nil: none.
+	// Traces joins several.
 	Trace *Trace
 
 	Relay RelayOptions
@@ -302,44 +303,6 @@ var (
 	// ErrLeaseLost: the lease has run out or was taken by another worker.
 	ErrLeaseLost = errors.New("the lease is lost")
 )
-
-// Trace holds functions that the gateway calls, synchronously and
-// concurrently, as sessions go by. Any of them may be nil. They must return
-// quickly and must not keep the context.
-type Trace struct {
-	// SessionStart is called when a session of a known caller begins.
-	SessionStart func(context.Context, SessionInfo)
-	// SessionEnd is called exactly once for each SessionStart.
-	SessionEnd func(context.Context, SessionInfo, SessionResult)
-	// Dial is called after each attempt to reach a target through an exit.
-	Dial func(ctx context.Context, node, host string, err error)
-	// Refused is called when a request is refused before it is a session.
-	Refused func(ctx context.Context, kind string, status int)
-}
-
-// SessionInfo says which session it is.
-type SessionInfo struct {
-	ID      string // unique in this process's log
-	Kind    string // "relay", "amqp" or "crawl"
-	Subject string
-	KeyID   string
-	Start   time.Time
-}
-
-// SessionResult says how a session went.
-type SessionResult struct {
-	Node     string // the agent's id; empty when none was reached
-	Target   string // the target's host
-	EndedBy  string // "client", "target", "agent" or "gateway"
-	Code     int    // the close code that ended it, or that of the error event
-	Err      error  // nil after a clean end
-	Duration time.Duration
-
-	// Frames and payload bytes of a relay; for a stream, messages and body
-	// bytes to the client; for a crawl, pages and bytes of the file.
-	FramesToTarget, BytesToTarget int64
-	FramesToClient, BytesToClient int64
-}
 
 // withDefaults returns o with every zero value replaced, or an error that
 // names the field.

@@ -26,7 +26,10 @@ func choose(q *agent.Query, geo, agents string) error {
 // the exit's fault, or its policy, goes on to another that fits, until the
 // context ends; one that is the target's does not, because no other exit would
 // fare better. Exits that the query rules out are never taken.
-func (g *Gateway) reach(ctx context.Context, q agent.Query, attempt func(agent.Exit) error) (agent.Exit, error) {
+func (g *Gateway) reach(ctx context.Context, s *session, q agent.Query, attempt func(context.Context, agent.Exit) error) (agent.Exit, error) {
+	if g.o.Trace.SessionStart != nil {
+		ctx = withValues(ctx, s.values) // they may be younger than ctx
+	}
 	var failed error
 	for {
 		exit, err := g.o.Agents.SelectAgent(ctx, q)
@@ -36,14 +39,14 @@ func (g *Gateway) reach(ctx context.Context, q agent.Query, attempt func(agent.E
 		case errors.Is(err, agent.ErrNoAgent) && failed != nil:
 			return agent.Exit{}, failed
 		case errors.Is(err, agent.ErrNoAgent):
+			g.noAgent.Add(1)
 			return agent.Exit{}, &noAgentError{q}
 		case err != nil:
 			return agent.Exit{}, fmt.Errorf("agent selector: %w", err)
 		}
-		err = attempt(exit)
-		if f := g.o.Trace.Dial; f != nil {
-			f(ctx, exit.ID, q.Host, err)
-		}
+		dialCtx, done := g.traceDial(ctx, DialInfo{s.Kind, exit.ID, q.Host})
+		err = attempt(dialCtx, exit)
+		done(err)
 		var dial *agent.DialError
 		switch {
 		case err == nil:

@@ -55,8 +55,7 @@ func (g *Gateway) Relay() http.Handler {
 }
 
 func (g *Gateway) refuseRelay(w http.ResponseWriter, r *http.Request, err error) {
-	g.refused(r.Context(), kindRelay, err)
-	g.o.fail(w, err)
+	g.refuse(w, r, kindRelay.String(), err)
 }
 
 // A wish is what a client asks the relay for.
@@ -116,7 +115,7 @@ func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *
 	}()
 	w, err = g.grant(ctx, s, msg, seen)
 	if err == nil {
-		exit, d, err = g.connect(ctx, w)
+		exit, d, err = g.connect(ctx, s, w)
 	}
 	rest, holdErr := hold.Stop()
 	switch {
@@ -163,9 +162,9 @@ func (g *Gateway) sayConnected(conn net.Conn, exit agent.Exit, d *dialled) error
 }
 
 // connect dials the target through an agent that fits.
-func (g *Gateway) connect(ctx context.Context, w *wish) (agent.Exit, *dialled, error) {
+func (g *Gateway) connect(ctx context.Context, s *session, w *wish) (agent.Exit, *dialled, error) {
 	var d *dialled
-	exit, err := g.reach(ctx, w.query, func(e agent.Exit) (err error) {
+	exit, err := g.reach(ctx, s, w.query, func(ctx context.Context, e agent.Exit) (err error) {
 		d, err = g.dialWebSocket(ctx, e, &w.target)
 		return err
 	})

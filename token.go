@@ -31,7 +31,7 @@ func (g *Gateway) Token() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := g.issue(r)
 		if err != nil {
-			g.o.fail(w, err)
+			g.refuse(w, r, "token", err)
 			return
 		}
 		writeJSON(w, http.StatusOK, struct {

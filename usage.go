@@ -3,8 +3,6 @@ package farwire
 import (
 	"net/http"
 	"time"
-
-	"github.com/farwire/farwire/agent"
 )
 
 // Network returns the handler that lists the agents, for callers with a key:
@@ -13,21 +11,22 @@ import (
 // agents.
 func (g *Gateway) Network() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(err error) { g.refuse(w, r, "network", err) }
 		if err := onlyReads(r); err != nil {
-			g.o.fail(w, err)
+			refuse(err)
 			return
 		}
 		if _, err := g.admit(r.Context(), g.sight(r)); err != nil {
-			g.o.fail(w, err)
+			refuse(err)
 			return
 		}
-		pool, ok := g.o.Agents.(interface{ Agents() []agent.Info })
+		agents, ok := g.Agents()
 		if !ok {
-			g.o.fail(w, &badRequest{"this gateway does not list its agents", http.StatusNotFound})
+			refuse(&badRequest{"this gateway does not list its agents", http.StatusNotFound})
 			return
 		}
 		list := []agentInfo{} // an empty list, not null
-		for _, a := range pool.Agents() {
+		for _, a := range agents {
 			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version})
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
@@ -67,18 +66,19 @@ func (g *Gateway) Usage() http.Handler {
 		BytesToClient int64 `json:"bytes_to_client"`
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(err error) { g.refuse(w, r, "usage", err) }
 		if err := onlyReads(r); err != nil {
-			g.o.fail(w, err)
+			refuse(err)
 			return
 		}
 		p, err := g.authenticate(r.Context(), g.sight(r))
 		if err != nil {
-			g.o.fail(w, err)
+			refuse(err)
 			return
 		}
 		q, err := g.take(r.Context(), p)
 		if err != nil {
-			g.o.fail(w, err)
+			refuse(err)
 			return
 		}
 		m := g.meters.read(p)

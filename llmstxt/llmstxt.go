@@ -180,6 +180,12 @@ const (
 	SkipDepth     Reason = "depth"     // more than MaxDepth clicks away
 )
 
+// Reasons returns all of them, for those who count.
+func Reasons() []Reason {
+	return []Reason{SkipRobots, SkipScope, SkipRedirect, SkipCanonical, SkipDuplicate, SkipNoIndex, SkipStatus,
+		SkipType, SkipSize, SkipTimeout, SkipError, SkipURL, SkipPattern, SkipDepth}
+}
+
 // Skip is a page that is not in the result.
 type Skip struct {
 	URL    string `json:"url"`

@@ -1,0 +1,146 @@
+package farwire_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// TestStatsOfTheRunning counts what crosses while a session runs, and goes on
+// counting from there when it has ended.
+func TestStatsOfTheRunning(t *testing.T) {
+	w := newWorld(t)
+	p := w.connected(newTarget(t, echo), "")
+	p.text("12345")
+	p.wantText("12345")
+	var s farwire.KindStats
+	waitFor(t, func() bool { s = w.gw.Stats().Relay; return s.FramesToTarget == 1 && s.FramesToClient == 1 })
+	if s.BytesToTarget != 2+4+5 || s.BytesToClient != 2+5 {
+		t.Errorf("running: %+v", s)
+	}
+	p.close(1000, "")
+	p.wantClose(1000, "")
+	p.wantEnd()
+	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	if s := w.gw.Stats().Relay; s.FramesToTarget != 2 || s.FramesToClient != 2 || s.BytesToClient != 2+5+2+2 {
+		t.Errorf("ended: %+v", s)
+	}
+}
+
+// TestStatsNeverShrink reads while sessions come and go.
+func TestStatsNeverShrink(t *testing.T) {
+	w := newWorld(t)
+	url := newTarget(t, echo)
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var last farwire.KindStats
+		for {
+			s := w.gw.Stats().Relay
+			if s.Started < last.Started || s.FramesToTarget < last.FramesToTarget || s.FramesToClient < last.FramesToClient ||
+				s.BytesToTarget < last.BytesToTarget || s.BytesToClient < last.BytesToClient {
+				t.Errorf("%+v after %+v", s, last)
+			}
+			last = s
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	const sessions = 30
+	for range sessions {
+		p := w.connected(url, "")
+		p.text("12345")
+		p.wantText("12345")
+		p.close(1000, "")
+		p.wantClose(1000, "")
+		p.wantEnd()
+	}
+	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	close(done)
+	wg.Wait()
+	if s := w.gw.Stats().Relay; s.Started != sessions || s.FramesToClient != 2*sessions {
+		t.Errorf("in the end: %+v", s)
+	}
+}
+
+func TestStatsNoAgent(t *testing.T) {
+	w := newWorld(t)
+	p := w.open("/ws")
+	p.ask("ws://127.0.0.1:1", `"agent":"at5"`)
+	p.wantError(1011, "")
+	p.wantEnd()
+	if s := w.gw.Stats(); s.NoAgent != 1 {
+		t.Errorf("stats %+v", s)
+	}
+	if list, ok := w.gw.Agents(); ok {
+		t.Errorf("an exit alone lists %v", list)
+	}
+}
+
+// TestAgents lists those of a pool.
+func TestAgents(t *testing.T) {
+	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Add(direct(t, agent.DirectOptions{Slug: "at1", Country: "AT"})); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = pool })
+	list, ok := w.gw.Agents()
+	if !ok || len(list) != 1 || list[0].ID != "farwire-at1" {
+		t.Errorf("got %v, %v", list, ok)
+	}
+}
+
+// TestStatsOfStreams counts messages while their stream runs, and once.
+func TestStatsOfStreams(t *testing.T) {
+	broker := &fakeBroker{serve: func(c *brokerConn) { c.deliver(1, "k", "12345") }}
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(broker) })
+	s := w.subscribe(subscription)
+	s.connected()
+	s.event()
+	var got farwire.Stats
+	waitFor(t, func() bool { got = w.gw.Stats(); return got.AMQP.FramesToClient == 1 })
+	if got.AMQP.BytesToClient != 5 || got.AMQP.Active != 1 || got.AMQPWaiting != 0 {
+		t.Errorf("running: %+v", got)
+	}
+	s.conn.Close()
+	waitFor(t, func() bool { got = w.gw.Stats(); return got.AMQP.Active == 0 })
+	if got.AMQP.FramesToClient != 1 || got.AMQP.BytesToClient != 5 {
+		t.Errorf("ended: %+v", got)
+	}
+}
+
+// TestStatsOfACrawl counts each page under what became of it.
+func TestStatsOfACrawl(t *testing.T) {
+	w := newWorld(t)
+	s := newSite(t, map[string]string{"/": page("Home", "A page with a link that leads nowhere at all.", "/gone")})
+	if h := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL)).hear(); h.code != 1000 {
+		t.Fatalf("%+v", h)
+	}
+	if pages := w.gw.Stats().CrawlPages; pages[farwire.PageWritten] != 1 || pages[string(llmstxt.SkipStatus)] != 1 {
+		t.Errorf("got %v", pages)
+	}
+}
+
+// TestStatsOfPages has an entry for every outcome from the beginning.
+func TestStatsOfPages(t *testing.T) {
+	w := newWorld(t)
+	pages := w.gw.Stats().CrawlPages
+	if len(pages) != 1+len(llmstxt.Reasons()) {
+		t.Errorf("got %v", pages)
+	}
+	for _, outcome := range []string{farwire.PageWritten, string(llmstxt.SkipStatus)} {
+		if n, ok := pages[outcome]; !ok || n != 0 {
+			t.Errorf("%s: %d, %v", outcome, n, ok)
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package farwire
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// Trace holds functions that the gateway calls, synchronously and
+// concurrently, as sessions go by. Any of them may be nil. They must return
+// quickly.
+//
+// The functions that begin something return a context, with a span in it for
+// instance: the values of that context reach whatever happens within, the
+// functions that end it included. Nil stands for the context that was given.
+// Only values count: neither a deadline nor a cancellation of the context that
+// is returned has an effect, and the values live as long as the session does.
+type Trace struct {
+	// SessionStart is called when a session of a known caller begins. The
+	// context holds the values of the request's. The values of the one that is
+	// returned reach the AgentSelector, the exit's DialContext, the session's
+	// log line and the other functions here.
+	SessionStart func(context.Context, SessionInfo) context.Context
+
+	// SessionEnd is called exactly once for each SessionStart.
+	SessionEnd func(context.Context, SessionInfo, SessionResult)
+
+	// DialStart is called before each attempt to reach a target through an
+	// exit. The values of the context that is returned reach the exit's
+	// DialContext and DialEnd. A crawl, which opens as many connections as it
+	// needs, calls it for the first request through an exit.
+	DialStart func(context.Context, DialInfo) context.Context
+
+	// DialEnd is called exactly once for each attempt, when the target has
+	// answered the handshake of its protocol or the attempt has failed.
+	DialEnd func(context.Context, DialInfo, DialResult)
+
+	// Refused is called when a request is refused before it is a session, and
+	// when one that never becomes a session is refused. Kind is that of
+	// SessionInfo, or the last element of the endpoint's path: "token",
+	// "network", "usage". The status is that of a plain HTTP answer, for
+	// sockets, too.
+	Refused func(ctx context.Context, kind string, status int)
+}
+
+// SessionInfo says which session it is.
+type SessionInfo struct {
+	ID      string // unique in this process's log
+	Kind    string // "relay", "amqp" or "crawl"
+	Subject string
+	KeyID   string
+	Start   time.Time
+}
+
+// SessionResult says how a session went.
+type SessionResult struct {
+	Node     string // the agent's id; empty when none was reached
+	Target   string // the target's host
+	EndedBy  string // "client", "target", "agent" or "gateway"
+	Code     int    // the close code that ended it, or that of the error event
+	Err      error  // nil after a clean end
+	Duration time.Duration
+
+	// Frames and payload bytes of a relay; for a stream, messages and body
+	// bytes to the client; for a crawl, pages and bytes of the file.
+	FramesToTarget, BytesToTarget int64
+	FramesToClient, BytesToClient int64
+}
+
+// DialInfo says what is being dialled.
+type DialInfo struct {
+	Kind string // of the session
+	Node string // the id of the agent
+	Host string // the target's, without its port
+}
+
+// DialResult says how an attempt went.
+type DialResult struct {
+	Class    DialClass
+	Err      error // nil with DialOK; in full, it may name addresses
+	Duration time.Duration
+}
+
+// A DialClass says in one word how an attempt to reach a target went.
+type DialClass string
+
+// The classes of dials.
+const (
+	DialOK        DialClass = "ok"
+	DialAgent     DialClass = "agent"     // the exit's fault: lost, overloaded, without a network
+	DialTarget    DialClass = "target"    // refused, unknown name
+	DialHandshake DialClass = "handshake" // reached, and TLS, the upgrade or the login failed
+	DialPolicy    DialClass = "policy"    // the guard does not allow it
+	DialTimeout   DialClass = "timeout"   // time ran out, wherever it was spent
+	DialCanceled  DialClass = "canceled"  // the client left, or the gateway drains
+	DialInternal  DialClass = "internal"  // anything else
+)
+
+// DialClasses returns all of them, for those who count.
+func DialClasses() []DialClass {
+	return []DialClass{DialOK, DialAgent, DialTarget, DialHandshake, DialPolicy, DialTimeout, DialCanceled, DialInternal}
+}
+
+// Traces returns a Trace that calls each of those given, in their order where
+// something begins and in the opposite order where it ends. The context that
+// one returns is given to the next. Nil ones are left out.
+func Traces(list ...*Trace) *Trace {
+	list = slices.DeleteFunc(slices.Clone(list), func(t *Trace) bool { return t == nil })
+	return &Trace{
+		SessionStart: func(ctx context.Context, i SessionInfo) context.Context {
+			for _, t := range list {
+				if t.SessionStart != nil {
+					ctx = orElse(t.SessionStart(ctx, i), ctx)
+				}
+			}
+			return ctx
+		},
+		SessionEnd: func(ctx context.Context, i SessionInfo, r SessionResult) {
+			for _, t := range slices.Backward(list) {
+				if t.SessionEnd != nil {
+					t.SessionEnd(ctx, i, r)
+				}
+			}
+		},
+		DialStart: func(ctx context.Context, i DialInfo) context.Context {
+			for _, t := range list {
+				if t.DialStart != nil {
+					ctx = orElse(t.DialStart(ctx, i), ctx)
+				}
+			}
+			return ctx
+		},
+		DialEnd: func(ctx context.Context, i DialInfo, r DialResult) {
+			for _, t := range slices.Backward(list) {
+				if t.DialEnd != nil {
+					t.DialEnd(ctx, i, r)
+				}
+			}
+		},
+		Refused: func(ctx context.Context, kind string, status int) {
+			for _, t := range list {
+				if t.Refused != nil {
+					t.Refused(ctx, kind, status)
+				}
+			}
+		},
+	}
+}
+
+func orElse(ctx, otherwise context.Context) context.Context {
+	if ctx == nil {
+		return otherwise
+	}
+	return ctx
+}
+
+// valued ends with one context and holds the values of another.
+type valued struct {
+	context.Context
+	values context.Context
+}
+
+// withValues returns ctx with the values of another before its own. What ends
+// the other does not end it.
+func withValues(ctx, values context.Context) context.Context {
+	return valued{ctx, context.WithoutCancel(values)}
+}
+
+// Value is asked by package context, too, for what ends ctx: the values have
+// no answer to that.
+func (c valued) Value(key any) any {
+	if v := c.values.Value(key); v != nil {
+		return v
+	}
+	return c.Context.Value(key)
+}
+
+// traceSession tells of the start of s and takes over the values that are
+// given for it.
+func (s *session) traceSession() {
+	f := s.g.o.Trace.SessionStart
+	if f == nil {
+		return
+	}
+	if ctx := f(s.values, s.SessionInfo); ctx != nil {
+		s.values = context.WithoutCancel(ctx)
+		s.ctx = withValues(s.ctx, s.values)
+	}
+}
+
+// traceDial tells of an attempt's start. It returns the context for the
+// attempt and the function that tells of its end.
+func (g *Gateway) traceDial(ctx context.Context, i DialInfo) (context.Context, func(error)) {
+	t := g.o.Trace
+	if t.DialStart == nil && t.DialEnd == nil {
+		return ctx, func(error) {}
+	}
+	start := time.Now()
+	if t.DialStart != nil {
+		if values := t.DialStart(ctx, i); values != nil {
+			ctx = withValues(ctx, values)
+		}
+	}
+	return ctx, func(err error) {
+		if t.DialEnd != nil {
+			t.DialEnd(ctx, i, DialResult{classify(ctx, err), err, time.Since(start)})
+		}
+	}
+}
+
+// classify says in one word what err was.
+func classify(ctx context.Context, err error) DialClass {
+	cause := context.Cause(ctx)
+	var target *targetError
+	var dial *agent.DialError
+	switch {
+	case err == nil:
+		return DialOK
+	case cause != nil && !isTimeout(cause):
+		return DialCanceled
+	case errors.As(err, &dial) && dial.Fault == agent.Policy:
+		return DialPolicy
+	case cause != nil, isTimeout(err):
+		return DialTimeout
+	case errors.As(err, &target):
+		return DialHandshake
+	case errors.As(err, &dial) && dial.Fault == agent.Target:
+		return DialTarget
+	case errors.As(err, &dial):
+		return DialAgent
+	}
+	return DialInternal
+}

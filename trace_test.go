@@ -1,0 +1,210 @@
+package farwire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// A diary is what a Trace was told, in its order.
+type diary struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (d *diary) note(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen = append(d.seen, fmt.Sprintf(format, args...))
+}
+
+func (d *diary) has(t *testing.T, want ...string) {
+	t.Helper()
+	waitFor(t, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return len(d.seen) >= len(want) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if got, want := strings.Join(d.seen, "\n"), strings.Join(want, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+type placeKey struct{}
+
+// place is how deep in a session a context is.
+func place(ctx context.Context) string { s, _ := ctx.Value(placeKey{}).(string); return s }
+
+func at(ctx context.Context, s string) context.Context { return context.WithValue(ctx, placeKey{}, s) }
+
+// trace writes everything into d, and puts into the contexts where they are.
+func (d *diary) trace() *farwire.Trace {
+	return &farwire.Trace{
+		SessionStart: func(ctx context.Context, i farwire.SessionInfo) context.Context {
+			d.note("[%s] start %s %s", place(ctx), i.Kind, i.Subject)
+			// That a context has ended must be of no consequence.
+			ctx, cancel := context.WithCancel(at(ctx, "session"))
+			cancel()
+			return ctx
+		},
+		SessionEnd: func(ctx context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
+			d.note("[%s] end %s %s %s %d %v", place(ctx), i.Kind, r.Node, r.EndedBy, r.Code, r.Err)
+		},
+		DialStart: func(ctx context.Context, i farwire.DialInfo) context.Context {
+			d.note("[%s] dial %s %s %s", place(ctx), i.Kind, i.Node, i.Host)
+			return at(ctx, "dial")
+		},
+		DialEnd: func(ctx context.Context, i farwire.DialInfo, r farwire.DialResult) {
+			d.note("[%s] dialled %s %s %v", place(ctx), i.Node, r.Class, r.Err)
+			if r.Duration <= 0 {
+				d.note("in no time")
+			}
+		},
+		Refused: func(_ context.Context, kind string, status int) { d.note("refused %s %d", kind, status) },
+	}
+}
+
+// TestTrace follows a session, and the values of contexts through it: into the
+// selector, the exit's DialContext and the functions that end.
+func TestTrace(t *testing.T) {
+	var d diary
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Trace = d.trace()
+		o.Agents = watched{o.Agents, &d}
+	})
+	for _, form := range []string{"message", "direct"} {
+		t.Run(form, func(t *testing.T) {
+			d.seen = nil
+			url := newTarget(t, echo)
+			var p *peer
+			if form == "message" {
+				p = w.connected(url, "")
+			} else {
+				p = w.open("/ws?api_key=" + testKey + "&url=" + url)
+			}
+			p.close(1000, "")
+			p.wantClose(1000, "")
+			p.wantEnd()
+			d.has(t, "[] start relay alice", "[session] selecting", "[session] dial relay farwire-de1 127.0.0.1",
+				"[dial] dialling", "[dial] dialled farwire-de1 ok <nil>", "[session] end relay farwire-de1 client 1000 <nil>")
+		})
+	}
+}
+
+// watched notes where it is asked.
+type watched struct {
+	farwire.AgentSelector
+	d *diary
+}
+
+func (s watched) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	s.d.note("[%s] selecting", place(ctx))
+	exit, err := s.AgentSelector.SelectAgent(ctx, q)
+	dial := exit.DialContext
+	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		s.d.note("[%s] dialling", place(ctx))
+		return dial(ctx, network, addr)
+	}
+	return exit, err
+}
+
+// TestTraceRefused hears of every endpoint's refusals.
+func TestTraceRefused(t *testing.T) {
+	var d diary
+	w := newWorld(t, func(o *farwire.Options) { o.Trace = d.trace() })
+	q := w.open("/ws")
+	q.text(`{}`)
+	q.wantError(1008, "")
+	q.wantEnd()
+	d.has(t, "refused relay 401")
+	d.seen = nil
+	for _, c := range []struct {
+		handler http.Handler
+		method  string
+	}{{w.gw.Token(), "POST"}, {w.gw.Network(), "GET"}, {w.gw.Usage(), "GET"}, {w.gw.AMQP(), "GET"}, {w.gw.Relay(), "GET"}, {w.gw.Crawl(), "GET"}} {
+		rec := httptest.NewRecorder()
+		c.handler.ServeHTTP(rec, httptest.NewRequest(c.method, "/", nil))
+		if rec.Code < 400 {
+			t.Errorf("got %d", rec.Code)
+		}
+	}
+	d.has(t, "refused token 401", "refused network 401", "refused usage 401", "refused amqp 405", "refused relay 426", "refused crawl 426")
+}
+
+// TestDialClass makes dials fail in each way.
+func TestDialClass(t *testing.T) {
+	refusing := func(err error) agent.Exit {
+		return agent.Exit{ID: "x", Slug: "x", Country: "ZZ", DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
+	}
+	notWebSocket := newRawTarget(t, func(c net.Conn, _ string) { io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") })
+	for _, c := range []struct {
+		want farwire.DialClass
+		exit agent.Exit // the zero one: the world's own
+		url  string
+	}{
+		{farwire.DialAgent, refusing(&agent.DialError{Fault: agent.Agent, Err: errors.New("lost")}), ""},
+		{farwire.DialTarget, refusing(&agent.DialError{Fault: agent.Target, Err: errors.New("refused")}), ""},
+		{farwire.DialPolicy, refusing(&agent.DialError{Fault: agent.Policy, Err: errors.New("private")}), ""},
+		{farwire.DialTimeout, refusing(&agent.DialError{Fault: agent.Target, Err: context.DeadlineExceeded}), ""},
+		{farwire.DialInternal, refusing(errors.New("what is this")), ""},
+		{farwire.DialTarget, agent.Exit{}, "ws://" + closedPort(t)},
+		{farwire.DialHandshake, agent.Exit{}, notWebSocket},
+	} {
+		got := make(chan farwire.DialResult, 1)
+		w := newWorld(t, func(o *farwire.Options) {
+			if c.exit.DialContext != nil {
+				o.Agents = c.exit
+			}
+			o.Trace = &farwire.Trace{DialEnd: func(_ context.Context, _ farwire.DialInfo, r farwire.DialResult) { got <- r }}
+		})
+		p := w.open("/ws")
+		url := c.url
+		if url == "" {
+			url = "ws://192.0.2.1"
+		}
+		p.text(fmt.Sprintf(`{"apiKey":%q,"url":%q}`, testKey, url))
+		if r := <-got; r.Class != c.want || r.Err == nil {
+			t.Errorf("got %s (%v), want %s", r.Class, r.Err, c.want)
+		}
+		p.conn.Close()
+	}
+}
+
+// TestTraces joins traces: each sees the context of the one before, and ends
+// come in the opposite order.
+func TestTraces(t *testing.T) {
+	var d diary
+	named := func(name string) *farwire.Trace {
+		in := func(ctx context.Context, what string) context.Context {
+			d.note("%s %s [%s]", name, what, place(ctx))
+			return at(ctx, place(ctx)+name)
+		}
+		return &farwire.Trace{
+			SessionStart: func(ctx context.Context, _ farwire.SessionInfo) context.Context { return in(ctx, "start") },
+			SessionEnd:   func(ctx context.Context, _ farwire.SessionInfo, _ farwire.SessionResult) { in(ctx, "end") },
+			DialStart:    func(ctx context.Context, _ farwire.DialInfo) context.Context { return in(ctx, "dial") },
+			DialEnd:      func(ctx context.Context, _ farwire.DialInfo, _ farwire.DialResult) { in(ctx, "dialled") },
+			Refused:      func(ctx context.Context, kind string, status int) { d.note("%s refused %s %d", name, kind, status) },
+		}
+	}
+	// One that returns nil changes nothing, and one that is empty does nothing.
+	silent := &farwire.Trace{
+		SessionStart: func(context.Context, farwire.SessionInfo) context.Context { return nil },
+		DialStart:    func(context.Context, farwire.DialInfo) context.Context { return nil },
+	}
+	joined := farwire.Traces(named("a"), nil, silent, new(farwire.Trace), named("b"))
+	ctx := joined.SessionStart(context.Background(), farwire.SessionInfo{})
+	joined.DialEnd(joined.DialStart(ctx, farwire.DialInfo{}), farwire.DialInfo{}, farwire.DialResult{})
+	joined.SessionEnd(ctx, farwire.SessionInfo{}, farwire.SessionResult{})
+	joined.Refused(ctx, "relay", 429)
+	d.has(t, "a start []", "b start [a]", "a dial [ab]", "b dial [aba]", "b dialled [abab]", "a dialled [abab]",
+		"b end [ab]", "a end [ab]", "a refused relay 429", "b refused relay 429")
+}
