@@ -215,7 +215,7 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 		Workers:    c.g.o.Crawl.Workers,
 		Timeout:    c.g.o.Crawl.Timeout,
 		Progress: func(e llmstxt.Event) {
-			c.g.pages.note(e)
+			c.g.outcome.note(e)
 			t.log(e.Message)
 		},
 	}

@@ -37,7 +37,7 @@ type Gateway struct {
 	idle     chan struct{} // closed when draining and nothing runs any more
 
 	counts  [kinds]counts
-	pages   *pageCounts
+	outcome *pageOutcomes
 	noAgent atomic.Int64
 }
 
@@ -57,7 +57,7 @@ func New(o Options) (*Gateway, error) {
 		tokens:  tokens,
 		running: make(map[*session]struct{}),
 		idle:    make(chan struct{}),
-		pages:   newPageCounts(),
+		outcome: newPageOutcomes(),
 	}
 	if pages, ok := o.Limiter.(PageLimiter); ok {
 		g.pages = pages

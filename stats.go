@@ -44,7 +44,7 @@ const PageWritten = "written"
 // Stats returns the counters as they are now. It looks at every session that
 // is running: some 100 ns each.
 func (g *Gateway) Stats() Stats {
-	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.pages.read()}
+	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.outcome.read()}
 	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl}
 	// A session is taken out of those that run and its traffic added to what is
 	// counted under one lock: nothing is seen twice, or not at all.
@@ -120,14 +120,14 @@ func (c *counts) sent(frames, bytes int64) {
 	c.bytes[toClient].Add(bytes)
 }
 
-// pageCounts counts pages by what became of them.
-type pageCounts struct {
+// pageOutcomes counts pages by what became of them.
+type pageOutcomes struct {
 	mu sync.Mutex
 	of map[string]int64
 }
 
-func newPageCounts() *pageCounts {
-	p := &pageCounts{of: map[string]int64{PageWritten: 0}}
+func newPageOutcomes() *pageOutcomes {
+	p := &pageOutcomes{of: map[string]int64{PageWritten: 0}}
 	for _, r := range llmstxt.Reasons() {
 		p.of[string(r)] = 0
 	}
@@ -135,7 +135,7 @@ func newPageCounts() *pageCounts {
 }
 
 // note counts what an event of a crawl says.
-func (p *pageCounts) note(e llmstxt.Event) {
+func (p *pageOutcomes) note(e llmstxt.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Kind {
@@ -146,7 +146,7 @@ func (p *pageCounts) note(e llmstxt.Event) {
 	}
 }
 
-func (p *pageCounts) read() map[string]int64 {
+func (p *pageOutcomes) read() map[string]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	of := make(map[string]int64, len(p.of))
