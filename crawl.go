@@ -219,22 +219,15 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 			t.log(e.Message)
 		},
 	}
-	if render := c.g.o.Crawl.Render; render != nil {
-		o.Render = func(ctx context.Context, url, _ string) ([]byte, error) {
-			exit, err := exits.exit(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return render.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: c.req.remote})
-		}
-	}
+	shown := &rendering{with: c.g.o.Crawl.Render, exits: exits, remote: c.req.remote, say: t.log}
+	o.Render = shown.page
 	site, err := llmstxt.Crawl(ctx, c.req.url, o)
 	c.result.Node = exits.node()
 	if err != nil {
 		return nil, err
 	}
 	used = len(site.Pages)
-	out := &crawlOutcome{site: site, text: c.write(ctx, t, site)}
+	out := &crawlOutcome{site: site, rendered: shown.end(), text: c.write(ctx, t, site)}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -280,10 +273,11 @@ func (c *crawl) takePages(ctx context.Context, t *talk) (pages int, release func
 
 // A crawlOutcome is what a crawl came to.
 type crawlOutcome struct {
-	site   *llmstxt.Site
-	text   string
-	url    string // where it is hosted; empty: nowhere
-	secret string // of the site's webhook, when it was enrolled
+	site     *llmstxt.Site
+	rendered renderCost
+	text     string
+	url      string // where it is hosted; empty: nowhere
+	secret   string // of the site's webhook, when it was enrolled
 }
 
 // host saves the file and enrols the site. A file that cannot be saved is worth

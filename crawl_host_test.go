@@ -193,28 +193,71 @@ func TestCrawlEnhances(t *testing.T) {
 }
 
 // A browser answers with a page of its own.
-type browser func(farwire.RenderPage) ([]byte, error)
+type browser func(farwire.RenderPage) (farwire.Rendered, error)
 
-func (b browser) Render(_ context.Context, p farwire.RenderPage) ([]byte, error) { return b(p) }
+func (b browser) Render(_ context.Context, p farwire.RenderPage) (farwire.Rendered, error) {
+	return b(p)
+}
+
+const shell = `<!doctype html><html><head><title>App</title></head><body><div id="root"></div><script src="/app.js"></script><noscript>You need to enable JavaScript to run this app.</noscript><!-- %s --></body></html>`
 
 func TestCrawlRenders(t *testing.T) {
-	s := newSite(t, map[string]string{"/": `<!doctype html><html><head><title>App</title></head><body><div id="root"></div><script src="/app.js"></script><noscript>You need to enable JavaScript to run this app.</noscript></body></html>`})
+	s := newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/"), "/next": fmt.Sprintf(shell, "/next"), "/bad": fmt.Sprintf(shell, "/bad")})
 	var mu sync.Mutex
-	var asked []farwire.RenderPage
+	asked := map[string]farwire.RenderPage{}
 	w := newWorld(t, func(o *farwire.Options) {
-		o.Crawl.Render = browser(func(p farwire.RenderPage) ([]byte, error) {
+		o.Crawl.Render = browser(func(p farwire.RenderPage) (farwire.Rendered, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			asked = append(asked, p)
-			return []byte(page("App", "What the app says once its scripts have run is this sentence.")), nil
+			asked[p.URL] = p
+			r := farwire.Rendered{By: "a browser of the test", Time: 500 * time.Millisecond, Bytes: 1000}
+			if strings.HasSuffix(p.URL, "/bad") {
+				return r, renderError{errors.New("no memory at 10.0.0.1")}
+			}
+			r.HTML = []byte(page("App", "What the app says once its scripts have run is this sentence.", "/next", "/bad"))
+			return r, nil
 		})
 	})
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"useBrightdata":false}`, s.URL))
-	if !strings.Contains(h.one(t, "result").Content, "once its scripts have run") {
+	r := h.one(t, "result")
+	if !strings.Contains(r.Content, "once its scripts have run") {
 		t.Errorf("got %+v", h)
 	}
-	if len(asked) != 1 || asked[0].URL != s.URL+"/" || asked[0].Remote || asked[0].Exit.ID != testAgent || asked[0].Exit.DialContext == nil {
+	if p := asked[s.URL+"/"]; len(asked) != 3 || p.Remote || p.Exit.ID != testAgent || p.Exit.DialContext == nil {
 		t.Errorf("asked %+v", asked)
+	}
+	if r.Stats.Rendered != 2 || r.Stats.RenderSeconds != 1.5 || r.Stats.RenderBytes != 3000 {
+		t.Errorf("stats: %+v", r.Stats)
+	}
+	logs := h.logs()
+	if strings.Count(logs, "shown in a browser of the test") != 1 {
+		t.Errorf("the browser is to be named once:\n%s", logs)
+	}
+	for _, want := range []string{"Rendered " + s.URL + "/next: score ", "Could not render " + s.URL + "/bad (score ", "): the tab ran out of memory; using", "Rendered 2 pages in 1.5 s"} {
+		if !strings.Contains(logs, want) {
+			t.Errorf("no %q in\n%s", want, logs)
+		}
+	}
+	if strings.Contains(logs, "10.0.0.1") {
+		t.Errorf("an address is shown:\n%s", logs)
+	}
+}
+
+// renderError says in its Detail what a client may know.
+type renderError struct{ error }
+
+func (renderError) Detail() string { return "the tab ran out of memory" }
+
+func TestCrawlWithoutABrowserSaysSoOnce(t *testing.T) {
+	s := newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/") + `<a href="/next">next</a>`, "/next": fmt.Sprintf(shell, "/next")})
+	w := newWorld(t)
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
+	if h.code != 1000 || strings.Count(h.logs(), "No browser is configured") != 1 {
+		t.Errorf("got %+v", h)
+	}
+	s = newSite(t, threePages)
+	if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL)); strings.Contains(h.logs(), "browser") {
+		t.Errorf("a site that needs no browser: %+v", h)
 	}
 }
 

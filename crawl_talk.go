@@ -41,11 +41,15 @@ type crawlStats struct {
 	Limited  bool                   `json:"limited"`   // pages were left when maxPages was reached
 	TimedOut bool                   `json:"timed_out"` // or when time was over
 	Seconds  float64                `json:"seconds"`
+
+	// What the pages in browsers came to.
+	RenderSeconds float64 `json:"render_seconds,omitempty"`
+	RenderBytes   int64   `json:"render_bytes,omitempty"`
 }
 
-func newCrawlStats(s llmstxt.Stats) *crawlStats {
+func newCrawlStats(s llmstxt.Stats, shown renderCost) *crawlStats {
 	return &crawlStats{Pages: s.Pages, Fetched: s.Fetched, Rendered: s.Rendered, Bytes: s.Bytes, Skipped: s.Skipped,
-		Limited: s.Limited, TimedOut: s.TimedOut, Seconds: s.Duration.Seconds()}
+		Limited: s.Limited, TimedOut: s.TimedOut, Seconds: s.Duration.Seconds(), RenderSeconds: shown.time.Seconds(), RenderBytes: shown.bytes}
 }
 
 // run crawls with the client looking on, and tells it how it went.
@@ -213,7 +217,7 @@ const largeMessage = 1 << 20
 
 // deliver sends what the crawl came to.
 func (t *talk) deliver(out *crawlOutcome) error {
-	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Stats: newCrawlStats(out.site.Stats)})
+	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Stats: newCrawlStats(out.site.Stats, out.rendered)})
 	if err != nil {
 		return err
 	}

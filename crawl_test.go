@@ -30,6 +30,10 @@ type said struct {
 		Fetched int            `json:"fetched"`
 		Skipped map[string]int `json:"skipped"`
 		Limited bool           `json:"limited"`
+
+		Rendered      int     `json:"rendered"`
+		RenderSeconds float64 `json:"render_seconds"`
+		RenderBytes   int64   `json:"render_bytes"`
 	} `json:"stats"`
 }
 

@@ -257,9 +257,11 @@ type File struct {
 }
 
 // A Renderer shows a page in a browser and returns the document as the browser
-// has it once the page has settled. Render is called concurrently.
+// has it once the page has settled. Render is called concurrently. Of its error
+// a client sees only what a method Detail() string of it says; By, Time and
+// Bytes count even then.
 type Renderer interface {
-	Render(context.Context, RenderPage) (html []byte, err error)
+	Render(context.Context, RenderPage) (Rendered, error)
 }
 
 // RenderPage is a page that needs a browser.
@@ -267,6 +269,14 @@ type RenderPage struct {
 	URL    string
 	Exit   agent.Exit // the browser's own requests leave through it
 	Remote bool       // a browser service may be used (useBrightdata)
+}
+
+// Rendered is a page as a browser had it in the end, and what that cost.
+type Rendered struct {
+	HTML  []byte
+	By    string        // which browser, in words; each that a crawl uses is told to its client once
+	Time  time.Duration // that a browser spent on the page
+	Bytes int64         // that it took from the network for it; zero when nobody counted
 }
 
 // An Enhancer rewrites a part of a file with a language model. Its answer is

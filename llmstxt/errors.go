@@ -65,10 +65,13 @@ func detail(err error) string {
 		record  tls.RecordHeaderError
 		timeout net.Error
 		skip    *skipError
+		told    interface{ Detail() string }
 	)
 	switch {
 	case errors.As(err, &skip):
 		return skip.Detail
+	case errors.As(err, &told):
+		return told.Detail()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "Host not found"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
