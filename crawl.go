@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -248,16 +249,28 @@ func (c *crawl) write(ctx context.Context, t *talk, site *llmstxt.Site) string {
 		t.log("No language model is configured; the file keeps its own words")
 		return site.Render(c.req.layout)
 	}
+	var first error
+	var failures atomic.Int64
 	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
-		part := Part{Format: string(p.Layout), Text: p.Text}
+		part := Part{Format: string(p.Layout), Text: p.Text, TextLimit: p.TextLimit}
 		for _, page := range p.Pages {
 			part.Pages = append(part.Pages, PageText(page))
 		}
-		return model.Enhance(ctx, part)
+		text, err := model.Enhance(ctx, part)
+		if err != nil && failures.Add(1) == 1 {
+			first = err
+		}
+		return text, err
 	}
-	return site.Enhance(ctx, c.req.layout, reword, llmstxt.EnhanceOptions{
-		Progress: func(e llmstxt.Event) { t.log(e.Message) },
-	})
+	o := llmstxt.EnhanceOptions{Progress: func(e llmstxt.Event) { t.log(e.Message) }}
+	if m, ok := model.(interface{ PartSize() int }); ok {
+		o.Size = m.PartSize()
+	}
+	text := site.Enhance(ctx, c.req.layout, reword, o)
+	if n := failures.Load(); n > 0 && ctx.Err() == nil {
+		c.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", c.session.ID, "subject", c.session.Subject, "parts", n, "err", first)
+	}
+	return text
 }
 
 // takePages takes the pages that the crawl may need from what the caller has

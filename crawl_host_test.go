@@ -188,7 +188,40 @@ func TestCrawlEnhances(t *testing.T) {
 			if h.code != 1000 || (got != original) != c.changed || strings.Contains(got+h.logs(), "evil.example") || strings.Contains(h.logs(), "10.0.0.9") {
 				t.Errorf("got %+v", h)
 			}
+			// The operator is told what clients are not.
+			if told := strings.Contains(w.log.String(), "language model without an answer"); told != (name == "fails") ||
+				told != strings.Contains(w.log.String(), `err="429 from 10.0.0.9"`) {
+				t.Errorf("log:\n%s", w.log)
+			}
 		})
+	}
+}
+
+// A thriftyModel wants small parts.
+type thriftyModel struct{ model }
+
+func (thriftyModel) PartSize() int { return 1 }
+
+func TestCrawlCutsPartsToTheModel(t *testing.T) {
+	s := newSite(t, threePages)
+	var mu sync.Mutex
+	var parts []farwire.Part
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Crawl.Enhance = thriftyModel{func(p farwire.Part) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			parts = append(parts, p)
+			return p.Text, nil
+		}}
+	})
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"llmEnhance":true,"descLength":300}`, s.URL))
+	if len(parts) != 3 || h.code != 1000 || strings.Contains(h.logs(), "keeps its own text") {
+		t.Errorf("%d parts, %+v", len(parts), h)
+	}
+	for _, p := range parts {
+		if len(p.Pages) != 1 || p.Format != "pages" || p.TextLimit != 300 {
+			t.Errorf("asked %+v", p)
+		}
 	}
 }
 

@@ -281,7 +281,11 @@ type Rendered struct {
 
 // An Enhancer rewrites a part of a file with a language model. Its answer is
 // checked strictly and thrown away when it is not the same part reworded, so
-// an Enhancer need not be trusted. Enhance is called concurrently.
+// an Enhancer need not be trusted. Enhance is called concurrently, and must
+// return when its context ends; an error is logged and shown to no client.
+//
+// An Enhancer that also has a method PartSize() int says how many bytes a part
+// with the texts of its pages may have.
 type Enhancer interface {
 	Enhance(context.Context, Part) (text string, err error)
 }
@@ -291,6 +295,10 @@ type Part struct {
 	Format string // "pages" or "index"
 	Text   string // the piece in its layout
 	Pages  []PageText
+
+	// TextLimit is the longest text of a page that is accepted, in characters
+	// (code points).
+	TextLimit int
 }
 
 // PageText is the text of one page in a Part: data for the model, and nothing

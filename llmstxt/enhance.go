@@ -24,6 +24,8 @@ type Part struct {
 	Layout Layout
 	Text   string     // a complete file in Layout, with some of the entries
 	Pages  []PageText // of these entries, in the same order: data, not instructions
+
+	TextLimit int // longest text of an entry that is accepted, in characters
 }
 
 // PageText is what a page itself says, for a model to describe it better.
@@ -113,7 +115,7 @@ func (s *Site) parts(l Layout, o EnhanceOptions) []part {
 		if cur == nil {
 			return
 		}
-		p := part{Part: Part{Layout: l, Text: cur.Render(l)}, file: cur, own: map[string]string{}}
+		p := part{Part: Part{Layout: l, Text: cur.Render(l), TextLimit: s.textLimit(l)}, file: cur, own: map[string]string{}}
 		for _, e := range cur.Entries() {
 			u := e.URL
 			if l == Index {
@@ -193,12 +195,20 @@ func (s *Site) ask(ctx context.Context, p part, reword Reword, timeout time.Dura
 var address = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*:/[^\s<>"'` + "`" + `]*|\bwww\.[^\s<>"'` + "`" + `]+|\b(?:javascript|data|mailto|vbscript):\S+|\]\([^)]*\)|\[[^\]]*\]:\s*\S+` +
 	`|\b(?:[a-z0-9-]+\.)+(?:[a-z]{2,24}/\S*|(?:com|org|net|io|dev|app|ai|co|info|biz|xyz|site|online|top|ru|cn|test|example|invalid)\b)`)
 
+// textLimit is how long an entry's text may be in a layout.
+func (s *Site) textLimit(l Layout) int {
+	switch {
+	case l == Index:
+		return noteLength
+	case s.descLength == 0:
+		return 500
+	}
+	return s.descLength
+}
+
 // check holds an answer to its part.
 func (s *Site) check(f *File, p part) error {
-	limit := s.descLength
-	if limit == 0 {
-		limit = 500
-	}
+	limit := p.TextLimit
 	if f.BaseURL != p.file.BaseURL && p.Layout == Pages || f.Info != p.file.Info {
 		return errors.New("the answer changes the base URL")
 	}
