@@ -5,13 +5,23 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+
+	client "github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/prometheus"
 )
 
 // An admin serves what is for operators alone, on an address of its own. Nil
 // is one that is turned off.
 type admin struct {
-	ln     net.Listener
-	server *http.Server
+	ln      net.Listener
+	server  *http.Server
+	metrics *prometheus.Metrics
+	// Registry is where further services of this process add their metrics.
+	registry *client.Registry
 }
 
 func (s *serve) admin(log *slog.Logger) (*admin, error) {
@@ -22,15 +32,35 @@ func (s *serve) admin(log *slog.Logger) (*admin, error) {
 	if err != nil {
 		return nil, err
 	}
+	b := build()
+	metrics := prometheus.New(prometheus.Options{Version: b.version, Commit: b.commit})
+	registry := client.NewRegistry()
+	registry.MustRegister(metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	// All of net/http/pprof but cmdline, which would show keys given as flags.
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	a := &admin{ln, newServer(mux, log)}
+	a := &admin{ln, newServer(mux, log), metrics, registry}
 	go a.server.Serve(ln) // ends with close
 	return a, nil
+}
+
+// trace returns what counts a gateway's sessions; nil: nobody asks.
+func (a *admin) trace() *farwire.Trace {
+	if a == nil {
+		return nil
+	}
+	return a.metrics.Trace()
+}
+
+// watch shows what the gateway holds.
+func (a *admin) watch(g *farwire.Gateway) {
+	if a != nil {
+		a.metrics.Watch(g)
+	}
 }
 
 func (a *admin) addr() net.Addr {

@@ -27,6 +27,7 @@ func greet(w io.Writer, g greeting) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listening on http://%v\n", g.addr)
 	if g.admin != nil {
+		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)
 		fmt.Fprintf(&b, "profiles at http://%v/debug/pprof/\n", g.admin)
 	}
 	if g.key != "" {

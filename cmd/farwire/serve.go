@@ -22,7 +22,7 @@ import (
 
 type serve struct {
 	Listen      string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve; port 0 picks one."`
-	AdminListen string `placeholder:"ADDR" help:"Address for /debug/pprof, served nowhere else."`
+	AdminListen string `placeholder:"ADDR" help:"Address for /metrics and /debug/pprof, served nowhere else."`
 	APIKeys     list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"Keys that may call, at least 16 bytes each. None: one is made for this run and printed."`
 	TokenSecret string `placeholder:"SECRET" help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. None: random."`
 
@@ -78,10 +78,12 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	defer files.Close()
 	o.Storage = files
+	o.Trace = admin.trace()
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
 	}
+	admin.watch(gateway)
 
 	server := newServer(routes(gateway, pool, files), log)
 	failed := make(chan error, 1)

@@ -174,6 +174,13 @@ func TestServeAdmin(t *testing.T) {
 	if status, body := get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
 		t.Errorf("GET %s: %d %s", profiles, status, body)
 	}
+	metrics := g.Await(g.Stderr, `(?m)^metrics at (http://\S+/metrics)$`)[1]
+	if status, body := get(t, metrics); status != http.StatusOK || !strings.Contains(body, "\nfarwire_build_info{") {
+		t.Errorf("GET %s: %d %s", metrics, status, body)
+	}
+	if status, _ := get(t, g.HTTP("/metrics")); status != http.StatusNotFound {
+		t.Errorf("the metrics are served to callers: %d", status)
+	}
 	if status, _ := get(t, profiles+"cmdline"); status != http.StatusNotFound {
 		t.Errorf("the command line, with its keys, is shown: %d", status)
 	}
