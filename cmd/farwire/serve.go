@@ -18,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/console"
 )
 
 type serve struct {
@@ -218,11 +219,7 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/network", g.Network())
 	mux.Handle("/usage", g.Usage())
 	mux.Handle("/healthz", g.Health())
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprintln(w, `{"detail":"no such endpoint"}`)
-	})
+	mux.Handle("/", console.Handler(console.Options{})) // and a 404 for all else
 	return mux
 }
 

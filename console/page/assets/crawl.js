@@ -1,0 +1,163 @@
+// A crawl: log messages with the progress, one result, the address of the
+// hosted file, a close.
+
+import { copyable, find, make, outward } from './dom.js';
+import { Feed } from './feed.js';
+import { count, size } from './format.js';
+import { socket, ticket } from './gateway.js';
+import { draw, parse } from './markdown.js';
+import { clear, complain, object, troubleOf } from './notice.js';
+import { tabs } from './tabs.js';
+import { chosen, offerAgents } from './through.js';
+
+/** startCrawl wires the crawl's panel. */
+export function startCrawl() {
+  const feed = new Feed(find('crawl-feed'), 'Log', 'line');
+  let running = null; // has stop()
+  let file = ''; // the result
+
+  offerAgents(find('crawl-through'));
+  const showView = tabs(find('crawl-views'));
+  find('crawl-update').addEventListener('change', ({ target }) => { find('crawl-interval').hidden = !target.checked; });
+  find('crawl-form').addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (running) running.stop();
+    else run();
+  });
+  find('crawl-download').addEventListener('click', () => download(file));
+  copyable(find('crawl-copy'), () => file);
+
+  function run() {
+    clear(find('crawl-notice'));
+    const wish = readWish();
+    if (!/^https?:\/\//i.test(wish.url)) {
+      object(find('crawl-notice'), 'A site begins with http:// or https://.', 'For example https://docs.example.com/.');
+      return;
+    }
+    feed.clear();
+    find('crawl-result').hidden = true;
+    find('crawl-hosted').replaceChildren();
+    progress(0, wish.maxPages, 'Looking at the site…');
+    state('running', 'Crawling.');
+    running = crawl(wish, {
+      log(text) {
+        const page = /^Crawling page (\d+)\/(\d+)/.exec(text);
+        if (page) progress(Number(page[1]), Number(page[2]), `Page ${page[1]} of at most ${page[2]}`);
+        feed.push({ way: 'note', kind: 'log', label: '', preview: text, weight: 2 * text.length, search: text.toLowerCase(), detail: null });
+      },
+      result(text, stats) {
+        file = text;
+        showResult(text, stats);
+        showView('crawl-rendered');
+      },
+      hosted: showHosted,
+      ended(trouble) {
+        running = null;
+        find('crawl-progress-line').hidden = true;
+        state('idle', trouble ? 'The crawl did not finish.' : file && !find('crawl-result').hidden ? 'Done.' : 'Stopped.');
+        if (trouble) complain(find('crawl-notice'), trouble);
+      },
+    });
+  }
+
+  function state(now, sentence) {
+    find('crawl-status').textContent = sentence;
+    find('crawl-status').dataset.state = now === 'running' ? 'open' : 'closed';
+    find('crawl-start').textContent = now === 'running' ? 'Stop' : 'Start crawling';
+    find('crawl-start').classList.toggle('primary', now !== 'running');
+    find('crawl-fields').disabled = now === 'running';
+  }
+  state('idle', 'Not crawling.');
+}
+
+function readWish() {
+  const wish = {
+    url: find('crawl-url').value.trim(),
+    maxPages: find('crawl-pages').valueAsNumber,
+    descLength: find('crawl-length').valueAsNumber,
+    format: find('crawl-format').value,
+    llmEnhance: find('crawl-model').checked,
+    useBrightdata: find('crawl-browser').checked,
+    ...chosen(find('crawl-through')),
+  };
+  if (find('crawl-update').checked) {
+    wish.enableAutoUpdate = true;
+    wish.recrawlIntervalMinutes = Math.max(1, Math.round(find('crawl-every').valueAsNumber * Number(find('crawl-unit').value)));
+  }
+  return wish;
+}
+
+// crawl talks to the gateway from the ticket to the close. The ticket is used
+// at once, so its five minutes do not end while the crawl runs.
+function crawl(wish, { log, result, hosted, ended }) {
+  const leaving = new AbortController();
+  let ws;
+
+  async function open() {
+    ws = socket('ws/crawl', await ticket(leaving.signal));
+    let refusal = '';
+    ws.addEventListener('open', () => ws.send(JSON.stringify(wish)));
+    ws.addEventListener('message', ({ data }) => {
+      const message = JSON.parse(data);
+      if (message.type === 'log') log(message.content);
+      else if (message.type === 'result') result(message.content, message.stats);
+      else if (message.type === 'url') hosted(message.content, message.webhook_secret);
+      else if (message.type === 'error') refusal = message.content;
+    });
+    ws.addEventListener('close', ({ code, reason }) => {
+      ended(leaving.signal.aborted || code === 1000 ? null : { code, text: refusal || reason });
+    });
+  }
+  open().catch((error) => ended(leaving.signal.aborted ? null : troubleOf(error)));
+
+  return {
+    stop() {
+      leaving.abort();
+      ws?.close(1000);
+    },
+  };
+}
+
+function progress(done, most, text) {
+  find('crawl-progress-line').hidden = false;
+  find('crawl-progress').max = most;
+  find('crawl-progress').value = done;
+  find('crawl-progress-text').textContent = text;
+}
+
+function showResult(text, stats) {
+  find('crawl-result').hidden = false;
+  find('crawl-rendered').replaceChildren(draw(parse(text), 2));
+  find('crawl-source').replaceChildren(make('pre', { tabindex: 0, 'aria-label': 'The file as text' }, text));
+  const facts = [size(new Blob([text]).size)];
+  if (stats) {
+    facts.unshift(count(stats.pages, 'page'), `${stats.seconds.toFixed(1)} s`);
+    if (stats.limited) facts.push('stopped at its limit, with pages left');
+    if (stats.timed_out) facts.push('stopped when its time was over');
+  }
+  find('crawl-facts').textContent = facts.join(' · ');
+}
+
+// The secret is sent this once, and the page does not keep it either: whoever
+// crawls again or leaves has it only where they put it.
+function showHosted(address, secret) {
+  const hosted = find('crawl-hosted');
+  hosted.replaceChildren(fact('Hosted at', outward(address), address));
+  if (!secret) return;
+  hosted.append(
+    fact('Webhook secret', make('code', {}, secret), secret),
+    make('p', { class: 'quiet' }, 'The secret is shown this once. With it, your site can ask for a new crawl at /hooks/site-changed when it has changed.'),
+  );
+}
+
+function fact(name, value, text) {
+  const button = make('button', { type: 'button', class: 'small', 'aria-label': `Copy ${name.toLowerCase()}` }, 'Copy');
+  copyable(button, () => text);
+  return make('p', { class: 'copy-line' }, make('span', { class: 'quiet' }, name), value, button);
+}
+
+function download(text) {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
+  make('a', { href: url, download: 'llms.txt' }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still ask the person where to
+}

@@ -1,0 +1,230 @@
+// What the gateway's refusals and close codes mean, and what to do about them:
+// one table, asked from the top.
+
+/**
+ * @typedef {object} Trouble
+ * @property {number} [status] of HTTP; 0 when nothing answered
+ * @property {number} [code] of a close frame or an error event
+ * @property {string} [text] in the gateway's words
+ * @property {number} [retryAfter] seconds
+ *
+ * @typedef {{title: string, advice: string, said: string}} Explanation
+ */
+
+/** @type {{when: (t: Trouble) => unknown, title: string, advice: string | ((t: Trouble) => string)}[]} */
+const table = [
+  // No answer.
+  {
+    when: (t) => t.status === 0,
+    title: 'The gateway does not answer.',
+    advice: 'Check that it is running and that this device is online, then try again.',
+  },
+
+  // Who is asking.
+  {
+    when: (t) => /token/i.test(t.text) && (t.status === 403 || t.code === 1008) && !/cannot be changed/.test(t.text),
+    title: 'The token is not valid any more.',
+    advice: 'A token lives for five minutes. Try again; if you entered a token yourself, change it for a fresh one or for your key.',
+  },
+  {
+    when: (t) => t.status === 401 || /^(API key missing|Unauthorized)$/.test(t.text),
+    title: 'The gateway wants to know whose request this is.',
+    advice: 'Enter your API key with “Change key” at the top.',
+  },
+  {
+    when: (t) => /API key invalid/.test(t.text),
+    title: 'The gateway does not know this key.',
+    advice: 'Look for a missing character or a space too many. A gateway that was started without keys makes a new one each time.',
+  },
+  {
+    when: (t) => /origin not allowed/.test(t.text),
+    title: 'This page may not speak for you here.',
+    advice: 'Its address is not among the origins that the gateway allows. Open the console at the gateway’s own address, or have this one added.',
+  },
+  {
+    when: (t) => /rate limit/.test(t.text) || (t.status === 429 && !t.text),
+    title: 'That was faster than your key allows.',
+    advice: (t) => `Wait ${t.retryAfter > 1 ? `${t.retryAfter} seconds` : 'a second'} and try again. “Network” shows what your key allows.`,
+  },
+  {
+    when: (t) => t.status === 429 || /^limit reached/.test(t.text),
+    title: 'A limit of your key has been reached.',
+    advice: 'End something that is still running, or ask the operator for more.',
+  },
+
+  // The gateway itself.
+  {
+    when: (t) => t.status === 503 || (t.code === 1001 && /drain/.test(t.text)),
+    title: 'The gateway is shutting down.',
+    advice: 'It lets running work finish. Try again in a few seconds: another gateway, or this one after its restart, will answer.',
+  },
+  {
+    when: (t) => /internal error/.test(t.text) || t.status === 500,
+    title: 'Something went wrong inside the gateway.',
+    advice: 'Its log says what. Tell the operator the time at which it happened.',
+  },
+  {
+    when: (t) => t.status === 413,
+    title: 'That is more than one request may hold.',
+    advice: 'A request has room for 64 KiB. Shorten the headers.',
+  },
+
+  // The agents.
+  {
+    when: (t) => /no agent is attached/.test(t.text),
+    title: 'No agent fits your choice right now.',
+    advice: 'Look at “Network” for those that are attached, and choose another or “Any agent”.',
+  },
+  {
+    when: (t) => /agent lost/.test(t.text),
+    title: 'The agent went away.',
+    advice: 'Its machine or its network has failed. Connect again; without a fixed agent the gateway picks another.',
+  },
+  {
+    when: (t) => /target refused|not allowed|forbidden address|private/i.test(t.text) && (t.code === 1008 || t.status === 403),
+    title: 'The agent does not go to that address.',
+    advice: 'It is private, local or reserved. An operator can allow such addresses for an agent with --allow-private.',
+  },
+
+  // A broker.
+  {
+    when: (t) => /username or password refused/.test(t.text),
+    title: 'The broker refused the username or the password.',
+    advice: 'Check both, and that this user may enter the virtual host.',
+  },
+  {
+    when: (t) => /virtual host .* not found/.test(t.text),
+    title: 'The broker has no such virtual host.',
+    advice: 'Check its name; it is never created. Most brokers have “/”.',
+  },
+  {
+    when: (t) => /exchange .* not found/.test(t.text),
+    title: 'The broker has no such exchange.',
+    advice: 'Check its name and the virtual host; an exchange is never created. “amq.topic” is on every RabbitMQ.',
+  },
+  {
+    when: (t) => /no permission/.test(t.text),
+    title: 'The broker does not let this user read there.',
+    advice: 'The user needs configure, write and read on the queue, and read on the exchange.',
+  },
+  {
+    when: (t) => /did you mean ssl: true/.test(t.text),
+    title: 'The broker speaks TLS on this port.',
+    advice: 'Tick “Encrypted (TLS)” and try again.',
+  },
+  {
+    when: (t) => /ssl: false/.test(t.text),
+    title: 'The broker does not speak TLS on this port.',
+    advice: 'Untick “Encrypted (TLS)”, or use its TLS port, which is 5671 as a rule.',
+  },
+  {
+    when: (t) => /the reader stalled/.test(t.text),
+    title: 'This page read too slowly.',
+    advice: 'The gateway let go of the queue. Start again; a narrower routing key brings fewer messages.',
+  },
+
+  // A crawl.
+  {
+    when: (t) => /Invalid URL format/.test(t.text),
+    title: 'That is not the address of a site.',
+    advice: 'Write it with http:// or https://, such as https://docs.example.com/.',
+  },
+  {
+    when: (t) => /Maximum pages limit reached/.test(t.text) && t.code === 1008,
+    title: 'That is more pages than this gateway allows.',
+    advice: 'Ask for fewer.',
+  },
+  {
+    when: (t) => /keeps no sites/.test(t.text),
+    title: 'This gateway does not keep sites up to date.',
+    advice: 'It has no place to remember them. Untick “Keep this file up to date” to crawl once.',
+  },
+  {
+    when: (t) => /robots\.txt/.test(t.text),
+    title: 'The site asks not to be crawled.',
+    advice: 'Its robots.txt forbids all of it. Ask the site’s owner.',
+  },
+  {
+    when: (t) => /Crawl timeout exceeded/.test(t.text),
+    title: 'The site was too slow.',
+    advice: 'Not one page came in time. Try again later or through another agent.',
+  },
+
+  // The target.
+  {
+    when: (t) => /connection refused/i.test(t.text),
+    title: 'Nothing listens at that address.',
+    advice: 'Check the host and the port, and that the server is running.',
+  },
+  {
+    when: (t) => /no such host/i.test(t.text),
+    title: 'There is no host of that name.',
+    advice: 'Check the spelling. The name is looked up where the agent is, not here.',
+  },
+  {
+    when: (t) => /TLS|certificate/.test(t.text),
+    title: 'The other side could not prove who it is.',
+    advice: 'Its certificate is not valid, is for another name, or comes from an authority that the gateway does not know.',
+  },
+  {
+    when: (t) => /timed out|timeout/i.test(t.text) && t.code !== 1000,
+    title: 'The other side did not answer in time.',
+    advice: 'A firewall may be dropping the connection. Check the port, or try another agent.',
+  },
+  {
+    when: (t) => /Failed to fetch page/.test(t.text),
+    title: 'The first page could not be fetched.',
+    advice: 'Open the address in a browser; if it is there, the site may refuse this agent. Try another one.',
+  },
+  {
+    when: (t) => /(target|proxy) (lost|stalled)/.test(t.text),
+    title: 'The other side went away without a goodbye.',
+    advice: 'Connect again.',
+  },
+  {
+    when: (t) => /proxy/.test(t.text) && t.code === 1011,
+    title: 'The proxy could not be used.',
+    advice: 'Check its address and its credentials.',
+  },
+
+  // How sockets end.
+  {
+    when: (t) => t.code === 1000 && /idle timeout/.test(t.text),
+    title: 'The target was silent for as long as you allow.',
+    advice: 'Raise the idle timeout under “More”, or set it to 0 for none.',
+  },
+  { when: (t) => t.code === 1000, title: 'Closed.', advice: '' },
+  {
+    when: (t) => t.code === 1006,
+    title: 'The connection broke without a goodbye.',
+    advice: 'The network or the gateway went away. Check that the gateway is running, then connect again.',
+  },
+  { when: (t) => t.code === 1001, title: 'The other side is going away.', advice: 'Connect again in a moment.' },
+  { when: (t) => t.code === 1005, title: 'The other side closed and gave no reason.', advice: '' },
+  {
+    when: (t) => t.code === 1002 || t.code === 1007,
+    title: 'Something was sent that is not a valid frame.',
+    advice: 'The side that sent it needs mending.',
+  },
+  { when: (t) => t.code === 1009, title: 'A message was too large for the other side.', advice: 'Send smaller ones.' },
+  { when: (t) => t.code >= 3000, title: 'The target closed with a code of its own.', advice: 'Its documentation says what the code means.' },
+  { when: (t) => t.code === 1008 || t.status === 400, title: 'The request cannot be served as it is.', advice: 'What the gateway said names the field; correct it and try again.' },
+  { when: (t) => t.code === 1011 || t.status === 502, title: 'The other side could not be reached, or answered wrongly.', advice: 'Check the address, or try another agent.' },
+  { when: (t) => t.status === 404, title: 'There is no such endpoint.', advice: 'The host that serves this page does not offer it.' },
+];
+
+/**
+ * explain turns trouble into sentences. What the gateway said stands beside
+ * them, because it names the field, the host or the limit.
+ *
+ * @param {Trouble} trouble
+ * @returns {Explanation}
+ */
+export function explain(trouble) {
+  const t = { ...trouble, text: trouble.text ?? '' };
+  const row = table.find(({ when }) => when(t));
+  const number = t.code ?? t.status;
+  const said = [t.text, number ? `(${number})` : ''].filter(Boolean).join(' ');
+  if (!row) return { title: 'That did not work.', advice: 'Try again in a moment.', said };
+  return { title: row.title, advice: typeof row.advice === 'function' ? row.advice(t) : row.advice, said };
+}
