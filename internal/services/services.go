@@ -6,9 +6,11 @@ package services
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,10 +24,12 @@ const Patience = 30 * time.Second
 // and started again with its data; the port stays.
 type Server struct {
 	Addr string // host:port
+	URL  string // as clients take it; empty where the address is all
 
 	t       testing.TB
 	command func() *exec.Cmd // makes the process anew
 	ready   func() error     // says whether it serves
+	stop    syscall.Signal   // asks it to end; 0: SIGTERM
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -52,6 +56,7 @@ func (s *Server) Start() {
 	}
 	cmd, said := s.command(), new(bytes.Buffer)
 	cmd.Stdout, cmd.Stderr = said, said
+	endsWithUs(cmd)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("%s: %v; scripts/deps installs what the tests need", cmd.Path, err)
 	}
@@ -76,9 +81,9 @@ func (s *Server) Start() {
 }
 
 // Stop asks the server to end and waits until it has.
-func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+func (s *Server) Stop() { s.end(cmp.Or(s.stop, syscall.SIGTERM)) }
 
-// Kill ends the server at once, as a crash does.
+// Kill ends the server and its children at once, as a crash does.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
 func (s *Server) end(sig syscall.Signal) {
@@ -87,14 +92,23 @@ func (s *Server) end(sig syscall.Signal) {
 	if s.cmd == nil {
 		return
 	}
+	if sig == syscall.SIGKILL {
+		s.cmd.Process.Signal(syscall.SIGSTOP) // lest it starts more of them
+		s.signalChildren(sig)
+	}
 	s.cmd.Process.Signal(sig)
+	if sig != syscall.SIGKILL { // which alone reaches who is frozen
+		s.cmd.Process.Signal(syscall.SIGCONT)
+		s.signalChildren(syscall.SIGCONT)
+	}
 	kill := time.AfterFunc(Patience, func() { s.cmd.Process.Kill() })
 	<-s.done
 	kill.Stop()
 	s.cmd = nil
 }
 
-// Freeze stops the server in the midst of what it does; its connections stay.
+// Freeze stops the server and its children in the midst of what they do; their
+// connections stay.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen server go on.
@@ -109,6 +123,23 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		s.t.Fatal(err)
+	}
+	s.signalChildren(sig)
+}
+
+// signalChildren reaches the processes that the server has started, which need
+// not be of its process group. They may have ended by themselves.
+func (s *Server) signalChildren(sig syscall.Signal) {
+	table, err := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	if err != nil {
+		s.t.Errorf("ps: %v", err)
+		return
+	}
+	for line := range strings.Lines(string(table)) {
+		var pid, parent int
+		if _, err := fmt.Sscan(line, &pid, &parent); err == nil && parent == s.cmd.Process.Pid {
+			syscall.Kill(pid, sig)
+		}
 	}
 }
 
