@@ -169,8 +169,6 @@ func (d *distance) measure(ctx context.Context, self, gateway string) (float64, 
 	return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 }
 
-const roleVariable = "SOAK_ROLE" // says what this program is to be in a namespace
-
 var roles = map[string]func([]string) error{"source": source, "measure": measure}
 
 // source sends without an end to whoever comes: plain bytes, or frames to one

@@ -7,8 +7,6 @@ import (
 	"errors"
 )
 
-const roleVariable = "SOAK_ROLE"
-
 var roles map[string]func([]string) error
 
 func distant(context.Context, *soak) (string, error) {

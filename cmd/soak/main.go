@@ -1,7 +1,8 @@
-// Soak holds the network of agents to what takes too long, or needs too much
-// of a machine, for the tests: thousands of sessions under fire for minutes,
-// and an agent on another host, at the far end of a long link. It prints the
-// figures of each part and ends with status 1 if one is not as promised.
+// Soak holds the gateway and its network of agents to what takes too long, or
+// needs too much of a machine, for the tests: thousands of sessions under fire
+// for minutes, crowds that wait, come and go, and an agent on another host, at
+// the far end of a long link. It prints the figures of each part and ends with
+// status 1 if one is not as promised.
 //
 //	go run ./cmd/soak [-parts NAME,...] [-for TIME] [-write FILE]
 //
@@ -24,7 +25,11 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/farwire/farwire/cmd/internal/crowd"
 )
+
+const roleVariable = "SOAK_ROLE" // says what this program is to be, when not the soak
 
 // A part is one thing to try.
 type part struct {
@@ -37,18 +42,28 @@ var parts = []part{
 	{"fire300", "300 sessions over 4 agents that are killed, for ten minutes", fire300},
 	{"fire2000", "the same with 2000 sessions", fire2000},
 	{"home", "20 agents come back to a gateway that is killed and restarted, ten times", home},
+	{"idle", "10 000 idle sessions over 20 agents, for ten minutes", idle10000},
+	{"drain", "a gateway with 5000 busy sessions is told to stop", drain5000},
+	{"silent", "10 000 connections that say nothing, and others that do", silent10000},
+	{"churn", "100 000 sessions that come and go in every way", churn100000},
 	{"distant", "a stream through an agent 80 ms away, beside plain TCP over the same link", distant},
 }
 
 // A soak is what the parts share.
 type soak struct {
 	program  string        // farwire
-	lasting  time.Duration // of the parts under fire
+	lasting  time.Duration // of the parts under fire, and of waiting
 	controls []string      // of TCP congestion, for the distant part
 }
 
 func main() {
 	log.SetFlags(log.Ltime)
+	if os.Getenv(roleVariable) == "target" {
+		if err := crowd.Play(); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	if run, ok := roles[os.Getenv(roleVariable)]; ok {
 		if err := run(os.Args[1:]); err != nil {
 			log.Fatal(err)
@@ -57,7 +72,7 @@ func main() {
 	}
 	flag.Usage = usage
 	names := flag.String("parts", "", "what to try, separated by commas; empty: everything")
-	lasting := flag.Duration("for", 10*time.Minute, "how long each part under fire lasts")
+	lasting := flag.Duration("for", 10*time.Minute, "how long each part under fire lasts, and the idle one")
 	controls := flag.String("control", "", "TCP congestion controls to try on the long link, separated by commas; empty: the kernel's default")
 	write := flag.String("write", "", "Markdown file to write the figures into")
 	flag.Parse()

@@ -84,7 +84,7 @@ type field struct {
 
 // Secrets of the processes that are started here; nobody else can reach them.
 const (
-	key    = "the-api-key-of-a-test-run"
+	Key    = "the-api-key-of-a-test-run"
 	secret = "the-agent-secret-of-a-test-run"
 )
 
@@ -93,9 +93,11 @@ var (
 	attached  = regexp.MustCompile(`msg=attached`)
 )
 
-func startGateway(ctx context.Context, program, dir, addr string) (*Process, string, error) {
-	p, err := Start(nil, program, "serve", "--listen", addr, "--data-dir", dir, "--local-agent", "none",
-		"--api-keys", "fire="+key, "--agent-secret", secret, "--rate", "1000000", "--log-level", "info")
+// StartGateway starts a gateway that takes Key, keeps its data in dir and has no
+// agent of its own, and returns its address. The flags come behind those.
+func StartGateway(ctx context.Context, program, dir, addr string, flags ...string) (*Process, string, error) {
+	p, err := Start(nil, program, append([]string{"serve", "--listen", addr, "--data-dir", dir, "--local-agent", "none",
+		"--api-keys", "fire=" + Key, "--agent-secret", secret, "--rate", "1000000"}, flags...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -107,9 +109,10 @@ func startGateway(ctx context.Context, program, dir, addr string) (*Process, str
 	return p, m[1], nil
 }
 
-func startAgent(program, gateway, slug string) (*Process, error) {
-	return Start(nil, program, "agent", "--gateway", "http://"+gateway, "--secret", secret,
-		"--slug", slug, "--country", "ZZ", "--allow-private")
+// StartAgent starts an agent for a gateway of StartGateway's.
+func StartAgent(program, gateway, slug string, flags ...string) (*Process, error) {
+	return Start(nil, program, append([]string{"agent", "--gateway", "http://" + gateway, "--secret", secret,
+		"--slug", slug, "--country", "ZZ"}, flags...)...)
 }
 
 func (f *field) run(ctx context.Context) (err error) {
@@ -118,7 +121,7 @@ func (f *field) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	gateway, addr, err := startGateway(ctx, f.Program, dir, "127.0.0.1:0")
+	gateway, addr, err := StartGateway(ctx, f.Program, dir, "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -136,7 +139,7 @@ func (f *field) run(ctx context.Context) (err error) {
 		}
 	}()
 	for i := range agents {
-		if agents[i], err = startAgent(f.Program, addr, slug(i)); err != nil {
+		if agents[i], err = StartAgent(f.Program, addr, slug(i), "--allow-private"); err != nil {
 			return err
 		}
 		if _, err = agents[i].Await(ctx, attached); err != nil {
@@ -316,7 +319,7 @@ func (f *field) shoot(ctx context.Context, agents []*Process) error {
 		if err != nil {
 			return err
 		}
-		if agents[i], err = startAgent(f.Program, f.gateway, slug(i)); err != nil {
+		if agents[i], err = StartAgent(f.Program, f.gateway, slug(i), "--allow-private"); err != nil {
 			return err
 		}
 		if _, err := agents[i].Await(ctx, attached); err != nil {

@@ -18,19 +18,19 @@ func Homecoming(ctx context.Context, program string, agents, rounds int) (took [
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	gateway, addr, err := startGateway(ctx, program, dir, "127.0.0.1:0")
+	gateway, addr, err := StartGateway(ctx, program, dir, "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, gateway.Stop(), gateway.Sane()) }()
 	for i := range agents {
-		a, err := startAgent(program, addr, slug(i))
+		a, err := StartAgent(program, addr, slug(i), "--allow-private")
 		if err != nil {
 			return nil, err
 		}
 		defer a.Stop() // its status says nothing about the time it took
 	}
-	if err := awaitAgents(ctx, addr, agents); err != nil {
+	if err := AwaitAgents(ctx, addr, agents); err != nil {
 		return nil, err
 	}
 	for round := range rounds {
@@ -43,13 +43,13 @@ func Homecoming(ctx context.Context, program string, agents, rounds int) (took [
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		again, _, err := startGateway(ctx, program, dir, addr)
+		again, _, err := StartGateway(ctx, program, dir, addr)
 		if err != nil {
 			return nil, err
 		}
 		gateway = again
 		began := time.Now()
-		if err := awaitAgents(ctx, addr, agents); err != nil {
+		if err := AwaitAgents(ctx, addr, agents); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))
@@ -57,8 +57,8 @@ func Homecoming(ctx context.Context, program string, agents, rounds int) (took [
 	return took, nil
 }
 
-// awaitAgents asks a gateway for its agents until there are as many.
-func awaitAgents(ctx context.Context, gateway string, agents int) error {
+// AwaitAgents asks a gateway for its agents until there are as many.
+func AwaitAgents(ctx context.Context, gateway string, agents int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -81,7 +81,7 @@ func countAgents(ctx context.Context, gateway string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("X-API-Key", key)
+	req.Header.Set("X-API-Key", Key)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {

@@ -82,6 +82,9 @@ func (p *Process) Await(ctx context.Context, pattern *regexp.Regexp) ([]string, 
 	}
 }
 
+// Pid returns the number of the process.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Signal sends s. A process that has ended already is left alone.
 func (p *Process) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 

@@ -148,7 +148,7 @@ func scripts(id uint64) (client, target script) {
 
 // dial opens a session through the gateway and waits until it is connected.
 func dial(ctx context.Context, gateway, target string, id uint64, gap time.Duration) (p *party, node string, err error) {
-	conn, br, node, err := connect(ctx, gateway, fmt.Sprintf("ws://%s/%d", target, id), key)
+	conn, br, node, err := connect(ctx, gateway, fmt.Sprintf("ws://%s/%d", target, id), Key)
 	if err != nil {
 		return nil, "", err
 	}
