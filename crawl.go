@@ -90,6 +90,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	c.session.conn = conn
 	defer afterKill(c.g.kill, func() { conn.Close() })()
 	if reason := keyRefusal(refusal, seen.key != "" && seen.key == r.URL.Query().Get("token")); reason != "" {
+		client.release()
 		c.result.Err, c.result.Code = refusal, 1008
 		sayGoodbye(conn, nil, 1008, reason)
 		farewell(conn)
@@ -103,6 +104,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		refusal = c.read(msg)
 	}
 	if refusal != nil {
+		client.release()
 		if v, told := c.conclude(refusal); told {
 			sayGoodbye(conn, crawlMessage{Type: "error", Content: v.text}, v.code, v.text)
 		}

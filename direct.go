@@ -68,7 +68,7 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 		s.end(SessionResult{Node: exit.ID, Target: wish.query.Host, EndedBy: "client", Err: errClientGone})
 		return
 	}
-	c.ws.CloseNow()
+	c.release()
 	g.pipe(s, wish, exit, d, c.rec.Conn, c.rec.seen)
 }
 

@@ -92,6 +92,7 @@ func (g *Gateway) relayAfterMessage(s *session, w http.ResponseWriter, r *http.R
 func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *wish, d *dialled, exit agent.Exit, err error) {
 	conn := c.rec.Conn
 	msg, err := c.ask(s.ctx, "connect message")
+	c.release()
 	if err != nil {
 		return nil, nil, nil, exit, err
 	}
@@ -101,8 +102,6 @@ func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *
 	if err != nil {
 		return nil, nil, nil, exit, c.broken(err)
 	}
-	c.ws.CloseNow() // it lets go of its buffers; the recorder keeps the connection
-
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
 	hold := wsframe.StartHold(conn, c.rec.seen[end:], maxHeld)

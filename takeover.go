@@ -107,6 +107,12 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, e
 	return &caller{ws, h.rec}, nil
 }
 
+// release has coder/websocket let go of its buffers, while the connection stays
+// with the recorder. It must be called unless the recorder is handed over: one
+// of its Conns that is merely forgotten is never collected, because it refers
+// to itself and has a finalizer.
+func (c *caller) release() { c.ws.CloseNow() }
+
 func offered(r *http.Request) []string {
 	var list []string
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
