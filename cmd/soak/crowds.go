@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/farwire/farwire/cmd/internal/crowd"
 )
 
 // inScene runs a part with a gateway, agents and a target.
-func inScene(ctx context.Context, s *soak, agents int, do func(*crowd.Scene) (fmt.Stringer, error)) (figures string, err error) {
+func inScene(ctx context.Context, s *soak, agents int, guarded bool, do func(*crowd.Scene) (fmt.Stringer, error)) (figures string, err error) {
 	target, end, err := crowd.StartTarget(roleVariable + "=target")
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	scene, err := crowd.Open(ctx, s.program, agents, false, target)
+	scene, err := crowd.Open(ctx, s.program, agents, guarded, target)
 	if err != nil {
 		return "", err
 	}
@@ -26,13 +27,13 @@ func inScene(ctx context.Context, s *soak, agents int, do func(*crowd.Scene) (fm
 }
 
 func idle10000(ctx context.Context, s *soak) (string, error) {
-	return inScene(ctx, s, 20, func(scene *crowd.Scene) (fmt.Stringer, error) {
+	return inScene(ctx, s, 20, false, func(scene *crowd.Scene) (fmt.Stringer, error) {
 		return scene.Idle(ctx, 10_000, s.lasting)
 	})
 }
 
 func drain5000(ctx context.Context, s *soak) (string, error) {
-	return inScene(ctx, s, 4, func(scene *crowd.Scene) (fmt.Stringer, error) {
+	return inScene(ctx, s, 4, false, func(scene *crowd.Scene) (fmt.Stringer, error) {
 		r, err := scene.Drain(ctx, 5000)
 		if err == nil && r.Took > 10*time.Second {
 			err = fmt.Errorf("it took %v instead of 10s", r.Took)
@@ -42,9 +43,15 @@ func drain5000(ctx context.Context, s *soak) (string, error) {
 }
 
 func silent10000(ctx context.Context, s *soak) (string, error) {
-	return inScene(ctx, s, 2, func(scene *crowd.Scene) (fmt.Stringer, error) { return scene.Silent(ctx, 10_000) })
+	return inScene(ctx, s, 2, false, func(scene *crowd.Scene) (fmt.Stringer, error) { return scene.Silent(ctx, 10_000) })
 }
 
 func churn100000(ctx context.Context, s *soak) (string, error) {
-	return inScene(ctx, s, 4, func(scene *crowd.Scene) (fmt.Stringer, error) { return scene.Churn(ctx, 100_000) })
+	return inScene(ctx, s, 4, false, func(scene *crowd.Scene) (fmt.Stringer, error) { return scene.Churn(ctx, 100_000) })
+}
+
+func hostile1000000(ctx context.Context, s *soak) (string, error) {
+	return inScene(ctx, s, 2, true, func(scene *crowd.Scene) (fmt.Stringer, error) {
+		return scene.Hostile(ctx, 1_000_000, rand.Uint64())
+	})
 }

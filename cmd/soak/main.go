@@ -46,6 +46,7 @@ var parts = []part{
 	{"drain", "a gateway with 5000 busy sessions is told to stop", drain5000},
 	{"silent", "10 000 connections that say nothing, and others that do", silent10000},
 	{"churn", "100 000 sessions that come and go in every way", churn100000},
+	{"hostile", "a million inputs that mean harm, over all entry points", hostile1000000},
 	{"distant", "a stream through an agent 80 ms away, beside plain TCP over the same link", distant},
 }
 

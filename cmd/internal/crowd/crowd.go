@@ -39,7 +39,7 @@ type Target interface {
 }
 
 // Open starts a gateway and agents, who may reach loopback unless they are
-// guarded.
+// guarded; the gateway then has an agent of its own, which knows an echo.
 func Open(ctx context.Context, program string, agents int, guarded bool, target Target) (_ *Scene, err error) {
 	s := &Scene{Target: target}
 	defer func() {
@@ -50,8 +50,12 @@ func Open(ctx context.Context, program string, agents int, guarded bool, target 
 	if s.dir, err = os.MkdirTemp("", "farwire-crowd-*"); err != nil {
 		return nil, err
 	}
+	own, attached := "none", agents
+	if guarded {
+		own, attached = "local:ZZ", agents+1
+	}
 	s.gateway, s.Addr, err = fire.StartGateway(ctx, program, s.dir, "127.0.0.1:0",
-		"--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--drain-timeout", "30s")
+		"--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--drain-timeout", "30s", "--local-agent", own)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +75,7 @@ func Open(ctx context.Context, program string, agents int, guarded bool, target 
 		}
 		s.agents = append(s.agents, a)
 	}
-	return s, fire.AwaitAgents(ctx, s.Addr, agents)
+	return s, fire.AwaitAgents(ctx, s.Addr, attached)
 }
 
 // Close ends all processes and says whether one of them ended badly or wrote

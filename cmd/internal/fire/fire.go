@@ -85,7 +85,7 @@ type field struct {
 // Secrets of the processes that are started here; nobody else can reach them.
 const (
 	Key    = "the-api-key-of-a-test-run"
-	secret = "the-agent-secret-of-a-test-run"
+	Secret = "the-agent-secret-of-a-test-run"
 )
 
 var (
@@ -97,7 +97,7 @@ var (
 // agent of its own, and returns its address. The flags come behind those.
 func StartGateway(ctx context.Context, program, dir, addr string, flags ...string) (*Process, string, error) {
 	p, err := Start(nil, program, append([]string{"serve", "--listen", addr, "--data-dir", dir, "--local-agent", "none",
-		"--api-keys", "fire=" + Key, "--agent-secret", secret, "--rate", "1000000"}, flags...)...)
+		"--api-keys", "fire=" + Key, "--agent-secret", Secret, "--rate", "1000000"}, flags...)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -111,7 +111,7 @@ func StartGateway(ctx context.Context, program, dir, addr string, flags ...strin
 
 // StartAgent starts an agent for a gateway of StartGateway's.
 func StartAgent(program, gateway, slug string, flags ...string) (*Process, error) {
-	return Start(nil, program, append([]string{"agent", "--gateway", "http://" + gateway, "--secret", secret,
+	return Start(nil, program, append([]string{"agent", "--gateway", "http://" + gateway, "--secret", Secret,
 		"--slug", slug, "--country", "ZZ"}, flags...)...)
 }
 
