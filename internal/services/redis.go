@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Redis starts a Redis server without a password.
-func Redis(t testing.TB) *Server {
+// Redis starts a Redis server without a password, with further arguments if
+// there are any.
+func Redis(t testing.TB, args ...string) *Server {
 	t.Helper()
 	addr, dir := freeAddr(t), t.TempDir()
 	host, port, err := net.SplitHostPort(addr)
@@ -15,7 +16,8 @@ func Redis(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	command := func() *exec.Cmd {
-		return exec.Command("redis-server", "--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no")
+		own := []string{"--bind", host, "--port", port, "--dir", dir, "--save", "", "--appendonly", "no"}
+		return exec.Command("redis-server", append(own, args...)...)
 	}
 	return start(t, addr, command, func() error { return answers(addr) })
 }

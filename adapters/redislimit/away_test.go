@@ -1,0 +1,121 @@
+package redislimit_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/redislimit"
+	"github.com/farwire/farwire/internal/services"
+)
+
+// TestRedisAway takes Redis away in every manner and gives it back. Meanwhile
+// the gateway allows its share, says so once, and lets nobody wait.
+func TestRedisAway(t *testing.T) {
+	const timeout = 250 * time.Millisecond
+	for name, c := range map[string]struct {
+		leave, back func(*services.Server)
+		kept        bool // what was counted
+	}{
+		"killed":  {(*services.Server).Kill, (*services.Server).Start, false},
+		"stopped": {(*services.Server).Stop, (*services.Server).Start, false},
+		"frozen":  {(*services.Server).Freeze, (*services.Server).Thaw, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, log := services.Redis(t), new(journal)
+			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.logger()})
+			p := slow(10)
+			waitFor(t, "Redis has answered", func() bool { take(t, l, p); return l.Stats().Shared > 0 && !l.Stats().Away })
+			waitFor(t, "all of the limit is used", func() bool { return take(t, l, p).RetryAfter > 0 && !l.Stats().Away })
+			before := l.Stats()
+			warned, returned := log.count("Redis is away"), log.count("Redis is back")
+
+			c.leave(s)
+			begin := time.Now()
+			if n := passes(t, l, p); n != 3 {
+				t.Errorf("%d passed of a third of 10", n)
+			}
+			for range 500 {
+				if q := take(t, l, p); q.RetryAfter <= 0 || q.Limit != 3 {
+					t.Fatalf("beyond the share: %+v", q)
+				}
+			}
+			// One waits for the timeout, and one each second that this takes.
+			if took := time.Since(begin); took > 2*(timeout+took/4) {
+				t.Errorf("504 requests took %v", took)
+			}
+			after := l.Stats()
+			if after.Fallbacks-before.Fallbacks != 504 || after.Shared != before.Shared || !after.Away {
+				t.Errorf("stats %+v, before %+v", after, before)
+			}
+			if log.count("Redis is away") != warned+1 || log.count("Redis is back") != returned {
+				t.Errorf("the log says\n%s", log)
+			}
+
+			c.back(s)
+			waitFor(t, "Redis is asked again", func() bool { take(t, l, p); return !l.Stats().Away })
+			q := take(t, l, p)
+			if c.kept && q.RetryAfter == 0 || !c.kept && q.RetryAfter != 0 {
+				t.Errorf("back again: %+v", q)
+			}
+			if log.count("Redis is back") != returned+1 {
+				t.Errorf("the log says\n%s", log)
+			}
+		})
+	}
+}
+
+// TestRedisNeverThere starts without Redis, with many requests at once.
+func TestRedisNeverThere(t *testing.T) {
+	s, log := services.Redis(t), new(journal)
+	s.Kill()
+	l := open(t, s, redislimit.Options{Logger: log.logger()})
+	if err := l.Ping(t.Context()); err == nil {
+		t.Error("a dead server has answered")
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	passed := 0
+	for range 20 {
+		all.Go(func() {
+			q, err := l.Take(t.Context(), slow(10))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if q.RetryAfter == 0 {
+				passed++
+			}
+		})
+	}
+	all.Wait()
+	if passed != 10 || log.count("Redis is away") != 1 {
+		t.Errorf("%d passed; the log says\n%s", passed, log)
+	}
+	s.Start()
+	waitFor(t, "Redis is asked again", func() bool { take(t, l, slow(10)); return !l.Stats().Away })
+	if err := l.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSmallShares lets each gateway have at least one request and one page.
+func TestSmallShares(t *testing.T) {
+	s := services.Redis(t)
+	s.Kill()
+	l := open(t, s, redislimit.Options{Gateways: 100})
+	p := caller(farwire.Limits{Rate: 10, Burst: 10, PagesPerDay: 5})
+	if q := take(t, l, p); q != (farwire.Quota{Limit: 1}) {
+		t.Errorf("got %+v", q)
+	}
+	q := take(t, l, p)
+	if q.RetryAfter < 5*time.Second || q.RetryAfter > 10*time.Second {
+		t.Errorf("a hundredth of 10 a second makes one wait %v", q.RetryAfter)
+	}
+	if q := takePages(t, l, p, 5); q.Granted != 1 {
+		t.Errorf("pages: %+v", q)
+	}
+}

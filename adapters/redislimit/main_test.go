@@ -1,0 +1,140 @@
+package redislimit_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/redislimit"
+	"github.com/farwire/farwire/internal/leak"
+	"github.com/farwire/farwire/internal/services"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// patience is a timeout that a busy machine does not run into.
+const patience = 10 * time.Second
+
+// open returns a limiter on the server.
+func open(t testing.TB, s *services.Server, o redislimit.Options) *redislimit.Limiter {
+	t.Helper()
+	if o.Timeout == 0 {
+		o.Timeout = patience
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	l, err := redislimit.Open("redis://"+s.Addr, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// admin returns a client of the test's own.
+func admin(t testing.TB, s *services.Server) *redis.Client {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func caller(l farwire.Limits) farwire.Principal {
+	return farwire.Principal{Subject: "alice", KeyID: "k1", Limits: l}
+}
+
+// slow lets a burst through and then hardly anything.
+func slow(burst int) farwire.Principal { return caller(farwire.Limits{Rate: 1e-6, Burst: burst}) }
+
+func take(t testing.TB, l farwire.Limiter, p farwire.Principal) farwire.Quota {
+	t.Helper()
+	q, err := l.Take(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// passes returns how many requests pass until one does not.
+func passes(t testing.TB, l farwire.Limiter, p farwire.Principal) int {
+	t.Helper()
+	for n := 0; ; n++ {
+		if take(t, l, p).RetryAfter > 0 {
+			return n
+		}
+	}
+}
+
+func takePages(t testing.TB, l farwire.PageLimiter, p farwire.Principal, want int) farwire.PageQuota {
+	t.Helper()
+	q, err := l.TakePages(t.Context(), p, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func waitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(services.Patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", services.Patience, what)
+		}
+	}
+}
+
+// A journal is a log that a test reads.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+// count returns how many lines hold the text.
+func (j *journal) count(text string) int { return strings.Count(j.String(), text) }
+
+// clock returns the time of the server's clock in microseconds.
+func clock(t testing.TB, c redis.UniversalClient) int64 {
+	t.Helper()
+	now, err := c.Time(context.Background()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now.UnixMicro()
+}
+
+// onlyKey returns the name of the one key that begins so.
+func onlyKey(t testing.TB, c *redis.Client, prefix string) string {
+	t.Helper()
+	keys, err := c.Keys(t.Context(), prefix+"*").Result()
+	if err != nil || len(keys) != 1 {
+		t.Fatal(fmt.Errorf("keys %q, %w", keys, err))
+	}
+	return keys[0]
+}

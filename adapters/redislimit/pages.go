@@ -1,0 +1,107 @@
+package redislimit
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farwire/farwire"
+)
+
+//go:embed pages.lua
+var pagesSource string
+
+var pagesScript = redis.NewScript(pagesSource)
+
+// TakePages counts the pages of a crawl by quarters of an hour: one counts for
+// a day, and for a quarter more at the most. What a gateway that was killed had
+// taken for its running crawls stays taken for as long. Its errors are those
+// of Take.
+//
+// Pages given back while Redis is away are remembered, and given back with the
+// caller's next crawl. Those that Redis may or may not have got before it fell
+// silent stay taken.
+func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) (farwire.PageQuota, error) {
+	if err := ctx.Err(); err != nil {
+		return farwire.PageQuota{}, err
+	}
+	key := l.key("pages", p)
+	owed := l.owed.collect(key)
+	args := []any{want, p.Limits.PagesPerDay}
+	for quarter, n := range owed {
+		args = append(args, quarter, n)
+	}
+	a, err := l.run(ctx, pagesScript, 4, key, args...)
+	var away *awayError
+	switch {
+	case errors.As(err, &away):
+		if !away.asked {
+			l.owed.add(key, owed)
+		}
+		return l.local.TakePages(ctx, l.share(p), want)
+	case err != nil:
+		return farwire.PageQuota{}, err
+	}
+	q := farwire.PageQuota{Granted: int(a[0]), Used: int(a[1]), RetryAfter: time.Duration(a[3]) * time.Microsecond}
+	if q.Granted > 0 {
+		quarter := a[2]
+		q.Return = func(ctx context.Context, n int) error { return l.giveBack(ctx, key, quarter, min(n, q.Granted)) }
+	}
+	return q, nil
+}
+
+func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	_, err := l.run(ctx, pagesScript, 4, key, 0, -1, quarter, n)
+	var away *awayError
+	if errors.As(err, &away) && !away.asked {
+		l.owed.add(key, map[int64]int{quarter: n})
+		return nil
+	}
+	return err
+}
+
+// debts are pages to give back once Redis is there, by key and quarter.
+type debts struct {
+	mu sync.Mutex
+	of map[string]map[int64]int
+}
+
+// mostDebtors is for how many keys debts are kept. Beyond it the pages stay
+// taken: the limit holds, and memory too.
+const mostDebtors = 10_000
+
+func (d *debts) add(key string, pages map[int64]int) {
+	if len(pages) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.of == nil {
+		d.of = make(map[string]map[int64]int)
+	}
+	if d.of[key] == nil {
+		if len(d.of) >= mostDebtors {
+			return
+		}
+		d.of[key] = make(map[int64]int)
+	}
+	for quarter, n := range pages {
+		d.of[key][quarter] += n
+	}
+}
+
+// collect returns what is owed to a key and forgets it.
+func (d *debts) collect(key string) map[int64]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	pages := d.of[key]
+	delete(d.of, key)
+	return pages
+}

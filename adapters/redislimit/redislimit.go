@@ -1,0 +1,209 @@
+// Package redislimit counts requests and crawled pages in Redis, so that any
+// number of gateways hold a caller to one limit.
+//
+// Each request costs one round trip: a script that runs whole, by the server's
+// clock, on one key (so a Redis Cluster will do). Nothing is asked for a frame,
+// an event or a page. When Redis does not answer in time, each gateway goes on
+// with its own share of the limits until it does.
+package redislimit
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/farwire/farwire"
+)
+
+// Options tunes a Limiter. The zero value holds the defaults.
+type Options struct {
+	// Prefix begins the name of each key in Redis. Gateways that share limits
+	// share it. Empty: "farwire:".
+	Prefix string
+
+	// Gateways is how many gateways share the limits. While Redis is away each
+	// allows this part of them, a burst of one and one page at the least. Zero:
+	// 1, and then several gateways each allow the whole.
+	Gateways int
+
+	// Timeout is the longest that a request waits for Redis. Zero: 100 ms.
+	Timeout time.Duration
+
+	// Logger is told when Redis goes away and when it is back, once each. Nil:
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	defaultPrefix  = "farwire:"
+	defaultTimeout = 100 * time.Millisecond
+)
+
+// A Limiter is a [farwire.PageLimiter] in Redis. It is safe for concurrent
+// use and starts no goroutine of its own.
+//
+// The names of its keys are hashes of subject and key id: no two callers share
+// one, whatever they are called, and nobody reads a caller's name in Redis.
+type Limiter struct {
+	client redis.UniversalClient
+	ours   bool // Close closes the client
+	o      Options
+	local  farwire.PageLimiter // counts this gateway's share
+	path   circuit
+	owed   debts
+
+	shared, fellBack atomic.Uint64
+}
+
+var _ farwire.PageLimiter = (*Limiter)(nil)
+
+// New returns a Limiter that uses a client of the host's, which the host
+// closes. A client whose requests end with their context
+// ([redis.Options.ContextTimeoutEnabled]) is needed for Options.Timeout to
+// hold, and one that does not retry for long. It opens no connection yet.
+func New(client redis.UniversalClient, o Options) (*Limiter, error) {
+	switch {
+	case client == nil:
+		return nil, errors.New("redislimit: no client")
+	case o.Gateways < 0:
+		return nil, fmt.Errorf("redislimit: Options.Gateways: %d is negative", o.Gateways)
+	case o.Timeout < 0:
+		return nil, fmt.Errorf("redislimit: Options.Timeout: %v is negative", o.Timeout)
+	}
+	if o.Prefix == "" {
+		o.Prefix = defaultPrefix
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Gateways = max(o.Gateways, 1)
+	return &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: circuit{log: o.Logger}}, nil
+}
+
+//go:embed take.lua
+var takeSource string
+
+var takeScript = redis.NewScript(takeSource)
+
+// Take counts a request. An error means that ctx has ended, or that the
+// principal's rate or burst is not positive; that Redis is away is none.
+func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
+	rate, burst := p.Limits.Rate, p.Limits.Burst
+	switch {
+	case rate < 0, math.IsInf(rate, 1):
+		return farwire.Quota{Limit: -1, Remaining: -1}, nil
+	case !(rate > 0), burst < 1:
+		return farwire.Quota{}, fmt.Errorf("redislimit: a rate of %v with a burst of %d lets nothing pass", rate, burst)
+	}
+	a, err := l.run(ctx, takeScript, 3, l.key("rate", p), strconv.FormatFloat(rate, 'g', -1, 64), burst)
+	switch {
+	case errors.As(err, new(*awayError)):
+		return l.local.Take(ctx, l.share(p))
+	case err != nil:
+		return farwire.Quota{}, err
+	}
+	return farwire.Quota{Limit: burst, Remaining: int(a[1]), RetryAfter: time.Duration(a[2]) * time.Microsecond}, nil
+}
+
+// share returns the principal with the part of its limits that this gateway
+// may allow alone.
+func (l *Limiter) share(p farwire.Principal) farwire.Principal {
+	n := l.o.Gateways
+	p.Limits.Rate /= float64(n)
+	p.Limits.Burst = max(1, p.Limits.Burst/n)
+	if p.Limits.PagesPerDay > 0 {
+		p.Limits.PagesPerDay = max(1, p.Limits.PagesPerDay/n)
+	}
+	return p
+}
+
+// key names what is counted of a principal. The length of the subject stands
+// before it, so that no two pairs of subject and key id make the same.
+func (l *Limiter) key(what string, p farwire.Principal) string {
+	var buf [128]byte
+	b := binary.BigEndian.AppendUint64(buf[:0], uint64(len(p.Subject)))
+	b = append(b, p.Subject...)
+	b = append(b, p.KeyID...)
+	sum := sha256.Sum256(b)
+	return l.o.Prefix + what + ":" + base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// run has Redis run a script on a key and returns its answer of so many
+// numbers, or an awayError. Any other error is that of ctx.
+func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, key string, args ...any) ([]int64, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !l.path.open() {
+		l.fellBack.Add(1)
+		return nil, &awayError{}
+	}
+	limited, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	defer cancel()
+	answer, err := script.Run(limited, l.client, []string{key}, args...).Int64Slice()
+	if err == nil && len(answer) != numbers {
+		err = fmt.Errorf("an answer of %d numbers", len(answer))
+	}
+	if err == nil {
+		l.path.succeeded()
+		l.shared.Add(1)
+		return answer, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // it says nothing about Redis
+	}
+	l.path.failed(err)
+	l.fellBack.Add(1)
+	var op *net.OpError
+	return nil, &awayError{asked: !(errors.As(err, &op) && op.Op == "dial")}
+}
+
+// An awayError says that Redis did not answer, and whether it may yet do what
+// it was asked for.
+type awayError struct{ asked bool }
+
+func (e *awayError) Error() string { return "redislimit: Redis is away" }
+
+// Ping asks Redis for a sign of life, for a program that wants to say at its
+// start that an address is wrong. A Limiter needs none.
+func (l *Limiter) Ping(ctx context.Context) error {
+	if err := l.client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redislimit: %w", err)
+	}
+	return nil
+}
+
+// Stats are a Limiter's counters since New.
+type Stats struct {
+	Shared    uint64 // answers of Redis
+	Fallbacks uint64 // answers from this gateway's own share
+	Away      bool   // Redis did not answer last time
+}
+
+// Stats returns the counters as they are now.
+func (l *Limiter) Stats() Stats {
+	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Away: l.path.away.Load()}
+}
+
+// Close closes the connections to Redis, unless the client is the host's.
+func (l *Limiter) Close() error {
+	if !l.ours {
+		return nil
+	}
+	return l.client.Close()
+}
