@@ -1,0 +1,128 @@
+package s3
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+)
+
+// errTorn is the error of a look that saw parts of two objects.
+var errTorn = errors.New("another writer's object was being put there")
+
+// isConflict reports whether another writer came in between: the condition of a
+// write was not met, or what it was to replace has gone.
+func isConflict(err error) bool {
+	answer := minio.ToErrorResponse(err)
+	gone := answer.StatusCode == http.StatusNotFound && (answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchUpload)
+	return gone || isUnmet(err) || errors.Is(err, errTorn)
+}
+
+// isUnmet reports whether the server says that a condition is not met. Amazon
+// says 409 when another write is under way.
+func isUnmet(err error) bool {
+	status := minio.ToErrorResponse(err).StatusCode
+	return status == http.StatusPreconditionFailed || status == http.StatusConflict
+}
+
+// isTrouble reports whether the server gave no answer, or none of its own, so
+// that trying again may help.
+func isTrouble(err error) bool {
+	if status := minio.ToErrorResponse(err).StatusCode; status != 0 {
+		return status >= 500 && status != http.StatusNotImplemented ||
+			status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+	}
+	var request *url.Error
+	var connection *net.OpError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate), isPlain(err):
+		return false
+	case errors.As(err, &request), errors.As(err, &connection): // the latter in the midst of an answer
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// isPlain reports whether TLS was answered without it.
+func isPlain(err error) bool {
+	var record tls.RecordHeaderError
+	return errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+// explain says what the server's answer means for who configured it. The text
+// never holds the secret key, whatever the server says.
+func (s *Storage) explain(err error) error {
+	answer := minio.ToErrorResponse(err)
+	if answer.StatusCode == 0 {
+		return s.unanswered(err)
+	}
+	hint := ""
+	switch answer.Code {
+	case minio.InvalidAccessKeyID, "XAdminUserNotFound": // the latter of versitygw
+		hint = "the server does not know the access key"
+	case minio.SignatureDoesNotMatch:
+		hint = "the secret key is not the access key's"
+	case minio.AccessDenied, "Unauthorized":
+		hint = "the key may not read and write objects here and list the bucket"
+	case minio.NoSuchBucket:
+		hint = "there is no such bucket"
+	case "AuthorizationHeaderMalformed", minio.InvalidRegion, "PermanentRedirect", "IncorrectEndpoint":
+		hint = "the region is another one"
+		if answer.Region != "" {
+			hint += ", " + answer.Region
+		}
+	case "RequestTimeTooSkewed":
+		hint = "the clock of this machine is wrong"
+	default:
+		switch {
+		case isTrouble(err):
+			return fmt.Errorf("%w: it answered %s", ErrUnreachable, s.answer(answer))
+		case answer.StatusCode == http.StatusBadRequest && s.client.EndpointURL().Scheme == "http":
+			hint = "if it speaks TLS, write the endpoint with https://"
+		case answer.StatusCode == http.StatusNotImplemented:
+			hint = "the server does not know what is asked of it"
+		default:
+			hint = "the server refused, or is no S3 server"
+		}
+	}
+	return fmt.Errorf("%s (it answered %s)", hint, s.answer(answer))
+}
+
+// unanswered explains the error of a connection.
+func (s *Storage) unanswered(err error) error {
+	var certificate *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case isPlain(err):
+		return errors.New("it does not speak TLS; write the endpoint with http://, or give the port that does")
+	case errors.As(err, &unknown):
+		return fmt.Errorf("its certificate is signed by an authority that this machine does not trust: %w", err)
+	case errors.As(err, &certificate):
+		return fmt.Errorf("its certificate: %w", err)
+	case isTrouble(err):
+		var network *url.Error // its text repeats the URL
+		if errors.As(err, &network) {
+			err = network.Err
+		}
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return err
+}
+
+// answer is what the server said, in one short line.
+func (s *Storage) answer(a minio.ErrorResponse) string {
+	text := strings.Join(strings.Fields(a.Message), " ")
+	if len(text) > 200 {
+		text = text[:200] + "…"
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%d %s: %s", a.StatusCode, a.Code, text), s.o.SecretKey, "…")
+}
