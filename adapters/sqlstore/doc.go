@@ -34,10 +34,12 @@
 // heeds it.
 //
 // The clock is the server's in PostgreSQL and the machine's with SQLite, never
-// that of one worker among several machines. Tokens are not counted from 1:
-// each is the microsecond of its lease, or one above the token before it if
-// that is more. So they grow even if the database is restored from a backup,
-// replaced by another one, or has forgotten the site in between, and the
-// storage, which refuses files with an older version than it has, never refuses
-// a living site's files.
+// that of one worker among several machines.
+//
+// A site's tokens grow by one, from a first one that is the microsecond of its
+// enrolment. So they are above all that the site ever had, even if it was
+// removed in between or the database was replaced by a new one, and the storage,
+// which refuses files with an older version than it has, takes its files. Only a
+// database that has been restored from a backup has to be told, see
+// docs/operating.md.
 package sqlstore

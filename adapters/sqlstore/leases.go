@@ -31,7 +31,7 @@ func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, erro
 		// What was wanted by now is what this crawl is for.
 		err := scanLease(c.row(ctx, `
 			UPDATE farwire_sites
-			SET token = CASE WHEN token < :micros THEN :micros ELSE token + 1 END,
+			SET token = token + 1,
 				leased_until = :until,
 				wanted = CASE WHEN wanted > :now THEN wanted END
 			WHERE id = (

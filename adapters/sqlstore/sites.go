@@ -47,7 +47,8 @@ func key(text string) []byte {
 // now. If the lease ends without an outcome the slot is there for Claim.
 //
 // A site that is new to the store takes over what s says of its state, except
-// for NextCrawl; the tokens of its leases are above s.Version.
+// for NextCrawl. Its first token is the time in microseconds, or s.Version + 1
+// if that is more; each later one is one more.
 func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
 	o := site.Options
 	o.Format, o.Geo, o.Agent = escape(o.Format), escape(o.Geo), escape(o.Agent)
@@ -68,7 +69,7 @@ func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.
 			UPDATE farwire_sites
 			SET options = $2, interval_seconds = $3,
 				next_crawl = CASE WHEN next_crawl < :now THEN next_crawl ELSE :now END,
-				token = CASE WHEN token < :micros THEN :micros ELSE token + 1 END,
+				token = token + 1,
 				leased_until = :until
 			WHERE subject_key = $4 AND base_key = $5
 			RETURNING token, leased_until, `+siteColumns,

@@ -20,14 +20,18 @@ import (
 var sqliteFlavor = &flavor{
 	name: "sqlite",
 	statement: replacer(
-		":until", "strftime('%Y-%m-%d %H:%M:%f000Z', :now, printf('%+.6f seconds', $1))",
 		":micros", "CAST(unixepoch(:now, 'subsec') * 1000000 AS INTEGER)",
 		":lock", "",
 		":skip", "",
 	),
 	args: func(query string, args []any) []any {
+		now := time.Now()
 		if strings.Contains(query, ":now") {
-			return append(args, sql.Named("now", stamp(time.Now())))
+			args = append(args, sql.Named("now", stamp(now)))
+		}
+		if strings.Contains(query, ":until") {
+			d := time.Duration(args[0].(float64) * float64(time.Second)).Round(time.Microsecond)
+			args = append(args, sql.Named("until", stamp(now.Add(d))))
 		}
 		return args
 	},

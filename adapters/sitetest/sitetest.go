@@ -1,0 +1,208 @@
+// Package sitetest asks of a [farwire.SiteStore] what its documentation
+// promises, sentence by sentence. A host that writes a store of its own has it
+// tested so:
+//
+//	func TestStore(t *testing.T) {
+//		sitetest.Run(t, func(t *testing.T) sitetest.Open {
+//			url := newDatabase(t)
+//			return func(t *testing.T) farwire.SiteStore { return open(t, url) }
+//		})
+//	}
+//
+// No test waits for a time to pass by this machine's clock or expects the store
+// to be quick: what a lease's end does is judged by the store's own clock.
+package sitetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// Open opens the store of one test. Each call is a further handle on the same
+// data, such as another process would have, and the function closes it by
+// t.Cleanup. A store that only one can have open returns the same one each time.
+type Open func(t *testing.T) farwire.SiteStore
+
+// Run runs the tests, each with an empty store that empty makes.
+func Run(t *testing.T, empty func(t *testing.T) Open) {
+	for _, c := range []struct {
+		name string
+		test func(*bench)
+	}{
+		{"Enroll", enroll},
+		{"EnrollAgain", enrollAgain},
+		{"Subjects", subjects},
+		{"TooMany", tooMany},
+		{"TooManyAtOnce", tooManyAtOnce},
+		{"EnrollOneAtOnce", enrollOneAtOnce},
+		{"MakeDue", makeDue},
+		{"MakeDueLeased", makeDueLeased},
+		{"ClaimOrder", claimOrder},
+		{"ClaimLeased", claimLeased},
+		{"Tokens", tokens},
+		{"Expiry", expiry},
+		{"ExpiredUnclaimed", expiredUnclaimed},
+		{"Renew", renew},
+		{"Release", release},
+		{"Commit", commit},
+		{"CommitKeepsIdentity", commitKeepsIdentity},
+		{"Times", times},
+		{"Pages", pages},
+		{"ManyPages", manyPages},
+		{"Strings", anyStrings},
+		{"Workers", workers},
+		{"Context", contexts},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			open := empty(t)
+			c.test(&bench{T: t, open: open, store: open(t), ctx: t.Context()})
+		})
+	}
+}
+
+// A bench is what a test works at.
+type bench struct {
+	*testing.T
+	open  Open
+	store farwire.SiteStore
+	ctx   context.Context
+}
+
+const (
+	long     = time.Hour             // a lease that does not run out
+	short    = 20 * time.Millisecond // one that does
+	patience = time.Minute           // for what has to happen in the end
+)
+
+// enroll leases a site of subject alice for a long time.
+func (b *bench) enroll(baseURL string) farwire.Lease {
+	b.Helper()
+	l, err := b.store.Enroll(b.ctx, farwire.Site{Subject: "alice", BaseURL: baseURL, Interval: time.Hour}, -1, long)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return l
+}
+
+// due enrolls a site whose first crawl is over and the next one due at.
+func (b *bench) due(baseURL string, at time.Time) farwire.Site {
+	b.Helper()
+	l := b.enroll(baseURL)
+	l.Site.NextCrawl = at
+	b.commit(l, farwire.Recrawl{Site: l.Site})
+	return l.Site
+}
+
+func (b *bench) commit(l farwire.Lease, r farwire.Recrawl) {
+	b.Helper()
+	if err := b.store.Commit(b.ctx, l, r); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) claim(d time.Duration) farwire.Lease {
+	b.Helper()
+	l, err := b.store.Claim(b.ctx, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return l
+}
+
+// nothingDue fails if there is a site to claim.
+func (b *bench) nothingDue() {
+	b.Helper()
+	if l, err := b.store.Claim(b.ctx, long); !errors.Is(err, farwire.ErrNoSite) {
+		b.Fatalf("claimed %+v, %v", l, err)
+	}
+}
+
+// site returns the site as it is stored.
+func (b *bench) site(s farwire.Site) farwire.Site {
+	b.Helper()
+	list, err := b.store.Enrolled(b.ctx, s.BaseURL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, found := range list {
+		if found.ID == s.ID {
+			return found
+		}
+	}
+	b.Fatalf("site %d is not among %+v", s.ID, list)
+	panic("unreachable")
+}
+
+// lost fails if anything can be done under the lease, or if trying to do it
+// changes the site.
+func (b *bench) lost(l farwire.Lease) {
+	b.Helper()
+	before := b.site(l.Site)
+	changed := l.Site
+	changed.NextCrawl, changed.LastError, changed.Version = l.Due.Add(48*time.Hour), "by a stale worker", l.Token
+	for what, err := range map[string]error{
+		"Renew":   second(b.store.Renew(b.ctx, l, long)),
+		"Release": b.store.Release(b.ctx, l),
+		"Commit":  b.store.Commit(b.ctx, l, farwire.Recrawl{Site: changed}),
+	} {
+		if !errors.Is(err, farwire.ErrLeaseLost) {
+			b.Errorf("%s under a lost lease: %v", what, err)
+		}
+	}
+	if after := b.site(l.Site); after != before {
+		b.Errorf("a lost lease made\n%+v of\n%+v", after, before)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// now is the store's clock, which every new lease tells.
+func (b *bench) now() time.Time {
+	b.Helper()
+	l, err := b.store.Enroll(b.ctx, farwire.Site{Subject: "clock", BaseURL: "https://clock.example/"}, -1, long)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return l.Expiry.Add(-long)
+}
+
+// after returns when the store's clock is at t.
+func (b *bench) after(t time.Time) {
+	b.Helper()
+	for end := time.Now().Add(patience); b.now().Before(t); time.Sleep(short / 4) {
+		if time.Now().After(end) {
+			b.Fatalf("the store's clock does not reach %v", t)
+		}
+	}
+}
+
+// past is a time that is over by any clock, n slots of a second later.
+func past(n int) time.Time {
+	return time.Date(2024, 2, 29, 12, 0, n, 123456000, time.UTC)
+}
+
+// future is one that has not come.
+func (b *bench) future() time.Time { return b.now().Add(24 * time.Hour).Truncate(time.Microsecond) }
+
+// same reports whether two values are the same once they have been JSON, which
+// is what a store may make of texts that are no UTF-8.
+func same(a, b any) bool {
+	x, errX := asJSON(a)
+	y, errY := asJSON(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
+}
+
+func asJSON(v any) (out any, err error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(text, &out)
+	return out, err
+}

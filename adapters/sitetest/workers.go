@@ -1,0 +1,132 @@
+package sitetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// workers has each due slot committed once, whoever of the workers dies with a
+// lease, is late, or gives it back.
+func workers(b *bench) {
+	const sites, slots, hands = 8, 6, 9
+	never := b.future()
+	for i := range sites {
+		b.due(fmt.Sprintf("https://%d.example/", i), past(0))
+	}
+	type slot struct {
+		site int64
+		due  time.Time
+	}
+	var mu sync.Mutex
+	commits := make(map[slot]int)
+	newest := make(map[int64]uint64)
+	left := sites * slots
+
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	// done reports whether the slots are all committed.
+	done := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return left <= 0
+	}
+	work := func(s farwire.SiteStore, dice *rand.Rand) error {
+		d, fate := long, dice.IntN(6)
+		if fate < 2 {
+			d = short
+		}
+		l, err := s.Claim(ctx, d)
+		if errors.Is(err, farwire.ErrNoSite) {
+			time.Sleep(short / 10)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		if l.Token <= newest[l.Site.ID] {
+			err = fmt.Errorf("site %d: token %d after %d", l.Site.ID, l.Token, newest[l.Site.ID])
+		}
+		newest[l.Site.ID] = l.Token
+		mu.Unlock()
+		switch {
+		case err != nil || fate == 0: // dies
+			return err
+		case fate == 1: // wakes up late
+			time.Sleep(2 * short)
+		case fate == 2:
+			return s.Release(ctx, l)
+		}
+		outcome := l.Site
+		outcome.NextCrawl = l.Due.Add(time.Second)
+		if !outcome.NextCrawl.Before(past(slots)) {
+			outcome.NextCrawl = never
+		}
+		switch err := s.Commit(ctx, l, farwire.Recrawl{Site: outcome}); {
+		case err == nil:
+			mu.Lock()
+			commits[slot{l.Site.ID, l.Due}]++
+			left--
+			mu.Unlock()
+		case d == long || !errors.Is(err, farwire.ErrLeaseLost):
+			return err
+		}
+		return nil
+	}
+	b.together(hands, func(i int, s farwire.SiteStore) {
+		dice := rand.New(rand.NewPCG(uint64(i), 7))
+		for !done() {
+			if err := work(s, dice); err != nil {
+				b.Errorf("worker %d: %v", i, err)
+				return
+			}
+		}
+	})
+	for at, n := range commits {
+		if n != 1 || at.due.Before(past(0)) || !at.due.Before(past(slots)) {
+			b.Errorf("site %d, due at %v: %d commits", at.site, at.due, n)
+		}
+	}
+	if len(commits) != sites*slots {
+		b.Errorf("%d slots of %d", len(commits), sites*slots)
+	}
+	b.nothingDue()
+}
+
+func contexts(b *bench) {
+	s := b.due("https://a.example/", past(1))
+	l := b.claim(long)
+	before := b.site(s)
+	ctx, cancel := context.WithCancel(b.ctx)
+	cancel()
+	outcome := farwire.Recrawl{Site: l.Site}
+	outcome.Site.NextCrawl = past(99)
+	for what, err := range map[string]error{
+		"Enroll":   second(b.store.Enroll(ctx, full(), -1, long)),
+		"Enrolled": second(b.store.Enrolled(ctx, s.BaseURL)),
+		"Count":    second(b.store.Count(ctx, "alice")),
+		"MakeDue":  second(b.store.MakeDue(ctx, s.ID, past(0))),
+		"Claim":    second(b.store.Claim(ctx, long)),
+		"Renew":    second(b.store.Renew(ctx, l, 2*long)),
+		"Release":  b.store.Release(ctx, l),
+		"Pages":    second(b.store.Pages(ctx, s.ID)),
+		"Commit":   b.store.Commit(ctx, l, outcome),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			b.Errorf("%s with a context that has ended: %v", what, err)
+		}
+	}
+	if after := b.site(s); after != before {
+		b.Errorf("now\n%+v, was\n%+v", after, before)
+	}
+	if n, err := b.store.Count(b.ctx, "alice"); err != nil || n != 1 {
+		b.Errorf("%d sites, %v", n, err)
+	}
+	b.commit(l, outcome) // the lease was not harmed
+}
