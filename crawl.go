@@ -2,16 +2,12 @@ package farwire
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -208,71 +204,27 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	exits := newExits(c.g, c.req.query, fail, t.log)
-	defer exits.close()
-
-	o := llmstxt.Options{
-		Client:     &http.Client{Transport: exits},
-		MaxPages:   pages,
-		DescLength: c.req.descLength,
-		Workers:    c.g.o.Crawl.Workers,
-		Timeout:    c.g.o.Crawl.Timeout,
-		Progress: func(e llmstxt.Event) {
-			c.g.outcome.note(e)
-			t.log(e.Message)
-		},
+	v := &visit{g: c.g, kind: kindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, say: t.log}
+	if c.req.enroll {
+		if v.arrived, err = c.roomForSite(ctx, fail); err != nil {
+			return nil, err
+		}
 	}
-	shown := &rendering{with: c.g.o.Crawl.Render, exits: exits, remote: c.req.remote, say: t.log}
-	o.Render = shown.page
-	site, err := llmstxt.Crawl(ctx, c.req.url, o)
-	c.result.Node = exits.node()
+	site, err := v.crawl(ctx)
+	c.result.Node = v.node
 	if err != nil {
 		return nil, err
 	}
 	used = len(site.Pages)
-	out := &crawlOutcome{site: site, rendered: shown.end(), text: c.write(ctx, t, site)}
+	out := &crawlOutcome{site: site, rendered: v.rendered, text: v.write(ctx, site)}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	c.result.FramesToClient, c.result.BytesToClient = int64(len(site.Pages)), int64(len(out.text))
 	if c.g.o.Storage != nil {
-		err = c.host(ctx, t, out)
+		err = c.host(ctx, v, out)
 	}
 	return out, err
-}
-
-// write makes the file, reworded by a model if that was asked for.
-func (c *crawl) write(ctx context.Context, t *talk, site *llmstxt.Site) string {
-	model := c.g.o.Crawl.Enhance
-	switch {
-	case !c.req.enhance:
-		return site.Render(c.req.layout)
-	case model == nil:
-		t.log("No language model is configured; the file keeps its own words")
-		return site.Render(c.req.layout)
-	}
-	var first error
-	var failures atomic.Int64
-	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
-		part := Part{Format: string(p.Layout), Text: p.Text, TextLimit: p.TextLimit}
-		for _, page := range p.Pages {
-			part.Pages = append(part.Pages, PageText(page))
-		}
-		text, err := model.Enhance(ctx, part)
-		if err != nil && failures.Add(1) == 1 {
-			first = err
-		}
-		return text, err
-	}
-	o := llmstxt.EnhanceOptions{Progress: func(e llmstxt.Event) { t.log(e.Message) }}
-	if m, ok := model.(interface{ PartSize() int }); ok {
-		o.Size = m.PartSize()
-	}
-	text := site.Enhance(ctx, c.req.layout, reword, o)
-	if n := failures.Load(); n > 0 && ctx.Err() == nil {
-		c.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", c.session.ID, "subject", c.session.Subject, "parts", n, "err", first)
-	}
-	return text
 }
 
 // takePages takes the pages that the crawl may need from what the caller has
@@ -284,97 +236,4 @@ func (c *crawl) takePages(ctx context.Context, t *talk) (pages int, release func
 		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", p.Limits.PagesPerDay, pages))
 	}
 	return pages, release, err
-}
-
-// A crawlOutcome is what a crawl came to.
-type crawlOutcome struct {
-	site     *llmstxt.Site
-	rendered renderCost
-	text     string
-	url      string // where it is hosted; empty: nowhere
-	secret   string // of the site's webhook, when it was enrolled
-}
-
-// host saves the file and enrols the site. A file that cannot be saved is worth
-// sending all the same; its error ends the crawl only if the client counts on
-// recrawls, and then behind the result.
-func (c *crawl) host(ctx context.Context, t *talk, out *crawlOutcome) error {
-	if c.req.enroll {
-		return c.enroll(ctx, t, out)
-	}
-	url, err := c.save(ctx, t, out, 0)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
-	}
-	out.url = url
-	return nil
-}
-
-func (c *crawl) save(ctx context.Context, t *talk, out *crawlOutcome, version uint64) (url string, err error) {
-	url, err = c.g.o.Storage.Save(ctx, File{
-		Name:        fileName(c.session.Subject, out.site.BaseURL),
-		ContentType: "text/plain; charset=utf-8",
-		Body:        []byte(out.text),
-		Version:     version,
-	})
-	if err != nil {
-		t.log("The file could not be hosted")
-		return "", fmt.Errorf("storage: %w", err)
-	}
-	return url, nil
-}
-
-// enrollLease is how long a site that has just been crawled may take to be
-// saved before a worker crawls it again.
-const enrollLease = time.Minute
-
-// enroll remembers the site for recrawls, or gives the one that the caller has
-// enrolled already the options of this request. The site is leased first: the
-// file is saved under the lease's token, and a recrawl that was under way with
-// the options of before finds itself fenced off.
-func (c *crawl) enroll(ctx context.Context, t *talk, out *crawlOutcome) error {
-	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
-	lease, err := sites.Enroll(ctx, Site{
-		Subject: c.session.Subject,
-		BaseURL: out.site.BaseURL,
-		Options: SiteOptions{
-			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
-			Enhance: c.req.enhance, Remote: c.req.remote,
-			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
-		},
-		Interval:      c.req.interval,
-		WebhookSecret: secret,
-		Created:       now,
-	}, c.session.principal.Limits.Sites, enrollLease)
-	if errors.Is(err, ErrTooManySites) {
-		return &limitError{what: fmt.Sprintf("limit reached: %d enrolled sites", c.session.principal.Limits.Sites)}
-	}
-	if err != nil {
-		return fmt.Errorf("enrolling a site: %w", err)
-	}
-	url, err := c.save(ctx, t, out, lease.Token)
-	if err != nil {
-		// Whatever ended this context must not keep the site from its recrawls.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		return errors.Join(err, sites.Release(ctx, lease))
-	}
-	sum := sha256.Sum256([]byte(out.text))
-	site := lease.Site
-	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
-	site.Failures, site.LastError = 0, ""
-	site.Hash, site.Version, site.HostedURL = hex.EncodeToString(sum[:]), lease.Token, url
-	site.SitemapLastmod = out.site.Newest
-	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {
-		return fmt.Errorf("enrolling a site: %w", err)
-	}
-	out.url = url
-	if site.WebhookSecret == secret {
-		out.secret = secret
-	}
-	t.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
-	return nil
 }

@@ -19,6 +19,7 @@ import (
 // few seconds to come back.
 type exits struct {
 	g     *Gateway
+	kind  kind                    // of the session
 	query agent.Query             // with those that were lost in Exclude
 	fail  context.CancelCauseFunc // ends the crawl, because no exit is left
 	note  func(text string)       // told when the exit changes
@@ -30,6 +31,8 @@ type exits struct {
 	current *route
 	routes  []*route // all that ever were
 	failed  error    // of the route lost last
+
+	requests atomic.Int64 // sent
 
 	losses atomic.Int32 // since an exit last brought an answer
 	worked atomic.Bool  // one has, ever
@@ -49,8 +52,8 @@ const (
 	comeBack  = 500 * time.Millisecond // times the losses so far
 )
 
-func newExits(g *Gateway, q agent.Query, fail context.CancelCauseFunc, note func(string)) *exits {
-	x := &exits{g: g, query: q, fail: fail, note: note, turn: make(chan struct{}, 1)}
+func newExits(g *Gateway, k kind, q agent.Query, fail context.CancelCauseFunc, note func(string)) *exits {
+	x := &exits{g: g, kind: k, query: q, fail: fail, note: note, turn: make(chan struct{}, 1)}
 	x.open, x.shut = context.WithCancel(context.Background())
 	return x
 }
@@ -88,6 +91,7 @@ func (x *exits) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
+		x.requests.Add(1)
 		resp, err := x.send(r, req)
 		if err == nil {
 			x.worked.Store(true)
@@ -202,7 +206,7 @@ func (x *exits) send(r *route, req *http.Request) (*http.Response, error) {
 	if r.reported.Swap(true) {
 		return r.transport.RoundTrip(req)
 	}
-	ctx, done := x.g.traceDial(req.Context(), DialInfo{kindCrawl.String(), r.exit.ID, x.query.Host})
+	ctx, done := x.g.traceDial(req.Context(), DialInfo{x.kind.String(), r.exit.ID, x.query.Host})
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx))
 	done(err)
 	if r.exit.Report != nil {

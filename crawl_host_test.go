@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/llmstxt"
 )
 
 // crawled has a crawl done to its end.
@@ -71,7 +70,7 @@ func (brokenStorage) Save(context.Context, farwire.File) (string, error) {
 }
 
 func TestCrawlStorageAway(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, &oneSite{} })
+	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, &memorySites{} })
 	s := newSite(t, threePages)
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
 	if h.code != 1000 || h.one(t, "result").Content == "" || !strings.Contains(h.logs(), "could not be hosted") {
@@ -84,48 +83,15 @@ func TestCrawlStorageAway(t *testing.T) {
 	h.wantError(t, 1011, "internal error")
 }
 
-// oneSite is a SiteStore for one enrolment. Its other methods are not called.
-type oneSite struct {
-	farwire.SiteStore
-	mu    sync.Mutex
-	site  farwire.Site
-	pages []llmstxt.Page
-	token uint64
-	err   error
-}
-
-func (o *oneSite) Enroll(_ context.Context, s farwire.Site, _ int, d time.Duration) (farwire.Lease, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.site.WebhookSecret != "" {
-		s.WebhookSecret = o.site.WebhookSecret
-	}
-	o.site = s
-	o.token++
-	return farwire.Lease{Site: s, Token: o.token, Due: time.Now(), Expiry: time.Now().Add(d)}, o.err
-}
-
-func (o *oneSite) Commit(_ context.Context, l farwire.Lease, r farwire.Recrawl) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if l.Token != o.token {
-		return farwire.ErrLeaseLost
-	}
-	o.site, o.pages = r.Site, r.Pages
-	return nil
-}
-
-func (o *oneSite) Release(context.Context, farwire.Lease) error { return nil }
-
 func TestCrawlEnrolls(t *testing.T) {
-	sites := &oneSite{}
+	sites := &memorySites{}
 	files := newFolder(t, t.TempDir())
 	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = files, sites })
 	s := newSite(t, threePages)
 	request := fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true,"recrawlIntervalMinutes":360,"maxPages":2,"descLength":300,"format":"index","useBrightdata":false,"geo":"de"}`, s.URL)
 	h := w.crawled(testKey, request)
 	m := h.one(t, "url")
-	got := sites.site
+	got := sites.only(t)
 	if h.code != 1000 || len(m.WebhookSecret) < 20 || m.WebhookSecret != got.WebhookSecret || got.HostedURL != m.Content {
 		t.Errorf("got %+v, enrolled %+v", h, got)
 	}
@@ -133,8 +99,11 @@ func TestCrawlEnrolls(t *testing.T) {
 		got.Options != (farwire.SiteOptions{MaxPages: 2, DescLength: 300, Format: "index", Geo: "de"}) {
 		t.Errorf("enrolled %+v", got)
 	}
-	if got.Version != 1 || len(sites.pages) != 2 {
-		t.Errorf("version %d with %d pages", got.Version, len(sites.pages))
+	if pages, err := sites.Pages(t.Context(), got.ID); err != nil || got.Version != 1 || len(pages) != 2 {
+		t.Errorf("version %d with %d pages, %v", got.Version, len(pages), err)
+	}
+	if m.BaseURL != got.BaseURL {
+		t.Errorf("the client was told of %q", m.BaseURL)
 	}
 	if d := got.NextCrawl.Sub(got.LastCrawl); d != 6*time.Hour {
 		t.Errorf("the next crawl is %v after this one", d)
@@ -146,7 +115,7 @@ func TestCrawlEnrolls(t *testing.T) {
 	if m := w.crawled(testKey, request).one(t, "url"); m.WebhookSecret != "" {
 		t.Errorf("told again: %+v", m)
 	}
-	sites.err = errors.New("the database is away")
+	sites.setAway(errAway)
 	h = w.crawled(testKey, request)
 	h.one(t, "result")
 	h.wantError(t, 1011, "internal error")

@@ -28,7 +28,8 @@ type crawlMessage struct {
 	Content string `json:"content"`
 
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
-	WebhookSecret string      `json:"webhook_secret,omitempty"` // of a url, when the site was enrolled
+	BaseURL       string      `json:"base_url,omitempty"`       // of a url, when the site is enrolled: what the webhook calls it
+	WebhookSecret string      `json:"webhook_secret,omitempty"` // of a url, when the site was enrolled by this crawl
 }
 
 // crawlStats say how a crawl went.
@@ -231,7 +232,7 @@ func (t *talk) deliver(out *crawlOutcome) error {
 	if out.url == "" {
 		return nil
 	}
-	if err := t.send(crawlMessage{Type: "url", Content: out.url, WebhookSecret: out.secret}); err != nil {
+	if err := t.send(crawlMessage{Type: "url", Content: out.url, BaseURL: out.base, WebhookSecret: out.secret}); err != nil {
 		return newClientLeft(err)
 	}
 	return nil

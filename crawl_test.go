@@ -24,6 +24,7 @@ import (
 type said struct {
 	Type          string `json:"type"`
 	Content       string `json:"content"`
+	BaseURL       string `json:"base_url"`
 	WebhookSecret string `json:"webhook_secret"`
 	Stats         *struct {
 		Pages   int            `json:"pages"`

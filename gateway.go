@@ -36,6 +36,9 @@ type Gateway struct {
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 
+	due   chan struct{} // holds a value when a site may have become due
+	hooks *hooks
+
 	counts  [kinds]counts
 	outcome *pageOutcomes
 	noAgent atomic.Int64
@@ -57,6 +60,8 @@ func New(o Options) (*Gateway, error) {
 		tokens:  tokens,
 		running: make(map[*session]struct{}),
 		idle:    make(chan struct{}),
+		due:     make(chan struct{}, 1),
+		hooks:   newHooks(),
 		outcome: newPageOutcomes(),
 	}
 	if pages, ok := o.Limiter.(PageLimiter); ok {
@@ -72,7 +77,8 @@ func New(o Options) (*Gateway, error) {
 // knows nothing of hijacked sockets and waits for ever on an open event
 // stream. From now on new sessions are refused with 503. Running relays send
 // close code 1001 to both sides at a frame boundary, streams and crawls end
-// with an error that says why, and Shutdown returns nil when all are gone.
+// with an error that says why, recrawls leave their sites to other gateways,
+// and Shutdown returns nil when all are gone.
 //
 // When ctx ends first, what is left is cut and Shutdown returns ctx's error.
 // Call it before or beside http.Server.Shutdown. It may be called more than
@@ -147,22 +153,27 @@ const (
 	kindRelay kind = iota
 	kindAMQP
 	kindCrawl
+	kindRecrawl
 	kinds // how many there are
 )
 
-func (k kind) String() string { return [...]string{"relay", "amqp", "crawl"}[k] }
+func (k kind) String() string { return [...]string{"relay", "amqp", "crawl", "recrawl"}[k] }
 
-// allows returns how many sessions of this kind may run at a time.
-func (l Limits) allows(k kind) int { return [...]int{l.Sessions, l.Streams, l.Crawls}[k] }
+// allows returns how many sessions of this kind may run at a time. Recrawls
+// are bounded by the sites that a caller may enrol.
+func (l Limits) allows(k kind) int { return [...]int{l.Sessions, l.Streams, l.Crawls, -1}[k] }
 
 // A session is one relay, stream or crawl, from the moment its connection is
 // taken until both its sides are closed. It has a caller once it is admitted.
+// A recrawl is one, too, so that it is counted and drained.
 type session struct {
 	SessionInfo
 	g         *Gateway
 	kind      kind
 	principal Principal
 	admitted  bool
+
+	attrs []slog.Attr // of its log line, besides those that all have
 
 	conn net.Conn      // taken from net/http, while no pipe owns it; nil: none
 	pipe *wsframe.Pipe // guarded by g.mu: what carries a relay once it is connected
@@ -203,12 +214,18 @@ func (s *session) admit(ctx context.Context, seen sighting) error {
 		return &limitError{what: fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.kind),
 			quota: Quota{Limit: most, RetryAfter: time.Second}}
 	}
+	s.begin(p)
+	return nil
+}
+
+// begin gives the session its caller, who is counted in already.
+func (s *session) begin(p Principal) {
+	g := s.g
 	g.mu.Lock() // Stats reads admitted
 	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
 	g.mu.Unlock()
 	g.counts[s.kind].started.Add(1)
 	s.traceSession()
-	return nil
 }
 
 // end writes the session's log line and forgets it.
@@ -218,6 +235,11 @@ func (s *session) end(r SessionResult) {
 	} else {
 		s.g.refused(s.ctx, s.Kind, r.Err)
 	}
+	s.leave(r)
+}
+
+// leave forgets the session, so that a drain no longer waits for it.
+func (s *session) leave(r SessionResult) {
 	s.stop(nil)
 	g := s.g
 	g.mu.Lock()
@@ -289,6 +311,7 @@ func (s *session) account(r SessionResult) {
 		slog.Int64("frames_to_client", r.FramesToClient), slog.Int64("bytes_to_client", r.BytesToClient),
 		slog.Duration("duration", r.Duration),
 	}
+	attrs = append(attrs, s.attrs...)
 	if r.Err != nil {
 		attrs = append(attrs, slog.String("err", r.Err.Error()))
 	}

@@ -61,9 +61,10 @@ type Options struct {
 	// Traces joins several.
 	Trace *Trace
 
-	Relay RelayOptions
-	AMQP  AMQPOptions
-	Crawl CrawlOptions
+	Relay   RelayOptions
+	AMQP    AMQPOptions
+	Crawl   CrawlOptions
+	Recrawl RecrawlOptions
 }
 
 // RelayOptions tunes [Gateway.Relay]. The zero value holds the defaults.
@@ -128,6 +129,32 @@ type CrawlOptions struct {
 	Enhance Enhancer
 }
 
+// RecrawlOptions tunes [Gateway.Recrawl]. The zero value holds the defaults.
+type RecrawlOptions struct {
+	// Workers is how many sites this gateway recrawls at a time. Zero: 2.
+	Workers int
+
+	// Lease is how long a site stays with a gateway that is not heard of any
+	// more, before another one crawls it. It is renewed three times as often.
+	// Zero: 1 minute; at least 1 second.
+	Lease time.Duration
+
+	// Poll is how often a gateway that has nothing to do asks the SiteStore for
+	// work, give or take a fifth, so that several gateways do not ask at the
+	// same time. Zero: 10 s.
+	Poll time.Duration
+
+	// Adaptive lets a site's own pace say when it is crawled again: after half
+	// of the average time between the changes seen, but not before MinInterval
+	// and not later than MaxInterval. False: after the interval that it was
+	// enrolled with.
+	Adaptive bool
+
+	// MinInterval and MaxInterval bound adaptive intervals. Zero: 1 hour, and
+	// 30 days or MinInterval if that is longer.
+	MinInterval, MaxInterval time.Duration
+}
+
 // DefaultRate is the number of requests per second, and the burst, that a
 // caller has unless its Limits or the gateway's say otherwise.
 const DefaultRate = 10
@@ -144,6 +171,13 @@ const (
 	defaultCrawlTimeout  = 10 * time.Minute
 	defaultCrawlMaxPages = 1000
 	defaultCrawlWorkers  = 8
+
+	defaultRecrawlWorkers = 2
+	defaultLease          = time.Minute
+	minLease              = time.Second
+	defaultPoll           = 10 * time.Second
+	defaultMinInterval    = time.Hour
+	defaultMaxInterval    = 30 * day
 
 	// A client has this long to say what it wants, in all.
 	askTimeout = 10 * time.Second
@@ -359,6 +393,10 @@ func (o Options) withDefaults() (Options, error) {
 		{"Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, -1},
 		{"AMQP.StallTimeout", &o.AMQP.StallTimeout, defaultAMQPStall, -1},
 		{"Crawl.Timeout", &o.Crawl.Timeout, defaultCrawlTimeout, 0},
+		{"Recrawl.Lease", &o.Recrawl.Lease, defaultLease, 0},
+		{"Recrawl.Poll", &o.Recrawl.Poll, defaultPoll, 0},
+		{"Recrawl.MinInterval", &o.Recrawl.MinInterval, defaultMinInterval, 0},
+		{"Recrawl.MaxInterval", &o.Recrawl.MaxInterval, max(defaultMaxInterval, o.Recrawl.MinInterval), 0},
 	} {
 		switch {
 		case *d.value == 0:
@@ -375,6 +413,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"AMQP.Budget", &o.AMQP.Budget, defaultAMQPBudget},
 		{"Crawl.MaxPages", &o.Crawl.MaxPages, defaultCrawlMaxPages},
 		{"Crawl.Workers", &o.Crawl.Workers, defaultCrawlWorkers},
+		{"Recrawl.Workers", &o.Recrawl.Workers, defaultRecrawlWorkers},
 	} {
 		switch {
 		case *n.value == 0:
@@ -382,6 +421,12 @@ func (o Options) withDefaults() (Options, error) {
 		case *n.value < 0:
 			return fail(n.field, "%d is negative", *n.value)
 		}
+	}
+	switch {
+	case o.Recrawl.Lease < minLease:
+		return fail("Recrawl.Lease", "%v is shorter than %v", o.Recrawl.Lease, minLease)
+	case o.Recrawl.MaxInterval < o.Recrawl.MinInterval:
+		return fail("Recrawl.MaxInterval", "%v is shorter than MinInterval, %v", o.Recrawl.MaxInterval, o.Recrawl.MinInterval)
 	}
 	if o.AMQP.QueueLimit == 0 {
 		o.AMQP.QueueLimit = defaultAMQPQueue

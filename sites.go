@@ -16,7 +16,8 @@ import (
 // run out, or under a token that is no longer the newest, changes nothing and
 // returns an error that wraps [ErrLeaseLost]. The token is also the version of
 // the file that is saved under the lease, so that the storage refuses the same
-// stale workers ([ErrStale]).
+// stale workers ([ErrStale]). It should grow by one: a gap looks like a worker
+// that is gone, after which even a file that is as it was is saved anew.
 //
 // All methods are called concurrently and by several processes.
 type SiteStore interface {
@@ -70,11 +71,11 @@ type Site struct {
 	Created       time.Time
 
 	NextCrawl      time.Time
-	LastCrawl      time.Time // zero: never
+	LastCrawl      time.Time // the last that did not fail; zero: none
 	Failures       int       // crawls that failed since the last one that did not
 	LastError      string
 	Hash           string        // SHA-256 of the file before a model reworded it, lower-case hex; empty: none yet
-	Version        uint64        // of the hosted file: the token of the last lease that ended in a file
+	Version        uint64        // the newest token up to which no lease is open that could still change the hosted file
 	HostedURL      string        // empty: none yet
 	SitemapLastmod time.Time     // the newest lastmod of its sitemaps; zero: none
 	ChangeInterval time.Duration // average time between observed changes; zero: unknown

@@ -11,8 +11,8 @@ import (
 // Stats are the gateway's counters since New. What is counted never becomes
 // less, unless it says that it is a number of now.
 type Stats struct {
-	Draining           bool // now
-	Relay, AMQP, Crawl KindStats
+	Draining                    bool // now
+	Relay, AMQP, Crawl, Recrawl KindStats
 
 	// NoAgent counts searches for an agent that found none that fits.
 	NoAgent int64
@@ -21,7 +21,7 @@ type Stats struct {
 	// readers have not taken them.
 	AMQPWaiting int64
 
-	// CrawlPages counts the pages of crawls by what became of them: PageWritten
+	// CrawlPages counts the pages of crawls and recrawls by what became of them: PageWritten
 	// or an llmstxt.Reason. It has an entry for each, be it zero.
 	CrawlPages map[string]int64
 }
@@ -45,7 +45,7 @@ const PageWritten = "written"
 // is running: some 100 ns each.
 func (g *Gateway) Stats() Stats {
 	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.outcome.read()}
-	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl}
+	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl, &s.Recrawl}
 	// A session is taken out of those that run and its traffic added to what is
 	// counted under one lock: nothing is seen twice, or not at all.
 	g.mu.Lock()

@@ -41,7 +41,7 @@ type Trace struct {
 	// Refused is called when a request is refused before it is a session, and
 	// when one that never becomes a session is refused. Kind is that of
 	// SessionInfo, or the last element of the endpoint's path: "token",
-	// "network", "usage". The status is that of a plain HTTP answer, for
+	// "network", "usage", "site-changed". The status is that of a plain HTTP answer, for
 	// sockets, too.
 	Refused func(ctx context.Context, kind string, status int)
 }
@@ -49,7 +49,7 @@ type Trace struct {
 // SessionInfo says which session it is.
 type SessionInfo struct {
 	ID      string // unique in this process's log
-	Kind    string // "relay", "amqp" or "crawl"
+	Kind    string // "relay", "amqp", "crawl" or "recrawl"
 	Subject string
 	KeyID   string
 	Start   time.Time
@@ -65,7 +65,8 @@ type SessionResult struct {
 	Duration time.Duration
 
 	// Frames and payload bytes of a relay; for a stream, messages and body
-	// bytes to the client; for a crawl, pages and bytes of the file.
+	// bytes to the client; for a crawl, pages and bytes of the file; for a
+	// recrawl, pages, and bytes of the file if it was saved.
 	FramesToTarget, BytesToTarget int64
 	FramesToClient, BytesToClient int64
 }

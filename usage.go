@@ -51,6 +51,10 @@ func (g *Gateway) Usage() http.Handler {
 		Total  uint64 `json:"total"`
 		Limit  *int   `json:"limit"` // null: none
 	}
+	type sites struct {
+		Count *int `json:"count"` // null: the gateway cannot tell now
+		Limit *int `json:"limit"` // null: none
+	}
 	type answer struct {
 		Subject string `json:"subject"`
 		Rate    struct {
@@ -59,11 +63,12 @@ func (g *Gateway) Usage() http.Handler {
 			Remaining *int     `json:"remaining"`
 			Refused   uint64   `json:"refused"`
 		} `json:"rate"`
-		Relay         count `json:"relay"`
-		AMQP          count `json:"amqp"`
-		Crawl         count `json:"crawl"`
-		BytesToTarget int64 `json:"bytes_to_target"`
-		BytesToClient int64 `json:"bytes_to_client"`
+		Relay         count  `json:"relay"`
+		AMQP          count  `json:"amqp"`
+		Crawl         count  `json:"crawl"`
+		Sites         *sites `json:"sites,omitempty"` // where the gateway keeps any
+		BytesToTarget int64  `json:"bytes_to_target"`
+		BytesToClient int64  `json:"bytes_to_client"`
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "usage", err) }
@@ -87,10 +92,21 @@ func (g *Gateway) Usage() http.Handler {
 			a.Rate.PerSecond, a.Rate.Burst, a.Rate.Remaining = &p.Limits.Rate, &q.Limit, &q.Remaining
 		}
 		a.Rate.Refused = m.refused
-		for k, into := range [kinds]*count{&a.Relay, &a.AMQP, &a.Crawl} {
+		for k, into := range [...]*count{&a.Relay, &a.AMQP, &a.Crawl} {
 			*into = count{Active: m.active[k], Total: m.total[k]}
 			if most := p.Limits.allows(kind(k)); most >= 0 {
 				into.Limit = &most
+			}
+		}
+		if g.o.Sites != nil {
+			a.Sites = new(sites)
+			if n, err := g.o.Sites.Count(r.Context(), p.Subject); err == nil {
+				a.Sites.Count = &n
+			} else {
+				g.o.Logger.WarnContext(r.Context(), "sites not counted", "subject", p.Subject, "err", err)
+			}
+			if p.Limits.Sites >= 0 {
+				a.Sites.Limit = &p.Limits.Sites
 			}
 		}
 		writeJSON(w, http.StatusOK, a)

@@ -95,6 +95,8 @@ func judge(err error) verdict {
 		return verdict{http.StatusMethodNotAllowed, 1008, method.Error()}
 	case errors.Is(err, errKeyMissing):
 		return verdict{http.StatusUnauthorized, 1008, errKeyMissing.Error()}
+	case errors.Is(err, errSecret):
+		return verdict{http.StatusUnauthorized, 1008, errSecret.Error()}
 	case errors.Is(err, errKeyInvalid), errors.Is(err, errTokenInvalid), errors.Is(err, errOrigin):
 		return verdict{http.StatusForbidden, 1008, err.Error()}
 	case errors.As(err, &limit):

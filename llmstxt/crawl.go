@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,8 @@ import (
 // deadline or Options.Timeout passes, the site so far without an error, and
 // Stats.TimedOut.
 //
-// When Crawl returns, no goroutine and no request of it is left.
+// When Crawl returns, no goroutine and no request of it is left. A panic, as of
+// Options.Render or the Client's transport, is one of Crawl itself.
 func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	u, err := baseURL(base)
 	if err != nil {
@@ -32,6 +34,7 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	}
 	began := time.Now()
 	c := newCrawler(o)
+	c.began = began.UTC().Truncate(time.Second) // survives JSON
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -84,12 +87,16 @@ func newCrawler(o Options) *crawler {
 type crawler struct {
 	Options
 	client   *http.Client
-	need     int              // bytes of prose to look for in a page
-	previous map[string]*Page // by URL; not written once the crawl runs
-	robots   *Robots          // of the scope's host; likewise
-	scope    scope            // likewise
-	pace     *rate.Limiter    // of requests, nil: none
-	slots    chan struct{}    // one for each request under way
+	began    time.Time
+	need     int                  // bytes of prose to look for in a page
+	previous map[string]*Page     // by URL; not written once the crawl runs
+	robots   *Robots              // of the scope's host; likewise
+	scope    scope                // likewise
+	settled  map[string]time.Time // what the sitemaps list; likewise
+	complete bool                 // and that is all they list
+	spared   map[string]*Page     // by URL, not to be asked for; likewise
+	pace     *rate.Limiter        // of requests, nil: none
+	slots    chan struct{}        // one for each request under way
 
 	frontier   *frontier
 	baseLinked bool // the base page's links may enter the frontier
@@ -160,6 +167,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	for _, n := range maps.notes {
 		c.note("", n)
 	}
+	c.believe(maps)
 	for _, u := range maps.urls {
 		c.offer(u, u.String(), 1)
 	}
@@ -231,8 +239,9 @@ func (c *crawler) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	jobs := make(chan *entry)
 	type answer struct {
-		e *entry
-		r *result
+		e        *entry
+		r        *result
+		panicked error
 	}
 	answers := make(chan answer, ahead)
 	var wg sync.WaitGroup
@@ -242,9 +251,12 @@ func (c *crawler) run(ctx context.Context) {
 	work := func() {
 		defer wg.Done()
 		for e := range jobs {
-			r := c.fetchPage(ctx, e.url, c.allowed)
-			c.settle(r)
-			answers <- answer{e, r}
+			a := answer{e: e}
+			a.panicked = recovered(func() {
+				a.r = c.fetchPage(ctx, e.url, c.allowed)
+				c.settle(a.r)
+			})
+			answers <- a
 		}
 	}
 	started := 0
@@ -277,6 +289,9 @@ func (c *crawler) run(ctx context.Context) {
 			flying++
 		case a := <-answers:
 			flying--
+			if a.panicked != nil {
+				panic(a.panicked)
+			}
 			a.e.res = a.r
 		case <-ctx.Done():
 			c.timeOver(ctx)
@@ -297,6 +312,18 @@ func (c *crawler) run(ctx context.Context) {
 		c.stats.Limited = true
 		c.note("", "Maximum pages limit reached")
 	}
+}
+
+// recovered calls f and returns what it panicked with, so that the panic of a
+// goroutine can be carried to the one that a caller may recover it in.
+func recovered(f func()) (panicked error) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = fmt.Errorf("%v\n\n%s", v, debug.Stack())
+		}
+	}()
+	f()
+	return nil
 }
 
 func (c *crawler) timeOver(ctx context.Context) {
@@ -321,6 +348,7 @@ func (c *crawler) allowed(u *url.URL) error {
 // finish decides what depends on the whole site.
 func (c *crawler) finish() *Site {
 	c.stats.Pages = len(c.pages)
+	c.remark()
 	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, BaseURL: c.pages[0].URL, descLength: c.DescLength}
 	a := setTitles(s.Pages)
 	d := newDescriber(s.Pages, c.DescLength)

@@ -49,7 +49,8 @@ type EnhanceOptions struct {
 
 // Enhance renders the site in a layout with texts that reword made of it. It
 // always returns a file: parts that could not be had, in time or in order,
-// are the site's own. The site itself is not changed.
+// are the site's own. The site itself is not changed. A panic of reword is one
+// of Enhance itself.
 func (s *Site) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOptions) string {
 	if l != Index {
 		l = Pages
@@ -68,16 +69,24 @@ func (s *Site) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOp
 	parts := s.parts(l, o)
 	answers := make([]*File, len(parts))
 	failed := make([]error, len(parts))
+	panicked := make([]error, len(parts))
 	slots := make(chan struct{}, o.Workers)
 	var wg sync.WaitGroup
 	for i := range parts {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			answers[i], failed[i] = s.ask(ctx, parts[i], reword, o.Timeout)
+			panicked[i] = recovered(func() {
+				answers[i], failed[i] = s.ask(ctx, parts[i], reword, o.Timeout)
+			})
 		})
 	}
 	wg.Wait()
+	for _, err := range panicked {
+		if err != nil {
+			panic(err)
+		}
+	}
 	for i, err := range failed {
 		if err == nil {
 			continue

@@ -33,7 +33,8 @@ type result struct {
 	noindex    bool
 	rendered   bool
 	unchanged  bool
-	renderNote string // what became of Options.Render
+	spared     time.Time // not asked for: when it last was
+	renderNote string    // what became of Options.Render
 	bytes      int64
 	evidence   Evidence
 	links      []string // in scope, normalised
@@ -49,6 +50,11 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 	for hop := 0; ; hop++ {
 		if err := allow(r.final); err != nil {
 			r.refused = err
+			return r
+		}
+		if prev := c.spared[r.final.String()]; prev != nil {
+			r.keep(prev)
+			r.spared = prev.Asked
 			return r
 		}
 		next, err := c.try(ctx, r)

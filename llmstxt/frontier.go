@@ -113,7 +113,9 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 func (c *crawler) decide(e *entry) {
 	r := e.res
 	e.res = nil
-	c.stats.Fetched++
+	if r.spared.IsZero() {
+		c.stats.Fetched++
+	}
 	c.stats.Bytes += r.bytes
 	if r.rendered {
 		c.stats.Rendered++
@@ -214,15 +216,20 @@ func (c *crawler) commitPage(e *entry, r *result) {
 		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
 		c.skip(fb.key, &skipError{SkipCanonical, "is canonically " + e.key})
 	}
+	asked := c.began
 	if r.unchanged {
 		c.stats.Unchanged++
+	}
+	if !r.spared.IsZero() {
+		c.stats.Spared++
+		asked = r.spared
 	}
 	c.hashes[r.hash] = e.key
 	for i, l := range r.links {
 		r.links[i] = c.intern(l)
 	}
 	c.pages = append(c.pages, Page{URL: e.key, Depth: e.depth, Rendered: r.rendered, ETag: r.etag, LastModified: r.modified,
-		Hash: r.hash, Links: r.links, Evidence: r.evidence})
+		Hash: r.hash, Asked: asked, Links: r.links, Evidence: r.evidence})
 	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
 	if e != c.frontier.queue[0] || c.baseLinked {
 		c.follow(r.links, e.depth)

@@ -72,6 +72,13 @@ type Options struct {
 	// requests become conditional: an unchanged page is neither sent nor parsed
 	// again. Those read with another DescLength are not used.
 	Previous []Page
+
+	// TrustLastmod is how long the sitemaps' word is taken for a page of
+	// Previous: one that has not changed since it was last asked for, if its
+	// lastmod is right, is asked for again only when this time has passed since
+	// then. Sitemaps whose dates cannot be right are not believed; see
+	// lastmod.go. Zero: every page is asked for.
+	TrustLastmod time.Duration
 }
 
 // DefaultUserAgent names the crawler when Options has no other name.
@@ -138,11 +145,14 @@ type Page struct {
 	Depth     int    `json:"depth"`               // clicks from the base page; 1 for what a sitemap listed
 	Rendered  bool   `json:"rendered,omitempty"`  // read from Options.Render's answer
 
-	ETag         string   `json:"etag,omitempty"`          // validators as the server gave them
-	LastModified string   `json:"last_modified,omitempty"` //
-	Hash         string   `json:"hash"`                    // of the body, as hexadecimal SHA-256
-	Links        []string `json:"links,omitempty"`         // in scope, normalised, each once, in the page's order
-	Evidence     Evidence `json:"evidence"`                // what was read
+	ETag         string    `json:"etag,omitempty"`          // validators as the server gave them
+	LastModified string    `json:"last_modified,omitempty"` //
+	Hash         string    `json:"hash"`                    // of the body, as hexadecimal SHA-256
+	Asked        time.Time `json:"asked,omitzero"`          // when the server was last asked for it
+	Listed       bool      `json:"listed,omitempty"`        // by a sitemap
+	Misdated     bool      `json:"misdated,omitempty"`      // it has changed once while its lastmod said it had not
+	Links        []string  `json:"links,omitempty"`         // in scope, normalised, each once, in the page's order
+	Evidence     Evidence  `json:"evidence"`                // what was read
 
 	outlined bool // the excerpt is a note made from headings or links
 }
@@ -151,8 +161,10 @@ type Page struct {
 type Stats struct {
 	Pages     int            `json:"pages"`     // in the result
 	Fetched   int            `json:"fetched"`   // pages asked for, without hops and further tries
-	Unchanged int            `json:"unchanged"` // of these, known from Previous and not parsed again
-	Rendered  int            `json:"rendered"`  // of these, sent to Options.Render
+	Unchanged int            `json:"unchanged"` // of those in the result, known from Previous and not parsed again
+	Spared    int            `json:"spared"`    // of these, not even asked for (Options.TrustLastmod)
+	Delisted  int            `json:"delisted"`  // pages of Previous that are gone from the sitemaps and from the result
+	Rendered  int            `json:"rendered"`  // of those asked for, sent to Options.Render
 	Bytes     int64          `json:"bytes"`     // of bodies, after decompression
 	Skipped   map[Reason]int `json:"skipped"`   // pages left out, by reason
 	Limited   bool           `json:"limited"`   // stopped at MaxPages (or at three times that in fetches) with pages left

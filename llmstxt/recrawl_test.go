@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -42,7 +43,8 @@ func validating(w *web, header string) *web {
 	return w
 }
 
-// saved is a site's pages as a database would give them back.
+// saved is a site's pages as a database would give them back, but for the time
+// of the crawl.
 func saved(t *testing.T, s *llmstxt.Site) []llmstxt.Page {
 	t.Helper()
 	b, err := json.Marshal(s.Pages)
@@ -52,6 +54,12 @@ func saved(t *testing.T, s *llmstxt.Site) []llmstxt.Page {
 	var out []llmstxt.Page
 	if err := json.Unmarshal(b, &out); err != nil {
 		t.Fatal(err)
+	}
+	for i := range out {
+		if out[i].Asked.IsZero() {
+			t.Errorf("%s was never asked for", out[i].URL)
+		}
+		out[i].Asked = time.Time{}
 	}
 	return out
 }

@@ -21,6 +21,7 @@ import (
 
 const (
 	maxSitemaps     = 50       // files read for one crawl
+	maxSitemapPages = 50_000   // of one file, the protocol's own limit
 	maxSitemapDepth = 3        // of lists of lists
 	maxSitemapBytes = 50 << 20 // after decompression, the protocol's own limit
 	maxSitemapFile  = 10 << 20 // as sent
@@ -35,6 +36,7 @@ type sitemap struct {
 type sitemapEntry struct {
 	loc     string
 	lastmod time.Time // zero if not given
+	settled time.Time // see settledAt
 }
 
 // parseSitemap reads a sitemap of any of the three forms and stops after limit
@@ -119,6 +121,7 @@ func parseSitemapXML(r io.Reader, limit int) (sitemap, error) {
 					entry.loc = s
 				case "lastmod":
 					entry.lastmod = parseW3CDate(s)
+					entry.settled = settledAt(s, entry.lastmod)
 				}
 				field = ""
 			case 2:
@@ -153,15 +156,19 @@ func parseW3CDate(s string) time.Time {
 
 // sitemapPages is what all the sitemaps of a site list in its scope.
 type sitemapPages struct {
-	urls   []*url.URL
-	newest time.Time
-	notes  []string // for the log
+	urls     []*url.URL
+	settled  map[string]time.Time // of each of them, zero if it cannot be told
+	newest   time.Time
+	complete bool     // there was something to read, and nothing was left out
+	notes    []string // for the log
+	panicked error
 }
 
 // readSitemaps reads those that robots.txt names, else those in the usual
 // places, until it has room pages in scope.
 func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, room int) sitemapPages {
-	var out sitemapPages
+	out := sitemapPages{settled: map[string]time.Time{}}
+	whole := true
 	type file struct {
 		u     *url.URL
 		depth int
@@ -181,7 +188,6 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 		queue = append(queue, file{resolve(root, "/sitemap.xml"), 1, true})
 	}
 	files := map[string]bool{}
-	seen := map[string]bool{}
 	for len(queue) > 0 && len(files) < maxSitemaps && ctx.Err() == nil && len(out.urls) < room {
 		f := queue[0]
 		queue = queue[1:]
@@ -194,12 +200,19 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 		}
 		body, err := c.getPlain(ctx, f.u, maxSitemapFile)
 		if err != nil {
+			var status *statusError
+			if !f.guess || !errors.As(err, &status) || status.code >= 500 {
+				whole = false
+			}
 			if !f.guess {
 				out.notes = append(out.notes, fmt.Sprintf("Sitemap %s could not be read: %s", f.u, detail(err)))
 			}
 			continue
 		}
-		m, err := parseSitemap(bytes.NewReader(body), 50_000, maxSitemapBytes)
+		m, err := parseSitemap(bytes.NewReader(body), maxSitemapPages, maxSitemapBytes)
+		if err != nil || len(m.pages) >= maxSitemapPages || len(body) >= maxSitemapFile {
+			whole = false
+		}
 		if err != nil && (!f.guess || len(m.pages) > 0) {
 			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s is not well formed: %v", f.u, err))
 		}
@@ -212,10 +225,17 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 			if e.lastmod.After(out.newest) {
 				out.newest = e.lastmod
 			}
-			if k := u.String(); !seen[k] && len(out.urls) < room {
-				seen[k] = true
+			k := u.String()
+			at, seen := out.settled[k]
+			switch {
+			case !seen && len(out.urls) < room:
+				out.settled[k] = e.settled
 				out.urls = append(out.urls, u)
 				found++
+			case !seen:
+				whole = false
+			case e.settled.After(at) && !at.IsZero() || e.settled.IsZero():
+				out.settled[k] = e.settled // the later word of two, and none at all before any
 			}
 		}
 		if len(m.pages) > 0 {
@@ -229,6 +249,7 @@ func (c *crawler) readSitemaps(ctx context.Context, robots *Robots, s scope, roo
 			}
 		}
 	}
+	out.complete = whole && len(queue) == 0 && len(out.urls) > 0 && ctx.Err() == nil
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.notes = append(out.notes, "Reading the sitemaps took too long; going on with what they gave")
 	}
@@ -245,13 +266,21 @@ func (c *crawler) startSitemaps(ctx context.Context, r *Robots, s scope) *sitema
 	// A list of pages is worth a part of the time, not all of it.
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout/4)
 	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
-	go func() { m.done <- c.readSitemaps(ctx, r, s, 3*c.MaxPages) }()
+	go func() {
+		var pages sitemapPages
+		pages.panicked = recovered(func() { pages = c.readSitemaps(ctx, r, s, 3*c.MaxPages) })
+		m.done <- pages
+	}()
 	return m
 }
 
 func (m *sitemaps) wait() sitemapPages {
 	defer m.cancel()
-	return <-m.done
+	pages := <-m.done
+	if pages.panicked != nil {
+		panic(pages.panicked)
+	}
+	return pages
 }
 
 func (m *sitemaps) stop() {

@@ -86,10 +86,10 @@ type Metrics struct {
 // The values of labels that are known from the beginning: series that are
 // there at zero can be told from series that nobody makes.
 var (
-	kinds   = []string{"relay", "amqp", "crawl"}
+	kinds   = []string{"relay", "amqp", "crawl", "recrawl"}
 	enders  = []string{"client", "target", "agent", "gateway"}
 	results = []string{resultOK, resultError, resultDrained}
-	asked   = []string{"relay", "amqp", "crawl", "token", "network", "usage"}
+	asked   = []string{"relay", "amqp", "crawl", "token", "network", "usage", "site-changed"}
 )
 
 const (
@@ -240,7 +240,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		ch <- client.MustNewConstMetric(d, client.GaugeValue, v, labels...)
 	}
 	s := g.Stats()
-	for i, k := range []farwire.KindStats{s.Relay, s.AMQP, s.Crawl} {
+	for i, k := range []farwire.KindStats{s.Relay, s.AMQP, s.Crawl, s.Recrawl} {
 		gauge(active, float64(k.Active), kinds[i])
 		count(started, k.Started, kinds[i])
 	}

@@ -1,0 +1,164 @@
+package farwire
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Where a client's crawl ends when there is a place for files: a file of its
+// own, or a site that is crawled again and again.
+
+// A crawlOutcome is what a crawl came to.
+type crawlOutcome struct {
+	site     *llmstxt.Site
+	rendered renderCost
+	text     string
+	url      string // where it is hosted; empty: nowhere
+	base     string // of the site, when it was enrolled
+	secret   string // of the site's webhook, when it was enrolled for the first time
+}
+
+// host saves the file and enrols the site. A file that cannot be saved is worth
+// sending all the same; its error ends the crawl only if the client counts on
+// recrawls, and then behind the result.
+func (c *crawl) host(ctx context.Context, v *visit, out *crawlOutcome) error {
+	if c.req.enroll {
+		return c.enroll(ctx, v, out)
+	}
+	url, err := c.saveOnce(ctx, v, out)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		v.say("The file could not be hosted")
+		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
+	}
+	out.url = url
+	return nil
+}
+
+// saveOnce saves the file of a crawl that will not be repeated, unless the
+// caller has enrolled the site: then the hosted file belongs to the recrawls,
+// who would never notice that it is another, with other options perhaps.
+func (c *crawl) saveOnce(ctx context.Context, v *visit, out *crawlOutcome) (url string, err error) {
+	if c.g.o.Sites != nil {
+		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
+		if err != nil {
+			return "", err
+		}
+		if enrolled {
+			v.say("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
+			return "", nil
+		}
+	}
+	return v.save(ctx, out.site.BaseURL, out.text, 0)
+}
+
+// enrolled reports whether the caller has enrolled the site.
+func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
+	sites, err := c.g.o.Sites.Enrolled(ctx, baseURL)
+	if err != nil {
+		return false, fmt.Errorf("looking for a site: %w", err)
+	}
+	return slices.ContainsFunc(sites, func(s Site) bool { return s.Subject == c.session.Subject }), nil
+}
+
+// roomForSite spares a caller that has as many sites as it may the crawl of
+// one more. Which site it is shows only when the base page has arrived, because
+// that may have moved; so a caller without room may begin, and the function
+// returned ends the crawl at its first page if the site is not one of those
+// that it has.
+func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (arrived func(baseURL string), err error) {
+	most := c.session.principal.Limits.Sites
+	if most < 0 {
+		return nil, nil
+	}
+	n, err := c.g.o.Sites.Count(ctx, c.session.Subject)
+	if err != nil {
+		return nil, fmt.Errorf("counting sites: %w", err)
+	}
+	if n < most {
+		return nil, nil
+	}
+	return func(baseURL string) {
+		switch known, err := c.enrolled(ctx, baseURL); {
+		case err != nil:
+			fail(err)
+		case !known:
+			fail(tooManySites(most))
+		}
+	}, nil
+}
+
+func tooManySites(most int) error {
+	return &limitError{what: fmt.Sprintf("limit reached: %d enrolled sites", most)}
+}
+
+// enrollLease is how long a site that has just been crawled may take to be
+// saved before a worker crawls it again.
+const enrollLease = time.Minute
+
+// enroll remembers the site for recrawls, or gives the one that the caller has
+// enrolled already the options of this request. The site is leased first: the
+// file is saved under the lease's token, and a recrawl that was under way with
+// the options of before finds itself fenced off.
+func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
+	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
+	most := c.session.principal.Limits.Sites
+	lease, err := sites.Enroll(ctx, Site{
+		Subject: c.session.Subject,
+		BaseURL: out.site.BaseURL,
+		Options: SiteOptions{
+			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
+			Enhance: c.req.enhance, Remote: c.req.remote,
+			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
+		},
+		Interval:      c.req.interval,
+		WebhookSecret: secret,
+		Created:       now,
+	}, most, enrollLease)
+	if errors.Is(err, ErrTooManySites) {
+		return tooManySites(most)
+	}
+	if err != nil {
+		return fmt.Errorf("enrolling a site: %w", err)
+	}
+	url, err := v.save(ctx, out.site.BaseURL, out.text, lease.Token)
+	if err != nil {
+		v.say("The file could not be hosted")
+		// Whatever ended this context must not keep the site from its recrawls.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		return errors.Join(err, sites.Release(ctx, lease))
+	}
+	site := lease.Site
+	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
+	site.Failures, site.LastError = 0, ""
+	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
+	site.SitemapLastmod = out.site.Newest
+	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {
+		return fmt.Errorf("enrolling a site: %w", err)
+	}
+	out.url, out.base = url, site.BaseURL
+	if site.WebhookSecret == secret {
+		out.secret = secret
+	}
+	v.say(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
+	return nil
+}
+
+// hashOf is that of a site's file before a model reworded it, so that it tells
+// whether the site has changed and not how the model felt that day.
+func hashOf(site *llmstxt.Site, layout llmstxt.Layout) string {
+	sum := sha256.Sum256([]byte(site.Render(layout)))
+	return hex.EncodeToString(sum[:])
+}

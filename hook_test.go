@@ -1,0 +1,186 @@
+package farwire_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// hook calls the webhook and returns the answer.
+func hook(h http.Handler, method, body string, edit ...func(*http.Request)) *http.Response {
+	r := httptest.NewRequest(method, "/hooks/site-changed", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	for _, f := range edit {
+		f(r)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func hookBody(base, secret string) string {
+	b, _ := json.Marshal(map[string]string{"base_url": base, "webhook_secret": secret})
+	return string(b)
+}
+
+// wantDue wants a 202 and returns the time in it.
+func wantDue(t *testing.T, r *http.Response) time.Time {
+	t.Helper()
+	b, err := io.ReadAll(r.Body)
+	var a struct {
+		Next string `json:"next_crawl_at"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &a)
+	}
+	at, bad := time.Parse(time.RFC3339, a.Next)
+	if r.StatusCode != 202 || err != nil || bad != nil || !strings.HasSuffix(a.Next, "Z") || r.Header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("got %s: %s", r.Status, b)
+	}
+	return at
+}
+
+func TestSiteChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := &memorySites{}
+		later := time.Now().Add(48 * time.Hour)
+		for _, s := range []farwire.Site{
+			{Subject: "alice", BaseURL: "https://docs.example.com/", WebhookSecret: "secret-of-alice"},
+			{Subject: "bob", BaseURL: "https://docs.example.com/", WebhookSecret: "secret-of-bob"},
+			{Subject: "carol", BaseURL: "https://docs.example.com/", WebhookSecret: ""},
+			{Subject: "alice", BaseURL: "https://example.com/a/", WebhookSecret: "another-secret"},
+		} {
+			lease, err := sites.Enroll(t.Context(), s, -1, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = lease.Site
+			s.NextCrawl, s.LastCrawl = later, time.Now()
+			if err := sites.Commit(t.Context(), lease, farwire.Recrawl{Site: s}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gw, err := farwire.New(farwire.Options{Sites: sites})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := gw.SiteChanged()
+		good := hookBody("https://docs.example.com/", "secret-of-bob")
+		for name, c := range map[string]struct {
+			method, body string
+			status       int
+			detail       string
+			edit         func(*http.Request)
+		}{
+			"unknown":        {"POST", hookBody("https://docs.example.org/", "x"), 404, "no such site is enrolled", nil},
+			"below it":       {"POST", hookBody("https://docs.example.com/a", "secret-of-bob"), 404, "no such site is enrolled", nil},
+			"wrong":          {"POST", hookBody("https://docs.example.com/", "secret-of-eve"), 401, "webhook_secret is missing", nil},
+			"of another":     {"POST", hookBody("https://docs.example.com/", "another-secret"), 401, "webhook_secret is missing", nil},
+			"a prefix":       {"POST", hookBody("https://docs.example.com/", "secret-of-bo"), 401, "webhook_secret is missing", nil},
+			"missing":        {"POST", `{"base_url":"https://docs.example.com/"}`, 401, "webhook_secret is missing", nil},
+			"empty":          {"POST", hookBody("https://docs.example.com/", ""), 401, "webhook_secret is missing", nil},
+			"null":           {"POST", `{"base_url":"https://docs.example.com/","webhook_secret":null}`, 401, "webhook_secret is missing", nil},
+			"missing, too":   {"POST", `{"base_url":"https://docs.example.org/"}`, 401, "webhook_secret is missing", nil},
+			"a number":       {"POST", `{"base_url":"https://docs.example.com/","webhook_secret":7}`, 400, "webhook_secret must be a string", nil},
+			"no base":        {"POST", `{"webhook_secret":"secret-of-bob"}`, 400, "base_url is missing", nil},
+			"no address":     {"POST", hookBody("docs.example.com", "secret-of-bob"), 400, "base_url must be an http or https URL", nil},
+			"not an object":  {"POST", `[]`, 400, "the message is not a JSON object", nil},
+			"twice":          {"POST", `{"base_url":"https://a/","base_url":"https://b/"}`, 400, "given twice", nil},
+			"large":          {"POST", `{"a":"` + strings.Repeat("x", 64<<10) + `"}`, 413, "larger than 64 KiB", nil},
+			"a form":         {"POST", good, 415, "application/json", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }},
+			"another method": {"GET", "", 405, "POST", nil},
+		} {
+			edit := c.edit
+			if edit == nil {
+				edit = func(*http.Request) {}
+			}
+			r := hook(h, c.method, c.body, edit)
+			b, _ := io.ReadAll(r.Body)
+			if r.StatusCode != c.status || !strings.Contains(string(b), c.detail) || strings.Contains(string(b), "alice") || r.Header.Get("Content-Type") != "application/json" {
+				t.Errorf("%s: %s: %s", name, r.Status, b)
+			}
+		}
+		if n := len(sites.committed()); n != 4 {
+			t.Fatalf("%d commits", n)
+		}
+		time.Sleep(2 * time.Minute)
+		// Any spelling will do; the others' sites stay as they were.
+		at := wantDue(t, hook(h, "POST", hookBody("HTTPS://docs.Example.com:443/./#top", "secret-of-bob")))
+		if now := time.Now(); !at.Equal(now.Truncate(time.Second)) {
+			t.Errorf("due at %v, it is %v", at, now)
+		}
+		for _, s := range sites.rows {
+			if (s.NextCrawl.Equal(later)) == (s.Subject == "bob") {
+				t.Errorf("%s's is due at %v", s.Subject, s.NextCrawl)
+			}
+		}
+		// The store is away.
+		sites.setAway(errAway)
+		if r := hook(h, "POST", good); r.StatusCode != 500 {
+			t.Errorf("without a store: %s", r.Status)
+		}
+		// So many calls are too many, from wherever in a /64 they come.
+		refused := 0
+		for i := range 100 {
+			r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = fmt.Sprintf("[2001:db8:1:2::%x]:4000", i) })
+			if r.StatusCode == 429 && r.Header.Get("Retry-After") != "" {
+				refused++
+			}
+		}
+		if refused != 50 {
+			t.Errorf("%d of 100 calls are refused", refused)
+		}
+		if r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = "[2001:db8:1:3::1]:4000" }); r.StatusCode != 400 {
+			t.Errorf("a neighbour: %s", r.Status)
+		}
+		if err := gw.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r := hook(h, "POST", good); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+			t.Errorf("while draining: %s", r.Status)
+		}
+		// Who keeps no sites has none.
+		if gw, err = farwire.New(farwire.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if r := hook(gw.SiteChanged(), "POST", good); r.StatusCode != 404 {
+			t.Errorf("without sites: %s", r.Status)
+		}
+	})
+}
+
+// TestSiteChangedCrawlsAtOnce: the gateway that is told does not wait for its
+// next poll, and a burst makes one crawl, and one for what came during it.
+func TestSiteChangedCrawlsAtOnce(t *testing.T) {
+	inCircle(t, func(c *circle) {
+		defer recrawls(c.t, c.gw)()
+		time.Sleep(10 * time.Minute)
+		c.site.set(func(s *changing) { s.pages["/a"] = page("Fresh", "What is said here was written a moment ago.") })
+		body := hookBody("http://site.test", c.sites.only(c.t).WebhookSecret)
+		first := wantDue(c.t, hook(c.gw.SiteChanged(), "POST", body))
+		time.Sleep(time.Second)
+		if n := len(c.sites.committed()); n != 2 || !strings.Contains(c.hosted(), "written a moment ago") {
+			c.t.Fatalf("a second later there are %d commits", n)
+		}
+		var next time.Time
+		for range 20 {
+			next = wantDue(c.t, hook(c.gw.SiteChanged(), "POST", body))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if d := next.Sub(first); d != time.Minute {
+			c.t.Errorf("the next crawl is %v after the first", d)
+		}
+		time.Sleep(3 * time.Minute)
+		if n := len(c.sites.committed()); n != 3 {
+			c.t.Errorf("a burst made %d crawls", n-2)
+		}
+	})
+}

@@ -1,0 +1,308 @@
+package farwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Enrolled sites are crawled again when they are due, by any number of
+// gateways that share a SiteStore and a Storage. Each of them claims a site,
+// crawls it, saves the file if it is another, and commits:
+//
+//	Claim ── Pages ── crawl ── Save ── Commit
+//	  └────── Renew ───── Renew ──┘
+//
+// A claim is a lease, so that a gateway that dies takes no site along; and a
+// lease carries a token that is larger with every lease of the site, so that a
+// gateway that was only asleep, be it for hours and at any point of this line,
+// can do no harm when it wakes. The store refuses the Commit of an old token.
+// The Storage refuses a Save whose version, which is the token, is older than
+// that of the file it has. That leaves one gap. Take a worker that stops right
+// before its Save:
+//
+//	token 5: crawls, finds X, sleeps ……………………………………… Save(X, 5)
+//	token 6:                  crawls, finds what is hosted already
+//
+// If the second worker saved nothing, because nothing changed, the storage
+// would still be at version 4 and take X, and nobody would ever notice: what
+// the store knows of the file is not what is hosted. So an unchanged file may
+// stay unsaved only if no worker can be asleep with another one. Site.Version
+// says so. It is the newest token for which this holds:
+//
+//	of all leases up to Version, each has ended in a Commit,
+//	or its Save would be refused by the storage.
+//
+// A worker may commit its own token as the Version in two cases. One, it has
+// saved: the storage refuses all older ones from now on. Two, its token is
+// Version+1 and it has not tried to save: then no lease lies in between, the
+// older ones are harmless as they were before, and its own, which ends with
+// this Commit, has nothing left to save. In every other case the Version stays
+// as it is, and the next worker, who finds its own token further ahead than by
+// one, saves the file even if it has not changed, which brings the storage's
+// version forward. Storages do that without touching the bytes.
+//
+// All that can fail falls under this rule. A worker that dies, loses its lease
+// or gives it back has not committed: the next token is two ahead, the file is
+// saved. A Save that failed may yet arrive: it was tried, so the Version stays,
+// the next worker saves. A Save that worked with a Commit that did not leaves a
+// newer file than the store knows of: the Version stays, the next worker saves,
+// be it that the site is again as the store remembers it. A Commit that worked
+// and whose answer was lost is refused when it is tried again, as it should.
+//
+// Times that are committed are by the store's clock, which the lease tells:
+// the clocks of gateways may differ. What a lease has left is by the
+// gateway's own clock, counted from before it was asked for.
+
+// Recrawl works the due sites of [Options.Sites] until ctx ends or the gateway
+// drains, and returns nil then. It returns an error that names the field when
+// Sites or Storage is nil.
+//
+// Any number of gateways may run it; each due time is worked once, by one of
+// them ([SiteStore]). A crawl under way when ctx ends is given up and its site
+// left to another gateway at once. A gateway that dies keeps its sites for as
+// long as their leases last ([RecrawlOptions.Lease]).
+//
+// A recrawl repeats the crawl that enrolled the site, and asks the site as
+// little as it can (llmstxt.Options.Previous). The new file replaces the hosted
+// one when it is another; whether the site has changed is decided before a
+// language model rewords it, which is not asked about a site that has not. The
+// hosted file stays when the crawl fails or is cut short, when the site is gone
+// or forbids it, and when more than half of the pages are missing without
+// having left the sitemap. Such a crawl is tried again after a minute, and then
+// after twice as long each time, up to the site's interval, which counts as an
+// hour at least and a day at most. A time that was missed, because the gateways
+// were away, is made up for once.
+//
+// Recrawls are sessions of kind "recrawl" of the subject that enrolled the
+// site, without a key: they do not count towards its crawls at a time or its
+// pages per day, which were spoken for when Limits.Sites let the site in.
+//
+// When the store or the storage is away there is one line in the log, and one
+// when it is back; meanwhile it is tried again, and nothing is lost.
+func (g *Gateway) Recrawl(ctx context.Context) error {
+	switch {
+	case g.o.Sites == nil:
+		return errors.New("farwire: Options.Sites: nil; Recrawl has no sites to work")
+	case g.o.Storage == nil:
+		return errors.New("farwire: Options.Storage: nil; Recrawl has no place for files")
+	}
+	// The loop itself counts as running, so that a drain waits for the claim
+	// that it may be making.
+	loop, err := g.enter(ctx, kindRecrawl)
+	if err != nil {
+		return nil // draining
+	}
+	defer loop.leave(SessionResult{})
+	defer context.AfterFunc(ctx, func() { loop.stop(context.Cause(ctx)) })()
+	r := &recrawler{g: g, RecrawlOptions: g.o.Recrawl,
+		sites:   outage{logger: g.o.Logger, what: "site store"},
+		storage: outage{logger: g.o.Logger, what: "storage"}}
+	r.run(loop.ctx)
+	return nil
+}
+
+// A recrawler is one call of Recrawl.
+type recrawler struct {
+	g *Gateway
+	RecrawlOptions
+	sites, storage outage
+}
+
+// run claims sites as long as there are workers for them.
+func (r *recrawler) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, r.Workers)
+	away := 0 // claims that failed, in a row
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		claimed := time.Now()
+		lease, err := r.claim(ctx)
+		if err == nil {
+			away = 0
+			wg.Go(func() {
+				defer func() { <-slots }()
+				r.work(ctx, lease, claimed)
+			})
+			continue
+		}
+		<-slots
+		pause, wake := r.Poll*4/5+rand.N(r.Poll*2/5+1), r.g.due
+		if errors.Is(err, ErrNoSite) {
+			away = 0
+		} else if ctx.Err() == nil {
+			away++
+			pause, wake = backoff(away), nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// claim asks for a due site. It is not cut short by a drain: a lease that
+// nobody hears of is a site that waits until the lease is over.
+func (r *recrawler) claim(ctx context.Context) (Lease, error) {
+	if ctx.Err() != nil {
+		return Lease{}, ctx.Err()
+	}
+	asked, cancel := r.ask(ctx)
+	defer cancel()
+	lease, err := r.g.o.Sites.Claim(asked, r.Lease)
+	r.sites.note(ctx, err)
+	return lease, err
+}
+
+// storeTimeout is how long one call of a SiteStore may take.
+const storeTimeout = closeTimeout
+
+// ask returns a context for one call of the SiteStore: it ends with time, or
+// when the gateway has drained for long enough, but not with ctx.
+func (r *recrawler) ask(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(storeTimeout, r.Lease))
+	stop := context.AfterFunc(r.g.kill, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// persist calls the SiteStore until it answers, the context ends, or a lease's
+// time has passed. An answer is also that the lease is lost.
+func (r *recrawler) persist(ctx context.Context, call func(context.Context) error) error {
+	began := time.Now()
+	for n := 1; ; n++ {
+		asked, cancel := r.ask(ctx)
+		err := call(asked)
+		cancel()
+		r.sites.note(ctx, err)
+		if err == nil || isAnswer(err) || ctx.Err() != nil || time.Since(began) > r.Lease {
+			return err
+		}
+		select {
+		case <-time.After(backoff(n)):
+		case <-ctx.Done():
+			return err
+		case <-r.g.kill.Done():
+			return err
+		}
+	}
+}
+
+// isAnswer tells what a SiteStore says from what goes wrong with it.
+func isAnswer(err error) bool {
+	return errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrNoSite) || errors.Is(err, ErrTooManySites)
+}
+
+// backoff returns how long to wait after a number of failures in a row: from a
+// tenth of a second to five seconds, never twice the same.
+func backoff(failures int) time.Duration {
+	d := min(5*time.Second, 100*time.Millisecond<<min(failures-1, 10))
+	return d*3/4 + rand.N(d/2)
+}
+
+// An outage says once that something is away, and once that it is back.
+type outage struct {
+	logger *slog.Logger
+	what   string
+
+	mu    sync.Mutex
+	since time.Time // zero: it is not away
+}
+
+// note takes the outcome of a call. Calls that were cut short say nothing.
+func (o *outage) note(ctx context.Context, err error) {
+	if err != nil && !isAnswer(err) && ctx.Err() != nil {
+		return
+	}
+	away := err != nil && !isAnswer(err)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case away && o.since.IsZero():
+		o.since = time.Now()
+		o.logger.WarnContext(ctx, o.what+" away; recrawls wait for it", "err", err)
+	case !away && !o.since.IsZero():
+		o.logger.InfoContext(ctx, o.what+" back", "after", time.Since(o.since).Round(time.Millisecond))
+		o.since = time.Time{}
+	}
+}
+
+// A hold keeps a lease while it is worked on: it renews it at every third of
+// its length, and ends a context when it is lost. Without an answer of the
+// store it is lost when the time is over that was granted last.
+type hold struct {
+	r     *recrawler
+	lease Lease
+	lose  context.CancelCauseFunc
+	over  *time.Timer // fires when the time is over
+
+	stop context.CancelFunc // ends the renewals
+	done chan struct{}      // closed when they have ended
+}
+
+// hold begins with the time from which the lease was asked for.
+func (r *recrawler) hold(ctx context.Context, lease Lease, asked time.Time, lose context.CancelCauseFunc) *hold {
+	h := &hold{r: r, lease: lease, lose: lose, done: make(chan struct{})}
+	h.over = time.AfterFunc(time.Until(asked.Add(r.Lease)), func() {
+		lose(fmt.Errorf("%w: it could not be renewed in time", ErrLeaseLost))
+	})
+	ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(h.done)
+		h.renew(ctx, asked)
+	}()
+	return h
+}
+
+func (h *hold) renew(ctx context.Context, renewed time.Time) {
+	wait, failures := time.Until(renewed.Add(h.r.Lease/3)), 0
+	for {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
+		asking := time.Now()
+		asked, cancel := h.r.ask(ctx)
+		_, err := h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease)
+		cancel()
+		h.r.sites.note(ctx, err)
+		switch {
+		case err == nil:
+			// A timer that has fired already has done what it is there for.
+			if h.over.Stop() {
+				h.over.Reset(time.Until(asking.Add(h.r.Lease)))
+			}
+			wait, failures = time.Until(asking.Add(h.r.Lease/3)), 0
+		case isAnswer(err):
+			h.lose(fmt.Errorf("%w: %w", ErrLeaseLost, err))
+			return
+		default:
+			failures++
+			wait = min(backoff(failures), h.r.Lease/6)
+		}
+	}
+}
+
+// settle ends the renewals, before the lease is ended. The time that it has
+// left goes on.
+func (h *hold) settle() {
+	h.stop()
+	<-h.done
+}
+
+// release lets go of the hold.
+func (h *hold) release() {
+	h.settle()
+	h.over.Stop()
+}

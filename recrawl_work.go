@@ -1,0 +1,366 @@
+package farwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// A recrawl is the work on one lease.
+type recrawl struct {
+	r       *recrawler
+	session *session
+	lease   Lease
+	hold    *hold
+	began   time.Time // by the store's clock
+	asked   time.Time // the same moment by our own
+	visit   *visit
+	tried   bool   // to save: the file may be hosted, whatever was answered
+	outcome string // for the log
+	result  SessionResult
+}
+
+// What a recrawl can come to.
+const (
+	siteChanged   = "changed"
+	siteUnchanged = "unchanged"
+	siteFailed    = "failed"   // the hosted file stays, the next try waits
+	siteLost      = "lost"     // the lease was, and with it the work
+	siteReleased  = "released" // to another gateway, because this one ends
+)
+
+// work crawls a leased site, whatever happens.
+func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
+	s, err := r.g.enter(ctx, kindRecrawl)
+	if err != nil { // draining
+		r.release(ctx, lease)
+		return
+	}
+	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
+	p := Principal{Subject: lease.Site.Subject}
+	p.Limits = p.Limits.or(r.g.o.Limits)
+	r.g.meters.begin(p, kindRecrawl, -1)
+	s.begin(p)
+	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: "gateway"}}
+	if !lease.Expiry.IsZero() {
+		c.began = lease.Expiry.Add(-r.Lease)
+	}
+	work, lose := context.WithCancelCause(s.ctx)
+	defer lose(nil)
+	c.hold = r.hold(work, lease, claimed, lose)
+	defer c.hold.release()
+	defer func() { c.report(); s.end(c.result) }()
+	defer func() {
+		if v := recover(); v != nil {
+			r.g.o.Logger.ErrorContext(s.ctx, "panic in a recrawl", "session", s.ID, "site", lease.Site.BaseURL, "panic", v, "stack", string(debug.Stack()))
+			// A site that does this must wait as one that fails does.
+			c.fail(work, fmt.Errorf("panic: %v", v))
+		}
+	}()
+	c.run(work)
+}
+
+// release gives a lease back, so that another gateway takes the site at once.
+func (r *recrawler) release(ctx context.Context, lease Lease) error {
+	asked, cancel := r.ask(ctx)
+	defer cancel()
+	err := r.g.o.Sites.Release(asked, lease)
+	r.sites.note(asked, err)
+	return err
+}
+
+// run crawls the site and decides what becomes of it.
+func (c *recrawl) run(ctx context.Context) {
+	before := []llmstxt.Page(nil)
+	err := c.r.persist(ctx, func(ctx context.Context) (err error) {
+		before, err = c.r.g.o.Sites.Pages(ctx, c.lease.Site.ID)
+		return err
+	})
+	if err != nil {
+		c.fail(ctx, fmt.Errorf("reading the pages: %w", err))
+		return
+	}
+	c.visit = c.newVisit(before)
+	site, err := c.visit.crawl(ctx)
+	c.result.Node = c.visit.node
+	if err == nil {
+		err = c.worthKeeping(site, before)
+	}
+	if err != nil {
+		c.fail(ctx, err)
+		return
+	}
+	c.result.FramesToClient = int64(len(site.Pages))
+	next := c.lease.Site
+	hash := hashOf(site, c.visit.req.layout)
+	changed := hash != next.Hash
+	if changed || next.HostedURL == "" || !c.follows() {
+		text := c.visit.write(ctx, site)
+		if ctx.Err() != nil {
+			c.fail(ctx, context.Cause(ctx))
+			return
+		}
+		next.HostedURL, err = c.save(ctx, text)
+		if err != nil {
+			c.fail(ctx, err)
+			return
+		}
+		next.Version = c.lease.Token
+		c.result.BytesToClient = int64(len(text))
+	}
+	next.ChangeInterval = paceOf(next, c.began, changed)
+	next.Hash, next.LastCrawl, next.SitemapLastmod = hash, c.began, site.Newest
+	next.Failures, next.LastError = 0, ""
+	next.NextCrawl = c.nextTime(next)
+	outcome := Recrawl{Site: next}
+	if changed || worthStoring(before, site.Pages) {
+		outcome.Pages = site.Pages
+	}
+	c.outcome = siteUnchanged
+	if changed {
+		c.outcome = siteChanged
+	}
+	c.commit(ctx, outcome)
+}
+
+// newVisit repeats the crawl that enrolled the site. A gateway may allow less
+// than it did, and a site's address that once was good is.
+func (c *recrawl) newVisit(before []llmstxt.Page) *visit {
+	o, g := c.lease.Site.Options, c.r.g
+	req := crawlRequest{
+		url:        c.lease.Site.BaseURL,
+		maxPages:   min(o.MaxPages, g.o.Crawl.MaxPages),
+		descLength: o.DescLength,
+		layout:     llmstxt.Layout(o.Format),
+		enhance:    o.Enhance,
+		remote:     o.Remote,
+		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: splitList(o.Agent), Countries: splitList(o.Geo)},
+	}
+	if u, err := url.Parse(req.url); err == nil {
+		req.query.Host = u.Hostname()
+	}
+	c.result.Target = req.query.Host
+	return &visit{g: g, kind: kindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
+		say: func(text string) {
+			g.o.Logger.DebugContext(c.session.ctx, text, "session", c.session.ID)
+		}}
+}
+
+// follows reports that no lease lies between this one and those that can do no
+// harm any more.
+func (c *recrawl) follows() bool { return c.lease.Token == c.lease.Site.Version+1 }
+
+// worthKeeping says why a site that was crawled is not to replace the one
+// before: too much of it is missing.
+func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error {
+	had, has := min(len(before), c.visit.maxPages), len(site.Pages)
+	switch {
+	case site.Stats.TimedOut && has < had:
+		return &keptError{fmt.Sprintf("the time was over at %d of %d pages", has, had)}
+	case 2*(has+site.Stats.Delisted) < had:
+		return &keptError{fmt.Sprintf("more than half of the pages are missing: %d are left of %d", has, had)}
+	}
+	return nil
+}
+
+// keptError says why the hosted file stays.
+type keptError struct{ text string }
+
+func (e *keptError) Error() string { return e.text }
+
+// save hosts the file. A storage that is away is tried for as long as a lease
+// lasts; after that the crawl counts as failed, and is repeated later.
+func (c *recrawl) save(ctx context.Context, text string) (url string, err error) {
+	c.tried = true
+	began := time.Now()
+	for n := 1; ; n++ {
+		asked, cancel := context.WithTimeout(ctx, c.r.Lease)
+		url, err = c.visit.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
+		cancel()
+		if errors.Is(err, ErrStale) {
+			c.r.storage.note(ctx, nil)
+			return "", err
+		}
+		c.r.storage.note(ctx, err)
+		switch {
+		case err == nil:
+			return url, nil
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		case time.Since(began) > c.r.Lease:
+			return "", err
+		}
+		select {
+		case <-time.After(backoff(n)):
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}
+}
+
+// fail ends a recrawl that has no file. One that ends with the gateway leaves
+// the site to others; one whose lease is lost leaves it to whoever has it.
+func (c *recrawl) fail(ctx context.Context, err error) {
+	c.result.Err = err
+	switch {
+	case errors.Is(context.Cause(ctx), ErrLeaseLost):
+		c.outcome, c.result.Err = siteLost, context.Cause(ctx)
+		return
+	case ctx.Err() != nil:
+		c.outcome, c.result.Err = siteReleased, context.Cause(ctx)
+		c.hold.settle()
+		if err := c.r.release(ctx, c.lease); err != nil {
+			c.result.Err = errors.Join(c.result.Err, err)
+		}
+		return
+	}
+	var dial *agent.DialError
+	switch {
+	case errors.As(err, &dial) && dial.Fault == agent.Agent:
+		c.result.EndedBy = "agent"
+	case errors.As(err, new(*llmstxt.FetchError)):
+		c.result.EndedBy = "target"
+	}
+	c.outcome = siteFailed
+	next := c.lease.Site
+	next.Failures++
+	next.LastError = failureText(err)
+	next.NextCrawl = c.now().Add(retryAfterFailures(next.Failures, next.Interval))
+	c.commit(ctx, Recrawl{Site: next})
+	if c.outcome == siteFailed && errors.Is(err, ErrStale) {
+		// The lease was ours all the same: the store is older than the storage.
+		c.r.g.o.Logger.WarnContext(ctx, "the storage has a newer file than the site store knows of", "site", next.BaseURL, "token", c.lease.Token, "err", err)
+	}
+}
+
+// failureText is what a subject may read about its site.
+func failureText(err error) string {
+	var kept *keptError
+	switch {
+	case errors.As(err, &kept):
+		return capital(kept.text)
+	case errors.Is(err, ErrStale):
+		return "A newer file is hosted than this gateway knows of"
+	}
+	return judgeCrawl(err).text
+}
+
+// commit ends the lease. Not even a drain ends it: the work is done.
+func (c *recrawl) commit(ctx context.Context, o Recrawl) {
+	if !c.tried && c.follows() {
+		o.Site.Version = c.lease.Token
+	}
+	c.hold.settle()
+	left, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), ErrLeaseLost) {
+			cancel(context.Cause(ctx))
+		}
+	})()
+	if left.Err() == nil {
+		err := c.r.persist(left, func(ctx context.Context) error { return c.r.g.o.Sites.Commit(ctx, c.lease, o) })
+		if err == nil {
+			return
+		}
+		c.outcome, c.result.Err = siteLost, errors.Join(c.result.Err, fmt.Errorf("committing a recrawl: %w", err))
+	}
+}
+
+// now is by the store's clock.
+func (c *recrawl) now() time.Time { return c.began.Add(time.Since(c.asked)) }
+
+// nextTime keeps to the times that follow from the first, unless they have
+// been missed.
+func (c *recrawl) nextTime(s Site) time.Time {
+	interval := max(s.Interval, time.Millisecond)
+	if c.r.Adaptive {
+		interval = min(max(s.ChangeInterval/2, c.r.MinInterval), c.r.MaxInterval)
+		return c.began.Add(interval)
+	}
+	if at := c.lease.Due.Add(interval); at.After(c.began) {
+		return at
+	}
+	return c.began.Add(interval)
+}
+
+// pace is the weight, in the average, of the changes before the newest one.
+const pace = 3
+
+// paceOf returns the average time between changes of a site that was crawled
+// now. It is exponentially weighted: the time between the last two changes, T,
+// makes (pace × average + T) / (pace + 1) of the average. The time between two
+// changes goes into it piece by piece, with every crawl that sees none, so
+// that the average of a site that has come to rest grows without another change
+// to tell it.
+func paceOf(s Site, now time.Time, changed bool) time.Duration {
+	if s.Hash == "" || s.LastCrawl.IsZero() {
+		return s.ChangeInterval
+	}
+	average := s.ChangeInterval
+	if average <= 0 {
+		average = s.Interval
+	}
+	passed := min(max(now.Sub(s.LastCrawl), 0), forever)
+	average = min(average, forever) + passed/pace
+	if changed {
+		average = average / (pace + 1) * pace
+	}
+	return average
+}
+
+// retryAfterFailures doubles from a minute to the site's interval, which counts
+// as an hour at least and a day at most; give or take a quarter.
+func retryAfterFailures(failures int, interval time.Duration) time.Duration {
+	d := min(time.Minute<<min(failures-1, 20), min(max(interval, time.Hour), day))
+	return d*3/4 + rand.N(d/2)
+}
+
+// worthStoring reports whether the pages' records differ from those stored by
+// more than the time at which they were asked for, or by much of that.
+func worthStoring(before, after []llmstxt.Page) bool {
+	if len(before) != len(after) {
+		return true
+	}
+	for i := range before {
+		a, b := &before[i], &after[i]
+		if a.URL != b.URL || a.Title != b.Title || a.Excerpt != b.Excerpt || a.Note != b.Note || a.Section != b.Section ||
+			a.Secondary != b.Secondary || a.Depth != b.Depth || a.Rendered != b.Rendered || a.ETag != b.ETag ||
+			a.LastModified != b.LastModified || a.Hash != b.Hash || a.Evidence.Version != b.Evidence.Version ||
+			a.Listed != b.Listed || a.Misdated != b.Misdated || b.Asked.Sub(a.Asked) > day {
+			return true
+		}
+	}
+	return false
+}
+
+// report makes the session's log line.
+func (c *recrawl) report() {
+	switch c.outcome {
+	case siteChanged, siteUnchanged:
+		c.result.Code = 1000
+	case siteReleased:
+		c.result.Code = 1001
+	default:
+		c.result.Code = 1011
+	}
+	requests := int64(0)
+	if c.visit != nil {
+		requests = c.visit.requests
+	}
+	late := c.began.Sub(c.lease.Due)
+	c.session.attrs = []slog.Attr{
+		slog.String("site", strings.ToValidUTF8(c.lease.Site.BaseURL, "")), slog.Uint64("token", c.lease.Token),
+		slog.Time("due", c.lease.Due), slog.Duration("late", late), slog.String("outcome", c.outcome),
+		slog.Int64("pages", c.result.FramesToClient), slog.Int64("requests", requests),
+	}
+}
