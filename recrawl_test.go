@@ -150,20 +150,6 @@ func (m *memoryFiles) saved() int {
 	return m.saves
 }
 
-// only returns the one file that there is.
-func (m *memoryFiles) only(t testing.TB) farwire.File {
-	t.Helper()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.files) != 1 {
-		t.Fatalf("%d files", len(m.files))
-	}
-	for _, f := range m.files {
-		return f
-	}
-	panic("none")
-}
-
 // A circle is a gateway with an enrolled site in a bubble.
 type circle struct {
 	*world
