@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -27,7 +28,12 @@ type renderCost struct {
 	bytes int64
 }
 
-// noBrowser is why a page is not rendered, in words fit for a client.
+const tellNoBrowser = "No browser is configured; pages that need one keep their static form"
+
+// ErrNoBrowser is what a Renderer that has no browser at all returns, possibly
+// wrapped. The client is told so once.
+var ErrNoBrowser error = noBrowser{}
+
 type noBrowser struct{}
 
 func (noBrowser) Error() string  { return "no browser" }
@@ -36,15 +42,18 @@ func (noBrowser) Detail() string { return "no browser" }
 // page has a page rendered. Several are under way at once.
 func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 	if r.with == nil {
-		r.tell("No browser is configured; pages that need one keep their static form")
-		return nil, noBrowser{}
+		r.tell(tellNoBrowser)
+		return nil, ErrNoBrowser
 	}
 	exit, err := r.exits.exit(ctx)
 	if err != nil {
 		return nil, err
 	}
 	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: r.remote})
-	if shown.By != "" {
+	switch {
+	case errors.Is(err, ErrNoBrowser):
+		r.tell(tellNoBrowser)
+	case shown.By != "":
 		r.tell("Pages that need a browser are shown in " + shown.By)
 	}
 	r.mu.Lock()

@@ -1,0 +1,318 @@
+package browser
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
+)
+
+// A process is a Chromium with all of its helpers.
+//
+// It ends in whatever way this process does. Its commands come over a pipe
+// (--remote-debugging-pipe), and it exits when the pipe closes, which the
+// kernel sees to when this process is killed; no port is open for anybody else
+// to give commands to. On Linux the kernel is asked to kill it as well.
+// Its helpers exit when they lose it; those that hang are killed, be it that
+// they left its process group. Its files are below one folder, which holds a lock of this
+// process's; a folder whose lock is free is of a process that was killed, and
+// removed when a browser is next started.
+type process struct {
+	cmd   *exec.Cmd
+	wire  *wire
+	agent string // the User-Agent that pages send
+	dir   *folder
+	said  *tail
+	done  chan struct{} // closed when the process has ended and nothing is left
+}
+
+const startTimeout = 20 * time.Second
+
+// start runs a browser whose requests go to a proxy, and waits until it
+// answers.
+func start(ctx context.Context, path, proxy string) (*process, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it did not answer in time"))
+	defer cancel()
+	dir, err := newFolder()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{dir: dir, said: new(tail), done: make(chan struct{})}
+	if err := p.run(path, proxy); err != nil {
+		dir.remove()
+		return nil, err
+	}
+	version, err := call(ctx, session{wire: p.wire}, browser.GetVersion, cdp.Empty{})
+	if err != nil {
+		p.end()
+		return nil, fmt.Errorf("%s does not start: %w\n%s", path, err, p.said)
+	}
+	p.agent = strings.Replace(version.UserAgent, "HeadlessChrome", "Chrome", 1) + " farwire/1 (+https://github.com/farwire/farwire)"
+	return p, nil
+}
+
+func (p *process) run(path, proxy string) error {
+	var opened []*os.File
+	closeAll := func() {
+		for _, f := range opened {
+			f.Close()
+		}
+	}
+	pipe := func() (r, w *os.File, err error) {
+		if r, w, err = os.Pipe(); err == nil {
+			opened = append(opened, r, w)
+		}
+		return r, w, err
+	}
+	theirIn, ourOut, err := pipe()
+	if err != nil {
+		return err
+	}
+	ourIn, theirOut, err := pipe()
+	if err != nil {
+		closeAll()
+		return err
+	}
+	p.cmd = exec.Command(path, flags(p.dir.path, proxy)...)
+	p.cmd.ExtraFiles = []*os.File{theirIn, theirOut} // 3 and 4, as Chromium wants
+	ears, mouth, err := pipe()
+	if err != nil {
+		closeAll()
+		return err
+	}
+	p.cmd.Stdout, p.cmd.Stderr = mouth, mouth
+	p.cmd.Env = environment(p.dir.path)
+	bind(p.cmd)
+	started, heard := make(chan error), make(chan struct{})
+	go func() {
+		defer close(heard)
+		io.Copy(p.said, ears) // until it is closed
+	}()
+	go func() {
+		// The kernel takes the end of the thread that started the browser for
+		// the end of this process (prctl(2), PR_SET_PDEATHSIG): it must live on.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		defer close(p.done)
+		p.cmd.Wait() // how it ended does not matter any more
+		p.wire.close()
+		bury(p.cmd.Process.Pid, p.dir.path)
+		p.dir.remove()
+
+		ears.Close()
+		<-heard
+	}()
+	// The wire must be there when the process ends, and closed if it does not
+	// begin.
+	p.wire = newWire(chromedp.NewPipeConn(&bounded{ReadCloser: ourIn}, ourOut))
+	err = <-started
+	theirIn.Close()
+	theirOut.Close()
+	mouth.Close()
+	if err != nil {
+		p.wire.close()
+		ears.Close()
+		<-heard
+	}
+	return err
+}
+
+// end kills the browser and waits until nothing of it is left. What a killed
+// browser fails to save is nothing that anybody wants.
+func (p *process) end() {
+	signalGroup(p.cmd.Process.Pid)
+	<-p.done
+}
+
+func flags(dir, proxy string) []string {
+	f := []string{
+		"--headless",
+		"--remote-debugging-pipe",
+		"--user-data-dir=" + dir,
+		"--no-first-run",
+		"--no-default-browser-check",
+
+		// All requests go through the proxy, those to loopback, too, and no name
+		// is looked up here.
+		"--proxy-server=http://" + proxy,
+		"--proxy-bypass-list=<-loopback>",
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+		"--disable-quic",
+		"--webrtc-ip-handling-policy=disable_non_proxied_udp",
+		"--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+
+		// Nothing that the browser wants for itself.
+		"--disable-background-networking",
+		"--disable-breakpad",
+		"--disable-client-side-phishing-detection",
+		"--disable-component-extensions-with-background-pages",
+		"--disable-component-update",
+		"--disable-crash-reporter",
+		"--disable-default-apps",
+		"--disable-domain-reliability",
+		"--disable-extensions",
+		"--disable-field-trial-config",
+		"--disable-sync",
+		"--metrics-recording-only",
+		"--no-pings",
+		"--password-store=basic",
+		"--use-mock-keychain",
+		"--disable-features=" + strings.Join([]string{
+			"AutofillServerCommunication",
+			"BackForwardCache",
+			"CertificateTransparencyComponentUpdater",
+			"DialMediaRouteProvider",
+			"DnsOverHttps",
+			"HttpsFirstBalancedModeAutoEnable",
+			"HttpsUpgrades",
+			"InterestFeedContentSuggestions",
+			"LensOverlay",
+			"MediaRouter",
+			"NetworkTimeServiceQuerying",
+			"OptimizationHints",
+			"Prerender2",
+			"PrivateNetworkAccessSendPreflights",
+			"Translate",
+		}, ","),
+
+		// Nothing that bothers a person who is not there.
+		"--block-new-web-contents",
+		"--deny-permission-prompts",
+		"--disable-notifications",
+		"--disable-search-engine-choice-screen",
+		"--hide-scrollbars",
+		"--mute-audio",
+
+		// A tab works as if it were looked at, within bounds.
+		"--disable-background-timer-throttling",
+		"--disable-backgrounding-occluded-windows",
+		"--disable-renderer-backgrounding",
+		"--disable-gpu",
+		fmt.Sprintf("--js-flags=--max-old-space-size=%d", tabMemory*3/4>>20),
+	}
+	if os.Geteuid() == 0 {
+		// Chromium refuses to run as root with its sandbox.
+		f = append(f, "--no-sandbox")
+	}
+	if scarceSharedMemory() {
+		f = append(f, "--disable-dev-shm-usage")
+	}
+	return append(f, "about:blank")
+}
+
+// environment is what the browser sees of this process's: none of its secrets.
+func environment(dir string) []string {
+	env := []string{"HOME=" + dir, "TMPDIR=" + dir, "XDG_CONFIG_HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, "cache"),
+		"DBUS_SESSION_BUS_ADDRESS=disabled:"}
+	for _, name := range []string{"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "FONTCONFIG_FILE"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// A folder holds a browser's files.
+type folder struct {
+	path string
+	lock *os.File
+}
+
+const (
+	folderPrefix = "farwire-browser-"
+	lockName     = "farwire.lock"
+)
+
+// newFolder makes one, and removes those that were left behind.
+func newFolder() (*folder, error) {
+	sweep(os.TempDir())
+	dir, err := os.MkdirTemp("", folderPrefix)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{path: dir}
+	if f.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err == nil {
+		err = lock(f.lock)
+	}
+	if err != nil {
+		f.remove()
+		return nil, err
+	}
+	return f, nil
+}
+
+// remove takes the folder away. A helper on its last breath may still write
+// into it.
+func (f *folder) remove() {
+	if f.lock != nil {
+		defer f.lock.Close()
+	}
+	for range 20 {
+		if os.RemoveAll(f.path) == nil {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// sweep removes the folders of this user whose process is gone. One without a
+// lock file is just being made, unless it is old.
+func sweep(parent string) {
+	found, err := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, dir := range found {
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() || !isOurs(info) {
+			continue
+		} else if held, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0); err == nil {
+			if lock(held) == nil {
+				os.RemoveAll(dir)
+			}
+			held.Close()
+		} else if errors.Is(err, os.ErrNotExist) && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(dir)
+		}
+	}
+}
+
+// A tail keeps the end of what a browser says, for the case that it fails.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+const tailSize = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - tailSize; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.ToValidUTF8(t.text, nil))
+}

@@ -1,0 +1,39 @@
+//go:build !linux
+
+package browser
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+)
+
+// Elsewhere than on Linux the pipe alone ends a browser together with this
+// process, the memory of tabs is bounded by V8's limit alone, and folders of
+// killed processes stay until the system empties its own.
+
+func bind(*exec.Cmd) {}
+
+func scarceSharedMemory() bool { return false }
+
+func signalGroup(pid int) {
+	if p, err := os.FindProcess(pid); err == nil {
+		p.Kill()
+	}
+}
+
+func bury(int, string) {}
+
+type member struct {
+	pid      int
+	memory   int64
+	renderer bool
+}
+
+func members(int) []member { return nil }
+
+func (member) kill() {}
+
+func lock(*os.File) error { return nil }
+
+func isOurs(fs.FileInfo) bool { return false }

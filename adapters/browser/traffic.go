@@ -1,0 +1,227 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
+)
+
+// traffic decides which requests a tab may make, and knows which are under way.
+// Its listener runs where the wire is read, so what must be answered is put
+// down there and answered by a goroutine.
+type traffic struct {
+	t       *tab
+	fail    context.CancelCauseFunc
+	wake    chan struct{} // has room for one
+	stopped chan struct{}
+	wg      sync.WaitGroup
+	unhear  func()
+
+	mu        sync.Mutex
+	answers   []func(context.Context) error // to be sent
+	flying    map[string]time.Time          // requests under way, and since when
+	total     int
+	last      time.Time // of any change of flying
+	elsewhere string    // where the page wanted to go
+}
+
+const (
+	// A page that has made this many requests gets no more.
+	maxRequests = 2000
+
+	// A request that takes longer is waited for by nobody: a long poll, a
+	// stream.
+	maxFlight = 5 * time.Second
+)
+
+// unwanted are the kinds of resources that add no words to a page.
+var unwanted = map[network.ResourceType]bool{
+	network.ResourceTypeImage: true, network.ResourceTypeMedia: true, network.ResourceTypeFont: true,
+	network.ResourceTypeTextTrack: true, network.ResourceTypePing: true, network.ResourceTypeManifest: true,
+	network.ResourceTypePrefetch: true, network.ResourceTypeCSPViolationReport: true, network.ResourceTypeSignedExchange: true,
+}
+
+func newTraffic(t *tab, fail context.CancelCauseFunc) *traffic {
+	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+		flying: map[string]time.Time{}, last: time.Now()}
+}
+
+// start begins to listen and to answer, until stop.
+func (s *traffic) start(ctx context.Context) {
+	s.unhear = s.t.listen(s.hear)
+	ctx = context.WithoutCancel(ctx) // it ends with stop, or with the wire
+	s.wg.Go(func() {
+		for {
+			select {
+			case <-s.wake:
+			case <-s.stopped:
+				return
+			case <-s.t.wire.lost:
+				return
+			}
+			s.mu.Lock()
+			answers := s.answers
+			s.answers = nil
+			s.mu.Unlock()
+			for _, answer := range answers {
+				if answer(ctx) != nil {
+					return // the wire is lost
+				}
+			}
+		}
+	})
+}
+
+func (s *traffic) stop() {
+	s.unhear()
+	close(s.stopped)
+	s.wg.Wait()
+}
+
+// hear takes an event of the tab's.
+func (s *traffic) hear(method string, params json.RawMessage) {
+	var e struct {
+		RequestID string               `json:"requestId"`
+		FrameID   cdp.FrameID          `json:"frameId"`
+		Type      network.ResourceType `json:"type"`
+		Resource  network.ResourceType `json:"resourceType"`
+		Request   struct {
+			URL string `json:"url"`
+		} `json:"request"`
+		AuthChallenge struct {
+			Source string `json:"source"`
+		} `json:"authChallenge"`
+	}
+	decode := func() bool { return json.Unmarshal(params, &e) == nil }
+	switch method {
+	case "Fetch.requestPaused":
+		if decode() {
+			s.judge(fetch.RequestID(e.RequestID), e.Resource, e.FrameID, e.Request.URL)
+		}
+	case "Fetch.authRequired":
+		if decode() {
+			s.authenticate(fetch.RequestID(e.RequestID), e.AuthChallenge.Source)
+		}
+	case "Network.requestWillBeSent":
+		// An event stream never ends, and is none of those waited for.
+		if decode() && e.Type != network.ResourceTypeEventSource {
+			s.fly(e.RequestID)
+		}
+	case "Network.loadingFinished", "Network.loadingFailed":
+		if decode() {
+			s.land(e.RequestID)
+		}
+	case "Page.javascriptDialogOpening":
+		var d struct {
+			Type page.DialogType `json:"type"`
+		}
+		if json.Unmarshal(params, &d) == nil {
+			// To stay or to leave: the page that asks wanted to leave.
+			leave := d.Type == page.DialogTypeBeforeunload
+			s.answer(func(ctx context.Context) error {
+				return tell(ctx, s.t.session, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: leave})
+			})
+		}
+	case "Inspector.targetCrashed":
+		s.fail(errCrashed)
+	case "Inspector.detached":
+		s.fail(&pageError{"the page closed its tab", nil})
+	}
+}
+
+func (s *traffic) answer(f func(context.Context) error) {
+	s.mu.Lock()
+	s.answers = append(s.answers, f)
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// judge lets a request pass or fail.
+func (s *traffic) judge(id fetch.RequestID, kind network.ResourceType, frame cdp.FrameID, address string) {
+	s.mu.Lock()
+	s.total++
+	reason := s.refuse(kind, frame, address)
+	s.mu.Unlock()
+	s.answer(func(ctx context.Context) error {
+		if reason == "" {
+			return tell(ctx, s.t.session, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id})
+		}
+		return tell(ctx, s.t.session, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: reason})
+	})
+}
+
+// refuse returns with which error a request fails; empty: it passes. The
+// caller holds mu.
+func (s *traffic) refuse(kind network.ResourceType, frame cdp.FrameID, address string) network.ErrorReason {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https":
+		return network.ErrorReasonBlockedByClient
+	case unwanted[kind], s.total > maxRequests:
+		return network.ErrorReasonBlockedByClient
+	case kind == network.ResourceTypeDocument && frame != s.t.frame:
+		return network.ErrorReasonBlockedByClient // a frame, whose words are another page's
+	case kind == network.ResourceTypeDocument && !sameSite(u.Hostname(), s.t.url.Hostname()):
+		s.elsewhere = (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
+		return network.ErrorReasonAborted // and the page stays
+	}
+	return ""
+}
+
+// authenticate answers the proxy's question for a password, and no other's.
+func (s *traffic) authenticate(id fetch.RequestID, source string) {
+	response := &fetch.AuthChallengeResponse{Response: fetch.AuthChallengeResponseResponseCancelAuth}
+	if source == string(fetch.AuthChallengeSourceProxy) && s.t.way != nil {
+		response = &fetch.AuthChallengeResponse{Response: fetch.AuthChallengeResponseResponseProvideCredentials,
+			Username: s.t.way.user, Password: s.t.way.password}
+	}
+	s.answer(func(ctx context.Context) error {
+		return tell(ctx, s.t.session, fetch.ContinueWithAuth, fetch.ContinueWithAuthParams{RequestID: id, AuthChallengeResponse: response})
+	})
+}
+
+func (s *traffic) fly(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+	if len(s.flying) < maxRequests {
+		s.flying[id] = s.last
+	}
+}
+
+func (s *traffic) land(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = time.Now()
+	delete(s.flying, id)
+}
+
+// quiet returns for how long no request has been under way, long ones left
+// aside.
+func (s *traffic) quiet() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, since := range s.flying {
+		if time.Since(since) < maxFlight {
+			return 0
+		}
+	}
+	return time.Since(s.last)
+}
+
+// left returns the origin that the page wanted to leave for; empty: none.
+func (s *traffic) left() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.elsewhere
+}
