@@ -186,14 +186,22 @@ func (g *Gateway) identify(ctx context.Context, s sighting) (Principal, error) {
 	return *s.named, nil
 }
 
-// admit authenticates and counts the request against the caller's rate.
-func (g *Gateway) admit(ctx context.Context, s sighting) (Principal, error) {
-	p, err := g.authenticate(ctx, s)
-	if err != nil {
-		return Principal{}, err
+// admit authenticates and counts the request against the caller's rate. What
+// ended ctx is not the fault of whoever was asked until then.
+func (g *Gateway) admit(ctx context.Context, s sighting) (p Principal, q Quota, err error) {
+	p, err = g.authenticate(ctx, s)
+	if err == nil {
+		q, err = g.take(ctx, p)
 	}
-	_, err = g.take(ctx, p)
-	return p, err
+	switch {
+	case err == nil:
+		return p, q, nil
+	case ctx.Err() == nil:
+		return Principal{}, Quota{}, err
+	case errors.Is(context.Cause(ctx), context.Canceled): // net/http does
+		return Principal{}, Quota{}, errClientGone
+	}
+	return Principal{}, Quota{}, context.Cause(ctx)
 }
 
 func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {

@@ -119,11 +119,7 @@ func (c *crawl) admit(ctx context.Context, seen sighting) error {
 	ctx, drain := context.WithCancelCause(ctx)
 	defer drain(nil)
 	defer context.AfterFunc(c.session.ctx, func() { drain(context.Cause(c.session.ctx)) })()
-	err := c.session.admit(ctx, seen)
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
+	return c.session.admit(ctx, seen)
 }
 
 // keyRefusal returns the reason that a client without a valid key is given in

@@ -206,7 +206,7 @@ func (g *Gateway) enter(ctx context.Context, k kind) (*session, error) {
 // admit finds out whose session it is and whether they may have it.
 func (s *session) admit(ctx context.Context, seen sighting) error {
 	g := s.g
-	p, err := g.admit(ctx, seen)
+	p, _, err := g.admit(ctx, seen)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"sync"
@@ -32,8 +33,12 @@ func newMemoryLimiter() *memoryLimiter {
 }
 
 func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
-	if p.Limits.Rate < 0 {
+	rps, burst := p.Limits.Rate, p.Limits.Burst
+	switch {
+	case rps < 0, math.IsInf(rps, 1):
 		return Quota{Limit: -1, Remaining: -1}, nil
+	case !(rps > 0), burst < 1:
+		return Quota{}, fmt.Errorf("a rate of %v with a burst of %d lets nothing pass", rps, burst)
 	}
 	now := time.Now()
 	b := m.bucket(p, now)
@@ -41,7 +46,7 @@ func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
 		// The bucket rounds down: after its wait a sliver may still be missing.
-		return Quota{Limit: b.Burst(), RetryAfter: wait + time.Nanosecond}, nil
+		return Quota{Limit: b.Burst(), RetryAfter: max(wait, wait+time.Nanosecond)}, nil
 	}
 	return Quota{Limit: b.Burst(), Remaining: int(b.TokensAt(now))}, nil
 }
@@ -90,6 +95,7 @@ func (m *memoryLimiter) forget(now time.Time) {
 }
 
 // or returns l with every zero field taken from def, and a burst in any case.
+// Any number at once is any number a second.
 func (l Limits) or(def Limits) Limits {
 	if l.Rate == 0 {
 		l.Rate = def.Rate
@@ -97,8 +103,11 @@ func (l Limits) or(def Limits) Limits {
 			l.Burst = def.Burst
 		}
 	}
+	if l.Burst < 0 {
+		l.Rate = -1
+	}
 	if l.Burst == 0 {
-		l.Burst = int(math.Ceil(l.Rate))
+		l.Burst = int(min(math.Ceil(l.Rate), math.MaxInt32))
 	}
 	l.Burst = max(l.Burst, 1)
 	for _, f := range []struct{ have, def *int }{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/netip"
 	"net/url"
 	"time"
@@ -225,7 +226,18 @@ type Principal struct {
 }
 
 // Limits says how much a principal may. In every field zero is the gateway's
-// default (Options.Limits) and a negative number is no limit.
+// default (Options.Limits) and a negative number is no limit; without a limit
+// of Burst there is none of Rate either.
+//
+// What a caller has to be told is "rate limit exceeded", or "limit reached: 5
+// relay sessions at a time" and the like: where an HTTP answer is still due,
+// with status 429 and Retry-After, else with close code 1008. Pages and sites
+// run out within a crawl: when fewer pages are left than it wants, the crawl
+// ends there and says so; when none are, it is refused.
+//
+// Sessions, Streams and Crawls hold in each gateway for itself. Rate, Burst
+// and PagesPerDay hold over all gateways that share a [Limiter], Sites over
+// those that share a [SiteStore].
 type Limits struct {
 	Rate        float64 `json:"rate,omitempty"`          // requests per second
 	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
@@ -436,6 +448,9 @@ func (o Options) withDefaults() (Options, error) {
 		o.AMQP.BodyLimit = defaultAMQPBodyLimit
 	case o.AMQP.BodyLimit < 0:
 		return fail("AMQP.BodyLimit", "%d is negative", o.AMQP.BodyLimit)
+	}
+	if math.IsNaN(o.Limits.Rate) {
+		return fail("Limits.Rate", "%v is not a number of requests per second", o.Limits.Rate)
 	}
 	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
 	if o.Limiter == nil {

@@ -52,7 +52,7 @@ func (g *Gateway) issue(r *http.Request) (string, error) {
 	if g.tokens.ours(s.key) {
 		return "", fmt.Errorf("%w: a token cannot be changed for another", errKeyInvalid)
 	}
-	p, err := g.admit(r.Context(), s)
+	p, _, err := g.admit(r.Context(), s)
 	if err != nil {
 		return "", err
 	}

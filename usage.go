@@ -16,7 +16,7 @@ func (g *Gateway) Network() http.Handler {
 			refuse(err)
 			return
 		}
-		if _, err := g.admit(r.Context(), g.sight(r)); err != nil {
+		if _, _, err := g.admit(r.Context(), g.sight(r)); err != nil {
 			refuse(err)
 			return
 		}
@@ -45,6 +45,8 @@ type agentInfo struct {
 
 // Usage returns the handler that tells callers what they have used since the
 // gateway started and what is left of their limits. Asking counts as a request.
+// Pages are those of the last 24 hours, over all gateways that share a
+// [PageLimiter].
 func (g *Gateway) Usage() http.Handler {
 	type count struct {
 		Active int    `json:"active"`
@@ -54,6 +56,10 @@ func (g *Gateway) Usage() http.Handler {
 	type sites struct {
 		Count *int `json:"count"` // null: the gateway cannot tell now
 		Limit *int `json:"limit"` // null: none
+	}
+	type pages struct {
+		Today *int `json:"today"` // null: the gateway cannot tell now
+		Limit *int `json:"limit"`
 	}
 	type answer struct {
 		Subject string `json:"subject"`
@@ -67,6 +73,7 @@ func (g *Gateway) Usage() http.Handler {
 		AMQP          count  `json:"amqp"`
 		Crawl         count  `json:"crawl"`
 		Sites         *sites `json:"sites,omitempty"` // where the gateway keeps any
+		Pages         pages  `json:"pages"`
 		BytesToTarget int64  `json:"bytes_to_target"`
 		BytesToClient int64  `json:"bytes_to_client"`
 	}
@@ -76,12 +83,7 @@ func (g *Gateway) Usage() http.Handler {
 			refuse(err)
 			return
 		}
-		p, err := g.authenticate(r.Context(), g.sight(r))
-		if err != nil {
-			refuse(err)
-			return
-		}
-		q, err := g.take(r.Context(), p)
+		p, q, err := g.admit(r.Context(), g.sight(r))
 		if err != nil {
 			refuse(err)
 			return
@@ -108,6 +110,14 @@ func (g *Gateway) Usage() http.Handler {
 			if p.Limits.Sites >= 0 {
 				a.Sites.Limit = &p.Limits.Sites
 			}
+		}
+		if used, err := g.pages.TakePages(r.Context(), p, 0); err == nil {
+			a.Pages.Today = &used.Used
+		} else {
+			g.o.Logger.WarnContext(r.Context(), "pages of a day not counted", "subject", p.Subject, "err", err)
+		}
+		if most := p.Limits.PagesPerDay; most >= 0 {
+			a.Pages.Limit = &most
 		}
 		writeJSON(w, http.StatusOK, a)
 	})

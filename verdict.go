@@ -154,7 +154,7 @@ func (o *Options) fail(w http.ResponseWriter, err error) {
 		h.Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
 	case v.status == http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")
-	case v.status == http.StatusInternalServerError:
+	case v.status == http.StatusInternalServerError && !errors.Is(err, errClientGone):
 		o.Logger.Warn("internal error", "err", err)
 	}
 	writeJSON(w, v.status, map[string]string{"detail": v.text})
