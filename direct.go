@@ -119,12 +119,18 @@ func splitQuery(raw string) (*directQuery, error) {
 // sightDirect reads the caller's key in this form's order: the query, then
 // X-API-Key, then Authorization. An Authorization that is not our key is
 // returned: it is meant for the target. One that repeats the key, or holds a
-// token of ours, is not, whichever of them was found first.
+// token of ours, is not, whichever of them was found first; nor is that of a
+// caller whom only the host knows.
 func (g *Gateway) sightDirect(r *http.Request, q *directQuery) (_ sighting, authorization string) {
 	seen := g.sight(r)
 	authorization = r.Header.Get("Authorization")
 	bearer := g.bearer(r, seen.named != nil)
 	seen.key = cmp.Or(q.ours["api_key"], q.ours["token"], r.Header.Get("X-API-Key"), bearer)
+	if seen.key == "" && seen.named != nil {
+		// It may be what the host knows its caller by. A header=Authorization:…
+		// in the query says what is meant for the target.
+		return seen, ""
+	}
 	if bearer == "" {
 		return seen, authorization
 	}

@@ -1,6 +1,7 @@
 package farwire_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha1"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/farwire/farwire"
 )
 
 func acceptKey(key string) string {
@@ -667,5 +671,60 @@ func TestSessionLine(t *testing.T) {
 		`ended_by=client code=4005 frames_to_target=2 bytes_to_target=\d+ frames_to_client=2 bytes_to_client=\d+ duration=\S+`)
 	if n := len(line.FindAllString(w.log.String(), -1)); n != 1 {
 		t.Errorf("%d lines of the session in\n%s", n, w.log)
+	}
+}
+
+// A lateWriter lets a status through only with a body, as middleware that
+// compresses does.
+type lateWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *lateWriter) WriteHeader(status int) { w.status = status }
+
+func (w *lateWriter) Write(b []byte) (int, error) {
+	w.ResponseWriter.WriteHeader(w.status)
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *lateWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+func (w *lateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// TestRelayBehindLateStatus upgrades although the middleware keeps the 101.
+func TestRelayBehindLateStatus(t *testing.T) {
+	w := newWorld(t)
+	url := newTarget(t, echo)
+	late := w.also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.gw.Relay().ServeHTTP(&lateWriter{ResponseWriter: rw}, r)
+	}))
+	p := late.connected(url, "")
+	p.text("hello")
+	p.wantText("hello")
+	late.open("/ws?api_key=" + testKey + "&url=" + url).text("hello")
+	if log := w.log.String(); strings.Contains(log, "superfluous") {
+		t.Error(log)
+	}
+}
+
+// TestDirectKeepsTheHostsAuthorization does not tell a target what the caller
+// showed to the host, unless the caller says so.
+func TestDirectKeepsTheHostsAuthorization(t *testing.T) {
+	w := newWorld(t)
+	heads := make(chan string, 1)
+	url := newRawTarget(t, func(_ net.Conn, head string) { heads <- head })
+	named := w.also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(farwire.WithPrincipal(r.Context(), farwire.Principal{Subject: "carol"}))
+		w.gw.Relay().ServeHTTP(rw, r)
+	}))
+	for query, want := range map[string]string{"": "", "&header=Authorization:%20Basic%20dDp0": "Basic dDp0"} {
+		named.try("/ws?url="+url+query, "Authorization: Basic Y2Fyb2w6cHc=")
+		head := <-heads
+		if strings.Contains(head, "Y2Fyb2w6cHc=") || strings.Contains(head, "Authorization: Basic dDp0") != (want != "") {
+			t.Errorf("the target is told\n%s", head)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -137,6 +138,9 @@ func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			lazy.WriteHeaderNow()
 		}
 	}
+	if server := levels[len(levels)-1]; headerUnsent(server) {
+		server.WriteHeader(http.StatusSwitchingProtocols)
+	}
 	conn, brw, err := hijack(levels)
 	if err != nil {
 		return nil, nil, err
@@ -149,6 +153,21 @@ func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h.rec = &recorder{Conn: conn, seen: bytes.Clone(early)}
 	brw.Writer.Reset(h.rec) // net/http made it for the connection
 	return h.rec, brw, nil
+}
+
+// headerUnsent reports whether a status that was written never reached the
+// server's ResponseWriter, because a middleware that compresses waits for a body
+// before it lets a status through; a hijacked connection never has one. Only
+// net/http's own field tells: writing the status twice to make sure would have
+// the server log it for every session. Where there is no such field nothing is
+// known, and the middleware is believed.
+func headerUnsent(server http.ResponseWriter) bool {
+	v := reflect.Indirect(reflect.ValueOf(server))
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	wrote := v.FieldByName("wroteHeader")
+	return wrote.Kind() == reflect.Bool && !wrote.Bool()
 }
 
 // hijack asks the outermost level that can take the connection over.

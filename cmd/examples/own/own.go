@@ -1,0 +1,118 @@
+// Package own shows how little a host writes to put its own parts behind a
+// gateway: who may call, which agent is taken, what is counted and where files
+// go.
+package own
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// region authenticator
+
+// Directory knows the host's customers by their keys.
+type Directory struct {
+	ByKey map[string]farwire.Principal
+}
+
+// Authenticate says whose key it is.
+func (d *Directory) Authenticate(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
+	p, ok := d.ByKey[c.Key]
+	if !ok {
+		return farwire.Principal{}, farwire.ErrUnauthorized
+	}
+	return p, nil
+}
+
+// Lookup is asked at every use of a token, so that a key that is taken out of
+// the directory ends its tokens at once.
+func (d *Directory) Lookup(_ context.Context, keyID string) (farwire.Principal, error) {
+	for _, p := range d.ByKey {
+		if p.KeyID == keyID {
+			return p, nil
+		}
+	}
+	return farwire.Principal{}, farwire.ErrUnauthorized
+}
+
+// endregion
+
+// region selector
+
+// Plans sends customers through the agents that their plan has.
+type Plans struct {
+	Pool *agent.Pool
+	Of   map[string][]string // subject to slugs; a subject without an entry may take any
+}
+
+// SelectAgent narrows what the caller asked for and never widens it.
+func (p *Plans) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	if slugs, ok := p.Of[q.Subject]; ok && len(q.Slugs) == 0 {
+		q.Slugs = slugs
+	}
+	return p.Pool.SelectAgent(ctx, q)
+}
+
+// Agents lets GET /network list them.
+func (p *Plans) Agents() []agent.Info { return p.Pool.Agents() }
+
+// endregion
+
+// region limiter
+
+// Quotas counts requests down. It is the kind of limiter that a host has who
+// sells requests.
+type Quotas struct {
+	mu   sync.Mutex
+	Left map[string]int // by subject
+}
+
+// Take lets a request pass while there are any left.
+func (q *Quotas) Take(_ context.Context, p farwire.Principal) (farwire.Quota, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.Left[p.Subject] == 0 {
+		return farwire.Quota{RetryAfter: 3600e9}, nil // an hour
+	}
+	q.Left[p.Subject]--
+	return farwire.Quota{Limit: -1, Remaining: q.Left[p.Subject]}, nil
+}
+
+// endregion
+
+// region storage
+
+// Shelf keeps finished files in memory.
+type Shelf struct {
+	mu    sync.Mutex
+	files map[string]farwire.File
+}
+
+// Save keeps a file unless a newer version is there already.
+func (s *Shelf) Save(_ context.Context, f farwire.File) (url string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.Version != 0 && s.files[f.Name].Version > f.Version {
+		return "", fmt.Errorf("%s: %w", f.Name, farwire.ErrStale)
+	}
+	if s.files == nil {
+		s.files = make(map[string]farwire.File)
+	}
+	s.files[f.Name] = f
+	return "https://files.example.com/" + f.Name, nil
+}
+
+// endregion
+
+// region options
+
+// New puts them behind a gateway.
+func New(d *Directory, p *Plans, q *Quotas, s *Shelf) (*farwire.Gateway, error) {
+	return farwire.New(farwire.Options{Auth: d, Agents: p, Limiter: q, Storage: s})
+}
+
+// endregion
