@@ -358,6 +358,7 @@ func (c *recrawl) report() {
 		requests = c.visit.requests
 	}
 	late := c.began.Sub(c.lease.Due)
+	c.result.Outcome, c.result.Late = c.outcome, late
 	c.session.attrs = []slog.Attr{
 		slog.String("site", strings.ToValidUTF8(c.lease.Site.BaseURL, "")), slog.Uint64("token", c.lease.Token),
 		slog.Time("due", c.lease.Due), slog.Duration("late", late), slog.String("outcome", c.outcome),

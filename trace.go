@@ -69,6 +69,11 @@ type SessionResult struct {
 	// recrawl, pages, and bytes of the file if it was saved.
 	FramesToTarget, BytesToTarget int64
 	FramesToClient, BytesToClient int64
+
+	// Of a recrawl: "changed", "unchanged", "failed", "lost" or "released", and
+	// how long after it was due it began.
+	Outcome string
+	Late    time.Duration
 }
 
 // DialInfo says what is being dialled.

@@ -19,7 +19,7 @@
 //
 //	farwire_build_info{version,commit,goversion}        1
 //	farwire_draining                                    1 once Shutdown was called
-//	farwire_sessions_active{kind}                       kind: relay, amqp or crawl
+//	farwire_sessions_active{kind}                       kind: relay, amqp, crawl or recrawl
 //	farwire_sessions_started_total{kind}
 //	farwire_sessions_ended_total{kind,ended_by,result}  result: ok, error or drained
 //	farwire_session_duration_seconds{kind}              histogram
@@ -31,9 +31,13 @@
 //	farwire_amqp_waiting_bytes                          of events that readers have not taken
 //	farwire_crawl_pages_total{outcome}                  written, or why not
 //	farwire_crawl_file_bytes_total
+//	farwire_recrawls_total{outcome}                     changed, unchanged, failed, lost or released
+//	farwire_recrawl_lateness_seconds                    histogram, from due to begun
 //	farwire_dials_total{kind,class}                     class: see farwire.DialClass
 //	farwire_dial_duration_seconds{kind}                 histogram, of dials that succeeded
 //	farwire_no_agent_total                              searches that found no agent
+//	farwire_limiter_answers_total{source}               shared, or fallback: see WatchLimiter
+//	farwire_limiter_away                                1 while what is shared does not answer
 //	farwire_agents{country,state}                       how many
 //	farwire_agents_unlisted                             of these, without the series below
 //	farwire_agent_sessions{agent,country}
@@ -81,6 +85,10 @@ type Metrics struct {
 	refused      *client.CounterVec
 	dials        *client.CounterVec
 	dialDuration *client.HistogramVec
+	recrawls     *client.CounterVec
+	lateness     client.Histogram
+
+	limiter atomic.Pointer[func() LimiterStats]
 }
 
 // The values of labels that are known from the beginning: series that are
@@ -88,6 +96,7 @@ type Metrics struct {
 var (
 	kinds   = []string{"relay", "amqp", "crawl", "recrawl"}
 	enders  = []string{"client", "target", "agent", "gateway"}
+	changes = []string{"changed", "unchanged", "failed", "lost", "released"}
 	results = []string{resultOK, resultError, resultDrained}
 	asked   = []string{"relay", "amqp", "crawl", "token", "network", "usage", "site-changed"}
 )
@@ -125,8 +134,18 @@ func New(o Options) *Metrics {
 			Name: "farwire_dial_duration_seconds", Help: "How long dials took that succeeded, the handshakes included.",
 			Buckets: []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20},
 		}, []string{"kind"}),
+		recrawls: client.NewCounterVec(client.CounterOpts{
+			Name: "farwire_recrawls_total", Help: "Recrawls of enrolled sites, by what they came to.",
+		}, []string{"outcome"}),
+		lateness: client.NewHistogram(client.HistogramOpts{
+			Name: "farwire_recrawl_lateness_seconds", Help: "How long after they were due recrawls began.",
+			Buckets: []float64{1, 5, 15, 60, 300, 900, 3600, 6 * 3600, 24 * 3600},
+		}),
 	}
 	m.build.Set(1)
+	for _, outcome := range changes {
+		m.recrawls.WithLabelValues(outcome)
+	}
 	for _, kind := range kinds {
 		m.duration.WithLabelValues(kind)
 		m.dialDuration.WithLabelValues(kind)
@@ -152,6 +171,10 @@ func (m *Metrics) Trace() *farwire.Trace {
 		SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
 			m.ended.WithLabelValues(i.Kind, r.EndedBy, resultOf(r)).Inc()
 			m.duration.WithLabelValues(i.Kind).Observe(r.Duration.Seconds())
+			if r.Outcome != "" {
+				m.recrawls.WithLabelValues(r.Outcome).Inc()
+				m.lateness.Observe(max(0, r.Late.Seconds()))
+			}
 		},
 		DialEnd: func(_ context.Context, i farwire.DialInfo, r farwire.DialResult) {
 			m.dials.WithLabelValues(i.Kind, string(r.Class)).Inc()
@@ -195,6 +218,8 @@ var (
 	pages    = describe("crawl_pages_total", "Pages of crawls, by what became of them.", "outcome")
 	written  = describe("crawl_file_bytes_total", "Bytes of the files that crawls have made.")
 	noAgent  = describe("no_agent_total", "Searches for an agent that found none that fits.")
+	answers  = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
+	away     = describe("limiter_away", "Whether what the limiter shares does not answer.")
 	agents   = describe("agents", "Agents that are attached.", "country", "state")
 	unlisted = describe("agents_unlisted", "Agents without series of their own, because there are too many.")
 	sessions = describe("agent_sessions", "Connections open through an agent.", "agent", "country")
@@ -213,14 +238,14 @@ func (m *Metrics) Describe(ch chan<- *client.Desc) {
 		c.Describe(ch)
 	}
 	for _, d := range []*client.Desc{draining, active, started, frames, bytes, messages, bodies, waiting, pages, written,
-		noAgent, agents, unlisted, sessions, links, rtt, state} {
+		noAgent, answers, away, agents, unlisted, sessions, links, rtt, state} {
 		ch <- d
 	}
 }
 
 // own returns what is counted here.
 func (m *Metrics) own() []client.Collector {
-	return []client.Collector{m.build, m.ended, m.duration, m.refused, m.dials, m.dialDuration}
+	return []client.Collector{m.build, m.ended, m.duration, m.refused, m.dials, m.dialDuration, m.recrawls, m.lateness}
 }
 
 // Collect sends all metrics as they are now. It costs some 100 ns for each
@@ -244,11 +269,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		gauge(active, float64(k.Active), kinds[i])
 		count(started, k.Started, kinds[i])
 	}
-	if s.Draining {
-		gauge(draining, 1)
-	} else {
-		gauge(draining, 0)
-	}
+	gauge(draining, truth(s.Draining))
 	count(frames, s.Relay.FramesToTarget, "to_target")
 	count(frames, s.Relay.FramesToClient, "to_client")
 	count(bytes, s.Relay.BytesToTarget, "to_target")
@@ -261,8 +282,33 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 	}
 	count(written, s.Crawl.BytesToClient)
 	count(noAgent, s.NoAgent)
+	if limiter := m.limiter.Load(); limiter != nil {
+		l := (*limiter)()
+		count(answers, int64(l.Shared), "shared")
+		count(answers, int64(l.Fallbacks), "fallback")
+		gauge(away, truth(l.Away))
+	}
 	m.collectAgents(g, gauge)
 }
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// LimiterStats are what a limiter that several gateways share has to tell; its
+// fields are those of redislimit.Stats, which converts to it.
+type LimiterStats struct {
+	Shared    uint64 // answers of what is shared
+	Fallbacks uint64 // answers of this gateway alone
+	Away      bool   // what is shared does not answer
+}
+
+// WatchLimiter has the metrics show a shared limiter, too. The function is
+// called at every scrape, perhaps concurrently.
+func (m *Metrics) WatchLimiter(stats func() LimiterStats) { m.limiter.Store(&stats) }
 
 // collectAgents sends the gauges of the agents. A selector of the host's may
 // list what it likes: names twice would make the whole scrape fail.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/prometheus"
+	"github.com/farwire/farwire/adapters/redislimit"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/leak"
 )
@@ -69,6 +70,7 @@ func compare(t *testing.T, r client.Gatherer, want string, names ...string) {
 // what is collected is what was described.
 func TestLint(t *testing.T) {
 	m, _, r := watched(t, prometheus.Options{}, agent.Info{ID: "farwire-de1", Country: "DE", State: agent.Available, RTT: time.Millisecond})
+	m.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats{} })
 	problems, err := testutil.GatherAndLint(r)
 	if err != nil {
 		t.Fatal(err)
@@ -154,6 +156,10 @@ func TestTrace(t *testing.T) {
 	trace.DialEnd(ctx, farwire.DialInfo{Kind: "crawl"}, farwire.DialResult{Class: farwire.DialPolicy, Duration: time.Second})
 	trace.DialEnd(ctx, farwire.DialInfo{Kind: "crawl"}, farwire.DialResult{Class: farwire.DialOK, Duration: 2 * time.Second})
 	trace.Refused(ctx, "token", 429)
+	trace.SessionEnd(ctx, farwire.SessionInfo{Kind: "recrawl"}, farwire.SessionResult{EndedBy: "gateway", Outcome: "changed", Late: 7 * time.Second})
+	m.WatchLimiter(func() prometheus.LimiterStats {
+		return prometheus.LimiterStats(redislimit.Stats{Shared: 5, Fallbacks: 2, Away: true})
+	})
 	for name, want := range map[string]float64{
 		`farwire_sessions_ended_total{ended_by="client",kind="amqp",result="ok"}`:       1,
 		`farwire_sessions_ended_total{ended_by="gateway",kind="amqp",result="drained"}`: 1,
@@ -163,7 +169,13 @@ func TestTrace(t *testing.T) {
 		`farwire_session_duration_seconds_sum{kind="amqp"}`:                             20,
 		`farwire_dials_total{class="policy",kind="crawl"}`:                              1,
 		`farwire_dial_duration_seconds_sum{kind="crawl"}`:                               2,
-		`farwire_requests_refused_total{kind="token",status="429"}`:                     1,
+		`farwire_recrawls_total{outcome="changed"}`:                                     1,
+		`farwire_recrawls_total{outcome="failed"}`:                                      0,
+		`farwire_recrawl_lateness_seconds_sum`:                                          7,
+		`farwire_limiter_answers_total{source="shared"}`:                                5,
+		`farwire_limiter_answers_total{source="fallback"}`:                              2,
+		`farwire_limiter_away`: 1,
+		`farwire_requests_refused_total{kind="token",status="429"}`: 1,
 	} {
 		if got := scrape(t, r); !strings.Contains(got, fmt.Sprintf("\n%s %v\n", name, want)) {
 			t.Errorf("%s is not %v in\n%s", name, want, got)
