@@ -161,8 +161,8 @@ func manyPages(b *bench) {
 	for i := range want {
 		want[i] = page(i)
 	}
-	want[500].Excerpt = strings.Repeat("A long story. ", 100_000)
-	want[501].Links = slices.Repeat([]string{"https://docs.example.com/guide/" + strings.Repeat("x", 1900)}, 500)
+	want[500].Excerpt = strings.Repeat("A long story. ", 20_000)
+	want[501].Links = slices.Repeat([]string{"https://docs.example.com/guide/" + strings.Repeat("x", 1900)}, 100)
 	b.commit(l, farwire.Recrawl{Site: site, Pages: want})
 	got, err := b.store.Pages(b.ctx, site.ID)
 	if err != nil || !same(got, want) {

@@ -152,7 +152,7 @@ func (s *Store) Log(ctx context.Context, siteID int64, n int) ([]Line, error) {
 			lines = append(lines, l)
 			return err
 		}, `SELECT token, due, committed, error, hash, version, pages FROM farwire_recrawls
-			WHERE site_id = $1 ORDER BY token DESC LIMIT $2`, siteID, n)
+			WHERE site_id = $1 ORDER BY token DESC LIMIT $2`, siteID, max(n, 0))
 	})
 	return lines, err
 }

@@ -51,21 +51,31 @@ func (m moment) Scan(value any) (err error) {
 
 // seconds is a duration for a column, exact to the microsecond.
 func seconds(d time.Duration) float64 {
-	return float64(d.Round(time.Microsecond)/time.Microsecond) / 1e6
+	return float64(d/time.Microsecond) / 1e6
+}
+
+// duration gives back what seconds was given, or the longest that there is.
+func duration(seconds float64) time.Duration {
+	const longest = math.MaxInt64 / int64(time.Microsecond)
+	n := math.Round(seconds * 1e6)
+	switch {
+	case n >= float64(longest):
+		return time.Duration(longest) * time.Microsecond
+	case n <= -float64(longest):
+		return -time.Duration(longest) * time.Microsecond
+	}
+	return time.Duration(n) * time.Microsecond
 }
 
 // span scans what seconds has written.
 type span struct{ *time.Duration }
 
 func (s span) Scan(value any) error {
-	switch v := value.(type) {
-	case float64:
-		*s.Duration = time.Duration(math.Round(v*1e6)) * time.Microsecond
-	case int64:
-		*s.Duration = time.Duration(v) * time.Second
-	default:
+	n, ok := value.(float64)
+	if !ok {
 		return unexpected("seconds", value)
 	}
+	*s.Duration = duration(n)
 	return nil
 }
 

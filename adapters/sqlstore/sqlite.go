@@ -30,8 +30,7 @@ var sqliteFlavor = &flavor{
 			args = append(args, sql.Named("now", stamp(now)))
 		}
 		if strings.Contains(query, ":until") {
-			d := time.Duration(args[0].(float64) * float64(time.Second)).Round(time.Microsecond)
-			args = append(args, sql.Named("until", stamp(now.Add(d))))
+			args = append(args, sql.Named("until", stamp(now.Add(duration(args[0].(float64))))))
 		}
 		return args
 	},

@@ -8,12 +8,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/sitetest"
 	"github.com/farwire/farwire/adapters/sqlstore"
-	"github.com/farwire/farwire/internal/leak"
 	"github.com/farwire/farwire/internal/services"
 )
-
-func TestMain(m *testing.M) { leak.Main(m) }
 
 // A database is one of the two kinds. Each URL that it gives is of a new and
 // empty database.
@@ -26,9 +25,13 @@ type database struct {
 func databases(t testing.TB) []database {
 	server := services.Postgres(t)
 	return []database{
-		{"sqlite", func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "sites.db") }},
+		{"sqlite", databaseFile},
 		{"postgres", func(t testing.TB) string { return emptySchema(t, server) }},
 	}
+}
+
+func databaseFile(t testing.TB) string {
+	return "sqlite:" + filepath.Join(t.TempDir(), "sites.db")
 }
 
 var schemas atomic.Int64
@@ -58,4 +61,28 @@ func open(t testing.TB, url string) *sqlstore.Store {
 		}
 	})
 	return s
+}
+
+func TestStore(t *testing.T) {
+	for _, d := range databases(t) {
+		t.Run(d.name, func(t *testing.T) {
+			t.Run("Conformance", func(t *testing.T) {
+				sitetest.Run(t, func(t *testing.T) sitetest.Open {
+					url := d.url(t)
+					return func(t *testing.T) farwire.SiteStore { return open(t, url) }
+				})
+			})
+			tests := map[string]func(*testing.T, string){
+				"OpenTogether": openTogether, "OpenAgain": openAgain, "OpenNewer": openNewer,
+				"Readable": readable, "Unchanged": unchanged, "Log": logLines, "Remove": remove, "Tokens": tokens,
+				"Extremes": extremes, "Restored": restored, "Plans": plans, "Processes": processes,
+			}
+			if d.name == "postgres" { // SQLite has one lock for all
+				tests["LockedElsewhere"] = lockedElsewhere
+			}
+			for name, test := range tests {
+				t.Run(name, func(t *testing.T) { test(t, d.url(t)) })
+			}
+		})
+	}
 }

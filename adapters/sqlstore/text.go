@@ -11,7 +11,7 @@ import (
 // two hexadecimal digits, and U+FFFD itself is doubled. All other text, nearly
 // all there is, stays as it is.
 func escape(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsAny(s, "\x00\ufffd") {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 && !strings.Contains(s, "\ufffd") {
 		return s
 	}
 	var b strings.Builder
@@ -50,13 +50,21 @@ func unescape(s string) string {
 		if after, doubled := strings.CutPrefix(s, mark); doubled {
 			b.WriteString(mark)
 			s = after
-		} else if c, err := strconv.ParseUint(s[:min(2, len(s))], 16, 8); err == nil {
-			b.WriteByte(byte(c))
+		} else if c, ok := hexByte(s); ok {
+			b.WriteByte(c)
 			s = s[2:]
 		} else {
 			b.WriteString(mark) // a person has written here
 		}
 	}
+}
+
+func hexByte(s string) (byte, bool) {
+	if len(s) < 2 {
+		return 0, false
+	}
+	c, err := strconv.ParseUint(s[:2], 16, 8)
+	return byte(c), err == nil
 }
 
 // text scans an escaped column.

@@ -35,6 +35,7 @@ CREATE INDEX farwire_sites_base ON farwire_sites (base_key);
 CREATE TABLE farwire_pages (
     site_id       BIGINT NOT NULL REFERENCES farwire_sites ON DELETE CASCADE,
     pos           BIGINT NOT NULL, -- from 0, in the order of the file
+    digest        BYTEA NOT NULL, -- of what follows: rows that are equal are not written again
     url           TEXT NOT NULL,
     title         TEXT NOT NULL,
     excerpt       TEXT NOT NULL,
@@ -42,7 +43,6 @@ CREATE TABLE farwire_pages (
     last_modified TEXT NOT NULL,
     links         JSON NOT NULL,  -- an array of URLs
     rest          BYTEA NOT NULL, -- what else there is to a page: JSON, deflated
-    digest        BYTEA NOT NULL, -- of all columns before: equal ones are not written again
     PRIMARY KEY (site_id, pos)
 );
 ALTER TABLE farwire_pages ALTER COLUMN rest SET STORAGE EXTERNAL;

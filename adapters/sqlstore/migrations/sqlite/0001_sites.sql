@@ -37,6 +37,7 @@ CREATE INDEX farwire_sites_base ON farwire_sites (base_key);
 CREATE TABLE farwire_pages (
     site_id       INTEGER NOT NULL REFERENCES farwire_sites ON DELETE CASCADE,
     pos           INTEGER NOT NULL, -- from 0, in the order of the file
+    digest        BLOB NOT NULL, -- of what follows: rows that are equal are not written again
     url           TEXT NOT NULL,
     title         TEXT NOT NULL,
     excerpt       TEXT NOT NULL,
@@ -44,7 +45,6 @@ CREATE TABLE farwire_pages (
     last_modified TEXT NOT NULL,
     links         TEXT NOT NULL, -- an array of URLs
     rest          BLOB NOT NULL, -- what else there is to a page: JSON, deflated
-    digest        BLOB NOT NULL, -- of all columns before: equal ones are not written again
     PRIMARY KEY (site_id, pos)
 ) STRICT;
 
