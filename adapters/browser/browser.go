@@ -264,6 +264,23 @@ func (b *Browser) enter() error {
 	return nil
 }
 
+// String says which browsers there are, for people: no password is in it.
+func (b *Browser) String() string {
+	service := ""
+	if u, err := url.Parse(b.o.RemoteURL); err == nil && u.Host != "" {
+		service = "a browser service at " + u.Host
+	}
+	switch {
+	case service == "" && b.path == "":
+		return "no browser"
+	case service == "":
+		return "the browser " + b.path
+	case b.path == "":
+		return service
+	}
+	return service + ", else the browser " + b.path
+}
+
 // Close ends the browsers and the pages under way. When it returns, no process
 // and no goroutine is left.
 func (b *Browser) Close() error {

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -22,8 +21,8 @@ const checkName = ".farwire-check"
 // ".farwire-check".
 //
 // The error wraps [ErrUnreachable] when the server gave no answer, so that a
-// program may start all the same: Save makes up for the check. Any other error
-// is for who configured it.
+// program may start all the same: Save makes up for the check. Any other error,
+// a [FieldError] as a rule, is for who configured it.
 func (s *Storage) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
@@ -51,14 +50,14 @@ func (s *Storage) check(ctx context.Context) error {
 	case missing != nil: // Amazon says 403 where listing is forbidden
 		return s.explain(missing)
 	case nothing != (object{}):
-		return errors.New("the server shows an object where there is none")
+		return &FieldError{"Endpoint", "the server shows an object where there is none"}
 	}
 	there, err := s.head(ctx, key)
 	if err != nil {
 		return s.explain(err)
 	}
 	if there.version == 0 {
-		return errors.New("the server does not keep the metadata of an object")
+		return &FieldError{"Endpoint", "the server does not keep the metadata of an object"}
 	}
 	another := object{etag: "00000000000000000000000000000000"}
 	for _, c := range []struct {
@@ -74,8 +73,8 @@ func (s *Storage) check(ctx context.Context) error {
 		switch {
 		case isUnmet(err):
 		case err == nil, minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented:
-			return fmt.Errorf("the server does not honour %s on %s, so that two gateways could overwrite each other's files; use one that does",
-				c.condition, c.operation)
+			return &FieldError{"Endpoint", fmt.Sprintf("the server does not honour %s on %s, so that two gateways could overwrite each other's files; use one that does",
+				c.condition, c.operation)}
 		default:
 			return s.explain(err)
 		}

@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -58,60 +57,66 @@ func isPlain(err error) bool {
 	return errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
-// explain says what the server's answer means for who configured it. The text
-// never holds the secret key, whatever the server says.
+// A FieldError says which field of [Options] is to be changed, because it is not
+// valid or because the server says no to it.
+type FieldError struct {
+	Field  string // its name
+	Reason string // one line; never the value of a key
+}
+
+// Error begins with the name of the field.
+func (e *FieldError) Error() string { return "Options." + e.Field + ": " + e.Reason }
+
+// explain says what the server's answer, or the lack of one, means for who
+// configured it. The text never holds the secret key, whatever the server says.
 func (s *Storage) explain(err error) error {
 	answer := minio.ToErrorResponse(err)
 	if answer.StatusCode == 0 {
 		return s.unanswered(err)
 	}
-	hint := ""
+	if isTrouble(err) {
+		return fmt.Errorf("%w: it answered %s", ErrUnreachable, s.answer(answer))
+	}
+	field, reason := "Endpoint", "the server refused, or is no S3 server"
 	switch answer.Code {
 	case minio.InvalidAccessKeyID, "XAdminUserNotFound": // the latter of versitygw
-		hint = "the server does not know the access key"
+		field, reason = "AccessKey", "the server does not know it"
 	case minio.SignatureDoesNotMatch:
-		hint = "the secret key is not the access key's"
+		field, reason = "SecretKey", "it is not the access key's"
 	case minio.AccessDenied, "Unauthorized":
-		hint = "the key may not read and write objects here and list the bucket"
+		field, reason = "AccessKey", "it may not read and write objects here and list the bucket"
 	case minio.NoSuchBucket:
-		hint = "there is no such bucket"
+		field, reason = "Bucket", "there is no such bucket"
 	case "AuthorizationHeaderMalformed", minio.InvalidRegion, "PermanentRedirect", "IncorrectEndpoint":
-		hint = "the region is another one"
+		field, reason = "Region", "it is another one"
 		if answer.Region != "" {
-			hint += ", " + answer.Region
+			reason += ", " + answer.Region
 		}
 	case "RequestTimeTooSkewed":
-		hint = "the clock of this machine is wrong"
+		return fmt.Errorf("the clock of this machine is wrong (it answered %s)", s.answer(answer))
 	default:
 		switch {
-		case isTrouble(err):
-			return fmt.Errorf("%w: it answered %s", ErrUnreachable, s.answer(answer))
 		case answer.StatusCode == http.StatusBadRequest && s.client.EndpointURL().Scheme == "http":
-			hint = "if it speaks TLS, write the endpoint with https://"
+			reason = "if it speaks TLS, write it with https://"
 		case answer.StatusCode == http.StatusNotImplemented:
-			hint = "the server does not know what is asked of it"
-		default:
-			hint = "the server refused, or is no S3 server"
+			reason = "the server does not know what is asked of it"
 		}
 	}
-	return fmt.Errorf("%s (it answered %s)", hint, s.answer(answer))
+	return &FieldError{field, fmt.Sprintf("%s (%s answered %s)", reason, s.host, s.answer(answer))}
 }
 
 // unanswered explains the error of a connection.
 func (s *Storage) unanswered(err error) error {
 	var certificate *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
 	switch {
 	case isPlain(err):
-		return errors.New("it does not speak TLS; write the endpoint with http://, or give the port that does")
-	case errors.As(err, &unknown):
-		return fmt.Errorf("its certificate is signed by an authority that this machine does not trust: %w", err)
+		return &FieldError{"Endpoint", "the server does not speak TLS; write it with http://, or with the port that does"}
 	case errors.As(err, &certificate):
-		return fmt.Errorf("its certificate: %w", err)
+		return &FieldError{"Endpoint", fmt.Sprintf("this machine does not trust the server: %v", certificate)}
 	case isTrouble(err):
-		var network *url.Error // its text repeats the URL
-		if errors.As(err, &network) {
-			err = network.Err
+		var request *url.Error // its text repeats the URL
+		if errors.As(err, &request) {
+			err = request.Err
 		}
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

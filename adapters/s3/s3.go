@@ -144,8 +144,7 @@ type Storage struct {
 	checked   atomic.Bool
 }
 
-// New returns a storage, or an error that names the field of Options that is
-// wrong. It asks nothing of the server: see [Storage.Check]. The caller closes
+// New returns a storage, or an error that wraps a [FieldError]. It asks nothing of the server: see [Storage.Check]. The caller closes
 // the storage.
 func New(o Options) (*Storage, error) {
 	endpoint, err := o.check()
@@ -171,7 +170,7 @@ func New(o Options) (*Storage, error) {
 		MaxRetries: 1, // a request that is repeated may find its own write there
 	})
 	if err != nil {
-		return nil, fmt.Errorf("s3: Options.Endpoint: %w", err)
+		return nil, fmt.Errorf("s3: %w", &FieldError{"Endpoint", err.Error()})
 	}
 	return &Storage{
 		client:    *client,
@@ -186,7 +185,7 @@ func New(o Options) (*Storage, error) {
 // holds the value of a key.
 func (o *Options) check() (*url.URL, error) {
 	fail := func(field, format string, args ...any) (*url.URL, error) {
-		return nil, fmt.Errorf("s3: Options.%s: %s", field, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("s3: %w", &FieldError{field, fmt.Sprintf(format, args...)})
 	}
 	endpoint, err := url.Parse(o.Endpoint)
 	switch {
@@ -256,7 +255,7 @@ func (s *Storage) String() string { return "bucket " + s.o.Bucket + " at " + s.h
 // [Storage.Check], if nobody has.
 //
 // Errors wrap [farwire.ErrStale], [ErrUnreachable], the cause of the context's
-// end, or none of them when the server said no. After an error the file is the
+// end, or, when the server said no, a [FieldError] as a rule. After an error the file is the
 // old one or the new one, never a mixture.
 func (s *Storage) Save(ctx context.Context, f farwire.File) (string, error) {
 	if !validName(f.Name) {

@@ -62,14 +62,14 @@ func TestCheck(t *testing.T) {
 		away   bool
 		want   string
 	}{
-		{"access key", func(o *s3.Options) { o.AccessKey = "nobody" }, false, "does not know the access key"},
-		{"secret key", func(o *s3.Options) { o.SecretKey = "another-secret-key" }, false, "not the access key's|403"},
-		{"bucket", func(o *s3.Options) { o.Bucket = "nowhere" }, false, "no such bucket|nowhere"},
-		{"region", func(o *s3.Options) { o.Region = "mars-1" }, false, "region"},
-		{"TLS where there is none", func(o *s3.Options) { o.Endpoint = strings.Replace(o.Endpoint, "http:", "https:", 1) }, false, "does not speak TLS|http://"},
-		{"no TLS where there is", func(o *s3.Options) { o.Endpoint = strings.Replace(secure.URL, "https:", "http:", 1) }, false, "https://|400"},
-		{"a stranger's certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "certificate|trust"},
-		{"a web server", func(o *s3.Options) { o.Endpoint = web.URL }, false, "404"},
+		{"access key", func(o *s3.Options) { o.AccessKey = "nobody" }, false, "Options.AccessKey|does not know it"},
+		{"secret key", func(o *s3.Options) { o.SecretKey = "another-secret-key" }, false, "Options.SecretKey|not the access key's|403"},
+		{"bucket", func(o *s3.Options) { o.Bucket = "nowhere" }, false, "Options.Bucket|no such bucket|nowhere"},
+		{"region", func(o *s3.Options) { o.Region = "mars-1" }, false, "Options.Region"},
+		{"TLS where there is none", func(o *s3.Options) { o.Endpoint = strings.Replace(o.Endpoint, "http:", "https:", 1) }, false, "Options.Endpoint|does not speak TLS|http://"},
+		{"no TLS where there is", func(o *s3.Options) { o.Endpoint = strings.Replace(secure.URL, "https:", "http:", 1) }, false, "Options.Endpoint|https://|400"},
+		{"a stranger's certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "Options.Endpoint|certificate|trust"},
+		{"a web server", func(o *s3.Options) { o.Endpoint = web.URL }, false, "Options.Endpoint|404"},
 		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + ln.Addr().String() }, true, "cannot be reached|refused"},
 		{"no host", func(o *s3.Options) { o.Endpoint = "http://name.invalid" }, true, "cannot be reached|name.invalid"},
 	} {

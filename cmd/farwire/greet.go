@@ -15,13 +15,14 @@ import (
 type greeting struct {
 	addr    *net.TCPAddr
 	admin   net.Addr // nil: none
+	uses    string   // the services
 	key     string   // made for this run; empty: the operator has keys
 	private bool     // whether that agent reaches this machine
 	agent   string   // slug of the agent in this process; empty: none
 	binary  string   // how this program is called
 }
 
-// greet prints where the gateway is, the key if one was made, and lines that
+// greet prints where the gateway is, what it uses, the key if one was made, and lines that
 // work when they are pasted as they stand.
 func greet(w io.Writer, g greeting) {
 	var b strings.Builder
@@ -30,6 +31,7 @@ func greet(w io.Writer, g greeting) {
 		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)
 		fmt.Fprintf(&b, "profiles at http://%v/debug/pprof/\n", g.admin)
 	}
+	fmt.Fprintf(&b, "using: %s\n", g.uses)
 	if g.key != "" {
 		fmt.Fprintf(&b, "API key of this run: %s\n", g.key)
 		b.WriteString("paste into another terminal:\n")

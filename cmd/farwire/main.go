@@ -108,6 +108,9 @@ func whereHelpIs(err error) string {
 // program and are not: a name misspelt would else count for nothing in silence.
 func noteUnknownVariables(w io.Writer, app *kong.Application, environ []string) {
 	known := make(map[string]bool)
+	for _, v := range serviceVariables {
+		known[v.name] = true
+	}
 	for _, command := range app.Children {
 		for _, flag := range command.Flags {
 			known[variable(flag.Name)] = true

@@ -59,8 +59,10 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := writable(s.DataDir); err != nil {
-		return err
+	if needsFolder() {
+		if err := writable(s.DataDir); err != nil {
+			return err
+		}
 	}
 	ln, err := listen("--listen", s.Listen)
 	if err != nil {
@@ -73,12 +75,13 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	defer admin.close()
 	addr := ln.Addr().(*net.TCPAddr)
-	files, err := s.storage(s.DataDir, reachable(addr))
+	used, err := s.services(ctx, reachable(addr), log)
 	if err != nil {
 		return err
 	}
-	defer files.Close()
-	o.Storage = files
+	defer used.close(log)
+	o.Sites, o.Storage, o.Limiter = used.sites, used.storage, used.limiter
+	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
 	o.Trace = admin.trace()
 	gateway, err := farwire.New(o)
 	if err != nil {
@@ -86,12 +89,25 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	admin.watch(gateway)
 
-	server := newServer(routes(gateway, pool, files), log)
+	// Recrawls end when ctx does and leave their sites to other gateways. A drain
+	// waits for them as it does for sessions; services are closed after them.
+	working, rest := context.WithCancel(ctx)
+	recrawled := make(chan error, 1)
+	go func() { recrawled <- gateway.Recrawl(working) }()
+	defer func() {
+		rest()
+		if err := <-recrawled; err != nil {
+			log.Error("recrawls ended", "err", err)
+		}
+	}()
+
+	server := newServer(routes(gateway, pool, used.files), log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(ln) }()
 	greet(os.Stderr, greeting{
 		addr:    addr,
 		admin:   admin.addr(),
+		uses:    used.String(),
 		key:     madeKey,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
@@ -205,7 +221,8 @@ func (s *serve) keys() (keys map[string]string, made string, err error) {
 	return keys, "", nil
 }
 
-// routes is the whole surface of the gateway.
+// routes is the whole surface of the gateway. Files are nil where a bucket has
+// them.
 func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) http.Handler {
 	mux := http.NewServeMux()
 	// No pattern names a method: the handlers refuse wrong ones themselves, in JSON.
@@ -213,7 +230,10 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/ws/{$}", g.Relay())
 	mux.Handle("/amqp", g.AMQP())
 	mux.Handle("/ws/crawl", g.Crawl())
-	mux.Handle(filesPath, served(files))
+	if files != nil {
+		mux.Handle(filesPath, served(files))
+	}
+	mux.Handle("/hooks/site-changed", g.SiteChanged())
 	mux.Handle("/auth/token", g.Token())
 	mux.Handle("/agents/attach", pool)
 	mux.Handle("/network", g.Network())

@@ -112,6 +112,7 @@ func TestServeEndpoints(t *testing.T) {
 		{"/usage?api_key=" + g.Key, http.StatusOK, "key-1"},
 		{"/ws/crawl", http.StatusUpgradeRequired, `"detail"`},
 		{"/files/", http.StatusNotFound, `"detail"`},
+		{"/hooks/site-changed", http.StatusMethodNotAllowed, `"detail"`},
 		{"/files/nonsense", http.StatusNotFound, `"detail"`},
 		{"/ws/nonsense", http.StatusNotFound, `"detail"`},
 		{"/debug/pprof/", http.StatusNotFound, `"detail"`},
@@ -192,9 +193,18 @@ func TestServeAdmin(t *testing.T) {
 func TestServeMakesItsFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	startServe(t, "--data-dir", dir)
-	files, err := os.ReadDir(dir)
-	if err != nil || len(files) != 1 || files[0].Name() != "files" {
-		t.Errorf("the folder holds %v, %v; want the folder of hosted files alone", files, err)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), "sites.db-") { // SQLite's own
+			names = append(names, entry.Name())
+		}
+	}
+	if want := []string{"files", "sites.db"}; !slices.Equal(names, want) {
+		t.Errorf("the folder holds %v, want %v", names, want)
 	}
 }
 

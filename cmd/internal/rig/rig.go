@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -152,12 +153,15 @@ func (o *Output) await(re *regexp.Regexp) ([]string, error) {
 	}
 }
 
-// Environ is the environment of this process without farwire's variables and
-// with the given ones.
+var variables = []string{"FARWIRE_", "DATABASE_URL=", "REDIS_URL=", "S3_", "BRIGHTDATA_", "OPENROUTER_", "LLM_"}
+
+// Environ is the environment of this process without farwire's variables, those
+// of its services included, and with the given ones.
 func Environ(extra ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "FARWIRE_") {
+		ours := slices.ContainsFunc(variables, func(prefix string) bool { return strings.HasPrefix(v, prefix) })
+		if !ours {
 			env = append(env, v)
 		}
 	}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/sqlstore"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// openSites is PostgreSQL if there is a URL of one, else SQLite in the data
+// folder.
+func (v *services) openSites(ctx context.Context, dataDir string, log *slog.Logger) error {
+	address, err := serviceVariable("DATABASE_URL")
+	if err != nil {
+		return err
+	}
+	if address == "" {
+		file := filepath.Join(dataDir, "sites.db")
+		store, err := sqlstore.Open(ctx, "sqlite:"+file)
+		if err != nil {
+			return misusef("--data-dir: cannot keep sites in %s: %s", file, strings.TrimPrefix(err.Error(), "sqlstore: "))
+		}
+		v.sites = store
+		v.use("sites in SQLite at "+file, store.Close)
+		return nil
+	}
+	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+		return misuse("DATABASE_URL: not an address of PostgreSQL; write it as postgres://user:password@host:5432/database, or leave it out for SQLite in --data-dir")
+	}
+	sites := newLateSites(address)
+	v.sites = sites
+	v.use("sites in PostgreSQL at "+hostOf(address), sites.close)
+	v.checks = append(v.checks, func(ctx context.Context) error {
+		switch _, err := sites.store(ctx); {
+		case err == nil:
+			return nil
+		case isAway(err):
+			log.Warn("the database cannot be reached yet; sites are enrolled and crawled again as soon as it can", "err", err)
+			return nil
+		default:
+			return misuse("DATABASE_URL: " + strings.TrimPrefix(err.Error(), "sqlstore: "))
+		}
+	})
+	return nil
+}
+
+// isAway reports whether an error of opening a database is that of one that may
+// be back later, and not its answer.
+func isAway(err error) bool {
+	var answer *pgconn.PgError
+	if errors.As(err, &answer) {
+		switch answer.Code[:2] {
+		case "08", "53", "57": // connections, resources, an operator at work
+			return true
+		}
+		return false
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) || strings.Contains(err.Error(), "server refused TLS") {
+		return false
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// lateSites are the sites of a database that need not be there when the gateway
+// starts. Until it is, whatever is asked of them is an error, and a reason to
+// try again.
+type lateSites struct {
+	address string
+	turn    chan struct{} // holds one token: who has it may look at the rest
+	opened  *sqlstore.Store
+	tried   time.Time
+	failed  error
+}
+
+// openPause is between two tries to open the database.
+const openPause = time.Second
+
+func newLateSites(address string) *lateSites {
+	l := &lateSites{address: address, turn: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
+
+// store returns the store, opened if that works now.
+func (l *lateSites) store(ctx context.Context) (*sqlstore.Store, error) {
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the database is not open yet: %w", context.Cause(ctx))
+	}
+	if l.opened != nil {
+		return l.opened, nil
+	}
+	if l.failed != nil && time.Since(l.tried) < openPause {
+		return nil, l.failed
+	}
+	try, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	store, err := sqlstore.Open(try, l.address)
+	switch {
+	case err == nil:
+		l.opened, l.failed = store, nil
+	case ctx.Err() == nil: // else this says nothing to others
+		l.failed, l.tried = err, time.Now()
+	}
+	return store, err
+}
+
+func (l *lateSites) close() error {
+	<-l.turn
+	if l.opened == nil {
+		return nil
+	}
+	return l.opened.Close()
+}
+
+func (l *lateSites) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return farwire.Lease{}, err
+	}
+	return s.Enroll(ctx, site, most, d)
+}
+
+func (l *lateSites) Enrolled(ctx context.Context, baseURL string) ([]farwire.Site, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Enrolled(ctx, baseURL)
+}
+
+func (l *lateSites) Count(ctx context.Context, subject string) (int, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Count(ctx, subject)
+}
+
+func (l *lateSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return s.MakeDue(ctx, id, at)
+}
+
+func (l *lateSites) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return farwire.Lease{}, err
+	}
+	return s.Claim(ctx, d)
+}
+
+func (l *lateSites) Renew(ctx context.Context, lease farwire.Lease, d time.Duration) (farwire.Lease, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return farwire.Lease{}, err
+	}
+	return s.Renew(ctx, lease, d)
+}
+
+func (l *lateSites) Release(ctx context.Context, lease farwire.Lease) error {
+	s, err := l.store(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Release(ctx, lease)
+}
+
+func (l *lateSites) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Pages(ctx, siteID)
+}
+
+func (l *lateSites) Commit(ctx context.Context, lease farwire.Lease, r farwire.Recrawl) error {
+	s, err := l.store(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Commit(ctx, lease, r)
+}
