@@ -134,9 +134,9 @@ type Line struct {
 	Due       time.Time // the slot that was worked
 	Committed time.Time // by the store's clock
 	Error     string    // empty: the crawl did not fail
-	Hash      string    // the site's, afterwards
-	Version   uint64    // the same; equal to Token: a file was saved
-	Pages     int       // the same
+	Hash      string    // the site's, afterwards; another than in the line before: the site had changed
+	Version   uint64    // the site's, afterwards
+	Pages     int       // that are stored, afterwards
 }
 
 // Log returns at most n lines of the site's log, the newest first.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,8 @@ func (m moment) Scan(value any) (err error) {
 	case time.Time:
 		*m.Time = v.UTC()
 	case string:
-		*m.Time, err = time.Parse(timeLayout, v)
+		// People write it shorter. Parse takes a fraction where there is one.
+		*m.Time, err = time.Parse(time.DateTime, strings.TrimSuffix(v, "Z"))
 	default:
 		err = unexpected("a time", value)
 	}

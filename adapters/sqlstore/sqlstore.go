@@ -15,6 +15,8 @@ import (
 // server that has stopped answering holds nobody for ever.
 const patience = 30 * time.Second
 
+var errPatience = fmt.Errorf("the database has not answered for %v: %w", patience, context.DeadlineExceeded)
+
 // busyPause is between two attempts to begin while another process writes.
 const busyPause = 5 * time.Millisecond
 
@@ -60,7 +62,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	case "sqlite":
 		open = openSQLite
 	default:
-		return nil, errors.New("sqlstore: the database's URL begins with neither postgres:// nor sqlite:")
+		return nil, errors.New("sqlstore: the scheme of the database's URL is neither postgres nor sqlite")
 	}
 	s, err := open(url)
 	if err != nil {
@@ -169,7 +171,7 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, c
 
 // call bounds the time of f and waits for the writers of other processes.
 func (s *Store) call(ctx context.Context, what string, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the database has not answered for %v", patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
 	defer cancel()
 	for {
 		err := f(ctx)

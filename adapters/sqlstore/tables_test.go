@@ -138,6 +138,24 @@ func readable(t *testing.T, url string) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
+	late, hour := "unixepoch(committed) - unixepoch(due)", "datetime('now', '-1 hour')"
+	if strings.HasPrefix(url, "postgres") {
+		late, hour = "committed - due", "now() - interval '1 hour'"
+	}
+	for _, query := range []string{
+		"SELECT subject, base_url, failures, last_error, next_crawl FROM farwire_sites WHERE failures >= 0",
+		"SELECT subject, count(*), sum(pages) FROM farwire_sites GROUP BY subject ORDER BY 2 DESC",
+		"SELECT site_id, due, " + late + " AS late, error FROM farwire_recrawls ORDER BY committed DESC LIMIT 20",
+	} {
+		if got := lines(t, url, query); len(got) != 1 {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+	execute(t, url, "UPDATE farwire_sites SET next_crawl = "+hour+" WHERE leased_until IS NULL")
+	l, err := s.Claim(context.Background(), time.Hour)
+	if late := l.Expiry.Sub(l.Due); err != nil || (late-2*time.Hour).Abs() > time.Minute {
+		t.Errorf("claimed %+v, %v", l, err)
+	}
 }
 
 // Pages that are as they were are not written.

@@ -41,14 +41,14 @@ CREATE TABLE farwire_pages (
     excerpt       TEXT NOT NULL,
     etag          TEXT NOT NULL,
     last_modified TEXT NOT NULL,
-    links         JSON NOT NULL,  -- an array of URLs
+    links         JSON NOT NULL, -- an array of URLs
     rest          BYTEA NOT NULL, -- what else there is to a page: JSON, deflated
     PRIMARY KEY (site_id, pos)
 );
 ALTER TABLE farwire_pages ALTER COLUMN rest SET STORAGE EXTERNAL;
 
--- One line for each lease that ended in an outcome. A slot is a site and the
--- time at which it was due.
+-- One line for each lease that ended in an outcome, with the site as it was
+-- afterwards. A slot is a site and the time at which it was due.
 CREATE TABLE farwire_recrawls (
     site_id   BIGINT NOT NULL REFERENCES farwire_sites ON DELETE CASCADE,
     token     BIGINT NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE farwire_recrawls (
     committed TIMESTAMPTZ NOT NULL,
     error     TEXT NOT NULL, -- empty: the crawl did not fail
     hash      TEXT NOT NULL,
-    version   BIGINT NOT NULL, -- equal to token: a file was saved
+    version   BIGINT NOT NULL,
     pages     BIGINT NOT NULL,
     PRIMARY KEY (site_id, token)
 );

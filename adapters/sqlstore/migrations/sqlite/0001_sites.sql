@@ -48,8 +48,8 @@ CREATE TABLE farwire_pages (
     PRIMARY KEY (site_id, pos)
 ) STRICT;
 
--- One line for each lease that ended in an outcome. A slot is a site and the
--- time at which it was due.
+-- One line for each lease that ended in an outcome, with the site as it was
+-- afterwards. A slot is a site and the time at which it was due.
 CREATE TABLE farwire_recrawls (
     site_id   INTEGER NOT NULL REFERENCES farwire_sites ON DELETE CASCADE,
     token     INTEGER NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE farwire_recrawls (
     committed TEXT NOT NULL,
     error     TEXT NOT NULL, -- empty: the crawl did not fail
     hash      TEXT NOT NULL,
-    version   INTEGER NOT NULL, -- equal to token: a file was saved
+    version   INTEGER NOT NULL,
     pages     INTEGER NOT NULL,
     PRIMARY KEY (site_id, token)
 ) STRICT;
