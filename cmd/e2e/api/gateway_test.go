@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/console"
+)
+
+const (
+	key      = "a-key-of-alice-0123"
+	spent    = "a-key-of-bob-456789" // of a caller who has no request left
+	secret   = "secret-of-the-agents-0123"
+	hook     = "the-secret-of-the-site"
+	patience = 20 * time.Second
+)
+
+var client = &http.Client{
+	Timeout:       patience,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Transport:     &http.Transport{DisableKeepAlives: true},
+}
+
+// A world is a gateway with all that the program mounts, and what it reaches.
+type world struct {
+	gw     *farwire.Gateway
+	pool   *agent.Pool
+	server *httptest.Server
+	local  *httptest.Server // the same without agents from elsewhere, and without a list of them
+	target string           // a WebSocket that echoes
+	site   string
+	broker net.Listener // says nothing
+}
+
+// directory knows alice, who may do all, and bob, who may do nothing more.
+type directory struct{}
+
+func (directory) Authenticate(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
+	switch c.Key {
+	case key:
+		return farwire.Principal{Subject: "alice", KeyID: "1", Limits: farwire.Limits{Rate: -1}}, nil
+	case spent:
+		return farwire.Principal{Subject: "bob", KeyID: "2", Limits: farwire.Limits{Rate: 1e-6, Burst: 1}}, nil
+	}
+	return farwire.Principal{}, farwire.ErrUnauthorized
+}
+
+// oneSite is a store in which one site is enrolled.
+type oneSite struct{ farwire.SiteStore }
+
+func (oneSite) Enrolled(_ context.Context, base string) ([]farwire.Site, error) {
+	if !strings.HasPrefix(base, "https://enrolled.example") {
+		return nil, nil
+	}
+	return []farwire.Site{{ID: 1, Subject: "alice", BaseURL: base, WebhookSecret: hook}}, nil
+}
+
+func (oneSite) MakeDue(_ context.Context, _ int64, at time.Time) (time.Time, error) { return at, nil }
+func (oneSite) Count(context.Context, string) (int, error)                          { return 1, nil }
+
+// late is an exit whose targets never answer in time.
+var late = agent.Exit{ID: "farwire-late1", Slug: "late1", Country: "XX",
+	DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &agent.DialError{Fault: agent.Target, Err: context.DeadlineExceeded}
+	}}
+
+func start(t *testing.T) *world {
+	t.Helper()
+	w := new(world)
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	w.pool, err = agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+	must(t, err)
+	exit, err := agent.Direct(agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true})
+	must(t, err)
+	guarded, err := agent.Direct(agent.DirectOptions{Slug: "guarded1", Country: "AT"})
+	must(t, err)
+	for _, e := range []agent.Exit{exit, guarded, late} {
+		must(t, w.pool.Add(e))
+	}
+	files, err := farwire.Folder(t.TempDir(), "http://files.example/files/")
+	must(t, err)
+	if _, err := files.Save(t.Context(), farwire.File{Name: "a/llms.txt", ContentType: "text/plain", Body: []byte("# Title\n")}); err != nil {
+		t.Fatal(err)
+	}
+	o := farwire.Options{Auth: directory{}, Agents: w.pool, Logger: quiet, Storage: files, Sites: oneSite{}}
+	w.gw, err = farwire.New(o)
+	must(t, err)
+	w.server = serve(mount(w.gw, w.pool, files))
+	localPool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true, Logger: quiet})
+	must(t, err)
+	o.Agents = exit // which lists none
+	alone, err := farwire.New(o)
+	must(t, err)
+	w.local = serve(mount(alone, localPool, files))
+	target := serve(http.HandlerFunc(echo))
+	site := serve(http.HandlerFunc(page))
+	w.target, w.site = "ws"+strings.TrimPrefix(target.URL, "http"), site.URL
+	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		must(t, errors.Join(w.gw.Shutdown(ctx), alone.Shutdown(ctx), w.pool.Shutdown(ctx), files.Close(), w.broker.Close()))
+		for _, s := range []*httptest.Server{w.server, w.local, target, site} {
+			s.Close()
+		}
+	})
+	return w
+}
+
+// mount is what the program's routes are; TestEveryRouteIsDescribed compares.
+func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/ws", g.Relay())
+	mux.Handle("/ws/{$}", g.Relay())
+	mux.Handle("/amqp", g.AMQP())
+	mux.Handle("/ws/crawl", g.Crawl())
+	mux.Handle("/files/", http.StripPrefix("/files", files))
+	mux.Handle("/auth/token", g.Token())
+	mux.Handle("/agents/attach", pool)
+	mux.Handle("/network", g.Network())
+	mux.Handle("/usage", g.Usage())
+	mux.Handle("/hooks/site-changed", g.SiteChanged())
+	mux.Handle("/healthz", g.Health())
+	mux.Handle("/", console.Handler(console.Options{}))
+	return mux
+}
+
+func serve(h http.Handler) *httptest.Server {
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.Start()
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
+	if err != nil {
+		return
+	}
+	defer c.CloseNow()
+	for {
+		kind, message, err := c.Read(context.Background())
+		if err != nil || c.Write(context.Background(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+func page(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html")
+	io.WriteString(w, `<title>Home</title><main><p>A page with one sentence of prose, which is enough.</p><a href="/gone">gone</a></main>`)
+}
