@@ -43,7 +43,13 @@ func drain5000(ctx context.Context, s *soak) (string, error) {
 }
 
 func silent10000(ctx context.Context, s *soak) (string, error) {
-	return inScene(ctx, s, 2, false, func(scene *crowd.Scene) (fmt.Stringer, error) { return scene.Silent(ctx, 10_000) })
+	return inScene(ctx, s, 2, false, func(scene *crowd.Scene) (fmt.Stringer, error) {
+		r, err := scene.Silent(ctx, 10_000)
+		if err == nil && r.Slowest > 2*time.Second {
+			err = fmt.Errorf("a session took %v to open", r.Slowest)
+		}
+		return r, err
+	})
 }
 
 func churn100000(ctx context.Context, s *soak) (string, error) {

@@ -80,20 +80,25 @@ func (s *Scene) Churn(ctx context.Context, n int) (*Churn, error) {
 }
 
 // calm waits until the processes hold as little as they did, or, given no
-// earlier look, until they hold the same twice.
+// earlier look, until nothing has changed for longer than a connection is
+// waited for that was closed.
 func (s *Scene) calm(ctx context.Context, before Holdings) (h Holdings, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for last := (Holdings{}); ; last = h {
+	var last Holdings
+	for same := 0; ; last = h {
 		if h, err = s.Look(ctx); err != nil {
 			return h, err
 		}
-		same := before == Holdings{} && h.Goroutines == last.Goroutines && h.Files == last.Files && h.AgentFiles == last.AgentFiles
-		if same || h.Goroutines <= before.Goroutines && h.Files <= before.Files && h.AgentFiles <= before.AgentFiles {
+		if same++; h.Goroutines != last.Goroutines || h.Files != last.Files || h.AgentFiles != last.AgentFiles {
+			same = 0
+		}
+		known := before != Holdings{}
+		if !known && same == 6 || known && h.Goroutines <= before.Goroutines && h.Files <= before.Files && h.AgentFiles <= before.AgentFiles {
 			return h, nil
 		}
 		select {
-		case <-time.After(6 * time.Second): // longer than a connection is waited for that was closed
+		case <-time.After(time.Second):
 		case <-ctx.Done():
 			return h, fmt.Errorf("after a minute more is held than before: %v; before: %v", h, before)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -179,11 +178,10 @@ func (s *Scene) Drain(ctx context.Context, n int) (*Drain, error) {
 		})
 	}
 	select { // all are in the midst of it
-	case <-time.After(2 * time.Second):
+	case <-time.After(time.Second):
 	case <-ctx.Done():
 	}
 	began := time.Now()
-	s.gateway.Signal(syscall.SIGTERM)
 	ended := s.gateway.Stop()
 	r.Took = time.Since(began)
 	talking.Wait()
