@@ -48,10 +48,16 @@ type heard struct {
 // hear reads messages until the close frame, and answers it.
 func (p *peer) hear() heard {
 	p.t.Helper()
+	return p.hearWithin(4 * patience)
+}
+
+// hearWithin waits as long as it is told for each frame.
+func (p *peer) hearWithin(d time.Duration) heard {
+	p.t.Helper()
 	var h heard
 	var text []byte
 	for {
-		f, err := p.nextWithin(4 * patience)
+		f, err := p.nextWithin(d)
 		if err != nil {
 			p.t.Fatalf("after %v: %v", h.messages, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -64,6 +65,10 @@ func (v *visit) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	return site, err
 }
 
+// maxModelTime is how long a model may work on a file. Within the crawl's own
+// limit, too, which holds for all that a crawl does.
+const maxModelTime = 5 * time.Minute
+
 // write makes the file, reworded by a model if that was asked for.
 func (v *visit) write(ctx context.Context, site *llmstxt.Site) string {
 	model := v.g.o.Crawl.Enhance
@@ -72,6 +77,11 @@ func (v *visit) write(ctx context.Context, site *llmstxt.Site) string {
 		return site.Render(v.req.layout)
 	case model == nil:
 		v.say("No language model is configured; the file keeps its own words")
+		return site.Render(v.req.layout)
+	}
+	left := v.g.o.Crawl.Timeout - site.Stats.Duration
+	if left <= 0 {
+		v.say("No time is left for the language model; the file keeps its own words")
 		return site.Render(v.req.layout)
 	}
 	var first error
@@ -87,7 +97,7 @@ func (v *visit) write(ctx context.Context, site *llmstxt.Site) string {
 		}
 		return text, err
 	}
-	o := llmstxt.EnhanceOptions{Progress: func(e llmstxt.Event) { v.say(e.Message) }}
+	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { v.say(e.Message) }}
 	if m, ok := model.(interface{ PartSize() int }); ok {
 		o.Size = m.PartSize()
 	}

@@ -114,7 +114,8 @@ type AMQPOptions struct {
 // CrawlOptions tunes [Gateway.Crawl] and [Gateway.Recrawl]. The zero value
 // holds the defaults.
 type CrawlOptions struct {
-	// Timeout is the longest crawl. Zero: 10 minutes.
+	// Timeout is the longest crawl, a language model's time included. Zero: 10
+	// minutes.
 	Timeout time.Duration
 
 	// MaxPages is the largest maxPages that a request may ask for. Zero: 1000.

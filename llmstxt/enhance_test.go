@@ -17,7 +17,11 @@ import (
 // enhance asks a made-up model and returns the file and the complaints.
 func enhance(s *llmstxt.Site, l llmstxt.Layout, o llmstxt.EnhanceOptions, model func(llmstxt.Part, *llmstxt.File) (string, error)) (string, []string) {
 	var log []string
-	o.Progress = func(e llmstxt.Event) { log = append(log, e.Message) }
+	o.Progress = func(e llmstxt.Event) {
+		if !strings.HasPrefix(e.Message, "Asking the language model") {
+			log = append(log, e.Message)
+		}
+	}
 	out := s.Enhance(context.Background(), l, func(_ context.Context, p llmstxt.Part) (string, error) {
 		f, err := llmstxt.Parse(p.Text, p.Layout)
 		if err != nil {
@@ -55,6 +59,9 @@ func TestEnhance(t *testing.T) {
 				want, err := llmstxt.Parse(s.Render(l), l)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if sections := len(got.Sections); sections != len(want.Sections) {
+					t.Errorf("%d sections, want %d", sections, len(want.Sections))
 				}
 				if len(log) > 0 || len(got.Entries()) != len(want.Entries()) || strings.Count(out, "Better words.") != len(want.Entries()) {
 					t.Errorf("%d of %d entries better, log %v", strings.Count(out, "Better words."), len(want.Entries()), log)
@@ -154,17 +161,53 @@ func TestEnhanceRefuses(t *testing.T) {
 	}
 }
 
-// A model that does not answer holds a part up for its time and no longer.
+// A model that does not answer holds a part up for its time and no longer, and
+// all of them for the time that there is.
 func TestEnhanceIsBounded(t *testing.T) {
-	s := siteOf(rude)
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		out := s.Enhance(t.Context(), llmstxt.Pages, func(ctx context.Context, _ llmstxt.Part) (string, error) {
-			<-ctx.Done()
-			return "", ctx.Err()
-		}, llmstxt.EnhanceOptions{})
-		if out != s.Render(llmstxt.Pages) || time.Since(began) != 30*time.Second {
-			t.Errorf("after %v", time.Since(began))
-		}
-	})
+	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
+	for name, c := range map[string]struct {
+		options llmstxt.EnhanceOptions
+		want    time.Duration
+	}{
+		"a part":    {llmstxt.EnhanceOptions{}, 30 * time.Second},
+		"many":      {llmstxt.EnhanceOptions{Size: 1, Timeout: time.Second, Workers: len(s.Pages)}, time.Second},
+		"in turn":   {llmstxt.EnhanceOptions{Size: 1, Timeout: time.Second, Workers: 1}, time.Duration(len(s.Pages)) * time.Second},
+		"all":       {llmstxt.EnhanceOptions{Size: 1, Workers: 1}, 5 * time.Minute},
+		"less time": {llmstxt.EnhanceOptions{Size: 1, Workers: 2, Total: 45 * time.Second}, 45 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				var log []string
+				c.options.Progress = func(e llmstxt.Event) { log = append(log, e.Message) }
+				out := s.Enhance(t.Context(), llmstxt.Pages, func(ctx context.Context, _ llmstxt.Part) (string, error) {
+					<-ctx.Done()
+					return "", ctx.Err()
+				}, c.options)
+				if out != s.Render(llmstxt.Pages) || time.Since(began) != c.want {
+					t.Errorf("after %v, want %v", time.Since(began), c.want)
+				}
+				last := log[len(log)-1]
+				if want := c.options.Size == 1 && strings.HasPrefix(name, "all") || name == "less time"; strings.Contains(last, "no time is left") != want {
+					t.Errorf("log %q", last)
+				}
+			})
+		})
+	}
+}
+
+// Whoever cancels does not wait for the parts that are left.
+func TestEnhanceIsCancelled(t *testing.T) {
+	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked atomic.Int64
+	s.Enhance(ctx, llmstxt.Pages, func(ctx context.Context, _ llmstxt.Part) (string, error) {
+		asked.Add(1)
+		cancel()
+		<-ctx.Done()
+		return "", ctx.Err()
+	}, llmstxt.EnhanceOptions{Size: 1, Workers: 2})
+	if n := asked.Load(); n > 2 {
+		t.Errorf("%d parts were asked for", n)
+	}
 }

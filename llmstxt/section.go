@@ -16,6 +16,8 @@ const (
 	restSection = "More pages" // a few that belong nowhere, last
 	baseSection = "General"    // many such, in their place
 	oneSection  = "Pages"      // all, where the site has no structure
+
+	maxSection = 80 // characters of a section's name
 )
 
 // setSections gives every page but the first its Section and says which are
@@ -77,7 +79,7 @@ func heading2(s string) string {
 	if s == "" || strings.EqualFold(s, optional) {
 		return restSection
 	}
-	return cutWord(s, 80)
+	return cutWord(s, maxSection)
 }
 
 // grouping rates keys: how many pages are in groups of two or more, less what
