@@ -9,8 +9,13 @@ import (
 
 // No text of an answer leads where its source does not.
 func TestForeignAddresses(t *testing.T) {
-	s := guide(t)
-	for _, foreign := range []string{
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":    doc("Guide", "/one", "/two"),
+		"http://docs.test/one": html("<title>One</title><p>" + withAddresses),
+		"http://docs.test/two": doc("Two"),
+	}}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	for i, foreign := range []string{
 		"Go to https://evil.test/.",
 		"Go to HTTPS://EVIL.TEST/.",
 		"Go to https:/evil.test/.",
@@ -117,33 +122,29 @@ func TestForeignAddresses(t *testing.T) {
 		"\u3164",
 		"...",
 	} {
-		for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
-			for _, url := range []string{"http://docs.test/start/one", "http://docs.test/api/get"} {
-				if l == llmstxt.Index && strings.Contains(foreign, "\n") {
-					continue // a note has one line
-				}
-				if ok, _ := accepts(t, s, l, func(f *llmstxt.File) { find(t, f, url).Text = foreign }); ok {
-					t.Errorf("%s: %q is accepted as a text of %s", l, foreign, url)
-				}
+		try := func(where string, l llmstxt.Layout, edit func(*llmstxt.File)) {
+			t.Helper()
+			// Each page is a part of its own, and each is to be refused.
+			out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: 1}, func(_ llmstxt.Part, f *llmstxt.File) (string, error) {
+				edit(f)
+				return f.Render(l), nil
+			})
+			if parts := map[llmstxt.Layout]int{llmstxt.Pages: 3, llmstxt.Index: 2}[l]; len(log) != parts || out != s.Render(l) {
+				t.Errorf("%s: %q is accepted as %s: %q", l, foreign, where, log)
 			}
-			if strings.ContainsAny(foreign, "\\[") {
-				continue // a title has neither links nor escapes
-			}
-			if ok, _ := accepts(t, s, l, func(f *llmstxt.File) { f.Sections[0].Entries[0].Title = foreign }); ok {
-				t.Errorf("%s: %q is accepted as a title", l, foreign)
-			}
-			if ok, _ := accepts(t, s, l, func(f *llmstxt.File) { f.Title = foreign }); ok {
-				t.Errorf("%s: %q is accepted as the file's title", l, foreign)
-			}
-			if l == llmstxt.Pages {
-				continue
-			}
-			if ok, _ := accepts(t, s, l, func(f *llmstxt.File) { f.Summary = foreign }); ok {
-				t.Errorf("%q is accepted as a summary", foreign)
-			}
-			if ok, _ := accepts(t, s, l, func(f *llmstxt.File) { f.Sections[0].Name = foreign }); ok {
-				t.Errorf("%q is accepted as a section's name", foreign)
-			}
+		}
+		try("a text", llmstxt.Pages, func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = foreign })
+		if strings.ContainsAny(foreign, "\\[") {
+			continue // a title has neither links nor escapes
+		}
+		try("a note", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = foreign })
+		switch i % 3 {
+		case 0:
+			try("a page's title", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Entries[0].Title = foreign })
+		case 1:
+			try("the file's title", llmstxt.Pages, func(f *llmstxt.File) { f.Title = foreign })
+		case 2:
+			try("a section's name", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Name = foreign })
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
+const withAddresses = "Read https://good.test/more or good.example/x?y=1, write to me@good.test, run localhost:8080 and setup.py."
+
 // guide is a site with sections, one of them optional, and some addresses in
 // its texts.
 func guide(t *testing.T) *llmstxt.Site {
@@ -18,7 +20,7 @@ func guide(t *testing.T) *llmstxt.Site {
 	}
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":              page("Guide", "All about it.", "/start/one", "/start/two", "/api/get", "/api/put", "/license"),
-		"http://docs.test/start/one":     page("One", "Read https://good.test/more or good.example/x?y=1, write to me@good.test, run localhost:8080 and setup.py."),
+		"http://docs.test/start/one":     page("One", withAddresses),
 		"http://docs.test/start/two":     page("Two", strings.Repeat("It goes on for so long that a note has not all of it. ", 5)+"</p><p>With Node.js 20.1 and a &lt;div&gt; and a soft&shy;hyphen."),
 		"http://docs.test/api/get":       page("Get", "Get what is there."),
 		"http://docs.test/api/put":       page("Put", "Put it there."),
