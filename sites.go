@@ -22,12 +22,12 @@ import (
 // All methods are called concurrently and by several processes.
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
-	// under the same BaseURL the new Options and Interval, and leases it for d
-	// to the caller, whose crawl is the one that is due now; whoever has it
-	// leased loses it. What it has stored of a known site stays, the webhook
-	// secret too. A new site of a subject that has most of them already is
-	// refused with an error that wraps [ErrTooManySites]; a negative most is
-	// no limit.
+	// under the same BaseURL the new Options and Interval. The site is due now,
+	// if it has not been before, and leased for d to the caller, whose crawl
+	// that is; whoever has it leased loses it. What it has stored of a known
+	// site stays, the webhook secret too. A new site of a subject that has most
+	// of them already is refused with an error that wraps [ErrTooManySites]; a
+	// negative most is no limit.
 	Enroll(ctx context.Context, s Site, most int, d time.Duration) (Lease, error)
 
 	// Enrolled returns the sites, of all subjects, with this base URL; none is

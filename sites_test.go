@@ -97,6 +97,9 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 		}
 		if owned++; r.BaseURL == s.BaseURL {
 			r.Options, r.Interval = s.Options, s.Interval
+			if now := time.Now(); r.NextCrawl.After(now) {
+				r.NextCrawl = now
+			}
 			return m.lease(r, d), nil
 		}
 	}
