@@ -83,6 +83,10 @@ func enrollAgain(b *bench) {
 	if began := second.Expiry.Add(-long); began.Before(before) || began.After(after) {
 		b.Errorf("the lease of %v ends at %v, between %v and %v it began", long, second.Expiry, before, after)
 	}
+	// The next crawl was due tomorrow. This is one that is due now.
+	if second.Due.Before(before) || second.Due.After(after) || !second.Due.Equal(second.Site.NextCrawl) {
+		b.Errorf("enrolled between %v and %v and due at %v, next crawl %v", before, after, second.Due, second.Site.NextCrawl)
+	}
 	if p, err := b.store.Pages(b.ctx, first.Site.ID); err != nil || len(p) != 1 {
 		b.Errorf("pages %v, %v", p, err)
 	}
@@ -97,7 +101,21 @@ func enrollAgain(b *bench) {
 		b.Fatal(err)
 	}
 	b.lost(second)
-	b.commit(third, farwire.Recrawl{Site: third.Site})
+	if err := b.store.Release(b.ctx, third); err != nil {
+		b.Fatal(err)
+	}
+	fourth := b.claim(long)
+	if fourth.Site.ID != third.Site.ID || !fourth.Due.Equal(third.Due) {
+		b.Errorf("claimed %+v after %+v", fourth, third)
+	}
+	// A slot that is due is the one that is worked.
+	fourth.Site.NextCrawl = past(4)
+	b.commit(fourth, farwire.Recrawl{Site: fourth.Site})
+	fifth, err := b.store.Enroll(b.ctx, again, 0, long)
+	if err != nil || !fifth.Due.Equal(past(4)) {
+		b.Errorf("enrolled %+v, %v", fifth, err)
+	}
+	b.commit(fifth, farwire.Recrawl{Site: fifth.Site})
 }
 
 func subjects(b *bench) {

@@ -20,6 +20,7 @@ func (s *Store) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error)
 	var pages []llmstxt.Page
 	err := s.read(ctx, "reading pages", func(ctx context.Context, c conn) error {
 		pages = nil
+		var d inflater
 		return c.each(ctx, func(scan func(...any) error) error {
 			var p llmstxt.Page
 			var columns llmstxt.Page
@@ -28,7 +29,7 @@ func (s *Store) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error)
 				text{&columns.ETag}, text{&columns.LastModified}, &links, &rest); err != nil {
 				return err
 			}
-			if err := inflate(rest, &p); err != nil {
+			if err := d.inflate(rest, &p); err != nil {
 				return fmt.Errorf("page %d: %w", len(pages), err)
 			}
 			p.URL, p.Title, p.Excerpt, p.ETag, p.LastModified = columns.URL, columns.Title, columns.Excerpt, columns.ETag, columns.LastModified
@@ -170,10 +171,22 @@ func (d deflater) deflate(plain []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func inflate(deflated []byte, v any) error {
-	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(deflated)))
-	if err != nil {
+// An inflater is the same for the way back.
+type inflater struct {
+	r   io.ReadCloser
+	out bytes.Buffer
+}
+
+func (d *inflater) inflate(deflated []byte, v any) error {
+	in := bytes.NewReader(deflated)
+	if d.r == nil {
+		d.r = flate.NewReader(in)
+	} else if err := d.r.(flate.Resetter).Reset(in, nil); err != nil {
 		return err
 	}
-	return json.Unmarshal(plain, v)
+	d.out.Reset()
+	if _, err := d.out.ReadFrom(d.r); err != nil {
+		return err
+	}
+	return json.Unmarshal(d.out.Bytes(), v)
 }
