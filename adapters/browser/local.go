@@ -48,7 +48,7 @@ const (
 	// A browser that could not be started is not tried again for this long.
 	startPause = 30 * time.Second
 	// One that answers nothing for this long hangs.
-	pulseTimeout = 3 * time.Second
+	pulseTimeout = 5 * time.Second
 )
 
 // showLocal shows a page in the local browser. When that dies meanwhile, the
@@ -149,10 +149,13 @@ func (b *Browser) startChromium(ctx context.Context) (*chromium, error) {
 }
 
 // watch looks after a browser until it has ended: a tab that takes too much
-// memory is killed, and a browser that has grown is replaced.
+// memory is killed, and a browser that has grown is replaced. Tabs run at a low
+// priority, so that scripts that never end keep a core busy only while nobody
+// else wants it, the browser's own process among others.
 func (b *Browser) watch(c *chromium) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	polite := map[int]bool{} // renderers that have been lowered
 	for {
 		select {
 		case <-c.done:
@@ -168,6 +171,10 @@ func (b *Browser) watch(c *chromium) {
 		total := int64(0)
 		for _, m := range members(c.cmd.Process.Pid) {
 			total += m.memory
+			if m.renderer && !polite[m.pid] {
+				polite[m.pid] = true
+				m.lower()
+			}
 			if m.renderer && m.memory > tabMemory {
 				b.o.Logger.Debug("tab killed: it takes too much memory", "bytes", m.memory)
 				m.kill()

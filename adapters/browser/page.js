@@ -5,6 +5,7 @@
     delete globalThis[name];
   }
   delete Navigator.prototype.serviceWorker;
+  globalThis.open = () => null;
 
   // Timers that a page sets when it begins, for soon: it may show its text
   // then. Those that a timer sets are its heartbeat.

@@ -219,8 +219,12 @@ func flags(dir, proxy string) []string {
 
 // environment is what the browser sees of this process's: none of its secrets.
 func environment(dir string) []string {
-	env := []string{"HOME=" + dir, "TMPDIR=" + dir, "XDG_CONFIG_HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, "cache"),
+	env := []string{"HOME=" + dir, "XDG_CONFIG_HOME=" + dir, "XDG_CACHE_HOME=" + filepath.Join(dir, "cache"),
 		"DBUS_SESSION_BUS_ADDRESS=disabled:"}
+	// Chromium makes a socket in there, whose path may have 107 bytes.
+	if len(dir) < 60 {
+		env = append(env, "TMPDIR="+dir)
+	}
 	for _, name := range []string{"PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "FONTCONFIG_FILE"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)

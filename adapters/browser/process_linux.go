@@ -43,7 +43,7 @@ func bury(group int, dir string) {
 		}
 		for pid := range processes() {
 			env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-			if err == nil && bytes.Contains(env, []byte("\x00HOME="+dir+"\x00")) {
+			if err == nil && pid != os.Getpid() && bytes.Contains(env, []byte("HOME="+dir+"\x00")) {
 				syscall.Kill(pid, syscall.SIGKILL)
 				syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // if it is ours by now
 				left = true
@@ -118,6 +118,9 @@ func kilobytes(status []byte, field string) int64 {
 
 // kill ends one process of a group.
 func (m member) kill() { syscall.Kill(m.pid, syscall.SIGKILL) }
+
+// lower lets a process run when others need not.
+func (m member) lower() { syscall.Setpriority(syscall.PRIO_PROCESS, m.pid, 10) }
 
 func lock(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

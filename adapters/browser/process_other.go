@@ -34,6 +34,8 @@ func members(int) []member { return nil }
 
 func (member) kill() {}
 
+func (member) lower() {}
+
 func lock(*os.File) error { return nil }
 
 func isOurs(fs.FileInfo) bool { return false }

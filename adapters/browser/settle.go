@@ -52,6 +52,8 @@ func (t *tab) settle(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
+		case <-t.traffic.greedy:
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -76,6 +78,8 @@ func (t *tab) settled(ctx context.Context, g glance) bool {
 	switch {
 	case !g.Loaded:
 		return false
+	case !g.Words && t.traffic.left() != "":
+		return min(document, requests) >= quietBoth // it wanted to be elsewhere
 	case !g.Words:
 		return min(document, requests) >= quietEmpty
 	case max(document, requests) >= quietEither:

@@ -91,7 +91,7 @@ func (t *tab) open(ctx context.Context, fail context.CancelCauseFunc) (tidy func
 	// A service has a browser for each connection, and need not allow contexts.
 	if err == nil {
 		todo = append(todo, func(ctx context.Context) error {
-			_, err := call(ctx, whole, target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: own.BrowserContextID})
+			_, err := call(ctx, whole, target.DisposeBrowserContext, target.DisposeBrowserContextParams(own))
 			return err
 		})
 	}
@@ -216,7 +216,7 @@ func (t *tab) read(ctx context.Context) ([]byte, error) {
 	}
 	err := once()
 	if errors.Is(err, errTimeOver) && ctx.Err() == nil {
-		if err = tell(ctx, t.session, runtime.TerminateExecution, cdp.Empty{}); err == nil {
+		if err = t.silence(ctx); err == nil {
 			err = once()
 		}
 	}
@@ -236,6 +236,14 @@ func (t *tab) read(ctx context.Context) ([]byte, error) {
 		return nil, &pageError{"the page leads to " + elsewhere, nil}
 	}
 	return clip(doc.HTML, t.b.o.MaxBytes), nil
+}
+
+// silence ends the page's scripts, and lets it run no more.
+func (t *tab) silence(ctx context.Context) error {
+	if err := tell(ctx, t.session, runtime.TerminateExecution, cdp.Empty{}); err != nil {
+		return err
+	}
+	return tell(ctx, t.session, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 }
 
 // emptyPage is the size of a document, in bytes, that has hardly more than its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ type traffic struct {
 	fail    context.CancelCauseFunc
 	wake    chan struct{} // has room for one
 	stopped chan struct{}
+	greedy  chan struct{} // closed when the page has made too many requests
+	enough  sync.Once
 	wg      sync.WaitGroup
 	unhear  func()
 
@@ -33,8 +36,8 @@ type traffic struct {
 }
 
 const (
-	// A page that has made this many requests gets no more.
-	maxRequests = 2000
+	// A page that has made this many requests is looked at no longer.
+	maxRequests = 1000
 
 	// A request that takes longer is waited for by nobody: a long poll, a
 	// stream.
@@ -49,7 +52,7 @@ var unwanted = map[network.ResourceType]bool{
 }
 
 func newTraffic(t *tab, fail context.CancelCauseFunc) *traffic {
-	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
+	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}), greedy: make(chan struct{}),
 		flying: map[string]time.Time{}, last: time.Now()}
 }
 
@@ -93,7 +96,8 @@ func (s *traffic) hear(method string, params json.RawMessage) {
 		Type      network.ResourceType `json:"type"`
 		Resource  network.ResourceType `json:"resourceType"`
 		Request   struct {
-			URL string `json:"url"`
+			URL     string            `json:"url"`
+			Headers map[string]string `json:"headers"`
 		} `json:"request"`
 		AuthChallenge struct {
 			Source string `json:"source"`
@@ -103,6 +107,9 @@ func (s *traffic) hear(method string, params json.RawMessage) {
 	switch method {
 	case "Fetch.requestPaused":
 		if decode() {
+			if ahead(e.Request.Headers) {
+				e.Resource = network.ResourceTypePrefetch
+			}
 			s.judge(fetch.RequestID(e.RequestID), e.Resource, e.FrameID, e.Request.URL)
 		}
 	case "Fetch.authRequired":
@@ -136,6 +143,12 @@ func (s *traffic) hear(method string, params json.RawMessage) {
 	}
 }
 
+// ahead reports whether a request is made in case that the visitor goes on to
+// another page (Fetch Standard, section 3.9).
+func ahead(headers map[string]string) bool {
+	return strings.HasPrefix(headers["Sec-Purpose"], "prefetch") || headers["Purpose"] == "prefetch"
+}
+
 func (s *traffic) answer(f func(context.Context) error) {
 	s.mu.Lock()
 	s.answers = append(s.answers, f)
@@ -150,8 +163,13 @@ func (s *traffic) answer(f func(context.Context) error) {
 func (s *traffic) judge(id fetch.RequestID, kind network.ResourceType, frame cdp.FrameID, address string) {
 	s.mu.Lock()
 	s.total++
+	over := s.total > maxRequests
 	reason := s.refuse(kind, frame, address)
 	s.mu.Unlock()
+	if over {
+		s.enough.Do(func() { close(s.greedy) })
+		return // it waits until its tab ends
+	}
 	s.answer(func(ctx context.Context) error {
 		if reason == "" {
 			return tell(ctx, s.t.session, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id})
@@ -167,7 +185,7 @@ func (s *traffic) refuse(kind network.ResourceType, frame cdp.FrameID, address s
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https":
 		return network.ErrorReasonBlockedByClient
-	case unwanted[kind], s.total > maxRequests:
+	case unwanted[kind]:
 		return network.ErrorReasonBlockedByClient
 	case kind == network.ResourceTypeDocument && frame != s.t.frame:
 		return network.ErrorReasonBlockedByClient // a frame, whose words are another page's
