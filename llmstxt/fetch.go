@@ -209,6 +209,10 @@ func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nof
 			r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
 			page = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
 			s, r.rendered = scanPage(page, c.need), true
+			// The pages of an application are one file: what they show tells
+			// them apart.
+			sum := sha256.Sum256(page)
+			r.hash = hex.EncodeToString(sum[:])
 		}
 	}
 	r.scan = s

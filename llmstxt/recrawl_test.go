@@ -116,7 +116,7 @@ func TestRecordsOfAnotherLength(t *testing.T) {
 const shell = `<!doctype html><title>App</title><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div><script src="/app.js"></script>`
 
 func TestRender(t *testing.T) {
-	w := &web{pages: map[string]answer{"http://docs.test/": html(shell), "http://docs.test/a": html(shell + "<!-- a -->"), "http://docs.test/b": html(shell + "<!-- b -->"), "http://docs.test/static": doc("Static")}}
+	w := &web{pages: map[string]answer{"http://docs.test/": html(shell), "http://docs.test/a": html(shell), "http://docs.test/b": html(shell + "<!-- b -->"), "http://docs.test/static": doc("Static")}}
 	var mu sync.Mutex
 	asked := map[string]string{}
 	var notes []string
@@ -157,6 +157,12 @@ func TestWhatNeedsABrowser(t *testing.T) {
 	}{
 		"empty root":            {shell, true},
 		"root by vite":          {`<title>x</title><script type=module src=/x.js></script><div id=app></div>`, true},
+		"root that says wait":   {`<title>x</title><div id="app">Loading...</div><script>window.$docsify = {}</script><script src="//cdn.test/docsify.js"></script>`, true},
+		"root of another name":  {`<title>Swagger UI</title><div id="swagger-ui"></div><script src="./swagger-ui-bundle.js"></script><script src="./swagger-initializer.js"></script>`, true},
+		"element of its own":    {`<title>x</title><app-root>Please wait while we load…</app-root><script src=main.js type=module></script>`, true},
+		"body alone":            {`<title>x</title><script src=bundle.js></script>`, true},
+		"empty without scripts": {`<title>x</title><div id=root></div>`, false},
+		"one sentence":          {`<title>x</title><p>This page says one thing, in a sentence of some seventy letters.</p><script src=/count.js></script>`, false},
 		"plea and few words":    {`<title>x</title><noscript>Please turn on JavaScript.</noscript><div class=x>Loading…</div><script>` + strings.Repeat("x();", 500) + `</script>`, true},
 		"static":                {`<title>x</title><h1>x</h1>` + words, false},
 		"static with scripts":   {`<title>x</title><h1>x</h1>` + words + strings.Repeat("<script src=/x.js></script>", 30), false},
