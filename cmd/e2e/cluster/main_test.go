@@ -1,0 +1,21 @@
+// Package cluster_test runs the cluster of docs/scaling.md as the page writes it
+// down: two gateways behind nginx, three agents, PostgreSQL, Redis and S3.
+package cluster_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/farwire/farwire/cmd/internal/rig"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(main{m})
+}
+
+type main struct{ *testing.M }
+
+func (m main) Run() int {
+	return rig.Main(m.M)
+}
