@@ -25,6 +25,8 @@ type commands struct {
 	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
 	Crawl   crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
 	Version version      `cmd:"" help:"Print version, commit and Go version."`
+
+	Completion completion `cmd:"" hidden:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
 }
 
 // Exit statuses.
@@ -69,7 +71,8 @@ func run(ctx context.Context, args []string) int {
 	parser, err := kong.New(&cli,
 		kong.Name("farwire"),
 		kong.Description("A network of exits for WebSocket, AMQP and crawling.\n\n"+
-			"Every flag of a command is also an environment variable; a flag beats its variable."),
+			"Every flag of a command is also an environment variable; a flag beats its variable."+
+			"\n\nfarwire completion bash (or zsh, fish) prints what completes all of this in your shell."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.ValueFormatter(helpFlag),
 		kong.Resolvers(&env),
