@@ -177,13 +177,16 @@ type keptError struct{ text string }
 
 func (e *keptError) Error() string { return e.text }
 
-// save hosts the file. A storage that is away is tried for as long as a lease
-// lasts; after that the crawl counts as failed, and is repeated later.
+// savePatience is how long a storage that is away is tried for.
+const savePatience = time.Minute
+
+// save hosts the file. When the storage stays away the crawl counts as failed,
+// and is repeated later.
 func (c *recrawl) save(ctx context.Context, text string) (url string, err error) {
 	c.tried = true
 	began := time.Now()
 	for n := 1; ; n++ {
-		asked, cancel := context.WithTimeout(ctx, c.r.Lease)
+		asked, cancel := context.WithTimeout(ctx, savePatience)
 		url, err = c.visit.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
 		cancel()
 		if errors.Is(err, ErrStale) {
@@ -196,7 +199,7 @@ func (c *recrawl) save(ctx context.Context, text string) (url string, err error)
 			return url, nil
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
-		case time.Since(began) > c.r.Lease:
+		case time.Since(began) > savePatience:
 			return "", err
 		}
 		select {

@@ -61,8 +61,8 @@ func Folder(dir, baseURL string) (*FolderStorage, error) {
 func (s *FolderStorage) Close() error { return s.root.Close() }
 
 // Save writes the file and returns its URL. A file whose bytes are there
-// already is left as it is, with its time. The context is looked at before the
-// file is written; the write itself is never left half done.
+// already is left as it is, with its time. The context ends the wait for another
+// process that writes the same file; the write itself is never left half done.
 func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 	if !validFileName(f.Name) {
 		return "", fmt.Errorf("farwire: %q is not the name of a file", f.Name)
@@ -70,7 +70,7 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
 	}
-	if err := s.save(f); err != nil {
+	if err := s.save(ctx, f); err != nil {
 		return "", fmt.Errorf("farwire: saving %s: %w", f.Name, err)
 	}
 	return s.base + f.Name, nil
@@ -79,7 +79,7 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 // save does so with the file's lock held. The version is written first: a
 // process that ends in between leaves the old file under the new version,
 // which refuses only older ones.
-func (s *FolderStorage) save(f File) error {
+func (s *FolderStorage) save(ctx context.Context, f File) error {
 	dir, name := path.Split(f.Name)
 	dir = path.Clean("./" + dir)
 	if err := s.root.MkdirAll(dir, 0o755); err != nil {
@@ -90,7 +90,7 @@ func (s *FolderStorage) save(f File) error {
 		return err
 	}
 	defer ledger.Close()
-	unlock, err := lockFile(ledger)
+	unlock, err := lockFile(ctx, ledger)
 	if err != nil {
 		return err
 	}

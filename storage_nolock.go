@@ -3,6 +3,7 @@
 package farwire
 
 import (
+	"context"
 	"os"
 	"sync"
 )
@@ -10,7 +11,7 @@ import (
 var saving sync.Mutex
 
 // lockFile keeps the goroutines of this process apart, and no other process.
-func lockFile(*os.File) (unlock func(), err error) {
+func lockFile(context.Context, *os.File) (unlock func(), err error) {
 	saving.Lock()
 	return saving.Unlock, nil
 }

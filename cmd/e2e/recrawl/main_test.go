@@ -1,0 +1,30 @@
+// Package recrawl_test runs recrawls as operators do: several gateways on one
+// database and one folder, killed, stopped and frozen.
+package recrawl_test
+
+import (
+	"log"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/farwire/farwire/cmd/internal/rounds"
+)
+
+// TestMain is also the main of the processes that the tests start.
+func TestMain(m *testing.M) {
+	switch {
+	case os.Getenv(rounds.WorkerVariable) != "":
+		if err := rounds.Work(); err != nil {
+			log.Fatal(err)
+		}
+		return
+	case os.Getenv(savingVariable) != "":
+		if err := saving(os.Getenv(savingVariable)); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

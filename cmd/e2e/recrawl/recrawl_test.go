@@ -1,0 +1,144 @@
+package recrawl_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/cmd/internal/fire"
+	"github.com/farwire/farwire/cmd/internal/rounds"
+	"github.com/farwire/farwire/internal/services"
+)
+
+// TestEachDueTimeOnce has fifty sites, and every two seconds a gateway that
+// dies or sleeps; halfway the database is away.
+func TestEachDueTimeOnce(t *testing.T) {
+	db := services.Postgres(t)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := rounds.Options{
+		Database: db.URL, Folder: t.TempDir(), Program: program,
+		Gateways: 4, Sites: 50, Interval: 4 * time.Second, Lease: 2 * time.Second, Poll: 500 * time.Millisecond,
+		For: 20 * time.Second, KillEvery: 2 * time.Second, Frozen: 3500 * time.Millisecond,
+		Outage: func() time.Duration {
+			began := time.Now()
+			db.Stop()
+			time.Sleep(3 * time.Second) // how long it is away
+			db.Start()
+			return time.Since(began)
+		},
+		Logf: t.Logf,
+	}
+	r, err := rounds.Run(t.Context(), o)
+	t.Logf("\n%v", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const crawl = time.Second // which is slow on purpose
+	if most := 2*(o.Lease+o.Poll) + crawl; r.LateMost > most {
+		t.Errorf("a site was worked %v after it was due; at the most it may be %v", r.LateMost, most)
+	}
+	if most := 2*(o.Lease+o.Poll) + crawl + r.Away; r.LateAway > most {
+		t.Errorf("around the outage a site was worked %v after it was due; at the most it may be %v", r.LateAway, most)
+	}
+	if r.Slots < 3*o.Sites || r.Changed < o.Sites || r.Killed < 4 || r.Stopped < 4 || r.Reads < o.Sites || r.Lost == 0 {
+		t.Errorf("too little happened: %+v", r)
+	}
+}
+
+// savingVariable is set in the environment of a process that saves two files
+// in turn for ever; it holds the folder.
+const savingVariable = "RECRAWL_TEST_SAVING"
+
+// edition is one of the two files, too large to be written at one go.
+func edition(n byte) []byte { return bytes.Repeat([]byte{'a' + n}, 4<<20) }
+
+func saving(dir string) error {
+	files, err := farwire.Folder(dir, "https://files.test/")
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	for n := uint64(0); ; n++ {
+		if _, err := files.Save(context.Background(), farwire.File{Name: "llms/file.txt", Body: edition(byte(n % 2)), Version: uint64(time.Now().UnixNano())}); err != nil {
+			return err
+		}
+	}
+}
+
+// TestKilledWhileSaving kills a process in the midst of a write, again and
+// again: a reader sees one file or the other.
+func TestKilledWhileSaving(t *testing.T) {
+	dir := t.TempDir()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "llms", "file.txt")
+	a, b := edition(0), edition(1)
+	reads, torn, halves := 0, 0, 0
+	var last time.Time
+	look := func() bool {
+		got, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) && reads == 0 {
+			return false
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads++
+		if !bytes.Equal(got, a) && !bytes.Equal(got, b) {
+			torn++
+		}
+		return true
+	}
+	for range 20 {
+		p, err := fire.Start([]string{savingVariable + "=" + dir}, program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for began := time.Now(); !look() && time.Since(began) < services.Patience; {
+			time.Sleep(time.Millisecond)
+		}
+		for until := time.Now().Add(rand.N(200 * time.Millisecond)); time.Now().Before(until); {
+			look()
+		}
+		p.Kill()
+		look()
+		if err := p.Sane(); err != nil {
+			t.Error(err)
+		}
+		// What was being written is left behind, until the next one writes it.
+		if left, err := os.Stat(filepath.Join(dir, "llms", ".file.txt.new")); err == nil && left.ModTime().After(last) {
+			halves, last = halves+1, left.ModTime()
+		}
+	}
+	t.Logf("%d reads; %d of 20 kills came in the midst of a write", reads, halves)
+	if torn > 0 {
+		t.Errorf("%d of %d reads saw neither file", torn, reads)
+	}
+	if halves == 0 {
+		t.Error("no kill came in the midst of a write: nothing was tried")
+	}
+	// The next one finds no obstacle in what was left behind.
+	files, err := farwire.Folder(dir, "https://files.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	if _, err := files.Save(t.Context(), farwire.File{Name: "llms/file.txt", Body: []byte("new"), Version: 1 << 63}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("afterwards: %d bytes, %v", len(got), err)
+	}
+}

@@ -1,0 +1,76 @@
+package rounds
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/sqlstore"
+	"github.com/farwire/farwire/agent"
+)
+
+// WorkerVariable is set in the environment of a worker. A program whose main
+// finds it set calls Work and nothing else.
+const WorkerVariable = "ROUNDS_WORKER"
+
+// task is what a worker is told in WorkerVariable, as JSON.
+type task struct {
+	Database, Folder string
+	Sites            int // at a time
+	Lease, Poll      time.Duration
+}
+
+// Work is one gateway that recrawls until it is told to stop.
+func Work() error {
+	var t task
+	if err := json.Unmarshal([]byte(os.Getenv(WorkerVariable)), &t); err != nil {
+		return fmt.Errorf("%s: %w", WorkerVariable, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var store *sqlstore.Store
+	for { // the database may be away just now
+		var err error
+		if store, err = sqlstore.Open(ctx, t.Database); err == nil {
+			break
+		}
+		slog.Info("not open yet", "err", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	defer store.Close()
+	files, err := farwire.Folder(t.Folder, filesURL)
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	exit, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
+	if err != nil {
+		return err
+	}
+	gw, err := farwire.New(farwire.Options{
+		Agents: exit, Sites: store, Storage: files,
+		Recrawl: farwire.RecrawlOptions{Workers: t.Sites, Lease: t.Lease, Poll: t.Poll},
+	})
+	if err != nil {
+		return err
+	}
+	slog.Info("working")
+	err = gw.Recrawl(ctx)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return errors.Join(err, gw.Shutdown(ctx))
+}
+
+// filesURL is where the files would be read if anybody served them.
+const filesURL = "https://files.test/"
