@@ -26,6 +26,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/farwire/farwire/cmd/internal/carousel"
 	"github.com/farwire/farwire/cmd/internal/crowd"
 )
 
@@ -47,6 +48,7 @@ var parts = []part{
 	{"silent", "10 000 connections that say nothing, and others that do", silent10000},
 	{"churn", "100 000 sessions that come and go in every way", churn100000},
 	{"hostile", "a million inputs that mean harm, over all entry points", hostile1000000},
+	{"recrawl500", "500 sites recrawled by gateways that are killed and stopped, for ten minutes", recrawl500},
 	{"distant", "a stream through an agent 80 ms away, beside plain TCP over the same link", distant},
 }
 
@@ -71,6 +73,12 @@ func main() {
 		}
 		return
 	}
+	if os.Getenv(carousel.WorkerVariable) != "" {
+		if err := carousel.Work(); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	flag.Usage = usage
 	names := flag.String("parts", "", "what to try, separated by commas; empty: everything")
 	lasting := flag.Duration("for", 10*time.Minute, "how long each part under fire lasts, and the idle one")
@@ -89,7 +97,7 @@ func main() {
 func usage() {
 	fmt.Fprintln(os.Stderr, "soak tries what takes too long for the tests. Its parts:")
 	for _, p := range parts {
-		fmt.Fprintf(os.Stderr, "  %-9s %s\n", p.name, p.does)
+		fmt.Fprintf(os.Stderr, "  %-10s %s\n", p.name, p.does)
 	}
 	flag.PrintDefaults()
 }

@@ -9,14 +9,14 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/farwire/farwire/cmd/internal/rounds"
+	"github.com/farwire/farwire/cmd/internal/carousel"
 )
 
 // TestMain is also the main of the processes that the tests start.
 func TestMain(m *testing.M) {
 	switch {
-	case os.Getenv(rounds.WorkerVariable) != "":
-		if err := rounds.Work(); err != nil {
+	case os.Getenv(carousel.WorkerVariable) != "":
+		if err := carousel.Work(); err != nil {
 			log.Fatal(err)
 		}
 		return

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/cmd/internal/carousel"
 	"github.com/farwire/farwire/cmd/internal/fire"
-	"github.com/farwire/farwire/cmd/internal/rounds"
 	"github.com/farwire/farwire/internal/services"
 )
 
@@ -25,7 +25,7 @@ func TestEachDueTimeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := rounds.Options{
+	o := carousel.Options{
 		Database: db.URL, Folder: t.TempDir(), Program: program,
 		Gateways: 4, Sites: 50, Interval: 4 * time.Second, Lease: 2 * time.Second, Poll: 500 * time.Millisecond,
 		For: 20 * time.Second, KillEvery: 2 * time.Second, Frozen: 3500 * time.Millisecond,
@@ -38,7 +38,7 @@ func TestEachDueTimeOnce(t *testing.T) {
 		},
 		Logf: t.Logf,
 	}
-	r, err := rounds.Run(t.Context(), o)
+	r, err := carousel.Run(t.Context(), o)
 	t.Logf("\n%v", r)
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,9 @@
-// Package rounds puts recrawls to the proof: several gateways in processes of
+// Package carousel puts recrawls to the proof: several gateways in processes of
 // their own work enrolled sites on one PostgreSQL and one folder, and are
 // killed, or stopped and continued, all the time. Afterwards the log of the
 // store must show each due time worked once and in time, and every file must
 // have been whole whenever it was read.
-package rounds
+package carousel
 
 import (
 	"context"
@@ -133,7 +133,7 @@ func (c *circus) wrong(format string, args ...any) {
 func (c *circus) enrol(ctx context.Context) error {
 	for i := range c.Sites {
 		lease, err := c.store.Enroll(ctx, farwire.Site{
-			Subject: "rounds", BaseURL: c.web.base(i), Interval: c.Interval, WebhookSecret: "-", Created: time.Now(),
+			Subject: "carousel", BaseURL: c.web.base(i), Interval: c.Interval, WebhookSecret: "-", Created: time.Now(),
 			Options: farwire.SiteOptions{MaxPages: 20, DescLength: 500, Format: "pages"},
 		}, -1, time.Minute)
 		if err != nil {

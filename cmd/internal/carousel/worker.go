@@ -1,4 +1,4 @@
-package rounds
+package carousel
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // WorkerVariable is set in the environment of a worker. A program whose main
 // finds it set calls Work and nothing else.
-const WorkerVariable = "ROUNDS_WORKER"
+const WorkerVariable = "CAROUSEL_WORKER"
 
 // task is what a worker is told in WorkerVariable, as JSON.
 type task struct {

@@ -1,4 +1,4 @@
-package rounds
+package carousel
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 // of the newest one, so whoever crawls it finds one edition and never a mixture.
 type sites struct {
 	*httptest.Server
+	index    map[string]int // by name
 	mu       sync.Mutex
 	editions []int
 	requests int
@@ -24,7 +25,10 @@ type sites struct {
 const pagesEach = 4
 
 func newSites(n int) *sites {
-	s := &sites{editions: make([]int, n)}
+	s := &sites{editions: make([]int, n), index: make(map[string]int, n)}
+	for i := range n {
+		s.index[name(i)] = i
+	}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.serve))
 	return s
 }
@@ -67,13 +71,8 @@ func (s *sites) serve(w http.ResponseWriter, r *http.Request) {
 	s.requests++
 	s.mu.Unlock()
 	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	site := -1
-	for i := range s.editions {
-		if path[0] == name(i) {
-			site = i
-		}
-	}
-	if site < 0 || len(path) == 2 || len(path) > 3 {
+	site, ok := s.index[path[0]]
+	if !ok || len(path) == 2 || len(path) > 3 {
 		http.NotFound(w, r)
 		return
 	}
