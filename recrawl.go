@@ -161,7 +161,7 @@ func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	asked, cancel := r.ask(ctx)
 	defer cancel()
 	lease, err := r.g.o.Sites.Claim(asked, r.Lease)
-	r.sites.note(ctx, err)
+	r.sites.note(ctx, "Claim", err)
 	return lease, err
 }
 
@@ -178,13 +178,13 @@ func (r *recrawler) ask(ctx context.Context) (context.Context, context.CancelFun
 
 // persist calls the SiteStore until it answers, the context ends, or a lease's
 // time has passed. An answer is also that the lease is lost.
-func (r *recrawler) persist(ctx context.Context, call func(context.Context) error) error {
+func (r *recrawler) persist(ctx context.Context, name string, call func(context.Context) error) error {
 	began := time.Now()
 	for n := 1; ; n++ {
 		asked, cancel := r.ask(ctx)
 		err := call(asked)
 		cancel()
-		r.sites.note(ctx, err)
+		r.sites.note(ctx, name, err)
 		if err == nil || isAnswer(err) || ctx.Err() != nil || time.Since(began) > r.Lease {
 			return err
 		}
@@ -203,36 +203,46 @@ func isAnswer(err error) bool {
 	return errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrNoSite) || errors.Is(err, ErrTooManySites)
 }
 
+const maxBackoff = 5 * time.Second
+
 // backoff returns how long to wait after a number of failures in a row: from a
 // tenth of a second to five seconds, never twice the same.
 func backoff(failures int) time.Duration {
-	d := min(5*time.Second, 100*time.Millisecond<<min(failures-1, 10))
+	d := min(maxBackoff, 100*time.Millisecond<<min(failures-1, 10))
 	return d*3/4 + rand.N(d/2)
 }
 
-// An outage says once that something is away, and once that it is back.
+// An outage says once that something is away, and once that it is back. Some
+// calls may work while others do not, as when a database takes no writes; it is
+// back when the call works that failed last, or none has failed for a while.
 type outage struct {
 	logger *slog.Logger
 	what   string
 
 	mu    sync.Mutex
 	since time.Time // zero: it is not away
+	last  time.Time // the newest failure
+	call  string    // and what failed
 }
 
-// note takes the outcome of a call. Calls that were cut short say nothing.
-func (o *outage) note(ctx context.Context, err error) {
-	if err != nil && !isAnswer(err) && ctx.Err() != nil {
+// note takes the outcome of a call. Those that were cut short say nothing.
+func (o *outage) note(ctx context.Context, call string, err error) {
+	away := err != nil && !isAnswer(err)
+	if away && ctx.Err() != nil {
 		return
 	}
-	away := err != nil && !isAnswer(err)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	now := time.Now()
 	switch {
-	case away && o.since.IsZero():
-		o.since = time.Now()
-		o.logger.WarnContext(ctx, o.what+" away; recrawls wait for it", "err", err)
-	case !away && !o.since.IsZero():
-		o.logger.InfoContext(ctx, o.what+" back", "after", time.Since(o.since).Round(time.Millisecond))
+	case away:
+		if o.since.IsZero() {
+			o.since = now
+			o.logger.WarnContext(ctx, o.what+" away; recrawls wait for it", "err", err)
+		}
+		o.last, o.call = now, call
+	case !o.since.IsZero() && (call == o.call || now.Sub(o.last) > 2*maxBackoff):
+		o.logger.InfoContext(ctx, o.what+" back", "after", now.Sub(o.since).Round(time.Millisecond))
 		o.since = time.Time{}
 	}
 }
@@ -276,7 +286,7 @@ func (h *hold) renew(ctx context.Context, renewed time.Time) {
 		asked, cancel := h.r.ask(ctx)
 		_, err := h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease)
 		cancel()
-		h.r.sites.note(ctx, err)
+		h.r.sites.note(ctx, "Renew", err)
 		switch {
 		case err == nil:
 			// A timer that has fired already has done what it is there for.

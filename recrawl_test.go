@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,8 +60,8 @@ func (c *changing) answer(path, tag string) (status int, etag, body string) {
 		return status, "", c.robots
 	case path == "/sitemap.xml" && c.dated != nil:
 		body = `<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`
-		for p, at := range c.dated {
-			body += "<url><loc>http://site.test" + p + "</loc><lastmod>" + at + "</lastmod></url>"
+		for _, p := range slices.Sorted(maps.Keys(c.dated)) {
+			body += "<url><loc>http://site.test" + p + "</loc><lastmod>" + c.dated[p] + "</lastmod></url>"
 		}
 		return status, "", body + "</urlset>"
 	}
@@ -228,12 +229,12 @@ func (c *circle) ofAlice() farwire.File {
 // next waits for the commit of the next recrawl and returns it.
 func (c *circle) next() commit {
 	c.t.Helper()
-	for range 12 * 360 {
+	for range 12 * 120 {
 		if all := c.sites.committed(); len(all) > c.seen {
 			c.seen++
 			return all[c.seen-1]
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(30 * time.Second)
 	}
 	c.t.Fatal("half a day goes by without a recrawl")
 	panic("unreachable")

@@ -42,7 +42,9 @@ const (
 func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	s, err := r.g.enter(ctx, kindRecrawl)
 	if err != nil { // draining
-		r.release(ctx, lease)
+		if err := r.release(ctx, lease); err != nil {
+			r.g.o.Logger.WarnContext(ctx, "site not given back", "site", lease.Site.BaseURL, "err", err)
+		}
 		return
 	}
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
@@ -73,15 +75,13 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 func (r *recrawler) release(ctx context.Context, lease Lease) error {
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	err := r.g.o.Sites.Release(asked, lease)
-	r.sites.note(asked, err)
-	return err
+	return r.g.o.Sites.Release(asked, lease)
 }
 
 // run crawls the site and decides what becomes of it.
 func (c *recrawl) run(ctx context.Context) {
 	before := []llmstxt.Page(nil)
-	err := c.r.persist(ctx, func(ctx context.Context) (err error) {
+	err := c.r.persist(ctx, "Pages", func(ctx context.Context) (err error) {
 		before, err = c.r.g.o.Sites.Pages(ctx, c.lease.Site.ID)
 		return err
 	})
@@ -172,6 +172,8 @@ func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error 
 	return nil
 }
 
+var errNotSaved = errors.New("the file could not be saved")
+
 // keptError says why the hosted file stays.
 type keptError struct{ text string }
 
@@ -190,17 +192,17 @@ func (c *recrawl) save(ctx context.Context, text string) (url string, err error)
 		url, err = c.visit.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
 		cancel()
 		if errors.Is(err, ErrStale) {
-			c.r.storage.note(ctx, nil)
+			c.r.storage.note(ctx, "Save", nil)
 			return "", err
 		}
-		c.r.storage.note(ctx, err)
+		c.r.storage.note(ctx, "Save", err)
 		switch {
 		case err == nil:
 			return url, nil
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
 		case time.Since(began) > savePatience:
-			return "", err
+			return "", fmt.Errorf("%w: %w", errNotSaved, err)
 		}
 		select {
 		case <-time.After(backoff(n)):
@@ -222,6 +224,7 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 		c.outcome, c.result.Err = siteReleased, context.Cause(ctx)
 		c.hold.settle()
 		if err := c.r.release(ctx, c.lease); err != nil {
+			c.outcome = siteLost
 			c.result.Err = errors.Join(c.result.Err, err)
 		}
 		return
@@ -251,6 +254,8 @@ func failureText(err error) string {
 	switch {
 	case errors.As(err, &kept):
 		return capital(kept.text)
+	case errors.Is(err, errNotSaved):
+		return capital(errNotSaved.Error())
 	case errors.Is(err, ErrStale):
 		return "A newer file is hosted than this gateway knows of"
 	}
@@ -271,7 +276,7 @@ func (c *recrawl) commit(ctx context.Context, o Recrawl) {
 		}
 	})()
 	if left.Err() == nil {
-		err := c.r.persist(left, func(ctx context.Context) error { return c.r.g.o.Sites.Commit(ctx, c.lease, o) })
+		err := c.r.persist(left, "Commit", func(ctx context.Context) error { return c.r.g.o.Sites.Commit(ctx, c.lease, o) })
 		if err == nil {
 			return
 		}

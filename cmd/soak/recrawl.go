@@ -28,8 +28,8 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 		return "", err
 	}
 	o := carousel.Options{
-		Folder: dir, Program: program, Gateways: 4, Sites: 500, Interval: 30 * time.Second,
-		Lease: 4 * time.Second, Poll: time.Second, For: s.lasting, KillEvery: 2 * time.Second, Frozen: 7 * time.Second, Logf: log.Printf,
+		Folder: dir, Program: program, Gateways: 4, Sites: 500, Interval: time.Minute,
+		Lease: 4 * time.Second, Poll: time.Second, For: s.lasting, KillEvery: 2 * time.Second, Frozen: 6 * time.Second, Logf: log.Printf,
 	}
 	var r carousel.Result
 	err = serving(func(t testing.TB) error {

@@ -150,7 +150,7 @@ func (c *circus) enrol(ctx context.Context) error {
 }
 
 func (c *circus) start(ctx context.Context) error {
-	t, err := json.Marshal(task{Database: c.Database, Folder: c.Folder, Sites: 4, Lease: c.Lease, Poll: c.Poll})
+	t, err := json.Marshal(task{Database: c.Database, Folder: c.Folder, Sites: 8, Lease: c.Lease, Poll: c.Poll})
 	if err != nil {
 		return err
 	}
