@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/prometheus"
+	"github.com/farwire/farwire/adapters/redislimit"
 )
 
 // An admin serves what is for operators alone, on an address of its own. Nil
@@ -56,10 +57,15 @@ func (a *admin) trace() *farwire.Trace {
 	return a.metrics.Trace()
 }
 
-// watch shows what the gateway holds.
-func (a *admin) watch(g *farwire.Gateway) {
-	if a != nil {
-		a.metrics.Watch(g)
+// watch shows what the gateway holds, and how a limiter that it shares with
+// others does.
+func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter) {
+	if a == nil {
+		return
+	}
+	a.metrics.Watch(g)
+	if shared, ok := limiter.(*redislimit.Limiter); ok {
+		a.metrics.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats(shared.Stats()) })
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	admin.watch(gateway)
+	admin.watch(gateway, used.limiter)
 
 	// Recrawls end when ctx does and leave their sites to other gateways. A drain
 	// waits for them as it does for sessions; services are closed after them.
