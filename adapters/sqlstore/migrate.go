@@ -28,7 +28,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	}); err != nil || have == len(steps) {
 		return err
 	}
-	return s.write(ctx, "migrating the schema", func(ctx context.Context, c conn) error {
+	// A large table, or another program at it, takes the time it takes.
+	return s.attempt(ctx, "migrating the schema", s.transaction(func(ctx context.Context, c conn) error {
 		if s.flavor.lockSchema != "" {
 			if _, err := c.exec(ctx, statement(s.flavor.lockSchema)); err != nil {
 				return err
@@ -57,7 +58,7 @@ func (s *Store) migrate(ctx context.Context) error {
 			}
 		}
 		return nil
-	})
+	}))
 }
 
 // schemaVersion returns how many steps the database has taken. More than known

@@ -26,7 +26,7 @@ var postgres = &flavor{
 	),
 	args:       func(_ string, args []any) []any { return args },
 	hasTable:   `SELECT count(*) FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid)`,
-	lockSchema: `SELECT pg_advisory_xact_lock(6103541921)`,
+	lockSchema: `SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(6103541921)`,
 	lockName:   `SELECT pg_advisory_xact_lock(610354192, hashtext($1))`,
 	busy:       func(error) bool { return false },
 	putPages:   putPagesPostgres,

@@ -138,7 +138,11 @@ func (c conn) each(ctx context.Context, f func(scan func(...any) error) error, q
 
 // write runs f in a transaction, which an error of f undoes.
 func (s *Store) write(ctx context.Context, what string, f func(context.Context, conn) error) error {
-	return s.call(ctx, what, func(ctx context.Context) error {
+	return s.call(ctx, what, s.transaction(f))
+}
+
+func (s *Store) transaction(f func(context.Context, conn) error) func(context.Context) error {
+	return func(ctx context.Context) error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -152,7 +156,7 @@ func (s *Store) write(ctx context.Context, what string, f func(context.Context, 
 			return &undone{err}
 		}
 		return nil
-	})
+	}
 }
 
 // undone is an error of a transaction that had begun. It is not tried again.
@@ -169,10 +173,15 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, c
 	return s.call(ctx, what, func(ctx context.Context) error { return f(ctx, conn{s.flavor, db}) })
 }
 
-// call bounds the time of f and waits for the writers of other processes.
+// call bounds the time of f.
 func (s *Store) call(ctx context.Context, what string, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
 	defer cancel()
+	return s.attempt(ctx, what, f)
+}
+
+// attempt waits for the writers of other processes.
+func (s *Store) attempt(ctx context.Context, what string, f func(context.Context) error) error {
 	for {
 		err := f(ctx)
 		var began *undone
