@@ -61,6 +61,20 @@
 // ends, one Info line with its agent, target, close code, frames, bytes and
 // duration goes to Options.Logger, and [Trace] is called.
 //
+// # Sites that stay current
+//
+// With a [Storage] and a [SiteStore] a crawl may enrol its site: the file is
+// hosted, and crawled anew when it is due. [Gateway.Recrawl] does that, for as
+// long as its context lasts; run it in as many gateways as there are, on one
+// store, and each due time is worked once. [Gateway.SiteChanged] is where a site
+// says that it has changed:
+//
+//	mux.Handle("POST /hooks/site-changed", gw.SiteChanged())
+//	go gw.Recrawl(ctx) // returns nil when ctx ends or the gateway drains
+//
+// Stores for SQLite and PostgreSQL are in adapters/sqlstore, one for S3 in
+// adapters/s3, and [Folder] is a Storage in files.
+//
 // # Shutting down
 //
 // [net/http.Server.Shutdown] neither sees a hijacked socket nor ends an event

@@ -228,12 +228,11 @@ func (c *circus) file(i int) (string, error) {
 func (c *circus) read(ctx context.Context) {
 	newest := make([]int, c.Sites)
 	path := make([]string, c.Sites)
-	for i := 0; ctx.Err() == nil; i = (i + 1) % c.Sites {
-		if i == 0 {
-			select {
-			case <-ctx.Done():
-			case <-time.After(10 * time.Millisecond):
-			}
+	for i := 0; ; i = (i + 1) % c.Sites {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(2 * time.Millisecond): // what reads must not starve what works
 		}
 		if path[i] == "" {
 			path[i], _ = c.file(i) // the database may be away

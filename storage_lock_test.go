@@ -1,0 +1,57 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package farwire_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// TestFolderLocked: another process has stopped while it saves the file. Who
+// waits for it waits as long as its context says, and no longer.
+func TestFolderLocked(t *testing.T) {
+	dir := t.TempDir()
+	files := newFolder(t, dir)
+	file := farwire.File{Name: "llms/a.txt", Body: []byte("old"), Version: 1}
+	if _, err := files.Save(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	ledger, err := os.Open(filepath.Join(dir, "llms", ".a.txt.version"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ledger.Close()
+	if err := syscall.Flock(int(ledger.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	file.Body, file.Version = []byte("new"), 2
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := files.Save(ctx, file); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "llms", "a.txt")); err != nil || string(got) != "old" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+	saved := make(chan error, 1)
+	go func() {
+		_, err := files.Save(t.Context(), file)
+		saved <- err
+	}()
+	if err := syscall.Flock(int(ledger.Fd()), syscall.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-saved; err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "llms", "a.txt")); err != nil || string(got) != "new" {
+		t.Errorf("the file holds %q, %v", got, err)
+	}
+}
