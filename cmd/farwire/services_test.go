@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -156,5 +157,27 @@ func TestServicesAwayAtStart(t *testing.T) {
 				t.Errorf("it gives a secret away:\n%s", g.Stderr)
 			}
 		})
+	}
+}
+
+// Requests that Redis counted are among the metrics.
+func TestServeCountsInRedis(t *testing.T) {
+	limits := servers.Redis(t)
+	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	cmd.Env = append(cmd.Env, "REDIS_URL=redis://"+limits.Addr)
+	g := rig.StartGateway(t, cmd)
+	metrics := g.Await(g.Stderr, `(?m)^metrics at (\S+)$`)[1]
+	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-API-Key", g.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if status, body := get(t, metrics); status != 200 || !strings.Contains(body, `farwire_limiter_answers_total{source="shared"} 1`) {
+		t.Errorf("after a request, answered %s, the metrics are %d %s", resp.Status, status, body)
 	}
 }

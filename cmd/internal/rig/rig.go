@@ -180,5 +180,9 @@ func Look(t testing.TB, name string) string {
 	return ""
 }
 
-// Terminate is the signal that a service manager sends.
-const Terminate = syscall.SIGTERM
+// Signals: the one that a service manager sends, and the one that nobody is
+// asked about.
+const (
+	Terminate = syscall.SIGTERM
+	Kill      = syscall.SIGKILL
+)
