@@ -1,0 +1,68 @@
+// Package otel makes OpenTelemetry spans of a gateway's sessions and dials.
+//
+// A session is a span of kind server, a child of whatever span the host's own
+// middleware has put into the request's context, and each attempt to reach the
+// target is a span of kind client below it. Attributes are those of the
+// semantic conventions where there are any: server.address is the target's
+// host, error.type the class of a failed dial, enduser.pseudo.id the subject.
+package otel
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/farwire/farwire"
+)
+
+// Trace returns a Trace for [farwire.Options]. It is safe for concurrent use.
+func Trace(tracer trace.Tracer) *farwire.Trace {
+	return &farwire.Trace{
+		SessionStart: func(ctx context.Context, i farwire.SessionInfo) context.Context {
+			ctx, _ = tracer.Start(ctx, "farwire "+i.Kind, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(i.Start),
+				trace.WithAttributes(
+					attribute.String("session.id", i.ID),
+					attribute.String("enduser.pseudo.id", i.Subject),
+					attribute.String("farwire.kind", i.Kind),
+				))
+			return ctx
+		},
+		SessionEnd: func(ctx context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
+			span := trace.SpanFromContext(ctx)
+			span.SetAttributes(
+				attribute.String("server.address", r.Target),
+				attribute.String("farwire.agent", r.Node),
+				attribute.String("farwire.ended_by", r.EndedBy),
+				attribute.Int("farwire.close_code", r.Code),
+				attribute.Int64("farwire.bytes_to_target", r.BytesToTarget),
+				attribute.Int64("farwire.bytes_to_client", r.BytesToClient),
+			)
+			if r.Err != nil {
+				// The error in full may name addresses inside an agent's network.
+				span.SetStatus(codes.Error, "ended by "+r.EndedBy)
+			}
+			span.End(trace.WithTimestamp(i.Start.Add(r.Duration)))
+		},
+		DialStart: func(ctx context.Context, i farwire.DialInfo) context.Context {
+			ctx, _ = tracer.Start(ctx, "dial", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+				attribute.String("server.address", i.Host),
+				attribute.String("farwire.agent", i.Node),
+			))
+			return ctx
+		},
+		DialEnd: func(ctx context.Context, _ farwire.DialInfo, r farwire.DialResult) {
+			span := trace.SpanFromContext(ctx)
+			if r.Class != farwire.DialOK {
+				span.SetAttributes(attribute.String("error.type", string(r.Class)))
+				span.SetStatus(codes.Error, "")
+			}
+			span.End()
+		},
+		Refused: func(ctx context.Context, kind string, status int) {
+			trace.SpanFromContext(ctx).AddEvent("farwire refused", trace.WithAttributes(
+				attribute.String("farwire.kind", kind), attribute.Int("http.response.status_code", status)))
+		},
+	}
+}
