@@ -203,6 +203,17 @@ func TestGivenAddresses(t *testing.T) {
 			}
 		}
 	}
+	// Nor does what one page says count for another, or for the head.
+	for name, edit := range map[string]func(*llmstxt.File){
+		"another page":     func(f *llmstxt.File) { find(t, f, "http://docs.test/api/get").Text = "Read https://good.test/more." },
+		"the title":        func(f *llmstxt.File) { f.Title = "https://good.test/more" },
+		"the summary":      func(f *llmstxt.File) { f.Summary = "Read https://good.test/more." },
+		"a section's name": func(f *llmstxt.File) { f.Sections[0].Name = "good.test" },
+	} {
+		if ok, _ := accepts(t, s, llmstxt.Index, edit); ok {
+			t.Errorf("%s speaks with the words of a page", name)
+		}
+	}
 	// Of its own text a page may say more than the part does; another page not.
 	const own = "Uses a <div>."
 	if ok, why := accepts(t, s, llmstxt.Index, func(f *llmstxt.File) { find(t, f, "http://docs.test/start/two").Text = own }); !ok {

@@ -11,8 +11,11 @@ import (
 
 // What an answer must be to be taken: the part's pages, each once and in the
 // section it was in, texts no longer than the site's own may be, nothing that
-// nobody sees, and no address that stands neither in the part nor, for a page,
-// in that page's own text. Titles may turn out wrong; places to go may not.
+// nobody sees, and no address that was not there: of a page's texts in its
+// entry or its own text, elsewhere in the head. Addresses of pages may stand
+// anywhere; what one page says does not count for another, or a page that
+// commands the model could have it lead there from all of them. Titles may turn
+// out wrong; places to go may not.
 
 // check holds an answer to its part. Its errors continue "the answer …" and
 // hold none of the answer's words.
@@ -20,7 +23,7 @@ func (p *part) check(f *File) error {
 	if p.Layout == Pages && f.BaseURL != p.file.BaseURL || f.Info != p.file.Info {
 		return errors.New("changes the base URL")
 	}
-	given := findSigns(p.Text)
+	given := findSigns(p.common())
 	if err := checkText(f.Title, p.file.Title, maxTitle, given); err != nil {
 		return fmt.Errorf("%w in its title", err)
 	}
@@ -40,7 +43,8 @@ func (p *part) check(f *File) error {
 				return errors.New("has a page twice")
 			}
 			seen[e.URL] = true
-			was, own := p.entries[e.URL], findSigns(p.own[e.URL])
+			was := p.entries[e.URL]
+			own := findSigns(was.Title + "\n" + was.Text + "\n" + p.own[e.URL])
 			if err := checkText(e.Title, was.Title, maxTitle, given, own); err != nil {
 				return fmt.Errorf("%w in the title of %s", err, e.URL)
 			}
@@ -53,6 +57,18 @@ func (p *part) check(f *File) error {
 		return errors.New("leaves a page out")
 	}
 	return nil
+}
+
+// common is what any text of an answer may have addresses from.
+func (p *part) common() string {
+	var b strings.Builder
+	for _, s := range []string{p.file.Title, p.file.Summary, p.file.Info, p.file.BaseURL} {
+		b.WriteString(s + "\n")
+	}
+	for _, page := range p.Pages {
+		b.WriteString(page.URL + "\n")
+	}
+	return b.String()
 }
 
 // checkSection holds a section to the one that its pages were in, which no

@@ -182,7 +182,7 @@ func parseIndex(text string) (*File, error) {
 		s := Section{Name: unescapeTitle(v)}
 		if names[s.Name] {
 			r.n--
-			return nil, r.errorf("section %q twice", s.Name)
+			return nil, r.errorf("the name of a section twice")
 		}
 		names[s.Name] = true
 		for r.blank(); r.more() && !strings.HasPrefix(r.lines[r.n], "#"); r.blank() {
