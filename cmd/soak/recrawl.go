@@ -47,8 +47,7 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 	})
 	figures = fmt.Sprintf("%d sites, each every %v, %d gateways for %v; a lease lasts %v, a poll %v; every %v one is killed, or stopped for %v:\n%v",
 		o.Sites, o.Interval, o.Gateways, o.For, o.Lease, o.Poll, o.KillEvery, o.Frozen, r)
-	const crawl = time.Second // which is slow on purpose
-	switch most := 2*(o.Lease+o.Poll) + crawl; {
+	switch most := 2*(o.Lease+o.Poll) + r.Slow; {
 	case err != nil:
 		return figures, err
 	case r.LateMost > most:

@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -54,6 +55,7 @@ type Result struct {
 	Killed, Stopped       int           // gateways
 	Late, LateMost        time.Duration // from due to committed, on average and at the most, outside of the outage
 	Away, LateAway        time.Duration // how long the database was away, and the most that a time around it was late
+	Slow                  time.Duration // the slowest crawl that came to its end, and the slowest start of a gateway: what the machine adds
 	Requests, Reads       int           // to the sites; of files
 	Refused, Lost, Failed int           // saves and commits of stale workers; crawls that failed
 	Wrong                 []string      // what must not be
@@ -61,10 +63,12 @@ type Result struct {
 
 func (r Result) String() string {
 	return fmt.Sprintf("%d due times worked, each once, %d of them to find another edition; %d gateways killed and %d stopped\n"+
-		"from due to committed %v on average, %v at the most; around the %v without a database %v at the most\n"+
+		"from due to committed %v on average, %v at the most; around the %v without a database %v at the most;\n"+
+		"the slowest start and the slowest crawl took %v together\n"+
 		"%d requests to the sites; %d reads of files, all whole; %d leases lost, %d saves refused, %d crawls failed",
 		r.Slots, r.Changed, r.Killed, r.Stopped, r.Late.Round(time.Millisecond), r.LateMost.Round(time.Millisecond),
-		r.Away.Round(time.Millisecond), r.LateAway.Round(time.Millisecond), r.Requests, r.Reads, r.Lost, r.Refused, r.Failed)
+		r.Away.Round(time.Millisecond), r.LateAway.Round(time.Millisecond),
+		r.Slow.Round(time.Millisecond), r.Requests, r.Reads, r.Lost, r.Refused, r.Failed)
 }
 
 // Run does it all.
@@ -76,7 +80,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	defer store.Close()
 	web := newSites(o.Sites)
 	defer web.Close()
-	c := &circus{Options: o, store: store, web: web}
+	c := &circus{Options: o, store: store, web: web, began: map[*fire.Process]time.Time{}}
 	defer c.end()
 	if err := c.enrol(ctx); err != nil {
 		return result, err
@@ -115,6 +119,7 @@ type circus struct {
 	ids   []int64
 	token []uint64 // of the lease that enrolled each site: the line to begin at
 
+	began    map[*fire.Process]time.Time
 	gateways []*fire.Process
 	ended    []*fire.Process
 	away     [2]time.Time // when the database was
@@ -159,7 +164,36 @@ func (c *circus) start(ctx context.Context) error {
 		return err
 	}
 	c.gateways = append(c.gateways, p)
+	c.began[p] = time.Now()
 	return nil
+}
+
+var (
+	worked  = regexp.MustCompile(`(?m)^time=(\S+) .* kind=recrawl .* duration=(\S+) site=.* outcome=(?:un)?changed`)
+	working = regexp.MustCompile(`(?m)^time=(\S+) .*msg=working`)
+)
+
+// slow returns how long starts and crawls took that nothing came between.
+func (c *circus) slow() time.Duration {
+	apart := func(text string) (at time.Time, ok bool) {
+		at, err := time.Parse(time.RFC3339, text)
+		return at, err == nil && (c.away[0].IsZero() || at.Before(c.away[0]) || at.After(c.away[1].Add(c.Lease+c.Poll)))
+	}
+	var start, crawl time.Duration
+	for _, p := range c.ended {
+		if m := working.FindStringSubmatch(p.Log()); m != nil {
+			if at, ok := apart(m[1]); ok {
+				start = max(start, at.Sub(c.began[p]))
+			}
+		}
+		for _, m := range worked.FindAllStringSubmatch(p.Log(), -1) {
+			d, err := time.ParseDuration(m[2])
+			if _, ok := apart(m[1]); ok && err == nil {
+				crawl = max(crawl, d)
+			}
+		}
+	}
+	return start + crawl
 }
 
 // harass kills a gateway, or stops it for a while, again and again.
@@ -353,6 +387,7 @@ func (c *circus) judge(ctx context.Context) error {
 			return err
 		}
 	}
+	r.Slow = c.slow()
 	r.Late = sum / time.Duration(max(1, r.Slots))
 	for _, p := range c.ended {
 		if err := p.Sane(); err != nil {

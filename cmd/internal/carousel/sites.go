@@ -83,7 +83,7 @@ func (s *sites) serve(w http.ResponseWriter, r *http.Request) {
 	if len(path) == 3 {
 		fmt.Sscanf(path[1]+" "+path[2], "e%d p%d", &edition, &page)
 	}
-	time.Sleep(rand.N(100 * time.Millisecond)) // so that gateways die in the midst of crawls
+	time.Sleep(rand.N(250 * time.Millisecond)) // so that gateways die in the midst of crawls
 	tag := fmt.Sprintf(`"%d-%d"`, edition, page)
 	w.Header().Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {

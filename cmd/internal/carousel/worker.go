@@ -29,6 +29,7 @@ type task struct {
 
 // Work is one gateway that recrawls until it is told to stop.
 func Work() error {
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	var t task
 	if err := json.Unmarshal([]byte(os.Getenv(WorkerVariable)), &t); err != nil {
 		return fmt.Errorf("%s: %w", WorkerVariable, err)
