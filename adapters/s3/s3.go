@@ -26,10 +26,11 @@
 // newer version would leave it as it was, and a stale worker that had read it
 // before would find its condition met. Such bytes are therefore uploaded as a
 // multipart upload of one part, whose ETag is another one. What is left is a
-// worker whose write arrives after two newer saves of the same file, the second
-// of which brought the very bytes back that the worker had seen: its request
-// would have to be under way all that time, and one that is not answered within
-// ten seconds is given up.
+// worker that sleeps between its look and its write while the same file is saved
+// twice, the second time with the very bytes that the worker had seen: nothing
+// tells it that they are not the same object, and its older file stays until the
+// next one that differs. An ETag that is no hash, as buckets have that are
+// encrypted with KMS, leaves no such gap.
 //
 // An answer may be lost when the write has happened. Each write carries a random
 // id in the metadata, and a worker that finds its own there knows that it was

@@ -193,7 +193,7 @@ func within(t *testing.T, d time.Duration, f func()) {
 func TestServerAway(t *testing.T) {
 	server := services.S3(t)
 	o := options(server)
-	o.Timeout = time.Second
+	o.Timeout = 2 * time.Second
 	s, r := newStorage(t, o), newReader(t, server)
 	version := uint64(1)
 	mustSave(t, s, farwire.File{Name: "a.txt", Body: []byte("1"), Version: version})
@@ -208,13 +208,13 @@ func TestServerAway(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.away()
 			file := farwire.File{Name: "a.txt", Body: fmt.Append(nil, version), Version: version}
-			within(t, time.Second, func() {
+			within(t, o.Timeout, func() {
 				if _, err := s.Save(t.Context(), file); !errors.Is(err, s3.ErrUnreachable) || strings.Contains(err.Error(), o.SecretKey) {
 					t.Errorf("got %v", err)
 				}
 			})
-			within(t, 300*time.Millisecond, func() {
-				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			within(t, time.Second, func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				if _, err := s.Save(ctx, file); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("got %v", err)

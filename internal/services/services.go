@@ -109,7 +109,39 @@ func (s *Server) end(sig syscall.Signal) {
 
 // Freeze stops the server and its children in the midst of what they do; their
 // connections stay.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	// On a busy machine a thread may go on for a while after the signal.
+	for deadline := time.Now().Add(Patience); !s.isFrozen(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("the server does not freeze")
+		}
+	}
+}
+
+// isFrozen reports whether each thread of the server and its children is
+// stopped.
+func (s *Server) isFrozen() bool {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	table, err := exec.Command("ps", "-A", "-L", "-o", "pid=,ppid=,stat=").Output()
+	if err != nil {
+		s.t.Fatalf("ps: %v", err)
+	}
+	for line := range strings.Lines(string(table)) {
+		var pid, parent int
+		var state string
+		if _, err := fmt.Sscan(line, &pid, &parent, &state); err != nil {
+			s.t.Fatalf("ps: %q: %v", line, err)
+		}
+		if us := s.cmd.Process.Pid; (pid == us || parent == us) && !strings.HasPrefix(state, "T") && !strings.HasPrefix(state, "Z") {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }

@@ -51,13 +51,13 @@ func (c *cluster) environ() []string {
 
 // stop and start do so with all of them.
 func (c *cluster) stop() {
-	for _, s := range []*services.Server{c.bucket.Server, c.database, c.limits} {
+	for _, s := range []*services.Server{c.database, c.bucket.Server, c.limits} {
 		s.Stop()
 	}
 }
 
 func (c *cluster) start() {
-	for _, s := range []*services.Server{c.bucket.Server, c.database, c.limits} {
+	for _, s := range []*services.Server{c.database, c.bucket.Server, c.limits} {
 		s.Start()
 	}
 }
@@ -272,11 +272,11 @@ func relay(t *testing.T, g *rig.Gateway) *relaying {
 	return r
 }
 
-// cross sends frames and reads them back, each within five seconds.
+// cross sends frames and reads them back, each within ten seconds.
 func (r *relaying) cross(ctx context.Context, conn *websocket.Conn) error {
 	for {
 		sent := fmt.Appendf(nil, "frame %d", r.frames.Load())
-		frame, cancel := context.WithTimeout(ctx, 5*time.Second)
+		frame, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := conn.Write(frame, websocket.MessageText, sent)
 		var got []byte
 		if err == nil {
