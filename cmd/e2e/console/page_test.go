@@ -135,7 +135,7 @@ func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
 func (p *page) fail(err error) {
 	p.t.Helper()
 	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	p.t.Fatalf("%v; the page says:\n%s", err, text)
+	p.t.Fatalf("%v; the page says:\n%.2000s", err, text)
 }
 
 // eval returns the value of an expression, awaited.
@@ -144,6 +144,16 @@ func eval[T any](p *page, expression string) T {
 	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	if err != nil {
 		p.fail(fmt.Errorf("%s: %w", expression, err))
+	}
+	return v
+}
+
+// evalIn is eval in a world of its own, over the same elements.
+func evalIn[T any](p *page, world runtime.ExecutionContextID, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise, func(e *runtime.EvaluateParams) { e.ContextID = world }))
+	if err != nil {
+		p.fail(err)
 	}
 	return v
 }

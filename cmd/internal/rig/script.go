@@ -28,12 +28,12 @@ func Python(t testing.TB, script string, args ...string) *exec.Cmd {
 func Node(t testing.TB, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(Look(t, "node"), append([]string{script}, args...)...)
-	cmd.Env = Environ("NODE_PATH=" + npmFolder(t))
+	cmd.Env = Environ("NODE_PATH=" + NPM(t))
 	return cmd
 }
 
-// npmFolder is where scripts/deps puts the packages.
-func npmFolder(t testing.TB) string {
+// NPM is the folder of the npm packages, where scripts/deps puts them.
+func NPM(t testing.TB) string {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)
 	lock, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../e2e/npm/package-lock.json"))

@@ -131,7 +131,7 @@ function showResult(text, stats) {
   find('crawl-source').replaceChildren(make('pre', { tabindex: 0, 'aria-label': 'The file as text' }, text));
   const facts = [size(new Blob([text]).size)];
   if (stats) {
-    facts.unshift(count(stats.pages, 'page'), `${stats.seconds.toFixed(1)} s`);
+    facts.unshift(count(stats.pages, 'page'), `${Math.max(0.1, stats.seconds).toFixed(1)} s`);
     if (stats.limited) facts.push('stopped at its limit, with pages left');
     if (stats.timed_out) facts.push('stopped when its time was over');
   }

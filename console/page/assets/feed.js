@@ -1,18 +1,20 @@
 // A feed shows what arrives: the newest rows, never more than it can hold,
-// however fast they come. New rows wait for the next frame of the screen and
-// enter the page together, so a thousand messages cost one layout.
+// however fast they come. New rows wait, and enter the page together a few
+// times a second, with the next frame of the screen: a thousand messages cost
+// one layout, and rows that are overtaken while they wait cost none.
 
-import { make, icon, spoken } from './dom.js';
+import { find, make } from './dom.js';
 import { clock, count } from './format.js';
 
 const most = 1000; // rows
 const heaviest = 32 << 20; // bytes of what the rows hold
+const pace = 100; // milliseconds between two changes of the page
 
 /**
  * @typedef {object} Row
  * @property {string} kind one word, such as text or binary
  * @property {'in' | 'out' | 'note'} way
- * @property {string} label beside the kind: a size, a routing key
+ * @property {string} label beside the kind: a size
  * @property {string} preview one line
  * @property {number} weight bytes that it keeps in memory
  * @property {string} search lower-case text that the filter looks at
@@ -22,13 +24,15 @@ const heaviest = 32 << 20; // bytes of what the rows hold
 
 export class Feed {
   #rows = []; // those of the page, the oldest first
-  #waiting = []; // those for the next frame
-  #weight = 0;
+  #waiting = []; // those for the next change of the page
+  #weight = 0; // of both
   #seen = 0; // of all rows
-  #held = 0; // that came while paused and went again
+  #skipped = 0; // that came while paused and went again
   #paused = false;
+  #following = true; // the newest row is in sight, and stays so
   #needle = '';
   #scheduled = false;
+  #changed = 0; // when the page was, last
 
   /**
    * @param {HTMLElement} host a section that holds its empty state
@@ -44,11 +48,15 @@ export class Feed {
     this.total = make('span', { class: 'quiet total' });
     this.filter = make('input', { type: 'search', class: 'filter', placeholder: 'Filter', 'aria-label': `Filter ${noun}s`, autocomplete: 'off' });
     this.pauseButton = make('button', { type: 'button', class: 'small', 'aria-pressed': 'false' }, 'Pause');
-    const clearButton = make('button', { type: 'button', class: 'small' }, 'Clear', spoken(` ${noun}s`));
+    const clearButton = make('button', { type: 'button', class: 'small', 'aria-label': `Clear ${noun}s` }, 'Clear');
     host.append(
       make('div', { class: 'feed-bar' }, make('h2', {}, title), this.total, this.filter, this.pauseButton, clearButton),
       this.box,
     );
+    this.box.addEventListener('scroll', () => {
+      this.#following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
+    });
+    this.list.addEventListener('click', (event) => this.#toggle(event.target.closest('button.line')));
     this.filter.addEventListener('input', () => this.#refilter());
     this.pauseButton.addEventListener('click', () => this.#pause(!this.#paused));
     clearButton.addEventListener('click', () => this.clear());
@@ -61,65 +69,68 @@ export class Feed {
     this.#seen++;
     this.#waiting.push(row);
     this.#weight += row.weight;
-    this.#shed();
+    while (this.#waiting.length > most || (this.#weight > heaviest && this.#waiting.length > 1)) {
+      this.#weight -= this.#waiting.shift().weight;
+      if (this.#paused) this.#skipped++;
+    }
     this.#schedule();
   }
 
   clear() {
     this.#rows = [];
     this.#waiting = [];
-    this.#weight = this.#seen = this.#held = 0;
+    this.#weight = this.#seen = this.#skipped = 0;
+    this.#following = true;
     this.list.replaceChildren();
     this.#count();
-  }
-
-  // shed lets go of the oldest rows beyond what the feed holds. While it is
-  // paused the page stays as it is, and what waits is what goes.
-  #shed() {
-    const full = () => this.#waiting.length + (this.#paused ? 0 : this.#rows.length) > most || this.#weight > heaviest;
-    while (full() && this.#rows.length && !this.#paused) this.#drop(this.#rows.shift());
-    while (full() && this.#waiting.length > 1) {
-      this.#drop(this.#waiting.shift());
-      if (this.#paused) this.#held++;
-    }
-  }
-
-  #drop(row) {
-    this.#weight -= row.weight;
-    row.element?.remove();
   }
 
   #schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => requestAnimationFrame((now) => {
       this.#scheduled = false;
-      this.#flush();
-    });
+      this.#changed = now;
+      if (!this.#paused) this.#admit();
+      this.#count();
+    }), Math.max(0, this.#changed + pace - performance.now()));
   }
 
-  #flush() {
-    if (!this.#paused && this.#waiting.length) {
-      const following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
-      const fresh = document.createDocumentFragment();
-      for (const row of this.#waiting) {
-        row.element = draw(row);
-        row.element.hidden = !row.search.includes(this.#needle);
-        fresh.append(row.element);
-      }
-      this.#rows.push(...this.#waiting);
-      this.#waiting = [];
-      this.list.append(fresh);
-      if (following) this.box.scrollTop = this.box.scrollHeight;
+  // admit lets the waiting rows into the page, and the oldest out of it. What
+  // it asks of the page it asks once, at the end.
+  #admit() {
+    if (!this.#waiting.length) return;
+    const fresh = document.createDocumentFragment();
+    for (const row of this.#waiting) {
+      row.element = draw(row);
+      row.element.hidden = !row.search.includes(this.#needle);
+      fresh.append(row.element);
     }
-    this.#count();
+    this.#rows.push(...this.#waiting);
+    this.#waiting = [];
+    while (this.#rows.length > most || (this.#weight > heaviest && this.#rows.length > 1)) {
+      const oldest = this.#rows.shift();
+      this.#weight -= oldest.weight;
+      oldest.element.remove();
+    }
+    this.list.append(fresh);
+    this.list.hidden = false;
+    if (this.#following) this.box.scrollTop = this.box.scrollHeight;
+  }
+
+  #toggle(line) {
+    const row = line && this.#rows.find(({ element }) => element.contains(line));
+    if (!row) return;
+    const open = line.getAttribute('aria-expanded') === 'true';
+    line.setAttribute('aria-expanded', String(!open));
+    if (open) line.nextElementSibling.remove();
+    else line.after(make('div', { class: 'detail' }, row.detail()));
   }
 
   #pause(paused) {
     this.#paused = paused;
     this.pauseButton.setAttribute('aria-pressed', String(paused));
-    if (!paused) this.#held = 0;
-    this.#shed();
+    this.#skipped = 0;
     this.#schedule();
   }
 
@@ -135,32 +146,23 @@ export class Feed {
     const parts = [];
     if (this.#seen) parts.push(count(this.#seen, this.noun));
     if (this.#seen > this.#rows.length + this.#waiting.length) parts.push(`the last ${this.#rows.length} shown`);
-    if (this.#needle) parts.push(`${this.#rows.filter((row) => !row.element.hidden).length} match`);
-    if (this.#paused) parts.push(`${this.#waiting.length + this.#held} waiting`);
+    if (this.#needle) parts.push(count(this.#rows.filter((row) => !row.element.hidden).length, 'match', 'matches'));
+    if (this.#paused) parts.push(`${this.#waiting.length + this.#skipped} waiting`);
     this.total.textContent = parts.join(' · ');
   }
 }
 
-const ways = {
-  in: ['in', 'Received'],
-  out: ['out', 'Sent'],
-  note: ['note', ''],
-};
+const words = { in: 'Received', out: 'Sent', note: '' };
 
+// draw fills a copy of the page's template, the cheapest way to an element.
 function draw(row) {
-  const [symbol, word] = ways[row.way];
-  const line = [
-    make('span', { class: `way ${row.way}` }, icon(symbol), word ? spoken(word) : ''),
-    make('time', { datetime: row.at.toISOString() }, clock(row.at)),
-    make('span', { class: 'kind' }, row.kind),
-    make('span', { class: 'label' }, row.label),
-    make('span', { class: 'preview' }, row.preview),
-  ];
-  if (!row.detail) return make('li', { class: 'row' }, make('div', { class: 'line' }, ...line));
-  const details = make('details', {}, make('summary', { class: 'line' }, ...line));
-  // Most rows are never opened; what they hold is laid out when they are.
-  details.addEventListener('toggle', () => {
-    if (details.open && details.childElementCount === 1) details.append(make('div', { class: 'detail' }, row.detail()));
-  });
-  return make('li', { class: 'row' }, details);
+  const item = find(row.detail ? 'row' : 'row-without-detail').content.firstElementChild.cloneNode(true);
+  const [way, time, kind, label, preview] = item.firstElementChild.children;
+  way.classList.add(row.way);
+  way.firstElementChild.textContent = words[row.way];
+  time.textContent = clock(row.at);
+  kind.textContent = row.kind;
+  label.textContent = row.label;
+  preview.textContent = row.preview;
+  return item;
 }

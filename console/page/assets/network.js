@@ -89,8 +89,8 @@ function drawUsage(usage) {
     card('Relays', count(usage.relay.active, 'open', 'open'), total(usage.relay)),
     card('AMQP streams', count(usage.amqp.active, 'open', 'open'), total(usage.amqp)),
     card('Crawls', count(usage.crawl.active, 'running', 'running'), total(usage.crawl)),
-    card('Sent to targets', size(usage.bytes_to_target), ''),
-    card('Received for you', size(usage.bytes_to_client), ''),
+    card('Sent to targets', size(usage.bytes_to_target), 'by sessions that have ended'),
+    card('Received for you', size(usage.bytes_to_client), 'by sessions that have ended'),
     rate.burst === null
       ? card('Requests', 'no limit', '')
       : card('Requests left', `${rate.remaining} of ${rate.burst}`, `${rate.per_second} more each second${rate.refused ? `; ${rate.refused} refused` : ''}`),
