@@ -39,6 +39,7 @@ func greet(w io.Writer, g greeting) {
 		b.WriteString("paste into another terminal, where FARWIRE_KEY is one of your keys:\n")
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", g.relayLine(), g.amqpLine(), g.crawlLine())
+	fmt.Fprintf(&b, "or open http://%s/ in a browser\n", g.reachable())
 	io.WriteString(w, b.String())
 }
 

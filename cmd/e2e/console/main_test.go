@@ -33,7 +33,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	downloads = filepath.Join(dir, "downloads")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.WindowSize(1280, 800), chromedp.UserDataDir(filepath.Join(dir, "profile")))
 	if os.Geteuid() == 0 {
 		// Chromium refuses to run its sandbox for root. It loads nothing here
@@ -82,10 +81,7 @@ func run(m *testing.M) int {
 	return status
 }
 
-var (
-	downloads  string // a folder
-	usedBroker bool
-)
+var usedBroker bool
 
 func startBroker(t *testing.T) *rabbit.Node {
 	t.Helper()

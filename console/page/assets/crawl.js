@@ -101,7 +101,7 @@ function crawl(wish, { log, result, hosted, ended }) {
       const message = JSON.parse(data);
       if (message.type === 'log') log(message.content);
       else if (message.type === 'result') result(message.content, message.stats);
-      else if (message.type === 'url') hosted(message.content, message.webhook_secret);
+      else if (message.type === 'url') hosted(message.content, message.base_url, message.webhook_secret);
       else if (message.type === 'error') refusal = message.content;
     });
     ws.addEventListener('close', ({ code, reason }) => {
@@ -138,16 +138,20 @@ function showResult(text, stats) {
   find('crawl-facts').textContent = facts.join(' · ');
 }
 
-// The secret is sent this once, and the page does not keep it either: whoever
-// crawls again or leaves has it only where they put it.
-function showHosted(address, secret) {
+// The secret is sent once, when a site is enrolled, and the page does not keep
+// it either: whoever crawls again or leaves has it only where they put it.
+function showHosted(address, site, secret) {
   const hosted = find('crawl-hosted');
   hosted.replaceChildren(fact('Hosted at', outward(address), address));
-  if (!secret) return;
-  hosted.append(
-    fact('Webhook secret', make('code', {}, secret), secret),
-    make('p', { class: 'quiet' }, 'The secret is shown this once. With it, your site can ask for a new crawl at /hooks/site-changed when it has changed.'),
-  );
+  if (secret) {
+    hosted.append(
+      fact('Webhook secret', make('code', { class: 'secret' }, secret), secret),
+      make('p', { class: 'quiet' }, 'Copy the secret now: it is shown this once. With it and the base URL ', make('code', {}, site),
+        ' whoever publishes the site can ask for a new crawl at ', make('code', {}, 'POST /hooks/site-changed'), '.'),
+    );
+  } else if (site) {
+    hosted.append(make('p', { class: 'quiet' }, 'This site is kept up to date. Its webhook secret was shown when it was enrolled.'));
+  }
 }
 
 function fact(name, value, text) {

@@ -89,12 +89,16 @@ function drawUsage(usage) {
     card('Relays', count(usage.relay.active, 'open', 'open'), total(usage.relay)),
     card('AMQP streams', count(usage.amqp.active, 'open', 'open'), total(usage.amqp)),
     card('Crawls', count(usage.crawl.active, 'running', 'running'), total(usage.crawl)),
+    card('Pages crawled', `${usage.pages.today ?? '?'} today`, usage.pages.limit === null ? '' : `of ${usage.pages.limit} a day`),
     card('Sent to targets', size(usage.bytes_to_target), 'by sessions that have ended'),
     card('Received for you', size(usage.bytes_to_client), 'by sessions that have ended'),
     rate.burst === null
       ? card('Requests', 'no limit', '')
       : card('Requests left', `${rate.remaining} of ${rate.burst}`, `${rate.per_second} more each second${rate.refused ? `; ${rate.refused} refused` : ''}`),
   ];
+  if (usage.sites) {
+    cards.splice(4, 0, card('Sites', `${usage.sites.count ?? '?'} kept up to date`, usage.sites.limit === null ? '' : `of at most ${usage.sites.limit}`));
+  }
   find('usage-subject').textContent = usage.subject;
   find('usage-cards').replaceChildren(...cards);
 }

@@ -62,6 +62,7 @@ export function startRelay() {
       },
     });
     state('opening', 'Connecting…');
+    find('relay-more').open = false; // what it holds is settled, and the message moves up
   }
 
   function send() {
