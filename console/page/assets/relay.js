@@ -53,6 +53,7 @@ export function startRelay() {
     }
     session = open(wish, feed, {
       connected(node, subprotocol) {
+        find('relay-more').open = false; // what it holds is settled; the message moves up
         state('open', `Connected through ${node}${subprotocol ? `, speaking ${subprotocol}` : ''}.`);
       },
       ended(trouble) {
@@ -62,7 +63,6 @@ export function startRelay() {
       },
     });
     state('opening', 'Connecting…');
-    find('relay-more').open = false; // what it holds is settled, and the message moves up
   }
 
   function send() {
