@@ -31,6 +31,7 @@ type FetchError struct {
 	Err    error
 }
 
+// Error says what went wrong, with the address.
 func (e *FetchError) Error() string {
 	var skip *skipError
 	if e.Err != nil && !errors.As(e.Err, &skip) {
@@ -39,6 +40,7 @@ func (e *FetchError) Error() string {
 	return fmt.Sprintf("llmstxt: fetch %s: %s", e.URL, e.Detail())
 }
 
+// Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Err }
 
 // Detail says in a few words what went wrong, without any address or name that

@@ -17,6 +17,7 @@ type Error struct {
 	Message string // the API's own words, shortened, without the key
 }
 
+// Error says what was answered.
 func (e *Error) Error() string {
 	text := "the API answers " + strconv.Itoa(e.Status)
 	switch e.Status {
