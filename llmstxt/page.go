@@ -75,6 +75,7 @@ type scanner struct {
 	mainAt, mainEnd      int
 	mainTag              atom.Atom
 	mainDepth            int
+	mainProse, mainSaid  int // prose before the main element, and in it
 	articleAt            int
 	heading              atom.Atom
 	headingMark          mark
@@ -275,7 +276,7 @@ func (s *scanner) container(tag atom.Atom) {
 	switch {
 	case tag == atom.Main || role == "main" || a[3] == "articleBody":
 		if s.mainAt < 0 {
-			s.mainAt, s.mainTag, s.mainDepth = s.lexer.start, tag, 1
+			s.mainAt, s.mainTag, s.mainDepth, s.mainProse = s.lexer.start, tag, 1, s.prose
 		}
 		s.skip, s.skipDepth = 0, 0
 		return
@@ -308,7 +309,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	}
 	if s.mainDepth > 0 && tag == s.mainTag {
 		if s.mainDepth--; s.mainDepth == 0 {
-			s.mainEnd = s.lexer.start
+			s.mainEnd, s.mainSaid = s.lexer.start, s.prose-s.mainProse
 		}
 	}
 	if s.rootDepth > 0 && tag == s.rootTag {

@@ -14,7 +14,7 @@ import (
 // region chooses where the words are.
 func (s *scanner) region(size, need int) {
 	start, end := 0, size
-	if s.mainAt >= 0 {
+	if s.mainAt >= 0 && !s.hollowMain() {
 		start = s.mainAt
 		if s.mainEnd > start {
 			end = s.mainEnd
@@ -42,6 +42,16 @@ func (s *scanner) region(size, need int) {
 		}
 	}
 	s.from, s.to = start, min(end, start+maxRegion)
+}
+
+// hollowMain reports whether the element that is named the main one says next
+// to nothing, and what the page has to say stands before it. Applications put
+// their controls there.
+func (s *scanner) hollowMain() bool {
+	if s.firstPara < 0 || s.firstPara >= s.mainAt || s.mainEnd <= s.mainAt {
+		return false
+	}
+	return s.mainSaid < bareText
 }
 
 // bestMark is the heading that the page's title repeats, which is then

@@ -36,6 +36,7 @@ type verdict struct {
 	sentence       float64 // ending where a sentence ends
 	fill           float64 // median share of descLength used, of pages with that much prose
 	titles         float64 // unique, of those that are unique in the pages' own <title>
+	sent           float64 // to a browser; of all pages fetched
 	links, linksOK int
 	parse          string // "ok" or what is wrong
 	misses         []string
@@ -52,6 +53,9 @@ func (v verdict) failures(n limits) (out []string) {
 	check("sentence", v.sentence, n.sentence)
 	check("fill", v.fill, n.fill)
 	check("titles", v.titles, n.titles)
+	if v.sent > maxSent {
+		out = append(out, fmt.Sprintf("%.1f %% of the pages were sent to a browser, want at most %.0f %%", 100*v.sent, 100*maxSent))
+	}
 	if v.linksOK != v.links {
 		out = append(out, fmt.Sprintf("%d of %d links answer 200", v.linksOK, v.links))
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -100,7 +101,12 @@ func exitTo(site string) agent.Exit {
 			}
 			return guarded.DialContext(ctx, network, addr)
 		},
-		Resolve: guarded.Resolve,
+		Resolve: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			if host == "site.test" {
+				return []netip.Addr{netip.MustParseAddr("203.0.113.7")}, nil
+			}
+			return guarded.Resolve(ctx, host)
+		},
 	}
 }
 
