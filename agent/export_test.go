@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"time"
 )
 
 // GuardCheck judges an address as an exit with these options would.
@@ -96,6 +97,18 @@ func (p *Pool) Marks() int {
 func WaitAfter(ctx context.Context, failures int) {
 	l := &leg{runner: &runner{log: slog.New(slog.DiscardHandler)}, gateway: &gateway{url: &url.URL{}}}
 	l.wait(ctx, errLinkLost, failures)
+}
+
+// RefusedWaits has an agent wait as one does that is refused for these reasons,
+// one after another, and tells how long each wait was.
+func RefusedWaits(ctx context.Context, log *slog.Logger, reasons []string) (waits []time.Duration) {
+	l := &leg{runner: &runner{log: log}, gateway: &gateway{url: &url.URL{Host: "gw.example"}}}
+	for failures, reason := range reasons {
+		began := time.Now()
+		l.wait(ctx, &refusedError{"identity", reason}, failures)
+		waits = append(waits, time.Since(began))
+	}
+	return waits
 }
 
 // Windows reserves windows for streams that grow as far as they may, all after

@@ -154,6 +154,40 @@ func TestRefusedAgentSaysWhyOnce(t *testing.T) {
 	}
 }
 
+// A gateway that refuses an agent is left alone for a while, by every way there
+// is to attach.
+func TestRefusedAgentLeavesTheGatewayAlone(t *testing.T) {
+	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	came := make(chan time.Time, 100)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		came <- time.Now()
+		p.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})
+	last, end := <-came, time.After(15*time.Second)
+	for {
+		select {
+		case next := <-came:
+			if gap := next.Sub(last); gap > time.Second {
+				if gap < 2500*time.Millisecond {
+					t.Errorf("it comes back after %v", gap)
+				}
+				if book.count("level=WARN") != 1 || book.count("level=ERROR") != 0 {
+					t.Errorf("it says so %d times", book.count("level=WARN"))
+				}
+				return
+			}
+			last = next
+		case <-end:
+			t.Fatal("it does not come back")
+		}
+	}
+}
+
 func TestRecordSaysWhoItIs(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret, Records: []agent.Record{
 		{Slug: "at5", Country: "at", TokenSHA256: sha("the token of at5")},

@@ -62,6 +62,42 @@ func TestWaitsAreSpread(t *testing.T) {
 	})
 }
 
+// An agent that is refused says why once for each reason, and comes back less
+// and less often: after 2.5 to 5 seconds at first, after half a minute to a
+// whole one in the end.
+func TestRefusedAgentsBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const why, other = "agent secret or token missing or wrong", "gateway has as many agents as it takes"
+		least, most := make([]time.Duration, 8), make([]time.Duration, 8)
+		for try := range 200 {
+			log, book := newLog(t)
+			waits := agent.RefusedWaits(t.Context(), log, []string{why, why, why, why, why, other, other, why})
+			for i, w := range waits {
+				if try == 0 || w < least[i] {
+					least[i] = w
+				}
+				most[i] = max(most[i], w)
+			}
+			if book.count(why) != 2 || book.count(other) != 1 || book.count("level=WARN") != 3 || book.count("gateway=gw.example") != 3 {
+				t.Fatalf("the log:\n%s", book)
+			}
+		}
+		for i, longest := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute, time.Minute, time.Minute, time.Minute} {
+			if least[i] < longest/2 || most[i] > longest || most[i]-least[i] < longest/4 {
+				t.Errorf("refused %d times, agents wait between %v and %v, want all from %v to %v", i+1, least[i], most[i], longest/2, longest)
+			}
+		}
+	})
+	// One that is told to stop does not wait.
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if waits := agent.RefusedWaits(ctx, quiet, []string{"no"}); waits[0] != 0 {
+			t.Errorf("waited %v", waits[0])
+		}
+	})
+}
+
 // However many gateways there are, the hello to the next names no more of them
 // than it has room for.
 func TestHelloHasRoomForTheLinks(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,76 @@ func TestTwoLegs(t *testing.T) {
 	stop()
 	attached(t, p, 1)
 	wantEcho(t, dial(t, e, addr), "the other leg serves on")
+}
+
+// One link carries more than a thousand sessions at a time, which is where the
+// multiplexer resets streams unless it is told otherwise.
+func TestMoreThanAThousandSessions(t *testing.T) {
+	const sessions = 1200
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	addr := target(t, echo)
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	e := selectOne(t, p, agent.Query{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	conns := make([]net.Conn, sessions)
+	each := func(do func(i int) error) {
+		t.Helper()
+		var wg sync.WaitGroup
+		failed := make(chan error, sessions)
+		for worker := range 16 {
+			wg.Go(func() {
+				for i := worker; i < sessions; i += 16 {
+					if err := do(i); err != nil {
+						failed <- fmt.Errorf("session %d: %w", i, err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		close(failed)
+		for err := range failed {
+			t.Error(err)
+		}
+	}
+	defer func() {
+		for _, c := range conns {
+			if c != nil {
+				c.Close()
+			}
+		}
+	}()
+	each(func(i int) (err error) {
+		conns[i], err = e.DialContext(ctx, "tcp", addr)
+		return err
+	})
+	if t.Failed() {
+		return
+	}
+	if in := p.Agents()[0]; in.Links != 1 || in.Sessions != sessions || p.Streams() <= sessions {
+		t.Fatalf("%+v with %d streams", in, p.Streams())
+	}
+	// All at once, and each hears itself and no other.
+	for round := range 2 {
+		said := func(i int) string { return fmt.Sprintf("session %d, round %d", i, round) }
+		each(func(i int) error {
+			conns[i].SetDeadline(time.Now().Add(30 * time.Second))
+			_, err := io.WriteString(conns[i], said(i))
+			return err
+		})
+		each(func(i int) error {
+			got := make([]byte, len(said(i)))
+			if _, err := io.ReadFull(conns[i], got); err != nil {
+				return err
+			}
+			if string(got) != said(i) {
+				return fmt.Errorf("heard %q", got)
+			}
+			return nil
+		})
+	}
 }
 
 func TestMaxSessions(t *testing.T) {
