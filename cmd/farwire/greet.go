@@ -22,16 +22,11 @@ type greeting struct {
 	binary  string   // how this program is called
 }
 
-// greet prints where the gateway is, what it uses, the key if one was made, and lines that
-// work when they are pasted as they stand.
+// greet prints where the gateway is, the key if one was made, lines that work
+// when they are pasted as they stand, and what operators look for.
 func greet(w io.Writer, g greeting) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listening on http://%v\n", g.addr)
-	if g.admin != nil {
-		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)
-		fmt.Fprintf(&b, "profiles at http://%v/debug/pprof/\n", g.admin)
-	}
-	fmt.Fprintf(&b, "using: %s\n", g.uses)
 	if g.key != "" {
 		fmt.Fprintf(&b, "API key of this run: %s\n", g.key)
 		b.WriteString("paste into another terminal:\n")
@@ -40,6 +35,11 @@ func greet(w io.Writer, g greeting) {
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", g.relayLine(), g.amqpLine(), g.crawlLine())
 	fmt.Fprintf(&b, "or open http://%s/ in a browser\n", g.reachable())
+	fmt.Fprintf(&b, "using: %s\n", g.uses)
+	if g.admin != nil {
+		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)
+		fmt.Fprintf(&b, "profiles at http://%v/debug/pprof/\n", g.admin)
+	}
 	io.WriteString(w, b.String())
 }
 

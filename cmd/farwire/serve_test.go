@@ -37,9 +37,12 @@ func get(t *testing.T, url string) (status int, body string) {
 // What serve prints works as it stands, in another folder and with no flag.
 func TestServePrintsLinesThatWork(t *testing.T) {
 	g := startServe(t)
-	first, _, _ := strings.Cut(g.Stderr.String(), "\n")
-	if want := "listening on http://" + g.Addr; first != want {
-		t.Errorf("the first line is %q, want %q", first, want)
+	said := strings.Split(g.Stderr.String(), "\n")
+	if want := "listening on http://" + g.Addr; said[0] != want {
+		t.Errorf("the first line is %q, want %q", said[0], want)
+	}
+	if want := "API key of this run: " + g.Key; said[1] != want {
+		t.Errorf("the second line is %q, want %q", said[1], want)
 	}
 	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
 	shell := exec.Command("sh", "-c", line)
