@@ -37,10 +37,10 @@ var serviceVariables = []struct{ name, help string }{
 	{"S3_PUBLIC_URL", "Where the bucket is read from outside. None: the endpoint and the bucket's name."},
 	{"FARWIRE_BROWSER", "A Chromium for pages that need a browser, or none. None: the one on PATH, if there is one."},
 	{"BRIGHTDATA_WS_ENDPOINT", "A browser service for them, wss://USER:PASSWORD@HOST:PORT, where a crawl allows it."},
-	{"OPENROUTER_API_KEY", "Lets crawls ask for a language model. None: no model."},
+	{"OPENROUTER_API_KEY", "The key of the language model."},
 	{"OPENROUTER_BASE_URL", "Another chat completions API than " + openrouter.DefaultBaseURL + "."},
 	{"LLM_MODEL", "The model. None: " + openrouter.DefaultModel + "."},
-	{"LLM_ENHANCEMENT_ENABLED", "false keeps the model off though there is a key."},
+	{"LLM_ENHANCEMENT_ENABLED", "true, with a key, lets crawls ask for a language model."},
 }
 
 // Help is what the help of serve says below its flags.
@@ -260,44 +260,46 @@ func (v *services) openBrowser(log *slog.Logger) error {
 	return nil
 }
 
-// openModel is a language model if there is a key for one.
+// openModel is a language model if there is a key for one and it is wanted.
 func (v *services) openModel(dataDir string, log *slog.Logger) error {
 	values, err := serviceValues("OPENROUTER_API_KEY", "OPENROUTER_BASE_URL", "LLM_MODEL", "LLM_ENHANCEMENT_ENABLED")
 	if err != nil {
 		return err
 	}
-	enabled := values["OPENROUTER_API_KEY"] != ""
+	key, enabled := values["OPENROUTER_API_KEY"], false
 	if text := values["LLM_ENHANCEMENT_ENABLED"]; text != "" {
-		wanted, err := strconv.ParseBool(strings.ToLower(text))
-		switch {
-		case err != nil:
+		if enabled, err = strconv.ParseBool(strings.ToLower(text)); err != nil {
 			return misusef("LLM_ENHANCEMENT_ENABLED: %q is neither true nor false", text)
-		case wanted && !enabled:
-			return misuse("LLM_ENHANCEMENT_ENABLED: true, and there is no key; set OPENROUTER_API_KEY, too")
 		}
-		enabled = wanted
 	}
-	if !enabled {
+	o := openrouter.Options{APIKey: key, BaseURL: values["OPENROUTER_BASE_URL"], Model: values["LLM_MODEL"], Logger: log}
+	if key != "" {
+		// What is wrong is said although it may not be wanted yet.
+		if _, err := openrouter.New(o); err != nil {
+			return asVariable(err, "openrouter: Options.", map[string]string{
+				"APIKey": "OPENROUTER_API_KEY", "BaseURL": "OPENROUTER_BASE_URL", "Model": "LLM_MODEL",
+			})
+		}
+	}
+	switch {
+	case enabled && key == "":
+		return misuse("LLM_ENHANCEMENT_ENABLED: true, and there is no key; set OPENROUTER_API_KEY, too")
+	case !enabled && key != "" && values["LLM_ENHANCEMENT_ENABLED"] == "":
+		v.use("no language model until LLM_ENHANCEMENT_ENABLED is true", nil)
+		return nil
+	case !enabled:
 		v.use("no language model", nil)
 		return nil
 	}
-	folder := filepath.Join(dataDir, "answers")
-	answers, err := openrouter.Folder(folder, 0)
+	answers, err := openrouter.Folder(filepath.Join(dataDir, "answers"), 0)
 	if err != nil {
 		return misusef("--data-dir: %v; give a folder that this user may write to", err)
 	}
-	model, err := openrouter.New(openrouter.Options{
-		APIKey: values["OPENROUTER_API_KEY"], BaseURL: values["OPENROUTER_BASE_URL"], Model: values["LLM_MODEL"],
-		Cache: answers, Logger: log,
-	})
-	if err != nil {
-		err = asVariable(err, "openrouter: Options.", map[string]string{
-			"APIKey": "OPENROUTER_API_KEY", "BaseURL": "OPENROUTER_BASE_URL", "Model": "LLM_MODEL",
-		})
+	o.Cache = answers
+	if v.model, err = openrouter.New(o); err != nil {
 		return errors.Join(err, answers.Close())
 	}
-	v.model = model
-	v.use("language model "+cmp.Or(values["LLM_MODEL"], openrouter.DefaultModel), answers.Close)
+	v.use("language model "+cmp.Or(o.Model, openrouter.DefaultModel), answers.Close)
 	return nil
 }
 

@@ -31,7 +31,7 @@ func TestServeSaysWhatItUses(t *testing.T) {
 		uses    string
 	}{
 		{nil, "sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; no browser; no language model"},
-		{with(s3Environ(bucket), "DATABASE_URL="+database.URL, "REDIS_URL=redis://:@"+limits.Addr+"/1", "OPENROUTER_API_KEY=a-key-of-the-model",
+		{with(s3Environ(bucket), "DATABASE_URL="+database.URL, "REDIS_URL=redis://:@"+limits.Addr+"/1", "OPENROUTER_API_KEY=a-key-of-the-model", "LLM_ENHANCEMENT_ENABLED=true",
 			"BRIGHTDATA_WS_ENDPOINT=wss://user:a-password-of-the-service@browser.example.com:9222"),
 			"sites in PostgreSQL at " + database.Addr + "; files in the bucket " + bucket.Bucket + " at " + bucketHost +
 				"; limits in Redis at " + limits.Addr + "; a browser service at browser.example.com:9222; language model x-ai/grok-4.1-fast"},
@@ -41,6 +41,8 @@ func TestServeSaysWhatItUses(t *testing.T) {
 			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; no browser; language model some/model"},
 		{[]string{"OPENROUTER_API_KEY=a-key-of-the-model", "LLM_ENHANCEMENT_ENABLED=false"},
 			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; no browser; no language model"},
+		{[]string{"OPENROUTER_API_KEY=a-key-of-the-model"},
+			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; no browser; no language model until LLM_ENHANCEMENT_ENABLED is true"},
 	} {
 		dir := filepath.Join(t.TempDir(), "data")
 		cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", dir)

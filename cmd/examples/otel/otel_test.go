@@ -119,7 +119,7 @@ func describe(s tracetest.SpanStub) string {
 		switch a.Key {
 		case "session.id", "farwire.bytes_to_target", "farwire.bytes_to_client":
 		default:
-			attributes = append(attributes, fmt.Sprintf("%s=%s", a.Key, a.Value.Emit()))
+			attributes = append(attributes, fmt.Sprintf("%s=%s", a.Key, a.Value.String()))
 		}
 	}
 	slices.Sort(attributes)
