@@ -48,7 +48,7 @@ const (
 	// A browser that could not be started is not tried again for this long.
 	startPause = 30 * time.Second
 	// One that answers nothing for this long hangs.
-	pulseTimeout = 5 * time.Second
+	pulseTimeout = 10 * time.Second
 )
 
 // showLocal shows a page in the local browser. When that dies meanwhile, the
@@ -79,6 +79,7 @@ func (b *Browser) showIn(ctx context.Context, c *chromium, u *url.URL, p farwire
 	t := &tab{b: b, wire: c.wire, agent: c.agent, way: way, url: u, limit: b.o.Timeout}
 	html, err = t.show(ctx)
 	if err != nil && ctx.Err() == nil && !c.alive(ctx) {
+		b.o.Logger.DebugContext(ctx, "browser ended: it does not answer", "err", err)
 		c.end()
 		err = fmt.Errorf("%w: %w", errLost, err)
 	}
@@ -182,6 +183,9 @@ func (b *Browser) watch(c *chromium) {
 		}
 		if total > browserMemory {
 			b.local.mu.Lock()
+			if !c.retired {
+				b.o.Logger.Debug("browser replaced: it has grown", "bytes", total, "pages", c.pages)
+			}
 			b.local.retire(c)
 			b.local.mu.Unlock()
 		}

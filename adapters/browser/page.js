@@ -7,6 +7,18 @@
   delete Navigator.prototype.serviceWorker;
   globalThis.open = () => null;
 
+  // A loop of requests would keep the whole browser busy, other pages too.
+  const most = 900;
+  let sent = 0;
+  const fetch = globalThis.fetch, send = XMLHttpRequest.prototype.send;
+  globalThis.fetch = function (...args) {
+    return ++sent > most ? Promise.reject(new TypeError("too many requests")) : fetch.apply(this, args);
+  };
+  XMLHttpRequest.prototype.send = function (...args) {
+    if (++sent > most) throw new DOMException("too many requests", "NetworkError");
+    return send.apply(this, args);
+  };
+
   // Timers that a page sets when it begins, for soon: it may show its text
   // then. Those that a timer sets are its heartbeat.
   const set = globalThis.setTimeout, clear = globalThis.clearTimeout;

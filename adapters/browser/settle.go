@@ -52,8 +52,6 @@ func (t *tab) settle(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-		case <-t.traffic.greedy:
-			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -63,6 +63,7 @@ func (t *tab) show(ctx context.Context) ([]byte, error) {
 var (
 	errTimeOver = errors.New("time is over")
 	errCrashed  = &pageError{"the page crashed its tab", nil}
+	errGreedy   = &pageError{"the page makes too many requests", nil}
 )
 
 // open makes the browser context and the tab in it. Tidy must be called, even
@@ -226,7 +227,7 @@ func (t *tab) read(ctx context.Context) ([]byte, error) {
 	case errors.Is(err, errTimeOver):
 		return nil, &pageError{"the page's scripts never end", err}
 	case err != nil:
-		return nil, err
+		return nil, &pageError{"the page could not be read", err}
 	}
 	at, err := url.Parse(doc.URL)
 	if err != nil || at.Scheme != "http" && at.Scheme != "https" {

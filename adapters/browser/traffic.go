@@ -22,8 +22,6 @@ type traffic struct {
 	fail    context.CancelCauseFunc
 	wake    chan struct{} // has room for one
 	stopped chan struct{}
-	greedy  chan struct{} // closed when the page has made too many requests
-	enough  sync.Once
 	wg      sync.WaitGroup
 	unhear  func()
 
@@ -36,7 +34,7 @@ type traffic struct {
 }
 
 const (
-	// A page that has made this many requests is looked at no longer.
+	// A page that has made this many requests is shown no longer.
 	maxRequests = 1000
 
 	// A request that takes longer is waited for by nobody: a long poll, a
@@ -52,7 +50,7 @@ var unwanted = map[network.ResourceType]bool{
 }
 
 func newTraffic(t *tab, fail context.CancelCauseFunc) *traffic {
-	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}), greedy: make(chan struct{}),
+	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 		flying: map[string]time.Time{}, last: time.Now()}
 }
 
@@ -167,7 +165,7 @@ func (s *traffic) judge(id fetch.RequestID, kind network.ResourceType, frame cdp
 	reason := s.refuse(kind, frame, address)
 	s.mu.Unlock()
 	if over {
-		s.enough.Do(func() { close(s.greedy) })
+		s.fail(errGreedy)
 		return // it waits until its tab ends
 	}
 	s.answer(func(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,7 +156,8 @@ func TestWhatIsNotLoaded(t *testing.T) {
 // TestPagesThatNeverSettle have their time and no more, and are shown as they
 // are by then.
 func TestPagesThatNeverSettle(t *testing.T) {
-	const limit = 4 * time.Second
+	const limit = 6 * time.Second
+	const tidying = 2 * time.Second // each time that something is done without the page's help
 	pages := map[string]http.HandlerFunc{
 		"/ticks":       page(`<p>` + words + `</p><p id=clock></p><script>setInterval(() => { clock.textContent = Date.now() }, 20)</script>`),
 		"/polls":       page(`<p>` + words + `</p><p id=clock></p><script>setInterval(() => { clock.textContent = Date.now() }, 20); (async () => { for (;;) await fetch("/api") })()</script>`),
@@ -165,6 +167,7 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		"/alerts":      page(`<p>Before the loop. ` + words + `</p><script>for (;;) alert("again")</script>`),
 		"/reloads":     page(`<p>` + words + `</p><script>location.reload()</script>`),
 		"/requests":    page(`<p>` + words + `</p><script>for (let i = 0; i < 20000; i++) fetch("/api?" + i).catch(() => {})</script>`),
+		"/images":      page(`<p>` + words + `</p><script>for (let i = 0; i < 2000; i++) new Image().src = "/api?" + i</script>`),
 		"/logs":        page(`<p>` + words + `</p><script>setInterval(() => { for (let i = 0; i < 20000; i++) console.log("flood", i) }, 1)</script>`),
 		"/frames":      page(`<p>` + words + `</p><script>setInterval(() => { const f = document.createElement("iframe"); f.srcdoc = "x"; document.body.append(f) }, 5)</script>`),
 		"/hangs":       func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -182,31 +185,41 @@ func TestPagesThatNeverSettle(t *testing.T) {
 	w := newWorld(t, pages, func(o *browser.Options) { o.Timeout = limit; o.Tabs = 3 })
 	want := map[string]string{
 		"/ticks": words, "/polls": words, "/empty": "<div id=\"root\">", "/loops": "Before the loop. ", "/loops-later": "Before the loop. ",
-		"/alerts": "", "/reloads": "", "/requests": words, "/logs": words, "/frames": words, "/trickles": "The first words. ", "/hangs": "",
+		"/alerts": "", "/reloads": "", "/logs": words, "/requests": words, "/frames": words, "/trickles": "The first words. ", "/hangs": "",
+	}
+	one := func(path string) {
+		shown, err := w.show(path)
+		switch text := want[path]; {
+		case text != "" && err != nil:
+			t.Errorf("%s: %v", path, err)
+		case !strings.Contains(string(shown.HTML), text):
+			t.Errorf("%s: no %q in %.500s", path, text, shown.HTML)
+		}
+		if shown.Time > 2*(limit+2*tidying) {
+			t.Errorf("%s had a tab for %v", path, shown.Time)
+		}
+	}
+	// Those that want every core are shown one after another: how fast the
+	// others are beside them is no matter of this test.
+	hungry := []string{"/loops", "/loops-later", "/alerts", "/requests", "/logs"}
+	for _, path := range hungry {
+		one(path)
+	}
+	if _, err := w.show("/images"); detail(err) != "the page makes too many requests" {
+		t.Errorf("/images: %v", err)
 	}
 	var wg sync.WaitGroup
-	for path, text := range want {
-		wg.Go(func() {
-			began := time.Now()
-			shown, err := w.show(path)
-			waited := time.Since(began)
-			switch {
-			case text != "" && err != nil:
-				t.Errorf("%s: %v", path, err)
-			case !strings.Contains(string(shown.HTML), text):
-				t.Errorf("%s: no %q in %.500s", path, text, shown.HTML)
-			}
-			if shown.Time > 2*(limit+4*time.Second) {
-				t.Errorf("%s had a tab for %v", path, shown.Time)
-			}
-			t.Logf("%s: %v in the tab, %v in all: %v", path, shown.Time.Round(time.Millisecond), waited.Round(time.Millisecond), err)
-		})
+	for path := range want {
+		if !slices.Contains(hungry, path) {
+			wg.Go(func() { one(path) })
+		}
 	}
 	wg.Wait()
 	if shown, err := w.show("/fine"); err != nil || !strings.Contains(string(shown.HTML), "All is well. ") {
 		t.Errorf("afterwards: %v, %.200s", err, shown.HTML)
 	}
-	if s := w.Stats(); s.Starts != 1 {
+	// One that has grown is replaced, and none of them brings it down.
+	if s := w.Stats(); s.Starts > 2 {
 		t.Errorf("the browser was started %d times", s.Starts)
 	}
 }
