@@ -234,7 +234,7 @@ func (b *Browser) show(ctx context.Context, u *url.URL, p farwire.RenderPage) (f
 			return shown, err
 		}
 		if b.path == "" {
-			return farwire.Rendered{}, &pageError{"the browser service does not answer", err}
+			return farwire.Rendered{}, &pageError{out.why, err}
 		}
 		by += ", because " + out.why
 	}

@@ -3,6 +3,7 @@ package browser_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/browser"
@@ -241,6 +243,41 @@ func TestServiceThatFails(t *testing.T) {
 			t.Errorf("got %v\n%s", err, &said)
 		}
 	})
+}
+
+// A service that does not show one page is asked for the next: no page may take
+// it away from the others.
+func TestServiceThatRefusesAPage(t *testing.T) {
+	service := newService(t, func(c *websocket.Conn) {
+		for {
+			var m struct {
+				ID     int64  `json:"id"`
+				Method string `json:"method"`
+			}
+			if err := wsjson.Read(context.Background(), c, &m); err != nil {
+				return
+			}
+			answer := `"result":{"browserContextId":"C","targetId":"T","sessionId":"S"}`
+			if m.Method == "Page.navigate" {
+				answer = `"error":{"code":-32000,"message":"this site is on a list"}`
+			}
+			c.Write(context.Background(), websocket.MessageText, fmt.Appendf(nil, `{"id":%d,%s}`, m.ID, answer))
+		}
+	})
+	var said strings.Builder
+	b := newBrowser(t, browser.Options{RemoteURL: service.url, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+	for range 2 {
+		_, err := b.Render(context.Background(), farwire.RenderPage{URL: "https://site.test/", Exit: exit, Remote: true})
+		if detail(err) != "the browser service refuses the page" {
+			t.Errorf("got %v", err)
+		}
+	}
+	if n := service.connections(); n != 2 {
+		t.Errorf("the service was asked %d times, want 2", n)
+	}
+	if strings.Contains(said.String(), "level=WARN") {
+		t.Errorf("a page is no operator's business:\n%s", &said)
+	}
 }
 
 // The service would fetch a page from inside of its own network.

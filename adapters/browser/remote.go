@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	wsock "github.com/chromedp/chromedp/remote"
 
 	"github.com/farwire/farwire"
@@ -24,7 +25,7 @@ type remote struct {
 // A service that has failed is not asked again for this long.
 const remotePause = time.Minute
 
-// An outage is the service's own failure, not the page's.
+// An outage is why the service does not show a page that another browser may.
 type outage struct {
 	why string // in words for a client
 	err error
@@ -53,12 +54,17 @@ func (b *Browser) showRemote(ctx context.Context, u *url.URL, p farwire.RenderPa
 	}
 	html, err := b.askRemote(ctx, u)
 	var page *pageError
+	var no *cdproto.Error
 	switch {
 	case err == nil:
 		shown.HTML = html
 		return shown, nil
 	case ctx.Err() != nil:
 		return shown, context.Cause(ctx)
+	case errors.As(err, &page) && errors.As(err, &no):
+		// Some services have lists of sites that they do not show. Others' pages
+		// are not to suffer for one that is there.
+		return shown, &outage{"the browser service refuses the page", err}
 	case errors.As(err, &page):
 		return shown, err
 	}

@@ -52,12 +52,23 @@ func (t *tab) show(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	if err := t.navigate(timed); err != nil {
-		return nil, err
+		return nil, ofPage(err)
 	}
 	if err := t.settle(timed); err != nil && !errors.Is(err, errTimeOver) {
 		return nil, err
 	}
-	return t.read(ctx)
+	html, err := t.read(ctx)
+	return html, ofPage(err)
+}
+
+// ofPage makes what goes wrong in a tab that was opened the page's own trouble:
+// a service that says no to one page, or whose page is never still, works.
+func ofPage(err error) error {
+	var page *pageError
+	if err == nil || errors.As(err, &page) || errors.Is(err, errLost) {
+		return err
+	}
+	return &pageError{"the page could not be shown", err}
 }
 
 var (
