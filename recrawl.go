@@ -73,10 +73,10 @@ import (
 // language model rewords it, which is not asked about a site that has not. The
 // hosted file stays when the crawl fails or is cut short, when the site is gone
 // or forbids it, and when more than half of the pages are missing without
-// having left the sitemap. Such a crawl is tried again after a minute, and then
-// after twice as long each time, up to the site's interval, which counts as an
-// hour at least and a day at most. A time that was missed, because the gateways
-// were away, is made up for once.
+// having left the sitemap or answering 410. Such a crawl is tried again after a
+// minute, and then after twice as long each time, up to the site's interval,
+// which counts as an hour at least and a day at most. A time that was missed,
+// because the gateways were away, is made up for once.
 //
 // Recrawls are sessions of kind "recrawl" of the subject that enrolled the
 // site, without a key: they do not count towards its crawls at a time or its

@@ -338,6 +338,25 @@ func TestRecrawlKeepsTheFile(t *testing.T) {
 	}
 }
 
+// TestRecrawlBelievesAGoodbye: pages that answer 410 may leave the file, be they
+// most of it.
+func TestRecrawlBelievesAGoodbye(t *testing.T) {
+	inCircle(t, func(c *circle) {
+		defer recrawls(c.t, c.gw)()
+		c.site.set(func(s *changing) {
+			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {
+				s.status[p] = 410
+			}
+		})
+		if s := c.next().Site; s.Failures != 0 || s.LastError != "" {
+			c.t.Errorf("committed %+v", s)
+		}
+		if got := c.hosted(); strings.Contains(got, "/b\n") || got != c.fresh() {
+			c.t.Errorf("hosted:\n%s", got)
+		}
+	})
+}
+
 func TestRecrawlNeedsStores(t *testing.T) {
 	for field, o := range map[string]farwire.Options{
 		"Options.Sites":   {Storage: &memoryFiles{}},

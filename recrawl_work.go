@@ -166,7 +166,7 @@ func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error 
 	switch {
 	case site.Stats.TimedOut && has < had:
 		return &keptError{fmt.Sprintf("the time was over at %d of %d pages", has, had)}
-	case 2*(has+site.Stats.Delisted) < had:
+	case 2*(has+site.Stats.Delisted+site.Stats.Gone) < had:
 		return &keptError{fmt.Sprintf("more than half of the pages are missing: %d are left of %d", has, had)}
 	}
 	return nil

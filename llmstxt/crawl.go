@@ -73,7 +73,7 @@ func newCrawler(o Options) *crawler {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), frontier: newFrontier(o.MaxPages),
-		hashes: map[string]string{}, alias: map[string]string{}, strings: map[string]string{}}
+		hashes: map[string]string{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
 		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
@@ -102,6 +102,7 @@ type crawler struct {
 	baseLinked bool // the base page's links may enter the frontier
 	pages      []Page
 	hashes     map[string]string // of committed bodies, to the page's URL
+	gone       map[string]bool   // addresses that answered 410
 	alias      map[string]string // addresses that led to another page
 	strings    map[string]string
 	stats      Stats

@@ -2,6 +2,7 @@ package llmstxt
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 )
 
@@ -127,6 +128,9 @@ func (c *crawler) decide(e *entry) {
 	key := r.final.String()
 	switch {
 	case r.refused != nil:
+		if r.status == http.StatusGone {
+			c.gone[e.key] = true
+		}
 		c.pass(e, asSkip(r.refused))
 		return
 	case key != e.key && !base:

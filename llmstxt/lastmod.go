@@ -91,7 +91,7 @@ func (c *crawler) unchangedSince(p *Page) bool {
 }
 
 // remark writes down what the sitemaps said of the pages, and which pages of
-// before they list no more.
+// before they list no more or are gone for good.
 func (c *crawler) remark() {
 	in := make(map[string]bool, len(c.pages))
 	for i := range c.pages {
@@ -102,12 +102,14 @@ func (c *crawler) remark() {
 			p.Misdated = prev.Misdated || prev.Hash != p.Hash && c.unchangedSince(prev)
 		}
 	}
-	if !c.complete {
-		return
-	}
 	for i := range c.Previous {
 		p := &c.Previous[i]
-		if _, listed := c.settled[p.URL]; p.Listed && !listed && !in[p.URL] {
+		_, listed := c.settled[p.URL]
+		switch {
+		case in[p.URL]:
+		case c.gone[p.URL]:
+			c.stats.Gone++
+		case c.complete && p.Listed && !listed:
 			c.stats.Delisted++
 		}
 	}

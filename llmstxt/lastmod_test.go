@@ -238,6 +238,29 @@ func TestDelisted(t *testing.T) {
 	}
 }
 
+// TestGone counts pages that say of themselves that they are gone for good,
+// with and without a sitemap.
+func TestGone(t *testing.T) {
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b", "/c")}}
+	for _, p := range []string{"/a", "/b", "/c"} {
+		w.pages["http://docs.test"+p] = doc("Topic " + p)
+	}
+	first := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	w.pages["http://docs.test/a"] = answer{status: 410}
+	w.pages["http://docs.test/b"] = answer{status: 404}
+	w.pages["http://docs.test/"] = doc("Home", "/a", "/b", "/c", "/never")
+	w.pages["http://docs.test/never"] = answer{status: 410}
+	again := crawl(t, w, "http://docs.test/", llmstxt.Options{Previous: first.Pages})
+	if s := again.Stats; s.Gone != 1 || s.Delisted != 0 || s.Pages != 2 {
+		t.Errorf("%+v", s)
+	}
+	dated(w, map[string]string{"/c": ""})
+	again = crawl(t, w, "http://docs.test/", llmstxt.Options{Previous: first.Pages})
+	if s := again.Stats; s.Gone != 1 || s.Delisted != 0 || s.Pages != 2 {
+		t.Errorf("with a sitemap: %+v", s)
+	}
+}
+
 // TestPanicIsCrawls: what panics in a goroutine of Crawl can be recovered by
 // whoever called it.
 func TestPanicIsCrawls(t *testing.T) {

@@ -164,6 +164,7 @@ type Stats struct {
 	Unchanged int            `json:"unchanged"` // of those in the result, known from Previous and not parsed again
 	Spared    int            `json:"spared"`    // of these, not even asked for (Options.TrustLastmod)
 	Delisted  int            `json:"delisted"`  // pages of Previous that are gone from the sitemaps and from the result
+	Gone      int            `json:"gone"`      // pages of Previous that are not in the result because they answer 410
 	Rendered  int            `json:"rendered"`  // of those asked for, sent to Options.Render
 	Bytes     int64          `json:"bytes"`     // of bodies, after decompression
 	Skipped   map[Reason]int `json:"skipped"`   // pages left out, by reason
