@@ -195,12 +195,11 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	used := 0
-	defer func() { release(used) }()
-
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	v := &visit{g: c.g, kind: kindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, say: t.log}
+	// Whoever leaves a crawl shortly before its end has had its pages crawled.
+	defer func() { release(int(v.pages.Load())) }()
 	if c.req.enroll {
 		if v.arrived, err = c.roomForSite(ctx, fail); err != nil {
 			return nil, err
@@ -211,7 +210,6 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	used = len(site.Pages)
 	out := &crawlOutcome{site: site, rendered: v.rendered, text: v.write(ctx, site)}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

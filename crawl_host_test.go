@@ -70,17 +70,29 @@ func (brokenStorage) Save(context.Context, farwire.File) (string, error) {
 }
 
 func TestCrawlStorageAway(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, &memorySites{} })
+	sites := &memorySites{}
+	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, sites })
 	s := newSite(t, threePages)
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
 	if h.code != 1000 || h.one(t, "result").Content == "" || !strings.Contains(h.logs(), "could not be hosted") {
 		t.Errorf("got %+v", h)
 	}
 	w.wantLog(`level=WARN .*disk /dev/sdx is full`)
-	// Who counts on recrawls is told that there will be none, behind the result.
-	h = w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true}`, s.URL))
+	// Who enrols the site learns of the trouble behind the result, and what was
+	// enrolled all the same: a recrawl will host the file, and nobody else tells
+	// the secret.
+	request := fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true}`, s.URL)
+	h = w.crawled(testKey, request)
 	h.one(t, "result")
 	h.wantError(t, 1011, "internal error")
+	got := sites.only(t)
+	if m := h.one(t, "error"); len(m.WebhookSecret) < 20 || m.WebhookSecret != got.WebhookSecret || m.BaseURL != got.BaseURL {
+		t.Errorf("got %+v, enrolled %+v", m, got)
+	}
+	// Once.
+	if m := w.crawled(testKey, request).one(t, "error"); m.WebhookSecret != "" || m.BaseURL != got.BaseURL {
+		t.Errorf("told again: %+v", m)
+	}
 }
 
 func TestCrawlEnrolls(t *testing.T) {
@@ -284,6 +296,19 @@ func TestCrawlLimits(t *testing.T) {
 		}
 		if h := w.crawled(otherKey, request); h.code != 1000 {
 			t.Errorf("another caller got %+v", h)
+		}
+	})
+	t.Run("pages of a crawl that is left", func(t *testing.T) {
+		w := newWorld(t, func(o *farwire.Options) { o.Limits.PagesPerDay = 5 })
+		hanging := newSite(t, map[string]string{"/": page("Home", "A page that links to one which never comes.", "/never"), "/never": "hang"})
+		p := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":4}`, hanging.URL))
+		hanging.wait(t, hanging.hung)
+		waitFor(t, func() bool { return w.gw.Stats().CrawlPages[farwire.PageWritten] == 1 })
+		p.close(1000, "")
+		p.hear()
+		waitFor(t, func() bool { return w.gw.Stats().Crawl.Active == 0 })
+		if u := w.usage(t); *u.Pages.Today != 1 {
+			t.Errorf("%d pages were counted, want the one that was crawled", *u.Pages.Today)
 		}
 	})
 	t.Run("crawls at a time", func(t *testing.T) {

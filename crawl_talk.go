@@ -28,8 +28,8 @@ type crawlMessage struct {
 	Content string `json:"content"`
 
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
-	BaseURL       string      `json:"base_url,omitempty"`       // of a url, when the site is enrolled: what the webhook calls it
-	WebhookSecret string      `json:"webhook_secret,omitempty"` // of a url, when the site was enrolled by this crawl
+	BaseURL       string      `json:"base_url,omitempty"`       // of a url or an error, when the site is enrolled: what the webhook calls it
+	WebhookSecret string      `json:"webhook_secret,omitempty"` // of the same, when the site was enrolled by this crawl
 }
 
 // crawlStats say how a crawl went.
@@ -65,10 +65,14 @@ func (c *crawl) run(ws *websocket.Conn) {
 		err = cmp.Or(t.deliver(out), err)
 	}
 	v, told := c.conclude(err)
+	trouble := crawlMessage{Type: "error", Content: v.text}
+	if out != nil { // a site may be enrolled though its file could not be hosted yet
+		trouble.BaseURL, trouble.WebhookSecret = out.base, out.secret
+	}
 	switch {
 	case err == nil:
 		t.end(1000, "")
-	case told && t.send(crawlMessage{Type: "error", Content: v.text}) == nil:
+	case told && t.send(trouble) == nil:
 		t.end(v.code, v.text)
 	default:
 		ws.CloseNow()

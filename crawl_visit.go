@@ -27,6 +27,7 @@ type visit struct {
 	node     string // the id of the exit used last
 	requests int64  // sent in all
 	rendered renderCost
+	pages    atomic.Int64 // that entered the file, be it that it came to none
 }
 
 // trustLastmod is how long the dates of a sitemap spare asking for a page.
@@ -53,8 +54,11 @@ func (v *visit) crawl(ctx context.Context) (*llmstxt.Site, error) {
 		Render:       shown.page,
 		Progress: func(e llmstxt.Event) {
 			v.g.outcome.note(e)
-			if e.Kind == llmstxt.Committed && e.Page == 1 && v.arrived != nil {
-				v.arrived(e.URL)
+			if e.Kind == llmstxt.Committed {
+				v.pages.Store(int64(e.Page))
+				if e.Page == 1 && v.arrived != nil {
+					v.arrived(e.URL)
+				}
 			}
 			v.say(e.Message)
 		},

@@ -132,9 +132,15 @@ func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
 	if err != nil {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
+	// From here on the site is there, whatever becomes of its file, and nobody
+	// else will tell the secret.
+	out.base = lease.Site.BaseURL
+	if lease.Site.WebhookSecret == secret {
+		out.secret = secret
+	}
 	url, err := v.save(ctx, out.site.BaseURL, out.text, lease.Token)
 	if err != nil {
-		v.say("The file could not be hosted")
+		v.say(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
 		// Whatever ended this context must not keep the site from its recrawls.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
@@ -148,10 +154,7 @@ func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
 	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
-	out.url, out.base = url, site.BaseURL
-	if site.WebhookSecret == secret {
-		out.secret = secret
-	}
+	out.url = url
 	v.say(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
 	return nil
 }
