@@ -102,7 +102,10 @@ function crawl(wish, { log, result, hosted, ended }) {
       if (message.type === 'log') log(message.content);
       else if (message.type === 'result') result(message.content, message.stats);
       else if (message.type === 'url') hosted(message.content, message.base_url, message.webhook_secret);
-      else if (message.type === 'error') refusal = message.content;
+      else if (message.type === 'error') {
+        refusal = message.content;
+        if (message.webhook_secret) hosted('', message.base_url, message.webhook_secret);
+      }
     });
     ws.addEventListener('close', ({ code, reason }) => {
       ended(leaving.signal.aborted || code === 1000 ? null : { code, text: refusal || reason });
@@ -142,7 +145,7 @@ function showResult(text, stats) {
 // it either: whoever crawls again or leaves has it only where they put it.
 function showHosted(address, site, secret) {
   const hosted = find('crawl-hosted');
-  hosted.replaceChildren(fact('Hosted at', outward(address), address));
+  hosted.replaceChildren(...(address ? [fact('Hosted at', outward(address), address)] : []));
   if (secret) {
     hosted.append(
       fact('Webhook secret', make('code', { class: 'secret' }, secret), secret),
