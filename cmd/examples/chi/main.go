@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/examples/internal/host"
+	"github.com/farwire/farwire/console"
 )
 
 func main() { host.Run(mount) }
@@ -50,6 +51,7 @@ func mount(gw *farwire.Gateway, pool *agent.Pool, log *slog.Logger) http.Handler
 	r.Route("/app", func(r chi.Router) {
 		r.Use(middleware.BasicAuth("app", host.Accounts), named)
 		r.Group(gateway)
+		r.Handle("/console/*", http.StripPrefix("/app/console", console.Handler(console.Options{Gateway: "/app/", NoKey: true})))
 	})
 	return r
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/examples/internal/host"
+	"github.com/farwire/farwire/console"
 )
 
 func main() { host.Run(mount) }
@@ -28,7 +29,10 @@ func mount(gw *farwire.Gateway, pool *agent.Pool, log *slog.Logger) http.Handler
 		AllowHeaders: []string{"X-API-Key", "Authorization", "Content-Type"},
 	}))
 	e.Any("/agents/attach", echo.WrapHandler(pool))
-	for _, r := range []*echo.Group{e.Group(""), e.Group("/app", middleware.BasicAuth(named))} {
+	people := e.Group("/app", middleware.BasicAuth(named))
+	page := console.Handler(console.Options{Gateway: "/app/", NoKey: true})
+	people.Any("/console/*", echo.WrapHandler(http.StripPrefix("/app/console", page)))
+	for _, r := range []*echo.Group{e.Group(""), people} {
 		r.Any("/ws", echo.WrapHandler(gw.Relay()))
 		r.Any("/ws/", echo.WrapHandler(gw.Relay()))
 		r.Any("/ws/crawl", echo.WrapHandler(gw.Crawl()))

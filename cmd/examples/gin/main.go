@@ -11,6 +11,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/examples/internal/host"
+	"github.com/farwire/farwire/console"
 )
 
 func main() {
@@ -50,6 +51,8 @@ func mount(gw *farwire.Gateway, pool *agent.Pool, log *slog.Logger) http.Handler
 	requests(r.Group("/", allow))
 	sockets(r.Group("/app", people...))
 	requests(r.Group("/app", append([]gin.HandlerFunc{allow}, people...)...))
+	page := console.Handler(console.Options{Gateway: "/app/", NoKey: true})
+	r.Group("/app", people...).Any("/console/*file", gin.WrapH(http.StripPrefix("/app/console", page)))
 	return r
 }
 

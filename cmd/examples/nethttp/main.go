@@ -12,6 +12,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/examples/internal/host"
+	"github.com/farwire/farwire/console"
 )
 
 func main() { host.Run(mount) }
@@ -31,9 +32,13 @@ func mount(gw *farwire.Gateway, pool *agent.Pool, log *slog.Logger) http.Handler
 	gateway.Handle("GET /usage", gw.Usage())
 	gateway.Handle("GET /healthz", gw.Health())
 
+	people := http.NewServeMux()
+	people.Handle("/console/", http.StripPrefix("/console", console.Handler(console.Options{Gateway: "/app/", NoKey: true})))
+	people.Handle("/", gateway)
+
 	root := http.NewServeMux()
 	root.Handle("GET /agents/attach", pool)
-	root.Handle("/app/", http.StripPrefix("/app", signedIn(gateway)))
+	root.Handle("/app/", http.StripPrefix("/app", signedIn(people)))
 	root.Handle("/", gateway)
 
 	allow := cors.New(cors.Options{

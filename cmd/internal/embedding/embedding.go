@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ func Test(t *testing.T, mount Mount) {
 	w := start(t, mount)
 	for name, test := range map[string]func(*testing.T, *world){
 		"relay": relays, "direct": direct, "amqp": streams, "amqp error": failsToStream, "crawl": crawls,
-		"plain": plain, "cors": crossOrigin, "agents": attaches, "log": logs, "refusals": refusals,
+		"plain": plain, "cors": crossOrigin, "agents": attaches, "log": logs, "console": consoles, "refusals": refusals,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, w) })
 	}
@@ -329,6 +330,7 @@ func refusals(t *testing.T, w *world) {
 		{"/app/usage", nil, http.StatusUnauthorized, false},
 		{"/app/usage", http.Header{"Authorization": {"Basic " + basic(user, "guess")}}, http.StatusUnauthorized, false},
 		{"/app/ws", nil, http.StatusUnauthorized, false},
+		{"/app/console/", nil, http.StatusUnauthorized, false},
 	} {
 		status, body, header := w.do(t, "GET", c.path, c.header)
 		if status != c.status || strings.Contains(body, `{"detail":`) != c.ours {
@@ -351,6 +353,31 @@ func refusals(t *testing.T, w *world) {
 		if resp == nil || resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%s from another origin: %v, %v", path, resp, err)
 		}
+	}
+}
+
+// consoles reads the console's page and the files that it names.
+func consoles(t *testing.T, w *world) {
+	header := callers["signed in"].header
+	status, page, head := w.do(t, "GET", "/app/console/", header)
+	if status != http.StatusOK || !strings.Contains(page, `<meta name="farwire-gateway" content="/app/">`) {
+		t.Fatalf("%d %s", status, page)
+	}
+	if policy := head.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") {
+		t.Errorf("the page's policy is %q", policy)
+	}
+	files := regexp.MustCompile(`(?:src|href)="([^":#]+)"`).FindAllStringSubmatch(page, -1)
+	if len(files) < 2 {
+		t.Errorf("the page names %q", files)
+	}
+	for _, f := range files {
+		status, _, head := w.do(t, "GET", "/app/console/"+f[1], header)
+		if kind := head.Get("Content-Type"); status != http.StatusOK || kind == "" || strings.HasPrefix(kind, "text/html") {
+			t.Errorf("%s: %d %s", f[1], status, kind)
+		}
+	}
+	if status, body, _ := w.do(t, "GET", "/app/console/no-such-file", header); status != http.StatusNotFound || !strings.Contains(body, `{"detail":`) {
+		t.Errorf("a file that is not there: %d %s", status, body)
 	}
 }
 
