@@ -4,7 +4,7 @@ WORKDIR /src
 COPY . .
 ARG RELEASE=devel
 ARG COMMIT=unknown
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$RELEASE -X main.commit=$COMMIT" -o /farwire ./cmd/farwire \
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$RELEASE -X main.commit=$COMMIT" -o /farwire ./cmd/farwire \
  && mkdir /data
 
 FROM scratch

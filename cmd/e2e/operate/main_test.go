@@ -1,0 +1,21 @@
+// Package operate runs what docs/operating.md and the Dockerfile say: the image
+// without Docker, nginx and Caddy in front of a gateway, and the units of systemd.
+package operate
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/farwire/farwire/cmd/internal/rig"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(main{m})
+}
+
+type main struct{ *testing.M }
+
+func (m main) Run() int {
+	return rig.Main(m.M)
+}
