@@ -65,6 +65,8 @@ func (c *crawl) saveOnce(ctx context.Context, v *visit, out *crawlOutcome) (url 
 
 // enrolled reports whether the caller has enrolled the site.
 func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
 	sites, err := c.g.o.Sites.Enrolled(ctx, baseURL)
 	if err != nil {
 		return false, fmt.Errorf("looking for a site: %w", err)
@@ -82,7 +84,9 @@ func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (
 	if most < 0 {
 		return nil, nil
 	}
-	n, err := c.g.o.Sites.Count(ctx, c.session.Subject)
+	asked, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	n, err := c.g.o.Sites.Count(asked, c.session.Subject)
 	if err != nil {
 		return nil, fmt.Errorf("counting sites: %w", err)
 	}

@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -100,9 +101,12 @@ func (g *Gateway) Usage() http.Handler {
 				into.Limit = &most
 			}
 		}
+		// What is kept elsewhere is left out when that is away.
+		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+		defer cancel()
 		if g.o.Sites != nil {
 			a.Sites = new(sites)
-			if n, err := g.o.Sites.Count(r.Context(), p.Subject); err == nil {
+			if n, err := g.o.Sites.Count(ctx, p.Subject); err == nil {
 				a.Sites.Count = &n
 			} else {
 				g.o.Logger.WarnContext(r.Context(), "sites not counted", "subject", p.Subject, "err", err)
@@ -111,7 +115,7 @@ func (g *Gateway) Usage() http.Handler {
 				a.Sites.Limit = &p.Limits.Sites
 			}
 		}
-		if used, err := g.pages.TakePages(r.Context(), p, 0); err == nil {
+		if used, err := g.pages.TakePages(ctx, p, 0); err == nil {
 			a.Pages.Today = &used.Used
 		} else {
 			g.o.Logger.WarnContext(r.Context(), "pages of a day not counted", "subject", p.Subject, "err", err)

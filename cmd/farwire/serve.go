@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -33,6 +34,7 @@ type serve struct {
 	Origins      list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
 	Rate         float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
 	Burst        int           `placeholder:"N" help:"Requests at once of each API key. None: the rate."`
+	MaxSites     int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; 0 is no limit."`
 	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
 	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
@@ -142,7 +144,9 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.S
 	return nil
 }
 
-func active(s farwire.Stats) int64 { return s.Relay.Active + s.AMQP.Active + s.Crawl.Active }
+func active(s farwire.Stats) int64 {
+	return s.Relay.Active + s.AMQP.Active + s.Crawl.Active + s.Recrawl.Active
+}
 
 // options makes the gateway's, but for the storage, whose URLs need the address
 // that is listened on.
@@ -152,6 +156,8 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 		return o, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
 	case s.Burst < 0:
 		return o, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
+	case s.MaxSites < 0:
+		return o, misusef("--max-sites: %d is no number of sites; give 1 or more, or 0 for no limit", s.MaxSites)
 	case s.DrainTimeout <= 0:
 		return o, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
 	}
@@ -162,7 +168,7 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 	o = farwire.Options{
 		Auth:    auth,
 		Agents:  pool,
-		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst},
+		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst, Sites: cmp.Or(s.MaxSites, -1)},
 		Origins: s.Origins,
 		Logger:  log,
 	}
