@@ -100,7 +100,7 @@ func (s *Scene) calm(ctx context.Context, before Holdings) (h Holdings, err erro
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
-			return h, fmt.Errorf("after a minute more is held than before: %v; before: %v", h, before)
+			return h, fmt.Errorf("after a minute more is held than %v: %v", before, h)
 		}
 	}
 }
