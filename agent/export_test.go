@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -232,4 +233,24 @@ func HelloAfter(ids []string) (length, named int, err error) {
 	links := r.linkedTo()
 	err = writeMessage(&buf, hello{Links: links}, maxHello)
 	return buf.Len(), len(links), err
+}
+
+// WireLimits are the limits of the protocol, as its page has them.
+var WireLimits = map[string]string{
+	"hello":           fmt.Sprintf("%d KiB", maxHello>>10),
+	"welcome":         fmt.Sprintf("%d KiB", maxWelcome>>10),
+	"request":         fmt.Sprintf("%d KiB", maxRequest>>10),
+	"answer":          fmt.Sprintf("%d KiB", maxAnswer>>10),
+	"control message": fmt.Sprintf("%d KiB", maxControl>>10),
+	"until the link stands, and until the request at the head of a stream": fmt.Sprintf("%d s", handshakeTimeout/time.Second),
+	"for the other to hang up after leave":                                 fmt.Sprintf("%d s", hangUpTimeout/time.Second),
+}
+
+// WireMessages are the messages of the protocol.
+var WireMessages = []struct {
+	Name  string
+	Value any
+}{
+	{"hello", hello{}}, {"welcome", welcome{}}, {"request", request{}},
+	{"policy", Rules{}}, {"answer", answer{}}, {"control", control{}},
 }
