@@ -2,9 +2,11 @@ package farwire_test
 
 import (
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -66,6 +68,45 @@ func TestEveryNameIsDocumented(t *testing.T) {
 	}
 	if seen < 100 {
 		t.Fatalf("read only %d names", seen)
+	}
+}
+
+// An example whose output is not compared is compiled and never run. These
+// cannot be.
+var notRun = map[string]string{
+	"adapters/s3: Example": "needs a bucket of Cloudflare's; the package's tests do the same to a server of their own",
+}
+
+// TestEveryExampleIsChecked reads the examples of all three modules.
+func TestEveryExampleIsChecked(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range sourceFiles(t) {
+		if !f.test {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), f.name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range doc.Examples(file) {
+			name := path.Dir(f.name) + ": Example" + e.Name
+			seen[name] = true
+			checked := e.Output != "" || e.EmptyOutput
+			if _, excused := notRun[name]; checked == excused {
+				t.Errorf("%s is checked: %v, and is excused: %v", name, checked, excused)
+			}
+			if e.Doc == "" {
+				t.Errorf("%s does not say what it shows", name)
+			}
+		}
+	}
+	for name := range notRun {
+		if !seen[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	if len(seen) < 20 {
+		t.Fatalf("read only %d examples", len(seen))
 	}
 }
 

@@ -25,6 +25,7 @@ func example() *http.Client {
 	return w.client()
 }
 
+// At most three pages of a site, with a line about each on the way.
 func ExampleCrawl() {
 	site, err := llmstxt.Crawl(context.Background(), "https://docs.example.com/", llmstxt.Options{
 		Client:   example(),
@@ -66,6 +67,7 @@ func ExampleCrawl() {
 	// All methods of the pot, with their arguments.
 }
 
+// The index of a site: a line for each page, in sections.
 func ExampleSite_Render() {
 	site, err := llmstxt.Crawl(context.Background(), "https://docs.example.com/", llmstxt.Options{Client: example()})
 	if err != nil {
@@ -113,6 +115,7 @@ func ExampleOptions_previous() {
 	// 6 of 6 pages unchanged
 }
 
+// Why the first page could not be had, in words for whoever asked for it.
 func ExampleFetchError() {
 	_, err := llmstxt.Crawl(context.Background(), "https://docs.example.com/missing", llmstxt.Options{Client: example()})
 	if fetch, ok := errors.AsType[*llmstxt.FetchError](err); ok {
@@ -122,6 +125,7 @@ func ExampleFetchError() {
 	// Failed to fetch page: HTTP 404 Not Found
 }
 
+// A file that somebody else has written.
 func ExampleParse() {
 	file, err := llmstxt.Parse(`# Teapot
 

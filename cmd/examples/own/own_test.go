@@ -51,6 +51,7 @@ func ask(h http.Handler, method, key string) *httptest.ResponseRecorder {
 	return rec
 }
 
+// A token is counted as its caller is, and ends with the key that it was made of.
 func Example() {
 	gw, directory, _ := gateway()
 	token := ask(gw.Token(), "POST", "key-of-alice").Body.String()
@@ -67,6 +68,8 @@ func Example() {
 	// 403 when the key is gone
 }
 
+// A plan narrows what its customers may take, and is never widened by what they
+// ask for.
 func ExamplePlans() {
 	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
 	check(err)
