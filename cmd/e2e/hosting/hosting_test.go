@@ -1,6 +1,8 @@
 package hosting
 
 import (
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,9 +16,13 @@ import (
 // a hook says that its site has changed.
 func TestServices(t *testing.T) {
 	c := newCluster(t)
-	g := serve(t, c.environ())
+	g := serve(t, c.environ(), "--admin-listen", "127.0.0.1:0")
+	metrics := g.Await(g.Stderr, `(?m)^metrics at (http://\S+)$`)[1]
 	site := newChanging(t)
 	out := enroll(t, g, site)
+	if _, was := tell(t, metrics); was != [2]int{0, 0} {
+		t.Errorf("before any recrawl the metrics tell of %v", was)
+	}
 	if !strings.HasPrefix(out.url, c.bucket.Endpoint+"/"+c.bucket.Bucket+"/llms/") {
 		t.Errorf("its URL is %s", out.url)
 	}
@@ -42,6 +48,10 @@ func TestServices(t *testing.T) {
 	}
 	await(t, g, out.url, says)
 	waitFor(t, g, "the recrawl is committed", func() bool { return c.outcomes(t, site) == 2 })
+	waitFor(t, g, "the metrics tell of it", func() bool { _, n := tell(t, metrics); return n == [2]int{1, 1} })
+	if text, _ := tell(t, metrics); !strings.Contains(text, `farwire_recrawls_total{outcome="changed"} 1`+"\n") {
+		t.Errorf("the recrawl is told of as %s", regexp.MustCompile(`(?m)^farwire_recrawls_total.*$`).FindAllString(text, -1))
+	}
 	_, _, err := tryRead(g.HTTP("/files/" + strings.TrimPrefix(out.url, c.bucket.Endpoint+"/"+c.bucket.Bucket+"/")))
 	if err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("the gateway's own files: %v", err)
@@ -52,6 +62,32 @@ func TestServices(t *testing.T) {
 			t.Errorf("%s is in the log:\n%s", secret, g.Stderr)
 		}
 	}
+}
+
+var (
+	recrawls = regexp.MustCompile(`(?m)^farwire_recrawls_total\{outcome="\w+"\} (\d+)$`)
+	lateness = regexp.MustCompile(`(?m)^farwire_recrawl_lateness_seconds_count (\d+)$`)
+)
+
+// tell returns the metrics, and the number of recrawls that they tell of: by
+// outcome, and by how late they were.
+func tell(t *testing.T, metrics string) (text string, n [2]int) {
+	t.Helper()
+	text, _ = read(t, metrics)
+	for i, re := range []*regexp.Regexp{recrawls, lateness} {
+		found := re.FindAllStringSubmatch(text, -1)
+		if len(found) == 0 {
+			t.Fatalf("nothing is %v", re)
+		}
+		for _, m := range found {
+			one, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			n[i] += one
+		}
+	}
+	return text, n
 }
 
 // All services are away for a while. Open relays notice nothing, new requests

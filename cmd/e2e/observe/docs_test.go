@@ -16,15 +16,18 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // scrapeAll returns a scrape in which every metric has a series: of a gateway
-// with an agent in a process of its own and a request refused in each way that
-// the documents speak of.
+// with an agent in a process of its own and limits in Redis.
 func scrapeAll(t *testing.T) scrape {
 	t.Helper()
 	const secret = "secret-of-the-agents-0123"
-	g, metrics := start(t, "--agent-secret", secret)
+	cmd := rig.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--agent-secret", secret)
+	cmd.Env = append(cmd.Env, "REDIS_URL=redis://"+services.Redis(t).Addr)
+	g := rig.StartGateway(t, cmd)
+	metrics := g.Await(g.Stderr, metricsLine)[1]
 	rig.Start(t, rig.Farwire(t, "agent", "--gateway", "http://"+g.Addr, "--secret", secret, "--slug", "at1", "--country", "AT"))
 	await(t, metrics, expectation{`farwire_agent_links{agent="farwire-at1",country="AT"}`, 1})
 	all := read(t, metrics)

@@ -31,8 +31,11 @@ type scrape map[string]*dto.MetricFamily
 func start(t *testing.T, args ...string) (*rig.Gateway, string) {
 	t.Helper()
 	g := rig.Serve(t, append([]string{"--admin-listen", "127.0.0.1:0", "--allow-private"}, args...)...)
-	return g, g.Await(g.Stderr, `(?m)^metrics at (http://\S+)$`)[1]
+	return g, g.Await(g.Stderr, metricsLine)[1]
 }
+
+// metricsLine is where serve says what address they are at.
+const metricsLine = `(?m)^metrics at (http://\S+)$`
 
 func read(t *testing.T, url string) scrape {
 	t.Helper()
