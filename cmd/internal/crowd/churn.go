@@ -81,12 +81,12 @@ func (s *Scene) Churn(ctx context.Context, n int) (*Churn, error) {
 
 // calm waits until the processes hold as little as they did, or, given no
 // earlier look, until nothing has changed for longer than a connection is
-// waited for that was closed.
+// waited for that was closed, or some time has passed.
 func (s *Scene) calm(ctx context.Context, before Holdings) (h Holdings, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var last Holdings
-	for same := 0; ; last = h {
+	for looks, same := 0, 0; ; last, looks = h, looks+1 {
 		if h, err = s.Look(ctx); err != nil {
 			return h, err
 		}
@@ -94,7 +94,7 @@ func (s *Scene) calm(ctx context.Context, before Holdings) (h Holdings, err erro
 			same = 0
 		}
 		known := before != Holdings{}
-		if !known && same == 6 || known && h.Goroutines <= before.Goroutines && h.Files <= before.Files && h.AgentFiles <= before.AgentFiles {
+		if !known && (same == 6 || looks == 20) || known && h.Goroutines <= before.Goroutines && h.Files <= before.Files && h.AgentFiles <= before.AgentFiles {
 			return h, nil
 		}
 		select {
