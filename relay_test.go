@@ -243,6 +243,7 @@ func TestRefusedMessages(t *testing.T) {
 		{"no url", fmt.Sprintf(`{"apiKey":%q}`, testKey), "url is missing"},
 		{"url of http", to("http://example.com/"), "ws:// or wss://"},
 		{"url without host", to("ws:///path"), "host is missing"},
+		{"url with a bracket in a zone", to("ws://[fe80::1%25lo]lo]:80/"), "host is not valid"},
 		{"url without scheme", to("example.com"), "ws:// or wss://"},
 		{"url with fragment", to("ws://example.com/#x"), "fragment"},
 		{"url with an empty fragment", to("ws://example.com/#"), "fragment"},

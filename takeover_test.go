@@ -68,3 +68,15 @@ func heapInUse() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// A breach of the frame format is the client's fault, for operators too.
+func TestBreachIsNoInternalError(t *testing.T) {
+	w := newWorld(t)
+	p := w.open("/ws")
+	p.raw([]byte{0xf1, 0x80, 0, 0, 0, 0})
+	if f := p.next(); f.op != opClose {
+		t.Errorf("got %v, want a close frame", f)
+	}
+	p.conn.Close()
+	w.wantLog(`msg=refused kind=relay status=400 err="a frame broke the format"`)
+}

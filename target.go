@@ -94,7 +94,10 @@ func checkHostPort(u *url.URL) error {
 		}
 	}
 	u.Host = strings.TrimSuffix(u.Host, ":")
-	if _, err := netip.ParseAddr(host); err == nil {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		if strings.ContainsFunc(addr.Zone(), notInName) {
+			return errors.New("host is not valid")
+		}
 		return nil
 	}
 	ascii, err := idna.Lookup.ToASCII(host)
@@ -102,9 +105,7 @@ func checkHostPort(u *url.URL) error {
 		// Names with an underscore are no host names and yet in use.
 		ascii = host
 	}
-	if strings.ContainsFunc(ascii, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
-	}) {
+	if strings.ContainsFunc(ascii, notInName) {
 		return errors.New("host is not valid")
 	}
 	if ascii != host {
@@ -114,6 +115,12 @@ func checkHostPort(u *url.URL) error {
 		}
 	}
 	return nil
+}
+
+// notInName reports whether a character can stand in no host name, and in no
+// zone of an address.
+func notInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
 }
 
 // parseProxyURL checks the proxy that a client sent.

@@ -91,6 +91,8 @@ func judge(err error) verdict {
 			status = bad.status
 		}
 		return verdict{status, 1008, bad.text}
+	case errors.Is(err, errBrokenFrame):
+		return verdict{http.StatusBadRequest, 1002, errBrokenFrame.Error()}
 	case errors.As(err, &method):
 		return verdict{http.StatusMethodNotAllowed, 1008, method.Error()}
 	case errors.Is(err, errKeyMissing):
