@@ -201,9 +201,7 @@ func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
 	// Whoever leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(v.pages.Load())) }()
 	if c.req.enroll {
-		if v.arrived, err = c.roomForSite(ctx, fail); err != nil {
-			return nil, err
-		}
+		v.arrived = c.roomForSite(ctx, fail)
 	}
 	site, err := v.crawl(ctx)
 	c.result.Node = v.node

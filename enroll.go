@@ -78,29 +78,24 @@ func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 // one more. Which site it is shows only when the base page has arrived, because
 // that may have moved; so a caller without room may begin, and the function
 // returned ends the crawl at its first page if the site is not one of those
-// that it has.
-func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (arrived func(baseURL string), err error) {
+// that it has. A store that is away is met after the crawl, by enroll, when the
+// caller has its result.
+func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (arrived func(baseURL string)) {
 	most := c.session.principal.Limits.Sites
 	if most < 0 {
-		return nil, nil
+		return nil
 	}
 	asked, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	n, err := c.g.o.Sites.Count(asked, c.session.Subject)
-	if err != nil {
-		return nil, fmt.Errorf("counting sites: %w", err)
-	}
-	if n < most {
-		return nil, nil
+	if err != nil || n < most {
+		return nil
 	}
 	return func(baseURL string) {
-		switch known, err := c.enrolled(ctx, baseURL); {
-		case err != nil:
-			fail(err)
-		case !known:
+		if known, err := c.enrolled(ctx, baseURL); err == nil && !known {
 			fail(tooManySites(most))
 		}
-	}, nil
+	}
 }
 
 func tooManySites(most int) error {
