@@ -4,21 +4,16 @@
 package embedding
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -42,18 +37,6 @@ const (
 // A Mount makes the host's handler.
 type Mount func(*farwire.Gateway, *agent.Pool, *slog.Logger) http.Handler
 
-// A world is a host with its gateway, a target, a site and a broker that never
-// says a word.
-type world struct {
-	host   *httptest.Server
-	gw     *farwire.Gateway
-	log    *buffer
-	target string
-	site   string
-	broker net.Listener
-	heads  chan http.Header // of upgrades at the target
-}
-
 // Main runs the tests of a host and fails when goroutines are left behind.
 func Main(m *testing.M) {
 	status := m.Run()
@@ -75,98 +58,6 @@ func Test(t *testing.T, mount Mount) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, w) })
 	}
-}
-
-func start(t *testing.T, mount Mount) *world {
-	t.Helper()
-	w := &world{log: new(buffer), heads: make(chan http.Header, 10)}
-	logger := slog.New(slog.NewTextHandler(w.log, nil))
-	pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: logger})
-	must(t, err)
-	exit, err := agent.Direct(agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true})
-	must(t, err)
-	must(t, pool.Add(exit))
-	keys, err := farwire.APIKeys(map[string]string{key: "alice"})
-	must(t, err)
-	w.gw, err = farwire.New(farwire.Options{Auth: keys, Agents: pool, Origins: []string{origin}, Logger: logger, Limits: farwire.Limits{Rate: -1}})
-	must(t, err)
-	w.host = serve(mount(w.gw, pool, logger))
-	target := serve(http.HandlerFunc(w.echo))
-	site := serve(http.HandlerFunc(page))
-	w.target, w.site = "ws"+strings.TrimPrefix(target.URL, "http"), site.URL
-	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := w.gw.Shutdown(ctx); err != nil {
-			t.Errorf("Gateway.Shutdown: %v; still there: %+v", err, w.gw.Stats())
-		}
-		if err := pool.Shutdown(ctx); err != nil {
-			t.Errorf("Pool.Shutdown: %v", err)
-		}
-		w.broker.Close()
-		for _, s := range []*httptest.Server{w.host, target, site} {
-			s.Close()
-		}
-		client.CloseIdleConnections()
-	})
-	return w
-}
-
-func serve(h http.Handler) *httptest.Server {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Start()
-	return s
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (w *world) echo(rw http.ResponseWriter, r *http.Request) {
-	w.heads <- r.Header.Clone()
-	c, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	c.SetReadLimit(-1)
-	for {
-		kind, message, err := c.Read(context.Background())
-		if err != nil || c.Write(context.Background(), kind, message) != nil {
-			return
-		}
-	}
-}
-
-func page(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/" {
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html")
-	io.WriteString(w, "<title>Home</title><main><p>A page with one sentence of prose, which is enough for an excerpt.</p></main>")
-}
-
-// callers are the two kinds: with a key, and signed in at the host.
-var callers = map[string]struct {
-	prefix string
-	header http.Header
-	key    string
-}{
-	"key":       {"", http.Header{"X-Api-Key": {key}}, key},
-	"signed in": {"/app", http.Header{"Authorization": {"Basic " + basic(user, password)}}, ""},
-}
-
-func basic(user, password string) string {
-	r := &http.Request{Header: http.Header{}}
-	r.SetBasicAuth(user, password)
-	return strings.TrimPrefix(r.Header.Get("Authorization"), "Basic ")
 }
 
 // relays asks in a first message, and sends a large message both ways.
@@ -436,86 +327,4 @@ func logs(t *testing.T, w *world) {
 	if text := w.log.String(); strings.Contains(text, password) || strings.Contains(text, "panic") {
 		t.Errorf("the log holds a password or a panic:\n%s", text)
 	}
-}
-
-var client = &http.Client{Transport: &http.Transport{}}
-
-func (w *world) do(t *testing.T, method, path string, header http.Header) (int, string, http.Header) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, w.host.URL+path, nil)
-	must(t, err)
-	for name, values := range header {
-		req.Header[name] = values
-	}
-	resp, err := client.Do(req)
-	must(t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	must(t, err)
-	return resp.StatusCode, string(body), resp.Header
-}
-
-func (w *world) dial(t *testing.T, path string, o *websocket.DialOptions) (*websocket.Conn, *http.Response) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	o.HTTPClient = client
-	conn, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.host.URL, "http")+path, o)
-	if err != nil {
-		text := ""
-		if resp != nil {
-			line, _ := bufio.NewReader(resp.Body).ReadString('\n')
-			text = resp.Status + " " + line
-		}
-		t.Fatalf("upgrade of %s: %v %s", path, err, text)
-	}
-	conn.SetReadLimit(-1)
-	t.Cleanup(func() { conn.CloseNow() })
-	return conn, resp
-}
-
-func say(t *testing.T, c *websocket.Conn, text string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	must(t, c.Write(ctx, websocket.MessageText, []byte(text)))
-}
-
-func hear(t *testing.T, c *websocket.Conn) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	_, b, err := c.Read(ctx)
-	must(t, err)
-	return string(b)
-}
-
-// until waits for what happens behind an answer's back.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
-}
-
-// A buffer is a log. It is safe for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
