@@ -151,7 +151,7 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 
 func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
-	mux, err := agentMux(nc)
+	mux, err := agentMux(bare(nc))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(&ledger{Conn: nc, heard: &l.heard, arrived: l.arrived}); err != nil {
+	if l.mux, err = gatewayMux(&ledger{Conn: bare(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
 		return err
 	}
 	defer l.mux.Close()

@@ -25,7 +25,7 @@ func reader(c net.Conn, take func() []byte, give func()) func() (int, error) {
 	// Made once, so that reading allocates nothing.
 	attempt := func(fd uintptr) bool {
 		for {
-			n, rerr = syscall.Read(int(fd), take())
+			n, rerr = readFD(int(fd), take())
 			if rerr != syscall.EINTR {
 				break
 			}

@@ -20,6 +20,7 @@ type session struct {
 	far     *far
 	stream  *yamux.Stream
 	target  net.Conn
+	sink    io.Writer     // the target, for forward
 	running atomic.Int32  // goroutines that carry
 	aborted atomic.Bool   // whatever the target does now is our own doing
 	allSent atomic.Bool   // the gateway's side has ended and been delivered
@@ -73,7 +74,7 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 		return
 	}
 	f.mu.Lock()
-	s.target = target
+	s.target, s.sink = target, bare(target)
 	f.mu.Unlock()
 	switch {
 	case s.aborted.Load():
@@ -224,7 +225,7 @@ func (s *session) forward() error {
 		return err
 	}
 	s.writing <- struct{}{}
-	_, err = s.target.Write(buf[:n])
+	_, err = s.sink.Write(buf[:n])
 	if err != nil && !s.aborted.Load() {
 		s.failed.Store(err)
 	}

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package agent
+
+import "syscall"
+
+func readFD(fd int, b []byte) (int, error)  { return syscall.Read(fd, b) }
+func writeFD(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
