@@ -141,7 +141,7 @@ func (r *recrawler) run(ctx context.Context) {
 			away = 0
 		} else if ctx.Err() == nil {
 			away++
-			pause, wake = backoff(away), nil
+			pause, wake = min(pause, backoff(away)), nil
 		}
 		select {
 		case <-time.After(pause):

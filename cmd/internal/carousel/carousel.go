@@ -1,22 +1,17 @@
 // Package carousel puts recrawls to the proof: several gateways in processes of
 // their own work enrolled sites on one PostgreSQL and one folder, and are
-// killed, or stopped and continued, all the time. Afterwards the log of the
-// store must show each due time worked once and in time, and every file must
-// have been whole whenever it was read.
+// killed, or stopped and continued, all the time, in the midst of their work.
+// Afterwards the log of the store must show each due time worked once and in
+// time, and every file must have been whole whenever it was read.
 package carousel
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,31 +39,6 @@ type Options struct {
 	// Outage takes the database away and brings it back; it returns how long it
 	// was away. It is called once, halfway. Nil: the database stays.
 	Outage func() time.Duration
-
-	Logf func(format string, args ...any)
-}
-
-// A Result says how it went.
-type Result struct {
-	Slots                 int           // worked, all of them once
-	Changed               int           // of these, to find another edition
-	Killed, Stopped       int           // gateways
-	Late, LateMost        time.Duration // from due to committed, on average and at the most, outside of the outage
-	Away, LateAway        time.Duration // how long the database was away, and the most that a time around it was late
-	Slow                  time.Duration // the slowest crawl that came to its end, and the slowest start of a gateway: what the machine adds
-	Requests, Reads       int           // to the sites; of files
-	Refused, Lost, Failed int           // saves and commits of stale workers; crawls that failed
-	Wrong                 []string      // what must not be
-}
-
-func (r Result) String() string {
-	return fmt.Sprintf("%d due times worked, each once, %d of them to find another edition; %d gateways killed and %d stopped\n"+
-		"from due to committed %v on average, %v at the most; around the %v without a database %v at the most;\n"+
-		"the slowest start and the slowest crawl took %v together\n"+
-		"%d requests to the sites; %d reads of files, all whole; %d leases lost, %d saves refused, %d crawls failed",
-		r.Slots, r.Changed, r.Killed, r.Stopped, r.Late.Round(time.Millisecond), r.LateMost.Round(time.Millisecond),
-		r.Away.Round(time.Millisecond), r.LateAway.Round(time.Millisecond),
-		r.Slow.Round(time.Millisecond), r.Requests, r.Reads, r.Lost, r.Refused, r.Failed)
 }
 
 // Run does it all.
@@ -168,34 +138,6 @@ func (c *circus) start(ctx context.Context) error {
 	return nil
 }
 
-var (
-	worked  = regexp.MustCompile(`(?m)^time=(\S+) .* kind=recrawl .* duration=(\S+) site=.* outcome=(?:un)?changed`)
-	working = regexp.MustCompile(`(?m)^time=(\S+) .*msg=working`)
-)
-
-// slow returns how long starts and crawls took that nothing came between.
-func (c *circus) slow() time.Duration {
-	apart := func(text string) (at time.Time, ok bool) {
-		at, err := time.Parse(time.RFC3339, text)
-		return at, err == nil && (c.away[0].IsZero() || at.Before(c.away[0]) || at.After(c.away[1].Add(c.Lease+c.Poll)))
-	}
-	var start, crawl time.Duration
-	for _, p := range c.ended {
-		if m := working.FindStringSubmatch(p.Log()); m != nil {
-			if at, ok := apart(m[1]); ok {
-				start = max(start, at.Sub(c.began[p]))
-			}
-		}
-		for _, m := range worked.FindAllStringSubmatch(p.Log(), -1) {
-			d, err := time.ParseDuration(m[2])
-			if _, ok := apart(m[1]); ok && err == nil {
-				crawl = max(crawl, d)
-			}
-		}
-	}
-	return start + crawl
-}
-
 // harass kills a gateway, or stops it for a while, again and again.
 func (c *circus) harass(ctx context.Context) error {
 	var frozen sync.WaitGroup
@@ -216,6 +158,7 @@ func (c *circus) harass(ctx context.Context) error {
 		// The one that has run longest; the new one is at the end.
 		p := c.gateways[0]
 		c.gateways = c.gateways[1:]
+		c.catch(ctx, p)
 		if n%2 == 0 {
 			p.Kill()
 			c.ended = append(c.ended, p)
@@ -234,6 +177,18 @@ func (c *circus) harass(ctx context.Context) error {
 		})
 	}
 	return nil
+}
+
+// catch waits until the gateway has begun to crawl a site, but not so long that
+// one that claims nothing, because it sleeps or the database does, holds up the
+// next fault.
+func (c *circus) catch(ctx context.Context, p *fire.Process) {
+	claims := func() int { return strings.Count(p.Log(), "msg=claimed") }
+	before, until := claims(), time.Now().Add(c.KillEvery)
+	for claims() == before && time.Now().Before(until) && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(rand.N(200 * time.Millisecond)) // less than most crawls take
 }
 
 // change publishes new editions.
@@ -335,96 +290,4 @@ func (c *circus) end() {
 	for _, p := range c.gateways {
 		p.Kill()
 	}
-}
-
-// judge reads the store's log, the files and what the gateways said.
-func (c *circus) judge(ctx context.Context) error {
-	r := &c.result
-	var sum time.Duration
-	for i, id := range c.ids {
-		lines, err := c.store.Log(ctx, id, sqlstore.LogLines)
-		if err != nil {
-			return err
-		}
-		slices.Reverse(lines)
-		lines = slices.DeleteFunc(lines, func(l sqlstore.Line) bool { return l.Token <= c.token[i] })
-		for n, l := range lines {
-			r.Slots++
-			if n == 0 || l.Hash != lines[n-1].Hash {
-				r.Changed++
-			}
-			if l.Error != "" {
-				r.Failed++
-				c.wrong("site %s failed: %s", name(i), l.Error)
-			}
-			late := l.Committed.Sub(l.Due)
-			if !c.away[0].IsZero() && l.Due.After(c.away[0].Add(-2*(c.Lease+c.Poll))) && l.Due.Before(c.away[1].Add(c.Lease+c.Poll)) {
-				r.LateAway = max(r.LateAway, late)
-			} else {
-				sum += late
-				r.LateMost = max(r.LateMost, late)
-			}
-			if n == 0 {
-				continue
-			}
-			// Due is what the Commit before had said: an interval after the time
-			// before, or after the crawl when that was missed by more.
-			before := lines[n-1]
-			switch next := before.Due.Add(c.Interval); {
-			case !l.Due.After(before.Due):
-				c.wrong("site %s: %v was worked twice, or after a later one", name(i), l.Due)
-			case l.Due.Before(next):
-				c.wrong("site %s: due at %v, %v after the time before", name(i), l.Due, l.Due.Sub(before.Due))
-			case l.Due.After(next) && l.Due.After(before.Committed.Add(c.Interval)):
-				c.wrong("site %s: nothing was due between %v and %v", name(i), before.Due, l.Due)
-			}
-		}
-		if len(lines) == 0 {
-			c.wrong("site %s was never crawled", name(i))
-			continue
-		}
-		if err := c.compare(ctx, i, lines[len(lines)-1]); err != nil {
-			return err
-		}
-	}
-	r.Slow = c.slow()
-	r.Late = sum / time.Duration(max(1, r.Slots))
-	for _, p := range c.ended {
-		if err := p.Sane(); err != nil {
-			c.wrong("%v", err)
-		}
-		said := p.Log()
-		r.Lost += strings.Count(said, "outcome=lost")
-		r.Refused += strings.Count(said, farwire.ErrStale.Error())
-	}
-	if len(r.Wrong) > 0 {
-		return errors.New(strings.Join(r.Wrong[:min(len(r.Wrong), 20)], "\n"))
-	}
-	return nil
-}
-
-// compare holds the hosted file to what the store knows of it.
-func (c *circus) compare(ctx context.Context, i int, last sqlstore.Line) error {
-	path, err := c.file(i)
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	c.web.mu.Lock()
-	newest := c.web.editions[i]
-	c.web.mu.Unlock()
-	edition, err := whole(i, string(b))
-	if err != nil {
-		c.wrong("the file of site %s at last: %v", name(i), err)
-	}
-	if edition != newest {
-		c.wrong("the file of site %s is edition %d; the site is at %d", name(i), edition, newest)
-	}
-	if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != last.Hash {
-		c.wrong("the file of site %s is not the one that the store knows of", name(i))
-	}
-	return nil
 }

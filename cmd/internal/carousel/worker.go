@@ -60,7 +60,7 @@ func Work() error {
 		return err
 	}
 	gw, err := farwire.New(farwire.Options{
-		Agents: exit, Sites: store, Storage: files,
+		Agents: exit, Sites: told{store}, Storage: files,
 		Recrawl: farwire.RecrawlOptions{Workers: t.Sites, Lease: t.Lease, Poll: t.Poll},
 	})
 	if err != nil {
@@ -71,6 +71,17 @@ func Work() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return errors.Join(err, gw.Shutdown(ctx))
+}
+
+// told says of each claim that it was made, so that it can be disturbed.
+type told struct{ *sqlstore.Store }
+
+func (t told) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
+	l, err := t.Store.Claim(ctx, d)
+	if err == nil {
+		slog.Info("claimed", "site", l.Site.BaseURL, "token", l.Token)
+	}
+	return l, err
 }
 
 // filesURL is where the files would be read if anybody served them.
