@@ -24,7 +24,7 @@ type Hostile struct {
 	Inputs  int
 	Took    time.Duration
 	By      map[string]int // how many at each entry
-	Answers map[string]int // HTTP statuses and close codes; "-" is none before we left
+	Answers map[string]int // HTTP statuses and close frames; "-" is none before we left
 	Touched int64          // connections to what is forbidden
 	Before  Holdings
 	After   Holdings
@@ -152,9 +152,6 @@ func (v *villain) strike() error {
 	answer, said, err := one.strike(v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", one.name, err)
-	}
-	if len(answer) > 4 || answer > "1015" && len(answer) == 4 {
-		answer = "other" // an echo of the client's own
 	}
 	v.answers[answer]++
 	if answer == "500" || strings.Contains(said, "internal error") {
@@ -389,7 +386,10 @@ func closeCode(b []byte) string {
 			break
 		}
 		if b[0] == 0x88 && size >= 2 {
-			return fmt.Sprint(int(b[head])<<8 | int(b[head+1]))
+			if code := int(b[head])<<8 | int(b[head+1]); code >= 1000 && code <= 1015 {
+				return fmt.Sprintf("close %d", code)
+			}
+			return "close as sent" // the echo of another
 		}
 		b = b[head+size:]
 	}
