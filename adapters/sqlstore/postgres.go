@@ -38,12 +38,14 @@ func replacer(words ...string) func(statement) string {
 }
 
 // serverLimits are what a session asks of the server, unless the URL says
-// otherwise. A worker that is stopped in the middle of a transaction holds the
-// lock of its site until the last of them ends it.
+// otherwise. A worker that is stopped in the middle of a transaction, or whose
+// machine is gone, holds the lock of its site until the last of them ends it:
+// for no longer than the shortest lease, or nobody could take the site when the
+// lease is over.
 var serverLimits = map[string]string{
 	"application_name":                    "farwire",
 	"statement_timeout":                   "30s",
-	"idle_in_transaction_session_timeout": "5s",
+	"idle_in_transaction_session_timeout": "1s",
 }
 
 func openPostgres(raw string) (*Store, error) {
