@@ -52,7 +52,7 @@ func Postgres(t testing.TB) *Server {
 		t.Fatalf("initdb: %v\n%s", err, said)
 	}
 
-	addr := freeAddr(t)
+	addr := FreeAddr(t)
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 // there are any.
 func Redis(t testing.TB, args ...string) *Server {
 	t.Helper()
-	addr, dir := freeAddr(t), t.TempDir()
+	addr, dir := FreeAddr(t), t.TempDir()
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func S3(t testing.TB) *S3Server {
 	if !hasAttributes(root) {
 		backend = []string{"posix", "--sidecar", meta, root}
 	}
-	addr := freeAddr(t)
+	addr := FreeAddr(t)
 	s.Endpoint = "http://" + addr
 	command := func() *exec.Cmd {
 		cmd := exec.Command(program, append([]string{"--port", addr, "--quiet"}, backend...)...)

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"strings"
@@ -175,15 +176,33 @@ func (s *Server) signalChildren(sig syscall.Signal) {
 	}
 }
 
-// freeAddr returns an address of loopback that nobody listens on.
-func freeAddr(t testing.TB) string {
+// FreeAddr returns an address of loopback that nobody listens on: a place for a
+// server that is to be told where to listen, or one that refuses connections.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", ports[0])
+}
+
+// FreePorts is for those who need several or have no test. The ports are below
+// those that systems give to whoever asks for any, so nobody is given one
+// meanwhile.
+func FreePorts(n int) (ports []int, err error) {
+	for tries := 0; len(ports) < n; tries++ {
+		port := 10_000 + rand.N(22_000)
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		switch {
+		case err == nil:
+			defer ln.Close() // all are held until all are found
+			ports = append(ports, port)
+		case tries > 1000:
+			return nil, err
+		}
+	}
+	return ports, nil
 }
 
 // answers reports whether something accepts connections at the address.

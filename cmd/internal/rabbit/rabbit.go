@@ -21,6 +21,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/farwire/farwire/internal/services"
 )
 
 // A Node is a running broker with a plain and a TLS listener on loopback.
@@ -78,9 +80,9 @@ func Start(ctx context.Context, conf ...string) (_ *Node, err error) {
 			n.Close()
 		}
 	}()
-	ports, err := freePorts(4)
+	ports, err := services.FreePorts(4)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rabbit: %w", err)
 	}
 	epmdPort, distPort := ports[2], ports[3]
 	n.Port, n.TLSPort = ports[0], ports[1]
@@ -267,18 +269,4 @@ func definitions() ([]byte, error) {
 			"password_hash": base64.StdEncoding.EncodeToString(append(salt[:4:4], sum[:]...))})
 	}
 	return json.Marshal(object{"vhosts": vhosts, "users": users, "permissions": permissions})
-}
-
-// freePorts finds ports that are free now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer ln.Close() // all are held until all are found
-		ports = append(ports, ln.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }
