@@ -3,20 +3,13 @@
 package api
 
 import (
-	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
 func TestMain(m *testing.M) {
 	status := m.Run()
 	client.CloseIdleConnections()
-	if status == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString("goroutines were left behind: " + err.Error() + "\n")
-			status = 1
-		}
-	}
-	os.Exit(status)
+	rig.Exit(status)
 }

@@ -49,7 +49,7 @@ func run(m *testing.M) int {
 	}
 	chromium = browser
 
-	status := rig.Main(m)
+	status := rig.Run(m)
 
 	if usedBroker {
 		node, _ := broker() // who asked for it has seen its error

@@ -6,7 +6,7 @@ package model
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { rig.Main(m) }

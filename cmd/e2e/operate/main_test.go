@@ -5,17 +5,7 @@ package operate
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(main{m})
-}
-
-type main struct{ *testing.M }
-
-func (m main) Run() int {
-	return rig.Main(m.M)
-}
+func TestMain(m *testing.M) { rig.Main(m) }

@@ -7,9 +7,8 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/farwire/farwire/cmd/internal/carousel"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
 // TestMain is also the main of the processes that the tests start.
@@ -26,5 +25,5 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	rig.Main(m)
 }

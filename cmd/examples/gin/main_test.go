@@ -6,11 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/farwire/farwire/cmd/internal/embedding"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	embedding.Main(m)
+	rig.Main(m)
 }
 
 func TestHost(t *testing.T) { embedding.Test(t, mount) }

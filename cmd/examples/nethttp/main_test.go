@@ -4,8 +4,9 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/cmd/internal/embedding"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
-func TestMain(m *testing.M) { embedding.Main(m) }
+func TestMain(m *testing.M) { rig.Main(m) }
 
 func TestHost(t *testing.T) { embedding.Test(t, mount) }

@@ -10,14 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/examples/own"
+	"github.com/farwire/farwire/cmd/internal/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { rig.Main(m) }
 
 // gateway has one customer, with a key, two requests and the agent at1.
 func gateway() (*farwire.Gateway, *own.Directory, *own.Shelf) {

@@ -11,14 +11,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
-	"go.uber.org/goleak"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -36,18 +34,6 @@ const (
 
 // A Mount makes the host's handler.
 type Mount func(*farwire.Gateway, *agent.Pool, *slog.Logger) http.Handler
-
-// Main runs the tests of a host and fails when goroutines are left behind.
-func Main(m *testing.M) {
-	status := m.Run()
-	if status == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString("goroutines were left behind: " + err.Error() + "\n")
-			status = 1
-		}
-	}
-	os.Exit(status)
-}
 
 // Test runs every test against the host.
 func Test(t *testing.T, mount Mount) {

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"go.uber.org/goleak"
 )
 
 // binary builds the program once for all tests of a package, with the race
@@ -33,8 +36,28 @@ var binary = sync.OnceValues(func() (string, error) {
 
 var built string // the folder to remove
 
-// Main runs the tests of a package and removes what was built for them.
-func Main(m *testing.M) int {
+// Main is all that a TestMain has to call: it runs the tests of a package and
+// exits.
+func Main(m *testing.M) { Exit(Run(m)) }
+
+// Exit ends a package's tests with their status, or with 1 when goroutines are
+// left behind. Those that are on their way out are waited for.
+func Exit(status int) {
+	for end := time.Now().Add(10 * time.Second); status == 0; {
+		err := goleak.Find()
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			fmt.Fprintf(os.Stderr, "goroutines were left behind: %v\n", err)
+			status = 1
+		}
+	}
+	os.Exit(status)
+}
+
+// Run runs the tests of a package and removes what was built for them.
+func Run(m *testing.M) int {
 	defer func() {
 		if built != "" {
 			os.RemoveAll(built)
