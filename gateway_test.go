@@ -18,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // onlyUnwrap is a middleware's ResponseWriter as the docs of
@@ -150,7 +151,7 @@ func TestMethods(t *testing.T) {
 }
 
 func TestStatsAndUsage(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 5, Burst: 7, Sessions: 3} })
+	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 0.01, Burst: 7, Sessions: 3} })
 	url := newTarget(t, echo)
 	p := w.connected(url, "")
 	q := w.connected(url, "")
@@ -179,7 +180,7 @@ func TestStatsAndUsage(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
 		t.Fatal(err)
 	}
-	if u.Subject != "alice" || u.Rate.PerSecond != 5 || u.Rate.Burst != 7 || u.Rate.Remaining != 4 || u.Relay.Active != 1 || u.Relay.Total != 2 ||
+	if u.Subject != "alice" || u.Rate.PerSecond != 0.01 || u.Rate.Burst != 7 || u.Rate.Remaining != 4 || u.Relay.Active != 1 || u.Relay.Total != 2 ||
 		u.Relay.Limit != 3 || u.AMQP.Limit != nil || u.BytesToTarget != s.BytesToTarget {
 		t.Errorf("usage %+v", u)
 	}
@@ -227,11 +228,11 @@ func TestNoSecretInTheLog(t *testing.T) {
 	fields := `"headers":{"Authorization":"Bearer header-canary"},"cookies":{"s":"cookie-canary"}`
 	for _, ask := range []string{
 		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s/?token=query-canary",%s}`, testKey, closedPort(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s/?token=query-canary",%s}`, testKey, services.FreeAddr(t), fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":"wss://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%%zz%s",%s}`, testKey, host, fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%s",%s}`, testKey, url, closedPort(t), fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"socks5://u:proxy-canary@%s",%s}`, testKey, url, closedPort(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%s",%s}`, testKey, url, services.FreeAddr(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"socks5://u:proxy-canary@%s",%s}`, testKey, url, services.FreeAddr(t), fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%%zz",%s}`, testKey, url, fields),
 		fmt.Sprintf(`{"apiKey":"wrong-key-canary-0123","url":%q,%s}`, url, fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":%q,"headers":{"A":"header-canary\n"}}`, testKey, url),
@@ -250,8 +251,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 		}
 		p.conn.Close()
 	}
-	for _, query := range []string{"&header=A:header-canary", "&proxy=http://u:proxy-canary@" + closedPort(t), "&token=query-canary&api_key=wrong-key-canary-0123", "&header=A:%0aheader-canary"} {
-		p := w.try("/ws?url="+escape("ws://u:user-canary@"+closedPort(t)+"/?t=query-canary")+query, "X-API-Key: "+testKey)
+	for _, query := range []string{"&header=A:header-canary", "&proxy=http://u:proxy-canary@" + services.FreeAddr(t), "&token=query-canary&api_key=wrong-key-canary-0123", "&header=A:%0aheader-canary"} {
+		p := w.try("/ws?url="+escape("ws://u:user-canary@"+services.FreeAddr(t)+"/?t=query-canary")+query, "X-API-Key: "+testKey)
 		body, err := io.ReadAll(p.resp.Body)
 		if err != nil {
 			t.Fatal(err)

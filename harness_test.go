@@ -29,7 +29,7 @@ import (
 const (
 	testKey   = "key-of-alice-0123456789"
 	otherKey  = "key-of-bob-9876543210"
-	patience  = 5 * time.Second
+	patience  = 30 * time.Second
 	testAgent = "farwire-de1"
 )
 

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/services"
 )
 
 func acceptKey(key string) string {
@@ -89,7 +90,7 @@ func (tr *transcript) compare(name string) {
 func TestTranscripts(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
-	refused := "ws://" + closedPort(t) + "/"
+	refused := "ws://" + services.FreeAddr(t) + "/"
 
 	t.Run("session", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws")
@@ -136,17 +137,6 @@ func TestTranscripts(t *testing.T) {
 		tr.hear()
 		tr.compare("direct")
 	})
-}
-
-// closedPort returns an address at which nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // TestConnectMessage holds every field of the connect message to what arrives

@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // A diary is what a Trace was told, in its order.
@@ -155,7 +156,7 @@ func TestDialClass(t *testing.T) {
 		{farwire.DialPolicy, refusing(&agent.DialError{Fault: agent.Policy, Err: errors.New("private")}), ""},
 		{farwire.DialTimeout, refusing(&agent.DialError{Fault: agent.Target, Err: context.DeadlineExceeded}), ""},
 		{farwire.DialInternal, refusing(errors.New("what is this")), ""},
-		{farwire.DialTarget, agent.Exit{}, "ws://" + closedPort(t)},
+		{farwire.DialTarget, agent.Exit{}, "ws://" + services.FreeAddr(t)},
 		{farwire.DialHandshake, agent.Exit{}, notWebSocket},
 	} {
 		got := make(chan farwire.DialResult, 1)

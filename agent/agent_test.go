@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/services"
 )
 
 func TestQueryFits(t *testing.T) {
@@ -115,12 +116,7 @@ func TestFaultString(t *testing.T) {
 }
 
 func TestDirectFailures(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := ln.Addr().String()
-	ln.Close()
+	nobody := services.FreeAddr(t)
 	e, err := agent.Direct(agent.DirectOptions{AllowPrivate: true, Resolver: silent{}, ResolveTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -110,7 +110,7 @@ func TestWebSocketCarrier(t *testing.T) {
 				t.Errorf("asked %d times for an upgrade and %d for a websocket", plain.Load(), ws.Load())
 			}
 			stop()
-			eventually(t, "gone", 5*time.Second, func() bool { return len(p.Agents()) == 0 })
+			eventually(t, "gone", 30*time.Second, func() bool { return len(p.Agents()) == 0 })
 		})
 	}
 }
@@ -126,7 +126,7 @@ func TestTLS(t *testing.T) {
 	t.Cleanup(func() { p.Shutdown(context.Background()); srv.Close() })
 	addr := target(t, echo)
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "stranger", Country: "DE"})
-	eventually(t, "refused the certificate", 5*time.Second, func() bool { return book.count("failed to verify certificate") == 1 })
+	eventually(t, "refused the certificate", 30*time.Second, func() bool { return book.count("failed to verify certificate") == 1 })
 	run(t, agent.RunOptions{
 		Gateways: []string{srv.URL}, AllowPrivate: true, TLS: srv.Client().Transport.(*http.Transport).TLSClientConfig,
 	})

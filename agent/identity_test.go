@@ -145,7 +145,7 @@ func TestAttachRefusals(t *testing.T) {
 func TestRefusedAgentSaysWhyOnce(t *testing.T) {
 	_, srv, _ := newPool(t, agent.PoolOptions{})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})
-	eventually(t, "refused", 5*time.Second, func() bool { return book.count("secret or token missing or wrong") > 0 })
+	eventually(t, "refused", 30*time.Second, func() bool { return book.count("secret or token missing or wrong") > 0 })
 	if n := book.count("level=WARN"); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
@@ -197,13 +197,13 @@ func TestRecordSaysWhoItIs(t *testing.T) {
 	if in := p.Agents()[0]; in.ID != "farwire-at5" || in.Slug != "at5" || in.Country != "AT" {
 		t.Errorf("info is %+v", in)
 	}
-	eventually(t, "told who it is", 5*time.Second, func() bool {
+	eventually(t, "told who it is", 30*time.Second, func() bool {
 		return book.count("agent=farwire-at5") > 0 && book.count("country=AT") > 0
 	})
 
 	// The shared secret does not make anyone at5.
 	_, other := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "AT5", Country: "AT"})
-	eventually(t, "refused", 5*time.Second, func() bool { return other.count("has a token of its own") == 1 })
+	eventually(t, "refused", 30*time.Second, func() bool { return other.count("has a token of its own") == 1 })
 	if n := p.Agents()[0].Links; n != 1 {
 		t.Errorf("%d links", n)
 	}
@@ -222,7 +222,7 @@ func TestExclusiveRecord(t *testing.T) {
 
 	o.Version = "new"
 	run(t, o)
-	eventually(t, "replaced", 5*time.Second, func() bool { return p.Agents()[0].Version == "new" })
+	eventually(t, "replaced", 30*time.Second, func() bool { return p.Agents()[0].Version == "new" })
 	wantEcho(t, c, "the old one finishes what it has")
 	for range 10 {
 		wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "new sessions go to the new one")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/services"
 )
 
 func TestTwoLegs(t *testing.T) {
@@ -128,7 +129,7 @@ func TestMaxSessions(t *testing.T) {
 	}
 	wantEcho(t, first, "x")
 	first.Close()
-	eventually(t, "free again", 5*time.Second, func() bool {
+	eventually(t, "free again", 30*time.Second, func() bool {
 		c, err := e.DialContext(t.Context(), "tcp", addr)
 		if err == nil {
 			c.Close()
@@ -153,7 +154,7 @@ func TestAgentDrains(t *testing.T) {
 	c := dial(t, e, addr)
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); stop() }()
-	eventually(t, "draining", 5*time.Second, func() bool { return p.Agents()[0].State == agent.Draining })
+	eventually(t, "draining", 30*time.Second, func() bool { return p.Agents()[0].State == agent.Draining })
 	if _, err := p.SelectAgent(t.Context(), agent.Query{}); !errors.Is(err, agent.ErrNoAgent) {
 		t.Errorf("a draining agent is selected: %v", err)
 	}
@@ -172,7 +173,7 @@ func TestAgentDrains(t *testing.T) {
 		t.Errorf("the last session ends with %q, %v", rest, err)
 	}
 	<-stopped
-	eventually(t, "gone", 5*time.Second, func() bool { return len(p.Agents()) == 0 })
+	eventually(t, "gone", 30*time.Second, func() bool { return len(p.Agents()) == 0 })
 }
 
 func TestDrainTimeoutCuts(t *testing.T) {
@@ -209,7 +210,7 @@ func TestShutdownFinishesSessions(t *testing.T) {
 	c := dial(t, selectOne(t, p, agent.Query{}), addr)
 	done := make(chan error, 1)
 	go func() { done <- p.Shutdown(context.Background()) }()
-	eventually(t, "draining", 5*time.Second, func() bool { return p.Agents()[0].State == agent.Draining })
+	eventually(t, "draining", 30*time.Second, func() bool { return p.Agents()[0].State == agent.Draining })
 	if _, err := c.Write(make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +221,7 @@ func TestShutdownFinishesSessions(t *testing.T) {
 	if n := <-got; n != size {
 		t.Errorf("target got %d of %d bytes", n, size)
 	}
-	eventually(t, "told", 5*time.Second, func() bool { return book.count("gateway is shutting down") > 0 })
+	eventually(t, "told", 30*time.Second, func() bool { return book.count("gateway is shutting down") > 0 })
 }
 
 func TestShutdownCutsAtItsDeadline(t *testing.T) {
@@ -241,7 +242,8 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 
 func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 	log, _ := newLog(t)
-	start := func(addr string) (*agent.Pool, *http.Server, string) {
+	addr := services.FreeAddr(t)
+	start := func() (*agent.Pool, *http.Server) {
 		t.Helper()
 		p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: log})
 		if err != nil {
@@ -253,7 +255,7 @@ func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 		}
 		srv := &http.Server{Handler: p}
 		go srv.Serve(ln)
-		return p, srv, ln.Addr().String()
+		return p, srv
 	}
 	stopNow := func(p *agent.Pool, srv *http.Server) {
 		srv.Close()
@@ -261,7 +263,7 @@ func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 		cancel()
 		p.Shutdown(ctx)
 	}
-	p, srv, addr := start("127.0.0.1:0")
+	p, srv := start()
 	const agents = 20
 	var books []*logbook
 	for i := range agents {
@@ -279,13 +281,13 @@ func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 		}
 		return true
 	})
-	p, srv, _ = start(addr)
+	p, srv = start()
 	t.Cleanup(func() { stopNow(p, srv) })
 	back := time.Now()
 	attached(t, p, agents)
 	t.Logf("all back after %v", time.Since(back))
 	for _, b := range books {
-		eventually(t, "told", 5*time.Second, func() bool { return b.count("msg=attached") == 2 })
+		eventually(t, "told", 30*time.Second, func() bool { return b.count("msg=attached") == 2 })
 		if n := b.count("level="); n != 4 {
 			t.Errorf("%d lines for four changes of state:\n%s", n, b)
 		}

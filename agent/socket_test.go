@@ -73,8 +73,8 @@ func TestSocketErrors(t *testing.T) {
 	if _, err := bare.Read(one); !errors.Is(err, os.ErrDeadlineExceeded) || !os.IsTimeout(err) {
 		t.Errorf("reading beyond the deadline: %v", err)
 	}
-	bare.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	much := make([]byte, 64<<20)
+	bare.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
 	if n, err := bare.Write(much); !errors.Is(err, os.ErrDeadlineExceeded) || !os.IsTimeout(err) || n == 0 || n == len(much) {
 		t.Errorf("writing beyond the deadline to one who does not read: %d, %v", n, err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/services"
 )
 
 const secret = "0123456789abcdef-secret"
@@ -230,7 +231,7 @@ func TestTunnel(t *testing.T) {
 	if in.Sessions != 1 || in.Links != 1 || in.Version != "1.2.3" || in.State != agent.Available {
 		t.Errorf("info is %+v", in)
 	}
-	eventually(t, "a round trip measured", 5*time.Second, func() bool { return p.Agents()[0].RTT > 0 })
+	eventually(t, "a round trip measured", 30*time.Second, func() bool { return p.Agents()[0].RTT > 0 })
 
 	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func TestTunnel(t *testing.T) {
 		t.Errorf("after half-close: %d, %v, want EOF", n, err)
 	}
 	c.Close()
-	eventually(t, "without sessions", 5*time.Second, func() bool { return p.Agents()[0].Sessions == 0 })
+	eventually(t, "without sessions", 30*time.Second, func() bool { return p.Agents()[0].Sessions == 0 })
 	if n := book.count("msg=attached"); n != 1 {
 		t.Errorf("attached is logged %d times", n)
 	}
@@ -248,12 +249,7 @@ func TestTunnel(t *testing.T) {
 func TestTunnelFailures(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	c := newCanary(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := ln.Addr().String()
-	ln.Close()
+	nobody := services.FreeAddr(t)
 	resolver := fixed(map[string][]string{"loop.test": {"127.0.0.1"}, "public.test": {"8.8.8.8", "2606:4700::1"}})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "open", Country: "DE", AllowPrivate: true, Resolver: resolver})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "shut", Country: "US", Resolver: resolver})
@@ -283,7 +279,7 @@ func TestTunnelFailures(t *testing.T) {
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")
 	}
-	_, err = selectOne(t, p, agent.Query{Slugs: []string{"open"}}).DialContext(t.Context(), "tcp", nobody)
+	_, err := selectOne(t, p, agent.Query{Slugs: []string{"open"}}).DialContext(t.Context(), "tcp", nobody)
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("%v is not ECONNREFUSED", err)
 	}
@@ -310,7 +306,7 @@ func TestTunnelFailures(t *testing.T) {
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")
 	}
-	eventually(t, "without sessions", 5*time.Second, func() bool { return p.Agents()[0].Sessions+p.Agents()[1].Sessions == 0 })
+	eventually(t, "without sessions", 30*time.Second, func() bool { return p.Agents()[0].Sessions+p.Agents()[1].Sessions == 0 })
 }
 
 func TestTargetResetArrivesBehindItsBytes(t *testing.T) {

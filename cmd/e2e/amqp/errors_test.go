@@ -14,20 +14,23 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/internal/rabbit"
+	"github.com/farwire/farwire/internal/services"
 )
 
 func TestEveryErrorIsReadable(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
-	closed := listen(t, nil)
-	closed.Close()
+	nobody, err := services.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name    string
 		changes fields
 		want    string
 		code    float64
 	}{
-		{"refused", fields{"port": port(closed)}, "agent error: connection refused", 1011},
+		{"refused", fields{"port": nobody[0]}, "agent error: connection refused", 1011},
 		{"unknown host", fields{"host": "broker.invalid"}, "agent error: no such host", 1011},
 		{"wrong password", fields{"password": "secret-that-is-wrong"}, "agent error: username or password refused", 1011},
 		{"unknown user", fields{"username": "who"}, "agent error: username or password refused", 1011},

@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/cmd/internal/rabbit"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // A stepper stands between a gateway or agent and the broker. It lets frames
@@ -256,8 +257,10 @@ func TestFaultySessionsLeaveNothing(t *testing.T) {
 	v := vhost()
 	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	garbage := listen(t, func(c net.Conn) { c.Write(make([]byte, 100)) })
-	closed := listen(t, nil)
-	closed.Close()
+	nobody, err := services.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
 	open(t, srv.URL, ask(v, nil)).connected() // what the first one leaves, stays
 	http.DefaultClient.CloseIdleConnections()
 	before := runtime.NumGoroutine()
@@ -270,7 +273,7 @@ func TestFaultySessionsLeaveNothing(t *testing.T) {
 		}
 	}
 	faults := []func(i int){
-		func(int) { session(v, fields{"port": port(closed)}, "error") },
+		func(int) { session(v, fields{"port": nobody[0]}, "error") },
 		func(int) { session(v, fields{"port": port(garbage)}, "error") },
 		func(int) { session(v, fields{"exchange": "nope"}, "error") },
 		func(int) { session("nope", nil, "error") },

@@ -11,8 +11,10 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -86,11 +88,21 @@ func vhost() string { return fmt.Sprintf("t%d", vhosts.Add(1)-1) }
 // local is an exit that dials loopback.
 func local(t testing.TB) agent.Exit {
 	t.Helper()
-	exit, err := agent.Direct(agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true})
+	exit, err := agent.Direct(agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true, Resolver: resolver{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return exit
+}
+
+// A resolver knows without asking anybody that there is no broker.invalid.
+type resolver struct{}
+
+func (resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+	if host == "broker.invalid" {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	return net.DefaultResolver.LookupNetIP(ctx, network, host)
 }
 
 // gateway serves AMQP for tests. o may be zero.

@@ -161,10 +161,11 @@ func TestOpenAPI(t *testing.T) {
 	w.check(t, router, request{"GET", "/ws/crawl", upgrade("Origin", "https://evil.example"), "", 403, host.URL}, seen)
 	// A webhook that is called again and again.
 	call := request{"POST", "/hooks/site-changed", head("Content-Type", "application/json"), `{"base_url":"https://unknown.example/","webhook_secret":"x"}`, 429, ""}
-	for range 100 {
+	for status := 0; status != call.status; {
 		resp, err := client.Post(w.server.URL+call.path, "application/json", strings.NewReader(call.body))
 		must(t, err)
 		resp.Body.Close()
+		status = resp.StatusCode
 	}
 	w.check(t, router, call, seen)
 
@@ -212,6 +213,10 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 		return req
 	}
 	resp, err := client.Do(request(r.path))
+	for try := 0; err == nil && r.status == 429 && resp.StatusCode != 429 && try < 10; try++ {
+		resp.Body.Close() // one call in a tenth of a second passes
+		resp, err = client.Do(request(r.path))
+	}
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return

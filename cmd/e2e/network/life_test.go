@@ -10,6 +10,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // deadLink is how long the death of a link may go unnoticed whose other end is
@@ -21,7 +22,7 @@ func TestGatewayKilled(t *testing.T) {
 	t.Parallel()
 	const key = "a-key-that-outlives-a-gateway"
 	args := []string{"serve", "--local-agent", "none", "--agent-secret", agentSecret, "--api-keys", "test=" + key, "--rate", "1000"}
-	g := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", "127.0.0.1:0")...))
+	g := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", services.FreeAddr(t))...))
 	g.Key = key
 	agents := make([]*rig.Process, 4)
 	for i := range agents {

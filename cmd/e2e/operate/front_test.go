@@ -20,6 +20,7 @@ import (
 
 	"github.com/farwire/farwire/cmd/internal/rabbit"
 	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/services"
 )
 
 const agentSecret = "secret-of-the-agents-0123"
@@ -73,11 +74,7 @@ func caddy(t *testing.T, g *rig.Gateway, c *rig.Certificate) (addr string) {
 		t.Fatalf("caddy validate: %v\n%s", err, out)
 	}
 
-	// Caddy takes no socket from its parent. Should somebody else get the port
-	// in between, Caddy ends and says so.
-	ln := rig.Listen(t)
-	addr = "localhost:" + portOf(ln.Addr().String())
-	ln.Close()
+	addr = "localhost:" + portOf(services.FreeAddr(t)) // Caddy takes no socket from its parent
 	text := pageBlock(t, "Caddyfile",
 		"gateway.example.com {", "https://"+addr+" {\n    bind 127.0.0.1\n    tls "+c.CertFile+" "+c.KeyFile,
 		"127.0.0.1:8080", g.Addr)

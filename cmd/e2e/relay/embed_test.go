@@ -57,17 +57,17 @@ func wsURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, 
 // A session on which nothing happens outlives a proxy that ends what is idle,
 // because the gateway pings; without its pings it does not.
 func TestIdleBehindNginx(t *testing.T) {
-	const proxyTimeout, idle = time.Second, 3 * time.Second
+	const proxyTimeout, idle = 4 * time.Second, 9 * time.Second
 	certificate := rig.NewCertificate(t)
 	for _, c := range []struct {
 		name      string
 		keepAlive time.Duration
 		survives  bool
-	}{{"with pings", proxyTimeout / 4, true}, {"without", -1, false}} {
+	}{{"with pings", proxyTimeout / 8, true}, {"without", -1, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			host := embedded(t, farwire.RelayOptions{KeepAlive: c.keepAlive}, func(h http.Handler) http.Handler { return h })
-			nginx := rig.Nginx(t, certificate, host.Listener.Addr().String(), "proxy_read_timeout 1s; proxy_send_timeout 1s;")
+			nginx := rig.Nginx(t, certificate, host.Listener.Addr().String(), "proxy_read_timeout 4s; proxy_send_timeout 4s;")
 			// The target speaks after a long silence.
 			silent := target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
 				c.CloseRead(ctx)
@@ -201,7 +201,7 @@ func TestTimeoutHandler(t *testing.T) {
 func TestServerTimeouts(t *testing.T) {
 	var handler http.Handler
 	embedded(t, farwire.RelayOptions{}, func(h http.Handler) http.Handler { handler = h; return h })
-	const timeout = 300 * time.Millisecond
+	const timeout = 2 * time.Second
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ReadTimeout, server.Config.WriteTimeout = timeout, timeout
 	server.Start()

@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // Every secret of this run begins with this word. It may go to the target or
@@ -115,11 +116,11 @@ func TestSecrets(t *testing.T) {
 	to := target(t, echo)
 	rude := startRude(t)
 	plain := strings.Replace(to, "ws:", "wss:", 1)
-	nowhere := "ws://" + freeAddr(t) + "/"
+	nowhere := "ws://" + services.FreeAddr(t) + "/"
 	userinfo := strings.Replace(to, "ws://", "ws://user:"+canaryPassword+"@", 1)
 	socks, connectProxy := socksProxy(t, "user", canaryPassword), httpProxy(t, "user", canaryPassword)
 	wrong := func(proxy string) string { return strings.Replace(proxy, canaryPassword, canary+"wrong", 1) }
-	away := func(scheme string) string { return scheme + "://user:" + canaryPassword + "@" + freeAddr(t) }
+	away := func(scheme string) string { return scheme + "://user:" + canaryPassword + "@" + services.FreeAddr(t) }
 	header := map[string]string{"Authorization": "Bearer " + canary + "header", "X-Secret": canary + "header"}
 	cookies := map[string]string{"session": canary + "cookie"}
 

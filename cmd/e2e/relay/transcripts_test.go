@@ -20,6 +20,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/services"
 )
 
 var update = flag.Bool("update", false, "write the transcripts as they are now")
@@ -73,7 +74,7 @@ func replay(t *testing.T, golden string) string {
 		"YOUR_API_KEY", g.Key,
 		"wss://target.example.com/stream", specifiedTarget(t),
 		"socks5://user:pass@host:1080", socksProxy(t, "user", "pass"),
-		"ws://refused.example.com", "ws://"+freeAddr(t),
+		"ws://refused.example.com", "ws://"+services.FreeAddr(t),
 	)
 	c := dial(t, g.WS("/ws"), nil)
 	ctx := patient(t)
@@ -159,17 +160,6 @@ func specifiedTarget(t *testing.T) string {
 		}
 		c.Read(ctx) // until the client leaves
 	})
-}
-
-// freeAddr is an address where nothing listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // proxy serves connections with a function that does a handshake and returns

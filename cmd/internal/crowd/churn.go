@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/cmd/internal/fire"
+	"github.com/farwire/farwire/internal/services"
 )
 
 // A Churn is what is left behind by sessions that have come and gone.
@@ -31,10 +31,11 @@ func (r *Churn) String() string {
 // waits until the processes hold as little as before.
 func (s *Scene) Churn(ctx context.Context, n int) (*Churn, error) {
 	r := &Churn{Sessions: n, Ended: map[string]int{}}
-	nobody, err := unused()
+	ports, err := services.FreePorts(1)
 	if err != nil {
 		return r, err
 	}
+	nobody := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	// What is made once, for the first sessions, is not left behind by them.
 	if members, err := s.assemble(ctx, min(n, 64)); err != nil {
 		dismiss(members)
@@ -149,13 +150,4 @@ func (s *Scene) refused(ctx context.Context, url string) error {
 		return fmt.Errorf("%s was answered with %s", url, answer)
 	}
 	return nil
-}
-
-// unused returns an address that nobody listens on.
-func unused() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/farwire/farwire/internal/services"
 )
 
 // Homecoming kills a gateway, starts it again after a while, a longer one each
@@ -18,7 +20,11 @@ func Homecoming(ctx context.Context, program string, agents, rounds int) (took [
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	gateway, addr, err := StartGateway(ctx, program, dir, "127.0.0.1:0")
+	ports, err := services.FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	gateway, addr, err := StartGateway(ctx, program, dir, fmt.Sprintf("127.0.0.1:%d", ports[0]))
 	if err != nil {
 		return nil, err
 	}
