@@ -201,6 +201,23 @@ func TestRecrawlStoreAway(t *testing.T) {
 	}
 }
 
+// TestRecrawlStoreBack: a store that has been away is asked again as soon as
+// one that has nothing to do.
+func TestRecrawlStoreBack(t *testing.T) {
+	const poll = 200 * time.Millisecond
+	inCircle(t, func(c *circle) {
+		time.Sleep(59 * time.Minute)
+		defer recrawls(c.t, c.gw)()
+		c.sites.setAway(errAway)
+		time.Sleep(2 * time.Minute)
+		c.sites.setAway(nil)
+		back := time.Now()
+		if wait := c.next().Site.LastCrawl.Sub(back); wait > poll*6/5 {
+			c.t.Errorf("the site is crawled %v later", wait)
+		}
+	}, func(o *farwire.Options) { o.Recrawl.Poll = poll })
+}
+
 // TestRecrawlStorageAway: a file waits for its storage for a minute, after
 // which the crawl is repeated later.
 func TestRecrawlStorageAway(t *testing.T) {
