@@ -351,7 +351,12 @@ func TestScriptsAreSentAgain(t *testing.T) {
 
 // TestCluster runs on a Redis Cluster, where a script may touch one key only.
 func TestCluster(t *testing.T) {
-	s := services.Redis(t, "--cluster-enabled", "yes")
+	// Left alone, the second port is 10,000 above the first, where it may be taken.
+	second, err := services.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := services.Redis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(second[0]))
 	c := admin(t, s)
 	if err := c.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,11 +50,6 @@ func TestCheck(t *testing.T) {
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
 	secure.StartTLS()
 	defer secure.Close()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
 	for _, c := range []struct {
 		name   string
 		change func(*s3.Options)
@@ -70,7 +64,7 @@ func TestCheck(t *testing.T) {
 		{"no TLS where there is", func(o *s3.Options) { o.Endpoint = strings.Replace(secure.URL, "https:", "http:", 1) }, false, "Options.Endpoint|https://|400"},
 		{"a stranger's certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "Options.Endpoint|certificate|trust"},
 		{"a web server", func(o *s3.Options) { o.Endpoint = web.URL }, false, "Options.Endpoint|404"},
-		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + ln.Addr().String() }, true, "cannot be reached|refused"},
+		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + services.FreeAddr(t) }, true, "cannot be reached|refused"},
 		{"no host", func(o *s3.Options) { o.Endpoint = "http://name.invalid" }, true, "cannot be reached|name.invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	servers "github.com/farwire/farwire/internal/services"
 )
 
 // newSite serves a home page with n others. The request for /hang is told to
@@ -136,8 +137,7 @@ func TestCrawlInterrupted(t *testing.T) {
 
 func TestCrawlFails(t *testing.T) {
 	site, hung := newSite(t, 0)
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	gone := "http://" + servers.FreeAddr(t)
 	file := filepath.Join(t.TempDir(), "llms.txt")
 	for _, c := range []struct {
 		args []string
@@ -145,7 +145,7 @@ func TestCrawlFails(t *testing.T) {
 	}{
 		{[]string{site}, "private|--allow-private"},
 		{[]string{site + "/missing", "--allow-private"}, site + "/missing|HTTP 404 Not Found"},
-		{[]string{gone.URL, "--allow-private"}, gone.URL + "|connection refused"},
+		{[]string{gone, "--allow-private"}, gone + "|connection refused"},
 	} {
 		p := rig.Start(t, program(t, append([]string{"crawl", "-o", file}, c.args...)...))
 		if status := p.Status(); status != statusFailed {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/cmd/internal/rig"
+	servers "github.com/farwire/farwire/internal/services"
 )
 
 const testKey = "a-key-of-the-gateway"
@@ -215,12 +215,7 @@ func TestRelayInterrupted(t *testing.T) {
 }
 
 func TestRelayWithoutGateway(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := ln.Addr().String()
-	ln.Close()
+	free := servers.FreeAddr(t)
 	p := relayTo(t, free, nil)
 	p.Await(p.Stderr, `^farwire: cannot reach the gateway at `+free+`: .*refused; is farwire serve running there\?\n$`)
 	if status := p.Status(); status != statusFailed {

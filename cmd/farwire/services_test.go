@@ -135,12 +135,7 @@ func TestServicesAwayAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
-	for name, addr := range map[string]string{"refusing": closed.Addr().String(), "silent": silent.Addr().String()} {
+	for name, addr := range map[string]string{"refusing": servers.FreeAddr(t), "silent": silent.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
 			cmd := program(t, "serve", "--listen", "127.0.0.1:0")
 			cmd.Env = append(cmd.Env, "DATABASE_URL=postgres://farwire:a-secret-of-ours@"+addr+"/farwire", "REDIS_URL=redis://:a-secret-of-ours@"+addr,

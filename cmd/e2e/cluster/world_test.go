@@ -68,7 +68,7 @@ func newCluster(t *testing.T) *cluster {
 	c.front = port(listeners[0])
 	c.names = [2]string{port(listeners[1]), port(listeners[2])}
 	for i := range c.gateways {
-		c.gateways[i] = c.startGateway(i, "127.0.0.1:0")
+		c.gateways[i] = c.startGateway(i, services.FreeAddr(t)) // the one that is killed comes back there
 	}
 	rig.NginxConf(t, c.page.block("nginx.conf",
 		"/etc/ssl/gateway.pem", c.certificate.CertFile, "/etc/ssl/gateway.key", c.certificate.KeyFile,

@@ -183,7 +183,7 @@ func TestServicesLate(t *testing.T) {
 // started again, and crawls those that have fallen due.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	g := serve(t, []string{"FARWIRE_BROWSER=none"}, "--data-dir", dir)
+	g := serve(t, []string{"FARWIRE_BROWSER=none"}, "--data-dir", dir, "--listen", services.FreeAddr(t))
 	site := newChanging(t)
 	out := enroll(t, g, site)
 	g.Signal(rig.Kill)
