@@ -1,6 +1,7 @@
 package redislimit_test
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -27,8 +28,13 @@ func TestRedisAway(t *testing.T) {
 			s, log := services.Redis(t), new(journal)
 			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.logger()})
 			p := slow(10)
-			waitFor(t, "Redis has answered", func() bool { take(t, l, p); return l.Stats().Shared > 0 && !l.Stats().Away })
-			waitFor(t, "all of the limit is used", func() bool { return take(t, l, p).RetryAfter > 0 && !l.Stats().Away })
+			round := 0
+			waitFor(t, "all of the limit is used, and nothing of the share", func() bool {
+				round++
+				p.KeyID = strconv.Itoa(round)
+				fallbacks := l.Stats().Fallbacks
+				return passes(t, l, p) == 10 && l.Stats().Fallbacks == fallbacks
+			})
 			before := l.Stats()
 			warned, returned := log.count("Redis is away"), log.count("Redis is back")
 
@@ -43,7 +49,7 @@ func TestRedisAway(t *testing.T) {
 				}
 			}
 			// One waits for the timeout, and one each second that this takes.
-			if took := time.Since(begin); took > 2*(timeout+took/4) {
+			if took := time.Since(begin); took > 2*(timeout+took/4)+2*time.Second {
 				t.Errorf("504 requests took %v", took)
 			}
 			after := l.Stats()
