@@ -253,6 +253,9 @@ func (c *circus) read(ctx context.Context) {
 func (c *circus) settle(ctx context.Context) error {
 	for _, p := range c.gateways {
 		p.Signal(syscall.SIGCONT)
+		if _, err := p.Await(ctx, working); err != nil { // a signal before that kills it
+			return err
+		}
 		if err := p.Stop(); err != nil {
 			c.wrong("a gateway did not stop: %v", err)
 		}

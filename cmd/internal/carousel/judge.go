@@ -122,7 +122,8 @@ func (c *circus) line(i int, before, l sqlstore.Line) {
 
 // late judges a due time of which a number of leases were lost. Each may cost
 // what is left of the lease, and a poll until another gateway takes the site;
-// twice that is allowed, and what the machine adds.
+// twice that is allowed, and what the machine adds. So is twice an outage: what
+// fell due meanwhile is worked all at once.
 func (c *circus) late(i, lost int, l sqlstore.Line) {
 	r, late := &c.result, l.Committed.Sub(l.Due)
 	if lost > 0 {
@@ -130,7 +131,7 @@ func (c *circus) late(i, lost int, l sqlstore.Line) {
 	}
 	most := 2*time.Duration(max(1, lost))*(c.Lease+c.Poll) + r.Slow
 	if !c.away[0].IsZero() && l.Due.After(c.away[0].Add(-2*(c.Lease+c.Poll))) && l.Due.Before(c.away[1].Add(c.Lease+c.Poll)) {
-		most += r.Away
+		most += 2 * r.Away
 		r.LateAway = max(r.LateAway, late)
 	} else {
 		for len(r.Late) <= lost {
