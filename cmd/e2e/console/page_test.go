@@ -55,7 +55,7 @@ func open(t *testing.T, d device, url string) *page {
 	p := &page{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
-	ctx, late := context.WithTimeoutCause(ctx, 3*rig.Patience, errors.New("the test takes too long"))
+	ctx, late := context.WithTimeoutCause(ctx, 10*rig.Patience, errors.New("the test takes too long"))
 	t.Cleanup(late)
 	p.ctx = ctx
 	t.Cleanup(p.complain)
