@@ -20,7 +20,7 @@ import (
 type Result struct {
 	Slots                 int           // worked, all of them once
 	Changed               int           // of these, to find another edition
-	Disturbed             int           // of these, after a lease was lost
+	Disturbed             int           // of all, after a lease was lost
 	Killed, Stopped       int           // gateways
 	Late                  []Lateness    // by how many leases were lost on the way; outside of the outage
 	Away, LateAway        time.Duration // how long the database was away, and the most that a time around it was late
