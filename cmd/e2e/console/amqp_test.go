@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -14,27 +13,6 @@ import (
 	"github.com/farwire/farwire/cmd/internal/rabbit"
 	"github.com/farwire/farwire/cmd/internal/rig"
 )
-
-// publish sends messages to the exchange of every RabbitMQ.
-func publish(t *testing.T, n *rabbit.Node, messages map[string]amqp091.Publishing) {
-	t.Helper()
-	conn, err := amqp091.Dial(n.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
-	defer cancel()
-	for key, m := range messages {
-		if err := ch.PublishWithContext(ctx, "amq.topic", key, false, false, m); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 func (p *page) fillBroker(n *rabbit.Node, user, password string) {
 	p.t.Helper()
@@ -55,13 +33,15 @@ func TestAMQP(t *testing.T) {
 	p.click("#amqp-start")
 	p.says("#amqp-status", "Streaming through farwire-local from the queue scrape_local_")
 
-	publish(t, n, map[string]amqp091.Publishing{
+	if err := n.Publish(map[string]amqp091.Publishing{
 		"market.btc.tick": {ContentType: "application/json", Body: []byte(`{"symbol":"BTC-USD","price":98231.50,"side":"buy"}`),
 			MessageId: "m-1", Timestamp: time.Unix(1760000000, 0), Headers: amqp091.Table{"source": "exchange-a"}},
 		"market.raw":  {Body: []byte{0xff, 0xfe, 0x00, 'h', 'i'}},
 		"market.html": {Body: []byte(`<img src=x onerror="document.title='owned'">`)},
 		"other.thing": {Body: []byte("not for us")},
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	p.awaitRows("amqp-feed", 3)
 	open := func(text string) string {
 		css := fmt.Sprintf(`[...document.querySelectorAll('#amqp-feed .row')].find((row) => row.innerText.includes(%s))`, quote(text))
@@ -88,7 +68,9 @@ func TestAMQP(t *testing.T) {
 
 	p.click("#amqp-start")
 	p.says("#amqp-status", "Stopped. The queue is gone.")
-	publish(t, n, map[string]amqp091.Publishing{"market.late": {Body: []byte("late")}})
+	if err := n.Publish(map[string]amqp091.Publishing{"market.late": {Body: []byte("late")}}); err != nil {
+		t.Fatal(err)
+	}
 	if notice := p.text("#amqp-notice"); notice != "" {
 		t.Errorf("stopping is called trouble: %s", notice)
 	}

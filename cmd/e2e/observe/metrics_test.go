@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -283,28 +282,10 @@ func TestAMQPMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	events := bufio.NewScanner(resp.Body)
-	next := func(prefix string) {
-		t.Helper()
-		for events.Scan() {
-			if strings.HasPrefix(events.Text(), prefix) {
-				return
-			}
-		}
-		t.Fatalf("no %q: %v", prefix, events.Err())
-	}
+	next := rig.Lines(t, resp.Body)
 	next("event: connected")
-	conn, err := amqp091.Dial(node.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 3 {
-		if err := ch.Publish("amq.topic", "k", false, false, amqp091.Publishing{Body: []byte("12345")}); err != nil {
+		if err := node.Publish(map[string]amqp091.Publishing{"k": {Body: []byte("12345")}}); err != nil {
 			t.Fatal(err)
 		}
 		next("event: message")

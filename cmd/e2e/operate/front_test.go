@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -196,28 +195,10 @@ func streams(t *testing.T, client *http.Client, g *rig.Gateway, broker *rabbit.N
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("answered with %s %v", resp.Status, resp.Header)
 	}
-	events := bufio.NewScanner(resp.Body)
-	await := func(prefix string) {
-		t.Helper()
-		for events.Scan() {
-			if strings.HasPrefix(events.Text(), prefix) {
-				return
-			}
-		}
-		t.Fatalf("no %q crosses: %v", prefix, events.Err())
-	}
+	await := rig.Lines(t, resp.Body)
 	await("event: connected")
-	conn, err := amqp091.Dial(broker.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	ch, err := conn.Channel()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 3 {
-		if err := ch.Publish("amq.topic", "k", false, false, amqp091.Publishing{Body: []byte("12345")}); err != nil {
+		if err := broker.Publish(map[string]amqp091.Publishing{"k": {Body: []byte("12345")}}); err != nil {
 			t.Fatal(err)
 		}
 		await("event: message")

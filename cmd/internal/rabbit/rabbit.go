@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"time"
 
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
 	"github.com/farwire/farwire/internal/services"
 )
 
@@ -167,6 +169,26 @@ func (n *Node) Addr() string { return n.addr(n.Port) }
 // URL is where an Admin finds a virtual host.
 func (n *Node) URL() string {
 	return fmt.Sprintf("amqp://%s:%s@%s/", Admin, AdminSecret, n.Addr())
+}
+
+// Publish sends messages, by their routing keys, to amq.topic, an exchange that
+// every broker has.
+func (n *Node) Publish(messages map[string]amqp091.Publishing) error {
+	conn, err := amqp091.Dial(n.URL())
+	if err != nil {
+		return fmt.Errorf("rabbit: %w", err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		return fmt.Errorf("rabbit: %w", err)
+	}
+	for key, m := range messages {
+		if err := ch.Publish("amq.topic", key, false, false, m); err != nil {
+			return fmt.Errorf("rabbit: publishing to %s: %w", key, err)
+		}
+	}
+	return nil
 }
 
 // PID is the id of the broker's process.

@@ -5,8 +5,10 @@
 package rig
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -166,6 +168,21 @@ func Environ(extra ...string) []string {
 		}
 	}
 	return append(env, extra...)
+}
+
+// Lines reads an event stream: the function returned waits for a line that
+// begins with a text.
+func Lines(t testing.TB, r io.Reader) (await func(prefix string)) {
+	lines := bufio.NewScanner(r)
+	return func(prefix string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), prefix) {
+				return
+			}
+		}
+		t.Fatalf("no %q comes: %v", prefix, lines.Err())
+	}
 }
 
 // Look finds a program that scripts/deps installs.
