@@ -1,13 +1,10 @@
 package farwire_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -20,65 +17,6 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/services"
 )
-
-// onlyUnwrap is a middleware's ResponseWriter as the docs of
-// http.ResponseController ask for it, and no more.
-type onlyUnwrap struct{ inner http.ResponseWriter }
-
-func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
-func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
-func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
-func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
-
-// lazyWriter keeps the status until it is told to write it, as gin does.
-type lazyWriter struct {
-	http.ResponseWriter
-	code *int
-}
-
-func (w lazyWriter) WriteHeader(code int)        { *w.code = code }
-func (w lazyWriter) WriteHeaderNow()             { w.ResponseWriter.WriteHeader(*w.code) }
-func (w lazyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// hidesHijack has neither Hijack nor Unwrap.
-type hidesHijack struct{ http.ResponseWriter }
-
-// nearHijack looks for a Hijacker in the level below alone, as chi's Compress does.
-type nearHijack struct{ onlyUnwrap }
-
-func (w nearHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if hj, ok := w.inner.(http.Hijacker); ok {
-		return hj.Hijack()
-	}
-	return nil, nil, errors.New("no Hijacker")
-}
-
-func TestMiddleware(t *testing.T) {
-	w := newWorld(t)
-	url := newTarget(t, echo)
-	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
-		"only Unwrap": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{onlyUnwrap{w}} },
-		"near Hijack": func(w http.ResponseWriter) http.ResponseWriter { return nearHijack{onlyUnwrap{onlyUnwrap{w}}} },
-		"lazy status": func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{lazyWriter{w, new(int)}} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			behind := w.in(t).also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(wrap(rw), r) }))
-			behind.connected(url, "").close(1000, "")
-			behind.open("/ws?url="+escape(url), "X-API-Key: "+testKey).close(1000, "")
-		})
-	}
-	for name, h := range map[string]http.Handler{
-		"no Hijack": http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(hidesHijack{rw}, r) }),
-		"near Hijack around it": http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			w.gw.Relay().ServeHTTP(nearHijack{onlyUnwrap{hidesHijack{rw}}}, r)
-		}),
-		"http.TimeoutHandler": http.TimeoutHandler(w.gw.Relay(), time.Minute, ""),
-	} {
-		t.Run(name, func(t *testing.T) {
-			wantDetail(t, w.in(t).also(h).try("/ws").resp, 500, "http.TimeoutHandler does")
-		})
-	}
-}
 
 // TestHoldHandler: a host may want its middleware to see the whole session.
 func TestHoldHandler(t *testing.T) {

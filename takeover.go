@@ -1,8 +1,6 @@
 package farwire
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -11,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -19,29 +16,31 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/farwire/farwire/internal/upgrade"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
 // checkUpgrade refuses what cannot become a WebSocket, before anything is done
 // for it (RFC 6455, section 4.2.1).
 func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
-	upgrade := httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") &&
+	asked := httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") &&
 		httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade")
 	switch {
 	case r.Method != http.MethodGet:
 		return &methodError{http.MethodGet}
-	case !upgrade, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
+	case !asked, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
 		return &badRequest{"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1", http.StatusUpgradeRequired}
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return &badRequest{"Sec-WebSocket-Version must be 13", http.StatusUpgradeRequired}
 	case !validNonce(r.Header.Values("Sec-WebSocket-Key")):
 		return badRequestf("Sec-WebSocket-Key must be 16 bytes in base64, once")
-	case !canHijack(w):
+	}
+	if err := upgrade.Check(w); err != nil {
 		// The host's mistake and not the caller's, but nobody finds it if
-		// nobody says it.
-		return &badRequest{"the connection cannot become a WebSocket: a middleware around this handler hides http.Hijacker" +
-			" (http.TimeoutHandler does); mount the handler outside of it, or give its ResponseWriter an Unwrap method",
-			http.StatusInternalServerError}
+		// nobody says it. The log has the type as well.
+		return fmt.Errorf("%w: %w", &badRequest{"the connection cannot become a WebSocket: a middleware around this handler" +
+			" hides http.Hijacker (http.TimeoutHandler does); mount the handler outside of it, or give its ResponseWriter" +
+			" an Unwrap method", http.StatusInternalServerError}, err)
 	}
 	return nil
 }
@@ -52,28 +51,6 @@ func validNonce(keys []string) bool {
 	}
 	nonce, err := base64.StdEncoding.DecodeString(strings.TrimSpace(keys[0]))
 	return err == nil && len(nonce) == 16
-}
-
-// canHijack reports whether the connection can be taken over, without doing so:
-// whether the innermost ResponseWriter that Unwrap leads to is a Hijacker. What
-// is around it may have a Hijack method that only fails.
-func canHijack(w http.ResponseWriter) bool {
-	levels := unwrapped(w)
-	_, ok := levels[len(levels)-1].(http.Hijacker)
-	return ok
-}
-
-// unwrapped returns w and, from the outside in, what Unwrap leads to.
-func unwrapped(w http.ResponseWriter) []http.ResponseWriter {
-	all := []http.ResponseWriter{w}
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return all
-		}
-		w = u.Unwrap()
-		all = append(all, w)
-	}
 }
 
 // A caller is a client's WebSocket in our hands. Until the pipe takes over, a
@@ -88,7 +65,6 @@ type caller struct {
 // first, because browsers drop the connection otherwise; chosen says which
 // when the target has been asked already.
 func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, error) {
-	h := &hijacking{ResponseWriter: w}
 	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
@@ -98,14 +74,15 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, e
 		r.Header = r.Header.Clone()
 		r.Header.Set("Sec-WebSocket-Protocol", protocol)
 	}
-	ws, err := websocket.Accept(h, r, opts)
+	var rec *recorder
+	ws, err := upgrade.WebSocket(w, r, opts, func(conn net.Conn, early []byte) net.Conn {
+		rec = &recorder{Conn: conn, seen: early}
+		return rec
+	})
 	if err != nil {
-		if h.rec != nil {
-			h.rec.Conn.Close()
-		}
 		return nil, err
 	}
-	return &caller{ws, h.rec}, nil
+	return &caller{ws, rec}, nil
 }
 
 // release has coder/websocket let go of its buffers, while the connection stays
@@ -120,69 +97,6 @@ func offered(r *http.Request) []string {
 		list = append(list, splitList(line)...)
 	}
 	return list
-}
-
-// hijacking hands coder/websocket a recorder instead of the connection.
-type hijacking struct {
-	http.ResponseWriter
-	rec *recorder
-}
-
-func (h *hijacking) Unwrap() http.ResponseWriter { return h.ResponseWriter }
-
-func (h *hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	levels := unwrapped(h.ResponseWriter)
-	for _, w := range levels {
-		// gin keeps the status until it is told to write it.
-		if lazy, ok := w.(interface{ WriteHeaderNow() }); ok {
-			lazy.WriteHeaderNow()
-		}
-	}
-	if server := levels[len(levels)-1]; headerUnsent(server) {
-		server.WriteHeader(http.StatusSwitchingProtocols)
-	}
-	conn, brw, err := hijack(levels)
-	if err != nil {
-		return nil, nil, err
-	}
-	early, err := brw.Reader.Peek(brw.Reader.Buffered())
-	if err != nil {
-		conn.Close()
-		return nil, nil, err
-	}
-	h.rec = &recorder{Conn: conn, seen: bytes.Clone(early)}
-	brw.Writer.Reset(h.rec) // net/http made it for the connection
-	return h.rec, brw, nil
-}
-
-// headerUnsent reports whether a status that was written never reached the
-// server's ResponseWriter, because a middleware that compresses waits for a body
-// before it lets a status through; a hijacked connection never has one. Only
-// net/http's own field tells: writing the status twice to make sure would have
-// the server log it for every session. Where there is no such field nothing is
-// known, and the middleware is believed.
-func headerUnsent(server http.ResponseWriter) bool {
-	v := reflect.Indirect(reflect.ValueOf(server))
-	if v.Kind() != reflect.Struct {
-		return false
-	}
-	wrote := v.FieldByName("wroteHeader")
-	return wrote.Kind() == reflect.Bool && !wrote.Bool()
-}
-
-// hijack asks the outermost level that can take the connection over.
-// http.ResponseController would stop at the first that has a Hijack method, and
-// some of those look for the next Hijacker in the level below alone.
-func hijack(levels []http.ResponseWriter) (conn net.Conn, brw *bufio.ReadWriter, err error) {
-	err = http.ErrNotSupported
-	for _, w := range levels {
-		if hj, ok := w.(http.Hijacker); ok {
-			if conn, brw, err = hj.Hijack(); err == nil {
-				return conn, brw, nil
-			}
-		}
-	}
-	return nil, nil, err
 }
 
 // A recorder keeps what is read, and lets nobody but its owner close: a

@@ -1,19 +1,19 @@
 package agent
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // ServeHTTP is where agents attach. It answers once the connection has been
@@ -58,10 +58,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch {
 	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", upgradeName):
-		nc, err = hijack(w)
-		if err != nil {
-			refuse(http.StatusInternalServerError, "the connection cannot be taken over here")
-		}
+		nc, err = switchProtocols(w)
 	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket") &&
 		hasToken(r.Header, "Sec-WebSocket-Protocol", upgradeName):
 		nc, err = acceptWebSocket(w, r)
@@ -72,7 +69,11 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
+		// The host's mistake, which nobody finds if the log does not say it.
 		p.log.Warn("agent cannot attach", "remote", r.RemoteAddr, "err", err)
+		if errors.As(err, new(*upgrade.HiddenError)) {
+			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
+		}
 		return
 	}
 
@@ -114,30 +115,23 @@ func (p *Pool) leave() {
 	p.wg.Done()
 }
 
-func hijack(w http.ResponseWriter) (net.Conn, error) {
-	nc, brw, err := http.NewResponseController(w).Hijack()
+// switchProtocols answers the plain Upgrade.
+func switchProtocols(w http.ResponseWriter) (net.Conn, error) {
+	nc, early, err := upgrade.Switch(w, upgradeName)
 	if err != nil {
 		return nil, err
 	}
-	// The server may have read on already.
-	ahead, err := brw.Reader.Peek(brw.Reader.Buffered())
-	if err == nil {
-		err = nc.SetDeadline(time.Now().Add(handshakeTimeout))
-	}
-	if err == nil {
-		_, err = fmt.Fprintf(nc, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", upgradeName)
-	}
-	if err != nil {
-		nc.Close()
-		return nil, err
-	}
-	if len(ahead) == 0 {
-		return nc, nil
-	}
-	return &readAhead{nc, io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)}, nil
+	return withEarly(nc, early), nil
 }
 
-// readAhead is a connection of which some bytes have been read.
+// withEarly is a connection of which some bytes have been read.
+func withEarly(nc net.Conn, early []byte) net.Conn {
+	if len(early) == 0 {
+		return nc
+	}
+	return &readAhead{nc, io.MultiReader(bytes.NewReader(early), nc)}
+}
+
 type readAhead struct {
 	net.Conn
 	r io.Reader
@@ -146,18 +140,11 @@ type readAhead struct {
 func (c *readAhead) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 func acceptWebSocket(w http.ResponseWriter, r *http.Request) (net.Conn, error) {
-	ws, err := websocket.Accept(unwrapper{w}, r, &websocket.AcceptOptions{Subprotocols: []string{upgradeName}})
+	ws, err := upgrade.WebSocket(w, r, &websocket.AcceptOptions{Subprotocols: []string{upgradeName}}, nil)
 	if err != nil {
 		return nil, err
 	}
 	return newWSConn(ws), nil
-}
-
-// unwrapper finds the Hijacker behind any middleware's wrapper.
-type unwrapper struct{ http.ResponseWriter }
-
-func (u unwrapper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return http.NewResponseController(u.ResponseWriter).Hijack()
 }
 
 // A wsConn carries a tunnel in binary messages.

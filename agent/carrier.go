@@ -128,10 +128,7 @@ func (l *leg) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(ahead) == 0 {
-		return nc, nil
-	}
-	return &readAhead{nc, io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), nc)}, nil
+	return withEarly(nc, bytes.Clone(ahead)), nil
 }
 
 func (l *leg) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {

@@ -14,6 +14,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 var (
@@ -52,8 +54,8 @@ type Stream struct {
 }
 
 // Open answers with 200 and the header of an event stream, flushed at once, or
-// returns ErrCannotFlush with nothing written. When the reader takes nothing
-// for limit while bytes wait for it, onStall is called, once, from another
+// returns ErrCannotFlush, wrapped with the type that is in the way, with nothing
+// written. When the reader takes nothing for limit while bytes wait for it, onStall is called, once, from another
 // goroutine; a limit of zero or less is none. Deadlines that the server or
 // another handler set for writing are replaced. A ResponseWriter without
 // deadlines is written to without.
@@ -71,7 +73,7 @@ func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, 
 		for name, values := range before {
 			h[name] = values
 		}
-		return nil, ErrCannotFlush
+		return nil, fmt.Errorf("%w: the middleware's %s hides http.Flusher", ErrCannotFlush, upgrade.Innermost(w))
 	}
 	if err != nil {
 		return nil, lost(err)

@@ -1,0 +1,257 @@
+package farwire_test
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// onlyUnwrap is a middleware's ResponseWriter as the docs of
+// http.ResponseController ask for it, and no more.
+type onlyUnwrap struct{ inner http.ResponseWriter }
+
+func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
+func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
+func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
+func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
+
+const written = -1
+
+// lazyWriter keeps the status until it is told to write it, as gin does.
+type lazyWriter struct {
+	http.ResponseWriter
+	code *int
+}
+
+func (w lazyWriter) WriteHeader(code int) { *w.code = code }
+func (w lazyWriter) WriteHeaderNow() {
+	if *w.code != written {
+		w.ResponseWriter.WriteHeader(cmp.Or(*w.code, 200))
+		*w.code = written
+	}
+}
+func (w lazyWriter) Write(b []byte) (int, error) {
+	w.WriteHeaderNow()
+	return w.ResponseWriter.Write(b)
+}
+func (w lazyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// hidesHijack has neither Hijack nor Unwrap.
+type hidesHijack struct{ http.ResponseWriter }
+
+// nearHijack looks for a Hijacker in the layer below alone, as chi's Compress does.
+type nearHijack struct{ onlyUnwrap }
+
+func (w nearHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if hj, ok := w.inner.(http.Hijacker); ok {
+		return hj.Hijack()
+	}
+	return nil, nil, errors.New("no Hijacker")
+}
+
+// assertsHijack expects the layer below to be a Hijacker, as gin does.
+type assertsHijack struct{ onlyUnwrap }
+
+func (w assertsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return w.inner.(http.Hijacker).Hijack()
+}
+
+// failsHijack has a Hijack that can only fail, and no Unwrap.
+type failsHijack struct{ http.ResponseWriter }
+
+func (w failsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nearHijack{onlyUnwrap{w.ResponseWriter}}.Hijack()
+}
+
+// keepsStatus lets a status through only with a body, as a compressing
+// middleware may.
+type keepsStatus struct {
+	onlyUnwrap
+	code *int
+}
+
+func (w keepsStatus) WriteHeader(code int) { *w.code = code }
+func (w keepsStatus) Write(b []byte) (int, error) {
+	if *w.code != 0 {
+		w.inner.WriteHeader(*w.code)
+		*w.code = 0
+	}
+	return w.inner.Write(b)
+}
+
+// setsCookie adds a session's cookie when the status is written.
+type setsCookie struct{ onlyUnwrap }
+
+func (w setsCookie) WriteHeader(code int) {
+	http.SetCookie(w, &http.Cookie{Name: "session", Value: "of-the-host"})
+	w.inner.WriteHeader(code)
+}
+
+const attachSecret = "a-secret-of-all-agents"
+
+// everything mounts every handler of a host program behind a middleware.
+func everything(t *testing.T, wrap func(http.Handler) http.Handler) *world {
+	t.Helper()
+	w := newWorld(t, func(o *farwire.Options) {
+		broker := brokerExit(&fakeBroker{})
+		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE",
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if strings.HasPrefix(addr, "broker.test:") {
+					return broker.DialContext(ctx, network, addr)
+				}
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			}}
+	})
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: attachSecret, Logger: slog.New(slog.NewTextHandler(w.log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		pool.Shutdown(ctx) // which cuts what a test has left open
+	})
+	mux := http.NewServeMux()
+	mux.Handle("GET /ws", w.gw.Relay())
+	mux.Handle("GET /ws/crawl", w.gw.Crawl())
+	mux.Handle("POST /amqp", w.gw.AMQP())
+	mux.Handle("GET /agents/attach", pool)
+	return w.also(wrap(mux))
+}
+
+func behind(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrap(w), r) })
+	}
+}
+
+// attachPlain asks to attach as an agent does first.
+func (w *world) attachPlain() *http.Response {
+	w.t.Helper()
+	conn, err := w.dialIn()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	fmt.Fprintf(conn, "GET /agents/attach HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: farwire-agent\r\n"+
+		"Authorization: Bearer %s\r\n\r\n", attachSecret)
+	conn.SetReadDeadline(time.Now().Add(patience))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp
+}
+
+var attachWebSocket = []string{"Sec-WebSocket-Protocol: farwire-agent", "Authorization: Bearer " + attachSecret}
+
+func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
+	echoes, pages := newTarget(t, echo), newSite(t, threePages)
+	for name, c := range map[string]struct {
+		wrap   func(http.ResponseWriter) http.ResponseWriter
+		cookie bool
+	}{
+		"none":        {wrap: func(w http.ResponseWriter) http.ResponseWriter { return w }},
+		"only Unwrap": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{onlyUnwrap{w}} }},
+		"near Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return nearHijack{onlyUnwrap{onlyUnwrap{w}}} }},
+		"asserting Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return assertsHijack{onlyUnwrap{onlyUnwrap{w}}}
+		}},
+		"lazy status": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{lazyWriter{w, new(int)}} }},
+		"kept status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return nearHijack{onlyUnwrap{keepsStatus{onlyUnwrap{w}, new(int)}}}
+		}},
+		"session cookie": {cookie: true, wrap: func(w http.ResponseWriter) http.ResponseWriter { return setsCookie{onlyUnwrap{w}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := everything(t, behind(c.wrap))
+			cookie := func(what string, resp *http.Response) {
+				t.Helper()
+				if got := resp.Header.Get("Set-Cookie"); c.cookie && got != "session=of-the-host" {
+					t.Errorf("%s: Set-Cookie %q", what, got)
+				}
+			}
+			p := w.connected(echoes, "")
+			cookie("relay", p.resp)
+			p.close(1000, "")
+			w.open("/ws?url="+escape(echoes), "X-API-Key: "+testKey).close(1000, "")
+			if h := w.crawl(fmt.Sprintf(`{"url":%q}`, pages.URL)).hear(); h.code != 1000 {
+				t.Errorf("crawl: %+v", h)
+			}
+			resp := w.attachPlain()
+			cookie("agents", resp)
+			if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Upgrade") != "farwire-agent" {
+				t.Errorf("attach by Upgrade: %s %v", resp.Status, resp.Header)
+			}
+			if p := w.open("/agents/attach", attachWebSocket...); p.resp.Header.Get("Sec-WebSocket-Protocol") != "farwire-agent" {
+				t.Errorf("attach by WebSocket: %v", p.resp.Header)
+			}
+			if log := w.log.String(); strings.Contains(log, "superfluous") || strings.Contains(log, "hijacked connection") {
+				t.Errorf("the server complains:\n%s", log)
+			}
+			w.subscribe(subscription).connected()
+		})
+	}
+}
+
+func TestMiddleware_HidesTheConnection_Answers500AndWarns(t *testing.T) {
+	for name, c := range map[string]struct {
+		wrap func(http.Handler) http.Handler
+		says string
+	}{
+		"no Hijack": {behind(func(w http.ResponseWriter) http.ResponseWriter { return hidesHijack{w} }), "farwire_test.hidesHijack"},
+		"near Hijack around it": {behind(func(w http.ResponseWriter) http.ResponseWriter {
+			return nearHijack{onlyUnwrap{hidesHijack{w}}}
+		}), "farwire_test.hidesHijack"},
+		"a Hijack that fails": {behind(func(w http.ResponseWriter) http.ResponseWriter {
+			return failsHijack{hidesHijack{w}}
+		}), "farwire_test."},
+		"http.TimeoutHandler": {func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }, "*http.timeoutWriter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := everything(t, c.wrap)
+			warned := func(what string, status int) {
+				t.Helper()
+				if status != http.StatusInternalServerError {
+					t.Errorf("%s: status %d, want 500", what, status)
+				}
+				var lines []string
+				for line := range strings.Lines(w.log.String()) {
+					if strings.Contains(line, "level=WARN") {
+						lines = append(lines, line)
+					}
+				}
+				if len(lines) != 1 || !strings.Contains(lines[0], c.says) {
+					t.Errorf("%s: %d lines of WARN, want one that names %s:\n%s", what, len(lines), c.says, strings.Join(lines, ""))
+				}
+				w.log.reset()
+			}
+			p := w.try("/ws")
+			wantDetail(t, p.resp, 500, "http.TimeoutHandler does")
+			warned("relay", p.resp.StatusCode)
+			warned("direct form", w.try("/ws?url="+escape("ws://target.test/"), "X-API-Key: "+testKey).resp.StatusCode)
+			warned("crawl", w.try("/ws/crawl?api_key="+testKey).resp.StatusCode)
+			s := w.subscribe(subscription)
+			warned("AMQP", s.resp.StatusCode)
+			resp := w.attachPlain()
+			warned("agents by Upgrade", resp.StatusCode)
+			body, err := io.ReadAll(resp.Body)
+			if err != nil || !strings.Contains(string(body), "a middleware") || strings.Contains(string(body), c.says) {
+				t.Errorf("agents by Upgrade: %s, %v; the type is for the log", body, err)
+			}
+			warned("agents by WebSocket", w.try("/agents/attach", attachWebSocket...).resp.StatusCode)
+		})
+	}
+}
