@@ -161,7 +161,7 @@ func TestImportedInOnePlace(t *testing.T) {
 	}{
 		{"github.com/rabbitmq/amqp091-go", modulePath, true},
 		{"github.com/golang-jwt/jwt/v5", modulePath, true},
-		{"github.com/PuerkitoBio/goquery", modulePath + "/llmstxt", false},
+		{"github.com/PuerkitoBio/goquery", modulePath + "/llmstxt/internal/htmlpage", false},
 		{"github.com/libp2p/go-yamux/v5", modulePath + "/agent", false},
 		{"code.dny.dev/ssrf", modulePath + "/agent", false},
 	} {

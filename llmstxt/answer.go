@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/mention"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // What an answer must be to be taken: the part's pages, each once and in the
@@ -23,14 +26,14 @@ func (p *part) check(f *File) error {
 	if p.Layout == Pages && f.BaseURL != p.file.BaseURL || f.Info != p.file.Info {
 		return errors.New("changes the base URL")
 	}
-	given := findSigns(p.common())
-	if err := checkText(f.Title, p.file.Title, maxTitle, given); err != nil {
+	given := mention.Find(p.common())
+	if err := checkText(f.Title, p.file.Title, describe.MaxTitle, given); err != nil {
 		return fmt.Errorf("%w in its title", err)
 	}
 	if p.file.Summary == "" && f.Summary != "" {
 		return errors.New("has a summary that it was not given")
 	}
-	if err := checkText(f.Summary, p.file.Summary, noteLength, given); err != nil {
+	if err := checkText(f.Summary, p.file.Summary, describe.NoteLength, given); err != nil {
 		return fmt.Errorf("%w in its summary", err)
 	}
 	seen, taken := map[string]bool{}, map[int]bool{}
@@ -44,11 +47,11 @@ func (p *part) check(f *File) error {
 			}
 			seen[e.URL] = true
 			was := p.entries[e.URL]
-			own := findSigns(was.Title + "\n" + was.Text + "\n" + p.own[e.URL])
-			if err := checkText(e.Title, was.Title, maxTitle, given, own); err != nil {
+			own := mention.Find(was.Title + "\n" + was.Text + "\n" + p.own[e.URL])
+			if err := checkText(e.Title, was.Title, describe.MaxTitle, given, own); err != nil {
 				return fmt.Errorf("%w in the title of %s", err, e.URL)
 			}
-			if err := checkText(escapeLines(e.Text), escapeLines(was.Text), p.TextLimit, given, own); err != nil {
+			if err := checkText(plain.EscapeLines(e.Text), plain.EscapeLines(was.Text), p.TextLimit, given, own); err != nil {
 				return fmt.Errorf("%w in the text of %s", err, e.URL)
 			}
 		}
@@ -73,7 +76,7 @@ func (p *part) common() string {
 
 // checkSection holds a section to the one that its pages were in, which no
 // other section of the answer may be.
-func (p *part) checkSection(s Section, given signs, taken map[int]bool) error {
+func (p *part) checkSection(s Section, given mention.Set, taken map[int]bool) error {
 	for _, e := range s.Entries {
 		if _, ok := p.section[e.URL]; !ok {
 			return errors.New("has a page that it was not given")
@@ -94,10 +97,10 @@ func (p *part) checkSection(s Section, given signs, taken map[int]bool) error {
 	}
 	taken[at] = true
 	own := p.whole.Sections[at].Name
-	if s.Name != own && (own == optional || strings.EqualFold(s.Name, optional)) {
+	if s.Name != own && (own == describe.Optional || strings.EqualFold(s.Name, describe.Optional)) {
 		return errors.New("changes what is optional")
 	}
-	if err := checkText(s.Name, own, maxSection, given); err != nil {
+	if err := checkText(s.Name, own, describe.MaxSection, given); err != nil {
 		return fmt.Errorf("%w in the name of a section", err)
 	}
 	return nil
@@ -105,48 +108,25 @@ func (p *part) checkSection(s Section, given signs, taken map[int]bool) error {
 
 // checkText holds a text to a length and to the addresses that it may have. One
 // that is as it was needs no check.
-func checkText(text, was string, limit int, given ...signs) error {
+func checkText(text, was string, limit int, given ...mention.Set) error {
 	if text == was {
 		return nil
 	}
 	if utf8.RuneCountInString(text) > limit {
 		return errors.New("has too long a text")
 	}
-	if !strings.ContainsFunc(text, isWord) {
+	if !strings.ContainsFunc(text, plain.IsVisible) {
 		return errors.New("has no words")
 	}
-	found := findSigns(text)
-	for r := range found.hidden {
-		known := isEmojiPart(r) || slices.ContainsFunc(given, func(s signs) bool { return s.hidden[r] })
-		if breaksLine(r) || !known {
-			return errors.New("has signs that nobody sees")
+	found := mention.Find(text)
+	for r := range found.Hidden {
+		known := plain.IsEmojiPart(r) || slices.ContainsFunc(given, func(s mention.Set) bool { return s.Hidden[r] })
+		if plain.BreaksLine(r) || !known {
+			return errors.New("has mention.Set that nobody sees")
 		}
 	}
-	if !found.within(given) {
+	if !found.Within(given) {
 		return errors.New("has an address that it was not given")
 	}
 	return nil
 }
-
-// isWord reports a sign that can be read.
-func isWord(r rune) bool {
-	return (unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r)) && !isHidden(r)
-}
-
-// isHidden reports what is not seen: controls, formats, and some letters and
-// marks that are blank.
-func isHidden(r rune) bool {
-	switch r {
-	case '\n', '\t':
-		return false
-	case 0x034f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2028, 0x2029, 0x2800, 0x3164, 0xffa0:
-		return true
-	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r)
-}
-
-// isEmojiPart reports what says how an emoji is shown.
-func isEmojiPart(r rune) bool { return r == 0xfe0e || r == 0xfe0f }
-
-// breaksLine reports controls and what some readers take for a line's end.
-func breaksLine(r rune) bool { return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 }

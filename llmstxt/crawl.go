@@ -12,6 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 	"golang.org/x/time/rate"
 )
 
@@ -58,11 +63,29 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	return site, nil
 }
 
+// ResolveURL is how a crawl spells an address: ref as a page at base writes it,
+// made absolute and normalised, without fragment, credentials and tracking
+// parameters. base may be "" when ref is absolute. It reports false for what
+// does not lead to a web page.
+func ResolveURL(base, ref string) (string, bool) {
+	var b *url.URL
+	if base != "" {
+		if b = weburl.Parse(base); b == nil {
+			return "", false
+		}
+	}
+	u := weburl.Resolve(b, ref)
+	if u == nil {
+		return "", false
+	}
+	return u.String(), true
+}
+
 func baseURL(base string) (*url.URL, error) {
-	u := parseURL(base)
+	u := weburl.Parse(base)
 	// A page's links are read as a browser does, a caller's word as it stands.
-	if plain, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || plain.Host == "" {
-		return nil, fmt.Errorf("%w: %q", ErrURL, clipBytes(base, 200))
+	if given, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || given.Host == "" {
+		return nil, fmt.Errorf("%w: %q", ErrURL, plain.Clip(base, 200))
 	}
 	return u, nil
 }
@@ -76,7 +99,7 @@ func newCrawler(o Options) *crawler {
 		hashes: map[string]string{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
-		if p := &o.Previous[i]; p.Evidence.Version == evidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
+		if p := &o.Previous[i]; p.Evidence.Version == htmlpage.EvidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
 			c.previous[p.URL] = p
 		}
 	}
@@ -90,8 +113,8 @@ type crawler struct {
 	began    time.Time
 	need     int                  // bytes of prose to look for in a page
 	previous map[string]*Page     // by URL; not written once the crawl runs
-	robots   *Robots              // of the scope's host; likewise
-	scope    scope                // likewise
+	robots   *robots.Rules        // of the scope's host; likewise
+	scope    weburl.Scope         // likewise
 	settled  map[string]time.Time // what the sitemaps list; likewise
 	complete bool                 // and that is all they list
 	spared   map[string]*Page     // by URL, not to be asked for; likewise
@@ -112,7 +135,7 @@ type crawler struct {
 // begin reads robots.txt, the base page and the sitemaps, and fixes the scope.
 func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err error) {
 	asked := u
-	hosts := map[string]*Robots{}
+	hosts := map[string]*robots.Rules{}
 	allow := func(u *url.URL) error {
 		host := u.Scheme + "://" + u.Host
 		if hosts[host] == nil {
@@ -133,7 +156,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	// The sitemaps are asked for meanwhile: a base page that moves to another
 	// host is rare.
 	c.setPace(hosts[u.Scheme+"://"+u.Host])
-	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], scopeOf(u))
+	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
 	r := c.fetchPage(ctx, u, allow)
 	if r.refused != nil {
 		early.stop()
@@ -141,13 +164,13 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	}
 	// A base page that moved within its scope leaves the scope as it was asked
 	// for; one that left it takes the scope along.
-	c.scope = scopeOf(asked)
-	if !c.scope.has(r.final) || r.final.Scheme != asked.Scheme {
-		c.scope = scopeOf(r.final)
+	c.scope = weburl.ScopeOf(asked)
+	if !c.scope.Has(r.final) || r.final.Scheme != asked.Scheme {
+		c.scope = weburl.ScopeOf(r.final)
 		c.note(r.final.String(), "The base URL leads to "+r.final.String())
 	}
 	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
-	if c.scope != scopeOf(asked) {
+	if c.scope != weburl.ScopeOf(asked) {
 		early.stop()
 		c.setPace(c.robots)
 		early = c.startSitemaps(ctx, c.robots, c.scope)
@@ -177,7 +200,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	return maps.newest, nil
 }
 
-func (c *crawler) setPace(r *Robots) {
+func (c *crawler) setPace(r *robots.Rules) {
 	c.pace = nil
 	if r.Delay > 0 && !c.IgnoreRobots {
 		c.pace = rate.NewLimiter(rate.Every(min(r.Delay, c.MaxCrawlDelay)), 1)
@@ -186,25 +209,25 @@ func (c *crawler) setPace(r *Robots) {
 }
 
 // readRobots fetches a host's robots.txt. An error is that of the connection.
-func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*Robots, error) {
+func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, error) {
 	if c.IgnoreRobots {
-		return &Robots{}, nil
+		return &robots.Rules{}, nil
 	}
 	var last error
 	for n := 0; n <= c.Retries && ctx.Err() == nil; n++ {
-		body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, maxRobots+1)
+		body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1)
 		var status *statusError
 		switch {
 		case err == nil:
-			return ParseRobots(body, c.UserAgent), nil
+			return robots.Parse(body, c.UserAgent), nil
 		case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests:
-			return &Robots{}, nil
+			return &robots.Rules{}, nil
 		}
 		last = err
 	}
 	var status *statusError
 	if errors.As(last, &status) {
-		return &Robots{refuse: true}, nil
+		return &robots.Rules{Refuse: true}, nil
 	}
 	if last == nil {
 		last = ctx.Err() // before the first try
@@ -336,9 +359,9 @@ func (c *crawler) timeOver(ctx context.Context) {
 // allowed is asked by workers before every request.
 func (c *crawler) allowed(u *url.URL) error {
 	switch {
-	case !c.scope.has(u):
+	case !c.scope.Has(u):
 		return &skipError{SkipScope, "leads to " + u.String()}
-	case isFile(u):
+	case weburl.IsFile(u):
 		return &skipError{SkipType, "leads to " + u.String()}
 	case !c.robots.Allowed(u):
 		return &skipError{SkipRobots, "robots.txt forbids it"}
@@ -351,16 +374,16 @@ func (c *crawler) finish() *Site {
 	c.stats.Pages = len(c.pages)
 	c.remark()
 	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, BaseURL: c.pages[0].URL, descLength: c.DescLength}
-	a := setTitles(s.Pages)
-	d := newDescriber(s.Pages, c.DescLength)
+	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
-		p := &s.Pages[i]
-		p.Excerpt = d.excerpt(p)
-		p.Note = d.note(p)
+		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence}
 	}
-	s.Title = siteTitle(&s.Pages[0], a)
+	s.Title = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix}.Choose(pages)
+	for i, d := range pages {
+		p := &s.Pages[i]
+		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary
+	}
 	s.Summary = s.Pages[0].Note
-	setSections(s.Pages, c.alias, c.scope.prefix)
 	return s
 }
 

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // A language model may reword a file. It is given a part of it, in the file's
@@ -160,10 +163,10 @@ func merge(whole *File, parts []part, answers []*File) *File {
 		again = false
 		holders := map[string]int{}
 		for _, at := range order {
-			holders[plainKey(sections[at].Name)]++
+			holders[plain.Key(sections[at].Name)]++
 		}
 		for _, at := range order {
-			if own := whole.Sections[at].Name; sections[at].Name != own && holders[plainKey(sections[at].Name)] > 1 {
+			if own := whole.Sections[at].Name; sections[at].Name != own && holders[plain.Key(sections[at].Name)] > 1 {
 				sections[at].Name, again = own, true
 			}
 		}
@@ -176,7 +179,7 @@ func merge(whole *File, parts []part, answers []*File) *File {
 }
 
 func rankOptional(f *File, section int) int {
-	if f.Sections[section].Name == optional {
+	if f.Sections[section].Name == describe.Optional {
 		return 1
 	}
 	return 0

@@ -8,17 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // result is all that is kept of a fetched page until its turn to be committed
@@ -37,8 +37,8 @@ type result struct {
 	renderNote string    // what became of Options.Render
 	bytes      int64
 	evidence   Evidence
-	links      []string // in scope, normalised
-	scan       *scan    // until links and addresses are resolved
+	links      []string       // in scope, normalised
+	scan       *htmlpage.Page // until links and addresses are resolved
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -127,7 +127,7 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 		r.keep(prev)
 		return nil, 0, false, nil
 	case code >= 300 && code < 400 && resp.Header.Get("Location") != "":
-		next = resolve(r.final, resp.Header.Get("Location"))
+		next = weburl.Resolve(r.final, resp.Header.Get("Location"))
 		if next == nil {
 			return nil, 0, false, &skipError{SkipStatus, "redirected to what is no web address"}
 		}
@@ -139,8 +139,8 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 		return nil, 0, false, &skipError{SkipStatus, statusText(code)}
 	}
 	kind := resp.Header.Get("Content-Type")
-	if kind != "" && !isHTML(kind) {
-		return nil, 0, false, &skipError{SkipType, "not HTML (" + mediaType(kind) + ")"}
+	if kind != "" && !decode.IsHTML(kind) {
+		return nil, 0, false, &skipError{SkipType, "not HTML (" + decode.MediaType(kind) + ")"}
 	}
 	tooLarge := &skipError{SkipSize, fmt.Sprintf("larger than %d bytes", c.MaxPageBytes)}
 	if resp.ContentLength > c.MaxPageBytes {
@@ -155,7 +155,7 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 	release() // while this page is being read, another may be on its way
 	body := buf.Bytes()
 	r.bytes += int64(len(body))
-	if kind == "" && !isHTML(http.DetectContentType(body)) {
+	if kind == "" && !decode.IsHTML(http.DetectContentType(body)) {
 		return nil, 0, false, &skipError{SkipType, "not HTML"}
 	}
 	sum := sha256.Sum256(body)
@@ -165,12 +165,12 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 	for _, v := range resp.Header.Values("X-Robots-Tag") {
 		// "otherbot: noindex" is not for us.
 		if name, rest, ok := strings.Cut(v, ":"); ok && !strings.ContainsAny(name, ", _") {
-			if t := productToken(strings.TrimSpace(name)); t != productToken(c.UserAgent) {
+			if t := robots.ProductToken(strings.TrimSpace(name)); t != robots.ProductToken(c.UserAgent) {
 				continue
 			}
 			v = rest
 		}
-		noindex, nofollow = robotsDirectives(v, noindex, nofollow)
+		noindex, nofollow = robots.Directives(v, noindex, nofollow)
 	}
 	if prev != nil && prev.Hash == r.hash && !noindex && !nofollow {
 		etag, modified := r.etag, r.modified
@@ -178,7 +178,7 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 		r.etag, r.modified = etag, modified
 		return nil, 0, false, nil
 	}
-	return c.read(outer, r, toUTF8(body, kind), noindex, nofollow), 0, false, nil
+	return c.read(outer, r, decode.UTF8(body, kind), noindex, nofollow), 0, false, nil
 }
 
 // slot waits for the right to send a request, and returns what gives it back.
@@ -189,99 +189,6 @@ func (c *crawler) slot(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// read takes from a page what will be needed of it, and returns where a meta
-// refresh leads to.
-func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nofollow bool) *url.URL {
-	s := scanPage(page, c.need)
-	if s.refresh != "" {
-		base := baseOf(r.final, s)
-		if u := resolve(base, s.refresh); u != nil && u.String() != r.final.String() {
-			return u
-		}
-	}
-	if why := s.needsBrowser(); why != "" && c.Render != nil {
-		rendered, err := c.Render(ctx, r.final.String(), why)
-		if err != nil {
-			r.renderNote = fmt.Sprintf("Could not render %s (%s): %s; using its static form", r.final, why, detail(err))
-		} else {
-			r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
-			page = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
-			s, r.rendered = scanPage(page, c.need), true
-			// The pages of an application are one file: what they show tells
-			// them apart.
-			sum := sha256.Sum256(page)
-			r.hash = hex.EncodeToString(sum[:])
-		}
-	}
-	r.scan = s
-	r.noindex = s.noindex || noindex
-	if s.nofollow || nofollow {
-		s.hrefs = nil
-	}
-	blocks, anchors := readBlocks(page[s.from:s.to])
-	r.evidence = Evidence{Version: evidenceVersion, Need: c.need, Lang: clipBytes(s.lang, 35), Title: clipBytes(s.title, 500),
-		OpenTitle: clipBytes(s.ogTitle, 500), SiteName: clipBytes(s.siteName, 200), Crumbs: s.crumbs, Edges: s.edgeTexts, Blocks: blocks, Anchors: anchors,
-		Description: clipBytes(firstOf(s.desc, s.ogDesc, s.ldDesc), 4*c.DescLength)}
-	return nil
-}
-
-// keep takes over what an earlier crawl read.
-func (r *result) keep(prev *Page) {
-	r.unchanged = true
-	r.hash, r.etag, r.modified = prev.Hash, prev.ETag, prev.LastModified
-	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
-}
-
-// settle resolves a result's addresses, once the scope is known.
-func (c *crawler) settle(r *result) {
-	s := r.scan
-	if s == nil {
-		return
-	}
-	r.scan = nil
-	base := baseOf(r.final, s)
-	own := r.final.String()
-	inScope := func(ref string) string {
-		if ref == "" {
-			return ""
-		}
-		if u := resolve(base, ref); u != nil && c.scope.has(u) {
-			return u.String()
-		}
-		return ""
-	}
-	r.evidence.Up = inScope(s.up)
-	if can := inScope(s.canonical); can != own {
-		r.evidence.Canonical = can
-	}
-	seen := make(map[string]struct{}, len(s.hrefs))
-	var nav navigation
-	for i, h := range s.hrefs {
-		if len(r.links) >= maxLinks {
-			break
-		}
-		l := inScope(h)
-		if l == "" || l == own {
-			continue
-		}
-		if _, ok := seen[l]; !ok {
-			seen[l] = struct{}{}
-			r.links = append(r.links, l)
-			nav.add(l, s.groups[i])
-		}
-	}
-	r.evidence.Nav = nav.result()
-}
-
-func baseOf(page *url.URL, s *scan) *url.URL {
-	if s.base != "" {
-		if b := resolve(page, s.base); b != nil {
-			return b
-		}
-	}
-	return page
 }
 
 func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page) (*http.Response, error) {
@@ -327,7 +234,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) ([]
 	}
 	defer resp.Body.Close()
 	if code := resp.StatusCode; code >= 300 && code < 400 && resp.Header.Get("Location") != "" {
-		if next := resolve(u, resp.Header.Get("Location")); next != nil {
+		if next := weburl.Resolve(u, resp.Header.Get("Location")); next != nil {
 			return nil, next, nil
 		}
 	}
@@ -362,35 +269,4 @@ func retryAfter(v string) time.Duration {
 		return min(max(time.Until(t), 0), maxRetryAfter)
 	}
 	return 0
-}
-
-func mediaType(kind string) string {
-	if m, _, err := mime.ParseMediaType(kind); err == nil {
-		return m
-	}
-	return strings.ToLower(strings.TrimSpace(strings.SplitN(kind, ";", 2)[0]))
-}
-
-func isHTML(kind string) bool {
-	m := mediaType(kind)
-	return m == "text/html" || m == "application/xhtml+xml"
-}
-
-// toUTF8 finds a page's encoding in the header, its byte order mark or its
-// meta elements, and converts it. Without any of them UTF-8 is believed if it
-// is valid.
-func toUTF8(body []byte, kind string) []byte {
-	enc, name, certain := charset.DetermineEncoding(body[:min(len(body), 1024)], kind)
-	if name == "utf-8" && certain && kind != "" && !utf8.Valid(body) {
-		// Servers say UTF-8 of all files; one that says otherwise of itself and is
-		// not UTF-8 knows better.
-		enc, name, certain = charset.DetermineEncoding(body[:min(len(body), 1024)], "text/html")
-	}
-	if name == "utf-8" || !certain && utf8.Valid(body) {
-		return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	}
-	if out, err := enc.NewDecoder().Bytes(body); err == nil {
-		return bytes.TrimPrefix(out, []byte("\xef\xbb\xbf"))
-	}
-	return body
 }

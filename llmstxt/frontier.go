@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // The frontier is why the same site gives the same file. It is a queue in
@@ -71,7 +73,7 @@ func (f *frontier) push(u *url.URL, key string, depth int) *entry {
 // offer puts an address in scope into the frontier, or says why not.
 func (c *crawler) offer(u *url.URL, key string, depth int) {
 	f := c.frontier
-	if f.known(key) || isFile(u) {
+	if f.known(key) || weburl.IsFile(u) {
 		return
 	}
 	if len(f.queue) >= f.limit {
@@ -92,16 +94,16 @@ func (c *crawler) offer(u *url.URL, key string, depth int) {
 func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 	f := c.frontier
 	switch {
-	case len(key) > maxURL:
-		return &skipError{SkipURL, fmt.Sprintf("the address is longer than %d bytes", maxURL)}
-	case repeats(u.EscapedPath()):
+	case len(key) > weburl.MaxLength:
+		return &skipError{SkipURL, fmt.Sprintf("the address is longer than %d bytes", weburl.MaxLength)}
+	case weburl.Repeats(u.EscapedPath()):
 		return &skipError{SkipURL, "the address repeats its own path"}
 	case depth > c.MaxDepth:
 		return &skipError{SkipDepth, fmt.Sprintf("more than %d clicks away", c.MaxDepth)}
 	case !c.robots.Allowed(u):
 		return &skipError{SkipRobots, "robots.txt forbids it"}
 	}
-	if s, counted := shape(u); counted {
+	if s, counted := weburl.Shape(u); counted {
 		if f.shapes[s] >= f.perShape {
 			return &skipError{SkipPattern, fmt.Sprintf("one of more than %d addresses like %s", f.perShape, s)}
 		}
@@ -168,8 +170,8 @@ func (c *crawler) deferTo(e *entry, r *result) bool {
 	f := c.frontier
 	t := f.index[can]
 	if t == nil {
-		u := parseURL(can)
-		if u == nil || isFile(u) || len(f.queue) >= f.limit || c.refuse(u, can, e.depth) != nil {
+		u := weburl.Parse(can)
+		if u == nil || weburl.IsFile(u) || len(f.queue) >= f.limit || c.refuse(u, can, e.depth) != nil {
 			return false
 		}
 		t = f.push(u, can, e.depth)
@@ -245,7 +247,7 @@ func (c *crawler) follow(links []string, depth int) {
 		if c.frontier.known(l) {
 			continue
 		}
-		if u := parseURL(l); u != nil && c.scope.has(u) {
+		if u := weburl.Parse(l); u != nil && c.scope.Has(u) {
 			c.offer(u, u.String(), depth+1)
 		}
 	}

@@ -1,7 +1,6 @@
 package llmstxt
 
 import (
-	"strings"
 	"time"
 )
 
@@ -32,24 +31,6 @@ import (
 //
 // Of what is asked for, everything else follows as ever; so the file is the one
 // that a crawl without records gives, if the sitemap is honest.
-
-const (
-	settleMoment = time.Hour      // after a lastmod to the second
-	settleDay    = 36 * time.Hour // after the begin of a day in UTC: its end in the last time zone
-)
-
-// settledAt returns from when on a page with this lastmod is what it was made
-// then; zero if one cannot tell.
-func settledAt(text string, at time.Time) time.Time {
-	text = strings.TrimSpace(text)
-	switch {
-	case at.IsZero(), len(text) < len("2006-01-02"):
-		return time.Time{}
-	case len(text) > len("2006-01-02T15:04:05") && !strings.Contains(text, "T00:00"):
-		return at.Add(settleMoment)
-	}
-	return at.Add(settleDay) // no time, no time zone, or a midnight that stands for a day
-}
 
 // believe decides which pages need not be asked for.
 func (c *crawler) believe(maps sitemapPages) {

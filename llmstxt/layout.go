@@ -2,7 +2,11 @@ package llmstxt
 
 import (
 	"fmt"
+	"sort"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Layout is a form of the file.
@@ -43,8 +47,6 @@ const (
 	Index Layout = "index"
 )
 
-const optional = "Optional"
-
 // Render writes the file in a layout. It ends with a line break.
 func (s *Site) Render(l Layout) string { return s.file(l).Render(l) }
 
@@ -54,7 +56,7 @@ func (s *Site) file(l Layout) *File {
 	if l != Index {
 		entries := make([]Entry, len(s.Pages))
 		for i, p := range s.Pages {
-			entries[i] = Entry{p.Title, p.URL, unescapeLines(p.Excerpt)}
+			entries[i] = Entry{p.Title, p.URL, plain.UnescapeLines(p.Excerpt)}
 		}
 		f.Sections = []Section{{Entries: entries}}
 		return f
@@ -73,29 +75,60 @@ func (s *Site) file(l Layout) *File {
 	return f
 }
 
+// order is the sections of an index in the order of their first pages, with
+// the pages' numbers.
+func (s *Site) order() ([]string, map[string][]int) {
+	var names []string
+	in := map[string][]int{}
+	for i := 1; i < len(s.Pages); i++ {
+		name := s.Pages[i].Section
+		if s.Pages[i].Secondary {
+			name = describe.Optional
+		}
+		if name == "" {
+			name = describe.General
+		}
+		if in[name] == nil {
+			names = append(names, name)
+		}
+		in[name] = append(in[name], i)
+	}
+	rank := func(n string) int {
+		switch n {
+		case describe.Optional:
+			return 2
+		case describe.Rest:
+			return 1
+		}
+		return 0
+	}
+	sort.SliceStable(names, func(i, j int) bool { return rank(names[i]) < rank(names[j]) })
+	return names, in
+}
+
 // Render writes a file in a layout, whatever its texts are: Parse reads it
 // back, white space in titles and notes apart.
 func (f *File) Render(l Layout) string {
 	var b strings.Builder
 	if l != Index {
-		fmt.Fprintf(&b, "# %s\n\n> %s\n", escapeTitle(f.Title), f.BaseURL)
+		fmt.Fprintf(&b, "# %s\n\n> %s\n", plain.EscapeTitle(f.Title), f.BaseURL)
 		for _, e := range f.Entries() {
-			fmt.Fprintf(&b, "\n## %s\n\n> %s\n\n%s\n", escapeTitle(e.Title), e.URL, escapeLines(e.Text))
+			fmt.Fprintf(&b, "\n## %s\n\n> %s\n\n%s\n", plain.EscapeTitle(e.Title), e.URL, plain.EscapeLines(e.Text))
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "# %s\n\n", escapeTitle(f.Title))
+	fmt.Fprintf(&b, "# %s\n\n", plain.EscapeTitle(f.Title))
 	if f.Summary != "" {
-		fmt.Fprintf(&b, "> %s\n\n", oneLine(f.Summary))
+		fmt.Fprintf(&b, "> %s\n\n", plain.OneLine(f.Summary))
 	}
 	if f.Info != "" {
 		fmt.Fprintf(&b, "%s\n", f.Info)
 	}
 	for _, s := range f.Sections {
-		fmt.Fprintf(&b, "\n## %s\n\n", escapeTitle(noBrackets(s.Name)))
+		fmt.Fprintf(&b, "\n## %s\n\n", plain.EscapeTitle(noBrackets(s.Name)))
 		for _, e := range s.Entries {
-			fmt.Fprintf(&b, "- [%s](%s)", escapeTitle(noBrackets(e.Title)), linkURL(e.URL))
-			if note := oneLine(e.Text); note != "" {
+			fmt.Fprintf(&b, "- [%s](%s)", plain.EscapeTitle(noBrackets(e.Title)), linkURL(e.URL))
+			if note := plain.OneLine(e.Text); note != "" {
 				b.WriteString(": " + note)
 			}
 			b.WriteByte('\n')
@@ -112,68 +145,4 @@ func noBrackets(s string) string {
 // linkURL keeps a link's target from ending early.
 func linkURL(u string) string {
 	return strings.NewReplacer("(", "%28", ")", "%29").Replace(u)
-}
-
-// escapeTitle writes a title so that Markdown shows exactly it. Only what would
-// be read as markup gets a backslash: snake_case and 2 * 3 stay as they are.
-func escapeTitle(s string) string {
-	s = oneLine(s)
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		var prev, next byte = ' ', ' '
-		if i > 0 {
-			prev = s[i-1]
-		}
-		if i+1 < len(s) {
-			next = s[i+1]
-		}
-		esc := false
-		switch c {
-		case '\\':
-			esc = isPunct(next) || next == ' ' && i+1 == len(s)
-		case '`', '[', ']':
-			esc = true
-		case '*', '~':
-			esc = prev != ' ' || next != ' '
-		case '_':
-			esc = !isWordChar(prev) || !isWordChar(next)
-			esc = esc && (prev != ' ' || next != ' ')
-		case '<':
-			esc = next == '/' || next == '!' || next == '?' || isWordChar(next)
-		case '&':
-			esc = next == '#' || isWordChar(next)
-		case '#':
-			// At the end, or a heading's end for a parser.
-			esc = strings.Trim(s[i:], "#") == "" || i == 0
-		}
-		if esc {
-			b.WriteByte('\\')
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
-
-// unescapeTitle is escapeTitle backwards.
-func unescapeTitle(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) && isPunct(s[i+1]) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
-func isPunct(c byte) bool {
-	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
-}
-
-func isWordChar(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
 }

@@ -31,6 +31,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 )
 
 // Options says how to crawl. The zero value is usable. A field out of its
@@ -149,13 +151,15 @@ type Page struct {
 	LastModified string    `json:"last_modified,omitempty"` //
 	Hash         string    `json:"hash"`                    // of the body, as hexadecimal SHA-256
 	Asked        time.Time `json:"asked,omitzero"`          // when the server was last asked for it
-	Listed       bool      `json:"listed,omitempty"`        // by a sitemap
+	Listed       bool      `json:"listed,omitempty"`        // by a site map
 	Misdated     bool      `json:"misdated,omitempty"`      // it has changed once while its lastmod said it had not
 	Links        []string  `json:"links,omitempty"`         // in scope, normalised, each once, in the page's order
 	Evidence     Evidence  `json:"evidence"`                // what was read
-
-	outlined bool // the excerpt is a note made from headings or links
 }
+
+// Evidence is what a crawl has read from a page: enough to choose its title,
+// excerpt and section again without the page. Its fields are for this package.
+type Evidence = htmlpage.Evidence
 
 // Stats are counts of one crawl.
 type Stats struct {

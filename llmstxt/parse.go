@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Reading a file back. Parse accepts exactly what Render writes and what any
@@ -96,7 +98,7 @@ func parsePages(text string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Title = unescapeTitle(v)
+	f.Title = plain.UnescapeTitle(v)
 	r.blank()
 	if f.BaseURL, err = r.address(); err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func parsePages(text string) (*File, error) {
 		if v, err = r.marked("##"); err != nil {
 			return nil, err
 		}
-		e.Title = unescapeTitle(v)
+		e.Title = plain.UnescapeTitle(v)
 		r.blank()
 		if e.URL, err = r.address(); err != nil {
 			return nil, err
@@ -121,7 +123,7 @@ func parsePages(text string) (*File, error) {
 			excerpt = append(excerpt, r.lines[r.n])
 			r.n++
 		}
-		if e.Text = unescapeLines(strings.TrimSpace(strings.Join(excerpt, "\n"))); e.Text == "" {
+		if e.Text = plain.UnescapeLines(strings.TrimSpace(strings.Join(excerpt, "\n"))); e.Text == "" {
 			return nil, r.errorf("a page without an excerpt")
 		}
 		f.Sections[0].Entries = append(f.Sections[0].Entries, e)
@@ -160,7 +162,7 @@ func parseIndex(text string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Title = unescapeTitle(v)
+	f.Title = plain.UnescapeTitle(v)
 	r.blank()
 	if r.more() && strings.HasPrefix(r.lines[r.n], ">") {
 		if f.Summary, err = r.marked(">"); err != nil {
@@ -179,7 +181,7 @@ func parseIndex(text string) (*File, error) {
 		if v, err = r.marked("##"); err != nil {
 			return nil, err
 		}
-		s := Section{Name: unescapeTitle(v)}
+		s := Section{Name: plain.UnescapeTitle(v)}
 		if names[s.Name] {
 			r.n--
 			return nil, r.errorf("the name of a section twice")
@@ -193,7 +195,7 @@ func parseIndex(text string) (*File, error) {
 			if err := checkURL(m[2]); err != nil {
 				return nil, r.errorf("%v", err)
 			}
-			s.Entries = append(s.Entries, Entry{Title: unescapeTitle(m[1]), URL: m[2], Text: strings.TrimSpace(m[3])})
+			s.Entries = append(s.Entries, Entry{Title: plain.UnescapeTitle(m[1]), URL: m[2], Text: strings.TrimSpace(m[3])})
 			r.n++
 		}
 		f.Sections = append(f.Sections, s)

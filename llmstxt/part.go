@@ -3,6 +3,9 @@ package llmstxt
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // How a file is cut into parts. What a model said of a part may be remembered,
@@ -103,7 +106,7 @@ func address(url string, l Layout) string {
 func (s *Site) textLimit(l Layout) int {
 	switch {
 	case l == Index:
-		return noteLength
+		return describe.NoteLength
 	case s.descLength == 0:
 		return 500
 	}
@@ -126,5 +129,5 @@ func (p *Page) Text(limit int) string {
 			break
 		}
 	}
-	return clipBytes(string(b), limit)
+	return plain.Clip(string(b), limit)
 }

@@ -1,0 +1,41 @@
+// Package describe chooses titles, excerpts, notes and sections for the pages of
+// a site, when all of them are known.
+package describe
+
+import "github.com/farwire/farwire/llmstxt/internal/htmlpage"
+
+// Page is a page of a site: what was read from it, and what is chosen for it.
+type Page struct {
+	URL      string // where it was in the end
+	Depth    int    // clicks from the base page
+	Evidence *htmlpage.Evidence
+
+	Title     string // its own, without what every title of the site ends or begins with; never empty
+	Excerpt   string // paragraphs apart by a blank line; never empty
+	Note      string // one line; never empty
+	Section   string // heading in an index; "" for the base page
+	Secondary bool   // licences, changes, indexes
+
+	outlined bool // the excerpt is a note made from headings or links
+}
+
+// Site is what is decided when all pages of a site are known.
+type Site struct {
+	Limit  int               // longest excerpt in characters
+	Alias  map[string]string // addresses that lead to a page, with the page's own
+	Prefix string            // of the paths in scope
+}
+
+// Choose fills in the texts of the pages, the base page first, and returns the
+// site's title.
+func (s Site) Choose(pages []Page) (title string) {
+	a := setTitles(pages)
+	d := newDescriber(pages, s.Limit)
+	for i := range pages {
+		p := &pages[i]
+		p.Excerpt = d.excerpt(p)
+		p.Note = d.note(p)
+	}
+	setSections(pages, s.Alias, s.Prefix)
+	return siteTitle(&pages[0], a)
+}

@@ -1,0 +1,395 @@
+package describe
+
+import (
+	"hash/maphash"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Excerpts. No single source of a description can be trusted, so there is a
+// cascade, decided when every page has been read:
+//
+//  1. the page's own description (meta, Open Graph, JSON-LD), unless other pages
+//     have the same, it was cut off by a machine, or it only repeats the title
+//     or the first paragraph;
+//  2. the prose of the main content, from its first real paragraph on;
+//  3. items, definitions and cells, where there are no paragraphs;
+//  4. the headings, else the words of the links, as a note.
+//
+// Whatever stands on a fifth of the pages is boilerplate and is left out.
+
+// NoteLength is how many characters a note has at most.
+const NoteLength = 200
+
+// describer composes the texts of one site's pages.
+type describer struct {
+	limit int
+	votes voters
+	descs map[string]int                    // how many pages have a description
+	split map[*htmlpage.Evidence][][]string // sentences of each block
+}
+
+// newDescriber lets every page vote.
+func newDescriber(pages []Page, limit int) *describer {
+	d := &describer{limit: limit, descs: map[string]int{}, split: make(map[*htmlpage.Evidence][][]string, len(pages))}
+	d.votes = voters{seed: maphash.MakeSeed(), count: map[uint64]vote{}, need: int32(max(3, (len(pages)+4)/5))}
+	for i := range pages {
+		e := pages[i].Evidence
+		if e.Description != "" {
+			d.descs[e.Description]++
+		}
+		by := int32(i + 1)
+		split := make([][]string, len(e.Blocks))
+		for j, b := range e.Blocks {
+			if b.Kind == htmlpage.Omitted {
+				continue
+			}
+			split[j] = plain.Sentences(b.Text)
+			for _, s := range split[j] {
+				d.votes.cast(s, by)
+				d.votes.once(d.votes.whole(s), by)
+			}
+		}
+		for _, t := range e.Edges {
+			for _, s := range plain.Sentences(t) {
+				d.votes.cast(s, by)
+				d.votes.once(d.votes.whole(s), by)
+			}
+		}
+		d.split[e] = split
+	}
+	return d
+}
+
+// piece is a stretch of an excerpt that is taken whole or not at all.
+type piece struct {
+	text  string
+	sep   string // before it: "", " ", "\n", "\n\n"
+	first bool   // of its block
+}
+
+// excerpt is the page's own words, at most d.limit characters, never empty.
+func (d *describer) excerpt(p *Page) string {
+	e := p.Evidence
+	pieces := d.prose(e, p.Title, d.votes.boilerplate)
+	if len(pieces) == 0 {
+		// Pages that a template wrote say the same of different things.
+		pieces = d.prose(e, p.Title, d.votes.repeated)
+	}
+	text := d.fill(pieces, d.limit)
+	if desc := d.description(p); desc != "" {
+		switch {
+		case text == "":
+			text = plain.Cut(desc, d.limit)
+		case !strings.Contains(plain.Key(join(pieces)), plain.Clip(plain.Key(desc), 60)):
+			text = plain.Cut(desc, d.limit)
+			if rest := d.limit - utf8.RuneCountInString(text) - 2; rest >= 40 {
+				if more := d.fill(pieces, rest); more != "" && plain.IsComplete(more) {
+					text += "\n\n" + more
+				}
+			}
+		}
+	}
+	if text = plain.GuardLines(text, d.limit); text == "" {
+		text = plain.GuardLines(d.outline(p, d.limit), d.limit)
+		p.outlined = true
+	}
+	return text
+}
+
+// description is what the page says of itself, if that is worth anything.
+func (d *describer) description(p *Page) string {
+	desc := p.Evidence.Description
+	n := utf8.RuneCountInString(desc)
+	switch {
+	case n < 25, d.descs[desc] > 1, !plain.IsComplete(desc):
+		return ""
+	case strings.HasSuffix(desc, "…"), strings.HasSuffix(desc, "..."):
+		return ""
+	}
+	if k := plain.Key(desc); k == plain.Key(p.Title) || k == plain.Key(p.Evidence.Title) {
+		return ""
+	}
+	return desc
+}
+
+// prose picks the sentences that may stand in an excerpt, in the page's order.
+func (d *describer) prose(e *htmlpage.Evidence, title string, drop func(string) bool) []piece {
+	split := d.split[e]
+	paragraphs := false
+	for i, b := range e.Blocks {
+		if b.Kind == htmlpage.Paragraph && isProse(b) && !all(split[i], drop) {
+			paragraphs = true
+			break
+		}
+	}
+	var out []piece
+	said := map[string]bool{}
+	size := 0
+	titleKey := plain.Key(title)
+	list := false // the items being read follow a sentence that leads to them
+	for i, b := range e.Blocks {
+		if size > 4*d.limit {
+			break
+		}
+		switch b.Kind {
+		case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
+			continue
+		case htmlpage.Cell:
+			if paragraphs || !isProse(b) {
+				continue
+			}
+		case htmlpage.Item, htmlpage.Definition:
+			// Before the first paragraph a list is navigation, later it belongs to
+			// what stands above it.
+			led := len(out) > 0 && leads(out[len(out)-1].text) || i > 0 && list && e.Blocks[i-1].Kind == htmlpage.Item
+			list = led
+			if paragraphs && (len(out) == 0 || b.Links > 60) && !led || !paragraphs && !led && !isProse(b) {
+				continue
+			}
+		default:
+			if !isProse(b) {
+				continue
+			}
+		}
+		if k := plain.Key(b.Text); k == "" || k == titleKey {
+			continue
+		}
+		first, gap := true, ""
+		for _, s := range split[i] {
+			before := gap
+			gap = ""
+			if strings.TrimRightFunc(s, unicode.IsSpace) != s {
+				gap = " " // not every script has one between sentences
+			}
+			t := strings.TrimSpace(s)
+			if t == "" || said[t] || drop(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
+				continue
+			}
+			said[t] = true
+			pc := piece{text: t, sep: before, first: first}
+			if first {
+				pc.sep = "\n\n"
+				if b.Kind == htmlpage.Item {
+					pc.text, pc.sep = "- "+t, "\n"
+				}
+			}
+			first = false
+			size += len(t)
+			out = append(out, pc)
+		}
+	}
+	return out
+}
+
+func all(sentences []string, drop func(string) bool) bool {
+	for _, s := range sentences {
+		if !drop(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// isProse tells a paragraph from a label, a menu and a line of data.
+func isProse(b htmlpage.Block) bool {
+	n := utf8.RuneCountInString(b.Text)
+	if n < 25 || b.Links > 75 {
+		return false
+	}
+	letters, spaces := 0, 0
+	wide := false
+	for _, r := range b.Text {
+		switch {
+		case r > 0x2e80 && unicode.IsLetter(r):
+			wide = true // Han, kana, hangul: no spaces between words
+			letters++
+		case unicode.IsLetter(r), unicode.IsMark(r):
+			letters++
+		case r == ' ':
+			spaces++
+		}
+	}
+	if letters*10 < n*6 {
+		return false
+	}
+	if !wide && spaces < 3 {
+		return false
+	}
+	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+}
+
+// isLabel reports a datum with its name before it: "Status: draft."
+func isLabel(s string) bool {
+	name, value, ok := strings.Cut(s, ": ")
+	return ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
+}
+
+func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
+
+// introduces reports a sentence that points at what an excerpt leaves out: code
+// or a table behind a colon.
+func introduces(s string, blocks []htmlpage.Block, i int) bool {
+	if !leads(s) {
+		return false
+	}
+	if !strings.HasSuffix(blocks[i].Text, s) || i+1 == len(blocks) {
+		return true
+	}
+	switch blocks[i+1].Kind {
+	case htmlpage.Item:
+		return false
+	}
+	return true
+}
+
+// fill takes pieces while they fit and ends with a whole sentence if there is
+// one at all.
+func (d *describer) fill(pieces []piece, limit int) string {
+	var b strings.Builder
+	runes, whole := 0, 0 // whole: bytes up to the last complete sentence
+	for i, p := range pieces {
+		sep := p.sep
+		switch {
+		case b.Len() == 0:
+			sep = ""
+		case sep == "\n" && !strings.HasPrefix(pieces[i-1].text, "- ") && pieces[i-1].first:
+			sep = "\n"
+		case len(sep) < 2 && sep != "\n" && !strings.HasSuffix(b.String(), pieces[i-1].text):
+			sep = "\n\n"
+		}
+		text := p.text
+		if b.Len() == 0 {
+			text = strings.TrimPrefix(text, "- ")
+		}
+		n := utf8.RuneCountInString(text) + len(sep)
+		if runes+n > limit {
+			if whole == 0 && b.Len() == 0 {
+				return plain.Cut(text, limit)
+			}
+			break
+		}
+		b.WriteString(sep)
+		b.WriteString(text)
+		runes += n
+		if plain.IsComplete(text) {
+			whole = b.Len()
+		}
+	}
+	if whole == 0 && len(pieces) > 1 && leads(pieces[0].text) {
+		return enumerate(pieces, limit)
+	}
+	if whole == 0 {
+		return b.String()
+	}
+	return b.String()[:whole]
+}
+
+// enumerate writes a list whose items are no sentences as one sentence.
+func enumerate(pieces []piece, limit int) string {
+	text := pieces[0].text
+	runes := utf8.RuneCountInString(text) + 1
+	sep := " "
+	for _, p := range pieces[1:] {
+		t := strings.TrimRight(strings.TrimPrefix(p.text, "- "), ",;")
+		if runes += utf8.RuneCountInString(t) + 2; runes > limit {
+			break
+		}
+		text += sep + t
+		sep = "; "
+	}
+	if sep == " " {
+		return plain.Cut(strings.TrimRight(pieces[0].text, ":：")+".", limit)
+	}
+	return text + "."
+}
+
+func join(pieces []piece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.text)
+		if b.Len() > 4000 {
+			break
+		}
+	}
+	return b.String()
+}
+
+// outline is a note for a page without prose: its headings, else the words of
+// its links, else its title.
+func (d *describer) outline(p *Page, limit int) string {
+	e := p.Evidence
+	var parts []string
+	seen := map[string]bool{plain.Key(p.Title): true, "": true}
+	add := func(t string) {
+		t = strings.TrimRight(t, ".:;,")
+		if k := plain.Key(t); !seen[k] && !d.votes.boilerplate(t) {
+			seen[k] = true
+			parts = append(parts, t)
+		}
+	}
+	for _, b := range e.Blocks {
+		if b.Kind == htmlpage.Heading || b.Kind == htmlpage.Term {
+			add(b.Text)
+		}
+	}
+	if len(parts) < 3 {
+		for _, a := range e.Anchors {
+			add(a)
+		}
+	}
+	for _, b := range e.Blocks {
+		if len(parts) < 3 && b.Kind != htmlpage.Omitted {
+			add(b.Text)
+		}
+	}
+	if len(parts) == 0 {
+		if d.descs[e.Description] == 1 {
+			return plain.Cut(e.Description, limit)
+		}
+		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
+	}
+	text, runes := "", 0
+	for i, t := range parts {
+		n := utf8.RuneCountInString(t) + 2
+		if i > 0 && runes+n > limit {
+			break
+		}
+		if i > 0 {
+			text += "; "
+		}
+		text += t
+		runes += n
+	}
+	if plain.IsComplete(text) {
+		return plain.Cut(text, limit)
+	}
+	return plain.Cut(text+".", limit)
+}
+
+// note is the page in one line, for an index.
+func (d *describer) note(p *Page) string {
+	limit := min(NoteLength, d.limit)
+	if desc := d.description(p); desc != "" && utf8.RuneCountInString(desc) <= limit {
+		return desc
+	}
+	if p.outlined {
+		return d.outline(p, limit)
+	}
+	lines := strings.Split(plain.UnescapeLines(p.Excerpt), "\n")
+	if leads(lines[0]) && len(lines) > 1 {
+		pieces := []piece{{text: lines[0]}}
+		for _, l := range lines[1:] {
+			if !strings.HasPrefix(l, "- ") {
+				break
+			}
+			pieces = append(pieces, piece{text: strings.TrimRight(l, ".")})
+		}
+		return enumerate(pieces, limit)
+	}
+	return plain.Cut(lines[0], limit)
+}

@@ -1,0 +1,268 @@
+package describe
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Sections of an index. A site says in several ways what belongs together:
+// breadcrumbs, links to the page above, and paths. Each way is tried on all
+// pages, and the first that sorts most of them into a few groups is taken.
+// What is left alone goes to the section of its neighbours or to a last one.
+
+// Names of sections that are ours.
+const (
+	Optional = "Optional"   // secondary pages, last
+	Rest     = "More pages" // a few that belong nowhere, last
+	General  = "General"    // many such, in their place
+	All      = "Pages"      // where the site has no structure
+
+	// MaxSection is how many characters a section's name has at most.
+	MaxSection = 80
+)
+
+// setSections gives every page but the first its Section and says which are
+// secondary.
+func setSections(pages []Page, alias map[string]string, prefix string) {
+	for i := range pages {
+		pages[i].Secondary = i > 0 && secondary(&pages[i])
+	}
+	if len(pages) < 2 {
+		return
+	}
+	index := map[string]int{}
+	for i := range pages {
+		index[pages[i].URL] = i
+	}
+	for from, to := range alias {
+		if i, ok := index[to]; ok {
+			index[from] = i
+		}
+	}
+	best, bestScore := []string(nil), 0.0
+	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byNav, byPath} {
+		keys := by(pages, index, prefix)
+		if s := grouping(keys); s > bestScore+0.1 {
+			best, bestScore = keys, s
+		}
+	}
+	count := map[string]int{}
+	for i := 1; i < len(pages); i++ {
+		if best != nil && best[i] != "" && !pages[i].Secondary {
+			count[best[i]]++
+		}
+	}
+	rest := 0
+	for i := 1; i < len(pages); i++ {
+		p := &pages[i]
+		if best != nil && count[best[i]] >= 2 {
+			p.Section = heading2(best[i])
+		} else if !p.Secondary {
+			rest++
+		}
+	}
+	name := Rest
+	if best == nil {
+		name = All
+	} else if rest*8 >= len(pages) {
+		name = General
+	}
+	for i := 1; i < len(pages); i++ {
+		if pages[i].Section == "" {
+			pages[i].Section = name
+		}
+	}
+}
+
+// heading2 keeps a section's name apart from those that are ours.
+func heading2(s string) string {
+	s = strings.Trim(plain.OneLine(s), "# ")
+	if s == "" || strings.EqualFold(s, Optional) {
+		return Rest
+	}
+	return plain.CutWord(s, MaxSection)
+}
+
+// grouping rates keys: how many pages are in groups of two or more, less what
+// too many groups, or a single one, cost.
+func grouping(keys []string) float64 {
+	count := map[string]int{}
+	for _, k := range keys[1:] {
+		if k != "" {
+			count[k]++
+		}
+	}
+	in, groups, largest := 0, 0, 0
+	for _, n := range count {
+		if n >= 2 {
+			in += n
+			groups++
+			largest = max(largest, n)
+		}
+	}
+	n := len(keys) - 1
+	if groups < 2 || n == 0 {
+		return 0
+	}
+	score := float64(in) / float64(n)
+	if groups > 30 || float64(in)/float64(groups) < 2.5 && n > 20 {
+		score /= 2
+	}
+	if largest*10 > n*9 {
+		score /= 2
+	}
+	return score
+}
+
+func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	base := map[string]bool{strings.ToLower(pages[0].Title): true, "home": true, "docs": true, "documentation": true, "": true}
+	// What stands first everywhere is the site.
+	first := map[string]int{}
+	with := 0
+	for i := range pages {
+		if c := pages[i].Evidence.Crumbs; len(c) > 0 {
+			first[c[0]]++
+			with++
+		}
+	}
+	for t, n := range first {
+		if n*10 > with*8 {
+			base[strings.ToLower(t)] = true
+		}
+	}
+	for i := range pages {
+		crumbs := pages[i].Evidence.Crumbs
+		for len(crumbs) > 0 && base[strings.ToLower(crumbs[0])] {
+			crumbs = crumbs[1:]
+		}
+		if len(crumbs) > 0 {
+			keys[i] = crumbs[0]
+		}
+	}
+	return keys
+}
+
+// byUp follows the links to the page above up to one below the base page.
+func byUp(pages []Page, index map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	for i := 1; i < len(pages); i++ {
+		top, up := i, pages[i].Evidence.Up
+		for range 20 {
+			j, ok := index[up]
+			if !ok || j == 0 || j == top {
+				break
+			}
+			top, up = j, pages[j].Evidence.Up
+		}
+		if up != "" || top != i {
+			keys[i] = pages[top].Title
+		}
+	}
+	return keys
+}
+
+// byNav takes the page whose lists sort the site's pages best.
+func byNav(pages []Page, index map[string]int, _ string) []string {
+	var best []string
+	score := 0.0
+	for hubs, i := 0, 0; i < len(pages) && hubs < 20; i++ {
+		nav := pages[i].Evidence.Nav
+		// A contents page is a click from the base page at most.
+		if nav == nil || pages[i].Secondary || pages[i].Depth > 1 {
+			continue
+		}
+		hubs++
+		keys := make([]string, len(pages))
+		for _, g := range nav {
+			for _, l := range g.Links {
+				if j, ok := index[l]; ok && keys[j] == "" {
+					keys[j] = g.Name
+				}
+			}
+		}
+		if s := grouping(keys); s > score {
+			best, score = keys, s
+		}
+	}
+	if best == nil {
+		return make([]string, len(pages))
+	}
+	return best
+}
+
+// byPath groups by the first directory below the scope, named by the page that
+// stands for it.
+func byPath(pages []Page, index map[string]int, prefix string) []string {
+	keys := make([]string, len(pages))
+	names := map[string]string{}
+	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	for i := range pages {
+		u, err := url.Parse(pages[i].URL)
+		if err != nil {
+			continue
+		}
+		rest, ok := strings.CutPrefix(u.Path, dir)
+		if !ok {
+			continue
+		}
+		seg, below, ok := strings.Cut(rest, "/")
+		if !ok {
+			if i > 0 && !strings.Contains(seg, ".") {
+				// "/guide" stands above "/guide/install".
+				if _, taken := names[seg]; !taken {
+					names[seg] = pages[i].Title
+				}
+				keys[i] = seg
+			}
+			continue
+		}
+		if below == "" || strings.HasPrefix(below, "index.") {
+			names[seg] = pages[i].Title
+		}
+		keys[i] = seg
+	}
+	used := map[string]string{}
+	for i := range keys {
+		seg := keys[i]
+		if seg == "" {
+			continue
+		}
+		name := names[seg]
+		if name == "" || vague[strings.ToLower(name)] || len(name) > 60 {
+			name = segmentTitle(seg)
+		}
+		if other, ok := used[name]; ok && other != seg {
+			name = segmentTitle(seg)
+		}
+		used[name] = seg
+		keys[i] = name
+	}
+	return keys
+}
+
+// secondary pages are of use to few: licences, indexes, histories.
+func secondary(p *Page) bool {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return false
+	}
+	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
+	if slug == "index" {
+		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
+	}
+	slug = strings.NewReplacer("-", "", "_", "", " ", "").Replace(slug)
+	if minor[slug] || strings.HasPrefix(slug, "genindex") {
+		return true
+	}
+	return minor[plain.Key(p.Title)]
+}
+
+var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex search searchpage searchresults license licence licenses licences
+	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
+	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
+	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
+	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex`)

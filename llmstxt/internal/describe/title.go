@@ -1,0 +1,199 @@
+package describe
+
+import (
+	"cmp"
+	"net/url"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Titles. A <title> usually carries the site's name behind or before the
+// page's own: "json — JSON encoder and decoder — Python 3.11.2 documentation".
+// What most titles of a site end with, from a separator on, is a suffix; what
+// most begin with is a prefix. Neither is a matter of one page.
+
+// separators stand between a page's title and a site's.
+var separators = []string{" | ", " — ", " – ", " - ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > "}
+
+// MaxTitle is how many characters a title has at most.
+const MaxTitle = 200
+
+// affixes are what a site's titles have in common.
+type affixes struct {
+	suffix, prefix string // separators included
+}
+
+// findAffixes looks for the longest suffix and prefix that at least half of the
+// titles share, three of them at the least.
+func findAffixes(titles []string) affixes {
+	need := max(3, (len(titles)+1)/2)
+	if len(titles) == 2 {
+		need = 2
+	}
+	suffixes, prefixes := map[string]int{}, map[string]int{}
+	for _, t := range titles {
+		for i := range t {
+			for _, sep := range separators {
+				if i > 0 && strings.HasPrefix(t[i:], sep) && i+len(sep) < len(t) {
+					suffixes[t[i:]]++
+					prefixes[t[:i+len(sep)]]++
+				}
+			}
+			if i > 0 && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
+				suffixes[t[i:]]++
+			}
+		}
+	}
+	longest := func(m map[string]int) string {
+		best := ""
+		for s, n := range m {
+			if n >= need && (len(s) > len(best) || len(s) == len(best) && s < best) {
+				best = s
+			}
+		}
+		return best
+	}
+	a := affixes{suffix: longest(suffixes), prefix: longest(prefixes)}
+	if len(titles) < 2 {
+		return affixes{}
+	}
+	return a
+}
+
+// name is the site's name as the affixes give it: the outermost part.
+func (a affixes) name() string {
+	s, last := a.suffix, true
+	if s == "" {
+		s, last = a.prefix, false
+	}
+	trim := func(s string) string {
+		return strings.TrimFunc(s, func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()", r)
+		})
+	}
+	s = trim(s)
+	for _, sep := range separators {
+		if i := strings.LastIndex(s, sep); last && i >= 0 {
+			s = trim(s[i:])
+		} else if i := strings.Index(s, sep); !last && i >= 0 {
+			s = trim(s[:i])
+		}
+	}
+	return s
+}
+
+// own takes the affixes off a title. A title that is nothing else stays.
+func (a affixes) own(t string) string {
+	if s, ok := strings.CutSuffix(t, a.suffix); ok && strings.TrimSpace(s) != "" {
+		t = s
+	}
+	if s, ok := strings.CutPrefix(t, a.prefix); ok && strings.TrimSpace(s) != "" {
+		t = s
+	}
+	return strings.TrimSpace(t)
+}
+
+// setTitles gives every page its title.
+func setTitles(pages []Page) affixes {
+	raw := make([]string, 0, len(pages))
+	for i := range pages {
+		if t := pages[i].Evidence.Title; t != "" {
+			raw = append(raw, t)
+		}
+	}
+	a := findAffixes(raw)
+	count := map[string]int{}
+	for i := range pages {
+		p := &pages[i]
+		p.Title = cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle), heading(p.Evidence), urlTitle(p.URL))
+		count[p.Title]++
+	}
+	// Where titles agree, or say only the site's name, and headings do not, the
+	// headings are the titles.
+	for i := range pages {
+		p := &pages[i]
+		named := i > 0 && a.name() != "" && strings.EqualFold(p.Title, a.name())
+		if h := heading(p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
+			count[p.Title]--
+			count[h]++
+			p.Title = h
+		}
+		p.Title = plain.CutWord(p.Title, MaxTitle)
+	}
+	return a
+}
+
+// heading is the first heading of the main content.
+func heading(e *htmlpage.Evidence) string {
+	for _, kind := range []htmlpage.BlockKind{htmlpage.Title, htmlpage.Heading} {
+		for _, b := range e.Blocks {
+			if b.Kind == kind {
+				return b.Text
+			}
+		}
+	}
+	return ""
+}
+
+// urlTitle makes words of an address's last part: never empty.
+func urlTitle(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return raw
+	}
+	p := strings.TrimSuffix(u.Path, "/")
+	last := path.Base(p)
+	if strings.HasPrefix(last, "index.") {
+		last = path.Base(path.Dir(p))
+	}
+	if last == "/" || last == "." || last == "" {
+		return u.Host
+	}
+	if t := segmentTitle(last); t != "" {
+		return t
+	}
+	return u.Host
+}
+
+// segmentTitle is "getting_started.html" as a person would write it.
+func segmentTitle(s string) string {
+	if ext := path.Ext(s); len(ext) > 1 && len(ext) <= 6 && ext != s {
+		s = strings.TrimSuffix(s, ext)
+	}
+	s = plain.OneLine(strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '+' {
+			return ' '
+		}
+		return r
+	}, s))
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) {
+		s = string(unicode.ToUpper(r)) + s[n:]
+	}
+	return s
+}
+
+// vague titles do not name a site.
+var vague = map[string]bool{}
+
+func init() {
+	for _, t := range []string{"home", "home page", "homepage", "index", "overview", "documentation", "docs", "welcome",
+		"contents", "table of contents", "introduction", "getting started", "main page", "start", "untitled", "readme"} {
+		vague[t] = true
+	}
+}
+
+// siteTitle names the site by its base page.
+func siteTitle(base *Page, a affixes) string {
+	own := base.Title
+	// "3.11 Documentation" of "Python 3.11 Documentation", "Welcome" of any.
+	part := a.name() != own && strings.Contains(strings.ToLower(a.name()), strings.ToLower(own))
+	if !part && !vague[strings.ToLower(own)] {
+		return own
+	}
+	return cmp.Or(a.name(), base.Evidence.SiteName, heading(base.Evidence), own)
+}

@@ -1,0 +1,78 @@
+package describe
+
+import (
+	"hash/maphash"
+	"strings"
+)
+
+// The vote. A run of words that stands on a fifth of a site's pages is
+// boilerplate: a banner, a licence, a line about the last change. Each page has
+// one vote for each run, wherever on it that stands.
+
+// voters counts on how many pages a run of words stands.
+type voters struct {
+	seed  maphash.Seed
+	count map[uint64]vote
+	need  int32    // votes that make boilerplate
+	words []uint64 // of the sentence being looked at, as hashes
+}
+
+type vote struct {
+	pages int32
+	last  int32 // page that voted last, so that each has one vote
+}
+
+const runLength = 5 // words
+
+// cast gives a page's vote to every run of words in a sentence.
+func (v *voters) cast(sentence string, page int32) {
+	v.runs(sentence, func(h uint64, _, _ int) { v.once(h, page) })
+}
+
+func (v *voters) once(h uint64, page int32) {
+	if c := v.count[h]; c.last != page {
+		v.count[h] = vote{c.pages + 1, page}
+	}
+}
+
+// whole is the hash of a sentence.
+func (v *voters) whole(sentence string) uint64 {
+	return maphash.String(v.seed, strings.TrimSpace(sentence)) ^ 1
+}
+
+// repeated reports whether the site repeats a sentence to the letter.
+func (v *voters) repeated(sentence string) bool {
+	return v.count[v.whole(sentence)].pages >= v.need
+}
+
+// runs yields the hash of every run of words, and of a shorter sentence as a
+// whole, and returns how many words there are.
+func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
+	v.words = v.words[:0]
+	for w := range strings.FieldsSeq(sentence) {
+		v.words = append(v.words, maphash.String(v.seed, w))
+	}
+	n := min(runLength, len(v.words))
+	for i := 0; i+n <= len(v.words) && n > 0; i++ {
+		h := uint64(n) // a whole sentence is no part of another
+		for _, w := range v.words[i : i+n] {
+			h = (h ^ w) * 0x9e3779b97f4a7c15
+			h ^= h >> 29
+		}
+		yield(h, i, i+n)
+	}
+	return len(v.words)
+}
+
+// boilerplate reports whether most words of a sentence stand in runs that the
+// site repeats.
+func (v *voters) boilerplate(sentence string) bool {
+	covered, upto := 0, 0
+	n := v.runs(sentence, func(h uint64, from, to int) {
+		if v.count[h].pages >= v.need {
+			covered += to - max(from, upto)
+			upto = to
+		}
+	})
+	return n > 0 && covered*2 >= n
+}

@@ -1,0 +1,320 @@
+package htmlpage
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// The words. The region that the pass cut out becomes a small tree, and the
+// tree a flat list of blocks: a paragraph, an item of a list, a heading, each
+// with its text and how much of it is links. Which of them describe the page is
+// decided later, when it is known what the whole site repeats.
+
+const (
+	maxBlocks  = 200
+	maxBlock   = 4000 // bytes of one
+	maxAnchors = 40
+)
+
+// Blocks makes blocks of the main content and returns the words of its links
+// as well.
+func (p *Page) Blocks() ([]Block, []string) { return readBlocks(p.main) }
+
+func readBlocks(region []byte) ([]Block, []string) {
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
+	if err != nil || doc.Find("body").Length() == 0 {
+		// Deeper than the parser goes: without its tags it is still text.
+		return plainBlocks(region), nil
+	}
+	body := doc.Find("body").Get(0)
+	w := walker{hints: true}
+	w.walk(body)
+	w.flush()
+	if !w.found() {
+		// Everything stood in what looks like a side bar: then it is none.
+		w = walker{}
+		w.walk(body)
+		w.flush()
+	}
+	if len(w.anchors) < 3 {
+		w.anchors = append(w.anchors, w.outer...)
+	}
+	return w.blocks, w.anchors
+}
+
+func plainBlocks(region []byte) []Block {
+	z := html.NewTokenizer(bytes.NewReader(region))
+	var b strings.Builder
+	for b.Len() < maxBlock {
+		switch z.Next() {
+		case html.ErrorToken:
+			if t := plain.OneLine(b.String()); t != "" {
+				return []Block{{Kind: Paragraph, Text: t}}
+			}
+			return nil
+		case html.TextToken:
+			b.Write(z.Text())
+			b.WriteByte(' ')
+		}
+	}
+	return []Block{{Kind: Paragraph, Text: plain.OneLine(b.String())}}
+}
+
+type walker struct {
+	hints   bool // believe class names
+	blocks  []Block
+	anchors []string
+
+	kind  BlockKind // of the text being gathered
+	text  strings.Builder
+	links int // bytes of it inside links
+	codes int // bytes of it inside code
+	link  int
+	code  int
+	outer []string // words of links that lead to other sites or stay on the page
+}
+
+func (w *walker) found() bool {
+	for _, b := range w.blocks {
+		if b.Kind != Omitted {
+			return true
+		}
+	}
+	return len(w.anchors)+len(w.outer) > 0
+}
+
+func (w *walker) flush() {
+	raw := w.text.String()
+	w.text.Reset()
+	links, codes := w.links, w.codes
+	w.links, w.codes = 0, 0
+	if raw == "" || len(w.blocks) >= maxBlocks {
+		return
+	}
+	t := plain.OneLine(raw)
+	if w.kind == Heading || w.kind == Title {
+		t = plain.Heading(t)
+	}
+	if t == "" {
+		return
+	}
+	kind := w.kind
+	if kind == "" {
+		kind = Paragraph
+	}
+	if kind == Paragraph && codes*10 >= len(strings.TrimSpace(raw))*8 {
+		w.omit() // a command or a synopsis
+		return
+	}
+	w.blocks = append(w.blocks, Block{Kind: kind, Text: plain.Clip(t, maxBlock), Links: min(100, links*100/len(raw))})
+}
+
+func (w *walker) omit() {
+	w.flush()
+	if n := len(w.blocks); n > 0 && w.blocks[n-1].Kind != Omitted && n < maxBlocks {
+		w.blocks = append(w.blocks, Block{Kind: Omitted})
+	}
+}
+
+func (w *walker) children(n *html.Node) {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		w.walk(c)
+	}
+}
+
+// block walks an element that stands on lines of its own.
+func (w *walker) block(n *html.Node, kind BlockKind) {
+	w.flush()
+	outer := w.kind
+	if kind != "" {
+		w.kind = kind
+	}
+	w.children(n)
+	w.flush()
+	w.kind = outer
+}
+
+func (w *walker) walk(n *html.Node) {
+	switch n.Type {
+	case html.TextNode:
+		if w.text.Len() < 2*maxBlock {
+			w.text.WriteString(n.Data)
+			if w.link > 0 {
+				w.links += len(n.Data)
+			}
+			if w.code > 0 {
+				w.codes += len(n.Data)
+			}
+		}
+		return
+	case html.ElementNode:
+	default:
+		return
+	}
+	if w.hidden(n) {
+		if n.DataAtom != atom.Nav && hasWord(attr(n, "class")+" "+attr(n, "id"), "toc", "tableofcontents") {
+			w.contents(n)
+		}
+		return
+	}
+	switch n.DataAtom {
+	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
+		atom.Form, atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
+		if n.DataAtom == atom.Img {
+			return
+		}
+		w.omit()
+	case atom.Br, atom.Hr:
+		if n.DataAtom == atom.Hr {
+			w.flush()
+			return
+		}
+		w.text.WriteByte(' ')
+	case atom.A:
+		w.anchor(n)
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt, atom.Var:
+		w.code++
+		w.children(n)
+		w.code--
+	case atom.Sup:
+		if t := strings.Trim(plain.OneLine(nodeText(n)), "[]"); t != "" && strings.Trim(t, "0123456789*†‡") == "" {
+			return // a footnote's sign
+		}
+		w.children(n)
+	case atom.H1:
+		w.block(n, Title)
+	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Legend, atom.Summary, atom.Caption:
+		w.block(n, Heading)
+	case atom.Li:
+		w.block(n, Item)
+	case atom.Dt:
+		w.block(n, Term)
+	case atom.Dd:
+		w.block(n, Definition)
+	case atom.Th:
+		w.block(n, Term)
+	case atom.Td:
+		w.block(n, Cell)
+	case atom.P:
+		// A paragraph inside an item is the item's.
+		if w.kind == Item || w.kind == Definition || w.kind == Cell {
+			w.block(n, "")
+		} else {
+			w.block(n, Paragraph)
+		}
+	case atom.Table:
+		w.omit()
+		w.block(n, "")
+	case atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Address,
+		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tr, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
+		w.block(n, "")
+	default:
+		w.children(n)
+	}
+}
+
+func (w *walker) anchor(n *html.Node) {
+	t := plain.OneLine(nodeText(n))
+	switch t {
+	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
+		return
+	}
+	before := w.text.Len()
+	w.link++
+	w.children(n)
+	w.link--
+	if w.text.Len() > before && w.kind != Heading && w.kind != Title {
+		w.addAnchor(attr(n, "href"), t)
+	}
+}
+
+func (w *walker) addAnchor(href, t string) {
+	t = strings.TrimFunc(t, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsSymbol(r) })
+	if len(t) < 2 || len(t) > 200 {
+		return
+	}
+	list := &w.anchors
+	if href == "" || href[0] == '#' || strings.Contains(href, "://") {
+		list = &w.outer
+	}
+	if len(*list) < maxAnchors {
+		*list = append(*list, t)
+	}
+}
+
+// contents takes only the links of a table of contents: on a page that has
+// nothing else they say what it is about.
+func (w *walker) contents(n *html.Node) {
+	for c := range n.Descendants() {
+		if c.DataAtom == atom.A {
+			w.addAnchor(attr(c, "href"), plain.OneLine(nodeText(c)))
+		}
+	}
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func (w *walker) hidden(n *html.Node) bool {
+	switch n.DataAtom {
+	case atom.Html, atom.Body, atom.Main:
+		return false
+	}
+	var role, class, id, hide, aria string
+	for _, a := range n.Attr {
+		switch a.Key {
+		case "role":
+			role = strings.ToLower(a.Val)
+		case "class":
+			class = a.Val
+		case "id":
+			id = a.Val
+		case "hidden":
+			hide = "hidden"
+		case "aria-hidden":
+			aria = a.Val
+		case "style":
+			if strings.Contains(strings.ReplaceAll(a.Val, " ", ""), "display:none") {
+				hide = "hidden"
+			}
+		}
+	}
+	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
+		return true
+	}
+	if !w.hints {
+		return false
+	}
+	switch n.DataAtom {
+	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
+		return aside(n.DataAtom, role, class, id, hide, aria)
+	}
+	return false
+}
+
+// nodeText is all text below n.
+func nodeText(n *html.Node) string {
+	if n.FirstChild != nil && n.FirstChild == n.LastChild && n.FirstChild.Type == html.TextNode {
+		return n.FirstChild.Data
+	}
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return b.String()
+}

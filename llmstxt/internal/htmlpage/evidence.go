@@ -1,0 +1,51 @@
+package htmlpage
+
+// Evidence is what was read from a page: enough to choose its title, excerpt
+// and section again without the page. Its fields change only with the version.
+type Evidence struct {
+	Version     int      `json:"v"`
+	Need        int      `json:"need"` // bytes of prose looked for, from DescLength
+	Lang        string   `json:"lang,omitempty"`
+	Title       string   `json:"title,omitempty"`       // <title>, whole
+	OpenTitle   string   `json:"open_title,omitempty"`  // og:title
+	SiteName    string   `json:"site_name,omitempty"`   // og:site_name
+	Description string   `json:"description,omitempty"` // the first that the page has of meta, Open Graph and JSON-LD
+	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
+	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
+	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
+	Nav         []Group  `json:"nav,omitempty"`         // lists of links under a name, if the page is made of them
+	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
+	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
+	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
+}
+
+// EvidenceVersion is the version of what is kept of a page.
+const EvidenceVersion = 1
+
+// Block is a run of text in a page's main content.
+type Block struct {
+	Kind  BlockKind `json:"k"`
+	Text  string    `json:"t,omitempty"` // one line
+	Links int       `json:"l,omitempty"` // percent of the text that is in links
+}
+
+// BlockKind says what a Block was in the page.
+type BlockKind string
+
+// The kinds of blocks.
+const (
+	Paragraph  BlockKind = "p"
+	Item       BlockKind = "li" // of a list
+	Definition BlockKind = "dd" // what a term means
+	Term       BlockKind = "dt"
+	Cell       BlockKind = "td"
+	Heading    BlockKind = "h"
+	Title      BlockKind = "h1"  // a heading of the first level
+	Omitted    BlockKind = "pre" // code, a picture or a table's frame stood here; no text
+)
+
+// Group is a list of links under a name.
+type Group struct {
+	Name  string   `json:"name"`
+	Links []string `json:"links"` // in scope, normalised
+}

@@ -1,0 +1,138 @@
+package htmlpage
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
+)
+
+// Navigation. A contents page, or a side bar, says what belongs together: lists
+// of links under a heading, a label or a link of their own. The pass over a
+// page notes for each link the names of the lists that it stands in, two levels
+// deep; a page with several such lists is a candidate for an index's sections.
+
+const (
+	maxGroups  = 40
+	maxInNav   = 400 // links of one page that count
+	maxNavName = 60  // bytes
+)
+
+// navScanner follows the lists of a page.
+type navScanner struct {
+	label  []byte // the last text
+	linked bool   // of which a part was a link
+	fresh  bool   // the next text begins a new one
+	lists  []string
+}
+
+func (n *navScanner) text(t []byte, linked bool) {
+	if n.fresh {
+		n.label, n.linked, n.fresh = n.label[:0], false, false
+	}
+	if len(n.label) <= maxNavName {
+		if len(n.label) > 0 {
+			n.label = append(n.label, ' ')
+		}
+		n.label = append(n.label, t...)
+	}
+	n.linked = n.linked || linked
+}
+
+func (n *navScanner) heading(t string) {
+	n.label, n.linked, n.fresh = append(n.label[:0], t...), false, true
+}
+
+// open begins a list and reports whether it has a name.
+func (n *navScanner) open() bool {
+	name := ""
+	if len(n.label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
+		name = navName(string(n.label))
+	}
+	n.label, n.fresh = n.label[:0], true
+	n.lists = append(n.lists, name)
+	return name != ""
+}
+
+// navName takes the ornaments off a label; "" for what is a sentence.
+func navName(label string) string {
+	name := strings.TrimFunc(plain.Heading(html.UnescapeString(label)), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("()\"'“”‘’«»?!", r)
+	})
+	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 {
+		return ""
+	}
+	return name
+}
+
+func (n *navScanner) close() {
+	if len(n.lists) > 0 {
+		n.lists = n.lists[:len(n.lists)-1]
+	}
+	n.label, n.fresh = n.label[:0], true
+}
+
+// group are the names of the two outermost lists that have one.
+func (n *navScanner) group() (names [2]string) {
+	found := 0
+	for _, l := range n.lists {
+		if l != "" && found < 2 {
+			names[found] = l
+			found++
+		}
+	}
+	return names
+}
+
+// Navigation gathers the groups of a page's links at both levels.
+type Navigation struct {
+	levels [2][]Group
+	count  int
+}
+
+// Add puts a link in scope into the lists that it stands in.
+func (n *Navigation) Add(link string, names [2]string) {
+	if n.count++; n.count > maxInNav {
+		return
+	}
+	for level, name := range names {
+		if name == "" {
+			continue
+		}
+		at := -1
+		for i := range n.levels[level] {
+			if n.levels[level][i].Name == name {
+				at = i
+			}
+		}
+		if at < 0 {
+			if len(n.levels[level]) == maxGroups {
+				continue
+			}
+			at = len(n.levels[level])
+			n.levels[level] = append(n.levels[level], Group{Name: name})
+		}
+		n.levels[level][at].Links = append(n.levels[level][at].Links, link)
+	}
+}
+
+// Groups are those of the level that sorts more links into groups of two or more, if
+// there are at least three such groups.
+func (n *Navigation) Groups() []Group {
+	var best []Group
+	most := 0
+	for _, groups := range n.levels {
+		in, large := 0, 0
+		for _, g := range groups {
+			if len(g.Links) > 1 {
+				in += len(g.Links)
+				large++
+			}
+		}
+		if large >= 3 && in > most {
+			best, most = groups, in
+		}
+	}
+	return best
+}

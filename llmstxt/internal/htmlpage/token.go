@@ -1,0 +1,361 @@
+package htmlpage
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// A tokenizer for a page that is in memory and of which little is wanted. It
+// finds the same tokens as html.Tokenizer (a test holds it to that), but hands
+// out pieces of the page instead of copies, looks into a tag's attributes only
+// when asked, and leaves entities alone until somebody wants the text. That is
+// worth it: reading every byte of a page is most of what a crawl costs.
+//
+// HTML standard, section 13.2.5.
+
+type tokenKind int8
+
+const (
+	endOfPage tokenKind = iota
+	textToken
+	startTag
+	endTag
+	otherToken // comments, doctypes, processing instructions
+)
+
+type lexer struct {
+	page  []byte
+	start int // of the token
+	pos   int // behind it
+	tag   atom.Atom
+	name  int    // end of the tag's name
+	raw   string // the element whose text is coming has no tags in it
+	plain bool   // what the token has is text without entities
+}
+
+// next finds the next token.
+func (l *lexer) next() tokenKind {
+	l.start, l.tag, l.plain = l.pos, 0, false
+	if l.raw != "" {
+		name := l.raw
+		l.raw = ""
+		if end := l.rawEnd(name); end > l.pos {
+			l.pos, l.plain = end, name != "title" && name != "textarea"
+			return textToken
+		}
+	}
+	for at := l.pos; ; {
+		i := bytes.IndexByte(l.page[at:], '<')
+		if i < 0 || at+i+1 >= len(l.page) {
+			l.pos = len(l.page)
+			if l.start < l.pos {
+				return textToken
+			}
+			return endOfPage
+		}
+		at += i
+		c := l.page[at+1]
+		if !plain.IsLetter(c) && c != '/' && c != '!' && c != '?' {
+			at++ // a "<" of the text
+			continue
+		}
+		if at > l.start {
+			l.pos = at
+			return textToken
+		}
+		switch {
+		case c == '!':
+			return l.declaration()
+		case c == '?':
+			return l.until(at + 2)
+		case c != '/':
+			return l.element(at+1, startTag)
+		case at+2 >= len(l.page):
+			l.pos = len(l.page)
+			return textToken
+		case plain.IsLetter(l.page[at+2]):
+			return l.element(at+2, endTag)
+		}
+		return l.until(at + 2)
+	}
+}
+
+// bytes is the token as it stands in the page.
+func (l *lexer) bytes() []byte { return l.page[l.start:l.pos] }
+
+// text is a text token with its entities resolved.
+func (l *lexer) text() string {
+	b := l.bytes()
+	if l.plain || bytes.IndexByte(b, '&') < 0 {
+		return string(b)
+	}
+	return html.UnescapeString(string(b))
+}
+
+// until reads a comment that is none, up to the next ">".
+func (l *lexer) until(at int) tokenKind {
+	l.pos = len(l.page)
+	if i := bytes.IndexByte(l.page[at:], '>'); i >= 0 {
+		l.pos = at + i + 1
+	}
+	return otherToken
+}
+
+func (l *lexer) declaration() tokenKind {
+	at := l.pos + 2
+	if !bytes.HasPrefix(l.page[at:], []byte("--")) {
+		return l.until(at)
+	}
+	at += 2
+	if rest := l.page[at:]; bytes.HasPrefix(rest, []byte(">")) {
+		l.pos = at + 1
+		return otherToken
+	} else if bytes.HasPrefix(rest, []byte("->")) {
+		l.pos = at + 2
+		return otherToken
+	}
+	for {
+		i := bytes.Index(l.page[at:], []byte("--"))
+		if i < 0 {
+			l.pos = len(l.page)
+			return otherToken
+		}
+		at += i + 2
+		for at < len(l.page) && l.page[at] == '-' {
+			at++
+		}
+		switch rest := l.page[at:]; {
+		case bytes.HasPrefix(rest, []byte(">")):
+			l.pos = at + 1
+			return otherToken
+		case bytes.HasPrefix(rest, []byte("!>")):
+			l.pos = at + 2
+			return otherToken
+		}
+	}
+}
+
+// element reads a tag whose name begins at at.
+func (l *lexer) element(at int, kind tokenKind) tokenKind {
+	p := l.page
+	i := at
+	for i < len(p) && !isTagSpace(p[i]) && p[i] != '/' && p[i] != '>' {
+		i++
+	}
+	l.name = i
+	for i < len(p) && p[i] != '>' {
+		i, _, _ = l.attribute(i)
+	}
+	if i >= len(p) {
+		l.pos = len(p) // a tag that does not end is none
+		return endOfPage
+	}
+	l.pos = i + 1
+	l.tag = lookup(p[at:l.name])
+	if kind == startTag {
+		switch l.tag {
+		case atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Noscript, atom.Iframe, atom.Noembed, atom.Noframes, atom.Xmp, atom.Plaintext:
+			l.raw = l.tag.String()
+		}
+	}
+	return kind
+}
+
+// attribute reads what stands at i in a tag and returns where the next begins,
+// with the offsets of a name and a value; equal offsets for none.
+func (l *lexer) attribute(i int) (next int, name, value [2]int) {
+	p := l.page
+	for i < len(p) && (isTagSpace(p[i]) || p[i] == '/') {
+		i++
+	}
+	name[0] = i
+	for i < len(p) && !isTagSpace(p[i]) && p[i] != '/' && p[i] != '>' && (p[i] != '=' || i == name[0]) {
+		i++
+	}
+	name[1] = i
+	j := i
+	for j < len(p) && isTagSpace(p[j]) {
+		j++
+	}
+	if j >= len(p) || p[j] != '=' || name[0] == name[1] {
+		return j, name, value
+	}
+	j++
+	for j < len(p) && isTagSpace(p[j]) {
+		j++
+	}
+	if j >= len(p) {
+		return j, name, value
+	}
+	if q := p[j]; q == '"' || q == '\'' {
+		end := bytes.IndexByte(p[j+1:], q)
+		if end < 0 {
+			return len(p), name, value
+		}
+		return j + 1 + end + 1, name, [2]int{j + 1, j + 1 + end}
+	}
+	value[0] = j
+	for j < len(p) && !isTagSpace(p[j]) && p[j] != '>' {
+		j++
+	}
+	value[1] = j
+	return j, name, value
+}
+
+// attrs are the values of the named attributes of a start tag; the first of a
+// name counts, as in a browser.
+func (l *lexer) attrs(names ...string) (out [7]string) {
+	var have [7]bool
+	for i := l.name; i < l.pos-1; {
+		next, name, value := l.attribute(i)
+		if next == i {
+			break
+		}
+		i = next
+		key := l.page[name[0]:name[1]]
+		for n := range names {
+			if len(key) == len(names[n]) && !have[n] && equalFold(key, names[n]) {
+				have[n] = true
+				if out[n] = unescapeAttr(l.page[value[0]:value[1]]); out[n] == "" && names[n] == "hidden" {
+					out[n] = "hidden"
+				}
+			}
+		}
+	}
+	return out
+}
+
+// unescapeAttr resolves entities as in an attribute, where "&copy=1" is none.
+func unescapeAttr(b []byte) string {
+	if bytes.IndexByte(b, '&') < 0 {
+		return string(b)
+	}
+	var out strings.Builder
+	for s := string(b); s != ""; {
+		i := strings.IndexByte(s, '&')
+		if i < 0 {
+			out.WriteString(s)
+			break
+		}
+		out.WriteString(s[:i])
+		s = s[i:]
+		n := 1
+		for n < len(s) && (plain.IsLetter(s[n]) || '0' <= s[n] && s[n] <= '9' || n == 1 && s[n] == '#') {
+			n++
+		}
+		ref := s[:n]
+		s = s[n:]
+		switch {
+		case strings.HasPrefix(s, ";") && ref != "&" && ref[1] != '#':
+			// "&lt0;" is no name, though text would see "&lt" in it.
+			if t := html.UnescapeString(ref + ";"); t == ";" || !strings.HasSuffix(t, ";") {
+				out.WriteString(t)
+			} else {
+				out.WriteString(ref + ";")
+			}
+			s = s[1:]
+		case n > 1 && ref[1] == '#':
+			if strings.HasPrefix(s, ";") {
+				ref, s = ref+";", s[1:]
+			}
+			out.WriteString(html.UnescapeString(ref))
+		case strings.HasPrefix(s, "="):
+			out.WriteString(ref)
+		default:
+			// Some names need no semicolon; one with a tail of letters is a word.
+			if t := html.UnescapeString(ref); strings.IndexFunc(t, func(r rune) bool { return r < 0x80 && plain.IsWordByte(byte(r)) }) < 0 {
+				out.WriteString(t)
+			} else {
+				out.WriteString(ref)
+			}
+		}
+	}
+	return out.String()
+}
+
+// rawEnd is where the text of an element without tags ends: at its end tag.
+func (l *lexer) rawEnd(name string) int {
+	if name == "plaintext" {
+		return len(l.page)
+	}
+	const (
+		open    = iota // plain script
+		escaped        // behind <!--
+		double         // behind <script in that
+	)
+	p, state := l.page, open
+	for i := l.pos; ; {
+		j := bytes.IndexByte(p[i:], '<')
+		if state != open {
+			// Only a comment's end matters before the next tag.
+			k := bytes.Index(p[i:], []byte("-->"))
+			if k >= 0 && (j < 0 || k < j) {
+				state = open
+				i += k + 3
+				continue
+			}
+		}
+		if j < 0 {
+			return len(p)
+		}
+		i += j
+		switch rest := p[i+1:]; {
+		case bytes.HasPrefix(rest, []byte("/")) && opens(rest[1:], name):
+			if state != double {
+				return i
+			}
+			state = escaped
+			i += 2
+		case name == "script" && state == open && bytes.HasPrefix(rest, []byte("!--")):
+			state = escaped
+			i += 2 // its dashes may be those of the end
+		case state == escaped && opens(rest, "script"):
+			state = double
+			i++
+		default:
+			i++
+		}
+	}
+}
+
+// opens reports a tag's name at the start of b.
+func opens(b []byte, name string) bool {
+	return len(b) > len(name) && equalFold(b[:len(name)], name) && (isTagSpace(b[len(name)]) || b[len(name)] == '/' || b[len(name)] == '>')
+}
+
+// lookup finds a name in any case; zero if HTML does not know it.
+func lookup(b []byte) atom.Atom {
+	var name [16]byte
+	if len(b) > len(name) {
+		return 0
+	}
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		name[i] = c
+	}
+	return atom.Lookup(name[:len(b)])
+}
+
+// equalFold compares with a name in lower case of the same length.
+func equalFold(b []byte, name string) bool {
+	for i := range b {
+		c := b[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != name[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func isTagSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
+}

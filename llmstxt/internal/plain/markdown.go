@@ -1,0 +1,117 @@
+package plain
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Lines of an excerpt in a file that is also Markdown.
+
+// GuardLines keeps text from being read as structure: no line of it begins with
+// a sign that Markdown would take for a heading, a quotation, code or HTML. The
+// backslashes count towards limit.
+func GuardLines(text string, limit int) string {
+	for {
+		out := EscapeLines(text)
+		over := utf8.RuneCountInString(out) - limit
+		if over <= 0 {
+			return out
+		}
+		text = Cut(text, max(1, utf8.RuneCountInString(text)-over))
+	}
+}
+
+func EscapeLines(text string) string {
+	var b strings.Builder
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		line = strings.TrimLeftFunc(line, IsSpace)
+		if line != "" && (strings.IndexByte("#>=<~`", line[0]) >= 0 && !strings.HasPrefix(line, "<http") ||
+			strings.Trim(line, "-_* ") == "") && !inlineCode(line) {
+			b.WriteByte('\\')
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// inlineCode reports a line that begins with a span of code, not with a fence.
+func inlineCode(line string) bool {
+	return line[0] == '`' && !strings.HasPrefix(line, "```")
+}
+
+func UnescapeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		if len(l) > 1 && l[0] == '\\' && strings.IndexByte("#>=<~`-_*", l[1]) >= 0 {
+			lines[i] = l[1:]
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// EscapeTitle writes a title so that Markdown shows exactly it. Only what would
+// be read as markup gets a backslash: snake_case and 2 * 3 stay as they are.
+func EscapeTitle(s string) string {
+	s = OneLine(s)
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		var prev, next byte = ' ', ' '
+		if i > 0 {
+			prev = s[i-1]
+		}
+		if i+1 < len(s) {
+			next = s[i+1]
+		}
+		esc := false
+		switch c {
+		case '\\':
+			esc = isPunct(next) || next == ' ' && i+1 == len(s)
+		case '`', '[', ']':
+			esc = true
+		case '*', '~':
+			esc = prev != ' ' || next != ' '
+		case '_':
+			esc = !IsWordByte(prev) || !IsWordByte(next)
+			esc = esc && (prev != ' ' || next != ' ')
+		case '<':
+			esc = next == '/' || next == '!' || next == '?' || IsWordByte(next)
+		case '&':
+			esc = next == '#' || IsWordByte(next)
+		case '#':
+			// At the end, or a heading's end for a parser.
+			esc = strings.Trim(s[i:], "#") == "" || i == 0
+		}
+		if esc {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// UnescapeTitle is escapeTitle backwards.
+func UnescapeTitle(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && isPunct(s[i+1]) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func isPunct(c byte) bool {
+	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
+}
+
+func IsWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
+}

@@ -1,0 +1,74 @@
+// Package plain works on plain text: white space, sentences, lines of Markdown,
+// and characters that a reader cannot see.
+package plain
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Plain text: white space, headings' ornaments, keys for comparisons.
+
+// OneLine collapses white space and makes the text valid UTF-8.
+func OneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), IsSpace), " ")
+}
+
+func IsSpace(r rune) bool {
+	switch r {
+	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff, 0x200b:
+		return true
+	}
+	return r >= 0x2000 && r <= 0x200a || r < 0x20 || r == 0x7f
+}
+
+// Heading takes the permanent-link sign off a heading.
+func Heading(s string) string {
+	s = OneLine(s)
+	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
+		s = strings.TrimSpace(strings.TrimSuffix(s, sign))
+	}
+	return s
+}
+
+// Key is a text's letters and digits in lower case, for comparisons.
+func Key(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(s) {
+		if r > utf8.RuneSelf && !IsSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// StartsWith reports a text that begins with the words of another, in any
+// case.
+func StartsWith(text, words string) bool {
+	if words == "" || len(text) < len(words) || !strings.EqualFold(text[:len(words)], words) {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(text[len(words):])
+	return len(text) == len(words) || IsSpace(r) || strings.ContainsRune(",:;|", r)
+}
+
+// Clip shortens to at most n bytes without cutting a character.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+func IsLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func Set(words string) map[string]bool {
+	m := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		m[w] = true
+	}
+	return m
+}

@@ -1,0 +1,210 @@
+// Package robots reads robots.txt (RFC 9309) and the directives of pages.
+package robots
+
+import (
+	"bufio"
+	"bytes"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// The groups that name us count together, else those for everyone; of the rules that match a path the longest one decides, and Allow
+// wins a tie. Crawl-delay and Sitemap are not in the standard but in the files.
+
+// MaxBytes of a robots.txt are read.
+const MaxBytes = 500 << 10 // section 2.5: at least this much must be read
+
+// Rules are the rules of one robots.txt for one crawler. The zero value
+// allows everything. It may be used concurrently.
+type Rules struct {
+	Sitemaps []string      // as written
+	Delay    time.Duration // Crawl-delay, 0 if none
+	rules    []rule
+	Refuse   bool // everything: the server is in trouble (section 2.3.1.4)
+}
+
+type rule struct {
+	pattern string // normalised escapes; '*' and a final '$' are special
+	allow   bool
+}
+
+// Parse reads a robots.txt for the crawler whose User-Agent is agent.
+// It never fails: lines that it does not understand are left out (section 2.2).
+func Parse(body []byte, agent string) *Rules {
+	if len(body) > MaxBytes {
+		body = body[:MaxBytes]
+		body = body[:bytes.LastIndexAny(body, "\r\n")+1] // half a rule might say the opposite
+	}
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	token := ProductToken(agent)
+	r := &Rules{}
+	var own, all []rule
+	var ownDelay, allDelay time.Duration
+	var forUs, forAll, named bool // what the group being read is for; named: somebody names us
+	inAgents := false             // the last line was a user-agent line
+	lines := bufio.NewScanner(bytes.NewReader(body))
+	lines.Buffer(nil, MaxBytes+1)
+	lines.Split(splitLines)
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		key, value, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		key, value = strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value)
+		switch key {
+		case "user-agent", "useragent", "user agent":
+			if !inAgents {
+				forUs, forAll = false, false
+			}
+			inAgents = true
+			if value == "*" || strings.HasPrefix(value, "* ") {
+				forAll = true
+			} else if t := ProductToken(value); t != "" && t == token {
+				forUs, named = true, true
+			}
+		case "allow", "disallow":
+			inAgents = false
+			if value == "" {
+				continue // "Disallow:" forbids nothing
+			}
+			ru := rule{pattern: robotsPattern(value), allow: key == "allow"}
+			if forUs {
+				own = append(own, ru)
+			}
+			if forAll {
+				all = append(all, ru)
+			}
+		case "crawl-delay":
+			inAgents = false
+			if f, err := strconv.ParseFloat(value, 64); err == nil && f > 0 && f < 1e6 {
+				d := time.Duration(f * float64(time.Second))
+				if forUs {
+					ownDelay = max(ownDelay, d)
+				}
+				if forAll {
+					allDelay = max(allDelay, d)
+				}
+			}
+		case "sitemap":
+			if value != "" && len(r.Sitemaps) < 100 {
+				r.Sitemaps = append(r.Sitemaps, value)
+			}
+		}
+	}
+	if named {
+		r.rules, r.Delay = own, ownDelay
+	} else {
+		r.rules, r.Delay = all, allDelay
+	}
+	return r
+}
+
+// Allowed reports whether u may be fetched. Only its path and query count.
+func (r *Rules) Allowed(u *url.URL) bool {
+	if r.Refuse {
+		return false
+	}
+	p := strings.ReplaceAll(weburl.Escape(u.EscapedPath()), "*", star)
+	if p == "" {
+		p = "/"
+	}
+	if p == "/robots.txt" {
+		return true // section 2.2.2
+	}
+	if u.RawQuery != "" {
+		p += "?" + strings.ReplaceAll(weburl.Escape(u.RawQuery), "*", star)
+	}
+	best, allow := -1, true
+	for _, ru := range r.rules {
+		if n := len(ru.pattern); (n > best || n == best && ru.allow) && matchRobots(ru.pattern, p) {
+			best, allow = n, ru.allow
+		}
+	}
+	return allow
+}
+
+// star is one that is no wildcard, "%2A" in a rule (section 2.2.3).
+const star = "\x00"
+
+func robotsPattern(value string) string {
+	parts := strings.Split(value, "*")
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(weburl.Escape(parts[i]), "*", star)
+	}
+	return strings.Join(parts, "*")
+}
+
+// matchRobots matches from the start of the path, in time linear in both for
+// each star and without going back more than to the last one.
+func matchRobots(pattern, p string) bool {
+	anchored := strings.HasSuffix(pattern, "$")
+	if anchored {
+		pattern = pattern[:len(pattern)-1]
+	}
+	head, rest, starred := strings.Cut(pattern, "*")
+	if !strings.HasPrefix(p, head) {
+		return false
+	}
+	p = p[len(head):]
+	if !starred {
+		return !anchored || p == ""
+	}
+	for {
+		part, more, again := strings.Cut(rest, "*")
+		if !again {
+			if anchored {
+				return strings.HasSuffix(p, part)
+			}
+			return strings.Contains(p, part)
+		}
+		i := strings.Index(p, part)
+		if i < 0 {
+			return false
+		}
+		p, rest = p[i+len(part):], more
+	}
+}
+
+// ProductToken is what a crawler is called in robots.txt: letters, "-" and "_"
+// up to the first other character (section 2.2.1).
+func ProductToken(agent string) string {
+	for i := 0; i < len(agent); i++ {
+		if c := agent[i] | 0x20; !('a' <= c && c <= 'z' || agent[i] == '-' || agent[i] == '_') {
+			agent = agent[:i]
+			break
+		}
+	}
+	return strings.ToLower(agent)
+}
+
+// splitLines ends lines at CR, LF or both.
+func splitLines(data []byte, atEOF bool) (int, []byte, error) {
+	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// Directives reads the value of a robots meta element or of an
+// X-Robots-Tag header.
+func Directives(v string, noindex, nofollow bool) (bool, bool) {
+	for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch d {
+		case "noindex":
+			noindex = true
+		case "nofollow":
+			nofollow = true
+		case "none":
+			noindex, nofollow = true, true
+		}
+	}
+	return noindex, nofollow
+}
