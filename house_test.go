@@ -191,6 +191,7 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 		"github.com/golang-jwt/jwt/v5",
 		"github.com/libp2p/go-yamux/v5",
 		"github.com/rabbitmq/amqp091-go",
+		"go.uber.org/goleak",
 		"golang.org/x/net",
 		"golang.org/x/time",
 	}

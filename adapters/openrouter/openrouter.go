@@ -22,11 +22,13 @@
 //
 // # Why no client library
 //
-// One request in one shape is made here, by net/http in a page of code. A
-// library would bring a hundred types, and what matters would still have to be
-// written around it: the limit on what is read, Retry-After within a deadline,
-// errors that come with status 200, content in parts, a key that never shows in
-// an error.
+// One request of one shape is made here, with net/http. The official client,
+// openai-go, was weighed and left out because of what a server may
+// send: it reads an event of any number of lines into memory before anybody can
+// object, it decides by the method that was called (not by what comes) whether
+// an answer is a stream or a document, it takes content for text where some
+// servers send a list of parts, and its errors repeat the body, in which some
+// services repeat the key.
 package openrouter
 
 import (
@@ -34,7 +36,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -233,31 +234,6 @@ func (m *Model) key(p farwire.Part) (string, error) {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
-}
-
-// ask asks until there is an answer, as often as it may.
-func (m *Model) ask(ctx context.Context, p farwire.Part) (string, error) {
-	body, err := m.body(p)
-	if err != nil {
-		return "", err
-	}
-	for try := 1; ; try++ {
-		answer, err := m.try(ctx, body)
-		if err == nil {
-			return answer, nil
-		}
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		var again *transient
-		if !errors.As(err, &again) || try == m.o.Attempts {
-			return "", err
-		}
-		if err := pause(ctx, try, again); err != nil {
-			return "", err
-		}
-		m.retries.Add(1)
-	}
 }
 
 // Stats counts what a Model has done since New.

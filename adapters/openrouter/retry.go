@@ -2,16 +2,20 @@ package openrouter
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/farwire/farwire"
 )
 
-// Error is an answer of the API that is none of the model's.
+// Error is an answer of the API in place of the model's.
 type Error struct {
 	Status  int    // of HTTP, or what the body says in its place
 	Message string // the API's own words, shortened, without the key
@@ -83,26 +87,67 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return 0
 }
 
-const (
-	firstPause = time.Second
-	mostPause  = 8 * time.Second
-)
+// pauses are the waits between the tries for one part: any time up to a bound
+// that doubles from 1 s to 8 s, so that those who were refused together do not
+// come back together, and no less than the API asked for. A wait that outlasts
+// the context is not begun.
+type pauses struct {
+	*backoff.ExponentialBackOff
+	ctx   context.Context
+	after time.Duration // what the API asked for last
+	late  bool          // there was no time left for a wait
+}
 
-// pause waits before another try: any time up to a bound that doubles, so that
-// those who were refused together do not come back together, and no less than
-// the API asked for. It does not begin a wait that outlasts the context.
-func pause(ctx context.Context, tries int, t *transient) error {
-	bound := min(firstPause<<min(tries-1, 10), mostPause)
-	wait := max(rand.N(bound), t.after)
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return fmt.Errorf("%w (no time left to try again)", t.error)
+func newPauses(ctx context.Context) *pauses {
+	return &pauses{ctx: ctx, ExponentialBackOff: &backoff.ExponentialBackOff{
+		InitialInterval: time.Second / 2, MaxInterval: 4 * time.Second, Multiplier: 2, RandomizationFactor: 1,
+	}}
+}
+
+// NextBackOff returns how long to wait, or [backoff.Stop].
+func (p *pauses) NextBackOff() time.Duration {
+	wait := max(p.ExponentialBackOff.NextBackOff(), p.after)
+	if deadline, ok := p.ctx.Deadline(); ok && time.Until(deadline) <= wait {
+		p.late = true
+		return backoff.Stop
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	return wait
+}
+
+// ask asks until there is an answer, as often as it may.
+func (m *Model) ask(ctx context.Context, p farwire.Part) (string, error) {
+	body, err := m.body(p)
+	if err != nil {
+		return "", err
 	}
+	waits, tries := newPauses(ctx), 0
+	answer, err := backoff.Retry(ctx, func() (string, error) {
+		if tries++; tries > 1 {
+			m.retries.Add(1)
+		}
+		answer, err := m.try(ctx, body)
+		var again *transient
+		switch {
+		case err == nil:
+			return answer, nil
+		case ctx.Err() != nil:
+			return "", backoff.Permanent(context.Cause(ctx))
+		case !errors.As(err, &again):
+			return "", backoff.Permanent(err)
+		}
+		waits.after = again.after
+		return "", again
+	}, backoff.WithBackOff(waits), backoff.WithMaxTries(uint(m.o.Attempts)), backoff.WithMaxElapsedTime(0))
+	var again *transient
+	switch {
+	case !errors.As(err, &again):
+		var permanent *backoff.PermanentError // Retry leaves it on when it was the last try
+		if errors.As(err, &permanent) {
+			err = permanent.Err
+		}
+		return answer, err
+	case waits.late:
+		return "", fmt.Errorf("%w (no time left to try again)", again.error)
+	}
+	return "", again
 }

@@ -286,7 +286,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		l := (*limiter)()
 		count(answers, int64(l.Shared), "shared")
 		count(answers, int64(l.Fallbacks), "fallback")
-		gauge(away, truth(l.Away))
+		gauge(away, truth(l.Unavailable))
 	}
 	m.collectAgents(g, gauge)
 }
@@ -301,9 +301,9 @@ func truth(b bool) float64 {
 // LimiterStats are what a limiter that several gateways share has to tell; its
 // fields are those of redislimit.Stats, which converts to it.
 type LimiterStats struct {
-	Shared    uint64 // answers of what is shared
-	Fallbacks uint64 // answers of this gateway alone
-	Away      bool   // what is shared does not answer
+	Shared      uint64 // answers of what is shared
+	Fallbacks   uint64 // answers of this gateway alone
+	Unavailable bool   // what is shared does not answer
 }
 
 // WatchLimiter has the metrics show a shared limiter, too. The function is

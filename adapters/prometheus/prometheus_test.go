@@ -158,7 +158,7 @@ func TestTrace(t *testing.T) {
 	trace.Refused(ctx, "token", 429)
 	trace.SessionEnd(ctx, farwire.SessionInfo{Kind: "recrawl"}, farwire.SessionResult{EndedBy: "gateway", Outcome: "changed", Late: 7 * time.Second})
 	m.WatchLimiter(func() prometheus.LimiterStats {
-		return prometheus.LimiterStats(redislimit.Stats{Shared: 5, Fallbacks: 2, Away: true})
+		return prometheus.LimiterStats(redislimit.Stats{Shared: 5, Fallbacks: 2, Unavailable: true})
 	})
 	for name, want := range map[string]float64{
 		`farwire_sessions_ended_total{ended_by="client",kind="amqp",result="ok"}`:       1,

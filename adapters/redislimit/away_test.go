@@ -36,7 +36,7 @@ func TestRedisAway(t *testing.T) {
 				return passes(t, l, p) == 10 && l.Stats().Fallbacks == fallbacks
 			})
 			before := l.Stats()
-			warned, returned := log.count("Redis is away"), log.count("Redis is back")
+			warned, returned := log.count("Redis is unavailable"), log.count("Redis is available again")
 
 			c.leave(s)
 			begin := time.Now()
@@ -53,20 +53,20 @@ func TestRedisAway(t *testing.T) {
 				t.Errorf("504 requests took %v", took)
 			}
 			after := l.Stats()
-			if after.Fallbacks-before.Fallbacks != 504 || after.Shared != before.Shared || !after.Away {
+			if after.Fallbacks-before.Fallbacks != 504 || after.Shared != before.Shared || !after.Unavailable {
 				t.Errorf("stats %+v, before %+v", after, before)
 			}
-			if log.count("Redis is away") != warned+1 || log.count("Redis is back") != returned {
+			if log.count("Redis is unavailable") != warned+1 || log.count("Redis is available again") != returned {
 				t.Errorf("the log says\n%s", log)
 			}
 
 			c.back(s)
-			waitFor(t, "Redis is asked again", func() bool { take(t, l, p); return !l.Stats().Away })
+			waitFor(t, "Redis is asked again", func() bool { take(t, l, p); return !l.Stats().Unavailable })
 			q := take(t, l, p)
 			if c.kept && q.RetryAfter == 0 || !c.kept && q.RetryAfter != 0 {
 				t.Errorf("back again: %+v", q)
 			}
-			if log.count("Redis is back") != returned+1 {
+			if log.count("Redis is available again") != returned+1 {
 				t.Errorf("the log says\n%s", log)
 			}
 		})
@@ -98,11 +98,11 @@ func TestRedisNeverThere(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if passed != 10 || log.count("Redis is away") != 1 {
+	if passed != 10 || log.count("Redis is unavailable") != 1 {
 		t.Errorf("%d passed; the log says\n%s", passed, log)
 	}
 	s.Start()
-	waitFor(t, "Redis is asked again", func() bool { take(t, l, slow(10)); return !l.Stats().Away })
+	waitFor(t, "Redis is asked again", func() bool { take(t, l, slow(10)); return !l.Stats().Unavailable })
 	if err := l.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -1,49 +1,60 @@
 package redislimit
 
 import (
+	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
+
+	"github.com/sony/gobreaker/v2"
 )
 
-// pause is how long Redis is left alone after it did not answer. One request a
-// pause tries again and waits for at most the timeout.
+// pause is how long Redis is left alone after it did not answer. Then one
+// request tries again, and waits for at most the timeout.
 const pause = time.Second
 
 // A circuit keeps requests from waiting one after the other for a Redis that
-// does not answer.
+// does not answer. It opens with the first failure.
 type circuit struct {
-	log  *slog.Logger
-	away atomic.Bool
-	next atomic.Int64 // when to try again, on the clock below
-	lost atomic.Int64 // when it went away
+	*gobreaker.CircuitBreaker[[]int64]
 }
 
-// began is the zero of a clock that nobody sets.
-var began = time.Now()
-
-// open reports whether to ask Redis: always while it answers, else once a
-// pause.
-func (c *circuit) open() bool {
-	if !c.away.Load() {
-		return true
-	}
-	now := int64(time.Since(began))
-	next := c.next.Load()
-	return now >= next && c.next.CompareAndSwap(next, now+int64(pause))
+func newCircuit(log *slog.Logger) circuit {
+	var (
+		last error     // why Redis was given up; these two are guarded by the breaker's lock
+		lost time.Time // when
+	)
+	return circuit{gobreaker.NewCircuitBreaker[[]int64](gobreaker.Settings{
+		MaxRequests: 1,
+		Timeout:     pause,
+		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures > 0 },
+		IsSuccessful: func(err error) bool {
+			last = err
+			return err == nil
+		},
+		// A caller that left says nothing about Redis.
+		IsExcluded: func(err error) bool { return errors.As(err, new(*callerLeft)) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			switch {
+			case from == gobreaker.StateClosed:
+				lost = time.Now()
+				log.Warn("Redis is unavailable: this gateway allows its own share of the limits", "err", last)
+			case to == gobreaker.StateClosed:
+				log.Info("Redis is available again: limits are shared", "after", time.Since(lost))
+			}
+		},
+	})}
 }
 
-func (c *circuit) failed(err error) {
-	now := int64(time.Since(began))
-	c.next.Store(now + int64(pause))
-	if c.away.CompareAndSwap(false, true) {
-		c.lost.Store(now)
-		c.log.Warn("Redis is away: this gateway allows its own share of the limits", "err", err)
-	}
+// unavailable reports whether Redis did not answer last time.
+func (c circuit) unavailable() bool { return c.State() != gobreaker.StateClosed }
+
+// rejected reports whether an error of Execute means that Redis was not asked.
+func rejected(err error) bool {
+	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
-func (c *circuit) succeeded() {
-	if c.away.CompareAndSwap(true, false) {
-		c.log.Info("Redis is back: limits are shared again", "after", time.Since(began)-time.Duration(c.lost.Load()))
-	}
-}
+// callerLeft is the error of a request whose own context ended.
+type callerLeft struct{ err error }
+
+func (e *callerLeft) Error() string { return e.err.Error() }
+func (e *callerLeft) Unwrap() error { return e.err }

@@ -22,9 +22,9 @@ var pagesScript = redis.NewScript(pagesSource)
 // taken for its running crawls stays taken for as long. Its errors are those
 // of Take.
 //
-// Pages given back while Redis is away are remembered, and given back with the
-// caller's next crawl. Those that Redis may or may not have got before it fell
-// silent stay taken.
+// Pages given back while Redis is unavailable are remembered, and given back with the
+// caller's next crawl. Those that Redis may or may not have got before it
+// stopped answering stay taken.
 func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) (farwire.PageQuota, error) {
 	if err := ctx.Err(); err != nil {
 		return farwire.PageQuota{}, err
@@ -36,10 +36,10 @@ func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) 
 		args = append(args, quarter, n)
 	}
 	a, err := l.run(ctx, pagesScript, 4, key, args...)
-	var away *awayError
+	var unavailable *unavailableError
 	switch {
-	case errors.As(err, &away):
-		if !away.asked {
+	case errors.As(err, &unavailable):
+		if !unavailable.asked {
 			l.owed.add(key, owed)
 		}
 		return l.local.TakePages(ctx, l.share(p), want)
@@ -59,8 +59,8 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 		return nil
 	}
 	_, err := l.run(ctx, pagesScript, 4, key, 0, -1, quarter, n)
-	var away *awayError
-	if errors.As(err, &away) && !away.asked {
+	var unavailable *unavailableError
+	if errors.As(err, &unavailable) && !unavailable.asked {
 		l.owed.add(key, map[int64]int{quarter: n})
 		return nil
 	}

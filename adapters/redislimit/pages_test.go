@@ -95,15 +95,15 @@ func TestPagesOfADay(t *testing.T) {
 	}
 }
 
-// TestPagesWhileRedisIsAway come from the share, and those of Redis come back
+// TestTakePages_RedisUnavailable_UsesTheShare checks that pages come from the share, and those of Redis come back
 // when it does.
-func TestPagesWhileRedisIsAway(t *testing.T) {
+func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
 	s := services.Redis(t)
 	l := open(t, s, redislimit.Options{Gateways: 2})
 	p := caller(farwire.Limits{PagesPerDay: 100, Rate: 1, Burst: 1})
 	q := takePages(t, l, p, 90)
 	s.Freeze()
-	// Whoever finds out that Redis is away waits; with a client that has left
+	// Whoever finds out that Redis is unavailable waits; with a client that has left
 	// this would take as long as the patience of the other tests.
 	hasty := open(t, s, redislimit.Options{Gateways: 2, Timeout: time.Second})
 	local := takePages(t, hasty, p, 90)
@@ -116,7 +116,7 @@ func TestPagesWhileRedisIsAway(t *testing.T) {
 	}
 	s.Thaw()
 	giveBack(t, q, 80)
-	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Away })
+	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Unavailable })
 
 	// Frozen between the two, it is owed.
 	q = takePages(t, hasty, p, 20)
@@ -124,10 +124,10 @@ func TestPagesWhileRedisIsAway(t *testing.T) {
 		t.Errorf("shared again: %+v", q)
 	}
 	s.Freeze()
-	waitFor(t, "Redis is missed", func() bool { take(t, hasty, p); return hasty.Stats().Away })
+	waitFor(t, "Redis is missed", func() bool { take(t, hasty, p); return hasty.Stats().Unavailable })
 	giveBack(t, q, 15)
 	s.Thaw()
-	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Away })
+	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Unavailable })
 	if q := takePages(t, hasty, p, 1); q.Granted != 1 || q.Used != 16 {
 		t.Errorf("after the debt was paid: %+v", q)
 	}

@@ -33,16 +33,16 @@ type Options struct {
 	// share it. Empty: "farwire:".
 	Prefix string
 
-	// Gateways is how many gateways share the limits. While Redis is away each
-	// allows this part of them, a burst of one and one page at the least. Zero:
-	// 1, and then several gateways each allow the whole.
+	// Gateways is how many gateways share the limits. While Redis is unavailable
+	// each allows this part of them, a burst of one and one page at the least.
+	// Zero: 1, and then several gateways each allow the whole.
 	Gateways int
 
 	// Timeout is the longest that a request waits for Redis. Zero: 100 ms.
 	Timeout time.Duration
 
-	// Logger is told when Redis goes away and when it is back, once each. Nil:
-	// slog.Default().
+	// Logger is told when Redis becomes unavailable and when it is available
+	// again, once each. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -92,7 +92,7 @@ func New(client redis.UniversalClient, o Options) (*Limiter, error) {
 		o.Logger = slog.Default()
 	}
 	o.Gateways = max(o.Gateways, 1)
-	return &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: circuit{log: o.Logger}}, nil
+	return &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: newCircuit(o.Logger)}, nil
 }
 
 //go:embed take.lua
@@ -101,7 +101,7 @@ var takeSource string
 var takeScript = redis.NewScript(takeSource)
 
 // Take counts a request. An error means that ctx has ended, or that the
-// principal's rate or burst is not positive; that Redis is away is none.
+// principal's rate or burst is not positive. An unavailable Redis is no error.
 func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
 	rate, burst := p.Limits.Rate, p.Limits.Burst
 	switch {
@@ -112,7 +112,7 @@ func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota,
 	}
 	a, err := l.run(ctx, takeScript, 3, l.key("rate", p), strconv.FormatFloat(rate, 'g', -1, 64), burst)
 	switch {
-	case errors.As(err, new(*awayError)):
+	case errors.As(err, new(*unavailableError)):
 		return l.local.Take(ctx, l.share(p))
 	case err != nil:
 		return farwire.Quota{}, err
@@ -144,40 +144,42 @@ func (l *Limiter) key(what string, p farwire.Principal) string {
 }
 
 // run has Redis run a script on a key and returns its answer of so many
-// numbers, or an awayError. Any other error is that of ctx.
+// numbers, or an unavailableError. Any other error is that of ctx.
 func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, key string, args ...any) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !l.path.open() {
-		l.fellBack.Add(1)
-		return nil, &awayError{}
-	}
-	limited, cancel := context.WithTimeout(ctx, l.o.Timeout)
-	defer cancel()
-	answer, err := script.Run(limited, l.client, []string{key}, args...).Int64Slice()
-	if err == nil && len(answer) != numbers {
-		err = fmt.Errorf("an answer of %d numbers", len(answer))
-	}
-	if err == nil {
-		l.path.succeeded()
+	answer, err := l.path.Execute(func() ([]int64, error) {
+		limited, cancel := context.WithTimeout(ctx, l.o.Timeout)
+		defer cancel()
+		answer, err := script.Run(limited, l.client, []string{key}, args...).Int64Slice()
+		if err == nil && len(answer) != numbers {
+			err = fmt.Errorf("an answer of %d numbers", len(answer))
+		}
+		if err != nil && ctx.Err() != nil {
+			return nil, &callerLeft{ctx.Err()}
+		}
+		return answer, err
+	})
+	var leaving *callerLeft
+	switch {
+	case err == nil:
 		l.shared.Add(1)
 		return answer, nil
+	case errors.As(err, &leaving):
+		return nil, leaving.err
 	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // it says nothing about Redis
-	}
-	l.path.failed(err)
 	l.fellBack.Add(1)
 	var op *net.OpError
-	return nil, &awayError{asked: !(errors.As(err, &op) && op.Op == "dial")}
+	dialled := !rejected(err) && !(errors.As(err, &op) && op.Op == "dial")
+	return nil, &unavailableError{asked: dialled}
 }
 
-// An awayError says that Redis did not answer, and whether it may yet do what
-// it was asked for.
-type awayError struct{ asked bool }
+// An unavailableError says that Redis did not answer, and whether it may yet
+// do what it was asked for.
+type unavailableError struct{ asked bool }
 
-func (e *awayError) Error() string { return "redislimit: Redis is away" }
+func (e *unavailableError) Error() string { return "redislimit: Redis is unavailable" }
 
 // Ping asks Redis for a sign of life, for a program that wants to say at its
 // start that an address is wrong. A Limiter needs none.
@@ -190,14 +192,14 @@ func (l *Limiter) Ping(ctx context.Context) error {
 
 // Stats are a Limiter's counters since New.
 type Stats struct {
-	Shared    uint64 // answers of Redis
-	Fallbacks uint64 // answers from this gateway's own share
-	Away      bool   // Redis did not answer last time
+	Shared      uint64 // answers of Redis
+	Fallbacks   uint64 // answers from this gateway's own share
+	Unavailable bool   // Redis did not answer last time
 }
 
 // Stats returns the counters as they are now.
 func (l *Limiter) Stats() Stats {
-	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Away: l.path.away.Load()}
+	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Unavailable: l.path.unavailable()}
 }
 
 // Close closes the connections to Redis, unless the client is the host's.

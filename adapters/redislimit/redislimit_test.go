@@ -71,7 +71,7 @@ func TestTwoGatewaysShare(t *testing.T) {
 			t.Errorf("a key is called %q", key)
 		}
 	}
-	if got := one.Stats(); got.Shared == 0 || got.Fallbacks != 0 || got.Away {
+	if got := one.Stats(); got.Shared == 0 || got.Fallbacks != 0 || got.Unavailable {
 		t.Errorf("stats %+v", got)
 	}
 }
@@ -409,7 +409,7 @@ func TestACallerThatLeaves(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	s.Thaw()
-	if got := l.Stats(); got.Fallbacks != 0 || got.Away {
+	if got := l.Stats(); got.Fallbacks != 0 || got.Unavailable {
 		t.Errorf("stats %+v", got)
 	}
 }

@@ -53,7 +53,7 @@ func TestPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if take(t, l, slow(1)); l.Stats().Fallbacks != 1 || log.count("Redis is away") != 1 || log.count("WRONGPASS") != 1 {
+	if take(t, l, slow(1)); l.Stats().Fallbacks != 1 || log.count("Redis is unavailable") != 1 || log.count("WRONGPASS") != 1 {
 		t.Errorf("stats %+v; the log says\n%s", l.Stats(), log)
 	}
 	if err := l.Ping(t.Context()); err == nil || strings.Contains(log.String()+err.Error(), "s3cret") {
@@ -74,7 +74,7 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		if take(t, l, slow(9)); l.Stats().Away == want {
+		if take(t, l, slow(9)); l.Stats().Unavailable == want {
 			t.Errorf("%s: %+v", address, l.Stats())
 		}
 	}

@@ -4,50 +4,37 @@ package leak
 import (
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
-// grace is what goroutines that are on their way out are given.
-const grace = 5 * time.Second
+// grace is how long goroutines that are about to end are waited for.
+const grace = 10 * time.Second
 
-// Main runs the tests and exits. It is all that a TestMain has to call.
-func Main(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		if left := Wait(grace); left != "" {
-			fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
-			code = 1
+// Main runs the tests and exits. A TestMain calls nothing else.
+func Main(m *testing.M) { Exit(m.Run()) }
+
+// Exit ends the tests of a package with their status, or with 1 when
+// goroutines are left. A status other than 0 stays as it is.
+func Exit(status int) {
+	if status == 0 {
+		if err := Wait(grace); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
 		}
 	}
-	os.Exit(code)
+	os.Exit(status)
 }
 
-// Wait returns the stacks of the goroutines, but the caller's, that have code
-// of this module on them and do not end within the time given; none is "".
-func Wait(grace time.Duration) string {
-	for end := time.Now().Add(grace); ; time.Sleep(10 * time.Millisecond) {
-		left := ours()
-		if left == "" || time.Now().After(end) {
-			return left
+// Wait returns an error with the stacks of the goroutines, the caller's
+// excepted, that do not end within the time given. Nil: all have ended.
+func Wait(grace time.Duration, options ...goleak.Option) error {
+	for end := time.Now().Add(grace); ; {
+		err := goleak.Find(options...)
+		if err == nil || time.Now().After(end) {
+			return err
 		}
 	}
-}
-
-func ours() string {
-	buf := make([]byte, 1<<16)
-	n := runtime.Stack(buf, true)
-	for n == len(buf) {
-		buf = make([]byte, 2*len(buf))
-		n = runtime.Stack(buf, true)
-	}
-	var left []string
-	for _, stack := range strings.Split(string(buf[:n]), "\n\n")[1:] { // the first is the caller's
-		if strings.Contains(stack, "github.com/farwire/farwire") && !strings.Contains(stack, "leak.Main(") {
-			left = append(left, stack)
-		}
-	}
-	return strings.Join(left, "\n\n")
 }

@@ -5,23 +5,26 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/farwire/farwire/internal/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestWait(t *testing.T) {
-	if left := leak.Wait(time.Minute); left != "" {
-		t.Errorf("nothing was started, and there is\n%s", left)
+func TestWait_GoroutineStays_ReturnsItsStack(t *testing.T) {
+	before := goleak.IgnoreCurrent() // the runner of the tests
+	if err := leak.Wait(time.Minute, before); err != nil {
+		t.Errorf("before any goroutine was started: %v", err)
 	}
 	stop := make(chan struct{})
 	started := make(chan struct{})
 	go lingering(started, stop)
 	<-started
-	left := leak.Wait(10 * time.Millisecond)
+	err := leak.Wait(10*time.Millisecond, before)
 	close(stop)
-	if !strings.Contains(left, "leak_test.lingering") {
-		t.Errorf("a goroutine that stays is not in\n%s", left)
+	if err == nil || !strings.Contains(err.Error(), "leak_test.lingering") {
+		t.Errorf("a goroutine that stays is not in %v", err)
 	}
 }
 

@@ -124,10 +124,10 @@ func limitsShared(t *testing.T, c *cluster, target string) {
 	c.redis.Thaw()
 	for i, g := range c.gateways {
 		says := func(text string) bool { return strings.Contains(g.Stderr.String()[told[i]:], text) }
-		c.await(rig.Patience, func() bool { return says("Redis is away") }, "Redis is missed")
+		c.await(rig.Patience, func() bool { return says("Redis is unavailable") }, "Redis is missed")
 		c.await(rig.Patience, func() bool {
 			c.through(i).usage(c.bob, nil)
-			return says("Redis is back")
+			return says("Redis is available again")
 		}, "Redis is asked again")
 	}
 }
