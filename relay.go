@@ -98,13 +98,13 @@ func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *
 	}
 	ctx, cancel := context.WithTimeoutCause(s.ctx, dialTimeout, errTimeout)
 	defer cancel()
-	end, err := wsframe.MessageEnd(c.rec.seen)
+	end, err := wsframe.MessageEnd(c.rec.seen, false)
 	if err != nil {
 		return nil, nil, nil, exit, c.broken(err)
 	}
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	hold := wsframe.StartHold(conn, c.rec.seen[end:], maxHeld)
+	hold := wsframe.StartHold(conn, c.rec.seen[end:], maxHeld, false)
 	go func() {
 		select {
 		case <-hold.Gone():
@@ -254,7 +254,7 @@ func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client 
 		Target: d.conn, FromTarget: d.buffered,
 		Idle: w.idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
 		PongWait: pongTimeout, CloseWait: closeTimeout,
-		Reason: lostReason, OnPanic: g.panicked,
+		Lost: whenLost, OnPanic: g.panicked,
 	})
 	// What runs on must not hold on to the request.
 	node, host := exit.ID, w.query.Host
@@ -267,18 +267,20 @@ func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client 
 	}
 }
 
-// lostReason is what one side is told when the other is lost.
-func lostReason(lost wsframe.Side, cause wsframe.Cause, err error) string {
+// whenLost is the close frame that one side gets when the other is lost. The
+// clients of subscription protocols take 1011 for final and come back after
+// 1013.
+func whenLost(lost wsframe.Side, cause wsframe.Cause, err error) (code int, reason string) {
 	var dial *agent.DialError
 	switch {
 	case lost == wsframe.Client:
-		return "client lost"
+		return wsframe.CloseGoingAway, "client lost"
 	case errors.As(err, &dial) && dial.Fault == agent.Agent:
-		return "agent lost"
+		return wsframe.CloseTryAgain, "agent lost"
 	case cause == wsframe.CauseStall:
-		return "target stalled"
+		return wsframe.CloseTryAgain, "target stalled"
 	}
-	return "target lost"
+	return wsframe.CloseTryAgain, "target lost"
 }
 
 func (g *Gateway) panicked(value any, stack []byte) {

@@ -492,14 +492,14 @@ func TestLosses(t *testing.T) {
 	t.Run("target at a boundary", func(t *testing.T) {
 		p := w.in(t).connected(newTarget(t, func(p *peer) { p.text("last"); p.conn.Close() }), "")
 		p.wantText("last")
-		p.wantClose(1011, "target lost")
-		p.close(1011, "")
+		p.wantClose(1013, "target lost")
+		p.close(1013, "")
 		p.wantEnd()
 	})
 	t.Run("target between fragments", func(t *testing.T) {
 		p := w.in(t).connected(newTarget(t, func(p *peer) { p.frame(opText, false, []byte("a")); p.conn.Close() }), "")
 		p.want(frame{op: opText, fin: false, payload: []byte("a")})
-		p.wantClose(1011, "target lost")
+		p.wantClose(1013, "target lost")
 	})
 	t.Run("target inside a frame", func(t *testing.T) {
 		p := w.in(t).connected(newTarget(t, func(p *peer) { p.raw(half(p)); p.conn.Close() }), "")

@@ -37,7 +37,7 @@ var relays = []relay{
 	}},
 }
 
-func legs(b *testing.B, r relay) (client, target net.Conn, stop func()) {
+func sides(b *testing.B, r relay) (client, target net.Conn, stop func()) {
 	near1, client := tcpPair(b)
 	near2, target := tcpPair(b)
 	done := make(chan struct{})
@@ -58,7 +58,7 @@ func BenchmarkPipe(b *testing.B) {
 		batch := bytes.Repeat(msg, max(1, (32<<10)/len(msg)))
 		for _, r := range relays {
 			b.Run(name+"/"+r.name, func(b *testing.B) {
-				client, target, stop := legs(b, r)
+				client, target, stop := sides(b, r)
 				defer stop()
 				b.ReportAllocs()
 				b.SetBytes(int64(len(batch)))
@@ -86,7 +86,7 @@ func BenchmarkPipe(b *testing.B) {
 	}
 	for _, r := range relays {
 		b.Run("lockstep/"+r.name, func(b *testing.B) {
-			client, target, stop := legs(b, r)
+			client, target, stop := sides(b, r)
 			defer stop()
 			b.ReportAllocs()
 			up, down := frame(true, OpText, make([]byte, 128), true), frame(true, OpText, make([]byte, 128), false)

@@ -24,8 +24,8 @@ type clock struct {
 	wake    int64 // when timer fires
 	stopped bool
 
-	curtain int64 // when the ending is over; 0: the session is not ending
-	finale  bool  // the curtain is the last: then both connections are cut
+	deadline int64 // when the ending is over; 0: the session is not ending
+	final    bool  // the deadline is the last: then both connections are cut
 
 	watching atomic.Bool // the clock will look at flow.blocked
 	paused   atomic.Bool // idle or pong wait stand still until a flow unblocks
@@ -62,10 +62,10 @@ func (p *Pipe) watch(d time.Duration) {
 	p.alarm(p.now() + int64(d))
 }
 
-// lowerCurtain gives what is left of the session d from now; Pipe.mu is held.
-func (p *Pipe) lowerCurtain(d time.Duration) {
-	p.clock.curtain = p.now() + int64(d)
-	p.alarm(p.clock.curtain)
+// setDeadlineLocked gives what is left of the session d from now; Pipe.mu is held.
+func (p *Pipe) setDeadlineLocked(d time.Duration) {
+	p.clock.deadline = p.now() + int64(d)
+	p.alarm(p.clock.deadline)
 }
 
 // alarm makes the timer fire at that time, or earlier; Pipe.mu is held.
@@ -97,33 +97,33 @@ func (p *Pipe) tick() {
 	p.alarm(p.checkFlow(&p.toTarget, now))
 	p.alarm(p.checkFlow(&p.toClient, now))
 	switch {
-	case p.clock.curtain != 0:
-		p.alarm(p.checkCurtain(now))
+	case p.clock.deadline != 0:
+		p.alarm(p.checkDeadline(now))
 	case p.result.Cause == CauseNone:
 		p.alarm(p.checkIdle(now))
 		p.alarm(p.checkPong(now))
 	}
 }
 
-// checkCurtain ends a session whose ending takes too long: first for the side
+// checkDeadline ends a session whose ending takes too long: first for the side
 // that is waited for, then for both.
-func (p *Pipe) checkCurtain(now int64) (next int64) {
+func (p *Pipe) checkDeadline(now int64) (next int64) {
 	c := &p.clock
 	switch {
-	case now < c.curtain:
-	case c.finale:
+	case now < c.deadline:
+	case c.final:
 		p.cutLocked()
 		return never
 	default:
-		c.finale = true
-		c.curtain = now + int64(linger)
+		c.final = true
+		c.deadline = now + int64(linger)
 		for _, f := range []*flow{&p.toTarget, &p.toClient} {
-			if p.legs[f.from]&heard == 0 {
-				f.order(orderEnough)
+			if p.sides[f.from]&closeRead == 0 {
+				f.order(orderGiveUp)
 			}
 		}
 	}
-	return c.curtain
+	return c.deadline
 }
 
 // checkIdle ends a session whose target has sent no data for too long. A
@@ -167,7 +167,7 @@ func (p *Pipe) checkPong(now int64) (next int64) {
 	if now < due {
 		return due
 	}
-	p.toTarget.orderFateLocked(orderLost, CauseKeepAlive, ErrNoPong)
+	p.toTarget.orderLossLocked(orderLost, CauseKeepAlive, ErrNoPong)
 	return never
 }
 
@@ -189,7 +189,8 @@ func (p *Pipe) checkFlow(f *flow, now int64) (next int64) {
 		p.clock.watching.Store(true)
 		// A socket becomes writable again only when much of what the kernel
 		// holds is gone, so ask the kernel whether any of it is.
-		queue, known := queued(f.dst)
+		held, known := queued(f.dst)
+		queue := int32(min(held, math.MaxInt32))
 		if known && f.sampled == since && queue < f.queue && f.blocked.CompareAndSwap(since, now) {
 			since = now
 		}

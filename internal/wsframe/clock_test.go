@@ -220,7 +220,7 @@ func TestStall(t *testing.T) {
 			began := time.Now()
 			client := collect(s.client)
 			s.post(s.client, text("x", true))
-			r := s.resultWithin(time.Minute, Target, CauseStall, CloseInternal)
+			r := s.resultWithin(time.Minute, Target, CauseStall, CloseTryAgain)
 			if !errors.Is(r.Err, ErrStalled) {
 				t.Fatal(r.Err)
 			}
@@ -228,7 +228,7 @@ func TestStall(t *testing.T) {
 			if len(b) < 10 || b[0] != 0x89 {
 				t.Fatalf("% x", b)
 			}
-			wantClose(t, b[10:], false, CloseInternal, "") // behind the keepalive's ping
+			wantClose(t, b[10:], false, CloseTryAgain, "") // behind the keepalive's ping
 			wantAfter(t, began, client.last, 30*time.Second)
 		})
 	})
@@ -284,7 +284,7 @@ func TestSlowReaderSurvives(t *testing.T) {
 				if !bytes.Equal(got, down) {
 					t.Fatal("bytes were lost")
 				}
-				s.farewell()
+				s.closeBoth()
 			})
 		})
 	}
@@ -301,7 +301,7 @@ func TestMissingAnswer(t *testing.T) {
 			if got := target.take(); !bytes.Equal(got, closing(1000, "bye", true)) {
 				t.Fatalf("% x", got)
 			}
-			wantClose(t, client.take(), false, CloseInternal, "")
+			wantClose(t, client.take(), false, CloseTryAgain, "")
 			wantAfter(t, began, client.last, 5*time.Second)
 		})
 	})
@@ -350,7 +350,7 @@ func (deafened) Write([]byte) (int, error) { return 0, errDeaf }
 
 // What a target said before it went is heard, even when writing to it fails
 // first; and when it says no more, it is lost.
-func TestLastWordsAreHeard(t *testing.T) {
+func TestPipe_WriteFails_ReadsTheRestFirst(t *testing.T) {
 	deaf := func(c *Config) { c.Target = deafened{c.Target} }
 	t.Run("close", func(t *testing.T) {
 		timed(t, deaf, func(t *testing.T, s *session) {
@@ -372,10 +372,10 @@ func TestLastWordsAreHeard(t *testing.T) {
 			began := time.Now()
 			client := collect(s.client)
 			s.write(s.client, text("nobody hears", true))
-			if r := s.result(Target, CauseLoss, CloseInternal); !errors.Is(r.Err, errDeaf) {
+			if r := s.result(Target, CauseLoss, CloseTryAgain); !errors.Is(r.Err, errDeaf) {
 				t.Fatal(r.Err)
 			}
-			wantClose(t, client.take(), false, CloseInternal, "")
+			wantClose(t, client.take(), false, CloseTryAgain, "")
 			wantAfter(t, began, client.last, time.Second)
 		})
 	})
@@ -406,6 +406,6 @@ func TestBigBufferIsGivenBack(t *testing.T) {
 		wantBuffers(1)
 		time.Sleep(2 * time.Second)
 		wantBuffers(0) // it has gone quiet
-		s.farewell()
+		s.closeBoth()
 	})
 }

@@ -5,120 +5,119 @@ import (
 	"time"
 )
 
-// progress is how far the closing handshake of one leg has come.
+// progress is how far the closing handshake of one side has come.
 type progress uint8
 
 const (
-	said  progress = 1 << iota // a close frame was written to it, or nothing can be any more
-	heard                      // its close frame was read, or none can come any more
-	shut                       // its sending side was shut
+	closeSent progress = 1 << iota // a close frame was written to it, or nothing can be any more
+	closeRead                      // its close frame was read, or none can come any more
+	writeShut                      // its sending side was shut
 )
 
 // past is a deadline that wakes whoever waits.
 var past = time.Unix(1, 0)
 
-// heardClose deals with the complete close frame of the source: it crosses as
+// takeClose deals with the complete close frame of the source: it crosses as
 // it is, unless a close frame went the same way before.
-func (f *flow) heardClose(frame []byte) {
+func (f *flow) takeClose(frame []byte) {
 	if f.mode == relaying {
 		payload := controlPayload(frame)
 		f.p.ended(Result{By: f.from, Cause: CauseClose, Code: closeCode(payload), ReasonLen: max(len(payload)-2, 0)})
-		f.skim.Next(frame, 0)
+		f.scan.Next(frame, 0)
 		if f.send(frame, f.readAt.Load()) {
-			f.p.note(f.to, said)
+			f.p.note(f.to, closeSent)
 		}
 	}
-	f.p.note(f.from, heard)
-	f.leave(draining)
+	f.p.note(f.from, closeRead)
+	f.advance(draining)
 }
 
-// refuse deals with a frame of the source that is broken: 1002 to the
-// offender, 1011 to the other side, which has had nothing of it.
-func (f *flow) refuse(err error) {
+// refuse deals with a broken frame of the source, or one whose payload can
+// not be inflated: the code to the side that sent it, 1011 to the other side,
+// which has got nothing of it.
+func (f *flow) refuse(code int, err error) {
 	if f.mode == relaying {
 		reason := err.Error()
-		f.p.ended(Result{By: f.from, Cause: CauseProtocol, Code: CloseProtocol, ReasonLen: len(reason), Err: err})
-		f.other.orderClose(CloseProtocol, reason)
-		f.say(CloseInternal, f.from.String()+" broke the frame format")
+		f.p.ended(Result{By: f.from, Cause: CauseProtocol, Code: code, ReasonLen: len(reason), Err: err})
+		f.other.orderClose(code, reason)
+		f.writeClose(CloseInternal, f.from.String()+" broke the frame format")
 	}
-	f.p.note(f.from, heard)
-	f.leave(draining)
+	f.p.note(f.from, closeRead)
+	f.advance(draining)
 }
 
-// say writes a close frame of ours. Nothing follows it in this direction.
-func (f *flow) say(code int, reason string) {
+// writeClose writes a close frame of ours. Nothing follows it in this direction.
+func (f *flow) writeClose(code int, reason string) {
 	if f.send(appendClose(nil, code, reason, f.to == Target), f.p.now()) {
-		f.p.note(f.to, said)
-		f.leave(listening)
+		f.p.note(f.to, closeSent)
+		f.advance(listening)
 	}
 }
 
-// leave goes on to a later mode.
-func (f *flow) leave(to mode) {
+// advance goes on to a later mode.
+func (f *flow) advance(to mode) {
 	f.mode = max(f.mode, to)
 	f.todo = 0
 }
 
 // lose deals with the end of a source that sent no close frame. The other side
-// gets a close frame where a frame ends; inside one its connection is cut
-// without, because what was truncated must not look complete.
+// gets a close frame where a frame ends. Inside a frame its connection is cut
+// without one, because a truncated message must not look complete.
 func (f *flow) lose(cause Cause, err error) {
-	r := Result{By: f.from, Cause: cause, Code: CloseInternal, Err: err}
+	code, reason := CloseTryAgain, ""
 	if f.from == Client {
-		r.Code = CloseGoingAway
+		code = CloseGoingAway
 	}
-	reason := ""
-	if f.p.cfg.Reason != nil {
-		reason = f.p.cfg.Reason(f.from, cause, err)
+	if f.p.cfg.Lost != nil {
+		code, reason = f.p.cfg.Lost(f.from, cause, err)
 	}
-	r.ReasonLen = len(reason)
-	code := r.Code
-	whole := f.skim.Boundary()
+	r := Result{By: f.from, Cause: cause, Code: code, ReasonLen: len(reason), Err: err}
+	whole := f.boundary()
 	if f.mode == relaying && !whole {
 		r.Code, r.ReasonLen = CloseAbnormal, 0
 	}
 	f.p.ended(r)
 
-	f.other.order(orderMute)
+	f.other.order(orderNoWrite)
 	abandon(f.src)
-	f.p.note(f.from, said|heard|shut)
+	f.p.note(f.from, closeSent|closeRead|writeShut)
 	if f.mode == relaying {
 		if whole {
-			f.say(code, reason)
+			f.writeClose(code, reason)
 		} else {
-			f.p.note(f.to, said|heard)
+			f.p.note(f.to, closeSent|closeRead)
 		}
 	}
-	f.leave(over)
+	f.advance(over)
 }
 
-// enough deals with a source that has left a close frame unanswered.
-func (f *flow) enough() {
+// giveUp deals with a source that has left a close frame unanswered.
+func (f *flow) giveUp() {
 	switch f.mode {
 	case relaying:
 		f.lose(CauseLoss, ErrNoAnswer)
 	case listening:
-		f.p.note(f.from, heard)
-		f.leave(draining)
+		f.p.note(f.from, closeRead)
+		f.advance(draining)
 	}
 }
 
 // sendFailed deals with a destination that takes nothing more. One that
-// stalled is lost. One whose connection failed may have sent its last words
-// before, a close frame among them: the other owner reads them and then
+// stalled is lost. One whose connection failed may have sent more before it
+// did, a close frame for instance: the other owner reads that first and then
 // declares it lost.
 func (f *flow) sendFailed(err error) {
-	f.leave(listening)
+	f.advance(listening)
 	switch {
 	case f.orders.Load()&orderCut != 0:
-		f.leave(over)
+		f.advance(over)
 		return
 	case f.stalled.Load():
-		f.other.orderFate(orderLost, CauseStall, ErrStalled)
+		f.other.orderLoss(orderLost, CauseStall, ErrStalled)
 	default:
-		f.other.orderFate(orderDying, CauseLoss, err)
+		f.other.orderLoss(orderReadOut, CauseLoss, err)
 	}
-	f.p.note(f.to, said)
+	f.p.note(f.to, closeSent)
 }
 
 // order leaves an order for the owner and wakes it.
@@ -135,36 +134,36 @@ func (f *flow) orderClose(code int, reason string) {
 }
 
 func (f *flow) orderCloseLocked(code int, reason string) {
-	if f.farewell == nil {
-		f.farewell = &farewell{code, reason}
+	if f.closeFrame == nil {
+		f.closeFrame = &closeFrame{code, reason}
 	}
 	f.order(orderClose)
 }
 
-func (f *flow) readFarewell() (code int, reason string) {
+func (f *flow) orderedClose() (code int, reason string) {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
-	return f.farewell.code, f.farewell.reason
+	return f.closeFrame.code, f.closeFrame.reason
 }
 
-// orderFate tells the owner that its source is lost, or dying, and why.
-func (f *flow) orderFate(what order, cause Cause, err error) {
+// orderLoss tells the owner that its source is lost, or may be, and why.
+func (f *flow) orderLoss(what order, cause Cause, err error) {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
-	f.orderFateLocked(what, cause, err)
+	f.orderLossLocked(what, cause, err)
 }
 
-func (f *flow) orderFateLocked(what order, cause Cause, err error) {
-	if f.fate.err == nil || what == orderLost {
-		f.fate.cause, f.fate.err = cause, err
+func (f *flow) orderLossLocked(what order, cause Cause, err error) {
+	if f.loss == nil || what == orderLost {
+		f.cause, f.loss = cause, err
 	}
 	f.order(what)
 }
 
-func (f *flow) readFate() (Cause, error) {
+func (f *flow) readLoss() (Cause, error) {
 	f.p.mu.Lock()
 	defer f.p.mu.Unlock()
-	return f.fate.cause, f.fate.err
+	return f.cause, f.loss
 }
 
 // ended notes why the session ends and starts the clock for the rest of it.
@@ -182,28 +181,28 @@ func (p *Pipe) endLocked(r Result) bool {
 	r.ReasonLen = min(r.ReasonLen, maxReason)
 	p.result = r
 	if r.Cause != CauseShutdown {
-		p.lowerCurtain(p.cfg.CloseWait)
+		p.setDeadlineLocked(p.cfg.CloseWait)
 	}
 	return true
 }
 
-// note records progress on a leg. A leg on which all was said and heard has
-// its sending side shut, by whoever completed it: no owner writes to it again.
+// note records progress on a side. When close frames went both ways, its
+// sending side is shut, by whoever completed it: no owner writes to it again.
 func (p *Pipe) note(side Side, what progress) {
 	p.mu.Lock()
-	leg := &p.legs[side]
-	*leg |= what
-	shutNow := *leg == said|heard
+	state := &p.sides[side]
+	*state |= what
+	shutNow := *state == closeSent|closeRead
 	if shutNow {
-		*leg |= shut
+		*state |= writeShut
 	}
-	both := p.legs[Client] & p.legs[Target]
+	both := p.sides[Client] & p.sides[Target]
 	switch {
-	case both&shut != 0:
-		p.clock.finale = true
-		p.lowerCurtain(linger)
-	case what&said != 0 && both&said != 0 && !p.clock.finale:
-		p.lowerCurtain(p.cfg.CloseWait)
+	case both&writeShut != 0:
+		p.clock.final = true
+		p.setDeadlineLocked(linger)
+	case what&closeSent != 0 && both&closeSent != 0 && !p.clock.final:
+		p.setDeadlineLocked(p.cfg.CloseWait)
 	}
 	p.mu.Unlock()
 
@@ -227,7 +226,7 @@ func (p *Pipe) cutLocked() {
 	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
 		conn.SetDeadline(past) // fails only when the connection is closed already
 		if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-			c.NetConn().Close() // TLS sets deadlines of its own when it says goodbye
+			c.NetConn().Close() // TLS sets deadlines of its own for its close_notify
 		}
 	}
 }
@@ -243,8 +242,8 @@ func shutWrite(conn net.Conn) {
 	conn.Close()
 }
 
-// abandon closes a connection whose peer is lost, without a goodbye that
-// might block.
+// abandon closes a connection whose peer is lost, without TLS's close_notify,
+// which might block.
 func abandon(conn net.Conn) {
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		c.NetConn().Close()

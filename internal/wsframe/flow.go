@@ -35,14 +35,14 @@ const (
 type order = uint32
 
 const (
-	orderClose  order = 1 << iota // write the close frame in flow.farewell when a frame ends
-	orderPing                     // write a ping of ours when a frame ends
-	orderMute                     // the destination is gone: write nothing more
-	orderLost                     // the source is gone, for the reason in flow.fate
-	orderEnough                   // the source has left a close frame unanswered
-	orderDying                    // writing to the source failed: hear its last words
-	orderShrink                   // the source has gone quiet: give the big buffer back
-	orderCut                      // stop at once
+	orderClose   order = 1 << iota // write the close frame in flow.closeFrame when a frame ends
+	orderPing                      // write a ping of ours when a frame ends
+	orderNoWrite                   // the destination is gone: write nothing more
+	orderLost                      // the source is gone, for the reason in flow.loss
+	orderGiveUp                    // the source has left a close frame unanswered
+	orderReadOut                   // writing to the source failed: read what it sent before
+	orderShrink                    // the source has gone quiet: give the big buffer back
+	orderCut                       // stop at once
 )
 
 // flow is one direction of a session. Its owner is the goroutine in run; all
@@ -54,12 +54,12 @@ type flow struct {
 	from, to Side
 	mode     mode
 	waits    bool // src is a waiter
-	skim     Skim
-	held     []byte // read but not judged yet; not stepped over by skim
+	scan     Scanner
+	held     []byte // read but not checked yet; not stepped over by scan
 
-	todo     order // orders that wait for a boundary
-	wakes    int32 // reads in a row that timed out for no order
-	lastWord int64 // with orderDying: when the source has nothing more to say
+	todo      order // orders that wait for a boundary
+	wakes     int32 // reads in a row that timed out for no order
+	readUntil int64 // with orderReadOut: when reading the source ends
 
 	in      syscall.RawConn // src, when it can tell that it is readable
 	out     syscall.RawConn // dst, likewise
@@ -85,17 +85,15 @@ type flow struct {
 	wroteAt atomic.Int64 // when bytes were last written
 	blocked atomic.Int64 // since when dst has taken no byte of those that wait; 0: none wait
 	sampled int64        // Pipe.mu: blocked when the clock last looked
-	queue   int          // Pipe.mu: what the kernel held for dst then
+	queue   int32        // Pipe.mu: what the kernel held for dst then
+	cause   Cause        // Pipe.mu: for orderLost and orderReadOut
+	loss    error        // Pipe.mu: likewise
 
-	farewell *farewell // Pipe.mu: for orderClose
-	fate     struct {  // Pipe.mu: for orderLost and orderDying
-		cause Cause
-		err   error
-	}
+	closeFrame *closeFrame // Pipe.mu: for orderClose
 }
 
-// farewell is what a close frame of ours will say.
-type farewell struct {
+// closeFrame is the content of a close frame of ours.
+type closeFrame struct {
 	code   int
 	reason string
 }
@@ -122,7 +120,7 @@ func (f *flow) run() {
 	if len(first) > 0 {
 		f.take(first)
 	}
-	for f.obey(); f.mode != over; f.obey() {
+	for f.followOrders(); f.mode != over; f.followOrders() {
 		b, err := f.read()
 		if len(b) > 0 {
 			f.take(b)
@@ -132,10 +130,25 @@ func (f *flow) run() {
 		}
 	}
 	f.shrink()
+	f.inflater().close()
 }
 
-// obey carries out what was ordered, as far as it can be now.
-func (f *flow) obey() {
+// inflater returns what inflates for a target that declined compression; nil:
+// bytes cross as they are.
+func (f *flow) inflater() *inflater {
+	if f.from == Client {
+		return f.p.inflate
+	}
+	return nil
+}
+
+// boundary reports whether the bytes written so far end where a frame ends.
+func (f *flow) boundary() bool {
+	return f.scan.Boundary() || f.inflater().active() && !f.scan.control
+}
+
+// followOrders carries out what was ordered, as far as it can be now.
+func (f *flow) followOrders() {
 	orders := f.orders.Swap(0)
 	if orders == 0 || f.mode == over {
 		return
@@ -147,32 +160,32 @@ func (f *flow) obey() {
 	if orders&orderShrink != 0 {
 		f.shrink()
 	}
-	if orders&orderDying != 0 && f.mode == relaying {
-		f.lastWord = f.p.now() + int64(linger)
+	if orders&orderReadOut != 0 && f.mode == relaying {
+		f.readUntil = f.p.now() + int64(linger)
 	}
 	f.todo |= orders & (orderClose | orderPing)
-	if orders&orderMute != 0 {
-		f.leave(listening)
+	if orders&orderNoWrite != 0 {
+		f.advance(listening)
 	}
-	f.speak() // first: what was to be said goes before what a loss has to say
+	f.writeDue() // first: a close frame that was ordered goes before that of a loss
 	switch {
 	case orders&orderLost != 0:
-		f.lose(f.readFate())
-	case orders&orderEnough != 0:
-		f.enough()
+		f.lose(f.readLoss())
+	case orders&orderGiveUp != 0:
+		f.giveUp()
 	}
 }
 
-// speak writes the frames of ours that are due, if they can be written here.
-func (f *flow) speak() {
-	if f.mode != relaying || !f.skim.Boundary() {
+// writeDue writes the frames of ours that are due, if they can be written here.
+func (f *flow) writeDue() {
+	if f.mode != relaying || !f.boundary() {
 		return
 	}
 	todo := f.todo
 	f.todo = 0
 	switch {
 	case todo&orderClose != 0:
-		f.say(f.readFarewell())
+		f.writeClose(f.orderedClose())
 	case todo&orderPing != 0:
 		f.keepAlive()
 	}
@@ -181,8 +194,8 @@ func (f *flow) speak() {
 // read waits for the source and returns what it sends, behind what was held
 // back. It returns nothing when there are orders.
 func (f *flow) read() ([]byte, error) {
-	if f.lastWord != 0 {
-		if err := f.src.SetReadDeadline(f.p.start.Add(time.Duration(f.lastWord))); err != nil {
+	if f.readUntil != 0 {
+		if err := f.src.SetReadDeadline(f.p.start.Add(time.Duration(f.readUntil))); err != nil {
 			return nil, err
 		}
 		if f.orders.Load() != 0 {
@@ -291,14 +304,14 @@ func (f *flow) shrink() {
 // source.
 func (f *flow) readFailed(err error) {
 	if !isTimeout(err) {
-		f.obey() // a close frame that was ordered goes before one for the loss
+		f.followOrders() // a close frame that was ordered goes before one for the loss
 		switch {
 		case f.mode == over:
 		case f.mode == draining:
 			f.mode = over // its close frame was heard: it may go
-		case f.lastWord != 0:
-			f.lose(f.readFate())
-		case err == io.EOF && f.skim.Boundary():
+		case f.readUntil != 0:
+			f.lose(f.readLoss())
+		case err == io.EOF && f.scan.Boundary():
 			f.lose(CauseLoss, ErrNoClose)
 		case err == io.EOF:
 			f.lose(CauseLoss, errTruncated)
@@ -307,12 +320,12 @@ func (f *flow) readFailed(err error) {
 		}
 		return
 	}
-	if f.lastWord != 0 && f.p.now() >= f.lastWord {
+	if f.readUntil != 0 && f.p.now() >= f.readUntil {
 		if f.readAt.Load()+int64(linger) <= f.p.now() {
-			f.lose(f.readFate())
+			f.lose(f.readLoss())
 			return
 		}
-		f.lastWord = f.p.now() + int64(linger)
+		f.readUntil = f.p.now() + int64(linger)
 	}
 	// Clear the deadline first: an order left after this sets it again.
 	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
@@ -338,21 +351,25 @@ func (f *flow) take(b []byte) {
 	f.wakes = 0
 	f.readAt.Store(f.p.now())
 	if f.from == Client {
-		f.p.ping.heard()
+		f.p.ping.seen()
 	}
 	rest := f.pass(b)
 	f.held = append(f.held[:0], rest...)
-	f.frames.Store(f.skim.Frames)
-	f.bytes.Store(f.skim.Bytes)
+	f.frames.Store(f.scan.Frames)
+	f.bytes.Store(f.scan.Bytes)
 }
 
-// pass sends on what it can judge of b and returns the rest, the beginning of
+// pass sends on what it can check of b and returns the rest, the beginning of
 // a frame. In every mode but relaying it sends nothing.
 func (f *flow) pass(b []byte) []byte {
+	d := f.inflater()
 	for f.mode <= listening {
+		if d != nil && len(b) == 0 {
+			return nil
+		}
 		if f.orders.Load() != 0 || f.todo != 0 {
 			f.todo |= f.orders.And(^(orderClose | orderPing)) & (orderClose | orderPing)
-			f.speak()
+			f.writeDue()
 		}
 		stops := StopClose
 		if f.from == Client && f.p.ping.awaited() {
@@ -361,12 +378,24 @@ func (f *flow) pass(b []byte) []byte {
 		if f.todo != 0 {
 			stops |= StopEnd
 		}
-		frames, bytes, data := f.skim.Frames, f.skim.Bytes, f.skim.Data
-		n, at, err := f.skim.Next(b, stops)
+		if d.active() {
+			if f.mode != relaying {
+				d.close()
+			} else if !f.scan.Boundary() && !f.scan.control {
+				b = f.passDeflated(b, 0)
+				continue
+			} else {
+				stops |= StopEnd | stopData
+			}
+		} else if d != nil && f.mode == relaying {
+			stops |= stopDeflated
+		}
+		frames, bytes, data := f.scan.Frames, f.scan.Bytes, f.scan.Data
+		n, at, err := f.scan.Next(b, stops)
 		if f.mode == listening {
-			f.skim.Frames, f.skim.Bytes, f.skim.Data = frames, bytes, data
+			f.scan.Frames, f.scan.Bytes, f.scan.Data = frames, bytes, data
 		} else if n > 0 {
-			if f.skim.Data > data {
+			if f.scan.Data > data {
 				f.dataAt.Store(f.readAt.Load())
 			}
 			f.send(b[:n], f.readAt.Load())
@@ -374,17 +403,19 @@ func (f *flow) pass(b []byte) []byte {
 		b = b[n:]
 		switch {
 		case err != nil:
-			f.refuse(err)
+			f.refuse(CloseProtocol, err)
 			return nil
 		case at == HaltMore:
 			return b
+		case at == HaltFrame && b[0]&0x8 == 0:
+			b = f.passDeflated(b, d.begin(b))
 		case at == HaltFrame:
 			size := controlFrame(b)
 			if b[0]&0xF == OpClose {
 				if len(b) < size {
 					return b
 				}
-				f.heardClose(b[:size])
+				f.takeClose(b[:size])
 				return nil
 			}
 			switch whole, ours := f.p.ping.match(b); {
@@ -402,10 +433,10 @@ func (f *flow) pass(b []byte) []byte {
 
 // passOne sends on the control frame that b begins with, which is no stop.
 func (f *flow) passOne(b []byte) []byte {
-	frames, bytes := f.skim.Frames, f.skim.Bytes
-	n, _, _ := f.skim.Next(b, StopEnd) // its header was checked a moment ago
+	frames, bytes := f.scan.Frames, f.scan.Bytes
+	n, _, _ := f.scan.Next(b, StopEnd) // its header was checked a moment ago
 	if f.mode == listening {
-		f.skim.Frames, f.skim.Bytes = frames, bytes
+		f.scan.Frames, f.scan.Bytes = frames, bytes
 	} else {
 		f.send(b[:n], f.readAt.Load())
 	}

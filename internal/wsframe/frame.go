@@ -17,7 +17,11 @@ const (
 	CloseProtocol  = 1002
 	CloseNoStatus  = 1005 // never on the wire: a close frame without a code
 	CloseAbnormal  = 1006 // never on the wire: no close frame at all
+	CloseInvalid   = 1007
+	CloseTooBig    = 1009
 	CloseInternal  = 1011
+	CloseRestart   = 1012 // IANA: Service Restart
+	CloseTryAgain  = 1013 // IANA: Try Again Later
 )
 
 // maxReason is what a close frame holds beside its code, in bytes.
@@ -76,8 +80,9 @@ var ErrIncomplete = errors.New("no complete message")
 // MessageEnd returns where the first data message ends in raw, bytes recorded
 // from a client since its handshake: behind the message's last frame, control
 // frames in front of and inside it included. What follows was not part of it.
-func MessageEnd(raw []byte) (int, error) {
-	s, n := ClientSkim(), 0
+// deflate says whether permessage-deflate was agreed on.
+func MessageEnd(raw []byte, deflate bool) (int, error) {
+	s, n := NewScanner(Client, deflate), 0
 	for {
 		before := s.Data
 		k, at, err := s.Next(raw[n:], StopEnd)

@@ -109,7 +109,7 @@ func FuzzHold(f *testing.F) {
 		want = append(want, sent[seen:]...)
 
 		near, client := memPair(t)
-		h := StartHold(near, sent[:i], 0)
+		h := StartHold(near, sent[:i], 0, false)
 		go io.Copy(io.Discard, client)
 		for _, b := range [][]byte{sent[i:j], sent[j:]} {
 			if len(b) > 0 {

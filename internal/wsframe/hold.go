@@ -16,7 +16,7 @@ var ErrLeft = errors.New("client sent a close frame")
 // this short find room in the kernel unless the client takes nothing at all.
 const holdWrite = 5 * time.Second
 
-// Hold looks after a client whose target is being dialled. It answers pings,
+// Hold serves a client whose target is being dialled. It answers pings,
 // keeps every other frame for the target, and notices a client that leaves:
 //
 //	client ──ping──▶ Hold ──pong──▶ client
@@ -34,22 +34,23 @@ type Hold struct {
 	mu       sync.Mutex
 	stopping bool
 
-	skim Skim   // the rest is the goroutine's until done is closed
-	kept []byte // frames for the target, then at most one that is incomplete
+	scan Scanner // the rest is the goroutine's until done is closed
+	kept []byte  // frames for the target, then at most one that is incomplete
 	err  error
 }
 
-// StartHold starts to look after conn, in a goroutine that Stop ends. buffered
+// StartHold starts to serve conn, in a goroutine that Stop ends. buffered
 // is what was read from it already and not used; it begins where a frame
 // begins. At limit kept bytes the Hold stops reading until Stop, so that
 // memory stays bounded; of a client that is held back like this it learns
-// nothing more. Zero means 64 KiB.
-func StartHold(conn net.Conn, buffered []byte, limit int) *Hold {
+// nothing more. Zero means 64 KiB. deflate says whether permessage-deflate was
+// agreed on with the client.
+func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool) *Hold {
 	if limit == 0 {
 		limit = 64 << 10
 	}
 	h := &Hold{
-		conn: conn, limit: limit, skim: ClientSkim(),
+		conn: conn, limit: limit, scan: NewScanner(Client, deflate),
 		gone: make(chan struct{}), done: make(chan struct{}),
 		kept: append([]byte(nil), buffered...),
 	}
@@ -64,7 +65,7 @@ func (h *Hold) Gone() <-chan struct{} { return h.gone }
 // Stop ends the Hold and waits for it, then hands back what was kept, to cross
 // to the target first: whole frames and perhaps the beginning of another, which
 // may be a ping that the target will answer then. No byte is lost. The error is
-// why the client is gone: ErrLeft, one of the skim's errors, or the
+// why the client is gone: ErrLeft, one of the scan's errors, or the
 // connection's own; with it nothing is kept. From then on the caller may read
 // and write again. Stop waits at most 5 s, for a pong that the client does not
 // take. It may be called more than once, by one goroutine.
@@ -137,7 +138,7 @@ func (h *Hold) read() error {
 // takes out of them what the gateway answers itself.
 func (h *Hold) sort(judged int) (int, error) {
 	for {
-		n, at, err := h.skim.Next(h.kept[judged:], StopPing|StopClose)
+		n, at, err := h.scan.Next(h.kept[judged:], StopPing|StopClose)
 		judged += n
 		if err != nil {
 			return judged, errors.Join(err, h.write(AppendClose(nil, CloseProtocol, err.Error())))

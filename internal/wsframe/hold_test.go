@@ -24,7 +24,7 @@ func hold(t *testing.T, pair func(testing.TB) (near, far net.Conn), buffered []b
 	near, far := pair(t)
 	return &held{
 		session: &session{T: t, client: far, posts: map[net.Conn]chan []byte{}},
-		Hold:    StartHold(near, buffered, limit), near: near,
+		Hold:    StartHold(near, buffered, limit, false), near: near,
 	}
 }
 
@@ -171,7 +171,7 @@ func TestHoldOfAClientThatTakesNothing(t *testing.T) {
 func TestHoldHandsOverToThePipe(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		near, client := pair(t)
-		h := StartHold(near, text("one", true), 0)
+		h := StartHold(near, text("one", true), 0, false)
 		ping := frame(true, OpPing, []byte("x"), true)
 		early := &session{T: t, client: client, posts: map[net.Conn]chan []byte{}}
 		early.post(client, ping, ping[:4])
@@ -184,6 +184,6 @@ func TestHoldHandsOverToThePipe(t *testing.T) {
 		s.client = client
 		early.post(client, ping[4:], text("two", true))
 		s.want(s.target, text("one", true), ping, text("two", true))
-		s.farewell()
+		s.closeBoth()
 	})
 }

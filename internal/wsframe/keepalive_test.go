@@ -142,7 +142,7 @@ func TestPongWaitStandsStill(t *testing.T) {
 		s.silent(s.target)
 		payload = s.wantFrame(s.client, OpPing) // the silence was long
 		s.write(s.client, frame(true, OpPong, payload, true))
-		s.farewell()
+		s.closeBoth()
 	})
 }
 
@@ -157,7 +157,7 @@ func TestPongWaitGoesOn(t *testing.T) {
 		s.want(s.target, text("the target does not read", true))
 		time.Sleep(19 * time.Second)
 		s.write(s.client, frame(true, OpPong, payload, true))
-		s.farewell()
+		s.closeBoth()
 	})
 }
 
@@ -165,7 +165,7 @@ func TestKeepAliveOff(t *testing.T) {
 	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
 		time.Sleep(24 * time.Hour)
 		s.silent(s.client)
-		s.farewell()
+		s.closeBoth()
 	})
 }
 

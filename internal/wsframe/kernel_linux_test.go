@@ -12,11 +12,11 @@ import (
 // and three times 10 s, one that owes acknowledgements after 45 s.
 func TestKernelNoticesAVanishedPeer(t *testing.T) {
 	test := func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
-		var legs []net.Conn
-		s := start(t, pair, func(c *Config) { legs = []net.Conn{c.Client, c.Target} })
+		var sides []net.Conn
+		s := start(t, pair, func(c *Config) { sides = []net.Conn{c.Client, c.Target} })
 		s.post(s.client, text("x", true))
 		s.want(s.target, text("x", true)) // it runs
-		for _, conn := range legs {
+		for _, conn := range sides {
 			if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 				conn = c.NetConn()
 			}
@@ -40,7 +40,7 @@ func TestKernelNoticesAVanishedPeer(t *testing.T) {
 				}
 			}
 		}
-		s.farewell()
+		s.closeBoth()
 	}
 	sockets(t, test)
 	t.Run("counted", func(t *testing.T) { test(t, countedPair) })

@@ -1,17 +1,17 @@
 // Package wsframe carries the frames of a WebSocket session (RFC 6455) from
 // one connection to another as they are.
 //
-// A [Skim] reads frame headers where they lie, a [Hold] keeps a client company
-// while its target is dialled, and a [Pipe] relays between the two. None of
-// them decodes, unmasks or copies a message.
+// A [Scanner] reads frame headers in place, a [Hold] serves a client while its
+// target is dialled, and a [Pipe] relays between the two. None of them decodes,
+// unmasks or copies a message, with one exception: see [Config.DeflateClient].
 //
 // # The pipe
 //
-// Once both handshakes are done and no extension was negotiated on either leg,
-// what the client sends is valid towards the target byte for byte, its masks
+// Once both handshakes are done with the same extensions on either side, what
+// the client sends is valid towards the target byte for byte, its masks
 // included, and what the target sends is valid towards the client. So a pipe
-// is two flows, one a direction, and each flow has one owner: a goroutine that
-// reads one leg and alone writes to the other.
+// is two flows, one for each direction, and each flow has one owner: a goroutine
+// that reads one side and that alone writes to the other.
 //
 //	         flow client→target: reads client, writes target
 //	        ┌───────────────────────────────────────────────┐
@@ -19,16 +19,16 @@
 //	        └───────────────────────────────────────────────┘
 //	         flow target→client: reads target, writes client
 //
-// The owner steps over the headers of what it read and writes the same bytes
-// on. It holds back only what it can not judge yet: an incomplete header, an
+// The owner reads the frame headers in what it read and writes the same bytes
+// on. It holds back only what it can not check yet: an incomplete header, an
 // incomplete close frame, and what may be the pong to a ping of ours. So no
 // byte of a broken frame ever leaves, and a close frame leaves whole or not at
 // all.
 //
-// Nobody else writes to a leg. Whoever wants something of a flow (the other
+// Nobody else writes to a side. Whoever wants something of a flow (the other
 // owner, the clock, Shutdown) leaves an order and wakes the owner with a read
-// deadline in the past; an owner that is busy writing finds the order when it
-// is done. An order to write a frame of ours is kept until the bytes written
+// deadline in the past. An owner that is busy writing finds the order when it
+// is done. An order to write a frame of ours waits until the bytes written
 // end where a frame ends.
 //
 //	             relaying ── bytes cross
@@ -36,7 +36,7 @@
 //	close of ours  │   │  close of the source crossed,
 //	was written,   │   │  or the source broke the format
 //	or the other   │   │
-//	leg is gone    │   │
+//	side is gone    │   │
 //	               ▼   │
 //	        listening ─┼── nothing crosses; the source is read for its close
 //	               │   │
@@ -48,8 +48,8 @@
 //	              over ────── also from every state above, when the source
 //	                          ends or the clock says that it is enough
 //
-// A leg is finished when a close frame was written to it and one was heard
-// from it. Its sending side is then shut, and when both are finished the
+// A side is finished when a close frame was written to it and one was read
+// from it. Writing to it is then shut, and when both are finished the
 // connections are closed. From the first close frame on the clock runs:
 // CloseWait for what is missing, a second for the connections to end, and then
 // both are cut.
@@ -121,9 +121,17 @@ type Config struct {
 	PongWait  time.Duration // for the answer to that ping; 0: 20 s
 	CloseWait time.Duration // for the answer to a close frame; 0: 5 s
 
-	// Reason is the text of the close frame that the other side gets when lost
-	// ends the session, CauseLoss, CauseStall or CauseKeepAlive. Nil: none.
-	Reason func(lost Side, cause Cause, err error) string
+	// DeflateClient and DeflateTarget say where permessage-deflate was agreed on
+	// (RFC 7692): RSV1 is then legal on the first frame of a data message.
+	// Frames cross as they are. Where it was agreed on with the client alone, it
+	// was without context takeover for its messages: those that are compressed
+	// are inflated for the target, and may be cut into other frames.
+	DeflateClient, DeflateTarget bool
+
+	// Lost is asked for the close frame that the other side gets when lost ends
+	// the session, by CauseLoss, CauseStall or CauseKeepAlive. Nil: 1001 when the
+	// client was lost, else 1013 (try again later), without a reason.
+	Lost func(lost Side, cause Cause, err error) (code int, reason string)
 	// OnPanic is told of a recovered panic. Nil: slog.Default logs it.
 	OnPanic func(value any, stack []byte)
 }
@@ -139,7 +147,7 @@ type Result struct {
 	// Code and ReasonLen are of the close frame that began the end: the one
 	// that crossed (CloseNoStatus when it was empty), for a loss the one the
 	// other side got (CloseAbnormal when it could get none), else the one that
-	// the side at fault or the client was sent.
+	// the side at fault, or the client, was sent.
 	Code      int
 	ReasonLen int
 	Err       error // for a loss, a breach and a panic
@@ -164,10 +172,11 @@ type Pipe struct {
 	ping  pinger
 
 	toTarget, toClient flow
+	inflate            *inflater // of toTarget; nil: it needs none
 	done               func(Result)
 	running            atomic.Int32 // owners
 
-	legs   [3]progress // by Side; mu guards this and what is below
+	sides  [3]progress // by Side; mu guards this and what is below
 	mu     sync.Mutex  // never held while writing
 	result Result
 	clock  clock
@@ -177,7 +186,7 @@ type Pipe struct {
 type settings struct {
 	Idle, Stall, KeepAlive, PongWait, CloseWait time.Duration
 
-	Reason  func(lost Side, cause Cause, err error) string
+	Lost    func(lost Side, cause Cause, err error) (code int, reason string)
 	OnPanic func(value any, stack []byte)
 }
 
@@ -189,12 +198,16 @@ func New(cfg Config) *Pipe {
 		KeepAlive: orDefault(cfg.KeepAlive, defaultKeepAlive),
 		PongWait:  orDefault(cfg.PongWait, defaultPongWait),
 		CloseWait: orDefault(cfg.CloseWait, defaultCloseWait),
-		Reason:    cfg.Reason, OnPanic: cfg.OnPanic,
+		Lost:      cfg.Lost, OnPanic: cfg.OnPanic,
 	}}
 	p.toTarget.init(p, Client, cfg.Client, cfg.Target, &p.toClient)
 	p.toClient.init(p, Target, cfg.Target, cfg.Client, &p.toTarget)
 	p.toTarget.held, p.toClient.held = cfg.FromClient, cfg.FromTarget
-	p.toTarget.skim = ClientSkim()
+	p.toTarget.scan = NewScanner(Client, cfg.DeflateClient)
+	p.toClient.scan = NewScanner(Target, cfg.DeflateTarget)
+	if cfg.DeflateClient && !cfg.DeflateTarget {
+		p.inflate = &inflater{f: &p.toTarget}
+	}
 	return p
 }
 

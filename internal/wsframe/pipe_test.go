@@ -16,36 +16,36 @@ import (
 func TestFramesCrossAsTheyAre(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
-		for _, leg := range []struct {
+		for _, side := range []struct {
 			from, to net.Conn
 			masked   bool
 		}{{s.client, s.target, true}, {s.target, s.client, false}} {
 			var short []byte
 			for _, b := range [][]byte{
-				text("", leg.masked),
-				text("hello", leg.masked),
-				frame(true, OpPing, []byte("ping"), leg.masked),
-				frame(true, OpPong, []byte("unasked"), leg.masked),
-				frame(true, OpPong, []byte("8 bytes!"), leg.masked),
-				frame(false, OpText, []byte("a"), leg.masked),
-				frame(false, OpContinuation, nil, leg.masked),
-				frame(true, OpPing, nil, leg.masked),
-				frame(true, OpContinuation, []byte("z"), leg.masked),
-				frame(true, OpBinary, bytes.Repeat([]byte("0123456789"), 13), leg.masked),
-				frame(true, OpBinary, bytes.Repeat([]byte("0123456789"), 30_000), leg.masked),
+				text("", side.masked),
+				text("hello", side.masked),
+				frame(true, OpPing, []byte("ping"), side.masked),
+				frame(true, OpPong, []byte("unasked"), side.masked),
+				frame(true, OpPong, []byte("8 bytes!"), side.masked),
+				frame(false, OpText, []byte("a"), side.masked),
+				frame(false, OpContinuation, nil, side.masked),
+				frame(true, OpPing, nil, side.masked),
+				frame(true, OpContinuation, []byte("z"), side.masked),
+				frame(true, OpBinary, bytes.Repeat([]byte("0123456789"), 13), side.masked),
+				frame(true, OpBinary, bytes.Repeat([]byte("0123456789"), 30_000), side.masked),
 			} {
-				s.post(leg.from, b)
-				s.want(leg.to, b)
+				s.post(side.from, b)
+				s.want(side.to, b)
 				if len(b) < 200 {
 					short = append(short, b...)
 				}
 			}
 			for i := range short {
-				s.post(leg.from, short[i:i+1])
+				s.post(side.from, short[i:i+1])
 			}
-			s.want(leg.to, short)
+			s.want(side.to, short)
 		}
-		s.farewell()
+		s.closeBoth()
 	})
 }
 
@@ -99,7 +99,7 @@ func TestBytesReadBeforeComeFirst(t *testing.T) {
 		s.want(s.target, up)
 		s.post(s.target, down[1:])
 		s.want(s.client, down)
-		s.farewell()
+		s.closeBoth()
 	})
 }
 
@@ -150,11 +150,14 @@ func TestBrokenFrameIsHeldBack(t *testing.T) {
 
 func TestLoss(t *testing.T) {
 	reason := func(c *Config) {
-		c.Reason = func(lost Side, cause Cause, err error) string {
+		c.Lost = func(lost Side, cause Cause, err error) (int, string) {
 			if cause != CauseLoss || err == nil {
-				return "wrong"
+				return CloseInternal, "wrong"
 			}
-			return lost.String() + " lost"
+			if lost == Client {
+				return CloseGoingAway, "client lost"
+			}
+			return CloseRestart, "target lost"
 		}
 	}
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
@@ -181,13 +184,13 @@ func TestLoss(t *testing.T) {
 		})
 		t.Run("target at a boundary", func(t *testing.T) {
 			s := start(t, pair, reason)
-			s.write(s.target, text("last words", false), []byte{0x81})
-			s.want(s.client, text("last words", false))
+			s.write(s.target, text("the last message", false), []byte{0x81})
+			s.want(s.client, text("the last message", false))
 			s.target.Close()
-			s.wantClose(s.client, CloseInternal, "target lost")
-			s.write(s.client, closing(1011, "", true))
+			s.wantClose(s.client, CloseRestart, "target lost")
+			s.write(s.client, closing(1012, "", true))
 			s.wantEnd(s.client)
-			s.result(Target, CauseLoss, CloseInternal)
+			s.result(Target, CauseLoss, CloseRestart)
 		})
 		t.Run("target inside a frame", func(t *testing.T) {
 			s := start(t, pair, reason)
@@ -272,9 +275,9 @@ func (outdated) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
 func TestTimeoutWithoutAnOrder(t *testing.T) {
 	s := start(t, memPair, func(c *Config) { c.Target = outdated{c.Target} })
-	s.wantClose(s.client, CloseInternal, "")
+	s.wantClose(s.client, CloseTryAgain, "")
 	s.client.Close()
-	if r := s.result(Target, CauseLoss, CloseInternal); !errors.Is(r.Err, os.ErrDeadlineExceeded) {
+	if r := s.result(Target, CauseLoss, CloseTryAgain); !errors.Is(r.Err, os.ErrDeadlineExceeded) {
 		t.Fatal(r.Err)
 	}
 }

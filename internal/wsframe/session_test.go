@@ -19,7 +19,7 @@ import (
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
-// A session is a running Pipe with the far ends of its legs in our hands.
+// A session is a running Pipe with the far ends of its sides in our hands.
 type session struct {
 	*testing.T
 	client, target net.Conn // what the client and the target see
@@ -274,8 +274,8 @@ func (s *session) resultWithin(limit time.Duration, by Side, cause Cause, code i
 	}
 }
 
-// farewell has both sides close as friends do, the client first.
-func (s *session) farewell() {
+// closeBoth has both sides close, the client first.
+func (s *session) closeBoth() {
 	s.Helper()
 	s.write(s.client, closing(1000, "bye", true))
 	s.want(s.target, closing(1000, "bye", true))

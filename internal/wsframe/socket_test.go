@@ -130,8 +130,9 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
-// A session is over soon after both closes, even if nobody hangs up.
-func TestNobodyHangsUp(t *testing.T) {
+// A session is over soon after both closes, even if neither side closes its
+// connection.
+func TestPipe_ConnectionsStayOpen_EndsSoonAfterBothCloses(t *testing.T) {
 	s := start(t, tcpPair, nil)
 	s.write(s.client, closing(1000, "", true))
 	s.want(s.target, closing(1000, "", true))
@@ -244,13 +245,13 @@ func TestPanicEndsTheSession(t *testing.T) {
 					}
 					told <- v
 				}
-				leg := &c.Client
+				conn := &c.Client
 				if side == Target {
-					leg = &c.Target
+					conn = &c.Target
 				}
-				bad := &panicking{Conn: *leg}
+				bad := &panicking{Conn: *conn}
 				bad.armed.Store(true)
-				*leg = bad
+				*conn = bad
 			})
 			if side == Client {
 				s.write(s.target, text("x", false))
@@ -286,7 +287,7 @@ func TestTwoGoroutines(t *testing.T) {
 		if up, down := s.pipe.Counts(); up.Frames > 1 || down.Frames > 1 {
 			t.Errorf("%+v %+v", up, down)
 		}
-		s.farewell()
+		s.closeBoth()
 	})
 }
 
@@ -307,7 +308,7 @@ func TestMessagesAllocateNothing(t *testing.T) {
 			if n := testing.AllocsPerRun(500, exchange); n >= 1 {
 				t.Errorf("%v allocations a message", n)
 			}
-			s.farewell()
+			s.closeBoth()
 		})
 	}
 }

@@ -123,10 +123,10 @@ type pinger struct {
 
 func (p *pinger) awaited() bool { return p.out.Load() > 0 }
 
-// heard notes bytes from the client. Any show that it lives: it can not put a
+// seen notes bytes from the client. Any show that it lives: it can not put a
 // pong inside a long message that it is sending, and of several pings it need
 // answer the last alone (section 5.5.3).
-func (p *pinger) heard() {
+func (p *pinger) seen() {
 	if p.at.Load() != 0 {
 		p.at.Store(0)
 	}

@@ -32,7 +32,7 @@ func TestIntegrityUnderFire(t *testing.T) {
 	for what, n := range map[string]int{
 		"agents killed": r.Kills,
 		"survivors":     r.Survivors,
-		"sessions that ended between frames (1011)": r.Closed,
+		"sessions that ended between frames (1013)": r.Closed,
 		"sessions that were cut inside a frame":     r.Cut,
 	} {
 		if n == 0 {

@@ -36,7 +36,7 @@ type Result struct {
 	Kills     int
 	Survivors int           // those that outlived the kill of another agent, whatever became of them later
 	Finished  int           // sessions that ended by their own close frames, complete on both sides
-	Closed    int           // sessions whose agent was killed: those that got 1011, between two frames
+	Closed    int           // sessions whose agent was killed: those that got 1013, between two frames
 	Cut       int           // and those whose connection was cut inside a frame
 	Slowest   time.Duration // from a kill to the end of a session
 	Frames    uint64        // received and found right, on both sides
@@ -46,7 +46,7 @@ type Result struct {
 
 func (r *Result) String() string {
 	return fmt.Sprintf("%d sessions, %d agents killed; %d sessions outlived the kill of another agent; "+
-		"%d were closed complete, %d got 1011 and %d were cut inside a frame, the last %v after the kill; %d frames, %.1f GB; %d things wrong",
+		"%d were closed complete, %d got 1013 and %d were cut inside a frame, the last %v after the kill; %d frames, %.1f GB; %d things wrong",
 		r.Sessions, r.Kills, r.Survivors, r.Finished, r.Closed, r.Cut, r.Slowest.Round(time.Millisecond),
 		r.Frames, float64(r.Bytes)/1e9, len(r.Wrong))
 }
@@ -376,7 +376,7 @@ func (f *field) judge(s *session) {
 			wrong("bytes are missing: the client has %d frames of %d, the target %d of %d",
 				c.in.next, t.sent.Load(), t.in.next, c.sent.Load())
 		}
-	case c.closed != nil && c.err == nil && c.closed.code == 1011 && strings.Contains(c.closed.reason, "agent"):
+	case c.closed != nil && c.err == nil && c.closed.code == 1013 && strings.Contains(c.closed.reason, "agent"):
 		r.Closed++
 		f.timely(s, wrong)
 	case c.closed == nil && errors.Is(c.err, errInside):

@@ -17,6 +17,7 @@ const (
 
 const (
 	finBit  = 0x80
+	rsv1Bit = 0x40 // RFC 7692: the message is compressed
 	maskBit = 0x80
 
 	// maxHeader is the longest header: two bytes, eight of length, four of key.
@@ -25,9 +26,9 @@ const (
 	maxControl = 125
 )
 
-// What a Skim refuses, each a breach of RFC 6455 by the peer that sent it.
+// What a Scanner refuses, each a breach of RFC 6455 by the peer that sent it.
 var (
-	ErrReserved     = errors.New("reserved bit set")                          // section 5.2: no extension was negotiated
+	ErrReserved     = errors.New("reserved bit set")                          // section 5.2, RFC 7692, section 6
 	ErrOpcode       = errors.New("unknown opcode")                            // section 5.2
 	ErrMask         = errors.New("frame masked by the wrong side")            // section 5.1
 	ErrControl      = errors.New("control frame fragmented or too long")      // section 5.5
@@ -37,7 +38,7 @@ var (
 	ErrCloseLength  = errors.New("close frame with half a status code in it") // section 5.5.1
 )
 
-// Broken reports whether err is one of what a Skim refuses, be it wrapped.
+// Broken reports whether err is one of what a Scanner refuses, be it wrapped.
 func Broken(err error) bool {
 	for _, breach := range []error{ErrReserved, ErrOpcode, ErrMask, ErrControl, ErrLength, ErrContinuation, ErrInterleaved, ErrCloseLength} {
 		if errors.Is(err, breach) {
@@ -47,30 +48,42 @@ func Broken(err error) bool {
 	return false
 }
 
-// Skim reads the frame headers of one direction of a WebSocket connection
+// Scanner reads the frame headers of one direction of a WebSocket connection
 // where they lie, in a stream of bytes cut anywhere. It copies, unmasks and
 // allocates nothing. The zero value expects unmasked frames, those of a server;
-// see ClientSkim. It is not safe for concurrent use.
-type Skim struct {
+// see NewScanner. It is not safe for concurrent use.
+type Scanner struct {
 	Frames uint64 // frames begun, control frames included
 	Bytes  uint64 // bytes stepped over: headers and payloads of those frames
 	Data   uint64 // of these, the bytes of text, binary and continuation frames
 
 	left    uint64 // payload bytes of the current frame that are still to come
 	mask    byte   // maskBit when frames must be masked, else 0
+	rsv1    byte   // rsv1Bit where permessage-deflate was agreed on, else 0
 	control bool   // the current frame is a control frame
 	message bool   // a data message was begun and its last frame has not come yet
 }
 
-// ClientSkim returns a Skim for what a client sends: every frame masked.
-func ClientSkim() Skim { return Skim{mask: maskBit} }
+// NewScanner returns a Scanner for what a side sends: every frame masked when it
+// is the client, none when it is the target. deflate says whether
+// permessage-deflate was agreed on with it.
+func NewScanner(from Side, deflate bool) Scanner {
+	var s Scanner
+	if from == Client {
+		s.mask = maskBit
+	}
+	if deflate {
+		s.rsv1 = rsv1Bit
+	}
+	return s
+}
 
 // Boundary reports whether the bytes stepped over so far end where a frame
 // ends. A control frame may follow there, even inside a fragmented message.
-func (s *Skim) Boundary() bool { return s.left == 0 }
+func (s *Scanner) Boundary() bool { return s.left == 0 }
 
 // InMessage reports whether a data message was begun and is not complete.
-func (s *Skim) InMessage() bool { return s.message || s.left > 0 && !s.control }
+func (s *Scanner) InMessage() bool { return s.message || s.left > 0 && !s.control }
 
 // Stops says where Next halts: before a frame with the opcode o when bit 1<<o
 // is set, and behind every frame with StopEnd.
@@ -82,6 +95,9 @@ const (
 	StopPing  Stops = 1 << OpPing
 	StopPong  Stops = 1 << OpPong
 	StopEnd   Stops = 1 << 15
+
+	stopData     Stops = 1<<OpContinuation | 1<<OpText | 1<<OpBinary
+	stopDeflated Stops = 1 << 14 // before a frame with RSV1
 )
 
 // Halt is where Next came to rest.
@@ -100,7 +116,7 @@ const (
 // and pass it again in front of what comes next. An error means that the frame
 // at b[n:] is broken. Next may be called again after HaltFrame with the opcode
 // taken out of stops, which steps over that frame like any other.
-func (s *Skim) Next(b []byte, stops Stops) (n int, at Halt, err error) {
+func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 	size := 2 // of the shortest header
 	if s.mask != 0 {
 		size = 6
@@ -121,7 +137,7 @@ func (s *Skim) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 	}
 	for {
 		if stops&StopEnd == 0 && !s.message {
-			n += s.run(b[n:], size)
+			n += s.run(b[n:], size, stops)
 		}
 		head := b[n:]
 		length, header, err := s.header(head)
@@ -132,7 +148,7 @@ func (s *Skim) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 			return n, HaltMore, nil
 		}
 		op := head[0] & 0xF
-		if stops>>op&1 != 0 {
+		if stops>>op&1 != 0 || stops&stopDeflated != 0 && head[0]&rsv1Bit != 0 {
 			return n, HaltFrame, nil
 		}
 
@@ -161,10 +177,13 @@ func (s *Skim) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 
 // run steps over the frames that nearly all traffic consists of: messages of
 // one frame, shorter than 64 KiB, wholly in b. It leaves the rest to Next.
-func (s *Skim) run(b []byte, size int) (n int) {
-	mask, frames := s.mask, uint64(0)
+func (s *Scanner) run(b []byte, size int, stops Stops) (n int) {
+	mask, rsv1, frames := s.mask, s.rsv1, uint64(0)
+	if stops&stopDeflated != 0 {
+		rsv1 = 0
+	}
 	for len(b)-n >= 4 {
-		first, length := b[n]-(finBit|OpText), int(b[n+1]^mask)
+		first, length := b[n]&^rsv1-(finBit|OpText), int(b[n+1]^mask)
 		end := n + size + length
 		if length == 126 {
 			if length = int(binary.BigEndian.Uint16(b[n+2:])); length < 126 {
@@ -189,13 +208,13 @@ func (s *Skim) run(b []byte, size int) (n int) {
 // header checks the header that b begins with and returns the length of the
 // payload and its own. An own length of 0 means that b ends inside the header.
 // A breach is told by the first bytes that show it.
-func (s *Skim) header(b []byte) (length uint64, size int, err error) {
+func (s *Scanner) header(b []byte) (length uint64, size int, err error) {
 	if len(b) == 0 {
 		return 0, 0, nil
 	}
 	fin, op := b[0]&finBit != 0, b[0]&0xF
 	switch {
-	case b[0]&0x70 != 0:
+	case b[0]&0x70 != 0 && (b[0]&0x70 != s.rsv1 || op != OpText && op != OpBinary):
 		return 0, 0, ErrReserved
 	case op > OpPong || op > OpBinary && op < OpClose:
 		return 0, 0, ErrOpcode
@@ -243,7 +262,7 @@ func (s *Skim) header(b []byte) (length uint64, size int, err error) {
 }
 
 // advance counts k bytes of the current frame's payload.
-func (s *Skim) advance(k int) {
+func (s *Scanner) advance(k int) {
 	s.left -= uint64(k)
 	s.Bytes += uint64(k)
 	if !s.control {

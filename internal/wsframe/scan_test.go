@@ -54,7 +54,7 @@ type verdict struct {
 	boundary            bool
 }
 
-// plain is the straightforward parser that Skim is held against: one byte
+// plain is the straightforward parser that Scanner is held against: one byte
 // after the other, one rule after the other.
 func plain(b []byte, masked bool) (v verdict) {
 	return walk(b, masked, func(byte, []byte, bool) {})
@@ -129,11 +129,11 @@ func walk(b []byte, masked bool, each func(op byte, frame []byte, whole bool)) (
 	}
 }
 
-// skimmed runs a Skim over pieces, holding back what it wants held back.
-func skimmed(t *testing.T, masked bool, stops Stops, pieces ...[]byte) (v verdict) {
-	var s Skim
+// scanned runs a Scanner over pieces, holding back what it wants held back.
+func scanned(t *testing.T, masked bool, stops Stops, pieces ...[]byte) (v verdict) {
+	var s Scanner
 	if masked {
-		s = ClientSkim()
+		s = NewScanner(Client, false)
 	}
 	var held []byte
 	for _, piece := range pieces {
@@ -159,12 +159,12 @@ func skimmed(t *testing.T, masked bool, stops Stops, pieces ...[]byte) (v verdic
 	return v
 }
 
-func checkSkim(t *testing.T, b []byte, masked bool) {
+func checkScan(t *testing.T, b []byte, masked bool) {
 	t.Helper()
 	want := plain(b, masked)
 	for _, stops := range []Stops{0, StopEnd} {
 		for cut := 0; cut <= len(b); cut++ {
-			if got := skimmed(t, masked, stops, b[:cut], b[cut:]); got != want {
+			if got := scanned(t, masked, stops, b[:cut], b[cut:]); got != want {
 				t.Fatalf("masked %v, stops %v, split at %d of % x:\n got %+v\nwant %+v", masked, stops, cut, b, got, want)
 			}
 		}
@@ -172,13 +172,13 @@ func checkSkim(t *testing.T, b []byte, masked bool) {
 		for i := range b {
 			single = append(single, b[i:i+1])
 		}
-		if got := skimmed(t, masked, stops, single...); got != want {
+		if got := scanned(t, masked, stops, single...); got != want {
 			t.Fatalf("masked %v, byte by byte % x:\n got %+v\nwant %+v", masked, b, got, want)
 		}
 	}
 }
 
-func FuzzSkim(f *testing.F) {
+func FuzzScanner(f *testing.F) {
 	for _, masked := range []bool{false, true} {
 		var b []byte
 		for _, n := range []int{0, 1, 126} {
@@ -195,11 +195,11 @@ func FuzzSkim(f *testing.F) {
 		if len(b) > 256 { // every split of it is tried
 			return
 		}
-		checkSkim(t, b, masked)
+		checkScan(t, b, masked)
 	})
 }
 
-func TestSkimAtEverySplit(t *testing.T) {
+func TestScanner_AtEverySplit(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		masked := rng.IntN(2) == 0
@@ -222,12 +222,12 @@ func TestSkimAtEverySplit(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			b[rng.IntN(len(b))] ^= 1 << rng.IntN(8) // mostly somewhere harmless, sometimes not
 		}
-		checkSkim(t, b, masked)
+		checkScan(t, b, masked)
 	}
-	checkSkim(t, frame(true, OpBinary, make([]byte, 1<<16), true)[:40], true)
+	checkScan(t, frame(true, OpBinary, make([]byte, 1<<16), true)[:40], true)
 }
 
-func TestSkimRefuses(t *testing.T) {
+func TestScanner_Refuses(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		b    []byte
@@ -253,30 +253,30 @@ func TestSkimRefuses(t *testing.T) {
 		{"text inside a message", []byte{0x01, 0, 0x81}, ErrInterleaved},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var s Skim
+			var s Scanner
 			if _, _, err := s.Next(tt.b, 0); !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			whole := frame(true, OpText, []byte("fine"), false)
-			s = Skim{}
+			s = Scanner{}
 			n, _, err := s.Next(append(whole, tt.b...), 0)
 			if !errors.Is(err, tt.want) || n < len(whole) {
 				t.Errorf("behind a whole frame: %d, %v", n, err)
 			}
 		})
 	}
-	c := ClientSkim()
+	c := NewScanner(Client, false)
 	if _, _, err := c.Next([]byte{0x81, 0x00}, 0); !errors.Is(err, ErrMask) {
 		t.Errorf("unmasked client frame: %v", err)
 	}
 }
 
-func TestSkimStops(t *testing.T) {
+func TestScanner_Stops(t *testing.T) {
 	var b []byte
 	b = append(b, text("one", false)...)
 	b = append(b, frame(true, OpPing, []byte("x"), false)...)
 	b = append(b, closing(1000, "", false)...)
-	var s Skim
+	var s Scanner
 	n, at, err := s.Next(b, StopPing|StopClose)
 	if n != 5 || at != HaltFrame || err != nil {
 		t.Fatalf("before the ping: %d %v %v", n, at, err)
@@ -297,38 +297,38 @@ func TestMessageEnd(t *testing.T) {
 	first = append(first, frame(true, OpContinuation, []byte("}"), true)...)
 	all := append(bytes.Clone(first), text("next", true)...)
 	for i := range len(first) {
-		if _, err := MessageEnd(all[:i]); !errors.Is(err, ErrIncomplete) {
+		if _, err := MessageEnd(all[:i], false); !errors.Is(err, ErrIncomplete) {
 			t.Fatalf("%d bytes: %v", i, err)
 		}
 	}
 	for i := len(first); i <= len(all); i++ {
-		if n, err := MessageEnd(all[:i]); n != len(first) || err != nil {
+		if n, err := MessageEnd(all[:i], false); n != len(first) || err != nil {
 			t.Fatalf("%d bytes: %d, %v, want %d", i, n, err, len(first))
 		}
 	}
-	if _, err := MessageEnd(text("bare", false)); !errors.Is(err, ErrMask) {
+	if _, err := MessageEnd(text("bare", false), false); !errors.Is(err, ErrMask) {
 		t.Fatalf("unmasked: %v", err)
 	}
 }
 
-func TestSkimAllocatesNothing(t *testing.T) {
+func TestScanner_AllocatesNothing(t *testing.T) {
 	b := bytes.Repeat(frame(true, OpText, make([]byte, 16), true), 100)
-	s := ClientSkim()
+	s := NewScanner(Client, false)
 	if n := testing.AllocsPerRun(100, func() { s.Next(b, StopClose|StopPong) }); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
 }
 
-// BenchmarkSkim is to be read beside its plain scans, which hop from header to
+// BenchmarkScanner is to be read beside its plain scans, which hop from header to
 // header over the same bytes and judge nothing.
-func BenchmarkSkim(b *testing.B) {
+func BenchmarkScanner(b *testing.B) {
 	for _, size := range []int{16, 120, 1000, 65536} {
 		buf := bytes.Repeat(frame(true, OpBinary, make([]byte, size), true), max(1, 65536/(size+6)))
 		name := map[int]string{16: "16", 120: "120", 1000: "1000", 65536: "65536"}[size]
-		b.Run(name+"/skim", func(b *testing.B) {
+		b.Run(name+"/scan", func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(buf)))
-			s := ClientSkim()
+			s := NewScanner(Client, false)
 			for b.Loop() {
 				if n, _, err := s.Next(buf, StopClose|StopPong); n != len(buf) || err != nil {
 					b.Fatal(n, err)
