@@ -3,15 +3,15 @@
 GO       ?= go
 FUZZTIME ?= 30s
 
-# One command does not see three modules: ./... ends at a go.mod.
-MODULES := . adapters cmd
+# One command does not see all modules: ./... ends at a go.mod.
+MODULES := . adapters cmd examples test
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 each = @set -e; for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); done
 # The end-to-end tests need other programs and a while.
-QUICK := $$($(GO) list ./... | grep -v /cmd/e2e)
+QUICK := $$($(GO) list ./... | grep -v /test/e2e)
 
 .PHONY: help
 help: ## list the targets
@@ -26,7 +26,7 @@ deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and othe
 	@scripts/deps
 
 .PHONY: test
-test: deps ## run every test of the three modules, with the race detector
+test: deps ## run every test of all modules, with the race detector
 	$(call each,$(GO) test -race -shuffle=on -timeout 20m ./...)
 
 .PHONY: short
@@ -36,17 +36,17 @@ short: ## run the tests that need nothing but Go, without the race detector
 .PHONY: bench
 bench: ## run every benchmark
 	$(call each,$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...)
-	$(GO) run ./cmd/relaybench
+	$(GO) run ./test/relaybench
 
 .PHONY: soak
 soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
-	$(GO) run ./cmd/soak $(SOAK)
-	FARWIRE_SOAK=10 $(GO) test -count=1 -v -timeout 20m -run TestAStalledReaderCostsItsBudget ./cmd/e2e/amqp
-	FARWIRE_SOAK=20 $(GO) test -count=1 -v -timeout 20m -run TestFaultySessionsLeaveNothing ./cmd/e2e/amqp
+	$(GO) run ./test/soak $(SOAK)
+	FARWIRE_SOAK=10 $(GO) test -count=1 -v -timeout 20m -run TestAStalledReaderCostsItsBudget ./test/e2e/amqp
+	FARWIRE_SOAK=20 $(GO) test -count=1 -v -timeout 20m -run TestFaultySessionsLeaveNothing ./test/e2e/amqp
 
 .PHONY: quality
 quality: ## judge the crawl's descriptions on real documentation sites
-	$(GO) run ./cmd/crawlbench/quality
+	$(GO) run ./test/crawlbench/quality
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

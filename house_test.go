@@ -15,7 +15,7 @@ import (
 
 const modulePath = "github.com/farwire/farwire"
 
-// A sourceFile is a Go file of any of the three modules.
+// A sourceFile is a Go file of any of the modules.
 type sourceFile struct {
 	name    string // slash-separated, from the root
 	pkg     string // import path of its folder
@@ -54,7 +54,8 @@ func sourceFiles(t *testing.T) []sourceFile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{modulePath, modulePath + "/agent", modulePath + "/adapters", modulePath + "/cmd/farwire"} {
+	for _, folder := range []string{modulePath, modulePath + "/agent", modulePath + "/adapters/s3", modulePath + "/cmd/farwire",
+		modulePath + "/examples/own", modulePath + "/sitetest", modulePath + "/test/soak"} {
 		if !slices.ContainsFunc(files, func(f sourceFile) bool { return f.pkg == folder }) {
 			t.Fatalf("found no file of %s: the rules would hold for nothing", folder)
 		}
@@ -73,15 +74,18 @@ func within(pkg string, folders ...string) bool {
 
 // mayImport reports whether the house lets package from import package to,
 // both of ours. Any test may look for leaks and start services. Arrows point
-// one way: cmd to everything, adapters to the root and llmstxt, the root to
-// agent, llmstxt and internal, agent and llmstxt to the leaves of internal, and
-// internal to itself.
+// one way: cmd, examples and test to everything, adapters to the root and
+// llmstxt, the root to agent, llmstxt and internal, agent and llmstxt to the
+// leaves of internal, and internal to itself. Suites for others to run know the
+// public API alone.
 func mayImport(from, to string, test bool) bool {
 	switch {
-	case within(from, "cmd"), test && within(to, "internal/leak", "internal/services"):
+	case within(from, "cmd", "examples", "test"), test && within(to, "internal/leak", "internal/services"):
 		return true
 	case within(from, "adapters"):
-		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent")
+		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest")
+	case within(from, "sitetest"):
+		return within(to, ".", "llmstxt", "sitetest")
 	case within(from, "agent"):
 		return within(to, "agent") || within(to, leaves...)
 	case within(from, "llmstxt"):
@@ -135,6 +139,10 @@ func TestImportRules(t *testing.T) {
 		{root + "/adapters/s3", root + "/agent", false},
 		{root + "/adapters/s3", root + "/cmd/farwire", false},
 		{root + "/cmd/farwire", root + "/adapters/s3", true},
+		{root + "/sitetest", root, true},
+		{root + "/sitetest", root + "/internal/sse", false},
+		{root + "/test/soak", root + "/internal/rig", true},
+		{root, root + "/test/soak", false},
 		{root + "/util", root, false},
 	} {
 		if got := mayImport(c.from, c.to, false); got != c.want {
@@ -148,7 +156,7 @@ func TestImportRules(t *testing.T) {
 func TestImportedInOnePlace(t *testing.T) {
 	importers := make(map[string][]sourceFile)
 	for _, f := range sourceFiles(t) {
-		if f.test || within(f.pkg, "cmd") {
+		if f.test || within(f.pkg, "cmd", "examples", "test") {
 			continue
 		}
 		for _, imported := range f.imports {
@@ -191,7 +199,7 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 		"github.com/golang-jwt/jwt/v5",
 		"github.com/libp2p/go-yamux/v5",
 		"github.com/rabbitmq/amqp091-go",
-		"go.uber.org/goleak",
+		"go.uber.org/goleak", // tests alone
 		"golang.org/x/net",
 		"golang.org/x/time",
 	}

@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/adapters/sitetest"
 	"github.com/farwire/farwire/adapters/sqlstore"
 	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/sitetest"
 )
 
 // A database is one of the two kinds. Each URL that it gives is of a new and

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 )
 
 // completionOf writes a shell's script into a folder of its own, with the

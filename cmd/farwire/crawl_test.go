@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 	servers "github.com/farwire/farwire/internal/services"
 )
 

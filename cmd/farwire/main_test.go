@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 )
 
 // With this variable the test binary is the program.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 	servers "github.com/farwire/farwire/internal/services"
 )
 

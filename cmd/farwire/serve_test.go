@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 )
 
 func startServe(t *testing.T, args ...string) *rig.Gateway {

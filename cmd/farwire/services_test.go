@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/cmd/internal/rig"
+	"github.com/farwire/farwire/internal/rig"
 	servers "github.com/farwire/farwire/internal/services"
 )
 

@@ -1,0 +1,15 @@
+// Package api holds the descriptions of the gateway's interfaces, OpenAPI and
+// AsyncAPI, to what the gateway does.
+package api
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	client.CloseIdleConnections()
+	rig.Exit(status)
+}

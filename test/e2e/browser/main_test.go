@@ -1,0 +1,17 @@
+// Package browser holds the end-to-end tests of pages that need a browser, in
+// a real Chromium.
+package browser
+
+import (
+	"os"
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "showing" {
+		os.Exit(showing(os.Args[2]))
+	}
+	rig.Main(m)
+}

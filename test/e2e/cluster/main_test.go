@@ -1,0 +1,11 @@
+// Package cluster_test runs the cluster of docs/scaling.md as the page writes it
+// down: two gateways behind nginx, three agents, PostgreSQL, Redis and S3.
+package cluster_test
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }

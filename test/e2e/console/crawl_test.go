@@ -1,0 +1,220 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+// site serves pages, each of which links to all. The page at a path waits for
+// the channel of its name, when there is one.
+func site(t *testing.T, titles map[string]string, waits map[string]chan struct{}) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		title, ok := titles[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		if wait := waits[r.URL.Path]; wait != nil {
+			select {
+			case <-wait:
+			case <-r.Context().Done():
+				return
+			}
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(w, "<!doctype html><title>%s</title><main><h1>%s</h1><p>This page says what there is to know about %s, in a sentence of its own.</p><ul>", title, title, title)
+		for path := range titles {
+			fmt.Fprintf(w, `<li><a href="%s">%s</a></li>`, path, path)
+		}
+		fmt.Fprint(w, "</ul></main>")
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL + "/"
+}
+
+var manual = map[string]string{
+	"/": "The Harbour Manual", "/anchors": "Anchors and chains", "/berths": "Berths", "/cranes": "Cranes, and how to ask for one",
+	"/fees": "Fees", "/pilots": "Pilots and tugs", "/tides": "Tides and weather", "/waste": "Waste",
+}
+
+func TestCrawl(t *testing.T) {
+	hold := make(chan struct{})
+	url := site(t, manual, map[string]chan struct{}{"/waste": hold})
+	g := rig.Serve(t, "--allow-private")
+	p := open(t, desktop, g.HTTP("/"))
+	p.enter(g.Key)
+	p.click("#tab-crawl")
+	p.fill("#crawl-url", url)
+	p.fill("#crawl-pages", "8")
+	p.choose("#crawl-through", "agent:local")
+	p.click("#crawl-start")
+
+	// One page keeps the crawl waiting: the bar stands where it is.
+	p.await(`document.querySelector('#crawl-progress').value >= 1 && document.querySelector('#crawl-progress').max === 8`)
+	p.says("#crawl-progress-text", "of at most 8")
+	p.says("#crawl-feed", "Crawling page 1/8...")
+	if at := eval[int](p, `document.querySelector('#crawl-progress').value`); at > 7 {
+		t.Errorf("the bar stands at %d of 8, and one page has not come", at)
+	}
+	p.shot("crawl-running")
+	close(hold)
+	p.says("#crawl-status", "Done.")
+	p.says("#crawl-facts", "8 pages")
+	p.says("#crawl-rendered", "Anchors and chains")
+	if level := eval[string](p, `document.querySelector('#crawl-rendered .level-1').innerText`); level != "The Harbour Manual" {
+		t.Errorf("the file is headed %q", level)
+	}
+	links := eval[[]string](p, `[...document.querySelectorAll('#crawl-rendered a')].map((a) => a.href + ' ' + a.rel + ' ' + a.target)`)
+	if len(links) != 9 || links[0] != url+" noopener noreferrer _blank" {
+		t.Errorf("the links are %q", links)
+	}
+	p.shot("crawl")
+
+	// The text, the download and the hosted file are the same.
+	p.click("#view-source")
+	source := eval[string](p, `document.querySelector('#crawl-source pre').textContent`)
+	if !strings.HasPrefix(source, "# The Harbour Manual\n") || !eval[bool](p, `document.querySelector('#crawl-rendered').hidden`) {
+		t.Errorf("the text is %.100q", source)
+	}
+	p.shot("crawl-text")
+	if got := p.download("#crawl-download"); got != source {
+		t.Errorf("the download is %.100q", got)
+	}
+	hosted := eval[string](p, `document.querySelector('#crawl-hosted a').href`)
+	if status, body := get(t, hosted); status != http.StatusOK || body != source {
+		t.Errorf("%s: %d %.100q", hosted, status, body)
+	}
+	p.click("#crawl-copy")
+	p.await(`document.querySelector('#crawl-copy').innerText !== 'Copy'`)
+}
+
+// download clicks and returns the file that comes of it.
+func (p *page) download(css string) string {
+	p.t.Helper()
+	dir := p.t.TempDir()
+	done := make(chan struct{})
+	state := func(e any) {
+		if e, ok := e.(*browser.EventDownloadProgress); ok && e.State == browser.DownloadProgressStateCompleted {
+			close(done)
+		}
+	}
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	if err := chromedp.ListenBrowser(ctx, state); err != nil {
+		p.fail(err)
+	}
+	enabled := true
+	if _, err := chromedp.CallBrowser(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, EventsEnabled: &enabled,
+		BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
+	}); err != nil {
+		p.fail(err)
+	}
+	p.click(css)
+	select {
+	case <-done:
+	case <-p.ctx.Done():
+		p.fail(errors.New("nothing was downloaded"))
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "llms.txt"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestCrawlStops(t *testing.T) {
+	url := site(t, manual, map[string]chan struct{}{"/waste": make(chan struct{})})
+	g := rig.Serve(t, "--allow-private")
+	p := open(t, desktop, g.HTTP("/"))
+	p.enter(g.Key)
+	p.click("#tab-crawl")
+	p.fill("#crawl-url", url)
+	p.click("#crawl-start")
+	p.await(`document.querySelector('#crawl-progress').value >= 1`)
+	p.click("#crawl-start")
+	p.says("#crawl-status", "Stopped.")
+	g.Await(g.Stderr, `kind=crawl .*ended_by=client`)
+	if notice := p.text("#crawl-notice"); notice != "" {
+		t.Errorf("stopping is called trouble: %s", notice)
+	}
+}
+
+func TestCrawlRefusals(t *testing.T) {
+	url := site(t, manual, nil)
+	forbidden := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/robots.txt" {
+			fmt.Fprint(w, "User-agent: *\nDisallow: /\n")
+		}
+	}))
+	t.Cleanup(forbidden.Close)
+	free, guarded := rig.Serve(t, "--allow-private", "--crawl-max-pages", "20", "--rate", "1000"), rig.Serve(t)
+	p := open(t, desktop, free.HTTP("/"))
+	p.enter(free.Key)
+	p.click("#tab-crawl")
+	for _, c := range []struct{ url, pages, title string }{
+		{"docs.example.com", "10", "A site begins with http:// or https://."},
+		{"http://:80/", "10", "That is not the address of a site."},
+		{url, "21", "That is more pages than this gateway allows."},
+		{url, "0", "The request cannot be served as it is."},
+		{"http://127.0.0.1:1/", "10", "Nothing listens at that address."},
+		{forbidden.URL + "/", "10", "The site asks not to be crawled."},
+		{url + "nothing-here", "10", "The first page could not be fetched."},
+	} {
+		p.fill("#crawl-url", c.url)
+		p.fill("#crawl-pages", c.pages)
+		p.click("#crawl-start")
+		p.says("#crawl-notice", c.title)
+		p.await(`!document.querySelector('#crawl-fields').disabled`)
+	}
+	p = open(t, desktop, guarded.HTTP("/"))
+	p.enter(guarded.Key)
+	p.click("#tab-crawl")
+	p.fill("#crawl-url", url)
+	p.click("#crawl-start")
+	p.says("#crawl-notice", "The agent does not go to that address.")
+}
+
+// What a site says of itself is text in the file, and text in the page.
+func TestCrawlHostileSite(t *testing.T) {
+	url := site(t, map[string]string{
+		"/":  `Innocent &lt;img src=x onerror=document.title='owned'&gt;`,
+		"/a": `[press me](javascript:document.title='owned') &lt;script&gt;document.title='owned'&lt;/script&gt;`,
+		"/b": `&lt;svg onload=document.title='owned'&gt; [x](data:text/html,owned)`,
+	}, nil)
+	g := rig.Serve(t, "--allow-private")
+	for _, layout := range []string{"pages", "index"} {
+		p := open(t, desktop, g.HTTP("/"))
+		p.enter(g.Key)
+		p.click("#tab-crawl")
+		p.fill("#crawl-url", url)
+		p.click("#crawl .more summary")
+		p.choose("#crawl-format", layout)
+		p.click("#crawl-start")
+		p.says("#crawl-status", "Done.")
+		p.says("#crawl-rendered", "onerror")
+		p.says("#crawl-rendered", "javascript:")
+		if bad := eval[[]string](p, `[...document.querySelectorAll('#crawl-rendered *')].filter((e) => /^(img|script|svg|iframe)$/i.test(e.tagName) || (e.href && !/^https?:/.test(e.href))).map((e) => e.outerHTML)`); len(bad) > 0 {
+			t.Errorf("layout %s: the site has put into the page: %q", layout, bad)
+		}
+		if title := eval[string](p, `document.title`); title != "Crawl · Farwire" {
+			t.Errorf("layout %s: the site has changed the page: %s", layout, title)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package console
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestNetwork(t *testing.T) {
+	const secret = "agent-secret-0123456789"
+	g := rig.Serve(t, "--agent-secret", secret, "--local-agent", "fra1:DE", "--allow-private")
+	p := open(t, desktop, g.HTTP("/#network"))
+	p.enter(g.Key)
+	p.says("#network-rows", "fra1")
+	p.says("#network-rows", "DE · Germany")
+	p.says("#network-rows", "available")
+	p.says("#network-count", "1 agent")
+
+	// An agent that attaches appears by itself, in the lists of the other
+	// panels too, with its round-trip time.
+	remote := rig.Start(t, rig.Farwire(t, "agent", "--gateway", "http://"+g.Addr, "--secret", secret, "--slug", "at1", "--country", "AT"))
+	p.says("#network-rows", "at1")
+	p.await(`/AT · Austria\s+available\s+\d+\s+[\d.]+ ms/.test(document.querySelector('#network-rows').innerText)`)
+	options := eval[string](p, `[...document.querySelector('#relay-through').options].map((o) => o.text).join('; ')`)
+	for _, want := range []string{"Any agent", "AT · Austria (1 agent)", "DE · Germany (1 agent)", "at1 · AT", "fra1 · DE"} {
+		if !strings.Contains(options, want) {
+			t.Errorf("the list lacks %s: %s", want, options)
+		}
+	}
+
+	// Sessions and usage follow what the person does.
+	p.click("#tab-relay")
+	p.choose("#relay-through", "geo:DE")
+	p.fill("#relay-url", "ws://echo.farwire.alt")
+	p.click("#relay-connect")
+	p.says("#relay-status", "Connected through farwire-fra1")
+	p.click("#relay-send")
+	p.awaitRows("relay-feed", 3)
+	p.click("#tab-network")
+	p.await(`/1 open\s+1 in all/.test(document.querySelector('#usage-cards').innerText)`)
+	p.says("#usage-subject", "key-1")
+	p.await(`/\d+ of 10/.test(document.querySelector('#usage-cards').innerText)`)
+	p.shot("network")
+
+	// An agent that was chosen and has gone stays chosen, and says so.
+	p.click("#tab-relay")
+	p.click("#relay-connect")
+	p.choose("#relay-through", "agent:at1")
+	p.click("#tab-network")
+	remote.Signal(rig.Terminate)
+	p.await(`!document.querySelector('#network-rows').innerText.includes('at1')`)
+	p.click("#tab-relay")
+	if chosen := eval[string](p, `document.querySelector('#relay-through').selectedOptions[0].text`); chosen != "at1 (not attached)" {
+		t.Errorf("chosen is now %q", chosen)
+	}
+	p.click("#relay-connect")
+	p.says("#relay-notice", "No agent fits your choice right now.")
+}
+
+// Nobody looks, nobody asks: what the page uses up of the limit is seen in it.
+func TestNetworkAsksOnlyWhileShown(t *testing.T) {
+	g := rig.Serve(t)
+	p := open(t, desktop, g.HTTP("/#network"))
+	p.enter(g.Key)
+	p.says("#network-rows", "local")
+	eval[any](p, `void (window.asked = 0, new PerformanceObserver((list) => { window.asked += list.getEntries().filter((e) => /network$|usage$/.test(e.name)).length; }).observe({type: 'resource'}))`)
+	p.await(`window.asked >= 4`)
+	p.click("#tab-relay")
+	eval[any](p, `new Promise((done) => setTimeout(() => { window.asked = 0; done(null); }, 500))`)
+	eval[any](p, `new Promise((done) => setTimeout(() => done(null), 4000))`)
+	if asked := eval[int](p, `window.asked`); asked != 0 {
+		t.Errorf("%d requests for a panel that is not shown", asked)
+	}
+}
+
+func TestNetworkWithoutAgents(t *testing.T) {
+	g := rig.Serve(t, "--local-agent", "none", "--agent-secret", "agent-secret-0123456789")
+	p := open(t, desktop, g.HTTP("/#network"))
+	p.enter(g.Key)
+	p.says("#network-empty", "farwire agent --gateway")
+	p.shot("network-empty")
+}

@@ -1,0 +1,254 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+// A page is a tab with the console in it. What the browser says against the
+// page fails the test: an exception, a violation of the policy, an error in
+// the log that the test did not expect.
+type page struct {
+	t   *testing.T
+	ctx context.Context
+
+	mu       sync.Mutex
+	said     []string
+	expected []string // parts of what may be said
+}
+
+// A device is what a person looks at the page with.
+type device struct {
+	width, height int64
+	phone, dark   bool
+}
+
+var (
+	desktop = device{width: 1280, height: 800}
+	night   = device{width: 1280, height: 800, dark: true}
+	phone   = device{width: 360, height: 740, phone: true}
+)
+
+// open shows an address in a tab with a profile of its own.
+func open(t *testing.T, d device, url string) *page {
+	t.Helper()
+	p := &page{t: t}
+	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
+	t.Cleanup(cancel)
+	ctx, late := context.WithTimeoutCause(ctx, 10*rig.Patience, errors.New("the test takes too long"))
+	t.Cleanup(late)
+	p.ctx = ctx
+	t.Cleanup(p.complain)
+	p.use(d)
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+func (p *page) use(d device) {
+	p.t.Helper()
+	scheme := "light"
+	if d.dark {
+		scheme = "dark"
+	}
+	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+		Width: d.width, Height: d.height, DeviceScaleFactor: 1, Mobile: d.phone,
+	})
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+}
+
+// listen runs on the goroutine that reads the browser's messages.
+func (p *page) listen(event any) {
+	var text string
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		text = "exception: " + e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			text += " " + x.Description
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level != log.EntryLevelError && e.Entry.Level != log.EntryLevelWarning && e.Entry.Source != log.EntrySourceSecurity {
+			return
+		}
+		text = fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)
+	case *runtime.EventConsoleAPICalled:
+		if e.Type != runtime.ConsoleAPICalledTypeError && e.Type != runtime.ConsoleAPICalledTypeWarning && e.Type != runtime.ConsoleAPICalledTypeAssert {
+			return
+		}
+		args, _ := json.Marshal(e.Args)
+		text = fmt.Sprintf("console %s: %s", e.Type, args)
+	default:
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.said = append(p.said, text)
+}
+
+// expect lets the browser say what contains one of the parts: it logs every
+// answer that is an HTTP error and every socket that fails.
+func (p *page) expect(parts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(p.expected, parts...)
+}
+
+func (p *page) complain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, text := range p.said {
+		if !slices.ContainsFunc(p.expected, func(part string) bool { return strings.Contains(text, part) }) {
+			p.t.Errorf("the browser said: %s", text)
+		}
+	}
+}
+
+func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, steps...); err != nil {
+		p.fail(err)
+	}
+}
+
+// fail ends the test with what is on the page.
+func (p *page) fail(err error) {
+	p.t.Helper()
+	text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	p.t.Fatalf("%v; the page says:\n%.2000s", err, text)
+}
+
+// eval returns the value of an expression, awaited.
+func eval[T any](p *page, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.fail(fmt.Errorf("%s: %w", expression, err))
+	}
+	return v
+}
+
+// evalIn is eval in a world of its own, over the same elements.
+func evalIn[T any](p *page, world runtime.ExecutionContextID, expression string) T {
+	p.t.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise, func(e *runtime.EvaluateParams) { e.ContextID = world }))
+	if err != nil {
+		p.fail(err)
+	}
+	return v
+}
+
+// await waits until an expression is true.
+func (p *page) await(condition string) {
+	p.t.Helper()
+	ok := eval[bool](p, fmt.Sprintf(`new Promise((done) => {
+		const late = performance.now() + %d;
+		(function look() {
+			let ok = false;
+			try { ok = Boolean(%s); } catch {}
+			if (ok || performance.now() > late) done(ok); else setTimeout(look, 10);
+		})();
+	})`, rig.Patience.Milliseconds(), condition))
+	if !ok {
+		p.fail(fmt.Errorf("it never came true: %s", condition))
+	}
+}
+
+// text is what an element shows.
+func (p *page) text(css string) string {
+	p.t.Helper()
+	return eval[string](p, fmt.Sprintf(`document.querySelector(%q)?.innerText ?? ''`, css))
+}
+
+// says waits until an element shows a text.
+func (p *page) says(css, text string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf(`document.querySelector(%q).innerText.includes(%s)`, css, quote(text)))
+}
+
+func (p *page) click(css string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf(`((e) => e && !e.disabled && e.checkVisibility())(document.querySelector(%q))`, css))
+	p.do(chromedp.Click(chromedp.CSS(css)))
+}
+
+// fill replaces what a field holds, as by typing.
+func (p *page) fill(css, text string) {
+	p.t.Helper()
+	eval[any](p, fmt.Sprintf(`void (document.querySelector(%q).focus(), document.querySelector(%q).select?.())`, css, css))
+	if text == "" {
+		p.press(kb.Delete)
+		return
+	}
+	call(p, input.InsertText, input.InsertTextParams{Text: text})
+}
+
+// choose picks an option of a select.
+func (p *page) choose(css, value string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf(`[...document.querySelector(%q).options].some((o) => o.value === %s)`, css, quote(value)))
+	eval[any](p, fmt.Sprintf(`void ((s) => { s.value = %s; s.dispatchEvent(new Event('change', {bubbles: true})); })(document.querySelector(%q))`, quote(value), css))
+}
+
+func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...)))
+}
+
+// shot takes a picture of what is to be seen, and keeps it in the folder that
+// FARWIRE_SHOTS names, for people to look at.
+func (p *page) shot(name string) {
+	p.t.Helper()
+	// Let a message of a feed that waits for the next frame be drawn.
+	eval[any](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
+	b, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.fail(err)
+	}
+	if _, err := png.DecodeConfig(bytes.NewReader(b)); err != nil {
+		p.t.Fatal(err)
+	}
+	if dir := os.Getenv("FARWIRE_SHOTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// call sends the browser a command of its protocol.
+func call[P, R any](p *page, command cdp.Command[P, R], params P) R {
+	p.t.Helper()
+	r, err := chromedp.Call(p.ctx, command, params)
+	if err != nil {
+		p.fail(fmt.Errorf("%s: %w", command.Method, err))
+	}
+	return r
+}
+
+func quote(text string) string {
+	b, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}

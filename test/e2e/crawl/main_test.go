@@ -1,0 +1,11 @@
+// Package crawl holds the crawl's end-to-end tests: the program as it is run,
+// and other people's clients as they are.
+package crawl
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }

@@ -1,0 +1,11 @@
+// Package hosting holds the end-to-end tests of hosted files and enrolled
+// sites: the program as it is run, with the services that it may use.
+package hosting
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }

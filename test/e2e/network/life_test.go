@@ -1,0 +1,165 @@
+package network_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/services"
+)
+
+// deadLink is how long the death of a link may go unnoticed whose other end is
+// there and says nothing. Tests allow twice that.
+const deadLink = 30 * time.Second
+
+// A gateway that crashes and is started again has its agents back at once.
+func TestGatewayKilled(t *testing.T) {
+	t.Parallel()
+	const key = "a-key-that-outlives-a-gateway"
+	args := []string{"serve", "--local-agent", "none", "--agent-secret", agentSecret, "--api-keys", "test=" + key, "--rate", "1000"}
+	g := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", services.FreeAddr(t))...))
+	g.Key = key
+	agents := make([]*rig.Process, 4)
+	for i := range agents {
+		agents[i] = startAgent(t, g, fmt.Sprintf("a%d", i))
+	}
+	g.Signal(syscall.SIGKILL)
+	<-g.Done()
+	for _, a := range agents {
+		a.Await(a.Stderr, "link lost, dialling again")
+	}
+
+	again := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", g.Addr)...))
+	again.Key = key
+	began := time.Now()
+	awaitNetwork(t, again, func(list []agentInfo) bool { return len(list) == len(agents) })
+	took := time.Since(began)
+	t.Logf("%d agents are back %v after the gateway", len(agents), took.Round(time.Millisecond))
+	if took > 10*time.Second { // twice what is promised
+		t.Errorf("the agents are back after %v", took)
+	}
+	url, _ := target(t)
+	open(t, again, url).mustEcho()
+}
+
+// An agent whose process is there and does nothing any more is found out by
+// its gateway, and such a gateway by its agent.
+func TestFrozen(t *testing.T) {
+	t.Parallel()
+	url, _ := target(t)
+	g := serve(t)
+	a := startAgent(t, g, "cold")
+	sessions := []*session{open(t, g, url), open(t, g, url), open(t, g, url)}
+	for _, s := range sessions {
+		s.mustEcho()
+	}
+	frozen := serve(t)
+	left := startAgent(t, frozen, "left")
+
+	began := time.Now()
+	a.Signal(syscall.SIGSTOP)
+	t.Cleanup(func() { a.Signal(syscall.SIGCONT) })
+	frozen.Signal(syscall.SIGSTOP)
+	t.Cleanup(func() { frozen.Signal(syscall.SIGCONT) })
+	for _, s := range sessions {
+		if code := s.closed(); code != websocket.StatusInternalError {
+			t.Errorf("the session was closed with %d", code)
+		}
+	}
+	took := time.Since(began)
+	for !strings.Contains(left.Stderr.String(), "link lost") && time.Since(began) < 2*deadLink {
+		time.Sleep(20 * time.Millisecond)
+	}
+	tookAgent := time.Since(began)
+	t.Logf("sessions of a frozen agent ended after %v; the agent of a frozen gateway noticed after %v", took.Round(time.Millisecond), tookAgent.Round(time.Millisecond))
+	if took > 2*deadLink || tookAgent > 2*deadLink {
+		t.Errorf("a dead link was found after %v by the gateway and %v by the agent", took, tookAgent)
+	}
+	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 0 })
+
+	a.Signal(syscall.SIGCONT)
+	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 1 })
+	open(t, g, url).mustEcho()
+	frozen.Signal(syscall.SIGCONT)
+	// For a moment it still lists the link that its agent has given up.
+	for strings.Count(frozen.Stderr.String(), "agent attached") < 2 && time.Since(began) < 4*deadLink {
+		time.Sleep(20 * time.Millisecond)
+	}
+	awaitNetwork(t, frozen, func(list []agentInfo) bool { return len(list) == 1 })
+	open(t, frozen, url).mustEcho()
+}
+
+// An agent that is told to stop takes no new session, lets the old one finish
+// and leaves.
+func TestAgentDrains(t *testing.T) {
+	t.Parallel()
+	url, _ := target(t)
+	g := serve(t)
+	a := startAgent(t, g, "old", "--drain-timeout", "60s")
+	s := open(t, g, url)
+	s.mustEcho()
+	a.Signal(rig.Terminate)
+	awaitNetwork(t, g, func(list []agentInfo) bool {
+		return len(list) == 1 && list[0].State == "draining" && list[0].Sessions == 1
+	})
+	open(t, g, url).mustBeRefused(websocket.StatusInternalError)
+	s.mustEcho()
+	s.close()
+	if status := a.Status(); status != 0 {
+		t.Errorf("the agent ended with status %d", status)
+	}
+	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 0 })
+}
+
+// The number of sessions that an agent takes is its own to bound; what is
+// beyond goes to the next.
+func TestMaxSessions(t *testing.T) {
+	t.Parallel()
+	url, _ := target(t)
+	g := serve(t)
+	startAgent(t, g, "small", "--max-sessions", "1")
+	first := open(t, g, url)
+	first.mustEcho()
+	open(t, g, url).mustBeRefused(websocket.StatusInternalError)
+	g.Await(g.Stderr, `code=1011 .*err="agent overloaded"`)
+	first.close()
+	awaitNetwork(t, g, idle)
+	first = open(t, g, url)
+	first.mustEcho()
+
+	startAgent(t, g, "large")
+	for range 4 {
+		s := open(t, g, url)
+		s.mustEcho()
+		if s.node != "farwire-large" {
+			t.Errorf("%s carries a second session", s.node)
+		}
+	}
+	open(t, g, url, "agent", "small").mustBeRefused(websocket.StatusInternalError)
+}
+
+// Agents learn of the other gateways of a cluster, and the end of one takes
+// nothing along that the others carry.
+func TestPeers(t *testing.T) {
+	t.Parallel()
+	url, _ := target(t)
+	second := serve(t)
+	first := serve(t, "--peers", "http://"+second.Addr)
+	startAgent(t, first, "both")
+	linked := func(list []agentInfo) bool { return len(list) == 1 && list[0].Slug == "both" }
+	awaitNetwork(t, first, linked)
+	awaitNetwork(t, second, linked)
+	lost, kept := open(t, first, url), open(t, second, url)
+	lost.mustEcho()
+	kept.mustEcho()
+
+	first.Signal(syscall.SIGKILL)
+	<-first.Done()
+	kept.mustEcho()
+	open(t, second, url).mustEcho()
+}

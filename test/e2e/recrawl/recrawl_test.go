@@ -1,0 +1,139 @@
+package recrawl_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/test/internal/carousel"
+	"github.com/farwire/farwire/test/internal/fire"
+)
+
+// TestEachDueTimeOnce has fifty sites, and every two seconds a gateway that
+// dies or sleeps in the midst of a crawl; halfway the database is away.
+func TestEachDueTimeOnce(t *testing.T) {
+	db := services.Postgres(t)
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := carousel.Options{
+		Database: db.URL, Folder: t.TempDir(), Program: program,
+		Gateways: 4, Sites: 50, Interval: 5 * time.Second, Lease: time.Second, Poll: time.Second / 4,
+		For: 20 * time.Second, KillEvery: 2 * time.Second, Frozen: 3 * time.Second,
+		Outage: func() time.Duration {
+			began := time.Now()
+			db.Stop()
+			time.Sleep(3 * time.Second) // how long it is away
+			db.Start()
+			return time.Since(began)
+		},
+	}
+	r, err := carousel.Run(t.Context(), o)
+	t.Logf("\n%v", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Slots < 2*o.Sites || r.Changed < o.Sites || r.Killed < 3 || r.Stopped < 3 || r.Reads < o.Sites || r.Disturbed < 3 || r.Lost == 0 {
+		t.Error("too little happened")
+	}
+}
+
+// savingVariable is set in the environment of a process that saves two files
+// in turn for ever; it holds the folder.
+const savingVariable = "RECRAWL_TEST_SAVING"
+
+// edition is one of the two files, too large to be written at one go.
+func edition(n byte) []byte { return bytes.Repeat([]byte{'a' + n}, 4<<20) }
+
+func saving(dir string) error {
+	files, err := farwire.Folder(dir, "https://files.test/")
+	if err != nil {
+		return err
+	}
+	defer files.Close()
+	fmt.Fprintln(os.Stderr, "saving")
+	for n := uint64(0); ; n++ {
+		if _, err := files.Save(context.Background(), farwire.File{Name: "llms/file.txt", Body: edition(byte(n % 2)), Version: uint64(time.Now().UnixNano())}); err != nil {
+			return err
+		}
+	}
+}
+
+// TestKilledWhileSaving kills a process in the midst of a write, again and
+// again: a reader sees one file or the other.
+func TestKilledWhileSaving(t *testing.T) {
+	dir := t.TempDir()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "llms", "file.txt")
+	a, b := edition(0), edition(1)
+	reads, torn, halves := 0, 0, 0
+	var last time.Time
+	look := func() {
+		got, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) && reads == 0 {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		reads++
+		if !bytes.Equal(got, a) && !bytes.Equal(got, b) {
+			torn++
+		}
+	}
+	kills := 0
+	for ; kills < 20 || halves == 0 && kills < 200; kills++ {
+		p, err := fire.Start([]string{savingVariable + "=" + dir}, program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Await(t.Context(), regexp.MustCompile("saving")); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(rand.N(200 * time.Millisecond)); time.Now().Before(until); {
+			look()
+		}
+		p.Kill()
+		look()
+		if err := p.Sane(); err != nil {
+			t.Error(err)
+		}
+		// What was being written is left behind, until the next one writes it.
+		if left, err := os.Stat(filepath.Join(dir, "llms", ".file.txt.new")); err == nil && left.ModTime().After(last) {
+			halves, last = halves+1, left.ModTime()
+		}
+	}
+	t.Logf("%d reads; %d of %d kills came in the midst of a write", reads, halves, kills)
+	if torn > 0 {
+		t.Errorf("%d of %d reads saw neither file", torn, reads)
+	}
+	if halves == 0 {
+		t.Error("no kill came in the midst of a write: nothing was tried")
+	}
+	// The next one finds no obstacle in what was left behind.
+	files, err := farwire.Folder(dir, "https://files.test/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	if _, err := files.Save(t.Context(), farwire.File{Name: "llms/file.txt", Body: []byte("new"), Version: 1 << 63}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("afterwards: %d bytes, %v", len(got), err)
+	}
+}

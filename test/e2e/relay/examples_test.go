@@ -1,0 +1,107 @@
+package relay
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/internal/rig"
+)
+
+// The example programs of the specification run as they are printed there, but
+// for the host, the key and the target, in front of a gateway that is reached
+// directly and behind nginx with TLS.
+func TestExamplePrograms(t *testing.T) {
+	certificate := rig.NewCertificate(t)
+	cmd := rig.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE")
+	cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
+	g := rig.StartGateway(t, cmd)
+	// It answers once and says goodbye, so that the programs end.
+	echo := secureTarget(t, certificate, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
+		kind, message, err := c.Read(ctx)
+		if err != nil {
+			t.Errorf("the target read %v", err)
+			return
+		}
+		if err := c.Write(ctx, kind, message); err != nil {
+			t.Error(err)
+		}
+		c.Close(websocket.StatusNormalClosure, "")
+	})
+	nginx := rig.Nginx(t, certificate, g.Addr, "")
+
+	for _, program := range []struct {
+		file string
+		run  func(testing.TB, string, ...string) *exec.Cmd
+	}{{"relay.py", rig.Python}, {"relay.js", rig.Node}} {
+		for name, gateway := range map[string]string{"plain": g.WS("/ws"), "nginx with TLS": "wss://" + nginx + "/ws"} {
+			t.Run(program.file+", "+name, func(t *testing.T) {
+				script := substituted(t, "testdata/seed/"+program.file, map[string]string{
+					"wss://scraping-api.55-tech.com/ws": gateway,
+					"YOUR_API_KEY":                      g.Key,
+					"wss://echo.websocket.events":       echo,
+				})
+				cmd := program.run(t, script)
+				cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile, "NODE_EXTRA_CA_CERTS="+certificate.CAFile)
+				p := rig.Start(t, cmd)
+				if status := p.Status(); status != 0 {
+					t.Errorf("status %d: %s", status, p.Stderr)
+				}
+				want := "Connected via farwire-de1\nReceived: hello from scraping api\n"
+				if got := p.Stdout.String(); got != want {
+					t.Errorf("it printed %q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// The terminal's client verifies the gateway's certificate like everybody else.
+func TestTerminalBehindNginx(t *testing.T) {
+	certificate := rig.NewCertificate(t)
+	g := rig.Serve(t)
+	nginx := rig.Nginx(t, certificate, g.Addr, "")
+	for _, trusted := range []bool{true, false} {
+		cmd := rig.Farwire(t, "relay", "ws://echo.farwire.alt", "--gateway", "wss://"+nginx, "--key", g.Key)
+		cmd.Stdin = strings.NewReader("one\ntwo\n")
+		if trusted {
+			cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
+		}
+		p := rig.Start(t, cmd)
+		status, out, said := p.Status(), p.Stdout.String(), p.Stderr.String()
+		switch {
+		case trusted && (status != 0 || out != "one\ntwo\n"):
+			t.Errorf("status %d, printed %q: %s", status, out, said)
+		case !trusted && (status != 1 || out != "" || !strings.Contains(said, "certificate")):
+			t.Errorf("without trust: status %d, printed %q: %s", status, out, said)
+		}
+	}
+}
+
+// substituted returns a copy of a file in which each string, which must be
+// there once, is replaced.
+func substituted(t *testing.T, file string, replace map[string]string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for old, now := range replace {
+		if n := strings.Count(text, old); n != 1 {
+			t.Fatalf("%s holds %q %d times", file, old, n)
+		}
+		text = strings.ReplaceAll(text, old, now)
+	}
+	name := filepath.Join(t.TempDir(), filepath.Base(file))
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
