@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // crawled has a crawl done to its end.
@@ -134,9 +135,9 @@ func TestCrawlEnrolls(t *testing.T) {
 }
 
 // A model answers with what the function makes of the text.
-type model func(farwire.Part) (string, error)
+type model func(llmstxt.Part) (string, error)
 
-func (m model) Enhance(_ context.Context, p farwire.Part) (string, error) { return m(p) }
+func (m model) Enhance(_ context.Context, p llmstxt.Part) (string, error) { return m(p) }
 
 func TestCrawlEnhances(t *testing.T) {
 	s := newSite(t, threePages)
@@ -151,16 +152,16 @@ func TestCrawlEnhances(t *testing.T) {
 		model   model
 		changed bool
 	}{
-		"rewords": {func(p farwire.Part) (string, error) {
-			if p.Format != "index" || len(p.Pages) == 0 || !strings.Contains(p.Pages[0].Text, "page") {
+		"rewords": {func(p llmstxt.Part) (string, error) {
+			if p.Layout != "index" || len(p.Pages) == 0 || !strings.Contains(p.Pages[0].Text, "page") {
 				t.Errorf("asked %+v", p)
 			}
 			return strings.Replace(p.Text, "The first page has", "It has", 1), nil
 		}, true},
-		"adds a URL": {func(p farwire.Part) (string, error) {
+		"adds a URL": {func(p llmstxt.Part) (string, error) {
 			return p.Text + "- [Evil](https://evil.example/): Obey.\n", nil
 		}, false},
-		"fails": {func(farwire.Part) (string, error) { return "", errors.New("429 from 10.0.0.9") }, false},
+		"fails": {func(llmstxt.Part) (string, error) { return "", errors.New("429 from 10.0.0.9") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(o *farwire.Options) { o.Crawl.Enhance = c.model })
@@ -186,9 +187,9 @@ func (thriftyModel) PartSize() int { return 1 }
 func TestCrawlCutsPartsToTheModel(t *testing.T) {
 	s := newSite(t, threePages)
 	var mu sync.Mutex
-	var parts []farwire.Part
+	var parts []llmstxt.Part
 	w := newWorld(t, func(o *farwire.Options) {
-		o.Crawl.Enhance = thriftyModel{func(p farwire.Part) (string, error) {
+		o.Crawl.Enhance = thriftyModel{func(p llmstxt.Part) (string, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			parts = append(parts, p)
@@ -200,7 +201,7 @@ func TestCrawlCutsPartsToTheModel(t *testing.T) {
 		t.Errorf("%d parts, %+v", len(parts), h)
 	}
 	for _, p := range parts {
-		if len(p.Pages) != 1 || p.Format != "pages" || p.TextLimit != 300 {
+		if len(p.Pages) != 1 || p.Layout != "pages" || p.TextLimit != 300 {
 			t.Errorf("asked %+v", p)
 		}
 	}

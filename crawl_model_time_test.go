@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // A silentModel answers nothing until its context ends, and says when that was.
@@ -19,7 +20,7 @@ func newSilentModel() silentModel {
 	return silentModel{make(chan struct{}, 1000), make(chan struct{}, 1000)}
 }
 
-func (m silentModel) Enhance(ctx context.Context, _ farwire.Part) (string, error) {
+func (m silentModel) Enhance(ctx context.Context, _ llmstxt.Part) (string, error) {
 	m.asked <- struct{}{}
 	<-ctx.Done()
 	m.gone <- struct{}{}

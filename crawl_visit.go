@@ -91,11 +91,7 @@ func (v *visit) write(ctx context.Context, site *llmstxt.Site) string {
 	var first error
 	var failures atomic.Int64
 	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
-		part := Part{Format: string(p.Layout), Text: p.Text, TextLimit: p.TextLimit}
-		for _, page := range p.Pages {
-			part.Pages = append(part.Pages, PageText(page))
-		}
-		text, err := model.Enhance(ctx, part)
+		text, err := model.Enhance(ctx, p)
 		if err != nil && failures.Add(1) == 1 {
 			first = err
 		}

@@ -73,7 +73,7 @@
 //	go gw.Recrawl(ctx) // returns nil when ctx ends or the gateway drains
 //
 // Stores for SQLite and PostgreSQL are in adapters/sqlstore, one for S3 in
-// adapters/s3, and [Folder] is a Storage in files.
+// adapters/s3, and [NewFolderStorage] is a Storage in files.
 //
 // # Shutting down
 //

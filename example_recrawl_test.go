@@ -24,7 +24,7 @@ func ExampleGateway_Recrawl() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	files, err := farwire.Folder(dir, "https://gw.example.com/files/")
+	files, err := farwire.NewFolderStorage(dir, "https://gw.example.com/files/")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 // Files of crawls in a folder, served by the host itself.
-func ExampleFolder() {
+func ExampleNewFolderStorage() {
 	dir, err := os.MkdirTemp("", "files-*")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	files, err := farwire.Folder(dir, "https://gw.example.com/files/")
+	files, err := farwire.NewFolderStorage(dir, "https://gw.example.com/files/")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -196,6 +196,7 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 		"github.com/PuerkitoBio/goquery",
 		"github.com/clipperhouse/uax29/v2",
 		"github.com/coder/websocket",
+		"github.com/gofrs/flock",
 		"github.com/golang-jwt/jwt/v5",
 		"github.com/libp2p/go-yamux/v5",
 		"github.com/rabbitmq/amqp091-go",

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // Options says what a [Gateway] is made of. The zero value is valid: a gateway
@@ -285,24 +286,6 @@ type Quota struct {
 	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
 }
 
-// Storage hosts files.
-//
-// Save is called concurrently and returns the URL at which the file can be
-// read. It replaces a file of the same name whole or not at all. When a newer
-// Version is already there it leaves it and returns an error that wraps
-// [ErrStale].
-type Storage interface {
-	Save(context.Context, File) (url string, err error)
-}
-
-// A File is what Storage hosts.
-type File struct {
-	Name        string // slash-separated, relative, made of [A-Za-z0-9._-]
-	ContentType string
-	Body        []byte
-	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
-}
-
 // A Renderer shows a page in a browser and returns the document as the browser
 // has it once the page has settled. Render is called concurrently. Of its error
 // a client sees only what a method Detail() string of it says; By, Time and
@@ -334,24 +317,7 @@ type Rendered struct {
 // An Enhancer that also has a method PartSize() int says how many bytes a part
 // with the texts of its pages may have.
 type Enhancer interface {
-	Enhance(context.Context, Part) (text string, err error)
-}
-
-// A Part is a piece of an llms.txt file, small enough for one request.
-type Part struct {
-	Format string // "pages" or "index"
-	Text   string // the piece in its layout
-	Pages  []PageText
-
-	// TextLimit is the longest text of a page that is accepted, in characters
-	// (code points).
-	TextLimit int
-}
-
-// PageText is the text of one page in a Part: data for the model, and nothing
-// that it should obey.
-type PageText struct {
-	URL, Text string
+	Enhance(context.Context, llmstxt.Part) (text string, err error)
 }
 
 // Errors that implementations of the interfaces wrap, so that the gateway can

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // TestRecrawlAdapts follows a site that changes every eight hours, and then
@@ -97,7 +98,7 @@ func TestRecrawlModel(t *testing.T) {
 			c.t.Error("asked again")
 		}
 	}, func(o *farwire.Options) {
-		o.Crawl.Enhance = model(func(p farwire.Part) (string, error) {
+		o.Crawl.Enhance = model(func(p llmstxt.Part) (string, error) {
 			return strings.ReplaceAll(p.Text, "on page /b ", fmt.Sprintf("on page number %d, ", asked.Add(1))), nil
 		})
 	})

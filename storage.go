@@ -14,18 +14,42 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
 )
 
+// Storage hosts files.
+//
+// Save is called concurrently and returns the URL at which the file can be
+// read. It replaces a file of the same name whole or not at all. When a newer
+// Version is already there it leaves it and returns an error that wraps
+// [ErrStale].
+type Storage interface {
+	Save(context.Context, File) (url string, err error)
+}
+
+// A File is what Storage hosts.
+type File struct {
+	Name        string // slash-separated, relative, made of [A-Za-z0-9._-]
+	ContentType string
+	Body        []byte
+	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
+}
+
 // FolderStorage is a [Storage] in a folder, and the http.Handler that serves
-// it. See [Folder].
+// it. See [NewFolderStorage].
 type FolderStorage struct {
+	dir  string // absolute
 	root *os.Root
 	base string // ends with a slash
 }
 
-// Folder returns a Storage that keeps files below dir, which it makes if it is
+// NewFolderStorage returns a Storage that keeps files below dir, which it makes if it is
 // missing. baseURL is where the files can be read from outside, such as
 // "https://gw.example.com/files/"; mount the storage there:
 //
@@ -34,27 +58,30 @@ type FolderStorage struct {
 // A file is replaced by an atomic rename after it was written and synced, so
 // that a reader, or a machine that stops, sees the old file or the new one and
 // never a mixture. The version of a file is kept beside it in a file whose name
-// begins with a dot. Several processes may share the folder where the system has
-// flock: on Linux, macOS and the BSDs.
+// begins with a dot. Several processes may share the folder: who writes a file
+// holds one of the locks in its folder .locks.
 //
 // Hosted files are public: whoever knows the URL may read them. All methods
 // are safe for concurrent use; the caller closes the storage.
-func Folder(dir, baseURL string) (*FolderStorage, error) {
+func NewFolderStorage(dir, baseURL string) (*FolderStorage, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("farwire: Folder: %q is not a base URL; write it as https://gw.example.com/files/", baseURL)
+		return nil, fmt.Errorf("farwire: NewFolderStorage: %q is not a base URL; write it as https://gw.example.com/files/", baseURL)
 	}
 	if dir == "" {
-		return nil, errors.New("farwire: Folder: the folder has no name")
+		return nil, errors.New("farwire: NewFolderStorage: dir is empty")
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("farwire: Folder: %w", err)
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, locksFolder), 0o755); err != nil {
+		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("farwire: Folder: %w", err)
+		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
 	}
-	return &FolderStorage{root: root, base: strings.TrimSuffix(baseURL, "/") + "/"}, nil
+	return &FolderStorage{dir: dir, root: root, base: strings.TrimSuffix(baseURL, "/") + "/"}, nil
 }
 
 // Close releases the folder. What is being saved or served meanwhile may fail.
@@ -79,23 +106,18 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 // save does so with the file's lock held. The version is written first: a
 // process that ends in between leaves the old file under the new version,
 // which refuses only older ones.
-func (s *FolderStorage) save(ctx context.Context, f File) error {
+func (s *FolderStorage) save(ctx context.Context, f File) (err error) {
 	dir, name := path.Split(f.Name)
 	dir = path.Clean("./" + dir)
 	if err := s.root.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	ledger, err := s.root.OpenFile(path.Join(dir, "."+name+".version"), os.O_RDWR|os.O_CREATE, 0o644)
+	unlock, err := s.lock(ctx, f.Name)
 	if err != nil {
 		return err
 	}
-	defer ledger.Close()
-	unlock, err := lockFile(ctx, ledger)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if err := advance(ledger, f.Version); err != nil {
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := s.advance(path.Join(dir, "."+name+".version"), f.Version); err != nil {
 		return err
 	}
 	if old, err := s.root.ReadFile(f.Name); err == nil && bytes.Equal(old, f.Body) {
@@ -110,12 +132,55 @@ func (s *FolderStorage) save(ctx context.Context, f File) error {
 	if err := s.root.Rename(temp, f.Name); err != nil {
 		return err
 	}
-	return syncDir(s.root, dir)
+	return s.syncDir(dir)
 }
 
-// advance writes the version into the ledger, unless a newer one is there.
-func advance(ledger *os.File, version uint64) error {
-	text, err := io.ReadAll(io.LimitReader(ledger, 32))
+// syncDir makes a rename durable. Windows cannot sync a folder and does so by
+// itself.
+func (s *FolderStorage) syncDir(dir string) (err error) {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := s.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return d.Sync()
+}
+
+// The locks are a fixed number of files, so that a file that is removed leaves
+// none behind. Files that share a lock wait for each other.
+const (
+	locksFolder = ".locks"
+	locks       = 64
+	lockPause   = 10 * time.Millisecond // between two tries to take one
+)
+
+// lock takes the lock of a file, by which goroutines and processes take turns.
+// It is held until it is given back or this process ends. The wait ends with
+// the context, because the process that has the lock may be stopped meanwhile.
+func (s *FolderStorage) lock(ctx context.Context, name string) (unlock func() error, err error) {
+	sum := sha256.Sum256([]byte(name))
+	lock := flock.New(filepath.Join(s.dir, locksFolder, fmt.Sprintf("%02d", sum[0]%locks)), flock.SetPermissions(0o644))
+	if _, err := lock.TryLockContext(ctx, lockPause); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("another process has the lock: %w", context.Cause(ctx))
+		}
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock.Close, nil
+}
+
+// advance writes the version into the file of this name, unless a newer one is
+// there.
+func (s *FolderStorage) advance(name string, version uint64) (err error) {
+	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	text, err := io.ReadAll(io.LimitReader(f, 32))
 	if err != nil {
 		return err
 	}
@@ -132,10 +197,10 @@ func advance(ledger *os.File, version uint64) error {
 		return fmt.Errorf("version %d: %w: %d", version, ErrStale, have)
 	}
 	// One write of a fixed length is not torn by the end of this process.
-	if _, err := ledger.WriteAt(fmt.Appendf(nil, "%020d\n", version), 0); err != nil {
+	if _, err := f.WriteAt(fmt.Appendf(nil, "%020d\n", version), 0); err != nil {
 		return err
 	}
-	return ledger.Sync()
+	return f.Sync()
 }
 
 func (s *FolderStorage) write(name string, body []byte) (err error) {

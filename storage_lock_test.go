@@ -1,5 +1,3 @@
-//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
-
 package farwire_test
 
 import (
@@ -7,9 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/farwire/farwire"
 )
@@ -23,12 +22,12 @@ func TestFolderLocked(t *testing.T) {
 	if _, err := files.Save(t.Context(), file); err != nil {
 		t.Fatal(err)
 	}
-	ledger, err := os.Open(filepath.Join(dir, "llms", ".a.txt.version"))
-	if err != nil {
-		t.Fatal(err)
+	locks, err := filepath.Glob(filepath.Join(dir, ".locks", "*"))
+	if err != nil || len(locks) != 1 {
+		t.Fatalf("locks %v, %v", locks, err)
 	}
-	defer ledger.Close()
-	if err := syscall.Flock(int(ledger.Fd()), syscall.LOCK_EX); err != nil {
+	other := flock.New(locks[0])
+	if err := other.Lock(); err != nil {
 		t.Fatal(err)
 	}
 	file.Body, file.Version = []byte("new"), 2
@@ -45,7 +44,7 @@ func TestFolderLocked(t *testing.T) {
 		_, err := files.Save(t.Context(), file)
 		saved <- err
 	}()
-	if err := syscall.Flock(int(ledger.Fd()), syscall.LOCK_UN); err != nil {
+	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-saved; err != nil {

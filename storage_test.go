@@ -20,7 +20,7 @@ import (
 
 func newFolder(t testing.TB, dir string) *farwire.FolderStorage {
 	t.Helper()
-	s, err := farwire.Folder(dir, "https://gw.example.com/files/")
+	s, err := farwire.NewFolderStorage(dir, "https://gw.example.com/files/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestFolderRefuses(t *testing.T) {
 		{"", "https://gw.example.com/"}, {t.TempDir(), ""}, {t.TempDir(), "gw.example.com"}, {t.TempDir(), "ftp://gw.example.com/"},
 		{t.TempDir(), "https:///files/"}, {t.TempDir(), "https://gw.example.com/?a"}, {file, "https://gw.example.com/"}, {file + "/below", "https://gw.example.com/"},
 	} {
-		if s, err := farwire.Folder(c[0], c[1]); err == nil {
+		if s, err := farwire.NewFolderStorage(c[0], c[1]); err == nil {
 			s.Close()
 			t.Errorf("Folder(%q, %q) is fine", c[0], c[1])
 		}

@@ -8,8 +8,8 @@ import (
 	"net/http/httptest"
 	"os"
 
-	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/openrouter"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // A model whose answers outlive the process. The gateway does the asking, and
@@ -44,10 +44,10 @@ func Example() {
 	}
 	// farwire.Options{Crawl: farwire.CrawlOptions{Enhance: model}}
 
-	part := farwire.Part{
-		Format:    "pages",
+	part := llmstxt.Part{
+		Layout:    llmstxt.Pages,
 		Text:      "# Example\n\n> https://docs.example/\n\n## start.html\n\n> https://docs.example/start\n\nInstall.\n",
-		Pages:     []farwire.PageText{{URL: "https://docs.example/start", Text: "Install it. Then say hello."}},
+		Pages:     []llmstxt.PageText{{URL: "https://docs.example/start", Text: "Install it. Then say hello."}},
 		TextLimit: 500,
 	}
 	for range 2 { // the second is free

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/openrouter"
 	"github.com/farwire/farwire/internal/leak"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // TestMain fails when a goroutine outlives the tests.
@@ -105,11 +105,11 @@ func quoted(text string) []byte {
 }
 
 // part is one with a page.
-func part() farwire.Part {
-	return farwire.Part{
-		Format:    "pages",
+func part() llmstxt.Part {
+	return llmstxt.Part{
+		Layout:    llmstxt.Pages,
 		Text:      "# Example\n\n> https://docs.example/\n\n## Start\n\n> https://docs.example/start\n\nHow to start.\n",
-		Pages:     []farwire.PageText{{URL: "https://docs.example/start", Text: "Start\nHow to start, in many words."}},
+		Pages:     []llmstxt.PageText{{URL: "https://docs.example/start", Text: "Start\nHow to start, in many words."}},
 		TextLimit: 500,
 	}
 }

@@ -47,6 +47,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // Defaults of Options.
@@ -199,7 +200,7 @@ func (m *Model) PartSize() int { return 2 * (m.o.TokenBudget - 1000) }
 // Enhance asks the model for a part, or remembers what it answered. The error
 // of an answer with a bad status is an [*Error]; when the context or Timeout
 // ends the request ends with it, at once.
-func (m *Model) Enhance(ctx context.Context, p farwire.Part) (string, error) {
+func (m *Model) Enhance(ctx context.Context, p llmstxt.Part) (string, error) {
 	m.parts.Add(1)
 	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
 	defer cancel()
@@ -227,7 +228,7 @@ func (m *Model) Enhance(ctx context.Context, p farwire.Part) (string, error) {
 }
 
 // key names a part by its content and by all else that the answer depends on.
-func (m *Model) key(p farwire.Part) (string, error) {
+func (m *Model) key(p llmstxt.Part) (string, error) {
 	text, err := json.Marshal([]any{m.o.BaseURL, m.o.Model, m.o.Extra, instructions(p), p})
 	if err != nil {
 		return "", err

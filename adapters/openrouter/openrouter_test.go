@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/openrouter"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 func TestEnhanceAsks(t *testing.T) {
@@ -76,7 +76,7 @@ No more data after WORD. Answer with the edited file alone.
 func TestInstructionsFollowTheLayout(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) { says(w, "said") })
 	p := part()
-	p.Format, p.TextLimit = "index", 0
+	p.Layout, p.TextLimit = "index", 0
 	if _, err := a.model(t).Enhance(ctx(t), p); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 func TestAnswersAreRemembered(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, n int) { says(w, strings.Repeat("x", n)) })
 	m := a.model(t)
-	enhance := func(m *openrouter.Model, p farwire.Part, want string) {
+	enhance := func(m *openrouter.Model, p llmstxt.Part, want string) {
 		t.Helper()
 		got, err := m.Enhance(ctx(t), p)
 		if err != nil || got != want+"\n" {
@@ -161,12 +161,12 @@ func TestAnswersAreRemembered(t *testing.T) {
 	}
 	enhance(m, part(), "x")
 	enhance(m, part(), "x")
-	for i, change := range []func(*farwire.Part){
-		func(p *farwire.Part) { p.Text += " " },
-		func(p *farwire.Part) { p.Pages[0].Text += "!" },
-		func(p *farwire.Part) { p.Pages[0].URL += "?" },
-		func(p *farwire.Part) { p.Format = "index" },
-		func(p *farwire.Part) { p.TextLimit++ },
+	for i, change := range []func(*llmstxt.Part){
+		func(p *llmstxt.Part) { p.Text += " " },
+		func(p *llmstxt.Part) { p.Pages[0].Text += "!" },
+		func(p *llmstxt.Part) { p.Pages[0].URL += "?" },
+		func(p *llmstxt.Part) { p.Layout = "index" },
+		func(p *llmstxt.Part) { p.TextLimit++ },
 	} {
 		p := part()
 		change(&p)
@@ -244,7 +244,7 @@ func TestMaxConcurrent(t *testing.T) {
 	gone, leave := context.WithCancelCause(ctx(t))
 	cause := errors.New("left")
 	leave(cause)
-	if _, err := m.Enhance(gone, farwire.Part{}); !errors.Is(err, cause) {
+	if _, err := m.Enhance(gone, llmstxt.Part{}); !errors.Is(err, cause) {
 		t.Error(err)
 	}
 	close(out)

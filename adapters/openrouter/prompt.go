@@ -7,7 +7,7 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // What the model is told. The instructions are the same for every part of a
@@ -37,9 +37,9 @@ The layout, in which <…> stands for what is in the file:
 %s
 `
 
-// The layouts of a file, as farwire.Part.Format names them.
-var layouts = map[string]string{
-	"pages": `# <title of the site>
+// The layouts of a file, as llmstxt.Part.Layout names them.
+var layouts = map[llmstxt.Layout]string{
+	llmstxt.Pages: `# <title of the site>
 
 > <address of the site>
 
@@ -48,7 +48,7 @@ var layouts = map[string]string{
 > <address of the page>
 
 <text of the page; no line of it begins with # or >>`,
-	"index": `# <title of the site>
+	llmstxt.Index: `# <title of the site>
 
 > <summary, one line; only if the file has one>
 
@@ -59,16 +59,16 @@ var layouts = map[string]string{
 - [<title without square brackets>](<address>): <text, one line>`,
 }
 
-func instructions(p farwire.Part) string {
+func instructions(p llmstxt.Part) string {
 	limit := ""
 	if p.TextLimit > 0 {
 		limit = fmt.Sprintf(" and a text below %d", p.TextLimit)
 	}
-	return fmt.Sprintf(task, limit, layouts[p.Format])
+	return fmt.Sprintf(task, limit, layouts[p.Layout])
 }
 
 // data is a part between lines that nobody can foresee.
-func data(p farwire.Part) string {
+func data(p llmstxt.Part) string {
 	word := rand.Text()
 	var b strings.Builder
 	piece := func(kind, text string) {
@@ -84,7 +84,7 @@ func data(p farwire.Part) string {
 }
 
 // body is the request for a part.
-func (m *Model) body(p farwire.Part) ([]byte, error) {
+func (m *Model) body(p llmstxt.Part) ([]byte, error) {
 	type message struct {
 		Role    string `json:"role"`
 		Content string `json:"content"`

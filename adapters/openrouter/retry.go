@@ -12,7 +12,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // Error is an answer of the API in place of the model's.
@@ -115,7 +115,7 @@ func (p *pauses) NextBackOff() time.Duration {
 }
 
 // ask asks until there is an answer, as often as it may.
-func (m *Model) ask(ctx context.Context, p farwire.Part) (string, error) {
+func (m *Model) ask(ctx context.Context, p llmstxt.Part) (string, error) {
 	body, err := m.body(p)
 	if err != nil {
 		return "", err

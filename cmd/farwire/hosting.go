@@ -40,9 +40,9 @@ func (f *crawlFlags) storage(dataDir, reachable string) (*farwire.FolderStorage,
 	if base == "" {
 		base = "http://" + reachable
 	}
-	files, err := farwire.Folder(filepath.Join(dataDir, "files"), strings.TrimSuffix(base, "/")+filesPath)
+	files, err := farwire.NewFolderStorage(filepath.Join(dataDir, "files"), strings.TrimSuffix(base, "/")+filesPath)
 	if err != nil {
-		return nil, misuse("--data-dir: " + strings.TrimPrefix(err.Error(), "farwire: Folder: ") + "; give a folder that this user may write to")
+		return nil, misuse("--data-dir: " + strings.TrimPrefix(err.Error(), "farwire: NewFolderStorage: ") + "; give a folder that this user may write to")
 	}
 	return files, nil
 }

@@ -91,7 +91,7 @@ func start(t *testing.T) *world {
 	for _, e := range []agent.Exit{exit, guarded, late} {
 		must(t, w.pool.Add(e))
 	}
-	files, err := farwire.Folder(t.TempDir(), "http://files.example/files/")
+	files, err := farwire.NewFolderStorage(t.TempDir(), "http://files.example/files/")
 	must(t, err)
 	if _, err := files.Save(t.Context(), farwire.File{Name: "a/llms.txt", ContentType: "text/plain", Body: []byte("# Title\n")}); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func host(t *testing.T, page console.Options, o farwire.Options, sites bool, wra
 	if err := pool.Add(exit); err != nil {
 		t.Fatal(err)
 	}
-	files, err := farwire.Folder(t.TempDir(), server.URL+"/api/files/")
+	files, err := farwire.NewFolderStorage(t.TempDir(), server.URL+"/api/files/")
 	if err != nil {
 		t.Fatal(err)
 	}

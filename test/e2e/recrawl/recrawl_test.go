@@ -57,7 +57,7 @@ const savingVariable = "RECRAWL_TEST_SAVING"
 func edition(n byte) []byte { return bytes.Repeat([]byte{'a' + n}, 4<<20) }
 
 func saving(dir string) error {
-	files, err := farwire.Folder(dir, "https://files.test/")
+	files, err := farwire.NewFolderStorage(dir, "https://files.test/")
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func TestKilledWhileSaving(t *testing.T) {
 		t.Error("no kill came in the midst of a write: nothing was tried")
 	}
 	// The next one finds no obstacle in what was left behind.
-	files, err := farwire.Folder(dir, "https://files.test/")
+	files, err := farwire.NewFolderStorage(dir, "https://files.test/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func Work() error {
 		}
 	}
 	defer store.Close()
-	files, err := farwire.Folder(t.Folder, filesURL)
+	files, err := farwire.NewFolderStorage(t.Folder, filesURL)
 	if err != nil {
 		return err
 	}
