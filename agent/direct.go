@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // DirectOptions are the options of [Direct]. The zero value is an exit called
@@ -139,14 +141,17 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra Rules) (n
 	})
 }
 
+// userTimeout is how long a target may leave bytes unacknowledged.
+const userTimeout = 50 * time.Second
+
 // connect dials one address. The guard looks again, at what the socket is
 // about to be connected to.
 func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.AddrPort) (net.Conn, error) {
 	nd := net.Dialer{
 		Timeout: d.dialTimeout,
-		// With data on its way the user timeout of setVanish finds a vanished
-		// peer, and without any these probes do.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3},
+		// With data on its way the user timeout finds a vanished peer, and
+		// without any these probes do.
+		KeepAliveConfig: netio.KeepAlive,
 		ControlContext: func(_ context.Context, _, address string, c syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil {
@@ -155,7 +160,7 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 			if err := g.check(host, ap); err != nil {
 				return err
 			}
-			return setVanish(c)
+			return netio.SetUserTimeout(c, userTimeout)
 		},
 	}
 	return d.open(ctx, &nd, ap.String())

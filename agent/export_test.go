@@ -254,6 +254,3 @@ var WireMessages = []struct {
 	{"hello", hello{}}, {"welcome", welcome{}}, {"request", request{}},
 	{"policy", Rules{}}, {"answer", answer{}}, {"control", control{}},
 }
-
-// Bare is bare.
-func Bare(c net.Conn) net.Conn { return bare(c) }

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A leg keeps a link to one address of a gateway: it attaches, serves until
@@ -151,7 +153,7 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 
 func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
-	mux, err := agentMux(bare(nc))
+	mux, err := agentMux(netio.Socket(nc))
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A link is the gateway's side of one tunnel to one agent.
@@ -60,7 +62,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(&ledger{Conn: bare(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
+	if l.mux, err = gatewayMux(&ledger{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
 		return err
 	}
 	defer l.mux.Close()

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A session is a connection to a target and the stream that carries it, on the
@@ -74,7 +76,7 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 		return
 	}
 	f.mu.Lock()
-	s.target, s.sink = target, bare(target)
+	s.target, s.sink = target, netio.Socket(target)
 	f.mu.Unlock()
 	switch {
 	case s.aborted.Load():
@@ -141,7 +143,7 @@ func (s *session) fromTarget() {
 			buf = nil
 		}
 	}
-	read := reader(s.target, take, give)
+	read := netio.Reader(s.target, take, give)
 	for {
 		n, err := read()
 		if n > 0 {
@@ -289,9 +291,4 @@ func (s *session) cut() {
 		_ = tcp.SetLinger(0)
 	}
 	target.Close()
-}
-
-// plainReader holds a buffer while it waits.
-func plainReader(c net.Conn, take func() []byte) func() (int, error) {
-	return func() (int, error) { return c.Read(take()) }
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 const (
@@ -189,7 +191,7 @@ func (p *Pipe) checkFlow(f *flow, now int64) (next int64) {
 		p.clock.watching.Store(true)
 		// A socket becomes writable again only when much of what the kernel
 		// holds is gone, so ask the kernel whether any of it is.
-		held, known := queued(f.dst)
+		held, known := netio.Queued(f.dst)
 		queue := int32(min(held, math.MaxInt32))
 		if known && f.sampled == since && queue < f.queue && f.blocked.CompareAndSwap(since, now) {
 			since = now

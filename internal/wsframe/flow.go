@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // bufSize is where the cost of a byte stops falling: a quarter of it costs
@@ -102,12 +104,12 @@ func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 	f.p, f.other, f.src, f.dst = p, other, src, dst
 	f.from, f.to = from, Client+Target-from
 	f.chunk = maxChunk / 2
-	if f.in = rawConn(src); f.in != nil {
+	if f.in = netio.Raw(src); f.in != nil {
 		f.inFunc = f.readable
 	} else {
 		_, f.waits = src.(waiter)
 	}
-	if f.out = rawConn(dst); f.out != nil {
+	if f.out = netio.Raw(dst); f.out != nil {
 		f.outFunc = f.writable
 	}
 }
@@ -223,28 +225,19 @@ func (f *flow) readable(fd uintptr) bool {
 		f.big = buffers.Get().(*[bufSize]byte)
 	}
 	k := copy(f.big[:], f.held)
-	n, err := readFD(int(fd), f.big[k:])
-	for err == syscall.EINTR {
-		n, err = readFD(int(fd), f.big[k:])
-	}
+	n, err := netio.Read(fd, f.big[k:])
 	switch {
-	case err == syscall.EAGAIN:
+	case err == netio.ErrNotReady:
 		// Only this answer makes the poller tell of the next byte.
 		f.shrink()
 		return false
 	case err != nil:
-		f.ioErr = os.NewSyscallError("read", err)
-	case n == 0:
-		f.ioErr = io.EOF
+		f.ioErr = err
 	default:
 		f.inLen = int32(k + n)
 	}
 	return true
 }
-
-// A socket is a connection that does what it does beside reading and writing,
-// like counting, and lets its TCP connection be read and written directly.
-type socket interface{ Socket() *net.TCPConn }
 
 // A waiter is a source that tells when a Read would not block, for bytes or
 // for an error, and so needs no buffer while it is quiet. A read deadline ends

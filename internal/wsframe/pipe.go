@@ -64,6 +64,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // Side names one party to a session.
@@ -237,7 +239,9 @@ func (p *Pipe) Start(done func(Result)) {
 	// small one that they begin with.
 	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
 		conn.SetDeadline(time.Time{}) // fails only when it is closed: then reading fails too
-		tune(conn, p.cfg.Stall)
+		// The kernel gives up later than Stall, which can tell a slow reader from
+		// one that takes nothing.
+		netio.WatchPeer(conn, max(p.cfg.Stall+p.cfg.Stall/2, 45*time.Second))
 	}
 	p.startClock()
 

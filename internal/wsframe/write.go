@@ -3,9 +3,9 @@ package wsframe
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"os"
 	"sync/atomic"
-	"syscall"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A destination that only blocks is given at most maxChunk at once, so that
@@ -45,21 +45,20 @@ func (f *flow) send(b []byte, now int64) bool {
 // writable is called when the destination may have room.
 func (f *flow) writable(fd uintptr) bool {
 	for len(f.outBuf) > 0 {
-		n, err := writeFD(int(fd), f.outBuf)
+		n, err := netio.Write(fd, f.outBuf)
 		switch {
-		case n > 0:
-			f.outBuf = f.outBuf[n:]
-			if f.blockedAt != 0 {
-				f.blocked.Store(f.p.now())
-			}
-		case err == syscall.EAGAIN:
+		case err == netio.ErrNotReady:
 			if f.blockedAt == 0 {
 				f.block()
 			}
 			return false
-		case err != nil && err != syscall.EINTR:
-			f.ioErr = os.NewSyscallError("write", err)
+		case err != nil:
+			f.ioErr = err
 			return true
+		}
+		f.outBuf = f.outBuf[n:]
+		if f.blockedAt != 0 {
+			f.blocked.Store(f.p.now())
 		}
 	}
 	return true

@@ -1,6 +1,6 @@
 //go:build unix
 
-package agent_test
+package netio_test
 
 import (
 	"bytes"
@@ -13,30 +13,36 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // ends are the two ends of a connection over loopback, and the first of them
-// bare.
+// as a Socket.
 func ends(t *testing.T) (bare net.Conn, near, far *net.TCPConn) {
 	t.Helper()
-	accepted := make(chan *net.TCPConn, 1)
-	c, err := net.Dial("tcp", target(t, func(c *net.TCPConn) {
-		accepted <- c
-		<-t.Context().Done()
-	}))
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	bare = agent.Bare(c)
+	accepted, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { accepted.Close() })
+	bare = netio.Socket(c)
 	if bare == c {
 		t.Fatal("a TCP connection is not taken for a socket")
 	}
-	return bare, c.(*net.TCPConn), <-accepted
+	return bare, c.(*net.TCPConn), accepted.(*net.TCPConn)
 }
 
-func TestSocketCarriesBytes(t *testing.T) {
+func TestSocket_BothWays_CarriesBytes(t *testing.T) {
 	bare, near, far := ends(t)
 	much := make([]byte, 16<<20)
 	for i := range much {
@@ -65,7 +71,7 @@ func TestSocketCarriesBytes(t *testing.T) {
 }
 
 // The errors are those of a connection of package net.
-func TestSocketErrors(t *testing.T) {
+func TestSocket_EndsAndDeadlines_FailAsPackageNetDoes(t *testing.T) {
 	one := make([]byte, 1)
 
 	bare, near, _ := ends(t)
@@ -99,7 +105,7 @@ func TestSocketErrors(t *testing.T) {
 	}
 }
 
-func TestSocketAllocatesNothing(t *testing.T) {
+func TestSocket_ReadAndWrite_AllocateNothing(t *testing.T) {
 	bare, _, far := ends(t)
 	b := make([]byte, 100)
 	if n := testing.AllocsPerRun(1000, func() {
@@ -120,11 +126,60 @@ func TestSocketAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestOthersStayAsTheyAre(t *testing.T) {
+func TestSocket_NoTCPConnection_IsReturnedAsItIs(t *testing.T) {
 	c, other := net.Pipe()
 	defer c.Close()
 	defer other.Close()
-	if agent.Bare(c) != c {
+	if netio.Socket(c) != c {
 		t.Error("a pipe is taken for a socket")
+	}
+}
+
+// A loop of one's own can drive many descriptors: what is not ready says so at
+// once, in both directions, and an end is io.EOF.
+func TestReadWrite_NotReady_SaysSoAtOnce(t *testing.T) {
+	_, near, far := ends(t)
+	on := func(c net.Conn, do func(fd uintptr)) {
+		t.Helper()
+		if err := netio.Raw(c).Control(do); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := make([]byte, 64<<10)
+	on(near, func(fd uintptr) {
+		if n, err := netio.Read(fd, b); n != 0 || err != netio.ErrNotReady {
+			t.Errorf("nothing to read: %d, %v", n, err)
+		}
+	})
+	total := 0
+	on(far, func(fd uintptr) {
+		for {
+			n, err := netio.Write(fd, b)
+			total += n
+			if err != nil {
+				if n != 0 || err != netio.ErrNotReady {
+					t.Errorf("no room: %d, %v", n, err)
+				}
+				return
+			}
+		}
+	})
+	if queued, known := netio.Queued(far); known && (queued == 0 || queued > total) {
+		t.Errorf("%d of %d bytes are queued", queued, total)
+	}
+	if err := far.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	held := false
+	read := netio.Reader(near, func() []byte { held = true; return b }, func() { held = false })
+	for {
+		n, err := read()
+		if got += n; err != nil {
+			if err != io.EOF || got != total || !held {
+				t.Errorf("read %d of %d, %v, held %v", got, total, err, held)
+			}
+			return
+		}
 	}
 }

@@ -1,0 +1,68 @@
+// Package netio reads and writes sockets when they are ready, and asks the
+// system what package net does not.
+//
+// A socket of package net never blocks in the kernel. Whoever has its file
+// descriptor can therefore wait until it is ready first, and only then take a
+// buffer, so that a connection on which nothing happens holds none:
+//
+//	Raw(conn)  ──▶ RawConn.Read(func(fd) bool { … Read(fd, b) … })
+//	                  │                              │
+//	                  │ waits until fd is readable   │ ErrNotReady: give the
+//	                  └───────────◀──────────────────┘ buffer back, wait again
+//
+// [Read] and [Write] are one system call each on a descriptor and say whether
+// it was ready, so the one who waits may be the runtime, as above, or a loop
+// that asks the system about many descriptors at once. [Reader] and [Socket]
+// are such waits ready to use.
+package netio
+
+import (
+	"errors"
+	"net"
+	"time"
+)
+
+// ErrNotReady: the descriptor has no bytes, or no room for any, at present.
+var ErrNotReady = errors.New("not ready")
+
+// KeepAlive finds a peer that has vanished, and sends nothing, within a minute.
+var KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3}
+
+// TCP returns the socket below conn, also below TLS and below a wrapper that
+// has Socket() *net.TCPConn because reading and writing are not its business,
+// or nil.
+func TCP(conn net.Conn) *net.TCPConn {
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
+	}
+	if c, ok := conn.(wrapper); ok {
+		return c.Socket()
+	}
+	tcp, _ := conn.(*net.TCPConn)
+	return tcp
+}
+
+// A wrapper does what it does beside reading and writing, like counting, and
+// lets its TCP connection be read and written directly.
+type wrapper interface{ Socket() *net.TCPConn }
+
+// WatchPeer has the kernel give a vanished peer up: one that is silent by
+// KeepAlive, and one that owes acknowledgements, or keeps its window shut, after
+// owes, where the system can do that. Neither setting is essential: a socket
+// that refuses it, and what is no socket, is used as it is.
+func WatchPeer(conn net.Conn, owes time.Duration) {
+	tcp := TCP(conn)
+	if tcp == nil {
+		return
+	}
+	// Closed already: reading it tells.
+	_ = tcp.SetKeepAliveConfig(KeepAlive)
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = SetUserTimeout(raw, owes)
+	}
+}
+
+// plainReader holds a buffer while it waits.
+func plainReader(c net.Conn, take func() []byte) func() (int, error) {
+	return func() (int, error) { return c.Read(take()) }
+}

@@ -1,0 +1,60 @@
+package netio
+
+import (
+	"net"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// The scheduler does not hear of these two calls, which never block. As receive
+// and send they also skip what the kernel does for files.
+
+func readFD(fd int, b []byte) (int, error) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
+func writeFD(fd int, b []byte) (int, error) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
+// tcpUserTimeout is TCP_USER_TIMEOUT (RFC 5482, tcp(7)), which syscall does not
+// name.
+const tcpUserTimeout = 0x12
+
+// SetUserTimeout bounds how long sent bytes may stay unacknowledged, or a peer's
+// window shut, before the connection is lost. The system's default is about 15
+// minutes, and stays where the system cannot be told. The error is that of a
+// connection that is closed.
+func SetUserTimeout(c syscall.RawConn, d time.Duration) error {
+	return c.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(d/time.Millisecond))
+	})
+}
+
+// Queued returns how many bytes the kernel still holds for the peer, sent and
+// not acknowledged or not sent yet (SIOCOUTQ of tcp(7)), where that is known.
+func Queued(conn net.Conn) (n int, known bool) {
+	tcp := TCP(conn)
+	if tcp == nil {
+		return 0, false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	var size int32
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&size)))
+	})
+	return int(size), err == nil && errno == 0
+}

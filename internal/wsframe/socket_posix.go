@@ -1,8 +1,0 @@
-//go:build unix && !linux
-
-package wsframe
-
-import "syscall"
-
-func readFD(fd int, b []byte) (int, error)  { return syscall.Read(fd, b) }
-func writeFD(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
