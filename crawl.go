@@ -190,42 +190,79 @@ func (c *crawl) read(msg []byte) error {
 
 // work crawls the site and makes its file, hosted if there is a place for it.
 // It talks to the client as it goes and returns what is to be sent in the end.
-func (c *crawl) work(ctx context.Context, t *talk) (*crawlOutcome, error) {
+func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error) {
 	pages, release, err := c.takePages(ctx, t)
 	if err != nil {
 		return nil, err
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	v := &visit{g: c.g, kind: kindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, say: t.log}
+	j := &crawlJob{g: c.g, kind: kindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
 	// Whoever leaves a crawl shortly before its end has had its pages crawled.
-	defer func() { release(int(v.pages.Load())) }()
+	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {
-		v.arrived = c.roomForSite(ctx, fail)
+		j.arrived = c.roomForSite(ctx, fail)
 	}
-	site, err := v.crawl(ctx)
-	c.result.Node = v.node
+	site, err := j.crawl(ctx)
+	c.result.Node = j.node
 	if err != nil {
 		return nil, err
 	}
-	out := &crawlOutcome{site: site, rendered: v.rendered, text: v.write(ctx, site)}
+	out := &crawlOutcome{site: site, rendered: j.rendered, text: j.write(ctx, site)}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	c.result.FramesToClient, c.result.BytesToClient = int64(len(site.Pages)), int64(len(out.text))
 	if c.g.o.Storage != nil {
-		err = c.host(ctx, v, out)
+		err = c.host(ctx, j, out)
 	}
 	return out, err
 }
 
 // takePages takes the pages that the crawl may need from what the caller has
 // left for the day. Release returns those it did not use.
-func (c *crawl) takePages(ctx context.Context, t *talk) (pages int, release func(used int), err error) {
+func (c *crawl) takePages(ctx context.Context, t *crawlSocket) (pages int, release func(used int), err error) {
 	p := c.session.principal
 	pages, release, err = c.g.takePages(ctx, p, c.req.maxPages)
 	if err == nil && pages < c.req.maxPages {
 		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", p.Limits.PagesPerDay, pages))
 	}
 	return pages, release, err
+}
+
+// takePages takes what a crawl may need from what its caller has left for the
+// day. Release returns what it did not use.
+func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
+	q, err := g.pages.TakePages(ctx, p, want)
+	switch {
+	case err != nil:
+		return 0, nil, fmt.Errorf("limiter: %w", err)
+	case q.Granted <= 0:
+		g.meters.refuse(p)
+		return 0, nil, &limitError{
+			what:  fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			quota: Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter},
+		}
+	}
+	release = func(used int) {
+		if q.Return == nil || used >= q.Granted {
+			return
+		}
+		// Whatever ended the crawl must not cost its caller pages.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := q.Return(ctx, q.Granted-used); err != nil {
+			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
+		}
+	}
+	return min(q.Granted, want), release, nil
+}
+
+// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
+func roughly(d time.Duration) string {
+	minutes := max(1, (d+time.Minute-1)/time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
 }

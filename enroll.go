@@ -30,16 +30,16 @@ type crawlOutcome struct {
 // host saves the file and enrols the site. A file that cannot be saved is worth
 // sending all the same; its error ends the crawl only if the client counts on
 // recrawls, and then behind the result.
-func (c *crawl) host(ctx context.Context, v *visit, out *crawlOutcome) error {
+func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
 	if c.req.enroll {
-		return c.enroll(ctx, v, out)
+		return c.enroll(ctx, j, out)
 	}
-	url, err := c.saveOnce(ctx, v, out)
+	url, err := c.saveOnce(ctx, j, out)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		v.say("The file could not be hosted")
+		j.log("The file could not be hosted")
 		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
 	}
 	out.url = url
@@ -49,18 +49,18 @@ func (c *crawl) host(ctx context.Context, v *visit, out *crawlOutcome) error {
 // saveOnce saves the file of a crawl that will not be repeated, unless the
 // caller has enrolled the site: then the hosted file belongs to the recrawls,
 // who would never notice that it is another, with other options perhaps.
-func (c *crawl) saveOnce(ctx context.Context, v *visit, out *crawlOutcome) (url string, err error) {
+func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, err error) {
 	if c.g.o.Sites != nil {
 		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
 		if err != nil {
 			return "", err
 		}
 		if enrolled {
-			v.say("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
+			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
 			return "", nil
 		}
 	}
-	return v.save(ctx, out.site.BaseURL, out.text, 0)
+	return j.save(ctx, out.site.BaseURL, out.text, 0)
 }
 
 // enrolled reports whether the caller has enrolled the site.
@@ -110,7 +110,7 @@ const enrollLease = time.Minute
 // enrolled already the options of this request. The site is leased first: the
 // file is saved under the lease's token, and a recrawl that was under way with
 // the options of before finds itself fenced off.
-func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
+func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
 	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
 	most := c.session.principal.Limits.Sites
 	lease, err := sites.Enroll(ctx, Site{
@@ -137,9 +137,9 @@ func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
 	if lease.Site.WebhookSecret == secret {
 		out.secret = secret
 	}
-	url, err := v.save(ctx, out.site.BaseURL, out.text, lease.Token)
+	url, err := j.save(ctx, out.site.BaseURL, out.text, lease.Token)
 	if err != nil {
-		v.say(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
+		j.log(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
 		// Whatever ended this context must not keep the site from its recrawls.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
@@ -154,7 +154,7 @@ func (c *crawl) enroll(ctx context.Context, v *visit, out *crawlOutcome) error {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
 	out.url = url
-	v.say(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
+	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
 	return nil
 }
 

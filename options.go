@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/llmstxt"
 )
 
 // Options says what a [Gateway] is made of. The zero value is valid: a gateway
@@ -286,53 +285,11 @@ type Quota struct {
 	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
 }
 
-// A Renderer shows a page in a browser and returns the document as the browser
-// has it once the page has settled. Render is called concurrently. Of its error
-// a client sees only what a method Detail() string of it says; By, Time and
-// Bytes count even then.
-type Renderer interface {
-	Render(context.Context, RenderPage) (Rendered, error)
-}
-
-// RenderPage is a page that needs a browser.
-type RenderPage struct {
-	URL    string
-	Exit   agent.Exit // the browser's own requests leave through it
-	Remote bool       // a browser service may be used (useBrightdata)
-}
-
-// Rendered is a page as a browser had it in the end, and what that cost.
-type Rendered struct {
-	HTML  []byte
-	By    string        // which browser, in words; each that a crawl uses is told to its client once
-	Time  time.Duration // that a browser spent on the page
-	Bytes int64         // that it took from the network for it; zero when nobody counted
-}
-
-// An Enhancer rewrites a part of a file with a language model. Its answer is
-// checked strictly and thrown away when it is not the same part reworded, so
-// an Enhancer need not be trusted. Enhance is called concurrently, and must
-// return when its context ends; an error is logged and shown to no client.
-//
-// An Enhancer that also has a method PartSize() int says how many bytes a part
-// with the texts of its pages may have.
-type Enhancer interface {
-	Enhance(context.Context, llmstxt.Part) (text string, err error)
-}
-
 // Errors that implementations of the interfaces wrap, so that the gateway can
 // tell an answer from trouble.
 var (
 	// ErrUnauthorized: the key is not, or no longer, valid.
 	ErrUnauthorized = errors.New("not authorized")
-	// ErrStale: a newer version is already there.
-	ErrStale = errors.New("a newer version is there")
-	// ErrNoSite: no such site, or none is due.
-	ErrNoSite = errors.New("no such site")
-	// ErrTooManySites: the subject has as many as it may.
-	ErrTooManySites = errors.New("too many sites")
-	// ErrLeaseLost: the lease has run out or was taken by another worker.
-	ErrLeaseLost = errors.New("the lease is lost")
 )
 
 // withDefaults returns o with every zero value replaced, or an error that

@@ -17,42 +17,43 @@ import (
 //	Claim ── Pages ── crawl ── Save ── Commit
 //	  └────── Renew ───── Renew ──┘
 //
-// A claim is a lease, so that a gateway that dies takes no site along; and a
-// lease carries a token that is larger with every lease of the site, so that a
-// gateway that was only asleep, be it for hours and at any point of this line,
-// can do no harm when it wakes. The store refuses the Commit of an old token.
-// The Storage refuses a Save whose version, which is the token, is older than
-// that of the file it has. That leaves one gap. Take a worker that stops right
-// before its Save:
+// A claim is a lease, so that a gateway that dies does not keep its sites. A
+// lease carries a token that grows with every lease of the site, so that a
+// gateway that was only stopped, for hours perhaps and at any point of this
+// line, can do no harm when it goes on. The store refuses the Commit of an old
+// token. The Storage refuses a Save whose version, which is the token, is older
+// than that of the file it has. That leaves one gap. Take a worker that stops
+// right before its Save:
 //
-//	token 5: crawls, finds X, sleeps ……………………………………… Save(X, 5)
+//	token 5: crawls, finds X, stops …………………………………………… Save(X, 5)
 //	token 6:                  crawls, finds what is hosted already
 //
 // If the second worker saved nothing, because nothing changed, the storage
-// would still be at version 4 and take X, and nobody would ever notice: what
-// the store knows of the file is not what is hosted. So an unchanged file may
-// stay unsaved only if no worker can be asleep with another one. Site.Version
+// would still be at version 4 and would take X, and nobody would notice that
+// the file that the store knows of is not the hosted one. So an unchanged file
+// may stay unsaved only if no stopped worker can hold another file. Site.Version
 // says so. It is the newest token for which this holds:
 //
 //	of all leases up to Version, each has ended in a Commit,
 //	or its Save would be refused by the storage.
 //
-// A worker may commit its own token as the Version in two cases. One, it has
-// saved: the storage refuses all older ones from now on. Two, its token is
-// Version+1 and it has not tried to save: then no lease lies in between, the
-// older ones are harmless as they were before, and its own, which ends with
-// this Commit, has nothing left to save. In every other case the Version stays
-// as it is, and the next worker, who finds its own token further ahead than by
-// one, saves the file even if it has not changed, which brings the storage's
-// version forward. Storages do that without touching the bytes.
+// A worker may commit its own token as the Version in two cases. In the first
+// it has saved: from now on the storage refuses all older versions. In the
+// second its token is Version+1 and it has not tried to save: no lease lies in
+// between, the older ones are harmless as before, and its own lease, which ends
+// with this Commit, has nothing left to save. In every other case the Version
+// stays as it is. The next worker sees that its own token is ahead by more than
+// one and saves the file even if it has not changed, which brings the storage's
+// version forward. Storages do that without writing the bytes again.
 //
-// All that can fail falls under this rule. A worker that dies, loses its lease
-// or gives it back has not committed: the next token is two ahead, the file is
-// saved. A Save that failed may yet arrive: it was tried, so the Version stays,
-// the next worker saves. A Save that worked with a Commit that did not leaves a
-// newer file than the store knows of: the Version stays, the next worker saves,
-// be it that the site is again as the store remembers it. A Commit that worked
-// and whose answer was lost is refused when it is tried again, as it should.
+// Every failure falls under this rule. A worker that dies, loses its lease or
+// gives it back has not committed: the next token is two ahead, and the file is
+// saved. A Save that failed may still arrive: it was tried, so the Version stays
+// and the next worker saves. A Save that worked, followed by a Commit that did
+// not, leaves a newer file than the store knows of: the Version stays and the
+// next worker saves, also when the site is again as the store remembers it. A
+// Commit that worked and whose answer was lost is refused when it is tried
+// again, as it should be.
 //
 // Times that are committed are by the store's clock, which the lease tells:
 // the clocks of gateways may differ. What a lease has left is by the
@@ -82,8 +83,9 @@ import (
 // site, without a key: they do not count towards its crawls at a time or its
 // pages per day, which were spoken for when Limits.Sites let the site in.
 //
-// When the store or the storage is away there is one line in the log, and one
-// when it is back; meanwhile it is tried again, and nothing is lost.
+// When the store or the storage is unavailable the log has one line, and one
+// more when it is available again; until then it is tried again, and nothing is
+// lost.
 func (g *Gateway) Recrawl(ctx context.Context) error {
 	switch {
 	case g.o.Sites == nil:
@@ -212,15 +214,16 @@ func backoff(failures int) time.Duration {
 	return d*3/4 + rand.N(d/2)
 }
 
-// An outage says once that something is away, and once that it is back. Some
-// calls may work while others do not, as when a database takes no writes; it is
-// back when the call works that failed last, or none has failed for a while.
+// An outage logs once that a service is unavailable, and once that it is
+// available again. Some calls may work while others fail, as when a database
+// takes no writes; the service is available again when the call works that
+// failed last, or when no call has failed for a while.
 type outage struct {
 	logger *slog.Logger
 	what   string
 
 	mu    sync.Mutex
-	since time.Time // zero: it is not away
+	since time.Time // zero: it is available
 	last  time.Time // the newest failure
 	call  string    // and what failed
 }
@@ -238,19 +241,19 @@ func (o *outage) note(ctx context.Context, call string, err error) {
 	case away:
 		if o.since.IsZero() {
 			o.since = now
-			o.logger.WarnContext(ctx, o.what+" away; recrawls wait for it", "err", err)
+			o.logger.WarnContext(ctx, o.what+" unavailable; recrawls wait for it", "err", err)
 		}
 		o.last, o.call = now, call
 	case !o.since.IsZero() && (call == o.call || now.Sub(o.last) > 2*maxBackoff):
-		o.logger.InfoContext(ctx, o.what+" back", "after", now.Sub(o.since).Round(time.Millisecond))
+		o.logger.InfoContext(ctx, o.what+" available again", "after", now.Sub(o.since).Round(time.Millisecond))
 		o.since = time.Time{}
 	}
 }
 
-// A hold keeps a lease while it is worked on: it renews it at every third of
+// A heldLease keeps a lease while it is worked on: it renews it at every third of
 // its length, and ends a context when it is lost. Without an answer of the
 // store it is lost when the time is over that was granted last.
-type hold struct {
+type heldLease struct {
 	r     *recrawler
 	lease Lease
 	lose  context.CancelCauseFunc
@@ -260,9 +263,9 @@ type hold struct {
 	done chan struct{}      // closed when they have ended
 }
 
-// hold begins with the time from which the lease was asked for.
-func (r *recrawler) hold(ctx context.Context, lease Lease, asked time.Time, lose context.CancelCauseFunc) *hold {
-	h := &hold{r: r, lease: lease, lose: lose, done: make(chan struct{})}
+// keepLease begins with the time from which the lease was asked for.
+func (r *recrawler) keepLease(ctx context.Context, lease Lease, asked time.Time, lose context.CancelCauseFunc) *heldLease {
+	h := &heldLease{r: r, lease: lease, lose: lose, done: make(chan struct{})}
 	h.over = time.AfterFunc(time.Until(asked.Add(r.Lease)), func() {
 		lose(fmt.Errorf("%w: it could not be renewed in time", ErrLeaseLost))
 	})
@@ -274,7 +277,7 @@ func (r *recrawler) hold(ctx context.Context, lease Lease, asked time.Time, lose
 	return h
 }
 
-func (h *hold) renew(ctx context.Context, renewed time.Time) {
+func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
 	wait, failures := time.Until(renewed.Add(h.r.Lease/3)), 0
 	for {
 		select {
@@ -306,13 +309,13 @@ func (h *hold) renew(ctx context.Context, renewed time.Time) {
 
 // settle ends the renewals, before the lease is ended. The time that it has
 // left goes on.
-func (h *hold) settle() {
+func (h *heldLease) settle() {
 	h.stop()
 	<-h.done
 }
 
-// release lets go of the hold.
-func (h *hold) release() {
+// release lets go of the lease.
+func (h *heldLease) release() {
 	h.settle()
 	h.over.Stop()
 }

@@ -113,7 +113,7 @@ func TestRecrawlCommitLost(t *testing.T) {
 		if !done.lease.Due.Equal(c.sites.committed()[0].Site.NextCrawl) {
 			c.t.Errorf("the slot of %v was worked instead of %v", done.lease.Due, c.sites.committed()[0].Site.NextCrawl)
 		}
-		if n := strings.Count(c.log.String(), `site store away`); n < 1 || n > 2 {
+		if n := strings.Count(c.log.String(), `site store unavailable`); n < 1 || n > 2 {
 			c.t.Errorf("it is said %d times that the store is away", n)
 		}
 	})
@@ -193,7 +193,7 @@ func TestRecrawlStoreAway(t *testing.T) {
 					c.t.Errorf("committed %+v", done)
 				}
 				time.Sleep(time.Minute)
-				if log := c.log.String(); strings.Count(log, "site store away") != 1 || strings.Count(log, "site store back") != 1 {
+				if log := c.log.String(); strings.Count(log, "site store unavailable") != 1 || strings.Count(log, "site store available again") != 1 {
 					c.t.Errorf("log:\n%s", log)
 				}
 			})
@@ -246,7 +246,7 @@ func TestRecrawlStorageAway(t *testing.T) {
 					c.t.Errorf("hosted:\n%s", c.hosted())
 				}
 				time.Sleep(time.Minute)
-				if log := c.log.String(); strings.Count(log, "storage away") != 1 || strings.Count(log, "storage back") != 1 {
+				if log := c.log.String(); strings.Count(log, "storage unavailable") != 1 || strings.Count(log, "storage available again") != 1 {
 					c.t.Errorf("log:\n%s", log)
 				}
 			})

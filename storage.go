@@ -41,6 +41,10 @@ type File struct {
 	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
 }
 
+// ErrStale is wrapped by the error of a Storage that has a newer version of the
+// file already.
+var ErrStale = errors.New("a newer version is there")
+
 // FolderStorage is a [Storage] in a folder, and the http.Handler that serves
 // it. See [NewFolderStorage].
 type FolderStorage struct {

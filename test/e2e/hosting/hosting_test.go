@@ -118,12 +118,12 @@ func TestServicesAway(t *testing.T) {
 		t.Errorf("a hook without its database: %d", status)
 	}
 	waitFor(t, g, "it is due", func() bool { return time.Now().After(due) })
-	g.Await(g.Stderr, `level=WARN .*site store away`)
+	g.Await(g.Stderr, `level=WARN .*site store unavailable`)
 	crossed := open.frames.Load()
 	c.start()
 	await(t, g, out.url, says)
 	waitFor(t, g, "the recrawl is committed", func() bool { return c.outcomes(t, site) > before })
-	g.Await(g.Stderr, `level=INFO .*site store back`)
+	g.Await(g.Stderr, `level=INFO .*site store available again`)
 	if crossed == 0 || fresh.frames.Load() == 0 {
 		t.Errorf("%d frames crossed while all was away, and %d of a new relay", crossed, fresh.frames.Load())
 	}
@@ -149,7 +149,7 @@ func TestBucketAway(t *testing.T) {
 	if status, answer := hook(t, g, site.url, out.secret); status != 202 {
 		t.Fatalf("a hook: %d %v", status, answer)
 	}
-	g.Await(g.Stderr, `level=WARN .*storage away`)
+	g.Await(g.Stderr, `level=WARN .*storage unavailable`)
 	c.bucket.Start()
 	await(t, g, out.url, says)
 	good := `SELECT count(*) FROM farwire_recrawls WHERE error = ''`

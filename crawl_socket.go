@@ -57,7 +57,7 @@ func newCrawlStats(s llmstxt.Stats, shown renderCost) *crawlStats {
 func (c *crawl) run(ws *websocket.Conn) {
 	ctx, cancel := context.WithCancelCause(c.session.ctx)
 	defer cancel(nil)
-	t := startTalk(ws, cancel)
+	t := watchClient(ws, cancel)
 	out, err := c.work(ctx, t)
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
@@ -142,21 +142,21 @@ func capital(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// A talk is the socket of a running crawl. Its methods may be called
+// A crawlSocket is the socket of a running crawl. Its methods may be called
 // concurrently.
-type talk struct {
+type crawlSocket struct {
 	ws    *websocket.Conn
 	leave context.CancelCauseFunc // ends the crawl
 	busy  atomic.Bool             // a long message is on its way: no ping gets past it
 	wg    sync.WaitGroup
 }
 
-// startTalk begins to watch the client: what it sends is read and dropped,
+// watchClient begins to watch the client: what it sends is read and dropped,
 // which answers its pings, and now and then it is sent a ping of ours, because
 // one that has vanished says nothing. Both end with the connection, and end
 // the crawl.
-func startTalk(ws *websocket.Conn, leave context.CancelCauseFunc) *talk {
-	t := &talk{ws: ws, leave: leave}
+func watchClient(ws *websocket.Conn, leave context.CancelCauseFunc) *crawlSocket {
+	t := &crawlSocket{ws: ws, leave: leave}
 	ended := make(chan struct{})
 	t.wg.Go(func() {
 		defer close(ended)
@@ -210,7 +210,7 @@ func (e *clientLeft) Error() string { return fmt.Sprintf("%v: %v", errClientGone
 func (e *clientLeft) Unwrap() error { return errClientGone }
 
 // log tells the client what happens. A client that cannot be told has gone.
-func (t *talk) log(text string) {
+func (t *crawlSocket) log(text string) {
 	if err := t.send(crawlMessage{Type: "log", Content: text}); err != nil {
 		t.leave(newClientLeft(err))
 	}
@@ -221,7 +221,7 @@ func (t *talk) log(text string) {
 const largeMessage = 1 << 20
 
 // deliver sends what the crawl came to.
-func (t *talk) deliver(out *crawlOutcome) error {
+func (t *crawlSocket) deliver(out *crawlOutcome) error {
 	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Stats: newCrawlStats(out.site.Stats, out.rendered)})
 	if err != nil {
 		return err
@@ -242,7 +242,7 @@ func (t *talk) deliver(out *crawlOutcome) error {
 	return nil
 }
 
-func (t *talk) send(m crawlMessage) error {
+func (t *crawlSocket) send(m crawlMessage) error {
 	b, err := encodeMessage(m)
 	if err != nil {
 		return err
@@ -267,7 +267,7 @@ const fragment = 32 << 10
 
 // write sends one text message. A client that takes no fragment for a while is
 // lost; its connection is then cut, because a part of a message went out.
-func (t *talk) write(b []byte) error {
+func (t *crawlSocket) write(b []byte) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stall := time.AfterFunc(defaultStall, cancel)
@@ -292,6 +292,6 @@ func (t *talk) write(b []byte) error {
 
 // end closes the socket and waits a while for the client to do so, too. A
 // close frame has room for 123 bytes of reason.
-func (t *talk) end(code int, reason string) {
+func (t *crawlSocket) end(code int, reason string) {
 	t.ws.Close(websocket.StatusCode(code), clip(reason))
 }

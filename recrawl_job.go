@@ -20,10 +20,10 @@ type recrawl struct {
 	r       *recrawler
 	session *session
 	lease   Lease
-	hold    *hold
+	held    *heldLease
 	began   time.Time // by the store's clock
 	asked   time.Time // the same moment by our own
-	visit   *visit
+	job     *crawlJob
 	tried   bool   // to save: the file may be hosted, whatever was answered
 	outcome string // for the log
 	result  SessionResult
@@ -58,8 +58,8 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	}
 	work, lose := context.WithCancelCause(s.ctx)
 	defer lose(nil)
-	c.hold = r.hold(work, lease, claimed, lose)
-	defer c.hold.release()
+	c.held = r.keepLease(work, lease, claimed, lose)
+	defer c.held.release()
 	defer func() { c.report(); s.end(c.result) }()
 	defer func() {
 		if v := recover(); v != nil {
@@ -89,9 +89,9 @@ func (c *recrawl) run(ctx context.Context) {
 		c.fail(ctx, fmt.Errorf("reading the pages: %w", err))
 		return
 	}
-	c.visit = c.newVisit(before)
-	site, err := c.visit.crawl(ctx)
-	c.result.Node = c.visit.node
+	c.job = c.newJob(before)
+	site, err := c.job.crawl(ctx)
+	c.result.Node = c.job.node
 	if err == nil {
 		err = c.worthKeeping(site, before)
 	}
@@ -101,10 +101,10 @@ func (c *recrawl) run(ctx context.Context) {
 	}
 	c.result.FramesToClient = int64(len(site.Pages))
 	next := c.lease.Site
-	hash := hashOf(site, c.visit.req.layout)
+	hash := hashOf(site, c.job.req.layout)
 	changed := hash != next.Hash
 	if changed || next.HostedURL == "" || !c.follows() {
-		text := c.visit.write(ctx, site)
+		text := c.job.write(ctx, site)
 		if ctx.Err() != nil {
 			c.fail(ctx, context.Cause(ctx))
 			return
@@ -132,9 +132,9 @@ func (c *recrawl) run(ctx context.Context) {
 	c.commit(ctx, outcome)
 }
 
-// newVisit repeats the crawl that enrolled the site. A gateway may allow less
+// newJob repeats the crawl that enrolled the site. A gateway may allow less
 // than it did, and a site's address that once was good is.
-func (c *recrawl) newVisit(before []llmstxt.Page) *visit {
+func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	o, g := c.lease.Site.Options, c.r.g
 	req := crawlRequest{
 		url:        c.lease.Site.BaseURL,
@@ -149,8 +149,8 @@ func (c *recrawl) newVisit(before []llmstxt.Page) *visit {
 		req.query.Host = u.Hostname()
 	}
 	c.result.Target = req.query.Host
-	return &visit{g: g, kind: kindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
-		say: func(text string) {
+	return &crawlJob{g: g, kind: kindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
+		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, text, "session", c.session.ID)
 		}}
 }
@@ -162,7 +162,7 @@ func (c *recrawl) follows() bool { return c.lease.Token == c.lease.Site.Version+
 // worthKeeping says why a site that was crawled is not to replace the one
 // before: too much of it is missing.
 func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error {
-	had, has := min(len(before), c.visit.maxPages), len(site.Pages)
+	had, has := min(len(before), c.job.maxPages), len(site.Pages)
 	switch {
 	case site.Stats.TimedOut && has < had:
 		return &keptError{fmt.Sprintf("the time was over at %d of %d pages", has, had)}
@@ -189,7 +189,7 @@ func (c *recrawl) save(ctx context.Context, text string) (url string, err error)
 	began := time.Now()
 	for n := 1; ; n++ {
 		asked, cancel := context.WithTimeout(ctx, savePatience)
-		url, err = c.visit.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
+		url, err = c.job.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
 		cancel()
 		if errors.Is(err, ErrStale) {
 			c.r.storage.note(ctx, "Save", nil)
@@ -222,7 +222,7 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 		return
 	case ctx.Err() != nil:
 		c.outcome, c.result.Err = siteReleased, context.Cause(ctx)
-		c.hold.settle()
+		c.held.settle()
 		if err := c.r.release(ctx, c.lease); err != nil {
 			c.outcome = siteLost
 			c.result.Err = errors.Join(c.result.Err, err)
@@ -267,7 +267,7 @@ func (c *recrawl) commit(ctx context.Context, o Recrawl) {
 	if !c.tried && c.follows() {
 		o.Site.Version = c.lease.Token
 	}
-	c.hold.settle()
+	c.held.settle()
 	left, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -362,8 +362,8 @@ func (c *recrawl) report() {
 		c.result.Code = 1011
 	}
 	requests := int64(0)
-	if c.visit != nil {
-		requests = c.visit.requests
+	if c.job != nil {
+		requests = c.job.requests
 	}
 	late := c.began.Sub(c.lease.Due)
 	c.result.Outcome, c.result.Late = c.outcome, late

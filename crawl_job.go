@@ -1,0 +1,243 @@
+package farwire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// A crawlJob is one crawl of a site, a client's or a recrawl: it fetches the
+// pages, writes the file and saves it. The caller decides what becomes of the
+// outcome.
+type crawlJob struct {
+	g        *Gateway
+	kind     kind
+	session  string // its id, for the log
+	subject  string
+	req      crawlRequest
+	maxPages int            // no more than req.maxPages
+	previous []llmstxt.Page // of the last crawl
+	log      func(text string)
+	arrived  func(baseURL string) // called when the base page is in the file; nil: never called
+
+	node     string // the id of the exit used last
+	requests int64  // sent in all
+	rendered renderCost
+	pages    atomic.Int64 // in the file so far, also when no file comes of it
+}
+
+// trustLastmod is how long a page is not asked for because of its date in a
+// site map.
+const trustLastmod = 7 * day
+
+// crawl fetches the site. Its error is also the context's cause, if that ends.
+func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	exits := newExits(j.g, j.kind, j.req.query, fail, j.log)
+	defer func() {
+		exits.close()
+		j.node, j.requests = exits.node(), exits.requests.Load()
+	}()
+	shown := &rendering{with: j.g.o.Crawl.Render, exits: exits, remote: j.req.remote, log: j.log}
+	site, err := llmstxt.Crawl(ctx, j.req.url, llmstxt.Options{
+		Client:       &http.Client{Transport: exits},
+		MaxPages:     j.maxPages,
+		DescLength:   j.req.descLength,
+		Workers:      j.g.o.Crawl.Workers,
+		Timeout:      j.g.o.Crawl.Timeout,
+		Previous:     j.previous,
+		TrustLastmod: trustLastmod,
+		Render:       shown.page,
+		Progress: func(e llmstxt.Event) {
+			j.g.outcome.note(e)
+			if e.Kind == llmstxt.Committed {
+				j.pages.Store(int64(e.Page))
+				if e.Page == 1 && j.arrived != nil {
+					j.arrived(e.URL)
+				}
+			}
+			j.log(e.Message)
+		},
+	})
+	if err == nil {
+		j.rendered = shown.end()
+	}
+	return site, err
+}
+
+// maxModelTime is how long a model may work on a file. Within the crawl's own
+// limit, too, which holds for all that a crawl does.
+const maxModelTime = 5 * time.Minute
+
+// write makes the file, reworded by a model if that was asked for.
+func (j *crawlJob) write(ctx context.Context, site *llmstxt.Site) string {
+	model := j.g.o.Crawl.Enhance
+	switch {
+	case !j.req.enhance:
+		return site.Render(j.req.layout)
+	case model == nil:
+		j.log("No language model is configured; the file keeps its own words")
+		return site.Render(j.req.layout)
+	}
+	left := j.g.o.Crawl.Timeout - site.Stats.Duration
+	if left <= 0 {
+		j.log("No time is left for the language model; the file keeps its own words")
+		return site.Render(j.req.layout)
+	}
+	var first error
+	var failures atomic.Int64
+	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
+		text, err := model.Enhance(ctx, p)
+		if err != nil && failures.Add(1) == 1 {
+			first = err
+		}
+		return text, err
+	}
+	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { j.log(e.Message) }}
+	if m, ok := model.(interface{ PartSize() int }); ok {
+		o.Size = m.PartSize()
+	}
+	text := site.Enhance(ctx, j.req.layout, reword, o)
+	if n := failures.Load(); n > 0 && ctx.Err() == nil {
+		j.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", j.session, "subject", j.subject, "parts", n, "err", first)
+	}
+	return text
+}
+
+// save hosts the file under the name that the subject's file of this site has.
+func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint64) (url string, err error) {
+	url, err = j.g.o.Storage.Save(ctx, File{
+		Name:        fileName(j.subject, baseURL),
+		ContentType: "text/plain; charset=utf-8",
+		Body:        []byte(text),
+		Version:     version,
+	})
+	if err != nil {
+		return "", fmt.Errorf("storage: %w", err)
+	}
+	return url, nil
+}
+
+// rendering shows pages of one crawl in a browser, tells the client which
+// browser that is, and counts what it costs.
+type rendering struct {
+	with   Renderer // nil: none is configured
+	exits  *exits
+	remote bool              // a browser service may be used
+	log    func(text string) // to the client, in words
+
+	mu   sync.Mutex
+	by   map[string]bool // the browsers that the client knows of
+	cost renderCost
+}
+
+// renderCost is what a crawl's pages in browsers came to.
+type renderCost struct {
+	pages int
+	time  time.Duration
+	bytes int64
+}
+
+const tellNoBrowser = "No browser is configured; pages that need one keep their static form"
+
+// ErrNoBrowser is what a Renderer that has no browser at all returns, possibly
+// wrapped. The client is told so once.
+var ErrNoBrowser error = noBrowser{}
+
+type noBrowser struct{}
+
+func (noBrowser) Error() string  { return "no browser" }
+func (noBrowser) Detail() string { return "no browser" }
+
+// page has a page rendered. Several are under way at once.
+func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
+	if r.with == nil {
+		r.tell(tellNoBrowser)
+		return nil, ErrNoBrowser
+	}
+	exit, err := r.exits.exit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: r.remote})
+	switch {
+	case errors.Is(err, ErrNoBrowser):
+		r.tell(tellNoBrowser)
+	case shown.By != "":
+		r.tell("Pages that need a browser are shown in " + shown.By)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cost.time += shown.Time
+	r.cost.bytes += shown.Bytes
+	if err == nil {
+		r.cost.pages++
+	}
+	return shown.HTML, err
+}
+
+// tell says a thing once.
+func (r *rendering) tell(text string) {
+	r.mu.Lock()
+	known := r.by[text]
+	if r.by == nil {
+		r.by = map[string]bool{}
+	}
+	r.by[text] = true
+	r.mu.Unlock()
+	if !known {
+		r.log(text)
+	}
+}
+
+// end returns the cost, which the client is told, too.
+func (r *rendering) end() renderCost {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.cost; c.time > 0 {
+		r.log(fmt.Sprintf("Rendered %d pages in %.1f s of a browser's time, from %d bytes", c.pages, c.time.Seconds(), c.bytes))
+	}
+	return r.cost
+}
+
+// A Renderer shows a page in a browser and returns the document as the browser
+// has it once the page has settled. Render is called concurrently. Of its error
+// a client sees only what a method Detail() string of it says; By, Time and
+// Bytes count even then.
+type Renderer interface {
+	Render(context.Context, RenderPage) (Rendered, error)
+}
+
+// RenderPage is a page that needs a browser.
+type RenderPage struct {
+	URL    string
+	Exit   agent.Exit // the browser's own requests leave through it
+	Remote bool       // a browser service may be used (useBrightdata)
+}
+
+// Rendered is a page as a browser had it in the end, and what that cost.
+type Rendered struct {
+	HTML  []byte
+	By    string        // which browser, in words; each that a crawl uses is told to its client once
+	Time  time.Duration // that a browser spent on the page
+	Bytes int64         // that it took from the network for it; zero when nobody counted
+}
+
+// An Enhancer rewrites a part of a file with a language model. Its answer is
+// checked strictly and thrown away when it is not the same part reworded, so
+// an Enhancer need not be trusted. Enhance is called concurrently, and must
+// return when its context ends; an error is logged and shown to no client.
+//
+// An Enhancer that also has a method PartSize() int says how many bytes a part
+// with the texts of its pages may have.
+type Enhancer interface {
+	Enhance(context.Context, llmstxt.Part) (text string, err error)
+}
