@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/sse"
 )
 
@@ -110,7 +111,7 @@ func afterKill(ctx context.Context, cut func()) (release func()) {
 // ask reads the request and finds out whose it is. Its errors are HTTP answers.
 func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
-		return &methodError{http.MethodPost}
+		return notAllowed(http.MethodPost)
 	}
 	body, err := readAsk(w, r)
 	if err != nil {
@@ -148,11 +149,11 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
 		media, _, err := mime.ParseMediaType(t)
 		if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
-			return nil, &badRequest{"the body must be application/json", http.StatusUnsupportedMediaType}
+			return nil, fault.New(fault.UnsupportedMedia, "the body must be application/json")
 		}
 	}
 	if r.Header.Get("Content-Encoding") != "" {
-		return nil, &badRequest{"the body must come without a Content-Encoding", http.StatusUnsupportedMediaType}
+		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
 	}
 	rc := http.NewResponseController(w)
 	// A writer without deadlines leaves the time to the server's own limits.
@@ -166,11 +167,11 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Otherwise the deadline stands: net/http wants the rest of the body before
 	// it sends an answer.
 	case errors.As(err, &large):
-		return nil, &badRequest{"the body is larger than 64 KiB", http.StatusRequestEntityTooLarge}
+		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
 	case isTimeout(err):
-		return nil, badRequestf("the body did not come within %v", askTimeout)
+		return nil, fault.Invalidf("the body did not come within %v", askTimeout)
 	}
-	return nil, badRequestf("the body could not be read")
+	return nil, fault.Invalidf("the body could not be read")
 }
 
 // readSubscription reads and checks the fields that say what to consume.
@@ -191,18 +192,18 @@ func readSubscription(f *fields) (*subscription, error) {
 		return nil, f.err
 	}
 	if sub.host == "" {
-		return nil, badRequestf("host is missing")
+		return nil, fault.Invalidf("host is missing")
 	}
 	if !hostOnly(sub.host) {
-		return nil, badRequestf("host must be a name or an address, without a scheme or a port")
+		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
 	}
 	if !validPrefix(sub.prefix) {
-		return nil, badRequestf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
 	}
 	// They travel as short strings (section 4.2.5.3).
 	for _, short := range []member{{"virtual_host", sub.vhost}, {"exchange", sub.exchange}, {"routing_key", sub.routingKey}} {
 		if len(short.value) > 255 {
-			return nil, badRequestf("%s must be at most 255 bytes", short.name)
+			return nil, fault.Invalidf("%s must be at most 255 bytes", short.name)
 		}
 	}
 	return sub, nil
@@ -369,12 +370,10 @@ func (st *stream) send(b *batch) error {
 // finish tells the client why its stream ends, if it is there to be told.
 func (st *stream) finish(err error) {
 	r := &st.result
-	var dial *agent.DialError
-	var target *targetError
-	switch {
-	case errors.As(err, &target), errors.As(err, &dial) && dial.Fault != agent.Agent:
+	switch class := fault.ClassOf(err); {
+	case class.OfTarget():
 		r.EndedBy = "target"
-	case errors.As(err, &dial):
+	case class.OfAgent():
 		r.EndedBy = "agent"
 	default:
 		r.EndedBy = "gateway"
@@ -390,28 +389,22 @@ func (st *stream) finish(err error) {
 		r.EndedBy = "client"
 		return
 	}
-	text, code := streamError(err)
-	r.Code, r.Err = code, err
+	p := streamError(err)
+	r.Code, r.Err = p.Event, err
 	// A client that cannot be told knows that its stream has ended.
-	_ = st.out.Last(sse.AppendError(nil, text, code))
+	_ = st.out.Last(sse.AppendError(nil, p.Text, p.Event, p.Code))
 }
 
 // streamError words an error event. What failed at the exit or at the broker
 // is said to have failed there.
-func streamError(err error) (text string, code int) {
-	v := judge(err)
-	var dial *agent.DialError
-	var target *targetError
+func streamError(err error) publicError {
+	p := public(err)
 	switch {
-	case errors.As(err, &dial) && dial.Fault == agent.Policy:
-	case errors.As(err, &target):
-		v.text = "agent error: " + target.text
-	case errors.As(err, &dial):
-		v.text = "agent error: " + dial.Error()
 	case err == context.DeadlineExceeded: // of the host's, around the handler
-		v.text = "the server ended the request"
-	case isTimeout(err):
-		v.text = "agent error: timed out"
+		p.Text = "the server ended the request"
+	case p.Class == fault.TargetForbidden:
+	case p.Class.OfTarget(), p.Class.OfAgent():
+		p.Text = "agent error: " + p.Short()
 	}
-	return v.text, v.code
+	return p
 }

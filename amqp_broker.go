@@ -19,6 +19,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/amqpwire"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // A subscription is what a client asked for in the body of POST /amqp.
@@ -98,7 +99,7 @@ func (g *Gateway) startBrokerTLS(ctx context.Context, conn net.Conn, host string
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case errors.As(err, &notTLS):
-		return nil, &targetError{"TLS: no TLS on this port; did you mean ssl: false?"}
+		return nil, fault.New(fault.TLSFailed, "TLS: no TLS on this port; did you mean ssl: false?")
 	}
 	return nil, tlsFailure(err)
 }
@@ -225,7 +226,7 @@ func (c *libraryConn) note(err error) {
 func (c *libraryConn) explain(err error, sub *subscription) error {
 	var said *amqp.Error
 	if errors.As(err, &said) && said.Server {
-		return &targetError{brokerSaid(amqpwire.Reason{Code: said.Code, Text: said.Reason}, sub)}
+		return fault.New(fault.TargetRefused, brokerSaid(amqpwire.Reason{Code: said.Code, Text: said.Reason}, sub))
 	}
 	c.mu.Lock()
 	failed := c.failed
@@ -233,11 +234,11 @@ func (c *libraryConn) explain(err error, sub *subscription) error {
 	switch hungUp := failed == nil || errors.Is(failed, io.EOF) || errors.Is(failed, syscall.ECONNRESET); {
 	case hungUp && errors.Is(err, amqp.ErrCredentials):
 		// Without a word: so a broker refuses who it does not know.
-		return &targetError{"username or password refused"}
+		return fault.New(fault.TargetRefused, "username or password refused")
 	case hungUp && errors.Is(err, amqp.ErrVhost):
-		return &targetError{"virtual host refused"}
+		return fault.New(fault.TargetRefused, "virtual host refused")
 	case errors.Is(err, amqp.ErrSASL):
-		return &targetError{"the broker offers no login mechanism that takes a username and password"}
+		return fault.New(fault.TargetRefused, "the broker offers no login mechanism that takes a username and password")
 	case failed != nil:
 		return brokerLoss(failed)
 	}

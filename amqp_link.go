@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/amqpwire"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // A link is a connection to a broker on which one queue is consumed. The client
@@ -88,15 +88,15 @@ func (l *link) control() error {
 		case err != nil:
 			return brokerLoss(err)
 		case c == amqpwire.Cancelled:
-			return &targetError{"the broker cancelled the consumer: the queue was deleted"}
+			return fault.New(fault.TargetRefused, "the broker cancelled the consumer: the queue was deleted")
 		case c == amqpwire.ChannelClosed:
-			return &targetError{brokerSaid(why, nil)}
+			return fault.New(fault.TargetRefused, brokerSaid(why, nil))
 		case c == amqpwire.Closed:
 			// It closes whether it hears this or not.
 			timer := time.AfterFunc(brokerCloseTimeout, l.cut)
 			_ = l.write(amqpwire.AppendCloseOK(nil))
 			timer.Stop()
-			return &targetError{brokerSaid(why, nil)}
+			return fault.New(fault.TargetRefused, brokerSaid(why, nil))
 		case c == amqpwire.CloseOK:
 			return errLinkClosed
 		}
@@ -171,27 +171,26 @@ func (l *link) close() {
 // through it.
 func brokerLoss(err error) error {
 	var (
-		dial    *agent.DialError
 		version amqpwire.VersionError
 		format  amqpwire.FormatError
 	)
 	switch {
-	case errors.As(err, &dial):
+	case fault.Of(err) != nil:
 		return err
 	case errors.Is(err, amqpwire.ErrTLS):
-		return &targetError{"the broker speaks TLS on this port; did you mean ssl: true?"}
+		return fault.New(fault.TLSFailed, "the broker speaks TLS on this port; did you mean ssl: true?")
 	case errors.Is(err, amqpwire.ErrOther):
-		return &targetError{"the target does not speak AMQP 0-9-1"}
+		return fault.New(fault.TargetRefused, "the target does not speak AMQP 0-9-1")
 	case errors.As(err, &version), errors.As(err, &format):
-		return &targetError{err.Error()}
+		return fault.New(fault.TargetRefused, err.Error())
 	case isTimeout(err):
-		return &targetError{"the broker fell silent"}
+		return fault.Wrap(fault.TargetLost, "the broker stopped answering", err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &targetError{"the broker closed the connection"}
+		return fault.Wrap(fault.TargetLost, "the broker closed the connection", err)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) || errors.Is(err, net.ErrClosed) {
-		return &targetError{"connection to the broker lost"}
+		return fault.Wrap(fault.TargetLost, "connection to the broker lost", err)
 	}
 	return fmt.Errorf("broker: %w", err)
 }

@@ -91,7 +91,7 @@ const subscription = `{"apiKey": "` + testKey + `", "host": "broker.test"}`
 func TestAMQPRequests(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return nil, &agent.DialError{Fault: agent.Target, Err: errors.New("nobody is there")}
+			return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errors.New("nobody is there")}
 		}}
 	})
 	with := func(fields string) string {
@@ -150,12 +150,12 @@ func TestAMQPRequests(t *testing.T) {
 				t.Errorf("status %d, want %d", s.resp.StatusCode, c.status)
 			}
 			if c.status == 200 {
-				s.want("event: error", `data: {"message": "agent error: connection failed", "code": 1011}`)
+				s.want("event: error", `data: {"message": "agent error: connection failed", "code": 1011, "reason": "target_unreachable"}`)
 				s.ends()
 				return
 			}
 			var answer map[string]string
-			if err := json.NewDecoder(s.br).Decode(&answer); err != nil || answer["detail"] != c.detail || len(answer) != 1 {
+			if err := json.NewDecoder(s.br).Decode(&answer); err != nil || answer["detail"] != c.detail || answer["code"] == "" || len(answer) != 2 {
 				t.Errorf("got %v, %v; want detail %q", answer, err, c.detail)
 			}
 		})
@@ -191,12 +191,12 @@ func brokerExit(b *fakeBroker) agent.Exit {
 func TestAMQPTriesAnotherAgent(t *testing.T) {
 	good := brokerExit(&fakeBroker{})
 	bad := agent.Exit{ID: "farwire-at5", Slug: "at5", Country: "AT", DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return nil, &agent.DialError{Fault: agent.Agent, Err: errors.New("tunnel lost")}
+		return nil, &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("tunnel lost")}
 	}}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = exits{bad, good} })
 	w.subscribe(subscription).connected()
 	w.subscribe(strings.Replace(subscription, "}", `, "agent": "at5"}`, 1)).
-		want("event: error", `data: {"message": "agent error: agent lost", "code": 1011}`)
+		want("event: error", `data: {"message": "agent error: agent lost", "code": 1011, "reason": "agent_lost"}`)
 }
 
 type exits []agent.Exit
@@ -229,7 +229,7 @@ func TestAMQPLogins(t *testing.T) {
 	}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{mechanisms: "EXTERNAL"}) })
 	w.subscribe(subscription).want("event: error",
-		`data: {"message": "agent error: the broker offers no login mechanism that takes a username and password", "code": 1011}`)
+		`data: {"message": "agent error: the broker offers no login mechanism that takes a username and password", "code": 1011, "reason": "target_refused"}`)
 }
 
 // The clocks of a stream, in fake time.
@@ -283,7 +283,7 @@ func TestAMQPClocks(t *testing.T) {
 			}
 			// The broker itself says nothing: after two intervals it is lost.
 			s.want(": still here")
-			s.want("event: error", `data: {"message": "agent error: the broker fell silent", "code": 1011}`)
+			s.want("event: error", `data: {"message": "agent error: the broker stopped answering", "code": 1011, "reason": "target_lost"}`)
 			if d := time.Since(begin); d != 20*time.Second {
 				t.Errorf("noticed after %v", d)
 			}
@@ -296,7 +296,7 @@ func TestAMQPClocks(t *testing.T) {
 			begin := time.Now()
 			s := w.subscribe(subscription)
 			s.want(": still here")
-			s.want("event: error", `data: {"message": "agent error: timed out", "code": 1011}`)
+			s.want("event: error", `data: {"message": "agent error: timed out", "code": 1011, "reason": "target_timeout"}`)
 			if d := time.Since(begin); d != 20*time.Second {
 				t.Errorf("after %v", d)
 			}
@@ -410,7 +410,7 @@ func TestAMQPBrokenBrokers(t *testing.T) {
 		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{serve: c.serve}) })
 		s := w.subscribe(subscription)
 		s.connected()
-		s.want("event: error", `data: {"message": "agent error: `+c.want+`", "code": 1011}`)
+		s.want("event: error", `data: {"message": "agent error: `+c.want+`", "code": 1011, "reason": "target_refused"}`)
 		s.ends()
 		if t.Failed() {
 			t.Log(name)
@@ -450,7 +450,7 @@ func TestAMQPBehindMiddleware(t *testing.T) {
 	resp = post(func(rw http.ResponseWriter) http.ResponseWriter { return noFlush{rw} })
 	b, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
-	if err != nil || resp.StatusCode != 500 || string(b) != `{"detail":"the server cannot stream: the response cannot be flushed"}` ||
+	if err != nil || resp.StatusCode != 500 || string(b) != `{"detail":"the server cannot stream: the response cannot be flushed","code":"internal"}` ||
 		resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("without Flush: %s %s %s, %v", resp.Status, resp.Header, b, err)
 	}

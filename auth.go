@@ -11,6 +11,16 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// What a caller without valid credentials is told.
+var (
+	errKeyMissing   = fault.New(fault.KeyMissing, "API key missing")
+	errKeyInvalid   = fault.New(fault.KeyInvalid, "API key invalid")
+	errTokenInvalid = fault.New(fault.KeyInvalid, "token invalid or expired")
+	errOrigin       = fault.New(fault.OriginRefused, "origin not allowed")
 )
 
 // MinKey is the length, in bytes, of the shortest API key that APIKeys takes.
@@ -211,7 +221,7 @@ func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
 	}
 	if q.RetryAfter > 0 {
 		g.meters.refuse(p)
-		return Quota{}, &limitError{what: "rate limit exceeded", quota: q}
+		return Quota{}, limited(fault.RateLimited, "rate limit exceeded", q)
 	}
 	return q, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -101,8 +102,8 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if refusal != nil {
 		client.release()
-		if v, told := c.conclude(refusal); told {
-			sayGoodbye(conn, crawlMessage{Type: "error", Content: v.text}, v.code, v.text)
+		if p, told := c.conclude(refusal); told {
+			sayGoodbye(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
 		}
 		farewell(conn)
 		return
@@ -175,13 +176,13 @@ func (c *crawl) read(msg []byte) error {
 	u, err := url.Parse(c.req.url)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", checkHostPort(u) != nil:
-		return badRequestf("Invalid URL format")
+		return fault.Invalidf("Invalid URL format")
 	case c.req.maxPages > limit:
-		return badRequestf("Maximum pages limit reached")
+		return fault.Invalidf("Maximum pages limit reached")
 	case c.req.layout != llmstxt.Pages && c.req.layout != llmstxt.Index:
-		return badRequestf(`format must be "pages" or "index"`)
+		return fault.Invalidf(`format must be "pages" or "index"`)
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
-		return badRequestf("enableAutoUpdate is not available: this gateway keeps no sites")
+		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites")
 	}
 	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
 	c.result.Target = c.req.query.Host
@@ -239,10 +240,9 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 		return 0, nil, fmt.Errorf("limiter: %w", err)
 	case q.Granted <= 0:
 		g.meters.refuse(p)
-		return 0, nil, &limitError{
-			what:  fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
-			quota: Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter},
-		}
+		return 0, nil, limited(fault.LimitReached,
+			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
 	}
 	release = func(used int) {
 		if q.Return == nil || used >= q.Granted {

@@ -105,9 +105,9 @@ func (x *exits) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch lost := r.lost.Load(); {
 		case lost != nil:
 			err = lost
-		case !errors.As(err, &dial) || dial.Fault == agent.Target:
+		case !errors.As(err, &dial) || dial.Fault == agent.FaultTarget:
 			return nil, err
-		case dial.Fault == agent.Policy && x.worked.Load():
+		case dial.Fault == agent.FaultPolicy && x.worked.Load():
 			// This exit goes where the crawl began; where this request goes is
 			// forbidden, and another exit must not be talked into it.
 			return nil, err
@@ -135,7 +135,7 @@ func (x *exits) route(ctx context.Context) (*route, error) {
 			return nil, x.giveUp(fmt.Errorf("agent selector: %w", err))
 		case x.failed == nil:
 			x.g.noAgent.Add(1)
-			return nil, x.giveUp(&noAgentError{x.query})
+			return nil, x.giveUp(noAgent(x.query))
 		case !x.worked.Load() || x.losses.Load() >= maxLosses:
 			return nil, x.giveUp(x.failed)
 		default:
@@ -217,9 +217,8 @@ func (x *exits) send(r *route, req *http.Request) (*http.Response, error) {
 
 // report tells the exit how its route began.
 func (x *exits) report(r *route, resp *http.Response, err error) {
-	var dial *agent.DialError
 	switch {
-	case errors.As(err, &dial): // it knows
+	case errors.As(err, new(*agent.DialError)): // it knows
 	case err != nil:
 		r.exit.Report(x.query.Host, err)
 	case resp.StatusCode == http.StatusForbidden, resp.StatusCode == http.StatusProxyAuthRequired, resp.StatusCode == http.StatusTooManyRequests:
@@ -264,7 +263,7 @@ func (c *routeConn) Write(b []byte) (int, error) {
 
 func (c *routeConn) note(err error) error {
 	var dial *agent.DialError
-	if errors.As(err, &dial) && dial.Fault == agent.Agent {
+	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
 		c.route.lost.CompareAndSwap(nil, dial)
 	}
 	return err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -27,6 +27,7 @@ type crawlMessage struct {
 	Type    string `json:"type"`
 	Content string `json:"content"`
 
+	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
 	BaseURL       string      `json:"base_url,omitempty"`       // of a url or an error, when the site is enrolled: what the webhook calls it
 	WebhookSecret string      `json:"webhook_secret,omitempty"` // of the same, when the site was enrolled by this crawl
@@ -64,8 +65,8 @@ func (c *crawl) run(ws *websocket.Conn) {
 	} else if out != nil {
 		err = cmp.Or(t.deliver(out), err)
 	}
-	v, told := c.conclude(err)
-	trouble := crawlMessage{Type: "error", Content: v.text}
+	p, told := c.conclude(err)
+	trouble := crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}
 	if out != nil { // a site may be enrolled though its file could not be hosted yet
 		trouble.BaseURL, trouble.WebhookSecret = out.base, out.secret
 	}
@@ -73,7 +74,7 @@ func (c *crawl) run(ws *websocket.Conn) {
 	case err == nil:
 		t.end(1000, "")
 	case told && t.send(trouble) == nil:
-		t.end(v.code, v.text)
+		t.end(p.Event, p.Text)
 	default:
 		ws.CloseNow()
 	}
@@ -82,57 +83,56 @@ func (c *crawl) run(ws *websocket.Conn) {
 
 // conclude puts into the session's result why the crawl ended. It reports
 // false when there is nobody to be told.
-func (c *crawl) conclude(err error) (v verdict, told bool) {
+func (c *crawl) conclude(err error) (p publicError, told bool) {
 	r := &c.result
 	var left *clientLeft
-	var dial *agent.DialError
 	switch {
 	case err == nil:
 		r.Code = 1000
-		return v, true
+		return p, true
 	case errors.As(err, &left):
 		r.EndedBy, r.Code, r.Err = "client", left.code, err
-		return v, false
+		return p, false
 	case errors.Is(err, errClientGone):
 		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseAbnormal, err
-		return v, false
+		return p, false
 	case errors.Is(err, errBrokenFrame):
 		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseProtocol, err
-		return v, false
-	case errors.As(err, &dial) && dial.Fault == agent.Agent:
+		return p, false
+	case agent.IsFault(err, agent.FaultAgent):
 		r.EndedBy = "agent"
 	case errors.As(err, new(*llmstxt.FetchError)):
 		r.EndedBy = "target"
 	}
-	v = judgeCrawl(err)
-	r.Code, r.Err = v.code, err
-	if v.status == http.StatusInternalServerError {
+	p = publicCrawl(err)
+	r.Code, r.Err = p.Event, err
+	if p.Class == fault.Internal {
 		c.g.o.Logger.WarnContext(c.session.ctx, "internal error", "session", c.session.ID, "kind", c.session.Kind, "err", err)
 	}
-	return v, true
+	return p, true
 }
 
-// judgeCrawl is judge for what only a crawl runs into. The texts are fixed.
-func judgeCrawl(err error) verdict {
+// publicCrawl is public for what only a crawl runs into. The texts are fixed.
+func publicCrawl(err error) publicError {
 	var fetch *llmstxt.FetchError
-	var dial *agent.DialError
+	known := fault.Of(err)
 	switch {
 	case errors.Is(err, llmstxt.ErrURL):
-		return verdict{http.StatusBadRequest, 1008, "Invalid URL format"}
+		return public(fault.New(fault.BadRequest, "Invalid URL format"))
 	case errors.Is(err, llmstxt.ErrRobots):
-		return verdict{http.StatusForbidden, 1011, "robots.txt forbids crawling this site"}
+		return public(fault.New(fault.TargetRefused, "robots.txt forbids crawling this site"))
 	case errors.Is(err, llmstxt.ErrTimeout):
-		return verdict{http.StatusGatewayTimeout, 1011, "Crawl timeout exceeded"}
-	case errors.As(err, &dial) && dial.Fault == agent.Policy:
-		return verdict{http.StatusForbidden, 1008, "Failed to fetch page: " + capital(dial.Error())}
-	case errors.As(err, &fetch):
-		v := verdict{http.StatusBadGateway, 1011, "Failed to fetch page: " + fetch.Detail()}
-		if errors.As(err, &dial) && !isTimeout(err) {
-			v.text = "Failed to fetch page: " + capital(dial.Error())
-		}
-		return v
+		return public(fault.New(fault.TargetTimeout, "Crawl timeout exceeded"))
+	case known != nil && known.Class == fault.TargetForbidden:
+		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+capital(known.Short())))
+	case !errors.As(err, &fetch):
+		return public(err)
+	case isTimeout(err):
+		return public(fault.New(fault.TargetTimeout, "Failed to fetch page: "+fetch.Detail()))
+	case known != nil:
+		return public(fault.New(known.Class, "Failed to fetch page: "+capital(known.Short())))
 	}
-	return judge(err)
+	return public(fault.New(fault.TargetRefused, "Failed to fetch page: "+fetch.Detail()))
 }
 
 func capital(s string) string {

@@ -351,7 +351,7 @@ func TestCrawlTrouble(t *testing.T) {
 		"guard": {site.URL, "", func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{}) }, 1008,
 			`Failed to fetch page: Target "127.0.0.1" is private: this agent reaches private addresses only with --allow-private`},
 		"no agent that fits": {site.URL, `,"agent":"us1","geo":"US"`, nil, 1011, "no agent is attached that fits agent us1 geo US"},
-		"agent fails":        {site.URL, "", func(o *farwire.Options) { o.Agents = failingExit(agent.Agent) }, 1011, "agent lost"},
+		"agent fails":        {site.URL, "", func(o *farwire.Options) { o.Agents = failingExit(agent.FaultAgent) }, 1011, "agent lost"},
 		"time is over": {newSite(t, map[string]string{"/": "hang"}).URL, "",
 			func(o *farwire.Options) { o.Crawl.Timeout = 200 * time.Millisecond }, 1011, "Crawl timeout exceeded"},
 		"selector's own trouble": {site.URL, "", func(o *farwire.Options) {
@@ -506,7 +506,7 @@ func newMortal(t testing.TB, slug string) *mortal {
 	dial := m.exit.DialContext
 	m.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if m.dead.Load() {
-			return nil, &agent.DialError{Fault: agent.Agent, Err: errors.New("dead")}
+			return nil, &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("dead")}
 		}
 		m.dials.Add(1)
 		c, err := dial(ctx, network, addr)
@@ -538,7 +538,7 @@ type mortalConn struct {
 func (c *mortalConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil && c.m.dead.Load() {
-		err = &agent.DialError{Fault: agent.Agent, Err: err}
+		err = &agent.DialError{Fault: agent.FaultAgent, Err: err}
 	}
 	return n, err
 }

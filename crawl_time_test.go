@@ -52,7 +52,7 @@ func TestCrawlTenSeconds(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		p := w.open("/ws/crawl?api_key=" + testKey)
 		elapsed(t, 10*time.Second, func() {
-			p.wantWithin(time.Minute, frame{op: opText, payload: []byte(`{"type":"error","content":"no crawl request within 10 seconds"}`)})
+			p.wantWithin(time.Minute, frame{op: opText, payload: []byte(`{"type":"error","content":"no crawl request within 10 seconds","reason":"bad_request"}`)})
 		})
 		p.wantClose(1008, "no crawl request within 10 seconds")
 	})

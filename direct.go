@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // asked reports whether the query names a target, however badly.
@@ -26,7 +28,7 @@ func asked(r *http.Request) bool {
 func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request) {
 	fail := func(node, host string, err error) {
 		g.o.fail(w, err)
-		s.end(SessionResult{Node: node, Target: host, EndedBy: "gateway", Code: judge(err).code, Err: err})
+		s.end(SessionResult{Node: node, Target: host, EndedBy: "gateway", Code: public(err).Close, Err: err})
 	}
 	// Until the connection is taken over the request's context does end when
 	// the client leaves.
@@ -86,7 +88,7 @@ func splitQuery(raw string) (*directQuery, error) {
 		rawName, rawValue, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(rawName)
 		if err != nil {
-			return nil, badRequestf("the query cannot be parsed")
+			return nil, fault.Invalidf("the query cannot be parsed")
 		}
 		switch name {
 		case "url", "api_key", "token", "geo", "agent", "idle_timeout", "proxy", "header":
@@ -98,18 +100,18 @@ func splitQuery(raw string) (*directQuery, error) {
 		}
 		value, err := url.QueryUnescape(rawValue)
 		if err != nil {
-			return nil, badRequestf("%s cannot be parsed", name)
+			return nil, fault.Invalidf("%s cannot be parsed", name)
 		}
 		if name == "header" {
 			k, v, ok := strings.Cut(value, ":")
 			if !ok {
-				return nil, badRequestf("header must be written as Name: value")
+				return nil, fault.Invalidf("header must be written as Name: value")
 			}
 			q.header = append(q.header, member{k, strings.Trim(v, " \t")})
 			continue
 		}
 		if _, twice := q.ours[name]; twice {
-			return nil, badRequestf("%q is given twice", name)
+			return nil, fault.Invalidf("%q is given twice", name)
 		}
 		q.ours[name] = value
 	}
@@ -146,7 +148,7 @@ func (q *directQuery) wish(protocols []string, authorization string) (*wish, err
 		v, err := strconv.ParseFloat(s, 64)
 		d, ok := seconds(v)
 		if err != nil || !ok {
-			return nil, badRequestf("idle_timeout must be a number of seconds, zero or more")
+			return nil, fault.Invalidf("idle_timeout must be a number of seconds, zero or more")
 		}
 		w.idle = d
 	}

@@ -156,7 +156,7 @@ func wantDetail(t *testing.T, resp *http.Response, status int, detail string) {
 		t.Fatal(err)
 	}
 	var e map[string]string
-	if err := json.Unmarshal(body, &e); err != nil || len(e) != 1 || !strings.Contains(e["detail"], detail) {
+	if err := json.Unmarshal(body, &e); err != nil || len(e) != 2 || e["code"] == "" || !strings.Contains(e["detail"], detail) {
 		t.Errorf("the body is %s, want a detail with %q", body, detail)
 	}
 	if resp.StatusCode != status {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -99,7 +100,7 @@ func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (
 }
 
 func tooManySites(most int) error {
-	return &limitError{what: fmt.Sprintf("limit reached: %d enrolled sites", most)}
+	return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d enrolled sites", most), Quota{Limit: most})
 }
 
 // enrollLease is how long a site that has just been crawled may take to be

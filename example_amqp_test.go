@@ -62,5 +62,5 @@ func ExampleGateway_AMQP() {
 	// data: {"body": "{\"odds\": 1.95}", "routing_key": "19454.match.123", "exchange": "ex", "delivery_tag": 1, "content_type": ""}
 	//
 	// event: error
-	// data: {"message": "agent error: the broker is shutting down or its operator closed the connection", "code": 1011}
+	// data: {"message": "agent error: the broker is shutting down or its operator closed the connection", "code": 1011, "reason": "target_refused"}
 }

@@ -18,7 +18,7 @@ func ParseCrawl(message []byte) (CrawlAsk, error) {
 	}
 	c := &crawl{g: g, session: &session{}}
 	if err := c.read(message); err != nil {
-		return CrawlAsk{}, public(err)
+		return CrawlAsk{}, refusal(err)
 	}
 	r := c.req
 	return CrawlAsk{r.url, r.query.Host, string(r.layout), r.maxPages, r.descLength, r.interval, r.query.Slugs, r.query.Countries}, nil

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // Asked is what a client asked for, as the gateway has understood it: what the
@@ -21,15 +23,15 @@ type Asked struct {
 func ParseConnect(message []byte) (*Asked, error) {
 	f, err := readFields(message)
 	if err != nil {
-		return nil, public(err)
+		return nil, refusal(err)
 	}
 	key := f.key()
 	if f.err != nil {
-		return nil, public(f.err)
+		return nil, refusal(f.err)
 	}
 	w, err := f.wish()
 	if err != nil {
-		return nil, public(err)
+		return nil, refusal(err)
 	}
 	return w.asked(key), nil
 }
@@ -38,11 +40,11 @@ func ParseConnect(message []byte) (*Asked, error) {
 func ParseDirect(query, authorization string, offered []string) (*Asked, error) {
 	q, err := splitQuery(query)
 	if err != nil {
-		return nil, public(err)
+		return nil, refusal(err)
 	}
 	w, err := q.wish(offered, authorization)
 	if err != nil {
-		return nil, public(err)
+		return nil, refusal(err)
 	}
 	return w.asked(""), nil
 }
@@ -51,7 +53,7 @@ func ParseDirect(query, authorization string, offered []string) (*Asked, error) 
 func AskFor(url, proxy, header, value, cookie, cookieValue string) (*Asked, error) {
 	w := new(wish)
 	if err := w.aim(url, proxy, []member{{header, value}}, []member{{cookie, cookieValue}}, nil); err != nil {
-		return nil, public(err)
+		return nil, refusal(err)
 	}
 	return w.asked(""), nil
 }
@@ -67,12 +69,11 @@ func (w *wish) asked(key string) *Asked {
 	return a
 }
 
-// public returns the error as the client sees it. One that is not the client's
+// refusal returns the error as the client sees it. One that is not the client's
 // own fault has no business in a parser.
-func public(err error) error {
-	var bad *badRequest
-	if !errors.As(err, &bad) {
+func refusal(err error) error {
+	if !fault.Is(err, fault.BadRequest) {
 		panic(fmt.Sprintf("refused for no reason of the client's: %v", err))
 	}
-	return errors.New(judge(err).text)
+	return errors.New(public(err).Text)
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // fields is a request's JSON object, read more exactly than encoding/json
@@ -28,7 +30,7 @@ type member struct{ name, value string }
 // readFields reads one JSON object and nothing behind it.
 func readFields(b []byte) (*fields, error) {
 	if !utf8.Valid(b) {
-		return nil, badRequestf("the message is not UTF-8")
+		return nil, fault.Invalidf("the message is not UTF-8")
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
@@ -50,12 +52,12 @@ func readFields(b []byte) (*fields, error) {
 		if _, err = dec.Token(); err == io.EOF {
 			return f, nil
 		}
-		err = badRequestf("the message is more than one JSON object")
+		err = fault.Invalidf("the message is more than one JSON object")
 	}
-	if bad, ok := err.(*badRequest); ok {
-		return nil, bad
+	if fault.Of(err) != nil {
+		return nil, err
 	}
-	return nil, badRequestf("the message is not valid JSON")
+	return nil, fault.Invalidf("the message is not valid JSON")
 }
 
 // eachMember walks one object; read must consume the value of the name given.
@@ -65,7 +67,7 @@ func eachMember(dec *json.Decoder, read func(name string) error) error {
 		return err
 	}
 	if t != json.Delim('{') {
-		return badRequestf("the message is not a JSON object")
+		return fault.Invalidf("the message is not a JSON object")
 	}
 	seen := make(map[string]bool)
 	for dec.More() {
@@ -75,7 +77,7 @@ func eachMember(dec *json.Decoder, read func(name string) error) error {
 		}
 		name := t.(string) // the decoder gives nothing else here
 		if seen[name] {
-			return badRequestf("%q is given twice", clip(name))
+			return fault.Invalidf("%q is given twice", clip(name))
 		}
 		seen[name] = true
 		if err := read(name); err != nil {
@@ -116,7 +118,7 @@ func noDuplicates(v json.RawMessage) error {
 			if in.name {
 				name := t.(string) // the decoder gives nothing else here
 				if in.names[name] {
-					return badRequestf("%q is given twice", clip(name))
+					return fault.Invalidf("%q is given twice", clip(name))
 				}
 				if in.names == nil {
 					in.names = make(map[string]bool)
@@ -149,7 +151,7 @@ func (f *fields) read(name, want string, v any) bool {
 // refuse keeps the first complaint.
 func (f *fields) refuse(name, why string) {
 	if f.err == nil {
-		f.err = badRequestf("%s %s", name, why)
+		f.err = fault.Invalidf("%s %s", name, why)
 	}
 }
 

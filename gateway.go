@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -211,8 +212,8 @@ func (s *session) admit(ctx context.Context, seen sighting) error {
 		return err
 	}
 	if most := p.Limits.allows(s.kind); !g.meters.begin(p, s.kind, most) {
-		return &limitError{what: fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.kind),
-			quota: Quota{Limit: most, RetryAfter: time.Second}}
+		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.kind),
+			Quota{Limit: most, RetryAfter: time.Second})
 	}
 	s.begin(p)
 	return nil
@@ -326,10 +327,10 @@ func (g *Gateway) refused(ctx context.Context, kind string, err error) {
 	if errors.Is(err, errClientGone) {
 		return
 	}
-	v := judge(err)
-	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", v.status, "err", v.text)
+	p := public(err)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
 	if f := g.o.Trace.Refused; f != nil {
-		f(ctx, kind, v.status)
+		f(ctx, kind, p.Status)
 	}
 }
 

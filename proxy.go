@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/proxy"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // dialProxy reaches addr through the client's proxy, which is itself reached
@@ -59,9 +60,8 @@ func (g *Gateway) checkBehindProxy(ctx context.Context, exit agent.Exit, addr st
 		return "", fmt.Errorf("target address: %w", err)
 	}
 	addrs, err := exit.Resolve(ctx, host)
-	var dial *agent.DialError
 	switch {
-	case errors.As(err, &dial) && dial.Fault == agent.Target && !dial.Timeout():
+	case agent.IsFault(err, agent.FaultTarget) && !isTimeout(err):
 		// The exit does not know the name; the proxy may.
 		return addr, nil
 	case err != nil:
@@ -92,21 +92,19 @@ func (h *proxyHop) DialContext(ctx context.Context, network, addr string) (net.C
 
 // blame turns a proxy client's error into one of ours.
 func (h *proxyHop) blame(ctx context.Context, err error) error {
-	var dial *agent.DialError
-	var answer *targetError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case !h.up && errors.As(h.err, &dial) && dial.Fault == agent.Target:
-		return &targetError{"proxy unreachable: " + dial.Error()}
+	case !h.up && agent.IsFault(h.err, agent.FaultTarget):
+		return fault.Wrap(fault.ProxyFailed, "proxy unreachable: "+fault.Of(h.err).Short(), h.err)
 	case !h.up && h.err != nil:
 		return h.err
-	case errors.As(err, &answer), errors.As(err, &dial), isTimeout(err):
+	case fault.Of(err) != nil, isTimeout(err):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &targetError{"proxy closed the connection"}
+		return fault.Wrap(fault.ProxyFailed, "proxy closed the connection", err)
 	}
-	return &targetError{"proxy refused: " + socksReason(err)}
+	return fault.Wrap(fault.ProxyFailed, "proxy refused: "+socksReason(err), err)
 }
 
 // socksReason is the phrase of RFC 1928, section 6, inside a SOCKS client's
@@ -152,8 +150,8 @@ func (d *connectDialer) DialContext(ctx context.Context, network, addr string) (
 	case err != nil:
 		return nil, err
 	case resp.StatusCode/100 != 2:
-		return nil, &targetError{strings.TrimSpace(fmt.Sprintf("proxy answered CONNECT with %d %s",
-			resp.StatusCode, http.StatusText(resp.StatusCode)))}
+		return nil, fault.New(fault.ProxyFailed, strings.TrimSpace(fmt.Sprintf("proxy answered CONNECT with %d %s",
+			resp.StatusCode, http.StatusText(resp.StatusCode))))
 	case !stop():
 		return nil, context.Cause(ctx)
 	case br.Buffered() == 0:

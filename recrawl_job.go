@@ -229,9 +229,8 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 		}
 		return
 	}
-	var dial *agent.DialError
 	switch {
-	case errors.As(err, &dial) && dial.Fault == agent.Agent:
+	case agent.IsFault(err, agent.FaultAgent):
 		c.result.EndedBy = "agent"
 	case errors.As(err, new(*llmstxt.FetchError)):
 		c.result.EndedBy = "target"
@@ -259,7 +258,7 @@ func failureText(err error) string {
 	case errors.Is(err, ErrStale):
 		return "A newer file is hosted than this gateway knows of"
 	}
-	return judgeCrawl(err).text
+	return publicCrawl(err).Text
 }
 
 // commit ends the lease. Not even a drain ends it: the work is done.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -142,6 +143,9 @@ type (
 	errorMessage struct {
 		Type    string `json:"type"`
 		Message string `json:"message"`
+		Code    string `json:"code"`
+
+		RetryAfter float64 `json:"retry_after,omitempty"` // seconds; of a limit
 	}
 )
 
@@ -230,17 +234,21 @@ func (g *Gateway) turnAway(s *session, conn net.Conn, w *wish, exit agent.Exit, 
 		r.Target = w.query.Host
 	}
 	defer context.AfterFunc(g.kill, func() { conn.Close() })()
-	switch v := judge(err); {
+	switch p := public(err); {
 	case errors.Is(err, errClientGone):
 		r.EndedBy, r.Code = "client", wsframe.CloseAbnormal
 	case errors.Is(err, errBrokenFrame):
 		r.EndedBy, r.Code = "client", wsframe.CloseProtocol // it has been told
 	default:
-		r.Code = v.code
-		if v.status == http.StatusInternalServerError {
+		r.Code = p.Close
+		if p.Class == fault.Internal {
 			g.o.Logger.WarnContext(s.ctx, "internal error", "session", s.ID, "kind", s.Kind, "err", err)
 		}
-		sayGoodbye(conn, errorMessage{"error", v.text}, v.code, v.text)
+		m := errorMessage{Type: "error", Message: p.Text, Code: p.Code}
+		if p.Quota != nil {
+			m.RetryAfter = p.RetryAfter.Seconds()
+		}
+		sayGoodbye(conn, m, p.Close, p.Text)
 	}
 	farewell(conn)
 	s.end(r)
@@ -271,11 +279,10 @@ func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client 
 // clients of subscription protocols take 1011 for final and come back after
 // 1013.
 func whenLost(lost wsframe.Side, cause wsframe.Cause, err error) (code int, reason string) {
-	var dial *agent.DialError
 	switch {
 	case lost == wsframe.Client:
 		return wsframe.CloseGoingAway, "client lost"
-	case errors.As(err, &dial) && dial.Fault == agent.Agent:
+	case agent.IsFault(err, agent.FaultAgent):
 		return wsframe.CloseTryAgain, "agent lost"
 	case cause == wsframe.CauseStall:
 		return wsframe.CloseTryAgain, "target stalled"
@@ -294,8 +301,7 @@ func relayResult(r wsframe.Result, node, host string) SessionResult {
 		FramesToTarget: int64(r.FromClient.Frames), BytesToTarget: int64(r.FromClient.Bytes),
 		FramesToClient: int64(r.FromTarget.Frames), BytesToClient: int64(r.FromTarget.Bytes),
 	}
-	var dial *agent.DialError
-	if r.By == wsframe.Target && errors.As(r.Err, &dial) && dial.Fault == agent.Agent {
+	if r.By == wsframe.Target && agent.IsFault(r.Err, agent.FaultAgent) {
 		out.EndedBy = "agent"
 	}
 	return out

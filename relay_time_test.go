@@ -51,7 +51,7 @@ func (p *peer) wantWithin(d time.Duration, w frame) {
 }
 
 func TestTenSecondsInAll(t *testing.T) {
-	const late = `{"type":"error","message":"no connect message within 10 seconds"}`
+	const late = `{"type":"error","message":"no connect message within 10 seconds","code":"bad_request"}`
 	silence := func(p *peer) {}
 	dribble := func(p *peer) {
 		for _, b := range p.encode(opText, true, []byte(strings.Repeat(" ", 60))) {
@@ -103,7 +103,7 @@ func TestTenSecondsInAll(t *testing.T) {
 
 // TestTwentySecondsToConnect has agents and targets that say nothing.
 func TestTwentySecondsToConnect(t *testing.T) {
-	timedOut := frame{op: opText, payload: []byte(`{"type":"error","message":"target timed out"}`)}
+	timedOut := frame{op: opText, payload: []byte(`{"type":"error","message":"target timed out","code":"target_timeout"}`)}
 	check := func(t *testing.T, w *world) {
 		p := w.open("/ws")
 		p.ask("ws://target.test/", "")
@@ -120,7 +120,7 @@ func TestTwentySecondsToConnect(t *testing.T) {
 			check(t, newBubble(t, nil, func(o *farwire.Options) {
 				o.Agents = agent.Exit{ID: "x", Slug: "x", Country: "DE", DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 					<-ctx.Done()
-					return nil, &agent.DialError{Fault: agent.Agent, Err: ctx.Err()}
+					return nil, &agent.DialError{Fault: agent.FaultAgent, Err: ctx.Err()}
 				}}
 			}))
 		})
@@ -137,7 +137,7 @@ func TestTwentySecondsToConnect(t *testing.T) {
 						case <-time.After(8 * time.Second):
 						case <-ctx.Done():
 						}
-						return nil, &agent.DialError{Fault: agent.Agent, Err: errors.New("overloaded")}
+						return nil, &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("overloaded")}
 					}}, nil
 				})
 			})

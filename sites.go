@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -155,12 +156,12 @@ func (g *Gateway) SiteChanged() http.Handler {
 	})
 }
 
-// errSecret is for a site's webhook what errKeyMissing is for the rest.
-var errSecret = errors.New("webhook_secret is missing or not that of this site")
+// errSecret refuses a call of a webhook.
+var errSecret = fault.New(fault.SecretInvalid, "webhook_secret is missing or not that of this site")
 
 func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time.Time, err error) {
 	if r.Method != http.MethodPost {
-		return next, &methodError{http.MethodPost}
+		return next, notAllowed(http.MethodPost)
 	}
 	if g.isDraining() {
 		return next, errDraining
@@ -183,9 +184,9 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	base, ok := llmstxt.ResolveURL("", given)
 	switch {
 	case given == "":
-		return next, badRequestf("base_url is missing")
+		return next, fault.Invalidf("base_url is missing")
 	case !ok:
-		return next, badRequestf("base_url must be an http or https URL")
+		return next, fault.Invalidf("base_url must be an http or https URL")
 	case secret == "": // without a look whether there is such a site
 		return next, errSecret
 	}
@@ -209,7 +210,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	return next, nil
 }
 
-var errNoSuchSite = &badRequest{"no such site is enrolled", http.StatusNotFound}
+var errNoSuchSite = fault.New(fault.NotFound, "no such site is enrolled")
 
 // siteOf returns the site with this secret. It compares with that of every
 // caller who has enrolled the base URL, and in the same time whatever is sent.
@@ -269,7 +270,7 @@ func (h *hooks) admit(ctx context.Context, peer netip.Addr) error {
 		return err
 	}
 	if q.RetryAfter > 0 {
-		return &limitError{what: "rate limit exceeded", quota: q}
+		return limited(fault.RateLimited, "rate limit exceeded", q)
 	}
 	return nil
 }

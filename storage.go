@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/gofrs/flock"
 )
 
@@ -223,27 +224,25 @@ func (s *FolderStorage) write(name string, body []byte) (err error) {
 // conditional and range requests included, as plain text that no browser takes
 // for anything else.
 func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	refuse := func(status int, detail string) {
-		writeJSON(w, status, map[string]string{"detail": detail})
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		refuse(http.StatusMethodNotAllowed, "use GET")
+	refuse := func(err error) { writeError(w, public(err)) }
+	if err := onlyReads(r); err != nil {
+		refuse(err)
 		return
 	}
+	noFile := fault.New(fault.NotFound, "no such file")
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	if !validFileName(name) {
-		refuse(http.StatusNotFound, "no such file")
+		refuse(noFile)
 		return
 	}
 	f, info, err := s.open(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		refuse(http.StatusNotFound, "no such file")
+		refuse(noFile)
 		return
 	case err != nil:
 		slog.WarnContext(r.Context(), "file not served", "name", name, "err", err)
-		refuse(http.StatusInternalServerError, "internal error")
+		refuse(err)
 		return
 	}
 	defer f.Close()

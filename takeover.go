@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/upgrade"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -27,20 +28,20 @@ func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
 		httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade")
 	switch {
 	case r.Method != http.MethodGet:
-		return &methodError{http.MethodGet}
+		return notAllowed(http.MethodGet)
 	case !asked, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
-		return &badRequest{"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1", http.StatusUpgradeRequired}
+		return fault.New(fault.UpgradeRequired, "this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
-		return &badRequest{"Sec-WebSocket-Version must be 13", http.StatusUpgradeRequired}
+		return fault.New(fault.UpgradeRequired, "Sec-WebSocket-Version must be 13")
 	case !validNonce(r.Header.Values("Sec-WebSocket-Key")):
-		return badRequestf("Sec-WebSocket-Key must be 16 bytes in base64, once")
+		return fault.Invalidf("Sec-WebSocket-Key must be 16 bytes in base64, once")
 	}
 	if err := upgrade.Check(w); err != nil {
 		// The host's mistake and not the caller's, but nobody finds it if
 		// nobody says it. The log has the type as well.
-		return fmt.Errorf("%w: %w", &badRequest{"the connection cannot become a WebSocket: a middleware around this handler" +
-			" hides http.Hijacker (http.TimeoutHandler does); mount the handler outside of it, or give its ResponseWriter" +
-			" an Unwrap method", http.StatusInternalServerError}, err)
+		return fault.Wrap(fault.Internal, "the connection cannot become a WebSocket: a middleware around this handler"+
+			" hides http.Hijacker (http.TimeoutHandler does); mount the handler outside of it, or give its ResponseWriter"+
+			" an Unwrap method", err)
 	}
 	return nil
 }
@@ -164,16 +165,16 @@ func (c *caller) ask(ctx context.Context, what string) ([]byte, error) {
 		return nil, c.askFailure(ctx, what, err)
 	}
 	if kind != websocket.MessageText {
-		return nil, badRequestf("the first message must be text")
+		return nil, fault.Invalidf("the first message must be text")
 	}
 	msg, err := io.ReadAll(io.LimitReader(r, askLimit+1))
 	switch {
 	case err != nil:
 		return nil, c.askFailure(ctx, what, err)
 	case len(msg) > askLimit:
-		return nil, badRequestf("the first message is larger than %d bytes", askLimit)
+		return nil, fault.Invalidf("the first message is larger than %d bytes", askLimit)
 	case !utf8.Valid(msg):
-		return nil, badRequestf("the first message is not UTF-8")
+		return nil, fault.Invalidf("the first message is not UTF-8")
 	case !stop():
 		return nil, context.Cause(ctx)
 	}
@@ -188,9 +189,9 @@ func (c *caller) askFailure(ctx context.Context, what string, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, errTooMuch):
-		return badRequestf("too much before the %s", what)
+		return fault.Invalidf("too much before the %s", what)
 	case isTimeout(err):
-		return badRequestf("no %s within %d seconds", what, int(askTimeout/time.Second))
+		return fault.Invalidf("no %s within %d seconds", what, int(askTimeout/time.Second))
 	case websocket.CloseStatus(err) >= 0, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return errClientGone
 	}

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // A target is a WebSocket that a client asked for, checked and ready to be
@@ -47,20 +48,20 @@ type dialled struct {
 // parseTargetURL checks the url that a client sent.
 func parseTargetURL(s string) (*url.URL, *url.Userinfo, error) {
 	if s == "" {
-		return nil, nil, badRequestf("url is missing")
+		return nil, nil, fault.Invalidf("url is missing")
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
 		// The parser's own text repeats the whole URL, credentials included.
-		return nil, nil, badRequestf("url cannot be parsed")
+		return nil, nil, fault.Invalidf("url cannot be parsed")
 	case u.Scheme != "ws" && u.Scheme != "wss":
-		return nil, nil, badRequestf("url must begin with ws:// or wss://")
+		return nil, nil, fault.Invalidf("url must begin with ws:// or wss://")
 	case u.Fragment != "" || strings.Contains(s, "#"):
-		return nil, nil, badRequestf("url must not have a fragment (RFC 6455, section 3)")
+		return nil, nil, fault.Invalidf("url must not have a fragment (RFC 6455, section 3)")
 	}
 	if err := checkHostPort(u); err != nil {
-		return nil, nil, badRequestf("url: %v", err)
+		return nil, nil, fault.Invalidf("url: %v", err)
 	}
 	user := u.User
 	u.User = nil
@@ -131,14 +132,14 @@ func parseProxyURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
-		return nil, badRequestf("proxy cannot be parsed")
+		return nil, fault.Invalidf("proxy cannot be parsed")
 	case u.Scheme != "http" && u.Scheme != "socks5":
-		return nil, badRequestf("proxy must begin with http:// or socks5://")
+		return nil, fault.Invalidf("proxy must begin with http:// or socks5://")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return nil, badRequestf("proxy must be a scheme, credentials, host and port alone")
+		return nil, fault.Invalidf("proxy must be a scheme, credentials, host and port alone")
 	}
 	if err := checkHostPort(u); err != nil {
-		return nil, badRequestf("proxy: %v", err)
+		return nil, fault.Invalidf("proxy: %v", err)
 	}
 	return u, nil
 }
@@ -150,15 +151,15 @@ func (t *target) setHeader(header, cookies []member, user *url.Userinfo) error {
 		name := strings.ToLower(h.name)
 		switch {
 		case !httpguts.ValidHeaderFieldName(h.name):
-			return badRequestf("headers: %q is not a header name", clip(h.name))
+			return fault.Invalidf("headers: %q is not a header name", clip(h.name))
 		case !httpguts.ValidHeaderFieldValue(h.value):
-			return badRequestf("headers: the value of %s has a character that a header cannot hold", h.name)
+			return fault.Invalidf("headers: the value of %s has a character that a header cannot hold", h.name)
 		case ofTheHop(name):
-			return badRequestf("headers: %s belongs to the handshake and cannot be set", h.name)
+			return fault.Invalidf("headers: %s belongs to the handshake and cannot be set", h.name)
 		case name == "host" && t.host != "":
-			return badRequestf("headers: Host is given twice")
+			return fault.Invalidf("headers: Host is given twice")
 		case name == "host" && (h.value == "" || !httpguts.ValidHostHeader(h.value)):
-			return badRequestf("headers: Host is not valid")
+			return fault.Invalidf("headers: Host is not valid")
 		case name == "host":
 			t.host = h.value
 		case name == "cookie":
@@ -172,7 +173,7 @@ func (t *target) setHeader(header, cookies []member, user *url.Userinfo) error {
 	}
 	for _, c := range cookies {
 		if (&http.Cookie{Name: c.name, Value: c.value}).Valid() != nil {
-			return badRequestf("cookies: %q or its value has a character that a cookie cannot hold", clip(c.name))
+			return fault.Invalidf("cookies: %q or its value has a character that a cookie cannot hold", clip(c.name))
 		}
 		t.addCookie(c.name + "=" + c.value)
 	}
@@ -207,10 +208,10 @@ func ofTheHop(name string) bool {
 func (t *target) setSubprotocols(list []string) error {
 	for i, p := range list {
 		if !httpguts.ValidHeaderFieldName(p) {
-			return badRequestf("subprotocols: %q is not a subprotocol name", clip(p))
+			return fault.Invalidf("subprotocols: %q is not a subprotocol name", clip(p))
 		}
 		if slices.Contains(list[:i], p) {
-			return badRequestf("subprotocols: %q is given twice", clip(p))
+			return fault.Invalidf("subprotocols: %q is given twice", clip(p))
 		}
 	}
 	t.subprotocols = list
@@ -285,12 +286,11 @@ func tlsFailure(err error) error {
 		invalid  x509.CertificateInvalidError
 		notTLS   tls.RecordHeaderError
 		alert    tls.AlertError
-		dial     *agent.DialError
 		netError net.Error
 	)
 	text := ""
 	switch {
-	case errors.As(err, &dial), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case fault.Of(err) != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &unknown):
 		text = "certificate signed by an unknown authority"
@@ -311,7 +311,7 @@ func tlsFailure(err error) error {
 	default:
 		text = "handshake failed"
 	}
-	return &targetError{"TLS: " + text}
+	return fault.Wrap(fault.TLSFailed, "TLS: "+text, err)
 }
 
 const (
@@ -344,8 +344,8 @@ func shakeHands(ctx context.Context, exit agent.Exit, conn net.Conn, t *target) 
 				exit.Report(t.url.Hostname(), fmt.Errorf("upgrade answered with %d", resp.StatusCode))
 			}
 		}
-		return nil, &targetError{strings.TrimSpace(fmt.Sprintf("target answered the upgrade with %d %s",
-			resp.StatusCode, http.StatusText(resp.StatusCode)))}
+		return nil, fault.New(fault.TargetRefused, strings.TrimSpace(fmt.Sprintf("target answered the upgrade with %d %s",
+			resp.StatusCode, http.StatusText(resp.StatusCode))))
 	}
 	if err := checkAnswer(resp.Header, key, t.subprotocols); err != nil {
 		return nil, err
@@ -395,26 +395,24 @@ func readResponse(br *bufio.Reader) (*http.Response, error) {
 			return resp, err
 		}
 	}
-	return nil, &targetError{"target answered the upgrade with nothing but interim answers"}
+	return nil, fault.New(fault.TargetRefused, "target answered the upgrade with nothing but interim answers")
 }
 
 // handshakeLoss says what a failed read or write during the handshake was.
 func handshakeLoss(ctx context.Context, err error) error {
-	var dial *agent.DialError
-	var target *targetError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &dial), errors.As(err, &target), isTimeout(err):
+	case fault.Of(err) != nil, isTimeout(err):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &targetError{"target closed the connection during the upgrade"}
+		return fault.Wrap(fault.TargetLost, "target closed the connection during the upgrade", err)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return &targetError{"connection lost during the upgrade"}
+		return fault.Wrap(fault.TargetLost, "connection lost during the upgrade", err)
 	}
-	return &targetError{"target did not answer the upgrade in HTTP/1.1"}
+	return fault.Wrap(fault.TargetRefused, "target did not answer the upgrade in HTTP/1.1", err)
 }
 
 // checkAnswer is the list of RFC 6455, section 4.1, items 2 to 6.
@@ -423,15 +421,15 @@ func checkAnswer(h http.Header, key string, offered []string) error {
 	protocols := h.Values("Sec-WebSocket-Protocol")
 	switch {
 	case !httpguts.HeaderValuesContainsToken(h.Values("Upgrade"), "websocket"):
-		return &targetError{"target answered the upgrade without Upgrade: websocket"}
+		return fault.New(fault.TargetRefused, "target answered the upgrade without Upgrade: websocket")
 	case !httpguts.HeaderValuesContainsToken(h.Values("Connection"), "upgrade"):
-		return &targetError{"target answered the upgrade without Connection: Upgrade"}
+		return fault.New(fault.TargetRefused, "target answered the upgrade without Connection: Upgrade")
 	case h.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
-		return &targetError{"target answered the upgrade with a wrong Sec-WebSocket-Accept"}
+		return fault.New(fault.TargetRefused, "target answered the upgrade with a wrong Sec-WebSocket-Accept")
 	case h.Get("Sec-WebSocket-Extensions") != "":
-		return &targetError{"target chose an extension that was not offered"}
+		return fault.New(fault.TargetRefused, "target chose an extension that was not offered")
 	case len(protocols) > 1, len(protocols) == 1 && !slices.Contains(offered, protocols[0]):
-		return &targetError{"target chose a subprotocol that was not offered"}
+		return fault.New(fault.TargetRefused, "target chose a subprotocol that was not offered")
 	}
 	return nil
 }

@@ -478,7 +478,7 @@ func TestAnotherAgent(t *testing.T) {
 	for _, tt := range []struct {
 		fault agent.Fault
 		code  int // zero: connected through the other
-	}{{agent.Agent, 0}, {agent.Policy, 0}, {agent.Target, 1011}} {
+	}{{agent.FaultAgent, 0}, {agent.FaultPolicy, 0}, {agent.FaultTarget, 1011}} {
 		t.Run(tt.fault.String(), func(t *testing.T) {
 			w := newWorld(t, func(o *farwire.Options) {
 				o.Agents = selector(func(q agent.Query) (agent.Exit, error) {
@@ -500,7 +500,7 @@ func TestAnotherAgent(t *testing.T) {
 			pinned := w.open("/ws")
 			pinned.ask(url, `"agent":"bad"`)
 			code := 1011
-			if tt.fault == agent.Policy {
+			if tt.fault == agent.FaultPolicy {
 				code = 1008
 			}
 			f := pinned.next()
@@ -524,7 +524,7 @@ func TestAgentFaults(t *testing.T) {
 	} {
 		w := newWorld(t, func(o *farwire.Options) {
 			o.Agents = agent.Exit{ID: "a", Slug: "a", DialContext: func(context.Context, string, string) (net.Conn, error) {
-				return nil, &agent.DialError{Fault: agent.Agent, Err: err}
+				return nil, &agent.DialError{Fault: agent.FaultAgent, Err: err}
 			}}
 		})
 		p := w.open("/ws")
@@ -557,7 +557,7 @@ func TestReports(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	want := []string{"127.0.0.1 upgrade answered with 403", "127.0.0.1 upgrade answered with 407", "127.0.0.1 upgrade answered with 429",
-		"127.0.0.1 <nil>", "127.0.0.1 TLS: connection closed during the handshake"}
+		"127.0.0.1 <nil>", "127.0.0.1 TLS: connection closed during the handshake: EOF"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("reports\n%q\nwant\n%q", got, want)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 const (
@@ -43,14 +45,14 @@ func (g *Gateway) Token() http.Handler {
 
 func (g *Gateway) issue(r *http.Request) (string, error) {
 	if r.Method != http.MethodPost {
-		return "", &methodError{http.MethodPost}
+		return "", notAllowed(http.MethodPost)
 	}
 	if g.isDraining() {
 		return "", errDraining
 	}
 	s := g.sight(r)
 	if g.tokens.ours(s.key) {
-		return "", fmt.Errorf("%w: a token cannot be changed for another", errKeyInvalid)
+		return "", fault.New(fault.KeyInvalid, "API key invalid: a token cannot be changed for another")
 	}
 	p, _, err := g.admit(r.Context(), s)
 	if err != nil {

@@ -2,11 +2,10 @@ package farwire
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
-	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // Trace holds functions that the gateway calls, synchronously and
@@ -220,22 +219,22 @@ func (g *Gateway) traceDial(ctx context.Context, i DialInfo) (context.Context, f
 // classify says in one word what err was.
 func classify(ctx context.Context, err error) DialClass {
 	cause := context.Cause(ctx)
-	var target *targetError
-	var dial *agent.DialError
 	switch {
 	case err == nil:
 		return DialOK
 	case cause != nil && !isTimeout(cause):
 		return DialCanceled
-	case errors.As(err, &dial) && dial.Fault == agent.Policy:
+	}
+	switch class := fault.ClassOf(err); {
+	case class == fault.TargetForbidden:
 		return DialPolicy
 	case cause != nil, isTimeout(err):
 		return DialTimeout
-	case errors.As(err, &target):
+	case class.OfHandshake():
 		return DialHandshake
-	case errors.As(err, &dial) && dial.Fault == agent.Target:
+	case class.OfTarget():
 		return DialTarget
-	case errors.As(err, &dial):
+	case class.OfAgent():
 		return DialAgent
 	}
 	return DialInternal

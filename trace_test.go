@@ -151,10 +151,10 @@ func TestDialClass(t *testing.T) {
 		exit agent.Exit // the zero one: the world's own
 		url  string
 	}{
-		{farwire.DialAgent, refusing(&agent.DialError{Fault: agent.Agent, Err: errors.New("lost")}), ""},
-		{farwire.DialTarget, refusing(&agent.DialError{Fault: agent.Target, Err: errors.New("refused")}), ""},
-		{farwire.DialPolicy, refusing(&agent.DialError{Fault: agent.Policy, Err: errors.New("private")}), ""},
-		{farwire.DialTimeout, refusing(&agent.DialError{Fault: agent.Target, Err: context.DeadlineExceeded}), ""},
+		{farwire.DialAgent, refusing(&agent.DialError{Fault: agent.FaultAgent, Err: errors.New("lost")}), ""},
+		{farwire.DialTarget, refusing(&agent.DialError{Fault: agent.FaultTarget, Err: errors.New("refused")}), ""},
+		{farwire.DialPolicy, refusing(&agent.DialError{Fault: agent.FaultPolicy, Err: errors.New("private")}), ""},
+		{farwire.DialTimeout, refusing(&agent.DialError{Fault: agent.FaultTarget, Err: context.DeadlineExceeded}), ""},
 		{farwire.DialInternal, refusing(errors.New("what is this")), ""},
 		{farwire.DialTarget, agent.Exit{}, "ws://" + services.FreeAddr(t)},
 		{farwire.DialHandshake, agent.Exit{}, notWebSocket},

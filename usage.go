@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // Network returns the handler that lists the agents, for callers with a key:
@@ -23,7 +25,7 @@ func (g *Gateway) Network() http.Handler {
 		}
 		agents, ok := g.Agents()
 		if !ok {
-			refuse(&badRequest{"this gateway does not list its agents", http.StatusNotFound})
+			refuse(fault.New(fault.NotFound, "this gateway does not list its agents"))
 			return
 		}
 		list := []agentInfo{} // an empty list, not null

@@ -34,6 +34,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // ErrNoAgent is returned, possibly wrapped, by SelectAgent when no agent that
@@ -63,7 +65,7 @@ type Exit struct {
 
 	// Resolve looks host up where the exit stands. When any of the addresses
 	// is one that the exit would not dial, the error is a *DialError of
-	// Policy; when there is none, of Target. Nil: the exit cannot resolve.
+	// FaultPolicy; when there is none, of FaultTarget. Nil: the exit cannot resolve.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
 	// Report tells the exit how a session with a target host began: nil, or
@@ -107,26 +109,26 @@ type Fault int
 
 // The faults. The zero value blames the agent.
 const (
-	Agent  Fault = iota // the tunnel is gone, the agent is overloaded or has no network
-	Target              // refused, unknown name, silence
-	Policy              // the agent or its gateway does not allow this target
+	FaultAgent  Fault = iota // the tunnel is gone, the agent is overloaded or has no network
+	FaultTarget              // refused, unknown name, silence
+	FaultPolicy              // the agent or its gateway does not allow this target
 )
 
 // String returns agent, target or policy.
 func (f Fault) String() string {
 	switch f {
-	case Agent:
+	case FaultAgent:
 		return "agent"
-	case Target:
+	case FaultTarget:
 		return "target"
-	case Policy:
+	case FaultPolicy:
 		return "policy"
 	}
 	return fmt.Sprintf("fault %d", int(f))
 }
 
 // A DialError is how Exit.DialContext and Exit.Resolve fail. A connection made
-// by a remote agent fails with one of fault Agent when the tunnel below it is
+// by a remote agent fails with one of FaultAgent when the tunnel below it is
 // lost, so that a lost agent is not mistaken for a lost target.
 type DialError struct {
 	Fault Fault
@@ -140,7 +142,7 @@ func (e *DialError) Error() string {
 	switch {
 	case errors.As(e.Err, &r):
 		return r.Error()
-	case e.Fault == Policy:
+	case e.Fault == FaultPolicy:
 		return "not allowed"
 	}
 	return string(reasonOf(e.Err, e.Fault))
@@ -149,16 +151,53 @@ func (e *DialError) Error() string {
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
+// As gives a gateway, by errors.As, what its clients may be told of the error.
+func (e *DialError) As(target any) bool {
+	to, ok := target.(**fault.Error)
+	if ok {
+		*to = e.public()
+	}
+	return ok
+}
+
+func (e *DialError) public() *fault.Error {
+	detail := e.Error()
+	p := &fault.Error{Detail: detail}
+	switch {
+	case e.Fault == FaultPolicy:
+		p.Class, p.Text = fault.TargetForbidden, "target refused: "+detail
+	case e.Timeout():
+		p.Class, p.Text = fault.TargetTimeout, "target timed out"
+	case e.Fault == FaultTarget:
+		p.Class, p.Text = fault.TargetUnreachable, "target unreachable: "+detail
+	default:
+		p.Class, p.Text = fault.AgentLost, detail
+		if errors.Is(e.Err, causeDraining) {
+			p.Class = fault.AgentLeaving
+		}
+		if !strings.HasPrefix(detail, "agent ") {
+			p.Text = "agent error: " + detail
+		}
+	}
+	return p
+}
+
 // Timeout reports whether time ran out.
 func (e *DialError) Timeout() bool {
 	var t interface{ Timeout() bool }
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
+// IsFault reports whether err holds a DialError of this fault.
+func IsFault(err error, f Fault) bool {
+	var de *DialError
+	return errors.As(err, &de) && de.Fault == f
+}
+
 // Classify makes a DialError of an error of net.Dialer or net.Resolver, for
-// those who write an Exit of their own: what the guard refused is Policy, a
-// host that has run out of files, ports or network is the Agent's fault, and
-// the rest the Target's. An error that holds a DialError already gives that
+// those who write an Exit of their own: what the guard refused is FaultPolicy, a
+// host that has run out of files, ports or network is FaultAgent, and
+// the rest FaultTarget. An error that holds a DialError already gives that
 // one, and nil gives nil.
 func Classify(err error) *DialError {
 	var de *DialError
@@ -169,12 +208,12 @@ func Classify(err error) *DialError {
 	case errors.As(err, &de):
 		return de
 	case errors.As(err, &r):
-		return &DialError{Policy, err}
+		return &DialError{FaultPolicy, err}
 	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
 		syscall.ENETUNREACH, syscall.ENETDOWN, syscall.EACCES, syscall.EPERM, net.ErrClosed):
-		return &DialError{Agent, err}
+		return &DialError{FaultAgent, err}
 	}
-	return &DialError{Target, err}
+	return &DialError{FaultTarget, err}
 }
 
 func isAny(err error, targets ...error) bool {
@@ -263,7 +302,7 @@ func reasonOf(err error, f Fault) cause {
 		return causeNoNetwork
 	case isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM):
 		return causeOverloaded
-	case f == Agent:
+	case f == FaultAgent:
 		return causeLost
 	}
 	return causeFailed

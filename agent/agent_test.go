@@ -82,19 +82,19 @@ func TestClassify(t *testing.T) {
 		text    string
 		timeout bool
 	}{
-		{op(os.NewSyscallError("connect", syscall.ECONNREFUSED)), agent.Target, "connection refused", false},
-		{op(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), agent.Target, "host unreachable", false},
-		{op(os.NewSyscallError("connect", syscall.ENETUNREACH)), agent.Agent, "agent has no route to the target", false},
-		{op(os.NewSyscallError("socket", syscall.EMFILE)), agent.Agent, "agent overloaded", false},
-		{op(os.ErrDeadlineExceeded), agent.Target, "timed out", true},
-		{context.DeadlineExceeded, agent.Target, "timed out", true},
-		{context.Canceled, agent.Target, "canceled", false},
-		{&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, agent.Target, "no such host", false},
-		{&net.DNSError{Err: "server misbehaving", Name: "x"}, agent.Target, "name lookup failed", false},
-		{&net.AddrError{Err: "missing port in address", Addr: "x"}, agent.Target, "invalid address", false},
-		{errors.New("10.1.2.3 is on fire"), agent.Target, "connection failed", false},
-		{fmt.Errorf("wrapped: %w", &agent.DialError{Fault: agent.Policy, Err: errors.New("10.1.2.3 is secret")}), agent.Policy, "not allowed", false},
-		{&agent.DialError{Err: errors.New("tunnel to 10.1.2.3 broke")}, agent.Agent, "agent lost", false},
+		{op(os.NewSyscallError("connect", syscall.ECONNREFUSED)), agent.FaultTarget, "connection refused", false},
+		{op(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), agent.FaultTarget, "host unreachable", false},
+		{op(os.NewSyscallError("connect", syscall.ENETUNREACH)), agent.FaultAgent, "agent has no route to the target", false},
+		{op(os.NewSyscallError("socket", syscall.EMFILE)), agent.FaultAgent, "agent overloaded", false},
+		{op(os.ErrDeadlineExceeded), agent.FaultTarget, "timed out", true},
+		{context.DeadlineExceeded, agent.FaultTarget, "timed out", true},
+		{context.Canceled, agent.FaultTarget, "canceled", false},
+		{&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}, agent.FaultTarget, "no such host", false},
+		{&net.DNSError{Err: "server misbehaving", Name: "x"}, agent.FaultTarget, "name lookup failed", false},
+		{&net.AddrError{Err: "missing port in address", Addr: "x"}, agent.FaultTarget, "invalid address", false},
+		{errors.New("10.1.2.3 is on fire"), agent.FaultTarget, "connection failed", false},
+		{fmt.Errorf("wrapped: %w", &agent.DialError{Fault: agent.FaultPolicy, Err: errors.New("10.1.2.3 is secret")}), agent.FaultPolicy, "not allowed", false},
+		{&agent.DialError{Err: errors.New("tunnel to 10.1.2.3 broke")}, agent.FaultAgent, "agent lost", false},
 	} {
 		got := agent.Classify(tc.err)
 		if got.Fault != tc.fault || got.Error() != tc.text || got.Timeout() != tc.timeout {
@@ -110,7 +110,7 @@ func TestClassify(t *testing.T) {
 }
 
 func TestFaultString(t *testing.T) {
-	if s := fmt.Sprint(agent.Agent, agent.Target, agent.Policy, agent.Fault(9)); s != "agent target policy fault 9" {
+	if s := fmt.Sprint(agent.FaultAgent, agent.FaultTarget, agent.FaultPolicy, agent.Fault(9)); s != "agent target policy fault 9" {
 		t.Error(s)
 	}
 }
@@ -129,16 +129,16 @@ func TestDirectFailures(t *testing.T) {
 		fault         agent.Fault
 		text          string
 	}{
-		{t.Context(), "tcp", nobody, agent.Target, "connection refused"},
-		{t.Context(), "tcp", "slow.test:80", agent.Target, "timed out"},
-		{canceled, "tcp", nobody, agent.Target, "canceled"},
-		{t.Context(), "udp", nobody, agent.Policy, "only tcp may be dialled"},
-		{t.Context(), "tcp6", nobody, agent.Target, "invalid address"},
-		{t.Context(), "tcp", "127.0.0.1", agent.Target, "invalid address"},
-		{t.Context(), "tcp", "127.0.0.1:0", agent.Target, "invalid address"},
-		{t.Context(), "tcp", "127.0.0.1:http", agent.Target, "invalid address"},
-		{t.Context(), "tcp", ":80", agent.Target, "invalid address"},
-		{t.Context(), "tcp", strings.Repeat("a", 255) + ":80", agent.Target, "invalid address"},
+		{t.Context(), "tcp", nobody, agent.FaultTarget, "connection refused"},
+		{t.Context(), "tcp", "slow.test:80", agent.FaultTarget, "timed out"},
+		{canceled, "tcp", nobody, agent.FaultTarget, "canceled"},
+		{t.Context(), "udp", nobody, agent.FaultPolicy, "only tcp may be dialled"},
+		{t.Context(), "tcp6", nobody, agent.FaultTarget, "invalid address"},
+		{t.Context(), "tcp", "127.0.0.1", agent.FaultTarget, "invalid address"},
+		{t.Context(), "tcp", "127.0.0.1:0", agent.FaultTarget, "invalid address"},
+		{t.Context(), "tcp", "127.0.0.1:http", agent.FaultTarget, "invalid address"},
+		{t.Context(), "tcp", ":80", agent.FaultTarget, "invalid address"},
+		{t.Context(), "tcp", strings.Repeat("a", 255) + ":80", agent.FaultTarget, "invalid address"},
 	} {
 		conn, err := e.DialContext(tc.ctx, tc.network, tc.addr)
 		if err == nil {

@@ -16,9 +16,33 @@ import (
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
+// A refusedBody is the JSON body of an answer that is not a 101.
+type refusedBody struct {
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+}
+
+const errFull = "gateway has as many agents as it takes"
+
+// refusedCode returns the stable code of a refusal.
+func refusedCode(status int, detail string) string {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "key_invalid"
+	case http.StatusServiceUnavailable:
+		if detail == errFull {
+			return "limit_reached"
+		}
+		return "draining"
+	case http.StatusInternalServerError:
+		return "internal"
+	}
+	return "bad_request"
+}
+
 // ServeHTTP is where agents attach. It answers once the connection has been
 // taken over; the link then lives until Shutdown or its own end. Refusals are
-// JSON, `{"detail": "…"}`, with the reason in the header Farwire-Refused too.
+// JSON, `{"detail": "…", "code": "…"}`, with the reason in the header Farwire-Refused too.
 func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, detail string) {
 		w.Header().Set(refusedHeader, detail)
@@ -26,7 +50,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		// The agent has the reason from the header; nobody is left to be told
 		// that the body did not reach it.
-		_ = json.NewEncoder(w).Encode(map[string]string{"detail": detail})
+		_ = json.NewEncoder(w).Encode(refusedBody{detail, refusedCode(status, detail)})
 	}
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
@@ -101,7 +125,7 @@ func (p *Pool) enter() string {
 	case p.draining:
 		return "gateway is shutting down"
 	case p.attached >= p.maxLinks:
-		return "gateway has as many agents as it takes"
+		return errFull
 	}
 	p.attached++
 	p.wg.Add(1)

@@ -62,7 +62,7 @@ func TestDialOverACongestedLink(t *testing.T) {
 			if took := time.Since(began); took != within {
 				t.Errorf("a dial that may take %v takes %v: %v", within, took, err)
 			}
-			if de := agent.Classify(err); de == nil || de.Fault != agent.Agent || de.Error() != "timed out" {
+			if de := agent.Classify(err); de == nil || de.Fault != agent.FaultAgent || de.Error() != "timed out" {
 				t.Errorf("it fails with %v", err)
 			}
 			cancel()
@@ -118,7 +118,7 @@ func TestDialOverADeadLink(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		_, err := l.exit.DialContext(ctx, "tcp", "127.0.0.1:1")
-		if de := agent.Classify(err); de == nil || de.Fault != agent.Agent {
+		if de := agent.Classify(err); de == nil || de.Fault != agent.FaultAgent {
 			t.Errorf("it fails with %v", err)
 		}
 		if took := time.Since(began); took > 6*time.Second {
@@ -145,7 +145,7 @@ func dialSilentTarget(t *testing.T, delay time.Duration) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := l.exit.DialContext(ctx, "tcp", "silent.test:1")
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Target || !de.Timeout() {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultTarget || !de.Timeout() {
 		t.Errorf("it fails with %v", err)
 	}
 	if took := time.Since(began); took < 19*time.Second || took > 20*time.Second {

@@ -103,7 +103,7 @@ func (c *conn) explain(op string, err error) error {
 	var reset *yamux.StreamError
 	switch {
 	case overrun && !closed:
-		return &DialError{Agent, c.opError(op, causeOverloaded)}
+		return &DialError{FaultAgent, c.opError(op, causeOverloaded)}
 	case closed || errors.Is(err, yamux.ErrStreamClosed):
 		return c.opError(op, net.ErrClosed)
 	// Not errors.Is: that of a lost tunnel wraps the carrier's EOF. And who
@@ -122,7 +122,7 @@ func (c *conn) explain(op string, err error) error {
 	case errors.As(err, &reset) && !reset.Remote:
 		return c.opError(op, net.ErrClosed)
 	}
-	return &DialError{Agent, c.opError(op, tunnelError(err))}
+	return &DialError{FaultAgent, c.opError(op, tunnelError(err))}
 }
 
 // tunnelError ends the chain of a lost tunnel's error: what befell the carrier,

@@ -61,7 +61,7 @@ func TestWriteWhileTheTunnelEnds(t *testing.T) {
 		w.cut()
 		synctest.Wait() // the gateway knows, and is closing the connection
 		_, err = c.Write([]byte("too late"))
-		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.Agent || errors.Is(err, io.EOF) {
+		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || errors.Is(err, io.EOF) {
 			t.Errorf("write: %v, want the agent's fault", err)
 		}
 		if half, ok := c.(interface{ CloseWrite() error }); !ok || errors.Is(half.CloseWrite(), io.EOF) {

@@ -139,11 +139,11 @@ func TestGuardTable(t *testing.T) {
 					t.Fatalf("%s resolver: dialled %s %s", name, network, host)
 				}
 				var de *agent.DialError
-				if !errors.As(err, &de) || network == "tcp" && de.Fault != agent.Policy {
+				if !errors.As(err, &de) || network == "tcp" && de.Fault != agent.FaultPolicy {
 					t.Errorf("%s resolver: dialling %s %s: %v, want a refusal by policy", name, network, host, err)
 				}
 			}
-			if _, err := e.Resolve(t.Context(), host); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.Policy {
+			if _, err := e.Resolve(t.Context(), host); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.FaultPolicy {
 				t.Errorf("%s resolver: resolving %s: %v, want a refusal by policy", name, host, err)
 			}
 		}
@@ -237,7 +237,7 @@ func TestRebinding(t *testing.T) {
 		t.Fatalf("first look-up: %v", err)
 	}
 	_, err = e.DialContext(t.Context(), "tcp", "rebind.test:"+c.port)
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Policy {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultPolicy {
 		t.Errorf("second look-up: %v, want a refusal", err)
 	}
 	if n.asked != 2 || c.hits.Load() != 0 {
@@ -264,7 +264,7 @@ func TestMixedName(t *testing.T) {
 		conn.Close()
 	}
 	_, err = e.Resolve(t.Context(), "mixed.test")
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Policy {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultPolicy {
 		t.Errorf("resolving a name with a forbidden address: %v", err)
 	}
 }

@@ -117,9 +117,9 @@ func (h *health) failed(exit, host string, err error) {
 	case reason == causeOverloaded || reason == causeDraining:
 		h.strike(exit, "", strikesOut-1)
 		return
-	case de.Fault == Agent:
+	case de.Fault == FaultAgent:
 		h.strike(exit, "", 0)
-	case de.Fault == Target && (reason == causeNoHost || reason == causeAddress):
+	case de.Fault == FaultTarget && (reason == causeNoHost || reason == causeAddress):
 		return // the same from everywhere
 	}
 	if host != "" {

@@ -130,12 +130,12 @@ func TestHostileAnswers(t *testing.T) {
 		fault  agent.Fault
 		text   string
 	}{
-		"not JSON":       {message("yes"), agent.Agent, "agent lost"},
-		"too long":       {message(`{"cause":"` + strings.Repeat("x", 9<<10) + `"}`), agent.Agent, "agent lost"},
-		"unknown fault":  {message(`{"fault":"yours","cause":"10.0.0.1 is secret"}`), agent.Agent, "agent lost"},
-		"unknown cause":  {message(`{"fault":"target","cause":"10.0.0.1 is secret"}`), agent.Target, "connection failed"},
-		"unknown policy": {message(`{"fault":"policy","cause":"10.0.0.1 is secret"}`), agent.Policy, `target "host.test" is not allowed`},
-		"nothing":        {"", agent.Agent, "timed out"},
+		"not JSON":       {message("yes"), agent.FaultAgent, "agent lost"},
+		"too long":       {message(`{"cause":"` + strings.Repeat("x", 9<<10) + `"}`), agent.FaultAgent, "agent lost"},
+		"unknown fault":  {message(`{"fault":"yours","cause":"10.0.0.1 is secret"}`), agent.FaultAgent, "agent lost"},
+		"unknown cause":  {message(`{"fault":"target","cause":"10.0.0.1 is secret"}`), agent.FaultTarget, "connection failed"},
+		"unknown policy": {message(`{"fault":"policy","cause":"10.0.0.1 is secret"}`), agent.FaultPolicy, `target "host.test" is not allowed`},
+		"nothing":        {"", agent.FaultAgent, "timed out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -268,7 +268,7 @@ func TestGatewayPolicyNarrows(t *testing.T) {
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
 	attached(t, p, 1)
 	_, err := selectOne(t, p, agent.Query{}).DialContext(t.Context(), "tcp", "127.0.0.1:"+c.port)
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Policy || de.Error() != `target "127.0.0.1" is not allowed by policy` {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultPolicy || de.Error() != `target "127.0.0.1" is not allowed by policy` {
 		t.Errorf("dialling what the gateway forbids: %v", err)
 	}
 	if c.hits.Load() != 0 {

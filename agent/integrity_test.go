@@ -151,7 +151,7 @@ func TestBytesSurviveTheNeighboursDeath(t *testing.T) {
 			switch {
 			case slug == "stays" && (n != size || err != nil):
 				t.Errorf("session %d of the living agent: %d of %d bytes, %v", i, n, size, err)
-			case slug == "dies" && n != size && (!errors.As(err, &de) || de.Fault != agent.Agent):
+			case slug == "dies" && n != size && (!errors.As(err, &de) || de.Fault != agent.FaultAgent):
 				t.Errorf("session %d of the dead agent: after %d bytes %v, want the agent's fault", i, n, err)
 			}
 		})

@@ -97,7 +97,7 @@ func wantOverloaded(t *testing.T, c net.Conn) {
 		if err == nil {
 			continue
 		}
-		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.Agent || de.Error() != "agent overloaded" {
+		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != "agent overloaded" {
 			t.Errorf("it reads %v", err)
 		}
 		return

@@ -121,7 +121,7 @@ func TestMaxSessions(t *testing.T) {
 	first := dial(t, e, addr)
 	dial(t, e, addr)
 	_, err := e.DialContext(t.Context(), "tcp", addr)
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Agent || de.Error() != "agent overloaded" {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultAgent || de.Error() != "agent overloaded" {
 		t.Fatalf("third session: %v", err)
 	}
 	if s := p.Agents()[0].State; s != agent.Limited {
@@ -159,7 +159,7 @@ func TestAgentDrains(t *testing.T) {
 		t.Errorf("a draining agent is selected: %v", err)
 	}
 	_, err := e.DialContext(t.Context(), "tcp", addr)
-	if de := agent.Classify(err); de == nil || de.Fault != agent.Agent {
+	if de := agent.Classify(err); de == nil || de.Fault != agent.FaultAgent {
 		t.Errorf("dialling through a draining agent: %v", err)
 	}
 	wantEcho(t, c, "the old session goes on")
@@ -188,7 +188,7 @@ func TestDrainTimeoutCuts(t *testing.T) {
 	c := dial(t, selectOne(t, p, agent.Query{}), addr)
 	stop()
 	_, err := c.Read(make([]byte, 1))
-	if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.Agent || errors.Is(err, io.EOF) ||
+	if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || errors.Is(err, io.EOF) ||
 		de.Timeout() || err.Error() != "agent lost" {
 		t.Errorf("gateway reads %v, want the agent's fault", err)
 	}

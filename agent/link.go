@@ -208,7 +208,7 @@ func (l *link) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	l.forget(c)
 	c.stream.Reset()
 	if len(a.Addrs) == 0 {
-		return nil, &DialError{Agent, errors.New("empty answer to a look-up")}
+		return nil, &DialError{FaultAgent, errors.New("empty answer to a look-up")}
 	}
 	return a.Addrs, nil
 }
@@ -291,7 +291,7 @@ const maxOpening = 1024
 func (l *link) open(ctx context.Context) (*yamux.Stream, error) {
 	if l.opening.Add(1) > maxOpening {
 		l.opening.Add(-1)
-		return nil, &DialError{Agent, causeOverloaded}
+		return nil, &DialError{FaultAgent, causeOverloaded}
 	}
 	var stream *yamux.Stream
 	var err error
@@ -326,11 +326,11 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func unanswered(ctx context.Context, err error) error {
 	switch ctx.Err() {
 	case nil:
-		return &DialError{Agent, tunnelError(err)}
+		return &DialError{FaultAgent, tunnelError(err)}
 	case context.Canceled:
-		return &DialError{Target, ctx.Err()}
+		return &DialError{FaultTarget, ctx.Err()}
 	}
-	return &DialError{Agent, ctx.Err()}
+	return &DialError{FaultAgent, ctx.Err()}
 }
 
 // forget takes a connection out of the link's books, once.

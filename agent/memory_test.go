@@ -143,7 +143,7 @@ func TestDeadLinkIsFound(t *testing.T) {
 		l.dead.Store(true)
 		died := time.Now()
 		_, err = c.Read(make([]byte, 1))
-		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.Agent || de.Timeout() {
+		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Timeout() {
 			t.Errorf("read: %v, want the agent's fault", err)
 		}
 		if after := time.Since(died); after > 30*time.Second {
@@ -183,7 +183,7 @@ func TestKilledAgentIsNoticedAtOnce(t *testing.T) {
 		died := time.Now()
 		l.cut()
 		_, err = c.Read(prefix)
-		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.Agent || errors.Is(err, io.EOF) {
+		if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || errors.Is(err, io.EOF) {
 			t.Errorf("read: %v, want the agent's fault", err)
 		}
 		if after := time.Since(died); after > time.Millisecond {

@@ -107,13 +107,13 @@ var errNoLink = errors.New("no link to the agent")
 // fault is an agent's.
 func overLegs[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
 	var none T
-	var err error = &DialError{Agent, errNoLink}
+	var err error = &DialError{FaultAgent, errNoLink}
 	for _, l := range p.legs(e) {
 		var got T
 		if got, err = do(l); err == nil {
 			return got, nil
 		}
-		if Classify(err).Fault != Agent || ctx.Err() != nil {
+		if Classify(err).Fault != FaultAgent || ctx.Err() != nil {
 			break
 		}
 	}

@@ -194,7 +194,7 @@ func TestHealthOverTime(t *testing.T) {
 
 func TestAFullExitIsLimitedAndNoWorse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full := &agent.DialError{Fault: agent.Agent, Err: agent.ErrOverloaded}
+		full := &agent.DialError{Fault: agent.FaultAgent, Err: agent.ErrOverloaded}
 		p := localPool(t, fake("a", "DE", func() error { return full }))
 		e := selectOne(t, p, agent.Query{})
 		for range 100 {
@@ -221,8 +221,8 @@ func TestWhichDialsCount(t *testing.T) {
 		{"success", nil, agent.Available, agent.Available},
 		{"refused", syscall.ECONNREFUSED, agent.Limited, agent.Available},
 		{"silence", context.DeadlineExceeded, agent.Limited, agent.Available},
-		{"policy", &agent.DialError{Fault: agent.Policy, Err: errors.New("no")}, agent.Limited, agent.Available},
-		{"its own fault", &agent.DialError{Fault: agent.Agent, Err: errors.New("no")}, agent.Limited, agent.Limited},
+		{"policy", &agent.DialError{Fault: agent.FaultPolicy, Err: errors.New("no")}, agent.Limited, agent.Available},
+		{"its own fault", &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("no")}, agent.Limited, agent.Limited},
 		{"given up", context.Canceled, agent.Available, agent.Available},
 		{"no such host", &net.DNSError{IsNotFound: true}, agent.Available, agent.Available},
 	} {

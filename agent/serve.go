@@ -154,7 +154,7 @@ func (f *far) answer(stream *yamux.Stream) {
 	case opDial:
 		f.dial(stream, r, extra)
 	default:
-		f.refuse(stream, answer{Fault: Agent.String(), Cause: string(causeFailed)})
+		f.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(causeFailed)})
 	}
 }
 

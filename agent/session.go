@@ -44,7 +44,7 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // given up stops the dial.
 func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 	if why := f.enter(); why != "" {
-		f.refuse(stream, answer{Fault: Agent.String(), Cause: string(why)})
+		f.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		return
 	}
 	s := &session{far: f, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}

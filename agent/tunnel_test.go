@@ -260,14 +260,14 @@ func TestTunnelFailures(t *testing.T) {
 		fault      agent.Fault
 		text       string
 	}{
-		{"open", nobody, agent.Target, "connection refused"},
-		{"open", "nobody.test:80", agent.Target, "no such host"},
-		{"open", "127.0.0.1:0", agent.Target, "invalid address"},
-		{"shut", "127.0.0.1:" + c.port, agent.Policy,
+		{"open", nobody, agent.FaultTarget, "connection refused"},
+		{"open", "nobody.test:80", agent.FaultTarget, "no such host"},
+		{"open", "127.0.0.1:0", agent.FaultTarget, "invalid address"},
+		{"shut", "127.0.0.1:" + c.port, agent.FaultPolicy,
 			`target "127.0.0.1" is private: this agent reaches private addresses only with --allow-private`},
-		{"shut", "loop.test:" + c.port, agent.Policy,
+		{"shut", "loop.test:" + c.port, agent.FaultPolicy,
 			`target "loop.test" is private: this agent reaches private addresses only with --allow-private`},
-		{"shut", "224.0.0.1:80", agent.Policy, `target "224.0.0.1" is not a public address`},
+		{"shut", "224.0.0.1:80", agent.FaultPolicy, `target "224.0.0.1" is not a public address`},
 	} {
 		e := selectOne(t, p, agent.Query{Slugs: []string{tc.slug}})
 		_, err := e.DialContext(t.Context(), "tcp", tc.addr)
@@ -288,7 +288,7 @@ func TestTunnelFailures(t *testing.T) {
 	if addrs, err := shut.Resolve(t.Context(), "public.test"); err != nil || len(addrs) != 2 || addrs[0].String() != "8.8.8.8" {
 		t.Errorf("resolved to %v, %v", addrs, err)
 	}
-	for host, fault := range map[string]agent.Fault{"loop.test": agent.Policy, "nobody.test": agent.Target, "0x7f.1": agent.Policy} {
+	for host, fault := range map[string]agent.Fault{"loop.test": agent.FaultPolicy, "nobody.test": agent.FaultTarget, "0x7f.1": agent.FaultPolicy} {
 		if _, err := shut.Resolve(t.Context(), host); agent.Classify(err) == nil || agent.Classify(err).Fault != fault {
 			t.Errorf("resolving %s: %v, want a fault of %v", host, err, fault)
 		}
@@ -300,7 +300,7 @@ func TestTunnelFailures(t *testing.T) {
 	if _, err := shut.Resolve(t.Context(), "rebind.test"); err != nil {
 		t.Errorf("first look-up: %v", err)
 	}
-	if _, err := shut.DialContext(t.Context(), "tcp", "rebind.test:"+c.port); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.Policy {
+	if _, err := shut.DialContext(t.Context(), "tcp", "rebind.test:"+c.port); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.FaultPolicy {
 		t.Errorf("second look-up: %v, want a refusal", err)
 	}
 	if c.hits.Load() != 0 {

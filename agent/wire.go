@@ -249,7 +249,7 @@ func failure(err error) answer {
 	de := Classify(err)
 	var r refusal
 	if errors.As(err, &r) {
-		return answer{Fault: Policy.String(), Cause: string(r.why)}
+		return answer{Fault: FaultPolicy.String(), Cause: string(r.why)}
 	}
 	return answer{Fault: de.Fault.String(), Cause: string(reasonOf(de.Err, de.Fault))}
 }
@@ -260,12 +260,12 @@ func (a answer) err(host string) error {
 	switch a.Fault {
 	case "":
 		return nil
-	case Policy.String():
-		return &DialError{Policy, refusal{host, refusedBecause(a.Cause)}}
-	case Target.String():
-		return &DialError{Target, knownCause(a.Cause, causeFailed)}
+	case FaultPolicy.String():
+		return &DialError{FaultPolicy, refusal{host, refusedBecause(a.Cause)}}
+	case FaultTarget.String():
+		return &DialError{FaultTarget, knownCause(a.Cause, causeFailed)}
 	}
-	return &DialError{Agent, knownCause(a.Cause, causeLost)}
+	return &DialError{FaultAgent, knownCause(a.Cause, causeLost)}
 }
 
 func knownCause(s string, otherwise cause) cause {

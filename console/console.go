@@ -192,10 +192,11 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 }
 
-// refuse answers as the gateway's own endpoints do.
+// refuse answers as the gateway's own endpoints do to a request that cannot be
+// served as it is.
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "{\"detail\":%q}\n", detail)
+	fmt.Fprintf(w, "{\"detail\":%q,\"code\":\"bad_request\"}\n", detail)
 }

@@ -87,11 +87,11 @@ func detail(err error) string {
 var exit = agent.Exit{
 	ID: "test",
 	DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return nil, &agent.DialError{Fault: agent.Target, Err: errors.New("nothing is dialled here")}
+		return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errors.New("nothing is dialled here")}
 	},
 	Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 		if host == "intranet.test" {
-			return nil, &agent.DialError{Fault: agent.Policy, Err: errors.New("10.0.0.1")}
+			return nil, &agent.DialError{Fault: agent.FaultPolicy, Err: errors.New("10.0.0.1")}
 		}
 		return []netip.Addr{netip.MustParseAddr("203.0.113.7")}, nil
 	},

@@ -74,7 +74,7 @@ func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
 	case l.conns <- far:
 		return near, nil
 	case <-l.closed:
-		return nil, &agent.DialError{Fault: agent.Agent, Err: net.ErrClosed}
+		return nil, &agent.DialError{Fault: agent.FaultAgent, Err: net.ErrClosed}
 	case <-ctx.Done():
 		return nil, agent.Classify(ctx.Err())
 	}

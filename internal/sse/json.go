@@ -58,12 +58,15 @@ func AppendBase64(dst []byte, s []byte) []byte {
 	return base64.StdEncoding.AppendEncode(dst, s)
 }
 
-// AppendError appends the error event that ends a stream.
-func AppendError(dst []byte, message string, code int) []byte {
+// AppendError appends the error event that ends a stream: a text, the code of a
+// close frame that would say the same, and a reason for programs.
+func AppendError(dst []byte, message string, code int, reason string) []byte {
 	dst = append(dst, "event: error\ndata: {\"message\": "...)
 	dst = AppendString(dst, message)
 	dst = append(dst, `, "code": `...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
+	dst = append(dst, `, "reason": `...)
+	dst = AppendString(dst, reason)
 	return append(dst, "}\n\n"...)
 }
 

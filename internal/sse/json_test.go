@@ -32,8 +32,8 @@ func FuzzText(f *testing.F) {
 func perByte(in []byte) string { return string([]rune(string(in))) }
 
 func TestErrorEvent(t *testing.T) {
-	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011))
-	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011}\n\n"
+	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011, "target_refused"))
+	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011, \"reason\": \"target_refused\"}\n\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

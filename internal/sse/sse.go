@@ -15,20 +15,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
 var (
 	// ErrStalled: the reader has taken nothing for the stream's limit. What was
 	// written ends with a whole event, and [Stream.Last] may add one more.
-	ErrStalled = errors.New("the reader stalled")
+	ErrStalled error = fault.New(fault.Stalled, "the reader stalled")
 
 	// ErrLost: the connection takes no more. Errors that wrap it say why.
 	ErrLost = errors.New("the reader is gone")
 
 	// ErrCannotFlush: the ResponseWriter holds everything back until the
 	// handler returns. Nothing has been written to it.
-	ErrCannotFlush = errors.New("the response cannot be flushed")
+	ErrCannotFlush error = fault.New(fault.Internal, "the server cannot stream: the response cannot be flushed")
 )
 
 const (

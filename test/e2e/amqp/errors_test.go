@@ -65,7 +65,7 @@ func TestEveryErrorIsReadable(t *testing.T) {
 			} else if c.want != "" && message != c.want {
 				t.Errorf("message %q, want %q", message, c.want)
 			}
-			if e.data["code"] != c.code || len(e.data) != 2 {
+			if reason, _ := e.data["reason"].(string); e.data["code"] != c.code || reason == "" || len(e.data) != 3 {
 				t.Errorf("event %s", e.raw)
 			}
 			for _, secret := range []string{rabbit.AdminSecret, rabbit.GuestSecret, "secret-that-is-wrong", "127.0.0.1", "[::1]", "dial tcp"} {

@@ -226,7 +226,7 @@ func TestABrokerThatFreezesOrDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range []*stream{s, idle} {
-		if e := s.want("error"); e.data["message"] != "agent error: the broker fell silent" || e.data["code"] != 1011.0 {
+		if e := s.want("error"); e.data["message"] != "agent error: the broker stopped answering" || e.data["code"] != 1011.0 {
 			t.Errorf("%s", e.raw)
 		}
 		s.ends()

@@ -74,7 +74,7 @@ func (oneSite) Count(context.Context, string) (int, error)                      
 // late is an exit whose targets never answer in time.
 var late = agent.Exit{ID: "farwire-late1", Slug: "late1", Country: "XX",
 	DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return nil, &agent.DialError{Fault: agent.Target, Err: context.DeadlineExceeded}
+		return nil, &agent.DialError{Fault: agent.FaultTarget, Err: context.DeadlineExceeded}
 	}}
 
 func start(t *testing.T) *world {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,9 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+// waits finds what differs from run to run.
+var waits = regexp.MustCompile(`"retry_after":[0-9.]+`)
+
 // replay follows a transcript and returns it with what really came.
 func replay(t *testing.T, golden string) string {
 	t.Helper()
@@ -93,7 +97,7 @@ func replay(t *testing.T, golden string) string {
 			var closed websocket.CloseError
 			switch {
 			case err == nil:
-				line = "< " + string(message)
+				line = "< " + waits.ReplaceAllString(string(message), `"retry_after":SECONDS`)
 			case errors.As(err, &closed):
 				line = strings.TrimSpace(fmt.Sprintf("<close %d %s", closed.Code, closed.Reason))
 			default:

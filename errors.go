@@ -1,0 +1,169 @@
+package farwire
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// An ErrorClass is a row of the one table that says what the world sees of an
+// error. The text differs from error to error; the rest is the same for a class.
+type ErrorClass struct {
+	Code    string // stable, for programs
+	Status  int    // of a plain HTTP answer
+	Close   int    // of a relay's close frame before "connected"
+	Later   int    // of a relay's close frame after "connected"; zero: it does not happen then
+	Event   int    // of an error event of AMQP, and of the crawl's close frame
+	Meaning string
+}
+
+// errorClasses is the table. What is not in it is an internal error outside,
+// and complete in the log.
+var errorClasses = [fault.Classes]ErrorClass{
+	fault.KeyMissing:        {"key_missing", 401, 1008, 0, 1008, "no API key and no token was sent"},
+	fault.KeyInvalid:        {"key_invalid", 403, 1008, 0, 1008, "the API key or the token is not valid, or not for this"},
+	fault.SecretInvalid:     {"key_invalid", 401, 1008, 0, 1008, "a webhook's secret is missing or wrong"},
+	fault.OriginRefused:     {"origin_refused", 403, 1008, 0, 1008, "a caller that only the host knows comes from a foreign web origin"},
+	fault.RateLimited:       {"rate_limited", 429, 1008, 0, 1008, "too many requests; Retry-After says when to come back"},
+	fault.LimitReached:      {"limit_reached", 429, 1008, 0, 1008, "the key holds or has used as much as it may"},
+	fault.BadRequest:        {"bad_request", 400, 1008, 0, 1008, "the request is not valid; the text names the field"},
+	fault.BadFrame:          {"bad_request", 400, 1002, 1002, 1002, "a WebSocket frame broke the format"},
+	fault.NotFound:          {"bad_request", 404, 1008, 0, 1008, "there is nothing of this name"},
+	fault.MethodNotAllowed:  {"bad_request", 405, 1008, 0, 1008, "the method is not one of those in Allow"},
+	fault.TooLarge:          {"bad_request", 413, 1008, 0, 1008, "the body or the first message is larger than 64 KiB"},
+	fault.UnsupportedMedia:  {"bad_request", 415, 1008, 0, 1008, "the body is not JSON, or is encoded"},
+	fault.Misdirected:       {"bad_request", 421, 1008, 0, 1008, "the Host is not one that this listener serves"},
+	fault.UpgradeRequired:   {"bad_request", 426, 1008, 0, 1008, "a plain request of a WebSocket endpoint"},
+	fault.TargetForbidden:   {"target_forbidden", 403, 1008, 0, 1008, "the guard or the key's rules do not allow this target"},
+	fault.TargetUnreachable: {"target_unreachable", 502, 1011, 0, 1011, "the target cannot be connected to"},
+	fault.TargetRefused:     {"target_refused", 502, 1011, 0, 1011, "the target answered, and not with a valid 101; the broker or the site refused"},
+	fault.TargetTimeout:     {"target_timeout", 504, 1011, 0, 1011, "no answer in time"},
+	fault.TLSFailed:         {"tls_failed", 502, 1011, 0, 1011, "the TLS handshake with the target failed"},
+	fault.ProxyFailed:       {"proxy_failed", 502, 1011, 0, 1011, "the client's proxy cannot be reached or refused"},
+	fault.AgentUnavailable:  {"agent_unavailable", 502, 1011, 0, 1011, "no attached agent fits"},
+	fault.AgentLost:         {"agent_lost", 502, 1011, 1013, 1011, "the agent failed or is gone"},
+	fault.AgentLeaving:      {"agent_lost", 502, 1011, 1012, 1011, "the agent, or the gateway that carried the session, goes away on purpose"},
+	fault.TargetLost:        {"target_lost", 502, 1011, 1013, 1011, "the target is gone without a close frame"},
+	fault.Stalled:           {"stalled", 408, 1008, 1013, 1008, "one side takes no byte for too long"},
+	fault.Ended:             {"ended", 503, 1008, 1008, 1008, "ended by request, or the key was revoked"},
+	fault.Draining:          {"draining", 503, 1001, 1001, 1001, "the gateway is going away; Retry-After says when to come back"},
+	fault.Internal:          {"internal", 500, 1011, 1011, 1011, "a part of the gateway or of its host failed; the log says which"},
+}
+
+// ErrorClasses returns the table of everything that the world can be told of an
+// error, by HTTP status and then by code.
+func ErrorClasses() []ErrorClass {
+	list := slices.Clone(errorClasses[:])
+	slices.SortStableFunc(list, func(a, b ErrorClass) int { return a.Status - b.Status })
+	return list
+}
+
+// Errors of the root package that more than one file knows.
+var (
+	errDraining    = fault.New(fault.Draining, "the gateway is draining")
+	errTimeout     = &fault.Error{Class: fault.TargetTimeout, Text: "target timed out", Detail: "timed out"}
+	errBrokenFrame = fault.New(fault.BadFrame, "a frame broke the format")
+	errClientGone  = errors.New("the client left")
+)
+
+// notAllowed refuses a method; allowed is what the Allow header says.
+func notAllowed(allowed string) error {
+	return &fault.Error{Class: fault.MethodNotAllowed, Text: "the method must be " + allowed, Allow: allowed}
+}
+
+// onlyReads refuses a request that is not for reading.
+func onlyReads(r *http.Request) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return notAllowed("GET, HEAD")
+	}
+	return nil
+}
+
+// limited is a refusal by a limit.
+func limited(c fault.Class, text string, q Quota) error {
+	return &fault.Error{Class: c, Text: text, RetryAfter: q.RetryAfter, Quota: &fault.Quota{Limit: q.Limit, Remaining: q.Remaining}}
+}
+
+// A publicError is what the world sees of an error.
+type publicError struct {
+	ErrorClass
+	fault.Error // its text, and what a class alone does not say
+}
+
+// public looks an error up in the table.
+func public(err error) publicError {
+	e := fault.Of(err)
+	switch {
+	case e == nil && isTimeout(err):
+		e = errTimeout
+	case e == nil:
+		e = fault.New(fault.Internal, "internal error")
+	}
+	return publicError{errorClasses[e.Class], *e}
+}
+
+// isTimeout reports whether time ran out, wherever it was spent.
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+// An errorBody is the JSON body of a plain HTTP error.
+type errorBody struct {
+	Detail string `json:"detail"`
+	Code   string `json:"code"`
+}
+
+// fail answers a plain HTTP request with the public face of err.
+func (o *Options) fail(w http.ResponseWriter, err error) {
+	p := public(err)
+	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {
+		o.Logger.Warn("internal error", "err", err)
+	}
+	writeError(w, p)
+}
+
+// writeError answers with an error and the headers that belong to it.
+func writeError(w http.ResponseWriter, p publicError) {
+	h := w.Header()
+	if p.Allow != "" {
+		h.Set("Allow", p.Allow)
+	}
+	if q := p.Quota; q != nil {
+		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.RetryAfter.Seconds())))))
+		h.Set("X-RateLimit-Limit", strconv.Itoa(q.Limit))
+		h.Set("X-RateLimit-Remaining", strconv.Itoa(q.Remaining))
+	}
+	switch p.Status {
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	case http.StatusUpgradeRequired:
+		h.Set("Upgrade", "websocket")
+		h.Set("Connection", "Upgrade")
+		h.Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	writeJSON(w, p.Status, errorBody{p.Text, p.Code})
+}
+
+// writeJSON answers with a JSON body that no cache keeps.
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		panic(fmt.Sprintf("farwire: an answer of our own cannot be marshalled: %v", err))
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	w.Write(b) // a client that has gone needs no answer
+}

@@ -1,0 +1,180 @@
+// Package fault makes errors that a caller of the gateway may read.
+//
+// An [Error] gets its class and its public text where it is born. What caused
+// it stays with it for the log and never leaves the process. The class says
+// everything else that the world sees (status, close code, stable code): one
+// table, that of the root package, holds these.
+//
+// An error of any other kind has no public face. Outside it is an internal
+// error.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A Class says what kind of error the world sees.
+type Class int
+
+// The classes. The zero value is an internal error.
+const (
+	Internal Class = iota
+
+	// The request cannot be served as it is.
+	BadRequest
+	BadFrame
+	NotFound
+	MethodNotAllowed
+	TooLarge
+	UnsupportedMedia
+	Misdirected
+	UpgradeRequired
+
+	// The caller may not, or not now.
+	KeyMissing
+	KeyInvalid
+	SecretInvalid
+	OriginRefused
+	RateLimited
+	LimitReached
+	Ended
+	Draining
+
+	// The target cannot be reached, or not any longer.
+	TargetForbidden
+	TargetUnreachable
+	TargetRefused
+	TargetTimeout
+	TargetLost
+	TLSFailed
+	ProxyFailed
+	AgentUnavailable
+	AgentLost
+	AgentLeaving
+	Stalled
+
+	Classes // how many there are
+)
+
+// OfTarget reports whether the target, or what stands before it, is at fault.
+func (c Class) OfTarget() bool {
+	switch c {
+	case TargetForbidden, TargetUnreachable, TargetRefused, TargetTimeout, TargetLost, TLSFailed, ProxyFailed:
+		return true
+	}
+	return false
+}
+
+// OfAgent reports whether the agent is at fault.
+func (c Class) OfAgent() bool { return c == AgentLost || c == AgentLeaving }
+
+// OfHandshake reports whether the target was reached and what followed failed.
+func (c Class) OfHandshake() bool {
+	switch c {
+	case TargetRefused, TargetLost, TLSFailed, ProxyFailed:
+		return true
+	}
+	return false
+}
+
+// An Error is an error with a public face. It must not be changed once it is
+// returned; its methods are safe for concurrent use.
+type Error struct {
+	Class Class
+
+	// Text is what the world reads. It names what the caller sent, and never
+	// an internal address, a stack or a secret.
+	Text string
+
+	// Detail is the part of Text behind "target unreachable: " and the like,
+	// for protocols that have a beginning of their own. Empty: Text.
+	Detail string
+
+	// RetryAfter says when to come back. Zero: not known.
+	RetryAfter time.Duration
+
+	// Allow has the methods of a MethodNotAllowed, as the Allow header has them.
+	Allow string
+
+	// Quota is that of a RateLimited or LimitReached. Nil: none.
+	Quota *Quota
+
+	cause error
+}
+
+// A Quota is what a limit allows.
+type Quota struct {
+	Limit     int // at once
+	Remaining int
+}
+
+// New returns an error of a class with its public text.
+func New(c Class, text string) *Error { return &Error{Class: c, Text: text} }
+
+// Newf is New with a format.
+func Newf(c Class, format string, args ...any) *Error {
+	return &Error{Class: c, Text: fmt.Sprintf(format, args...)}
+}
+
+// Invalidf returns a BadRequest whose text names what the caller sent.
+func Invalidf(format string, args ...any) *Error { return Newf(BadRequest, format, args...) }
+
+// Wrap returns an error with a public text and the cause that the log is told.
+func Wrap(c Class, text string, cause error) *Error {
+	return &Error{Class: c, Text: text, cause: cause}
+}
+
+// Error returns the text and, for the log, the cause where it says more.
+func (e *Error) Error() string {
+	if e.cause == nil {
+		return e.Text
+	}
+	if cause := e.cause.Error(); !strings.Contains(e.Text, cause) {
+		return e.Text + ": " + cause
+	}
+	return e.Text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Timeout reports whether time ran out.
+func (e *Error) Timeout() bool { return e.Class == TargetTimeout }
+
+// Short returns Detail, or Text where there is none.
+func (e *Error) Short() string {
+	if e.Detail != "" {
+		return e.Detail
+	}
+	return e.Text
+}
+
+// Of returns the public face of err: that of the outermost error in its tree
+// that has one. Nil: it has none.
+//
+// An error of another package has one when its method As(any) bool fills in an
+// **Error.
+func Of(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// ClassOf returns the class of err's public face; Internal when it has none.
+func ClassOf(err error) Class {
+	if e := Of(err); e != nil {
+		return e.Class
+	}
+	return Internal
+}
+
+// Is reports whether err has a public face of this class.
+func Is(err error, c Class) bool {
+	e := Of(err)
+	return e != nil && e.Class == c
+}
