@@ -2,72 +2,66 @@ package farwire
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
+	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/sse"
 )
 
 // AMQP returns the handler that consumes a RabbitMQ queue through an agent and
 // streams its messages as server-sent events. It takes a POST with a JSON
-// object that says which broker, exchange and routing key; once the caller is
-// admitted the answer is a 200 and everything else is an event.
+// object that says which broker and which messages; once the caller is admitted
+// the answer is a 200 and everything else is an event. A page of any web origin
+// may ask with a key: the handler answers preflights too, so mount it for all
+// methods.
 //
-// The queue is the stream's own: exclusive, auto-delete and not durable, so it
-// sees what is published while the stream runs and goes with it. A message is
-// acknowledged after its event has been flushed. A reader that is slow makes
-// the broker wait; memory stays within [AMQPOptions].
+// The queue is the stream's own, exclusive and gone with it, or one that exists
+// and is left as it is. A message is acknowledged after its event has been
+// flushed. A reader that is slow makes the broker wait; memory stays within
+// [AMQPOptions].
 //
 // The stream ends with the request: when the client leaves, or the request's
 // context ends, or the gateway drains. The ResponseWriter must be able to
 // flush, itself or through Unwrap, and should have write deadlines, as
 // net/http's has: without them a reader that stalls can hold its stream open.
 func (g *Gateway) AMQP() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return anyOrigin(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), kindAMQP)
 		if err != nil {
 			g.refused(r.Context(), kindAMQP.String(), err)
 			g.o.fail(w, err)
 			return
 		}
-		st := &stream{g: g, session: s}
+		st := &amqpStream{g: g, session: s}
 		defer func() { s.end(st.result) }()
 		st.serve(w, r)
-	})
+	}))
 }
 
-// A stream is one client's.
-type stream struct {
+// An amqpStream is one answer of /amqp.
+type amqpStream struct {
 	g       *Gateway
 	session *session
-	sub     *subscription
+	request *amqpRequest
 	query   agent.Query
 	out     *sse.Stream
 	result  SessionResult
 }
 
-const (
-	// After a batch smaller than this the next one is given time to grow. So
-	// no event waits longer, and a stream flushes at most a thousand times in
-	// a second or whenever there is enough to send.
-	smallBatch  = 32 << 10
-	collectTime = time.Millisecond
-)
-
 // A comment goes out at this interval, for the proxies in between.
 const commentInterval = 15 * time.Second
 
-func (st *stream) serve(w http.ResponseWriter, r *http.Request) {
-	err := st.ask(w, r)
+func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
+	err := st.read(w, r)
 	if err != nil {
 		st.result.Err = err
 		st.g.o.fail(w, err)
@@ -84,32 +78,15 @@ func (st *stream) serve(w http.ResponseWriter, r *http.Request) {
 		st.g.o.fail(w, err)
 		return
 	}
-	if err != nil {
-		st.finish(err)
-		return
-	}
 	defer afterKill(st.g.kill, st.out.Cut)()
-
-	st.finish(st.run(ctx))
-}
-
-// afterKill calls cut when ctx ends, and returns a function after which it is
-// not and will not be running.
-func afterKill(ctx context.Context, cut func()) (release func()) {
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		cut()
-	})
-	return func() {
-		if !stop() {
-			<-done
-		}
+	if err == nil {
+		err = st.run(ctx)
 	}
+	st.finish(err)
 }
 
-// ask reads the request and finds out whose it is. Its errors are HTTP answers.
-func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
+// read reads the request and finds out whose it is. Its errors are HTTP answers.
+func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return notAllowed(http.MethodPost)
 	}
@@ -125,10 +102,10 @@ func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
 	if key := f.key(); key != "" {
 		seen.key = key
 	}
-	if st.sub, err = readSubscription(f); err != nil {
+	if st.request, err = readAMQPRequest(f, r.Header.Get("Last-Event-ID"), &st.g.o); err != nil {
 		return err
 	}
-	st.query = agent.Query{Host: st.sub.host}
+	st.query = agent.Query{Host: st.request.host}
 	geo, agents := f.text("geo", ""), f.text("agent", "")
 	if f.err != nil {
 		return f.err
@@ -140,126 +117,47 @@ func (st *stream) ask(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st.query.Subject = st.session.Subject
-	st.result.Target = st.sub.host
+	st.result.Target = st.request.host
 	return nil
 }
 
-// readAsk reads a JSON body within the limits of size and time.
-func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		media, _, err := mime.ParseMediaType(t)
-		if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
-			return nil, fault.New(fault.UnsupportedMedia, "the body must be application/json")
-		}
-	}
-	if r.Header.Get("Content-Encoding") != "" {
-		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
-	}
-	rc := http.NewResponseController(w)
-	// A writer without deadlines leaves the time to the server's own limits.
-	_ = rc.SetReadDeadline(time.Now().Add(askTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, askLimit))
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
-		_ = rc.SetReadDeadline(time.Time{})
-		return body, nil
-	// Otherwise the deadline stands: net/http wants the rest of the body before
-	// it sends an answer.
-	case errors.As(err, &large):
-		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
-	case isTimeout(err):
-		return nil, fault.Invalidf("the body did not come within %v", askTimeout)
-	}
-	return nil, fault.Invalidf("the body could not be read")
-}
-
-// readSubscription reads and checks the fields that say what to consume.
-func readSubscription(f *fields) (*subscription, error) {
-	sub := &subscription{
-		host:       f.text("host", ""),
-		port:       f.integer("port", 5672, 1, 65535),
-		vhost:      f.text("virtual_host", "/"),
-		user:       f.text("username", ""),
-		password:   f.text("password", ""),
-		exchange:   f.text("exchange", ""),
-		routingKey: f.text("routing_key", "#"),
-		prefix:     f.text("queue_prefix", "scrape"),
-		tls:        f.boolean("ssl", false),
-		heartbeat:  time.Duration(f.integer("heartbeat", 60, 0, 65535)) * time.Second,
-	}
-	if f.err != nil {
-		return nil, f.err
-	}
-	if sub.host == "" {
-		return nil, fault.Invalidf("host is missing")
-	}
-	if !hostOnly(sub.host) {
-		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
-	}
-	if !validPrefix(sub.prefix) {
-		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
-	}
-	// They travel as short strings (section 4.2.5.3).
-	for _, short := range []member{{"virtual_host", sub.vhost}, {"exchange", sub.exchange}, {"routing_key", sub.routingKey}} {
-		if len(short.value) > 255 {
-			return nil, fault.Invalidf("%s must be at most 255 bytes", short.name)
-		}
-	}
-	return sub, nil
-}
-
-func hostOnly(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	return len(s) <= 254 && !strings.ContainsFunc(s, func(r rune) bool {
-		return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@:?#[]<>"%`, r)
-	})
-}
-
-func validPrefix(s string) bool {
-	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
-	})
-}
-
 // run subscribes and streams, and says why the stream has to end.
-func (st *stream) run(ctx context.Context) error {
+func (st *amqpStream) run(ctx context.Context) error {
 	tick := time.NewTicker(commentInterval)
 	defer tick.Stop()
-	l, err := st.subscribe(ctx, tick.C)
+	c, err := st.subscribe(ctx, tick.C)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	st.session.watch(l.flow)
-	st.sub, st.query = nil, agent.Query{} // a password is not kept for longer
-	// A writer that hangs must not keep the queue.
-	stop := context.AfterFunc(ctx, l.close)
+	defer c.Close()
+	st.session.watch(c.Buffer)
+	prefetch := st.request.Prefetch
+	st.request, st.query = nil, agent.Query{} // a password is not kept for longer
+	// A writer that hangs must not keep the queue. When the gateway drains, what
+	// was read is still sent and acknowledged, and nothing more is read.
+	stop := context.AfterFunc(ctx, func() {
+		if c.Buffer.Close(); !errors.Is(context.Cause(ctx), errDraining) {
+			c.Close()
+		}
+	})
 	defer stop()
 
-	hello := append([]byte(nil), "event: connected\ndata: {\"node_id\": "...)
-	hello = sse.AppendString(hello, st.result.Node)
-	hello = append(hello, `, "queue_name": `...)
-	hello = sse.AppendString(hello, l.queue)
-	hello = append(hello, "}\n\n"...)
-	if err := st.out.Write(hello); err != nil {
+	if err := st.out.Write(amqpstream.AppendConnected(nil, st.result.Node, c.Queue())); err != nil {
 		return err
 	}
 	if err := st.out.Flush(); err != nil {
 		return err
 	}
-	return st.relay(ctx, l, tick.C)
+	return st.relay(ctx, c, amqpPace{prefetch: int64(prefetch)}, tick.C)
 }
 
-// subscribe sets the queue up through an exit that fits, in a goroutine of its
+// subscribe begins to consume through an exit that fits, in a goroutine of its
 // own: meanwhile comments go out, and the deep stack of a TLS handshake does
 // not stay with the stream.
-func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, error) {
+func (st *amqpStream) subscribe(ctx context.Context, tick <-chan time.Time) (*amqpstream.Consumer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
-	var l *link
+	var c *amqpstream.Consumer
 	var exit agent.Exit
 	done := make(chan error, 1)
 	go func() {
@@ -270,7 +168,7 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, 
 		}()
 		var err error
 		exit, err = st.g.reach(ctx, st.session, st.query, func(ctx context.Context, exit agent.Exit) (err error) {
-			l, err = st.g.subscribe(ctx, exit, st.sub)
+			c, err = st.dial(ctx, exit)
 			return err
 		})
 		done <- err
@@ -284,9 +182,9 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, 
 			case err != nil && written == nil:
 				return nil, err
 			case err == nil && written == nil:
-				return l, nil
+				return c, nil
 			case err == nil:
-				l.close()
+				c.Close()
 			}
 			return nil, written
 		case <-tick:
@@ -298,77 +196,146 @@ func (st *stream) subscribe(ctx context.Context, tick <-chan time.Time) (*link, 
 	}
 }
 
+// dial connects to the broker through the exit and begins to consume.
+func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.Consumer, err error) {
+	req := st.request
+	conn, err := exit.DialContext(ctx, "tcp", net.JoinHostPort(req.host, strconv.Itoa(req.port)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if exit.Report != nil && ctx.Err() == nil {
+			exit.Report(req.host, err)
+		}
+	}()
+	if req.tls != nil {
+		if conn, err = st.startBrokerTLS(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	sub := req.Subscription
+	sub.Name = req.name(exit.Slug)
+	return amqpstream.Consume(ctx, conn, &sub, amqpstream.Limits{Budget: st.g.o.AMQP.Budget, Body: st.g.o.AMQP.BodyLimit})
+}
+
+// startBrokerTLS closes the connection when it fails.
+func (st *amqpStream) startBrokerTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	c, err := st.g.handshakeTLS(ctx, conn, st.request.host)
+	if err == nil {
+		return c, nil
+	}
+	conn.Close()
+	var notTLS tls.RecordHeaderError
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case errors.As(err, &notTLS):
+		return nil, fault.New(fault.TLSFailed, "TLS: no TLS on this port; did you mean ssl: false?")
+	}
+	return nil, tlsFailure(err)
+}
+
 // relay streams batches until something ends.
-func (st *stream) relay(ctx context.Context, l *link, tick <-chan time.Time) error {
-	var spare []byte
+func (st *amqpStream) relay(ctx context.Context, c *amqpstream.Consumer, p amqpPace, tick <-chan time.Time) error {
+	var last amqpstream.Batch // its memory serves again
 	for {
 		if ctx.Err() != nil {
-			l.flow.close()
 			cause := context.Cause(ctx)
 			if errors.Is(cause, errDraining) {
-				if err := st.drain(l); err != nil {
+				c.Buffer.Close()
+				if err := st.sendRest(c); err != nil {
 					return err
 				}
 			}
 			return cause
 		}
-		next, ok := l.flow.take(spare)
-		if ok {
-			if err := st.send(&next); err != nil {
+		if next, ok := c.Take(&last); ok {
+			if err := st.send(c, &next); err != nil {
 				return err
 			}
-			l.acknowledge(next.tag, next.largest)
-			spare = next.events
-			// In a run of messages a broker's every packet would be a write, a
-			// flush and an acknowledgement. The first of a run never waits.
-			if len(spare) < smallBatch {
-				time.Sleep(collectTime)
-			}
+			last = next
+			p.collect(&next)
 			continue
 		}
+		p.wait()
 		select {
-		case <-l.flow.wake:
+		case <-c.Ready():
+			p.goOn()
 		case <-tick:
-			spare = nil
-			l.flow.shrink()
+			last = amqpstream.Batch{}
+			c.Shrink()
 			if err := st.out.Comment(); err != nil {
 				return err
 			}
-		case <-l.ended:
-			if err := st.drain(l); err != nil {
+		case <-c.Ended():
+			if err := st.sendRest(c); err != nil {
 				return err
 			}
-			return l.fault
+			return c.Err()
 		case <-ctx.Done():
 		}
 	}
 }
 
-// drain sends what was read before the stream had to end.
-func (st *stream) drain(l *link) error {
+// sendRest sends what was read before the stream had to end.
+func (st *amqpStream) sendRest(c *amqpstream.Consumer) error {
 	for {
-		next, ok := l.flow.take(nil)
+		next, ok := c.Take(&amqpstream.Batch{})
 		if !ok {
 			return nil
 		}
-		if err := st.send(&next); err != nil {
+		if err := st.send(c, &next); err != nil {
 			return err
 		}
 	}
 }
 
-func (st *stream) send(b *batch) error {
-	if err := b.write(st.out); err != nil {
+// send sends a batch and acknowledges it.
+func (st *amqpStream) send(c *amqpstream.Consumer, b *amqpstream.Batch) error {
+	if err := b.Write(st.out); err != nil {
 		return err
 	}
-	st.result.FramesToClient += b.count
-	st.result.BytesToClient += b.bytes
-	st.g.counts[kindAMQP].sent(b.count, b.bytes)
+	c.Acknowledge(b)
+	st.result.FramesToClient += b.Count
+	st.result.BytesToClient += b.Bytes
+	st.g.counts[kindAMQP].sent(b.Count, b.Bytes)
 	return nil
 }
 
+// An amqpPace says when a batch is given time to grow. In a run of messages a broker's
+// every packet would be a write, a flush and an acknowledgement. The first
+// message of a run never waits.
+type amqpPace struct {
+	prefetch int64
+	run      int64 // messages since the last wait
+	bound    bool  // the broker waits for acknowledgements: what they lose is lost
+	since    time.Time
+}
+
+// After a small batch the next one is given this time. So no event waits longer,
+// and a stream flushes at most a thousand times in a second or whenever there is
+// enough to send.
+const collectTime = time.Millisecond
+
+func (p *amqpPace) collect(b *amqpstream.Batch) {
+	if p.run += b.Count; b.Small() && !p.bound {
+		time.Sleep(collectTime)
+	}
+}
+
+// wait and goOn stand around a wait for messages. One that is long and comes
+// after a good part of the prefetch is a wait for a broker that itself waits.
+func (p *amqpPace) wait() { p.since = time.Now() }
+
+func (p *amqpPace) goOn() {
+	if time.Since(p.since) > 2*collectTime {
+		p.bound = p.run >= p.prefetch/2
+		p.run = 0
+	}
+}
+
 // finish tells the client why its stream ends, if it is there to be told.
-func (st *stream) finish(err error) {
+func (st *amqpStream) finish(err error) {
 	r := &st.result
 	switch class := fault.ClassOf(err); {
 	case class.OfTarget():
@@ -382,7 +349,7 @@ func (st *stream) finish(err error) {
 	case errors.Is(err, sse.ErrLost) && st.g.kill.Err() != nil:
 		r.Code, r.Err = 1001, errDraining
 		return
-	case errors.Is(err, sse.ErrLost) && st.out != nil && st.out.Stalled():
+	case errors.Is(err, sse.ErrLost) && st.out.Stalled():
 		r.Code, r.Err = 1008, sse.ErrStalled
 		return
 	case errors.Is(err, sse.ErrLost), errors.Is(err, context.Canceled):
@@ -392,7 +359,7 @@ func (st *stream) finish(err error) {
 	p := streamError(err)
 	r.Code, r.Err = p.Event, err
 	// A client that cannot be told knows that its stream has ended.
-	_ = st.out.Last(sse.AppendError(nil, p.Text, p.Event, p.Code))
+	_ = st.out.Last(sse.AppendError(nil, p.Text, p.Event, p.Code, !worthRetrying(p.Class)))
 }
 
 // streamError words an error event. What failed at the exit or at the broker
@@ -407,4 +374,13 @@ func streamError(err error) publicError {
 		p.Text = "agent error: " + p.Short()
 	}
 	return p
+}
+
+// worthRetrying reports whether the same request may fare better a little later.
+func worthRetrying(c fault.Class) bool {
+	switch c {
+	case fault.TargetRefused, fault.TargetForbidden, fault.TLSFailed, fault.Ended, fault.BadRequest:
+		return false
+	}
+	return true
 }

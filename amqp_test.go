@@ -19,6 +19,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
 )
 
 // A subscriber is a client of POST /amqp.
@@ -46,7 +47,11 @@ func (w *world) subscribe(body string, lines ...string) *subscriber {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &subscriber{w.t, conn, resp, bufio.NewReader(resp.Body)}
+	s := &subscriber{w.t, conn, resp, bufio.NewReader(resp.Body)}
+	if resp.StatusCode == http.StatusOK {
+		s.want(": the stream is open") // flushed with the head
+	}
+	return s
 }
 
 // want reads up to the next blank line and compares.
@@ -131,7 +136,7 @@ func TestAMQPRequests(t *testing.T) {
 		{"routing_key too long", with(`"routing_key": "` + strings.Repeat("☃", 86) + `"`), nil, 400, "routing_key must be at most 255 bytes"},
 		{"geo a list", with(`"geo": ["DE"]`), nil, 400, "geo must be a string"},
 		{"too large", `{"host": "` + strings.Repeat("x", 64<<10) + `"}`, nil, 413, "the body is larger than 64 KiB"},
-		{"a form", "a=b", []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "the body must be application/json"},
+		{"a form", "a=b", []string{"Content-Type: application/x-www-form-urlencoded"}, 415, "the body must be JSON and say so; add the header Content-Type: application/json (it is application/x-www-form-urlencoded)"},
 		{"compressed", "xxx", []string{"Content-Encoding: gzip"}, 415, "the body must come without a Content-Encoding"},
 		{"no key", `{"host": "a"}`, nil, 401, "API key missing"},
 		{"a wrong key", `{"host": "a", "apiKey": "wrong"}`, nil, 403, "API key invalid"},
@@ -163,7 +168,7 @@ func TestAMQPRequests(t *testing.T) {
 }
 
 func TestAMQPLimits(t *testing.T) {
-	broker := &fakeBroker{}
+	broker := &brokertest.Broker{}
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Limits = farwire.Limits{Rate: -1, Streams: 1}
 		o.Agents = brokerExit(broker)
@@ -179,17 +184,17 @@ func TestAMQPLimits(t *testing.T) {
 	}
 }
 
-func brokerExit(b *fakeBroker) agent.Exit {
+func brokerExit(b *brokertest.Broker) agent.Exit {
 	return agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(context.Context, string, string) (net.Conn, error) {
 		near, far := net.Pipe()
-		go b.talk(far)
+		go b.Talk(far)
 		return near, nil
 	}}
 }
 
 // An agent that is lost is replaced by another before the stream begins.
 func TestAMQPTriesAnotherAgent(t *testing.T) {
-	good := brokerExit(&fakeBroker{})
+	good := brokerExit(&brokertest.Broker{})
 	bad := agent.Exit{ID: "farwire-at5", Slug: "at5", Country: "AT", DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("tunnel lost")}
 	}}
@@ -218,37 +223,35 @@ func TestAMQPLogins(t *testing.T) {
 		{"nobody", "PLAIN ANONYMOUS", `"username": ""`, "\x09ANONYMOUS\x00\x00\x00\x00"},
 		{"nobody, not welcome", "PLAIN", `"username": ""`, "\x05PLAIN\x00\x00\x00\x02\x00\x00"},
 	} {
-		broker := &fakeBroker{mechanisms: c.mechanisms}
+		broker := &brokertest.Broker{Mechanisms: c.mechanisms}
 		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(broker) })
 		w.subscribe(strings.Replace(subscription, "}", ", "+c.fields+"}", 1)).connected()
-		broker.mu.Lock()
-		if !strings.HasPrefix(broker.login, c.want) {
-			t.Errorf("%s: %q, want %q", c.name, broker.login, c.want)
+		if login := broker.Login(); !strings.HasPrefix(login, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, login, c.want)
 		}
-		broker.mu.Unlock()
 	}
-	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{mechanisms: "EXTERNAL"}) })
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{Mechanisms: "EXTERNAL"}) })
 	w.subscribe(subscription).want("event: error",
-		`data: {"message": "agent error: the broker offers no login mechanism that takes a username and password", "code": 1011, "reason": "target_refused"}`)
+		`data: {"message": "agent error: the broker offers no login mechanism that takes a username and password", "code": 1011, "reason": "target_refused"}`, "retry: 86400000")
 }
 
 // The clocks of a stream, in fake time.
 func TestAMQPClocks(t *testing.T) {
 	t.Run("comments", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			broker := &fakeBroker{serve: func(c *brokerConn) {
+			broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) {
 				go func() {
 					for range 4 {
 						select {
 						case <-time.After(20 * time.Second):
-							c.frame(8, 0, nil)
+							c.Frame(8, 0, nil)
 						case <-t.Context().Done():
 							return
 						}
 					}
 				}()
 			}}
-			w := newBubble(t, broker.talk)
+			w := newBubble(t, broker.Talk)
 			s := w.subscribe(subscription)
 			s.connected()
 			begin := time.Now()
@@ -264,15 +267,15 @@ func TestAMQPClocks(t *testing.T) {
 	t.Run("heartbeats", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			beats := make(chan time.Duration, 10)
-			broker := &fakeBroker{heartbeat: 10, serve: func(c *brokerConn) {
+			broker := &brokertest.Broker{Heartbeat: 10, Serve: func(c *brokertest.Conn) {
 				begin := time.Now()
 				for range 4 {
-					if class, _, _, err := c.next(); err == nil && class == 0 {
+					if m, _, err := c.Next(); err == nil && m == brokertest.Heartbeat {
 						beats <- time.Since(begin)
 					}
 				}
 			}}
-			w := newBubble(t, broker.talk)
+			w := newBubble(t, broker.Talk)
 			s := w.subscribe(subscription)
 			s.connected()
 			begin := time.Now()
@@ -333,20 +336,20 @@ func TestAMQPAcknowledgesAfterTheFlush(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		acks := make(chan ack, 10)
-		broker := &fakeBroker{serve: func(c *brokerConn) {
-			c.deliver(1, "k", "one")
+		broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) {
+			c.Deliver(1, "k", "one")
 			go func() {
 				time.Sleep(time.Second)
 				for tag := uint64(2); tag <= 9; tag++ {
-					c.deliver(tag, "k", "more")
+					c.Deliver(tag, "k", "more")
 				}
 			}()
 			for {
-				class, method, args, err := c.next()
-				if err != nil || class == 10 {
+				m, args, err := c.Next()
+				if err != nil || m == brokertest.Close {
 					return
 				}
-				if class == 60 && method == 80 {
+				if m == brokertest.Ack {
 					if args[8] != 1 {
 						t.Error("an ack of one message")
 					}
@@ -354,7 +357,7 @@ func TestAMQPAcknowledgesAfterTheFlush(t *testing.T) {
 				}
 			}
 		}}
-		w := newBubble(t, broker.talk)
+		w := newBubble(t, broker.Talk)
 		s := w.subscribe(subscription)
 		s.connected()
 		// The pipe holds nothing: until the client reads, nothing is flushed.
@@ -365,7 +368,7 @@ func TestAMQPAcknowledgesAfterTheFlush(t *testing.T) {
 		default:
 		}
 		for tag := 1; tag <= 9; tag++ {
-			if e := s.event(); !strings.Contains(e, fmt.Sprintf("\nid: %d\n", tag)) {
+			if e := s.event(); !strings.HasSuffix(e, fmt.Sprintf("}\nid: %d", tag)) {
 				t.Errorf("event %d: %s", tag, e)
 			}
 		}
@@ -381,13 +384,13 @@ func TestAMQPAcknowledgesAfterTheFlush(t *testing.T) {
 
 // A broker that breaks the rules ends its own stream and nothing else.
 func TestAMQPBrokenBrokers(t *testing.T) {
-	for name, serve := range map[string]func(*brokerConn){
-		"type":              func(c *brokerConn) { c.frame(9, 1, nil) },
-		"body alone":        func(c *brokerConn) { c.frame(3, 1, []byte("x")) },
-		"content of others": func(c *brokerConn) { c.method(1, 60, 50) },
-		"huge":              func(c *brokerConn) { c.Write([]byte{1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 10, 0, 10}) },
+	for name, serve := range map[string]func(*brokertest.Conn){
+		"type":              func(c *brokertest.Conn) { c.Frame(9, 1, nil) },
+		"body alone":        func(c *brokertest.Conn) { c.Frame(3, 1, []byte("x")) },
+		"content of others": func(c *brokertest.Conn) { c.Method(1, brokertest.Method{Class: 60, ID: 50}) },
+		"huge":              func(c *brokertest.Conn) { c.Write([]byte{1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 10, 0, 10}) },
 	} {
-		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{serve: serve}) })
+		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{Serve: serve}) })
 		s := w.subscribe(subscription)
 		s.connected()
 		if e := s.event(); !strings.HasPrefix(e, "event: error\ndata: {\"message\": \"agent error: broken AMQP frame: ") {
@@ -396,21 +399,23 @@ func TestAMQPBrokenBrokers(t *testing.T) {
 		s.ends()
 	}
 	for name, c := range map[string]struct {
-		serve func(*brokerConn)
+		serve func(*brokertest.Conn)
 		want  string
 	}{
-		"cancel": {func(c *brokerConn) { c.method(1, 60, 30, shortstr("farwire"), []byte{1}) }, "the broker cancelled the consumer: the queue was deleted"},
-		"channel": {func(c *brokerConn) {
-			c.method(1, 20, 40, []byte{1, 150}, shortstr("PRECONDITION_FAILED - too \x1b[31mlate"), make([]byte, 4))
+		"cancel": {func(c *brokertest.Conn) {
+			c.Method(1, brokertest.Method{Class: 60, ID: 30}, brokertest.ShortString("farwire"), []byte{1})
+		}, "the broker cancelled the consumer: the queue was deleted or its node is gone"},
+		"channel": {func(c *brokertest.Conn) {
+			c.Method(1, brokertest.Method{Class: 20, ID: 40}, []byte{1, 150}, brokertest.ShortString("PRECONDITION_FAILED - too \x1b[31mlate"), make([]byte, 4))
 		}, "the broker refused: 406 too [31mlate"},
-		"close": {func(c *brokerConn) {
-			c.method(0, 10, 50, []byte{1, 64}, shortstr("CONNECTION_FORCED - 10.0.0.1 leaves"), make([]byte, 4))
+		"close": {func(c *brokertest.Conn) {
+			c.Method(0, brokertest.Method{Class: 10, ID: 50}, []byte{1, 64}, brokertest.ShortString("CONNECTION_FORCED - 10.0.0.1 leaves"), make([]byte, 4))
 		}, "the broker is shutting down or its operator closed the connection"},
 	} {
-		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{serve: c.serve}) })
+		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{Serve: c.serve}) })
 		s := w.subscribe(subscription)
 		s.connected()
-		s.want("event: error", `data: {"message": "agent error: `+c.want+`", "code": 1011, "reason": "target_refused"}`)
+		s.want("event: error", `data: {"message": "agent error: `+c.want+`", "code": 1011, "reason": "target_lost"}`)
 		s.ends()
 		if t.Failed() {
 			t.Log(name)
@@ -426,7 +431,7 @@ type unwraps struct{ http.ResponseWriter }
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
 func TestAMQPBehindMiddleware(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&fakeBroker{}) })
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{}) })
 	var wrap atomic.Pointer[func(http.ResponseWriter) http.ResponseWriter]
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.gw.AMQP().ServeHTTP((*wrap.Load())(rw), r)
@@ -444,7 +449,7 @@ func TestAMQPBehindMiddleware(t *testing.T) {
 	resp := post(func(rw http.ResponseWriter) http.ResponseWriter { return unwraps{unwraps{rw}} })
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	resp.Body.Close()
-	if err != nil || line != "event: connected\n" {
+	if err != nil || line != ": the stream is open\n" {
 		t.Errorf("behind Unwrap: %q, %v", line, err)
 	}
 	resp = post(func(rw http.ResponseWriter) http.ResponseWriter { return noFlush{rw} })
@@ -458,7 +463,7 @@ func TestAMQPBehindMiddleware(t *testing.T) {
 
 func TestAMQPAccounts(t *testing.T) {
 	results := make(chan farwire.SessionResult, 1)
-	broker := &fakeBroker{serve: func(c *brokerConn) { c.deliver(1, "k", "12345") }}
+	broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) { c.Deliver(1, "k", "12345") }}
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Agents = brokerExit(broker)
 		o.Trace = &farwire.Trace{SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
@@ -470,7 +475,7 @@ func TestAMQPAccounts(t *testing.T) {
 	})
 	s := w.subscribe(subscription)
 	s.connected()
-	s.want("event: message", "id: 1", `data: {"body": "12345", "routing_key": "k", "exchange": "ex", "delivery_tag": 1, "content_type": ""}`)
+	s.want("event: message", `data: {"body": "12345", "routing_key": "k", "exchange": "ex", "delivery_tag": 1, "content_type": ""}`, "id: 1")
 	s.conn.Close()
 	r := <-results
 	r.Duration = 0
@@ -497,7 +502,7 @@ func FuzzAMQPBody(f *testing.F) {
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, httptest.NewRequest("POST", "/amqp", bytes.NewReader(body)))
 		switch {
-		case rec.Code == 200 && !strings.HasPrefix(rec.Body.String(), "event: error\ndata: {\"message\": \"no agent is attached that fits"):
+		case rec.Code == 200 && !strings.HasPrefix(rec.Body.String(), ": the stream is open\n\nevent: error\ndata: {\"message\": \"no agent is attached that fits"):
 			t.Fatalf("%q: %s", body, rec.Body)
 		case rec.Code != 200 && (rec.Code < 400 || rec.Code > 415 || !json.Valid(rec.Body.Bytes())):
 			t.Fatalf("%q: %d %s", body, rec.Code, rec.Body)

@@ -12,21 +12,21 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
 )
 
 // A client reads a RabbitMQ exchange as events. Here the broker is a stand-in
 // that knows one message and then shuts down.
 func ExampleGateway_AMQP() {
-	broker := &fakeBroker{serve: func(c *brokerConn) {
-		c.deliver(1, "19454.match.123", `{"odds": 1.95}`)
-		c.next() // its acknowledgement
-		c.next() // a larger prefetch, because it is small
-		c.method(0, 10, 50, []byte{1, 64}, shortstr("CONNECTION_FORCED"), make([]byte, 4))
+	broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) {
+		c.Deliver(1, "19454.match.123", `{"odds": 1.95}`)
+		c.Next() // its acknowledgement
+		c.Method(0, brokertest.Method{Class: 10, ID: 50}, []byte{1, 64}, brokertest.ShortString("CONNECTION_FORCED"), make([]byte, 4))
 	}}
 	exit := agent.Exit{ID: "farwire-de1", Slug: "de1", Country: "DE",
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			near, far := net.Pipe()
-			go broker.talk(far)
+			go broker.Talk(far)
 			return near, nil
 		}}
 	keys, err := farwire.APIKeys(map[string]string{"a-key-for-alice-1": "alice"})
@@ -54,13 +54,15 @@ func ExampleGateway_AMQP() {
 		fmt.Println(line)
 	}
 	// Output:
+	// : the stream is open
+	//
 	// event: connected
 	// data: {"node_id": "farwire-de1"
 	//
 	// event: message
-	// id: 1
 	// data: {"body": "{\"odds\": 1.95}", "routing_key": "19454.match.123", "exchange": "ex", "delivery_tag": 1, "content_type": ""}
+	// id: 1
 	//
 	// event: error
-	// data: {"message": "agent error: the broker is shutting down or its operator closed the connection", "code": 1011, "reason": "target_refused"}
+	// data: {"message": "agent error: the broker is shutting down or its operator closed the connection", "code": 1011, "reason": "target_lost"}
 }

@@ -3,10 +3,14 @@ package farwire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"mime"
+	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -286,4 +290,34 @@ func clip(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// readAsk reads a JSON body within the limits of size and time.
+func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if t := r.Header.Get("Content-Type"); t != "" {
+		media, _, err := mime.ParseMediaType(t)
+		if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+			return nil, fault.Newf(fault.UnsupportedMedia, "the body must be JSON and say so; add the header Content-Type: application/json (it is %s)", clip(t))
+		}
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
+	}
+	rc := http.NewResponseController(w)
+	// A writer without deadlines leaves the time to the server's own limits.
+	_ = rc.SetReadDeadline(time.Now().Add(askTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, askLimit))
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		_ = rc.SetReadDeadline(time.Time{})
+		return body, nil
+	// Otherwise the deadline stands: net/http wants the rest of the body before
+	// it sends an answer.
+	case errors.As(err, &large):
+		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
+	case isTimeout(err):
+		return nil, fault.Invalidf("the body did not come within %v", askTimeout)
+	}
+	return nil, fault.Invalidf("the body could not be read")
 }

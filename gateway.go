@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -176,9 +177,9 @@ type session struct {
 
 	attrs []slog.Attr // of its log line, besides those that all have
 
-	conn net.Conn      // taken from net/http, while no pipe owns it; nil: none
-	pipe *wsframe.Pipe // guarded by g.mu: what carries a relay once it is connected
-	flow *flow         // guarded by g.mu: what a stream holds once it is connected
+	conn net.Conn           // taken from net/http, while no pipe owns it; nil: none
+	pipe *wsframe.Pipe      // guarded by g.mu: what carries a relay once it is connected
+	flow *amqpstream.Buffer // guarded by g.mu: what a stream holds once it is connected
 
 	// ctx carries the request's values and ends, with errDraining as its cause,
 	// when the gateway drains and no pipe has been handed the session. It does
@@ -276,7 +277,7 @@ func (s *session) handOver(p *wsframe.Pipe) {
 }
 
 // watch has Stats look at what a stream holds.
-func (s *session) watch(f *flow) {
+func (s *session) watch(f *amqpstream.Buffer) {
 	s.g.mu.Lock()
 	defer s.g.mu.Unlock()
 	s.flow = f
@@ -355,4 +356,19 @@ func splitList(s string) []string {
 		}
 	}
 	return list
+}
+
+// afterKill calls cut when ctx ends, and returns a function after which it is
+// not and will not be running.
+func afterKill(ctx context.Context, cut func()) (release func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		cut()
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
 }

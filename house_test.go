@@ -171,7 +171,7 @@ func TestImportedInOnePlace(t *testing.T) {
 		dependency, pkg string
 		oneFile         bool
 	}{
-		{"github.com/rabbitmq/amqp091-go", modulePath, true},
+		{"github.com/rabbitmq/amqp091-go", modulePath + "/internal/amqpstream", true},
 		{"github.com/golang-jwt/jwt/v5", modulePath, true},
 		{"github.com/PuerkitoBio/goquery", modulePath + "/llmstxt/internal/htmlpage", false},
 		{"github.com/libp2p/go-yamux/v5", modulePath + "/agent", false},

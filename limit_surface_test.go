@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
 )
 
 // A surface is one way to call the gateway with a key or a token. An answer
@@ -120,7 +121,7 @@ func (r refusal) wantLimit(t *testing.T, text, limit, retryAfter string) {
 // time.
 func newLimited(t *testing.T, limits farwire.Limits, edit ...func(*farwire.Options)) (w *world, d *directory, target string) {
 	d = &directory{principal: caller(limits)}
-	broker := brokerExit(&fakeBroker{})
+	broker := brokerExit(&brokertest.Broker{})
 	slow := newSite(t, map[string]string{"/": page("Home", "A page with a link to one that never comes.", "/slow"), "/slow": "hang"})
 	exit := agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, _, _ := net.SplitHostPort(addr)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
 )
 
 // onlyUnwrap is a middleware's ResponseWriter as the docs of
@@ -105,7 +106,7 @@ const attachSecret = "a-secret-of-all-agents"
 func everything(t *testing.T, wrap func(http.Handler) http.Handler) *world {
 	t.Helper()
 	w := newWorld(t, func(o *farwire.Options) {
-		broker := brokerExit(&fakeBroker{})
+		broker := brokerExit(&brokertest.Broker{})
 		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE",
 			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if strings.HasPrefix(addr, "broker.test:") {

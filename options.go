@@ -55,6 +55,10 @@ type Options struct {
 	// RootCAs verifies TLS targets and brokers. Nil: the system's roots.
 	RootCAs *x509.CertPool
 
+	// AllowInsecure lets requests turn the verification of TLS targets and
+	// brokers off. False: such requests are refused.
+	AllowInsecure bool
+
 	// Logger receives one Info line at each session's end. Nil: slog.Default().
 	Logger *slog.Logger
 
@@ -92,8 +96,8 @@ type RelayOptions struct {
 // AMQPOptions tunes [Gateway.AMQP]. The zero value holds the defaults.
 type AMQPOptions struct {
 	// Budget is how many bytes of events a stream may hold that its reader has
-	// not taken; the prefetch follows from it. A message that is larger is held
-	// alone. Zero: 1 MiB.
+	// not taken; beyond it the broker's connection is not read. A message that is
+	// larger is held alone. Zero: 1 MiB.
 	Budget int
 
 	// BodyLimit is the largest body, in bytes, that is sent; a larger one is

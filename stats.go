@@ -67,7 +67,7 @@ func (g *Gateway) Stats() Stats {
 			into.add(int64(c.Frames), int64(c.Bytes), int64(t.Frames), int64(t.Bytes))
 		}
 		if r.flow != nil {
-			s.AMQPWaiting += r.flow.waits()
+			s.AMQPWaiting += r.flow.Waiting()
 		}
 	}
 	return s

@@ -7,6 +7,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -102,7 +103,7 @@ func TestAgents(t *testing.T) {
 
 // TestStatsOfStreams counts messages while their stream runs, and once.
 func TestStatsOfStreams(t *testing.T) {
-	broker := &fakeBroker{serve: func(c *brokerConn) { c.deliver(1, "k", "12345") }}
+	broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) { c.Deliver(1, "k", "12345") }}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(broker) })
 	s := w.subscribe(subscription)
 	s.connected()

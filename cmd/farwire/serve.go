@@ -235,6 +235,7 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/ws", g.Relay())
 	mux.Handle("/ws/{$}", g.Relay())
 	mux.Handle("/amqp", g.AMQP())
+	mux.Handle("/amqp/{$}", g.AMQP())
 	mux.Handle("/ws/crawl", g.Crawl())
 	if files != nil {
 		mux.Handle(filesPath, served(files))

@@ -35,11 +35,14 @@ var (
 	ErrOther = errors.New("the peer does not speak AMQP")
 )
 
-// A VersionError is a broker that asks for another version of AMQP (section
-// 2.2.4 of the 0-9-1 specification). Its text is the version.
+// A VersionError is a peer that speaks another version of AMQP, such as "1.0"
+// or "0-10": it answers with a protocol header of its own (section 2.2.4 of the
+// 0-9-1 specification).
 type VersionError string
 
-func (e VersionError) Error() string { return "the broker asks for AMQP " + string(e) }
+func (e VersionError) Error() string {
+	return "the target speaks AMQP " + string(e) + ", not AMQP 0-9-1"
+}
 
 // A FormatError is a broker that breaks the frame format.
 type FormatError string
@@ -85,7 +88,6 @@ const (
 
 	classBasic = 60
 
-	basicQos       = 10
 	basicConsumeOK = 21
 	basicCancel    = 30
 	basicReturn    = 50
@@ -107,8 +109,9 @@ type Reader struct {
 	last int               // what the last read of src gave
 
 	started bool
-	pass    int  // bytes of the frame at r that are the library's
-	handing bool // they are the last, or were
+	channel uint16 // of the consumer, once handing
+	pass    int    // bytes of the frame at r that are the library's
+	handing bool   // they are the last, or were
 	failed  error
 
 	// The message being read.
@@ -151,6 +154,10 @@ func (r *Reader) Read(p []byte) (int, error) {
 
 // Handed reports whether the library has been given all that is its own.
 func (r *Reader) Handed() bool { return r.handing && r.pass == 0 }
+
+// Channel returns the number of the channel that the consumer is on, once
+// Handed. A library that had to open a second channel may have chosen any.
+func (r *Reader) Channel() uint16 { return r.channel }
 
 // read is Read without an end. It gives at most so many bytes; all of p may
 // serve for waiting.
@@ -203,6 +210,8 @@ func (r *Reader) step() (progress bool, err error) {
 		return r.stepHeader(have, size)
 	case typeBody:
 		switch {
+		case r.stage != wantBody && size == 0 && r.stage == wantMethod:
+			return r.skipEmpty(have)
 		case r.stage != wantBody:
 			return false, FormatError("a body without a header")
 		case uint64(size) > r.left:
@@ -213,6 +222,17 @@ func (r *Reader) step() (progress bool, err error) {
 		return true, nil
 	}
 	return false, FormatError(fmt.Sprintf("type %d", kind))
+}
+
+// skipEmpty passes over a body frame of no bytes behind a message that was whole
+// without it: some brokers send one behind a message of no bytes.
+func (r *Reader) skipEmpty(have []byte) (bool, error) {
+	payload, err := whole(have, 0)
+	if payload == nil {
+		return false, err
+	}
+	r.r += 8
+	return true, nil
 }
 
 func (r *Reader) passOn(size int64) (bool, error) {
@@ -239,7 +259,7 @@ func (r *Reader) stepMethod(have []byte, channel uint16, size int64) (bool, erro
 	case basicReturn, basicGetOK:
 		return false, FormatError("content that was not asked for")
 	case basicConsumeOK:
-		r.handing = true
+		r.handing, r.channel = true, channel
 		return r.passOn(size)
 	default:
 		return r.passOn(size)
@@ -376,9 +396,22 @@ func greeting(have []byte) error {
 	case len(have) < 8 && bytes.HasPrefix([]byte(header), have[:min(4, len(have))]):
 		return nil
 	case bytes.HasPrefix(have, []byte(header)):
-		return VersionError(fmt.Sprintf("%d-%d-%d", have[5], have[6], have[7]))
+		return version([4]byte(have[4:8]))
 	}
 	return ErrOther
+}
+
+// version reads what follows the letters of a protocol header. AMQP 1.0 has a
+// protocol id, major, minor and revision (section 2.2 of its part 2), AMQP 0-10
+// a class, an instance, major and minor, AMQP 0-9-1 a zero and the three.
+func version(b [4]byte) VersionError {
+	switch {
+	case b[1] == 1 && b[2] == 0 && b[3] == 0:
+		return "1.0"
+	case b[0] == 1 && b[1] == 1:
+		return VersionError(fmt.Sprintf("%d-%d", b[2], b[3]))
+	}
+	return VersionError(fmt.Sprintf("%d-%d-%d", b[1], b[2], b[3]))
 }
 
 // fill waits for more bytes. An idle connection holds no buffer: it waits with

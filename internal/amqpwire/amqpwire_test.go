@@ -148,6 +148,44 @@ func TestDeliveriesGoToTheSinkAndTheRestThrough(t *testing.T) {
 	}
 }
 
+// Some brokers send a body frame of no bytes where the specification wants none.
+func TestReader_EmptyBodyFrames_AreSkipped(t *testing.T) {
+	stream := join(start,
+		deliver(1, "e", "k"), header(0, 0), body(""),
+		deliver(2, "e", "k"), header(0, 0), body(""), body(""), heartbeat,
+		deliver(3, "e", "k"), header(6, 0), body(""), body("ab"), heartbeat, body(""), body("cdef"), body(""),
+		deliver(4, "e", "k"), header(1, 0), body("x"),
+		method(1, 60, 21, short("consumer")...),
+		deliver(5, "e", "k"), header(0, 0), body(""), heartbeat)
+	for name, source := range sources {
+		var s sink
+		r := amqpwire.NewReader(source(bytes.NewReader(stream)), &s)
+		if _, err := io.ReadAll(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for {
+			if _, _, err := r.Next(make([]byte, 64)); err != nil {
+				if err != io.EOF {
+					t.Errorf("%s: %v", name, err)
+				}
+				break
+			}
+		}
+		if got := strings.Join(s.seen, "; "); got != `1 e k  ""; 2 e k  ""; 3 e k  "abcdef"; 4 e k  "x"; 5 e k  ""` {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for name, bad := range map[string][]byte{
+		"before any message":  join(start, body("")[:7], []byte{0}),
+		"instead of a header": join(start, deliver(1, "e", "k"), body("")),
+	} {
+		var format amqpwire.FormatError
+		if _, err := read(bytes.NewReader(bad), &sink{}); !errors.As(err, &format) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestABodyThatIsNotWantedIsReadPast(t *testing.T) {
 	stream := join(start,
 		deliver(1, "e", "k"), header(11, 0), body("hello "), body("world"),
@@ -176,7 +214,9 @@ func TestEveryProperty(t *testing.T) {
 	readAll(stream, s)
 	if string(got.ContentType) != "a/b" || string(got.CorrelationID) != "corr" || string(got.MessageID) != "mid" ||
 		string(got.Type) != "kind" || !got.HasTimestamp || got.Timestamp != 1700000000 || !got.Redelivered ||
-		!got.HasHeaders || headers != "\x01kt\x01" || got.Tag != 7 {
+		!got.HasHeaders || headers != "\x01kt\x01" || got.Tag != 7 ||
+		string(got.ContentEncoding) != "gzip" || !got.HasDeliveryMode || got.DeliveryMode != 2 || !got.HasPriority || got.Priority != 9 ||
+		string(got.ReplyTo) != "reply" || string(got.Expiration) != "60000" || string(got.UserID) != "user" || string(got.AppID) != "app" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -201,7 +241,16 @@ func TestWhatIsNoBroker(t *testing.T) {
 		{"SSH", "SSH-2.0-OpenSSH\r\n", func(err error) bool { return errors.Is(err, amqpwire.ErrOther) }},
 		{"AMQP 1.0", "AMQP\x00\x01\x00\x00", func(err error) bool {
 			var v amqpwire.VersionError
-			return errors.As(err, &v) && v == "1-0-0"
+			return errors.As(err, &v) && v == "1.0"
+		}},
+		{"AMQP 1.0 with SASL", "AMQP\x03\x01\x00\x00", func(err error) bool {
+			return err.Error() == "the target speaks AMQP 1.0, not AMQP 0-9-1"
+		}},
+		{"AMQP 0-10", "AMQP\x01\x01\x00\x0a", func(err error) bool {
+			return err.Error() == "the target speaks AMQP 0-10, not AMQP 0-9-1"
+		}},
+		{"AMQP 0-9", "AMQP\x01\x01\x00\x09", func(err error) bool {
+			return err.Error() == "the target speaks AMQP 0-9, not AMQP 0-9-1"
 		}},
 		{"nothing", "", func(err error) bool { return err == io.EOF }},
 		{"half", "AMQP", func(err error) bool { return err == io.ErrUnexpectedEOF }},

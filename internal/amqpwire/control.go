@@ -11,17 +11,25 @@ type Control int
 
 // The controls.
 const (
-	Other           Control   = iota // a heartbeat, or an answer that nobody waits for
-	Cancelled                        // the broker has cancelled the consumer
-	ChannelClosed                    // the broker has closed the channel
-	Closed                           // the broker closes the connection and waits for AppendCloseOK
-	CloseOK                          // the broker has closed it as it was asked to
-	maxMethod       = 4 << 10        // no method in this direction is larger
+	Other         Control = iota // a heartbeat, or an answer that nobody waits for
+	Cancelled                    // the broker has cancelled the consumer
+	ChannelClosed                // the broker has closed the channel
+	Closed                       // the broker closes the connection and waits for AppendCloseOK
+	CloseOK                      // the broker has closed it as it was asked to
+	FlowOn                       // the broker lets content be sent again, and waits for AppendFlowOK
+	FlowOff                      // the broker wants no content, and waits for AppendFlowOK
+)
+
+const (
+	maxMethod = 4 << 10 // no method in this direction is larger
+
 	classConnection = 10
 	classChannel    = 20
 
 	connectionClose   = 50
 	connectionCloseOK = 51
+	channelFlow       = 20
+	channelFlowOK     = 21
 	channelClose      = 40
 )
 
@@ -60,6 +68,15 @@ func (r *Reader) Next(scratch []byte) (c Control, why Reason, err error) {
 		return Cancelled, why, nil
 	case class == classConnection && method == connectionCloseOK:
 		return CloseOK, why, nil
+	case class == classChannel && method == channelFlow:
+		c = FlowOff
+		if f.byte()&1 != 0 {
+			c = FlowOn
+		}
+		if f.bad {
+			return Other, why, FormatError("channel.flow cut short")
+		}
+		return c, why, nil
 	case class == classConnection && method == connectionClose:
 		c = Closed
 	case class == classChannel && method == channelClose:
@@ -110,18 +127,19 @@ func AppendAck(dst []byte, channel uint16, tag uint64) []byte {
 	return append(dst, multiple, frameEnd)
 }
 
-// AppendQos appends basic.qos: a prefetch for all the channel's consumers.
-func AppendQos(dst []byte, channel, prefetch uint16) []byte {
-	dst = appendMethod(dst, channel, 11, classBasic, basicQos)
-	dst = binary.BigEndian.AppendUint32(dst, 0)
-	dst = binary.BigEndian.AppendUint16(dst, prefetch)
-	const global = 1
-	return append(dst, global, frameEnd)
+// AppendFlowOK appends channel.flow-ok, the answer to channel.flow.
+func AppendFlowOK(dst []byte, channel uint16, on bool) []byte {
+	dst = appendMethod(dst, channel, 5, classChannel, channelFlowOK)
+	active := byte(0)
+	if on {
+		active = 1
+	}
+	return append(dst, active, frameEnd)
 }
 
 // AppendClose appends connection.close with the reply code of success.
 func AppendClose(dst []byte) []byte {
-	const success, text = 200, "bye"
+	const success, text = 200, "closed"
 	dst = appendMethod(dst, 0, uint32(11+len(text)), classConnection, connectionClose)
 	dst = binary.BigEndian.AppendUint16(dst, success)
 	dst = append(dst, byte(len(text)))

@@ -24,6 +24,8 @@ func TestTheLibraryReadsUntilTheConsumerIsThere(t *testing.T) {
 		consumeOK,
 		deliver(2, "e", "k"), header(1, 0), body("y"), heartbeat,
 		method(1, 60, 11),        // qos-ok
+		method(2, 20, 20, 0),     // flow off
+		method(2, 20, 20, 1),     // flow on
 		frame(8, 0, []byte("?")), // not allowed to hold anything, and passed over
 		closing(1, 20, 40, 406, "PRECONDITION_FAILED - too late"),
 		method(1, 60, 30, append(short("farwire"), 1)...),
@@ -49,9 +51,10 @@ func TestTheLibraryReadsUntilTheConsumerIsThere(t *testing.T) {
 					break
 				}
 				got = append(got, map[amqpwire.Control]string{amqpwire.Other: "other", amqpwire.Cancelled: "cancelled",
-					amqpwire.ChannelClosed: "channel closed", amqpwire.Closed: "closed", amqpwire.CloseOK: "close-ok"}[c]+" "+why.Error())
+					amqpwire.ChannelClosed: "channel closed", amqpwire.Closed: "closed", amqpwire.CloseOK: "close-ok",
+					amqpwire.FlowOff: "flow off", amqpwire.FlowOn: "flow on"}[c]+" "+why.Error())
 			}
-			want := "other 0 |other 0 |other 0 |channel closed 406 PRECONDITION_FAILED - too late|cancelled 0 |closed 320 CONNECTION_FORCED - bye|close-ok 0 "
+			want := "other 0 |other 0 |flow off 0 |flow on 0 |other 0 |channel closed 406 PRECONDITION_FAILED - too late|cancelled 0 |closed 320 CONNECTION_FORCED - bye|close-ok 0 "
 			if strings.Join(got, "|") != want {
 				t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "|"), want)
 			}
@@ -64,6 +67,7 @@ func TestTheLibraryReadsUntilTheConsumerIsThere(t *testing.T) {
 
 func TestBrokenControls(t *testing.T) {
 	for name, bad := range map[string][]byte{
+		"flow cut short":  method(1, 20, 20),
 		"close cut short": method(0, 10, 50, 1, 64, 200, 'x'),
 		"too large":       method(0, 10, 50, make([]byte, 5000)...),
 		"no end":          append(closing(0, 10, 50, 320, "x")[:19], 0),
@@ -87,6 +91,17 @@ func TestBrokenControls(t *testing.T) {
 	}
 }
 
+// A library that was refused on its first channel consumes on another.
+func TestReader_SecondChannel_IsTheConsumers(t *testing.T) {
+	stream := join(start, closing(1, 20, 40, 403, "ACCESS_REFUSED - no"),
+		method(2, 20, 11), method(2, 60, 21, short("farwire")...), heartbeat)
+	r := amqpwire.NewReader(bytes.NewReader(stream), &sink{})
+	library, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(library, stream[:len(stream)-len(heartbeat)]) || !r.Handed() || r.Channel() != 2 {
+		t.Errorf("the library read %q, %v, channel %d", library, err, r.Channel())
+	}
+}
+
 // The frames as the specification's grammar has them, octet by octet.
 func TestFramesOfOurOwn(t *testing.T) {
 	for _, c := range []struct {
@@ -96,8 +111,9 @@ func TestFramesOfOurOwn(t *testing.T) {
 	}{
 		{"heartbeat", amqpwire.AppendHeartbeat(nil), "08 0000 00000000 ce"},
 		{"ack", amqpwire.AppendAck(nil, 1, 258), "01 0001 0000000d 003c 0050 0000000000000102 01 ce"},
-		{"qos", amqpwire.AppendQos(nil, 1, 1000), "01 0001 0000000b 003c 000a 00000000 03e8 01 ce"},
-		{"close", amqpwire.AppendClose(nil), "01 0000 0000000e 000a 0032 00c8 03 627965 0000 0000 ce"},
+		{"flow-ok", amqpwire.AppendFlowOK(nil, 2, true), "01 0002 00000005 0014 0015 01 ce"},
+		{"flow-ok of off", amqpwire.AppendFlowOK(nil, 1, false), "01 0001 00000005 0014 0015 00 ce"},
+		{"close", amqpwire.AppendClose(nil), "01 0000 00000011 000a 0032 00c8 06 636c6f736564 0000 0000 ce"},
 		{"close-ok", amqpwire.AppendCloseOK(nil), "01 0000 00000004 000a 0033 ce"},
 	} {
 		if got := hex.EncodeToString(c.got); got != strings.ReplaceAll(c.want, " ", "") {

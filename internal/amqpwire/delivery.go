@@ -11,14 +11,24 @@ type Delivery struct {
 	RoutingKey  []byte
 	Size        uint64 // of the body
 
-	ContentType   []byte // empty: none
-	CorrelationID []byte
-	MessageID     []byte
-	Type          []byte
-	Headers       []byte // the content of the field table; see AppendTable
-	HasHeaders    bool
-	Timestamp     uint64 // seconds
-	HasTimestamp  bool
+	// The properties. Those of text are empty when the message has none.
+	ContentType     []byte
+	ContentEncoding []byte
+	Headers         []byte // the content of the field table; see AppendTable
+	HasHeaders      bool
+	DeliveryMode    uint8
+	HasDeliveryMode bool
+	Priority        uint8
+	HasPriority     bool
+	CorrelationID   []byte
+	ReplyTo         []byte
+	Expiration      []byte
+	MessageID       []byte
+	Timestamp       uint64 // seconds
+	HasTimestamp    bool
+	Type            []byte
+	UserID          []byte
+	AppID           []byte
 }
 
 // readMethod reads the payload of basic.deliver: consumer tag, delivery tag,
@@ -51,6 +61,8 @@ const (
 	hasMessageID
 	hasTimestamp
 	hasType
+	hasUserID
+	hasAppID
 )
 
 // readHeader reads a content header: class, weight, body size, flags and the
@@ -67,39 +79,32 @@ func (d *Delivery) readHeader(p []byte) error {
 	for more := flags; more&1 != 0 && !f.bad; { // flag words of properties to come
 		more = f.uint16()
 	}
-	if flags&hasContentType != 0 {
-		d.ContentType = f.short()
+	text := func(flag uint16, into *[]byte) {
+		if flags&flag != 0 {
+			*into = f.short()
+		}
 	}
-	if flags&hasContentEncoding != 0 {
-		f.short()
+	text(hasContentType, &d.ContentType)
+	text(hasContentEncoding, &d.ContentEncoding)
+	if d.HasHeaders = flags&hasHeaders != 0; d.HasHeaders {
+		d.Headers = f.long()
 	}
-	if flags&hasHeaders != 0 {
-		d.Headers, d.HasHeaders = f.long(), true
+	if d.HasDeliveryMode = flags&hasDeliveryMode != 0; d.HasDeliveryMode {
+		d.DeliveryMode = f.byte()
 	}
-	if flags&hasDeliveryMode != 0 {
-		f.byte()
+	if d.HasPriority = flags&hasPriority != 0; d.HasPriority {
+		d.Priority = f.byte()
 	}
-	if flags&hasPriority != 0 {
-		f.byte()
+	text(hasCorrelationID, &d.CorrelationID)
+	text(hasReplyTo, &d.ReplyTo)
+	text(hasExpiration, &d.Expiration)
+	text(hasMessageID, &d.MessageID)
+	if d.HasTimestamp = flags&hasTimestamp != 0; d.HasTimestamp {
+		d.Timestamp = f.uint64()
 	}
-	if flags&hasCorrelationID != 0 {
-		d.CorrelationID = f.short()
-	}
-	if flags&hasReplyTo != 0 {
-		f.short()
-	}
-	if flags&hasExpiration != 0 {
-		f.short()
-	}
-	if flags&hasMessageID != 0 {
-		d.MessageID = f.short()
-	}
-	if flags&hasTimestamp != 0 {
-		d.Timestamp, d.HasTimestamp = f.uint64(), true
-	}
-	if flags&hasType != 0 {
-		d.Type = f.short()
-	}
+	text(hasType, &d.Type)
+	text(hasUserID, &d.UserID)
+	text(hasAppID, &d.AppID)
 	if f.bad {
 		return FormatError("content header cut short")
 	}

@@ -1,7 +1,9 @@
 package amqpwire
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -17,7 +19,8 @@ const maxDepth = 32
 // Numbers of every width are JSON numbers, decimals among them, and timestamps
 // are seconds. What JSON has no form for becomes text: "NaN", "Infinity",
 // "-Infinity". Byte arrays, and strings that are not UTF-8, are
-// {"base64": "…"}.
+// {"base64": "…"}. Of fields of one name the last counts, as it does for client
+// libraries: a JSON object with a name twice is refused by strict parsers.
 func AppendTable(dst, table []byte) ([]byte, bool) {
 	f := &cursor{p: table}
 	out := appendTable(dst, f, 0)
@@ -27,17 +30,94 @@ func AppendTable(dst, table []byte) ([]byte, bool) {
 	return out, true
 }
 
+// Long returns the value of a field of a table if it is a 64-bit integer.
+func Long(table []byte, name string) (v int64, ok bool) {
+	f := &cursor{p: table}
+	for len(f.p) > 0 && !f.bad {
+		if string(f.short()) == name && len(f.p) > 0 && f.p[0] == 'l' {
+			f.byte()
+			v, ok = int64(f.uint64()), true
+			continue
+		}
+		f.skip()
+	}
+	return v, ok && !f.bad
+}
+
 func appendTable(dst []byte, f *cursor, depth int) []byte {
+	twice := namedTwice(f.p)
 	dst = append(dst, '{')
-	for first := true; len(f.p) > 0 && !f.bad; first = false {
+	for first := true; len(f.p) > 0 && !f.bad; {
+		name := f.short()
+		if last := twice[string(name)]; last > 0 && len(f.p) >= last { // it comes again behind
+			f.skip()
+			continue
+		}
 		if !first {
 			dst = append(dst, ", "...)
 		}
-		dst = sse.AppendString(dst, f.short())
+		first = false
+		dst = sse.AppendString(dst, name)
 		dst = append(dst, ": "...)
 		dst = appendField(dst, f, depth+1)
 	}
 	return append(dst, '}')
+}
+
+// namedTwice returns, for each name that stands in a table more than once, how
+// many bytes follow the name where it stands last, plus one; for others zero.
+// Nil: there is none.
+func namedTwice(table []byte) (twice map[string]int) {
+	const few = 12
+	var names [few][]byte
+	var seen map[string]bool // of tables with more than a few fields
+	f := &cursor{p: table}
+	for n := 0; len(f.p) > 0 && !f.bad; n++ {
+		name, again := f.short(), false
+		switch {
+		case n < few:
+			again = slices.ContainsFunc(names[:n], func(b []byte) bool { return bytes.Equal(b, name) })
+			names[n] = name
+		default:
+			if seen == nil {
+				seen = make(map[string]bool, 2*few)
+				for _, b := range names {
+					seen[string(b)] = true
+				}
+			}
+			again = seen[string(name)]
+			seen[string(name)] = true
+		}
+		if again {
+			if twice == nil {
+				twice = make(map[string]int)
+			}
+			twice[string(name)] = len(f.p) + 1
+		}
+		f.skip()
+	}
+	return twice
+}
+
+// skip passes over one value with its type.
+func (f *cursor) skip() {
+	switch f.byte() {
+	case 't', 'b', 'B':
+		f.take(1)
+	case 's', 'U', 'u':
+		f.take(2)
+	case 'I', 'i', 'f':
+		f.take(4)
+	case 'D':
+		f.take(5)
+	case 'l', 'L', 'T', 'd':
+		f.take(8)
+	case 'S', 'x', 'F', 'A':
+		f.long()
+	case 'V':
+	default:
+		f.bad = true
+	}
 }
 
 // appendField knows the types that RabbitMQ reads, which are those of the

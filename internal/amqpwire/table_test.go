@@ -3,6 +3,7 @@ package amqpwire_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -87,6 +88,67 @@ func TestATableTooDeep(t *testing.T) {
 	}
 }
 
+func TestAppendTable_NameTwice_LastCounts(t *testing.T) {
+	field := func(name, value string) string { return string(short(name)) + value }
+	var many strings.Builder
+	for i := range 40 {
+		many.WriteString(field(fmt.Sprint("k", i%20), fmt.Sprintf("B%c", rune('0'+i))))
+	}
+	for _, c := range []struct{ in, want string }{
+		{field("a", "t\x01") + field("a", "t\x00"), `{"a": false}`},
+		{field("a", "V") + field("b", "V") + field("a", "t\x01") + field("b", "t\x00") + field("c", "V"), `{"a": true, "b": false, "c": null}`},
+		{field("", "V") + field("", "V") + field("", "t\x01"), `{"": true}`},
+		{field("o", "F"+string(long(field("a", "V")+field("a", "t\x01")))), `{"o": {"a": true}}`},
+	} {
+		if got, ok := amqpwire.AppendTable(nil, []byte(c.in)); !ok || string(got) != c.want {
+			t.Errorf("%q: %s, %v; want %s", c.in, got, ok, c.want)
+		}
+	}
+	out, ok := amqpwire.AppendTable(nil, []byte(many.String()))
+	var got map[string]int
+	if err := json.Unmarshal(out, &got); !ok || err != nil || len(got) != 20 || got["k3"] != '0'+23 || strings.Count(string(out), `"k3"`) != 1 {
+		t.Errorf("many fields: %s, %v", out, err)
+	}
+}
+
+// A table of n fields takes time in proportion to n.
+func TestAppendTable_ManyFields_Linear(t *testing.T) {
+	table := func(n int) (b []byte) {
+		for i := range n {
+			b = append(append(b, short(fmt.Sprint(i))...), 'V')
+		}
+		return b
+	}
+	cost := func(n int) float64 {
+		in := table(n)
+		return testing.AllocsPerRun(1, func() {
+			if _, ok := amqpwire.AppendTable(nil, in); !ok {
+				t.Error("not read")
+			}
+		})
+	}
+	if small, large := cost(5_000), cost(20_000); large > 8*small {
+		t.Errorf("%v allocations for 5 000 fields, %v for 20 000", small, large)
+	}
+}
+
+func TestLong(t *testing.T) {
+	table := append(append(short("s"), 'S'), long("x-stream-offset")...)
+	table = append(append(append(table, short("x-stream-offset")...), 'l'), be(8, 77)...)
+	if v, ok := amqpwire.Long(append(table, append(short("z"), 'V')...), "x-stream-offset"); !ok || v != 77 {
+		t.Errorf("%d, %v", v, ok)
+	}
+	for name, bad := range map[string][]byte{
+		"another type": append(append(short("x-stream-offset"), 'S'), long("77")...),
+		"cut":          table[:len(table)-1],
+		"none":         nil,
+	} {
+		if v, ok := amqpwire.Long(bad, "x-stream-offset"); ok {
+			t.Errorf("%s: %d", name, v)
+		}
+	}
+}
+
 func FuzzTable(f *testing.F) {
 	f.Add([]byte("\x01kt\x01"))
 	f.Add([]byte("\x01kF\x00\x00\x00\x04\x01at\x01"))
@@ -100,5 +162,6 @@ func FuzzTable(f *testing.F) {
 		if ok && !json.Valid(out) {
 			t.Fatalf("%q gives %q", in, out)
 		}
+		amqpwire.Long(in, "k")
 	})
 }

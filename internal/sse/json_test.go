@@ -9,12 +9,12 @@ import (
 )
 
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "plain", "\"\\/\b\f\n\r\t\x00\x1f\x7f", "a\u2028b\u2029c", "\xff\xe2\x80", "☃ü", "\ufffd", "a\r\n\r\nb"} {
+	for _, s := range []string{"", "plain", "\"\\/\b\f\n\r\t\x00\x1f\x7f", "a\u2028b\u2029c\u0085d", "\xff\xe2\x80", "☃ü", "\ufffd", "a\r\n\r\nb"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		out := sse.AppendString(nil, in)
-		if i := strings.IndexAny(string(out), "\r\n\u2028\u2029"); i >= 0 {
+		if i := strings.IndexAny(string(out), "\r\n\u0085\u2028\u2029"); i >= 0 {
 			t.Fatalf("%q has a line end in %q", in, out)
 		}
 		var back string
@@ -32,8 +32,14 @@ func FuzzText(f *testing.F) {
 func perByte(in []byte) string { return string([]rune(string(in))) }
 
 func TestErrorEvent(t *testing.T) {
-	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011, "target_refused"))
-	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011, \"reason\": \"target_refused\"}\n\n"
+	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011, "target_lost", false))
+	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011, \"reason\": \"target_lost\"}\n\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// An EventSource that would ask the same again is held off.
+	got = string(sse.AppendError(nil, "no", 1008, "target_forbidden", true))
+	want = "event: error\ndata: {\"message\": \"no\", \"code\": 1008, \"reason\": \"target_forbidden\"}\nretry: 86400000\n\n"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -43,8 +44,9 @@ const (
 // A Stream is an answer made of events. It is for one goroutine, but for
 // [Stream.Cut].
 type Stream struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	w        http.ResponseWriter
+	rc       *http.ResponseController
+	flushers []func() error
 
 	limit   time.Duration
 	onStall func()
@@ -54,32 +56,84 @@ type Stream struct {
 	midway  bool // the last bytes written do not end an event
 }
 
-// Open answers with 200 and the header of an event stream, flushed at once, or
-// returns ErrCannotFlush, wrapped with the type that is in the way, with nothing
-// written. When the reader takes nothing for limit while bytes wait for it, onStall is called, once, from another
-// goroutine; a limit of zero or less is none. Deadlines that the server or
-// another handler set for writing are replaced. A ResponseWriter without
-// deadlines is written to without.
+// Open answers with 200, the header of an event stream and a comment line, all
+// flushed at once, or returns ErrCannotFlush, wrapped with the type that is in
+// the way, with nothing written. A middleware that compresses flushes nothing
+// while nothing is written, hence the comment. After any other error the Stream
+// is there, for [Stream.Last].
+//
+// When the reader takes nothing for limit while bytes wait for it, onStall is
+// called, once, from another goroutine; a limit of zero or less is none.
+// Deadlines that the server or another handler set for writing are replaced. A
+// ResponseWriter without deadlines is written to without.
 func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, error) {
 	s := &Stream{w: w, rc: http.NewResponseController(w), limit: limit, onStall: onStall}
-	h := w.Header()
-	before := h.Clone()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
-	s.renew()
-	err := s.rc.Flush()
-	if errors.Is(err, http.ErrNotSupported) {
-		clear(h)
-		for name, values := range before {
-			h[name] = values
-		}
+	if s.flushers = flushers(w); len(s.flushers) == 0 {
 		return nil, fmt.Errorf("%w: the middleware's %s hides http.Flusher", ErrCannotFlush, upgrade.Innermost(w))
 	}
-	if err != nil {
-		return nil, lost(err)
+	h := w.Header()
+	// Without a charset some clients decode text as ISO 8859-1, and a proxy that
+	// may transform an answer collects it to compress it.
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
+	err := s.Write([]byte(": the stream is open\n\n"))
+	if err == nil {
+		err = s.Flush()
 	}
-	return s, nil
+	return s, err
+}
+
+// flushers returns how to flush w, from the outside in: of all that Unwrap leads
+// to, because the Flush of some middlewares ends at a writer below that has
+// nothing but Unwrap.
+func flushers(w http.ResponseWriter) (all []func() error) {
+	for _, layer := range upgrade.Layers(w) {
+		switch f := layer.(type) {
+		case interface{ FlushError() error }:
+			all = append(all, f.FlushError)
+		case http.Flusher:
+			all = append(all, func() error { return flush(f) })
+		}
+	}
+	return all
+}
+
+// flush calls a Flush that has no error. Some panic where the layer below has no
+// Flush of its own.
+func flush(f http.Flusher) (err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *runtime.TypeAssertionError:
+			err = http.ErrNotSupported
+		default:
+			panic(v)
+		}
+	}()
+	f.Flush()
+	return nil
+}
+
+// flush flushes every layer. One that cannot, because of what is below it, is
+// followed by one that can.
+func (s *Stream) flush() error {
+	var failed error
+	able := false
+	for _, f := range s.flushers {
+		switch err := f(); {
+		case err == nil:
+			able = true
+		case !errors.Is(err, http.ErrNotSupported):
+			return err
+		default:
+			failed = err
+		}
+	}
+	if able {
+		return nil
+	}
+	return failed
 }
 
 func lost(err error) error {
@@ -131,7 +185,7 @@ func (s *Stream) write(p []byte) error {
 func (s *Stream) Flush() error {
 	s.renew()
 	s.watch()
-	err := s.rc.Flush()
+	err := s.flush()
 	s.unwatch()
 	if err == nil && s.stalled.Load() && !s.midway {
 		return ErrStalled
@@ -163,7 +217,7 @@ func (s *Stream) Last(event []byte) error {
 	if _, err := s.w.Write(event); err != nil {
 		return lost(err)
 	}
-	return lost(s.rc.Flush())
+	return lost(s.flush())
 }
 
 // Cut makes a write that is under way, and every later one, fail. It may be

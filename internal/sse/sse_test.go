@@ -39,6 +39,30 @@ func (w *wire) Write(p []byte) (n int, err error) {
 	return n, w.failed
 }
 
+const opening = ": the stream is open\n\n"
+
+// open opens a stream of w and reads what every stream begins with from r.
+func open(t *testing.T, w *wire, r net.Conn, limit time.Duration, onStall func()) *sse.Stream {
+	t.Helper()
+	begun := make(chan string, 1)
+	go func() {
+		b := make([]byte, len(opening))
+		_, err := io.ReadFull(r, b)
+		if err != nil {
+			b = []byte(err.Error())
+		}
+		begun <- string(b)
+	}()
+	s, err := sse.Open(w, limit, onStall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-begun; got != opening {
+		t.Errorf("the stream begins with %q", got)
+	}
+	return s
+}
+
 func event(i string) []byte { return []byte("data: " + i + "\n\n") }
 
 func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
@@ -46,10 +70,7 @@ func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
 		w, r := newWire()
 		start := time.Now()
 		var at time.Duration
-		s, err := sse.Open(w, time.Minute, func() { at = time.Since(start) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := open(t, w, r, time.Minute, func() { at = time.Since(start) })
 		text := make(chan string)
 		go func() {
 			time.Sleep(time.Minute + sse.Grace/2)
@@ -81,11 +102,8 @@ func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
 
 func TestAReaderThatStaysAwayIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, _ := newWire()
-		s, err := sse.Open(w, time.Minute, func() {})
-		if err != nil {
-			t.Fatal(err)
-		}
+		w, r := newWire()
+		s := open(t, w, r, time.Minute, func() {})
 		start := time.Now()
 		if err := s.Write(event("1")); !errors.Is(err, sse.ErrLost) {
 			t.Errorf("Write: %v", err)
@@ -102,10 +120,7 @@ func TestAReaderThatStaysAwayIsLost(t *testing.T) {
 func TestASlowReaderIsNotStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
-		s, err := sse.Open(w, time.Minute, func() { t.Error("stalled") })
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := open(t, w, r, time.Minute, func() { t.Error("stalled") })
 		big := event(strings.Repeat("x", 1<<20))
 		go func() {
 			buf := make([]byte, 64<<10)
@@ -125,11 +140,8 @@ func TestASlowReaderIsNotStalled(t *testing.T) {
 
 func TestCutEndsAWriteForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, _ := newWire()
-		s, err := sse.Open(w, -1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w, r := newWire()
+		s := open(t, w, r, -1, nil)
 		time.AfterFunc(time.Hour, s.Cut)
 		start := time.Now()
 		if err := s.Write(event("1")); !errors.Is(err, sse.ErrLost) || time.Since(start) != time.Hour {
@@ -178,15 +190,89 @@ func TestOverHTTPBehindUnwrap(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	buf := make([]byte, 100)
-	n, err := io.ReadAtLeast(resp.Body, buf, len(": still here\n\n"))
-	if err != nil || string(buf[:n]) != ": still here\n\n" {
+	n, err := io.ReadAtLeast(resp.Body, buf, len(opening+": still here\n\n"))
+	if err != nil || string(buf[:n]) != opening+": still here\n\n" {
 		t.Errorf("read %q, %v", buf[:n], err)
 	}
-	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
 		t.Errorf("Content-Type %q", got)
+	}
+	if got := resp.Header.Get("Cache-Control"); got != "no-cache, no-transform" {
+		t.Errorf("Cache-Control %q", got)
 	}
 	resp.Body.Close()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A holder keeps what is written until it is flushed, and then looks for a
+// Flusher in the next layer alone, as chi's Compress does.
+type holder struct {
+	http.ResponseWriter
+	held []byte
+}
+
+func (h *holder) Write(p []byte) (int, error) { h.held = append(h.held, p...); return len(p), nil }
+func (h *holder) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+func (h *holder) Flush() {
+	if len(h.held) == 0 {
+		return
+	}
+	h.ResponseWriter.Write(h.held)
+	h.held = nil
+	if f, ok := h.ResponseWriter.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// A flusher below cannot flush by itself.
+type deaf struct{ http.ResponseWriter }
+
+func (d deaf) FlushError() error           { return http.ErrNotSupported }
+func (d deaf) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+// A demanding layer panics where the one below has no Flush, as gin's does.
+type demanding struct{ http.ResponseWriter }
+
+func (d demanding) Flush()                      { d.ResponseWriter.(http.Flusher).Flush() }
+func (d demanding) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+func TestOpen_LayersThatFlushInPart_ArriveAtOnce(t *testing.T) {
+	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
+		"a holder above a layer without Flush": func(w http.ResponseWriter) http.ResponseWriter { return &holder{ResponseWriter: unwraps{w}} },
+		"a layer whose Flush panics":           func(w http.ResponseWriter) http.ResponseWriter { return demanding{unwraps{w}} },
+		"a layer whose Flush fails":            func(w http.ResponseWriter) http.ResponseWriter { return deaf{unwraps{w}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			done := make(chan error, 1)
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, err := sse.Open(wrap(w), time.Minute, func() {})
+				<-r.Context().Done() // until the client has read what was flushed
+				done <- err
+			}))
+			defer srv.Close()
+			resp, err := http.Get(srv.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, len(opening))
+			if _, err := io.ReadFull(resp.Body, b); err != nil || string(b) != opening {
+				t.Errorf("read %q, %v", b, err)
+			}
+			resp.Body.Close()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOpen_NoLayerFlushes_Fails(t *testing.T) {
+	rec := httptest.NewRecorder()
+	w := deaf{struct{ http.ResponseWriter }{rec}}
+	if _, err := sse.Open(w, 0, nil); !errors.Is(err, http.ErrNotSupported) {
+		t.Errorf("Open: %v", err)
 	}
 }

@@ -81,15 +81,17 @@ func TestCurl(t *testing.T) {
 	}
 	next := lines(t, exec.Command(rig.Look(t, "curl"), "-sS", "-N", "-X", "POST", "-H", "Content-Type: application/json",
 		"-H", "X-API-Key: "+key, "-d", string(b), srv.URL+"/amqp"))
-	if got := next(); got != "event: connected" {
-		t.Errorf("%s", got)
+	for _, want := range []string{": the stream is open", "", "event: connected"} {
+		if got := next(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 	if got := next(); !strings.HasPrefix(got, `data: {"node_id": `) {
 		t.Errorf("%s", got)
 	}
 	p.send("amq.topic", "k", amqp091.Publishing{Body: []byte("x")})
-	for _, want := range []string{"", "event: message", "id: 1",
-		`data: {"body": "x", "routing_key": "k", "exchange": "amq.topic", "delivery_tag": 1, "content_type": ""}`, ""} {
+	for _, want := range []string{"", "event: message",
+		`data: {"body": "x", "routing_key": "k", "exchange": "amq.topic", "delivery_tag": 1, "content_type": ""}`, "id: 1", ""} {
 		if got := next(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

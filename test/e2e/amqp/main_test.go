@@ -161,6 +161,7 @@ func ask(vhost string, changes fields) fields {
 // An event is one of a stream's.
 type event struct {
 	name, id string
+	retry    string
 	data     map[string]any
 	raw      string
 }
@@ -205,7 +206,7 @@ func open(t testing.TB, url string, body any) *stream {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	resp := postContext(t, ctx, url, body)
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		b, _ := io.ReadAll(resp.Body)
 		t.Fatalf("%s %s: %s", resp.Status, resp.Header.Get("Content-Type"), b)
 	}
@@ -233,6 +234,8 @@ func (s *stream) next() (event, error) {
 		case name == "data":
 			e.raw += value
 		case name == "":
+		case name == "retry":
+			e.retry = value
 		default:
 			return e, fmt.Errorf("line %q", line)
 		}

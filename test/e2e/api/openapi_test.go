@@ -244,7 +244,7 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 	}
 	var body []byte
 	switch {
-	case resp.Header.Get("Content-Type") == "text/event-stream", resp.StatusCode == http.StatusSwitchingProtocols:
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), resp.StatusCode == http.StatusSwitchingProtocols:
 		// The rest comes when it comes.
 	default:
 		body, err = io.ReadAll(resp.Body)

@@ -192,7 +192,7 @@ func streams(t *testing.T, client *http.Client, g *rig.Gateway, broker *rabbit.N
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		t.Fatalf("answered with %s %v", resp.Status, resp.Header)
 	}
 	await := rig.Lines(t, resp.Body)

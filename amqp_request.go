@@ -1,0 +1,336 @@
+package farwire
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/internal/amqpstream"
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// An amqpRequest is what a client asked for in the body of POST /amqp, checked
+// and with its defaults.
+type amqpRequest struct {
+	host   string
+	port   int
+	tls    *brokerTLS // nil: in clear
+	prefix string     // of a queue of the stream's own
+	amqpstream.Subscription
+}
+
+// A brokerTLS says how TLS with a broker is done.
+type brokerTLS struct {
+	serverName  string
+	ca          string // PEM, trusted besides the gateway's roots; empty: none
+	insecure    bool
+	certificate []tls.Certificate // ours; empty: none
+}
+
+const (
+	defaultPrefetch = 500
+	mostPrefetch    = 5000
+	mostBindings    = 100
+)
+
+// readAMQPRequest reads and checks the fields that say what to consume, and the
+// event behind which the client wants to go on.
+func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, error) {
+	req := &amqpRequest{
+		host:   f.text("host", ""),
+		port:   f.integer("port", 5672, 1, 65535),
+		prefix: f.text("queue_prefix", "scrape"),
+		Subscription: amqpstream.Subscription{
+			VirtualHost: f.text("virtual_host", "/"),
+			Username:    f.text("username", ""),
+			Password:    f.text("password", ""),
+			Heartbeat:   time.Duration(f.integer("heartbeat", 60, 0, 65535)) * time.Second,
+			Prefetch:    f.integer("prefetch", defaultPrefetch, 1, mostPrefetch),
+			QueueLimit:  max(0, o.AMQP.QueueLimit),
+		},
+	}
+	ssl := f.boolean("ssl", false)
+	if f.err != nil {
+		return nil, f.err
+	}
+	switch {
+	case req.host == "":
+		return nil, fault.Invalidf("host is missing")
+	case !hostOnly(req.host):
+		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
+	case !validPrefix(req.prefix):
+		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+	case len(req.VirtualHost) > mostShort:
+		return nil, tooLong("virtual_host")
+	}
+	read := req.readBindings
+	if _, ok := f.raw["queue"]; ok {
+		read = req.readQueue
+	}
+	if err := read(f); err != nil {
+		return nil, err
+	}
+	if after, err := strconv.ParseInt(lastEventID, 10, 64); err == nil && after >= 0 {
+		req.After = &after
+	}
+	return req, req.readTLS(f, ssl, o)
+}
+
+// Names and keys travel as short strings (section 4.2.5.3 of the specification).
+const mostShort = 255
+
+func tooLong(name string) error { return fault.Invalidf("%s must be at most 255 bytes", name) }
+
+// readQueue reads a request for a queue that is there.
+func (req *amqpRequest) readQueue(f *fields) error {
+	for _, other := range []string{"exchange", "routing_key", "bindings", "queue_prefix"} {
+		if _, ok := f.raw[other]; ok {
+			return fault.Invalidf("queue is one that exists, which is consumed as it is; leave out %s", other)
+		}
+	}
+	req.Queue = f.text("queue", "")
+	req.Offset = readOffset(f)
+	switch {
+	case f.err != nil:
+		return f.err
+	case req.Queue == "":
+		return fault.Invalidf("queue must be the name of a queue; leave it out for one of the stream's own")
+	case len(req.Queue) > mostShort:
+		return tooLong("queue")
+	}
+	return nil
+}
+
+// readOffset reads where a stream queue begins: a word, a number or a time.
+func readOffset(f *fields) any {
+	raw, ok := f.raw["offset"]
+	if !ok {
+		return nil
+	}
+	var text string
+	if raw[0] == '"' && json.Unmarshal(raw, &text) != nil {
+		text = ""
+	}
+	switch text {
+	case "first", "last", "next":
+		return text
+	case "":
+		text = string(raw)
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		return n
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Unix() >= 0 {
+		return at
+	}
+	f.refuse("offset", "must be first, last, next, a number, or a time such as 2026-11-28T06:00:00Z")
+	return nil
+}
+
+// readBindings reads a request for a queue of the stream's own.
+func (req *amqpRequest) readBindings(f *fields) error {
+	if _, ok := f.raw["offset"]; ok {
+		return fault.Invalidf("offset is where an existing stream queue is read from; give queue too")
+	}
+	keys := []string{"#"}
+	if raw := f.raw["routing_key"]; len(raw) > 0 && raw[0] == '[' {
+		keys = f.list("routing_key")
+	} else {
+		keys[0] = f.text("routing_key", "#")
+	}
+	exchange := f.text("exchange", "")
+	if f.err != nil {
+		return f.err
+	}
+	switch {
+	case len(keys) == 0:
+		return fault.Invalidf("routing_key is an empty list")
+	case len(keys) > mostBindings:
+		return fault.Invalidf("routing_key has more than %d keys", mostBindings)
+	case len(exchange) > mostShort:
+		return tooLong("exchange")
+	}
+	for _, key := range keys {
+		if len(key) > mostShort {
+			return tooLong("routing_key")
+		}
+		// Every queue is bound to the default exchange by its name already, and a
+		// broker refuses to bind to it again.
+		if exchange != "" {
+			req.Bindings = append(req.Bindings, amqpstream.Binding{Exchange: exchange, RoutingKey: key})
+		}
+	}
+	return req.readFurtherBindings(f)
+}
+
+func (req *amqpRequest) readFurtherBindings(f *fields) error {
+	raw, ok := f.raw["bindings"]
+	if !ok {
+		return nil
+	}
+	var list []json.RawMessage
+	switch {
+	case json.Unmarshal(raw, &list) != nil:
+		return fault.Invalidf("bindings must be an array of objects")
+	case len(list) == 0:
+		return fault.Invalidf("bindings is an empty list")
+	case len(list) > mostBindings:
+		return fault.Invalidf("bindings has more than %d entries", mostBindings)
+	}
+	for i, item := range list {
+		b, err := readBinding(item)
+		if err != nil {
+			return fault.Invalidf("bindings[%d]: %s", i, err)
+		}
+		req.Bindings = append(req.Bindings, b)
+	}
+	return nil
+}
+
+func readBinding(raw json.RawMessage) (b amqpstream.Binding, err error) {
+	f, err := readFields(raw)
+	if err != nil {
+		return b, err
+	}
+	b.Exchange, b.RoutingKey = f.text("exchange", ""), f.text("routing_key", "#")
+	if raw, ok := f.raw["arguments"]; ok {
+		if b.Arguments, err = readArguments(raw); err != nil {
+			return b, err
+		}
+	}
+	switch {
+	case f.err != nil:
+		return b, f.err
+	case b.Exchange == "":
+		return b, fault.Invalidf("exchange is missing")
+	case len(b.Exchange) > mostShort:
+		return b, tooLong("exchange")
+	case len(b.RoutingKey) > mostShort:
+		return b, tooLong("routing_key")
+	}
+	return b, nil
+}
+
+// readArguments reads an object of values that a field table can hold: a whole
+// number is a 64-bit integer, another one a double, and null is void.
+func readArguments(raw json.RawMessage) (map[string]any, error) {
+	const mostNames, mostDepth = 100, 5 // of the eight levels of a request, three are above
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var object map[string]any
+	if err := dec.Decode(&object); err != nil || object == nil {
+		return nil, fault.Invalidf("arguments must be an object")
+	}
+	var convert func(v any, depth int) (any, error)
+	convert = func(v any, depth int) (_ any, err error) {
+		switch v := v.(type) {
+		case json.Number:
+			return number(v)
+		case []any:
+			for i := range v {
+				if v[i], err = convert(v[i], depth+1); err != nil {
+					return nil, err
+				}
+			}
+		case map[string]any:
+			switch {
+			case len(v) > mostNames:
+				return nil, fault.Invalidf("arguments has more than %d names", mostNames)
+			case depth >= mostDepth:
+				return nil, fault.Invalidf("arguments is nested too deep")
+			}
+			for name := range v {
+				if len(name) > mostShort {
+					return nil, tooLong("a name in arguments")
+				}
+				if v[name], err = convert(v[name], depth+1); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return v, nil
+	}
+	_, err := convert(object, 0)
+	return object, err
+}
+
+func number(n json.Number) (any, error) {
+	if !strings.ContainsAny(n.String(), ".eE") {
+		if v, err := n.Int64(); err == nil {
+			return v, nil
+		}
+		return nil, fault.Invalidf("arguments: %s is larger than 64 bits", clip(n.String()))
+	}
+	v, err := n.Float64()
+	if err != nil {
+		return nil, fault.Invalidf("arguments: %s is larger than a double", clip(n.String()))
+	}
+	return v, nil
+}
+
+// readTLS reads how the broker is verified and what it is shown.
+func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
+	t := &brokerTLS{serverName: f.text("server_name", ""), ca: f.text("ca", ""), insecure: f.boolean("insecure", false)}
+	cert, key := f.text("cert", ""), f.text("cert_key", "")
+	if f.err != nil {
+		return f.err
+	}
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{{"server_name", t.serverName != ""}, {"ca", t.ca != ""}, {"insecure", t.insecure}, {"cert", cert != ""}, {"cert_key", key != ""}} {
+		if option.set && !ssl {
+			return fault.Invalidf("%s is about TLS; give ssl: true too", option.name)
+		}
+	}
+	switch {
+	case t.insecure && !o.AllowInsecure:
+		return fault.Invalidf("insecure is not allowed here (--allow-insecure)")
+	case t.ca != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.ca)):
+		return fault.Invalidf("ca must be certificates in PEM")
+	case t.serverName != "" && !hostOnly(t.serverName):
+		return fault.Invalidf("server_name is not valid")
+	case cert != "" && key == "":
+		return fault.Invalidf("cert_key is missing")
+	case cert == "" && key != "":
+		return fault.Invalidf("cert is missing")
+	}
+	if cert != "" {
+		pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+		if err != nil {
+			// The library's text may hold parts of what it could not read.
+			return fault.Invalidf("cert and cert_key must be a certificate and its key in PEM")
+		}
+		t.certificate, req.Certificate = []tls.Certificate{pair}, true
+	}
+	if ssl {
+		req.tls = t
+	}
+	return nil
+}
+
+func hostOnly(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return len(s) <= 254 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r == 0x7f || strings.ContainsRune(`/\@:?#[]<>"%`, r)
+	})
+}
+
+func validPrefix(s string) bool {
+	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
+	})
+}
+
+// name is that of the connection, and of a queue of the stream's own.
+func (req *amqpRequest) name(slug string) string {
+	return fmt.Sprintf("%s_%s_%s", req.prefix, slug, newID())
+}
