@@ -1,13 +1,14 @@
-// A stream of a RabbitMQ exchange. The answer to the POST is the stream; ending
-// the request ends it, and the queue with it.
+// A stream of a RabbitMQ queue. The answer to the POST is the stream; ending the
+// request ends it, and a queue of its own with it.
 
 import { excerpt, fromBase64, hexDump, utf8Length } from './bytes.js';
 import { find, make } from './dom.js';
 import { Feed } from './feed.js';
 import { count, size } from './format.js';
-import { call } from './gateway.js';
+import { call, Refusal } from './gateway.js';
 import { indent } from './json.js';
 import { clear, complain, troubleOf } from './notice.js';
+import { Rate } from './rate.js';
 import { events } from './sse.js';
 import { chosen, offerAgents } from './through.js';
 
@@ -16,7 +17,9 @@ const kept = 256 << 10; // characters of one body
 /** startAMQP wires the panel of streams. */
 export function startAMQP() {
   const feed = new Feed(find('amqp-feed'), 'Messages', 'message');
+  const rate = new Rate(find('amqp-rate'), 'message');
   const port = find('amqp-port');
+  const source = find('amqp-source');
   let running = null; // the AbortController of the stream
 
   offerAgents(find('amqp-through'));
@@ -24,27 +27,47 @@ export function startAMQP() {
     // The usual port of the other kind, unless the person chose an unusual one.
     if (port.value === (target.checked ? '5672' : '5671')) port.value = target.checked ? '5671' : '5672';
   });
+  source.addEventListener('change', showSource);
+  showSource();
   find('amqp-form').addEventListener('submit', (event) => {
     event.preventDefault();
     if (running) running.abort();
     else run();
   });
 
+  function showSource() {
+    find('amqp-own').hidden = source.value !== 'own';
+    find('amqp-existing').hidden = source.value === 'own';
+  }
+
   async function run() {
     clear(find('amqp-notice'));
     running = new AbortController();
     state('opening', 'Asking the broker…');
+    let own = true;
     try {
-      const trouble = await stream(readWish(), running.signal, feed, (node, queue) => {
-        state('open', `Streaming through ${node} from the queue ${queue}.`);
+      const request = readForm();
+      own = request.queue === undefined;
+      const trouble = await stream(request, running.signal, {
+        connected: (node, queue) => {
+          state('open', `Streaming through ${node} from the queue ${queue}.`);
+          rate.start();
+        },
+        message: (message, id) => {
+          const bytes = bodySize(message);
+          rate.add(bytes);
+          feed.push(row(message, bytes, own ? '' : id));
+        },
       });
       complain(find('amqp-notice'), trouble);
       state('closed', 'The stream has ended.');
     } catch (error) {
       if (!running.signal.aborted) complain(find('amqp-notice'), troubleOf(error));
-      state('closed', running.signal.aborted ? 'Stopped. The queue is gone.' : 'Not streaming.');
+      const stopped = own ? 'Stopped. The queue is gone.' : 'Stopped. The queue is as it was.';
+      state('closed', running.signal.aborted ? stopped : 'Not streaming.');
     } finally {
       running = null;
+      rate.stop();
     }
   }
 
@@ -58,36 +81,62 @@ export function startAMQP() {
   state('closed', 'Not streaming.');
 }
 
-function readWish() {
+// readForm makes the body of the request. What is left empty is left out, so that
+// the gateway's own defaults hold; a mistake in a field is the gateway's to name.
+function readForm() {
   const text = (id) => find(id).value.trim();
-  const wish = {
+  const request = {
     host: text('amqp-host'),
     port: find('amqp-port').valueAsNumber,
     ssl: find('amqp-ssl').checked,
     virtual_host: find('amqp-vhost').value || '/',
     username: find('amqp-username').value,
     password: find('amqp-password').value,
-    exchange: find('amqp-exchange').value,
-    routing_key: find('amqp-key').value,
     ...chosen(find('amqp-through')),
   };
-  if (text('amqp-prefix')) wish.queue_prefix = text('amqp-prefix');
-  const heartbeat = find('amqp-heartbeat').valueAsNumber;
-  if (!Number.isNaN(heartbeat)) wish.heartbeat = heartbeat;
-  return wish;
+  const add = (name, value) => {
+    if (value !== '' && !Number.isNaN(value)) request[name] = value;
+  };
+  if (find('amqp-source').value === 'own') {
+    const keys = find('amqp-key').value.split('\n').map((key) => key.trim()).filter(Boolean);
+    request.exchange = find('amqp-exchange').value;
+    if (keys.length) request.routing_key = keys.length > 1 ? keys : keys[0];
+    if (text('amqp-bindings')) request.bindings = bindings(text('amqp-bindings'));
+    add('queue_prefix', text('amqp-prefix'));
+  } else {
+    request.queue = find('amqp-queue').value;
+    add('offset', text('amqp-offset'));
+  }
+  add('heartbeat', find('amqp-heartbeat').valueAsNumber);
+  add('prefetch', find('amqp-prefetch').valueAsNumber);
+  if (request.ssl) {
+    add('server_name', text('amqp-server-name'));
+    add('ca', text('amqp-ca'));
+    add('cert', text('amqp-cert'));
+    add('cert_key', text('amqp-cert-key'));
+  }
+  return request;
+}
+
+function bindings(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, 'bindings is not valid JSON');
+  }
 }
 
 // stream reads one stream to its end and returns why it ended, or throws what
 // kept it from beginning.
-async function stream(wish, signal, feed, connected) {
+async function stream(request, signal, on) {
   const response = await call('amqp', {
-    method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(wish),
+    method: 'POST', signal, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(request),
   });
   try {
-    for await (const { type, data } of events(response)) {
+    for await (const { type, data, id } of events(response)) {
       const event = JSON.parse(data);
-      if (type === 'connected') connected(event.node_id, event.queue_name);
-      else if (type === 'message') feed.push(row(event));
+      if (type === 'connected') on.connected(event.node_id, event.queue_name);
+      else if (type === 'message') on.message(event, id);
       else if (type === 'error') return { code: event.code, text: event.message };
     }
   } catch (error) {
@@ -97,10 +146,16 @@ async function stream(wish, signal, feed, connected) {
   return { code: 1006 }; // a stream that ends well ends with an event
 }
 
+// bodySize returns how many bytes a message had at the broker.
+function bodySize({ body, body_encoding: encoding, body_omitted: absent, body_size: fullSize }) {
+  if (absent) return fullSize;
+  return encoding ? Math.floor((body.replace(/=+$/, '').length * 3) / 4) : utf8Length(body);
+}
+
 /** row makes a row of a message, as docs/amqp.md describes it. */
-function row(message) {
+function row(message, bytes, id) {
   const { body, body_encoding: encoding, body_omitted: absent, body_size: fullSize, ...properties } = message;
-  const bytes = absent ? fullSize : encoding ? Math.floor((body.replace(/=+$/, '').length * 3) / 4) : utf8Length(body);
+  if (id && id !== String(message.delivery_tag)) properties.offset = id; // of a stream queue
   const text = excerpt(body, kept);
   const omitted = body.length - text.length;
   let preview = text.slice(0, 300).replace(/\s+/g, ' ');

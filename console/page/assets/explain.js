@@ -103,9 +103,24 @@ const table = [
     advice: 'Check its name and the virtual host; an exchange is never created. “amq.topic” is on every RabbitMQ.',
   },
   {
+    when: (t) => /queue .* not found/.test(t.text),
+    title: 'The broker has no such queue.',
+    advice: 'Check its name and the virtual host; a queue that you name is never created.',
+  },
+  {
+    when: (t) => /is not a stream/.test(t.text),
+    title: 'This queue has no offsets.',
+    advice: 'Only a stream queue can be read from a place of your choice. Leave the offset empty.',
+  },
+  {
     when: (t) => /no permission/.test(t.text),
     title: 'The broker does not let this user read there.',
-    advice: 'The user needs configure, write and read on the queue, and read on the exchange.',
+    advice: 'For a queue of the stream’s own the user needs configure, write and read on it, and read on the exchange; for one that exists, read.',
+  },
+  {
+    when: (t) => /client certificate/.test(t.text),
+    title: 'The broker asks for a client certificate.',
+    advice: 'Give the one that it knows, and its key, under “More”.',
   },
   {
     when: (t) => /did you mean ssl: true/.test(t.text),
