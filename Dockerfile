@@ -1,5 +1,8 @@
 # The program alone, static, on nothing: docker build -t farwire .
-FROM golang:1.26 AS build
+# The tag moves with patches of Go. To pin it:
+#   docker build --build-arg BASE=golang:1.26@sha256:… -t farwire .
+ARG BASE=golang:1.26
+FROM ${BASE} AS build
 WORKDIR /src
 COPY . .
 ARG RELEASE=devel
