@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -209,30 +208,13 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 		}
 	}()
 	if req.tls != nil {
-		if conn, err = st.startBrokerTLS(ctx, conn); err != nil {
+		if conn, err = req.tls.Handshake(ctx, conn, st.g.o.RootCAs, req.host); err != nil {
 			return nil, err
 		}
 	}
 	sub := req.Subscription
 	sub.Name = req.name(exit.Slug)
 	return amqpstream.Consume(ctx, conn, &sub, amqpstream.Limits{Budget: st.g.o.AMQP.Budget, Body: st.g.o.AMQP.BodyLimit})
-}
-
-// startBrokerTLS closes the connection when it fails.
-func (st *amqpStream) startBrokerTLS(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	c, err := st.g.handshakeTLS(ctx, conn, st.request.host)
-	if err == nil {
-		return c, nil
-	}
-	conn.Close()
-	var notTLS tls.RecordHeaderError
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case errors.As(err, &notTLS):
-		return nil, fault.New(fault.TLSFailed, "TLS: no TLS on this port; did you mean ssl: false?")
-	}
-	return nil, tlsFailure(err)
 }
 
 // relay streams batches until something ends.

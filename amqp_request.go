@@ -20,17 +20,9 @@ import (
 type amqpRequest struct {
 	host   string
 	port   int
-	tls    *brokerTLS // nil: in clear
-	prefix string     // of a queue of the stream's own
+	tls    *amqpstream.TLS // nil: in clear
+	prefix string          // of a queue of the stream's own
 	amqpstream.Subscription
-}
-
-// A brokerTLS says how TLS with a broker is done.
-type brokerTLS struct {
-	serverName  string
-	ca          string // PEM, trusted besides the gateway's roots; empty: none
-	insecure    bool
-	certificate []tls.Certificate // ours; empty: none
 }
 
 const (
@@ -276,7 +268,7 @@ func number(n json.Number) (any, error) {
 
 // readTLS reads how the broker is verified and what it is shown.
 func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
-	t := &brokerTLS{serverName: f.text("server_name", ""), ca: f.text("ca", ""), insecure: f.boolean("insecure", false)}
+	t := &amqpstream.TLS{ServerName: f.text("server_name", ""), CA: f.text("ca", ""), Insecure: f.boolean("insecure", false)}
 	cert, key := f.text("cert", ""), f.text("cert_key", "")
 	if f.err != nil {
 		return f.err
@@ -284,17 +276,17 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 	for _, option := range []struct {
 		name string
 		set  bool
-	}{{"server_name", t.serverName != ""}, {"ca", t.ca != ""}, {"insecure", t.insecure}, {"cert", cert != ""}, {"cert_key", key != ""}} {
+	}{{"server_name", t.ServerName != ""}, {"ca", t.CA != ""}, {"insecure", t.Insecure}, {"cert", cert != ""}, {"cert_key", key != ""}} {
 		if option.set && !ssl {
 			return fault.Invalidf("%s is about TLS; give ssl: true too", option.name)
 		}
 	}
 	switch {
-	case t.insecure && !o.AllowInsecure:
+	case t.Insecure && !o.AllowInsecure:
 		return fault.Invalidf("insecure is not allowed here (--allow-insecure)")
-	case t.ca != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.ca)):
+	case t.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA)):
 		return fault.Invalidf("ca must be certificates in PEM")
-	case t.serverName != "" && !hostOnly(t.serverName):
+	case t.ServerName != "" && !hostOnly(t.ServerName):
 		return fault.Invalidf("server_name is not valid")
 	case cert != "" && key == "":
 		return fault.Invalidf("cert_key is missing")
@@ -307,7 +299,7 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 			// The library's text may hold parts of what it could not read.
 			return fault.Invalidf("cert and cert_key must be a certificate and its key in PEM")
 		}
-		t.certificate, req.Certificate = []tls.Certificate{pair}, true
+		t.Certificates, req.Certificate = []tls.Certificate{pair}, true
 	}
 	if ssl {
 		req.tls = t

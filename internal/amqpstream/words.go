@@ -142,20 +142,6 @@ func loss(err error) error {
 	return fmt.Errorf("broker: %w", err)
 }
 
-// alertText says in words what a TLS alert of the broker's means.
-func alertText(alert error) string {
-	text := strings.TrimPrefix(alert.Error(), "tls: ")
-	switch {
-	case strings.Contains(text, "certificate required"):
-		return "the broker wants a client certificate; give cert and cert_key"
-	case strings.Contains(text, "certificate"), strings.Contains(text, "unknown certificate authority"):
-		return "the broker refused the client certificate: " + text
-	case strings.Contains(text, "protocol version"):
-		return "the broker has no TLS version in common with us (1.2 and 1.3): " + text
-	}
-	return "the broker refused: " + text
-}
-
 // clip shortens what a caller sent for an error text.
 func clip(s string) string {
 	const most = 100
