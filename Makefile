@@ -39,7 +39,7 @@ bench: ## run every benchmark
 	$(GO) run ./test/relaybench
 
 .PHONY: soak
-soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts fire300" for some of it
+soak: ## try for half an hour, as root, what takes too long for the tests; SOAK="-parts faults300" for some of it
 	$(GO) run ./test/soak $(SOAK)
 	FARWIRE_SOAK=10 $(GO) test -count=1 -v -timeout 20m -run TestAStalledReaderCostsItsBudget ./test/e2e/amqp
 	FARWIRE_SOAK=20 $(GO) test -count=1 -v -timeout 20m -run TestFaultySessionsLeaveNothing ./test/e2e/amqp

@@ -18,7 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A said is a message of the gateway's on a crawl's socket.
@@ -345,7 +345,7 @@ func TestCrawlTrouble(t *testing.T) {
 		want string
 	}{
 		"no such page": {newSite(t, nil).URL, "", nil, 1011, "Failed to fetch page: HTTP 404 Not Found"},
-		"refused":      {"http://" + services.FreeAddr(t), "", nil, 1011, "Failed to fetch page: Connection refused"},
+		"refused":      {"http://" + harness.FreeAddr(t), "", nil, 1011, "Failed to fetch page: Connection refused"},
 		"robots.txt": {newSite(t, map[string]string{"/": "x", "/robots.txt": "User-agent: *\nDisallow: /"}).URL, "", nil, 1011,
 			"robots.txt forbids crawling this site"},
 		"guard": {site.URL, "", func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{}) }, 1008,

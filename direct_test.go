@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestDirectForm holds what the query says to what arrives at the target.
@@ -115,7 +115,7 @@ func TestDirectTrouble(t *testing.T) {
 		{"agent of commas", "?url=ws://a/&agent=,," + key, 400, "agent names no agent"},
 		{"geo of blanks", "?url=ws://a/&geo=%20" + key, 400, "geo names no country"},
 		{"no agent", "?geo=FR&url=" + escape(url) + key, 502, "no agent is attached that fits geo FR"},
-		{"target refuses", "?url=ws://" + services.FreeAddr(t) + "/" + key, 502, "connection refused"},
+		{"target refuses", "?url=ws://" + harness.FreeAddr(t) + "/" + key, 502, "connection refused"},
 		{"target denies", "?url=" + escape(denies) + key, 502, "403 Forbidden"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestHoldHandler: a host may want its middleware to see the whole session.
@@ -166,11 +166,11 @@ func TestNoSecretInTheLog(t *testing.T) {
 	fields := `"headers":{"Authorization":"Bearer header-canary"},"cookies":{"s":"cookie-canary"}`
 	for _, ask := range []string{
 		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s/?token=query-canary",%s}`, testKey, services.FreeAddr(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%s/?token=query-canary",%s}`, testKey, harness.FreeAddr(t), fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":"wss://u:user-canary@%s?token=query-canary",%s}`, testKey, host, fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":"ws://u:user-canary@%%zz%s",%s}`, testKey, host, fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%s",%s}`, testKey, url, services.FreeAddr(t), fields),
-		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"socks5://u:proxy-canary@%s",%s}`, testKey, url, services.FreeAddr(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%s",%s}`, testKey, url, harness.FreeAddr(t), fields),
+		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"socks5://u:proxy-canary@%s",%s}`, testKey, url, harness.FreeAddr(t), fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":%q,"proxy":"http://u:proxy-canary@%%zz",%s}`, testKey, url, fields),
 		fmt.Sprintf(`{"apiKey":"wrong-key-canary-0123","url":%q,%s}`, url, fields),
 		fmt.Sprintf(`{"apiKey":%q,"url":%q,"headers":{"A":"header-canary\n"}}`, testKey, url),
@@ -189,8 +189,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 		}
 		p.conn.Close()
 	}
-	for _, query := range []string{"&header=A:header-canary", "&proxy=http://u:proxy-canary@" + services.FreeAddr(t), "&token=query-canary&api_key=wrong-key-canary-0123", "&header=A:%0aheader-canary"} {
-		p := w.try("/ws?url="+escape("ws://u:user-canary@"+services.FreeAddr(t)+"/?t=query-canary")+query, "X-API-Key: "+testKey)
+	for _, query := range []string{"&header=A:header-canary", "&proxy=http://u:proxy-canary@" + harness.FreeAddr(t), "&token=query-canary&api_key=wrong-key-canary-0123", "&header=A:%0aheader-canary"} {
+		p := w.try("/ws?url="+escape("ws://u:user-canary@"+harness.FreeAddr(t)+"/?t=query-canary")+query, "X-API-Key: "+testKey)
 		body, err := io.ReadAll(p.resp.Body)
 		if err != nil {
 			t.Fatal(err)

@@ -80,7 +80,7 @@ func within(pkg string, folders ...string) bool {
 // public API alone.
 func mayImport(from, to string, test bool) bool {
 	switch {
-	case within(from, "cmd", "examples", "test"), test && within(to, "internal/leak", "internal/services"):
+	case within(from, "cmd", "examples", "test"), test && within(to, "internal/leak", "internal/harness"):
 		return true
 	case within(from, "adapters"):
 		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest")
@@ -145,7 +145,7 @@ func TestImportRules(t *testing.T) {
 		{root + "/cmd/farwire", root + "/adapters/s3", true},
 		{root + "/sitetest", root, true},
 		{root + "/sitetest", root + "/internal/sse", false},
-		{root + "/test/soak", root + "/internal/rig", true},
+		{root + "/test/soak", root + "/internal/harness", true},
 		{root, root + "/test/soak", false},
 		{root + "/util", root, false},
 	} {

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func acceptKey(key string) string {
@@ -90,7 +90,7 @@ func (tr *transcript) compare(name string) {
 func TestTranscripts(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
-	refused := "ws://" + services.FreeAddr(t) + "/"
+	refused := "ws://" + harness.FreeAddr(t) + "/"
 
 	t.Run("session", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws")

@@ -28,7 +28,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestWrongAnswers has targets answer the upgrade in every wrong way.
@@ -362,7 +362,7 @@ func TestProxies(t *testing.T) {
 	})
 	t.Run("no proxy there", func(t *testing.T) {
 		p := w.in(t).open("/ws")
-		p.ask(url, fmt.Sprintf(`"proxy":"http://%s"`, services.FreeAddr(t)))
+		p.ask(url, fmt.Sprintf(`"proxy":"http://%s"`, harness.FreeAddr(t)))
 		p.wantError(1011, "proxy unreachable: connection refused")
 	})
 	t.Run("the environment's proxy is not used", func(t *testing.T) {

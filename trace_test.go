@@ -14,7 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A diary is what a Trace was told, in its order.
@@ -156,7 +156,7 @@ func TestDialClass(t *testing.T) {
 		{farwire.DialPolicy, refusing(&agent.DialError{Fault: agent.FaultPolicy, Err: errors.New("private")}), ""},
 		{farwire.DialTimeout, refusing(&agent.DialError{Fault: agent.FaultTarget, Err: context.DeadlineExceeded}), ""},
 		{farwire.DialInternal, refusing(errors.New("what is this")), ""},
-		{farwire.DialTarget, agent.Exit{}, "ws://" + services.FreeAddr(t)},
+		{farwire.DialTarget, agent.Exit{}, "ws://" + harness.FreeAddr(t)},
 		{farwire.DialHandshake, agent.Exit{}, notWebSocket},
 	} {
 		got := make(chan farwire.DialResult, 1)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestQueryFits(t *testing.T) {
@@ -116,7 +116,7 @@ func TestFaultString(t *testing.T) {
 }
 
 func TestDirectFailures(t *testing.T) {
-	nobody := services.FreeAddr(t)
+	nobody := harness.FreeAddr(t)
 	e, err := agent.Direct(agent.DirectOptions{AllowPrivate: true, Resolver: silent{}, ResolveTimeout: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestTwoLegs(t *testing.T) {
@@ -242,7 +242,7 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 
 func TestAgentsComeBackToARestartedGateway(t *testing.T) {
 	log, _ := newLog(t)
-	addr := services.FreeAddr(t)
+	addr := harness.FreeAddr(t)
 	start := func() (*agent.Pool, *http.Server) {
 		t.Helper()
 		p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: log})

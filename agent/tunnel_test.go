@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const secret = "0123456789abcdef-secret"
@@ -249,7 +249,7 @@ func TestTunnel(t *testing.T) {
 func TestTunnelFailures(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	c := newCanary(t)
-	nobody := services.FreeAddr(t)
+	nobody := harness.FreeAddr(t)
 	resolver := fixed(map[string][]string{"loop.test": {"127.0.0.1"}, "public.test": {"8.8.8.8", "2606:4700::1"}})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "open", Country: "DE", AllowPrivate: true, Resolver: resolver})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "shut", Country: "US", Resolver: resolver})

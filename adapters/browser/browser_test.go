@@ -22,8 +22,8 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/browser"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/leak"
-	"github.com/farwire/farwire/internal/services"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -233,7 +233,7 @@ func TestServiceThatFails(t *testing.T) {
 	}
 	t.Run("is not there", func(t *testing.T) {
 		var said strings.Builder
-		b := newBrowser(t, browser.Options{RemoteURL: "ws://user:secret@" + services.FreeAddr(t), Logger: slog.New(slog.NewTextHandler(&said, nil))})
+		b := newBrowser(t, browser.Options{RemoteURL: "ws://user:secret@" + harness.FreeAddr(t), Logger: slog.New(slog.NewTextHandler(&said, nil))})
 		_, err := b.Render(context.Background(), farwire.RenderPage{URL: "https://site.test/", Exit: exit, Remote: true})
 		if detail(err) != "the browser service does not answer" || strings.Contains(err.Error()+said.String(), "secret") {
 			t.Errorf("got %v\n%s", err, &said)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/redislimit"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestRedisAway takes Redis away in every manner and gives it back. Meanwhile
@@ -16,16 +16,16 @@ import (
 func TestRedisAway(t *testing.T) {
 	const timeout = 250 * time.Millisecond
 	for name, c := range map[string]struct {
-		leave, back func(*services.Server)
+		leave, back func(*harness.Server)
 		kept        bool // what was counted
 	}{
-		"killed":  {(*services.Server).Kill, (*services.Server).Start, false},
-		"stopped": {(*services.Server).Stop, (*services.Server).Start, false},
-		"frozen":  {(*services.Server).Freeze, (*services.Server).Thaw, true},
+		"killed":  {(*harness.Server).Kill, (*harness.Server).Start, false},
+		"stopped": {(*harness.Server).Stop, (*harness.Server).Start, false},
+		"frozen":  {(*harness.Server).Freeze, (*harness.Server).Thaw, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, log := services.Redis(t), new(journal)
+			s, log := harness.Redis(t), new(journal)
 			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.logger()})
 			p := slow(10)
 			round := 0
@@ -75,7 +75,7 @@ func TestRedisAway(t *testing.T) {
 
 // TestRedisNeverThere starts without Redis, with many requests at once.
 func TestRedisNeverThere(t *testing.T) {
-	s, log := services.Redis(t), new(journal)
+	s, log := harness.Redis(t), new(journal)
 	s.Kill()
 	l := open(t, s, redislimit.Options{Logger: log.logger()})
 	if err := l.Ping(t.Context()); err == nil {
@@ -110,7 +110,7 @@ func TestRedisNeverThere(t *testing.T) {
 
 // TestSmallShares lets each gateway have at least one request and one page.
 func TestSmallShares(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	s.Kill()
 	l := open(t, s, redislimit.Options{Gateways: 100})
 	p := caller(farwire.Limits{Rate: 10, Burst: 10, PagesPerDay: 5})

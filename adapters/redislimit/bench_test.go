@@ -7,7 +7,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/redislimit"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // BenchmarkTake counts requests of a thousand callers, one after the other and
@@ -18,7 +18,7 @@ func BenchmarkTake(b *testing.B) {
 		callers[i] = farwire.Principal{Subject: fmt.Sprintf("subject-%d", i), KeyID: "0123456789abcdef", Limits: farwire.Limits{Rate: 10, Burst: 10}}
 	}
 	for name, l := range map[string]farwire.Limiter{
-		"redis":  open(b, services.Redis(b), redislimit.Options{}),
+		"redis":  open(b, harness.Redis(b), redislimit.Options{}),
 		"memory": farwire.NewLimiter(),
 	} {
 		b.Run(name+"/alone", func(b *testing.B) {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/redislimit"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/leak"
-	"github.com/farwire/farwire/internal/services"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 const patience = 10 * time.Second
 
 // open returns a limiter on the server.
-func open(t testing.TB, s *services.Server, o redislimit.Options) *redislimit.Limiter {
+func open(t testing.TB, s *harness.Server, o redislimit.Options) *redislimit.Limiter {
 	t.Helper()
 	if o.Timeout == 0 {
 		o.Timeout = patience
@@ -45,7 +45,7 @@ func open(t testing.TB, s *services.Server, o redislimit.Options) *redislimit.Li
 }
 
 // admin returns a client of the test's own.
-func admin(t testing.TB, s *services.Server) *redis.Client {
+func admin(t testing.TB, s *harness.Server) *redis.Client {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: s.Addr})
 	t.Cleanup(func() { c.Close() })
@@ -89,9 +89,9 @@ func takePages(t testing.TB, l farwire.PageLimiter, p farwire.Principal, want in
 
 func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(services.Patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", services.Patience, what)
+			t.Fatalf("not within %v: %s", harness.Patience, what)
 		}
 	}
 }

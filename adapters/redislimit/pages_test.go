@@ -8,7 +8,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/redislimit"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const quarter = 15 * 60 // seconds
@@ -22,7 +22,7 @@ func giveBack(t testing.TB, q farwire.PageQuota, n int) {
 
 // TestPagesAreShared takes and gives back at two gateways.
 func TestPagesAreShared(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{})
 	p := caller(farwire.Limits{PagesPerDay: 100})
 	first := takePages(t, one, p, 70)
@@ -63,7 +63,7 @@ func TestPagesAreShared(t *testing.T) {
 // TestPagesOfADay dates pages back: they count until a day after the end of
 // their quarter of an hour.
 func TestPagesOfADay(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	p := caller(farwire.Limits{PagesPerDay: 100})
 	takePages(t, l, p, 1)
@@ -98,7 +98,7 @@ func TestPagesOfADay(t *testing.T) {
 // TestTakePages_RedisUnavailable_UsesTheShare checks that pages come from the share, and those of Redis come back
 // when it does.
 func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{Gateways: 2})
 	p := caller(farwire.Limits{PagesPerDay: 100, Rate: 1, Burst: 1})
 	q := takePages(t, l, p, 90)

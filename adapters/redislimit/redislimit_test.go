@@ -19,13 +19,13 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/redislimit"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestTwoGatewaysShare has two limiters hold callers to one limit, each caller
 // to its own.
 func TestTwoGatewaysShare(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{})
 	var both sync.WaitGroup
 	passed := make([]int, 2)
@@ -78,7 +78,7 @@ func TestTwoGatewaysShare(t *testing.T) {
 
 // TestPrefixes keeps apart what does not belong together.
 func TestPrefixes(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{Prefix: "test:"})
 	if n := passes(t, one, slow(2)); n != 2 {
 		t.Errorf("%d passed", n)
@@ -91,7 +91,7 @@ func TestPrefixes(t *testing.T) {
 
 // TestWithoutALimit asks nobody.
 func TestWithoutALimit(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	for _, rate := range []float64{-1, math.Inf(1)} {
 		if q := take(t, l, caller(farwire.Limits{Rate: rate, Burst: 1})); q != (farwire.Quota{Limit: -1, Remaining: -1}) {
@@ -110,7 +110,7 @@ func TestWithoutALimit(t *testing.T) {
 
 // TestExtremeLimits stay within what a script can count.
 func TestExtremeLimits(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	for _, limits := range []farwire.Limits{
 		{Rate: 1e-300, Burst: 1}, {Rate: 5e-324, Burst: 2}, {Rate: 1e-12, Burst: 1}, {Rate: 1e-6, Burst: 3},
@@ -135,7 +135,7 @@ func TestExtremeLimits(t *testing.T) {
 // TestLimitsChangeAtOnce raises and lowers what a caller may while it calls;
 // the gateways may disagree for a while.
 func TestLimitsChangeAtOnce(t *testing.T) {
-	l := open(t, services.Redis(t), redislimit.Options{})
+	l := open(t, harness.Redis(t), redislimit.Options{})
 	for _, c := range []struct {
 		what  string
 		rate  float64
@@ -162,7 +162,7 @@ func TestLimitsChangeAtOnce(t *testing.T) {
 // come must pass, and one that was answered a millisecond or more before must
 // not. What lies between says nothing.
 func TestRetryAfterIsExact(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	early, late := 0, 0
 	rates := []float64{3, 7, 10, 33.3, 61}
@@ -210,7 +210,7 @@ func TestRetryAfterIsExact(t *testing.T) {
 // more than burst and rate allow, and over the whole not less.
 func TestWindows(t *testing.T) {
 	const rate, burst = 100, 100 // a pause of less than a second costs nothing
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	c := admin(t, s)
 	passed := watch(t, s)
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -249,7 +249,7 @@ func TestWindows(t *testing.T) {
 
 // watch notes the time in each state that is stored, until it is asked for
 // what it has: one for each request that passed.
-func watch(t *testing.T, s *services.Server) func() []int64 {
+func watch(t *testing.T, s *harness.Server) func() []int64 {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.Addr)
 	if err != nil {
@@ -287,7 +287,7 @@ func watch(t *testing.T, s *services.Server) func() []int64 {
 // TestKeysExpire finds nothing of a caller who has not called for a while, and
 // never forgets one too soon.
 func TestKeysExpire(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	for range 5 {
 		take(t, l, caller(farwire.Limits{Rate: 0.01, Burst: 10}))
@@ -306,7 +306,7 @@ func TestKeysExpire(t *testing.T) {
 // TestStrangeState begins anew where the key holds what no script left there,
 // and does not wait for a clock that was set back.
 func TestStrangeState(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	p := caller(farwire.Limits{Rate: 0.001, Burst: 2})
 	take(t, l, p)
@@ -336,7 +336,7 @@ func TestStrangeState(t *testing.T) {
 
 // TestScriptsAreSentAgain to a server that has forgotten them.
 func TestScriptsAreSentAgain(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	for i := range 5 {
 		if q := take(t, l, slow(5)); q.Remaining != 4-i {
@@ -357,11 +357,11 @@ func TestScriptsAreSentAgain(t *testing.T) {
 // TestCluster runs on a Redis Cluster, where a script may touch one key only.
 func TestCluster(t *testing.T) {
 	// Left alone, the second port is 10,000 above the first, where it may be taken.
-	second, err := services.FreePorts(1)
+	second, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := services.Redis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(second[0]))
+	s := harness.Redis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(second[0]))
 	c := admin(t, s)
 	if err := c.ClusterAddSlotsRange(t.Context(), 0, 16383).Err(); err != nil {
 		t.Fatal(err)
@@ -391,7 +391,7 @@ func TestCluster(t *testing.T) {
 
 // TestACallerThatLeaves is told so, and Redis is not blamed.
 func TestACallerThatLeaves(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/adapters/redislimit"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -37,7 +37,7 @@ func TestBadURLs(t *testing.T) {
 
 // TestPasswords opens a server that wants one. Nobody is told the wrong one.
 func TestPasswords(t *testing.T) {
-	s := services.Redis(t, "--requirepass", "pass/word@#?")
+	s := harness.Redis(t, "--requirepass", "pass/word@#?")
 	right, wrong := "redis://:"+url.QueryEscape("pass/word@#?")+"@"+s.Addr, "redis://:wrong-s3cret@"+s.Addr
 	l, err := redislimit.Open(right, redislimit.Options{Timeout: patience, Logger: quiet})
 	if err != nil {
@@ -63,7 +63,7 @@ func TestPasswords(t *testing.T) {
 
 // TestTLS verifies the server's certificate unless the URL says otherwise.
 func TestTLS(t *testing.T) {
-	s := services.Redis(t)
+	s := harness.Redis(t)
 	addr := encrypted(t, s.Addr)
 	for address, want := range map[string]bool{
 		"rediss://" + addr + "?skip_verify=true": true,

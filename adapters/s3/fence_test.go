@@ -19,7 +19,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/s3"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // Writers of one file, each with a storage of its own as processes have, come
@@ -28,7 +28,7 @@ import (
 // other version brings the bytes of the one before.
 func TestSaveRace(t *testing.T) {
 	const writers, versions = 6, 72
-	server := services.S3(t)
+	server := harness.S3(t)
 	r := newReader(t, server)
 	content := func(version uint64) string {
 		return strings.Repeat(fmt.Sprintf("%d\n", version/2), 1000)
@@ -95,7 +95,7 @@ type middle struct {
 	lose   func(*http.Request) bool // whether the answer is lost; nil: never
 }
 
-func newMiddle(t *testing.T, server *services.S3Server) *middle {
+func newMiddle(t *testing.T, server *harness.S3Server) *middle {
 	upstream, err := url.Parse(server.Endpoint)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func newMiddle(t *testing.T, server *services.S3Server) *middle {
 }
 
 // through is a storage behind the middle, checked already.
-func (m *middle) through(t *testing.T, server *services.S3Server) *s3.Storage {
+func (m *middle) through(t *testing.T, server *harness.S3Server) *s3.Storage {
 	t.Helper()
 	o := options(server)
 	o.Endpoint = m.URL
@@ -141,7 +141,7 @@ func (m *middle) through(t *testing.T, server *services.S3Server) *s3.Storage {
 // A write whose answer is lost is known again: it is neither refused by its own
 // version nor done twice.
 func TestSaveLostAnswer(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)
 	for _, c := range []struct {
@@ -173,7 +173,7 @@ func TestSaveLostAnswer(t *testing.T) {
 
 // A write whose answer is lost and that a newer one has replaced since is stale.
 func TestSaveLostAnswerAndReplaced(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)
 	newer := newStorage(t, options(server))
@@ -200,7 +200,7 @@ func TestSaveLostAnswerAndReplaced(t *testing.T) {
 // A worker that read an old state and was then held up finds its write refused,
 // be it that the newer file has the same bytes as the old one.
 func TestSaveHeldUp(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	for _, text := range []string{"the old bytes", "new bytes"} {
 		t.Run(text, func(t *testing.T) {
 			m := newMiddle(t, server)
@@ -230,7 +230,7 @@ func TestSaveHeldUp(t *testing.T) {
 // A look that shows the metadata of one object with the ETag of the next is not
 // believed: the newer one stays.
 func TestSaveTornLook(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	m := newMiddle(t, server)
 	r, other := newReader(t, server), newStorage(t, options(server))
 	mustSave(t, other, farwire.File{Name: "a.txt", Body: []byte("old"), Version: 3})
@@ -262,7 +262,7 @@ func TestSaveTornLook(t *testing.T) {
 // Where ETags are no hashes of the bytes, in buckets that are encrypted with
 // keys of their own, an object looks so at every look.
 func TestSaveOverAnotherETag(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	_, err := r.PutObject(t.Context(), r.bucket, "a.txt", strings.NewReader("old"), 3, minio.PutObjectOptions{
 		UserMetadata: map[string]string{"farwire-version": "3", "farwire-etag": "another"},

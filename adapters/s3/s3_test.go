@@ -13,14 +13,14 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/s3"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/leak"
-	"github.com/farwire/farwire/internal/services"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
 // options are those of a server's bucket.
-func options(server *services.S3Server) s3.Options {
+func options(server *harness.S3Server) s3.Options {
 	return s3.Options{Endpoint: server.Endpoint, Bucket: server.Bucket, AccessKey: server.AccessKey, SecretKey: server.SecretKey}
 }
 
@@ -50,7 +50,7 @@ type reader struct {
 	bucket string
 }
 
-func newReader(t testing.TB, server *services.S3Server) reader {
+func newReader(t testing.TB, server *harness.S3Server) reader {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -88,7 +88,7 @@ func (r reader) version(key string) string {
 }
 
 func TestSave(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	o := options(server)
 	o.Prefix, o.PublicURL = "some/where/", "https://files.example.com/public/"
 	s, r := newStorage(t, o), newReader(t, server)
@@ -121,7 +121,7 @@ func TestSave(t *testing.T) {
 }
 
 func TestSaveVersions(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	etags := make(map[string]bool)
 	for _, c := range []struct {
@@ -163,7 +163,7 @@ func TestSaveVersions(t *testing.T) {
 
 // What is there under the same version is not written again.
 func TestSaveLeavesEqualBytes(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	for _, version := range []uint64{3, 4} { // as an object, as a part
 		mustSave(t, s, farwire.File{Name: "a.txt", Body: []byte("same"), Version: version})
@@ -180,7 +180,7 @@ func TestSaveLeavesEqualBytes(t *testing.T) {
 // An object that others put there is the oldest there is, and one whose version
 // cannot be read is left alone.
 func TestSaveOverOthers(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	put := func(meta map[string]string) {
 		t.Helper()
@@ -204,7 +204,7 @@ func TestSaveOverOthers(t *testing.T) {
 }
 
 func TestSaveNames(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	s := newStorage(t, options(server))
 	for _, name := range []string{
 		"", ".", "..", "../a.txt", "/a.txt", "a//b.txt", "a/", "a/./b.txt", "a/../b.txt", ".hidden", "a/.hidden", ".farwire-check",

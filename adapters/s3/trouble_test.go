@@ -16,7 +16,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/s3"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // mustExplain checks the text of an error, which must hold no secret.
@@ -37,7 +37,7 @@ func mustExplain(t *testing.T, err error, o s3.Options, want string) {
 }
 
 func TestCheck(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	if err := newStorage(t, options(server)).Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestCheck(t *testing.T) {
 		{"no TLS where there is", func(o *s3.Options) { o.Endpoint = strings.Replace(secure.URL, "https:", "http:", 1) }, false, "Options.Endpoint|https://|400"},
 		{"a stranger's certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "Options.Endpoint|certificate|trust"},
 		{"a web server", func(o *s3.Options) { o.Endpoint = web.URL }, false, "Options.Endpoint|404"},
-		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + services.FreeAddr(t) }, true, "cannot be reached|refused"},
+		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + harness.FreeAddr(t) }, true, "cannot be reached|refused"},
 		{"no host", func(o *s3.Options) { o.Endpoint = "http://name.invalid" }, true, "cannot be reached|name.invalid"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func within(t *testing.T, d time.Duration, f func()) {
 }
 
 func TestServerAway(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	o := options(server)
 	o.Timeout = 2 * time.Second
 	s, r := newStorage(t, o), newReader(t, server)
@@ -224,7 +224,7 @@ func TestServerAway(t *testing.T) {
 			version++
 			file.Version, file.Body = version, fmt.Append(nil, version)
 			o := o
-			o.Timeout = services.Patience
+			o.Timeout = harness.Patience
 			mustSave(t, newStorage(t, o), file)
 			if body, _ := r.get("a.txt"); body != string(file.Body) {
 				t.Errorf("there is %q", body)
@@ -232,7 +232,7 @@ func TestServerAway(t *testing.T) {
 			version++
 			file.Version, file.Body = version, fmt.Append(nil, version)
 			// It has two seconds, which may be short on a busy machine.
-			for late := time.Now().Add(services.Patience); ; {
+			for late := time.Now().Add(harness.Patience); ; {
 				_, err := s.Save(t.Context(), file)
 				if err == nil {
 					return
@@ -248,7 +248,7 @@ func TestServerAway(t *testing.T) {
 // A server that stumbles for a moment is asked again, and one that goes on
 // stumbling is given up.
 func TestServerStumbles(t *testing.T) {
-	server := services.S3(t)
+	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)
 	var stumbles atomic.Int32

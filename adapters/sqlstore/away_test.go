@@ -8,7 +8,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/sqlstore"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -34,15 +34,15 @@ func calls(s *sqlstore.Store, l farwire.Lease) map[string]func(context.Context) 
 }
 
 func TestServer(t *testing.T) {
-	server := services.Postgres(t)
-	for name, test := range map[string]func(*testing.T, *services.Server){"Away": away, "Restarts": restarts, "Frozen": frozen} {
+	server := harness.Postgres(t)
+	for name, test := range map[string]func(*testing.T, *harness.Server){"Away": away, "Restarts": restarts, "Frozen": frozen} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
 	}
 }
 
 // The lease outlives whatever becomes of the server, and the store needs no
 // restart.
-func away(t *testing.T, server *services.Server) {
+func away(t *testing.T, server *harness.Server) {
 	ctx := context.Background()
 	s := open(t, emptySchema(t, server))
 	l, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, time.Hour)
@@ -88,7 +88,7 @@ func away(t *testing.T, server *services.Server) {
 }
 
 // A restart that happens between two calls is not noticed.
-func restarts(t *testing.T, server *services.Server) {
+func restarts(t *testing.T, server *harness.Server) {
 	ctx := context.Background()
 	s := open(t, emptySchema(t, server))
 	l, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, time.Hour)
@@ -109,7 +109,7 @@ func restarts(t *testing.T, server *services.Server) {
 	}
 }
 
-func frozen(t *testing.T, server *services.Server) {
+func frozen(t *testing.T, server *harness.Server) {
 	ctx := context.Background()
 	s := open(t, emptySchema(t, server))
 	l, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, time.Hour)
@@ -162,7 +162,7 @@ func TestWriterElsewhere(t *testing.T) {
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		if reads[what] {
 			cancel()
-			short, cancel = context.WithTimeout(ctx, services.Patience)
+			short, cancel = context.WithTimeout(ctx, harness.Patience)
 		}
 		began := time.Now()
 		err := call(short)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/sqlstore"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // Programs that start at the same time migrate once.
@@ -76,7 +76,7 @@ func openNewer(t *testing.T, url string) {
 
 // No error holds the password, whatever is wrong with the URL.
 func TestPasswordStaysInside(t *testing.T) {
-	server := services.Postgres(t)
+	server := harness.Postgres(t)
 	const secret = "hunter2/@x"
 	right, err := url.Parse(server.URL)
 	if err != nil {

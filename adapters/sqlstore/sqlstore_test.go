@@ -10,7 +10,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/sqlstore"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/sitetest"
 )
 
@@ -23,7 +23,7 @@ type database struct {
 
 // databases are both kinds; the server runs until the test ends.
 func databases(t testing.TB) []database {
-	server := services.Postgres(t)
+	server := harness.Postgres(t)
 	return []database{
 		{"sqlite", databaseFile},
 		{"postgres", func(t testing.TB) string { return emptySchema(t, server) }},
@@ -37,7 +37,7 @@ func databaseFile(t testing.TB) string {
 var schemas atomic.Int64
 
 // emptySchema makes a schema in the server's database.
-func emptySchema(t testing.TB, server *services.Server) string {
+func emptySchema(t testing.TB, server *harness.Server) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", schemas.Add(1))
 	execute(t, server.URL, "CREATE SCHEMA "+name)

@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // completionOf writes a shell's script into a folder of its own, with the
 // program beside it as farwire.
 func completionOf(t *testing.T, shell string) (script string) {
 	t.Helper()
-	p := rig.Start(t, program(t, "completion", shell))
+	p := harness.Start(t, program(t, "completion", shell))
 	if status := p.Status(); status != 0 {
 		t.Fatalf("status %d: %s", status, p.Stderr)
 	}
@@ -57,7 +57,7 @@ func TestCompletion(t *testing.T) {
 		{"farwire serve --log-level d", nil, false}, // a value: nothing of ours
 		{"farwire agent --listen", nil, true},       // a flag of another command
 	} {
-		cmd := exec.Command(rig.Look(t, "bash"), "--norc", "-c", `source "$1"; COMP_WORDS=($2); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _farwire; printf '%s\n' "${COMPREPLY[@]}"`, "bash", bash, c.line)
+		cmd := exec.Command(harness.Look(t, "bash"), "--norc", "-c", `source "$1"; COMP_WORDS=($2); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _farwire; printf '%s\n' "${COMPREPLY[@]}"`, "bash", bash, c.line)
 		cmd.Dir = dir
 		if got := printed(t, cmd); !slices.Equal(got, c.want) && !(c.want == nil && slices.Equal(got, []string{""})) {
 			t.Errorf("bash, %s: %q, want %q", c.line, got, c.want)
@@ -65,7 +65,7 @@ func TestCompletion(t *testing.T) {
 		if !c.fish {
 			continue
 		}
-		cmd = exec.Command(rig.Look(t, "fish"), "--no-config", "-c", `source $argv[1]; complete -C "$argv[2]"`, fish, c.line)
+		cmd = exec.Command(harness.Look(t, "fish"), "--no-config", "-c", `source $argv[1]; complete -C "$argv[2]"`, fish, c.line)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+dir)
 		var got []string
 		for _, l := range printed(t, cmd) {
@@ -84,7 +84,7 @@ func TestCompletion(t *testing.T) {
 func TestZshCompletion(t *testing.T) {
 	script := completionOf(t, "zsh")
 	zsh := func(code string) []string {
-		cmd := exec.Command(rig.Look(t, "zsh"), "-f", "-c", "autoload -Uz compinit; "+code, "zsh", script, filepath.Dir(script))
+		cmd := exec.Command(harness.Look(t, "zsh"), "-f", "-c", "autoload -Uz compinit; "+code, "zsh", script, filepath.Dir(script))
 		cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 		return printed(t, cmd)
 	}

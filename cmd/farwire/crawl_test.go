@@ -10,8 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
-	servers "github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // newSite serves a home page with n others. The request for /hang is told to
@@ -45,7 +44,7 @@ func newSite(t *testing.T, n int, more ...string) (url string, hung <-chan bool)
 
 func TestCrawlPrints(t *testing.T) {
 	site, _ := newSite(t, 3, "missing")
-	p := rig.Start(t, program(t, "crawl", site, "--allow-private"))
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private"))
 	if status := p.Status(); status != statusOK {
 		t.Fatalf("status %d: %s", status, p.Stderr)
 	}
@@ -71,7 +70,7 @@ func TestCrawlFlags(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Repeat("an older and longer file\n", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := rig.Start(t, program(t, "crawl", site, "--allow-private", "-o", file, "--format", "index", "--max-pages", "3", "--workers", "1", "--desc-length", "100"))
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", file, "--format", "index", "--max-pages", "3", "--workers", "1", "--desc-length", "100"))
 	if status := p.Status(); status != statusOK {
 		t.Fatalf("status %d: %s", status, p.Stderr)
 	}
@@ -99,9 +98,9 @@ func TestCrawlBar(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "llms.txt")
 	line := strings.Join([]string{shellWord(self), "crawl", site, "--allow-private", "-o", file}, " ")
-	cmd := exec.Command(rig.Look(t, "script"), "-q", "-e", "-c", line, "/dev/null")
-	cmd.Env = rig.Environ(runMain+"=1", "TERM=xterm")
-	p := rig.Start(t, cmd)
+	cmd := exec.Command(harness.Look(t, "script"), "-q", "-e", "-c", line, "/dev/null")
+	cmd.Env = harness.Environ(runMain+"=1", "TERM=xterm")
+	p := harness.Start(t, cmd)
 	if status := p.Status(); status != statusOK {
 		t.Fatalf("status %d: %s%s", status, p.Stdout, p.Stderr)
 	}
@@ -120,7 +119,7 @@ func TestCrawlBar(t *testing.T) {
 // Ctrl-C ends a crawl with what it has, and a status of its own.
 func TestCrawlInterrupted(t *testing.T) {
 	site, hung := newSite(t, 3, "hang")
-	p := rig.Start(t, program(t, "crawl", site, "--allow-private"))
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private"))
 	<-hung
 	p.Await(p.Stderr, `page 4/50`)
 	p.Signal(os.Interrupt)
@@ -137,7 +136,7 @@ func TestCrawlInterrupted(t *testing.T) {
 
 func TestCrawlFails(t *testing.T) {
 	site, hung := newSite(t, 0)
-	gone := "http://" + servers.FreeAddr(t)
+	gone := "http://" + harness.FreeAddr(t)
 	file := filepath.Join(t.TempDir(), "llms.txt")
 	for _, c := range []struct {
 		args []string
@@ -147,7 +146,7 @@ func TestCrawlFails(t *testing.T) {
 		{[]string{site + "/missing", "--allow-private"}, site + "/missing|HTTP 404 Not Found"},
 		{[]string{gone, "--allow-private"}, gone + "|connection refused"},
 	} {
-		p := rig.Start(t, program(t, append([]string{"crawl", "-o", file}, c.args...)...))
+		p := harness.Start(t, program(t, append([]string{"crawl", "-o", file}, c.args...)...))
 		if status := p.Status(); status != statusFailed {
 			t.Errorf("%v: status %d: %s", c.args, status, p.Stderr)
 		}
@@ -160,7 +159,7 @@ func TestCrawlFails(t *testing.T) {
 			t.Errorf("%v left an empty file", c.args)
 		}
 	}
-	p := rig.Start(t, program(t, "crawl", site+"/hang", "--allow-private"))
+	p := harness.Start(t, program(t, "crawl", site+"/hang", "--allow-private"))
 	<-hung
 	p.Signal(os.Interrupt)
 	if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "interrupted before the first page") {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // With this variable the test binary is the program.
@@ -29,7 +29,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = rig.Environ(runMain + "=1")
+	cmd.Env = harness.Environ(runMain + "=1")
 	cmd.Dir = t.TempDir()
 	return cmd
 }
@@ -199,7 +199,7 @@ func TestMisuse(t *testing.T) {
 		t.Run(c.args+" "+c.env, func(t *testing.T) {
 			cmd := program(t, strings.Fields(c.args)...)
 			cmd.Env = append(cmd.Env, strings.Fields(c.env)...)
-			p := rig.Start(t, cmd)
+			p := harness.Start(t, cmd)
 			if status := p.Status(); status != statusMisuse {
 				t.Errorf("status %d, want %d", status, statusMisuse)
 			}
@@ -226,7 +226,7 @@ func TestMisuse(t *testing.T) {
 func TestVariablesOfOtherCommands(t *testing.T) {
 	cmd := program(t, "version")
 	cmd.Env = append(cmd.Env, "FARWIRE_RATE=ten", "FARWIRE_KEY=", "FARWIRE_LISTNE=1", "FARWIRELESS=1")
-	p := rig.Start(t, cmd)
+	p := harness.Start(t, cmd)
 	if status := p.Status(); status != statusOK {
 		t.Errorf("status %d, want %d", status, statusOK)
 	}
@@ -238,7 +238,7 @@ func TestVariablesOfOtherCommands(t *testing.T) {
 func TestFlagBeatsVariable(t *testing.T) {
 	cmd := program(t, "serve", "--log-format", "xml")
 	cmd.Env = append(cmd.Env, "FARWIRE_LOG_FORMAT=yaml", "FARWIRE_LISTEN=127.0.0.1:0")
-	p := rig.Start(t, cmd)
+	p := harness.Start(t, cmd)
 	p.Status()
 	if said := p.Stderr.String(); !strings.Contains(said, `"xml"`) || strings.Contains(said, "yaml") {
 		t.Errorf("said %q, want the flag's value", said)
@@ -246,7 +246,7 @@ func TestFlagBeatsVariable(t *testing.T) {
 }
 
 func TestVersion(t *testing.T) {
-	p := rig.Start(t, program(t, "version"))
+	p := harness.Start(t, program(t, "version"))
 	m := p.Await(p.Stdout, `^farwire (\S+), commit (.+), (go1\S+)\n$`)
 	if status := p.Status(); status != statusOK {
 		t.Errorf("status %d, want %d", status, statusOK)
@@ -257,7 +257,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestHelpNamesEveryVariable(t *testing.T) {
-	p := rig.Start(t, program(t, "serve", "--help"))
+	p := harness.Start(t, program(t, "serve", "--help"))
 	if status := p.Status(); status != statusOK {
 		t.Errorf("status %d, want %d", status, statusOK)
 	}

@@ -14,8 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
-	servers "github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const testKey = "a-key-of-the-gateway"
@@ -34,7 +33,7 @@ func gateway(t *testing.T, play scene) (addr string) {
 		}
 		defer c.CloseNow()
 		c.SetReadLimit(1 << 20)
-		ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 		defer cancel()
 		_, first, err := c.Read(ctx)
 		if err != nil {
@@ -65,15 +64,15 @@ func connected(t *testing.T, ctx context.Context, c *websocket.Conn) {
 }
 
 // relayTo runs farwire relay with the given standard input.
-func relayTo(t *testing.T, addr string, stdin io.Reader, flags ...string) *rig.Process {
+func relayTo(t *testing.T, addr string, stdin io.Reader, flags ...string) *harness.TestProcess {
 	t.Helper()
 	args := append([]string{"relay", "wss://target.example/x", "--gateway", "ws://" + addr, "--key", testKey}, flags...)
 	cmd := program(t, args...)
 	cmd.Stdin = stdin
-	return rig.Start(t, cmd)
+	return harness.Start(t, cmd)
 }
 
-func expect(t *testing.T, p *rig.Process, status int, stdout, stderr string) {
+func expect(t *testing.T, p *harness.TestProcess, status int, stdout, stderr string) {
 	t.Helper()
 	if got := p.Status(); got != status {
 		t.Errorf("status %d, want %d", got, status)
@@ -210,12 +209,12 @@ func TestRelayInterrupted(t *testing.T) {
 	})
 	p := relayTo(t, addr, openInput(t))
 	p.Await(p.Stderr, "connected through")
-	p.Signal(rig.Terminate)
+	p.Signal(harness.Terminate)
 	expect(t, p, statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
 }
 
 func TestRelayWithoutGateway(t *testing.T) {
-	free := servers.FreeAddr(t)
+	free := harness.FreeAddr(t)
 	p := relayTo(t, free, nil)
 	p.Await(p.Stderr, `^farwire: cannot reach the gateway at `+free+`: .*refused; is farwire serve running there\?\n$`)
 	if status := p.Status(); status != statusFailed {

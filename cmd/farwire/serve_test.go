@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
-func startServe(t *testing.T, args ...string) *rig.Gateway {
+func startServe(t *testing.T, args ...string) *harness.Gateway {
 	t.Helper()
-	return rig.StartGateway(t, program(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+	return harness.StartGateway(t, program(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
 }
 
 func get(t *testing.T, url string) (status int, body string) {
@@ -46,9 +46,9 @@ func TestServePrintsLinesThatWork(t *testing.T) {
 	}
 	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
 	shell := exec.Command("sh", "-c", line)
-	shell.Env = rig.Environ(runMain + "=1")
+	shell.Env = harness.Environ(runMain + "=1")
 	shell.Dir = t.TempDir()
-	p := rig.Start(t, shell)
+	p := harness.Start(t, shell)
 	if status := p.Status(); status != statusOK {
 		t.Errorf("%s\nended with status %d: %s", line, status, p.Stderr)
 	}
@@ -68,8 +68,8 @@ func TestServePrintsAStream(t *testing.T) {
 		// A broker may well run where the tests do: ask for one that cannot.
 		line = strings.Replace(line, `"localhost",`, `"localhost", "port": 1,`, 1)
 		shell := exec.Command("sh", "-c", line)
-		shell.Env = rig.Environ("FARWIRE_KEY=operator-key-0123456789")
-		p := rig.Start(t, shell)
+		shell.Env = harness.Environ("FARWIRE_KEY=operator-key-0123456789")
+		p := harness.Start(t, shell)
 		p.Await(p.Stdout, `event: error\ndata: \{"message":\s*"agent error: .*connection refused"`)
 		if status := p.Status(); status != 0 {
 			t.Errorf("%s\nended with status %d", line, status)
@@ -83,8 +83,8 @@ func TestServeKeepsKeys(t *testing.T) {
 	g := startServe(t, "--api-keys", "alice="+key, "--local-agent", "de1:DE")
 	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
 	shell := exec.Command("sh", "-c", line)
-	shell.Env = rig.Environ(runMain+"=1", "FARWIRE_KEY="+key)
-	p := rig.Start(t, shell)
+	shell.Env = harness.Environ(runMain+"=1", "FARWIRE_KEY="+key)
+	p := harness.Start(t, shell)
 	if status := p.Status(); status != statusOK || p.Stdout.String() != "hello\n" {
 		t.Errorf("%s\nended with status %d, printed %q: %s", line, status, p.Stdout, p.Stderr)
 	}

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/rig"
-	servers "github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // s3Environ configures a bucket.
-func s3Environ(s *servers.S3Server) []string {
+func s3Environ(s *harness.S3Server) []string {
 	return []string{"S3_ENDPOINT=" + s.Endpoint, "S3_BUCKET=" + s.Bucket, "S3_ACCESS_KEY=" + s.AccessKey, "S3_SECRET_KEY=" + s.SecretKey}
 }
 
@@ -26,7 +25,7 @@ func with(environ []string, change ...string) []string {
 }
 
 func TestServeSaysWhatItUses(t *testing.T) {
-	bucket, database, limits := servers.S3(t), servers.Postgres(t), servers.Redis(t)
+	bucket, database, limits := harness.S3(t), harness.Postgres(t), harness.Redis(t)
 	bucketHost := strings.TrimPrefix(bucket.Endpoint, "http://")
 	for _, c := range []struct {
 		environ []string
@@ -38,7 +37,7 @@ func TestServeSaysWhatItUses(t *testing.T) {
 			"sites in PostgreSQL at " + database.Addr + "; files in the bucket " + bucket.Bucket + " at " + bucketHost +
 				"; limits in Redis at " + limits.Addr + "; a browser service at browser.example.com:9222; language model x-ai/grok-4.1-fast"},
 		{[]string{"FARWIRE_BROWSER=true"},
-			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; the browser " + rig.Look(t, "true") + "; no language model"},
+			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; the browser " + harness.Look(t, "true") + "; no language model"},
 		{[]string{"OPENROUTER_API_KEY=a-key-of-the-model", "LLM_MODEL=some/model", "LLM_ENHANCEMENT_ENABLED=True"},
 			"sites in SQLite at DIR/sites.db; files in DIR/files; limits in memory; no browser; language model some/model"},
 		{[]string{"OPENROUTER_API_KEY=a-key-of-the-model", "LLM_ENHANCEMENT_ENABLED=false"},
@@ -49,12 +48,12 @@ func TestServeSaysWhatItUses(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "data")
 		cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", dir)
 		cmd.Env = append(append(cmd.Env, "FARWIRE_BROWSER=none"), c.environ...)
-		g := rig.StartGateway(t, cmd)
+		g := harness.StartGateway(t, cmd)
 		if got, want := g.Await(g.Stderr, `(?m)^using: (.*)$`)[1], strings.ReplaceAll(c.uses, "DIR", dir); got != want {
 			t.Errorf("it uses\n%s\nwant\n%s", got, want)
 		}
 		g.Stop()
-		for _, secret := range []string{bucket.SecretKey, url.QueryEscape(servers.PostgresPassword), servers.PostgresPassword, "a-key-of-the-model", "a-password-of-the-service"} {
+		for _, secret := range []string{bucket.SecretKey, url.QueryEscape(harness.PostgresPassword), harness.PostgresPassword, "a-key-of-the-model", "a-password-of-the-service"} {
 			if strings.Contains(g.Stderr.String(), secret) {
 				t.Errorf("it gives %s away", secret)
 			}
@@ -64,21 +63,21 @@ func TestServeSaysWhatItUses(t *testing.T) {
 
 // Where nothing is kept in the folder none is made.
 func TestServeWithoutItsFolder(t *testing.T) {
-	bucket, database := servers.S3(t), servers.Postgres(t)
+	bucket, database := harness.S3(t), harness.Postgres(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(file, "below"))
 	cmd.Env = append(cmd.Env, with(s3Environ(bucket), "DATABASE_URL="+database.URL)...)
-	rig.StartGateway(t, cmd)
+	harness.StartGateway(t, cmd)
 }
 
 // A service that answers and says no ends the start, in one line that names the
 // variable.
 func TestServicesThatSayNo(t *testing.T) {
-	bucket, database := servers.S3(t), servers.Postgres(t)
-	limits := servers.Redis(t, "--requirepass", "the-redis-password")
+	bucket, database := harness.S3(t), harness.Postgres(t)
+	limits := harness.Redis(t, "--requirepass", "the-redis-password")
 	elsewhere := func(change func(*url.URL)) string {
 		u, err := url.Parse(database.URL)
 		if err != nil {
@@ -107,7 +106,7 @@ func TestServicesThatSayNo(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cmd := program(t, "serve", "--listen", "127.0.0.1:0")
 			cmd.Env = append(cmd.Env, c.environ...)
-			p := rig.Start(t, cmd)
+			p := harness.Start(t, cmd)
 			if status := p.Status(); status != statusMisuse {
 				t.Errorf("status %d, want %d", status, statusMisuse)
 			}
@@ -120,7 +119,7 @@ func TestServicesThatSayNo(t *testing.T) {
 					t.Errorf("said %q, which does not name %q", said, want)
 				}
 			}
-			for _, secret := range []string{bucket.SecretKey, servers.PostgresPassword, url.QueryEscape(servers.PostgresPassword), "a-wrong-secret", "the-redis-password"} {
+			for _, secret := range []string{bucket.SecretKey, harness.PostgresPassword, url.QueryEscape(harness.PostgresPassword), "a-wrong-secret", "the-redis-password"} {
 				if strings.Contains(said, secret) {
 					t.Errorf("said %q, which gives a secret away", said)
 				}
@@ -137,12 +136,12 @@ func TestServicesAwayAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	for name, addr := range map[string]string{"refusing": servers.FreeAddr(t), "silent": silent.Addr().String()} {
+	for name, addr := range map[string]string{"refusing": harness.FreeAddr(t), "silent": silent.Addr().String()} {
 		t.Run(name, func(t *testing.T) {
 			cmd := program(t, "serve", "--listen", "127.0.0.1:0")
 			cmd.Env = append(cmd.Env, "DATABASE_URL=postgres://farwire:a-secret-of-ours@"+addr+"/farwire", "REDIS_URL=redis://:a-secret-of-ours@"+addr,
 				"S3_ENDPOINT=http://"+addr, "S3_BUCKET=llms", "S3_ACCESS_KEY=key", "S3_SECRET_KEY=a-secret-of-ours")
-			g := rig.StartGateway(t, cmd)
+			g := harness.StartGateway(t, cmd)
 			if status, body := get(t, g.HTTP("/usage?api_key="+g.Key)); status != 200 {
 				t.Errorf("a request: %d %s", status, body)
 			}
@@ -161,10 +160,10 @@ func TestServicesAwayAtStart(t *testing.T) {
 
 // Requests that Redis counted are among the metrics.
 func TestServeCountsInRedis(t *testing.T) {
-	limits := servers.Redis(t)
+	limits := harness.Redis(t)
 	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	cmd.Env = append(cmd.Env, "REDIS_URL=redis://"+limits.Addr)
-	g := rig.StartGateway(t, cmd)
+	g := harness.StartGateway(t, cmd)
 	metrics := g.Await(g.Stderr, `(?m)^metrics at (\S+)$`)[1]
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
 	if err != nil {
@@ -172,7 +171,7 @@ func TestServeCountsInRedis(t *testing.T) {
 	}
 	req.Header.Set("X-API-Key", g.Key)
 	counted := regexp.MustCompile(`(?m)^farwire_limiter_answers_total\{source="shared"\} [1-9]`)
-	for late := time.Now().Add(rig.Patience); ; time.Sleep(50 * time.Millisecond) { // a busy machine may not let Redis answer in its time
+	for late := time.Now().Add(harness.Patience); ; time.Sleep(50 * time.Millisecond) { // a busy machine may not let Redis answer in its time
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)

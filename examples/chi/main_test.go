@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/examples/internal/embedding"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 func TestHost(t *testing.T) { embedding.Test(t, mount) }

@@ -6,12 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/farwire/farwire/examples/internal/embedding"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	rig.Main(m)
+	leak.Main(m)
 }
 
 func TestHost(t *testing.T) { embedding.Test(t, mount) }

@@ -20,10 +20,10 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/examples/otel"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 func must(t *testing.T, err error) {
 	t.Helper()

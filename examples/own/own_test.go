@@ -13,10 +13,10 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/examples/own"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
-func TestMain(m *testing.M) { rig.Main(m) }
+func TestMain(m *testing.M) { leak.Main(m) }
 
 // gateway has one customer, with a key, two requests and the agent at1.
 func gateway() (*farwire.Gateway, *own.Directory, *own.Shelf) {

@@ -17,7 +17,7 @@ import (
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 const (
@@ -43,12 +43,12 @@ func run(m *testing.M) int {
 
 // running is the broker of the benchmarks, which the first of them starts, so
 // that a run of tests alone needs no RabbitMQ.
-var running *rabbit.Node
+var running *rabbitmq.Node
 
-func node(b *testing.B) *rabbit.Node {
+func node(b *testing.B) *rabbitmq.Node {
 	b.Helper()
 	if running == nil {
-		n, err := rabbit.Start(context.Background())
+		n, err := rabbitmq.Start(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func subscribe(b *testing.B, addr string) (net.Conn, *bufio.Reader, string) {
 		b.Fatal(err)
 	}
 	body, err := json.Marshal(map[string]any{"apiKey": apiKey, "host": "127.0.0.1", "port": node(b).Port,
-		"username": rabbit.Admin, "password": rabbit.AdminSecret})
+		"username": rabbitmq.Admin, "password": rabbitmq.AdminSecret})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 const apiKey = "bench-key-0123456789abcdef"
@@ -123,7 +123,7 @@ func memory() report {
 
 // dial opens a channel to the broker, gated.
 func dial(port int) (*amqp091.Connection, *amqp091.Channel) {
-	conn, err := amqp091.DialConfig(fmt.Sprintf("amqp://%s:%s@127.0.0.1:%d/", rabbit.Admin, rabbit.AdminSecret, port),
+	conn, err := amqp091.DialConfig(fmt.Sprintf("amqp://%s:%s@127.0.0.1:%d/", rabbitmq.Admin, rabbitmq.AdminSecret, port),
 		amqp091.Config{Heartbeat: time.Minute, Dial: func(network, addr string) (net.Conn, error) {
 			conn, err := net.Dial(network, addr)
 			return &gatedConn{Conn: conn}, err

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
 // TestMain lets this test's binary play the roles, as the program does.
@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "as" {
 		exit(play(os.Args[2], os.Args[3:]))
 	}
-	rig.Main(m)
+	leak.Main(m)
 }
 
 // Every relay carries every load, and each goal gets a figure. How good the

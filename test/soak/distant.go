@@ -16,7 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/farwire/farwire/test/internal/fire"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/faulttest"
 	"github.com/farwire/farwire/test/soak/link"
 )
 
@@ -143,12 +144,14 @@ func (d *distance) run(ctx context.Context) (figures string, err error) {
 }
 
 // start runs a program in a namespace and waits until it has written a match.
-func (d *distance) start(ctx context.Context, ns, ready string, env []string, program string, args ...string) (*fire.Process, []string, error) {
-	p, err := fire.Start(env, "ip", append([]string{"netns", "exec", ns, program}, args...)...)
+func (d *distance) start(ctx context.Context, ns, ready string, env []string, program string, args ...string) (*harness.Process, []string, error) {
+	cmd := exec.Command("ip", append([]string{"netns", "exec", ns, program}, args...)...)
+	cmd.Env = harness.Environ(env...)
+	p, err := harness.Launch(cmd)
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := p.Await(ctx, regexp.MustCompile(ready))
+	m, err := p.Await(ctx, p.Stderr, regexp.MustCompile(ready))
 	if err != nil {
 		p.Kill()
 		return nil, nil, err
@@ -184,7 +187,7 @@ func source(args []string) error {
 		if err != nil {
 			return err
 		}
-		go fire.Pour(conn)
+		go faulttest.Flood(conn)
 	}
 }
 
@@ -226,5 +229,5 @@ func open(source, gateway string) (io.ReadCloser, error) {
 		}
 		return conn, err
 	}
-	return fire.Open(context.Background(), gateway, "ws://"+source+"/", distantKey)
+	return faulttest.Open(context.Background(), gateway, "ws://"+source+"/", distantKey)
 }

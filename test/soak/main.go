@@ -1,6 +1,6 @@
 // Soak holds the gateway and its network of agents to what takes too long, or
-// needs too much of a machine, for the tests: thousands of sessions under fire
-// for minutes, crowds that wait, come and go, and an agent on another host, at
+// needs too much of a machine, for the tests: thousands of sessions whose
+// agents are killed, for minutes, many clients that wait, come and go, and an agent on another host, at
 // the far end of a long link. It prints the figures of each part and ends with
 // status 1 if one is not as promised.
 //
@@ -25,9 +25,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/test/internal/carousel"
-	"github.com/farwire/farwire/test/internal/crowd"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/loadtest"
+	"github.com/farwire/farwire/test/internal/recrawltest"
 )
 
 const roleVariable = "SOAK_ROLE" // says what this program is to be, when not the soak
@@ -40,9 +40,9 @@ type part struct {
 }
 
 var parts = []part{
-	{"fire300", "300 sessions over 4 agents that are killed, for ten minutes", fire300},
-	{"fire2000", "the same with 2000 sessions", fire2000},
-	{"home", "20 agents come back to a gateway that is killed and restarted, ten times", home},
+	{"faults300", "300 sessions over 4 agents that are killed, for ten minutes", faults300},
+	{"faults2000", "the same with 2000 sessions", faults2000},
+	{"reattach", "20 agents come back to a gateway that is killed and restarted, ten times", reattach},
 	{"idle", "10 000 idle sessions over 20 agents, for ten minutes", idle10000},
 	{"drain", "a gateway with 5000 busy sessions is told to stop", drain5000},
 	{"silent", "10 000 connections that say nothing, and others that do", silent10000},
@@ -55,14 +55,14 @@ var parts = []part{
 // A soak is what the parts share.
 type soak struct {
 	program  string        // farwire
-	lasting  time.Duration // of the parts under fire, and of waiting
+	lasting  time.Duration // of the parts with faults, and of waiting
 	controls []string      // of TCP congestion, for the distant part
 }
 
 func main() {
 	log.SetFlags(log.Ltime)
 	if os.Getenv(roleVariable) == "target" {
-		if err := crowd.Play(); err != nil {
+		if err := loadtest.ServeTarget(); err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -73,15 +73,15 @@ func main() {
 		}
 		return
 	}
-	if os.Getenv(carousel.WorkerVariable) != "" {
-		if err := carousel.Work(); err != nil {
+	if os.Getenv(recrawltest.WorkerVariable) != "" {
+		if err := recrawltest.Work(); err != nil {
 			log.Fatal(err)
 		}
 		return
 	}
 	flag.Usage = usage
 	names := flag.String("parts", "", "what to try, separated by commas; empty: everything")
-	lasting := flag.Duration("for", 10*time.Minute, "how long each part under fire lasts, and the idle one")
+	lasting := flag.Duration("for", 10*time.Minute, "how long each part with faults lasts, and the idle one")
 	controls := flag.String("control", "", "TCP congestion controls to try on the long link, separated by commas; empty: the kernel's default")
 	write := flag.String("write", "", "Markdown file to write the figures into")
 	flag.Parse()
@@ -114,7 +114,7 @@ func (s *soak) try(ctx context.Context, names, write string) error {
 	}
 	defer os.RemoveAll(dir)
 	s.program = filepath.Join(dir, "farwire")
-	if err := rig.Build(ctx, s.program, false); err != nil {
+	if err := harness.Build(ctx, s.program, false); err != nil {
 		return err
 	}
 	var failed error

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/services"
-	"github.com/farwire/farwire/test/internal/carousel"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/recrawltest"
 )
 
 // recrawl500 kills gateways that recrawl on one database, which is away for a
@@ -27,13 +27,13 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 	if err != nil {
 		return "", err
 	}
-	o := carousel.Options{
+	o := recrawltest.Options{
 		Folder: dir, Program: program, Gateways: 4, Sites: 500, Interval: time.Minute,
 		Lease: time.Second, Poll: time.Second / 4, For: s.lasting, KillEvery: 2 * time.Second, Frozen: 3 * time.Second,
 	}
-	var r carousel.Result
+	var r recrawltest.Result
 	err = serving(func(t testing.TB) error {
-		db := services.Postgres(t)
+		db := harness.Postgres(t)
 		o.Database = db.URL
 		o.Outage = func() time.Duration {
 			began := time.Now()
@@ -42,7 +42,7 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 			db.Start()
 			return time.Since(began)
 		}
-		r, err = carousel.Run(ctx, o)
+		r, err = recrawltest.Run(ctx, o)
 		return err
 	})
 	figures = fmt.Sprintf("%d sites, each every %v, %d gateways for %v; a lease lasts %v, a poll %v; every %v one is killed, or stopped for %v:\n%v",

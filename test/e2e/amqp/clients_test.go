@@ -16,7 +16,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // hard is a body that breaks parsers which are not careful.
@@ -55,7 +55,7 @@ func TestTheSeedsPython(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
-	next := lines(t, rig.Python(t, "testdata/seed.py", srv.URL, strconv.Itoa(node.TLSPort), "py", v))
+	next := lines(t, harness.Python(t, "testdata/seed.py", srv.URL, strconv.Itoa(node.TLSPort), "py", v))
 	if got := next(); !strings.HasPrefix(got, "{'node_id': 'farwire-de1', 'queue_name': 'py_de1_") {
 		t.Errorf("%s", got)
 	}
@@ -79,7 +79,7 @@ func TestCurl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	next := lines(t, exec.Command(rig.Look(t, "curl"), "-sS", "-N", "-X", "POST", "-H", "Content-Type: application/json",
+	next := lines(t, exec.Command(harness.Look(t, "curl"), "-sS", "-N", "-X", "POST", "-H", "Content-Type: application/json",
 		"-H", "X-API-Key: "+key, "-d", string(b), srv.URL+"/amqp"))
 	for _, want := range []string{": the stream is open", "", "event: connected"} {
 		if got := next(); got != want {
@@ -109,7 +109,7 @@ func TestParsersFromNPM(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			next := lines(t, rig.Node(t, "testdata/parsers.mjs", which, srv.URL+"/amqp", string(b)))
+			next := lines(t, harness.Node(t, "testdata/parsers.mjs", which, srv.URL+"/amqp", string(b)))
 			if got := next(); !strings.HasPrefix(got, `["connected","",{"node_id":"farwire-de1"`) {
 				t.Errorf("%s", got)
 			}
@@ -150,10 +150,10 @@ func TestABrowser(t *testing.T) {
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	dir := t.TempDir()
-	cmd := exec.Command(rig.Look(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+	cmd := exec.Command(harness.Look(t, "chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--user-data-dir="+dir, "--remote-debugging-port=0", srv.URL+"/")
 	cmd.Env = append(os.Environ(), "HOME="+dir)
-	rig.Start(t, cmd)
+	harness.Start(t, cmd)
 	next := func() string {
 		t.Helper()
 		select {

@@ -13,14 +13,14 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 func TestEveryErrorIsReadable(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
-	nobody, err := services.FreePorts(1)
+	nobody, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,9 +36,9 @@ func TestEveryErrorIsReadable(t *testing.T) {
 		{"unknown user", fields{"username": "who"}, "agent error: username or password refused", 1011},
 		{"no user", fields{"username": "", "password": ""}, "agent error: username or password refused", 1011},
 		{"unknown vhost", fields{"virtual_host": "nope"}, `agent error: virtual host "nope" not found`, 1011},
-		{"forbidden vhost", fields{"username": rabbit.Guest, "password": rabbit.GuestSecret},
+		{"forbidden vhost", fields{"username": rabbitmq.Guest, "password": rabbitmq.GuestSecret},
 			"agent error: no permission: access to vhost '" + v + "' refused for user 'nobody'", 1011},
-		{"no permission", fields{"virtual_host": "/", "username": rabbit.Guest, "password": rabbit.GuestSecret, "queue_prefix": "mine"},
+		{"no permission", fields{"virtual_host": "/", "username": rabbitmq.Guest, "password": rabbitmq.GuestSecret, "queue_prefix": "mine"},
 			"agent error: no permission: access to queue 'mine_de1_* in vhost '/' refused for user 'nobody'", 1011},
 		{"reserved queue", fields{"queue_prefix": "amq."}, "agent error: no permission: queue name 'amq.*", 1011},
 		{"unknown exchange", fields{"exchange": "nope"}, `agent error: exchange "nope" not found`, 1011},
@@ -68,7 +68,7 @@ func TestEveryErrorIsReadable(t *testing.T) {
 			if reason, _ := e.data["reason"].(string); e.data["code"] != c.code || reason == "" || len(e.data) != 3 {
 				t.Errorf("event %s", e.raw)
 			}
-			for _, secret := range []string{rabbit.AdminSecret, rabbit.GuestSecret, "secret-that-is-wrong", "127.0.0.1", "[::1]", "dial tcp"} {
+			for _, secret := range []string{rabbitmq.AdminSecret, rabbitmq.GuestSecret, "secret-that-is-wrong", "127.0.0.1", "[::1]", "dial tcp"} {
 				if strings.Contains(e.raw, secret) {
 					t.Errorf("%s tells %q", e.raw, secret)
 				}

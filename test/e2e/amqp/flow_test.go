@@ -16,7 +16,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 // soak multiplies what tests do by FARWIRE_SOAK, as make soak sets it.
@@ -210,7 +210,7 @@ func TestDrainingEndsAStalledStream(t *testing.T) {
 
 // A broker that freezes, and one that is killed, end the stream with an error.
 func TestABrokerThatFreezesOrDies(t *testing.T) {
-	own, err := rabbit.Start(context.Background())
+	own, err := rabbitmq.Start(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

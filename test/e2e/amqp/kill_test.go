@@ -18,8 +18,8 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/services"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 // A stepper stands between a gateway or agent and the broker. It lets frames
@@ -257,7 +257,7 @@ func TestFaultySessionsLeaveNothing(t *testing.T) {
 	v := vhost()
 	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	garbage := listen(t, func(c net.Conn) { c.Write(make([]byte, 100)) })
-	nobody, err := services.FreePorts(1)
+	nobody, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestFaultySessionsLeaveNothing(t *testing.T) {
 		func(int) { session("nope", nil, "error") },
 		func(int) { session(v, fields{"port": node.TLSPort}, "error") },
 		func(int) { session(v, fields{"ssl": true}, "error") },
-		func(int) { session("/", fields{"username": rabbit.Guest, "password": rabbit.GuestSecret}, "error") },
+		func(int) { session("/", fields{"username": rabbitmq.Guest, "password": rabbitmq.GuestSecret}, "error") },
 		func(int) { session(v, fields{"port": port(silent)}) },
 		func(int) { session(v, nil, "connected") },
 		func(i int) { post(t, srv.URL, fields{"host": i}).Body.Close() },

@@ -26,14 +26,14 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 const key = "test-key-0123456789abcdef"
 
 // node is the broker of all tests but those that kill one. Each test takes a
 // virtual host of its own.
-var node *rabbit.Node
+var node *rabbitmq.Node
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		}
 	}
 	var err error
-	if node, err = rabbit.Start(context.Background()); err != nil {
+	if node, err = rabbitmq.Start(context.Background()); err != nil {
 		log.Print(err)
 		return 1
 	}
@@ -70,7 +70,7 @@ func leaked() string {
 		left = left[:0]
 		for i, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 			if i > 0 && !strings.Contains(g, "testing.(*") && !strings.Contains(g, "os/signal.") &&
-				!strings.Contains(g, "rabbit.Start") && !strings.Contains(g, "os/exec.(*Cmd)") {
+				!strings.Contains(g, "rabbitmq.Start") && !strings.Contains(g, "os/exec.(*Cmd)") {
 				left = append(left, g)
 			}
 		}
@@ -151,7 +151,7 @@ type fields map[string]any
 // ask is the body of a request, with what the test changes.
 func ask(vhost string, changes fields) fields {
 	b := fields{"host": "127.0.0.1", "port": node.Port, "virtual_host": vhost,
-		"username": rabbit.Admin, "password": rabbit.AdminSecret, "exchange": "amq.topic"}
+		"username": rabbitmq.Admin, "password": rabbitmq.AdminSecret, "exchange": "amq.topic"}
 	for k, v := range changes {
 		b[k] = v
 	}
@@ -278,7 +278,7 @@ type publisher struct {
 	*amqp091.Channel
 }
 
-func publish(t testing.TB, n *rabbit.Node, vhost string) *publisher {
+func publish(t testing.TB, n *rabbitmq.Node, vhost string) *publisher {
 	t.Helper()
 	conn, err := amqp091.DialConfig(n.URL(), amqp091.Config{Vhost: vhost})
 	if err != nil {
@@ -300,7 +300,7 @@ func (p *publisher) send(exchange, routingKey string, m amqp091.Publishing) {
 }
 
 // exists reports whether the broker has the queue.
-func exists(t testing.TB, n *rabbit.Node, vhost, queue string) bool {
+func exists(t testing.TB, n *rabbitmq.Node, vhost, queue string) bool {
 	t.Helper()
 	conn, err := amqp091.DialConfig(n.URL(), amqp091.Config{Vhost: vhost})
 	if err != nil {
@@ -324,7 +324,7 @@ func exists(t testing.TB, n *rabbit.Node, vhost, queue string) bool {
 }
 
 // awaitGone fails unless the queue is gone within twice the promised time.
-func awaitGone(t testing.TB, n *rabbit.Node, vhost, queue string) {
+func awaitGone(t testing.TB, n *rabbitmq.Node, vhost, queue string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); exists(t, n, vhost, queue); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

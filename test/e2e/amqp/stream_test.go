@@ -16,7 +16,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 func TestShapesAreTheSeeds(t *testing.T) {
@@ -49,7 +49,7 @@ func TestShapesAreTheSeeds(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	p := publish(t, node, "/")
-	body := fields{"apiKey": key, "host": "127.0.0.1", "port": node.Port, "username": rabbit.Admin, "password": rabbit.AdminSecret, "exchange": "amq.topic", "geo": nil}
+	body := fields{"apiKey": key, "host": "127.0.0.1", "port": node.Port, "username": rabbitmq.Admin, "password": rabbitmq.AdminSecret, "exchange": "amq.topic", "geo": nil}
 	s := open(t, srv.URL, body)
 	if q := s.connected(); !strings.HasPrefix(q, "scrape_de1_") {
 		t.Errorf("queue %s", q)
@@ -215,8 +215,8 @@ func TestExchangesOfEveryType(t *testing.T) {
 
 func TestOddVirtualHostsAndPasswords(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
-	for _, v := range rabbit.Vhosts[:7] {
-		s := open(t, srv.URL, ask(v, fields{"username": rabbit.Odd, "password": rabbit.OddSecret}))
+	for _, v := range rabbitmq.Vhosts[:7] {
+		s := open(t, srv.URL, ask(v, fields{"username": rabbitmq.Odd, "password": rabbitmq.OddSecret}))
 		queue := s.connected()
 		s.cancel()
 		awaitGone(t, node, v, queue)

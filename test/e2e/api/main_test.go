@@ -5,11 +5,11 @@ package api
 import (
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
 func TestMain(m *testing.M) {
 	status := m.Run()
 	client.CloseIdleConnections()
-	rig.Exit(status)
+	leak.Exit(status)
 }

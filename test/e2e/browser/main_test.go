@@ -6,12 +6,12 @@ import (
 	"os"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/leak"
 )
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "showing" {
 		os.Exit(showing(os.Args[2]))
 	}
-	rig.Main(m)
+	leak.Main(m)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A page is a document whose commands and files are run by this test. Each is
@@ -71,7 +71,7 @@ func (p *page) command(name string, words []string, more ...string) *exec.Cmd {
 	if len(fields) < 2 || fields[0] != "farwire" {
 		p.t.Fatalf("block %q is no command of farwire's: %q", name, fields)
 	}
-	return rig.Farwire(p.t, append(fields[1:], more...)...)
+	return harness.Farwire(p.t, append(fields[1:], more...)...)
 }
 
 // variables returns an environment file of the page as variables. Those that
@@ -103,7 +103,7 @@ func (p *page) variables(name string, values map[string]string) []string {
 func (p *page) script(name string, env []string, words ...string) string {
 	p.t.Helper()
 	cmd := exec.Command("sh", "-eu", "-c", p.block(name, words...))
-	cmd.Env = append(rig.Environ(), env...)
+	cmd.Env = append(harness.Environ(), env...)
 	var aside bytes.Buffer
 	cmd.Stderr = &aside
 	out, err := cmd.Output()

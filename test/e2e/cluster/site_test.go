@@ -18,7 +18,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A site is a web site of one page, in editions.
@@ -82,7 +82,7 @@ type message struct {
 // messages asks for a crawl, which must succeed.
 func (d dialler) messages(key, request string) (all []message) {
 	d.c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, d.base+"/ws/crawl?api_key="+key, d.c.client())
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *cluster) awaitEdition(s *site, within time.Duration) {
 // if it has one.
 func (c *cluster) sql(query string, args ...any) (n int) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.db.URL)
 	if err != nil {

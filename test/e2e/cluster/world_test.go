@@ -18,8 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A cluster is the one of the page. Callers have a key each, because a key has
@@ -28,13 +27,13 @@ type cluster struct {
 	t                *testing.T
 	page             *page
 	alice, bob       string
-	gateways         [2]*rig.Gateway
+	gateways         [2]*harness.Gateway
 	front            string // nginx, for clients: host:port
 	names            [2]string
-	agents           map[string]*rig.Process
-	certificate      *rig.Certificate
-	db, redis        *services.Server
-	bucket           *services.S3Server
+	agents           map[string]*harness.TestProcess
+	certificate      *harness.Certificate
+	db, redis        *harness.Server
+	bucket           *harness.S3Server
 	http             *http.Client
 	gatewayVariables []string
 }
@@ -43,12 +42,12 @@ type cluster struct {
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{
-		t: t, page: readPage(t), alice: rand.Text(), bob: rand.Text(), agents: make(map[string]*rig.Process),
-		certificate: rig.NewCertificate(t),
-		db:          services.Postgres(t), redis: services.Redis(t), bucket: services.S3(t),
+		t: t, page: readPage(t), alice: rand.Text(), bob: rand.Text(), agents: make(map[string]*harness.TestProcess),
+		certificate: harness.NewCertificate(t),
+		db:          harness.Postgres(t), redis: harness.Redis(t), bucket: harness.S3(t),
 	}
 	transport := &http.Transport{TLSClientConfig: c.certificate.Client(), DisableKeepAlives: true}
-	c.http = &http.Client{Transport: transport, Timeout: rig.Patience}
+	c.http = &http.Client{Transport: transport, Timeout: harness.Patience}
 	t.Cleanup(transport.CloseIdleConnections)
 
 	secret := rand.Text()
@@ -64,13 +63,13 @@ func newCluster(t *testing.T) *cluster {
 		"S3_SECRET_KEY":        c.bucket.SecretKey,
 		"S3_PUBLIC_URL":        "https://files.test",
 	})
-	listeners := []*net.TCPListener{rig.Listen(t), rig.Listen(t), rig.Listen(t)}
+	listeners := []*net.TCPListener{harness.Listen(t), harness.Listen(t), harness.Listen(t)}
 	c.front = port(listeners[0])
 	c.names = [2]string{port(listeners[1]), port(listeners[2])}
 	for i := range c.gateways {
-		c.gateways[i] = c.startGateway(i, services.FreeAddr(t)) // the one that is killed comes back there
+		c.gateways[i] = c.startGateway(i, harness.FreeAddr(t)) // the one that is killed comes back there
 	}
-	rig.NginxConf(t, c.page.block("nginx.conf",
+	harness.NginxConf(t, c.page.block("nginx.conf",
 		"/etc/ssl/gateway.pem", c.certificate.CertFile, "/etc/ssl/gateway.key", c.certificate.KeyFile,
 		"10.0.0.11:8080", c.gateways[0].Addr, "10.0.0.12:8080", c.gateways[1].Addr,
 		"listen 443 ssl;\n    server_name gateway.example.com;", listen(c.front),
@@ -84,7 +83,7 @@ func newCluster(t *testing.T) *cluster {
 		}
 		cmd := c.page.command("agent "+slug, words, "--allow-private") // what they reach here is on loopback
 		cmd.Env = append(cmd.Env, "FARWIRE_SECRET="+secret, "SSL_CERT_FILE="+c.certificate.CAFile)
-		c.agents[slug] = rig.Start(t, cmd)
+		c.agents[slug] = harness.Start(t, cmd)
 	}
 	for i := range c.gateways {
 		c.awaitAgents(i)
@@ -102,7 +101,7 @@ func listen(addr string) string {
 }
 
 // startGateway starts a gateway by the command of the page.
-func (c *cluster) startGateway(i int, addr string) *rig.Gateway {
+func (c *cluster) startGateway(i int, addr string) *harness.Gateway {
 	c.t.Helper()
 	peer := 1 - i
 	cmd := c.page.command(fmt.Sprintf("gateway %d", i+1), []string{
@@ -110,7 +109,7 @@ func (c *cluster) startGateway(i int, addr string) *rig.Gateway {
 		fmt.Sprintf("https://gw%d.example.com", peer+1), "https://" + c.names[peer],
 	}, "--admin-listen", "127.0.0.1:0")
 	cmd.Env = append(cmd.Env, c.gatewayVariables...)
-	return rig.StartGateway(c.t, cmd)
+	return harness.StartGateway(c.t, cmd)
 }
 
 // metric returns the value of a gateway's metric.
@@ -184,7 +183,7 @@ func (d dialler) relay(key, target string, more ...string) *session {
 }
 
 func (d dialler) tryRelay(key, target string, more ...string) (*session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, d.base+"/ws", d.c.client())
 	if err != nil {
@@ -221,7 +220,7 @@ func (s *session) echo(text string) error {
 	if s.node == "" {
 		return fmt.Errorf("not connected: %s", s.text)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		return err
@@ -319,5 +318,5 @@ func (c *cluster) await(within time.Duration, ok func() bool, what string) {
 // pathWith returns a PATH with the program of this repository in front.
 func pathWith(t *testing.T) string {
 	t.Helper()
-	return "PATH=" + filepath.Dir(rig.Farwire(t).Path) + string(os.PathListSeparator) + os.Getenv("PATH")
+	return "PATH=" + filepath.Dir(harness.Farwire(t).Path) + string(os.PathListSeparator) + os.Getenv("PATH")
 }

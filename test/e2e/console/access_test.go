@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // furnish fills all panels with what a person would have in them.
@@ -46,7 +46,7 @@ var panels = []string{"relay", "amqp", "crawl", "network"}
 // Whatever can be operated has a name, and axe-core finds nothing to complain
 // of: in either theme, on either device, with something in every panel.
 func TestAccessible(t *testing.T) {
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	complain := func(where string) {
 		t.Helper()
@@ -99,7 +99,7 @@ func (p *page) barriers() (found []string) {
 
 	// The policy keeps scripts of others out of the page, axe-core too; so it
 	// runs in a world of its own, over the same elements.
-	axe, err := os.ReadFile(filepath.Join(rig.NPM(p.t), "axe-core", "axe.min.js"))
+	axe, err := os.ReadFile(filepath.Join(harness.NPM(p.t), "axe-core", "axe.min.js"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func text(v *accessibility.Value) string {
 // be pressed is large enough for a thumb.
 func TestPhone(t *testing.T) {
 	url := site(t, manual, nil)
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, phone, g.HTTP("/"))
 	fits := func(where string) {
 		t.Helper()
@@ -161,7 +161,7 @@ func TestPhone(t *testing.T) {
 
 // Everything is done with the keyboard alone, and one always sees where one is.
 func TestKeyboardAlone(t *testing.T) {
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	url := site(t, manual, nil)
 	p := open(t, desktop, g.HTTP("/"))
 	p.await(`document.activeElement.id === 'key'`)
@@ -227,7 +227,7 @@ func TestKeyboardAlone(t *testing.T) {
 
 // The trap for violations works: a page that breaks its policy is told on.
 func TestViolationsAreSeen(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("Content Security Policy", "This document requires 'Trusted")
 	seen := func(part string) bool {

@@ -10,11 +10,11 @@ import (
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
-func (p *page) fillBroker(n *rabbit.Node, user, password string) {
+func (p *page) fillBroker(n *rabbitmq.Node, user, password string) {
 	p.t.Helper()
 	p.click("#tab-amqp")
 	p.fill("#amqp-host", "127.0.0.1")
@@ -25,10 +25,10 @@ func (p *page) fillBroker(n *rabbit.Node, user, password string) {
 
 func TestAMQP(t *testing.T) {
 	n := startBroker(t)
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
-	p.fillBroker(n, rabbit.Admin, rabbit.AdminSecret)
+	p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 	p.fill("#amqp-key", "market.#")
 	p.click("#amqp-start")
 	p.says("#amqp-status", "Streaming through farwire-local from the queue scrape_local_")
@@ -79,18 +79,18 @@ func TestAMQP(t *testing.T) {
 
 func TestAMQPRefusals(t *testing.T) {
 	n := startBroker(t)
-	open1, guarded := rig.Serve(t, "--allow-private"), rig.Serve(t)
+	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
 	p := open(t, desktop, open1.HTTP("/"))
 	p.expect("400 (Bad Request)")
 	p.enter(open1.Key)
-	p.fillBroker(n, rabbit.Admin, rabbit.AdminSecret)
+	p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 	p.click("#amqp .more summary")
 	for _, c := range []struct{ field, wrong, right, title string }{
 		{"#amqp-host", "", "127.0.0.1", "The request cannot be served as it is."},
 		{"#amqp-port", "1", strconv.Itoa(n.Port), "Nothing listens at that address."},
 		{"#amqp-exchange", "no-such", "amq.topic", "The broker has no such exchange."},
 		{"#amqp-vhost", "no-such", "/", "The broker has no such virtual host."},
-		{"#amqp-password", "wrong", rabbit.AdminSecret, "The broker refused the username or the password."},
+		{"#amqp-password", "wrong", rabbitmq.AdminSecret, "The broker refused the username or the password."},
 	} {
 		p.fill(c.field, c.wrong)
 		p.click("#amqp-start")
@@ -108,7 +108,7 @@ func TestAMQPRefusals(t *testing.T) {
 
 	p = open(t, desktop, guarded.HTTP("/"))
 	p.enter(guarded.Key)
-	p.fillBroker(n, rabbit.Admin, rabbit.AdminSecret)
+	p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 	p.click("#amqp-start")
 	p.says("#amqp-notice", "The agent does not go to that address.")
 }
@@ -117,17 +117,17 @@ func TestAMQPRefusals(t *testing.T) {
 func TestAMQPGatewayGone(t *testing.T) {
 	n := startBroker(t)
 	for _, end := range []struct {
-		how   func(g *rig.Gateway)
+		how   func(g *harness.Gateway)
 		title string
 	}{
-		{func(g *rig.Gateway) { g.Stop() }, "The gateway is shutting down."},
-		{func(g *rig.Gateway) { g.Signal(os.Kill); <-g.Done() }, "The connection broke without a goodbye."},
+		{func(g *harness.Gateway) { g.Stop() }, "The gateway is shutting down."},
+		{func(g *harness.Gateway) { g.Signal(os.Kill); <-g.Done() }, "The connection broke without a goodbye."},
 	} {
-		g := rig.Serve(t, "--allow-private")
+		g := harness.Serve(t, "--allow-private")
 		p := open(t, desktop, g.HTTP("/"))
 		p.expect("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")
 		p.enter(g.Key)
-		p.fillBroker(n, rabbit.Admin, rabbit.AdminSecret)
+		p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 		p.click("#amqp-start")
 		p.says("#amqp-status", "Streaming through")
 		end.how(g)

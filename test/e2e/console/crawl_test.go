@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // site serves pages, each of which links to all. The page at a path waits for
@@ -56,7 +56,7 @@ var manual = map[string]string{
 func TestCrawl(t *testing.T) {
 	hold := make(chan struct{})
 	url := site(t, manual, map[string]chan struct{}{"/waste": hold})
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.click("#tab-crawl")
@@ -141,7 +141,7 @@ func (p *page) download(css string) string {
 
 func TestCrawlStops(t *testing.T) {
 	url := site(t, manual, map[string]chan struct{}{"/waste": make(chan struct{})})
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.click("#tab-crawl")
@@ -164,7 +164,7 @@ func TestCrawlRefusals(t *testing.T) {
 		}
 	}))
 	t.Cleanup(forbidden.Close)
-	free, guarded := rig.Serve(t, "--allow-private", "--crawl-max-pages", "20", "--rate", "1000"), rig.Serve(t)
+	free, guarded := harness.Serve(t, "--allow-private", "--crawl-max-pages", "20", "--rate", "1000"), harness.Serve(t)
 	p := open(t, desktop, free.HTTP("/"))
 	p.enter(free.Key)
 	p.click("#tab-crawl")
@@ -198,7 +198,7 @@ func TestCrawlHostileSite(t *testing.T) {
 		"/a": `[press me](javascript:document.title='owned') &lt;script&gt;document.title='owned'&lt;/script&gt;`,
 		"/b": `&lt;svg onload=document.title='owned'&gt; [x](data:text/html,owned)`,
 	}, nil)
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	for _, layout := range []string{"pages", "index"} {
 		p := open(t, desktop, g.HTTP("/"))
 		p.enter(g.Key)

@@ -14,7 +14,7 @@ import (
 	"github.com/farwire/farwire/adapters/sqlstore"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const hostKey = "a-key-of-the-host"
@@ -63,7 +63,7 @@ func host(t *testing.T, page console.Options, o farwire.Options, sites bool, wra
 	page.Gateway = "../../api/"
 	mux.Handle("/tools/console/", http.StripPrefix("/tools/console", console.Handler(page)))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

@@ -10,7 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func get(t *testing.T, url string) (status int, body string) {
@@ -29,7 +29,7 @@ func get(t *testing.T, url string) (status int, body string) {
 
 // A key is in memory and nowhere else.
 func TestKeyInMemory(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("403 (Forbidden)")
 	p.await(`document.activeElement.id === 'key'`)
@@ -55,7 +55,7 @@ func TestKeyInMemory(t *testing.T) {
 
 // Whoever asks for it is remembered, until they ask for the opposite.
 func TestKeyRemembered(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.fill("#key", g.Key)
 	p.click("#remember")
@@ -76,7 +76,7 @@ func TestKeyRemembered(t *testing.T) {
 
 // A token works like a key until its time is over.
 func TestKeyIsAToken(t *testing.T) {
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestKeyIsAToken(t *testing.T) {
 	p.says("#crawl-status", "Done.")
 
 	// Another gateway's token is as invalid here as one that has expired.
-	other := rig.Serve(t)
+	other := harness.Serve(t)
 	p = open(t, desktop, other.HTTP("/"))
 	p.expect("403 (Forbidden)")
 	p.fill("#key", answer.Token)
@@ -111,7 +111,7 @@ func TestKeyIsAToken(t *testing.T) {
 // A token that runs out between two crawls, and a key that is revoked, are told
 // where they are missed.
 func TestKeyRevoked(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("403 (Forbidden)", "401 (Unauthorized)")
 	p.enter(g.Key)
@@ -137,7 +137,7 @@ func TestKeyRevoked(t *testing.T) {
 }
 
 func TestThemeIsKept(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, night, g.HTTP("/"))
 	ground := func() string {
 		return eval[string](p, `getComputedStyle(document.body).backgroundColor`)

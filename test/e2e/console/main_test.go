@@ -14,15 +14,14 @@ import (
 	"github.com/chromedp/chromedp"
 	"go.uber.org/goleak"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/test/internal/rabbit"
+	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
 // chromium is the browser of all tests; each has a profile of its own in it.
 var chromium context.Context
 
 // broker starts RabbitMQ for the first test that wants it.
-var broker = sync.OnceValues(func() (*rabbit.Node, error) { return rabbit.Start(context.Background()) })
+var broker = sync.OnceValues(func() (*rabbitmq.Node, error) { return rabbitmq.Start(context.Background()) })
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -49,7 +48,7 @@ func run(m *testing.M) int {
 	}
 	chromium = browser
 
-	status := rig.Run(m)
+	status := m.Run()
 
 	if usedBroker {
 		node, _ := broker() // who asked for it has seen its error
@@ -83,7 +82,7 @@ func run(m *testing.M) int {
 
 var usedBroker bool
 
-func startBroker(t *testing.T) *rabbit.Node {
+func startBroker(t *testing.T) *rabbitmq.Node {
 	t.Helper()
 	usedBroker = true
 	node, err := broker()

@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestNetwork(t *testing.T) {
 	const secret = "agent-secret-0123456789"
-	g := rig.Serve(t, "--agent-secret", secret, "--local-agent", "fra1:DE", "--allow-private")
+	g := harness.Serve(t, "--agent-secret", secret, "--local-agent", "fra1:DE", "--allow-private")
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.enter(g.Key)
 	p.says("#network-rows", "fra1")
@@ -19,7 +19,7 @@ func TestNetwork(t *testing.T) {
 
 	// An agent that attaches appears by itself, in the lists of the other
 	// panels too, with its round-trip time.
-	remote := rig.Start(t, rig.Farwire(t, "agent", "--gateway", "http://"+g.Addr, "--secret", secret, "--slug", "at1", "--country", "AT"))
+	remote := harness.Start(t, harness.Farwire(t, "agent", "--gateway", "http://"+g.Addr, "--secret", secret, "--slug", "at1", "--country", "AT"))
 	p.says("#network-rows", "at1")
 	p.await(`/AT · Austria\s+available\s+\d+\s+[\d.]+ ms/.test(document.querySelector('#network-rows').innerText)`)
 	options := eval[string](p, `[...document.querySelector('#relay-through').options].map((o) => o.text).join('; ')`)
@@ -48,7 +48,7 @@ func TestNetwork(t *testing.T) {
 	p.click("#relay-connect")
 	p.choose("#relay-through", "agent:at1")
 	p.click("#tab-network")
-	remote.Signal(rig.Terminate)
+	remote.Signal(harness.Terminate)
 	p.await(`!document.querySelector('#network-rows').innerText.includes('at1')`)
 	p.click("#tab-relay")
 	if chosen := eval[string](p, `document.querySelector('#relay-through').selectedOptions[0].text`); chosen != "at1 (not attached)" {
@@ -60,7 +60,7 @@ func TestNetwork(t *testing.T) {
 
 // Nobody looks, nobody asks: what the page uses up of the limit is seen in it.
 func TestNetworkAsksOnlyWhileShown(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.enter(g.Key)
 	p.says("#network-rows", "local")
@@ -75,7 +75,7 @@ func TestNetworkAsksOnlyWhileShown(t *testing.T) {
 }
 
 func TestNetworkWithoutAgents(t *testing.T) {
-	g := rig.Serve(t, "--local-agent", "none", "--agent-secret", "agent-secret-0123456789")
+	g := harness.Serve(t, "--local-agent", "none", "--agent-secret", "agent-secret-0123456789")
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.enter(g.Key)
 	p.says("#network-empty", "farwire agent --gateway")

@@ -22,7 +22,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A page is a tab with the console in it. What the browser says against the
@@ -55,7 +55,7 @@ func open(t *testing.T, d device, url string) *page {
 	p := &page{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
-	ctx, late := context.WithTimeoutCause(ctx, 10*rig.Patience, errors.New("the test takes too long"))
+	ctx, late := context.WithTimeoutCause(ctx, 10*harness.Patience, errors.New("the test takes too long"))
 	t.Cleanup(late)
 	p.ctx = ctx
 	t.Cleanup(p.complain)
@@ -168,7 +168,7 @@ func (p *page) await(condition string) {
 			try { ok = Boolean(%s); } catch {}
 			if (ok || performance.now() > late) done(ok); else setTimeout(look, 10);
 		})();
-	})`, rig.Patience.Milliseconds(), condition))
+	})`, harness.Patience.Milliseconds(), condition))
 	if !ok {
 		p.fail(fmt.Errorf("it never came true: %s", condition))
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // target serves WebSockets on loopback and returns its ws URL.
@@ -78,7 +78,7 @@ func (p *page) awaitRows(feed string, n int) {
 
 // A person without a target of their own tries the echo.
 func TestRelayToTheEcho(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.click("#relay-echo")
@@ -134,7 +134,7 @@ func TestRelayHeaders(t *testing.T) {
 		seen <- r
 		echo(ctx, c, r)
 	})
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.choose("#relay-through", "geo:ZZ")
@@ -170,10 +170,10 @@ func TestRelayHeaders(t *testing.T) {
 func TestRelayRefusals(t *testing.T) {
 	closing := target(t, func(_ context.Context, c *websocket.Conn, _ *http.Request) { c.Close(4001, "come back tomorrow") })
 	silent := target(t, echo)
-	open1, guarded := rig.Serve(t, "--allow-private"), rig.Serve(t)
+	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
 	for _, c := range []struct {
 		name        string
-		g           *rig.Gateway
+		g           *harness.Gateway
 		url         string
 		title, said string
 	}{
@@ -196,7 +196,7 @@ func TestRelayRefusals(t *testing.T) {
 
 // A gateway that drains says so; one that is gone says nothing.
 func TestRelayGatewayGone(t *testing.T) {
-	g := rig.Serve(t)
+	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("ERR_CONNECTION_REFUSED")
 	p.enter(g.Key)
@@ -235,7 +235,7 @@ func TestRelayFastFeed(t *testing.T) {
 			}
 		}
 	})
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.relayTo(url)
@@ -278,7 +278,7 @@ func TestRelayHostileFrames(t *testing.T) {
 		c.Write(ctx, websocket.MessageBinary, make([]byte, 5<<20))
 		c.Read(ctx)
 	})
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
 	p.relayTo(url)

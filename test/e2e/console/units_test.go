@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // The modules that touch no page are tried without one, by Node's test runner.
@@ -23,8 +23,8 @@ func TestUnits(t *testing.T) {
 	if err != nil || len(scripts) == 0 {
 		t.Fatalf("found %v, %v", scripts, err)
 	}
-	cmd := exec.Command(rig.Look(t, "node"), append([]string{"--test"}, scripts...)...)
-	cmd.Env = rig.Environ("ASSETS=" + assets)
+	cmd := exec.Command(harness.Look(t, "node"), append([]string{"--test"}, scripts...)...)
+	cmd.Env = harness.Environ("ASSETS=" + assets)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // newSite serves a home page that links to three others.
@@ -38,7 +38,7 @@ func newSite(t *testing.T) string {
 }
 
 // token changes the gateway's key for a token.
-func token(t *testing.T, g *rig.Gateway) string {
+func token(t *testing.T, g *harness.Gateway) string {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
 	if err != nil {
@@ -70,9 +70,9 @@ func fetch(t *testing.T, req *http.Request) string {
 // for the host, the token and the site: Python's websockets, Node.js's ws, and
 // the WebSocket that Node.js has from the browsers.
 func TestExamplePrograms(t *testing.T) {
-	certificate := rig.NewCertificate(t)
-	g := rig.Serve(t, "--allow-private", "--local-agent", "de1:DE")
-	nginx := rig.Nginx(t, certificate, g.Addr, "")
+	certificate := harness.NewCertificate(t)
+	g := harness.Serve(t, "--allow-private", "--local-agent", "de1:DE")
+	nginx := harness.Nginx(t, certificate, g.Addr, "")
 	site := newSite(t)
 
 	useWS := filepath.Join(t.TempDir(), "ws.js")
@@ -85,9 +85,9 @@ func TestExamplePrograms(t *testing.T) {
 		env        string
 		says       string // in front of the file
 	}{
-		{"Python", "crawl.py", rig.Python, "", "Generated: "},
-		{"Node.js with ws", "crawl.js", rig.Node, "NODE_OPTIONS=--require " + useWS, "Generated llms.txt: "},
-		{"Node.js as a browser", "crawl.js", rig.Node, "NODE_OPTIONS=--experimental-websocket", "Generated llms.txt: "},
+		{"Python", "crawl.py", harness.Python, "", "Generated: "},
+		{"Node.js with ws", "crawl.js", harness.Node, "NODE_OPTIONS=--require " + useWS, "Generated llms.txt: "},
+		{"Node.js as a browser", "crawl.js", harness.Node, "NODE_OPTIONS=--experimental-websocket", "Generated llms.txt: "},
 	} {
 		for name, gateway := range map[string]string{"plain": "ws://" + g.Addr, "nginx with TLS": "wss://" + nginx} {
 			t.Run(program.name+", "+name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestExamplePrograms(t *testing.T) {
 				})
 				cmd := program.run(t, script)
 				cmd.Env = append(cmd.Env, program.env, "SSL_CERT_FILE="+certificate.CAFile, "NODE_EXTRA_CA_CERTS="+certificate.CAFile)
-				p := rig.Start(t, cmd)
+				p := harness.Start(t, cmd)
 				if status := p.Status(); status != 0 {
 					t.Fatalf("status %d: %s", status, p.Stderr)
 				}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const agentSecret = "the secret of all the agents"
@@ -29,13 +29,13 @@ func TestAgentKilled(t *testing.T) {
 		{"unless it was pinned", `,"agent":"at1"`, 1011},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := rig.Serve(t, "--agent-secret", agentSecret, "--local-agent", "none", "--rate", "1000")
-			agents := map[string]*rig.Process{}
+			g := harness.Serve(t, "--agent-secret", agentSecret, "--local-agent", "none", "--rate", "1000")
+			agents := map[string]*harness.TestProcess{}
 			for _, slug := range []string{"at1", "at2"} {
-				agents["farwire-"+slug] = rig.Start(t, rig.Farwire(t, "agent", "--gateway", g.HTTP(""), "--secret", agentSecret,
+				agents["farwire-"+slug] = harness.Start(t, harness.Farwire(t, "agent", "--gateway", g.HTTP(""), "--secret", agentSecret,
 					"--slug", slug, "--country", "AT", "--allow-private"))
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 			defer cancel()
 			for _, id := range []string{"farwire-at1", "farwire-at2"} {
 				awaitAgent(ctx, t, g, id)
@@ -110,7 +110,7 @@ type listed struct {
 	Sessions int    `json:"sessions"`
 }
 
-func network(ctx context.Context, t *testing.T, g *rig.Gateway) []listed {
+func network(ctx context.Context, t *testing.T, g *harness.Gateway) []listed {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.HTTP("/network?api_key="+g.Key), nil)
 	if err != nil {
@@ -124,7 +124,7 @@ func network(ctx context.Context, t *testing.T, g *rig.Gateway) []listed {
 }
 
 // awaitAgent asks until the agent is there.
-func awaitAgent(ctx context.Context, t *testing.T, g *rig.Gateway, id string) {
+func awaitAgent(ctx context.Context, t *testing.T, g *harness.Gateway, id string) {
 	t.Helper()
 	for {
 		for _, a := range network(ctx, t, g) {
@@ -141,7 +141,7 @@ func awaitAgent(ctx context.Context, t *testing.T, g *rig.Gateway, id string) {
 }
 
 // busy returns the agent that carries connections.
-func busy(ctx context.Context, t *testing.T, g *rig.Gateway) string {
+func busy(ctx context.Context, t *testing.T, g *harness.Gateway) string {
 	t.Helper()
 	for _, a := range network(ctx, t, g) {
 		if a.Sessions > 0 {

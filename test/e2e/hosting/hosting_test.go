@@ -8,8 +8,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/adapters/sqlstore"
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A file is hosted in the bucket, where anybody can read it, and replaced when
@@ -57,7 +56,7 @@ func TestServices(t *testing.T) {
 		t.Errorf("the gateway's own files: %v", err)
 	}
 	g.Stop()
-	for _, secret := range []string{c.bucket.SecretKey, services.PostgresPassword, out.secret} {
+	for _, secret := range []string{c.bucket.SecretKey, harness.PostgresPassword, out.secret} {
 		if strings.Contains(g.Stderr.String(), secret) {
 			t.Errorf("%s is in the log:\n%s", secret, g.Stderr)
 		}
@@ -183,10 +182,10 @@ func TestServicesLate(t *testing.T) {
 // started again, and crawls those that have fallen due.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	g := serve(t, []string{"FARWIRE_BROWSER=none"}, "--data-dir", dir, "--listen", services.FreeAddr(t))
+	g := serve(t, []string{"FARWIRE_BROWSER=none"}, "--data-dir", dir, "--listen", harness.FreeAddr(t))
 	site := newChanging(t)
 	out := enroll(t, g, site)
-	g.Signal(rig.Kill)
+	g.Signal(harness.Kill)
 	<-g.Done()
 	says := site.change()
 

@@ -19,22 +19,21 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // client keeps no connection.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: rig.Patience}
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Patience}
 
 // A cluster is all the services that a gateway may have.
 type cluster struct {
-	bucket           *services.S3Server
-	database, limits *services.Server
+	bucket           *harness.S3Server
+	database, limits *harness.Server
 }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{services.S3(t), services.Postgres(t), services.Redis(t)}
+	c := &cluster{harness.S3(t), harness.Postgres(t), harness.Redis(t)}
 	publish(t, c.bucket)
 	return c
 }
@@ -51,19 +50,19 @@ func (c *cluster) environ() []string {
 
 // stop and start do so with all of them.
 func (c *cluster) stop() {
-	for _, s := range []*services.Server{c.database, c.bucket.Server, c.limits} {
+	for _, s := range []*harness.Server{c.database, c.bucket.Server, c.limits} {
 		s.Stop()
 	}
 }
 
 func (c *cluster) start() {
-	for _, s := range []*services.Server{c.database, c.bucket.Server, c.limits} {
+	for _, s := range []*harness.Server{c.database, c.bucket.Server, c.limits} {
 		s.Start()
 	}
 }
 
 // publish lets anybody read the bucket, as a bucket policy of Amazon's does.
-func publish(t *testing.T, s *services.S3Server) {
+func publish(t *testing.T, s *harness.S3Server) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
 	admin, err := minio.New(strings.TrimPrefix(s.Endpoint, "http://"), &minio.Options{
@@ -80,11 +79,11 @@ func publish(t *testing.T, s *services.S3Server) {
 }
 
 // serve starts a gateway that reaches this machine.
-func serve(t *testing.T, environ []string, args ...string) *rig.Gateway {
+func serve(t *testing.T, environ []string, args ...string) *harness.Gateway {
 	t.Helper()
-	cmd := rig.Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-private", "--rate", "1000"}, args...)...)
+	cmd := harness.Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--allow-private", "--rate", "1000"}, args...)...)
 	cmd.Env = append(cmd.Env, environ...)
-	return rig.StartGateway(t, cmd)
+	return harness.StartGateway(t, cmd)
 }
 
 // A changing site says another thing each time that it changes.
@@ -128,9 +127,9 @@ type outcome struct {
 }
 
 // crawl crawls the site through the gateway.
-func crawl(t *testing.T, g *rig.Gateway, ask map[string]any) (out outcome) {
+func crawl(t *testing.T, g *harness.Gateway, ask map[string]any) (out outcome) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*rig.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Patience)
 	defer cancel()
 	conn, resp, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+g.Key), nil)
 	if err != nil {
@@ -171,7 +170,7 @@ func crawl(t *testing.T, g *rig.Gateway, ask map[string]any) (out outcome) {
 }
 
 // enroll does so for a site, which must work.
-func enroll(t *testing.T, g *rig.Gateway, s *changing) outcome {
+func enroll(t *testing.T, g *harness.Gateway, s *changing) outcome {
 	t.Helper()
 	out := crawl(t, g, map[string]any{"url": s.url, "enableAutoUpdate": true})
 	if out.code != 1000 || out.url == "" || out.secret == "" || !strings.Contains(out.result, s.says()) {
@@ -204,7 +203,7 @@ func tryRead(url string) (string, http.Header, error) {
 }
 
 // await asks until the hosted file says so.
-func await(t *testing.T, g *rig.Gateway, url, says string) {
+func await(t *testing.T, g *harness.Gateway, url, says string) {
 	t.Helper()
 	waitFor(t, g, "the file says "+says, func() bool {
 		body, _, err := tryRead(url)
@@ -214,9 +213,9 @@ func await(t *testing.T, g *rig.Gateway, url, says string) {
 
 // waitFor asks until something is so; there is nothing to wait for but the next
 // answer.
-func waitFor(t *testing.T, g *rig.Gateway, what string, so func() bool) {
+func waitFor(t *testing.T, g *harness.Gateway, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * rig.Patience); !so(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * harness.Patience); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s; the gateway says\n%s", what, g.Stderr)
 		}
@@ -224,7 +223,7 @@ func waitFor(t *testing.T, g *rig.Gateway, what string, so func() bool) {
 }
 
 // hook tells the gateway that a site has changed.
-func hook(t *testing.T, g *rig.Gateway, base, secret string) (status int, answer map[string]string) {
+func hook(t *testing.T, g *harness.Gateway, base, secret string) (status int, answer map[string]string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"base_url": base, "webhook_secret": secret})
 	if err != nil {
@@ -249,7 +248,7 @@ type relaying struct {
 	stopped chan error
 }
 
-func relay(t *testing.T, g *rig.Gateway) *relaying {
+func relay(t *testing.T, g *harness.Gateway) *relaying {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	conn, resp, err := websocket.Dial(ctx, g.WS("/ws"), nil)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // What an agent may reach is decided where it stands. Its gateway, whose own
@@ -37,7 +37,7 @@ func TestGuardSitsOnTheAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	g := rig.Serve(t, "--allow-private", "--agent-secret", agentSecret, "--rate", "1000")
+	g := harness.Serve(t, "--allow-private", "--agent-secret", agentSecret, "--rate", "1000")
 	far := newAgent(t, nil, "--gateway", "http://"+g.Addr, "--secret", agentSecret, "--slug", "far", "--country", "DE")
 	awaitAttached(far, g, "far")
 	for _, host := range []string{

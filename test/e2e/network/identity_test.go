@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func record(slug, country, token, more string) string {
@@ -25,7 +25,7 @@ func TestAgentsFile(t *testing.T) {
 	const token, exclusive = "the-token-of-agent-at5", "the-token-of-agent-us1"
 	target, _ := target(t)
 	file := writeFile(t, "["+record("at5", "AT", token, "")+","+record("us1", "US", exclusive, `, "exclusive": true`)+"]")
-	g := rig.Serve(t, "--local-agent", "none", "--agents-file", file, "--agent-secret", agentSecret, "--rate", "1000")
+	g := harness.Serve(t, "--local-agent", "none", "--agents-file", file, "--agent-secret", agentSecret, "--rate", "1000")
 	gateway := "http://" + g.Addr
 
 	claims := newAgent(t, nil, "--gateway", gateway, "--token", token, "--slug", "other", "--country", "FR", "--allow-private")
@@ -80,7 +80,7 @@ func TestWrongToken(t *testing.T) {
 	a.Await(a.Stderr, no)
 	select {
 	case <-third:
-	case <-time.After(rig.Patience):
+	case <-time.After(harness.Patience):
 		t.Fatalf("%d tries", tries.Load())
 	}
 	if n := strings.Count(a.Stderr.String(), no); n != 1 {

@@ -9,8 +9,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // deadLink is how long the death of a link may go unnoticed whose other end is
@@ -22,9 +21,9 @@ func TestGatewayKilled(t *testing.T) {
 	t.Parallel()
 	const key = "a-key-that-outlives-a-gateway"
 	args := []string{"serve", "--local-agent", "none", "--agent-secret", agentSecret, "--api-keys", "test=" + key, "--rate", "1000"}
-	g := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", services.FreeAddr(t))...))
+	g := harness.StartGateway(t, harness.Farwire(t, append(args, "--listen", harness.FreeAddr(t))...))
 	g.Key = key
-	agents := make([]*rig.Process, 4)
+	agents := make([]*harness.TestProcess, 4)
 	for i := range agents {
 		agents[i] = startAgent(t, g, fmt.Sprintf("a%d", i))
 	}
@@ -34,7 +33,7 @@ func TestGatewayKilled(t *testing.T) {
 		a.Await(a.Stderr, "link lost, dialling again")
 	}
 
-	again := rig.StartGateway(t, rig.Farwire(t, append(args, "--listen", g.Addr)...))
+	again := harness.StartGateway(t, harness.Farwire(t, append(args, "--listen", g.Addr)...))
 	again.Key = key
 	began := time.Now()
 	awaitNetwork(t, again, func(list []agentInfo) bool { return len(list) == len(agents) })
@@ -103,7 +102,7 @@ func TestAgentDrains(t *testing.T) {
 	a := startAgent(t, g, "old", "--drain-timeout", "60s")
 	s := open(t, g, url)
 	s.mustEcho()
-	a.Signal(rig.Terminate)
+	a.Signal(harness.Terminate)
 	awaitNetwork(t, g, func(list []agentInfo) bool {
 		return len(list) == 1 && list[0].State == "draining" && list[0].Sessions == 1
 	})

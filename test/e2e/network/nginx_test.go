@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // Agents attach through a proxy that ends TLS, be it one that passes every
@@ -23,8 +23,8 @@ func TestAttachThroughNginx(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			target, _ := target(t)
 			g := serve(t)
-			certificate := rig.NewCertificate(t)
-			nginx := rig.Nginx(t, certificate, g.Addr, c.directives)
+			certificate := harness.NewCertificate(t)
+			nginx := harness.Nginx(t, certificate, g.Addr, c.directives)
 
 			// Without a secret, to see who answers.
 			req, err := http.NewRequest(http.MethodGet, "https://"+nginx+"/agents/attach", nil)
@@ -55,7 +55,7 @@ func TestAttachThroughNginx(t *testing.T) {
 
 	t.Run("an authority that the agent does not trust", func(t *testing.T) {
 		g := serve(t)
-		nginx := rig.Nginx(t, rig.NewCertificate(t), g.Addr, "")
+		nginx := harness.Nginx(t, harness.NewCertificate(t), g.Addr, "")
 		a := newAgent(t, nil, "--gateway", "https://"+nginx, "--secret", agentSecret, "--slug", "de1", "--country", "DE")
 		a.Await(a.Stderr, `gateway cannot be reached.*certificate`)
 		if list, err := network(g); err != nil || len(list) != 0 {

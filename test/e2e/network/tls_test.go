@@ -18,7 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A TLS failure is the target's fault: another agent would meet the same, so
@@ -91,7 +91,7 @@ func TestTLSFailuresStayWithTheirAgent(t *testing.T) {
 			mux.Handle("GET /ws/crawl", gw.Crawl())
 			server := httptest.NewServer(mux)
 			t.Cleanup(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+				ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 				defer cancel()
 				if err := gw.Shutdown(ctx); err != nil {
 					t.Errorf("Shutdown: %v", err)
@@ -104,7 +104,7 @@ func TestTLSFailuresStayWithTheirAgent(t *testing.T) {
 				mu.Lock()
 				dialled = nil
 				mu.Unlock()
-				ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+				ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 				defer cancel()
 				ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(server.URL, "http")+path, nil)
 				if err != nil {

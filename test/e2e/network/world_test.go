@@ -15,20 +15,20 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const agentSecret = "the-agent-secret-of-a-test"
 
 // serve starts a gateway with no agent of its own that takes agents.
-func serve(t *testing.T, args ...string) *rig.Gateway {
+func serve(t *testing.T, args ...string) *harness.Gateway {
 	t.Helper()
-	return rig.Serve(t, append([]string{"--local-agent", "none", "--agent-secret", agentSecret, "--rate", "1000"}, args...)...)
+	return harness.Serve(t, append([]string{"--local-agent", "none", "--agent-secret", agentSecret, "--rate", "1000"}, args...)...)
 }
 
 // startAgent starts an agent with the shared secret that reaches everything,
 // and waits until it can be used.
-func startAgent(t *testing.T, g *rig.Gateway, slug string, args ...string) *rig.Process {
+func startAgent(t *testing.T, g *harness.Gateway, slug string, args ...string) *harness.TestProcess {
 	t.Helper()
 	p := newAgent(t, nil, append([]string{"--gateway", "http://" + g.Addr, "--secret", agentSecret,
 		"--slug", slug, "--country", "DE", "--allow-private"}, args...)...)
@@ -37,22 +37,22 @@ func startAgent(t *testing.T, g *rig.Gateway, slug string, args ...string) *rig.
 }
 
 // awaitAttached waits until both sides say that the agent is there.
-func awaitAttached(p *rig.Process, g *rig.Gateway, slug string) {
+func awaitAttached(p *harness.TestProcess, g *harness.Gateway, slug string) {
 	p.Await(p.Stderr, `msg=attached .*agent=farwire-`+slug)
 	g.Await(g.Stderr, `msg="agent attached" .*slug=`+slug)
 }
 
 // newAgent starts an agent, which must stop with status 0 at the end.
-func newAgent(t *testing.T, env []string, args ...string) *rig.Process {
+func newAgent(t *testing.T, env []string, args ...string) *harness.TestProcess {
 	t.Helper()
-	cmd := rig.Farwire(t, append([]string{"agent"}, args...)...)
+	cmd := harness.Farwire(t, append([]string{"agent"}, args...)...)
 	cmd.Env = append(cmd.Env, env...)
-	p := rig.Start(t, cmd)
+	p := harness.Start(t, cmd)
 	t.Cleanup(func() {
 		select {
 		case <-p.Done():
 		default:
-			p.Signal(rig.Terminate)
+			p.Signal(harness.Terminate)
 			if status := p.Status(); status != 0 {
 				t.Errorf("an agent ended with status %d; its standard error:\n%s", status, p.Stderr)
 			}
@@ -96,9 +96,9 @@ type session struct {
 }
 
 // open asks a gateway for a session. Members of the message are given in pairs.
-func open(t *testing.T, g *rig.Gateway, url string, more ...string) *session {
+func open(t *testing.T, g *harness.Gateway, url string, more ...string) *session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws"), nil)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *session) mustEcho() {
 	if s.node == "" {
 		s.t.Fatalf("not connected: %s", s.text)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), rig.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 		s.t.Fatal(err)
@@ -189,13 +189,13 @@ type agentInfo struct {
 }
 
 // network asks a gateway for its agents.
-func network(g *rig.Gateway) ([]agentInfo, error) {
+func network(g *harness.Gateway) ([]agentInfo, error) {
 	req, err := http.NewRequest(http.MethodGet, g.HTTP("/network"), nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("X-API-Key", g.Key)
-	client := &http.Client{Timeout: rig.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
@@ -216,11 +216,11 @@ func network(g *rig.Gateway) ([]agentInfo, error) {
 }
 
 // awaitNetwork asks for the agents again and again until they are as wanted.
-func awaitNetwork(t *testing.T, g *rig.Gateway, want func([]agentInfo) bool) {
+func awaitNetwork(t *testing.T, g *harness.Gateway, want func([]agentInfo) bool) {
 	t.Helper()
 	var list []agentInfo
 	var err error
-	for late := time.Now().Add(rig.Patience); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+	for late := time.Now().Add(harness.Patience); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
 		if list, err = network(g); err == nil && want(list) {
 			return
 		}

@@ -7,15 +7,15 @@ import (
 	"os"
 	"testing"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/test/internal/carousel"
+	"github.com/farwire/farwire/internal/leak"
+	"github.com/farwire/farwire/test/internal/recrawltest"
 )
 
 // TestMain is also the main of the processes that the tests start.
 func TestMain(m *testing.M) {
 	switch {
-	case os.Getenv(carousel.WorkerVariable) != "":
-		if err := carousel.Work(); err != nil {
+	case os.Getenv(recrawltest.WorkerVariable) != "":
+		if err := recrawltest.Work(); err != nil {
 			log.Fatal(err)
 		}
 		return
@@ -25,5 +25,5 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	rig.Main(m)
+	leak.Main(m)
 }

@@ -8,26 +8,26 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/services"
-	"github.com/farwire/farwire/test/internal/carousel"
-	"github.com/farwire/farwire/test/internal/fire"
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/recrawltest"
 )
 
 // TestEachDueTimeOnce has fifty sites, and every two seconds a gateway that
 // dies or sleeps in the midst of a crawl; halfway the database is away.
 func TestEachDueTimeOnce(t *testing.T) {
-	db := services.Postgres(t)
+	db := harness.Postgres(t)
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := carousel.Options{
+	o := recrawltest.Options{
 		Database: db.URL, Folder: t.TempDir(), Program: program,
 		Gateways: 4, Sites: 50, Interval: 5 * time.Second, Lease: time.Second, Poll: time.Second / 4,
 		For: 20 * time.Second, KillEvery: 2 * time.Second, Frozen: 3 * time.Second,
@@ -39,7 +39,7 @@ func TestEachDueTimeOnce(t *testing.T) {
 			return time.Since(began)
 		},
 	}
-	r, err := carousel.Run(t.Context(), o)
+	r, err := recrawltest.Run(t.Context(), o)
 	t.Logf("\n%v", r)
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +97,13 @@ func TestKilledWhileSaving(t *testing.T) {
 	}
 	kills := 0
 	for ; kills < 20 || halves == 0 && kills < 200; kills++ {
-		p, err := fire.Start([]string{savingVariable + "=" + dir}, program)
+		cmd := exec.Command(program)
+		cmd.Env = harness.Environ(savingVariable + "=" + dir)
+		p, err := harness.Launch(cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Await(t.Context(), regexp.MustCompile("saving")); err != nil {
+		if _, err := p.Await(t.Context(), p.Stderr, regexp.MustCompile("saving")); err != nil {
 			t.Fatal(err)
 		}
 		for until := time.Now().Add(rand.N(200 * time.Millisecond)); time.Now().Before(until); {
@@ -109,7 +111,7 @@ func TestKilledWhileSaving(t *testing.T) {
 		}
 		p.Kill()
 		look()
-		if err := p.Sane(); err != nil {
+		if err := p.Crashed(); err != nil {
 			t.Error(err)
 		}
 		// What was being written is left behind, until the next one writes it.

@@ -11,22 +11,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const agentSecret = "the secret of all the agents"
 
 // attach starts farwire agent and waits until the gateway lists it.
-func attach(t *testing.T, g *rig.Gateway, slug string, flags ...string) *rig.Process {
+func attach(t *testing.T, g *harness.Gateway, slug string, flags ...string) *harness.TestProcess {
 	t.Helper()
-	cmd := rig.Farwire(t, append([]string{"agent", "--gateway", g.HTTP(""), "--slug", slug, "--country", "AT"}, flags...)...)
-	p := rig.Start(t, cmd)
+	cmd := harness.Farwire(t, append([]string{"agent", "--gateway", g.HTTP(""), "--slug", slug, "--country", "AT"}, flags...)...)
+	p := harness.Start(t, cmd)
 	awaitNetwork(t, g, func(slugs string) bool { return strings.Contains(slugs, "farwire-"+slug) })
 	return p
 }
 
 // awaitNetwork asks for the agents until they are as wanted.
-func awaitNetwork(t *testing.T, g *rig.Gateway, wanted func(ids string) bool) {
+func awaitNetwork(t *testing.T, g *harness.Gateway, wanted func(ids string) bool) {
 	t.Helper()
 	ctx := patient(t)
 	for {
@@ -54,7 +54,7 @@ func awaitNetwork(t *testing.T, g *rig.Gateway, wanted func(ids string) bool) {
 // A session goes through an agent that has dialled in, whose own flag decides
 // what it reaches.
 func TestAgent(t *testing.T) {
-	g := rig.Serve(t, "--agent-secret", agentSecret, "--rate", "1000")
+	g := harness.Serve(t, "--agent-secret", agentSecret, "--rate", "1000")
 	to := target(t, echo)
 	open := attach(t, g, "at1", "--secret", agentSecret, "--allow-private")
 	attach(t, g, "at2", "--secret", agentSecret)
@@ -73,7 +73,7 @@ func TestAgent(t *testing.T) {
 	}
 
 	// An agent that is asked to stop lets its session finish.
-	open.Signal(rig.Terminate)
+	open.Signal(harness.Terminate)
 	exchange(t, c, "still here")
 	if err := c.Close(1000, ""); err != nil {
 		t.Errorf("the close frame was not answered: %v", err)
@@ -94,10 +94,10 @@ func TestAgentsFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(records), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g := rig.Serve(t, "--agents-file", file, "--local-agent", "none", "--rate", "1000")
-	cmd := rig.Farwire(t, "agent", "--gateway", g.HTTP(""), "--slug", "at1", "--country", "AT", "--allow-private")
+	g := harness.Serve(t, "--agents-file", file, "--local-agent", "none", "--rate", "1000")
+	cmd := harness.Farwire(t, "agent", "--gateway", g.HTTP(""), "--slug", "at1", "--country", "AT", "--allow-private")
 	cmd.Env = append(cmd.Env, "FARWIRE_TOKEN="+token)
-	rig.Start(t, cmd)
+	harness.Start(t, cmd)
 	awaitNetwork(t, g, func(ids string) bool { return strings.Contains(ids, "farwire-de7") })
 	c, answer := connect(t, g.WS("/ws"), ask{"apiKey": g.Key, "url": target(t, echo), "geo": "DE"})
 	if answer["node_id"] != "farwire-de7" {
@@ -106,9 +106,9 @@ func TestAgentsFile(t *testing.T) {
 	exchange(t, c, "hello")
 	c.CloseNow()
 
-	wrong := rig.Start(t, rig.Farwire(t, "agent", "--gateway", g.HTTP(""), "--slug", "at1", "--country", "AT", "--secret", "not the secret of anybody"))
+	wrong := harness.Start(t, harness.Farwire(t, "agent", "--gateway", g.HTTP(""), "--slug", "at1", "--country", "AT", "--secret", "not the secret of anybody"))
 	wrong.Await(wrong.Stderr, `level=WARN`)
-	wrong.Signal(rig.Terminate)
+	wrong.Signal(harness.Terminate)
 	if status := wrong.Status(); status != 0 {
 		t.Errorf("the agent ended with status %d: %s", status, wrong.Stderr)
 	}

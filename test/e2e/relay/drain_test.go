@@ -12,13 +12,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // SIGTERM says 1001 to both sides where a frame ends, refuses what is new with
 // 503 as long as an old session lives, and ends with status 0.
 func TestDrain(t *testing.T) {
-	g := rig.Serve(t, "--allow-private")
+	g := harness.Serve(t, "--allow-private")
 	type end struct {
 		message string
 		err     error
@@ -50,7 +50,7 @@ func TestDrain(t *testing.T) {
 	busy.send(t, whole[:10])
 	<-begun
 
-	g.Signal(rig.Terminate)
+	g.Signal(harness.Terminate)
 	if ce := closed(t, quiet); ce.Code != websocket.StatusGoingAway {
 		t.Errorf("the quiet client was closed with %d %q, want 1001", ce.Code, ce.Reason)
 	}
@@ -94,7 +94,7 @@ const (
 
 // stubborn opens a session with a client that has begun a frame and goes no
 // further, so that the gateway cannot end it politely.
-func stubborn(t *testing.T, g *rig.Gateway) *rawClient {
+func stubborn(t *testing.T, g *harness.Gateway) *rawClient {
 	t.Helper()
 	begun := make(chan struct{})
 	to := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
@@ -119,10 +119,10 @@ func stubborn(t *testing.T, g *rig.Gateway) *rawClient {
 // What has not ended within the drain timeout is cut, and the status says so.
 func TestDrainTimeout(t *testing.T) {
 	const timeout = 2 * time.Second
-	g := rig.Serve(t, "--allow-private", "--drain-timeout", timeout.String())
+	g := harness.Serve(t, "--allow-private", "--drain-timeout", timeout.String())
 	c := stubborn(t, g)
 	began := time.Now()
-	g.Signal(rig.Terminate)
+	g.Signal(harness.Terminate)
 	if status := g.Status(); status != 1 {
 		t.Errorf("status %d, want 1: %s", status, g.Stderr)
 	}
@@ -139,7 +139,7 @@ func TestDrainTimeout(t *testing.T) {
 
 // Connections on which nothing was asked hold nobody up.
 func TestDrainOfConnectionsWithoutARequest(t *testing.T) {
-	g := rig.Serve(t, "--drain-timeout", "2s")
+	g := harness.Serve(t, "--drain-timeout", "2s")
 	silent, err := net.Dial("tcp", g.Addr)
 	if err != nil {
 		t.Fatal(err)
@@ -164,11 +164,11 @@ func TestDrainOfConnectionsWithoutARequest(t *testing.T) {
 
 // A second signal does not wait.
 func TestSecondSignal(t *testing.T) {
-	g := rig.Serve(t, "--allow-private", "--drain-timeout", "10m")
+	g := harness.Serve(t, "--allow-private", "--drain-timeout", "10m")
 	stubborn(t, g)
-	g.Signal(rig.Terminate)
+	g.Signal(harness.Terminate)
 	g.Await(g.Stderr, "draining; a second signal stops at once")
-	g.Signal(rig.Terminate)
+	g.Signal(harness.Terminate)
 	if status := g.Status(); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const hostKey = "a-key-of-the-host"
@@ -42,7 +42,7 @@ func embedded(t *testing.T, o farwire.RelayOptions, wrap func(http.Handler) http
 	}
 	server := httptest.NewServer(wrap(gw.Relay()))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
@@ -58,7 +58,7 @@ func wsURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, 
 // because the gateway pings; without its pings it does not.
 func TestIdleBehindNginx(t *testing.T) {
 	const proxyTimeout, idle = 4 * time.Second, 9 * time.Second
-	certificate := rig.NewCertificate(t)
+	certificate := harness.NewCertificate(t)
 	for _, c := range []struct {
 		name      string
 		keepAlive time.Duration
@@ -67,7 +67,7 @@ func TestIdleBehindNginx(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			host := embedded(t, farwire.RelayOptions{KeepAlive: c.keepAlive}, func(h http.Handler) http.Handler { return h })
-			nginx := rig.Nginx(t, certificate, host.Listener.Addr().String(), "proxy_read_timeout 4s; proxy_send_timeout 4s;")
+			nginx := harness.Nginx(t, certificate, host.Listener.Addr().String(), "proxy_read_timeout 4s; proxy_send_timeout 4s;")
 			// The target speaks after a long silence.
 			silent := target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
 				c.CloseRead(ctx)

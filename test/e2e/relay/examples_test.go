@@ -11,17 +11,17 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // The example programs of the specification run as they are printed there, but
 // for the host, the key and the target, in front of a gateway that is reached
 // directly and behind nginx with TLS.
 func TestExamplePrograms(t *testing.T) {
-	certificate := rig.NewCertificate(t)
-	cmd := rig.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE")
+	certificate := harness.NewCertificate(t)
+	cmd := harness.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE")
 	cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
-	g := rig.StartGateway(t, cmd)
+	g := harness.StartGateway(t, cmd)
 	// It answers once and says goodbye, so that the programs end.
 	echo := secureTarget(t, certificate, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
 		kind, message, err := c.Read(ctx)
@@ -34,12 +34,12 @@ func TestExamplePrograms(t *testing.T) {
 		}
 		c.Close(websocket.StatusNormalClosure, "")
 	})
-	nginx := rig.Nginx(t, certificate, g.Addr, "")
+	nginx := harness.Nginx(t, certificate, g.Addr, "")
 
 	for _, program := range []struct {
 		file string
 		run  func(testing.TB, string, ...string) *exec.Cmd
-	}{{"relay.py", rig.Python}, {"relay.js", rig.Node}} {
+	}{{"relay.py", harness.Python}, {"relay.js", harness.Node}} {
 		for name, gateway := range map[string]string{"plain": g.WS("/ws"), "nginx with TLS": "wss://" + nginx + "/ws"} {
 			t.Run(program.file+", "+name, func(t *testing.T) {
 				script := substituted(t, "testdata/seed/"+program.file, map[string]string{
@@ -49,7 +49,7 @@ func TestExamplePrograms(t *testing.T) {
 				})
 				cmd := program.run(t, script)
 				cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile, "NODE_EXTRA_CA_CERTS="+certificate.CAFile)
-				p := rig.Start(t, cmd)
+				p := harness.Start(t, cmd)
 				if status := p.Status(); status != 0 {
 					t.Errorf("status %d: %s", status, p.Stderr)
 				}
@@ -64,16 +64,16 @@ func TestExamplePrograms(t *testing.T) {
 
 // The terminal's client verifies the gateway's certificate like everybody else.
 func TestTerminalBehindNginx(t *testing.T) {
-	certificate := rig.NewCertificate(t)
-	g := rig.Serve(t)
-	nginx := rig.Nginx(t, certificate, g.Addr, "")
+	certificate := harness.NewCertificate(t)
+	g := harness.Serve(t)
+	nginx := harness.Nginx(t, certificate, g.Addr, "")
 	for _, trusted := range []bool{true, false} {
-		cmd := rig.Farwire(t, "relay", "ws://echo.farwire.alt", "--gateway", "wss://"+nginx, "--key", g.Key)
+		cmd := harness.Farwire(t, "relay", "ws://echo.farwire.alt", "--gateway", "wss://"+nginx, "--key", g.Key)
 		cmd.Stdin = strings.NewReader("one\ntwo\n")
 		if trusted {
 			cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
 		}
-		p := rig.Start(t, cmd)
+		p := harness.Start(t, cmd)
 		status, out, said := p.Status(), p.Stdout.String(), p.Stderr.String()
 		switch {
 		case trusted && (status != 0 || out != "one\ntwo\n"):

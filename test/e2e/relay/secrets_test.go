@@ -14,8 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // Every secret of this run begins with this word. It may go to the target or
@@ -37,7 +36,7 @@ func (e *ears) hear(what string) { e.said = append(e.said, what) }
 
 // messages sends a first message and listens until the close frame, or until
 // the session runs; then it closes it.
-func (e *ears) messages(g *rig.Gateway, first string) {
+func (e *ears) messages(g *harness.Gateway, first string) {
 	e.t.Helper()
 	ctx := patient(e.t)
 	c := dial(e.t, g.WS("/ws"), nil)
@@ -64,7 +63,7 @@ func (e *ears) messages(g *rig.Gateway, first string) {
 }
 
 // ask is messages for a connect message.
-func (e *ears) ask(g *rig.Gateway, a ask) {
+func (e *ears) ask(g *harness.Gateway, a ask) {
 	e.t.Helper()
 	b, err := json.Marshal(a)
 	if err != nil {
@@ -74,7 +73,7 @@ func (e *ears) ask(g *rig.Gateway, a ask) {
 }
 
 // direct uses the direct form.
-func (e *ears) direct(g *rig.Gateway, header http.Header, query url.Values) {
+func (e *ears) direct(g *harness.Gateway, header http.Header, query url.Values) {
 	e.t.Helper()
 	c, resp, err := websocket.Dial(patient(e.t), g.WS("/ws")+"?"+query.Encode(), &websocket.DialOptions{HTTPHeader: header})
 	if err == nil {
@@ -105,10 +104,10 @@ func TestSecrets(t *testing.T) {
 		"FARWIRE_API_KEYS=alice=" + canaryKey, "FARWIRE_TOKEN_SECRET=" + canary + strings.Repeat("s", 32),
 		"FARWIRE_AGENT_SECRET=" + canary + "agent-secret", "FARWIRE_LOG_LEVEL=debug",
 	}
-	start := func(flags ...string) *rig.Gateway {
-		cmd := rig.Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--rate", "100000"}, flags...)...)
+	start := func(flags ...string) *harness.Gateway {
+		cmd := harness.Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--rate", "100000"}, flags...)...)
 		cmd.Env = append(cmd.Env, environment...)
-		return rig.StartGateway(t, cmd)
+		return harness.StartGateway(t, cmd)
 	}
 	open, guarded := start("--allow-private"), start()
 	e := &ears{t: t}
@@ -116,15 +115,15 @@ func TestSecrets(t *testing.T) {
 	to := target(t, echo)
 	rude := startRude(t)
 	plain := strings.Replace(to, "ws:", "wss:", 1)
-	nowhere := "ws://" + services.FreeAddr(t) + "/"
+	nowhere := "ws://" + harness.FreeAddr(t) + "/"
 	userinfo := strings.Replace(to, "ws://", "ws://user:"+canaryPassword+"@", 1)
 	socks, connectProxy := socksProxy(t, "user", canaryPassword), httpProxy(t, "user", canaryPassword)
 	wrong := func(proxy string) string { return strings.Replace(proxy, canaryPassword, canary+"wrong", 1) }
-	away := func(scheme string) string { return scheme + "://user:" + canaryPassword + "@" + services.FreeAddr(t) }
+	away := func(scheme string) string { return scheme + "://user:" + canaryPassword + "@" + harness.FreeAddr(t) }
 	header := map[string]string{"Authorization": "Bearer " + canary + "header", "X-Secret": canary + "header"}
 	cookies := map[string]string{"session": canary + "cookie"}
 
-	for _, g := range []*rig.Gateway{open, guarded} {
+	for _, g := range []*harness.Gateway{open, guarded} {
 		for _, address := range []string{to, to + "?token=" + canary + "query", userinfo, rude, plain, nowhere + "?token=" + canary + "query",
 			"ws://user:" + canaryPassword + "@[::1/", "http://user:" + canaryPassword + "@127.0.0.1/", to + "#" + canary + "fragment",
 			"ws://name.invalid/" + canary + "path", "ws://127.0.0.1:0/" + canary + "path"} {
@@ -192,15 +191,15 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	for _, flags := range [][]string{{"--key", canary + "wrong-key-0123456789"}, {"--key", canaryKey, "--agent", "nobody"}} {
-		cmd := rig.Farwire(t, append([]string{"relay", to, "--gateway", open.WS("")}, flags...)...)
-		p := rig.Start(t, cmd)
+		cmd := harness.Farwire(t, append([]string{"relay", to, "--gateway", open.WS("")}, flags...)...)
+		p := harness.Start(t, cmd)
 		p.Status()
 		e.hear(p.Stdout.String() + p.Stderr.String())
 	}
 
 	open.Stop()
 	guarded.Stop()
-	for _, g := range []*rig.Gateway{open, guarded} {
+	for _, g := range []*harness.Gateway{open, guarded} {
 		e.hear(g.Stdout.String())
 		for line := range strings.Lines(g.Stderr.String()) {
 			e.hear(line)

@@ -20,8 +20,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
-	"github.com/farwire/farwire/internal/services"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 var update = flag.Bool("update", false, "write the transcripts as they are now")
@@ -73,12 +72,12 @@ func replay(t *testing.T, golden string) string {
 			flags = append(flags, strings.Fields(rest)...)
 		}
 	}
-	g := rig.Serve(t, flags...)
+	g := harness.Serve(t, flags...)
 	stands := strings.NewReplacer(
 		"YOUR_API_KEY", g.Key,
 		"wss://target.example.com/stream", specifiedTarget(t),
 		"socks5://user:pass@host:1080", socksProxy(t, "user", "pass"),
-		"ws://refused.example.com", "ws://"+services.FreeAddr(t),
+		"ws://refused.example.com", "ws://"+harness.FreeAddr(t),
 	)
 	c := dial(t, g.WS("/ws"), nil)
 	ctx := patient(t)

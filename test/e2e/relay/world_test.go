@@ -21,13 +21,13 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/farwire/farwire/internal/rig"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // patient ends with the test, or when it has waited too long.
 func patient(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), rig.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -40,12 +40,12 @@ func target(t *testing.T, serve func(context.Context, *websocket.Conn, *http.Req
 }
 
 // secureTarget is target with TLS.
-func secureTarget(t *testing.T, c *rig.Certificate, serve func(context.Context, *websocket.Conn, *http.Request)) string {
+func secureTarget(t *testing.T, c *harness.Certificate, serve func(context.Context, *websocket.Conn, *http.Request)) string {
 	t.Helper()
 	return "ws" + strings.TrimPrefix(startTarget(t, c, serve).URL, "http") + "/stream"
 }
 
-func startTarget(t *testing.T, c *rig.Certificate, serve func(context.Context, *websocket.Conn, *http.Request)) *httptest.Server {
+func startTarget(t *testing.T, c *harness.Certificate, serve func(context.Context, *websocket.Conn, *http.Request)) *httptest.Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -176,7 +176,7 @@ func rawDial(t *testing.T, addr, path string) *rawClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(rig.Patience))
+	conn.SetDeadline(time.Now().Add(harness.Patience))
 	var nonce [16]byte
 	rand.Read(nonce[:])
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

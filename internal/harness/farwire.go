@@ -1,0 +1,131 @@
+package harness
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gofrs/flock"
+)
+
+// program is the path of the program, built with the race detector when the
+// tests have it.
+var program = sync.OnceValues(func() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	tree := sha256.Sum256([]byte(module()))
+	folder := filepath.Join(cache, "farwire", "program-"+hex.EncodeToString(tree[:])[:12])
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	name := "farwire"
+	if raceEnabled {
+		name += "-race"
+	}
+	// The tests of several packages run at once. The first one builds; go build
+	// leaves a file alone that is what it would build.
+	turn := flock.New(filepath.Join(folder, "lock"))
+	if err := turn.Lock(); err != nil {
+		return "", err
+	}
+	defer turn.Close()
+	path := filepath.Join(folder, name)
+	return path, Build(context.Background(), path, raceEnabled)
+})
+
+// Build builds the program of this tree as path, with the race detector or
+// without.
+func Build(ctx context.Context, path string, race bool) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "-race="+strconv.FormatBool(race), "./farwire")
+	cmd.Dir = module()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// module is the folder of the program's module.
+func module() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "../../cmd")
+}
+
+// Farwire returns a command that runs the program.
+func Farwire(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = Environ()
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// A Gateway is a running farwire serve.
+type Gateway struct {
+	*TestProcess
+	Addr string // host:port
+	Key  string // made for this run; empty when --api-keys was given
+}
+
+// Serve starts farwire serve on a port of its own. Unless the test stops it,
+// it is drained at the end, which must succeed.
+func Serve(t testing.TB, args ...string) *Gateway {
+	t.Helper()
+	return StartGateway(t, Farwire(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+}
+
+// StartGateway is Serve for a command that the caller has prepared.
+func StartGateway(t testing.TB, cmd *exec.Cmd) *Gateway {
+	t.Helper()
+	g := &Gateway{TestProcess: Start(t, cmd)}
+	t.Cleanup(func() {
+		select {
+		case <-g.Done():
+		default:
+			g.Stop()
+		}
+	})
+	g.Addr = g.Await(g.Stderr, `(?m)^listening on http://(\S+)$`)[1]
+	if !hasKeys(cmd) {
+		g.Key = g.Await(g.Stderr, `(?m)^API key of this run: (\S+)$`)[1]
+	}
+	return g
+}
+
+// Stop drains the gateway. It must end with status 0.
+func (g *Gateway) Stop() {
+	g.t.Helper()
+	g.Signal(Terminate)
+	if status := g.Status(); status != 0 {
+		g.t.Errorf("farwire serve ended with status %d; its standard error:\n%s", status, g.Stderr)
+	}
+}
+
+// WS is the address of a path of the gateway for WebSockets.
+func (g *Gateway) WS(path string) string { return "ws://" + g.Addr + path }
+
+// HTTP is the address of a path of the gateway.
+func (g *Gateway) HTTP(path string) string { return "http://" + g.Addr + path }
+
+// hasKeys reports whether the operator gave keys, so that none is made.
+func hasKeys(cmd *exec.Cmd) bool {
+	given := func(s string) bool {
+		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=")
+	}
+	return slices.ContainsFunc(cmd.Args, given) || slices.ContainsFunc(cmd.Env, given)
+}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package services
-
-func hasAttributes(string) bool { return false }

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package services
-
-import "os/exec"
-
-// endsWithUs does nothing: only Linux tells a process of its parent's end.
-func endsWithUs(*exec.Cmd) {}

@@ -1,0 +1,68 @@
+package network_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/test/internal/loadtest"
+)
+
+// Crowds, as small as they still show something. The soak runs them large.
+
+func scene(t *testing.T, agents int, guarded bool) *loadtest.Network {
+	t.Helper()
+	t.Parallel()
+	target, err := loadtest.NewEcho()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := loadtest.Open(t.Context(), harness.Farwire(t).Path, agents, guarded, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		target.Close()
+	})
+	return s
+}
+
+// Idle sessions outlast the gateway's own pings.
+func TestIdleSessionsStay(t *testing.T) {
+	r, err := scene(t, 3, false).Idle(t.Context(), 200, 28*time.Second)
+	if err != nil {
+		t.Errorf("%v\n%v", r, err)
+	}
+}
+
+func TestManySessionsDrain(t *testing.T) {
+	r, err := scene(t, 2, false).Drain(t.Context(), 200)
+	if err != nil || r.Took > 20*time.Second {
+		t.Errorf("%v\n%v", r, err)
+	}
+}
+
+func TestSilentConnectionsAreClosed(t *testing.T) {
+	r, err := scene(t, 1, false).Silent(t.Context(), 200)
+	if err != nil {
+		t.Errorf("%v\n%v", r, err)
+	}
+}
+
+func TestSessionsLeaveNothingBehind(t *testing.T) {
+	r, err := scene(t, 2, false).Churn(t.Context(), 1000)
+	if err != nil {
+		t.Errorf("%v\n%v", r, err)
+	}
+}
+
+func TestHostileInputs(t *testing.T) {
+	const seed = 42
+	r, err := scene(t, 1, true).Hostile(t.Context(), 5000, seed)
+	if err != nil {
+		t.Errorf("seed %d: %v\n%v", seed, r, err)
+	}
+}
