@@ -34,9 +34,9 @@ import (
 // net/http's has: without them a reader that stalls can hold its stream open.
 func (g *Gateway) AMQP() http.Handler {
 	return anyOrigin(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := g.enter(r.Context(), kindAMQP)
+		s, err := g.enter(r.Context(), KindAMQP)
 		if err != nil {
-			g.refused(r.Context(), kindAMQP.String(), err)
+			g.refused(r.Context(), KindAMQP.String(), err)
 			g.o.fail(w, err)
 			return
 		}
@@ -130,6 +130,7 @@ func (st *amqpStream) run(ctx context.Context) error {
 	}
 	defer c.Close()
 	st.session.watch(c.Buffer)
+	st.session.reached(st.result.Node, st.result.Target)
 	prefetch := st.request.Prefetch
 	st.request, st.query = nil, agent.Query{} // a password is not kept for longer
 	// A writer that hangs must not keep the queue. When the gateway drains, what
@@ -280,7 +281,7 @@ func (st *amqpStream) send(c *amqpstream.Consumer, b *amqpstream.Batch) error {
 	c.Acknowledge(b)
 	st.result.FramesToClient += b.Count
 	st.result.BytesToClient += b.Bytes
-	st.g.counts[kindAMQP].sent(b.Count, b.Bytes)
+	st.session.sent(b.Count, b.Bytes)
 	return nil
 }
 

@@ -179,7 +179,7 @@ func TestAMQPLimits(t *testing.T) {
 	if second.resp.StatusCode != 429 || second.resp.Header.Get("Retry-After") == "" {
 		t.Errorf("status %d", second.resp.StatusCode)
 	}
-	if s := w.gw.Stats().AMQP; s.Active != 1 || s.Started != 1 {
+	if s := w.gw.Stats().Kinds[farwire.KindAMQP]; s.Active != 1 || s.Started != 1 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -31,14 +31,14 @@ import (
 func (g *Gateway) Crawl() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) {
-			g.refused(r.Context(), kindCrawl.String(), err)
+			g.refused(r.Context(), KindCrawl.String(), err)
 			g.o.fail(w, err)
 		}
 		if err := checkUpgrade(w, r); err != nil {
 			refuse(err)
 			return
 		}
-		s, err := g.enter(r.Context(), kindCrawl)
+		s, err := g.enter(r.Context(), KindCrawl)
 		if err != nil {
 			refuse(err)
 			return
@@ -186,6 +186,7 @@ func (c *crawl) read(msg []byte) error {
 	}
 	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
 	c.result.Target = c.req.query.Host
+	c.session.reached("", c.result.Target)
 	return nil
 }
 
@@ -198,7 +199,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error)
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	j := &crawlJob{g: c.g, kind: kindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
+	j := &crawlJob{g: c.g, kind: KindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
 	// Whoever leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {

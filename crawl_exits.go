@@ -19,7 +19,7 @@ import (
 // few seconds to come back.
 type exits struct {
 	g     *Gateway
-	kind  kind                    // of the session
+	kind  Kind                    // of the session
 	query agent.Query             // with those that were lost in Exclude
 	fail  context.CancelCauseFunc // ends the crawl, because no exit is left
 	note  func(text string)       // told when the exit changes
@@ -52,7 +52,7 @@ const (
 	comeBack  = 500 * time.Millisecond // times the losses so far
 )
 
-func newExits(g *Gateway, k kind, q agent.Query, fail context.CancelCauseFunc, note func(string)) *exits {
+func newExits(g *Gateway, k Kind, q agent.Query, fail context.CancelCauseFunc, note func(string)) *exits {
 	x := &exits{g: g, kind: k, query: q, fail: fail, note: note, turn: make(chan struct{}, 1)}
 	x.open, x.shut = context.WithCancel(context.Background())
 	return x
@@ -206,7 +206,7 @@ func (x *exits) send(r *route, req *http.Request) (*http.Response, error) {
 	if r.reported.Swap(true) {
 		return r.transport.RoundTrip(req)
 	}
-	ctx, done := x.g.traceDial(req.Context(), DialInfo{x.kind.String(), r.exit.ID, x.query.Host})
+	ctx, done := x.g.traceDial(req.Context(), DialInfo{x.kind, r.exit.ID, x.query.Host})
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx))
 	done(err)
 	if r.exit.Report != nil {

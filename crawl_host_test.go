@@ -307,7 +307,7 @@ func TestCrawlLimits(t *testing.T) {
 		waitFor(t, func() bool { return w.gw.Stats().CrawlPages[farwire.PageWritten] == 1 })
 		p.close(1000, "")
 		p.hear()
-		waitFor(t, func() bool { return w.gw.Stats().Crawl.Active == 0 })
+		waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindCrawl].Active == 0 })
 		if u := w.usage(t); *u.Pages.Today != 1 {
 			t.Errorf("%d pages were counted, want the one that was crawled", *u.Pages.Today)
 		}
@@ -320,7 +320,7 @@ func TestCrawlLimits(t *testing.T) {
 		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 1 crawl sessions at a time")
 		p.close(1000, "")
 		p.wantClose(1000, "")
-		waitFor(t, func() bool { return w.gw.Stats().Crawl.Active == 0 })
+		waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindCrawl].Active == 0 })
 		if h := w.crawled(testKey, request); h.code != 1000 {
 			t.Errorf("afterwards: %+v", h)
 		}

@@ -18,7 +18,7 @@ import (
 // outcome.
 type crawlJob struct {
 	g        *Gateway
-	kind     kind
+	kind     Kind
 	session  string // its id, for the log
 	subject  string
 	req      crawlRequest

@@ -100,7 +100,7 @@ func TestCrawlStall(t *testing.T) {
 	crawlBubble(t, threePages, func(t *testing.T, w *world) {
 		w.crawl(inMemory) // and reads nothing
 		elapsed(t, 30*time.Second, func() {
-			for w.gw.Stats().Crawl.Active > 0 || w.gw.Stats().Crawl.Started == 0 {
+			for w.gw.Stats().Kinds[farwire.KindCrawl].Active > 0 || w.gw.Stats().Kinds[farwire.KindCrawl].Started == 0 {
 				time.Sleep(10 * time.Millisecond)
 			}
 		})

@@ -67,7 +67,7 @@ func ErrorClasses() []ErrorClass {
 
 // Errors of the root package that more than one file knows.
 var (
-	errDraining    = fault.New(fault.Draining, "the gateway is draining")
+	errDraining    = &fault.Error{Class: fault.Draining, Text: "the gateway is draining", Detail: "draining"}
 	errTimeout     = &fault.Error{Class: fault.TargetTimeout, Text: "target timed out", Detail: "timed out"}
 	errBrokenFrame = fault.New(fault.BadFrame, "a frame broke the format")
 	errClientGone  = errors.New("the client left")

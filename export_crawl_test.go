@@ -16,7 +16,7 @@ func ParseCrawl(message []byte) (CrawlAsk, error) {
 	if err != nil {
 		return CrawlAsk{}, err
 	}
-	c := &crawl{g: g, session: &session{}}
+	c := &crawl{g: g, session: &session{g: g}}
 	if err := c.read(message); err != nil {
 		return CrawlAsk{}, refusal(err)
 	}

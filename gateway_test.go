@@ -98,8 +98,8 @@ func TestStatsAndUsage(t *testing.T) {
 	q.close(1000, "")
 	q.wantClose(1000, "")
 	q.wantEnd()
-	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 1 })
-	s := w.gw.Stats().Relay
+	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 1 })
+	s := w.gw.Stats().Kinds[farwire.KindRelay]
 	if s.Started != 2 || s.Failed != 0 || s.BytesToTarget != 2+4+5+2+4+2 || s.BytesToClient != 2+5+2+2 {
 		t.Errorf("stats %+v", s)
 	}
@@ -218,7 +218,7 @@ func TestPanics(t *testing.T) {
 	p := w.open("/ws")
 	p.ask("ws://target.test/", "")
 	p.wantEnd()
-	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
 	if !strings.Contains(w.log.String(), "panic: selector's own") {
 		t.Errorf("the log says\n%s", w.log)
 	}

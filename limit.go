@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"sync"
@@ -129,8 +130,8 @@ func (p Principal) account() string {
 
 // A meter holds what the gateway counts for one account.
 type meter struct {
-	active [kinds]int
-	total  [kinds]uint64
+	active map[Kind]int
+	total  map[Kind]uint64
 
 	bytesToTarget, bytesToClient int64
 	refused                      uint64
@@ -147,7 +148,7 @@ type meters struct {
 const maxIdleMeters = 100_000
 
 // begin counts a session in, or says that the account has as many as it may.
-func (m *meters) begin(p Principal, k kind, limit int) bool {
+func (m *meters) begin(p Principal, k Kind, limit int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.get(p)
@@ -161,7 +162,7 @@ func (m *meters) begin(p Principal, k kind, limit int) bool {
 }
 
 // end counts a session out with the bytes that it carried.
-func (m *meters) end(p Principal, k kind, toTarget, toClient int64) {
+func (m *meters) end(p Principal, k Kind, toTarget, toClient int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	a := m.get(p)
@@ -180,7 +181,19 @@ func (m *meters) refuse(p Principal) {
 func (m *meters) read(p Principal) meter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return *m.get(p)
+	a := *m.get(p)
+	a.active, a.total = maps.Clone(a.active), maps.Clone(a.total)
+	return a
+}
+
+// idle reports that the account has nothing running.
+func (a *meter) idle() bool {
+	for _, n := range a.active {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *meters) get(p Principal) *meter {
@@ -189,7 +202,7 @@ func (m *meters) get(p Principal) *meter {
 	}
 	if len(m.of) >= maxIdleMeters {
 		for key, a := range m.of {
-			if a.active == [kinds]int{} {
+			if a.idle() {
 				delete(m.of, key)
 			}
 		}
@@ -197,7 +210,7 @@ func (m *meters) get(p Principal) *meter {
 	if m.of == nil {
 		m.of = make(map[string]*meter)
 	}
-	a := new(meter)
+	a := &meter{active: make(map[Kind]int), total: make(map[Kind]uint64)}
 	m.of[p.account()] = a
 	return a
 }

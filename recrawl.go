@@ -95,7 +95,7 @@ func (g *Gateway) Recrawl(ctx context.Context) error {
 	}
 	// The loop itself counts as running, so that a drain waits for the claim
 	// that it may be making.
-	loop, err := g.enter(ctx, kindRecrawl)
+	loop, err := g.enter(ctx, KindRecrawl)
 	if err != nil {
 		return nil // draining
 	}

@@ -40,7 +40,7 @@ const (
 
 // work crawls a leased site, whatever happens.
 func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
-	s, err := r.g.enter(ctx, kindRecrawl)
+	s, err := r.g.enter(ctx, KindRecrawl)
 	if err != nil { // draining
 		if err := r.release(ctx, lease); err != nil {
 			r.g.o.Logger.WarnContext(ctx, "site not given back", "site", lease.Site.BaseURL, "err", err)
@@ -50,7 +50,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	p := Principal{Subject: lease.Site.Subject}
 	p.Limits = p.Limits.or(r.g.o.Limits)
-	r.g.meters.begin(p, kindRecrawl, -1)
+	r.g.meters.begin(p, KindRecrawl, -1)
 	s.begin(p)
 	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: "gateway"}}
 	if !lease.Expiry.IsZero() {
@@ -149,7 +149,8 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		req.query.Host = u.Hostname()
 	}
 	c.result.Target = req.query.Host
-	return &crawlJob{g: g, kind: kindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
+	c.session.reached("", c.result.Target)
+	return &crawlJob{g: g, kind: KindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, text, "session", c.session.ID)
 		}}

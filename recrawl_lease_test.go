@@ -149,12 +149,12 @@ func TestRecrawlLeaseTaken(t *testing.T) {
 		c.site.set(func(s *changing) { s.hang["/b"] = hang })
 		defer recrawls(c.t, c.gw)()
 		time.Sleep(time.Hour + 12*time.Second)
-		if c.gw.Stats().Recrawl.Active != 1 {
+		if c.gw.Stats().Kinds[farwire.KindRecrawl].Active != 1 {
 			c.t.Fatal("nothing is crawled")
 		}
 		c.sites.steal(time.Hour)
 		time.Sleep(21 * time.Second)
-		if s := c.gw.Stats().Recrawl; s.Active != 0 || s.Failed != 1 {
+		if s := c.gw.Stats().Kinds[farwire.KindRecrawl]; s.Active != 0 || s.Failed != 1 {
 			c.t.Errorf("stats: %+v", s)
 		}
 		c.wantLog(`kind=recrawl .*outcome=lost`)
@@ -183,7 +183,7 @@ func TestRecrawlStoreAway(t *testing.T) {
 				time.Sleep(time.Hour + 12*time.Second)
 				c.sites.setAway(errAway)
 				time.Sleep(away)
-				if active := c.gw.Stats().Recrawl.Active; (active == 1) != (token == 2) {
+				if active := c.gw.Stats().Kinds[farwire.KindRecrawl].Active; (active == 1) != (token == 2) {
 					c.t.Errorf("%d recrawls run", active)
 				}
 				c.site.set(func(s *changing) { delete(s.hang, "/") })
@@ -282,7 +282,7 @@ func TestRecrawlDrains(t *testing.T) {
 				c.site.set(func(s *changing) { s.hang["/b"] = hang })
 				stop := recrawls(c.t, c.gw)
 				time.Sleep(time.Hour + 12*time.Second)
-				if c.gw.Stats().Recrawl.Active != 1 {
+				if c.gw.Stats().Kinds[farwire.KindRecrawl].Active != 1 {
 					c.t.Fatal("nothing is crawled")
 				}
 				elapsed(c.t, 0, func() {

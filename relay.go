@@ -34,7 +34,7 @@ func (g *Gateway) Relay() http.Handler {
 			g.refuseRelay(w, r, err)
 			return
 		}
-		s, err := g.enter(r.Context(), kindRelay)
+		s, err := g.enter(r.Context(), KindRelay)
 		if err != nil {
 			g.refuseRelay(w, r, err)
 			return
@@ -56,7 +56,7 @@ func (g *Gateway) Relay() http.Handler {
 }
 
 func (g *Gateway) refuseRelay(w http.ResponseWriter, r *http.Request, err error) {
-	g.refuse(w, r, kindRelay.String(), err)
+	g.refuse(w, r, KindRelay.String(), err)
 }
 
 // A wish is what a client asks the relay for.
@@ -267,6 +267,7 @@ func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client 
 	// What runs on must not hold on to the request.
 	node, host := exit.ID, w.query.Host
 	s.handOver(p)
+	s.reached(node, host)
 	end := func(r wsframe.Result) { s.end(relayResult(r, node, host)) }
 	if g.o.Relay.HoldHandler {
 		end(p.Run())

@@ -658,8 +658,9 @@ func TestSessionLine(t *testing.T) {
 	if err := w.gw.Shutdown(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`level=INFO msg="session ended" session=[0-9a-f]{16} kind=relay subject=alice agent=farwire-de1 target=127.0.0.1 ` +
-		`ended_by=client code=4005 frames_to_target=2 bytes_to_target=\d+ frames_to_client=2 bytes_to_client=\d+ duration=\S+`)
+	line := regexp.MustCompile(`level=INFO msg="session ended" session=[0-9a-f]{16} kind=relay subject=alice key_id=[0-9a-f]{16} client=127.0.0.1 ` +
+		`agent=farwire-de1 target=\S+ ended_by=client code=4005 cause="" frames_to_target=2 frames_to_client=2 ` +
+		`bytes_to_target=\d+ bytes_to_client=\d+ duration_s=\S+`)
 	if n := len(line.FindAllString(w.log.String(), -1)); n != 1 {
 		t.Errorf("%d lines of the session in\n%s", n, w.log)
 	}

@@ -11,8 +11,10 @@ import (
 // Stats are the gateway's counters since New. What is counted never becomes
 // less, unless it says that it is a number of now.
 type Stats struct {
-	Draining                    bool // now
-	Relay, AMQP, Crawl, Recrawl KindStats
+	Draining bool // now
+
+	// Kinds has an entry for each kind of session.
+	Kinds map[Kind]KindStats
 
 	// NoAgent counts searches for an agent that found none that fits.
 	NoAgent int64
@@ -32,9 +34,7 @@ type KindStats struct {
 	Started int64 // ever
 	Failed  int64 // ended with an error
 
-	// As in SessionResult, of running sessions too.
-	FramesToTarget, BytesToTarget int64
-	FramesToClient, BytesToClient int64
+	Counters // of running sessions too
 }
 
 // PageWritten is the outcome, in Stats.CrawlPages, of a page that is in its
@@ -44,40 +44,37 @@ const PageWritten = "written"
 // Stats returns the counters as they are now. It looks at every session that
 // is running: some 100 ns each.
 func (g *Gateway) Stats() Stats {
-	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.outcome.read()}
-	each := [kinds]*KindStats{&s.Relay, &s.AMQP, &s.Crawl, &s.Recrawl}
+	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.outcome.read(), Kinds: make(map[Kind]KindStats, len(kinds))}
 	// A session is taken out of those that run and its traffic added to what is
 	// counted under one lock: nothing is seen twice, or not at all.
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.Draining = g.draining
-	for k, into := range each {
-		c := &g.counts[k]
-		into.Started, into.Failed = c.started.Load(), c.failed.Load()
-		into.add(c.frames[toTarget].Load(), c.bytes[toTarget].Load(), c.frames[toClient].Load(), c.bytes[toClient].Load())
+	for k, c := range g.counts {
+		s.Kinds[k] = KindStats{Started: c.started.Load(), Failed: c.failed.Load(), Counters: c.carried()}
 	}
 	for r := range g.running {
 		if !r.admitted {
 			continue
 		}
-		into := each[r.kind]
+		into := s.Kinds[r.Kind]
 		into.Active++
-		if r.pipe != nil {
-			c, t := r.pipe.Counts()
-			into.add(int64(c.Frames), int64(c.Bytes), int64(t.Frames), int64(t.Bytes))
-		}
-		if r.flow != nil {
-			s.AMQPWaiting += r.flow.Waiting()
+		into.Counters = into.Counters.plus(r.carrier.Counters())
+		s.Kinds[r.Kind] = into
+		if r.waiting != nil {
+			s.AMQPWaiting += r.waiting.Waiting()
 		}
 	}
 	return s
 }
 
-func (s *KindStats) add(framesToTarget, bytesToTarget, framesToClient, bytesToClient int64) {
-	s.FramesToTarget += framesToTarget
-	s.BytesToTarget += bytesToTarget
-	s.FramesToClient += framesToClient
-	s.BytesToClient += bytesToClient
+// plus returns the sum of both.
+func (c Counters) plus(d Counters) Counters {
+	c.FramesToTarget += d.FramesToTarget
+	c.BytesToTarget += d.BytesToTarget
+	c.FramesToClient += d.FramesToClient
+	c.BytesToClient += d.BytesToClient
+	return c
 }
 
 // Agents lists the agents that the gateway's AgentSelector knows of now, and
@@ -90,34 +87,29 @@ func (g *Gateway) Agents() ([]agent.Info, bool) {
 	return pool.Agents(), true
 }
 
-// The directions of counts.
-const (
-	toTarget = iota
-	toClient
-)
-
 // counts are those of one kind of sessions.
 type counts struct {
 	started, failed atomic.Int64
-	frames, bytes   [2]atomic.Int64
+
+	mu   sync.Mutex
+	past Counters // of sessions that have ended
 }
 
-// ended counts what a session carried. What streams carry is counted as it
-// goes.
-func (c *counts) ended(r SessionResult, k kind) {
+// ended counts what a session carried.
+func (c *counts) ended(r SessionResult) {
 	if r.Err != nil {
 		c.failed.Add(1)
 	}
-	c.frames[toTarget].Add(r.FramesToTarget)
-	c.bytes[toTarget].Add(r.BytesToTarget)
-	if k != kindAMQP {
-		c.sent(r.FramesToClient, r.BytesToClient)
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past = c.past.plus(Counters{r.FramesToTarget, r.BytesToTarget, r.FramesToClient, r.BytesToClient})
 }
 
-func (c *counts) sent(frames, bytes int64) {
-	c.frames[toClient].Add(frames)
-	c.bytes[toClient].Add(bytes)
+// carried returns what the sessions that have ended carried.
+func (c *counts) carried() Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.past
 }
 
 // pageOutcomes counts pages by what became of them.

@@ -19,15 +19,18 @@ func TestStatsOfTheRunning(t *testing.T) {
 	p.text("12345")
 	p.wantText("12345")
 	var s farwire.KindStats
-	waitFor(t, func() bool { s = w.gw.Stats().Relay; return s.FramesToTarget == 1 && s.FramesToClient == 1 })
+	waitFor(t, func() bool {
+		s = w.gw.Stats().Kinds[farwire.KindRelay]
+		return s.FramesToTarget == 1 && s.FramesToClient == 1
+	})
 	if s.BytesToTarget != 2+4+5 || s.BytesToClient != 2+5 {
 		t.Errorf("running: %+v", s)
 	}
 	p.close(1000, "")
 	p.wantClose(1000, "")
 	p.wantEnd()
-	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
-	if s := w.gw.Stats().Relay; s.FramesToTarget != 2 || s.FramesToClient != 2 || s.BytesToClient != 2+5+2+2 {
+	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
+	if s := w.gw.Stats().Kinds[farwire.KindRelay]; s.FramesToTarget != 2 || s.FramesToClient != 2 || s.BytesToClient != 2+5+2+2 {
 		t.Errorf("ended: %+v", s)
 	}
 }
@@ -41,7 +44,7 @@ func TestStatsNeverShrink(t *testing.T) {
 	wg.Go(func() {
 		var last farwire.KindStats
 		for {
-			s := w.gw.Stats().Relay
+			s := w.gw.Stats().Kinds[farwire.KindRelay]
 			if s.Started < last.Started || s.FramesToTarget < last.FramesToTarget || s.FramesToClient < last.FramesToClient ||
 				s.BytesToTarget < last.BytesToTarget || s.BytesToClient < last.BytesToClient {
 				t.Errorf("%+v after %+v", s, last)
@@ -63,10 +66,10 @@ func TestStatsNeverShrink(t *testing.T) {
 		p.wantClose(1000, "")
 		p.wantEnd()
 	}
-	waitFor(t, func() bool { return w.gw.Stats().Relay.Active == 0 })
+	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
 	close(done)
 	wg.Wait()
-	if s := w.gw.Stats().Relay; s.Started != sessions || s.FramesToClient != 2*sessions {
+	if s := w.gw.Stats().Kinds[farwire.KindRelay]; s.Started != sessions || s.FramesToClient != 2*sessions {
 		t.Errorf("in the end: %+v", s)
 	}
 }
@@ -109,13 +112,13 @@ func TestStatsOfStreams(t *testing.T) {
 	s.connected()
 	s.event()
 	var got farwire.Stats
-	waitFor(t, func() bool { got = w.gw.Stats(); return got.AMQP.FramesToClient == 1 })
-	if got.AMQP.BytesToClient != 5 || got.AMQP.Active != 1 || got.AMQPWaiting != 0 {
+	waitFor(t, func() bool { got = w.gw.Stats(); return got.Kinds[farwire.KindAMQP].FramesToClient == 1 })
+	if got.Kinds[farwire.KindAMQP].BytesToClient != 5 || got.Kinds[farwire.KindAMQP].Active != 1 || got.AMQPWaiting != 0 {
 		t.Errorf("running: %+v", got)
 	}
 	s.conn.Close()
-	waitFor(t, func() bool { got = w.gw.Stats(); return got.AMQP.Active == 0 })
-	if got.AMQP.FramesToClient != 1 || got.AMQP.BytesToClient != 5 {
+	waitFor(t, func() bool { got = w.gw.Stats(); return got.Kinds[farwire.KindAMQP].Active == 0 })
+	if got.Kinds[farwire.KindAMQP].FramesToClient != 1 || got.Kinds[farwire.KindAMQP].BytesToClient != 5 {
 		t.Errorf("ended: %+v", got)
 	}
 }

@@ -20,8 +20,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/farwire/farwire/internal/fault"
 	"github.com/gofrs/flock"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // Storage hosts files.

@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -48,9 +49,10 @@ type Trace struct {
 // SessionInfo says which session it is.
 type SessionInfo struct {
 	ID      string // unique in this process's log
-	Kind    string // "relay", "amqp", "crawl" or "recrawl"
+	Kind    Kind
 	Subject string
 	KeyID   string
+	Remote  netip.Addr // the client's address; the zero Addr when unknown
 	Start   time.Time
 }
 
@@ -77,7 +79,7 @@ type SessionResult struct {
 
 // DialInfo says what is being dialled.
 type DialInfo struct {
-	Kind string // of the session
+	Kind Kind   // of the session
 	Node string // the id of the agent
 	Host string // the target's, without its port
 }

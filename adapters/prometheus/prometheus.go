@@ -94,7 +94,6 @@ type Metrics struct {
 // The values of labels that are known from the beginning: series that are
 // there at zero can be told from series that nobody makes.
 var (
-	kinds   = []string{"relay", "amqp", "crawl", "recrawl"}
 	enders  = []string{"client", "target", "agent", "gateway"}
 	changes = []string{"changed", "unchanged", "failed", "lost", "released"}
 	results = []string{resultOK, resultError, resultDrained}
@@ -146,7 +145,8 @@ func New(o Options) *Metrics {
 	for _, outcome := range changes {
 		m.recrawls.WithLabelValues(outcome)
 	}
-	for _, kind := range kinds {
+	for _, k := range farwire.Kinds() {
+		kind := k.String()
 		m.duration.WithLabelValues(kind)
 		m.dialDuration.WithLabelValues(kind)
 		for _, by := range enders {
@@ -169,17 +169,17 @@ func New(o Options) *Metrics {
 func (m *Metrics) Trace() *farwire.Trace {
 	return &farwire.Trace{
 		SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
-			m.ended.WithLabelValues(i.Kind, r.EndedBy, resultOf(r)).Inc()
-			m.duration.WithLabelValues(i.Kind).Observe(r.Duration.Seconds())
+			m.ended.WithLabelValues(i.Kind.String(), r.EndedBy, resultOf(r)).Inc()
+			m.duration.WithLabelValues(i.Kind.String()).Observe(r.Duration.Seconds())
 			if r.Outcome != "" {
 				m.recrawls.WithLabelValues(r.Outcome).Inc()
 				m.lateness.Observe(max(0, r.Late.Seconds()))
 			}
 		},
 		DialEnd: func(_ context.Context, i farwire.DialInfo, r farwire.DialResult) {
-			m.dials.WithLabelValues(i.Kind, string(r.Class)).Inc()
+			m.dials.WithLabelValues(i.Kind.String(), string(r.Class)).Inc()
 			if r.Class == farwire.DialOK {
-				m.dialDuration.WithLabelValues(i.Kind).Observe(r.Duration.Seconds())
+				m.dialDuration.WithLabelValues(i.Kind.String()).Observe(r.Duration.Seconds())
 			}
 		},
 		Refused: func(_ context.Context, kind string, status int) {
@@ -265,22 +265,23 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		ch <- client.MustNewConstMetric(d, client.GaugeValue, v, labels...)
 	}
 	s := g.Stats()
-	for i, k := range []farwire.KindStats{s.Relay, s.AMQP, s.Crawl, s.Recrawl} {
-		gauge(active, float64(k.Active), kinds[i])
-		count(started, k.Started, kinds[i])
+	for kind, k := range s.Kinds {
+		gauge(active, float64(k.Active), kind.String())
+		count(started, k.Started, kind.String())
 	}
+	relay, amqp, crawl := s.Kinds[farwire.KindRelay], s.Kinds[farwire.KindAMQP], s.Kinds[farwire.KindCrawl]
 	gauge(draining, truth(s.Draining))
-	count(frames, s.Relay.FramesToTarget, "to_target")
-	count(frames, s.Relay.FramesToClient, "to_client")
-	count(bytes, s.Relay.BytesToTarget, "to_target")
-	count(bytes, s.Relay.BytesToClient, "to_client")
-	count(messages, s.AMQP.FramesToClient)
-	count(bodies, s.AMQP.BytesToClient)
+	count(frames, relay.FramesToTarget, "to_target")
+	count(frames, relay.FramesToClient, "to_client")
+	count(bytes, relay.BytesToTarget, "to_target")
+	count(bytes, relay.BytesToClient, "to_client")
+	count(messages, amqp.FramesToClient)
+	count(bodies, amqp.BytesToClient)
 	gauge(waiting, float64(s.AMQPWaiting))
 	for outcome, n := range s.CrawlPages {
 		count(pages, n, outcome)
 	}
-	count(written, s.Crawl.BytesToClient)
+	count(written, crawl.BytesToClient)
 	count(noAgent, s.NoAgent)
 	if limiter := m.limiter.Load(); limiter != nil {
 		l := (*limiter)()

@@ -144,8 +144,11 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.S
 	return nil
 }
 
-func active(s farwire.Stats) int64 {
-	return s.Relay.Active + s.AMQP.Active + s.Crawl.Active + s.Recrawl.Active
+func active(s farwire.Stats) (n int64) {
+	for _, k := range s.Kinds {
+		n += k.Active
+	}
+	return n
 }
 
 // options makes the gateway's, but for the storage, whose URLs need the address
@@ -245,6 +248,8 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/agents/attach", pool)
 	mux.Handle("/network", g.Network())
 	mux.Handle("/usage", g.Usage())
+	mux.Handle("/sessions", g.SessionsHandler())
+	mux.Handle("/sessions/{id}", g.SessionsHandler())
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/", console.Handler(console.Options{})) // and a 404 for all else
 	return mux

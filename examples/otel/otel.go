@@ -21,11 +21,11 @@ import (
 func Trace(tracer trace.Tracer) *farwire.Trace {
 	return &farwire.Trace{
 		SessionStart: func(ctx context.Context, i farwire.SessionInfo) context.Context {
-			ctx, _ = tracer.Start(ctx, "farwire "+i.Kind, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(i.Start),
+			ctx, _ = tracer.Start(ctx, "farwire "+i.Kind.String(), trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(i.Start),
 				trace.WithAttributes(
 					attribute.String("session.id", i.ID),
 					attribute.String("enduser.pseudo.id", i.Subject),
-					attribute.String("farwire.kind", i.Kind),
+					attribute.String("farwire.kind", i.Kind.String()),
 				))
 			return ctx
 		},

@@ -279,14 +279,15 @@ func (p *Pipe) Counts() (fromClient, fromTarget Count) {
 }
 
 // Shutdown ends the session with a close frame to each side as soon as a frame
-// ends towards it; relaying goes on until then. It returns at once, does
+// ends towards it; relaying goes on until then. The client gets the code, the
+// target 1001 with the same reason. It returns at once, does
 // nothing to a session that is ending already, and is safe for concurrent use.
 // There is no time limit for a frame to end: that is what Abort is for.
 func (p *Pipe) Shutdown(code int, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason)}) {
-		p.toTarget.orderCloseLocked(code, reason)
+		p.toTarget.orderCloseLocked(CloseGoingAway, reason)
 		p.toClient.orderCloseLocked(code, reason)
 	}
 }

@@ -101,7 +101,7 @@ func direct(t *testing.T, w *world) {
 func streams(t *testing.T, w *world) {
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {
-			before := w.gw.Stats().AMQP.Active
+			before := w.gw.Stats().Kinds[farwire.KindAMQP].Active
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			resp := w.post(t, ctx, c.prefix, c.header, w.broker.Addr().String())
@@ -109,9 +109,9 @@ func streams(t *testing.T, w *world) {
 			if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 				t.Fatalf("answered with %s %v", resp.Status, resp.Header)
 			}
-			until(t, "the stream runs", func() bool { return w.gw.Stats().AMQP.Active == before+1 })
+			until(t, "the stream runs", func() bool { return w.gw.Stats().Kinds[farwire.KindAMQP].Active == before+1 })
 			cancel()
-			until(t, "the stream has ended", func() bool { return w.gw.Stats().AMQP.Active == before })
+			until(t, "the stream has ended", func() bool { return w.gw.Stats().Kinds[farwire.KindAMQP].Active == before })
 		})
 	}
 }

@@ -133,6 +133,8 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/auth/token", g.Token())
 	mux.Handle("/agents/attach", pool)
 	mux.Handle("/network", g.Network())
+	mux.Handle("/sessions", g.SessionsHandler())
+	mux.Handle("/sessions/{id}", g.SessionsHandler())
 	mux.Handle("/usage", g.Usage())
 	mux.Handle("/hooks/site-changed", g.SiteChanged())
 	mux.Handle("/healthz", g.Health())

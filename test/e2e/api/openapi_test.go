@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -94,6 +95,12 @@ func (w *world) requests() []request {
 		{"GET", "/usage", ours, "", 200, ""},
 		{"GET", "/usage", nil, "", 401, ""},
 		{"GET", "/usage", wrong, "", 403, ""},
+		{"GET", "/sessions", ours, "", 200, ""},
+		{"GET", "/sessions", nil, "", 401, ""},
+		{"GET", "/sessions", wrong, "", 403, ""},
+		{"DELETE", "/sessions/0123456789abcdef", ours, "", 404, ""},
+		{"DELETE", "/sessions/0123456789abcdef", nil, "", 401, ""},
+		{"DELETE", "/sessions/0123456789abcdef", wrong, "", 403, ""},
 		{"GET", "/network", ours, "", 200, ""},
 		{"GET", "/network", nil, "", 401, ""},
 		{"GET", "/network", wrong, "", 403, ""},
@@ -115,7 +122,8 @@ func (w *world) requests() []request {
 	}
 	// Bob's one request is his first.
 	all = append(all, request{"GET", "/usage", head("X-API-Key", spent), "", 200, ""})
-	for _, path := range []string{"/usage", "/network"} {
+	all = append(all, request{"DELETE", "/sessions/0123456789abcdef", head("X-API-Key", spent), "", 429, ""})
+	for _, path := range []string{"/usage", "/network", "/sessions"} {
 		all = append(all, request{"GET", path, head("X-API-Key", spent), "", 429, ""})
 	}
 	return append(all,
@@ -148,6 +156,8 @@ func TestOpenAPI(t *testing.T) {
 	for _, r := range w.requests() {
 		w.check(t, router, r, seen)
 	}
+	// A session that runs.
+	w.check(t, router, request{"DELETE", "/sessions/" + w.running(t), head("X-API-Key", key), "", 200, ""}, seen)
 	// A file that the client has.
 	resp, err := client.Get(w.server.URL + "/files/a/llms.txt")
 	must(t, err)
@@ -184,6 +194,25 @@ func TestOpenAPI(t *testing.T) {
 			}
 		}
 	}
+}
+
+// running begins a relay and returns the id of its session.
+func (w *world) running(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.server.URL, "http")+"/ws?url="+w.target+"&api_key="+key, nil)
+	must(t, err)
+	t.Cleanup(func() { c.CloseNow() })
+	for ctx.Err() == nil {
+		for s := range w.gw.Sessions() {
+			if s.Kind == farwire.KindRelay && s.Agent != "" {
+				return s.ID
+			}
+		}
+	}
+	t.Fatal("the relay is not among the sessions")
+	return ""
 }
 
 // asDescribed is a path as the router of the description finds it: /ws/ is

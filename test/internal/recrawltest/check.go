@@ -179,7 +179,7 @@ func (c *run) compare(ctx context.Context, i int, last sqlstore.Line) error {
 }
 
 var (
-	worked  = regexp.MustCompile(`(?m)^time=(\S+) .* kind=recrawl .* duration=(\S+) site=.* outcome=(?:un)?changed`)
+	worked  = regexp.MustCompile(`(?m)^time=(\S+) .* kind=recrawl .* duration_s=(\S+) site=.* outcome=(?:un)?changed`)
 	working = regexp.MustCompile(`(?m)^time=(\S+) .*msg=working`)
 )
 
@@ -197,7 +197,7 @@ func (c *run) slow() time.Duration {
 			}
 		}
 		for _, m := range worked.FindAllStringSubmatch(p.Log(), -1) {
-			d, err := time.ParseDuration(m[2])
+			d, err := time.ParseDuration(m[2] + "s")
 			if _, ok := apart(m[1]); ok && err == nil {
 				crawl = max(crawl, d)
 			}

@@ -1,0 +1,400 @@
+package farwire
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/wsframe"
+)
+
+// A Kind says what a session is.
+type Kind string
+
+// The kinds.
+const (
+	KindRelay   Kind = "relay"
+	KindAMQP    Kind = "amqp"
+	KindCrawl   Kind = "crawl"
+	KindRecrawl Kind = "recrawl"
+)
+
+// String returns the kind as logs and answers have it.
+func (k Kind) String() string { return string(k) }
+
+// kindRow is all that differs between the kinds of sessions in the eyes of the
+// hub. To add a kind is to add a row.
+type kindRow struct {
+	kind  Kind
+	limit func(*Limits) *int // of those that run at a time; nil: none, and callers are not told of it
+}
+
+// Recrawls are bounded by the sites that a caller may enrol.
+var kinds = []kindRow{
+	{KindRelay, func(l *Limits) *int { return &l.Sessions }},
+	{KindAMQP, func(l *Limits) *int { return &l.Streams }},
+	{KindCrawl, func(l *Limits) *int { return &l.Crawls }},
+	{KindRecrawl, nil},
+}
+
+// Kinds returns all kinds of sessions.
+func Kinds() []Kind {
+	list := make([]Kind, len(kinds))
+	for i, row := range kinds {
+		list[i] = row.kind
+	}
+	return list
+}
+
+// allows returns how many sessions of this kind may run at a time; negative:
+// any number.
+func (l Limits) allows(k Kind) int {
+	for _, row := range kinds {
+		if row.kind == k && row.limit != nil {
+			return *row.limit(&l)
+		}
+	}
+	return -1
+}
+
+// Counters are what a session has carried so far: frames and payload bytes of a
+// relay, messages and body bytes of a stream.
+type Counters struct {
+	FramesToTarget, BytesToTarget int64
+	FramesToClient, BytesToClient int64
+}
+
+// A carrier is what runs a session.
+type carrier interface {
+	// Shutdown ends the session in its own words, which are the public face of
+	// cause. It returns at once.
+	Shutdown(cause error)
+	// Abort cuts what Shutdown has not ended. It returns at once.
+	Abort()
+	// Counters may be called at any time.
+	Counters() Counters
+}
+
+// A session is one relay, stream or crawl, from the moment its connection is
+// taken until both its sides are closed. It has a caller once it is admitted.
+// A recrawl is one, too, so that it is counted and drained.
+type session struct {
+	SessionInfo
+	g         *Gateway
+	principal Principal
+	admitted  bool
+
+	attrs []slog.Attr // of its log line, besides those that all have
+
+	conn net.Conn // taken from net/http, while no pipe owns it; nil: none
+
+	// What follows is guarded by g.mu.
+	carrier       carrier
+	waiting       waiting // what a stream holds; nil: nothing
+	agent, target string  // once it is connected
+
+	// ctx carries the request's values and ends, with what Shutdown was given as
+	// its cause, unless the session was handed to a pipe. It does not end with
+	// the request: a hijacked connection outlives it.
+	ctx    context.Context
+	values context.Context         // what ctx was made of, without an end
+	stop   context.CancelCauseFunc // guarded by g.mu
+
+	sentFrames, sentBytes atomic.Int64 // to the client, as a stream goes
+}
+
+// waiting tells how many bytes of events wait for their reader.
+type waiting interface{ Waiting() int64 }
+
+// A contextCarrier runs a session whose context ends it.
+type contextCarrier struct {
+	session *session
+	stop    context.CancelCauseFunc
+}
+
+func (c *contextCarrier) Shutdown(cause error) {
+	c.stop(cause)
+	g := c.session.g
+	g.mu.Lock()
+	now := c.session.carrier
+	g.mu.Unlock()
+	if now != carrier(c) { // it was handed over meanwhile
+		now.Shutdown(cause)
+	}
+}
+
+// Abort does nothing: who has a context looks at g.kill too.
+func (c *contextCarrier) Abort() {}
+
+// Counters returns what a stream has sent.
+func (c *contextCarrier) Counters() Counters {
+	return Counters{FramesToClient: c.session.sentFrames.Load(), BytesToClient: c.session.sentBytes.Load()}
+}
+
+// sent counts what a stream sends, as it goes.
+func (s *session) sent(frames, bytes int64) {
+	s.sentFrames.Add(frames)
+	s.sentBytes.Add(bytes)
+}
+
+// enter registers a session, so that a drain finds it. The caller must end it
+// exactly once.
+func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
+	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g}
+	s.values = context.WithoutCancel(ctx)
+	s.ctx, s.stop = context.WithCancelCause(s.values)
+	s.carrier = &contextCarrier{s, s.stop}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining {
+		s.stop(errDraining)
+		return nil, errDraining
+	}
+	g.running[s] = struct{}{}
+	return s, nil
+}
+
+// admit finds out whose session it is and whether they may have it.
+func (s *session) admit(ctx context.Context, seen sighting) error {
+	g := s.g
+	s.Remote = seen.remote
+	p, _, err := g.admit(ctx, seen)
+	if err != nil {
+		return err
+	}
+	if most := p.Limits.allows(s.Kind); !g.meters.begin(p, s.Kind, most) {
+		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.Kind),
+			Quota{Limit: most, RetryAfter: time.Second})
+	}
+	s.begin(p)
+	return nil
+}
+
+// begin gives the session its caller, who is counted in already.
+func (s *session) begin(p Principal) {
+	g := s.g
+	g.mu.Lock() // Stats reads admitted
+	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
+	g.mu.Unlock()
+	g.counts[s.Kind].started.Add(1)
+	s.traceSession()
+}
+
+// reached notes which agent carries the session and what it leads to.
+func (s *session) reached(agent, target string) {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	s.agent, s.target = agent, target
+}
+
+// end writes the session's log line and forgets it.
+func (s *session) end(r SessionResult) {
+	if s.admitted {
+		s.account(r)
+	} else {
+		s.g.refused(s.ctx, s.Kind.String(), r.Err)
+	}
+	s.leave(r)
+}
+
+// leave forgets the session, so that a drain no longer waits for it.
+func (s *session) leave(r SessionResult) {
+	s.stop(nil)
+	g := s.g
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.admitted {
+		g.counts[s.Kind].ended(r)
+	}
+	delete(g.running, s)
+	if g.draining && len(g.running) == 0 {
+		close(g.idle)
+	}
+}
+
+// handOver has a drain, and the cut at its end, go to the pipe of a relay. Most
+// relays are idle most of the time, and a context that can end would be a
+// sixth of what they hold.
+func (s *session) handOver(p *wsframe.Pipe) {
+	g := s.g
+	carried := pipeCarrier{p}
+	g.mu.Lock()
+	stop := s.stop
+	s.conn, s.carrier, s.stop = nil, carried, func(error) {}
+	draining, killed := g.draining, g.kill.Err() != nil
+	g.mu.Unlock()
+
+	stop(nil)
+	cause := context.Cause(s.ctx)
+	s.ctx = s.values
+	switch {
+	case !errors.Is(cause, context.Canceled): // it was ended just now
+		carried.Shutdown(cause)
+	case draining:
+		carried.Shutdown(errDraining)
+	}
+	if killed {
+		carried.Abort()
+	}
+}
+
+// A pipeCarrier runs a relay whose both sides are connected.
+type pipeCarrier struct{ pipe *wsframe.Pipe }
+
+func (c pipeCarrier) Shutdown(cause error) {
+	p := public(cause)
+	c.pipe.Shutdown(p.Later, p.Short())
+}
+
+func (c pipeCarrier) Abort() { c.pipe.Abort() }
+
+func (c pipeCarrier) Counters() Counters {
+	client, target := c.pipe.Counts()
+	return Counters{int64(client.Frames), int64(client.Bytes), int64(target.Frames), int64(target.Bytes)}
+}
+
+// watch has Stats look at what a stream holds.
+func (s *session) watch(w waiting) {
+	s.g.mu.Lock()
+	defer s.g.mu.Unlock()
+	s.waiting = w
+}
+
+// abandon ends a session whose handler panicked.
+func (s *session) abandon(err error) {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	s.end(SessionResult{EndedBy: "gateway", Code: 1011, Err: err})
+}
+
+func (s *session) account(r SessionResult) {
+	g := s.g
+	r.Duration = time.Since(s.Start)
+	g.meters.end(s.principal, s.Kind, r.BytesToTarget, r.BytesToClient)
+	cause := ""
+	if r.Err != nil {
+		cause = r.Err.Error()
+	}
+	client := ""
+	if s.Remote.IsValid() {
+		client = s.Remote.String()
+	}
+	attrs := []slog.Attr{
+		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
+		slog.String("key_id", s.KeyID), slog.String("client", client),
+		slog.String("agent", r.Node), slog.String("target", r.Target),
+		slog.String("ended_by", r.EndedBy), slog.Int("code", r.Code), slog.String("cause", cause),
+		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
+		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
+		slog.Float64("duration_s", r.Duration.Seconds()),
+	}
+	g.o.Logger.LogAttrs(s.ctx, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
+	if f := g.o.Trace.SessionEnd; f != nil {
+		f(s.ctx, s.SessionInfo, r)
+	}
+}
+
+// refused notes a request that never became a session.
+func (g *Gateway) refused(ctx context.Context, kind string, err error) {
+	if errors.Is(err, errClientGone) {
+		return
+	}
+	p := public(err)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
+	if f := g.o.Trace.Refused; f != nil {
+		f(ctx, kind, p.Status)
+	}
+}
+
+// refuse answers and notes a request that becomes no session.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
+	g.refused(r.Context(), kind, err)
+	g.o.fail(w, err)
+}
+
+// A Session is a running session as [Gateway.Sessions] shows it.
+type Session struct {
+	SessionInfo
+	Agent    string // the agent's id; empty until the target was reached
+	Target   string // the target; empty until then
+	Counters Counters
+}
+
+// Sessions returns the sessions that run now and have a caller, in no order. The
+// loop's body runs without a lock; it may end sessions.
+func (g *Gateway) Sessions() iter.Seq[Session] {
+	return func(yield func(Session) bool) {
+		for _, s := range g.snapshot() {
+			if !yield(s.Session) {
+				return
+			}
+		}
+	}
+}
+
+// seenSession is a Session with what ends it.
+type seenSession struct {
+	Session
+	carrier carrier
+}
+
+func (g *Gateway) snapshot() []seenSession {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]seenSession, 0, len(g.running))
+	for s := range g.running {
+		if s.admitted {
+			list = append(list, seenSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
+		}
+	}
+	return list
+}
+
+// runningOf returns what the sessions of an account that run now have carried.
+func (g *Gateway) runningOf(p Principal) (sum Counters) {
+	account := p.account()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.running {
+		if s.admitted && s.principal.account() == account {
+			sum = sum.plus(s.carrier.Counters())
+		}
+	}
+	return sum
+}
+
+// EndSession ends the running session of this id and reports whether there was
+// one. A relay's client gets close code 1008 with the reason, its target 1001; a
+// stream and a crawl end with an error event. It returns at once.
+func (g *Gateway) EndSession(id, reason string) bool {
+	return g.EndWhere(func(s Session) bool { return s.ID == id }, reason) > 0
+}
+
+// EndWhere ends the running sessions for which end returns true, as EndSession
+// does, and returns their number.
+func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if end(s.Session) {
+			n++
+			s.carrier.Shutdown(fault.New(fault.Ended, reason))
+		}
+	}
+	return n
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
