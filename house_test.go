@@ -198,14 +198,18 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 	wanted := []string{
 		"code.dny.dev/ssrf",
 		"github.com/PuerkitoBio/goquery",
+		"github.com/andybalholm/brotli",
 		"github.com/clipperhouse/uax29/v2",
 		"github.com/coder/websocket",
 		"github.com/gofrs/flock",
+		"github.com/gogs/chardet",
 		"github.com/golang-jwt/jwt/v5",
+		"github.com/klauspost/compress",
 		"github.com/libp2p/go-yamux/v5",
 		"github.com/rabbitmq/amqp091-go",
 		"go.uber.org/goleak", // tests alone
 		"golang.org/x/net",
+		"golang.org/x/text",
 		"golang.org/x/time",
 	}
 	text, err := os.ReadFile("go.mod")

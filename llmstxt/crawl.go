@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
-	"runtime"
-	"runtime/debug"
+	"regexp"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
-	"golang.org/x/time/rate"
 )
 
 // Crawl visits a site from its base URL and describes its pages.
@@ -38,7 +38,7 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 		return nil, err
 	}
 	began := time.Now()
-	c := newCrawler(o)
+	c := newCrawler(base, u, o)
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
@@ -90,13 +90,28 @@ func baseURL(base string) (*url.URL, error) {
 	return u, nil
 }
 
-func newCrawler(o Options) *crawler {
+// glob is a pattern for paths.
+type glob = *regexp.Regexp
+
+func newCrawler(base string, asked *url.URL, o Options) *crawler {
 	o = o.withDefaults()
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
-		slots: make(chan struct{}, o.Workers), frontier: newFrontier(o.MaxPages),
-		hashes: map[string]string{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+		slots: make(chan struct{}, o.Workers), given: newCredentials(o, asked, base), pace: &pacer{delay: o.Delay}, version: o.Version,
+		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), votes: describe.NewVotes(),
+		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, foreign: map[string]string{},
+		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+	c.owner = o.Owner
+	if o.Owner == "" {
+		c.owner = c
+	}
+	for _, g := range o.Include {
+		c.include = append(c.include, weburl.Glob(g))
+	}
+	for _, g := range o.Exclude {
+		c.exclude = append(c.exclude, weburl.Glob(g))
+	}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
 		if p := &o.Previous[i]; p.Evidence.Version == htmlpage.EvidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
@@ -109,276 +124,88 @@ func newCrawler(o Options) *crawler {
 // crawler is one crawl. What is below the line belongs to Crawl's goroutine.
 type crawler struct {
 	Options
-	client   *http.Client
-	began    time.Time
-	need     int                  // bytes of prose to look for in a page
-	previous map[string]*Page     // by URL; not written once the crawl runs
-	robots   *robots.Rules        // of the scope's host; likewise
-	scope    weburl.Scope         // likewise
-	settled  map[string]time.Time // what the sitemaps list; likewise
+	client           *http.Client
+	given            credentials
+	include, exclude []glob
+	owner            any // of what the crawl takes of the process's shares
+	began            time.Time
+	need             int              // bytes of prose to look for in a page
+	previous         map[string]*Page // by URL; not written once the crawl runs
+	pace             *pacer
+	slots            chan struct{} // one for each request under way
+
+	robots   *robots.Rules        // of the scope's host; not written once the workers run, as what follows
+	scope    weburl.Scope         //
+	baseLang string               // of the base page
+	cookies  http.CookieJar       // that came with the base page; nil: none
+	settled  map[string]time.Time // what the site maps list
 	complete bool                 // and that is all they list
-	spared   map[string]*Page     // by URL, not to be asked for; likewise
-	pace     *rate.Limiter        // of requests, nil: none
-	slots    chan struct{}        // one for each request under way
+	spared   map[string]*Page     // by URL, not to be asked for
 
-	frontier   *frontier
-	baseLinked bool // the base page's links may enter the frontier
-	pages      []Page
-	hashes     map[string]string // of committed bodies, to the page's URL
-	gone       map[string]bool   // addresses that answered 410
-	alias      map[string]string // addresses that led to another page
-	strings    map[string]string
-	stats      Stats
-	skipped    []Skip
-}
+	// ---
 
-// begin reads robots.txt, the base page and the sitemaps, and fixes the scope.
-func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err error) {
-	asked := u
-	hosts := map[string]*robots.Rules{}
-	allow := func(u *url.URL) error {
-		host := u.Scheme + "://" + u.Host
-		if hosts[host] == nil {
-			r, err := c.readRobots(ctx, u)
-			if err != nil {
-				return err
-			}
-			hosts[host] = r
-		}
-		if !hosts[host].Allowed(u) {
-			return ErrRobots
-		}
-		return nil
-	}
-	if err := allow(u); err != nil {
-		return newest, baseError(u, 0, err)
-	}
-	// The sitemaps are asked for meanwhile: a base page that moves to another
-	// host is rare.
-	c.setPace(hosts[u.Scheme+"://"+u.Host])
-	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
-	r := c.fetchPage(ctx, u, allow)
-	if r.refused != nil {
-		early.stop()
-		return newest, baseError(r.final, r.status, r.refused)
-	}
-	// A base page that moved within its scope leaves the scope as it was asked
-	// for; one that left it takes the scope along.
-	c.scope = weburl.ScopeOf(asked)
-	if !c.scope.Has(r.final) || r.final.Scheme != asked.Scheme {
-		c.scope = weburl.ScopeOf(r.final)
-		c.note(r.final.String(), "The base URL leads to "+r.final.String())
-	}
-	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
-	if c.scope != weburl.ScopeOf(asked) {
-		early.stop()
-		c.setPace(c.robots)
-		early = c.startSitemaps(ctx, c.robots, c.scope)
-	}
-	if c.pace != nil {
-		c.note("", fmt.Sprintf("robots.txt asks for %v between requests", time.Duration(float64(time.Second)/float64(c.pace.Limit())).Round(time.Millisecond)))
-	}
-	c.settle(r)
-	e := c.frontier.push(r.final, r.final.String(), 0)
-	if key := asked.String(); c.frontier.index[key] == nil {
-		c.frontier.index[key] = e // links to the address that was asked for are links to it
-	}
-	e.res = r
-	c.frontier.next, c.frontier.commit = 1, 1
-	links := r.links
-	c.decide(e)
-	maps := early.wait()
-	for _, n := range maps.notes {
-		c.note("", n)
-	}
-	c.believe(maps)
-	for _, u := range maps.urls {
-		c.offer(u, u.String(), 1)
-	}
-	c.baseLinked = true
-	c.follow(links, 0)
-	return maps.newest, nil
-}
+	queue    []*entry // those with a number
+	next     int      // to hand to a worker
+	commit   int      // to decide
+	limit    int      // of numbers
+	index    map[string]*entry
+	maxKnown int
+	full     bool
+	waiting  frontier.Queue[*entry]
+	shelf    []*entry        // of versions that are not wanted, for what exists in them alone
+	refused  map[string]bool // addresses left out before they got a number
+	shapes   map[string]int
+	perShape int
+	version  string            // of pages, that is wanted; "": not known
+	paths    map[string]*entry // by their paths without a version
+	foreign  map[string]string // translations, to the page that names them
 
-func (c *crawler) setPace(r *robots.Rules) {
-	c.pace = nil
-	if r.Delay > 0 && !c.IgnoreRobots {
-		c.pace = rate.NewLimiter(rate.Every(min(r.Delay, c.MaxCrawlDelay)), 1)
-		c.pace.Allow() // robots.txt itself was the first request
-	}
-}
-
-// readRobots fetches a host's robots.txt. An error is that of the connection.
-func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, error) {
-	if c.IgnoreRobots {
-		return &robots.Rules{}, nil
-	}
-	var last error
-	for n := 0; n <= c.Retries && ctx.Err() == nil; n++ {
-		body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1)
-		var status *statusError
-		switch {
-		case err == nil:
-			return robots.Parse(body, c.UserAgent), nil
-		case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests:
-			return &robots.Rules{}, nil
-		}
-		last = err
-	}
-	var status *statusError
-	if errors.As(last, &status) {
-		return &robots.Rules{Refuse: true}, nil
-	}
-	if last == nil {
-		last = ctx.Err() // before the first try
-	}
-	return nil, last
-}
-
-// baseError is what the caller learns of a base page that is not to be had.
-func baseError(u *url.URL, status int, err error) error {
-	var skip *skipError
-	switch {
-	case errors.Is(err, ErrRobots):
-		return fmt.Errorf("%w: %s", ErrRobots, u)
-	case errors.As(err, &skip) && skip.Reason == SkipTimeout:
-		return &FetchError{URL: u.String(), Err: context.DeadlineExceeded}
-	case errors.As(err, &skip):
-		return &FetchError{URL: u.String(), Status: status, Err: skip}
-	}
-	return &FetchError{URL: u.String(), Err: err}
-}
-
-// run crawls the frontier until it is empty, the result is full or ctx ends.
-func (c *crawler) run(ctx context.Context) {
-	f := c.frontier
-	// Beside those that wait for an answer a few are reading one.
-	workers := c.Workers + runtime.GOMAXPROCS(0)
-	if c.pace != nil {
-		workers = 1
-	}
-	// Ahead of the next page to decide there may be this many; a slow page holds
-	// up the result and not the others.
-	ahead := max(64, 16*workers)
-	ctx, cancel := context.WithCancel(ctx)
-	jobs := make(chan *entry)
-	type answer struct {
-		e        *entry
-		r        *result
-		panicked error
-	}
-	answers := make(chan answer, ahead)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	defer close(jobs)
-	work := func() {
-		defer wg.Done()
-		for e := range jobs {
-			a := answer{e: e}
-			a.panicked = recovered(func() {
-				a.r = c.fetchPage(ctx, e.url, c.allowed)
-				c.settle(a.r)
-			})
-			answers <- a
-		}
-	}
-	started := 0
-	flying := 0
-	for len(c.pages) < c.MaxPages && f.commit < len(f.queue) {
-		if e := f.queue[f.commit]; e.res != nil && e.state == queued {
-			f.commit++
-			if ctx.Err() != nil && e.res.refused != nil {
-				c.timeOver(ctx)
-				return
-			}
-			c.decide(e)
-			continue
-		}
-		// No page is fetched that the result has no room for, as far as one can
-		// know: some of those before it may yet be left out.
-		var to chan *entry
-		var next *entry
-		if f.next < len(f.queue) && f.next-f.commit < min(ahead, c.MaxPages-len(c.pages)) {
-			to, next = jobs, f.queue[f.next]
-			if flying == started && started < workers {
-				started++
-				wg.Add(1)
-				go work()
-			}
-		}
-		select {
-		case to <- next:
-			f.next++
-			flying++
-		case a := <-answers:
-			flying--
-			if a.panicked != nil {
-				panic(a.panicked)
-			}
-			a.e.res = a.r
-		case <-ctx.Done():
-			c.timeOver(ctx)
-			return
-		}
-	}
-	// Who stood back for a page that never got its turn has one now.
-	for _, e := range f.queue {
-		if fb := e.fallback; fb != nil && e.state == queued && len(c.pages) < c.MaxPages {
-			e.fallback = nil
-			if r := fb.res; c.hashes[r.hash] == "" {
-				fb.res = nil
-				c.commitPage(fb, r)
-			}
-		}
-	}
-	if f.full || f.commit < len(f.queue) {
-		c.stats.Limited = true
-		c.note("", "Maximum pages limit reached")
-	}
-}
-
-// recovered calls f and returns what it panicked with, so that the panic of a
-// goroutine can be carried to the one that a caller may recover it in.
-func recovered(f func()) (panicked error) {
-	defer func() {
-		if v := recover(); v != nil {
-			panicked = fmt.Errorf("%v\n\n%s", v, debug.Stack())
-		}
-	}()
-	f()
-	return nil
-}
-
-func (c *crawler) timeOver(ctx context.Context) {
-	if c.stats.TimedOut = errors.Is(ctx.Err(), context.DeadlineExceeded); c.stats.TimedOut {
-		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", len(c.pages)))
-	}
+	pages     []Page
+	sentences [][][]string // of the pages' blocks
+	votes     *describe.Votes
+	texts     map[string]string // identities of committed pages, to their URLs
+	titles    map[string]string // of committed pages, by URL
+	generic   map[string]string // texts without the path that they name, to the first page
+	probed    map[string]bool   // of these, whether any address gets it
+	withdrawn map[string]bool   // pages that are none, by URL
+	gone      map[string]bool   // addresses that answered 410
+	alias     map[string]string // addresses that led to another page
+	strings   map[string]string
+	interned  int
+	stats     Stats
+	skipped   []Skip
+	lost      []Skip
 }
 
 // allowed is asked by workers before every request.
 func (c *crawler) allowed(u *url.URL) error {
 	switch {
 	case !c.scope.Has(u):
-		return &skipError{SkipScope, "leads to " + u.String()}
+		return &skipError{Reason: SkipScope, Detail: "leads to " + u.String()}
 	case weburl.IsFile(u):
-		return &skipError{SkipType, "leads to " + u.String()}
+		return &skipError{Reason: SkipType, Detail: "leads to " + u.String()}
 	case !c.robots.Allowed(u):
-		return &skipError{SkipRobots, "robots.txt forbids it"}
+		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+	case !c.chosen(u):
+		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
 	}
 	return nil
 }
 
 // finish decides what depends on the whole site.
 func (c *crawler) finish() *Site {
+	c.withdraw()
 	c.stats.Pages = len(c.pages)
 	c.remark()
-	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, BaseURL: c.pages[0].URL, descLength: c.DescLength}
+	if len(c.lost) > 0 {
+		c.note("", c.sayLost())
+	}
+	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
-		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence}
+		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i]}
 	}
-	s.Title = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix}.Choose(pages)
+	s.Title = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(pages)
 	for i, d := range pages {
 		p := &s.Pages[i]
 		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary
@@ -397,10 +224,30 @@ func (c *crawler) note(url, message string) { c.tell(Event{Kind: Note, URL: url,
 
 func (c *crawler) skip(key string, why *skipError) {
 	c.stats.Skipped[why.Reason]++
+	if why.lost {
+		c.stats.Lost++
+		if len(c.lost) < 10*c.MaxPages {
+			c.lost = append(c.lost, Skip{key, why.Reason, why.Detail})
+		}
+	}
 	if len(c.skipped) < 10*c.MaxPages {
 		c.skipped = append(c.skipped, Skip{key, why.Reason, why.Detail})
 	}
 	c.tell(Event{Kind: Skipped, URL: key, Reason: why.Reason, Message: fmt.Sprintf("Skipped %s: %s", key, why.Detail)})
+}
+
+// sayLost says how many pages are missing because the site did not answer, and
+// why.
+func (c *crawler) sayLost() string {
+	count := map[string]int{}
+	for _, s := range c.lost {
+		count[s.Detail]++
+	}
+	var parts []string
+	for _, why := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%d × %s", count[why], why))
+	}
+	return fmt.Sprintf("Pages lost because the site did not answer: %d (%s)", c.stats.Lost, strings.Join(parts, ", "))
 }
 
 // asSkip makes a page's reason of any error.
@@ -409,5 +256,5 @@ func asSkip(err error) *skipError {
 	if errors.As(err, &skip) {
 		return skip
 	}
-	return &skipError{SkipError, detail(err)}
+	return &skipError{Reason: SkipError, Detail: detail(err), lost: true}
 }

@@ -122,7 +122,7 @@ func TestPagesInFrontierOrder(t *testing.T) {
 			log = append(log, e.Message)
 		}
 	}})
-	if got, want := urls(s), []string{"/", "/listed", "/b", "/a", "/e", "/c", "/d"}; !slices.Equal(got, want) {
+	if got, want := urls(s), []string{"/", "/b", "/a", "/listed", "/e", "/c", "/d"}; !slices.Equal(got, want) {
 		t.Errorf("pages %v, want %v", got, want)
 	}
 	if log[0] != "Crawling page 1/7..." || log[6] != "Crawling page 7/7..." {

@@ -19,6 +19,9 @@ var (
 	// ErrRobots is returned when robots.txt forbids the base page, or could not
 	// be had from a server that is in trouble, which RFC 9309 counts as such.
 	ErrRobots = errors.New("llmstxt: robots.txt forbids this crawl")
+	// ErrSignals is returned when robots.txt says ai-input=no and Options.Signals
+	// obeys it.
+	ErrSignals = errors.New("llmstxt: the site's content signals refuse this crawl")
 	// ErrTimeout is returned when the time was over before the first page.
 	ErrTimeout = errors.New("llmstxt: time was over before the first page")
 )
@@ -96,6 +99,7 @@ func detail(err error) string {
 type skipError struct {
 	Reason Reason
 	Detail string
+	lost   bool // the page would be in the result, had the site answered
 }
 
 func (e *skipError) Error() string { return string(e.Reason) + ": " + e.Detail }

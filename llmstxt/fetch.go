@@ -1,7 +1,6 @@
 package llmstxt
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,12 +23,15 @@ import (
 // comes: not its bytes.
 type result struct {
 	final      *url.URL // after the hops
-	refused    error    // *skipError, or what the client said of a connection
-	status     int      // of the last answer
+	hops       int
+	refused    error // *skipError, or what the client said of a connection
+	status     int   // of the last answer
 	hash       string
 	etag       string
 	modified   string
+	canonical  string // of the header
 	noindex    bool
+	nofollow   bool
 	rendered   bool
 	unchanged  bool
 	spared     time.Time // not asked for: when it last was
@@ -38,16 +39,21 @@ type result struct {
 	bytes      int64
 	evidence   Evidence
 	links      []string       // in scope, normalised
-	scan       *htmlpage.Page // until links and addresses are resolved
+	generic    string         // its text without its path, if it is short and names it
+	sentences  [][]string     // of the evidence's blocks
+	outside    int            // links to the host that are not in scope
+	page       *htmlpage.Page // until links and addresses are resolved
+	cookies    jars           // of the way here
 }
-
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // fetchPage follows one address to a page and reads it. allow is asked before
 // every request and says why an address is not to be fetched.
 func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL) error) *result {
 	r := &result{final: u}
-	for hop := 0; ; hop++ {
+	if c.cookies != nil {
+		r.cookies = jars{c.cookies, nil}
+	}
+	for ; ; r.hops++ {
 		if err := allow(r.final); err != nil {
 			r.refused = err
 			return r
@@ -62,107 +68,123 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 			r.refused = err
 			return r
 		}
-		if hop >= c.MaxRedirects {
-			r.refused = &skipError{SkipError, fmt.Sprintf("more than %d redirects", c.MaxRedirects)}
+		if r.hops >= c.MaxRedirects {
+			r.refused = &skipError{Reason: SkipError, Detail: fmt.Sprintf("more than %d redirects", c.MaxRedirects)}
 			return r
 		}
 		r.final = next
 	}
 }
 
+// retry says what to do after an answer that is not the last word.
+type retry struct {
+	worth bool          // ask again
+	haste bool          // the site was asked too often
+	after time.Duration // as it said itself; 0: it did not
+}
+
 // try asks for r.final until there is an answer worth having. It returns where
 // to go instead, or nil when r is complete.
 func (c *crawler) try(ctx context.Context, r *result) (next *url.URL, err error) {
-	buf := bodies.Get().(*bytes.Buffer)
-	defer func() {
-		if buf.Cap() <= 4<<20 {
-			bodies.Put(buf)
-		}
-	}()
 	for n := 0; ; n++ {
-		buf.Reset()
-		var wait time.Duration
-		var again bool
-		next, wait, again, err = c.once(ctx, r, buf)
-		if !again || n >= c.Retries || ctx.Err() != nil {
+		var again retry
+		next, again, err = c.once(ctx, r)
+		if ctx.Err() != nil || !c.again(ctx, n, again) {
 			return next, err
-		}
-		if wait == 0 {
-			wait = 200 * time.Millisecond << n
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return nil, err
 		}
 	}
 }
 
-// once sends one request.
-func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next *url.URL, wait time.Duration, again bool, err error) {
-	if c.pace != nil {
-		if err := c.pace.Wait(ctx); err != nil {
-			return nil, 0, false, err
-		}
+// again waits before a request is sent once more, n+1 times in all, if it is.
+func (c *crawler) again(ctx context.Context, n int, r retry) bool {
+	tries := c.Retries
+	if r.haste && c.Retries > 0 {
+		tries = hasteTries
 	}
-	outer := ctx
-	release, err := c.slot(ctx)
-	if err != nil {
-		return nil, 0, false, err
+	if deadline, ok := ctx.Deadline(); ok && r.after > time.Until(deadline) {
+		return false
 	}
-	defer release()
-	ctx, cancel := context.WithTimeout(ctx, c.PageTimeout)
-	defer cancel()
+	worth := r.worth
+	if r.haste {
+		worth = c.pace.slow(r.after, n > 0) && worth
+	}
+	if !worth || n >= tries {
+		return false
+	}
+	wait := r.after
+	if wait == 0 {
+		wait = 200 * time.Millisecond << n
+	}
+	return sleep(ctx, wait) == nil
+}
+
+// once sends one request and reads its answer.
+func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again retry, err error) {
+	if err := c.pace.wait(ctx); err != nil {
+		return nil, retry{}, err
+	}
+	a := &transfer{crawler: c, outer: ctx, limit: c.MaxPageBytes}
+	defer a.close()
 	prev := c.previous[r.final.String()]
-	resp, err := c.send(ctx, r.final, prev)
-	if err != nil {
-		return nil, 0, true, c.timeoutOr(outer, ctx, err)
+	if err := a.ask(r.final, prev, r.cookies); err != nil {
+		return nil, retry{worth: true}, err
 	}
-	defer resp.Body.Close()
+	resp := a.resp
 	r.status = resp.StatusCode
+	if name := challenge(resp); name != "" {
+		return nil, retry{}, &skipError{Reason: SkipChallenge, Detail: name}
+	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotModified && prev != nil:
+		c.pace.answered()
 		r.keep(prev)
-		return nil, 0, false, nil
+		return nil, retry{}, nil
 	case code >= 300 && code < 400 && resp.Header.Get("Location") != "":
-		next = weburl.Resolve(r.final, resp.Header.Get("Location"))
-		if next == nil {
-			return nil, 0, false, &skipError{SkipStatus, "redirected to what is no web address"}
+		c.pace.answered()
+		if next = weburl.Resolve(r.final, resp.Header.Get("Location")); next == nil {
+			return nil, retry{}, &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
 		}
+		r.cookies.keep(r.final, resp)
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
-		return next, 0, false, nil
-	case code == http.StatusTooManyRequests || code >= 500:
-		return nil, retryAfter(resp.Header.Get("Retry-After")), true, &skipError{SkipStatus, statusText(code)}
-	case code != http.StatusOK:
-		return nil, 0, false, &skipError{SkipStatus, statusText(code)}
+		return next, retry{}, nil
+	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
+		return nil, retry{worth: true, haste: true, after: retryAfter(resp.Header.Get("Retry-After"))},
+			&skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
+	case code >= 500:
+		return nil, retry{worth: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
+	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
+		c.pace.answered()
+		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
 	}
 	kind := resp.Header.Get("Content-Type")
 	if kind != "" && !decode.IsHTML(kind) {
-		return nil, 0, false, &skipError{SkipType, "not HTML (" + decode.MediaType(kind) + ")"}
+		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
 	}
-	tooLarge := &skipError{SkipSize, fmt.Sprintf("larger than %d bytes", c.MaxPageBytes)}
-	if resp.ContentLength > c.MaxPageBytes {
-		return nil, 0, false, tooLarge
+	if err := a.readSent(); err != nil {
+		return nil, retry{worth: !isSkip(err, SkipSize)}, err
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(resp.Body, c.MaxPageBytes+1)); err != nil {
-		return nil, 0, true, c.timeoutOr(outer, ctx, err)
+	c.pace.answered()
+	r.cookies.keep(r.final, resp)
+	next, err = c.open(a, r, kind, prev)
+	return next, retry{}, err
+}
+
+// open makes a page of what was sent.
+func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.URL, error) {
+	body, err := a.body()
+	if err != nil {
+		return nil, err
 	}
-	if int64(buf.Len()) > c.MaxPageBytes {
-		return nil, 0, false, tooLarge
-	}
-	release() // while this page is being read, another may be on its way
-	body := buf.Bytes()
 	r.bytes += int64(len(body))
 	if kind == "" && !decode.IsHTML(http.DetectContentType(body)) {
-		return nil, 0, false, &skipError{SkipType, "not HTML"}
+		return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
 	}
+	head := a.resp.Header
 	sum := sha256.Sum256(body)
 	r.hash = hex.EncodeToString(sum[:])
-	r.etag, r.modified = resp.Header.Get("ETag"), resp.Header.Get("Last-Modified")
-	noindex, nofollow := false, false
-	for _, v := range resp.Header.Values("X-Robots-Tag") {
+	r.etag, r.modified = head.Get("ETag"), head.Get("Last-Modified")
+	r.noindex, r.nofollow = false, false
+	for _, v := range head.Values("X-Robots-Tag") {
 		// "otherbot: noindex" is not for us.
 		if name, rest, ok := strings.Cut(v, ":"); ok && !strings.ContainsAny(name, ", _") {
 			if t := robots.ProductToken(strings.TrimSpace(name)); t != robots.ProductToken(c.UserAgent) {
@@ -170,15 +192,28 @@ func (c *crawler) once(ctx context.Context, r *result, buf *bytes.Buffer) (next 
 			}
 			v = rest
 		}
-		noindex, nofollow = robots.Directives(v, noindex, nofollow)
+		r.noindex, r.nofollow = robots.Directives(v, r.noindex, r.nofollow)
 	}
-	if prev != nil && prev.Hash == r.hash && !noindex && !nofollow {
+	if c.Signals && refuses(signals(head)) {
+		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
+	}
+	if to := weburl.Resolve(r.final, htmlpage.RefreshTarget(head.Get("Refresh"))); to != nil && head.Get("Refresh") != "" && to.String() != r.final.String() {
+		return to, nil
+	}
+	r.canonical = canonicalOf(head)
+	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
 		etag, modified := r.etag, r.modified
 		r.keep(prev)
 		r.etag, r.modified = etag, modified
-		return nil, 0, false, nil
+		return nil, nil
 	}
-	return c.read(outer, r, decode.UTF8(body, kind), noindex, nofollow), 0, false, nil
+	text, err := decode.UTF8(a.outer, body, kind)
+	if errors.Is(err, decode.ErrText) {
+		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
+	} else if err != nil {
+		return nil, err
+	}
+	return c.read(a.outer, a, r, text)
 }
 
 // slot waits for the right to send a request, and returns what gives it back.
@@ -191,10 +226,13 @@ func (c *crawler) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page) (*http.Response, error) {
+func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies jars) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	req.Header.Set("User-Agent", c.UserAgent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1")
+	req.Header.Set("Accept-Encoding", decode.Accepted)
+	c.given.set(req)
+	cookies.set(req)
 	if prev != nil {
 		if prev.ETag != "" {
 			req.Header.Set("If-None-Match", prev.ETag)
@@ -204,69 +242,4 @@ func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page) (*http.Respo
 		}
 	}
 	return c.client.Do(req)
-}
-
-// getPlain reads a file that is no page: robots.txt or a sitemap.
-func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
-	for hop := 0; ; hop++ {
-		body, next, err := c.getPlainOnce(ctx, u, limit)
-		if next == nil {
-			return body, err
-		}
-		if hop >= max(5, c.MaxRedirects) {
-			return nil, &skipError{SkipError, "too many redirects"}
-		}
-		u = next
-	}
-}
-
-func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) ([]byte, *url.URL, error) {
-	if c.pace != nil {
-		if err := c.pace.Wait(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.PageTimeout)
-	defer cancel()
-	resp, err := c.send(ctx, u, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	if code := resp.StatusCode; code >= 300 && code < 400 && resp.Header.Get("Location") != "" {
-		if next := weburl.Resolve(u, resp.Header.Get("Location")); next != nil {
-			return nil, next, nil
-		}
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, &statusError{resp.StatusCode}
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-	return body, nil, err
-}
-
-// statusError is an answer that is none.
-type statusError struct{ code int }
-
-func (e *statusError) Error() string { return statusText(e.code) }
-
-// timeoutOr tells a page that took too long from a crawl that was stopped.
-func (c *crawler) timeoutOr(outer, inner context.Context, err error) error {
-	if outer.Err() == nil && inner.Err() != nil && errors.Is(inner.Err(), context.DeadlineExceeded) {
-		return &skipError{SkipTimeout, "took longer than " + c.PageTimeout.String()}
-	}
-	return err
-}
-
-const maxRetryAfter = 30 * time.Second
-
-// retryAfter reads the header in both forms; 0 if there is none.
-func retryAfter(v string) time.Duration {
-	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 0 {
-		return min(time.Duration(n)*time.Second, maxRetryAfter)
-	}
-	if t, err := http.ParseTime(v); err == nil {
-		return min(max(time.Until(t), 0), maxRetryAfter)
-	}
-	return 0
 }

@@ -24,8 +24,8 @@ func TestDetail(t *testing.T) {
 		"TLS certificate not valid":        &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
 		"Not a TLS server":                 tls.RecordHeaderError{Msg: inside},
 		"Connection failed":                fmt.Errorf("no route to %s", inside),
-		"HTTP 418 I'm a teapot":            &skipError{SkipStatus, statusText(418)},
-		"HTTP 799":                         &skipError{SkipStatus, statusText(799)},
+		"HTTP 418 I'm a teapot":            &skipError{Reason: SkipStatus, Detail: statusText(418)},
+		"HTTP 799":                         &skipError{Reason: SkipStatus, Detail: statusText(799)},
 	} {
 		if got := detail(&url.Error{Op: "Get", URL: "https://x/", Err: err}); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)

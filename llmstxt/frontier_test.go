@@ -154,7 +154,7 @@ func TestBaseElementAndMovedFiles(t *testing.T) {
 		"http://docs.test/sub/b":            doc("B"),
 		"http://docs.test/sub/no":           doc("No"),
 	}}
-	if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/listed", "/sub/a", "/sub/b"}) {
+	if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/sub/a", "/sub/b", "/listed"}) {
 		t.Errorf("pages %v", got)
 	}
 }

@@ -119,7 +119,7 @@ func (f *File) Render(l Layout) string {
 	}
 	fmt.Fprintf(&b, "# %s\n\n", plain.EscapeTitle(f.Title))
 	if f.Summary != "" {
-		fmt.Fprintf(&b, "> %s\n\n", plain.OneLine(f.Summary))
+		fmt.Fprintf(&b, "> %s\n\n", plain.Collapse(f.Summary))
 	}
 	if f.Info != "" {
 		fmt.Fprintf(&b, "%s\n", f.Info)
@@ -128,7 +128,7 @@ func (f *File) Render(l Layout) string {
 		fmt.Fprintf(&b, "\n## %s\n\n", plain.EscapeTitle(noBrackets(s.Name)))
 		for _, e := range s.Entries {
 			fmt.Fprintf(&b, "- [%s](%s)", plain.EscapeTitle(noBrackets(e.Title)), linkURL(e.URL))
-			if note := plain.OneLine(e.Text); note != "" {
+			if note := plain.Collapse(e.Text); note != "" {
 				b.WriteString(": " + note)
 			}
 			b.WriteByte('\n')

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -16,40 +18,63 @@ import (
 
 // What is made of a page that has arrived.
 
-// read takes from a page what will be needed of it, and returns where a meta
-// refresh leads to.
-func (c *crawler) read(ctx context.Context, r *result, page []byte, noindex, nofollow bool) *url.URL {
-	s := htmlpage.Parse(page, c.need)
-	if s.Refresh != "" {
-		base := baseOf(r.final, s)
-		if u := weburl.Resolve(base, s.Refresh); u != nil && u.String() != r.final.String() {
-			return u
+// read takes from a page what will be needed of it, and returns where it leads
+// to if it does nothing else.
+func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte) (*url.URL, error) {
+	p, err := htmlpage.Parse(ctx, text, c.need)
+	if err != nil {
+		return nil, err
+	}
+	if p.Refresh != "" {
+		if u := weburl.Resolve(baseOf(r.final, p), p.Refresh); u != nil && u.String() != r.final.String() {
+			return u, nil
 		}
 	}
-	if why := s.NeedsBrowser(); why != "" && c.Render != nil {
+	if why := p.NeedsBrowser(); why != "" && c.Render != nil {
+		a.close() // a browser takes its time
 		rendered, err := c.Render(ctx, r.final.String(), why)
-		if err != nil {
+		switch {
+		case err == nil && int64(len(rendered)) > c.MaxPageBytes:
+			r.renderNote = fmt.Sprintf("Could not render %s (%s): the result is larger than %d bytes; using its static form", r.final, why, c.MaxPageBytes)
+		case err != nil:
 			r.renderNote = fmt.Sprintf("Could not render %s (%s): %s; using its static form", r.final, why, detail(err))
-		} else {
+		}
+		if err := a.core(len(rendered)); err != nil {
+			return nil, err
+		}
+		if r.renderNote == "" {
 			r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
-			page = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
-			s, r.rendered = htmlpage.Parse(page, c.need), true
+			text = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
+			if p, err = htmlpage.Parse(ctx, text, c.need); err != nil {
+				return nil, err
+			}
+			r.rendered = true
 			// The pages of an application are one file: what they show tells
 			// them apart.
-			sum := sha256.Sum256(page)
+			sum := sha256.Sum256(text)
 			r.hash = hex.EncodeToString(sum[:])
 		}
 	}
-	r.scan = s
-	r.noindex = s.NoIndex || noindex
-	if s.NoFollow || nofollow {
-		s.Links = nil
+	r.page = p
+	r.noindex = (p.NoIndex || r.noindex) && !c.IgnoreRobots
+	if p.NoFollow || r.nofollow {
+		p.Links = nil
 	}
-	blocks, anchors := s.Blocks()
-	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: plain.Clip(s.Lang, 35), Title: plain.Clip(s.Title, 500),
-		OpenTitle: plain.Clip(s.OpenTitle, 500), SiteName: plain.Clip(s.SiteName, 200), Crumbs: s.Crumbs, Edges: s.Edges, Blocks: blocks, Anchors: anchors,
-		Description: plain.Clip(s.Description(), 4*c.DescLength)}
-	return nil
+	blocks, anchors := p.Blocks()
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: plain.Clip(p.Lang, 35), Title: plain.Clip(p.Title, 500),
+		OpenTitle: plain.Clip(p.OpenTitle, 500), SiteName: plain.Clip(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
+		Description: plain.Clip(p.Description(), 4*c.DescLength), Sum: p.Sum}
+	r.sentences = describe.Split(&r.evidence)
+	if p.Short != "" {
+		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)
+	}
+	if why := notAPage(r, p); why != nil {
+		return nil, why
+	}
+	if c.scope.Host != "" {
+		c.settle(r) // else later, when the scope is known
+	}
+	return nil, nil
 }
 
 // keep takes over what an earlier crawl read.
@@ -57,35 +82,73 @@ func (r *result) keep(prev *Page) {
 	r.unchanged = true
 	r.hash, r.etag, r.modified = prev.Hash, prev.ETag, prev.LastModified
 	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
+	r.sentences = describe.Split(&r.evidence)
+}
+
+// notAPage says why what came with a status of 200 is no page of the site.
+func notAPage(r *result, p *htmlpage.Page) error {
+	path := strings.ToLower(r.final.Path)
+	switch title := strings.ToLower(p.Title); {
+	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && loginPath(path) && p.Short != "":
+		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
+	case p.Short != "" && (title == "just a moment..." || strings.HasPrefix(title, "attention required! | cloudflare")):
+		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}
+	case p.Short != "" && saysNotFound(p, r.evidence.Blocks, r.final):
+		return notFoundAs200
+	}
+	return nil
 }
 
 // settle resolves a result's addresses, once the scope is known.
 func (c *crawler) settle(r *result) {
-	s := r.scan
-	if s == nil {
+	p := r.page
+	if p == nil {
 		return
 	}
-	r.scan = nil
-	base := baseOf(r.final, s)
+	r.page = nil
+	base := baseOf(r.final, p)
 	own := r.final.String()
 	inScope := func(ref string) string {
 		if ref == "" {
 			return ""
 		}
-		if u := weburl.Resolve(base, ref); u != nil && c.scope.Has(u) {
+		u := weburl.Resolve(base, ref)
+		switch {
+		case u == nil:
+		case c.scope.Has(u):
 			return u.String()
+		case u.Host == c.scope.Host && !weburl.IsFile(u):
+			r.outside++
 		}
 		return ""
 	}
-	r.evidence.Up = inScope(s.Up)
-	if can := inScope(s.Canonical); can != own {
-		r.evidence.Canonical = can
+	r.evidence.Up = inScope(p.Up)
+	for _, canonical := range []string{p.Canonical, r.canonical} {
+		if can := inScope(canonical); can != own && r.evidence.Canonical == "" {
+			r.evidence.Canonical = can
+		}
 	}
-	seen := make(map[string]struct{}, len(s.Links))
+	wanted := c.language(r.evidence.Lang)
+	for _, alt := range p.Alternates {
+		u := inScope(alt.Href)
+		switch {
+		case u == "" || u == own || strings.EqualFold(alt.Lang, "x-default"):
+		case htmlpage.SameLanguage(alt.Lang, wanted):
+			r.evidence.Native = u
+		default:
+			r.evidence.Foreign = append(r.evidence.Foreign, u)
+		}
+	}
+	r.outside = 0
+	seen := make(map[string]struct{}, len(p.Links))
 	var nav htmlpage.Navigation
-	for _, link := range s.Links {
-		if len(r.links) >= htmlpage.MaxLinks {
+	size := 0
+	for _, link := range p.Links {
+		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes {
 			break
+		}
+		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
+			continue // the same page in another language
 		}
 		l := inScope(link.Href)
 		if l == "" || l == own {
@@ -93,11 +156,28 @@ func (c *crawler) settle(r *result) {
 		}
 		if _, ok := seen[l]; !ok {
 			seen[l] = struct{}{}
+			size += len(l)
 			r.links = append(r.links, l)
 			nav.Add(l, link.Lists)
+			if link.Free {
+				r.evidence.Free = append(r.evidence.Free, l)
+			}
 		}
 	}
 	r.evidence.Nav = nav.Groups()
+}
+
+const maxLinkBytes = 256 << 10 // of a page's links together
+
+// language is the one that is kept of a page's translations.
+func (c *crawler) language(own string) string {
+	switch {
+	case c.Language != "":
+		return c.Language
+	case c.baseLang != "":
+		return c.baseLang
+	}
+	return own
 }
 
 func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {

@@ -1,27 +1,42 @@
 package llmstxt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// sitemapPages is what all the sitemaps of a site list in its scope.
+// listed is a page that a site map lists.
+type listed struct {
+	u          *url.URL
+	file       string // that lists it
+	alternates []string
+}
+
+// sitemapPages is what all the site maps of a site list in its scope.
 type sitemapPages struct {
-	urls     []*url.URL
+	pages    []listed
 	settled  map[string]time.Time // of each of them, zero if it cannot be told
 	newest   time.Time
 	complete bool     // there was something to read, and nothing was left out
 	notes    []string // for the log
 	panicked error
 }
+
+// places are where site maps are that robots.txt does not name, beside
+// /sitemap.xml.
+var places = []string{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml"}
 
 // readSitemaps reads those that robots.txt names, else those in the usual
 // places, until it has room pages in scope.
@@ -35,19 +50,31 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	}
 	var queue []file
 	root := &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}
+	guess := func(path string) { queue = append(queue, file{weburl.Resolve(root, path), 1, true}) }
 	for _, loc := range rules.Sitemaps {
 		if u := weburl.Resolve(root, loc); u != nil {
 			queue = append(queue, file{u, 1, false})
 		}
 	}
-	if len(queue) == 0 {
+	guessed := len(queue) == 0
+	if guessed {
 		if dir := s.Dir(); dir != "/" {
-			queue = append(queue, file{weburl.Resolve(root, dir+"sitemap.xml"), 1, true})
+			guess(dir + "sitemap.xml")
 		}
-		queue = append(queue, file{weburl.Resolve(root, "/sitemap.xml"), 1, true})
+		guess("/sitemap.xml")
 	}
 	files := map[string]bool{}
-	for len(queue) > 0 && len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.urls) < room {
+	readable := 0
+	for len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room {
+		if len(queue) == 0 && guessed && readable == 0 {
+			for _, p := range places {
+				guess(p)
+			}
+			guessed = false
+		}
+		if len(queue) == 0 {
+			break
+		}
 		f := queue[0]
 		queue = queue[1:]
 		if f.u == nil || files[f.u.String()] {
@@ -63,56 +90,111 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			if !f.guess || !errors.As(err, &status) || status.code >= 500 {
 				whole = false
 			}
-			if !f.guess {
-				out.notes = append(out.notes, fmt.Sprintf("Sitemap %s could not be read: %s", f.u, detail(err)))
+			if !f.guess || errors.As(err, &status) && (status.code == http.StatusTooManyRequests || status.code >= 500) {
+				out.notes = append(out.notes, fmt.Sprintf("Site map %s could not be read: %s", f.u, detail(err)))
 			}
 			continue
 		}
-		m, err := sitemap.Parse(bytes.NewReader(body), sitemap.MaxPages, sitemap.MaxBytes)
-		if err != nil || len(m.Pages) >= sitemap.MaxPages || len(body) >= sitemap.MaxSent {
+		read, found, err := c.readSitemap(ctx, f.u, body, s, room, &out)
+		if err != nil || found.cut {
 			whole = false
 		}
-		if err != nil && (!f.guess || len(m.Pages) > 0) {
-			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s is not well formed: %v", f.u, err))
+		if err != nil && (!f.guess || read.Pages > 0) {
+			out.notes = append(out.notes, fmt.Sprintf("Site map %s is not well formed: %v", f.u, err))
 		}
-		found := 0
-		for _, e := range m.Pages {
-			u := weburl.Resolve(f.u, e.Loc)
-			if u == nil || !s.Has(u) {
-				continue
-			}
-			if e.Lastmod.After(out.newest) {
-				out.newest = e.Lastmod
-			}
-			k := u.String()
-			at, seen := out.settled[k]
-			switch {
-			case !seen && len(out.urls) < room:
-				out.settled[k] = e.Settled
-				out.urls = append(out.urls, u)
-				found++
-			case !seen:
-				whole = false
-			case e.Settled.After(at) && !at.IsZero() || e.Settled.IsZero():
-				out.settled[k] = e.Settled // the later word of two, and none at all before any
-			}
+		if read.Pages > 0 {
+			out.notes = append(out.notes, fmt.Sprintf("Site map %s lists %d pages, %d of them new and in scope", f.u, read.Pages, found.fresh))
 		}
-		if len(m.Pages) > 0 {
-			out.notes = append(out.notes, fmt.Sprintf("Sitemap %s lists %d pages, %d of them new and in scope", f.u, len(m.Pages), found))
+		if err == nil {
+			readable++
 		}
 		if f.depth < sitemap.MaxDepth {
-			for _, loc := range m.Children {
+			for _, loc := range read.Children {
 				if u := weburl.Resolve(f.u, loc); u != nil {
 					queue = append(queue, file{u, f.depth + 1, false})
 				}
 			}
 		}
 	}
-	out.complete = whole && len(queue) == 0 && len(out.urls) > 0 && ctx.Err() == nil
+	out.complete = whole && len(queue) == 0 && len(out.pages) > 0 && ctx.Err() == nil
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		out.notes = append(out.notes, "Reading the sitemaps took too long; going on with what they gave")
+		out.notes = append(out.notes, "Reading the site maps took too long; going on with what they gave")
 	}
 	return out
+}
+
+// gain is what one site map added.
+type gain struct {
+	fresh int
+	cut   bool // there was more
+}
+
+// readSitemap reads one file on a core of the process's.
+func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s weburl.Scope, room int, out *sitemapPages) (read sitemap.File, g gain, err error) {
+	release, err := share.Cores.Take(ctx, c.owner)
+	if err != nil {
+		return read, g, err
+	}
+	defer func() { release() }()
+	count := 0
+	read, err = sitemap.Parse(ctx, body, sitemap.MaxBytes, func(e sitemap.Entry) bool {
+		if count++; count%512 == 0 && share.Cores.Busy() {
+			release()
+			var err error
+			if release, err = share.Cores.Take(ctx, c.owner); err != nil {
+				release = func() {}
+				return false
+			}
+		}
+		to := weburl.Resolve(u, e.Loc)
+		if to == nil || !s.Has(to) {
+			return true
+		}
+		if e.Lastmod.After(out.newest) {
+			out.newest = e.Lastmod
+		}
+		k := to.String()
+		at, seen := out.settled[k]
+		switch {
+		case !seen && len(out.pages) < room:
+			out.settled[k] = e.Settled
+			out.pages = append(out.pages, listed{to, u.String(), e.Alternates})
+			g.fresh++
+		case !seen:
+			g.cut = true
+		case e.Settled.After(at) && !at.IsZero() || e.Settled.IsZero():
+			out.settled[k] = e.Settled // the later word of two, and none at all before any
+		}
+		return true
+	})
+	g.cut = g.cut || read.Pages >= sitemap.MaxPages
+	if errors.Is(err, sitemap.ErrLimit) {
+		err = nil
+	}
+	return read, g, err
+}
+
+// offerListed offers a page of a site map, less those of which it says itself
+// that they are translations of another.
+func (c *crawler) offerListed(p listed) {
+	key := p.u.String()
+	own, native := "", ""
+	wanted := c.language("")
+	for i := 0; i+1 < len(p.alternates); i += 2 {
+		u := weburl.Resolve(p.u, p.alternates[i+1])
+		if u == nil || !c.scope.Has(u) || strings.EqualFold(p.alternates[i], "x-default") {
+			continue
+		}
+		if u.String() == key {
+			own = p.alternates[i]
+		} else if wanted != "" && htmlpage.SameLanguage(p.alternates[i], wanted) {
+			native = u.String()
+		}
+	}
+	if own != "" && native != "" && !htmlpage.SameLanguage(own, wanted) && c.foreign[key] == "" && len(c.foreign) < 30*c.MaxPages {
+		c.foreign[key] = native
+	}
+	c.offer(p.u, key, found{parent: p.file, depth: 1})
 }
 
 // sitemaps are being read in the background.
@@ -157,7 +239,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	c := newCrawler(o)
+	c := newCrawler(base, u, o)
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	rules, err := c.readRobots(ctx, u)
@@ -167,6 +249,6 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	if !rules.Allowed(u) {
 		return time.Time{}, baseError(u, 0, ErrRobots)
 	}
-	c.setPace(rules)
+	c.obey(rules)
 	return c.readSitemaps(ctx, rules, weburl.ScopeOf(u), 3*c.MaxPages).newest, ctx.Err()
 }

@@ -1,32 +1,281 @@
-// Package decode finds out in which encoding a page is written.
+// Package decode makes text of what a server sends: it takes content encodings
+// off and finds out in which character encoding a page is written.
 package decode
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"mime"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/html/charset"
+	"github.com/gogs/chardet"
+	"golang.org/x/net/html"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
-// UTF8 finds a page's encoding in the header, its byte order mark or its
-// meta elements, and converts it. Without any of them UTF-8 is believed if it
-// is valid.
-func UTF8(body []byte, kind string) []byte {
-	enc, name, certain := charset.DetermineEncoding(body[:min(len(body), 1024)], kind)
-	if name == "utf-8" && certain && kind != "" && !utf8.Valid(body) {
-		// Servers say UTF-8 of all files; one that says otherwise of itself and is
-		// not UTF-8 knows better.
-		enc, name, certain = charset.DetermineEncoding(body[:min(len(body), 1024)], "text/html")
+const prescan = 64 << 10 // bytes in which a page may say how it is written
+
+// ErrText says that no encoding makes text of a page.
+var ErrText = errors.New("its text cannot be decoded")
+
+// UTF8 converts a page. What it is written in is found, in this order, in its
+// byte order mark, in the header, in the meta elements of its first 64 KiB, in
+// its XML declaration, and by the statistics of its bytes. Whatever is said,
+// what is valid UTF-8 with more than ASCII in it is UTF-8: nothing else looks
+// so by chance. The result may share memory with body.
+func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
+	if enc, n := mark(body); enc != nil {
+		return convert(ctx, body[n:], enc)
+	} else if n > 0 {
+		body = body[n:]
 	}
-	if name == "utf-8" || !certain && utf8.Valid(body) {
-		return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	header := lookup(charsetOf(kind))
+	if is(header, "utf-16le", "utf-16be") {
+		return checked(convert(ctx, body, header))
 	}
-	if out, err := enc.NewDecoder().Bytes(body); err == nil {
-		return bytes.TrimPrefix(out, []byte("\xef\xbb\xbf"))
+	valid, ascii := utf8.Valid(body), isASCII(body)
+	if valid && !ascii {
+		return body, nil
 	}
-	return body
+	meta := declared(body[:min(len(body), prescan)])
+	for _, enc := range []encoding.Encoding{header, meta} {
+		if enc == nil || is(enc, "utf-8") {
+			continue
+		}
+		if out, err := checked(convert(ctx, body, enc)); err == nil || ctx.Err() != nil {
+			return out, err
+		}
+	}
+	if ascii && bytes.IndexByte(body, 0x1b) < 0 {
+		return body, nil
+	}
+	if broken := invalid(body); (header != nil || meta != nil) && broken*20 <= len(body) && mostlyUTF8(body) {
+		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
+	}
+	if enc := detect(body); enc != nil {
+		if out, err := checked(convert(ctx, body, enc)); err == nil || ctx.Err() != nil {
+			return out, err
+		}
+	}
+	if mostlyUTF8(body) {
+		return checked(bytes.ToValidUTF8(body, []byte("\ufffd")), nil)
+	}
+	return checked(convert(ctx, body, lookup("windows-1252")))
+}
+
+// mark finds a byte order mark. UTF-8 has no encoding of its own here.
+func mark(b []byte) (encoding.Encoding, int) {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
+		return nil, 3
+	case bytes.HasPrefix(b, []byte("\xff\xfe")):
+		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 2
+	case bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
+	}
+	return nil, 0
+}
+
+func charsetOf(kind string) string {
+	if _, params, err := mime.ParseMediaType(kind); err == nil {
+		return params["charset"]
+	}
+	_, rest, _ := strings.Cut(strings.ToLower(kind), "charset=")
+	rest, _, _ = strings.Cut(rest, ";")
+	return strings.Trim(rest, "\"' ")
+}
+
+// lookup finds an encoding by a label of the WHATWG's; nil if there is none.
+func lookup(label string) encoding.Encoding {
+	if label == "" || len(label) > 40 {
+		return nil
+	}
+	enc, err := htmlindex.Get(label)
+	if err != nil {
+		return nil
+	}
+	return enc
+}
+
+func is(enc encoding.Encoding, names ...string) bool {
+	if enc == nil {
+		return false
+	}
+	name, err := htmlindex.Name(enc)
+	for _, n := range names {
+		if err == nil && n == name {
+			return true
+		}
+	}
+	return false
+}
+
+var xmlDeclaration = regexp.MustCompile(`^\s*<\?xml[^>]{0,200}\sencoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})["']`)
+
+// declared is what a page itself says.
+func declared(head []byte) encoding.Encoding {
+	z := html.NewTokenizer(bytes.NewReader(head))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			if m := xmlDeclaration.FindSubmatch(head); m != nil {
+				return ascii(lookup(string(m[1])))
+			}
+			return nil
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			if string(name) != "meta" {
+				continue
+			}
+			var charset, equiv, content string
+			for more {
+				var k, v []byte
+				k, v, more = z.TagAttr()
+				switch string(k) {
+				case "charset":
+					charset = string(v)
+				case "http-equiv":
+					equiv = string(v)
+				case "content":
+					content = string(v)
+				}
+			}
+			if charset == "" && strings.EqualFold(equiv, "content-type") {
+				charset = charsetOf(content)
+			}
+			if enc := lookup(strings.TrimSpace(charset)); enc != nil {
+				return ascii(enc)
+			}
+		}
+	}
+}
+
+// ascii puts UTF-8 for an encoding in which the words that name it could not
+// have been read.
+func ascii(enc encoding.Encoding) encoding.Encoding {
+	if is(enc, "utf-16le", "utf-16be") {
+		return lookup("utf-8")
+	}
+	return enc
+}
+
+// detect guesses by the bytes' statistics, of which 64 KiB are enough.
+func detect(body []byte) encoding.Encoding {
+	if i := bytes.IndexByte(body, 0x1b); i >= 0 && isASCII(body) && bytes.Contains(body, []byte("\x1b$")) {
+		return lookup("iso-2022-jp")
+	}
+	sample := body
+	if len(sample) > prescan {
+		// From where there is more than ASCII.
+		i := bytes.IndexFunc(body, func(r rune) bool { return r >= 0x80 })
+		sample = body[max(0, i):]
+		sample = sample[:min(len(sample), prescan)]
+	}
+	best, err := chardet.NewHtmlDetector().DetectBest(sample)
+	if err != nil || best.Confidence < 20 || strings.HasPrefix(best.Charset, "UTF-") {
+		return nil
+	}
+	name := best.Charset
+	if name == "GB-18030" {
+		name = "gb18030"
+	}
+	return lookup(name)
+}
+
+// convert decodes piece by piece, looking at the context.
+func convert(ctx context.Context, body []byte, enc encoding.Encoding) ([]byte, error) {
+	out := make([]byte, 0, len(body)+len(body)/8+64)
+	t := enc.NewDecoder().Transformer
+	var piece [16 << 10]byte
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n, used, err := t.Transform(piece[:], body, true)
+		out, body = append(out, piece[:n]...), body[used:]
+		if err == nil {
+			return out, nil
+		}
+		if err != transform.ErrShortDst || n == 0 && used == 0 {
+			return nil, ErrText
+		}
+	}
+}
+
+// checked refuses what is no text: too much of it is invalid or control.
+func checked(text []byte, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	bad, other := 0, 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b {
+				bad++
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError || r >= 0x80 && r < 0xa0 {
+			bad++
+		}
+		other++
+		i += n
+	}
+	if bad > 3 && (bad*20 > other+len(text)/20 || bad*4 > other) {
+		return nil, ErrText
+	}
+	return text, nil
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// invalid counts bytes that are no part of UTF-8.
+func invalid(b []byte) int {
+	n := 0
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			n++
+		}
+		i += size
+	}
+	return n
+}
+
+// mostlyUTF8 reports text in which valid sequences outnumber what is invalid by
+// far: a stray byte in a page that was put together of several.
+func mostlyUTF8(b []byte) bool {
+	good, bad := 0, 0
+	for i := 0; i < len(b); {
+		if b[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			bad++
+		} else {
+			good++
+		}
+		i += size
+	}
+	return good >= 4*bad
 }
 
 // IsHTML reports whether a Content-Type is that of a page.
@@ -40,5 +289,7 @@ func MediaType(kind string) string {
 	if m, _, err := mime.ParseMediaType(kind); err == nil {
 		return m
 	}
-	return strings.ToLower(strings.TrimSpace(strings.SplitN(kind, ";", 2)[0]))
+	kind, _, _ = strings.Cut(kind, ";")
+	kind, _, _ = strings.Cut(kind, ",")
+	return strings.ToLower(strings.TrimSpace(kind))
 }

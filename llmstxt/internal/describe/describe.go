@@ -6,9 +6,10 @@ import "github.com/farwire/farwire/llmstxt/internal/htmlpage"
 
 // Page is a page of a site: what was read from it, and what is chosen for it.
 type Page struct {
-	URL      string // where it was in the end
-	Depth    int    // clicks from the base page
-	Evidence *htmlpage.Evidence
+	URL       string // where it was in the end
+	Depth     int    // clicks from the base page
+	Evidence  *htmlpage.Evidence
+	Sentences [][]string // of its blocks; see Split
 
 	Title     string // its own, without what every title of the site ends or begins with; never empty
 	Excerpt   string // paragraphs apart by a blank line; never empty
@@ -24,13 +25,14 @@ type Site struct {
 	Limit  int               // longest excerpt in characters
 	Alias  map[string]string // addresses that lead to a page, with the page's own
 	Prefix string            // of the paths in scope
+	Votes  *Votes            // of these pages
 }
 
 // Choose fills in the texts of the pages, the base page first, and returns the
 // site's title.
 func (s Site) Choose(pages []Page) (title string) {
 	a := setTitles(pages)
-	d := newDescriber(pages, s.Limit)
+	d := newDescriber(pages, s.Limit, s.Votes)
 	for i := range pages {
 		p := &pages[i]
 		p.Excerpt = d.excerpt(p)

@@ -1,7 +1,6 @@
 package describe
 
 import (
-	"hash/maphash"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,39 +27,29 @@ const NoteLength = 200
 // describer composes the texts of one site's pages.
 type describer struct {
 	limit int
-	votes voters
-	descs map[string]int                    // how many pages have a description
-	split map[*htmlpage.Evidence][][]string // sentences of each block
+	votes *voters
+	descs map[string]int // how many pages have a description
 }
 
-// newDescriber lets every page vote.
-func newDescriber(pages []Page, limit int) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, split: make(map[*htmlpage.Evidence][][]string, len(pages))}
-	d.votes = voters{seed: maphash.MakeSeed(), count: map[uint64]vote{}, need: int32(max(3, (len(pages)+4)/5))}
+// Split cuts the blocks of a page into sentences.
+func Split(e *htmlpage.Evidence) [][]string {
+	split := make([][]string, len(e.Blocks))
+	for i, b := range e.Blocks {
+		if b.Kind != htmlpage.Omitted {
+			split[i] = plain.Sentences(b.Text)
+		}
+	}
+	return split
+}
+
+// newDescriber has the pages' votes counted.
+func newDescriber(pages []Page, limit int, votes *Votes) *describer {
+	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count}
+	d.votes.need = int32(max(3, (len(pages)+4)/5))
 	for i := range pages {
-		e := pages[i].Evidence
-		if e.Description != "" {
+		if e := pages[i].Evidence; e.Description != "" {
 			d.descs[e.Description]++
 		}
-		by := int32(i + 1)
-		split := make([][]string, len(e.Blocks))
-		for j, b := range e.Blocks {
-			if b.Kind == htmlpage.Omitted {
-				continue
-			}
-			split[j] = plain.Sentences(b.Text)
-			for _, s := range split[j] {
-				d.votes.cast(s, by)
-				d.votes.once(d.votes.whole(s), by)
-			}
-		}
-		for _, t := range e.Edges {
-			for _, s := range plain.Sentences(t) {
-				d.votes.cast(s, by)
-				d.votes.once(d.votes.whole(s), by)
-			}
-		}
-		d.split[e] = split
 	}
 	return d
 }
@@ -74,11 +63,10 @@ type piece struct {
 
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
-	e := p.Evidence
-	pieces := d.prose(e, p.Title, d.votes.boilerplate)
+	pieces := d.prose(p, d.votes.boilerplate)
 	if len(pieces) == 0 {
 		// Pages that a template wrote say the same of different things.
-		pieces = d.prose(e, p.Title, d.votes.repeated)
+		pieces = d.prose(p, d.votes.repeated)
 	}
 	text := d.fill(pieces, d.limit)
 	if desc := d.description(p); desc != "" {
@@ -118,8 +106,8 @@ func (d *describer) description(p *Page) string {
 }
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
-func (d *describer) prose(e *htmlpage.Evidence, title string, drop func(string) bool) []piece {
-	split := d.split[e]
+func (d *describer) prose(p *Page, drop func(string) bool) []piece {
+	e, split := p.Evidence, p.Sentences
 	paragraphs := false
 	for i, b := range e.Blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !all(split[i], drop) {
@@ -130,7 +118,7 @@ func (d *describer) prose(e *htmlpage.Evidence, title string, drop func(string) 
 	var out []piece
 	said := map[string]bool{}
 	size := 0
-	titleKey := plain.Key(title)
+	titleKey := plain.Key(p.Title)
 	list := false // the items being read follow a sentence that leads to them
 	for i, b := range e.Blocks {
 		if size > 4*d.limit {

@@ -3,6 +3,9 @@ package describe
 import (
 	"hash/maphash"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // The vote. A run of words that stands on a fifth of a site's pages is
@@ -14,6 +17,7 @@ type voters struct {
 	seed  maphash.Seed
 	count map[uint64]vote
 	need  int32    // votes that make boilerplate
+	left  int      // votes that the page being counted has left
 	words []uint64 // of the sentence being looked at, as hashes
 }
 
@@ -22,17 +26,53 @@ type vote struct {
 	last  int32 // page that voted last, so that each has one vote
 }
 
-const runLength = 5 // words
+const (
+	runLength = 5       // words
+	maxRuns   = 3000    // votes of a page
+	maxCount  = 1 << 20 // different runs of a site
+)
 
-// cast gives a page's vote to every run of words in a sentence.
+// Votes are those of the pages of a site. They take at most some 50 MB, however
+// many words the pages have.
+type Votes struct {
+	count voters
+	pages int32
+}
+
+// NewVotes returns none.
+func NewVotes() *Votes {
+	return &Votes{count: voters{seed: maphash.MakeSeed(), count: map[uint64]vote{}}}
+}
+
+// Add lets a page vote.
+func (v *Votes) Add(e *htmlpage.Evidence, sentences [][]string) {
+	v.pages++
+	v.count.left = maxRuns
+	for _, block := range sentences {
+		for _, s := range block {
+			v.count.cast(s, v.pages)
+		}
+	}
+	for _, t := range e.Edges {
+		for _, s := range plain.Sentences(t) {
+			v.count.cast(s, v.pages)
+		}
+	}
+}
+
+// cast gives a page's vote to every run of words in a sentence, and to the whole.
 func (v *voters) cast(sentence string, page int32) {
 	v.runs(sentence, func(h uint64, _, _ int) { v.once(h, page) })
+	v.once(v.whole(sentence), page)
 }
 
 func (v *voters) once(h uint64, page int32) {
-	if c := v.count[h]; c.last != page {
-		v.count[h] = vote{c.pages + 1, page}
+	c, known := v.count[h]
+	if v.left <= 0 || c.last == page || !known && len(v.count) >= maxCount {
+		return
 	}
+	v.left--
+	v.count[h] = vote{c.pages + 1, page}
 }
 
 // whole is the hash of a sentence.

@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -92,4 +93,56 @@ func words(names string) func(func(string) bool) {
 
 func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}
+
+var unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$)|(?:left|top|right|text-indent|margin-left|margin-top)\s*:\s*-\d{4,}|clip\s*:\s*rect\(\s*0`)
+
+// hiddenStyle reports a style attribute that keeps a text from being seen.
+func hiddenStyle(style string) bool { return style != "" && unseen.MatchString(style) }
+
+// container decides whether what follows is main content, certainly not, or
+// open.
+func (s *scanner) container(tag atom.Atom) {
+	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
+	role := strings.ToLower(a[0])
+	s.closeParagraph()
+	switch {
+	case tag == atom.Main || role == "main" || a[3] == "articleBody":
+		if s.mainAt < 0 {
+			s.mainAt, s.mainTag, s.mainDepth, s.mainProse = s.lexer.start, tag, 1, s.prose
+		}
+		s.skip, s.skipDepth = 0, 0
+		return
+	case tag == atom.Article:
+		if s.articleAt < 0 && s.skipDepth == 0 {
+			s.articleAt = s.lexer.start
+		}
+		return
+	case tag == atom.Header:
+		s.header++
+	case tag == atom.Div && a[4] != "" && streamed(a[2]):
+		// A server has sent this for a script to move to where it belongs.
+		if s.streamAt < 0 {
+			s.streamAt = s.lexer.start
+		}
+		return
+	case tag == atom.Template && s.attrs("shadowrootmode")[0] != "":
+		return // what an element shows
+	}
+	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
+		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
+	}
+	if s.crumbDepth == 0 && s.Crumbs == nil && (hasWord(a[1], "breadcrumb", "breadcrumbs") ||
+		hasWord(a[5], "breadcrumb", "breadcrumbs") || hasWord(a[2], "breadcrumb", "breadcrumbs")) {
+		s.crumb, s.crumbDepth = tag, 1
+	}
+	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) {
+		s.skip, s.skipDepth = tag, 1
+	}
+}
+
+// streamed reports the id of a block that React's server streams hidden.
+func streamed(id string) bool {
+	n, ok := strings.CutPrefix(id, "S:")
+	return ok && n != "" && strings.Trim(n, "0123456789abcdef") == ""
 }

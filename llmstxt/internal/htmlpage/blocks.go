@@ -18,7 +18,8 @@ import (
 
 const (
 	maxBlocks  = 200
-	maxBlock   = 4000 // bytes of one
+	maxBlock   = 4000     // bytes of one
+	maxWords   = 32 << 10 // bytes of all of them
 	maxAnchors = 40
 )
 
@@ -27,6 +28,7 @@ const (
 func (p *Page) Blocks() ([]Block, []string) { return readBlocks(p.main) }
 
 func readBlocks(region []byte) ([]Block, []string) {
+	region = withoutFormatting(region)
 	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
 	if err != nil || doc.Find("body").Length() == 0 {
 		// Deeper than the parser goes: without its tags it is still text.
@@ -46,6 +48,33 @@ func readBlocks(region []byte) ([]Block, []string) {
 		w.anchors = append(w.anchors, w.outer...)
 	}
 	return w.blocks, w.anchors
+}
+
+// withoutFormatting takes the tags out of a region that only say how text looks.
+// A parser opens those that are open again in each paragraph: 32 KiB of them
+// before 32 KiB of "<p>" would make five million nodes.
+func withoutFormatting(region []byte) []byte {
+	out := make([]byte, 0, len(region))
+	l := lexer{page: region}
+	for kind := l.next(); kind != endOfPage; kind = l.next() {
+		if kind != startTag && kind != endTag {
+			out = append(out, l.bytes()...)
+			continue
+		}
+		switch l.tag {
+		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
+		case atom.Code, atom.Tt:
+			// Of equal ones a parser opens three at most.
+			out = append(out, '<')
+			if kind == endTag {
+				out = append(out, '/')
+			}
+			out = append(append(out, l.tag.String()...), '>')
+		default:
+			out = append(out, l.bytes()...)
+		}
+	}
+	return out
 }
 
 func plainBlocks(region []byte) []Block {
@@ -69,6 +98,7 @@ func plainBlocks(region []byte) []Block {
 type walker struct {
 	hints   bool // believe class names
 	blocks  []Block
+	size    int // bytes of their texts
 	anchors []string
 
 	kind  BlockKind // of the text being gathered
@@ -94,7 +124,7 @@ func (w *walker) flush() {
 	w.text.Reset()
 	links, codes := w.links, w.codes
 	w.links, w.codes = 0, 0
-	if raw == "" || len(w.blocks) >= maxBlocks {
+	if raw == "" || len(w.blocks) >= maxBlocks || w.size >= maxWords {
 		return
 	}
 	t := plain.OneLine(raw)
@@ -112,6 +142,7 @@ func (w *walker) flush() {
 		w.omit() // a command or a synopsis
 		return
 	}
+	w.size += len(t)
 	w.blocks = append(w.blocks, Block{Kind: kind, Text: plain.Clip(t, maxBlock), Links: min(100, links*100/len(raw))})
 }
 
@@ -164,7 +195,11 @@ func (w *walker) walk(n *html.Node) {
 		return
 	}
 	switch n.DataAtom {
-	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
+	case atom.Template:
+		if attr(n, "shadowrootmode") != "" {
+			w.block(n, "")
+		}
+	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
 		atom.Form, atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
 		if n.DataAtom == atom.Img {
@@ -221,6 +256,10 @@ func (w *walker) walk(n *html.Node) {
 }
 
 func (w *walker) anchor(n *html.Node) {
+	if attr(n, "href") == "" {
+		w.children(n) // a place, not a link
+		return
+	}
 	t := plain.OneLine(nodeText(n))
 	switch t {
 	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
@@ -287,10 +326,13 @@ func (w *walker) hidden(n *html.Node) bool {
 		case "aria-hidden":
 			aria = a.Val
 		case "style":
-			if strings.Contains(strings.ReplaceAll(a.Val, " ", ""), "display:none") {
+			if hiddenStyle(a.Val) {
 				hide = "hidden"
 			}
 		}
+	}
+	if streamed(id) {
+		return false
 	}
 	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
 		return true

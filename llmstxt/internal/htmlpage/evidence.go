@@ -17,10 +17,14 @@ type Evidence struct {
 	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
 	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
 	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
+	Sum         string   `json:"sum,omitempty"`         // of title and text, "" if there is next to none
+	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
+	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
+	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 1
+const EvidenceVersion = 2
 
 // Block is a run of text in a page's main content.
 type Block struct {

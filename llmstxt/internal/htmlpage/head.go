@@ -35,34 +35,8 @@ func (s *scanner) meta() {
 		s.NoIndex, s.NoFollow = robots.Directives(a[3], s.NoIndex, s.NoFollow)
 	}
 	if strings.EqualFold(a[2], "refresh") && s.Refresh == "" {
-		s.Refresh = refreshTarget(a[3])
+		s.Refresh = RefreshTarget(a[3])
 	}
-}
-
-// refreshTarget reads "0; url='next.html'"; "" if the page only reloads itself
-// or leaves time to be read.
-func refreshTarget(v string) string {
-	delay, rest, ok := strings.Cut(v, ";")
-	if !ok {
-		if delay, rest, ok = strings.Cut(v, ","); !ok {
-			return ""
-		}
-	}
-	whole, _, _ := strings.Cut(strings.TrimSpace(delay), ".")
-	if len(whole) > 2 || len(whole) == 2 && whole > "10" {
-		return ""
-	}
-	rest = strings.TrimSpace(rest)
-	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
-		if r, ok := strings.CutPrefix(strings.TrimSpace(rest[3:]), "="); ok {
-			rest = strings.TrimSpace(r)
-		}
-	}
-	if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"') {
-		q := rest[:1]
-		rest, _, _ = strings.Cut(rest[1:], q)
-	}
-	return rest
 }
 
 // script counts programs and reads descriptions out of JSON-LD.
@@ -78,10 +52,12 @@ func (s *scanner) script(kind, src string) {
 	raw := s.rawText()
 	if kind != "application/ld+json" {
 		s.scriptBytes += len(raw)
+		s.leads(raw)
 		return
 	}
 	var v any
-	if len(raw) < 256<<10 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
+	s.linked++
+	if len(raw) < 64<<10 && s.linked < 8 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
 		s.linkedData(v, 0)
 	}
 }
@@ -106,13 +82,13 @@ func (s *scanner) linkedData(v any, depth int) {
 				if inner, ok := item["item"].(map[string]any); ok && name == "" {
 					name, _ = inner["name"].(string)
 				}
-				if name = plain.OneLine(name); name != "" && len(s.Crumbs) < 10 {
+				if name = plain.OneLine(plain.Clip(name, 300)); name != "" && len(s.Crumbs) < 10 {
 					s.Crumbs = append(s.Crumbs, name)
 				}
 			}
 		case strings.HasSuffix(kind, "Article") || strings.HasSuffix(kind, "Page") || kind == "BlogPosting":
 			if d, _ := v["description"].(string); s.ldDesc == "" {
-				s.ldDesc = plain.OneLine(d)
+				s.ldDesc = plain.OneLine(plain.Clip(d, maxAttr))
 			}
 		}
 		if g, ok := v["@graph"]; ok {

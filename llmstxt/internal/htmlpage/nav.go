@@ -17,14 +17,16 @@ const (
 	maxGroups  = 40
 	maxInNav   = 400 // links of one page that count
 	maxNavName = 60  // bytes
+	maxNested  = 32  // lists in lists
 )
 
 // navScanner follows the lists of a page.
 type navScanner struct {
-	label  []byte // the last text
-	linked bool   // of which a part was a link
-	fresh  bool   // the next text begins a new one
-	lists  []string
+	label  []byte   // the last text
+	linked bool     // of which a part was a link
+	fresh  bool     // the next text begins a new one
+	lists  []string // names of the lists that are open
+	deeper int      // lists that are open beyond maxNested
 }
 
 func (n *navScanner) text(t []byte, linked bool) {
@@ -35,7 +37,7 @@ func (n *navScanner) text(t []byte, linked bool) {
 		if len(n.label) > 0 {
 			n.label = append(n.label, ' ')
 		}
-		n.label = append(n.label, t...)
+		n.label = append(n.label, t[:min(len(t), 2*maxNavName)]...)
 	}
 	n.linked = n.linked || linked
 }
@@ -51,6 +53,10 @@ func (n *navScanner) open() bool {
 		name = navName(string(n.label))
 	}
 	n.label, n.fresh = n.label[:0], true
+	if len(n.lists) == maxNested {
+		n.deeper++ // each link looks at the lists around it
+		return false
+	}
 	n.lists = append(n.lists, name)
 	return name != ""
 }
@@ -67,7 +73,9 @@ func navName(label string) string {
 }
 
 func (n *navScanner) close() {
-	if len(n.lists) > 0 {
+	if n.deeper > 0 {
+		n.deeper--
+	} else if len(n.lists) > 0 {
 		n.lists = n.lists[:len(n.lists)-1]
 	}
 	n.label, n.fresh = n.label[:0], true

@@ -2,10 +2,8 @@ package htmlpage
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
-	"github.com/farwire/farwire/llmstxt/internal/weburl"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
@@ -16,7 +14,9 @@ import (
 // region chooses where the words are.
 func (s *scanner) region(size, need int) {
 	start, end := 0, size
-	if s.mainAt >= 0 && !s.hollowMain() {
+	if s.streamAt >= 0 && (s.mainAt < 0 || s.mainAt < s.streamAt && s.mainEnd > s.mainAt && s.mainSaid < bareText) {
+		start = s.streamAt
+	} else if s.mainAt >= 0 && !s.hollowMain() {
 		start = s.mainAt
 		if s.mainEnd > start {
 			end = s.mainEnd
@@ -120,45 +120,34 @@ func (s *scanner) edges() []string {
 	return out
 }
 
-func (s *scanner) anchor(tag atom.Atom) {
-	a := s.attrs("href", "rel", "accesskey", "hreflang")
-	if a[0] == "" {
-		return
+// closeHeader moves the headings of a banner behind it: what else stands in it
+// is not content.
+func (s *scanner) closeHeader() {
+	if s.header > 0 {
+		s.header--
 	}
-	if tag == atom.A {
-		s.link = 1
+	if s.header == 0 {
+		for i := range s.marks {
+			if s.marks[i].header && !s.marks[i].moved {
+				s.marks[i].offset, s.marks[i].moved = s.lexer.start, true
+			}
+		}
 	}
-	rel := strings.ToLower(a[1])
-	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
-		s.Up = a[0]
-	}
-	// The same page in another language is not another page.
-	if strings.Contains(rel, "nofollow") || a[3] != "" && !sameLanguage(a[3], s.Lang) {
-		return
-	}
-	s.addLink(a[0])
 }
 
-// sameLanguage compares the primary subtags of two language tags; an unknown
-// language is any.
-func sameLanguage(a, b string) bool {
-	a, _, _ = strings.Cut(strings.ToLower(a), "-")
-	b, _, _ = strings.Cut(strings.ToLower(b), "-")
-	return b == "" || a == b
+func (s *scanner) closeParagraph() {
+	if s.paraAt >= 0 && s.paraProse >= 80 && s.firstPara < 0 && s.skipDepth == 0 {
+		s.firstPara = s.paraAt
+	}
+	s.paraAt, s.paraProse = -1, 0
 }
 
-func (s *scanner) addLink(href string) {
-	if i := strings.IndexByte(href, '#'); i >= 0 {
-		href = href[:i]
+func headingLevel(tag atom.Atom) int {
+	switch tag {
+	case atom.H1:
+		return 1
+	case atom.H2:
+		return 2
 	}
-	if href == "" || len(href) > 4*weburl.MaxLength || len(s.Links) >= MaxLinks {
-		return
-	}
-	at, ok := s.seen[href]
-	if !ok {
-		at = len(s.Links)
-		s.seen[href] = at
-		s.Links = append(s.Links, Link{href, s.nav.group()})
-	}
-	s.lastHref = at
+	return 3
 }

@@ -5,6 +5,7 @@ package htmlpage
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -29,6 +30,7 @@ const MaxLinks = 5000
 const (
 	maxRegion = 64 << 10 // bytes of a page that become a tree
 	maxEdge   = 16       // texts
+	maxText   = 2 << 10  // bytes of a title, a heading or a breadcrumb
 )
 
 // Page is what one pass finds.
@@ -38,9 +40,14 @@ type Page struct {
 	Canonical, Refresh, Base   string // addresses, as written
 	NoIndex, NoFollow          bool
 	Links                      []Link
+	Alternates                 []Link   // the same page in other languages
+	Twin                       string   // href of the page in Markdown
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content
+	Password                   bool     // it asks for one
+	Short                      string   // the page's text, if there is little of it
+	Sum                        string   // of title and text, "" if there is next to none
 
 	desc, ogDesc, ldDesc string
 	main                 []byte // where the words are
@@ -56,6 +63,8 @@ type Page struct {
 type Link struct {
 	Href  string    // as written, without fragment; each once in a page
 	Lists [2]string // the lists that it stands in, by what stands above them
+	Lang  string    // of what it leads to, if the page says so
+	Free  bool      // the next page of a chain, or a part of this one
 }
 
 // Description is the first that the page has of meta, Open Graph and JSON-LD.
@@ -81,6 +90,7 @@ type scanner struct {
 	nav      navScanner
 
 	inHead, inTitle      bool
+	linked               int       // scripts of linked data so far
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
 	header               int // depth of <header>
@@ -89,6 +99,7 @@ type scanner struct {
 	crumbDepth           int
 	crumbText            strings.Builder
 	mainAt, mainEnd      int
+	streamAt             int // of the first block that was streamed hidden
 	mainTag              atom.Atom
 	mainDepth            int
 	mainProse, mainSaid  int // prose before the main element, and in it
@@ -105,6 +116,12 @@ type scanner struct {
 	before, after        []edge // texts of the page's begin and end
 	rootTag              atom.Atom
 	rootDepth, rootWords int
+
+	sums     [2]uint64 // of the text outside the page's edges, and of all
+	sizes    [2]int
+	begin    []byte // the beginning of all text
+	pending  string // where a noscript element's refresh leads to
+	location string // where a script leads to
 }
 
 // edge is a text near the page's begin or end.
@@ -118,10 +135,19 @@ type check struct{ offset, prose int }
 
 // Parse reads a page that is UTF-8 already. need is how many bytes of prose
 // the region should hold.
-func Parse(page []byte, need int) *Page {
+//
+// It looks at ctx every few kilobytes and returns its error. It takes time in
+// proportion to the page's length, and beside the links no memory that grows
+// with it.
+func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
-		mainAt: -1, mainEnd: -1, articleAt: -1, firstPara: -1, paraAt: -1}
-	for kind := s.next(); kind != endOfPage; kind = s.next() {
+		mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
+	for kind, looked := s.next(), 0; kind != endOfPage; kind = s.next() {
+		if s.pos-looked >= 16<<10 {
+			if looked = s.pos; ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
 		switch kind {
 		case textToken:
 			s.textToken()
@@ -132,17 +158,19 @@ func Parse(page []byte, need int) *Page {
 		}
 	}
 	s.closeParagraph()
+	s.finish()
+	s.redirect()
 	s.region(len(page), need)
 	s.Edges = s.edges()
 	s.main = page[s.from:s.to]
-	return &s.Page
+	return &s.Page, nil
 }
 
 func (s *scanner) textToken() {
 	raw := s.bytes()
 	if s.inTitle {
 		if s.Title == "" {
-			s.Title = plain.OneLine(s.text())
+			s.Title = plain.OneLine(s.text(maxText))
 		}
 		return
 	}
@@ -150,15 +178,18 @@ func (s *scanner) textToken() {
 	if len(trimmed) == 0 {
 		return
 	}
+	if !s.inHead {
+		s.sum(trimmed)
+	}
 	if s.heading != 0 && s.headingText.Len() < 500 {
-		s.headingText.WriteString(s.text())
+		s.headingText.WriteString(s.text(maxText))
 		if s.link > 0 {
 			s.headingLink += len(trimmed)
 		}
 		return
 	}
 	if s.crumbDepth > 0 && s.crumbText.Len() < 300 {
-		s.crumbText.WriteString(s.text())
+		s.crumbText.WriteString(s.text(maxText))
 		return
 	}
 	s.nav.text(trimmed, s.link > 0)
@@ -225,17 +256,7 @@ func (s *scanner) startTag() {
 	case atom.Meta:
 		s.meta()
 	case atom.Link:
-		a := s.attrs("rel", "href")
-		for rel := range strings.FieldsSeq(strings.ToLower(a[0])) {
-			switch rel {
-			case "canonical":
-				if s.Canonical == "" {
-					s.Canonical = a[1]
-				}
-			case "up":
-				s.Up = a[1]
-			}
-		}
+		s.related()
 	case atom.Base:
 		if s.Base == "" {
 			s.Base = s.attrs("href")[0]
@@ -244,13 +265,15 @@ func (s *scanner) startTag() {
 		a := s.attrs("type", "src")
 		s.script(strings.ToLower(a[0]), a[1])
 	case atom.Noscript:
-		s.plea = s.plea || bytes.Contains(bytes.ToLower(s.rawText()), []byte("javascript"))
+		s.noscript(s.rawText())
 	case atom.A, atom.Area:
 		s.anchor(tag)
 	case atom.Frame, atom.Iframe:
 		if src := s.attrs("src")[0]; tag == atom.Frame {
-			s.addLink(src)
+			s.addLink(Link{Href: src, Free: true})
 		}
+	case atom.Input:
+		s.Password = s.Password || strings.EqualFold(s.attrs("type")[0], "password")
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++
@@ -271,49 +294,6 @@ func (s *scanner) startTag() {
 		if !selfClosing {
 			s.container(tag)
 		}
-	}
-}
-
-func headingLevel(tag atom.Atom) int {
-	switch tag {
-	case atom.H1:
-		return 1
-	case atom.H2:
-		return 2
-	}
-	return 3
-}
-
-// container decides whether what follows is main content, certainly not, or
-// open.
-func (s *scanner) container(tag atom.Atom) {
-	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
-	role := strings.ToLower(a[0])
-	s.closeParagraph()
-	switch {
-	case tag == atom.Main || role == "main" || a[3] == "articleBody":
-		if s.mainAt < 0 {
-			s.mainAt, s.mainTag, s.mainDepth, s.mainProse = s.lexer.start, tag, 1, s.prose
-		}
-		s.skip, s.skipDepth = 0, 0
-		return
-	case tag == atom.Article:
-		if s.articleAt < 0 && s.skipDepth == 0 {
-			s.articleAt = s.lexer.start
-		}
-		return
-	case tag == atom.Header:
-		s.header++
-	}
-	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
-		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
-	}
-	if s.crumbDepth == 0 && s.Crumbs == nil && (hasWord(a[1], "breadcrumb", "breadcrumbs") ||
-		hasWord(a[5], "breadcrumb", "breadcrumbs") || hasWord(a[2], "breadcrumb", "breadcrumbs")) {
-		s.crumb, s.crumbDepth = tag, 1
-	}
-	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) {
-		s.skip, s.skipDepth = tag, 1
 	}
 }
 
@@ -372,26 +352,4 @@ func (s *scanner) endTag(tag atom.Atom) {
 		}
 		s.heading = 0
 	}
-}
-
-// closeHeader moves the headings of a banner behind it: what else stands in it
-// is not content.
-func (s *scanner) closeHeader() {
-	if s.header > 0 {
-		s.header--
-	}
-	if s.header == 0 {
-		for i := range s.marks {
-			if s.marks[i].header && !s.marks[i].moved {
-				s.marks[i].offset, s.marks[i].moved = s.lexer.start, true
-			}
-		}
-	}
-}
-
-func (s *scanner) closeParagraph() {
-	if s.paraAt >= 0 && s.paraProse >= 80 && s.firstPara < 0 && s.skipDepth == 0 {
-		s.firstPara = s.paraAt
-	}
-	s.paraAt, s.paraProse = -1, 0
 }

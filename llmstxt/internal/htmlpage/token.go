@@ -87,9 +87,12 @@ func (l *lexer) next() tokenKind {
 // bytes is the token as it stands in the page.
 func (l *lexer) bytes() []byte { return l.page[l.start:l.pos] }
 
-// text is a text token with its entities resolved.
-func (l *lexer) text() string {
+// text is the beginning of a text token with its entities resolved.
+func (l *lexer) text(limit int) string {
 	b := l.bytes()
+	if len(b) > limit {
+		b = b[:limit]
+	}
 	if l.plain || bytes.IndexByte(b, '&') < 0 {
 		return string(b)
 	}
@@ -206,6 +209,8 @@ func (l *lexer) attribute(i int) (next int, name, value [2]int) {
 	return j, name, value
 }
 
+const maxAttr = 16 << 10 // bytes of an attribute's value that are looked at
+
 // attrs are the values of the named attributes of a start tag; the first of a
 // name counts, as in a browser.
 func (l *lexer) attrs(names ...string) (out [7]string) {
@@ -220,6 +225,9 @@ func (l *lexer) attrs(names ...string) (out [7]string) {
 		for n := range names {
 			if len(key) == len(names[n]) && !have[n] && equalFold(key, names[n]) {
 				have[n] = true
+				if value[1] > value[0]+maxAttr {
+					value[1] = value[0] + maxAttr
+				}
 				if out[n] = unescapeAttr(l.page[value[0]:value[1]]); out[n] == "" && names[n] == "hidden" {
 					out[n] = "hidden"
 				}
@@ -288,14 +296,21 @@ func (l *lexer) rawEnd(name string) int {
 		double         // behind <script in that
 	)
 	p, state := l.page, open
+	comment := -1 // where the next "-->" is; kept, or each "<" would look for it again
 	for i := l.pos; ; {
 		j := bytes.IndexByte(p[i:], '<')
 		if state != open {
 			// Only a comment's end matters before the next tag.
-			k := bytes.Index(p[i:], []byte("-->"))
-			if k >= 0 && (j < 0 || k < j) {
+			if comment < i {
+				if comment = bytes.Index(p[i:], []byte("-->")); comment < 0 {
+					comment = len(p)
+				} else {
+					comment += i
+				}
+			}
+			if comment < len(p) && (j < 0 || comment < i+j) {
 				state = open
-				i += k + 3
+				i = comment + 3
 				continue
 			}
 		}

@@ -55,7 +55,7 @@ func UnescapeLines(text string) string {
 // EscapeTitle writes a title so that Markdown shows exactly it. Only what would
 // be read as markup gets a backslash: snake_case and 2 * 3 stay as they are.
 func EscapeTitle(s string) string {
-	s = OneLine(s)
+	s = Collapse(s)
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		c := s[i]

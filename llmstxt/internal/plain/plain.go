@@ -9,14 +9,40 @@ import (
 
 // Plain text: white space, headings' ornaments, keys for comparisons.
 
-// OneLine collapses white space and makes the text valid UTF-8.
-func OneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), IsSpace), " ")
+// OneLine collapses white space, takes out what a reader cannot see and makes
+// the text valid UTF-8.
+func OneLine(s string) string { return Visible(Collapse(s)) }
+
+// Collapse puts a space for all white space and makes the text valid UTF-8.
+func Collapse(s string) string {
+	var b strings.Builder
+	gap := false
+	for i := 0; i < len(s); {
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
+		}
+		if IsSpace(r) {
+			gap = b.Len() > 0
+			i += n
+			continue
+		}
+		if gap {
+			b.WriteByte(' ')
+			gap = false
+		} else if b.Len() == 0 {
+			b.Grow(len(s) - i)
+		}
+		b.WriteRune(r) // an invalid byte is U+FFFD
+		i += n
+	}
+	return b.String()
 }
 
+// IsSpace reports white space, and controls, which count as such.
 func IsSpace(r rune) bool {
 	switch r {
-	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000, 0xfeff, 0x200b:
+	case ' ', '\t', '\n', '\r', '\f', '\v', 0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x2800, 0x3000:
 		return true
 	}
 	return r >= 0x2000 && r <= 0x200a || r < 0x20 || r == 0x7f

@@ -4,7 +4,10 @@ package robots
 import (
 	"bufio"
 	"bytes"
+	"hash/maphash"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,10 +24,13 @@ const MaxBytes = 500 << 10 // section 2.5: at least this much must be read
 // Rules are the rules of one robots.txt for one crawler. The zero value
 // allows everything. It may be used concurrently.
 type Rules struct {
-	Sitemaps []string      // as written
-	Delay    time.Duration // Crawl-delay, 0 if none
-	rules    []rule
-	Refuse   bool // everything: the server is in trouble (section 2.3.1.4)
+	Sitemaps []string        // as written
+	Delay    time.Duration   // Crawl-delay, 0 if none
+	Signals  []string        // the values of Content-Signal and Content-Usage lines
+	plain    map[uint64]rule // rules without wildcards, by their hash
+	lengths  []int           // of their patterns, longest first
+	wild     []rule          // the others
+	Refuse   bool            // everything: the server is in trouble (section 2.3.1.4)
 }
 
 type rule struct {
@@ -45,7 +51,9 @@ func Parse(body []byte, agent string) *Rules {
 	var own, all []rule
 	var ownDelay, allDelay time.Duration
 	var forUs, forAll, named bool // what the group being read is for; named: somebody names us
-	inAgents := false             // the last line was a user-agent line
+	var ownSignals, allSignals []string
+	inGroup := false
+	inAgents := false // the last line was a user-agent line
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	lines.Buffer(nil, MaxBytes+1)
 	lines.Split(splitLines)
@@ -61,7 +69,7 @@ func Parse(body []byte, agent string) *Rules {
 			if !inAgents {
 				forUs, forAll = false, false
 			}
-			inAgents = true
+			inAgents, inGroup = true, true
 			if value == "*" || strings.HasPrefix(value, "* ") {
 				forAll = true
 			} else if t := ProductToken(value); t != "" && t == token {
@@ -90,6 +98,12 @@ func Parse(body []byte, agent string) *Rules {
 					allDelay = max(allDelay, d)
 				}
 			}
+		case "content-signal", "content-usage":
+			if forUs && len(ownSignals) < 20 {
+				ownSignals = append(ownSignals, value)
+			} else if (forAll || !inGroup) && len(allSignals) < 20 {
+				allSignals = append(allSignals, value)
+			}
 		case "sitemap":
 			if value != "" && len(r.Sitemaps) < 100 {
 				r.Sitemaps = append(r.Sitemaps, value)
@@ -97,12 +111,56 @@ func Parse(body []byte, agent string) *Rules {
 		}
 	}
 	if named {
-		r.rules, r.Delay = own, ownDelay
+		r.Delay, r.Signals = ownDelay, append(ownSignals, allSignals...)
+		r.index(own)
 	} else {
-		r.rules, r.Delay = all, allDelay
+		r.Delay, r.Signals = allDelay, allSignals
+		r.index(all)
 	}
 	return r
 }
+
+// maxWild is how many rules with wildcards are matched one by one.
+const maxWild = 1000
+
+// index makes looking a path up cost as much as the path is long, however many
+// rules there are. Of too many with wildcards the rest counts up to its first
+// one: what is forbidden stays so.
+func (r *Rules) index(rules []rule) {
+	r.plain = map[uint64]rule{}
+	wild := map[string]int{}
+	lengths := map[int]bool{}
+	for _, ru := range rules {
+		if strings.ContainsAny(ru.pattern, "*$") {
+			if at, seen := wild[ru.pattern]; seen {
+				r.wild[at].allow = r.wild[at].allow || ru.allow
+				continue
+			}
+			if len(r.wild) < maxWild {
+				wild[ru.pattern] = len(r.wild)
+				r.wild = append(r.wild, ru)
+				continue
+			}
+			if ru.allow {
+				continue
+			}
+			ru.pattern = strings.TrimSuffix(ru.pattern, "$")
+			ru.pattern, _, _ = strings.Cut(ru.pattern, "*")
+		}
+		h := hash(ru.pattern)
+		if was, seen := r.plain[h]; seen && was.pattern == ru.pattern {
+			ru.allow = ru.allow || was.allow
+		}
+		r.plain[h] = ru
+		lengths[len(ru.pattern)] = true
+	}
+	r.lengths = slices.Sorted(maps.Keys(lengths))
+	slices.Reverse(r.lengths)
+}
+
+var seed = maphash.MakeSeed()
+
+func hash(s string) uint64 { return maphash.String(seed, s) }
 
 // Allowed reports whether u may be fetched. Only its path and query count.
 func (r *Rules) Allowed(u *url.URL) bool {
@@ -120,7 +178,16 @@ func (r *Rules) Allowed(u *url.URL) bool {
 		p += "?" + strings.ReplaceAll(weburl.Escape(u.RawQuery), "*", star)
 	}
 	best, allow := -1, true
-	for _, ru := range r.rules {
+	for _, n := range r.lengths {
+		if n > len(p) {
+			continue
+		}
+		if ru, ok := r.plain[hash(p[:n])]; ok && ru.pattern == p[:n] {
+			best, allow = n, ru.allow
+			break
+		}
+	}
+	for _, ru := range r.wild {
 		if n := len(ru.pattern); (n > best || n == best && ru.allow) && matchRobots(ru.pattern, p) {
 			best, allow = n, ru.allow
 		}

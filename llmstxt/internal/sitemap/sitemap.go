@@ -6,16 +6,21 @@ package sitemap
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
-	"encoding/xml"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
 )
 
 // What the protocol allows, and what one crawl reads.
@@ -32,127 +37,251 @@ const (
 	settleDay    = 36 * time.Hour // after the begin of a day in UTC: its end in the last time zone
 )
 
-// File is one file's content.
+// Entry is a page that a site map lists.
+type Entry struct {
+	Loc        string    // as written
+	Lastmod    time.Time // zero if not given
+	Settled    time.Time // see settledAt
+	Alternates []string  // language tags and addresses of the same page in other languages, in turns
+}
+
+// File is what a site map has beside its pages.
 type File struct {
-	Pages    []Entry
+	Pages    int      // that it lists
 	Children []string // further site maps, as written
 }
 
-// Entry is a page that a site map lists.
-type Entry struct {
-	Loc     string    // as written
-	Lastmod time.Time // zero if not given
-	Settled time.Time // see settledAt
-}
+// ErrLimit says that a file lists more pages than one may.
+var ErrLimit = errors.New("more pages than a site map may have")
 
-// Parse reads a sitemap of any of the three forms and stops after limit
-// pages or size bytes. What was read before an error is returned with it.
-func Parse(r io.Reader, limit int, size int64) (File, error) {
-	br := bufio.NewReader(r)
-	if magic, _ := br.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(br)
-		if err != nil {
-			return File{}, err
-		}
-		br = bufio.NewReader(z)
+const (
+	maxTag      = 64 << 10 // bytes without a ">", behind which a reader gives up
+	maxNested   = 100
+	maxChildren = 1000
+)
+
+// Parse reads a site map of any of the three forms, or a feed, and stops after
+// MaxPages pages or size bytes. It looks at ctx all the while, needs no memory
+// that grows with the file, and gives each page to found as it meets it, what
+// stands before an error included; found says whether to go on.
+func Parse(ctx context.Context, r io.Reader, size int64, found func(Entry) bool) (File, error) {
+	r, err := decode.Reader(&watched{ctx: ctx, r: r})
+	if err != nil {
+		return File{}, err
 	}
-	br = bufio.NewReader(io.LimitReader(br, size))
+	br := bufio.NewReader(&watched{ctx: ctx, r: io.LimitReader(r, size)})
 	head, _ := br.Peek(512)
-	head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
-	switch {
-	case len(head) == 0:
-		return File{}, errors.New("empty")
-	case head[0] == '<':
-		return parseSitemapXML(br, limit)
+	if enc := wide(head); enc != nil {
+		br = bufio.NewReader(enc.NewDecoder().Reader(br))
+		head, _ = br.Peek(512)
 	}
-	return parseSitemapText(br, limit)
+	p := parser{ctx: ctx, found: found}
+	switch head = bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))); {
+	case len(head) == 0:
+		return File{}, cmp.Or(ctx.Err(), errors.New("empty"))
+	case head[0] == '<':
+		var in io.Reader = br
+		if m := declaration.FindSubmatch(head); m != nil && !strings.HasPrefix(strings.ToLower(string(m[1])), "utf") {
+			if in, err = charset.NewReaderLabel(string(m[1]), br); err != nil {
+				return File{}, err
+			}
+		}
+		return p.file, p.xml(in, &p.file)
+	}
+	return p.file, p.text(br, &p.file)
 }
 
-func parseSitemapText(r io.Reader, limit int) (File, error) {
-	var m File
+var declaration = regexp.MustCompile(`^<\?xml[^>]{0,200}encoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})["']`)
+
+// wide is the encoding that a byte order mark of two bytes stands for.
+func wide(head []byte) encoding.Encoding {
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
+	}
+	return nil
+}
+
+// watched is a reader that ends with a context.
+type watched struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(b)
+}
+
+type parser struct {
+	ctx   context.Context
+	found func(Entry) bool
+	file  File
+}
+
+// page counts a page and hands it on; false when it was the last.
+func (p *parser) page(e Entry, f *File) (bool, error) {
+	if f.Pages++; f.Pages > MaxPages {
+		f.Pages--
+		return false, ErrLimit
+	}
+	return p.found(e), nil
+}
+
+func (p *parser) text(r io.Reader, f *File) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 64<<10)
-	for lines.Scan() && len(m.Pages) < limit {
+	lines.Buffer(nil, maxTag)
+	for lines.Scan() {
 		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
 		if line == "" {
 			continue
 		}
 		if !strings.HasPrefix(line, "http://") && !strings.HasPrefix(line, "https://") {
-			return m, errors.New("neither XML nor a list of addresses")
+			return errors.New("neither XML nor a list of addresses")
 		}
-		m.Pages = append(m.Pages, Entry{Loc: line})
+		if more, err := p.page(Entry{Loc: line}, f); !more || err != nil {
+			return err
+		}
 	}
-	return m, lines.Err()
+	return lines.Err()
 }
 
-func parseSitemapXML(r io.Reader, limit int) (File, error) {
-	var m File
-	d := xml.NewDecoder(r)
-	d.Strict = false
-	d.CharsetReader = charset.NewReaderLabel
-	var entry Entry
+// xml reads elements by the tokenizer for HTML, which keeps no more than it is
+// told to: a decoder of XML makes a struct of each of a million attributes
+// before anybody can object.
+func (p *parser) xml(r io.Reader, f *File) error {
+	z := html.NewTokenizer(r)
+	z.SetMaxBuf(maxTag)
+	z.AllowCDATA(true)
+	var open []string // elements, without the root's prefix
+	var prefix, field string
 	var text strings.Builder
-	depth, field := 0, "" // of the element being read, below urlset or sitemapindex
+	var e Entry
 	for {
-		t, err := d.Token()
-		if err == io.EOF {
-			return m, nil
-		}
-		if err != nil {
-			return m, err
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			depth++
+		switch kind := z.Next(); kind {
+		case html.ErrorToken:
+			err := z.Err()
 			switch {
-			case depth == 1 && t.Name.Local != "urlset" && t.Name.Local != "sitemapindex":
-				return m, fmt.Errorf("not a sitemap: <%.40s>", t.Name.Local)
-			case depth == 2:
-				entry = Entry{}
-			case depth == 3 && (t.Name.Local == "loc" || t.Name.Local == "lastmod"):
-				field = t.Name.Local
-				text.Reset()
-			case depth > 100:
-				return m, errors.New("nested too deep")
+			case p.ctx.Err() != nil:
+				return p.ctx.Err()
+			case err == html.ErrBufferExceeded:
+				return fmt.Errorf("more than %d bytes without the end of a tag", maxTag)
+			case err != io.EOF:
+				return err
+			case len(open) > 0:
+				return fmt.Errorf("it ends inside the element %.40q", open[len(open)-1])
 			}
-		case xml.CharData:
-			if field != "" && text.Len() < weburl.MaxLength {
-				text.Write(t)
+			return nil
+		case html.TextToken:
+			if field != "" && text.Len() < 2*weburl.MaxLength {
+				text.Write(z.Text())
 			}
-		case xml.EndElement:
-			switch depth {
-			case 3:
-				switch s := strings.TrimSpace(text.String()); field {
-				case "loc":
-					entry.Loc = s
-				case "lastmod":
-					entry.Lastmod = parseW3CDate(s)
-					entry.Settled = settledAt(s, entry.Lastmod)
+		case html.StartTagToken, html.SelfClosingTagToken:
+			tag, attributes := z.TagName()
+			name := string(tag[:min(len(tag), 100)])
+			if len(open) == 0 {
+				if prefix = ""; strings.Contains(name, ":") {
+					prefix, name, _ = strings.Cut(name, ":")
+					prefix += ":"
+				}
+				switch name {
+				case "urlset", "sitemapindex", "rss", "feed", "rdf":
+				default:
+					return fmt.Errorf("it begins with the element %.40q", name)
+				}
+			} else {
+				name = strings.TrimPrefix(name, prefix)
+			}
+			if len(open) > maxNested {
+				return errors.New("nested too deep")
+			}
+			switch name {
+			case "url", "sitemap", "item", "entry":
+				e = Entry{}
+			case "loc", "lastmod":
+				if at(open, "url") || at(open, "sitemap") {
+					field = name
+					text.Reset()
+				}
+			case "pubdate", "updated":
+				if at(open, "item") || at(open, "entry") {
+					field = "lastmod"
+					text.Reset()
+				}
+			case "link", "xhtml:link":
+				rel, href, lang := linkOf(z, attributes)
+				switch {
+				case at(open, "item"):
+					field = "loc"
+					text.Reset()
+				case at(open, "entry") && (rel == "" || rel == "alternate") && e.Loc == "":
+					e.Loc = href
+				case at(open, "url") && rel == "alternate" && lang != "" && len(e.Alternates) < 200 && len(href) < weburl.MaxLength:
+					e.Alternates = append(e.Alternates, lang, href)
+				}
+			}
+			if kind == html.StartTagToken {
+				open = append(open, name)
+			}
+		case html.EndTagToken:
+			tag, _ := z.TagName()
+			name := strings.TrimPrefix(string(tag[:min(len(tag), 100)]), prefix)
+			if len(open) == 0 || open[len(open)-1] != name {
+				return fmt.Errorf("the element %.40q ends and was not open", name)
+			}
+			open = open[:len(open)-1]
+			if field != "" && (name == field || name == "link" || name == "pubdate" || name == "updated") {
+				s := strings.TrimSpace(text.String())
+				if field == "loc" {
+					e.Loc = s
+				} else {
+					e.Lastmod = parseW3CDate(s)
+					e.Settled = settledAt(s, e.Lastmod)
 				}
 				field = ""
-			case 2:
-				if entry.Loc == "" {
-					break
+			}
+			switch {
+			case e.Loc == "":
+			case name == "sitemap":
+				if len(f.Children) < maxChildren {
+					f.Children = append(f.Children, e.Loc)
 				}
-				if t.Name.Local == "sitemap" {
-					if len(m.Children) < 1000 {
-						m.Children = append(m.Children, entry.Loc)
-					}
-				} else if t.Name.Local == "url" {
-					if m.Pages = append(m.Pages, entry); len(m.Pages) >= limit {
-						return m, nil
-					}
+				e = Entry{}
+			case name == "url", name == "item", name == "entry":
+				more, err := p.page(e, f)
+				if e = (Entry{}); !more || err != nil {
+					return err
 				}
 			}
-			depth--
 		}
 	}
+}
+
+// at reports whether the innermost open element is called so.
+func at(open []string, name string) bool { return len(open) > 0 && open[len(open)-1] == name }
+
+// linkOf reads the attributes of a link element.
+func linkOf(z *html.Tokenizer, more bool) (rel, href, lang string) {
+	for more {
+		var k, v []byte
+		k, v, more = z.TagAttr()
+		switch string(k) {
+		case "rel":
+			rel = string(v)
+		case "href":
+			href = string(v)
+		case "hreflang":
+			lang = string(v)
+		}
+	}
+	return rel, href, lang
 }
 
 // parseW3CDate reads the profile of ISO 8601 that sitemaps use; zero if it is
 // none.
 func parseW3CDate(s string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02", "2006-01", "2006"} {
+	for _, layout := range []string{time.RFC3339Nano, time.RFC1123Z, time.RFC1123, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02", "2006-01", "2006"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC()
 		}

@@ -16,6 +16,25 @@ func zipped(s string) string {
 	return b.String()
 }
 
+// parse reads a site map up to a number of pages.
+func parse(t *testing.T, file string, limit int, size int64) (File, []Entry, error) {
+	var listed []Entry
+	f, err := Parse(t.Context(), strings.NewReader(file), size, func(e Entry) bool {
+		listed = append(listed, e)
+		return len(listed) < limit
+	})
+	return f, listed, err
+}
+
+func wideText(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		b.WriteByte(byte(r))
+		b.WriteByte(byte(r >> 8))
+	}
+	return b.String()
+}
+
 func TestParseSitemap(t *testing.T) {
 	const set = `<?xml version="1.0" encoding="UTF-8"?><!-- made by hand -->
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
@@ -29,27 +48,34 @@ func TestParseSitemap(t *testing.T) {
 		children string
 		fails    bool
 	}{
-		"XML":       {file: set, pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
-		"gzip":      {file: zipped(set), pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
-		"cut off":   {file: set[:len(set)-40], pages: "http://a.test/1?a=1&b=2", fails: true},
-		"index":     {file: `<sitemapindex><sitemap><loc>http://a.test/s1.xml</loc></sitemap><sitemap><loc>/s2.xml.gz</loc></sitemap></sitemapindex>`, children: "http://a.test/s1.xml /s2.xml.gz"},
-		"text":      {file: "\ufeffhttp://a.test/1\r\n\nhttps://a.test/2\n", pages: "http://a.test/1 https://a.test/2"},
-		"HTML":      {file: "<!doctype html><html><body>Not found</body></html>", fails: true},
-		"words":     {file: "Not found", fails: true},
-		"nothing":   {file: " ", fails: true},
-		"bad gzip":  {file: "\x1f\x8bxxxxxxxxxxxxxxx", fails: true},
-		"Latin-1":   {file: "<?xml version='1.0' encoding='ISO-8859-1'?><urlset><url><loc>http://a.test/\xe9</loc></url></urlset>", pages: "http://a.test/é"},
-		"too deep":  {file: "<urlset>" + strings.Repeat("<a>", 200), fails: true},
-		"limit":     {file: "<urlset>" + strings.Repeat("<url><loc>http://a.test/x</loc></url>", 20), pages: strings.TrimSpace(strings.Repeat("http://a.test/x ", 10))},
-		"RSS is no": {file: "<rss><channel><item><link>http://a.test/</link></item></channel></rss>", fails: true},
+		"XML":      {file: set, pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
+		"gzip":     {file: zipped(set), pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
+		"cut off":  {file: set[:len(set)-40], pages: "http://a.test/1?a=1&b=2", fails: true},
+		"index":    {file: `<sitemapindex><sitemap><loc>http://a.test/s1.xml</loc></sitemap><sitemap><loc>/s2.xml.gz</loc></sitemap></sitemapindex>`, children: "http://a.test/s1.xml /s2.xml.gz"},
+		"text":     {file: "\ufeffhttp://a.test/1\r\n\nhttps://a.test/2\n", pages: "http://a.test/1 https://a.test/2"},
+		"HTML":     {file: "<!doctype html><html><body>Not found</body></html>", fails: true},
+		"words":    {file: "Not found", fails: true},
+		"nothing":  {file: " ", fails: true},
+		"bad gzip": {file: "\x1f\x8bxxxxxxxxxxxxxxx", fails: true},
+		"Latin-1":  {file: "<?xml version='1.0' encoding='ISO-8859-1'?><urlset><url><loc>http://a.test/\xe9</loc></url></urlset>", pages: "http://a.test/é"},
+		"too deep": {file: "<urlset>" + strings.Repeat("<a>", 200), fails: true},
+		"limit":    {file: "<urlset>" + strings.Repeat("<url><loc>http://a.test/x</loc></url>", 20), pages: strings.TrimSpace(strings.Repeat("http://a.test/x ", 10))},
+		"RSS":      {file: "<rss><channel><link>http://a.test/x</link><item><title>A</title><link>http://a.test/</link><pubDate>Mon, 05 Jan 2026 10:00:00 GMT</pubDate></item></channel></rss>", pages: "http://a.test/"},
+		"Atom":     {file: `<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="http://a.test/1"/><link rel="edit" href="http://a.test/2"/></entry></feed>`, pages: "http://a.test/1"},
+		"prefix":   {file: `<sm:urlset xmlns:sm="x"><sm:url><sm:loc>http://a.test/</sm:loc><image:loc>http://a.test/x.png</image:loc></sm:url></sm:urlset>`, pages: "http://a.test/"},
+		"bare and": {file: "<urlset><url><loc>http://a.test/?a=1&b=2</loc></url></urlset>", pages: "http://a.test/?a=1&b=2"},
+		"UTF-16":   {file: "\xff\xfe" + wideText(`<?xml version="1.0" encoding="UTF-16"?><urlset><url><loc>http://a.test/</loc></url></urlset>`), pages: "http://a.test/"},
+		"twice":    {file: zipped(zipped(set)), pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
+		"long tag": {file: "<urlset><url " + strings.Repeat("a ", 1<<20) + "></url></urlset>", fails: true},
+		"mixed up": {file: "<urlset><url></urlset></url>", fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := Parse(strings.NewReader(tt.file), 10, 1<<20)
+			m, listed, err := parse(t, tt.file, 10, 1<<20)
 			if (err != nil) != tt.fails {
 				t.Errorf("error %v", err)
 			}
 			var pages []string
-			for _, p := range m.Pages {
+			for _, p := range listed {
 				pages = append(pages, p.Loc)
 			}
 			if got := strings.Join(pages, " "); got != tt.pages {
@@ -60,20 +86,20 @@ func TestParseSitemap(t *testing.T) {
 			}
 		})
 	}
-	m, _ := Parse(strings.NewReader(set), 10, 1<<20)
-	if want := time.Date(2024, 2, 3, 2, 5, 6, 0, time.UTC); !m.Pages[0].Lastmod.Equal(want) || !m.Pages[1].Lastmod.IsZero() {
-		t.Errorf("lastmod %v and %v", m.Pages[0].Lastmod, m.Pages[1].Lastmod)
+	_, listed, _ := parse(t, set, 10, 1<<20)
+	if want := time.Date(2024, 2, 3, 2, 5, 6, 0, time.UTC); !listed[0].Lastmod.Equal(want) || !listed[1].Lastmod.IsZero() {
+		t.Errorf("lastmod %v and %v", listed[0].Lastmod, listed[1].Lastmod)
 	}
 }
 
 // A few kilobytes that unpack to many must not all be unpacked.
 func TestSitemapBomb(t *testing.T) {
-	bomb := zipped("<urlset>" + strings.Repeat(" ", 4<<20) + "<url><loc>http://a.test/</loc></url></urlset>")
-	if m, err := Parse(strings.NewReader(bomb), 10, 1<<20); err == nil || len(m.Pages) > 0 {
-		t.Errorf("%d pages, %v", len(m.Pages), err)
+	bomb := zipped("<urlset>" + strings.Repeat("<!-- -->", 1<<19) + "<url><loc>http://a.test/</loc></url></urlset>")
+	if m, _, err := parse(t, bomb, 10, 1<<20); err == nil || m.Pages > 0 {
+		t.Errorf("%d pages, %v", m.Pages, err)
 	}
-	if m, err := Parse(strings.NewReader(bomb), 10, 8<<20); err != nil || len(m.Pages) != 1 {
-		t.Errorf("%d pages, %v", len(m.Pages), err)
+	if m, _, err := parse(t, bomb, 10, 8<<20); err != nil || m.Pages != 1 {
+		t.Errorf("%d pages, %v", m.Pages, err)
 	}
 }
 
@@ -83,11 +109,11 @@ func FuzzSitemap(f *testing.F) {
 	f.Add([]byte("http://a.test/\n"))
 	f.Add([]byte(zipped("<urlset/>")))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		m, _ := Parse(bytes.NewReader(file), 100, 1<<20)
-		if len(m.Pages) > 100 || len(m.Children) > 1000 {
-			t.Errorf("%d pages, %d children", len(m.Pages), len(m.Children))
+		m, listed, _ := parse(t, string(file), 100, 1<<20)
+		if len(listed) > 100 || len(m.Children) > 1000 {
+			t.Errorf("%d pages, %d children", len(listed), len(m.Children))
 		}
-		for _, p := range m.Pages {
+		for _, p := range listed {
 			if p.Loc == "" {
 				t.Error("a page without an address")
 			}

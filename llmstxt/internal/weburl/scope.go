@@ -48,12 +48,13 @@ func (s Scope) Has(u *url.URL) bool {
 // Dir is the scope's directory: where a sitemap of its own would be.
 func (s Scope) Dir() string { return s.Prefix[:strings.LastIndexByte(s.Prefix, '/')+1] }
 
-// Shape is an address with its numbers and values taken out: what all days of
-// a calendar and all combinations of a facet have in common.
-func Shape(u *url.URL) (string, bool) {
+// ShapeOf is an address with its numbers and values taken out: what all days of
+// a calendar and all combinations of a facet have in common; and its path part.
+// Only addresses with a number or a query are counted.
+func ShapeOf(u *url.URL) (path, shape string, counted bool) {
 	p := u.EscapedPath()
 	var b strings.Builder
-	digits, counted := false, false
+	digits := false
 	for i := 0; i < len(p); i++ {
 		if '0' <= p[i] && p[i] <= '9' {
 			if !digits {
@@ -65,6 +66,7 @@ func Shape(u *url.URL) (string, bool) {
 		digits = false
 		b.WriteByte(p[i])
 	}
+	path = b.String()
 	if u.RawQuery != "" {
 		counted = true
 		b.WriteByte('?')
@@ -75,7 +77,7 @@ func Shape(u *url.URL) (string, bool) {
 			b.WriteByte('*')
 		}
 	}
-	return b.String(), counted
+	return path, b.String(), counted
 }
 
 // Repeats reports a path that bites its own tail, as a relative link on a

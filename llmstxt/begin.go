@@ -1,0 +1,164 @@
+package llmstxt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// How a crawl begins: robots.txt, the base page, and the scope that it fixes.
+
+// begin reads robots.txt, the base page and the site maps, and fixes the scope.
+func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err error) {
+	asked := u
+	hosts := map[string]*robots.Rules{}
+	allow := func(u *url.URL) error {
+		host := u.Scheme + "://" + u.Host
+		if hosts[host] == nil {
+			r, err := c.readRobots(ctx, u)
+			if err != nil {
+				return err
+			}
+			hosts[host] = r
+		}
+		switch r := hosts[host]; {
+		case !r.Allowed(u):
+			return ErrRobots
+		case c.Signals && refuses(r.Signals):
+			return ErrSignals
+		}
+		return nil
+	}
+	if err := allow(u); err != nil {
+		return newest, baseError(u, 0, err)
+	}
+	// The site maps are asked for meanwhile: a base page that moves to another
+	// host is rare.
+	c.obey(hosts[u.Scheme+"://"+u.Host])
+	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
+	r := c.fetchPage(ctx, u, allow)
+	if r.refused != nil {
+		early.stop()
+		return newest, baseError(r.final, r.status, r.refused)
+	}
+	if len(r.cookies) > 0 {
+		c.cookies = r.cookies[0]
+	}
+	// A base page that moved within its scope leaves the scope as it was asked
+	// for; one that left it takes the scope along.
+	c.scope = weburl.ScopeOf(asked)
+	if !c.scope.Has(r.final) || r.final.Scheme != asked.Scheme {
+		c.scope = weburl.ScopeOf(r.final)
+		c.note(r.final.String(), "The base URL leads to "+r.final.String())
+	}
+	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
+	if c.scope != weburl.ScopeOf(asked) {
+		early.stop()
+		c.obey(c.robots)
+		early = c.startSitemaps(ctx, c.robots, c.scope)
+	}
+	if c.pace.delay > 0 {
+		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.delay.Round(time.Millisecond)))
+	}
+	for _, s := range c.robots.Signals {
+		c.note("", "robots.txt says of its content: "+plain.Clip(plain.OneLine(s), 200))
+	}
+	c.baseLang = r.evidence.Lang
+	c.settle(r)
+	e := c.know(r.final, r.final.String(), 0)
+	if c.version == "" {
+		c.version = e.version
+	}
+	c.remember(e)
+	c.number(e)
+	if key := asked.String(); c.index[key] == nil {
+		c.index[key] = e // links to the address that was asked for are links to it
+	}
+	e.res = r
+	c.next, c.commit = 1, 1
+	c.decide(ctx, e)
+	c.sayOutside(e, r)
+	maps := early.wait()
+	for _, n := range maps.notes {
+		c.note("", n)
+	}
+	c.believe(maps)
+	for _, p := range maps.pages {
+		c.offerListed(p)
+	}
+	c.fill()
+	return maps.newest, nil
+}
+
+// sayOutside says what a start below the site's root leaves out.
+func (c *crawler) sayOutside(e *entry, r *result) {
+	if r.outside == 0 || r.outside < len(r.links) {
+		return
+	}
+	dir := strings.TrimSuffix(c.scope.Prefix, "/")
+	dir = dir[:strings.LastIndexByte(dir, '/')+1]
+	c.note(e.key, fmt.Sprintf("%d links of the base page lead to pages outside of %s://%s%s, which are not crawled; to have them, start at %s://%s%s",
+		r.outside, c.scope.Scheme, c.scope.Host, c.scope.Prefix, c.scope.Scheme, c.scope.Host, dir))
+}
+
+// obey takes over what robots.txt says of the pace.
+func (c *crawler) obey(r *robots.Rules) {
+	if r.Delay > 0 && !c.IgnoreRobots {
+		c.pace.setDelay(max(c.Delay, min(r.Delay, c.MaxCrawlDelay)))
+	}
+}
+
+// readRobots fetches a host's robots.txt. An error is that of the connection.
+func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, error) {
+	if c.IgnoreRobots {
+		return &robots.Rules{}, nil
+	}
+	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1)
+	var status *statusError
+	var skip *skipError
+	switch {
+	case err == nil:
+		text, err := io.ReadAll(io.LimitReader(body, robots.MaxBytes+1))
+		if err != nil {
+			return nil, err
+		}
+		if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+			if text, err = decode.UTF8(ctx, text, "text/plain"); err != nil {
+				return nil, err
+			}
+		}
+		return robots.Parse(text, c.UserAgent), nil
+	case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests, errors.As(err, &skip) && skip.Reason == SkipError:
+		return &robots.Rules{}, nil // there is none, or it only leads in a circle
+	case errors.As(err, &status):
+		return &robots.Rules{Refuse: true}, nil
+	}
+	return nil, err
+}
+
+// baseError is what the caller learns of a base page that is not to be had.
+func baseError(u *url.URL, status int, err error) error {
+	var skip *skipError
+	switch {
+	case errors.Is(err, ErrRobots):
+		return fmt.Errorf("%w: %s", ErrRobots, u)
+	case errors.Is(err, ErrSignals):
+		return fmt.Errorf("%w: %s", ErrSignals, u)
+	case errors.As(err, &skip) && skip.Reason == SkipTimeout:
+		return &FetchError{URL: u.String(), Err: context.DeadlineExceeded}
+	case errors.As(err, &skip):
+		return &FetchError{URL: u.String(), Status: status, Err: skip}
+	}
+	return &FetchError{URL: u.String(), Err: err}
+}

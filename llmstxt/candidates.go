@@ -1,0 +1,233 @@
+package llmstxt
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+
+	"github.com/farwire/farwire/llmstxt/internal/frontier"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// Which addresses get a number, and in which order.
+
+// window is how many addresses ahead of the next page to decide have a number.
+// It is the same for any number of workers.
+const window = 128
+
+// found is where an address was found.
+type found struct {
+	base   bool   // on the base page
+	single bool   // in a list that has room in the file as a whole
+	parent string // address of the page or the site map
+	depth  int    // that it has there
+	shape  string // of the parent
+	free   bool   // the next page of a chain, or a part of the page
+}
+
+// follow offers a page's links.
+func (c *crawler) follow(e *entry, r *result) {
+	free := map[string]bool{}
+	for _, l := range r.evidence.Free {
+		free[l] = true
+	}
+	shape, _, _ := weburl.ShapeOf(e.url)
+	for _, l := range r.links {
+		if c.known(l) {
+			continue
+		}
+		if c.full {
+			return
+		}
+		if u := weburl.Parse(l); u != nil && c.scope.Has(u) {
+			base := e == c.queue[0]
+			f := found{base: base, single: base && len(r.links) < c.MaxPages, parent: e.key, depth: e.depth + 1, shape: shape, free: free[l]}
+			if f.free {
+				f.depth--
+			}
+			c.offer(u, u.String(), f)
+		}
+	}
+}
+
+// known reports whether an address needs no second look.
+func (c *crawler) known(key string) bool {
+	return c.index[key] != nil || c.refused[key]
+}
+
+// know makes an entry of an address.
+func (c *crawler) know(u *url.URL, key string, depth int) *entry {
+	e := &entry{url: u, key: key, depth: depth}
+	e.version, e.path, e.root = weburl.Version(u)
+	c.index[key] = e
+	return e
+}
+
+// number puts an entry at the end of the queue.
+func (c *crawler) number(e *entry) {
+	e.numbered = true
+	c.queue = append(c.queue, e)
+}
+
+// offer puts an address in scope into the frontier, or says why not.
+func (c *crawler) offer(u *url.URL, key string, f found) {
+	if c.known(key) || weburl.IsFile(u) {
+		return
+	}
+	if len(c.index) >= c.maxKnown {
+		c.full = true
+		return
+	}
+	why := c.refuse(u, key, f.depth)
+	late := false
+	if why == nil {
+		late, why = c.shaped(u, f)
+	}
+	if why != nil {
+		// Beyond a limit they are forgotten: a trap must not fill the memory.
+		if len(c.refused) < 10*c.MaxPages {
+			c.refused[key] = true
+			c.skip(key, why)
+		}
+		return
+	}
+	e := c.know(u, key, f.depth)
+	switch {
+	case e.version != "" && !c.isWanted(e.version):
+		c.shelf = append(c.shelf, e)
+	case late:
+		c.waiting.PutOff(e)
+	default:
+		c.remember(e)
+		list := frontier.List{Base: f.base, Parent: f.parent}
+		if !f.single {
+			list.Segment = c.scope.Segment(u)
+		}
+		if !c.waiting.Put(e, list) {
+			c.full = true
+			delete(c.index, key)
+		}
+	}
+}
+
+func (c *crawler) remember(e *entry) {
+	if c.paths[e.path] == nil {
+		c.paths[e.path] = e
+	}
+}
+
+func (c *crawler) isWanted(version string) bool {
+	return c.version != "" && weburl.SameVersion(version, c.version)
+}
+
+func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
+	switch {
+	case len(key) > weburl.MaxLength:
+		return &skipError{Reason: SkipURL, Detail: fmt.Sprintf("the address is longer than %d bytes", weburl.MaxLength)}
+	case weburl.Repeats(u.EscapedPath()):
+		return &skipError{Reason: SkipURL, Detail: "the address repeats its own path"}
+	case depth > c.MaxDepth:
+		return &skipError{Reason: SkipDepth, Detail: fmt.Sprintf("more than %d clicks away", c.MaxDepth)}
+	case !c.chosen(u):
+		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
+	case c.foreign[key] != "":
+		return &skipError{Reason: SkipTranslation, Detail: "a translation of " + c.foreign[key]}
+	case !c.robots.Allowed(u):
+		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+	}
+	return nil
+}
+
+// chosen reports whether Include and Exclude let a page in.
+func (c *crawler) chosen(u *url.URL) bool {
+	matches := func(globs []glob) bool {
+		return slices.ContainsFunc(globs, func(g glob) bool { return g.MatchString(u.Path) || g.MatchString(u.EscapedPath()) })
+	}
+	return (len(c.include) == 0 || matches(c.include)) && !matches(c.exclude)
+}
+
+// shaped counts addresses of one shape, as calendars and facets have. What is
+// beyond its share comes at the end, unless pages of this shape breed it: then
+// there may be no end.
+func (c *crawler) shaped(u *url.URL, f found) (late bool, why *skipError) {
+	path, shape, counted := weburl.ShapeOf(u)
+	if !counted || f.free {
+		return false, nil
+	}
+	if c.shapes[shape] < c.perShape {
+		c.shapes[shape]++
+		return false, nil
+	}
+	if f.shape == path {
+		return false, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s", c.perShape, shape)}
+	}
+	return true, nil
+}
+
+// fill gives numbers to addresses while the window has room for them. What was
+// put off gets one when everything else has been decided.
+func (c *crawler) fill() {
+	put := func(e *entry, ok bool) bool {
+		if ok && !e.numbered {
+			c.number(e)
+		}
+		return ok
+	}
+	room := func() bool { return len(c.queue)-c.commit < window && len(c.queue) < c.limit }
+	for room() && put(c.waiting.Next()) {
+	}
+	if c.commit < len(c.queue) {
+		return
+	}
+	for c.unshelve() {
+		for room() && put(c.waiting.Next()) {
+		}
+		if c.commit < len(c.queue) {
+			return
+		}
+	}
+	for room() && put(c.waiting.Late()) {
+	}
+}
+
+// unshelve takes from the shelf, when all else has been decided, what exists in
+// other versions alone: first of the one that is best. It reports whether there
+// was any.
+func (c *crawler) unshelve() bool {
+	if len(c.queue) >= c.limit {
+		return false
+	}
+	best := ""
+	left := c.shelf[:0]
+	for _, e := range c.shelf {
+		if e.numbered {
+			continue
+		}
+		if t := c.paths[e.path]; t != nil && t.state == committed && !e.root {
+			c.skip(e.key, &skipError{Reason: SkipVersion, Detail: "another version of " + t.key})
+			e.numbered, e.state = true, passed
+			continue
+		}
+		left = append(left, e)
+		if best == "" || weburl.Newer(e.version, best) {
+			best = e.version
+		}
+	}
+	c.shelf = left
+	if best == "" {
+		return false
+	}
+	if c.version == "" {
+		c.version = best
+	}
+	some := false
+	c.shelf = slices.DeleteFunc(c.shelf, func(e *entry) bool {
+		if e.version != best {
+			return false
+		}
+		c.remember(e)
+		some = c.waiting.Put(e, frontier.List{Parent: "version", Segment: c.scope.Segment(e.url)}) || some
+		return true
+	})
+	return some
+}

@@ -1,0 +1,295 @@
+package llmstxt
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// The frontier is why the same site gives the same file. It is a queue in
+// which a page's number never changes:
+//
+//	 0    1    2    3    4    5    6    7   …   3 × MaxPages
+//	[✓]  [✓]  [–]  [✓]  [?]  [r]  [r]  [?]  | addresses without a number yet
+//	                     ↑ next to commit   ↑ window: so many have one
+//	                          r: read, waiting for its turn
+//
+// Workers take numbers from the left and read pages in whatever time it takes.
+// Results wait until everything before them was decided. Only deciding changes
+// the queue: it remembers a page's text, offers its links, or leaves it out, and
+// then gives numbers to as many addresses as the window has room for. So what
+// stands at a number depends on the pages before it and on nothing else, and a
+// cut at MaxPages cuts always at the same place.
+
+type state int8
+
+const (
+	queued    state = iota
+	committed       // in the result
+	passed          // left out
+	deferred        // waits for the page that it names as its canonical form
+)
+
+// entry is an address in the frontier.
+type entry struct {
+	url      *url.URL
+	key      string // url as a string
+	depth    int
+	numbered bool
+	state    state
+	res      *result
+	target   *entry // deferred: to whom
+	fallback *entry // the first page that deferred to this one
+
+	version string // that its path names
+	path    string // without it
+	root    bool   // of the version
+}
+
+// decide settles the next page of the queue, whose result has arrived.
+func (c *crawler) decide(ctx context.Context, e *entry) {
+	r := e.res
+	e.res = nil
+	if r.spared.IsZero() {
+		c.stats.Fetched++
+	}
+	c.stats.Bytes += r.bytes
+	if r.rendered {
+		c.stats.Rendered++
+	}
+	if r.renderNote != "" {
+		c.note(e.key, r.renderNote)
+	}
+	base := e == c.queue[0]
+	key := r.final.String()
+	switch {
+	case r.refused != nil:
+		if r.status == http.StatusGone {
+			c.gone[e.key] = true
+		}
+		c.pass(e, asSkip(r.refused))
+		return
+	case key != e.key && !base:
+		if other := c.index[key]; other != nil && other != e && (other.numbered || other.state != queued) {
+			c.alias[e.key] = key
+			c.pass(e, &skipError{Reason: SkipRedirect, Detail: "leads to " + key})
+			return
+		}
+		// A place of its own, under the address where it is.
+		if other := c.index[key]; other != nil {
+			other.numbered, other.state = true, passed // not to be taken from its list
+		}
+		c.index[key] = e
+		e.url, e.key = r.final, key
+		e.version, e.path, e.root = weburl.Version(e.url)
+	}
+	if r.noindex && !base {
+		c.pass(e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
+		c.follow(e, r)
+		return
+	}
+	if !base {
+		if why := c.another(e, r); why != nil {
+			c.pass(e, why)
+			return
+		}
+		if c.deferTo(e, r) {
+			return
+		}
+	}
+	if first := c.same(r); first != "" {
+		c.pass(e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		return
+	}
+	if !base && c.answersAll(ctx, e, r) {
+		c.pass(e, notFoundAs200)
+		return
+	}
+	c.commitPage(e, r)
+}
+
+// another says of which page this one is a translation or another version.
+func (c *crawler) another(e *entry, r *result) *skipError {
+	ev := &r.evidence
+	if of := c.foreign[e.key]; of != "" {
+		return &skipError{Reason: SkipTranslation, Detail: "a translation of " + of}
+	}
+	if wanted := c.language(""); wanted != "" && ev.Lang != "" && !htmlpage.SameLanguage(ev.Lang, wanted) {
+		if u := weburl.Parse(ev.Native); u != nil {
+			if t := c.index[ev.Native]; t == nil || t.state != passed {
+				c.offer(u, ev.Native, found{parent: e.key, depth: e.depth})
+				return &skipError{Reason: SkipTranslation, Detail: "a translation of " + ev.Native}
+			}
+		}
+		for _, path := range weburl.WithoutLanguage(e.url, ev.Lang, wanted) {
+			twin := *e.url
+			twin.Path, twin.RawPath = path, ""
+			if u := weburl.Parse(e.url.Scheme + "://" + e.url.Host + path); u != nil {
+				if t := c.index[u.String()]; t != nil && t != e && t.state != passed {
+					return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
+				}
+			}
+		}
+	}
+	if t := c.paths[e.path]; t != nil && t != e && t.state == committed && c.titles[t.key] == versionless(ev) {
+		if e.root {
+			return &skipError{Reason: SkipVersion, Detail: "another version of " + t.key}
+		}
+	}
+	return nil
+}
+
+// versionless is a page's title without what tells its versions apart.
+func versionless(e *Evidence) string {
+	var b strings.Builder
+	for word := range strings.FieldsSeq(e.Title) {
+		if strings.ContainsFunc(word, unicode.IsDigit) {
+			continue
+		}
+		b.WriteString(word + " ")
+	}
+	return plain.Key(b.String())
+}
+
+// same is the address of an earlier page with the same bytes, or the same title
+// and text.
+func (c *crawler) same(r *result) string {
+	for _, key := range r.identities() {
+		if first, ok := c.texts[key]; ok {
+			return first
+		}
+	}
+	return ""
+}
+
+// identities are what makes a page the same as another.
+func (r *result) identities() []string {
+	out := []string{r.hash}
+	if r.evidence.Sum != "" {
+		out = append(out, "text "+r.evidence.Sum)
+	}
+	return out
+}
+
+// deferTo lets a page stand back for the one it names as canonical, if there
+// is such a page. It stays at hand, should that one turn out not to exist.
+func (c *crawler) deferTo(e *entry, r *result) bool {
+	can := r.evidence.Canonical
+	if can == "" || can == e.key {
+		return false
+	}
+	t := c.index[can]
+	if t == nil || !t.numbered {
+		u := weburl.Parse(can)
+		if u == nil || weburl.IsFile(u) || len(c.queue) >= c.limit || t == nil && c.refuse(u, can, e.depth) != nil {
+			return false
+		}
+		if t == nil {
+			t = c.know(u, can, e.depth)
+		}
+		c.number(t)
+	}
+	if t == c.queue[0] && t.url.EscapedPath() != e.url.EscapedPath() {
+		return false // a template that calls every page the home page
+	}
+	switch t.state {
+	case committed:
+		c.pass(e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		return true
+	case passed, deferred:
+		return false
+	}
+	if t.fallback != nil {
+		c.pass(e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		return true
+	}
+	e.state, e.res, e.target = deferred, r, t
+	t.fallback = e
+	return true
+}
+
+// pass leaves a page out. Who deferred to it takes its place.
+func (c *crawler) pass(e *entry, why *skipError) {
+	e.state = passed
+	if fb := e.fallback; fb != nil {
+		e.fallback = nil
+		r := fb.res
+		fb.res, fb.target = nil, nil
+		if first := c.same(r); first != "" {
+			fb.state = passed
+			c.skip(fb.key, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		} else {
+			c.commitPage(fb, r)
+		}
+		if why.Reason == SkipRedirect && fb.state == committed {
+			return // the canonical address only leads back
+		}
+	}
+	c.skip(e.key, why)
+}
+
+// commitPage puts a page into the result and its links into the frontier.
+func (c *crawler) commitPage(e *entry, r *result) {
+	e.state = committed
+	if fb := e.fallback; fb != nil {
+		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
+		c.skip(fb.key, &skipError{Reason: SkipCanonical, Detail: "is canonically " + e.key})
+	}
+	asked := c.began
+	if r.unchanged {
+		c.stats.Unchanged++
+	}
+	if !r.spared.IsZero() {
+		c.stats.Spared++
+		asked = r.spared
+	}
+	for _, key := range r.identities() {
+		if _, taken := c.texts[key]; !taken {
+			c.texts[key] = e.key
+		}
+	}
+	for _, f := range r.evidence.Foreign {
+		if c.foreign[f] == "" && len(c.foreign) < 30*c.MaxPages {
+			c.foreign[f] = e.key
+		}
+	}
+	c.titles[e.key] = versionless(&r.evidence)
+	c.votes.Add(&r.evidence, r.sentences)
+	c.sentences = append(c.sentences, r.sentences)
+	links := r.links
+	r.links = r.links[:0:0]
+	for _, l := range links {
+		if l = c.intern(l); l != "" {
+			r.links = append(r.links, l)
+		}
+	}
+	c.pages = append(c.pages, Page{URL: e.key, Depth: e.depth, Rendered: r.rendered, ETag: r.etag, LastModified: r.modified,
+		Hash: r.hash, Asked: asked, Links: r.links, Evidence: r.evidence})
+	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
+	c.follow(e, r)
+}
+
+const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls
+
+// intern makes equal addresses share their bytes; a site's pages link to each
+// other over and over. It returns "" for one that is not kept.
+func (c *crawler) intern(s string) string {
+	if e := c.index[s]; e != nil && e.key == s {
+		return e.key
+	}
+	if t, ok := c.strings[s]; ok {
+		return t
+	}
+	if c.interned += len(s); c.interned > maxInterned {
+		return ""
+	}
+	c.strings[s] = s
+	return s
+}

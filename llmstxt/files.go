@@ -1,0 +1,75 @@
+package llmstxt
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// Files that are no pages: robots.txt and site maps.
+
+// getPlain fetches one, at most limit bytes of it as it is sent, and returns a
+// reader of what it says. It follows redirects, and asks again like for a page.
+func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64) (io.Reader, error) {
+	for hop := 0; ; hop++ {
+		var body io.Reader
+		var next *url.URL
+		var err error
+		for n := 0; ; n++ {
+			var again retry
+			body, next, again, err = c.getPlainOnce(ctx, u, limit)
+			if err == nil || ctx.Err() != nil || !c.again(ctx, n, again) {
+				break
+			}
+		}
+		if next == nil {
+			return body, err
+		}
+		if hop >= max(5, c.MaxRedirects) {
+			return nil, &skipError{Reason: SkipError, Detail: "too many redirects"}
+		}
+		u = next
+	}
+}
+
+func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) (io.Reader, *url.URL, retry, error) {
+	if err := c.pace.wait(ctx); err != nil {
+		return nil, nil, retry{}, err
+	}
+	a := &transfer{crawler: c, outer: ctx, limit: limit}
+	defer a.close()
+	if err := a.ask(u, nil, nil); err != nil {
+		return nil, nil, retry{worth: true}, err
+	}
+	switch code := a.resp.StatusCode; {
+	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
+		c.pace.answered()
+		if next := weburl.Resolve(u, a.resp.Header.Get("Location")); next != nil {
+			return nil, next, retry{}, nil
+		}
+		return nil, nil, retry{}, &statusError{code}
+	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
+		return nil, nil, retry{worth: true, haste: true, after: retryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
+	case code != http.StatusOK:
+		c.pace.answered()
+		return nil, nil, retry{worth: code >= 500}, &statusError{code}
+	}
+	sent, err := io.ReadAll(io.LimitReader(a.resp.Body, limit))
+	if err != nil {
+		return nil, nil, retry{worth: true}, a.failed(err)
+	}
+	c.pace.answered()
+	body, err := decode.Stream(bytes.NewReader(sent), strings.Join(a.resp.Header.Values("Content-Encoding"), ","))
+	return body, nil, retry{}, err
+}
+
+// statusError is an answer without the file.
+type statusError struct{ code int }
+
+func (e *statusError) Error() string { return statusText(e.code) }

@@ -1,0 +1,80 @@
+package llmstxt
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What the head of an answer says.
+
+const maxRetryAfter = 5 * time.Minute
+
+// retryAfter reads the header in both forms; 0 if there is none.
+func retryAfter(v string) time.Duration {
+	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 0 {
+		return min(time.Duration(min(n, 1<<20))*time.Second, maxRetryAfter)
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return min(max(time.Until(t), 0), maxRetryAfter)
+	}
+	return 0
+}
+
+// canonicalOf is the address in a Link header with rel=canonical, RFC 8288.
+func canonicalOf(h http.Header) string {
+	for _, v := range h.Values("Link") {
+		for link := range strings.SplitSeq(v, ",") {
+			target, params, _ := strings.Cut(link, ";")
+			target = strings.TrimSpace(target)
+			if !strings.HasPrefix(target, "<") || !strings.HasSuffix(target, ">") {
+				continue
+			}
+			for p := range strings.SplitSeq(params, ";") {
+				name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+				if strings.EqualFold(name, "rel") && strings.EqualFold(strings.Trim(value, `" `), "canonical") {
+					return target[1 : len(target)-1]
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// challenge names what an answer asks a browser to prove; "" for none.
+func challenge(resp *http.Response) string {
+	switch {
+	case strings.EqualFold(resp.Header.Get("Cf-Mitigated"), "challenge"):
+		return "Cloudflare's challenge: the site asks for a browser"
+	case strings.EqualFold(resp.Header.Get("X-Vercel-Mitigated"), "challenge"):
+		return "Vercel's challenge: the site asks for a browser"
+	case strings.EqualFold(resp.Header.Get("X-Amzn-Waf-Action"), "challenge"), strings.EqualFold(resp.Header.Get("X-Amzn-Waf-Action"), "captcha"):
+		return "AWS WAF's challenge: the site asks for a browser"
+	}
+	return ""
+}
+
+// signals are the values of a page's own headers.
+func signals(h http.Header) []string {
+	return append(h.Values("Content-Signal"), h.Values("Content-Usage")...)
+}
+
+// refuses reports whether one of the values says that a model may not be given
+// the page.
+func refuses(values []string) bool {
+	for _, v := range values {
+		for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+			if d == "ai-input=no" || d == "ai-input=n" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isSkip(err error, reason Reason) bool {
+	var skip *skipError
+	return errors.As(err, &skip) && skip.Reason == reason
+}

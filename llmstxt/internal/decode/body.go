@@ -1,0 +1,188 @@
+package decode
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Accepted is what a request says in Accept-Encoding.
+const Accepted = "gzip, br"
+
+// ErrTooLarge says that a body is larger than it may be.
+var ErrTooLarge = errors.New("too large")
+
+const maxLayers = 3 // of encodings around a body
+
+// Body takes the content encodings off a body as it was sent, RFC 9110 section
+// 8.4, and gzip that no header names. The result may share memory with sent.
+// Larger, if not nil, is asked once before more than small bytes are held.
+func Body(ctx context.Context, sent []byte, encodings string, limit int64, small int, larger func() error) ([]byte, error) {
+	var names []string
+	for name := range strings.SplitSeq(encodings, ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) > maxLayers {
+		return nil, fmt.Errorf("it is packed %d times", len(names))
+	}
+	o := opener{ctx, limit, small, larger}
+	body := sent
+	for i := len(names) - 1; i >= 0; i-- {
+		out, err := o.open(names[i], body)
+		if err != nil {
+			return nil, err
+		}
+		body = out
+	}
+	for layer := 0; layer < 2 && bytes.HasPrefix(body, []byte("\x1f\x8b\x08")); layer++ {
+		out, err := o.open("gzip", body)
+		if err != nil {
+			return nil, err
+		}
+		body = out
+	}
+	if int64(len(body)) > limit {
+		return nil, ErrTooLarge
+	}
+	return body, nil
+}
+
+// Stream takes content encodings off a stream. Gzip is left to [Reader].
+func Stream(sent io.Reader, encodings string) (io.Reader, error) {
+	names := strings.Split(strings.ToLower(encodings), ",")
+	for i := len(names) - 1; i >= 0; i-- {
+		switch strings.TrimSpace(names[i]) {
+		case "br":
+			sent = brotli.NewReader(sent)
+		case "deflate":
+			z, err := zlib.NewReader(sent)
+			if err != nil {
+				return nil, fmt.Errorf("it is not valid deflate: %w", err)
+			}
+			sent = z
+		case "zstd":
+			return nil, errors.New("its content encoding was not asked for")
+		}
+	}
+	return Reader(sent)
+}
+
+// Reader takes gzip off a stream, if it has any, twice at most.
+func Reader(sent io.Reader) (io.Reader, error) {
+	for range 2 {
+		head := make([]byte, 3)
+		n, err := io.ReadFull(sent, head)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return nil, err
+		}
+		sent = io.MultiReader(bytes.NewReader(head[:n]), sent)
+		if !bytes.Equal(head[:n], []byte("\x1f\x8b\x08")) {
+			return sent, nil
+		}
+		if sent, err = gzip.NewReader(sent); err != nil {
+			return nil, err
+		}
+	}
+	return sent, nil
+}
+
+type opener struct {
+	ctx    context.Context
+	limit  int64
+	small  int
+	larger func() error
+}
+
+// open takes one encoding off.
+func (o opener) open(name string, body []byte) ([]byte, error) {
+	var r io.Reader
+	var err error
+	switch name {
+	case "identity", "none", "":
+		return body, nil
+	case "gzip", "x-gzip":
+		r, err = gzip.NewReader(bytes.NewReader(body))
+	case "deflate":
+		// Meant is zlib's form, sent is often the bare one.
+		if r, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
+			r, err = flate.NewReader(bytes.NewReader(body)), nil
+		}
+	case "br":
+		r = brotli.NewReader(bytes.NewReader(body))
+	case "zstd":
+		var z *zstd.Decoder
+		z, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		if err == nil {
+			defer z.Close()
+			r = z
+		}
+	default:
+		if isText(body) {
+			return body, nil // "utf-8", as some servers say
+		}
+		return nil, fmt.Errorf("its content encoding %.40q is unknown", name)
+	}
+	if err == nil {
+		var out []byte
+		if out, err = o.readAll(r); err == nil || errors.Is(err, ErrTooLarge) || o.ctx.Err() != nil {
+			return out, err
+		}
+	}
+	if isText(body) {
+		return body, nil // it says that it is packed, and is not
+	}
+	return nil, fmt.Errorf("it is not valid %s", name)
+}
+
+// readAll reads to the end, looking at the context and the limits.
+func (o opener) readAll(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	larger := o.larger
+	for {
+		if err := o.ctx.Err(); err != nil {
+			return nil, err
+		}
+		_, err := io.CopyN(&b, r, 64<<10)
+		if int64(b.Len()) > o.limit {
+			return nil, ErrTooLarge
+		}
+		if b.Len() > o.small && larger != nil {
+			if err := larger(); err != nil {
+				return nil, err
+			}
+			larger = nil
+		}
+		if err == io.EOF {
+			return b.Bytes(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isText reports a body that begins as HTML or other text does.
+func isText(body []byte) bool {
+	head := body[:min(len(body), 256)]
+	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+	if len(trimmed) == 0 {
+		return len(body) == 0
+	}
+	for _, c := range trimmed {
+		if c < ' ' && c != '\t' && c != '\r' && c != '\n' && c != '\f' {
+			return false
+		}
+	}
+	return trimmed[0] == '<' || trimmed[0] < 0x80
+}

@@ -1,0 +1,115 @@
+// Package frontier says in which order the addresses of a site are visited.
+package frontier
+
+// Queue holds addresses that wait for a number. Those that the base page links
+// to come first. Behind them lists take turns, so that none takes the file: a
+// list is what one page, or one site map, has below one first segment of a
+// path. What was put off comes when nothing else is left.
+//
+//	base page     /guide/a  /guide/b … | /blog/1 … | /api/x …   in turns
+//	then          map /docs | map /blog | page /guide/a, /guide | …   in turns
+//	at the end    what was put off, in its order
+//
+// The order depends on the calls alone. The zero value is empty. It must not be
+// used concurrently.
+type Queue[T any] struct {
+	first, rest ring[T]
+	late        []T
+	waiting     int
+}
+
+// List is where an address was found.
+type List struct {
+	Base    bool   // on the base page
+	Parent  string // the page or site map
+	Segment string // first of its path
+}
+
+// maxList is how many addresses of a list wait at a time.
+const maxList = 5000
+
+// Put adds an address to a list; false when the list is full.
+func (q *Queue[T]) Put(v T, l List) bool {
+	r := &q.rest
+	if l.Base {
+		r = &q.first
+	}
+	if !r.put(v, l) {
+		return false
+	}
+	q.waiting++
+	return true
+}
+
+// PutOff adds an address that comes when nothing else is left.
+func (q *Queue[T]) PutOff(v T) {
+	q.late = append(q.late, v)
+	q.waiting++
+}
+
+// Next takes the next address that is not put off.
+func (q *Queue[T]) Next() (v T, ok bool) {
+	if v, ok = q.first.next(); !ok {
+		v, ok = q.rest.next()
+	}
+	if ok {
+		q.waiting--
+	}
+	return v, ok
+}
+
+// Late takes the next address that was put off.
+func (q *Queue[T]) Late() (v T, ok bool) {
+	if len(q.late) == 0 {
+		return v, false
+	}
+	v, q.late = q.late[0], q.late[1:]
+	q.waiting--
+	return v, true
+}
+
+// Len is how many addresses wait.
+func (q *Queue[T]) Len() int { return q.waiting }
+
+// ring is lists that take turns.
+type ring[T any] struct {
+	lists map[List]*list[T]
+	turns []*list[T] // those with something in them, the next one first
+}
+
+type list[T any] struct {
+	key    List
+	values []T
+}
+
+func (r *ring[T]) put(v T, key List) bool {
+	l := r.lists[key]
+	if l == nil {
+		if r.lists == nil {
+			r.lists = map[List]*list[T]{}
+		}
+		l = &list[T]{key: key}
+		r.lists[key] = l
+		r.turns = append(r.turns, l)
+	}
+	if len(l.values) >= maxList {
+		return false
+	}
+	l.values = append(l.values, v)
+	return true
+}
+
+func (r *ring[T]) next() (v T, ok bool) {
+	if len(r.turns) == 0 {
+		return v, false
+	}
+	l := r.turns[0]
+	r.turns = r.turns[1:]
+	v, l.values = l.values[0], l.values[1:]
+	if len(l.values) > 0 {
+		r.turns = append(r.turns, l)
+	} else {
+		delete(r.lists, l.key)
+	}
+	return v, true
+}

@@ -1,0 +1,87 @@
+package htmlpage
+
+import (
+	"strings"
+
+	"golang.org/x/net/html/atom"
+)
+
+// Where a page leads to.
+
+func (s *scanner) anchor(tag atom.Atom) {
+	a := s.attrs("href", "rel", "accesskey", "hreflang", "lang")
+	if a[0] == "" {
+		return
+	}
+	if tag == atom.A {
+		s.link = 1
+	}
+	rel := strings.ToLower(a[1])
+	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
+		s.Up = a[0]
+	}
+	if strings.Contains(rel, "nofollow") {
+		return
+	}
+	lang := a[3]
+	if lang == "" {
+		lang = a[4]
+	}
+	s.addLink(Link{Href: a[0], Lang: lang, Free: rel == "next"})
+}
+
+// related reads a link element.
+func (s *scanner) related() {
+	a := s.attrs("rel", "href", "hreflang", "type")
+	for rel := range strings.FieldsSeq(strings.ToLower(a[0])) {
+		switch {
+		case rel == "canonical" && s.Canonical == "":
+			s.Canonical = a[1]
+		case rel == "up":
+			s.Up = a[1]
+		case rel == "next":
+			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
+		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref:
+			s.Alternates = append(s.Alternates, Link{Href: a[1], Lang: a[2]})
+		case rel == "alternate" && s.Twin == "" && strings.HasPrefix(strings.ToLower(a[3]), "text/markdown"):
+			s.Twin = a[1]
+		}
+	}
+}
+
+const (
+	maxAlternates = 100
+	maxHref       = 8000 // bytes
+)
+
+func (s *scanner) addLink(l Link) {
+	if i := strings.IndexByte(l.Href, '#'); i >= 0 {
+		l.Href = l.Href[:i]
+	}
+	if l.Href == "" || len(l.Href) > maxHref || len(s.Links) >= MaxLinks {
+		return
+	}
+	at, ok := s.seen[l.Href]
+	if !ok {
+		at = len(s.Links)
+		s.seen[l.Href] = at
+		l.Lists = s.nav.group()
+		s.Links = append(s.Links, l)
+	}
+	s.Links[at].Free = s.Links[at].Free || l.Free
+	s.lastHref = at
+}
+
+// SameLanguage compares the primary subtags of two language tags; an unknown
+// language is any.
+func SameLanguage(a, b string) bool {
+	cut := func(r rune) bool { return r == '-' || r == '_' }
+	a, _, _ = strings.Cut(strings.Map(func(r rune) rune {
+		if cut(r) {
+			return '-'
+		}
+		return r
+	}, strings.ToLower(a)), "-")
+	b, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(b), "_", "-"), "-")
+	return a == "" || b == "" || a == "x" || a == b
+}

@@ -1,0 +1,82 @@
+package plain_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+func tags(s string) string {
+	return strings.Map(func(r rune) rune { return r + 0xe0000 }, s)
+}
+
+func TestVisible_HiddenCharacters_AreTakenOut(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":                             "plain text",
+		"two\nlines\tand a tab":                  "two\nlines\tand a tab",
+		"te\u00adst":                             "test",
+		"torch.\u200bnn.\u200bModule":            "torch.nn.Module",
+		"a\u202egnp.exe\u202c":                   "agnp.exe",
+		"a\u2066b\u2069\u200e\u200f\u061c":       "ab",
+		"x" + tags("ignore all") + "y":           "xy",
+		"\x1b[31mred\u009b0m":                    "[31mred0m",
+		"a\ufe0fb\U000e0100":                     "ab",
+		"a\u200db\u200cc":                        "abc",
+		"\u0915\u094d\u200d\u0937":               "\u0915\u094d\u200d\u0937",
+		"\u0645\u06cc\u200c\u062e\u0648":         "\u0645\u06cc\u200c\u062e\u0648",
+		"👩\u200d💻 and ❤\ufe0f and 1\ufe0f\u20e3": "👩\u200d💻 and ❤\ufe0f and 1\ufe0f\u20e3",
+		"❤\ufe0f\ufe0f":                          "❤\ufe0f",
+		"葛\U000e0100":                            "葛\U000e0100",
+		"🏴" + tags("gbsct\x7f"):                  "🏴" + tags("gbsct\x7f"),
+		"🏴" + tags("ignore\x7f"):                 "🏴",
+		"\u0600123 \u115f\u3164\uffa0":           "\u0600123 ",
+		"\ufeffmark":                             "mark",
+	} {
+		if got := plain.Visible(in); got != want {
+			t.Errorf("%+q: %+q, want %+q", in, got, want)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		" a  b\n\tc ": "a b c", "": "", "\u00a0x\u3000y\u2028z": "x y z", "a\xffb": "a\ufffdb", "\u200b a": " a"[1:], "ü  ö": "ü ö", "a\x00b": "a b",
+	} {
+		if got := strings.TrimSpace(plain.OneLine(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzOneLine(f *testing.F) {
+	for _, s := range []string{"a b", "a\u200b\n b", "\xff\u202e", "👩\u200d💻", "🏴" + tags("gbeng\x7f")} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		out := plain.OneLine(s)
+		if !utf8.ValidString(out) || strings.ContainsAny(out, "\n\r\t") || strings.Contains(out, "\u202e") {
+			t.Fatalf("%+q: %+q", s, out)
+		}
+		if len(out) > 3*len(s) {
+			t.Fatalf("%d bytes became %d", len(s), len(out))
+		}
+	})
+}
+
+func FuzzSentences(f *testing.F) {
+	for _, s := range []string{"One. Two.", "e.g. this, i.e. that.", "这个。那个。", strings.Repeat("a. ", 50)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := strings.Join(plain.Sentences(s), ""); got != s {
+			t.Fatalf("%q became %q", s, got)
+		}
+		if utf8.ValidString(s) {
+			if got := plain.Cut(s, 50); utf8.RuneCountInString(got) > 50 {
+				t.Fatalf("%q is longer than 50", got)
+			}
+		}
+	})
+}

@@ -1,0 +1,108 @@
+// Package share divides what all crawls of a process have together: cores to
+// read pages on, and memory to hold them in.
+package share
+
+import (
+	"context"
+	"runtime"
+	"sync"
+)
+
+// What a process has for all its crawls. Memory is counted in pages of two
+// sizes, so that whoever holds a small one and needs a large one never waits
+// for somebody who waits for him:
+//
+//	256 bodies of at most SmallBody          64 MiB
+//	  8 larger ones, as sent                 64 MiB
+//	  1 larger one being read               128 MiB
+//
+// A core is kept for what else the process does. Cores count, not GOMAXPROCS,
+// which may be higher: what reads pages must leave room for what does not.
+var (
+	Cores      = NewPool(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))-1))
+	Bodies     = NewPool(256)
+	LargeBody  = NewPool(8)
+	LargePages = NewPool(1)
+)
+
+// SmallBody is how many bytes a body may have that is not a large one.
+const SmallBody = 256 << 10
+
+// Pool is a number of equal things that are taken and given back. Of those who
+// wait, the owner that holds the fewest is served first.
+type Pool struct {
+	mu    sync.Mutex
+	free  int
+	held  map[any]int // by owner
+	lines []waiter    // in the order of arrival
+}
+
+type waiter struct {
+	owner any
+	ready chan struct{}
+}
+
+// NewPool returns a pool of n things.
+func NewPool(n int) *Pool { return &Pool{free: n, held: map[any]int{}} }
+
+// Take waits for one of the things and returns what gives it back, which may be
+// called more than once.
+func (p *Pool) Take(ctx context.Context, owner any) (release func(), err error) {
+	p.mu.Lock()
+	if p.free > 0 && len(p.lines) == 0 {
+		p.free--
+		p.held[owner]++
+		p.mu.Unlock()
+		return p.release(owner), nil
+	}
+	w := waiter{owner, make(chan struct{})}
+	p.lines = append(p.lines, w)
+	p.mu.Unlock()
+	select {
+	case <-w.ready:
+		return p.release(owner), nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	for i := range p.lines {
+		if p.lines[i].ready == w.ready {
+			p.lines = append(p.lines[:i], p.lines[i+1:]...)
+			p.mu.Unlock()
+			return nil, context.Cause(ctx)
+		}
+	}
+	p.mu.Unlock() // it was served meanwhile
+	p.release(owner)()
+	return nil, context.Cause(ctx)
+}
+
+func (p *Pool) release(owner any) func() {
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.held[owner]--; p.held[owner] == 0 {
+			delete(p.held, owner)
+		}
+		if len(p.lines) == 0 {
+			p.free++
+			return
+		}
+		next := 0
+		for i := range p.lines {
+			if p.held[p.lines[i].owner] < p.held[p.lines[next].owner] {
+				next = i
+			}
+		}
+		w := p.lines[next]
+		p.lines = append(p.lines[:next], p.lines[next+1:]...)
+		p.held[w.owner]++
+		close(w.ready)
+	})
+}
+
+// Busy reports whether somebody waits.
+func (p *Pool) Busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.lines) > 0
+}

@@ -1,0 +1,161 @@
+package weburl
+
+import (
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Versions and translations. A site that keeps several of a page has them at
+// addresses that differ in one segment of the path: /docs/2.0/install and
+// /docs/install, /fr/install and /install.
+
+var (
+	numbered = regexp.MustCompile(`^(?:v\d+|(?:v|version-|release-|rel-)?\d+(?:\.(?:\d+|x))+(?:[-.]?(?:alpha|beta|rc|pre|dev|lts)\.?\d*)?|v?\d+\.x)$`)
+	named    = map[string]int{"latest": 3, "stable": 3, "current": 3, "release": 3, "next": -1, "dev": -1, "devel": -1, "develop": -1,
+		"main": -1, "master": -1, "trunk": -1, "nightly": -1, "edge": -1, "canary": -1, "unstable": -1, "unreleased": -1, "head": -1}
+	language = regexp.MustCompile(`^[A-Za-z]{2,3}(?:[-_](?:[A-Za-z]{2}|[A-Za-z]{4}|\d{3}))?$`)
+)
+
+// Version is the segment of an address that names a version, in lower case, and
+// the path without it; "" when there is none. Root reports that nothing stands
+// behind it, so that it may as well name a page.
+func Version(u *url.URL) (version, path string, root bool) {
+	segments := strings.Split(u.EscapedPath(), "/")
+	for i, s := range segments {
+		s = strings.ToLower(s)
+		if named[s] == 0 && !numbered.MatchString(s) {
+			continue
+		}
+		rest := segments[i+1:]
+		if len(rest) == 0 {
+			return "", u.EscapedPath(), false // "/changes/1.2" is a page
+		}
+		path = strings.Join(append(append([]string{}, segments[:i]...), rest...), "/")
+		return s, path, len(rest) == 1 && rest[0] == ""
+	}
+	return "", u.EscapedPath(), false
+}
+
+// Newer reports whether a version comes before another: one that is marked as
+// the latest or stable, else the higher number.
+func Newer(a, b string) bool {
+	if x, y := rank(a), rank(b); x != y {
+		return x > y
+	}
+	x, y := numbers(a), numbers(b)
+	for i := 0; i < len(x) && i < len(y); i++ {
+		if x[i] != y[i] {
+			return x[i] > y[i]
+		}
+	}
+	if len(x) != len(y) {
+		return len(x) > len(y)
+	}
+	return a < b
+}
+
+func rank(v string) int {
+	if r := named[v]; r != 0 {
+		return r
+	}
+	if strings.ContainsAny(strings.TrimLeft(v, "v"), "abcdefghijklmnopqrstuvwyz") && !strings.HasPrefix(v, "version-") && !strings.HasPrefix(v, "rel") {
+		return 0 // "2.0-rc1"
+	}
+	return 1
+}
+
+func numbers(v string) []int {
+	var out []int
+	for s := range strings.FieldsFuncSeq(v, func(r rune) bool { return r < '0' || r > '9' }) {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			n = 1 << 30
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// SameVersion compares as a person would write them: "2.0" is "v2.0".
+func SameVersion(a, b string) bool {
+	trim := func(s string) string {
+		s = strings.ToLower(strings.TrimSpace(s))
+		if strings.HasPrefix(s, "v") && len(s) > 1 && '0' <= s[1] && s[1] <= '9' {
+			s = s[1:]
+		}
+		return s
+	}
+	return trim(a) == trim(b)
+}
+
+// WithoutLanguage are the paths that an address has without its segment of a
+// language, and with another one in its place; none if there is no such
+// segment.
+func WithoutLanguage(u *url.URL, lang, instead string) []string {
+	segments := strings.Split(u.EscapedPath(), "/")
+	for i, s := range segments {
+		if i == 0 || !language.MatchString(s) || !samePrimary(s, lang) {
+			continue
+		}
+		path := func(middle ...string) string {
+			all := append(append(append([]string{}, segments[:i]...), middle...), segments[i+1:]...)
+			if len(all) == 1 {
+				all = append(all, "")
+			}
+			return strings.Join(all, "/")
+		}
+		out := []string{path()}
+		if instead != "" {
+			out = append(out, path(instead))
+			if primary, _, ok := strings.Cut(strings.ReplaceAll(instead, "_", "-"), "-"); ok {
+				out = append(out, path(primary))
+			}
+			out = append(out, path(strings.ToLower(instead)))
+		}
+		return out
+	}
+	return nil
+}
+
+func samePrimary(a, b string) bool {
+	a, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(a, "_", "-")), "-")
+	b, _, _ = strings.Cut(strings.ToLower(strings.ReplaceAll(b, "_", "-")), "-")
+	return a == b && a != ""
+}
+
+// Segment is the first segment of an address's path below a directory.
+func (s Scope) Segment(u *url.URL) string {
+	rest, _ := strings.CutPrefix(u.EscapedPath(), s.Dir())
+	seg, _, dir := strings.Cut(rest, "/")
+	if !dir {
+		return "" // a page beside the base page
+	}
+	return seg
+}
+
+// Glob makes a pattern for paths: "*" stays within a segment, "**" does not.
+func Glob(pattern string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString("^")
+	for i := 0; i < len(pattern); {
+		switch {
+		case strings.HasPrefix(pattern[i:], "**"):
+			b.WriteString(".*")
+			i += 2
+		case pattern[i] == '*':
+			b.WriteString("[^/]*")
+			i++
+		default:
+			j := i
+			for j < len(pattern) && pattern[j] != '*' {
+				j++
+			}
+			b.WriteString(regexp.QuoteMeta(pattern[i:j]))
+			i = j
+		}
+	}
+	b.WriteString("$")
+	return regexp.MustCompile(b.String())
+}

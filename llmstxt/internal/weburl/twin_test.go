@@ -1,0 +1,63 @@
+package weburl
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestVersion(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"/docs/2.0/install": {"2.0", "/docs/install"}, "/docs/v3/": {"v3", "/docs/"}, "/en/latest/a.html": {"latest", "/en/a.html"},
+		"/docs/install": {"", "/docs/install"}, "/changes/1.2.3": {"", "/changes/1.2.3"}, "/p/12/x": {"", "/p/12/x"}, "/1.x/a": {"1.x", "/a"},
+		"/Next/a": {"next", "/a"}, "/v2.0.0-rc1/a": {"v2.0.0-rc1", "/a"}, "/2024/05/a": {"", "/2024/05/a"},
+	} {
+		v, rest, root := Version(Parse("http://a.test" + path))
+		if v != want[0] || rest != want[1] || root != (path == "/docs/v3/") {
+			t.Errorf("%s: %q, %q, %t", path, v, rest, root)
+		}
+	}
+}
+
+func TestNewer(t *testing.T) {
+	order := []string{"latest", "v10.0", "2.10", "2.9.1", "2.9", "v1.0", "3.0-rc1", "main"}
+	if got := slices.SortedFunc(slices.Values([]string{"2.9", "main", "v1.0", "3.0-rc1", "latest", "2.10", "v10.0", "2.9.1"}), func(a, b string) int {
+		switch {
+		case Newer(a, b):
+			return -1
+		case Newer(b, a):
+			return 1
+		}
+		return 0
+	}); !slices.Equal(got, order) {
+		t.Errorf("%v", got)
+	}
+	if !SameVersion("v2.0", "2.0") || SameVersion("2.0", "2") {
+		t.Error("SameVersion")
+	}
+}
+
+func TestWithoutLanguage(t *testing.T) {
+	if got := WithoutLanguage(Parse("http://a.test/docs/fr/install"), "fr-CA", "en"); !slices.Equal(got, []string{"/docs/install", "/docs/en/install", "/docs/en/install"}) {
+		t.Errorf("%v", got)
+	}
+	if got := WithoutLanguage(Parse("http://a.test/fr/"), "fr", ""); !slices.Equal(got, []string{"/"}) {
+		t.Errorf("%v", got)
+	}
+	if got := WithoutLanguage(Parse("http://a.test/go/install"), "fr", "en"); got != nil {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		glob, path string
+		want       bool
+	}{
+		{"/docs/**", "/docs/a/b", true}, {"/docs/**", "/docs/", true}, {"/docs/**", "/other", false}, {"/docs/*", "/docs/a/b", false}, {"/docs/*", "/docs/a", true},
+		{"**/*.html", "/a/b.html", true}, {"/a.c", "/abc", false}, {"/(x", "/(x", true}, {"/*/api/**", "/v1/api/x", true}, {"", "/", false},
+	} {
+		if got := Glob(tt.glob).MatchString(tt.path); got != tt.want {
+			t.Errorf("%s on %s: %t", tt.glob, tt.path, got)
+		}
+	}
+}

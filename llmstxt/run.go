@@ -1,0 +1,132 @@
+package llmstxt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"github.com/farwire/farwire/llmstxt/internal/share"
+)
+
+// run crawls the frontier until it is empty, the result is full or ctx ends.
+func (c *crawler) run(ctx context.Context) {
+	// Beside those that wait for an answer a few are reading one.
+	workers := c.Workers + runtime.GOMAXPROCS(0)
+	if c.pace.delay > 0 {
+		workers = 1
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	jobs := make(chan *entry)
+	type answer struct {
+		e        *entry
+		r        *result
+		panicked error
+	}
+	answers := make(chan answer, window)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	defer close(jobs)
+	work := func() {
+		defer wg.Done()
+		for e := range jobs {
+			a := answer{e: e}
+			a.panicked = recovered(func() {
+				a.r = c.fetchPage(ctx, e.url, c.allowed)
+			})
+			answers <- a
+		}
+	}
+	started := 0
+	flying := 0
+	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
+		if e := c.queue[c.commit]; e.res != nil && e.state == queued {
+			c.commit++
+			if ctx.Err() != nil && e.res.refused != nil {
+				c.timeOver(ctx)
+				return
+			}
+			if c.settleNext(ctx, e) != nil {
+				c.timeOver(ctx)
+				return
+			}
+			continue
+		}
+		// No page is fetched that the result has no room for, as far as one can
+		// know: some of those before it may yet be left out.
+		var to chan *entry
+		var next *entry
+		if c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) {
+			to, next = jobs, c.queue[c.next]
+			if flying == started && started < workers {
+				started++
+				wg.Add(1)
+				go work()
+			}
+		}
+		select {
+		case to <- next:
+			c.next++
+			flying++
+		case a := <-answers:
+			flying--
+			if a.panicked != nil {
+				panic(a.panicked)
+			}
+			a.e.res = a.r
+		case <-ctx.Done():
+			c.timeOver(ctx)
+			return
+		}
+	}
+	// Who stood back for a page that never got its turn has one now.
+	for _, e := range c.queue {
+		if fb := e.fallback; fb != nil && e.state == queued && len(c.pages) < c.MaxPages {
+			e.fallback = nil
+			if r := fb.res; c.same(r) == "" {
+				fb.res = nil
+				c.commitPage(fb, r)
+			}
+		}
+	}
+	if c.full || c.commit < len(c.queue) || c.waiting.Len() > 0 {
+		c.stats.Limited = true
+		c.note("", "Maximum pages limit reached")
+	}
+}
+
+// settleNext decides a page and gives numbers to what it leads to. That costs
+// work for each link, so a core is taken.
+func (c *crawler) settleNext(ctx context.Context, e *entry) error {
+	if len(e.res.links) > 100 {
+		release, err := share.Cores.Take(ctx, c.owner)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	c.decide(ctx, e)
+	c.fill()
+	return nil
+}
+
+// recovered calls f and returns what it panicked with, so that the panic of a
+// goroutine can be carried to the one that a caller may recover it in.
+func recovered(f func()) (panicked error) {
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = fmt.Errorf("%v\n\n%s", v, debug.Stack())
+		}
+	}()
+	f()
+	return nil
+}
+
+func (c *crawler) timeOver(ctx context.Context) {
+	if c.stats.TimedOut = errors.Is(ctx.Err(), context.DeadlineExceeded); c.stats.TimedOut {
+		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", len(c.pages)))
+	}
+}

@@ -1,0 +1,152 @@
+package llmstxt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/share"
+)
+
+// transfer is a request and its answer, with what of the process's shares it holds.
+type transfer struct {
+	*crawler
+	outer  context.Context
+	limit  int64 // bytes, unpacked
+	resp   *http.Response
+	sent   bytes.Buffer
+	clock  *time.Timer // ends the request when the site takes too long
+	cancel context.CancelFunc
+	held   []func()
+}
+
+// ask sends a request and waits for the head of the answer.
+func (a *transfer) ask(u *url.URL, prev *Page, cookies jars) error {
+	for _, pool := range []*share.Pool{nil, share.Bodies} {
+		var err error
+		var release func()
+		if pool == nil {
+			release, err = a.slot(a.outer)
+		} else {
+			release, err = pool.Take(a.outer, a.owner)
+		}
+		if err != nil {
+			return err
+		}
+		a.held = append(a.held, release)
+	}
+	var ctx context.Context
+	ctx, a.cancel = context.WithCancel(a.outer)
+	a.clock = time.AfterFunc(a.PageTimeout, a.cancel)
+	resp, err := a.send(ctx, u, prev, cookies)
+	if err != nil {
+		return a.failed(err)
+	}
+	a.resp = resp
+	return nil
+}
+
+// failed is the error of a connection, or that of a page that took too long.
+func (a *transfer) failed(err error) error {
+	if !a.clock.Stop() && a.outer.Err() == nil {
+		a.pace.timeout()
+		return &skipError{Reason: SkipTimeout, Detail: "took longer than " + a.PageTimeout.String(), lost: true}
+	}
+	return err
+}
+
+// readSent reads the body as it was sent. The connection is free then.
+func (a *transfer) readSent() error {
+	tooLarge := &skipError{Reason: SkipSize, Detail: fmt.Sprintf("larger than %d bytes", a.limit)}
+	if a.resp.ContentLength > a.limit {
+		return tooLarge
+	}
+	if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, share.SmallBody)); err != nil {
+		return a.failed(err)
+	}
+	if a.sent.Len() == share.SmallBody {
+		// The site does not pay for the wait.
+		began := time.Now()
+		a.clock.Stop()
+		release, err := share.LargeBody.Take(a.outer, a.owner)
+		if err != nil {
+			return err
+		}
+		a.held = append(a.held, release)
+		a.clock.Reset(max(time.Second, a.PageTimeout-time.Since(began)))
+		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil {
+			return a.failed(err)
+		}
+	}
+	if int64(a.sent.Len()) > a.limit {
+		return tooLarge
+	}
+	a.clock.Stop()
+	a.held[0]() // while this page is being read, another may be on its way
+	return nil
+}
+
+// core takes a core, and the right to read a large page if it is one; the
+// transfer holds them to its end.
+func (a *transfer) core(size int) error {
+	release, err := share.Cores.Take(a.outer, a.owner)
+	if err != nil {
+		return err
+	}
+	a.held = append(a.held, release)
+	if size > share.SmallBody {
+		return a.large()
+	}
+	return nil
+}
+
+func (a *transfer) large() error {
+	release, err := share.LargePages.Take(a.outer, a.owner)
+	if err == nil {
+		a.held = append(a.held, release)
+	}
+	return err
+}
+
+// body takes a core and unpacks what was sent.
+func (a *transfer) body() ([]byte, error) {
+	if err := a.core(a.sent.Len()); err != nil {
+		return nil, err
+	}
+	larger := a.large
+	if a.sent.Len() > share.SmallBody {
+		larger = nil
+	}
+	body, err := decode.Body(a.outer, a.sent.Bytes(), strings.Join(a.resp.Header.Values("Content-Encoding"), ","), a.limit, share.SmallBody, larger)
+	switch {
+	case errors.Is(err, decode.ErrTooLarge):
+		return nil, &skipError{Reason: SkipSize, Detail: fmt.Sprintf("larger than %d bytes", a.limit)}
+	case err != nil && a.outer.Err() == nil:
+		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
+	}
+	return body, err
+}
+
+// close gives back what the answer holds.
+func (a *transfer) close() {
+	if a.clock != nil {
+		a.clock.Stop()
+	}
+	if a.resp != nil {
+		a.resp.Body.Close()
+	}
+	if a.cancel != nil {
+		a.cancel()
+	}
+	for i := len(a.held) - 1; i >= 0; i-- {
+		a.held[i]()
+	}
+	a.held = nil
+}
