@@ -161,7 +161,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
 	}
 	if err := a.readSent(); err != nil {
-		return nil, retry{worth: !isSkip(err, SkipSize)}, err
+		return nil, retry{worth: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
 	}
 	c.pace.answered()
 	r.cookies.keep(r.final, resp)

@@ -52,7 +52,7 @@ type Options struct {
 	Workers    int    // requests at the same time; 0: 8. A Crawl-delay in robots.txt makes it one
 
 	Timeout       time.Duration // of the whole crawl; 0: ten minutes. The pages found by then are the result
-	PageTimeout   time.Duration // of a request with its answer; 0: 15 s
+	PageTimeout   time.Duration // of a request with its answer; 0: 20 s. A page that begins and drips has 15 s, and one try
 	MaxPageBytes  int64         // after decompression; 0: 8 MiB. A larger page is skipped
 	MaxRedirects  int           // hops, meta refresh included; 0: 10, negative: none
 	Retries       int           // further tries after a failed connection or 5xx; 0: 2, negative: none. After 429 and 503 there are five, unless negative
@@ -140,7 +140,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	orDuration(&o.Timeout, 10*time.Minute)
-	orDuration(&o.PageTimeout, 15*time.Second)
+	orDuration(&o.PageTimeout, 20*time.Second)
 	orDuration(&o.MaxCrawlDelay, 10*time.Second)
 	if o.MaxPageBytes <= 0 {
 		o.MaxPageBytes = 8 << 20

@@ -22,6 +22,7 @@ type transfer struct {
 	limit  int64 // bytes, unpacked
 	resp   *http.Response
 	sent   bytes.Buffer
+	began  time.Time
 	clock  *time.Timer // ends the request when the site takes too long
 	cancel context.CancelFunc
 	held   []func()
@@ -44,20 +45,36 @@ func (a *transfer) ask(u *url.URL, prev *Page, cookies jars) error {
 	}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(a.outer)
+	a.began = time.Now()
 	a.clock = time.AfterFunc(a.PageTimeout, a.cancel)
 	resp, err := a.send(ctx, u, prev, cookies)
 	if err != nil {
 		return a.failed(err)
 	}
 	a.resp = resp
+	a.rewind(0)
 	return nil
+}
+
+// dripTime is how long a page may take that has begun, with at least a third of
+// it for the body.
+const dripTime = 15 * time.Second
+
+// rewind sets the clock for the body. What was waited for in this process does
+// not count.
+func (a *transfer) rewind(waited time.Duration) {
+	a.began = a.began.Add(waited)
+	spent := time.Since(a.began)
+	if a.clock.Stop() || waited > 0 {
+		a.clock.Reset(max(0, min(a.PageTimeout-spent, max(dripTime-spent, dripTime/3))))
+	}
 }
 
 // failed is the error of a connection, or that of a page that took too long.
 func (a *transfer) failed(err error) error {
 	if !a.clock.Stop() && a.outer.Err() == nil {
 		a.pace.timeout()
-		return &skipError{Reason: SkipTimeout, Detail: "took longer than " + a.PageTimeout.String(), lost: true}
+		return &skipError{Reason: SkipTimeout, Detail: "took longer than " + min(a.PageTimeout, time.Since(a.began)).Round(time.Second).String(), lost: true}
 	}
 	return err
 }
@@ -80,7 +97,7 @@ func (a *transfer) readSent() error {
 			return err
 		}
 		a.held = append(a.held, release)
-		a.clock.Reset(max(time.Second, a.PageTimeout-time.Since(began)))
+		a.rewind(time.Since(began))
 		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil {
 			return a.failed(err)
 		}
