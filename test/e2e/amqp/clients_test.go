@@ -123,7 +123,7 @@ func TestParsersFromNPM(t *testing.T) {
 				t.Errorf("%s", got)
 			}
 			go gw.Shutdown(t.Context())
-			if got := next(); !strings.Contains(got, `{"message":"the gateway is draining","code":1001}`) || !strings.HasPrefix(got, `["error",`) {
+			if got := next(); !strings.Contains(got, `{"message":"the gateway is draining","code":1001,"reason":"draining"}`) || !strings.HasPrefix(got, `["error",`) {
 				t.Errorf("%s", got)
 			}
 		})
@@ -175,7 +175,7 @@ func TestABrowser(t *testing.T) {
 	if err := gw.Shutdown(contextFor(t, 10*time.Second)); err != nil {
 		t.Error(err)
 	}
-	if got := next(); got != `{"message":"the gateway is draining","code":1001}` {
+	if got := next(); got != `{"message":"the gateway is draining","code":1001,"reason":"draining"}` {
 		t.Errorf("%s", got)
 	}
 	if got := next(); got != `"end"` {

@@ -181,7 +181,7 @@ func post(t testing.TB, url string, body any) *http.Response {
 	return postContext(t, ctx, url, body)
 }
 
-func postContext(t testing.TB, ctx context.Context, url string, body any) *http.Response {
+func postContext(t testing.TB, ctx context.Context, url string, body any, header ...string) *http.Response {
 	t.Helper()
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -193,6 +193,9 @@ func postContext(t testing.TB, ctx context.Context, url string, body any) *http.
 	}
 	req.Header.Set("X-API-Key", key)
 	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -201,11 +204,12 @@ func postContext(t testing.TB, ctx context.Context, url string, body any) *http.
 	return resp
 }
 
-func open(t testing.TB, url string, body any) *stream {
+// open posts a body with further header fields, by name and value.
+func open(t testing.TB, url string, body any, header ...string) *stream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	resp := postContext(t, ctx, url, body)
+	resp := postContext(t, ctx, url, body, header...)
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 		b, _ := io.ReadAll(resp.Body)
 		t.Fatalf("%s %s: %s", resp.Status, resp.Header.Get("Content-Type"), b)

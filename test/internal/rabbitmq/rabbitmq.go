@@ -54,6 +54,23 @@ const (
 	OddSecret   = "p@ss:w/ö rd%2F?#&=\"'\\\u2028\t€"
 )
 
+// A Feed is a virtual host with one user whose permissions are those that a
+// provider of feeds gives its customers.
+type Feed struct {
+	Vhost, User, Secret    string
+	configure, write, read string
+}
+
+var (
+	// Generated lets its user have only queues that the broker names, bound to
+	// the exchange "unifiedfeed".
+	Generated = Feed{"/unifiedfeed/31285", "generated", "generated-secret-31", `^amq\.gen.*$`, `^amq\.gen.*$`, `^(amq\.gen.*|unifiedfeed)$`}
+	// Existing lets its user read one queue.
+	Existing = Feed{"StmInPlay", "existing", "existing-secret-10", `^$`, `^$`, `^_102030_$`}
+	// Prefixed lets its user have queues of one prefix, bound to "xpublic".
+	Prefixed = Feed{"q", "prefixed", "prefixed-secret-99", `^q_anonymous.*`, `^q_anonymous.*`, `^(q_anonymous.*|xpublic)$`}
+)
+
 // Vhosts are there on every node: the default, some with odd names, and many
 // that tests take one each.
 var Vhosts = []string{"/", "with space", "a/b", "%2F", "ünï ☃ \"quoted\"", "v?#&=", strings.Repeat("long", 60)}
@@ -262,7 +279,7 @@ func (n *Node) writeFiles(conf []string) error {
 	}{
 		{"rabbitmq.conf", []byte(strings.Join(lines, "\n") + "\n")},
 		{"definitions.json", definitions},
-		{"plugins", []byte("[].\n")},
+		{"plugins", []byte("[rabbitmq_auth_mechanism_ssl].\n")}, // has no effect until auth_mechanisms names EXTERNAL
 		{"env", nil},
 		{"cert.pem", cert},
 		{"key.pem", key},
@@ -283,8 +300,15 @@ func definitions() ([]byte, error) {
 			permissions = append(permissions, object{"user": u, "vhost": v, "configure": ".*", "write": ".*", "read": ".*"})
 		}
 	}
+	for _, f := range []Feed{Generated, Existing, Prefixed} {
+		vhosts = append(vhosts, object{"name": f.Vhost})
+		permissions = append(permissions,
+			object{"user": f.User, "vhost": f.Vhost, "configure": f.configure, "write": f.write, "read": f.read},
+			object{"user": Admin, "vhost": f.Vhost, "configure": ".*", "write": ".*", "read": ".*"})
+	}
 	permissions = append(permissions, object{"user": Guest, "vhost": "/", "configure": "^$", "write": "^$", "read": "^$"})
-	for user, secret := range map[string]string{Admin: AdminSecret, Guest: GuestSecret, Odd: OddSecret} {
+	for user, secret := range map[string]string{Admin: AdminSecret, Guest: GuestSecret, Odd: OddSecret,
+		Generated.User: Generated.Secret, Existing.User: Existing.Secret, Prefixed.User: Prefixed.Secret} {
 		salt := []byte{1, 2, 3, 4}
 		sum := sha256.Sum256(append(salt[:4:4], secret...))
 		users = append(users, object{"name": user, "tags": "", "hashing_algorithm": "rabbit_password_hashing_sha256",
