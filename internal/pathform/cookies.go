@@ -1,0 +1,164 @@
+package pathform
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// All targets share the gateway's origin in a browser, so a target's cookies
+// get another name, which says whose they are: a hash of the caller, the
+// options without the key, the scheme and the host. A cookie's Path cannot
+// hold ";", so its name alone confines it.
+//
+//	Set-Cookie: sid=1; Domain=t.test; Path=/a   from https://t.test
+//	Set-Cookie: fw.3f0c…Q.sid=1; Path=/to/; HttpOnly; Secure; SameSite=None; Partitioned
+
+const (
+	cookiePrefix = "fw."
+
+	// What a browser keeps of ours at most. Beyond that the oldest are deleted.
+	maxTargetCookies = 50
+	maxCookies       = 100
+	maxCookieBytes   = 8 << 10
+)
+
+// scope puts options into one order, so that the same ones are the same scope.
+func scope(given map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		b.WriteString(name + "\x00" + given[name] + "\x00")
+	}
+	return b.String()
+}
+
+// CookieScope returns what the names of this caller's cookies of this target
+// begin with.
+func (r *Request) CookieScope(caller string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{caller, r.Options.scope, r.Scheme, r.HostHeader()}, "\x01")))
+	return cookiePrefix + base64.RawURLEncoding.EncodeToString(sum[:12]) + "."
+}
+
+// A cookie is a pair of a Cookie header.
+type cookie struct{ name, value string }
+
+// size is what it takes in a Cookie header.
+func (c cookie) size() int { return len(c.name) + len(c.value) + 3 }
+
+func readCookies(h http.Header) (list []cookie) {
+	for _, line := range h.Values("Cookie") {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if name != "" {
+				list = append(list, cookie{name, value})
+			}
+		}
+	}
+	return list
+}
+
+// cookiesFor returns the Cookie header for the target: the pairs of this scope
+// under their own names, and with all the client's own besides.
+func cookiesFor(h http.Header, scope string, all bool) string {
+	var out []string
+	for _, c := range readCookies(h) {
+		name, ours := strings.CutPrefix(c.name, scope)
+		switch {
+		case ours:
+		case all && !strings.HasPrefix(c.name, cookiePrefix):
+			name = c.name
+		default:
+			continue
+		}
+		out = append(out, name+"="+c.value)
+	}
+	return strings.Join(out, "; ")
+}
+
+// confine returns the target's cookies as the browser gets them, and behind
+// them the deletion of those that are too many. had are those that the
+// request came with, the oldest first, as browsers send them (RFC 6265,
+// section 5.4).
+func confine(lines []string, scope string, had []cookie, https bool) []string {
+	attributes := "; Path=" + Prefix + "; HttpOnly"
+	if https {
+		attributes += "; Secure; SameSite=None; Partitioned"
+	}
+	var out []string
+	kept := slices.DeleteFunc(slices.Clone(had), func(c cookie) bool { return !strings.HasPrefix(c.name, cookiePrefix) })
+	for _, line := range lines {
+		pair, rest, _ := strings.Cut(line, ";")
+		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if !found || name == "" {
+			continue
+		}
+		c := cookie{scope + name, value}
+		if c.size() > maxCookieBytes {
+			continue
+		}
+		text, gone := c.name+"="+c.value, false
+		for a := range strings.SplitSeq(rest, ";") {
+			k, v, _ := strings.Cut(strings.TrimSpace(a), "=")
+			switch strings.ToLower(strings.TrimSpace(k)) {
+			case "expires":
+				text += "; Expires=" + strings.TrimSpace(v)
+				gone = gone || expired(v)
+			case "max-age":
+				text += "; Max-Age=" + strings.TrimSpace(v)
+				gone = gone || strings.HasPrefix(strings.TrimSpace(v), "-") || strings.Trim(v, " 0") == ""
+			}
+		}
+		out = append(out, text+attributes)
+		i := slices.IndexFunc(kept, func(k cookie) bool { return k.name == c.name })
+		switch {
+		case gone && i >= 0:
+			kept = slices.Delete(kept, i, i+1)
+		case gone:
+		case i >= 0:
+			kept[i] = c // it keeps its age
+		default:
+			kept = append(kept, c)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, name := range surplus(kept, scope) {
+		out = append(out, name+"=; Max-Age=0"+attributes)
+	}
+	return out
+}
+
+// surplus returns the names of the cookies that are too many, the oldest.
+func surplus(kept []cookie, scope string) (gone []string) {
+	ofTarget, bytes := 0, 0
+	for _, c := range kept {
+		bytes += c.size()
+		if strings.HasPrefix(c.name, scope) {
+			ofTarget++
+		}
+	}
+	n := len(kept)
+	for _, c := range kept {
+		own := strings.HasPrefix(c.name, scope)
+		if n <= maxCookies && bytes <= maxCookieBytes && !(own && ofTarget > maxTargetCookies) {
+			continue
+		}
+		gone = append(gone, c.name)
+		n--
+		bytes -= c.size()
+		if own {
+			ofTarget--
+		}
+	}
+	return gone
+}
+
+func expired(date string) bool {
+	t, err := http.ParseTime(strings.TrimSpace(date))
+	return err == nil && t.Year() < 2000 // how servers write "long ago"
+}

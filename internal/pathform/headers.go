@@ -1,0 +1,191 @@
+package pathform
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// stripped are the request headers that proxies in front of a gateway add: they
+// name the client, or vouch for it, and are not the target's business. "*" at
+// the end stands for any end.
+var stripped = []string{
+	"x-forwarded-*", "forwarded", "via", "x-real-ip", "true-client-ip", "cf-*", "cf-access-*", "x-goog-iap-*",
+	"x-amzn-oidc-*", "x-auth-request-*", "remote-user", "tailscale-*", "x-pomerium-*", "x-authentik-*",
+	"x-ms-client-principal*", "x-client-*", "x-ssl-*",
+}
+
+// removed are the headers of an answer that would act on the gateway's origin.
+var removed = []string{
+	"service-worker-allowed", "clear-site-data", "strict-transport-security", "alt-svc", "nel", "report-to",
+	"reporting-endpoints", "cross-origin-*", "permissions-policy", "feature-policy", "x-frame-options", "accept-ch",
+	"critical-ch", "speculation-rules", "content-security-policy*", "access-control-*", "set-cookie2",
+	"x-farwire-*", "referrer-policy", "surrogate-control", "cdn-cache-control",
+}
+
+// policy is what every page from elsewhere is held to.
+const policy = "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'"
+
+// matches reports whether a header's name is one of a list in lower case.
+func matches(list []string, name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(list, func(pattern string) bool {
+		if begin, wild := strings.CutSuffix(pattern, "*"); wild {
+			return strings.HasPrefix(name, begin)
+		}
+		return name == pattern
+	})
+}
+
+// IsBrowser reports whether a request comes from a browser.
+func IsBrowser(h http.Header) bool {
+	return h.Get("Sec-Fetch-Site") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/")
+}
+
+// Outgoing changes a client's headers into those for the target. What belongs
+// to the hop alone and what is ours (the key) is left to the caller. caller is
+// whose cookies go along; strip are further names to leave out, in lower case.
+func (r *Request) Outgoing(h http.Header, caller string, strip []string) {
+	cookies := cookiesFor(h, r.CookieScope(caller), r.Options.Cookies)
+	basic := IsBrowser(h) && isBasic(h.Get("Authorization"))
+	for name := range h {
+		if matches(stripped, name) || matches(strip, name) {
+			delete(h, name)
+		}
+	}
+	delete(h, "Cookie")
+	if cookies != "" {
+		h.Set("Cookie", cookies)
+	}
+	if basic {
+		delete(h, "Authorization") // it is a person's, for the gateway's origin
+	}
+	if h.Get("Origin") != "" {
+		h.Set("Origin", r.Origin())
+	}
+	if referer := h.Get("Referer"); referer != "" {
+		h.Set("Referer", r.referer(referer))
+	}
+}
+
+func isBasic(authorization string) bool {
+	return len(authorization) >= 6 && strings.EqualFold(authorization[:6], "basic ")
+}
+
+// referer returns the target's address behind one of ours; its root for any
+// other page.
+func (r *Request) referer(referer string) string {
+	if u, err := url.Parse(referer); err == nil {
+		if from, err := Parse(u.RequestURI()); err == nil && from.Scheme == r.Scheme && from.HostHeader() == r.HostHeader() {
+			query := ""
+			if from.Asked {
+				query = "?" + from.Query
+			}
+			return r.Origin() + from.Path + query
+		}
+	}
+	return r.Origin() + "/"
+}
+
+// An Answer says for whom Incoming changes an answer.
+type Answer struct {
+	Caller  string
+	Request http.Header // as the client sent it
+	HTTPS   bool        // the client came over https
+	Node    string      // the agent's id
+}
+
+// Incoming changes the headers of a target's answer into those for the client.
+func (r *Request) Incoming(h http.Header, a Answer) {
+	for name := range h {
+		if matches(removed, name) || strings.HasSuffix(strings.ToLower(name), "-cdn-cache-control") {
+			delete(h, name)
+		}
+	}
+	if IsBrowser(a.Request) {
+		delete(h, "Www-Authenticate")
+	}
+	if cookies := confine(h["Set-Cookie"], r.CookieScope(a.Caller), readCookies(a.Request), a.HTTPS); cookies != nil {
+		h["Set-Cookie"] = cookies
+	} else {
+		delete(h, "Set-Cookie")
+	}
+	for _, name := range []string{"Location", "Content-Location"} {
+		for i, value := range h[name] {
+			h[name][i] = r.Rewrite(value)
+		}
+	}
+	for i, value := range h["Refresh"] {
+		h["Refresh"][i] = r.refresh(value)
+	}
+	h.Set("X-Farwire-Node", a.Node)
+	h.Set("X-Farwire-From", "target")
+	Private(h)
+	Isolate(h)
+	AllowOrigin(h, a.Request)
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+}
+
+// Isolate keeps a page from acting as one of the gateway's.
+func Isolate(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+}
+
+// Private keeps an answer out of caches that several callers share.
+func Private(h http.Header) {
+	directives := []string{"private"}
+	for _, line := range h["Cache-Control"] {
+		for d := range strings.SplitSeq(line, ",") {
+			d = strings.TrimSpace(d)
+			name, _, _ := strings.Cut(strings.ToLower(d), "=")
+			switch strings.TrimSpace(name) {
+			case "", "public", "private", "s-maxage":
+			default:
+				directives = append(directives, d)
+			}
+		}
+	}
+	h.Set("Cache-Control", strings.Join(directives, ", "))
+	h.Add("Vary", "Origin, X-API-Key, Authorization, Cookie")
+}
+
+// AllowOrigin lets the page that asked read the answer (Fetch standard, section
+// 3.2): any page, with its credentials.
+func AllowOrigin(answer, request http.Header) {
+	origin := request.Get("Origin")
+	if origin == "" {
+		return
+	}
+	var names []string
+	for name := range answer {
+		if !matches([]string{"set-cookie", "vary", "access-control-*"}, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	answer.Set("Access-Control-Allow-Origin", origin)
+	answer.Set("Access-Control-Allow-Credentials", "true")
+	answer.Set("Access-Control-Expose-Headers", strings.Join(names, ", "))
+}
+
+// IsPreflight reports whether a browser asks whether it may ask.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// Preflight writes the headers of the answer to a preflight.
+func Preflight(answer, request http.Header) {
+	answer.Set("Access-Control-Allow-Origin", request.Get("Origin"))
+	answer.Set("Access-Control-Allow-Credentials", "true")
+	answer.Set("Access-Control-Allow-Methods", request.Get("Access-Control-Request-Method"))
+	if asked := request.Values("Access-Control-Request-Headers"); len(asked) > 0 {
+		answer.Set("Access-Control-Allow-Headers", strings.Join(asked, ", "))
+	}
+	answer.Set("Access-Control-Max-Age", "7200")
+	answer.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+}

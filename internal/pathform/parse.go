@@ -1,0 +1,265 @@
+// Package pathform reads and writes what the path form changes of a request
+// and of its answer: the address, /to/OPTIONS/SCHEME/HOST/PATH?QUERY, the
+// headers, and the cookies. It dials nothing and knows no gateway.
+//
+//	client ── /to/-/https/api.test/v1?x=1 ──▶ Parse ──▶ Request
+//	Request ── Outgoing (headers, cookies) ──▶ target
+//	target ── Incoming (policies, Location, cookies) ──▶ client
+package pathform
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// Prefix is how each path of the path form begins.
+const Prefix = "/to/"
+
+// A Request is what a path of the path form asks for.
+type Request struct {
+	Options Options
+	Scheme  string // of the target: http or https; ws and wss stand for them
+	Host    string // host or host:port as written, in lower case
+	Path    string // byte for byte; it begins with "/"
+	Query   string // byte for byte, without "?"
+	Asked   bool   // there was a "?", even with nothing behind it
+
+	prefix string // "/to/" and OPTIONS as written
+}
+
+// Options are what stands between /to/ and the scheme, or in the user name of
+// the forward proxy.
+type Options struct {
+	Key     string // ours; empty: it comes in a header
+	Geo     string
+	Agent   string
+	Session string
+	Timeout time.Duration // for the dial; zero: the default
+	Idle    time.Duration // zero: none
+	Cookies bool          // cookies=all: the client's own go to the target as well
+
+	scope string // the options without the key, in one order: part of what confines cookies
+}
+
+// IsPath reports whether a request's target, as its first line has it, is of
+// the path form. Ask before a ServeMux does: that one cleans paths.
+func IsPath(requestURI string) bool { return strings.HasPrefix(requestURI, Prefix) }
+
+// Parse reads a request's target as its first line has it.
+func Parse(requestURI string) (*Request, error) {
+	rest, ok := strings.CutPrefix(requestURI, Prefix)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "the path must begin with /to/")
+	}
+	rawOptions, rest, ok1 := strings.Cut(rest, "/")
+	scheme, rest, ok2 := strings.Cut(rest, "/")
+	if !ok1 || !ok2 || rawOptions == "" {
+		return nil, fault.Invalidf("the path must be /to/OPTIONS/SCHEME/HOST/PATH; OPTIONS is - when there are none")
+	}
+	options, err := ParseOptions(rawOptions, true)
+	if err != nil {
+		return nil, err
+	}
+	r := &Request{Options: options, prefix: Prefix + rawOptions + "/"}
+	switch strings.ToLower(scheme) {
+	case "http", "ws":
+		r.Scheme = "http"
+	case "https", "wss":
+		r.Scheme = "https"
+	default:
+		return nil, fault.Invalidf("the scheme %q must be http, https, ws or wss", clip(scheme))
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	r.Host = strings.ToLower(rest[:end])
+	if err := checkHost(r.Host); err != nil {
+		return nil, err
+	}
+	r.Path, r.Query, r.Asked = strings.Cut(rest[end:], "?")
+	if r.Path == "" {
+		r.Path = "/"
+	}
+	for i := range len(rest) {
+		if c := rest[i]; c <= ' ' || c == 0x7f {
+			return nil, fault.Invalidf("the path has a character that a request cannot hold")
+		}
+	}
+	return r, nil
+}
+
+// ParseOptions reads OPTIONS: "-" or nothing, or name=value pairs with ";"
+// between them. The key is one of them where the path form reads them.
+func ParseOptions(raw string, key bool) (Options, error) {
+	var o Options
+	if raw == "" || raw == "-" {
+		return o, nil
+	}
+	given := make(map[string]string)
+	for pair := range strings.SplitSeq(raw, ";") {
+		rawName, rawValue, found := strings.Cut(pair, "=")
+		name, err1 := url.PathUnescape(rawName)
+		value, err2 := url.PathUnescape(rawValue)
+		switch {
+		case err1 != nil || err2 != nil:
+			return o, fault.Invalidf("the options cannot be decoded")
+		case !found || name == "":
+			return o, fault.Invalidf("options are written as name=value with ; between them")
+		case value == "":
+			return o, fault.Invalidf("the option %s is empty", clip(name))
+		}
+		if _, twice := given[name]; twice {
+			return o, fault.Invalidf("the option %s is given twice", clip(name))
+		}
+		given[name] = value
+		switch {
+		case name == "key" && key:
+			o.Key = value
+		case name == "geo":
+			o.Geo = value
+		case name == "agent":
+			o.Agent = value
+		case name == "session":
+			if !validSession(value) {
+				return o, fault.Invalidf("session must be 1 to 64 letters, digits, dots, hyphens and underscores")
+			}
+			o.Session = value
+		case name == "timeout":
+			if o.Timeout, err1 = seconds(value); err1 != nil || o.Timeout <= 0 || o.Timeout > time.Minute {
+				return o, fault.Invalidf("timeout must be a number of seconds above 0 and up to 60")
+			}
+		case name == "idle_timeout":
+			if o.Idle, err1 = seconds(value); err1 != nil {
+				return o, fault.Invalidf("idle_timeout must be a number of seconds, zero or more")
+			}
+		case name == "cookies":
+			if value != "all" {
+				return o, fault.Invalidf("cookies must be all, or be left out")
+			}
+			o.Cookies = true
+		default:
+			return o, fault.Invalidf("there is no option %s", clip(name))
+		}
+	}
+	delete(given, "key")
+	o.scope = scope(given)
+	return o, nil
+}
+
+// URL returns the target's URL for net/http, whose RequestURI is the path and
+// query byte for byte.
+func (r *Request) URL() *url.URL {
+	u := &url.URL{Scheme: r.Scheme, Host: r.Host, RawQuery: r.Query, ForceQuery: r.Asked && r.Query == ""}
+	if !strings.HasPrefix(r.Path, "//") {
+		u.Opaque = r.Path
+		return u
+	}
+	// As an opaque path net/http would take this one for an absolute URL.
+	raw := encodeRest(r.Path)
+	path, err := url.PathUnescape(raw)
+	if err != nil { // a stray "%": it can only be said in another way
+		raw = strings.ReplaceAll(raw, "%", "%25")
+		path = r.Path
+	}
+	u.Path, u.RawPath = path, raw
+	return u
+}
+
+// Target returns the target's host and port, for logs.
+func (r *Request) Target() string {
+	host, port := r.HostPort()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
+
+// HostPort returns the target's host, without brackets, and its port.
+func (r *Request) HostPort() (host, port string) {
+	u := url.URL{Host: r.Host}
+	if port = u.Port(); port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[r.Scheme]
+	}
+	return u.Hostname(), port
+}
+
+// Origin returns the target's origin (RFC 6454, section 6.2).
+func (r *Request) Origin() string { return r.Scheme + "://" + r.HostHeader() }
+
+// HostHeader returns the Host for the target: without a default port.
+func (r *Request) HostHeader() string {
+	if r.Scheme == "http" {
+		return strings.TrimSuffix(r.Host, ":80")
+	}
+	return strings.TrimSuffix(r.Host, ":443")
+}
+
+// checkHost refuses what is no host, or no host with a port.
+func checkHost(host string) error {
+	u, err := url.Parse("http://" + host)
+	switch {
+	case err != nil, u.Hostname() == "", u.User != nil, u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#@"):
+		return fault.Invalidf("the host %q is not valid", clip(host))
+	case strings.HasSuffix(host, ":"):
+		return fault.Invalidf("the host %q ends with a colon and has no port", clip(host))
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fault.Invalidf("the port %s must be from 1 to 65535", clip(port))
+		}
+	}
+	return nil
+}
+
+func validSession(s string) bool {
+	if len(s) < 1 || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+func seconds(s string) (time.Duration, error) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(f >= 0 && f <= 1e9) { // NaN is neither
+		return 0, strconv.ErrRange
+	}
+	return time.Duration(f * float64(time.Second)), nil
+}
+
+// encodeRest encodes the bytes that net/url would not take in a raw path.
+func encodeRest(path string) string {
+	var b strings.Builder
+	for i := range len(path) {
+		c := path[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-_.~!$&'()*+,;=:@[]/%", c) >= 0:
+			b.WriteByte(c)
+		default:
+			const hex = "0123456789ABCDEF"
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+		}
+	}
+	return b.String()
+}
+
+// clip shortens what a client sent for an error text.
+func clip(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

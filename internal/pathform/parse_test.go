@@ -1,0 +1,200 @@
+package pathform_test
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/internal/pathform"
+)
+
+func parse(t *testing.T, target string) *pathform.Request {
+	t.Helper()
+	r, err := pathform.Parse(target)
+	if err != nil {
+		t.Fatalf("%s: %v", target, err)
+	}
+	return r
+}
+
+func TestParse_PathAndQuery_ReachTheTargetByteForByte(t *testing.T) {
+	for _, path := range []string{
+		"/", "/a/b", "//", "//evil.test/x", "///a//b", "/a//b", "/./a/../b", "/%2e%2e/a", "/a%2Fb", "/a%2fb", "/%zz", "/a%",
+		"/a;b=c/d", "/a:b@c", "/~!$&'()*+,;=", "/ä", "/a|b", "/a\"b", "/[x]", "/?", "/?a", "/?a=b&a=b", "/??", "/?a=%20+&;=x|\"<>",
+		"/a?b/c?d", "/x?url=http://y/z?q", "/socket.io/?EIO=4&transport=polling", "/http://a/b", "/*", "/%00", "/a%0d%0aX:%20y",
+		"//a/b?c", "//a;b?c=%2F",
+	} {
+		r := parse(t, "/to/-/https/api.test:8443"+path)
+		req := &http.Request{Method: "GET", URL: r.URL(), Host: r.HostHeader(), Header: http.Header{}}
+		var b bytes.Buffer
+		if err := req.Write(&b); err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		line, err := bufio.NewReader(&b).ReadString('\n')
+		if want := "GET " + path + " HTTP/1.1\r\n"; err != nil || line != want {
+			t.Errorf("%s: the request line is %q", path, line)
+		}
+	}
+}
+
+func TestParse_Scheme_NamesHTTPOrTLS(t *testing.T) {
+	for scheme, want := range map[string]string{"http": "http", "ws": "http", "https": "https", "wss": "https", "WSS": "https"} {
+		r := parse(t, "/to/-/"+scheme+"/API.test")
+		if r.Scheme != want || r.Host != "api.test" || r.Path != "/" {
+			t.Errorf("%s: %+v", scheme, r)
+		}
+	}
+}
+
+func TestParse_Options(t *testing.T) {
+	r := parse(t, "/to/key=a%3Bb%2Fc;geo=DE,AT;agent=de1;session=a.b-C_1;timeout=2.5;idle_timeout=60;cookies=all/http/t/x")
+	want := pathform.Options{Key: "a;b/c", Geo: "DE,AT", Agent: "de1", Session: "a.b-C_1", Timeout: 2500 * time.Millisecond, Idle: time.Minute, Cookies: true}
+	got := r.Options
+	if got.Key != want.Key || got.Geo != want.Geo || got.Agent != want.Agent || got.Session != want.Session ||
+		got.Timeout != want.Timeout || got.Idle != want.Idle || got.Cookies != want.Cookies {
+		t.Errorf("%+v", got)
+	}
+	if _, err := pathform.ParseOptions("key=x", false); err == nil {
+		t.Error("the forward proxy's user name may hold a key")
+	}
+}
+
+func TestParse_Refuses(t *testing.T) {
+	for target, want := range map[string]string{
+		"/too/-/http/a/":            "begin with /to/",
+		"/to/-/http":                "/to/OPTIONS/SCHEME/HOST/PATH",
+		"/to//http/a/":              "OPTIONS is -",
+		"/to/-":                     "/to/OPTIONS/SCHEME/HOST/PATH",
+		"/to/-/ftp/a/":              "scheme",
+		"/to/-/http//a":             "host",
+		"/to/-/http/?x":             "host",
+		"/to/-/http/u@a/":           "host",
+		"/to/-/http/a:0/":           "port",
+		"/to/-/http/a:65536/":       "port",
+		"/to/-/http/a:b/":           "host",
+		"/to/-/http/a:/":            "colon",
+		"/to/-/http/a%2eb/":         "host",
+		"/to/-/http/a\\b/":          "host",
+		"/to/-/http/[::1/":          "host",
+		"/to/proxy=x/http/a/":       "no option proxy",
+		"/to/url=x/http/a/":         "no option url",
+		"/to/geo/http/a/":           "name=value",
+		"/to/geo=/http/a/":          "empty",
+		"/to/;/http/a/":             "name=value",
+		"/to/geo=DE;geo=AT/http/a/": "twice",
+		"/to/geo=%zz/http/a/":       "decoded",
+		"/to/session=a%20b/http/a/": "session",
+		"/to/session=" + strings.Repeat("a", 65) + "/http/a/": "session",
+		"/to/timeout=0/http/a/":                               "timeout",
+		"/to/timeout=61/http/a/":                              "timeout",
+		"/to/timeout=NaN/http/a/":                             "timeout",
+		"/to/idle_timeout=-1/http/a/":                         "idle_timeout",
+		"/to/cookies=some/http/a/":                            "cookies",
+		"/to/-/http/a/b c":                                    "character",
+	} {
+		if _, err := pathform.Parse(target); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want something about %q", target, err, want)
+		}
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	r := parse(t, "/to/geo=DE/https/api.test/a/b/c?q=1")
+	const own = "/to/geo=DE/https/api.test"
+	for address, want := range map[string]string{
+		"https://api.test/x":               own + "/x",
+		"http://api.test/x":                "/to/geo=DE/http/api.test/x",
+		"https://other.test:8443/x?y#z":    "/to/geo=DE/https/other.test:8443/x?y#z",
+		"https://other.test":               "/to/geo=DE/https/other.test/",
+		"https://other.test?x":             "/to/geo=DE/https/other.test/?x",
+		"wss://other.test/s":               "/to/geo=DE/https/other.test/s",
+		"HTTPS://user:pw@other.test/x":     "/to/geo=DE/https/other.test/x",
+		"https://a@b@other.test/x":         "/to/geo=DE/https/other.test/x",
+		"//other.test/x":                   "/to/geo=DE/https/other.test/x",
+		"/\\other.test/x":                  "/to/geo=DE/https/other.test/x",
+		"\\\\other.test\\x":                "/to/geo=DE/https/other.test/x",
+		"https:other.test/x":               "/to/geo=DE/https/other.test/x",
+		"https:////other.test/x":           "/to/geo=DE/https/other.test/x",
+		"h\tttps://other.test/x":           "/to/geo=DE/https/other.test/x",
+		"/x%2Fy//z":                        own + "/x%2Fy//z",
+		"/../../../healthz":                own + "/healthz",
+		"/%2e%2e/%2E./.%2e/healthz":        own + "/healthz",
+		"..\\..\\..\\..\\healthz":          own + "/healthz",
+		"../../../../../../healthz":        own + "/healthz",
+		"x":                                own + "/a/b/x",
+		"./x/":                             own + "/a/b/x/",
+		"..":                               own + "/a/",
+		"?x=2":                             own + "/a/b/c?x=2",
+		"#f":                               own + "/a/b/c?q=1#f",
+		"https://other.test/../../healthz": "/to/geo=DE/https/other.test/healthz",
+		"https://../healthz":               "/to/geo=DE/https/invalid/healthz",
+		"https://..%2f..%2fhealthz":        "/to/geo=DE/https/....healthz/",
+		"mailto:a@b":                       "mailto:a@b",
+		"myapp://callback?code=1":          "myapp://callback?code=1",
+	} {
+		if got := r.Rewrite(address); got != want {
+			t.Errorf("%s\n gives %s\n want  %s", address, got, want)
+		}
+	}
+}
+
+// Whatever a target sends as Location, a browser at /to/… stays below it.
+func FuzzRewrite(f *testing.F) {
+	for _, s := range []string{"/a", "//a", "https://a/b", "../../x", "\\\\x", "https:/x", "%2e%2e/", "http://a;b/"} {
+		f.Add(s)
+	}
+	r, err := pathform.Parse("/to/-/https/api.test/a/b")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := r.Rewrite(s)
+		if scheme, _, ok := strings.Cut(got, ":"); ok && !strings.HasPrefix(got, "/") {
+			switch strings.ToLower(scheme) {
+			case "http", "https", "ws", "wss":
+				t.Errorf("%q gives %q", s, got)
+			}
+			return
+		}
+		if !strings.HasPrefix(got, "/to/-/http") {
+			t.Errorf("%q gives %q", s, got)
+		}
+		path, _, _ := strings.Cut(got, "?")
+		path, _, _ = strings.Cut(path, "#")
+		for segment := range strings.SplitSeq(strings.ReplaceAll(path, "\\", "/"), "/") {
+			if d := strings.ReplaceAll(strings.ToLower(segment), "%2e", "."); d == ".." || d == "." {
+				t.Errorf("%q gives %q", s, got)
+			}
+		}
+	})
+}
+
+// Whatever Parse takes can be sent, and is one line of a request.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"/to/-/http/a/", "/to/key=x;geo=DE/wss/a:1/b?c", "/to/-/https/[::1]:8/x//y", "/to/-/http/a//b|c%"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := pathform.Parse(s)
+		if err != nil {
+			return
+		}
+		req := &http.Request{Method: "GET", URL: r.URL(), Host: r.HostHeader(), Header: http.Header{}}
+		var b bytes.Buffer
+		if err := req.Write(&b); err != nil {
+			return // net/http refuses it, and nothing is sent
+		}
+		head := b.String()
+		line, _, _ := strings.Cut(head, "\r\n")
+		if !strings.HasPrefix(line, "GET /") || !strings.HasSuffix(line, " HTTP/1.1") || strings.Count(line, " ") != 2 || !strings.HasSuffix(head, "\r\n\r\n") {
+			t.Errorf("%q is sent as %q", s, head)
+		}
+		if r.Target() == "" || !strings.HasPrefix(r.Rewrite("/x"), pathform.Prefix) {
+			t.Errorf("%q: %+v", s, r)
+		}
+	})
+}
