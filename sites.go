@@ -30,7 +30,8 @@ import (
 // All methods are called concurrently and by several processes.
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
-	// under the same BaseURL the new Options and Interval. The site is due now,
+	// under the same BaseURL the new Options, Interval and KeyID, and ends its
+	// rest. The site is due now,
 	// if it has not been before, and leased for d to the caller, whose crawl
 	// that is; whoever has it leased loses it. What it has stored of a known
 	// site stays, the webhook secret too. A new site of a subject that has most
@@ -42,17 +43,36 @@ type SiteStore interface {
 	// an empty list.
 	Enrolled(ctx context.Context, baseURL string) ([]Site, error)
 
+	// Sites returns the sites that the subject has enrolled; none is an empty
+	// list.
+	Sites(ctx context.Context, subject string) ([]Site, error)
+
 	// Count returns how many sites the subject has enrolled.
 	Count(ctx context.Context, subject string) (int, error)
+
+	// Remove forgets the site and its pages. Whoever has it leased loses it. Its
+	// hosted file stays where it is. An unknown id wraps [ErrNoSite].
+	Remove(ctx context.Context, id int64) error
 
 	// MakeDue moves the site's next crawl to at, unless it is due earlier, and
 	// returns when it is due now. It holds for a site that is leased too: the
 	// crawl under way may have passed what changed, so Commit does not set the
-	// next one later than at. An unknown id wraps [ErrNoSite].
+	// next one later than at. It ends a site's rest, and what its lost leases
+	// have to wait for. An unknown id wraps [ErrNoSite].
 	MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error)
 
-	// Claim leases the site that has been due longest, and that nobody has
-	// leased, for d. When there is none the error wraps ErrNoSite.
+	// Claim leases for d a site that is due and not resting, and that nobody has
+	// leased. When there is none the error wraps ErrNoSite.
+	//
+	// Subjects take turns: the site is one of a subject with the fewest sites
+	// leased, of these of the subject whose last claim is the longest ago, and
+	// of its sites the one that has been due longest.
+	//
+	// A lease that ran out without an outcome counts as a crawl that failed, in
+	// the site's Failures and LastError. The site is then claimed again only
+	// when as much time as the lease was long has passed once more, after a
+	// second such lease in a row twice as much. After a third the site is
+	// resting. Commit begins this count anew; Release leaves it.
 	Claim(ctx context.Context, d time.Duration) (Lease, error)
 
 	// Renew extends the lease by d from now and returns it with its new Expiry.
@@ -88,6 +108,7 @@ type Site struct {
 	Interval      time.Duration // between crawls
 	WebhookSecret string
 	Created       time.Time
+	KeyID         string // of the key that enrolled it; empty: the host named the caller
 
 	NextCrawl      time.Time
 	LastCrawl      time.Time // the last that did not fail; zero: none
@@ -98,6 +119,7 @@ type Site struct {
 	HostedURL      string        // empty: none yet
 	SitemapLastmod time.Time     // the newest lastmod of its sitemaps; zero: none
 	ChangeInterval time.Duration // average time between observed changes; zero: unknown
+	Resting        bool          // not claimed until MakeDue or Enroll: its crawls ended without an outcome, or its key is gone
 }
 
 // SiteOptions are the options of a crawl request that recrawls repeat.

@@ -96,7 +96,7 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 			continue
 		}
 		if owned++; r.BaseURL == s.BaseURL {
-			r.Options, r.Interval = s.Options, s.Interval
+			r.Options, r.Interval, r.KeyID, r.Resting = s.Options, s.Interval, s.KeyID, false
 			if now := time.Now(); r.NextCrawl.After(now) {
 				r.NextCrawl = now
 			}
@@ -124,6 +124,32 @@ func (m *memorySites) Enrolled(_ context.Context, baseURL string) (list []farwir
 	return list, nil
 }
 
+func (m *memorySites) Sites(_ context.Context, subject string) (list []farwire.Site, err error) {
+	if err := m.begin("Sites"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.Subject == subject {
+			list = append(list, r.Site)
+		}
+	}
+	return list, nil
+}
+
+func (m *memorySites) Remove(_ context.Context, id int64) error {
+	if err := m.begin("Remove"); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	r := m.find(id)
+	if r == nil {
+		return farwire.ErrNoSite
+	}
+	m.rows = slices.DeleteFunc(m.rows, func(other *siteRow) bool { return other == r })
+	return nil
+}
+
 func (m *memorySites) Count(_ context.Context, subject string) (n int, err error) {
 	if err := m.begin("Count"); err != nil {
 		return 0, err
@@ -146,6 +172,7 @@ func (m *memorySites) MakeDue(_ context.Context, id int64, at time.Time) (time.T
 	if r == nil {
 		return time.Time{}, farwire.ErrNoSite
 	}
+	r.Resting = false
 	if r.expiry.After(time.Now()) { // for after the crawl that is under way
 		if r.called.IsZero() || at.Before(r.called) {
 			r.called = at
@@ -166,7 +193,7 @@ func (m *memorySites) Claim(_ context.Context, d time.Duration) (farwire.Lease, 
 	m.claims++
 	var due *siteRow
 	for _, r := range m.rows {
-		if now := time.Now(); !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) {
+		if now := time.Now(); !r.Resting && !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) {
 			due = r
 		}
 	}
@@ -237,7 +264,7 @@ func (m *memorySites) Commit(_ context.Context, l farwire.Lease, c farwire.Recra
 	kept := r.Site
 	r.Site = c.Site
 	r.ID, r.Subject, r.BaseURL, r.Options, r.Interval = kept.ID, kept.Subject, kept.BaseURL, kept.Options, kept.Interval
-	r.WebhookSecret, r.Created = kept.WebhookSecret, kept.Created
+	r.WebhookSecret, r.Created, r.KeyID = kept.WebhookSecret, kept.Created, kept.KeyID
 	if !r.called.IsZero() && r.called.Before(r.NextCrawl) {
 		r.NextCrawl = r.called
 	}

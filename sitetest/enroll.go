@@ -16,7 +16,7 @@ func full() farwire.Site {
 	return farwire.Site{
 		Subject: "alice", BaseURL: "https://docs.example.com/guide/",
 		Options:  farwire.SiteOptions{MaxPages: 70, DescLength: 300, Format: "index", Enhance: true, Remote: true, Geo: "de,fr", Agent: "berlin"},
-		Interval: 90*time.Minute + time.Microsecond, WebhookSecret: "hush", Created: past(0),
+		Interval: 90*time.Minute + time.Microsecond, WebhookSecret: "hush", Created: past(0), KeyID: "key 1",
 	}
 }
 
@@ -64,7 +64,7 @@ func enrollAgain(b *bench) {
 
 	again := full()
 	again.Options, again.Interval = farwire.SiteOptions{MaxPages: 5, Format: "pages"}, time.Minute
-	again.WebhookSecret, again.Created = "another", past(3)
+	again.WebhookSecret, again.Created, again.KeyID = "another", past(3), "key 2"
 	before := b.now()
 	// A subject that has more than it may keeps what it has.
 	second, err := b.store.Enroll(b.ctx, again, 0, long)
@@ -73,7 +73,7 @@ func enrollAgain(b *bench) {
 	}
 	after := b.now()
 	want := state
-	want.Options, want.Interval, want.NextCrawl = again.Options, again.Interval, second.Site.NextCrawl
+	want.Options, want.Interval, want.KeyID, want.NextCrawl = again.Options, again.Interval, again.KeyID, second.Site.NextCrawl
 	if second.Site != want {
 		b.Errorf("leased\n%+v, want\n%+v", second.Site, want)
 	}
@@ -161,6 +161,40 @@ func subjects(b *bench) {
 		if n, err := b.store.Count(b.ctx, subject); err != nil || n != want {
 			b.Errorf("%q has %d sites, %v; want %d", subject, n, err, want)
 		}
+		list, err := b.store.Sites(b.ctx, subject)
+		if err != nil || len(list) != want {
+			b.Errorf("%q has the sites %+v, %v; want %d", subject, list, err, want)
+		}
+		for _, s := range list {
+			if s.Subject != subject || s != b.site(s) {
+				b.Errorf("%q has the site\n%+v, stored\n%+v", subject, s, b.site(s))
+			}
+		}
+	}
+}
+
+func remove(b *bench) {
+	l := b.enroll("https://a.example/")
+	b.commit(l, farwire.Recrawl{Site: l.Site, Pages: []llmstxt.Page{page(1)}})
+	other := b.due("https://b.example/", past(1))
+	if _, err := b.store.Enroll(b.ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, long); err != nil {
+		b.Fatal(err)
+	}
+	if err := b.store.Remove(b.ctx, l.Site.ID); err != nil {
+		b.Fatal(err)
+	}
+	if list, err := b.store.Sites(b.ctx, "alice"); err != nil || len(list) != 1 || list[0] != b.site(other) {
+		b.Errorf("left are %+v, %v", list, err)
+	}
+	if _, err := b.store.Renew(b.ctx, l, long); !errors.Is(err, farwire.ErrLeaseLost) {
+		b.Errorf("renewed the lease of a removed site: %v", err)
+	}
+	if err := b.store.Remove(b.ctx, l.Site.ID); !errors.Is(err, farwire.ErrNoSite) {
+		b.Errorf("removed it twice: %v", err)
+	}
+	anew := b.enroll("https://a.example/")
+	if p, err := b.store.Pages(b.ctx, anew.Site.ID); err != nil || len(p) > 0 || anew.Site.ID == l.Site.ID {
+		b.Errorf("enrolled anew it is %+v with the pages %v, %v", anew.Site, p, err)
 	}
 }
 

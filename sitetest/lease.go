@@ -2,6 +2,7 @@ package sitetest
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -188,20 +189,10 @@ func tokens(b *bench) {
 func expiry(b *bench) {
 	s := b.due("https://a.example/", past(7))
 	stale := b.claim(short)
-	// Whoever asks from now on gets it as soon as the lease is over, and not
-	// before.
-	other := b.open(b.T)
-	var l farwire.Lease
-	for end := time.Now().Add(patience); ; time.Sleep(short / 8) {
-		var err error
-		if l, err = other.Claim(b.ctx, long); err == nil {
-			break
-		}
-		if !errors.Is(err, farwire.ErrNoSite) || time.Now().After(end) {
-			b.Fatal(err)
-		}
-	}
-	if began := l.Expiry.Add(-long); began.Before(stale.Expiry) {
+	// Another worker gets it when the lease is over and as much time has passed
+	// once more, and not before.
+	l := b.await(b.open(b.T), long)
+	if began := l.Expiry.Add(-long); began.Before(stale.Expiry.Add(short)) {
 		b.Errorf("claimed at %v, and leased until %v", began, stale.Expiry)
 	}
 	if l.Site.ID != s.ID || !l.Due.Equal(past(7)) || l.Token <= stale.Token {
@@ -213,6 +204,158 @@ func expiry(b *bench) {
 		b.Fatal(err)
 	}
 	b.commit(renewed, farwire.Recrawl{Site: l.Site})
+}
+
+// lost has a site's workers die one after another.
+func lost(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	last := b.claim(short)
+	for n := 1; n <= 2; n++ {
+		b.after(last.Expiry)
+		if got := b.site(s); got.Failures != n || got.LastError == "" || got.Resting {
+			b.Errorf("after %d lost leases it is\n%+v", n, got)
+		}
+		wait := short << (n - 1)
+		l := b.await(b.store, short)
+		if began := l.Expiry.Add(-short); began.Before(last.Expiry.Add(wait)) {
+			b.Errorf("lost lease %d: claimed %v after its end, want at least %v", n, began.Sub(last.Expiry), wait)
+		}
+		if l.Site.Failures != n || !l.Due.Equal(past(7)) {
+			b.Errorf("lost lease %d: claimed %+v", n, l)
+		}
+		last = l
+	}
+	// After the third the site rests, for however long.
+	b.after(last.Expiry.Add(20 * short))
+	if got := b.site(s); got.Failures != 3 || !got.Resting {
+		b.Errorf("after three lost leases it is\n%+v", got)
+	}
+	b.nothingDue()
+	// Until somebody asks for it.
+	if _, err := b.store.MakeDue(b.ctx, s.ID, past(9)); err != nil {
+		b.Fatal(err)
+	}
+	if got := b.site(s); got.Failures != 3 || got.Resting {
+		b.Errorf("made due it is\n%+v", got)
+	}
+	l := b.claim(short)
+	b.after(l.Expiry)
+	l = b.await(b.store, long) // the count begins anew
+	if l.Site.Failures != 4 {
+		b.Errorf("claimed %+v", l)
+	}
+	// A release is no outcome, and no lost lease.
+	if err := b.store.Release(b.ctx, l); err != nil {
+		b.Fatal(err)
+	}
+	l = b.claim(long)
+	if l.Site.Failures != 4 {
+		b.Errorf("claimed %+v after a release", l)
+	}
+	// An outcome ends the count, and a crawl that enrolls the site does.
+	l.Site.NextCrawl, l.Site.Failures, l.Site.LastError = past(8), 0, ""
+	b.commit(l, farwire.Recrawl{Site: l.Site})
+	for n := range 4 {
+		l = b.await(b.store, short)
+		if l.Site.Failures != n {
+			b.Errorf("claim %d of a site that was enrolled again: %+v", n, l)
+		}
+		b.after(l.Expiry)
+		again, err := b.store.Enroll(b.ctx, farwire.Site{Subject: s.Subject, BaseURL: s.BaseURL, Interval: time.Hour}, -1, long)
+		if err != nil || again.Site.Resting || again.Site.Failures != n+1 {
+			b.Fatalf("enrolled %+v, %v", again, err)
+		}
+		if err := b.store.Release(b.ctx, again); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// rest has a worker put a site to rest.
+func rest(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	for _, wake := range []func() error{
+		func() error { return second(b.store.MakeDue(b.ctx, s.ID, past(8))) },
+		func() error {
+			l, err := b.store.Enroll(b.ctx, farwire.Site{Subject: s.Subject, BaseURL: s.BaseURL, Interval: time.Hour}, -1, long)
+			return errors.Join(err, b.store.Release(b.ctx, l))
+		},
+	} {
+		l := b.claim(long)
+		l.Site.NextCrawl, l.Site.Resting = past(9), true
+		b.commit(l, farwire.Recrawl{Site: l.Site})
+		if got := b.site(s); got != l.Site {
+			b.Errorf("stored\n%+v, want\n%+v", got, l.Site)
+		}
+		b.nothingDue()
+		if err := wake(); err != nil {
+			b.Fatal(err)
+		}
+		if got := b.site(s); got.Resting {
+			b.Errorf("asked for, it is\n%+v", got)
+		}
+	}
+	b.commit(b.claim(long), farwire.Recrawl{Site: s})
+}
+
+// turns has subjects with many due sites and with few.
+func turns(b *bench) {
+	due := func(subject string, n int) {
+		b.Helper()
+		l, err := b.store.Enroll(b.ctx, farwire.Site{Subject: subject, BaseURL: fmt.Sprintf("https://%d.example/", n), Interval: time.Hour}, -1, long)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l.Site.NextCrawl = past(n)
+		b.commit(l, farwire.Recrawl{Site: l.Site})
+	}
+	for n := range 6 {
+		due("alice", n)
+	}
+	due("bob", 10)
+	due("bob", 11)
+	due("carol", 20)
+	var leases []farwire.Lease
+	claim := func(want string) {
+		b.Helper()
+		l := b.claim(long)
+		if got := l.Site.Subject + " " + l.Site.BaseURL; got != want {
+			b.Fatalf("claimed %s, want %s", got, want)
+		}
+		leases = append(leases, l)
+	}
+	end := func() {
+		b.Helper()
+		l := leases[0]
+		leases = leases[1:]
+		l.Site.NextCrawl = b.future()
+		b.commit(l, farwire.Recrawl{Site: l.Site})
+	}
+	// One worker each while others wait.
+	claim("alice https://0.example/")
+	claim("bob https://10.example/")
+	claim("carol https://20.example/")
+	// Then one more each.
+	claim("alice https://1.example/")
+	claim("bob https://11.example/")
+	claim("alice https://2.example/")
+	for range 6 {
+		end()
+	}
+	// With one worker alone they take turns, too.
+	due("bob", 30)
+	due("carol", 31)
+	claim("carol https://31.example/")
+	end()
+	claim("bob https://30.example/")
+	end()
+	claim("alice https://3.example/")
+	end()
+	due("bob", 32)
+	claim("bob https://32.example/")
+	end()
+	claim("alice https://4.example/")
+	end()
 }
 
 func expiredUnclaimed(b *bench) {
@@ -228,7 +371,7 @@ func expiredUnclaimed(b *bench) {
 	b.lost(enrolled)
 	// Both are due as they were.
 	for _, was := range []farwire.Lease{stale, enrolled} {
-		if l := b.claim(long); l.Site.ID != was.Site.ID || !l.Due.Equal(was.Due) {
+		if l := b.await(b.store, long); l.Site.ID != was.Site.ID || !l.Due.Equal(was.Due) {
 			b.Errorf("claimed %+v after %+v", l, was)
 		}
 	}

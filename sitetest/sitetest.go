@@ -38,6 +38,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"Enroll", enroll},
 		{"EnrollAgain", enrollAgain},
 		{"Subjects", subjects},
+		{"Remove", remove},
 		{"TooMany", tooMany},
 		{"TooManyAtOnce", tooManyAtOnce},
 		{"EnrollOneAtOnce", enrollOneAtOnce},
@@ -47,6 +48,9 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"ClaimLeased", claimLeased},
 		{"Tokens", tokens},
 		{"Expiry", expiry},
+		{"Lost", lost},
+		{"Rest", rest},
+		{"Turns", turns},
 		{"ExpiredUnclaimed", expiredUnclaimed},
 		{"Renew", renew},
 		{"Release", release},
@@ -113,6 +117,20 @@ func (b *bench) claim(d time.Duration) farwire.Lease {
 		b.Fatal(err)
 	}
 	return l
+}
+
+// await claims the site that can be claimed first.
+func (b *bench) await(s farwire.SiteStore, d time.Duration) farwire.Lease {
+	b.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(short / 8) {
+		l, err := s.Claim(b.ctx, d)
+		if err == nil {
+			return l
+		}
+		if !errors.Is(err, farwire.ErrNoSite) || time.Now().After(end) {
+			b.Fatal(err)
+		}
+	}
 }
 
 // nothingDue fails if there is a site to claim.

@@ -11,6 +11,19 @@ import (
 	"github.com/farwire/farwire"
 )
 
+// wake ends the rest of the sites whose workers died three times in a row, and
+// leaves them due when they are.
+func wake(ctx context.Context, s farwire.SiteStore, never time.Time) error {
+	sites, err := s.Sites(ctx, "alice")
+	for _, site := range sites {
+		if site.Resting {
+			_, other := s.MakeDue(ctx, site.ID, never)
+			err = errors.Join(err, other)
+		}
+	}
+	return err
+}
+
 // workers has each due slot committed once, whoever of the workers dies with a
 // lease, is late, or gives it back.
 func workers(b *bench) {
@@ -37,14 +50,14 @@ func workers(b *bench) {
 		return left <= 0
 	}
 	work := func(s farwire.SiteStore, dice *rand.Rand) error {
-		d, fate := long, dice.IntN(6)
-		if fate < 2 {
+		d, chance := long, dice.IntN(6)
+		if chance < 2 {
 			d = short
 		}
 		l, err := s.Claim(ctx, d)
 		if errors.Is(err, farwire.ErrNoSite) {
 			time.Sleep(short / 10)
-			return nil
+			return wake(ctx, s, never)
 		}
 		if err != nil {
 			return err
@@ -56,11 +69,11 @@ func workers(b *bench) {
 		newest[l.Site.ID] = l.Token
 		mu.Unlock()
 		switch {
-		case err != nil || fate == 0: // dies
+		case err != nil || chance == 0: // dies
 			return err
-		case fate == 1: // wakes up late
+		case chance == 1: // wakes up late
 			time.Sleep(2 * short)
-		case fate == 2:
+		case chance == 2:
 			return s.Release(ctx, l)
 		}
 		outcome := l.Site
@@ -111,6 +124,8 @@ func contexts(b *bench) {
 		"Enroll":   second(b.store.Enroll(ctx, full(), -1, long)),
 		"Enrolled": second(b.store.Enrolled(ctx, s.BaseURL)),
 		"Count":    second(b.store.Count(ctx, "alice")),
+		"Sites":    second(b.store.Sites(ctx, "alice")),
+		"Remove":   b.store.Remove(ctx, s.ID),
 		"MakeDue":  second(b.store.MakeDue(ctx, s.ID, past(0))),
 		"Claim":    second(b.store.Claim(ctx, long)),
 		"Renew":    second(b.store.Renew(ctx, l, 2*long)),

@@ -59,8 +59,10 @@ func TestSQLiteClock(t *testing.T) {
 		if err := s.Commit(ctx, stale, farwire.Recrawl{Site: stale.Site}); !errors.Is(err, farwire.ErrLeaseLost) {
 			t.Errorf("committed as the lease ended: %v", err)
 		}
-		claim(time.Hour+2*time.Minute-moment, 0, nil)
-		claim(time.Hour+2*time.Minute-moment, time.Minute, nil)
+		// The next claim waits for as long as the lease was.
+		claim(time.Hour+3*time.Minute-2*moment, time.Minute, farwire.ErrNoSite)
+		claim(time.Hour+3*time.Minute-moment, 0, nil)
+		claim(time.Hour+3*time.Minute-moment, time.Minute, nil)
 		if l.Token != stale.Token+2 || !l.Due.Equal(stale.Due) {
 			t.Errorf("claimed %+v after %+v", l, stale)
 		}

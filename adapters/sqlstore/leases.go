@@ -28,20 +28,39 @@ func scanLease(r *sql.Row, l *farwire.Lease) error {
 func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
 	var l farwire.Lease
 	err := s.write(ctx, "claiming a site", func(ctx context.Context, c conn) error {
+		// Two claims at once would not see whose sites the other takes.
+		if c.flavor.lockClaims != "" {
+			if _, err := c.exec(ctx, statement(c.flavor.lockClaims)); err != nil {
+				return err
+			}
+		}
 		// What was wanted by now is what this crawl is for.
 		err := scanLease(c.row(ctx, `
 			UPDATE farwire_sites
-			SET token = token + 1,
-				leased_until = :until,
+			SET token = token + 1, leased_until = :until,
+				free_again = CASE WHEN lost > 0 OR leased_until IS NOT NULL THEN :twice ELSE :once END,
+				failures = `+lostFailures+`, last_error = `+lostError+`,
+				lost = lost + CASE WHEN leased_until IS NULL THEN 0 ELSE 1 END,
 				wanted = CASE WHEN wanted > :now THEN wanted END
 			WHERE id = (
-				SELECT id FROM farwire_sites
-				WHERE next_crawl <= :now AND (leased_until IS NULL OR leased_until <= :now)
-				ORDER BY next_crawl, id LIMIT 1 :skip)
+				SELECT s.id FROM farwire_sites s
+				LEFT JOIN (
+					SELECT subject_key, count(*) AS workers FROM farwire_sites
+					WHERE leased_until > :now GROUP BY subject_key
+				) busy ON busy.subject_key = s.subject_key
+				LEFT JOIN farwire_turns turn ON turn.subject_key = s.subject_key
+				WHERE next_crawl <= :now AND NOT resting AND (leased_until IS NULL OR lost < 2 AND leased_until <= :now AND coalesce(free_again, leased_until) <= :now)
+				ORDER BY coalesce(workers, 0), claimed NULLS FIRST, next_crawl, id LIMIT 1 :skip)
 			RETURNING token, leased_until, `+siteColumns, seconds(d)), &l)
 		if errors.Is(err, sql.ErrNoRows) {
 			return farwire.ErrNoSite
 		}
+		if err != nil {
+			return err
+		}
+		_, err = c.exec(ctx, `
+			INSERT INTO farwire_turns (subject_key, claimed) SELECT subject_key, :now FROM farwire_sites WHERE id = $1
+			ON CONFLICT (subject_key) DO UPDATE SET claimed = excluded.claimed`, l.Site.ID)
 		return err
 	})
 	return l, err
@@ -51,7 +70,7 @@ func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, erro
 func (s *Store) Renew(ctx context.Context, l farwire.Lease, d time.Duration) (farwire.Lease, error) {
 	err := s.write(ctx, "renewing a lease", func(ctx context.Context, c conn) error {
 		return held(c.row(ctx, `
-			UPDATE farwire_sites SET leased_until = :until
+			UPDATE farwire_sites SET leased_until = :until, free_again = CASE WHEN lost > 0 THEN :twice ELSE :once END
 			WHERE id = $2 AND token = $3 AND leased_until > :now
 			RETURNING leased_until`, seconds(d), l.Site.ID, int64(l.Token)).Scan(moment{&l.Expiry}))
 	})
@@ -102,12 +121,12 @@ func (s *Store) Commit(ctx context.Context, l farwire.Lease, r farwire.Recrawl) 
 		site := r.Site
 		if _, err := c.exec(ctx, `
 			UPDATE farwire_sites
-			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, wanted = NULL, leased_until = NULL,
+			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, wanted = NULL, leased_until = NULL, lost = 0, resting = $12,
 				last_crawl = $3, failures = $4, last_error = $5, hash = $6, version = $7, hosted_url = $8,
 				sitemap_lastmod = $9, change_interval_seconds = $10, pages = $11
 			WHERE id = $1`,
 			l.Site.ID, stamp(site.NextCrawl), stampOrNull(site.LastCrawl), site.Failures, escape(site.LastError), escape(site.Hash),
-			int64(site.Version), escape(site.HostedURL), stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), pages); err != nil {
+			int64(site.Version), escape(site.HostedURL), stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), pages, site.Resting); err != nil {
 			return err
 		}
 		if _, err := c.exec(ctx, `

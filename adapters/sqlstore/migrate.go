@@ -2,9 +2,16 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
 )
 
 // Each database's folder holds the same steps, 0001_… and on. A step that has
@@ -13,65 +20,144 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate takes the steps that the database has not taken yet, all or none.
+// migrate takes the steps that the database has not taken yet, each whole or
+// not at all.
 func (s *Store) migrate(ctx context.Context) error {
-	folder := path.Join("migrations", s.flavor.name)
-	steps, err := migrations.ReadDir(folder)
+	steps, err := fs.Sub(migrations, path.Join("migrations", s.flavor.name))
+	if err != nil {
+		return err
+	}
+	names, err := fs.Glob(steps, "*.sql")
 	if err != nil {
 		return err
 	}
 	// Most of the time there is nothing to do, and no right to do it is needed.
-	var have int
-	if err := s.read(ctx, "reading the schema's version", func(ctx context.Context, c conn) (err error) {
-		have, err = schemaVersion(ctx, c, len(steps))
-		return err
-	}); err != nil || have == len(steps) {
+	have, err := s.schemaVersion(ctx, len(names))
+	if err != nil || have == len(names) {
 		return err
 	}
-	// A large table, or another program at it, takes the time it takes.
-	return s.attempt(ctx, "migrating the schema", s.transaction(func(ctx context.Context, c conn) error {
+	// Older programs have made this table without goose, and take part with it.
+	if err := s.write(ctx, "migrating the schema", func(ctx context.Context, c conn) error {
 		if s.flavor.lockSchema != "" {
 			if _, err := c.exec(ctx, statement(s.flavor.lockSchema)); err != nil {
 				return err
 			}
 		}
-		have, err := schemaVersion(ctx, c, len(steps))
+		if _, err := c.exec(ctx, `CREATE TABLE IF NOT EXISTS farwire_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL)`); err != nil {
+			return err
+		}
+		_, err := c.exec(ctx, `INSERT INTO farwire_migrations (version, name) VALUES (0, 'goose') ON CONFLICT DO NOTHING`)
+		return err
+	}); err != nil {
+		return err
+	}
+	o := []goose.ProviderOption{goose.WithStore(versions{s.flavor}), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	if s.flavor.lockID != 0 {
+		// A large table, or another program at it, takes the time it takes.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(s.flavor.lockID), lock.WithLockTimeout(1, 3600))
 		if err != nil {
 			return err
 		}
-		if have == 0 {
-			const table = `CREATE TABLE IF NOT EXISTS farwire_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL)`
-			if _, err := c.exec(ctx, table); err != nil {
-				return err
-			}
+		o = append(o, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider("", s.db, steps, o...)
+	if err != nil {
+		return fmt.Errorf("sqlstore: migrating the schema: %w", err)
+	}
+	return s.attempt(ctx, "migrating the schema", func(ctx context.Context) error {
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
 		}
-		for i, step := range steps[have:] {
-			text, err := migrations.ReadFile(path.Join(folder, step.Name()))
-			if err != nil {
-				return err
-			}
-			if _, err := c.on.ExecContext(ctx, string(text)); err != nil {
-				return fmt.Errorf("%s: %w", step.Name(), err)
-			}
-			if _, err := c.exec(ctx, `INSERT INTO farwire_migrations (version, name) VALUES ($1, $2)`, have+i+1, step.Name()); err != nil {
-				return err
-			}
+		// Where there is no lock another program may have taken the same step.
+		now, other := s.schemaVersion(ctx, len(names))
+		switch {
+		case other != nil:
+			return errors.Join(err, other)
+		case now == len(names):
+			return nil
+		case now > have:
+			have = now
+			return errAgain
 		}
-		return nil
-	}))
+		return err
+	})
 }
+
+// errAgain has attempt try again.
+var errAgain = errors.New("another program is migrating")
 
 // schemaVersion returns how many steps the database has taken. More than known
 // is an error.
-func schemaVersion(ctx context.Context, c conn, known int) (have int, err error) {
-	if err := c.row(ctx, statement(c.flavor.hasTable), "farwire_migrations").Scan(&have); err != nil || have == 0 {
-		return 0, err
+func (s *Store) schemaVersion(ctx context.Context, known int) (have int, err error) {
+	err = s.read(ctx, "reading the schema's version", func(ctx context.Context, c conn) error {
+		if err := c.row(ctx, statement(c.flavor.hasTable), versions{}.Tablename()).Scan(&have); err != nil || have == 0 {
+			return err
+		}
+		if err := c.row(ctx, `SELECT coalesce(max(version), 0) FROM farwire_migrations`).Scan(&have); err != nil {
+			return err
+		}
+		if have > known {
+			return fmt.Errorf("the schema has version %d and this program knows %d: a newer program has been here", have, known)
+		}
+		return nil
+	})
+	return have, err
+}
+
+// versions is goose's store of versions in the table that this package has
+// always had.
+type versions struct{ flavor *flavor }
+
+var _ database.StoreExtender = versions{}
+
+// Tablename implements [database.Store].
+func (versions) Tablename() string { return "farwire_migrations" }
+
+// TableExists implements [database.StoreExtender]: migrate has made it.
+func (versions) TableExists(context.Context, database.DBTxConn) (bool, error) { return true, nil }
+
+// CreateVersionTable implements [database.Store].
+func (versions) CreateVersionTable(context.Context, database.DBTxConn) error {
+	return database.ErrNotImplemented
+}
+
+// Insert implements [database.Store].
+func (versions) Insert(ctx context.Context, db database.DBTxConn, r database.InsertRequest) error {
+	_, err := db.ExecContext(ctx, `INSERT INTO farwire_migrations (version, name) VALUES ($1, $2)`, r.Version, fmt.Sprintf("%04d", r.Version))
+	return err
+}
+
+// Delete implements [database.Store].
+func (versions) Delete(ctx context.Context, db database.DBTxConn, version int64) error {
+	_, err := db.ExecContext(ctx, `DELETE FROM farwire_migrations WHERE version = $1`, version)
+	return err
+}
+
+// GetMigration implements [database.Store].
+func (versions) GetMigration(ctx context.Context, db database.DBTxConn, version int64) (*database.GetMigrationResult, error) {
+	err := db.QueryRowContext(ctx, `SELECT version FROM farwire_migrations WHERE version = $1`, version).Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, database.ErrVersionNotFound
 	}
-	if err := c.row(ctx, `SELECT coalesce(max(version), 0) FROM farwire_migrations`).Scan(&have); err != nil {
-		return 0, err
+	return &database.GetMigrationResult{IsApplied: true}, err
+}
+
+// GetLatestVersion implements [database.Store].
+func (versions) GetLatestVersion(ctx context.Context, db database.DBTxConn) (version int64, err error) {
+	err = db.QueryRowContext(ctx, `SELECT coalesce(max(version), -1) FROM farwire_migrations`).Scan(&version)
+	if err == nil && version < 0 {
+		err = database.ErrVersionNotFound
 	}
-	if have > known {
-		return 0, fmt.Errorf("the schema has version %d and this program knows %d: a newer program has been here", have, known)
-	}
-	return have, nil
+	return version, err
+}
+
+// ListMigrations implements [database.Store].
+func (v versions) ListMigrations(ctx context.Context, db database.DBTxConn) (list []*database.ListMigrationsResult, err error) {
+	err = conn{v.flavor, db}.each(ctx, func(scan func(...any) error) error {
+		m := &database.ListMigrationsResult{IsApplied: true}
+		list = append(list, m)
+		return scan(&m.Version)
+	}, `SELECT version FROM farwire_migrations ORDER BY version DESC`)
+	return list, err
 }

@@ -74,6 +74,52 @@ func openNewer(t *testing.T, url string) {
 	}
 }
 
+// A database as programs without goose have left it, with rows in it.
+func openOlder(t *testing.T, url string) {
+	kind := "sqlite"
+	if strings.HasPrefix(url, "postgres") {
+		kind = "postgres"
+	}
+	schema, err := os.ReadFile(filepath.Join("testdata", "older", kind+".sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	execute(t, url, string(schema))
+	ctx := context.Background()
+	for range 2 {
+		s := open(t, url)
+		list, err := s.Enrolled(ctx, "https://docs.example.com/")
+		if err != nil || len(list) != 2 {
+			t.Fatalf("enrolled %+v, %v", list, err)
+		}
+		want := farwire.Site{
+			ID: 1, Subject: "alice", BaseURL: "https://docs.example.com/", Interval: time.Hour, WebhookSecret: "hush",
+			Options: farwire.SiteOptions{MaxPages: 7, DescLength: 300, Format: "index"}, Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+			NextCrawl: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), Hash: "ab", Version: 6, HostedURL: "https://files.example.com/a.txt",
+		}
+		if list[0] != want {
+			t.Errorf("enrolled\n%+v, want\n%+v", list[0], want)
+		}
+		if bob := list[1]; bob.Subject != "bob" || bob.Failures != 3 || bob.LastError == "" || bob.Resting {
+			t.Errorf("enrolled %+v, whose worker died", bob)
+		}
+		if log, err := s.Log(ctx, 1, 10); err != nil || len(log) != 1 || log[0].Token != 6 {
+			t.Errorf("its log is %+v, %v", log, err)
+		}
+	}
+	s := open(t, url)
+	l, err := s.Claim(ctx, time.Hour)
+	if err != nil || l.Token != 7 {
+		t.Fatalf("claimed %+v, %v", l, err)
+	}
+	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+		t.Error(err)
+	}
+	if l, err := s.Claim(ctx, time.Hour); err != nil || l.Site.Subject != "bob" || l.Site.Failures != 3 {
+		t.Errorf("claimed %+v, %v", l, err)
+	}
+}
+
 // No error holds the password, whatever is wrong with the URL.
 func TestPasswordStaysInside(t *testing.T) {
 	server := harness.Postgres(t)

@@ -13,22 +13,29 @@ import (
 )
 
 // siteColumns are what scanSite takes.
-const siteColumns = `id, subject, base_url, options, interval_seconds, webhook_secret, created,
-	next_crawl, last_crawl, failures, last_error, hash, version, hosted_url, sitemap_lastmod, change_interval_seconds`
+const siteColumns = `id, subject, base_url, options, interval_seconds, webhook_secret, created, key_id,
+	next_crawl, last_crawl,` + lostFailures + `,` + lostError + `, hash, version, hosted_url, sitemap_lastmod, change_interval_seconds,
+	CASE WHEN lost >= 2 AND leased_until <= :now THEN 1 WHEN resting THEN 1 ELSE 0 END`
+
+// What a site has failed with, a lease that ended without an outcome included.
+const (
+	lostFailures = ` CASE WHEN leased_until <= :now AND failures < 1000000 THEN failures + 1 ELSE failures END `
+	lostError    = ` CASE WHEN leased_until <= :now THEN 'The crawl ended without an outcome' ELSE last_error END `
+)
 
 // scanSite reads siteColumns, and after them what more is wanted.
 func scanSite(scan func(...any) error, s *farwire.Site, more ...any) error {
 	var options []byte
-	var version int64
+	var version, resting int64
 	err := scan(append([]any{
-		&s.ID, text{&s.Subject}, text{&s.BaseURL}, &options, span{&s.Interval}, text{&s.WebhookSecret}, moment{&s.Created},
+		&s.ID, text{&s.Subject}, text{&s.BaseURL}, &options, span{&s.Interval}, text{&s.WebhookSecret}, moment{&s.Created}, text{&s.KeyID},
 		moment{&s.NextCrawl}, moment{&s.LastCrawl}, &s.Failures, text{&s.LastError}, text{&s.Hash}, &version,
-		text{&s.HostedURL}, moment{&s.SitemapLastmod}, span{&s.ChangeInterval},
+		text{&s.HostedURL}, moment{&s.SitemapLastmod}, span{&s.ChangeInterval}, &resting,
 	}, more...)...)
 	if err != nil {
 		return err
 	}
-	s.Version = uint64(version)
+	s.Version, s.Resting = uint64(version), resting != 0
 	if err := json.Unmarshal(options, &s.Options); err != nil {
 		return fmt.Errorf("the options of site %d: %w", s.ID, err)
 	}
@@ -67,28 +74,28 @@ func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.
 		}
 		err := scanLease(c.row(ctx, `
 			UPDATE farwire_sites
-			SET options = $2, interval_seconds = $3,
+			SET options = $2, interval_seconds = $3, key_id = $6,
 				next_crawl = CASE WHEN next_crawl < :now THEN next_crawl ELSE :now END,
-				token = token + 1,
-				leased_until = :until
+				failures = `+lostFailures+`, last_error = `+lostError+`, lost = 0, resting = FALSE,
+				token = token + 1, leased_until = :until, free_again = :once
 			WHERE subject_key = $4 AND base_key = $5
 			RETURNING token, leased_until, `+siteColumns,
-			seconds(d), string(options), seconds(site.Interval), subjectKey, baseKey), &l)
+			seconds(d), string(options), seconds(site.Interval), subjectKey, baseKey, escape(site.KeyID)), &l)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		err = scanLease(c.row(ctx, `
 			INSERT INTO farwire_sites (options, interval_seconds, subject, base_url, subject_key, base_key, webhook_secret,
 				created, next_crawl, last_crawl, failures, last_error, hash, version, hosted_url,
-				sitemap_lastmod, change_interval_seconds, token, leased_until)
+				sitemap_lastmod, change_interval_seconds, token, leased_until, free_again, key_id)
 			SELECT $2, $3, $4, $5, $6, $7, $8,
 				coalesce($9, :now), :now, $10, $11, $12, $13, $14, $15,
-				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until
+				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until, :once, $19
 			WHERE CAST($18 AS BIGINT) < 0 OR (SELECT count(*) FROM farwire_sites WHERE subject_key = $6) < $18
 			RETURNING token, leased_until, `+siteColumns,
 			seconds(d), string(options), seconds(site.Interval), subject, escape(site.BaseURL), subjectKey, baseKey, escape(site.WebhookSecret),
 			stampOrNull(site.Created), stampOrNull(site.LastCrawl), site.Failures, escape(site.LastError), escape(site.Hash), int64(site.Version), escape(site.HostedURL),
-			stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), most), &l)
+			stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), most, escape(site.KeyID)), &l)
 		if errors.Is(err, sql.ErrNoRows) {
 			return farwire.ErrTooManySites
 		}
@@ -103,8 +110,8 @@ func (s *Store) Enrolled(ctx context.Context, baseURL string) ([]farwire.Site, e
 	return s.sites(ctx, `SELECT `+siteColumns+` FROM farwire_sites WHERE base_key = $1 ORDER BY id`, key(baseURL))
 }
 
-// Sites returns the sites of the subject in the order in which they were
-// enrolled.
+// Sites implements [farwire.SiteStore]. The sites are in the order in which
+// they were enrolled.
 func (s *Store) Sites(ctx context.Context, subject string) ([]farwire.Site, error) {
 	return s.sites(ctx, `SELECT `+siteColumns+` FROM farwire_sites WHERE subject_key = $1 ORDER BY id`, key(subject))
 }
@@ -138,6 +145,9 @@ func (s *Store) MakeDue(ctx context.Context, id int64, at time.Time) (due time.T
 		err := c.row(ctx, `
 			UPDATE farwire_sites
 			SET next_crawl = CASE WHEN leased_until > :now OR next_crawl < $2 THEN next_crawl ELSE $2 END,
+				failures = `+lostFailures+`, last_error = `+lostError+`, resting = FALSE,
+				lost = CASE WHEN leased_until > :now THEN lost ELSE 0 END,
+				leased_until = CASE WHEN leased_until > :now THEN leased_until END,
 				wanted = CASE WHEN leased_until > :now AND (wanted IS NULL OR wanted > $2) THEN $2 ELSE wanted END
 			WHERE id = $1
 			RETURNING CASE WHEN leased_until > :now THEN wanted ELSE next_crawl END`,
@@ -150,9 +160,7 @@ func (s *Store) MakeDue(ctx context.Context, id int64, at time.Time) (due time.T
 	return due, err
 }
 
-// Remove forgets the site, its pages and its log. Whoever has it leased loses
-// it. Its hosted file stays where it is. An unknown id wraps
-// [farwire.ErrNoSite].
+// Remove implements [farwire.SiteStore]. The site's log goes with it.
 func (s *Store) Remove(ctx context.Context, id int64) error {
 	return s.write(ctx, "removing a site", func(ctx context.Context, c conn) error {
 		n, err := c.exec(ctx, `DELETE FROM farwire_sites WHERE id = $1`, id)

@@ -29,8 +29,10 @@ var sqliteFlavor = &flavor{
 		if strings.Contains(query, ":now") {
 			args = append(args, sql.Named("now", stamp(now)))
 		}
-		if strings.Contains(query, ":until") {
-			args = append(args, sql.Named("until", stamp(now.Add(duration(args[0].(float64))))))
+		for n, name := range []string{"until", "once", "twice"} {
+			if strings.Contains(query, ":"+name) {
+				args = append(args, sql.Named(name, stamp(now.Add(duration(float64(n+1)*args[0].(float64))))))
+			}
 		}
 		return args
 	},

@@ -37,7 +37,9 @@ type flavor struct {
 	args       func(query string, args []any) []any
 	hasTable   string // a query that counts the tables named $1
 	lockSchema string // keeps other migrations out until the transaction ends; empty: it does already
-	lockName   string // keeps other enrolments of subject $1 out; empty: as above
+	lockID     int64  // by which migrations take turns; zero: by writing
+	lockName   string // keeps other enrolments of subject $1 out; empty: as lockSchema
+	lockClaims string // keeps other claims out; empty: as lockSchema
 	busy       func(error) bool
 	putPages   func(ctx context.Context, c conn, siteID int64, pages []row) error
 }
@@ -91,6 +93,8 @@ func (s *Store) Close() error {
 //
 //	:now     the clock of the lease
 //	:until   the same, $1 seconds later
+//	:once    the same, 2 * $1 seconds later
+//	:twice   the same, 3 * $1 seconds later
 //	:micros  the same, in microseconds since 1970
 //	:lock    locks the rows that are read
 //	:skip    locks those that nobody else has locked
@@ -191,7 +195,7 @@ func (s *Store) attempt(ctx context.Context, what string, f func(context.Context
 		case ctx.Err() != nil && !errors.Is(err, context.Cause(ctx)):
 			// Drivers have words of their own for a context that has ended.
 			return fmt.Errorf("sqlstore: %s: %w (%v)", what, context.Cause(ctx), err)
-		case ctx.Err() != nil || errors.As(err, &began) || !s.flavor.busy(err):
+		case ctx.Err() != nil || errors.As(err, &began) || !s.flavor.busy(err) && !errors.Is(err, errAgain):
 			return fmt.Errorf("sqlstore: %s: %w", what, err)
 		}
 		select {

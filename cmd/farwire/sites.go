@@ -153,6 +153,22 @@ func (l *lateSites) Count(ctx context.Context, subject string) (int, error) {
 	return s.Count(ctx, subject)
 }
 
+func (l *lateSites) Sites(ctx context.Context, subject string) ([]farwire.Site, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sites(ctx, subject)
+}
+
+func (l *lateSites) Remove(ctx context.Context, id int64) error {
+	s, err := l.store(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Remove(ctx, id)
+}
+
 func (l *lateSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error) {
 	s, err := l.store(ctx)
 	if err != nil {

@@ -1,3 +1,4 @@
+-- +goose Up
 -- An enrolled site, its schedule and its lease.
 CREATE TABLE farwire_sites (
     id                      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

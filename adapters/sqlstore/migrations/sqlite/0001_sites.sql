@@ -1,3 +1,4 @@
+-- +goose Up
 -- Times are texts in UTC, all of one form: 2006-01-02 15:04:05.000000Z.
 
 -- An enrolled site, its schedule and its lease.
