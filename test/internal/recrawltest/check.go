@@ -128,15 +128,17 @@ func (c *run) line(i int, before, l sqlstore.Line) {
 }
 
 // late judges a due time of which a number of leases were lost. Each may cost
-// what is left of the lease, and a poll until another gateway takes the site;
-// twice that is allowed, and what the machine adds. So is twice an outage: what
-// fell due meanwhile is worked all at once.
+// what is left of the lease, the wait after it, which is as long and then twice
+// as long, and a poll until another gateway takes the site; twice that is
+// allowed, and what the machine adds. So is twice an outage: what fell due
+// meanwhile is worked all at once.
 func (c *run) late(i, lost int, l sqlstore.Line) {
 	r, late := &c.result, l.Committed.Sub(l.Due)
 	if lost > 0 {
 		r.Disturbed++
 	}
-	most := 2*time.Duration(max(1, lost))*(c.Lease+c.Poll) + r.Slow
+	n := max(1, lost)
+	most := 2*(time.Duration(n)*(c.Lease+c.Poll)+c.Lease<<n) + r.Slow
 	if !c.outage[0].IsZero() && l.Due.After(c.outage[0].Add(-2*(c.Lease+c.Poll))) && l.Due.Before(c.outage[1].Add(c.Lease+c.Poll)) {
 		most += 2 * r.Outage
 		r.LateOutage = max(r.LateOutage, late)
