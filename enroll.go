@@ -116,6 +116,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	most := c.session.principal.Limits.Sites
 	lease, err := sites.Enroll(ctx, Site{
 		Subject: c.session.Subject,
+		KeyID:   c.session.KeyID,
 		BaseURL: out.site.BaseURL,
 		Options: SiteOptions{
 			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
@@ -149,6 +150,9 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	site := lease.Site
 	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
 	site.Failures, site.LastError = 0, ""
+	if hash := hashOf(out.site, c.req.layout); hash != site.Hash {
+		site.LastChange = now
+	}
 	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
 	site.SitemapLastmod = out.site.Newest
 	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {

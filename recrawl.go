@@ -66,7 +66,10 @@ import (
 // Any number of gateways may run it; each due time is worked once, by one of
 // them ([SiteStore]). A crawl under way when ctx ends is given up and its site
 // left to another gateway at once. A gateway that dies keeps its sites for as
-// long as their leases last ([RecrawlOptions.Lease]).
+// long as their leases last ([RecrawlOptions.Lease]) and once more as long,
+// because the site may be what it died of; a site that three gateways in a row
+// died of rests until somebody asks for it. Sites of different callers take
+// turns.
 //
 // A recrawl repeats the crawl that enrolled the site, and asks the site as
 // little as it can (llmstxt.Options.Previous). The new file replaces the hosted
@@ -79,9 +82,10 @@ import (
 // which counts as an hour at least and a day at most. A time that was missed,
 // because the gateways were away, is made up for once.
 //
-// Recrawls are sessions of kind "recrawl" of the subject that enrolled the
-// site, without a key: they do not count towards its crawls at a time or its
-// pages per day, which were spoken for when Limits.Sites let the site in.
+// Recrawls are sessions of kind "recrawl" under the rules and limits that the
+// key which enrolled the site has now: its pages a day count, its crawls at a
+// time do not, because Limits.Sites let the site in. A site whose key is gone
+// rests. A key that cannot be looked up has the gateway's limits.
 //
 // When the store or the storage is unavailable the log has one line, and one
 // more when it is available again; until then it is tried again, and nothing is

@@ -7,11 +7,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -43,13 +45,12 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	s, err := r.g.enter(ctx, KindRecrawl)
 	if err != nil { // draining
 		if err := r.release(ctx, lease); err != nil {
-			r.g.o.Logger.WarnContext(ctx, "site not given back", "site", lease.Site.BaseURL, "err", err)
+			r.g.o.Logger.WarnContext(ctx, "site not given back", "site", logged(lease.Site.BaseURL), "err", err)
 		}
 		return
 	}
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
-	p := Principal{Subject: lease.Site.Subject}
-	p.Limits = p.Limits.or(r.g.o.Limits)
+	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
 	r.g.meters.begin(p, KindRecrawl, -1)
 	s.begin(p)
 	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: "gateway"}}
@@ -63,12 +64,45 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	defer func() { c.report(); s.end(c.result) }()
 	defer func() {
 		if v := recover(); v != nil {
-			r.g.o.Logger.ErrorContext(s.ctx, "panic in a recrawl", "session", s.ID, "site", lease.Site.BaseURL, "panic", v, "stack", string(debug.Stack()))
+			r.g.o.Logger.ErrorContext(s.ctx, "panic in a recrawl", "session", s.ID, "site", logged(lease.Site.BaseURL), "panic", v, "stack", string(debug.Stack()))
 			// A site that does this must wait as one that fails does.
 			c.fail(work, fmt.Errorf("panic: %v", v))
 		}
 	}()
+	if keyErr != nil {
+		c.fail(work, keyErr)
+		return
+	}
 	c.run(work)
+}
+
+// errKeyGone ends the recrawls of a site until somebody asks for it.
+var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")
+
+// keyOf returns whose rules and limits hold for a site's recrawl: those that
+// the key which enrolled it has now. A key that cannot be looked up, because
+// the host named the caller or its Authenticator has no Lookup, has the
+// gateway's.
+func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
+	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
+	var err error
+	if keys, ok := g.o.Auth.(interface {
+		Lookup(ctx context.Context, keyID string) (Principal, error)
+	}); ok && s.KeyID != "" {
+		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+		defer cancel()
+		found, lookup := keys.Lookup(asked, s.KeyID)
+		switch {
+		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
+			err = errKeyGone
+		case lookup != nil:
+			err = fmt.Errorf("authenticator: %w", lookup)
+		default:
+			p = found
+		}
+	}
+	p.Limits = p.Limits.or(g.o.Limits)
+	return p, err
 }
 
 // release gives a lease back, so that another gateway takes the site at once.
@@ -90,6 +124,19 @@ func (c *recrawl) run(ctx context.Context) {
 		return
 	}
 	c.job = c.newJob(before)
+	if c.lease.Site.KeyID != "" {
+		granted, release, err := c.r.g.takePages(ctx, c.session.principal, c.job.maxPages)
+		if err == nil && granted < min(len(before), c.job.maxPages) {
+			release(0)
+			err = &keptError{fmt.Sprintf("of the key's pages a day %d are left", granted)}
+		}
+		if err != nil {
+			c.fail(ctx, err)
+			return
+		}
+		defer func() { release(int(c.job.pages.Load())) }()
+		c.job.maxPages = granted
+	}
 	site, err := c.job.crawl(ctx)
 	c.result.Node = c.job.node
 	if err == nil {
@@ -118,6 +165,9 @@ func (c *recrawl) run(ctx context.Context) {
 		c.result.BytesToClient = int64(len(text))
 	}
 	next.ChangeInterval = paceOf(next, c.began, changed)
+	if changed {
+		next.LastChange = c.began
+	}
 	next.Hash, next.LastCrawl, next.SitemapLastmod = hash, c.began, site.Newest
 	next.Failures, next.LastError = 0, ""
 	next.NextCrawl = c.nextTime(next)
@@ -152,7 +202,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	c.session.reached("", c.result.Target)
 	return &crawlJob{g: g, kind: KindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
 		log: func(text string) {
-			g.o.Logger.DebugContext(c.session.ctx, text, "session", c.session.ID)
+			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
 		}}
 }
 
@@ -241,10 +291,11 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	next.Failures++
 	next.LastError = failureText(err)
 	next.NextCrawl = c.now().Add(retryAfterFailures(next.Failures, next.Interval))
+	next.Resting = errors.Is(err, errKeyGone)
 	c.commit(ctx, Recrawl{Site: next})
 	if c.outcome == siteFailed && errors.Is(err, ErrStale) {
 		// The lease was ours all the same: the store is older than the storage.
-		c.r.g.o.Logger.WarnContext(ctx, "the storage has a newer file than the site store knows of", "site", next.BaseURL, "token", c.lease.Token, "err", err)
+		c.r.g.o.Logger.WarnContext(ctx, "the storage has a newer file than the site store knows of", "site", logged(next.BaseURL), "token", c.lease.Token, "err", err)
 	}
 }
 
@@ -351,6 +402,20 @@ func worthStoring(before, after []llmstxt.Page) bool {
 	return false
 }
 
+var queries = regexp.MustCompile(`(https?://[^\s?#"]*)\?[^\s"]*`)
+
+// logged is a text without the queries of its URLs: what stands in the address
+// of a site that is crawled for years may be a secret.
+func logged(text string) string {
+	return strings.ToValidUTF8(queries.ReplaceAllString(text, "$1"), "")
+}
+
+// A loggedError is an error whose text may stand in the log.
+type loggedError struct{ error }
+
+func (e *loggedError) Error() string { return logged(e.error.Error()) }
+func (e *loggedError) Unwrap() error { return e.error }
+
 // report makes the session's log line.
 func (c *recrawl) report() {
 	switch c.outcome {
@@ -365,10 +430,13 @@ func (c *recrawl) report() {
 	if c.job != nil {
 		requests = c.job.requests
 	}
+	if err := c.result.Err; err != nil {
+		c.result.Err = &loggedError{err}
+	}
 	late := c.began.Sub(c.lease.Due)
 	c.result.Outcome, c.result.Late = c.outcome, late
 	c.session.attrs = []slog.Attr{
-		slog.String("site", strings.ToValidUTF8(c.lease.Site.BaseURL, "")), slog.Uint64("token", c.lease.Token),
+		slog.String("site", logged(c.lease.Site.BaseURL)), slog.Uint64("token", c.lease.Token),
 		slog.Time("due", c.lease.Due), slog.Duration("late", late), slog.String("outcome", c.outcome),
 		slog.Int64("pages", c.result.FramesToClient), slog.Int64("requests", requests),
 	}

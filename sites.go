@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -112,6 +113,7 @@ type Site struct {
 
 	NextCrawl      time.Time
 	LastCrawl      time.Time // the last that did not fail; zero: none
+	LastChange     time.Time // the last of these that made another file; zero: not known
 	Failures       int       // crawls that failed since the last one that did not
 	LastError      string
 	Hash           string        // SHA-256 of the file before a model reworded it, lower-case hex; empty: none yet
@@ -151,6 +153,110 @@ type Recrawl struct {
 	Pages []llmstxt.Page
 }
 
+// SitesHandler returns the handler with which callers list and leave their
+// enrolled sites. Mount it at "/sites" and at "/sites/{id}", for all
+// methods, so that it answers preflights too.
+//
+// A GET is answered with {"sites": [{"id", "base_url", "url", "next_crawl_at",
+// "last_crawl_at", "last_outcome", "interval_minutes"}, …]}. Times are as in
+// RFC 3339. A site that is not crawled again until somebody asks for it has no
+// next_crawl_at, one that has not been crawled no last_crawl_at. The outcome is
+// "updated", "unchanged", "failed" or empty. A DELETE forgets the site, and its
+// hosted file stays; another caller's site is 404. Asking counts as a request.
+func (g *Gateway) SitesHandler() http.Handler {
+	return anyOrigin("GET, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := g.manageSites(r)
+		switch {
+		case err != nil:
+			g.refuse(w, r, "sites", err)
+		case answer == nil:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			writeJSON(w, http.StatusOK, map[string]any{"sites": answer})
+		}
+	}))
+}
+
+// A siteAnswer is what a caller is told of a site.
+type siteAnswer struct {
+	ID              int64      `json:"id"`
+	BaseURL         string     `json:"base_url"`
+	URL             string     `json:"url"`
+	NextCrawlAt     *time.Time `json:"next_crawl_at,omitempty"`
+	LastCrawlAt     *time.Time `json:"last_crawl_at,omitempty"`
+	LastOutcome     string     `json:"last_outcome"`
+	LastError       string     `json:"last_error,omitempty"`
+	IntervalMinutes int64      `json:"interval_minutes"`
+}
+
+// manageSites answers a request for the caller's sites; nil after a removal.
+func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
+	id := r.PathValue("id")
+	switch {
+	case id == "" && r.Method != http.MethodGet && r.Method != http.MethodHead:
+		return nil, notAllowed("GET, HEAD")
+	case id != "" && r.Method != http.MethodDelete:
+		return nil, notAllowed("DELETE")
+	case g.isDraining():
+		return nil, errDraining
+	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
+	defer cancel()
+	p, _, err := g.admit(ctx, g.sight(r))
+	if err != nil {
+		return nil, err
+	}
+	var own []Site
+	if g.o.Sites != nil {
+		if own, err = g.o.Sites.Sites(ctx, p.Subject); err != nil {
+			return nil, fmt.Errorf("site store: %w", err)
+		}
+	}
+	list := []siteAnswer{} // an empty list, not null
+	for _, s := range own {
+		if id == strconv.FormatInt(s.ID, 10) {
+			err := g.o.Sites.Remove(ctx, s.ID)
+			if errors.Is(err, ErrNoSite) { // it has just gone
+				return nil, errNoSuchSite
+			}
+			if err != nil {
+				return nil, fmt.Errorf("site store: %w", err)
+			}
+			return nil, nil
+		}
+		list = append(list, siteAnswer{
+			ID: s.ID, BaseURL: s.BaseURL, URL: s.HostedURL, LastOutcome: s.outcome(), LastError: s.LastError,
+			NextCrawlAt: timeOrNil(s.NextCrawl, !s.Resting), LastCrawlAt: timeOrNil(s.LastCrawl, true),
+			IntervalMinutes: int64(s.Interval / time.Minute),
+		})
+	}
+	if id != "" {
+		return nil, errNoSuchSite
+	}
+	return list, nil
+}
+
+// outcome says in a word what became of the last crawl; empty: there was none.
+func (s Site) outcome() string {
+	switch {
+	case s.Failures > 0:
+		return "failed"
+	case s.LastCrawl.IsZero():
+		return ""
+	case s.LastChange.Equal(s.LastCrawl):
+		return "updated"
+	}
+	return "unchanged"
+}
+
+func timeOrNil(t time.Time, known bool) *time.Time {
+	if !known || t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
 // SiteChanged returns the handler by which a site, or whoever publishes it,
 // says that it has changed: a POST of {"base_url": "…", "webhook_secret": "…"}
 // makes the enrolled site due now. The secret is what the crawl that enrolled
@@ -165,8 +271,8 @@ type Recrawl struct {
 //
 // A base URL that nobody has enrolled is 404, a secret that is missing or not
 // that of any caller who has, 401. So whoever asks may find out that somebody
-// has enrolled a site, but not who, nor how many have; each address may ask ten
-// times a second (429).
+// has enrolled a site, but not who, nor how many have; each address may be wrong
+// ten times a second (429).
 func (g *Gateway) SiteChanged() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
@@ -188,9 +294,14 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	if g.isDraining() {
 		return next, errDraining
 	}
-	if err := g.hooks.admit(r.Context(), remoteAddr(r)); err != nil {
-		return next, err
-	}
+	// Only who shows no valid secret is counted, and told so instead.
+	defer func() {
+		if err != nil && public(err).Status < http.StatusInternalServerError {
+			if limit := g.hooks.admit(r.Context(), remoteAddr(r)); limit != nil {
+				err = limit
+			}
+		}
+	}()
 	body, err := readAsk(w, r)
 	if err != nil {
 		return next, err

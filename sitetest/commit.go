@@ -17,7 +17,7 @@ func commit(b *bench) {
 	want := l.Site
 	want.NextCrawl, want.LastCrawl, want.Failures, want.LastError = past(50), past(40), 3, "HTTP 503"
 	want.Hash, want.Version, want.HostedURL = strings.Repeat("0f", 32), l.Token, "https://files.example.com/a.txt"
-	want.SitemapLastmod, want.ChangeInterval = past(30), 5*time.Hour+time.Microsecond
+	want.LastChange, want.SitemapLastmod, want.ChangeInterval = past(39), past(30), 5*time.Hour+time.Microsecond
 	b.commit(l, farwire.Recrawl{Site: want})
 	if got := b.site(want); got != want {
 		b.Errorf("stored\n%+v, want\n%+v", got, want)

@@ -244,6 +244,8 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 		mux.Handle(filesPath, served(files))
 	}
 	mux.Handle("/hooks/site-changed", g.SiteChanged())
+	mux.Handle("/sites", g.SitesHandler())
+	mux.Handle("/sites/{id}", g.SitesHandler())
 	mux.Handle("/auth/token", g.Token())
 	mux.Handle("/agents/attach", pool)
 	mux.Handle("/network", g.Network())

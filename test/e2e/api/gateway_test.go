@@ -68,6 +68,12 @@ func (oneSite) Enrolled(_ context.Context, base string) ([]farwire.Site, error) 
 	return []farwire.Site{{ID: 1, Subject: "alice", BaseURL: base, WebhookSecret: hook}}, nil
 }
 
+func (oneSite) Sites(context.Context, string) ([]farwire.Site, error) {
+	return []farwire.Site{{ID: 1, Subject: "alice", BaseURL: "https://enrolled.example/", Interval: time.Hour, NextCrawl: time.Now(), LastCrawl: time.Now()}}, nil
+}
+
+func (oneSite) Remove(context.Context, int64) error { return nil }
+
 func (oneSite) MakeDue(_ context.Context, _ int64, at time.Time) (time.Time, error) { return at, nil }
 func (oneSite) Count(context.Context, string) (int, error)                          { return 1, nil }
 
@@ -137,6 +143,8 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/sessions/{id}", g.SessionsHandler())
 	mux.Handle("/usage", g.Usage())
 	mux.Handle("/hooks/site-changed", g.SiteChanged())
+	mux.Handle("/sites", g.SitesHandler())
+	mux.Handle("/sites/{id}", g.SitesHandler())
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/", console.Handler(console.Options{}))
 	return mux

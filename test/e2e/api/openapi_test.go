@@ -101,6 +101,13 @@ func (w *world) requests() []request {
 		{"DELETE", "/sessions/0123456789abcdef", ours, "", 404, ""},
 		{"DELETE", "/sessions/0123456789abcdef", nil, "", 401, ""},
 		{"DELETE", "/sessions/0123456789abcdef", wrong, "", 403, ""},
+		{"GET", "/sites", ours, "", 200, ""},
+		{"GET", "/sites", nil, "", 401, ""},
+		{"GET", "/sites", wrong, "", 403, ""},
+		{"DELETE", "/sites/1", ours, "", 204, ""},
+		{"DELETE", "/sites/1", nil, "", 401, ""},
+		{"DELETE", "/sites/1", wrong, "", 403, ""},
+		{"DELETE", "/sites/2", ours, "", 404, ""},
 		{"GET", "/network", ours, "", 200, ""},
 		{"GET", "/network", nil, "", 401, ""},
 		{"GET", "/network", wrong, "", 403, ""},
@@ -123,7 +130,8 @@ func (w *world) requests() []request {
 	// Bob's one request is his first.
 	all = append(all, request{"GET", "/usage", head("X-API-Key", spent), "", 200, ""})
 	all = append(all, request{"DELETE", "/sessions/0123456789abcdef", head("X-API-Key", spent), "", 429, ""})
-	for _, path := range []string{"/usage", "/network", "/sessions"} {
+	all = append(all, request{"DELETE", "/sites/1", head("X-API-Key", spent), "", 429, ""})
+	for _, path := range []string{"/usage", "/network", "/sessions", "/sites"} {
 		all = append(all, request{"GET", path, head("X-API-Key", spent), "", 429, ""})
 	}
 	return append(all,
@@ -141,6 +149,8 @@ func (w *world) draining() []request {
 		{"POST", "/amqp", head("X-API-Key", key, "Content-Type", json), `{"host":"127.0.0.1"}`, 503, ""},
 		{"POST", "/auth/token", head("X-API-Key", key), "", 503, ""},
 		{"POST", "/hooks/site-changed", head("Content-Type", json), `{"base_url":"https://enrolled.example/","webhook_secret":"x"}`, 503, ""},
+		{"GET", "/sites", head("X-API-Key", key), "", 503, ""},
+		{"DELETE", "/sites/1", head("X-API-Key", key), "", 503, ""},
 		{"GET", "/healthz", nil, "", 503, ""},
 		{"GET", "/agents/attach", head("Connection", "Upgrade", "Upgrade", "farwire-agent", "Authorization", "Bearer "+secret), "", 503, ""},
 	}

@@ -1,0 +1,131 @@
+package farwire_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// A changingKey looks up key ids as it is told.
+type changingKey struct {
+	farwire.Authenticator
+	lookup atomic.Pointer[func(keyID string) (farwire.Principal, error)]
+}
+
+func (k *changingKey) Lookup(_ context.Context, keyID string) (farwire.Principal, error) {
+	return (*k.lookup.Load())(keyID)
+}
+
+func (k *changingKey) set(lookup func(keyID string) (farwire.Principal, error)) {
+	k.lookup.Store(&lookup)
+}
+
+func (k *changingKey) as(p farwire.Principal, err error) {
+	k.set(func(keyID string) (farwire.Principal, error) { p.KeyID = keyID; return p, err })
+}
+
+func (k *changingKey) edit(o *farwire.Options) {
+	k.Authenticator, o.Auth = o.Auth, k
+	k.as(farwire.Principal{Subject: "alice"}, nil)
+}
+
+// TestRecrawl_KeyGone_SiteRests: what a key enrolled ends with it, and begins
+// again when somebody asks for the site and the key is valid again.
+func TestRecrawl_KeyGone_SiteRests(t *testing.T) {
+	for name, gone := range map[string]struct {
+		principal farwire.Principal
+		err       error
+	}{
+		"unknown":         {err: farwire.ErrUnauthorized},
+		"somebody else's": {principal: farwire.Principal{Subject: "mallory"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := &changingKey{}
+			inCircle(t, func(c *circle) {
+				defer recrawls(c.t, c.gw)()
+				if id := c.sites.only(c.t).KeyID; id == "" {
+					c.t.Fatal("the site has no key")
+				}
+				if done := c.next(); done.Site.Failures != 0 {
+					c.t.Fatalf("with its key it fails: %+v", done.Site)
+				}
+				key.as(gone.principal, gone.err)
+				c.site.counts()
+				done := c.next()
+				if asked, _ := c.site.counts(); len(asked) > 0 || !done.Site.Resting || done.Site.Failures != 1 || !strings.Contains(done.Site.LastError, "key") {
+					c.t.Errorf("without its key the site is asked for %v and is %+v", asked, done.Site)
+				}
+				time.Sleep(72 * time.Hour)
+				if n := len(c.sites.committed()); n != c.seen {
+					c.t.Errorf("%d commits of a site at rest", n-c.seen)
+				}
+				key.as(farwire.Principal{Subject: "alice"}, nil)
+				wantDue(c.t, hook(c.gw.SiteChanged(), "POST", hookBody("http://site.test/", c.sites.only(c.t).WebhookSecret)))
+				if done := c.next(); done.Site.Resting || done.Site.Failures != 0 {
+					c.t.Errorf("asked for it is %+v", done.Site)
+				}
+			}, key.edit)
+		})
+	}
+}
+
+// TestRecrawl_LookupFails_TriedAgain: keys that cannot be looked up now are not
+// gone.
+func TestRecrawl_LookupFails_TriedAgain(t *testing.T) {
+	key := &changingKey{}
+	inCircle(t, func(c *circle) {
+		defer recrawls(c.t, c.gw)()
+		key.as(farwire.Principal{}, errors.New("connection to 10.0.0.7 refused"))
+		if done := c.next(); done.Site.Resting || done.Site.Failures != 1 || strings.Contains(done.Site.LastError, "10.0.0.7") {
+			c.t.Errorf("it is %+v", done.Site)
+		}
+		key.as(farwire.Principal{Subject: "alice"}, nil)
+		if done := c.next(); done.Site.Failures != 0 {
+			c.t.Errorf("it is %+v", done.Site)
+		}
+	}, key.edit)
+}
+
+// TestRecrawl_PagesPerDay_Counted: recrawls share the pages a day of the key.
+func TestRecrawl_PagesPerDay_Counted(t *testing.T) {
+	key := &changingKey{}
+	inCircle(t, func(c *circle) {
+		key.as(farwire.Principal{Subject: "alice", Limits: farwire.Limits{PagesPerDay: 25}}, nil)
+		defer recrawls(c.t, c.gw)()
+		if done := c.next(); done.Site.Failures != 0 { // 10 are for the enrolment
+			c.t.Fatalf("it is %+v", done.Site)
+		}
+		if done := c.next(); done.Site.Failures != 1 || !strings.Contains(done.Site.LastError, "5 are left") {
+			c.t.Errorf("with half of the pages left it is %+v", done.Site)
+		}
+		refused := time.Now()
+		time.Sleep(26 * time.Hour)
+		if site := c.sites.only(c.t); !site.LastCrawl.After(refused) {
+			c.t.Errorf("a day later it is %+v", site)
+		}
+	}, key.edit)
+}
+
+// TestRecrawl_Log_HoldsNoQuery: the address of a site may hold a secret.
+func TestRecrawl_Log_HoldsNoQuery(t *testing.T) {
+	inCircle(t, func(c *circle) {
+		c.sites.rows[0].BaseURL = "http://site.test/?token=hush"
+		defer recrawls(c.t, c.gw)()
+		if done := c.next(); done.Site.Failures != 0 {
+			c.t.Fatalf("it is %+v", done.Site)
+		}
+		c.site.set(func(s *changing) { s.status[""] = 503; s.status["/"] = 404 })
+		if done := c.next(); done.Site.Failures == 0 {
+			c.t.Fatalf("it is %+v", done.Site)
+		}
+		c.wantLog(`kind=recrawl .*site=http://site.test/ .*outcome=failed`)
+		if log := c.log.String(); strings.Contains(log, "hush") {
+			c.t.Errorf("the log holds the query:\n%s", log)
+		}
+	})
+}

@@ -1,0 +1,120 @@
+package farwire_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// TestSites_ListAndLeave: callers see their own sites, and leave no other.
+func TestSites_ListAndLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := &memorySites{}
+		gw, err := farwire.New(farwire.Options{
+			Auth: mustKeys(t, map[string]string{testKey: "alice", otherKey: "bob"}), Sites: sites, Limits: farwire.Limits{Rate: -1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/sites", gw.SitesHandler())
+		mux.Handle("/sites/{id}", gw.SitesHandler())
+		ask := func(method, path, key string) (int, http.Header, string) {
+			t.Helper()
+			r := httptest.NewRequest(method, path, nil)
+			if key != "" {
+				r.Header.Set("X-API-Key", key)
+			}
+			r.Header.Set("Origin", "https://app.example")
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, r)
+			b, err := io.ReadAll(w.Result().Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w.Code, w.Result().Header, string(b)
+		}
+		now := time.Now().UTC().Truncate(time.Second)
+		enroll := func(subject, url string, change func(*farwire.Site)) string {
+			t.Helper()
+			l, err := sites.Enroll(t.Context(), farwire.Site{Subject: subject, BaseURL: url, Interval: 90 * time.Minute, WebhookSecret: "hush"}, -1, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Site.NextCrawl = now.Add(time.Hour)
+			change(&l.Site)
+			if err := sites.Commit(t.Context(), l, farwire.Recrawl{Site: l.Site}); err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(l.Site.ID)
+		}
+		if status, _, body := ask("GET", "/sites", testKey); status != 200 || body != `{"sites":[]}` {
+			t.Errorf("without sites: %d %s", status, body)
+		}
+		updated := enroll("alice", "https://a.example/", func(s *farwire.Site) {
+			s.LastCrawl, s.LastChange, s.HostedURL = now, now, "https://files.example/a.txt"
+		})
+		enroll("alice", "https://b.example/", func(s *farwire.Site) { s.LastCrawl, s.LastChange = now, now.Add(-time.Hour) })
+		enroll("alice", "https://c.example/", func(s *farwire.Site) {
+			s.LastCrawl, s.Failures, s.LastError, s.Resting = now, 2, "HTTP 503", true
+		})
+		enroll("alice", "https://d.example/", func(*farwire.Site) {})
+		others := enroll("bob", "https://a.example/", func(*farwire.Site) {})
+
+		status, header, body := ask("GET", "/sites", testKey)
+		var got struct{ Sites []map[string]any }
+		if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 || len(got.Sites) != 4 || strings.Contains(body, "hush") {
+			t.Fatalf("got %d %s, %v", status, body, err)
+		}
+		if header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("CORS is not allowed: %v", header)
+		}
+		at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+		for i, want := range []map[string]any{
+			{"id": 1.0, "base_url": "https://a.example/", "url": "https://files.example/a.txt", "next_crawl_at": at(time.Hour), "last_crawl_at": at(0), "last_outcome": "updated", "interval_minutes": 90.0},
+			{"id": 2.0, "last_outcome": "unchanged", "last_crawl_at": at(0)},
+			{"id": 3.0, "last_outcome": "failed", "next_crawl_at": nil, "last_crawl_at": at(0)},
+			{"id": 4.0, "last_outcome": "", "next_crawl_at": at(time.Hour), "last_crawl_at": nil},
+		} {
+			for name, value := range want {
+				if got.Sites[i][name] != value {
+					t.Errorf("site %d: %s is %v, want %v", i, name, got.Sites[i][name], value)
+				}
+			}
+		}
+		for _, c := range []struct {
+			method, path, key string
+			status            int
+		}{
+			{"GET", "/sites", "", 401},
+			{"GET", "/sites", "wrong-key-wrong-key", 403},
+			{"POST", "/sites", testKey, 405},
+			{"GET", "/sites/" + updated, testKey, 405},
+			{"DELETE", "/sites/" + updated, "", 401},
+			{"DELETE", "/sites/" + others, testKey, 404},
+			{"DELETE", "/sites/4711", testKey, 404},
+			{"DELETE", "/sites/%20" + updated, testKey, 404},
+			{"DELETE", "/sites/" + updated, testKey, 204},
+			{"DELETE", "/sites/" + updated, testKey, 404},
+			{"OPTIONS", "/sites/" + updated, "", 204},
+		} {
+			if status, _, body := ask(c.method, c.path, c.key); status != c.status || status >= 400 && !strings.Contains(body, `"code"`) {
+				t.Errorf("%s %s: %d %s, want %d", c.method, c.path, status, body, c.status)
+			}
+		}
+		if list, err := sites.Sites(t.Context(), "alice"); err != nil || len(list) != 3 {
+			t.Errorf("alice has %+v, %v", list, err)
+		}
+		if list, err := sites.Sites(t.Context(), "bob"); err != nil || len(list) != 1 {
+			t.Errorf("bob has %+v, %v", list, err)
+		}
+	})
+}
