@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/amqpstream"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/sse"
 )
@@ -109,7 +110,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if f.err != nil {
 		return f.err
 	}
-	if err := choose(&st.query, geo, agents); err != nil {
+	if err := egress.ParseFilter(&st.query, geo, agents); err != nil {
 		return err
 	}
 	if err := st.session.admit(r.Context(), seen); err != nil {

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -78,7 +80,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	if list := offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
-	client, err := accept(w, r, protocol)
+	client, err := accept(w, r, protocol, false)
 	if err != nil {
 		c.result.Err = errClientGone
 		return
@@ -170,12 +172,12 @@ func (c *crawl) read(msg []byte) error {
 		return f.err
 	}
 	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
-	if err := choose(&c.req.query, geo, agents); err != nil {
+	if err := egress.ParseFilter(&c.req.query, geo, agents); err != nil {
 		return err
 	}
 	u, err := url.Parse(c.req.url)
 	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", checkHostPort(u) != nil:
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", upstream.CheckHost(u) != nil:
 		return fault.Invalidf("Invalid URL format")
 	case c.req.maxPages > limit:
 		return fault.Invalidf("Maximum pages limit reached")

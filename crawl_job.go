@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -41,14 +42,17 @@ const trustLastmod = 7 * day
 func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	exits := newExits(j.g, j.kind, j.req.query, fail, j.log)
+	transport := egress.NewTransport(egress.Options{
+		Egress: j.g.egress(j.kind), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
+		Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
+	})
 	defer func() {
-		exits.close()
-		j.node, j.requests = exits.node(), exits.requests.Load()
+		transport.Close()
+		j.node, j.requests = transport.ExitID(), transport.Requests()
 	}()
-	shown := &rendering{with: j.g.o.Crawl.Render, exits: exits, remote: j.req.remote, log: j.log}
+	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, log: j.log}
 	site, err := llmstxt.Crawl(ctx, j.req.url, llmstxt.Options{
-		Client:       &http.Client{Transport: exits},
+		Client:       &http.Client{Transport: transport},
 		MaxPages:     j.maxPages,
 		DescLength:   j.req.descLength,
 		Workers:      j.g.o.Crawl.Workers,
@@ -130,7 +134,7 @@ func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint6
 // browser that is, and counts what it costs.
 type rendering struct {
 	with   Renderer // nil: none is configured
-	exits  *exits
+	exits  *egress.Transport
 	remote bool              // a browser service may be used
 	log    func(text string) // to the client, in words
 
@@ -163,7 +167,7 @@ func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 		r.tell(tellNoBrowser)
 		return nil, ErrNoBrowser
 	}
-	exit, err := r.exits.exit(ctx)
+	exit, err := r.exits.Exit(ctx)
 	if err != nil {
 		return nil, err
 	}

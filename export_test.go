@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // Asked is what a client asked for, as the gateway has understood it: what the
@@ -29,42 +30,42 @@ func ParseConnect(message []byte) (*Asked, error) {
 	if f.err != nil {
 		return nil, refusal(f.err)
 	}
-	w, err := f.wish()
+	q, err := f.relayRequest(true)
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return w.asked(key), nil
+	return q.asked(key), nil
 }
 
 // ParseDirect reads the query of the direct form as the relay does.
 func ParseDirect(query, authorization string, offered []string) (*Asked, error) {
-	q, err := splitQuery(query)
+	parsed, err := parseQuery(query, false)
 	if err != nil {
 		return nil, refusal(err)
 	}
-	w, err := q.wish(offered, authorization)
+	q, err := parsed.relayRequest(offered, authorization)
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return w.asked(""), nil
+	return q.asked(""), nil
 }
 
-// AskFor makes a wish of its parts, with one header and one cookie.
+// AskFor makes a request of its parts, with one header and one cookie.
 func AskFor(url, proxy, header, value, cookie, cookieValue string) (*Asked, error) {
-	w := new(wish)
-	if err := w.aim(url, proxy, []member{{header, value}}, []member{{cookie, cookieValue}}, nil); err != nil {
+	q := new(relayRequest)
+	if err := q.setTarget(url, proxy, []member{{header, value}}, []member{{cookie, cookieValue}}, nil); err != nil {
 		return nil, refusal(err)
 	}
-	return w.asked(""), nil
+	return q.asked(""), nil
 }
 
-func (w *wish) asked(key string) *Asked {
+func (q *relayRequest) asked(key string) *Asked {
 	a := &Asked{
-		Key: key, Addr: dialAddr(w.target.url), Request: w.target.request("dGhlIHNhbXBsZSBub25jZQ=="),
-		Subprotocols: w.target.subprotocols, Idle: w.idle,
+		Key: key, Addr: q.target.URL.Addr(), Request: q.target.Request("dGhlIHNhbXBsZSBub25jZQ=="),
+		Subprotocols: q.target.Subprotocols, Idle: q.idle,
 	}
-	if w.target.proxy != nil {
-		a.Proxy = dialAddr(w.target.proxy)
+	if q.target.Proxy != nil {
+		a.Proxy = upstream.ProxyAddr(q.target.Proxy)
 	}
 	return a
 }

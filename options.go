@@ -87,11 +87,28 @@ type RelayOptions struct {
 	// about 20 KB a session. False: ServeHTTP returns once the pipe runs.
 	HoldHandler bool
 
+	// Compression says what becomes of permessage-deflate (RFC 7692). Zero:
+	// CompressionEndToEnd.
+	Compression Compression
+
 	// ProxyByAddress gives a client's proxy the address that the agent checked
 	// instead of the target's name. Some proxies refuse addresses; with names
 	// the proxy's own look-up decides what is reached.
 	ProxyByAddress bool
 }
+
+// Compression says what becomes of permessage-deflate on a relay's two sides.
+type Compression int
+
+const (
+	// CompressionEndToEnd lets client and target agree on permessage-deflate with
+	// each other; the gateway passes compressed frames on unread. Where the
+	// client was answered before the target, and the target declines, the gateway
+	// inflates the client's messages, at most 64 MiB each.
+	CompressionEndToEnd Compression = iota
+	// CompressionOff has neither side hear of it.
+	CompressionOff
+)
 
 // AMQPOptions tunes [Gateway.AMQP]. The zero value holds the defaults.
 type AMQPOptions struct {

@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/deflate"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -18,11 +22,11 @@ import (
 // through an agent. Mount it at "GET /ws" and, for Socket.IO and its like,
 // "GET /ws/".
 //
-// A client opens the socket, says in one JSON message what it wants, is told
-// "connected", and from then on every frame crosses as it is, pings, pongs,
-// fragments and close codes included. A client that cannot send such a message
-// puts the target into the query instead (?url=wss://…) and has the upgrade
-// answered as the target answers it.
+// In the message form a client opens the socket, says in one JSON message what
+// it wants, is told "connected", and from then on every frame crosses as it is,
+// pings, pongs, fragments and close codes included. A client that cannot send
+// such a message uses the direct form: it puts the target into the query
+// (?url=wss://…) and has the upgrade answered as the target answers it.
 //
 // The handler takes the connection over, so a middleware around it must let
 // http.ResponseController reach the server's ResponseWriter. It returns once
@@ -31,12 +35,12 @@ import (
 func (g *Gateway) Relay() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := checkUpgrade(w, r); err != nil {
-			g.refuseRelay(w, r, err)
+			g.refuse(w, r, KindRelay.String(), err)
 			return
 		}
 		s, err := g.enter(r.Context(), KindRelay)
 		if err != nil {
-			g.refuseRelay(w, r, err)
+			g.refuse(w, r, KindRelay.String(), err)
 			return
 		}
 		// net/http recovers a panic of a handler, but knows nothing of the
@@ -47,65 +51,81 @@ func (g *Gateway) Relay() http.Handler {
 				panic(v)
 			}
 		}()
-		if asked(r) {
+		if isDirect(r.URL.RawQuery) {
 			g.relayDirect(s, w, r)
 		} else {
-			g.relayAfterMessage(s, w, r)
+			g.relayMessage(s, w, r)
 		}
 	})
 }
 
-func (g *Gateway) refuseRelay(w http.ResponseWriter, r *http.Request, err error) {
-	g.refuse(w, r, KindRelay.String(), err)
+// A relayRequest is what a client asks the relay for.
+type relayRequest struct {
+	target  upstream.Target
+	query   agent.Query
+	idle    time.Duration
+	timeout time.Duration // for the connection to the target
 }
 
-// A wish is what a client asks the relay for.
-type wish struct {
-	target target
-	query  agent.Query
-	idle   time.Duration
+// address is the target in the log.
+func (q *relayRequest) address() string {
+	if q == nil || q.target.URL == nil {
+		return ""
+	}
+	return q.target.URL.Addr()
 }
 
-// relayAfterMessage serves the form that asks in a first message.
-func (g *Gateway) relayAfterMessage(s *session, w http.ResponseWriter, r *http.Request) {
+// A relayed session has both its sides.
+type relayed struct {
+	request *relayRequest
+	exit    agent.Exit
+	target  *upstream.Conn
+	client  net.Conn
+	early   []byte // what the client has sent for the target
+	deflate bool   // agreed on with the client
+}
+
+// relayMessage serves the message form.
+func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Request) {
 	var protocol string
 	if list := offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
+	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions")))
 	seen := g.sight(r)
-	c, err := accept(w, r, protocol)
+	c, err := accept(w, r, protocol, stateless)
 	if err != nil {
-		s.end(SessionResult{Err: errClientGone})
+		s.end(SessionResult{EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
 	s.conn = c.rec.Conn
-	rest, wish, d, exit, err := g.answer(s, c, seen)
-	if err != nil {
-		g.turnAway(s, c.rec.Conn, wish, exit, err)
+	p := &relayed{client: c.rec.Conn, deflate: stateless}
+	if err := g.answer(s, c, seen, p); err != nil {
+		g.reject(s, p, err)
 		return
 	}
-	g.pipe(s, wish, exit, d, c.rec.Conn, rest)
+	g.pipe(s, p)
 }
+
+func (g *Gateway) compresses() bool { return g.o.Relay.Compression == CompressionEndToEnd }
 
 // answer reads the first message, does what it asks for and says "connected".
 // Meanwhile a hold on the client's side answers pings, keeps what is meant for
 // the target, and notices a client that leaves.
-func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *wish, d *dialled, exit agent.Exit, err error) {
-	conn := c.rec.Conn
+func (g *Gateway) answer(s *session, c *caller, seen sighting, p *relayed) error {
 	msg, err := c.ask(s.ctx, "connect message")
 	c.release()
 	if err != nil {
-		return nil, nil, nil, exit, err
+		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(s.ctx, dialTimeout, errTimeout)
-	defer cancel()
-	end, err := wsframe.MessageEnd(c.rec.seen, false)
+	asked := time.Now()
+	end, err := wsframe.MessageEnd(c.rec.seen, p.deflate)
 	if err != nil {
-		return nil, nil, nil, exit, c.broken(err)
+		return c.broken(err)
 	}
-	ctx, leave := context.WithCancelCause(ctx)
+	ctx, leave := context.WithCancelCause(s.ctx)
 	defer leave(nil)
-	hold := wsframe.StartHold(conn, c.rec.seen[end:], maxHeld, false)
+	hold := wsframe.StartHold(p.client, c.rec.seen[end:], maxHeld, p.deflate)
 	go func() {
 		select {
 		case <-hold.Gone():
@@ -113,32 +133,51 @@ func (g *Gateway) answer(s *session, c *caller, seen sighting) (rest []byte, w *
 		case <-ctx.Done():
 		}
 	}()
-	w, err = g.grant(ctx, s, msg, seen)
-	if err == nil {
-		exit, d, err = g.connect(ctx, s, w)
-	}
-	rest, holdErr := hold.Stop()
+	err = g.connectAsAsked(ctx, s, msg, seen, p, asked)
+	early, holdErr := hold.Stop()
+	p.early = early
 	switch {
-	case err == nil && holdErr == nil && context.Cause(ctx) == nil:
-		err = g.sayConnected(conn, exit, d)
+	case err == nil && holdErr == nil && ctx.Err() == nil:
+		err = g.sayConnected(p)
 	case holdErr != nil:
 		err = clientLoss(holdErr)
 	case err == nil:
 		err = context.Cause(ctx)
 	}
-	if err != nil && d != nil {
-		d.conn.Close()
+	if err != nil && p.target != nil {
+		p.target.Close()
 	}
-	return rest, w, d, exit, err
+	return err
+}
+
+// connectAsAsked reads the connect message, first whose it is, then what it asks
+// for, and connects to the target. Its time runs from when the message came.
+func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, seen sighting, p *relayed, asked time.Time) error {
+	granting, cancel := context.WithDeadlineCause(ctx, asked.Add(dialTimeout), errTimeout)
+	defer cancel()
+	request, err := g.grant(granting, s, msg, seen)
+	p.request = request
+	if err != nil {
+		return err
+	}
+	if p.deflate {
+		request.target.Extensions = []string{deflate.Stateless}
+	}
+	ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(request.timeout), errTimeout)
+	defer cancel()
+	p.exit, p.target, err = g.connect(ctx, s, request)
+	return err
 }
 
 // What the gateway itself says on a relay's socket.
 type (
 	connectedMessage struct {
-		Type        string `json:"type"`
-		Status      int    `json:"status"`
-		NodeID      string `json:"node_id"`
-		Subprotocol string `json:"subprotocol,omitempty"`
+		Type        string         `json:"type"`
+		Status      int            `json:"status"`
+		NodeID      string         `json:"node_id"`
+		Subprotocol string         `json:"subprotocol,omitempty"`
+		Headers     map[string]any `json:"headers,omitempty"`
+		Ignored     []string       `json:"ignored,omitempty"`
 	}
 	errorMessage struct {
 		Type    string `json:"type"`
@@ -146,36 +185,63 @@ type (
 		Code    string `json:"code"`
 
 		RetryAfter float64 `json:"retry_after,omitempty"` // seconds; of a limit
+
+		// Of a target that answered with no 101.
+		Status  int            `json:"status,omitempty"`
+		Headers map[string]any `json:"headers,omitempty"`
+		Body    string         `json:"body,omitempty"`
 	}
 )
 
-// maxHeld is how many bytes a client may send ahead of "connected" before its
-// further ones wait in the network.
-const maxHeld = 64 << 10
+const (
+	// maxHeld is how many bytes a client may send ahead of "connected" before its
+	// further ones wait in the network.
+	maxHeld = 64 << 10
+	// maxRefusal is how much of a refusing target's body an error message has.
+	maxRefusal = 1 << 10
+)
 
-func (g *Gateway) sayConnected(conn net.Conn, exit agent.Exit, d *dialled) error {
-	b, err := json.Marshal(connectedMessage{"connected", http.StatusSwitchingProtocols, exit.ID, d.subprotocol})
+func (g *Gateway) sayConnected(p *relayed) error {
+	b, err := json.Marshal(connectedMessage{
+		Type: "connected", Status: http.StatusSwitchingProtocols, NodeID: p.exit.ID, Subprotocol: p.target.Subprotocol,
+		Headers: headersForJSON(p.target.Header), Ignored: p.request.target.Ignored,
+	})
 	if err != nil {
 		return err
 	}
-	if err := wsframe.WriteText(conn, b, g.o.Relay.StallTimeout); err != nil {
+	if err := wsframe.WriteText(p.client, b, g.o.Relay.StallTimeout); err != nil {
 		return errClientGone
 	}
 	return nil
 }
 
-// connect dials the target through an agent that fits.
-func (g *Gateway) connect(ctx context.Context, s *session, w *wish) (agent.Exit, *dialled, error) {
-	var d *dialled
-	exit, err := g.reach(ctx, s, w.query, func(ctx context.Context, e agent.Exit) (err error) {
-		d, err = g.dialWebSocket(ctx, e, &w.target)
+// headersForJSON returns headers as one string each; of Set-Cookie, which cannot
+// be joined (RFC 9110, section 5.3), the list.
+func headersForJSON(h http.Header) map[string]any {
+	out := make(map[string]any, len(h))
+	for name, values := range h {
+		if name == "Set-Cookie" {
+			out[name] = values
+		} else {
+			out[name] = strings.Join(values, ", ")
+		}
+	}
+	return out
+}
+
+// connect opens the connection to the target through an agent that fits.
+func (g *Gateway) connect(ctx context.Context, s *session, q *relayRequest) (agent.Exit, *upstream.Conn, error) {
+	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress}
+	var c *upstream.Conn
+	exit, err := g.reach(ctx, s, q.query, func(ctx context.Context, e agent.Exit) (err error) {
+		c, err = dialer.WebSocket(ctx, e, &q.target)
 		return err
 	})
-	return exit, d, err
+	return exit, c, err
 }
 
 // grant reads the connect message: first whose it is, then what it asks for.
-func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighting) (*wish, error) {
+func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighting) (*relayRequest, error) {
 	f, err := readFields(msg)
 	if err != nil {
 		return nil, err
@@ -189,106 +255,154 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighti
 	if err := s.admit(ctx, seen); err != nil {
 		return nil, err
 	}
-	w, err := f.wish()
-	if w != nil {
-		w.query.Subject = s.Subject
+	q, err := f.relayRequest(g.o.AllowInsecure)
+	if q != nil {
+		q.query.Subject = s.Subject
 	}
-	return w, err
+	return q, err
 }
 
-// wish reads what a connect message asks for.
-func (f *fields) wish() (*wish, error) {
-	w := &wish{idle: f.seconds("idle_timeout")}
+// relayRequest reads what a connect message asks for.
+func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
+	q := &relayRequest{idle: f.seconds("idle_timeout"), timeout: f.seconds("timeout")}
 	geo, agents := f.text("geo", ""), f.text("agent", "")
 	raw, proxy := f.text("url", ""), f.text("proxy", "")
 	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
+	ca := f.text("ca", "")
+	t := &q.target
+	t.TLS = upstream.TLS{ServerName: f.text("server_name", ""), CA: []byte(ca), Insecure: f.boolean("insecure", false)}
+	t.Redirects = f.integer("follow_redirects", 0, 0, maxRedirects)
+	t.Body = maxRefusal
 	if f.err != nil {
 		return nil, f.err
 	}
-	if err := choose(&w.query, geo, agents); err != nil {
+	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
 		return nil, err
 	}
-	return w, w.aim(raw, proxy, header, cookies, protocols)
+	if err := q.checkTimeout("timeout"); err != nil {
+		return nil, err
+	}
+	if t.TLS.Insecure && !allowInsecure {
+		return nil, fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
+	}
+	if err := upstream.CheckCA(ca); err != nil {
+		return nil, err
+	}
+	if err := upstream.CheckServerName(t.TLS.ServerName); err != nil {
+		return nil, err
+	}
+	return q, q.setTarget(raw, proxy, header, cookies, protocols)
 }
 
-// aim checks everything that says where to go and what to say there.
-func (w *wish) aim(raw, proxy string, header, cookies []member, protocols []string) error {
-	u, user, err := parseTargetURL(raw)
-	if err != nil {
-		return err
+const (
+	maxRedirects   = 5
+	maxDialTimeout = time.Minute
+)
+
+// checkTimeout fills in the time for the dial when none was asked for.
+func (q *relayRequest) checkTimeout(name string) error {
+	switch {
+	case q.timeout == 0:
+		q.timeout = dialTimeout
+	case q.timeout > maxDialTimeout:
+		return fault.Invalidf("%s must be at most %d seconds", name, int(maxDialTimeout/time.Second))
 	}
-	w.target.url, w.query.Host = u, u.Hostname()
-	if w.target.proxy, err = parseProxyURL(proxy); err != nil {
-		return err
-	}
-	if err := w.target.setHeader(header, cookies, user); err != nil {
-		return err
-	}
-	return w.target.setSubprotocols(protocols)
+	return nil
 }
 
-// turnAway says what went wrong, as a message and a close, and ends the session.
-func (g *Gateway) turnAway(s *session, conn net.Conn, w *wish, exit agent.Exit, err error) {
-	r := SessionResult{Node: exit.ID, EndedBy: "gateway", Err: err}
-	if w != nil {
-		r.Target = w.query.Host
+// setTarget checks everything that says where to go and what to say there.
+func (q *relayRequest) setTarget(raw, proxy string, header, cookies []member, protocols []string) error {
+	t := &q.target
+	var err error
+	if t.URL, err = upstream.ParseURL(raw); err != nil {
+		return err
 	}
-	defer context.AfterFunc(g.kill, func() { conn.Close() })()
-	switch p := public(err); {
+	q.query.Host = t.URL.Host
+	if t.Proxy, err = upstream.ParseProxy(proxy); err != nil {
+		return err
+	}
+	if err := t.SetHeader(upstreamFields(header), upstreamFields(cookies)); err != nil {
+		return err
+	}
+	return t.SetSubprotocols(protocols)
+}
+
+func upstreamFields(list []member) []upstream.Field {
+	out := make([]upstream.Field, len(list))
+	for i, m := range list {
+		out[i] = upstream.Field{Name: m.name, Value: m.value}
+	}
+	return out
+}
+
+// reject says what went wrong, as a message and a close, and ends the session.
+func (g *Gateway) reject(s *session, p *relayed, err error) {
+	r := SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "gateway", Err: err}
+	defer context.AfterFunc(g.kill, func() { p.client.Close() })()
+	switch e := public(err); {
 	case errors.Is(err, errClientGone):
 		r.EndedBy, r.Code = "client", wsframe.CloseAbnormal
 	case errors.Is(err, errBrokenFrame):
 		r.EndedBy, r.Code = "client", wsframe.CloseProtocol // it has been told
 	default:
-		r.Code = p.Close
-		if p.Class == fault.Internal {
+		r.Code = e.Close
+		if e.Class == fault.Internal {
 			g.o.Logger.WarnContext(s.ctx, "internal error", "session", s.ID, "kind", s.Kind, "err", err)
 		}
-		m := errorMessage{Type: "error", Message: p.Text, Code: p.Code}
-		if p.Quota != nil {
-			m.RetryAfter = p.RetryAfter.Seconds()
+		m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
+		if e.Quota != nil {
+			m.RetryAfter = e.RetryAfter.Seconds()
 		}
-		sayGoodbye(conn, m, p.Close, p.Text)
+		var refusal *upstream.Refusal
+		if errors.As(err, &refusal) {
+			m.Status, m.Headers = refusal.Status, headersForJSON(upstream.WithoutHop(refusal.Header))
+			m.Body = string(refusal.Body)
+		}
+		sayGoodbye(p.client, m, e.Close, e.Text)
 	}
-	farewell(conn)
+	farewell(p.client)
 	s.end(r)
 }
 
 // pipe lets frames cross until the session ends. It returns at once unless the
 // host wants its middleware to see the whole session.
-func (g *Gateway) pipe(s *session, w *wish, exit agent.Exit, d *dialled, client net.Conn, early []byte) {
-	p := wsframe.New(wsframe.Config{
-		Client: client, FromClient: early,
-		Target: d.conn, FromTarget: d.buffered,
-		Idle: w.idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
+func (g *Gateway) pipe(s *session, p *relayed) {
+	agreed := p.target.Extensions != ""
+	pipe := wsframe.New(wsframe.Config{
+		Client: p.client, FromClient: p.early, DeflateClient: p.deflate,
+		Target: p.target.Conn, FromTarget: p.target.Early, DeflateTarget: agreed,
+		Idle: p.request.idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
 		PongWait: pongTimeout, CloseWait: closeTimeout,
 		Lost: whenLost, OnPanic: g.panicked,
 	})
 	// What runs on must not hold on to the request.
-	node, host := exit.ID, w.query.Host
-	s.handOver(p)
-	s.reached(node, host)
-	end := func(r wsframe.Result) { s.end(relayResult(r, node, host)) }
+	node, target := p.exit.ID, p.request.address()
+	s.handOver(pipe)
+	s.reached(node, target)
+	end := func(r wsframe.Result) { s.end(relayResult(r, node, target)) }
 	if g.o.Relay.HoldHandler {
-		end(p.Run())
+		end(pipe.Run())
 	} else {
-		p.Start(end)
+		pipe.Start(end)
 	}
 }
 
 // whenLost is the close frame that one side gets when the other is lost. The
-// clients of subscription protocols take 1011 for final and come back after
-// 1013.
+// clients of subscription protocols take 1011 for final; they come back after
+// 1012 and 1013.
 func whenLost(lost wsframe.Side, cause wsframe.Cause, err error) (code int, reason string) {
+	class := fault.ClassOf(err)
 	switch {
 	case lost == wsframe.Client:
 		return wsframe.CloseGoingAway, "client lost"
-	case agent.IsFault(err, agent.FaultAgent):
-		return wsframe.CloseTryAgain, "agent lost"
+	case class == fault.AgentLeaving:
+		return errorClasses[class].Later, "agent is going away"
+	case class.OfAgent():
+		return errorClasses[class].Later, "agent lost"
 	case cause == wsframe.CauseStall:
-		return wsframe.CloseTryAgain, "target stalled"
+		return errorClasses[fault.Stalled].Later, "target stalled"
 	}
-	return wsframe.CloseTryAgain, "target lost"
+	return errorClasses[fault.TargetLost].Later, "target lost"
 }
 
 func (g *Gateway) panicked(value any, stack []byte) {
@@ -296,13 +410,13 @@ func (g *Gateway) panicked(value any, stack []byte) {
 }
 
 // relayResult is what the pipe says, in the words of the log.
-func relayResult(r wsframe.Result, node, host string) SessionResult {
+func relayResult(r wsframe.Result, node, target string) SessionResult {
 	out := SessionResult{
-		Node: node, Target: host, EndedBy: r.By.String(), Code: r.Code, Err: r.Err,
+		Node: node, Target: target, EndedBy: r.By.String(), Code: r.Code, Err: r.Err,
 		FramesToTarget: int64(r.FromClient.Frames), BytesToTarget: int64(r.FromClient.Bytes),
 		FramesToClient: int64(r.FromTarget.Frames), BytesToClient: int64(r.FromTarget.Bytes),
 	}
-	if r.By == wsframe.Target && agent.IsFault(r.Err, agent.FaultAgent) {
+	if r.By == wsframe.Target && fault.ClassOf(r.Err).OfAgent() {
 		out.EndedBy = "agent"
 	}
 	return out

@@ -165,6 +165,9 @@ func TestConnectMessage(t *testing.T) {
 		{"Host", "", `"headers":{"host":"virtual.example:8443"}`, seen{"GET / HTTP/1.1", "Host: virtual.example:8443", base}},
 		{"cookies", "", `"cookies":{"b":"2","a":"1"}`, seen{"GET / HTTP/1.1", "Host: " + host, base + "Cookie: b=2; a=1\r\n"}},
 		{"cookies beside a header", "", `"headers":{"Cookie":"c=3"},"cookies":{"a":"1"}`, seen{"GET / HTTP/1.1", "Host: " + host, base + "Cookie: c=3; a=1\r\n"}},
+		{"cookies as given", "", `"cookies":{"s":"{\"a\":1}","foo[bar]":"a b,c; d","u":"ü\\"}`,
+			seen{"GET / HTTP/1.1", "Host: " + host, base + "Cookie: s={\"a\":1}; foo[bar]=a b,c; d; u=ü\\\r\n"}},
+		{"path as written", "stream/btc%2Fusdt|eth/../z?a=%7e&&{}", ``, seen{"GET /stream/btc%2Fusdt|eth/../z?a=%7e&&{} HTTP/1.1", "Host: " + host, base}},
 		{"nulls are absent", "", `"headers":null,"cookies":null,"geo":null,"agent":null,"idle_timeout":null,"subprotocols":null,"proxy":null`,
 			seen{"GET / HTTP/1.1", "Host: " + host, base}},
 		{"unknown names", "", `"Headers":{"a":"b"},"future":[1,{"x":2}]`, seen{"GET / HTTP/1.1", "Host: " + host, base}},
@@ -182,6 +185,16 @@ func TestConnectMessage(t *testing.T) {
 			p.wantClose(1000, "")
 		})
 	}
+	t.Run("what a browser sent", func(t *testing.T) {
+		p := w.in(t).open("/ws")
+		p.ask(url, `"headers":{"Host":"x.example","Connection":"Upgrade","Pragma":"no-cache","Sec-WebSocket-Key":"x","Upgrade":"websocket"}`)
+		p.wantText(`{"type":"connected","status":101,"node_id":"farwire-de1","ignored":["Connection","Sec-WebSocket-Key","Upgrade"]}`)
+		if got, want := <-requests, (seen{"GET / HTTP/1.1", "Host: x.example", base + "Pragma: no-cache\r\n"}); got != want {
+			t.Errorf("the target got\n%q\nwant\n%q", got, want)
+		}
+		p.close(1000, "")
+		p.wantClose(1000, "")
+	})
 	t.Run("credentials in the url", func(t *testing.T) {
 		p := w.in(t).open("/ws")
 		p.ask("ws://user:pa%3Ass@"+host+"/", "")
@@ -231,7 +244,7 @@ func TestRefusedMessages(t *testing.T) {
 		{"wrong key", `{"key":"0123456789abcdef"}`, "API key invalid"},
 		{"other spelling of the key", fmt.Sprintf(`{"ApiKey":%q}`, testKey), "API key missing"},
 		{"no url", fmt.Sprintf(`{"apiKey":%q}`, testKey), "url is missing"},
-		{"url of http", to("http://example.com/"), "ws:// or wss://"},
+		{"url of ftp", to("ftp://example.com/"), "ws:// or wss://"},
 		{"url without host", to("ws:///path"), "host is missing"},
 		{"url with a bracket in a zone", to("ws://[fe80::1%25lo]lo]:80/"), "host is not valid"},
 		{"url without scheme", to("example.com"), "ws:// or wss://"},
@@ -250,12 +263,10 @@ func TestRefusedMessages(t *testing.T) {
 		{"header value with a bare line feed", ask(`"headers":{"A":"1\nB: 2"}`), "cannot hold"},
 		{"header value with a zero byte", ask(`"headers":{"A":"\u0000"}`), "cannot hold"},
 		{"cookie value with a line break", ask(`"cookies":{"a":"1\r\nB: 2"}`), "cannot hold"},
-		{"cookie value with a semicolon", ask(`"cookies":{"a":"1; b=2"}`), "cannot hold"},
-		{"cookie value with a quote", ask(`"cookies":{"a":"\""}`), "cannot hold"},
-		{"cookie value with a backslash", ask(`"cookies":{"a":"\\"}`), "cannot hold"},
+		{"cookie name with a semicolon", ask(`"cookies":{"a;b":"1"}`), "cannot hold"},
 		{"cookie name with an equals sign", ask(`"cookies":{"a=b":"1"}`), "cannot hold"},
 		{"empty cookie name", ask(`"cookies":{"":"1"}`), "cannot hold"},
-		{"cookie of umlauts", ask(`"cookies":{"a":"ü"}`), "cannot hold"},
+		{"cookie name of umlauts", ask(`"cookies":{"ü":"a"}`), "cannot hold"},
 		{"two hosts", ask(`"headers":{"Host":"a","host":"b"}`), "Host is given twice"},
 		{"bad host", ask(`"headers":{"Host":"a b"}`), "Host is not valid"},
 		{"idle_timeout a string", ask(`"idle_timeout":"5"`), "idle_timeout must be a number"},
@@ -268,7 +279,15 @@ func TestRefusedMessages(t *testing.T) {
 		{"subprotocol with a comma", ask(`"subprotocols":["a,b"]`), "not a subprotocol name"},
 		{"subprotocol with a line break", ask(`"subprotocols":["a\r\nX: y"]`), "not a subprotocol name"},
 		{"subprotocol twice", ask(`"subprotocols":["a","a"]`), "given twice"},
-		{"proxy of https", ask(`"proxy":"https://way.example:1"`), "http:// or socks5://"},
+		{"proxy of ftp", ask(`"proxy":"ftp://way.example:1"`), "http:// or socks5://"},
+		{"timeout negative", ask(`"timeout":-1`), "zero or more"},
+		{"timeout too long", ask(`"timeout":60.5`), "at most 60 seconds"},
+		{"timeout a string", ask(`"timeout":"5"`), "timeout must be a number"},
+		{"insecure where it is not allowed", ask(`"insecure":true`), "insecure is not allowed here"},
+		{"insecure a string", ask(`"insecure":"yes"`), "insecure must be true or false"},
+		{"ca without a certificate", ask(`"ca":"-----BEGIN"`), "ca must be certificates in PEM"},
+		{"server_name with a slash", ask(`"server_name":"a/b"`), "server_name is not valid"},
+		{"too many redirects", ask(`"follow_redirects":6`), "follow_redirects must be a whole number from 0 to 5"},
 		{"proxy with a path", ask(`"proxy":"http://way.example:1/x"`), "alone"},
 		{"proxy without host", ask(`"proxy":"socks5://:1080"`), "host is missing"},
 		{"agent of commas", ask(`"agent":" , "`), "agent names no agent"},
@@ -288,12 +307,13 @@ func TestRefusedMessages(t *testing.T) {
 			p.wantEnd()
 		})
 	}
-	for _, name := range []string{"Connection", "upgrade", "Sec-WebSocket-Key", "sec-websocket-protocol", "Sec-Websocket-Extensions",
-		"Transfer-Encoding", "content-length", "TE", "Trailer", "Keep-Alive", "Proxy-Authorization", "proxy-connection"} {
+	names := []string{"Connection", "upgrade", "Sec-WebSocket-Key", "sec-websocket-protocol", "Sec-Websocket-Extensions",
+		"Transfer-Encoding", "content-length", "TE", "Trailer", "Keep-Alive", "Proxy-Authorization", "proxy-connection"}
+	for _, name := range names {
 		t.Run("hop header "+name, func(t *testing.T) {
 			p := w.in(t).open("/ws")
 			p.ask(url, fmt.Sprintf(`"headers":{"A":"b",%q:"x"}`, name))
-			p.wantError(1008, name+" belongs to the handshake")
+			p.wantText(fmt.Sprintf(`{"type":"connected","status":101,"node_id":"farwire-de1","ignored":[%q]}`, name))
 		})
 	}
 	t.Run("binary", func(t *testing.T) {
@@ -659,7 +679,7 @@ func TestSessionLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := regexp.MustCompile(`level=INFO msg="session ended" session=[0-9a-f]{16} kind=relay subject=alice key_id=[0-9a-f]{16} client=127.0.0.1 ` +
-		`agent=farwire-de1 target=\S+ ended_by=client code=4005 cause="" frames_to_target=2 frames_to_client=2 ` +
+		`agent=farwire-de1 target=127.0.0.1:\d+ ended_by=client code=4005 cause="" frames_to_target=2 frames_to_client=2 ` +
 		`bytes_to_target=\d+ bytes_to_client=\d+ duration_s=\S+`)
 	if n := len(line.FindAllString(w.log.String(), -1)); n != 1 {
 		t.Errorf("%d lines of the session in\n%s", n, w.log)

@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/upgrade"
 	"github.com/farwire/farwire/internal/wsframe"
@@ -64,8 +65,9 @@ type caller struct {
 
 // accept answers the upgrade. A client that offers subprotocols is given the
 // first, because browsers drop the connection otherwise; chosen says which
-// when the target has been asked already.
-func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, error) {
+// when the target has been asked already. stateless says that permessage-deflate
+// is agreed on, as deflate.Stateless.
+func accept(w http.ResponseWriter, r *http.Request, protocol string, stateless bool) (*caller, error) {
 	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
@@ -74,6 +76,13 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string) (*caller, e
 		r = r.WithContext(r.Context())
 		r.Header = r.Header.Clone()
 		r.Header.Set("Sec-WebSocket-Protocol", protocol)
+	}
+	if stateless {
+		// Of this offer the library makes this answer.
+		r = r.WithContext(r.Context())
+		r.Header = r.Header.Clone()
+		r.Header.Set("Sec-WebSocket-Extensions", deflate.Stateless)
+		opts.CompressionMode = websocket.CompressionContextTakeover
 	}
 	var rec *recorder
 	ws, err := upgrade.WebSocket(w, r, opts, func(conn net.Conn, early []byte) net.Conn {

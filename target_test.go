@@ -49,7 +49,7 @@ func TestWrongAnswers(t *testing.T) {
 		{"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n\r\n", "did not answer the upgrade in HTTP/1.1"},
 		{"nothing", "", "target closed the connection during the upgrade"},
 		{"half a header", "HTTP/1.1 101 x\r\nUpgrade: web", "target closed the connection during the upgrade"},
-		{"endless header", "HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", 100<<10), "target closed the connection during the upgrade"},
+		{"endless header", "HTTP/1.1 101 x\r\nX: " + strings.Repeat("x", 100<<10), "target answered the upgrade with a head of more than 65536 bytes"},
 		{"endless hints", strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 10), "nothing but interim answers"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestWrongAnswers(t *testing.T) {
 			}
 			p := w.in(t).open("/ws")
 			p.ask(url, more)
-			p.wantError(1011, "closed the connection")
+			p.wantError(1011, "with a head of more than 65536 bytes")
 			p.wantEnd()
 		})
 	}
@@ -164,7 +164,7 @@ func TestTLSTargets(t *testing.T) {
 	}{
 		{"verified", known.listen(t, time.Hour, "127.0.0.1"), ""},
 		{"unknown authority", unknown.listen(t, time.Hour, "127.0.0.1"), "TLS: certificate signed by an unknown authority"},
-		{"other name", known.listen(t, time.Hour, "target.example"), "TLS: certificate is not valid for this host"},
+		{"other name", known.listen(t, time.Hour, "target.example"), "TLS: certificate is not valid for 127.0.0.1, only for target.example"},
 		{"expired", known.listen(t, -time.Hour, "127.0.0.1"), "TLS: certificate has expired"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -187,7 +187,7 @@ func TestTLSTargets(t *testing.T) {
 	t.Run("plain target", func(t *testing.T) {
 		p := w.in(t).open("/ws")
 		p.ask("wss"+strings.TrimPrefix(plain.URL, "http"), "")
-		p.wantError(1011, "TLS: no TLS on this port")
+		p.wantError(1011, "TLS: the target does not speak TLS on this port")
 	})
 }
 
@@ -556,7 +556,8 @@ func TestReports(t *testing.T) {
 	p.wantError(1011, "TLS")
 	mu.Lock()
 	defer mu.Unlock()
-	want := []string{"127.0.0.1 upgrade answered with 403", "127.0.0.1 upgrade answered with 407", "127.0.0.1 upgrade answered with 429",
+	want := []string{"127.0.0.1 target answered the upgrade with 403 Forbidden", "127.0.0.1 target answered the upgrade with 407 Proxy Authentication Required",
+		"127.0.0.1 target answered the upgrade with 429 Too Many Requests",
 		"127.0.0.1 <nil>", "127.0.0.1 TLS: connection closed during the handshake: EOF"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("reports\n%q\nwant\n%q", got, want)

@@ -8,8 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -24,12 +29,17 @@ const (
 )
 
 type relay struct {
-	URL     string `arg:"" name:"url" help:"Target, ws:// or wss://. The gateway's own agent knows ws://echo.farwire.alt, an echo."`
-	Gateway string `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
-	Key     string `placeholder:"KEY" help:"API key or token."`
-	Geo     string `placeholder:"CC,..." help:"Countries to leave through."`
-	Agent   string `placeholder:"SLUG,..." help:"Agents to leave through."`
-	Binary  bool   `help:"Send each line as a binary frame."`
+	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss://. The gateway's own agent knows ws://echo.farwire.alt, an echo."`
+	Gateway     string   `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
+	Key         string   `placeholder:"KEY" help:"API key or token."`
+	Geo         string   `placeholder:"CC,..." help:"Countries to leave through."`
+	Agent       string   `placeholder:"SLUG,..." help:"Agents to leave through."`
+	Header      []string `sep:"none" placeholder:"'NAME: VALUE'" help:"A header for the target; may be given more than once."`
+	Cookie      []string `sep:"none" placeholder:"NAME=VALUE" help:"A cookie for the target; may be given more than once."`
+	Subprotocol list     `placeholder:"NAME,..." help:"Subprotocols to offer."`
+	Proxy       string   `placeholder:"URL" help:"A proxy between the agent and the target: http://, https://, socks5:// or host:port."`
+	Insecure    bool     `help:"Do not verify the target's certificate, where the gateway allows that."`
+	Binary      bool     `help:"Send each line as a binary frame."`
 }
 
 // Run relays until either side closes. The status is 0 after code 1000 alone.
@@ -38,12 +48,16 @@ func (r *relay) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	message, err := r.message()
+	if err != nil {
+		return err
+	}
 	s, err := dialSocket(ctx, endpoint)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := r.connect(s); err != nil {
+	if err := r.connect(s, message); err != nil {
 		return err
 	}
 	// Nothing can interrupt a read of standard input; this one ends with the
@@ -58,7 +72,8 @@ func (r *relay) Run(ctx context.Context) error {
 
 // endpoint checks the flags and returns the address of the gateway's relay.
 func (r *relay) endpoint() (*url.URL, error) {
-	if u, err := url.Parse(r.URL); err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss" {
+	scheme, rest, _ := strings.Cut(strings.ToLower(r.URL), "://")
+	if scheme != "ws" && scheme != "wss" || rest == "" {
 		return nil, misuse("URL: not a WebSocket address; give one such as wss://example.com/path")
 	}
 	if r.Key == "" {
@@ -82,18 +97,49 @@ func (r *relay) endpoint() (*url.URL, error) {
 	return u, nil
 }
 
-// connect says what to relay and waits for the gateway's answer.
-func (r *relay) connect(s *socket) error {
-	ask, err := json.Marshal(struct {
-		Key   string `json:"apiKey"`
-		URL   string `json:"url"`
-		Geo   string `json:"geo,omitempty"`
-		Agent string `json:"agent,omitempty"`
-	}{r.Key, r.URL, r.Geo, r.Agent})
+// message is the connect message.
+func (r *relay) message() ([]byte, error) {
+	headers, err := pairs("--header", ":", "'Name: value'", r.Header)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.send(opText, ask); err != nil {
+	cookies, err := pairs("--cookie", "=", "name=value", r.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		Key          string            `json:"apiKey"`
+		URL          string            `json:"url"`
+		Geo          string            `json:"geo,omitempty"`
+		Agent        string            `json:"agent,omitempty"`
+		Headers      map[string]string `json:"headers,omitempty"`
+		Cookies      map[string]string `json:"cookies,omitempty"`
+		Subprotocols []string          `json:"subprotocols,omitempty"`
+		Proxy        string            `json:"proxy,omitempty"`
+		Insecure     bool              `json:"insecure,omitempty"`
+	}{r.Key, r.URL, r.Geo, r.Agent, headers, cookies, r.Subprotocol, r.Proxy, r.Insecure})
+}
+
+// pairs reads flags of a name and a value each.
+func pairs(flag, separator, form string, list []string) (map[string]string, error) {
+	out := make(map[string]string, len(list))
+	for _, item := range list {
+		name, value, ok := strings.Cut(item, separator)
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		switch _, twice := out[name]; {
+		case !ok || name == "":
+			return nil, misusef("%s: %q has no name; write it as %s", flag, item, form)
+		case twice:
+			return nil, misusef("%s: %s is given twice; join its values in one", flag, name)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+// connect says what to relay and waits for the gateway's answer.
+func (r *relay) connect(s *socket, message []byte) error {
+	if err := s.send(opText, message); err != nil {
 		return fmt.Errorf("the gateway closed the connection: %w", err)
 	}
 	late := time.AfterFunc(answerTimeout, func() { s.Close() })
@@ -107,9 +153,11 @@ func (r *relay) connect(s *socket) error {
 		return closed.report()
 	}
 	var answer struct {
-		Type    string `json:"type"`
-		Message string `json:"message"`
-		Node    string `json:"node_id"`
+		Type    string   `json:"type"`
+		Message string   `json:"message"`
+		Node    string   `json:"node_id"`
+		Ignored []string `json:"ignored"`
+		refusal
 	}
 	if err := json.Unmarshal(first.Bytes(), &answer); err != nil {
 		return errors.New("that is no farwire gateway: its first message is not JSON")
@@ -117,9 +165,13 @@ func (r *relay) connect(s *socket) error {
 	switch answer.Type {
 	case "connected":
 		fmt.Fprintf(os.Stderr, "connected through %s\n", answer.Node)
+		if len(answer.Ignored) > 0 {
+			fmt.Fprintf(os.Stderr, "left out, as they belong to the handshake: %s\n", escaped(strings.Join(answer.Ignored, ", ")))
+		}
 		return nil
 	case "error":
 		fmt.Fprintf(os.Stderr, "error: %s\n", answer.Message)
+		answer.refusal.print(os.Stderr)
 		if closed, err = s.message(io.Discard); err != nil || closed == nil {
 			return errSilent
 		}
@@ -127,6 +179,38 @@ func (r *relay) connect(s *socket) error {
 		return errSilent // whatever the code: nothing was relayed
 	}
 	return fmt.Errorf("that is no farwire gateway: its first message is of type %q", answer.Type)
+}
+
+// A refusal is what the target answered instead of opening the socket.
+type refusal struct {
+	Status  int            `json:"status"`
+	Headers map[string]any `json:"headers"`
+	Body    string         `json:"body"`
+}
+
+func (a refusal) print(w io.Writer) {
+	if a.Headers == nil {
+		return
+	}
+	fmt.Fprintf(w, "target: %s\n", strings.TrimSpace(fmt.Sprint(a.Status, " ", http.StatusText(a.Status))))
+	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
+		values, ok := a.Headers[name].([]any)
+		if !ok {
+			values = []any{a.Headers[name]}
+		}
+		for _, v := range values {
+			fmt.Fprintf(w, "target: %s: %s\n", escaped(name), escaped(fmt.Sprint(v)))
+		}
+	}
+	for line := range strings.Lines(a.Body) {
+		fmt.Fprintf(w, "target: %s\n", escaped(strings.TrimRight(line, "\r\n")))
+	}
+}
+
+// escaped escapes what could command the terminal: the text is a stranger's.
+func escaped(s string) string {
+	quoted := strconv.Quote(s)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 // sendLines sends standard input, and a close frame at its end or when ctx ends.

@@ -166,6 +166,47 @@ func TestRelayRefused(t *testing.T) {
 	expect(t, relayTo(t, addr, nil), statusFailed, "", "error: API key invalid\nclosed: 1008 \"API key invalid\"\n")
 }
 
+func TestRelay_TargetRefused_PrintsItsAnswer(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, ask map[string]any) {
+		want := map[string]any{
+			"apiKey": testKey, "url": "wss://target.example/x", "headers": map[string]any{"Origin": "https://a.example", "X-Token": "a: b"},
+			"cookies": map[string]any{"sid": "a=b"}, "subprotocols": []any{"mqtt", "json"}, "proxy": "way.example:1", "insecure": true,
+		}
+		if fmt.Sprint(ask) != fmt.Sprint(want) {
+			t.Errorf("asked %v, want %v", ask, want)
+		}
+		write(t, ctx, c, websocket.MessageText, `{"type":"error","message":"target answered the upgrade with 403 Forbidden","code":"target_refused",
+			"status":403,"headers":{"Server":"x","Set-Cookie":["a=1","b=2"]},"body":"{\"error\":1}\r\n\u001b[31m"}`)
+		c.Close(1011, "target answered the upgrade with 403 Forbidden")
+	})
+	p := relayTo(t, addr, nil, "--header", "Origin: https://a.example", "--header", "X-Token:a: b", "--cookie", "sid=a=b",
+		"--subprotocol", "mqtt,json", "--proxy", "way.example:1", "--insecure")
+	expect(t, p, statusFailed, "", "error: target answered the upgrade with 403 Forbidden\n"+
+		"target: 403 Forbidden\ntarget: Server: x\ntarget: Set-Cookie: a=1\ntarget: Set-Cookie: b=2\n"+
+		"target: {\"error\":1}\ntarget: \\x1b[31m\nclosed: 1011 \"target answered the upgrade with 403 Forbidden\"\n")
+}
+
+func TestRelay_HeadersLeftOut_AreNamed(t *testing.T) {
+	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
+		write(t, ctx, c, websocket.MessageText, `{"type":"connected","status":101,"node_id":"farwire-de1","ignored":["Upgrade","Connection"]}`)
+		c.Close(1000, "")
+	})
+	expect(t, relayTo(t, addr, openInput(t), "--header", "Upgrade: websocket"), statusOK, "",
+		"connected through farwire-de1\nleft out, as they belong to the handshake: Upgrade, Connection\nclosed: 1000\n")
+}
+
+func TestRelay_FlagWithoutName_IsMisuse(t *testing.T) {
+	for flags, want := range map[[2]string]string{
+		{"--header", "x"}:  `--header: "x" has no name; write it as 'Name: value'`,
+		{"--cookie", "=x"}: `--cookie: "=x" has no name; write it as name=value`,
+	} {
+		p := relayTo(t, "127.0.0.1:1", nil, flags[0], flags[1])
+		if status := p.Status(); status != statusMisuse || !strings.Contains(p.Stderr.String(), want) {
+			t.Errorf("%v: status %d, %s, want %s", flags, status, p.Stderr, want)
+		}
+	}
+}
+
 func TestRelayLost(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)

@@ -31,12 +31,15 @@ type serve struct {
 	networkFlags `embed:""`
 	crawlFlags   `embed:""`
 
-	Origins      list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
-	Rate         float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
-	Burst        int           `placeholder:"N" help:"Requests at once of each API key. None: the rate."`
-	MaxSites     int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; 0 is no limit."`
-	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
-	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+	Origins       list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
+	Rate          float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
+	Burst         int           `placeholder:"N" help:"Requests at once of each API key. None: the rate."`
+	MaxSites      int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; 0 is no limit."`
+	AllowInsecure bool          `help:"Let requests turn the verification of certificates off (insecure)."`
+	KeepAlive     time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"Silence towards a relay's client after which it is sent a ping."`
+	StallTimeout  time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
+	DataDir       string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
+	DrainTimeout  time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
 	logFlags `embed:""`
 }
@@ -161,6 +164,10 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 		return o, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
 	case s.MaxSites < 0:
 		return o, misusef("--max-sites: %d is no number of sites; give 1 or more, or 0 for no limit", s.MaxSites)
+	case s.KeepAlive <= 0:
+		return o, misusef("--keepalive: %v is no time; give more than 0s", s.KeepAlive)
+	case s.StallTimeout <= 0:
+		return o, misusef("--stall-timeout: %v leaves no time to take a byte; give more than 0s", s.StallTimeout)
 	case s.DrainTimeout <= 0:
 		return o, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
 	}
@@ -174,6 +181,9 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst, Sites: cmp.Or(s.MaxSites, -1)},
 		Origins: s.Origins,
 		Logger:  log,
+
+		AllowInsecure: s.AllowInsecure,
+		Relay:         farwire.RelayOptions{KeepAlive: s.KeepAlive, StallTimeout: s.StallTimeout},
 	}
 	if _, ok := keys[s.AgentSecret]; ok {
 		return o, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")

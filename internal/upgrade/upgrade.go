@@ -28,6 +28,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime"
+	"strings"
 
 	"github.com/coder/websocket"
 )
@@ -155,6 +156,19 @@ type taker struct {
 }
 
 func (t *taker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// WriteHeader spells the handshake's headers as RFC 6455 does, which net/http's
+// Header does not.
+func (t *taker) WriteHeader(status int) {
+	h := t.Header()
+	for name, values := range h {
+		if rest, ok := strings.CutPrefix(name, "Sec-Websocket-"); ok {
+			delete(h, name)
+			h["Sec-WebSocket-"+rest] = values
+		}
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
 
 func (t *taker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, brw, early, err := take(t.ResponseWriter)

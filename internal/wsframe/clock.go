@@ -139,8 +139,8 @@ func (p *Pipe) checkIdle(now int64) (next int64) {
 	if now < due {
 		return due
 	}
-	const reason = "idle timeout"
-	p.endLocked(Result{By: Gateway, Cause: CauseIdle, Code: CloseNormal, ReasonLen: len(reason)})
+	reason := errIdle.Error()
+	p.endLocked(Result{By: Gateway, Cause: CauseIdle, Code: CloseNormal, ReasonLen: len(reason), Err: errIdle})
 	p.toClient.orderCloseLocked(CloseNormal, reason)
 	p.toTarget.orderCloseLocked(CloseGoingAway, "")
 	return never

@@ -108,6 +108,8 @@ var (
 	ErrNoAnswer  = errors.New("close frame unanswered")
 	ErrNoClose   = errors.New("connection ended without a close frame")
 	errTruncated = errors.New("connection ended inside a frame")
+	errIdle      = errors.New("idle timeout")
+	errAborted   = errors.New("cut")
 )
 
 // Config is what New needs. The Pipe owns both connections and closes them. It
@@ -152,7 +154,7 @@ type Result struct {
 	// the side at fault, or the client, was sent.
 	Code      int
 	ReasonLen int
-	Err       error // for a loss, a breach and a panic
+	Err       error // nil after a close frame of either side
 
 	FromClient, FromTarget Count
 }
@@ -280,13 +282,12 @@ func (p *Pipe) Counts() (fromClient, fromTarget Count) {
 
 // Shutdown ends the session with a close frame to each side as soon as a frame
 // ends towards it; relaying goes on until then. The client gets the code, the
-// target 1001 with the same reason. It returns at once, does
-// nothing to a session that is ending already, and is safe for concurrent use.
-// There is no time limit for a frame to end: that is what Abort is for.
+// target 1001 with the same reason. It returns at once, does nothing to a session
+// that is ending already, and is safe for concurrent use. There is no time limit for a frame to end: that is what Abort is for.
 func (p *Pipe) Shutdown(code int, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason)}) {
+	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason), Err: errors.New(reason)}) {
 		p.toTarget.orderCloseLocked(CloseGoingAway, reason)
 		p.toClient.orderCloseLocked(code, reason)
 	}
@@ -297,7 +298,7 @@ func (p *Pipe) Shutdown(code int, reason string) {
 func (p *Pipe) Abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.endLocked(Result{By: Gateway, Cause: CauseAbort, Code: CloseAbnormal})
+	p.endLocked(Result{By: Gateway, Cause: CauseAbort, Code: CloseAbnormal, Err: errAborted})
 	p.cutLocked()
 }
 

@@ -1,0 +1,138 @@
+// Package egress leaves the gateway through an exit, and through another one
+// that fits when that fails: [Egress.Do] for one dial, [Transport] for the
+// requests of an http.Client.
+package egress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// A Selector picks an exit, or returns an error that wraps [agent.ErrNoAgent].
+type Selector interface {
+	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
+}
+
+// An Egress picks exits. Its fields must not be changed once it is in use; it is
+// then safe for concurrent use.
+type Egress struct {
+	Agents Selector
+	Logger *slog.Logger
+
+	// Attempt is called at the start of each attempt. It returns the context
+	// for it, and what is called with its outcome. Nil: nobody looks.
+	Attempt func(ctx context.Context, e agent.Exit, q agent.Query) (context.Context, func(error))
+
+	// NoAgent is called when no exit fits from the start. Nil: nobody counts.
+	NoAgent func()
+}
+
+// ParseFilter reads which agents a caller wants. A list of commas alone names
+// none, and must not stand for any.
+func ParseFilter(q *agent.Query, geo, agents string) error {
+	q.Countries, q.Slugs = list(geo), list(agents)
+	switch {
+	case geo != "" && len(q.Countries) == 0:
+		return fault.Invalidf("geo names no country; write it as US,DE or leave it out")
+	case agents != "" && len(q.Slugs) == 0:
+		return fault.Invalidf("agent names no agent; write it as de1,at5 or leave it out")
+	}
+	return nil
+}
+
+func list(s string) []string {
+	var out []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// Do picks an exit that fits and calls attempt with it. A failure that is the
+// exit's fault, or its policy, goes on to another that fits, until the context
+// ends; one that is the target's does not, because no other exit would fare
+// better. Exits that the query rules out are never taken. The exit is that of
+// the last attempt, its zero value when there was none.
+func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Context, agent.Exit) error) (agent.Exit, error) {
+	var failed error
+	for {
+		exit, err := g.Agents.SelectAgent(ctx, q)
+		switch {
+		case ctx.Err() != nil:
+			return agent.Exit{}, context.Cause(ctx)
+		case errors.Is(err, agent.ErrNoAgent) && failed != nil:
+			return agent.Exit{}, failed
+		case err != nil:
+			return agent.Exit{}, g.unavailable(q, err)
+		}
+		err = g.try(ctx, exit, q, attempt)
+		var dial *agent.DialError
+		switch {
+		case err == nil:
+			return exit, nil
+		case ctx.Err() != nil && !(timedOut(context.Cause(ctx)) && fault.ClassOf(err).OfHandshake()):
+			return exit, context.Cause(ctx) // else err says better where time ran out
+		case ctx.Err() != nil, !errors.As(err, &dial) || dial.Fault == agent.FaultTarget:
+			return exit, err
+		}
+		g.Logger.DebugContext(ctx, "agent failed", "agent", exit.ID, "target", q.Host, "err", dial.Unwrap())
+		failed = err
+		q.Exclude = without(q.Exclude, exit)
+	}
+}
+
+func (g *Egress) try(ctx context.Context, exit agent.Exit, q agent.Query, attempt func(context.Context, agent.Exit) error) error {
+	if g.Attempt == nil {
+		return attempt(ctx, exit)
+	}
+	ctx, done := g.Attempt(ctx, exit, q)
+	err := attempt(ctx, exit)
+	done(err)
+	return err
+}
+
+// without returns the list with one more exit to leave out; the old one stays.
+func without(exclude []string, exit agent.Exit) []string {
+	return append(exclude[:len(exclude):len(exclude)], exit.ID)
+}
+
+// unavailable says why the selector returned no exit.
+func (g *Egress) unavailable(q agent.Query, err error) error {
+	if !errors.Is(err, agent.ErrNoAgent) {
+		return fmt.Errorf("agent selector: %w", err)
+	}
+	if g.NoAgent != nil {
+		g.NoAgent()
+	}
+	text := "no agent is attached that fits"
+	if len(q.Slugs) > 0 {
+		text += " agent " + clip(strings.Join(q.Slugs, ","))
+	}
+	if len(q.Countries) > 0 {
+		text += " geo " + clip(strings.Join(q.Countries, ","))
+	}
+	return fault.Wrap(fault.AgentUnavailable, text, err)
+}
+
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+// clip shortens what a caller sent for an error text.
+func clip(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
