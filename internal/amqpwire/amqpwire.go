@@ -21,28 +21,11 @@
 package amqpwire
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
 )
-
-// Errors of a peer that is not the broker that was asked for.
-var (
-	ErrTLS   = errors.New("the peer speaks TLS")
-	ErrOther = errors.New("the peer does not speak AMQP")
-)
-
-// A VersionError is a peer that speaks another version of AMQP, such as "1.0"
-// or "0-10": it answers with a protocol header of its own (section 2.2.4 of the
-// 0-9-1 specification).
-type VersionError string
-
-func (e VersionError) Error() string {
-	return "the target speaks AMQP " + string(e) + ", not AMQP 0-9-1"
-}
 
 // A FormatError is a broker that breaks the frame format.
 type FormatError string
@@ -379,92 +362,4 @@ func whole(have []byte, size int64) ([]byte, error) {
 		return nil, FormatError("no end")
 	}
 	return have[7 : size+7], nil
-}
-
-// greeting looks at the first bytes of the connection: a broker begins with
-// connection.start, on channel 0.
-func greeting(have []byte) error {
-	if len(have) == 0 {
-		return nil
-	}
-	const header = "AMQP"
-	switch {
-	case have[0] == typeMethod && (len(have) < 2 || have[1] == 0):
-		return nil
-	case have[0] >= 0x14 && have[0] <= 0x17: // TLS content types (RFC 8446, section 5.1)
-		return ErrTLS
-	case len(have) < 8 && bytes.HasPrefix([]byte(header), have[:min(4, len(have))]):
-		return nil
-	case bytes.HasPrefix(have, []byte(header)):
-		return version([4]byte(have[4:8]))
-	}
-	return ErrOther
-}
-
-// version reads what follows the letters of a protocol header. AMQP 1.0 has a
-// protocol id, major, minor and revision (section 2.2 of its part 2), AMQP 0-10
-// a class, an instance, major and minor, AMQP 0-9-1 a zero and the three.
-func version(b [4]byte) VersionError {
-	switch {
-	case b[1] == 1 && b[2] == 0 && b[3] == 0:
-		return "1.0"
-	case b[0] == 1 && b[1] == 1:
-		return VersionError(fmt.Sprintf("%d-%d", b[2], b[3]))
-	}
-	return VersionError(fmt.Sprintf("%d-%d-%d", b[1], b[2], b[3]))
-}
-
-// fill waits for more bytes. An idle connection holds no buffer: it waits with
-// the library's own, p, which is free until Read returns.
-func (r *Reader) fill(p []byte) error {
-	r.sink.Pause()
-	if r.r == r.w {
-		r.r, r.w = 0, 0
-		if p = p[:min(len(p), sparse)]; r.last < len(p) {
-			r.release()
-			n, err := r.src.Read(p)
-			if n > 0 {
-				r.full = buffers.Get().(*[fullBuffer]byte)
-				r.buf = r.full[:]
-				r.w = copy(r.buf, p[:n])
-			}
-			return r.took(n, err)
-		}
-	} else if len(r.buf)-r.w < sparse {
-		r.makeRoom()
-	}
-	n, err := r.src.Read(r.buf[r.w:])
-	r.w += n
-	return r.took(n, err)
-}
-
-func (r *Reader) took(n int, err error) error {
-	r.last = n
-	switch {
-	case n > 0:
-		return nil // an error comes again
-	case err == nil:
-		return io.ErrNoProgress
-	case err == io.EOF && (r.w > 0 || r.stage != wantMethod):
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// makeRoom moves what is unread to the front, of a larger buffer when a single
-// frame fills this one.
-func (r *Reader) makeRoom() {
-	unread := r.buf[r.r:r.w]
-	if len(unread) == len(r.buf) {
-		r.buf = make([]byte, MaxFrame+8)
-	}
-	r.r, r.w = 0, copy(r.buf, unread)
-}
-
-// release gives the buffers back.
-func (r *Reader) release() {
-	if r.full != nil {
-		buffers.Put(r.full)
-	}
-	r.full, r.buf, r.scrap = nil, nil, nil
 }
