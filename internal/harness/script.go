@@ -15,8 +15,8 @@ import (
 func Python(t testing.TB, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	const python = "/usr/bin/python3"
-	if out, err := exec.Command(python, "-c", "import websockets, requests").CombinedOutput(); err != nil {
-		t.Fatalf("python3 with websockets and requests is not installed; scripts/deps does that: %v\n%s", err, out)
+	if out, err := exec.Command(python, "-c", "import websockets, requests, httpx, aiohttp").CombinedOutput(); err != nil {
+		t.Fatalf("python3 with websockets, requests, httpx and aiohttp is not installed; scripts/deps does that: %v\n%s", err, out)
 	}
 	cmd := exec.Command(python, append([]string{"-u", script}, args...)...)
 	cmd.Env = Environ()
