@@ -3,19 +3,19 @@
 GO       ?= go
 FUZZTIME ?= 30s
 
-# One command does not see all modules: ./... ends at a go.mod.
-MODULES := . adapters cmd examples test
-
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-each = @set -e; for module in $(MODULES); do echo "== $$module"; (cd $$module && $(1)); done
+export GO
+
+# One go command sees one module: ./... ends at a go.mod.
+each = @scripts/each '$(1)'
 # The end-to-end tests need other programs and a while.
 QUICK := $$($(GO) list ./... | grep -v /test/e2e)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the program into bin/
@@ -35,7 +35,7 @@ short: ## run the tests that need nothing but Go, without the race detector
 
 .PHONY: bench
 bench: ## run every benchmark
-	$(call each,$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...)
+	$(call each,$(GO) test -run "^$$" -bench . -benchmem -timeout 30m ./...)
 	$(GO) run ./test/relaybench
 
 .PHONY: soak
@@ -53,10 +53,15 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: lint
-lint: ## look for mistakes: gofmt, vet, staticcheck, known vulnerabilities
+lint: ## look for mistakes: gofmt, go.mod, vet, staticcheck, known vulnerabilities
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
+	$(call each,$(GO) mod tidy -diff)
 	$(call each,$(GO) vet ./...)
 	$(call each,$(GO) run $(STATICCHECK) ./...)
 	@command -v golangci-lint >/dev/null || echo "golangci-lint is not installed; house_test.go checks the import rules"
 	$(call each,! command -v golangci-lint >/dev/null || golangci-lint run ./...)
 	$(call each,$(CURDIR)/scripts/vulncheck $(GOVULNCHECK))
+
+.PHONY: release-check
+release-check: ## install the program, and compile a host, from the modules as VERSION would release them
+	$(GO) run ./test/release $(VERSION)

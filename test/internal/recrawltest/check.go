@@ -110,7 +110,9 @@ func (c *run) line(i int, before, l sqlstore.Line) {
 		c.wrong("site %s failed: %s", name(i), l.Error)
 	}
 	// Every lease has a token of its own, and those between have no line.
-	c.late(i, int(l.Token-before.Token)-1, l)
+	if l.Error == "" {
+		c.late(i, int(l.Token-before.Token)-1, l)
+	}
 	if before.Due.IsZero() {
 		return
 	}
