@@ -164,30 +164,60 @@ func (c *crawler) shaped(u *url.URL, f found) (late bool, why *skipError) {
 	return true, nil
 }
 
-// fill gives numbers to addresses while the window has room for them. What was
-// put off gets one when everything else has been decided.
+// fill gives numbers to addresses while the window has room for them: to what
+// the base page links to; when that has been decided, to the lists in turns, of
+// each of which a few are under way at a time, so that one that is known early
+// does not fill the window; and when everything else has been decided, to what
+// was put off.
 func (c *crawler) fill() {
-	put := func(e *entry, ok bool) bool {
-		if ok && !e.numbered {
-			c.number(e)
-		}
-		return ok
-	}
 	room := func() bool { return len(c.queue)-c.commit < window && len(c.queue) < c.limit }
-	for room() && put(c.waiting.Next()) {
+	for room() {
+		e, ok := c.waiting.Base()
+		if !ok {
+			break
+		}
+		c.take(e)
+		c.afterBase = len(c.queue)
+	}
+	if c.commit < c.afterBase {
+		return
+	}
+	busy := func(l frontier.List) bool { return c.underWay[l] >= c.perList }
+	turns := func() {
+		for room() {
+			e, l, ok := c.waiting.Next(busy)
+			if !ok {
+				return
+			}
+			if c.take(e) {
+				e.list = l
+				c.underWay[l]++
+			}
+		}
+	}
+	turns()
+	for c.commit == len(c.queue) && c.unshelve() {
+		turns()
 	}
 	if c.commit < len(c.queue) {
 		return
 	}
-	for c.unshelve() {
-		for room() && put(c.waiting.Next()) {
-		}
-		if c.commit < len(c.queue) {
+	for room() {
+		e, ok := c.waiting.Late()
+		if !ok {
 			return
 		}
+		c.take(e)
 	}
-	for room() && put(c.waiting.Late()) {
+}
+
+// take gives an entry its number, unless it has one already.
+func (c *crawler) take(e *entry) bool {
+	if e.numbered {
+		return false
 	}
+	c.number(e)
+	return true
 }
 
 // unshelve takes from the shelf, when all else has been decided, what exists in

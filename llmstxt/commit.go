@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -47,6 +48,7 @@ type entry struct {
 	res      *result
 	target   *entry // deferred: to whom
 	fallback *entry // the first page that deferred to this one
+	list     frontier.List
 
 	version string // that its path names
 	path    string // without it
@@ -57,6 +59,9 @@ type entry struct {
 func (c *crawler) decide(ctx context.Context, e *entry) {
 	r := e.res
 	e.res = nil
+	if c.underWay[e.list]--; c.underWay[e.list] <= 0 {
+		delete(c.underWay, e.list)
+	}
 	if r.spared.IsZero() {
 		c.stats.Fetched++
 	}

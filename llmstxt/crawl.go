@@ -99,7 +99,7 @@ func newCrawler(base string, asked *url.URL, o Options) *crawler {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), given: newCredentials(o, asked, base), pace: &pacer{delay: o.Delay}, version: o.Version,
-		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), votes: describe.NewVotes(),
+		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, foreign: map[string]string{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	c.owner = o.Owner
@@ -144,21 +144,24 @@ type crawler struct {
 
 	// ---
 
-	queue    []*entry // those with a number
-	next     int      // to hand to a worker
-	commit   int      // to decide
-	limit    int      // of numbers
-	index    map[string]*entry
-	maxKnown int
-	full     bool
-	waiting  frontier.Queue[*entry]
-	shelf    []*entry        // of versions that are not wanted, for what exists in them alone
-	refused  map[string]bool // addresses left out before they got a number
-	shapes   map[string]int
-	perShape int
-	version  string            // of pages, that is wanted; "": not known
-	paths    map[string]*entry // by their paths without a version
-	foreign  map[string]string // translations, to the page that names them
+	queue     []*entry // those with a number
+	next      int      // to hand to a worker
+	commit    int      // to decide
+	limit     int      // of numbers
+	index     map[string]*entry
+	maxKnown  int
+	full      bool
+	waiting   frontier.Queue[*entry]
+	underWay  map[frontier.List]int // addresses of a list that have a number and are not decided
+	perList   int                   // of them
+	afterBase int                   // the number behind those that the base page links to
+	shelf     []*entry              // of versions that are not wanted, for what exists in them alone
+	refused   map[string]bool       // addresses left out before they got a number
+	shapes    map[string]int
+	perShape  int
+	version   string            // of pages, that is wanted; "": not known
+	paths     map[string]*entry // by their paths without a version
+	foreign   map[string]string // translations, to the page that names them
 
 	pages     []Page
 	sentences [][][]string // of the pages' blocks

@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +24,20 @@ type answer struct {
 	header map[string]string
 	body   string
 	err    error
+	drip   context.Context // a byte a second, until it ends
+}
+
+// dripping is a body that comes a byte a second.
+type dripping struct{ ctx context.Context }
+
+func (d dripping) Read(b []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		b[0] = 'x'
+		return 1, nil
+	case <-d.ctx.Done():
+		return 0, d.ctx.Err()
+	}
 }
 
 func html(body string) answer { return answer{body: body} }
@@ -90,7 +105,11 @@ func (w *web) RoundTrip(req *http.Request) (*http.Response, error) {
 	for k, v := range a.header {
 		h.Set(k, v)
 	}
-	return &http.Response{StatusCode: a.status, Header: h, Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)),
+	body, length := io.Reader(strings.NewReader(a.body)), int64(len(a.body))
+	if a.drip != nil {
+		body, length = dripping{a.drip}, -1
+	}
+	return &http.Response{StatusCode: a.status, Header: h, Body: io.NopCloser(body), ContentLength: length,
 		Request: req, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
 }
 

@@ -20,13 +20,13 @@ import (
 
 const (
 	firstHold    = 500 * time.Millisecond // without Retry-After; doubled with each refusal in a row
-	longestHold  = 20 * time.Second
+	longestHold  = 10 * time.Second
 	firstGap     = 50 * time.Millisecond
 	longestGap   = 2 * time.Second
 	recovery     = 10              // answers after which the gap shrinks by a fifth
 	manyTimeouts = 3               // in a row, that count as a refusal
 	hasteTries   = 5               // further ones of a page that was refused for haste
-	givingUp     = 4 * hasteTries  // refusals in a row, after which nobody asks again
+	givingUp     = 4 * hasteTries  // refusals in a row, after which the crawl ends
 	leastGap     = firstGap / 2    // below which there is none
 	sameMoment   = time.Second / 2 // refusals within it are one: the requests were under way together
 )
@@ -101,6 +101,13 @@ func (p *pacer) slow(after time.Duration, again bool) (worth bool) {
 		p.hold = until
 	}
 	return p.inARow < givingUp
+}
+
+// gaveUp reports that the site refuses everything.
+func (p *pacer) gaveUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.inARow >= givingUp
 }
 
 // timeout counts a request without an answer.

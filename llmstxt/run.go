@@ -49,8 +49,13 @@ func (c *crawler) run(ctx context.Context) {
 				c.timeOver(ctx)
 				return
 			}
+			lost := isLost(e.res.refused)
 			if c.settleNext(ctx, e) != nil {
 				c.timeOver(ctx)
+				return
+			}
+			if lost && c.pace.gaveUp() {
+				c.abandon()
 				return
 			}
 			continue
@@ -97,6 +102,19 @@ func (c *crawler) run(ctx context.Context) {
 		c.note("", "Maximum pages limit reached")
 	}
 }
+
+// abandon ends a crawl whose site refuses every request.
+func (c *crawler) abandon() {
+	c.note("", "The site refuses every request; the crawl ends")
+	for _, e := range c.queue[c.commit:] {
+		if e.state == queued {
+			e.state = passed
+			c.skip(e.key, &skipError{Reason: SkipStatus, Detail: "the site refuses every request", lost: true})
+		}
+	}
+}
+
+func isLost(err error) bool { return err != nil && asSkip(err).lost }
 
 // settleNext decides a page and gives numbers to what it leads to. That costs
 // work for each link, so a core is taken.

@@ -45,7 +45,7 @@ func Split(e *htmlpage.Evidence) [][]string {
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count}
-	d.votes.need = int32(max(3, (len(pages)+4)/5))
+	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		if e := pages[i].Evidence; e.Description != "" {
 			d.descs[e.Description]++
@@ -67,6 +67,9 @@ func (d *describer) excerpt(p *Page) string {
 	if len(pieces) == 0 {
 		// Pages that a template wrote say the same of different things.
 		pieces = d.prose(p, d.votes.repeated)
+	}
+	if len(pieces) == 0 {
+		pieces = d.prose(p, d.votes.common)
 	}
 	text := d.fill(pieces, d.limit)
 	if desc := d.description(p); desc != "" {

@@ -17,6 +17,7 @@ type voters struct {
 	seed  maphash.Seed
 	count map[uint64]vote
 	need  int32    // votes that make boilerplate
+	half  int32    // of the pages
 	left  int      // votes that the page being counted has left
 	words []uint64 // of the sentence being looked at, as hashes
 }
@@ -83,6 +84,13 @@ func (v *voters) whole(sentence string) uint64 {
 // repeated reports whether the site repeats a sentence to the letter.
 func (v *voters) repeated(sentence string) bool {
 	return v.count[v.whole(sentence)].pages >= v.need
+}
+
+// common reports whether half of the site's pages have a sentence. Pages that say
+// the same in other words, or with other ornaments, are copies: what only they
+// share is what they are about.
+func (v *voters) common(sentence string) bool {
+	return v.count[v.whole(sentence)].pages >= max(v.need, v.half)
 }
 
 // runs yields the hash of every run of words, and of a shorter sentence as a

@@ -47,15 +47,23 @@ func (q *Queue[T]) PutOff(v T) {
 	q.waiting++
 }
 
-// Next takes the next address that is not put off.
-func (q *Queue[T]) Next() (v T, ok bool) {
-	if v, ok = q.first.next(); !ok {
-		v, ok = q.rest.next()
-	}
+// Base takes the next address that the base page links to.
+func (q *Queue[T]) Base() (v T, ok bool) {
+	v, _, ok = q.first.next(nil)
 	if ok {
 		q.waiting--
 	}
 	return v, ok
+}
+
+// Next takes the next of the other addresses that are not put off, and says of
+// which list it is. Lists that are busy miss their turn.
+func (q *Queue[T]) Next(busy func(List) bool) (v T, l List, ok bool) {
+	v, l, ok = q.rest.next(busy)
+	if ok {
+		q.waiting--
+	}
+	return v, l, ok
 }
 
 // Late takes the next address that was put off.
@@ -99,17 +107,19 @@ func (r *ring[T]) put(v T, key List) bool {
 	return true
 }
 
-func (r *ring[T]) next() (v T, ok bool) {
-	if len(r.turns) == 0 {
-		return v, false
+func (r *ring[T]) next(busy func(List) bool) (v T, key List, ok bool) {
+	for i, l := range r.turns {
+		if busy != nil && busy(l.key) {
+			continue
+		}
+		r.turns = append(r.turns[:i:i], r.turns[i+1:]...)
+		v, l.values = l.values[0], l.values[1:]
+		if len(l.values) > 0 {
+			r.turns = append(r.turns, l)
+		} else {
+			delete(r.lists, l.key)
+		}
+		return v, l.key, true
 	}
-	l := r.turns[0]
-	r.turns = r.turns[1:]
-	v, l.values = l.values[0], l.values[1:]
-	if len(l.values) > 0 {
-		r.turns = append(r.turns, l)
-	} else {
-		delete(r.lists, l.key)
-	}
-	return v, true
+	return v, key, false
 }

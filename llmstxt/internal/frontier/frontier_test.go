@@ -26,7 +26,10 @@ func TestQueue_ListsTakeTurns(t *testing.T) {
 		t.Errorf("%d wait", q.Len())
 	}
 	var got []string
-	for v, ok := q.Next(); ok; v, ok = q.Next() {
+	for v, ok := q.Base(); ok; v, ok = q.Base() {
+		got = append(got, v)
+	}
+	for v, _, ok := q.Next(nil); ok; v, _, ok = q.Next(nil) {
 		got = append(got, v)
 	}
 	for v, ok := q.Late(); ok; v, ok = q.Late() {
@@ -47,5 +50,24 @@ func TestQueue_LongList_IsBounded(t *testing.T) {
 	}
 	if q.Len() != n {
 		t.Errorf("%d wait, %d were put", q.Len(), n)
+	}
+}
+
+func TestQueue_BusyList_MissesItsTurn(t *testing.T) {
+	var q frontier.Queue[string]
+	long, short := frontier.List{Parent: "long"}, frontier.List{Parent: "short"}
+	for _, v := range []string{"a", "b", "c"} {
+		q.Put(v, long)
+	}
+	q.Put("x", short)
+	busy := func(l frontier.List) bool { return l == long }
+	if v, l, ok := q.Next(busy); v != "x" || l != short || !ok {
+		t.Errorf("%q of %v", v, l)
+	}
+	if v, _, ok := q.Next(busy); ok {
+		t.Errorf("%q of a busy list", v)
+	}
+	if v, _, _ := q.Next(nil); v != "a" {
+		t.Errorf("%q", v)
 	}
 }
