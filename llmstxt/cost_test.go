@@ -1,0 +1,292 @@
+//go:build linux
+
+package llmstxt_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt"
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/mention"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/sitemap"
+)
+
+// fill repeats a unit behind a beginning, up to a size.
+func fill(begin, unit, end string) func(size int) []byte {
+	return func(size int) []byte {
+		n := max(1, (size-len(begin)-len(end))/len(unit))
+		return []byte(begin + strings.Repeat(unit, n) + end)
+	}
+}
+
+// numbered repeats a unit with a number in it.
+func numbered(begin, unit, end string) func(size int) []byte {
+	return func(size int) []byte {
+		var b bytes.Buffer
+		b.WriteString(begin)
+		for i := 0; b.Len() < size-len(end); i++ {
+			fmt.Fprintf(&b, unit, i)
+		}
+		b.WriteString(end)
+		return b.Bytes()
+	}
+}
+
+// readPage does with a page what a crawl does.
+func readPage(kind string) func(*testing.T, []byte) {
+	return func(t *testing.T, body []byte) {
+		text, err := decode.UTF8(t.Context(), body, kind)
+		if errors.Is(err, decode.ErrText) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p, err := htmlpage.Parse(t.Context(), text, 7000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks, _ := p.Blocks()
+		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Description: plain.Clip(p.Description(), 8000)}
+		describe.NewVotes().Add(e, describe.Split(e))
+	}
+}
+
+func readSitemap(t *testing.T, body []byte) {
+	_, err := sitemap.Parse(t.Context(), bytes.NewReader(body), sitemap.MaxBytes, func(sitemap.Entry) bool { return true })
+	_ = err // most of them are not well formed
+}
+
+func readRobots(t *testing.T, body []byte) {
+	r := robots.Parse(body, "farwire")
+	for i := range 200 {
+		r.Allowed(&url.URL{Scheme: "http", Host: "a.test", Path: strings.Repeat("/b", 50) + fmt.Sprint(i)})
+	}
+}
+
+func zip(f func(int) []byte) func(int) []byte {
+	return func(size int) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		z.Write(f(size))
+		z.Close()
+		return b.Bytes()
+	}
+}
+
+// hostile are documents that cost other parsers more than their length.
+var hostile = map[string]struct {
+	make func(size int) []byte
+	read func(*testing.T, []byte)
+}{
+	"script that is commented out":    {fill("<script><!--", "<-", ""), readPage("text/html")},
+	"script in a script":              {fill("<script><!--<script ", "<-", ""), readPage("text/html")},
+	"scripts that do not end":         {fill("<script><!--", "<script ", ""), readPage("text/html")},
+	"nested lists with links":         {fill("", "<a href=x>tt</a><ul>", ""), readPage("text/html")},
+	"nested lists, then links":        {func(n int) []byte { return append(fill("", "<ul>", "")(n/2), numbered("", "<a href=%d>", "")(n/2)...) }, readPage("text/html")},
+	"nested lists with names":         {fill("", "name<ul>", ""), readPage("text/html")},
+	"many attributes":                 {fill("<div ", "a ", ">"), readPage("text/html")},
+	"many attributes with values":     {numbered("<div ", "a%d=b ", ">x"), readPage("text/html")},
+	"a tag that does not end":         {fill("<p>x</p><div ", "a=b ", ""), readPage("text/html")},
+	"quotes that do not end":          {fill("", "<a b='", ""), readPage("text/html")},
+	"entities":                        {fill("<p>", "&amp", ""), readPage("text/html")},
+	"entities in an attribute":        {fill("<a href='", "&a", "'>"), readPage("text/html")},
+	"entities without an end":         {fill("<title>", "&", ""), readPage("text/html")},
+	"banners with headings":           {fill("", "<header><h1>a</h1></header>", ""), readPage("text/html")},
+	"a class of many words":           {fill("<div class='", "aB ", "'>"), readPage("text/html")},
+	"a comment of dashes":             {fill("<!--", "--", ""), readPage("text/html")},
+	"comments that begin":             {fill("", "<!-", ""), readPage("text/html")},
+	"nested elements":                 {fill("", "<div>", ""), readPage("text/html")},
+	"nested tables":                   {fill("", "<table><tr><td>", ""), readPage("text/html")},
+	"breadcrumbs":                     {fill("<div class=breadcrumb>", "<li>a</li>", ""), readPage("text/html")},
+	"text areas":                      {fill("", "<textarea>", ""), readPage("text/html")},
+	"angle brackets":                  {fill("", "<", ""), readPage("text/html")},
+	"noscript":                        {fill("", "<noscript></noscript>", ""), readPage("text/html")},
+	"links in noscript":               {fill("<noscript>", "<a href=x>", "</noscript>"), readPage("text/html")},
+	"links":                           {numbered("", "<a href=/p/%d>x</a>", ""), readPage("text/html")},
+	"formatting that is opened again": {func(n int) []byte { return append(numbered("", "<b a=%d>", "")(n/2), fill("", "<p>", "")(n/2)...) }, readPage("text/html")},
+	"links in paragraphs":             {fill("", "<a href=x><p>", ""), readPage("text/html")},
+	"one line":                        {fill("<p>", "a", ""), readPage("text/html")},
+	"one line of words":               {fill("<p>", "word ", ""), readPage("text/html")},
+	"sentences of one letter":         {fill("<p>", "a. ", ""), readPage("text/html")},
+	"abbreviations":                   {fill("<p>", "e.g. ", ""), readPage("text/html")},
+	"white space":                     {fill("<title>", " \t\n", "x</title>"), readPage("text/html")},
+	"a long title":                    {fill("<title>", "a b ", "</title>"), readPage("text/html")},
+	"a long heading":                  {fill("<h1>", "a b ", "</h1>"), readPage("text/html")},
+	"a long description":              {fill("<meta name=description content='", "a b. ", "'>"), readPage("text/html")},
+	"linked data, deep":               {fill(`<script type="application/ld+json">`, "[", "</script>"), readPage("text/html")},
+	"linked data, much":               {fill("", `<script type="application/ld+json">{"@graph":[{},{},{},{}]}</script>`, ""), readPage("text/html")},
+	"alternates":                      {numbered("<head>", "<link rel=alternate hreflang=de href=/%d>", ""), readPage("text/html")},
+	"characters that nobody sees":     {fill("<p>", "a\u200b\u202e\U000e0041", ""), readPage("text/html")},
+	"bytes of no encoding":            {fill("<p>", "\xff\xfe\x81", ""), readPage("text/html")},
+	"an encoding that is found":       {fill("<p>", "\xcf\xf0\xe8\xe1\xee\xf0 ", ""), readPage("text/html")},
+	"meta elements without an end":    {fill("", "<meta charset=x ", ""), readPage("text/html")},
+	"UTF-16":                          {fill("\xff\xfe", "<\x00", ""), readPage("text/html")},
+	"ISO-2022-JP":                     {fill("<meta charset=iso-2022-jp>", "\x1b$B\x1b(B", ""), readPage("text/html")},
+	"site map: attributes":            {fill("<urlset><url ", "a ", ""), readSitemap},
+	"site map: a long address":        {fill("<urlset><url><loc>", "a", ""), readSitemap},
+	"site map: a doctype":             {fill("<!DOCTYPE x \"", ">", ""), readSitemap},
+	"site map: a comment":             {fill("<urlset><!--", ">", ""), readSitemap},
+	"site map: nested":                {fill("<urlset>", "<url>", ""), readSitemap},
+	"site map: entities":              {fill("<urlset>", "<url><loc>&amp;&amp;</loc></url>", ""), readSitemap},
+	"site map: lines":                 {fill("", "http://a.test/\n", ""), readSitemap},
+	"site map: packed":                {zip(fill("<urlset>", "<url><loc>http://a.test/</loc></url>", "")), readSitemap},
+	"robots.txt: one rule": {func(n int) []byte {
+		return fill("User-agent: *\nDisallow: /z\n", "allow:/*b\n", "")(min(n, robots.MaxBytes))
+	}, readRobots},
+	"robots.txt: many rules": {func(n int) []byte {
+		return numbered("User-agent: *\n", "Disallow: /b%d*c*d\n", "")(min(n, robots.MaxBytes))
+	}, readRobots},
+	"robots.txt: many prefixes": {func(n int) []byte {
+		return numbered("User-agent: *\n", "Disallow: /b/b/b%d\n", "")(min(n, robots.MaxBytes))
+	}, readRobots},
+	"robots.txt: stars":     {func(n int) []byte { return fill("User-agent: *\nDisallow: /", "*b", "")(min(n, robots.MaxBytes)) }, readRobots},
+	"an answer of lines":    {numbered("# T\n\n> http://a.test/\n", "\n## T\n\n> http://a.test/%d\n\nText.\n", ""), readAnswer},
+	"an answer of links":    {numbered("# T\n\n> S\n\nx\n\n## S\n\n", "- [T](http://a.test/%d): N\n", ""), readAnswer},
+	"an answer of dots":     {func(n int) []byte { return fill("", strings.Repeat("a.b,", 250)+"\n", "")(n) }, func(t *testing.T, b []byte) { mention.Find(string(b)) }},
+	"an answer of brackets": {fill("", strings.Repeat("[](", 300)+"\n", ""), func(t *testing.T, b []byte) { mention.Find(string(b)) }},
+}
+
+func readAnswer(t *testing.T, b []byte) {
+	for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
+		_, err := llmstxt.Parse(string(b), l)
+		_ = err // each is of one layout
+	}
+}
+
+// cpu is the processor time of this thread.
+func cpu(t *testing.T) time.Duration {
+	const thread = 1 // RUSAGE_THREAD, which package syscall does not name
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// cost is the processor time of one run, the least of a few means.
+func cost(t *testing.T, read func(*testing.T, []byte), body []byte) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // another's garbage is not this document's
+	least := time.Hour
+	for range 3 {
+		runtime.GC()
+		began, runs := cpu(t), 0
+		for runs == 0 || runs < 200 && cpu(t)-began < 8*time.Millisecond {
+			read(t, body)
+			runs++
+		}
+		least = min(least, (cpu(t)-began)/time.Duration(runs))
+	}
+	return least
+}
+
+// What a stranger sends costs in proportion to its length: four times as much
+// less than six times the time.
+func TestCost_HostileDocuments_IsLinear(t *testing.T) {
+	if len(hostile) < 30 {
+		t.Fatal("too few documents")
+	}
+	for name, d := range hostile {
+		t.Run(name, func(t *testing.T) {
+			const size = 192 << 10
+			for try := 0; ; try++ {
+				small, large := cost(t, d.read, d.make(size)), cost(t, d.read, d.make(4*size))
+				if large < 6*small {
+					return
+				}
+				if try == 4 {
+					t.Fatalf("%v for %d bytes, %v for %d", small, size, large, 4*size)
+				}
+			}
+		})
+	}
+}
+
+// bound is the number of MiB in a row of the table of bounds in the docs.
+func bound(t *testing.T, row string) uint64 {
+	t.Helper()
+	text, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(row) + ` \|.*\| (\d+) MiB[^|]*\|$`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("docs/security.md has no row %q with a number of MiB", row)
+	}
+	var n uint64
+	fmt.Sscan(string(m[1]), &n)
+	return n << 20
+}
+
+// All that is allocated for one page of the largest size counts, garbage
+// included.
+func TestCost_LargestDocuments_StayWithinTheirMemory(t *testing.T) {
+	page, maps, rules := bound(t, "a page of 8 MiB, read"), bound(t, "all site maps of a crawl"), bound(t, "a robots.txt")
+	for name, d := range hostile {
+		limit, size := page, 8<<20
+		switch {
+		case strings.HasPrefix(name, "site map"):
+			limit, size = maps, 10<<20
+		case strings.HasPrefix(name, "robots.txt"):
+			limit = rules
+		case strings.HasPrefix(name, "an answer"):
+			continue // of a model that the operator chose; its length is bounded there
+		}
+		body := d.make(size)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d.read(t, body)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > limit {
+			t.Errorf("%s: %d MiB, want at most %d", name, got>>20, limit>>20)
+		}
+	}
+}
+
+// endless is a transport whose every page is the most hostile one.
+type endless struct{ page []byte }
+
+func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
+	h := http.Header{"Content-Type": {"text/html"}, "Content-Encoding": {"gzip"}}
+	status, body := 200, e.page
+	if r.URL.Path == "/robots.txt" || strings.Contains(r.URL.Path, "sitemap") {
+		status, body, h = 404, nil, http.Header{}
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+func TestCrawl_EndsWhileParsing_ReturnsWithinASecond(t *testing.T) {
+	for _, name := range []string{"script that is commented out", "nested lists with links", "links", "an encoding that is found", "entities"} {
+		site := endless{zip(hostile[name].make)(8 << 20)}
+		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+			ctx, cancel := context.WithCancel(t.Context())
+			var ended time.Time
+			time.AfterFunc(after, func() { ended = time.Now(); cancel() })
+			_, err := llmstxt.Crawl(ctx, "http://a.test/", llmstxt.Options{Client: &http.Client{Transport: site}})
+			<-ctx.Done()
+			if d := time.Since(ended); d > 2*time.Second {
+				t.Errorf("%s: %v after its end, %v", name, d, err)
+			}
+		}
+	}
+}
