@@ -25,6 +25,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,12 +69,22 @@ type Exit struct {
 	// FaultPolicy; when there is none, of FaultTarget. Nil: the exit cannot resolve.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
+	// ObeysRules says that DialContext and Resolve obey the rules of their
+	// context (WithRules). Exits of Direct and of a Pool do; Enforce makes any.
+	ObeysRules bool
+
 	// Report tells the exit how a session with a target host began: nil, or
 	// what failed behind the dial (TLS, a 403, 407 or 429 to an upgrade). A
 	// pool's exits count it towards their health for that host. What failed in
 	// DialContext itself needs no report. Nil: nobody listens.
 	Report func(host string, err error)
+
+	key string // what Key returns; empty: the ID
 }
+
+// Key tells exits apart, for Query.Exclude. It is the ID, but for exits of a
+// pool that share one: agents of one slug in two countries, say.
+func (e Exit) Key() string { return cmp.Or(e.key, e.ID) }
 
 // SelectAgent returns the exit itself if it fits, else ErrNoAgent. So a single
 // exit can stand wherever a selector of many is asked for.
@@ -87,11 +98,18 @@ func (e Exit) SelectAgent(_ context.Context, q Query) (Exit, error) {
 // A Query asks for an exit. The zero value fits every exit; fields that are
 // set filter together. A selector must not keep or change the slices.
 type Query struct {
-	Subject   string   // who asks; for selectors that care, filters nothing here
+	Subject   string   // who asks, the caller; filters nothing here
 	Host      string   // target host without port, for health by target; may be empty
 	Slugs     []string // one of these slugs, upper or lower case; empty: any
 	Countries []string // one of these countries, upper or lower case; empty: any
-	Exclude   []string // none of these exit IDs: those that have failed already
+	Exclude   []string // none of these, by Exit.Key: those that have failed already
+
+	// Session, if it is not empty, is a sticky session of the caller's: requests
+	// with the same session and filters get the same exit, as long as it takes
+	// sessions.
+	Session string
+
+	Labels map[string]string // of the caller; for a selector of one's own, filters nothing here
 }
 
 // Fits reports whether the exit's ID, slug and country satisfy the query.
@@ -99,7 +117,7 @@ func (q Query) Fits(e Exit) bool {
 	one := func(list []string, s string) bool {
 		return len(list) == 0 || slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
 	}
-	return one(q.Slugs, e.Slug) && one(q.Countries, e.Country) && !slices.Contains(q.Exclude, e.ID)
+	return one(q.Slugs, e.Slug) && one(q.Countries, e.Country) && !slices.Contains(q.Exclude, e.Key())
 }
 
 // Fault says whose fault a failed dial was, because that decides what happens
@@ -146,6 +164,20 @@ func (e *DialError) Error() string {
 		return "not allowed"
 	}
 	return string(reasonOf(e.Err, e.Fault))
+}
+
+// AgentUnavailable reports whether the agent is gone, draining or has as many
+// sessions as it takes: whether a sticky session moves to the next agent.
+// Everything else would befall it there too, or is the target's affair.
+func (e *DialError) AgentUnavailable() bool {
+	if e.Fault != FaultAgent {
+		return false
+	}
+	switch reasonOf(e.Err, e.Fault) {
+	case causeLost, causeDraining, causeOverloaded:
+		return true
+	}
+	return false
 }
 
 // Unwrap returns the cause.

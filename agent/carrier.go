@@ -28,6 +28,10 @@ const (
 
 // carrier connects to the gateway and has the connection upgraded.
 func (l *leg) carrier(ctx context.Context) (net.Conn, error) {
+	var err error
+	if l.secret, err = l.runner.secret(); err != nil {
+		return nil, fmt.Errorf("the secret %w", err)
+	}
 	nc, err := l.try(ctx, l.upgrade)
 	var other *otherError
 	if err == nil || ctx.Err() != nil || !errors.As(err, &other) {
@@ -76,7 +80,7 @@ func (l *leg) connect(ctx context.Context) (net.Conn, error) {
 	var nc net.Conn
 	var err error
 	if l.gateway.peer {
-		nc, err = r.dialer.connect(tcp, r.dialer.guard(Rules{}), u.Hostname(), ap)
+		nc, err = r.dialer.connect(tcp, r.dialer.guard(), u.Hostname(), ap)
 	} else {
 		nc, err = new(net.Dialer).DialContext(tcp, "tcp", ap.String())
 	}
@@ -98,7 +102,7 @@ func (l *leg) connect(ctx context.Context) (net.Conn, error) {
 
 func (l *leg) header() http.Header {
 	return http.Header{
-		"Authorization": {"Bearer " + l.runner.o.Secret},
+		"Authorization": {"Bearer " + l.secret},
 		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+printable(l.runner.o.Version, 64), "/")},
 	}
 }
@@ -159,7 +163,7 @@ func (l *leg) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {
 		return nil, err
 	case ws.Subprotocol() != upgradeName:
 		ws.CloseNow()
-		return nil, errors.New("whoever answers does not speak " + upgradeName)
+		return nil, errors.New("the gateway's answer lacks the subprotocol " + upgradeName)
 	}
 	return newWSConn(ws), nil
 }

@@ -24,6 +24,17 @@ type DirectOptions struct {
 	// addresses, the metadata services of clouds among them.
 	AllowPrivate bool
 
+	// AllowOnLink lets the exit dial public addresses on the networks that this
+	// machine is on. The machine's own addresses stay refused.
+	AllowOnLink bool
+
+	// AllowPorts are the only ports that are dialled; nil: all but 25.
+	AllowPorts []PortRange
+
+	// Listeners returns where this process listens. Such an address is never
+	// dialled, whatever is allowed. Nil: nothing is known to listen.
+	Listeners func() []net.Addr
+
 	// Policy narrows what may be dialled further.
 	Policy Rules
 
@@ -54,15 +65,16 @@ func Direct(o DirectOptions) (Exit, error) {
 		return Exit{}, fmt.Errorf("agent: DirectOptions.Policy: %w", err)
 	}
 	d := newDialer(o)
+	e.ObeysRules = true
 	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := d.dial(ctx, network, addr, Rules{})
+		c, err := d.dial(ctx, network, addr, rulesOf(ctx))
 		if err != nil {
 			return nil, Classify(err)
 		}
 		return c, nil
 	}
 	e.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-		addrs, err := d.resolve(ctx, host, Rules{})
+		addrs, err := d.resolve(ctx, host, rulesOf(ctx))
 		if err != nil {
 			return nil, Classify(err)
 		}
@@ -73,7 +85,7 @@ func Direct(o DirectOptions) (Exit, error) {
 
 // A dialer dials behind the guard, for Direct and for the far end of a tunnel.
 type dialer struct {
-	allowPrivate   bool
+	allowed        guard // without rules
 	policy         Rules
 	resolver       Resolver
 	resolveTimeout time.Duration
@@ -85,7 +97,10 @@ type dialer struct {
 
 func newDialer(o DirectOptions) *dialer {
 	d := &dialer{
-		allowPrivate:   o.AllowPrivate,
+		allowed: guard{
+			allowPrivate: o.AllowPrivate, allowOnLink: o.AllowOnLink,
+			ports: o.AllowPorts, neighbours: machine.look, listeners: o.Listeners,
+		},
 		policy:         o.Policy,
 		resolver:       o.Resolver,
 		resolveTimeout: cmp.Or(o.ResolveTimeout, 5*time.Second),
@@ -94,17 +109,23 @@ func newDialer(o DirectOptions) *dialer {
 	d.open = func(ctx context.Context, nd *net.Dialer, addr string) (net.Conn, error) {
 		return nd.DialContext(ctx, "tcp", addr)
 	}
+	if d.allowed.ports == nil {
+		d.allowed.ports = usualPorts
+	}
 	if d.resolver == nil {
 		d.resolver = net.DefaultResolver
 	}
 	return d
 }
 
-func (d *dialer) guard(extra Rules) guard {
-	return guard{d.allowPrivate, []Rules{d.policy, extra}}
+// guard is what stands before a dial that rules came with.
+func (d *dialer) guard(extra ...Rules) guard {
+	g := d.allowed
+	g.rules = append([]Rules{d.policy}, extra...)
+	return g
 }
 
-func (d *dialer) dial(ctx context.Context, network, addr string, extra Rules) (net.Conn, error) {
+func (d *dialer) dial(ctx context.Context, network, addr string, extra ...Rules) (net.Conn, error) {
 	lookup, ok := map[string]string{"tcp": "ip", "tcp4": "ip4", "tcp6": "ip6"}[network]
 	if !ok {
 		return nil, refusal{why: refusedNetwork}
@@ -117,12 +138,15 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra Rules) (n
 	if err != nil || port == 0 {
 		return nil, &net.AddrError{Err: "invalid port", Addr: addr}
 	}
+	if isEcho(host) {
+		return d.dialEcho(ctx, host, uint16(port), extra)
+	}
 	addrs, err := d.lookup(ctx, lookup, host)
 	if err != nil {
 		return nil, err
 	}
 
-	g := d.guard(extra)
+	g := d.guard(extra...)
 	var allowed []netip.AddrPort
 	var refused error
 	for _, a := range addrs {
@@ -139,6 +163,17 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra Rules) (n
 	return race(ctx, inTurn(allowed), func(ctx context.Context, ap netip.AddrPort) (net.Conn, error) {
 		return d.connect(ctx, g, host, ap)
 	})
+}
+
+// dialEcho answers for EchoHost. It has no address, so rules that name some
+// refuse it.
+func (d *dialer) dialEcho(ctx context.Context, host string, port uint16, extra []Rules) (net.Conn, error) {
+	for _, r := range append([]Rules{d.policy}, extra...) {
+		if len(r.Allow) > 0 {
+			return nil, refusal{host, refusedRules}
+		}
+	}
+	return echoDial(ctx, port)
 }
 
 // userTimeout is how long a target may leave bytes unacknowledged.
@@ -168,12 +203,12 @@ func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.Add
 
 // resolve looks host up and refuses it when any address is forbidden: the
 // caller will hand the name to somebody else, a proxy, who may choose any.
-func (d *dialer) resolve(ctx context.Context, host string, extra Rules) ([]netip.Addr, error) {
+func (d *dialer) resolve(ctx context.Context, host string, extra ...Rules) ([]netip.Addr, error) {
 	addrs, err := d.lookup(ctx, "ip", host)
 	if err != nil {
 		return nil, err
 	}
-	g := d.guard(extra)
+	g := d.guard(extra...)
 	for _, a := range addrs {
 		if err := g.checkAddr(host, a); err != nil {
 			return nil, err

@@ -38,7 +38,7 @@ func TestWriteWhileTheTunnelEnds(t *testing.T) {
 		go func() {
 			defer close(joined)
 			agent.JoinConn(ctx, agent.RunOptions{
-				Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: log, AllowPrivate: true, DrainTimeout: -1,
+				Gateways: []string{"https://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: log, AllowPrivate: true, DrainTimeout: -1,
 			}, w.agent, func(context.Context, string) (net.Conn, error) {
 				near, far := net.Pipe()
 				target <- far

@@ -16,7 +16,7 @@ import (
 
 // GuardCheck judges an address as an exit with these options would.
 func GuardCheck(o DirectOptions, host string, ap netip.AddrPort) error {
-	return newDialer(o).guard(Rules{}).check(host, ap)
+	return newDialer(o).guard().check(host, ap)
 }
 
 // GuardCheckHost judges the spelling of a host.
@@ -38,9 +38,9 @@ func (p *Pool) AttachRecorded(nc net.Conn, slug string) error {
 		return &refusedError{reason: err}
 	}
 	defer p.leave()
-	for _, r := range p.records {
+	for sum, r := range p.records {
 		if r.Slug == slug {
-			return p.attach(nc, identity{r}, "memory")
+			return p.attach(nc, identity{record: r, sum: sum}, "memory")
 		}
 	}
 	return errNoLink
@@ -253,4 +253,21 @@ var WireMessages = []struct {
 }{
 	{"hello", hello{}}, {"welcome", welcome{}}, {"request", request{}},
 	{"policy", Rules{}}, {"answer", answer{}}, {"control", control{}},
+}
+
+// ErrNoNetworkCause is an agent's that has no route to a target.
+const ErrNoNetworkCause = causeNoNetwork
+
+// Surroundings replaces what the machine's interfaces say, until the function
+// that it returns is called.
+func Surroundings(addrs []net.Addr, failed error) (restore func()) {
+	machine.mu.Lock()
+	defer machine.mu.Unlock()
+	list := machine.list
+	machine.list, machine.known, machine.failed = func() ([]net.Addr, error) { return addrs, failed }, nil, nil
+	return func() {
+		machine.mu.Lock()
+		defer machine.mu.Unlock()
+		machine.list, machine.known, machine.failed = list, nil, nil
+	}
 }

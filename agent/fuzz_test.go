@@ -102,7 +102,7 @@ func FuzzAgent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		o := agent.RunOptions{
-			Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", DrainTimeout: -1,
+			Gateways: []string{"https://gw"}, Secret: secret, Slug: "de1", Country: "DE", DrainTimeout: -1,
 			Resolver: fixed(map[string][]string{"x.test": {"1.1.1.1"}}), Logger: quiet,
 		}
 		play(t, in, func(c net.Conn) {

@@ -1,8 +1,8 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,7 +19,9 @@ import (
 //
 //	public    may be dialled
 //	private   loopback, private use (RFC 1918, RFC 4193, and the shared space
-//	          of RFC 6598) and link-local: only where AllowPrivate is set.
+//	          of RFC 6598) and link-local, and the machine's own addresses and
+//	          networks, be they public: only where AllowPrivate is set, those
+//	          networks also where AllowOnLink is.
 //	          169.254.169.254 and fd00:ec2::254, where clouds answer with
 //	          credentials, are such addresses: whoever allows private targets
 //	          on a cloud machine hands these to every client
@@ -29,77 +31,78 @@ import (
 //	          IPv6 address that carries an IPv4 one to be reached through a
 //	          gateway: NAT64 (RFC 6052, RFC 8215), 6to4, Teredo, ISATAP
 //
+// A listener of this process is never dialled, whatever is allowed.
+//
 // IPv4 in IPv6 (::ffff:10.0.0.1) is judged as the IPv4 address that the kernel
 // would connect to. Of IPv6 only 2000::/3 is public, less its special ranges.
-
-// Rules narrow what an exit may dial. Each field only refuses more, so rules
-// can be added to an agent's own policy but never loosen it. The zero value
-// refuses nothing.
-type Rules struct {
-	// PublicOnly refuses private addresses even where the agent allows them.
-	PublicOnly bool `json:"public_only,omitempty"`
-
-	// Ports, when there are any, are the only ones that may be dialled.
-	Ports []uint16 `json:"ports,omitempty"`
-
-	// Deny lists further addresses that may not be dialled.
-	Deny []netip.Prefix `json:"deny,omitempty"`
-}
-
-func (r Rules) valid() error {
-	for _, p := range r.Deny {
-		if !p.IsValid() {
-			return errors.New("an invalid prefix in Deny")
-		}
-	}
-	return nil
-}
 
 // A guard is what an agent allows, narrowed by rules: its own, and those that
 // came with a dial.
 type guard struct {
-	allowPrivate bool
-	rules        []Rules
+	allowPrivate, allowOnLink bool
+
+	ports      []PortRange
+	neighbours func() (*neighbourhood, error)
+	listeners  func() []net.Addr // of this process; nil: none
+	rules      []Rules
 }
 
 // check judges a connection to ap, asked for as host.
 func (g guard) check(host string, ap netip.AddrPort) error {
+	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	if err := g.checkAddr(host, ap.Addr()); err != nil {
 		return err
+	}
+	if !allowsPort(g.ports, ap.Port()) {
+		return refusal{host, refusedAgentPort}
 	}
 	for _, r := range g.rules {
 		if len(r.Ports) > 0 && !slices.Contains(r.Ports, ap.Port()) {
 			return refusal{host, refusedPort}
 		}
 	}
+	if g.listeners != nil && listensAt(g.listeners(), ap, func() bool { return g.near(ap.Addr()) == own }) {
+		return refusal{host, refusedListener}
+	}
 	return nil
+}
+
+// near is how an address stands to this machine. When the system does not tell,
+// every address is taken for its own.
+func (g guard) near(a netip.Addr) near {
+	n, err := g.neighbours()
+	if err != nil {
+		return own
+	}
+	return n.of(a)
 }
 
 // checkAddr judges an address, asked for as host, apart from any port.
 func (g guard) checkAddr(host string, a netip.Addr) error {
 	a = a.Unmap()
 	private := isPrivate(a)
-	switch {
-	case !private && !isPublic(a):
+	if !private && !isPublic(a) {
 		return refusal{host, refusedSpecial}
-	case private && !g.allowPrivate:
-		return refusal{host, refusedPrivate}
+	}
+	// Own and neighbouring addresses count as private, public ones too.
+	why := refusedPrivate
+	if !private {
+		switch g.near(a) {
+		case own:
+			private, why = true, refusedOwn
+		case onLink:
+			private, why = true, refusedOnLink
+		}
+	}
+	if private && !g.allowPrivate && !(why == refusedOnLink && g.allowOnLink) {
+		return refusal{host, why}
 	}
 	for _, r := range g.rules {
-		if private && r.PublicOnly || slices.ContainsFunc(r.Deny, func(p netip.Prefix) bool { return contains(p, a) }) {
+		if r.refuses(a, private) {
 			return refusal{host, refusedRules}
 		}
 	}
 	return nil
-}
-
-// contains is p.Contains(a), for prefixes written as IPv4 in IPv6 as well: the
-// standard library says no to ::ffff:10.0.0.0/104 and 10.0.0.1.
-func contains(p netip.Prefix, a netip.Addr) bool {
-	if p.Addr().Is4In6() && p.Bits() >= 96 {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p.Contains(a)
 }
 
 var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
@@ -163,12 +166,16 @@ type refusal struct {
 type refusedBecause string
 
 const (
-	refusedPrivate  refusedBecause = "private"
-	refusedSpecial  refusedBecause = "special"
-	refusedRules    refusedBecause = "rules"
-	refusedPort     refusedBecause = "port"
-	refusedSpelling refusedBecause = "spelling"
-	refusedNetwork  refusedBecause = "network"
+	refusedPrivate   refusedBecause = "private"
+	refusedOwn       refusedBecause = "own"
+	refusedOnLink    refusedBecause = "on-link"
+	refusedListener  refusedBecause = "listener"
+	refusedSpecial   refusedBecause = "special"
+	refusedRules     refusedBecause = "rules"
+	refusedPort      refusedBecause = "port"
+	refusedAgentPort refusedBecause = "agent-port"
+	refusedSpelling  refusedBecause = "spelling"
+	refusedNetwork   refusedBecause = "network"
 )
 
 func (r refusal) public() {}
@@ -181,6 +188,14 @@ func (r refusal) Error() string {
 	switch r.why {
 	case refusedPrivate:
 		return fmt.Sprintf("target %q is private: this agent reaches private addresses only with --allow-private", host)
+	case refusedOwn:
+		return fmt.Sprintf("target %q is the agent's own machine, which it reaches only with --allow-private", host)
+	case refusedOnLink:
+		return fmt.Sprintf("target %q is on the agent's own network, which it reaches only with --allow-on-link", host)
+	case refusedListener:
+		return fmt.Sprintf("target %q is the agent's own process", host)
+	case refusedAgentPort:
+		return fmt.Sprintf("target %q is on a port that this agent reaches only with --allow-ports", host)
 	case refusedSpecial:
 		return fmt.Sprintf("target %q is not a public address", host)
 	case refusedRules:

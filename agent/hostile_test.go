@@ -188,7 +188,7 @@ func TestHostileAnswers(t *testing.T) {
 // joined is an agent whose gateway the test plays.
 func joined(t *testing.T, o agent.RunOptions) (gateway *yamux.Session, end func()) {
 	t.Helper()
-	o.Gateways, o.Secret, o.Slug, o.Country = []string{"http://gw"}, secret, "de1", "DE"
+	o.Gateways, o.Secret, o.Slug, o.Country = []string{"https://gw"}, secret, "de1", "DE"
 	o.DrainTimeout, o.Logger = -1, quiet
 	gw, side := net.Pipe()
 	ctx, stop := context.WithCancel(context.Background())

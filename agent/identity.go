@@ -24,27 +24,37 @@ type Record struct {
 }
 
 // An identity is what a token proves: a record, or if that is nil knowledge of
-// the shared secret.
-type identity struct{ record *Record }
+// a shared secret.
+type identity struct {
+	record *Record
+	sum    [32]byte // of the token
+}
 
 // minSecret is the length in bytes below which a secret is taken for a slip.
 const minSecret = 16
 
-func (p *Pool) setIdentities(secret string, records []Record) error {
-	if secret != "" {
+// hashSecrets checks secrets and keeps their hashes; field names them in errors.
+func hashSecrets(field string, secrets []string) (map[[32]byte]bool, error) {
+	hashes := make(map[[32]byte]bool, len(secrets))
+	for _, secret := range secrets {
 		if len(secret) < minSecret {
-			return fmt.Errorf("agent: PoolOptions.Secret has %d bytes, want at least %d", len(secret), minSecret)
+			return nil, fmt.Errorf("agent: %s has %d bytes, want at least %d", field, len(secret), minSecret)
 		}
 		if !fitsHeader(secret) {
-			return errors.New("agent: PoolOptions.Secret has a space at an end, or characters that no header can carry")
+			return nil, fmt.Errorf("agent: %s has a space at an end, or characters that no header can carry", field)
 		}
-		sum := sha256.Sum256([]byte(secret))
-		p.secret = &sum
+		hashes[sha256.Sum256([]byte(secret))] = true
 	}
-	p.records = make(map[[32]byte]*Record, len(records))
+	return hashes, nil
+}
+
+func hashRecords(field string, list []Record, secrets map[[32]byte]bool) (map[[32]byte]*Record, error) {
+	records := make(map[[32]byte]*Record, len(list))
 	nothing := sha256.Sum256(nil)
-	for i, r := range records {
-		fail := func(err error) error { return fmt.Errorf("agent: PoolOptions.Records[%d]: %w", i, err) }
+	for i, r := range list {
+		fail := func(err error) (map[[32]byte]*Record, error) {
+			return nil, fmt.Errorf("agent: %s[%d]: %w", field, i, err)
+		}
 		e := Exit{Slug: r.Slug, Country: r.Country}
 		if err := e.checkName(); err != nil {
 			return fail(err)
@@ -58,12 +68,77 @@ func (p *Pool) setIdentities(secret string, records []Record) error {
 		if sum == nothing {
 			return fail(errors.New("token_sha256 is that of an empty token"))
 		}
-		if p.records[sum] != nil || p.secret != nil && sum == *p.secret {
+		if records[sum] != nil || secrets[sum] {
 			return fail(errors.New("token_sha256 is in use already"))
 		}
-		p.records[sum] = &r
+		records[sum] = &r
+	}
+	return records, nil
+}
+
+// SetSecrets replaces the secrets that agents share. Several may stand side by
+// side while they change; none means that only agents with a record attach. A
+// link that is up stays, also when its secret is gone: it is asked for the next
+// time that the agent attaches. On an error nothing changes.
+func (p *Pool) SetSecrets(secrets []string) error {
+	hashes, err := hashSecrets("a secret", secrets)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.local && len(hashes) > 0 {
+		return errors.New("agent: the pool is LocalOnly")
+	}
+	for sum := range hashes {
+		if p.records[sum] != nil {
+			return errors.New("agent: a secret is also the token of a record")
+		}
+	}
+	p.secrets = hashes
+	return nil
+}
+
+// SetRecords replaces the records. An agent whose record is gone, or gives it
+// another slug or country now, loses its links, and its sessions are cut; so do
+// agents of the shared secret whose slug has a record now. On an error nothing
+// changes.
+func (p *Pool) SetRecords(records []Record) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hashed, err := hashRecords("record ", records, p.secrets)
+	if err != nil {
+		return err
+	}
+	if p.local && len(hashed) > 0 {
+		return errors.New("agent: the pool is LocalOnly")
+	}
+	for _, r := range hashed {
+		for _, e := range p.entries {
+			if e.own != nil && strings.EqualFold(e.exit.Slug, r.Slug) {
+				return fmt.Errorf("agent: the slug %q of a record belongs to this gateway's own exit", r.Slug)
+			}
+		}
+	}
+	p.records = hashed
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			switch {
+			case l.who.record == nil && p.recorded(l.exit.Slug):
+				p.dismiss([]*link{l}, fmt.Sprintf("slug %q has a token of its own", l.exit.Slug))
+			case l.who.record != nil && !p.stands(l):
+				p.dismiss([]*link{l}, "the record of this agent is gone")
+			}
+		}
 	}
 	return nil
+}
+
+// stands reports whether the record that let an agent in is there and says the
+// same. The caller holds mu.
+func (p *Pool) stands(l *link) bool {
+	r := p.records[l.who.sum]
+	return r != nil && r.Slug == l.exit.Slug && r.Country == l.exit.Country
 }
 
 // fitsHeader reports whether a secret arrives as it was sent.
@@ -80,22 +155,40 @@ func (p *Pool) authenticate(r *http.Request) (identity, bool) {
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "bearer") || token == "" {
 		return identity{}, false
 	}
-	sum := sha256.Sum256([]byte(token))
-	var who identity
+	who := identity{sum: sha256.Sum256([]byte(token))}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	found := 0
 	for known, record := range p.records {
-		if subtle.ConstantTimeCompare(known[:], sum[:]) == 1 {
+		if subtle.ConstantTimeCompare(known[:], who.sum[:]) == 1 {
 			who.record, found = record, 1
 		}
 	}
-	if p.secret != nil {
-		found |= subtle.ConstantTimeCompare(p.secret[:], sum[:])
+	for known := range p.secrets {
+		found |= subtle.ConstantTimeCompare(known[:], who.sum[:])
 	}
 	return who, found == 1
 }
 
-// recorded reports whether a record speaks for the slug, so that the shared
-// secret cannot claim it.
+// refuses says why an agent may not have a slug, if it may not. The caller holds
+// mu.
+func (p *Pool) refuses(who identity, slug string) string {
+	switch {
+	case who.record == nil && p.recorded(slug):
+		return fmt.Sprintf("slug %q has a token of its own", slug)
+	case who.record != nil && p.records[who.sum] == nil:
+		return "the record of this agent is gone"
+	}
+	for _, e := range p.entries {
+		if e.own != nil && strings.EqualFold(e.exit.Slug, slug) {
+			return fmt.Sprintf("slug %q belongs to this gateway's own exit", slug)
+		}
+	}
+	return ""
+}
+
+// recorded reports whether a record speaks for the slug, so that a shared secret
+// cannot claim it. The caller holds mu.
 func (p *Pool) recorded(slug string) bool {
 	for _, r := range p.records {
 		if strings.EqualFold(r.Slug, slug) {
@@ -105,6 +198,8 @@ func (p *Pool) recorded(slug string) bool {
 	return false
 }
 
+// exclusive reports whether one agent of the slug serves at a time. The caller
+// holds mu.
 func (p *Pool) exclusive(slug string) bool {
 	for _, r := range p.records {
 		if r.Exclusive && strings.EqualFold(r.Slug, slug) {

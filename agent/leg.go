@@ -29,6 +29,7 @@ type leg struct {
 	key     string
 	cancel  func()
 	linked  atomic.Bool
+	secret  string // for the attach under way
 	yield   bool   // another agent has been given this one's place
 	said    string // the last change of state that was logged
 }
@@ -86,7 +87,7 @@ func (l *leg) wait(ctx context.Context, err error, failures int) {
 		l.say(slog.LevelWarn, "link lost, dialling again", "err", err)
 		pause(ctx, jitter(grown(retryFirst, retryLongest)))
 	default:
-		l.say(slog.LevelWarn, "gateway cannot be reached, trying on", "err", err)
+		l.say(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
 		pause(ctx, jitter(grown(retryFirst, retryLongest)))
 	}
 	l.linked.Store(false)
@@ -128,6 +129,7 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 	h := hello{
 		Version: wireVersion, Instance: r.instance, Slug: r.named.Slug, Country: r.named.Country,
 		Software: printable(r.o.Version, 64), Links: r.linkedTo(), Yield: l.yield,
+		Knows: []string{knowsRules},
 	}
 	if err := writeMessage(nc, h, maxHello); err != nil {
 		return fmt.Errorf("sending the hello: %w", err)

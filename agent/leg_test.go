@@ -32,7 +32,7 @@ func TestStrangeWelcomes(t *testing.T) {
 			left := make(chan error, 1)
 			go func() {
 				left <- agent.JoinConn(t.Context(), agent.RunOptions{
-					Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
+					Gateways: []string{"https://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
 				}, side, nil)
 			}()
 			hear(t, gw)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,9 +24,12 @@ type link struct {
 	number   uint64
 	instance string
 	software string
-	mux      *yamux.Session
-	ctl      *yamux.Stream
-	log      *slog.Logger
+	who      identity
+
+	knowsRules bool // the agent obeys the rules of a dial
+	mux        *yamux.Session
+	ctl        *yamux.Stream
+	log        *slog.Logger
 
 	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
@@ -102,8 +106,12 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 	e := Exit{Slug: h.Slug, Country: h.Country}
 	if who.record != nil {
 		e.Slug, e.Country = who.record.Slug, who.record.Country
-	} else if p.recorded(h.Slug) {
-		return refuse(codeIdentity, "slug %q has a token of its own", h.Slug)
+	}
+	p.mu.Lock()
+	reason := p.refuses(who, e.Slug)
+	p.mu.Unlock()
+	if reason != "" {
+		return refuse(codeIdentity, "%s", reason)
 	}
 	if err := e.checkName(); err != nil {
 		return refuse(codeIdentity, "%v", err)
@@ -121,6 +129,7 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 	}
 	l := &link{
 		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: printable(h.Software, 64),
+		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
 		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
 	}
 	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers}
@@ -225,6 +234,9 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 		r.TimeoutMS = max((left - min(answerMargin+l.mux.RTT(), left/4)).Milliseconds(), 1)
 	}
 	r.Policy = l.pool.policy
+	if rules := rulesOf(ctx); !rules.empty() {
+		r.Rules = &rules
+	}
 	l.sessions.Add(1)
 	heard := l.heard.Load() // before the stream, which the agent confirms at once
 	stream, err := l.open(ctx)
@@ -248,7 +260,9 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 		}
 	})
 	var a answer
-	err = writeMessage(stream, r, maxRequest)
+	if err = writeMessage(stream, r, maxRequest); errors.Is(err, errTooLong) {
+		err = &DialError{FaultPolicy, fmt.Errorf("policy and rules of a dial do not fit into %d bytes", maxRequest)}
+	}
 	if err == nil {
 		err = readMessage(readerFunc(c.read), &a, maxAnswer)
 	}
@@ -261,7 +275,9 @@ func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		err = unanswered(ctx, err)
+		if !errors.As(err, new(*DialError)) {
+			err = unanswered(ctx, err)
+		}
 	} else {
 		err = a.err(hostOf(r.Addr))
 	}

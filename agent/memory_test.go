@@ -94,7 +94,7 @@ func newMemoryLinkOver(t *testing.T, delay time.Duration, o agent.RunOptions, wr
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Gateways, o.Secret, o.Slug, o.Country, o.Logger, o.AllowPrivate = []string{"http://gw"}, secret, "de1", "DE", log, true
+	o.Gateways, o.Secret, o.Slug, o.Country, o.Logger, o.AllowPrivate, o.AllowCleartext = []string{"http://gw"}, secret, "de1", "DE", log, true, true
 	l := &memoryLink{wire: newWire(delay), pool: p, gone: make(chan error, 1), left: make(chan error, 1), target: make(chan net.Conn, 1000)}
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop

@@ -19,7 +19,8 @@ import (
 // PoolOptions are the options of [NewPool].
 type PoolOptions struct {
 	// Secret lets agents attach under a slug and country of their own claim.
-	// At least 16 bytes. Empty: only agents with a record can attach.
+	// At least 16 bytes. Empty: only agents with a record can attach. SetSecrets
+	// changes it, and allows several while it changes.
 	Secret string
 
 	// Records are agents with a token of their own; a record, not the agent,
@@ -58,8 +59,6 @@ type PoolOptions struct {
 // exits that Add brought keep CloseWrite, and TCP ones their SyscallConn.
 type Pool struct {
 	id       string
-	secret   *[32]byte
-	records  map[[32]byte]*Record
 	local    bool
 	policy   *Rules
 	peers    []string
@@ -73,7 +72,10 @@ type Pool struct {
 	wg     sync.WaitGroup
 
 	mu       sync.Mutex
+	secrets  map[[32]byte]bool // hashes of the shared secrets
+	records  map[[32]byte]*Record
 	draining bool
+	changed  chan struct{} // closed when exits that take sessions may have come
 	entries  []*entry
 	attached int // connections of agents, those that are shaking hands among them
 }
@@ -91,6 +93,7 @@ type entry struct {
 func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
+		changed:  make(chan struct{}),
 		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
@@ -100,7 +103,15 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	if !o.LocalOnly && o.Secret == "" && len(o.Records) == 0 {
 		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one, or LocalOnly if none is meant to")
 	}
-	if err := p.setIdentities(o.Secret, o.Records); err != nil {
+	var secrets []string
+	if o.Secret != "" {
+		secrets = []string{o.Secret}
+	}
+	var err error
+	if p.secrets, err = hashSecrets("PoolOptions.Secret", secrets); err != nil {
+		return nil, err
+	}
+	if p.records, err = hashRecords("PoolOptions.Records", o.Records, p.secrets); err != nil {
 		return nil, err
 	}
 	for _, peer := range p.peers {
@@ -108,8 +119,12 @@ func NewPool(o PoolOptions) (*Pool, error) {
 			return nil, fmt.Errorf("agent: PoolOptions.Peers: %w", err)
 		}
 	}
-	if o.Policy.PublicOnly || len(o.Policy.Ports) > 0 || len(o.Policy.Deny) > 0 {
-		p.policy = &Rules{o.Policy.PublicOnly, slices.Clone(o.Policy.Ports), slices.Clone(o.Policy.Deny)}
+	if len(o.Policy.Allow) > 0 {
+		return nil, errors.New("agent: PoolOptions.Policy.Allow is set, which agents of earlier releases ignore: use Deny, or WithRules for each dial")
+	}
+	if !o.Policy.empty() {
+		policy := o.Policy.clone()
+		p.policy = &policy
 		if err := p.policy.valid(); err != nil {
 			return nil, fmt.Errorf("agent: PoolOptions.Policy: %w", err)
 		}
@@ -125,9 +140,10 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	return p, nil
 }
 
-// Add brings an exit into the pool for good, one of this process for instance.
-// Its ID may be empty (farwire-SLUG) and must be new. Sessions through it are
-// counted until their connections are closed.
+// Add brings an exit into the pool, one of this process for instance. Its ID
+// may be empty (farwire-SLUG) and must be new, and its slug is taken from then
+// on: no agent can attach with it, and those that have lose their links.
+// Sessions through it are counted until their connections are closed.
 func (p *Pool) Add(e Exit) error {
 	if e.DialContext == nil {
 		return errors.New("agent: an exit without DialContext")
@@ -137,13 +153,87 @@ func (p *Pool) Add(e Exit) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var taken []*link
 	for _, old := range p.entries {
-		if old.exit.ID == e.ID {
+		switch {
+		case old.own == nil && strings.EqualFold(old.exit.Slug, e.Slug):
+			taken = append(taken, old.links...)
+		case old.exit.ID == e.ID:
 			return fmt.Errorf("agent: there is an exit with the id %q already", e.ID)
 		}
 	}
+	for _, r := range p.records {
+		if strings.EqualFold(r.Slug, e.Slug) {
+			return fmt.Errorf("agent: the slug %q belongs to an agent with a record", e.Slug)
+		}
+	}
 	p.entries = append(p.entries, p.localEntry(e))
+	p.dismiss(taken, "the slug belongs to the gateway's own exit")
+	p.announce()
 	return nil
+}
+
+// Remove takes an exit that Add brought out of the pool, or ends the links of
+// agents by this ID; an agent whose secret or record still stands comes back.
+// Connections through agents are cut; those of an exit of Add go on. It reports
+// whether there was one.
+func (p *Pool) Remove(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := false
+	p.entries = slices.DeleteFunc(p.entries, func(e *entry) bool {
+		if e.exit.ID != id {
+			return false
+		}
+		found = true
+		p.dismiss(e.links, "removed by the gateway's operator")
+		return e.own != nil
+	})
+	return found
+}
+
+// dismiss ends links now, and cuts what goes through them. The caller holds mu.
+func (p *Pool) dismiss(links []*link, reason string) {
+	for _, l := range links {
+		l.draining.Store(true) // nothing new goes through it from now on
+		p.wg.Go(func() {
+			l.bye(codeIdentity, reason)
+			// Closing drops what is still queued to leave; an answer to a ping
+			// says that it has left.
+			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
+			defer late.Stop()
+			_, _ = l.mux.Ping()
+			l.mux.Close()
+		})
+	}
+}
+
+// dismissTimeout is how long an agent that loses its links has to take note.
+const dismissTimeout = 500 * time.Millisecond
+
+// announce wakes who waits for exits. The caller holds mu.
+func (p *Pool) announce() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// WaitReady waits until an exit takes sessions, or ctx ends, whose cause it
+// returns.
+func (p *Pool) WaitReady(ctx context.Context) error {
+	for {
+		p.mu.Lock()
+		ready := !p.draining && slices.ContainsFunc(p.entries, func(e *entry) bool { _, ok := e.load(Rules{}); return ok })
+		changed := p.changed
+		p.mu.Unlock()
+		if ready {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // Info is what the pool knows of one exit.
@@ -156,13 +246,20 @@ type Info struct {
 	Version           string        // software of the agent that attached last; empty: unknown
 }
 
+// Fits reports whether the exit's slug and country satisfy the query, whose
+// Exclude plays no part.
+func (i Info) Fits(q Query) bool {
+	q.Exclude = nil
+	return q.Fits(Exit{ID: i.ID, Slug: i.Slug, Country: i.Country})
+}
+
 // Agents lists the exits, ordered by slug and country.
 func (p *Pool) Agents() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	infos := make([]Info, 0, len(p.entries))
 	for _, e := range p.entries {
-		in := Info{ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country, Links: len(e.links), State: p.health.state(e.exit.ID, "")}
+		in := Info{ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country, Links: len(e.links), State: p.health.state(e.exit.Key(), "")}
 		if e.own != nil {
 			in.Sessions = int(e.own.sessions.Load())
 		}
@@ -237,6 +334,12 @@ func (p *Pool) register(l *link) error {
 		l.bye(codeShutdown, "gateway is shutting down")
 		return errors.New("gateway is shutting down")
 	}
+	// What was true of the hello need not be any more.
+	if reason := p.refuses(l.who, l.exit.Slug); reason != "" {
+		p.mu.Unlock()
+		l.bye(codeIdentity, reason)
+		return errors.New(reason)
+	}
 	exclusive := p.exclusive(l.exit.Slug)
 	var replaced []*link
 	home := -1
@@ -258,7 +361,8 @@ func (p *Pool) register(l *link) error {
 		p.entries = append(p.entries, p.remoteEntry(l.exit))
 	}
 	p.entries[home].links = append(p.entries[home].links, l)
-	p.health.attached(l.exit.ID)
+	p.health.attached(p.entries[home].exit.Key())
+	p.announce()
 	p.mu.Unlock()
 
 	for _, old := range replaced {

@@ -102,7 +102,7 @@ func TestYieldIsSaid(t *testing.T) {
 		began := time.Now()
 		go func() {
 			left <- agent.JoinTwice(t.Context(), agent.RunOptions{
-				Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
+				Gateways: []string{"https://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
 			}, sides[0], sides[1])
 		}()
 		for i, gw := range gateways {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"net/url"
 	"path"
 	"slices"
@@ -27,7 +28,16 @@ type RunOptions struct {
 	// Each address that a name resolves to gets a link of its own.
 	Gateways []string
 
-	Secret  string // the secret of the gateways, or the token of this agent
+	// AllowCleartext lets gateways at http:// and ws:// be elsewhere than on
+	// loopback. The secret and all traffic then cross the network in clear.
+	AllowCleartext bool
+
+	Secret string // the secret of the gateways, or the token of this agent
+
+	// ReadSecret, if not nil, is asked for the secret before each attach, in
+	// place of Secret.
+	ReadSecret func() (string, error)
+
 	Slug    string // required; a gateway with a record of the token uses that one's
 	Country string // required likewise: ISO 3166-1 alpha-2
 
@@ -35,6 +45,9 @@ type RunOptions struct {
 	// addresses, the metadata services of clouds among them. No gateway can.
 	// It also lets gateways name peers at such addresses.
 	AllowPrivate bool
+
+	AllowOnLink bool        // lets sessions reach public addresses on this machine's networks
+	AllowPorts  []PortRange // the only ports that sessions reach; nil: all but 25
 
 	Policy         Rules         // narrows what sessions may reach further
 	Resolver       Resolver      // of targets and gateways; nil: net.DefaultResolver
@@ -101,12 +114,11 @@ func newRunner(o RunOptions) (*runner, error) {
 	switch {
 	case len(o.Gateways) == 0:
 		return nil, errors.New("RunOptions.Gateways is empty")
-	case o.Secret == "":
-		return nil, errors.New("RunOptions.Secret is empty")
-	case !fitsHeader(o.Secret):
-		return nil, errors.New("RunOptions.Secret has a space at an end, or characters that no header can carry")
 	case o.MaxSessions < 0:
 		return nil, errors.New("RunOptions.MaxSessions is negative")
+	}
+	if _, err := r.secret(); err != nil {
+		return nil, fmt.Errorf("RunOptions.Secret %w", err)
 	}
 	if err := r.named.checkName(); err != nil {
 		return nil, fmt.Errorf("RunOptions: %w", err)
@@ -119,20 +131,53 @@ func newRunner(o RunOptions) (*runner, error) {
 		if err != nil {
 			return nil, fmt.Errorf("RunOptions.Gateways: %w", err)
 		}
+		if r.inClear(u) {
+			return nil, fmt.Errorf("RunOptions.Gateways: %q is neither encrypted nor on loopback: the secret and all traffic would cross in clear;"+
+				" write https:// or wss://, or allow it with --allow-cleartext", raw)
+		}
 		r.urls[u.String()] = &gateway{url: u}
 	}
 	r.dialer = newDialer(DirectOptions{
-		AllowPrivate: o.AllowPrivate, Policy: o.Policy, Resolver: o.Resolver,
+		AllowPrivate: o.AllowPrivate, AllowOnLink: o.AllowOnLink, AllowPorts: o.AllowPorts, Policy: o.Policy, Resolver: o.Resolver,
 		ResolveTimeout: o.ResolveTimeout, DialTimeout: o.DialTimeout,
 	})
 	return r, nil
+}
+
+// secret is what the agent shows at its next attach.
+func (r *runner) secret() (string, error) {
+	secret := r.o.Secret
+	if r.o.ReadSecret != nil {
+		var err error
+		if secret, err = r.o.ReadSecret(); err != nil {
+			return "", fmt.Errorf("cannot be read: %w", err)
+		}
+	}
+	switch {
+	case secret == "":
+		return "", errors.New("is empty")
+	case !fitsHeader(secret):
+		return "", errors.New("has a space at an end, or characters that no header can carry")
+	}
+	return secret, nil
+}
+
+// inClear reports whether a gateway must not be spoken to: whether what is said
+// would leave the machine without TLS.
+func (r *runner) inClear(u *url.URL) bool {
+	if r.o.AllowCleartext || u.Scheme == "https" {
+		return false
+	}
+	host := u.Hostname()
+	a, err := netip.ParseAddr(host)
+	return !strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") && (err != nil || !a.Unmap().IsLoopback())
 }
 
 // parseGateway reads a gateway's URL and completes its path.
 func parseGateway(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no URL", raw)
+		return nil, fmt.Errorf("%q is not a URL", raw)
 	}
 	switch u.Scheme {
 	case "ws", "wss":
@@ -146,7 +191,7 @@ func parseGateway(raw string) (*url.URL, error) {
 	}
 	if p := u.Port(); p != "" {
 		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("%q: the port is none", raw)
+			return nil, fmt.Errorf("%q: the port is not between 1 and 65535", raw)
 		}
 	}
 	if !strings.HasSuffix(u.Path, "/agents/attach") {
@@ -230,6 +275,9 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 	defer r.mu.Unlock()
 	current := map[string]bool{}
 	for _, a := range addrs {
+		if g.url.Scheme == "http" && !r.o.AllowCleartext && !a.IsLoopback() {
+			continue // of localhost, whatever answers for the name
+		}
 		key := g.url.String() + " " + a.String()
 		current[key] = true
 		if r.legs[key] == nil {
@@ -270,7 +318,7 @@ func (r *runner) adopt(from *gateway, peers []string) {
 	defer r.mu.Unlock()
 	for _, raw := range peers {
 		u, err := parseGateway(raw)
-		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" {
+		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" || r.inClear(u) {
 			r.log.Warn("gateway names a peer that cannot be used", "gateway", from.url.Host, "peer", raw)
 			continue
 		}

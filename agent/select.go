@@ -7,17 +7,19 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // SelectAgent picks an exit for a request: of those that fit and take
 // sessions, the less loaded of two random ones, weighted away from exits that
-// failed for this host recently. The error is ErrNoAgent, wrapped, when none
-// fits.
+// failed for this host recently; with Query.Session the one that the session
+// belongs to. The error is ErrNoAgent, wrapped, when none fits. Under rules
+// (WithRules) only agents that know them fit.
 //
 // Agents that share a slug are one exit: when the link that a dial goes
 // through fails, the dial goes on over another of the same name.
-func (p *Pool) SelectAgent(_ context.Context, q Query) (Exit, error) {
-	host := normalHost(q.Host)
+func (p *Pool) SelectAgent(ctx context.Context, q Query) (Exit, error) {
+	host, rules := normalHost(q.Host), rulesOf(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.draining {
@@ -25,12 +27,15 @@ func (p *Pool) SelectAgent(_ context.Context, q Query) (Exit, error) {
 	}
 	var found []candidate
 	for _, e := range p.entries {
-		if load, ok := e.load(); ok && q.Fits(e.exit) {
-			found = append(found, candidate{e, load, p.health.weight(e.exit.ID, host)})
+		if load, ok := e.load(rules); ok && q.Fits(e.exit) {
+			found = append(found, candidate{e, load, p.health.weight(e.exit.Key(), host)})
 		}
 	}
 	if len(found) == 0 {
 		return Exit{}, ErrNoAgent
+	}
+	if q.Session != "" {
+		return sticky(found, q).entry.exit, nil
 	}
 	return choose(found, rand.Float64).entry.exit, nil
 }
@@ -68,14 +73,14 @@ func choose(found []candidate, random func() float64) candidate {
 }
 
 // load is what an exit carries for each of its links; it is not ok when none
-// of them takes sessions. The caller holds Pool.mu.
-func (e *entry) load() (load float64, ok bool) {
+// of them takes sessions under the rules. The caller holds Pool.mu.
+func (e *entry) load(r Rules) (load float64, ok bool) {
 	if e.own != nil {
 		return float64(e.own.sessions.Load()), true
 	}
 	legs := 0
 	for _, l := range e.links {
-		if !l.draining.Load() {
+		if l.takes(r) {
 			load += float64(l.sessions.Load())
 			legs++
 		}
@@ -83,14 +88,17 @@ func (e *entry) load() (load float64, ok bool) {
 	return load / float64(max(legs, 1)), legs > 0
 }
 
+// takes reports whether sessions may be opened over the link under the rules.
+func (l *link) takes(r Rules) bool { return !l.draining.Load() && (l.knowsRules || r.empty()) }
+
 // legs returns the links of an entry that take sessions, the less loaded of
 // two random ones first.
-func (p *Pool) legs(e *entry) []*link {
+func (p *Pool) legs(e *entry, r Rules) []*link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var legs []*link
 	for _, l := range e.links {
-		if !l.draining.Load() {
+		if l.takes(r) {
 			legs = append(legs, l)
 		}
 	}
@@ -108,7 +116,7 @@ var errNoLink = errors.New("no link to the agent")
 func overLegs[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
 	var none T
 	var err error = &DialError{FaultAgent, errNoLink}
-	for _, l := range p.legs(e) {
+	for _, l := range p.legs(e, rulesOf(ctx)) {
 		var got T
 		if got, err = do(l); err == nil {
 			return got, nil
@@ -122,11 +130,14 @@ func overLegs[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, 
 
 // remoteEntry is the exit of the agents that share the name of named.
 func (p *Pool) remoteEntry(named Exit) *entry {
+	// An ID has no space, so no exit of Add has this key.
+	named.key = "agents " + strings.ToLower(named.Slug) + "/" + named.Country
+	named.ObeysRules = true
 	e := &entry{exit: named}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := overLegs(ctx, p, e, func(l *link) (net.Conn, error) { return l.dial(ctx, network, addr) })
 		if err != nil {
-			p.health.failed(named.ID, normalHost(hostOf(addr)), err)
+			p.health.failed(named.key, normalHost(hostOf(addr)), err)
 			return nil, err
 		}
 		return c, nil
@@ -134,12 +145,13 @@ func (p *Pool) remoteEntry(named Exit) *entry {
 	e.exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 		return overLegs(ctx, p, e, func(l *link) ([]netip.Addr, error) { return l.resolve(ctx, host) })
 	}
-	e.exit.Report = func(host string, err error) { p.health.report(named.ID, normalHost(host), err) }
+	e.exit.Report = func(host string, err error) { p.health.report(named.key, normalHost(host), err) }
 	return e
 }
 
 // localEntry is an exit that Add brought, with its sessions counted.
 func (p *Pool) localEntry(own Exit) *entry {
+	own = own.Enforce()
 	e := &entry{exit: own, own: new(counter)}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		e.own.sessions.Add(1)

@@ -144,9 +144,11 @@ func (f *far) answer(stream *yamux.Stream) {
 		return
 	}
 	stream.SetDeadline(time.Time{})
-	var extra Rules
-	if r.Policy != nil {
-		extra = *r.Policy
+	var extra []Rules
+	for _, rules := range []*Rules{r.Policy, r.Rules} {
+		if rules != nil {
+			extra = append(extra, *rules)
+		}
 	}
 	switch r.Op {
 	case opResolve:
@@ -158,10 +160,10 @@ func (f *far) answer(stream *yamux.Stream) {
 	}
 }
 
-func (f *far) resolve(stream *yamux.Stream, r request, extra Rules) {
+func (f *far) resolve(stream *yamux.Stream, r request, extra []Rules) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
-	addrs, err := f.runner.dialer.resolve(ctx, r.Addr, extra)
+	addrs, err := f.runner.dialer.resolve(ctx, r.Addr, extra...)
 	a := answer{Addrs: addrs}
 	if err != nil {
 		a = failure(err)

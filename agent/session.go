@@ -42,7 +42,7 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // dial connects to the target and has two goroutines carry bytes. The one that
 // listens to the gateway runs from the beginning, so that a gateway which has
 // given up stops the dial.
-func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
+func (f *far) dial(stream *yamux.Stream, r request, extra []Rules) {
 	if why := f.enter(); why != "" {
 		f.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		return
@@ -68,7 +68,7 @@ func (f *far) dial(stream *yamux.Stream, r request, extra Rules) {
 		}
 	})
 
-	target, err := f.runner.dialer.dial(ctx, r.Network, r.Addr, extra)
+	target, err := f.runner.dialer.dial(ctx, r.Network, r.Addr, extra...)
 	if err != nil {
 		f.refuse(stream, failure(err))
 		connected <- false

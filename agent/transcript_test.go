@@ -332,3 +332,13 @@ func withTimeout(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// attachAsOld attaches over a connection as the transcript's agent does, up to
+// its first request.
+func attachAsOld(t *testing.T, conn net.Conn) {
+	t.Helper()
+	p := &player{t: t, side: "agent", conn: conn, br: bufio.NewReader(conn)}
+	lines := transcript(t, strings.NewReplacer())
+	p.play(lines[:5])
+	conn.SetDeadline(time.Time{})
+}

@@ -63,7 +63,10 @@ import (
 // nothing at all for 6 s after a request goes on with another agent.
 //
 // `policy`, if present, narrows what the agent may dial for this request (see
-// Rules); it cannot widen it. The answer is one message:
+// Rules); it cannot widen it. So do `rules`, those of the caller, which may name
+// the only addresses that are allowed. An agent that obeys them says so in its
+// hello (`"knows":["rules"]`), and no other is sent any. The answer is one
+// message:
 //
 //	{"remote":"192.0.2.7:443","local":"10.0.0.5:39120"}        dialled
 //	{"addrs":["192.0.2.7"]}                                    resolved
@@ -132,7 +135,11 @@ type hello struct {
 	Software string   `json:"software,omitempty"`
 	Links    []string `json:"links,omitempty"`
 	Yield    bool     `json:"yield,omitempty"`
+	Knows    []string `json:"knows,omitempty"`
 }
+
+// knowsRules in a hello says that the agent obeys the rules of a request.
+const knowsRules = "rules"
 
 type welcome struct {
 	Version int      `json:"version"`
@@ -163,6 +170,7 @@ type request struct {
 	Addr      string `json:"addr"`
 	TimeoutMS int64  `json:"timeout_ms,omitempty"`
 	Policy    *Rules `json:"policy,omitempty"`
+	Rules     *Rules `json:"rules,omitempty"`
 }
 
 const (
