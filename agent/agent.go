@@ -76,7 +76,7 @@ type Exit struct {
 	// Report tells the exit how a session with a target host began: nil, or
 	// what failed behind the dial (TLS, a 403, 407 or 429 to an upgrade). A
 	// pool's exits count it towards their health for that host. What failed in
-	// DialContext itself needs no report. Nil: nobody listens.
+	// DialContext itself needs no report. Nil: outcomes are ignored.
 	Report func(host string, err error)
 
 	key string // what Key returns; empty: the ID
@@ -121,7 +121,7 @@ func (q Query) Fits(e Exit) bool {
 }
 
 // Fault says whose fault a failed dial was, because that decides what happens
-// next: another agent is worth a try for the faults of an agent, none is for a
+// next: another agent is worth a try for the faults of an agent, and not for a
 // target's.
 type Fault int
 

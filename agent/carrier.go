@@ -27,7 +27,7 @@ const (
 )
 
 // carrier connects to the gateway and has the connection upgraded.
-func (l *leg) carrier(ctx context.Context) (net.Conn, error) {
+func (l *connector) carrier(ctx context.Context) (net.Conn, error) {
 	var err error
 	if l.secret, err = l.runner.secret(); err != nil {
 		return nil, fmt.Errorf("the secret %w", err)
@@ -51,7 +51,7 @@ type otherError struct{ err error }
 func (e *otherError) Error() string { return e.err.Error() }
 func (e *otherError) Unwrap() error { return e.err }
 
-func (l *leg) try(ctx context.Context, ask func(context.Context, net.Conn) (net.Conn, error)) (net.Conn, error) {
+func (l *connector) try(ctx context.Context, ask func(context.Context, net.Conn) (net.Conn, error)) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, carrierTimeout)
 	defer cancel()
 	nc, err := l.connect(ctx)
@@ -72,7 +72,7 @@ func (l *leg) try(ctx context.Context, ask func(context.Context, net.Conn) (net.
 
 // connect opens the TCP connection, and TLS on it for https. What another
 // gateway has named is dialled behind the agent's own guard.
-func (l *leg) connect(ctx context.Context) (net.Conn, error) {
+func (l *connector) connect(ctx context.Context) (net.Conn, error) {
 	r, u := l.runner, l.gateway.url
 	ap := netip.AddrPortFrom(l.addr, portOf(u))
 	tcp, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -100,14 +100,14 @@ func (l *leg) connect(ctx context.Context) (net.Conn, error) {
 	return tc, nil
 }
 
-func (l *leg) header() http.Header {
+func (l *connector) header() http.Header {
 	return http.Header{
 		"Authorization": {"Bearer " + l.secret},
 		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+printable(l.runner.o.Version, 64), "/")},
 	}
 }
 
-func (l *leg) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
+func (l *connector) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.gateway.url.String(), nil)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (l *leg) upgrade(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	return withEarly(nc, bytes.Clone(ahead)), nil
 }
 
-func (l *leg) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {
+func (l *connector) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error) {
 	once := make(chan net.Conn, 1)
 	once <- nc
 	dial := func(context.Context, string, string) (net.Conn, error) {

@@ -23,7 +23,7 @@ func (c slowWriter) Write(p []byte) (int, error) {
 
 // A dial over a link on which everything waits ends when its caller wants it
 // to, wherever it stands in the queue, and leaves nothing behind.
-func TestDialOverACongestedLink(t *testing.T) {
+func TestDial_CongestedLink_Waits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLinkOver(t, 0, agent.RunOptions{DrainTimeout: -1}, func(c net.Conn) net.Conn { return slowWriter{c} })
 		defer l.end()
@@ -108,7 +108,7 @@ func TestDialOverACongestedLink(t *testing.T) {
 
 // A dial through an agent that has gone without a word is over while there is
 // time to go on through another.
-func TestDialOverADeadLink(t *testing.T) {
+func TestDial_DeadLink_FailsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLink(t, 40*time.Millisecond, agent.RunOptions{DrainTimeout: -1})
 		defer l.end()
@@ -128,7 +128,7 @@ func TestDialOverADeadLink(t *testing.T) {
 }
 
 // A target may be as silent as it likes: its agent is there.
-func TestDialOfASilentTarget(t *testing.T) {
+func TestDial_SilentTarget_BlamesTheTarget(t *testing.T) {
 	for _, delay := range []time.Duration{0, 40 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) { dialSilentTarget(t, delay) })
 	}

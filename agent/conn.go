@@ -213,7 +213,7 @@ func (c *conn) setDeadline(d *deadline, t time.Time) error {
 }
 
 // tcpAddr is the address that an agent says it has dialled, or one that says
-// nothing if it is none.
+// nothing if it is not an address.
 func tcpAddr(s string) net.Addr {
 	ap, err := netip.ParseAddrPort(s)
 	if err != nil {

@@ -53,7 +53,7 @@ func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error 
 	if err != nil {
 		return err
 	}
-	l := &leg{runner: r, gateway: &gateway{url: &url.URL{}}}
+	l := &connector{runner: r, gateway: &gateway{url: &url.URL{}}}
 	l.wait(ctx, l.join(ctx, first), 0)
 	err = l.join(ctx, second)
 	r.cutAll()
@@ -74,36 +74,36 @@ func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx cont
 	var g *gateway
 	for _, g = range r.urls {
 	}
-	l := &leg{runner: r, gateway: g}
+	l := &connector{runner: r, gateway: g}
 	err = l.join(ctx, nc)
 	r.cutAll()
 	r.work.Wait()
 	return err
 }
 
-// Strike counts a failure of an exit.
-func (p *Pool) Strike(exit, host string) { p.health.strike(exit, host, 0) }
+// Fail counts a failure of an exit.
+func (p *Pool) Fail(exit, host string) { p.health.fail(exit, host, 0) }
 
 // StateFor is how an exit fares with a host.
 func (p *Pool) StateFor(exit, host string) State { return p.health.state(exit, host) }
 
-// Marks is how many failures are remembered.
-func (p *Pool) Marks() int {
+// HealthRecords is how many failures are remembered.
+func (p *Pool) HealthRecords() int {
 	p.health.mu.Lock()
 	defer p.health.mu.Unlock()
-	return len(p.health.marks)
+	return len(p.health.records)
 }
 
 // WaitAfter is the pause of an agent whose gateway cannot be reached.
 func WaitAfter(ctx context.Context, failures int) {
-	l := &leg{runner: &runner{log: slog.New(slog.DiscardHandler)}, gateway: &gateway{url: &url.URL{}}}
+	l := &connector{runner: &runner{log: slog.New(slog.DiscardHandler)}, gateway: &gateway{url: &url.URL{}}}
 	l.wait(ctx, errLinkLost, failures)
 }
 
 // RefusedWaits has an agent wait as one does that is refused for these reasons,
 // one after another, and tells how long each wait was.
 func RefusedWaits(ctx context.Context, log *slog.Logger, reasons []string) (waits []time.Duration) {
-	l := &leg{runner: &runner{log: log}, gateway: &gateway{url: &url.URL{Host: "gw.example"}}}
+	l := &connector{runner: &runner{log: log}, gateway: &gateway{url: &url.URL{Host: "gw.example"}}}
 	for failures, reason := range reasons {
 		began := time.Now()
 		l.wait(ctx, &refusedError{"identity", reason}, failures)
@@ -225,7 +225,7 @@ func (p *Pool) Streams() int {
 // HelloAfter is the length of the hello of an agent that is linked to gateways
 // of these ids, and how many of them it names.
 func HelloAfter(ids []string) (length, named int, err error) {
-	r := &runner{links: map[string]*far{}}
+	r := &runner{links: map[string]*agentLink{}}
 	for _, id := range ids {
 		r.links[id] = nil
 	}

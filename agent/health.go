@@ -26,7 +26,7 @@ import (
 // when nothing else fits, so that a pinned agent is always tried. An exit is
 // unavailable for half a minute, and twice as long for each failure more, up
 // to ten minutes; then it is recovering until a success or the next failure.
-// What nobody has complained of for ten minutes more is forgotten.
+// A pair without a failure for ten minutes more is forgotten.
 
 // State says how an exit fares.
 type State string
@@ -41,40 +41,40 @@ const (
 )
 
 const (
-	strikesOut  = 3
-	oneIncident = time.Second
-	firstAway   = 30 * time.Second
-	longestAway = 10 * time.Minute
-	forgetAfter = 10 * time.Minute
+	failuresToAvoid = 3
+	oneIncident     = time.Second
+	firstAvoided    = 30 * time.Second
+	longestAvoided  = 10 * time.Minute
+	forgetAfter     = 10 * time.Minute
 
-	// maxMarks bounds the memory of failures, whatever hosts clients ask for.
-	maxMarks = 1 << 16
+	// maxRecords bounds the memory of failures, whatever hosts clients ask for.
+	maxRecords = 1 << 16
 )
 
-type mark struct {
-	strikes int
-	last    time.Time
+type healthRecord struct {
+	failures int
+	last     time.Time
 }
 
-// away is how long the exit counts as unavailable after its last strike, or as
+// avoided is how long the exit counts as unavailable after its last fail, or as
 // limited when there are few.
-func (m mark) away() time.Duration {
-	if m.strikes <= strikesOut {
-		return firstAway
+func (m healthRecord) avoided() time.Duration {
+	if m.failures <= failuresToAvoid {
+		return firstAvoided
 	}
-	return min(firstAway<<min(m.strikes-strikesOut, 10), longestAway)
+	return min(firstAvoided<<min(m.failures-failuresToAvoid, 10), longestAvoided)
 }
 
-func (m mark) state(now time.Time) State {
+func (m healthRecord) state(now time.Time) State {
 	since := now.Sub(m.last)
 	switch {
-	case m.strikes == 0 || since >= m.away()+forgetAfter:
+	case m.failures == 0 || since >= m.avoided()+forgetAfter:
 		return Available
-	case m.strikes >= strikesOut && since < m.away():
+	case m.failures >= failuresToAvoid && since < m.avoided():
 		return Unavailable
-	case m.strikes >= strikesOut:
+	case m.failures >= failuresToAvoid:
 		return Recovering
-	case since < m.away():
+	case since < m.avoided():
 		return Limited
 	}
 	return Available
@@ -84,14 +84,14 @@ type pair struct{ exit, host string }
 
 // health is what is known of all pairs. The zero value knows of no failure.
 type health struct {
-	mu    sync.Mutex
-	marks map[pair]mark
+	mu      sync.Mutex
+	records map[pair]healthRecord
 }
 
 func (h *health) state(exit, host string) State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.marks[pair{exit, host}].state(time.Now())
+	return h.records[pair{exit, host}].state(time.Now())
 }
 
 // weight is how likely an exit is to be drawn for a host, 1 when nothing
@@ -113,78 +113,78 @@ func (h *health) failed(exit, host string, err error) {
 	reason := reasonOf(de.Err, de.Fault)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return // the caller's wish
+		return // the caller gave up
 	case reason == causeOverloaded || reason == causeDraining:
-		h.strike(exit, "", strikesOut-1)
+		h.fail(exit, "", failuresToAvoid-1)
 		return
 	case de.Fault == FaultAgent:
-		h.strike(exit, "", 0)
+		h.fail(exit, "", 0)
 	case de.Fault == FaultTarget && (reason == causeNoHost || reason == causeAddress):
 		return // the same from everywhere
 	}
 	if host != "" {
-		h.strike(exit, host, 0)
+		h.fail(exit, host, 0)
 	}
 }
 
 // report counts the outcome of a session's beginning.
 func (h *health) report(exit, host string, err error) {
 	if err != nil {
-		h.strike(exit, host, 0)
+		h.fail(exit, host, 0)
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.marks, pair{exit, ""})
-	delete(h.marks, pair{exit, host})
+	delete(h.records, pair{exit, ""})
+	delete(h.records, pair{exit, host})
 }
 
 // attached counts in favour of an exit that an agent of its name has come back.
 func (h *health) attached(exit string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if m, ok := h.marks[pair{exit, ""}]; ok {
-		h.marks[pair{exit, ""}] = mark{min(m.strikes, strikesOut-1), m.last}
+	if m, ok := h.records[pair{exit, ""}]; ok {
+		h.records[pair{exit, ""}] = healthRecord{min(m.failures, failuresToAvoid-1), m.last}
 	}
 }
 
-// strike counts a failure, up to most if that is not 0.
-func (h *health) strike(exit, host string, most int) {
+// fail counts a failure, up to most if that is not 0.
+func (h *health) fail(exit, host string, most int) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.marks == nil {
-		h.marks = map[pair]mark{}
+	if h.records == nil {
+		h.records = map[pair]healthRecord{}
 	}
 	p := pair{exit, host}
-	m := h.marks[p]
+	m := h.records[p]
 	if m.state(now) == Available {
-		m = mark{}
+		m = healthRecord{}
 	}
-	if m.strikes > 0 && now.Sub(m.last) < oneIncident {
+	if m.failures > 0 && now.Sub(m.last) < oneIncident {
 		return
 	}
-	if m.strikes == 0 && len(h.marks) >= maxMarks {
+	if m.failures == 0 && len(h.records) >= maxRecords {
 		h.makeRoom(now)
 	}
-	if most == 0 || m.strikes < most {
-		m.strikes++
+	if most == 0 || m.failures < most {
+		m.failures++
 	}
-	h.marks[p] = mark{m.strikes, now}
+	h.records[p] = healthRecord{m.failures, now}
 }
 
 // makeRoom forgets what is over, and when that is little, whatever it meets.
 func (h *health) makeRoom(now time.Time) {
-	for p, m := range h.marks {
+	for p, m := range h.records {
 		if m.state(now) == Available {
-			delete(h.marks, p)
+			delete(h.records, p)
 		}
 	}
-	for p := range h.marks {
-		if len(h.marks) < maxMarks*3/4 {
+	for p := range h.records {
+		if len(h.records) < maxRecords*3/4 {
 			break
 		}
-		delete(h.marks, p)
+		delete(h.records, p)
 	}
 }
 

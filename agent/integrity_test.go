@@ -79,7 +79,7 @@ func pattern(session uint64) io.Reader {
 // middle. Those of the other lose nothing; those of the dead one have exact
 // prefixes and end with its fault, and their targets are reset, so that nobody
 // takes a part for the whole.
-func TestBytesSurviveTheNeighboursDeath(t *testing.T) {
+func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 	const sessions, size, upTo = 30, 2 << 20, 32 << 10
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	gateway := strings.TrimPrefix(srv.URL, "http://")

@@ -66,7 +66,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(&ledger{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
+	if l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
 		return err
 	}
 	defer l.mux.Close()

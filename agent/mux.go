@@ -51,12 +51,12 @@ func muxConfig(maxIncoming uint32) *yamux.Config {
 // gatewayMux runs the gateway's end: it opens the streams, but for the one
 // that carries control.
 func gatewayMux(c net.Conn) (*yamux.Session, error) {
-	return yamux.Client(newCreditor(c), muxConfig(1), new(budget).span)
+	return yamux.Client(newWindowMender(c), muxConfig(1), new(budget).span)
 }
 
 // agentMux runs the agent's end.
 func agentMux(c net.Conn) (*yamux.Session, error) {
-	return yamux.Server(newCreditor(c), muxConfig(1<<20), new(budget).span)
+	return yamux.Server(newWindowMender(c), muxConfig(1<<20), new(budget).span)
 }
 
 // A budget bounds the receive windows of one tunnel.

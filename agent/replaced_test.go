@@ -36,7 +36,7 @@ func hello(t *testing.T, p *agent.Pool, wg *sync.WaitGroup, instance, more strin
 
 // One that was replaced does not replace the newer in turn, as long as that is
 // there.
-func TestTheReplacedYields(t *testing.T) {
+func TestExclusive_ReplacedAgent_Yields(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Records: []agent.Record{
 			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1"), Exclusive: true},
@@ -66,7 +66,7 @@ func TestTheReplacedYields(t *testing.T) {
 
 // The same agent's newer link takes the place of the older: that has lost its
 // other end.
-func TestTheSameAgentAgain(t *testing.T) {
+func TestRegister_SameInstanceAgain_ReplacesItsLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Records: []agent.Record{
 			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1")},
@@ -92,7 +92,7 @@ func TestTheSameAgentAgain(t *testing.T) {
 }
 
 // An agent that was replaced says so when it comes again.
-func TestYieldIsSaid(t *testing.T) {
+func TestHello_AfterReplacement_SaysYield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var gateways, sides [2]net.Conn
 		for i := range gateways {

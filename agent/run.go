@@ -85,15 +85,15 @@ type runner struct {
 	drainTimeout time.Duration
 	log          *slog.Logger
 	sessions     atomic.Int64
-	linking      sync.WaitGroup // the legs
+	linking      sync.WaitGroup // the connectors
 	work         sync.WaitGroup // what runs on links, and may end after them
 
-	mu    sync.Mutex
-	open  map[*session]struct{}
-	legs  map[string]*leg     // by gateway URL and address
-	urls  map[string]*gateway // that were configured, or named by a welcome
-	links map[string]*far     // live links, by gateway id
-	wake  chan struct{}       // closed when links or urls have changed
+	mu         sync.Mutex
+	open       map[*session]struct{}
+	connectors map[string]*connector // by gateway URL and address
+	urls       map[string]*gateway   // that were configured, or named by a welcome
+	links      map[string]*agentLink // live links, by gateway id
+	wake       chan struct{}         // closed when links or urls have changed
 }
 
 // A gateway is where to look for gateways: a URL of which each address is one.
@@ -109,7 +109,7 @@ func newRunner(o RunOptions) (*runner, error) {
 		log:          cmp.Or(o.Logger, slog.Default()),
 		named:        Exit{Slug: o.Slug, Country: o.Country},
 		open:         map[*session]struct{}{},
-		legs:         map[string]*leg{}, urls: map[string]*gateway{}, links: map[string]*far{}, wake: make(chan struct{}),
+		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),
 	}
 	switch {
 	case len(o.Gateways) == 0:
@@ -216,8 +216,8 @@ func portOf(u *url.URL) uint16 {
 // resolveEvery is how often the gateways' names are looked up again.
 const resolveEvery = 30 * time.Second
 
-// run looks the gateways' names up, again and again, and keeps a leg for each
-// address, until ctx ends and the legs have left.
+// run looks the gateways' names up, again and again, and keeps a connector for each
+// address, until ctx ends and the connectors have ended.
 func (r *runner) run(ctx context.Context) {
 	for {
 		r.mu.Lock()
@@ -259,7 +259,7 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-// lookup starts a leg for each address of a gateway that has none, and stops
+// lookup starts a connector for each address of a gateway that has none, and stops
 // those whose address is gone, unless they are linked. It reports whether the
 // name had an address.
 func (r *runner) lookup(ctx context.Context, g *gateway) bool {
@@ -280,34 +280,34 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 		}
 		key := g.url.String() + " " + a.String()
 		current[key] = true
-		if r.legs[key] == nil {
+		if r.connectors[key] == nil {
 			legCtx, cancel := context.WithCancel(ctx)
-			l := &leg{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
-			r.legs[key] = l
+			l := &connector{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
+			r.connectors[key] = l
 			r.linking.Go(func() { defer cancel(); l.run(legCtx) })
 		}
 	}
-	for key, l := range r.legs {
+	for key, l := range r.connectors {
 		if l.gateway == g && !current[key] && !l.linked.Load() {
 			l.cancel()
-			delete(r.legs, key)
+			delete(r.connectors, key)
 		}
 	}
 	return true
 }
 
-// unresolved says so once, while no leg is there to say more.
+// unresolved says so once, while no connector is there to say more.
 func (r *runner) unresolved(g *gateway, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.legs {
+	for _, l := range r.connectors {
 		if l.gateway == g {
 			return
 		}
 	}
 	key := g.url.String()
-	l := &leg{runner: r, gateway: g, key: key, cancel: func() {}}
-	r.legs[key] = l
+	l := &connector{runner: r, gateway: g, key: key, cancel: func() {}}
+	r.connectors[key] = l
 	l.say(slog.LevelWarn, "gateway has no address", "err", Classify(err))
 }
 
@@ -340,25 +340,25 @@ func (r *runner) changed() {
 }
 
 // keep makes f the link to its gateway, or reports that there is a newer one.
-func (r *runner) keep(f *far) bool {
+func (r *runner) keep(l *agentLink) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.links[f.welcome.Gateway]
-	if old != nil && old.welcome.Link > f.welcome.Link {
+	old := r.links[l.welcome.Gateway]
+	if old != nil && old.welcome.Link > l.welcome.Link {
 		return false
 	}
-	r.links[f.welcome.Gateway] = f
+	r.links[l.welcome.Gateway] = l
 	if old != nil {
 		old.mux.Close()
 	}
 	return true
 }
 
-func (r *runner) drop(f *far) {
+func (r *runner) drop(l *agentLink) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.links[f.welcome.Gateway] == f {
-		delete(r.links, f.welcome.Gateway)
+	if r.links[l.welcome.Gateway] == l {
+		delete(r.links, l.welcome.Gateway)
 	}
 	r.changed()
 }

@@ -78,45 +78,45 @@ func (e *entry) load(r Rules) (load float64, ok bool) {
 	if e.own != nil {
 		return float64(e.own.sessions.Load()), true
 	}
-	legs := 0
+	links := 0
 	for _, l := range e.links {
 		if l.takes(r) {
 			load += float64(l.sessions.Load())
-			legs++
+			links++
 		}
 	}
-	return load / float64(max(legs, 1)), legs > 0
+	return load / float64(max(links, 1)), links > 0
 }
 
 // takes reports whether sessions may be opened over the link under the rules.
 func (l *link) takes(r Rules) bool { return !l.draining.Load() && (l.knowsRules || r.empty()) }
 
-// legs returns the links of an entry that take sessions, the less loaded of
+// usableLinks returns the links of an entry that take sessions, the less loaded of
 // two random ones first.
-func (p *Pool) legs(e *entry, r Rules) []*link {
+func (p *Pool) usableLinks(e *entry, r Rules) []*link {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var legs []*link
+	var links []*link
 	for _, l := range e.links {
 		if l.takes(r) {
-			legs = append(legs, l)
+			links = append(links, l)
 		}
 	}
-	rand.Shuffle(len(legs), func(i, j int) { legs[i], legs[j] = legs[j], legs[i] })
-	if len(legs) > 1 && legs[1].sessions.Load() < legs[0].sessions.Load() {
-		legs[0], legs[1] = legs[1], legs[0]
+	rand.Shuffle(len(links), func(i, j int) { links[i], links[j] = links[j], links[i] })
+	if len(links) > 1 && links[1].sessions.Load() < links[0].sessions.Load() {
+		links[0], links[1] = links[1], links[0]
 	}
-	return legs
+	return links
 }
 
 var errNoLink = errors.New("no link to the agent")
 
-// overLegs does something over a link of the entry, and over another while the
+// overLinks does something over a link of the entry, and over another while the
 // fault is an agent's.
-func overLegs[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
+func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
 	var none T
 	var err error = &DialError{FaultAgent, errNoLink}
-	for _, l := range p.legs(e, rulesOf(ctx)) {
+	for _, l := range p.usableLinks(e, rulesOf(ctx)) {
 		var got T
 		if got, err = do(l); err == nil {
 			return got, nil
@@ -135,7 +135,7 @@ func (p *Pool) remoteEntry(named Exit) *entry {
 	named.ObeysRules = true
 	e := &entry{exit: named}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := overLegs(ctx, p, e, func(l *link) (net.Conn, error) { return l.dial(ctx, network, addr) })
+		c, err := overLinks(ctx, p, e, func(l *link) (net.Conn, error) { return l.dial(ctx, network, addr) })
 		if err != nil {
 			p.health.failed(named.key, normalHost(hostOf(addr)), err)
 			return nil, err
@@ -143,7 +143,7 @@ func (p *Pool) remoteEntry(named Exit) *entry {
 		return c, nil
 	}
 	e.exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-		return overLegs(ctx, p, e, func(l *link) ([]netip.Addr, error) { return l.resolve(ctx, host) })
+		return overLinks(ctx, p, e, func(l *link) ([]netip.Addr, error) { return l.resolve(ctx, host) })
 	}
 	e.exit.Report = func(host string, err error) { p.health.report(named.key, normalHost(host), err) }
 	return e

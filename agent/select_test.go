@@ -85,7 +85,7 @@ func TestSelectionFits(t *testing.T) {
 	}
 }
 
-func TestLoadIsShared(t *testing.T) {
+func TestSelect_ManyRequests_ShareTheLoad(t *testing.T) {
 	p := localPool(t, fake("a", "DE", nil), fake("b", "DE", nil), fake("c", "DE", nil), fake("d", "DE", nil))
 	var conns []net.Conn
 	for range 400 {
@@ -192,7 +192,7 @@ func TestHealthOverTime(t *testing.T) {
 	})
 }
 
-func TestAFullExitIsLimitedAndNoWorse(t *testing.T) {
+func TestHealth_FullExit_IsLimitedAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := &agent.DialError{Fault: agent.FaultAgent, Err: agent.ErrOverloaded}
 		p := localPool(t, fake("a", "DE", func() error { return full }))
@@ -212,7 +212,7 @@ func TestAFullExitIsLimitedAndNoWorse(t *testing.T) {
 	})
 }
 
-func TestWhichDialsCount(t *testing.T) {
+func TestHealth_DialOutcomes_CountByFault(t *testing.T) {
 	for _, tc := range []struct {
 		name       string
 		err        error
@@ -238,12 +238,12 @@ func TestWhichDialsCount(t *testing.T) {
 	}
 }
 
-func TestFailuresAreForgottenRatherThanPiledUp(t *testing.T) {
+func TestHealth_ManyHosts_StayBounded(t *testing.T) {
 	p := localPool(t, fake("a", "DE", nil))
 	for i := range 1<<16 + 1000 {
-		p.Strike("farwire-a", fmt.Sprint(i))
+		p.Fail("farwire-a", fmt.Sprint(i))
 	}
-	if n := p.Marks(); n > 1<<16 || n < 1<<15 {
+	if n := p.HealthRecords(); n > 1<<16 || n < 1<<15 {
 		t.Errorf("%d failures are remembered", n)
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 )
 
-// A far is the agent's side of one tunnel: requests come in, connections to
+// An agentLink is the agent's side of one tunnel: requests come in, connections to
 // targets go out.
-type far struct {
+type agentLink struct {
 	runner  *runner
 	welcome welcome
 	mux     *yamux.Session
@@ -32,29 +32,29 @@ type far struct {
 
 // serve answers the gateway's requests until the link ends. Then what has
 // arrived for the targets may take a moment more to get there.
-func (f *far) serve() {
-	f.runner.work.Go(f.control)
+func (l *agentLink) serve() {
+	l.runner.work.Go(l.control)
 	for {
-		stream, err := f.mux.AcceptStream()
+		stream, err := l.mux.AcceptStream()
 		if err != nil {
 			break
 		}
-		f.start(stream, func() { f.answer(stream) })
+		l.start(stream, func() { l.answer(stream) })
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, s := range f.sessions {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.sessions {
 		s.linkLost()
 	}
 }
 
 // start runs a part of a session's work. A panic in it costs that session.
-func (f *far) start(stream *yamux.Stream, work func()) {
-	f.runner.work.Go(func() {
+func (l *agentLink) start(stream *yamux.Stream, work func()) {
+	l.runner.work.Go(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				stream.Reset()
-				f.log.Error("session panicked", "panic", v, "stack", string(debug.Stack()))
+				l.log.Error("session panicked", "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
 		work()
@@ -62,81 +62,81 @@ func (f *far) start(stream *yamux.Stream, work func()) {
 }
 
 // control reads what the gateway says beside the sessions.
-func (f *far) control() {
+func (l *agentLink) control() {
 	for {
 		var m control
-		if err := readMessage(f.ctl, &m, maxControl); err != nil {
-			f.mux.Close()
+		if err := readMessage(l.ctl, &m, maxControl); err != nil {
+			l.mux.Close()
 			return
 		}
-		f.mu.Lock()
-		s := f.sessions[m.Stream]
+		l.mu.Lock()
+		s := l.sessions[m.Stream]
 		if m.Type == ctlBye {
-			f.bye = m
+			l.bye = m
 		}
-		f.mu.Unlock()
+		l.mu.Unlock()
 		switch {
 		case m.Type == ctlNoted && s != nil:
 			s.noteOnce.Do(func() { close(s.noted) })
 		case m.Type == ctlAbort && s != nil:
 			s.cut()
 		case m.Type == ctlBye && m.Code == codeReplaced:
-			f.runner.work.Go(func() { f.drain() })
+			l.runner.work.Go(func() { l.drain() })
 		case m.Type == ctlLeave:
-			f.mux.Close()
+			l.mux.Close()
 		}
 	}
 }
 
-func (f *far) say(m control) error {
-	f.ctlMu.Lock()
-	defer f.ctlMu.Unlock()
-	return sayOn(f.mux, f.ctl, m)
+func (l *agentLink) say(m control) error {
+	l.ctlMu.Lock()
+	defer l.ctlMu.Unlock()
+	return sayOn(l.mux, l.ctl, m)
 }
 
 // drain tells the gateway to open no more sessions here, waits until the old
 // ones have ended, at most DrainTimeout, and hangs up.
-func (f *far) drain() {
-	if f.draining.Swap(true) {
+func (l *agentLink) drain() {
+	if l.draining.Swap(true) {
 		return
 	}
-	defer f.mux.Close()
-	if f.say(control{Type: ctlDrain}) != nil {
+	defer l.mux.Close()
+	if l.say(control{Type: ctlDrain}) != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), f.runner.drainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), l.runner.drainTimeout)
 	defer cancel()
-	for f.open() > 0 {
+	for l.open() > 0 {
 		select {
-		case <-f.quiet:
-		case <-f.mux.CloseChan():
+		case <-l.quiet:
+		case <-l.mux.CloseChan():
 			return
 		case <-ctx.Done():
-			f.log.Warn("sessions are cut", "sessions", f.open())
+			l.log.Warn("sessions are cut", "sessions", l.open())
 			return
 		}
 	}
 	// Closing drops what is still queued to leave. The gateway hangs up when
 	// this, which is behind all of it, has arrived.
-	if f.say(control{Type: ctlLeave}) != nil {
+	if l.say(control{Type: ctlLeave}) != nil {
 		return
 	}
 	timer := time.NewTimer(hangUpTimeout)
 	defer timer.Stop()
 	select {
-	case <-f.mux.CloseChan():
+	case <-l.mux.CloseChan():
 	case <-timer.C:
 	}
 }
 
-func (f *far) open() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.sessions)
+func (l *agentLink) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sessions)
 }
 
 // answer reads one request and does what it asks.
-func (f *far) answer(stream *yamux.Stream) {
+func (l *agentLink) answer(stream *yamux.Stream) {
 	stream.SetDeadline(time.Now().Add(handshakeTimeout))
 	var r request
 	if err := readMessage(stream, &r, maxRequest); err != nil {
@@ -152,23 +152,23 @@ func (f *far) answer(stream *yamux.Stream) {
 	}
 	switch r.Op {
 	case opResolve:
-		f.resolve(stream, r, extra)
+		l.resolve(stream, r, extra)
 	case opDial:
-		f.dial(stream, r, extra)
+		l.dial(stream, r, extra)
 	default:
-		f.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(causeFailed)})
+		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(causeFailed)})
 	}
 }
 
-func (f *far) resolve(stream *yamux.Stream, r request, extra []Rules) {
+func (l *agentLink) resolve(stream *yamux.Stream, r request, extra []Rules) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
-	addrs, err := f.runner.dialer.resolve(ctx, r.Addr, extra...)
+	addrs, err := l.runner.dialer.resolve(ctx, r.Addr, extra...)
 	a := answer{Addrs: addrs}
 	if err != nil {
 		a = failure(err)
 	}
-	f.refuse(stream, a)
+	l.refuse(stream, a)
 }
 
 // timeout is how long a request may take: what the gateway gives it, within
@@ -183,13 +183,13 @@ func (r request) timeout() time.Duration {
 
 // refuse sends an answer that nothing follows. FIN and not a reset, which
 // would throw the answer away.
-func (f *far) refuse(stream *yamux.Stream, a answer) {
-	f.reply(stream, a)
+func (l *agentLink) refuse(stream *yamux.Stream, a answer) {
+	l.reply(stream, a)
 	stream.Close()
 }
 
 // reply sends an answer. When it cannot be sent the stream's end says so.
-func (f *far) reply(stream *yamux.Stream, a answer) bool {
+func (l *agentLink) reply(stream *yamux.Stream, a answer) bool {
 	stream.SetWriteDeadline(time.Now().Add(handshakeTimeout))
 	err := writeMessage(stream, a, maxAnswer)
 	stream.SetWriteDeadline(time.Time{})

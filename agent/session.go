@@ -19,7 +19,7 @@ import (
 // agent's side. Two goroutines carry its bytes, one each way. While it is idle
 // it holds no buffer.
 type session struct {
-	far     *far
+	link    *agentLink
 	stream  *yamux.Stream
 	target  net.Conn
 	sink    io.Writer     // the target, for forward
@@ -42,22 +42,22 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // dial connects to the target and has two goroutines carry bytes. The one that
 // listens to the gateway runs from the beginning, so that a gateway which has
 // given up stops the dial.
-func (f *far) dial(stream *yamux.Stream, r request, extra []Rules) {
-	if why := f.enter(); why != "" {
-		f.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
+func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
+	if why := l.enter(); why != "" {
+		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		return
 	}
-	s := &session{far: f, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
-	f.mu.Lock()
-	f.sessions[stream.StreamID()] = s
-	f.mu.Unlock()
-	f.runner.began(s)
+	s := &session{link: l, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
+	l.mu.Lock()
+	l.sessions[stream.StreamID()] = s
+	l.mu.Unlock()
+	l.runner.began(s)
 
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
 	connected := make(chan bool, 1)
 	s.running.Store(2)
-	f.start(stream, func() {
+	l.start(stream, func() {
 		defer s.done()
 		// The gateway is silent until it has the answer.
 		if _, err := stream.Read(nil); err != nil && err != io.EOF {
@@ -68,38 +68,38 @@ func (f *far) dial(stream *yamux.Stream, r request, extra []Rules) {
 		}
 	})
 
-	target, err := f.runner.dialer.dial(ctx, r.Network, r.Addr, extra...)
+	target, err := l.runner.dialer.dial(ctx, r.Network, r.Addr, extra...)
 	if err != nil {
-		f.refuse(stream, failure(err))
+		l.refuse(stream, failure(err))
 		connected <- false
 		s.done()
 		return
 	}
-	f.mu.Lock()
+	l.mu.Lock()
 	s.target, s.sink = target, netio.Socket(target)
-	f.mu.Unlock()
+	l.mu.Unlock()
 	switch {
 	case s.aborted.Load():
 		s.cut()
-	case f.mux.IsClosed():
-		f.mu.Lock()
+	case l.mux.IsClosed():
+		l.mu.Lock()
 		s.linkLost()
-		f.mu.Unlock()
+		l.mu.Unlock()
 	}
-	f.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
+	l.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
 	connected <- true
 	// A goroutine of its own, because the stack that has dialled is large.
-	f.start(stream, func() {
+	l.start(stream, func() {
 		defer s.done()
 		s.fromTarget()
 	})
 }
 
 // enter counts a session in, or says why not.
-func (f *far) enter() cause {
-	r := f.runner
+func (l *agentLink) enter() cause {
+	r := l.runner
 	switch n := r.sessions.Add(1); {
-	case f.draining.Load():
+	case l.draining.Load():
 		r.sessions.Add(-1)
 		return causeDraining
 	case r.o.MaxSessions > 0 && n > int64(r.o.MaxSessions):
@@ -117,13 +117,13 @@ func (s *session) done() {
 	if s.target != nil {
 		s.target.Close()
 	}
-	f := s.far
-	f.mu.Lock()
-	delete(f.sessions, s.stream.StreamID())
-	f.mu.Unlock()
-	f.runner.ended(s)
+	l := s.link
+	l.mu.Lock()
+	delete(l.sessions, s.stream.StreamID())
+	l.mu.Unlock()
+	l.runner.ended(s)
 	select {
-	case f.quiet <- struct{}{}:
+	case l.quiet <- struct{}{}:
 	default:
 	}
 }
@@ -201,10 +201,10 @@ func (s *session) fromGateway() {
 				_ = half.CloseWrite()
 			}
 			s.allSent.Store(true)
-			if s.far.mux.IsClosed() {
-				s.far.mu.Lock()
+			if s.link.mux.IsClosed() {
+				s.link.mu.Lock()
 				s.linkLost()
-				s.far.mu.Unlock()
+				s.link.mu.Unlock()
 			}
 			return
 		case s.failed.Load() != nil:
@@ -238,14 +238,14 @@ func (s *session) forward() error {
 // lost tells the gateway that the target is, and waits until it has noted it.
 func (s *session) lost(err error) {
 	s.lostOnce.Do(func() {
-		if s.far.say(control{Type: ctlLost, Stream: s.stream.StreamID(), Cause: string(lostCause(err))}) != nil {
+		if s.link.say(control{Type: ctlLost, Stream: s.stream.StreamID(), Cause: string(lostCause(err))}) != nil {
 			return
 		}
 		timer := time.NewTimer(lostAfter)
 		defer timer.Stop()
 		select {
 		case <-s.noted:
-		case <-s.far.mux.CloseChan():
+		case <-s.link.mux.CloseChan():
 		case <-timer.C:
 		}
 	})
@@ -281,9 +281,9 @@ func (s *session) linkLost() {
 // wants no more.
 func (s *session) cut() {
 	s.aborted.Store(true)
-	s.far.mu.Lock()
+	s.link.mu.Lock()
 	target := s.target
-	s.far.mu.Unlock()
+	s.link.mu.Unlock()
 	if target == nil {
 		return // still dialling, and dial looks at aborted afterwards
 	}

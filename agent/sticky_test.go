@@ -76,8 +76,8 @@ func TestSticky_FailuresOfTheTarget_MoveNothing(t *testing.T) {
 	before := homes(t, p, 100)
 	for _, a := range p.Agents()[:2] {
 		for range 5 {
-			p.Strike(a.ID, "target.test")
-			p.Strike(a.ID, "")
+			p.Fail(a.ID, "target.test")
+			p.Fail(a.ID, "")
 		}
 	}
 	for i, slug := range homes(t, p, 100) {

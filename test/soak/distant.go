@@ -109,7 +109,7 @@ func (d *distance) run(ctx context.Context) (figures string, err error) {
 	}
 	defer func() { err = errors.Join(err, gateway.Stop()) }()
 	d.gateway = m[1]
-	agent, _, err := d.start(ctx, d.link.Far, `msg=attached`, nil, d.program, "agent", "--gateway", "http://"+d.gateway,
+	agent, _, err := d.start(ctx, d.link.Far, `msg=attached`, nil, d.program, "agent", "--allow-cleartext", "--gateway", "http://"+d.gateway,
 		"--secret", distantSecret, "--slug", "far", "--country", "ZZ", "--allow-private")
 	if err != nil {
 		return "", err

@@ -14,7 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/netio"
 )
 
-// A leg keeps a link to one address of a gateway: it attaches, serves until
+// A connector keeps a link to one address of a gateway: it attaches, serves until
 // the link is lost, waits and begins again.
 //
 // The waits are drawn from the whole of a growing interval ("full jitter"), so
@@ -22,7 +22,7 @@ import (
 // The interval stays short, because they are all meant to be back within five
 // seconds of its return. A gateway that has refused the agent is asked less
 // and less often, and one that is linked already only when links have changed.
-type leg struct {
+type connector struct {
 	runner  *runner
 	gateway *gateway
 	addr    netip.Addr
@@ -44,7 +44,7 @@ const (
 	steady = 10 * time.Second
 )
 
-func (l *leg) run(ctx context.Context) {
+func (l *connector) run(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; failures++ {
 		began := time.Now()
 		err := l.attach(ctx)
@@ -59,7 +59,7 @@ func (l *leg) run(ctx context.Context) {
 }
 
 // wait says what happened and waits until it is time to try again.
-func (l *leg) wait(ctx context.Context, err error, failures int) {
+func (l *connector) wait(ctx context.Context, err error, failures int) {
 	grown := func(first, longest time.Duration) time.Duration { return min(first<<min(failures, 16), longest) }
 	var no *refusedError
 	switch {
@@ -96,7 +96,7 @@ func (l *leg) wait(ctx context.Context, err error, failures int) {
 func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
 // say logs a change of state and not its repetition.
-func (l *leg) say(level slog.Level, msg string, args ...any) {
+func (l *connector) say(level slog.Level, msg string, args ...any) {
 	if l.said == msg {
 		return
 	}
@@ -110,7 +110,7 @@ func (l *leg) say(level slog.Level, msg string, args ...any) {
 
 // attach links up and serves until the link ends. The error says why it did,
 // or why there was none.
-func (l *leg) attach(ctx context.Context) error {
+func (l *connector) attach(ctx context.Context) error {
 	nc, err := l.carrier(ctx)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (l *leg) attach(ctx context.Context) error {
 }
 
 // join says hello over a connection to the gateway, and serves it.
-func (l *leg) join(ctx context.Context, nc net.Conn) error {
+func (l *connector) join(ctx context.Context, nc net.Conn) error {
 	r := l.runner
 	defer nc.Close()
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
@@ -153,27 +153,27 @@ func (l *leg) join(ctx context.Context, nc net.Conn) error {
 	return l.serve(ctx, nc, w)
 }
 
-func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
+func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
 	mux, err := agentMux(netio.Socket(nc))
 	if err != nil {
 		return err
 	}
 	defer mux.Close()
-	f := &far{
+	link := &agentLink{
 		runner: r, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
 	}
 	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	f.ctl, err = mux.OpenStream(timeout)
+	link.ctl, err = mux.OpenStream(timeout)
 	cancel()
 	if err != nil {
 		return fmt.Errorf("opening the control stream: %w", err)
 	}
-	if !r.keep(f) {
+	if !r.keep(link) {
 		return &refusedError{codeDuplicate, "a newer link to this gateway is in use"}
 	}
-	defer r.drop(f)
+	defer r.drop(link)
 	l.linked.Store(true)
 	l.yield = false
 	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
@@ -184,14 +184,14 @@ func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 		defer close(left)
 		select {
 		case <-ctx.Done():
-			f.drain()
+			link.drain()
 		case <-mux.CloseChan():
 		}
 	}()
-	f.serve()
+	link.serve()
 	<-left
 
-	if bye := f.lastWords(); bye.Code != "" {
+	if bye := link.heardBye(); bye.Code != "" {
 		return &refusedError{bye.Code, readable(bye.Reason)}
 	}
 	return errLinkLost
@@ -199,11 +199,11 @@ func (l *leg) serve(ctx context.Context, nc net.Conn, w welcome) error {
 
 var errLinkLost = errors.New("the connection to the gateway has ended")
 
-// lastWords is what the gateway said before it hung up.
-func (f *far) lastWords() control {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.bye
+// heardBye is what the gateway said before it hung up.
+func (l *agentLink) heardBye() control {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bye
 }
 
 // readable is a gateway's text made fit for a log line.

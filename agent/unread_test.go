@@ -150,7 +150,7 @@ func TestStalledReadersBeyondTheBudget(t *testing.T) {
 }
 
 // Bytes that come one by one cost many times what they are, and are booked so.
-func TestCrumbs(t *testing.T) {
+func TestUnread_TinyFrames_CountManyTimesTheirBytes(t *testing.T) {
 	p, dial := flooded(t)
 	var honest []net.Conn
 	const each = 250 << 10

@@ -24,8 +24,8 @@ import (
 // bytes.
 const frameCost = 48
 
-// A ledger is the connection below a gateway's multiplexer.
-type ledger struct {
+// An unreadCounter is the connection below a gateway's multiplexer.
+type unreadCounter struct {
 	net.Conn
 	heard   *atomic.Uint64
 	arrived func(stream uint32, length int)
@@ -36,7 +36,7 @@ type ledger struct {
 }
 
 // Read is called by the multiplexer, one at a time.
-func (c *ledger) Read(p []byte) (int, error) {
+func (c *unreadCounter) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.heard.Add(1)
 	for b := p[:n]; len(b) > 0; {

@@ -15,7 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestTwoLegs(t *testing.T) {
+func TestExit_OneOfTwoAgentsRefuses_DialsThroughTheOther(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	stop, _ := run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
