@@ -116,7 +116,7 @@ func TestEndWhere_StreamAndRecrawlKinds_ErrorEvent(t *testing.T) {
 	if n := w.gw.EndWhere(func(s farwire.Session) bool { return s.Kind == farwire.KindAMQP }, "key revoked"); n != 1 {
 		t.Fatalf("%d sessions ended", n)
 	}
-	s.want("event: error", `data: {"message": "key revoked", "code": 1008, "reason": "ended"}`)
+	s.want("event: error", `data: {"message": "key revoked", "code": 1008, "reason": "ended"}`, `retry: 86400000`)
 	s.ends()
 }
 
