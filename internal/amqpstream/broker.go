@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -202,6 +203,11 @@ func (c *libraryConn) Write(p []byte) (int, error) {
 	default:
 	}
 	if err := c.consumer.write(p); err != nil {
+		// What the broker said before it closed is still to be read, and says more.
+		select {
+		case <-c.left:
+		case <-time.After(closeTimeout):
+		}
 		c.note(err)
 		return 0, err
 	}

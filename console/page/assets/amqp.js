@@ -155,7 +155,7 @@ function bodySize({ body, body_encoding: encoding, body_omitted: absent, body_si
 /** row makes a row of a message, as docs/amqp.md describes it. */
 function row(message, bytes, id) {
   const { body, body_encoding: encoding, body_omitted: absent, body_size: fullSize, ...properties } = message;
-  if (id && id !== String(message.delivery_tag)) properties.offset = id; // of a stream queue
+  if (id && properties.headers?.['x-stream-offset'] !== undefined) properties.offset = id; // of a stream queue
   const text = excerpt(body, kept);
   const omitted = body.length - text.length;
   let preview = text.slice(0, 300).replace(/\s+/g, ' ');

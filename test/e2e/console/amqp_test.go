@@ -135,3 +135,54 @@ func TestAMQPGatewayGone(t *testing.T) {
 		p.says("#amqp-status", "The stream has ended.")
 	}
 }
+
+// A queue that exists, of which the page has an offset, several keys, and a rate.
+func TestAMQP_ExistingQueueAndSeveralKeys(t *testing.T) {
+	n := startBroker(t)
+	conn, err := amqp091.Dial(n.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("log", true, false, false, false, amqp091.Table{"x-queue-type": "stream"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"zero", "one", "two"} {
+		if err := ch.Publish("", "log", false, false, amqp091.Publishing{Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := harness.Serve(t, "--allow-private")
+	p := open(t, desktop, g.HTTP("/"))
+	p.enter(g.Key)
+	p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
+	p.fill("#amqp-key", "a.#\nb.*")
+	p.click("#amqp-start")
+	p.says("#amqp-status", "Streaming through farwire-local from the queue scrape_local_")
+	p.says("#amqp-rate", "a second")
+	if err := n.Publish(map[string]amqp091.Publishing{"a.b.c": {}, "b.c": {}, "c": {}}); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitRows("amqp-feed", 2)
+	p.click("#amqp-start")
+	p.says("#amqp-status", "Stopped. The queue is gone.")
+
+	eval[any](p, `{ const s = document.querySelector('#amqp-source'); s.value = 'existing'; s.dispatchEvent(new Event('change')); }`)
+	p.fill("#amqp-queue", "log")
+	p.fill("#amqp-offset", "1")
+	p.click("#amqp-start")
+	p.says("#amqp-status", "Streaming through farwire-local from the queue log.")
+	p.awaitRows("amqp-feed", 4)
+	eval[any](p, `[...document.querySelectorAll('#amqp-feed .row')].at(-1).querySelector('button').click()`)
+	p.await(`document.querySelector('#amqp-feed .detail')`)
+	if row := eval[string](p, `document.querySelector('#amqp-feed .detail').innerText`); !strings.Contains(row, "two") || !strings.Contains(row, "offset\n2") {
+		t.Errorf("the row has %q", row)
+	}
+	p.shot("amqp-queue")
+	p.click("#amqp-start")
+	p.says("#amqp-status", "Stopped. The queue is as it was.")
+}

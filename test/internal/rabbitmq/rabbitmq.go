@@ -32,14 +32,16 @@ type Node struct {
 	Port    int
 	TLSPort int
 	Roots   *x509.CertPool // that verify the TLS listener, for localhost and 127.0.0.1
+	CA      string         // the same in PEM
 
-	dir  string
-	env  []string
-	sbin string
-	epmd *exec.Cmd
-	beam *exec.Cmd
-	exit chan struct{} // closed when beam has exited
-	once sync.Once
+	dir   string
+	caKey []byte
+	env   []string
+	sbin  string
+	epmd  *exec.Cmd
+	beam  *exec.Cmd
+	exit  chan struct{} // closed when beam has exited
+	once  sync.Once
 }
 
 // The users of every node. Admin may do everything in every virtual host,
@@ -254,7 +256,7 @@ func (n *Node) writeFiles(conf []string) error {
 	if err != nil {
 		return err
 	}
-	n.Roots = roots
+	n.Roots, n.CA, n.caKey = roots, string(cert), key
 	definitions, err := definitions()
 	if err != nil {
 		return err
