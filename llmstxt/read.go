@@ -91,7 +91,7 @@ func notAPage(r *result, p *htmlpage.Page) error {
 	switch title := strings.ToLower(p.Title); {
 	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && loginPath(path) && p.Short != "":
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
-	case p.Short != "" && (title == "just a moment..." || strings.HasPrefix(title, "attention required! | cloudflare")):
+	case p.Sum == "" && title == "just a moment...", strings.HasPrefix(title, "attention required! | cloudflare"):
 		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}
 	case p.Short != "" && saysNotFound(p, r.evidence.Blocks, r.final):
 		return notFoundAs200
