@@ -192,7 +192,7 @@ func readBinding(raw json.RawMessage) (b amqpstream.Binding, err error) {
 	}
 	b.Exchange, b.RoutingKey = f.text("exchange", ""), f.text("routing_key", "#")
 	if raw, ok := f.raw["arguments"]; ok {
-		if b.Arguments, err = readArguments(raw); err != nil {
+		if b.Arguments, err = readArguments(json.RawMessage(raw)); err != nil {
 			return b, err
 		}
 	}

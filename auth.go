@@ -2,9 +2,6 @@ package farwire
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,6 +12,59 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 )
 
+// ErrUnauthorized is wrapped by an Authenticator whose key is not, or no longer,
+// valid.
+var ErrUnauthorized = errors.New("not authorized")
+
+// An Authenticator turns credentials into the caller they belong to.
+//
+// Authenticate is called concurrently. Credentials.Key is never empty. A key
+// that is not valid is an error that wraps [ErrUnauthorized]; any other error
+// is the Authenticator's own trouble, logged whole and shown to the caller as
+// "internal error".
+//
+// A principal without a subject is the Authenticator's own trouble, too. One that
+// is a [KeyLookuper] lets a revoked key count at once.
+type Authenticator interface {
+	Authenticate(context.Context, Credentials) (Principal, error)
+}
+
+// A KeyLookuper is an Authenticator that is asked at every use of a token for
+// the principal behind its key id, so that revoking a key or changing its limits
+// counts at once; a key id that is no longer valid is an error that wraps
+// [ErrUnauthorized]. Without Lookup a token lives out its five minutes.
+type KeyLookuper interface {
+	Authenticator
+	Lookup(ctx context.Context, keyID string) (Principal, error)
+}
+
+// Credentials is what a caller showed. It is a value and not a request because
+// it may arrive late: in a first message, a body, a query.
+type Credentials struct {
+	Key    string     // the API key as sent, never empty
+	Remote netip.Addr // the client's address (Options.ClientAddr); the zero Addr when unknown
+}
+
+// A Principal is a caller: whose key it was, and what it may.
+type Principal struct {
+	Subject string // who; appears in logs and in Query.Subject. Empty names nobody
+	KeyID   string // which key of the subject's, never the key itself
+	Limits  Limits
+
+	// Allow and Deny say which targets the key may reach: CIDRs, host names and
+	// "*.host", which is not the host itself, each with an optional ":port". Deny
+	// wins. A target passes Allow by its name or by its address. They hold for the
+	// first host, each redirect, each page of a crawl and the hop to a client's
+	// proxy. Nil: no rule; an Allow that is empty and not nil is an error.
+	Allow, Deny []string
+
+	// Kinds are the kinds of sessions that the key may begin. Nil: all; empty and
+	// not nil is an error.
+	Kinds []Kind
+
+	narrow narrowing // of the token that was shown
+}
+
 // What a caller without valid credentials is told.
 var (
 	errKeyMissing   = fault.New(fault.KeyMissing, "API key missing")
@@ -22,79 +72,6 @@ var (
 	errTokenInvalid = fault.New(fault.KeyInvalid, "token invalid or expired")
 	errOrigin       = fault.New(fault.OriginRefused, "origin not allowed")
 )
-
-// MinKey is the length, in bytes, of the shortest API key that APIKeys takes.
-const MinKey = 16
-
-// APIKeys returns an Authenticator for a fixed set of keys: a map from key to
-// subject. Keys are kept as SHA-256 sums and compared in constant time. An
-// empty set, an empty key, one shorter than [MinKey] bytes, as from an unset
-// environment variable, or an empty subject is an error, which never holds the
-// key. Several keys may name one subject. The Authenticator can look key ids
-// up, so a gateway that is made anew without a key refuses its tokens too. It
-// is safe for concurrent use.
-func APIKeys(keys map[string]string) (Authenticator, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("farwire: no API keys")
-	}
-	set := &keySet{byID: make(map[string]Principal, len(keys))}
-	for key, subject := range keys {
-		switch {
-		case key == "":
-			return nil, fmt.Errorf("farwire: the API key of %q is empty", subject)
-		case len(key) < MinKey:
-			return nil, fmt.Errorf("farwire: the API key of %q has %d bytes; at least %d are needed", subject, len(key), MinKey)
-		case subject == "":
-			return nil, errors.New("farwire: an API key has no subject")
-		}
-		k := hashedKey{sum: sha256.Sum256([]byte(key)), principal: Principal{Subject: subject, KeyID: keyID(key)}}
-		set.keys = append(set.keys, k)
-		set.byID[k.principal.KeyID] = k.principal
-	}
-	return set, nil
-}
-
-type keySet struct {
-	keys []hashedKey
-	byID map[string]Principal
-}
-
-type hashedKey struct {
-	sum       [sha256.Size]byte
-	principal Principal
-}
-
-// Authenticate compares with every key, so that the time tells nothing about
-// which came close.
-func (s *keySet) Authenticate(_ context.Context, c Credentials) (Principal, error) {
-	sum := sha256.Sum256([]byte(c.Key))
-	found := -1
-	for i := range s.keys {
-		if subtle.ConstantTimeCompare(sum[:], s.keys[i].sum[:]) == 1 {
-			found = i
-		}
-	}
-	if found < 0 {
-		return Principal{}, ErrUnauthorized
-	}
-	return s.keys[found].principal, nil
-}
-
-// Lookup returns the principal behind a key id.
-func (s *keySet) Lookup(_ context.Context, keyID string) (Principal, error) {
-	p, ok := s.byID[keyID]
-	if !ok {
-		return Principal{}, ErrUnauthorized
-	}
-	return p, nil
-}
-
-// keyID names a key without giving it away: the same in every gateway that
-// knows the key, and not the sum that keys are compared by.
-func keyID(key string) string {
-	sum := sha256.Sum256([]byte("farwire key id\x00" + key))
-	return hex.EncodeToString(sum[:8])
-}
 
 type principalKey struct{}
 
@@ -109,8 +86,9 @@ func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// principalFrom returns the caller that the host's middleware named.
-func principalFrom(ctx context.Context) (Principal, bool) {
+// PrincipalFrom returns the caller that the host's middleware named with
+// WithPrincipal. It reports false when there is none or it has no subject.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok && p.Subject != ""
 }
@@ -127,8 +105,8 @@ type sighting struct {
 // sight reads what a request shows, in the contract's order: X-API-Key, then
 // Authorization: Bearer, then the query.
 func (g *Gateway) sight(r *http.Request) sighting {
-	s := sighting{key: r.Header.Get("X-API-Key"), remote: remoteAddr(r)}
-	if p, ok := principalFrom(r.Context()); ok {
+	s := sighting{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r)}
+	if p, ok := PrincipalFrom(r.Context()); ok {
 		s.named = &p
 		s.origin = g.checkOrigin(r)
 	}
@@ -163,9 +141,19 @@ func queryKey(q url.Values) string {
 	return q.Get("token")
 }
 
-// authenticate turns a sighting into a caller with its limits filled in.
+// authenticate turns a sighting into a caller with its limits filled in. Wrong
+// credentials are counted by the address that they come from.
 func (g *Gateway) authenticate(ctx context.Context, s sighting) (Principal, error) {
 	p, err := g.identify(ctx, s)
+	if err == nil {
+		_, err = p.rules()
+		if err != nil {
+			err = fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
+		}
+	}
+	if s.key != "" && fault.Is(err, fault.KeyInvalid) {
+		err = g.wrong.note(ctx, g.o.Logger, s.remote, err)
+	}
 	if err != nil {
 		return Principal{}, err
 	}
@@ -187,6 +175,9 @@ func (g *Gateway) identify(ctx context.Context, s sighting) (Principal, error) {
 		if err != nil {
 			return Principal{}, fmt.Errorf("authenticator: %w", err)
 		}
+		if p.Subject == "" {
+			return Principal{}, fmt.Errorf("authenticator: %T returned a principal without a subject", g.o.Auth)
+		}
 		return p, nil
 	case s.named == nil:
 		return Principal{}, errKeyMissing
@@ -195,6 +186,18 @@ func (g *Gateway) identify(ctx context.Context, s sighting) (Principal, error) {
 	}
 	return *s.named, nil
 }
+
+// admitWhole is admit for what is no session: a token that was narrowed opens
+// its kinds of sessions and nothing else.
+func (g *Gateway) admitWhole(ctx context.Context, s sighting) (Principal, Quota, error) {
+	p, q, err := g.admit(ctx, s)
+	if err == nil && p.narrow.isNarrow() {
+		return Principal{}, Quota{}, errNarrowed
+	}
+	return p, q, err
+}
+
+var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is not for this")
 
 // admit authenticates and counts the request against the caller's rate. What
 // ended ctx is not the fault of whoever was asked until then.
@@ -231,9 +234,13 @@ func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
 func (g *Gateway) checkOrigin(r *http.Request) error {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
+		switch r.Header.Get("Sec-Fetch-Site") {
+		case "cross-site", "same-site":
+			return errOrigin
+		}
 		return nil
 	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) {
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && schemeFits(r, u.Scheme) {
 		return nil
 	}
 	for _, allowed := range g.o.Origins {
@@ -242,6 +249,18 @@ func (g *Gateway) checkOrigin(r *http.Request) error {
 		}
 	}
 	return errOrigin
+}
+
+// schemeFits compares an origin's scheme with the request's, where that is
+// known: TLS that ends here is, and so is what a trusted proxy says.
+func schemeFits(r *http.Request, scheme string) bool {
+	if r.TLS != nil {
+		return scheme == "https"
+	}
+	if said, ok := r.Context().Value(schemeKey{}).(string); ok {
+		return scheme == said
+	}
+	return true
 }
 
 func remoteAddr(r *http.Request) netip.Addr {

@@ -183,6 +183,8 @@ func (c *crawl) read(msg []byte) error {
 		return fault.Invalidf("Maximum pages limit reached")
 	case c.req.layout != llmstxt.Pages && c.req.layout != llmstxt.Index:
 		return fault.Invalidf(`format must be "pages" or "index"`)
+	case c.req.enroll && c.session.principal.narrow.isNarrow():
+		return errNarrowed
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
 		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites")
 	}
@@ -201,7 +203,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error)
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	j := &crawlJob{g: c.g, kind: KindCrawl, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
+	j := &crawlJob{g: c.g, kind: KindCrawl, principal: c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
 	// Whoever leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {

@@ -18,15 +18,16 @@ import (
 // pages, writes the file and saves it. The caller decides what becomes of the
 // outcome.
 type crawlJob struct {
-	g        *Gateway
-	kind     Kind
-	session  string // its id, for the log
-	subject  string
-	req      crawlRequest
-	maxPages int            // no more than req.maxPages
-	previous []llmstxt.Page // of the last crawl
-	log      func(text string)
-	arrived  func(baseURL string) // called when the base page is in the file; nil: never called
+	g         *Gateway
+	kind      Kind
+	principal Principal // whose rules hold
+	session   string    // its id, for the log
+	subject   string
+	req       crawlRequest
+	maxPages  int            // no more than req.maxPages
+	previous  []llmstxt.Page // of the last crawl
+	log       func(text string)
+	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
 
 	node     string // the id of the exit used last
 	requests int64  // sent in all
@@ -43,7 +44,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	transport := egress.NewTransport(egress.Options{
-		Egress: j.g.egress(j.kind), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
+		Egress: j.g.egress(j.kind, j.principal), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
 		Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
 	})
 	defer func() {

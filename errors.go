@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/farwire/farwire/internal/fault"
 )
@@ -73,6 +75,40 @@ var (
 	errClientGone  = errors.New("the client left")
 )
 
+// A Refusal is an error that a host program may return from any of its
+// interfaces (Authenticator, AgentSelector, Limiter, Options.Allow, an exit's
+// DialContext). It is shown as it is. Whatever else a host returns is "internal
+// error" outside, and whole in the log.
+type Refusal struct {
+	Status     int           // of an HTTP answer; zero: 403
+	CloseCode  int           // of a close frame and an error event; zero: 1008
+	Code       string        // stable, for programs; empty: "target_forbidden"
+	Message    string        // what the caller reads; empty: "refused"
+	RetryAfter time.Duration // zero: not said
+	Err        error         // for the log alone
+}
+
+// Error returns the message and, for the log, Err.
+func (r *Refusal) Error() string {
+	if r.Err != nil {
+		return r.Message + ": " + r.Err.Error()
+	}
+	return r.Message
+}
+
+// Unwrap returns Err.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// public is what the world sees of a Refusal.
+func (r *Refusal) public() publicError {
+	row := errorClasses[fault.TargetForbidden]
+	row.Status = cmp.Or(r.Status, row.Status)
+	row.Close = cmp.Or(r.CloseCode, row.Close)
+	row.Later, row.Event = row.Close, row.Close
+	row.Code = cmp.Or(r.Code, row.Code)
+	return publicError{row, fault.Error{Class: fault.TargetForbidden, Text: cmp.Or(r.Message, "refused"), RetryAfter: r.RetryAfter}}
+}
+
 // notAllowed refuses a method; allowed is what the Allow header says.
 func notAllowed(allowed string) error {
 	return &fault.Error{Class: fault.MethodNotAllowed, Text: "the method must be " + allowed, Allow: allowed}
@@ -99,6 +135,10 @@ type publicError struct {
 
 // public looks an error up in the table.
 func public(err error) publicError {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.public()
+	}
 	e := fault.Of(err)
 	switch {
 	case e == nil && isTimeout(err):
@@ -136,14 +176,18 @@ func writeError(w http.ResponseWriter, p publicError) {
 	if p.Allow != "" {
 		h.Set("Allow", p.Allow)
 	}
-	if q := p.Quota; q != nil {
+	if p.Quota != nil || p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.RetryAfter.Seconds())))))
+	}
+	if q := p.Quota; q != nil {
 		h.Set("X-RateLimit-Limit", strconv.Itoa(q.Limit))
 		h.Set("X-RateLimit-Remaining", strconv.Itoa(q.Remaining))
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "5")
+		if p.RetryAfter == 0 {
+			h.Set("Retry-After", "5")
+		}
 	case http.StatusUpgradeRequired:
 		h.Set("Upgrade", "websocket")
 		h.Set("Connection", "Upgrade")

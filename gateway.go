@@ -2,10 +2,11 @@ package farwire
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/farwire/farwire/agent"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -29,6 +30,9 @@ type Gateway struct {
 
 	due   chan struct{} // holds a value when a site may have become due
 	hooks *hooks
+	wrong *wrongCredentials
+
+	revocations atomic.Int64 // calls of EndRevoked
 
 	counts  map[Kind]*counts // of each kind; the map itself is never changed
 	outcome *pageOutcomes
@@ -42,9 +46,13 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := newTokens(o.TokenKey)
-	if err != nil {
-		return nil, fmt.Errorf("farwire: %w", err)
+	keys := o.TokenKeys
+	if o.TokenKey != nil {
+		keys = [][]byte{o.TokenKey}
+	}
+	tokens := newTokens(keys)
+	if _, ok := o.Auth.(KeyLookuper); !ok && o.Auth != nil {
+		o.Logger.Info("the Authenticator has no Lookup: tokens live out their five minutes, whatever becomes of their keys")
 	}
 	g := &Gateway{
 		o:       o,
@@ -53,6 +61,7 @@ func New(o Options) (*Gateway, error) {
 		idle:    make(chan struct{}),
 		due:     make(chan struct{}, 1),
 		hooks:   newHooks(),
+		wrong:   newWrongCredentials(),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
 	}
@@ -116,6 +125,20 @@ func (g *Gateway) carriers() []carrier {
 		all = append(all, s.carrier)
 	}
 	return all
+}
+
+// An AgentSelector picks the exit for one session. [agent.Pool] and
+// [agent.Exit] are selectors; a host may write its own.
+//
+// SelectAgent is called concurrently. When no exit fits it returns an error
+// that wraps [agent.ErrNoAgent]. It must never return an exit that the query's
+// filters or its Exclude list rule out: a caller that pinned an agent is told
+// that it is gone and never silently given another.
+//
+// A selector that also has a method Agents() []agent.Info is listed by
+// [Gateway.Network].
+type AgentSelector interface {
+	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
 }
 
 func (g *Gateway) isDraining() bool {

@@ -205,6 +205,7 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 		"github.com/andybalholm/brotli",
 		"github.com/clipperhouse/uax29/v2",
 		"github.com/coder/websocket",
+		"github.com/go-json-experiment/json",
 		"github.com/gofrs/flock",
 		"github.com/gogs/chardet",
 		"github.com/golang-jwt/jwt/v5",

@@ -12,6 +12,58 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// Limits says how much a principal may. In every field zero is the gateway's
+// default (Options.Limits) and a negative number is no limit; without a limit
+// of Burst there is none of Rate either.
+//
+// What a caller has to be told is "rate limit exceeded", or "limit reached: 5
+// relay sessions at a time" and the like: where an HTTP answer is still due,
+// with status 429 and Retry-After, else with close code 1008. Pages and sites
+// run out within a crawl: when fewer pages are left than it wants, the crawl
+// ends there and says so; when none are, it is refused.
+//
+// Sessions, Streams and Crawls hold in each gateway for itself. Rate, Burst
+// and PagesPerDay hold over all gateways that share a [Limiter], Sites over
+// those that share a [SiteStore].
+type Limits struct {
+	Rate        float64 `json:"rate,omitempty"`          // requests per second
+	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
+	Sessions    int     `json:"sessions,omitempty"`      // relay sessions at a time
+	Streams     int     `json:"streams,omitempty"`       // AMQP streams at a time
+	Crawls      int     `json:"crawls,omitempty"`        // crawls at a time
+	Sites       int     `json:"sites,omitempty"`         // enrolled sites
+	PagesPerDay int     `json:"pages_per_day,omitempty"` // crawled pages in 24 hours
+
+	// The same as Rate and Burst, for requests and tunnels of the path form and
+	// the forward proxy, which count here and not there.
+	HTTPRate  float64 `json:"http_rate,omitempty"`
+	HTTPBurst int     `json:"http_burst,omitempty"`
+
+	BytesPerDay int64 `json:"bytes_per_day,omitempty"` // payload both ways in 24 hours
+}
+
+// A Limiter counts the requests of principals.
+//
+// Take is called concurrently, once for each request, with the defaults
+// already filled into the principal's Limits. An error is the limiter's own
+// trouble and refuses the request as an internal error; a limiter that would
+// rather let requests pass decides so itself. Those who share a KeyID but not
+// the Subject are different callers.
+//
+// What runs at a time (Limits.Sessions, Streams, Crawls) is counted by each
+// gateway for itself. Crawled pages are counted by the limiter if it is a
+// [PageLimiter], as that of [NewLimiter] is.
+type Limiter interface {
+	Take(context.Context, Principal) (Quota, error)
+}
+
+// Quota is a Limiter's answer.
+type Quota struct {
+	Limit      int           // the burst; negative: no limit
+	Remaining  int           // requests left at once
+	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
+}
+
 // NewLimiter returns the Limiter that a gateway uses by default: a token
 // bucket and a count of pages for each key, in the memory of this process. It
 // is safe for concurrent use and forgets keys whose bucket has filled up again

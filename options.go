@@ -3,10 +3,10 @@ package farwire
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -44,8 +44,24 @@ type Options struct {
 
 	// TokenKey signs tokens with HMAC-SHA256, used as it is; at least 32 bytes,
 	// and never an API key. Gateways that share it accept each other's tokens.
-	// Nil: random, valid for this process.
+	// Nil: random, valid for this process. Every other MAC uses a key derived
+	// from it for that one purpose (HKDF, RFC 5869).
 	TokenKey []byte
+
+	// TokenKeys are several such keys, while they change: the first signs, all
+	// verify. It stands in place of TokenKey; both is an error.
+	TokenKeys [][]byte
+
+	// Allow is asked before a host is reached: the first of a session, each
+	// redirect, each page of a crawl and the hop to a client's proxy, after the
+	// rules of the caller's key. A [Refusal] is shown as it is; any other error
+	// refuses the target, and is in the log alone. Nil: all.
+	Allow func(context.Context, Principal, Target) error
+
+	// ClientAddr says who the client of a request is, for hosts behind proxies;
+	// [TrustedProxies] returns one. It is used for limits, logs, webhooks and
+	// Credentials.Remote. Nil: the peer of the connection.
+	ClientAddr func(*http.Request) netip.Addr
 
 	// Origins lists web origins ("https://app.example.com") from which a caller
 	// that is known only by the host's middleware may open a socket, besides
@@ -214,113 +230,28 @@ const (
 	closeTimeout = 5 * time.Second
 )
 
-// An Authenticator turns credentials into the caller they belong to.
-//
-// Authenticate is called concurrently. Credentials.Key is never empty. A key
-// that is not valid is an error that wraps [ErrUnauthorized]; any other error
-// is the Authenticator's own trouble, logged whole and shown to the caller as
-// "internal error".
-//
-// An Authenticator that also has a method
-//
-//	Lookup(ctx context.Context, keyID string) (Principal, error)
-//
-// is asked at every use of a token for the principal behind its key id, so
-// that revoking a key or changing its limits counts at once; a key id that is
-// no longer valid is an error that wraps ErrUnauthorized. Without Lookup a
-// token lives out its five minutes.
-type Authenticator interface {
-	Authenticate(context.Context, Credentials) (Principal, error)
-}
-
-// Credentials is what a caller showed. It is a value and not a request because
-// it may arrive late: in a first message, a body, a query.
-type Credentials struct {
-	Key    string     // the API key as sent, never empty
-	Remote netip.Addr // the peer of the connection; the zero Addr when unknown
-}
-
-// A Principal is a caller: whose key it was, and what it may.
-type Principal struct {
-	Subject string // who; appears in logs and in Query.Subject
-	KeyID   string // which key of the subject's, never the key itself
-	Limits  Limits
-}
-
-// Limits says how much a principal may. In every field zero is the gateway's
-// default (Options.Limits) and a negative number is no limit; without a limit
-// of Burst there is none of Rate either.
-//
-// What a caller has to be told is "rate limit exceeded", or "limit reached: 5
-// relay sessions at a time" and the like: where an HTTP answer is still due,
-// with status 429 and Retry-After, else with close code 1008. Pages and sites
-// run out within a crawl: when fewer pages are left than it wants, the crawl
-// ends there and says so; when none are, it is refused.
-//
-// Sessions, Streams and Crawls hold in each gateway for itself. Rate, Burst
-// and PagesPerDay hold over all gateways that share a [Limiter], Sites over
-// those that share a [SiteStore].
-type Limits struct {
-	Rate        float64 `json:"rate,omitempty"`          // requests per second
-	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
-	Sessions    int     `json:"sessions,omitempty"`      // relay sessions at a time
-	Streams     int     `json:"streams,omitempty"`       // AMQP streams at a time
-	Crawls      int     `json:"crawls,omitempty"`        // crawls at a time
-	Sites       int     `json:"sites,omitempty"`         // enrolled sites
-	PagesPerDay int     `json:"pages_per_day,omitempty"` // crawled pages in 24 hours
-}
-
-// An AgentSelector picks the exit for one session. [agent.Pool] and
-// [agent.Exit] are selectors; a host may write its own.
-//
-// SelectAgent is called concurrently. When no exit fits it returns an error
-// that wraps [agent.ErrNoAgent]. It must never return an exit that the query's
-// filters or its Exclude list rule out: a caller that pinned an agent is told
-// that it is gone and never silently given another.
-//
-// A selector that also has a method Agents() []agent.Info is listed by
-// [Gateway.Network].
-type AgentSelector interface {
-	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
-}
-
-// A Limiter counts the requests of principals.
-//
-// Take is called concurrently, once for each request, with the defaults
-// already filled into the principal's Limits. An error is the limiter's own
-// trouble and refuses the request as an internal error; a limiter that would
-// rather let requests pass decides so itself. Those who share a KeyID but not
-// the Subject are different callers.
-//
-// What runs at a time (Limits.Sessions, Streams, Crawls) is counted by each
-// gateway for itself. Crawled pages are counted by the limiter if it is a
-// [PageLimiter], as that of [NewLimiter] is.
-type Limiter interface {
-	Take(context.Context, Principal) (Quota, error)
-}
-
-// Quota is a Limiter's answer.
-type Quota struct {
-	Limit      int           // the burst; negative: no limit
-	Remaining  int           // requests left at once
-	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
-}
-
-// Errors that implementations of the interfaces wrap, so that the gateway can
-// tell an answer from trouble.
-var (
-	// ErrUnauthorized: the key is not, or no longer, valid.
-	ErrUnauthorized = errors.New("not authorized")
-)
-
 // withDefaults returns o with every zero value replaced, or an error that
 // names the field.
 func (o Options) withDefaults() (Options, error) {
 	fail := func(field, format string, args ...any) (Options, error) {
 		return Options{}, fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
 	}
+	if o.TokenKey != nil && o.TokenKeys != nil {
+		return fail("TokenKeys", "TokenKey is set too; give one of them")
+	}
 	if o.TokenKey != nil && len(o.TokenKey) < minTokenKey {
 		return fail("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), minTokenKey)
+	}
+	if o.TokenKeys != nil && len(o.TokenKeys) == 0 {
+		return fail("TokenKeys", "empty; give one key, or leave it out for a random one")
+	}
+	for i, key := range o.TokenKeys {
+		if len(key) < minTokenKey {
+			return fail("TokenKeys", "key %d has %d bytes; at least %d are needed", i+1, len(key), minTokenKey)
+		}
+	}
+	if o.ClientAddr == nil {
+		o.ClientAddr = remoteAddr
 	}
 	for _, origin := range o.Origins {
 		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || origin != u.Scheme+"://"+u.Host {

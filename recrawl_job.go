@@ -200,7 +200,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	}
 	c.result.Target = req.query.Host
 	c.session.reached("", c.result.Target)
-	return &crawlJob{g: g, kind: KindRecrawl, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
+	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
 		}}

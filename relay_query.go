@@ -230,7 +230,7 @@ func (g *Gateway) sightDirect(r *http.Request, q *directQuery) (_ sighting, auth
 	if bearer == "" {
 		return seen, authorization
 	}
-	if _, err := g.tokens.verify(bearer); err == nil || bearer == seen.key {
+	if _, _, err := g.tokens.verify(bearer); err == nil || bearer == seen.key {
 		authorization = ""
 	}
 	return seen, authorization

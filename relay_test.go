@@ -233,10 +233,16 @@ func TestRefusedMessages(t *testing.T) {
 		{"duplicate in headers", ask(`"headers":{"A":"1","A":"2"}`), `\"A\" is given twice`},
 		{"duplicate in an unknown field", ask(`"x":[{"a":1,"a":2}]`), `\"a\" is given twice`},
 		{"duplicate at the bottom of many lists", `{"x":` + strings.Repeat("[", 9990) + `{"a":1,"b":[],"a":2}` + strings.Repeat("]", 9990) +
-			`,"y":"` + strings.Repeat("y", 40<<10) + `"}`, `\"a\" is given twice`},
+			`,"y":"` + strings.Repeat("y", 40<<10) + `"}`, "nested too deep"},
 		{"duplicate at the bottom of many objects", `{"x":` + strings.Repeat(`{"a":`, 9990) + `{"b":1e999,"b":2}` + strings.Repeat("}", 9990) + "}",
-			`\"b\" is given twice`},
-		{"no key in a message of many levels", `{"x":` + strings.Repeat(`{"a":`, 9990) + `"a"` + strings.Repeat("}", 9990) + "}", "API key missing"},
+			"nested too deep"},
+		{"duplicate at the eighth level", `{"x":` + strings.Repeat("[", 6) + `{"a":1e999,"a":2}` + strings.Repeat("]", 6) + "}", `\"a\" is given twice`},
+		{"nine levels", `{"x":` + strings.Repeat("[", 8) + strings.Repeat("]", 8) + "}", "nested too deep"},
+		{"many names", `{` + manyNames(65) + `}`, "more than 64 names"},
+		{"many names inside", `{"x":[{` + manyNames(65) + `}]}`, "x has more than 64 names"},
+		{"many headers", ask(`"headers":{` + manyNames(101) + `}`), "headers has more than 100 names"},
+		{"no key in a message of many levels", `{"x":` + strings.Repeat(`{"a":`, 9990) + `"a"` + strings.Repeat("}", 9990) + "}", "nested too deep"},
+		{"no key in eight levels", `{"x":` + strings.Repeat(`{"a":`, 7) + `"a"` + strings.Repeat("}", 7) + "}", "API key missing"},
 		{"no key", fmt.Sprintf(`{"url":%q}`, url), "API key missing"},
 		{"empty key", `{"apiKey":"","url":"ws://a/"}`, "API key missing"},
 		{"null key", `{"apiKey":null,"url":"ws://a/"}`, "API key missing"},
@@ -739,4 +745,13 @@ func TestDirectKeepsTheHostsAuthorization(t *testing.T) {
 			t.Errorf("the target is told\n%s", head)
 		}
 	}
+}
+
+// manyNames is the inside of an object with so many members.
+func manyNames(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"n%d":"v"`, i)
+	}
+	return strings.Join(list, ",")
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net"
 	"net/http"
@@ -167,8 +166,14 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 func (s *session) admit(ctx context.Context, seen sighting) error {
 	g := s.g
 	s.Remote = seen.remote
+	revocations := g.revocations.Load()
 	p, _, err := g.admit(ctx, seen)
 	if err != nil {
+		return err
+	}
+	if r, err := p.rules(); err != nil {
+		return err
+	} else if err := r.checkKind(s.Kind); err != nil {
 		return err
 	}
 	if most := p.Limits.allows(s.Kind); !g.meters.begin(p, s.Kind, most) {
@@ -176,6 +181,9 @@ func (s *session) admit(ctx context.Context, seen sighting) error {
 			Quota{Limit: most, RetryAfter: time.Second})
 	}
 	s.begin(p)
+	if g.revocations.Load() != revocations && g.revoked(ctx, p) {
+		s.carrier.Shutdown(errKeyRevoked) // it was revoked just now
+	}
 	return nil
 }
 
@@ -320,77 +328,6 @@ func (g *Gateway) refused(ctx context.Context, kind string, err error) {
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
 	g.refused(r.Context(), kind, err)
 	g.o.fail(w, err)
-}
-
-// A Session is a running session as [Gateway.Sessions] shows it.
-type Session struct {
-	SessionInfo
-	Agent    string // the agent's id; empty until the target was reached
-	Target   string // the target; empty until then
-	Counters Counters
-}
-
-// Sessions returns the sessions that run now and have a caller, in no order. The
-// loop's body runs without a lock; it may end sessions.
-func (g *Gateway) Sessions() iter.Seq[Session] {
-	return func(yield func(Session) bool) {
-		for _, s := range g.snapshot() {
-			if !yield(s.Session) {
-				return
-			}
-		}
-	}
-}
-
-// seenSession is a Session with what ends it.
-type seenSession struct {
-	Session
-	carrier carrier
-}
-
-func (g *Gateway) snapshot() []seenSession {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	list := make([]seenSession, 0, len(g.running))
-	for s := range g.running {
-		if s.admitted {
-			list = append(list, seenSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
-		}
-	}
-	return list
-}
-
-// runningOf returns what the sessions of an account that run now have carried.
-func (g *Gateway) runningOf(p Principal) (sum Counters) {
-	account := p.account()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for s := range g.running {
-		if s.admitted && s.principal.account() == account {
-			sum = sum.plus(s.carrier.Counters())
-		}
-	}
-	return sum
-}
-
-// EndSession ends the running session of this id and reports whether there was
-// one. A relay's client gets close code 1008 with the reason, its target 1001; a
-// stream and a crawl end with an error event. It returns at once.
-func (g *Gateway) EndSession(id, reason string) bool {
-	return g.EndWhere(func(s Session) bool { return s.ID == id }, reason) > 0
-}
-
-// EndWhere ends the running sessions for which end returns true, as EndSession
-// does, and returns their number.
-func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if end(s.Session) {
-			n++
-			s.carrier.Shutdown(fault.New(fault.Ended, reason))
-		}
-	}
-	return n
 }
 
 func newID() string {

@@ -297,7 +297,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	// Only who shows no valid secret is counted, and told so instead.
 	defer func() {
 		if err != nil && public(err).Status < http.StatusInternalServerError {
-			if limit := g.hooks.admit(r.Context(), remoteAddr(r)); limit != nil {
+			if limit := g.hooks.admit(r.Context(), g.o.ClientAddr(r)); limit != nil {
 				err = limit
 			}
 		}

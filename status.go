@@ -38,7 +38,7 @@ func (g *Gateway) Network() http.Handler {
 			refuse(err)
 			return
 		}
-		if _, _, err := g.admit(r.Context(), g.sight(r)); err != nil {
+		if _, _, err := g.admitWhole(r.Context(), g.sight(r)); err != nil {
 			refuse(err)
 			return
 		}
@@ -70,7 +70,7 @@ func (g *Gateway) SessionsHandler() http.Handler {
 			refuse(err)
 			return
 		}
-		p, _, err := g.admit(r.Context(), g.sight(r))
+		p, _, err := g.admitWhole(r.Context(), g.sight(r))
 		if err != nil {
 			refuse(err)
 			return
@@ -217,7 +217,7 @@ func (g *Gateway) Usage() http.Handler {
 			refuse(err)
 			return
 		}
-		p, q, err := g.admit(r.Context(), g.sight(r))
+		p, q, err := g.admitWhole(r.Context(), g.sight(r))
 		if err != nil {
 			refuse(err)
 			return

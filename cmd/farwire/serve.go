@@ -229,9 +229,9 @@ func (s *serve) keys() (keys map[string]string, made string, err error) {
 		switch {
 		case name == "":
 			return nil, "", misusef("--api-keys: entry %d has no name before its =; write name=key", i+1)
-		case len(key) < farwire.MinKey:
+		case len(key) < farwire.MinKeyLength:
 			return nil, "", misusef("--api-keys: the key of entry %d has %d bytes; give at least %d, and a name=key where the key holds an =",
-				i+1, len(key), farwire.MinKey)
+				i+1, len(key), farwire.MinKeyLength)
 		case keys[key] != "":
 			return nil, "", misusef("--api-keys: the key of entry %d is there already; give each key once", i+1)
 		}
