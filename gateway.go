@@ -25,6 +25,7 @@ type Gateway struct {
 
 	mu       sync.Mutex
 	draining bool
+	unready  bool // told to be, before it drains
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 

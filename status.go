@@ -3,6 +3,7 @@ package farwire
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,6 +26,77 @@ func (g *Gateway) Health() http.Handler {
 		}
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
 	})
+}
+
+// Unready has the handler of Ready answer 503 from now on, while everything is
+// still served: a load balancer goes elsewhere before Shutdown begins.
+func (g *Gateway) Unready() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unready = true
+}
+
+// Ready returns the handler that says whether the gateway wants to be sent
+// requests: 503 while it drains, else 200 with {"agents": 2, "stores": {"sites":
+// {"ok": true}}}. The query ?require=agents,stores makes what it names count, for
+// monitors; without it a gateway without agents is ready, else none could attach
+// through a balancer.
+func (g *Gateway) Ready() http.Handler {
+	type store struct {
+		OK bool `json:"ok"`
+	}
+	type answer struct {
+		Agents int              `json:"agents"`
+		Stores map[string]store `json:"stores"`
+		Detail string           `json:"detail,omitempty"`
+		Code   string           `json:"code,omitempty"`
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := onlyReads(r); err != nil {
+			g.o.fail(w, err)
+			return
+		}
+		agents, listed := g.Agents()
+		a := answer{Agents: len(agents), Stores: make(map[string]store)}
+		if !listed { // an exit alone
+			a.Agents = 1
+		}
+		if g.o.Sites != nil {
+			ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
+			defer cancel()
+			_, err := g.o.Sites.Count(ctx, "")
+			a.Stores["sites"] = store{err == nil}
+		}
+		if err := g.readiness(r, a.Agents, !slices.Contains(slices.Collect(maps.Values(a.Stores)), store{false})); err != nil {
+			p := public(err)
+			a.Detail, a.Code = p.Text, p.Code
+			w.Header().Set("Retry-After", "5")
+			writeJSON(w, http.StatusServiceUnavailable, a)
+			return
+		}
+		writeJSON(w, http.StatusOK, a)
+	})
+}
+
+// readiness says why the gateway is not ready.
+func (g *Gateway) readiness(r *http.Request, agents int, stores bool) error {
+	g.mu.Lock()
+	leaving := g.draining || g.unready
+	g.mu.Unlock()
+	if leaving {
+		return errDraining
+	}
+	for _, what := range splitList(r.URL.Query().Get("require")) {
+		switch {
+		case what == "agents" && agents == 0:
+			return fault.New(fault.AgentUnavailable, "no agent is attached")
+		case what == "stores" && !stores:
+			return fault.New(fault.Internal, "a store is unavailable")
+		case what != "agents" && what != "stores":
+			return fault.Invalidf("require names %q; write agents or stores", clip(what))
+		}
+	}
+	return nil
 }
 
 // Network returns the handler that lists the agents, for callers with a key:

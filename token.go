@@ -3,7 +3,6 @@ package farwire
 import (
 	"bytes"
 	"context"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -218,16 +217,6 @@ func (g *Gateway) SetTokenKeys(keys [][]byte) error {
 	}
 	g.tokens.replace(keys)
 	return nil
-}
-
-// macKey derives a key for one purpose from a token key (HKDF, RFC 5869), so that
-// no two MACs of the gateway share one.
-func macKey(tokenKey []byte, purpose string) []byte {
-	key, err := hkdf.Key(sha256.New, tokenKey, nil, "farwire "+purpose, sha256.Size)
-	if err != nil {
-		panic("farwire: a key of 32 bytes cannot be derived: " + err.Error())
-	}
-	return key
 }
 
 func (t *tokens) sign(p Principal, n narrowing, now time.Time, life time.Duration) (string, error) {

@@ -23,6 +23,8 @@ type admin struct {
 	metrics *prometheus.Metrics
 	// Registry is where further services of this process add their metrics.
 	registry *client.Registry
+	mux      *http.ServeMux
+	guard    adminGuard
 }
 
 func (s *serve) admin(log *slog.Logger) (*admin, error) {
@@ -40,11 +42,14 @@ func (s *serve) admin(log *slog.Logger) (*admin, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	// All of net/http/pprof but cmdline, which would show keys given as flags.
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	a := &admin{ln, newServer(mux, log), metrics, registry}
+	guard := newAdminGuard(s.AdminListen, ln.Addr(), s.AdminKey)
+	for path, h := range map[string]http.HandlerFunc{
+		"/debug/pprof/": pprof.Index, "/debug/pprof/profile": pprof.Profile,
+		"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,
+	} {
+		mux.Handle(path, guard.private(h))
+	}
+	a := &admin{ln, newServer(guard.public(mux), log), metrics, registry, mux, guard}
 	go a.server.Serve(ln) // ends with close
 	return a, nil
 }
@@ -64,6 +69,8 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter) {
 		return
 	}
 	a.metrics.Watch(g)
+	a.mux.Handle("/sessions", a.guard.private(g.AllSessionsHandler()))
+	a.mux.Handle("/sessions/{id}", a.guard.private(g.AllSessionsHandler()))
 	if shared, ok := limiter.(*redislimit.Limiter); ok {
 		a.metrics.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats(shared.Stats()) })
 	}

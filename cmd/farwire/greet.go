@@ -16,6 +16,7 @@ type greeting struct {
 	addr    *net.TCPAddr
 	admin   net.Addr // nil: none
 	uses    string   // the services
+	secure  bool     // by https
 	key     string   // made for this run; empty: the operator has keys
 	private bool     // whether that agent reaches this machine
 	agent   string   // slug of the agent in this process; empty: none
@@ -26,7 +27,11 @@ type greeting struct {
 // when they are pasted as they stand, and what operators look for.
 func greet(w io.Writer, g greeting) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "listening on http://%v\n", g.addr)
+	scheme := "http"
+	if g.secure {
+		scheme = "https"
+	}
+	fmt.Fprintf(&b, "listening on %s://%v\n", scheme, g.addr)
 	if g.key != "" {
 		fmt.Fprintf(&b, "API key of this run: %s\n", g.key)
 		b.WriteString("paste into another terminal:\n")
@@ -34,7 +39,7 @@ func greet(w io.Writer, g greeting) {
 		b.WriteString("paste into another terminal, where FARWIRE_KEY is one of your keys:\n")
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", g.relayLine(), g.amqpLine(), g.crawlLine())
-	fmt.Fprintf(&b, "or open http://%s/ in a browser\n", g.reachable())
+	fmt.Fprintf(&b, "or open %s://%s/ in a browser\n", scheme, g.reachable())
 	fmt.Fprintf(&b, "using: %s\n", g.uses)
 	if g.admin != nil {
 		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)

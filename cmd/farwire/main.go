@@ -117,6 +117,9 @@ func noteUnknownVariables(w io.Writer, app *kong.Application, environ []string) 
 	for _, command := range app.Children {
 		for _, flag := range command.Flags {
 			known[variable(flag.Name)] = true
+			if secretFlags[flag.Name] {
+				known[variable(flag.Name)+fileSuffix] = true
+			}
 		}
 	}
 	for _, v := range environ {
@@ -173,7 +176,14 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	}
 	value, ok := os.LookupEnv(variable(flag.Name))
 	if !ok {
-		return nil, nil
+		secret, found, err := secretFile(flag.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, nil
+		}
+		return secret, nil
 	}
 	e.flag = flag.Name
 	if value == "" {

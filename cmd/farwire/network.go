@@ -17,7 +17,7 @@ import (
 type networkFlags struct {
 	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off."`
 	AllowPrivate bool   `help:"Let the agent in this process reach loopback, private and link-local addresses."`
-	AgentSecret  string `placeholder:"SECRET" help:"Lets agents attach under a slug and country of their own claim; at least 16 bytes."`
+	AgentSecret  list   `placeholder:"SECRET,..." help:"Lets agents attach under a slug and country of their own claim; at least 16 bytes. Several while they change."`
 	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`
 	Peers        list   `placeholder:"URL,..." help:"The other gateways of this cluster; agents link to each."`
 }
@@ -25,7 +25,10 @@ type networkFlags struct {
 // network makes the pool of agents, with the one of this process in it. The
 // function ends what that one runs.
 func (f *networkFlags) network(log *slog.Logger) (pool *agent.Pool, stop func(), err error) {
-	o := agent.PoolOptions{Secret: f.AgentSecret, Peers: f.Peers, Logger: log}
+	o := agent.PoolOptions{Peers: f.Peers, Logger: log}
+	if len(f.AgentSecret) > 0 {
+		o.Secret = f.AgentSecret[0]
+	}
 	if f.AgentsFile != "" {
 		if o.Records, err = readRecords(f.AgentsFile); err != nil {
 			return nil, nil, err
@@ -41,6 +44,11 @@ func (f *networkFlags) network(log *slog.Logger) (pool *agent.Pool, stop func(),
 	if pool, err = agent.NewPool(o); err != nil {
 		return nil, nil, asFlag(err)
 	}
+	if len(f.AgentSecret) > 1 {
+		if err := pool.SetSecrets(f.AgentSecret); err != nil {
+			return nil, nil, misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
+		}
+	}
 	if f.LocalAgent == noAgent {
 		return pool, func() {}, nil
 	}
@@ -49,6 +57,33 @@ func (f *networkFlags) network(log *slog.Logger) (pool *agent.Pool, stop func(),
 		return nil, nil, err
 	}
 	return pool, stop, pool.Add(exit)
+}
+
+// reloadAgents returns what reads the agents file, and the file of the agents'
+// secret, again.
+func (f *networkFlags) reloadAgents(pool *agent.Pool) func() error {
+	return func() error {
+		secrets := f.AgentSecret
+		if err := secretList("agent-secret", &secrets); err != nil {
+			return err
+		}
+		if len(secrets) > 0 {
+			if err := pool.SetSecrets(secrets); err != nil {
+				return misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
+			}
+		}
+		if f.AgentsFile == "" {
+			return nil
+		}
+		records, err := readRecords(f.AgentsFile)
+		if err != nil {
+			return err
+		}
+		if err := pool.SetRecords(records); err != nil {
+			return asFlag(err)
+		}
+		return nil
+	}
 }
 
 const noAgent = "none" // as the value of --local-agent

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +9,9 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,23 +25,29 @@ import (
 type serve struct {
 	Listen      string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve; port 0 picks one."`
 	AdminListen string `placeholder:"ADDR" help:"Address for /metrics and /debug/pprof, served nowhere else."`
-	APIKeys     list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"Keys that may call, at least 16 bytes each. None: one is made for this run and printed."`
-	TokenSecret string `placeholder:"SECRET" help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. None: random."`
+	AdminKey    string `placeholder:"KEY" help:"Key for /sessions and /debug/pprof of the admin address, at least 16 bytes. Without it they are served there on loopback alone."`
 
-	networkFlags `embed:""`
-	crawlFlags   `embed:""`
+	identityFlags `embed:""`
+	networkFlags  `embed:""`
+	crawlFlags    `embed:""`
 
-	Origins       list          `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
-	Rate          float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
-	Burst         int           `placeholder:"N" help:"Requests at once of each API key. None: the rate."`
-	MaxSites      int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; 0 is no limit."`
-	AllowInsecure bool          `help:"Let requests turn the verification of certificates off (insecure)."`
-	KeepAlive     time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"Silence towards a relay's client after which it is sent a ping."`
-	StallTimeout  time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
-	DataDir       string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
-	DrainTimeout  time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+	Rate           float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
+	Burst          int           `placeholder:"N" help:"Requests at once of each API key. Left out: the rate."`
+	MaxSessions    int           `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key; -1 is no limit."`
+	MaxStreams     int           `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key; -1 is no limit."`
+	MaxCrawls      int           `default:"4" placeholder:"N" help:"Crawls at a time of each API key; -1 is no limit."`
+	MaxPagesPerDay int           `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours; -1 is no limit."`
+	MaxSites       int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; -1 is no limit."`
+	DrainDelay     time.Duration `default:"0s" placeholder:"TIME" help:"After SIGTERM, how long /readyz says 503 while everything is still served."`
+	AllowInsecure  bool          `help:"Let requests turn the verification of certificates off (insecure)."`
+	KeepAlive      time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"Silence towards a relay's client after which it is sent a ping."`
+	StallTimeout   time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
+	DataDir        string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
+	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
 	logFlags `embed:""`
+
+	trusted []netip.Prefix // of --trusted-proxies
 }
 
 // Run serves until ctx ends and then drains.
@@ -51,7 +57,7 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	keys, madeKey, err := s.keys()
+	id, err := s.identityFlags.open(log)
 	if err != nil {
 		return err
 	}
@@ -60,7 +66,7 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopLocal()
-	o, err := s.options(keys, pool, log)
+	o, err := s.options(id, pool, log)
 	if err != nil {
 		return err
 	}
@@ -93,6 +99,7 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	admin.watch(gateway, used.limiter)
+	defer id.reloadOnHangup(ctx, gateway, s.reloadAgents(pool), log)()
 
 	// Recrawls end when ctx does and leave their sites to other gateways. A drain
 	// waits for them as it does for sessions; services are closed after them.
@@ -106,14 +113,19 @@ func (s *serve) Run(ctx context.Context) error {
 		}
 	}()
 
-	server := newServer(routes(gateway, pool, used.files), log)
+	server := newServer(s.withScheme(routes(gateway, pool, used.files)), log)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(ln) }()
+	if server.TLSConfig = id.tlsConfig(); server.TLSConfig != nil {
+		go func() { failed <- server.ServeTLS(ln, "", "") }()
+	} else {
+		go func() { failed <- server.Serve(ln) }()
+	}
 	greet(os.Stderr, greeting{
 		addr:    addr,
 		admin:   admin.addr(),
 		uses:    used.String(),
-		key:     madeKey,
+		key:     id.made,
+		secure:  server.TLSConfig != nil,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
 		binary:  howToCall(),
@@ -134,6 +146,13 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.S
 	log.Info("draining; a second signal stops at once", "sessions", active(gateway.Stats()), "timeout", s.DrainTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout)
 	defer cancel()
+	if s.DrainDelay > 0 {
+		cancel()
+		gateway.Unready()
+		time.Sleep(s.DrainDelay)
+		ctx, cancel = context.WithTimeout(context.Background(), s.DrainTimeout)
+		defer cancel()
+	}
 	drained := gateway.Shutdown(ctx)
 	drained = errors.Join(drained, pool.Shutdown(ctx)) // nothing goes through it any more
 	if err := server.Shutdown(ctx); err != nil {
@@ -156,14 +175,14 @@ func active(s farwire.Stats) (n int64) {
 
 // options makes the gateway's, but for the storage, whose URLs need the address
 // that is listened on.
-func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logger) (o farwire.Options, err error) {
+func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o farwire.Options, err error) {
 	switch {
 	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
 		return o, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
 	case s.Burst < 0:
 		return o, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
-	case s.MaxSites < 0:
-		return o, misusef("--max-sites: %d is no number of sites; give 1 or more, or 0 for no limit", s.MaxSites)
+	case s.DrainDelay < 0:
+		return o, misusef("--drain-delay: %v is negative; give 0s or more", s.DrainDelay)
 	case s.KeepAlive <= 0:
 		return o, misusef("--keepalive: %v is no time; give more than 0s", s.KeepAlive)
 	case s.StallTimeout <= 0:
@@ -171,35 +190,40 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 	case s.DrainTimeout <= 0:
 		return o, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
 	}
-	auth, err := farwire.APIKeys(keys)
-	if err != nil {
-		return o, fmt.Errorf("--api-keys: %w", err)
+	for _, l := range []struct {
+		flag string
+		n    int
+	}{{"--max-sessions", s.MaxSessions}, {"--max-streams", s.MaxStreams}, {"--max-crawls", s.MaxCrawls},
+		{"--max-pages-per-day", s.MaxPagesPerDay}, {"--max-sites", s.MaxSites}} {
+		if l.n < 1 && l.n != -1 {
+			return o, misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", l.flag, l.n)
+		}
 	}
 	o = farwire.Options{
-		Auth:    auth,
-		Agents:  pool,
-		Limits:  farwire.Limits{Rate: s.Rate, Burst: s.Burst, Sites: cmp.Or(s.MaxSites, -1)},
-		Origins: s.Origins,
-		Logger:  log,
+		Auth:   id.keys,
+		Agents: pool,
+		Limits: farwire.Limits{Rate: s.Rate, Burst: s.Burst, Sessions: s.MaxSessions, Streams: s.MaxStreams,
+			Crawls: s.MaxCrawls, PagesPerDay: s.MaxPagesPerDay, Sites: s.MaxSites},
+		TokenKeys: id.tokens,
+		Origins:   s.Origins,
+		Logger:    log,
 
 		AllowInsecure: s.AllowInsecure,
 		Relay:         farwire.RelayOptions{KeepAlive: s.KeepAlive, StallTimeout: s.StallTimeout},
 	}
-	if _, ok := keys[s.AgentSecret]; ok {
-		return o, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+	if o.ClientAddr, s.trusted, err = s.clientAddr(); err != nil {
+		return o, err
 	}
-	if s.TokenSecret != "" {
-		if len(s.TokenSecret) < minTokenSecret {
-			return o, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32",
-				len(s.TokenSecret), minTokenSecret)
+	for _, secret := range s.AgentSecret {
+		if _, err := id.keys.Authenticate(context.Background(), farwire.Credentials{Key: secret}); err == nil {
+			return o, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
 		}
-		if _, ok := keys[s.TokenSecret]; ok {
-			return o, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
-		}
-		if s.TokenSecret == s.AgentSecret {
+		if slices.Contains(s.TokenSecret, secret) {
 			return o, misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
 		}
-		o.TokenKey = []byte(s.TokenSecret)
+	}
+	if err := s.checkAdminKey(); err != nil {
+		return o, err
 	}
 	if o.Crawl, err = s.crawlFlags.options(); err != nil {
 		return o, err
@@ -211,33 +235,20 @@ func (s *serve) options(keys map[string]string, pool *agent.Pool, log *slog.Logg
 	return o, nil
 }
 
-const minTokenSecret = 32
-
-// keys returns the map from key to subject, and the key if it had to make one.
-// No error repeats a word of the flag, because any of them may be a key.
-func (s *serve) keys() (keys map[string]string, made string, err error) {
-	if len(s.APIKeys) == 0 {
-		made = rand.Text()
-		return map[string]string{made: "key-1"}, made, nil
+// withScheme tells the gateway by which scheme a request came, where a trusted
+// proxy says so.
+func (s *serve) withScheme(h http.Handler) http.Handler {
+	if len(s.trusted) == 0 {
+		return h
 	}
-	keys = make(map[string]string)
-	for i, entry := range s.APIKeys {
-		name, key, named := strings.Cut(entry, "=")
-		if !named {
-			name, key = fmt.Sprintf("key-%d", i+1), entry
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		trusted := err == nil && slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
+		if proto := strings.ToLower(r.Header.Get("X-Forwarded-Proto")); trusted && (proto == "http" || proto == "https") {
+			r = r.WithContext(farwire.WithScheme(r.Context(), proto))
 		}
-		switch {
-		case name == "":
-			return nil, "", misusef("--api-keys: entry %d has no name before its =; write name=key", i+1)
-		case len(key) < farwire.MinKeyLength:
-			return nil, "", misusef("--api-keys: the key of entry %d has %d bytes; give at least %d, and a name=key where the key holds an =",
-				i+1, len(key), farwire.MinKeyLength)
-		case keys[key] != "":
-			return nil, "", misusef("--api-keys: the key of entry %d is there already; give each key once", i+1)
-		}
-		keys[key] = name
-	}
-	return keys, "", nil
+		h.ServeHTTP(w, r)
+	})
 }
 
 // routes is the whole surface of the gateway. Files are nil where a bucket has
@@ -263,6 +274,7 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/sessions", g.SessionsHandler())
 	mux.Handle("/sessions/{id}", g.SessionsHandler())
 	mux.Handle("/healthz", g.Health())
+	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{})) // and a 404 for all else
 	return mux
 }

@@ -146,6 +146,7 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/sites", g.SitesHandler())
 	mux.Handle("/sites/{id}", g.SitesHandler())
 	mux.Handle("/healthz", g.Health())
+	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{}))
 	return mux
 }

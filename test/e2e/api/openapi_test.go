@@ -125,6 +125,7 @@ func (w *world) requests() []request {
 		{"GET", "/files/a/llms.txt", nil, "", 200, ""},
 		{"GET", "/files/b/llms.txt", nil, "", 404, ""},
 		{"GET", "/healthz", nil, "", 200, ""},
+		{"GET", "/readyz", nil, "", 200, ""},
 		{"GET", "/", nil, "", 200, ""},
 	}
 	// Bob's one request is his first.
@@ -152,6 +153,7 @@ func (w *world) draining() []request {
 		{"GET", "/sites", head("X-API-Key", key), "", 503, ""},
 		{"DELETE", "/sites/1", head("X-API-Key", key), "", 503, ""},
 		{"GET", "/healthz", nil, "", 503, ""},
+		{"GET", "/readyz", nil, "", 503, ""},
 		{"GET", "/agents/attach", head("Connection", "Upgrade", "Upgrade", "farwire-agent", "Authorization", "Bearer "+secret), "", 503, ""},
 	}
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/farwire/farwire"
+)
+
+// An adminGuard lets nobody but operators at the admin address: no page in an
+// operator's browser, by whatever name it found the address.
+type adminGuard struct {
+	name     string // in --admin-listen, in lower case; empty: none
+	loopback bool
+	key      string // empty: none
+}
+
+func newAdminGuard(listen string, addr net.Addr, key string) adminGuard {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		host = ""
+	}
+	bound, err := netip.ParseAddrPort(addr.String())
+	return adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), key}
+}
+
+func (s *serve) checkAdminKey() error {
+	if s.AdminKey != "" && len(s.AdminKey) < farwire.MinKeyLength {
+		return misusef("--admin-key: %d bytes; give at least %d, such as the output of openssl rand -hex 16", len(s.AdminKey), farwire.MinKeyLength)
+	}
+	return nil
+}
+
+// public refuses requests for another name, and those of web pages.
+func (g adminGuard) public(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch site := r.Header.Get("Sec-Fetch-Site"); {
+		case !g.servesHost(r.Host):
+			refuseAdmin(w, http.StatusMisdirectedRequest, "bad_request", "this Host is not served here; use an IP address, localhost or the name in --admin-listen")
+		case r.Header.Get("Origin") != "", site != "" && site != "none" && site != "same-origin":
+			refuseAdmin(w, http.StatusForbidden, "origin_refused", "web pages may not ask here")
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (g adminGuard) servesHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if host == "localhost" || g.name != "" && host == g.name {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
+}
+
+// private serves what needs --admin-key, or without one a loopback address.
+func (g adminGuard) private(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown := r.Header.Get("X-API-Key")
+		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); shown == "" && ok && strings.EqualFold(scheme, "Bearer") {
+			shown = strings.TrimSpace(token)
+		}
+		a, b := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(g.key))
+		switch {
+		case g.key == "" && g.loopback:
+			h.ServeHTTP(w, r)
+		case g.key == "":
+			refuseAdmin(w, http.StatusForbidden, "key_invalid", "served on a loopback address alone without --admin-key")
+		case shown == "":
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuseAdmin(w, http.StatusUnauthorized, "key_missing", "admin key missing")
+		case subtle.ConstantTimeCompare(a[:], b[:]) != 1:
+			refuseAdmin(w, http.StatusForbidden, "key_invalid", "admin key invalid")
+		default:
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+func refuseAdmin(w http.ResponseWriter, status int, code, detail string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// A client that has gone needs no answer.
+	_ = json.NewEncoder(w).Encode(struct {
+		Detail string `json:"detail"`
+		Code   string `json:"code"`
+	}{detail, code})
+}

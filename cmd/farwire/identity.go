@@ -1,0 +1,305 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/farwire/farwire"
+)
+
+// identityFlags say who may call, and how callers and this gateway are known.
+type identityFlags struct {
+	APIKeys        list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"Keys that may call, at least 16 bytes each. Without them and --keys-file one is made for this run and printed."`
+	KeysFile       string `placeholder:"FILE" help:"JSON list of {name, key_sha256, limits, allow, deny, kinds}: keys by their SHA-256, beside --api-keys. Read again on SIGHUP."`
+	TokenSecret    list   `placeholder:"SECRET,..." help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. Of several the first signs and all are accepted. Without it: random."`
+	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"PEM file with a certificate and its chain: serves https and wss. Read again on SIGHUP."`
+	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"PEM file with the key of --tls-cert."`
+	TrustedProxies list   `placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For says who the client is."`
+	Origins        list   `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
+}
+
+const minTokenSecret = 32
+
+// An identity is what identityFlags come to: what can change while the gateway
+// runs.
+type identity struct {
+	flags  *identityFlags
+	keys   *farwire.KeySet
+	made   string // the key that was made for this run; empty: there are others
+	tokens [][]byte
+	cert   atomic.Pointer[tls.Certificate] // nil: no TLS
+}
+
+// open reads everything for the first time.
+func (f *identityFlags) open(log *slog.Logger) (*identity, error) {
+	id := &identity{flags: f, keys: new(farwire.KeySet)}
+	if len(f.APIKeys) == 0 && f.KeysFile == "" {
+		id.made = rand.Text()
+	}
+	records, err := id.records(f.APIKeys, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := id.keys.ReplaceRecords(records); err != nil {
+		return nil, misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))
+	}
+	if id.tokens, err = tokenSecrets(f.TokenSecret, records); err != nil {
+		return nil, err
+	}
+	return id, id.loadCert()
+}
+
+// records are all keys: those of the flag, those of the file, and the one that
+// was made. No error repeats a word of the flag, because any may be a key.
+func (id *identity) records(entries list, log *slog.Logger) ([]farwire.KeyRecord, error) {
+	keys := make(map[string]farwire.Principal)
+	if id.made != "" {
+		keys[id.made] = farwire.Principal{Subject: "key-1"}
+	}
+	for i, entry := range entries {
+		name, key, named := strings.Cut(entry, "=")
+		if !named {
+			name, key = fmt.Sprintf("key-%d", i+1), entry
+		}
+		switch {
+		case name == "":
+			return nil, misusef("--api-keys: entry %d has no name before its =; write name=key", i+1)
+		case len(key) < farwire.MinKeyLength:
+			return nil, misusef("--api-keys: the key of entry %d has %d bytes; give at least %d, and a name=key where the key holds an =",
+				i+1, len(key), farwire.MinKeyLength)
+		case keys[key].Subject != "":
+			return nil, misusef("--api-keys: the key of entry %d is there already; give each key once", i+1)
+		case farwire.WeakKey(key):
+			log.Warn("a key is easily guessed: it has fewer than 8 different bytes; make one with openssl rand -hex 16", "flag", "--api-keys", "entry", i+1)
+		}
+		keys[key] = farwire.Principal{Subject: name}
+	}
+	records, err := farwire.KeyRecords(keys)
+	if err != nil || id.flags.KeysFile == "" {
+		return records, err
+	}
+	text, err := readFile("--keys-file", id.flags.KeysFile)
+	if err != nil {
+		return nil, err
+	}
+	more, err := farwire.ParseKeysFile(text)
+	if err != nil {
+		return nil, misusef("--keys-file: %s: %v", id.flags.KeysFile, err)
+	}
+	seen := make(map[[sha256.Size]byte]bool)
+	for _, r := range records {
+		seen[r.Hash] = true
+	}
+	for i, r := range more {
+		if seen[r.Hash] {
+			return nil, misusef("--keys-file: %s: entry %d is a key of --api-keys too; give it once", id.flags.KeysFile, i+1)
+		}
+	}
+	return append(records, more...), nil
+}
+
+// tokenSecrets checks what signs tokens: never an API key, whose owner could sign
+// tokens for anybody.
+func tokenSecrets(secrets list, records []farwire.KeyRecord) ([][]byte, error) {
+	var keys [][]byte
+	for i, s := range secrets {
+		if len(s) < minTokenSecret {
+			return nil, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32", len(s), minTokenSecret)
+		}
+		if sum := sha256.Sum256([]byte(s)); hasKey(records, sum) {
+			return nil, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
+		}
+		for _, before := range secrets[:i] {
+			if before == s {
+				return nil, misusef("--token-secret: secret %d is there already; give each once", i+1)
+			}
+		}
+		keys = append(keys, []byte(s))
+	}
+	return keys, nil
+}
+
+func hasKey(records []farwire.KeyRecord, sum [sha256.Size]byte) bool {
+	for _, r := range records {
+		if r.Hash == sum {
+			return true
+		}
+	}
+	return false
+}
+
+// readFile reads a file that a flag names.
+func readFile(flag, name string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return nil, misusef("%s: %s: cannot be read: %v; give a file that this user may read", flag, name, path.Err)
+	}
+	return b, err
+}
+
+func (id *identity) loadCert() error {
+	f := id.flags
+	switch {
+	case f.TLSCert == "" && f.TLSKey == "":
+		return nil
+	case f.TLSKey == "":
+		return misuse("--tls-key: missing; give the PEM file with the key of --tls-cert")
+	case f.TLSCert == "":
+		return misuse("--tls-cert: missing; give the PEM file with the certificate of --tls-key")
+	}
+	cert, err := readFile("--tls-cert", f.TLSCert)
+	if err != nil {
+		return err
+	}
+	key, err := readFile("--tls-key", f.TLSKey)
+	if err != nil {
+		return err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return misusef("--tls-cert: %s: %s; give a PEM certificate and its own key", f.TLSCert, strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	id.cert.Store(&pair)
+	return nil
+}
+
+// tlsConfig is the server's; nil without a certificate.
+func (id *identity) tlsConfig() *tls.Config {
+	if id.cert.Load() == nil {
+		return nil
+	}
+	return &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return id.cert.Load(), nil }}
+}
+
+// clientAddr says who the client of a request is.
+func (f *identityFlags) clientAddr() (func(*http.Request) netip.Addr, []netip.Prefix, error) {
+	var trusted []netip.Prefix
+	for _, s := range f.TrustedProxies {
+		p, err := netip.ParsePrefix(s)
+		if a, errAddr := netip.ParseAddr(s); errAddr == nil {
+			p, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+		}
+		if err != nil {
+			return nil, nil, misusef("--trusted-proxies: %q is not an address or a CIDR; write it as 10.0.0.0/8", s)
+		}
+		trusted = append(trusted, p.Masked())
+	}
+	if trusted == nil {
+		return nil, nil, nil
+	}
+	return farwire.TrustedProxies(trusted...), trusted, nil
+}
+
+// reloadOnHangup reads everything again on SIGHUP, until ctx ends. What cannot be
+// read or is refused leaves what was there, with one line that names its flag.
+func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, agents func() error, log *slog.Logger) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-hangup:
+				id.reload(ctx, g, agents, log)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		cancel()
+		<-done
+	}
+}
+
+func (id *identity) reload(ctx context.Context, g *farwire.Gateway, agents func() error, log *slog.Logger) {
+	kept := func(err error) bool {
+		if err != nil {
+			log.Error("not read again; what was there stays", "err", err)
+		}
+		return err != nil
+	}
+	keys := id.flags.APIKeys
+	if !kept(secretList("api-keys", &keys)) {
+		if records, err := id.records(keys, log); !kept(err) && !kept(id.keys.ReplaceRecords(records)) {
+			ended := g.EndRevoked(ctx)
+			log.Info("keys read again", "keys", len(records), "sessions_ended", ended)
+		}
+	}
+	secrets := id.flags.TokenSecret
+	if !kept(secretList("token-secret", &secrets)) && len(secrets) > 0 {
+		if tokens, err := tokenSecrets(secrets, nil); !kept(err) {
+			kept(g.SetTokenKeys(tokens))
+		}
+	}
+	kept(agents())
+	kept(id.loadCert())
+}
+
+// secretList reads a list again that came from a file named by a variable.
+func secretList(flag string, into *list) error {
+	value, found, err := secretFile(flag)
+	if err != nil || !found {
+		return err
+	}
+	var fresh list
+	if err := fresh.UnmarshalText([]byte(value)); err != nil {
+		return misusef("--%s: %v (in the file of %s)", flag, err, variable(flag)+fileSuffix)
+	}
+	*into = fresh
+	return nil
+}
+
+const fileSuffix = "_FILE"
+
+// secretFlags may be read from a file that their variable names with _FILE behind it.
+var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent-secret": true, "admin-key": true,
+	"secret": true, "token": true, "key": true}
+
+// secretFile returns the secret of a flag from the file that a variable names, white
+// space at its end left out.
+func secretFile(flag string) (value string, found bool, err error) {
+	if !secretFlags[flag] {
+		return "", false, nil
+	}
+	if _, set := os.LookupEnv(variable(flag)); set {
+		return "", false, nil
+	}
+	name, found := os.LookupEnv(variable(flag) + fileSuffix)
+	if !found {
+		return "", false, nil
+	}
+	if name == "" {
+		return "", true, misusef("--%s: the variable %s is empty; name a file or leave it out", flag, variable(flag)+fileSuffix)
+	}
+	b, err := os.ReadFile(name)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return "", true, misusef("--%s: the file of %s cannot be read: %v", flag, variable(flag)+fileSuffix, path.Err)
+	}
+	if err != nil {
+		return "", true, err
+	}
+	value = strings.TrimRight(string(b), " \t\r\n")
+	if value == "" {
+		return "", true, misusef("--%s: the file of %s is empty", flag, variable(flag)+fileSuffix)
+	}
+	return value, true, nil
+}
