@@ -105,7 +105,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if st.request, err = readAMQPRequest(f, r.Header.Get("Last-Event-ID"), &st.g.o); err != nil {
 		return err
 	}
-	st.query = agent.Query{Host: st.request.host}
+	st.query = agent.Query{Host: st.request.host, Session: st.request.session}
 	geo, agents := f.text("geo", ""), f.text("agent", "")
 	if f.err != nil {
 		return f.err

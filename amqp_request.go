@@ -18,10 +18,11 @@ import (
 // An amqpRequest is what a client asked for in the body of POST /amqp, checked
 // and with its defaults.
 type amqpRequest struct {
-	host   string
-	port   int
-	tls    *amqpstream.TLS // nil: in clear
-	prefix string          // of a queue of the stream's own
+	host    string
+	port    int
+	tls     *amqpstream.TLS // nil: in clear
+	prefix  string          // of a queue of the stream's own
+	session string          // the sticky session; empty: none
 	amqpstream.Subscription
 }
 
@@ -38,6 +39,8 @@ func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, e
 		host:   f.text("host", ""),
 		port:   f.integer("port", 5672, 1, 65535),
 		prefix: f.text("queue_prefix", "scrape"),
+
+		session: f.text("session", ""),
 		Subscription: amqpstream.Subscription{
 			VirtualHost: f.text("virtual_host", "/"),
 			Username:    f.text("username", ""),
@@ -56,8 +59,10 @@ func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, e
 		return nil, fault.Invalidf("host is missing")
 	case !hostOnly(req.host):
 		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
-	case !validPrefix(req.prefix):
+	case !validName(req.prefix):
 		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+	case req.session != "" && !validName(req.session):
+		return nil, fault.Invalidf("session must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
 	case len(req.VirtualHost) > mostShort:
 		return nil, tooLong("virtual_host")
 	}
@@ -316,7 +321,7 @@ func hostOnly(s string) bool {
 	})
 }
 
-func validPrefix(s string) bool {
+func validName(s string) bool {
 	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
 	})

@@ -1,6 +1,7 @@
 package farwire_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/brokertest"
 )
 
@@ -62,6 +64,8 @@ func TestAMQP_RequestThatMakesNoSense_400NamesTheField(t *testing.T) {
 	}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = exits{} })
 	for _, c := range []struct{ fields, detail string }{
+		{`"session": "a b"`, "session must be 1 to 64 of the characters"},
+		{`"session": 7`, "session must be a string"},
 		{`"queue": "q", "queue_prefix": "p"`, "leave out queue_prefix"},
 		{`"queue": "q", "exchange": "e"`, "leave out exchange"},
 		{`"queue": "q", "routing_key": "#"`, "leave out routing_key"},
@@ -151,6 +155,23 @@ func TestAMQP_BindingsAndPrefetch_ReachTheBroker(t *testing.T) {
 	w.subscribe(subscription).connected()
 	if got := broker.Asked(brokertest.QueueBind); len(got) != 0 {
 		t.Errorf("bound %v", got)
+	}
+}
+
+// An asked keeps what it is asked for.
+type asked chan agent.Query
+
+func (a asked) SelectAgent(_ context.Context, q agent.Query) (agent.Exit, error) {
+	a <- q
+	return agent.Exit{}, agent.ErrNoAgent
+}
+
+func TestAMQP_Session_IsAskedOfTheSelector(t *testing.T) {
+	selector := make(asked, 1)
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = selector })
+	w.subscribe(strings.Replace(subscription, "}", `, "session": "mine.1_a-b", "geo": "DE"}`, 1)).event()
+	if q := <-selector; q.Session != "mine.1_a-b" || q.Subject != "alice" || q.Host != "broker.test" {
+		t.Errorf("%+v", q)
 	}
 }
 
