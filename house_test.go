@@ -84,6 +84,8 @@ func mayImport(from, to string, test bool) bool {
 		return true
 	case within(from, "adapters"):
 		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest")
+	case within(from, "hosttest"):
+		return within(to, ".", "agent", "hosttest", "internal/brokertest")
 	case within(from, "sitetest"):
 		return within(to, ".", "llmstxt", "sitetest")
 	case within(from, "agent"):
@@ -148,6 +150,8 @@ func TestImportRules(t *testing.T) {
 		{root + "/adapters/s3", root + "/cmd/farwire", false},
 		{root + "/cmd/farwire", root + "/adapters/s3", true},
 		{root + "/sitetest", root, true},
+		{root + "/hosttest", root, true},
+		{root + "/hosttest", root + "/internal/upgrade", false},
 		{root + "/sitetest", root + "/internal/sse", false},
 		{root + "/test/soak", root + "/internal/harness", true},
 		{root, root + "/test/soak", false},

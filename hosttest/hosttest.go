@@ -1,0 +1,354 @@
+// Package hosttest tells whether a host's middleware lets farwire's handlers
+// work. They need of a [http.ResponseWriter] what many wrappers hide: the relay,
+// the crawl and the pool of agents take the connection over, and the AMQP stream
+// flushes each event. A host has its middleware tested so:
+//
+//	func TestMiddleware(t *testing.T) {
+//		hosttest.Run(t, hosttest.Host{Middleware: func(next http.Handler) http.Handler {
+//			return logging(compress(next))
+//		}})
+//	}
+//
+// Each handler is mounted behind the middleware in a server on loopback, and a
+// client uses it as in production; the agent, the broker and the sites behind
+// the gateway are in this process, so nothing else is reached. When a handler
+// does not work, the error holds what the gateway logs, which names the Go type
+// of the ResponseWriter that hides the connection.
+package hosttest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/brokertest"
+)
+
+// A Host is the program that mounts the handlers.
+type Host struct {
+	// Middleware wraps the handlers, mounted at /ws, /amqp, /ws/crawl and
+	// /agents/attach, as the host does. Nil: nothing does.
+	Middleware func(http.Handler) http.Handler
+
+	// Header is added to each request of a client and of an agent: what the
+	// middleware asks for, as a session's cookie. Nil: nothing is added. A check
+	// with X-API-Key or Authorization of its own overrides these two.
+	Header http.Header
+
+	// Timeout bounds each handler's check; 0: 30 s.
+	Timeout time.Duration
+}
+
+// Run tests each handler behind the middleware in a subtest of its own: relay,
+// AMQP, crawl and agents.
+func Run(t *testing.T, h Host) {
+	t.Helper()
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.run(t.Context(), h); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Check is Run without a test. Nil: every handler works. Otherwise the error
+// joins one for each handler that does not, beginning with its name.
+func Check(ctx context.Context, h Host) error {
+	var errs []error
+	for _, c := range checks {
+		errs = append(errs, c.run(ctx, h))
+	}
+	return errors.Join(errs...)
+}
+
+type check struct {
+	name string
+	do   func(context.Context, *host) error
+}
+
+var checks = []check{{"relay", relay}, {"AMQP", stream}, {"crawl", crawl}, {"agents", attach}}
+
+// run mounts the handlers, uses one of them, and adds the gateway's log to what
+// is wrong with it.
+func (c check) run(ctx context.Context, h Host) (err error) {
+	if h.Timeout <= 0 {
+		h.Timeout = 30 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	defer cancel()
+	mounted, err := mount(h)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	defer mounted.close()
+	if err := c.do(ctx, mounted); err != nil {
+		return fmt.Errorf("%s: %w; the log of the gateway:\n%s", c.name, err, mounted.log)
+	}
+	return nil
+}
+
+const (
+	key    = "the-api-key-of-hosttest"
+	secret = "the-agent-secret-of-hosttest"
+)
+
+// A host is a running server with every handler behind the middleware, and what
+// lies behind the gateway.
+type host struct {
+	Host
+	log     *logBuffer
+	gateway *farwire.Gateway
+	pool    *agent.Pool
+	server  *httptest.Server
+	site    *httptest.Server // a page, and a WebSocket that echoes
+	broker  brokertest.Broker
+}
+
+func mount(h Host) (*host, error) {
+	m := &host{Host: h, log: &logBuffer{}}
+	logger := slog.New(slog.NewTextHandler(m.log, nil))
+	keys, err := farwire.APIKeys(map[string]string{key: "hosttest"})
+	if err != nil {
+		return nil, err
+	}
+	m.gateway, err = farwire.New(farwire.Options{Auth: keys, Logger: logger,
+		Agents: agent.Exit{ID: "farwire-hosttest", Slug: "hosttest", Country: "ZZ", DialContext: m.dial}})
+	if err != nil {
+		return nil, err
+	}
+	if m.pool, err = agent.NewPool(agent.PoolOptions{Secret: secret, Logger: logger}); err != nil {
+		return nil, err
+	}
+	m.broker.Serve = func(c *brokertest.Conn) {
+		c.Deliver(1, "hosttest", "hello")
+		for {
+			if _, _, err := c.Next(); err != nil {
+				return // the stream has ended
+			}
+		}
+	}
+	m.site = httptest.NewServer(http.HandlerFunc(site))
+	mux := http.NewServeMux()
+	mux.Handle("GET /ws", m.gateway.Relay())
+	mux.Handle("POST /amqp", m.gateway.AMQP())
+	mux.Handle("GET /ws/crawl", m.gateway.Crawl())
+	mux.Handle("GET /agents/attach", m.pool)
+	var handler http.Handler = mux
+	if h.Middleware != nil {
+		handler = h.Middleware(mux)
+	}
+	m.server = httptest.NewServer(handler)
+	return m, nil
+}
+
+// dial is the agent's side: the site for every name but the broker's.
+func (h *host) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if strings.HasPrefix(addr, "broker.test:") {
+		near, far := net.Pipe()
+		go h.broker.Talk(far) // until the gateway closes near
+		return near, nil
+	}
+	return new(net.Dialer).DialContext(ctx, network, h.site.Listener.Addr().String())
+}
+
+// close ends what check has left open. What cannot be ended in time is cut.
+func (h *host) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = h.gateway.Shutdown(ctx) // it says no more than that it had to cut
+	_ = h.pool.Shutdown(ctx)
+	h.server.CloseClientConnections()
+	h.server.Close()
+	h.site.Close()
+}
+
+// site is the target of the relay and of the crawl.
+func site(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<title>Home</title><main><p>This page is here to be crawled by hosttest, and it has a sentence.</p></main>")
+		return
+	}
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // the gateway reports it
+	}
+	defer ws.CloseNow()
+	for {
+		kind, message, err := ws.Read(r.Context())
+		if err != nil || ws.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+// url returns the address of a handler.
+func (h *host) url(path string) string { return h.server.URL + path }
+
+// header is the host's, with a field of the check's own.
+func (h *host) header(name, value string) http.Header {
+	header := h.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set(name, value)
+	return header
+}
+
+// open opens a WebSocket at a path.
+func (h *host) open(ctx context.Context, path string) (*websocket.Conn, error) {
+	ws, resp, err := websocket.Dial(ctx, h.url(path), &websocket.DialOptions{HTTPHeader: h.header("X-API-Key", key)})
+	if err != nil && resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, fmt.Errorf("the upgrade is answered with %s, not with 101", resp.Status)
+	}
+	return ws, err
+}
+
+// relay sends a message to the target and back.
+func relay(ctx context.Context, h *host) error {
+	ws, err := h.open(ctx, "/ws?url=ws%3A%2F%2Ftarget.test%2F")
+	if err != nil {
+		return err
+	}
+	defer ws.CloseNow()
+	if err := ws.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		return err
+	}
+	_, got, err := ws.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("no message comes back: %w", err)
+	}
+	if string(got) != "hello" {
+		return fmt.Errorf("%q came back, not the message that was sent", got)
+	}
+	return ws.Close(websocket.StatusNormalClosure, "")
+}
+
+// stream reads events while the stream stays open: one that a middleware holds
+// back does not come.
+func stream(ctx context.Context, h *host) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url("/amqp"), strings.NewReader(`{"host": "broker.test"}`))
+	if err != nil {
+		return err
+	}
+	req.Header = h.header("X-API-Key", key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := h.server.Client().Do(req)
+	if err != nil {
+		return fmt.Errorf("the answer does not begin, and is held back perhaps: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer is %s, not 200", resp.Status)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	for _, event := range []string{"event: connected", "event: message"} {
+		for found := false; !found; {
+			if !lines.Scan() {
+				return fmt.Errorf("%q does not come, and is held back perhaps: %w", event, errors.Join(lines.Err(), io.ErrUnexpectedEOF))
+			}
+			found = lines.Text() == event
+		}
+	}
+	return nil
+}
+
+// crawl crawls the site's page.
+func crawl(ctx context.Context, h *host) error {
+	ws, err := h.open(ctx, "/ws/crawl")
+	if err != nil {
+		return err
+	}
+	defer ws.CloseNow()
+	if err := ws.Write(ctx, websocket.MessageText, []byte(`{"url": "http://target.test/", "maxPages": 1}`)); err != nil {
+		return err
+	}
+	for {
+		_, message, err := ws.Read(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("no result comes: %w", err)
+		case bytes.Contains(message, []byte(`"type":"error"`)):
+			return fmt.Errorf("the crawl ends with %s", message)
+		case bytes.Contains(message, []byte(`"type":"result"`)):
+			return nil
+		}
+	}
+}
+
+// attach asks to attach in both ways that an agent knows.
+func attach(ctx context.Context, h *host) error {
+	for _, way := range []struct{ name, protocol, fields string }{
+		{"Upgrade: farwire-agent", "farwire-agent", ""},
+		{"WebSocket", "websocket", "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: farwire-agent\r\n"},
+	} {
+		if err := h.upgrade(ctx, way.protocol, way.fields); err != nil {
+			return fmt.Errorf("by %s: %w", way.name, err)
+		}
+	}
+	return nil
+}
+
+func (h *host) upgrade(ctx context.Context, protocol, fields string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", h.server.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		conn.SetDeadline(deadline)
+	}
+	var head bytes.Buffer
+	fmt.Fprintf(&head, "GET /agents/attach HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s", protocol, fields)
+	if err := h.header("Authorization", "Bearer "+secret).Write(&head); err != nil {
+		return err
+	}
+	head.WriteString("\r\n")
+	if _, err := conn.Write(head.Bytes()); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return fmt.Errorf("no answer comes: %w", err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the upgrade is answered with %s, not with 101", resp.Status)
+	}
+	return nil
+}
+
+// logBuffer keeps what the gateway and the pool log. It is safe for concurrent
+// use.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// String returns all that was logged so far.
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

@@ -1,0 +1,97 @@
+package hosttest_test
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/hosttest"
+	"github.com/farwire/farwire/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// onlyUnwrap is what the documentation of http.ResponseController asks of a
+// wrapper, and no more.
+type onlyUnwrap struct{ inner http.ResponseWriter }
+
+func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
+func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
+func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
+func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
+
+// hidesAll is a wrapper that leads nowhere.
+type hidesAll struct{ http.ResponseWriter }
+
+// keepsBody holds the body back until the handler has returned.
+type keepsBody struct {
+	onlyUnwrap
+	body *bytes.Buffer
+}
+
+func (w keepsBody) Write(b []byte) (int, error) { return w.body.Write(b) }
+
+func wrapping(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(wrap(w), r) })
+	}
+}
+
+func TestRun_NoMiddleware_Passes(t *testing.T) { hosttest.Run(t, hosttest.Host{}) }
+
+func TestRun_OnlyUnwrap_Passes(t *testing.T) {
+	hosttest.Run(t, hosttest.Host{Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{w} })})
+}
+
+func TestRun_MiddlewareAsksForAHeader_ItIsSent(t *testing.T) {
+	guarded := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if cookie, err := r.Cookie("session"); err != nil || cookie.Value != "of-the-host" {
+				http.Error(w, "log in first", http.StatusUnauthorized)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	hosttest.Run(t, hosttest.Host{Middleware: guarded, Header: http.Header{"Cookie": {"session=of-the-host"}}})
+	err := hosttest.Check(t.Context(), hosttest.Host{Middleware: guarded})
+	if err == nil || strings.Count(err.Error(), "401") != 4 {
+		t.Errorf("without the cookie: %v", err)
+	}
+}
+
+func TestCheck_ConnectionHidden_NamesTheWrapper(t *testing.T) {
+	for name, c := range map[string]struct {
+		middleware func(http.Handler) http.Handler
+		wrapper    string
+	}{
+		"a wrapper of the host": {wrapping(func(w http.ResponseWriter) http.ResponseWriter { return hidesAll{w} }), "hosttest_test.hidesAll"},
+		"http.TimeoutHandler":   {func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "") }, "http.timeoutWriter"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := hosttest.Check(t.Context(), hosttest.Host{Middleware: c.middleware})
+			if err == nil {
+				t.Fatal("no error")
+			}
+			errs := err.(interface{ Unwrap() []error }).Unwrap()
+			if len(errs) != 4 {
+				t.Fatalf("%d errors, want one for each handler: %v", len(errs), err)
+			}
+			for i, handler := range []string{"relay", "AMQP", "crawl", "agents"} {
+				if got := errs[i].Error(); !strings.HasPrefix(got, handler+": ") || !strings.Contains(got, "500") || !strings.Contains(got, c.wrapper) {
+					t.Errorf("%s: the error does not name %s and 500: %s", handler, c.wrapper, got)
+				}
+			}
+		})
+	}
+}
+
+func TestCheck_EventsHeldBack_SaysSo(t *testing.T) {
+	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: 2 * time.Second,
+		Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return keepsBody{onlyUnwrap{w}, new(bytes.Buffer)} })})
+	if err == nil || !strings.HasPrefix(err.Error(), "AMQP: ") || !strings.Contains(err.Error(), "held back") {
+		t.Errorf("events that are not flushed: %v", err)
+	}
+}
