@@ -208,11 +208,10 @@ func TestCrawl(t *testing.T) {
 func (w *world) wantLog(pattern string) {
 	w.t.Helper()
 	re := regexp.MustCompile(pattern)
-	for range 250 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if re.MatchString(w.log.String()) {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	w.t.Errorf("no line of the log matches %s:\n%s", pattern, w.log)
 }

@@ -11,19 +11,11 @@ import (
 	echomiddleware "github.com/labstack/echo/v5/middleware"
 
 	"github.com/farwire/farwire/hosttest"
+	"github.com/farwire/farwire/internal/harness"
 )
 
-// onlyUnwrap is what the documentation of http.ResponseController asks of a
-// wrapper, and no more.
-type onlyUnwrap struct{ inner http.ResponseWriter }
-
-func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
-func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
-func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
-func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
-
 func unwrapping(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(onlyUnwrap{w}, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(harness.OnlyUnwrap{Inner: w}, r) })
 }
 
 // What hosts put around their handlers, and what our handlers work behind.

@@ -8,26 +8,18 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/hosttest"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/leak"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
-
-// onlyUnwrap is what the documentation of http.ResponseController asks of a
-// wrapper, and no more.
-type onlyUnwrap struct{ inner http.ResponseWriter }
-
-func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
-func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
-func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
-func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
 
 // hidesAll is a wrapper that leads nowhere.
 type hidesAll struct{ http.ResponseWriter }
 
 // keepsBody holds the body back until the handler has returned.
 type keepsBody struct {
-	onlyUnwrap
+	harness.OnlyUnwrap
 	body *bytes.Buffer
 }
 
@@ -42,7 +34,7 @@ func wrapping(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Hand
 func TestRun_NoMiddleware_Passes(t *testing.T) { hosttest.Run(t, hosttest.Host{}) }
 
 func TestRun_OnlyUnwrap_Passes(t *testing.T) {
-	hosttest.Run(t, hosttest.Host{Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{w} })})
+	hosttest.Run(t, hosttest.Host{Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return harness.OnlyUnwrap{Inner: w} })})
 }
 
 func TestRun_MiddlewareAsksForAHeader_ItIsSent(t *testing.T) {
@@ -90,7 +82,9 @@ func TestCheck_ConnectionHidden_NamesTheWrapper(t *testing.T) {
 
 func TestCheck_EventsHeldBack_SaysSo(t *testing.T) {
 	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: 2 * time.Second,
-		Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return keepsBody{onlyUnwrap{w}, new(bytes.Buffer)} })})
+		Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter {
+			return keepsBody{harness.OnlyUnwrap{Inner: w}, new(bytes.Buffer)}
+		})})
 	if err == nil || !strings.HasPrefix(err.Error(), "AMQP: ") || !strings.Contains(err.Error(), "held back") {
 		t.Errorf("events that are not flushed: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -38,6 +39,11 @@ func workers(b *bench) {
 	}
 	var mu sync.Mutex
 	commits := make(map[slot]int)
+	type lease struct {
+		site  int64
+		token uint64
+	}
+	leases := make(map[lease]int)
 	newest := make(map[int64]uint64)
 	left := sites * slots
 
@@ -50,10 +56,15 @@ func workers(b *bench) {
 		return left <= 0
 	}
 	work := func(s farwire.SiteStore, dice *rand.Rand) error {
-		d, chance := long, dice.IntN(6)
-		if chance < 2 {
+		d, way := long, dice.IntN(6)
+		if way < 2 {
 			d = short
 		}
+		// A claim and the note of its token are two steps, between which others
+		// claim; so a token must be above those that were noted before it was asked for.
+		mu.Lock()
+		before := maps.Clone(newest)
+		mu.Unlock()
 		l, err := s.Claim(ctx, d)
 		if errors.Is(err, farwire.ErrNoSite) {
 			time.Sleep(short / 10)
@@ -63,17 +74,21 @@ func workers(b *bench) {
 			return err
 		}
 		mu.Lock()
-		if l.Token <= newest[l.Site.ID] {
-			err = fmt.Errorf("site %d: token %d after %d", l.Site.ID, l.Token, newest[l.Site.ID])
+		leases[lease{l.Site.ID, l.Token}]++
+		switch {
+		case leases[lease{l.Site.ID, l.Token}] > 1:
+			err = fmt.Errorf("site %d: token %d was given twice", l.Site.ID, l.Token)
+		case l.Token <= before[l.Site.ID]:
+			err = fmt.Errorf("site %d: token %d after %d", l.Site.ID, l.Token, before[l.Site.ID])
 		}
-		newest[l.Site.ID] = l.Token
+		newest[l.Site.ID] = max(newest[l.Site.ID], l.Token)
 		mu.Unlock()
 		switch {
-		case err != nil || chance == 0: // dies
+		case err != nil || way == 0: // dies
 			return err
-		case chance == 1: // wakes up late
+		case way == 1: // wakes up late
 			time.Sleep(2 * short)
-		case chance == 2:
+		case way == 2:
 			return s.Release(ctx, l)
 		}
 		outcome := l.Site

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,29 @@ func Node(t testing.TB, script string, args ...string) *exec.Cmd {
 	cmd := exec.Command(Look(t, "node"), append([]string{script}, args...)...)
 	cmd.Env = Environ("NODE_PATH=" + NPM(t))
 	return cmd
+}
+
+// Adapted returns a copy of a script in which each string, which must be there
+// once, is replaced by another: the address of a test's gateway for the one that
+// is printed in the documentation.
+func Adapted(t testing.TB, file string, replace map[string]string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for old, now := range replace {
+		if n := strings.Count(text, old); n != 1 {
+			t.Fatalf("%s holds %q %d times", file, old, n)
+		}
+		text = strings.ReplaceAll(text, old, now)
+	}
+	name := filepath.Join(t.TempDir(), filepath.Base(file))
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // NPM is the folder of the npm packages, where scripts/deps puts them.

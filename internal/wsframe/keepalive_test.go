@@ -37,6 +37,7 @@ func TestKeepAlive(t *testing.T) {
 			s.want(s.client, text("down", false))
 		}
 		s.write(s.client, closing(1000, "", true))
+		synctest.Wait() // until it is the one that came first
 		s.write(s.target, closing(1000, "", false))
 		s.want(s.client, closing(1000, "", false))
 		r := s.result(Client, CauseClose, 1000)

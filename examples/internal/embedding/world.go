@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A world is a host with its gateway, a target, a site and a broker that never
@@ -46,9 +46,9 @@ func start(t *testing.T, mount Mount) *world {
 	must(t, err)
 	w.gw, err = farwire.New(farwire.Options{Auth: keys, Agents: pool, Origins: []string{origin}, Logger: logger, Limits: farwire.Limits{Rate: -1}})
 	must(t, err)
-	w.host = serve(mount(w.gw, pool, logger))
-	target := serve(http.HandlerFunc(w.echo))
-	site := serve(http.HandlerFunc(page))
+	w.host = harness.QuietServer(mount(w.gw, pool, logger))
+	target := harness.QuietServer(http.HandlerFunc(w.echo))
+	site := harness.QuietServer(http.HandlerFunc(page))
 	w.target, w.site = "ws"+strings.TrimPrefix(target.URL, "http"), site.URL
 	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -68,13 +68,6 @@ func start(t *testing.T, mount Mount) *world {
 		client.CloseIdleConnections()
 	})
 	return w
-}
-
-func serve(h http.Handler) *httptest.Server {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Start()
-	return s
 }
 
 func must(t *testing.T, err error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const (
@@ -105,15 +105,15 @@ func start(t *testing.T) *world {
 	o := farwire.Options{Auth: directory{}, Agents: w.pool, Logger: quiet, Storage: files, Sites: oneSite{}}
 	w.gw, err = farwire.New(o)
 	must(t, err)
-	w.server = serve(mount(w.gw, w.pool, files))
+	w.server = harness.QuietServer(mount(w.gw, w.pool, files))
 	localPool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true, Logger: quiet})
 	must(t, err)
 	o.Agents = exit // which lists none
 	alone, err := farwire.New(o)
 	must(t, err)
-	w.local = serve(mount(alone, localPool, files))
-	target := serve(http.HandlerFunc(echo))
-	site := serve(http.HandlerFunc(page))
+	w.local = harness.QuietServer(mount(alone, localPool, files))
+	target := harness.QuietServer(http.HandlerFunc(echo))
+	site := harness.QuietServer(http.HandlerFunc(page))
 	w.target, w.site = "ws"+strings.TrimPrefix(target.URL, "http"), site.URL
 	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -149,13 +149,6 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{}))
 	return mux
-}
-
-func serve(h http.Handler) *httptest.Server {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Start()
-	return s
 }
 
 func must(t *testing.T, err error) {

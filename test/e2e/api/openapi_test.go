@@ -23,6 +23,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func load(t *testing.T) *openapi3.T {
@@ -176,7 +177,7 @@ func TestOpenAPI(t *testing.T) {
 	resp.Body.Close()
 	w.check(t, router, request{"GET", "/files/a/llms.txt", head("If-None-Match", resp.Header.Get("ETag")), "", 304, ""}, seen)
 	// A page of another origin brings a caller that only its host knows.
-	host := serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	host := harness.QuietServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.gw.Crawl().ServeHTTP(rw, r.WithContext(farwire.WithPrincipal(r.Context(), farwire.Principal{Subject: "carol"})))
 	}))
 	defer host.Close()

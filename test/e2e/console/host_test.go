@@ -102,7 +102,7 @@ func TestHostNamesTheCaller(t *testing.T) {
 			h.ServeHTTP(w, r)
 		})
 	})
-	echo := target(t, echo)
+	echo := target(t, harness.Echo)
 	p := open(t, desktop, url)
 	p.await(`!document.querySelector('#panels').hidden`)
 	p.says("#subject", "bob of the intranet")

@@ -37,18 +37,6 @@ func target(t *testing.T, serve func(context.Context, *websocket.Conn, *http.Req
 	return "ws" + strings.TrimPrefix(server.URL, "http") + "/stream"
 }
 
-func echo(ctx context.Context, c *websocket.Conn, _ *http.Request) {
-	for {
-		kind, message, err := c.Read(ctx)
-		if err != nil {
-			return
-		}
-		if err := c.Write(ctx, kind, message); err != nil {
-			return
-		}
-	}
-}
-
 // enter gives the page a key that it takes.
 func (p *page) enter(key string) {
 	p.t.Helper()
@@ -132,7 +120,7 @@ func TestRelayHeaders(t *testing.T) {
 	seen := make(chan *http.Request, 1)
 	url := target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
 		seen <- r
-		echo(ctx, c, r)
+		harness.Echo(ctx, c, r)
 	})
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
@@ -169,7 +157,7 @@ func TestRelayHeaders(t *testing.T) {
 
 func TestRelayRefusals(t *testing.T) {
 	closing := target(t, func(_ context.Context, c *websocket.Conn, _ *http.Request) { c.Close(4001, "come back tomorrow") })
-	silent := target(t, echo)
+	silent := target(t, harness.Echo)
 	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
 	for _, c := range []struct {
 		name        string

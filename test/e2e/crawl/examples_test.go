@@ -91,7 +91,7 @@ func TestExamplePrograms(t *testing.T) {
 	} {
 		for name, gateway := range map[string]string{"plain": "ws://" + g.Addr, "nginx with TLS": "wss://" + nginx} {
 			t.Run(program.name+", "+name, func(t *testing.T) {
-				script := substituted(t, "testdata/seed/"+program.file, map[string]string{
+				script := harness.Adapted(t, "testdata/seed/"+program.file, map[string]string{
 					"wss://api.example.com":    gateway,
 					"YOUR_TOKEN":               token(t, g),
 					"https://docs.example.com": site,
@@ -132,25 +132,4 @@ func TestExamplePrograms(t *testing.T) {
 			})
 		}
 	}
-}
-
-// substituted returns a copy of a file in which each string is replaced.
-func substituted(t *testing.T, file string, replace map[string]string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for old, now := range replace {
-		if n := strings.Count(text, old); n != 1 {
-			t.Fatalf("%s holds %q %d times", file, old, n)
-		}
-		text = strings.ReplaceAll(text, old, now)
-	}
-	name := filepath.Join(t.TempDir(), filepath.Base(file))
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

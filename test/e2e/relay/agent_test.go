@@ -55,7 +55,7 @@ func awaitNetwork(t *testing.T, g *harness.Gateway, wanted func(ids string) bool
 // what it reaches.
 func TestAgent(t *testing.T) {
 	g := harness.Serve(t, "--agent-secret", agentSecret, "--rate", "1000")
-	to := target(t, echo)
+	to := target(t, harness.Echo)
 	open := attach(t, g, "at1", "--secret", agentSecret, "--allow-private")
 	attach(t, g, "at2", "--secret", agentSecret)
 
@@ -99,7 +99,7 @@ func TestAgentsFile(t *testing.T) {
 	cmd.Env = append(cmd.Env, "FARWIRE_TOKEN="+token)
 	harness.Start(t, cmd)
 	awaitNetwork(t, g, func(ids string) bool { return strings.Contains(ids, "farwire-de7") })
-	c, answer := connect(t, g.WS("/ws"), ask{"apiKey": g.Key, "url": target(t, echo), "geo": "DE"})
+	c, answer := connect(t, g.WS("/ws"), ask{"apiKey": g.Key, "url": target(t, harness.Echo), "geo": "DE"})
 	if answer["node_id"] != "farwire-de7" {
 		t.Fatalf("answered %v", answer)
 	}

@@ -98,14 +98,6 @@ func TestIdleBehindNginx(t *testing.T) {
 	}
 }
 
-// onlyUnwrap hides every interface of a ResponseWriter but Unwrap.
-type onlyUnwrap struct{ inner http.ResponseWriter }
-
-func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
-func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
-func (w onlyUnwrap) WriteHeader(status int)      { w.inner.WriteHeader(status) }
-func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
-
 // A log that middleware writes to.
 type book struct {
 	mu sync.Mutex
@@ -139,7 +131,7 @@ func TestMiddleware(t *testing.T) {
 		}
 	}
 	wrapped := func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(onlyUnwrap{w}, r) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(harness.OnlyUnwrap{Inner: w}, r) })
 	}
 	for name, wrap := range map[string]func(http.Handler) http.Handler{
 		"chi's Logger":              router(logger),
@@ -151,7 +143,7 @@ func TestMiddleware(t *testing.T) {
 		for _, hold := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				host := embedded(t, farwire.RelayOptions{HoldHandler: hold}, wrap)
-				to := target(t, echo)
+				to := target(t, harness.Echo)
 
 				c := session(t, wsURL(host), ask{"key": hostKey, "url": to})
 				exchange(t, c, strings.Repeat("what a compressor would like ", 1000))
@@ -185,7 +177,7 @@ func TestTimeoutHandler(t *testing.T) {
 	host := embedded(t, farwire.RelayOptions{}, func(h http.Handler) http.Handler {
 		return http.TimeoutHandler(h, time.Minute, "too late")
 	})
-	for _, address := range []string{wsURL(host), wsURL(host) + "?api_key=" + hostKey + "&url=" + target(t, echo)} {
+	for _, address := range []string{wsURL(host), wsURL(host) + "?api_key=" + hostKey + "&url=" + target(t, harness.Echo)} {
 		_, resp, err := websocket.Dial(patient(t), address, nil)
 		if err == nil {
 			t.Fatal("http.TimeoutHandler lets sockets pass: this test shows nothing")

@@ -3,9 +3,7 @@ package relay
 import (
 	"context"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,7 +20,7 @@ func TestExamplePrograms(t *testing.T) {
 	cmd := harness.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE")
 	cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
 	g := harness.StartGateway(t, cmd)
-	// It answers once and says goodbye, so that the programs end.
+	// It answers once and closes, so that the programs end.
 	echo := secureTarget(t, certificate, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
 		kind, message, err := c.Read(ctx)
 		if err != nil {
@@ -42,7 +40,7 @@ func TestExamplePrograms(t *testing.T) {
 	}{{"relay.py", harness.Python}, {"relay.js", harness.Node}} {
 		for name, gateway := range map[string]string{"plain": g.WS("/ws"), "nginx with TLS": "wss://" + nginx + "/ws"} {
 			t.Run(program.file+", "+name, func(t *testing.T) {
-				script := substituted(t, "testdata/seed/"+program.file, map[string]string{
+				script := harness.Adapted(t, "testdata/seed/"+program.file, map[string]string{
 					"wss://scraping-api.55-tech.com/ws": gateway,
 					"YOUR_API_KEY":                      g.Key,
 					"wss://echo.websocket.events":       echo,
@@ -82,26 +80,4 @@ func TestTerminalBehindNginx(t *testing.T) {
 			t.Errorf("without trust: status %d, printed %q: %s", status, out, said)
 		}
 	}
-}
-
-// substituted returns a copy of a file in which each string, which must be
-// there once, is replaced.
-func substituted(t *testing.T, file string, replace map[string]string) string {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(b)
-	for old, now := range replace {
-		if n := strings.Count(text, old); n != 1 {
-			t.Fatalf("%s holds %q %d times", file, old, n)
-		}
-		text = strings.ReplaceAll(text, old, now)
-	}
-	name := filepath.Join(t.TempDir(), filepath.Base(file))
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }

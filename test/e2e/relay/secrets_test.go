@@ -112,7 +112,7 @@ func TestSecrets(t *testing.T) {
 	open, guarded := start("--allow-private"), start()
 	e := &ears{t: t}
 
-	to := target(t, echo)
+	to := target(t, harness.Echo)
 	rude := startRude(t)
 	plain := strings.Replace(to, "ws:", "wss:", 1)
 	nowhere := "ws://" + harness.FreeAddr(t) + "/"

@@ -74,19 +74,6 @@ func startTarget(t *testing.T, c *harness.Certificate, serve func(context.Contex
 	return server
 }
 
-// echo sends every message back and answers the close frame.
-func echo(ctx context.Context, c *websocket.Conn, _ *http.Request) {
-	for {
-		kind, message, err := c.Read(ctx)
-		if err != nil {
-			return
-		}
-		if err := c.Write(ctx, kind, message); err != nil {
-			return
-		}
-	}
-}
-
 // An ask is a connect message.
 type ask map[string]any
 
