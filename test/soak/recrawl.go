@@ -52,12 +52,12 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 
 // serving runs what starts services, which are made for tests, and ends them.
 func serving(run func(testing.TB) error) error {
-	t := &stage{}
+	t := &serviceTest{}
 	done := make(chan struct{})
 	var err error
 	go func() { // FailNow ends its goroutine
 		defer close(done)
-		defer t.strike()
+		defer t.cleanUp()
 		err = run(t)
 	}()
 	<-done
@@ -67,8 +67,8 @@ func serving(run func(testing.TB) error) error {
 	return err
 }
 
-// A stage is as much of a test as services need.
-type stage struct {
+// A serviceTest is as much of a test as services need.
+type serviceTest struct {
 	testing.TB // nil: whatever else is called panics
 
 	mu     sync.Mutex
@@ -77,16 +77,16 @@ type stage struct {
 	said   string
 }
 
-func (t *stage) Helper() {}
+func (t *serviceTest) Helper() {}
 
-func (t *stage) Cleanup(f func()) {
+func (t *serviceTest) Cleanup(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.undo = append(t.undo, f)
 }
 
-// strike cleans up, the newest first.
-func (t *stage) strike() {
+// cleanUp cleans up, the newest first.
+func (t *serviceTest) cleanUp() {
 	t.mu.Lock()
 	undo := t.undo
 	t.undo = nil
@@ -96,26 +96,26 @@ func (t *stage) strike() {
 	}
 }
 
-func (t *stage) Failed() bool {
+func (t *serviceTest) Failed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.failed
 }
 
-func (t *stage) fail(text string) {
+func (t *serviceTest) fail(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed, t.said = true, t.said+text+"\n"
 }
 
-func (t *stage) Error(args ...any)                 { t.fail(fmt.Sprint(args...)) }
-func (t *stage) Errorf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)) }
-func (t *stage) Fatal(args ...any)                 { t.fail(fmt.Sprint(args...)); t.FailNow() }
-func (t *stage) Fatalf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)); t.FailNow() }
+func (t *serviceTest) Error(args ...any)                 { t.fail(fmt.Sprint(args...)) }
+func (t *serviceTest) Errorf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)) }
+func (t *serviceTest) Fatal(args ...any)                 { t.fail(fmt.Sprint(args...)); t.FailNow() }
+func (t *serviceTest) Fatalf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)); t.FailNow() }
 
-func (t *stage) FailNow() {
+func (t *serviceTest) FailNow() {
 	t.fail("")
 	runtime.Goexit()
 }
 
-func (t *stage) Logf(format string, args ...any) { log.Printf(format, args...) }
+func (t *serviceTest) Logf(format string, args ...any) { log.Printf(format, args...) }

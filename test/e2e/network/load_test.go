@@ -8,9 +8,9 @@ import (
 	"github.com/farwire/farwire/test/internal/loadtest"
 )
 
-// Crowds, as small as they still show something. The soak runs them large.
+// Many clients, as few as still show something. The soak has thousands.
 
-func scene(t *testing.T, agents int, guarded bool) *loadtest.Network {
+func loaded(t *testing.T, agents int, guarded bool) *loadtest.Network {
 	t.Helper()
 	t.Parallel()
 	target, err := loadtest.NewEcho()
@@ -32,28 +32,28 @@ func scene(t *testing.T, agents int, guarded bool) *loadtest.Network {
 
 // Idle sessions outlast the gateway's own pings.
 func TestIdleSessionsStay(t *testing.T) {
-	r, err := scene(t, 3, false).Idle(t.Context(), 200, 28*time.Second)
+	r, err := loaded(t, 3, false).Idle(t.Context(), 200, 28*time.Second)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
 func TestManySessionsDrain(t *testing.T) {
-	r, err := scene(t, 2, false).Drain(t.Context(), 200)
+	r, err := loaded(t, 2, false).Drain(t.Context(), 200)
 	if err != nil || r.Took > 20*time.Second {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
 func TestSilentConnectionsAreClosed(t *testing.T) {
-	r, err := scene(t, 1, false).Silent(t.Context(), 200)
+	r, err := loaded(t, 1, false).Silent(t.Context(), 200)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
 func TestSessionsLeaveNothingBehind(t *testing.T) {
-	r, err := scene(t, 2, false).Churn(t.Context(), 1000)
+	r, err := loaded(t, 2, false).Churn(t.Context(), 1000)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
@@ -61,7 +61,7 @@ func TestSessionsLeaveNothingBehind(t *testing.T) {
 
 func TestHostileInputs(t *testing.T) {
 	const seed = 42
-	r, err := scene(t, 1, true).Hostile(t.Context(), 5000, seed)
+	r, err := loaded(t, 1, true).Hostile(t.Context(), 5000, seed)
 	if err != nil {
 		t.Errorf("seed %d: %v\n%v", seed, r, err)
 	}

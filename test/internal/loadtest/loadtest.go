@@ -21,7 +21,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// A Network is a gateway with its agents and a target behind them.
+// A Network is a gateway with its agents, and a target behind them.
 type Network struct {
 	Addr   string // of the gateway
 	Target Target

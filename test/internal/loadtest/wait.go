@@ -151,7 +151,7 @@ func (r *Drain) String() string {
 }
 
 // Drain opens n sessions that echo without a pause, and asks the gateway to
-// end. The scene is of no use afterwards but to be closed.
+// end. The network is of no use afterwards but to be closed.
 func (s *Network) Drain(ctx context.Context, n int) (*Drain, error) {
 	r := &Drain{Sessions: n}
 	before, err := s.Target.Counts()
