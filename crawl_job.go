@@ -57,6 +57,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 		MaxPages:     j.maxPages,
 		DescLength:   j.req.descLength,
 		Workers:      j.g.o.Crawl.Workers,
+		Owner:        j.subject,
 		Timeout:      j.g.o.Crawl.Timeout,
 		Previous:     j.previous,
 		TrustLastmod: trustLastmod,

@@ -188,7 +188,7 @@ func cost(t *testing.T, read func(*testing.T, []byte), body []byte) time.Duratio
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // another's garbage is not this document's
 	least := time.Hour
-	for range 3 {
+	for range 2 {
 		runtime.GC()
 		began, runs := cpu(t), 0
 		for runs == 0 || runs < 200 && cpu(t)-began < 8*time.Millisecond {

@@ -22,7 +22,7 @@ import (
 
 // Crawl visits a site from its base URL and describes its pages.
 //
-// It returns ErrURL (wrapped) when base is none, ErrRobots when robots.txt
+// It returns ErrURL (wrapped) when base is not an http or https URL, ErrRobots when robots.txt
 // forbids it, a *FetchError when the base page cannot be had, and ErrTimeout
 // when the time was over before the first page. Later trouble is a page's own
 // and stands in Site.Skipped. When ctx is cancelled after the first page, Crawl

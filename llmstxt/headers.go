@@ -12,7 +12,7 @@ import (
 
 const maxRetryAfter = 5 * time.Minute
 
-// retryAfter reads the header in both forms; 0 if there is none.
+// retryAfter reads the header in both forms; 0 if there is not one.
 func retryAfter(v string) time.Duration {
 	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 0 {
 		return min(time.Duration(min(n, 1<<20))*time.Second, maxRetryAfter)

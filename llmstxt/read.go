@@ -85,7 +85,7 @@ func (r *result) keep(prev *Page) {
 	r.sentences = describe.Split(&r.evidence)
 }
 
-// notAPage says why what came with a status of 200 is no page of the site.
+// notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page) error {
 	path := strings.ToLower(r.final.Path)
 	switch title := strings.ToLower(p.Title); {

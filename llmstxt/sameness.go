@@ -14,8 +14,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// What looks like a page and is none: logins, and errors that come with a
-// status of 200.
+// Logins, and errors that come with a status of 200: they are not pages.
 
 var loginWords = plain.Set(`login signin sso auth authenticate authorize oauth oauth2 saml logon sessions users account accounts idp cas`)
 
@@ -36,7 +35,7 @@ var notFound = regexp.MustCompile(`(?i)^(?:(?:error|fehler|erreur)?[ :]*404\b.*|
 	`страница не найдена.*|nie znaleziono strony.*|strona nie (?:została )?znaleziona.*|sidan hittades inte.*|siden (?:blev )?ikke fundet.*|sivua ei löydy.*|sayfa bulunamadı.*|` +
 	`ページが見つかりません.*|お探しのページは.*|页面(?:不存在|未找到|找不到).*|找不到(?:该)?(?:页面|頁面).*|페이지를 찾을 수 없.*)$`)
 
-// saysNotFound reports a page that says there is none: in its title, or in a
+// saysNotFound reports a page that says that it does not exist: in its title, or in a
 // heading of a page that names the path that was asked for.
 func saysNotFound(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) bool {
 	names := u.Path != "/" && (strings.Contains(p.Short, u.Path) || strings.Contains(p.Short, u.EscapedPath()))

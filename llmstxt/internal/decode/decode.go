@@ -91,7 +91,7 @@ func charsetOf(kind string) string {
 	return strings.Trim(rest, "\"' ")
 }
 
-// lookup finds an encoding by a label of the WHATWG's; nil if there is none.
+// lookup finds an encoding by a label of the WHATWG's; nil if it is unknown.
 func lookup(label string) encoding.Encoding {
 	if label == "" || len(label) > 40 {
 		return nil
@@ -208,7 +208,7 @@ func convert(ctx context.Context, body []byte, enc encoding.Encoding) ([]byte, e
 	}
 }
 
-// checked refuses what is no text: too much of it is invalid or control.
+// checked refuses text of which too much is invalid or a control character.
 func checked(text []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err

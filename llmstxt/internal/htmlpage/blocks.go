@@ -39,7 +39,7 @@ func readBlocks(region []byte) ([]Block, []string) {
 	w.walk(body)
 	w.flush()
 	if !w.found() {
-		// Everything stood in what looks like a side bar: then it is none.
+		// Everything stood in what looks like a side bar, so it is not one.
 		w = walker{}
 		w.walk(body)
 		w.flush()

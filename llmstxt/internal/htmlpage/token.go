@@ -99,7 +99,7 @@ func (l *lexer) text(limit int) string {
 	return html.UnescapeString(string(b))
 }
 
-// until reads a comment that is none, up to the next ">".
+// until reads an invalid comment, up to the next ">".
 func (l *lexer) until(at int) tokenKind {
 	l.pos = len(l.page)
 	if i := bytes.IndexByte(l.page[at:], '>'); i >= 0 {
@@ -154,7 +154,7 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 		i, _, _ = l.attribute(i)
 	}
 	if i >= len(p) {
-		l.pos = len(p) // a tag that does not end is none
+		l.pos = len(p) // a tag that does not end is not a tag
 		return endOfPage
 	}
 	l.pos = i + 1
@@ -237,7 +237,7 @@ func (l *lexer) attrs(names ...string) (out [7]string) {
 	return out
 }
 
-// unescapeAttr resolves entities as in an attribute, where "&copy=1" is none.
+// unescapeAttr resolves entities as in an attribute, where "&copy=1" is not an entity.
 func unescapeAttr(b []byte) string {
 	if bytes.IndexByte(b, '&') < 0 {
 		return string(b)
@@ -259,7 +259,7 @@ func unescapeAttr(b []byte) string {
 		s = s[n:]
 		switch {
 		case strings.HasPrefix(s, ";") && ref != "&" && ref[1] != '#':
-			// "&lt0;" is no name, though text would see "&lt" in it.
+			// "&lt0;" is not a name, though text would see "&lt" in it.
 			if t := html.UnescapeString(ref + ";"); t == ";" || !strings.HasSuffix(t, ";") {
 				out.WriteString(t)
 			} else {

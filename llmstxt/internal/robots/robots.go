@@ -195,7 +195,7 @@ func (r *Rules) Allowed(u *url.URL) bool {
 	return allow
 }
 
-// star is one that is no wildcard, "%2A" in a rule (section 2.2.3).
+// star stands for a star that is not a wildcard, "%2A" in a rule (section 2.2.3).
 const star = "\x00"
 
 func robotsPattern(value string) string {

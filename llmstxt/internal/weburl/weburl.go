@@ -22,14 +22,14 @@ const (
 	maxSegments = 24
 )
 
-// Parse reads an absolute address and normalises it; nil if it is none of
-// a web page.
+// Parse reads an absolute address and normalises it; nil if it is not that of a
+// web page.
 func Parse(s string) *url.URL {
 	return Resolve(nil, s)
 }
 
 // Resolve reads an address as a page writes it in an attribute and normalises
-// it; nil if it leads to no web page. base may be nil.
+// it; nil if it does not lead to a web page. base may be nil.
 func Resolve(base *url.URL, ref string) *url.URL {
 	ref = escapeRest(browserRef(base, tidyRef(ref)))
 	u, err := url.Parse(ref)
@@ -74,7 +74,7 @@ func relativeTo(base, ref *url.URL) *url.URL {
 
 // browserRef rewrites what a browser reads otherwise than RFC 3986: "http:/x"
 // and "http:x" are relative where the base has that scheme and absolute
-// elsewhere, and a colon does not make a scheme of what is none.
+// elsewhere, and a colon does not make a scheme of other words.
 func browserRef(base *url.URL, ref string) string {
 	if strings.HasPrefix(ref, "//") {
 		return "//" + strings.TrimLeft(ref, "/")
