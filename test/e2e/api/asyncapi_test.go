@@ -187,14 +187,17 @@ func TestEvents(t *testing.T) {
 	for s := bufio.NewScanner(resp.Body); s.Scan(); {
 		lines = append(lines, s.Text())
 	}
-	if len(lines) < 2 || lines[0] != "event: error" {
+	if len(lines) < 4 || !strings.HasPrefix(lines[0], ":") || lines[2] != "event: error" {
 		t.Fatalf("events %q", lines)
 	}
-	doc.check(t, "AMQPError", strings.TrimPrefix(lines[1], "data: "))
+	doc.check(t, "AMQPError", strings.TrimPrefix(lines[3], "data: "))
 	// What a broker makes of messages is tested beside one, in test/e2e/amqp; the
 	// forms are those of docs/amqp.md.
 	doc.check(t, "AMQPConnected", `{"node_id": "farwire-de1", "queue_name": "scrape_de1_abc"}`)
 	doc.check(t, "AMQPMessage", `{"body": "hello", "routing_key": "k", "exchange": "e", "delivery_tag": 1, "content_type": ""}`)
+	doc.check(t, "AMQPMessage", `{"body": "H4s=", "routing_key": "k", "exchange": "e", "delivery_tag": 1, "content_type": "", "body_encoding": "base64",
+		"redelivered": true, "headers": {"n": 1}, "message_id": "m", "correlation_id": "c", "timestamp": 1, "type": "t", "content_encoding": "gzip",
+		"app_id": "a", "user_id": "u", "priority": 5, "reply_to": "r", "expiration": "60000", "delivery_mode": 2}`)
 }
 
 // say sends one message and returns those that come, at most so many.

@@ -134,6 +134,7 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/ws", g.Relay())
 	mux.Handle("/ws/{$}", g.Relay())
 	mux.Handle("/amqp", g.AMQP())
+	mux.Handle("/amqp/{$}", g.AMQP())
 	mux.Handle("/ws/crawl", g.Crawl())
 	mux.Handle("/files/", http.StripPrefix("/files", files))
 	mux.Handle("/auth/token", g.Token())
