@@ -265,7 +265,7 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighti
 // relayRequest reads what a connect message asks for.
 func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 	q := &relayRequest{idle: f.seconds("idle_timeout"), timeout: f.seconds("timeout")}
-	geo, agents := f.text("geo", ""), f.text("agent", "")
+	geo, agents, session := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
 	raw, proxy := f.text("url", ""), f.text("proxy", "")
 	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
 	ca := f.text("ca", "")
@@ -277,6 +277,9 @@ func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 		return nil, f.err
 	}
 	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
+		return nil, err
+	}
+	if err := egress.ParseSession(&q.query, "session", session); err != nil {
 		return nil, err
 	}
 	if err := q.checkTimeout("timeout"); err != nil {

@@ -169,7 +169,7 @@ func parseQuery(raw string, keyInHeader bool) (*directQuery, error) {
 		name, ours := strings.CutPrefix(p.name, "fw_")
 		switch {
 		case ours:
-			ours = slices.Contains(ourNames, name) || name == "timeout"
+			ours = slices.Contains(ourNames, name) || name == "timeout" || name == "session"
 		case prefixed, keyInHeader && (name == "api_key" || name == "token"):
 		default:
 			ours = slices.Contains(ourNames, name)
@@ -248,6 +248,9 @@ func (q *directQuery) relayRequest(protocols []string, authorization string) (*r
 	}
 	if err == nil {
 		err = egress.ParseFilter(&out.query, q.ours["geo"], q.ours["agent"])
+	}
+	if err == nil {
+		err = egress.ParseSession(&out.query, "fw_session", q.ours["session"])
 	}
 	if err != nil {
 		return nil, err

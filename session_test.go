@@ -64,7 +64,7 @@ func TestSessions_RunningRelay_ListedAndEnded(t *testing.T) {
 	var list sessionList
 	waitFor(t, func() bool {
 		askJSON(t, w.gw.SessionsHandler(), "GET", "/sessions", testKey, &list)
-		return len(list.Sessions) == 1 && list.Sessions[0].Agent == "farwire-de1" && list.Sessions[0].Out > 0
+		return len(list.Sessions) == 1 && list.Sessions[0].Agent == "farwire-de1" && list.Sessions[0].In > 0 && list.Sessions[0].Out > 0
 	})
 	s := list.Sessions[0]
 	if s.Kind != "relay" || s.Subject != "" || s.Target == "" || s.Remote != "127.0.0.1" || s.In == 0 {

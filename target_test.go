@@ -133,8 +133,8 @@ func (a *authority) sign(t *testing.T, template *x509.Certificate) (*ecdsa.Priva
 	return key, cert
 }
 
-// listen serves TLS on loopback with a certificate for the names.
-func (a *authority) listen(t *testing.T, expires time.Duration, names ...string) net.Listener {
+// certificate makes one for the names.
+func (a *authority) certificate(t *testing.T, expires time.Duration, names ...string) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(expires)}
 	for _, n := range names {
@@ -145,7 +145,13 @@ func (a *authority) listen(t *testing.T, expires time.Duration, names ...string)
 		}
 	}
 	key, cert := a.sign(t, template)
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}})
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+}
+
+// listen serves TLS on loopback with a certificate for the names.
+func (a *authority) listen(t *testing.T, expires time.Duration, names ...string) net.Listener {
+	t.Helper()
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{a.certificate(t, expires, names...)}})
 	if err != nil {
 		t.Fatal(err)
 	}

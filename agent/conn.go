@@ -122,7 +122,16 @@ func (c *conn) explain(op string, err error) error {
 	case errors.As(err, &reset) && !reset.Remote:
 		return c.opError(op, net.ErrClosed)
 	}
-	return &DialError{FaultAgent, c.opError(op, tunnelError(err))}
+	return &DialError{FaultAgent, c.opError(op, c.link.lost(err))}
+}
+
+// lost is what a lost tunnel's error is for those who used it. An agent that had
+// said that it drains went on purpose.
+func (l *link) lost(err error) error {
+	if l.draining.Load() {
+		return fmt.Errorf("%w: %v", causeDraining, err)
+	}
+	return tunnelError(err)
 }
 
 // tunnelError ends the chain of a lost tunnel's error: what befell the carrier,

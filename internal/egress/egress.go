@@ -47,6 +47,18 @@ func ParseFilter(q *agent.Query, geo, agents string) error {
 	return nil
 }
 
+// ParseSession reads the name of a sticky session; field is what the caller
+// calls it. Empty is none.
+func ParseSession(q *agent.Query, field, name string) error {
+	if len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	}) {
+		return fault.Invalidf("%s must be 1 to 64 letters, digits, dots, underscores and hyphens", field)
+	}
+	q.Session = name
+	return nil
+}
+
 func list(s string) []string {
 	var out []string
 	for item := range strings.SplitSeq(s, ",") {
@@ -102,7 +114,7 @@ func (g *Egress) try(ctx context.Context, exit agent.Exit, q agent.Query, attemp
 
 // without returns the list with one more exit to leave out; the old one stays.
 func without(exclude []string, exit agent.Exit) []string {
-	return append(exclude[:len(exclude):len(exclude)], exit.ID)
+	return append(exclude[:len(exclude):len(exclude)], exit.Key())
 }
 
 // unavailable says why the selector returned no exit.
