@@ -100,6 +100,7 @@ type sighting struct {
 	remote netip.Addr
 	named  *Principal // by the host's middleware
 	origin error      // not nil: the request's Origin may not rely on the host's word
+	http   bool       // it counts for the rate of HTTP requests
 }
 
 // sight reads what a request shows, in the contract's order: X-API-Key, then
@@ -204,7 +205,7 @@ var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is no
 func (g *Gateway) admit(ctx context.Context, s sighting) (p Principal, q Quota, err error) {
 	p, err = g.authenticate(ctx, s)
 	if err == nil {
-		q, err = g.take(ctx, p)
+		q, err = g.take(ctx, p.counted(s.http))
 	}
 	switch {
 	case err == nil:

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -38,6 +39,8 @@ type Gateway struct {
 	counts  map[Kind]*counts // of each kind; the map itself is never changed
 	outcome *pageOutcomes
 	noAgent atomic.Int64
+
+	conns egress.Conns // of the path form
 }
 
 // New returns a Gateway, or an error that names the field of Options that
@@ -74,6 +77,7 @@ func New(o Options) (*Gateway, error) {
 	} else {
 		g.pages = newMemoryLimiter()
 	}
+	g.conns.RootCAs = o.RootCAs
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	return g, nil
 }
@@ -104,6 +108,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	select {
 	case <-g.idle:
+		g.conns.Close()
 		return nil
 	case <-ctx.Done():
 	}
@@ -116,6 +121,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	// Cutting a session takes no waiting on a peer, so this ends.
 	<-g.idle
+	g.conns.Close()
 	return ctx.Err()
 }
 

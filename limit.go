@@ -64,6 +64,13 @@ type Quota struct {
 	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
 }
 
+// DefaultHTTPRate and DefaultHTTPBurst are the same for requests of the path
+// form and the forward proxy: a browser's page of 300 files loads whole.
+const (
+	DefaultHTTPRate  = 100
+	DefaultHTTPBurst = 500
+)
+
 // NewLimiter returns the Limiter that a gateway uses by default: a token
 // bucket and a count of pages for each key, in the memory of this process. It
 // is safe for concurrent use and forgets keys whose bucket has filled up again
@@ -163,6 +170,19 @@ func (l Limits) or(def Limits) Limits {
 		l.Burst = int(min(math.Ceil(l.Rate), math.MaxInt32))
 	}
 	l.Burst = max(l.Burst, 1)
+	if l.HTTPRate == 0 {
+		l.HTTPRate = def.HTTPRate
+		if l.HTTPBurst == 0 {
+			l.HTTPBurst = def.HTTPBurst
+		}
+	}
+	if l.HTTPBurst < 0 {
+		l.HTTPRate = -1
+	}
+	if l.HTTPBurst == 0 {
+		l.HTTPBurst = int(min(math.Ceil(l.HTTPRate), math.MaxInt32))
+	}
+	l.HTTPBurst = max(l.HTTPBurst, 1)
 	for _, f := range []struct{ have, def *int }{
 		{&l.Sessions, &def.Sessions}, {&l.Streams, &def.Streams}, {&l.Crawls, &def.Crawls},
 		{&l.Sites, &def.Sites}, {&l.PagesPerDay, &def.PagesPerDay},
@@ -172,6 +192,17 @@ func (l Limits) or(def Limits) Limits {
 		}
 	}
 	return l
+}
+
+// counted returns the principal as the Limiter is asked about it. Requests of the
+// path form and the forward proxy have a rate of their own: they count under
+// another key id.
+func (p Principal) counted(http bool) Principal {
+	if http {
+		p.Limits.Rate, p.Limits.Burst = p.Limits.HTTPRate, p.Limits.HTTPBurst
+		p.KeyID += "/http"
+	}
+	return p
 }
 
 // account is what a principal is counted under: the subject's key, or the

@@ -9,7 +9,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -67,6 +71,11 @@ type Options struct {
 	// that is known only by the host's middleware may open a socket, besides
 	// the host's own.
 	Origins []string
+
+	// StripHeaders names further request headers that the path form leaves out,
+	// besides those that proxies in front of a gateway add; "*" at the end of one
+	// stands for any end. Nil: none.
+	StripHeaders []string
 
 	// RootCAs verifies TLS targets and brokers. Nil: the system's roots.
 	RootCAs *x509.CertPool
@@ -258,6 +267,13 @@ func (o Options) withDefaults() (Options, error) {
 			return fail("Origins", "%q is not an origin; write it as https://app.example.com", origin)
 		}
 	}
+	o.StripHeaders = slices.Clone(o.StripHeaders)
+	for i, name := range o.StripHeaders {
+		if bare := strings.TrimSuffix(name, "*"); !httpguts.ValidHeaderFieldName(bare) {
+			return fail("StripHeaders", "%q is not a header name", name)
+		}
+		o.StripHeaders[i] = strings.ToLower(name)
+	}
 	if o.Agents == nil {
 		exit, err := agent.Direct(agent.DirectOptions{})
 		if err != nil {
@@ -328,7 +344,7 @@ func (o Options) withDefaults() (Options, error) {
 	if math.IsNaN(o.Limits.Rate) {
 		return fail("Limits.Rate", "%v is not a number of requests per second", o.Limits.Rate)
 	}
-	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
+	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
 	if o.Limiter == nil {
 		o.Limiter = newMemoryLimiter()
 	}

@@ -45,12 +45,7 @@ func (g *Gateway) Relay() http.Handler {
 		}
 		// net/http recovers a panic of a handler, but knows nothing of the
 		// session, and no longer of its connection.
-		defer func() {
-			if v := recover(); v != nil {
-				s.abandon(fmt.Errorf("panic: %v", v))
-				panic(v)
-			}
-		}()
+		defer s.abandonOnPanic()
 		if isDirect(r.URL.RawQuery) {
 			g.relayDirect(s, w, r)
 		} else {

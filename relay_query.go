@@ -46,8 +46,13 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 	if r.Header.Get("Origin") == "" {
 		h["Set-Cookie"] = append(h["Set-Cookie"], p.target.Header["Set-Cookie"]...)
 	}
+	g.join(s, w, r, p)
+}
+
+// join answers the upgrade as the target has answered it, and lets frames cross.
+func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *relayed) {
 	if p.target.Extensions != "" {
-		h.Set("Sec-WebSocket-Extensions", p.target.Extensions)
+		w.Header().Set("Sec-WebSocket-Extensions", p.target.Extensions)
 		p.deflate = true
 	}
 	c, err := accept(w, r, p.target.Subprotocol, false)
@@ -63,6 +68,23 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 
 // connectByQuery does what the query asks for, as far as the target's answer.
 func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error {
+	q, err := parseQuery(r.URL.RawQuery, r.Header.Get("X-API-Key") != "")
+	if err != nil {
+		return err
+	}
+	return g.connectFirst(s, r, p, func(ctx context.Context) error {
+		seen, authorization := g.sightDirect(r, q)
+		if err := s.admit(ctx, seen); err != nil {
+			return err
+		}
+		p.request, err = q.relayRequest(offered(r), authorization)
+		return err
+	})
+}
+
+// connectFirst connects to the target before the client is answered. read admits
+// the caller and reads what is asked for.
+func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read func(context.Context) error) error {
 	// Until the connection is taken over the request's context does end when
 	// the client leaves.
 	ctx, stop := context.WithCancelCause(r.Context())
@@ -70,17 +92,9 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 	life := s.ctx
 	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
 
-	q, err := parseQuery(r.URL.RawQuery, r.Header.Get("X-API-Key") != "")
-	if err != nil {
-		return err
-	}
 	granting, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
-	seen, authorization := g.sightDirect(r, q)
-	if err := s.admit(granting, seen); err != nil {
-		return err
-	}
-	if p.request, err = q.relayRequest(offered(r), authorization); err != nil {
+	if err := read(granting); err != nil {
 		return err
 	}
 	p.request.query.Subject = s.Subject
@@ -89,6 +103,7 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 	}
 	ctx, cancel = context.WithTimeoutCause(ctx, p.request.timeout, errTimeout)
 	defer cancel()
+	var err error
 	p.exit, p.target, err = g.connect(ctx, s, p.request)
 	if err != nil && r.Context().Err() != nil {
 		return errClientGone
@@ -99,13 +114,27 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 // failDirect answers with an error, or with what the target itself answered,
 // and ends the session.
 func (g *Gateway) failDirect(s *session, w http.ResponseWriter, r *http.Request, p *relayed, err error) {
-	var refusal *upstream.Refusal
-	if errors.As(err, &refusal) && http.StatusOK <= refusal.Status && refusal.Status <= 599 {
+	if refusal := refusalOf(err); refusal != nil {
 		w.Header().Set("X-Farwire-Node", p.exit.ID)
 		passRefusal(w, refusal, r.Header.Get("Origin") == "")
 	} else {
 		g.o.fail(w, err)
 	}
+	s.endUnconnected(p, err)
+}
+
+// refusalOf returns the target's own answer to the upgrade, if err is one that
+// can be passed on.
+func refusalOf(err error) *upstream.Refusal {
+	var refusal *upstream.Refusal
+	if errors.As(err, &refusal) && http.StatusOK <= refusal.Status && refusal.Status <= 599 {
+		return refusal
+	}
+	return nil
+}
+
+// endUnconnected ends a relay that did not come to its pipe.
+func (s *session) endUnconnected(p *relayed, err error) {
 	end := SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "gateway", Code: public(err).Close, Err: err}
 	if errors.Is(err, errClientGone) {
 		end.EndedBy, end.Code = "client", wsframe.CloseAbnormal

@@ -25,6 +25,7 @@ const (
 	KindAMQP    Kind = "amqp"
 	KindCrawl   Kind = "crawl"
 	KindRecrawl Kind = "recrawl"
+	KindHTTP    Kind = "http" // a request of the path form
 )
 
 // String returns the kind as logs and answers have it.
@@ -43,6 +44,7 @@ var kinds = []kindRow{
 	{KindAMQP, func(l *Limits) *int { return &l.Streams }},
 	{KindCrawl, func(l *Limits) *int { return &l.Crawls }},
 	{KindRecrawl, nil},
+	{KindHTTP, func(l *Limits) *int { return &l.Sessions }},
 }
 
 // Kinds returns all kinds of sessions.
@@ -277,12 +279,36 @@ func (s *session) watch(w waiting) {
 	s.waiting = w
 }
 
+// carry has a drain, the cut at its end and whoever ends sessions go to what
+// carries the session from now on.
+func (s *session) carry(c carrier) {
+	g := s.g
+	g.mu.Lock()
+	s.carrier = c
+	killed := g.kill.Err() != nil
+	g.mu.Unlock()
+	if s.ctx.Err() != nil { // it was ended just now
+		c.Shutdown(context.Cause(s.ctx))
+	}
+	if killed {
+		c.Abort()
+	}
+}
+
 // abandon ends a session whose handler panicked.
 func (s *session) abandon(err error) {
 	if s.conn != nil {
 		s.conn.Close()
 	}
 	s.end(SessionResult{EndedBy: "gateway", Code: 1011, Err: err})
+}
+
+// abandonOnPanic is deferred by a handler whose session net/http knows nothing of.
+func (s *session) abandonOnPanic() {
+	if v := recover(); v != nil {
+		s.abandon(fmt.Errorf("panic: %v", v))
+		panic(v)
+	}
 }
 
 func (s *session) account(r SessionResult) {

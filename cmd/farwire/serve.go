@@ -30,6 +30,7 @@ type serve struct {
 	identityFlags `embed:""`
 	networkFlags  `embed:""`
 	crawlFlags    `embed:""`
+	pathFlags     `embed:""`
 
 	Rate           float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
 	Burst          int           `placeholder:"N" help:"Requests at once of each API key. Left out: the rate."`
@@ -113,7 +114,7 @@ func (s *serve) Run(ctx context.Context) error {
 		}
 	}()
 
-	server := newServer(s.withScheme(routes(gateway, pool, used.files)), log)
+	server := newServer(s.withScheme(s.pathFlags.route(gateway, routes(gateway, pool, used.files))), log)
 	failed := make(chan error, 1)
 	if server.TLSConfig = id.tlsConfig(); server.TLSConfig != nil {
 		go func() { failed <- server.ServeTLS(ln, "", "") }()
@@ -210,6 +211,9 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 
 		AllowInsecure: s.AllowInsecure,
 		Relay:         farwire.RelayOptions{KeepAlive: s.KeepAlive, StallTimeout: s.StallTimeout},
+	}
+	if err := s.pathFlags.apply(&o); err != nil {
+		return o, err
 	}
 	if o.ClientAddr, s.trusted, err = s.clientAddr(); err != nil {
 		return o, err

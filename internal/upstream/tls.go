@@ -21,6 +21,9 @@ type TLS struct {
 	ServerName string // in place of the URL's host; empty: that
 	CA         []byte // PEM, trusted besides the roots; empty: none
 	Insecure   bool   // nothing is verified
+
+	// Tickets keeps sessions that can be resumed. Nil: none are.
+	Tickets tls.ClientSessionCache
 }
 
 // CheckCA refuses a PEM without a certificate.
@@ -56,7 +59,8 @@ func (o TLS) config(roots *x509.CertPool, name string, protos ...string) (*tls.C
 		}
 		roots.AppendCertsFromPEM(o.CA)
 	}
-	return &tls.Config{ServerName: name, RootCAs: roots, NextProtos: protos, InsecureSkipVerify: o.Insecure}, nil
+	return &tls.Config{ServerName: name, RootCAs: roots, NextProtos: protos, InsecureSkipVerify: o.Insecure,
+		ClientSessionCache: o.Tickets}, nil
 }
 
 // Handshake does the client's half of a TLS handshake with a server that is

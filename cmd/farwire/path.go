@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/farwire/farwire"
+)
+
+// pathFlags are those of the path form.
+type pathFlags struct {
+	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests of the path form per second of each API key."`
+	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests of the path form at once of each API key."`
+	StripHeaders list    `placeholder:"NAME,..." help:"Further request headers that the path form leaves out; * at the end stands for any end."`
+	PathHost     string  `placeholder:"NAME" help:"Host name of its own for the path form: /to/ is served there, nothing else is, and /to/ nowhere else. Left out: /to/ is served under every name."`
+}
+
+// apply puts the flags into the gateway's options.
+func (p *pathFlags) apply(o *farwire.Options) error {
+	switch {
+	case !(p.HTTPRate > 0) || math.IsInf(p.HTTPRate, 1):
+		return misusef("--http-rate: %v is not a number of requests per second; give more than 0", p.HTTPRate)
+	case p.HTTPBurst < 1:
+		return misusef("--http-burst: %d is less than one request; give 1 or more", p.HTTPBurst)
+	case strings.ContainsAny(p.PathHost, "/:@ "):
+		return misusef("--path-host: %q is not a host name; give it without scheme and port, such as to.example.com", p.PathHost)
+	}
+	o.Limits.HTTPRate, o.Limits.HTTPBurst = p.HTTPRate, p.HTTPBurst
+	o.StripHeaders = p.StripHeaders
+	return nil
+}
+
+// route sends requests of the path form to its handler before a ServeMux cleans
+// their paths, and all others to next.
+func (p *pathFlags) route(g *farwire.Gateway, next http.Handler) http.Handler {
+	path := g.PathForm()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := p.PathHost == "" || strings.EqualFold(hostName(r.Host), p.PathHost)
+		switch {
+		case farwire.IsPathForm(r) && own:
+			path.ServeHTTP(w, r)
+		case farwire.IsPathForm(r), own && p.PathHost != "":
+			g.NotFound().ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// hostName returns a Host header without its port.
+func hostName(host string) string {
+	name, _, err := net.SplitHostPort(host)
+	var bad *net.AddrError
+	if errors.As(err, &bad) { // there is no port
+		name = host
+	}
+	return strings.Trim(name, "[]")
+}

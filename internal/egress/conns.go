@@ -1,0 +1,240 @@
+package egress
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
+)
+
+// Conns keeps connections to targets, and their TLS sessions, for those who may
+// use them again: requests with the same key. Keys that nobody used for a while
+// are forgotten with all that belongs to them, and so are the oldest when there
+// are many. The zero value is valid; it is safe for concurrent use. Close ends
+// what is idle.
+type Conns struct {
+	RootCAs *x509.CertPool // nil: the system's; must not be changed once in use
+
+	mu   sync.Mutex
+	kept map[string]*kept
+}
+
+// kept is what belongs to one key.
+type kept struct {
+	transport *http.Transport
+	used      time.Time
+	running   int // requests whose answer has not begun
+}
+
+const (
+	maxKept     = 1024
+	keptFor     = 90 * time.Second
+	perHost     = 32 // idle connections of a key to one host
+	maxHeadSize = 256 << 10
+)
+
+// A Trip is one request's way to its target.
+type Trip struct {
+	Key      string     // who may share connections with it
+	Exit     agent.Exit // through which new ones are opened
+	Deadline time.Time  // for the dial, TLS included; the answer may take any time
+	Late     error      // the error when it passes
+}
+
+type tripKey struct{}
+
+// RoundTrip sends a request and returns when its answer begins. It follows no
+// redirect, adds no header and decodes nothing.
+func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
+	var conn net.Conn
+	ctx := httptrace.WithClientTrace(context.WithValue(req.Context(), tripKey{}, &t), &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { conn = i.Conn },
+	})
+	k := c.take(t.Key)
+	defer c.give(k)
+	resp, err := k.transport.RoundTrip(req.WithContext(ctx))
+	if err == nil {
+		return resp, nil
+	}
+	return nil, c.blame(req.Context(), conn, err)
+}
+
+// blame says whose fault a failed round trip was.
+func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
+	var dial *agent.DialError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &dial), fault.Of(err) != nil:
+		return err
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if w, ok := conn.(*watched); ok {
+		if lost := w.lost.Load(); lost != nil {
+			return lost
+		}
+	}
+	switch {
+	case conn == nil:
+		return fault.Wrap(fault.TargetUnreachable, "target unreachable", err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
+		return fault.Wrap(fault.TargetLost, "target closed the connection without an answer", err)
+	}
+	return fault.Wrap(fault.TargetRefused, "target did not answer in HTTP", err)
+}
+
+// Close forgets all keys and ends what is idle.
+func (c *Conns) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, k := range c.kept {
+		k.transport.CloseIdleConnections()
+		delete(c.kept, key)
+	}
+}
+
+// take returns what belongs to a key.
+func (c *Conns) take(key string) *kept {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.kept[key]
+	if k == nil {
+		c.sweep(now)
+		k = &kept{transport: c.transport()}
+		if c.kept == nil {
+			c.kept = make(map[string]*kept)
+		}
+		c.kept[key] = k
+	}
+	k.used = now
+	k.running++
+	return k
+}
+
+func (c *Conns) give(k *kept) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.used = time.Now()
+	k.running--
+}
+
+// sweep makes room for one more; the caller holds c.mu.
+func (c *Conns) sweep(now time.Time) {
+	var oldest string
+	for key, k := range c.kept {
+		switch {
+		case k.running > 0:
+		case now.Sub(k.used) > keptFor:
+			c.forget(key)
+		case oldest == "" || k.used.Before(c.kept[oldest].used):
+			oldest = key
+		}
+	}
+	if len(c.kept) >= maxKept && oldest != "" {
+		c.forget(oldest)
+	}
+}
+
+// forget lets the answers that still run come to their end.
+func (c *Conns) forget(key string) {
+	c.kept[key].transport.CloseIdleConnections()
+	delete(c.kept, key)
+}
+
+func (c *Conns) transport() *http.Transport {
+	tickets := tls.NewLRUClientSessionCache(32)
+	return &http.Transport{
+		DialContext: c.dial,
+		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return c.dialTLS(ctx, network, addr, tickets)
+		},
+		DisableCompression:     true,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    perHost,
+		IdleConnTimeout:        keptFor,
+		MaxResponseHeaderBytes: maxHeadSize,
+		// A target that never says 100 gets the body after a while (RFC 9110,
+		// section 10.1.1).
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// dial connects through the exit of the request that needs the connection: that
+// of an earlier one may be attached anew meanwhile. net/http goes on dialling
+// for a request that has gone, until the deadline.
+func (c *Conns) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	t := ctx.Value(tripKey{}).(*Trip)
+	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
+	defer cancel()
+	conn, err := t.Exit.DialContext(ctx, network, addr)
+	switch {
+	case err == nil:
+		return &watched{Conn: conn}, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	return nil, err
+}
+
+func (c *Conns) dialTLS(ctx context.Context, network, addr string, tickets tls.ClientSessionCache) (net.Conn, error) {
+	t := ctx.Value(tripKey{}).(*Trip)
+	conn, err := c.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
+	defer cancel()
+	secure, err := upstream.TLS{Tickets: tickets}.Handshake(ctx, conn, c.RootCAs, host, "h2", "http/1.1")
+	if err == nil {
+		return secure, nil
+	}
+	conn.Close()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, err
+}
+
+// A watched connection notes when it fails because its exit is lost: net/http
+// wraps errors of connections in more ways than can be relied on.
+type watched struct {
+	net.Conn
+	lost atomic.Pointer[agent.DialError]
+}
+
+func (c *watched) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	return n, c.note(err)
+}
+
+func (c *watched) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	return n, c.note(err)
+}
+
+func (c *watched) note(err error) error {
+	var dial *agent.DialError
+	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
+		c.lost.CompareAndSwap(nil, dial)
+	}
+	return err
+}

@@ -1,0 +1,377 @@
+package farwire
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/pathform"
+)
+
+// PathForm returns the handler that sends any HTTP request and any WebSocket to
+// any target, by its URL alone:
+//
+//	/to/OPTIONS/SCHEME/HOST[:PORT]/PATH?QUERY
+//	/to/geo=DE/https/api.example.com/v1/items?page=2
+//
+// OPTIONS is "-", or name=value pairs with ";" between them: key, geo, agent,
+// session, timeout, idle_timeout and cookies. The path and the query reach the
+// target byte for byte, so the handler must be asked before a ServeMux, which
+// cleans paths:
+//
+//	path := gw.PathForm()
+//	http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+//		if farwire.IsPathForm(r) {
+//			path.ServeHTTP(w, r)
+//			return
+//		}
+//		mux.ServeHTTP(w, r)
+//	})
+//
+// Answers come as they come, flushed as they come; redirects are not followed.
+// What a target could do to the host's origin in a browser is taken from its
+// answers: see docs/security.md, which recommends a host name of its own.
+func (g *Gateway) PathForm() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pathform.IsPreflight(r) {
+			pathform.Preflight(w.Header(), r.Header)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		kind := KindHTTP
+		socket := isWebSocket(r)
+		if socket {
+			kind = KindRelay
+		}
+		to, err := pathform.Parse(r.RequestURI)
+		if err == nil && socket {
+			err = checkUpgrade(w, r)
+		}
+		var s *session
+		if err == nil {
+			s, err = g.enter(r.Context(), kind)
+		}
+		if err != nil {
+			g.refused(r.Context(), kind.String(), err)
+			g.failPath(w, r, err)
+			return
+		}
+		if socket {
+			defer s.abandonOnPanic()
+			g.relayByPath(s, w, r, to)
+			return
+		}
+		g.forward(s, w, r, to)
+	})
+}
+
+// IsPathForm reports whether a request is one for [Gateway.PathForm].
+func IsPathForm(r *http.Request) bool { return pathform.IsPath(r.RequestURI) }
+
+// NotFound returns a handler that answers 404 in the form of the gateway's errors.
+func (g *Gateway) NotFound() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.o.fail(w, fault.New(fault.NotFound, "there is nothing here"))
+	})
+}
+
+func isWebSocket(r *http.Request) bool {
+	return httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket")
+}
+
+// failPath answers with an error of the gateway's own, which a page of any
+// origin may read.
+func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	pathform.Isolate(h)
+	h.Add("Vary", "Origin, X-API-Key, Authorization, Cookie")
+	h.Set("X-Farwire-From", "gateway")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Farwire-From, X-RateLimit-Limit, X-RateLimit-Remaining")
+	}
+	g.o.fail(w, err)
+}
+
+// sightPath reads the caller's key in this form's order, and takes our
+// credentials out of header: the options, else X-API-Key, else Authorization.
+// With a key in the options the two headers are the target's.
+func (g *Gateway) sightPath(r *http.Request, to *pathform.Request, header http.Header) (sighting, error) {
+	seen := g.sight(r)
+	bearer := g.bearer(r, seen.named != nil)
+	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
+	switch {
+	case to.Options.Key != "":
+		seen.key = to.Options.Key
+	case fromHeader:
+		seen.key = r.Header.Get("X-API-Key")
+		delete(header, "X-Api-Key")
+	default:
+		seen.key = bearer
+		fromHeader = bearer != ""
+	}
+	switch {
+	case seen.named != nil: // it may be what the host knows its caller by
+		delete(header, "Authorization")
+		if to.Options.Key == "" {
+			seen.key = r.Header.Get("X-API-Key")
+		}
+	case bearer != "" && (bearer == seen.key || g.tokens.ours(bearer)):
+		delete(header, "Authorization")
+	}
+	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {
+		return seen, fault.New(fault.OriginRefused, "cookies=all wants the key in a header and no Origin")
+	}
+	return seen, nil
+}
+
+// A forwarding is one request of the path form or the forward proxy on its way.
+type forwarding struct {
+	g    *Gateway
+	s    *session
+	to   *pathform.Request
+	cut  context.CancelCauseFunc // ends it
+	late time.Time               // for the dial
+
+	query agent.Query
+	conns string // who shares connections with it
+
+	idle *time.Timer // nil: no limit
+
+	// Set while ServeHTTP runs.
+	exit   agent.Exit
+	status int
+	err    error
+	whole  bool // the answer has reached its end
+
+	toTarget, toClient atomic.Int64
+}
+
+// Shutdown ends the request, unless the gateway drains: then it is finished.
+func (f *forwarding) Shutdown(cause error) {
+	if !errors.Is(cause, errDraining) {
+		f.cut(cause)
+	}
+}
+
+// Abort cuts it.
+func (f *forwarding) Abort() { f.cut(errDraining) }
+
+// Counters returns the bytes of bodies so far.
+func (f *forwarding) Counters() Counters {
+	return Counters{BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
+}
+
+// errIdle is the end of an answer that says nothing for idle_timeout.
+var errIdle = &fault.Error{Class: fault.TargetTimeout, Text: "idle timeout"}
+
+// forward sends a request on and its answer back.
+func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
+	ctx, cut := context.WithCancelCause(r.Context())
+	f := &forwarding{g: g, s: s, to: to, cut: cut}
+	defer func() {
+		v := recover()
+		cut(nil)
+		s.end(f.result(r))
+		if v != nil {
+			panic(v) // http.ErrAbortHandler, which cuts an answer that is not whole
+		}
+	}()
+	s.carry(f)
+	header := r.Header.Clone()
+	seen, err := g.sightPath(r, to, header)
+	seen.http = true
+	if err == nil {
+		err = s.admit(ctx, seen)
+	}
+	if err == nil {
+		err = f.prepare()
+	}
+	if err != nil {
+		f.fail(w, r, err)
+		return
+	}
+	if f.idle != nil {
+		defer f.idle.Stop()
+	}
+	s.reached("", to.Target())
+	in := r.WithContext(ctx)
+	in.Header = header
+	delete(header, "Upgrade") // another protocol than WebSocket is not passed
+	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
+	_ = http.NewResponseController(w).EnableFullDuplex()
+	proxy := &httputil.ReverseProxy{
+		Transport:     f,
+		FlushInterval: -1,
+		ErrorLog:      log.New(io.Discard, "", 0), // f.err says it
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL, p.Out.Host = to.URL(), to.HostHeader()
+			p.Out.Trailer = p.In.Trailer // filled in when the body has been read
+			to.Outgoing(p.Out.Header, s.Subject, g.o.StripHeaders)
+		},
+		ModifyResponse: func(resp *http.Response) error {
+			if resp.StatusCode == http.StatusSwitchingProtocols {
+				return fault.New(fault.TargetRefused, "target switched protocols without being asked")
+			}
+			f.status = resp.StatusCode
+			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: f.exit.ID})
+			resp.Body = &countedBody{resp.Body, f, &f.toClient}
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			if cause := context.Cause(ctx); cause != nil && r.Context().Err() == nil {
+				err = cause
+			}
+			f.fail(w, r, err)
+		},
+	}
+	proxy.ServeHTTP(w, in)
+	f.whole = f.err == nil
+}
+
+// prepare reads what the options ask for.
+func (f *forwarding) prepare() error {
+	o := &f.to.Options
+	host, _ := f.to.HostPort()
+	f.query = agent.Query{Subject: f.s.Subject, Host: host}
+	sticky := cmp.Or(o.Session, host)
+	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
+		return err
+	}
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = dialTimeout
+	}
+	f.late = time.Now().Add(timeout)
+	p := &f.s.principal
+	f.conns = fmt.Sprintf("%q %q %q %+v %q", p.account(), p.Allow, p.Deny, p.narrow, sticky)
+	if o.Idle > 0 {
+		f.idle = time.AfterFunc(o.Idle, func() { f.cut(errIdle) })
+	}
+	return nil
+}
+
+// RoundTrip sends the request through an exit that fits, and through another
+// when that one fails before the body was touched.
+func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
+	var resp *http.Response
+	body := req.Body
+	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
+		out := req.WithContext(ctx)
+		var once *onceBody
+		if body != nil && body != http.NoBody {
+			once = &onceBody{body: body, f: f}
+			out.Body = once
+		}
+		var err error
+		var dial *agent.DialError
+		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.ID, Exit: e, Deadline: f.late, Late: errTimeout})
+		switch {
+		case err == nil:
+			return nil
+		case once.untouched() && time.Now().Before(f.late):
+			return err
+		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
+			// Another exit would get the rest of the body.
+			return fault.Wrap(fault.ClassOf(err), fault.Of(err).Text, dial.Err)
+		}
+		return err
+	})
+	f.exit = exit
+	f.s.reached(exit.ID, f.to.Target())
+	return resp, err
+}
+
+func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f.err = err
+	if r.Context().Err() != nil {
+		f.err = errClientGone
+	}
+	f.status = public(err).Status
+	if f.exit.ID != "" {
+		w.Header().Set("X-Farwire-Node", f.exit.ID)
+	}
+	f.g.failPath(w, r, err)
+}
+
+// result is how the request went, in the words of the log.
+func (f *forwarding) result(r *http.Request) SessionResult {
+	out := SessionResult{Node: f.exit.ID, Target: f.to.Target(), EndedBy: "target", Code: f.status, Err: f.err,
+		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
+	switch {
+	case f.whole:
+	case r.Context().Err() != nil:
+		out.EndedBy = "client"
+		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
+			out.Err = nil // closing an event stream is how one ends it
+		}
+	case out.Err == nil:
+	case fault.ClassOf(out.Err).OfAgent(), agent.IsFault(out.Err, agent.FaultAgent):
+		out.EndedBy = "agent"
+	case !fault.ClassOf(out.Err).OfTarget() && !agent.IsFault(out.Err, agent.FaultTarget):
+		out.EndedBy = "gateway"
+	}
+	return out
+}
+
+// A countedBody counts what a target sends, and restarts the idle clock.
+type countedBody struct {
+	io.ReadCloser
+	f     *forwarding
+	count *atomic.Int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.count.Add(int64(n))
+	if n > 0 && b.f.idle != nil {
+		b.f.idle.Reset(b.f.to.Options.Idle)
+	}
+	if err != nil && err != io.EOF {
+		b.f.err = fault.Wrap(fault.TargetLost, "target lost", err)
+	}
+	return n, err
+}
+
+// A onceBody is a client's body for one attempt. Closing it does not close the
+// client's, which another attempt may need.
+type onceBody struct {
+	body    io.Reader
+	f       *forwarding
+	touched atomic.Bool
+}
+
+func (b *onceBody) Read(p []byte) (int, error) {
+	b.touched.Store(true)
+	n, err := b.body.Read(p)
+	b.f.toTarget.Add(int64(n))
+	if n > 0 && b.f.idle != nil {
+		b.f.idle.Reset(b.f.to.Options.Idle)
+	}
+	return n, err
+}
+
+func (b *onceBody) Close() error { return nil }
+
+// untouched reports whether the body can still be sent from its beginning.
+func (b *onceBody) untouched() bool { return b == nil || !b.touched.Load() }
+
+// overTLS reports whether the client came over https: TLS here, or a trusted
+// proxy says so.
+func overTLS(r *http.Request) bool {
+	said, ok := r.Context().Value(schemeKey{}).(string)
+	return r.TLS != nil || ok && said == "https"
+}
