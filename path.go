@@ -246,8 +246,8 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 func (f *forwarding) prepare() error {
 	o := &f.to.Options
 	host, _ := f.to.HostPort()
-	f.query = agent.Query{Subject: f.s.Subject, Host: host}
 	sticky := cmp.Or(o.Session, host)
+	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
 	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
 		return err
 	}
@@ -278,7 +278,7 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		var err error
 		var dial *agent.DialError
-		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.ID, Exit: e, Deadline: f.late, Late: errTimeout})
+		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.late, Late: errTimeout})
 		switch {
 		case err == nil:
 			return nil

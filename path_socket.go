@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -72,6 +73,7 @@ func pathRelay(to *pathform.Request, header http.Header, protocols []string) (*r
 	}
 	out.target.Body = maxDirectBody
 	err := out.setTarget(address, "", fields, nil, protocols)
+	out.query.Session = cmp.Or(o.Session, out.query.Host)
 	out.target.Ignored = nil // they belong to the client's own hop
 	return out, err
 }
