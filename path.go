@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -198,7 +199,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		err = s.admit(ctx, seen)
 	}
 	if err == nil {
-		err = f.prepare()
+		err = f.prepare(ctx)
 	}
 	if err != nil {
 		f.fail(w, r, err)
@@ -243,12 +244,22 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 }
 
 // prepare reads what the options ask for.
-func (f *forwarding) prepare() error {
+func (f *forwarding) prepare(ctx context.Context) error {
 	o := &f.to.Options
 	host, _ := f.to.HostPort()
 	sticky := cmp.Or(o.Session, host)
 	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
 	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
+		return err
+	}
+	// A connection that is used again is not dialled, and asks nobody.
+	_, service := f.to.HostPort()
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return err
+	}
+	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: normalHost(host), Port: uint16(port)}
+	if _, err := f.g.permit(ctx, f.s.principal, target); err != nil {
 		return err
 	}
 	timeout := o.Timeout

@@ -349,3 +349,26 @@ func TestPathForm_WebSocket_IsTheDirectForm(t *testing.T) {
 	}
 	<-heads
 }
+
+// A token for a page opens one target, also where a connection to another one
+// of the same key is kept.
+func TestPathForm_HostsRule_HoldsForEachRequest(t *testing.T) {
+	var asked atomic.Int32
+	var closed atomic.Bool
+	w := newPathWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {}), func(o *farwire.Options) {
+		o.Allow = func(_ context.Context, p farwire.Principal, target farwire.Target) error {
+			asked.Add(1)
+			if closed.Load() || target.Kind != farwire.KindHTTP || p.Subject != "alice" {
+				return &farwire.Refusal{Message: "not today"}
+			}
+			return nil
+		}
+	})
+	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != 200 || asked.Load() == 0 {
+		t.Errorf("%d %s, asked %d times", resp.StatusCode, body, asked.Load())
+	}
+	closed.Store(true)
+	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != 403 || !strings.Contains(body, "not today") {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
