@@ -166,13 +166,16 @@ func (c *crawl) read(msg []byte) error {
 		enhance:    f.boolean("llmEnhance", false),
 		remote:     f.boolean("useBrightdata", true),
 	}
-	geo, agents := f.text("geo", ""), f.text("agent", "")
+	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
 	minutes := f.integer("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
 	if f.err != nil {
 		return f.err
 	}
 	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
 	if err := egress.ParseFilter(&c.req.query, geo, agents); err != nil {
+		return err
+	}
+	if err := egress.ParseSession(&c.req.query, "session", sticky); err != nil {
 		return err
 	}
 	u, err := url.Parse(c.req.url)

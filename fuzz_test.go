@@ -97,7 +97,7 @@ func FuzzDirectQuery(f *testing.F) {
 				if target, err = url.QueryUnescape(value); err != nil {
 					t.Fatalf("took a url that cannot be parsed: %v", err)
 				}
-			case "", "api_key", "token", "geo", "agent", "idle_timeout", "proxy", "header":
+			case "", "api_key", "token", "geo", "agent", "fw_session", "idle_timeout", "proxy", "header":
 				if name == "" && pair != "" {
 					theirs = append(theirs, pair)
 				}

@@ -260,7 +260,7 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighti
 // relayRequest reads what a connect message asks for.
 func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 	q := &relayRequest{idle: f.seconds("idle_timeout"), timeout: f.seconds("timeout")}
-	geo, agents, session := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
+	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
 	raw, proxy := f.text("url", ""), f.text("proxy", "")
 	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
 	ca := f.text("ca", "")
@@ -274,7 +274,7 @@ func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
 		return nil, err
 	}
-	if err := egress.ParseSession(&q.query, "session", session); err != nil {
+	if err := egress.ParseSession(&q.query, "session", sticky); err != nil {
 		return nil, err
 	}
 	if err := q.checkTimeout("timeout"); err != nil {

@@ -3,23 +3,24 @@ package main
 import (
 	"context"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
 )
 
 type agentCommand struct {
-	Gateway      list          `placeholder:"URL,..." help:"Gateways to serve; may be given more than once. Each address of a name gets a link of its own."`
-	Secret       string        `placeholder:"SECRET" help:"The gateways' --agent-secret."`
-	Token        string        `placeholder:"TOKEN" help:"This agent's own token, where the gateways have a record of it."`
-	Slug         string        `placeholder:"SLUG" help:"Short name that clients pin this agent by."`
-	Country      string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2."`
-	AllowPrivate bool          `help:"Let sessions reach loopback, private and link-local addresses."`
-	MaxSessions  int           `default:"0" placeholder:"N" help:"Sessions at a time; 0 for no limit."`
-	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+	Gateway        list          `placeholder:"URL,..." help:"Gateways to serve; may be given more than once. Each address of a name gets a link of its own."`
+	Secret         string        `placeholder:"SECRET" help:"The gateways' --agent-secret."`
+	Token          string        `placeholder:"TOKEN" help:"This agent's own token, where the gateways have a record of it."`
+	Slug           string        `placeholder:"SLUG" help:"Short name that clients pin this agent by."`
+	Country        string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2."`
+	AllowPrivate   bool          `help:"Let sessions reach loopback, private and link-local addresses."`
+	AllowCleartext bool          `help:"Let the secret and all traffic cross the network in clear, to a gateway at http:// or ws:// that is not on this machine."`
+	MaxSessions    int           `default:"0" placeholder:"N" help:"Sessions at a time; 0 for no limit."`
+	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
-	logFlags `embed:""`
+	guardFlags `embed:""`
+	logFlags   `embed:""`
 }
 
 // Run serves until ctx ends and then drains.
@@ -33,16 +34,24 @@ func (a *agentCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	deny, ports, err := a.parse()
+	if err != nil {
+		return err
+	}
 	err = agent.Run(ctx, agent.RunOptions{
-		Gateways:     a.Gateway,
-		Secret:       secret,
-		Slug:         a.Slug,
-		Country:      a.Country,
-		AllowPrivate: a.AllowPrivate,
-		MaxSessions:  a.MaxSessions,
-		DrainTimeout: a.DrainTimeout,
-		Version:      build().version,
-		Logger:       log,
+		Gateways:       a.Gateway,
+		Secret:         secret,
+		Slug:           a.Slug,
+		Country:        a.Country,
+		AllowPrivate:   a.AllowPrivate,
+		AllowOnLink:    a.AllowOnLink,
+		AllowPorts:     ports,
+		AllowCleartext: a.AllowCleartext,
+		Policy:         agent.Rules{Deny: deny},
+		MaxSessions:    a.MaxSessions,
+		DrainTimeout:   a.DrainTimeout,
+		Version:        build().version,
+		Logger:         log,
 	})
 	if err != nil {
 		return a.asFlag(err)
@@ -73,17 +82,11 @@ func (a *agentCommand) check() (secret string, err error) {
 // asFlag names the flag where the library names its field. All errors of Run
 // are about options.
 func (a *agentCommand) asFlag(err error) error {
-	text := strings.TrimPrefix(err.Error(), "agent: RunOptions")
 	secret := "--secret"
 	if a.Token != "" {
 		secret = "--token"
 	}
-	for prefix, flag := range map[string]string{
-		".Gateways": "--gateway", ".Secret": secret + ":", ": slug": "--slug:", ": country": "--country:",
-	} {
-		if rest, ok := strings.CutPrefix(text, prefix); ok {
-			return misuse(flag + rest)
-		}
-	}
-	return err
+	return agentError(err, map[string]string{
+		"RunOptions.Gateways": "--gateway", "RunOptions.Secret": secret + ":", "RunOptions: slug": "--slug:", "RunOptions: country": "--country:",
+	})
 }

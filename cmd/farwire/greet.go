@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/farwire/farwire/agent"
 )
 
 // A greeting is what serve says when it is ready.
@@ -48,8 +50,7 @@ func greet(w io.Writer, g greeting) {
 	io.WriteString(w, b.String())
 }
 
-// relayLine relays to the echo in this process. Without an agent here it needs
-// one elsewhere, and a target that such an agent reaches.
+// relayLine relays to the echo, which any agent answers itself.
 func (g greeting) relayLine() string {
 	line := "echo hello | " + g.binary + " relay"
 	if at := g.reachable(); at != defaultGatewayAddr {
@@ -58,10 +59,10 @@ func (g greeting) relayLine() string {
 	if g.key != "" {
 		line += " --key " + g.key
 	}
-	if g.agent == "" {
-		return line + " wss://echo.websocket.org"
+	if g.agent != "" {
+		line += " --agent " + g.agent
 	}
-	return line + " --agent " + g.agent + " ws://" + echoHost
+	return line + " ws://" + agent.EchoHost
 }
 
 // amqpLine streams what is published to a topic exchange that every RabbitMQ

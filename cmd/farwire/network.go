@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 
@@ -20,43 +21,48 @@ type networkFlags struct {
 	AgentSecret  list   `placeholder:"SECRET,..." help:"Lets agents attach under a slug and country of their own claim; at least 16 bytes. Several while they change."`
 	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`
 	Peers        list   `placeholder:"URL,..." help:"The other gateways of this cluster; agents link to each."`
+
+	guardFlags `embed:""`
 }
 
-// network makes the pool of agents, with the one of this process in it. The
-// function ends what that one runs.
-func (f *networkFlags) network(log *slog.Logger) (pool *agent.Pool, stop func(), err error) {
+// network makes the pool of agents, with the one of this process in it, which
+// never dials where this process listens.
+func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (pool *agent.Pool, err error) {
 	o := agent.PoolOptions{Peers: f.Peers, Logger: log}
 	if len(f.AgentSecret) > 0 {
 		o.Secret = f.AgentSecret[0]
 	}
 	if f.AgentsFile != "" {
 		if o.Records, err = readRecords(f.AgentsFile); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	o.LocalOnly = o.Secret == "" && len(o.Records) == 0
 	switch {
 	case o.LocalOnly && f.LocalAgent == noAgent:
-		return nil, nil, misuse("--local-agent: none leaves no agent at all; give --agent-secret or --agents-file, too")
+		return nil, misuse("--local-agent: none leaves no agent at all; give --agent-secret or --agents-file, too")
 	case o.LocalOnly && len(f.Peers) > 0:
-		return nil, nil, misuse("--peers: only agents are told of peers, and none can attach; give --agent-secret or --agents-file, too")
+		return nil, misuse("--peers: only agents are told of peers, and none can attach; give --agent-secret or --agents-file, too")
 	}
 	if pool, err = agent.NewPool(o); err != nil {
-		return nil, nil, asFlag(err)
+		return nil, asFlag(err)
 	}
 	if len(f.AgentSecret) > 1 {
 		if err := pool.SetSecrets(f.AgentSecret); err != nil {
-			return nil, nil, misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
+			return nil, misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
 		}
 	}
 	if f.LocalAgent == noAgent {
-		return pool, func() {}, nil
+		return pool, nil
 	}
-	exit, stop, err := f.local()
+	exit, err := f.local(listeners)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return pool, stop, pool.Add(exit)
+	if err := pool.Add(exit); err != nil {
+		return nil, misuse("--local-agent: " + strings.TrimPrefix(err.Error(), "agent: ") + "; give another slug")
+	}
+	return pool, nil
 }
 
 // reloadAgents returns what reads the agents file, and the file of the agents'
@@ -99,30 +105,30 @@ func (f *networkFlags) localSlug() string {
 }
 
 // local makes the agent of this process.
-func (f *networkFlags) local() (agent.Exit, func(), error) {
+func (f *networkFlags) local(listeners func() []net.Addr) (agent.Exit, error) {
 	slug, country, ok := strings.Cut(f.LocalAgent, ":")
 	if !ok || slug == "" || country == "" {
-		return agent.Exit{}, nil, misusef("--local-agent: %q is not a slug and a country; write it as local:ZZ, or none", f.LocalAgent)
+		return agent.Exit{}, misusef("--local-agent: %q is not a slug and a country; write it as local:ZZ, or none", f.LocalAgent)
 	}
-	exit, err := agent.Direct(agent.DirectOptions{Slug: slug, Country: country, AllowPrivate: f.AllowPrivate})
+	deny, ports, err := f.parse()
 	if err != nil {
-		return agent.Exit{}, nil, misuse("--local-agent: " + strings.TrimPrefix(err.Error(), "agent: "))
+		return agent.Exit{}, err
 	}
-	exit, stop := withEcho(exit)
-	return exit, stop, nil
+	exit, err := agent.Direct(agent.DirectOptions{
+		Slug: slug, Country: country, AllowPrivate: f.AllowPrivate, AllowOnLink: f.AllowOnLink, AllowPorts: ports,
+		Listeners: listeners, Policy: agent.Rules{Deny: deny},
+	})
+	if err != nil {
+		return agent.Exit{}, misuse("--local-agent: " + strings.TrimPrefix(err.Error(), "agent: "))
+	}
+	return exit, nil
 }
 
 // asFlag names the flag where the library names its field.
 func asFlag(err error) error {
-	text := strings.TrimPrefix(err.Error(), "agent: ")
-	for field, flag := range map[string]string{
+	return agentError(err, map[string]string{
 		"PoolOptions.Secret": "--agent-secret:", "PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
-	} {
-		if rest, ok := strings.CutPrefix(text, field); ok {
-			return misuse(flag + rest)
-		}
-	}
-	return err
+	})
 }
 
 // readRecords reads the agents file. Its trouble is told with the place, and

@@ -29,11 +29,12 @@ const (
 )
 
 type relay struct {
-	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss://. The gateway's own agent knows ws://echo.farwire.alt, an echo."`
+	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss://. Each agent answers ws://echo.farwire.alt itself, an echo."`
 	Gateway     string   `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
 	Key         string   `placeholder:"KEY" help:"API key or token."`
 	Geo         string   `placeholder:"CC,..." help:"Countries to leave through."`
 	Agent       string   `placeholder:"SLUG,..." help:"Agents to leave through."`
+	Session     string   `placeholder:"NAME" help:"Sticky session: relays with the same name leave through the same agent."`
 	Header      []string `sep:"none" placeholder:"'NAME: VALUE'" help:"A header for the target; may be given more than once."`
 	Cookie      []string `sep:"none" placeholder:"NAME=VALUE" help:"A cookie for the target; may be given more than once."`
 	Subprotocol list     `placeholder:"NAME,..." help:"Subprotocols to offer."`
@@ -112,12 +113,13 @@ func (r *relay) message() ([]byte, error) {
 		URL          string            `json:"url"`
 		Geo          string            `json:"geo,omitempty"`
 		Agent        string            `json:"agent,omitempty"`
+		Session      string            `json:"session,omitempty"`
 		Headers      map[string]string `json:"headers,omitempty"`
 		Cookies      map[string]string `json:"cookies,omitempty"`
 		Subprotocols []string          `json:"subprotocols,omitempty"`
 		Proxy        string            `json:"proxy,omitempty"`
 		Insecure     bool              `json:"insecure,omitempty"`
-	}{r.Key, r.URL, r.Geo, r.Agent, headers, cookies, r.Subprotocol, r.Proxy, r.Insecure})
+	}{r.Key, r.URL, r.Geo, r.Agent, r.Session, headers, cookies, r.Subprotocol, r.Proxy, r.Insecure})
 }
 
 // pairs reads flags of a name and a value each.

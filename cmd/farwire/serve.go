@@ -62,11 +62,11 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, stopLocal, err := s.network(log)
+	var own ownListeners
+	pool, err := s.network(log, own.list)
 	if err != nil {
 		return err
 	}
-	defer stopLocal()
 	o, err := s.options(id, pool, log)
 	if err != nil {
 		return err
@@ -86,6 +86,8 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer admin.close()
+	own.add(ln.Addr())
+	own.add(admin.addr())
 	addr := ln.Addr().(*net.TCPAddr)
 	used, err := s.services(ctx, reachable(addr), log)
 	if err != nil {

@@ -47,16 +47,20 @@ func ParseFilter(q *agent.Query, geo, agents string) error {
 	return nil
 }
 
-// ParseSession reads the name of a sticky session; field is what the caller
-// calls it. Empty is none.
-func ParseSession(q *agent.Query, field, name string) error {
-	if len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
-	}) {
+// ParseSession reads which sticky session a request belongs to; field is what
+// the caller calls it. Empty is none.
+func ParseSession(q *agent.Query, field, session string) error {
+	if session != "" && !agent.ValidSession(session) {
 		return fault.Invalidf("%s must be 1 to 64 letters, digits, dots, underscores and hyphens", field)
 	}
-	q.Session = name
+	q.Session = session
 	return nil
+}
+
+// stays reports whether a failure keeps to its exit: it is the target's, or the
+// session is sticky and the exit takes sessions.
+func stays(q agent.Query, err *agent.DialError) bool {
+	return err.Fault == agent.FaultTarget || q.Session != "" && !err.AgentUnavailable()
 }
 
 func list(s string) []string {
@@ -72,12 +76,14 @@ func list(s string) []string {
 // Do picks an exit that fits and calls attempt with it. A failure that is the
 // exit's fault, or its policy, goes on to another that fits, until the context
 // ends; one that is the target's does not, because no other exit would fare
-// better. Exits that the query rules out are never taken. The exit is that of
+// better. A sticky session goes on only when its exit takes no sessions. Exits that
+// the query rules out are never taken. The exit is that of
 // the last attempt, its zero value when there was none.
 func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Context, agent.Exit) error) (agent.Exit, error) {
 	var failed error
 	for {
 		exit, err := g.Agents.SelectAgent(ctx, q)
+		exit = exit.Enforce()
 		switch {
 		case ctx.Err() != nil:
 			return agent.Exit{}, context.Cause(ctx)
@@ -93,7 +99,7 @@ func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Con
 			return exit, nil
 		case ctx.Err() != nil && !(timedOut(context.Cause(ctx)) && fault.ClassOf(err).OfHandshake()):
 			return exit, context.Cause(ctx) // else err says better where time ran out
-		case ctx.Err() != nil, !errors.As(err, &dial) || dial.Fault == agent.FaultTarget:
+		case ctx.Err() != nil, !errors.As(err, &dial) || stays(q, dial):
 			return exit, err
 		}
 		g.Logger.DebugContext(ctx, "agent failed", "agent", exit.ID, "target", q.Host, "err", dial.Unwrap())

@@ -124,7 +124,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch lost := r.lost.Load(); {
 		case lost != nil:
 			err = lost
-		case !errors.As(err, &dial) || dial.Fault == agent.FaultTarget:
+		case !errors.As(err, &dial) || stays(t.query, dial):
 			return nil, err
 		case dial.Fault == agent.FaultPolicy && t.worked.Load():
 			// This exit goes where the first request went; where this one goes
@@ -162,6 +162,7 @@ func (t *Transport) route(ctx context.Context) (*route, error) {
 	defer t.give()
 	for t.current == nil {
 		exit, err := t.o.Egress.Agents.SelectAgent(ctx, t.query)
+		exit = exit.Enforce()
 		switch {
 		case err == nil:
 			t.use(exit)

@@ -111,7 +111,10 @@ func (t *serviceTest) fail(text string) {
 func (t *serviceTest) Error(args ...any)                 { t.fail(fmt.Sprint(args...)) }
 func (t *serviceTest) Errorf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)) }
 func (t *serviceTest) Fatal(args ...any)                 { t.fail(fmt.Sprint(args...)); t.FailNow() }
-func (t *serviceTest) Fatalf(format string, args ...any) { t.fail(fmt.Sprintf(format, args...)); t.FailNow() }
+func (t *serviceTest) Fatalf(format string, args ...any) {
+	t.fail(fmt.Sprintf(format, args...))
+	t.FailNow()
+}
 
 func (t *serviceTest) FailNow() {
 	t.fail("")

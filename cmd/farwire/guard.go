@@ -1,0 +1,69 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// guardFlags say what the exit of this process never dials, of serve and of
+// agent alike.
+type guardFlags struct {
+	Deny        list `placeholder:"CIDR,..." help:"Addresses that are never dialled."`
+	AllowPorts  list `placeholder:"PORT,..." help:"The only ports that are dialled, such as 443,8000-8100; all is 1-65535. None: all but 25."`
+	AllowOnLink bool `help:"Let sessions reach public addresses on this machine's own networks; its own addresses stay refused."`
+}
+
+// parse checks the flags.
+func (f *guardFlags) parse() (deny []netip.Prefix, ports []agent.PortRange, err error) {
+	for _, s := range f.Deny {
+		p, err := netip.ParsePrefix(s)
+		if a, bad := netip.ParseAddr(s); bad == nil && a.Zone() == "" {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, nil, misusef("--deny: %q is not an address or a CIDR; write it as 203.0.113.0/24", s)
+		}
+		deny = append(deny, p)
+	}
+	if ports, err = agent.ParsePorts(f.AllowPorts); err != nil {
+		return nil, nil, misuse("--allow-ports: " + err.Error())
+	}
+	return deny, ports, nil
+}
+
+// ownListeners are the addresses that this process listens on, which its exit
+// never dials.
+type ownListeners struct {
+	mu    sync.Mutex
+	addrs []net.Addr
+}
+
+func (o *ownListeners) add(addr net.Addr) {
+	if addr == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.addrs = append(o.addrs, addr)
+}
+
+func (o *ownListeners) list() []net.Addr {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.addrs[:len(o.addrs):len(o.addrs)]
+}
+
+// agentError names the flag where the library names its field.
+func agentError(err error, flags map[string]string) error {
+	text := strings.TrimPrefix(err.Error(), "agent: ")
+	for field, flag := range flags {
+		if rest, ok := strings.CutPrefix(text, field); ok {
+			return misuse(flag + rest)
+		}
+	}
+	return err
+}
