@@ -9,6 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
@@ -148,6 +151,7 @@ type crawlRequest struct {
 	enhance    bool
 	remote     bool // useBrightdata
 	query      agent.Query
+	choice     llmstxt.Options // which pages, what is sent along, how fast
 }
 
 // read reads the client's message. Some of its texts are fixed.
@@ -167,6 +171,7 @@ func (c *crawl) read(msg []byte) error {
 		remote:     f.boolean("useBrightdata", true),
 	}
 	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
+	c.req.choice = f.choice()
 	minutes := f.integer("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
 	if f.err != nil {
 		return f.err
@@ -190,12 +195,81 @@ func (c *crawl) read(msg []byte) error {
 		return errNarrowed
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
 		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites")
+	case c.req.enroll && c.req.secret():
+		return fault.Invalidf("enableAutoUpdate keeps no headers, cookies and passwords; leave them out, or it")
 	}
 	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
 	c.result.Target = c.req.query.Host
 	c.session.reached("", c.result.Target)
 	return nil
 }
+
+// The most of each that a crawl request may have.
+const (
+	maxGlobs   = 64
+	maxGlob    = 1000 // bytes
+	maxHeaders = 100  // and cookies, together
+	maxDelay   = time.Hour
+)
+
+// choice reads which pages are wanted, what is sent along, and how fast.
+func (f *fields) choice() llmstxt.Options {
+	o := llmstxt.Options{
+		Include: f.globs("include"), Exclude: f.globs("exclude"),
+		Language: f.word("language"), Version: f.word("version"),
+		Delay: f.seconds("delay"), Signals: f.boolean("signals", false),
+		Header: http.Header{}, Cookies: map[string]string{},
+	}
+	headers, cookies := f.pairs("headers"), f.pairs("cookies")
+	switch {
+	case len(headers)+len(cookies) > maxHeaders:
+		f.refuse("headers and cookies", fmt.Sprintf("are more than %d together", maxHeaders))
+	case o.Delay > maxDelay:
+		f.refuse("delay", fmt.Sprintf("must be at most %g seconds", maxDelay.Seconds()))
+	}
+	for _, h := range headers {
+		switch {
+		case !httpguts.ValidHeaderFieldName(h.name):
+			f.refuse("headers:", fmt.Sprintf("%q is not a header name", clip(h.name)))
+		case !httpguts.ValidHeaderFieldValue(h.value):
+			f.refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", clip(h.name)))
+		}
+		o.Header.Add(h.name, h.value)
+	}
+	for _, c := range cookies {
+		if (&http.Cookie{Name: c.name, Value: c.value}).Valid() != nil {
+			f.refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", clip(c.name)))
+		}
+		o.Cookies[c.name] = c.value
+	}
+	return o
+}
+
+// globs reads a list of globs on paths.
+func (f *fields) globs(name string) []string {
+	list := f.list(name)
+	if len(list) > maxGlobs {
+		f.refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
+	}
+	for _, glob := range list {
+		if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") || len(glob) > maxGlob || strings.ContainsFunc(glob, unicode.IsControl) {
+			f.refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", clip(glob)))
+		}
+	}
+	return list
+}
+
+// word reads a language or a version.
+func (f *fields) word(name string) string {
+	s := strings.TrimSpace(f.text(name, ""))
+	if len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
+		f.refuse(name, "must be a word of at most 64 bytes")
+	}
+	return s
+}
+
+// secret reports whether what the crawl finds is for its caller alone.
+func (r *crawlRequest) secret() bool { return llmstxt.HasSecrets(r.url, r.choice) }
 
 // work crawls the site and makes its file, hosted if there is a place for it.
 // It talks to the client as it goes and returns what is to be sent in the end.
@@ -222,7 +296,11 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error)
 		return nil, context.Cause(ctx)
 	}
 	c.result.FramesToClient, c.result.BytesToClient = int64(len(site.Pages)), int64(len(out.text))
-	if c.g.o.Storage != nil {
+	switch {
+	case c.g.o.Storage == nil:
+	case c.req.secret():
+		t.log("This crawl was given headers, cookies or a password; its file is sent to you alone and not hosted")
+	default:
 		err = c.host(ctx, j, out)
 	}
 	return out, err

@@ -52,27 +52,24 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 		j.node, j.requests = transport.ExitID(), transport.Requests()
 	}()
 	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, log: j.log}
-	site, err := llmstxt.Crawl(ctx, j.req.url, llmstxt.Options{
-		Client:       &http.Client{Transport: transport},
-		MaxPages:     j.maxPages,
-		DescLength:   j.req.descLength,
-		Workers:      j.g.o.Crawl.Workers,
-		Owner:        j.subject,
-		Timeout:      j.g.o.Crawl.Timeout,
-		Previous:     j.previous,
-		TrustLastmod: trustLastmod,
-		Render:       shown.page,
-		Progress: func(e llmstxt.Event) {
-			j.g.outcome.note(e)
-			if e.Kind == llmstxt.Committed {
-				j.pages.Store(int64(e.Page))
-				if e.Page == 1 && j.arrived != nil {
-					j.arrived(e.URL)
-				}
+	o := j.req.choice
+	o.Client = &http.Client{Transport: transport}
+	o.MaxPages, o.DescLength = j.maxPages, j.req.descLength
+	o.Workers, o.Timeout = j.g.o.Crawl.Workers, j.g.o.Crawl.Timeout
+	o.Previous, o.TrustLastmod = j.previous, trustLastmod
+	o.Owner = j.subject
+	o.Render = shown.page
+	o.Progress = func(e llmstxt.Event) {
+		j.g.outcome.note(e)
+		if e.Kind == llmstxt.Committed {
+			j.pages.Store(int64(e.Page))
+			if e.Page == 1 && j.arrived != nil {
+				j.arrived(e.URL)
 			}
-			j.log(e.Message)
-		},
-	})
+		}
+		j.log(e.Message)
+	}
+	site, err := llmstxt.Crawl(ctx, j.req.url, o)
 	if err == nil {
 		j.rendered = shown.end()
 	}

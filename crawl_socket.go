@@ -29,6 +29,7 @@ type crawlMessage struct {
 
 	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
+	Lost          *int        `json:"lost,omitempty"`           // of a result: pages that are missing because the site did not answer
 	BaseURL       string      `json:"base_url,omitempty"`       // of a url or an error, when the site is enrolled: what the webhook calls it
 	WebhookSecret string      `json:"webhook_secret,omitempty"` // of the same, when the site was enrolled by this crawl
 }
@@ -121,6 +122,8 @@ func publicCrawl(err error) publicError {
 		return public(fault.New(fault.BadRequest, "Invalid URL format"))
 	case errors.Is(err, llmstxt.ErrRobots):
 		return public(fault.New(fault.TargetRefused, "robots.txt forbids crawling this site"))
+	case errors.Is(err, llmstxt.ErrSignals):
+		return public(fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)"))
 	case errors.Is(err, llmstxt.ErrTimeout):
 		return public(fault.New(fault.TargetTimeout, "Crawl timeout exceeded"))
 	case known != nil && known.Class == fault.TargetForbidden:
@@ -222,7 +225,7 @@ const largeMessage = 1 << 20
 
 // deliver sends what the crawl came to.
 func (t *crawlSocket) deliver(out *crawlOutcome) error {
-	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Stats: newCrawlStats(out.site.Stats, out.rendered)})
+	result, err := encodeMessage(crawlMessage{Type: "result", Content: out.text, Lost: &out.site.Stats.Lost, Stats: newCrawlStats(out.site.Stats, out.rendered)})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type said struct {
 	Content       string `json:"content"`
 	BaseURL       string `json:"base_url"`
 	WebhookSecret string `json:"webhook_secret"`
+	Lost          *int   `json:"lost"`
 	Stats         *struct {
 		Pages   int            `json:"pages"`
 		Fetched int            `json:"fetched"`

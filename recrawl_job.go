@@ -193,6 +193,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		layout:     llmstxt.Layout(o.Format),
 		enhance:    o.Enhance,
 		remote:     o.Remote,
+		choice:     o.choice(),
 		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: splitList(o.Agent), Countries: splitList(o.Geo)},
 	}
 	if u, err := url.Parse(req.url); err == nil {

@@ -199,7 +199,7 @@ func anyStrings(b *bench) {
 	const clean = "https://a.example/"
 	for name, text := range texts {
 		l, err := b.store.Enroll(b.ctx, farwire.Site{
-			Subject: text, BaseURL: clean + text, WebhookSecret: text, Options: farwire.SiteOptions{Format: text, Geo: text, Agent: text},
+			Subject: text, BaseURL: clean + text, WebhookSecret: text, Options: farwire.SiteOptions{Format: text, Geo: text, Agent: text, Include: text, Exclude: text, Header: text, Language: text, Version: text},
 		}, 1, long)
 		if err != nil {
 			b.Errorf("%s: %v", name, err)

@@ -39,8 +39,15 @@ func scanSite(scan func(...any) error, s *farwire.Site, more ...any) error {
 	if err := json.Unmarshal(options, &s.Options); err != nil {
 		return fmt.Errorf("the options of site %d: %w", s.ID, err)
 	}
-	s.Options.Format, s.Options.Geo, s.Options.Agent = unescape(s.Options.Format), unescape(s.Options.Geo), unescape(s.Options.Agent)
+	for _, text := range optionTexts(&s.Options) {
+		*text = unescape(*text)
+	}
 	return nil
+}
+
+// optionTexts are the texts of the options, which may hold any bytes.
+func optionTexts(o *farwire.SiteOptions) []*string {
+	return []*string{&o.Format, &o.Geo, &o.Agent, &o.Include, &o.Exclude, &o.Header, &o.Language, &o.Version}
 }
 
 // key is the text as an index has it.
@@ -58,7 +65,9 @@ func key(text string) []byte {
 // if that is more; each later one is one more.
 func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
 	o := site.Options
-	o.Format, o.Geo, o.Agent = escape(o.Format), escape(o.Geo), escape(o.Agent)
+	for _, text := range optionTexts(&o) {
+		*text = escape(*text)
+	}
 	options, err := marshal(o)
 	if err != nil {
 		return farwire.Lease{}, fmt.Errorf("sqlstore: enrolling a site: %w", err)

@@ -7,12 +7,16 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/term"
 
 	"github.com/farwire/farwire/agent"
@@ -20,13 +24,78 @@ import (
 )
 
 type crawl struct {
-	URL          string `arg:"" name:"url" help:"Where to begin, http:// or https://. The crawl keeps to its host and path."`
-	Output       string `short:"o" placeholder:"FILE" help:"File to write. None: standard output."`
+	URL          string `arg:"" name:"url" help:"Where to begin, http:// or https://. The crawl keeps to its host and path. user:password@ is sent there."`
+	Output       string `short:"o" placeholder:"FILE" help:"File to write, or a folder for llms.txt: one that exists, or a name that ends with /. Default: standard output."`
 	MaxPages     int    `default:"50" placeholder:"N" help:"Pages in the file, at most."`
 	DescLength   int    `default:"500" placeholder:"N" help:"Characters of each page's excerpt, at most; 100 to 2000."`
 	Format       string `default:"pages" placeholder:"FORMAT" help:"pages, or index for the layout of llmstxt.org."`
 	Workers      int    `default:"8" placeholder:"N" help:"Pages fetched at once."`
 	AllowPrivate bool   `help:"Reach loopback, private and link-local addresses."`
+
+	crawlChoice `embed:""`
+	crawlReport `embed:""`
+}
+
+// crawlChoice says which pages are wanted, what is sent along, and how fast.
+type crawlChoice struct {
+	Include      []string `sep:"none" placeholder:"GLOB" help:"Fetch only pages whose path matches, such as /docs/**; * stays within a segment. May be given more than once."`
+	Exclude      []string `sep:"none" placeholder:"GLOB" help:"Leave out pages whose path matches; beats --include. May be given more than once."`
+	Header       []string `sep:"none" placeholder:"'N: V'" help:"Header for the URL's own host. May be given more than once."`
+	Cookie       []string `sep:"none" placeholder:"N=V" help:"Cookie for the URL's own host. May be given more than once."`
+	Language     string   `placeholder:"LANG" help:"Of a page's translations, the one to keep. Default: that of the first page."`
+	DocsVersion  string   `placeholder:"VERSION" help:"Of a page's versions, the one to keep. Default: that of the first page, else the latest."`
+	Delay        pause    `default:"0" placeholder:"SECONDS" help:"Time between requests; 0.5 or 500ms."`
+	Signals      bool     `help:"Obey ai-input=no of Content-Signal."`
+	IgnoreRobots bool     `help:"Ignore robots.txt and noindex, for a site of your own."`
+}
+
+// A pause is a number of seconds, or a time with its unit.
+type pause time.Duration
+
+// UnmarshalText reads one.
+func (p *pause) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if n, number := strconv.ParseFloat(string(text), 64); number == nil {
+		d, err = time.Duration(n*float64(time.Second)), nil
+	}
+	if err != nil || d < 0 || d > time.Hour {
+		return fmt.Errorf("%q is not a number of seconds from 0 to 3600", text)
+	}
+	*p = pause(d)
+	return nil
+}
+
+// options checks the flags.
+func (c *crawlChoice) options() (o llmstxt.Options, err error) {
+	o = llmstxt.Options{
+		Include: c.Include, Exclude: c.Exclude, Header: http.Header{}, Cookies: map[string]string{},
+		Language: c.Language, Version: c.DocsVersion, Delay: time.Duration(c.Delay), Signals: c.Signals, IgnoreRobots: c.IgnoreRobots,
+	}
+	for _, flag := range []struct {
+		name  string
+		globs []string
+	}{{"--include", c.Include}, {"--exclude", c.Exclude}} {
+		for _, glob := range flag.globs {
+			if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") {
+				return o, misusef("%s: %q is not a glob on paths; write it as /docs/**", flag.name, glob)
+			}
+		}
+	}
+	for _, line := range c.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if value = strings.TrimSpace(value); !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
+			return o, misuse("--header: not a header; write it as 'Name: value'")
+		}
+		o.Header.Add(name, value)
+	}
+	for _, pair := range c.Cookie {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || (&http.Cookie{Name: name, Value: value}).Valid() != nil {
+			return o, misuse("--cookie: not a cookie; write it as name=value")
+		}
+		o.Cookies[name] = value
+	}
+	return o, nil
 }
 
 // errPartial ends a crawl whose file was written but misses pages that there
@@ -36,20 +105,32 @@ var errPartial = errors.New("the file is not complete")
 // Run crawls until the site is described, or until ctx or the time limit ends;
 // then the file holds what was found by then.
 func (c *crawl) Run(ctx context.Context) error {
+	o, err := c.crawlChoice.options()
+	if err != nil {
+		return err
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	out, err := openOutput(c.Output)
+	old, err := c.readOld()
+	if err != nil {
+		return err
+	}
+	out, err := openOutput(c.target(), c.JSON)
 	if err != nil {
 		return err
 	}
 	defer out.abandon()
+	page, err := openOutput(c.Report, c.Report == "")
+	if err != nil {
+		return err
+	}
+	defer page.abandon()
 	show := newProgress(os.Stderr, c.MaxPages)
-	site, err := llmstxt.Crawl(ctx, c.URL, llmstxt.Options{
-		Client: client, MaxPages: c.MaxPages, DescLength: c.DescLength, Workers: c.Workers, Progress: show.event,
-	})
+	o.Client, o.MaxPages, o.DescLength, o.Workers, o.Progress = client, c.MaxPages, c.DescLength, c.Workers, show.event
+	site, err := llmstxt.Crawl(ctx, c.URL, o)
 	show.end()
 	if site == nil {
 		return c.explain(err)
@@ -57,15 +138,31 @@ func (c *crawl) Run(ctx context.Context) error {
 	if err := out.write(site.Render(llmstxt.Layout(c.Format))); err != nil {
 		return err
 	}
+	if err := c.report(site, old, page); err != nil {
+		return err
+	}
 	fmt.Fprintln(os.Stderr, summary(site.Stats))
 	switch {
+	case len(site.Pages) < c.FailBelow:
+		fmt.Fprintf(os.Stderr, "the file has %d pages; --fail-below asks for %d\n", len(site.Pages), c.FailBelow)
+		return errTooFew
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "interrupted: the file has the pages found so far")
 		return errPartial
-	case site.Stats.TimedOut:
+	case site.Stats.TimedOut, site.Stats.Lost > 0:
 		return errPartial
 	}
 	return nil
+}
+
+// target is the file to write. A folder is made when its name ends with a
+// slash.
+func (c *crawl) target() string {
+	info, err := os.Stat(c.Output)
+	if strings.HasSuffix(c.Output, "/") || err == nil && info.IsDir() {
+		return filepath.Join(c.Output, "llms.txt")
+	}
+	return c.Output
 }
 
 // client checks the flags and returns the client that the crawl is made by. Its
@@ -75,11 +172,11 @@ func (c *crawl) client() (*http.Client, error) {
 	case !strings.HasPrefix(c.URL, "http://") && !strings.HasPrefix(c.URL, "https://"):
 		return nil, misuse("URL: not a web address; give one such as https://docs.example.com/")
 	case c.MaxPages < 1:
-		return nil, misusef("--max-pages: %d is no number of pages; give 1 or more", c.MaxPages)
+		return nil, misusef("--max-pages: %d pages cannot be crawled; give 1 or more", c.MaxPages)
 	case c.DescLength < 100 || c.DescLength > 2000:
 		return nil, misusef("--desc-length: %d is out of range; give 100 to 2000", c.DescLength)
 	case c.Workers < 1:
-		return nil, misusef("--workers: %d fetch nothing; give 1 or more", c.Workers)
+		return nil, misusef("--workers: %d workers cannot fetch a page; give 1 or more", c.Workers)
 	case c.Format != string(llmstxt.Pages) && c.Format != string(llmstxt.Index):
 		return nil, misusef("--format: %q is not a format; give pages or index", c.Format)
 	}
@@ -106,13 +203,25 @@ func (c *crawl) explain(err error) error {
 	case errors.Is(err, llmstxt.ErrURL):
 		return misuse("URL: not a web address; give one such as https://docs.example.com/")
 	case errors.Is(err, llmstxt.ErrRobots):
-		return fmt.Errorf("robots.txt of %s forbids crawling it", c.URL)
+		return fmt.Errorf("robots.txt of %s forbids crawling it", withoutUser(c.URL))
+	case errors.Is(err, llmstxt.ErrSignals):
+		return fmt.Errorf("the content signals of %s refuse this crawl (ai-input=no)", withoutUser(c.URL))
 	case errors.As(err, &dial):
-		return fmt.Errorf("cannot fetch %s: %s", c.URL, dial)
+		return fmt.Errorf("cannot fetch %s: %s", withoutUser(c.URL), dial)
 	case errors.As(err, &fetch):
-		return fmt.Errorf("cannot fetch %s: %s", fetch.URL, fetch.Detail())
+		return fmt.Errorf("cannot fetch %s: %s", withoutUser(fetch.URL), fetch.Detail())
 	}
 	return err
+}
+
+// withoutUser leaves out the user and the password of a URL.
+func withoutUser(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return raw
+	}
+	u.User = nil
+	return u.String()
 }
 
 // summary is the last line on standard error.
@@ -125,6 +234,9 @@ func summary(s llmstxt.Stats) string {
 	if skipped > 0 {
 		line += fmt.Sprintf(", %d addresses skipped", skipped)
 	}
+	if s.Lost > 0 {
+		line += fmt.Sprintf(", %d pages lost because the site did not answer", s.Lost)
+	}
 	if s.Limited {
 		line += ", more are there; --max-pages says how many"
 	}
@@ -134,13 +246,23 @@ func summary(s llmstxt.Stats) string {
 // An output is where the file goes. One that cannot be written to is found
 // before the crawl and not after it.
 type output struct {
-	file *os.File
-	made bool // by us: removed again when nothing comes
+	file *os.File // nil: nowhere
+	made bool     // by us: removed again when nothing comes
 }
 
-func openOutput(name string) (*output, error) {
-	if name == "" {
+// openOutput opens a file. Without a name it is standard output, or nothing if
+// that is for something else.
+func openOutput(name string, quiet bool) (*output, error) {
+	switch {
+	case name == "" && quiet:
+		return &output{}, nil
+	case name == "":
 		return &output{file: os.Stdout}, nil
+	}
+	if filepath.Base(name) == "llms.txt" {
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return nil, misusef("-o: cannot make the folder %s: %v; give another one", filepath.Dir(name), err)
+		}
 	}
 	_, err := os.Stat(name)
 	o := &output{made: errors.Is(err, fs.ErrNotExist)}
@@ -158,6 +280,9 @@ func openOutput(name string) (*output, error) {
 // write puts the text in place of what the file held.
 func (o *output) write(text string) error {
 	o.made = false
+	if o.file == nil {
+		return nil
+	}
 	if o.file != os.Stdout {
 		if info, err := o.file.Stat(); err == nil && info.Mode().IsRegular() {
 			if err := o.file.Truncate(0); err != nil {

@@ -24,6 +24,7 @@ type commands struct {
 	Agent   agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
 	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
 	Crawl   crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
+	Check   check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
 	Version version      `cmd:"" help:"Print version, commit and Go version."`
 
 	Completion completion `cmd:"" hidden:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
@@ -35,7 +36,8 @@ const (
 	statusFailed = 1
 	statusMisuse = 2
 
-	statusPartial = 3 // of a crawl that wrote a file and had to stop
+	statusPartial = 3 // of a crawl that wrote a file and had to stop, or lost pages
+	statusTooFew  = 4 // of a crawl whose file has fewer pages than --fail-below
 )
 
 func main() {
@@ -151,6 +153,8 @@ func fail(w io.Writer, err error) int {
 		return statusFailed
 	case errors.Is(err, errPartial):
 		return statusPartial
+	case errors.Is(err, errTooFew):
+		return statusTooFew
 	}
 	fmt.Fprintf(w, "farwire: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	if errors.As(err, &m) {

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/internal/harness"
+)
+
+// TestCrawl_ForABuild tells what became of each page, in a folder that it makes.
+func TestCrawl_ForABuild(t *testing.T) {
+	site, _ := newSite(t, 3, "missing")
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old.txt")
+	if err := os.WriteFile(old, []byte("# Old\n\n> Summary\n\n## Docs\n\n- [A]("+site+"/page-a): A\n- [Gone]("+site+"/gone): B\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report := filepath.Join(dir, "report.html")
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", filepath.Join(dir, "new")+"/",
+		"--json", "--report", report, "--diff", old, "--fail-below", "5", "--exclude", "/page-c", "--delay", "0.01"))
+	if status := p.Status(); status != statusTooFew {
+		t.Fatalf("status %d: %s", status, p.Stderr)
+	}
+	var got outcome
+	if err := json.Unmarshal([]byte(p.Stdout.String()), &got); err != nil || got.Lost != 0 || got.Stats.Pages != 3 || len(got.Pages) < 5 {
+		t.Errorf("printed %+v, %v", got, err)
+	}
+	reasons := map[string]string{}
+	for _, page := range got.Pages {
+		reasons[strings.TrimPrefix(page.URL, site)] = string(page.Reason)
+	}
+	if reasons["/page-a"] != "" || reasons["/page-c"] != "excluded" || reasons["/missing"] != "status" {
+		t.Errorf("outcomes %v", reasons)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "new", "llms.txt")); err != nil || !strings.HasPrefix(string(text), "# Home of Pages\n") {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if text, err := os.ReadFile(report); err != nil || !strings.Contains(string(text), "<td>excluded") || !strings.Contains(string(text), "page-a") {
+		t.Errorf("the report holds %q, %v", text, err)
+	}
+	said := p.Stderr.String()
+	for _, want := range []string{"- " + site + "/gone\n", "+ " + site + "/page-b\n", "--fail-below asks for 5"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("said %q, want %q in it", said, want)
+		}
+	}
+	if strings.Contains(said, "+ "+site+"/page-a") {
+		t.Errorf("a page of the old file is new: %q", said)
+	}
+}
+
+// TestCrawl_BadChoice names the flag.
+func TestCrawl_BadChoice(t *testing.T) {
+	for flag, value := range map[string]string{
+		"--include": "docs", "--exclude": "x y", "--header": "no colon", "--cookie": "novalue", "--delay": "-1", "--fail-below": "-1", "--diff": "/nonexistent",
+	} {
+		p := harness.Start(t, program(t, "crawl", "https://example.com/", flag+"="+value))
+		if status := p.Status(); status != statusMisuse || !strings.Contains(p.Stderr.String(), flag) {
+			t.Errorf("%s %s: status %d: %s", flag, value, status, p.Stderr)
+		}
+	}
+}
+
+// TestCheck_FileAndLinks: a file is valid when its form is and its links answer.
+func TestCheck_FileAndLinks(t *testing.T) {
+	site, _ := newSite(t, 3)
+	for name, c := range map[string]struct {
+		text   string
+		status int
+		want   string
+	}{
+		"valid":      {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n- [B](SITE/page-b): B\n", statusOK, "2 links"},
+		"dead link":  {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n- [B](SITE/gone): B\n", statusFailed, ":8: SITE/gone answers HTTP 404"},
+		"form":       {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n* words\n", statusFailed, ":8: "},
+		"no server":  {"# A\n\n> B\n\n## Docs\n\n- [A](http://127.0.0.1:1/): A\n", statusFailed, ":7: http://127.0.0.1:1/ does not answer"},
+		"pages form": {"# A\n\n> SITE/\n\n## A\n\n> SITE/\n\nWords.\n", statusOK, "pages layout"},
+	} {
+		file := filepath.Join(t.TempDir(), "llms.txt")
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(c.text, "SITE", site)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := harness.Start(t, program(t, "check", file, "--allow-private"))
+		if status := p.Status(); status != c.status || !strings.Contains(p.Stdout.String(), strings.ReplaceAll(c.want, "SITE", site)) {
+			t.Errorf("%s: status %d: %s%s", name, status, p.Stdout, p.Stderr)
+		}
+		p = harness.Start(t, program(t, "check", file, "--allow-private", "--json"))
+		var got checkedFile
+		if status := p.Status(); status != c.status {
+			t.Errorf("%s: status %d with --json: %s", name, status, p.Stderr)
+		}
+		if err := json.Unmarshal([]byte(p.Stdout.String()), &got); err != nil || got.Valid != (c.status == statusOK) || len(got.Links) == 0 {
+			t.Errorf("%s: printed %+v, %v", name, got, err)
+		}
+	}
+	// Of a URL too.
+	p := harness.Start(t, program(t, "check", site+"/llms.txt", "--allow-private"))
+	if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "404") {
+		t.Errorf("status %d: %s", status, p.Stderr)
+	}
+}
