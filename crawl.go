@@ -206,10 +206,9 @@ func (c *crawl) read(msg []byte) error {
 
 // The most of each that a crawl request may have.
 const (
-	maxGlobs   = 64
-	maxGlob    = 1000 // bytes
-	maxHeaders = 100  // and cookies, together
-	maxDelay   = time.Hour
+	maxGlobs = 64
+	maxGlob  = 1000 // bytes
+	maxDelay = time.Hour
 )
 
 // choice reads which pages are wanted, what is sent along, and how fast.

@@ -86,9 +86,7 @@ var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is
 func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
 	var err error
-	if keys, ok := g.o.Auth.(interface {
-		Lookup(ctx context.Context, keyID string) (Principal, error)
-	}); ok && s.KeyID != "" {
+	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
 		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 		defer cancel()
 		found, lookup := keys.Lookup(asked, s.KeyID)
