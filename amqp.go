@@ -200,6 +200,13 @@ func (st *amqpStream) subscribe(ctx context.Context, tick <-chan time.Time) (*am
 // dial connects to the broker through the exit and begins to consume.
 func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.Consumer, err error) {
 	req := st.request
+	if req.tls != nil && req.tls.ServerName != "" {
+		// Behind an address this name chooses the host.
+		named := Target{Kind: KindAMQP, Scheme: "amqps", Host: req.tls.ServerName, Port: uint16(req.port)}
+		if _, err := st.g.permit(ctx, st.session.principal, named); err != nil {
+			return nil, err
+		}
+	}
 	conn, err := exit.DialContext(ctx, "tcp", net.JoinHostPort(req.host, strconv.Itoa(req.port)))
 	if err != nil {
 		return nil, err

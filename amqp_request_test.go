@@ -175,6 +175,22 @@ func TestAMQP_Session_IsAskedOfTheSelector(t *testing.T) {
 	}
 }
 
+// A name that TLS asks for is a host of its own to the key's rules.
+func TestAMQP_ServerName_IsUnderTheKeysRules(t *testing.T) {
+	keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Allow: []string{"broker.test"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(o *farwire.Options) { o.Auth, o.Agents = keys, brokerExit(&brokertest.Broker{}) })
+	for name, want := range map[string]string{"other.test": `"code": 1008, "reason": "target_forbidden"`, "BROKER.test": `"reason": "t`} {
+		s := w.subscribe(strings.Replace(subscription, "}", `, "ssl": true, "server_name": "`+name+`"}`, 1))
+		if e := s.event(); !strings.Contains(e, want) || strings.Contains(e, "forbidden") != (name == "other.test") {
+			t.Errorf("%s: %s", name, e)
+		}
+	}
+	w.subscribe(subscription).connected()
+}
+
 // The body of a request for a stream queue, and the header of one that goes on.
 func TestAMQP_LastEventID_GoesOnBehindIt(t *testing.T) {
 	for _, c := range []struct{ fields, header, want string }{
