@@ -57,7 +57,11 @@ import (
 type Options struct {
 	// Path of Chromium or Chrome, or its name on PATH. Empty: the first of
 	// chromium, chromium-browser, google-chrome and google-chrome-stable that is
-	// on PATH; when there is none, no local browser. None: no local browser.
+	// on PATH; without one there is no local browser. [None] turns it off.
+	//
+	// Where this process is root the browser runs as the user nobody, with its
+	// sandbox. Only one that is named here runs as root without its sandbox when
+	// that is not possible; any other is left out, with one warning.
 	Path string
 
 	// RemoteURL is the WebSocket address of a browser service that speaks CDP
@@ -244,7 +248,7 @@ func (b *Browser) show(ctx context.Context, u *url.URL, p farwire.RenderPage) (f
 }
 
 // pageURL checks that an address is a page's. What a browser can also open,
-// files and its own settings, is none of a stranger's business.
+// files and its own settings, does not concern a stranger.
 func pageURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {

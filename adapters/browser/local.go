@@ -47,6 +47,9 @@ const (
 	watchEvery = 250 * time.Millisecond
 	// A browser that could not be started is not tried again for this long.
 	startPause = 30 * time.Second
+	// One that would have to run as root is not tried again, and not warned of,
+	// while this process lives.
+	rootPause = 100 * 365 * 24 * time.Hour
 	// One that answers nothing for this long hangs.
 	pulseTimeout = 10 * time.Second
 )
@@ -120,6 +123,9 @@ func (b *Browser) chromium(ctx context.Context) (*chromium, error) {
 			return nil, context.Cause(ctx)
 		}
 		l.failed, l.until = &pageError{"the browser does not start", err}, time.Now().Add(startPause)
+		if errors.Is(err, errRoot) {
+			l.until = time.Now().Add(rootPause)
+		}
 		b.o.Logger.WarnContext(ctx, "no browser: pages keep their static form", "err", err)
 		return nil, l.failed
 	}
@@ -133,7 +139,7 @@ func (b *Browser) startChromium(ctx context.Context) (*chromium, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, b.path, proxy.addr)
+	p, err := start(ctx, b.path, proxy.addr, b.o.Path != "")
 	if err != nil {
 		proxy.close()
 		return nil, err

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,8 +27,8 @@ import (
 // (--remote-debugging-pipe), and it exits when the pipe closes, which the
 // kernel sees to when this process is killed; no port is open for anybody else
 // to give commands to. On Linux the kernel is asked to kill it as well.
-// Its helpers exit when they lose it; those that hang are killed, be it that
-// they left its process group. Its files are below one folder, which holds a lock of this
+// Its helpers exit when they lose it; those that hang are killed, also when
+// they have left its process group. Its files are below one folder, which holds a lock of this
 // process's; a folder whose lock is free is of a process that was killed, and
 // removed when a browser is next started.
 type process struct {
@@ -40,17 +42,45 @@ type process struct {
 
 const startTimeout = 20 * time.Second
 
+// A guise is as whom a browser runs.
+type guise int
+
+const (
+	asSelf     guise = iota // with its sandbox
+	asNobody                // of a process that is root: as another user, with its sandbox
+	unconfined              // as root, without its sandbox
+)
+
+// errRoot is why a browser that was merely found does not start.
+var errRoot = errors.New("this process is root, and the browser does not start as another user with its sandbox;" +
+	" run as another user, or name the browser (FARWIRE_BROWSER) to have it run as root without its sandbox")
+
 // start runs a browser whose requests go to a proxy, and waits until it
-// answers.
-func start(ctx context.Context, path, proxy string) (*process, error) {
+// answers. Where this process is root the browser runs as another user; as root,
+// without its sandbox, only when it was named and cannot run otherwise.
+func start(ctx context.Context, path, proxy string, named bool) (*process, error) {
+	if os.Geteuid() != 0 {
+		return launch(ctx, path, proxy, asSelf)
+	}
+	p, err := launch(ctx, path, proxy, asNobody)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return p, err
+	case named:
+		return launch(ctx, path, proxy, unconfined)
+	}
+	return nil, fmt.Errorf("%w: %w", errRoot, err)
+}
+
+func launch(ctx context.Context, path, proxy string, as guise) (*process, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it did not answer in time"))
 	defer cancel()
-	dir, err := newFolder()
+	dir, err := newFolder(as)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{dir: dir, said: new(tail), done: make(chan struct{})}
-	if err := p.run(path, proxy); err != nil {
+	if err := p.run(path, proxy, as); err != nil {
 		dir.remove()
 		return nil, err
 	}
@@ -63,7 +93,7 @@ func start(ctx context.Context, path, proxy string) (*process, error) {
 	return p, nil
 }
 
-func (p *process) run(path, proxy string) error {
+func (p *process) run(path, proxy string, as guise) error {
 	var opened []*os.File
 	closeAll := func() {
 		for _, f := range opened {
@@ -85,7 +115,7 @@ func (p *process) run(path, proxy string) error {
 		closeAll()
 		return err
 	}
-	p.cmd = exec.Command(path, flags(p.dir.path, proxy)...)
+	p.cmd = exec.Command(path, flags(p.dir.home, proxy, as)...)
 	p.cmd.ExtraFiles = []*os.File{theirIn, theirOut} // 3 and 4, as Chromium wants
 	ears, mouth, err := pipe()
 	if err != nil {
@@ -93,8 +123,11 @@ func (p *process) run(path, proxy string) error {
 		return err
 	}
 	p.cmd.Stdout, p.cmd.Stderr = mouth, mouth
-	p.cmd.Env = environment(p.dir.path)
-	bind(p.cmd)
+	p.cmd.Env = environment(p.dir.home)
+	if err := bind(p.cmd, as); err != nil {
+		closeAll()
+		return err
+	}
 	started, heard := make(chan error), make(chan struct{})
 	go func() {
 		defer close(heard)
@@ -113,7 +146,7 @@ func (p *process) run(path, proxy string) error {
 		defer close(p.done)
 		p.cmd.Wait() // how it ended does not matter any more
 		p.wire.close()
-		bury(p.cmd.Process.Pid, p.dir.path)
+		bury(p.cmd.Process.Pid, p.dir.home)
 		p.dir.remove()
 
 		ears.Close()
@@ -141,7 +174,7 @@ func (p *process) end() {
 	<-p.done
 }
 
-func flags(dir, proxy string) []string {
+func flags(dir, proxy string, as guise) []string {
 	f := []string{
 		"--headless",
 		"--remote-debugging-pipe",
@@ -207,7 +240,7 @@ func flags(dir, proxy string) []string {
 		"--disable-gpu",
 		fmt.Sprintf("--js-flags=--max-old-space-size=%d", tabMemory*3/4>>20),
 	}
-	if os.Geteuid() == 0 {
+	if as == unconfined {
 		// Chromium refuses to run as root with its sandbox.
 		f = append(f, "--no-sandbox")
 	}
@@ -236,6 +269,7 @@ func environment(dir string) []string {
 // A folder holds a browser's files.
 type folder struct {
 	path string
+	home string // below it, the browser's own
 	lock *os.File
 }
 
@@ -245,21 +279,54 @@ const (
 )
 
 // newFolder makes one, and removes those that were left behind.
-func newFolder() (*folder, error) {
+func newFolder(as guise) (*folder, error) {
 	sweep(os.TempDir())
 	dir, err := os.MkdirTemp("", folderPrefix)
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{path: dir}
+	f := &folder{path: dir, home: filepath.Join(dir, "b")}
 	if f.lock, err = os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600); err == nil {
 		err = lock(f.lock)
+	}
+	if err == nil {
+		err = f.makeHome(as)
 	}
 	if err != nil {
 		f.remove()
 		return nil, err
 	}
 	return f, nil
+}
+
+// makeHome makes the folder that the browser writes into: its user's own.
+func (f *folder) makeHome(as guise) error {
+	if err := os.Mkdir(f.home, 0o700); err != nil || as != asNobody {
+		return err
+	}
+	uid, gid, err := nobody()
+	if err != nil {
+		return err
+	}
+	if err := os.Chown(f.home, uid, gid); err != nil {
+		return err
+	}
+	return os.Chmod(f.path, 0o711) // it may pass, and not look around
+}
+
+// nobody returns the user as whom a browser runs when this process is root.
+func nobody() (uid, gid int, err error) {
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		return 0, 0, err
+	}
+	if uid, err = strconv.Atoi(u.Uid); err == nil {
+		gid, err = strconv.Atoi(u.Gid)
+	}
+	if err == nil && uid == 0 {
+		err = errors.New("the user nobody is root")
+	}
+	return uid, gid, err
 }
 
 // remove takes the folder away. A helper on its last breath may still write

@@ -12,8 +12,17 @@ import (
 )
 
 // bind makes the browser lead a process group and die with this process.
-func bind(cmd *exec.Cmd) {
+func bind(cmd *exec.Cmd, as guise) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if as != asNobody {
+		return nil
+	}
+	uid, gid, err := nobody()
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return nil
 }
 
 // scarceSharedMemory reports whether /dev/shm is as small as it is in

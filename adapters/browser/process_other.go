@@ -3,6 +3,7 @@
 package browser
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,7 +13,12 @@ import (
 // process, the memory of tabs is bounded by V8's limit alone, and folders of
 // killed processes stay until the system empties its own.
 
-func bind(*exec.Cmd) {}
+func bind(_ *exec.Cmd, as guise) error {
+	if as == asNobody {
+		return errors.New("browsers run as another user on Linux only")
+	}
+	return nil
+}
 
 func scarceSharedMemory() bool { return false }
 

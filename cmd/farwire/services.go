@@ -35,7 +35,7 @@ var serviceVariables = []struct{ name, help string }{
 	{"S3_SECRET_KEY", "The secret of that key."},
 	{"S3_REGION", "None: auto for R2, the bucket's own for Amazon, else us-east-1."},
 	{"S3_PUBLIC_URL", "Where the bucket is read from outside. None: the endpoint and the bucket's name."},
-	{"FARWIRE_BROWSER", "A Chromium for pages that need a browser, or none. None: the one on PATH, if there is one."},
+	{"FARWIRE_BROWSER", "Path of a Chromium for pages that need a browser; none turns it off. Unset: the one found on PATH."},
 	{"BRIGHTDATA_WS_ENDPOINT", "A browser service for them, wss://USER:PASSWORD@HOST:PORT, where a crawl allows it."},
 	{"OPENROUTER_API_KEY", "The key of the language model."},
 	{"OPENROUTER_BASE_URL", "Another chat completions API than " + openrouter.DefaultBaseURL + "."},
