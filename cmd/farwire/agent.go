@@ -39,6 +39,7 @@ func (a *agentCommand) Run(ctx context.Context) error {
 		return err
 	}
 	err = agent.Run(ctx, agent.RunOptions{
+		ReadSecret:     a.reader(),
 		Gateways:       a.Gateway,
 		Secret:         secret,
 		Slug:           a.Slug,
@@ -77,6 +78,20 @@ func (a *agentCommand) check() (secret string, err error) {
 		return "", misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", a.DrainTimeout)
 	}
 	return a.Secret + a.Token, nil
+}
+
+// reader reads the secret's file anew; nil: it is not in one.
+func (a *agentCommand) reader() func() (string, error) {
+	for flag, value := range map[string]string{"secret": a.Secret, "token": a.Token} {
+		// One that cannot be read, or says otherwise, is not where value came from.
+		if first, found, err := secretFile(flag); found && err == nil && first == value && value != "" {
+			return func() (string, error) {
+				secret, _, err := secretFile(flag)
+				return secret, err
+			}
+		}
+	}
+	return nil
 }
 
 // asFlag names the flag where the library names its field. All errors of Run

@@ -145,6 +145,9 @@ func readRecords(file string) ([]agent.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if line, why := strictJSON(b); why != "" {
+		return refuse("line %d: %s; write a list of {slug, country, token_sha256}", line, why)
+	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	var records []agent.Record
@@ -167,4 +170,50 @@ func readRecords(file string) ([]agent.Record, error) {
 		return refuse("the list is empty; name an agent or leave the flag out")
 	}
 	return records, nil
+}
+
+// strictJSON finds what encoding/json lets pass and a typing error may be: a
+// null, a name given twice, and one that differs from a field's by its case.
+// What is not JSON is left to be found by who reads it.
+func strictJSON(b []byte) (line int, why string) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	var names []map[string]bool // of the objects around; nil for a list
+	isName := false
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return 0, ""
+		}
+		line := 1 + bytes.Count(b[:dec.InputOffset()], []byte("\n"))
+		inObject := len(names) > 0 && names[len(names)-1] != nil
+		switch t := token.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				names = append(names, map[string]bool{})
+			case '[':
+				names = append(names, nil)
+			default:
+				names = names[:len(names)-1]
+			}
+			isName = len(names) > 0 && names[len(names)-1] != nil
+			continue
+		case nil:
+			return line, "null where a value belongs"
+		case string:
+			if inObject && isName {
+				seen := names[len(names)-1]
+				if seen[t] {
+					return line, "a name is given twice"
+				}
+				if t != strings.ToLower(t) {
+					return line, "a name that is not known"
+				}
+				seen[t] = true
+				isName = false
+				continue
+			}
+		}
+		isName = inObject
+	}
 }
