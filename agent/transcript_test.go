@@ -125,7 +125,7 @@ func (p *player) say(l line) (err error) {
 	case l.what == "open":
 		p.ctl, err = p.mux.OpenStream(p.t.Context())
 	case l.where == "control":
-		if strings.Contains(l.what, `"*"`) { // the stream in question
+		if p.stream != nil { // the one in question
 			l.what = strings.Replace(l.what, `"*"`, fmt.Sprint(p.stream.StreamID()), 1)
 		}
 		_, err = io.WriteString(p.ctl, message(l.what))

@@ -89,7 +89,7 @@ func Parse(body []byte, agent string) *Rules {
 			}
 		case "crawl-delay":
 			inAgents = false
-			if f, err := strconv.ParseFloat(strings.TrimRight(value, " seconds"), 64); err == nil && f > 0 && f < 1e6 {
+			if f, err := strconv.ParseFloat(strings.TrimRight(value, " second"), 64); err == nil && f > 0 && f < 1e6 {
 				d := time.Duration(f * float64(time.Second))
 				if forUs {
 					ownDelay = max(ownDelay, d)
