@@ -98,7 +98,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	seen := st.g.sight(r)
+	seen := st.g.readAuth(r)
 	if key := f.key(); key != "" {
 		seen.key = key
 	}

@@ -77,7 +77,8 @@ type principalKey struct{}
 
 // WithPrincipal returns a context that names the caller. A host's middleware
 // uses it when it has authenticated a request in its own way; the gateway then
-// needs no key. The Subject must not be empty: an unnamed principal is none.
+// needs no key. The Subject must not be empty: a principal without one counts
+// as missing.
 //
 // Because a browser attaches cookies to sockets that any page opens, a caller
 // known only so must come without an Origin, from the host's own, or from one
@@ -87,15 +88,16 @@ func WithPrincipal(ctx context.Context, p Principal) context.Context {
 }
 
 // PrincipalFrom returns the caller that the host's middleware named with
-// WithPrincipal. It reports false when there is none or it has no subject.
+// WithPrincipal. It reports false when no caller was named, or one without a
+// subject.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok && p.Subject != ""
 }
 
-// A sighting is what a request shows of its caller. A handler adds the key of
+// A requestAuth is what a request shows of its caller. A handler adds the key of
 // a first message or a body, which beats the rest.
-type sighting struct {
+type requestAuth struct {
 	key    string
 	remote netip.Addr
 	named  *Principal // by the host's middleware
@@ -103,10 +105,10 @@ type sighting struct {
 	http   bool       // it counts for the rate of HTTP requests
 }
 
-// sight reads what a request shows, in the contract's order: X-API-Key, then
+// readAuth reads what a request shows, in the contract's order: X-API-Key, then
 // Authorization: Bearer, then the query.
-func (g *Gateway) sight(r *http.Request) sighting {
-	s := sighting{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r)}
+func (g *Gateway) readAuth(r *http.Request) requestAuth {
+	s := requestAuth{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r)}
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		s.named = &p
 		s.origin = g.checkOrigin(r)
@@ -142,9 +144,9 @@ func queryKey(q url.Values) string {
 	return q.Get("token")
 }
 
-// authenticate turns a sighting into a caller with its limits filled in. Wrong
+// authenticate turns a requestAuth into a caller with its limits filled in. Wrong
 // credentials are counted by the address that they come from.
-func (g *Gateway) authenticate(ctx context.Context, s sighting) (Principal, error) {
+func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, error) {
 	p, err := g.identify(ctx, s)
 	if err == nil {
 		_, err = p.rules()
@@ -162,7 +164,7 @@ func (g *Gateway) authenticate(ctx context.Context, s sighting) (Principal, erro
 	return p, nil
 }
 
-func (g *Gateway) identify(ctx context.Context, s sighting) (Principal, error) {
+func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error) {
 	switch {
 	case s.key != "" && g.tokens.ours(s.key):
 		return g.redeem(ctx, s.key)
@@ -190,7 +192,7 @@ func (g *Gateway) identify(ctx context.Context, s sighting) (Principal, error) {
 
 // admitWhole is admit for what is no session: a token that was narrowed opens
 // its kinds of sessions and nothing else.
-func (g *Gateway) admitWhole(ctx context.Context, s sighting) (Principal, Quota, error) {
+func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quota, error) {
 	p, q, err := g.admit(ctx, s)
 	if err == nil && p.narrow.isNarrow() {
 		return Principal{}, Quota{}, errNarrowed
@@ -202,7 +204,7 @@ var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is no
 
 // admit authenticates and counts the request against the caller's rate. What
 // ended ctx is not the fault of whoever was asked until then.
-func (g *Gateway) admit(ctx context.Context, s sighting) (p Principal, q Quota, err error) {
+func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quota, err error) {
 	p, err = g.authenticate(ctx, s)
 	if err == nil {
 		q, err = g.take(ctx, p.counted(s.http))

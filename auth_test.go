@@ -85,9 +85,9 @@ func TestWhereKeysAreRead(t *testing.T) {
 		{"Bearer", "/ws?api_key=" + wrong, ``, []string{"Authorization: bearer " + testKey}, true},
 		{"api_key", "/ws?token=" + wrong + "&api_key=" + testKey, ``, nil, true},
 		{"token", "/ws?token=" + testKey, ``, nil, true},
-		{"Basic is none", "/ws", ``, []string{"Authorization: Basic " + testKey}, false},
+		{"Basic holds no key", "/ws", ``, []string{"Authorization: Basic " + testKey}, false},
 		{"wrong in the message beats right in the header", "/ws", `"apiKey":"` + wrong + `",`, []string{"X-API-Key: " + testKey}, false},
-		{"an empty key in the message is none", "/ws", `"apiKey":"",`, []string{"X-API-Key: " + testKey}, true},
+		{"an empty key in the message does not count", "/ws", `"apiKey":"",`, []string{"X-API-Key: " + testKey}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := w.in(t).open(tt.path, tt.header...)
@@ -163,7 +163,7 @@ func TestNamedByTheHost(t *testing.T) {
 		p.text(ask)
 		p.wantError(1008, "origin not allowed")
 	})
-	t.Run("an unnamed principal is none", func(t *testing.T) {
+	t.Run("a principal without a subject does not count", func(t *testing.T) {
 		ctx := farwire.WithPrincipal(context.Background(), farwire.Principal{})
 		host := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.gw.Relay().ServeHTTP(rw, r.WithContext(ctx)) })
 		p := w.also(host).open("/ws")

@@ -72,7 +72,7 @@ type crawl struct {
 // page of a foreign origin gets its 403. A wrong key is told in the close
 // frame, which is all that a browser shows.
 func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
-	seen := c.g.sight(r)
+	seen := c.g.readAuth(r)
 	refusal := c.admit(r.Context(), seen)
 	if errors.Is(refusal, errOrigin) {
 		c.result.Err = refusal
@@ -95,7 +95,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		client.release()
 		c.result.Err, c.result.Code = refusal, 1008
 		sayGoodbye(conn, nil, 1008, reason)
-		farewell(conn)
+		closeAfterLast(conn)
 		return
 	}
 	var msg []byte
@@ -110,7 +110,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		if p, told := c.conclude(refusal); told {
 			sayGoodbye(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
 		}
-		farewell(conn)
+		closeAfterLast(conn)
 		return
 	}
 	client.rec.hand()
@@ -119,7 +119,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 
 // admit finds out whose crawl it is. Until the upgrade is answered the
 // request's own context ends when the client leaves.
-func (c *crawl) admit(ctx context.Context, seen sighting) error {
+func (c *crawl) admit(ctx context.Context, seen requestAuth) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
 	ctx, drain := context.WithCancelCause(ctx)

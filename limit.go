@@ -13,8 +13,8 @@ import (
 )
 
 // Limits says how much a principal may. In every field zero is the gateway's
-// default (Options.Limits) and a negative number is no limit; without a limit
-// of Burst there is none of Rate either.
+// default (Options.Limits) and a negative number means no limit; without a
+// limit of Burst, Rate has no limit either.
 //
 // What a caller has to be told is "rate limit exceeded", or "limit reached: 5
 // relay sessions at a time" and the like: where an HTTP answer is still due,

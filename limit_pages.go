@@ -9,7 +9,7 @@ import (
 )
 
 // A PageLimiter is a Limiter that counts crawled pages too, by
-// Limits.PagesPerDay. A gateway whose Limiter is none counts pages in the
+// Limits.PagesPerDay. A gateway whose Limiter is not a PageLimiter counts pages in the
 // memory of its own process, and several gateways each allow the whole number.
 //
 // TakePages is called concurrently, once for each crawl, for as many pages as

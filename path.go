@@ -107,11 +107,11 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 	g.o.fail(w, err)
 }
 
-// sightPath reads the caller's key in this form's order, and takes our
+// readPathAuth reads the caller's key in this form's order, and takes our
 // credentials out of header: the options, else X-API-Key, else Authorization.
 // With a key in the options the two headers are the target's.
-func (g *Gateway) sightPath(r *http.Request, to *pathform.Request, header http.Header) (sighting, error) {
-	seen := g.sight(r)
+func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header http.Header) (requestAuth, error) {
+	seen := g.readAuth(r)
 	bearer := g.bearer(r, seen.named != nil)
 	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
 	switch {
@@ -193,7 +193,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	}()
 	s.carry(f)
 	header := r.Header.Clone()
-	seen, err := g.sightPath(r, to, header)
+	seen, err := g.readPathAuth(r, to, header)
 	seen.http = true
 	if err == nil {
 		err = s.admit(ctx, seen)

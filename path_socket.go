@@ -18,7 +18,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 	p := &relayed{}
 	err := g.connectFirst(s, r, p, func(ctx context.Context) error {
 		header := r.Header.Clone()
-		seen, err := g.sightPath(r, to, header)
+		seen, err := g.readPathAuth(r, to, header)
 		seen.http = true
 		if err == nil {
 			err = s.admit(ctx, seen)

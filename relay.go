@@ -87,7 +87,7 @@ func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Reques
 		protocol = list[0]
 	}
 	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions")))
-	seen := g.sight(r)
+	seen := g.readAuth(r)
 	c, err := accept(w, r, protocol, stateless)
 	if err != nil {
 		s.end(SessionResult{EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
@@ -107,7 +107,7 @@ func (g *Gateway) compresses() bool { return g.o.Relay.Compression == Compressio
 // answer reads the first message, does what it asks for and says "connected".
 // Meanwhile a hold on the client's side answers pings, keeps what is meant for
 // the target, and notices a client that leaves.
-func (g *Gateway) answer(s *session, c *caller, seen sighting, p *relayed) error {
+func (g *Gateway) answer(s *session, c *caller, seen requestAuth, p *relayed) error {
 	msg, err := c.ask(s.ctx, "connect message")
 	c.release()
 	if err != nil {
@@ -147,7 +147,7 @@ func (g *Gateway) answer(s *session, c *caller, seen sighting, p *relayed) error
 
 // connectAsAsked reads the connect message, first whose it is, then what it asks
 // for, and connects to the target. Its time runs from when the message came.
-func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, seen sighting, p *relayed, asked time.Time) error {
+func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, seen requestAuth, p *relayed, asked time.Time) error {
 	granting, cancel := context.WithDeadlineCause(ctx, asked.Add(dialTimeout), errTimeout)
 	defer cancel()
 	request, err := g.grant(granting, s, msg, seen)
@@ -236,7 +236,7 @@ func (g *Gateway) connect(ctx context.Context, s *session, q *relayRequest) (age
 }
 
 // grant reads the connect message: first whose it is, then what it asks for.
-func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen sighting) (*relayRequest, error) {
+func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*relayRequest, error) {
 	f, err := readFields(msg)
 	if err != nil {
 		return nil, err
@@ -358,7 +358,7 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 		}
 		sayGoodbye(p.client, m, e.Close, e.Text)
 	}
-	farewell(p.client)
+	closeAfterLast(p.client)
 	s.end(r)
 }
 

@@ -73,7 +73,7 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 		return err
 	}
 	return g.connectFirst(s, r, p, func(ctx context.Context) error {
-		seen, authorization := g.sightDirect(r, q)
+		seen, authorization := g.readDirectAuth(r, q)
 		if err := s.admit(ctx, seen); err != nil {
 			return err
 		}
@@ -237,13 +237,13 @@ func (q *directQuery) set(name, as, raw string) error {
 	return nil
 }
 
-// sightDirect reads the caller's key in this form's order: X-API-Key, then the
+// readDirectAuth reads the caller's key in this form's order: X-API-Key, then the
 // query, then Authorization. An Authorization that is not our key is returned:
 // it is meant for the target. One that repeats the key, or holds a token of
 // ours, is not, whichever of them was found first; nor is that of a caller whom
 // only the host knows.
-func (g *Gateway) sightDirect(r *http.Request, q *directQuery) (_ sighting, authorization string) {
-	seen := g.sight(r)
+func (g *Gateway) readDirectAuth(r *http.Request, q *directQuery) (_ requestAuth, authorization string) {
+	seen := g.readAuth(r)
 	authorization = r.Header.Get("Authorization")
 	bearer := g.bearer(r, seen.named != nil)
 	for _, seen.key = range []string{r.Header.Get("X-API-Key"), q.ours["api_key"], q.ours["token"], bearer} {

@@ -165,7 +165,7 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 }
 
 // admit finds out whose session it is and whether they may have it.
-func (s *session) admit(ctx context.Context, seen sighting) error {
+func (s *session) admit(ctx context.Context, seen requestAuth) error {
 	g := s.g
 	s.Remote = seen.remote
 	revocations := g.revocations.Load()

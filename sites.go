@@ -61,7 +61,7 @@ type SiteStore interface {
 	MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error)
 
 	// Claim leases for d a site that is due and not resting, and that nobody has
-	// leased. When there is none the error wraps ErrNoSite.
+	// leased. When no site is due the error wraps ErrNoSite.
 	//
 	// Subjects take turns: the site is one of a subject with the fewest sites
 	// leased, of these of the subject whose last claim is the longest ago, and
@@ -143,7 +143,7 @@ type SiteOptions struct {
 
 // choice is what a crawl request had in these options.
 func (o SiteOptions) choice() llmstxt.Options {
-	delay, _ := seconds(o.Delay) // one that is not valid is none
+	delay, _ := seconds(o.Delay) // one that is not valid counts as zero
 	c := llmstxt.Options{
 		Include: lines(o.Include), Exclude: lines(o.Exclude), Header: http.Header{},
 		Language: o.Language, Version: o.Version, Delay: delay, Signals: o.Signals,
@@ -241,7 +241,7 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
-	p, _, err := g.admit(ctx, g.sight(r))
+	p, _, err := g.admit(ctx, g.readAuth(r))
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func (g *Gateway) Network() http.Handler {
 			refuse(err)
 			return
 		}
-		if _, _, err := g.admitWhole(r.Context(), g.sight(r)); err != nil {
+		if _, _, err := g.admitWhole(r.Context(), g.readAuth(r)); err != nil {
 			refuse(err)
 			return
 		}
@@ -142,7 +142,7 @@ func (g *Gateway) SessionsHandler() http.Handler {
 			refuse(err)
 			return
 		}
-		p, _, err := g.admitWhole(r.Context(), g.sight(r))
+		p, _, err := g.admitWhole(r.Context(), g.readAuth(r))
 		if err != nil {
 			refuse(err)
 			return
@@ -289,7 +289,7 @@ func (g *Gateway) Usage() http.Handler {
 			refuse(err)
 			return
 		}
-		p, q, err := g.admitWhole(r.Context(), g.sight(r))
+		p, q, err := g.admitWhole(r.Context(), g.readAuth(r))
 		if err != nil {
 			refuse(err)
 			return

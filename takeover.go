@@ -234,10 +234,11 @@ func sayGoodbye(conn net.Conn, last any, code int, reason string) {
 	conn.Write(wsframe.AppendClose(b, code, reason))
 }
 
-// farewell closes a connection whose last word was said: half first, and the
-// rest when the client has closed its own or had long enough. Closing while
-// its bytes still arrive would reset the connection and take our word back.
-func farewell(conn net.Conn) {
+// closeAfterLast closes a connection after the last message was written: first the
+// half for writing, and the rest when the client has closed its half or a timeout
+// has passed. A close while the client's bytes still arrive would reset the
+// connection, and the client could lose that message.
+func closeAfterLast(conn net.Conn) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(closeTimeout))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {

@@ -59,7 +59,7 @@ func (g *Gateway) issue(w http.ResponseWriter, r *http.Request) (string, time.Du
 	if g.isDraining() {
 		return "", 0, errDraining
 	}
-	s := g.sight(r)
+	s := g.readAuth(r)
 	if g.tokens.ours(s.key) {
 		return "", 0, fault.New(fault.KeyInvalid, "API key invalid: a token cannot be changed for another")
 	}

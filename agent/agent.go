@@ -66,7 +66,7 @@ type Exit struct {
 
 	// Resolve looks host up where the exit stands. When any of the addresses
 	// is one that the exit would not dial, the error is a *DialError of
-	// FaultPolicy; when there is none, of FaultTarget. Nil: the exit cannot resolve.
+	// FaultPolicy; when the name has no address, of FaultTarget. Nil: the exit cannot resolve.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
 	// ObeysRules says that DialContext and Resolve obey the rules of their

@@ -13,7 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// An agent says in words why a gateway is none for it.
+// An agent says in words why it refuses a gateway.
 func TestWelcome_NotAsItShouldBe_IsRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ welcome, want string }{
 		"a later version":   {`{"version":2,"gateway":"g"}`, "the gateway speaks version 2 of the agent protocol and this agent version 1"},

@@ -36,7 +36,7 @@ type link struct {
 	opening  atomic.Int64  // streams that wait to be opened
 	heard    atomic.Uint64 // how often something has arrived
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
-	quiet    chan struct{} // told when there are none any more
+	quiet    chan struct{} // told when no stream is open any more
 
 	ctlMu sync.Mutex // one control message at a time
 

@@ -170,7 +170,7 @@ type crawler struct {
 	titles    map[string]string // of committed pages, by URL
 	generic   map[string]string // texts without the path that they name, to the first page
 	probed    map[string]bool   // of these, whether any address gets it
-	withdrawn map[string]bool   // pages that are none, by URL
+	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
 	gone      map[string]bool   // addresses that answered 410
 	alias     map[string]string // addresses that led to another page
 	strings   map[string]string

@@ -27,7 +27,7 @@ const (
 	manyTimeouts = 3               // in a row, that count as a refusal
 	hasteTries   = 5               // further ones of a page that was refused for haste
 	givingUp     = 4 * hasteTries  // refusals in a row, after which the crawl ends
-	leastGap     = firstGap / 2    // below which there is none
+	leastGap     = firstGap / 2    // a shorter gap counts as no gap
 	sameMoment   = time.Second / 2 // refusals within it are one: the requests were under way together
 )
 

@@ -73,7 +73,7 @@ func makeDueLeased(b *bench) {
 		if next := b.site(s).NextCrawl; !next.Equal(later.Add(c.want)) {
 			b.Errorf("%s: next crawl at %v, want %v", c.name, next, later.Add(c.want))
 		}
-		// The one after that is nobody's wish.
+		// Nobody asked for the crawl after that one.
 		if _, err := b.store.MakeDue(b.ctx, s.ID, past(2)); err != nil {
 			b.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func makeDueLeased(b *bench) {
 		b.Errorf("claimed %+v", again)
 	}
 
-	// A release leaves the site due, wish or none.
+	// A release leaves the site due, whether or not somebody asked for a crawl.
 	s = b.due("https://c.example/", past(1))
 	l = b.claim(long)
 	if _, err := b.store.MakeDue(b.ctx, s.ID, later); err != nil {

@@ -123,7 +123,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 // route returns the route that the credentials name, with the caller counted
-// in its wg; nil is none.
+// in its wg. It returns nil when the credentials name no route.
 func (p *proxy) route(credentials string) *route {
 	scheme, encoded, _ := strings.Cut(credentials, " ")
 	plain, err := base64.StdEncoding.DecodeString(encoded)

@@ -37,7 +37,8 @@ type tab struct {
 	traffic *traffic
 }
 
-// What is done without the page, be it that its time is over, has this long.
+// tidyTimeout is how long the work after a page may take, also when the page's
+// own time is over.
 const tidyTimeout = 2 * time.Second
 
 // show opens the tab, waits until the page has settled, and reads it.

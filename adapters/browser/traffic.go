@@ -115,7 +115,7 @@ func (s *traffic) hear(method string, params json.RawMessage) {
 			s.authenticate(fetch.RequestID(e.RequestID), e.AuthChallenge.Source)
 		}
 	case "Network.requestWillBeSent":
-		// An event stream never ends, and is none of those waited for.
+		// An event stream never ends: the page does not wait for it.
 		if decode() && e.Type != network.ResourceTypeEventSource {
 			s.fly(e.RequestID)
 		}

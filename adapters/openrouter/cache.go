@@ -10,8 +10,8 @@ import (
 // hexadecimal. It is called concurrently. It may forget, and it need not be
 // exact: what it gives back is checked as an answer of the model's is.
 type Cache interface {
-	// Get returns an answer, and false when there is none. An error is logged
-	// and counts as none.
+	// Get returns an answer, and false when the key has no answer. An error is
+	// logged and counts as no answer.
 	Get(ctx context.Context, key string) (answer string, found bool, err error)
 	// Put keeps an answer. An error is logged; the answer is used all the same.
 	Put(ctx context.Context, key, answer string) error

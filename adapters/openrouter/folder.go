@@ -18,9 +18,9 @@ import (
 // FolderCache keeps answers as files, which outlive the process. Make one with
 // Folder. Several processes may share a folder.
 //
-// A file begins with the SHA-256 of what follows, so that one that a crash cut
-// short is none. It is written aside and renamed. Files unused for the longest
-// go first, by their time of change, which Get renews.
+// A file begins with the SHA-256 of what follows, so that a file
+// that a crash cut short counts as missing. A file is written under another name
+// and renamed. The files that were unused for the longest time are removed first, by their time of change, which Get renews.
 type FolderCache struct {
 	root *os.Root
 	most int64

@@ -37,8 +37,8 @@ func (s *Storage) check(ctx context.Context) error {
 	key := s.o.Prefix + checkName
 	w := newWrite(farwire.File{Body: []byte("farwire tries conditional writes on this object\n"), Version: 1}, s.o.CacheControl)
 	nothing, missing := s.head(ctx, key+"-none")
-	// There is one now, be it that it was there. An answer to this request says
-	// more than the one to HEAD, which has no body; but a server that wants TLS
+	// The object exists now, whether this request or an earlier one made it. The
+	// answer to this request says more than the one to HEAD, which has no body; but a server that wants TLS
 	// may cut the connection before its answer is read.
 	if err := s.put(ctx, key, w, object{}); err != nil && !isUnmet(err) {
 		if minio.ToErrorResponse(err).StatusCode == 0 && minio.ToErrorResponse(missing).StatusCode != 0 {
@@ -50,7 +50,7 @@ func (s *Storage) check(ctx context.Context) error {
 	case missing != nil: // Amazon says 403 where listing is forbidden
 		return s.explain(missing)
 	case nothing != (object{}):
-		return &FieldError{"Endpoint", "the server shows an object where there is none"}
+		return &FieldError{"Endpoint", "the server shows an object that does not exist"}
 	}
 	there, err := s.head(ctx, key)
 	if err != nil {

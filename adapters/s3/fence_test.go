@@ -198,7 +198,7 @@ func TestSaveLostAnswerAndReplaced(t *testing.T) {
 }
 
 // A worker that read an old state and was then held up finds its write refused,
-// be it that the newer file has the same bytes as the old one.
+// even when the newer file has the same bytes as the old one.
 func TestSaveHeldUp(t *testing.T) {
 	server := harness.S3(t)
 	for _, text := range []string{"the old bytes", "new bytes"} {

@@ -26,7 +26,7 @@ const (
 	metaETag    = "farwire-etag"    // what the ETag will be, unless the server makes it otherwise
 )
 
-// An object is what is stored under a key. Its zero value is none.
+// An object is what is stored under a key. The zero value means that there is no object.
 type object struct {
 	etag    string // without quotes; empty: there is no object
 	version uint64

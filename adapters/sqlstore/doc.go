@@ -29,9 +29,9 @@
 // Commit moves it on, so nothing has to be mended after a worker that has died:
 // once leased_until has passed, the site is due as it was. Whatever is done
 // under a lease is one statement or one transaction that finds the row by id,
-// token and an end that has not come, or else changes nothing. A wish for
-// another crawl that comes during a lease waits in the column wanted, and Commit
-// heeds it.
+// token and an end that has not come, or else changes nothing. A
+// request for another crawl that comes during a lease waits in the column wanted,
+// and Commit obeys it.
 //
 // The clock is the server's in PostgreSQL and the machine's with SQLite, never
 // that of one worker among several machines.

@@ -14,8 +14,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// Pages returns the pages that the last Commit left, in their order; of a site
-// that it does not know there are none.
+// Pages returns the pages that the last Commit left, in their order. A
+// site that it does not know has no pages.
 func (s *Store) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error) {
 	var pages []llmstxt.Page
 	err := s.read(ctx, "reading pages", func(ctx context.Context, c conn) error {

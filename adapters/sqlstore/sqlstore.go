@@ -51,7 +51,7 @@ type flavor struct {
 //
 // The first takes what libpq takes, among it search_path for a schema of its
 // own, and pool_max_conns (10) for how many connections there may be. The
-// second makes the file, readable by its owner alone, if there is none. No
+// second makes the file, readable by its owner alone, if it is missing. No
 // error of this package holds the URL's password.
 //
 // Programs that open the same database at the same time wait for each other's

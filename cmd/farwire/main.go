@@ -127,7 +127,7 @@ func noteUnknownVariables(w io.Writer, app *kong.Application, environ []string) 
 	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		if strings.HasPrefix(name, variablePrefix) && !known[name] {
-			fmt.Fprintf(w, "farwire: the variable %s is none of this program's; it is ignored\n", name)
+			fmt.Fprintf(w, "farwire: the variable %s is ignored: no option has this name\n", name)
 		}
 	}
 }

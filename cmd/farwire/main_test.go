@@ -236,7 +236,7 @@ func TestVariablesOfOtherCommands(t *testing.T) {
 	if status := p.Status(); status != statusOK {
 		t.Errorf("status %d, want %d", status, statusOK)
 	}
-	if said, want := p.Stderr.String(), "farwire: the variable FARWIRE_LISTNE is none of this program's; it is ignored\n"; said != want {
+	if said, want := p.Stderr.String(), "farwire: the variable FARWIRE_LISTNE is ignored: no option has this name\n"; said != want {
 		t.Errorf("said %q, want %q", said, want)
 	}
 }

@@ -128,8 +128,8 @@ func TestServicesThatSayNo(t *testing.T) {
 	}
 }
 
-// Services that do not answer do not keep a gateway from starting, be it that
-// nobody listens or that somebody does and is silent.
+// A gateway starts while its services do not answer: nobody listens there, or
+// somebody listens and is silent.
 func TestServicesAwayAtStart(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -66,7 +66,7 @@ func appendTable(dst []byte, f *cursor, depth int) []byte {
 
 // namedTwice returns, for each name that stands in a table more than once, how
 // many bytes follow the name where it stands last, plus one; for others zero.
-// Nil: there is none.
+// It returns nil when no name stands there twice.
 func namedTwice(table []byte) (twice map[string]int) {
 	const few = 12
 	var names [few][]byte

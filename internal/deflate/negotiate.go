@@ -48,8 +48,8 @@ var (
 )
 
 // Agreed returns the one extension that the values of a server's answer hold,
-// as it is written there; empty when there is none. One that answers none of
-// the offers is an error (RFC 7692, section 7.1).
+// as it is written there; empty when they hold no extension. An
+// extension that answers none of the offers is an error (RFC 7692, section 7.1).
 func Agreed(values, offers []string) (string, error) {
 	var items []string
 	for _, value := range values {

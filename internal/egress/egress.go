@@ -48,7 +48,7 @@ func ParseFilter(q *agent.Query, geo, agents string) error {
 }
 
 // ParseSession reads which sticky session a request belongs to; field is what
-// the caller calls it. Empty is none.
+// the caller calls it. An empty session is not sticky.
 func ParseSession(q *agent.Query, field, session string) error {
 	if session != "" && !agent.ValidSession(session) {
 		return fault.Invalidf("%s must be 1 to 64 letters, digits, dots, underscores and hyphens", field)

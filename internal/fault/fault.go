@@ -144,7 +144,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // Timeout reports whether time ran out.
 func (e *Error) Timeout() bool { return e.Class == TargetTimeout }
 
-// Short returns Detail, or Text where there is none.
+// Short returns Detail, or Text when Detail is empty.
 func (e *Error) Short() string {
 	if e.Detail != "" {
 		return e.Detail

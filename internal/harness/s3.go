@@ -29,7 +29,7 @@ func S3(t testing.TB) *S3Server {
 	s := &S3Server{Bucket: "files", AccessKey: "an-access-key", SecretKey: "a-secret-key-of-the-tests"}
 	dir := t.TempDir()
 	// A bucket is a folder, and metadata its files' extended attributes. Where
-	// there are none it goes into another folder, and a reader may see the
+	// the file system has none they go into another folder, and a reader may see the
 	// metadata of one object with the bytes of another.
 	root, meta := filepath.Join(dir, "root"), filepath.Join(dir, "meta")
 	for _, folder := range []string{filepath.Join(root, s.Bucket), meta} {

@@ -60,7 +60,7 @@ func Parse(requestURI string) (*Request, error) {
 	rawOptions, rest, ok1 := strings.Cut(rest, "/")
 	scheme, rest, ok2 := strings.Cut(rest, "/")
 	if !ok1 || !ok2 || rawOptions == "" {
-		return nil, fault.Invalidf("the path must be /to/OPTIONS/SCHEME/HOST/PATH; OPTIONS is - when there are none")
+		return nil, fault.Invalidf("the path must be /to/OPTIONS/SCHEME/HOST/PATH; without options OPTIONS is -")
 	}
 	options, err := ParseOptions(rawOptions, true)
 	if err != nil {

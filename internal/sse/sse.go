@@ -63,7 +63,7 @@ type Stream struct {
 // is there, for [Stream.Last].
 //
 // When the reader takes nothing for limit while bytes wait for it, onStall is
-// called, once, from another goroutine; a limit of zero or less is none.
+// called, once, from another goroutine; a limit of zero or less means no limit.
 // Deadlines that the server or another handler set for writing are replaced. A
 // ResponseWriter without deadlines is written to without.
 func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, error) {

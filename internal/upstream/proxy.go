@@ -20,7 +20,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 )
 
-// ParseProxy checks the proxy that a client sent. Empty is none, and nil.
+// ParseProxy checks the proxy that a client sent. It returns nil for an empty string.
 // socks5h is socks5: the proxy is given the target's name in any case.
 func ParseProxy(s string) (*url.URL, error) {
 	s = strings.Trim(s, blanks)

@@ -29,7 +29,7 @@ type relay struct {
 	farwire   bool // it wants to be told the target
 }
 
-// The relays that there are, ours first. Direct is none at all.
+// The relays that are compared, ours first. Direct is a connection without a relay.
 var makers = []struct {
 	name  string
 	start func(target string, profile func(string) string) (*relay, error)

@@ -29,17 +29,17 @@ export function startCrawl() {
 
   function run() {
     clear(find('crawl-notice'));
-    const wish = readWish();
-    if (!/^https?:\/\//i.test(wish.url)) {
+    const request = readRequest();
+    if (!/^https?:\/\//i.test(request.url)) {
       object(find('crawl-notice'), 'A site begins with http:// or https://.', 'For example https://docs.example.com/.');
       return;
     }
     feed.clear();
     find('crawl-result').hidden = true;
     find('crawl-hosted').replaceChildren();
-    progress(0, wish.maxPages, 'Looking at the site…');
+    progress(0, request.maxPages, 'Looking at the site…');
     state('running', 'Crawling.');
-    running = crawl(wish, {
+    running = crawl(request, {
       log(text) {
         const page = /^Crawling page (\d+)\/(\d+)/.exec(text);
         if (page) progress(Number(page[1]), Number(page[2]), `Page ${page[1]} of at most ${page[2]}`);
@@ -70,8 +70,8 @@ export function startCrawl() {
   state('idle', 'Not crawling.');
 }
 
-function readWish() {
-  const wish = {
+function readRequest() {
+  const request = {
     url: find('crawl-url').value.trim(),
     maxPages: find('crawl-pages').valueAsNumber,
     descLength: find('crawl-length').valueAsNumber,
@@ -81,22 +81,22 @@ function readWish() {
     ...chosen(find('crawl-through')),
   };
   if (find('crawl-update').checked) {
-    wish.enableAutoUpdate = true;
-    wish.recrawlIntervalMinutes = Math.max(1, Math.round(find('crawl-every').valueAsNumber * Number(find('crawl-unit').value)));
+    request.enableAutoUpdate = true;
+    request.recrawlIntervalMinutes = Math.max(1, Math.round(find('crawl-every').valueAsNumber * Number(find('crawl-unit').value)));
   }
-  return wish;
+  return request;
 }
 
 // crawl talks to the gateway from the ticket to the close. The ticket is used
 // at once, so its five minutes do not end while the crawl runs.
-function crawl(wish, { log, result, hosted, ended }) {
+function crawl(request, { log, result, hosted, ended }) {
   const leaving = new AbortController();
   let ws;
 
   async function open() {
     ws = socket('ws/crawl', await ticket(leaving.signal));
     let refusal = '';
-    ws.addEventListener('open', () => ws.send(JSON.stringify(wish)));
+    ws.addEventListener('open', () => ws.send(JSON.stringify(request)));
     ws.addEventListener('message', ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === 'log') log(message.content);

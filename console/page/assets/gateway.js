@@ -11,7 +11,7 @@ export const needsKey = setting('farwire-key') !== 'none';
 // The key lives here, in memory, for as long as the page is open.
 let key = '';
 
-/** useKey makes all further calls with this key; an empty one is none. */
+/** useKey makes all further calls with this key; an empty string removes the key. */
 export function useKey(given) {
   key = given;
 }

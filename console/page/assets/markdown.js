@@ -1,7 +1,7 @@
 // The Markdown of the two layouts of llms.txt, and no more: headings, quotes,
 // lists, paragraphs, links. Parsing makes plain objects that a test can look
 // at; drawing makes elements of them. Text stays text, so that nothing a site
-// says can become markup, and a link leads to http or https or is none.
+// says can become markup, and only an address of http or https becomes a link.
 
 import { make, outward } from './dom.js';
 

@@ -44,14 +44,14 @@ export function startRelay() {
 
   function connect() {
     clear(find('relay-notice'));
-    let wish;
+    let request;
     try {
-      wish = readWish();
+      request = readRequest();
     } catch (error) {
       object(find('relay-notice'), error.message);
       return;
     }
-    session = open(wish, feed, {
+    session = open(request, feed, {
       connected(node, subprotocol) {
         find('relay-more').open = false; // what it holds is settled; the message moves up
         state('open', `Connected through ${node}${subprotocol ? `, speaking ${subprotocol}` : ''}.`);
@@ -92,37 +92,37 @@ export function startRelay() {
   state('closed', 'Not connected.');
 }
 
-function readWish() {
-  const wish = { url: find('relay-url').value.trim(), ...chosen(find('relay-through')) };
-  if (!/^wss?:\/\//i.test(wish.url)) throw new Error('A target begins with ws:// or wss://.');
+function readRequest() {
+  const request = { url: find('relay-url').value.trim(), ...chosen(find('relay-through')) };
+  if (!/^wss?:\/\//i.test(request.url)) throw new Error('A target begins with ws:// or wss://.');
   const headers = find('relay-headers').value.split('\n').map((line) => line.trim()).filter(Boolean);
   if (headers.length) {
-    wish.headers = {};
+    request.headers = {};
     for (const line of headers) {
       const [, name, value] = /^([^:\s]+)\s*:\s*(.*)$/.exec(line) ?? [];
       if (!name) throw new Error(`“${line}” is no header. Write each on a line of its own, as Name: value.`);
-      if (Object.hasOwn(wish.headers, name)) throw new Error(`The header ${name} stands there twice.`);
-      Object.defineProperty(wish.headers, name, { value, enumerable: true }); // any name, __proto__ too
+      if (Object.hasOwn(request.headers, name)) throw new Error(`The header ${name} stands there twice.`);
+      Object.defineProperty(request.headers, name, { value, enumerable: true }); // any name, __proto__ too
     }
   }
   const protocols = find('relay-protocols').value.split(/[\s,]+/).filter(Boolean);
-  if (protocols.length) wish.subprotocols = protocols;
+  if (protocols.length) request.subprotocols = protocols;
   const idle = find('relay-idle').valueAsNumber;
-  if (idle > 0) wish.idle_timeout = idle;
+  if (idle > 0) request.idle_timeout = idle;
   const proxy = find('relay-proxy').value.trim();
-  if (proxy) wish.proxy = proxy;
-  return wish;
+  if (proxy) request.proxy = proxy;
+  return request;
 }
 
 // open connects and puts all that crosses into the feed. A session ends once:
 // by the person, by a close frame, or by an error before there was a session.
-function open(wish, feed, { connected, ended }) {
+function open(request, feed, { connected, ended }) {
   const ws = socket('ws');
   let live = false;
   let refusal = ''; // the gateway's message ahead of its close
   let leaving = false;
 
-  ws.addEventListener('open', () => ws.send(JSON.stringify({ ...credential(), ...wish })));
+  ws.addEventListener('open', () => ws.send(JSON.stringify({ ...credential(), ...request })));
   ws.addEventListener('message', ({ data }) => {
     if (live) {
       feed.push(frame('in', data));
@@ -134,7 +134,7 @@ function open(wish, feed, { connected, ended }) {
       return;
     }
     live = true;
-    feed.push(note('open', '', `${wish.url} through ${answer.node_id}`));
+    feed.push(note('open', '', `${request.url} through ${answer.node_id}`));
     connected(answer.node_id, answer.subprotocol);
   });
   ws.addEventListener('close', ({ code, reason }) => {

@@ -154,8 +154,8 @@ func cutScheme(m string) (scheme, rest string, ok bool) {
 	return strings.ToLower(m[:i]), rest, true
 }
 
-// addDotted keeps a name with dots that may be a host's: "Node.js" and "3.11"
-// are none.
+// addDotted keeps a name with dots that may be a host's, so not "Node.js" and
+// not "3.11".
 func (s Set) addDotted(m string) {
 	end := strings.IndexAny(m, "/?#")
 	if end < 0 {

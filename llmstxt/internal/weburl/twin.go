@@ -19,7 +19,7 @@ var (
 )
 
 // Version is the segment of an address that names a version, in lower case, and
-// the path without it; "" when there is none. Root reports that nothing stands
+// the path without it; "" when no segment does. Root reports that nothing stands
 // behind it, so that it may as well name a page.
 func Version(u *url.URL) (version, path string, root bool) {
 	segments := strings.Split(u.EscapedPath(), "/")

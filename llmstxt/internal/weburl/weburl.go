@@ -193,8 +193,8 @@ func normalise(u *url.URL) *url.URL {
 	return out
 }
 
-// hostName is a host in lower case and ASCII; "" if it can be none. Numbers
-// other than four decimal ones are none either: a browser reads 0x7f.1 as an
+// hostName is a host in lower case and ASCII; "" if it cannot be a host. Numbers
+// other than four decimal ones are not hosts either: a browser reads 0x7f.1 as an
 // address, and no site is called so.
 func hostName(h string) string {
 	h = strings.TrimSuffix(strings.ToLower(h), ".")

@@ -90,7 +90,7 @@ func newWorld(t testing.TB, pages map[string]http.HandlerFunc, edit ...func(*bro
 func exitTo(site string) agent.Exit {
 	guarded, err := agent.Direct(agent.DirectOptions{})
 	if err != nil {
-		panic(err) // its options are none
+		panic(err) // no options are set, so none can be wrong
 	}
 	return agent.Exit{
 		ID: "farwire-test", Slug: "test", Country: "ZZ",

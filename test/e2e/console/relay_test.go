@@ -23,7 +23,7 @@ func target(t *testing.T, serve func(context.Context, *websocket.Conn, *http.Req
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
 		if err != nil {
-			return // a request that is none is answered
+			return // Accept has answered what is not an upgrade
 		}
 		defer conn.CloseNow()
 		conn.SetReadLimit(16 << 20)

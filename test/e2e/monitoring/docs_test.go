@@ -47,7 +47,7 @@ var later = map[string][]string{
 	"status": {"401", "403", "429", "500", "502", "503", "504"},
 }
 
-// names returns the labels of a metric, or false if there is none of that name.
+// names returns the labels of a metric, or false if no metric has that name.
 func (s scrape) names(metric string) ([]string, bool) {
 	if metric == up {
 		return added, true

@@ -162,7 +162,7 @@ func (s *session) mustBeRefused(code websocket.StatusCode, words ...string) {
 	}
 }
 
-// closed waits for the close frame and returns its code, -1 if there is none.
+// closed waits for the close frame and returns its code, -1 if no close frame comes.
 func (s *session) closed() websocket.StatusCode {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 2*deadLink)

@@ -53,7 +53,7 @@ func startTarget(t *testing.T, c *harness.Certificate, serve func(context.Contex
 			Subprotocols: []string{"chat"}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionContextTakeover,
 		})
 		if err != nil {
-			return // a request that is none is answered
+			return // Accept has answered what is not an upgrade
 		}
 		defer conn.CloseNow()
 		conn.SetReadLimit(16 << 20)

@@ -247,7 +247,7 @@ func (r *reader) control(op byte, size int, key [4]byte, due frame) (*closing, e
 	return nil, r.differs(op, true, uint64(size), due, b)
 }
 
-// fill reads all of b. When there is nothing of it, the error is none.
+// fill reads all of b. When not one byte comes, it returns the error none.
 func (r *reader) fill(b []byte, none error) error {
 	switch n, err := io.ReadFull(r.br, b); {
 	case err == nil:

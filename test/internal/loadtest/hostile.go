@@ -22,7 +22,7 @@ type Hostile struct {
 	Inputs  int
 	Took    time.Duration
 	By      map[string]int // how many at each entry
-	Answers map[string]int // HTTP statuses and close frames; "-" is none before we left
+	Answers map[string]int // HTTP statuses and close frames; "-" means no answer before we left
 	Touched int64          // connections to what is forbidden
 	Before  Resources
 	After   Resources

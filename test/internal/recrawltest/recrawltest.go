@@ -206,7 +206,7 @@ func (c *run) change(ctx context.Context) {
 	}
 }
 
-// file returns the hosted file of a site; empty when there is none yet.
+// file returns the hosted file of a site; empty while it has no file.
 func (c *run) file(i int) (string, error) {
 	sites, err := c.store.Enrolled(context.Background(), c.web.base(i))
 	if err != nil || len(sites) != 1 || sites[0].HostedURL == "" {
