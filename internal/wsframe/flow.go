@@ -1,14 +1,10 @@
 package wsframe
 
 import (
-	"errors"
-	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/farwire/farwire/internal/netio"
 )
@@ -191,152 +187,6 @@ func (f *flow) writeDue() {
 	case todo&orderPing != 0:
 		f.keepAlive()
 	}
-}
-
-// read waits for the source and returns what it sends, behind what was held
-// back. It returns nothing when there are orders.
-func (f *flow) read() ([]byte, error) {
-	if f.readUntil != 0 {
-		if err := f.src.SetReadDeadline(f.p.start.Add(time.Duration(f.readUntil))); err != nil {
-			return nil, err
-		}
-		if f.orders.Load() != 0 {
-			return nil, nil // the deadline just set may have hidden the wake
-		}
-	}
-	switch {
-	case f.in != nil:
-	case f.waits:
-		return f.readReady()
-	default:
-		return f.readConn()
-	}
-	f.inLen, f.ioErr = 0, nil
-	if err := f.in.Read(f.inFunc); err != nil {
-		return nil, err
-	}
-	return f.big[:f.inLen], f.ioErr
-}
-
-// readable is called when the source may have bytes. The buffer lives only as
-// long as there are any, so an idle session has none.
-func (f *flow) readable(fd uintptr) bool {
-	if f.big == nil {
-		f.big = buffers.Get().(*[bufSize]byte)
-	}
-	k := copy(f.big[:], f.held)
-	n, err := netio.Read(fd, f.big[k:])
-	switch {
-	case err == netio.ErrNotReady:
-		// Only this answer makes the poller tell of the next byte.
-		f.shrink()
-		return false
-	case err != nil:
-		f.ioErr = err
-	default:
-		f.inLen = int32(k + n)
-	}
-	return true
-}
-
-// A waiter is a source that tells when a Read would not block, for bytes or
-// for an error, and so needs no buffer while it is quiet. A read deadline ends
-// the wait.
-type waiter interface{ WaitRead() }
-
-// readReady reads a source that is a waiter.
-func (f *flow) readReady() ([]byte, error) {
-	f.shrink()
-	f.src.(waiter).WaitRead()
-	f.big = buffers.Get().(*[bufSize]byte)
-	k := copy(f.big[:], f.held)
-	n, err := f.src.Read(f.big[k:])
-	if n == 0 {
-		return nil, err
-	}
-	return f.big[:k+n], err
-}
-
-// readConn reads a source that can only block: into a small buffer until that
-// fills, then into a big one until the source goes quiet.
-func (f *flow) readConn() ([]byte, error) {
-	switch {
-	case f.big != nil && f.inLen <= smallSize/2:
-		f.shrink()
-	case f.big == nil && f.small != nil && int(f.inLen) == len(f.small):
-		f.big = buffers.Get().(*[bufSize]byte)
-		f.grown.Store(true)
-		f.p.watch(quiet)
-	}
-	buf := f.small
-	if f.big != nil {
-		buf = f.big[:]
-	} else if buf == nil {
-		f.small = make([]byte, smallSize)
-		buf = f.small
-	}
-	k := copy(buf, f.held)
-	n, err := f.src.Read(buf[k:])
-	if n == 0 {
-		return nil, err
-	}
-	f.inLen = int32(k + n)
-	return buf[:f.inLen], err
-}
-
-// shrink gives the big buffer back.
-func (f *flow) shrink() {
-	if f.big != nil {
-		buffers.Put(f.big)
-		f.big = nil
-		f.grown.Store(false)
-	}
-}
-
-// readFailed decides what the end of a read means: a wake, or the end of the
-// source.
-func (f *flow) readFailed(err error) {
-	if !isTimeout(err) {
-		f.followOrders() // a close frame that was ordered goes before one for the loss
-		switch {
-		case f.mode == over:
-		case f.mode == draining:
-			f.mode = over // its close frame was heard: it may go
-		case f.readUntil != 0:
-			f.lose(f.readLoss())
-		case err == io.EOF && f.scan.Boundary():
-			f.lose(CauseLoss, ErrNoClose)
-		case err == io.EOF:
-			f.lose(CauseLoss, errTruncated)
-		default:
-			f.lose(CauseLoss, err)
-		}
-		return
-	}
-	if f.readUntil != 0 && f.p.now() >= f.readUntil {
-		if f.readAt.Load()+int64(linger) <= f.p.now() {
-			f.lose(f.readLoss())
-			return
-		}
-		f.readUntil = f.p.now() + int64(linger)
-	}
-	// Clear the deadline first: an order left after this sets it again.
-	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
-		f.lose(CauseLoss, err)
-		return
-	}
-	if f.orders.Load() != 0 {
-		f.wakes = 0
-	} else if f.wakes++; f.wakes > 100 {
-		f.lose(CauseLoss, err) // no wake of ours: the connection says so for ever
-	}
-}
-
-// isTimeout tells a read deadline from a peer that TCP gave up.
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.As(err, &ne) && ne.Timeout() && !errors.Is(err, syscall.ETIMEDOUT)
 }
 
 // take accounts for bytes just read, passes them on and keeps the rest.

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// register puts a link into use, in the place of those that it replaces: an
+// older one of the same instance, which has lost its other end, and other
+// agents of a slug that is exclusive.
+func (p *Pool) register(l *link) error {
+	p.mu.Lock()
+	if p.draining {
+		p.mu.Unlock()
+		l.bye(codeShutdown, "gateway is shutting down")
+		return errors.New("gateway is shutting down")
+	}
+	// What was true of the hello need not be any more.
+	if reason := p.refuses(l.who, l.exit.Slug); reason != "" {
+		p.mu.Unlock()
+		l.bye(codeIdentity, reason)
+		return errors.New(reason)
+	}
+	exclusive := p.exclusive(l.exit.Slug)
+	var replaced []*link
+	home := -1
+	for i, e := range p.entries {
+		if e.own != nil || !strings.EqualFold(e.exit.Slug, l.exit.Slug) {
+			continue
+		}
+		for _, old := range e.links {
+			if exclusive || old.instance == l.instance {
+				replaced = append(replaced, old)
+			}
+		}
+		if e.exit.Country == l.exit.Country {
+			home = i
+		}
+	}
+	if home < 0 {
+		home = len(p.entries)
+		p.entries = append(p.entries, p.remoteEntry(l.exit))
+	}
+	p.entries[home].links = append(p.entries[home].links, l)
+	p.health.attached(p.entries[home].exit.Key())
+	p.announce()
+	p.mu.Unlock()
+
+	for _, old := range replaced {
+		if old.instance == l.instance {
+			p.wg.Go(func() { old.bye(codeDuplicate, "a newer link of the same agent is in use"); old.leave() })
+		} else {
+			p.wg.Go(func() { old.bye(codeReplaced, "another agent has attached with the exclusive slug "+l.exit.Slug) })
+		}
+	}
+	return nil
+}
+
+// servedByAnother reports whether an agent that was replaced would replace
+// another in turn.
+func (p *Pool) servedByAnother(slug, instance string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exclusive(slug) && slices.ContainsFunc(p.entries, func(e *entry) bool {
+		return strings.EqualFold(e.exit.Slug, slug) && slices.ContainsFunc(e.links, func(l *link) bool {
+			return l.instance != instance && !l.draining.Load()
+		})
+	})
+}
+
+func (p *Pool) unregister(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, e := range p.entries {
+		if at := slices.Index(e.links, l); at >= 0 {
+			e.links = slices.Delete(e.links, at, at+1)
+			if len(e.links) == 0 {
+				p.entries = slices.Delete(p.entries, i, i+1)
+			}
+			return
+		}
+	}
+}
+
+// dismiss ends links now, and cuts what goes through them. The caller holds mu.
+func (p *Pool) dismiss(links []*link, reason string) {
+	for _, l := range links {
+		l.draining.Store(true) // nothing new goes through it from now on
+		p.wg.Go(func() {
+			l.bye(codeIdentity, reason)
+			// Closing drops what is still queued to leave; an answer to a ping
+			// says that it has left.
+			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
+			defer late.Stop()
+			_, _ = l.mux.Ping()
+			l.mux.Close()
+		})
+	}
+}
+
+// dismissTimeout is how long an agent that loses its links has to take note.
+const dismissTimeout = 500 * time.Millisecond
+
+// idle waits until nothing goes through the link any more, and reports whether
+// that came before the end of ctx.
+func (l *link) idle(ctx context.Context) bool {
+	for l.sessions.Load() > 0 {
+		select {
+		case <-l.quiet:
+		case <-l.mux.CloseChan():
+			return l.sessions.Load() == 0
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// leave hangs up. Closing would drop what is still queued to leave, so the
+// agent is asked to: the question is behind all of it.
+func (l *link) leave() {
+	defer l.mux.Close()
+	if l.say(control{Type: ctlLeave}) != nil {
+		return
+	}
+	timer := time.NewTimer(hangUpTimeout)
+	defer timer.Stop()
+	select {
+	case <-l.mux.CloseChan():
+	case <-timer.C:
+	}
+}
