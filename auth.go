@@ -273,3 +273,40 @@ func remoteAddr(r *http.Request) netip.Addr {
 	}
 	return ap.Addr().Unmap()
 }
+
+// keyOf returns whose rules and limits hold for a site's recrawl: those that
+// the key which enrolled it has now. A key that cannot be looked up, because
+// the host named the caller or its Authenticator has no Lookup, has the
+// gateway's.
+func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
+	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
+	var err error
+	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
+		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+		defer cancel()
+		found, lookup := keys.Lookup(asked, s.KeyID)
+		switch {
+		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
+			err = errKeyGone
+		case lookup != nil:
+			err = fmt.Errorf("authenticator: %w", lookup)
+		default:
+			p = found
+		}
+	}
+	p.Limits = p.Limits.or(g.o.Limits)
+	return p, err
+}
+
+// errKeyGone ends the recrawls of a site until somebody asks for it.
+var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")
+
+// revoked reports whether a key is known to be gone.
+func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
+	directory, ok := g.o.Auth.(KeyLookuper)
+	if !ok || p.KeyID == "" {
+		return false
+	}
+	now, err := directory.Lookup(ctx, p.KeyID)
+	return errors.Is(err, ErrUnauthorized) || err == nil && now.Subject != p.Subject
+}

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/pace"
 )
 
 // Enrolled sites are crawled again when they are due, by any number of
@@ -147,7 +149,7 @@ func (r *recrawler) run(ctx context.Context) {
 			away = 0
 		} else if ctx.Err() == nil {
 			away++
-			pause, wake = min(pause, backoff(away)), nil
+			pause, wake = min(pause, pace.Backoff(away)), nil
 		}
 		select {
 		case <-time.After(pause):
@@ -195,7 +197,7 @@ func (r *recrawler) persist(ctx context.Context, name string, call func(context.
 			return err
 		}
 		select {
-		case <-time.After(backoff(n)):
+		case <-time.After(pace.Backoff(n)):
 		case <-ctx.Done():
 			return err
 		case <-r.g.kill.Done():
@@ -207,15 +209,6 @@ func (r *recrawler) persist(ctx context.Context, name string, call func(context.
 // isAnswer tells what a SiteStore says from what goes wrong with it.
 func isAnswer(err error) bool {
 	return errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrNoSite) || errors.Is(err, ErrTooManySites)
-}
-
-const maxBackoff = 5 * time.Second
-
-// backoff returns how long to wait after a number of failures in a row: from a
-// tenth of a second to five seconds, never twice the same.
-func backoff(failures int) time.Duration {
-	d := min(maxBackoff, 100*time.Millisecond<<min(failures-1, 10))
-	return d*3/4 + rand.N(d/2)
 }
 
 // An outage logs once that a service is unavailable, and once that it is
@@ -248,7 +241,7 @@ func (o *outage) note(ctx context.Context, call string, err error) {
 			o.logger.WarnContext(ctx, o.what+" unavailable; recrawls wait for it", "err", err)
 		}
 		o.last, o.call = now, call
-	case !o.since.IsZero() && (call == o.call || now.Sub(o.last) > 2*maxBackoff):
+	case !o.since.IsZero() && (call == o.call || now.Sub(o.last) > 2*pace.MaxBackoff):
 		o.logger.InfoContext(ctx, o.what+" available again", "after", now.Sub(o.since).Round(time.Millisecond))
 		o.since = time.Time{}
 	}
@@ -306,7 +299,7 @@ func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
 			return
 		default:
 			failures++
-			wait = min(backoff(failures), h.r.Lease/6)
+			wait = min(pace.Backoff(failures), h.r.Lease/6)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/url"
 	"regexp"
 	"runtime/debug"
@@ -13,7 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/pace"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -76,33 +75,6 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	c.run(work)
 }
 
-// errKeyGone ends the recrawls of a site until somebody asks for it.
-var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")
-
-// keyOf returns whose rules and limits hold for a site's recrawl: those that
-// the key which enrolled it has now. A key that cannot be looked up, because
-// the host named the caller or its Authenticator has no Lookup, has the
-// gateway's.
-func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
-	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
-	var err error
-	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
-		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
-		defer cancel()
-		found, lookup := keys.Lookup(asked, s.KeyID)
-		switch {
-		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
-			err = errKeyGone
-		case lookup != nil:
-			err = fmt.Errorf("authenticator: %w", lookup)
-		default:
-			p = found
-		}
-	}
-	p.Limits = p.Limits.or(g.o.Limits)
-	return p, err
-}
-
 // release gives a lease back, so that another gateway takes the site at once.
 func (r *recrawler) release(ctx context.Context, lease Lease) error {
 	asked, cancel := r.ask(ctx)
@@ -162,7 +134,7 @@ func (c *recrawl) run(ctx context.Context) {
 		next.Version = c.lease.Token
 		c.result.BytesToClient = int64(len(text))
 	}
-	next.ChangeInterval = paceOf(next, c.began, changed)
+	next.ChangeInterval = changeInterval(next, c.began, changed)
 	if changed {
 		next.LastChange = c.began
 	}
@@ -255,7 +227,7 @@ func (c *recrawl) save(ctx context.Context, text string) (url string, err error)
 			return "", fmt.Errorf("%w: %w", errNotSaved, err)
 		}
 		select {
-		case <-time.After(backoff(n)):
+		case <-time.After(pace.Backoff(n)):
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
@@ -289,7 +261,7 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	next := c.lease.Site
 	next.Failures++
 	next.LastError = failureText(err)
-	next.NextCrawl = c.now().Add(retryAfterFailures(next.Failures, next.Interval))
+	next.NextCrawl = c.now().Add(pace.Retry(next.Failures, next.Interval))
 	next.Resting = errors.Is(err, errKeyGone)
 	c.commit(ctx, Recrawl{Site: next})
 	if c.outcome == siteFailed && errors.Is(err, ErrStale) {
@@ -351,16 +323,9 @@ func (c *recrawl) nextTime(s Site) time.Time {
 	return c.began.Add(interval)
 }
 
-// pace is the weight, in the average, of the changes before the newest one.
-const pace = 3
-
-// paceOf returns the average time between changes of a site that was crawled
-// now. It is exponentially weighted: the time between the last two changes, T,
-// makes (pace × average + T) / (pace + 1) of the average. The time between two
-// changes goes into it piece by piece, with every crawl that sees none, so
-// that the average of a site that has come to rest grows without another change
-// to tell it.
-func paceOf(s Site, now time.Time, changed bool) time.Duration {
+// changeInterval returns the average time between changes of a site that was
+// crawled now.
+func changeInterval(s Site, now time.Time, changed bool) time.Duration {
 	if s.Hash == "" || s.LastCrawl.IsZero() {
 		return s.ChangeInterval
 	}
@@ -368,19 +333,7 @@ func paceOf(s Site, now time.Time, changed bool) time.Duration {
 	if average <= 0 {
 		average = s.Interval
 	}
-	passed := min(max(now.Sub(s.LastCrawl), 0), forever)
-	average = min(average, forever) + passed/pace
-	if changed {
-		average = average / (pace + 1) * pace
-	}
-	return average
-}
-
-// retryAfterFailures doubles from a minute to the site's interval, which counts
-// as an hour at least and a day at most; give or take a quarter.
-func retryAfterFailures(failures int, interval time.Duration) time.Duration {
-	d := min(time.Minute<<min(failures-1, 20), min(max(interval, time.Hour), day))
-	return d*3/4 + rand.N(d/2)
+	return pace.Average(average, now.Sub(s.LastCrawl), changed)
 }
 
 // worthStoring reports whether the pages' records differ from those stored by

@@ -12,7 +12,6 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/deflate"
-	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
@@ -52,22 +51,6 @@ func (g *Gateway) Relay() http.Handler {
 			g.relayMessage(s, w, r)
 		}
 	})
-}
-
-// A relayRequest is what a client asks the relay for.
-type relayRequest struct {
-	target  upstream.Target
-	query   agent.Query
-	idle    time.Duration
-	timeout time.Duration // for the connection to the target
-}
-
-// address is the target in the log.
-func (q *relayRequest) address() string {
-	if q == nil || q.target.URL == nil {
-		return ""
-	}
-	return q.target.URL.Addr()
 }
 
 // A relayed session has both its sides.
@@ -255,82 +238,6 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 		q.query.Subject = s.Subject
 	}
 	return q, err
-}
-
-// relayRequest reads what a connect message asks for.
-func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
-	q := &relayRequest{idle: f.seconds("idle_timeout"), timeout: f.seconds("timeout")}
-	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
-	raw, proxy := f.text("url", ""), f.text("proxy", "")
-	header, cookies, protocols := f.pairs("headers"), f.pairs("cookies"), f.list("subprotocols")
-	ca := f.text("ca", "")
-	t := &q.target
-	t.TLS = upstream.TLS{ServerName: f.text("server_name", ""), CA: []byte(ca), Insecure: f.boolean("insecure", false)}
-	t.Redirects = f.integer("follow_redirects", 0, 0, maxRedirects)
-	t.Body = maxRefusal
-	if f.err != nil {
-		return nil, f.err
-	}
-	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
-		return nil, err
-	}
-	if err := egress.ParseSession(&q.query, "session", sticky); err != nil {
-		return nil, err
-	}
-	if err := q.checkTimeout("timeout"); err != nil {
-		return nil, err
-	}
-	if t.TLS.Insecure && !allowInsecure {
-		return nil, fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
-	}
-	if err := upstream.CheckCA(ca); err != nil {
-		return nil, err
-	}
-	if err := upstream.CheckServerName(t.TLS.ServerName); err != nil {
-		return nil, err
-	}
-	return q, q.setTarget(raw, proxy, header, cookies, protocols)
-}
-
-const (
-	maxRedirects   = 5
-	maxDialTimeout = time.Minute
-)
-
-// checkTimeout fills in the time for the dial when none was asked for.
-func (q *relayRequest) checkTimeout(name string) error {
-	switch {
-	case q.timeout == 0:
-		q.timeout = dialTimeout
-	case q.timeout > maxDialTimeout:
-		return fault.Invalidf("%s must be at most %d seconds", name, int(maxDialTimeout/time.Second))
-	}
-	return nil
-}
-
-// setTarget checks everything that says where to go and what to say there.
-func (q *relayRequest) setTarget(raw, proxy string, header, cookies []member, protocols []string) error {
-	t := &q.target
-	var err error
-	if t.URL, err = upstream.ParseURL(raw); err != nil {
-		return err
-	}
-	q.query.Host = t.URL.Host
-	if t.Proxy, err = upstream.ParseProxy(proxy); err != nil {
-		return err
-	}
-	if err := t.SetHeader(upstreamFields(header), upstreamFields(cookies)); err != nil {
-		return err
-	}
-	return t.SetSubprotocols(protocols)
-}
-
-func upstreamFields(list []member) []upstream.Field {
-	out := make([]upstream.Field, len(list))
-	for i, m := range list {
-		out[i] = upstream.Field{Name: m.name, Value: m.value}
-	}
-	return out
 }
 
 // reject says what went wrong, as a message and a close, and ends the session.

@@ -3,16 +3,12 @@ package farwire
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/farwire/farwire/internal/deflate"
-	"github.com/farwire/farwire/internal/egress"
-	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -26,9 +22,6 @@ func isDirect(query string) bool {
 	}
 	return false
 }
-
-// maxDirectBody is how much of the body of a refusing target is passed on.
-const maxDirectBody = 64 << 10
 
 // relayDirect serves the direct form: the target is dialled before the upgrade
 // is answered, so that an error is an HTTP status and the 101 has the target's
@@ -165,78 +158,6 @@ func passRefusal(w http.ResponseWriter, refusal *upstream.Refusal, cookies bool)
 	}
 }
 
-// A directQuery is the query of the direct form: what is ours by name, and what
-// goes to the target's query, byte for byte and in its order.
-type directQuery struct {
-	ours   map[string]string // without fw_
-	header []member
-	theirs []string
-}
-
-// ourNames are the parameters of the direct form. Each may have fw_ before it;
-// session and timeout must, because targets have such parameters too.
-var ourNames = []string{"url", "api_key", "token", "geo", "agent", "idle_timeout", "proxy", "header"}
-
-// parseQuery tells our parameters from the target's. With fw_url all of ours
-// have the prefix. When the key came in a header, api_key and token without the
-// prefix are the target's.
-func parseQuery(raw string, keyInHeader bool) (*directQuery, error) {
-	type pair struct{ raw, name, value string }
-	var pairs []pair
-	prefixed := false
-	for part := range strings.SplitSeq(raw, "&") {
-		rawName, value, _ := strings.Cut(part, "=")
-		name, err := url.QueryUnescape(rawName)
-		if err != nil {
-			return nil, fault.Invalidf("the query cannot be parsed")
-		}
-		pairs = append(pairs, pair{part, name, value})
-		prefixed = prefixed || name == "fw_url"
-	}
-	q := &directQuery{ours: make(map[string]string)}
-	for _, p := range pairs {
-		name, ours := strings.CutPrefix(p.name, "fw_")
-		switch {
-		case ours:
-			ours = slices.Contains(ourNames, name) || name == "timeout" || name == "session"
-		case prefixed, keyInHeader && (name == "api_key" || name == "token"):
-		default:
-			ours = slices.Contains(ourNames, name)
-		}
-		if !ours {
-			if p.raw != "" {
-				q.theirs = append(q.theirs, p.raw)
-			}
-			continue
-		}
-		if err := q.set(name, p.name, p.value); err != nil {
-			return nil, err
-		}
-	}
-	return q, nil
-}
-
-// set takes one of our parameters; as is how it was written.
-func (q *directQuery) set(name, as, raw string) error {
-	value, err := url.QueryUnescape(raw)
-	if err != nil {
-		return fault.Invalidf("%s cannot be parsed", as)
-	}
-	if name == "header" {
-		k, v, ok := strings.Cut(value, ":")
-		if !ok {
-			return fault.Invalidf("header must be written as Name: value")
-		}
-		q.header = append(q.header, member{k, strings.Trim(v, " \t")})
-		return nil
-	}
-	if _, twice := q.ours[name]; twice {
-		return fault.Invalidf("%q is given twice", as)
-	}
-	q.ours[name] = value
-	return nil
-}
-
 // readDirectAuth reads the caller's key in this form's order: X-API-Key, then the
 // query, then Authorization. An Authorization that is not our key is returned:
 // it is meant for the target. One that repeats the key, or holds a token of
@@ -265,49 +186,48 @@ func (g *Gateway) readDirectAuth(r *http.Request, q *directQuery) (_ requestAuth
 	return seen, authorization
 }
 
-// relayRequest reads what the query asks for.
-func (q *directQuery) relayRequest(protocols []string, authorization string) (*relayRequest, error) {
-	out := new(relayRequest)
-	var err error
-	if out.idle, err = q.seconds("idle_timeout", "idle_timeout"); err == nil {
-		out.timeout, err = q.seconds("timeout", "fw_timeout")
-	}
-	if err == nil {
-		err = out.checkTimeout("fw_timeout")
-	}
-	if err == nil {
-		err = egress.ParseFilter(&out.query, q.ours["geo"], q.ours["agent"])
-	}
-	if err == nil {
-		err = egress.ParseSession(&out.query, "fw_session", q.ours["session"])
-	}
+// relayByPath serves a WebSocket of the path form: the direct form, with nothing
+// taken out of the query and with the client's own headers.
+func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
+	p := &relayed{}
+	err := g.connectFirst(s, r, p, func(ctx context.Context) error {
+		header := r.Header.Clone()
+		seen, err := g.readPathAuth(r, to, header)
+		seen.http = true
+		if err == nil {
+			err = s.admit(ctx, seen)
+		}
+		if err != nil {
+			return err
+		}
+		to.Outgoing(header, s.Subject, g.o.StripHeaders)
+		p.request, err = pathRelay(to, header, offered(r))
+		return err
+	})
+	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: p.exit.ID}
 	if err != nil {
-		return nil, err
+		if refusal := refusalOf(err); refusal != nil {
+			passWhole(w, refusal, to, answer)
+		} else {
+			g.failPath(w, r, err)
+		}
+		s.endUnconnected(p, err)
+		return
 	}
-	header := q.header
-	if authorization != "" && !slices.ContainsFunc(header, func(h member) bool {
-		return strings.EqualFold(h.name, "Authorization")
-	}) {
-		header = append(header, member{"Authorization", authorization})
-	}
-	out.target.Body = maxDirectBody
-	if err := out.setTarget(q.ours["url"], q.ours["proxy"], header, nil, protocols); err != nil {
-		return nil, err
-	}
-	out.target.URL.AddQuery(strings.Join(q.theirs, "&"))
-	return out, nil
+	h := p.target.Header.Clone()
+	to.Incoming(h, answer)
+	delete(h, "Content-Type")
+	maps.Copy(w.Header(), h)
+	g.join(s, w, r, p)
 }
 
-// seconds reads a number of seconds, zero or more; as is how it is written.
-func (q *directQuery) seconds(name, as string) (time.Duration, error) {
-	s := q.ours[name]
-	if s == "" {
-		return 0, nil
+// passWhole answers as the target answered the upgrade.
+func passWhole(w http.ResponseWriter, refusal *upstream.Refusal, to *pathform.Request, a pathform.Answer) {
+	h := upstream.WithoutHop(refusal.Header)
+	to.Incoming(h, a)
+	maps.Copy(w.Header(), h)
+	w.WriteHeader(refusal.Status)
+	if refusal.Status != http.StatusNoContent && refusal.Status != http.StatusNotModified {
+		w.Write(refusal.Body) // a client that has gone needs no answer
 	}
-	v, err := strconv.ParseFloat(s, 64)
-	d, ok := seconds(v)
-	if err != nil || !ok {
-		return 0, fault.Invalidf("%s must be a number of seconds, zero or more", as)
-	}
-	return d, nil
 }

@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -94,14 +93,4 @@ func (g *Gateway) EndRevoked(ctx context.Context) int {
 		}
 	}
 	return n
-}
-
-// revoked reports whether a key is known to be gone.
-func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
-	directory, ok := g.o.Auth.(KeyLookuper)
-	if !ok || p.KeyID == "" {
-		return false
-	}
-	now, err := directory.Lookup(ctx, p.KeyID)
-	return errors.Is(err, ErrUnauthorized) || err == nil && now.Subject != p.Subject
 }
