@@ -232,48 +232,6 @@ func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
 	return q, nil
 }
 
-// checkOrigin says whether a caller that only the host knows may come from
-// where it comes: a browser on a foreign page would bring the host's cookie.
-func (g *Gateway) checkOrigin(r *http.Request) error {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		switch r.Header.Get("Sec-Fetch-Site") {
-		case "cross-site", "same-site":
-			return errOrigin
-		}
-		return nil
-	}
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && schemeFits(r, u.Scheme) {
-		return nil
-	}
-	for _, allowed := range g.o.Origins {
-		if strings.EqualFold(origin, allowed) {
-			return nil
-		}
-	}
-	return errOrigin
-}
-
-// schemeFits compares an origin's scheme with the request's, where that is
-// known: TLS that ends here is, and so is what a trusted proxy says.
-func schemeFits(r *http.Request, scheme string) bool {
-	if r.TLS != nil {
-		return scheme == "https"
-	}
-	if said, ok := r.Context().Value(schemeKey{}).(string); ok {
-		return scheme == said
-	}
-	return true
-}
-
-func remoteAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
-}
-
 // keyOf returns whose rules and limits hold for a site's recrawl: those that
 // the key which enrolled it has now. A key that cannot be looked up, because
 // the host named the caller or its Authenticator has no Lookup, has the

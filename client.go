@@ -4,70 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/netip"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
 )
-
-type schemeKey struct{}
-
-// TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
-// proxies whose addresses are given as prefixes. Of a request that comes from one
-// of them the client is the rightmost address in X-Forwarded-For that is not
-// trusted; of any other, and of one without such an address, it is the peer.
-func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
-	isTrusted := func(a netip.Addr) bool {
-		for _, p := range trusted {
-			if p.Contains(a) {
-				return true
-			}
-		}
-		return false
-	}
-	return func(r *http.Request) netip.Addr {
-		peer := remoteAddr(r)
-		if !isTrusted(peer) {
-			return peer
-		}
-		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		client := peer
-		for i := len(hops) - 1; i >= 0; i-- {
-			a, ok := forwardedAddr(hops[i])
-			if !ok {
-				return client // what stands left of nonsense is nobody's word
-			}
-			if client = a; !isTrusted(a) {
-				return client
-			}
-		}
-		return client
-	}
-}
-
-// forwardedAddr reads an entry of X-Forwarded-For; some proxies add a port.
-func forwardedAddr(s string) (netip.Addr, bool) {
-	s = strings.TrimSpace(s)
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		ap, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		a = ap.Addr()
-	}
-	return a.Unmap().WithZone(""), true
-}
-
-// WithScheme returns a context that says whether a request came by http or https,
-// where the host knows it from a proxy that it trusts. A caller that only the host
-// knows is then held to an Origin of the same scheme.
-func WithScheme(ctx context.Context, scheme string) context.Context {
-	return context.WithValue(ctx, schemeKey{}, strings.ToLower(scheme))
-}
 
 const (
 	wrongPerMinute = 10

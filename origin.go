@@ -1,6 +1,12 @@
 package farwire
 
-import "net/http"
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
 
 // anyOrigin lets pages of every web origin call a handler that wants a key: it
 // answers a preflight, which cannot show one, and says so on every answer (Fetch
@@ -25,4 +31,102 @@ func anyOrigin(methods string, next http.Handler) http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+}
+
+// checkOrigin says whether a caller that only the host knows may come from
+// where it comes: a browser on a foreign page would bring the host's cookie.
+func (g *Gateway) checkOrigin(r *http.Request) error {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		switch r.Header.Get("Sec-Fetch-Site") {
+		case "cross-site", "same-site":
+			return errOrigin
+		}
+		return nil
+	}
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && schemeFits(r, u.Scheme) {
+		return nil
+	}
+	for _, allowed := range g.o.Origins {
+		if strings.EqualFold(origin, allowed) {
+			return nil
+		}
+	}
+	return errOrigin
+}
+
+// schemeFits compares an origin's scheme with the request's, where that is
+// known: TLS that ends here is, and so is what a trusted proxy says.
+func schemeFits(r *http.Request, scheme string) bool {
+	if r.TLS != nil {
+		return scheme == "https"
+	}
+	if said, ok := r.Context().Value(schemeKey{}).(string); ok {
+		return scheme == said
+	}
+	return true
+}
+
+func remoteAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
+
+// TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
+// proxies whose addresses are given as prefixes. Of a request that comes from one
+// of them the client is the rightmost address in X-Forwarded-For that is not
+// trusted; of any other, and of one without such an address, it is the peer.
+func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
+	isTrusted := func(a netip.Addr) bool {
+		for _, p := range trusted {
+			if p.Contains(a) {
+				return true
+			}
+		}
+		return false
+	}
+	return func(r *http.Request) netip.Addr {
+		peer := remoteAddr(r)
+		if !isTrusted(peer) {
+			return peer
+		}
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		client := peer
+		for i := len(hops) - 1; i >= 0; i-- {
+			a, ok := forwardedAddr(hops[i])
+			if !ok {
+				return client // what stands left of nonsense is nobody's word
+			}
+			if client = a; !isTrusted(a) {
+				return client
+			}
+		}
+		return client
+	}
+}
+
+// forwardedAddr reads an entry of X-Forwarded-For; some proxies add a port.
+func forwardedAddr(s string) (netip.Addr, bool) {
+	s = strings.TrimSpace(s)
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		ap, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone(""), true
+}
+
+type schemeKey struct{}
+
+// WithScheme returns a context that says whether a request came by http or https,
+// where the host knows it from a proxy that it trusts. A caller that only the host
+// knows is then held to an Origin of the same scheme.
+func WithScheme(ctx context.Context, scheme string) context.Context {
+	return context.WithValue(ctx, schemeKey{}, strings.ToLower(scheme))
 }

@@ -1,15 +1,17 @@
 package farwire
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 // Health returns the handler that a load balancer asks: 200 with
@@ -127,128 +129,6 @@ func (g *Gateway) Network() http.Handler {
 	})
 }
 
-// SessionsHandler returns the handler by which callers see and end their running
-// sessions. Mount it at "GET /sessions" and "DELETE /sessions/{id}":
-//
-//	{"sessions": [{"id", "kind", "agent", "target", "since", "bytes_in", "bytes_out", "remote"}, …]}
-//
-// bytes_in came from the client, bytes_out went to it. A session of another
-// caller is 404. A relay that is ended closes with 1008 "ended by request", and
-// its target gets 1001.
-func (g *Gateway) SessionsHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, "sessions", err) }
-		if err := onlySessionMethods(r); err != nil {
-			refuse(err)
-			return
-		}
-		p, _, err := g.admitWhole(r.Context(), g.readAuth(r))
-		if err != nil {
-			refuse(err)
-			return
-		}
-		own := func(s Session) bool { return s.Subject == p.Subject }
-		if err := g.answerSessions(w, r, own, false); err != nil {
-			refuse(err)
-		}
-	})
-}
-
-// AllSessionsHandler is SessionsHandler for an operator: it shows and ends the
-// sessions of all callers, each with its subject, and asks for no key. Mount it
-// where only operators come. "DELETE /sessions?subject=NAME" ends all of one
-// caller.
-func (g *Gateway) AllSessionsHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := onlySessionMethods(r)
-		if err == nil {
-			err = g.answerSessions(w, r, func(Session) bool { return true }, true)
-		}
-		if err != nil {
-			g.refuse(w, r, "sessions", err)
-		}
-	})
-}
-
-func onlySessionMethods(r *http.Request) error {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodDelete:
-		return nil
-	}
-	return notAllowed("GET, HEAD, DELETE")
-}
-
-const endedByRequest = "ended by request"
-
-// answerSessions lists or ends those of the sessions that whoever asks may see.
-func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, visible func(Session) bool, all bool) error {
-	id := sessionID(r)
-	if r.Method != http.MethodDelete {
-		if id != "" {
-			return fault.New(fault.NotFound, "no such endpoint")
-		}
-		list := []sessionInfo{} // an empty list, not null
-		for s := range g.Sessions() {
-			if visible(s) {
-				list = append(list, newSessionInfo(s, all))
-			}
-		}
-		slices.SortFunc(list, func(a, b sessionInfo) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
-		writeJSON(w, http.StatusOK, map[string]any{"sessions": list})
-		return nil
-	}
-	subject := r.URL.Query().Get("subject")
-	var ended int
-	switch {
-	case id != "":
-		ended = g.EndWhere(func(s Session) bool { return visible(s) && s.ID == id }, endedByRequest)
-	case all && subject != "":
-		ended = g.EndWhere(func(s Session) bool { return s.Subject == subject }, endedByRequest)
-	default:
-		return fault.Invalidf("name a session: DELETE /sessions/{id}")
-	}
-	if ended == 0 && id != "" {
-		return fault.New(fault.NotFound, "no such session")
-	}
-	writeJSON(w, http.StatusOK, map[string]int{"ended": ended})
-	return nil
-}
-
-// sessionID returns the last element of the path when it is not the endpoint's
-// own name.
-func sessionID(r *http.Request) string {
-	if id := r.PathValue("id"); id != "" {
-		return id
-	}
-	_, id, _ := strings.Cut(r.URL.Path, "/sessions/")
-	return id
-}
-
-// sessionInfo is a running session as its caller sees it.
-type sessionInfo struct {
-	ID       string    `json:"id"`
-	Kind     Kind      `json:"kind"`
-	Subject  string    `json:"subject,omitempty"` // for operators alone
-	Agent    string    `json:"agent"`
-	Target   string    `json:"target"`
-	Since    time.Time `json:"since"`
-	BytesIn  int64     `json:"bytes_in"`
-	BytesOut int64     `json:"bytes_out"`
-	Remote   string    `json:"remote"` // empty: unknown
-}
-
-func newSessionInfo(s Session, all bool) sessionInfo {
-	i := sessionInfo{ID: s.ID, Kind: s.Kind, Agent: s.Agent, Target: s.Target, Since: s.Start.UTC(),
-		BytesIn: s.Counters.BytesToTarget, BytesOut: s.Counters.BytesToClient}
-	if all {
-		i.Subject = s.Subject
-	}
-	if s.Remote.IsValid() {
-		i.Remote = s.Remote.String()
-	}
-	return i
-}
-
 type agentInfo struct {
 	ID       string  `json:"id"`
 	Slug     string  `json:"slug"`
@@ -340,4 +220,144 @@ func (g *Gateway) Usage() http.Handler {
 		a["pages"] = crawled
 		writeJSON(w, http.StatusOK, a)
 	})
+}
+
+// Stats are the gateway's counters since New. What is counted never becomes
+// less, unless it says that it is a number of now.
+type Stats struct {
+	Draining bool // now
+
+	// Kinds has an entry for each kind of session.
+	Kinds map[Kind]KindStats
+
+	// NoAgent counts searches for an agent that found none that fits.
+	NoAgent int64
+
+	// AMQPWaiting is how many bytes of events are in memory now because their
+	// readers have not taken them.
+	AMQPWaiting int64
+
+	// CrawlPages counts the pages of crawls and recrawls by what became of them: PageWritten
+	// or an llmstxt.Reason. It has an entry for each, be it zero.
+	CrawlPages map[string]int64
+}
+
+// KindStats counts the sessions of one handler.
+type KindStats struct {
+	Active  int64 // running now
+	Started int64 // ever
+	Failed  int64 // ended with an error
+
+	Counters // of running sessions too
+}
+
+// PageWritten is the outcome, in Stats.CrawlPages, of a page that is in its
+// crawl's file.
+const PageWritten = "written"
+
+// Stats returns the counters as they are now. It looks at every session that
+// is running: some 100 ns each.
+func (g *Gateway) Stats() Stats {
+	s := Stats{NoAgent: g.noAgent.Load(), CrawlPages: g.outcome.read(), Kinds: make(map[Kind]KindStats, len(kinds))}
+	// A session is taken out of those that run and its traffic added to what is
+	// counted under one lock: nothing is seen twice, or not at all.
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.Draining = g.draining
+	for k, c := range g.counts {
+		s.Kinds[k] = KindStats{Started: c.started.Load(), Failed: c.failed.Load(), Counters: c.carried()}
+	}
+	for r := range g.running {
+		if !r.admitted {
+			continue
+		}
+		into := s.Kinds[r.Kind]
+		into.Active++
+		into.Counters = into.Counters.plus(r.carrier.Counters())
+		s.Kinds[r.Kind] = into
+		if r.waiting != nil {
+			s.AMQPWaiting += r.waiting.Waiting()
+		}
+	}
+	return s
+}
+
+// plus returns the sum of both.
+func (c Counters) plus(d Counters) Counters {
+	c.FramesToTarget += d.FramesToTarget
+	c.BytesToTarget += d.BytesToTarget
+	c.FramesToClient += d.FramesToClient
+	c.BytesToClient += d.BytesToClient
+	return c
+}
+
+// Agents lists the agents that the gateway's AgentSelector knows of now, and
+// reports whether it can list them.
+func (g *Gateway) Agents() ([]agent.Info, bool) {
+	pool, ok := g.o.Agents.(interface{ Agents() []agent.Info })
+	if !ok {
+		return nil, false
+	}
+	return pool.Agents(), true
+}
+
+// counts are those of one kind of sessions.
+type counts struct {
+	started, failed atomic.Int64
+
+	mu   sync.Mutex
+	past Counters // of sessions that have ended
+}
+
+// ended counts what a session carried.
+func (c *counts) ended(r SessionResult) {
+	if r.Err != nil {
+		c.failed.Add(1)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past = c.past.plus(Counters{r.FramesToTarget, r.BytesToTarget, r.FramesToClient, r.BytesToClient})
+}
+
+// carried returns what the sessions that have ended carried.
+func (c *counts) carried() Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.past
+}
+
+// pageOutcomes counts pages by what became of them.
+type pageOutcomes struct {
+	mu sync.Mutex
+	of map[string]int64
+}
+
+func newPageOutcomes() *pageOutcomes {
+	p := &pageOutcomes{of: map[string]int64{PageWritten: 0}}
+	for _, r := range llmstxt.Reasons() {
+		p.of[string(r)] = 0
+	}
+	return p
+}
+
+// note counts what an event of a crawl says.
+func (p *pageOutcomes) note(e llmstxt.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.Kind {
+	case llmstxt.Committed:
+		p.of[PageWritten]++
+	case llmstxt.Skipped:
+		p.of[string(e.Reason)]++
+	}
+}
+
+func (p *pageOutcomes) read() map[string]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	of := make(map[string]int64, len(p.of))
+	for outcome, n := range p.of {
+		of[outcome] = n
+	}
+	return of
 }

@@ -1,0 +1,223 @@
+package farwire
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/farwire/farwire/internal/fault"
+)
+
+// A Session is a running session as [Gateway.Sessions] shows it.
+type Session struct {
+	SessionInfo
+	Agent    string // the agent's id; empty until the target was reached
+	Target   string // the target; empty until then
+	Counters Counters
+}
+
+// Sessions returns the sessions that run now and have a caller, in no order. The
+// loop's body runs without a lock; it may end sessions.
+func (g *Gateway) Sessions() iter.Seq[Session] {
+	return func(yield func(Session) bool) {
+		for _, s := range g.snapshot() {
+			if !yield(s.Session) {
+				return
+			}
+		}
+	}
+}
+
+// seenSession is a Session with what ends it.
+type seenSession struct {
+	Session
+	carrier carrier
+}
+
+func (g *Gateway) snapshot() []seenSession {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]seenSession, 0, len(g.running))
+	for s := range g.running {
+		if s.admitted {
+			list = append(list, seenSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
+		}
+	}
+	return list
+}
+
+// runningOf returns what the sessions of an account that run now have carried.
+func (g *Gateway) runningOf(p Principal) (sum Counters) {
+	account := p.account()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.running {
+		if s.admitted && s.principal.account() == account {
+			sum = sum.plus(s.carrier.Counters())
+		}
+	}
+	return sum
+}
+
+// EndSession ends the running session of this id and reports whether there was
+// one. A relay's client gets close code 1008 with the reason, its target 1001; a
+// stream and a crawl end with an error event. It returns at once.
+func (g *Gateway) EndSession(id, reason string) bool {
+	return g.EndWhere(func(s Session) bool { return s.ID == id }, reason) > 0
+}
+
+// EndWhere ends the running sessions for which end returns true, as EndSession
+// does, and returns their number.
+func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if end(s.Session) {
+			n++
+			s.carrier.Shutdown(fault.New(fault.Ended, reason))
+		}
+	}
+	return n
+}
+
+var errKeyRevoked = fault.New(fault.Ended, "key revoked")
+
+// EndRevoked ends the sessions of keys that the Authenticator knows no more, with
+// 1008 and the reason "key revoked", and returns their number. Call it after keys
+// were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
+func (g *Gateway) EndRevoked(ctx context.Context) int {
+	g.revocations.Add(1)
+	n := 0
+	for _, s := range g.snapshot() {
+		if s.Kind != KindRecrawl && g.revoked(ctx, Principal{Subject: s.Subject, KeyID: s.KeyID}) {
+			n++
+			s.carrier.Shutdown(errKeyRevoked)
+		}
+	}
+	return n
+}
+
+// SessionsHandler returns the handler by which callers see and end their running
+// sessions. Mount it at "GET /sessions" and "DELETE /sessions/{id}":
+//
+//	{"sessions": [{"id", "kind", "agent", "target", "since", "bytes_in", "bytes_out", "remote"}, …]}
+//
+// bytes_in came from the client, bytes_out went to it. A session of another
+// caller is 404. A relay that is ended closes with 1008 "ended by request", and
+// its target gets 1001.
+func (g *Gateway) SessionsHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(err error) { g.refuse(w, r, "sessions", err) }
+		if err := onlySessionMethods(r); err != nil {
+			refuse(err)
+			return
+		}
+		p, _, err := g.admitWhole(r.Context(), g.readAuth(r))
+		if err != nil {
+			refuse(err)
+			return
+		}
+		own := func(s Session) bool { return s.Subject == p.Subject }
+		if err := g.answerSessions(w, r, own, false); err != nil {
+			refuse(err)
+		}
+	})
+}
+
+// AllSessionsHandler is SessionsHandler for an operator: it shows and ends the
+// sessions of all callers, each with its subject, and asks for no key. Mount it
+// where only operators come. "DELETE /sessions?subject=NAME" ends all of one
+// caller.
+func (g *Gateway) AllSessionsHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := onlySessionMethods(r)
+		if err == nil {
+			err = g.answerSessions(w, r, func(Session) bool { return true }, true)
+		}
+		if err != nil {
+			g.refuse(w, r, "sessions", err)
+		}
+	})
+}
+
+func onlySessionMethods(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodDelete:
+		return nil
+	}
+	return notAllowed("GET, HEAD, DELETE")
+}
+
+const endedByRequest = "ended by request"
+
+// answerSessions lists or ends those of the sessions that whoever asks may see.
+func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, visible func(Session) bool, all bool) error {
+	id := sessionID(r)
+	if r.Method != http.MethodDelete {
+		if id != "" {
+			return fault.New(fault.NotFound, "no such endpoint")
+		}
+		list := []sessionInfo{} // an empty list, not null
+		for s := range g.Sessions() {
+			if visible(s) {
+				list = append(list, newSessionInfo(s, all))
+			}
+		}
+		slices.SortFunc(list, func(a, b sessionInfo) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+		writeJSON(w, http.StatusOK, map[string]any{"sessions": list})
+		return nil
+	}
+	subject := r.URL.Query().Get("subject")
+	var ended int
+	switch {
+	case id != "":
+		ended = g.EndWhere(func(s Session) bool { return visible(s) && s.ID == id }, endedByRequest)
+	case all && subject != "":
+		ended = g.EndWhere(func(s Session) bool { return s.Subject == subject }, endedByRequest)
+	default:
+		return fault.Invalidf("name a session: DELETE /sessions/{id}")
+	}
+	if ended == 0 && id != "" {
+		return fault.New(fault.NotFound, "no such session")
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"ended": ended})
+	return nil
+}
+
+// sessionID returns the last element of the path when it is not the endpoint's
+// own name.
+func sessionID(r *http.Request) string {
+	if id := r.PathValue("id"); id != "" {
+		return id
+	}
+	_, id, _ := strings.Cut(r.URL.Path, "/sessions/")
+	return id
+}
+
+// sessionInfo is a running session as its caller sees it.
+type sessionInfo struct {
+	ID       string    `json:"id"`
+	Kind     Kind      `json:"kind"`
+	Subject  string    `json:"subject,omitempty"` // for operators alone
+	Agent    string    `json:"agent"`
+	Target   string    `json:"target"`
+	Since    time.Time `json:"since"`
+	BytesIn  int64     `json:"bytes_in"`
+	BytesOut int64     `json:"bytes_out"`
+	Remote   string    `json:"remote"` // empty: unknown
+}
+
+func newSessionInfo(s Session, all bool) sessionInfo {
+	i := sessionInfo{ID: s.ID, Kind: s.Kind, Agent: s.Agent, Target: s.Target, Since: s.Start.UTC(),
+		BytesIn: s.Counters.BytesToTarget, BytesOut: s.Counters.BytesToClient}
+	if all {
+		i.Subject = s.Subject
+	}
+	if s.Remote.IsValid() {
+		i.Remote = s.Remote.String()
+	}
+	return i
+}
