@@ -70,7 +70,7 @@ func (brokenStorage) Save(context.Context, farwire.File) (string, error) {
 	return "", errors.New("disk /dev/sdx is full")
 }
 
-func TestCrawlStorageAway(t *testing.T) {
+func TestCrawl_StorageUnavailable_ResultIsSent(t *testing.T) {
 	sites := &memorySites{}
 	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = brokenStorage{}, sites })
 	s := newSite(t, threePages)

@@ -69,7 +69,7 @@ func TestCrawlGoesOnWithoutTheModel(t *testing.T) {
 }
 
 // A client that leaves takes its questions along at once.
-func TestModelIsNotAskedForThoseWhoLeft(t *testing.T) {
+func TestCrawl_ClientLeaves_ModelIsNotAsked(t *testing.T) {
 	var model silentModel
 	crawlBubble(t, threePages, func(t *testing.T, w *world) {
 		p := w.crawl(enhanced)

@@ -224,9 +224,9 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestStalledClientHoldsTheTargetBack: back-pressure reaches the target, and
+// Back-pressure reaches the target, and
 // neither memory nor a neighbour notices.
-func TestStalledClientHoldsTheTargetBack(t *testing.T) {
+func TestRelay_ClientStalls_TargetIsHeldBack(t *testing.T) {
 	w := newWorld(t)
 	const chunk, most = 64 << 10, 64 << 20
 	var mu sync.Mutex

@@ -37,9 +37,9 @@ func changeA(s *changing) {
 	s.pages["/a"] = page("Another Page", "Now there is something else to read on this page.")
 }
 
-// TestRecrawlSleeper: a worker falls asleep right before it saves, and the next
+// A worker falls asleep right before it saves, and the next
 // one finds the site as it was. When the first wakes up, its file is refused.
-func TestRecrawlSleeper(t *testing.T) {
+func TestRecrawl_WorkerSleepsPastItsLease_CommitsNothing(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		original, first := c.hosted(), tenPages()
 		wake, asleep := make(chan struct{}), make(chan struct{})
@@ -164,9 +164,9 @@ func TestRecrawlLeaseTaken(t *testing.T) {
 	})
 }
 
-// TestRecrawlStoreAway: a lease that cannot be renewed is over when its time
+// A lease that cannot be renewed is over when its time
 // is, one that can be again goes on.
-func TestRecrawlStoreAway(t *testing.T) {
+func TestRecrawl_StoreUnavailable_LeaseEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		away  time.Duration
 		token uint64
@@ -201,9 +201,9 @@ func TestRecrawlStoreAway(t *testing.T) {
 	}
 }
 
-// TestRecrawlStoreBack: a store that has been away is asked again as soon as
+// A store that has been away is asked again as soon as
 // one that has nothing to do.
-func TestRecrawlStoreBack(t *testing.T) {
+func TestRecrawl_StoreAvailableAgain_GoesOn(t *testing.T) {
 	const poll = 200 * time.Millisecond
 	inCircle(t, func(c *circle) {
 		time.Sleep(59 * time.Minute)
@@ -218,9 +218,9 @@ func TestRecrawlStoreBack(t *testing.T) {
 	}, func(o *farwire.Options) { o.Recrawl.Poll = poll })
 }
 
-// TestRecrawlStorageAway: a file waits for its storage for a minute, after
+// A file waits for its storage for a minute, after
 // which the crawl is repeated later.
-func TestRecrawlStorageAway(t *testing.T) {
+func TestRecrawl_StorageUnavailable_FileWaits(t *testing.T) {
 	for name, away := range map[string]time.Duration{"for a moment": 20 * time.Second, "for long": 20 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			inCircle(t, func(c *circle) {
@@ -254,9 +254,9 @@ func TestRecrawlStorageAway(t *testing.T) {
 	}
 }
 
-// TestRecrawlStorageAhead: a store that was restored from a backup is behind
+// A store that was restored from a backup is behind
 // the storage.
-func TestRecrawlStorageAhead(t *testing.T) {
+func TestRecrawl_StorageHasNewerFile_WarnsAndFails(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		c.files.mu.Lock()
 		for name, f := range c.files.files {

@@ -338,9 +338,8 @@ func TestRecrawlKeepsTheFile(t *testing.T) {
 	}
 }
 
-// TestRecrawlBelievesAGoodbye: pages that answer 410 may leave the file, be they
-// most of it.
-func TestRecrawlBelievesAGoodbye(t *testing.T) {
+// Pages that answer 410 leave the file, even when they are most of it.
+func TestRecrawl_PagesGone410_LeaveTheFile(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		defer recrawls(c.t, c.gw)()
 		c.site.set(func(s *changing) {

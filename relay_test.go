@@ -378,9 +378,8 @@ func TestMessageInPieces(t *testing.T) {
 	p.wantText("on")
 }
 
-// TestNothingLostAtTheSeams has both sides speak before anybody was told that
-// they may.
-func TestNothingLostAtTheSeams(t *testing.T) {
+// Both sides send frames before they are told that the session is connected.
+func TestRelay_FramesAroundConnected_NoneIsLost(t *testing.T) {
 	w := newWorld(t)
 	early := func() []byte {
 		p := &peer{t: t}
@@ -459,7 +458,7 @@ func TestFramesAsTheyAre(t *testing.T) {
 	p.wantText("not \xff UTF-8 and none of our business")
 }
 
-func TestPongsCross(t *testing.T) {
+func TestRelay_Pongs_ReachTheOtherSide(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, func(p *peer) {
 		p.frame(opPong, true, []byte("unsolicited"))
@@ -475,8 +474,8 @@ func TestPongsCross(t *testing.T) {
 	p.wantText("alive")
 }
 
-// TestCloseCrosses sends closes of every kind, from either side.
-func TestCloseCrosses(t *testing.T) {
+// Each side sends close frames of every kind.
+func TestRelay_CloseFrame_ReachesTheOtherSide(t *testing.T) {
 	w := newWorld(t)
 	payloads := [][]byte{nil, closePayload(1000, ""), closePayload(1001, "bye"), closePayload(3000, "ü"), closePayload(4999, strings.Repeat("r", 123)),
 		closePayload(1012, "\xff is not UTF-8"), closePayload(999, "not even a code")}
@@ -715,8 +714,8 @@ func (w *lateWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func (w *lateWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// TestRelayBehindLateStatus upgrades although the middleware keeps the 101.
-func TestRelayBehindLateStatus(t *testing.T) {
+// The relay upgrades although the middleware keeps the 101 back.
+func TestRelay_MiddlewareWritesStatusLate_Works(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	late := w.also(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -35,8 +35,8 @@ func TestStatsOfTheRunning(t *testing.T) {
 	}
 }
 
-// TestStatsNeverShrink reads while sessions come and go.
-func TestStatsNeverShrink(t *testing.T) {
+// The totals are read while sessions begin and end.
+func TestStats_SessionsEnd_TotalsStay(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	done := make(chan struct{})

@@ -10,7 +10,7 @@ import (
 
 // A client that is refused leaves nothing behind. A connection that is merely
 // forgotten would be kept for ever by its own finalizer, and 16 KB with it.
-func TestRefusedClientsAreForgotten(t *testing.T) {
+func TestRefusedClient_HandlerReturns_HoldsNoMemory(t *testing.T) {
 	w := newWorld(t)
 	const upgrade = " HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -70,7 +70,7 @@ func heapInUse() int64 {
 }
 
 // A breach of the frame format is the client's fault, for operators too.
-func TestBreachIsNoInternalError(t *testing.T) {
+func TestBreach_BrokenFrame_IsNotAnInternalError(t *testing.T) {
 	w := newWorld(t)
 	p := w.open("/ws")
 	p.raw([]byte{0xf1, 0x80, 0, 0, 0, 0})

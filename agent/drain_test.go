@@ -240,7 +240,7 @@ func TestShutdownCutsAtItsDeadline(t *testing.T) {
 	}
 }
 
-func TestAgentsComeBackToARestartedGateway(t *testing.T) {
+func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	log, _ := newLog(t)
 	addr := harness.FreeAddr(t)
 	start := func() (*agent.Pool, *http.Server) {

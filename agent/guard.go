@@ -20,7 +20,7 @@ import (
 //	public    may be dialled
 //	private   loopback, private use (RFC 1918, RFC 4193, and the shared space
 //	          of RFC 6598) and link-local, and the machine's own addresses and
-//	          networks, be they public: only where AllowPrivate is set, those
+//	          networks, also public ones: only where AllowPrivate is set, those
 //	          networks also where AllowOnLink is.
 //	          169.254.169.254 and fd00:ec2::254, where clouds answer with
 //	          credentials, are such addresses: whoever allows private targets

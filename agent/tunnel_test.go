@@ -310,7 +310,7 @@ func TestTunnelFailures(t *testing.T) {
 	eventually(t, "without sessions", 30*time.Second, func() bool { return p.Agents()[0].Sessions+p.Agents()[1].Sessions == 0 })
 }
 
-func TestTargetResetArrivesBehindItsBytes(t *testing.T) {
+func TestTunnel_TargetResets_BytesComeFirst(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	const size = 300 << 10
 	addr := target(t, func(c *net.TCPConn) {

@@ -104,7 +104,7 @@ func wantOverloaded(t *testing.T, c net.Conn) {
 	}
 }
 
-// Readers that stall hold no more than 64 MiB for one agent, be they as many
+// Readers that stall hold no more than 64 MiB for one agent, even when they are as many
 // as they may: those that hold the most are given up for the others.
 func TestStalledReadersBeyondTheBudget(t *testing.T) {
 	p, dial := flooded(t)

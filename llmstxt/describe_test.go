@@ -102,7 +102,7 @@ func TestExcerptEndsAtASentence(t *testing.T) {
 }
 
 // What stands on a fifth of the pages is not what a page is about.
-func TestBoilerplateIsVotedOut(t *testing.T) {
+func TestDescription_RepeatedText_IsLeftOut(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var links []string
 	for i := range 20 {
@@ -144,7 +144,7 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-func TestSharedDescriptionIsNone(t *testing.T) {
+func TestDescription_SharedByManyPages_IsLeftOut(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	for _, p := range []string{"/", "/a", "/b"} {
 		a := doc("Topic "+p, "/a", "/b")

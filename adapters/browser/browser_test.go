@@ -123,7 +123,7 @@ func TestOnlyPagesAreShown(t *testing.T) {
 	}
 }
 
-func TestClosedBrowser(t *testing.T) {
+func TestRender_BrowserClosed_Fails(t *testing.T) {
 	b := newBrowser(t, browser.Options{RemoteURL: "ws://127.0.0.1:1"})
 	b.Close()
 	if _, err := b.Render(context.Background(), farwire.RenderPage{URL: "https://site.test/", Exit: exit, Remote: true}); detail(err) != "the browser is closed" {
@@ -304,7 +304,7 @@ func TestServiceIsNotAskedForPrivatePages(t *testing.T) {
 }
 
 // Whoever waits for a tab may leave.
-func TestLeavingTheQueue(t *testing.T) {
+func TestRender_ContextEndsInQueue_Returns(t *testing.T) {
 	service := newService(t, hangs)
 	b := newBrowser(t, browser.Options{RemoteURL: service.url, Tabs: 1, Timeout: time.Minute})
 	first, leave := context.WithCancel(context.Background())

@@ -201,7 +201,7 @@ func (c *brokenCache) Put(ctx context.Context, _, _ string) error {
 	return errors.Join(errors.New("disk on fire"), ctx.Err())
 }
 
-func TestABrokenCacheIsNoTrouble(t *testing.T) {
+func TestCache_Fails_ModelIsAsked(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) { says(w, "said") })
 	log := new(logged)
 	cache := &brokenCache{}
@@ -255,7 +255,7 @@ func TestMaxConcurrent(t *testing.T) {
 }
 
 // A client that leaves takes its request along, in the midst of an answer too.
-func TestCancelledRequestsEnd(t *testing.T) {
+func TestEnhance_ContextEnds_RequestEnds(t *testing.T) {
 	for name, begin := range map[string]string{
 		"before the answer": "",
 		"in a stream":       `data: {"choices":[{"delta":{"content":"half"}}]}` + "\n\n",
@@ -296,7 +296,7 @@ func TestCancelledRequestsEnd(t *testing.T) {
 	}
 }
 
-func TestKeyNeverShows(t *testing.T) {
+func TestErrors_AnyTrouble_HoldNoKey(t *testing.T) {
 	for _, body := range []string{
 		`{"error":{"code":401,"message":"Incorrect API key provided: ` + testKey + `. Find it elsewhere."}}`,
 		`{"error":"bad key ` + testKey + `"}`,

@@ -11,9 +11,9 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// TestRedisAway takes Redis away in every manner and gives it back. Meanwhile
-// the gateway allows its share, says so once, and lets nobody wait.
-func TestRedisAway(t *testing.T) {
+// Redis is stopped, killed and frozen, and started again. Meanwhile the gateway
+// allows its share, says so once, and lets nobody wait.
+func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 	const timeout = 250 * time.Millisecond
 	for name, c := range map[string]struct {
 		leave, back func(*harness.Server)
@@ -74,8 +74,8 @@ func TestRedisAway(t *testing.T) {
 	}
 }
 
-// TestRedisNeverThere starts without Redis, with many requests at once.
-func TestRedisNeverThere(t *testing.T) {
+// The limiter starts without Redis, with many requests at once.
+func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
 	s, log := harness.Redis(t), new(journal)
 	s.Kill()
 	l := open(t, s, redislimit.Options{Logger: log.logger()})

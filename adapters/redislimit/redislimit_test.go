@@ -389,8 +389,8 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-// TestACallerThatLeaves is told so, and Redis is not blamed.
-func TestACallerThatLeaves(t *testing.T) {
+// A caller that leaves gets its context's error, and Redis is not blamed.
+func TestTake_CallerLeaves_ReturnsAtOnce(t *testing.T) {
 	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	ctx, cancel := context.WithCancel(t.Context())

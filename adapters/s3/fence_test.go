@@ -229,7 +229,7 @@ func TestSaveHeldUp(t *testing.T) {
 
 // A look that shows the metadata of one object with the ETag of the next is not
 // believed: the newer one stays.
-func TestSaveTornLook(t *testing.T) {
+func TestSave_ObjectChangesBetweenReads_IsNoticed(t *testing.T) {
 	server := harness.S3(t)
 	m := newMiddle(t, server)
 	r, other := newReader(t, server), newStorage(t, options(server))

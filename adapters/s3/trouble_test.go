@@ -184,7 +184,7 @@ func within(t *testing.T, d time.Duration, f func()) {
 	}
 }
 
-func TestServerAway(t *testing.T) {
+func TestSave_ServerUnavailable_FailsInTime(t *testing.T) {
 	server := harness.S3(t)
 	o := options(server)
 	o.Timeout = 2 * time.Second
@@ -247,7 +247,7 @@ func TestServerAway(t *testing.T) {
 
 // A server that stumbles for a moment is asked again, and one that goes on
 // stumbling is given up.
-func TestServerStumbles(t *testing.T) {
+func TestSave_ServerFailsForAMoment_TriesAgain(t *testing.T) {
 	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)

@@ -141,7 +141,7 @@ func frozen(t *testing.T, server *harness.Server) {
 
 // Whoever waits for another program's transaction in SQLite waits as long as
 // its context lets it. Readers do not wait.
-func TestWriterElsewhere(t *testing.T) {
+func TestSQLite_AnotherProcessWrites_Waits(t *testing.T) {
 	ctx := context.Background()
 	url := databaseFile(t)
 	s := open(t, url)

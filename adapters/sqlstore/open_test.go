@@ -121,7 +121,7 @@ func openOlder(t *testing.T, url string) {
 }
 
 // No error holds the password, whatever is wrong with the URL.
-func TestPasswordStaysInside(t *testing.T) {
+func TestOpen_Fails_ErrorHoldsNoPassword(t *testing.T) {
 	server := harness.Postgres(t)
 	const secret = "hunter2/@x"
 	right, err := url.Parse(server.URL)

@@ -221,7 +221,7 @@ func TestServeLogsJSON(t *testing.T) {
 	}
 }
 
-func TestGreetingReachesEveryListener(t *testing.T) {
+func TestServe_SeveralListeners_AllArePrinted(t *testing.T) {
 	for _, c := range []struct{ listen, want string }{
 		{"127.0.0.1:8080", "farwire relay --key K --agent local ws://echo.farwire.alt"},
 		{"127.0.0.1:9", "farwire relay --gateway ws://127.0.0.1:9 --key K --agent local ws://echo.farwire.alt"},

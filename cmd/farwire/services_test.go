@@ -75,7 +75,7 @@ func TestServeWithoutItsFolder(t *testing.T) {
 
 // A service that answers and says no ends the start, in one line that names the
 // variable.
-func TestServicesThatSayNo(t *testing.T) {
+func TestServe_ServicesRefuse_NamesTheOption(t *testing.T) {
 	bucket, database := harness.S3(t), harness.Postgres(t)
 	limits := harness.Redis(t, "--requirepass", "the-redis-password")
 	elsewhere := func(change func(*url.URL)) string {
@@ -130,7 +130,7 @@ func TestServicesThatSayNo(t *testing.T) {
 
 // A gateway starts while its services do not answer: nobody listens there, or
 // somebody listens and is silent.
-func TestServicesAwayAtStart(t *testing.T) {
+func TestServe_ServicesUnavailable_Starts(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -109,7 +109,7 @@ var sources = map[string]func(io.Reader) io.Reader{
 	"with data": iotest.DataErrReader,
 }
 
-func TestDeliveriesGoToTheSinkAndTheRestThrough(t *testing.T) {
+func TestReader_Deliveries_GoToTheSink(t *testing.T) {
 	huge := strings.Repeat("h", 100_000)
 	full := strings.Repeat("f", amqpwire.Inline)
 	stream := join(
@@ -186,7 +186,7 @@ func TestReader_EmptyBodyFrames_AreSkipped(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNotWantedIsReadPast(t *testing.T) {
+func TestReader_UnwantedBody_IsSkipped(t *testing.T) {
 	stream := join(start,
 		deliver(1, "e", "k"), header(11, 0), body("hello "), body("world"),
 		deliver(2, "e", "k"), header(10, 0), body("1234567890"))
@@ -231,7 +231,7 @@ func readAll(stream []byte, s amqpwire.Sink) {
 	_, _ = io.Copy(io.Discard, amqpwire.NewReader(bytes.NewReader(stream), s))
 }
 
-func TestWhatIsNoBroker(t *testing.T) {
+func TestReader_OtherProtocol_IsNamed(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
 		is       func(error) bool
@@ -300,7 +300,7 @@ func TestBrokenFrames(t *testing.T) {
 	}
 }
 
-func TestALargeHeaderFits(t *testing.T) {
+func TestReader_LargeHeader_IsRead(t *testing.T) {
 	table := append(short("key"), 'S')
 	table = append(table, long(strings.Repeat("v", 120_000))...)
 	size := 0

@@ -18,7 +18,7 @@ func closing(channel, class, id uint16, code uint16, text string) []byte {
 	return method(channel, class, id, append(args, 0, 0, 0, 0)...)
 }
 
-func TestTheLibraryReadsUntilTheConsumerIsThere(t *testing.T) {
+func TestReader_BeforeTheConsumer_LibraryReads(t *testing.T) {
 	stream := join(start, declareOK,
 		deliver(1, "e", "early"), header(1, 0), body("x"),
 		consumeOK,
@@ -103,7 +103,7 @@ func TestReader_SecondChannel_IsTheConsumers(t *testing.T) {
 }
 
 // The frames as the specification's grammar has them, octet by octet.
-func TestFramesOfOurOwn(t *testing.T) {
+func TestAppend_OwnFrames_MatchTheGrammar(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		got  []byte

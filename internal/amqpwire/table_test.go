@@ -69,7 +69,7 @@ func TestEveryTypeOfField(t *testing.T) {
 	}
 }
 
-func TestATableTooDeep(t *testing.T) {
+func TestAppendTable_TooDeep_Fails(t *testing.T) {
 	nest := func(n int) []byte {
 		table := []byte{}
 		for range n {

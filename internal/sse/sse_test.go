@@ -65,7 +65,7 @@ func open(t *testing.T, w *wire, r net.Conn, limit time.Duration, onStall func()
 
 func event(i string) []byte { return []byte("data: " + i + "\n\n") }
 
-func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
+func TestStream_ReaderStallsAndReads_GetsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
 		start := time.Now()
@@ -100,7 +100,7 @@ func TestAReaderThatStallsIsToldWhenItComesBack(t *testing.T) {
 	})
 }
 
-func TestAReaderThatStaysAwayIsLost(t *testing.T) {
+func TestStream_ReaderStallsForGood_IsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
 		s := open(t, w, r, time.Minute, func() {})
@@ -117,7 +117,7 @@ func TestAReaderThatStaysAwayIsLost(t *testing.T) {
 	})
 }
 
-func TestASlowReaderIsNotStalled(t *testing.T) {
+func TestStream_SlowReader_GoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
 		s := open(t, w, r, time.Minute, func() { t.Error("stalled") })
@@ -138,7 +138,7 @@ func TestASlowReaderIsNotStalled(t *testing.T) {
 	})
 }
 
-func TestCutEndsAWriteForGood(t *testing.T) {
+func TestCut_WriteUnderWay_Fails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
 		s := open(t, w, r, -1, nil)
@@ -157,7 +157,7 @@ func TestCutEndsAWriteForGood(t *testing.T) {
 	})
 }
 
-func TestAWriterThatCannotFlushIsLeftAlone(t *testing.T) {
+func TestOpen_WriterCannotFlush_HeaderStays(t *testing.T) {
 	rec := httptest.NewRecorder()
 	w := struct{ http.ResponseWriter }{rec}
 	w.Header().Set("Content-Type", "text/plain")

@@ -382,7 +382,7 @@ func TestPipe_WriteFails_ReadsTheRestFirst(t *testing.T) {
 }
 
 // A source that can only block has a big buffer as long as it is busy.
-func TestBigBufferIsGivenBack(t *testing.T) {
+func TestPipe_LargeBuffer_IsReturned(t *testing.T) {
 	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
 		wantBuffers := func(want int) {
 			t.Helper()

@@ -88,13 +88,13 @@ func TestHoldKeepsEverythingButPings(t *testing.T) {
 	})
 }
 
-func TestHoldOfASilentClient(t *testing.T) {
+func TestHold_SilentClient_GoesOn(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		hold(t, pair, nil, 0).wantKept()
 	})
 }
 
-func TestHoldNoticesWhoLeaves(t *testing.T) {
+func TestHold_ClientLeaves_Ends(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		for name, tt := range map[string]struct {
 			send []byte
@@ -152,7 +152,7 @@ func TestHoldIsBounded(t *testing.T) {
 }
 
 // A client that pings and takes no answer does not keep the hold for ever.
-func TestHoldOfAClientThatTakesNothing(t *testing.T) {
+func TestHold_ClientReadsNothing_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hold(t, memPair, nil, 0)
 		h.write(h.client, frame(true, OpPing, nil, true))
@@ -168,7 +168,7 @@ func TestHoldOfAClientThatTakesNothing(t *testing.T) {
 }
 
 // The hold and the pipe in a row lose nothing and answer nothing twice.
-func TestHoldHandsOverToThePipe(t *testing.T) {
+func TestHold_Connected_PipeTakesOver(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		near, client := pair(t)
 		h := StartHold(near, text("one", true), 0, false)

@@ -60,7 +60,7 @@ func (s *session) silent(conn net.Conn) {
 }
 
 // A pong that is like ours up to any byte is somebody else's and crosses.
-func TestAnotherPongCrosses(t *testing.T) {
+func TestKeepAlive_ClientsOwnPong_Passes(t *testing.T) {
 	for wrong := range 8 {
 		timed(t, nil, func(t *testing.T, s *session) {
 			target := collect(s.target)

@@ -10,7 +10,7 @@ import (
 
 // The kernel notices a vanished peer within a minute: a silent one by probes, 15 s
 // and three times 10 s, one that owes acknowledgements after 45 s.
-func TestKernelNoticesAVanishedPeer(t *testing.T) {
+func TestKeepAlive_PeerVanishes_ConnectionEnds(t *testing.T) {
 	test := func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		var sides []net.Conn
 		s := start(t, pair, func(c *Config) { sides = []net.Conn{c.Client, c.Target} })

@@ -13,7 +13,7 @@ import (
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
-func TestFramesCrossAsTheyAre(t *testing.T) {
+func TestPipe_Frames_PassUnchanged(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		for _, side := range []struct {
@@ -49,7 +49,7 @@ func TestFramesCrossAsTheyAre(t *testing.T) {
 	})
 }
 
-func TestCloseCrossesByteForByte(t *testing.T) {
+func TestPipe_CloseFrame_PassesUnchanged(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		for name, payload := range map[string][]byte{
 			"empty":  nil,

@@ -147,7 +147,7 @@ func TestPipe_ConnectionsStayOpen_EndsSoonAfterBothCloses(t *testing.T) {
 
 // A close frame of ours arrives although the offender's connection is full of
 // bytes that nobody will read.
-func TestCloseIsNotLostToAReset(t *testing.T) {
+func TestPipe_UnreadBytes_CloseStillArrives(t *testing.T) {
 	sockets(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		for range 10 {
 			s := start(t, pair, nil)
@@ -179,7 +179,7 @@ func TestAnswerReachesAHalfClosedClient(t *testing.T) {
 }
 
 // Closes that cross one another both arrive, and nothing of ours beside them.
-func TestClosesCrossEachOther(t *testing.T) {
+func TestPipe_BothSidesClose_EachGetsTheOthers(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		s.post(s.client, closing(4001, "client", true))

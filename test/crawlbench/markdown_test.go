@@ -13,9 +13,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// TestTitlesSurviveMarkdown has a CommonMark parser read titles and addresses
-// back out of both layouts.
-func TestTitlesSurviveMarkdown(t *testing.T) {
+// A CommonMark parser reads titles and addresses back out of both layouts.
+func TestTitles_Markdown_ReadBackAsTheyWere(t *testing.T) {
 	titles := []string{
 		"Getting Started", "a [b] c", "a](http://evil.test/) b", "`code` and ``more``", "*stars* and **more**", "2 * 3 * 4",
 		"snake_case_name", "_under_ __score__", "<b>bold</b>", "a < b > c", "<!-- x -->", "&amp; &lt; & AT&T &#35;", `back\slash \* \\`, `ends in \`,

@@ -35,7 +35,7 @@ func refusedOnPurpose(got, ref, want string) bool {
 	return err == nil && a.Is4() && !strings.Contains(ref, a.String())
 }
 
-func TestAddressesLeadWhereABrowserGoes(t *testing.T) {
+func TestAddresses_WHATWGTable_ResolveAsInABrowser(t *testing.T) {
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/nlnwa/whatwg-url").Output()
 	if err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func isASCII(b []byte) bool {
 	return bytes.IndexFunc(b, func(r rune) bool { return r >= 0x80 || 'A' <= r && r <= 'Z' }) < 0
 }
 
-func TestScriptsEndWhereTheStandardSays(t *testing.T) {
+func TestTokens_Script_EndsAsTheStandardSays(t *testing.T) {
 	for page, rest := range map[string]string{
 		"<script>a</script>b":                                  "b",
 		"<script>'<!-- <script> </script> -->' </script>b":     "b",

@@ -51,7 +51,7 @@ func lines(t *testing.T, cmd *exec.Cmd) func() string {
 }
 
 // The seed's Python, with the host, the port and the names of this broker.
-func TestTheSeedsPython(t *testing.T) {
+func TestPythonClient_Stream_IsRead(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

@@ -134,7 +134,7 @@ func TestUntrustedCertificates(t *testing.T) {
 	}
 }
 
-func TestTheGuardRefuses(t *testing.T) {
+func TestGuard_ForbiddenBroker_IsRefused(t *testing.T) {
 	guarded, err := agent.Direct(agent.DirectOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestTheGuardRefuses(t *testing.T) {
 
 // A broker that never answers costs the twenty seconds of the contract, and a
 // comment tells the client meanwhile that somebody is there.
-func TestASilentBrokerTimesOut(t *testing.T) {
+func TestConnect_SilentBroker_TimesOut(t *testing.T) {
 	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	_, srv := gateway(t, farwire.Options{})
 	for _, c := range []fields{{"port": port(silent)}, {"port": port(silent), "ssl": true}} {
@@ -176,7 +176,7 @@ func TestASilentBrokerTimesOut(t *testing.T) {
 	}
 }
 
-func TestWhatIsHTTP(t *testing.T) {
+func TestRequest_Invalid_AnswersHTTPError(t *testing.T) {
 	gw, srv := gateway(t, farwire.Options{})
 	do := func(method, contentType, body, apiKey string) (*http.Response, string) {
 		t.Helper()

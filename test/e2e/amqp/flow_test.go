@@ -68,7 +68,7 @@ func awaitSteady(t testing.TB, p *process) int64 {
 
 // A reader that stalls stops the broker and costs no more than the budget, for
 // bodies of every size, and reads on where it stopped.
-func TestAStalledReaderCostsItsBudget(t *testing.T) {
+func TestStream_ReaderStalls_CostsItsBudget(t *testing.T) {
 	for _, c := range []struct {
 		size, n int
 		most    int64
@@ -103,7 +103,7 @@ func TestAStalledReaderCostsItsBudget(t *testing.T) {
 
 // What a stalled reader has not been sent comes when it reads on, once and in
 // order.
-func TestAStalledReaderMissesNothing(t *testing.T) {
+func TestStream_ReaderStalls_LosesNoMessage(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -118,7 +118,7 @@ func TestAStalledReaderMissesNothing(t *testing.T) {
 	}
 }
 
-func TestAReaderThatStallsTooLongIsEnded(t *testing.T) {
+func TestStream_ReaderStallsTooLong_IsEnded(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: 500 * time.Millisecond}})
 	v := vhost()
 	p := publish(t, node, v)
@@ -145,7 +145,7 @@ func TestAReaderThatStallsTooLongIsEnded(t *testing.T) {
 }
 
 // A slow reader is no stalled one.
-func TestASlowReaderGetsEverything(t *testing.T) {
+func TestStream_SlowReader_GetsEveryMessage(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: 30 * time.Second}})
 	v := vhost()
 	p := publish(t, node, v)
@@ -163,7 +163,7 @@ func TestASlowReaderGetsEverything(t *testing.T) {
 	}
 }
 
-func TestDrainingSaysSo(t *testing.T) {
+func TestDrain_StreamOpen_EventSaysSo(t *testing.T) {
 	gw, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -186,7 +186,7 @@ func TestDrainingSaysSo(t *testing.T) {
 }
 
 // A drain that may not wait cuts a stream whose reader has stalled.
-func TestDrainingEndsAStalledStream(t *testing.T) {
+func TestDrain_StalledStream_IsEnded(t *testing.T) {
 	gw, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -209,7 +209,7 @@ func TestDrainingEndsAStalledStream(t *testing.T) {
 }
 
 // A broker that freezes, and one that is killed, end the stream with an error.
-func TestABrokerThatFreezesOrDies(t *testing.T) {
+func TestBroker_FreezesOrDies_StreamEnds(t *testing.T) {
 	own, err := rabbitmq.Start(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func TestABrokerThatFreezesOrDies(t *testing.T) {
 }
 
 // What the broker's operator does ends the stream, too.
-func TestADeletedQueueEndsTheStream(t *testing.T) {
+func TestStream_QueueDeleted_Ends(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

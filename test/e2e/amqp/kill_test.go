@@ -102,7 +102,7 @@ func (s *stepper) carry(c net.Conn) {
 }
 
 // Whoever dies, at whatever step: the queue goes.
-func TestTheQueueGoesWhoeverDies(t *testing.T) {
+func TestQueue_AnySideDies_IsDeleted(t *testing.T) {
 	steps := []struct {
 		name          string
 		class, method uint16
@@ -222,7 +222,7 @@ func attachable(t testing.TB) (*agent.Pool, *httptest.Server) {
 }
 
 // Through a remote agent, over TLS as well, until it is killed.
-func TestThroughARemoteAgentUntilItDies(t *testing.T) {
+func TestStream_AgentDies_Ends(t *testing.T) {
 	pool, srv := attachable(t)
 	a := start(t, "agent", srv.URL+"/agents/attach")
 	for deadline := time.Now().Add(30 * time.Second); len(pool.Agents()) == 0; time.Sleep(10 * time.Millisecond) {

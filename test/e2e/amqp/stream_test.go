@@ -19,7 +19,7 @@ import (
 	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
-func TestShapesAreTheSeeds(t *testing.T) {
+func TestEvents_Shape_IsTheContracts(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

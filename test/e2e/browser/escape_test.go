@@ -46,9 +46,8 @@ var escapes = map[string]string{
 	"credentials":   `<script>fetch("/ask", {credentials: "include"}).catch(() => {})</script>`,
 }
 
-// TestNothingPassesTheGuard has pages try to reach what listens on loopback,
-// by every name that it has.
-func TestNothingPassesTheGuard(t *testing.T) {
+// Pages try to reach a listener on loopback, by every name that it has.
+func TestPage_EveryKindOfRequest_PassesTheGuard(t *testing.T) {
 	canaries := map[string]*canary{} // one for each page
 	for name := range escapes {
 		canaries[name] = newCanary(t)
@@ -127,9 +126,8 @@ func TestNothingPassesTheGuard(t *testing.T) {
 	}
 }
 
-// TestProxyIsNoOnesElse asks the browser's proxy as another user of the machine
-// could.
-func TestProxyIsNoOnesElse(t *testing.T) {
+// Another user of the machine could ask the browser's proxy like this.
+func TestProxy_WithoutCredentials_IsRefused(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{"/": page("<p>" + words + "</p>"), "/hangs": page(`<p id=p></p><script>setInterval(() => { p.textContent = Date.now() }, 50)</script>`)})
 	done := make(chan struct{})
 	ctx, leave := context.WithCancel(t.Context())

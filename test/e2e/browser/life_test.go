@@ -40,8 +40,8 @@ func proxyOf(t *testing.T, pid int) string {
 	return ""
 }
 
-// TestABrowserThatDies is started again, and the page under way with it.
-func TestABrowserThatDies(t *testing.T) {
+// A browser that dies is started again, and the page under way is loaded again.
+func TestBrowser_Dies_IsReplaced(t *testing.T) {
 	gate := make(chan struct{})
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/fine": page(`<p>All is well. ` + words + `</p>`),
@@ -87,8 +87,8 @@ func TestABrowserThatDies(t *testing.T) {
 	}
 }
 
-// TestABrowserThatHangs is noticed, ended and started again.
-func TestABrowserThatHangs(t *testing.T) {
+// A browser that hangs is noticed, ended and started again.
+func TestBrowser_Hangs_IsReplaced(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>All is well. ` + words + `</p>`)}, func(o *browser.Options) { o.Timeout = 10 * time.Second })
 	if _, err := w.show("/"); err != nil {
 		t.Fatal(err)
@@ -102,8 +102,8 @@ func TestABrowserThatHangs(t *testing.T) {
 	}
 }
 
-// TestATabThatDies is its page's trouble alone.
-func TestATabThatDies(t *testing.T) {
+// When a tab dies, only its own page fails.
+func TestTab_Dies_OnlyItsPageFails(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/waits": page(`<script>fetch("/api")</script>`),
 		"/api":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -175,8 +175,8 @@ func TestTabsAreBounded(t *testing.T) {
 	}
 }
 
-// TestLeavingAPage ends it at once, in whatever state it is.
-func TestLeavingAPage(t *testing.T) {
+// The end of the context ends a page at once, in whatever state it is.
+func TestRender_ContextEnds_TabIsClosed(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/loops": page(`<p>` + words + `</p><script>fetch("/api"); setTimeout(() => { for (;;); }, 100)</script>`),
 		"/api":   func(http.ResponseWriter, *http.Request) {},
@@ -201,8 +201,8 @@ func TestLeavingAPage(t *testing.T) {
 	}
 }
 
-// TestABrowserThatDoesNotStart is tried once and not for each page.
-func TestABrowserThatDoesNotStart(t *testing.T) {
+// A browser that does not start is tried once and not for each page.
+func TestBrowser_DoesNotStart_IsTriedOnce(t *testing.T) {
 	tmp := t.TempDir()
 	path := filepath.Join(tmp, "chromium")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho started >>"+tmp+"/starts\necho missing library >&2\nexit 127\n"), 0o755); err != nil {
@@ -240,9 +240,9 @@ func showing(site string) int {
 	return 1
 }
 
-// TestNothingOutlivesTheProgram kills a program in the midst of a page whose
-// scripts never end, so that nothing of it can tidy up.
-func TestNothingOutlivesTheProgram(t *testing.T) {
+// The program is killed while it shows a page whose scripts never end, so that it
+// cannot tidy up.
+func TestBrowser_ProgramKilled_NoProcessStays(t *testing.T) {
 	asked := make(chan struct{}, 10)
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/":     page(`<p>` + words + `</p><script>fetch("/api"); setTimeout(() => { for (;;); }, 100)</script>`),

@@ -225,8 +225,8 @@ func TestPagesThatNeverSettle(t *testing.T) {
 	}
 }
 
-// TestAFloodOfRequests ends its page as soon as it is seen, and not the browser.
-func TestAFloodOfRequests(t *testing.T) {
+// Too many requests end their page as soon as they are counted, and not the browser.
+func TestPage_TooManyRequests_IsEnded(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/images": page(`<p>` + words + `</p><script>for (let i = 0; i < 2000; i++) new Image().src = "/api?" + i</script>`),
 		"/fine":   page(`<p>All is well. ` + words + `</p>`),
@@ -270,9 +270,8 @@ func TestSizeIsBounded(t *testing.T) {
 	}
 }
 
-// TestGreedyPages take all the memory that they can get, and only their own tab
-// falls.
-func TestGreedyPages(t *testing.T) {
+// Pages take all the memory that they can get, and only their own tab ends.
+func TestPage_TakesAllMemory_OnlyItsTabEnds(t *testing.T) {
 	pages := map[string]http.HandlerFunc{
 		"/fine":    page(`<p>All is well. ` + words + `</p>` + later(1500)),
 		"/strings": page(`<script>const all = []; setInterval(() => { for (let i = 0; i < 100; i++) all.push(new Array(10000).fill(Math.random())) }, 1)</script>`),

@@ -91,7 +91,7 @@ func tell(t *testing.T, metrics string) (text string, n [2]int) {
 
 // All services are away for a while. Open relays notice nothing, new requests
 // are served, and what fell due is crawled once when they are back.
-func TestServicesAway(t *testing.T) {
+func TestServices_Unavailable_RelaysGoOn(t *testing.T) {
 	c := newCluster(t)
 	g := serve(t, c.environ())
 	site, other := newChanging(t), newChanging(t)
@@ -137,7 +137,7 @@ func TestServicesAway(t *testing.T) {
 
 // The bucket alone is away when a site falls due: its file is replaced when the
 // bucket is back, by one recrawl that comes to something.
-func TestBucketAway(t *testing.T) {
+func TestBucket_Unavailable_RecrawlWaits(t *testing.T) {
 	c := newCluster(t)
 	g := serve(t, c.environ())
 	site := newChanging(t)
@@ -157,7 +157,7 @@ func TestBucketAway(t *testing.T) {
 
 // A gateway is started while its services are away, and uses them when they are
 // there.
-func TestServicesLate(t *testing.T) {
+func TestServices_AvailableLater_AreUsed(t *testing.T) {
 	c := newCluster(t)
 	c.stop()
 	g := serve(t, c.environ())
@@ -180,7 +180,7 @@ func TestServicesLate(t *testing.T) {
 
 // With no service at all, a gateway that is killed has its sites when it is
 // started again, and crawls those that have fallen due.
-func TestKilled(t *testing.T) {
+func TestServe_Killed_KeepsItsSites(t *testing.T) {
 	dir := t.TempDir()
 	g := serve(t, []string{"FARWIRE_BROWSER=none"}, "--data-dir", dir, "--listen", harness.FreeAddr(t))
 	site := newChanging(t)

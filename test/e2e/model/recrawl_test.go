@@ -61,7 +61,7 @@ func TestARecrawlPaysForWhatHasChanged(t *testing.T) {
 }
 
 // What the operator has to know is in the log, and no client sees it.
-func TestAKeyThatIsNotValid(t *testing.T) {
+func TestModel_InvalidKey_LogSaysSo(t *testing.T) {
 	s := site(t, map[string]string{"/": page("Home", "The only page that there is on this site.")})
 	api := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)

@@ -12,7 +12,7 @@ import (
 
 // What an agent may reach is decided where it stands. Its gateway, whose own
 // agent may reach everything here, cannot widen it.
-func TestGuardSitsOnTheAgent(t *testing.T) {
+func TestGuard_AgentsNetwork_IsRefusedAtTheAgent(t *testing.T) {
 	t.Parallel()
 	canary, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -48,7 +48,7 @@ func TestGatewayKilled(t *testing.T) {
 
 // An agent whose process is there and does nothing any more is found out by
 // its gateway, and such a gateway by its agent.
-func TestFrozen(t *testing.T) {
+func TestLink_SideFrozen_IsNoticed(t *testing.T) {
 	t.Parallel()
 	url, _ := target(t)
 	g := serve(t)

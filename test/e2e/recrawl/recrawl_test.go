@@ -70,9 +70,9 @@ func saving(dir string) error {
 	}
 }
 
-// TestKilledWhileSaving kills a process in the midst of a write, again and
-// again: a reader sees one file or the other.
-func TestKilledWhileSaving(t *testing.T) {
+// A process is killed during a write, again and again: a reader sees one file or
+// the other.
+func TestRecrawl_KilledWhileSaving_FileStaysWhole(t *testing.T) {
 	dir := t.TempDir()
 	program, err := os.Executable()
 	if err != nil {
