@@ -262,11 +262,11 @@ func number(n json.Number) (any, error) {
 		if v, err := n.Int64(); err == nil {
 			return v, nil
 		}
-		return nil, fault.Invalidf("arguments: %s is larger than 64 bits", clip(n.String()))
+		return nil, fault.Invalidf("arguments: %s is larger than 64 bits", fault.Clip(n.String()))
 	}
 	v, err := n.Float64()
 	if err != nil {
-		return nil, fault.Invalidf("arguments: %s is larger than a double", clip(n.String()))
+		return nil, fault.Invalidf("arguments: %s is larger than a double", fault.Clip(n.String()))
 	}
 	return v, nil
 }

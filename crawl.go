@@ -229,15 +229,15 @@ func (f *fields) choice() llmstxt.Options {
 	for _, h := range headers {
 		switch {
 		case !httpguts.ValidHeaderFieldName(h.name):
-			f.refuse("headers:", fmt.Sprintf("%q is not a header name", clip(h.name)))
+			f.refuse("headers:", fmt.Sprintf("%q is not a header name", fault.Clip(h.name)))
 		case !httpguts.ValidHeaderFieldValue(h.value):
-			f.refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", clip(h.name)))
+			f.refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", fault.Clip(h.name)))
 		}
 		o.Header.Add(h.name, h.value)
 	}
 	for _, c := range cookies {
 		if (&http.Cookie{Name: c.name, Value: c.value}).Valid() != nil {
-			f.refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", clip(c.name)))
+			f.refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", fault.Clip(c.name)))
 		}
 		o.Cookies[c.name] = c.value
 	}
@@ -252,7 +252,7 @@ func (f *fields) globs(name string) []string {
 	}
 	for _, glob := range list {
 		if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") || len(glob) > maxGlob || strings.ContainsFunc(glob, unicode.IsControl) {
-			f.refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", clip(glob)))
+			f.refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", fault.Clip(glob)))
 		}
 	}
 	return list

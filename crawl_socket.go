@@ -130,7 +130,7 @@ func publicCrawl(err error) publicError {
 		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+capital(known.Short())))
 	case !errors.As(err, &fetch):
 		return public(err)
-	case isTimeout(err):
+	case fault.IsTimeout(err):
 		return public(fault.New(fault.TargetTimeout, "Failed to fetch page: "+fetch.Detail()))
 	case known != nil:
 		return public(fault.New(known.Class, "Failed to fetch page: "+capital(known.Short())))
@@ -296,5 +296,5 @@ func (t *crawlSocket) write(b []byte) error {
 // end closes the socket and waits a while for the client to do so, too. A
 // close frame has room for 123 bytes of reason.
 func (t *crawlSocket) end(code int, reason string) {
-	t.ws.Close(websocket.StatusCode(code), clip(reason))
+	t.ws.Close(websocket.StatusCode(code), fault.Clip(reason))
 }

@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -141,18 +140,12 @@ func public(err error) publicError {
 	}
 	e := fault.Of(err)
 	switch {
-	case e == nil && isTimeout(err):
+	case e == nil && fault.IsTimeout(err):
 		e = errTimeout
 	case e == nil:
 		e = fault.New(fault.Internal, "internal error")
 	}
 	return publicError{errorClasses[e.Class], *e}
-}
-
-// isTimeout reports whether time ran out, wherever it was spent.
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
 
 // An errorBody is the JSON body of a plain HTTP error.

@@ -258,7 +258,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: normalHost(host), Port: uint16(port)}
+	target := Target{Kind: KindHTTP, Scheme: f.to.Scheme, Host: host, Port: uint16(port)}
 	if _, err := f.g.permit(ctx, f.s.principal, target); err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func objectName(depth int, name string) string {
 	case name == "bindings":
 		return "arguments"
 	}
-	return clip(name)
+	return fault.Clip(name)
 }
 
 // plainJSONError says in a caller's words what is wrong with JSON.
@@ -140,7 +140,7 @@ func plainJSONError(err error) error {
 	case fault.Of(err) != nil:
 		return err
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return fault.Invalidf("%q is given twice", clip(syntax.JSONPointer.LastToken()))
+		return fault.Invalidf("%q is given twice", fault.Clip(syntax.JSONPointer.LastToken()))
 	}
 	return fault.Invalidf("the message is not valid JSON")
 }
@@ -152,9 +152,9 @@ func unmarshalStrict(raw jsontext.Value, v any) error {
 	var semantic *json.SemanticError
 	switch {
 	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
-		return fault.Invalidf("%q is not one of the names here", clip(semantic.JSONPointer.LastToken()))
+		return fault.Invalidf("%q is not one of the names here", fault.Clip(semantic.JSONPointer.LastToken()))
 	case errors.As(err, &semantic):
-		return fault.Invalidf("%s has the wrong type", clip(strings.TrimPrefix(string(semantic.JSONPointer), "/")))
+		return fault.Invalidf("%s has the wrong type", fault.Clip(strings.TrimPrefix(string(semantic.JSONPointer), "/")))
 	case err != nil:
 		return plainJSONError(err)
 	}
@@ -167,7 +167,7 @@ func unmarshalStrict(raw jsontext.Value, v any) error {
 		case err != nil:
 			return plainJSONError(err)
 		case t.Kind() == 'n':
-			return fault.Invalidf("%s is null; leave it out", clip(strings.TrimPrefix(string(dec.StackPointer()), "/")))
+			return fault.Invalidf("%s is null; leave it out", fault.Clip(strings.TrimPrefix(string(dec.StackPointer()), "/")))
 		}
 	}
 }
@@ -316,26 +316,13 @@ func (f *fields) key() string {
 	return f.text("key", "")
 }
 
-// clip shortens what a caller sent for an error text.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
-
 // readAsk reads a JSON body within the limits of size and time.
 func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
 		// Its parameters are not looked at: 64 KiB of them cost 31 ms.
 		media, _, err := mime.ParseMediaType(firstPart(t))
 		if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
-			return nil, fault.Newf(fault.UnsupportedMedia, "the body must be JSON and say so; add the header Content-Type: application/json (it is %s)", clip(t))
+			return nil, fault.Newf(fault.UnsupportedMedia, "the body must be JSON and say so; add the header Content-Type: application/json (it is %s)", fault.Clip(t))
 		}
 	}
 	if r.ContentLength > askLimit {
@@ -357,7 +344,7 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// it sends an answer.
 	case errors.As(err, &large):
 		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
-	case isTimeout(err):
+	case fault.IsTimeout(err):
 		return nil, fault.Invalidf("the body did not come within %v", askTimeout)
 	}
 	return nil, fault.Invalidf("the body could not be read")

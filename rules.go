@@ -1,16 +1,16 @@
 package farwire
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
-	"golang.org/x/net/idna"
-
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/rules"
 )
 
 // A Target is what a session, a redirect, a page of a crawl or the hop to a
@@ -22,28 +22,72 @@ type Target struct {
 	Port   uint16 // zero for the name that a client's proxy will look up
 }
 
-// rules are a principal's Allow, Deny and Kinds, parsed.
-type rules struct {
-	allow, deny []rule
-	kinds       []Kind // empty: all
-	token       *rules // of a token that was narrowed, which hold as well
+// permittedAgents is the host's selector for one session: its exits dial and
+// resolve only what the session's caller may reach.
+type permittedAgents struct {
+	g    *Gateway
+	p    Principal
+	kind Kind
 }
 
-// A rule is one entry: a prefix, a host name or "*.host", each with an optional
-// port.
-type rule struct {
-	prefix netip.Prefix // valid: a rule on addresses
-	host   string
-	below  bool   // what is below host, and not host itself
-	port   uint16 // zero: any
+// SelectAgent asks the host's selector. An exit that cannot dial is the selector's
+// own trouble.
+func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	g, p := s.g, s.p
+	exit, err := g.o.Agents.SelectAgent(ctx, q)
+	if err != nil {
+		return agent.Exit{}, err
+	}
+	if exit.DialContext == nil {
+		return agent.Exit{}, fmt.Errorf("%T returned an exit without a DialContext", g.o.Agents)
+	}
+	if g.o.Allow == nil && p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() {
+		return exit, nil
+	}
+	return egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
+		return g.permit(ctx, p, Target{Kind: s.kind, Host: host, Port: port})
+	}), nil
+}
+
+// permit says whether a caller may reach a target: by the rules of its key, and
+// then by the host program's own function.
+func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addresses, error) {
+	t.Host = rules.Host(t.Host)
+	r, err := p.rules()
+	if err != nil {
+		return rules.Addresses{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
+	}
+	on, err := r.check(t)
+	if err != nil {
+		return rules.Addresses{}, err
+	}
+	if g.o.Allow != nil {
+		if err := g.o.Allow(ctx, p, t); err != nil {
+			return rules.Addresses{}, refusedByHost(err, t)
+		}
+	}
+	return on, nil
+}
+
+// refusedByHost is an error of Options.Allow: a Refusal as it is, any other a
+// target that is forbidden, with the host's error in the log alone.
+func refusedByHost(err error, t Target) error {
+	if errors.As(err, new(*Refusal)) {
+		return err
+	}
+	return fault.Wrap(fault.TargetForbidden, rules.Refused(t.Host).Error(), err)
+}
+
+// keyRules are a principal's Allow, Deny and Kinds, parsed.
+type keyRules struct {
+	targets rules.Set
+	kinds   []Kind    // empty: all
+	token   *keyRules // of a token that was narrowed, which hold as well
 }
 
 // rules parses the principal's rules.
-func (p *Principal) rules() (r rules, err error) {
-	if r.allow, err = parseRules("allow", p.Allow); err != nil {
-		return r, err
-	}
-	if r.deny, err = parseRules("deny", p.Deny); err != nil {
+func (p *Principal) rules() (r keyRules, err error) {
+	if r.targets, err = rules.Parse(p.Allow, p.Deny); err != nil {
 		return r, err
 	}
 	for _, k := range p.Kinds {
@@ -79,111 +123,8 @@ func joinKinds(list []Kind) string {
 	return strings.Join(words, ", ")
 }
 
-func parseRules(field string, entries []string) ([]rule, error) {
-	list := make([]rule, 0, len(entries))
-	for _, e := range entries {
-		r, err := parseRule(e)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %q is not a rule; write a CIDR, a host name or *.host, with :port behind it if need be", field, clip(e))
-		}
-		list = append(list, r)
-	}
-	return list, nil
-}
-
-// notInHost reports whether a character can stand in no host name.
-func notInHost(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)
-}
-
-var errNotARule = errors.New("not a rule")
-
-func parseRule(s string) (r rule, err error) {
-	if p, ok := parsePrefix(s); ok {
-		return rule{prefix: p}, nil
-	}
-	if i := strings.LastIndexByte(s, ':'); i >= 0 {
-		port, err := strconv.ParseUint(s[i+1:], 10, 16)
-		if err != nil || port == 0 || strconv.FormatUint(port, 10) != s[i+1:] {
-			return r, errNotARule
-		}
-		r.port, s = uint16(port), s[:i]
-		inner, bracketed := strings.CutPrefix(s, "[")
-		if bracketed {
-			if s, bracketed = strings.CutSuffix(inner, "]"); !bracketed {
-				return r, errNotARule
-			}
-		}
-		if p, ok := parsePrefix(s); ok && (bracketed || p.Addr().Is4()) {
-			r.prefix = p
-			return r, nil
-		}
-		if bracketed {
-			return r, errNotARule
-		}
-	}
-	s, r.below = strings.CutPrefix(s, "*.")
-	r.host = normalHost(s)
-	if r.host == "" || strings.ContainsFunc(r.host, notInHost) || strings.HasPrefix(r.host, ".") || strings.Contains(r.host, "..") {
-		return r, errNotARule
-	}
-	if last := r.host[strings.LastIndexByte(r.host, '.')+1:]; strings.Trim(last, "0123456789") == "" {
-		return r, errNotARule // an address with a typing error
-	}
-	return r, nil
-}
-
-// parsePrefix reads a CIDR or an address alone.
-func parsePrefix(s string) (netip.Prefix, bool) {
-	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), true
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	if p.Addr().Is4In6() {
-		if p.Bits() < 96 {
-			return netip.Prefix{}, false
-		}
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-	}
-	return p.Masked(), true
-}
-
-// normalHost writes a host as rules compare it: in lower case, as punycode,
-// without a final dot.
-func normalHost(host string) string {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-		return ascii
-	}
-	return host
-}
-
-// names reports whether the rule names the host, an address as the one it is.
-func (r rule) names(t Target) bool {
-	if r.port != 0 && r.port != t.Port {
-		return false
-	}
-	if r.prefix.IsValid() {
-		a, err := netip.ParseAddr(t.Host)
-		return err == nil && r.prefix.Contains(a.Unmap())
-	}
-	if r.below {
-		return strings.HasSuffix(t.Host, "."+r.host)
-	}
-	return t.Host == r.host
-}
-
-// AddressRules are what holds for the address of a dial, where the dial is made.
-type AddressRules struct {
-	Allow, Deny []netip.Prefix // an empty Allow allows every address
-}
-
 // checkKind judges the kind of a session.
-func (r rules) checkKind(k Kind) error {
+func (r keyRules) checkKind(k Kind) error {
 	if k == KindRecrawl {
 		k = KindCrawl
 	}
@@ -198,79 +139,16 @@ func (r rules) checkKind(k Kind) error {
 
 // check judges a target by its kind and name. What depends on its address is
 // returned, for whoever dials it.
-func (r rules) check(t Target) (on AddressRules, err error) {
+func (r keyRules) check(t Target) (on rules.Addresses, err error) {
 	if err := r.checkKind(t.Kind); err != nil {
 		return on, err
 	}
-	if on, err = r.checkTarget(t); err != nil || r.token == nil {
+	if on, err = r.targets.Check(t.Host, t.Port); err != nil || r.token == nil {
 		return on, err
 	}
-	narrow, err := r.token.checkTarget(t)
+	narrow, err := r.token.targets.Check(t.Host, t.Port)
 	if err != nil {
 		return on, err
 	}
-	return on.and(narrow, t)
-}
-
-// and returns the rules under which both hold.
-func (on AddressRules) and(other AddressRules, t Target) (AddressRules, error) {
-	on.Deny = append(on.Deny, other.Deny...)
-	switch {
-	case len(on.Allow) == 0:
-		on.Allow = other.Allow
-		return on, nil
-	case len(other.Allow) == 0:
-		return on, nil
-	}
-	var both []netip.Prefix
-	for _, a := range on.Allow {
-		for _, b := range other.Allow {
-			if a.Overlaps(b) {
-				narrower := a
-				if b.Bits() > a.Bits() {
-					narrower = b
-				}
-				both = append(both, narrower)
-			}
-		}
-	}
-	if on.Allow = both; len(both) == 0 {
-		return on, notAllowedTarget(t)
-	}
-	return on, nil
-}
-
-func notAllowedTarget(t Target) error {
-	return fault.Newf(fault.TargetForbidden, "target refused: %q is not allowed to this key", clip(t.Host))
-}
-
-func (r rules) checkTarget(t Target) (on AddressRules, err error) {
-	refused := notAllowedTarget(t)
-	for _, d := range r.deny {
-		if t.Port == 0 {
-			d.port = 0 // it may be any
-		}
-		if d.names(t) {
-			return on, refused
-		}
-		if d.prefix.IsValid() && (d.port == 0 || d.port == t.Port) {
-			on.Deny = append(on.Deny, d.prefix)
-		}
-	}
-	if len(r.allow) == 0 {
-		return on, nil
-	}
-	for _, a := range r.allow {
-		if a.names(t) {
-			on.Allow = nil
-			return on, nil
-		}
-		if a.prefix.IsValid() && (a.port == 0 || a.port == t.Port) {
-			on.Allow = append(on.Allow, a.prefix)
-		}
-	}
-	if _, err := netip.ParseAddr(t.Host); err == nil || len(on.Allow) == 0 {
-		return on, refused
-	}
-	return on, nil
+	return on.And(narrow, t.Host)
 }

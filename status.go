@@ -95,7 +95,7 @@ func (g *Gateway) readiness(r *http.Request, agents int, stores bool) error {
 		case what == "stores" && !stores:
 			return fault.New(fault.Internal, "a store is unavailable")
 		case what != "agents" && what != "stores":
-			return fault.Invalidf("require names %q; write agents or stores", clip(what))
+			return fault.Invalidf("require names %q; write agents or stores", fault.Clip(what))
 		}
 	}
 	return nil

@@ -199,7 +199,7 @@ func (c *caller) askFailure(ctx context.Context, what string, err error) error {
 		return context.Cause(ctx)
 	case errors.Is(err, errTooMuch):
 		return fault.Invalidf("too much before the %s", what)
-	case isTimeout(err):
+	case fault.IsTimeout(err):
 		return fault.Invalidf("no %s within %d seconds", what, int(askTimeout/time.Second))
 	case websocket.CloseStatus(err) >= 0, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return errClientGone

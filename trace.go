@@ -224,13 +224,13 @@ func classify(ctx context.Context, err error) DialClass {
 	switch {
 	case err == nil:
 		return DialOK
-	case cause != nil && !isTimeout(cause):
+	case cause != nil && !fault.IsTimeout(cause):
 		return DialCanceled
 	}
 	switch class := fault.ClassOf(err); {
 	case class == fault.TargetForbidden:
 		return DialPolicy
-	case cause != nil, isTimeout(err):
+	case cause != nil, fault.IsTimeout(err):
 		return DialTimeout
 	case class.OfHandshake():
 		return DialHandshake

@@ -10,10 +10,12 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Class says what kind of error the world sees.
@@ -177,4 +179,23 @@ func ClassOf(err error) Class {
 func Is(err error, c Class) bool {
 	e := Of(err)
 	return e != nil && e.Class == c
+}
+
+// Clip shortens what a caller sent for an error text.
+func Clip(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// IsTimeout reports whether time ran out, wherever it was spent.
+func IsTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
