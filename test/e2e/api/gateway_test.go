@@ -53,7 +53,7 @@ func (directory) Authenticate(_ context.Context, c farwire.Credentials) (farwire
 	case key:
 		return farwire.Principal{Subject: "alice", KeyID: "1", Limits: farwire.Limits{Rate: -1}}, nil
 	case spent:
-		return farwire.Principal{Subject: "bob", KeyID: "2", Limits: farwire.Limits{Rate: 1e-6, Burst: 1}}, nil
+		return farwire.Principal{Subject: "bob", KeyID: "2", Limits: farwire.Limits{Rate: 1e-6, Burst: 1, HTTPRate: 1e-6, HTTPBurst: 1}}, nil
 	}
 	return farwire.Principal{}, farwire.ErrUnauthorized
 }
@@ -149,7 +149,14 @@ func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) h
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{}))
-	return mux
+	path := g.PathForm()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if farwire.IsPathForm(r) {
+			path.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func must(t *testing.T, err error) {

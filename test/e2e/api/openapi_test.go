@@ -76,9 +76,10 @@ func (w *world) requests() []request {
 		{"GET", "/ws", upgrade(), "", 101, ""},
 		{"GET", "/ws/", upgrade(), "", 101, ""},
 		{"GET", direct(w.target + "&geo=DE&idle_timeout=5&header=A:%20b"), upgrade("X-API-Key", key), "", 101, ""},
-		{"GET", direct("http://x"), upgrade("X-API-Key", key), "", 400, ""},
+		{"GET", direct("ftp://x"), upgrade("X-API-Key", key), "", 400, ""},
 		{"GET", direct(w.target), upgrade(), "", 401, ""},
 		{"GET", direct(w.target + "&agent=guarded1"), upgrade("X-API-Key", key), "", 403, ""},
+		{"GET", direct("ws" + strings.TrimPrefix(w.site, "http") + "/gone&agent=de1"), upgrade("X-API-Key", key), "", 404, ""},
 		{"GET", "/ws", nil, "", 426, ""},
 		{"GET", direct("ws://127.0.0.1:1&agent=de1"), upgrade("X-API-Key", key), "", 502, ""},
 		{"GET", direct(w.target + "&agent=late1"), upgrade("X-API-Key", key), "", 504, ""},
@@ -90,7 +91,19 @@ func (w *world) requests() []request {
 		{"POST", "/amqp", head("X-API-Key", "no-such-key-0123456", "Content-Type", json), broker(port), 403, ""},
 		{"POST", "/amqp", head("X-API-Key", key, "Content-Type", json), `{"host":"` + strings.Repeat("x", 64<<10) + `"}`, 413, ""},
 		{"POST", "/amqp", head("X-API-Key", key, "Content-Type", "text/plain"), broker(port), 415, ""},
+		{"GET", w.to("agent=de1"), ours, "", 200, ""},
+		{"GET", w.to("agent=de1") + "gone", ours, "", 404, ""},
+		{"GET", w.to("nope=1"), ours, "", 400, ""},
+		{"GET", w.to("agent=de1"), nil, "", 401, ""},
+		{"GET", w.to("agent=guarded1"), ours, "", 403, ""},
+		{"GET", "/to/agent=de1/http/127.0.0.1:1/", ours, "", 502, ""},
+		{"GET", w.to("agent=late1"), ours, "", 504, ""},
 		{"POST", "/auth/token", ours, "", 200, ""},
+		{"POST", "/auth/token", head("X-API-Key", key, "Content-Type", json), `{"expires_in":60,"allow":["*.example.com:443"],"kinds":["relay","http"]}`, 200, ""},
+		{"POST", "/auth/token", head("X-API-Key", key, "Content-Type", json), `{"expires_in":0}`, 400, ""},
+		{"POST", "/auth/token", head("X-API-Key", key, "Content-Type", json), `{"allow":[]}`, 400, ""},
+		{"POST", "/auth/token", head("X-API-Key", key, "Content-Type", json), `{"allow":["` + strings.Repeat("x", 64<<10) + `"]}`, 413, ""},
+		{"POST", "/auth/token", head("X-API-Key", key, "Content-Type", "text/plain"), `{}`, 415, ""},
 		{"POST", "/auth/token", nil, "", 401, ""},
 		{"POST", "/auth/token", wrong, "", 403, ""},
 		{"GET", "/usage", ours, "", 200, ""},
@@ -137,9 +150,16 @@ func (w *world) requests() []request {
 		all = append(all, request{"GET", path, head("X-API-Key", spent), "", 429, ""})
 	}
 	return append(all,
+		request{"GET", w.to("agent=de1"), head("X-API-Key", spent), "", 200, ""},
+		request{"GET", w.to("agent=de1"), head("X-API-Key", spent), "", 429, ""},
 		request{"POST", "/auth/token", head("X-API-Key", spent), "", 429, ""},
 		request{"POST", "/amqp", head("X-API-Key", spent, "Content-Type", json), broker(port), 429, ""},
 		request{"GET", direct(w.target), upgrade("X-API-Key", spent), "", 429, ""})
+}
+
+// to is the path form of the site's first page.
+func (w *world) to(options string) string {
+	return "/to/" + options + "/" + strings.Replace(w.site, "://", "/", 1) + "/"
 }
 
 // draining are the requests that a gateway answers with 503 when it drains.
@@ -149,6 +169,7 @@ func (w *world) draining() []request {
 		{"GET", "/ws", upgrade(), "", 503, ""},
 		{"GET", "/ws/crawl", upgrade("X-API-Key", key), "", 503, ""},
 		{"POST", "/amqp", head("X-API-Key", key, "Content-Type", json), `{"host":"127.0.0.1"}`, 503, ""},
+		{"GET", w.to("-"), head("X-API-Key", key), "", 503, ""},
 		{"POST", "/auth/token", head("X-API-Key", key), "", 503, ""},
 		{"POST", "/hooks/site-changed", head("Content-Type", json), `{"base_url":"https://enrolled.example/","webhook_secret":"x"}`, 503, ""},
 		{"GET", "/sites", head("X-API-Key", key), "", 503, ""},
@@ -214,7 +235,7 @@ func (w *world) running(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.server.URL, "http")+"/ws?url="+w.target+"&api_key="+key, nil)
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.server.URL, "http")+"/ws?url="+w.target+"&agent=de1&api_key="+key, nil)
 	must(t, err)
 	t.Cleanup(func() { c.CloseNow() })
 	for ctx.Err() == nil {
@@ -229,10 +250,13 @@ func (w *world) running(t *testing.T) string {
 }
 
 // asDescribed is a path as the router of the description finds it: /ws/ is
-// described as /ws, and a parameter of OpenAPI holds no slash.
+// described as /ws, and a parameter of OpenAPI holds no slash and is not empty.
 func asDescribed(path string) string {
 	if file, ok := strings.CutPrefix(path, "/files/"); ok {
 		return "/files/" + strings.ReplaceAll(file, "/", "-")
+	}
+	if strings.HasPrefix(path, "/to/") && strings.HasSuffix(path, "/") {
+		return path + "-"
 	}
 	if path == "/ws/" {
 		return "/ws"
@@ -297,7 +321,11 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 	if err := openapi3filter.ValidateResponse(ctx, out); err != nil {
 		t.Errorf("%s: the answer is not as described: %v\n%v\n%.300s", name, err, resp.Header, body)
 	}
-	seen[route.Method+" "+route.Path+" "+strconv.Itoa(resp.StatusCode)] = true
+	status := strconv.Itoa(resp.StatusCode)
+	if route.Operation.Responses.Value(status) == nil {
+		status = "default"
+	}
+	seen[route.Method+" "+route.Path+" "+status] = true
 }
 
 // TestEveryRouteIsDescribed reads what the program mounts out of its source,
