@@ -11,19 +11,39 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 )
 
+// A dialList notes what an exit dials, from several goroutines.
+type dialList struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (d *dialList) add(addr string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = append(d.list, addr)
+}
+
+func (d *dialList) all() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.list)
+}
+
 // exitBy returns an exit that knows the addresses of names and connects all of
 // them to one listener. It notes what it dials.
-func exitBy(listener string, names map[string][]string, dialled *[]string) agent.Exit {
+func exitBy(listener string, names map[string][]string, dialled *dialList) agent.Exit {
 	return agent.Exit{ID: "farwire-de1", Slug: "de1", Country: "DE",
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			*dialled = append(*dialled, addr)
+			dialled.add(addr)
 			return new(net.Dialer).DialContext(ctx, network, listener)
 		},
 		Resolve: func(_ context.Context, host string) (addrs []netip.Addr, err error) {
@@ -73,7 +93,7 @@ func TestRules_RelayTarget_DialledOrRefused(t *testing.T) {
 		"any port of an IPv6 block": {nil, []string{"[2001:db8::/32]:80"}, "ws://[2001:db8::1]/", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var dialled []string
+			var dialled dialList
 			w := newWorld(t, func(o *farwire.Options) {
 				keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Allow: c.allow, Deny: c.deny}})
 				if err != nil {
@@ -85,14 +105,14 @@ func TestRules_RelayTarget_DialledOrRefused(t *testing.T) {
 			p.ask(c.url, "")
 			if c.dialled == "" {
 				p.wantError(1008, "is not allowed to this key")
-				if len(dialled) > 0 {
-					t.Errorf("dialled %q", dialled)
+				if got := dialled.all(); len(got) > 0 {
+					t.Errorf("dialled %q", got)
 				}
 				return
 			}
 			p.wantConnected()
-			if c.dialled != "*" && (len(dialled) != 1 || dialled[0] != c.dialled) {
-				t.Errorf("dialled %q, want %q", dialled, c.dialled)
+			if got := dialled.all(); c.dialled != "*" && (len(got) != 1 || got[0] != c.dialled) {
+				t.Errorf("dialled %q, want %q", got, c.dialled)
 			}
 		})
 	}
@@ -111,6 +131,7 @@ func TestRules_CrawlRedirect_OtherHostRefused(t *testing.T) {
 		http.NotFound(w, r)
 	}))
 	t.Cleanup(site.Close)
+	var mu sync.Mutex // guards asked
 	var asked []farwire.Target
 	for name, edit := range map[string]func(*farwire.Options){
 		"the key's rules": func(o *farwire.Options) {
@@ -122,7 +143,9 @@ func TestRules_CrawlRedirect_OtherHostRefused(t *testing.T) {
 		},
 		"the host's function": func(o *farwire.Options) {
 			o.Allow = func(_ context.Context, p farwire.Principal, target farwire.Target) error {
+				mu.Lock()
 				asked = append(asked, target)
+				mu.Unlock()
 				if p.Subject == "alice" && target.Host == "allowed.test" {
 					return nil
 				}
@@ -131,7 +154,7 @@ func TestRules_CrawlRedirect_OtherHostRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var dialled []string
+			var dialled dialList
 			w := newWorld(t, edit, func(o *farwire.Options) {
 				o.Agents = exitBy(strings.TrimPrefix(site.URL, "http://"), nil, &dialled)
 			})
@@ -146,6 +169,8 @@ func TestRules_CrawlRedirect_OtherHostRefused(t *testing.T) {
 			}
 		})
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if len(asked) < 2 || asked[0].Kind != farwire.KindCrawl || asked[0].Host != "allowed.test" || asked[0].Port != 80 {
 		t.Errorf("the host's function was asked for %+v", asked)
 	}

@@ -189,7 +189,7 @@ func TestDrainTimeoutCuts(t *testing.T) {
 	stop()
 	_, err := c.Read(make([]byte, 1))
 	if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || errors.Is(err, io.EOF) ||
-		de.Timeout() || err.Error() != "agent lost" {
+		de.Timeout() || err.Error() != "agent is going away" {
 		t.Errorf("gateway reads %v, want the agent's fault", err)
 	}
 	if err := <-cut; err == nil {

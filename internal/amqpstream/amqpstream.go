@@ -101,6 +101,7 @@ func Consume(ctx context.Context, conn net.Conn, sub *Subscription, limits Limit
 		c.cut()
 		return nil, err
 	}
+	c.heartbeat = lib.heartbeat // the library's goroutine, which reads through c, has ended
 	c.start()
 	return c, nil
 }

@@ -25,6 +25,8 @@ type libraryConn struct {
 
 	left chan struct{} // closed when the library will not read again
 
+	heartbeat time.Duration // what was agreed with the broker; zero: none
+
 	mu     sync.Mutex
 	failed error // the first; io.EOF when all went well
 }
@@ -56,7 +58,7 @@ func (c *libraryConn) setUp(sub *Subscription) error {
 	if err != nil {
 		return err
 	}
-	c.consumer.heartbeat = conn.Config.Heartbeat
+	c.heartbeat = conn.Config.Heartbeat
 	ch, err := conn.Channel()
 	if err != nil {
 		return err
