@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 )
 
@@ -155,7 +157,7 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 		}
 	}
 	if s.key != "" && fault.Is(err, fault.KeyInvalid) {
-		err = g.wrong.note(ctx, g.o.Logger, s.remote, err)
+		err = g.noteWrong(ctx, s.remote, err)
 	}
 	if err != nil {
 		return Principal{}, err
@@ -163,6 +165,31 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 	p.Limits = p.Limits.or(g.o.Limits)
 	return p, nil
 }
+
+// noteWrong counts wrong credentials and says so in the log, at most once a second
+// and address. It returns what the caller is told: after ten in a minute that
+// there were too many.
+func (g *Gateway) noteWrong(ctx context.Context, remote netip.Addr, err error) error {
+	v := g.wrong.Note(remote, time.Now())
+	if v.Warn {
+		client := ""
+		if remote.IsValid() {
+			client = remote.String()
+		}
+		g.o.Logger.WarnContext(ctx, "credentials refused", "client", client)
+	}
+	if v.TooMany {
+		q := Quota{Limit: attempts.PerMinute, RetryAfter: v.RetryAfter}
+		return &tooManyWrong{limited(fault.RateLimited, "too many wrong credentials from this address", q), err}
+	}
+	return err
+}
+
+// tooManyWrong is a 429 that the crawl's socket still takes for what it is.
+type tooManyWrong struct{ told, was error }
+
+func (e *tooManyWrong) Error() string   { return fmt.Sprintf("%v: %v", e.told, e.was) }
+func (e *tooManyWrong) Unwrap() []error { return []error{e.told, e.was} }
 
 func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error) {
 	switch {

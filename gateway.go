@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
 )
 
@@ -32,7 +33,7 @@ type Gateway struct {
 
 	due   chan struct{} // holds a value when a site may have become due
 	hooks *hooks
-	wrong *wrongCredentials
+	wrong attempts.Counter
 
 	revocations atomic.Int64 // calls of EndRevoked
 
@@ -65,7 +66,6 @@ func New(o Options) (*Gateway, error) {
 		idle:    make(chan struct{}),
 		due:     make(chan struct{}, 1),
 		hooks:   newHooks(),
-		wrong:   newWrongCredentials(),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
 	}

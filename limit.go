@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/farwire/farwire/internal/pagecount"
 )
 
 // Limits says how much a principal may. In every field zero is the gateway's
@@ -64,6 +66,35 @@ type Quota struct {
 	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
 }
 
+// A PageLimiter is a Limiter that counts crawled pages too, by
+// Limits.PagesPerDay. A gateway whose Limiter is not a PageLimiter counts pages in the
+// memory of its own process, and several gateways each allow the whole number.
+//
+// TakePages is called concurrently, once for each crawl, for as many pages as
+// the crawl may need, and grants as many of them as are left. A caller without
+// a limit, one that is not positive, is granted all; whether they are counted
+// all the same is the limiter's choice. To want none only asks what was used.
+// An error is the limiter's own trouble and refuses the crawl as an internal
+// error.
+//
+// A page counts until a day after it was granted, or a little longer where
+// pages are counted by spans of time, and never for less.
+type PageLimiter interface {
+	Limiter
+	TakePages(ctx context.Context, p Principal, want int) (PageQuota, error)
+}
+
+// PageQuota is a PageLimiter's answer.
+type PageQuota struct {
+	Granted    int           // how many of those wanted; zero: refused
+	Used       int           // in the last 24 hours, those granted included
+	RetryAfter time.Duration // after a refusal: when the next page is free
+
+	// Return gives back n of the pages granted, those that the crawl did not
+	// come to. It is called at most once. Nil: there is nothing to give back.
+	Return func(ctx context.Context, n int) error
+}
+
 // DefaultHTTPRate and DefaultHTTPBurst are the same for requests of the path
 // form and the forward proxy: a browser's page of 300 files loads whole.
 const (
@@ -83,10 +114,13 @@ type memoryLimiter struct {
 	buckets map[string]*rate.Limiter
 	sweep   int // sweep when the map has grown to this
 
-	pages pageBook
+	pages pagecount.Book
 }
 
-const firstSweep = 1024
+const (
+	day        = 24 * time.Hour
+	firstSweep = 1024
+)
 
 func newMemoryLimiter() *memoryLimiter {
 	return &memoryLimiter{buckets: make(map[string]*rate.Limiter), sweep: firstSweep}
@@ -109,6 +143,15 @@ func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
 		return Quota{Limit: b.Burst(), RetryAfter: max(wait, wait+time.Nanosecond)}, nil
 	}
 	return Quota{Limit: b.Burst(), Remaining: int(b.TokensAt(now))}, nil
+}
+
+func (m *memoryLimiter) TakePages(_ context.Context, p Principal, want int) (PageQuota, error) {
+	g := m.pages.Take(p.account(), want, p.Limits.PagesPerDay, time.Now())
+	q := PageQuota{Granted: g.Pages, Used: g.Used, RetryAfter: g.RetryAfter}
+	if g.Return != nil {
+		q.Return = func(_ context.Context, n int) error { g.Return(n); return nil }
+	}
+	return q, nil
 }
 
 // bucket returns the principal's bucket with its limits as they are today.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -150,13 +151,7 @@ func newHooks() *hooks {
 
 // admit counts a call by its peer. An IPv6 peer has a whole /64 to call from.
 func (h *hooks) admit(ctx context.Context, peer netip.Addr) error {
-	name := peer.String()
-	if peer.Is6() {
-		if p, err := peer.Prefix(64); err == nil {
-			name = p.String()
-		}
-	}
-	q, err := h.peers.Take(ctx, Principal{Subject: name, Limits: Limits{Rate: hookRate, Burst: hookBurst}})
+	q, err := h.peers.Take(ctx, Principal{Subject: attempts.Network(peer).String(), Limits: Limits{Rate: hookRate, Burst: hookBurst}})
 	if err != nil {
 		return err
 	}

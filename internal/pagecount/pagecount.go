@@ -1,0 +1,110 @@
+// Package pagecount counts the pages that were crawled in the last day, in memory.
+package pagecount
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// Pages are counted by the quarter of an hour. One that was granted at the
+	// end of a quarter must count for a day too.
+	span = 15 * time.Minute
+	life = 24*time.Hour + span
+
+	firstSweep = 1024
+)
+
+// A Book counts pages by account and by the beginning of a quarter of an hour. The
+// zero Book is ready for use and safe for concurrent use.
+type Book struct {
+	mu    sync.Mutex
+	of    map[string]map[time.Time]int
+	sweep int // sweep when the map has grown to this
+}
+
+// A Grant is what a Book answers.
+type Grant struct {
+	Pages      int           // how many of those wanted; zero: refused
+	Used       int           // in the last day, those granted included
+	RetryAfter time.Duration // after a refusal: when the next page is free
+
+	// Return gives back n of the pages granted. It is called at most once. Nil:
+	// there is nothing to give back.
+	Return func(n int)
+}
+
+// Take grants as many pages as are left of limit; a limit that is not positive is
+// none.
+func (b *Book) Take(account string, want, limit int, now time.Time) Grant {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := b.of[account]
+	used := 0
+	for at, n := range counts {
+		if now.Sub(at) >= life {
+			delete(counts, at)
+			continue
+		}
+		used += n
+	}
+	grant := max(want, 0)
+	if limit > 0 {
+		grant = max(0, min(grant, limit-used))
+	}
+	q := Grant{Pages: grant, Used: used + grant}
+	switch {
+	case grant == 0 && want > 0:
+		q.RetryAfter = nextPage(counts, used-limit, now)
+	case grant > 0:
+		at := now.Truncate(span)
+		b.add(account, at, grant, now)
+		q.Return = func(n int) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			// By now they may count no more, and the account may be forgotten.
+			if counts := b.of[account]; counts[at] > 0 {
+				counts[at] = max(0, counts[at]-min(n, grant))
+			}
+		}
+	}
+	return q
+}
+
+// nextPage returns when one page more than over will count no more.
+func nextPage(counts map[time.Time]int, over int, now time.Time) time.Duration {
+	for _, at := range slices.SortedFunc(maps.Keys(counts), time.Time.Compare) {
+		if over -= counts[at]; over < 0 {
+			return at.Add(life).Sub(now)
+		}
+	}
+	return life
+}
+
+func (b *Book) add(account string, at time.Time, n int, now time.Time) {
+	counts := b.of[account]
+	if counts == nil {
+		if len(b.of) >= max(b.sweep, firstSweep) {
+			b.forget(now)
+		}
+		if b.of == nil {
+			b.of = make(map[string]map[time.Time]int)
+		}
+		counts = make(map[time.Time]int)
+		b.of[account] = counts
+	}
+	counts[at] += n
+}
+
+// forget drops the accounts whose pages count no more.
+func (b *Book) forget(now time.Time) {
+	for account, counts := range b.of {
+		maps.DeleteFunc(counts, func(at time.Time, n int) bool { return n == 0 || now.Sub(at) >= life })
+		if len(counts) == 0 {
+			delete(b.of, account)
+		}
+	}
+	b.sweep = 2 * len(b.of)
+}
