@@ -108,11 +108,24 @@ func (s *Shelf) Save(_ context.Context, f farwire.File) (url string, err error) 
 
 // endregion
 
+// region allow
+
+// Permit refuses what the contract with a customer leaves out. A Refusal reaches
+// the caller as it is; the text of any other error stays in the log.
+func Permit(_ context.Context, p farwire.Principal, t farwire.Target) error {
+	if t.Kind == farwire.KindCrawl && t.Port != 80 && t.Port != 443 {
+		return &farwire.Refusal{Code: "port_not_sold", Message: "crawls are for sites on the ports 80 and 443"}
+	}
+	return nil
+}
+
+// endregion
+
 // region options
 
 // New puts them behind a gateway.
 func New(d *Directory, p *Plans, q *Quotas, s *Shelf) (*farwire.Gateway, error) {
-	return farwire.New(farwire.Options{Auth: d, Agents: p, Limiter: q, Storage: s})
+	return farwire.New(farwire.Options{Auth: d, Agents: p, Limiter: q, Storage: s, Allow: Permit})
 }
 
 // endregion

@@ -98,3 +98,14 @@ func TestShelf(t *testing.T) {
 		t.Errorf("an older version: %v", err)
 	}
 }
+
+// A crawl of another port is refused with the host's own text and code.
+func TestPermit_PortOfACrawl_IsRefused(t *testing.T) {
+	for port, refused := range map[uint16]bool{80: false, 443: false, 8443: true} {
+		err := own.Permit(t.Context(), farwire.Principal{Subject: "alice"}, farwire.Target{Kind: farwire.KindCrawl, Host: "docs.example.com", Port: port})
+		var refusal *farwire.Refusal
+		if errors.As(err, &refusal) != refused || refused && refusal.Code != "port_not_sold" {
+			t.Errorf("port %d: %v", port, err)
+		}
+	}
+}

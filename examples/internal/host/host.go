@@ -71,9 +71,9 @@ func Run(mount func(*farwire.Gateway, *agent.Pool, *slog.Logger) http.Handler) {
 
 // region shutdown
 
-// Serve serves until ctx ends. Then the gateway says goodbye to sockets and
-// streams, of which net/http knows nothing, the pool lets its agents go, and
-// the server finishes what is left.
+// Serve serves until ctx ends. Then the gateway ends sockets and streams, of
+// which net/http knows nothing, the pool drains its agents, and the server
+// finishes what is left.
 func Serve(ctx context.Context, server *http.Server, gw *farwire.Gateway, pool *agent.Pool) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
