@@ -158,7 +158,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	}
 	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
 	site.SitemapLastmod = out.site.Newest
-	if err := sites.Commit(ctx, lease, Recrawl{Site: site, Pages: out.site.Pages}); err != nil {
+	if err := sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}); err != nil {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
 	out.url = url

@@ -22,6 +22,10 @@ import (
 // that dials from this process behind the guard, serves only callers that the
 // host's middleware named with [WithPrincipal], and hosts nothing. [New]
 // copies it, so changing it afterwards has no effect.
+//
+// In every number zero stands for the default that the field names. A negative
+// number means that there is no limit, in each field of [Limits] and where the
+// field says so; everywhere else New refuses it with the name of the field.
 type Options struct {
 	// Auth turns a key into a caller. Nil: only callers that the host's own
 	// middleware named with WithPrincipal are served.
@@ -88,7 +92,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	// Trace is called at the start and end of sessions and dials. Nil: none.
-	// Traces joins several.
+	// JoinTraces joins several.
 	Trace *Trace
 
 	Relay   RelayOptions
@@ -104,7 +108,7 @@ type RelayOptions struct {
 	StallTimeout time.Duration
 
 	// KeepAlive is the silence towards the client after which the gateway sends
-	// a ping of its own. Zero: 25 s; negative: never.
+	// a ping of its own. Zero: 25 s; negative: no limit, it is never sent.
 	KeepAlive time.Duration
 
 	// HoldHandler keeps ServeHTTP from returning until the session has ended,
@@ -148,7 +152,7 @@ type AMQPOptions struct {
 
 	// StallTimeout is how long a reader may take nothing while events wait for
 	// it before its stream is ended. What the operating system's buffers take
-	// counts as taken. Zero: 60 s; negative: for ever.
+	// counts as taken. Zero: 60 s; negative: no limit.
 	StallTimeout time.Duration
 
 	// QueueLimit is how many messages a stream's queue may hold at the broker
@@ -287,44 +291,28 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Trace == nil {
 		o.Trace = &Trace{}
 	}
-	for _, d := range []struct {
-		field   string
-		value   *time.Duration
-		zero    time.Duration
-		minimum time.Duration
-	}{
-		{"Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, 0},
-		{"Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, -1},
-		{"AMQP.StallTimeout", &o.AMQP.StallTimeout, defaultAMQPStall, -1},
-		{"Crawl.Timeout", &o.Crawl.Timeout, defaultCrawlTimeout, 0},
-		{"Recrawl.Lease", &o.Recrawl.Lease, defaultLease, 0},
-		{"Recrawl.Poll", &o.Recrawl.Poll, defaultPoll, 0},
-		{"Recrawl.MinInterval", &o.Recrawl.MinInterval, defaultMinInterval, 0},
-		{"Recrawl.MaxInterval", &o.Recrawl.MaxInterval, max(defaultMaxInterval, o.Recrawl.MinInterval), 0},
+	for _, err := range []error{
+		setNumber("Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, refuseNegative),
+		setNumber("Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, negativeIsNoLimit),
+		setNumber("AMQP.StallTimeout", &o.AMQP.StallTimeout, defaultAMQPStall, negativeIsNoLimit),
+		setNumber("AMQP.Budget", &o.AMQP.Budget, defaultAMQPBudget, refuseNegative),
+		setNumber("AMQP.BodyLimit", &o.AMQP.BodyLimit, defaultAMQPBodyLimit, refuseNegative),
+		setNumber("AMQP.QueueLimit", &o.AMQP.QueueLimit, defaultAMQPQueue, negativeIsNoLimit),
+		setNumber("Crawl.Timeout", &o.Crawl.Timeout, defaultCrawlTimeout, refuseNegative),
+		setNumber("Crawl.MaxPages", &o.Crawl.MaxPages, defaultCrawlMaxPages, refuseNegative),
+		setNumber("Crawl.Workers", &o.Crawl.Workers, defaultCrawlWorkers, refuseNegative),
+		setNumber("Recrawl.Workers", &o.Recrawl.Workers, defaultRecrawlWorkers, refuseNegative),
+		setNumber("Recrawl.Lease", &o.Recrawl.Lease, defaultLease, refuseNegative),
+		setNumber("Recrawl.Poll", &o.Recrawl.Poll, defaultPoll, refuseNegative),
+		setNumber("Recrawl.MinInterval", &o.Recrawl.MinInterval, defaultMinInterval, refuseNegative),
+		setNumber("Recrawl.MaxInterval", &o.Recrawl.MaxInterval, max(defaultMaxInterval, o.Recrawl.MinInterval), refuseNegative),
 	} {
-		switch {
-		case *d.value == 0:
-			*d.value = d.zero
-		case *d.value < 0 && d.minimum == 0:
-			return fail(d.field, "%v is negative", *d.value)
+		if err != nil {
+			return Options{}, err
 		}
 	}
-	for _, n := range []struct {
-		field string
-		value *int
-		zero  int
-	}{
-		{"AMQP.Budget", &o.AMQP.Budget, defaultAMQPBudget},
-		{"Crawl.MaxPages", &o.Crawl.MaxPages, defaultCrawlMaxPages},
-		{"Crawl.Workers", &o.Crawl.Workers, defaultCrawlWorkers},
-		{"Recrawl.Workers", &o.Recrawl.Workers, defaultRecrawlWorkers},
-	} {
-		switch {
-		case *n.value == 0:
-			*n.value = n.zero
-		case *n.value < 0:
-			return fail(n.field, "%d is negative", *n.value)
-		}
+	if o.Relay.Compression < CompressionEndToEnd || o.Relay.Compression > CompressionOff {
+		return fail("Relay.Compression", "%d is not one of the constants", o.Relay.Compression)
 	}
 	switch {
 	case o.Recrawl.Lease < minLease:
@@ -332,21 +320,33 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Recrawl.MaxInterval < o.Recrawl.MinInterval:
 		return fail("Recrawl.MaxInterval", "%v is shorter than MinInterval, %v", o.Recrawl.MaxInterval, o.Recrawl.MinInterval)
 	}
-	if o.AMQP.QueueLimit == 0 {
-		o.AMQP.QueueLimit = defaultAMQPQueue
-	}
-	switch {
-	case o.AMQP.BodyLimit == 0:
-		o.AMQP.BodyLimit = defaultAMQPBodyLimit
-	case o.AMQP.BodyLimit < 0:
-		return fail("AMQP.BodyLimit", "%d is negative", o.AMQP.BodyLimit)
-	}
 	if math.IsNaN(o.Limits.Rate) {
 		return fail("Limits.Rate", "%v is not a number of requests per second", o.Limits.Rate)
+	}
+	if math.IsNaN(o.Limits.HTTPRate) {
+		return fail("Limits.HTTPRate", "%v is not a number of requests per second", o.Limits.HTTPRate)
 	}
 	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
 	if o.Limiter == nil {
 		o.Limiter = newMemoryLimiter()
 	}
 	return o, nil
+}
+
+// What a negative number means in an option.
+const (
+	refuseNegative    = false
+	negativeIsNoLimit = true
+)
+
+// setNumber puts the default in place of zero, and refuses a negative number where
+// it does not stand for no limit.
+func setNumber[T int | int64 | time.Duration](field string, value *T, zero T, noLimit bool) error {
+	switch {
+	case *value == 0:
+		*value = zero
+	case *value < 0 && !noLimit:
+		return fmt.Errorf("farwire: Options.%s: %v is negative", field, *value)
+	}
+	return nil
 }

@@ -25,19 +25,10 @@ type recrawl struct {
 	began   time.Time // by the store's clock
 	asked   time.Time // the same moment by our own
 	job     *crawlJob
-	tried   bool   // to save: the file may be hosted, whatever was answered
-	outcome string // for the log
+	tried   bool // to save: the file may be hosted, whatever was answered
+	outcome RecrawlOutcome
 	result  SessionResult
 }
-
-// What a recrawl can come to.
-const (
-	siteChanged   = "changed"
-	siteUnchanged = "unchanged"
-	siteFailed    = "failed"   // the hosted file stays, the next try waits
-	siteLost      = "lost"     // the lease was, and with it the work
-	siteReleased  = "released" // to another gateway, because this one ends
-)
 
 // work crawls a leased site, whatever happens.
 func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
@@ -141,13 +132,13 @@ func (c *recrawl) run(ctx context.Context) {
 	next.Hash, next.LastCrawl, next.SitemapLastmod = hash, c.began, site.Newest
 	next.Failures, next.LastError = 0, ""
 	next.NextCrawl = c.nextTime(next)
-	outcome := Recrawl{Site: next}
+	outcome := RecrawlResult{Site: next}
 	if changed || worthStoring(before, site.Pages) {
 		outcome.Pages = site.Pages
 	}
-	c.outcome = siteUnchanged
+	c.outcome = RecrawlUnchanged
 	if changed {
-		c.outcome = siteChanged
+		c.outcome = RecrawlChanged
 	}
 	c.commit(ctx, outcome)
 }
@@ -240,13 +231,13 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	c.result.Err = err
 	switch {
 	case errors.Is(context.Cause(ctx), ErrLeaseLost):
-		c.outcome, c.result.Err = siteLost, context.Cause(ctx)
+		c.outcome, c.result.Err = RecrawlLost, context.Cause(ctx)
 		return
 	case ctx.Err() != nil:
-		c.outcome, c.result.Err = siteReleased, context.Cause(ctx)
+		c.outcome, c.result.Err = RecrawlReleased, context.Cause(ctx)
 		c.held.settle()
 		if err := c.r.release(ctx, c.lease); err != nil {
-			c.outcome = siteLost
+			c.outcome = RecrawlLost
 			c.result.Err = errors.Join(c.result.Err, err)
 		}
 		return
@@ -257,14 +248,14 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	case errors.As(err, new(*llmstxt.FetchError)):
 		c.result.EndedBy = "target"
 	}
-	c.outcome = siteFailed
+	c.outcome = RecrawlFailed
 	next := c.lease.Site
 	next.Failures++
 	next.LastError = failureText(err)
 	next.NextCrawl = c.now().Add(pace.Retry(next.Failures, next.Interval))
 	next.Resting = errors.Is(err, errKeyGone)
-	c.commit(ctx, Recrawl{Site: next})
-	if c.outcome == siteFailed && errors.Is(err, ErrStale) {
+	c.commit(ctx, RecrawlResult{Site: next})
+	if c.outcome == RecrawlFailed && errors.Is(err, ErrStale) {
 		// The lease was ours all the same: the store is older than the storage.
 		c.r.g.o.Logger.WarnContext(ctx, "the storage has a newer file than the site store knows of", "site", logged(next.BaseURL), "token", c.lease.Token, "err", err)
 	}
@@ -285,7 +276,7 @@ func failureText(err error) string {
 }
 
 // commit ends the lease. Not even a drain ends it: the work is done.
-func (c *recrawl) commit(ctx context.Context, o Recrawl) {
+func (c *recrawl) commit(ctx context.Context, o RecrawlResult) {
 	if !c.tried && c.follows() {
 		o.Site.Version = c.lease.Token
 	}
@@ -302,7 +293,7 @@ func (c *recrawl) commit(ctx context.Context, o Recrawl) {
 		if err == nil {
 			return
 		}
-		c.outcome, c.result.Err = siteLost, errors.Join(c.result.Err, fmt.Errorf("committing a recrawl: %w", err))
+		c.outcome, c.result.Err = RecrawlLost, errors.Join(c.result.Err, fmt.Errorf("committing a recrawl: %w", err))
 	}
 }
 
@@ -371,9 +362,9 @@ func (e *loggedError) Unwrap() error { return e.error }
 // report makes the session's log line.
 func (c *recrawl) report() {
 	switch c.outcome {
-	case siteChanged, siteUnchanged:
+	case RecrawlChanged, RecrawlUnchanged:
 		c.result.Code = 1000
-	case siteReleased:
+	case RecrawlReleased:
 		c.result.Code = 1001
 	default:
 		c.result.Code = 1011
@@ -389,7 +380,7 @@ func (c *recrawl) report() {
 	c.result.Outcome, c.result.Late = c.outcome, late
 	c.session.attrs = []slog.Attr{
 		slog.String("site", logged(c.lease.Site.BaseURL)), slog.Uint64("token", c.lease.Token),
-		slog.Time("due", c.lease.Due), slog.Duration("late", late), slog.String("outcome", c.outcome),
+		slog.Time("due", c.lease.Due), slog.Duration("late", late), slog.String("outcome", string(c.outcome)),
 		slog.Int64("pages", c.result.FramesToClient), slog.Int64("requests", requests),
 	}
 }

@@ -84,7 +84,7 @@ type SiteStore interface {
 	Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error)
 
 	// Commit ends the lease with its outcome, in one transaction.
-	Commit(ctx context.Context, l Lease, r Recrawl) error
+	Commit(ctx context.Context, l Lease, r RecrawlResult) error
 }
 
 // Errors that a SiteStore wraps, so that the gateway can tell an answer from a
@@ -182,8 +182,8 @@ type Lease struct {
 	Expiry time.Time // by the store's clock
 }
 
-// A Recrawl is the outcome of a leased crawl.
-type Recrawl struct {
+// A RecrawlResult is the outcome of a leased crawl.
+type RecrawlResult struct {
 	// Site is the site's new state, from NextCrawl down. What comes before,
 	// its identity and its options, is not changed by a Commit.
 	Site Site

@@ -51,7 +51,7 @@ func TestSites_ListAndLeave(t *testing.T) {
 			}
 			l.Site.NextCrawl = now.Add(time.Hour)
 			change(&l.Site)
-			if err := sites.Commit(t.Context(), l, farwire.Recrawl{Site: l.Site}); err != nil {
+			if err := sites.Commit(t.Context(), l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 				t.Fatal(err)
 			}
 			return fmt.Sprint(l.Site.ID)

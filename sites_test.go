@@ -37,7 +37,7 @@ type siteRow struct {
 // A commit is what ended a lease.
 type commit struct {
 	lease farwire.Lease
-	farwire.Recrawl
+	farwire.RecrawlResult
 	at time.Time
 }
 
@@ -247,7 +247,7 @@ func (m *memorySites) Pages(_ context.Context, id int64) (pages []llmstxt.Page, 
 	return pages, err
 }
 
-func (m *memorySites) Commit(_ context.Context, l farwire.Lease, c farwire.Recrawl) error {
+func (m *memorySites) Commit(_ context.Context, l farwire.Lease, c farwire.RecrawlResult) error {
 	if err := m.begin("Commit"); err != nil {
 		return err
 	}

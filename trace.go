@@ -71,10 +71,25 @@ type SessionResult struct {
 	FramesToTarget, BytesToTarget int64
 	FramesToClient, BytesToClient int64
 
-	// Of a recrawl: "changed", "unchanged", "failed", "lost" or "released", and
-	// how long after it was due it began.
-	Outcome string
-	Late    time.Duration
+	Outcome RecrawlOutcome // of a recrawl; else empty
+	Late    time.Duration  // of a recrawl: how long after it was due it began
+}
+
+// A RecrawlOutcome says in one word what a recrawl came to.
+type RecrawlOutcome string
+
+// The outcomes of recrawls.
+const (
+	RecrawlChanged   RecrawlOutcome = "changed"
+	RecrawlUnchanged RecrawlOutcome = "unchanged"
+	RecrawlFailed    RecrawlOutcome = "failed"   // the hosted file stays, and the next try waits
+	RecrawlLost      RecrawlOutcome = "lost"     // the lease was lost, and the work with it
+	RecrawlReleased  RecrawlOutcome = "released" // left to another gateway, because this one drains
+)
+
+// RecrawlOutcomes returns all of them, for those who count.
+func RecrawlOutcomes() []RecrawlOutcome {
+	return []RecrawlOutcome{RecrawlChanged, RecrawlUnchanged, RecrawlFailed, RecrawlLost, RecrawlReleased}
 }
 
 // DialInfo says what is being dialled.
@@ -111,10 +126,10 @@ func DialClasses() []DialClass {
 	return []DialClass{DialOK, DialAgent, DialTarget, DialHandshake, DialPolicy, DialTimeout, DialCanceled, DialInternal}
 }
 
-// Traces returns a Trace that calls each of those given, in their order where
+// JoinTraces returns a Trace that calls each of those given, in their order where
 // something begins and in the opposite order where it ends. The context that
 // one returns is given to the next. Nil ones are left out.
-func Traces(list ...*Trace) *Trace {
+func JoinTraces(list ...*Trace) *Trace {
 	list = slices.DeleteFunc(slices.Clone(list), func(t *Trace) bool { return t == nil })
 	return &Trace{
 		SessionStart: func(ctx context.Context, i SessionInfo) context.Context {

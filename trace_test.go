@@ -179,9 +179,9 @@ func TestDialClass(t *testing.T) {
 	}
 }
 
-// TestTraces joins traces: each sees the context of the one before, and ends
+// TestJoinTraces joins traces: each sees the context of the one before, and ends
 // come in the opposite order.
-func TestTraces(t *testing.T) {
+func TestJoinTraces(t *testing.T) {
 	var d diary
 	named := func(name string) *farwire.Trace {
 		in := func(ctx context.Context, what string) context.Context {
@@ -201,7 +201,7 @@ func TestTraces(t *testing.T) {
 		SessionStart: func(context.Context, farwire.SessionInfo) context.Context { return nil },
 		DialStart:    func(context.Context, farwire.DialInfo) context.Context { return nil },
 	}
-	joined := farwire.Traces(named("a"), nil, silent, new(farwire.Trace), named("b"))
+	joined := farwire.JoinTraces(named("a"), nil, silent, new(farwire.Trace), named("b"))
 	ctx := joined.SessionStart(context.Background(), farwire.SessionInfo{})
 	joined.DialEnd(joined.DialStart(ctx, farwire.DialInfo{}), farwire.DialInfo{}, farwire.DialResult{})
 	joined.SessionEnd(ctx, farwire.SessionInfo{}, farwire.SessionResult{})

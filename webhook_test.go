@@ -64,7 +64,7 @@ func TestSiteChanged(t *testing.T) {
 			}
 			s = lease.Site
 			s.NextCrawl, s.LastCrawl = later, time.Now()
-			if err := sites.Commit(t.Context(), lease, farwire.Recrawl{Site: s}); err != nil {
+			if err := sites.Commit(t.Context(), lease, farwire.RecrawlResult{Site: s}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -69,7 +69,7 @@ func makeDueLeased(b *bench) {
 		}
 		outcome := l.Site
 		outcome.NextCrawl = later.Add(c.next)
-		b.commit(l, farwire.Recrawl{Site: outcome})
+		b.commit(l, farwire.RecrawlResult{Site: outcome})
 		if next := b.site(s).NextCrawl; !next.Equal(later.Add(c.want)) {
 			b.Errorf("%s: next crawl at %v, want %v", c.name, next, later.Add(c.want))
 		}
@@ -78,7 +78,7 @@ func makeDueLeased(b *bench) {
 			b.Fatal(err)
 		}
 		outcome.NextCrawl = later.Add(5 * time.Hour)
-		b.commit(b.claim(long), farwire.Recrawl{Site: outcome})
+		b.commit(b.claim(long), farwire.RecrawlResult{Site: outcome})
 		if next := b.site(s).NextCrawl; !next.Equal(outcome.NextCrawl) {
 			b.Errorf("%s: after one more crawl the next is at %v, want %v", c.name, next, outcome.NextCrawl)
 		}
@@ -93,7 +93,7 @@ func makeDueLeased(b *bench) {
 	}
 	b.nothingDue()
 	l.Site.NextCrawl = later
-	b.commit(l, farwire.Recrawl{Site: l.Site})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	if again := b.claim(long); again.Site.ID != s.ID || again.Due.After(now) {
 		b.Errorf("claimed %+v", again)
 	}
@@ -148,7 +148,7 @@ func claimLeased(b *bench) {
 	}
 	b.lost(first)
 	l.Site.NextCrawl = past(9)
-	b.commit(l, farwire.Recrawl{Site: l.Site})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	if again := b.claim(long); !again.Due.Equal(past(9)) {
 		b.Errorf("claimed %+v", again)
 	}
@@ -181,7 +181,7 @@ func tokens(b *bench) {
 				b.Errorf("renewed %+v, %v", renewed, err)
 			}
 			l.Site.NextCrawl = past(0)
-			b.commit(l, farwire.Recrawl{Site: l.Site})
+			b.commit(l, farwire.RecrawlResult{Site: l.Site})
 		}
 	}
 }
@@ -195,7 +195,7 @@ func turns(b *bench) {
 			b.Fatal(err)
 		}
 		l.Site.NextCrawl = past(n)
-		b.commit(l, farwire.Recrawl{Site: l.Site})
+		b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	}
 	for n := range 6 {
 		due("alice", n)
@@ -217,7 +217,7 @@ func turns(b *bench) {
 		l := leases[0]
 		leases = leases[1:]
 		l.Site.NextCrawl = b.future()
-		b.commit(l, farwire.Recrawl{Site: l.Site})
+		b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	}
 	// One worker each while others wait.
 	claim("alice https://0.example/")

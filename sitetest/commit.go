@@ -18,7 +18,7 @@ func commit(b *bench) {
 	want.NextCrawl, want.LastCrawl, want.Failures, want.LastError = past(50), past(40), 3, "HTTP 503"
 	want.Hash, want.Version, want.HostedURL = strings.Repeat("0f", 32), l.Token, "https://files.example.com/a.txt"
 	want.LastChange, want.SitemapLastmod, want.ChangeInterval = past(39), past(30), 5*time.Hour+time.Microsecond
-	b.commit(l, farwire.Recrawl{Site: want})
+	b.commit(l, farwire.RecrawlResult{Site: want})
 	if got := b.site(want); got != want {
 		b.Errorf("stored\n%+v, want\n%+v", got, want)
 	}
@@ -32,7 +32,7 @@ func commit(b *bench) {
 		b.Errorf("claimed\n%+v, want\n%+v", l.Site, want)
 	}
 	zero := farwire.Site{ID: want.ID, Subject: want.Subject, BaseURL: want.BaseURL, Interval: want.Interval, Created: want.Created, NextCrawl: past(60)}
-	b.commit(l, farwire.Recrawl{Site: zero})
+	b.commit(l, farwire.RecrawlResult{Site: zero})
 	if got := b.site(want); got != zero {
 		b.Errorf("stored\n%+v, want\n%+v", got, zero)
 	}
@@ -46,7 +46,7 @@ func commitKeepsIdentity(b *bench) {
 	other := b.enroll("https://b.example/")
 	want := l.Site
 	want.NextCrawl = past(1)
-	b.commit(l, farwire.Recrawl{Site: farwire.Site{
+	b.commit(l, farwire.RecrawlResult{Site: farwire.Site{
 		ID: other.Site.ID, Subject: "mallory", BaseURL: "https://evil.example/", Options: farwire.SiteOptions{MaxPages: 1},
 		Interval: time.Second, WebhookSecret: "mine", Created: past(9), NextCrawl: past(1),
 	}})
@@ -69,7 +69,7 @@ func times(b *bench) {
 	} {
 		outcome := l.Site
 		outcome.NextCrawl, outcome.LastCrawl, outcome.SitemapLastmod = at, at, at
-		b.commit(l, farwire.Recrawl{Site: outcome})
+		b.commit(l, farwire.RecrawlResult{Site: outcome})
 		got := b.site(l.Site)
 		for _, t := range []time.Time{got.NextCrawl, got.LastCrawl, got.SitemapLastmod} {
 			if !t.Equal(at) || t.Location() != time.UTC {
@@ -85,7 +85,7 @@ func times(b *bench) {
 	fine := time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
 	outcome := l.Site
 	outcome.LastCrawl = fine
-	b.commit(l, farwire.Recrawl{Site: outcome})
+	b.commit(l, farwire.RecrawlResult{Site: outcome})
 	if got := b.site(l.Site).LastCrawl; got.Sub(fine).Abs() > time.Microsecond {
 		b.Errorf("stored %v of %v", got, fine)
 	}
@@ -105,7 +105,7 @@ func page(n int) llmstxt.Page {
 func pages(b *bench) {
 	l := b.enroll("https://a.example/")
 	other := b.enroll("https://b.example/")
-	b.commit(other, farwire.Recrawl{Site: other.Site, Pages: []llmstxt.Page{page(99)}})
+	b.commit(other, farwire.RecrawlResult{Site: other.Site, Pages: []llmstxt.Page{page(99)}})
 	site := l.Site
 	site.NextCrawl = past(0)
 	stored := func(name string, id int64, want []llmstxt.Page) {
@@ -135,7 +135,7 @@ func pages(b *bench) {
 		{"again", []llmstxt.Page{one}, []llmstxt.Page{one}},
 	} {
 		given := slices.Clone(c.given)
-		b.commit(l, farwire.Recrawl{Site: site, Pages: c.given})
+		b.commit(l, farwire.RecrawlResult{Site: site, Pages: c.given})
 		stored(c.name, site.ID, c.want)
 		if !same(given, c.given) {
 			b.Errorf("%s: the store has changed the caller's pages", c.name)
@@ -146,7 +146,7 @@ func pages(b *bench) {
 	if err := b.store.Release(b.ctx, l); err != nil {
 		b.Fatal(err)
 	}
-	if err := b.store.Commit(b.ctx, l, farwire.Recrawl{Site: site, Pages: []llmstxt.Page{two}}); err == nil {
+	if err := b.store.Commit(b.ctx, l, farwire.RecrawlResult{Site: site, Pages: []llmstxt.Page{two}}); err == nil {
 		b.Error("committed without a lease")
 	}
 	stored("after a stale commit", site.ID, []llmstxt.Page{one})
@@ -163,14 +163,14 @@ func manyPages(b *bench) {
 	}
 	want[500].Excerpt = strings.Repeat("A long story. ", 20_000)
 	want[501].Links = slices.Repeat([]string{"https://docs.example.com/guide/" + strings.Repeat("x", 1900)}, 100)
-	b.commit(l, farwire.Recrawl{Site: site, Pages: want})
+	b.commit(l, farwire.RecrawlResult{Site: site, Pages: want})
 	got, err := b.store.Pages(b.ctx, site.ID)
 	if err != nil || !same(got, want) {
 		b.Errorf("%d pages, %v; want the %d that were stored", len(got), err, len(want))
 	}
 	// As a handle has it that was open all the time.
 	want = slices.Insert(want[:900], 10, page(2000))
-	b.commit(b.claim(long), farwire.Recrawl{Site: site, Pages: want})
+	b.commit(b.claim(long), farwire.RecrawlResult{Site: site, Pages: want})
 	got, err = b.open(b.T).Pages(b.ctx, site.ID)
 	if err != nil || !same(got, want) {
 		b.Errorf("%d pages, %v; want the %d that were stored", len(got), err, len(want))
@@ -211,7 +211,7 @@ func anyStrings(b *bench) {
 		p := page(1)
 		p.URL, p.Title, p.Excerpt, p.Note, p.Section, p.ETag, p.LastModified, p.Hash = text, text, text, text, text, text, text, text
 		p.Links, p.Evidence.Description, p.Evidence.Crumbs = []string{text, "", text}, text, []string{text}
-		if err := b.store.Commit(b.ctx, l, farwire.Recrawl{Site: want, Pages: []llmstxt.Page{p}}); err != nil {
+		if err := b.store.Commit(b.ctx, l, farwire.RecrawlResult{Site: want, Pages: []llmstxt.Page{p}}); err != nil {
 			b.Errorf("%s: %v", name, err)
 			continue
 		}

@@ -61,7 +61,7 @@ func enrollAgain(b *bench) {
 	state.NextCrawl, state.LastCrawl, state.Failures, state.LastError = b.future(), past(1), 2, "timeout"
 	state.Hash, state.Version, state.HostedURL = strings.Repeat("ab", 32), first.Token, "https://files.example.com/x.txt"
 	state.SitemapLastmod, state.ChangeInterval = past(2), 36*time.Hour
-	b.commit(first, farwire.Recrawl{Site: state, Pages: []llmstxt.Page{{URL: "https://docs.example.com/guide/", Title: "Guide"}}})
+	b.commit(first, farwire.RecrawlResult{Site: state, Pages: []llmstxt.Page{{URL: "https://docs.example.com/guide/", Title: "Guide"}}})
 
 	again := full()
 	again.Options, again.Interval = farwire.SiteOptions{MaxPages: 5, Format: "pages"}, time.Minute
@@ -111,12 +111,12 @@ func enrollAgain(b *bench) {
 	}
 	// A slot that is due is the one that is worked.
 	fourth.Site.NextCrawl = past(4)
-	b.commit(fourth, farwire.Recrawl{Site: fourth.Site})
+	b.commit(fourth, farwire.RecrawlResult{Site: fourth.Site})
 	fifth, err := b.store.Enroll(b.ctx, again, 0, long)
 	if err != nil || !fifth.Due.Equal(past(4)) {
 		b.Errorf("enrolled %+v, %v", fifth, err)
 	}
-	b.commit(fifth, farwire.Recrawl{Site: fifth.Site})
+	b.commit(fifth, farwire.RecrawlResult{Site: fifth.Site})
 }
 
 func subjects(b *bench) {
@@ -176,7 +176,7 @@ func subjects(b *bench) {
 
 func remove(b *bench) {
 	l := b.enroll("https://a.example/")
-	b.commit(l, farwire.Recrawl{Site: l.Site, Pages: []llmstxt.Page{page(1)}})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site, Pages: []llmstxt.Page{page(1)}})
 	other := b.due("https://b.example/", past(1))
 	if _, err := b.store.Enroll(b.ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, long); err != nil {
 		b.Fatal(err)
@@ -293,5 +293,5 @@ func enrollOneAtOnce(b *bench) {
 			b.lost(l)
 		}
 	}
-	b.commit(leases[newest], farwire.Recrawl{Site: leases[newest].Site})
+	b.commit(leases[newest], farwire.RecrawlResult{Site: leases[newest].Site})
 }

@@ -24,7 +24,7 @@ func expiry(b *bench) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.commit(renewed, farwire.Recrawl{Site: l.Site})
+	b.commit(renewed, farwire.RecrawlResult{Site: l.Site})
 }
 
 // lost has a site's workers die one after another.
@@ -75,7 +75,7 @@ func lost(b *bench) {
 	}
 	// An outcome ends the count, and a crawl that enrolls the site does.
 	l.Site.NextCrawl, l.Site.Failures, l.Site.LastError = past(8), 0, ""
-	b.commit(l, farwire.Recrawl{Site: l.Site})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	for n := range 4 {
 		l = b.await(b.store, short)
 		if l.Site.Failures != n {
@@ -104,7 +104,7 @@ func rest(b *bench) {
 	} {
 		l := b.claim(long)
 		l.Site.NextCrawl, l.Site.Resting = past(9), true
-		b.commit(l, farwire.Recrawl{Site: l.Site})
+		b.commit(l, farwire.RecrawlResult{Site: l.Site})
 		if got := b.site(s); got != l.Site {
 			b.Errorf("stored\n%+v, want\n%+v", got, l.Site)
 		}
@@ -116,7 +116,7 @@ func rest(b *bench) {
 			b.Errorf("asked for, it is\n%+v", got)
 		}
 	}
-	b.commit(b.claim(long), farwire.Recrawl{Site: s})
+	b.commit(b.claim(long), farwire.RecrawlResult{Site: s})
 }
 
 func expiredUnclaimed(b *bench) {
@@ -173,7 +173,7 @@ func renew(b *bench) {
 	}
 	b.after(moment.Expiry)
 	b.nothingDue()
-	b.commit(l, farwire.Recrawl{Site: l.Site})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
 }
 
 func release(b *bench) {

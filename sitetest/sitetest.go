@@ -99,11 +99,11 @@ func (b *bench) due(baseURL string, at time.Time) farwire.Site {
 	b.Helper()
 	l := b.enroll(baseURL)
 	l.Site.NextCrawl = at
-	b.commit(l, farwire.Recrawl{Site: l.Site})
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
 	return l.Site
 }
 
-func (b *bench) commit(l farwire.Lease, r farwire.Recrawl) {
+func (b *bench) commit(l farwire.Lease, r farwire.RecrawlResult) {
 	b.Helper()
 	if err := b.store.Commit(b.ctx, l, r); err != nil {
 		b.Fatal(err)
@@ -167,7 +167,7 @@ func (b *bench) lost(l farwire.Lease) {
 	for what, err := range map[string]error{
 		"Renew":   second(b.store.Renew(b.ctx, l, long)),
 		"Release": b.store.Release(b.ctx, l),
-		"Commit":  b.store.Commit(b.ctx, l, farwire.Recrawl{Site: changed}),
+		"Commit":  b.store.Commit(b.ctx, l, farwire.RecrawlResult{Site: changed}),
 	} {
 		if !errors.Is(err, farwire.ErrLeaseLost) {
 			b.Errorf("%s under a lost lease: %v", what, err)

@@ -96,7 +96,7 @@ func workers(b *bench) {
 		if !outcome.NextCrawl.Before(past(slots)) {
 			outcome.NextCrawl = never
 		}
-		switch err := s.Commit(ctx, l, farwire.Recrawl{Site: outcome}); {
+		switch err := s.Commit(ctx, l, farwire.RecrawlResult{Site: outcome}); {
 		case err == nil:
 			mu.Lock()
 			commits[slot{l.Site.ID, l.Due}]++
@@ -133,7 +133,7 @@ func contexts(b *bench) {
 	before := b.site(s)
 	ctx, cancel := context.WithCancel(b.ctx)
 	cancel()
-	outcome := farwire.Recrawl{Site: l.Site}
+	outcome := farwire.RecrawlResult{Site: l.Site}
 	outcome.Site.NextCrawl = past(99)
 	for what, err := range map[string]error{
 		"Enroll":   second(b.store.Enroll(ctx, full(), -1, long)),

@@ -9,7 +9,7 @@
 //	metrics.Watch(gw)
 //	registry.MustRegister(metrics)
 //
-// A host with a Trace of its own joins the two by [farwire.Traces].
+// A host with a Trace of its own joins the two by [farwire.JoinTraces].
 //
 // # Names
 //
@@ -172,7 +172,7 @@ func (m *Metrics) Trace() *farwire.Trace {
 			m.ended.WithLabelValues(i.Kind.String(), r.EndedBy, resultOf(r)).Inc()
 			m.duration.WithLabelValues(i.Kind.String()).Observe(r.Duration.Seconds())
 			if r.Outcome != "" {
-				m.recrawls.WithLabelValues(r.Outcome).Inc()
+				m.recrawls.WithLabelValues(string(r.Outcome)).Inc()
 				m.lateness.Observe(max(0, r.Late.Seconds()))
 			}
 		},

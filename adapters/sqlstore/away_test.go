@@ -24,7 +24,7 @@ func calls(s *sqlstore.Store, l farwire.Lease) map[string]func(context.Context) 
 		"Renew":    func(ctx context.Context) error { _, err := s.Renew(ctx, l, time.Hour); return err },
 		"Release":  func(ctx context.Context) error { return s.Release(ctx, l) },
 		"Commit": func(ctx context.Context) error {
-			return s.Commit(ctx, l, farwire.Recrawl{Site: l.Site, Pages: []llmstxt.Page{}})
+			return s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site, Pages: []llmstxt.Page{}})
 		},
 		"Pages":  func(ctx context.Context) error { _, err := s.Pages(ctx, l.Site.ID); return err },
 		"Sites":  func(ctx context.Context) error { _, err := s.Sites(ctx, "bob"); return err },
@@ -82,7 +82,7 @@ func away(t *testing.T, server *harness.Server) {
 		})
 	}
 	l.Site.NextCrawl = time.Now()
-	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+	if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 		t.Error(err)
 	}
 }

@@ -94,7 +94,7 @@ func BenchmarkClaim(b *testing.B) {
 						return
 					}
 					l.Site.NextCrawl = l.Due.Add(crowd * time.Second)
-					if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+					if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 						b.Error(err)
 						return
 					}
@@ -137,7 +137,7 @@ func BenchmarkCommit(b *testing.B) {
 		commit := func(b testing.TB, pages []llmstxt.Page) {
 			outcome := l.Site
 			outcome.NextCrawl = time.Now()
-			if err := s.Commit(ctx, l, farwire.Recrawl{Site: outcome, Pages: pages}); err != nil {
+			if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: outcome, Pages: pages}); err != nil {
 				b.Fatal(err)
 			}
 			if l, err = s.Claim(ctx, time.Hour); err != nil {

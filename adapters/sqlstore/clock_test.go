@@ -30,7 +30,7 @@ func TestSQLiteClock(t *testing.T) {
 			t.Errorf("enrolled at %v: %+v", enrolled, l)
 		}
 		l.Site.NextCrawl = enrolled.Add(time.Hour)
-		if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+		if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 			t.Fatal(err)
 		}
 		// Each step is done at its time, from here on.
@@ -56,7 +56,7 @@ func TestSQLiteClock(t *testing.T) {
 		claim(time.Hour+time.Minute, time.Minute, farwire.ErrNoSite)
 		claim(time.Hour+2*time.Minute-2*moment, time.Minute, farwire.ErrNoSite)
 		time.Sleep(moment)
-		if err := s.Commit(ctx, stale, farwire.Recrawl{Site: stale.Site}); !errors.Is(err, farwire.ErrLeaseLost) {
+		if err := s.Commit(ctx, stale, farwire.RecrawlResult{Site: stale.Site}); !errors.Is(err, farwire.ErrLeaseLost) {
 			t.Errorf("committed as the lease ended: %v", err)
 		}
 		// The next claim waits for as long as the lease was.

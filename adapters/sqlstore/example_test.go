@@ -39,7 +39,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	outcome := farwire.Recrawl{Site: fast.Site, Pages: []llmstxt.Page{{URL: "https://docs.example.com/", Title: "Home"}}}
+	outcome := farwire.RecrawlResult{Site: fast.Site, Pages: []llmstxt.Page{{URL: "https://docs.example.com/", Title: "Home"}}}
 	outcome.Site.NextCrawl = time.Now().Add(site.Interval)
 	fmt.Println("slow lost:", errors.Is(sites.Commit(ctx, slow, outcome), farwire.ErrLeaseLost))
 	fmt.Println("fast:", sites.Commit(ctx, fast, outcome))

@@ -98,7 +98,7 @@ func (s *Store) Release(ctx context.Context, l farwire.Lease) error {
 
 // Commit implements [farwire.SiteStore]. It leaves a line in the site's log,
 // see [Store.Log]. Only pages that differ from the stored ones are written.
-func (s *Store) Commit(ctx context.Context, l farwire.Lease, r farwire.Recrawl) error {
+func (s *Store) Commit(ctx context.Context, l farwire.Lease, r farwire.RecrawlResult) error {
 	rows, err := pageRows(r.Pages) // not while others wait for the site
 	if err != nil {
 		return err

@@ -112,7 +112,7 @@ func openOlder(t *testing.T, url string) {
 	if err != nil || l.Token != 7 {
 		t.Fatalf("claimed %+v, %v", l, err)
 	}
-	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+	if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 		t.Error(err)
 	}
 	if l, err := s.Claim(ctx, time.Hour); err != nil || l.Site.Subject != "bob" || l.Site.Failures != 3 {

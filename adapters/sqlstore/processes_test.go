@@ -72,7 +72,7 @@ func work(url string) error {
 		if !l.Site.NextCrawl.Before(firstSlot.Add(rounds * time.Second)) {
 			l.Site.NextCrawl = time.Now().Add(24 * time.Hour)
 		}
-		if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site, Pages: manuals(20)}); err != nil && !errors.Is(err, farwire.ErrLeaseLost) {
+		if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site, Pages: manuals(20)}); err != nil && !errors.Is(err, farwire.ErrLeaseLost) {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func processes(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 		l.Site.NextCrawl = firstSlot
-		if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+		if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -92,7 +92,7 @@ func enrolled(t testing.TB, s *sqlstore.Store, pages ...llmstxt.Page) farwire.Si
 		t.Fatal(err)
 	}
 	l.Site.NextCrawl, l.Site.Version = time.Date(2026, 1, 2, 3, 4, 5, 60000, time.UTC), l.Token
-	if err := s.Commit(context.Background(), l, farwire.Recrawl{Site: l.Site, Pages: pages}); err != nil {
+	if err := s.Commit(context.Background(), l, farwire.RecrawlResult{Site: l.Site, Pages: pages}); err != nil {
 		t.Fatal(err)
 	}
 	return l.Site
@@ -106,7 +106,7 @@ func recrawled(t testing.TB, s *sqlstore.Store, failure string, pages []llmstxt.
 		t.Fatal(err)
 	}
 	l.Site.NextCrawl, l.Site.LastError = l.Due.Add(time.Second), failure
-	if err := s.Commit(context.Background(), l, farwire.Recrawl{Site: l.Site, Pages: pages}); err != nil {
+	if err := s.Commit(context.Background(), l, farwire.RecrawlResult{Site: l.Site, Pages: pages}); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -232,7 +232,7 @@ func remove(t *testing.T, url string) {
 	if err := s.Remove(ctx, site.ID); !errors.Is(err, farwire.ErrNoSite) {
 		t.Errorf("removed twice: %v", err)
 	}
-	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site, Pages: manuals(1)}); !errors.Is(err, farwire.ErrLeaseLost) {
+	if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site, Pages: manuals(1)}); !errors.Is(err, farwire.ErrLeaseLost) {
 		t.Errorf("committed a site that is gone: %v", err)
 	}
 	for _, table := range []string{"sites", "pages", "recrawls"} {
@@ -334,7 +334,7 @@ func extremes(t *testing.T, url string) {
 	}
 	l.Site.NextCrawl, l.Site.Version, l.Site.Failures = time.Time{}, math.MaxUint64, math.MaxInt
 	l.Site.LastCrawl = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
-	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+	if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 		t.Fatal(err)
 	}
 	l, err = s.Claim(ctx, time.Hour)
@@ -342,7 +342,7 @@ func extremes(t *testing.T, url string) {
 		t.Fatalf("leased %+v, %v", l, err)
 	}
 	l.Site.NextCrawl = time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)
-	if err := s.Commit(ctx, l, farwire.Recrawl{Site: l.Site}); err != nil {
+	if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 		t.Fatal(err)
 	}
 	if l, err = s.Claim(ctx, math.MinInt64); err != nil || !l.Due.IsZero() {

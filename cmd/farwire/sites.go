@@ -209,7 +209,7 @@ func (l *lateSites) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, er
 	return s.Pages(ctx, siteID)
 }
 
-func (l *lateSites) Commit(ctx context.Context, lease farwire.Lease, r farwire.Recrawl) error {
+func (l *lateSites) Commit(ctx context.Context, lease farwire.Lease, r farwire.RecrawlResult) error {
 	s, err := l.store(ctx)
 	if err != nil {
 		return err

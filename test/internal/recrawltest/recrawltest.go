@@ -117,7 +117,7 @@ func (c *run) enrol(ctx context.Context) error {
 		}
 		site := lease.Site
 		site.NextCrawl = time.Now().Add(time.Second + c.Interval*time.Duration(i)/time.Duration(c.Sites))
-		if err := c.store.Commit(ctx, lease, farwire.Recrawl{Site: site}); err != nil {
+		if err := c.store.Commit(ctx, lease, farwire.RecrawlResult{Site: site}); err != nil {
 			return err
 		}
 		c.ids, c.token = append(c.ids, site.ID), append(c.token, lease.Token)

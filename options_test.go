@@ -1,0 +1,74 @@
+package farwire_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// numbers returns the path of each number in the options; limits are apart,
+// because a negative number is no limit in all of them.
+func numbers(v reflect.Value, path string) (list []string) {
+	for i := range v.NumField() {
+		name := path + v.Type().Field(i).Name
+		switch f := v.Field(i); {
+		case f.Type() == reflect.TypeFor[farwire.Limits](), f.Type() == reflect.TypeFor[farwire.Compression]():
+		case f.Kind() == reflect.Struct:
+			list = append(list, numbers(f, name+".")...)
+		case f.CanInt():
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func TestOptions_NegativeNumber_NoLimitOrRefusedByName(t *testing.T) {
+	noLimit := map[string]bool{"Relay.KeepAlive": true, "AMQP.StallTimeout": true, "AMQP.QueueLimit": true}
+	list := numbers(reflect.ValueOf(farwire.Options{}), "")
+	if len(list) < 14 {
+		t.Fatalf("found the numbers %q alone", list)
+	}
+	for _, path := range list {
+		var o farwire.Options
+		field := reflect.ValueOf(&o).Elem()
+		for name := range strings.SplitSeq(path, ".") {
+			field = field.FieldByName(name)
+		}
+		field.SetInt(-int64(time.Hour))
+		_, err := farwire.New(o)
+		if allowed := err == nil; allowed != noLimit[path] || err != nil && !strings.HasPrefix(err.Error(), "farwire: Options."+path+": ") {
+			t.Errorf("%s negative: %v", path, err)
+		}
+	}
+}
+
+func TestOptions_NegativeLimits_NoLimit(t *testing.T) {
+	var o farwire.Options
+	limits := reflect.ValueOf(&o.Limits).Elem()
+	for i := range limits.NumField() {
+		if f := limits.Field(i); f.CanFloat() {
+			f.SetFloat(-1)
+		} else {
+			f.SetInt(-1)
+		}
+	}
+	if _, err := farwire.New(o); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOptions_NoSuchValue_RefusedByName(t *testing.T) {
+	for field, o := range map[string]farwire.Options{
+		"Limits.Rate":       {Limits: farwire.Limits{Rate: math.NaN()}},
+		"Limits.HTTPRate":   {Limits: farwire.Limits{HTTPRate: math.NaN()}},
+		"Relay.Compression": {Relay: farwire.RelayOptions{Compression: 7}},
+	} {
+		if _, err := farwire.New(o); err == nil || !strings.HasPrefix(err.Error(), "farwire: Options."+field+": ") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
