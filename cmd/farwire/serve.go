@@ -118,7 +118,8 @@ func (s *serve) Run(ctx context.Context) error {
 
 	server := newServer(s.withScheme(s.pathFlags.route(gateway, routes(gateway, pool, used.files))), log)
 	failed := make(chan error, 1)
-	if server.TLSConfig = id.tlsConfig(); server.TLSConfig != nil {
+	secure := id.tlsConfig() // apart: net/http sets a configuration of its own on every server
+	if server.TLSConfig = secure; secure != nil {
 		go func() { failed <- server.ServeTLS(ln, "", "") }()
 	} else {
 		go func() { failed <- server.Serve(ln) }()
@@ -128,7 +129,7 @@ func (s *serve) Run(ctx context.Context) error {
 		admin:   admin.addr(),
 		uses:    used.String(),
 		key:     id.made,
-		secure:  server.TLSConfig != nil,
+		secure:  secure != nil,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
 		binary:  howToCall(),
