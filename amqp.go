@@ -217,7 +217,7 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 		}
 	}()
 	if req.tls != nil {
-		if conn, err = req.tls.Handshake(ctx, conn, st.g.o.RootCAs, req.host); err != nil {
+		if conn, err = amqpstream.Handshake(ctx, conn, *req.tls, st.g.o.RootCAs, req.host); err != nil {
 			return nil, err
 		}
 	}

@@ -3,7 +3,6 @@ package farwire
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // An amqpRequest is what a client asked for in the body of POST /amqp, checked
@@ -20,9 +20,9 @@ import (
 type amqpRequest struct {
 	host    string
 	port    int
-	tls     *amqpstream.TLS // nil: in clear
-	prefix  string          // of a queue of the stream's own
-	session string          // the sticky session; empty: none
+	tls     *upstream.TLS // nil: in clear
+	prefix  string        // of a queue of the stream's own
+	session string        // the sticky session; empty: none
 	amqpstream.Subscription
 }
 
@@ -273,7 +273,8 @@ func number(n json.Number) (any, error) {
 
 // readTLS reads how the broker is verified and what it is shown.
 func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
-	t := &amqpstream.TLS{ServerName: f.text("server_name", ""), CA: f.text("ca", ""), Insecure: f.boolean("insecure", false)}
+	ca := f.text("ca", "")
+	t := &upstream.TLS{ServerName: f.text("server_name", ""), CA: []byte(ca), Insecure: f.boolean("insecure", false)}
 	cert, key := f.text("cert", ""), f.text("cert_key", "")
 	if f.err != nil {
 		return f.err
@@ -281,7 +282,7 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 	for _, option := range []struct {
 		name string
 		set  bool
-	}{{"server_name", t.ServerName != ""}, {"ca", t.CA != ""}, {"insecure", t.Insecure}, {"cert", cert != ""}, {"cert_key", key != ""}} {
+	}{{"server_name", t.ServerName != ""}, {"ca", ca != ""}, {"insecure", t.Insecure}, {"cert", cert != ""}, {"cert_key", key != ""}} {
 		if option.set && !ssl {
 			return fault.Invalidf("%s is about TLS; give ssl: true too", option.name)
 		}
@@ -289,14 +290,15 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 	switch {
 	case t.Insecure && !o.AllowInsecure:
 		return fault.Invalidf("insecure is not allowed here (--allow-insecure)")
-	case t.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA)):
-		return fault.Invalidf("ca must be certificates in PEM")
 	case t.ServerName != "" && !hostOnly(t.ServerName):
 		return fault.Invalidf("server_name is not valid")
 	case cert != "" && key == "":
 		return fault.Invalidf("cert_key is missing")
 	case cert == "" && key != "":
 		return fault.Invalidf("cert is missing")
+	}
+	if err := upstream.CheckCA(ca); err != nil {
+		return err
 	}
 	if cert != "" {
 		pair, err := tls.X509KeyPair([]byte(cert), []byte(key))

@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/brokertest"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // signed makes a certificate for a name that signs itself.
@@ -38,7 +39,7 @@ func signed(t testing.TB, name string) (pair tls.Certificate, text string) {
 }
 
 // consumeTLS begins to consume from a broker behind TLS.
-func consumeTLS(t testing.TB, server *tls.Config, client *amqpstream.TLS, host string, sub *amqpstream.Subscription) error {
+func consumeTLS(t testing.TB, server *tls.Config, client upstream.TLS, host string, sub *amqpstream.Subscription) error {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +73,7 @@ func consumeTLS(t testing.TB, server *tls.Config, client *amqpstream.TLS, host s
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err = client.Handshake(ctx, conn, x509.NewCertPool(), host)
+	conn, err = amqpstream.Handshake(ctx, conn, client, x509.NewCertPool(), host)
 	if err == nil {
 		var c *amqpstream.Consumer
 		if c, err = amqpstream.Consume(ctx, conn, sub, limits); err == nil {
@@ -102,26 +103,26 @@ func TestTLS(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
-		client amqpstream.TLS
+		client upstream.TLS
 		host   string
 		want   string // part of the error; empty: none
 	}{
-		{"ca", plain, amqpstream.TLS{CA: ca}, "broker.test", ""},
-		{"unknown authority", plain, amqpstream.TLS{}, "broker.test", "certificate signed by an unknown authority"},
-		{"another name", plain, amqpstream.TLS{CA: ca}, "other.test", "certificate is not valid for this host"},
-		{"server_name", plain, amqpstream.TLS{CA: ca, ServerName: "broker.test"}, "10.0.0.1", ""},
-		{"insecure", plain, amqpstream.TLS{Insecure: true}, "other.test", ""},
-		{"client certificate", mutual, amqpstream.TLS{CA: ca, Certificates: []tls.Certificate{client}}, "broker.test", ""},
-		{"client certificate, TLS 1.2", mutual12, amqpstream.TLS{CA: ca, Certificates: []tls.Certificate{client}}, "broker.test", ""},
-		{"none", mutual, amqpstream.TLS{CA: ca}, "broker.test", "wants a client certificate of an authority that it knows; give cert and cert_key (alert: certificate required)"},
-		{"none, TLS 1.2", mutual12, amqpstream.TLS{CA: ca}, "broker.test", "client certificate"},
-		{"a stranger's", mutual, amqpstream.TLS{CA: ca, Certificates: []tls.Certificate{stranger}}, "broker.test", "the broker wants a client certificate of an authority that it knows"},
-		{"old", old, amqpstream.TLS{CA: ca}, "broker.test", "the broker has only versions of TLS that are older than 1.2 (alert: protocol version not supported)"},
-		{"no TLS", nil, amqpstream.TLS{CA: ca}, "broker.test", "no TLS on this port; did you mean ssl: false?"},
+		{"ca", plain, upstream.TLS{CA: []byte(ca)}, "broker.test", ""},
+		{"unknown authority", plain, upstream.TLS{}, "broker.test", "certificate signed by an unknown authority"},
+		{"another name", plain, upstream.TLS{CA: []byte(ca)}, "other.test", "certificate is not valid for this host"},
+		{"server_name", plain, upstream.TLS{CA: []byte(ca), ServerName: "broker.test"}, "10.0.0.1", ""},
+		{"insecure", plain, upstream.TLS{Insecure: true}, "other.test", ""},
+		{"client certificate", mutual, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{client}}, "broker.test", ""},
+		{"client certificate, TLS 1.2", mutual12, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{client}}, "broker.test", ""},
+		{"none", mutual, upstream.TLS{CA: []byte(ca)}, "broker.test", "wants a client certificate of an authority that it knows; give cert and cert_key (alert: certificate required)"},
+		{"none, TLS 1.2", mutual12, upstream.TLS{CA: []byte(ca)}, "broker.test", "client certificate"},
+		{"a stranger's", mutual, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{stranger}}, "broker.test", "the broker wants a client certificate of an authority that it knows"},
+		{"old", old, upstream.TLS{CA: []byte(ca)}, "broker.test", "the broker has only versions of TLS that are older than 1.2 (alert: protocol version not supported)"},
+		{"no TLS", nil, upstream.TLS{CA: []byte(ca)}, "broker.test", "no TLS on this port; did you mean ssl: false?"},
 	} {
 		sub := own()
 		sub.Certificate = len(c.client.Certificates) > 0
-		err := consumeTLS(t, c.server, &c.client, c.host, sub)
+		err := consumeTLS(t, c.server, c.client, c.host, sub)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !fault.Is(err, fault.TLSFailed)) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}

@@ -155,7 +155,7 @@ func upgradeLost(ctx context.Context, err error) error {
 		return err
 	case alertOf(err) != "":
 		// TLS 1.3 refuses a client only when it has finished its handshake.
-		return tlsFailure(err)
+		return TLS{}.failure(err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fault.Wrap(fault.TargetRefused, "target closed the connection during the upgrade", err)
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):

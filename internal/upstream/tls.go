@@ -22,6 +22,13 @@ type TLS struct {
 	CA         []byte // PEM, trusted besides the roots; empty: none
 	Insecure   bool   // nothing is verified
 
+	// Certificates are the client's own. Empty: none.
+	Certificates []tls.Certificate
+
+	// Words says why a handshake failed where its protocol has words of its own.
+	// Empty: those of a target. Nil: always those.
+	Words func(error) string
+
 	// Tickets keeps sessions that can be resumed. Nil: none are.
 	Tickets tls.ClientSessionCache
 }
@@ -60,7 +67,7 @@ func (o TLS) config(roots *x509.CertPool, name string, protos ...string) (*tls.C
 		roots.AppendCertsFromPEM(o.CA)
 	}
 	return &tls.Config{ServerName: name, RootCAs: roots, NextProtos: protos, InsecureSkipVerify: o.Insecure,
-		ClientSessionCache: o.Tickets}, nil
+		Certificates: o.Certificates, ClientSessionCache: o.Tickets}, nil
 }
 
 // Handshake does the client's half of a TLS handshake with a server that is
@@ -73,23 +80,30 @@ func (o TLS) Handshake(ctx context.Context, conn net.Conn, roots *x509.CertPool,
 	}
 	c := tls.Client(conn, config)
 	if err := c.HandshakeContext(ctx); err != nil {
-		return nil, tlsFailure(err)
+		return nil, o.failure(err)
 	}
 	return c, nil
 }
 
-// tlsFailure says in a caller's words why a TLS handshake failed. Errors that
-// are not TLS's own are returned as they are.
-func tlsFailure(err error) error {
+// failure says in a caller's words why a TLS handshake failed. Errors that are not
+// TLS's own are returned as they are.
+func (o TLS) failure(err error) error {
 	var dial *agent.DialError
 	var netError net.Error
 	switch {
-	case errors.As(err, &dial), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &dial), fault.Of(err) != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &netError) && netError.Timeout():
 		return err
 	}
-	return fault.Wrap(fault.TLSFailed, "TLS: "+tlsReason(err), err)
+	text := ""
+	if o.Words != nil {
+		text = o.Words(err)
+	}
+	if text == "" {
+		text = tlsReason(err)
+	}
+	return fault.Wrap(fault.TLSFailed, "TLS: "+text, err)
 }
 
 func tlsReason(err error) string {
