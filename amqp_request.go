@@ -88,7 +88,7 @@ func tooLong(name string) error { return fault.Invalidf("%s must be at most 255 
 func (req *amqpRequest) readQueue(f *fields) error {
 	for _, other := range []string{"exchange", "routing_key", "bindings", "queue_prefix"} {
 		if _, ok := f.raw[other]; ok {
-			return fault.Invalidf("queue is one that exists, which is consumed as it is; leave out %s", other)
+			return fault.Invalidf("queue names an existing queue, which is consumed as it is; leave out %s", other)
 		}
 	}
 	req.Queue = f.text("queue", "")
@@ -97,7 +97,7 @@ func (req *amqpRequest) readQueue(f *fields) error {
 	case f.err != nil:
 		return f.err
 	case req.Queue == "":
-		return fault.Invalidf("queue must be the name of a queue; leave it out for one of the stream's own")
+		return fault.Invalidf("queue must be the name of a queue; without it the stream gets a queue of its own")
 	case len(req.Queue) > mostShort:
 		return tooLong("queue")
 	}
@@ -289,7 +289,7 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 	}
 	switch {
 	case t.Insecure && !o.AllowInsecure:
-		return fault.Invalidf("insecure is not allowed here (--allow-insecure)")
+		return fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
 	case t.ServerName != "" && !hostOnly(t.ServerName):
 		return fault.Invalidf("server_name is not valid")
 	case cert != "" && key == "":

@@ -98,7 +98,7 @@ func TestAMQP_RequestThatMakesNoSense_400NamesTheField(t *testing.T) {
 		{`"prefetch": 0`, "prefetch must be a whole number from 1 to 5000"},
 		{`"prefetch": 5001`, "prefetch must be a whole number from 1 to 5000"},
 		{`"insecure": true`, "insecure is about TLS; give ssl: true too"},
-		{`"ssl": true, "insecure": true`, "insecure is not allowed here (--allow-insecure)"},
+		{`"ssl": true, "insecure": true`, "insecure is not allowed here; the operator allows it with --allow-insecure"},
 		{`"ssl": true, "ca": "no PEM"`, "ca must be certificates in PEM"},
 		{`"ssl": true, "server_name": "a b"`, "server_name is not valid"},
 		{`"server_name": "a"`, "server_name is about TLS"},

@@ -217,7 +217,7 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 	return *s.named, nil
 }
 
-// admitWhole is admit for what is no session: a token that was narrowed opens
+// admitWhole is admit for requests that begin no session: a narrowed token opens
 // its kinds of sessions and nothing else.
 func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quota, error) {
 	p, q, err := g.admit(ctx, s)

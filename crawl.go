@@ -94,7 +94,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	if reason := keyRefusal(refusal, seen.key != "" && seen.key == r.URL.Query().Get("token")); reason != "" {
 		client.release()
 		c.result.Err, c.result.Code = refusal, 1008
-		sayGoodbye(conn, nil, 1008, reason)
+		writeClose(conn, nil, 1008, reason)
 		closeAfterLast(conn)
 		return
 	}
@@ -108,7 +108,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	if refusal != nil {
 		client.release()
 		if p, told := c.conclude(refusal); told {
-			sayGoodbye(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
+			writeClose(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
 		}
 		closeAfterLast(conn)
 		return
@@ -196,7 +196,7 @@ func (c *crawl) read(msg []byte) error {
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
 		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites")
 	case c.req.enroll && c.req.secret():
-		return fault.Invalidf("enableAutoUpdate keeps no headers, cookies and passwords; leave them out, or it")
+		return fault.Invalidf("enableAutoUpdate stores no headers, cookies or passwords; leave either these or enableAutoUpdate out")
 	}
 	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
 	c.result.Target = c.req.query.Host
@@ -271,7 +271,7 @@ func (f *fields) word(name string) string {
 func (r *crawlRequest) secret() bool { return llmstxt.HasSecrets(r.url, r.choice) }
 
 // work crawls the site and makes its file, hosted if there is a place for it.
-// It talks to the client as it goes and returns what is to be sent in the end.
+// It sends progress to the client and returns the last message.
 func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error) {
 	pages, release, err := c.takePages(ctx, t)
 	if err != nil {

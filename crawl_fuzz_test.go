@@ -31,7 +31,7 @@ func FuzzCrawlRequest(f *testing.F) {
 		}{}
 		var top map[string]json.RawMessage // names matched exactly
 		if err := json.Unmarshal(message, &top); err != nil || top == nil {
-			t.Fatalf("took what is no JSON object: %v", err)
+			t.Fatalf("accepted input that is not a JSON object: %v", err)
 		}
 		for name, into := range map[string]any{
 			"url": &want.URL, "maxPages": &want.MaxPages, "descLength": &want.DescLength, "format": &want.Format,

@@ -108,7 +108,7 @@ func TestCrawlStall(t *testing.T) {
 	})
 }
 
-// TestCrawlDrainCuts gives a crawl no time to say goodbye.
+// TestCrawlDrainCuts gives a crawl no time to send its last message.
 func TestCrawlDrainCuts(t *testing.T) {
 	crawlBubble(t, threePages, func(t *testing.T, w *world) {
 		w.crawl(inMemory) // and reads nothing

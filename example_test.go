@@ -231,7 +231,7 @@ func ExampleAgentSelector() {
 	// 502
 }
 
-// Shutdown says goodbye to open sockets, which http.Server.Shutdown does not
+// Shutdown closes open sockets, which http.Server.Shutdown does not
 // know of.
 func ExampleGateway_Shutdown() {
 	gw, err := farwire.New(farwire.Options{Auth: mustAPIKeys(), Agents: mustDirect(), Logger: quiet})

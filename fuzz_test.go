@@ -30,7 +30,7 @@ func FuzzConnectMessage(f *testing.F) {
 		}
 		var top map[string]json.RawMessage
 		if err := json.Unmarshal(message, &top); err != nil || top == nil {
-			t.Fatalf("took what is no JSON object: %v", err)
+			t.Fatalf("accepted input that is not a JSON object: %v", err)
 		}
 		want := struct {
 			key, other, url    *string

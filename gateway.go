@@ -57,7 +57,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	tokens := newTokens(keys)
 	if _, ok := o.Auth.(KeyLookuper); !ok && o.Auth != nil {
-		o.Logger.Info("the Authenticator has no Lookup: tokens live out their five minutes, whatever becomes of their keys")
+		o.Logger.Info("the Authenticator has no Lookup: a token works for five minutes even when its key is revoked")
 	}
 	g := &Gateway{
 		o:       o,

@@ -134,7 +134,7 @@ func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header htt
 		delete(header, "Authorization")
 	}
 	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {
-		return seen, fault.New(fault.OriginRefused, "cookies=all wants the key in a header and no Origin")
+		return seen, fault.New(fault.OriginRefused, "cookies=all needs the key in a header and no Origin")
 	}
 	return seen, nil
 }

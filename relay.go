@@ -263,7 +263,7 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 			m.Status, m.Headers = refusal.Status, headersForJSON(upstream.WithoutHop(refusal.Header))
 			m.Body = string(refusal.Body)
 		}
-		sayGoodbye(p.client, m, e.Close, e.Text)
+		writeClose(p.client, m, e.Close, e.Text)
 	}
 	closeAfterLast(p.client)
 	s.end(r)

@@ -238,7 +238,7 @@ type Stats struct {
 	AMQPWaiting int64
 
 	// CrawlPages counts the pages of crawls and recrawls by what became of them: PageWritten
-	// or an llmstxt.Reason. It has an entry for each, be it zero.
+	// or an llmstxt.Reason. It has an entry for each, also when that is zero.
 	CrawlPages map[string]int64
 }
 

@@ -125,7 +125,7 @@ func TestFolder(t *testing.T) {
 }
 
 // TestFolderNames keeps what is outside of the folder, or hidden in it, out of
-// reach, be it to write or to read.
+// reach, neither to write nor to read.
 func TestFolderNames(t *testing.T) {
 	outer := t.TempDir()
 	dir := filepath.Join(outer, "files")

@@ -214,14 +214,14 @@ func (c *caller) askFailure(ctx context.Context, what string, err error) error {
 // broken tells the client that it broke the frame format, unless it was told.
 func (c *caller) broken(err error) error {
 	if !c.rec.closed {
-		sayGoodbye(c.rec.Conn, nil, wsframe.CloseProtocol, "")
+		writeClose(c.rec.Conn, nil, wsframe.CloseProtocol, "")
 	}
 	return fmt.Errorf("%w: %w", errBrokenFrame, err)
 }
 
-// sayGoodbye writes a last message, if there is one, and a close frame. A
+// writeClose writes a last message, if there is one, and a close frame. A
 // client that cannot be written to has gone, and needs neither.
-func sayGoodbye(conn net.Conn, last any, code int, reason string) {
+func writeClose(conn net.Conn, last any, code int, reason string) {
 	var b []byte
 	if last != nil {
 		text, err := json.Marshal(last)

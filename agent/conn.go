@@ -70,7 +70,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return 0, c.explain("read", err)
 }
 
-// WaitRead returns when Read would not block, be it for bytes or for an error,
+// WaitRead returns when Read would not block, because of bytes or of an error,
 // and takes nothing. A caller that waits here needs no buffer while the
 // connection is idle.
 func (c *conn) WaitRead() {

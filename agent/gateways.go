@@ -128,7 +128,7 @@ func (r *runner) adopt(from *gateway, peers []string) {
 	for _, raw := range peers {
 		u, err := parseGateway(raw)
 		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" || r.inClear(u) {
-			r.log.Warn("gateway names a peer that cannot be used", "gateway", from.url.Host, "peer", raw)
+			r.log.Warn("gateway names a peer with an invalid address", "gateway", from.url.Host, "peer", raw)
 			continue
 		}
 		if key := u.String(); r.urls[key] == nil && len(r.urls) < maxGateways {

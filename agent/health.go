@@ -94,7 +94,7 @@ func (h *health) state(exit, host string) State {
 	return h.records[pair{exit, host}].state(time.Now())
 }
 
-// weight is how likely an exit is to be drawn for a host, 1 when nothing
+// weight is how likely an exit is drawn for a host, 1 when nothing
 // speaks against it.
 func (h *health) weight(exit, host string) float64 {
 	w := weights[h.state(exit, "")]

@@ -17,7 +17,7 @@ import (
 
 // PoolOptions are the options of [NewPool].
 type PoolOptions struct {
-	// Secret lets agents attach under a slug and country of their own claim.
+	// Secret lets agents attach under a slug and country that they choose.
 	// At least 16 bytes. Empty: only agents with a record can attach. SetSecrets
 	// changes it, and allows several while it changes.
 	Secret string
@@ -100,7 +100,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		return nil, errors.New("agent: PoolOptions.LocalOnly is set together with Secret or Records")
 	}
 	if !o.LocalOnly && o.Secret == "" && len(o.Records) == 0 {
-		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one, or LocalOnly if none is meant to")
+		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one of them, or LocalOnly if no agent should")
 	}
 	var secrets []string
 	if o.Secret != "" {

@@ -251,7 +251,7 @@ func stream(ctx context.Context, h *host) error {
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := h.server.Client().Do(req)
 	if err != nil {
-		return fmt.Errorf("the answer does not begin, and is held back perhaps: %w", err)
+		return fmt.Errorf("no answer has begun, and may be held back by a middleware: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -261,7 +261,7 @@ func stream(ctx context.Context, h *host) error {
 	for _, event := range []string{"event: connected", "event: message"} {
 		for found := false; !found; {
 			if !lines.Scan() {
-				return fmt.Errorf("%q does not come, and is held back perhaps: %w", event, errors.Join(lines.Err(), io.ErrUnexpectedEOF))
+				return fmt.Errorf("%q has not arrived, and may be held back by a middleware: %w", event, errors.Join(lines.Err(), io.ErrUnexpectedEOF))
 			}
 			found = lines.Text() == event
 		}

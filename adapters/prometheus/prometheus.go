@@ -164,7 +164,7 @@ func New(o Options) *Metrics {
 	return m
 }
 
-// Trace returns what the gateway's Options.Trace is to be, alone or joined
+// Trace returns the value for the gateway's Options.Trace, alone or joined
 // with others.
 func (m *Metrics) Trace() *farwire.Trace {
 	return &farwire.Trace{

@@ -57,7 +57,7 @@ func isPlain(err error) bool {
 	return errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
-// A FieldError says which field of [Options] is to be changed, because it is not
+// A FieldError says which field of [Options] must change, because it is not
 // valid or because the server says no to it.
 type FieldError struct {
 	Field  string // its name

@@ -65,7 +65,7 @@ func (c *check) Run(ctx context.Context) error {
 	result.Layout, result.Problems = layout, append(result.Problems, problems...)
 	checked, failed := askAll(ctx, client, links)
 	if ctx.Err() != nil {
-		return errors.New("interrupted before all links were asked for")
+		return errors.New("interrupted before all links were checked")
 	}
 	result.Links, result.Problems = append(result.Links, checked...), append(result.Problems, failed...)
 	slices.SortStableFunc(result.Problems, func(a, b llmstxt.Problem) int { return a.Line - b.Line })

@@ -14,7 +14,7 @@ import (
 type crawlFlags struct {
 	CrawlTimeout  time.Duration `default:"10m" placeholder:"TIME" help:"Longest crawl; what was found by then is the result."`
 	CrawlMaxPages int           `default:"1000" placeholder:"N" help:"Largest maxPages that a client may ask for."`
-	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Where this gateway is reached from outside; hosted files are below its /files/. None: the address it listens on."`
+	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Where this gateway is reached from outside; hosted files are below its /files/. Left out: the address that it listens on."`
 }
 
 // options checks the flags.

@@ -28,7 +28,7 @@ type identityFlags struct {
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"PEM file with a certificate and its chain: serves https and wss. Read again on SIGHUP."`
 	TLSKey         string `name:"tls-key" placeholder:"FILE" help:"PEM file with the key of --tls-cert."`
 	TrustedProxies list   `placeholder:"CIDR,..." help:"Proxies whose X-Forwarded-For says who the client is."`
-	Origins        list   `placeholder:"ORIGIN,..." help:"Further web origins for callers that are known without a key."`
+	Origins        list   `placeholder:"ORIGIN,..." help:"Further web origins from which callers that only the host knows may come."`
 }
 
 const minTokenSecret = 32

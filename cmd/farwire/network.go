@@ -18,7 +18,7 @@ import (
 type networkFlags struct {
 	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off."`
 	AllowPrivate bool   `help:"Let the agent in this process reach loopback, private and link-local addresses."`
-	AgentSecret  list   `placeholder:"SECRET,..." help:"Lets agents attach under a slug and country of their own claim; at least 16 bytes. Several while they change."`
+	AgentSecret  list   `placeholder:"SECRET,..." help:"Secret with which agents attach under a slug and country that they choose; at least 16 bytes. Give several while you change it."`
 	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`
 	Peers        list   `placeholder:"URL,..." help:"The other gateways of this cluster; agents link to each."`
 
@@ -42,7 +42,7 @@ func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (p
 	case o.LocalOnly && f.LocalAgent == noAgent:
 		return nil, misuse("--local-agent: none leaves no agent at all; give --agent-secret or --agents-file, too")
 	case o.LocalOnly && len(f.Peers) > 0:
-		return nil, misuse("--peers: only agents are told of peers, and none can attach; give --agent-secret or --agents-file, too")
+		return nil, misuse("--peers: only agents are told of peers, and no agent can attach; give --agent-secret or --agents-file, too")
 	}
 	if pool, err = agent.NewPool(o); err != nil {
 		return nil, asFlag(err)

@@ -15,7 +15,7 @@ type pathFlags struct {
 	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests of the path form per second of each API key."`
 	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests of the path form at once of each API key."`
 	StripHeaders list    `placeholder:"NAME,..." help:"Further request headers that the path form leaves out; * at the end stands for any end."`
-	PathHost     string  `placeholder:"NAME" help:"Host name of its own for the path form: /to/ is served there, nothing else is, and /to/ nowhere else. Left out: /to/ is served under every name."`
+	PathHost     string  `placeholder:"NAME" help:"Host name for the path form alone: only /to/ is served under it, and /to/ under no other name. Left out: /to/ is served under every name."`
 }
 
 // apply puts the flags into the gateway's options.

@@ -240,7 +240,7 @@ func TestRelayPongs(t *testing.T) {
 	expect(t, relayTo(t, addr, openInput(t)), statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
 }
 
-// Interrupting says goodbye.
+// An interrupt closes the relay with a close frame.
 func TestRelayInterrupted(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)

@@ -41,7 +41,7 @@ type serve struct {
 	MaxSites       int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; -1 is no limit."`
 	DrainDelay     time.Duration `default:"0s" placeholder:"TIME" help:"After SIGTERM, how long /readyz says 503 while everything is still served."`
 	AllowInsecure  bool          `help:"Let requests turn the verification of certificates off (insecure)."`
-	KeepAlive      time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"Silence towards a relay's client after which it is sent a ping."`
+	KeepAlive      time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"How long nothing is sent to a relay's client before the gateway sends it a ping."`
 	StallTimeout   time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
 	DataDir        string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
 	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
@@ -188,7 +188,7 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 	case s.DrainDelay < 0:
 		return o, misusef("--drain-delay: %v is negative; give 0s or more", s.DrainDelay)
 	case s.KeepAlive <= 0:
-		return o, misusef("--keepalive: %v is no time; give more than 0s", s.KeepAlive)
+		return o, misusef("--keepalive: %v is not a positive time; give more than 0s", s.KeepAlive)
 	case s.StallTimeout <= 0:
 		return o, misusef("--stall-timeout: %v leaves no time to take a byte; give more than 0s", s.StallTimeout)
 	case s.DrainTimeout <= 0:
@@ -347,9 +347,9 @@ func listen(flag, addr string) (net.Listener, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return nil, misusef("%s: %s is not allowed to this user; give a port above 1023", flag, addr)
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &dns):
-		return nil, misusef("%s: %s is no address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
+		return nil, misusef("%s: %s is not an address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
 	case errors.As(err, &bad):
-		return nil, misusef("%s: %q is no address (%s); write host:port, such as 127.0.0.1:8080", flag, addr, bad.Err)
+		return nil, misusef("%s: %q is not an address (%s); write host:port, such as 127.0.0.1:8080", flag, addr, bad.Err)
 	}
 	return nil, misusef("%s: %v; write host:port, such as 127.0.0.1:8080", flag, err)
 }

@@ -49,7 +49,7 @@ type wrapper interface{ Socket() *net.TCPConn }
 // WatchPeer has the kernel give a vanished peer up: one that is silent by
 // KeepAlive, and one that owes acknowledgements, or keeps its window shut, after
 // owes, where the system can do that. Neither setting is essential: a socket
-// that refuses it, and what is no socket, is used as it is.
+// that refuses it, or that is not a socket, is used as it is.
 func WatchPeer(conn net.Conn, owes time.Duration) {
 	tcp := TCP(conn)
 	if tcp == nil {

@@ -201,7 +201,7 @@ func (r *Request) HostHeader() string {
 	return strings.TrimSuffix(r.Host, ":443")
 }
 
-// checkHost refuses what is no host, or no host with a port.
+// checkHost refuses text that is neither a host nor a host with a port.
 func checkHost(host string) error {
 	u, err := url.Parse("http://" + host)
 	switch {

@@ -199,7 +199,7 @@ func CheckHost(u *url.URL) error {
 	u.Host = strings.TrimSuffix(u.Host, ":")
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.Zone() != "" {
-			return errors.New("host is not valid: an IPv6 address with a zone means something on one machine alone")
+			return errors.New("host is not valid: an IPv6 address with a zone is valid on one machine only")
 		}
 		return nil
 	}

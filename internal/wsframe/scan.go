@@ -28,17 +28,17 @@ const (
 
 // What a Scanner refuses, each a breach of RFC 6455 by the peer that sent it.
 var (
-	ErrReserved     = errors.New("reserved bit set")                          // section 5.2, RFC 7692, section 6
-	ErrOpcode       = errors.New("unknown opcode")                            // section 5.2
-	ErrMask         = errors.New("frame masked by the wrong side")            // section 5.1
-	ErrControl      = errors.New("control frame fragmented or too long")      // section 5.5
-	ErrLength       = errors.New("length not minimal or too large")           // section 5.2
-	ErrContinuation = errors.New("continuation without a message")            // section 5.4
-	ErrInterleaved  = errors.New("new message inside an unfinished one")      // section 5.4
-	ErrCloseLength  = errors.New("close frame with half a status code in it") // section 5.5.1
+	ErrReserved     = errors.New("reserved bit set")                           // section 5.2, RFC 7692, section 6
+	ErrOpcode       = errors.New("unknown opcode")                             // section 5.2
+	ErrMask         = errors.New("frame masked by the wrong side")             // section 5.1
+	ErrControl      = errors.New("control frame fragmented or too long")       // section 5.5
+	ErrLength       = errors.New("length not minimal or too large")            // section 5.2
+	ErrContinuation = errors.New("continuation without a message")             // section 5.4
+	ErrInterleaved  = errors.New("new message inside an unfinished one")       // section 5.4
+	ErrCloseLength  = errors.New("close frame with one byte of a status code") // section 5.5.1
 )
 
-// Broken reports whether err is one of what a Scanner refuses, be it wrapped.
+// Broken reports whether err is, or wraps, an error of a Scanner.
 func Broken(err error) bool {
 	for _, breach := range []error{ErrReserved, ErrOpcode, ErrMask, ErrControl, ErrLength, ErrContinuation, ErrInterleaved, ErrCloseLength} {
 		if errors.Is(err, breach) {

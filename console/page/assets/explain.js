@@ -77,7 +77,7 @@ const table = [
   },
   {
     when: (t) => /agent lost/.test(t.text),
-    title: 'The agent went away.',
+    title: 'The agent was lost.',
     advice: 'Its machine or its network has failed. Connect again; without a fixed agent the gateway picks another.',
   },
   {
@@ -135,7 +135,7 @@ const table = [
   {
     when: (t) => /the reader stalled/.test(t.text),
     title: 'This page read too slowly.',
-    advice: 'The gateway let go of the queue. Start again; a narrower routing key brings fewer messages.',
+    advice: 'The gateway stopped consuming the queue. Start again; a narrower routing key brings fewer messages.',
   },
 
   // A crawl.
@@ -193,7 +193,7 @@ const table = [
   },
   {
     when: (t) => /(target|proxy) (lost|stalled)/.test(t.text),
-    title: 'The other side went away without a goodbye.',
+    title: 'The connection to the other side was lost.',
     advice: 'Connect again.',
   },
   {
@@ -211,8 +211,8 @@ const table = [
   { when: (t) => t.code === 1000, title: 'Closed.', advice: '' },
   {
     when: (t) => t.code === 1006,
-    title: 'The connection broke without a goodbye.',
-    advice: 'The network or the gateway went away. Check that the gateway is running, then connect again.',
+    title: 'The connection to the gateway was lost.',
+    advice: 'The network or the gateway has failed. Check that the gateway is running, then connect again.',
   },
   { when: (t) => t.code === 1001, title: 'The other side is going away.', advice: 'Connect again in a moment.' },
   { when: (t) => t.code === 1005, title: 'The other side closed and gave no reason.', advice: '' },

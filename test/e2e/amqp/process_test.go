@@ -109,7 +109,7 @@ func start(t testing.TB, role string, args ...string) *process {
 	return p
 }
 
-// kill ends the process without a chance to say goodbye.
+// kill ends the process before it can close anything.
 func (p *process) kill() {
 	p.cmd.Process.Kill() // unless it has ended
 	<-p.done

@@ -121,7 +121,7 @@ func TestAMQPGatewayGone(t *testing.T) {
 		title string
 	}{
 		{func(g *harness.Gateway) { g.Stop() }, "The gateway is shutting down."},
-		{func(g *harness.Gateway) { g.Signal(os.Kill); <-g.Done() }, "The connection broke without a goodbye."},
+		{func(g *harness.Gateway) { g.Signal(os.Kill); <-g.Done() }, "The connection to the gateway was lost."},
 	} {
 		g := harness.Serve(t, "--allow-private")
 		p := open(t, desktop, g.HTTP("/"))

@@ -192,7 +192,7 @@ func TestRelayGatewayGone(t *testing.T) {
 	g.Stop()
 	p.says("#relay-notice", "The gateway is shutting down.")
 	p.click("#relay-connect")
-	p.says("#relay-notice", "The connection broke without a goodbye.")
+	p.says("#relay-notice", "The connection to the gateway was lost.")
 	p.click("#tab-network")
 	p.says("#network-notice", "The gateway does not answer.")
 }
