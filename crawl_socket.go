@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,38 +110,6 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 		c.g.o.Logger.WarnContext(c.session.ctx, "internal error", "session", c.session.ID, "kind", c.session.Kind, "err", err)
 	}
 	return p, true
-}
-
-// publicCrawl is public for what only a crawl runs into. The texts are fixed.
-func publicCrawl(err error) publicError {
-	var fetch *llmstxt.FetchError
-	known := fault.Of(err)
-	switch {
-	case errors.Is(err, llmstxt.ErrURL):
-		return public(fault.New(fault.BadRequest, "Invalid URL format"))
-	case errors.Is(err, llmstxt.ErrRobots):
-		return public(fault.New(fault.TargetRefused, "robots.txt forbids crawling this site"))
-	case errors.Is(err, llmstxt.ErrSignals):
-		return public(fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)"))
-	case errors.Is(err, llmstxt.ErrTimeout):
-		return public(fault.New(fault.TargetTimeout, "Crawl timeout exceeded"))
-	case known != nil && known.Class == fault.TargetForbidden:
-		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+capital(known.Short())))
-	case !errors.As(err, &fetch):
-		return public(err)
-	case fault.IsTimeout(err):
-		return public(fault.New(fault.TargetTimeout, "Failed to fetch page: "+fetch.Detail()))
-	case known != nil:
-		return public(fault.New(known.Class, "Failed to fetch page: "+capital(known.Short())))
-	}
-	return public(fault.New(fault.TargetRefused, "Failed to fetch page: "+fetch.Detail()))
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // A crawlSocket is the socket of a running crawl. Its methods may be called

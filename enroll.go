@@ -3,8 +3,6 @@ package farwire
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -164,11 +162,4 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	out.url = url
 	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
 	return nil
-}
-
-// hashOf is that of a site's file before a model reworded it, so that it tells
-// whether the site has changed and not how the model felt that day.
-func hashOf(site *llmstxt.Site, layout llmstxt.Layout) string {
-	sum := sha256.Sum256([]byte(site.Render(layout)))
-	return hex.EncodeToString(sum[:])
 }

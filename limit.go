@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/pagecount"
 )
 
@@ -339,4 +340,40 @@ func (m *meters) get(p Principal) *meter {
 	a := &meter{active: make(map[Kind]int), total: make(map[Kind]uint64)}
 	m.of[p.account()] = a
 	return a
+}
+
+// takePages takes what a crawl may need from what its caller has left for the
+// day. Release returns what it did not use.
+func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
+	q, err := g.pages.TakePages(ctx, p, want)
+	switch {
+	case err != nil:
+		return 0, nil, fmt.Errorf("limiter: %w", err)
+	case q.Granted <= 0:
+		g.meters.refuse(p)
+		return 0, nil, limited(fault.LimitReached,
+			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
+	}
+	release = func(used int) {
+		if q.Return == nil || used >= q.Granted {
+			return
+		}
+		// Whatever ended the crawl must not cost its caller pages.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := q.Return(ctx, q.Granted-used); err != nil {
+			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
+		}
+	}
+	return min(q.Granted, want), release, nil
+}
+
+// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
+func roughly(d time.Duration) string {
+	minutes := max(1, (d+time.Minute-1)/time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
 }

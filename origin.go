@@ -130,3 +130,10 @@ type schemeKey struct{}
 func WithScheme(ctx context.Context, scheme string) context.Context {
 	return context.WithValue(ctx, schemeKey{}, strings.ToLower(scheme))
 }
+
+// overTLS reports whether the client came over https: TLS here, or a trusted
+// proxy says so.
+func overTLS(r *http.Request) bool {
+	said, ok := r.Context().Value(schemeKey{}).(string)
+	return r.TLS != nil || ok && said == "https"
+}

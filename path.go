@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
@@ -86,10 +84,6 @@ func (g *Gateway) NotFound() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.o.fail(w, fault.New(fault.NotFound, "there is nothing here"))
 	})
-}
-
-func isWebSocket(r *http.Request) bool {
-	return httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket")
 }
 
 // failPath answers with an error of the gateway's own, which a page of any
@@ -379,10 +373,3 @@ func (b *onceBody) Close() error { return nil }
 
 // untouched reports whether the body can still be sent from its beginning.
 func (b *onceBody) untouched() bool { return b == nil || !b.touched.Load() }
-
-// overTLS reports whether the client came over https: TLS here, or a trusted
-// proxy says so.
-func overTLS(r *http.Request) bool {
-	said, ok := r.Context().Value(schemeKey{}).(string)
-	return r.TLS != nil || ok && said == "https"
-}

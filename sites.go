@@ -2,6 +2,8 @@ package farwire
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -294,4 +296,11 @@ func timeOrNil(t time.Time, known bool) *time.Time {
 	}
 	t = t.UTC().Truncate(time.Second)
 	return &t
+}
+
+// hashOf is that of a site's file before a model reworded it, so that it tells
+// whether the site has changed and not how the model felt that day.
+func hashOf(site *llmstxt.Site, layout llmstxt.Layout) string {
+	sum := sha256.Sum256([]byte(site.Render(layout)))
+	return hex.EncodeToString(sum[:])
 }

@@ -245,3 +245,7 @@ func closeAfterLast(conn net.Conn) {
 		io.Copy(io.Discard, conn)
 	}
 }
+
+func isWebSocket(r *http.Request) bool {
+	return httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket")
+}
