@@ -52,8 +52,7 @@ type Options struct {
 
 	// TokenKey signs tokens with HMAC-SHA256, used as it is; at least 32 bytes,
 	// and never an API key. Gateways that share it accept each other's tokens.
-	// Nil: random, valid for this process. Every other MAC uses a key derived
-	// from it for that one purpose (HKDF, RFC 5869).
+	// Nil: random, valid for this process. Nothing else is signed with it.
 	TokenKey []byte
 
 	// TokenKeys are several such keys, while they change: the first signs, all

@@ -243,7 +243,7 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
-	p, _, err := g.admit(ctx, g.readAuth(r))
+	p, _, err := g.admitWhole(ctx, g.readAuth(r))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,12 @@ func (g *Gateway) Ready() http.Handler {
 			_, err := g.o.Sites.Count(ctx, "")
 			a.Stores["sites"] = store{err == nil}
 		}
-		if err := g.readiness(r, a.Agents, !slices.Contains(slices.Collect(maps.Values(a.Stores)), store{false})); err != nil {
+		required, err := readyRequires(r)
+		if err != nil {
+			g.o.fail(w, err)
+			return
+		}
+		if err := g.readiness(required, a.Agents, !slices.Contains(slices.Collect(maps.Values(a.Stores)), store{false})); err != nil {
 			p := public(err)
 			a.Detail, a.Code = p.Text, p.Code
 			w.Header().Set("Retry-After", "5")
@@ -80,22 +85,34 @@ func (g *Gateway) Ready() http.Handler {
 	})
 }
 
+// readyRequires reads what a monitor wants to count.
+func readyRequires(r *http.Request) ([]string, error) {
+	var required []string
+	for _, list := range r.URL.Query()["require"] {
+		for _, what := range splitList(list) {
+			if what != "agents" && what != "stores" {
+				return nil, fault.Invalidf("require names %q; write agents or stores", fault.Clip(what))
+			}
+			required = append(required, what)
+		}
+	}
+	return required, nil
+}
+
 // readiness says why the gateway is not ready.
-func (g *Gateway) readiness(r *http.Request, agents int, stores bool) error {
+func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 	g.mu.Lock()
 	leaving := g.draining || g.unready
 	g.mu.Unlock()
 	if leaving {
 		return errDraining
 	}
-	for _, what := range splitList(r.URL.Query().Get("require")) {
+	for _, what := range required {
 		switch {
 		case what == "agents" && agents == 0:
 			return fault.New(fault.AgentUnavailable, "no agent is attached")
 		case what == "stores" && !stores:
 			return fault.New(fault.Internal, "a store is unavailable")
-		case what != "agents" && what != "stores":
-			return fault.Invalidf("require names %q; write agents or stores", fault.Clip(what))
 		}
 	}
 	return nil

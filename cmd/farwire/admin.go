@@ -76,6 +76,25 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter) {
 	}
 }
 
+// reloadKey returns what reads the file of the admin key again, if it is in one.
+func (a *admin) reloadKey(first string) func() error {
+	fromFile, found, err := secretFile("admin-key")
+	if a == nil || !found || err != nil || fromFile != first {
+		return func() error { return nil }
+	}
+	return func() error {
+		key, _, err := secretFile("admin-key")
+		if err != nil {
+			return err
+		}
+		if err := checkAdminKey(key); err != nil {
+			return err
+		}
+		a.guard.key.Store(&key)
+		return nil
+	}
+}
+
 func (a *admin) addr() net.Addr {
 	if a == nil {
 		return nil

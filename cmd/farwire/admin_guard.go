@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 
 	"github.com/farwire/farwire"
 )
@@ -17,7 +18,7 @@ import (
 type adminGuard struct {
 	name     string // in --admin-listen, in lower case; empty: none
 	loopback bool
-	key      string // empty: none
+	key      *atomic.Pointer[string] // to an empty one: none
 }
 
 func newAdminGuard(listen string, addr net.Addr, key string) adminGuard {
@@ -26,12 +27,14 @@ func newAdminGuard(listen string, addr net.Addr, key string) adminGuard {
 		host = ""
 	}
 	bound, err := netip.ParseAddrPort(addr.String())
-	return adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), key}
+	g := adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), new(atomic.Pointer[string])}
+	g.key.Store(&key)
+	return g
 }
 
-func (s *serve) checkAdminKey() error {
-	if s.AdminKey != "" && len(s.AdminKey) < farwire.MinKeyLength {
-		return misusef("--admin-key: %d bytes; give at least %d, such as the output of openssl rand -hex 16", len(s.AdminKey), farwire.MinKeyLength)
+func checkAdminKey(key string) error {
+	if key != "" && len(key) < farwire.MinKeyLength {
+		return misusef("--admin-key: %d bytes; give at least %d, such as the output of openssl rand -hex 16", len(key), farwire.MinKeyLength)
 	}
 	return nil
 }
@@ -69,11 +72,12 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 		if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); shown == "" && ok && strings.EqualFold(scheme, "Bearer") {
 			shown = strings.TrimSpace(token)
 		}
-		a, b := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(g.key))
+		key := *g.key.Load()
+		a, b := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(key))
 		switch {
-		case g.key == "" && g.loopback:
+		case key == "" && g.loopback:
 			h.ServeHTTP(w, r)
-		case g.key == "":
+		case key == "":
 			refuseAdmin(w, http.StatusForbidden, "key_invalid", "served on a loopback address alone without --admin-key")
 		case shown == "":
 			w.Header().Set("WWW-Authenticate", "Bearer")

@@ -29,11 +29,7 @@ type greeting struct {
 // when they are pasted as they stand, and what operators look for.
 func greet(w io.Writer, g greeting) {
 	var b strings.Builder
-	scheme := "http"
-	if g.secure {
-		scheme = "https"
-	}
-	fmt.Fprintf(&b, "listening on %s://%v\n", scheme, g.addr)
+	fmt.Fprintf(&b, "listening on %s://%v\n", schemeOf(g.secure), g.addr)
 	if g.key != "" {
 		fmt.Fprintf(&b, "API key of this run: %s\n", g.key)
 		b.WriteString("paste into another terminal:\n")
@@ -41,7 +37,7 @@ func greet(w io.Writer, g greeting) {
 		b.WriteString("paste into another terminal, where FARWIRE_KEY is one of your keys:\n")
 	}
 	fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", g.relayLine(), g.amqpLine(), g.crawlLine())
-	fmt.Fprintf(&b, "or open %s://%s/ in a browser\n", scheme, g.reachable())
+	fmt.Fprintf(&b, "or open %s://%s/ in a browser\n", schemeOf(g.secure), g.reachable())
 	fmt.Fprintf(&b, "using: %s\n", g.uses)
 	if g.admin != nil {
 		fmt.Fprintf(&b, "metrics at http://%v/metrics\n", g.admin)
@@ -53,8 +49,8 @@ func greet(w io.Writer, g greeting) {
 // relayLine relays to the echo, which any agent answers itself.
 func (g greeting) relayLine() string {
 	line := "echo hello | " + g.binary + " relay"
-	if at := g.reachable(); at != defaultGatewayAddr {
-		line += " --gateway ws://" + at
+	if at := g.reachable(); g.secure || at != defaultGatewayAddr {
+		line += " --gateway " + strings.Replace(schemeOf(g.secure), "http", "ws", 1) + "://" + at
 	}
 	if g.key != "" {
 		line += " --key " + g.key
@@ -77,11 +73,18 @@ func (g greeting) amqpLine() string {
 	if g.key != "" {
 		key = "'X-API-Key: " + g.key + "'"
 	}
-	return "curl -N http://" + g.reachable() + "/amqp -H 'Content-Type: application/json' -H " + key + " -d '" + broker + "'"
+	return "curl -N " + schemeOf(g.secure) + "://" + g.reachable() + "/amqp -H 'Content-Type: application/json' -H " + key + " -d '" + broker + "'"
 }
 
 // crawlLine crawls a small site. It needs no gateway and no key.
 func (g greeting) crawlLine() string { return g.binary + " crawl --max-pages 10 https://llmstxt.org/" }
+
+func schemeOf(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
+}
 
 // reachable is the listener's address for a client on this machine.
 func (g greeting) reachable() string { return reachable(g.addr) }

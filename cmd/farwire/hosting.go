@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -35,11 +36,8 @@ const filesPath = "/files/"
 
 // storage keeps hosted files in the data folder. Without a public URL they are
 // where a client on this machine reaches the gateway.
-func (f *crawlFlags) storage(dataDir, reachable string) (*farwire.FolderStorage, error) {
-	base := f.PublicURL
-	if base == "" {
-		base = "http://" + reachable
-	}
+func (f *crawlFlags) storage(dataDir, address string) (*farwire.FolderStorage, error) {
+	base := cmp.Or(f.PublicURL, address)
 	files, err := farwire.NewFolderStorage(filepath.Join(dataDir, "files"), strings.TrimSuffix(base, "/")+filesPath)
 	if err != nil {
 		return nil, misuse("--data-dir: " + strings.TrimPrefix(err.Error(), "farwire: NewFolderStorage: ") + "; give a folder that this user may write to")

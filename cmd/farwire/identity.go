@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -41,30 +42,41 @@ type identity struct {
 	made   string // the key that was made for this run; empty: there are others
 	tokens [][]byte
 	cert   atomic.Pointer[tls.Certificate] // nil: no TLS
+
+	// The flags' lists, read anew where they came from a file. What was read last
+	// is held against what is read next: no secret may serve two purposes.
+	readKeys, readTokens func() (list, error)
+	records              []farwire.KeyRecord
+	tokenList, agentList list
 }
 
 // open reads everything for the first time.
-func (f *identityFlags) open(log *slog.Logger) (*identity, error) {
-	id := &identity{flags: f, keys: new(farwire.KeySet)}
+func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
+	id := &identity{flags: f, keys: new(farwire.KeySet), tokenList: f.TokenSecret, agentList: agents,
+		readKeys: listReader("api-keys", f.APIKeys), readTokens: listReader("token-secret", f.TokenSecret)}
 	if len(f.APIKeys) == 0 && f.KeysFile == "" {
 		id.made = rand.Text()
 	}
-	records, err := id.records(f.APIKeys, log)
+	records, err := id.readRecords(f.APIKeys, log)
 	if err != nil {
 		return nil, err
 	}
 	if err := id.keys.ReplaceRecords(records); err != nil {
 		return nil, misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))
 	}
-	if id.tokens, err = tokenSecrets(f.TokenSecret, records); err != nil {
+	id.records = records
+	if id.tokens, err = tokenSecrets(f.TokenSecret); err != nil {
+		return nil, err
+	}
+	if err := distinct(records, f.TokenSecret, agents); err != nil {
 		return nil, err
 	}
 	return id, id.loadCert()
 }
 
-// records are all keys: those of the flag, those of the file, and the one that
+// readRecords returns all keys: those of the flag, those of the file, and the one that
 // was made. No error repeats a word of the flag, because any may be a key.
-func (id *identity) records(entries list, log *slog.Logger) ([]farwire.KeyRecord, error) {
+func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRecord, error) {
 	keys := make(map[string]farwire.Principal)
 	if id.made != "" {
 		keys[id.made] = farwire.Principal{Subject: "key-1"}
@@ -111,16 +123,33 @@ func (id *identity) records(entries list, log *slog.Logger) ([]farwire.KeyRecord
 	return append(records, more...), nil
 }
 
-// tokenSecrets checks what signs tokens: never an API key, whose owner could sign
-// tokens for anybody.
-func tokenSecrets(secrets list, records []farwire.KeyRecord) ([][]byte, error) {
+// distinct refuses a secret that serves two purposes: whoever knows it for one could
+// use it for the other.
+func distinct(records []farwire.KeyRecord, tokens, agents list) error {
+	isKey := func(secret string) bool {
+		sum := sha256.Sum256([]byte(secret))
+		return slices.ContainsFunc(records, func(r farwire.KeyRecord) bool { return r.Hash == sum })
+	}
+	for _, s := range tokens {
+		switch {
+		case isKey(s):
+			return misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
+		case slices.Contains(agents, s):
+			return misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
+		}
+	}
+	if slices.ContainsFunc(agents, isKey) {
+		return misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
+	}
+	return nil
+}
+
+// tokenSecrets checks what signs tokens.
+func tokenSecrets(secrets list) ([][]byte, error) {
 	var keys [][]byte
 	for i, s := range secrets {
 		if len(s) < minTokenSecret {
 			return nil, misusef("--token-secret: %d bytes; give at least %d, such as the output of openssl rand -hex 32", len(s), minTokenSecret)
-		}
-		if sum := sha256.Sum256([]byte(s)); hasKey(records, sum) {
-			return nil, misuse("--token-secret: it is also an API key, whose owner could sign tokens for anybody; give another one")
 		}
 		for _, before := range secrets[:i] {
 			if before == s {
@@ -130,15 +159,6 @@ func tokenSecrets(secrets list, records []farwire.KeyRecord) ([][]byte, error) {
 		keys = append(keys, []byte(s))
 	}
 	return keys, nil
-}
-
-func hasKey(records []farwire.KeyRecord, sum [sha256.Size]byte) bool {
-	for _, r := range records {
-		if r.Hash == sum {
-			return true
-		}
-	}
-	return false
 }
 
 // readFile reads a file that a flag names.
@@ -206,7 +226,7 @@ func (f *identityFlags) clientAddr() (func(*http.Request) netip.Addr, []netip.Pr
 
 // reloadOnHangup reads everything again on SIGHUP, until ctx ends. What cannot be
 // read or is refused leaves what was there, with one line that names its flag.
-func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, agents func() error, log *slog.Logger) (stop func()) {
+func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others ...func() error) (stop func()) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -216,7 +236,7 @@ func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, agen
 		for {
 			select {
 			case <-hangup:
-				id.reload(ctx, g, agents, log)
+				id.reload(ctx, g, log, others)
 			case <-ctx.Done():
 				return
 			}
@@ -229,42 +249,88 @@ func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, agen
 	}
 }
 
-func (id *identity) reload(ctx context.Context, g *farwire.Gateway, agents func() error, log *slog.Logger) {
-	kept := func(err error) bool {
-		if err != nil {
+func (id *identity) reload(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others []func() error) {
+	keys := func() error { return id.reloadKeys(ctx, g, log) }
+	tokens := func() error { return id.reloadTokens(g) }
+	refused := 0
+	for _, again := range append([]func() error{keys, tokens, id.loadCert}, others...) {
+		if err := again(); err != nil {
+			refused++
 			log.Error("not read again; what was there stays", "err", err)
 		}
-		return err != nil
 	}
-	keys := id.flags.APIKeys
-	if !kept(secretList("api-keys", &keys)) {
-		if records, err := id.records(keys, log); !kept(err) && !kept(id.keys.ReplaceRecords(records)) {
-			ended := g.EndRevoked(ctx)
-			log.Info("keys read again", "keys", len(records), "sessions_ended", ended)
-		}
-	}
-	secrets := id.flags.TokenSecret
-	if !kept(secretList("token-secret", &secrets)) && len(secrets) > 0 {
-		if tokens, err := tokenSecrets(secrets, nil); !kept(err) {
-			kept(g.SetTokenKeys(tokens))
-		}
-	}
-	kept(agents())
-	kept(id.loadCert())
+	log.Info("reload ended", "refused", refused)
 }
 
-// secretList reads a list again that came from a file named by a variable.
-func secretList(flag string, into *list) error {
-	value, found, err := secretFile(flag)
-	if err != nil || !found {
+func (id *identity) reloadKeys(ctx context.Context, g *farwire.Gateway, log *slog.Logger) error {
+	keys, err := id.readKeys()
+	if err != nil {
 		return err
 	}
-	var fresh list
-	if err := fresh.UnmarshalText([]byte(value)); err != nil {
-		return misusef("--%s: %v (in the file of %s)", flag, err, variable(flag)+fileSuffix)
+	records, err := id.readRecords(keys, log)
+	if err != nil {
+		return err
 	}
-	*into = fresh
+	if distinct(records, id.tokenList, id.agentList) != nil {
+		return misuse("--api-keys, --keys-file: a key is also --token-secret or --agent-secret; give another one")
+	}
+	if err := id.keys.ReplaceRecords(records); err != nil {
+		return misuse("--api-keys: " + strings.TrimPrefix(err.Error(), "farwire: "))
+	}
+	id.records = records
+	log.Info("keys read again", "keys", len(records), "sessions_ended", g.EndRevoked(ctx))
 	return nil
+}
+
+func (id *identity) reloadTokens(g *farwire.Gateway) error {
+	secrets, err := id.readTokens()
+	if err != nil || len(secrets) == 0 {
+		return err // without secrets the random one stays
+	}
+	tokens, err := tokenSecrets(secrets)
+	if err != nil {
+		return err
+	}
+	if err := distinct(id.records, secrets, id.agentList); err != nil {
+		return err
+	}
+	id.tokenList = secrets
+	return g.SetTokenKeys(tokens)
+}
+
+// admitAgents checks other agents' secrets against what else is secret, and keeps
+// them when they can be used.
+func (id *identity) admitAgents(secrets list, use func() error) error {
+	if err := distinct(id.records, id.tokenList, secrets); err != nil {
+		return err
+	}
+	if err := use(); err != nil {
+		return err
+	}
+	id.agentList = secrets
+	return nil
+}
+
+// listReader returns what reads a flag's list anew: from the file of its variable
+// when first came from there, else first as it is, since a flag beats its variable.
+func listReader(flag string, first list) func() (list, error) {
+	read := func() (fresh list, found bool, err error) {
+		value, found, err := secretFile(flag)
+		if err != nil || !found {
+			return nil, found, err
+		}
+		if err := fresh.UnmarshalText([]byte(value)); err != nil {
+			return nil, true, misusef("--%s: %v (in the file of %s)", flag, err, variable(flag)+fileSuffix)
+		}
+		return fresh, true, nil
+	}
+	if now, found, err := read(); !found || err != nil || !slices.Equal(now, first) {
+		return func() (list, error) { return first, nil }
+	}
+	return func() (list, error) {
+		fresh, _, err := read()
+		return fresh, err
+	}
 }
 
 const fileSuffix = "_FILE"
@@ -282,24 +348,30 @@ func secretFile(flag string) (value string, found bool, err error) {
 	if _, set := os.LookupEnv(variable(flag)); set {
 		return "", false, nil
 	}
-	name, found := os.LookupEnv(variable(flag) + fileSuffix)
-	if !found {
+	return variableFile("--"+flag, variable(flag))
+}
+
+// variableFile reads the file that a variable names with _FILE behind it. Errors are
+// of what, a flag or the variable itself.
+func variableFile(what, name string) (value string, found bool, err error) {
+	name += fileSuffix
+	file, found := os.LookupEnv(name)
+	switch {
+	case !found:
 		return "", false, nil
+	case file == "":
+		return "", true, misusef("%s: the variable %s is empty; name a file or leave it out", what, name)
 	}
-	if name == "" {
-		return "", true, misusef("--%s: the variable %s is empty; name a file or leave it out", flag, variable(flag)+fileSuffix)
-	}
-	b, err := os.ReadFile(name)
+	b, err := os.ReadFile(file)
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		return "", true, misusef("--%s: the file of %s cannot be read: %v", flag, variable(flag)+fileSuffix, path.Err)
+		return "", true, misusef("%s: the file of %s cannot be read: %v; name a file that this user may read", what, name, path.Err)
 	}
 	if err != nil {
 		return "", true, err
 	}
-	value = strings.TrimRight(string(b), " \t\r\n")
-	if value == "" {
-		return "", true, misusef("--%s: the file of %s is empty", flag, variable(flag)+fileSuffix)
+	if value = strings.TrimRight(string(b), " \t\r\n"); value == "" {
+		return "", true, misusef("%s: the file of %s is empty; write the secret into it", what, name)
 	}
 	return value, true, nil
 }

@@ -24,8 +24,8 @@ type commands struct {
 	Agent   agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
 	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
 	Crawl   crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
-	Check   check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
 	Version version      `cmd:"" help:"Print version, commit and Go version."`
+	Check   check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
 
 	Completion completion `cmd:"" hidden:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
 }
@@ -115,6 +115,7 @@ func noteUnknownVariables(w io.Writer, app *kong.Application, environ []string) 
 	known := make(map[string]bool)
 	for _, v := range serviceVariables {
 		known[v.name] = true
+		known[v.name+fileSuffix] = secretVariables[v.name]
 	}
 	for _, command := range app.Children {
 		for _, flag := range command.Flags {
@@ -182,7 +183,7 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	if !ok {
 		secret, found, err := secretFile(flag.Name)
 		if err != nil {
-			return nil, err
+			return nil, misuse(strings.TrimPrefix(err.Error(), "--"+flag.Name+": ")) // which kong adds
 		}
 		if !found {
 			return nil, nil

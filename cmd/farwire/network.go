@@ -67,17 +67,21 @@ func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (p
 
 // reloadAgents returns what reads the agents file, and the file of the agents'
 // secret, again.
-func (f *networkFlags) reloadAgents(pool *agent.Pool) func() error {
-	return func() error {
-		secrets := f.AgentSecret
-		if err := secretList("agent-secret", &secrets); err != nil {
+func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, records func() error) {
+	read := listReader("agent-secret", f.AgentSecret)
+	secrets = func() error {
+		list, err := read()
+		if err != nil || len(list) == 0 {
 			return err
 		}
-		if len(secrets) > 0 {
-			if err := pool.SetSecrets(secrets); err != nil {
+		return id.admitAgents(list, func() error {
+			if err := pool.SetSecrets(list); err != nil {
 				return misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
 			}
-		}
+			return nil
+		})
+	}
+	records = func() error {
 		if f.AgentsFile == "" {
 			return nil
 		}
@@ -90,6 +94,7 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool) func() error {
 		}
 		return nil
 	}
+	return secrets, records
 }
 
 const noAgent = "none" // as the value of --local-agent

@@ -58,7 +58,7 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.identityFlags.open(log)
+	id, err := s.identityFlags.open(s.AgentSecret, log)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *serve) Run(ctx context.Context) error {
 	own.add(ln.Addr())
 	own.add(admin.addr())
 	addr := ln.Addr().(*net.TCPAddr)
-	used, err := s.services(ctx, reachable(addr), log)
+	used, err := s.services(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(addr), log)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,8 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	admin.watch(gateway, used.limiter)
-	defer id.reloadOnHangup(ctx, gateway, s.reloadAgents(pool), log)()
+	secrets, records := s.reloadAgents(pool, id)
+	defer id.reloadOnHangup(ctx, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
 
 	// Recrawls end when ctx does and leave their sites to other gateways. A drain
 	// waits for them as it does for sessions; services are closed after them.
@@ -221,15 +222,7 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 	if o.ClientAddr, s.trusted, err = s.clientAddr(); err != nil {
 		return o, err
 	}
-	for _, secret := range s.AgentSecret {
-		if _, err := id.keys.Authenticate(context.Background(), farwire.Credentials{Key: secret}); err == nil {
-			return o, misuse("--agent-secret: it is also an API key, whose owner could attach agents; give another one")
-		}
-		if slices.Contains(s.TokenSecret, secret) {
-			return o, misuse("--token-secret: it is also --agent-secret, and any agent could sign tokens; give another one")
-		}
-	}
-	if err := s.checkAdminKey(); err != nil {
+	if err := checkAdminKey(s.AdminKey); err != nil {
 		return o, err
 	}
 	if o.Crawl, err = s.crawlFlags.options(); err != nil {

@@ -50,17 +50,32 @@ func (*serve) Help() string {
 	for _, v := range serviceVariables {
 		fmt.Fprintf(&b, "    %-24s %s\n", v.name, v.help)
 	}
+	b.WriteString("\nEach secret, of a flag or a service, can be read from the file that its variable names with _FILE behind it.\n")
 	return b.String()
 }
 
-// serviceVariable returns the value of a variable; none is empty, and one that
-// is set to nothing, the way an unset secret reaches a program, is an error.
+// serviceVariable returns the value of a variable, or of the file that the variable
+// with _FILE behind its name names; none is empty, and one that is set to nothing,
+// the way an unset secret reaches a program, is an error.
 func serviceVariable(name string) (string, error) {
 	value, ok := os.LookupEnv(name)
-	if ok && value == "" {
+	switch {
+	case ok && value == "":
 		return "", misusef("%s: empty; give it a value or leave it out", name)
+	case ok || !secretVariables[name]:
+		return value, nil
 	}
-	return value, nil
+	value, _, err := variableFile(name, name)
+	return value, err
+}
+
+// secretVariables are those of serviceVariables that hold a secret.
+var secretVariables = map[string]bool{"DATABASE_URL": true, "REDIS_URL": true, "S3_ACCESS_KEY": true,
+	"S3_SECRET_KEY": true, "BRIGHTDATA_WS_ENDPOINT": true, "OPENROUTER_API_KEY": true}
+
+// given reports whether a variable of a service is set, itself or by its file.
+func given(name string) bool {
+	return os.Getenv(name) != "" || secretVariables[name] && os.Getenv(name+fileSuffix) != ""
 }
 
 // serviceValues returns the values of several variables, by their names.
@@ -101,7 +116,7 @@ type services struct {
 }
 
 // services opens those that are configured. The caller closes them.
-func (s *serve) services(ctx context.Context, reachable string, log *slog.Logger) (_ *services, err error) {
+func (s *serve) services(ctx context.Context, address string, log *slog.Logger) (_ *services, err error) {
 	v := &services{}
 	defer func() {
 		if err != nil {
@@ -110,7 +125,7 @@ func (s *serve) services(ctx context.Context, reachable string, log *slog.Logger
 	}()
 	for _, open := range []func() error{
 		func() error { return v.openSites(ctx, s.DataDir, log) },
-		func() error { return v.openStorage(s, reachable, log) },
+		func() error { return v.openStorage(s, address, log) },
 		func() error { return v.openLimiter(len(s.Peers)+1, log) },
 		func() error { return v.openBrowser(log) },
 		func() error { return v.openModel(s.DataDir, log) },
@@ -138,7 +153,7 @@ func (v *services) check(ctx context.Context) error {
 
 // needsFolder reports whether anything is kept in the data folder.
 func needsFolder() bool {
-	return os.Getenv("DATABASE_URL") == "" || os.Getenv("S3_ENDPOINT") == "" || os.Getenv("OPENROUTER_API_KEY") != ""
+	return !given("DATABASE_URL") || !given("S3_ENDPOINT") || given("OPENROUTER_API_KEY")
 }
 
 // String is one line for people.
@@ -167,13 +182,13 @@ var s3Variables = map[string]string{
 }
 
 // openStorage is a bucket if any of its variables is set, else a folder.
-func (v *services) openStorage(s *serve, reachable string, log *slog.Logger) error {
+func (v *services) openStorage(s *serve, address string, log *slog.Logger) error {
 	values, err := serviceValues("S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_REGION", "S3_PUBLIC_URL")
 	if err != nil {
 		return err
 	}
 	if len(values) == 0 {
-		if v.files, err = s.storage(s.DataDir, reachable); err != nil {
+		if v.files, err = s.storage(s.DataDir, address); err != nil {
 			return err
 		}
 		v.storage = v.files

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
+	const key = "admin-key-0123456789"
+	loopback, open := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9}, &net.TCPAddr{IP: net.IPv4zero, Port: 9}
+	for _, c := range []struct {
+		name            string
+		listen          string
+		addr            net.Addr
+		key             string
+		host            string
+		header, value   string
+		public, private int
+	}{
+		{"loopback without a key", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "", "", 200, 200},
+		{"IPv6", "127.0.0.1:9", loopback, "", "[::1]:9", "", "", 200, 200},
+		{"localhost", "127.0.0.1:9", loopback, "", "LocalHost", "", "", 200, 200},
+		{"its name", "Ops.example:9", loopback, "", "ops.example.:9", "", "", 200, 200},
+		{"another name", "ops.example:9", loopback, "", "evil.example:9", "", "", 421, 421},
+		{"a name below", "ops.example:9", loopback, "", "x.ops.example", "", "", 421, 421},
+		{"no host", "127.0.0.1:9", loopback, "", "", "", "", 421, 421},
+		{"a page", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Origin", "http://127.0.0.1:9", 403, 403},
+		{"a page of null", "127.0.0.1:9", loopback, key, "127.0.0.1:9", "Origin", "null", 403, 403},
+		{"a foreign page's image", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "cross-site", 403, 403},
+		{"a neighbour's", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "same-site", 403, 403},
+		{"the address bar", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "none", 200, 200},
+		{"its own page", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "same-origin", 200, 200},
+		{"every interface without a key", ":9", open, "", "192.0.2.1:9", "", "", 200, 403},
+		{"every interface, a guess", ":9", open, "", "192.0.2.1:9", "X-API-Key", key, 200, 403},
+		{"loopback, key missing", "127.0.0.1:9", loopback, key, "127.0.0.1:9", "", "", 200, 401},
+		{"wrong key", ":9", open, key, "192.0.2.1:9", "X-API-Key", key + "x", 200, 403},
+		{"right key", ":9", open, key, "192.0.2.1:9", "X-API-Key", key, 200, 200},
+		{"as a bearer", ":9", open, key, "192.0.2.1:9", "Authorization", "bearer " + key, 200, 200},
+		{"as a password", ":9", open, key, "192.0.2.1:9", "Authorization", "Basic " + key, 200, 401},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			guard := newAdminGuard(c.listen, c.addr, c.key)
+			served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+			for want, h := range map[*int]http.Handler{&c.public: guard.public(served), &c.private: guard.public(guard.private(served))} {
+				r := httptest.NewRequest("GET", "/sessions", nil)
+				if r.Host = c.host; c.header != "" {
+					r.Header.Set(c.header, c.value)
+				}
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, r)
+				if w.Code != *want || w.Header().Get("Access-Control-Allow-Origin") != "" {
+					t.Errorf("%d %v, want %d and no CORS", w.Code, w.Header(), *want)
+				}
+			}
+		})
+	}
+}
