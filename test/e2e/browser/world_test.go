@@ -46,6 +46,10 @@ func newWorld(t testing.TB, pages map[string]http.HandlerFunc, edit ...func(*bro
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Under root the browser runs as another user, who must be able to pass.
+	if err := os.Chmod(tmp, 0o711); err != nil {
+		t.Fatal(err)
+	}
 	if setter, ok := t.(interface{ Setenv(string, string) }); ok {
 		setter.Setenv("TMPDIR", tmp)
 	}
