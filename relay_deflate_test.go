@@ -154,7 +154,7 @@ func TestRelay_TargetDeclinesCompression_GetsPlainMessages(t *testing.T) {
 }
 
 func TestRelay_DecompressionBomb_Closes1009(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(o *farwire.Options) { o.Relay.KeepAlive = -1 }) // a slow machine takes longer than its interval
 	url, _ := deflateTarget(t, "", func(p *peer) { io.Copy(io.Discard, p.conn) })
 	p := w.open("/ws", deflateOffer)
 	p.ask(url, "")

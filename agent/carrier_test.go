@@ -65,7 +65,7 @@ func TestPeers(t *testing.T) {
 		TLS: srv4.Client().Transport.(*http.Transport).TLSClientConfig,
 	})
 	attached(t, p4, 1)
-	eventually(t, "warned", 10*time.Second, func() bool { return book.count("peer that cannot be used") == 1 })
+	eventually(t, "warned", 10*time.Second, func() bool { return book.count("peer with an invalid address") == 1 })
 	stop()
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")

@@ -209,7 +209,10 @@ func (c *Conn) Next() (m Method, args []byte, err error) {
 	if head[0] == 8 {
 		return Heartbeat, nil, nil
 	}
-	c.Channel = binary.BigEndian.Uint16(head[1:])
+	// Written only when it changes: a test may deliver from another goroutine.
+	if ch := binary.BigEndian.Uint16(head[1:]); ch != c.Channel {
+		c.Channel = ch
+	}
 	m = Method{binary.BigEndian.Uint16(payload), binary.BigEndian.Uint16(payload[2:])}
 	return m, bytes.Clone(payload[4 : len(payload)-1]), nil
 }
