@@ -244,11 +244,11 @@ func killed(t *testing.T, c *cluster, target string, s *site) {
 	over.Store(true)
 	all.Wait()
 
-	// The dead gateway's lease has to run out. All but the last seconds of it are
-	// like any others.
+	// The dead gateway's lease has to run out, and the wait that follows it. All but
+	// the last seconds of them are like any others.
 	s.hang.Store(false)
 	const left = 5 * time.Second
-	c.sql("UPDATE farwire_sites SET leased_until = now() + make_interval(secs => $1) WHERE leased_until IS NOT NULL", left.Seconds())
+	c.sql("UPDATE farwire_sites SET leased_until = now() + make_interval(secs => $1), free_again = now() + make_interval(secs => $1) WHERE leased_until IS NOT NULL", left.Seconds())
 	commits := c.sql("SELECT count(*) FROM farwire_recrawls")
 	c.awaitEdition(s, 2*(left+poll))
 	c.await(harness.Patience, func() bool { return c.sql("SELECT count(*) FROM farwire_recrawls") == commits+1 }, "the recrawl is committed")
