@@ -157,12 +157,15 @@ type errorBody struct {
 }
 
 // fail answers a plain HTTP request with the public face of err.
-func (o *Options) fail(w http.ResponseWriter, err error) {
+func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.face(err)) }
+
+// face is the public face of err; an internal error is in the log besides.
+func (o *Options) face(err error) publicError {
 	p := public(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {
 		o.Logger.Warn("internal error", "err", err)
 	}
-	writeError(w, p)
+	return p
 }
 
 // writeError answers with an error and the headers that belong to it.

@@ -1,7 +1,6 @@
 package farwire
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,6 +85,16 @@ func (g *Gateway) NotFound() http.Handler {
 	})
 }
 
+// failForm answers with an error of the gateway's own, as the form that the
+// request came in has it.
+func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
+	if to.Absolute {
+		g.failProxy(w, err)
+	} else {
+		g.failPath(w, r, err)
+	}
+}
+
 // failPath answers with an error of the gateway's own, which a page of any
 // origin may read.
 func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
@@ -105,6 +114,10 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 // credentials out of header: the options, else X-API-Key, else Authorization.
 // With a key in the options the two headers are the target's.
 func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header http.Header) (requestAuth, error) {
+	if to.Absolute {
+		delete(header, "Proxy-Authorization")
+		return g.readProxyAuth(r), nil
+	}
 	seen := g.readAuth(r)
 	bearer := g.bearer(r, seen.named != nil)
 	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
@@ -215,6 +228,9 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL, p.Out.Host = to.URL(), to.HostHeader()
 			p.Out.Trailer = p.In.Trailer // filled in when the body has been read
+			if to.Absolute {
+				keepForwarded(p)
+			}
 			to.Outgoing(p.Out.Header, s.Subject, g.o.StripHeaders)
 		},
 		ModifyResponse: func(resp *http.Response) error {
@@ -241,7 +257,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 func (f *forwarding) prepare(ctx context.Context) error {
 	o := &f.to.Options
 	host, _ := f.to.HostPort()
-	sticky := cmp.Or(o.Session, host)
+	sticky := f.to.Sticky()
 	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
 	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
 		return err
@@ -309,7 +325,7 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)
 	}
-	f.g.failPath(w, r, err)
+	f.g.failForm(w, r, f.to, err)
 }
 
 // result is how the request went, in the words of the log.
@@ -323,13 +339,21 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
 			out.Err = nil // closing an event stream is how one ends it
 		}
-	case out.Err == nil:
-	case fault.ClassOf(out.Err).OfAgent(), agent.IsFault(out.Err, agent.FaultAgent):
-		out.EndedBy = "agent"
-	case !fault.ClassOf(out.Err).OfTarget() && !agent.IsFault(out.Err, agent.FaultTarget):
-		out.EndedBy = "gateway"
+	case out.Err != nil:
+		out.EndedBy = endedBy(out.Err)
 	}
 	return out
+}
+
+// endedBy says, in the words of the log, on whose side an error arose.
+func endedBy(err error) string {
+	switch class := fault.ClassOf(err); {
+	case class.OfAgent(), agent.IsFault(err, agent.FaultAgent):
+		return "agent"
+	case !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
+		return "gateway"
+	}
+	return "target"
 }
 
 // A countedBody counts what a target sends, and restarts the idle clock.

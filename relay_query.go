@@ -186,7 +186,7 @@ func (g *Gateway) readDirectAuth(r *http.Request, q *directQuery) (_ requestAuth
 	return seen, authorization
 }
 
-// relayByPath serves a WebSocket of the path form: the direct form, with nothing
+// relayByPath serves a WebSocket of the path form, or for an absolute URL: the direct form, with nothing
 // taken out of the query and with the client's own headers.
 func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
 	p := &relayed{}
@@ -209,7 +209,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 		if refusal := refusalOf(err); refusal != nil {
 			passWhole(w, refusal, to, answer)
 		} else {
-			g.failPath(w, r, err)
+			g.failForm(w, r, to, err)
 		}
 		s.endUnconnected(p, err)
 		return

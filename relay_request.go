@@ -1,7 +1,6 @@
 package farwire
 
 import (
-	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -257,7 +256,7 @@ func pathRelay(to *pathform.Request, header http.Header, protocols []string) (*r
 	}
 	out.target.Body = maxDirectBody
 	err := out.setTarget(address, "", fields, nil, protocols)
-	out.query.Session = cmp.Or(o.Session, out.query.Host)
+	out.query.Session = to.Sticky()
 	out.target.Ignored = nil // they belong to the client's own hop
 	return out, err
 }

@@ -113,7 +113,7 @@ func (p *Principal) rules() (r keyRules, err error) {
 }
 
 // allKinds are those that rules may name. A recrawl is a crawl to them.
-var allKinds = []Kind{KindRelay, KindAMQP, KindCrawl, "http", "tunnel"}
+var allKinds = []Kind{KindRelay, KindAMQP, KindCrawl, KindHTTP, KindTunnel}
 
 func joinKinds(list []Kind) string {
 	words := make([]string, len(list))

@@ -25,7 +25,8 @@ const (
 	KindAMQP    Kind = "amqp"
 	KindCrawl   Kind = "crawl"
 	KindRecrawl Kind = "recrawl"
-	KindHTTP    Kind = "http" // a request of the path form
+	KindHTTP    Kind = "http"   // a request of the path form, or for an absolute URL
+	KindTunnel  Kind = "tunnel" // a CONNECT of the forward proxy, over HTTP or SOCKS
 )
 
 // String returns the kind as logs and answers have it.
@@ -45,6 +46,7 @@ var kinds = []kindRow{
 	{KindCrawl, func(l *Limits) *int { return &l.Crawls }},
 	{KindRecrawl, nil},
 	{KindHTTP, func(l *Limits) *int { return &l.Sessions }},
+	{KindTunnel, func(l *Limits) *int { return &l.Sessions }},
 }
 
 // Kinds returns all kinds of sessions.

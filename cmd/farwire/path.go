@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -12,9 +13,10 @@ import (
 
 // pathFlags are those of the path form.
 type pathFlags struct {
-	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests of the path form per second of each API key."`
-	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests of the path form at once of each API key."`
+	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests of the path form and the forward proxy per second of each API key."`
+	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests of the path form and the forward proxy at once of each API key."`
 	StripHeaders list    `placeholder:"NAME,..." help:"Further request headers that the path form leaves out; * at the end stands for any end."`
+	SocksListen  string  `placeholder:"ADDR" help:"Address of a SOCKS5 listener of the forward proxy; port 0 picks one."`
 	PathHost     string  `placeholder:"NAME" help:"Host name for the path form alone: only /to/ is served under it, and /to/ under no other name. Left out: /to/ is served under every name."`
 }
 
@@ -48,6 +50,34 @@ func (p *pathFlags) route(g *farwire.Gateway, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// listenSOCKS opens the SOCKS listener; nil: there is none.
+func (p *pathFlags) listenSOCKS() (net.Listener, error) {
+	if p.SocksListen == "" {
+		return nil, nil
+	}
+	return listen("--socks-listen", p.SocksListen)
+}
+
+// serveSOCKS serves on ln, which may be nil, until the function that it returns
+// is called.
+func serveSOCKS(g *farwire.Gateway, ln net.Listener, failed chan<- error, log *slog.Logger) (stop func()) {
+	if ln == nil {
+		return func() {}
+	}
+	log.Info("listening for SOCKS5", "addr", ln.Addr().String())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := g.ServeSOCKS(ln); err != nil {
+			failed <- err
+		}
+	}()
+	return func() {
+		ln.Close()
+		<-done
+	}
 }
 
 // hostName returns a Host header without its port.

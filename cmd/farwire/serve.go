@@ -86,8 +86,16 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer admin.close()
+	socksListener, err := s.listenSOCKS()
+	if err != nil {
+		return err
+	}
 	own.add(ln.Addr())
 	own.add(admin.addr())
+	if socksListener != nil {
+		defer socksListener.Close()
+		own.add(socksListener.Addr())
+	}
 	addr := ln.Addr().(*net.TCPAddr)
 	used, err := s.services(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(addr), log)
 	if err != nil {
@@ -117,8 +125,10 @@ func (s *serve) Run(ctx context.Context) error {
 		}
 	}()
 
-	server := newServer(s.withScheme(s.pathFlags.route(gateway, routes(gateway, pool, used.files))), log)
-	failed := make(chan error, 1)
+	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
+	server := newServer(s.withScheme(gateway.ForwardProxy(handler)), log)
+	failed := make(chan error, 2) // of both listeners
+	defer serveSOCKS(gateway, socksListener, failed, log)()
 	secure := id.tlsConfig() // apart: net/http sets a configuration of its own on every server
 	if server.TLSConfig = secure; secure != nil {
 		go func() { failed <- server.ServeTLS(ln, "", "") }()

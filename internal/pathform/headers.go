@@ -45,8 +45,12 @@ func IsBrowser(h http.Header) bool {
 
 // Outgoing changes a client's headers into those for the target. What belongs
 // to the hop alone and what is ours (the key) is left to the caller. caller is
-// whose cookies go along; strip are further names to leave out, in lower case.
+// whose cookies go along; strip are further names to leave out, in lower case. Of
+// an absolute URL nothing is changed.
 func (r *Request) Outgoing(h http.Header, caller string, strip []string) {
+	if r.Absolute {
+		return
+	}
 	cookies := cookiesFor(h, r.CookieScope(caller), r.Options.Cookies)
 	basic := IsBrowser(h) && isBasic(h.Get("Authorization"))
 	for name := range h {
@@ -96,8 +100,26 @@ type Answer struct {
 	Node    string      // the agent's id
 }
 
-// Incoming changes the headers of a target's answer into those for the client.
+// Incoming changes the headers of a target's answer into those for the client. Of
+// an absolute URL it says where the answer comes from, and changes nothing else.
 func (r *Request) Incoming(h http.Header, a Answer) {
+	if !r.Absolute {
+		r.confine(h, a)
+	}
+	h.Set("X-Farwire-Node", a.Node)
+	h.Set("X-Farwire-From", "target")
+	if !r.Absolute {
+		Private(h)
+		Isolate(h)
+		AllowOrigin(h, a.Request)
+	}
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http would guess one
+	}
+}
+
+// confine keeps an answer's headers to the path form.
+func (r *Request) confine(h http.Header, a Answer) {
 	for name := range h {
 		if matches(removed, name) || strings.HasSuffix(strings.ToLower(name), "-cdn-cache-control") {
 			delete(h, name)
@@ -118,14 +140,6 @@ func (r *Request) Incoming(h http.Header, a Answer) {
 	}
 	for i, value := range h["Refresh"] {
 		h["Refresh"][i] = r.refresh(value)
-	}
-	h.Set("X-Farwire-Node", a.Node)
-	h.Set("X-Farwire-From", "target")
-	Private(h)
-	Isolate(h)
-	AllowOrigin(h, a.Request)
-	if _, ok := h["Content-Type"]; !ok {
-		h["Content-Type"] = nil // net/http would guess one
 	}
 }
 

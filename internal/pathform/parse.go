@@ -30,6 +30,10 @@ type Request struct {
 	Query   string // byte for byte, without "?"
 	Asked   bool   // there was a "?", even with nothing behind it
 
+	// Absolute says that the client asked for the target's own URL, through the
+	// forward proxy: nothing is rewritten.
+	Absolute bool
+
 	prefix string // "/to/" and OPTIONS as written
 }
 
@@ -67,13 +71,29 @@ func Parse(requestURI string) (*Request, error) {
 		return nil, err
 	}
 	r := &Request{Options: options, prefix: Prefix + rawOptions + "/"}
+	return r, r.read(scheme, rest)
+}
+
+// ParseAbsolute reads a request's target that is an absolute URL, as the forward
+// proxy gets them.
+func ParseAbsolute(uri string, o Options) (*Request, error) {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	if !ok {
+		return nil, fault.Invalidf("the target must be an absolute URL")
+	}
+	r := &Request{Options: o, Absolute: true}
+	return r, r.read(scheme, rest)
+}
+
+// read reads the scheme, and HOST[:PORT]/PATH?QUERY behind it.
+func (r *Request) read(scheme, rest string) error {
 	switch strings.ToLower(scheme) {
 	case "http", "ws":
 		r.Scheme = "http"
 	case "https", "wss":
 		r.Scheme = "https"
 	default:
-		return nil, fault.Invalidf("the scheme %q must be http, https, ws or wss", clip(scheme))
+		return fault.Invalidf("the scheme %q must be http, https, ws or wss", clip(scheme))
 	}
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
@@ -81,7 +101,7 @@ func Parse(requestURI string) (*Request, error) {
 	}
 	r.Host = strings.ToLower(rest[:end])
 	if err := checkHost(r.Host); err != nil {
-		return nil, err
+		return err
 	}
 	r.Path, r.Query, r.Asked = strings.Cut(rest[end:], "?")
 	if r.Path == "" {
@@ -89,10 +109,10 @@ func Parse(requestURI string) (*Request, error) {
 	}
 	for i := range len(rest) {
 		if c := rest[i]; c <= ' ' || c == 0x7f {
-			return nil, fault.Invalidf("the path has a character that a request cannot hold")
+			return fault.Invalidf("the path has a character that a request cannot hold")
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // ParseOptions reads OPTIONS: "-" or nothing, or name=value pairs with ";"
@@ -151,6 +171,16 @@ func ParseOptions(raw string, key bool) (Options, error) {
 	delete(given, "key")
 	o.scope = scope(given)
 	return o, nil
+}
+
+// Sticky returns the sticky session: that of the options; in the path form, left
+// out, the target's host.
+func (r *Request) Sticky() string {
+	if r.Options.Session != "" || r.Absolute {
+		return r.Options.Session
+	}
+	host, _ := r.HostPort()
+	return host
 }
 
 // URL returns the target's URL for net/http, whose RequestURI is the path and

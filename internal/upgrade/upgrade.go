@@ -126,6 +126,28 @@ func Switch(w http.ResponseWriter, protocol string) (conn net.Conn, early []byte
 	return conn, early, err
 }
 
+// Take takes the connection over as it is, without an answer: the caller writes
+// it. The caller closes the connection. early is what the client sent behind its
+// request and net/http has read.
+func Take(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
+	conn, brw, err := hijack(Layers(w))
+	if err != nil {
+		return nil, nil, err
+	}
+	early, err = buffered(conn, brw)
+	return conn, early, err
+}
+
+// buffered returns what was read from the client already.
+func buffered(conn net.Conn, brw *bufio.ReadWriter) ([]byte, error) {
+	early, err := brw.Reader.Peek(brw.Reader.Buffered())
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return bytes.Clone(early), nil
+}
+
 // WebSocket answers a WebSocket's opening handshake (RFC 6455, section 4.2.2).
 // The WebSocket then runs on what wrap makes of the connection and of the bytes
 // that net/http has read already, which the WebSocket reads too. A nil wrap
@@ -201,12 +223,8 @@ func take(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, []byte, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	early, err := brw.Reader.Peek(brw.Reader.Buffered())
-	if err != nil {
-		conn.Close()
-		return nil, nil, nil, err
-	}
-	return conn, brw, bytes.Clone(early), nil
+	early, err := buffered(conn, brw)
+	return conn, brw, early, err
 }
 
 // headerUnsent reports whether a status that was written never reached the

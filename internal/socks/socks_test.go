@@ -1,0 +1,63 @@
+package socks_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/farwire/farwire/internal/socks"
+)
+
+// A conversation is what a client says, and what it is told.
+type conversation struct {
+	io.Reader
+	told bytes.Buffer
+}
+
+func (c *conversation) Write(b []byte) (int, error) { return c.told.Write(b) }
+
+func TestReadRequest_ReadsNothingBehindIt(t *testing.T) {
+	for say, want := range map[string]socks.Request{
+		"\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbbrest":                                            {Host: "192.0.2.1", Port: 443},
+		"\x05\x01\x00\x03\x06a.test\x00\x50rest":                                                  {Host: "a.test", Port: 80},
+		"\x05\x01\x00\x04 \x01\r\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x16rest": {Host: "2001:db8::1", Port: 22},
+	} {
+		c := &conversation{Reader: bytes.NewReader([]byte(say))}
+		got, err := socks.ReadRequest(c)
+		rest, _ := io.ReadAll(c)
+		if err != nil || got != want || string(rest) != "rest" || c.told.Len() > 0 {
+			t.Errorf("%q: %+v %v, then %q; told %q", say, got, err, rest, c.told.String())
+		}
+	}
+}
+
+func FuzzServer(f *testing.F) {
+	f.Add([]byte("\x05\x01\x02\x01\x01a\x01b\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50"))
+	f.Add([]byte("\x05\x02\x00\x02\x01\x00\x00\x05\x03\x00\x03\x06a.test\x00\x50"))
+	f.Add([]byte("\x05\x01\x00"))
+	f.Add([]byte("\x04\x01"))
+	f.Add([]byte("\x05\x01\x02\x01\x01a\x01b\x05\x01\x00\x04\x00"))
+	f.Fuzz(func(t *testing.T, say []byte) {
+		c := &conversation{Reader: bytes.NewReader(say)}
+		credentials, err := socks.ReadCredentials(c)
+		if err != nil {
+			if told := c.told.String(); told != "" && told != "\x05\x02" && (told != "\x05\xff" || !errors.Is(err, socks.ErrMethod)) {
+				t.Errorf("told %q with %v", told, err)
+			}
+			return
+		}
+		if len(credentials.User) > 255 || len(credentials.Password) > 255 {
+			t.Errorf("%+v", credentials)
+		}
+		c.told.Reset()
+		r, err := socks.ReadRequest(c)
+		switch told := c.told.String(); {
+		case err == nil && (told != "" || len(r.Host) > 255):
+			t.Errorf("%+v, told %q", r, told)
+		case errors.Is(err, socks.ErrCommand) && told != "\x05\x07\x00\x01\x00\x00\x00\x00\x00\x00",
+			errors.Is(err, socks.ErrAddress) && told != "\x05\x08\x00\x01\x00\x00\x00\x00\x00\x00":
+			t.Errorf("%v, told %q", err, told)
+		}
+	})
+}
