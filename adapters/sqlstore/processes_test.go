@@ -126,10 +126,10 @@ func processes(t *testing.T, url string) {
 		workers[i] = start()
 	}
 	const total = "SELECT count(*) FROM farwire_recrawls"
-	end := time.Now().Add(time.Minute)
+	end := time.Now().Add(5 * time.Minute)
 	for victim := 0; number(t, url, total) < jobs*rounds; victim = (victim + 1) % len(workers) {
 		if time.Now().After(end) {
-			t.Fatalf("%d slots of %d after a minute", number(t, url, total), jobs*rounds)
+			t.Fatalf("%d slots of %d after five minutes", number(t, url, total), jobs*rounds)
 		}
 		time.Sleep(100 * time.Millisecond)
 		w := workers[victim]
