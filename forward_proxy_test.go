@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http has no HTTP/2 client for a connection that is dialled already
+
 package farwire_test
 
 import (

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -61,8 +62,12 @@ func newGateway(t *testing.T, key []byte) (g gateway, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	client := netip.MustParseAddr("10.0.0.1")
 	ask := func(h http.Handler, method, key string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/", nil)
+		// Each from an address of its own: after ten wrong ones of one the answer is 429.
+		client = client.Next()
+		r.RemoteAddr = netip.AddrPortFrom(client, 1234).String()
 		r.Header.Set("X-API-Key", key)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
