@@ -52,7 +52,7 @@ func (p *pathFlags) route(g *farwire.Gateway, next http.Handler) http.Handler {
 	})
 }
 
-// listenSOCKS opens the SOCKS listener; nil: there is none.
+// listenSOCKS opens the SOCKS listener, or returns nil where none is asked for.
 func (p *pathFlags) listenSOCKS() (net.Listener, error) {
 	if p.SocksListen == "" {
 		return nil, nil
