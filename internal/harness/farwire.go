@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +25,12 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tree := sha256.Sum256([]byte(module()))
-	folder := filepath.Join(cache, "farwire", "program-"+hex.EncodeToString(tree[:])[:12])
+	tree, err := Tree()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(tree))
+	folder := filepath.Join(cache, "farwire", "program-"+hex.EncodeToString(sum[:])[:12])
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
@@ -48,18 +52,35 @@ var program = sync.OnceValues(func() (string, error) {
 // Build builds the program of this tree as path, with the race detector or
 // without.
 func Build(ctx context.Context, path string, race bool) error {
+	tree, err := Tree()
+	if err != nil {
+		return err
+	}
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "-race="+strconv.FormatBool(race), "./farwire")
-	cmd.Dir = module()
+	cmd.Dir = filepath.Join(tree, "cmd")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// module is the folder of the program's module.
-func module() string {
-	_, here, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(here), "../../cmd")
+// Tree returns the folder of this repository, the one at or above the working
+// directory that holds go.work: go test runs each test in its package's folder.
+func Tree() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("no go.work at or above the working directory")
+		}
+		folder = parent
+	}
 }
 
 // Farwire returns a command that runs the program.

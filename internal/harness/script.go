@@ -3,10 +3,10 @@ package harness
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -59,19 +59,31 @@ func Adapted(t testing.TB, file string, replace map[string]string) string {
 // NPM is the folder of the npm packages, where scripts/deps puts them.
 func NPM(t testing.TB) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	lock, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../test/e2e/npm/package-lock.json"))
+	folder, err := NPMFolder()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return folder
+}
+
+// NPMFolder is NPM for a program that is no test.
+func NPMFolder() (string, error) {
+	tree, err := Tree()
+	if err != nil {
+		return "", err
+	}
+	lock, err := os.ReadFile(filepath.Join(tree, "test/e2e/npm/package-lock.json"))
+	if err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	sum := sha256.Sum256(lock)
 	folder := filepath.Join(cache, "farwire", "npm-"+hex.EncodeToString(sum[:])[:12])
 	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
-		t.Fatalf("the npm packages are not installed; scripts/deps does that: %v", err)
+		return "", fmt.Errorf("the npm packages are not installed; scripts/deps does that: %w", err)
 	}
-	return filepath.Join(folder, "node_modules")
+	return filepath.Join(folder, "node_modules"), nil
 }

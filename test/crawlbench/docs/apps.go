@@ -2,19 +2,18 @@ package docs
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"strings"
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // App is a site whose pages are one file: a browser makes their words of data.
@@ -29,7 +28,7 @@ type App struct {
 // NPMDocs is the documentation of npm's command line, shown by docsify from
 // the Markdown that npm ships. The key is the HTML that npm ships beside it.
 func NPMDocs() (*App, error) {
-	packages, err := npmFolder()
+	packages, err := harness.NPMFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +129,7 @@ func frontMatter(text string) (title, body string) {
 // SwaggerUI is Swagger UI as it is shipped, with a description of an interface
 // (OpenAPI 3, JSON) to show.
 func SwaggerUI(api string) (http.Handler, error) {
-	packages, err := npmFolder()
+	packages, err := harness.NPMFolder()
 	if err != nil {
 		return nil, err
 	}
@@ -153,23 +152,4 @@ func SwaggerUI(api string) (http.Handler, error) {
 		http.ServeContent(w, r, "openapi.json", time.Time{}, strings.NewReader(api))
 	})
 	return mux, nil
-}
-
-// npmFolder is where scripts/deps puts the packages of test/e2e/npm.
-func npmFolder() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	lock, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../e2e/npm/package-lock.json"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(lock)
-	folder := filepath.Join(cache, "farwire", "npm-"+hex.EncodeToString(sum[:])[:12])
-	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
-		return "", fmt.Errorf("the npm packages are not installed; scripts/deps does that: %w", err)
-	}
-	return filepath.Join(folder, "node_modules"), nil
 }
