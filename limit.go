@@ -25,8 +25,8 @@ import (
 // run out within a crawl: when fewer pages are left than it wants, the crawl
 // ends there and says so; when none are, it is refused.
 //
-// Sessions, Streams and Crawls hold in each gateway for itself. Rate, Burst
-// and PagesPerDay hold over all gateways that share a [Limiter], Sites over
+// Rate, Burst and PagesPerDay hold over all gateways that share a [Limiter], and
+// Sessions, Streams and Crawls too where it is a [SlotLimiter]; Sites hold over
 // those that share a [SiteStore].
 type Limits struct {
 	Rate        float64 `json:"rate,omitempty"`          // requests per second
@@ -53,9 +53,9 @@ type Limits struct {
 // rather let requests pass decides so itself. Those who share a KeyID but not
 // the Subject are different callers.
 //
-// What runs at a time (Limits.Sessions, Streams, Crawls) is counted by each
-// gateway for itself. Crawled pages are counted by the limiter if it is a
-// [PageLimiter], as that of [NewLimiter] is.
+// What runs at a time (Limits.Sessions, Streams, Crawls) is counted by the limiter
+// if it is a [SlotLimiter], and crawled pages if it is a [PageLimiter]; that of
+// [NewLimiter] is both.
 type Limiter interface {
 	Take(context.Context, Principal) (Quota, error)
 }
@@ -111,11 +111,12 @@ const (
 func NewLimiter() PageLimiter { return newMemoryLimiter() }
 
 type memoryLimiter struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // of the buckets
 	buckets map[string]*rate.Limiter
 	sweep   int // sweep when the map has grown to this
 
 	pages pagecount.Book
+	memorySlots
 }
 
 const (

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -95,6 +94,7 @@ type session struct {
 	g         *Gateway
 	principal Principal
 	admitted  bool
+	release   func() // frees its slot; nil: it has none
 
 	attrs []slog.Attr // of its log line, besides those that all have
 
@@ -180,9 +180,8 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 	} else if err := r.checkKind(s.Kind); err != nil {
 		return err
 	}
-	if most := p.Limits.allows(s.Kind); !g.meters.begin(p, s.Kind, most) {
-		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.Kind),
-			Quota{Limit: most, RetryAfter: time.Second})
+	if err := s.takeSlot(ctx, p); err != nil {
+		return err
 	}
 	s.begin(p)
 	if g.revocations.Load() != revocations && g.revoked(ctx, p) {
@@ -222,6 +221,9 @@ func (s *session) end(r SessionResult) {
 func (s *session) leave(r SessionResult) {
 	s.stop(nil)
 	g := s.g
+	if s.release != nil {
+		s.release()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s.admitted {

@@ -1,14 +1,16 @@
-// Package redislimit counts requests and crawled pages in Redis, so that any
-// number of gateways hold a caller to one limit.
+// Package redislimit counts requests, crawled pages and what runs at a time in
+// Redis, so that any number of gateways hold a caller to one limit.
 //
-// Each request costs one round trip: a script that runs whole, by the server's
-// clock, on one key (so a Redis Cluster will do). Nothing is asked for a frame,
-// an event or a page. When Redis does not answer in time, each gateway goes on
+// Each request costs one round trip, and each session one more: a script that runs
+// whole, by the server's clock, on keys of one slot (so a Redis Cluster will do).
+// Nothing is asked for a frame, an event or a page. When Redis does not answer in time, each gateway goes on
 // with its own share of the limits until it does.
 package redislimit
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -38,6 +40,10 @@ type Options struct {
 	// Zero: 1, and then several gateways each allow the whole.
 	Gateways int
 
+	// Name tells this gateway from others that share the limits. Empty: a random
+	// one.
+	Name string
+
 	// Timeout is the longest that a request waits for Redis. Zero: 100 ms.
 	Timeout time.Duration
 
@@ -51,8 +57,8 @@ const (
 	defaultTimeout = 100 * time.Millisecond
 )
 
-// A Limiter is a [farwire.PageLimiter] in Redis. It is safe for concurrent
-// use and starts no goroutine of its own.
+// A Limiter is a [farwire.PageLimiter] and a [farwire.SlotLimiter] in Redis. It is
+// safe for concurrent use. Close ends the goroutine that TakeSlot starts.
 //
 // The names of its keys are hashes of subject and key id: no two callers share
 // one, whatever they are called, and nobody reads a caller's name in Redis.
@@ -63,11 +69,16 @@ type Limiter struct {
 	local  farwire.PageLimiter // counts this gateway's share
 	path   circuit
 	owed   debts
+	slots  *slots
+	many   atomic.Int64 // gateways that share the limits
 
 	shared, fellBack atomic.Uint64
 }
 
-var _ farwire.PageLimiter = (*Limiter)(nil)
+var (
+	_ farwire.PageLimiter = (*Limiter)(nil)
+	_ farwire.SlotLimiter = (*Limiter)(nil)
+)
 
 // New returns a Limiter that uses a client of the host's, which the host
 // closes. A client whose requests end with their context
@@ -91,9 +102,17 @@ func New(client redis.UniversalClient, o Options) (*Limiter, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Gateways = max(o.Gateways, 1)
-	return &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: newCircuit(o.Logger)}, nil
+	o.Name = cmp.Or(o.Name, rand.Text())
+	l := &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: newCircuit(o.Logger), slots: newSlots()}
+	l.SetGateways(o.Gateways)
+	return l, nil
 }
+
+// SetGateways says how many gateways share the limits now, as Options.Gateways
+// does at the beginning; less than 1 stands for 1.
+func (l *Limiter) SetGateways(n int) { l.many.Store(int64(max(n, 1))) }
+
+func (l *Limiter) gateways() int { return int(l.many.Load()) }
 
 //go:embed take.lua
 var takeSource string
@@ -123,7 +142,7 @@ func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota,
 // share returns the principal with the part of its limits that this gateway
 // may allow alone.
 func (l *Limiter) share(p farwire.Principal) farwire.Principal {
-	n := l.o.Gateways
+	n := l.gateways()
 	p.Limits.Rate /= float64(n)
 	p.Limits.Burst = max(1, p.Limits.Burst/n)
 	if p.Limits.PagesPerDay > 0 {
@@ -146,13 +165,17 @@ func (l *Limiter) key(what string, p farwire.Principal) string {
 // run has Redis run a script on a key and returns its answer of so many
 // numbers, or an unavailableError. Any other error is that of ctx.
 func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, key string, args ...any) ([]int64, error) {
+	return l.runOn(ctx, script, numbers, []string{key}, args...)
+}
+
+func (l *Limiter) runOn(ctx context.Context, script *redis.Script, numbers int, keys []string, args ...any) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	answer, err := l.path.Execute(func() ([]int64, error) {
 		limited, cancel := context.WithTimeout(ctx, l.o.Timeout)
 		defer cancel()
-		answer, err := script.Run(limited, l.client, []string{key}, args...).Int64Slice()
+		answer, err := script.Run(limited, l.client, keys, args...).Int64Slice()
 		if err == nil && len(answer) != numbers {
 			err = fmt.Errorf("an answer of %d numbers", len(answer))
 		}
@@ -202,8 +225,10 @@ func (l *Limiter) Stats() Stats {
 	return Stats{Shared: l.shared.Load(), Fallbacks: l.fellBack.Load(), Unavailable: l.path.unavailable()}
 }
 
-// Close closes the connections to Redis, unless the client is the host's.
+// Close tells Redis of the slots that are free, ends the goroutine of TakeSlot and
+// closes the connections to Redis, unless the client is the host's.
 func (l *Limiter) Close() error {
+	l.slots.close()
 	if !l.ours {
 		return nil
 	}
