@@ -318,8 +318,9 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f.err = err
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil { // nobody reads the answer
 		f.err = errClientGone
+		return
 	}
 	f.status = public(err).Status
 	if f.exit.ID != "" {

@@ -215,6 +215,28 @@ func waitUntil(t *testing.T, what string, is func() bool) {
 }
 
 // A connection, with whatever a target ties to it, serves one caller alone.
+func TestPathForm_ClientLeavesBeforeTheAnswer_IsItsOwnEnd(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	w := newPathWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		leave()
+	}()
+	resp, err := plainClient.Do(w.request("GET", "/poll", nil).WithContext(ctx))
+	if err == nil {
+		resp.Body.Close()
+		t.Fatalf("answered %s", resp.Status)
+	}
+	w.log.wait(t, "ended_by=client", "code=0", `cause="the client left"`)
+	if strings.Contains(w.log.String(), "WARN") {
+		t.Errorf("an operator is warned: %s", w.log)
+	}
+}
+
 func TestPathForm_Connections_AreKeptPerCallerAndSession(t *testing.T) {
 	var opened atomic.Int32
 	target := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, r.RemoteAddr) }))

@@ -101,6 +101,8 @@ type Gateway struct {
 	*TestProcess
 	Addr string // host:port
 	Key  string // made for this run; empty when --api-keys was given
+
+	secure string // "s" when it speaks TLS itself
 }
 
 // Serve starts farwire serve on a port of its own. Unless the test stops it,
@@ -121,7 +123,8 @@ func StartGateway(t testing.TB, cmd *exec.Cmd) *Gateway {
 			g.Stop()
 		}
 	})
-	g.Addr = g.Await(g.Stderr, `(?m)^listening on http://(\S+)$`)[1]
+	at := g.Await(g.Stderr, `(?m)^listening on http(s?)://(\S+)$`)
+	g.secure, g.Addr = at[1], at[2]
 	if !hasKeys(cmd) {
 		g.Key = g.Await(g.Stderr, `(?m)^API key of this run: (\S+)$`)[1]
 	}
@@ -138,10 +141,10 @@ func (g *Gateway) Stop() {
 }
 
 // WS is the address of a path of the gateway for WebSockets.
-func (g *Gateway) WS(path string) string { return "ws://" + g.Addr + path }
+func (g *Gateway) WS(path string) string { return "ws" + g.secure + "://" + g.Addr + path }
 
 // HTTP is the address of a path of the gateway.
-func (g *Gateway) HTTP(path string) string { return "http://" + g.Addr + path }
+func (g *Gateway) HTTP(path string) string { return "http" + g.secure + "://" + g.Addr + path }
 
 // hasKeys reports whether the operator gave keys, so that none is made.
 func hasKeys(cmd *exec.Cmd) bool {

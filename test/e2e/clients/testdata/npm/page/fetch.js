@@ -1,0 +1,1 @@
+return [response.status, response.headers.get('x-farwire-from'), await response.text()];
