@@ -30,13 +30,13 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	sum := sha256.Sum256([]byte(tree))
-	folder := filepath.Join(cache, "farwire", "program-"+hex.EncodeToString(sum[:])[:12])
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return "", err
-	}
-	name := "farwire"
+	name := "program-" + hex.EncodeToString(sum[:])[:12]
 	if raceEnabled {
 		name += "-race"
+	}
+	folder := filepath.Join(cache, "farwire", name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
 	}
 	// The tests of several packages run at once. The first one builds; go build
 	// leaves a file alone that is what it would build.
@@ -45,7 +45,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer turn.Close()
-	path := filepath.Join(folder, name)
+	path := filepath.Join(folder, "farwire")
 	return path, Build(context.Background(), path, raceEnabled)
 })
 
