@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json"
@@ -35,13 +36,14 @@ type KeySet struct{ set atomic.Pointer[keySet] }
 // A KeyRecord admits one API key, which it knows by its hash alone.
 type KeyRecord struct {
 	Hash      [sha256.Size]byte // SHA-256 of the key
-	Principal Principal         // its KeyID is made from the hash
+	Principal Principal         // its KeyID is made from the hash when it is empty
 }
 
 // NewKeySet returns a KeySet: a map from key to principal, whose KeyID may be
 // left out. An empty set, an empty key, one shorter than [MinKeyLength] bytes, as
 // from an unset environment variable, an empty subject or a rule that is not
-// valid is an error, which never holds the key. Several keys may name one subject.
+// valid is an error, which never holds the key. Several keys may name one subject,
+// none a KeyID of another.
 func NewKeySet(keys map[string]Principal) (*KeySet, error) {
 	s := new(KeySet)
 	return s, s.Replace(keys)
@@ -62,8 +64,8 @@ func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 	if len(records) == 0 {
 		return errors.New("farwire: no API keys")
 	}
-	set := &keySet{byID: make(map[string]Principal, len(records)), sums: make([][sha256.Size]byte, len(records))}
-	for i, r := range records {
+	set := &keySet{byID: make(map[string]Principal, len(records))}
+	for _, r := range records {
 		p := r.Principal
 		if p.Subject == "" {
 			return errors.New("farwire: an API key has no subject")
@@ -71,11 +73,15 @@ func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 		if _, err := p.rules(); err != nil {
 			return fmt.Errorf("farwire: the rules of %q: %w", p.Subject, err)
 		}
-		p.KeyID = keyID(r.Hash)
-		if _, twice := set.byID[p.KeyID]; twice {
+		if p.KeyID == "" {
+			p.KeyID = keyID(r.Hash)
+		}
+		_, sameID := set.byID[p.KeyID]
+		if sameID || slices.Contains(set.sums, r.Hash) {
 			return fmt.Errorf("farwire: a key of %q is there twice", p.Subject)
 		}
-		set.sums[i], set.byID[p.KeyID] = r.Hash, p
+		set.sums, set.ids = append(set.sums, r.Hash), append(set.ids, p.KeyID)
+		set.byID[p.KeyID] = p
 	}
 	s.set.Store(set)
 	return nil
@@ -98,6 +104,7 @@ func KeyRecords(keys map[string]Principal) ([]KeyRecord, error) {
 
 type keySet struct {
 	sums [][sha256.Size]byte
+	ids  []string // of the keys in sums
 	byID map[string]Principal
 }
 
@@ -105,15 +112,15 @@ type keySet struct {
 // which came close.
 func (s *KeySet) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	sum := sha256.Sum256([]byte(c.Key))
-	found := 0
+	found := -1
 	set := s.set.Load()
 	for i := range set.sums {
-		found |= subtle.ConstantTimeCompare(sum[:], set.sums[i][:])
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], set.sums[i][:]), i, found)
 	}
-	if found == 0 {
+	if found < 0 {
 		return Principal{}, ErrUnauthorized
 	}
-	return set.byID[keyID(sum)], nil
+	return set.byID[set.ids[found]], nil
 }
 
 // Lookup returns the principal behind a key id.

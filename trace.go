@@ -59,7 +59,7 @@ type SessionInfo struct {
 // SessionResult says how a session went.
 type SessionResult struct {
 	Node     string // the agent's id; empty when none was reached
-	Target   string // the target's host
+	Target   string // the target's host and port, the host alone where there is no port; empty until it was known
 	EndedBy  string // "client", "target", "agent" or "gateway"
 	Code     int    // the close code that ended it, or that of the error event
 	Err      error  // nil after a clean end

@@ -79,7 +79,9 @@ func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
 func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRecord, error) {
 	keys := make(map[string]farwire.Principal)
 	if id.made != "" {
-		keys[id.made] = farwire.Principal{Subject: "key-1"}
+		// Another one is made when the gateway starts again. It goes by the same id,
+		// so that the sites which this one enrolled are crawled then, too.
+		keys[id.made] = farwire.Principal{Subject: "key-1", KeyID: "made-at-start"}
 	}
 	for i, entry := range entries {
 		name, key, named := strings.Cut(entry, "=")

@@ -3,12 +3,15 @@
 // A session is a span of kind server, a child of whatever span the host's own
 // middleware has put into the request's context, and each attempt to reach the
 // target is a span of kind client below it. Attributes are those of the
-// semantic conventions where there are any: server.address is the target's
-// host, error.type the class of a failed dial, enduser.pseudo.id the subject.
+// semantic conventions where there are any: server.address and server.port are
+// the target's, error.type the class of a failed dial, enduser.pseudo.id the
+// subject.
 package otel
 
 import (
 	"context"
+	"net"
+	"strconv"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -31,8 +34,8 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 		},
 		SessionEnd: func(ctx context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
 			span := trace.SpanFromContext(ctx)
+			span.SetAttributes(server(r.Target)...)
 			span.SetAttributes(
-				attribute.String("server.address", r.Target),
 				attribute.String("farwire.agent", r.Node),
 				attribute.String("farwire.ended_by", r.EndedBy),
 				attribute.Int("farwire.close_code", r.Code),
@@ -65,4 +68,17 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 				attribute.String("farwire.kind", kind), attribute.Int("http.response.status_code", status)))
 		},
 	}
+}
+
+// server describes a target, whose port is left out where the session has none.
+func server(target string) []attribute.KeyValue {
+	host, port, err := net.SplitHostPort(target)
+	if err != nil {
+		return []attribute.KeyValue{attribute.String("server.address", target)}
+	}
+	kv := []attribute.KeyValue{attribute.String("server.address", host)}
+	if n, err := strconv.Atoi(port); err == nil {
+		kv = append(kv, attribute.Int("server.port", n))
+	}
+	return kv
 }

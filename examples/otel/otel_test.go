@@ -61,10 +61,11 @@ func TestSpans(t *testing.T) {
 
 	for url, want := range map[string]string{
 		"ws" + strings.TrimPrefix(target.URL, "http"): `dial client [farwire.agent=farwire-de1 server.address=127.0.0.1] Unset
-farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.close_code=1000 farwire.ended_by=target farwire.kind=relay server.address=127.0.0.1] Unset`,
+farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.close_code=1000 farwire.ended_by=target farwire.kind=relay server.address=127.0.0.1 server.port=PORT] Unset`,
 		"ws://127.0.0.1:1": `dial client [error.type=target farwire.agent=farwire-de1 server.address=127.0.0.1] Error
-farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.close_code=1011 farwire.ended_by=gateway farwire.kind=relay server.address=127.0.0.1] Error`,
+farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.close_code=1011 farwire.ended_by=gateway farwire.kind=relay server.address=127.0.0.1 server.port=PORT] Error`,
 	} {
+		want = strings.ReplaceAll(want, "PORT", url[strings.LastIndex(url, ":")+1:])
 		spans.Reset()
 		talk(t, host, url)
 		var got tracetest.SpanStubs

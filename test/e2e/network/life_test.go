@@ -66,7 +66,7 @@ func TestLink_SideFrozen_IsNoticed(t *testing.T) {
 	frozen.Signal(syscall.SIGSTOP)
 	t.Cleanup(func() { frozen.Signal(syscall.SIGCONT) })
 	for _, s := range sessions {
-		if code := s.closed(); code != websocket.StatusInternalError {
+		if code := s.closed(); code != websocket.StatusTryAgainLater {
 			t.Errorf("the session was closed with %d", code)
 		}
 	}
@@ -125,7 +125,7 @@ func TestMaxSessions(t *testing.T) {
 	first := open(t, g, url)
 	first.mustEcho()
 	open(t, g, url).mustBeRefused(websocket.StatusInternalError)
-	g.Await(g.Stderr, `code=1011 .*err="agent overloaded"`)
+	g.Await(g.Stderr, `code=1011 .*cause="agent overloaded"`)
 	first.close()
 	awaitNetwork(t, g, idle)
 	first = open(t, g, url)

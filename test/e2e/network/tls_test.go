@@ -52,7 +52,7 @@ func TestTLSFailuresStayWithTheirAgent(t *testing.T) {
 
 	for name, c := range map[string]struct{ host, relay, crawl string }{
 		"unknown authority": {untrusted.Listener.Addr().String(), "TLS: certificate signed by an unknown authority", "Failed to fetch page: "},
-		"no TLS":            {plain.Listener.Addr().String(), "TLS: no TLS on this port", "Failed to fetch page: "},
+		"no TLS":            {plain.Listener.Addr().String(), "TLS: the target does not speak TLS on this port", "Failed to fetch page: "},
 		"hangs up":          {hangsUp.Addr().String(), "TLS: ", "Failed to fetch page: "},
 	} {
 		t.Run(name, func(t *testing.T) {
