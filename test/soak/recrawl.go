@@ -30,6 +30,7 @@ func recrawl500(ctx context.Context, s *soak) (figures string, err error) {
 	o := recrawltest.Options{
 		Folder: dir, Program: program, Gateways: 4, Sites: 500, Interval: time.Minute,
 		Lease: time.Second, Poll: time.Second / 4, For: s.lasting, KillEvery: 2 * time.Second, Frozen: 3 * time.Second,
+		JudgeLateness: true,
 	}
 	var r recrawltest.Result
 	err = serving(func(t testing.TB) error {

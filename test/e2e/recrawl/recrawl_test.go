@@ -20,7 +20,8 @@ import (
 )
 
 // TestEachDueTimeOnce has fifty sites, and every two seconds a gateway that
-// dies or sleeps in the midst of a crawl; halfway the database is away.
+// dies or sleeps in the midst of a crawl; halfway the database is away. How late
+// the sites are is judged by the soak.
 func TestEachDueTimeOnce(t *testing.T) {
 	db := harness.Postgres(t)
 	program, err := os.Executable()

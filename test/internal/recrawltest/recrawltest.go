@@ -37,9 +37,14 @@ type Options struct {
 	KillEvery   time.Duration // killed or stopped, in turn
 	Frozen      time.Duration // how long a stopped one stays so
 
-	// Outage takes the database outage and brings it back; it returns how long it
-	// was outage. It is called once, halfway. Nil: the database stays.
+	// Outage takes the database away and brings it back; it returns how long it
+	// was away. It is called once, halfway. Nil: the database stays.
 	Outage func() time.Duration
+
+	// JudgeLateness has a time that is worked later than leases, polls and this
+	// machine explain count as wrong. Else lateness is only measured: next to busy
+	// processes it says nothing.
+	JudgeLateness bool
 }
 
 // Run does it all.
@@ -89,6 +94,7 @@ type run struct {
 	web   *sites
 	ids   []int64
 	token []uint64 // of the lease that enrolled each site: the line to begin at
+	rest  []bool   // which sites rested at the end, and were asked for
 
 	began    map[*harness.Process]time.Time
 	gateways []*harness.Process
@@ -268,6 +274,7 @@ func (c *run) settle(ctx context.Context) error {
 	if err := c.start(ctx); err != nil {
 		return err
 	}
+	c.rest = make([]bool, len(c.ids))
 	since := time.Now()
 	for i, id := range c.ids {
 		for {
@@ -277,6 +284,9 @@ func (c *run) settle(ctx context.Context) error {
 			}
 			if len(lines) > 0 && lines[0].Due.After(since) {
 				break
+			}
+			if err := c.wake(ctx, i); err != nil {
+				return err
 			}
 			select {
 			case <-ctx.Done():
@@ -289,6 +299,17 @@ func (c *run) settle(ctx context.Context) error {
 	c.gateways = nil
 	c.ended = append(c.ended, p)
 	return p.Stop()
+}
+
+// wake asks for a site that rests, as one does that lost three leases in a row.
+func (c *run) wake(ctx context.Context, i int) error {
+	site, err := c.store.Enrolled(ctx, c.web.base(i))
+	if err != nil || !site[0].Resting {
+		return err
+	}
+	c.rest[i] = true
+	_, err = c.store.MakeDue(ctx, c.ids[i], time.Now())
+	return err
 }
 
 // end leaves no process behind.
