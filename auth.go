@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // ErrUnauthorized is wrapped by an Authenticator whose key is not, or no longer,
@@ -97,6 +98,14 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok && p.Subject != ""
 }
 
+// WithKeyShown returns a context for [net/http.Server.ConnContext]. Shown is called
+// each time a request of the connection has shown a valid key, a token, or an
+// agent's secret to an agent.Pool; it may be called concurrently. A host uses it to
+// bound the connections of those who show none, as farwire serve does.
+func WithKeyShown(ctx context.Context, shown func()) context.Context {
+	return upgrade.WithKeyShown(ctx, shown)
+}
+
 // A requestAuth is what a request shows of its caller. A handler adds the key of
 // a first message or a body, which beats the rest.
 type requestAuth struct {
@@ -105,12 +114,13 @@ type requestAuth struct {
 	named  *Principal // by the host's middleware
 	origin error      // not nil: the request's Origin may not rely on the host's word
 	http   bool       // it counts for the rate of HTTP requests
+	shown  func()     // called when the credentials are valid; nil: nobody asks
 }
 
 // readAuth reads what a request shows, in the contract's order: X-API-Key, then
 // Authorization: Bearer, then the query.
 func (g *Gateway) readAuth(r *http.Request) requestAuth {
-	s := requestAuth{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r)}
+	s := requestAuth{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r), shown: upgrade.KeyShown(r.Context())}
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		s.named = &p
 		s.origin = g.checkOrigin(r)
@@ -161,6 +171,9 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 	}
 	if err != nil {
 		return Principal{}, err
+	}
+	if s.shown != nil {
+		s.shown()
 	}
 	p.Limits = p.Limits.or(g.o.Limits)
 	return p, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // ForwardProxy returns the handler that serves programs which know proxies (RFC
@@ -98,7 +99,7 @@ func proxyUser(r *http.Request) (user, password string) {
 
 // readProxyAuth reads who asks from Proxy-Authorization and from nothing else.
 func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
-	seen := requestAuth{remote: g.o.ClientAddr(r), http: true}
+	seen := requestAuth{remote: g.o.ClientAddr(r), http: true, shown: upgrade.KeyShown(r.Context())}
 	_, seen.key = proxyUser(r)
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		seen.named = &p

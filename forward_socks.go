@@ -18,7 +18,8 @@ import (
 
 // ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) to those who connect to
 // l, until l is closed, which is the caller's affair; it then returns nil. Any other
-// error of l's is returned. Sessions that run go on: they are ended by
+// error of l's is returned. A connection of l's that has a method KeyShown() has it
+// called once its client has shown a valid key. Sessions that run go on: they are ended by
 // [Gateway.Shutdown].
 //
 // User name and password (RFC 1929) are those of [Gateway.ForwardProxy]; a client
@@ -90,7 +91,11 @@ func (t *tunneled) socks(conn net.Conn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	denied := t.s.admit(ctx, requestAuth{key: c.Password, remote: peerAddr(conn), http: true})
+	seen := requestAuth{key: c.Password, remote: peerAddr(conn), http: true}
+	if counted, ok := conn.(interface{ KeyShown() }); ok {
+		seen.shown = counted.KeyShown
+	}
+	denied := t.s.admit(ctx, seen)
 	unknown := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid)
 	if err := socks.Accept(conn, !unknown); err != nil {
 		return errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))

@@ -9,6 +9,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -42,6 +43,8 @@ type Gateway struct {
 	noAgent atomic.Int64
 
 	conns egress.Conns // of the path form
+
+	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
 
 // New returns a Gateway, or an error that names the field of Options that
@@ -68,6 +71,8 @@ func New(o Options) (*Gateway, error) {
 		hooks:   newHooks(),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
+
+		descriptors: netio.Descriptors,
 	}
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)

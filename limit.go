@@ -269,8 +269,9 @@ type meter struct {
 // and to tell callers what they used. An account that has nothing running may
 // be forgotten when there are very many.
 type meters struct {
-	mu sync.Mutex
-	of map[string]*meter
+	mu      sync.Mutex
+	of      map[string]*meter
+	holding holding
 }
 
 const maxIdleMeters = 100_000
@@ -286,6 +287,7 @@ func (m *meters) begin(p Principal, k Kind, limit int) bool {
 	}
 	a.active[k]++
 	a.total[k]++
+	m.holding.add(p.Subject, k.files())
 	return true
 }
 
@@ -295,6 +297,7 @@ func (m *meters) end(p Principal, k Kind, toTarget, toClient int64) {
 	defer m.mu.Unlock()
 	a := m.get(p)
 	a.active[k]--
+	m.holding.add(p.Subject, -k.files())
 	a.bytesToTarget += toTarget
 	a.bytesToClient += toClient
 }

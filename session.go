@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -36,16 +37,17 @@ func (k Kind) String() string { return string(k) }
 type kindRow struct {
 	kind  Kind
 	limit func(*Limits) *int // of those that run at a time; nil: none, and callers are not told of it
+	files int                // about how many descriptors one holds
 }
 
 // Recrawls are bounded by the sites that a caller may enrol.
 var kinds = []kindRow{
-	{KindRelay, func(l *Limits) *int { return &l.Sessions }},
-	{KindAMQP, func(l *Limits) *int { return &l.Streams }},
-	{KindCrawl, func(l *Limits) *int { return &l.Crawls }},
-	{KindRecrawl, nil},
-	{KindHTTP, func(l *Limits) *int { return &l.Sessions }},
-	{KindTunnel, func(l *Limits) *int { return &l.Sessions }},
+	{KindRelay, func(l *Limits) *int { return &l.Sessions }, 2},
+	{KindAMQP, func(l *Limits) *int { return &l.Streams }, 2},
+	{KindCrawl, func(l *Limits) *int { return &l.Crawls }, 10},
+	{KindRecrawl, nil, 10},
+	{KindHTTP, func(l *Limits) *int { return &l.Sessions }, 2},
+	{KindTunnel, func(l *Limits) *int { return &l.Sessions }, 2},
 }
 
 // Kinds returns all kinds of sessions.
@@ -179,6 +181,11 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 		return err
 	} else if err := r.checkKind(s.Kind); err != nil {
 		return err
+	}
+	if open, most := g.descriptors(); g.meters.exceedsShare(p.Subject, open, most) {
+		g.meters.refuse(p)
+		return limited(fault.LimitReached, "limit reached: your sessions hold your share of this gateway's connections",
+			Quota{RetryAfter: time.Second})
 	}
 	if err := s.takeSlot(ctx, p); err != nil {
 		return err

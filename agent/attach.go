@@ -66,6 +66,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnauthorized, "agent secret or token missing or wrong")
 		return
 	}
+	upgrade.KeyShown(r.Context())()
 	if detail := p.enter(); detail != "" {
 		w.Header().Set("Retry-After", "1")
 		refuse(http.StatusServiceUnavailable, detail)

@@ -130,6 +130,7 @@ func TestMisuse(t *testing.T) {
 		{"serve", "FARWIRE_RATE=ten", "--rate|ten|FARWIRE_RATE"},
 		{"serve --burst=-1", "", "--burst|-1|1 or more"},
 		{"serve --max-sites=0", "", "--max-sites|0|no limit"},
+		{"serve --max-conns-per-ip=0", "", "--max-conns-per-ip|0|no limit"},
 		{"serve --burst 1.5", "", "--burst|1.5|int"},
 		{"serve --data-dir=", "", "--data-dir|empty"},
 		{"serve --data-dir " + file, "", "--data-dir|" + file + "|not a directory"},

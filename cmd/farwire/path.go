@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/strangers"
 )
 
 // pathFlags are those of the path form.
@@ -62,7 +63,7 @@ func (p *pathFlags) listenSOCKS() (net.Listener, error) {
 
 // serveSOCKS serves on ln, which may be nil, until the function that it returns
 // is called.
-func serveSOCKS(g *farwire.Gateway, ln net.Listener, failed chan<- error, log *slog.Logger) (stop func()) {
+func serveSOCKS(g *farwire.Gateway, ln net.Listener, unknown *strangers.Guard, failed chan<- error, log *slog.Logger) (stop func()) {
 	if ln == nil {
 		return func() {}
 	}
@@ -70,7 +71,7 @@ func serveSOCKS(g *farwire.Gateway, ln net.Listener, failed chan<- error, log *s
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := g.ServeSOCKS(ln); err != nil {
+		if err := g.ServeSOCKS(unknown.Listen(ln)); err != nil {
 			failed <- err
 		}
 	}()

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -31,20 +28,14 @@ type serve struct {
 	networkFlags  `embed:""`
 	crawlFlags    `embed:""`
 	pathFlags     `embed:""`
+	limitFlags    `embed:""`
 
-	Rate           float64       `default:"10" placeholder:"N" help:"Requests per second of each API key."`
-	Burst          int           `placeholder:"N" help:"Requests at once of each API key. Left out: the rate."`
-	MaxSessions    int           `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key; -1 is no limit."`
-	MaxStreams     int           `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key; -1 is no limit."`
-	MaxCrawls      int           `default:"4" placeholder:"N" help:"Crawls at a time of each API key; -1 is no limit."`
-	MaxPagesPerDay int           `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours; -1 is no limit."`
-	MaxSites       int           `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; -1 is no limit."`
-	DrainDelay     time.Duration `default:"0s" placeholder:"TIME" help:"After SIGTERM, how long /readyz says 503 while everything is still served."`
-	AllowInsecure  bool          `help:"Let requests turn the verification of certificates off (insecure)."`
-	KeepAlive      time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"How long nothing is sent to a relay's client before the gateway sends it a ping."`
-	StallTimeout   time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
-	DataDir        string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
-	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+	DrainDelay    time.Duration `default:"0s" placeholder:"TIME" help:"After SIGTERM, how long /readyz says 503 while everything is still served."`
+	AllowInsecure bool          `help:"Let requests turn the verification of certificates off (insecure)."`
+	KeepAlive     time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"How long nothing is sent to a relay's client before the gateway sends it a ping."`
+	StallTimeout  time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
+	DataDir       string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
+	DrainTimeout  time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
 	logFlags `embed:""`
 
@@ -127,13 +118,15 @@ func (s *serve) Run(ctx context.Context) error {
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
 	server := newServer(s.withScheme(gateway.ForwardProxy(handler)), log)
+	unknown := s.guard(s.trusted, log)
+	guardServer(server, unknown)
 	failed := make(chan error, 2) // of both listeners
-	defer serveSOCKS(gateway, socksListener, failed, log)()
+	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
 	secure := id.tlsConfig() // apart: net/http sets a configuration of its own on every server
 	if server.TLSConfig = secure; secure != nil {
-		go func() { failed <- server.ServeTLS(ln, "", "") }()
+		go func() { failed <- server.ServeTLS(unknown.Listen(ln), "", "") }()
 	} else {
-		go func() { failed <- server.Serve(ln) }()
+		go func() { failed <- server.Serve(unknown.Listen(ln)) }()
 	}
 	greet(os.Stderr, greeting{
 		addr:    addr,
@@ -192,10 +185,6 @@ func active(s farwire.Stats) (n int64) {
 // that is listened on.
 func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o farwire.Options, err error) {
 	switch {
-	case !(s.Rate > 0) || math.IsInf(s.Rate, 1):
-		return o, misusef("--rate: %v is not a number of requests per second; give more than 0", s.Rate)
-	case s.Burst < 0:
-		return o, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", s.Burst)
 	case s.DrainDelay < 0:
 		return o, misusef("--drain-delay: %v is negative; give 0s or more", s.DrainDelay)
 	case s.KeepAlive <= 0:
@@ -205,20 +194,14 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 	case s.DrainTimeout <= 0:
 		return o, misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", s.DrainTimeout)
 	}
-	for _, l := range []struct {
-		flag string
-		n    int
-	}{{"--max-sessions", s.MaxSessions}, {"--max-streams", s.MaxStreams}, {"--max-crawls", s.MaxCrawls},
-		{"--max-pages-per-day", s.MaxPagesPerDay}, {"--max-sites", s.MaxSites}} {
-		if l.n < 1 && l.n != -1 {
-			return o, misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", l.flag, l.n)
-		}
+	limits, err := s.limitFlags.limits()
+	if err != nil {
+		return o, err
 	}
 	o = farwire.Options{
-		Auth:   id.keys,
-		Agents: pool,
-		Limits: farwire.Limits{Rate: s.Rate, Burst: s.Burst, Sessions: s.MaxSessions, Streams: s.MaxStreams,
-			Crawls: s.MaxCrawls, PagesPerDay: s.MaxPagesPerDay, Sites: s.MaxSites},
+		Auth:      id.keys,
+		Agents:    pool,
+		Limits:    limits,
 		TokenKeys: id.tokens,
 		Origins:   s.Origins,
 		Logger:    log,
@@ -287,74 +270,6 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{})) // and a 404 for all else
 	return mux
-}
-
-// newServer guards against peers that open connections and say nothing. There
-// is no WriteTimeout, which would end streams, and no ReadTimeout, which net/http
-// goes on counting while a stream is answered.
-func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
-	s := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		ConnState:         fresh.state,
-	}
-	s.RegisterOnShutdown(fresh.hangUp)
-	return s
-}
-
-// newcomers are the connections whose first request has not come. A shutdown of
-// net/http waits five seconds for it, which may be all the time there is; browsers
-// and load balancers open such connections in advance.
-type newcomers struct {
-	mu    sync.Mutex
-	gone  bool // whoever comes now is not waited for
-	conns map[net.Conn]struct{}
-}
-
-func (n *newcomers) state(c net.Conn, s http.ConnState) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case s != http.StateNew:
-		delete(n.conns, c)
-	case n.gone:
-		c.Close()
-	default:
-		n.conns[c] = struct{}{}
-	}
-}
-
-func (n *newcomers) hangUp() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.gone = true
-	for c := range n.conns {
-		c.Close()
-	}
-}
-
-// listen opens the address of a flag, or says what to do about it.
-func listen(flag, addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
-	var dns *net.DNSError
-	var bad *net.AddrError
-	switch {
-	case err == nil:
-		return ln, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, misusef("%s: %s is taken; stop what listens there or give another port, 0 for any", flag, addr)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, misusef("%s: %s is not allowed to this user; give a port above 1023", flag, addr)
-	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &dns):
-		return nil, misusef("%s: %s is not an address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
-	case errors.As(err, &bad):
-		return nil, misusef("%s: %q is not an address (%s); write host:port, such as 127.0.0.1:8080", flag, addr, bad.Err)
-	}
-	return nil, misusef("%s: %v; write host:port, such as 127.0.0.1:8080", flag, err)
 }
 
 // writable makes the folder if it is missing and tries to write into it, so

@@ -94,11 +94,12 @@ func Reader(c net.Conn, take func() []byte, give func()) func() (int, error) {
 // long one. It is for one reader and one writer at a time. Any other connection
 // is returned as it is.
 func Socket(c net.Conn) net.Conn {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
+	switch c.(type) {
+	case *net.TCPConn, wrapper:
+	default:
 		return c
 	}
-	raw := Raw(tcp)
+	raw := Raw(c)
 	if raw == nil {
 		return c
 	}

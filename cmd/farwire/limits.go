@@ -1,0 +1,51 @@
+package main
+
+import (
+	"log/slog"
+	"math"
+	"net/netip"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/strangers"
+)
+
+// limitFlags say what a key may, and what those without one.
+type limitFlags struct {
+	Rate           float64 `default:"10" placeholder:"N" help:"Requests per second of each API key."`
+	Burst          int     `placeholder:"N" help:"Requests at once of each API key. Left out: the rate."`
+	MaxSessions    int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key; -1 is no limit."`
+	MaxStreams     int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key; -1 is no limit."`
+	MaxCrawls      int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key; -1 is no limit."`
+	MaxPagesPerDay int     `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours; -1 is no limit."`
+	MaxSites       int     `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; -1 is no limit."`
+	MaxConnsPerIP  int     `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. -1 is no limit."`
+}
+
+// limits checks the flags.
+func (f *limitFlags) limits() (l farwire.Limits, err error) {
+	switch {
+	case !(f.Rate > 0) || math.IsInf(f.Rate, 1):
+		return l, misusef("--rate: %v is not a number of requests per second; give more than 0", f.Rate)
+	case f.Burst < 0:
+		return l, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", f.Burst)
+	}
+	for _, l := range []struct {
+		flag string
+		n    int
+	}{{"--max-sessions", f.MaxSessions}, {"--max-streams", f.MaxStreams}, {"--max-crawls", f.MaxCrawls},
+		{"--max-pages-per-day", f.MaxPagesPerDay}, {"--max-sites", f.MaxSites}, {"--max-conns-per-ip", f.MaxConnsPerIP}} {
+		if l.n < 1 && l.n != -1 {
+			return farwire.Limits{}, misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", l.flag, l.n)
+		}
+	}
+	return farwire.Limits{Rate: f.Rate, Burst: f.Burst, Sessions: f.MaxSessions, Streams: f.MaxStreams,
+		Crawls: f.MaxCrawls, PagesPerDay: f.MaxPagesPerDay, Sites: f.MaxSites}, nil
+}
+
+// guard bounds connections without a key. All together they take no more than half
+// of the descriptors: the rest is for those who have shown one.
+func (f *limitFlags) guard(trusted []netip.Prefix, log *slog.Logger) *strangers.Guard {
+	_, most := netio.Descriptors()
+	return strangers.New(strangers.Options{PerNetwork: f.MaxConnsPerIP, Total: most / 2, Trusted: trusted, Logger: log})
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/farwire/farwire/internal/strangers"
+)
+
+// newServer guards against peers that open connections and say nothing. There
+// is no WriteTimeout, which would end streams, and no ReadTimeout, which net/http
+// goes on counting while a stream is answered.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ConnState:         fresh.state,
+	}
+	s.RegisterOnShutdown(fresh.hangUp)
+	return s
+}
+
+// guardServer bounds the connections of a server that have shown no key. It is to
+// serve what the guard listens on.
+func guardServer(s *http.Server, g *strangers.Guard) {
+	fresh := s.ConnState
+	s.ConnContext = g.ConnContext
+	s.ConnState = func(c net.Conn, state http.ConnState) {
+		fresh(c, state)
+		g.ConnState(c, state)
+	}
+}
+
+// newcomers are the connections whose first request has not come. A shutdown of
+// net/http waits five seconds for it, which may be all the time there is; browsers
+// and load balancers open such connections in advance.
+type newcomers struct {
+	mu    sync.Mutex
+	gone  bool // whoever comes now is not waited for
+	conns map[net.Conn]struct{}
+}
+
+func (n *newcomers) state(c net.Conn, s http.ConnState) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case s != http.StateNew:
+		delete(n.conns, c)
+	case n.gone:
+		c.Close()
+	default:
+		n.conns[c] = struct{}{}
+	}
+}
+
+func (n *newcomers) hangUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gone = true
+	for c := range n.conns {
+		c.Close()
+	}
+}
+
+// listen opens the address of a flag, or says what to do about it.
+func listen(flag, addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	var dns *net.DNSError
+	var bad *net.AddrError
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, misusef("%s: %s is taken; stop what listens there or give another port, 0 for any", flag, addr)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, misusef("%s: %s is not allowed to this user; give a port above 1023", flag, addr)
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &dns):
+		return nil, misusef("%s: %s is not an address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
+	case errors.As(err, &bad):
+		return nil, misusef("%s: %q is not an address (%s); write host:port, such as 127.0.0.1:8080", flag, addr, bad.Err)
+	}
+	return nil, misusef("%s: %v; write host:port, such as 127.0.0.1:8080", flag, err)
+}

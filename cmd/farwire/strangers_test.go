@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/internal/harness"
+)
+
+// dialFrom connects to the gateway from an address of loopback.
+func dialFrom(t *testing.T, from, to string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 20 * time.Second}
+	c, err := d.Dial("tcp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	return c
+}
+
+// request sends one over a connection, which stays open, and returns the status.
+func request(t *testing.T, c net.Conn, path, header string) int {
+	t.Helper()
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: gw\r\n"+header+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode
+}
+
+// ended waits until the gateway has closed a connection.
+func ended(t *testing.T, c net.Conn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
+		t.Fatalf("the connection is open: read %d bytes, %v", n, err)
+	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		t.Fatal("the connection was not closed")
+	}
+}
+
+func TestServe_MaxConnsPerIP_ClosesThoseWithoutAKey(t *testing.T) {
+	t.Parallel()
+	g := startServe(t, "--max-conns-per-ip", "3", "--trusted-proxies", "127.0.7.1", "--socks-listen", "127.0.0.1:0")
+	socks := g.Await(g.Stderr, `listening for SOCKS5" addr=(\S+)`)[1]
+	const from = "127.0.0.5"
+	key := "X-API-Key: " + g.Key + "\r\n"
+
+	known := dialFrom(t, from, g.Addr)
+	if status := request(t, known, "/usage", key); status != http.StatusOK {
+		t.Fatalf("with a key: status %d", status)
+	}
+	idle, silent := dialFrom(t, from, g.Addr), dialFrom(t, from, g.Addr)
+	if status := request(t, idle, "/healthz", ""); status != http.StatusOK {
+		t.Fatalf("without a key: status %d", status)
+	}
+	dialFrom(t, from, socks) // counts as well
+	ended(t, func() net.Conn { dialFrom(t, from, g.Addr); return silent }())
+	ended(t, func() net.Conn { dialFrom(t, from, g.Addr); return idle }())
+	if status := request(t, known, "/usage", key); status != http.StatusOK {
+		t.Errorf("with a key, later: status %d", status)
+	}
+	// A trusted proxy and loopback's own address have no bound.
+	for _, from := range []string{"127.0.7.1", "127.0.0.1"} {
+		var open []net.Conn
+		for range 6 {
+			open = append(open, dialFrom(t, from, g.Addr))
+		}
+		for _, c := range open {
+			if status := request(t, c, "/healthz", ""); status != http.StatusOK {
+				t.Errorf("from %s: status %d", from, status)
+			}
+		}
+	}
+}
+
+// Whoever floods from loopback, which has no bound of its own, takes at most half of
+// the descriptors.
+func TestServe_FloodOfConnections_LeavesDescriptorsForKeys(t *testing.T) {
+	t.Parallel()
+	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--allow-private")
+	limited := exec.Command(harness.Look(t, "prlimit"), append([]string{"--nofile=96:96"}, cmd.Args...)...)
+	limited.Env, limited.Dir = cmd.Env, cmd.Dir
+	g := harness.StartGateway(t, limited)
+	for range 150 {
+		c := dialFrom(t, "127.0.0.1", g.Addr)
+		io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: gw\r\n\r\n") // those before it may be gone
+	}
+	relay := program(t, "relay", "--gateway", g.WS("/ws"), "--key", g.Key, "ws://echo.farwire.alt")
+	relay.Stdin = strings.NewReader("hello\n")
+	out, err := relay.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "hello") {
+		t.Errorf("a relay with a key during the flood: %v: %s\n%s", err, out, g.Stderr)
+	}
+}

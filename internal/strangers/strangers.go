@@ -1,0 +1,298 @@
+// Package strangers bounds the connections that have shown no valid key.
+//
+// Each connection that is accepted waits until one of its requests shows a key:
+//
+//	Accept ──▶ waiting ──▶ active ──▶ idle ──▶ active …   net/http says which
+//	              │           │         │
+//	              └───────────┴─────────┴──▶ known          a key was shown: no
+//	                                                        bound holds any more
+//
+// Of one network, an IPv4 address or an IPv6 /64, at most so many are kept, and
+// of all together as many as leave descriptors for callers with a key. Beyond
+// that the connection that has waited longest is closed, not the new one: who
+// floods closes connections of its own.
+package strangers
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/upgrade"
+)
+
+// Options say how many connections without a key are kept.
+type Options struct {
+	PerNetwork int            // of one network; at most 0: no limit
+	Total      int            // of all networks; at most 0: no limit
+	Trusted    []netip.Prefix // proxies: their connections do not count for a network, and may be idle for longer
+	Logger     *slog.Logger
+}
+
+// IdleTimeout is how long a connection that has shown no key may be idle between
+// two requests. A trusted proxy's may be as long as the server allows.
+const IdleTimeout = 20 * time.Second
+
+// Guard knows the connections without a key. It is safe for concurrent use.
+type Guard struct {
+	o Options
+
+	mu     sync.Mutex
+	all    list.List // of *Conn; the one that has waited longest first
+	of     map[netip.Prefix]*list.List
+	warned time.Time
+}
+
+// New returns a Guard.
+func New(o Options) *Guard { return &Guard{o: o, of: make(map[netip.Prefix]*list.List)} }
+
+// A Conn is a connection that a Guard has accepted. Reading and writing are not
+// its business: see Socket.
+type Conn struct {
+	*net.TCPConn
+	guard   *Guard
+	network netip.Prefix // not valid: it does not count there
+	trusted bool
+
+	// Guarded by guard.mu. Without a place the connection is known or closed.
+	inAll, inNetwork *list.Element
+	active           bool // a request is being served
+	idle             *time.Timer
+}
+
+// Socket returns the connection for those who read and write it directly.
+func (c *Conn) Socket() *net.TCPConn { return c.TCPConn }
+
+// KeyShown ends every bound: a valid key, or an agent's secret, was shown.
+func (c *Conn) KeyShown() { c.guard.forget(c) }
+
+// Close closes the connection.
+func (c *Conn) Close() error {
+	c.guard.forget(c)
+	return c.TCPConn.Close()
+}
+
+// Listen returns a listener whose connections count. Only TCP connections do.
+// Accept does not end for want of a descriptor: it closes the connection that has
+// waited longest, and tries again.
+func (g *Guard) Listen(l net.Listener) net.Listener { return &listener{l, g} }
+
+type listener struct {
+	net.Listener
+	guard *Guard
+}
+
+// The pause grows while descriptors are missing.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+)
+
+func (l *listener) Accept() (net.Conn, error) {
+	pause := minPause
+	for {
+		conn, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return l.guard.accept(conn), nil
+		case !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE):
+			return nil, err
+		}
+		l.guard.exhausted(err)
+		time.Sleep(pause)
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// exhausted makes room when no descriptor is left, and says so once a minute.
+func (g *Guard) exhausted(err error) {
+	g.mu.Lock()
+	now := time.Now()
+	warn := now.Sub(g.warned) >= time.Minute
+	if warn {
+		g.warned = now
+	}
+	longest := g.longest(&g.all)
+	waiting := g.all.Len()
+	g.mu.Unlock()
+	if warn {
+		g.o.Logger.Warn("connections wait: no file descriptor is left; raise the limit of open files", "without_key", waiting, "err", err)
+	}
+	if longest != nil {
+		longest.Close()
+	}
+}
+
+func (g *Guard) accept(conn net.Conn) net.Conn {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn
+	}
+	c := &Conn{TCPConn: tcp, guard: g}
+	if peer, err := netip.ParseAddrPort(tcp.RemoteAddr().String()); err == nil {
+		addr := peer.Addr().Unmap().WithZone("")
+		c.trusted = slices.ContainsFunc(g.o.Trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+		if !c.trusted && addr != loopback4 && addr != loopback6 {
+			c.network = attempts.Network(addr)
+		}
+	}
+	for _, longest := range g.enter(c) {
+		longest.Close()
+	}
+	return c
+}
+
+var (
+	loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback6 = netip.IPv6Loopback()
+)
+
+// enter gives a connection its place, behind all others, and returns those that
+// have to go for it.
+func (g *Guard) enter(c *Conn) (surplus []*Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.network.IsValid() {
+		of := g.of[c.network]
+		if of == nil {
+			of = new(list.List)
+			g.of[c.network] = of
+		}
+		if g.o.PerNetwork > 0 && of.Len() >= g.o.PerNetwork {
+			surplus = append(surplus, g.longest(of))
+			g.remove(surplus[0])
+			g.of[c.network] = of // it was dropped when it became empty
+		}
+		c.inNetwork = of.PushBack(c)
+	}
+	if g.o.Total > 0 && g.all.Len() >= g.o.Total {
+		longest := g.longest(&g.all)
+		g.remove(longest)
+		surplus = append(surplus, longest)
+	}
+	c.inAll = g.all.PushBack(c)
+	return surplus
+}
+
+// longest returns the connection of a list that has waited longest, one whose
+// request is being served only when all others are; nil when there is none. The
+// caller holds mu.
+func (g *Guard) longest(of *list.List) *Conn {
+	for e := of.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*Conn); !c.active {
+			return c
+		}
+	}
+	if e := of.Front(); e != nil {
+		return e.Value.(*Conn)
+	}
+	return nil
+}
+
+func (g *Guard) forget(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(c)
+}
+
+// remove takes a connection's place away; mu is held.
+func (g *Guard) remove(c *Conn) {
+	if c.inAll == nil {
+		return
+	}
+	g.all.Remove(c.inAll)
+	c.inAll = nil
+	if c.inNetwork != nil {
+		of := g.of[c.network]
+		of.Remove(c.inNetwork)
+		c.inNetwork = nil
+		if of.Len() == 0 {
+			delete(g.of, c.network)
+		}
+	}
+	if c.idle != nil {
+		c.idle.Stop()
+		c.idle = nil
+	}
+}
+
+// Len returns how many connections have shown no key.
+func (g *Guard) Len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.all.Len()
+}
+
+// ConnContext is for [http.Server.ConnContext]: requests that show a key say so.
+func (g *Guard) ConnContext(ctx context.Context, conn net.Conn) context.Context {
+	if c := accepted(conn); c != nil {
+		return upgrade.WithKeyShown(ctx, c.KeyShown)
+	}
+	return ctx
+}
+
+// ConnState is for [http.Server.ConnState].
+func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
+	c := accepted(conn)
+	if c == nil {
+		return
+	}
+	switch state {
+	case http.StateActive:
+		g.wait(c, true, false)
+	case http.StateIdle:
+		g.wait(c, false, true)
+	case http.StateHijacked: // a socket that has not said whose it is
+		g.wait(c, false, false)
+	}
+}
+
+// wait notes what a connection does from now on, and puts it behind all others.
+func (g *Guard) wait(c *Conn, active, idle bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.inAll == nil {
+		return
+	}
+	c.active = active
+	g.all.MoveToBack(c.inAll)
+	if c.inNetwork != nil {
+		g.of[c.network].MoveToBack(c.inNetwork)
+	}
+	switch {
+	case idle && !c.trusted && c.idle == nil:
+		c.idle = time.AfterFunc(IdleTimeout, c.expire)
+	case idle && !c.trusted:
+		c.idle.Reset(IdleTimeout)
+	case c.idle != nil:
+		c.idle.Stop()
+	}
+}
+
+// expire closes a connection that is still idle.
+func (c *Conn) expire() {
+	c.guard.mu.Lock()
+	waiting := c.inAll != nil && !c.active
+	c.guard.mu.Unlock()
+	if waiting {
+		c.Close()
+	}
+}
+
+// accepted returns the Guard's own connection, also below TLS; nil: it is none.
+func accepted(conn net.Conn) *Conn {
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
+	}
+	c, _ := conn.(*Conn)
+	return c
+}
