@@ -32,7 +32,7 @@ func (c *crawler) follow(e *entry, r *result) {
 		free[l] = true
 	}
 	shape, _, _ := weburl.ShapeOf(e.url)
-	for _, l := range r.links {
+	for _, l := range withoutTwins(r.links) {
 		if c.known(l) {
 			continue
 		}
@@ -135,7 +135,7 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 	case !c.robots.Allowed(u):
 		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
 	}
-	return nil
+	return c.isTwin(key)
 }
 
 // chosen reports whether Include and Exclude let a page in.

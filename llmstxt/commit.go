@@ -113,6 +113,11 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		c.pass(e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
+	c.settleTwin(ctx, e, r)
+	if first := c.same(r); first != "" {
+		c.pass(e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		return
+	}
 	if !base && c.answersAll(ctx, e, r) {
 		c.pass(e, notFoundAs200)
 		return
@@ -180,7 +185,7 @@ func (r *result) identities() []string {
 	if r.evidence.Sum != "" {
 		out = append(out, "text "+r.evidence.Sum)
 	}
-	return out
+	return append(out, r.alike...)
 }
 
 // deferTo lets a page stand back for the one it names as canonical, if there

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
@@ -141,6 +142,7 @@ type crawler struct {
 	settled  map[string]time.Time // what the site maps list
 	complete bool                 // and that is all they list
 	spared   map[string]*Page     // by URL, not to be asked for
+	twins    atomic.Int32         // whether pages have one behind their address with .md
 
 	// ---
 
@@ -173,6 +175,7 @@ type crawler struct {
 	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
 	gone      map[string]bool   // addresses that answered 410
 	alias     map[string]string // addresses that led to another page
+	firsts    []firstPage       // that name no twin, until it is known whether the site has any
 	strings   map[string]string
 	interned  int
 	stats     Stats

@@ -44,6 +44,14 @@ type result struct {
 	outside    int            // links to the host that are not in scope
 	page       *htmlpage.Page // until links and addresses are resolved
 	cookies    jars           // of the way here
+
+	form     form
+	twinOnly bool     // asked for in place of a page: HTML is of no use
+	twinURL  *url.URL // of the page in Markdown, if the page names it
+	probed   bool     // its twin has been asked for
+	twin     *result  // the page in Markdown
+	twinNote string   // what became of it
+	alike    []string // identities of the twin that was adopted
 }
 
 // fetchPage follows one address to a page and reads it. allow is asked before
@@ -66,6 +74,7 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 		next, err := c.try(ctx, r)
 		if err != nil || next == nil {
 			r.refused = err
+			c.twinOf(ctx, r)
 			return r
 		}
 		if r.hops >= c.MaxRedirects {
@@ -126,6 +135,10 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	a := &transfer{crawler: c, outer: ctx, limit: c.MaxPageBytes}
 	defer a.close()
 	prev := c.previous[r.final.String()]
+	if r.twinOnly || prev != nil && prev.Evidence.Twin != "" {
+		prev = nil // the words of the twin may change alone
+	}
+	a.text = r.twinOnly
 	if err := a.ask(r.final, prev, r.cookies); err != nil {
 		return nil, retry{worth: true}, err
 	}
@@ -157,7 +170,8 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
 	}
 	kind := resp.Header.Get("Content-Type")
-	if kind != "" && !decode.IsHTML(kind) {
+	var isPage bool
+	if r.form, isPage = formOf(kind, r.final); kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
 	}
 	if err := a.readSent(); err != nil {
@@ -176,8 +190,17 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		return nil, err
 	}
 	r.bytes += int64(len(body))
-	if kind == "" && !decode.IsHTML(http.DetectContentType(body)) {
-		return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
+	if kind == "" {
+		var isPage bool
+		if r.form, isPage = formOf(http.DetectContentType(body), r.final); !isPage {
+			return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
+		}
+	}
+	if r.form != formHTML && isMarkup(body) {
+		r.form = formHTML
+	}
+	if r.twinOnly && r.form == formHTML {
+		return nil, &skipError{Reason: SkipType, Detail: "HTML in place of Markdown"}
 	}
 	head := a.resp.Header
 	sum := sha256.Sum256(body)
@@ -213,6 +236,9 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	} else if err != nil {
 		return nil, err
 	}
+	if r.form != formHTML {
+		return nil, c.readText(a.outer, r, text)
+	}
 	return c.read(a.outer, a, r, text)
 }
 
@@ -226,10 +252,13 @@ func (c *crawler) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies jars) (*http.Response, error) {
+func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies jars, text bool) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	req.Header.Set("User-Agent", c.UserAgent)
-	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1")
+	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,text/markdown;q=0.8,text/plain;q=0.7,*/*;q=0.1")
+	if text {
+		req.Header.Set("Accept", "text/markdown,text/plain;q=0.9,*/*;q=0.1")
+	}
 	req.Header.Set("Accept-Encoding", decode.Accepted)
 	c.given.set(req)
 	cookies.set(req)

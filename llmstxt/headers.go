@@ -3,6 +3,7 @@ package llmstxt
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,12 @@ func retryAfter(v string) time.Duration {
 	return 0
 }
 
-// canonicalOf is the address in a Link header with rel=canonical, RFC 8288.
-func canonicalOf(h http.Header) string {
+// canonicalOf is the address in a Link header with rel=canonical.
+func canonicalOf(h http.Header) string { return linkOf(h, "canonical", "") }
+
+// linkOf is the address in a Link header with a relation and, unless that is "",
+// a type, RFC 8288.
+func linkOf(h http.Header, rel, kind string) string {
 	for _, v := range h.Values("Link") {
 		for link := range strings.SplitSeq(v, ",") {
 			target, params, _ := strings.Cut(link, ";")
@@ -32,11 +37,19 @@ func canonicalOf(h http.Header) string {
 			if !strings.HasPrefix(target, "<") || !strings.HasSuffix(target, ">") {
 				continue
 			}
+			related, typed := false, kind == ""
 			for p := range strings.SplitSeq(params, ";") {
 				name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-				if strings.EqualFold(name, "rel") && strings.EqualFold(strings.Trim(value, `" `), "canonical") {
-					return target[1 : len(target)-1]
+				value = strings.ToLower(strings.Trim(value, `" `))
+				switch strings.ToLower(strings.TrimSpace(name)) {
+				case "rel":
+					related = related || slices.Contains(strings.Fields(value), rel)
+				case "type":
+					typed = typed || value == kind
 				}
+			}
+			if related && typed {
+				return target[1 : len(target)-1]
 			}
 		}
 	}

@@ -110,6 +110,13 @@ func (p *pacer) gaveUp() bool {
 	return p.inARow >= givingUp
 }
 
+// isSlow reports that the site was in trouble a short while ago.
+func (p *pacer) isSlow() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gap > 0
+}
+
 // timeout counts a request without an answer.
 func (p *pacer) timeout() {
 	p.mu.Lock()

@@ -56,6 +56,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 		}
 	}
 	r.page = p
+	r.twinURL = r.twinLink(a.resp.Header, p)
 	r.noindex = (p.NoIndex || r.noindex) && !c.IgnoreRobots
 	if p.NoFollow || r.nofollow {
 		p.Links = nil

@@ -20,6 +20,7 @@ type transfer struct {
 	*crawler
 	outer  context.Context
 	limit  int64 // bytes, unpacked
+	text   bool  // Markdown is asked for
 	resp   *http.Response
 	sent   bytes.Buffer
 	began  time.Time
@@ -47,7 +48,7 @@ func (a *transfer) ask(u *url.URL, prev *Page, cookies jars) error {
 	ctx, a.cancel = context.WithCancel(a.outer)
 	a.began = time.Now()
 	a.clock = time.AfterFunc(a.PageTimeout, a.cancel)
-	resp, err := a.send(ctx, u, prev, cookies)
+	resp, err := a.send(ctx, u, prev, cookies, a.text)
 	if err != nil {
 		return a.failed(err)
 	}

@@ -18,6 +18,7 @@ type Evidence struct {
 	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
 	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
 	Sum         string   `json:"sum,omitempty"`         // of title and text, "" if there is next to none
+	Twin        string   `json:"twin,omitempty"`        // URL of the Markdown that Blocks and Anchors were read from; "": the page itself
 	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
 	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames

@@ -102,13 +102,19 @@ var notPages = map[string]bool{}
 func init() {
 	for e := range strings.FieldsSeq(`7z aac apk avi avif bmp bz2 css deb dmg doc docx dvi eot eps epub exe flac gif gz ico inv
 		iso jar jpeg jpg json jsonl m4a m4v mkv mobi mov mp3 mp4 mpeg mpg msi odp ods odt ogg ogv otf
-		pdf pkg png ppt pptx rar rpm rss rtf svg swf tar tgz tif tiff ttf txt wasm wav webm
+		pdf pkg png ppt pptx rar rpm rss rtf svg swf tar tgz tif tiff ttf wasm wav webm
 		webmanifest webp whl woff woff2 wsdl xls xlsx xml xsd xz yaml yml zip zst`) {
 		notPages["."+e] = true
 	}
 }
 
-// IsFile reports an address whose ending says that it is not a page.
+// forPrograms are text files that say nothing to a reader.
+var forPrograms = map[string]bool{"llms.txt": true, "llms-full.txt": true, "robots.txt": true, "sitemap.txt": true, "humans.txt": true, "ads.txt": true,
+	"app-ads.txt": true, "security.txt": true, "requirements.txt": true, "CMakeLists.txt": true}
+
+// IsFile reports an address whose ending says that it is not a page. Sources
+// that a generator of documents puts beside its pages are files too.
 func IsFile(u *url.URL) bool {
-	return notPages[strings.ToLower(path.Ext(u.Path))]
+	ext := strings.ToLower(path.Ext(u.Path))
+	return notPages[ext] || ext == ".txt" && (forPrograms[path.Base(u.Path)] || strings.Contains(u.Path, "/_sources/"))
 }

@@ -1,0 +1,168 @@
+// Package mdpage reads a page of Markdown or of plain text: its title, its links
+// and its words, and the text that remains of it without what a reader cannot
+// see.
+package mdpage
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// A source hands out the lines of a page, one after the other: without the front
+// matter and without comments, which no reader sees. It keeps nothing, so that a
+// page of a million empty lines costs no more than any other.
+type source struct {
+	rest     []byte
+	markdown bool
+	title    string // of the front matter
+	summary  string // its description
+
+	fence   string // that a block of code ends with; "": not in one
+	comment bool   // inside <!--
+}
+
+// open skips the byte order mark and reads the front matter.
+func open(text []byte, markdown bool) *source {
+	s := &source{rest: bytes.TrimPrefix(text, []byte("\ufeff")), markdown: markdown}
+	if markdown {
+		s.frontMatter()
+	}
+	return s
+}
+
+const maxFront = 64 << 10 // bytes of front matter
+
+// frontMatter reads title and description between two lines of "---" (YAML) or
+// "+++" (TOML).
+func (s *source) frontMatter() {
+	text := s.rest[:min(len(s.rest), maxFront)]
+	mark, at := nextLine(text)
+	mark = bytes.TrimRight(mark, " \t")
+	sign := string(mark)
+	if sign != "---" && sign != "+++" {
+		return
+	}
+	var title, summary string
+	for at < len(text) {
+		line, n := nextLine(text[at:])
+		at += n
+		if end := string(bytes.TrimRight(line, " \t")); end == sign || end == "..." {
+			s.title, s.summary, s.rest = title, summary, s.rest[at:]
+			return
+		}
+		name, value, ok := bytes.Cut(line, []byte(map[string]string{"---": ":", "+++": "="}[sign]))
+		if !ok {
+			continue
+		}
+		switch v := unquote(string(bytes.TrimSpace(value))); strings.ToLower(string(bytes.TrimSpace(name))) {
+		case "title":
+			title = plain.OneLine(v)
+		case "description", "summary":
+			summary = plain.OneLine(v)
+		}
+	}
+}
+
+func unquote(v string) string {
+	if n := len(v); n >= 2 && (v[0] == '"' || v[0] == '\'') && v[n-1] == v[0] {
+		return v[1 : n-1]
+	}
+	if v == ">" || v == "|" || v == ">-" || v == "|-" {
+		return ""
+	}
+	return v
+}
+
+// nextLine is the first line of a text, without its end, and how far it goes.
+func nextLine(text []byte) (line []byte, n int) {
+	i := bytes.IndexByte(text, '\n')
+	if i < 0 {
+		return text, len(text)
+	}
+	return bytes.TrimSuffix(text[:i], []byte("\r")), i + 1
+}
+
+// next returns the next line and whether it belongs to a block of code, whose
+// fences do as well.
+func (s *source) next() (line []byte, code, ok bool) {
+	for len(s.rest) > 0 {
+		line, n := nextLine(s.rest)
+		s.rest = s.rest[n:]
+		if !s.markdown {
+			return line, false, true
+		}
+		if s.fence != "" {
+			if f := fenceOf(line); strings.HasPrefix(f, s.fence) && len(bytes.TrimSpace(line)) == len(f) {
+				s.fence = ""
+			}
+			return line, true, true
+		}
+		if !s.comment {
+			if f := fenceOf(line); f != "" {
+				s.fence = f
+				return line, true, true
+			}
+		}
+		seen := s.uncomment(line)
+		if len(seen) < len(line) && len(bytes.TrimSpace(seen)) == 0 || isRemark(seen) {
+			continue
+		}
+		return seen, false, true
+	}
+	return nil, false, false
+}
+
+// fenceOf is the fence that a line begins with: three or more of "`" or "~".
+func fenceOf(line []byte) string {
+	trimmed := bytes.TrimLeft(line, " ")
+	if len(line)-len(trimmed) > 3 || len(trimmed) < 3 || trimmed[0] != '`' && trimmed[0] != '~' {
+		return ""
+	}
+	n := 0
+	for n < len(trimmed) && trimmed[n] == trimmed[0] {
+		n++
+	}
+	if n < 3 || trimmed[0] == '`' && bytes.IndexByte(trimmed[n:], '`') >= 0 {
+		return ""
+	}
+	return string(trimmed[:n])
+}
+
+// uncomment takes HTML's comments out of a line.
+func (s *source) uncomment(line []byte) []byte {
+	var out []byte
+	changed := false
+	for {
+		if s.comment {
+			i := bytes.Index(line, []byte("-->"))
+			changed = true
+			if i < 0 {
+				return out
+			}
+			line, s.comment = line[i+3:], false
+		}
+		i := bytes.Index(line, []byte("<!--"))
+		if i < 0 {
+			break
+		}
+		out, line, s.comment = append(out, line[:i]...), line[i+4:], true
+	}
+	if !changed {
+		return line
+	}
+	return append(out, line...)
+}
+
+// isRemark reports a line that defines a link nobody uses, which is how Markdown
+// is commented: [//]: # (text).
+func isRemark(line []byte) bool {
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(line, " "), []byte("["))
+	if !ok {
+		return false
+	}
+	name, target, ok := bytes.Cut(rest, []byte("]:"))
+	target = bytes.TrimSpace(target)
+	return ok && (string(name) == "//" || string(name) == "comment" || string(name) == "#") && (bytes.HasPrefix(target, []byte("#")) || bytes.HasPrefix(target, []byte("<>")))
+}

@@ -1,0 +1,86 @@
+package llmstxt
+
+import (
+	"bytes"
+	"context"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/describe"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/mdpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Pages that are no HTML: Markdown and plain text.
+
+// form is how a page is written.
+type form int8
+
+const (
+	formHTML form = iota
+	formMarkdown
+	formPlain
+)
+
+// formOf tells it by the Content-Type, and by the address where that says little.
+// It reports false for what is not a page.
+func formOf(kind string, u *url.URL) (form, bool) {
+	ext := strings.ToLower(path.Ext(u.Path))
+	markdown := slices.Contains([]string{".md", ".markdown", ".mdx", ".mkd"}, ext)
+	text := slices.Contains([]string{"", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"}, ext)
+	switch media := decode.MediaType(kind); {
+	case decode.IsHTML(kind):
+		return formHTML, true
+	case media == "text/markdown", media == "text/x-markdown", media == "text/x-web-markdown":
+		return formMarkdown, true
+	case media == "text/plain" && (markdown || text), strings.HasSuffix(media, "/octet-stream") && (markdown || ext == ".txt"):
+		if markdown {
+			return formMarkdown, true
+		}
+		return formPlain, true
+	}
+	return formHTML, false
+}
+
+// isMarkup reports a body that is HTML whatever its header says.
+func isMarkup(body []byte) bool {
+	start := strings.ToLower(string(bytes.TrimLeft(bytes.TrimPrefix(body[:min(len(body), 1024)], []byte("\ufeff")), " \t\r\n")))
+	for _, sign := range []string{"<!doctype", "<html", "<head", "<body", "<?xml", "<script", "<meta"} {
+		if strings.HasPrefix(start, sign) {
+			return true
+		}
+	}
+	return strings.Contains(start, "<html")
+}
+
+// readText takes from a page of Markdown or plain text what will be needed of it.
+func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
+	markdown := r.form == formMarkdown || r.twinOnly || bytes.HasPrefix(bytes.TrimLeft(text, "\ufeff \r\n"), []byte("# "))
+	p, err := mdpage.Parse(ctx, text, markdown)
+	if err != nil {
+		return err
+	}
+	page := &htmlpage.Page{Title: plain.Clip(p.Title, 500), Links: p.Links, Short: p.Short, Sum: p.Sum}
+	if r.nofollow {
+		page.Links = nil
+	}
+	r.page = page
+	r.noindex = r.noindex && !c.IgnoreRobots
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
+		Description: plain.Clip(p.Description, 4*c.DescLength), Sum: p.Sum}
+	r.sentences = describe.Split(&r.evidence)
+	if p.Short != "" {
+		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)
+	}
+	if p.Short != "" && saysNotFound(page, p.Blocks, r.final) {
+		return notFoundAs200
+	}
+	if c.scope.Host != "" {
+		c.settle(r)
+	}
+	return nil
+}

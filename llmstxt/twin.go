@@ -1,0 +1,355 @@
+package llmstxt
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// A page's twin is the same page in Markdown. Its words are read in place of
+// those of the HTML, under the page's address. A page names it, in a link element
+// or in a Link header, or it is where llmstxt.org and others put it: behind the
+// page's own address with ".md".
+//
+// Whether a site has such addresses is found out on its first three pages that
+// name no twin, in frontier order, by the goroutine that decides on pages: so the
+// answer does not depend on which page arrived first. When it is yes, workers ask
+// for a page's twin as soon as they have the page, and what had arrived before is
+// made up for when its turn comes.
+
+const (
+	probing  int32 = iota // not known yet
+	hasTwins              // one of the first pages has one
+	noTwins               // none has
+)
+
+// probePages is how many pages a site is asked about.
+const probePages = 3
+
+// twinLink is the address of the twin that a page names, resolved.
+func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
+	if u := weburl.Resolve(baseOf(r.final, p), p.Twin); u != nil && p.Twin != "" {
+		return u
+	}
+	if ref := linkOf(h, "alternate", "text/markdown"); ref != "" {
+		return weburl.Resolve(r.final, ref)
+	}
+	return nil
+}
+
+// twinOf asks for the twin of a page that a worker has read, if that is the time
+// to do it.
+func (c *crawler) twinOf(ctx context.Context, r *result) {
+	switch {
+	case r.form != formHTML || r.unchanged || r.refused != nil || c.scope.Host == "":
+	case r.twinURL != nil:
+		c.namedTwin(ctx, r)
+	case c.twins.Load() == hasTwins:
+		c.probeTwin(ctx, r)
+	}
+}
+
+// settleTwin asks for what a worker could not know to ask for, and puts the
+// twin's words in place of the page's own.
+func (c *crawler) settleTwin(ctx context.Context, e *entry, r *result) {
+	if r.form != formHTML || r.refused != nil {
+		return
+	}
+	switch {
+	case r.unchanged:
+		if r.twinURL == nil && r.evidence.Twin == "" && c.twins.Load() == probing {
+			c.probeFirst(ctx, e, r)
+		}
+	case r.twinURL != nil:
+		c.namedTwin(ctx, r)
+	case c.twins.Load() == hasTwins:
+		c.probeTwin(ctx, r)
+	case c.twins.Load() == probing && !c.pace.isSlow(): // else the site is asked too often as it is
+		c.probeFirst(ctx, e, r)
+	}
+	c.adopt(r)
+}
+
+// firstPage is one of those by which it is decided whether a site has twins.
+type firstPage struct {
+	e *entry
+	r *result
+}
+
+// probeFirst finds out whether the site has twins: by the base page at once, by
+// the others when there are three of them, so that a site of two pages is not
+// asked for what it does not have.
+func (c *crawler) probeFirst(ctx context.Context, e *entry, r *result) {
+	c.firsts = append(c.firsts, firstPage{e, r})
+	if len(c.firsts) < probePages && e != c.queue[0] {
+		return
+	}
+	found := false
+	for _, f := range c.firsts {
+		if !f.r.unchanged {
+			c.probeTwin(ctx, f.r)
+		}
+		found = found || f.r.twin != nil
+		if f.r != r {
+			c.readopt(f)
+		}
+	}
+	switch {
+	case found:
+		c.twins.Store(hasTwins)
+	case len(c.firsts) == probePages:
+		c.twins.Store(noTwins)
+	default:
+		return
+	}
+	c.firsts = nil
+}
+
+// readopt gives a page that is in the result already the words of its twin.
+func (c *crawler) readopt(f firstPage) {
+	if f.r.twin == nil || f.e.state != committed {
+		return
+	}
+	c.adopt(f.r)
+	for i := range c.pages {
+		if c.pages[i].URL == f.e.key {
+			c.pages[i].Evidence, c.pages[i].Links, c.sentences[i] = f.r.evidence, f.r.links, f.r.sentences
+		}
+	}
+	for _, key := range f.r.alike {
+		c.texts[key] = f.e.key
+	}
+	c.follow(f.e, f.r)
+}
+
+// adopt puts the words of a page's twin in place of its own. A twin that another
+// page has had is none: a template that names one file on all pages, or a server
+// with one answer to all addresses.
+func (c *crawler) adopt(r *result) {
+	if r.twinNote != "" {
+		c.note(r.final.String(), r.twinNote)
+		r.twinNote = ""
+	}
+	t := r.twin
+	if t == nil {
+		return
+	}
+	r.twin = nil
+	c.stats.Bytes += t.bytes
+	address := t.final.String()
+	for _, key := range t.identities() {
+		if first := c.texts[key]; first != "" && first != address {
+			return
+		}
+	}
+	r.alike = t.identities()
+	own := r.evidence
+	r.evidence.Twin = address
+	r.evidence.Blocks, r.evidence.Anchors = t.evidence.Blocks, t.evidence.Anchors
+	if own.Title == "" {
+		r.evidence.Title = t.evidence.Title
+	}
+	if own.Description == "" {
+		r.evidence.Description = t.evidence.Description
+	}
+	r.sentences, r.generic = t.sentences, ""
+	have := make(map[string]bool, len(r.links))
+	for _, l := range r.links {
+		have[l] = true
+	}
+	for _, l := range t.links {
+		if !have[l] && len(r.links) < htmlpage.MaxLinks && l != r.final.String() {
+			r.links = append(r.links, l)
+		}
+	}
+	if r.evidence.Nav == nil {
+		r.evidence.Nav = t.evidence.Nav
+	}
+}
+
+// namedTwin asks once for the twin that a page names. What the site says of
+// itself is believed, unless what comes is no text.
+func (c *crawler) namedTwin(ctx context.Context, r *result) {
+	if r.probed {
+		return
+	}
+	r.probed = true
+	if t := c.readTwin(ctx, r, r.twinURL); t != nil {
+		r.twin = t
+	}
+}
+
+// probeTwin asks once for a page's twin where it would be.
+func (c *crawler) probeTwin(ctx context.Context, r *result) {
+	if r.probed || r.final.RawQuery != "" {
+		return
+	}
+	for _, u := range twinAddresses(r.final) {
+		r.probed = true
+		if t := c.readTwin(ctx, r, u); t != nil && resembles(r, t) {
+			r.twin = t
+			return
+		}
+	}
+}
+
+// twinAddresses are where a page's twin may be.
+func twinAddresses(u *url.URL) []*url.URL {
+	p := u.EscapedPath()
+	var paths []string
+	switch ext := strings.ToLower(path.Ext(p)); {
+	case p == "/" || p == "":
+		paths = []string{"/index.md", "/index.html.md"}
+	case strings.HasSuffix(p, "/"):
+		paths = []string{strings.TrimSuffix(p, "/") + ".md", p + "index.html.md"}
+	case ext == ".html" || ext == ".htm":
+		paths = []string{p[:len(p)-len(ext)] + ".md", p + ".md"}
+	case ext == ".md":
+	default:
+		paths = []string{p + ".md"}
+	}
+	var out []*url.URL
+	for _, p := range paths {
+		if t := weburl.Parse(u.Scheme + "://" + u.Host + p); t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+const maxTwinHops = 3
+
+// readTwin fetches a twin; nil when there is none, or what comes is not one.
+func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) *result {
+	t := &result{final: u, twinOnly: true, cookies: r.cookies}
+	for hop := 0; ; hop++ {
+		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || !c.robots.Allowed(t.final) {
+			return nil
+		}
+		next, err := c.try(ctx, t)
+		if err != nil && isLost(err) && ctx.Err() == nil {
+			r.twinNote = "Could not read the Markdown form of " + r.final.String() + ": " + detail(err)
+		}
+		switch {
+		case err != nil || next == nil && !hasWords(t):
+			return nil
+		case next == nil:
+			return t
+		case hop == maxTwinHops:
+			return nil
+		}
+		t.final = next
+	}
+}
+
+func hasWords(t *result) bool {
+	for _, b := range t.evidence.Blocks {
+		if b.Text != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// resembles reports that a text is about what a page is about: it has the words
+// of the page's title, or a share of all its words. A page without words, as
+// applications are, resembles every text.
+func resembles(r, t *result) bool {
+	said := map[string]bool{}
+	for _, b := range t.evidence.Blocks {
+		for w := range strings.FieldsSeq(b.Text) {
+			said[plain.Key(w)] = true
+		}
+	}
+	share := func(text string) (common, all int) {
+		for w := range strings.FieldsSeq(text) {
+			if w = plain.Key(w); w != "" {
+				all++
+				if said[w] {
+					common++
+				}
+			}
+		}
+		return common, all
+	}
+	title := r.evidence.Title
+	words, common := 0, 0
+	for _, b := range r.evidence.Blocks {
+		if b.Kind == htmlpage.Title {
+			title = b.Text
+		}
+		n, all := share(b.Text)
+		words, common = words+all, common+n
+	}
+	if n, all := share(title); all > 0 && n*2 > all {
+		return true
+	}
+	return words == 0 || common*3 >= words
+}
+
+// pageOfTwin finds, for an address that ends with .md, the page among known ones
+// whose twin it would be; "" if there is none.
+func pageOfTwin(l string, known func(string) bool) string {
+	stem, ok := strings.CutSuffix(l, ".md")
+	if !ok {
+		return ""
+	}
+	forms := []string{stem, stem + ".html", stem + "/", stem + ".htm"}
+	if dir, ok := strings.CutSuffix(stem, "/index"); ok {
+		forms = append(forms, dir+"/", dir)
+	}
+	if dir, ok := strings.CutSuffix(stem, "/index.html"); ok {
+		forms = append(forms, dir+"/", dir)
+	}
+	for _, f := range forms {
+		if known(f) {
+			return f
+		}
+	}
+	return ""
+}
+
+// isTwin says of an address that ends with .md of which page that is known it is
+// the Markdown form.
+func (c *crawler) isTwin(key string) *skipError {
+	page := pageOfTwin(key, func(f string) bool { e := c.index[f]; return e != nil && e.state != passed })
+	if page == "" {
+		return nil
+	}
+	return &skipError{Reason: SkipDuplicate, Detail: "the Markdown form of " + page}
+}
+
+// withoutTwins are a page's links less the Markdown forms of others among them.
+func withoutTwins(links []string) []string {
+	var set map[string]bool
+	var out []string
+	for i, l := range links {
+		if strings.HasSuffix(l, ".md") {
+			if set == nil {
+				set = make(map[string]bool, len(links))
+				for _, l := range links {
+					set[l] = true
+				}
+			}
+			if pageOfTwin(l, func(f string) bool { return set[f] }) != "" {
+				if out == nil {
+					out = append(make([]string, 0, len(links)), links[:i]...)
+				}
+				continue
+			}
+		}
+		if out != nil {
+			out = append(out, l)
+		}
+	}
+	if out == nil {
+		return links
+	}
+	return out
+}
