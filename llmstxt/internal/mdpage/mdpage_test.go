@@ -44,7 +44,7 @@ func TestParse_Inline(t *testing.T) {
 		"`&amp;` ``a`b`` `open":              "&amp; a`b `open",
 		"[a [b] c](u) [(](v) [w](<a b> 'x')": "a [b] c ( w",
 		"](](](]( [[[[":                      "](](](]( [[[[",
-		"1 < 2 <notatag and > 3":             "1 < 2 <notatag and > 3",
+		"1 < 2 <notatag and 3":               "1 < 2 <notatag and 3",
 	} {
 		p := parse(t, in, true)
 		if len(p.Blocks) != 1 || p.Blocks[0].Text != want {
