@@ -174,7 +174,7 @@ func (e *DialError) AgentUnavailable() bool {
 		return false
 	}
 	switch reasonOf(e.Err, e.Fault) {
-	case causeLost, causeDraining, causeOverloaded:
+	case causeLost, causeDraining, causeOverloaded, causeNotHere, causeGatewayLost, causeGatewayBye:
 		return true
 	}
 	return false
@@ -204,10 +204,10 @@ func (e *DialError) public() *fault.Error {
 		p.Class, p.Text = fault.TargetUnreachable, "target unreachable: "+detail
 	default:
 		p.Class, p.Text = fault.AgentLost, detail
-		if errors.Is(e.Err, causeDraining) {
+		if isAny(e.Err, causeDraining, causeGatewayBye) {
 			p.Class = fault.AgentLeaving
 		}
-		if !strings.HasPrefix(detail, "agent ") {
+		if !strings.HasPrefix(detail, "agent ") && !strings.HasPrefix(detail, "gateway ") {
 			p.Text = "agent error: " + detail
 		}
 	}
@@ -276,11 +276,15 @@ const (
 	causeDraining    cause = "agent is going away"
 	causeNoNetwork   cause = "agent has no route to the target"
 	causeLost        cause = "agent lost"
+	causeNotHere     cause = "agent is not at this gateway"
+	causeGatewayLost cause = "gateway lost"
+	causeGatewayBye  cause = "gateway is going away"
 	causeFailed      cause = "connection failed"
 )
 
 var causes = []cause{causeRefused, causeReset, causeNoHost, causeLookup, causeTimeout, causeCanceled, causeUnreachable,
-	causeAddress, causeOverloaded, causeDraining, causeNoNetwork, causeLost, causeFailed}
+	causeAddress, causeOverloaded, causeDraining, causeNoNetwork, causeLost, causeNotHere,
+	causeGatewayLost, causeGatewayBye, causeFailed}
 
 func (c cause) Error() string { return string(c) }
 

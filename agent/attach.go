@@ -57,6 +57,10 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusMethodNotAllowed, "agents attach with GET")
 		return
 	}
+	if hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", peerUpgrade) {
+		p.servePeer(w, r, refuse)
+		return
+	}
 	if p.local {
 		refuse(http.StatusForbidden, "this gateway takes no agents")
 		return
@@ -123,7 +127,7 @@ func (p *Pool) enter() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.draining:
+	case p.draining, p.cluster != nil && p.cluster.leaving.Load():
 		return "gateway is shutting down"
 	case p.attached >= p.maxLinks:
 		return errFull

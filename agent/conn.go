@@ -86,7 +86,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	lost := c.lost
 	c.mu.Unlock()
 	if lost != nil {
-		return 0, c.opError("write", lost)
+		return 0, c.lostError("write", lost)
 	}
 	n, err := c.stream.Write(p)
 	return n, c.explain("write", err)
@@ -113,10 +113,10 @@ func (c *conn) explain(op string, err error) error {
 		if lost == nil {
 			return io.EOF
 		}
-		return c.opError(op, lost)
+		return c.lostError(op, lost)
 	case errors.Is(err, yamux.ErrTimeout):
 		if lost != nil && op == "write" {
-			return c.opError(op, lost)
+			return c.lostError(op, lost)
 		}
 		return c.opError(op, os.ErrDeadlineExceeded)
 	case errors.As(err, &reset) && !reset.Remote:
@@ -125,13 +125,28 @@ func (c *conn) explain(op string, err error) error {
 	return &DialError{FaultAgent, c.opError(op, c.link.lost(err))}
 }
 
-// lost is what a lost tunnel's error is for those who used it. An agent that had
-// said that it drains went on purpose.
+// lost is what a lost tunnel's error is for those who used it. An agent, or a
+// gateway, that had said that it drains went on purpose.
 func (l *link) lost(err error) error {
-	if l.draining.Load() {
+	switch leaving := l.draining.Load(); {
+	case leaving && l.peer != "":
+		return fmt.Errorf("%w: %v", causeGatewayBye, err)
+	case leaving:
 		return fmt.Errorf("%w: %v", causeDraining, err)
+	case l.peer != "":
+		return fmt.Errorf("%w: %v", causeGatewayLost, err)
 	}
 	return tunnelError(err)
+}
+
+// lostError is the error of a connection whose target, or beyond another gateway
+// whose agent, is lost.
+func (c *conn) lostError(op string, lost error) error {
+	var far *DialError
+	if errors.As(lost, &far) {
+		return &DialError{far.Fault, c.opError(op, far.Err)}
+	}
+	return c.opError(op, lost)
 }
 
 // tunnelError ends the chain of a lost tunnel's error: what befell the carrier,

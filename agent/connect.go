@@ -155,13 +155,13 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 
 func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
-	mux, err := agentMux(netio.Socket(nc))
+	mux, err := agentMux(netio.Socket(nc), 1)
 	if err != nil {
 		return err
 	}
 	defer mux.Close()
 	link := &agentLink{
-		runner: r, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		server: r, drainTimeout: r.drainTimeout, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
 	}
 	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -184,7 +184,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 		defer close(left)
 		select {
 		case <-ctx.Done():
-			link.drain()
+			link.drainFor(r.drainTimeout)
 		case <-mux.CloseChan():
 		}
 	}()

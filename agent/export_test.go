@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -270,4 +272,48 @@ func Surroundings(addrs []net.Addr, failed error) (restore func()) {
 		defer machine.mu.Unlock()
 		machine.list, machine.known, machine.failed = list, nil, nil
 	}
+}
+
+// CutPeers ends the connections of other gateways as a crash does.
+func (p *Pool) CutPeers() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.carried {
+		l.mux.Close()
+	}
+}
+
+// ReplayPeer sends a caller's headers again, and fails when no link comes of it.
+func (p *Pool) ReplayPeer(ctx context.Context, h http.Header) error {
+	u, err := url.Parse(p.cluster.url)
+	if err != nil {
+		return err
+	}
+	nc, _, err := dialPeer(ctx, u)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header = h
+	if err := req.Write(nc); err != nil {
+		return err
+	}
+	br := bufio.NewReader(nc)
+	resp, err := http.ReadResponse(br, req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return errors.New(resp.Status)
+	}
+	if err := writeMessage(nc, peerProof{h.Get(proofHeader)}, maxControl); err != nil {
+		return err
+	}
+	_, err = br.ReadByte() // the control stream, of one that was let in
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,11 +25,14 @@ type link struct {
 	software string
 	who      identity
 
-	knowsRules bool // the agent obeys the rules of a dial
+	knowsRules bool   // the agent obeys the rules of a dial
+	peer       string // the gateway that this leads to; empty: it leads to an agent
+	since      time.Time
 	mux        *yamux.Session
 	ctl        *yamux.Stream
 	log        *slog.Logger
 
+	asked    atomic.Uint64 // requests ever
 	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
 	opening  atomic.Int64  // streams that wait to be opened
@@ -66,7 +68,7 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	nc.SetDeadline(time.Time{})
 
 	var err error
-	if l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}); err != nil {
+	if l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}, 1); err != nil {
 		return err
 	}
 	defer l.mux.Close()
@@ -145,9 +147,15 @@ func (l *link) control() string {
 		}
 		switch m.Type {
 		case ctlDrain:
-			if !l.draining.Swap(true) {
-				l.log.Info("agent takes no more sessions", "sessions", l.sessions.Load())
+			if l.draining.Swap(true) {
+				continue
 			}
+			if l.peer != "" {
+				l.log.Debug("gateway takes no more sessions", "sessions", l.sessions.Load())
+				continue
+			}
+			l.log.Info("agent takes no more sessions", "sessions", l.sessions.Load())
+			l.pool.clusterChanged()
 		case ctlLeave:
 			return "agent has stopped"
 		case ctlLost:
@@ -155,17 +163,28 @@ func (l *link) control() string {
 			c := l.conns[m.Stream]
 			l.mu.Unlock()
 			if c != nil {
-				cause := causeReset
-				if m.Cause == string(causeUnreachable) {
-					cause = causeUnreachable
-				}
-				c.targetLost(cause)
+				c.targetLost(l.lostBecause(m.Cause))
 			}
 			if err := l.say(control{Type: ctlNoted, Stream: m.Stream}); err != nil {
 				return err.Error()
 			}
 		}
 	}
+}
+
+// lostBecause is the error of a connection whose target the other side says is
+// lost. Of another gateway it may say so of the agent.
+func (l *link) lostBecause(said string) error {
+	switch c := cause(said); {
+	case l.peer != "" && (c == causeLost || c == causeDraining):
+		if l.draining.Load() {
+			c = causeGatewayBye // it cuts what it carries, whatever it says
+		}
+		return &DialError{FaultAgent, c}
+	case c == causeUnreachable:
+		return causeUnreachable
+	}
+	return causeReset
 }
 
 // say sends a control message. An agent that does not take it is lost.
@@ -196,157 +215,6 @@ func (l *link) abortStream(id uint32) {
 		// When it cannot be said the link is closed, which says it.
 		_ = l.say(control{Type: ctlAbort, Stream: id})
 	}
-}
-
-// dial opens a connection through the agent.
-func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, a, err := l.ask(ctx, request{Op: opDial, Network: network, Addr: addr})
-	if err != nil {
-		return nil, err
-	}
-	c.local, c.remote = tcpAddr(a.Local), tcpAddr(a.Remote)
-	return c, nil
-}
-
-// resolve looks a host up through the agent.
-func (l *link) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
-	c, a, err := l.ask(ctx, request{Op: opResolve, Addr: host})
-	if err != nil {
-		return nil, err
-	}
-	l.forget(c)
-	c.stream.Reset()
-	if len(a.Addrs) == 0 {
-		return nil, &DialError{FaultAgent, errors.New("empty answer to a look-up")}
-	}
-	return a.Addrs, nil
-}
-
-// answerMargin is how much of the caller's time the agent is not given, so
-// that its answer, a timeout, comes before the caller stops waiting for it.
-const answerMargin = 500 * time.Millisecond
-
-// ask sends a request and returns the answer, when it is a success, with the
-// connection that it came on.
-func (l *link) ask(ctx context.Context, r request) (*conn, answer, error) {
-	if until, ok := ctx.Deadline(); ok {
-		left := time.Until(until)
-		r.TimeoutMS = max((left - min(answerMargin+l.mux.RTT(), left/4)).Milliseconds(), 1)
-	}
-	r.Policy = l.pool.policy
-	if rules := rulesOf(ctx); !rules.empty() {
-		r.Rules = &rules
-	}
-	l.sessions.Add(1)
-	heard := l.heard.Load() // before the stream, which the agent confirms at once
-	stream, err := l.open(ctx)
-	if err != nil {
-		l.ended()
-		return nil, answer{}, err
-	}
-	// It has to be known before the agent can say anything about it.
-	c := newConn(l, stream)
-	l.mu.Lock()
-	l.conns[stream.StreamID()] = c
-	l.mu.Unlock()
-
-	// A reset frees the stream whatever state it is in, and tells the agent. It
-	// does not wake a request that waits behind others to leave.
-	stop := context.AfterFunc(ctx, func() { stream.SetWriteDeadline(longPassed); stream.Reset() })
-	var settled atomic.Bool // by the answer or by its absence
-	silent := time.AfterFunc(silentAfter, func() {
-		if l.heard.Load() == heard && settled.CompareAndSwap(false, true) {
-			stream.SetDeadline(longPassed)
-		}
-	})
-	var a answer
-	if err = writeMessage(stream, r, maxRequest); errors.Is(err, errTooLong) {
-		err = &DialError{FaultPolicy, fmt.Errorf("policy and rules of a dial do not fit into %d bytes", maxRequest)}
-	}
-	if err == nil {
-		err = readMessage(readerFunc(c.read), &a, maxAnswer)
-	}
-	silent.Stop()
-	if !settled.CompareAndSwap(false, true) && err == nil {
-		err = yamux.ErrTimeout
-	}
-	inTime := stop()
-	if !inTime && err == nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		if !errors.As(err, new(*DialError)) {
-			err = unanswered(ctx, err)
-		}
-	} else {
-		err = a.err(hostOf(r.Addr))
-	}
-	if err != nil {
-		l.forget(c)
-		if inTime {
-			stream.Reset()
-		}
-		return nil, answer{}, err
-	}
-	return c, a, nil
-}
-
-// silentAfter is how long an agent may say nothing at all after a request. One
-// that is there confirms the stream at once, however long the target takes. So
-// the dial can go on through another agent before its time is over, and before
-// the multiplexer has found out that the link is dead.
-const silentAfter = 6 * time.Second
-
-// maxOpening is how many streams may wait to be opened on one link. An agent
-// that keeps more of them waiting takes no sessions any more.
-const maxOpening = 1024
-
-// open opens a stream. The multiplexer never frees one whose opening was
-// interrupted while its first frame waited to leave; so that is not, and who
-// gives up leaves it to end by itself.
-func (l *link) open(ctx context.Context) (*yamux.Stream, error) {
-	if l.opening.Add(1) > maxOpening {
-		l.opening.Add(-1)
-		return nil, &DialError{FaultAgent, causeOverloaded}
-	}
-	var stream *yamux.Stream
-	var err error
-	opened := make(chan struct{})
-	go func() {
-		defer l.opening.Add(-1)
-		stream, err = l.mux.OpenStream(context.WithoutCancel(ctx))
-		select {
-		case opened <- struct{}{}:
-		case <-ctx.Done():
-			if err == nil {
-				stream.Reset()
-			}
-		}
-	}()
-	select {
-	case <-opened:
-		if err != nil {
-			return nil, unanswered(ctx, err)
-		}
-		return stream, nil
-	case <-ctx.Done():
-		return nil, unanswered(ctx, ctx.Err())
-	}
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// unanswered is the error of a request that the agent gave no answer to.
-func unanswered(ctx context.Context, err error) error {
-	switch ctx.Err() {
-	case nil:
-		return &DialError{FaultAgent, tunnelError(err)}
-	case context.Canceled:
-		return &DialError{FaultTarget, ctx.Err()}
-	}
-	return &DialError{FaultAgent, ctx.Err()}
 }
 
 // forget takes a connection out of the link's books, once.

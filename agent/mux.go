@@ -29,6 +29,10 @@ const (
 	// idle streams have used tunnelLimit up already, so that a busy tunnel
 	// still serves a distant target at speed.
 	growthFloor = 16 << 20
+
+	// peerTimes is how much more the tunnel of another gateway may hold, which
+	// carries the sessions of many agents.
+	peerTimes = 4
 )
 
 // lostAfter bounds the waits of the multiplexer: for a ping's answer, and for
@@ -50,17 +54,19 @@ func muxConfig(maxIncoming uint32) *yamux.Config {
 
 // gatewayMux runs the gateway's end: it opens the streams, but for the one
 // that carries control.
-func gatewayMux(c net.Conn) (*yamux.Session, error) {
-	return yamux.Client(newWindowMender(c), muxConfig(1), new(budget).span)
+func gatewayMux(c net.Conn, times int) (*yamux.Session, error) {
+	return yamux.Client(newWindowMender(c), muxConfig(1), (&budget{times: times}).span)
 }
 
 // agentMux runs the agent's end.
-func agentMux(c net.Conn) (*yamux.Session, error) {
-	return yamux.Server(newWindowMender(c), muxConfig(1<<20), new(budget).span)
+func agentMux(c net.Conn, times int) (*yamux.Session, error) {
+	return yamux.Server(newWindowMender(c), muxConfig(1<<20), (&budget{times: times}).span)
 }
 
 // A budget bounds the receive windows of one tunnel.
 type budget struct {
+	times int // as much as the tunnel of an agent; 0: 1
+
 	mu          sync.Mutex
 	used, grown int
 }
@@ -82,7 +88,8 @@ func (s *span) ReserveMemory(size int, prio uint8) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if prio < 255 {
-		if grown := b.grown + size; grown > growthLimit || b.used+size > tunnelLimit && grown > growthFloor {
+		times := max(b.times, 1)
+		if grown := b.grown + size; grown > times*growthLimit || b.used+size > times*tunnelLimit && grown > times*growthFloor {
 			return errNoBudget
 		}
 		b.grown += size

@@ -76,6 +76,9 @@ type Pool struct {
 	draining bool
 	changed  chan struct{} // closed when exits that take sessions may have come
 	entries  []*entry
+	cluster  *cluster     // nil: this gateway is alone
+	carried  []*agentLink // of other gateways
+	answer   func(context.Context, []byte) ([]byte, error)
 	attached int // connections of agents, those that are shaking hands among them
 }
 
@@ -83,8 +86,9 @@ type Pool struct {
 // agents that share a slug and a country.
 type entry struct {
 	exit  Exit
-	own   *counter // for an exit that Add brought, else nil
-	links []*link  // guarded by Pool.mu
+	own   *counter   // for an exit that Add brought, else nil
+	links []*link    // guarded by Pool.mu
+	far   []*farLink // of other gateways; guarded likewise
 }
 
 // NewPool makes a pool with no exits. It starts nothing; Shutdown ends the
@@ -150,6 +154,7 @@ func (p *Pool) Add(e Exit) error {
 	if err := e.checkName(); err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
+	defer p.clusterChanged()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var taken []*link
@@ -177,6 +182,7 @@ func (p *Pool) Add(e Exit) error {
 // Connections through agents are cut; those of an exit of Add go on. It reports
 // whether there was one.
 func (p *Pool) Remove(id string) bool {
+	defer p.clusterChanged()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	found := false
@@ -220,10 +226,14 @@ func (p *Pool) WaitReady(ctx context.Context) error {
 type Info struct {
 	ID, Slug, Country string
 	State             State
-	Links             int           // tunnels to agents of this name; 0 for an exit of this process
-	Sessions          int           // connections open through this gateway, dials included
+	Links             int           // tunnels to agents of this name, over all gateways; 0 for an exit of this process
+	Sessions          int           // connections open through them, dials included
 	RTT               time.Duration // shortest round trip to an agent of this name; 0: unknown or local
 	Version           string        // software of the agent that attached last; empty: unknown
+
+	// Gateways are the names of the gateways that hold agents of this name, of a
+	// pool that has joined a cluster.
+	Gateways []string
 }
 
 // Fits reports whether the exit's slug and country satisfy the query, whose
@@ -238,12 +248,16 @@ func (p *Pool) Agents() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	infos := make([]Info, 0, len(p.entries))
+	own := p.ownSlugs()
 	for _, e := range p.entries {
+		if e.hidden(own) {
+			continue
+		}
 		in := Info{ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country, Links: len(e.links), State: p.health.state(e.exit.Key(), "")}
 		if e.own != nil {
 			in.Sessions = int(e.own.sessions.Load())
 		}
-		draining := len(e.links) > 0
+		draining := len(e.links) > 0 || len(e.far) > 0
 		for _, l := range e.links {
 			in.Sessions += int(l.sessions.Load())
 			if rtt := l.mux.RTT(); rtt > 0 && (in.RTT == 0 || rtt < in.RTT) {
@@ -251,6 +265,10 @@ func (p *Pool) Agents() []Info {
 			}
 			in.Version = l.software
 			draining = draining && l.draining.Load()
+		}
+		if p.cluster != nil {
+			far := in.addFar(e, p.cluster.name)
+			draining = draining && far
 		}
 		if draining || p.draining {
 			in.State = Draining
@@ -274,10 +292,19 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	for _, e := range p.entries {
 		links = append(links, e.links...)
 	}
+	carried := slices.Clone(p.carried)
+	var member Membership
+	if p.cluster != nil {
+		member = p.cluster.membership
+	}
 	p.mu.Unlock()
+	p.clusterChanged()
 
 	var wg sync.WaitGroup
 	var cut atomic.Bool
+	for _, l := range carried {
+		wg.Go(func() { l.drain(ctx) })
+	}
 	for _, l := range links {
 		wg.Go(func() {
 			stop := context.AfterFunc(ctx, func() { l.mux.Close() })
@@ -290,6 +317,9 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
+	if member != nil {
+		member.Leave()
+	}
 	p.stop()
 	p.wg.Wait()
 	if cut.Load() {
@@ -301,5 +331,5 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 func (p *Pool) isDraining() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.draining
+	return p.draining || p.cluster != nil && p.cluster.leaving.Load()
 }

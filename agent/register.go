@@ -12,6 +12,7 @@ import (
 // older one of the same instance, which has lost its other end, and other
 // agents of a slug that is exclusive.
 func (p *Pool) register(l *link) error {
+	l.since = time.Now()
 	p.mu.Lock()
 	if p.draining {
 		p.mu.Unlock()
@@ -26,8 +27,7 @@ func (p *Pool) register(l *link) error {
 	}
 	exclusive := p.exclusive(l.exit.Slug)
 	var replaced []*link
-	home := -1
-	for i, e := range p.entries {
+	for _, e := range p.entries {
 		if e.own != nil || !strings.EqualFold(e.exit.Slug, l.exit.Slug) {
 			continue
 		}
@@ -36,18 +36,13 @@ func (p *Pool) register(l *link) error {
 				replaced = append(replaced, old)
 			}
 		}
-		if e.exit.Country == l.exit.Country {
-			home = i
-		}
 	}
-	if home < 0 {
-		home = len(p.entries)
-		p.entries = append(p.entries, p.remoteEntry(l.exit))
-	}
-	p.entries[home].links = append(p.entries[home].links, l)
-	p.health.attached(p.entries[home].exit.Key())
+	home := p.remote(l.exit)
+	home.links = append(home.links, l)
+	p.health.attached(home.exit.Key())
 	p.announce()
 	p.mu.Unlock()
+	p.clusterChanged()
 
 	for _, old := range replaced {
 		if old.instance == l.instance {
@@ -65,21 +60,20 @@ func (p *Pool) servedByAnother(slug, instance string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.exclusive(slug) && slices.ContainsFunc(p.entries, func(e *entry) bool {
-		return strings.EqualFold(e.exit.Slug, slug) && slices.ContainsFunc(e.links, func(l *link) bool {
+		return strings.EqualFold(e.exit.Slug, slug) && (slices.ContainsFunc(e.links, func(l *link) bool {
 			return l.instance != instance && !l.draining.Load()
-		})
+		}) || slices.ContainsFunc(e.far, func(l *farLink) bool { return l.Instance != instance && l.takes(Rules{}) }))
 	})
 }
 
 func (p *Pool) unregister(l *link) {
+	defer p.clusterChanged()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, e := range p.entries {
+	for _, e := range p.entries {
 		if at := slices.Index(e.links, l); at >= 0 {
 			e.links = slices.Delete(e.links, at, at+1)
-			if len(e.links) == 0 {
-				p.entries = slices.Delete(p.entries, i, i+1)
-			}
+			p.dropEmpty(e)
 			return
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -227,6 +229,19 @@ func (r *runner) drop(l *agentLink) {
 	}
 	r.changed()
 }
+
+func (r *runner) dial(ctx context.Context, q request, extra []Rules) (net.Conn, error) {
+	return r.dialer.dial(ctx, q.Network, q.Addr, extra...)
+}
+
+func (r *runner) resolve(ctx context.Context, q request, extra []Rules) ([]netip.Addr, error) {
+	return r.dialer.resolve(ctx, q.Addr, extra...)
+}
+
+// call is refused: only gateways ask each other.
+func (r *runner) call(context.Context, []byte) ([]byte, error) { return nil, causeFailed }
+
+func (r *runner) start(work func()) { r.work.Go(work) }
 
 func (r *runner) began(s *session) {
 	r.mu.Lock()

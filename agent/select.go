@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"strings"
+	"slices"
 )
 
 // SelectAgent picks an exit for a request: of those that fit and take
@@ -26,8 +26,9 @@ func (p *Pool) SelectAgent(ctx context.Context, q Query) (Exit, error) {
 		return Exit{}, fmt.Errorf("%w: gateway is shutting down", ErrNoAgent)
 	}
 	var found []candidate
+	own := p.ownSlugs()
 	for _, e := range p.entries {
-		if load, ok := e.load(rules); ok && q.Fits(e.exit) {
+		if load, ok := e.load(rules); ok && q.Fits(e.exit) && !e.hidden(own) {
 			found = append(found, candidate{e, load, p.health.weight(e.exit.Key(), host)})
 		}
 	}
@@ -72,8 +73,9 @@ func choose(found []candidate, random func() float64) candidate {
 	return a
 }
 
-// load is what an exit carries for each of its links; it is not ok when none
-// of them takes sessions under the rules. The caller holds Pool.mu.
+// load is what an exit carries for each of its processes, over all gateways; it is
+// not ok when no link to them takes sessions under the rules. The caller holds
+// Pool.mu.
 func (e *entry) load(r Rules) (load float64, ok bool) {
 	if e.own != nil {
 		return float64(e.own.sessions.Load()), true
@@ -85,7 +87,20 @@ func (e *entry) load(r Rules) (load float64, ok bool) {
 			links++
 		}
 	}
-	return load / float64(max(links, 1)), links > 0
+	processes := links
+	for i, l := range e.far {
+		if !l.takes(r) {
+			continue
+		}
+		load += float64(l.Sessions)
+		links++
+		same := func(other *farLink) bool { return other.Instance == l.Instance && other.takes(r) }
+		own := func(other *link) bool { return other.instance == l.Instance && other.takes(r) }
+		if !slices.ContainsFunc(e.far[:i], same) && !slices.ContainsFunc(e.links, own) {
+			processes++
+		}
+	}
+	return load / float64(max(processes, 1)), links > 0
 }
 
 // takes reports whether sessions may be opened over the link under the rules.
@@ -112,13 +127,33 @@ func (p *Pool) usableLinks(e *entry, r Rules) []*link {
 var errNoLink = errors.New("no link to the agent")
 
 // overLinks does something over a link of the entry, and over another while the
-// fault is an agent's.
-func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T, error)) (T, error) {
+// fault is an agent's; then through other gateways that hold it, while the fault is
+// an agent's or a gateway's.
+func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
+	got, err := overOwn(ctx, p, e, do)
+	if err == nil || Classify(err).Fault != FaultAgent || ctx.Err() != nil {
+		return got, err
+	}
+	c, holders := p.holders(e, rulesOf(ctx))
+	for _, g := range holders {
+		var l *link
+		if l, err = c.peerTo(ctx, g); err == nil {
+			got, err = do(route{l, e.exit.key})
+		}
+		if err == nil || Classify(err).Fault != FaultAgent || ctx.Err() != nil {
+			break
+		}
+	}
+	return got, err
+}
+
+// overOwn does something over a link of this gateway's own.
+func overOwn[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
 	var none T
 	var err error = &DialError{FaultAgent, errNoLink}
 	for _, l := range p.usableLinks(e, rulesOf(ctx)) {
 		var got T
-		if got, err = do(l); err == nil {
+		if got, err = do(route{link: l}); err == nil {
 			return got, nil
 		}
 		if Classify(err).Fault != FaultAgent || ctx.Err() != nil {
@@ -128,14 +163,25 @@ func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(*link) (T,
 	return none, err
 }
 
+// holders returns the gateways through which the agents of an entry are reached,
+// in the order in which to try them.
+func (p *Pool) holders(e *entry, r Rules) (*cluster, []farGateway) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []farGateway
+	for _, g := range e.holders(r, rand.Shuffle) {
+		list = append(list, *g)
+	}
+	return p.cluster, list
+}
+
 // remoteEntry is the exit of the agents that share the name of named.
 func (p *Pool) remoteEntry(named Exit) *entry {
-	// An ID has no space, so no exit of Add has this key.
-	named.key = "agents " + strings.ToLower(named.Slug) + "/" + named.Country
+	named.key = remoteKey(named)
 	named.ObeysRules = true
 	e := &entry{exit: named}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := overLinks(ctx, p, e, func(l *link) (net.Conn, error) { return l.dial(ctx, network, addr) })
+		c, err := overLinks(ctx, p, e, func(l route) (net.Conn, error) { return l.dial(ctx, network, addr) })
 		if err != nil {
 			p.health.failed(named.key, normalHost(hostOf(addr)), err)
 			return nil, err
@@ -143,7 +189,7 @@ func (p *Pool) remoteEntry(named Exit) *entry {
 		return c, nil
 	}
 	e.exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-		return overLinks(ctx, p, e, func(l *link) ([]netip.Addr, error) { return l.resolve(ctx, host) })
+		return overLinks(ctx, p, e, func(l route) ([]netip.Addr, error) { return l.resolve(ctx, host) })
 	}
 	e.exit.Report = func(host string, err error) { p.health.report(named.key, normalHost(host), err) }
 	return e

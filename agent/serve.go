@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -11,17 +13,19 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 )
 
-// An agentLink is the agent's side of one tunnel: requests come in, connections to
-// targets go out.
+// An agentLink is the side of a tunnel that serves: requests come in, connections
+// to targets go out. It is an agent's, or that of a gateway that lets another one
+// reach the agents that it holds.
 type agentLink struct {
-	runner  *runner
+	server  streamServer
 	welcome welcome
 	mux     *yamux.Session
 	ctl     *yamux.Stream
 	log     *slog.Logger
 
-	draining atomic.Bool
-	quiet    chan struct{} // told when there is no session any more
+	drainTimeout time.Duration
+	draining     atomic.Bool
+	quiet        chan struct{} // told when there is no session any more
 
 	ctlMu sync.Mutex // one control message at a time
 
@@ -30,10 +34,25 @@ type agentLink struct {
 	bye      control // what the gateway said before it hung up
 }
 
+// A streamServer does what the requests of a link ask.
+type streamServer interface {
+	// dial and resolve narrow what the server allows itself by the rules.
+	dial(ctx context.Context, r request, extra []Rules) (net.Conn, error)
+	resolve(ctx context.Context, r request, extra []Rules) ([]netip.Addr, error)
+	// call answers a question of another gateway.
+	call(ctx context.Context, body []byte) ([]byte, error)
+	// enter counts a session in, or says why not.
+	enter(*agentLink) cause
+	began(*session)
+	ended(*session)
+	// start runs a goroutine that is waited for.
+	start(func())
+}
+
 // serve answers the gateway's requests until the link ends. Then what has
 // arrived for the targets may take a moment more to get there.
 func (l *agentLink) serve() {
-	l.runner.work.Go(l.control)
+	l.server.start(l.control)
 	for {
 		stream, err := l.mux.AcceptStream()
 		if err != nil {
@@ -50,7 +69,7 @@ func (l *agentLink) serve() {
 
 // start runs a part of a session's work. A panic in it costs that session.
 func (l *agentLink) start(stream *yamux.Stream, work func()) {
-	l.runner.work.Go(func() {
+	l.server.start(func() {
 		defer func() {
 			if v := recover(); v != nil {
 				stream.Reset()
@@ -81,7 +100,7 @@ func (l *agentLink) control() {
 		case m.Type == ctlAbort && s != nil:
 			s.cut()
 		case m.Type == ctlBye && m.Code == codeReplaced:
-			l.runner.work.Go(func() { l.drain() })
+			l.server.start(func() { l.drainFor(l.drainTimeout) })
 		case m.Type == ctlLeave:
 			l.mux.Close()
 		}
@@ -94,9 +113,15 @@ func (l *agentLink) say(m control) error {
 	return sayOn(l.mux, l.ctl, m)
 }
 
+func (l *agentLink) drainFor(longest time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	l.drain(ctx)
+}
+
 // drain tells the gateway to open no more sessions here, waits until the old
-// ones have ended, at most DrainTimeout, and hangs up.
-func (l *agentLink) drain() {
+// ones have ended, or ctx ends, and hangs up.
+func (l *agentLink) drain(ctx context.Context) {
 	if l.draining.Swap(true) {
 		return
 	}
@@ -104,8 +129,6 @@ func (l *agentLink) drain() {
 	if l.say(control{Type: ctlDrain}) != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.runner.drainTimeout)
-	defer cancel()
 	for l.open() > 0 {
 		select {
 		case <-l.quiet:
@@ -155,6 +178,8 @@ func (l *agentLink) answer(stream *yamux.Stream) {
 		l.resolve(stream, r, extra)
 	case opDial:
 		l.dial(stream, r, extra)
+	case opCall:
+		l.call(stream, r)
 	default:
 		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(causeFailed)})
 	}
@@ -163,7 +188,7 @@ func (l *agentLink) answer(stream *yamux.Stream) {
 func (l *agentLink) resolve(stream *yamux.Stream, r request, extra []Rules) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
-	addrs, err := l.runner.dialer.resolve(ctx, r.Addr, extra...)
+	addrs, err := l.server.resolve(ctx, r, extra)
 	a := answer{Addrs: addrs}
 	if err != nil {
 		a = failure(err)

@@ -43,7 +43,7 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // listens to the gateway runs from the beginning, so that a gateway which has
 // given up stops the dial.
 func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
-	if why := l.enter(); why != "" {
+	if why := l.server.enter(l); why != "" {
 		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		return
 	}
@@ -51,7 +51,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	l.mu.Lock()
 	l.sessions[stream.StreamID()] = s
 	l.mu.Unlock()
-	l.runner.began(s)
+	l.server.began(s)
 
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
@@ -68,7 +68,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 		}
 	})
 
-	target, err := l.runner.dialer.dial(ctx, r.Network, r.Addr, extra...)
+	target, err := l.server.dial(ctx, r, extra)
 	if err != nil {
 		l.refuse(stream, failure(err))
 		connected <- false
@@ -96,8 +96,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 }
 
 // enter counts a session in, or says why not.
-func (l *agentLink) enter() cause {
-	r := l.runner
+func (r *runner) enter(l *agentLink) cause {
 	switch n := r.sessions.Add(1); {
 	case l.draining.Load():
 		r.sessions.Add(-1)
@@ -121,7 +120,7 @@ func (s *session) done() {
 	l.mu.Lock()
 	delete(l.sessions, s.stream.StreamID())
 	l.mu.Unlock()
-	l.runner.ended(s)
+	l.server.ended(s)
 	select {
 	case l.quiet <- struct{}{}:
 	default:
@@ -254,7 +253,12 @@ func (s *session) lost(err error) {
 // lostCause is what the gateway's reader is told. Not a timeout, though TCP may
 // call it one: a reader would take it for its own deadline.
 func lostCause(err error) cause {
-	if errors.Is(err, syscall.EHOSTUNREACH) {
+	switch {
+	case IsFault(err, FaultAgent) && errors.Is(err, causeDraining):
+		return causeDraining
+	case IsFault(err, FaultAgent):
+		return causeLost
+	case errors.Is(err, syscall.EHOSTUNREACH):
 		return causeUnreachable
 	}
 	return causeReset

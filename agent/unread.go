@@ -124,10 +124,10 @@ func (a *account) close() int {
 func (l *link) arrived(stream uint32, length int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c := l.conns[stream]; c == nil || l.held.Add(int64(c.account.add(length))) <= tunnelLimit {
+	if c := l.conns[stream]; c == nil || l.held.Add(int64(c.account.add(length))) <= l.limit() {
 		return
 	}
-	for l.held.Load() > tunnelLimit {
+	for l.held.Load() > l.limit() {
 		var worst *conn
 		most := 0
 		for _, c := range l.conns {
@@ -141,6 +141,13 @@ func (l *link) arrived(stream uint32, length int) {
 		l.held.Add(int64(worst.account.close()))
 		l.pool.wg.Go(worst.overflow)
 	}
+}
+
+func (l *link) limit() int64 {
+	if l.peer != "" {
+		return peerTimes * tunnelLimit
+	}
+	return tunnelLimit
 }
 
 // holds is the cost of an account that is open.

@@ -166,6 +166,7 @@ const (
 
 type request struct {
 	Op        string `json:"op"`
+	Agent     string `json:"agent,omitempty"`
 	Network   string `json:"network,omitempty"`
 	Addr      string `json:"addr"`
 	TimeoutMS int64  `json:"timeout_ms,omitempty"`
@@ -176,6 +177,7 @@ type request struct {
 const (
 	opDial    = "dial"
 	opResolve = "resolve"
+	opCall    = "call"
 )
 
 type answer struct {
@@ -201,6 +203,7 @@ const (
 	ctlNoted = "noted"
 	ctlAbort = "abort"
 	ctlBye   = "bye"
+	ctlMove  = "move"
 )
 
 var errTooLong = errors.New("message too long")

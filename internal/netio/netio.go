@@ -62,7 +62,14 @@ func WatchPeer(conn net.Conn, owes time.Duration) {
 	}
 }
 
-// plainReader holds a buffer while it waits.
-func plainReader(c net.Conn, take func() []byte) func() (int, error) {
+// plainReader holds a buffer while it waits, unless c has WaitRead.
+func plainReader(c net.Conn, take func() []byte, give func()) func() (int, error) {
+	if w, ok := c.(interface{ WaitRead() }); ok {
+		return func() (int, error) {
+			give()
+			w.WaitRead()
+			return c.Read(take())
+		}
+	}
 	return func() (int, error) { return c.Read(take()) }
 }

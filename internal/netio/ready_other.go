@@ -19,8 +19,8 @@ func Read(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
 func Write(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
 
 // Reader returns a function that reads from c into what take returns.
-func Reader(c net.Conn, take func() []byte, _ func()) func() (int, error) {
-	return plainReader(c, take)
+func Reader(c net.Conn, take func() []byte, give func()) func() (int, error) {
+	return plainReader(c, take, give)
 }
 
 // Socket returns c as it is.

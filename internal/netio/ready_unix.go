@@ -64,11 +64,11 @@ func Write(fd uintptr, b []byte) (int, error) {
 
 // Reader returns a function that reads from c into what take returns. It takes
 // a buffer when there is something to read and gives it back before it waits,
-// where c is a socket; of another connection the buffer is kept.
+// where c is a socket or has WaitRead; of another connection the buffer is kept.
 func Reader(c net.Conn, take func() []byte, give func()) func() (int, error) {
 	raw := Raw(c)
 	if raw == nil {
-		return plainReader(c, take)
+		return plainReader(c, take, give)
 	}
 	var n int
 	var failed error

@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Directory tells the gateways of a cluster which of them holds which agents. Its
+// methods are safe for concurrent use.
+//
+// A directory moves names and numbers, and no one's traffic: who needs an agent
+// dials the gateway that holds it (ClusterOptions). What it says may be late; a
+// gateway that is asked for an agent that it does not hold says so.
+type Directory interface {
+	// Join begins to tell the other gateways what the member holds, and the member
+	// what the others hold. It returns at once.
+	Join(Member) Membership
+}
+
+// A Member is a gateway as a Directory sees it. Its functions return soon and are
+// safe for concurrent use.
+type Member struct {
+	// Holding returns what the gateway holds now.
+	Holding func() Holding
+
+	// Heard is told what another gateway holds, at once when it is a change, and
+	// in the order in which that gateway said it.
+	Heard func(Holding)
+
+	// Lost is told that a gateway has left, or was not heard of for so long that
+	// nobody should be sent there.
+	Lost func(gateway string)
+}
+
+// A Membership is a gateway's place in a Directory.
+type Membership interface {
+	// Changed says that the gateway holds other agents now, or leaves. It returns
+	// at once.
+	Changed()
+
+	// Leave ends the membership: the others are told, and the member's functions
+	// are not called any more when it returns.
+	Leave()
+}
+
+// A Holding is what one gateway says of itself.
+type Holding struct {
+	Gateway string `json:"gateway"` // its name
+	URL     string `json:"url"`     // where other gateways reach it
+	Leaving bool   `json:"leaving,omitempty"`
+
+	// Agents are its links to agents, and its own exits. In what a Member hears,
+	// they stand in place of those that were heard before, unless Partial is set:
+	// then they are added or replaced by their numbers, and those of Gone left out.
+	Agents  []Held   `json:"agents,omitempty"`
+	Partial bool     `json:"partial,omitempty"`
+	Gone    []uint64 `json:"gone,omitempty"`
+}
+
+// A Held is one link of a gateway to an agent, or an exit of its own.
+type Held struct {
+	Link       uint64        `json:"link"` // its number at that gateway
+	ID         string        `json:"id"`
+	Slug       string        `json:"slug"`
+	Country    string        `json:"country"`
+	Instance   string        `json:"instance"` // tells processes apart that share a slug
+	Version    string        `json:"version,omitempty"`
+	ObeysRules bool          `json:"obeys_rules,omitempty"`
+	Draining   bool          `json:"draining,omitempty"`
+	Sessions   int           `json:"sessions,omitempty"`
+	RTT        time.Duration `json:"rtt,omitempty"`
+	Since      time.Time     `json:"since"` // when the link was made
+}
+
+// A LocalDirectory is a Directory for gateways of one process. The zero value is
+// ready for use.
+type LocalDirectory struct {
+	mu      sync.Mutex
+	members []*localMember
+}
+
+type localMember struct {
+	Member
+	directory *LocalDirectory
+	name      string
+}
+
+// Join tells all members of each other.
+func (d *LocalDirectory) Join(m Member) Membership {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	own := m.Holding()
+	joined := &localMember{m, d, own.Gateway}
+	for _, other := range d.members {
+		other.Heard(own)
+		m.Heard(other.Holding())
+	}
+	d.members = append(d.members, joined)
+	return joined
+}
+
+func (m *localMember) Changed() {
+	m.directory.mu.Lock()
+	defer m.directory.mu.Unlock()
+	if !slices.Contains(m.directory.members, m) {
+		return
+	}
+	own := m.Holding()
+	for _, other := range m.directory.members {
+		if other != m {
+			other.Heard(own)
+		}
+	}
+}
+
+func (m *localMember) Leave() {
+	m.directory.mu.Lock()
+	defer m.directory.mu.Unlock()
+	at := slices.Index(m.directory.members, m)
+	if at < 0 {
+		return
+	}
+	m.directory.members = slices.Delete(m.directory.members, at, at+1)
+	for _, other := range m.directory.members {
+		other.Lost(m.name)
+	}
+}
