@@ -1,10 +1,8 @@
 package llmstxt_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -123,33 +121,4 @@ func FuzzCheck(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestCheck_LongFiles_Linear compares the time of a file with that of four.
-func TestCheck_LongFiles_Linear(t *testing.T) {
-	for name, piece := range map[string]func(int) string{
-		"items":    func(n int) string { return fmt.Sprintf("- [t](https://example.com/%d): n\n", n) },
-		"brackets": func(int) string { return "- [" },
-		"quotes":   func(int) string { return "## a\n> b\n" },
-		"hashes":   func(int) string { return "#" },
-	} {
-		spent := func(n int) time.Duration {
-			var b strings.Builder
-			b.WriteString("# A\n\n> b\n\n## C\n")
-			for i := range n {
-				b.WriteString(piece(i))
-			}
-			best := time.Hour
-			for range 5 {
-				began := time.Now()
-				llmstxt.Check(b.String())
-				best = min(best, time.Since(began))
-			}
-			return best
-		}
-		small, large := spent(5000), spent(20000)
-		if large > 12*small+20*time.Millisecond {
-			t.Errorf("%s: %v, four times as many %v", name, small, large)
-		}
-	}
 }

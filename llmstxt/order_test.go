@@ -200,13 +200,11 @@ func TestCrawl_ManyRulesAndLinks_StaysWithinItsTime(t *testing.T) {
 	for i := range 5000 {
 		fmt.Fprintf(&links, "<a href=/q%s/%d>x</a>", word(i), i)
 	}
-	n := 0
 	w := &web{pages: map[string]answer{"http://docs.test/robots.txt": {body: "User-agent: *\n" + rules.String()}}}
 	w.handler = func(r *http.Request) (answer, bool) {
 		if r.URL.Path == "/robots.txt" || r.URL.Path == "/sitemap.xml" {
 			return answer{}, false
 		}
-		n++
 		return html("<title>Page " + r.URL.Path + "</title><p>Words of " + r.URL.Path + " that are long enough to be words.</p>" + links.String()), true
 	}
 	began := time.Now()

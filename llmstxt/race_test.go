@@ -1,0 +1,6 @@
+//go:build race
+
+package llmstxt_test
+
+// raceDetector makes a program many times slower.
+const raceDetector = true
