@@ -48,7 +48,7 @@ func TestCompletion(t *testing.T) {
 		fish bool // ask it, too
 	}{
 		{"farwire ser", []string{"serve"}, true},
-		{"farwire a", []string{"agent"}, true},
+		{"farwire a", []string{"agent", "agents"}, true},
 		{"farwire serve --agents-f", []string{"--agents-file"}, true},
 		{"farwire serve --allow-private --lis", []string{"--listen"}, true},
 		{"farwire relay --ge", []string{"--geo"}, true},
@@ -97,7 +97,7 @@ func TestZshCompletion(t *testing.T) {
 		}
 	}
 	const handed = `compinit -u -D; source $1; _describe() { print -rl -- $commands }; _arguments() { print -rl -- "$@" }; `
-	if got := zsh(handed + `words=(farwire ser); CURRENT=2; _farwire`); len(got) != 7 || !strings.HasPrefix(got[0], "serve:") {
+	if got := zsh(handed + `words=(farwire ser); CURRENT=2; _farwire`); len(got) != 11 || !strings.HasPrefix(got[0], "serve:") {
 		t.Errorf("commands: %q", got)
 	}
 	got := zsh(handed + `words=(farwire serve --); CURRENT=3; _farwire`)

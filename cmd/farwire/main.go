@@ -20,12 +20,17 @@ import (
 )
 
 type commands struct {
-	Serve   serve        `cmd:"" help:"Run the whole gateway on one port, with an agent in this process."`
-	Agent   agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
-	Relay   relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
-	Crawl   crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
-	Version version      `cmd:"" help:"Print version, commit and Go version."`
-	Check   check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
+	Serve serve        `cmd:"" help:"Run the whole gateway on one port, with an agent in this process."`
+	Agent agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
+	Relay relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
+	Crawl crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
+	Check check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
+
+	Agents   agents   `cmd:"" help:"List the agents of a gateway."`
+	Sessions sessions `cmd:"" help:"List your running sessions at a gateway, or end one."`
+	Keygen   keygen   `cmd:"" help:"Make a key, and the line of a keys file that admits it."`
+	Health   health   `cmd:"" help:"Ask whether a gateway is ready: the exit status says it."`
+	Version  version  `cmd:"" help:"Print version, commit and Go version."`
 
 	Completion completion `cmd:"" hidden:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`
 }
@@ -83,7 +88,7 @@ func run(ctx context.Context, args []string) int {
 	if err != nil {
 		panic("farwire: the commands are declared wrongly: " + err.Error())
 	}
-	selected, err := parser.Parse(args)
+	selected, err := parser.Parse(asCommand(args))
 	switch {
 	case helped:
 		return statusOK
@@ -96,6 +101,18 @@ func run(ctx context.Context, args []string) int {
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
 	return fail(os.Stderr, selected.Run())
+}
+
+// asCommand turns what people try elsewhere, --version and help COMMAND, into
+// what it is called here.
+func asCommand(args []string) []string {
+	switch {
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	case len(args) > 0 && args[0] == "help":
+		return append(args[1:len(args):len(args)], "--help")
+	}
+	return args
 }
 
 // whereHelpIs ends a complaint of kong's, which says what is wrong and not

@@ -39,7 +39,7 @@ func TestMisuse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	t.Cleanup(func() { taken.Close() })
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestMisuse(t *testing.T) {
 		args, env string // separated by blanks
 		want      string // what the line must say, separated by |
 	}{
-		{"", "", "serve|agent|relay|crawl|version|--help"},
+		{"", "", "serve|agent|relay|crawl|check|--help"},
 		{"sevre", "", "sevre|--help"},
 		{"--nonsense", "", "--nonsense|--help"},
 		{"version extra", "", "extra|farwire version --help"},
@@ -204,8 +204,9 @@ func TestMisuse(t *testing.T) {
 		{"agent --gateway ws://a --secret " + secret + " --slug de1 --country DE --drain-timeout 0s", "", "--drain-timeout|0s"},
 	} {
 		t.Run(c.args+" "+c.env, func(t *testing.T) {
+			t.Parallel()
 			cmd := program(t, strings.Fields(c.args)...)
-			cmd.Env = append(cmd.Env, strings.Fields(c.env)...)
+			cmd.Env = append(append(cmd.Env, "FARWIRE_LISTEN=127.0.0.1:0"), strings.Fields(c.env)...)
 			p := harness.Start(t, cmd)
 			if status := p.Status(); status != statusMisuse {
 				t.Errorf("status %d, want %d", status, statusMisuse)

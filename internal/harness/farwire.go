@@ -100,7 +100,7 @@ func Farwire(t testing.TB, args ...string) *exec.Cmd {
 type Gateway struct {
 	*TestProcess
 	Addr string // host:port
-	Key  string // made for this run; empty when --api-keys was given
+	Key  string // made for this run; empty when --api-keys or --keys-file was given
 
 	secure string // "s" when it speaks TLS itself
 }
@@ -149,7 +149,7 @@ func (g *Gateway) HTTP(path string) string { return "http" + g.secure + "://" + 
 // hasKeys reports whether the operator gave keys, so that none is made.
 func hasKeys(cmd *exec.Cmd) bool {
 	given := func(s string) bool {
-		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=")
+		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=") || s == "--keys-file"
 	}
 	return slices.ContainsFunc(cmd.Args, given) || slices.ContainsFunc(cmd.Env, given)
 }
