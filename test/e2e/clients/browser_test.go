@@ -1,0 +1,117 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/chromedp"
+
+	"github.com/farwire/farwire/internal/harness"
+)
+
+// chromium starts a headless Chromium and returns a tab in it. Events of the tab go
+// to listen.
+func chromium(t *testing.T, listen func(event any), flags ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()))
+	if os.Geteuid() == 0 {
+		// Chromium refuses to run its sandbox for root. It loads nothing here but
+		// pages of this machine.
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, late := context.WithTimeout(context.Background(), 4*harness.Patience)
+	t.Cleanup(late)
+	allocator, end := chromedp.NewExecAllocator(ctx, append(options, flags...)...)
+	t.Cleanup(end)
+	tab, leave := chromedp.NewContext(allocator, chromedp.WithListener(listen))
+	t.Cleanup(func() {
+		stopped := time.AfterFunc(harness.Patience, leave)
+		defer stopped.Stop()
+		if err := chromedp.Cancel(tab); err != nil {
+			t.Errorf("Chromium does not end: %v", err)
+		}
+	})
+	if err := chromedp.Do(tab); err != nil {
+		t.Fatalf("Chromium does not start; scripts/deps installs it: %v", err)
+	}
+	return tab
+}
+
+// A browser whose every connection leaves through the proxy, over http and https,
+// loads a page of 300 files whole.
+func TestProxy_Chromium_LoadsAPageOf300Files(t *testing.T) {
+	var served atomic.Int64
+	w := newProxyWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/":
+			rw.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(rw, "<!doctype html><title>page</title><script>let ran = 0</script>")
+			for n := range 300 {
+				fmt.Fprintf(rw, "<script src=/file/%d.js></script>", n)
+			}
+		case strings.HasPrefix(r.URL.Path, "/file/"):
+			served.Add(1)
+			rw.Header().Set("Content-Type", "text/javascript")
+			fmt.Fprint(rw, "ran++")
+		default:
+			rw.WriteHeader(http.StatusNotFound)
+		}
+	}), "--http-rate", "20") // the burst is the default
+	var tab context.Context
+	var answering sync.WaitGroup
+	defer answering.Wait()
+	asked := make(chan struct{}, 1000)
+	answer := func(event any) {
+		var err error
+		switch e := event.(type) {
+		case *fetch.EventRequestPaused:
+			_, err = chromedp.Call(tab, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: e.RequestID})
+		case *fetch.EventAuthRequired:
+			asked <- struct{}{}
+			_, err = chromedp.Call(tab, fetch.ContinueWithAuth, fetch.ContinueWithAuthParams{RequestID: e.RequestID, AuthChallengeResponse: &fetch.AuthChallengeResponse{
+				Response: fetch.AuthChallengeResponseResponseProvideCredentials, Username: "session=browser", Password: w.gateway.Key,
+			}})
+		}
+		if err != nil {
+			t.Logf("the browser no longer waits: %v", err)
+		}
+	}
+	tab = chromium(t, func(event any) { answering.Go(func() { answer(event) }) },
+		chromedp.ProxyServer("http://"+w.gateway.Addr), chromedp.Flag("proxy-bypass-list", "<-loopback>"), chromedp.IgnoreCertErrors)
+	yes := true
+	if _, err := chromedp.Call(tab, fetch.Enable, fetch.EnableParams{HandleAuthRequests: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{w.http, w.https} {
+		served.Store(0)
+		if err := chromedp.Do(tab, chromedp.Navigate(page)); err != nil {
+			t.Fatal(err)
+		}
+		ran, err := chromedp.Run(tab, chromedp.Evaluate[int]("ran"))
+		if err != nil || ran != 300 || served.Load() != 300 {
+			t.Errorf("%s: %d of 300 files ran, the target served %d: %v", page, ran, served.Load(), err)
+		}
+	}
+	if len(asked) == 0 {
+		t.Error("the browser was not asked for credentials")
+	}
+	w.gateway.Await(w.gateway.Stderr, `kind=http .*target=`+strings.TrimPrefix(w.http, "http://"))
+	resp, err := http.Get(w.gateway.HTTP("/sessions?api_key=" + w.gateway.Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	running, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(running), `"kind":"tunnel"`) {
+		t.Errorf("the page over https is not in a tunnel: %s %v", running, err)
+	}
+}
