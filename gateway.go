@@ -21,6 +21,7 @@ type Gateway struct {
 	tokens *tokens
 	meters meters
 	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
+	bytes  ByteLimiter // the same for bytes
 
 	// kill ends when Shutdown has waited long enough: sessions are cut.
 	kill    context.Context
@@ -42,7 +43,8 @@ type Gateway struct {
 	outcome *pageOutcomes
 	noAgent atomic.Int64
 
-	conns egress.Conns // of the path form
+	conns   egress.Conns // of the path form
+	traffic traffic
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
@@ -82,6 +84,11 @@ func New(o Options) (*Gateway, error) {
 	} else {
 		g.pages = newMemoryLimiter()
 	}
+	if bytes, ok := o.Limiter.(ByteLimiter); ok {
+		g.bytes = bytes
+	} else {
+		g.bytes = newMemoryLimiter()
+	}
 	g.conns.RootCAs = o.RootCAs
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	return g, nil
@@ -114,6 +121,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	select {
 	case <-g.idle:
 		g.conns.Close()
+		g.lastBytes(ctx)
 		return nil
 	case <-ctx.Done():
 	}
@@ -127,6 +135,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	// Cutting a session takes no waiting on a peer, so this ends.
 	<-g.idle
 	g.conns.Close()
+	g.lastBytes(ctx)
 	return ctx.Err()
 }
 

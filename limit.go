@@ -9,10 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/farwire/farwire/internal/fault"
-	"github.com/farwire/farwire/internal/pagecount"
 )
 
 // Limits says how much a principal may. In every field zero is the gateway's
@@ -42,7 +39,9 @@ type Limits struct {
 	HTTPRate  float64 `json:"http_rate,omitempty"`
 	HTTPBurst int     `json:"http_burst,omitempty"`
 
-	BytesPerDay int64 `json:"bytes_per_day,omitempty"` // payload both ways in 24 hours
+	// Payload both ways in 24 hours, of a relay with the headers of its frames. Past it the next session is refused; those that
+	// run go on.
+	BytesPerDay int64 `json:"bytes_per_day,omitempty"`
 }
 
 // A Limiter counts the requests of principals.
@@ -104,100 +103,11 @@ const (
 )
 
 // NewLimiter returns the Limiter that a gateway uses by default: a token
-// bucket and a count of pages for each key, in the memory of this process. It
-// is safe for concurrent use and forgets keys whose bucket has filled up again
-// and whose pages count no more. A change of a key's rate or burst counts from
+// bucket and counts of pages and of bytes for each key, in the memory of this
+// process. It is a [ByteLimiter] as well, safe for concurrent use, and forgets keys
+// whose bucket has filled up again and of which nothing else counts any more. A change of a key's rate or burst counts from
 // its next request on.
 func NewLimiter() PageLimiter { return newMemoryLimiter() }
-
-type memoryLimiter struct {
-	mu      sync.Mutex // of the buckets
-	buckets map[string]*rate.Limiter
-	sweep   int // sweep when the map has grown to this
-
-	pages pagecount.Book
-	memorySlots
-}
-
-const (
-	day        = 24 * time.Hour
-	firstSweep = 1024
-)
-
-func newMemoryLimiter() *memoryLimiter {
-	return &memoryLimiter{buckets: make(map[string]*rate.Limiter), sweep: firstSweep}
-}
-
-func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
-	rps, burst := p.Limits.Rate, p.Limits.Burst
-	switch {
-	case rps < 0, math.IsInf(rps, 1):
-		return Quota{Limit: -1, Remaining: -1}, nil
-	case !(rps > 0), burst < 1:
-		return Quota{}, fmt.Errorf("a rate of %v with a burst of %d lets nothing pass", rps, burst)
-	}
-	now := time.Now()
-	b := m.bucket(p, now)
-	r := b.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-		// The bucket rounds down: after its wait a sliver may still be missing.
-		return Quota{Limit: b.Burst(), RetryAfter: max(wait, wait+time.Nanosecond)}, nil
-	}
-	return Quota{Limit: b.Burst(), Remaining: int(b.TokensAt(now))}, nil
-}
-
-func (m *memoryLimiter) TakePages(_ context.Context, p Principal, want int) (PageQuota, error) {
-	g := m.pages.Take(p.account(), want, p.Limits.PagesPerDay, time.Now())
-	q := PageQuota{Granted: g.Pages, Used: g.Used, RetryAfter: g.RetryAfter}
-	if g.Return != nil {
-		q.Return = func(_ context.Context, n int) error { g.Return(n); return nil }
-	}
-	return q, nil
-}
-
-// bucket returns the principal's bucket with its limits as they are today.
-func (m *memoryLimiter) bucket(p Principal, now time.Time) *rate.Limiter {
-	limit, burst := rate.Limit(p.Limits.Rate), p.Limits.Burst
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b := m.buckets[p.account()]
-	if b == nil {
-		if len(m.buckets) >= m.sweep {
-			m.forget(now)
-		}
-		b = rate.NewLimiter(limit, burst)
-		m.buckets[p.account()] = b
-		return b
-	}
-	if b.Limit() != limit {
-		b.SetLimitAt(now, limit)
-	}
-	if b.Burst() != burst {
-		b = resized(b, burst, now)
-		m.buckets[p.account()] = b
-	}
-	return b
-}
-
-// resized returns a bucket of another size from which as much is taken. To set
-// the size alone would leave a larger bucket as empty as the smaller one was.
-func resized(b *rate.Limiter, burst int, now time.Time) *rate.Limiter {
-	taken := int(math.Ceil(float64(b.Burst()) - b.TokensAt(now)))
-	b = rate.NewLimiter(b.Limit(), burst)
-	b.AllowN(now, min(taken, burst))
-	return b
-}
-
-// forget drops the full buckets: a key that comes back finds a full one anyway.
-func (m *memoryLimiter) forget(now time.Time) {
-	for key, b := range m.buckets {
-		if b.TokensAt(now) >= float64(b.Burst()) {
-			delete(m.buckets, key)
-		}
-	}
-	m.sweep = max(firstSweep, 2*len(m.buckets))
-}
 
 // or returns l with every zero field taken from def, and a burst in any case.
 // Any number at once is any number a second.
@@ -235,6 +145,9 @@ func (l Limits) or(def Limits) Limits {
 		if *f.have == 0 {
 			*f.have = *f.def
 		}
+	}
+	if l.BytesPerDay == 0 {
+		l.BytesPerDay = def.BytesPerDay
 	}
 	return l
 }

@@ -325,7 +325,7 @@ func (o Options) withDefaults() (Options, error) {
 	if math.IsNaN(o.Limits.HTTPRate) {
 		return fail("Limits.HTTPRate", "%v is not a number of requests per second", o.Limits.HTTPRate)
 	}
-	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1})
+	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1, BytesPerDay: -1})
 	if o.Limiter == nil {
 		o.Limiter = newMemoryLimiter()
 	}

@@ -85,6 +85,10 @@ func (c *recrawl) run(ctx context.Context) {
 		return
 	}
 	c.job = c.newJob(before)
+	if err := c.r.g.checkBytes(ctx, c.session.principal); err != nil {
+		c.fail(ctx, err)
+		return
+	}
 	if c.lease.Site.KeyID != "" {
 		granted, release, err := c.r.g.takePages(ctx, c.session.principal, c.job.maxPages)
 		if err == nil && granted < min(len(before), c.job.maxPages) {

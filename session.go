@@ -187,6 +187,9 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 		return limited(fault.LimitReached, "limit reached: your sessions hold your share of this gateway's connections",
 			Quota{RetryAfter: time.Second})
 	}
+	if err := g.checkBytes(ctx, p); err != nil {
+		return err
+	}
 	if err := s.takeSlot(ctx, p); err != nil {
 		return err
 	}
@@ -204,6 +207,7 @@ func (s *session) begin(p Principal) {
 	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
 	g.mu.Unlock()
 	g.counts[s.Kind].started.Add(1)
+	s.countBytes()
 	s.traceSession()
 }
 
@@ -325,6 +329,7 @@ func (s *session) abandonOnPanic() {
 func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
+	s.bytesEnded(r)
 	g.meters.end(s.principal, s.Kind, r.BytesToTarget, r.BytesToClient)
 	cause := ""
 	if r.Err != nil {

@@ -158,8 +158,8 @@ type agentInfo struct {
 
 // Usage returns the handler that tells callers what they have used since the
 // gateway started and what is left of their limits. Asking counts as a request.
-// Pages are those of the last 24 hours, over all gateways that share a
-// [PageLimiter].
+// Pages and bytes are those of the last 24 hours, over all gateways that share a
+// [PageLimiter] and a [ByteLimiter]; bytes are counted for keys that have a limit.
 func (g *Gateway) Usage() http.Handler {
 	type count struct {
 		Active int    `json:"active"`
@@ -235,6 +235,7 @@ func (g *Gateway) Usage() http.Handler {
 			crawled.Limit = &most
 		}
 		a["pages"] = crawled
+		a["bytes"] = g.bytesOfDay(ctx, p)
 		writeJSON(w, http.StatusOK, a)
 	})
 }

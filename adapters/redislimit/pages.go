@@ -61,7 +61,7 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 	_, err := l.run(ctx, pagesScript, 4, key, 0, -1, quarter, n)
 	var unavailable *unavailableError
 	if errors.As(err, &unavailable) && !unavailable.asked {
-		l.owed.add(key, map[int64]int{quarter: n})
+		l.owed.add(key, map[int64]int64{quarter: int64(n)})
 		return nil
 	}
 	return err
@@ -70,27 +70,27 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 // debts are pages to give back once Redis is there, by key and quarter.
 type debts struct {
 	mu sync.Mutex
-	of map[string]map[int64]int
+	of map[string]map[int64]int64
 }
 
 // mostDebtors is for how many keys debts are kept. Beyond it the pages stay
 // taken: the limit holds, and memory too.
 const mostDebtors = 10_000
 
-func (d *debts) add(key string, pages map[int64]int) {
+func (d *debts) add(key string, pages map[int64]int64) {
 	if len(pages) == 0 {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.of == nil {
-		d.of = make(map[string]map[int64]int)
+		d.of = make(map[string]map[int64]int64)
 	}
 	if d.of[key] == nil {
 		if len(d.of) >= mostDebtors {
 			return
 		}
-		d.of[key] = make(map[int64]int)
+		d.of[key] = make(map[int64]int64)
 	}
 	for quarter, n := range pages {
 		d.of[key][quarter] += n
@@ -98,7 +98,7 @@ func (d *debts) add(key string, pages map[int64]int) {
 }
 
 // collect returns what is owed to a key and forgets it.
-func (d *debts) collect(key string) map[int64]int {
+func (d *debts) collect(key string) map[int64]int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	pages := d.of[key]

@@ -1,4 +1,4 @@
-// Package redislimit counts requests, crawled pages and what runs at a time in
+// Package redislimit counts requests, crawled pages, bytes and what runs at a time in
 // Redis, so that any number of gateways hold a caller to one limit.
 //
 // Each request costs one round trip, and each session one more: a script that runs
@@ -57,7 +57,8 @@ const (
 	defaultTimeout = 100 * time.Millisecond
 )
 
-// A Limiter is a [farwire.PageLimiter] and a [farwire.SlotLimiter] in Redis. It is
+// A Limiter is a [farwire.PageLimiter], a [farwire.ByteLimiter] and a
+// [farwire.SlotLimiter] in Redis. It is
 // safe for concurrent use. Close ends the goroutine that TakeSlot starts.
 //
 // The names of its keys are hashes of subject and key id: no two callers share
@@ -66,9 +67,10 @@ type Limiter struct {
 	client redis.UniversalClient
 	ours   bool // Close closes the client
 	o      Options
-	local  farwire.PageLimiter // counts this gateway's share
+	local  localLimiter // counts this gateway's share
 	path   circuit
 	owed   debts
+	unsaid debts // bytes that Redis has not been told of
 	slots  *slots
 	many   atomic.Int64 // gateways that share the limits
 
@@ -77,8 +79,15 @@ type Limiter struct {
 
 var (
 	_ farwire.PageLimiter = (*Limiter)(nil)
+	_ farwire.ByteLimiter = (*Limiter)(nil)
 	_ farwire.SlotLimiter = (*Limiter)(nil)
 )
+
+// A localLimiter counts in memory.
+type localLimiter interface {
+	farwire.PageLimiter
+	farwire.ByteLimiter
+}
 
 // New returns a Limiter that uses a client of the host's, which the host
 // closes. A client whose requests end with their context
@@ -103,7 +112,7 @@ func New(client redis.UniversalClient, o Options) (*Limiter, error) {
 		o.Logger = slog.Default()
 	}
 	o.Name = cmp.Or(o.Name, rand.Text())
-	l := &Limiter{client: client, o: o, local: farwire.NewLimiter(), path: newCircuit(o.Logger), slots: newSlots()}
+	l := &Limiter{client: client, o: o, local: farwire.NewLimiter().(localLimiter), path: newCircuit(o.Logger), slots: newSlots()}
 	l.SetGateways(o.Gateways)
 	return l, nil
 }
@@ -147,6 +156,9 @@ func (l *Limiter) share(p farwire.Principal) farwire.Principal {
 	p.Limits.Burst = max(1, p.Limits.Burst/n)
 	if p.Limits.PagesPerDay > 0 {
 		p.Limits.PagesPerDay = max(1, p.Limits.PagesPerDay/n)
+	}
+	if p.Limits.BytesPerDay > 0 {
+		p.Limits.BytesPerDay = max(1, p.Limits.BytesPerDay/int64(n))
 	}
 	return p
 }

@@ -1,46 +1,46 @@
-package pagecount_test
+package daycount_test
 
 import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire/internal/pagecount"
+	"github.com/farwire/farwire/internal/daycount"
 )
 
 func TestBook_Take(t *testing.T) {
-	var b pagecount.Book
+	var b daycount.Book
 	now := time.Date(2026, 1, 2, 3, 14, 0, 0, time.UTC)
-	if g := b.Take("alice", 7, 10, now); g.Pages != 7 || g.Used != 7 || g.RetryAfter != 0 {
+	if g := b.Take("alice", 7, 10, now); g.Count != 7 || g.Used != 7 || g.RetryAfter != 0 {
 		t.Errorf("seven of ten: %+v", g)
 	}
 	second := b.Take("alice", 7, 10, now.Add(time.Hour))
-	if second.Pages != 3 || second.Used != 10 {
+	if second.Count != 3 || second.Used != 10 {
 		t.Errorf("seven more: %+v", second)
 	}
 	// The quarter of an hour in which the first were granted began at 3:00.
-	if g := b.Take("alice", 1, 10, now.Add(2*time.Hour)); g.Pages != 0 || g.RetryAfter != 22*time.Hour+time.Minute || g.Return != nil {
+	if g := b.Take("alice", 1, 10, now.Add(2*time.Hour)); g.Count != 0 || g.RetryAfter != 22*time.Hour+time.Minute || g.Return != nil {
 		t.Errorf("one too many: %+v", g)
 	}
-	if g := b.Take("bob", 1, 10, now); g.Pages != 1 {
+	if g := b.Take("bob", 1, 10, now); g.Count != 1 {
 		t.Errorf("another account: %+v", g)
 	}
 	second.Return(2)
-	if g := b.Take("alice", 5, 10, now.Add(2*time.Hour)); g.Pages != 2 || g.Used != 10 {
+	if g := b.Take("alice", 5, 10, now.Add(2*time.Hour)); g.Count != 2 || g.Used != 10 {
 		t.Errorf("after two were given back: %+v", g)
 	}
-	if g := b.Take("alice", 0, 10, now.Add(24*time.Hour)); g.Used != 10 || g.Pages != 0 || g.RetryAfter != 0 {
+	if g := b.Take("alice", 0, 10, now.Add(24*time.Hour)); g.Used != 10 || g.Count != 0 || g.RetryAfter != 0 {
 		t.Errorf("what was used, a day later: %+v", g)
 	}
-	if g := b.Take("alice", 20, 10, now.Add(48*time.Hour)); g.Pages != 10 {
+	if g := b.Take("alice", 20, 10, now.Add(48*time.Hour)); g.Count != 10 {
 		t.Errorf("two days later: %+v", g)
 	}
-	if g := b.Take("alice", 1000, 0, now.Add(48*time.Hour)); g.Pages != 1000 {
+	if g := b.Take("alice", 1000, 0, now.Add(48*time.Hour)); g.Count != 1000 {
 		t.Errorf("without a limit: %+v", g)
 	}
 }
 
 func TestBook_ReturnLate_NothingBelowZero(t *testing.T) {
-	var b pagecount.Book
+	var b daycount.Book
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	g := b.Take("alice", 5, 10, now)
 	later := now.Add(48 * time.Hour)

@@ -1,5 +1,6 @@
-// Package pagecount counts the pages that were crawled in the last day, in memory.
-package pagecount
+// Package daycount counts what was used in the last day, crawled pages or bytes, in
+// memory.
+package daycount
 
 import (
 	"maps"
@@ -9,7 +10,7 @@ import (
 )
 
 const (
-	// Pages are counted by the quarter of an hour. One that was granted at the
+	// What is used is counted by the quarter of an hour. What was granted at the
 	// end of a quarter must count for a day too.
 	span = 15 * time.Minute
 	life = 24*time.Hour + span
@@ -17,32 +18,32 @@ const (
 	firstSweep = 1024
 )
 
-// A Book counts pages by account and by the beginning of a quarter of an hour. The
+// A Book counts by account and by the beginning of a quarter of an hour. The
 // zero Book is ready for use and safe for concurrent use.
 type Book struct {
 	mu    sync.Mutex
-	of    map[string]map[time.Time]int
+	of    map[string]map[time.Time]int64
 	sweep int // sweep when the map has grown to this
 }
 
 // A Grant is what a Book answers.
 type Grant struct {
-	Pages      int           // how many of those wanted; zero: refused
-	Used       int           // in the last day, those granted included
-	RetryAfter time.Duration // after a refusal: when the next page is free
+	Count      int64         // how many of those wanted; zero: refused
+	Used       int64         // in the last day, those granted included
+	RetryAfter time.Duration // after a refusal: when the next one is free
 
-	// Return gives back n of the pages granted. It is called at most once. Nil:
+	// Return gives back n of those granted. It is called at most once. Nil:
 	// there is nothing to give back.
-	Return func(n int)
+	Return func(n int64)
 }
 
-// Take grants as many pages as are left of limit; a limit that is not positive is
+// Take grants as many as are left of limit; a limit that is not positive is
 // none.
-func (b *Book) Take(account string, want, limit int, now time.Time) Grant {
+func (b *Book) Take(account string, want, limit int64, now time.Time) Grant {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	counts := b.of[account]
-	used := 0
+	used := int64(0)
 	for at, n := range counts {
 		if now.Sub(at) >= life {
 			delete(counts, at)
@@ -54,14 +55,14 @@ func (b *Book) Take(account string, want, limit int, now time.Time) Grant {
 	if limit > 0 {
 		grant = max(0, min(grant, limit-used))
 	}
-	q := Grant{Pages: grant, Used: used + grant}
+	q := Grant{Count: grant, Used: used + grant}
 	switch {
 	case grant == 0 && want > 0:
-		q.RetryAfter = nextPage(counts, used-limit, now)
+		q.RetryAfter = nextFree(counts, used-limit, now)
 	case grant > 0:
 		at := now.Truncate(span)
 		b.add(account, at, grant, now)
-		q.Return = func(n int) {
+		q.Return = func(n int64) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			// By now they may count no more, and the account may be forgotten.
@@ -73,8 +74,8 @@ func (b *Book) Take(account string, want, limit int, now time.Time) Grant {
 	return q
 }
 
-// nextPage returns when one page more than over will count no more.
-func nextPage(counts map[time.Time]int, over int, now time.Time) time.Duration {
+// nextFree returns when one more than over will count no more.
+func nextFree(counts map[time.Time]int64, over int64, now time.Time) time.Duration {
 	for _, at := range slices.SortedFunc(maps.Keys(counts), time.Time.Compare) {
 		if over -= counts[at]; over < 0 {
 			return at.Add(life).Sub(now)
@@ -83,25 +84,25 @@ func nextPage(counts map[time.Time]int, over int, now time.Time) time.Duration {
 	return life
 }
 
-func (b *Book) add(account string, at time.Time, n int, now time.Time) {
+func (b *Book) add(account string, at time.Time, n int64, now time.Time) {
 	counts := b.of[account]
 	if counts == nil {
 		if len(b.of) >= max(b.sweep, firstSweep) {
 			b.forget(now)
 		}
 		if b.of == nil {
-			b.of = make(map[string]map[time.Time]int)
+			b.of = make(map[string]map[time.Time]int64)
 		}
-		counts = make(map[time.Time]int)
+		counts = make(map[time.Time]int64)
 		b.of[account] = counts
 	}
 	counts[at] += n
 }
 
-// forget drops the accounts whose pages count no more.
+// forget drops the accounts of which nothing counts any more.
 func (b *Book) forget(now time.Time) {
 	for account, counts := range b.of {
-		maps.DeleteFunc(counts, func(at time.Time, n int) bool { return n == 0 || now.Sub(at) >= life })
+		maps.DeleteFunc(counts, func(at time.Time, n int64) bool { return n == 0 || now.Sub(at) >= life })
 		if len(counts) == 0 {
 			delete(b.of, account)
 		}
