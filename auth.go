@@ -160,6 +160,9 @@ func queryKey(q url.Values) string {
 // credentials are counted by the address that they come from.
 func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, error) {
 	p, err := g.identify(ctx, s)
+	if err == nil && g.gone.has(p.KeyID) {
+		err = errKeyInvalid
+	}
 	if err == nil {
 		_, err = p.rules()
 		if err != nil {
@@ -292,6 +295,9 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 			p = found
 		}
 	}
+	if err == nil && g.gone.has(s.KeyID) {
+		err = errKeyGone
+	}
 	p.Limits = p.Limits.or(g.o.Limits)
 	return p, err
 }
@@ -301,6 +307,9 @@ var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is
 
 // revoked reports whether a key is known to be gone.
 func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
+	if g.gone.has(p.KeyID) {
+		return true
+	}
 	directory, ok := g.o.Auth.(KeyLookuper)
 	if !ok || p.KeyID == "" {
 		return false

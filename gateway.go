@@ -37,7 +37,8 @@ type Gateway struct {
 	hooks *hooks
 	wrong attempts.Counter
 
-	revocations atomic.Int64 // calls of EndRevoked
+	revocations atomic.Int64 // how often keys were revoked
+	gone        revocations
 
 	counts  map[Kind]*counts // of each kind; the map itself is never changed
 	outcome *pageOutcomes
@@ -91,6 +92,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.conns.RootCAs = o.RootCAs
 	g.kill, g.killAll = context.WithCancel(context.Background())
+	g.subscribe()
 	return g, nil
 }
 

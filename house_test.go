@@ -82,6 +82,8 @@ func mayImport(from, to string, test bool) bool {
 	switch {
 	case within(from, "cmd", "examples", "test"), test && within(to, "internal/leak", "internal/harness"):
 		return true
+	case within(from, "adapters/natscluster") && to == modulePath+"/agent":
+		return true // it tells gateways which agents others hold
 	case within(from, "adapters"):
 		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest")
 	case within(from, "hosttest"):
@@ -147,6 +149,7 @@ func TestImportRules(t *testing.T) {
 		{root + "/internal/sse", root, false},
 		{root + "/adapters/s3", root, true},
 		{root + "/adapters/s3", root + "/agent", false},
+		{root + "/adapters/natscluster", root + "/agent", true},
 		{root + "/adapters/s3", root + "/cmd/farwire", false},
 		{root + "/cmd/farwire", root + "/adapters/s3", true},
 		{root + "/sitetest", root, true},

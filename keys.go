@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -131,6 +132,9 @@ func (s *KeySet) Lookup(_ context.Context, keyID string) (Principal, error) {
 	}
 	return p, nil
 }
+
+// KeyIDs returns the ids of all keys, in no order.
+func (s *KeySet) KeyIDs() []string { return slices.Collect(maps.Keys(s.set.Load().byID)) }
 
 // keyID names a key without giving it away: the same in every gateway that
 // knows the key or its hash, and not the sum that keys are compared by.

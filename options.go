@@ -43,6 +43,10 @@ type Options struct {
 	// number of everything else.
 	Limits Limits
 
+	// Bus tells the other gateways of a cluster of keys that are revoked. Nil: this
+	// gateway keeps it to itself.
+	Bus Bus
+
 	// Storage hosts finished files. Nil: results are streamed, not hosted.
 	Storage Storage
 

@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"cmp"
-	"context"
 	"iter"
 	"net/http"
 	"slices"
@@ -84,21 +83,6 @@ func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
 }
 
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
-
-// EndRevoked ends the sessions of keys that the Authenticator knows no more, with
-// 1008 and the reason "key revoked", and returns their number. Call it after keys
-// were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
-func (g *Gateway) EndRevoked(ctx context.Context) int {
-	g.revocations.Add(1)
-	n := 0
-	for _, s := range g.snapshot() {
-		if s.Kind != KindRecrawl && g.revoked(ctx, Principal{Subject: s.Subject, KeyID: s.KeyID}) {
-			n++
-			s.carrier.Shutdown(errKeyRevoked)
-		}
-	}
-	return n
-}
 
 // SessionsHandler returns the handler by which callers see and end their running
 // sessions. Mount it at "GET /sessions" and "DELETE /sessions/{id}":

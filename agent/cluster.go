@@ -19,9 +19,9 @@ type ClusterOptions struct {
 	// Name tells this gateway from the others. Required.
 	Name string
 
-	// URL is where the others reach this pool's handler, http or https; a path is
-	// completed with /agents/attach. Required.
-	URL string
+	// URL returns where the others reach this pool's handler, http or https; a path
+	// is completed with /agents/attach. Empty: not known yet. Required.
+	URL func() string
 
 	// Secrets prove that gateways belong together: two that hold one in common let
 	// each other in. At least one, each of 32 bytes or more. The first is tried first.
@@ -34,7 +34,8 @@ type ClusterOptions struct {
 // A cluster is a pool's part in many gateways.
 type cluster struct {
 	pool       *Pool
-	name, url  string
+	name       string
+	url        func() string
 	secrets    func() [][]byte
 	membership Membership
 	leaving    atomic.Bool
@@ -72,10 +73,9 @@ const minClusterSecret = 32
 // them, over its own link where it has one, else through a gateway that has, which
 // uses its own link only. Call it once, before the pool is used. Shutdown leaves.
 func (p *Pool) Join(o ClusterOptions) error {
-	u, err := parseGateway(o.URL)
 	switch {
-	case err != nil:
-		return fmt.Errorf("agent: ClusterOptions.URL: %w", err)
+	case o.URL == nil:
+		return errors.New("agent: ClusterOptions.URL is nil")
 	case o.Name == "" || len(o.Name) > 128 || !fitsHeader(o.Name):
 		return errors.New("agent: ClusterOptions.Name: want 1 to 128 printable characters")
 	case o.Directory == nil:
@@ -88,7 +88,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 			return fmt.Errorf("agent: ClusterOptions.Secrets: one has %d bytes, want at least %d", len(s), minClusterSecret)
 		}
 	}
-	c := &cluster{pool: p, name: o.Name, url: u.String(), secrets: o.Secrets,
+	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets,
 		far: map[string]*farGateway{}, entries: map[string]*entry{}}
 	c.peers.links, c.peers.warned = map[string]*peerLink{}, map[string]time.Time{}
 	p.mu.Lock()
@@ -173,7 +173,7 @@ func (c *cluster) holding() Holding {
 	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := Holding{Gateway: c.name, URL: c.url, Leaving: c.leaving.Load() || p.draining}
+	h := Holding{Gateway: c.name, URL: c.url(), Leaving: c.leaving.Load() || p.draining}
 	for i, e := range p.entries {
 		if e.own != nil {
 			h.Agents = append(h.Agents, Held{Link: ownLinks + uint64(i), ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,

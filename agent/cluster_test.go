@@ -36,7 +36,7 @@ func join(t *testing.T, d agent.Directory, name string, serve func(http.Handler)
 		}
 		return list
 	}
-	if err := p.Join(agent.ClusterOptions{Name: name, URL: srv.URL, Secrets: keys, Directory: d}); err != nil {
+	if err := p.Join(agent.ClusterOptions{Name: name, URL: func() string { return srv.URL }, Secrets: keys, Directory: d}); err != nil {
 		t.Fatal(err)
 	}
 	return p, srv

@@ -285,7 +285,7 @@ func (p *Pool) CutPeers() {
 
 // ReplayPeer sends a caller's headers again, and fails when no link comes of it.
 func (p *Pool) ReplayPeer(ctx context.Context, h http.Header) error {
-	u, err := url.Parse(p.cluster.url)
+	u, err := parseGateway(p.cluster.url())
 	if err != nil {
 		return err
 	}

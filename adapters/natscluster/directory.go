@@ -1,0 +1,315 @@
+package natscluster
+
+import (
+	"sync"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// A membership is this gateway's in the directory.
+type membership struct {
+	cluster *Cluster
+	agent.Member
+
+	mu     sync.Mutex // held while something is said of this gateway
+	number uint64     // of the last change
+	said   agent.Holding
+	links  map[uint64]agent.Held // of said, by their numbers
+	gone   bool
+}
+
+// other is another gateway.
+type other struct {
+	heard  time.Time // when it said something last
+	asked  time.Time // when it was asked for its list last
+	number uint64    // of its last change that is known
+	whole  bool      // its list is known
+	links  map[uint64]agent.Held
+	list   agent.Holding // of which parts have come
+	parts  int
+}
+
+// Join begins to tell the others what the member holds. There is one member.
+func (c *Cluster) Join(m agent.Member) agent.Membership {
+	joined := &membership{cluster: c, Member: m, links: make(map[uint64]agent.Held)}
+	c.mu.Lock()
+	c.member = joined
+	c.mu.Unlock()
+	joined.Changed()
+	c.send(message{Kind: kindAsk})
+	return joined
+}
+
+// connected asks the others for what this gateway has missed, and tells them what
+// they have.
+func (c *Cluster) connected() {
+	if m := c.current(); m != nil {
+		m.sayAll()
+	}
+	c.send(message{Kind: kindAsk})
+	c.tellRevoked()
+}
+
+func (c *Cluster) current() *membership {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.member
+}
+
+func (c *Cluster) beat() {
+	if m := c.current(); m != nil {
+		m.say(true)
+	}
+}
+
+// Changed tells the others what has changed.
+func (m *membership) Changed() { m.say(false) }
+
+// say tells what differs from what was said last, and with beat that this gateway
+// is alive.
+func (m *membership) say(beat bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone {
+		return
+	}
+	now := m.Holding()
+	if now.URL == "" {
+		return // NATS is unavailable, or nobody could reach this gateway
+	}
+	change := agent.Holding{Gateway: now.Gateway, URL: now.URL, Leaving: now.Leaving, Partial: true}
+	sessions := make(map[uint64]int)
+	links := make(map[uint64]agent.Held, len(now.Agents))
+	for _, l := range now.Agents {
+		links[l.Link] = l
+		old, known := m.links[l.Link]
+		switch {
+		case !known || !same(old, l):
+			change.Agents = append(change.Agents, l)
+		case old.Sessions != l.Sessions:
+			sessions[l.Link] = l.Sessions
+		}
+	}
+	for number := range m.links {
+		if _, still := links[number]; !still {
+			change.Gone = append(change.Gone, number)
+		}
+	}
+	moved := now.URL != m.said.URL || now.Leaving != m.said.Leaving
+	if !beat && !moved && len(change.Agents)+len(change.Gone) == 0 {
+		return
+	}
+	m.said, m.links = now, links
+	switch {
+	case len(change.Agents)+len(change.Gone) > inOnePart:
+		m.number++
+		m.list()
+	case moved || len(change.Agents)+len(change.Gone) > 0:
+		m.number++
+		m.cluster.send(message{Kind: kindChange, Number: m.number, Holding: &change})
+	}
+	if beat {
+		m.cluster.send(message{Kind: kindBeat, Number: m.number, Sessions: sessions})
+	}
+}
+
+// same reports whether two are alike in all that is a change.
+func same(a, b agent.Held) bool {
+	a.Sessions, a.RTT = b.Sessions, b.RTT
+	return a.Since.Equal(b.Since) && equalBut(a, b)
+}
+
+func equalBut(a, b agent.Held) bool {
+	a.Since = b.Since
+	return a == b
+}
+
+func (m *membership) sayAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.gone {
+		m.list()
+	}
+}
+
+// list sends all that was said, in parts. The caller holds mu.
+func (m *membership) list() {
+	if m.said.URL == "" {
+		return
+	}
+	parts := max(1, (len(m.said.Agents)+inOnePart-1)/inOnePart)
+	for i := range parts {
+		part := m.said
+		part.Agents = part.Agents[i*inOnePart : min((i+1)*inOnePart, len(part.Agents))]
+		m.cluster.send(message{Kind: kindList, Number: m.number, Holding: &part, Part: i, Parts: parts})
+	}
+}
+
+// Leave tells the others that this gateway is gone.
+func (m *membership) Leave() {
+	m.mu.Lock()
+	if m.gone {
+		m.mu.Unlock()
+		return
+	}
+	m.gone = true
+	m.mu.Unlock()
+	m.cluster.send(message{Kind: kindBye})
+	if m.cluster.conn.IsConnected() {
+		// The process may end next. One that cannot be told finds out by the silence.
+		_ = m.cluster.conn.FlushTimeout(time.Second)
+	}
+	c := m.cluster
+	c.telling.Lock() // nothing is being told any more
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.member = nil
+}
+
+// answer tells who asks what this gateway holds.
+func (c *Cluster) answer(m message) {
+	if own := c.current(); own != nil {
+		own.sayAll()
+	}
+	if m.To == "" {
+		c.tellRevokedSoon()
+	}
+}
+
+// hear takes note of what another gateway says of itself.
+func (c *Cluster) hear(m message) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	member, o := c.member, c.others[m.From]
+	if m.Kind == kindBye {
+		delete(c.others, m.From)
+		c.mu.Unlock()
+		if member != nil && o != nil {
+			member.Lost(m.From)
+		}
+		return
+	}
+	if o == nil {
+		o = &other{links: make(map[uint64]agent.Held)}
+		c.others[m.From] = o
+	}
+	o.heard = time.Now()
+	c.mu.Unlock()
+	// What follows is touched by this goroutine alone, which NATS calls with one
+	// message after the other.
+	told, missed := o.take(m)
+	if missed && time.Since(o.asked) > beatEvery {
+		o.asked = time.Now()
+		c.send(message{Kind: kindAsk, To: m.From})
+	}
+	if told != nil && member != nil {
+		told.Gateway = m.From
+		member.Heard(*told)
+	}
+}
+
+// take returns what a member is to hear of a message, if anything, and whether
+// something was missed.
+func (o *other) take(m message) (told *agent.Holding, missed bool) {
+	switch m.Kind {
+	case kindBeat:
+		if !o.whole || m.Number != o.number {
+			return nil, true
+		}
+		return o.loads(m.Sessions), false
+	case kindChange:
+		if m.Holding == nil || !o.whole || m.Number != o.number+1 {
+			return nil, true
+		}
+		o.number = m.Number
+		h := *m.Holding
+		h.Partial = true
+		for _, l := range h.Agents {
+			o.links[l.Link] = l
+		}
+		for _, number := range h.Gone {
+			delete(o.links, number)
+		}
+		o.list.URL, o.list.Leaving = h.URL, h.Leaving
+		return &h, false
+	case kindList:
+		return o.takePart(m)
+	}
+	return nil, false
+}
+
+func (o *other) takePart(m message) (told *agent.Holding, missed bool) {
+	switch {
+	case m.Holding == nil:
+		return nil, true
+	case m.Part == 0:
+		o.list, o.parts = *m.Holding, 1
+	case m.Part == o.parts:
+		o.list.Agents = append(o.list.Agents, m.Holding.Agents...)
+		o.parts++
+	default:
+		return nil, true
+	}
+	if o.parts < m.Parts {
+		return nil, false
+	}
+	h := o.list
+	h.Partial, h.Gone = false, nil
+	o.list.Agents = nil
+	o.whole, o.number = true, m.Number
+	o.links = make(map[uint64]agent.Held, len(h.Agents))
+	for _, l := range h.Agents {
+		o.links[l.Link] = l
+	}
+	return &h, false
+}
+
+// loads is what a member hears of links that carry other numbers of sessions.
+func (o *other) loads(sessions map[uint64]int) *agent.Holding {
+	if len(sessions) == 0 {
+		return nil
+	}
+	h := agent.Holding{URL: o.list.URL, Leaving: o.list.Leaving, Partial: true}
+	for number, n := range sessions {
+		if l, known := o.links[number]; known {
+			l.Sessions = n
+			o.links[number] = l
+			h.Agents = append(h.Agents, l)
+		}
+	}
+	return &h
+}
+
+// sweep drops the gateways that were not heard of for too long.
+func (c *Cluster) sweep(now time.Time) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	c.mu.Lock()
+	member := c.member
+	var lost []string
+	for name, o := range c.others {
+		if now.Sub(o.heard) > silentAfter {
+			lost = append(lost, name)
+			delete(c.others, name)
+		}
+	}
+	c.mu.Unlock()
+	for _, name := range lost {
+		c.o.Logger.Info("gateway is silent", "gateway", name)
+		if member != nil {
+			member.Lost(name)
+		}
+	}
+}
+
+// pardon has all be heard of now.
+func (c *Cluster) pardon(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range c.others {
+		o.heard = now
+	}
+}

@@ -1,0 +1,292 @@
+// Package natscluster has the gateways of a cluster tell each other over NATS which
+// agents each holds, and which keys are revoked: a [agent.Directory] and a
+// [farwire.Bus] on core NATS, without JetStream.
+//
+// All gateways publish to one subject and read it. What they say is names, numbers
+// and addresses of gateways: no client, no target. Each message carries a MAC, its
+// sender and its time; one whose MAC is wrong, that is old or was there before is
+// dropped.
+//
+// A NATS that is unavailable is no error: the gateway goes on with what it holds
+// itself, reconnects for ever, and asks the others what it has missed.
+package natscluster
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// Options are the options of [Open].
+type Options struct {
+	// URL is where NATS is: nats://, tls://, ws:// or wss://, several separated by
+	// commas, with a user and a password or a token in it if it wants any. Required.
+	URL string
+
+	// Credentials and CA name files: of a user's JWT and seed, and of certificates
+	// to trust beside the system's. Empty: none.
+	Credentials, CA string
+
+	// Cluster tells clusters on one NATS apart: 1 to 64 letters, digits, hyphens
+	// and underscores. Empty: "farwire".
+	Cluster string
+
+	// Name is this gateway's, different from all others'. Required.
+	Name string
+
+	// Secrets sign messages: the first signs, all verify. At least one, of 32
+	// bytes or more; it may return others later. Required.
+	Secrets func() [][]byte
+
+	// Logger is told when NATS becomes unavailable and when it is available again,
+	// once each, and once a minute of messages that were dropped. Nil:
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+const (
+	beatEvery   = 500 * time.Millisecond
+	silentAfter = 1500 * time.Millisecond // a gateway is not offered any more
+	oldAfter    = 30 * time.Second        // a message
+	warnEvery   = time.Minute
+	minSecret   = 32
+)
+
+// A Cluster is one gateway's place among the others. It is safe for concurrent use.
+type Cluster struct {
+	o       Options
+	subject string
+	conn    *nats.Conn
+	sub     *nats.Subscription
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+
+	published, received, dropped atomic.Uint64
+
+	sending sync.Mutex // one message after the other, in the order of their times
+	last    int64      // time of the last one
+
+	telling sync.Mutex // held while the member is told something
+
+	mu       sync.Mutex
+	member   *membership // nil: nobody has joined
+	others   map[string]*other
+	senders  map[string]int64 // the time of the last message of each
+	revoked  map[string]farwire.Revocation
+	tell     []func(farwire.Revocation)
+	heardAll time.Time // when another gateway told all revocations last
+	warned   time.Time
+	unwarned int // messages dropped since
+}
+
+var (
+	_ agent.Directory = (*Cluster)(nil)
+	_ farwire.Bus     = (*Cluster)(nil)
+)
+
+var clusterName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Open connects to NATS, or goes on trying for as long as it takes. An error means
+// that the options cannot work. Close ends it.
+func Open(o Options) (*Cluster, error) {
+	o.Cluster, o.Logger = cmp.Or(o.Cluster, "farwire"), cmp.Or(o.Logger, slog.Default())
+	switch {
+	case o.URL == "":
+		return nil, errors.New("natscluster: Options.URL: empty")
+	case !clusterName.MatchString(o.Cluster):
+		return nil, fmt.Errorf("natscluster: Options.Cluster: %q: want 1 to 64 letters, digits, hyphens and underscores", o.Cluster)
+	case o.Name == "":
+		return nil, errors.New("natscluster: Options.Name: empty")
+	case o.Secrets == nil || len(o.Secrets()) == 0:
+		return nil, errors.New("natscluster: Options.Secrets: none")
+	}
+	for _, s := range o.Secrets() {
+		if len(s) < minSecret {
+			return nil, fmt.Errorf("natscluster: Options.Secrets: one has %d bytes, want at least %d", len(s), minSecret)
+		}
+	}
+	c := &Cluster{o: o, subject: "farwire." + o.Cluster,
+		others: make(map[string]*other), senders: make(map[string]int64), revoked: make(map[string]farwire.Revocation)}
+	options, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	if c.conn, err = nats.Connect(o.URL, options...); err != nil {
+		return nil, fmt.Errorf("natscluster: Options.URL: %w", withoutURL(err, o.URL))
+	}
+	if c.sub, err = c.conn.Subscribe(c.subject, c.message); err != nil {
+		c.conn.Close()
+		return nil, fmt.Errorf("natscluster: %w", err)
+	}
+	if !c.Connected() {
+		o.Logger.Warn("NATS cannot be reached yet: this gateway goes on with the agents that it holds itself", "err", withoutURL(c.conn.LastError(), o.URL))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.work.Go(func() { c.run(ctx) })
+	c.connected()
+	return c, nil
+}
+
+func (c *Cluster) options() ([]nats.Option, error) {
+	log := c.o.Logger
+	options := []nats.Option{
+		nats.Name(c.o.Name), nats.NoEcho(), nats.Timeout(2 * time.Second),
+		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond),
+		nats.IgnoreAuthErrorAbort(), // the secret on the other side may be about to change
+		nats.ReconnectBufSize(-1),   // what was said before a loss is stale after it
+		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err == nil {
+				return // closed by us
+			}
+			log.Warn("NATS is unavailable: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
+		}),
+		nats.ConnectHandler(func(*nats.Conn) { c.connected() }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			log.Info("NATS is available again")
+			c.connected()
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Debug("NATS reports an error", "err", withoutURL(err, c.o.URL))
+		}),
+	}
+	if file := c.o.Credentials; file != "" {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("natscluster: Options.Credentials: %w", err)
+		}
+		options = append(options, nats.UserCredentials(file))
+	}
+	if file := c.o.CA; file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("natscluster: Options.CA: %w", err)
+		}
+		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("natscluster: Options.CA: %s holds no PEM certificate", file)
+		}
+		options = append(options, nats.RootCAs(file))
+	}
+	return options, nil
+}
+
+// withoutURL is an error that shows no credentials.
+func withoutURL(err error, urls string) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	for u := range strings.SplitSeq(urls, ",") {
+		if rest, user, found := cutUser(strings.TrimSpace(u)); found {
+			text = strings.ReplaceAll(strings.ReplaceAll(text, u, rest), user, "…")
+		}
+	}
+	return errors.New(text)
+}
+
+// cutUser takes the user out of a URL.
+func cutUser(u string) (rest, user string, found bool) {
+	scheme, tail, ok := strings.Cut(u, "://")
+	if !ok {
+		scheme, tail = "nats", u
+	}
+	at := strings.LastIndex(tail, "@")
+	if at < 0 {
+		return u, "", false
+	}
+	return scheme + "://" + tail[at+1:], tail[:at], true
+}
+
+// Connected reports whether NATS is available.
+func (c *Cluster) Connected() bool { return c.conn.IsConnected() }
+
+// ClientIP is the address that NATS sees this gateway by; it is not valid while
+// NATS is unavailable.
+func (c *Cluster) ClientIP() netip.Addr {
+	if !c.Connected() {
+		return netip.Addr{}
+	}
+	ip, err := c.conn.GetClientIP()
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}
+
+// Stats are a Cluster's counters since Open.
+type Stats struct {
+	Connected bool   // NATS is available now
+	Gateways  int    // that are heard of now, this one among them
+	Published uint64 // messages
+	Received  uint64 // messages that were taken
+	Dropped   uint64 // messages that were not: forged, old, or there before
+}
+
+// Stats returns the counters as they are now.
+func (c *Cluster) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{c.Connected(), 1 + len(c.others), c.published.Load(), c.received.Load(), c.dropped.Load()}
+}
+
+// Close leaves the cluster and ends the connection to NATS.
+func (c *Cluster) Close() error {
+	c.mu.Lock()
+	m := c.member
+	c.mu.Unlock()
+	if m != nil {
+		m.Leave()
+	}
+	c.cancel()
+	c.work.Wait()
+	closed := make(chan struct{})
+	c.conn.SetClosedHandler(func(*nats.Conn) { close(closed) })
+	c.conn.Close()
+	select {
+	case <-closed: // its goroutines have ended
+	case <-time.After(5 * time.Second):
+	}
+	return nil
+}
+
+// run says that this gateway is alive, and looks who else is.
+func (c *Cluster) run(ctx context.Context) {
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	looked := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+		c.beat()
+		// A gateway that stood still itself has not heard the others: what they said
+		// waits to be read.
+		now := time.Now()
+		if now.Sub(looked) < 2*beatEvery {
+			c.sweep(now)
+		} else {
+			c.pardon(now)
+		}
+		looked = now
+		c.forgetOld(now)
+	}
+}
