@@ -79,12 +79,12 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		if r.status == http.StatusGone {
 			c.gone[e.key] = true
 		}
-		c.pass(e, asSkip(r.refused))
+		c.pass(ctx, e, asSkip(r.refused))
 		return
 	case key != e.key && !base:
 		if other := c.index[key]; other != nil && other != e && (other.numbered || other.state != queued) {
 			c.alias[e.key] = key
-			c.pass(e, &skipError{Reason: SkipRedirect, Detail: "leads to " + key})
+			c.pass(ctx, e, &skipError{Reason: SkipRedirect, Detail: "leads to " + key})
 			return
 		}
 		// A place of its own, under the address where it is.
@@ -96,33 +96,33 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		e.version, e.path, e.root = weburl.Version(e.url)
 	}
 	if r.noindex && !base {
-		c.pass(e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
+		c.pass(ctx, e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
 		c.follow(e, r)
 		return
 	}
 	if !base {
 		if why := c.another(e, r); why != nil {
-			c.pass(e, why)
+			c.pass(ctx, e, why)
 			return
 		}
-		if c.deferTo(e, r) {
+		if c.deferTo(ctx, e, r) {
 			return
 		}
 	}
 	if first := c.same(r); first != "" {
-		c.pass(e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
 	c.settleTwin(ctx, e, r)
 	if first := c.same(r); first != "" {
-		c.pass(e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
 	if !base && c.answersAll(ctx, e, r) {
-		c.pass(e, notFoundAs200)
+		c.pass(ctx, e, notFoundAs200)
 		return
 	}
-	c.commitPage(e, r)
+	c.commitPage(ctx, e, r)
 }
 
 // another says of which page this one is a translation or another version.
@@ -190,7 +190,7 @@ func (r *result) identities() []string {
 
 // deferTo lets a page stand back for the one it names as canonical, if there
 // is such a page. It stays at hand, should that one turn out not to exist.
-func (c *crawler) deferTo(e *entry, r *result) bool {
+func (c *crawler) deferTo(ctx context.Context, e *entry, r *result) bool {
 	can := r.evidence.Canonical
 	if can == "" || can == e.key {
 		return false
@@ -211,13 +211,13 @@ func (c *crawler) deferTo(e *entry, r *result) bool {
 	}
 	switch t.state {
 	case committed:
-		c.pass(e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		c.pass(ctx, e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
 		return true
 	case passed, deferred:
 		return false
 	}
 	if t.fallback != nil {
-		c.pass(e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		c.pass(ctx, e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
 		return true
 	}
 	e.state, e.res, e.target = deferred, r, t
@@ -226,7 +226,7 @@ func (c *crawler) deferTo(e *entry, r *result) bool {
 }
 
 // pass leaves a page out. Who deferred to it takes its place.
-func (c *crawler) pass(e *entry, why *skipError) {
+func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 	e.state = passed
 	if fb := e.fallback; fb != nil {
 		e.fallback = nil
@@ -236,7 +236,7 @@ func (c *crawler) pass(e *entry, why *skipError) {
 			fb.state = passed
 			c.skip(fb.key, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		} else {
-			c.commitPage(fb, r)
+			c.commitPage(ctx, fb, r)
 		}
 		if why.Reason == SkipRedirect && fb.state == committed {
 			return // the canonical address only leads back
@@ -246,7 +246,7 @@ func (c *crawler) pass(e *entry, why *skipError) {
 }
 
 // commitPage puts a page into the result and its links into the frontier.
-func (c *crawler) commitPage(e *entry, r *result) {
+func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	e.state = committed
 	if fb := e.fallback; fb != nil {
 		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
@@ -282,6 +282,7 @@ func (c *crawler) commitPage(e *entry, r *result) {
 	}
 	c.pages = append(c.pages, Page{URL: e.key, Depth: e.depth, Rendered: r.rendered, ETag: r.etag, LastModified: r.modified,
 		Hash: r.hash, Asked: asked, Links: r.links, Evidence: r.evidence})
+	c.keepText(ctx, e.key, r.whole)
 	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
 	c.follow(e, r)
 }

@@ -33,7 +33,7 @@ import (
 //
 // When Crawl returns, no goroutine and no request of it is left. A panic, as of
 // Options.Render or the Client's transport, is one of Crawl itself.
-func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
+func Crawl(ctx context.Context, base string, o Options) (site *Site, err error) {
 	u, err := baseURL(base)
 	if err != nil {
 		return nil, err
@@ -41,6 +41,11 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 	began := time.Now()
 	c := newCrawler(base, u, o)
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
+	defer func() {
+		if site == nil {
+			c.whole.release()
+		}
+	}()
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -55,7 +60,7 @@ func Crawl(ctx context.Context, base string, o Options) (*Site, error) {
 		return nil, err
 	}
 	c.run(ctx)
-	site := c.finish()
+	site = c.finish()
 	site.Newest = newest
 	site.Stats.Duration = time.Since(began)
 	if err := caller.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -115,7 +120,7 @@ func newCrawler(base string, asked *url.URL, o Options) *crawler {
 	}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
-		if p := &o.Previous[i]; p.Evidence.Version == htmlpage.EvidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
+		if p := &o.Previous[i]; !o.Text && p.Evidence.Version == htmlpage.EvidenceVersion && p.Evidence.Need == c.need && !p.Rendered {
 			c.previous[p.URL] = p
 		}
 	}
@@ -178,6 +183,8 @@ type crawler struct {
 	firsts    []firstPage       // that name no twin, until it is known whether the site has any
 	strings   map[string]string
 	interned  int
+	whole     wholeTexts
+	texting   int // bytes of packed texts of pages that wait for their turn
 	stats     Stats
 	skipped   []Skip
 	lost      []Skip
@@ -206,7 +213,7 @@ func (c *crawler) finish() *Site {
 	if len(c.lost) > 0 {
 		c.note("", c.sayLost())
 	}
-	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength}
+	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
 		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i]}

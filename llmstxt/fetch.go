@@ -45,6 +45,7 @@ type result struct {
 	page       *htmlpage.Page // until links and addresses are resolved
 	cookies    jars           // of the way here
 
+	whole    *wholeText // of it, if that is kept
 	form     form
 	twinOnly bool     // asked for in place of a page: HTML is of no use
 	twinURL  *url.URL // of the page in Markdown, if the page names it

@@ -79,6 +79,12 @@ type Options struct {
 	// versions the one that is marked as the latest or stable, else the highest.
 	Language, Version string
 
+	// Text keeps the whole texts of the pages, without navigation, as Markdown, for
+	// Site.TextFiles; ten million bytes of them, and an Event says when there are
+	// more. Nothing of Previous is used then, because it has no texts. The caller
+	// closes the Site.
+	Text bool
+
 	Delay   time.Duration // between requests; the longer of it and Crawl-delay counts. Zero: none
 	Signals bool          // obey ai-input=no of Content-Signal and Content-Usage: ErrSignals, or a page left out
 

@@ -72,6 +72,9 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	if why := notAPage(r, p); why != nil {
 		return nil, why
 	}
+	if err := c.wholeHTML(ctx, r, p); err != nil {
+		return nil, err
+	}
 	if c.scope.Host != "" {
 		c.settle(r) // else later, when the scope is known
 	}

@@ -45,6 +45,7 @@ func (c *crawler) run(ctx context.Context) {
 	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
 		if e := c.queue[c.commit]; e.res != nil && e.state == queued {
 			c.commit++
+			c.texting -= e.res.waiting()
 			if ctx.Err() != nil && e.res.refused != nil {
 				c.timeOver(ctx)
 				return
@@ -64,7 +65,7 @@ func (c *crawler) run(ctx context.Context) {
 		// know: some of those before it may yet be left out.
 		var to chan *entry
 		var next *entry
-		if c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) {
+		if c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit) {
 			to, next = jobs, c.queue[c.next]
 			if flying == started && started < workers {
 				started++
@@ -82,6 +83,7 @@ func (c *crawler) run(ctx context.Context) {
 				panic(a.panicked)
 			}
 			a.e.res = a.r
+			c.texting += a.r.waiting()
 		case <-ctx.Done():
 			c.timeOver(ctx)
 			return
@@ -93,7 +95,7 @@ func (c *crawler) run(ctx context.Context) {
 			e.fallback = nil
 			if r := fb.res; c.same(r) == "" {
 				fb.res = nil
-				c.commitPage(fb, r)
+				c.commitPage(ctx, fb, r)
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type Site struct {
 	Newest time.Time `json:"newest,omitzero"`
 
 	descLength int
+	whole      wholeTexts
 }
 
 // Page is one page of a Site. It holds all that a later crawl needs to leave

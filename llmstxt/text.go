@@ -79,6 +79,9 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 	if p.Short != "" && saysNotFound(page, p.Blocks, r.final) {
 		return notFoundAs200
 	}
+	if err := c.wholeMarkdown(ctx, r, text, markdown); err != nil {
+		return err
+	}
 	if c.scope.Host != "" {
 		c.settle(r)
 	}

@@ -97,7 +97,7 @@ func (c *crawler) probeFirst(ctx context.Context, e *entry, r *result) {
 		}
 		found = found || f.r.twin != nil
 		if f.r != r {
-			c.readopt(f)
+			c.readopt(ctx, f)
 		}
 	}
 	switch {
@@ -112,7 +112,7 @@ func (c *crawler) probeFirst(ctx context.Context, e *entry, r *result) {
 }
 
 // readopt gives a page that is in the result already the words of its twin.
-func (c *crawler) readopt(f firstPage) {
+func (c *crawler) readopt(ctx context.Context, f firstPage) {
 	if f.r.twin == nil || f.e.state != committed {
 		return
 	}
@@ -125,6 +125,7 @@ func (c *crawler) readopt(f firstPage) {
 	for _, key := range f.r.alike {
 		c.texts[key] = f.e.key
 	}
+	c.keepText(ctx, f.e.key, f.r.whole)
 	c.follow(f.e, f.r)
 }
 
@@ -159,6 +160,7 @@ func (c *crawler) adopt(r *result) {
 		r.evidence.Description = t.evidence.Description
 	}
 	r.sentences, r.generic = t.sentences, ""
+	r.whole = t.whole
 	have := make(map[string]bool, len(r.links))
 	for _, l := range r.links {
 		have[l] = true

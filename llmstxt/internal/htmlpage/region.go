@@ -34,6 +34,7 @@ func (s *scanner) region(size, need int) {
 	} else if s.firstPara >= 0 {
 		start = s.firstPara
 	}
+	s.wholeEnd = max(start, end)
 	before := 0
 	for _, c := range s.checks {
 		if c.offset <= start {

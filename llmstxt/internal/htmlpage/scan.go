@@ -51,7 +51,9 @@ type Page struct {
 
 	desc, ogDesc, ldDesc string
 	main                 []byte // where the words are
+	whole                []byte // the main content to its end
 	from, to             int    // offsets of main in the page
+	wholeEnd             int    // of the main content's end
 	headings             int
 	words                int // bytes of text outside scripts and links
 	scripts, scriptBytes int
@@ -162,7 +164,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.redirect()
 	s.region(len(page), need)
 	s.Edges = s.edges()
-	s.main = page[s.from:s.to]
+	s.main, s.whole = page[s.from:s.to], page[s.from:s.wholeEnd]
 	return &s.Page, nil
 }
 

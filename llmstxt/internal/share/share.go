@@ -13,17 +13,27 @@ import (
 // for somebody who waits for him:
 //
 //	256 bodies of at most SmallBody          64 MiB
-//	  8 larger ones, as sent                 64 MiB
+//	  4 larger ones, as sent                 32 MiB
 //	  1 larger one being read               128 MiB
+//	128 pieces of whole texts, packed        32 MiB
 //
 // A core is kept for what else the process does. Cores count, not GOMAXPROCS,
 // which may be higher: what reads pages must leave room for what does not.
 var (
 	Cores      = NewPool(max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))-1))
 	Bodies     = NewPool(256)
-	LargeBody  = NewPool(8)
+	LargeBody  = NewPool(4)
 	LargePages = NewPool(1)
+	Texts      = NewPool(textPieces)
 )
+
+const textPieces = 128
+
+// TextPiece is how many bytes of packed texts one of Texts stands for.
+const TextPiece = 256 << 10
+
+// TextsOfOne is how many of Texts an owner may hold.
+const TextsOfOne = textPieces / 2
 
 // SmallBody is how many bytes a body may have that is not a large one.
 const SmallBody = 256 << 10
@@ -98,6 +108,13 @@ func (p *Pool) release(owner any) func() {
 		p.held[w.owner]++
 		close(w.ready)
 	})
+}
+
+// Held is how many of the things an owner has.
+func (p *Pool) Held(owner any) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held[owner]
 }
 
 // Busy reports whether somebody waits.

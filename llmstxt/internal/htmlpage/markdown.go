@@ -1,0 +1,352 @@
+package htmlpage
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// The whole text of a page as Markdown: one more pass of the lexer over the main
+// content, without a tree, so that a page of 8 MiB costs what its text does.
+//
+//	tokens ─▶ current line: words, marks of emphasis, links, code
+//	            │ a block begins or ends
+//	            ▼
+//	          prefix of the lists and quotations around it + line ─▶ output
+//
+// What stands beside the main content, what is hidden and what is for scripts is
+// left out.
+
+const (
+	maxPrefixes = 16 // lists and quotations in each other that are shown as such
+	maxMarks    = 16 // links and emphasis in each other
+)
+
+// Markdown writes the main content as Markdown, at most limit bytes of it; cut
+// says that there is more. resolve makes a link's address absolute, or "" of
+// what is not worth a link. It looks at ctx every few kilobytes and returns its
+// error.
+func (p *Page) Markdown(ctx context.Context, limit int, resolve func(href string) string) (text []byte, cut bool, err error) {
+	for _, hints := range []bool{true, false} {
+		m := &marker{lexer: lexer{page: p.whole}, hints: hints, limit: limit, resolve: resolve}
+		if err := m.run(ctx); err != nil {
+			return nil, false, err
+		}
+		if len(m.out) > 0 || m.cut {
+			return m.out, m.cut, nil
+		}
+		// Everything stood in what looks like a side bar, so it is not one.
+	}
+	return nil, false, nil
+}
+
+// mark is a link or an emphasis that is open.
+type tagMark struct {
+	tag  atom.Atom
+	at   int // where its text begins in the line
+	sign string
+	href string
+}
+
+// level is a list or a quotation that is open.
+type level struct {
+	tag    atom.Atom
+	number int  // of the last item of an ordered list
+	fresh  bool // an item has begun and has no line yet
+	width  int  // of the item's sign
+}
+
+type marker struct {
+	lexer
+	hints   bool
+	limit   int
+	resolve func(string) string
+
+	out      []byte
+	cut      bool
+	line     []byte
+	gap      bool // white space waits for a word
+	marks    []tagMark
+	levels   []level
+	deeper   int // levels beyond maxPrefixes
+	heading  int // level of the heading that is open; 0: none
+	skip     atom.Atom
+	depth    int  // of what is skipped
+	wasItem  bool // the last block was an item's line
+	together bool // the next block is a further line of the last one
+	code     int  // depth of inline code
+	codeAt   int
+	pre      bool
+	preText  []byte
+	lang     string
+	table    *table
+	nested   int // tables in the table
+}
+
+// table is the one that is open.
+type table struct {
+	cells  [][]byte
+	inCell bool
+	rows   int
+}
+
+func (m *marker) run(ctx context.Context) error {
+	for kind, looked := m.next(), 0; kind != endOfPage; kind = m.next() {
+		if m.pos-looked >= 16<<10 {
+			if looked = m.pos; ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+		switch kind {
+		case textToken:
+			if m.depth == 0 {
+				m.words()
+			}
+		case startTag:
+			m.start(m.tag)
+		case endTag:
+			m.end(m.tag)
+		}
+		if len(m.out)+len(m.line)+len(m.preText) > m.limit {
+			m.cut = true
+			break
+		}
+	}
+	m.endTable()
+	m.endPre()
+	m.flush()
+	if len(m.out) > m.limit {
+		m.out = []byte(plain.Clip(string(m.out), m.limit))
+	}
+	return nil
+}
+
+// words takes a text.
+func (m *marker) words() {
+	raw := m.bytes()
+	text := string(raw)
+	if !m.lexer.plain && bytes.IndexByte(raw, '&') >= 0 {
+		text = html.UnescapeString(text)
+	}
+	text = plain.Visible(strings.ToValidUTF8(text, "\ufffd"))
+	if m.pre {
+		m.preText = append(m.preText, text...)
+		return
+	}
+	for i, r := range text {
+		if plain.IsSpace(r) {
+			m.gap = true
+			continue
+		}
+		m.space()
+		if m.code == 0 && r < 0x80 && m.escapes(text, i) {
+			m.line = append(m.line, '\\')
+		}
+		m.line = append(m.line, string(r)...)
+	}
+}
+
+// space writes the white space that waits.
+func (m *marker) space() {
+	if m.gap && len(m.line) > 0 && m.line[len(m.line)-1] != '\n' {
+		m.line = append(m.line, ' ')
+	}
+	m.gap = false
+}
+
+// escapes reports a sign that Markdown would take for its own.
+func (m *marker) escapes(text string, i int) bool {
+	var prev, next byte = ' ', ' '
+	if i > 0 {
+		prev = text[i-1]
+	}
+	if i+1 < len(text) {
+		next = text[i+1]
+	}
+	switch text[i] {
+	case '`':
+		return true
+	case '\\':
+		return '!' <= next && next <= '/' || ':' <= next && next <= '@' || '[' <= next && next <= '`' || '{' <= next && next <= '~'
+	case '*':
+		return prev != ' ' || next != ' '
+	case '_':
+		return (prev != ' ' || next != ' ') && (!plain.IsWordByte(prev) || !plain.IsWordByte(next))
+	case '<':
+		return next == '/' || next == '!' || next == '?' || plain.IsLetter(next)
+	case ']':
+		return next == '(' || next == '['
+	case '|':
+		return m.table != nil
+	}
+	return false
+}
+
+func (m *marker) start(tag atom.Atom) {
+	closed := m.page[m.pos-2] == '/'
+	if m.depth > 0 {
+		if tag == m.skip && !closed && tag != 0 {
+			m.depth++
+		}
+		return
+	}
+	switch tag {
+	case 0, atom.Span, atom.Wbr, atom.Font, atom.Abbr, atom.Cite, atom.U, atom.Small, atom.Big, atom.Sub:
+		if tag == atom.Span || tag == 0 {
+			m.hide(tag, closed)
+		}
+	case atom.Script, atom.Style, atom.Noscript, atom.Iframe, atom.Title:
+		m.rawEndSkipped()
+	case atom.Svg, atom.Math, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Form, atom.Dialog, atom.Head, atom.Datalist:
+		m.skipping(tag, closed)
+	case atom.Template:
+		if m.attrs("shadowrootmode")[0] == "" {
+			m.skipping(tag, closed)
+		}
+	case atom.Br:
+		m.breakLine()
+	case atom.Hr:
+		m.flush()
+		if m.table == nil && len(m.levels) == 0 && len(m.out) > 0 {
+			m.block("---")
+		}
+	case atom.Img:
+		m.image()
+	case atom.A:
+		m.open(tag, "", m.attrs("href")[0])
+	case atom.Strong, atom.B:
+		m.open(tag, "**", "")
+	case atom.Em, atom.I:
+		m.open(tag, "*", "")
+	case atom.Del, atom.S, atom.Strike:
+		m.open(tag, "~~", "")
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
+		m.openCode()
+	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
+		m.openPre()
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		m.flush()
+		m.heading = int(tag.String()[1] - '0')
+	case atom.Table:
+		m.openTable(closed)
+	case atom.Tr:
+		m.endRow()
+	case atom.Td, atom.Th:
+		m.openCell()
+	case atom.Ul, atom.Ol, atom.Blockquote:
+		if !m.hide(tag, closed) {
+			m.flush()
+			m.push(tag)
+		}
+	case atom.Li:
+		m.flush()
+		m.item()
+	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Dl, atom.Dt, atom.Dd,
+		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
+		if !m.hide(tag, closed) {
+			m.flush()
+		}
+	}
+}
+
+// hide skips an element that nobody sees or that stands beside the main content,
+// and reports whether it does.
+func (m *marker) hide(tag atom.Atom, closed bool) bool {
+	a := m.attrs("role", "class", "id", "hidden", "aria-hidden", "style")
+	if streamed(a[2]) {
+		return false
+	}
+	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5])
+	if tag == 0 || tag == atom.Span || tag == atom.P {
+		if unseen && tag != 0 {
+			m.skipping(tag, closed)
+			return true
+		}
+		return false
+	}
+	role := strings.ToLower(a[0])
+	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
+		return false // what the text itself sets apart
+	}
+	if tag == atom.Header {
+		role = strings.TrimPrefix(role, "banner")
+	}
+	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && aside(tag, role, a[1], a[2], a[3], a[4]) {
+		m.skipping(tag, closed)
+		return true
+	}
+	return false
+}
+
+func (m *marker) skipping(tag atom.Atom, closed bool) {
+	if !closed {
+		m.skip, m.depth = tag, 1
+	}
+}
+
+// rawEndSkipped passes over the text of an element that has no tags in it.
+func (m *marker) rawEndSkipped() {
+	back := m.lexer
+	if m.next() != textToken {
+		m.lexer.pos, m.raw = back.pos, ""
+	}
+}
+
+func (m *marker) end(tag atom.Atom) {
+	if m.depth > 0 {
+		if tag == m.skip {
+			m.depth--
+		}
+		return
+	}
+	switch tag {
+	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
+		m.close(tag)
+	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
+		m.closeCode()
+	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
+		m.endPre()
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		m.flush()
+	case atom.Table:
+		if m.nested > 0 {
+			m.nested--
+		} else {
+			m.endTable()
+		}
+	case atom.Tr:
+		m.endRow()
+	case atom.Td, atom.Th:
+		m.closeCell()
+	case atom.Ul, atom.Ol, atom.Blockquote:
+		m.flush()
+		m.pop(tag)
+	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Li, atom.Dl, atom.Dt, atom.Dd,
+		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
+		m.flush()
+	}
+}
+
+func (m *marker) breakLine() {
+	switch {
+	case m.pre:
+		m.preText = append(m.preText, '\n')
+	case m.table != nil || m.heading > 0 || len(m.marks) > 0 || m.code > 0:
+		m.gap = true
+	case len(m.line) > 0 && m.line[len(m.line)-1] != '\n':
+		m.line, m.gap = append(m.line, "  \n"...), false
+	}
+}
+
+// itemSign is what the item begins with.
+func (l *level) itemSign() string {
+	if l.tag != atom.Ol {
+		return "- "
+	}
+	return strconv.Itoa(l.number) + ". "
+}

@@ -1,0 +1,386 @@
+package htmlpage
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html/atom"
+)
+
+// Blocks of the Markdown that a page becomes, and what stands within a line.
+
+// flush ends the line and writes it as a block.
+func (m *marker) flush() {
+	if m.table != nil && m.table.inCell {
+		m.gap = true
+		return
+	}
+	m.closeAll()
+	level := m.heading
+	m.heading, m.gap = 0, false
+	line := bytes.TrimSpace(m.line)
+	if len(line) == 0 {
+		m.line = m.line[:0]
+		return
+	}
+	text := string(line)
+	m.line = m.line[:0]
+	if level > 0 {
+		if text = plain.Heading(text); text != "" {
+			m.block(strings.Repeat("#", level) + " " + text)
+		}
+		return
+	}
+	m.block(escapeStart(text))
+}
+
+// escapeStart keeps a paragraph from being read as a list or a heading.
+func escapeStart(text string) string {
+	sign := strings.IndexByte("#>+-=~", text[0]) >= 0 && (len(text) == 1 || text[1] == ' ' || text[1] == text[0])
+	if sign {
+		return `\` + text
+	}
+	n := 0
+	for n < len(text) && n < 9 && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	if n > 0 && n+1 < len(text) && (text[n] == '.' || text[n] == ')') && text[n+1] == ' ' {
+		return text[:n] + `\` + text[n:]
+	}
+	return text
+}
+
+// block writes lines behind the prefix of what is around them.
+func (m *marker) block(text string) {
+	var first, rest []byte
+	item := false
+	for i := range m.levels {
+		l := &m.levels[i]
+		switch {
+		case l.tag == atom.Blockquote:
+			first, rest = append(first, "> "...), append(rest, "> "...)
+		case l.fresh:
+			sign := l.itemSign()
+			l.fresh, l.width, item = false, len(sign), true
+			first = append(first, sign...)
+			rest = append(rest, "         "[:min(l.width, 9)]...)
+		default:
+			pad := "         "[:min(l.width, 9)]
+			first, rest = append(first, pad...), append(rest, pad...)
+		}
+	}
+	if len(m.out) > 0 && !(item && m.wasItem) && !m.together {
+		m.out = append(m.out, bytes.TrimRight(quotes(rest), " ")...)
+		m.out = append(m.out, '\n')
+	}
+	m.wasItem = item
+	prefix := first
+	for line := range strings.SplitSeq(text, "\n") {
+		m.out = append(m.out, bytes.TrimRight(append(prefix, line...), "\n")...)
+		m.out = append(m.out, '\n')
+		prefix = rest
+		if len(m.out) > m.limit {
+			return
+		}
+	}
+}
+
+// quotes is the part of a prefix that an empty line keeps.
+func quotes(prefix []byte) []byte {
+	return prefix[:bytes.LastIndexByte(prefix, '>')+1]
+}
+
+func (m *marker) push(tag atom.Atom) {
+	if len(m.levels) == maxPrefixes {
+		m.deeper++
+		return
+	}
+	l := level{tag: tag}
+	if tag != atom.Blockquote {
+		l.width = 2
+		if n := len(m.levels); n > 0 && m.levels[n-1].fresh {
+			m.wasItem = true // a list right in an item
+		}
+	}
+	m.levels = append(m.levels, l)
+}
+
+func (m *marker) pop(tag atom.Atom) {
+	if m.deeper > 0 {
+		m.deeper--
+		return
+	}
+	for i := len(m.levels) - 1; i >= 0; i-- {
+		if m.levels[i].tag == tag {
+			m.levels = m.levels[:i]
+			break
+		}
+	}
+	if len(m.levels) == 0 {
+		m.wasItem = false
+	}
+}
+
+// item begins an item of the innermost list.
+func (m *marker) item() {
+	if m.table != nil && m.table.inCell || m.deeper > 0 {
+		return
+	}
+	for i := len(m.levels) - 1; i >= 0; i-- {
+		if l := &m.levels[i]; l.tag != atom.Blockquote {
+			m.levels = m.levels[:i+1]
+			l.fresh = true
+			l.number++
+			return
+		}
+	}
+	m.levels = append(m.levels, level{tag: atom.Ul, fresh: true, width: 2})
+}
+
+// open begins a link or an emphasis.
+func (m *marker) open(tag atom.Atom, sign, href string) {
+	if m.pre || m.code > 0 {
+		return
+	}
+	if len(m.marks) == maxMarks {
+		m.marks = m.marks[1:]
+	}
+	if tag == atom.A {
+		m.close(atom.A) // links do not nest
+		if href == "" || href[0] == '#' {
+			return
+		}
+	}
+	m.marks = append(m.marks, tagMark{tag: tag, at: len(m.line), sign: sign, href: href})
+}
+
+// close ends the innermost mark of this element, and those within it.
+func (m *marker) close(tag atom.Atom) {
+	for i := len(m.marks) - 1; i >= 0; i-- {
+		if m.marks[i].tag == tag {
+			for len(m.marks) > i {
+				m.closeLast()
+			}
+			return
+		}
+	}
+}
+
+func (m *marker) closeAll() {
+	if m.code > 0 {
+		m.code = 1
+		m.closeCode()
+	}
+	for len(m.marks) > 0 {
+		m.closeLast()
+	}
+}
+
+func (m *marker) closeLast() {
+	k := m.marks[len(m.marks)-1]
+	m.marks = m.marks[:len(m.marks)-1]
+	if k.at > len(m.line) {
+		return
+	}
+	whole := m.line[k.at:]
+	inner := bytes.TrimSpace(whole)
+	lead := len(whole) > 0 && len(inner) > 0 && plain.IsSpace(rune(whole[0]))
+	text := string(inner)
+	if isPermalink(text) && k.tag == atom.A {
+		m.line = m.line[:k.at]
+		return
+	}
+	if text == "" {
+		return
+	}
+	var out string
+	if k.tag == atom.A {
+		u := m.resolve(k.href)
+		if u == "" {
+			return
+		}
+		out = "[" + text + "](" + linkTarget.Replace(u) + ")"
+	} else {
+		out = k.sign + text + k.sign
+	}
+	m.line = m.line[:k.at]
+	if lead {
+		m.line = append(m.line, ' ')
+	}
+	m.line = append(m.line, out...)
+}
+
+var linkTarget = strings.NewReplacer("(", "%28", ")", "%29", " ", "%20")
+
+// isPermalink reports the sign of a heading's own address.
+func isPermalink(text string) bool {
+	switch text {
+	case "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink":
+		return true
+	}
+	return false
+}
+
+func (m *marker) openCode() {
+	if m.pre {
+		if m.lang == "" && len(m.preText) == 0 {
+			m.lang = codeLanguage(m.attrs("class")[0])
+		}
+		return
+	}
+	if m.code++; m.code == 1 {
+		m.space()
+		m.codeAt = len(m.line)
+	}
+}
+
+func (m *marker) closeCode() {
+	if m.pre || m.code == 0 {
+		return
+	}
+	if m.code--; m.code > 0 || m.codeAt > len(m.line) {
+		return
+	}
+	text := strings.TrimSpace(string(m.line[m.codeAt:]))
+	m.line = m.line[:m.codeAt]
+	if text == "" {
+		return
+	}
+	fence := "`"
+	for strings.Contains(text, fence) && len(fence) < 8 {
+		fence += "`"
+	}
+	if text[0] == '`' || text[len(text)-1] == '`' {
+		text = " " + text + " "
+	}
+	m.line = append(m.line, fence+text+fence...)
+}
+
+func (m *marker) image() {
+	a := m.attrs("alt", "src")
+	alt := plain.OneLine(a[0])
+	if alt == "" || m.pre || m.code > 0 {
+		return
+	}
+	u := m.resolve(a[1])
+	m.space()
+	if u == "" {
+		m.line = append(m.line, alt...)
+		return
+	}
+	m.line = append(m.line, "!["+strings.NewReplacer("[", "(", "]", ")").Replace(alt)+"]("+linkTarget.Replace(u)+")"...)
+}
+
+func (m *marker) openPre() {
+	if m.pre {
+		return
+	}
+	m.flush()
+	m.pre, m.preText, m.lang = true, m.preText[:0], codeLanguage(m.attrs("class")[0])
+}
+
+// codeLanguage is the language that class names give.
+func codeLanguage(class string) string {
+	for w := range strings.FieldsSeq(class) {
+		for _, sign := range []string{"language-", "lang-", "highlight-", "brush:"} {
+			if l, ok := strings.CutPrefix(w, sign); ok && l != "" && len(l) < 20 && strings.IndexFunc(l, func(r rune) bool { return r >= 0x80 || !plain.IsWordByte(byte(r)) && r != '+' && r != '-' && r != '#' }) < 0 {
+				return l
+			}
+		}
+	}
+	return ""
+}
+
+func (m *marker) endPre() {
+	if !m.pre {
+		return
+	}
+	m.pre = false
+	text := strings.Trim(strings.ReplaceAll(string(m.preText), "\r\n", "\n"), "\n")
+	m.preText = m.preText[:0]
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	if m.table != nil && m.table.inCell {
+		m.space()
+		m.openCode()
+		m.line = append(m.line, strings.ReplaceAll(plain.Collapse(text), "|", `\|`)...)
+		m.closeCode()
+		return
+	}
+	fence := "```"
+	for strings.Contains(text, fence) && len(fence) < 12 {
+		fence += "`"
+	}
+	m.block(fence + m.lang + "\n" + text + "\n" + fence)
+}
+
+func (m *marker) openTable(closed bool) {
+	if m.table != nil {
+		if !closed {
+			m.nested++
+		}
+		return
+	}
+	m.flush()
+	m.table = &table{}
+}
+
+const maxCells = 64 // of a row
+
+func (m *marker) openCell() {
+	if m.table == nil || m.nested > 0 {
+		m.flush()
+		return
+	}
+	m.closeCell()
+	m.table.inCell = true
+}
+
+func (m *marker) closeCell() {
+	t := m.table
+	if t == nil || !t.inCell || m.nested > 0 {
+		return
+	}
+	m.closeAll()
+	m.heading, m.gap = 0, false
+	if len(t.cells) < maxCells {
+		t.cells = append(t.cells, bytes.Clone(bytes.TrimSpace(m.line)))
+	}
+	m.line, t.inCell = m.line[:0], false
+}
+
+func (m *marker) endRow() {
+	if m.table == nil || m.nested > 0 {
+		return
+	}
+	m.closeCell()
+	t := m.table
+	cells := t.cells
+	t.cells = nil
+	if len(bytes.Join(cells, nil)) == 0 {
+		return
+	}
+	if len(cells) == 1 && t.rows == 0 { // a table that only places things
+		m.block(escapeStart(string(cells[0])))
+		return
+	}
+	row := "| " + string(bytes.Join(cells, []byte(" | "))) + " |"
+	if t.rows++; t.rows == 1 {
+		m.block(row + "\n|" + strings.Repeat(" --- |", len(cells)))
+		return
+	}
+	m.together = true
+	m.block(row)
+	m.together = false
+}
+
+func (m *marker) endTable() {
+	if m.table == nil {
+		return
+	}
+	m.nested = 0
+	m.endRow()
+	m.table, m.wasItem = nil, false
+}

@@ -1,0 +1,115 @@
+package htmlpage_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
+
+func resolve(href string) string {
+	if strings.HasPrefix(href, "javascript:") || strings.HasPrefix(href, "mailto:") {
+		return ""
+	}
+	return "http://a.test/" + href
+}
+
+func markdown(t testing.TB, page string) string {
+	t.Helper()
+	p, err := htmlpage.Parse(context.Background(), []byte(page), 1500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := p.Markdown(context.Background(), 10<<20, resolve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestMarkdown_Elements(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"headings":    {"<h1>A <code>b</code><a href=#x>¶</a></h1><h3>C\n d</h3>", "# A `b`\n\n### C d\n"},
+		"paragraphs":  {"<p>One <b>bold</b>, <i>slanted </i>and<em></em> <a href=x>li<b>nk</b></a>.<p>Two<br>lines", "One **bold**, *slanted* and [li**nk**](http://a.test/x).\n\nTwo  \nlines\n"},
+		"lists":       {"<ul><li>a<ul><li>b<li>c</ul><li><p>d</p><p>e</p></ul><ol><li>f<li>g</ol>", "- a\n  - b\n  - c\n- d\n\n  e\n\n1. f\n2. g\n"},
+		"code":        {"<p>Use <code>a`b</code> and <kbd>x_y</kbd></p><div class='highlight'><pre class='language-go'><code>if a &lt; b {\n\t<span>f</span>()\n}\n</code></pre></div>", "Use ``a`b`` and `x_y`\n\n```go\nif a < b {\n\tf()\n}\n```\n"},
+		"fences":      {"<pre>```\nx\n```</pre>", "````\n```\nx\n```\n````\n"},
+		"quotation":   {"<blockquote><p>a<p>b<ul><li>c</ul></blockquote><p>d", "> a\n>\n> b\n>\n> - c\n\nd\n"},
+		"table":       {"<table><tr><th>A<th>B<tr><td>1|2<td><p>x</p><p><b>y</b></p></table><p>z", "| A | B |\n| --- | --- |\n| 1\\|2 | x **y** |\n\nz\n"},
+		"one cell":    {"<table><tr><td>Only words</table>", "Only words\n"},
+		"image":       {"<p><img src=i.png alt='A picture'><img src=j.png></p>", "![A picture](http://a.test/i.png)\n"},
+		"escapes":     {"<p>2 * 3, a*b, _x_, snake_case, &lt;div&gt;, 1 &lt; 2 \\n [a](b)</p><p># no</p><p>1. no</p><p>- no</p>", "2 * 3, a\\*b, \\_x\\_, snake_case, \\<div>, 1 < 2 \\n [a\\](b)\n\n\\# no\n\n1\\. no\n\n\\- no\n"},
+		"aside":       {"<nav>menu</nav><div class=sidebar>side</div><aside>else</aside><aside class='note'>a note</aside><p>text</p><footer>foot</footer>", "a note\n\ntext\n"},
+		"hidden":      {"<p hidden>a</p><div style='display:none'>b<div>c</div></div><span aria-hidden=true>d</span><script>e</script><style>f</style><!-- g --><template>h</template><noscript>i</noscript><p>shown\u200b \U000e0041</p>", "shown\n"},
+		"shadow":      {"<x-y><template shadowrootmode=open><p>shown</p></template></x-y>", "shown\n"},
+		"streamed":    {"<div hidden id=S:0><p>moved into place</p></div>", "moved into place\n"},
+		"bad links":   {"<p><a href=javascript:x>a</a> <a href=mailto:x>b</a> <a name=x>c</a> <a href=y></a>", "a b c\n"},
+		"unclosed":    {"<p><b>a<p>b<ul><li><a href=x>c<li>d", "**a**\n\nb\n\n- [c](http://a.test/x)\n- d\n"},
+		"definitions": {"<dl><dt>term<dd>meaning</dl>", "term\n\nmeaning\n"},
+		"all aside":   {"<nav><p>The page is nothing but this.</p></nav>", ""},
+	} {
+		got := markdown(t, "<title>x</title><body><main>"+c[0]+"</main>")
+		if got != c[1] {
+			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])
+		}
+	}
+}
+
+// TestMarkdown_WholePage_KeepsItsWords: what a browser would show of the main
+// content is in the text, however long the page is, and the rest is not.
+func TestMarkdown_WholePage_KeepsItsWords(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("<title>Manual</title><body><nav><a href=x>Menu entry</a></nav><main><h1>Manual</h1>")
+	for i := range 3000 {
+		b.WriteString("<h2>Part</h2><p>Sentence " + strings.Repeat("word ", 20) + "of part " + string(rune('a'+i%26)) + " ends.</p>")
+	}
+	b.WriteString("<p>The very last sentence.</p></main><footer>Imprint</footer>")
+	text := markdown(t, b.String())
+	if strings.Count(text, "\n## Part\n") != 3000 || !strings.HasSuffix(text, "The very last sentence.\n") || strings.Contains(text, "Menu entry") || strings.Contains(text, "Imprint") {
+		t.Errorf("%d bytes, ends with %q", len(text), text[max(0, len(text)-100):])
+	}
+}
+
+func TestMarkdown_Costs_Linear(t *testing.T) {
+	for name, unit := range map[string]string{
+		"lists": "<ul><li>x", "quotes": "<blockquote>x<p>", "links": "<a href=x>y", "bold": "<b>", "bold text": "<b>x<i>", "tables": "<table><tr><td>x", "cells": "<td>x", "code": "<code>`",
+		"pre": "<pre>`", "breaks": "x<br>", "navs": "<nav>", "words": "a ", "headings": "<h1>x", "images": "<img alt=a src=b>", "items": "<li>x", "entities": "&lt;", "spans": "<span class=a>x",
+	} {
+		spent := func(n int) time.Duration {
+			page := []byte("<main>" + strings.Repeat(unit, n/len(unit)))
+			p, err := htmlpage.Parse(context.Background(), page, 1500)
+			if err != nil {
+				t.Fatal(err)
+			}
+			best := time.Hour
+			for range 3 {
+				began := time.Now()
+				text, _, err := p.Markdown(context.Background(), 4*n, resolve)
+				if err != nil || len(text) > 4*n {
+					t.Fatal(len(text), err)
+				}
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		small, large := spent(128<<10), spent(512<<10)
+		if large > 10*small+200*time.Millisecond {
+			t.Errorf("%s: 128 KiB take %v, 512 KiB %v", name, small, large)
+		}
+	}
+}
+
+func FuzzMarkdown(f *testing.F) {
+	for _, s := range []string{"<p>a<b>c</p>", "<ul><li><table><tr><td><pre>x</table>", "<a href=x><code>`</a>", "<blockquote><ol><li>", "<h1><a href=y>¶", "<script><!--<p>", "&#8203;&lt;", "\xff<p>\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		text := markdown(t, "<main>"+s)
+		if !utf8.ValidString(text) || strings.ContainsAny(text, "\x00\u200b\u202e") {
+			t.Errorf("%q", text)
+		}
+	})
+}

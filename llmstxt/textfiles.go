@@ -1,0 +1,217 @@
+package llmstxt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// A TextFile is a file beside llms.txt with whole texts.
+type TextFile struct {
+	Name string // slash-separated and relative, of [A-Za-z0-9._-]: FullName, or "docs/start.md"
+	URL  string // of the page; "": it is of all pages
+	Body []byte
+}
+
+// FullName is the name of the file with the whole texts of all pages.
+const FullName = "llms-full.txt"
+
+// TextFiles makes the files with the whole texts of the pages, if the crawl had
+// Options.Text: with full llms-full.txt, with markdown a file for each page. They
+// follow the order of file, an llms.txt of this site in either layout. In
+// llms-full.txt a page is
+//
+//	# Title
+//	Source: https://docs.example.com/start
+//
+//	Its text as Markdown …
+//
+// The name of a page's file is its path, "start.md" for "/start", "/start.html"
+// and "/start.php" alike, and "docs/index.md" for "/docs/"; a hash is added where
+// two would have the same. Files are made one at a time, when they are asked for.
+func (s *Site) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, error] {
+	return func(yield func(TextFile, error) bool) {
+		pages := s.inOrderOf(file)
+		if full && len(s.whole.of) > 0 {
+			body, err := s.fullText(pages)
+			if !yield(TextFile{Name: FullName, Body: body}, err) {
+				return
+			}
+		}
+		if !markdown {
+			return
+		}
+		names := s.textNames()
+		for _, p := range pages {
+			w := s.whole.of[p.URL]
+			if w == nil {
+				continue
+			}
+			title, text, err := w.parts(p.Title)
+			if !yield(TextFile{Name: names[p.URL], URL: p.URL, Body: []byte(title + "\n\n" + text)}, err) {
+				return
+			}
+		}
+	}
+}
+
+// TextSum is a hash of the whole texts of the pages and their addresses; "" when
+// there are none.
+func (s *Site) TextSum() string {
+	if len(s.whole.of) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for i := range s.Pages {
+		if w := s.whole.of[s.Pages[i].URL]; w != nil {
+			io.WriteString(h, s.Pages[i].URL+"\n")
+			h.Write(w.sum[:])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// inOrderOf are the pages in a file's order. The base page, which an index does
+// not list, comes first, and what the file does not have comes last.
+func (s *Site) inOrderOf(file string) []*Page {
+	_, links, _ := Check(file)
+	at := make(map[string]int, len(links))
+	for i, l := range links {
+		at[l.URL] = i + 1
+	}
+	place := func(p *Page) int {
+		for _, u := range []string{p.URL, linkURL(p.URL)} {
+			if n := at[u]; n > 0 {
+				return n
+			}
+		}
+		if p == &s.Pages[0] {
+			return 0
+		}
+		return math.MaxInt
+	}
+	pages := make([]*Page, len(s.Pages))
+	for i := range s.Pages {
+		pages[i] = &s.Pages[i]
+	}
+	slices.SortStableFunc(pages, func(a, b *Page) int {
+		switch m, n := place(a), place(b); {
+		case m < n:
+			return -1
+		case m > n:
+			return 1
+		}
+		return 0
+	})
+	return pages
+}
+
+func (s *Site) fullText(pages []*Page) ([]byte, error) {
+	out := make([]byte, 0, s.whole.size+len(pages)*150)
+	for _, p := range pages {
+		w := s.whole.of[p.URL]
+		if w == nil {
+			continue
+		}
+		title, text, err := w.parts(p.Title)
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > 0 {
+			out = append(out, '\n')
+		}
+		out = fmt.Appendf(out, "%s\nSource: %s\n\n%s", title, p.URL, text)
+	}
+	return out, nil
+}
+
+// parts are a text's first heading, or one of the page's title, and the rest.
+func (w *wholeText) parts(title string) (heading, text string, err error) {
+	body, err := s2.Decode(nil, w.packed)
+	if err != nil {
+		return "", "", fmt.Errorf("llmstxt: unpacking a text: %w", err)
+	}
+	text = string(body)
+	first, rest, _ := strings.Cut(text, "\n")
+	if strings.HasPrefix(first, "# ") {
+		return first, strings.TrimLeft(rest, "\n"), nil
+	}
+	return "# " + plain.EscapeTitle(title), text, nil
+}
+
+// textNames gives each page a name of its own, also where file systems do not
+// tell capitals from small letters.
+func (s *Site) textNames() map[string]string {
+	names, taken := map[string]string{}, map[string]bool{}
+	for i := range s.Pages {
+		u := s.Pages[i].URL
+		name := textName(u)
+		if taken[strings.ToLower(name)] {
+			sum := sha256.Sum256([]byte(u))
+			name = strings.TrimSuffix(name, ".md") + "-" + hex.EncodeToString(sum[:6]) + ".md"
+		}
+		taken[strings.ToLower(name)] = true
+		names[u] = name
+	}
+	return names
+}
+
+const (
+	maxNamePart = 80  // bytes of one part of a name
+	maxName     = 300 // bytes of all
+)
+
+// textName is a page's path as the name of a file.
+func textName(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		u = &url.URL{Path: "page"}
+	}
+	p := u.Path
+	if p == "" || strings.HasSuffix(p, "/") {
+		p += "index"
+	}
+	switch ext := strings.ToLower(path.Ext(p)); ext {
+	case ".html", ".htm", ".xhtml", ".php", ".asp", ".aspx", ".jsp", ".md", ".markdown", ".mdx", ".txt":
+		p = p[:len(p)-len(ext)]
+	}
+	changed := u.RawQuery != ""
+	var parts []string
+	for part := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
+		safe := strings.Map(func(r rune) rune {
+			if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-' {
+				return r
+			}
+			return '-'
+		}, part)
+		safe = strings.TrimLeft(safe, ".")
+		if strings.HasSuffix(strings.ToLower(safe), ".md") { // else a folder and a file could have one name
+			safe = safe[:len(safe)-3] + "-md"
+		}
+		safe = safe[:min(len(safe), maxNamePart)]
+		if changed = changed || safe != part; safe == "" {
+			safe = "-"
+		}
+		parts = append(parts, safe)
+	}
+	name := strings.Join(parts, "/")
+	if len(name) > maxName {
+		name, changed = strings.TrimRight(name[:maxName], "/"), true
+	}
+	if changed {
+		sum := sha256.Sum256([]byte(raw))
+		name += "-" + hex.EncodeToString(sum[:6])
+	}
+	return name + ".md"
+}

@@ -1,0 +1,153 @@
+package llmstxt
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/mdpage"
+	"github.com/farwire/farwire/llmstxt/internal/share"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// The whole texts of pages (Options.Text). They are kept packed, and what they
+// take is taken from the process's share, piece by piece, as pages are committed.
+// A piece that is not to be had in a while ends the texts of this crawl: to wait
+// longer could be to wait for a crawl that waits for this one.
+
+const (
+	maxTexts   = 10_000_000 // bytes of a crawl's texts
+	textWait   = 10 * time.Second
+	maxWaiting = 8 << 20 // bytes of packed texts that wait for their page's turn
+)
+
+// wholeText is one page's, packed.
+type wholeText struct {
+	packed []byte
+	size   int // unpacked
+	cut    bool
+	sum    [sha256.Size]byte
+}
+
+func pack(text []byte, cut bool) *wholeText {
+	return &wholeText{packed: s2.EncodeBetter(nil, text), size: len(text), cut: cut, sum: sha256.Sum256(text)}
+}
+
+// wholeHTML takes the whole text of a page.
+func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) error {
+	if !c.Text {
+		return nil
+	}
+	base := baseOf(r.final, p)
+	text, cut, err := p.Markdown(ctx, maxTexts, func(href string) string {
+		if u := weburl.Resolve(base, href); u != nil {
+			return u.String()
+		}
+		return ""
+	})
+	r.whole = pack(text, cut)
+	return err
+}
+
+// wholeMarkdown takes that of a page of Markdown or plain text.
+func (c *crawler) wholeMarkdown(ctx context.Context, r *result, body []byte, markdown bool) error {
+	if !c.Text {
+		return nil
+	}
+	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, func(href string) string {
+		if u := weburl.Resolve(r.final, href); u != nil {
+			return u.String()
+		}
+		return ""
+	})
+	r.whole = pack(text, cut)
+	return err
+}
+
+// waiting is what the texts of a result take that waits for its turn.
+func (r *result) waiting() (n int) {
+	if r.whole != nil {
+		n = len(r.whole.packed)
+	}
+	if r.twin != nil {
+		n += r.twin.waiting()
+	}
+	return n
+}
+
+// wholeTexts are those of a crawl, by their pages' URLs.
+type wholeTexts struct {
+	of     map[string]*wholeText
+	size   int // unpacked
+	packed int
+	pieces []func() // that give back what was taken of the process's share
+	closed bool     // there is no room for more
+}
+
+// keepText keeps the text of a page that is in the result now, in place of the
+// one that it had.
+func (c *crawler) keepText(ctx context.Context, url string, w *wholeText) {
+	t := &c.whole
+	if w == nil || !c.Text || t.closed {
+		return
+	}
+	if t.of == nil {
+		t.of = map[string]*wholeText{}
+	}
+	size, packed := t.size+w.size, t.packed+len(w.packed)
+	if old := t.of[url]; old != nil {
+		size, packed = size-old.size, packed-len(old.packed)
+	}
+	full := func(why string) {
+		t.closed = true
+		c.note(url, fmt.Sprintf("%s: the whole texts of this page and those behind it are left out", why))
+	}
+	if size > maxTexts || w.cut {
+		full(fmt.Sprintf("The whole texts are longer than %d bytes", maxTexts))
+		return
+	}
+	for packed > len(t.pieces)*share.TextPiece {
+		if err := c.anotherPiece(ctx); err != nil {
+			if ctx.Err() == nil {
+				full("There is no more room for whole texts at the moment")
+			}
+			return
+		}
+	}
+	t.of[url], t.size, t.packed = w, size, packed
+}
+
+var errNoPiece = errors.New("no room for whole texts")
+
+func (c *crawler) anotherPiece(ctx context.Context) error {
+	if share.Texts.Held(c.owner) >= share.TextsOfOne {
+		return errNoPiece
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, textWait, errNoPiece)
+	defer cancel()
+	release, err := share.Texts.Take(ctx, c.owner)
+	if err == nil {
+		c.whole.pieces = append(c.whole.pieces, release)
+	}
+	return err
+}
+
+// Close gives back what the whole texts of the pages take (Options.Text). There
+// are no TextFiles then. Other sites need no Close. It may be called more than
+// once.
+func (s *Site) Close() error {
+	s.whole.release()
+	return nil
+}
+
+func (t *wholeTexts) release() {
+	for _, give := range t.pieces {
+		give()
+	}
+	*t = wholeTexts{}
+}
