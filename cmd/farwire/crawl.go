@@ -34,6 +34,7 @@ type crawl struct {
 
 	crawlChoice `embed:""`
 	crawlReport `embed:""`
+	crawlFiles  `embed:""`
 }
 
 // crawlChoice says which pages are wanted, what is sent along, and how fast.
@@ -118,6 +119,9 @@ func (c *crawl) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.crawlFiles.check(c.Output); err != nil {
+		return err
+	}
 	out, err := openOutput(c.target(), c.JSON)
 	if err != nil {
 		return err
@@ -130,12 +134,18 @@ func (c *crawl) Run(ctx context.Context) error {
 	defer page.abandon()
 	show := newProgress(os.Stderr, c.MaxPages)
 	o.Client, o.MaxPages, o.DescLength, o.Workers, o.Progress = client, c.MaxPages, c.DescLength, c.Workers, show.event
+	o.Text = c.crawlFiles.any()
 	site, err := llmstxt.Crawl(ctx, c.URL, o)
 	show.end()
 	if site == nil {
 		return c.explain(err)
 	}
-	if err := out.write(site.Render(llmstxt.Layout(c.Format))); err != nil {
+	defer site.Close()
+	text := site.Render(llmstxt.Layout(c.Format))
+	if err := out.write(text); err != nil {
+		return err
+	}
+	if err := c.crawlFiles.write(site, text, c.target()); err != nil {
 		return err
 	}
 	if err := c.report(site, old, page); err != nil {
