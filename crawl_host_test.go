@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -34,7 +35,7 @@ func TestCrawlHosts(t *testing.T) {
 	}
 	url := first.one(t, "url").Content
 	name, ok := strings.CutPrefix(url, "https://gw.example.com/files/")
-	if !ok || !strings.HasPrefix(name, "llms/127.0.0.1-") || !strings.HasSuffix(name, ".txt") {
+	if !ok || !regexp.MustCompile(`^llms/[0-9a-f]{32}/127\.0\.0\.1-[0-9a-f]{32}/llms\.txt$`).MatchString(name) {
 		t.Errorf("hosted at %s", url)
 	}
 	if got := bodyOf(t, serveFile(files, "GET", "/"+name)); got != first.one(t, "result").Content {
@@ -58,7 +59,7 @@ func TestCrawlHosts(t *testing.T) {
 			t.Errorf("%s: hosted at %s", what, got)
 		}
 	}
-	if hidden, err := filepath.Glob(filepath.Join(dir, "llms", ".*.new")); err != nil || len(hidden) > 0 {
+	if hidden, err := filepath.Glob(filepath.Join(dir, "llms", "*", "*", ".*.new")); err != nil || len(hidden) > 0 {
 		t.Errorf("left behind: %v, %v", hidden, err)
 	}
 }

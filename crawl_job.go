@@ -116,9 +116,14 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.Site) string {
 }
 
 // save hosts the file under the name that the subject's file of this site has.
-func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint64) (url string, err error) {
+// before is where it was hosted last.
+func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint64, before string) (url string, err error) {
+	site, err := j.g.hostedSite(ctx, j.subject, baseURL)
+	if err != nil {
+		return "", err
+	}
 	url, err = j.g.o.Storage.Save(ctx, File{
-		Name:        fileName(j.subject, baseURL),
+		Name:        site.llmsName(before),
 		ContentType: "text/plain; charset=utf-8",
 		Body:        []byte(text),
 		Version:     version,
@@ -126,6 +131,7 @@ func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint6
 	if err != nil {
 		return "", fmt.Errorf("storage: %w", err)
 	}
+	j.g.trimFiles(ctx, j.subject, site)
 	return url, nil
 }
 

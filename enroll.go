@@ -59,7 +59,7 @@ func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (u
 			return "", nil
 		}
 	}
-	return j.save(ctx, out.site.BaseURL, out.text, 0)
+	return j.save(ctx, out.site.BaseURL, out.text, 0, "")
 }
 
 // enrolled reports whether the caller has enrolled the site.
@@ -140,7 +140,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if lease.Site.WebhookSecret == secret {
 		out.secret = secret
 	}
-	url, err := j.save(ctx, out.site.BaseURL, out.text, lease.Token)
+	url, err := j.save(ctx, out.site.BaseURL, out.text, lease.Token, lease.Site.HostedURL)
 	if err != nil {
 		j.log(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
 		// Whatever ended this context must not keep the site from its recrawls.

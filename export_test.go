@@ -81,3 +81,6 @@ func refusal(err error) error {
 
 // SetDescriptors has the gateway believe how many descriptors there are.
 func (g *Gateway) SetDescriptors(f func() (open, most int)) { g.descriptors = f }
+
+// SetHosted has the gateway keep less of a caller's crawls.
+func (g *Gateway) SetHosted(crawls int, bytes int64) { g.hosted.crawls, g.hosted.bytes = crawls, bytes }

@@ -46,6 +46,7 @@ type Gateway struct {
 
 	conns   egress.Conns // of the path form
 	traffic traffic
+	hosted  *hosted
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
@@ -77,6 +78,7 @@ func New(o Options) (*Gateway, error) {
 
 		descriptors: netio.Descriptors,
 	}
+	g.hosted = newHosted((*tokens.keys.Load())[0].key)
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)
 	}

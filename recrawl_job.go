@@ -206,7 +206,7 @@ func (c *recrawl) save(ctx context.Context, text string) (url string, err error)
 	began := time.Now()
 	for n := 1; ; n++ {
 		asked, cancel := context.WithTimeout(ctx, savePatience)
-		url, err = c.job.save(asked, c.lease.Site.BaseURL, text, c.lease.Token)
+		url, err = c.job.save(asked, c.lease.Site.BaseURL, text, c.lease.Token, c.lease.Site.HostedURL)
 		cancel()
 		if errors.Is(err, ErrStale) {
 			c.r.storage.note(ctx, "Save", nil)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -209,8 +208,12 @@ func (s *FolderStorage) advance(name string, version uint64) (err error) {
 	return f.Sync()
 }
 
-func (s *FolderStorage) write(name string, body []byte) (err error) {
-	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+func (s *FolderStorage) write(name string, body []byte) error {
+	return s.writeAs(name, body, 0o644)
+}
+
+func (s *FolderStorage) writeAs(name string, body []byte, mode fs.FileMode) (err error) {
+	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
@@ -292,30 +295,4 @@ func validFileName(name string) bool {
 		}
 	}
 	return true
-}
-
-// fileName returns the name under which a subject's file of a site is hosted.
-// The host in it is for people. Subject and address are told apart by their
-// hash, so that neither two tenants nor two hosts that look alike in a file
-// name ever share a file. The name can be worked out by whoever knows both: it
-// hides nothing, as the file does not.
-func fileName(subject, baseURL string) string {
-	host := ""
-	if u, err := url.Parse(baseURL); err == nil {
-		host = strings.Map(func(r rune) rune {
-			switch {
-			case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '-':
-				return r
-			case 'A' <= r && r <= 'Z':
-				return r + 'a' - 'A'
-			}
-			return '-'
-		}, u.Hostname())
-	}
-	host = strings.Trim(host[:min(len(host), 100)], ".-")
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", len(subject), subject, baseURL))
-	if host != "" {
-		host += "-"
-	}
-	return "llms/" + host + hex.EncodeToString(sum[:16]) + ".txt"
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -198,8 +197,7 @@ func (t *tokens) replace(keys [][]byte) {
 	list := make([]tokenKey, len(keys))
 	for i, key := range keys {
 		key = bytes.Clone(key)
-		sum := sha256.Sum256(append([]byte("farwire token key id\x00"), key...))
-		list[i] = tokenKey{hex.EncodeToString(sum[:8]), key}
+		list[i] = tokenKey{hex.EncodeToString(deriveKey(key, "farwire token key id")[:8]), key}
 	}
 	t.keys.Store(&list)
 }

@@ -84,9 +84,9 @@ type Options struct {
 	// Bucket has to exist.
 	Bucket string
 
-	// AccessKey and SecretKey may read and write the bucket's objects and list
-	// the bucket (on Amazon s3:GetObject, s3:PutObject, s3:ListBucket; without
-	// the last a missing object looks like a forbidden one).
+	// AccessKey and SecretKey may read, write and delete the bucket's objects and
+	// list the bucket (on Amazon s3:GetObject, s3:PutObject, s3:DeleteObject,
+	// s3:ListBucket; without the last a missing object looks like a forbidden one).
 	AccessKey, SecretKey string
 
 	// Region is what requests are signed for. Empty: "auto" for R2, the
@@ -134,7 +134,7 @@ const (
 	maxConflicts = 100
 )
 
-// Storage is a [farwire.Storage] in a bucket. It is safe for concurrent use, by
+// Storage is a [farwire.Storage] and a [farwire.FileRemover] in a bucket. It is safe for concurrent use, by
 // any number of processes.
 type Storage struct {
 	client    minio.Core

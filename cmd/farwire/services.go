@@ -31,7 +31,7 @@ var serviceVariables = []struct{ name, help string }{
 	{"REDIS_URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], for limits that gateways share. None: in memory."},
 	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. None: --data-dir."},
 	{"S3_BUCKET", "The bucket there."},
-	{"S3_ACCESS_KEY", "A key that may read, write and list it."},
+	{"S3_ACCESS_KEY", "A key that may read, write, delete and list there."},
 	{"S3_SECRET_KEY", "The secret of that key."},
 	{"S3_REGION", "None: auto for R2, the bucket's own for Amazon, else us-east-1."},
 	{"S3_PUBLIC_URL", "Where the bucket is read from outside. None: the endpoint and the bucket's name."},
