@@ -1,9 +1,12 @@
 package farwire_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -46,4 +49,36 @@ func ExampleGateway_ForwardProxy() {
 	// Output:
 	// 407 from gateway
 	// 200 from target
+}
+
+// A host fetches JSON through an agent in another country, as a session of its own:
+// it is counted, listed and drained like those of its callers.
+func ExampleGateway_Open() {
+	gw, err := farwire.New(farwire.Options{Agents: mustDirect(), Logger: quiet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"price": 42}`) }))
+	defer api.Close()
+
+	job := farwire.Principal{Subject: "price job"}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return gw.Open(ctx, farwire.OpenOptions{Addr: addr, Principal: job, Countries: []string{"DE"}})
+	}}
+	client := http.Client{Transport: transport}
+	resp, err := client.Get(api.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Price int }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		log.Fatal(err)
+	}
+	for s := range gw.Sessions() {
+		fmt.Println(answer.Price, "in a", s.Kind, "of the", s.Subject, "by", s.Agent)
+	}
+	transport.CloseIdleConnections() // ends the session
+	// Output:
+	// 42 in a tunnel of the price job by farwire-de1
 }

@@ -93,7 +93,7 @@ var errKeyRevoked = fault.New(fault.Ended, "key revoked")
 // caller is 404. A relay that is ended closes with 1008 "ended by request", and
 // its target gets 1001.
 func (g *Gateway) SessionsHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return anyOrigin("GET, HEAD, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "sessions", err) }
 		if err := onlySessionMethods(r); err != nil {
 			refuse(err)
@@ -108,7 +108,7 @@ func (g *Gateway) SessionsHandler() http.Handler {
 		if err := g.answerSessions(w, r, own, false); err != nil {
 			refuse(err)
 		}
-	})
+	}))
 }
 
 // AllSessionsHandler is SessionsHandler for an operator: it shows and ends the

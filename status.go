@@ -123,7 +123,7 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 // "version"}, …]}. It answers 404 when the AgentSelector cannot list its
 // agents.
 func (g *Gateway) Network() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return anyOrigin("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "network", err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)
@@ -143,7 +143,7 @@ func (g *Gateway) Network() http.Handler {
 			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version})
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
-	})
+	}))
 }
 
 type agentInfo struct {
@@ -180,7 +180,7 @@ func (g *Gateway) Usage() http.Handler {
 		Remaining *int     `json:"remaining"`
 		Refused   uint64   `json:"refused"`
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return anyOrigin("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "usage", err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)
@@ -237,7 +237,7 @@ func (g *Gateway) Usage() http.Handler {
 		a["pages"] = crawled
 		a["bytes"] = g.bytesOfDay(ctx, p)
 		writeJSON(w, http.StatusOK, a)
-	})
+	}))
 }
 
 // Stats are the gateway's counters since New. What is counted never becomes

@@ -38,7 +38,7 @@ const (
 // where the Authenticator is a [KeyLookuper], so that a revoked key is noticed. A
 // narrowed token opens sessions of its kinds and nothing else.
 func (g *Gateway) Token() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return anyOrigin("POST", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, life, err := g.issue(w, r)
 		if err != nil {
 			g.refuse(w, r, "token", err)
@@ -48,7 +48,7 @@ func (g *Gateway) Token() http.Handler {
 			Token     string `json:"token"`
 			ExpiresIn int    `json:"expires_in"`
 		}{token, int(life / time.Second)})
-	})
+	}))
 }
 
 func (g *Gateway) issue(w http.ResponseWriter, r *http.Request) (string, time.Duration, error) {

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,47 @@ func ExamplePool() {
 	// farwire-at5 AT available
 	// farwire-de1 DE available
 	// farwire-us1 US available
+}
+
+// An http.Client fetches JSON from another country.
+func ExampleExit_Transport() {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"price": 42}`)
+	}))
+	defer api.Close()
+	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		panic(err)
+	}
+	for slug, country := range map[string]string{"de1": "DE", "at5": "AT"} { // in life they attach from there
+		exit, err := agent.Direct(agent.DirectOptions{Slug: slug, Country: country, AllowPrivate: true})
+		if err != nil {
+			panic(err)
+		}
+		if err := pool.Add(exit); err != nil {
+			panic(err)
+		}
+	}
+
+	exit, err := pool.SelectAgent(context.Background(), agent.Query{Countries: []string{"AT"}})
+	if err != nil {
+		panic(err)
+	}
+	transport := exit.Transport()
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport, Timeout: 10 * time.Second}
+	resp, err := client.Get(api.URL)
+	if err != nil {
+		panic(err)
+	}
+	defer resp.Body.Close()
+	var answer struct{ Price int }
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+		panic(err)
+	}
+	fmt.Println(answer.Price, "by", exit.ID)
+	// Output:
+	// 42 by farwire-at5
 }
 
 // A gateway where agents attach, an agent, and a session through it.

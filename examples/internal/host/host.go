@@ -20,6 +20,9 @@ import (
 // real host has a directory and hashes.
 var Accounts = map[string]string{"carol": "carols-password"}
 
+// Sessions are the logins that the host has made, by the value of their cookie.
+var Sessions = map[string]string{"session-of-carol": "carol"}
+
 // Origin is where the host's own web pages come from.
 const Origin = "https://app.example.com"
 
