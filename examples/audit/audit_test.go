@@ -19,6 +19,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
+// Two customers reach a target, each in its own way, and each has its own record.
 func Example() {
 	target := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))
 	defer target.Close()

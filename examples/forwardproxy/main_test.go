@@ -17,6 +17,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
+// A listener that serves the proxy and nothing else.
 func Example() {
 	const key = "a-key-of-16-bytes-or-more"
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello") }))

@@ -16,6 +16,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
+// Who is signed in reaches a target by URL alone, and the login's cookie stays here.
 func Example() {
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s with cookies %v", r.URL, r.Cookies())
