@@ -34,7 +34,11 @@ type permittedAgents struct {
 // own trouble.
 func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
 	g, p := s.g, s.p
-	exit, err := g.o.Agents.SelectAgent(ctx, q)
+	r, err := p.rules()
+	if err != nil {
+		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
+	}
+	exit, err := g.o.Agents.SelectAgent(agent.WithRules(ctx, r.onAddresses()), q)
 	if err != nil {
 		return agent.Exit{}, err
 	}
@@ -121,6 +125,16 @@ func joinKinds(list []Kind) string {
 		words[i] = k.String()
 	}
 	return strings.Join(words, ", ")
+}
+
+// onAddresses are rules on addresses of any target. An agent that does not know such
+// rules is not picked; what holds for one target travels with its dial.
+func (r keyRules) onAddresses() agent.Rules {
+	known := agent.Rules{Deny: r.targets.Prefixes()}
+	if r.token != nil {
+		known.Deny = append(known.Deny, r.token.onAddresses().Deny...)
+	}
+	return known
 }
 
 // checkKind judges the kind of a session.

@@ -78,6 +78,13 @@ func rulesOf(ctx context.Context) Rules {
 	return r
 }
 
+// RefusedByRules reports whether a dial or a look-up failed because rules, of its
+// context or of a policy, do not allow the target's address.
+func RefusedByRules(err error) bool {
+	var r refusal
+	return errors.As(err, &r) && r.why == refusedRules
+}
+
 // Enforce returns the exit so that it obeys the rules of a context (WithRules),
 // which exits of Direct and of a Pool do by themselves. A name is then resolved
 // through the exit, checked, and dialled by an address that passed; one that
@@ -143,7 +150,9 @@ func (r Rules) pick(ctx context.Context, network, addr string,
 		addrs = []netip.Addr{a}
 	} else if resolve == nil {
 		return nil, refusal{host, refusedRules}
-	} else if addrs, err = resolve(ctx, host); err != nil {
+	} else if addrs, err = resolve(ctx, host); IsFault(err, FaultTarget) && reasonOf(err, FaultTarget) != causeTimeout {
+		return nil, refusal{host, refusedRules}
+	} else if err != nil {
 		return nil, err
 	}
 	var allowed []netip.AddrPort

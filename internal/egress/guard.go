@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/farwire/farwire/agent"
@@ -16,8 +15,10 @@ import (
 
 // Guard returns an exit that asks permit before each dial and, with port 0, before
 // each look-up, so that redirects, pages of a crawl, a browser's requests and the
-// hop to a client's proxy pass them too. Where they speak of addresses, a name is
-// resolved through the exit, and the connection made to an address that passed.
+// hop to a client's proxy pass them too. What permit says of addresses travels with
+// the dial and holds where the connection is made, for the address that it is made
+// to: a name that is looked up here could have another one there. The exit has to
+// obey the rules of a context (agent.Exit.Enforce).
 func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port uint16) (rules.Addresses, error)) agent.Exit {
 	dial, resolve := exit.DialContext, exit.Resolve
 	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -34,14 +35,11 @@ func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port u
 		switch {
 		case err != nil:
 			return nil, err
-		case on.Any(), isAddress(host):
+		case on.Any():
 			return dial(ctx, network, addr)
 		}
-		addrs, err := resolveSome(ctx, on, host, resolve)
-		if err != nil {
-			return nil, err
-		}
-		return dialOne(ctx, dial, network, host, uint16(port), addrs)
+		conn, err := dial(under(ctx, on), network, addr)
+		return conn, refused(err, host)
 	}
 	exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 		host = rules.Host(host)
@@ -49,82 +47,45 @@ func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port u
 		switch {
 		case err != nil:
 			return nil, err
+		case resolve == nil && on.Any():
+			return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errCannotResolve}
+		case resolve == nil:
+			return nil, fault.Wrap(fault.TargetForbidden, rules.Refused(host).Error(), errCannotResolve)
 		case on.Any():
-			if resolve == nil {
-				return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errCannotResolve}
-			}
 			return resolve(ctx, host)
 		}
-		return resolveAll(ctx, on, host, resolve)
+		// The caller hands the name to a client's proxy. Nobody knows which address
+		// that takes, so each must pass, and of one that has none here nothing is known.
+		addrs, err := resolve(under(ctx, on), host)
+		switch {
+		case err == nil && len(addrs) == 0:
+			return nil, rules.Refused(host)
+		case agent.IsFault(err, agent.FaultTarget) && !fault.IsTimeout(err):
+			return nil, forbidden(host, err)
+		}
+		return addrs, refused(err, host)
 	}
 	return exit
 }
 
-// A resolver looks a name up through an exit.
-type resolver = func(context.Context, string) ([]netip.Addr, error)
-
-func isAddress(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
-}
-
 var errCannotResolve = errors.New("this exit cannot look names up")
 
-// resolveSome returns the addresses of a target that the rules let be dialled.
-func resolveSome(ctx context.Context, on rules.Addresses, host string, lookup resolver) ([]netip.Addr, error) {
-	addrs, err := addresses(ctx, host, lookup)
-	if err != nil {
-		return nil, err
-	}
-	addrs = slices.DeleteFunc(addrs, func(a netip.Addr) bool { return !on.Allows(a) })
-	if len(addrs) == 0 {
-		return nil, rules.Refused(host)
-	}
-	return addrs, nil
+// under has the rules travel with a dial.
+func under(ctx context.Context, on rules.Addresses) context.Context {
+	return agent.WithRules(ctx, agent.Rules{Allow: on.Allow, Deny: on.Deny})
 }
 
-// resolveAll returns a target's addresses when the rules let every one of them be
-// dialled: behind a client's proxy nobody knows which it takes.
-func resolveAll(ctx context.Context, on rules.Addresses, host string, lookup resolver) ([]netip.Addr, error) {
-	addrs, err := addresses(ctx, host, lookup)
-	if err != nil {
-		return nil, err
+// refused says in the key's words what its rules refused where the dial was made.
+func refused(err error, host string) error {
+	if agent.RefusedByRules(err) {
+		return forbidden(host, err)
 	}
-	if len(addrs) == 0 || slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !on.Allows(a) }) {
-		return nil, rules.Refused(host)
-	}
-	return addrs, nil
+	return err
 }
 
-// addresses resolves a target's name. One that cannot be resolved is refused.
-func addresses(ctx context.Context, host string, lookup resolver) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
-	if lookup == nil {
-		return nil, fault.Wrap(fault.TargetForbidden, rules.Refused(host).Error(), errCannotResolve)
-	}
-	addrs, err := lookup(ctx, host)
-	switch {
-	case err == nil:
-		return slices.Clone(addrs), nil
-	case agent.IsFault(err, agent.FaultTarget) && !fault.IsTimeout(err):
-		return nil, fault.Wrap(fault.TargetForbidden, rules.Refused(host).Error(), err)
-	}
-	return nil, err
-}
-
-// dialOne connects to the first address that answers. What is refused there is
-// told by the name that was asked for.
-func dialOne(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), network, host string, port uint16, addrs []netip.Addr) (conn net.Conn, err error) {
-	for _, a := range addrs {
-		conn, err = dial(ctx, network, netip.AddrPortFrom(a.Unmap(), port).String())
-		if err == nil || ctx.Err() != nil || !agent.IsFault(err, agent.FaultTarget) {
-			break
-		}
-	}
-	if agent.IsFault(err, agent.FaultPolicy) {
-		return nil, fault.Wrap(fault.TargetForbidden, rules.Refused(host).Error(), err)
-	}
-	return conn, err
+// forbidden is the refusal of a target by the rules of a key. It is no longer the
+// error of a dial: another exit would be told the same, and a client's proxy is not
+// asked for a name that this exit does not know.
+func forbidden(host string, err error) error {
+	return fault.Wrap(fault.TargetForbidden, rules.Refused(host).Error(), fmt.Errorf("at the exit: %v", err))
 }

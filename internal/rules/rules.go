@@ -74,6 +74,16 @@ func (s Set) Check(host string, port uint16) (on Addresses, err error) {
 	return on, nil
 }
 
+// Prefixes are those of all rules on addresses, of either list.
+func (s Set) Prefixes() (list []netip.Prefix) {
+	for _, r := range slices.Concat(s.allow, s.deny) {
+		if r.prefix.IsValid() {
+			list = append(list, r.prefix)
+		}
+	}
+	return list
+}
+
 // Addresses are what holds for the address of a dial, where the dial is made.
 type Addresses struct {
 	Allow, Deny []netip.Prefix // an empty Allow allows every address
@@ -81,13 +91,6 @@ type Addresses struct {
 
 // Any reports whether every address is allowed.
 func (on Addresses) Any() bool { return len(on.Allow) == 0 && len(on.Deny) == 0 }
-
-// Allows judges an address. One with a zone is never allowed.
-func (on Addresses) Allows(a netip.Addr) bool {
-	a = a.Unmap()
-	in := func(p netip.Prefix) bool { return p.Contains(a) }
-	return a.Zone() == "" && !slices.ContainsFunc(on.Deny, in) && (len(on.Allow) == 0 || slices.ContainsFunc(on.Allow, in))
-}
 
 // And returns the rules under which both hold; host is the target's in the error
 // when no address is left.

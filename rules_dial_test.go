@@ -1,0 +1,154 @@
+package farwire_test
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// A turning resolver gives a name another address at each look-up.
+type turningResolver struct {
+	mu    sync.Mutex
+	addrs []string
+	asked int
+}
+
+func (r *turningResolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a := r.addrs[r.asked%len(r.addrs)]
+	r.asked++
+	return []netip.Addr{netip.MustParseAddr(a)}, nil
+}
+
+func keyed(t *testing.T, p farwire.Principal) farwire.Authenticator {
+	t.Helper()
+	p.Subject = "alice"
+	keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// The address that was judged is the one that is dialled: there is one look-up, the
+// dial's own.
+func TestRules_NameChangesItsAddress_JudgedWhereItIsDialled(t *testing.T) {
+	target := newTarget(t, echo)
+	port := target[strings.LastIndexByte(strings.TrimSuffix(target, "/"), ':')+1:]
+	for name, c := range map[string]struct {
+		allow, deny, addrs []string
+		refused            bool
+	}{
+		"allowed, then not": {[]string{"127.0.0.0/8"}, nil, []string{"127.0.0.1", "10.0.0.1"}, false},
+		"not allowed":       {[]string{"10.0.0.0/8"}, nil, []string{"127.0.0.1", "10.0.0.1"}, true},
+		"denied":            {nil, []string{"127.0.0.0/8"}, []string{"127.0.0.1", "203.0.113.1"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &turningResolver{addrs: c.addrs}
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny})
+				o.Agents = direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true, Resolver: r})
+			})
+			p := w.open("/ws")
+			p.ask("ws://turning.test:"+port, "")
+			if c.refused {
+				p.wantError(1008, "is not allowed to this key")
+			} else {
+				p.wantConnected()
+			}
+			if r.asked != 1 {
+				t.Errorf("the name was looked up %d times, want once", r.asked)
+			}
+		})
+	}
+}
+
+// oldAgents are those of a selector whose agents know nothing of rules: it offers
+// none where there are any.
+type oldAgents struct{ exit agent.Exit }
+
+func (s oldAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	if _, err := s.exit.Resolve(ctx, "10.0.0.1"); agent.RefusedByRules(err) {
+		return agent.Exit{}, agent.ErrNoAgent
+	}
+	return s.exit.SelectAgent(ctx, q)
+}
+
+func TestRules_AgentsThatKnowNone_PassedOver(t *testing.T) {
+	target := newTarget(t, echo)
+	for name, c := range map[string]struct {
+		allow, deny []string
+		served      bool
+	}{
+		"no rules":              {nil, nil, true},
+		"names":                 {[]string{"localhost"}, []string{"*.test"}, true},
+		"addresses denied":      {nil, []string{"10.0.0.0/8"}, false},
+		"addresses allowed":     {[]string{"0.0.0.0/0"}, []string{"10.0.0.1"}, false},
+		"addresses of one port": {nil, []string{"10.0.0.0/8:25"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny})
+				o.Agents = oldAgents{direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true})}
+			})
+			p := w.open("/ws")
+			p.ask(strings.Replace(target, "127.0.0.1", "localhost", 1), "")
+			if c.served {
+				p.wantConnected()
+			} else {
+				p.wantError(1011, "no agent is attached that fits")
+			}
+		})
+	}
+}
+
+// Behind a client's proxy each address must pass, and a name that the exit does not
+// know is refused where the rules speak of addresses.
+func TestRules_BehindProxy_EveryAddressMustPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		deny    []string
+		names   map[string][]string
+		resolve bool
+		refused bool
+	}{
+		"all pass":           {[]string{"10.0.0.0/8"}, map[string][]string{"a.test": {"203.0.113.7"}}, true, false},
+		"one does not":       {[]string{"10.0.0.0/8"}, map[string][]string{"a.test": {"203.0.113.7", "10.0.0.1"}}, true, true},
+		"unknown here":       {[]string{"10.0.0.0/8"}, nil, true, true},
+		"nobody can resolve": {[]string{"10.0.0.0/8"}, nil, false, true},
+		"no rules, unknown":  {[]string{"*.b.test"}, nil, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ln.Close() // a proxy that is not there: to reach for it is to be let through
+			var dialled dialList
+			exit := exitBy(ln.Addr().String(), c.names, &dialled)
+			if !c.resolve {
+				exit.Resolve = nil
+			}
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth, o.Agents = keyed(t, farwire.Principal{Deny: c.deny}), exit
+			})
+			p := w.open("/ws")
+			p.ask("ws://a.test/", `"proxy":"http://203.0.113.99:3128"`)
+			if c.refused {
+				p.wantError(1008, "is not allowed to this key")
+			} else {
+				p.wantError(1011, "")
+			}
+			if reached := slices.Contains(dialled.all(), "203.0.113.99:3128"); reached == c.refused {
+				t.Errorf("dialled %q", dialled.all())
+			}
+		})
+	}
+}
