@@ -95,6 +95,7 @@ func New(o Options) (*Gateway, error) {
 	g.conns.RootCAs = o.RootCAs
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	g.subscribe()
+	g.answerPeers()
 	return g, nil
 }
 

@@ -43,6 +43,9 @@ type Options struct {
 	// number of everything else.
 	Limits Limits
 
+	// Name tells this gateway from others, in /network. Empty: GatewayName's.
+	Name string
+
 	// Bus tells the other gateways of a cluster of keys that are revoked. Nil: this
 	// gateway keeps it to itself.
 	Bus Bus
@@ -290,6 +293,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
+	}
+	if o.Name == "" {
+		o.Name = GatewayName()
 	}
 	if o.Trace == nil {
 		o.Trace = &Trace{}

@@ -62,30 +62,10 @@ func (g *Gateway) runningOf(p Principal) (sum Counters) {
 	return sum
 }
 
-// EndSession ends the running session of this id and reports whether there was
-// one. A relay's client gets close code 1008 with the reason, its target 1001; a
-// stream and a crawl end with an error event. It returns at once.
-func (g *Gateway) EndSession(id, reason string) bool {
-	return g.EndWhere(func(s Session) bool { return s.ID == id }, reason) > 0
-}
-
-// EndWhere ends the running sessions for which end returns true, as EndSession
-// does, and returns their number.
-func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if end(s.Session) {
-			n++
-			s.carrier.Shutdown(fault.New(fault.Ended, reason))
-		}
-	}
-	return n
-}
-
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
 
 // SessionsHandler returns the handler by which callers see and end their running
-// sessions. Mount it at "GET /sessions" and "DELETE /sessions/{id}":
+// sessions, over all gateways of a cluster. Mount it at "GET /sessions" and "DELETE /sessions/{id}":
 //
 //	{"sessions": [{"id", "kind", "agent", "target", "since", "bytes_in", "bytes_out", "remote"}, …]}
 //
@@ -104,8 +84,7 @@ func (g *Gateway) SessionsHandler() http.Handler {
 			refuse(err)
 			return
 		}
-		own := func(s Session) bool { return s.Subject == p.Subject }
-		if err := g.answerSessions(w, r, own, false); err != nil {
+		if err := g.answerSessions(w, r, p.Subject); err != nil {
 			refuse(err)
 		}
 	}))
@@ -119,7 +98,7 @@ func (g *Gateway) AllSessionsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := onlySessionMethods(r)
 		if err == nil {
-			err = g.answerSessions(w, r, func(Session) bool { return true }, true)
+			err = g.answerSessions(w, r, "")
 		}
 		if err != nil {
 			g.refuse(w, r, "sessions", err)
@@ -137,18 +116,17 @@ func onlySessionMethods(r *http.Request) error {
 
 const endedByRequest = "ended by request"
 
-// answerSessions lists or ends those of the sessions that whoever asks may see.
-func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, visible func(Session) bool, all bool) error {
-	id := sessionID(r)
+// answerSessions lists or ends sessions of a caller, over all gateways of the
+// cluster; an empty subject is an operator, who sees those of all.
+func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, caller string) error {
+	id, all := sessionID(r), caller == ""
 	if r.Method != http.MethodDelete {
 		if id != "" {
 			return fault.New(fault.NotFound, "no such endpoint")
 		}
 		list := []sessionInfo{} // an empty list, not null
-		for s := range g.Sessions() {
-			if visible(s) {
-				list = append(list, newSessionInfo(s, all))
-			}
+		for _, s := range g.sessionsOf(r.Context(), caller) {
+			list = append(list, newSessionInfo(s, all))
 		}
 		slices.SortFunc(list, func(a, b sessionInfo) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
 		writeJSON(w, http.StatusOK, map[string]any{"sessions": list})
@@ -158,9 +136,13 @@ func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, visible
 	var ended int
 	switch {
 	case id != "":
-		ended = g.EndWhere(func(s Session) bool { return visible(s) && s.ID == id }, endedByRequest)
+		ended = g.endHere(func(s Session) bool { return (all || s.Subject == caller) && s.ID == id }, endedByRequest)
+		if ended == 0 {
+			ended = g.endThere(r.Context(), peerQuestion{Subject: caller, IDs: []string{id}, Reason: endedByRequest})
+		}
 	case all && subject != "":
-		ended = g.EndWhere(func(s Session) bool { return s.Subject == subject }, endedByRequest)
+		ended = g.endHere(func(s Session) bool { return s.Subject == subject }, endedByRequest) +
+			g.endThere(r.Context(), peerQuestion{Subject: subject, Reason: endedByRequest})
 	default:
 		return fault.Invalidf("name a session: DELETE /sessions/{id}")
 	}

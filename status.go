@@ -40,7 +40,8 @@ func (g *Gateway) Unready() {
 
 // Ready returns the handler that says whether the gateway wants to be sent
 // requests: 503 while it drains, else 200 with {"agents": 2, "stores": {"sites":
-// {"ok": true}}}. The query ?require=agents,stores makes what it names count, for
+// {"ok": true}}}, with "nats": {"ok": true} where Options.Bus has a method
+// Connected() bool. The query ?require=agents,stores makes what it names count, for
 // monitors; without it a gateway without agents is ready, else none could attach
 // through a balancer.
 func (g *Gateway) Ready() http.Handler {
@@ -50,6 +51,7 @@ func (g *Gateway) Ready() http.Handler {
 	type answer struct {
 		Agents int              `json:"agents"`
 		Stores map[string]store `json:"stores"`
+		NATS   *store           `json:"nats,omitempty"`
 		Detail string           `json:"detail,omitempty"`
 		Code   string           `json:"code,omitempty"`
 	}
@@ -68,6 +70,9 @@ func (g *Gateway) Ready() http.Handler {
 			defer cancel()
 			_, err := g.o.Sites.Count(ctx, "")
 			a.Stores["sites"] = store{err == nil}
+		}
+		if bus, ok := g.o.Bus.(interface{ Connected() bool }); ok {
+			a.NATS = &store{bus.Connected()}
 		}
 		required, err := readyRequires(r)
 		if err != nil {
@@ -120,7 +125,7 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 
 // Network returns the handler that lists the agents, for callers with a key:
 // {"agents": [{"id", "slug", "country", "state", "sessions", "rtt_ms",
-// "version"}, …]}. It answers 404 when the AgentSelector cannot list its
+// "version", "gateways"}, …]}. It answers 404 when the AgentSelector cannot list its
 // agents.
 func (g *Gateway) Network() http.Handler {
 	return anyOrigin("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -140,7 +145,11 @@ func (g *Gateway) Network() http.Handler {
 		}
 		list := []agentInfo{} // an empty list, not null
 		for _, a := range agents {
-			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version})
+			gateways := a.Gateways
+			if gateways == nil {
+				gateways = []string{g.o.Name}
+			}
+			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version, gateways})
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
 	}))
@@ -154,6 +163,8 @@ type agentInfo struct {
 	Sessions int     `json:"sessions"`
 	RTT      float64 `json:"rtt_ms"` // zero: unknown, or in this process
 	Version  string  `json:"version"`
+
+	Gateways []string `json:"gateways"` // that hold it
 }
 
 // Usage returns the handler that tells callers what they have used since the

@@ -40,6 +40,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 		refuse(http.StatusServiceUnavailable, "gateway is shutting down")
 		return
 	}
+	upgrade.KeyShown(r.Context())()
 	h.holderNonce = newNonce()
 	w.Header().Set(peerHeader, c.name)
 	w.Header().Set(nonceHeader, h.holderNonce)

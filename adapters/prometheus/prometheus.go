@@ -38,6 +38,9 @@
 //	farwire_no_agent_total                              searches that found no agent
 //	farwire_limiter_answers_total{source}               shared, or fallback: see WatchLimiter
 //	farwire_limiter_away                                1 while what is shared does not answer
+//	farwire_cluster_connected                           1 while NATS is available: see WatchCluster
+//	farwire_cluster_gateways                            that are heard of, this one among them
+//	farwire_cluster_messages_total{what}                published, received, or dropped
 //	farwire_agents{country,state}                       how many
 //	farwire_agents_unlisted                             of these, without the series below
 //	farwire_agent_sessions{agent,country}
@@ -89,6 +92,7 @@ type Metrics struct {
 	lateness     client.Histogram
 
 	limiter atomic.Pointer[func() LimiterStats]
+	cluster atomic.Pointer[func() ClusterStats]
 }
 
 // The values of labels that are known from the beginning: series that are
@@ -220,6 +224,9 @@ var (
 	noAgent  = describe("no_agent_total", "Searches for an agent that found none that fits.")
 	answers  = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
 	away     = describe("limiter_away", "Whether what the limiter shares does not answer.")
+	joined   = describe("cluster_connected", "Whether NATS, by which gateways find each other's agents, is available.")
+	gateways = describe("cluster_gateways", "Gateways of the cluster that are heard of, this one among them.")
+	said     = describe("cluster_messages_total", "Messages between gateways on NATS: published, received, or dropped because they were forged, old or there before.", "what")
 	agents   = describe("agents", "Agents that are attached.", "country", "state")
 	unlisted = describe("agents_unlisted", "Agents without series of their own, because there are too many.")
 	sessions = describe("agent_sessions", "Connections open through an agent.", "agent", "country")
@@ -238,7 +245,7 @@ func (m *Metrics) Describe(ch chan<- *client.Desc) {
 		c.Describe(ch)
 	}
 	for _, d := range []*client.Desc{draining, active, started, frames, bytes, messages, bodies, waiting, pages, written,
-		noAgent, answers, away, agents, unlisted, sessions, links, rtt, state} {
+		noAgent, answers, away, joined, gateways, said, agents, unlisted, sessions, links, rtt, state} {
 		ch <- d
 	}
 }
@@ -288,6 +295,14 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		count(answers, int64(l.Shared), "shared")
 		count(answers, int64(l.Fallbacks), "fallback")
 		gauge(away, truth(l.Unavailable))
+	}
+	if cluster := m.cluster.Load(); cluster != nil {
+		c := (*cluster)()
+		gauge(joined, truth(c.Connected))
+		gauge(gateways, float64(c.Gateways))
+		count(said, int64(c.Published), "published")
+		count(said, int64(c.Received), "received")
+		count(said, int64(c.Dropped), "dropped")
 	}
 	m.collectAgents(g, gauge)
 }

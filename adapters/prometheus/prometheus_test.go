@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/natscluster"
 	"github.com/farwire/farwire/adapters/prometheus"
 	"github.com/farwire/farwire/adapters/redislimit"
 	"github.com/farwire/farwire/agent"
@@ -71,6 +72,7 @@ func compare(t *testing.T, r client.Gatherer, want string, names ...string) {
 func TestLint(t *testing.T) {
 	m, _, r := watched(t, prometheus.Options{}, agent.Info{ID: "farwire-de1", Country: "DE", State: agent.Available, RTT: time.Millisecond})
 	m.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats{} })
+	m.WatchCluster(func() prometheus.ClusterStats { return prometheus.ClusterStats{} })
 	problems, err := testutil.GatherAndLint(r)
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +162,13 @@ func TestTrace(t *testing.T) {
 	m.WatchLimiter(func() prometheus.LimiterStats {
 		return prometheus.LimiterStats(redislimit.Stats{Shared: 5, Fallbacks: 2, Unavailable: true})
 	})
+	m.WatchCluster(func() prometheus.ClusterStats {
+		return prometheus.ClusterStats(natscluster.Stats{Connected: true, Gateways: 3, Published: 7, Received: 8, Dropped: 9})
+	})
 	for name, want := range map[string]float64{
+		`farwire_cluster_connected`:                                                     1,
+		`farwire_cluster_gateways`:                                                      3,
+		`farwire_cluster_messages_total{what="dropped"}`:                                9,
 		`farwire_sessions_ended_total{ended_by="client",kind="amqp",result="ok"}`:       1,
 		`farwire_sessions_ended_total{ended_by="gateway",kind="amqp",result="drained"}`: 1,
 		`farwire_sessions_ended_total{ended_by="target",kind="amqp",result="ok"}`:       1,
@@ -174,8 +182,8 @@ func TestTrace(t *testing.T) {
 		`farwire_recrawl_lateness_seconds_sum`:                                          7,
 		`farwire_limiter_answers_total{source="shared"}`:                                5,
 		`farwire_limiter_answers_total{source="fallback"}`:                              2,
-		`farwire_limiter_away`: 1,
-		`farwire_requests_refused_total{kind="token",status="429"}`: 1,
+		`farwire_limiter_away`:                                                          1,
+		`farwire_requests_refused_total{kind="token",status="429"}`:                     1,
 	} {
 		if got := scrape(t, r); !strings.Contains(got, fmt.Sprintf("\n%s %v\n", name, want)) {
 			t.Errorf("%s is not %v in\n%s", name, want, got)

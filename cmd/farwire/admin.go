@@ -64,7 +64,7 @@ func (a *admin) trace() *farwire.Trace {
 
 // watch shows what the gateway holds, and how a limiter that it shares with
 // others does.
-func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter) {
+func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *cluster) {
 	if a == nil {
 		return
 	}
@@ -73,6 +73,9 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter) {
 	a.mux.Handle("/sessions/{id}", a.guard.private(g.AllSessionsHandler()))
 	if shared, ok := limiter.(*redislimit.Limiter); ok {
 		a.metrics.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats(shared.Stats()) })
+	}
+	if others != nil {
+		a.metrics.WatchCluster(func() prometheus.ClusterStats { return prometheus.ClusterStats(others.Stats()) })
 	}
 }
 

@@ -41,6 +41,7 @@ type identity struct {
 	keys   *farwire.KeySet
 	made   string // the key that was made for this run; empty: there are others
 	tokens [][]byte
+	shared atomic.Pointer[[][]byte]        // the tokens' secrets as they are now
 	cert   atomic.Pointer[tls.Certificate] // nil: no TLS
 
 	// The flags' lists, read anew where they came from a file. What was read last
@@ -68,6 +69,7 @@ func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
 	if id.tokens, err = tokenSecrets(f.TokenSecret); err != nil {
 		return nil, err
 	}
+	id.shared.Store(&id.tokens)
 	if err := distinct(records, f.TokenSecret, agents); err != nil {
 		return nil, err
 	}
@@ -297,8 +299,12 @@ func (id *identity) reloadTokens(g *farwire.Gateway) error {
 		return err
 	}
 	id.tokenList = secrets
+	id.shared.Store(&tokens)
 	return g.SetTokenKeys(tokens)
 }
+
+// clusterSecrets are those by which gateways know each other.
+func (id *identity) clusterSecrets() [][]byte { return *id.shared.Load() }
 
 // admitAgents checks other agents' secrets against what else is secret, and keeps
 // them when they can be used.

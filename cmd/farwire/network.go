@@ -16,11 +16,11 @@ import (
 
 // networkFlags say through which agents a gateway reaches the world.
 type networkFlags struct {
-	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off."`
+	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, as NATS_URL does."`
 	AllowPrivate bool   `help:"Let the agent in this process reach loopback, private and link-local addresses."`
 	AgentSecret  list   `placeholder:"SECRET,..." help:"Secret with which agents attach under a slug and country that they choose; at least 16 bytes. Give several while you change it."`
 	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`
-	Peers        list   `placeholder:"URL,..." help:"The other gateways of this cluster; agents link to each."`
+	Peers        list   `placeholder:"URL,..." help:"The other gateways of a cluster without NATS; agents link to each."`
 
 	guardFlags `embed:""`
 }
@@ -29,6 +29,9 @@ type networkFlags struct {
 // never dials where this process listens.
 func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (pool *agent.Pool, err error) {
 	o := agent.PoolOptions{Peers: f.Peers, Logger: log}
+	if given("NATS_URL") {
+		o.Peers = nil // gateways find each other there
+	}
 	if len(f.AgentSecret) > 0 {
 		o.Secret = f.AgentSecret[0]
 	}
@@ -39,9 +42,9 @@ func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (p
 	}
 	o.LocalOnly = o.Secret == "" && len(o.Records) == 0
 	switch {
-	case o.LocalOnly && f.LocalAgent == noAgent:
+	case o.LocalOnly && f.LocalAgent == noAgent && !given("NATS_URL"):
 		return nil, misuse("--local-agent: none leaves no agent at all; give --agent-secret or --agents-file, too")
-	case o.LocalOnly && len(f.Peers) > 0:
+	case o.LocalOnly && len(f.Peers) > 0 && !given("NATS_URL"):
 		return nil, misuse("--peers: only agents are told of peers, and no agent can attach; give --agent-secret or --agents-file, too")
 	}
 	if pool, err = agent.NewPool(o); err != nil {

@@ -26,6 +26,7 @@ type serve struct {
 
 	identityFlags `embed:""`
 	networkFlags  `embed:""`
+	clusterFlags  `embed:""`
 	crawlFlags    `embed:""`
 	pathFlags     `embed:""`
 	limitFlags    `embed:""`
@@ -88,19 +89,25 @@ func (s *serve) Run(ctx context.Context) error {
 		own.add(socksListener.Addr())
 	}
 	addr := ln.Addr().(*net.TCPAddr)
-	used, err := s.services(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(addr), log)
+	used, err := s.services(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(addr), o.Name, log)
 	if err != nil {
 		return err
 	}
 	defer used.close(log)
 	o.Sites, o.Storage, o.Limiter = used.sites, used.storage, used.limiter
 	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
+	others, err := s.openCluster(id, o.Name, addr, log)
+	if err != nil {
+		return err
+	}
+	defer others.close()
+	o.Bus = others.bus()
 	o.Trace = admin.trace()
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
 	}
-	admin.watch(gateway, used.limiter)
+	admin.watch(gateway, used.limiter, others)
 	secrets, records := s.reloadAgents(pool, id)
 	defer id.reloadOnHangup(ctx, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
 
@@ -120,6 +127,9 @@ func (s *serve) Run(ctx context.Context) error {
 	server := newServer(s.withScheme(gateway.ForwardProxy(handler)), log)
 	unknown := s.guard(s.trusted, log)
 	guardServer(server, unknown)
+	if err := others.join(pool, id, used.limiter); err != nil {
+		return err
+	}
 	failed := make(chan error, 2) // of both listeners
 	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
 	secure := id.tlsConfig() // apart: net/http sets a configuration of its own on every server
@@ -131,7 +141,7 @@ func (s *serve) Run(ctx context.Context) error {
 	greet(os.Stderr, greeting{
 		addr:    addr,
 		admin:   admin.addr(),
-		uses:    used.String(),
+		uses:    used.String() + others.String(),
 		key:     id.made,
 		secure:  secure != nil,
 		agent:   s.localSlug(),
@@ -144,13 +154,13 @@ func (s *serve) Run(ctx context.Context) error {
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	return s.drain(gateway, pool, server, log)
+	return s.drain(gateway, pool, others, server, log)
 }
 
 // drain lets sessions end. The listener stays open for as long as the gateway
 // needs, so that whoever comes now, a health check above all, is told 503 and
 // not left to guess.
-func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.Server, log *slog.Logger) error {
+func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, others *cluster, server *http.Server, log *slog.Logger) error {
 	log.Info("draining; a second signal stops at once", "sessions", active(gateway.Stats()), "timeout", s.DrainTimeout)
 	ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout)
 	defer cancel()
@@ -161,11 +171,12 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, server *http.S
 		ctx, cancel = context.WithTimeout(context.Background(), s.DrainTimeout)
 		defer cancel()
 	}
+	others.leave(pool)
 	drained := gateway.Shutdown(ctx)
-	drained = errors.Join(drained, pool.Shutdown(ctx)) // nothing goes through it any more
+	drained = errors.Join(drained, others.drained(pool.Shutdown(ctx))) // nothing of ours goes through it any more
 	if err := server.Shutdown(ctx); err != nil {
 		server.Close()
-		drained = errors.Join(drained, err)
+		drained = errors.Join(drained, others.drained(err))
 	}
 	if drained != nil {
 		return fmt.Errorf("not drained within %v: what was left has been cut", s.DrainTimeout)
@@ -199,6 +210,7 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 		return o, err
 	}
 	o = farwire.Options{
+		Name:      farwire.GatewayName(),
 		Auth:      id.keys,
 		Agents:    pool,
 		Limits:    limits,

@@ -29,6 +29,9 @@ import (
 var serviceVariables = []struct{ name, help string }{
 	{"DATABASE_URL", "PostgreSQL, postgres://USER:PASSWORD@HOST:5432/DATABASE, for the enrolled sites. None: SQLite in --data-dir."},
 	{"REDIS_URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], for limits that gateways share. None: in memory."},
+	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. None: alone."},
+	{"NATS_CREDS", "File with the credentials of a NATS user (JWT and seed)."},
+	{"NATS_CA", "PEM file with certificates to trust on the way to NATS."},
 	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. None: --data-dir."},
 	{"S3_BUCKET", "The bucket there."},
 	{"S3_ACCESS_KEY", "A key that may read, write, delete and list there."},
@@ -70,7 +73,7 @@ func serviceVariable(name string) (string, error) {
 }
 
 // secretVariables are those of serviceVariables that hold a secret.
-var secretVariables = map[string]bool{"DATABASE_URL": true, "REDIS_URL": true, "S3_ACCESS_KEY": true,
+var secretVariables = map[string]bool{"DATABASE_URL": true, "REDIS_URL": true, "NATS_URL": true, "S3_ACCESS_KEY": true,
 	"S3_SECRET_KEY": true, "BRIGHTDATA_WS_ENDPOINT": true, "OPENROUTER_API_KEY": true}
 
 // given reports whether a variable of a service is set, itself or by its file.
@@ -116,7 +119,7 @@ type services struct {
 }
 
 // services opens those that are configured. The caller closes them.
-func (s *serve) services(ctx context.Context, address string, log *slog.Logger) (_ *services, err error) {
+func (s *serve) services(ctx context.Context, address, name string, log *slog.Logger) (_ *services, err error) {
 	v := &services{}
 	defer func() {
 		if err != nil {
@@ -126,7 +129,7 @@ func (s *serve) services(ctx context.Context, address string, log *slog.Logger) 
 	for _, open := range []func() error{
 		func() error { return v.openSites(ctx, s.DataDir, log) },
 		func() error { return v.openStorage(s, address, log) },
-		func() error { return v.openLimiter(len(s.Peers)+1, log) },
+		func() error { return v.openLimiter(name, len(s.Peers)+1, log) },
 		func() error { return v.openBrowser(log) },
 		func() error { return v.openModel(s.DataDir, log) },
 	} {
@@ -226,7 +229,7 @@ func s3Misuse(err error) error {
 }
 
 // openLimiter counts in Redis if there is one.
-func (v *services) openLimiter(gateways int, log *slog.Logger) error {
+func (v *services) openLimiter(name string, gateways int, log *slog.Logger) error {
 	address, err := serviceVariable("REDIS_URL")
 	switch {
 	case err != nil:
@@ -235,7 +238,7 @@ func (v *services) openLimiter(gateways int, log *slog.Logger) error {
 		v.use("limits in memory", nil)
 		return nil
 	}
-	limiter, err := redislimit.Open(address, redislimit.Options{Gateways: gateways, Logger: log})
+	limiter, err := redislimit.Open(address, redislimit.Options{Name: name, Gateways: gateways, Logger: log})
 	if err != nil {
 		return misuse("REDIS_URL: " + strings.TrimPrefix(err.Error(), "redislimit: "))
 	}
