@@ -151,6 +151,8 @@ type crawlRequest struct {
 	enhance    bool
 	remote     bool // useBrightdata
 	query      agent.Query
+	full       bool            // llms-full.txt too
+	markdown   bool            // a file for each page too
 	choice     llmstxt.Options // which pages, what is sent along, how fast
 }
 
@@ -169,6 +171,8 @@ func (c *crawl) read(msg []byte) error {
 		enroll:     f.boolean("enableAutoUpdate", false),
 		enhance:    f.boolean("llmEnhance", false),
 		remote:     f.boolean("useBrightdata", true),
+		full:       f.boolean("full", false),
+		markdown:   f.boolean("markdown", false),
 	}
 	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
 	c.req.choice = f.choice()
@@ -272,7 +276,7 @@ func (r *crawlRequest) secret() bool { return llmstxt.HasSecrets(r.url, r.choice
 
 // work crawls the site and makes its file, hosted if there is a place for it.
 // It sends progress to the client and returns the last message.
-func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error) {
+func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err error) {
 	pages, release, err := c.takePages(ctx, t)
 	if err != nil {
 		return nil, err
@@ -285,11 +289,16 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (*crawlOutcome, error)
 	if c.req.enroll {
 		j.arrived = c.roomForSite(ctx, fail)
 	}
+	j.hosted = c.g.o.Storage != nil && !c.req.secret()
+	if c.req.texts() && !j.hosted {
+		t.log(tellNotHosted)
+	}
 	site, err := j.crawl(ctx)
 	c.result.Node = j.node
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = errors.Join(err, site.Close()) }()
 	out := &crawlOutcome{site: site, rendered: j.rendered, text: j.write(ctx, site)}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

@@ -26,6 +26,7 @@ type crawlJob struct {
 	req       crawlRequest
 	maxPages  int            // no more than req.maxPages
 	previous  []llmstxt.Page // of the last crawl
+	hosted    bool           // its files will be
 	log       func(text string)
 	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
 
@@ -39,7 +40,7 @@ type crawlJob struct {
 // site map.
 const trustLastmod = 7 * day
 
-// crawl fetches the site. Its error is also the context's cause, if that ends.
+// crawl fetches the site, which the caller closes. Its error is also the context's cause, if that ends.
 func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -58,6 +59,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	o.Workers, o.Timeout = j.g.o.Crawl.Workers, j.g.o.Crawl.Timeout
 	o.Previous, o.TrustLastmod = j.previous, trustLastmod
 	o.Owner = j.subject
+	o.Text = j.hosted && j.req.texts()
 	o.Render = shown.page
 	o.Progress = func(e llmstxt.Event) {
 		j.g.outcome.note(e)
@@ -70,10 +72,14 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 		j.log(e.Message)
 	}
 	site, err := llmstxt.Crawl(ctx, j.req.url, o)
-	if err == nil {
-		j.rendered = shown.end()
+	if err != nil {
+		if site != nil {
+			err = errors.Join(err, site.Close())
+		}
+		return nil, err
 	}
-	return site, err
+	j.rendered = shown.end()
+	return site, nil
 }
 
 // maxModelTime is how long a model may work on a file. Within the crawl's own
@@ -113,26 +119,6 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.Site) string {
 		j.g.o.Logger.WarnContext(ctx, "language model without an answer", "session", j.session, "subject", j.subject, "parts", n, "err", first)
 	}
 	return text
-}
-
-// save hosts the file under the name that the subject's file of this site has.
-// before is where it was hosted last.
-func (j *crawlJob) save(ctx context.Context, baseURL, text string, version uint64, before string) (url string, err error) {
-	site, err := j.g.hostedSite(ctx, j.subject, baseURL)
-	if err != nil {
-		return "", err
-	}
-	url, err = j.g.o.Storage.Save(ctx, File{
-		Name:        site.llmsName(before),
-		ContentType: "text/plain; charset=utf-8",
-		Body:        []byte(text),
-		Version:     version,
-	})
-	if err != nil {
-		return "", fmt.Errorf("storage: %w", err)
-	}
-	j.g.trimFiles(ctx, j.subject, site)
-	return url, nil
 }
 
 // rendering shows pages of one crawl in a browser, tells the client which

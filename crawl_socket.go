@@ -26,6 +26,8 @@ type crawlMessage struct {
 	Type    string `json:"type"`
 	Content string `json:"content"`
 
+	Name          string      `json:"name,omitempty"`           // of a file beside llms.txt
+	URL           string      `json:"url,omitempty"`            // where that is
 	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
 	Lost          *int        `json:"lost,omitempty"`           // of a result: pages that are missing because the site did not answer
@@ -208,6 +210,11 @@ func (t *crawlSocket) deliver(out *crawlOutcome) error {
 	}
 	if err := t.send(crawlMessage{Type: "url", Content: out.url, BaseURL: out.base, WebhookSecret: out.secret}); err != nil {
 		return newClientLeft(err)
+	}
+	for _, f := range out.files {
+		if err := t.send(crawlMessage{Type: "file", Content: f.url, Name: f.name, URL: f.url}); err != nil {
+			return newClientLeft(err)
+		}
 	}
 	return nil
 }

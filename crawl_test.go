@@ -25,6 +25,8 @@ import (
 type said struct {
 	Type          string `json:"type"`
 	Content       string `json:"content"`
+	Name          string `json:"name"`
+	URL           string `json:"url"`
 	BaseURL       string `json:"base_url"`
 	WebhookSecret string `json:"webhook_secret"`
 	Lost          *int   `json:"lost"`

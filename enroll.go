@@ -21,9 +21,10 @@ type crawlOutcome struct {
 	site     *llmstxt.Site
 	rendered renderCost
 	text     string
-	url      string // where it is hosted; empty: nowhere
-	base     string // of the site, when it was enrolled
-	secret   string // of the site's webhook, when it was enrolled for the first time
+	url      string       // where it is hosted; empty: nowhere
+	files    []hostedFile // beside it
+	base     string       // of the site, when it was enrolled
+	secret   string       // of the site's webhook, when it was enrolled for the first time
 }
 
 // host saves the file and enrols the site. A file that cannot be saved is worth
@@ -33,7 +34,7 @@ func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error 
 	if c.req.enroll {
 		return c.enroll(ctx, j, out)
 	}
-	url, err := c.saveOnce(ctx, j, out)
+	url, files, err := c.saveOnce(ctx, j, out)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -41,25 +42,25 @@ func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error 
 		j.log("The file could not be hosted")
 		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
 	}
-	out.url = url
+	out.url, out.files = url, files
 	return nil
 }
 
 // saveOnce saves the file of a crawl that will not be repeated, unless the
 // caller has enrolled the site: then the hosted file belongs to the recrawls,
 // who would never notice that it is another, with other options perhaps.
-func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, err error) {
+func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, files []hostedFile, err error) {
 	if c.g.o.Sites != nil {
 		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if enrolled {
 			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
-			return "", nil
+			return "", nil, nil
 		}
 	}
-	return j.save(ctx, out.site.BaseURL, out.text, 0, "")
+	return j.save(ctx, out.site, out.text, 0, "")
 }
 
 // enrolled reports whether the caller has enrolled the site.
@@ -105,6 +106,9 @@ func tooManySites(most int) error {
 // saved before a worker crawls it again.
 const enrollLease = time.Minute
 
+// enrollTexts is the same where there is a file for each page.
+const enrollTexts = 5 * time.Minute
+
 // enroll remembers the site for recrawls, or gives the one that the caller has
 // enrolled already the options of this request. The site is leased first: the
 // file is saved under the lease's token, and a recrawl that was under way with
@@ -112,6 +116,10 @@ const enrollLease = time.Minute
 func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
 	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
 	most := c.session.principal.Limits.Sites
+	patience := enrollLease
+	if c.req.markdown {
+		patience = enrollTexts
+	}
 	lease, err := sites.Enroll(ctx, Site{
 		Subject: c.session.Subject,
 		KeyID:   c.session.KeyID,
@@ -123,11 +131,12 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 			Include: strings.Join(c.req.choice.Include, "\n"), Exclude: strings.Join(c.req.choice.Exclude, "\n"),
 			Header: joinHeader(c.req.choice.Header), Language: c.req.choice.Language, Version: c.req.choice.Version,
 			Delay: c.req.choice.Delay.Seconds(), Signals: c.req.choice.Signals,
+			Full: c.req.full, Markdown: c.req.markdown,
 		},
 		Interval:      c.req.interval,
 		WebhookSecret: secret,
 		Created:       now,
-	}, most, enrollLease)
+	}, most, patience)
 	if errors.Is(err, ErrTooManySites) {
 		return tooManySites(most)
 	}
@@ -140,7 +149,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if lease.Site.WebhookSecret == secret {
 		out.secret = secret
 	}
-	url, err := j.save(ctx, out.site.BaseURL, out.text, lease.Token, lease.Site.HostedURL)
+	url, files, err := j.save(ctx, out.site, out.text, lease.Token, lease.Site.HostedURL)
 	if err != nil {
 		j.log(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
 		// Whatever ended this context must not keep the site from its recrawls.
@@ -159,7 +168,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if err := sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}); err != nil {
 		return fmt.Errorf("enrolling a site: %w", err)
 	}
-	out.url = url
+	out.url, out.files = url, files
 	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
 	return nil
 }

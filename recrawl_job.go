@@ -107,6 +107,9 @@ func (c *recrawl) run(ctx context.Context) {
 	if err == nil {
 		err = c.worthKeeping(site, before)
 	}
+	if site != nil {
+		defer func() { c.result.Err = errors.Join(c.result.Err, site.Close()) }()
+	}
 	if err != nil {
 		c.fail(ctx, err)
 		return
@@ -121,7 +124,7 @@ func (c *recrawl) run(ctx context.Context) {
 			c.fail(ctx, context.Cause(ctx))
 			return
 		}
-		next.HostedURL, err = c.save(ctx, text)
+		next.HostedURL, err = c.save(ctx, site, text)
 		if err != nil {
 			c.fail(ctx, err)
 			return
@@ -158,6 +161,8 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		layout:     llmstxt.Layout(o.Format),
 		enhance:    o.Enhance,
 		remote:     o.Remote,
+		full:       o.Full,
+		markdown:   o.Markdown,
 		choice:     o.choice(),
 		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: splitList(o.Agent), Countries: splitList(o.Geo)},
 	}
@@ -166,7 +171,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	}
 	c.result.Target = req.query.Host
 	c.session.reached("", c.result.Target)
-	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before,
+	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,
 		log: func(text string) {
 			g.o.Logger.DebugContext(c.session.ctx, logged(text), "session", c.session.ID)
 		}}
@@ -201,12 +206,12 @@ const savePatience = time.Minute
 
 // save hosts the file. When the storage stays away the crawl counts as failed,
 // and is repeated later.
-func (c *recrawl) save(ctx context.Context, text string) (url string, err error) {
+func (c *recrawl) save(ctx context.Context, site *llmstxt.Site, text string) (url string, err error) {
 	c.tried = true
 	began := time.Now()
 	for n := 1; ; n++ {
 		asked, cancel := context.WithTimeout(ctx, savePatience)
-		url, err = c.job.save(asked, c.lease.Site.BaseURL, text, c.lease.Token, c.lease.Site.HostedURL)
+		url, _, err = c.job.save(asked, site, text, c.lease.Token, c.lease.Site.HostedURL)
 		cancel()
 		if errors.Is(err, ErrStale) {
 			c.r.storage.note(ctx, "Save", nil)

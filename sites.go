@@ -141,6 +141,9 @@ type SiteOptions struct {
 	Version  string  `json:"version,omitempty"`
 	Delay    float64 `json:"delay,omitempty"` // seconds
 	Signals  bool    `json:"signals,omitempty"`
+
+	Full     bool `json:"full,omitempty"`     // llms-full.txt too
+	Markdown bool `json:"markdown,omitempty"` // a file for each page too
 }
 
 // choice is what a crawl request had in these options.
@@ -298,9 +301,9 @@ func timeOrNil(t time.Time, known bool) *time.Time {
 	return &t
 }
 
-// hashOf is that of a site's file before a model reworded it, so that it tells
+// hashOf is that of a site's files before a model reworded them, so that it tells
 // whether the site has changed and not how the model felt that day.
 func hashOf(site *llmstxt.Site, layout llmstxt.Layout) string {
-	sum := sha256.Sum256([]byte(site.Render(layout)))
+	sum := sha256.Sum256([]byte(site.Render(layout) + site.TextSum()))
 	return hex.EncodeToString(sum[:])
 }

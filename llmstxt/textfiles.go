@@ -52,7 +52,7 @@ func (s *Site) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, e
 		if !markdown {
 			return
 		}
-		names := s.textNames()
+		names := textNames(s.Pages)
 		for _, p := range pages {
 			w := s.whole.of[p.URL]
 			if w == nil {
@@ -150,12 +150,22 @@ func (w *wholeText) parts(title string) (heading, text string, err error) {
 	return "# " + plain.EscapeTitle(title), text, nil
 }
 
+// TextNames are the names that the pages' files have, in the pages' order.
+func TextNames(pages []Page) []string {
+	names := textNames(pages)
+	out := make([]string, len(pages))
+	for i := range pages {
+		out[i] = names[pages[i].URL]
+	}
+	return out
+}
+
 // textNames gives each page a name of its own, also where file systems do not
 // tell capitals from small letters.
-func (s *Site) textNames() map[string]string {
+func textNames(pages []Page) map[string]string {
 	names, taken := map[string]string{}, map[string]bool{}
-	for i := range s.Pages {
-		u := s.Pages[i].URL
+	for i := range pages {
+		u := pages[i].URL
 		name := textName(u)
 		if taken[strings.ToLower(name)] {
 			sum := sha256.Sum256([]byte(u))

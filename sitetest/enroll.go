@@ -16,7 +16,7 @@ func full() farwire.Site {
 	return farwire.Site{
 		Subject: "alice", BaseURL: "https://docs.example.com/guide/",
 		Options: farwire.SiteOptions{MaxPages: 70, DescLength: 300, Format: "index", Enhance: true, Remote: true, Geo: "de,fr", Agent: "berlin",
-			Include: "/a/**\n/b/*", Exclude: "/a/x", Header: "Accept-Language: de", Language: "de", Version: "2.0", Delay: 0.25, Signals: true},
+			Include: "/a/**\n/b/*", Exclude: "/a/x", Header: "Accept-Language: de", Language: "de", Version: "2.0", Delay: 0.25, Signals: true, Full: true, Markdown: true},
 		Interval: 90*time.Minute + time.Microsecond, WebhookSecret: "hush", Created: past(0), KeyID: "key 1",
 	}
 }

@@ -152,14 +152,14 @@ func New(o Options) (*Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One connection a request at a time is enough for a crawl; a few stay open.
+	// A crawl saves a few files at a time; as many connections stay open.
 	transport := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: tryTimeout, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   tryTimeout,
 		ResponseHeaderTimeout: tryTimeout,
 		IdleConnTimeout:       time.Minute,
-		MaxIdleConnsPerHost:   4,
+		MaxIdleConnsPerHost:   8,
 		DisableCompression:    true, // the bytes are hashed as they are stored
 		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs},
 	}
