@@ -51,6 +51,7 @@ export function startCrawl() {
         showView('crawl-rendered');
       },
       hosted: showHosted,
+      beside: showFile,
       ended(trouble) {
         running = null;
         find('crawl-progress-line').hidden = true;
@@ -78,6 +79,8 @@ function readRequest() {
     format: find('crawl-format').value,
     llmEnhance: find('crawl-model').checked,
     useBrightdata: find('crawl-browser').checked,
+    full: find('crawl-full').checked,
+    markdown: find('crawl-markdown').checked,
     ...chosen(find('crawl-through')),
   };
   if (find('crawl-update').checked) {
@@ -89,7 +92,7 @@ function readRequest() {
 
 // crawl talks to the gateway from the ticket to the close. The ticket is used
 // at once, so its five minutes do not end while the crawl runs.
-function crawl(request, { log, result, hosted, ended }) {
+function crawl(request, { log, result, hosted, beside, ended }) {
   const leaving = new AbortController();
   let ws;
 
@@ -102,6 +105,7 @@ function crawl(request, { log, result, hosted, ended }) {
       if (message.type === 'log') log(message.content);
       else if (message.type === 'result') result(message.content, message.stats);
       else if (message.type === 'url') hosted(message.content, message.base_url, message.webhook_secret);
+      else if (message.type === 'file') beside(message.name, message.url);
       else if (message.type === 'error') {
         refusal = message.content;
         if (message.webhook_secret) hosted('', message.base_url, message.webhook_secret);
@@ -155,6 +159,23 @@ function showHosted(address, site, secret) {
   } else if (site) {
     hosted.append(make('p', { class: 'quiet' }, 'This site is kept up to date. Its webhook secret was shown when it was enrolled.'));
   }
+}
+
+// showFile adds a file beside llms.txt. Those of single pages stand in a list that
+// can be opened: there may be a thousand of them.
+function showFile(name, address) {
+  const hosted = find('crawl-hosted');
+  if (!name.endsWith('.md')) {
+    hosted.append(fact(name, outward(address), address));
+    return;
+  }
+  let list = hosted.querySelector('details.files ul');
+  if (!list) {
+    list = make('ul');
+    hosted.append(make('details', { class: 'files' }, make('summary'), list));
+  }
+  list.append(make('li', {}, outward(address, name)));
+  list.previousSibling.textContent = count(list.children.length, 'Markdown file');
 }
 
 function fact(name, value, text) {

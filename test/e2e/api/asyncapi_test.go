@@ -152,10 +152,10 @@ func TestRelayMessages(t *testing.T) {
 // TestCrawlMessages crawls, and fails to.
 func TestCrawlMessages(t *testing.T) {
 	doc, w := loadAsync(t), start(t)
-	kinds := map[string]string{"log": "Log", "result": "Result", "url": "URL", "error": "CrawlError"}
+	kinds := map[string]string{"log": "Log", "result": "Result", "url": "URL", "file": "HostedFile", "error": "CrawlError"}
 	seen := map[string]bool{}
 	for _, request := range []string{
-		`{"url":"` + w.site + `","maxPages":5,"descLength":200,"format":"index","geo":"DE"}`,
+		`{"url":"` + w.site + `","maxPages":5,"descLength":200,"format":"index","geo":"DE","full":true,"markdown":true}`,
 		`{"url":"http://127.0.0.1:1"}`,
 	} {
 		doc.check(t, "CrawlRequest", request)

@@ -63,6 +63,9 @@ func TestCrawl(t *testing.T) {
 	p.fill("#crawl-url", url)
 	p.fill("#crawl-pages", "8")
 	p.choose("#crawl-through", "agent:local")
+	p.click("#crawl-form .more summary")
+	p.click("#crawl-full")
+	p.click("#crawl-markdown")
 	p.click("#crawl-start")
 
 	// One page keeps the crawl waiting: the bar stands where it is.
@@ -99,6 +102,17 @@ func TestCrawl(t *testing.T) {
 	hosted := eval[string](p, `document.querySelector('#crawl-hosted a').href`)
 	if status, body := get(t, hosted); status != http.StatusOK || body != source {
 		t.Errorf("%s: %d %.100q", hosted, status, body)
+	}
+	// So are the files beside it.
+	p.says("#crawl-hosted .files summary", "8 Markdown files")
+	for css, want := range map[string]string{
+		"#crawl-hosted .copy-line:nth-of-type(2) a": "# The Harbour Manual\nSource: " + url,
+		"#crawl-hosted .files li:nth-of-type(1) a":  "# The Harbour Manual\n\n",
+	} {
+		address := eval[string](p, `document.querySelector('`+css+`').href`)
+		if status, body := get(t, address); status != http.StatusOK || !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %d %.100q, want %q", address, status, body, want)
+		}
 	}
 	p.click("#crawl-copy")
 	p.await(`document.querySelector('#crawl-copy').innerText !== 'Copy'`)
