@@ -47,7 +47,7 @@ func TestCrawl_FullAndMarkdown_HostsFiles(t *testing.T) {
 			t.Errorf("%s: the last messages are %v", asked, h.messages)
 		}
 		for name, url := range urls {
-			if url != strings.TrimSuffix(main, ".txt")+"/"+name {
+			if url != strings.TrimSuffix(main, "llms.txt")+name {
 				t.Errorf("%s is at %s, llms.txt at %s", name, url, main)
 			}
 			text := bodyOf(t, serveFile(files, "GET", strings.TrimPrefix(url, "https://gw.example.com/files")))
@@ -117,7 +117,7 @@ func TestRecrawl_Texts_KeptCurrent(t *testing.T) {
 			c.files.mu.Lock()
 			defer c.files.mu.Unlock()
 			main := strings.TrimPrefix(c.sites.only(c.t).HostedURL, "https://files.test/")
-			return c.files.files[strings.TrimSuffix(main, ".txt")+"/"+name]
+			return c.files.files[strings.TrimSuffix(main, "llms.txt")+name]
 		}
 		saves := c.files.saved()
 		if done := c.next(); done.Site.Failures > 0 || c.files.saved() != saves {
