@@ -75,7 +75,9 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		c.note("", "robots.txt says of its content: "+plain.Clip(plain.OneLine(s), 200))
 	}
 	c.baseLang = r.evidence.Lang
+	page := r.page
 	c.settle(r)
+	c.readMenu(r, page)
 	e := c.know(r.final, r.final.String(), 0)
 	if c.version == "" {
 		c.version = e.version

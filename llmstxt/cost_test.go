@@ -25,7 +25,6 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/mention"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
 )
@@ -65,7 +64,7 @@ func readPage(kind string) func(*testing.T, []byte) {
 			t.Fatal(err)
 		}
 		blocks, _ := p.Blocks()
-		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Description: plain.Clip(p.Description(), 8000)}
+		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Others: p.Descriptions()}
 		describe.NewVotes().Add(e, describe.Split(e))
 	}
 }
@@ -118,6 +117,11 @@ var hostile = map[string]struct {
 	"nested tables":                   {fill("", "<table><tr><td>", ""), readPage("text/html")},
 	"breadcrumbs":                     {fill("<div class=breadcrumb>", "<li>a</li>", ""), readPage("text/html")},
 	"text areas":                      {fill("", "<textarea>", ""), readPage("text/html")},
+	"streamed blocks":                 {numbered("<main>", `<!--$?--><template id="B:%[1]d"></template><!--/$--><div hidden id="S:%[1]d"><p>x</div><script>$RC("B:%[1]d","S:%[1]d")</script>`, ""), readPage("text/html")},
+	"streamed blocks in each other":   {numbered("", `<div hidden id="S:%[1]d"><script>$RC("B:%[1]d","S:%[1]d")</script><!--$?--><template id="B:%[1]d"></template>`, ""), readPage("text/html")},
+	"boundaries of streamed blocks":   {fill(`<script>$RC("B:0","S:0")</script><div hidden id="S:0"><template id="B:0">`, "<!--$?-->", "<!--/$-->"), readPage("text/html")},
+	"preformatted lines":              {fill("<pre>", " A LINE\nb\n", ""), readPage("text/html")},
+	"frames":                          {numbered("<frameset>", "<frame src=%d>", "<noframes>x"), readPage("text/html")},
 	"angle brackets":                  {fill("", "<", ""), readPage("text/html")},
 	"noscript":                        {fill("", "<noscript></noscript>", ""), readPage("text/html")},
 	"links in noscript":               {fill("<noscript>", "<a href=x>", "</noscript>"), readPage("text/html")},
@@ -238,7 +242,11 @@ func TestCost_HostileDocuments_IsLinear(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			size := 192 << 10
 			if strings.HasPrefix(name, "an answer") {
-				size = 3 << 10 // expressions look at all of it
+				size = 48 << 10 // expressions look at all of it
+				if raceDetector {
+					d.read(t, d.make(size/4)) // make measures it without the detector
+					return
+				}
 			}
 			linear(t, size, d.make, d.read)
 		})

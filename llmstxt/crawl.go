@@ -216,9 +216,9 @@ func (c *crawler) finish() *Site {
 	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
-		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i]}
+		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i], Links: s.Pages[i].Links}
 	}
-	s.Title = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(pages)
+	s.Title, s.Sections = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(pages)
 	for i, d := range pages {
 		p := &s.Pages[i]
 		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary

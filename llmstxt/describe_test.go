@@ -166,7 +166,7 @@ func TestTitles(t *testing.T) {
 		site   string
 	}{
 		"suffix":        {[]string{"Start — Foo docs", "A — Foo docs", "B - the letter — Foo docs", "C"}, nil, []string{"Start", "A", "B - the letter", "C"}, "Foo docs"},
-		"prefix":        {[]string{"Foo: Guide", "Foo: A", "Foo: B", "Foo: C"}, nil, []string{"Guide", "A", "B", "C"}, "Guide"},
+		"prefix":        {[]string{"Foo: Guide", "Foo: A", "Foo: B", "Foo: C"}, nil, []string{"Guide", "A", "B", "C"}, "Foo"},
 		"two levels":    {[]string{"Foo", "A | Guide | Foo", "B | Guide | Foo", "C | Guide | Foo"}, nil, []string{"Foo", "A", "B", "C"}, "Foo"},
 		"none":          {[]string{"", "", "", ""}, []string{"Start here", "Alpha", "", ""}, []string{"Start here", "Alpha", "B", "C"}, "Start here"},
 		"all the same":  {[]string{"Foo", "Foo", "Foo", "Foo"}, []string{"", "Alpha", "Beta", "Gamma"}, []string{"Foo", "Alpha", "Beta", "Gamma"}, "Foo"},

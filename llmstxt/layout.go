@@ -1,8 +1,9 @@
 package llmstxt
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
@@ -75,8 +76,8 @@ func (s *Site) file(l Layout) *File {
 	return f
 }
 
-// order is the sections of an index in the order of their first pages, with
-// the pages' numbers.
+// order is the sections of an index, in the order of the site's navigation and
+// then of their first pages, with the pages' numbers.
 func (s *Site) order() ([]string, map[string][]int) {
 	var names []string
 	in := map[string][]int{}
@@ -102,7 +103,13 @@ func (s *Site) order() ([]string, map[string][]int) {
 		}
 		return 0
 	}
-	sort.SliceStable(names, func(i, j int) bool { return rank(names[i]) < rank(names[j]) })
+	at := func(n string) int {
+		if i := slices.Index(s.Sections, n); i >= 0 {
+			return i
+		}
+		return len(s.Sections)
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Or(rank(a)-rank(b), at(a)-at(b)) })
 	return names, in
 }
 

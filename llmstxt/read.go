@@ -64,7 +64,14 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	blocks, anchors := p.Blocks()
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: plain.Clip(p.Lang, 35), Title: plain.Clip(p.Title, 500),
 		OpenTitle: plain.Clip(p.OpenTitle, 500), SiteName: plain.Clip(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Description: plain.Clip(p.Description(), 4*c.DescLength), Sum: p.Sum}
+		Frames: p.Frames, Sum: p.Sum}
+	for i, d := range p.Descriptions() {
+		if d = plain.Clip(d, 4*c.DescLength); i == 0 {
+			r.evidence.Description = d
+		} else {
+			r.evidence.Others = append(r.evidence.Others, d)
+		}
+	}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
 		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)
@@ -191,4 +198,24 @@ func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {
 		}
 	}
 	return page
+}
+
+// readMenu notes what the base page calls the pages that it leads to.
+func (c *crawler) readMenu(r *result, p *htmlpage.Page) {
+	if p == nil {
+		return // known from an earlier crawl
+	}
+	base := baseOf(r.final, p)
+	seen := map[string]bool{r.final.String(): true}
+	for _, l := range p.Links {
+		if l.Name == "" {
+			continue
+		}
+		u := weburl.Resolve(base, l.Href)
+		if u == nil || !c.scope.Has(u) || seen[u.String()] {
+			continue
+		}
+		seen[u.String()] = true
+		r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: u.String()})
+	}
 }

@@ -12,6 +12,11 @@ type Site struct {
 	Summary string `json:"summary"`  // one line from the base page; never empty
 	BaseURL string `json:"base_url"` // where the base page was in the end
 	Pages   []Page `json:"pages"`    // in frontier order, the base page first
+
+	// Sections are the names of sections in the order of the site's navigation;
+	// those that are not among them come behind, in the order of their pages.
+	Sections []string `json:"sections,omitempty"`
+
 	Stats   Stats  `json:"stats"`
 	Skipped []Skip `json:"skipped,omitempty"` // pages left out, in frontier order, at most ten times MaxPages
 	Lost    []Skip `json:"lost,omitempty"`    // of these, those that would be in the result had the site answered: 429, 5xx, time-outs, broken connections

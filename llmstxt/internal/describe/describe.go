@@ -2,7 +2,11 @@
 // a site, when all of them are known.
 package describe
 
-import "github.com/farwire/farwire/llmstxt/internal/htmlpage"
+import (
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
 
 // Page is a page of a site: what was read from it, and what is chosen for it.
 type Page struct {
@@ -10,6 +14,7 @@ type Page struct {
 	Depth     int    // clicks from the base page
 	Evidence  *htmlpage.Evidence
 	Sentences [][]string // of its blocks; see Split
+	Links     []string   // in scope, in the page's order
 
 	Title     string // its own, without what every title of the site ends or begins with; never empty
 	Excerpt   string // paragraphs apart by a blank line; never empty
@@ -28,9 +33,35 @@ type Site struct {
 	Votes  *Votes            // of these pages
 }
 
+// fromFrames gives a page that is made of frames the words of the first of them
+// that has some.
+func fromFrames(pages []Page) {
+	for i := range pages {
+		p := &pages[i]
+		if !p.Evidence.Frames || !p.outlined && !saysFrames(p.Excerpt) {
+			continue
+		}
+	frames:
+		for _, f := range p.Evidence.Free {
+			for j := range pages {
+				if q := &pages[j]; q.URL == f && !q.outlined {
+					p.Excerpt, p.Note = q.Excerpt, q.Note
+					break frames
+				}
+			}
+		}
+	}
+}
+
+// saysFrames reports the few words that tell of a browser without frames, which
+// have one name in many languages.
+func saysFrames(text string) bool {
+	return len(text) < 300 && strings.Contains(strings.ToLower(text), "frame")
+}
+
 // Choose fills in the texts of the pages, the base page first, and returns the
-// site's title.
-func (s Site) Choose(pages []Page) (title string) {
+// site's title and the names of sections in the order of its navigation.
+func (s Site) Choose(pages []Page) (title string, sections []string) {
 	a := setTitles(pages)
 	d := newDescriber(pages, s.Limit, s.Votes)
 	for i := range pages {
@@ -38,6 +69,7 @@ func (s Site) Choose(pages []Page) (title string) {
 		p.Excerpt = d.excerpt(p)
 		p.Note = d.note(p)
 	}
-	setSections(pages, s.Alias, s.Prefix)
-	return siteTitle(&pages[0], a)
+	fromFrames(pages)
+	sections = setSections(pages, s.Alias, s.Prefix)
+	return siteTitle(&pages[0], a), sections
 }

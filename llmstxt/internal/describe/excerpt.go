@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,12 +13,13 @@ import (
 // Excerpts. No single source of a description can be trusted, so there is a
 // cascade, decided when every page has been read:
 //
-//  1. the page's own description (meta, Open Graph, JSON-LD), unless other pages
-//     have the same, it was cut off by a machine, or it only repeats the title
-//     or the first paragraph;
+//  1. the page's own description (meta, Open Graph, JSON-LD and others), the first
+//     that no other page has, that no machine cut off and that does not only
+//     repeat the title or the first paragraph; with a full stop or without;
 //  2. the prose of the main content, from its first real paragraph on;
 //  3. items, definitions and cells, where there are no paragraphs;
-//  4. the headings, else the words of the links, as a note.
+//  4. a paragraph that is short or has no full stop;
+//  5. the headings, else the words of the links, as a note.
 //
 // Whatever stands on a fifth of the pages is boilerplate and is left out.
 
@@ -47,8 +49,8 @@ func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count}
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
-		if e := pages[i].Evidence; e.Description != "" {
-			d.descs[e.Description]++
+		for _, desc := range descriptions(pages[i].Evidence) {
+			d.descs[desc]++
 		}
 	}
 	return d
@@ -72,7 +74,11 @@ func (d *describer) excerpt(p *Page) string {
 		pieces = d.prose(p, d.votes.common)
 	}
 	text := d.fill(pieces, d.limit)
-	if desc := d.description(p); desc != "" {
+	desc := d.description(p)
+	if text == "" && desc == "" {
+		text = d.short(p)
+	}
+	if desc != "" {
 		switch {
 		case text == "":
 			text = plain.Cut(desc, d.limit)
@@ -90,22 +96,6 @@ func (d *describer) excerpt(p *Page) string {
 		p.outlined = true
 	}
 	return text
-}
-
-// description is what the page says of itself, if that is worth anything.
-func (d *describer) description(p *Page) string {
-	desc := p.Evidence.Description
-	n := utf8.RuneCountInString(desc)
-	switch {
-	case n < 25, d.descs[desc] > 1, !plain.IsComplete(desc):
-		return ""
-	case strings.HasSuffix(desc, "…"), strings.HasSuffix(desc, "..."):
-		return ""
-	}
-	if k := plain.Key(desc); k == plain.Key(p.Title) || k == plain.Key(p.Evidence.Title) {
-		return ""
-	}
-	return desc
 }
 
 // prose picks the sentences that may stand in an excerpt, in the page's order.
@@ -189,29 +179,25 @@ func all(sentences []string, drop func(string) bool) bool {
 // isProse tells a paragraph from a label, a menu and a line of data.
 func isProse(b htmlpage.Block) bool {
 	n := utf8.RuneCountInString(b.Text)
-	if n < 25 || b.Links > 75 {
+	if n < 25 && !(spaceless(b.Text) && n >= 10) || b.Links > 75 {
 		return false
 	}
-	letters, spaces := 0, 0
-	wide := false
-	for _, r := range b.Text {
-		switch {
-		case r > 0x2e80 && unicode.IsLetter(r):
-			wide = true // Han, kana, hangul: no spaces between words
-			letters++
-		case unicode.IsLetter(r), unicode.IsMark(r):
-			letters++
-		case r == ' ':
-			spaces++
-		}
-	}
-	if letters*10 < n*6 {
-		return false
-	}
-	if !wide && spaces < 3 {
+	if !wordy(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
 		return false
 	}
 	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+}
+
+// wordy reports a text that is mostly letters.
+func wordy(s string) bool {
+	letters, n := 0, 0
+	for _, r := range s {
+		n++
+		if unicode.IsLetter(r) || unicode.IsMark(r) {
+			letters++
+		}
+	}
+	return letters*10 >= n*6
 }
 
 // isLabel reports a datum with its name before it: "Status: draft."
@@ -330,7 +316,10 @@ func (d *describer) outline(p *Page, limit int) string {
 	}
 	if len(parts) < 3 {
 		for _, a := range e.Anchors {
-			add(a)
+			// A card begins with its heading, which is named already.
+			if !slices.ContainsFunc(parts, func(p string) bool { return plain.StartsWith(a, p) }) {
+				add(a)
+			}
 		}
 	}
 	for _, b := range e.Blocks {
@@ -339,9 +328,6 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 	}
 	if len(parts) == 0 {
-		if d.descs[e.Description] == 1 {
-			return plain.Cut(e.Description, limit)
-		}
 		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
 	}
 	text, runes := "", 0
@@ -359,7 +345,7 @@ func (d *describer) outline(p *Page, limit int) string {
 	if plain.IsComplete(text) {
 		return plain.Cut(text, limit)
 	}
-	return plain.Cut(text+".", limit)
+	return plain.Cut(asSentence(text), limit)
 }
 
 // note is the page in one line, for an index.

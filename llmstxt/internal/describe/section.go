@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -24,14 +25,14 @@ const (
 	MaxSection = 80
 )
 
-// setSections gives every page but the first its Section and says which are
-// secondary.
-func setSections(pages []Page, alias map[string]string, prefix string) {
+// setSections gives every page but the first its Section, says which are
+// secondary, and returns the sections' names in the order of the navigation.
+func setSections(pages []Page, alias map[string]string, prefix string) []string {
 	for i := range pages {
 		pages[i].Secondary = i > 0 && secondary(&pages[i])
 	}
 	if len(pages) < 2 {
-		return
+		return nil
 	}
 	index := map[string]int{}
 	for i := range pages {
@@ -75,11 +76,43 @@ func setSections(pages []Page, alias map[string]string, prefix string) {
 			pages[i].Section = name
 		}
 	}
+	return navOrder(pages, index)
+}
+
+// navOrder is the names of the sections in the order in which the base page's
+// navigation, or else the page, first leads to one of their pages.
+func navOrder(pages []Page, index map[string]int) []string {
+	var names []string
+	seen := map[string]bool{}
+	add := func(name string) {
+		if name != "" && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	page := func(url string) {
+		if i, ok := index[url]; ok && i > 0 && !pages[i].Secondary {
+			add(pages[i].Section)
+		}
+	}
+	e := pages[0].Evidence
+	for _, m := range e.Menu {
+		page(m.URL)
+	}
+	for _, g := range e.Nav {
+		for _, l := range g.Links {
+			page(l)
+		}
+	}
+	for _, l := range pages[0].Links {
+		page(l)
+	}
+	return names
 }
 
 // heading2 keeps a section's name apart from those that are ours.
 func heading2(s string) string {
-	s = strings.Trim(plain.OneLine(s), "# ")
+	s = strings.TrimLeft(plain.OneLine(s), "# ")
 	if s == "" || strings.EqualFold(s, Optional) {
 		return Rest
 	}
@@ -119,7 +152,7 @@ func grouping(keys []string) float64 {
 
 func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
 	keys := make([]string, len(pages))
-	base := map[string]bool{strings.ToLower(pages[0].Title): true, "home": true, "docs": true, "documentation": true, "": true}
+	base := map[string]bool{strings.ToLower(pages[0].Title): true, "": true}
 	// What stands first everywhere is the site.
 	first := map[string]int{}
 	with := 0
@@ -136,7 +169,7 @@ func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
 	}
 	for i := range pages {
 		crumbs := pages[i].Evidence.Crumbs
-		for len(crumbs) > 0 && base[strings.ToLower(crumbs[0])] {
+		for len(crumbs) > 0 && (base[strings.ToLower(crumbs[0])] || vague(crumbs[0])) {
 			crumbs = crumbs[1:]
 		}
 		if len(crumbs) > 0 {
@@ -225,6 +258,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		}
 		keys[i] = seg
 	}
+	menu := menuNames(pages[0].Evidence.Menu, dir)
 	used := map[string]string{}
 	for i := range keys {
 		seg := keys[i]
@@ -232,7 +266,10 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 			continue
 		}
 		name := names[seg]
-		if name == "" || vague[strings.ToLower(name)] || len(name) > 60 {
+		if m := menu[seg]; m != "" {
+			name = m
+		}
+		if name == "" || vague(name) || len(name) > 60 {
 			name = segmentTitle(seg)
 		}
 		if other, ok := used[name]; ok && other != seg {
@@ -242,6 +279,29 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		keys[i] = name
 	}
 	return keys
+}
+
+// menuNames is what the navigation calls directories, of those to which one link of
+// it leads.
+func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
+	names, count := map[string]string{}, map[string]int{}
+	for _, m := range menu {
+		u, err := url.Parse(m.URL)
+		if err != nil {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(u.Path, dir); ok {
+			seg, _, _ := strings.Cut(rest, "/")
+			names[seg] = m.Name
+			count[seg]++
+		}
+	}
+	for seg := range names {
+		if count[seg] > 1 {
+			delete(names, seg)
+		}
+	}
+	return names
 }
 
 // secondary pages are of use to few: licences, indexes, histories.

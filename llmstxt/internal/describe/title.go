@@ -39,7 +39,7 @@ func findAffixes(titles []string) affixes {
 	for _, t := range titles {
 		for i := range t {
 			for _, sep := range separators {
-				if i > 0 && strings.HasPrefix(t[i:], sep) && i+len(sep) < len(t) {
+				if i > 0 && strings.HasPrefix(t[i:], sep) && i+len(sep) < len(t) && !bracket(t, i, sep) {
 					suffixes[t[i:]]++
 					prefixes[t[:i+len(sep)]]++
 				}
@@ -63,6 +63,18 @@ func findAffixes(titles []string) affixes {
 		return affixes{}
 	}
 	return a
+}
+
+// bracket reports a separator that is one of the two of a pair, as in
+// "Box< T, N > Class".
+func bracket(t string, at int, sep string) bool {
+	switch sep {
+	case " > ":
+		return strings.Contains(t[:at], "<")
+	case " < ":
+		return strings.Contains(t[at+len(sep):], ">")
+	}
+	return false
 }
 
 // name is the site's name as the affixes give it: the outermost part.
@@ -162,7 +174,7 @@ func urlTitle(raw string) string {
 
 // segmentTitle is "getting_started.html" as a person would write it.
 func segmentTitle(s string) string {
-	if ext := path.Ext(s); len(ext) > 1 && len(ext) <= 6 && ext != s {
+	if ext := path.Ext(s); len(ext) > 1 && len(ext) <= 6 && ext != s && plain.IsLetter(ext[1]) {
 		s = strings.TrimSuffix(s, ext)
 	}
 	s = plain.OneLine(strings.Map(func(r rune) rune {
@@ -171,29 +183,89 @@ func segmentTitle(s string) string {
 		}
 		return r
 	}, s))
-	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) {
+	if r, n := utf8.DecodeRuneInString(s); unicode.IsLower(r) && !isVersion(s) {
 		s = string(unicode.ToUpper(r)) + s[n:]
 	}
 	return s
 }
 
-// vague titles do not name a site.
-var vague = map[string]bool{}
-
-func init() {
-	for _, t := range []string{"home", "home page", "homepage", "index", "overview", "documentation", "docs", "welcome",
-		"contents", "table of contents", "introduction", "getting started", "main page", "start", "untitled", "readme"} {
-		vague[t] = true
-	}
+// isVersion reports a name such as "v2.3.4".
+func isVersion(s string) bool {
+	return len(s) > 1 && s[0] == 'v' && '0' <= s[1] && s[1] <= '9'
 }
 
-// siteTitle names the site by its base page.
+// siteTitle names the site by its base page, or by what all its titles have in
+// common where that says more.
 func siteTitle(base *Page, a affixes) string {
-	own := base.Title
-	// "3.11 Documentation" of "Python 3.11 Documentation", "Welcome" of any.
-	part := a.name() != own && strings.Contains(strings.ToLower(a.name()), strings.ToLower(own))
-	if !part && !vague[strings.ToLower(own)] {
-		return own
+	own, common := base.Title, a.name()
+	if unnamed(common) {
+		common = ""
 	}
-	return cmp.Or(a.name(), base.Evidence.SiteName, heading(base.Evidence), own)
+	// "3.11 Documentation" of "Python 3.11 Documentation".
+	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
+	if !part && !unnamed(own) && (common == "" || !topic(own, common)) {
+		return withoutVague(own)
+	}
+	e := base.Evidence
+	for _, t := range []string{common, e.SiteName, telling(e.Title), telling(e.OpenTitle), heading(e)} {
+		if t != "" && !unnamed(t) {
+			return t
+		}
+	}
+	return own
+}
+
+// withoutVague is a title without what names no site: "Foo" of "Foo | Home".
+func withoutVague(title string) string {
+	for _, sep := range separators {
+		for _, part := range strings.Split(title, sep) {
+			if part != title && vague(part) {
+				if t := telling(title); t != "" {
+					return t
+				}
+			}
+		}
+	}
+	return title
+}
+
+// topic reports a title that names a page and not the site: none of the words of
+// the site's name is in it.
+func topic(own, name string) bool {
+	words := map[string]bool{}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(own), notWord) {
+		words[w] = true
+	}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(name), notWord) {
+		if words[w] || len(w) > 3 && strings.Contains(strings.ToLower(own), w) {
+			return false
+		}
+	}
+	return true
+}
+
+func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
+
+// telling is the longest part of a title that is not vague: "Foo 1.2 Manual" of
+// "Top (Foo 1.2 Manual)".
+func telling(title string) string {
+	parts := []string{title}
+	for _, sep := range append(separators, " (") {
+		var next []string
+		for _, p := range parts {
+			next = append(next, strings.Split(p, sep)...)
+		}
+		parts = next
+	}
+	best := ""
+	for _, p := range parts {
+		p = strings.TrimSpace(p)
+		if strings.Count(p, "(") < strings.Count(p, ")") {
+			p = strings.TrimSuffix(p, ")")
+		}
+		if !unnamed(p) && utf8.RuneCountInString(p) > utf8.RuneCountInString(best) {
+			best = p
+		}
+	}
+	return best
 }

@@ -106,6 +106,10 @@ func (s *scanner) container(tag atom.Atom) {
 	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
 	role := strings.ToLower(a[0])
 	s.closeParagraph()
+	switch tag {
+	case atom.Section, atom.Article, atom.Main:
+		s.sections++
+	}
 	switch {
 	case tag == atom.Main || role == "main" || a[3] == "articleBody":
 		if s.mainAt < 0 {
@@ -118,8 +122,8 @@ func (s *scanner) container(tag atom.Atom) {
 			s.articleAt = s.lexer.start
 		}
 		return
-	case tag == atom.Header:
-		s.header++
+	case tag == atom.Header && (s.sections == 0 || s.header > 0):
+		s.header++ // else it heads an article, not the site
 	case tag == atom.Div && a[4] != "" && streamed(a[2]):
 		// A server has sent this for a script to move to where it belongs.
 		if s.streamAt < 0 {

@@ -44,6 +44,13 @@ func readBlocks(region []byte) ([]Block, []string) {
 		w.walk(body)
 		w.flush()
 	}
+	if w.preformatted > 4*w.size && w.preformatted > bareText {
+		// The page is a text that somebody laid out by hand.
+		pre := walker{hints: w.hints, pre: true}
+		pre.walk(body)
+		pre.flush()
+		w.blocks = pre.blocks
+	}
 	if len(w.anchors) < 3 {
 		w.anchors = append(w.anchors, w.outer...)
 	}
@@ -97,6 +104,7 @@ func plainBlocks(region []byte) []Block {
 
 type walker struct {
 	hints   bool // believe class names
+	pre     bool // read preformatted text
 	blocks  []Block
 	size    int // bytes of their texts
 	anchors []string
@@ -107,6 +115,9 @@ type walker struct {
 	codes int // bytes of it inside code
 	link  int
 	code  int
+
+	preformatted int // bytes of preformatted text that were left out
+
 	outer []string // words of links that lead to other sites or stay on the page
 }
 
@@ -202,8 +213,14 @@ func (w *walker) walk(n *html.Node) {
 	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
 		atom.Form, atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
-		if n.DataAtom == atom.Img {
+		switch {
+		case n.DataAtom == atom.Img:
 			return
+		case n.DataAtom == atom.Pre && w.pre:
+			w.preText(n)
+			return
+		case n.DataAtom == atom.Pre:
+			w.preformatted += len(strings.TrimSpace(nodeText(n)))
 		}
 		w.omit()
 	case atom.Br, atom.Hr:
@@ -265,11 +282,11 @@ func (w *walker) anchor(n *html.Node) {
 	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
 		return
 	}
-	before := w.text.Len()
+	before, blocks := w.text.Len(), len(w.blocks)
 	w.link++
 	w.children(n)
 	w.link--
-	if w.text.Len() > before && w.kind != Heading && w.kind != Title {
+	if (w.text.Len() > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title {
 		w.addAnchor(attr(n, "href"), t)
 	}
 }
@@ -347,16 +364,34 @@ func (w *walker) hidden(n *html.Node) bool {
 	return false
 }
 
-// nodeText is all text below n.
+// nodeText is all text below n, that of blocks apart.
 func nodeText(n *html.Node) string {
 	if n.FirstChild != nil && n.FirstChild == n.LastChild && n.FirstChild.Type == html.TextNode {
 		return n.FirstChild.Data
 	}
 	var b strings.Builder
-	for c := range n.Descendants() {
-		if c.Type == html.TextNode {
-			b.WriteString(c.Data)
-		}
-	}
+	writeText(&b, n)
 	return b.String()
 }
+
+func writeText(b *strings.Builder, n *html.Node) {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		switch {
+		case c.Type == html.TextNode:
+			b.WriteString(c.Data)
+		case c.Type != html.ElementNode:
+		case inline[c.DataAtom]:
+			writeText(b, c)
+		default:
+			b.WriteByte(' ')
+			writeText(b, c)
+			b.WriteByte(' ')
+		}
+	}
+}
+
+// inline elements do not part words.
+var inline = map[atom.Atom]bool{0: true, atom.A: true, atom.Abbr: true, atom.B: true, atom.Bdi: true, atom.Bdo: true, atom.Cite: true, atom.Code: true,
+	atom.Del: true, atom.Dfn: true, atom.Em: true, atom.Font: true, atom.I: true, atom.Ins: true, atom.Kbd: true, atom.Mark: true, atom.Q: true,
+	atom.S: true, atom.Samp: true, atom.Small: true, atom.Span: true, atom.Strong: true, atom.Sub: true, atom.Sup: true, atom.Tt: true, atom.U: true,
+	atom.Var: true, atom.Wbr: true, atom.Script: true, atom.Style: true}

@@ -9,7 +9,8 @@ type Evidence struct {
 	Title       string   `json:"title,omitempty"`       // <title>, whole
 	OpenTitle   string   `json:"open_title,omitempty"`  // og:title
 	SiteName    string   `json:"site_name,omitempty"`   // og:site_name
-	Description string   `json:"description,omitempty"` // the first that the page has of meta, Open Graph and JSON-LD
+	Description string   `json:"description,omitempty"` // the first that the page has, of all sources
+	Others      []string `json:"others,omitempty"`      // further descriptions: of Open Graph, of JSON-LD …
 	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
 	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
 	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
@@ -22,10 +23,12 @@ type Evidence struct {
 	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
 	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
+	Frames      bool     `json:"frames,omitempty"`      // it is made of frames
+	Menu        []Entry  `json:"menu,omitempty"`        // of the base page: the links of its navigation
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 2
+const EvidenceVersion = 3
 
 // Block is a run of text in a page's main content.
 type Block struct {
@@ -53,4 +56,10 @@ const (
 type Group struct {
 	Name  string   `json:"name"`
 	Links []string `json:"links"` // in scope, normalised
+}
+
+// Entry is a link of a menu.
+type Entry struct {
+	Name string `json:"name"`
+	URL  string `json:"url"` // in scope, normalised
 }

@@ -2,21 +2,20 @@ package htmlpage
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"golang.org/x/net/html"
 )
 
 // What a page says of itself: meta elements and JSON-LD.
 
 func (s *scanner) meta() {
-	a := s.attrs("name", "property", "http-equiv", "content")
-	name := strings.ToLower(a[0])
-	if name == "" {
-		name = strings.ToLower(a[1])
-	}
+	a := s.attrs("name", "property", "http-equiv", "content", "itemprop")
+	name := strings.ToLower(cmp.Or(a[0], a[1], a[4]))
 	set := func(p *string) {
 		if *p == "" {
 			*p = plain.OneLine(a[3])
@@ -24,9 +23,17 @@ func (s *scanner) meta() {
 	}
 	switch name {
 	case "description":
-		set(&s.desc)
+		if a[0] == "" && a[1] == "" {
+			set(&s.descs[fromMicrodata])
+			break
+		}
+		set(&s.descs[fromMeta])
 	case "og:description":
-		set(&s.ogDesc)
+		set(&s.descs[fromOpenGraph])
+	case "dc.description", "dcterms.description", "dcterms.abstract", "abstract":
+		set(&s.descs[fromDublinCore])
+	case "twitter:description":
+		set(&s.descs[fromTwitter])
 	case "og:title":
 		set(&s.OpenTitle)
 	case "og:site_name", "application-name":
@@ -72,9 +79,13 @@ func (s *scanner) linkedData(v any, depth int) {
 			s.linkedData(e, depth+1)
 		}
 	case map[string]any:
-		kind, _ := v["@type"].(string)
+		kinds := linkedTypes(v["@type"])
+		text := func(key string) string {
+			d, _ := v[key].(string)
+			return plain.OneLine(html.UnescapeString(plain.Clip(d, maxAttr)))
+		}
 		switch {
-		case kind == "BreadcrumbList" && s.Crumbs == nil:
+		case kinds["BreadcrumbList"] && s.Crumbs == nil:
 			items, _ := v["itemListElement"].([]any)
 			for _, e := range items {
 				item, _ := e.(map[string]any)
@@ -86,9 +97,15 @@ func (s *scanner) linkedData(v any, depth int) {
 					s.Crumbs = append(s.Crumbs, name)
 				}
 			}
-		case strings.HasSuffix(kind, "Article") || strings.HasSuffix(kind, "Page") || kind == "BlogPosting":
-			if d, _ := v["description"].(string); s.ldDesc == "" {
-				s.ldDesc = plain.OneLine(plain.Clip(d, maxAttr))
+		case kinds["WebSite"]:
+			s.SiteName = cmp.Or(s.SiteName, text("name"))
+			s.descs[fromWebSite] = cmp.Or(s.descs[fromWebSite], text("description"))
+		case isDocument(kinds):
+			s.descs[fromLinkedData] = cmp.Or(s.descs[fromLinkedData], text("description"), text("abstract"))
+		}
+		for _, key := range []string{"mainEntity", "mainEntityOfPage"} {
+			if in, ok := v[key].(map[string]any); ok {
+				s.linkedData(in, depth+1)
 			}
 		}
 		if g, ok := v["@graph"]; ok {
@@ -96,3 +113,31 @@ func (s *scanner) linkedData(v any, depth int) {
 		}
 	}
 }
+
+// linkedTypes reads a type or a list of them, with or without the vocabulary's
+// address before the name.
+func linkedTypes(v any) map[string]bool {
+	out := map[string]bool{}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, e := range list {
+		name, _ := e.(string)
+		out[name[strings.LastIndexAny(name, "/:#")+1:]] = true
+	}
+	return out
+}
+
+// isDocument reports types of schema.org that describe a page, not who made it.
+func isDocument(kinds map[string]bool) bool {
+	for k := range kinds {
+		if documents[k] || strings.HasSuffix(k, "Article") || strings.HasSuffix(k, "Page") || strings.HasSuffix(k, "Posting") || strings.HasSuffix(k, "Application") {
+			return true
+		}
+	}
+	return false
+}
+
+var documents = plain.Set(`APIReference Book Chapter Course CreativeWork Dataset DefinedTerm DigitalDocument Guide HowTo LearningResource Product
+	Question Recipe Report Service SoftwareSourceCode`)

@@ -15,6 +15,7 @@ func (s *scanner) anchor(tag atom.Atom) {
 	}
 	if tag == atom.A {
 		s.link = 1
+		s.lastHref, s.linkText = -1, s.linkText[:0]
 	}
 	rel := strings.ToLower(a[1])
 	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
@@ -58,7 +59,8 @@ func (s *scanner) addLink(l Link) {
 	if i := strings.IndexByte(l.Href, '#'); i >= 0 {
 		l.Href = l.Href[:i]
 	}
-	if l.Href == "" || len(l.Href) > maxHref || len(s.Links) >= MaxLinks {
+	s.lastHref = -1 // "#" opens a menu and leads nowhere
+	if l.Href == "" || strings.HasPrefix(strings.ToLower(l.Href[:min(len(l.Href), 11)]), "javascript:") || len(l.Href) > maxHref || len(s.Links) >= MaxLinks {
 		return
 	}
 	at, ok := s.seen[l.Href]
@@ -71,6 +73,17 @@ func (s *scanner) addLink(l Link) {
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.lastHref = at
 }
+
+// nameLink gives the link that ends the name that navigation has for it.
+func (s *scanner) nameLink() {
+	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.skipDepth > 0 || s.header > 0) && s.Links[s.lastHref].Name == "" && len(s.linkText) > 0 {
+		s.Links[s.lastHref].Name = navName(string(s.linkText))
+	}
+	s.link = 0
+}
+
+// maxNamed links of a page have their names kept, where they are navigation.
+const maxNamed = 100
 
 // SameLanguage compares the primary subtags of two language tags; an unknown
 // language is any.

@@ -63,9 +63,13 @@ func (n *navScanner) open() bool {
 
 // navName takes the ornaments off a label; "" for what is a sentence.
 func navName(label string) string {
-	name := strings.TrimFunc(plain.Heading(html.UnescapeString(label)), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("()\"'“”‘’«»?!", r)
-	})
+	ornament := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("()\"'“”‘’«»?!", r)
+	}
+	name := strings.TrimLeftFunc(plain.Heading(html.UnescapeString(label)), ornament)
+	if !plain.LanguageName(name) {
+		name = strings.TrimRightFunc(name, ornament)
+	}
 	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 {
 		return ""
 	}
@@ -126,7 +130,7 @@ func (n *Navigation) Add(link string, names [2]string) {
 }
 
 // Groups are those of the level that sorts more links into groups of two or more, if
-// there are at least three such groups.
+// there are at least three such groups, or two with most of the page's links.
 func (n *Navigation) Groups() []Group {
 	var best []Group
 	most := 0
@@ -138,7 +142,7 @@ func (n *Navigation) Groups() []Group {
 				large++
 			}
 		}
-		if large >= 3 && in > most {
+		if (large >= 3 || large == 2 && in*5 >= 3*n.count) && in > most {
 			best, most = groups, in
 		}
 	}

@@ -14,6 +14,10 @@ import (
 // region chooses where the words are.
 func (s *scanner) region(size, need int) {
 	start, end := 0, size
+	if s.Frames {
+		s.from, s.to = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion)
+		return
+	}
 	if s.streamAt >= 0 && (s.mainAt < 0 || s.mainAt < s.streamAt && s.mainEnd > s.mainAt && s.mainSaid < bareText) {
 		start = s.streamAt
 	} else if s.mainAt >= 0 && !s.hollowMain() {
@@ -36,9 +40,12 @@ func (s *scanner) region(size, need int) {
 	}
 	s.wholeEnd = max(start, end)
 	before := 0
-	for _, c := range s.checks {
+	for i, c := range s.checks {
 		if c.offset <= start {
 			before = c.prose
+		} else if c.prose-before >= leastParagraph && !s.said(i, start, before) {
+			// A contents list of the region's size stands before the text.
+			start, before = c.begin, c.prose-leastParagraph
 		} else if c.prose-before >= need {
 			end = min(end, c.offset)
 			break
@@ -47,11 +54,21 @@ func (s *scanner) region(size, need int) {
 	s.from, s.to = start, min(end, start+maxRegion)
 }
 
+// said reports whether the region from start on would have a check's prose in it.
+func (s *scanner) said(check, start, before int) bool {
+	at := s.checks[check]
+	if at.offset <= start+maxRegion*3/4 {
+		return true
+	}
+	// Something was said earlier, if not much.
+	return check > 0 && s.checks[check-1].prose-before >= leastParagraph
+}
+
 // hollowMain reports whether the element that is named the main one says next
 // to nothing, and what the page has to say stands before it. Applications put
 // their controls there.
 func (s *scanner) hollowMain() bool {
-	if s.firstPara < 0 || s.firstPara >= s.mainAt || s.mainEnd <= s.mainAt {
+	if s.firstPara < 0 || s.firstPara >= s.mainAt || s.mainEnd <= s.mainAt || s.firstSaid < 2*leastParagraph {
 		return false
 	}
 	return s.mainSaid < bareText
@@ -66,7 +83,7 @@ func (s *scanner) bestMark() (m *mark, certain bool) {
 		if h.linked || h.header || len(h.text) <= longest {
 			continue
 		}
-		if plain.StartsWith(s.Title, h.text) || plain.StartsWith(h.text, s.Title) {
+		if plain.StartsWith(s.Title, h.text) || plain.StartsWith(h.text, s.Title) || alike(s.Title, h.text) {
 			m, longest = h, len(h.text)
 		}
 	}
@@ -87,6 +104,12 @@ func (s *scanner) bestMark() (m *mark, certain bool) {
 		}
 	}
 	return m, false
+}
+
+// alike reports texts that differ in nothing but punctuation and white space.
+func alike(a, b string) bool {
+	k := plain.Key(a)
+	return k != "" && k == plain.Key(b)
 }
 
 // edge remembers the texts that the page begins and ends with, for the vote on
@@ -136,9 +159,12 @@ func (s *scanner) closeHeader() {
 	}
 }
 
+// leastParagraph is what tells a paragraph from a label, in bytes.
+const leastParagraph = 40
+
 func (s *scanner) closeParagraph() {
-	if s.paraAt >= 0 && s.paraProse >= 80 && s.firstPara < 0 && s.skipDepth == 0 {
-		s.firstPara = s.paraAt
+	if s.paraAt >= 0 && s.paraProse >= leastParagraph && s.firstPara < 0 && s.skipDepth == 0 {
+		s.firstPara, s.firstSaid = s.paraAt, s.paraProse
 	}
 	s.paraAt, s.paraProse = -1, 0
 }

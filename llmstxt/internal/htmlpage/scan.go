@@ -4,8 +4,8 @@ package htmlpage
 
 import (
 	"bytes"
-	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -46,10 +46,11 @@ type Page struct {
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content
 	Password                   bool     // it asks for one
+	Frames                     bool     // it is made of frames
 	Short                      string   // the page's text, if there is little of it
 	Sum                        string   // of title and text, "" if there is next to none
 
-	desc, ogDesc, ldDesc string
+	descs                [descriptionSources]string
 	main                 []byte // where the words are
 	whole                []byte // the main content to its end
 	from, to             int    // offsets of main in the page
@@ -67,10 +68,32 @@ type Link struct {
 	Lists [2]string // the lists that it stands in, by what stands above them
 	Lang  string    // of what it leads to, if the page says so
 	Free  bool      // the next page of a chain, or a part of this one
+	Name  string    // what navigation calls it
 }
 
-// Description is the first that the page has of meta, Open Graph and JSON-LD.
-func (p *Page) Description() string { return cmp.Or(p.desc, p.ogDesc, p.ldDesc) }
+// Descriptions are all that the page has of itself, each once, the most trusted
+// first: meta, Open Graph, JSON-LD, Dublin Core and others.
+func (p *Page) Descriptions() []string {
+	var out []string
+	for _, d := range p.descs {
+		if d != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Sources of descriptions, in order.
+const (
+	fromMeta = iota
+	fromOpenGraph
+	fromLinkedData
+	fromMicrodata
+	fromDublinCore
+	fromTwitter
+	fromWebSite // of the whole site
+	descriptionSources
+)
 
 // mark is a place where the main content may begin.
 type mark struct {
@@ -88,14 +111,16 @@ type scanner struct {
 	lexer
 
 	seen     map[string]int // hrefs, to their numbers
-	lastHref int            // of the link met last
+	lastHref int            // of the link met last; -1: it leads nowhere
+	linkText []byte         // what stands in it
 	nav      navScanner
 
 	inHead, inTitle      bool
 	linked               int       // scripts of linked data so far
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
-	header               int // depth of <header>
+	header               int // depth of <header> that is a banner
+	sections             int // of elements in which a header is none
 	pre, link            int
 	crumb                atom.Atom
 	crumbDepth           int
@@ -113,9 +138,10 @@ type scanner struct {
 	marks                []mark
 	prose                int // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int // the paragraph being read
-	firstPara            int // offset of the first paragraph with something to say
+	firstPara, firstSaid int // offset and prose of the first paragraph with something to say
 	checks               []check
 	before, after        []edge // texts of the page's begin and end
+	framesFrom, framesTo int    // what it says to those without frames
 	rootTag              atom.Atom
 	rootDepth, rootWords int
 
@@ -132,8 +158,9 @@ type edge struct {
 	text   string
 }
 
-// check says how much prose stood before an offset.
-type check struct{ offset, prose int }
+// check says how much prose stood before an offset, and where the paragraph with
+// the last of it begins.
+type check struct{ offset, prose, begin int }
 
 // Parse reads a page that is UTF-8 already. need is how many bytes of prose
 // the region should hold.
@@ -142,8 +169,9 @@ type check struct{ offset, prose int }
 // proportion to the page's length, and beside the links no memory that grows
 // with it.
 func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
+	page = inPlace(page)
 	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
-		mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
+		lastHref: -1, mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
 	for kind, looked := s.next(), 0; kind != endOfPage; kind = s.next() {
 		if s.pos-looked >= 16<<10 {
 			if looked = s.pos; ctx.Err() != nil {
@@ -194,7 +222,10 @@ func (s *scanner) textToken() {
 		s.crumbText.WriteString(s.text(maxText))
 		return
 	}
-	s.nav.text(trimmed, s.link > 0)
+	s.nav.text(trimmed, s.link > 0 && s.lastHref >= 0)
+	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && len(s.linkText) <= maxNavName {
+		s.linkText = append(append(s.linkText, ' '), trimmed[:min(len(trimmed), 2*maxNavName)]...)
+	}
 	if s.link > 0 || s.inHead {
 		return
 	}
@@ -206,7 +237,11 @@ func (s *scanner) textToken() {
 	s.prose += len(trimmed)
 	s.paraProse += len(trimmed)
 	if len(s.checks) == 0 || s.lexer.start-s.checks[len(s.checks)-1].offset >= 512 {
-		s.checks = append(s.checks, check{s.pos, s.prose})
+		begin := s.lexer.start
+		if s.paraAt >= 0 {
+			begin = s.paraAt
+		}
+		s.checks = append(s.checks, check{s.pos, s.prose, begin})
 	}
 }
 
@@ -240,7 +275,7 @@ func (s *scanner) startTag() {
 		return
 	case atom.Ul, atom.Ol, atom.Dl:
 		// A link right above a list is the list's own page.
-		if linked := s.nav.linked; s.nav.open() && linked && s.lastHref < len(s.Links) {
+		if linked := s.nav.linked; s.nav.open() && linked && s.lastHref >= 0 {
 			s.Links[s.lastHref].Lists = s.nav.group()
 		}
 	default:
@@ -268,12 +303,17 @@ func (s *scanner) startTag() {
 		s.script(strings.ToLower(a[0]), a[1])
 	case atom.Noscript:
 		s.noscript(s.rawText())
+	case atom.Frameset:
+		s.Frames = true
+	case atom.Noframes, atom.Iframe, atom.Noembed:
+		if raw := s.rawText(); tag == atom.Noframes && s.Frames {
+			s.framesFrom, s.framesTo = s.lexer.start, s.lexer.pos
+			s.noscript(raw)
+		}
 	case atom.A, atom.Area:
 		s.anchor(tag)
-	case atom.Frame, atom.Iframe:
-		if src := s.attrs("src")[0]; tag == atom.Frame {
-			s.addLink(Link{Href: src, Free: true})
-		}
+	case atom.Frame:
+		s.addLink(Link{Href: s.attrs("src")[0], Free: true})
 	case atom.Input:
 		s.Password = s.Password || strings.EqualFold(s.attrs("type")[0], "password")
 	case atom.Pre, atom.Textarea:
@@ -337,11 +377,14 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.inTitle = false
 	case atom.Header:
 		s.closeHeader()
+	case atom.Section, atom.Article, atom.Main:
+		s.sections = max(0, s.sections-1)
+		s.closeParagraph()
 	case atom.A:
-		s.link = 0
+		s.nameLink()
 	case atom.Pre, atom.Textarea:
 		s.pre = max(0, s.pre-1)
-	case atom.P, atom.Div, atom.Section, atom.Td, atom.Li:
+	case atom.P, atom.Div, atom.Td, atom.Li:
 		s.closeParagraph()
 	case s.heading:
 		m := s.headingMark

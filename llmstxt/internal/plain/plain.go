@@ -52,9 +52,22 @@ func IsSpace(r rune) bool {
 func Heading(s string) string {
 	s = OneLine(s)
 	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
+		if sign == "#" && LanguageName(s) {
+			break
+		}
 		s = strings.TrimSpace(strings.TrimSuffix(s, sign))
 	}
 	return s
+}
+
+// LanguageName reports a text that ends with a name such as C# or C++.
+func LanguageName(s string) bool {
+	rest, ok := strings.CutSuffix(s, "++")
+	if !ok {
+		rest, ok = strings.CutSuffix(s, "#")
+	}
+	n := len(rest)
+	return ok && n > 0 && 'A' <= rest[n-1] && rest[n-1] <= 'Z' && (n == 1 || rest[n-2] == ' ' || rest[n-2] == '/')
 }
 
 // Key is a text's letters and digits in lower case, for comparisons.

@@ -73,7 +73,7 @@ var numbered = Set(`no nos fig figs eq eqs sec sect ch chap vol vols pp p pt art
 func IsComplete(text string) bool {
 	t := strings.TrimRight(text, "\"')]}”’»*_` ")
 	r, _ := utf8.DecodeLastRuneInString(t)
-	return strings.ContainsRune(".!?…。！？｡؟।", r) || wideCloser(r)
+	return r == '…' || r == '｡' || unicode.Is(unicode.STerm, r) || wideCloser(r)
 }
 
 // Cut shortens text to at most limit characters: after its last whole

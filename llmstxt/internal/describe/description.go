@@ -1,0 +1,83 @@
+package describe
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// What a page says of itself, and short words of its own for want of more.
+
+// description is what the page says of itself, if that is worth anything, as a
+// sentence.
+func (d *describer) description(p *Page) string {
+	for _, desc := range descriptions(p.Evidence) {
+		if d.descs[desc] > 1 || !worth(desc) {
+			continue
+		}
+		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
+			return asSentence(desc)
+		}
+	}
+	return ""
+}
+
+// descriptions are all that a page has of itself.
+func descriptions(e *htmlpage.Evidence) []string {
+	if e.Description == "" {
+		return e.Others
+	}
+	return append([]string{e.Description}, e.Others...)
+}
+
+// worth reports a description with something to say: of three words, or of as
+// many characters in a script without spaces, that no machine cut off.
+func worth(desc string) bool {
+	n := utf8.RuneCountInString(desc)
+	if strings.HasSuffix(desc, "…") || strings.HasSuffix(desc, "...") {
+		return false
+	}
+	if spaceless(desc) {
+		return n >= 8
+	}
+	return n >= 15 && strings.Count(desc, " ") >= 2
+}
+
+// spaceless reports a text in a script that has no spaces between words.
+func spaceless(s string) bool {
+	for _, r := range s {
+		if r > 0x2e80 && unicode.IsLetter(r) || unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {
+			return true
+		}
+	}
+	return false
+}
+
+// asSentence ends a text that lacks a full stop with that of its script.
+func asSentence(s string) string {
+	if plain.IsComplete(s) {
+		return s
+	}
+	s = strings.TrimRight(s, ",;:-–—， 、；：")
+	if r, _ := utf8.DecodeLastRuneInString(s); unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
+		return s + "。"
+	}
+	return s + "."
+}
+
+// short is the first paragraph that is too short for prose, or has no full stop,
+// and yet is words of the page's own and not a name.
+func (d *describer) short(p *Page) string {
+	title := plain.Key(p.Title)
+	for i, b := range p.Evidence.Blocks {
+		if b.Kind != htmlpage.Paragraph || b.Links > 50 || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) ||
+			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) {
+			continue
+		}
+		return plain.Cut(asSentence(b.Text), d.limit)
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package describe
+
+import (
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Vague titles name a place of a site and not the site. The words for a home page
+// are those that sites have: of WordPress (its translations of "Home"), of
+// MediaWiki (its message "mainpage", in many languages the Wikipedia's own), and of
+// the themes of Docusaurus and Sphinx ("Home page", "Contents", "Index"); by the
+// language's tag in BCP 47.
+var homes = map[string]string{
+	"af":  "tuis|tuisblad",
+	"am":  "መነሻ|ዋናው ገጽ|ዋና ገጽ",
+	"ar":  "الرئيسية|الصفحة الرئيسية|الصفحة الرئيسة|المحتويات|التوثيق|مقدمة",
+	"az":  "ana səhifə",
+	"be":  "галоўная|галоўная старонка",
+	"bg":  "начало|начална страница|начална|съдържание",
+	"bn":  "প্রচ্ছদ|হোম|প্রধান পাতা",
+	"bs":  "početna|početna strana",
+	"ca":  "inici|pàgina principal|portada|pàgina d'inici|índex|documentació",
+	"cs":  "domů|úvod|hlavní strana|úvodní stránka|domovská stránka|obsah|dokumentace|vítejte",
+	"cy":  "hafan|hafan dudalen",
+	"da":  "hjem|forside|forsiden|startside|indhold|dokumentation|velkommen",
+	"de":  "start|startseite|hauptseite|home|willkommen|inhalt|inhaltsverzeichnis|übersicht|überblick|einführung|einleitung|dokumentation|erste schritte",
+	"el":  "αρχική|αρχική σελίδα|κύρια σελίδα|πύλη:κύρια|περιεχόμενα|τεκμηρίωση|εισαγωγή",
+	"en":  "home|home page|homepage|main|main page|front page|landing page|start|start page|start here|welcome|index|index page|top|contents|table of contents|toc|overview|introduction|intro|about|documentation|docs|doc|getting started|get started|quick start|quickstart|readme|untitled|untitled document|redirecting|redirect|redirect page|loading|please wait|page redirection|moved|default|blank|frames|frameset",
+	"eo":  "ĉefpaĝo|hejmo|enhavo",
+	"es":  "inicio|página principal|portada|página de inicio|índice|contenido|tabla de contenido|documentación|introducción|bienvenido|bienvenidos|primeros pasos",
+	"et":  "avaleht|esileht|sisukord",
+	"eu":  "hasiera|azala|orri nagusia",
+	"fa":  "خانه|صفحهٔ اصلی|صفحه اصلی|صفحه نخست|فهرست",
+	"fi":  "etusivu|koti|kotisivu|sisällys|sisällysluettelo|tervetuloa",
+	"fil": "unang pahina|tahanan",
+	"fr":  "accueil|page d'accueil|page d’accueil|bienvenue|sommaire|table des matières|index|aperçu|vue d'ensemble|introduction|documentation|démarrage|premiers pas",
+	"ga":  "baile|príomhleathanach|leathanach baile",
+	"gl":  "inicio|portada|páxina principal",
+	"gu":  "મુખપૃષ્ઠ|હોમ",
+	"he":  "בית|דף הבית|עמוד ראשי|תוכן עניינים",
+	"hi":  "होम|मुखपृष्ठ|मुख्य पृष्ठ|मुख पृष्ठ|विषय सूची",
+	"hr":  "početna|naslovnica|glavna stranica|početna stranica|sadržaj",
+	"hu":  "kezdőlap|főoldal|kezdőoldal|címlap|tartalom|tartalomjegyzék|dokumentáció",
+	"hy":  "գլխավոր|գլխավոր էջ|սկիզբ",
+	"id":  "beranda|halaman utama|halaman depan|daftar isi|dokumentasi|selamat datang",
+	"is":  "heim|forsíða|efnisyfirlit",
+	"it":  "home|pagina principale|pagina iniziale|inizio|indice|sommario|benvenuto|benvenuti|introduzione|documentazione|panoramica",
+	"ja":  "ホーム|ホームページ|メインページ|トップ|トップページ|目次|索引|はじめに|概要|ドキュメント|ようこそ|ドキュメンテーション",
+	"ka":  "მთავარი|მთავარი გვერდი|დასაწყისი",
+	"kk":  "басты бет|басты",
+	"km":  "ទំព័រដើម|ទំព័រ​ដើម",
+	"kn":  "ಮುಖಪುಟ|ಮುಖ್ಯ ಪುಟ",
+	"ko":  "홈|대문|홈페이지|첫 페이지|메인 페이지|메인|목차|소개|문서|개요|시작하기|시작 페이지",
+	"ky":  "башкы бет|башкы барак",
+	"lb":  "haaptsäit",
+	"lo":  "ໜ້າຫຼັກ|ໜ້າທຳອິດ",
+	"lt":  "pradžia|pagrindinis|pagrindinis puslapis|titulinis|turinys",
+	"lv":  "sākums|sākumlapa|galvenā lapa|saturs",
+	"mk":  "почетна|дома|главна страница",
+	"ml":  "ഹോം|പ്രധാന താൾ|പ്രധാന പേജ്",
+	"mn":  "нүүр|нүүр хуудас",
+	"mr":  "मुखपृष्ठ|मुख्य पान",
+	"ms":  "laman utama|utama|halaman utama",
+	"my":  "ပင်မ|ပင်မစာမျက်နှာ|ဗဟိုစာမျက်နှာ",
+	"nb":  "hjem|hovedside|forside|startside|innhold|dokumentasjon|velkommen",
+	"ne":  "गृहपृष्ठ|मुख्य पृष्ठ",
+	"nl":  "home|startpagina|hoofdpagina|beginpagina|welkom|inhoud|inhoudsopgave|overzicht|inleiding|introductie|documentatie|voorpagina",
+	"nn":  "heim|hovudside",
+	"pa":  "ਮੁੱਖ ਸਫ਼ਾ|ਮੁੱਖ ਪੰਨਾ",
+	"pl":  "strona główna|start|główna|spis treści|dokumentacja|wprowadzenie|witamy|wstęp",
+	"pt":  "início|página inicial|página principal|principal|capa|conteúdo|índice|sumário|documentação|introdução|bem-vindo|visão geral|primeiros passos",
+	"ro":  "acasă|pagina principală|prima pagină|cuprins|documentație",
+	"ru":  "главная|главная страница|заглавная страница|домой|начало|содержание|оглавление|введение|документация|добро пожаловать|обзор",
+	"si":  "මුල් පිටුව|මුල් පිටුවට",
+	"sk":  "domov|úvod|hlavná stránka|domovská stránka|úvodná stránka|obsah|dokumentácia",
+	"sl":  "domov|domača stran|glavna stran|začetna stran|kazalo",
+	"sq":  "kreu|ballina|faqja kryesore",
+	"sr":  "почетна|почетак|главна страна|почетна страна|početna strana",
+	"sv":  "hem|startsida|huvudsida|innehåll|innehållsförteckning|välkommen|översikt|dokumentation",
+	"sw":  "nyumbani|mwanzo|ukurasa wa mwanzo",
+	"ta":  "முகப்பு|முதற் பக்கம்|முதற்பக்கம்",
+	"te":  "హోమ్|మొదటి పేజీ|ముఖపుట",
+	"th":  "หน้าแรก|หน้าหลัก|สารบัญ|ยินดีต้อนรับ",
+	"tr":  "ana sayfa|anasayfa|giriş|içindekiler|belgeler|dokümantasyon|hoş geldiniz|genel bakış",
+	"uk":  "головна|головна сторінка|початок|зміст|документація|вступ|ласкаво просимо",
+	"ur":  "صفحہ اول|سرورق|ہوم|صفحۂ اول",
+	"uz":  "bosh sahifa|asosiy sahifa",
+	"vi":  "trang chủ|trang chính|mục lục|giới thiệu|tài liệu|tổng quan",
+	"zh":  "首页|主页|首頁|主頁|目录|目錄|介绍|简介|概述|文档|文件|文檔|欢迎|索引|入门|快速入门|快速开始",
+}
+
+// vagueTitles are those of all languages: what stands on a page need not be in the
+// language that it names.
+var vagueTitles = func() map[string]bool {
+	all := map[string]bool{}
+	for _, words := range homes {
+		for w := range strings.SplitSeq(words, "|") {
+			all[plain.Key(w)] = true
+		}
+	}
+	return all
+}()
+
+// vague reports a title that names no site and no section.
+func vague(title string) bool {
+	k := plain.Key(title)
+	return k == "" || vagueTitles[k]
+}
+
+// kinds of books name sections, but no site.
+var kinds = plain.Set("manual guide userguide usermanual usersguide reference referencemanual handbook tutorial help api apireference apidocumentation apidocs")
+
+// unnamed reports a title that names no site.
+func unnamed(title string) bool { return vague(title) || kinds[plain.Key(title)] }

@@ -1,0 +1,82 @@
+package htmlpage
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html"
+)
+
+// Pages that are one preformatted text: manual pages, requests for comments, mails.
+// An empty line ends a paragraph, and so does a line that begins further left; one
+// that is all in capitals is a heading:
+//
+//	NAME
+//	       master - the process that starts the others
+//
+//	DESCRIPTION
+//	       It starts them when they are needed, and ends them
+//	       when they are not.
+
+// preText makes blocks of preformatted text.
+func (w *walker) preText(n *html.Node) {
+	w.flush()
+	var lines []string
+	size := 0
+	paragraph := func() {
+		if len(lines) > 0 {
+			w.add(Paragraph, strings.Join(lines, " "))
+			lines, size = nil, 0
+		}
+	}
+	last := 0
+	for line := range strings.SplitSeq(nodeText(n), "\n") {
+		text := strings.TrimSpace(line)
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
+		switch {
+		case len(w.blocks) >= maxBlocks || w.size >= maxWords:
+			return
+		case text == "":
+			paragraph()
+			continue
+		case isCapitals(text):
+			paragraph()
+			w.add(Heading, text)
+		case strings.Contains(strings.TrimSpace(plain.Clip(text, 200)), "      "):
+			paragraph() // columns: a header line, a table
+			w.omit()
+		default:
+			if indent < last {
+				paragraph()
+			}
+			if size += len(text); size < 2*maxBlock {
+				lines = append(lines, text)
+			}
+		}
+		last = indent
+	}
+	paragraph()
+}
+
+// add puts a block of one kind.
+func (w *walker) add(kind BlockKind, text string) {
+	if text = plain.OneLine(text); text != "" {
+		w.size += len(text)
+		w.blocks = append(w.blocks, Block{Kind: kind, Text: plain.Clip(text, maxBlock)})
+	}
+}
+
+// isCapitals reports a line of capital letters.
+func isCapitals(s string) bool {
+	upper := 0
+	for _, r := range s {
+		switch {
+		case unicode.IsLower(r), unicode.IsLetter(r) && !unicode.IsUpper(r):
+			return false
+		case unicode.IsUpper(r):
+			upper++
+		}
+	}
+	return upper > 2 && len(s) < 80
+}

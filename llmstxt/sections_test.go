@@ -1,0 +1,114 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// contents are the sections of a crawl's index with how many pages each has.
+func contents(t *testing.T, w *web, base string) string {
+	t.Helper()
+	f, err := llmstxt.Parse(everyWay(t, w, base, llmstxt.Options{}).Render(llmstxt.Index), llmstxt.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, s := range f.Sections {
+		out = append(out, fmt.Sprintf("%s %d", s.Name, len(s.Entries)))
+	}
+	return strings.Join(out, ", ")
+}
+
+// menus are ways to write a menu that opens lists of links.
+var menus = map[string]func(name string, links []string) string{
+	"a link that leads nowhere": func(name string, links []string) string {
+		return "<li class=dropdown><a href='#' class=toggle>" + name + " <b class=caret></b></a><ul><li>" + strings.Join(links, "<li>") + "</ul></li>"
+	},
+	"a script": func(name string, links []string) string {
+		return "<li><a href='javascript:void(0)'>" + name + "</a><ul><li>" + strings.Join(links, "<li>") + "</ul></li>"
+	},
+	"a place": func(name string, links []string) string {
+		return "<div><a href='#menu-1'>" + name + "</a><ul><li>" + strings.Join(links, "<li>") + "</ul></div>"
+	},
+	"no address": func(name string, links []string) string {
+		return "<div><a>" + name + "</a><ul><li>" + strings.Join(links, "<li>") + "</ul></div>"
+	},
+	"a button": func(name string, links []string) string {
+		return "<li><button>" + name + "</button><ul><li>" + strings.Join(links, "<li>") + "</ul></li>"
+	},
+	"details": func(name string, links []string) string {
+		return "<li><details><summary>" + name + "</summary><ul><li>" + strings.Join(links, "<li>") + "</ul></details></li>"
+	},
+	"soft hyphens": func(name string, links []string) string {
+		r := []rune(name)
+		return "<li><span>" + string(r[:1]) + "&shy;" + string(r[1:2]) + "\u200b" + string(r[2:]) + "</span><ul><li>" + strings.Join(links, "<li>") + "</ul></li>"
+	},
+}
+
+func TestSections_Menus_NameWhatTheyOpen(t *testing.T) {
+	for name, menu := range menus {
+		for _, groups := range [][]string{{"Guide", "Developers", "About"}, {"v2.3.4", "1.0"}, {"C#", "Go (1.x)", "R & S", "Über"}} {
+			w := &web{pages: map[string]answer{}}
+			var nav, want []string
+			for i, g := range groups {
+				var links []string
+				for j := range i%2 + 2 {
+					l := fmt.Sprintf("/%s.html", word(10*i+j))
+					links = append(links, "<a href="+l+">"+word(10*i+j)+"</a>")
+					w.pages["http://docs.test"+l] = doc("Page " + word(10*i+j))
+				}
+				nav = append(nav, menu(strings.ReplaceAll(g, "&", "&amp;"), links))
+				want = append(want, fmt.Sprintf("%s %d", g, len(links)))
+			}
+			w.pages["http://docs.test/"] = html("<title>Tea</title><nav><ul><li><a href=/>Home</a></li>" + strings.Join(nav, "") + "</ul></nav><main><h1>Tea</h1><p>" + gadget + "</p></main>")
+			if got := contents(t, w, "http://docs.test/"); got != strings.Join(want, ", ") {
+				t.Errorf("%s: %s, want %s", name, got, strings.Join(want, ", "))
+			}
+		}
+	}
+}
+
+func TestSections_Directories_HaveTheNamesOfTheMenuInItsOrder(t *testing.T) {
+	for _, c := range []struct{ menu, want string }{
+		{"<a href=/api/>API reference</a><a href=/guide/>User guide</a><a href=/blog/>News</a>", "API reference 3, User guide 3, News 3"},
+		{"<a href=/blog/>Blog</a><a href=/guide/>Learn</a><a href=/api/aaa>Interfaces</a>", "Blog 3, Learn 3, Interfaces 3"},
+		{"<a href=/guide/><span>Guides</span></a><a href='#'>More</a>", "Guides 3, Api 3, Blog 3"},
+	} {
+		w := &web{pages: map[string]answer{}}
+		var links []string
+		for _, dir := range []string{"api", "blog", "guide"} {
+			links = append(links, section(w, dir, 2)...)
+			links = append(links, "/"+dir+"/")
+			w.pages["http://docs.test/"+dir+"/"] = doc("Index of /" + dir)
+		}
+		// The pages of the directories have titles of their own, which are not names.
+		for _, dir := range []string{"api", "blog"} {
+			w.pages["http://docs.test/"+dir+"/"] = doc("Overview", "/"+dir+"/aaa")
+		}
+		base := doc("Tea", links...)
+		base.body = strings.Replace(base.body, "<main>", "<nav>"+c.menu+"</nav><main>", 1)
+		w.pages["http://docs.test/"] = base
+		if got := contents(t, w, "http://docs.test/"); got != c.want {
+			t.Errorf("%s: %s, want %s", c.menu, got, c.want)
+		}
+	}
+}
+
+func TestSections_Versions_KeepTheirNumbers(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var links []string
+	for _, v := range []string{"1.0", "1.1", "v2.3.4"} {
+		for i := range 2 {
+			l := fmt.Sprintf("/news/%s/%s-%s", v, word(i), strings.Trim(v, "v.1234")+word(len(links)))
+			links = append(links, l)
+			w.pages["http://docs.test"+l] = doc(fmt.Sprintf("What is new %s in %s", word(len(links)), v))
+		}
+	}
+	w.pages["http://docs.test/news/"] = doc("News of Tea", links...)
+	if got, want := contents(t, w, "http://docs.test/news/"), "1.0 2, 1.1 2, v2.3.4 2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

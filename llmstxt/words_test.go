@@ -1,0 +1,202 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+const gadget = "The gadget turns water into tea, which many people like."
+
+func TestExcerpt_DescriptionWithoutFullStop_IsTaken(t *testing.T) {
+	const said = "Everything about gadgets, from the first cup to the last"
+	meta := func(attrs string) string { return "<meta " + attrs + " content='" + said + "'>" }
+	linked := func(v string) string {
+		return `<script type="application/ld+json">` + strings.ReplaceAll(v, "SAID", said) + "</script>"
+	}
+	for name, head := range map[string]string{
+		"meta":            meta("name=description"),
+		"Open Graph":      meta("property=og:description"),
+		"Open Graph name": meta("name=og:description"),
+		"Twitter":         meta("name=twitter:description"),
+		"Dublin Core":     meta("name=DC.description"),
+		"terms":           meta("name=dcterms.abstract"),
+		"microdata":       meta("itemprop=description"),
+		"type":            linked(`{"@type":"TechArticle","description":"SAID"}`),
+		"type list":       linked(`{"@type":["Thing","WebPage"],"description":"SAID"}`),
+		"type address":    linked(`{"@type":"https://schema.org/HowTo","description":"SAID"}`),
+		"graph":           linked(`{"@context":"https://schema.org","@graph":[{"@type":"Organization","description":"Nobody in particular"},{"@type":["SoftwareApplication"],"description":"SAID"}]}`),
+		"list of objects": linked(`[{"@type":"BreadcrumbList"},{"@type":"FAQPage","description":"SAID"}]`),
+		"main entity":     linked(`{"@type":"WebPage","mainEntity":{"@type":"APIReference","description":"SAID"}}`),
+		"second script":   linked(`{"@type":`) + linked(`{"@type":["Article"],"description":"SAID"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := one(t, "<title>Gadget</title>"+head+"<h1>Gadget</h1><h2>Tea</h2><h2>Coffee</h2><h2>Milk</h2>", llmstxt.Options{})
+			if p.Excerpt != said+"." || p.Note != said+"." {
+				t.Errorf("%q, note %q", p.Excerpt, p.Note)
+			}
+		})
+	}
+}
+
+func TestExcerpt_DescriptionOfAllPages_NextSourceIsTaken(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	page := func(name string, links ...string) answer {
+		a := doc(name, links...)
+		a.body = strings.Replace(a.body, "</head>", "<meta name=description content='The best site about tea there is.'><meta property=og:description content='What "+name+" does with hot water'></head>", 1)
+		return a
+	}
+	w.pages["http://docs.test/"] = page("Home", "/a", "/b")
+	w.pages["http://docs.test/a"], w.pages["http://docs.test/b"] = page("Alpha"), page("Beta")
+	for i, p := range crawl(t, w, "http://docs.test/", llmstxt.Options{}).Pages {
+		if want := "What " + []string{"Home", "Alpha", "Beta"}[i] + " does with hot water."; p.Note != want {
+			t.Errorf("%q, want %q", p.Note, want)
+		}
+	}
+}
+
+func TestExcerpt_Kinds(t *testing.T) {
+	toc := func(href string) string {
+		return "<ul>" + strings.Repeat("<li><a href='"+href+"'>procedure of a rather long name(x: int; y: string; z: float)</a></li>", 900) + "</ul>"
+	}
+	for name, tt := range map[string]struct{ page, want string }{
+		"short paragraph before headings":  {"<title>Tea</title><h1>Tea</h1><p>Get it with npm.</p><h2>Users</h2><h2>Orders</h2>", "Get it with npm."},
+		"paragraph without full stop":      {"<title>Tea</title><main><h1>Tea</h1><p>Client libraries for three languages</p><h2>Go</h2><h2>C</h2></main>", "Client libraries for three languages."},
+		"in a script without spaces":       {"<title>茶</title><main><h1>茶</h1><p>お茶をいれる機械の使い方</p><h2>一</h2></main>", "お茶をいれる機械の使い方。"},
+		"headings only":                    {"<title>Tea</title><h1>Tea</h1><h2>Users</h2><h2>Orders</h2>", "Users; Orders."},
+		"heading in an article's header":   {"<title>Tea.Pot</title><section><header><h3>Class</h3><h1>Tea Pot</h1></header><p>A pot holds tea until it is drunk.</p><p>" + gadget + "</p><h1>Style</h1><p>It has one spout, at its side.</p></section>", "A pot holds tea until it is drunk.\n\n" + gadget + "\n\nIt has one spout, at its side."},
+		"first paragraph is short":         {"<title>Other</title><p>A pot holds tea until somebody drinks it all.</p><h2>Parts</h2><p>" + gadget + "</p>", "A pot holds tea until somebody drinks it all.\n\n" + gadget},
+		"contents of 64 KiB on the page":   {"<title>Tea</title><h1>Tea</h1>" + toc("#a") + "<div id=content><p>" + gadget + "</p></div>", gadget},
+		"contents of 64 KiB in main":       {"<title>Tea</title><main><h1>Tea</h1><div class=x>" + toc("/x") + "</div><p><p>" + gadget + "</p></main>", gadget},
+		"contents of 64 KiB, text in no p": {"<title>Tea</title><h1>Tea</h1>" + toc("#a") + "<div>" + gadget + "</div>", gadget},
+		"one pre":                          {"<title>tea(1)</title><pre>\nTEA(1)                                              TEA(1)\n\n<b>NAME</b>\n       tea - turn water into tea\n\nDESCRIPTION\n       The  gadget  turns  water\n       into tea, which many people like.\n</pre>", gadget},
+		"one pre with prose at the margin": {"<title>RFC</title><pre>Abstract\n\n   The gadget turns water into tea,\n   which many people like.\n\nStatus\n\n   None.</pre>", gadget},
+		"code beside prose":                {"<title>Tea</title><h1>Tea</h1><p>" + gadget + "</p><pre>tea --hot is a command that nobody reads as a sentence of text.</pre>", gadget},
+		"shadow root":                      {"<title>Tea</title><main><h1>Tea</h1><my-doc><template shadowrootmode=open><style>p{}</style><p>" + gadget + "</p></template></my-doc></main>", gadget},
+		"shadow root in a shadow root":     {"<title>Tea</title><my-app><template shadowrootmode=closed><nav><p>The way to other pages, which is long enough.</p></nav><my-doc><template shadowrootmode=open><h1>Tea</h1><p>" + gadget + "</p></template></my-doc></template></my-app>", gadget},
+		"template without a root":          {"<title>Tea</title><h1>Tea</h1><template><p>This is a template that nobody ever gets to see.</p></template><p>" + gadget + "</p>", gadget},
+		"anchor with an id":                {"<title>Tea</title><h1>Tea</h1><div><a id=x /><p>" + gadget + "</p></div>", gadget},
+		"anchor with a name, never closed": {"<title>Tea</title><h1>Tea</h1><a name=intro><p>" + gadget + "</p>", gadget},
+		"soft hyphens and zero width":      {"<title>Tea</title><h1>Tea</h1><p>The gad&shy;get tu\u200brns water in&#8203;to tea, which many peo\u00adple like.</p>", gadget},
+		"Ethiopic full stop":               {"<title>Tea</title><h1>Tea</h1><p>ይህ ፕሮግራም ፋይሎችን በሁለት ቦታ ያስቀምጣል። ሲለያዩ ይነግርዎታል።</p>", "ይህ ፕሮግራም ፋይሎችን በሁለት ቦታ ያስቀምጣል። ሲለያዩ ይነግርዎታል።"},
+		"cards":                            {"<title>Tea</title><main><h1>Tea</h1><a href=/a><h3>Green</h3><span>Learn green</span></a><a href=/b><h3>Black</h3><span>Learn black</span></a><a href=/c><div>White</div><div>Learn white</div></a></main>", "Green; Black; White Learn white."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := one(t, tt.page, llmstxt.Options{}).Excerpt; got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestExcerpt_StreamedBlocks_StandWhereTheyBelong(t *testing.T) {
+	const a, b, c = "The first part says what the gadget is and where it comes from.", "The second part says how it is switched on by its owner.", "The third part says what may be done when it breaks."
+	hole := func(id string) string {
+		return `<!--$?--><template id="` + id + `"></template><div class=skeleton><p>Loading the text that is still to come, please wait.</p></div><!--/$-->`
+	}
+	block := func(id, body string) string { return `<div hidden id="` + id + `">` + body + `</div>` }
+	run := func(place, content string) string {
+		return `<script>$RC=function(b,c,e){};$RC("` + place + `","` + content + `")</script>`
+	}
+	want := a + "\n\n" + b + "\n\n" + c
+	for name, page := range map[string]string{
+		"main outside":     `<nav><a href=/x>X</a></nav><main><h1>Tea</h1><p>` + a + `</p>` + hole("B:0") + `<p>` + c + `</p></main><footer>Made.</footer>` + block("S:0", "<p>"+b+"</p>") + run("B:0", "S:0"),
+		"main inside":      `<nav></nav>` + hole("B:0") + block("S:0", "<main><h1>Tea</h1><p>"+a+"</p><p>"+b+"</p><p>"+c+"</p></main>") + run("B:0", "S:0"),
+		"out of order":     `<main><h1>Tea</h1>` + hole("B:0") + hole("B:1") + hole("B:2") + `</main>` + block("S:2", "<p>"+c+"</p>") + block("S:0", "<p>"+a+"</p>") + run("B:2", "S:2") + run("B:0", "S:0") + block("S:1", "<div><p>"+b+"</p></div>") + run("B:1", "S:1"),
+		"one in another":   `<main><h1>Tea</h1><p>` + a + `</p>` + hole("B:0") + `</main>` + block("S:0", hole("B:1")+"<p>"+c+"</p>") + run("B:0", "S:0") + block("S:1", "<p>"+b+"</p>") + run("B:1", "S:1"),
+		"a late part":      `<main><h1>Tea</h1>` + hole("B:0") + `</main>` + block("S:0", "<p>"+a+`</p><template id="P:1"></template><p>`+c+"</p>") + block("S:1", "<p>"+b+"</p>") + `<script>$RS=function(a,b){};$RS("S:1","P:1")</script>` + run("B:0", "S:0"),
+		"hexadecimal":      `<main><h1>Tea</h1><p>` + a + `</p>` + hole("B:1f") + `<p>` + c + `</p></main>` + block("S:1f", "<p>"+b+"</p>") + run("B:1f", "S:1f"),
+		"without a script": `<main></main>` + block("S:0", "<h1>Tea</h1><p>"+a+"</p><p>"+b+"</p><p>"+c+"</p>"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := one(t, "<!doctype html><title>Tea</title><body>"+page, llmstxt.Options{}).Excerpt; got != want {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
+	}
+	// What is hidden for another reason stays so.
+	if got := one(t, "<title>Tea</title><h1>Tea</h1><p>"+a+"</p><div hidden id=s0><p>"+b+"</p></div>", llmstxt.Options{}).Excerpt; got != a {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSite_Frames_GiveWordsAndLinks(t *testing.T) {
+	for name, none := range map[string]string{
+		"words": "<noframes>Your browser has no frames. <a href=overview.html>Without</a>.</noframes>", "nothing": "", "a body": "<noframes><body><p>This page uses frames, but your browser has none.</p></body></noframes>",
+	} {
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":              html("<html><head><title>Tea API</title></head><frameset cols='20%,80%'><frame src=list.html><frame src=overview.html name=main>" + none + "</frameset></html>"),
+			"http://docs.test/list.html":     html("<title>All</title><ul><li><a href=a.html>A</a><li><a href=b.html>B</a></ul>"),
+			"http://docs.test/overview.html": html("<title>Overview</title><h1>Tea</h1><p>" + gadget + "</p>"),
+			"http://docs.test/a.html":        doc("Alpha"), "http://docs.test/b.html": doc("Beta"),
+		}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+		if s.Title != "Tea API" || s.Summary != gadget || len(s.Pages) != 5 {
+			t.Errorf("%s: %q, %q, %v", name, s.Title, s.Summary, urls(s))
+		}
+	}
+}
+
+// named crawls a site whose titles are given, the base page's first.
+func named(t *testing.T, head string, titles ...string) string {
+	t.Helper()
+	w := &web{pages: map[string]answer{}}
+	var links []string
+	for i, title := range titles {
+		l := "/" + string(rune('a'+i))
+		if i == 0 {
+			l = "/"
+		} else {
+			links = append(links, l)
+		}
+		w.pages["http://docs.test"+l] = html(fmt.Sprintf("<title>%s</title><p>Some text of page %d, long enough to be one.", title, i))
+	}
+	w.pages["http://docs.test/"] = html("<title>" + titles[0] + "</title>" + head + "<p>Some text of the first page, long enough.<a href=" + strings.Join(links, ">x</a><a href=") + ">x</a>")
+	return crawl(t, w, "http://docs.test/", llmstxt.Options{}).Title
+}
+
+func TestSite_Title_NamesTheSite(t *testing.T) {
+	for _, home := range []string{"Accueil", "Startseite", "ホーム", "Inicio", "Home", "Strona główna", "Главная страница", "首页", "홈", "Ana Sayfa", "الصفحة الرئيسية",
+		"דף הבית", "मुखपृष्ठ", "หน้าแรก", "Trang chủ", "Αρχική σελίδα", "Kezdőlap", "Etusivu", "Hjem", "Domů", "Top", "Redirecting...", "Welcome!", "Table of Contents", "Getting Started"} {
+		for _, titles := range [][]string{
+			{home + " - Exemple", "Alpha - Exemple", "Beta - Exemple", "Gamma - Exemple"},
+			{"Exemple | " + home, "Alpha", "Beta", "Gamma"},
+			{home + " (Exemple)", "Alpha (Exemple)", "Beta (Exemple)", "Gamma (Exemple)"},
+		} {
+			if got := named(t, "", titles...); got != "Exemple" {
+				t.Errorf("%q: %q", titles, got)
+			}
+		}
+		if got := named(t, "<meta property=og:site_name content=Exemple>", home, "Alpha", "Beta"); got != "Exemple" {
+			t.Errorf("%s: %q by the site's name", home, got)
+		}
+		if got := named(t, "<h1>Exemple</h1>", home, "Alpha", "Beta"); got != "Exemple" {
+			t.Errorf("%s: %q by its heading", home, got)
+		}
+	}
+	for want, titles := range map[string][]string{
+		"Foo 1.2 Manual":     {"Top (Foo 1.2 Manual)", "Numbers (Foo 1.2 Manual)", "Strings (Foo 1.2 Manual)", "Lists (Foo 1.2 Manual)"},
+		"Eigen":              {"Eigen: Main Page", "Eigen: Eigen::Box&lt; T, N &gt; Class Template Reference", "Eigen: Eigen::Disc&lt; T &gt; Class Template Reference", "Eigen: Eigen::Edge&lt; T &gt; Struct Template Reference"},
+		"Foo docs":           {"Quick tour | Foo docs", "A | Foo docs", "B | Foo docs", "C | Foo docs"},
+		"Django manual":      {"Django manual | Django 3.2 documentation", "A | Django 3.2 documentation", "B | Django 3.2 documentation", "C | Django 3.2 documentation"},
+		"Apache HTTP Server": {"Apache HTTP Server", "A - Docs", "B - Docs", "C - Docs"},
+	} {
+		if got := named(t, "", titles...); got != want {
+			t.Errorf("%q: %q, want %q", titles, got, want)
+		}
+	}
+}
+
+func TestTitles_Doxygen_KeepTheirBrackets(t *testing.T) {
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Eigen: Main Page", "/a", "/b", "/c")}}
+	for i, l := range []string{"a", "b", "c"} {
+		w.pages["http://docs.test/"+l] = doc(fmt.Sprintf("Eigen: Eigen::%s&lt; T, N &gt; Class Template Reference", []string{"Box", "Disc", "Edge"}[i]))
+	}
+	for i, p := range crawl(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:] {
+		if want := "Eigen::" + []string{"Box", "Disc", "Edge"}[i] + "< T, N > Class Template Reference"; p.Title != want {
+			t.Errorf("%q, want %q", p.Title, want)
+		}
+	}
+}
