@@ -37,7 +37,7 @@ func (g *Gateway) AMQP() http.Handler {
 	return anyOrigin(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), KindAMQP)
 		if err != nil {
-			g.refused(r.Context(), KindAMQP.String(), err)
+			g.refused(r.Context(), KindAMQP.String(), g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
 			return
 		}

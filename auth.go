@@ -65,6 +65,10 @@ type Principal struct {
 	// not nil is an error.
 	Kinds []Kind
 
+	// Labels are the host's own words on the caller, such as its team or plan. They
+	// stand in the log line of each session, in SessionInfo and in agent.Query.
+	Labels map[string]string
+
 	narrow narrowing // of the token that was shown
 }
 
@@ -255,6 +259,8 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 	switch {
 	case err == nil:
 		return p, q, nil
+	case ctx.Err() == nil && p.Subject != "":
+		return Principal{}, Quota{}, refusedCaller(p, err)
 	case ctx.Err() == nil:
 		return Principal{}, Quota{}, err
 	case errors.Is(context.Cause(ctx), context.Canceled): // net/http does

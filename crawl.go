@@ -36,7 +36,7 @@ import (
 func (g *Gateway) Crawl() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) {
-			g.refused(r.Context(), KindCrawl.String(), err)
+			g.refused(r.Context(), KindCrawl.String(), g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
 		}
 		if err := checkUpgrade(w, r); err != nil {

@@ -35,7 +35,7 @@ var errorClasses = [fault.Classes]ErrorClass{
 	fault.SecretInvalid:     {"key_invalid", 401, 1008, 0, 1008, "a webhook's secret is missing or wrong"},
 	fault.OriginRefused:     {"origin_refused", 403, 1008, 0, 1008, "a caller that only the host knows comes from a foreign web origin"},
 	fault.RateLimited:       {"rate_limited", 429, 1008, 0, 1008, "too many requests; Retry-After says when to come back"},
-	fault.LimitReached:      {"limit_reached", 429, 1008, 0, 1008, "the key holds or has used as much as it may"},
+	fault.LimitReached:      {"limit_reached", 429, 1008, 1008, 1008, "the key holds or has used as much as it may"},
 	fault.BadRequest:        {"bad_request", 400, 1008, 0, 1008, "the request is not valid; the text names the field"},
 	fault.BadFrame:          {"bad_request", 400, 1002, 1002, 1002, "a WebSocket frame broke the format"},
 	fault.NotFound:          {"bad_request", 404, 1008, 0, 1008, "there is nothing of this name"},

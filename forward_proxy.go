@@ -161,7 +161,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		s, err = g.enter(r.Context(), kind)
 	}
 	if err != nil {
-		g.refused(r.Context(), kind.String(), err)
+		g.refused(r.Context(), kind.String(), g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 		return
 	}

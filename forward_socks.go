@@ -51,7 +51,7 @@ func (g *Gateway) ServeSOCKS(l net.Listener) error {
 func (g *Gateway) acceptSOCKS(conn net.Conn) {
 	s, err := g.enter(context.Background(), KindTunnel)
 	if err != nil {
-		g.refused(context.Background(), KindTunnel.String(), err)
+		g.refused(context.Background(), KindTunnel.String(), peerAddr(conn), err)
 		conn.Close()
 		return
 	}

@@ -36,7 +36,7 @@ type tunneled struct {
 func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 	s, err := g.enter(r.Context(), KindTunnel)
 	if err != nil {
-		g.refused(r.Context(), KindTunnel.String(), err)
+		g.refused(r.Context(), KindTunnel.String(), g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 		return
 	}

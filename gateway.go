@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
@@ -30,6 +31,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	draining bool
 	unready  bool // told to be, before it drains
+	looking  bool // at sessions as they run
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 
@@ -106,6 +108,10 @@ func New(o Options) (*Gateway, error) {
 // with an error that says why, recrawls leave their sites to other gateways,
 // and Shutdown returns nil when all are gone.
 //
+// More than a hundred sessions are told evenly over the first half of the time
+// until ctx's deadline, so that their clients do not all come back at once; fewer,
+// and any number without a deadline, are told at once.
+//
 // When ctx ends first, what is left is cut and Shutdown returns ctx's error.
 // Call it before or beside http.Server.Shutdown. It may be called more than
 // once.
@@ -120,9 +126,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	running := g.carriers()
 	g.mu.Unlock()
 
-	for _, c := range running {
-		c.Shutdown(errDraining)
-	}
+	tellDraining(ctx, running)
 	select {
 	case <-g.idle:
 		g.conns.Close()
@@ -144,6 +148,37 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
+const (
+	drainedAtOnce = 100                   // sessions: more are told one after the other
+	drainStep     = 10 * time.Millisecond // between two looks whose turn it is
+)
+
+// tellDraining has sessions end. It returns when all are told, or ctx has ended.
+func tellDraining(ctx context.Context, all []carrier) {
+	deadline, ok := ctx.Deadline()
+	began := time.Now()
+	half := deadline.Sub(began) / 2
+	if !ok || len(all) <= drainedAtOnce || half <= 0 {
+		for _, c := range all {
+			c.Shutdown(errDraining)
+		}
+		return
+	}
+	tick := time.NewTicker(drainStep)
+	defer tick.Stop()
+	for told := 0; told < len(all); {
+		share := float64(time.Since(began)) / float64(half)
+		for ; told < len(all) && float64(told) <= share*float64(len(all)); told++ {
+			all[told].Shutdown(errDraining)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // carriers returns what runs the sessions; g.mu is held.
 func (g *Gateway) carriers() []carrier {
 	all := make([]carrier, 0, len(g.running))
@@ -161,10 +196,15 @@ func (g *Gateway) carriers() []carrier {
 // filters or its Exclude list rule out: a caller that pinned an agent is told
 // that it is gone and never silently given another.
 //
-// A selector that also has a method Agents() []agent.Info is listed by
-// [Gateway.Network].
+// One that is an [AgentLister] is listed by [Gateway.Network].
 type AgentSelector interface {
 	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
+}
+
+// An AgentLister is an AgentSelector that can say which agents it has.
+type AgentLister interface {
+	AgentSelector
+	Agents() []agent.Info
 }
 
 func (g *Gateway) isDraining() bool {

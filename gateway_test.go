@@ -100,7 +100,7 @@ func TestStatsAndUsage(t *testing.T) {
 	q.wantEnd()
 	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 1 })
 	s := w.gw.Stats().Kinds[farwire.KindRelay]
-	if s.Started != 2 || s.Failed != 0 || s.BytesToTarget != 2+4+5+2+4+2 || s.BytesToClient != 2+5+2+2 {
+	if s.Started != 2 || s.Failed != 0 || s.BytesToTarget != 5+2 || s.BytesToClient != 5+2 {
 		t.Errorf("stats %+v", s)
 	}
 	var u struct {

@@ -39,9 +39,15 @@ type Limits struct {
 	HTTPRate  float64 `json:"http_rate,omitempty"`
 	HTTPBurst int     `json:"http_burst,omitempty"`
 
-	// Payload both ways in 24 hours, of a relay with the headers of its frames. Past it the next session is refused; those that
-	// run go on.
+	// Payload both ways in 24 hours. Past it the next session is refused; those
+	// that run go on.
 	BytesPerDay int64 `json:"bytes_per_day,omitempty"`
+
+	// A session that has had its time, or carried its payload both ways, is ended
+	// with "limit reached" and close code 1008. Both are looked at once a second, so
+	// that it may have a little more of each.
+	SessionTime  time.Duration `json:"session_time,omitempty"`  // of one session
+	SessionBytes int64         `json:"session_bytes,omitempty"` // of one session
 }
 
 // A Limiter counts the requests of principals.
@@ -148,6 +154,12 @@ func (l Limits) or(def Limits) Limits {
 	}
 	if l.BytesPerDay == 0 {
 		l.BytesPerDay = def.BytesPerDay
+	}
+	if l.SessionTime == 0 {
+		l.SessionTime = def.SessionTime
+	}
+	if l.SessionBytes == 0 {
+		l.SessionBytes = def.SessionBytes
 	}
 	return l
 }

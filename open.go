@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type OpenOptions struct {
 func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
-		g.refused(ctx, KindTunnel.String(), err)
+		g.refused(ctx, KindTunnel.String(), netip.Addr{}, err)
 		return nil, fmt.Errorf("farwire: Open: %w", err)
 	}
 	c := &openConn{session: s, addr: o.Addr}

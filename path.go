@@ -62,7 +62,7 @@ func (g *Gateway) PathForm() http.Handler {
 			s, err = g.enter(r.Context(), kind)
 		}
 		if err != nil {
-			g.refused(r.Context(), kind.String(), err)
+			g.refused(r.Context(), kind.String(), g.o.ClientAddr(r), err)
 			g.failPath(w, r, err)
 			return
 		}

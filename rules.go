@@ -38,6 +38,7 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 	if err != nil {
 		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
+	q.Labels = p.Labels
 	exit, err := g.o.Agents.SelectAgent(agent.WithRules(ctx, r.onAddresses()), q)
 	if err != nil {
 		return agent.Exit{}, err

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -106,6 +109,7 @@ type session struct {
 	carrier       carrier
 	waiting       waiting // what a stream holds; nil: nothing
 	agent, target string  // once it is connected
+	watched       bool    // by the gateway, as it runs
 
 	// ctx carries the request's values and ends, with what Shutdown was given as
 	// its cause, unless the session was handed to a pipe. It does not end with
@@ -177,6 +181,20 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 	if err != nil {
 		return err
 	}
+	if err := s.allowed(ctx, p); err != nil {
+		return refusedCaller(p, err)
+	}
+	s.begin(p)
+	if g.revocations.Load() != revocations && g.revoked(ctx, p) {
+		s.carrier.Shutdown(errKeyRevoked) // it was revoked just now
+	}
+	return nil
+}
+
+// allowed takes what a session of this caller's needs, or says why it may not
+// have it.
+func (s *session) allowed(ctx context.Context, p Principal) error {
+	g := s.g
 	if r, err := p.rules(); err != nil {
 		return err
 	} else if err := r.checkKind(s.Kind); err != nil {
@@ -190,25 +208,19 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 	if err := g.checkBytes(ctx, p); err != nil {
 		return err
 	}
-	if err := s.takeSlot(ctx, p); err != nil {
-		return err
-	}
-	s.begin(p)
-	if g.revocations.Load() != revocations && g.revoked(ctx, p) {
-		s.carrier.Shutdown(errKeyRevoked) // it was revoked just now
-	}
-	return nil
+	return s.takeSlot(ctx, p)
 }
 
 // begin gives the session its caller, who is counted in already.
 func (s *session) begin(p Principal) {
 	g := s.g
 	g.mu.Lock() // Stats reads admitted
-	s.principal, s.Subject, s.KeyID, s.admitted = p, p.Subject, p.KeyID, true
+	s.principal, s.Subject, s.KeyID, s.Labels, s.admitted = p, p.Subject, p.KeyID, p.Labels, true
 	g.mu.Unlock()
 	g.counts[s.Kind].started.Add(1)
 	s.countBytes()
 	s.traceSession()
+	s.lookAfter()
 }
 
 // reached notes which agent carries the session and what it leads to.
@@ -223,7 +235,7 @@ func (s *session) end(r SessionResult) {
 	if s.admitted {
 		s.account(r)
 	} else {
-		s.g.refused(s.ctx, s.Kind.String(), r.Err)
+		s.g.refused(s.ctx, s.Kind.String(), s.Remote, r.Err)
 	}
 	s.leave(r)
 }
@@ -348,28 +360,58 @@ func (s *session) account(r SessionResult) {
 		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
 		slog.Float64("duration_s", r.Duration.Seconds()),
 	}
+	if len(s.Labels) > 0 {
+		attrs = append(attrs, labelsAttr(s.Labels))
+	}
 	g.o.Logger.LogAttrs(s.ctx, slog.LevelInfo, "session ended", append(attrs, s.attrs...)...)
 	if f := g.o.Trace.SessionEnd; f != nil {
 		f(s.ctx, s.SessionInfo, r)
 	}
 }
 
+// labelsAttr writes the labels of a caller in an order that does not change.
+func labelsAttr(labels map[string]string) slog.Attr {
+	attrs := make([]any, 0, len(labels))
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		attrs = append(attrs, slog.String(name, labels[name]))
+	}
+	return slog.Group("labels", attrs...)
+}
+
 // refused notes a request that never became a session.
-func (g *Gateway) refused(ctx context.Context, kind string, err error) {
+func (g *Gateway) refused(ctx context.Context, kind string, remote netip.Addr, err error) {
 	if errors.Is(err, errClientGone) {
 		return
 	}
 	p := public(err)
 	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
 	if f := g.o.Trace.Refused; f != nil {
-		f(ctx, kind, p.Status)
+		info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
+		var caller *callerError
+		if errors.As(err, &caller) {
+			info.Subject, info.KeyID = caller.subject, caller.keyID
+		}
+		f(ctx, info)
 	}
 }
 
 // refuse answers and notes a request that becomes no session.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
-	g.refused(r.Context(), kind, err)
+	g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 	g.o.fail(w, err)
+}
+
+// A callerError is a refusal of a caller who is known.
+type callerError struct {
+	error
+	subject, keyID string
+}
+
+func (e *callerError) Unwrap() error { return e.error }
+
+// refusedCaller has an error say whom it refuses.
+func refusedCaller(p Principal, err error) error {
+	return &callerError{err, p.Subject, p.KeyID}
 }
 
 func newID() string {

@@ -23,14 +23,14 @@ func TestStatsOfTheRunning(t *testing.T) {
 		s = w.gw.Stats().Kinds[farwire.KindRelay]
 		return s.FramesToTarget == 1 && s.FramesToClient == 1
 	})
-	if s.BytesToTarget != 2+4+5 || s.BytesToClient != 2+5 {
+	if s.BytesToTarget != 5 || s.BytesToClient != 5 {
 		t.Errorf("running: %+v", s)
 	}
 	p.close(1000, "")
 	p.wantClose(1000, "")
 	p.wantEnd()
 	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
-	if s := w.gw.Stats().Kinds[farwire.KindRelay]; s.FramesToTarget != 2 || s.FramesToClient != 2 || s.BytesToClient != 2+5+2+2 {
+	if s := w.gw.Stats().Kinds[farwire.KindRelay]; s.FramesToTarget != 2 || s.FramesToClient != 2 || s.BytesToClient != 5+2 {
 		t.Errorf("ended: %+v", s)
 	}
 }

@@ -176,6 +176,8 @@ type ownRules struct {
 	Allow []string `json:"allow,omitempty"`
 	Deny  []string `json:"deny,omitempty"`
 	Kinds []Kind   `json:"kinds,omitempty"`
+
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 func newTokens(keys [][]byte) *tokens {
@@ -225,7 +227,7 @@ func (t *tokens) sign(p Principal, n narrowing, now time.Time, life time.Duratio
 			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-tokenSkew)),
 			ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 		},
-		narrowing: n, KeyID: p.KeyID, Limits: p.Limits, Own: ownRules{p.Allow, p.Deny, p.Kinds},
+		narrowing: n, KeyID: p.KeyID, Limits: p.Limits, Own: ownRules{p.Allow, p.Deny, p.Kinds, p.Labels},
 	})
 	token.Header["kid"] = first.id
 	return token.SignedString(first.key)
@@ -273,6 +275,6 @@ func (t *tokens) parse(token string) (Principal, claims, error) {
 	if c.Subject == "" {
 		return Principal{}, c, errors.New("no subject")
 	}
-	p := Principal{Subject: c.Subject, KeyID: c.KeyID, Limits: c.Limits, Allow: c.Own.Allow, Deny: c.Own.Deny, Kinds: c.Own.Kinds}
+	p := Principal{Subject: c.Subject, KeyID: c.KeyID, Limits: c.Limits, Allow: c.Own.Allow, Deny: c.Own.Deny, Kinds: c.Own.Kinds, Labels: c.Own.Labels}
 	return p, c, nil
 }

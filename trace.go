@@ -38,12 +38,25 @@ type Trace struct {
 	// answered the handshake of its protocol or the attempt has failed.
 	DialEnd func(context.Context, DialInfo, DialResult)
 
+	// Progress is called for each running session every ten seconds, with what it
+	// has carried so far.
+	Progress func(context.Context, Session)
+
 	// Refused is called when a request is refused before it is a session, and
-	// when one that never becomes a session is refused. Kind is that of
-	// SessionInfo, or the last element of the endpoint's path: "token",
-	// "network", "usage", "site-changed". The status is that of a plain HTTP answer, for
-	// sockets, too.
-	Refused func(ctx context.Context, kind string, status int)
+	// when one that never becomes a session is refused.
+	Refused func(context.Context, RefusedInfo)
+}
+
+// RefusedInfo says who was refused what.
+type RefusedInfo struct {
+	// Kind is that of SessionInfo, or the last element of the endpoint's path:
+	// "token", "network", "usage", "site-changed".
+	Kind string
+
+	Remote         netip.Addr // the client's address; the zero Addr when unknown
+	Subject, KeyID string     // of a caller who was known already, and is refused for a limit or a rule; else empty
+	Status         int        // of a plain HTTP answer, for sockets, too
+	Err            error      // in full; it may hold what the client must not see
 }
 
 // SessionInfo says which session it is.
@@ -54,6 +67,8 @@ type SessionInfo struct {
 	KeyID   string
 	Remote  netip.Addr // the client's address; the zero Addr when unknown
 	Start   time.Time
+
+	Labels map[string]string // of the Principal; not to be changed
 }
 
 // SessionResult says how a session went.
@@ -162,13 +177,27 @@ func JoinTraces(list ...*Trace) *Trace {
 				}
 			}
 		},
-		Refused: func(ctx context.Context, kind string, status int) {
+		Progress: joinProgress(list),
+		Refused: func(ctx context.Context, i RefusedInfo) {
 			for _, t := range list {
 				if t.Refused != nil {
-					t.Refused(ctx, kind, status)
+					t.Refused(ctx, i)
 				}
 			}
 		},
+	}
+}
+
+// joinProgress is nil where nobody wants to know: sessions are then not looked at.
+func joinProgress(list []*Trace) func(context.Context, Session) {
+	list = slices.DeleteFunc(slices.Clone(list), func(t *Trace) bool { return t.Progress == nil })
+	if len(list) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, s Session) {
+		for _, t := range list {
+			t.Progress(ctx, s)
+		}
 	}
 }
 

@@ -69,7 +69,7 @@ func (d *diary) trace() *farwire.Trace {
 				d.note("in no time")
 			}
 		},
-		Refused: func(_ context.Context, kind string, status int) { d.note("refused %s %d", kind, status) },
+		Refused: func(_ context.Context, i farwire.RefusedInfo) { d.note("refused %s %d", i.Kind, i.Status) },
 	}
 }
 
@@ -193,7 +193,7 @@ func TestJoinTraces(t *testing.T) {
 			SessionEnd:   func(ctx context.Context, _ farwire.SessionInfo, _ farwire.SessionResult) { in(ctx, "end") },
 			DialStart:    func(ctx context.Context, _ farwire.DialInfo) context.Context { return in(ctx, "dial") },
 			DialEnd:      func(ctx context.Context, _ farwire.DialInfo, _ farwire.DialResult) { in(ctx, "dialled") },
-			Refused:      func(ctx context.Context, kind string, status int) { d.note("%s refused %s %d", name, kind, status) },
+			Refused:      func(ctx context.Context, i farwire.RefusedInfo) { d.note("%s refused %s %d", name, i.Kind, i.Status) },
 		}
 	}
 	// One that returns nil changes nothing, and one that is empty does nothing.
@@ -205,7 +205,7 @@ func TestJoinTraces(t *testing.T) {
 	ctx := joined.SessionStart(context.Background(), farwire.SessionInfo{})
 	joined.DialEnd(joined.DialStart(ctx, farwire.DialInfo{}), farwire.DialInfo{}, farwire.DialResult{})
 	joined.SessionEnd(ctx, farwire.SessionInfo{}, farwire.SessionResult{})
-	joined.Refused(ctx, "relay", 429)
+	joined.Refused(ctx, farwire.RefusedInfo{Kind: "relay", Status: 429})
 	d.has(t, "a start []", "b start [a]", "a dial [ab]", "b dial [aba]", "b dialled [abab]", "a dialled [abab]",
 		"b end [ab]", "a end [ab]", "a refused relay 429", "b refused relay 429")
 }

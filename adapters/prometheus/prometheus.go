@@ -186,8 +186,8 @@ func (m *Metrics) Trace() *farwire.Trace {
 				m.dialDuration.WithLabelValues(i.Kind.String()).Observe(r.Duration.Seconds())
 			}
 		},
-		Refused: func(_ context.Context, kind string, status int) {
-			m.refused.WithLabelValues(kind, strconv.Itoa(status)).Inc()
+		Refused: func(_ context.Context, i farwire.RefusedInfo) {
+			m.refused.WithLabelValues(i.Kind, strconv.Itoa(i.Status)).Inc()
 		},
 	}
 }

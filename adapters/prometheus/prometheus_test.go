@@ -157,7 +157,7 @@ func TestTrace(t *testing.T) {
 	end("agent", 1011, errors.New("lost"))
 	trace.DialEnd(ctx, farwire.DialInfo{Kind: "crawl"}, farwire.DialResult{Class: farwire.DialPolicy, Duration: time.Second})
 	trace.DialEnd(ctx, farwire.DialInfo{Kind: "crawl"}, farwire.DialResult{Class: farwire.DialOK, Duration: 2 * time.Second})
-	trace.Refused(ctx, "token", 429)
+	trace.Refused(ctx, farwire.RefusedInfo{Kind: "token", Status: 429})
 	trace.SessionEnd(ctx, farwire.SessionInfo{Kind: "recrawl"}, farwire.SessionResult{EndedBy: "gateway", Outcome: farwire.RecrawlChanged, Late: 7 * time.Second})
 	m.WatchLimiter(func() prometheus.LimiterStats {
 		return prometheus.LimiterStats(redislimit.Stats{Shared: 5, Fallbacks: 2, Unavailable: true})

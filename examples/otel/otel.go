@@ -63,9 +63,9 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 			}
 			span.End()
 		},
-		Refused: func(ctx context.Context, kind string, status int) {
+		Refused: func(ctx context.Context, i farwire.RefusedInfo) {
 			trace.SpanFromContext(ctx).AddEvent("farwire refused", trace.WithAttributes(
-				attribute.String("farwire.kind", kind), attribute.Int("http.response.status_code", status)))
+				attribute.String("farwire.kind", i.Kind), attribute.Int("http.response.status_code", i.Status)))
 		},
 	}
 }

@@ -140,8 +140,8 @@ type Config struct {
 	OnPanic func(value any, stack []byte)
 }
 
-// Count is what crossed in one direction: whole or begun frames, and bytes.
-// Our own frames and what was swallowed are not in it.
+// Count is what crossed in one direction: whole or begun frames, and the bytes
+// of their payloads. Our own frames and what was swallowed are not in it.
 type Count struct{ Frames, Bytes uint64 }
 
 // Result is how a session ended.

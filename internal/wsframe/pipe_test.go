@@ -70,7 +70,7 @@ func TestPipe_CloseFrame_PassesUnchanged(t *testing.T) {
 				s.wantEnd(s.client)
 				s.wantEnd(s.target)
 				r := s.result(Client, CauseClose, code)
-				if r.ReasonLen != max(0, len(payload)-2) || r.FromClient != (Count{1, uint64(len(mine))}) || r.FromTarget != (Count{1, uint64(len(answer))}) {
+				if r.ReasonLen != max(0, len(payload)-2) || r.FromClient != (Count{1, uint64(len(payload))}) || r.FromTarget != (Count{1, uint64(len("answer") + 2)}) {
 					t.Errorf("%+v", r)
 				}
 			})

@@ -54,8 +54,8 @@ func Broken(err error) bool {
 // see NewScanner. It is not safe for concurrent use.
 type Scanner struct {
 	Frames uint64 // frames begun, control frames included
-	Bytes  uint64 // bytes stepped over: headers and payloads of those frames
-	Data   uint64 // of these, the bytes of text, binary and continuation frames
+	Bytes  uint64 // of their payloads, stepped over
+	Data   uint64 // of text, binary and continuation frames, headers included
 
 	left    uint64 // payload bytes of the current frame that are still to come
 	mask    byte   // maskBit when frames must be masked, else 0
@@ -159,7 +159,6 @@ func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 		}
 		s.left = length
 		k := header
-		s.Bytes += uint64(header)
 		if !s.control {
 			s.Data += uint64(header)
 		}
@@ -178,7 +177,7 @@ func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 // run steps over the frames that nearly all traffic consists of: messages of
 // one frame, shorter than 64 KiB, wholly in b. It leaves the rest to Next.
 func (s *Scanner) run(b []byte, size int, stops Stops) (n int) {
-	mask, rsv1, frames := s.mask, s.rsv1, uint64(0)
+	mask, rsv1, frames, longer := s.mask, s.rsv1, uint64(0), uint64(0)
 	if stops&stopDeflated != 0 {
 		rsv1 = 0
 	}
@@ -190,17 +189,21 @@ func (s *Scanner) run(b []byte, size int, stops Stops) (n int) {
 				break
 			}
 			end = n + size + 2 + length
+			longer++
 		} else if length > 126 {
 			break
 		}
 		if first > OpBinary-OpText || end > len(b) {
+			if length > 125 {
+				longer--
+			}
 			break
 		}
 		n = end
 		frames++
 	}
 	s.Frames += frames
-	s.Bytes += uint64(n)
+	s.Bytes += uint64(n) - frames*uint64(size) - 2*longer
 	s.Data += uint64(n)
 	return n
 }

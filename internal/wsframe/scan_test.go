@@ -118,7 +118,7 @@ func walk(b []byte, masked bool, each func(op byte, frame []byte, whole bool)) (
 		}
 		each(op, rest[:took], v.boundary)
 		v.frames++
-		v.bytes += uint64(took)
+		v.bytes += uint64(took - head)
 		v.passed += took
 		if data {
 			v.data += uint64(took)
