@@ -97,6 +97,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 		return errors.New("agent: the pool has joined already")
 	}
 	p.cluster = c
+	p.wg.Go(c.balance)
 	if p.answer != nil {
 		c.answer.Store(&p.answer)
 	}
@@ -157,6 +158,12 @@ func (p *Pool) clusterChanged() {
 	if c != nil {
 		c.changed()
 	}
+}
+
+func (p *Pool) clustered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cluster != nil
 }
 
 func (c *cluster) changed() {

@@ -30,6 +30,7 @@ type connector struct {
 	cancel  func()
 	linked  atomic.Bool
 	secret  string // for the attach under way
+	settled func() // says that the attach under way has come to a link; nil: nobody waits
 	yield   bool   // another agent has been given this one's place
 	said    string // the last change of state that was logged
 }
@@ -63,6 +64,10 @@ func (l *connector) wait(ctx context.Context, err error, failures int) {
 	grown := func(first, longest time.Duration) time.Duration { return min(first<<min(failures, 16), longest) }
 	var no *refusedError
 	switch {
+	case errors.Is(err, errEnoughLinks):
+		return // it waits for room
+	case errors.As(err, &no) && no.code == codeDuplicate && l.runner.inCluster():
+		pause(ctx, jitter(grown(retryFirst/4, duplicateLongest)))
 	case errors.As(err, &no) && no.code == codeDuplicate:
 		l.say(slog.LevelInfo, "gateway is linked by another address already")
 		changed := l.runner.waker()
@@ -111,6 +116,12 @@ func (l *connector) say(level slog.Level, msg string, args ...any) {
 // attach links up and serves until the link ends. The error says why it did,
 // or why there was none.
 func (l *connector) attach(ctx context.Context) error {
+	done, ok := l.runner.room(ctx)
+	if !ok {
+		return ctx.Err()
+	}
+	defer done()
+	l.settled = done
 	nc, err := l.carrier(ctx)
 	if err != nil {
 		return err
@@ -161,7 +172,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	}
 	defer mux.Close()
 	link := &agentLink{
-		server: r, drainTimeout: r.drainTimeout, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
 	}
 	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
@@ -170,10 +181,13 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	if err != nil {
 		return fmt.Errorf("opening the control stream: %w", err)
 	}
-	if !r.keep(link) {
-		return &refusedError{codeDuplicate, "a newer link to this gateway is in use"}
+	if err := r.keep(link); err != nil {
+		return err
 	}
 	defer r.drop(link)
+	if l.settled != nil {
+		l.settled()
+	}
 	l.linked.Store(true)
 	l.yield = false
 	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))

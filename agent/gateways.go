@@ -87,13 +87,15 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 		if g.url.Scheme == "http" && !r.o.AllowCleartext && !a.IsLoopback() {
 			continue // of localhost, whatever answers for the name
 		}
-		key := g.url.String() + " " + a.String()
-		current[key] = true
-		if r.connectors[key] == nil {
-			legCtx, cancel := context.WithCancel(ctx)
-			l := &connector{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
-			r.connectors[key] = l
-			r.linking.Go(func() { defer cancel(); l.run(legCtx) })
+		for i := range r.connectorsFor() {
+			key := fmt.Sprintf("%s %s %d", g.url, a, i)
+			current[key] = true
+			if r.connectors[key] == nil {
+				legCtx, cancel := context.WithCancel(ctx)
+				l := &connector{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
+				r.connectors[key] = l
+				r.linking.Go(func() { defer cancel(); l.run(legCtx) })
+			}
 		}
 	}
 	for key, l := range r.connectors {

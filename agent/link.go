@@ -28,6 +28,7 @@ type link struct {
 	knowsRules bool   // the agent obeys the rules of a dial
 	peer       string // the gateway that this leads to; empty: it leads to an agent
 	since      time.Time
+	moved      time.Time // when the agent was asked to link elsewhere; guarded by Pool.mu
 	mux        *yamux.Session
 	ctl        *yamux.Stream
 	log        *slog.Logger
@@ -134,7 +135,7 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
 		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
 	}
-	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers}
+	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers, Cluster: p.clustered()}
 }
 
 // control reads what the agent says beside its sessions until the link ends,

@@ -194,6 +194,9 @@ func (s *peerServer) enter(l *agentLink) cause {
 func (s *peerServer) began(*session) {}
 func (s *peerServer) ended(*session) {}
 
+// move is for agents.
+func (s *peerServer) move(*agentLink) {}
+
 func (s *peerServer) start(work func()) { s.cluster.pool.wg.Go(work) }
 
 // joined is what all of the rules allow together. A gateway sends none with an

@@ -51,6 +51,10 @@ type RunOptions struct {
 	ResolveTimeout time.Duration // longest name lookup; 0: 5 s
 	DialTimeout    time.Duration // longest attempt to reach one address; 0: 10 s
 
+	// Links is how many gateways of a cluster to be linked to; those that stand alone
+	// each get a link. 0: 2.
+	Links int
+
 	MaxSessions  int           // sessions at a time, over all gateways; 0: no limit
 	DrainTimeout time.Duration // how long old sessions may go on when ctx has ended; 0: 10 s; negative: not at all
 
@@ -91,6 +95,11 @@ type runner struct {
 	urls       map[string]*gateway   // that were configured, or named by a welcome
 	links      map[string]*agentLink // live links, by gateway id
 	wake       chan struct{}         // closed when links or urls have changed
+
+	maxLinks  int
+	clustered bool          // the gateways reach agents through each other
+	attempts  int           // to make a link, under way
+	roomier   chan struct{} // closed when links or attempts have changed
 }
 
 func newRunner(o RunOptions) (*runner, error) {
@@ -101,10 +110,13 @@ func newRunner(o RunOptions) (*runner, error) {
 		named:        Exit{Slug: o.Slug, Country: o.Country},
 		open:         map[*session]struct{}{},
 		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),
+		maxLinks: cmp.Or(o.Links, usualLinks), roomier: make(chan struct{}),
 	}
 	switch {
 	case len(o.Gateways) == 0:
 		return nil, errors.New("RunOptions.Gateways is empty")
+	case o.Links < 0:
+		return nil, errors.New("RunOptions.Links is negative")
 	case o.MaxSessions < 0:
 		return nil, errors.New("RunOptions.MaxSessions is negative")
 	}
@@ -206,19 +218,28 @@ func (r *runner) changed() {
 	r.wake = make(chan struct{})
 }
 
-// keep makes f the link to its gateway, or reports that there is a newer one.
-func (r *runner) keep(l *agentLink) bool {
+// keep makes l the link to its gateway, or says why not: there is a newer one, or
+// there are enough.
+func (r *runner) keep(l *agentLink) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.links[l.welcome.Gateway]
 	if old != nil && old.welcome.Link > l.welcome.Link {
-		return false
+		return &refusedError{codeDuplicate, "a newer link to this gateway is in use"}
+	}
+	if r.clustered != l.welcome.Cluster {
+		r.clustered = l.welcome.Cluster
+		r.changed() // an address gets another number of connectors
+	}
+	if r.clustered && old == nil && r.steady() >= r.maxLinks {
+		return errEnoughLinks
 	}
 	r.links[l.welcome.Gateway] = l
+	r.roomChanged()
 	if old != nil {
 		old.mux.Close()
 	}
-	return true
+	return nil
 }
 
 func (r *runner) drop(l *agentLink) {
@@ -227,6 +248,7 @@ func (r *runner) drop(l *agentLink) {
 	if r.links[l.welcome.Gateway] == l {
 		delete(r.links, l.welcome.Gateway)
 	}
+	r.roomChanged()
 	r.changed()
 }
 

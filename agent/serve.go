@@ -23,6 +23,8 @@ type agentLink struct {
 	ctl     *yamux.Stream
 	log     *slog.Logger
 
+	ctx          context.Context // ends when the agent drains
+	moving       bool            // another link is to take its place; guarded by the runner's mu
 	drainTimeout time.Duration
 	draining     atomic.Bool
 	quiet        chan struct{} // told when there is no session any more
@@ -45,6 +47,8 @@ type streamServer interface {
 	enter(*agentLink) cause
 	began(*session)
 	ended(*session)
+	// move makes another link in the place of this one.
+	move(*agentLink)
 	// start runs a goroutine that is waited for.
 	start(func())
 }
@@ -101,6 +105,8 @@ func (l *agentLink) control() {
 			s.cut()
 		case m.Type == ctlBye && m.Code == codeReplaced:
 			l.server.start(func() { l.drainFor(l.drainTimeout) })
+		case m.Type == ctlMove:
+			l.server.start(func() { l.server.move(l) })
 		case m.Type == ctlLeave:
 			l.mux.Close()
 		}

@@ -92,6 +92,7 @@ import (
 //	gateway: {"type":"noted","stream":7}       the answer to it
 //	gateway: {"type":"abort","stream":7}       nobody reads this any more
 //	gateway: {"type":"bye","code":"…","reason":"…"}  what is about to happen
+//	gateway: {"type":"move"}                   link to another gateway, then drain this link
 //
 // An agent keeps one link to each gateway. The welcome names the gateway by an
 // id; an agent that reaches one gateway by two addresses finds the same id
@@ -149,6 +150,7 @@ type welcome struct {
 	Slug    string   `json:"slug,omitempty"`
 	Country string   `json:"country,omitempty"`
 	Peers   []string `json:"peers,omitempty"`
+	Cluster bool     `json:"cluster,omitempty"`
 
 	// Refused is empty or says why the agent is not let in.
 	Refused string `json:"refused,omitempty"`

@@ -16,6 +16,7 @@ type agentCommand struct {
 	Country        string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2."`
 	AllowPrivate   bool          `help:"Let sessions reach loopback, private and link-local addresses."`
 	AllowCleartext bool          `help:"Let the secret and all traffic cross the network in clear, to a gateway at http:// or ws:// that is not on this machine."`
+	Links          int           `default:"2" placeholder:"N" help:"Gateways of a cluster on NATS to be linked to at a time; of others each gets a link."`
 	MaxSessions    int           `default:"0" placeholder:"N" help:"Sessions at a time; 0 for no limit."`
 	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
@@ -49,6 +50,7 @@ func (a *agentCommand) Run(ctx context.Context) error {
 		AllowPorts:     ports,
 		AllowCleartext: a.AllowCleartext,
 		Policy:         agent.Rules{Deny: deny},
+		Links:          a.Links,
 		MaxSessions:    a.MaxSessions,
 		DrainTimeout:   a.DrainTimeout,
 		Version:        build().version,
@@ -72,6 +74,8 @@ func (a *agentCommand) check() (secret string, err error) {
 		return "", misuse("--slug: missing; give a short name such as de1")
 	case a.Country == "":
 		return "", misuse("--country: missing; give an ISO 3166-1 alpha-2 code such as DE")
+	case a.Links < 1:
+		return "", misusef("--links: %d is no number of links; give 1 or more", a.Links)
 	case a.MaxSessions < 0:
 		return "", misusef("--max-sessions: %d is negative; give 0 for no limit", a.MaxSessions)
 	case a.DrainTimeout <= 0:

@@ -1,0 +1,129 @@
+package agent_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// balancer leads to several servers in turn.
+type balancer struct {
+	net.Listener
+	mu      sync.Mutex
+	servers []string
+	next    int
+	work    sync.WaitGroup
+}
+
+func balance(t *testing.T, servers ...*httptest.Server) *balancer {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &balancer{Listener: ln}
+	for _, s := range servers {
+		b.servers = append(b.servers, s.Listener.Addr().String())
+	}
+	b.work.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			b.work.Go(func() { b.carry(c) })
+		}
+	})
+	t.Cleanup(func() { ln.Close(); b.work.Wait() })
+	return b
+}
+
+func (b *balancer) carry(c net.Conn) {
+	defer c.Close()
+	b.mu.Lock()
+	b.next++
+	addr := b.servers[b.next%len(b.servers)]
+	b.mu.Unlock()
+	up, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	defer up.Close()
+	b.work.Go(func() { io.Copy(up, c); up.Close() })
+	io.Copy(c, up)
+}
+
+// holders are the gateways that hold the one agent, as a gateway of the cluster sees
+// them.
+func holders(p *agent.Pool) []string {
+	for _, a := range p.Agents() {
+		return a.Gateways
+	}
+	return nil
+}
+
+func TestLinks_BehindABalancer_ToDifferentGateways(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	one, srv1 := join(t, d, "one", nil)
+	two, srv2 := join(t, d, "two", nil)
+	three, srv3 := join(t, d, "three", nil)
+	pools := map[string]*agent.Pool{"one": one, "two": two, "three": three}
+	b := balance(t, srv1, srv2, srv3)
+	run(t, agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, AllowPrivate: true})
+	eventually(t, "linked to two gateways", 30*time.Second, func() bool { return len(holders(one)) == 2 })
+	first := holders(one)
+	leaving := pools[first[0]]
+	other := pools[first[1]]
+
+	c := dial(t, selectOne(t, leaving, agent.Query{}), target(t, echo))
+	wantEcho(t, c, "before")
+	leaving.Leave()
+	eventually(t, "linked to the third", 30*time.Second, func() bool {
+		now := holders(other)
+		return slices.ContainsFunc(now, func(name string) bool { return !slices.Contains(first, name) })
+	})
+	wantEcho(t, c, "the old link carries what it carried")
+	c.Close()
+	eventually(t, "the old link has ended", 30*time.Second, func() bool {
+		return len(holders(other)) == 2 && !slices.Contains(holders(other), first[0])
+	})
+	if _, err := leaving.SelectAgent(t.Context(), agent.Query{}); err != nil && !errors.Is(err, agent.ErrNoAgent) {
+		t.Error(err)
+	}
+}
+
+func TestLinks_EachGatewayKnown_NoMoreThanWanted(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	one, srv1 := join(t, d, "one", nil)
+	_, srv2 := join(t, d, "two", nil)
+	_, srv3 := join(t, d, "three", nil)
+	stop, _ := run(t, agent.RunOptions{Gateways: []string{srv1.URL, srv2.URL, srv3.URL}, Links: 2, AllowPrivate: true})
+	eventually(t, "linked to two gateways", 30*time.Second, func() bool { return len(holders(one)) == 2 })
+	stop()
+	eventually(t, "gone", 10*time.Second, func() bool { return len(holders(one)) == 0 })
+}
+
+// Agents that all came to one gateway spread when others come.
+func TestBalance_OneGatewayHasAll_AgentsMove(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	one, srv1 := join(t, d, "one", nil)
+	b := balance(t, srv1)
+	for _, slug := range []string{"de1", "de2", "de3", "de4"} {
+		run(t, agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, Slug: slug, Country: "DE", Links: 1, AllowPrivate: true})
+	}
+	attached(t, one, 4)
+	_, srv2 := join(t, d, "two", nil)
+	b.mu.Lock()
+	b.servers = append(b.servers, srv2.Listener.Addr().String())
+	b.mu.Unlock()
+	eventually(t, "an agent has moved", 30*time.Second, func() bool {
+		return slices.ContainsFunc(one.Agents(), func(a agent.Info) bool { return slices.Equal(a.Gateways, []string{"two"}) })
+	})
+}
