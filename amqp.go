@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/sse"
 )
 
@@ -207,7 +208,11 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 			return nil, err
 		}
 	}
-	conn, err := exit.DialContext(ctx, "tcp", net.JoinHostPort(req.host, strconv.Itoa(req.port)))
+	scheme := "amqp"
+	if req.tls != nil {
+		scheme = "amqps"
+	}
+	conn, err := exit.DialContext(rules.WithScheme(ctx, scheme), "tcp", net.JoinHostPort(req.host, strconv.Itoa(req.port)))
 	if err != nil {
 		return nil, err
 	}

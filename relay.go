@@ -209,6 +209,9 @@ func headersForJSON(h http.Header) map[string]any {
 
 // connect opens the connection to the target through an agent that fits.
 func (g *Gateway) connect(ctx context.Context, s *session, q *relayRequest) (agent.Exit, *upstream.Conn, error) {
+	if err := g.permitOthers(ctx, s.principal, &q.target); err != nil {
+		return agent.Exit{}, nil, err
+	}
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress}
 	var c *upstream.Conn
 	exit, err := g.reach(ctx, s, q.query, func(ctx context.Context, e agent.Exit) (err error) {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // A Target is what a session, a redirect, a page of a crawl or the hop to a
@@ -50,7 +52,7 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 		return exit, nil
 	}
 	return egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
-		return g.permit(ctx, p, Target{Kind: s.kind, Host: host, Port: port})
+		return g.permit(ctx, p, Target{Kind: s.kind, Scheme: rules.Scheme(ctx), Host: host, Port: port})
 	}), nil
 }
 
@@ -72,6 +74,21 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 		}
 	}
 	return on, nil
+}
+
+// permitOthers judges hosts that a target is asked for besides the one that is
+// dialled: behind an address they choose where a request ends.
+func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
+	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
+	if err != nil {
+		return err
+	}
+	for _, host := range t.OtherHosts() {
+		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refusedByHost is an error of Options.Allow: a Refusal as it is, any other a

@@ -15,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -58,7 +59,8 @@ type tripKey struct{}
 // redirect, adds no header and decodes nothing.
 func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 	var conn net.Conn
-	ctx := httptrace.WithClientTrace(context.WithValue(req.Context(), tripKey{}, &t), &httptrace.ClientTrace{
+	ctx := rules.WithScheme(context.WithValue(req.Context(), tripKey{}, &t), req.URL.Scheme)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(i httptrace.GotConnInfo) { conn = i.Conn },
 	})
 	k := c.take(t.Key)

@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/rules"
 )
 
 // A Transport is an http.RoundTripper that sends every request through one
@@ -99,7 +100,8 @@ func (t *Transport) Exit(ctx context.Context) (agent.Exit, error) {
 // RoundTrip sends a request through an exit that works. A request with a body
 // that cannot be had again (GetBody is nil) is sent once.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	ctx := req.Context()
+	ctx := rules.WithScheme(req.Context(), req.URL.Scheme)
+	req = req.WithContext(ctx)
 	for first := true; ; first = false {
 		r, err := t.route(ctx)
 		if err != nil {

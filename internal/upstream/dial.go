@@ -8,6 +8,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/rules"
 )
 
 // A Dialer opens connections to targets. The zero value is valid. It is safe
@@ -18,17 +19,6 @@ type Dialer struct {
 	// ProxyByAddress gives a client's proxy the address that the exit checked
 	// instead of the target's name.
 	ProxyByAddress bool
-
-	// Allow is asked before the target, each redirect and the hop to a proxy is
-	// dialled. Nil: all are allowed.
-	Allow func(ctx context.Context, hop Hop) error
-}
-
-// A Hop is a place about to be dialled.
-type Hop struct {
-	Scheme string // ws or wss; of a proxy http, https or socks5
-	Host   string // a name in ASCII, or an address
-	Addr   string // host:port
 }
 
 // A Conn is a connection to a target whose upgrade is done.
@@ -117,27 +107,11 @@ func report(exit agent.Exit, host string, err error) {
 
 // dial connects to the target's port, through the client's proxy if there is one.
 func (d *Dialer) dial(ctx context.Context, exit agent.Exit, t *Target) (net.Conn, error) {
-	scheme := "ws"
-	if t.URL.TLS {
-		scheme = "wss"
-	}
-	if err := d.allow(ctx, Hop{scheme, t.URL.Host, t.URL.Addr()}); err != nil {
-		return nil, err
-	}
+	ctx = rules.WithScheme(ctx, t.URL.Scheme())
 	if t.Proxy == nil {
 		return exit.DialContext(ctx, "tcp", t.URL.Addr())
 	}
-	if err := d.allow(ctx, Hop{t.Proxy.Scheme, t.Proxy.Hostname(), ProxyAddr(t.Proxy)}); err != nil {
-		return nil, err
-	}
 	return d.dialProxy(ctx, exit, t.Proxy, t.URL.Addr())
-}
-
-func (d *Dialer) allow(ctx context.Context, hop Hop) error {
-	if d.Allow == nil {
-		return nil
-	}
-	return d.Allow(ctx, hop)
 }
 
 // A Refusal is an answer to the upgrade that is no 101.

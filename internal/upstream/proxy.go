@@ -18,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/rules"
 )
 
 // ParseProxy checks the proxy that a client sent. It returns nil for an empty string.
@@ -133,7 +134,7 @@ func (h *proxyHop) Dial(network, addr string) (net.Conn, error) {
 }
 
 func (h *proxyHop) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
-	c, err := h.exit.DialContext(ctx, network, addr)
+	c, err := h.exit.DialContext(rules.WithScheme(ctx, h.proxy.Scheme), network, addr)
 	h.err, h.up = err, err == nil
 	if err != nil || h.proxy.Scheme != "https" {
 		return c, err

@@ -11,6 +11,7 @@ package upstream
 
 import (
 	"encoding/base64"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -121,6 +122,22 @@ func (t *Target) SetSubprotocols(list []string) error {
 	}
 	t.Subprotocols = list
 	return nil
+}
+
+// OtherHosts returns the hosts that the target's Host header and TLS's server name
+// choose, where they are not the one that is dialled.
+func (t *Target) OtherHosts() []string {
+	var others []string
+	header := t.host
+	if name, _, err := net.SplitHostPort(header); err == nil {
+		header = name
+	}
+	for _, host := range []string{strings.Trim(header, "[]"), t.TLS.ServerName} {
+		if host != "" && !strings.EqualFold(host, t.URL.Host) && !slices.Contains(others, host) {
+			others = append(others, host)
+		}
+	}
+	return others
 }
 
 // redirected returns the target that an answer leads to. Another scheme, host

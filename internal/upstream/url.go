@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -128,11 +129,18 @@ func escape(s string) string {
 
 // Addr returns the host and port to dial.
 func (u *URL) Addr() string {
-	port := u.Port
-	if port == "" {
-		port = u.defaultPort()
+	return net.JoinHostPort(u.Host, u.EffectivePort())
+}
+
+// EffectivePort returns the port to dial.
+func (u *URL) EffectivePort() string { return cmp.Or(u.Port, u.defaultPort()) }
+
+// Scheme returns ws or wss.
+func (u *URL) Scheme() string {
+	if u.TLS {
+		return "wss"
 	}
-	return net.JoinHostPort(u.Host, port)
+	return "ws"
 }
 
 // Authority returns the host, and the port if it is not the default, as a Host

@@ -1,0 +1,94 @@
+package farwire_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/farwire/farwire"
+)
+
+// What a host program is asked says by which scheme the target is spoken to, where
+// that is known.
+func TestAllow_Target_SaysTheScheme(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	var dialled dialList
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Agents = exitBy("127.0.0.1:1", nil, &dialled)
+		o.Allow = func(_ context.Context, _ farwire.Principal, target farwire.Target) error {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, fmt.Sprintf("%s %s://%s:%d", target.Kind, target.Scheme, target.Host, target.Port))
+			return nil
+		}
+	})
+	forms := w.also(w.gw.ForwardProxy(w.gw.PathForm()))
+	relay := func(message string) func() {
+		return func() {
+			p := w.open("/ws")
+			p.text(`{"apiKey":"` + testKey + `",` + message + `}`)
+			p.refusal()
+		}
+	}
+	for want, ask := range map[string]func(){
+		"relay ws://a.test:80":         relay(`"url":"ws://a.test/"`),
+		"relay wss://a.test:8443":      relay(`"url":"wss://a.test:8443/"`),
+		"relay wss://in.test:443":      relay(`"url":"wss://a.test/","server_name":"in.test"`),
+		"relay ws://in.test:80":        relay(`"url":"ws://a.test/","headers":{"Host":"In.test:99"}`),
+		"relay http://proxy.test:3128": relay(`"url":"ws://a.test/","proxy":"http://proxy.test:3128"`),
+		"amqp amqp://broker.test:5672": func() {
+			httpRefusal(w.subscribe(`{"apiKey":"` + testKey + `","host":"broker.test","exchange":"e"}`).resp)
+		},
+		"amqp amqps://broker.test:5671": func() {
+			httpRefusal(w.subscribe(`{"apiKey":"` + testKey + `","host":"broker.test","exchange":"e","ssl":true,"port":5671}`).resp)
+		},
+		"crawl https://site.test:443": func() { w.crawled(testKey, `{"url":"https://site.test/"}`) },
+		"http https://site.test:443":  func() { forms.do("GET", "/to/-/https/site.test/", "X-API-Key: "+testKey).Body.Close() },
+		"tunnel ://site.test:443": func() {
+			forms.do("CONNECT", "site.test:443", "Proxy-Authorization: "+proxyBasic("any", testKey)).Body.Close()
+		},
+	} {
+		mu.Lock()
+		asked = nil
+		mu.Unlock()
+		ask()
+		mu.Lock()
+		if !slices.Contains(asked, want) {
+			t.Errorf("asked for %q, want %q among them", asked, want)
+		}
+		mu.Unlock()
+	}
+}
+
+// A Host header or a server name other than the target is judged as a host of its
+// own, before anything is dialled.
+func TestRules_HostHeaderAndServerName_JudgedAsHosts(t *testing.T) {
+	for message, refused := range map[string]bool{
+		`"url":"ws://a.test/"`:                                                     false,
+		`"url":"ws://a.test/","headers":{"Host":"A.TEST:80"}`:                      false,
+		`"url":"ws://a.test/","headers":{"host":"b.test"}`:                         true,
+		`"url":"ws://a.test/","headers":{"Host":"b.test:1"}`:                       true,
+		`"url":"wss://a.test/","server_name":"a.test"`:                             false,
+		`"url":"wss://a.test/","server_name":"b.test"`:                             true,
+		`"url":"wss://a.test/","headers":{"Host":"[2001:db8::1]:443"}`:             true,
+		`"url":"wss://a.test/","headers":{"Host":"a.test.evil.test"}`:              true,
+		`"url":"wss://a.test/","headers":{"Host":"c.test"}`:                        false,
+		`"url":"wss://a.test/","server_name":"c.test","headers":{"Host":"b.test"}`: true,
+	} {
+		var dialled dialList
+		w := newWorld(t, func(o *farwire.Options) {
+			o.Auth = keyed(t, farwire.Principal{Allow: []string{"a.test", "c.test"}})
+			o.Agents = exitBy("127.0.0.1:1", nil, &dialled)
+		})
+		p := w.open("/ws")
+		p.text(`{"apiKey":"` + testKey + `",` + message + `}`)
+		r := p.refusal()
+		if got := strings.Contains(r.text, "is not allowed to this key"); got != refused || got != (len(dialled.all()) == 0) {
+			t.Errorf("%s: %+v, dialled %q", message, r, dialled.all())
+		}
+	}
+}
