@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -142,7 +143,10 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra ...Rules)
 		return d.dialEcho(ctx, host, uint16(port), extra)
 	}
 	addrs, err := d.lookup(ctx, lookup, host)
-	if err != nil {
+	switch {
+	case err != nil && reasonOf(err, FaultTarget) == causeNoHost && slices.ContainsFunc(extra, func(r Rules) bool { return !r.empty() }):
+		return nil, refusal{host, refusedRules} // nobody knows whether they allow it
+	case err != nil:
 		return nil, err
 	}
 
