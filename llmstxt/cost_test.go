@@ -24,6 +24,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/mdpage"
 	"github.com/farwire/farwire/llmstxt/internal/mention"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
@@ -66,6 +67,22 @@ func readPage(kind string) func(*testing.T, []byte) {
 		blocks, _ := p.Blocks()
 		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Others: p.Descriptions()}
 		describe.NewVotes().Add(e, describe.Split(e))
+		_, _, err = p.Markdown(t.Context(), 10_000_000, absolute)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func absolute(href string) string { return "http://a.test/" + href }
+
+// readText does with a page of Markdown what a crawl does.
+func readText(t *testing.T, body []byte) {
+	if _, err := mdpage.Parse(t.Context(), body, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := mdpage.Whole(t.Context(), body, true, 10_000_000, absolute); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -145,6 +162,27 @@ var hostile = map[string]struct {
 	"meta elements without an end":    {fill("", "<meta charset=x ", ""), readPage("text/html")},
 	"UTF-16":                          {fill("\xff\xfe", "<\x00", ""), readPage("text/html")},
 	"ISO-2022-JP":                     {fill("<meta charset=iso-2022-jp>", "\x1b$B\x1b(B", ""), readPage("text/html")},
+	"text of small elements":          {fill("<main>", "<li>x<ul><li>y</ul>", ""), readPage("text/html")},
+	"text of emphasis":                {fill("<main>", "<b>x<i>y", ""), readPage("text/html")},
+	"text of tables":                  {fill("<main><table>", "<tr><td>x<td>y", ""), readPage("text/html")},
+	"text of quotations":              {fill("<main>", "<blockquote>x<p>y", ""), readPage("text/html")},
+	"text of code":                    {fill("<main>", "<pre>`</pre><code>`", ""), readPage("text/html")},
+	"text of one piece of code":       {fill("<main><pre>", "a b\n", ""), readPage("text/html")},
+	"Markdown: brackets":              {fill("", "[", ""), readText},
+	"Markdown: targets":               {fill("", "](", ""), readText},
+	"Markdown: links":                 {fill("", "[a](b)", ""), readText},
+	"Markdown: code":                  {fill("", "` `` ", ""), readText},
+	"Markdown: emphasis":              {fill("", "*a_", ""), readText},
+	"Markdown: tags":                  {fill("", "<a ", ""), readText},
+	"Markdown: comments":              {fill("", "<!-- ", ""), readText},
+	"Markdown: lines":                 {fill("", "\n", ""), readText},
+	"Markdown: items":                 {fill("", "- a\n", ""), readText},
+	"Markdown: quotations":            {fill("", ">", ""), readText},
+	"Markdown: fences":                {fill("", "```\n", ""), readText},
+	"Markdown: addresses":             {numbered("", "[%d]: http://a.test/x\n", ""), readText},
+	"Markdown: front matter":          {fill("---\n", "a: b\n", ""), readText},
+	"Markdown: rows":                  {fill("", "|", ""), readText},
+	"Markdown: one line":              {fill("", "word ", ""), readText},
 	"site map: attributes":            {fill("<urlset><url ", "a ", ""), readSitemap},
 	"site map: a long address":        {fill("<urlset><url><loc>", "a", ""), readSitemap},
 	"site map: a doctype":             {fill("<!DOCTYPE x \"", ">", ""), readSitemap},

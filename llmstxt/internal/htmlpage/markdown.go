@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
@@ -33,7 +34,7 @@ const (
 // error.
 func (p *Page) Markdown(ctx context.Context, limit int, resolve func(href string) string) (text []byte, cut bool, err error) {
 	for _, hints := range []bool{true, false} {
-		m := &marker{lexer: lexer{page: p.whole}, hints: hints, limit: limit, resolve: resolve}
+		m := &marker{lexer: lexer{page: p.whole}, hints: hints, limit: limit, resolve: resolve, out: make([]byte, 0, min(limit, len(p.whole)/2+64))}
 		if err := m.run(ctx); err != nil {
 			return nil, false, err
 		}
@@ -67,25 +68,27 @@ type marker struct {
 	limit   int
 	resolve func(string) string
 
-	out      []byte
-	cut      bool
-	line     []byte
-	gap      bool // white space waits for a word
-	marks    []tagMark
-	levels   []level
-	deeper   int // levels beyond maxPrefixes
-	heading  int // level of the heading that is open; 0: none
-	skip     atom.Atom
-	depth    int  // of what is skipped
-	wasItem  bool // the last block was an item's line
-	together bool // the next block is a further line of the last one
-	code     int  // depth of inline code
-	codeAt   int
-	pre      bool
-	preText  []byte
-	lang     string
-	table    *table
-	nested   int // tables in the table
+	out         []byte
+	cut         bool
+	line        []byte
+	spilled     bool   // the beginning of the line is written already
+	first, rest []byte // prefixes of the block being written
+	gap         bool   // white space waits for a word
+	marks       []tagMark
+	levels      []level
+	deeper      int // levels beyond maxPrefixes
+	heading     int // level of the heading that is open; 0: none
+	skip        atom.Atom
+	depth       int  // of what is skipped
+	wasItem     bool // the last block was an item's line
+	together    bool // the next block is a further line of the last one
+	code        int  // depth of inline code
+	codeAt      int
+	pre         bool
+	preText     []byte
+	lang        string
+	table       *table
+	nested      int // tables in the table
 }
 
 // table is the one that is open.
@@ -126,9 +129,27 @@ func (m *marker) run(ctx context.Context) error {
 	return nil
 }
 
-// words takes a text.
+const maxPiece = 16 << 10 // bytes of a text that are worked on at once
+
+// words takes a text, piece by piece.
 func (m *marker) words() {
-	raw := m.bytes()
+	for raw := m.bytes(); len(raw) > 0 && len(m.out)+len(m.line)+len(m.preText) <= m.limit; {
+		piece := raw
+		if len(piece) > maxPiece {
+			piece = piece[:maxPiece]
+			if i := bytes.LastIndexByte(piece, ' '); i > 0 {
+				piece = piece[:i]
+			} else {
+				piece = raw[:len(plain.Clip(string(raw[:maxPiece+4]), maxPiece))]
+			}
+		}
+		raw = raw[len(piece):]
+		m.piece(piece)
+		m.spill()
+	}
+}
+
+func (m *marker) piece(raw []byte) {
 	text := string(raw)
 	if !m.lexer.plain && bytes.IndexByte(raw, '&') >= 0 {
 		text = html.UnescapeString(text)
@@ -147,13 +168,13 @@ func (m *marker) words() {
 		if m.code == 0 && r < 0x80 && m.escapes(text, i) {
 			m.line = append(m.line, '\\')
 		}
-		m.line = append(m.line, string(r)...)
+		m.line = utf8.AppendRune(m.line, r)
 	}
 }
 
 // space writes the white space that waits.
 func (m *marker) space() {
-	if m.gap && len(m.line) > 0 && m.line[len(m.line)-1] != '\n' {
+	if m.gap && (len(m.line) > 0 && m.line[len(m.line)-1] != '\n' || m.spilled && len(m.line) == 0) {
 		m.line = append(m.line, ' ')
 	}
 	m.gap = false
@@ -213,7 +234,7 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Hr:
 		m.flush()
 		if m.table == nil && len(m.levels) == 0 && len(m.out) > 0 {
-			m.block("---")
+			m.block([]byte("---"))
 		}
 	case atom.Img:
 		m.image()
@@ -343,10 +364,10 @@ func (m *marker) breakLine() {
 	}
 }
 
-// itemSign is what the item begins with.
-func (l *level) itemSign() string {
+// appendSign writes what the item begins with.
+func (l *level) appendSign(b []byte) []byte {
 	if l.tag != atom.Ol {
-		return "- "
+		return append(b, "- "...)
 	}
-	return strconv.Itoa(l.number) + ". "
+	return append(strconv.AppendInt(b, int64(l.number), 10), ". "...)
 }

@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -20,69 +21,87 @@ func (m *marker) flush() {
 	level := m.heading
 	m.heading, m.gap = 0, false
 	line := bytes.TrimSpace(m.line)
-	if len(line) == 0 {
-		m.line = m.line[:0]
+	m.line = m.line[:0]
+	if m.spilled {
+		m.out = append(append(m.out, line...), '\n')
+		m.spilled = false
 		return
 	}
-	text := string(line)
-	m.line = m.line[:0]
+	if len(line) == 0 {
+		return
+	}
 	if level > 0 {
-		if text = plain.Heading(text); text != "" {
-			m.block(strings.Repeat("#", level) + " " + text)
+		if text := plain.Heading(string(line)); text != "" {
+			m.block([]byte(strings.Repeat("#", level) + " " + text))
 		}
 		return
 	}
-	m.block(escapeStart(text))
+	m.block(escapeStart(line))
+}
+
+// spill writes the beginning of a long line, so that it is not held twice.
+func (m *marker) spill() {
+	if len(m.line) < 2*maxPiece || len(m.marks) > 0 || m.code > 0 || m.heading > 0 || m.table != nil {
+		return
+	}
+	if m.spilled {
+		m.out = append(m.out, m.line...)
+	} else if line := bytes.TrimSpace(m.line); len(line) > 0 {
+		m.block(escapeStart(line))
+		m.out, m.spilled = m.out[:len(m.out)-1], true
+	}
+	m.line = m.line[:0]
 }
 
 // escapeStart keeps a paragraph from being read as a list or a heading.
-func escapeStart(text string) string {
-	sign := strings.IndexByte("#>+-=~", text[0]) >= 0 && (len(text) == 1 || text[1] == ' ' || text[1] == text[0])
-	if sign {
-		return `\` + text
+func escapeStart(text []byte) []byte {
+	at := -1
+	if bytes.IndexByte([]byte("#>+-=~"), text[0]) >= 0 && (len(text) == 1 || text[1] == ' ' || text[1] == text[0]) {
+		at = 0
 	}
 	n := 0
 	for n < len(text) && n < 9 && '0' <= text[n] && text[n] <= '9' {
 		n++
 	}
 	if n > 0 && n+1 < len(text) && (text[n] == '.' || text[n] == ')') && text[n+1] == ' ' {
-		return text[:n] + `\` + text[n:]
+		at = n
 	}
-	return text
+	if at < 0 {
+		return text
+	}
+	return slices.Insert(bytes.Clone(text), at, '\\')
 }
 
+const pad = "         "
+
 // block writes lines behind the prefix of what is around them.
-func (m *marker) block(text string) {
-	var first, rest []byte
+func (m *marker) block(text []byte) {
+	m.first, m.rest = m.first[:0], m.rest[:0]
 	item := false
 	for i := range m.levels {
 		l := &m.levels[i]
 		switch {
 		case l.tag == atom.Blockquote:
-			first, rest = append(first, "> "...), append(rest, "> "...)
+			m.first, m.rest = append(m.first, "> "...), append(m.rest, "> "...)
 		case l.fresh:
-			sign := l.itemSign()
-			l.fresh, l.width, item = false, len(sign), true
-			first = append(first, sign...)
-			rest = append(rest, "         "[:min(l.width, 9)]...)
+			at := len(m.first)
+			m.first = l.appendSign(m.first)
+			l.fresh, l.width, item = false, min(len(m.first)-at, len(pad)), true
+			m.rest = append(m.rest, pad[:l.width]...)
 		default:
-			pad := "         "[:min(l.width, 9)]
-			first, rest = append(first, pad...), append(rest, pad...)
+			m.first, m.rest = append(m.first, pad[:l.width]...), append(m.rest, pad[:l.width]...)
 		}
 	}
 	if len(m.out) > 0 && !(item && m.wasItem) && !m.together {
-		m.out = append(m.out, bytes.TrimRight(quotes(rest), " ")...)
-		m.out = append(m.out, '\n')
+		m.out = append(append(m.out, quotes(m.rest)...), '\n')
 	}
 	m.wasItem = item
-	prefix := first
-	for line := range strings.SplitSeq(text, "\n") {
-		m.out = append(m.out, bytes.TrimRight(append(prefix, line...), "\n")...)
-		m.out = append(m.out, '\n')
-		prefix = rest
-		if len(m.out) > m.limit {
-			return
-		}
+	prefix := m.first
+	for more := true; more && len(m.out) <= m.limit; {
+		var line []byte
+		line, text, more = bytes.Cut(text, []byte("\n"))
+		m.out = append(append(append(m.out, prefix...), line...), '\n')
+		prefix = m.rest
 	}
 }
 
@@ -144,7 +163,7 @@ func (m *marker) open(tag atom.Atom, sign, href string) {
 		return
 	}
 	if len(m.marks) == maxMarks {
-		m.marks = m.marks[1:]
+		m.marks = append(m.marks[:0], m.marks[1:]...)
 	}
 	if tag == atom.A {
 		m.close(atom.A) // links do not nest
@@ -313,7 +332,7 @@ func (m *marker) endPre() {
 	for strings.Contains(text, fence) && len(fence) < 12 {
 		fence += "`"
 	}
-	m.block(fence + m.lang + "\n" + text + "\n" + fence)
+	m.block([]byte(fence + m.lang + "\n" + text + "\n" + fence))
 }
 
 func (m *marker) openTable(closed bool) {
@@ -363,16 +382,16 @@ func (m *marker) endRow() {
 		return
 	}
 	if len(cells) == 1 && t.rows == 0 { // a table that only places things
-		m.block(escapeStart(string(cells[0])))
+		m.block(escapeStart(cells[0]))
 		return
 	}
 	row := "| " + string(bytes.Join(cells, []byte(" | "))) + " |"
 	if t.rows++; t.rows == 1 {
-		m.block(row + "\n|" + strings.Repeat(" --- |", len(cells)))
+		m.block([]byte(row + "\n|" + strings.Repeat(" --- |", len(cells))))
 		return
 	}
 	m.together = true
-	m.block(row)
+	m.block([]byte(row))
 	m.together = false
 }
 

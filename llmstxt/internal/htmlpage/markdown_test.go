@@ -2,9 +2,10 @@ package htmlpage_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -73,31 +74,17 @@ func TestMarkdown_WholePage_KeepsItsWords(t *testing.T) {
 	}
 }
 
-func TestMarkdown_Costs_Linear(t *testing.T) {
-	for name, unit := range map[string]string{
-		"lists": "<ul><li>x", "quotes": "<blockquote>x<p>", "links": "<a href=x>y", "bold": "<b>", "bold text": "<b>x<i>", "tables": "<table><tr><td>x", "cells": "<td>x", "code": "<code>`",
-		"pre": "<pre>`", "breaks": "x<br>", "navs": "<nav>", "words": "a ", "headings": "<h1>x", "images": "<img alt=a src=b>", "items": "<li>x", "entities": "&lt;", "spans": "<span class=a>x",
-	} {
-		spent := func(n int) time.Duration {
-			page := []byte("<main>" + strings.Repeat(unit, n/len(unit)))
-			p, err := htmlpage.Parse(context.Background(), page, 1500)
-			if err != nil {
-				t.Fatal(err)
-			}
-			best := time.Hour
-			for range 3 {
-				began := time.Now()
-				text, _, err := p.Markdown(context.Background(), 4*n, resolve)
-				if err != nil || len(text) > 4*n {
-					t.Fatal(len(text), err)
-				}
-				best = min(best, time.Since(began))
-			}
-			return best
-		}
-		small, large := spent(128<<10), spent(512<<10)
-		if large > 10*small+200*time.Millisecond {
-			t.Errorf("%s: 128 KiB take %v, 512 KiB %v", name, small, large)
+// TestMarkdown_LongText_LosesNothing: one paragraph, or one piece of code, longer
+// than what is worked on at once.
+func TestMarkdown_LongText_LosesNothing(t *testing.T) {
+	var words []string
+	for i := range 60000 {
+		words = append(words, fmt.Sprintf("w%d", i))
+	}
+	for _, c := range [][2]string{{"<p>", "</p>"}, {"<ul><li>", "</ul>"}, {"<p>before <a href=x>a</a> ", ""}, {"<p>é", ""}, {"<pre>", "</pre>"}, {"<table><tr><td>a<td>", "</table>"}} {
+		text := markdown(t, "<main>"+c[0]+strings.Join(words, " ")+c[1]+"</main>")
+		if i := strings.Index(text, "w0 "); i < 0 || !slices.Equal(strings.Fields(text[i:])[:len(words)], words) || strings.Count(text, "\n\n") > 0 {
+			t.Errorf("%s: %d words, begins with %.100q", c[0], len(strings.Fields(text)), text)
 		}
 	}
 }

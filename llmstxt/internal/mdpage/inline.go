@@ -31,15 +31,18 @@ type span struct {
 	open   []opened
 	none   [4]bool // whether no run of so many backticks follows
 	linked int     // bytes of text in links
-	link   func(target, text string)
+	link   func(target string, words []byte)
 }
 
-// inline returns the text of a paragraph and how many of its bytes are links,
-// each of which it hands to link.
-func inline(in string, link func(target, text string)) (text string, linked int) {
-	s := &span{in: plain.Clip(in, maxParagraph), link: link}
+// read returns the text of a paragraph, if it is wanted, and how many of its
+// bytes are links, each of which it hands to link.
+func (s *span) read(in string, link func(target string, words []byte), wanted bool) (text string, linked int) {
+	*s = span{in: plain.Clip(in, maxParagraph), link: link, out: s.out[:0], open: s.open[:0]}
 	for i := 0; i < len(s.in); {
 		i = s.step(i)
+	}
+	if !wanted {
+		return "", s.linked
 	}
 	return plain.OneLine(html.UnescapeString(string(s.out))), s.linked
 }
@@ -83,7 +86,7 @@ func (s *span) step(i int) int {
 	case 'h':
 		if n := bare(s.in[i:]); n > 0 && (i == 0 || !plain.IsWordByte(s.in[i-1])) {
 			target := s.in[i : i+n]
-			s.link(target, target)
+			s.link(target, nil)
 			s.linked += n
 			s.out = append(s.out, target...)
 			return i + n
@@ -159,7 +162,7 @@ func escapeEntities(code string) string { return strings.ReplaceAll(code, "&", "
 
 func (s *span) push(image bool) {
 	if len(s.open) == maxNested {
-		s.open = s.open[1:]
+		s.open = append(s.open[:0], s.open[1:]...)
 	}
 	s.open = append(s.open, opened{len(s.out), image})
 	s.out = append(s.out, '[')
@@ -196,7 +199,7 @@ func (s *span) close(i int) int {
 	text := s.out[o.at:]
 	s.linked += len(text)
 	if target != "" {
-		s.link(target, plain.OneLine(string(text[:min(len(text), 1000)])))
+		s.link(target, text)
 	}
 	return i + 1 + n
 }
@@ -255,13 +258,13 @@ func (s *span) tag(i int) int {
 	next := i + 1 + end + 1
 	switch {
 	case strings.HasPrefix(inside, "http://"), strings.HasPrefix(inside, "https://"):
-		s.link(inside, inside)
+		s.link(inside, nil)
 		s.linked += len(inside)
 		s.out = append(s.out, inside...)
 	case strings.ContainsAny(inside[:1], "aA") && len(inside) > 1 && inside[1] == ' ':
 		if _, v, ok := strings.Cut(inside, "href="); ok {
 			if t, _, ok := strings.Cut(strings.TrimLeft(v, `"'`), v[:1]); ok {
-				s.link(html.UnescapeString(t), "")
+				s.link(html.UnescapeString(t), nil)
 			}
 		}
 	case strings.HasPrefix(inside, "br"), strings.HasPrefix(inside, "/"):

@@ -2,7 +2,6 @@ package mdpage
 
 import (
 	"context"
-	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -45,18 +44,16 @@ type reader struct {
 	all    strings.Builder
 	long   bool // there is more text than Short holds
 	first  string
-	sum    interface {
-		Write([]byte) (int, error)
-		Sum64() uint64
-	}
+	sum    uint64
 	summed int
+	span   span
 }
 
 // Parse reads a page that is UTF-8 already. It looks at ctx every few kilobytes
 // and returns its error; it takes time in proportion to the page's length and
 // memory that does not grow with it, beside the links.
 func Parse(ctx context.Context, text []byte, markdown bool) (*Page, error) {
-	r := &reader{source: open(text, markdown), kind: htmlpage.Paragraph, seen: map[string]bool{}, sum: fnv.New64a(), blank: true}
+	r := &reader{source: open(text, markdown), kind: htmlpage.Paragraph, seen: map[string]bool{}, sum: 14695981039346656037, blank: true}
 	r.Title, r.Description = r.source.title, r.source.summary
 	looked := len(text)
 	for {
@@ -89,16 +86,18 @@ func Parse(ctx context.Context, text []byte, markdown bool) (*Page, error) {
 		r.Short = plain.OneLine(r.all.String())
 	}
 	if r.summed >= leastText {
-		r.Sum = "t" + strconv.FormatUint(r.sum.Sum64(), 36) + "." + strconv.Itoa(r.summed)
+		r.Sum = "t" + strconv.FormatUint(r.sum, 36) + "." + strconv.Itoa(r.summed)
 	}
 	return &r.Page, nil
 }
 
 // count adds a line to what tells the page from others.
 func (r *reader) count(line []byte) {
-	for word := range strings.FieldsSeq(string(line)) {
-		r.sum.Write([]byte(word))
-		r.summed += len(word)
+	for _, c := range line { // FNV-1a
+		if c > ' ' {
+			r.sum = (r.sum ^ uint64(c)) * 1099511628211
+			r.summed++
+		}
 	}
 	if r.long = r.long || r.all.Len()+len(line) > maxShort; !r.long {
 		r.all.Write(line)
@@ -159,7 +158,7 @@ func (r *reader) markdown(line string) {
 		r.flush()
 		if _, target, ok := strings.Cut(text, "]:"); ok {
 			target, _, _ = strings.Cut(strings.TrimSpace(target), " ")
-			r.link(strings.Trim(target, "<>"), "")
+			r.link(strings.Trim(target, "<>"), nil)
 		}
 	case strings.HasPrefix(text, "|") && strings.Count(text, "|") > 1:
 		r.row(text)
@@ -222,14 +221,18 @@ func (r *reader) row(text string) {
 func (r *reader) add(kind htmlpage.BlockKind, raw string) string {
 	var text string
 	var linked int
-	if r.source.markdown {
-		text, linked = inline(raw, r.link)
-	} else {
+	full := len(r.Blocks) == maxBlocks || r.size >= maxWords
+	switch {
+	case full && !strings.ContainsAny(raw, "[<") && !strings.Contains(raw, "http"):
+		return "" // neither words nor links are wanted of it
+	case r.source.markdown:
+		text, linked = r.span.read(raw, r.link, !full)
+	default:
 		text = plain.OneLine(raw)
 		for i := strings.Index(raw, "http"); i >= 0; {
 			n := bare(raw[i:])
 			if n > 0 {
-				r.link(raw[i:i+n], "")
+				r.link(raw[i:i+n], nil)
 				linked += n
 			}
 			next := strings.Index(raw[i+max(n, 4):], "http")
@@ -242,7 +245,7 @@ func (r *reader) add(kind htmlpage.BlockKind, raw string) string {
 	if kind == htmlpage.Heading || kind == htmlpage.Title {
 		text = plain.Heading(text)
 	}
-	if text != "" && len(r.Blocks) < maxBlocks && r.size < maxWords {
+	if text != "" && !full {
 		r.size += len(text)
 		r.Blocks = append(r.Blocks, htmlpage.Block{Kind: kind, Text: plain.Clip(text, maxBlock), Links: min(100, linked*100/max(1, len(text)))})
 	}
@@ -255,10 +258,12 @@ func (r *reader) omit() {
 	}
 }
 
-func (r *reader) link(target, text string) {
+func (r *reader) link(target string, words []byte) {
 	target, _, _ = strings.Cut(target, "#")
-	if len(text) > 1 && len(text) < 200 && len(r.Anchors) < maxAnchors && target != "" {
-		r.Anchors = append(r.Anchors, text)
+	if len(words) > 1 && len(words) < 200 && len(r.Anchors) < maxAnchors && target != "" {
+		if text := plain.OneLine(string(words)); text != "" {
+			r.Anchors = append(r.Anchors, text)
+		}
 	}
 	if target == "" || len(target) > maxTarget || r.seen[target] || len(r.Links) >= htmlpage.MaxLinks {
 		return

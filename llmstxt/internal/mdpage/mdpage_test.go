@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/mdpage"
@@ -71,31 +70,6 @@ func TestParse_Links(t *testing.T) {
 	p := parse(t, "[a](b.md#part) [a](<c d> \"t\") [e](f(g).md) <https://h.test> https://i.test/j). [k]\n\n[k]: l 'm'\n[^1]: note\n[n](#here) <a class=x href=\"o&amp;p\">q</a>\n", true)
 	if got := fmt.Sprint(hrefs(p)); got != "[b.md c d f(g).md https://h.test https://i.test/j l note o&p]" {
 		t.Errorf("links %s", got)
-	}
-}
-
-// TestParse_Costs_Linear: four times the text is at most about eight times the
-// work, whatever it is made of.
-func TestParse_Costs_Linear(t *testing.T) {
-	for name, unit := range map[string]string{
-		"brackets": "[", "targets": "](", "backticks": "` `` ", "stars": "*a_", "tags": "<a ", "comments": "<!-- ", "links": "[a](b)", "images": "![", "quotes": ">", "rows": "|", "lines": "\n", "fences": "```\n", "items": "- a\n", "http": "http://a ", "entities": "&amp",
-	} {
-		spent := func(n int) time.Duration {
-			text := []byte(strings.Repeat(unit, n/len(unit)))
-			best := time.Hour
-			for range 3 {
-				began := time.Now()
-				if _, err := mdpage.Parse(context.Background(), text, true); err != nil {
-					t.Fatal(err)
-				}
-				best = min(best, time.Since(began))
-			}
-			return best
-		}
-		small, large := spent(128<<10), spent(512<<10)
-		if large > 10*small+200*time.Millisecond {
-			t.Errorf("%s: 128 KiB take %v, 512 KiB %v", name, small, large)
-		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // error.
 func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve func(href string) string) (out []byte, cut bool, err error) {
 	s := open(text, markdown)
+	out = make([]byte, 0, min(limit, len(text)+64))
 	empty := true // the line before
 	looked := len(text)
 	for {
@@ -28,7 +29,7 @@ func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve f
 			}
 		}
 		clean := strings.TrimRight(plain.Visible(strings.ToValidUTF8(string(line), "\ufffd")), " \t\r\n")
-		if markdown && !code {
+		if markdown && !code && len(clean) <= maxParagraph {
 			clean = absolute(clean, resolve)
 			if len(line)-len(bytes.TrimRight(line, " ")) >= 2 && clean != "" {
 				clean += "  " // a line's end that counts
@@ -48,6 +49,8 @@ func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve f
 	}
 	return out, false, nil
 }
+
+var parentheses = strings.NewReplacer("(", "%28", ")", "%29")
 
 // absolute rewrites the targets of a line's links.
 func absolute(line string, resolve func(string) string) string {
@@ -70,7 +73,7 @@ func absolute(line string, resolve func(string) string) string {
 		target, n := destination(line)
 		if u := ""; n > 0 && target != "" && target[0] != '#' {
 			if u = resolve(target); u != "" {
-				b.WriteString(strings.Replace(line[:n], target, strings.NewReplacer("(", "%28", ")", "%29").Replace(u), 1))
+				b.WriteString(strings.Replace(line[:n], target, parentheses.Replace(u), 1))
 				line = line[n:]
 			}
 		}
