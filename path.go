@@ -319,12 +319,11 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f.err = err
-	if r.Context().Err() != nil { // nobody reads the answer
-		f.err = errClientGone
-		return
+	f.err, f.status = err, public(err).Status
+	if r.Context().Err() != nil { // hardly anybody reads the answer
+		err = errClientGone
+		f.err, f.status = err, 0
 	}
-	f.status = public(err).Status
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)
 	}

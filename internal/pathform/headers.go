@@ -22,6 +22,9 @@ var removed = []string{
 	"reporting-endpoints", "cross-origin-*", "permissions-policy", "feature-policy", "x-frame-options", "accept-ch",
 	"critical-ch", "speculation-rules", "content-security-policy*", "access-control-*", "set-cookie2",
 	"x-farwire-*", "referrer-policy", "surrogate-control", "cdn-cache-control",
+	// A server in front would obey these: nginx and Apache answer with a file or a
+	// location of their own, or keep the answer for everybody.
+	"x-accel-redirect", "x-accel-expires", "x-sendfile", "x-sendfile-temporary", "x-lighttpd-send-file", "x-reproxy-url",
 }
 
 // policy is what every page from elsewhere is held to.
