@@ -69,11 +69,12 @@ func TestBytesPerDay_UsedUp_NextSessionIsRefused(t *testing.T) {
 			for _, p := range []*peer{p, second} {
 				p.text("goes on")
 				p.wantText("goes on")
-				p.conn.Close()
+				p.close(1000, "")
+				p.wantClose(1000, "")
 			}
 			waitFor(t, func() bool { return running(w.gw) == 0 })
-			if today, _ := w.bytesOfDay(t, testKey); today != 100+2*(7+7) {
-				t.Errorf("usage: %d bytes, want 128 when all have ended", today)
+			if today, _ := w.bytesOfDay(t, testKey); today != 100+2*(7+7)+2*(2+2) {
+				t.Errorf("usage: %d bytes, want 136 when all have ended", today)
 			}
 		})
 	}
