@@ -14,6 +14,9 @@
 // the gateway are in this process, so nothing else is reached. When a handler
 // does not work, the error holds what the gateway logs, which names the Go type
 // of the ResponseWriter that hides the connection.
+//
+// [NewGateway] is for a host's tests of its own part: a gateway with an internet in
+// memory behind it.
 package hosttest
 
 import (

@@ -1,0 +1,94 @@
+package hosttest_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/hosttest"
+)
+
+// TestNewGateway_HostsOwnTest is what a host writes to test its own part: here a
+// Trace that counts the bytes of a tenant.
+func TestNewGateway_HostsOwnTest(t *testing.T) {
+	var carried atomic.Int64
+	gw := hosttest.NewGateway(t, farwire.Options{
+		Trace: &farwire.Trace{SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
+			if i.Subject == "alice" {
+				carried.Add(r.BytesToClient)
+			}
+		}},
+	}, map[string]http.Handler{
+		"api.example.com": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "hello "+r.Host) }),
+		"feed.example.com": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return
+			}
+			defer c.CloseNow()
+			if err := c.Write(r.Context(), websocket.MessageText, []byte("odds")); err == nil {
+				c.Close(websocket.StatusNormalClosure, "")
+			}
+		}),
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/to/", gw.PathForm())
+	mux.Handle("GET /ws", gw.Relay())
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for _, target := range []string{"http/api.example.com/", "https/api.example.com/", "http/api.example.com:8080/"} {
+		status, text := get(t, server.URL+"/to/-/"+target)
+		if status != http.StatusOK || !strings.HasPrefix(text, "hello api.example.com") {
+			t.Errorf("%s: %d %q", target, status, text)
+		}
+	}
+	if status, text := get(t, server.URL+"/to/-/https/nowhere.example.com/"); status != http.StatusBadGateway {
+		t.Errorf("of a host that is not there: %d %q", status, text)
+	}
+	c, _, err := websocket.Dial(t.Context(), server.URL+"/ws?api_key="+hosttest.Key+"&url=wss://feed.example.com/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	if _, text, err := c.Read(t.Context()); string(text) != "odds" {
+		t.Errorf("read %q, %v", text, err)
+	}
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("closed with %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	if err := gw.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if carried.Load() == 0 {
+		t.Error("the Trace was told of no bytes")
+	}
+}
+
+func get(t *testing.T, url string) (status int, text string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-API-Key", hosttest.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
