@@ -20,13 +20,13 @@ func (m *marker) flush() {
 	m.closeAll()
 	level := m.heading
 	m.heading, m.gap = 0, false
-	line := bytes.TrimSpace(m.line)
-	m.line = m.line[:0]
 	if m.spilled {
-		m.out = append(append(m.out, line...), '\n')
-		m.spilled = false
+		m.out = append(append(m.out, bytes.TrimRight(m.line, " \n")...), '\n')
+		m.line, m.spilled = m.line[:0], false
 		return
 	}
+	line := bytes.TrimSpace(m.line)
+	m.line = m.line[:0]
 	if len(line) == 0 {
 		return
 	}
@@ -215,11 +215,11 @@ func (m *marker) closeLast() {
 	}
 	var out string
 	if k.tag == atom.A {
-		u := m.resolve(k.href)
+		u := m.address(k.href)
 		if u == "" {
 			return
 		}
-		out = "[" + text + "](" + linkTarget.Replace(u) + ")"
+		out = "[" + text + "](" + u + ")"
 	} else {
 		out = k.sign + text + k.sign
 	}
@@ -228,6 +228,11 @@ func (m *marker) closeLast() {
 		m.line = append(m.line, ' ')
 	}
 	m.line = append(m.line, out...)
+}
+
+// address makes a link's target absolute; "" of what is not worth a link.
+func (m *marker) address(href string) string {
+	return linkTarget.Replace(plain.Visible(strings.ToValidUTF8(m.resolve(href), "")))
 }
 
 var linkTarget = strings.NewReplacer("(", "%28", ")", "%29", " ", "%20")
@@ -282,13 +287,13 @@ func (m *marker) image() {
 	if alt == "" || m.pre || m.code > 0 {
 		return
 	}
-	u := m.resolve(a[1])
+	u := m.address(a[1])
 	m.space()
 	if u == "" {
 		m.line = append(m.line, alt...)
 		return
 	}
-	m.line = append(m.line, "!["+strings.NewReplacer("[", "(", "]", ")").Replace(alt)+"]("+linkTarget.Replace(u)+")"...)
+	m.line = append(m.line, "!["+strings.NewReplacer("[", "(", "]", ")").Replace(alt)+"]("+u+")"...)
 }
 
 func (m *marker) openPre() {
@@ -333,73 +338,4 @@ func (m *marker) endPre() {
 		fence += "`"
 	}
 	m.block([]byte(fence + m.lang + "\n" + text + "\n" + fence))
-}
-
-func (m *marker) openTable(closed bool) {
-	if m.table != nil {
-		if !closed {
-			m.nested++
-		}
-		return
-	}
-	m.flush()
-	m.table = &table{}
-}
-
-const maxCells = 64 // of a row
-
-func (m *marker) openCell() {
-	if m.table == nil || m.nested > 0 {
-		m.flush()
-		return
-	}
-	m.closeCell()
-	m.table.inCell = true
-}
-
-func (m *marker) closeCell() {
-	t := m.table
-	if t == nil || !t.inCell || m.nested > 0 {
-		return
-	}
-	m.closeAll()
-	m.heading, m.gap = 0, false
-	if len(t.cells) < maxCells {
-		t.cells = append(t.cells, bytes.Clone(bytes.TrimSpace(m.line)))
-	}
-	m.line, t.inCell = m.line[:0], false
-}
-
-func (m *marker) endRow() {
-	if m.table == nil || m.nested > 0 {
-		return
-	}
-	m.closeCell()
-	t := m.table
-	cells := t.cells
-	t.cells = nil
-	if len(bytes.Join(cells, nil)) == 0 {
-		return
-	}
-	if len(cells) == 1 && t.rows == 0 { // a table that only places things
-		m.block(escapeStart(cells[0]))
-		return
-	}
-	row := "| " + string(bytes.Join(cells, []byte(" | "))) + " |"
-	if t.rows++; t.rows == 1 {
-		m.block([]byte(row + "\n|" + strings.Repeat(" --- |", len(cells))))
-		return
-	}
-	m.together = true
-	m.block([]byte(row))
-	m.together = false
-}
-
-func (m *marker) endTable() {
-	if m.table == nil {
-		return
-	}
-	m.nested = 0
-	m.endRow()
-	m.table, m.wasItem = nil, false
 }

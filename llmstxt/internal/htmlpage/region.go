@@ -15,7 +15,7 @@ import (
 func (s *scanner) region(size, need int) {
 	start, end := 0, size
 	if s.Frames {
-		s.from, s.to = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion)
+		s.from, s.to, s.wholeEnd = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion), s.framesTo
 		return
 	}
 	if s.streamAt >= 0 && (s.mainAt < 0 || s.mainAt < s.streamAt && s.mainEnd > s.mainAt && s.mainSaid < bareText) {
