@@ -149,7 +149,12 @@ func (g *Gateway) Network() http.Handler {
 			if gateways == nil {
 				gateways = []string{g.o.Name}
 			}
-			list = append(list, agentInfo{a.ID, a.Slug, a.Country, string(a.State), a.Sessions, float64(a.RTT) / float64(time.Millisecond), a.Version, gateways})
+			info := agentInfo{ID: a.ID, Slug: a.Slug, Country: a.Country, State: string(a.State), Sessions: a.Sessions,
+				RTT: float64(a.RTT) / float64(time.Millisecond), Version: a.Version, Gateways: gateways}
+			if a.ExitIP.IsValid() {
+				info.ExitIP = a.ExitIP.String()
+			}
+			list = append(list, info)
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
 	}))
@@ -163,6 +168,7 @@ type agentInfo struct {
 	Sessions int     `json:"sessions"`
 	RTT      float64 `json:"rtt_ms"` // zero: unknown, or in this process
 	Version  string  `json:"version"`
+	ExitIP   string  `json:"exit_ip"` // empty: not known
 
 	Gateways []string `json:"gateways"` // that hold it
 }

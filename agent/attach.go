@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 
@@ -107,7 +108,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	entered = false
-	remote := r.RemoteAddr
+	remote, from := r.RemoteAddr, p.comesBy(r)
 	go func() {
 		defer p.leave()
 		defer func() {
@@ -116,7 +117,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				p.log.Error("agent link panicked", "remote", remote, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
-		if err := p.attach(nc, who, remote); err != nil {
+		if err := p.attach(nc, who, from, remote); err != nil {
 			p.log.Warn("agent did not attach", "remote", remote, "err", err)
 		}
 	}()
@@ -202,4 +203,14 @@ func hasToken(h http.Header, name, token string) bool {
 		}
 	}
 	return false
+}
+
+// connectionAddr is the address of a request's connection; the zero Addr when it
+// has none.
+func connectionAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
 }

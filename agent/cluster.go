@@ -189,7 +189,7 @@ func (c *cluster) holding() Holding {
 		for _, l := range e.links {
 			h.Agents = append(h.Agents, Held{Link: l.number, ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,
 				Instance: l.instance, Version: l.software, ObeysRules: l.knowsRules, Draining: l.draining.Load(),
-				Sessions: int(l.sessions.Load()), RTT: l.mux.RTT().Round(time.Millisecond), Since: l.since})
+				Sessions: int(l.sessions.Load()), RTT: l.mux.RTT().Round(time.Millisecond), ExitIP: l.exitIP, Since: l.since})
 		}
 	}
 	return h
@@ -383,7 +383,7 @@ func (in *Info) addFar(e *entry, own string) (draining bool) {
 		if l.RTT > 0 && (in.RTT == 0 || l.RTT < in.RTT) {
 			in.RTT = l.RTT
 		}
-		in.Version = cmp.Or(in.Version, l.Version)
+		in.Version, in.ExitIP = cmp.Or(in.Version, l.Version), cmp.Or(in.ExitIP, l.ExitIP)
 		if !slices.Contains(in.Gateways, l.gateway.name) {
 			in.Gateways = append(in.Gateways, l.gateway.name)
 		}

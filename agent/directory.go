@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -70,7 +71,8 @@ type Held struct {
 	Draining   bool          `json:"draining,omitempty"`
 	Sessions   int           `json:"sessions,omitempty"`
 	RTT        time.Duration `json:"rtt,omitempty"`
-	Since      time.Time     `json:"since"` // when the link was made
+	ExitIP     netip.Addr    `json:"exit_ip,omitzero"` // as in Info
+	Since      time.Time     `json:"since"`            // when the link was made
 }
 
 // A LocalDirectory is a Directory for gateways of one process. The zero value is

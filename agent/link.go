@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type link struct {
 
 	knowsRules bool   // the agent obeys the rules of a dial
 	peer       string // the gateway that this leads to; empty: it leads to an agent
+	exitIP     netip.Addr
 	since      time.Time
 	moved      time.Time // when the agent was asked to link elsewhere; guarded by Pool.mu
 	mux        *yamux.Session
@@ -49,7 +51,7 @@ type link struct {
 
 // attach takes a connection that an agent has upgraded through hello and
 // welcome, and serves the link until it ends. It closes the connection.
-func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
+func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string) error {
 	defer nc.Close()
 	stop := context.AfterFunc(p.ctx, func() { nc.Close() })
 	defer stop()
@@ -67,6 +69,9 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 		return fmt.Errorf("agent %q refused: %s", h.Slug, w.Refused)
 	}
 	nc.SetDeadline(time.Time{})
+	if isPublic(from) {
+		l.exitIP = from
+	}
 
 	var err error
 	if l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}, 1); err != nil {
@@ -87,7 +92,11 @@ func (p *Pool) attach(nc net.Conn, who identity, remote string) error {
 	}
 	defer p.unregister(l)
 	l.log = p.log.With("agent", l.exit.ID, "link", l.number, "remote", remote)
-	l.log.Info("agent attached", "slug", l.exit.Slug, "country", l.exit.Country, "version", l.software)
+	exitIP := ""
+	if l.exitIP.IsValid() {
+		exitIP = l.exitIP.String()
+	}
+	l.log.Info("agent attached", "slug", l.exit.Slug, "country", l.exit.Country, "version", l.software, "exit_ip", exitIP)
 	reason := l.control()
 	l.log.Info("agent gone", "reason", reason, "sessions", l.sessions.Load())
 	return nil

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +42,10 @@ type PoolOptions struct {
 	// link to each.
 	Peers []string
 
+	// ClientAddr returns the address that an agent comes from, for Info.ExitIP and
+	// the log, where proxies stand in front of the pool. Nil: the connection's.
+	ClientAddr func(*http.Request) netip.Addr
+
 	// MaxAgents is how many links there may be at a time; 0: 10000.
 	MaxAgents int
 
@@ -62,6 +68,7 @@ type Pool struct {
 	policy   *Rules
 	peers    []string
 	maxLinks int
+	comesBy  func(*http.Request) netip.Addr
 	log      *slog.Logger
 
 	links  atomic.Uint64   // numbers given out
@@ -97,7 +104,10 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		changed:  make(chan struct{}),
-		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()),
+		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()), comesBy: o.ClientAddr,
+	}
+	if p.comesBy == nil {
+		p.comesBy = connectionAddr
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {
@@ -231,6 +241,11 @@ type Info struct {
 	RTT               time.Duration // shortest round trip to an agent of this name; 0: unknown or local
 	Version           string        // software of the agent that attached last; empty: unknown
 
+	// ExitIP is the public address that the agent which attached last comes from:
+	// with a network of one address, the one that targets see. The zero Addr: not
+	// known, or in this process.
+	ExitIP netip.Addr
+
 	// Gateways are the names of the gateways that hold agents of this name, of a
 	// pool that has joined a cluster.
 	Gateways []string
@@ -264,6 +279,9 @@ func (p *Pool) Agents() []Info {
 				in.RTT = rtt
 			}
 			in.Version = l.software
+			if l.exitIP.IsValid() {
+				in.ExitIP = l.exitIP
+			}
 			draining = draining && l.draining.Load()
 		}
 		if p.cluster != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"net"
+	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -170,6 +172,29 @@ func TestPool_WaitReady_WaitsForAnExit(t *testing.T) {
 	selectOne(t, p, agent.Query{})
 	if i := p.Agents()[0]; !i.Fits(agent.Query{Countries: []string{"de"}}) || i.Fits(agent.Query{Slugs: []string{"at1"}}) {
 		t.Errorf("%+v does not fit as it should", i)
+	}
+}
+
+// An agent's public address is the one that it comes from, through whatever stands in
+// front of the pool.
+func TestPool_ExitIP_IsThePublicAddress(t *testing.T) {
+	for from, want := range map[string]string{
+		"198.51.100.7": "", "203.0.113.9": "", "10.1.2.3": "", "127.0.0.1": "", "169.254.169.254": "", // not of the internet
+		"93.184.216.34": "93.184.216.34", "2606:2800:220:1::1": "2606:2800:220:1::1", "": "",
+	} {
+		addr, _ := netip.ParseAddr(from) // the zero Addr for ""
+		p, srv, _ := newPool(t, agent.PoolOptions{ClientAddr: func(*http.Request) netip.Addr { return addr }})
+		run(t, agent.RunOptions{Gateways: []string{srv.URL}})
+		if err := p.WaitReady(withTimeout(t)); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if ip := p.Agents()[0].ExitIP; ip.IsValid() {
+			got = ip.String()
+		}
+		if got != want {
+			t.Errorf("from %q: exit_ip %q, want %q", from, got, want)
+		}
 	}
 }
 

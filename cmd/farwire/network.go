@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -27,8 +29,8 @@ type networkFlags struct {
 
 // network makes the pool of agents, with the one of this process in it, which
 // never dials where this process listens.
-func (f *networkFlags) network(log *slog.Logger, listeners func() []net.Addr) (pool *agent.Pool, err error) {
-	o := agent.PoolOptions{Peers: f.Peers, Logger: log}
+func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) netip.Addr, listeners func() []net.Addr) (pool *agent.Pool, err error) {
+	o := agent.PoolOptions{Peers: f.Peers, ClientAddr: clientAddr, Logger: log}
 	if given("NATS_URL") {
 		o.Peers = nil // gateways find each other there
 	}

@@ -132,20 +132,23 @@ func (a *agents) Run(ctx context.Context) error {
 	var said struct {
 		Agents []struct {
 			ID, Slug, Country, State, Version string
-			Sessions                          int
-			RTT                               float64 `json:"rtt_ms"`
+
+			Sessions int
+			ExitIP   string `json:"exit_ip"`
+			Gateways []string
+			RTT      float64 `json:"rtt_ms"`
 		}
 	}
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return fmt.Errorf("the gateway's answer cannot be read: %w", err)
 	}
-	rows := [][]string{{"AGENT", "SLUG", "COUNTRY", "STATE", "SESSIONS", "RTT", "VERSION"}}
+	rows := [][]string{{"AGENT", "SLUG", "COUNTRY", "STATE", "SESSIONS", "RTT", "EXIT", "GATEWAYS", "VERSION"}}
 	for _, g := range said.Agents {
 		rtt := ""
 		if g.RTT > 0 {
 			rtt = fmt.Sprintf("%.1f ms", g.RTT)
 		}
-		rows = append(rows, []string{g.ID, g.Slug, g.Country, g.State, fmt.Sprint(g.Sessions), rtt, g.Version})
+		rows = append(rows, []string{g.ID, g.Slug, g.Country, g.State, fmt.Sprint(g.Sessions), rtt, g.ExitIP, strings.Join(g.Gateways, ","), g.Version})
 	}
 	return table(os.Stdout, rows)
 }

@@ -44,7 +44,7 @@ func TestOperator_GatewayRuns_ListsAndEnds(t *testing.T) {
 		cmd.Env = append(cmd.Env, "FARWIRE_GATEWAY=ws://"+g.Addr, "FARWIRE_KEY="+key)
 		return said(t, cmd)
 	}
-	if status, out, errs := asked(key, "agents"); status != 0 || !strings.Contains(out, "\nfarwire-de1  de1   DE       available  0") {
+	if status, out, errs := asked(key, "agents"); status != 0 || !strings.Contains(out, "\nfarwire-de1  de1   DE       available  0 ") {
 		t.Errorf("agents: %d\n%s%s", status, out, errs)
 	}
 	relay := program(t, "relay", "--gateway", "http://"+g.Addr, "--key", key, "ws://echo.farwire.alt")

@@ -55,7 +55,11 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	var own ownListeners
-	pool, err := s.network(log, own.list)
+	clientAddr, _, err := s.clientAddr()
+	if err != nil {
+		return err
+	}
+	pool, err := s.network(log, clientAddr, own.list)
 	if err != nil {
 		return err
 	}

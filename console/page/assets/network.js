@@ -74,6 +74,7 @@ function drawAgents(list) {
     cell('State', make('span', { class: `pill ${agent.state}`, title: states[agent.state] ?? '' }, agent.state)),
     cell('Sessions', String(agent.sessions)),
     cell('Round trip', agent.rtt_ms > 0 ? milliseconds(agent.rtt_ms) : 'in process'),
+    cell('Exit', agent.exit_ip || '—'),
     cell('Version', agent.version || '—'),
   )));
 }
