@@ -27,7 +27,7 @@ type Link struct {
 // Check reads a file in either layout, which it finds out, and returns its links
 // and what is wrong with it: it wants UTF-8, one H1 at the beginning, a summary
 // (in the Pages layout the base URL), sections that are lists of links (in the
-// Pages layout a page each), at least one link, and of each link an absolute
+// Pages layout a page each), at least one link (the note "Start page: URL" of an index is one), and of each link an absolute
 // http or https URL that no other has, a title and a note. Whether the links
 // answer is not asked. It takes time in proportion to the text.
 func Check(text string) (layout Layout, links []Link, problems []Problem) {
@@ -127,6 +127,9 @@ func (c *checker) index(lines []string, from int) {
 		case strings.HasPrefix(line, "###"):
 			c.wrong(i+1, "there is a heading below H2")
 		case section == 0: // whatever else there is to say
+			if address, ok := strings.CutPrefix(line, startPage); ok {
+				c.link(i+1, "Start page", address, "start page")
+			}
 		default:
 			m := item.FindStringSubmatch(line)
 			if m == nil {

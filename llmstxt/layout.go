@@ -48,6 +48,9 @@ const (
 	Index Layout = "index"
 )
 
+// startPage begins the note of an index that names the base page.
+const startPage = "Start page: "
+
 // Render writes the file in a layout. It ends with a line break.
 func (s *Site) Render(l Layout) string { return s.file(l).Render(l) }
 
@@ -63,7 +66,7 @@ func (s *Site) file(l Layout) *File {
 		return f
 	}
 	// The reference parser sees a summary only when something follows it.
-	f.Summary, f.Info = s.Summary, "Start page: "+linkURL(s.BaseURL)
+	f.Summary, f.Info = s.Summary, startPage+linkURL(s.BaseURL)
 	names, in := s.order()
 	for _, name := range names {
 		section := Section{Name: name}
