@@ -117,7 +117,9 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				p.log.Error("agent link panicked", "remote", remote, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
-		if err := p.attach(nc, who, from, remote); err != nil {
+		if err := p.attach(nc, who, from, remote); errors.Is(err, errDuplicate) {
+			p.log.Debug("agent did not attach", "remote", remote, "err", err) // it finds its way
+		} else if err != nil {
 			p.log.Warn("agent did not attach", "remote", remote, "err", err)
 		}
 	}()

@@ -65,6 +65,9 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string)
 	if err := writeMessage(nc, w, maxWelcome); err != nil {
 		return fmt.Errorf("answering the agent's hello: %w", err)
 	}
+	if l == nil && w.Code == codeDuplicate {
+		return fmt.Errorf("%w: agent %q", errDuplicate, h.Slug)
+	}
 	if l == nil {
 		return fmt.Errorf("agent %q refused: %s", h.Slug, w.Refused)
 	}
@@ -101,6 +104,9 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string)
 	l.log.Info("agent gone", "reason", reason, "sessions", l.sessions.Load())
 	return nil
 }
+
+// errDuplicate is of an agent that probes the addresses that it knows.
+var errDuplicate = errors.New("the agent is linked to this gateway already")
 
 // greet judges a hello: the link that may come to stand, or nil, and the
 // answer to send.

@@ -44,6 +44,7 @@ func (c *Cluster) Join(m agent.Member) agent.Membership {
 // connected asks the others for what this gateway has missed, and tells them what
 // they have.
 func (c *Cluster) connected() {
+	<-c.ready
 	if m := c.current(); m != nil {
 		m.sayAll()
 	}

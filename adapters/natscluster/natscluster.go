@@ -72,6 +72,7 @@ type Cluster struct {
 	o       Options
 	subject string
 	conn    *nats.Conn
+	ready   chan struct{} // closed when conn is set, which NATS's callbacks use
 	sub     *nats.Subscription
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -120,13 +121,15 @@ func Open(o Options) (*Cluster, error) {
 			return nil, fmt.Errorf("natscluster: Options.Secrets: one has %d bytes, want at least %d", len(s), minSecret)
 		}
 	}
-	c := &Cluster{o: o, subject: "farwire." + o.Cluster,
+	c := &Cluster{o: o, subject: "farwire." + o.Cluster, ready: make(chan struct{}),
 		others: make(map[string]*other), senders: make(map[string]int64), revoked: make(map[string]farwire.Revocation)}
 	options, err := c.options()
 	if err != nil {
 		return nil, err
 	}
-	if c.conn, err = nats.Connect(o.URL, options...); err != nil {
+	c.conn, err = nats.Connect(o.URL, options...)
+	close(c.ready)
+	if err != nil {
 		return nil, fmt.Errorf("natscluster: Options.URL: %w", withoutURL(err, o.URL))
 	}
 	if c.sub, err = c.conn.Subscribe(c.subject, c.message); err != nil {
@@ -158,7 +161,7 @@ func (c *Cluster) options() ([]nats.Option, error) {
 			}
 			log.Warn("NATS is unavailable: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
 		}),
-		nats.ConnectHandler(func(*nats.Conn) { c.connected() }),
+		nats.ConnectHandler(func(*nats.Conn) { c.connected() }), // of a first attempt that failed, too
 		nats.ReconnectHandler(func(*nats.Conn) {
 			log.Info("NATS is available again")
 			c.connected()
