@@ -200,3 +200,57 @@ func TestTitles_Doxygen_KeepTheirBrackets(t *testing.T) {
 		}
 	}
 }
+
+func TestSite_Title_CoverWithATemplatesTitle_IsNamedByItsContents(t *testing.T) {
+	for title, want := range map[string]string{"figures": "Gadget", "Gadget handbook": "Gadget handbook"} {
+		w := &web{pages: map[string]answer{}}
+		list := ""
+		for i := range 12 {
+			l := "/node-" + word(i) + ".html"
+			list += "<li><a href=" + l + ">" + word(i) + "</a></li>"
+			w.pages["http://docs.test"+l] = html("<title>" + word(i) + "</title><p>The Gadget does " + word(i) + " with water when it is asked to.</p>")
+		}
+		for i, part := range []string{"Copyright", "Legal"} {
+			list += fmt.Sprintf("</ul><b>%s</b><ul><li><a href=/x-%s>x</a><li><a href=/y-%s>y</a>", part, word(i), word(i))
+			w.pages["http://docs.test/x-"+word(i)], w.pages["http://docs.test/y-"+word(i)] = doc(part+" one"), doc(part+" two")
+		}
+		w.pages["http://docs.test/"] = html("<title>" + title + "</title><p>1#1</p><b>Gadget</b><ul>" + list + "</ul>")
+		if got := crawl(t, w, "http://docs.test/", llmstxt.Options{}).Title; got != want {
+			t.Errorf("%s: %q, want %q", title, got, want)
+		}
+	}
+}
+
+func TestExcerpt_LinksToOtherPages_AreNoText(t *testing.T) {
+	for _, steps := range []string{
+		`Next: <a href=b.html accesskey=n rel=next>Functions of the Second Kind</a>, Previous: <a href=a.html rel=prev>Functions of the First Kind</a>, Up: <a href=/ rel=up>Functions</a> &nbsp; [<a href=toc.html rel=contents>Contents</a>]`,
+		`Zurück: <a rel=prev href=a.html>Die Funktionen der ersten Art und ihre Werte</a>. Weiter: <a rel=next href=b.html>Die Funktionen der dritten Art.</a>`,
+	} {
+		p := one(t, "<title>Tea</title><h1>Tea</h1><div class=head><p>"+steps+"</p></div><h2>Green</h2><h2>Black</h2>", llmstxt.Options{})
+		if p.Excerpt != "Green; Black." {
+			t.Errorf("%q", p.Excerpt)
+		}
+	}
+}
+
+func TestExcerpt_BannerWithALink_IsLeftOut(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	const banner = "<div>Please help us to know our users better by answering this short survey: <a href=https://forms.test/x>https://forms.test/x</a></div>"
+	var links []string
+	for i := range 9 {
+		l := "/" + word(i)
+		links = append(links, l)
+		a := doc("Topic " + word(i))
+		if i == 4 {
+			a = html("<title>Topic four</title><div><ul><li><a href=/aaa>One</a><li><a href=/aab>Two</a></ul></div>")
+		}
+		a.body = strings.Replace(a.body, "</title>", "</title>"+banner, 1)
+		w.pages["http://docs.test"+l] = a
+	}
+	w.pages["http://docs.test/"] = doc("Home", links...)
+	for _, p := range crawl(t, w, "http://docs.test/", llmstxt.Options{}).Pages {
+		if strings.Contains(p.Excerpt, "survey") {
+			t.Errorf("%s: %q", p.URL, p.Excerpt)
+		}
+	}
+}

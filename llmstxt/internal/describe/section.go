@@ -34,15 +34,7 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 	if len(pages) < 2 {
 		return nil
 	}
-	index := map[string]int{}
-	for i := range pages {
-		index[pages[i].URL] = i
-	}
-	for from, to := range alias {
-		if i, ok := index[to]; ok {
-			index[from] = i
-		}
-	}
+	index := positions(pages, alias)
 	best, bestScore := []string(nil), 0.0
 	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byNav, byPath} {
 		keys := by(pages, index, prefix)
@@ -198,6 +190,20 @@ func byUp(pages []Page, index map[string]int, _ string) []string {
 	return keys
 }
 
+// positions are the pages' numbers by all the addresses that lead to them.
+func positions(pages []Page, alias map[string]string) map[string]int {
+	index := map[string]int{}
+	for i := range pages {
+		index[pages[i].URL] = i
+	}
+	for from, to := range alias {
+		if i, ok := index[to]; ok {
+			index[from] = i
+		}
+	}
+	return index
+}
+
 // byNav takes the page whose lists sort the site's pages best.
 func byNav(pages []Page, index map[string]int, _ string) []string {
 	var best []string
@@ -290,7 +296,7 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 		if err != nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(u.Path, dir); ok {
+		if rest, ok := strings.CutPrefix(u.Path, dir); ok && !step[plain.Key(m.Name)] && !vague(m.Name) {
 			seg, _, _ := strings.Cut(rest, "/")
 			names[seg] = m.Name
 			count[seg]++
@@ -303,6 +309,13 @@ func menuNames(menu []htmlpage.Entry, dir string) map[string]string {
 	}
 	return names
 }
+
+// step are words for the page that comes next and others like it, which name no
+// directory.
+var step = plain.Set(`next nextpage nextchapter previous prev previouspage up back forward more readmore learnmore continue
+	weiter nächste nächsteseite zurück vorherige suivant suivante précédent précédente siguiente anterior próximo seguinte successivo precedente
+	volgende vorige nästa föregående næste forrige neste następny następna poprzedni poprzednia další předchozí следующая следующий далее предыдущая
+	предыдущий назад 次へ 次 次のページ 前へ 前 下一页 下一頁 下一步 上一页 上一頁 다음 이전 sonraki önceki`)
 
 // secondary pages are of use to few: licences, indexes, histories.
 func secondary(p *Page) bool {

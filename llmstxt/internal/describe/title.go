@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -196,7 +197,12 @@ func isVersion(s string) bool {
 
 // siteTitle names the site by its base page, or by what all its titles have in
 // common where that says more.
-func siteTitle(base *Page, a affixes) string {
+//
+// A base page may be a cover, whose title is one of a template; see covered.
+func siteTitle(base *Page, a affixes, covered string) string {
+	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
+		return covered
+	}
 	own, common := base.Title, a.name()
 	if unnamed(common) {
 		common = ""
@@ -213,6 +219,44 @@ func siteTitle(base *Page, a affixes) string {
 		}
 	}
 	return own
+}
+
+// covered is the name of the section that holds most pages of a site whose base page
+// has no heading and a title that its pages do not speak of, while they do of the
+// section's name: "Gnuplot" below "figures". It is "" for other sites.
+func covered(pages []Page) string {
+	if heading(pages[0].Evidence) != "" {
+		return ""
+	}
+	count := map[string]int{}
+	for i := range pages[1:] {
+		count[pages[i+1].Section]++
+	}
+	for name, n := range count {
+		if n*2 > len(pages) && name != All && name != General && name != Rest && !unnamed(name) {
+			of := mentions(pages, name)
+			for w := range strings.FieldsFuncSeq(pages[0].Title, notWord) {
+				if mentions(pages, w)*2 > of {
+					return ""
+				}
+			}
+			if of*5 >= len(pages) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// mentions counts the pages that speak of a word.
+func mentions(pages []Page, word string) (n int) {
+	word = strings.ToLower(word)
+	for i := range pages {
+		if slices.ContainsFunc(pages[i].Evidence.Blocks, func(b htmlpage.Block) bool { return strings.Contains(strings.ToLower(b.Text), word) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // withoutVague is a title without what names no site: "Foo" of "Foo | Home".

@@ -112,6 +112,7 @@ type walker struct {
 	kind  BlockKind // of the text being gathered
 	text  strings.Builder
 	links int // bytes of it inside links
+	steps int // of these, links to the next page, the one above and others like them
 	codes int // bytes of it inside code
 	link  int
 	code  int
@@ -133,8 +134,11 @@ func (w *walker) found() bool {
 func (w *walker) flush() {
 	raw := w.text.String()
 	w.text.Reset()
-	links, codes := w.links, w.codes
-	w.links, w.codes = 0, 0
+	links, codes, steps := w.links, w.codes, w.steps
+	w.links, w.codes, w.steps = 0, 0, 0
+	if steps > 0 && links*2 >= len(raw) {
+		return // "Next: Strings, Previous: Numbers, Up: Data types"
+	}
 	if raw == "" || len(w.blocks) >= maxBlocks || w.size >= maxWords {
 		return
 	}
@@ -282,11 +286,15 @@ func (w *walker) anchor(n *html.Node) {
 	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
 		return
 	}
+	step := leadsOn(n)
+	if step {
+		w.steps++
+	}
 	before, blocks := w.text.Len(), len(w.blocks)
 	w.link++
 	w.children(n)
 	w.link--
-	if (w.text.Len() > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title {
+	if (w.text.Len() > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
 		w.addAnchor(attr(n, "href"), t)
 	}
 }
@@ -363,35 +371,3 @@ func (w *walker) hidden(n *html.Node) bool {
 	}
 	return false
 }
-
-// nodeText is all text below n, that of blocks apart.
-func nodeText(n *html.Node) string {
-	if n.FirstChild != nil && n.FirstChild == n.LastChild && n.FirstChild.Type == html.TextNode {
-		return n.FirstChild.Data
-	}
-	var b strings.Builder
-	writeText(&b, n)
-	return b.String()
-}
-
-func writeText(b *strings.Builder, n *html.Node) {
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		switch {
-		case c.Type == html.TextNode:
-			b.WriteString(c.Data)
-		case c.Type != html.ElementNode:
-		case inline[c.DataAtom]:
-			writeText(b, c)
-		default:
-			b.WriteByte(' ')
-			writeText(b, c)
-			b.WriteByte(' ')
-		}
-	}
-}
-
-// inline elements do not part words.
-var inline = map[atom.Atom]bool{0: true, atom.A: true, atom.Abbr: true, atom.B: true, atom.Bdi: true, atom.Bdo: true, atom.Cite: true, atom.Code: true,
-	atom.Del: true, atom.Dfn: true, atom.Em: true, atom.Font: true, atom.I: true, atom.Ins: true, atom.Kbd: true, atom.Mark: true, atom.Q: true,
-	atom.S: true, atom.Samp: true, atom.Small: true, atom.Span: true, atom.Strong: true, atom.Sub: true, atom.Sup: true, atom.Tt: true, atom.U: true,
-	atom.Var: true, atom.Wbr: true, atom.Script: true, atom.Style: true}

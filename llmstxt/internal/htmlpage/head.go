@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -12,6 +13,30 @@ import (
 )
 
 // What a page says of itself: meta elements and JSON-LD.
+
+// Descriptions are all that the page has of itself, each once, the most trusted
+// first: meta, Open Graph, JSON-LD, Dublin Core and others.
+func (p *Page) Descriptions() []string {
+	var out []string
+	for _, d := range p.descs {
+		if d != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Sources of descriptions, in order.
+const (
+	fromMeta = iota
+	fromOpenGraph
+	fromLinkedData
+	fromMicrodata
+	fromDublinCore
+	fromTwitter
+	fromWebSite // of the whole site
+	descriptionSources
+)
 
 func (s *scanner) meta() {
 	a := s.attrs("name", "property", "http-equiv", "content", "itemprop")

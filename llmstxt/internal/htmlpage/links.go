@@ -3,6 +3,7 @@ package htmlpage
 import (
 	"strings"
 
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
 
@@ -97,4 +98,15 @@ func SameLanguage(a, b string) bool {
 	}, strings.ToLower(a)), "-")
 	b, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(b), "_", "-"), "-")
 	return a == "" || b == "" || a == "x" || a == b
+}
+
+// leadsOn reports a link to the next page, the one before or the one above.
+func leadsOn(n *html.Node) bool {
+	for rel := range strings.FieldsSeq(strings.ToLower(attr(n, "rel"))) {
+		switch rel {
+		case "next", "prev", "previous", "up", "contents", "index", "start", "first", "last":
+			return true
+		}
+	}
+	return false
 }

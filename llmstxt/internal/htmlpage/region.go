@@ -57,7 +57,8 @@ func (s *scanner) region(size, need int) {
 // said reports whether the region from start on would have a check's prose in it.
 func (s *scanner) said(check, start, before int) bool {
 	at := s.checks[check]
-	if at.offset <= start+maxRegion*3/4 {
+	limit := start + maxRegion*3/4
+	if at.offset <= limit || s.firstPara >= start && s.firstPara <= limit {
 		return true
 	}
 	// Something was said earlier, if not much.

@@ -5,7 +5,6 @@ package htmlpage
 import (
 	"bytes"
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -70,30 +69,6 @@ type Link struct {
 	Free  bool      // the next page of a chain, or a part of this one
 	Name  string    // what navigation calls it
 }
-
-// Descriptions are all that the page has of itself, each once, the most trusted
-// first: meta, Open Graph, JSON-LD, Dublin Core and others.
-func (p *Page) Descriptions() []string {
-	var out []string
-	for _, d := range p.descs {
-		if d != "" && !slices.Contains(out, d) {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// Sources of descriptions, in order.
-const (
-	fromMeta = iota
-	fromOpenGraph
-	fromLinkedData
-	fromMicrodata
-	fromDublinCore
-	fromTwitter
-	fromWebSite // of the whole site
-	descriptionSources
-)
 
 // mark is a place where the main content may begin.
 type mark struct {
@@ -386,6 +361,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.pre = max(0, s.pre-1)
 	case atom.P, atom.Div, atom.Td, atom.Li:
 		s.closeParagraph()
+		s.nav.fresh = true
 	case s.heading:
 		m := s.headingMark
 		m.text = plain.Heading(s.headingText.String())

@@ -30,6 +30,17 @@ var Six = []Site{
 	{"apache2-doc", "usr/share/doc/apache2-doc/manual", "/en/"},
 }
 
+// More are sites of other generators: Texinfo, LaTeX2HTML, Doxygen, MkDocs, by hand,
+// DocBook.
+var More = []Site{
+	{"maxima-doc", "usr/share/doc/maxima-doc/html", "/maxima_toc.html"},
+	{"gnuplot-doc", "usr/share/doc/gnuplot/htmldocs", "/"},
+	{"libeigen3-doc", "usr/share/doc/libeigen3-dev/html", "/"},
+	{"mkdocs-doc", "usr/share/doc/mkdocs/html", "/"},
+	{"postfix-doc", "usr/share/doc/postfix/html", "/"},
+	{"debian-reference-en", "usr/share/debian-reference", "/index.en.html"},
+}
+
 // Folder returns the folder of a site's pages, fetched the first time. It is
 // under os.UserCacheDir and stays there.
 func (s Site) Folder() (string, error) {

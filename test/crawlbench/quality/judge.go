@@ -21,12 +21,19 @@ var keys = map[string]struct{ main, drop string }{
 	"nodejs-doc":        {`#apicontent`, `.mark, .legacy`},
 	"sqlite3-doc":       {`body`, `body > .nosearch, .fancy_toc, .fancy_title`},
 	"apache2-doc":       {`#page-content`, `.toplang, #quickview, .top, .permalink, .bottomlang, .lang-toggle`},
+
+	"maxima-doc":          {`body`, `.header, .copiable-anchor`},
+	"gnuplot-doc":         {`body`, `.navigation`},
+	"libeigen3-doc":       {`.contents`, `.permalink`},
+	"mkdocs-doc":          {`[role=main]`, `.headerlink`},
+	"postfix-doc":         {`body`, ``},
+	"debian-reference-en": {`body`, `.navheader, .navfooter`},
 }
 
 // limits are the least of each value.
-type limits struct{ inMain, clean, sentence, fill, titles float64 }
+type limits struct{ inMain, clean, sentence, fill, titles, coverage, nav float64 }
 
-var need = limits{inMain: 0.95, clean: 0.98, sentence: 0.95, fill: 0.60, titles: 0.99}
+var need = limits{inMain: 0.95, clean: 0.98, sentence: 0.95, fill: 0.60, titles: 0.99, coverage: 1, nav: 0.95}
 
 // verdict is what a file is worth; shares are of all pages.
 type verdict struct {
@@ -37,6 +44,12 @@ type verdict struct {
 	fill           float64 // median share of descLength used, of pages with that much prose
 	titles         float64 // unique, of those that are unique in the pages' own <title>
 	sent           float64 // to a browser; of all pages fetched
+	coverage       float64 // pages in the file, of those that are to be had
+	nav            float64 // links of the home page that are in the file, of those that could be
+	twice          int     // titles that another page has too
+	menus          int     // notes that are navigation
+	named, summary bool    // the H1 names the site; the summary is of the home page's text
+	head           string  // H1 and summary
 	links, linksOK int
 	parse          string // "ok" or what is wrong
 	misses         []string
@@ -53,6 +66,20 @@ func (v verdict) failures(n limits) (out []string) {
 	check("sentence", v.sentence, n.sentence)
 	check("fill", v.fill, n.fill)
 	check("titles", v.titles, n.titles)
+	check("coverage", v.coverage, n.coverage)
+	check("navigation", v.nav, n.nav)
+	if !v.named {
+		out = append(out, "the H1 does not name the site: "+v.head)
+	}
+	if !v.summary {
+		out = append(out, "the summary is not of the home page's text: "+v.head)
+	}
+	if v.menus > 0 {
+		out = append(out, fmt.Sprintf("%d notes are navigation", v.menus))
+	}
+	if v.twice*50 > v.pages {
+		out = append(out, fmt.Sprintf("%d pages have a title that another has", v.twice))
+	}
 	if v.sent > maxSent {
 		out = append(out, fmt.Sprintf("%.1f %% of the pages were sent to a browser, want at most %.0f %%", 100*v.sent, 100*maxSent))
 	}
@@ -74,6 +101,9 @@ type seenPage struct {
 	main   string          // letters and digits of the main content
 	prose  int             // characters in its paragraphs
 	blocks map[string]bool // letters and digits of every block of the whole page
+	aside  string          // letters and digits of what stands outside of the main content
+	about  string          // letters and digits of its own description
+	name   string          // letters and digits of its first heading
 }
 
 var pageHead = regexp.MustCompile(`(?m)^## (.+)\n\n> (\S+)\n\n`)
@@ -189,6 +219,7 @@ func judge(site, asPages, asIndex string) (v verdict, err error) {
 	if v.fill = 1; len(fills) > 0 {
 		v.fill = fills[len(fills)/2]
 	}
+	v.judgeSite(site, asIndex, got, seen)
 	if v.parse == "" {
 		v.parse = grammar(asPages, asIndex, got)
 	}
@@ -198,7 +229,7 @@ func judge(site, asPages, asIndex string) (v verdict, err error) {
 // look reads a page.
 func look(doc *goquery.Document, main, drop string) seenPage {
 	p := seenPage{title: strings.TrimSpace(doc.Find("title").First().Text()), blocks: map[string]bool{}}
-	doc.Find("script, style, noscript, template").Remove()
+	doc.Find("script, style, noscript, template, .ttc").Remove() // Doxygen hides tooltips
 	doc.Find("p, li, td, th, dt, dd, h1, h2, h3, h4, div, span").Each(func(_ int, s *goquery.Selection) {
 		if s.Find("p, li, td, div, h1, h2, h3, table, ul").Length() == 0 && !s.Is("span") {
 			p.blocks[squeeze(s.Text())] = true
@@ -208,8 +239,14 @@ func look(doc *goquery.Document, main, drop string) seenPage {
 	if m.Length() == 0 {
 		m = doc.Find("body")
 	}
-	m.Find(drop).Remove()
+	p.name = squeeze(m.Find("h1, h2, h3").First().Text())
+	p.about = squeeze(doc.Find("meta[name=description]").AttrOr("content", ""))
+	if drop != "" {
+		p.aside = squeeze(m.Find(drop).Text())
+		m.Find(drop).Remove()
+	}
 	p.main = squeeze(m.Text())
+	doc.Find("nav, footer, [role=navigation], .navbar, .sidebar").Each(func(_ int, s *goquery.Selection) { p.aside += " " + squeeze(s.Text()) })
 	m.Find("p, div.para").Each(func(_ int, s *goquery.Selection) {
 		p.prose += utf8.RuneCountInString(strings.Join(strings.Fields(s.Text()), " "))
 	})
