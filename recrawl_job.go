@@ -194,6 +194,9 @@ func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error 
 	return nil
 }
 
+// noExitWait is how long a site waits for an exit that fits.
+const noExitWait = time.Minute
+
 var errNotSaved = errors.New("the file could not be saved")
 
 // keptError says why the hosted file stays.
@@ -249,6 +252,13 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 			c.outcome = RecrawlLost
 			c.result.Err = errors.Join(c.result.Err, err)
 		}
+		return
+	}
+	if errors.Is(err, agent.ErrNoAgent) { // no fault of the site's, and other gateways may have one
+		c.outcome = RecrawlReleased
+		next := c.lease.Site
+		next.NextCrawl = c.now().Add(noExitWait)
+		c.commit(ctx, RecrawlResult{Site: next})
 		return
 	}
 	switch {

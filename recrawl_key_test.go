@@ -3,12 +3,14 @@ package farwire_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 )
 
 // A changingKey looks up key ids as it is told.
@@ -127,5 +129,35 @@ func TestRecrawl_Log_HoldsNoQuery(t *testing.T) {
 		if log := c.log.String(); strings.Contains(log, "hush") {
 			c.t.Errorf("the log holds the query:\n%s", log)
 		}
+	})
+}
+
+// TestRecrawl_NoExitFits_SiteWaits: that this gateway has no exit for a site is no
+// failure of the site's.
+func TestRecrawl_NoExitFits_SiteWaits(t *testing.T) {
+	var away atomic.Bool
+	var exits farwire.AgentSelector
+	inCircle(t, func(c *circle) {
+		before := c.sites.only(c.t)
+		away.Store(true)
+		defer recrawls(c.t, c.gw)()
+		done := c.next()
+		if wait := time.Until(done.Site.NextCrawl); done.Site.Failures != 0 || done.Site.LastError != "" || done.Site.Hash != before.Hash || wait <= 0 || wait > 2*time.Minute {
+			c.t.Errorf("without an exit it is %+v, due in %v", done.Site, wait)
+		}
+		c.wantLog(`kind=recrawl .*outcome=released`)
+		away.Store(false)
+		c.site.counts()
+		if done := c.next(); done.Site.Failures != 0 || !done.Site.LastCrawl.After(before.LastCrawl) {
+			c.t.Errorf("with an exit again it is %+v", done.Site)
+		}
+	}, func(o *farwire.Options) {
+		exits = o.Agents
+		o.Agents = selectorFunc(func(ctx context.Context, q agent.Query) (agent.Exit, error) {
+			if away.Load() {
+				return agent.Exit{}, fmt.Errorf("none here: %w", agent.ErrNoAgent)
+			}
+			return exits.SelectAgent(ctx, q)
+		})
 	})
 }

@@ -99,7 +99,7 @@ const (
 	RecrawlUnchanged RecrawlOutcome = "unchanged"
 	RecrawlFailed    RecrawlOutcome = "failed"   // the hosted file stays, and the next try waits
 	RecrawlLost      RecrawlOutcome = "lost"     // the lease was lost, and the work with it
-	RecrawlReleased  RecrawlOutcome = "released" // left to another gateway, because this one drains
+	RecrawlReleased  RecrawlOutcome = "released" // left to another gateway, because this one drains or has no exit that fits
 )
 
 // RecrawlOutcomes returns all of them, for those who count.

@@ -119,7 +119,13 @@ func (s *serve) Run(ctx context.Context) error {
 	// waits for them as it does for sessions; services are closed after them.
 	working, rest := context.WithCancel(ctx)
 	recrawled := make(chan error, 1)
-	go func() { recrawled <- gateway.Recrawl(working) }()
+	go func() {
+		if !s.Recrawl {
+			recrawled <- nil
+			return
+		}
+		recrawled <- gateway.Recrawl(working)
+	}()
 	defer func() {
 		rest()
 		if err := <-recrawled; err != nil {
