@@ -97,13 +97,12 @@ func (g *Gateway) answer(s *session, c *caller, seen requestAuth, p *relayed) er
 		return err
 	}
 	asked := time.Now()
-	end, err := wsframe.MessageEnd(c.rec.seen, p.deflate)
-	if err != nil {
-		return c.broken(err)
+	if c.rec.failed != nil { // by rules that coder/websocket does not hold
+		return c.broken(c.rec.failed)
 	}
 	ctx, leave := context.WithCancelCause(s.ctx)
 	defer leave(nil)
-	hold := wsframe.StartHold(p.client, c.rec.seen[end:], maxHeld, p.deflate)
+	hold := wsframe.StartHold(p.client, c.rec.seen, maxHeld, p.deflate)
 	go func() {
 		select {
 		case <-hold.Gone():

@@ -46,6 +46,9 @@ func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
+	if err := checkCounts(header, cookies, protocols); err != nil {
+		return nil, err
+	}
 	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
 		return nil, err
 	}
@@ -65,6 +68,17 @@ func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
 		return nil, err
 	}
 	return q, q.setTarget(raw, proxy, header, cookies, protocols)
+}
+
+// checkCounts refuses more than a request may hold, before anything is done with it.
+func checkCounts(header, cookies []member, protocols []string) error {
+	switch {
+	case len(header)+len(cookies) > maxHeaders:
+		return fault.Invalidf("headers and cookies are more than %d together", maxHeaders)
+	case len(protocols) > maxSubprotocols:
+		return fault.Invalidf("subprotocols are more than %d", maxSubprotocols)
+	}
+	return nil
 }
 
 const (
@@ -205,6 +219,9 @@ func (q *directQuery) relayRequest(protocols []string, authorization string) (*r
 	}) {
 		header = append(header, member{"Authorization", authorization})
 	}
+	if err := checkCounts(header, nil, protocols); err != nil {
+		return nil, err
+	}
 	out.target.Body = maxDirectBody
 	if err := out.setTarget(q.ours["url"], q.ours["proxy"], header, nil, protocols); err != nil {
 		return nil, err
@@ -253,6 +270,9 @@ func pathRelay(to *pathform.Request, header http.Header, protocols []string) (*r
 	address := scheme + "://" + to.Host + to.Path
 	if to.Asked {
 		address += "?" + to.Query
+	}
+	if err := checkCounts(nil, nil, protocols); err != nil {
+		return nil, err
 	}
 	out.target.Body = maxDirectBody
 	err := out.setTarget(address, "", fields, nil, protocols)

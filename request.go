@@ -41,7 +41,6 @@ const (
 	maxLevels       = 8   // the outermost object is one
 	maxHeaders      = 100 // headers and cookies together
 	maxSubprotocols = 32
-	maxChoices      = 64 // slugs or countries
 )
 
 // readFields reads one JSON object and nothing behind it, in one pass.
@@ -326,6 +325,8 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		}
 	}
 	if r.ContentLength > askLimit {
+		// Else net/http waits for the body before it answers.
+		w.Header().Set("Connection", "close")
 		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
 	}
 	if r.Header.Get("Content-Encoding") != "" {

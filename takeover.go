@@ -59,8 +59,9 @@ func validNonce(keys []string) bool {
 // recorder below coder/websocket keeps what was read, so that no byte that the
 // client sent early is lost in a buffer.
 type caller struct {
-	ws  *websocket.Conn
-	rec *recorder
+	ws      *websocket.Conn
+	rec     *recorder
+	deflate bool // was agreed on
 }
 
 // accept answers the upgrade. A client that offers subprotocols is given the
@@ -92,7 +93,7 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string, stateless b
 	if err != nil {
 		return nil, err
 	}
-	return &caller{ws, rec}, nil
+	return &caller{ws, rec, stateless}, nil
 }
 
 // release has coder/websocket let go of its buffers, while the connection stays
@@ -113,18 +114,48 @@ func offered(r *http.Request) []string {
 // coder/websocket Conn closes its connection when it is collected.
 type recorder struct {
 	net.Conn
-	seen   []byte
-	closed bool // a close frame was written
-	handed bool // to coder/websocket, which keeps the connection
+	seen   []byte                // what lies behind the first message; without one, all
+	first  *wsframe.FirstMessage // nil: none is read
+	came   int                   // bytes, up to the end of the first message
+	failed error                 // what is wrong with the first message
+	closed bool                  // a close frame was written
+	handed bool                  // to coder/websocket, which keeps the connection
+}
+
+// readFirst keeps no more of the first message than coder/websocket does, and
+// fails where a frame announces more than that may have.
+func (c *recorder) readFirst(deflate bool) {
+	c.first = wsframe.NewFirstMessage(deflate, askLimit)
+	c.skim(c.take())
+}
+
+func (c *recorder) take() []byte {
+	b := c.seen
+	c.seen = nil
+	return b
+}
+
+// skim notes what was read.
+func (c *recorder) skim(b []byte) {
+	if c.first != nil && !c.first.Done() {
+		if c.failed != nil {
+			return
+		}
+		c.came += len(b)
+		if b, c.failed = c.first.Take(b); c.failed != nil {
+			return
+		}
+	}
+	c.seen = append(c.seen, b...)
 }
 
 // hand leaves the connection to coder/websocket for good. Nobody may be using
 // it meanwhile.
 func (c *recorder) hand() { c.handed, c.seen = true, nil }
 
-// A message of one-byte fragments is eight times its size on the wire; pings
-// between them are more. Beyond this a client is not about to say something.
-const maxRecorded = 16 * askLimit
+// Fragments and pings make a message longer on the wire than it is. Beyond this a
+// client is not about to say something.
+const maxRecorded = 2 * askLimit
 
 var errTooMuch = errors.New("too much before the first message")
 
@@ -132,11 +163,17 @@ func (c *recorder) Read(b []byte) (int, error) {
 	if c.handed {
 		return c.Conn.Read(b)
 	}
-	if len(c.seen) >= maxRecorded {
+	switch {
+	case errors.Is(c.failed, wsframe.ErrTooLong):
+		return 0, c.failed
+	case max(len(c.seen), c.came) >= maxRecorded:
 		return 0, errTooMuch
 	}
 	n, err := c.Conn.Read(b)
-	c.seen = append(c.seen, b[:n]...)
+	c.skim(b[:n])
+	if errors.Is(c.failed, wsframe.ErrTooLong) {
+		return 0, c.failed
+	}
 	return n, err
 }
 
@@ -161,6 +198,7 @@ func (c *recorder) Close() error {
 // is. The time runs for all of it; neither pings nor a byte now and then extend
 // it. The context ends the wait too.
 func (c *caller) ask(ctx context.Context, what string) ([]byte, error) {
+	c.rec.readFirst(c.deflate)
 	conn := c.rec.Conn
 	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
 		return nil, errClientGone
@@ -197,6 +235,8 @@ func (c *caller) askFailure(ctx context.Context, what string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
+	case errors.Is(err, wsframe.ErrTooLong):
+		return fault.Invalidf("the first message is larger than %d bytes", askLimit)
 	case errors.Is(err, errTooMuch):
 		return fault.Invalidf("too much before the %s", what)
 	case fault.IsTimeout(err):

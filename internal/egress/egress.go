@@ -34,9 +34,17 @@ type Egress struct {
 	NoAgent func()
 }
 
+// maxChoices is how many slugs, or countries, a caller may name.
+const maxChoices = 64
+
 // ParseFilter reads which agents a caller wants. A list of commas alone names
 // none, and must not stand for any.
 func ParseFilter(q *agent.Query, geo, agents string) error {
+	for _, l := range []struct{ name, list string }{{"geo", geo}, {"agent", agents}} {
+		if strings.Count(l.list, ",") >= maxChoices {
+			return fault.Invalidf("%s has more than %d entries", l.name, maxChoices)
+		}
+	}
 	q.Countries, q.Slugs = list(geo), list(agents)
 	switch {
 	case geo != "" && len(q.Countries) == 0:

@@ -3,7 +3,6 @@ package wsframe
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -72,31 +71,6 @@ func writeFrame(conn net.Conn, frame []byte, timeout time.Duration) error {
 		return fmt.Errorf("clear write deadline: %w", err)
 	}
 	return nil
-}
-
-// ErrIncomplete is what MessageEnd says of bytes that end before a message does.
-var ErrIncomplete = errors.New("no complete message")
-
-// MessageEnd returns where the first data message ends in raw, bytes recorded
-// from a client since its handshake: behind the message's last frame, control
-// frames in front of and inside it included. What follows was not part of it.
-// deflate says whether permessage-deflate was agreed on.
-func MessageEnd(raw []byte, deflate bool) (int, error) {
-	s, n := NewScanner(Client, deflate), 0
-	for {
-		before := s.Data
-		k, at, err := s.Next(raw[n:], StopEnd)
-		if err != nil {
-			return 0, err
-		}
-		n += k
-		if at != HaltEnd {
-			return 0, ErrIncomplete
-		}
-		if s.Data > before && !s.message {
-			return n, nil
-		}
-	}
 }
 
 // appendClose appends a close frame, masked when it goes to a server.

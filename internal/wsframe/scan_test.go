@@ -290,27 +290,6 @@ func TestScanner_Stops(t *testing.T) {
 	}
 }
 
-func TestMessageEnd(t *testing.T) {
-	first := frame(false, OpText, []byte("{"), true)
-	first = append(frame(true, OpPing, nil, true), first...)
-	first = append(first, frame(true, OpPong, []byte("p"), true)...)
-	first = append(first, frame(true, OpContinuation, []byte("}"), true)...)
-	all := append(bytes.Clone(first), text("next", true)...)
-	for i := range len(first) {
-		if _, err := MessageEnd(all[:i], false); !errors.Is(err, ErrIncomplete) {
-			t.Fatalf("%d bytes: %v", i, err)
-		}
-	}
-	for i := len(first); i <= len(all); i++ {
-		if n, err := MessageEnd(all[:i], false); n != len(first) || err != nil {
-			t.Fatalf("%d bytes: %d, %v, want %d", i, n, err, len(first))
-		}
-	}
-	if _, err := MessageEnd(text("bare", false), false); !errors.Is(err, ErrMask) {
-		t.Fatalf("unmasked: %v", err)
-	}
-}
-
 func TestScanner_AllocatesNothing(t *testing.T) {
 	b := bytes.Repeat(frame(true, OpText, make([]byte, 16), true), 100)
 	s := NewScanner(Client, false)

@@ -1,0 +1,123 @@
+//go:build linux
+
+package farwire_test
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// hostile are messages of a size that cost much for their length: of clients without
+// a key, and of some with one, whose request is read as well.
+var hostile = map[string]func(size int) string{
+	"one text":          repeated(`{"url":"`, "a", `"}`),
+	"escapes":           repeated(`{"url":"`, `\u0041`, `"}`),
+	"many names":        counted(`{"a":1`, `,"%x":1`, `}`),
+	"many names inside": counted(`{"x":{"a":1`, `,"%x":1`, `}}`),
+	"an array":          repeated(`{"a":[1`, ",1", `]}`),
+	"objects":           repeated(`{"a":[{}`, ",{}", `]}`),
+	"deep arrays":       repeated(`{"a":`, "[", ""),
+	"deep objects":      repeated(`{"a":`, `{"a":`, ""),
+	"a number":          repeated(`{"idle_timeout":1`, "0", `}`),
+	"blanks":            repeated(`{"a":`, " ", "1}"),
+	"headers":           counted(`{"url":"ws://a","headers":{"a":"b"`, `,"%x":"v"`, `}}`),
+	"cookies":           counted(`{"url":"ws://a","cookies":{"a":"b"`, `,"%x":"v"`, `}}`),
+	"subprotocols":      counted(`{"url":"ws://a","subprotocols":["a"`, `,"%x"`, `]}`),
+	"slugs":             repeated(`{"url":"ws://a","agent":"a`, ",a", `"}`),
+	"countries":         repeated(`{"url":"ws://a","geo":"US`, ",US", `"}`),
+	"a proxy":           repeated(`{"url":"ws://a","proxy":"http://`, "a@", `"}`),
+	"a path":            repeated(`{"url":"ws://a/`, "%", `"}`),
+	"a host":            repeated(`{"url":"ws://`, "a.", `"}`),
+	"a certificate":     repeated(`{"url":"ws://a","ca":"`, `-----BEGIN`, `"}`),
+	"one cookie":        repeated(`{"url":"ws://a","cookies":{"a":"`, "; ", `"}}`),
+}
+
+func repeated(begin, unit, end string) func(int) string {
+	return func(size int) string {
+		return begin + strings.Repeat(unit, max(0, size-len(begin)-len(end))/len(unit)) + end
+	}
+}
+
+func counted(begin, unit, end string) func(int) string {
+	return func(size int) string {
+		var b strings.Builder
+		b.WriteString(begin)
+		for i := 0x1000; b.Len() < size-len(end)-12; i++ {
+			fmt.Fprintf(&b, unit, i)
+		}
+		return b.String() + end
+	}
+}
+
+func readConnect(message string) { farwire.ParseConnect([]byte(message)) }
+
+// threadCPU is the processor time of the thread.
+func threadCPU(t testing.TB) time.Duration {
+	const thread = 1 // RUSAGE_THREAD, which package syscall does not name
+	var u syscall.Rusage
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// spent is the processor time of one call, the least of a few means.
+func spent(t testing.TB, do func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	least := time.Hour
+	for range 3 {
+		runtime.GC()
+		began, runs := threadCPU(t), 0
+		for runs == 0 || runs < 5000 && threadCPU(t)-began < 8*time.Millisecond {
+			do()
+			runs++
+		}
+		least = min(least, (threadCPU(t)-began)/time.Duration(runs))
+	}
+	return least
+}
+
+// Four times the message costs less than six times the processor time.
+func TestConnectMessage_Hostile_CostIsLinear(t *testing.T) {
+	for name, build := range hostile {
+		t.Run(name, func(t *testing.T) {
+			small, large := build(16<<10), build(64<<10)
+			for try := 1; ; try++ {
+				a, b := spent(t, func() { readConnect(small) }), spent(t, func() { readConnect(large) })
+				if b < 6*max(a, 2*time.Microsecond) {
+					return
+				}
+				if try == 3 {
+					t.Fatalf("%d bytes cost %v, %d bytes %v", len(small), a, len(large), b)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkConnectMessage tells the processor time of a message of 64 KiB: at most 5
+// ms may go by before its key is known.
+func BenchmarkConnectMessage(b *testing.B) {
+	for name, build := range hostile {
+		b.Run(name, func(b *testing.B) {
+			message := build(64 << 10)
+			b.SetBytes(int64(len(message)))
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			began := threadCPU(b)
+			for b.Loop() {
+				readConnect(message)
+			}
+			b.ReportMetric(float64(threadCPU(b)-began)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
+		})
+	}
+}
