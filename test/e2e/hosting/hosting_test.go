@@ -47,6 +47,12 @@ func TestServices(t *testing.T) {
 	}
 	await(t, g, out.url, says)
 	waitFor(t, g, "the recrawl is committed", func() bool { return c.outcomes(t, site) == 2 })
+	for name, kind := range map[string]string{"llms-full.txt": "text/plain; charset=utf-8", "index.md": "text/markdown; charset=utf-8"} {
+		body, header := read(t, out.files[name])
+		if out.files[name] != strings.TrimSuffix(out.url, "llms.txt")+name || !strings.Contains(body, says) || header.Get("Content-Type") != kind {
+			t.Errorf("%s at %s comes with %v and holds %q", name, out.files[name], header, body)
+		}
+	}
 	waitFor(t, g, "the metrics tell of it", func() bool { _, n := tell(t, metrics); return n == [2]int{1, 1} })
 	if text, _ := tell(t, metrics); !strings.Contains(text, `farwire_recrawls_total{outcome="changed"} 1`+"\n") {
 		t.Errorf("the recrawl is told of as %s", regexp.MustCompile(`(?m)^farwire_recrawls_total.*$`).FindAllString(text, -1))

@@ -122,6 +122,7 @@ func (s *changing) change() string {
 type outcome struct {
 	logs                []string
 	result, url, secret string
+	files               map[string]string // beside it: URLs by name
 	trouble             string
 	code                websocket.StatusCode
 }
@@ -151,6 +152,7 @@ func crawl(t *testing.T, g *harness.Gateway, ask map[string]any) (out outcome) {
 		}
 		var m struct {
 			Type, Content string
+			Name, URL     string
 			Secret        string `json:"webhook_secret"`
 		}
 		if err := json.Unmarshal(b, &m); err != nil {
@@ -163,6 +165,11 @@ func crawl(t *testing.T, g *harness.Gateway, ask map[string]any) (out outcome) {
 			out.result = m.Content
 		case "url":
 			out.url, out.secret = m.Content, m.Secret
+		case "file":
+			if out.files == nil {
+				out.files = map[string]string{}
+			}
+			out.files[m.Name] = m.URL
 		case "error":
 			out.trouble = m.Content
 		}
@@ -172,8 +179,8 @@ func crawl(t *testing.T, g *harness.Gateway, ask map[string]any) (out outcome) {
 // enroll does so for a site, which must work.
 func enroll(t *testing.T, g *harness.Gateway, s *changing) outcome {
 	t.Helper()
-	out := crawl(t, g, map[string]any{"url": s.url, "enableAutoUpdate": true})
-	if out.code != 1000 || out.url == "" || out.secret == "" || !strings.Contains(out.result, s.says()) {
+	out := crawl(t, g, map[string]any{"url": s.url, "enableAutoUpdate": true, "full": true, "markdown": true})
+	if out.code != 1000 || out.url == "" || len(out.files) != 2 || out.secret == "" || !strings.Contains(out.result, s.says()) {
 		t.Fatalf("the enrolment came to %+v", out)
 	}
 	return out
