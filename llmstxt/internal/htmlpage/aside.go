@@ -105,7 +105,6 @@ func hiddenStyle(style string) bool { return style != "" && unseen.MatchString(s
 func (s *scanner) container(tag atom.Atom) {
 	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
 	role := strings.ToLower(a[0])
-	s.inHead = s.inHead && tag == atom.Template // what is shown ends the head
 	s.closeParagraph()
 	switch tag {
 	case atom.Section, atom.Article, atom.Main:

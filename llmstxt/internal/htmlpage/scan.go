@@ -90,7 +90,7 @@ type scanner struct {
 	linkText []byte         // what stands in it
 	nav      navScanner
 
-	inHead, inTitle      bool
+	inTitle              bool
 	linked               int       // scripts of linked data so far
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
@@ -183,9 +183,7 @@ func (s *scanner) textToken() {
 	if len(trimmed) == 0 {
 		return
 	}
-	if !s.inHead {
-		s.sum(trimmed)
-	}
+	s.sum(trimmed)
 	if s.heading != 0 && s.headingText.Len() < 500 {
 		s.headingText.WriteString(s.text(maxText))
 		if s.link > 0 {
@@ -201,7 +199,7 @@ func (s *scanner) textToken() {
 	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && len(s.linkText) <= maxNavName {
 		s.linkText = append(append(s.linkText, ' '), trimmed[:min(len(trimmed), 2*maxNavName)]...)
 	}
-	if s.link > 0 || s.inHead {
+	if s.link > 0 {
 		return
 	}
 	s.words += len(trimmed)
@@ -259,12 +257,8 @@ func (s *scanner) startTag() {
 	switch tag {
 	case atom.Html:
 		s.Lang = s.attrs("lang")[0]
-	case atom.Head:
-		s.inHead = true
-	case atom.Body:
-		s.inHead = false
 	case atom.Title:
-		s.inTitle = !selfClosing && s.Title == "" && s.skip != atom.Svg
+		s.inTitle = s.skip != atom.Svg
 	case atom.Meta:
 		s.meta()
 	case atom.Link:
@@ -273,6 +267,8 @@ func (s *scanner) startTag() {
 		if s.Base == "" {
 			s.Base = s.attrs("href")[0]
 		}
+	case atom.Style:
+		s.rawText()
 	case atom.Script:
 		a := s.attrs("type", "src")
 		s.script(strings.ToLower(a[0]), a[1])
@@ -346,8 +342,6 @@ func (s *scanner) endTag(tag atom.Atom) {
 	switch tag {
 	case atom.Ul, atom.Ol, atom.Dl:
 		s.nav.close()
-	case atom.Head:
-		s.inHead = false
 	case atom.Title:
 		s.inTitle = false
 	case atom.Header:
