@@ -83,6 +83,7 @@ type Pool struct {
 	draining bool
 	changed  chan struct{} // closed when exits that take sessions may have come
 	entries  []*entry
+	owned    []string     // slugs of the exits that Add brought
 	cluster  *cluster     // nil: this gateway is alone
 	carried  []*agentLink // of other gateways
 	answer   func(context.Context, []byte) ([]byte, error)
@@ -182,6 +183,7 @@ func (p *Pool) Add(e Exit) error {
 		}
 	}
 	p.entries = append(p.entries, p.localEntry(e))
+	p.owned = p.ownSlugs()
 	p.dismiss(taken, "the slug belongs to the gateway's own exit")
 	p.announce()
 	return nil
@@ -204,6 +206,7 @@ func (p *Pool) Remove(id string) bool {
 		p.dismiss(e.links, "removed by the gateway's operator")
 		return e.own != nil
 	})
+	p.owned = p.ownSlugs()
 	return found
 }
 
@@ -263,9 +266,8 @@ func (p *Pool) Agents() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	infos := make([]Info, 0, len(p.entries))
-	own := p.ownSlugs()
 	for _, e := range p.entries {
-		if e.hidden(own) {
+		if e.hidden(p.owned) {
 			continue
 		}
 		in := Info{ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country, Links: len(e.links), State: p.health.state(e.exit.Key(), "")}

@@ -25,11 +25,15 @@ func (p *Pool) SelectAgent(ctx context.Context, q Query) (Exit, error) {
 	if p.draining {
 		return Exit{}, fmt.Errorf("%w: gateway is shutting down", ErrNoAgent)
 	}
+	if q.Session == "" && len(p.entries) > sampleAbove {
+		if c, ok := p.sample(q, rules, host); ok {
+			return c.entry.exit, nil
+		}
+	}
 	var found []candidate
-	own := p.ownSlugs()
 	for _, e := range p.entries {
-		if load, ok := e.load(rules); ok && q.Fits(e.exit) && !e.hidden(own) {
-			found = append(found, candidate{e, load, p.health.weight(e.exit.Key(), host)})
+		if c, ok := p.candidate(e, q, rules, host); ok {
+			found = append(found, c)
 		}
 	}
 	if len(found) == 0 {
@@ -45,6 +49,48 @@ type candidate struct {
 	entry  *entry
 	load   float64
 	weight float64
+}
+
+// candidate is an entry that fits the query and takes sessions under the rules. The
+// caller holds mu.
+func (p *Pool) candidate(e *entry, q Query, r Rules, host string) (candidate, bool) {
+	if !q.Fits(e.exit) || e.hidden(p.owned) {
+		return candidate{}, false
+	}
+	load, ok := e.load(r)
+	if !ok {
+		return candidate{}, false
+	}
+	return candidate{e, load, p.health.weight(e.exit.Key(), host)}, true
+}
+
+const (
+	// sampleAbove is how many exits are looked at each by itself.
+	sampleAbove = 1000
+	// sampleTries is how many of more are looked at before all are.
+	sampleTries = 500
+)
+
+// sample draws as choose does, without a look at all: an exit that was drawn evenly
+// is kept as often as its weight says. It is not ok when too few fit. The caller
+// holds mu.
+func (p *Pool) sample(q Query, r Rules, host string) (first candidate, ok bool) {
+	drawn := 0
+	for range sampleTries {
+		c, fits := p.candidate(p.entries[rand.IntN(len(p.entries))], q, r, host)
+		if !fits || rand.Float64() >= c.weight {
+			continue
+		}
+		if drawn++; drawn == 1 {
+			first = c
+			continue
+		}
+		if (c.load+1)/c.weight < (first.load+1)/first.weight {
+			first = c
+		}
+		return first, true
+	}
+	return candidate{}, false
 }
 
 // choose draws two by weight and takes the one with less to carry for its

@@ -1,0 +1,73 @@
+package agent_test
+
+import (
+	"io"
+	"net"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// BenchmarkHop dials and echoes through an agent, over the gateway's own link and
+// over one hop.
+func BenchmarkHop(b *testing.B) {
+	d := new(agent.LocalDirectory)
+	pools := map[string]*agent.Pool{}
+	for _, name := range []string{"own", "hop"} {
+		p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+		if err != nil {
+			b.Fatal(err)
+		}
+		srv := httptest.NewServer(p)
+		defer srv.Close()
+		defer p.Shutdown(b.Context())
+		err = p.Join(agent.ClusterOptions{Name: name, URL: func() string { return srv.URL }, Directory: d,
+			Secrets: func() [][]byte { return [][]byte{[]byte(clusterSecret)} }})
+		if err != nil {
+			b.Fatal(err)
+		}
+		pools[name] = p
+		if name == "own" {
+			go agent.Run(b.Context(), agent.RunOptions{Gateways: []string{srv.URL}, Secret: secret, Slug: "de1", Country: "DE", AllowPrivate: true, Logger: quiet})
+		}
+	}
+	addr := benchTarget(b, func(c net.Conn) { io.Copy(c, c) })
+	for _, name := range []string{"own", "hop"} {
+		if err := pools[name].WaitReady(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		exit, err := pools[name].SelectAgent(b.Context(), agent.Query{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		open := func(b *testing.B) net.Conn {
+			c, err := exit.DialContext(b.Context(), "tcp", addr)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return c
+		}
+		b.Run(name+"/dial", func(b *testing.B) {
+			for b.Loop() {
+				open(b).Close()
+			}
+		})
+		for size, what := range map[int]string{64: "message", 64 << 10: "bulk"} {
+			b.Run(name+"/"+what, func(b *testing.B) {
+				c := open(b)
+				defer c.Close()
+				out, in := make([]byte, size), make([]byte, size)
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					if _, err := c.Write(out); err != nil {
+						b.Fatal(err)
+					}
+					if _, err := io.ReadFull(c, in); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package agent_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// TestSelect_ManyAgents_ByTheSameRules has more agents than are looked at each by
+// itself.
+func TestSelect_ManyAgents_ByTheSameRules(t *testing.T) {
+	d := new(stale)
+	near, _ := join(t, d, "near", nil)
+	h := agent.Holding{Gateway: "far", URL: "https://10.0.0.1"}
+	for n := range 3000 {
+		country := "DE"
+		if n%1000 == 0 {
+			country = "AT"
+		}
+		h.Agents = append(h.Agents, agent.Held{Link: uint64(n), ID: fmt.Sprintf("farwire-a%d", n), Slug: fmt.Sprintf("a%d", n), Country: country,
+			Instance: fmt.Sprint(n), ObeysRules: true, Draining: n == 2, Sessions: n % 2 * 10, Since: time.Now()})
+	}
+	d.members["near"].Heard(h)
+	idle := 0
+	seen := map[string]bool{}
+	for range 400 {
+		e := selectOne(t, near, agent.Query{})
+		seen[e.Slug] = true
+		var n int
+		if _, err := fmt.Sscanf(e.Slug, "a%d", &n); err != nil {
+			t.Fatal(err)
+		}
+		if idle += 1 - n%2; n == 2 {
+			t.Error("a draining agent was picked")
+		}
+		if e := selectOne(t, near, agent.Query{Countries: []string{"AT"}}); e.Country != "AT" {
+			t.Errorf("picked %s of %s", e.Slug, e.Country)
+		}
+	}
+	// Of two that are drawn the idle one: three of four, give or take.
+	if idle < 240 || idle > 360 || len(seen) < 200 {
+		t.Errorf("%d of 400 went to idle agents, %d different ones", idle, len(seen))
+	}
+	if e := selectOne(t, near, agent.Query{Slugs: []string{"A777"}}); e.Slug != "a777" {
+		t.Errorf("pinned: %s", e.Slug)
+	}
+	if _, err := near.SelectAgent(t.Context(), agent.Query{Slugs: []string{"a2"}}); err == nil {
+		t.Error("a pinned agent that drains was picked")
+	}
+}
