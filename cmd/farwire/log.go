@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
+	"os"
+	"slices"
+	"strings"
 )
 
 // logFlags are the flags of every command that runs until it is stopped.
@@ -20,4 +24,54 @@ func (f logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, o)), nil
 	}
 	return nil, misusef("--log-format: %q is not a format; give text or json", f.LogFormat)
+}
+
+// lines returns where lines for people go in the format of the log.
+func (f logFlags) lines(w io.Writer) io.Writer {
+	if f.LogFormat == "json" {
+		return jsonLines{w, slog.LevelInfo}
+	}
+	return w
+}
+
+// stderrOf returns where a command says what is not logged: plain lines, or with
+// --log-format json a JSON object for each.
+func stderrOf(args []string, level slog.Level) io.Writer {
+	if !wantsJSON(args) {
+		return os.Stderr
+	}
+	return jsonLines{os.Stderr, level}
+}
+
+// wantsJSON finds out before the flags are parsed, because their errors are told so
+// as well.
+func wantsJSON(args []string) bool {
+	if len(args) == 0 || !slices.Contains([]string{"serve", "agent", "work"}, args[0]) {
+		return false
+	}
+	format := os.Getenv(variable("log-format"))
+	for i, arg := range args {
+		if value, ok := strings.CutPrefix(arg, "--log-format="); ok {
+			format = value
+		} else if arg == "--log-format" && i+1 < len(args) {
+			format = args[i+1]
+		}
+	}
+	return format == "json"
+}
+
+// jsonLines writes each line as a JSON object, in the form of the log.
+type jsonLines struct {
+	w     io.Writer
+	level slog.Level
+}
+
+func (j jsonLines) Write(b []byte) (int, error) {
+	log := slog.New(slog.NewJSONHandler(j.w, nil))
+	for line := range strings.Lines(string(b)) {
+		if line = strings.TrimSpace(line); line != "" {
+			log.Log(context.Background(), j.level, line)
+		}
+	}
+	return len(b), nil
 }

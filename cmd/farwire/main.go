@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -74,6 +75,7 @@ func steady() {
 func run(ctx context.Context, args []string) int {
 	var cli commands
 	helped := false
+	told := stderrOf(args, slog.LevelError)
 	var env environment
 	parser, err := kong.New(&cli,
 		kong.Name("farwire"),
@@ -93,14 +95,14 @@ func run(ctx context.Context, args []string) int {
 	case helped:
 		return statusOK
 	case err != nil:
-		return fail(os.Stderr, misuse(err.Error()+env.blame(err)+whereHelpIs(err)))
+		return fail(told, misuse(err.Error()+env.blame(err)+whereHelpIs(err)))
 	}
-	noteUnknownVariables(os.Stderr, parser.Model, os.Environ())
+	noteUnknownVariables(stderrOf(args, slog.LevelWarn), parser.Model, os.Environ())
 	if err := noEmptyValues(selected); err != nil {
-		return fail(os.Stderr, err)
+		return fail(told, err)
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
-	return fail(os.Stderr, selected.Run())
+	return fail(told, selected.Run())
 }
 
 // asCommand turns what people try elsewhere, --version and help COMMAND, into

@@ -148,7 +148,7 @@ func (s *serve) Run(ctx context.Context) error {
 	} else {
 		go func() { failed <- server.Serve(unknown.Listen(ln)) }()
 	}
-	greet(os.Stderr, greeting{
+	greet(s.lines(os.Stderr), greeting{
 		addr:    addr,
 		admin:   admin.addr(),
 		uses:    used.String() + others.String(),

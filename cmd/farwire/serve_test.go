@@ -211,9 +211,37 @@ func TestServeMakesItsFolder(t *testing.T) {
 	}
 }
 
+// Every line on standard error is JSON: the greeting, the log, and errors.
 func TestServeLogsJSON(t *testing.T) {
-	g := startServe(t, "--log-format", "json")
+	wantJSON := func(text string) {
+		t.Helper()
+		for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
+			var line struct{ Time, Level, Msg string }
+			if err := json.Unmarshal([]byte(l), &line); err != nil || line.Time == "" || line.Level == "" || line.Msg == "" {
+				t.Errorf("not a JSON line of a log: %q", l)
+			}
+		}
+	}
+	for _, args := range [][]string{{"--log-format", "json"}, {"--log-format=json"}} {
+		p := program(t, append([]string{"serve", "--rate", "0"}, args...)...)
+		p.Env = append(p.Env, "FARWIRE_NONSENSE=1")
+		out, err := p.CombinedOutput()
+		if status := p.ProcessState.ExitCode(); err == nil || status != statusMisuse || !strings.Contains(string(out), "--rate") || !strings.Contains(string(out), "FARWIRE_NONSENSE") {
+			t.Errorf("status %d: %s", status, out)
+		}
+		wantJSON(string(out))
+	}
+	p := program(t, "serve", "--nonsense")
+	p.Env = append(p.Env, "FARWIRE_LOG_FORMAT=json")
+	if out, err := p.CombinedOutput(); err == nil {
+		t.Errorf("an unknown flag is accepted: %s", out)
+	} else {
+		wantJSON(string(out))
+	}
+
+	g := startServe(t, "--log-format", "json", "--admin-listen", "127.0.0.1:0", "--socks-listen", "127.0.0.1:0")
 	g.Stop()
+	wantJSON(g.Stderr.String())
 	last := strings.Split(strings.TrimSpace(g.Stderr.String()), "\n")
 	var line struct{ Msg string }
 	if err := json.Unmarshal([]byte(last[len(last)-1]), &line); err != nil || line.Msg != "drained" {

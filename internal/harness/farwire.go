@@ -123,10 +123,10 @@ func StartGateway(t testing.TB, cmd *exec.Cmd) *Gateway {
 			g.Stop()
 		}
 	})
-	at := g.Await(g.Stderr, `(?m)^listening on http(s?)://(\S+)$`)
+	at := g.Await(g.Stderr, `(?m)(?:^|"msg":")listening on http(s?)://([^\s"]+)`)
 	g.secure, g.Addr = at[1], at[2]
 	if !hasKeys(cmd) {
-		g.Key = g.Await(g.Stderr, `(?m)^API key of this run: (\S+)$`)[1]
+		g.Key = g.Await(g.Stderr, `(?m)(?:^|"msg":")API key of this run: ([^\s"]+)`)[1]
 	}
 	return g
 }
