@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -46,8 +47,11 @@ var (
 	// A scheme with a slash, either way, up to white space; behind the host a
 	// wide script's punctuation ends it too.
 	schemed = regexp.MustCompile(`(?i)(?:[a-z][a-z0-9+.-]*[:：][/\\]|[:：]//)[^\s<>"/?#]*(?:[/?#\\][^\s<>"，。、；！？「」『』（）【】《》]*)*`)
-	// Schemes that need none.
-	bare = regexp.MustCompile(`(?i)\b(?:https?|wss?|ftps?|javascript|vbscript|data|mailto|tel|sms|file|blob|about|view-source|magnet|intent|urn)[:：][^\s<>"]+`)
+	// Any scheme without a slash: programs of the reader's machine register theirs
+	// (slack:, vscode:, sip:). Behind a wide colon, which prose of wide scripts has,
+	// only those that everybody knows.
+	other = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]+:[^\s<>":/\\][^\s<>"]*`)
+	bare  = regexp.MustCompile(`(?i)\b(?:https?|wss?|ftps?|javascript|vbscript|data|mailto|tel|sms|file|blob|about|view-source|magnet|intent|urn)[:：][^\s<>"]+`)
 	// A target in Markdown: of a link or an image, and of a reference.
 	target = regexp.MustCompile(`\]\(\s*<?([^\s<>)]*)|(?m:^\s*\[[^\]\n]+\]:[ \t]*\n?[ \t]*<?([^\s<>]+))`)
 	// A tag, a comment, a declaration: raw HTML.
@@ -88,8 +92,10 @@ func (s Set) find(text string) {
 	for _, m := range schemed.FindAllString(text, -1) {
 		s.add(m)
 	}
-	for _, m := range bare.FindAllString(text, -1) {
-		s.add(m)
+	for _, pattern := range []*regexp.Regexp{bare, other} {
+		for _, m := range pattern.FindAllString(text, -1) {
+			s.add(m)
+		}
 	}
 	for _, m := range target.FindAllStringSubmatch(text, -1) {
 		// A whole address counts as such, wherever it stands.
@@ -173,13 +179,27 @@ func (s Set) addDotted(m string) {
 	last := host[strings.LastIndexByte(host, '.')+1:]
 	_, err := netip.ParseAddr(host)
 	switch {
-	case err == nil, strings.HasPrefix(host, "www."), topLevel(last):
+	case err == nil, strings.HasPrefix(host, "www."), topLevel(last), foreignTop(m[:end]):
 	case (strings.HasPrefix(tail, "/") || strings.HasPrefix(tail, ":")) && len(last) > 1 && strings.Trim(last, "0123456789") != "":
 		// A domain that is younger than our list.
 	default:
 		return
 	}
 	s.add(m)
+}
+
+// foreignTop reports a Latin name with a dot and letters of another script behind
+// it. No list has all of the top-level domains that come, and words of a script that
+// is written without spaces may stand right behind one.
+func foreignTop(name string) bool {
+	dot := strings.LastIndexByte(name, '.')
+	if dot <= 0 {
+		return false
+	}
+	before, _ := utf8.DecodeLastRuneInString(name[:dot])
+	behind, _ := utf8.DecodeRuneInString(name[dot+1:])
+	latin := func(r rune) bool { return unicode.Is(unicode.Latin, r) }
+	return (latin(before) || '0' <= before && before <= '9') && unicode.IsLetter(behind) && !latin(behind)
 }
 
 // topLevel reports a name that hosts end in: one of the public list, or one
