@@ -140,14 +140,15 @@ type crawler struct {
 	pace             *pacer
 	slots            chan struct{} // one for each request under way
 
-	robots   *robots.Rules        // of the scope's host; not written once the workers run, as what follows
-	scope    weburl.Scope         //
-	baseLang string               // of the base page
-	cookies  http.CookieJar       // that came with the base page; nil: none
-	settled  map[string]time.Time // what the site maps list
-	complete bool                 // and that is all they list
-	spared   map[string]*Page     // by URL, not to be asked for
-	twins    atomic.Int32         // whether pages have one behind their address with .md
+	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
+	scope     weburl.Scope         //
+	baseLang  string               // of the base page
+	cookies   http.CookieJar       // that came with the base page; nil: none
+	settled   map[string]time.Time // what the site maps list
+	complete  bool                 // and that is all they list
+	spared    map[string]*Page     // by URL, not to be asked for
+	textsFull atomic.Bool          // there is no room for more whole texts
+	twins     atomic.Int32         // whether pages have one behind their address with .md
 
 	// ---
 

@@ -40,7 +40,7 @@ func pack(text []byte, cut bool) *wholeText {
 
 // wholeHTML takes the whole text of a page.
 func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) error {
-	if !c.Text {
+	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
 	base := baseOf(r.final, p)
@@ -56,7 +56,7 @@ func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) er
 
 // wholeMarkdown takes that of a page of Markdown or plain text.
 func (c *crawler) wholeMarkdown(ctx context.Context, r *result, body []byte, markdown bool) error {
-	if !c.Text {
+	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
 	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, func(href string) string {
@@ -105,6 +105,7 @@ func (c *crawler) keepText(ctx context.Context, url string, w *wholeText) {
 	}
 	full := func(why string) {
 		t.closed = true
+		c.textsFull.Store(true)
 		c.note(url, fmt.Sprintf("%s: the whole texts of this page and those behind it are left out", why))
 	}
 	if size > maxTexts || w.cut {
