@@ -2,11 +2,13 @@ package farwire
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -240,4 +242,40 @@ func capital(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// refused notes a request that never became a session.
+func (g *Gateway) refused(ctx context.Context, kind string, remote netip.Addr, err error) {
+	if errors.Is(err, errClientGone) {
+		return
+	}
+	p := public(err)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
+	if f := g.o.Trace.Refused; f != nil {
+		info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
+		var caller *callerError
+		if errors.As(err, &caller) {
+			info.Subject, info.KeyID = caller.subject, caller.keyID
+		}
+		f(ctx, info)
+	}
+}
+
+// refuse answers and notes a request that becomes no session.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
+	g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
+	g.o.fail(w, err)
+}
+
+// A callerError is a refusal of a caller who is known.
+type callerError struct {
+	error
+	subject, keyID string
+}
+
+func (e *callerError) Unwrap() error { return e.error }
+
+// refusedCaller has an error say whom it refuses.
+func refusedCaller(p Principal, err error) error {
+	return &callerError{err, p.Subject, p.KeyID}
 }

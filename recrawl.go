@@ -316,3 +316,17 @@ func (h *heldLease) release() {
 	h.settle()
 	h.over.Stop()
 }
+
+// nextTime keeps to the times that follow from the first, unless they have
+// been missed.
+func (c *recrawl) nextTime(s Site) time.Time {
+	interval := max(s.Interval, time.Millisecond)
+	if c.r.Adaptive {
+		interval = min(max(s.ChangeInterval/2, c.r.MinInterval), c.r.MaxInterval)
+		return c.began.Add(interval)
+	}
+	if at := c.lease.Due.Add(interval); at.After(c.began) {
+		return at
+	}
+	return c.began.Add(interval)
+}

@@ -319,20 +319,6 @@ func (c *recrawl) commit(ctx context.Context, o RecrawlResult) {
 // now is by the store's clock.
 func (c *recrawl) now() time.Time { return c.began.Add(time.Since(c.asked)) }
 
-// nextTime keeps to the times that follow from the first, unless they have
-// been missed.
-func (c *recrawl) nextTime(s Site) time.Time {
-	interval := max(s.Interval, time.Millisecond)
-	if c.r.Adaptive {
-		interval = min(max(s.ChangeInterval/2, c.r.MinInterval), c.r.MaxInterval)
-		return c.began.Add(interval)
-	}
-	if at := c.lease.Due.Add(interval); at.After(c.began) {
-		return at
-	}
-	return c.began.Add(interval)
-}
-
 // changeInterval returns the average time between changes of a site that was
 // crawled now.
 func changeInterval(s Site, now time.Time, changed bool) time.Duration {

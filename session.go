@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/http"
-	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -376,42 +374,6 @@ func labelsAttr(labels map[string]string) slog.Attr {
 		attrs = append(attrs, slog.String(name, labels[name]))
 	}
 	return slog.Group("labels", attrs...)
-}
-
-// refused notes a request that never became a session.
-func (g *Gateway) refused(ctx context.Context, kind string, remote netip.Addr, err error) {
-	if errors.Is(err, errClientGone) {
-		return
-	}
-	p := public(err)
-	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
-	if f := g.o.Trace.Refused; f != nil {
-		info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
-		var caller *callerError
-		if errors.As(err, &caller) {
-			info.Subject, info.KeyID = caller.subject, caller.keyID
-		}
-		f(ctx, info)
-	}
-}
-
-// refuse answers and notes a request that becomes no session.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
-	g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
-	g.o.fail(w, err)
-}
-
-// A callerError is a refusal of a caller who is known.
-type callerError struct {
-	error
-	subject, keyID string
-}
-
-func (e *callerError) Unwrap() error { return e.error }
-
-// refusedCaller has an error say whom it refuses.
-func refusedCaller(p Principal, err error) error {
-	return &callerError{err, p.Subject, p.KeyID}
 }
 
 func newID() string {
