@@ -51,8 +51,9 @@ type cluster struct {
 	stop      context.CancelFunc
 }
 
-// openCluster connects to NATS, if there is one; nil: there is none.
-func (s *serve) openCluster(id *identity, name string, ln net.Addr, log *slog.Logger) (*cluster, error) {
+// openCluster connects to NATS, if there is one; nil: there is none. Without a
+// listener the process reaches others, and no one reaches it.
+func (s *serve) openCluster(secrets func() [][]byte, name string, ln net.Addr, log *slog.Logger) (*cluster, error) {
 	values, err := serviceValues("NATS_URL", "NATS_CREDS", "NATS_CA")
 	if err != nil {
 		return nil, err
@@ -73,12 +74,14 @@ func (s *serve) openCluster(id *identity, name string, ln net.Addr, log *slog.Lo
 		log.Warn("--peers is ignored: gateways find each other on NATS")
 	}
 	c := &cluster{name: name, log: log, scheme: schemeOf(s.TLSCert != "")}
-	if err := c.advertise(s, ln, values["NATS_URL"]); err != nil {
-		return nil, err
+	if ln != nil { // else nobody reaches it
+		if err := c.advertise(s, ln, values["NATS_URL"]); err != nil {
+			return nil, err
+		}
 	}
 	c.Cluster, err = natscluster.Open(natscluster.Options{
 		URL: values["NATS_URL"], Credentials: values["NATS_CREDS"], CA: values["NATS_CA"],
-		Cluster: s.clusterFlags.Cluster, Name: name, Secrets: id.clusterSecrets, Logger: log,
+		Cluster: s.clusterFlags.Cluster, Name: name, Secrets: secrets, Logger: log,
 	})
 	if err != nil {
 		return nil, asVariable(err, "natscluster: Options.", map[string]string{
@@ -139,7 +142,7 @@ func (c *cluster) address() string {
 		return c.url
 	}
 	a := c.ClientIP()
-	if !a.IsValid() {
+	if !a.IsValid() || c.port == "" {
 		return ""
 	}
 	return c.scheme + "://" + net.JoinHostPort(a.String(), c.port)
@@ -155,11 +158,11 @@ func (c *cluster) bus() farwire.Bus {
 
 // join has the pool share its agents, and the limiter know how many gateways share
 // the limits.
-func (c *cluster) join(pool *agent.Pool, id *identity, limiter farwire.Limiter) error {
+func (c *cluster) join(pool *agent.Pool, secrets func() [][]byte, limiter farwire.Limiter) error {
 	if c == nil {
 		return nil
 	}
-	err := pool.Join(agent.ClusterOptions{Name: c.name, URL: c.address, Secrets: id.clusterSecrets, Directory: c.Cluster})
+	err := pool.Join(agent.ClusterOptions{Name: c.name, URL: c.address, Secrets: secrets, Directory: c.Cluster})
 	if err != nil {
 		return err
 	}

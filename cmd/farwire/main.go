@@ -28,6 +28,7 @@ type commands struct {
 	Check check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
 
 	Agents   agents   `cmd:"" help:"List the agents of a gateway."`
+	Work     work     `cmd:"" help:"Recrawl due sites and serve nothing, on the stores of the gateways."`
 	Sessions sessions `cmd:"" help:"List your running sessions at a gateway, or end one."`
 	Keygen   keygen   `cmd:"" help:"Make a key, and the line of a keys file that admits it."`
 	Health   health   `cmd:"" help:"Ask whether a gateway is ready: the exit status says it."`

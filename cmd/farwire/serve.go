@@ -100,7 +100,7 @@ func (s *serve) Run(ctx context.Context) error {
 	defer used.close(log)
 	o.Sites, o.Storage, o.Limiter = used.sites, used.storage, used.limiter
 	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
-	others, err := s.openCluster(id, o.Name, addr, log)
+	others, err := s.openCluster(id.clusterSecrets, o.Name, addr, log)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *serve) Run(ctx context.Context) error {
 	server := newServer(s.withScheme(gateway.ForwardProxy(handler)), log)
 	unknown := s.guard(s.trusted, log)
 	guardServer(server, unknown)
-	if err := others.join(pool, id, used.limiter); err != nil {
+	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err
 	}
 	failed := make(chan error, 2) // of both listeners

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/farwire/farwire"
+)
+
+// work recrawls apart from the gateways that relay.
+type work struct {
+	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways', with which it reaches the agents of a cluster on NATS."`
+	Cluster      string        `default:"farwire" placeholder:"NAME" help:"The cluster's name on NATS."`
+	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, as NATS_URL does."`
+	AllowPrivate bool          `help:"Let the agent in this process reach loopback, private and link-local addresses."`
+	APIKeys      list          `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"The gateways' keys: sites of a key that is gone rest. Without them and --keys-file sites are crawled under the usual limits."`
+	KeysFile     string        `placeholder:"FILE" help:"The gateways' keys file, likewise."`
+	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateway's folder, where there is no database or bucket."`
+	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+
+	crawlFlags `embed:""`
+	guardFlags `embed:""`
+	logFlags   `embed:""`
+}
+
+// Run recrawls until ctx ends; what it is crawling then goes to others.
+func (w *work) Run(ctx context.Context) error {
+	steady()
+	log, err := w.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !w.Recrawl:
+		return misuse("--recrawl: it is all that this command does; leave it out")
+	case w.DrainTimeout <= 0:
+		return misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", w.DrainTimeout)
+	}
+	s := &serve{DataDir: w.DataDir, crawlFlags: w.crawlFlags,
+		identityFlags: identityFlags{TokenSecret: w.TokenSecret, APIKeys: w.APIKeys, KeysFile: w.KeysFile},
+		networkFlags:  networkFlags{LocalAgent: w.LocalAgent, AllowPrivate: w.AllowPrivate, guardFlags: w.guardFlags},
+		clusterFlags:  clusterFlags{Cluster: w.Cluster}}
+	if given("NATS_URL") && w.LocalAgent == "local:ZZ" {
+		s.LocalAgent = noAgent
+	}
+	pool, err := s.network(log, nil, nil)
+	if err != nil {
+		return err
+	}
+	o := farwire.Options{Name: farwire.GatewayName(), Agents: pool, Logger: log}
+	if o.Crawl, err = w.crawlFlags.options(); err != nil {
+		return err
+	}
+	if len(w.APIKeys) > 0 || w.KeysFile != "" {
+		id, err := s.identityFlags.open(nil, log)
+		if err != nil {
+			return err
+		}
+		o.Auth = id.keys
+	}
+	secrets, err := tokenSecrets(w.TokenSecret)
+	if err != nil {
+		return err
+	}
+	if needsFolder() {
+		if err := writable(w.DataDir); err != nil {
+			return err
+		}
+	}
+	used, err := s.services(ctx, "http://"+defaultGatewayAddr, o.Name, log)
+	if err != nil {
+		return err
+	}
+	defer used.close(log)
+	all := func() [][]byte { return secrets }
+	others, err := s.openCluster(all, o.Name, nil, log)
+	if err != nil {
+		return err
+	}
+	defer others.close()
+	o.Bus, o.Sites, o.Storage, o.Limiter = others.bus(), used.sites, used.storage, used.limiter
+	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
+	gateway, err := farwire.New(o)
+	if err != nil {
+		return err
+	}
+	if err := others.join(pool, all, used.limiter); err != nil {
+		return err
+	}
+	log.Info("recrawling due sites", "using", used.String())
+	worked := gateway.Recrawl(ctx)
+	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
+	drain, cancel := context.WithTimeout(context.Background(), w.DrainTimeout)
+	defer cancel()
+	return errors.Join(worked, gateway.Shutdown(drain), others.drained(pool.Shutdown(drain)))
+}
