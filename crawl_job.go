@@ -52,7 +52,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 		transport.Close()
 		j.node, j.requests = transport.ExitID(), transport.Requests()
 	}()
-	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, log: j.log}
+	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, owner: j.subject, log: j.log}
 	o := j.req.choice
 	o.Client = &http.Client{Transport: transport}
 	o.MaxPages, o.DescLength = j.maxPages, j.req.descLength
@@ -127,6 +127,7 @@ type rendering struct {
 	with   Renderer // nil: none is configured
 	exits  *egress.Transport
 	remote bool              // a browser service may be used
+	owner  string            // whose crawl it is
 	log    func(text string) // to the client, in words
 
 	mu   sync.Mutex
@@ -162,7 +163,7 @@ func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: r.remote})
+	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: r.remote, Owner: r.owner})
 	switch {
 	case errors.Is(err, ErrNoBrowser):
 		r.tell(tellNoBrowser)
@@ -216,6 +217,7 @@ type RenderPage struct {
 	URL    string
 	Exit   agent.Exit // the browser's own requests leave through it
 	Remote bool       // a browser service may be used (useBrightdata)
+	Owner  string     // whose crawl it is: owners take turns
 }
 
 // Rendered is a page as a browser had it in the end, and what that cost.

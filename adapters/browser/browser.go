@@ -112,8 +112,8 @@ var names = []string{"chromium", "chromium-browser", "google-chrome", "google-ch
 // whoever made it closes it.
 type Browser struct {
 	o    Options
-	path string        // of the local browser; empty: none
-	tabs chan struct{} // one for each page under way
+	path string // of the local browser; empty: none
+	tabs *turns // one tab for each page under way
 
 	local  local
 	remote remote
@@ -125,7 +125,7 @@ type Browser struct {
 	wg     sync.WaitGroup // pages, and browsers until they have ended
 
 	rendered, failed, byRemote, starts atomic.Int64
-	bytes, nanos, waiting              atomic.Int64
+	bytes, nanos                       atomic.Int64
 }
 
 var _ farwire.Renderer = (*Browser)(nil)
@@ -163,7 +163,7 @@ func New(o Options) (*Browser, error) {
 			return nil, errors.New("browser: Options.RemoteURL is not the address of a WebSocket; write it as wss://user:password@host:port")
 		}
 	}
-	b.tabs = make(chan struct{}, b.o.Tabs)
+	b.tabs = newTurns(b.o.Tabs)
 	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	b.local.turn = make(chan struct{}, 1)
 	return b, nil
@@ -202,15 +202,10 @@ func (b *Browser) Render(ctx context.Context, p farwire.RenderPage) (farwire.Ren
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(b.ctx, func() { cancel(context.Cause(b.ctx)) })()
-	b.waiting.Add(1)
-	select {
-	case b.tabs <- struct{}{}:
-		b.waiting.Add(-1)
-		defer func() { <-b.tabs }()
-	case <-ctx.Done():
-		b.waiting.Add(-1)
-		return farwire.Rendered{}, context.Cause(ctx)
+	if err := b.tabs.take(ctx, p.Owner); err != nil {
+		return farwire.Rendered{}, err
 	}
+	defer b.tabs.give(p.Owner)
 	began := time.Now()
 	shown, err := b.show(ctx, u, p)
 	shown.Time = time.Since(began)
@@ -311,10 +306,11 @@ type Stats struct {
 
 // Stats returns the counters as they are now.
 func (b *Browser) Stats() Stats {
+	active, waiting := b.tabs.counts()
 	return Stats{
 		Rendered: b.rendered.Load(), Failed: b.failed.Load(), Remote: b.byRemote.Load(), Starts: b.starts.Load(),
 		Time: time.Duration(b.nanos.Load()), Bytes: b.bytes.Load(),
-		Active: len(b.tabs), Waiting: int(b.waiting.Load()),
+		Active: active, Waiting: waiting,
 	}
 }
 
