@@ -181,6 +181,7 @@ func TestSite_Title_NamesTheSite(t *testing.T) {
 		"Eigen":              {"Eigen: Main Page", "Eigen: Eigen::Box&lt; T, N &gt; Class Template Reference", "Eigen: Eigen::Disc&lt; T &gt; Class Template Reference", "Eigen: Eigen::Edge&lt; T &gt; Struct Template Reference"},
 		"Foo docs":           {"Quick tour | Foo docs", "A | Foo docs", "B | Foo docs", "C | Foo docs"},
 		"Django manual":      {"Django manual | Django 3.2 documentation", "A | Django 3.2 documentation", "B | Django 3.2 documentation", "C | Django 3.2 documentation"},
+		"Example Docs":       {"Example Docs", "A | Acme", "B | Acme", "C | Acme"},
 		"Apache HTTP Server": {"Apache HTTP Server", "A - Docs", "B - Docs", "C - Docs"},
 	} {
 		if got := named(t, "", titles...); got != want {

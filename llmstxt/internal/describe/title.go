@@ -209,7 +209,7 @@ func siteTitle(base *Page, a affixes, covered string) string {
 	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
 	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
-	if !part && !unnamed(own) && (common == "" || !topic(own, common)) {
+	if !part && !unnamed(own) && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
 		return withoutVague(own)
 	}
 	e := base.Evidence
