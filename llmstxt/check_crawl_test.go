@@ -14,7 +14,7 @@ import (
 func TestCheck_OfWhatACrawlWrites_FindsNothing(t *testing.T) {
 	odd := &web{pages: map[string]answer{}}
 	var links []string
-	for i, title := range []string{"A [b] (c)", "# Hash", "## Two", "> Quote", "- item: note", "1. one", "`code` *x* _y_", "Optional", "a: b", "https://x.test/", "|", "\\", "Ünï ​code \U000e0041", "</title>", "   "} {
+	for i, title := range []string{"A [b] (c)", "# Hash", "## Two", "> Quote", "- item: note", "1. one", "`code` *x* _y_", "Optional", "a: b", "https://x.test/", "|", "\\", "Ünï \u200bcode \U000e0041", "</title>", "   "} {
 		path := fmt.Sprintf("/odd-%c?x=(%d)&y=[z]", 'a'+i, i)
 		links = append(links, path)
 		odd.pages["http://docs.test"+path] = html("<html lang=en><title>" + title + "</title><main><h1>" + title + "</h1><p>" + title + "</p><p>&gt; quoted words of page " + word(i) + "</p><ul><li>## listed</ul><pre># code</pre></main>")
