@@ -97,7 +97,7 @@ func TestZshCompletion(t *testing.T) {
 		}
 	}
 	const handed = `compinit -u -D; source $1; _describe() { print -rl -- $commands }; _arguments() { print -rl -- "$@" }; `
-	if got := zsh(handed + `words=(farwire ser); CURRENT=2; _farwire`); len(got) != 11 || !strings.HasPrefix(got[0], "serve:") {
+	if got := zsh(handed + `words=(farwire ser); CURRENT=2; _farwire`); len(got) != 12 || !strings.HasPrefix(got[0], "serve:") {
 		t.Errorf("commands: %q", got)
 	}
 	got := zsh(handed + `words=(farwire serve --); CURRENT=3; _farwire`)
