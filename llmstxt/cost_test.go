@@ -336,9 +336,10 @@ func TestCost_LargestDocuments_StayWithinTheirMemory(t *testing.T) {
 			continue // of a model that the operator chose; its length is bounded there
 		}
 		if raceDetector {
-			// A quarter of the size, with more than a quarter of the memory. Make runs
-			// this test without the detector too.
-			size, limit = size/4, limit/2
+			// A quarter of the size, and still more memory: with the detector a
+			// sync.Pool drops at random what it was given. Make runs this test without
+			// the detector too.
+			size, limit = size/4, 2*limit
 		}
 		t.Run(name, func(t *testing.T) {
 			body := d.make(size)
