@@ -258,14 +258,13 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 // prepare reads what the options ask for.
 func (f *forwarding) prepare(ctx context.Context) error {
 	o := &f.to.Options
-	host, _ := f.to.HostPort()
+	host, service := f.to.HostPort()
 	sticky := f.to.Sticky()
 	f.query = agent.Query{Subject: f.s.Subject, Host: host, Session: sticky}
 	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
 		return err
 	}
 	// A connection that is used again is not dialled, and asks nobody.
-	_, service := f.to.HostPort()
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@
 //	farwire_session_duration_seconds{kind}              histogram
 //	farwire_requests_refused_total{kind,status}         429: a limit
 //	farwire_relay_frames_total{direction}               to_target or to_client
-//	farwire_relay_bytes_total{direction}                of frames, their headers included
+//	farwire_relay_bytes_total{direction}                of payloads
 //	farwire_amqp_messages_total
 //	farwire_amqp_message_bytes_total                    of bodies
 //	farwire_amqp_waiting_bytes                          of events that readers have not taken
