@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -39,7 +40,7 @@ func (g *Gateway) Crawl() http.Handler {
 			g.refused(r.Context(), KindCrawl.String(), g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
 		}
-		if err := checkUpgrade(w, r); err != nil {
+		if err := opening.Check(w, r); err != nil {
 			refuse(err)
 			return
 		}
@@ -80,41 +81,40 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var protocol string
-	if list := offered(r); len(list) > 0 {
+	if list := opening.Offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
-	client, err := accept(w, r, protocol, false)
+	client, err := opening.Accept(w, r, protocol, false)
 	if err != nil {
 		c.result.Err = errClientGone
 		return
 	}
-	conn := client.rec.Conn
+	conn := client.Conn
 	c.session.conn = conn
 	defer afterKill(c.g.kill, func() { conn.Close() })()
 	if reason := keyRefusal(refusal, seen.key != "" && seen.key == r.URL.Query().Get("token")); reason != "" {
-		client.release()
+		client.Release()
 		c.result.Err, c.result.Code = refusal, 1008
-		writeClose(conn, nil, 1008, reason)
-		closeAfterLast(conn)
+		opening.WriteClose(conn, nil, 1008, reason)
+		opening.CloseAfterLast(conn)
 		return
 	}
 	var msg []byte
 	if refusal == nil {
-		msg, refusal = client.ask(c.session.ctx, "crawl request")
+		msg, refusal = client.Ask(c.session.ctx, "crawl request")
 	}
 	if refusal == nil {
 		refusal = c.read(msg)
 	}
 	if refusal != nil {
-		client.release()
+		client.Release()
 		if p, told := c.conclude(refusal); told {
-			writeClose(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
+			opening.WriteClose(conn, crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}, p.Event, p.Text)
 		}
-		closeAfterLast(conn)
+		opening.CloseAfterLast(conn)
 		return
 	}
-	client.rec.hand()
-	c.run(client.ws)
+	c.run(client.Keep())
 }
 
 // admit finds out whose crawl it is. Until the upgrade is answered the

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -74,8 +75,8 @@ func ErrorClasses() []ErrorClass {
 var (
 	errDraining    = &fault.Error{Class: fault.Draining, Text: "the gateway is draining", Detail: "draining"}
 	errTimeout     = &fault.Error{Class: fault.TargetTimeout, Text: "target timed out", Detail: "timed out"}
-	errBrokenFrame = fault.New(fault.BadFrame, "a frame broke the format")
-	errClientGone  = errors.New("the client left")
+	errBrokenFrame = opening.ErrBrokenFrame
+	errClientGone  = opening.ErrGone
 )
 
 // A Refusal is an error that a host program may return from any of its

@@ -21,6 +21,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/socks"
@@ -147,7 +148,7 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 // serveAbsolute serves a request for an absolute URL: the path form's way, with
 // nothing rewritten.
 func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri string) {
-	kind, socket := KindHTTP, isWebSocket(r)
+	kind, socket := KindHTTP, opening.IsWebSocket(r)
 	if socket {
 		kind = KindRelay
 	}
@@ -158,7 +159,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		to, err = pathform.ParseAbsolute(uri, options)
 	}
 	if err == nil && socket {
-		err = checkUpgrade(w, r)
+		err = opening.Check(w, r)
 	}
 	if err != nil {
 		// What is wrong is told to those who may ask.
@@ -249,7 +250,7 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 				by = "client"
 			}
 			cut := context.AfterFunc(g.kill, func() { conn.Close() })
-			closeAfterLast(conn)
+			opening.CloseAfterLast(conn)
 			cut()
 			s.end(t.result(by, 0, err))
 			return

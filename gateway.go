@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -211,17 +210,6 @@ func (g *Gateway) isDraining() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.draining
-}
-
-// splitList reads "US,DE" as a list; blanks around and between do not count.
-func splitList(s string) []string {
-	var list []string
-	for item := range strings.SplitSeq(s, ",") {
-		if item = strings.TrimSpace(item); item != "" {
-			list = append(list, item)
-		}
-	}
-	return list
 }
 
 // afterKill calls cut when ctx ends, and returns a function after which it is

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/opening"
 )
 
 // Options says what a [Gateway] is made of. The zero value is valid: a gateway
@@ -238,15 +239,15 @@ const (
 	defaultMaxInterval    = 30 * day
 
 	// A client has this long to say what it wants, in all.
-	askTimeout = 10 * time.Second
+	askTimeout = opening.Timeout
 	// No request of a client, a first message or a body, is larger.
-	askLimit = 64 << 10
+	askLimit = opening.Limit
 	// From the message to the answer, over all agents tried.
 	dialTimeout = 20 * time.Second
 	// A lost client is noticed this long after a ping of the gateway's.
 	pongTimeout = 20 * time.Second
 	// A peer that does not answer a close frame is given up after this.
-	closeTimeout = 5 * time.Second
+	closeTimeout = opening.CloseTimeout
 )
 
 // withDefaults returns o with every zero value replaced, or an error that

@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/pathform"
 )
 
@@ -49,13 +50,13 @@ func (g *Gateway) PathForm() http.Handler {
 			return
 		}
 		kind := KindHTTP
-		socket := isWebSocket(r)
+		socket := opening.IsWebSocket(r)
 		if socket {
 			kind = KindRelay
 		}
 		to, err := pathform.Parse(r.RequestURI)
 		if err == nil && socket {
-			err = checkUpgrade(w, r)
+			err = opening.Check(w, r)
 		}
 		var s *session
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/pace"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -164,7 +165,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		full:       o.Full,
 		markdown:   o.Markdown,
 		choice:     o.choice(),
-		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: splitList(o.Agent), Countries: splitList(o.Geo)},
+		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: egress.SplitList(o.Agent), Countries: egress.SplitList(o.Geo)},
 	}
 	if u, err := url.Parse(req.url); err == nil {
 		req.query.Host = u.Hostname()

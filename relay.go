@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -33,7 +34,7 @@ import (
 // until one side ends it, [Gateway.Shutdown] does, or a side is lost.
 func (g *Gateway) Relay() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := checkUpgrade(w, r); err != nil {
+		if err := opening.Check(w, r); err != nil {
 			g.refuse(w, r, KindRelay.String(), err)
 			return
 		}
@@ -66,18 +67,18 @@ type relayed struct {
 // relayMessage serves the message form.
 func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Request) {
 	var protocol string
-	if list := offered(r); len(list) > 0 {
+	if list := opening.Offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
 	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions")))
 	seen := g.readAuth(r)
-	c, err := accept(w, r, protocol, stateless)
+	c, err := opening.Accept(w, r, protocol, stateless)
 	if err != nil {
 		s.end(SessionResult{EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
-	s.conn = c.rec.Conn
-	p := &relayed{client: c.rec.Conn, deflate: stateless}
+	s.conn = c.Conn
+	p := &relayed{client: c.Conn, deflate: stateless}
 	if err := g.answer(s, c, seen, p); err != nil {
 		g.reject(s, p, err)
 		return
@@ -90,19 +91,19 @@ func (g *Gateway) compresses() bool { return g.o.Relay.Compression == Compressio
 // answer reads the first message, does what it asks for and says "connected".
 // Meanwhile a hold on the client's side answers pings, keeps what is meant for
 // the target, and notices a client that leaves.
-func (g *Gateway) answer(s *session, c *caller, seen requestAuth, p *relayed) error {
-	msg, err := c.ask(s.ctx, "connect message")
-	c.release()
+func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *relayed) error {
+	msg, err := c.Ask(s.ctx, "connect message")
+	c.Release()
 	if err != nil {
 		return err
 	}
 	asked := time.Now()
-	if c.rec.failed != nil { // by rules that coder/websocket does not hold
-		return c.broken(c.rec.failed)
+	if c.Failed() != nil { // by rules that coder/websocket does not hold
+		return c.Broken(c.Failed())
 	}
 	ctx, leave := context.WithCancelCause(s.ctx)
 	defer leave(nil)
-	hold := wsframe.StartHold(p.client, c.rec.seen, maxHeld, p.deflate)
+	hold := wsframe.StartHold(p.client, c.Early(), maxHeld, p.deflate)
 	go func() {
 		select {
 		case <-hold.Gone():
@@ -265,9 +266,9 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 			m.Status, m.Headers = refusal.Status, headersForJSON(upstream.WithoutHop(refusal.Header))
 			m.Body = string(refusal.Body)
 		}
-		writeClose(p.client, m, e.Close, e.Text)
+		opening.WriteClose(p.client, m, e.Close, e.Text)
 	}
-	closeAfterLast(p.client)
+	opening.CloseAfterLast(p.client)
 	s.end(r)
 }
 

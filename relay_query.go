@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire/internal/deflate"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
@@ -48,14 +49,14 @@ func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *re
 		w.Header().Set("Sec-WebSocket-Extensions", p.target.Extensions)
 		p.deflate = true
 	}
-	c, err := accept(w, r, p.target.Subprotocol, false)
+	c, err := opening.Accept(w, r, p.target.Subprotocol, false)
 	if err != nil {
 		p.target.Close()
 		s.end(SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
-	c.release()
-	p.client, p.early = c.rec.Conn, c.rec.seen
+	c.Release()
+	p.client, p.early = c.Conn, c.Early()
 	g.pipe(s, p)
 }
 
@@ -70,7 +71,7 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 		if err := s.admit(ctx, seen); err != nil {
 			return err
 		}
-		p.request, err = q.relayRequest(offered(r), authorization)
+		p.request, err = q.relayRequest(opening.Offered(r), authorization)
 		return err
 	})
 }
@@ -201,7 +202,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 			return err
 		}
 		to.Outgoing(header, s.Subject, g.o.StripHeaders)
-		p.request, err = pathRelay(to, header, offered(r))
+		p.request, err = pathRelay(to, header, opening.Offered(r))
 		return err
 	})
 	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: p.exit.ID}

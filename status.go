@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -94,7 +95,7 @@ func (g *Gateway) Ready() http.Handler {
 func readyRequires(r *http.Request) ([]string, error) {
 	var required []string
 	for _, list := range r.URL.Query()["require"] {
-		for _, what := range splitList(list) {
+		for _, what := range egress.SplitList(list) {
 			if what != "agents" && what != "stores" {
 				return nil, fault.Invalidf("require names %q; write agents or stores", fault.Clip(what))
 			}

@@ -45,7 +45,7 @@ func ParseFilter(q *agent.Query, geo, agents string) error {
 			return fault.Invalidf("%s has more than %d entries", l.name, maxChoices)
 		}
 	}
-	q.Countries, q.Slugs = list(geo), list(agents)
+	q.Countries, q.Slugs = SplitList(geo), SplitList(agents)
 	switch {
 	case geo != "" && len(q.Countries) == 0:
 		return fault.Invalidf("geo names no country; write it as US,DE or leave it out")
@@ -71,7 +71,8 @@ func stays(q agent.Query, err *agent.DialError) bool {
 	return err.Fault == agent.FaultTarget || q.Session != "" && !err.AgentUnavailable()
 }
 
-func list(s string) []string {
+// SplitList reads "US,DE" as a list; blanks around and between do not count.
+func SplitList(s string) []string {
 	var out []string
 	for item := range strings.SplitSeq(s, ",") {
 		if item = strings.TrimSpace(item); item != "" {

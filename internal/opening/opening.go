@@ -1,4 +1,6 @@
-package farwire
+// Package opening is a client's side of a WebSocket until something takes it over:
+// the handshake, and the one message that says what the client wants.
+package opening
 
 import (
 	"context"
@@ -22,14 +24,31 @@ import (
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
-// checkUpgrade refuses what cannot become a WebSocket, before anything is done
+const (
+	// Timeout is how long a client has to say what it wants, in all.
+	Timeout = 10 * time.Second
+	// Limit is the largest first message, in bytes.
+	Limit = 64 << 10
+	// CloseTimeout is after what a peer is given up that does not answer a close
+	// frame.
+	CloseTimeout = 5 * time.Second
+)
+
+var (
+	// ErrGone says that the client left, and has to be told nothing.
+	ErrGone = errors.New("the client left")
+	// ErrBrokenFrame says that the client broke the frame format, and was told.
+	ErrBrokenFrame = fault.New(fault.BadFrame, "a frame broke the format")
+)
+
+// Check refuses what cannot become a WebSocket, before anything is done
 // for it (RFC 6455, section 4.2.1).
-func checkUpgrade(w http.ResponseWriter, r *http.Request) error {
+func Check(w http.ResponseWriter, r *http.Request) error {
 	asked := httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket") &&
 		httpguts.HeaderValuesContainsToken(r.Header.Values("Connection"), "upgrade")
 	switch {
 	case r.Method != http.MethodGet:
-		return notAllowed(http.MethodGet)
+		return &fault.Error{Class: fault.MethodNotAllowed, Text: "the method must be " + http.MethodGet, Allow: http.MethodGet}
 	case !asked, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
 		return fault.New(fault.UpgradeRequired, "this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
@@ -55,20 +74,22 @@ func validNonce(keys []string) bool {
 	return err == nil && len(nonce) == 16
 }
 
-// A caller is a client's WebSocket in our hands. Until the pipe takes over, a
+// A Client is a client's WebSocket in our hands. Until the pipe takes over, a
 // recorder below coder/websocket keeps what was read, so that no byte that the
 // client sent early is lost in a buffer.
-type caller struct {
+type Client struct {
+	// Conn is the connection below, for whoever takes it over after Release.
+	Conn net.Conn
+
 	ws      *websocket.Conn
 	rec     *recorder
 	deflate bool // was agreed on
 }
 
-// accept answers the upgrade. A client that offers subprotocols is given the
-// first, because browsers drop the connection otherwise; chosen says which
-// when the target has been asked already. stateless says that permessage-deflate
+// Accept answers the upgrade, with a subprotocol unless it is empty: browsers drop the
+// connection when they offered some and get none. stateless says that permessage-deflate
 // is agreed on, as deflate.Stateless.
-func accept(w http.ResponseWriter, r *http.Request, protocol string, stateless bool) (*caller, error) {
+func Accept(w http.ResponseWriter, r *http.Request, protocol string, stateless bool) (*Client, error) {
 	opts := &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled}
 	if protocol != "" {
 		opts.Subprotocols = []string{protocol}
@@ -93,19 +114,39 @@ func accept(w http.ResponseWriter, r *http.Request, protocol string, stateless b
 	if err != nil {
 		return nil, err
 	}
-	return &caller{ws, rec, stateless}, nil
+	return &Client{rec.Conn, ws, rec, stateless}, nil
 }
 
-// release has coder/websocket let go of its buffers, while the connection stays
+// Release has coder/websocket let go of its buffers, while the connection stays
 // with the recorder. It must be called unless the recorder is handed over: one
 // of its Conns that is merely forgotten is never collected, because it refers
 // to itself and has a finalizer.
-func (c *caller) release() { c.ws.CloseNow() }
+func (c *Client) Release() { c.ws.CloseNow() }
 
-func offered(r *http.Request) []string {
+// Early returns what the client has sent behind its first message or, where none was
+// asked for, behind the handshake.
+func (c *Client) Early() []byte { return c.rec.seen }
+
+// Failed says what is wrong with the first message by rules that coder/websocket
+// does not hold; nil: nothing.
+func (c *Client) Failed() error { return c.rec.failed }
+
+// Keep leaves the connection to coder/websocket for good, and returns it. Nobody may
+// be using it meanwhile.
+func (c *Client) Keep() *websocket.Conn {
+	c.rec.handed, c.rec.seen = true, nil
+	return c.ws
+}
+
+// Offered returns the subprotocols that a client offers, in its order.
+func Offered(r *http.Request) []string {
 	var list []string
 	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
-		list = append(list, splitList(line)...)
+		for item := range strings.SplitSeq(line, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				list = append(list, item)
+			}
+		}
 	}
 	return list
 }
@@ -125,7 +166,7 @@ type recorder struct {
 // readFirst keeps no more of the first message than coder/websocket does, and
 // fails where a frame announces more than that may have.
 func (c *recorder) readFirst(deflate bool) {
-	c.first = wsframe.NewFirstMessage(deflate, askLimit)
+	c.first = wsframe.NewFirstMessage(deflate, Limit)
 	c.skim(c.take())
 }
 
@@ -149,13 +190,9 @@ func (c *recorder) skim(b []byte) {
 	c.seen = append(c.seen, b...)
 }
 
-// hand leaves the connection to coder/websocket for good. Nobody may be using
-// it meanwhile.
-func (c *recorder) hand() { c.handed, c.seen = true, nil }
-
 // Fragments and pings make a message longer on the wire than it is. Beyond this a
 // client is not about to say something.
-const maxRecorded = 2 * askLimit
+const maxRecorded = 2 * Limit
 
 var errTooMuch = errors.New("too much before the first message")
 
@@ -194,14 +231,14 @@ func (c *recorder) Close() error {
 	return nil
 }
 
-// ask waits for the client's one JSON message; what says in a refusal what it
+// Ask waits for the client's one JSON message; what says in a refusal what it
 // is. The time runs for all of it; neither pings nor a byte now and then extend
 // it. The context ends the wait too.
-func (c *caller) ask(ctx context.Context, what string) ([]byte, error) {
+func (c *Client) Ask(ctx context.Context, what string) ([]byte, error) {
 	c.rec.readFirst(c.deflate)
-	conn := c.rec.Conn
-	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
-		return nil, errClientGone
+	conn := c.Conn
+	if err := conn.SetDeadline(time.Now().Add(Timeout)); err != nil {
+		return nil, ErrGone
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -214,78 +251,79 @@ func (c *caller) ask(ctx context.Context, what string) ([]byte, error) {
 	if kind != websocket.MessageText {
 		return nil, fault.Invalidf("the first message must be text")
 	}
-	msg, err := io.ReadAll(io.LimitReader(r, askLimit+1))
+	msg, err := io.ReadAll(io.LimitReader(r, Limit+1))
 	switch {
 	case err != nil:
 		return nil, c.askFailure(ctx, what, err)
-	case len(msg) > askLimit:
-		return nil, fault.Invalidf("the first message is larger than %d bytes", askLimit)
+	case len(msg) > Limit:
+		return nil, fault.Invalidf("the first message is larger than %d bytes", Limit)
 	case !utf8.Valid(msg):
 		return nil, fault.Invalidf("the first message is not UTF-8")
 	case !stop():
 		return nil, context.Cause(ctx)
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return nil, errClientGone
+		return nil, ErrGone
 	}
 	return msg, nil
 }
 
-func (c *caller) askFailure(ctx context.Context, what string, err error) error {
+func (c *Client) askFailure(ctx context.Context, what string, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, wsframe.ErrTooLong):
-		return fault.Invalidf("the first message is larger than %d bytes", askLimit)
+		return fault.Invalidf("the first message is larger than %d bytes", Limit)
 	case errors.Is(err, errTooMuch):
 		return fault.Invalidf("too much before the %s", what)
 	case fault.IsTimeout(err):
-		return fault.Invalidf("no %s within %d seconds", what, int(askTimeout/time.Second))
+		return fault.Invalidf("no %s within %d seconds", what, int(Timeout/time.Second))
 	case websocket.CloseStatus(err) >= 0, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return errClientGone
+		return ErrGone
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return errClientGone
+		return ErrGone
 	}
-	return c.broken(err)
+	return c.Broken(err)
 }
 
-// broken tells the client that it broke the frame format, unless it was told.
-func (c *caller) broken(err error) error {
+// Broken tells the client that it broke the frame format, unless it was told.
+func (c *Client) Broken(err error) error {
 	if !c.rec.closed {
-		writeClose(c.rec.Conn, nil, wsframe.CloseProtocol, "")
+		WriteClose(c.Conn, nil, wsframe.CloseProtocol, "")
 	}
-	return fmt.Errorf("%w: %w", errBrokenFrame, err)
+	return fmt.Errorf("%w: %w", ErrBrokenFrame, err)
 }
 
-// writeClose writes a last message, if there is one, and a close frame. A
+// WriteClose writes a last message, if there is one, and a close frame. A
 // client that cannot be written to has gone, and needs neither.
-func writeClose(conn net.Conn, last any, code int, reason string) {
+func WriteClose(conn net.Conn, last any, code int, reason string) {
 	var b []byte
 	if last != nil {
 		text, err := json.Marshal(last)
 		if err != nil {
-			panic("farwire: a message of our own cannot be marshalled: " + err.Error())
+			panic("opening: a message of our own cannot be marshalled: " + err.Error())
 		}
 		b = wsframe.AppendText(b, text)
 	}
-	conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	conn.SetWriteDeadline(time.Now().Add(CloseTimeout))
 	conn.Write(wsframe.AppendClose(b, code, reason))
 }
 
-// closeAfterLast closes a connection after the last message was written: first the
+// CloseAfterLast closes a connection after the last message was written: first the
 // half for writing, and the rest when the client has closed its half or a timeout
 // has passed. A close while the client's bytes still arrive would reset the
 // connection, and the client could lose that message.
-func closeAfterLast(conn net.Conn) {
+func CloseAfterLast(conn net.Conn) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(closeTimeout))
+	conn.SetDeadline(time.Now().Add(CloseTimeout))
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		io.Copy(io.Discard, conn)
 	}
 }
 
-func isWebSocket(r *http.Request) bool {
+// IsWebSocket reports whether a request asks to become a WebSocket.
+func IsWebSocket(r *http.Request) bool {
 	return httpguts.HeaderValuesContainsToken(r.Header.Values("Upgrade"), "websocket")
 }
