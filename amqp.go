@@ -107,9 +107,9 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st.query = agent.Query{Host: st.request.host, Session: st.request.session}
-	geo, agents := f.text("geo", ""), f.text("agent", "")
-	if f.err != nil {
-		return f.err
+	geo, agents := f.Text("geo", ""), f.Text("agent", "")
+	if f.Err != nil {
+		return f.Err
 	}
 	if err := egress.ParseFilter(&st.query, geo, agents); err != nil {
 		return err

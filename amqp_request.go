@@ -36,23 +36,23 @@ const (
 // event behind which the client wants to go on.
 func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, error) {
 	req := &amqpRequest{
-		host:   f.text("host", ""),
-		port:   f.integer("port", 5672, 1, 65535),
-		prefix: f.text("queue_prefix", "scrape"),
+		host:   f.Text("host", ""),
+		port:   f.Int("port", 5672, 1, 65535),
+		prefix: f.Text("queue_prefix", "scrape"),
 
-		session: f.text("session", ""),
+		session: f.Text("session", ""),
 		Subscription: amqpstream.Subscription{
-			VirtualHost: f.text("virtual_host", "/"),
-			Username:    f.text("username", ""),
-			Password:    f.text("password", ""),
-			Heartbeat:   time.Duration(f.integer("heartbeat", 60, 0, 65535)) * time.Second,
-			Prefetch:    f.integer("prefetch", defaultPrefetch, 1, mostPrefetch),
+			VirtualHost: f.Text("virtual_host", "/"),
+			Username:    f.Text("username", ""),
+			Password:    f.Text("password", ""),
+			Heartbeat:   time.Duration(f.Int("heartbeat", 60, 0, 65535)) * time.Second,
+			Prefetch:    f.Int("prefetch", defaultPrefetch, 1, mostPrefetch),
 			QueueLimit:  max(0, o.AMQP.QueueLimit),
 		},
 	}
-	ssl := f.boolean("ssl", false)
-	if f.err != nil {
-		return nil, f.err
+	ssl := f.Bool("ssl", false)
+	if f.Err != nil {
+		return nil, f.Err
 	}
 	switch {
 	case req.host == "":
@@ -67,7 +67,7 @@ func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, e
 		return nil, tooLong("virtual_host")
 	}
 	read := req.readBindings
-	if _, ok := f.raw["queue"]; ok {
+	if _, ok := f.Raw("queue"); ok {
 		read = req.readQueue
 	}
 	if err := read(f); err != nil {
@@ -87,15 +87,15 @@ func tooLong(name string) error { return fault.Invalidf("%s must be at most 255 
 // readQueue reads a request for a queue that is there.
 func (req *amqpRequest) readQueue(f *fields) error {
 	for _, other := range []string{"exchange", "routing_key", "bindings", "queue_prefix"} {
-		if _, ok := f.raw[other]; ok {
+		if _, ok := f.Raw(other); ok {
 			return fault.Invalidf("queue names an existing queue, which is consumed as it is; leave out %s", other)
 		}
 	}
-	req.Queue = f.text("queue", "")
+	req.Queue = f.Text("queue", "")
 	req.Offset = readOffset(f)
 	switch {
-	case f.err != nil:
-		return f.err
+	case f.Err != nil:
+		return f.Err
 	case req.Queue == "":
 		return fault.Invalidf("queue must be the name of a queue; without it the stream gets a queue of its own")
 	case len(req.Queue) > mostShort:
@@ -106,7 +106,7 @@ func (req *amqpRequest) readQueue(f *fields) error {
 
 // readOffset reads where a stream queue begins: a word, a number or a time.
 func readOffset(f *fields) any {
-	raw, ok := f.raw["offset"]
+	raw, ok := f.Raw("offset")
 	if !ok {
 		return nil
 	}
@@ -126,24 +126,24 @@ func readOffset(f *fields) any {
 	if at, err := time.Parse(time.RFC3339, text); err == nil && at.Unix() >= 0 {
 		return at
 	}
-	f.refuse("offset", "must be first, last, next, a number, or a time such as 2026-11-28T06:00:00Z")
+	f.Refuse("offset", "must be first, last, next, a number, or a time such as 2026-11-28T06:00:00Z")
 	return nil
 }
 
 // readBindings reads a request for a queue of the stream's own.
 func (req *amqpRequest) readBindings(f *fields) error {
-	if _, ok := f.raw["offset"]; ok {
+	if _, ok := f.Raw("offset"); ok {
 		return fault.Invalidf("offset is where an existing stream queue is read from; give queue too")
 	}
 	keys := []string{"#"}
-	if raw := f.raw["routing_key"]; len(raw) > 0 && raw[0] == '[' {
-		keys = f.list("routing_key")
+	if raw, _ := f.Raw("routing_key"); len(raw) > 0 && raw[0] == '[' {
+		keys = f.Strings("routing_key")
 	} else {
-		keys[0] = f.text("routing_key", "#")
+		keys[0] = f.Text("routing_key", "#")
 	}
-	exchange := f.text("exchange", "")
-	if f.err != nil {
-		return f.err
+	exchange := f.Text("exchange", "")
+	if f.Err != nil {
+		return f.Err
 	}
 	switch {
 	case len(keys) == 0:
@@ -167,7 +167,7 @@ func (req *amqpRequest) readBindings(f *fields) error {
 }
 
 func (req *amqpRequest) readFurtherBindings(f *fields) error {
-	raw, ok := f.raw["bindings"]
+	raw, ok := f.Raw("bindings")
 	if !ok {
 		return nil
 	}
@@ -195,15 +195,15 @@ func readBinding(raw json.RawMessage) (b amqpstream.Binding, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.Exchange, b.RoutingKey = f.text("exchange", ""), f.text("routing_key", "#")
-	if raw, ok := f.raw["arguments"]; ok {
+	b.Exchange, b.RoutingKey = f.Text("exchange", ""), f.Text("routing_key", "#")
+	if raw, ok := f.Raw("arguments"); ok {
 		if b.Arguments, err = readArguments(json.RawMessage(raw)); err != nil {
 			return b, err
 		}
 	}
 	switch {
-	case f.err != nil:
-		return b, f.err
+	case f.Err != nil:
+		return b, f.Err
 	case b.Exchange == "":
 		return b, fault.Invalidf("exchange is missing")
 	case len(b.Exchange) > mostShort:
@@ -273,11 +273,11 @@ func number(n json.Number) (any, error) {
 
 // readTLS reads how the broker is verified and what it is shown.
 func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
-	ca := f.text("ca", "")
-	t := &upstream.TLS{ServerName: f.text("server_name", ""), CA: []byte(ca), Insecure: f.boolean("insecure", false)}
-	cert, key := f.text("cert", ""), f.text("cert_key", "")
-	if f.err != nil {
-		return f.err
+	ca := f.Text("ca", "")
+	t := &upstream.TLS{ServerName: f.Text("server_name", ""), CA: []byte(ca), Insecure: f.Bool("insecure", false)}
+	cert, key := f.Text("cert", ""), f.Text("cert_key", "")
+	if f.Err != nil {
+		return f.Err
 	}
 	for _, option := range []struct {
 		name string

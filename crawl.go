@@ -164,21 +164,21 @@ func (c *crawl) read(msg []byte) error {
 	}
 	limit := c.g.o.Crawl.MaxPages
 	c.req = crawlRequest{
-		url:        strings.TrimSpace(f.text("url", "")),
-		maxPages:   f.integer("maxPages", min(50, limit), 1, math.MaxInt),
-		descLength: f.integer("descLength", 500, 100, 2000),
-		layout:     llmstxt.Layout(f.text("format", string(llmstxt.Pages))),
-		enroll:     f.boolean("enableAutoUpdate", false),
-		enhance:    f.boolean("llmEnhance", false),
-		remote:     f.boolean("useBrightdata", true),
-		full:       f.boolean("full", false),
-		markdown:   f.boolean("markdown", false),
+		url:        strings.TrimSpace(f.Text("url", "")),
+		maxPages:   f.Int("maxPages", min(50, limit), 1, math.MaxInt),
+		descLength: f.Int("descLength", 500, 100, 2000),
+		layout:     llmstxt.Layout(f.Text("format", string(llmstxt.Pages))),
+		enroll:     f.Bool("enableAutoUpdate", false),
+		enhance:    f.Bool("llmEnhance", false),
+		remote:     f.Bool("useBrightdata", true),
+		full:       f.Bool("full", false),
+		markdown:   f.Bool("markdown", false),
 	}
-	geo, agents, sticky := f.text("geo", ""), f.text("agent", ""), f.text("session", "")
+	geo, agents, sticky := f.Text("geo", ""), f.Text("agent", ""), f.Text("session", "")
 	c.req.choice = f.choice()
-	minutes := f.integer("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
-	if f.err != nil {
-		return f.err
+	minutes := f.Int("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
+	if f.Err != nil {
+		return f.Err
 	}
 	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
 	if err := egress.ParseFilter(&c.req.query, geo, agents); err != nil {
@@ -220,43 +220,43 @@ func (f *fields) choice() llmstxt.Options {
 	o := llmstxt.Options{
 		Include: f.globs("include"), Exclude: f.globs("exclude"),
 		Language: f.word("language"), Version: f.word("version"),
-		Delay: f.seconds("delay"), Signals: f.boolean("signals", false),
+		Delay: f.Seconds("delay"), Signals: f.Bool("signals", false),
 		Header: http.Header{}, Cookies: map[string]string{},
 	}
-	headers, cookies := f.pairs("headers"), f.pairs("cookies")
+	headers, cookies := f.Pairs("headers"), f.Pairs("cookies")
 	switch {
 	case len(headers)+len(cookies) > maxHeaders:
-		f.refuse("headers and cookies", fmt.Sprintf("are more than %d together", maxHeaders))
+		f.Refuse("headers and cookies", fmt.Sprintf("are more than %d together", maxHeaders))
 	case o.Delay > maxDelay:
-		f.refuse("delay", fmt.Sprintf("must be at most %g seconds", maxDelay.Seconds()))
+		f.Refuse("delay", fmt.Sprintf("must be at most %g seconds", maxDelay.Seconds()))
 	}
 	for _, h := range headers {
 		switch {
-		case !httpguts.ValidHeaderFieldName(h.name):
-			f.refuse("headers:", fmt.Sprintf("%q is not a header name", fault.Clip(h.name)))
-		case !httpguts.ValidHeaderFieldValue(h.value):
-			f.refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", fault.Clip(h.name)))
+		case !httpguts.ValidHeaderFieldName(h.Name):
+			f.Refuse("headers:", fmt.Sprintf("%q is not a header name", fault.Clip(h.Name)))
+		case !httpguts.ValidHeaderFieldValue(h.Value):
+			f.Refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", fault.Clip(h.Name)))
 		}
-		o.Header.Add(h.name, h.value)
+		o.Header.Add(h.Name, h.Value)
 	}
 	for _, c := range cookies {
-		if (&http.Cookie{Name: c.name, Value: c.value}).Valid() != nil {
-			f.refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", fault.Clip(c.name)))
+		if (&http.Cookie{Name: c.Name, Value: c.Value}).Valid() != nil {
+			f.Refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", fault.Clip(c.Name)))
 		}
-		o.Cookies[c.name] = c.value
+		o.Cookies[c.Name] = c.Value
 	}
 	return o
 }
 
 // globs reads a list of globs on paths.
 func (f *fields) globs(name string) []string {
-	list := f.list(name)
+	list := f.Strings(name)
 	if len(list) > maxGlobs {
-		f.refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
+		f.Refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
 	}
 	for _, glob := range list {
 		if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") || len(glob) > maxGlob || strings.ContainsFunc(glob, unicode.IsControl) {
-			f.refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", fault.Clip(glob)))
+			f.Refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", fault.Clip(glob)))
 		}
 	}
 	return list
@@ -264,9 +264,9 @@ func (f *fields) globs(name string) []string {
 
 // word reads a language or a version.
 func (f *fields) word(name string) string {
-	s := strings.TrimSpace(f.text(name, ""))
+	s := strings.TrimSpace(f.Text(name, ""))
 	if len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
-		f.refuse(name, "must be a word of at most 64 bytes")
+		f.Refuse(name, "must be a word of at most 64 bytes")
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -27,8 +28,8 @@ func ParseConnect(message []byte) (*Asked, error) {
 		return nil, refusal(err)
 	}
 	key := f.key()
-	if f.err != nil {
-		return nil, refusal(f.err)
+	if f.Err != nil {
+		return nil, refusal(f.Err)
 	}
 	q, err := f.relayRequest(true)
 	if err != nil {
@@ -53,7 +54,7 @@ func ParseDirect(query, authorization string, offered []string) (*Asked, error) 
 // AskFor makes a request of its parts, with one header and one cookie.
 func AskFor(url, proxy, header, value, cookie, cookieValue string) (*Asked, error) {
 	q := new(relayRequest)
-	if err := q.setTarget(url, proxy, []member{{header, value}}, []member{{cookie, cookieValue}}, nil); err != nil {
+	if err := q.setTarget(url, proxy, []jsonobject.Member{{Name: header, Value: value}}, []jsonobject.Member{{Name: cookie, Value: cookieValue}}, nil); err != nil {
 		return nil, refusal(err)
 	}
 	return q.asked(""), nil

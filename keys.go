@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/farwire/farwire/internal/jsonobject"
 )
 
 // MinKeyLength is the length, in bytes, of the shortest API key that a KeySet
@@ -189,7 +191,7 @@ type fileLimits struct {
 func ParseKeysFile(text []byte) ([]KeyRecord, error) {
 	var entries []jsontext.Value
 	if err := json.Unmarshal(text, &entries); err != nil {
-		return nil, fmt.Errorf("not a JSON list of entries: %w", plainJSONError(err))
+		return nil, fmt.Errorf("not a JSON list of entries: %w", jsonobject.Error(err))
 	}
 	if len(entries) == 0 {
 		return nil, errors.New("the list is empty; without keys nobody may call")
@@ -212,7 +214,7 @@ func ParseKeysFile(text []byte) ([]KeyRecord, error) {
 
 func parseKeyEntry(raw jsontext.Value) (r KeyRecord, err error) {
 	var e keyEntry
-	if err := unmarshalStrict(raw, &e); err != nil {
+	if err := jsonobject.UnmarshalStrict(raw, &e); err != nil {
 		return r, err
 	}
 	switch {

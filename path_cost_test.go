@@ -64,7 +64,11 @@ func TestPathForm_LongPoll_MayTakeAnyTime(t *testing.T) {
 		w := newBubble(t, func(conn net.Conn) {
 			defer conn.Close()
 			br := bufio.NewReader(conn)
-			if _, err := http.ReadRequest(br); err != nil {
+			req, err := http.ReadRequest(br)
+			if err != nil {
+				return
+			}
+			if _, err := io.Copy(io.Discard, req.Body); err != nil {
 				return
 			}
 			time.Sleep(40 * time.Second)

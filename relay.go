@@ -230,8 +230,8 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 	if k := f.key(); k != "" {
 		seen.key = k
 	}
-	if f.err != nil {
-		return nil, f.err
+	if f.Err != nil {
+		return nil, f.Err
 	}
 	if err := s.admit(ctx, seen); err != nil {
 		return nil, err

@@ -1,318 +1,48 @@
 package farwire
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"math"
+	"maps"
 	"mime"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/jsonobject"
+	"github.com/farwire/farwire/internal/pathform"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
-// fields is a request's JSON object. Names are matched as they are written, a
-// name that comes twice is refused at any depth, and null is the same as
-// absent. Names that nobody asks for are ignored.
-//
-// The first field that has the wrong form is kept in err, so that a caller
-// reads all its fields and then looks once.
-type fields struct {
-	raw map[string]jsontext.Value
-	err error
-}
-
-// A member is one name of an object with its value, in the order sent.
-type member struct{ name, value string }
-
-// What a request may hold. It is counted before anything is done for it,
-// because it needs no key.
+// What a request may hold beside what jsonobject counts.
 const (
-	maxNames        = 64  // in an object
-	maxNamesInside  = 100 // in headers, cookies and arguments
-	maxLevels       = 8   // the outermost object is one
 	maxHeaders      = 100 // headers and cookies together
 	maxSubprotocols = 32
 )
 
-// readFields reads one JSON object and nothing behind it, in one pass.
+// fields are those of a request's JSON object.
+type fields struct{ *jsonobject.Object }
+
 func readFields(b []byte) (*fields, error) {
-	if !utf8.Valid(b) {
-		return nil, fault.Invalidf("the message is not UTF-8")
-	}
-	f := &fields{raw: make(map[string]jsontext.Value)}
-	dec := jsontext.NewDecoder(bytes.NewReader(b))
-	if dec.PeekKind() != '{' {
-		if _, err := dec.ReadValue(); err != nil {
-			return nil, plainJSONError(err)
-		}
-		return nil, fault.Invalidf("the message is not a JSON object")
-	}
-	if err := f.scan(dec, b); err != nil {
+	o, err := jsonobject.Read(b)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := dec.ReadToken(); err != io.EOF {
-		return nil, fault.Invalidf("the message is more than one JSON object")
-	}
-	return f, nil
-}
-
-// scan walks all tokens of an object, counts them, and keeps its members.
-func (f *fields) scan(dec *jsontext.Decoder, b []byte) error {
-	var name string // of the last member of the outermost object
-	var begin int64 // where its value begins
-	for {
-		t, err := dec.ReadToken()
-		if err != nil {
-			return plainJSONError(err)
-		}
-		depth := dec.StackDepth()
-		switch t.Kind() {
-		case '{', '[':
-			if depth > maxLevels {
-				return fault.Invalidf("the message is nested too deep: at most %d levels are read", maxLevels)
-			}
-			continue
-		case '}', ']':
-		default:
-			if kind, n := dec.StackIndex(depth); kind == '{' && n%2 == 1 { // a name
-				if depth == 1 {
-					name, begin = t.String(), dec.InputOffset()
-				}
-				if most := namesAllowed(depth, name); n/2+1 > int64(most) {
-					return fault.Invalidf("%s has more than %d names", objectName(depth, name), most)
-				}
-				continue
-			}
-		}
-		switch depth {
-		case 0:
-			return nil
-		case 1:
-			f.keep(name, b[begin:dec.InputOffset()])
-		}
-	}
-}
-
-// keep stores a member's value, which stands behind a colon and blanks.
-func (f *fields) keep(name string, raw []byte) {
-	raw = bytes.TrimLeft(raw, ": \t\r\n")
-	if string(raw) != "null" && len(raw) > 0 {
-		f.raw[name] = raw
-	}
-}
-
-// namesAllowed returns how many names an object at a depth may have, below a
-// member of the outermost one.
-func namesAllowed(depth int, name string) int {
-	switch {
-	case depth == 1:
-		return maxNames
-	case name == "headers", name == "cookies", name == "arguments", name == "bindings":
-		return maxNamesInside
-	}
-	return maxNames
-}
-
-func objectName(depth int, name string) string {
-	switch {
-	case depth == 1:
-		return "the message"
-	case name == "bindings":
-		return "arguments"
-	}
-	return fault.Clip(name)
-}
-
-// plainJSONError says in a caller's words what is wrong with JSON.
-func plainJSONError(err error) error {
-	var syntax *jsontext.SyntacticError
-	switch {
-	case fault.Of(err) != nil:
-		return err
-	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return fault.Invalidf("%q is given twice", fault.Clip(syntax.JSONPointer.LastToken()))
-	}
-	return fault.Invalidf("the message is not valid JSON")
-}
-
-// unmarshalStrict reads an object in which a typing error must not pass: an
-// unknown name and a null are errors.
-func unmarshalStrict(raw jsontext.Value, v any) error {
-	err := json.Unmarshal(raw, v, json.RejectUnknownMembers(true))
-	var semantic *json.SemanticError
-	switch {
-	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
-		return fault.Invalidf("%q is not one of the names here", fault.Clip(semantic.JSONPointer.LastToken()))
-	case errors.As(err, &semantic):
-		return fault.Invalidf("%s has the wrong type", fault.Clip(strings.TrimPrefix(string(semantic.JSONPointer), "/")))
-	case err != nil:
-		return plainJSONError(err)
-	}
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	for {
-		t, err := dec.ReadToken()
-		switch {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return plainJSONError(err)
-		case t.Kind() == 'n':
-			return fault.Invalidf("%s is null; leave it out", fault.Clip(strings.TrimPrefix(string(dec.StackPointer()), "/")))
-		}
-	}
-}
-
-// read decodes the named field into v; it reports whether it is there and of
-// the right type.
-func (f *fields) read(name, want string, v any) bool {
-	raw, ok := f.raw[name]
-	if !ok {
-		return false
-	}
-	if json.Unmarshal(raw, v) != nil {
-		f.refuse(name, "must be "+want)
-		return false
-	}
-	return true
-}
-
-// refuse keeps the first complaint.
-func (f *fields) refuse(name, why string) {
-	if f.err == nil {
-		f.err = fault.Invalidf("%s %s", name, why)
-	}
-}
-
-func (f *fields) text(name, def string) string {
-	v := def
-	f.read(name, "a string", &v)
-	return v
-}
-
-func (f *fields) boolean(name string, def bool) bool {
-	v := def
-	f.read(name, "true or false", &v)
-	return v
-}
-
-// integer reads a whole number between low and high.
-func (f *fields) integer(name string, def, low, high int) int {
-	want := fmt.Sprintf("a whole number from %d to %d", low, high)
-	if high == math.MaxInt {
-		want = fmt.Sprintf("a whole number, at least %d", low)
-	}
-	raw, ok := f.raw[name]
-	if !ok {
-		return def
-	}
-	v, err := strconv.Atoi(string(raw)) // a JSON string begins with a quote
-	if err != nil || v < low || v > high {
-		f.refuse(name, "must be "+want)
-		return def
-	}
-	return v
-}
-
-// seconds reads a number of seconds, zero or more, as a duration.
-func (f *fields) seconds(name string) time.Duration {
-	var v float64
-	if !f.read(name, "a number of seconds", &v) {
-		return 0
-	}
-	d, ok := seconds(v)
-	if !ok {
-		f.refuse(name, "must be a number of seconds, zero or more")
-	}
-	return d
-}
-
-// forever is longer than anybody waits, and short enough that a time can be
-// added to it.
-const forever = 100 * 365 * day
-
-// seconds turns float seconds into a duration. More than forever is forever; a
-// fraction below a nanosecond is one nanosecond, because zero would mean none.
-func seconds(v float64) (time.Duration, bool) {
-	switch {
-	case math.IsNaN(v) || v < 0:
-		return 0, false
-	case v == 0:
-		return 0, true
-	case v >= forever.Seconds():
-		return forever, true
-	}
-	return max(1, time.Duration(v*float64(time.Second))), true
-}
-
-// list reads an array of strings.
-func (f *fields) list(name string) []string {
-	var v []string
-	raw, ok := f.raw[name]
-	if !ok {
-		return nil
-	}
-	var items []*string // a null inside is no string
-	if json.Unmarshal(raw, &items) != nil {
-		f.refuse(name, "must be an array of strings")
-		return nil
-	}
-	for _, s := range items {
-		if s == nil {
-			f.refuse(name, "must be an array of strings")
-			return nil
-		}
-		v = append(v, *s)
-	}
-	return v
-}
-
-// pairs reads an object of strings in the order sent.
-func (f *fields) pairs(name string) []member {
-	raw, ok := f.raw[name]
-	if !ok {
-		return nil
-	}
-	var out []member
-	var v *string
-	dec := jsontext.NewDecoder(bytes.NewReader(raw))
-	if dec.PeekKind() != '{' {
-		f.refuse(name, "must be an object of strings")
-		return nil
-	}
-	for {
-		t, err := dec.ReadToken()
-		if err != nil || t.Kind() == '}' {
-			return out // it has been read before: no error is left
-		}
-		if t.Kind() == '{' {
-			continue
-		}
-		key := t.String()
-		if v = nil; json.UnmarshalDecode(dec, &v) != nil {
-			f.refuse(name, "must be an object of strings")
-			return nil
-		}
-		if v != nil {
-			out = append(out, member{key, *v})
-		}
-	}
+	return &fields{o}, nil
 }
 
 // key reads the caller's key, under either of its names.
 func (f *fields) key() string {
-	if k := f.text("apiKey", ""); k != "" {
+	if k := f.Text("apiKey", ""); k != "" {
 		return k
 	}
-	return f.text("key", "")
+	return f.Text("key", "")
 }
 
 // readAsk reads a JSON body within the limits of size and time.
@@ -355,4 +85,269 @@ func readAsk(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 func firstPart(s string) string {
 	before, _, _ := strings.Cut(s, ";")
 	return before
+}
+
+// A relayRequest is what a client asks the relay for.
+type relayRequest struct {
+	target  upstream.Target
+	query   agent.Query
+	idle    time.Duration
+	timeout time.Duration // for the connection to the target
+}
+
+// address is the target in the log.
+func (q *relayRequest) address() string {
+	if q == nil || q.target.URL == nil {
+		return ""
+	}
+	return q.target.URL.Addr()
+}
+
+// relayRequest reads what a connect message asks for.
+func (f *fields) relayRequest(allowInsecure bool) (*relayRequest, error) {
+	q := &relayRequest{idle: f.Seconds("idle_timeout"), timeout: f.Seconds("timeout")}
+	geo, agents, sticky := f.Text("geo", ""), f.Text("agent", ""), f.Text("session", "")
+	raw, proxy := f.Text("url", ""), f.Text("proxy", "")
+	header, cookies, protocols := f.Pairs("headers"), f.Pairs("cookies"), f.Strings("subprotocols")
+	ca := f.Text("ca", "")
+	t := &q.target
+	t.TLS = upstream.TLS{ServerName: f.Text("server_name", ""), CA: []byte(ca), Insecure: f.Bool("insecure", false)}
+	t.Redirects = f.Int("follow_redirects", 0, 0, maxRedirects)
+	t.Body = maxRefusal
+	if f.Err != nil {
+		return nil, f.Err
+	}
+	if err := checkCounts(header, cookies, protocols); err != nil {
+		return nil, err
+	}
+	if err := egress.ParseFilter(&q.query, geo, agents); err != nil {
+		return nil, err
+	}
+	if err := egress.ParseSession(&q.query, "session", sticky); err != nil {
+		return nil, err
+	}
+	if err := q.checkTimeout("timeout"); err != nil {
+		return nil, err
+	}
+	if t.TLS.Insecure && !allowInsecure {
+		return nil, fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
+	}
+	if err := upstream.CheckCA(ca); err != nil {
+		return nil, err
+	}
+	if err := upstream.CheckServerName(t.TLS.ServerName); err != nil {
+		return nil, err
+	}
+	return q, q.setTarget(raw, proxy, header, cookies, protocols)
+}
+
+// checkCounts refuses more than a request may hold, before anything is done with it.
+func checkCounts(header, cookies []jsonobject.Member, protocols []string) error {
+	switch {
+	case len(header)+len(cookies) > maxHeaders:
+		return fault.Invalidf("headers and cookies are more than %d together", maxHeaders)
+	case len(protocols) > maxSubprotocols:
+		return fault.Invalidf("subprotocols are more than %d", maxSubprotocols)
+	}
+	return nil
+}
+
+const (
+	maxRedirects   = 5
+	maxDialTimeout = time.Minute
+)
+
+// checkTimeout fills in the time for the dial when none was asked for.
+func (q *relayRequest) checkTimeout(name string) error {
+	switch {
+	case q.timeout == 0:
+		q.timeout = dialTimeout
+	case q.timeout > maxDialTimeout:
+		return fault.Invalidf("%s must be at most %d seconds", name, int(maxDialTimeout/time.Second))
+	}
+	return nil
+}
+
+// setTarget checks everything that says where to go and what to say there.
+func (q *relayRequest) setTarget(raw, proxy string, header, cookies []jsonobject.Member, protocols []string) error {
+	t := &q.target
+	var err error
+	if t.URL, err = upstream.ParseURL(raw); err != nil {
+		return err
+	}
+	q.query.Host = t.URL.Host
+	if t.Proxy, err = upstream.ParseProxy(proxy); err != nil {
+		return err
+	}
+	if err := t.SetHeader(upstreamFields(header), upstreamFields(cookies)); err != nil {
+		return err
+	}
+	return t.SetSubprotocols(protocols)
+}
+
+func upstreamFields(list []jsonobject.Member) []upstream.Field {
+	out := make([]upstream.Field, len(list))
+	for i, m := range list {
+		out[i] = upstream.Field{Name: m.Name, Value: m.Value}
+	}
+	return out
+}
+
+// A directQuery is the query of the direct form: what is ours by name, and what
+// goes to the target's query, byte for byte and in its order.
+type directQuery struct {
+	ours   map[string]string // without fw_
+	header []jsonobject.Member
+	theirs []string
+}
+
+// ourNames are the parameters of the direct form. Each may have fw_ before it;
+// session and timeout must, because targets have such parameters too.
+var ourNames = []string{"url", "api_key", "token", "geo", "agent", "idle_timeout", "proxy", "header"}
+
+// parseQuery tells our parameters from the target's. With fw_url all of ours
+// have the prefix. When the key came in a header, api_key and token without the
+// prefix are the target's.
+func parseQuery(raw string, keyInHeader bool) (*directQuery, error) {
+	type pair struct{ raw, name, value string }
+	var pairs []pair
+	prefixed := false
+	for part := range strings.SplitSeq(raw, "&") {
+		rawName, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(rawName)
+		if err != nil {
+			return nil, fault.Invalidf("the query cannot be parsed")
+		}
+		pairs = append(pairs, pair{part, name, value})
+		prefixed = prefixed || name == "fw_url"
+	}
+	q := &directQuery{ours: make(map[string]string)}
+	for _, p := range pairs {
+		name, ours := strings.CutPrefix(p.name, "fw_")
+		switch {
+		case ours:
+			ours = slices.Contains(ourNames, name) || name == "timeout" || name == "session"
+		case prefixed, keyInHeader && (name == "api_key" || name == "token"):
+		default:
+			ours = slices.Contains(ourNames, name)
+		}
+		if !ours {
+			if p.raw != "" {
+				q.theirs = append(q.theirs, p.raw)
+			}
+			continue
+		}
+		if err := q.set(name, p.name, p.value); err != nil {
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+// set takes one of our parameters; as is how it was written.
+func (q *directQuery) set(name, as, raw string) error {
+	value, err := url.QueryUnescape(raw)
+	if err != nil {
+		return fault.Invalidf("%s cannot be parsed", as)
+	}
+	if name == "header" {
+		k, v, ok := strings.Cut(value, ":")
+		if !ok {
+			return fault.Invalidf("header must be written as Name: value")
+		}
+		q.header = append(q.header, jsonobject.Member{Name: k, Value: strings.Trim(v, " \t")})
+		return nil
+	}
+	if _, twice := q.ours[name]; twice {
+		return fault.Invalidf("%q is given twice", as)
+	}
+	q.ours[name] = value
+	return nil
+}
+
+// relayRequest reads what the query asks for.
+func (q *directQuery) relayRequest(protocols []string, authorization string) (*relayRequest, error) {
+	out := new(relayRequest)
+	var err error
+	if out.idle, err = q.seconds("idle_timeout", "idle_timeout"); err == nil {
+		out.timeout, err = q.seconds("timeout", "fw_timeout")
+	}
+	if err == nil {
+		err = out.checkTimeout("fw_timeout")
+	}
+	if err == nil {
+		err = egress.ParseFilter(&out.query, q.ours["geo"], q.ours["agent"])
+	}
+	if err == nil {
+		err = egress.ParseSession(&out.query, "fw_session", q.ours["session"])
+	}
+	if err != nil {
+		return nil, err
+	}
+	header := q.header
+	if authorization != "" && !slices.ContainsFunc(header, func(h jsonobject.Member) bool {
+		return strings.EqualFold(h.Name, "Authorization")
+	}) {
+		header = append(header, jsonobject.Member{Name: "Authorization", Value: authorization})
+	}
+	if err := checkCounts(header, nil, protocols); err != nil {
+		return nil, err
+	}
+	out.target.Body = maxDirectBody
+	if err := out.setTarget(q.ours["url"], q.ours["proxy"], header, nil, protocols); err != nil {
+		return nil, err
+	}
+	out.target.URL.AddQuery(strings.Join(q.theirs, "&"))
+	return out, nil
+}
+
+// seconds reads a number of seconds, zero or more; as is how it is written.
+func (q *directQuery) seconds(name, as string) (time.Duration, error) {
+	s := q.ours[name]
+	if s == "" {
+		return 0, nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	d, ok := jsonobject.Duration(v)
+	if err != nil || !ok {
+		return 0, fault.Invalidf("%s must be a number of seconds, zero or more", as)
+	}
+	return d, nil
+}
+
+// maxDirectBody is how much of the body of a refusing target is passed on.
+const maxDirectBody = 64 << 10
+
+// pathRelay is what a path asks the relay for.
+func pathRelay(to *pathform.Request, header http.Header, protocols []string) (*relayRequest, error) {
+	o := &to.Options
+	out := &relayRequest{idle: o.Idle, timeout: o.Timeout}
+	if err := out.checkTimeout("timeout"); err != nil {
+		return nil, err
+	}
+	if err := egress.ParseFilter(&out.query, o.Geo, o.Agent); err != nil {
+		return nil, err
+	}
+	var fields []jsonobject.Member
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		for _, value := range header[name] {
+			fields = append(fields, jsonobject.Member{Name: name, Value: value})
+		}
+	}
+	scheme := "ws"
+	if to.Scheme == "https" {
+		scheme = "wss"
+	}
+	address := scheme + "://" + to.Host + to.Path
+	if to.Asked {
+		address += "?" + to.Query
+	}
+	if err := checkCounts(nil, nil, protocols); err != nil {
+		return nil, err
+	}
+	out.target.Body = maxDirectBody
+	err := out.setTarget(address, "", fields, nil, protocols)
+	out.query.Session = to.Sticky()
+	out.target.Ignored = nil // they belong to the client's own hop
+	return out, err
 }

@@ -96,7 +96,7 @@ func TestConnectMessage_Hostile_CostIsLinear(t *testing.T) {
 				if b < 6*max(a, 2*time.Microsecond) {
 					return
 				}
-				if try == 3 {
+				if try == 10 {
 					t.Fatalf("%d bytes cost %v, %d bytes %v", len(small), a, len(large), b)
 				}
 			}

@@ -45,7 +45,7 @@ func TestRelay_SessionTime_EndsOver(t *testing.T) {
 		"of the key":                {time.Hour, 7 * time.Second, 7 * time.Second},
 		"none for the key":          {20 * time.Second, -1, 0},
 		"none at all":               {0, 0, 0},
-		"longer than the gateway's": {5 * time.Second, 40 * time.Second, 40 * time.Second},
+		"longer than the gateway's": {5 * time.Second, 25 * time.Second, 25 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Limits: farwire.Limits{SessionTime: c.key}}})

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -148,7 +149,7 @@ type SiteOptions struct {
 
 // choice is what a crawl request had in these options.
 func (o SiteOptions) choice() llmstxt.Options {
-	delay, _ := seconds(o.Delay) // one that is not valid counts as zero
+	delay, _ := jsonobject.Duration(o.Delay) // one that is not valid counts as zero
 	c := llmstxt.Options{
 		Include: lines(o.Include), Exclude: lines(o.Exclude), Header: http.Header{},
 		Language: o.Language, Version: o.Version, Delay: delay, Signals: o.Signals,

@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/jsonobject"
 )
 
 const (
@@ -95,7 +96,7 @@ func (g *Gateway) asked(w http.ResponseWriter, r *http.Request, p Principal) (c 
 		return c, life, err
 	}
 	var req tokenRequest
-	if err := unmarshalStrict(body, &req); err != nil {
+	if err := jsonobject.UnmarshalStrict(body, &req); err != nil {
 		return c, life, err
 	}
 	if req.ExpiresIn != nil {
