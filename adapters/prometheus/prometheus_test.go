@@ -211,8 +211,8 @@ func TestRelay(t *testing.T) {
 	if _, err := io.ReadFull(conn, make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	await(t, r, `farwire_relay_frames_total{direction="to_client"} 1`, `farwire_relay_bytes_total{direction="to_client"} 5`,
-		`farwire_relay_frames_total{direction="to_target"} 1`, `farwire_relay_bytes_total{direction="to_target"} 9`,
+	await(t, r, `farwire_relay_frames_total{direction="to_client"} 1`, `farwire_relay_bytes_total{direction="to_client"} 3`,
+		`farwire_relay_frames_total{direction="to_target"} 1`, `farwire_relay_bytes_total{direction="to_target"} 3`,
 		`farwire_sessions_active{kind="relay"} 1`, `farwire_dials_total{class="ok",kind="relay"} 1`, `farwire_draining 0`)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

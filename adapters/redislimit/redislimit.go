@@ -191,8 +191,10 @@ func (l *Limiter) runOn(ctx context.Context, script *redis.Script, numbers int, 
 		if err == nil && len(answer) != numbers {
 			err = fmt.Errorf("an answer of %d numbers", len(answer))
 		}
-		if err != nil && ctx.Err() != nil {
-			return nil, &callerLeft{ctx.Err()}
+		if err != nil {
+			if left := ended(ctx); left != nil {
+				return nil, &callerLeft{left}
+			}
 		}
 		return answer, err
 	})
@@ -245,4 +247,16 @@ func (l *Limiter) Close() error {
 		return nil
 	}
 	return l.client.Close()
+}
+
+// ended is ctx.Err, and no later than ctx's deadline: a connection that has the same
+// one may fail a moment before the context does.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
