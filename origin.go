@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // anyOrigin lets pages of every web origin call a handler that wants a key: it
@@ -15,7 +17,10 @@ import (
 func anyOrigin(methods string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		if h.Get("Access-Control-Allow-Origin") == "" {
+		// A host's middleware that decides on origins says that the answer varies by
+		// them, also where it has nothing to allow.
+		decided := h.Get("Access-Control-Allow-Origin") != "" || httpguts.HeaderValuesContainsToken(h.Values("Vary"), "Origin")
+		if !decided {
 			h.Set("Access-Control-Allow-Origin", "*")
 			h.Set("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining")
 		}
