@@ -17,9 +17,9 @@
 //
 //	mux.Handle("GET /agents/attach", pool)
 //	mux.Handle("GET /ws", gw.Relay())
-//	mux.Handle("POST /amqp", gw.AMQP())
+//	mux.Handle("/amqp", gw.AMQP())           // POST, and OPTIONS for pages of other origins
 //	mux.Handle("GET /ws/crawl", gw.Crawl())
-//	mux.Handle("POST /auth/token", gw.Token())
+//	mux.Handle("/auth/token", gw.Token())    // likewise
 //
 // Every constructor checks what it is given: an API key or a secret that came
 // from an unset environment variable is an error there and never valid by
