@@ -96,6 +96,11 @@ func TestRecrawl_KilledWhileSaving_FileStaysWhole(t *testing.T) {
 			torn++
 		}
 	}
+	temp := filepath.Join(dir, "llms", ".file.txt.new")
+	writing := func() bool {
+		left, err := os.Stat(temp)
+		return err == nil && left.ModTime().After(last)
+	}
 	kills := 0
 	for ; kills < 20 || halves == 0 && kills < 200; kills++ {
 		cmd := exec.Command(program)
@@ -110,14 +115,20 @@ func TestRecrawl_KilledWhileSaving_FileStaysWhole(t *testing.T) {
 		for until := time.Now().Add(rand.N(200 * time.Millisecond)); time.Now().Before(until); {
 			look()
 		}
+		// A write takes so little of the time that it has to be waited for.
+		for until := time.Now().Add(time.Second); !writing() && time.Now().Before(until); {
+		}
 		p.Kill()
 		look()
 		if err := p.Crashed(); err != nil {
 			t.Error(err)
 		}
 		// What was being written is left behind, until the next one writes it.
-		if left, err := os.Stat(filepath.Join(dir, "llms", ".file.txt.new")); err == nil && left.ModTime().After(last) {
-			halves, last = halves+1, left.ModTime()
+		if writing() {
+			halves++
+			if left, err := os.Stat(temp); err == nil {
+				last = left.ModTime()
+			}
 		}
 	}
 	t.Logf("%d reads; %d of %d kills came in the midst of a write", reads, halves, kills)
