@@ -26,7 +26,7 @@ const (
 	recovery     = 10              // answers after which the gap shrinks by a fifth
 	manyTimeouts = 3               // in a row, that count as a refusal
 	hasteTries   = 5               // further ones of a page that was refused for haste
-	givingUp     = 4 * hasteTries  // refusals in a row, after which the crawl ends
+	givingUp     = 4 * hasteTries  // refusals in a row, after which the crawl ends; not those of the same moment
 	leastGap     = firstGap / 2    // a shorter gap counts as no gap
 	sameMoment   = time.Second / 2 // refusals within it are one: the requests were under way together
 )
@@ -88,9 +88,9 @@ func (p *pacer) slow(after time.Duration, again bool) (worth bool) {
 	}
 	now := time.Now()
 	p.served = 0
-	p.inARow++
 	p.answers = 0
 	if now.Sub(p.refused) >= sameMoment || p.refused.IsZero() {
+		p.inARow++
 		p.gap = min(max(2*p.gap, firstGap), longestGap)
 		if after == 0 {
 			after = min(firstHold<<min(p.inARow-1, 6), longestHold)
