@@ -304,6 +304,12 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 	if err == nil && g.gone.has(s.KeyID) {
 		err = errKeyGone
 	}
+	if err == nil {
+		var rules keyRules
+		if rules, err = p.rules(); err == nil {
+			err = rules.checkKind(KindRecrawl)
+		}
+	}
 	p.Limits = p.Limits.or(g.o.Limits)
 	return p, err
 }

@@ -161,3 +161,33 @@ func TestRecrawl_NoExitFits_SiteWaits(t *testing.T) {
 		})
 	})
 }
+
+// TestRecrawl_KeysRules_Hold: what a key may not reach any more its recrawls do not
+// reach either, until it may again.
+func TestRecrawl_KeysRules_Hold(t *testing.T) {
+	for name, p := range map[string]farwire.Principal{
+		"denied by name":     {Deny: []string{"site.test"}},
+		"not among allowed":  {Allow: []string{"other.test"}},
+		"not at its port":    {Allow: []string{"site.test:8443"}},
+		"not for crawls":     {Kinds: []farwire.Kind{farwire.KindRelay}},
+		"denied with a glob": {Deny: []string{"*.test"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := &changingKey{}
+			inCircle(t, func(c *circle) {
+				defer recrawls(c.t, c.gw)()
+				p.Subject = "alice"
+				key.as(p, nil)
+				c.site.counts()
+				done := c.next()
+				if asked, _ := c.site.counts(); len(asked) > 0 || done.Site.Failures != 1 || done.Site.LastError == "" {
+					c.t.Errorf("the site is asked for %v and is %+v", asked, done.Site)
+				}
+				key.as(farwire.Principal{Subject: "alice", Allow: []string{"site.test"}, Kinds: []farwire.Kind{farwire.KindCrawl}}, nil)
+				if done := c.next(); done.Site.Failures != 0 {
+					c.t.Errorf("allowed again it is %+v", done.Site)
+				}
+			}, key.edit)
+		})
+	}
+}
