@@ -174,6 +174,7 @@ func (o *Options) face(err error) publicError {
 // writeError answers with an error and the headers that belong to it.
 func writeError(w http.ResponseWriter, p publicError) {
 	h := w.Header()
+	h.Set("X-Farwire-From", "gateway") // and not what a target answered
 	if p.Allow != "" {
 		h.Set("Allow", p.Allow)
 	}

@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -67,6 +68,24 @@ func TestErrorClasses_EachRow_IsWhole(t *testing.T) {
 	for code := range strings.FieldsSeq(allowed) {
 		if !seen[code] {
 			t.Errorf("code %q stands in no row", code)
+		}
+	}
+}
+
+// TestErrorAnswers_SayThatTheyAreTheGateways tells our own refusals from a target's.
+func TestErrorAnswers_SayThatTheyAreTheGateways(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/ws", "/amqp", "/ws/crawl", "/network", "/usage", "/auth/token"} {
+		resp, err := http.Get("http://" + w.ln.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusMethodNotAllowed && resp.Header.Get("X-Farwire-From") == "" && resp.Header.Get("Content-Type") != "application/json" {
+			continue // net/http's own, for a pattern with another method
+		}
+		if resp.StatusCode < 400 || resp.Header.Get("X-Farwire-From") != "gateway" {
+			t.Errorf("%s: %s, X-Farwire-From %q", path, resp.Status, resp.Header.Get("X-Farwire-From"))
 		}
 	}
 }

@@ -141,7 +141,6 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 		p.Status = http.StatusProxyAuthRequired
 		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
 	}
-	w.Header().Set("X-Farwire-From", "gateway")
 	writeError(w, p)
 }
 

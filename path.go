@@ -102,7 +102,6 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	pathform.Isolate(h)
 	h.Add("Vary", "Origin, X-API-Key, Authorization, Cookie")
-	h.Set("X-Farwire-From", "gateway")
 	if origin := r.Header.Get("Origin"); origin != "" {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
