@@ -131,6 +131,18 @@ func processes(t *testing.T, url string) {
 		if time.Now().After(end) {
 			t.Fatalf("%d slots of %d after five minutes", number(t, url, total), jobs*rounds)
 		}
+		// A site of which three leases were lost in a row rests until it is asked for.
+		sites, err := s.Sites(ctx, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, site := range sites {
+			if site.Resting {
+				if _, err := s.MakeDue(ctx, site.ID, time.Now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
 		time.Sleep(100 * time.Millisecond)
 		w := workers[victim]
 		if victim%2 == 0 {
