@@ -24,7 +24,7 @@ type okEvent struct{ id, kind, data string }
 // okHTTP reads a stream by the rules of OkHttp's reader, which are stricter than the
 // HTML standard: a line ends at CR, LF or CRLF; a field is known by its exact prefix,
 // with one blank at most behind the colon; an id holds for the event that it stands
-// in and those behind it; an event without data is none; what ends without a blank
+// in and those behind it; an event without data does not count; what ends without a blank
 // line is dropped.
 func okHTTP(stream string) (events []okEvent) {
 	var lastID string

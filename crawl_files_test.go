@@ -74,7 +74,7 @@ func TestCrawl_FilesNotHosted_SaysSo(t *testing.T) {
 	}
 }
 
-// TestCrawl_FileNotSaved_IsAnErrorOfHosting: a part of the files is none.
+// TestCrawl_FileNotSaved_IsAnErrorOfHosting: a part of the files does not count.
 func TestCrawl_FileNotSaved_IsAnErrorOfHosting(t *testing.T) {
 	for name, fail := range map[string]func() error{
 		"error": func() error { return errors.New("disk /dev/sdx is full") },
@@ -96,7 +96,7 @@ func TestCrawl_FileNotSaved_IsAnErrorOfHosting(t *testing.T) {
 }
 
 // TestRecrawl_Texts_KeptCurrent: a change that shows in no excerpt replaces the
-// files, one that is none does not, and what is gone says so. Each file has the
+// files, one that changes nothing does not, and what is gone says so. Each file has the
 // version of the lease.
 func TestRecrawl_Texts_KeptCurrent(t *testing.T) {
 	long := func(end string) string {

@@ -238,7 +238,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 				return fault.New(fault.TargetRefused, "target switched protocols without being asked")
 			}
 			f.status = resp.StatusCode
-			// net/http guesses a type where there is none, and httputil copies no empty one.
+			// net/http guesses a type where it is missing, and httputil copies no empty one.
 			w.Header()["Content-Type"] = nil
 			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: f.exit.ID})
 			resp.Body = &countedBody{resp.Body, f, &f.toClient}

@@ -35,11 +35,11 @@ func TestAllow_Target_SaysTheScheme(t *testing.T) {
 		}
 	}
 	for want, ask := range map[string]func(){
-		"relay ws://a.test:80":         relay(`"url":"ws://a.test/"`),
-		"relay wss://a.test:8443":      relay(`"url":"wss://a.test:8443/"`),
-		"relay wss://in.test:443":      relay(`"url":"wss://a.test/","server_name":"in.test"`),
-		"relay ws://in.test:80":        relay(`"url":"ws://a.test/","headers":{"Host":"In.test:99"}`),
-		"relay http://proxy.test:3128": relay(`"url":"ws://a.test/","proxy":"http://proxy.test:3128"`),
+		"relay ws://a.test:80":       relay(`"url":"ws://a.test/"`),
+		"relay wss://a.test:8443":    relay(`"url":"wss://a.test:8443/"`),
+		"relay wss://in.test:443":    relay(`"url":"wss://a.test/","server_name":"in.test"`),
+		"relay ws://in.test:80":      relay(`"url":"ws://a.test/","headers":{"Host":"In.test:99"}`),
+		"relay http://hop.test:3128": relay(`"url":"ws://a.test/","proxy":"http://hop.test:3128"`),
 		"amqp amqp://broker.test:5672": func() {
 			httpRefusal(w.subscribe(`{"apiKey":"` + testKey + `","host":"broker.test","exchange":"e"}`).resp)
 		},

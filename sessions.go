@@ -249,7 +249,7 @@ type watchedSession struct {
 }
 
 // watchedSessions returns nil, and the next session begins to look anew, when there
-// is none.
+// is nothing to look at.
 func (g *Gateway) watchedSessions() (list []watchedSession) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

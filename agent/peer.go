@@ -44,7 +44,7 @@ const (
 	peerWarn = time.Minute
 )
 
-// peerTo returns the link to another gateway, made now if there is none.
+// peerTo returns the link to another gateway, made now if it is missing.
 func (c *cluster) peerTo(ctx context.Context, g farGateway) (*link, error) {
 	c.peers.Lock()
 	made := c.peers.links[g.name]

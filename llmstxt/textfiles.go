@@ -66,8 +66,8 @@ func (s *Site) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, e
 	}
 }
 
-// TextSum is a hash of the whole texts of the pages and their addresses; "" when
-// there are none.
+// TextSum is a hash of the whole texts of the pages and their addresses; "" without
+// any.
 func (s *Site) TextSum() string {
 	if len(s.whole.of) == 0 {
 		return ""

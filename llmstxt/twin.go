@@ -130,7 +130,7 @@ func (c *crawler) readopt(ctx context.Context, f firstPage) {
 }
 
 // adopt puts the words of a page's twin in place of its own. A twin that another
-// page has had is none: a template that names one file on all pages, or a server
+// page has had does not count: a template that names one file on all pages, or a server
 // with one answer to all addresses.
 func (c *crawler) adopt(r *result) {
 	if r.twinNote != "" {
@@ -227,7 +227,7 @@ func twinAddresses(u *url.URL) []*url.URL {
 
 const maxTwinHops = 3
 
-// readTwin fetches a twin; nil when there is none, or what comes is not one.
+// readTwin fetches a twin; nil when it is missing, or what comes is not one.
 func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) *result {
 	t := &result{final: u, twinOnly: true, cookies: r.cookies}
 	for hop := 0; ; hop++ {
@@ -296,7 +296,7 @@ func resembles(r, t *result) bool {
 }
 
 // pageOfTwin finds, for an address that ends with .md, the page among known ones
-// whose twin it would be; "" if there is none.
+// whose twin it would be; "" if it would be nobody's.
 func pageOfTwin(l string, known func(string) bool) string {
 	stem, ok := strings.CutSuffix(l, ".md")
 	if !ok {

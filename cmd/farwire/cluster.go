@@ -27,7 +27,7 @@ type clusterFlags struct {
 }
 
 // AfterApply finds out whether an agent in this process was asked for: in a cluster
-// there is none unless it was.
+// the process has one only then.
 func (s *serve) AfterApply(k *kong.Context) error {
 	asked := false
 	for _, step := range k.Path {
@@ -51,7 +51,7 @@ type cluster struct {
 	stop      context.CancelFunc
 }
 
-// openCluster connects to NATS, if there is one; nil: there is none. Without a
+// openCluster connects to NATS, if there is one, else it returns nil. Without a
 // listener the process reaches others, and no one reaches it.
 func (s *serve) openCluster(secrets func() [][]byte, name string, ln net.Addr, log *slog.Logger) (*cluster, error) {
 	values, err := serviceValues("NATS_URL", "NATS_CREDS", "NATS_CA")

@@ -184,7 +184,7 @@ func (g *Guard) enter(c *Conn) (surplus []*Conn) {
 }
 
 // longest returns the connection of a list that has waited longest, one whose
-// request is being served only when all others are; nil when there is none. The
+// request is being served only when all others are; nil when the list is empty. The
 // caller holds mu.
 func (g *Guard) longest(of *list.List) *Conn {
 	for e := of.Front(); e != nil; e = e.Next() {
@@ -288,7 +288,7 @@ func (c *Conn) expire() {
 	}
 }
 
-// accepted returns the Guard's own connection, also below TLS; nil: it is none.
+// accepted returns the Guard's own connection, also below TLS; nil when it is another one.
 func accepted(conn net.Conn) *Conn {
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = c.NetConn()

@@ -95,7 +95,7 @@ type scanner struct {
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
 	header               int // depth of <header> that is a banner
-	sections             int // of elements in which a header is none
+	sections             int // of elements in which a header does not count
 	pre, link            int
 	crumb                atom.Atom
 	crumbDepth           int

@@ -204,7 +204,7 @@ func (s *span) close(i int) int {
 	return i + 1 + n
 }
 
-// destination reads "(target "title")" and returns its length; 0: it is none.
+// destination reads "(target "title")" and returns its length; 0: it is something else.
 func destination(s string) (target string, n int) {
 	s = s[:min(len(s), maxTarget)]
 	i := 1
