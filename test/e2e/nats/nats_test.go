@@ -100,9 +100,8 @@ func TestCluster_HolderKilled_OtherLinkServes(t *testing.T) {
 	one, two, three := w.gateway(), w.gateway(), w.gateway()
 	w.agent("de1", 2, one, two)
 	w.agent("de2", 1, three)
-	w.awaitAgents(2, []string{"de1"}, one)
-	_ = three
-	w.eventually("three sees both", func() bool { return len(w.holders(three)) == 2 })
+	w.eventually("one sees both links", func() bool { return len(w.holders(one)["de1"]) == 2 })
+	w.eventually("three sees both agents", func() bool { by := w.holders(three); return len(by["de1"]) == 2 && len(by["de2"]) == 1 })
 	both := []*session{}
 	for range 6 {
 		both = append(both, w.relay(three, "de1"))
