@@ -1,17 +1,17 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"net/netip"
 	"os"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/farwire/farwire/internal/fault"
 )
 
 // A peerAsker is an AgentSelector that leads to other gateways of a cluster, as an
@@ -151,84 +151,165 @@ func (g *Gateway) endThere(ctx context.Context, q peerQuestion) (n int) {
 	return n
 }
 
-// endHere ends sessions that this gateway runs.
-func (g *Gateway) endHere(end func(Session) bool, reason string) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if end(s.Session) {
-			n++
-			s.carrier.Shutdown(fault.New(fault.Ended, reason))
-		}
-	}
-	return n
-}
-
-// EndSession ends the running session of this id and reports whether there was
-// one. A relay's client gets close code 1008 with the reason, its target 1001; a
-// stream and a crawl end with an error event. It does not wait for the session's
-// end. One that another gateway of the cluster runs is ended there, which takes a
-// second at most.
-func (g *Gateway) EndSession(id, reason string) bool {
-	return g.endHere(func(s Session) bool { return s.ID == id }, reason) > 0 ||
-		g.endThere(context.Background(), peerQuestion{IDs: []string{id}, Reason: reason}) > 0
-}
-
-// EndWhere ends the running sessions for which end returns true, as EndSession
-// does, those of other gateways of the cluster included, and returns their number.
-func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
-	n := g.endHere(end, reason)
-	var ids []string
-	g.askPeers(context.Background(), peerQuestion{}, func(a peerAnswer) {
-		for _, s := range a.Sessions {
-			if end(s.session()) {
-				ids = append(ids, s.ID)
-			}
-		}
-	})
-	for len(ids) > 0 { // as many as a question holds
-		part := ids[:min(len(ids), 1000)]
-		ids = ids[len(part):]
-		n += g.endThere(context.Background(), peerQuestion{IDs: part, Reason: reason})
-	}
-	return n
-}
-
-// A Bus tells the gateways of a cluster of keys that are revoked. Its methods are
-// safe for concurrent use and return soon.
+// A Bus tells the gateways of a cluster of keys, and of agents' records, that are
+// revoked. Its methods are safe for concurrent use and return soon. Package
+// clustertest tests one; a [RevocationLog] keeps what one has to keep.
 //
 // What is published reaches the other gateways within a second, and those that come
 // or return later, for a day.
 type Bus interface {
-	// Publish tells the other gateways. It sets Revocation.Gateway.
+	// Publish tells the other gateways. It sets Revocation.Gateway, and At when
+	// that is zero. That a key is there again counts only from the gateway that
+	// revoked it.
 	Publish(Revocation)
 	// Subscribe has f be told of each revocation that other gateways publish, and
-	// of those of the last day.
+	// of those of the last day. Calls are not concurrent; f returns soon and calls
+	// no method of the Bus.
 	Subscribe(f func(Revocation))
 }
 
-// A Revocation says that a key is valid no more, or again.
+// A Revocation says that a key, or the record of an agent, is valid no more, or
+// again.
 type Revocation struct {
-	KeyID    string    `json:"key_id"` // as in Principal
+	KeyID    string    `json:"key_id"`          // as in Principal
+	Agent    bool      `json:"agent,omitempty"` // KeyID is that of an agent's record
 	At       time.Time `json:"at"`
 	Restored bool      `json:"restored,omitempty"` // the gateway that revoked it knows it again
 	Gateway  string    `json:"gateway"`            // who said so
 }
 
+// A RevocationLog keeps what a [Bus] tells gateways that come later: the revocations
+// of the last day. The zero value is empty and ready for use. It is safe for
+// concurrent use.
+type RevocationLog struct {
+	mu sync.Mutex
+	of map[revocationKey]Revocation
+}
+
+type revocationKey struct {
+	id    string
+	agent bool
+}
+
+// Note keeps a revocation and reports whether it says something new. Only the
+// gateway that said that a key is gone can say that it is there again.
+func (l *RevocationLog) Note(r Revocation) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := revocationKey{r.KeyID, r.Agent}
+	old, known := l.of[key]
+	switch {
+	case r.KeyID == "" || time.Since(r.At) > day:
+		return false
+	case known && !r.At.After(old.At):
+		return false
+	case known && r.Restored && old.Gateway != r.Gateway:
+		return false
+	case known && !r.Restored && !old.Restored:
+		return false // gone already, and who said so first may take it back
+	}
+	if l.of == nil {
+		l.of = make(map[revocationKey]Revocation)
+	}
+	l.of[key] = r
+	return true
+}
+
+// All returns what is known of the last day, oldest first.
+func (l *RevocationLog) All() []Revocation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.of, func(_ revocationKey, r Revocation) bool { return time.Since(r.At) > day })
+	return slices.SortedFunc(maps.Values(l.of), func(a, b Revocation) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.KeyID, b.KeyID))
+	})
+}
+
+// A LocalBus joins gateways of one process. The zero value is ready for use. It is
+// safe for concurrent use.
+type LocalBus struct {
+	mu      sync.Mutex // held while somebody is told
+	log     RevocationLog
+	members []*localBus
+}
+
+type localBus struct {
+	all     *LocalBus
+	gateway string
+	tell    []func(Revocation)
+}
+
+// Join returns the Bus of one gateway of this name, for Options.Bus.
+func (b *LocalBus) Join(gateway string) Bus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	m := &localBus{all: b, gateway: gateway}
+	b.members = append(b.members, m)
+	return m
+}
+
+func (m *localBus) Publish(r Revocation) {
+	r.Gateway = m.gateway
+	if r.At.IsZero() {
+		r.At = time.Now()
+	}
+	m.all.mu.Lock()
+	defer m.all.mu.Unlock()
+	if !m.all.log.Note(r) {
+		return
+	}
+	for _, other := range m.all.members {
+		for _, tell := range other.tell {
+			if other != m {
+				tell(r)
+			}
+		}
+	}
+}
+
+func (m *localBus) Subscribe(f func(Revocation)) {
+	m.all.mu.Lock()
+	defer m.all.mu.Unlock()
+	m.tell = append(m.tell, f)
+	for _, r := range m.all.log.All() {
+		if r.Gateway != m.gateway {
+			f(r)
+		}
+	}
+}
+
 // A keyLister is an Authenticator that can list the keys it knows, as a KeySet can.
 type keyLister interface{ KeyIDs() []string }
+
+// A recordSharer is an AgentSelector whose agents have records, as an agent.Pool.
+type recordSharer interface {
+	ShareRecords(publish func(id string, restored bool))
+	RevokeRecord(id string, until time.Time)
+}
 
 // revocations are what other gateways and this one have said of keys.
 type revocations struct {
 	mu    sync.Mutex
-	gone  map[string]bool // by key id, as others say
-	known []string        // what the Authenticator knew last
-	own   map[string]bool // those that this gateway said are gone
+	until map[string]time.Time // by key id, as others say
+	known []string             // what the Authenticator knew last
+	own   map[string]bool      // those that this gateway said are gone
 }
 
 func (r *revocations) has(keyID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.gone[keyID]
+	return time.Now().Before(r.until[keyID])
+}
+
+// note keeps what another gateway says of a key.
+func (r *revocations) note(keyID string, until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.until == nil {
+		r.until = make(map[string]time.Time)
+	}
+	r.until[keyID] = until
+	maps.DeleteFunc(r.until, func(_ string, until time.Time) bool { return !time.Now().Before(until) })
 }
 
 // subscribe has what other gateways revoke be revoked here.
@@ -236,43 +317,33 @@ func (g *Gateway) subscribe() {
 	if keys, ok := g.o.Auth.(keyLister); ok {
 		g.gone.known = keys.KeyIDs()
 	}
-	if g.o.Bus != nil {
-		g.o.Bus.Subscribe(g.hearRevocation)
+	if g.o.Bus == nil {
+		return
 	}
+	if records, ok := g.o.Agents.(recordSharer); ok {
+		records.ShareRecords(func(id string, restored bool) {
+			g.o.Bus.Publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
+		})
+	}
+	g.o.Bus.Subscribe(g.hearRevocation)
 }
 
 func (g *Gateway) hearRevocation(r Revocation) {
-	g.gone.mu.Lock()
-	if g.gone.gone == nil {
-		g.gone.gone = make(map[string]bool)
-	}
+	until := r.At.Add(day)
 	if r.Restored {
-		delete(g.gone.gone, r.KeyID)
-	} else {
-		g.gone.gone[r.KeyID] = true
-		time.AfterFunc(day-min(time.Since(r.At), day), func() {
-			g.gone.mu.Lock()
-			defer g.gone.mu.Unlock()
-			delete(g.gone.gone, r.KeyID)
-		})
+		until = time.Time{}
 	}
-	g.gone.mu.Unlock()
+	if records, ok := g.o.Agents.(recordSharer); r.Agent {
+		if ok {
+			records.RevokeRecord(r.KeyID, until)
+		}
+		return
+	}
+	g.gone.note(r.KeyID, until)
 	if !r.Restored {
 		g.revocations.Add(1)
 		g.endKeys(func(s Session) bool { return s.KeyID == r.KeyID })
 	}
-}
-
-// endKeys ends the sessions of keys that are gone and returns their number.
-func (g *Gateway) endKeys(gone func(Session) bool) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if s.Kind != KindRecrawl && gone(s.Session) {
-			n++
-			s.carrier.Shutdown(errKeyRevoked)
-		}
-	}
-	return n
 }
 
 // publishRevoked tells the other gateways which keys the Authenticator had and has

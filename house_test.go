@@ -85,9 +85,11 @@ func mayImport(from, to string, test bool) bool {
 	case within(from, "adapters/natscluster") && to == modulePath+"/agent":
 		return true // it tells gateways which agents others hold
 	case within(from, "adapters"):
-		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest")
+		return within(to, ".", "llmstxt", "adapters") || test && within(to, "agent", "sitetest", "clustertest")
 	case within(from, "hosttest"):
 		return within(to, ".", "agent", "hosttest", "internal/brokertest")
+	case within(from, "clustertest"):
+		return within(to, ".", "agent", "clustertest")
 	case within(from, "sitetest"):
 		return within(to, ".", "llmstxt", "sitetest")
 	case within(from, "agent"):
@@ -154,6 +156,8 @@ func TestImportRules(t *testing.T) {
 		{root + "/cmd/farwire", root + "/adapters/s3", true},
 		{root + "/sitetest", root, true},
 		{root + "/hosttest", root, true},
+		{root + "/clustertest", root + "/agent", true},
+		{root + "/clustertest", root + "/internal/sse", false},
 		{root + "/hosttest", root + "/internal/upgrade", false},
 		{root + "/sitetest", root + "/internal/sse", false},
 		{root + "/test/soak", root + "/internal/harness", true},

@@ -3,55 +3,21 @@ package farwire_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 
 	"github.com/farwire/farwire"
 )
 
-// hub is a Bus for gateways of one process.
-type hub struct {
-	mu      sync.Mutex
-	tell    map[string]func(farwire.Revocation)
-	revoked []farwire.Revocation
-}
-
-type hubMember struct {
-	*hub
-	name string
-}
-
-func (m hubMember) Publish(r farwire.Revocation) {
-	r.Gateway = m.name
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.revoked = append(m.revoked, r)
-	for name, tell := range m.tell {
-		if name != m.name {
-			tell(r)
-		}
-	}
-}
-
-func (m hubMember) Subscribe(f func(farwire.Revocation)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.tell[m.name] = f
-	for _, r := range m.revoked {
-		f(r)
-	}
-}
-
 func TestEndRevoked_KeyGoneAtOneGateway_IsGoneAtAll(t *testing.T) {
 	const stays, goes = "0123456789abcdef-stays", "0123456789abcdef-goes"
 	all := map[string]farwire.Principal{stays: {Subject: "alice"}, goes: {Subject: "bob"}}
-	bus := &hub{tell: map[string]func(farwire.Revocation){}}
+	bus := new(farwire.LocalBus)
 	make := func(name string) (*farwire.KeySet, *farwire.Gateway) {
 		keys, err := farwire.NewKeySet(all)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := farwire.New(farwire.Options{Auth: keys, Bus: hubMember{bus, name}})
+		g, err := farwire.New(farwire.Options{Auth: keys, Bus: bus.Join(name)})
 		if err != nil {
 			t.Fatal(err)
 		}

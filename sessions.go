@@ -63,7 +63,61 @@ func (g *Gateway) runningOf(p Principal) (sum Counters) {
 	return sum
 }
 
+// endHere ends sessions that this gateway runs.
+func (g *Gateway) endHere(end func(Session) bool, reason string) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if end(s.Session) {
+			n++
+			s.carrier.Shutdown(fault.New(fault.Ended, reason))
+		}
+	}
+	return n
+}
+
+// EndSession ends the running session of this id and reports whether there was
+// one. A relay's client gets close code 1008 with the reason, its target 1001; a
+// stream and a crawl end with an error event. It does not wait for the session's
+// end. One that another gateway of the cluster runs is ended there, which takes a
+// second at most.
+func (g *Gateway) EndSession(id, reason string) bool {
+	return g.endHere(func(s Session) bool { return s.ID == id }, reason) > 0 ||
+		g.endThere(context.Background(), peerQuestion{IDs: []string{id}, Reason: reason}) > 0
+}
+
+// EndWhere ends the running sessions for which end returns true, as EndSession
+// does, those of other gateways of the cluster included, and returns their number.
+func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
+	n := g.endHere(end, reason)
+	var ids []string
+	g.askPeers(context.Background(), peerQuestion{}, func(a peerAnswer) {
+		for _, s := range a.Sessions {
+			if end(s.session()) {
+				ids = append(ids, s.ID)
+			}
+		}
+	})
+	for len(ids) > 0 { // as many as a question holds
+		part := ids[:min(len(ids), 1000)]
+		ids = ids[len(part):]
+		n += g.endThere(context.Background(), peerQuestion{IDs: part, Reason: reason})
+	}
+	return n
+}
+
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
+
+// endKeys ends the sessions of keys that are gone and returns their number.
+func (g *Gateway) endKeys(gone func(Session) bool) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if s.Kind != KindRecrawl && gone(s.Session) {
+			n++
+			s.carrier.Shutdown(errKeyRevoked)
+		}
+	}
+	return n
+}
 
 // SessionsHandler returns the handler by which callers see and end their running
 // sessions, over all gateways of a cluster. Mount it at "GET /sessions" and "DELETE /sessions/{id}":

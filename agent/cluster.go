@@ -37,6 +37,7 @@ type cluster struct {
 	name       string
 	url        func() string
 	secrets    func() [][]byte
+	idle       time.Duration // how long a connection without a stream is kept
 	membership Membership
 	leaving    atomic.Bool
 	answer     atomic.Pointer[func(context.Context, []byte) ([]byte, error)]
@@ -88,7 +89,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 			return fmt.Errorf("agent: ClusterOptions.Secrets: one has %d bytes, want at least %d", len(s), minClusterSecret)
 		}
 	}
-	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets,
+	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets, idle: peerIdle,
 		far: map[string]*farGateway{}, entries: map[string]*entry{}}
 	c.peers.links, c.peers.warned = map[string]*peerLink{}, map[string]time.Time{}
 	p.mu.Lock()

@@ -274,6 +274,16 @@ func Surroundings(addrs []net.Addr, failed error) (restore func()) {
 	}
 }
 
+// SetPeerIdle sets how long a connection to another gateway is kept without a stream.
+func (p *Pool) SetPeerIdle(d time.Duration) { p.cluster.idle = d }
+
+// PeerLinks are the links that other gateways have to this one.
+func (p *Pool) PeerLinks() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.carried)
+}
+
 // CutPeers ends the connections of other gateways as a crash does.
 func (p *Pool) CutPeers() {
 	p.mu.Lock()

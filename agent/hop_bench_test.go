@@ -4,7 +4,9 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -49,9 +51,11 @@ func BenchmarkHop(b *testing.B) {
 			return c
 		}
 		b.Run(name+"/dial", func(b *testing.B) {
+			cpu := used(b)
 			for b.Loop() {
 				open(b).Close()
 			}
+			b.ReportMetric(float64((used(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 		for size, what := range map[int]string{64: "message", 64 << 10: "bulk"} {
 			b.Run(name+"/"+what, func(b *testing.B) {
@@ -59,6 +63,7 @@ func BenchmarkHop(b *testing.B) {
 				defer c.Close()
 				out, in := make([]byte, size), make([]byte, size)
 				b.SetBytes(int64(size))
+				cpu := used(b)
 				for b.Loop() {
 					if _, err := c.Write(out); err != nil {
 						b.Fatal(err)
@@ -67,7 +72,21 @@ func BenchmarkHop(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
+				spent := used(b) - cpu
+				b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "cpu-µs/op")
+				b.ReportMetric(spent.Seconds()/float64(b.N)/float64(2*size)*1e9, "cpu-s/GB") // both ways
 			})
 		}
 	}
+}
+
+// used is the processor time of this process so far: of the gateways, the agent and
+// the target together.
+func used(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // A Record is an agent that has a token of its own. The pool takes slug and
@@ -103,42 +105,121 @@ func (p *Pool) SetSecrets(secrets []string) error {
 // another slug or country now, loses its links, and its sessions are cut; so do
 // agents of the shared secret whose slug has a record now. On an error nothing
 // changes.
+//
+// In a cluster the other gateways are told of records that are gone, and do as if
+// theirs were gone as well, for a day.
 func (p *Pool) SetRecords(records []Record) error {
+	gone, back, err := p.setRecords(records)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	publish := p.publishRecord
+	p.mu.Unlock()
+	if publish == nil {
+		return nil
+	}
+	for _, id := range gone {
+		publish(id, false)
+	}
+	for _, id := range back {
+		publish(id, true)
+	}
+	return nil
+}
+
+// setRecords returns the ids of the records that are gone, and of those that were and
+// are back.
+func (p *Pool) setRecords(records []Record) (gone, back []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hashed, err := hashRecords("record ", records, p.secrets)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if p.local && len(hashed) > 0 {
-		return errors.New("agent: the pool is LocalOnly")
+		return nil, nil, errors.New("agent: the pool is LocalOnly")
 	}
 	for _, r := range hashed {
 		for _, e := range p.entries {
 			if e.own != nil && strings.EqualFold(e.exit.Slug, r.Slug) {
-				return fmt.Errorf("agent: the slug %q of a record belongs to this gateway's own exit", r.Slug)
+				return nil, nil, fmt.Errorf("agent: the slug %q of a record belongs to this gateway's own exit", r.Slug)
 			}
 		}
 	}
+	now := make(map[string]bool, len(hashed))
+	for _, r := range hashed {
+		id := r.id()
+		if now[id] = true; p.goneRecords[id] {
+			delete(p.goneRecords, id)
+			back = append(back, id)
+		}
+	}
+	for _, r := range p.records {
+		if id := r.id(); !now[id] {
+			p.goneRecords[id] = true
+			gone = append(gone, id)
+		}
+	}
 	p.records = hashed
+	p.dismissUnrecorded()
+	return gone, back, nil
+}
+
+// dismissUnrecorded ends the links of agents that no record, or another one, stands
+// for now. The caller holds mu.
+func (p *Pool) dismissUnrecorded() {
 	for _, e := range p.entries {
 		for _, l := range e.links {
 			switch {
 			case l.who.record == nil && p.recorded(l.exit.Slug):
 				p.dismiss([]*link{l}, fmt.Sprintf("slug %q has a token of its own", l.exit.Slug))
 			case l.who.record != nil && !p.stands(l):
-				p.dismiss([]*link{l}, "the record of this agent is gone")
+				p.dismiss([]*link{l}, recordGone)
 			}
 		}
 	}
-	return nil
+}
+
+const recordGone = "the record of this agent is gone"
+
+// id names a record without giving its token's hash away: the same at every gateway
+// that has it.
+func (r *Record) id() string {
+	sum := sha256.Sum256([]byte("farwire agent record\x00" + strings.ToLower(r.Slug) + "/" + r.Country + " " + r.TokenSHA256))
+	return hex.EncodeToString(sum[:8])
+}
+
+// ShareRecords has publish be told of the ids of records that SetRecords takes away,
+// and of those that it brings back. A gateway with a Bus does so.
+func (p *Pool) ShareRecords(publish func(id string, restored bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.publishRecord = publish
+}
+
+// RevokeRecord has a record be taken for gone until a time, as another gateway says;
+// its agents lose their links. A time that is over restores it.
+func (p *Pool) RevokeRecord(id string, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.revokedRecords[id] = until
+	now := time.Now()
+	maps.DeleteFunc(p.revokedRecords, func(_ string, until time.Time) bool { return !now.Before(until) })
+	p.dismissUnrecorded()
+}
+
+// revoked reports whether another gateway says that a record is gone. The caller
+// holds mu.
+func (p *Pool) revoked(r *Record) bool {
+	return len(p.revokedRecords) > 0 && time.Now().Before(p.revokedRecords[r.id()])
 }
 
 // stands reports whether the record that let an agent in is there and says the
 // same. The caller holds mu.
 func (p *Pool) stands(l *link) bool {
 	r := p.records[l.who.sum]
-	return r != nil && r.Slug == l.exit.Slug && r.Country == l.exit.Country
+	return r != nil && r.Slug == l.exit.Slug && r.Country == l.exit.Country && !p.revoked(r)
 }
 
 // fitsHeader reports whether a secret arrives as it was sent.
@@ -176,8 +257,8 @@ func (p *Pool) refuses(who identity, slug string) string {
 	switch {
 	case who.record == nil && p.recorded(slug):
 		return fmt.Sprintf("slug %q has a token of its own", slug)
-	case who.record != nil && p.records[who.sum] == nil:
-		return "the record of this agent is gone"
+	case who.record != nil && (p.records[who.sum] == nil || p.revoked(who.record)):
+		return recordGone
 	}
 	for _, e := range p.entries {
 		if e.own != nil && strings.EqualFold(e.exit.Slug, slug) {

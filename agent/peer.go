@@ -134,7 +134,7 @@ func (c *cluster) warns(gateway string) bool {
 
 // leaveWhenIdle ends the link when there was no stream for a while.
 func (l *link) leaveWhenIdle() {
-	idle := time.NewTimer(peerIdle)
+	idle := time.NewTimer(l.pool.cluster.idle)
 	defer idle.Stop()
 	last := l.asked.Load()
 	for {
@@ -153,7 +153,7 @@ func (l *link) leaveWhenIdle() {
 			l.draining.Store(false)
 		}
 		last = now
-		idle.Reset(peerIdle)
+		idle.Reset(l.pool.cluster.idle)
 	}
 }
 

@@ -81,13 +81,17 @@ type Pool struct {
 	secrets  map[[32]byte]bool // hashes of the shared secrets
 	records  map[[32]byte]*Record
 	draining bool
-	changed  chan struct{} // closed when exits that take sessions may have come
-	entries  []*entry
-	owned    []string     // slugs of the exits that Add brought
-	cluster  *cluster     // nil: this gateway is alone
-	carried  []*agentLink // of other gateways
-	answer   func(context.Context, []byte) ([]byte, error)
-	attached int // connections of agents, those that are shaking hands among them
+
+	goneRecords    map[string]bool                // ids of those that SetRecords took away
+	revokedRecords map[string]time.Time           // ids of those that other gateways took away, until when
+	publishRecord  func(id string, restored bool) // tells other gateways; nil: there are none
+	changed        chan struct{}                  // closed when exits that take sessions may have come
+	entries        []*entry
+	owned          []string     // slugs of the exits that Add brought
+	cluster        *cluster     // nil: this gateway is alone
+	carried        []*agentLink // of other gateways
+	answer         func(context.Context, []byte) ([]byte, error)
+	attached       int // connections of agents, those that are shaking hands among them
 }
 
 // An entry is one exit of the pool: one that Add brought, or the links of the
@@ -104,7 +108,7 @@ type entry struct {
 func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
-		changed:  make(chan struct{}),
+		changed: make(chan struct{}), goneRecords: map[string]bool{}, revokedRecords: map[string]time.Time{},
 		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()), comesBy: o.ClientAddr,
 	}
 	if p.comesBy == nil {

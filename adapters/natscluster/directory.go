@@ -88,8 +88,11 @@ func (m *membership) say(beat bool) {
 		switch {
 		case !known || !same(old, l):
 			change.Agents = append(change.Agents, l)
-		case old.Sessions != l.Sessions:
+		case old.Sessions != l.Sessions && beat:
 			sessions[l.Link] = l.Sessions
+		case old.Sessions != l.Sessions: // the next beat says so
+			l.Sessions = old.Sessions
+			links[l.Link] = l
 		}
 	}
 	for number := range m.links {

@@ -158,19 +158,13 @@ func (c *Cluster) drop(why string) {
 	}
 }
 
-// forgetOld forgets the senders that cannot be heard of again, and revocations of
-// more than a day ago.
+// forgetOld forgets the senders that cannot be heard of again.
 func (c *Cluster) forgetOld(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, at := range c.senders {
 		if now.Sub(time.Unix(0, at)) > 2*oldAfter {
 			delete(c.senders, name)
-		}
-	}
-	for key, r := range c.revoked {
-		if now.Sub(r.At) > revokedFor {
-			delete(c.revoked, key)
 		}
 	}
 }

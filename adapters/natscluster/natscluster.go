@@ -14,13 +14,17 @@ package natscluster
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"os"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,8 +43,12 @@ type Options struct {
 	URL string
 
 	// Credentials and CA name files: of a user's JWT and seed, and of certificates
-	// to trust beside the system's. Empty: none.
+	// to trust in place of the system's. Empty: none.
 	Credentials, CA string
+
+	// Certificate and Key name the PEM files by which this gateway shows NATS who it
+	// is, read again at each connection. Empty: it shows nothing. One needs the other.
+	Certificate, Key string
 
 	// Cluster tells clusters on one NATS apart: 1 to 64 letters, digits, hyphens
 	// and underscores. Empty: "farwire".
@@ -82,13 +90,14 @@ type Cluster struct {
 	sending sync.Mutex // one message after the other, in the order of their times
 	last    int64      // time of the last one
 
-	telling sync.Mutex // held while the member is told something
+	telling  sync.Mutex // held while the member is told something
+	revoking sync.Mutex // held while those of Subscribe are
+	revoked  farwire.RevocationLog
 
 	mu       sync.Mutex
 	member   *membership // nil: nobody has joined
 	others   map[string]*other
 	senders  map[string]int64 // the time of the last message of each
-	revoked  map[string]farwire.Revocation
 	tell     []func(farwire.Revocation)
 	heardAll time.Time // when another gateway told all revocations last
 	warned   time.Time
@@ -122,7 +131,7 @@ func Open(o Options) (*Cluster, error) {
 		}
 	}
 	c := &Cluster{o: o, subject: "farwire." + o.Cluster, ready: make(chan struct{}),
-		others: make(map[string]*other), senders: make(map[string]int64), revoked: make(map[string]farwire.Revocation)}
+		others: make(map[string]*other), senders: make(map[string]int64)}
 	options, err := c.options()
 	if err != nil {
 		return nil, err
@@ -186,6 +195,12 @@ func (c *Cluster) options() ([]nats.Option, error) {
 		}
 		options = append(options, nats.RootCAs(file))
 	}
+	if c.o.Certificate != "" || c.o.Key != "" {
+		if _, err := tls.LoadX509KeyPair(c.o.Certificate, c.o.Key); err != nil {
+			return nil, fmt.Errorf("natscluster: Options.Certificate: %w", err)
+		}
+		options = append(options, nats.ClientCert(c.o.Certificate, c.o.Key))
+	}
 	return options, nil
 }
 
@@ -196,24 +211,42 @@ func withoutURL(err error, urls string) error {
 	}
 	text := err.Error()
 	for u := range strings.SplitSeq(urls, ",") {
-		if rest, user, found := cutUser(strings.TrimSpace(u)); found {
-			text = strings.ReplaceAll(strings.ReplaceAll(text, u, rest), user, "…")
+		rest, secrets := cutUser(strings.TrimSpace(u))
+		if len(secrets) == 0 {
+			continue
+		}
+		text = strings.ReplaceAll(text, strings.TrimSpace(u), rest)
+		for _, s := range secrets {
+			text = strings.ReplaceAll(text, s, "…")
 		}
 	}
 	return errors.New(text)
 }
 
-// cutUser takes the user out of a URL.
-func cutUser(u string) (rest, user string, found bool) {
+// cutUser takes the user out of a URL. The secrets are the spellings of what stood
+// there, the longest first, as errors may have them.
+func cutUser(u string) (rest string, secrets []string) {
 	scheme, tail, ok := strings.Cut(u, "://")
 	if !ok {
 		scheme, tail = "nats", u
 	}
 	at := strings.LastIndex(tail, "@")
 	if at < 0 {
-		return u, "", false
+		return u, nil
 	}
-	return scheme + "://" + tail[at+1:], tail[:at], true
+	user, password, found := strings.Cut(tail[:at], ":")
+	if !found {
+		password = user // a token
+	}
+	for _, s := range []string{tail[:at], password} {
+		secrets = append(secrets, s, strings.Trim(strconv.Quote(s), `"`))
+		if plain, err := url.PathUnescape(s); err == nil {
+			secrets = append(secrets, plain, strings.Trim(strconv.Quote(plain), `"`))
+		}
+	}
+	secrets = slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
+	slices.SortStableFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return scheme + "://" + tail[at+1:], secrets
 }
 
 // Connected reports whether NATS is available.

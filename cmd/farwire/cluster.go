@@ -54,14 +54,14 @@ type cluster struct {
 // openCluster connects to NATS, if there is one, else it returns nil. Without a
 // listener the process reaches others, and no one reaches it.
 func (s *serve) openCluster(secrets func() [][]byte, name string, ln net.Addr, log *slog.Logger) (*cluster, error) {
-	values, err := serviceValues("NATS_URL", "NATS_CREDS", "NATS_CA")
+	values, err := serviceValues("NATS_URL", "NATS_CREDS", "NATS_CA", "NATS_CERT", "NATS_KEY")
 	if err != nil {
 		return nil, err
 	}
 	if values["NATS_URL"] == "" {
 		switch {
 		case len(values) > 0:
-			return nil, misuse("NATS_URL: missing; NATS_CREDS and NATS_CA are of no use without it")
+			return nil, misuse("NATS_URL: missing; NATS_CREDS, NATS_CA, NATS_CERT and NATS_KEY are of no use without it")
 		case s.Advertise != "":
 			return nil, misuse("--advertise: other gateways are found on NATS; set NATS_URL, too")
 		}
@@ -80,12 +80,12 @@ func (s *serve) openCluster(secrets func() [][]byte, name string, ln net.Addr, l
 		}
 	}
 	c.Cluster, err = natscluster.Open(natscluster.Options{
-		URL: values["NATS_URL"], Credentials: values["NATS_CREDS"], CA: values["NATS_CA"],
+		URL: values["NATS_URL"], Credentials: values["NATS_CREDS"], CA: values["NATS_CA"], Certificate: values["NATS_CERT"], Key: values["NATS_KEY"],
 		Cluster: s.clusterFlags.Cluster, Name: name, Secrets: secrets, Logger: log,
 	})
 	if err != nil {
 		return nil, asVariable(err, "natscluster: Options.", map[string]string{
-			"URL": "NATS_URL", "Credentials": "NATS_CREDS", "CA": "NATS_CA", "Cluster": "--cluster", "Secrets": "--token-secret",
+			"URL": "NATS_URL", "Credentials": "NATS_CREDS", "CA": "NATS_CA", "Certificate": "NATS_CERT and NATS_KEY", "Cluster": "--cluster", "Secrets": "--token-secret",
 		})
 	}
 	return c, nil

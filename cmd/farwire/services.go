@@ -32,6 +32,8 @@ var serviceVariables = []struct{ name, help string }{
 	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. None: alone."},
 	{"NATS_CREDS", "File with the credentials of a NATS user (JWT and seed)."},
 	{"NATS_CA", "PEM file with certificates to trust on the way to NATS."},
+	{"NATS_CERT", "PEM file with the certificate that this gateway shows NATS; needs NATS_KEY."},
+	{"NATS_KEY", "PEM file with the key of NATS_CERT."},
 	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. None: --data-dir."},
 	{"S3_BUCKET", "The bucket there."},
 	{"S3_ACCESS_KEY", "A key that may read, write, delete and list there."},

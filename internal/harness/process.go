@@ -209,7 +209,7 @@ func (p *TestProcess) Await(o *Output, pattern string) []string {
 	return m
 }
 
-var variables = []string{"FARWIRE_", "DATABASE_URL=", "REDIS_URL=", "S3_", "BRIGHTDATA_", "OPENROUTER_", "LLM_"}
+var variables = []string{"FARWIRE_", "DATABASE_URL=", "REDIS_URL=", "NATS_", "S3_", "BRIGHTDATA_", "OPENROUTER_", "LLM_"}
 
 // Environ is the environment of this process without farwire's variables, those
 // of its services included, and with the given ones.

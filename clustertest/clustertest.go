@@ -1,0 +1,90 @@
+// Package clustertest asks of what joins the gateways of a cluster what its
+// documentation promises: of an [agent.Directory], a [farwire.Bus] and a
+// [farwire.SlotLimiter]. A host that writes one of its own has it tested so:
+//
+//	func TestBus(t *testing.T) {
+//		clustertest.Bus(t, func(t *testing.T) clustertest.OpenBus {
+//			url := newServer(t)
+//			return func(t *testing.T, gateway string) farwire.Bus { return open(t, url, gateway) }
+//		})
+//	}
+//
+// No test expects what it waits for to be quick.
+package clustertest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// OpenDirectory opens the place of one more gateway in a directory, which ends by
+// t.Cleanup. A directory for one process returns the same one each time.
+type OpenDirectory func(t *testing.T, gateway string) agent.Directory
+
+// OpenBus opens the place of one more gateway on a bus, which ends by t.Cleanup.
+type OpenBus func(t *testing.T, gateway string) farwire.Bus
+
+// OpenSlots opens the limiter of one more gateway, which ends by t.Cleanup. A
+// limiter for one process returns the same one each time.
+type OpenSlots func(t *testing.T, gateway string) farwire.SlotLimiter
+
+// Directory runs the tests of a directory, each on an empty one that empty makes.
+func Directory(t *testing.T, empty func(t *testing.T) OpenDirectory) {
+	run(t, empty, []test[OpenDirectory]{
+		{"Heard", heard},
+		{"Changes", changes},
+		{"Order", order},
+		{"Many", many},
+		{"Leave", leave},
+		{"AtOnce", changedAtOnce},
+	})
+}
+
+// Bus runs the tests of a bus, each on an empty one that empty makes.
+func Bus(t *testing.T, empty func(t *testing.T) OpenBus) {
+	run(t, empty, []test[OpenBus]{
+		{"Told", told},
+		{"Later", toldLater},
+		{"Restored", restored},
+		{"Agents", agents},
+		{"AnyID", anyID},
+		{"ManyAtOnce", manyAtOnce},
+	})
+}
+
+// SlotLimiter runs the tests of a limiter, each on an empty one that empty makes.
+func SlotLimiter(t *testing.T, empty func(t *testing.T) OpenSlots) {
+	run(t, empty, []test[OpenSlots]{
+		{"Limit", limit},
+		{"Accounts", accounts},
+		{"AtOnce", slotsAtOnce},
+		{"LimitChanges", limitChanges},
+	})
+}
+
+type test[Open any] struct {
+	name string
+	run  func(*testing.T, Open)
+}
+
+func run[Open any](t *testing.T, empty func(t *testing.T) Open, tests []test[Open]) {
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) { c.run(t, empty(t)) })
+	}
+}
+
+// patience is for what has to happen in the end.
+const patience = time.Minute
+
+// eventually waits until ok holds.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
