@@ -109,20 +109,29 @@ const (
 // addAssets adds the scripts, the style and the picture, and returns the
 // folder that they are in. The scripts import each other by relative names,
 // which is why the folder bears the hash and not each file.
+//
+// The folder eventsource-parser holds what the package of that name on npm,
+// version 4.1.3, has in dist, as it is, with its licence.
 func (p pages) addAssets() (folder string) {
-	entries, err := fs.ReadDir(embedded, assets)
+	var names []string
+	err := fs.WalkDir(embedded, assets, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimPrefix(name, assets+"/"))
+		}
+		return err
+	})
 	if err != nil {
 		panic("console: " + err.Error()) // the files are part of the program
 	}
 	all := sha256.New()
-	for _, e := range entries {
-		b := read(path.Join(assets, e.Name()))
-		fmt.Fprintf(all, "%s %d\n", e.Name(), len(b))
+	for _, name := range names {
+		b := read(path.Join(assets, name))
+		fmt.Fprintf(all, "%s %d\n", name, len(b))
 		all.Write(b)
 	}
 	folder = "assets/" + hex.EncodeToString(all.Sum(nil))[:16] + "/"
-	for _, e := range entries {
-		p.add(folder+e.Name(), e.Name(), read(path.Join(assets, e.Name())), immutable)
+	for _, name := range names {
+		p.add(folder+name, name, read(path.Join(assets, name)), immutable)
 	}
 	return folder
 }
@@ -160,6 +169,7 @@ var contentTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".txt":  "text/plain; charset=utf-8",
 }
 
 // policy lets the page load its own files and connect to its own origin, over
