@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/sse"
 )
@@ -52,7 +53,7 @@ func (g *Gateway) AMQP() http.Handler {
 type amqpStream struct {
 	g       *Gateway
 	session *session
-	request *amqpRequest
+	request *request.AMQP
 	query   agent.Query
 	out     *sse.Stream
 	result  SessionResult
@@ -91,22 +92,23 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return notAllowed(http.MethodPost)
 	}
-	body, err := readAsk(w, r)
+	body, err := request.Body(w, r)
 	if err != nil {
 		return err
 	}
-	f, err := readFields(body)
+	f, err := request.Read(body)
 	if err != nil {
 		return err
 	}
 	seen := st.g.readAuth(r)
-	if key := f.key(); key != "" {
+	if key := f.Key(); key != "" {
 		seen.key = key
 	}
-	if st.request, err = readAMQPRequest(f, r.Header.Get("Last-Event-ID"), &st.g.o); err != nil {
+	limits := request.AMQPLimits{Insecure: st.g.o.AllowInsecure, QueueLimit: st.g.o.AMQP.QueueLimit}
+	if st.request, err = f.AMQP(r.Header.Get("Last-Event-ID"), limits); err != nil {
 		return err
 	}
-	st.query = agent.Query{Host: st.request.host, Session: st.request.session}
+	st.query = agent.Query{Host: st.request.Host, Session: st.request.Session}
 	geo, agents := f.Text("geo", ""), f.Text("agent", "")
 	if f.Err != nil {
 		return f.Err
@@ -118,7 +120,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st.query.Subject = st.session.Subject
-	st.result.Target = st.request.host
+	st.result.Target = st.request.Host
 	return nil
 }
 
@@ -201,33 +203,33 @@ func (st *amqpStream) subscribe(ctx context.Context, tick <-chan time.Time) (*am
 // dial connects to the broker through the exit and begins to consume.
 func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.Consumer, err error) {
 	req := st.request
-	if req.tls != nil && req.tls.ServerName != "" {
+	if req.TLS != nil && req.TLS.ServerName != "" {
 		// Behind an address this name chooses the host.
-		named := Target{Kind: KindAMQP, Scheme: "amqps", Host: req.tls.ServerName, Port: uint16(req.port)}
+		named := Target{Kind: KindAMQP, Scheme: "amqps", Host: req.TLS.ServerName, Port: uint16(req.Port)}
 		if _, err := st.g.permit(ctx, st.session.principal, named); err != nil {
 			return nil, err
 		}
 	}
 	scheme := "amqp"
-	if req.tls != nil {
+	if req.TLS != nil {
 		scheme = "amqps"
 	}
-	conn, err := exit.DialContext(rules.WithScheme(ctx, scheme), "tcp", net.JoinHostPort(req.host, strconv.Itoa(req.port)))
+	conn, err := exit.DialContext(rules.WithScheme(ctx, scheme), "tcp", net.JoinHostPort(req.Host, strconv.Itoa(req.Port)))
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if exit.Report != nil && ctx.Err() == nil {
-			exit.Report(req.host, err)
+			exit.Report(req.Host, err)
 		}
 	}()
-	if req.tls != nil {
-		if conn, err = amqpstream.Handshake(ctx, conn, *req.tls, st.g.o.RootCAs, req.host); err != nil {
+	if req.TLS != nil {
+		if conn, err = amqpstream.Handshake(ctx, conn, *req.TLS, st.g.o.RootCAs, req.Host); err != nil {
 			return nil, err
 		}
 	}
 	sub := req.Subscription
-	sub.Name = req.name(exit.Slug)
+	sub.Name = fmt.Sprintf("%s_%s_%s", req.Prefix, exit.Slug, newID()) // of the connection, and of a queue of the stream's own
 	return amqpstream.Consume(ctx, conn, &sub, amqpstream.Limits{Budget: st.g.o.AMQP.Budget, Body: st.g.o.AMQP.BodyLimit})
 }
 

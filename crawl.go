@@ -17,6 +17,7 @@ import (
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -158,7 +159,7 @@ type crawlRequest struct {
 
 // read reads the client's message. Some of its texts are fixed.
 func (c *crawl) read(msg []byte) error {
-	f, err := readFields(msg)
+	f, err := request.Read(msg)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (c *crawl) read(msg []byte) error {
 		markdown:   f.Bool("markdown", false),
 	}
 	geo, agents, sticky := f.Text("geo", ""), f.Text("agent", ""), f.Text("session", "")
-	c.req.choice = f.choice()
+	c.req.choice = readChoice(f)
 	minutes := f.Int("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
 	if f.Err != nil {
 		return f.Err
@@ -215,18 +216,18 @@ const (
 	maxDelay = time.Hour
 )
 
-// choice reads which pages are wanted, what is sent along, and how fast.
-func (f *fields) choice() llmstxt.Options {
+// readChoice reads which pages are wanted, what is sent along, and how fast.
+func readChoice(f *request.Fields) llmstxt.Options {
 	o := llmstxt.Options{
-		Include: f.globs("include"), Exclude: f.globs("exclude"),
-		Language: f.word("language"), Version: f.word("version"),
+		Include: readGlobs(f, "include"), Exclude: readGlobs(f, "exclude"),
+		Language: readWord(f, "language"), Version: readWord(f, "version"),
 		Delay: f.Seconds("delay"), Signals: f.Bool("signals", false),
 		Header: http.Header{}, Cookies: map[string]string{},
 	}
 	headers, cookies := f.Pairs("headers"), f.Pairs("cookies")
 	switch {
-	case len(headers)+len(cookies) > maxHeaders:
-		f.Refuse("headers and cookies", fmt.Sprintf("are more than %d together", maxHeaders))
+	case len(headers)+len(cookies) > request.MaxHeaders:
+		f.Refuse("headers and cookies", fmt.Sprintf("are more than %d together", request.MaxHeaders))
 	case o.Delay > maxDelay:
 		f.Refuse("delay", fmt.Sprintf("must be at most %g seconds", maxDelay.Seconds()))
 	}
@@ -248,8 +249,8 @@ func (f *fields) choice() llmstxt.Options {
 	return o
 }
 
-// globs reads a list of globs on paths.
-func (f *fields) globs(name string) []string {
+// readGlobs reads a list of globs on paths.
+func readGlobs(f *request.Fields, name string) []string {
 	list := f.Strings(name)
 	if len(list) > maxGlobs {
 		f.Refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
@@ -262,8 +263,8 @@ func (f *fields) globs(name string) []string {
 	return list
 }
 
-// word reads a language or a version.
-func (f *fields) word(name string) string {
+// readWord reads a language or a version.
+func readWord(f *request.Fields, name string) string {
 	s := strings.TrimSpace(f.Text(name, ""))
 	if len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
 		f.Refuse(name, "must be a word of at most 64 bytes")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire"
 )
@@ -63,6 +64,18 @@ func FuzzCrawlRequest(f *testing.F) {
 			t.Fatalf("format %q became %q", want.Format, a.Format)
 		}
 	})
+}
+
+// checkRefusal holds every refusal to what may be said on a socket.
+func checkRefusal(t *testing.T, err error) {
+	t.Helper()
+	s := err.Error()
+	if s == "" || !utf8.ValidString(s) || strings.ContainsAny(s, "\r\n\x00") {
+		t.Fatalf("a refusal that cannot be shown: %q", s)
+	}
+	if len(s) > 600 {
+		t.Fatalf("a refusal of %d bytes", len(s))
+	}
 }
 
 // FuzzToken shows a gateway anything as a key. Nothing that it has not signed

@@ -16,6 +16,7 @@ import (
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -224,11 +225,11 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 			}
 		}
 	}()
-	body, err := readAsk(w, r)
+	body, err := request.Body(w, r)
 	if err != nil {
 		return next, err
 	}
-	f, err := readFields(body)
+	f, err := request.Read(body)
 	if err != nil {
 		return next, err
 	}

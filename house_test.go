@@ -100,8 +100,8 @@ func mayImport(from, to string, test bool) bool {
 		return from == to
 	case within(from, "console"):
 		return within(to, "console")
-	case within(from, "internal/upstream", "internal/egress") && to == modulePath+"/agent":
-		return true // they dial through exits
+	case within(from, "internal/upstream", "internal/egress", "internal/request") && to == modulePath+"/agent":
+		return true // they dial through exits, or read which are wanted
 	case within(from, "internal"):
 		return within(to, "internal")
 	case within(from, "."):

@@ -17,6 +17,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/request"
 )
 
 // Options says what a [Gateway] is made of. The zero value is valid: a gateway
@@ -240,10 +241,8 @@ const (
 
 	// A client has this long to say what it wants, in all.
 	askTimeout = opening.Timeout
-	// No request of a client, a first message or a body, is larger.
-	askLimit = opening.Limit
 	// From the message to the answer, over all agents tried.
-	dialTimeout = 20 * time.Second
+	dialTimeout = request.DialTimeout
 	// A lost client is noticed this long after a ping of the gateway's.
 	pongTimeout = 20 * time.Second
 	// A peer that does not answer a close frame is given up after this.

@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -46,7 +47,7 @@ func (g *Gateway) Relay() http.Handler {
 		// net/http recovers a panic of a handler, but knows nothing of the
 		// session, and no longer of its connection.
 		defer s.abandonOnPanic()
-		if isDirect(r.URL.RawQuery) {
+		if request.IsDirect(r.URL.RawQuery) {
 			g.relayDirect(s, w, r)
 		} else {
 			g.relayMessage(s, w, r)
@@ -56,7 +57,7 @@ func (g *Gateway) Relay() http.Handler {
 
 // A relayed session has both its sides.
 type relayed struct {
-	request *relayRequest
+	request *request.Relay
 	exit    agent.Exit
 	target  *upstream.Conn
 	client  net.Conn
@@ -133,17 +134,17 @@ func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *rel
 func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, seen requestAuth, p *relayed, asked time.Time) error {
 	granting, cancel := context.WithDeadlineCause(ctx, asked.Add(dialTimeout), errTimeout)
 	defer cancel()
-	request, err := g.grant(granting, s, msg, seen)
-	p.request = request
+	q, err := g.grant(granting, s, msg, seen)
+	p.request = q
 	if err != nil {
 		return err
 	}
 	if p.deflate {
-		request.target.Extensions = []string{deflate.Stateless}
+		q.Target.Extensions = []string{deflate.Stateless}
 	}
-	ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(request.timeout), errTimeout)
+	ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(q.Timeout), errTimeout)
 	defer cancel()
-	p.exit, p.target, err = g.connect(ctx, s, request)
+	p.exit, p.target, err = g.connect(ctx, s, q)
 	return err
 }
 
@@ -175,14 +176,12 @@ const (
 	// maxHeld is how many bytes a client may send ahead of "connected" before its
 	// further ones wait in the network.
 	maxHeld = 64 << 10
-	// maxRefusal is how much of a refusing target's body an error message has.
-	maxRefusal = 1 << 10
 )
 
 func (g *Gateway) sayConnected(p *relayed) error {
 	b, err := json.Marshal(connectedMessage{
 		Type: "connected", Status: http.StatusSwitchingProtocols, NodeID: p.exit.ID, Subprotocol: p.target.Subprotocol,
-		Headers: headersForJSON(p.target.Header), Ignored: p.request.target.Ignored,
+		Headers: headersForJSON(p.target.Header), Ignored: p.request.Target.Ignored,
 	})
 	if err != nil {
 		return err
@@ -208,26 +207,26 @@ func headersForJSON(h http.Header) map[string]any {
 }
 
 // connect opens the connection to the target through an agent that fits.
-func (g *Gateway) connect(ctx context.Context, s *session, q *relayRequest) (agent.Exit, *upstream.Conn, error) {
-	if err := g.permitOthers(ctx, s.principal, &q.target); err != nil {
+func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (agent.Exit, *upstream.Conn, error) {
+	if err := g.permitOthers(ctx, s.principal, &q.Target); err != nil {
 		return agent.Exit{}, nil, err
 	}
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress}
 	var c *upstream.Conn
-	exit, err := g.reach(ctx, s, q.query, func(ctx context.Context, e agent.Exit) (err error) {
-		c, err = dialer.WebSocket(ctx, e, &q.target)
+	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
+		c, err = dialer.WebSocket(ctx, e, &q.Target)
 		return err
 	})
 	return exit, c, err
 }
 
 // grant reads the connect message: first whose it is, then what it asks for.
-func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*relayRequest, error) {
-	f, err := readFields(msg)
+func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*request.Relay, error) {
+	f, err := request.Read(msg)
 	if err != nil {
 		return nil, err
 	}
-	if k := f.key(); k != "" {
+	if k := f.Key(); k != "" {
 		seen.key = k
 	}
 	if f.Err != nil {
@@ -236,16 +235,16 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 	if err := s.admit(ctx, seen); err != nil {
 		return nil, err
 	}
-	q, err := f.relayRequest(g.o.AllowInsecure)
+	q, err := f.Relay(g.o.AllowInsecure)
 	if q != nil {
-		q.query.Subject = s.Subject
+		q.Query.Subject = s.Subject
 	}
 	return q, err
 }
 
 // reject says what went wrong, as a message and a close, and ends the session.
 func (g *Gateway) reject(s *session, p *relayed, err error) {
-	r := SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "gateway", Err: err}
+	r := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: "gateway", Err: err}
 	defer context.AfterFunc(g.kill, func() { p.client.Close() })()
 	switch e := public(err); {
 	case errors.Is(err, errClientGone):
@@ -279,12 +278,12 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 	pipe := wsframe.New(wsframe.Config{
 		Client: p.client, FromClient: p.early, DeflateClient: p.deflate,
 		Target: p.target.Conn, FromTarget: p.target.Early, DeflateTarget: agreed,
-		Idle: p.request.idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
+		Idle: p.request.Idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
 		PongWait: pongTimeout, CloseWait: closeTimeout,
 		Lost: whenLost, OnPanic: g.panicked,
 	})
 	// What runs on must not hold on to the request.
-	node, target := p.exit.ID, p.request.address()
+	node, target := p.exit.ID, p.request.Address()
 	s.handOver(pipe)
 	s.reached(node, target)
 	end := func(r wsframe.Result) { s.end(relayResult(r, node, target)) }

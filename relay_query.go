@@ -5,24 +5,14 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"strings"
 
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/pathform"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
 )
-
-// isDirect reports whether a query names a target, even one that is not valid.
-func isDirect(query string) bool {
-	for pair := range strings.SplitSeq(query, "&") {
-		if name, _, _ := strings.Cut(pair, "="); name == "url" || name == "fw_url" {
-			return true
-		}
-	}
-	return false
-}
 
 // relayDirect serves the direct form: the target is dialled before the upgrade
 // is answered, so that an error is an HTTP status and the 101 has the target's
@@ -52,7 +42,7 @@ func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *re
 	c, err := opening.Accept(w, r, p.target.Subprotocol, false)
 	if err != nil {
 		p.target.Close()
-		s.end(SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
+		s.end(SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
 	c.Release()
@@ -62,7 +52,7 @@ func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *re
 
 // connectByQuery does what the query asks for, as far as the target's answer.
 func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error {
-	q, err := parseQuery(r.URL.RawQuery, r.Header.Get("X-API-Key") != "")
+	q, err := request.ParseDirect(r.URL.RawQuery, r.Header.Get("X-API-Key") != "")
 	if err != nil {
 		return err
 	}
@@ -71,7 +61,7 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 		if err := s.admit(ctx, seen); err != nil {
 			return err
 		}
-		p.request, err = q.relayRequest(opening.Offered(r), authorization)
+		p.request, err = q.Relay(opening.Offered(r), authorization)
 		return err
 	})
 }
@@ -91,11 +81,11 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 	if err := read(granting); err != nil {
 		return err
 	}
-	p.request.query.Subject = s.Subject
+	p.request.Query.Subject = s.Subject
 	if g.compresses() {
-		p.request.target.Extensions = deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions"))
+		p.request.Target.Extensions = deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions"))
 	}
-	ctx, cancel = context.WithTimeoutCause(ctx, p.request.timeout, errTimeout)
+	ctx, cancel = context.WithTimeoutCause(ctx, p.request.Timeout, errTimeout)
 	defer cancel()
 	var err error
 	p.exit, p.target, err = g.connect(ctx, s, p.request)
@@ -129,7 +119,7 @@ func refusalOf(err error) *upstream.Refusal {
 
 // endUnconnected ends a relay that did not come to its pipe.
 func (s *session) endUnconnected(p *relayed, err error) {
-	end := SessionResult{Node: p.exit.ID, Target: p.request.address(), EndedBy: "gateway", Code: public(err).Close, Err: err}
+	end := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: "gateway", Code: public(err).Close, Err: err}
 	if errors.Is(err, errClientGone) {
 		end.EndedBy, end.Code = "client", wsframe.CloseAbnormal
 	}
@@ -164,11 +154,12 @@ func passRefusal(w http.ResponseWriter, refusal *upstream.Refusal, cookies bool)
 // it is meant for the target. One that repeats the key, or holds a token of
 // ours, is not, whichever of them was found first; nor is that of a caller whom
 // only the host knows.
-func (g *Gateway) readDirectAuth(r *http.Request, q *directQuery) (_ requestAuth, authorization string) {
+func (g *Gateway) readDirectAuth(r *http.Request, q *request.Direct) (_ requestAuth, authorization string) {
 	seen := g.readAuth(r)
 	authorization = r.Header.Get("Authorization")
 	bearer := g.bearer(r, seen.named != nil)
-	for _, seen.key = range []string{r.Header.Get("X-API-Key"), q.ours["api_key"], q.ours["token"], bearer} {
+	apiKey, token := q.Keys()
+	for _, seen.key = range []string{r.Header.Get("X-API-Key"), apiKey, token, bearer} {
 		if seen.key != "" {
 			break
 		}
@@ -202,7 +193,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 			return err
 		}
 		to.Outgoing(header, s.Subject, g.o.StripHeaders)
-		p.request, err = pathRelay(to, header, opening.Offered(r))
+		p.request, err = request.Path(to, header, opening.Offered(r))
 		return err
 	})
 	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: p.exit.ID}

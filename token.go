@@ -15,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
+	"github.com/farwire/farwire/internal/request"
 )
 
 const (
@@ -88,11 +89,11 @@ func (g *Gateway) asked(w http.ResponseWriter, r *http.Request, p Principal) (c 
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return c, life, nil
 	}
-	body, err := readAsk(w, r)
+	body, err := request.Body(w, r)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
 		return c, life, err
 	}
-	if _, err := readFields(body); err != nil {
+	if _, err := request.Read(body); err != nil {
 		return c, life, err
 	}
 	var req tokenRequest

@@ -1,4 +1,4 @@
-package farwire_test
+package request_test
 
 import (
 	"bufio"
@@ -14,7 +14,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -23,7 +23,7 @@ import (
 // the target must hold what was asked for and nothing else.
 func FuzzConnectMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, message []byte) {
-		a, err := farwire.ParseConnect(message)
+		a, err := request.ParseConnect(message)
 		if err != nil {
 			checkRefusal(t, err)
 			return
@@ -65,7 +65,7 @@ func FuzzConnectMessage(f *testing.F) {
 		if strings.Join(a.Subprotocols, "\n") != strings.Join(want.subprotocols, "\n") {
 			t.Fatalf("subprotocols %q became %q", want.subprotocols, a.Subprotocols)
 		}
-		r := request(t, a)
+		r := sent(t, a)
 		checkURL(t, r, text(want.url), "")
 		checkHeaders(t, r, text(want.url), want.headers, want.cookies)
 	})
@@ -80,7 +80,7 @@ func FuzzDirectQuery(f *testing.F) {
 			strings.ContainsFunc(authorization, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return
 		}
-		a, err := farwire.ParseDirect(query, strings.TrimSpace(authorization), nil)
+		a, err := request.ParseDirectQuery(query, strings.TrimSpace(authorization), nil)
 		if err != nil {
 			checkRefusal(t, err)
 			return
@@ -105,7 +105,7 @@ func FuzzDirectQuery(f *testing.F) {
 				theirs = append(theirs, pair)
 			}
 		}
-		checkURL(t, request(t, a), target, strings.Join(theirs, "&"))
+		checkURL(t, sent(t, a), target, strings.Join(theirs, "&"))
 	})
 }
 
@@ -116,12 +116,12 @@ func FuzzTarget(f *testing.F) {
 		if !utf8.ValidString(target + proxy + header + value + cookie + cookieValue) {
 			return
 		}
-		a, err := farwire.AskFor(target, proxy, header, value, cookie, cookieValue)
+		a, err := request.AskFor(target, proxy, header, value, cookie, cookieValue)
 		if err != nil {
 			checkRefusal(t, err)
 			return
 		}
-		r := request(t, a)
+		r := sent(t, a)
 		checkURL(t, r, target, "")
 		checkHeaders(t, r, target, map[string]*string{header: &value}, map[string]*string{cookie: &cookieValue})
 		if a.Proxy != "" {
@@ -149,9 +149,9 @@ func checkRefusal(t *testing.T, err error) {
 	}
 }
 
-// request reads the request as a target would and expects one, well-formed in
+// sent reads the request as a target would and expects one, well-formed in
 // every line, with nothing behind it.
-func request(t *testing.T, a *farwire.Asked) *http.Request {
+func sent(t *testing.T, a *request.Asked) *http.Request {
 	t.Helper()
 	head, rest, ok := bytes.Cut(a.Request, []byte("\r\n\r\n"))
 	if !ok || len(rest) > 0 {

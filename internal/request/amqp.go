@@ -1,10 +1,9 @@
-package farwire
+package request
 
 import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -15,15 +14,20 @@ import (
 	"github.com/farwire/farwire/internal/upstream"
 )
 
-// An amqpRequest is what a client asked for in the body of POST /amqp, checked
-// and with its defaults.
-type amqpRequest struct {
-	host    string
-	port    int
-	tls     *upstream.TLS // nil: in clear
-	prefix  string        // of a queue of the stream's own
-	session string        // the sticky session; empty: none
+// An AMQP is what a client asked for in the body of POST /amqp.
+type AMQP struct {
+	Host    string
+	Port    int
+	TLS     *upstream.TLS // nil: in clear
+	Prefix  string        // of the name of a queue of the stream's own
+	Session string        // the sticky session; empty: none
 	amqpstream.Subscription
+}
+
+// AMQPLimits are what a gateway allows and sets.
+type AMQPLimits struct {
+	Insecure   bool // a broker need not be verified
+	QueueLimit int  // messages that a queue may hold; at most zero: no limit
 }
 
 const (
@@ -32,22 +36,22 @@ const (
 	mostBindings    = 100
 )
 
-// readAMQPRequest reads and checks the fields that say what to consume, and the
+// AMQP reads and checks the fields that say what to consume, and the
 // event behind which the client wants to go on.
-func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, error) {
-	req := &amqpRequest{
-		host:   f.Text("host", ""),
-		port:   f.Int("port", 5672, 1, 65535),
-		prefix: f.Text("queue_prefix", "scrape"),
+func (f *Fields) AMQP(lastEventID string, o AMQPLimits) (*AMQP, error) {
+	req := &AMQP{
+		Host:   f.Text("host", ""),
+		Port:   f.Int("port", 5672, 1, 65535),
+		Prefix: f.Text("queue_prefix", "scrape"),
 
-		session: f.Text("session", ""),
+		Session: f.Text("session", ""),
 		Subscription: amqpstream.Subscription{
 			VirtualHost: f.Text("virtual_host", "/"),
 			Username:    f.Text("username", ""),
 			Password:    f.Text("password", ""),
 			Heartbeat:   time.Duration(f.Int("heartbeat", 60, 0, 65535)) * time.Second,
 			Prefetch:    f.Int("prefetch", defaultPrefetch, 1, mostPrefetch),
-			QueueLimit:  max(0, o.AMQP.QueueLimit),
+			QueueLimit:  max(0, o.QueueLimit),
 		},
 	}
 	ssl := f.Bool("ssl", false)
@@ -55,13 +59,13 @@ func readAMQPRequest(f *fields, lastEventID string, o *Options) (*amqpRequest, e
 		return nil, f.Err
 	}
 	switch {
-	case req.host == "":
+	case req.Host == "":
 		return nil, fault.Invalidf("host is missing")
-	case !hostOnly(req.host):
+	case !hostOnly(req.Host):
 		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
-	case !validName(req.prefix):
+	case !validName(req.Prefix):
 		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
-	case req.session != "" && !validName(req.session):
+	case req.Session != "" && !validName(req.Session):
 		return nil, fault.Invalidf("session must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
 	case len(req.VirtualHost) > mostShort:
 		return nil, tooLong("virtual_host")
@@ -85,7 +89,7 @@ const mostShort = 255
 func tooLong(name string) error { return fault.Invalidf("%s must be at most 255 bytes", name) }
 
 // readQueue reads a request for a queue that is there.
-func (req *amqpRequest) readQueue(f *fields) error {
+func (req *AMQP) readQueue(f *Fields) error {
 	for _, other := range []string{"exchange", "routing_key", "bindings", "queue_prefix"} {
 		if _, ok := f.Raw(other); ok {
 			return fault.Invalidf("queue names an existing queue, which is consumed as it is; leave out %s", other)
@@ -105,7 +109,7 @@ func (req *amqpRequest) readQueue(f *fields) error {
 }
 
 // readOffset reads where a stream queue begins: a word, a number or a time.
-func readOffset(f *fields) any {
+func readOffset(f *Fields) any {
 	raw, ok := f.Raw("offset")
 	if !ok {
 		return nil
@@ -131,7 +135,7 @@ func readOffset(f *fields) any {
 }
 
 // readBindings reads a request for a queue of the stream's own.
-func (req *amqpRequest) readBindings(f *fields) error {
+func (req *AMQP) readBindings(f *Fields) error {
 	if _, ok := f.Raw("offset"); ok {
 		return fault.Invalidf("offset is where an existing stream queue is read from; give queue too")
 	}
@@ -166,7 +170,7 @@ func (req *amqpRequest) readBindings(f *fields) error {
 	return req.readFurtherBindings(f)
 }
 
-func (req *amqpRequest) readFurtherBindings(f *fields) error {
+func (req *AMQP) readFurtherBindings(f *Fields) error {
 	raw, ok := f.Raw("bindings")
 	if !ok {
 		return nil
@@ -191,7 +195,7 @@ func (req *amqpRequest) readFurtherBindings(f *fields) error {
 }
 
 func readBinding(raw json.RawMessage) (b amqpstream.Binding, err error) {
-	f, err := readFields(raw)
+	f, err := Read(raw)
 	if err != nil {
 		return b, err
 	}
@@ -272,7 +276,7 @@ func number(n json.Number) (any, error) {
 }
 
 // readTLS reads how the broker is verified and what it is shown.
-func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
+func (req *AMQP) readTLS(f *Fields, ssl bool, o AMQPLimits) error {
 	ca := f.Text("ca", "")
 	t := &upstream.TLS{ServerName: f.Text("server_name", ""), CA: []byte(ca), Insecure: f.Bool("insecure", false)}
 	cert, key := f.Text("cert", ""), f.Text("cert_key", "")
@@ -288,7 +292,7 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 		}
 	}
 	switch {
-	case t.Insecure && !o.AllowInsecure:
+	case t.Insecure && !o.Insecure:
 		return fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
 	case t.ServerName != "" && !hostOnly(t.ServerName):
 		return fault.Invalidf("server_name is not valid")
@@ -309,7 +313,7 @@ func (req *amqpRequest) readTLS(f *fields, ssl bool, o *Options) error {
 		t.Certificates, req.Certificate = []tls.Certificate{pair}, true
 	}
 	if ssl {
-		req.tls = t
+		req.TLS = t
 	}
 	return nil
 }
@@ -327,9 +331,4 @@ func validName(s string) bool {
 	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
 	})
-}
-
-// name is that of the connection, and of a queue of the stream's own.
-func (req *amqpRequest) name(slug string) string {
-	return fmt.Sprintf("%s_%s_%s", req.prefix, slug, newID())
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package farwire_test
+package request_test
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/request"
 )
 
 // hostile are messages of a size that cost much for their length: of clients without
@@ -56,7 +56,7 @@ func counted(begin, unit, end string) func(int) string {
 	}
 }
 
-func readConnect(message string) { farwire.ParseConnect([]byte(message)) }
+func readConnect(message string) { request.ParseConnect([]byte(message)) }
 
 // threadCPU is the processor time of the thread.
 func threadCPU(t testing.TB) time.Duration {
