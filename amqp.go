@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/sse"
@@ -36,7 +37,7 @@ import (
 // flush, itself or through Unwrap, and should have write deadlines, as
 // net/http's has: without them a reader that stalls can hold its stream open.
 func (g *Gateway) AMQP() http.Handler {
-	return anyOrigin(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), KindAMQP)
 		if err != nil {
 			g.refused(r.Context(), KindAMQP.String(), g.o.ClientAddr(r), err)

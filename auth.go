@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -102,6 +103,21 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	return p, ok && p.Subject != ""
 }
 
+// WithScheme returns a context that says whether a request came by http or https,
+// where the host knows it from a proxy that it trusts. A caller that only the host
+// knows is then held to an Origin of the same scheme.
+func WithScheme(ctx context.Context, scheme string) context.Context {
+	return origin.WithScheme(ctx, scheme)
+}
+
+// TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
+// proxies whose addresses are given as prefixes. Of a request that comes from one
+// of them the client is the rightmost address in X-Forwarded-For that is not
+// trusted; of any other, and of one without such an address, it is the peer.
+func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
+	return origin.Client(trusted)
+}
+
 // WithKeyShown returns a context for [net/http.Server.ConnContext]. Shown is called
 // each time a request of the connection has shown a valid key, a token, or an
 // agent's secret to an agent.Pool; it may be called concurrently. A host uses it to
@@ -136,6 +152,15 @@ func (g *Gateway) readAuth(r *http.Request) requestAuth {
 		s.key = queryKey(r.URL.Query())
 	}
 	return s
+}
+
+// checkOrigin says whether a caller that only the host knows may come from where it
+// comes.
+func (g *Gateway) checkOrigin(r *http.Request) error {
+	if origin.Trusted(r, g.o.Origins) {
+		return nil
+	}
+	return errOrigin
 }
 
 // bearer returns the key in the Authorization header. Where there are no keys

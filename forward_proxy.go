@@ -22,6 +22,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/socks"
@@ -229,7 +230,7 @@ func (g *Gateway) ServeSOCKS(l net.Listener) error {
 func (g *Gateway) acceptSOCKS(conn net.Conn) {
 	s, err := g.enter(context.Background(), KindTunnel)
 	if err != nil {
-		g.refused(context.Background(), KindTunnel.String(), peerAddr(conn), err)
+		g.refused(context.Background(), KindTunnel.String(), origin.Addr(conn.RemoteAddr().String()), err)
 		conn.Close()
 		return
 	}
@@ -269,7 +270,7 @@ func (t *tunneled) socks(conn net.Conn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	seen := requestAuth{key: c.Password, remote: peerAddr(conn), http: true}
+	seen := requestAuth{key: c.Password, remote: origin.Addr(conn.RemoteAddr().String()), http: true}
 	if counted, ok := conn.(interface{ KeyShown() }); ok {
 		seen.shown = counted.KeyShown
 	}
@@ -318,13 +319,4 @@ func socksReply(err error) socks.Reply {
 		return socks.HostUnreachable
 	}
 	return socks.Failed
-}
-
-// peerAddr is the address of a connection's far end; the zero Addr when unknown.
-func peerAddr(conn net.Conn) netip.Addr {
-	ap, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
 }

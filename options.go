@@ -270,7 +270,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	if o.ClientAddr == nil {
-		o.ClientAddr = remoteAddr
+		o.ClientAddr = TrustedProxies()
 	}
 	for _, origin := range o.Origins {
 		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || origin != u.Scheme+"://"+u.Host {

@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 )
 
@@ -240,7 +241,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			f.status = resp.StatusCode
 			// net/http guesses a type where it is missing, and httputil copies no empty one.
 			w.Header()["Content-Type"] = nil
-			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: f.exit.ID})
+			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: f.exit.ID})
 			resp.Body = &countedBody{resp.Body, f, &f.toClient}
 			return nil
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
@@ -196,7 +197,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 		p.request, err = request.Path(to, header, opening.Offered(r))
 		return err
 	})
-	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: overTLS(r), Node: p.exit.ID}
+	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: p.exit.ID}
 	if err != nil {
 		if refusal := refusalOf(err); refusal != nil {
 			passWhole(w, refusal, to, answer)

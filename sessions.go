@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/origin"
 )
 
 // A Session is a running session as [Gateway.Sessions] shows it.
@@ -128,7 +129,7 @@ func (g *Gateway) endKeys(gone func(Session) bool) int {
 // caller is 404. A relay that is ended closes with 1008 "ended by request", and
 // its target gets 1001.
 func (g *Gateway) SessionsHandler() http.Handler {
-	return anyOrigin("GET, HEAD, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, HEAD, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "sessions", err) }
 		if err := onlySessionMethods(r); err != nil {
 			refuse(err)

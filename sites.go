@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/jsonobject"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -209,7 +210,7 @@ type RecrawlResult struct {
 // "updated", "unchanged", "failed" or empty. A DELETE forgets the site, and its
 // hosted file stays; another caller's site is 404. Asking counts as a request.
 func (g *Gateway) SitesHandler() http.Handler {
-	return anyOrigin("GET, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := g.manageSites(r)
 		switch {
 		case err != nil:

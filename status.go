@@ -12,6 +12,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -129,7 +130,7 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 // "version", "gateways"}, …]}. It answers 404 when the AgentSelector cannot list its
 // agents.
 func (g *Gateway) Network() http.Handler {
-	return anyOrigin("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "network", err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)
@@ -198,7 +199,7 @@ func (g *Gateway) Usage() http.Handler {
 		Remaining *int     `json:"remaining"`
 		Refused   uint64   `json:"refused"`
 	}
-	return anyOrigin("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "usage", err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 )
 
@@ -40,7 +41,7 @@ const (
 // where the Authenticator is a [KeyLookuper], so that a revoked key is noticed. A
 // narrowed token opens sessions of its kinds and nothing else.
 func (g *Gateway) Token() http.Handler {
-	return anyOrigin("POST", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("POST", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, life, err := g.issue(w, r)
 		if err != nil {
 			g.refuse(w, r, "token", err)

@@ -1,20 +1,23 @@
-package farwire
+// Package origin says where a request comes from: from which address, by which
+// scheme, and from a page of which web origin.
+package origin
 
 import (
 	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
 
-// anyOrigin lets pages of every web origin call a handler that wants a key: it
+// Any lets pages of every web origin call a handler that wants a key: it
 // answers a preflight, which cannot show one, and says so on every answer (Fetch
 // standard, section 3.2). No cookie is allowed along, so nobody else's is worth
 // anything to such a page. What a host's own middleware has said already stays.
-func anyOrigin(methods string, next http.Handler) http.Handler {
+func Any(methods string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		// A host's middleware that decides on origins says that the answer varies by
@@ -38,26 +41,19 @@ func anyOrigin(methods string, next http.Handler) http.Handler {
 	})
 }
 
-// checkOrigin says whether a caller that only the host knows may come from
-// where it comes: a browser on a foreign page would bring the host's cookie.
-func (g *Gateway) checkOrigin(r *http.Request) error {
+// Trusted says whether a request may come from where it comes, for a caller that only
+// the host knows: a browser on a foreign page would bring the host's cookie. It may
+// come without an Origin, from the host's own, and from those that are allowed.
+func Trusted(r *http.Request, allowed []string) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
-		switch r.Header.Get("Sec-Fetch-Site") {
-		case "cross-site", "same-site":
-			return errOrigin
-		}
-		return nil
+		site := r.Header.Get("Sec-Fetch-Site")
+		return site != "cross-site" && site != "same-site"
 	}
 	if u, err := url.Parse(origin); err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host) && schemeFits(r, u.Scheme) {
-		return nil
+		return true
 	}
-	for _, allowed := range g.o.Origins {
-		if strings.EqualFold(origin, allowed) {
-			return nil
-		}
-	}
-	return errOrigin
+	return slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(origin, a) })
 }
 
 // schemeFits compares an origin's scheme with the request's, where that is
@@ -72,19 +68,20 @@ func schemeFits(r *http.Request, scheme string) bool {
 	return true
 }
 
-func remoteAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+// Addr reads the address of a connection's far end, "host:port"; the zero Addr when it
+// is something else.
+func Addr(hostPort string) netip.Addr {
+	ap, err := netip.ParseAddrPort(hostPort)
 	if err != nil {
 		return netip.Addr{}
 	}
 	return ap.Addr().Unmap()
 }
 
-// TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
-// proxies whose addresses are given as prefixes. Of a request that comes from one
-// of them the client is the rightmost address in X-Forwarded-For that is not
-// trusted; of any other, and of one without such an address, it is the peer.
-func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
+// Client returns a function that says who the client of a request is, behind proxies
+// that are trusted: the rightmost address in X-Forwarded-For that is not trusted, where
+// the peer is; else the peer.
+func Client(trusted []netip.Prefix) func(*http.Request) netip.Addr {
 	isTrusted := func(a netip.Addr) bool {
 		for _, p := range trusted {
 			if p.Contains(a) {
@@ -94,7 +91,7 @@ func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
 		return false
 	}
 	return func(r *http.Request) netip.Addr {
-		peer := remoteAddr(r)
+		peer := Addr(r.RemoteAddr)
 		if !isTrusted(peer) {
 			return peer
 		}
@@ -130,15 +127,14 @@ func forwardedAddr(s string) (netip.Addr, bool) {
 type schemeKey struct{}
 
 // WithScheme returns a context that says whether a request came by http or https,
-// where the host knows it from a proxy that it trusts. A caller that only the host
-// knows is then held to an Origin of the same scheme.
+// where the host knows it from a proxy that it trusts.
 func WithScheme(ctx context.Context, scheme string) context.Context {
 	return context.WithValue(ctx, schemeKey{}, strings.ToLower(scheme))
 }
 
-// overTLS reports whether the client came over https: TLS here, or a trusted
+// OverTLS reports whether the client came over https: TLS here, or a trusted
 // proxy says so.
-func overTLS(r *http.Request) bool {
+func OverTLS(r *http.Request) bool {
 	said, ok := r.Context().Value(schemeKey{}).(string)
 	return r.TLS != nil || ok && said == "https"
 }
