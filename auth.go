@@ -330,10 +330,7 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 		err = errKeyGone
 	}
 	if err == nil {
-		var rules keyRules
-		if rules, err = p.rules(); err == nil {
-			err = rules.checkKind(KindRecrawl)
-		}
+		err = p.mayBegin(KindRecrawl)
 	}
 	p.Limits = p.Limits.or(g.o.Limits)
 	return p, err

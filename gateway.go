@@ -2,6 +2,9 @@ package farwire
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,7 +12,10 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -245,4 +251,133 @@ func (g *Gateway) reach(ctx context.Context, s *session, q agent.Query, attempt 
 		ctx = withValues(ctx, s.values) // they may be younger than ctx
 	}
 	return g.egress(s.Kind, s.principal).Do(ctx, q, attempt)
+}
+
+// A Target is what a session, a redirect, a page of a crawl or the hop to a
+// client's proxy is about to reach.
+type Target struct {
+	Kind   Kind
+	Scheme string // as in its URL; empty where only the connection is known
+	Host   string // in lower case, as punycode, without a final dot
+	Port   uint16 // zero for the name that a client's proxy will look up
+}
+
+// permittedAgents is the host's selector for one session: its exits dial and
+// resolve only what the session's caller may reach.
+type permittedAgents struct {
+	g    *Gateway
+	p    Principal
+	kind Kind
+}
+
+// SelectAgent asks the host's selector. An exit that cannot dial is the selector's
+// own trouble.
+func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	g, p := s.g, s.p
+	r, err := p.rules()
+	if err != nil {
+		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
+	}
+	q.Labels = p.Labels
+	// An agent that does not know rules on addresses is not picked where there are any;
+	// what holds for one target travels with its dial.
+	exit, err := g.o.Agents.SelectAgent(agent.WithRules(ctx, agent.Rules{Deny: r.Prefixes()}), q)
+	if err != nil {
+		return agent.Exit{}, err
+	}
+	if exit.DialContext == nil {
+		return agent.Exit{}, fmt.Errorf("%T returned an exit without a DialContext", g.o.Agents)
+	}
+	if g.o.Allow == nil && p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() {
+		return exit, nil
+	}
+	return egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
+		return g.permit(ctx, p, Target{Kind: s.kind, Scheme: rules.Scheme(ctx), Host: host, Port: port})
+	}), nil
+}
+
+// permit says whether a caller may reach a target: by the rules of its key, and
+// then by the host program's own function.
+func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addresses, error) {
+	t.Host = rules.Host(t.Host)
+	r, err := p.rules()
+	if err != nil {
+		return rules.Addresses{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
+	}
+	on, err := r.Check(t.Kind.ruled(), t.Host, t.Port)
+	if err != nil {
+		return rules.Addresses{}, err
+	}
+	if g.o.Allow != nil {
+		if err := g.o.Allow(ctx, p, t); err != nil {
+			return rules.Addresses{}, refusedByHost(err, t)
+		}
+	}
+	return on, nil
+}
+
+// permitOthers judges hosts that a target is asked for besides the one that is
+// dialled: behind an address they choose where a request ends.
+func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
+	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
+	if err != nil {
+		return err
+	}
+	for _, host := range t.OtherHosts() {
+		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusedByHost is an error of Options.Allow: a Refusal as it is, any other a
+// target that is forbidden, with the host's error in the log alone.
+func refusedByHost(err error, t Target) error {
+	if errors.As(err, new(*Refusal)) {
+		return err
+	}
+	return fault.Wrap(fault.TargetForbidden, rules.Refused(t.Host).Error(), err)
+}
+
+// rules parses the principal's rules, and those of the token that it has shown.
+func (p *Principal) rules() (rules.Key, error) {
+	key, err := rules.ParseKey(p.Allow, p.Deny, kindNames(p.Kinds), kindNames(ruledKinds))
+	if err != nil || !p.narrow.isNarrow() {
+		return key, err
+	}
+	token, err := rules.ParseKey(p.narrow.Allow, nil, kindNames(p.narrow.Kinds), kindNames(ruledKinds))
+	return key.Narrowed(token), err
+}
+
+// mayBegin says whether the principal's rules allow sessions of a kind.
+func (p *Principal) mayBegin(k Kind) error {
+	key, err := p.rules()
+	if err != nil {
+		return err
+	}
+	return key.CheckKind(k.ruled())
+}
+
+// ruledKinds are those that rules may name.
+var ruledKinds = []Kind{KindRelay, KindAMQP, KindCrawl, KindHTTP, KindTunnel}
+
+// ruled is the kind whose rules hold for a session. A recrawl is a crawl to them.
+func (k Kind) ruled() string {
+	if k == KindRecrawl {
+		k = KindCrawl
+	}
+	return k.String()
+}
+
+// kindNames is nil for nil, which is not the same as an empty list.
+func kindNames(kinds []Kind) []string {
+	if kinds == nil {
+		return nil
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = k.String()
+	}
+	return names
 }

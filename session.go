@@ -193,9 +193,7 @@ func (s *session) admit(ctx context.Context, seen requestAuth) error {
 // have it.
 func (s *session) allowed(ctx context.Context, p Principal) error {
 	g := s.g
-	if r, err := p.rules(); err != nil {
-		return err
-	} else if err := r.checkKind(s.Kind); err != nil {
+	if err := p.mayBegin(s.Kind); err != nil {
 		return err
 	}
 	if open, most := g.descriptors(); g.meters.exceedsShare(p.Subject, open, most) {
