@@ -172,7 +172,7 @@ func (g *Gateway) bearer(r *http.Request, named bool) string {
 		return ""
 	}
 	key = strings.TrimSpace(key)
-	if named && g.o.Auth == nil && !g.tokens.ours(key) {
+	if named && g.o.Auth == nil && !g.tokens.Ours(key) {
 		return ""
 	}
 	return key
@@ -238,7 +238,7 @@ func (e *tooManyWrong) Unwrap() []error { return []error{e.told, e.was} }
 
 func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error) {
 	switch {
-	case s.key != "" && g.tokens.ours(s.key):
+	case s.key != "" && g.tokens.Ours(s.key):
 		return g.redeem(ctx, s.key)
 	case s.key != "" && g.o.Auth == nil:
 		return Principal{}, errKeyInvalid

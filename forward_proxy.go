@@ -115,7 +115,7 @@ func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
 	_, seen.key = proxyUser(r)
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		seen.named = &p
-		if g.o.Auth == nil && !g.tokens.ours(seen.key) {
+		if g.o.Auth == nil && !g.tokens.Ours(seen.key) {
 			seen.key = "" // the header is the host's affair
 		}
 		if r.ProtoMajor >= 2 && r.Method != http.MethodConnect {

@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/token"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -24,7 +25,7 @@ import (
 // safe for concurrent use.
 type Gateway struct {
 	o      Options
-	tokens *tokens
+	tokens *token.Signer
 	meters meters
 	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
 	bytes  ByteLimiter // the same for bytes
@@ -69,7 +70,7 @@ func New(o Options) (*Gateway, error) {
 	if o.TokenKey != nil {
 		keys = [][]byte{o.TokenKey}
 	}
-	tokens := newTokens(keys)
+	tokens := token.New(keys)
 	if _, ok := o.Auth.(KeyLookuper); !ok && o.Auth != nil {
 		o.Logger.Info("the Authenticator has no Lookup: a token works for five minutes even when its key is revoked")
 	}
@@ -85,7 +86,7 @@ func New(o Options) (*Gateway, error) {
 
 		descriptors: netio.Descriptors,
 	}
-	g.hosted = newHosted((*tokens.keys.Load())[0].key)
+	g.hosted = newHosted(tokens.Derive("farwire names of hosted files"))
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)
 	}
@@ -342,11 +343,11 @@ func refusedByHost(err error, t Target) error {
 
 // rules parses the principal's rules, and those of the token that it has shown.
 func (p *Principal) rules() (rules.Key, error) {
-	key, err := rules.ParseKey(p.Allow, p.Deny, kindNames(p.Kinds), kindNames(ruledKinds))
+	key, err := rules.ParseKey(p.Allow, p.Deny, retyped[string](p.Kinds), retyped[string](ruledKinds))
 	if err != nil || !p.narrow.isNarrow() {
 		return key, err
 	}
-	token, err := rules.ParseKey(p.narrow.Allow, nil, kindNames(p.narrow.Kinds), kindNames(ruledKinds))
+	token, err := rules.ParseKey(p.narrow.Allow, nil, retyped[string](p.narrow.Kinds), retyped[string](ruledKinds))
 	return key.Narrowed(token), err
 }
 
@@ -370,14 +371,15 @@ func (k Kind) ruled() string {
 	return k.String()
 }
 
-// kindNames is nil for nil, which is not the same as an empty list.
-func kindNames(kinds []Kind) []string {
-	if kinds == nil {
+// retyped is a list of words as another type; nil stays nil, which says something else
+// than an empty list.
+func retyped[To, From ~string](list []From) []To {
+	if list == nil {
 		return nil
 	}
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = k.String()
+	out := make([]To, len(list))
+	for i, word := range list {
+		out[i] = To(word)
 	}
-	return names
+	return out
 }

@@ -3,7 +3,6 @@ package farwire
 import (
 	"cmp"
 	"context"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,18 +73,8 @@ type hosted struct {
 	bytes  int64
 }
 
-// newHosted derives what is used where nobody keeps a secret.
-func newHosted(tokenKey []byte) *hosted {
-	return &hosted{fallback: deriveKey(tokenKey, "farwire names of hosted files"), crawls: maxHostedCrawls, bytes: maxHostedBytes}
-}
-
-// deriveKey makes a key for one purpose of the key that signs tokens (HKDF, RFC 5869).
-func deriveKey(key []byte, label string) []byte {
-	derived, err := hkdf.Key(sha256.New, key, nil, label, sha256.Size)
-	if err != nil {
-		panic("farwire: a key cannot be derived: " + err.Error()) // only of lengths that are not ours
-	}
-	return derived
+func newHosted(fallback []byte) *hosted {
+	return &hosted{fallback: fallback, crawls: maxHostedCrawls, bytes: maxHostedBytes}
 }
 
 // fileSecret returns what the names hang on.

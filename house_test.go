@@ -187,7 +187,7 @@ func TestImportedInOnePlace(t *testing.T) {
 		oneFile         bool
 	}{
 		{"github.com/rabbitmq/amqp091-go", modulePath + "/internal/amqpstream", true},
-		{"github.com/golang-jwt/jwt/v5", modulePath, true},
+		{"github.com/golang-jwt/jwt/v5", modulePath + "/internal/token", true},
 		{"github.com/PuerkitoBio/goquery", modulePath + "/llmstxt/internal/htmlpage", false},
 		{"github.com/libp2p/go-yamux/v5", modulePath + "/agent", false},
 		{"code.dny.dev/ssrf", modulePath + "/agent", false},

@@ -1,20 +1,27 @@
 package farwire
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
+	"github.com/farwire/farwire/internal/keysfile"
+	"github.com/farwire/farwire/internal/origin"
+	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/token"
 )
 
 // MinKeyLength is the length, in bytes, of the shortest API key that a KeySet
@@ -159,143 +166,194 @@ func WeakKey(key string) bool {
 	return n < 8
 }
 
-// A keyEntry is one entry of a keys file.
-type keyEntry struct {
-	Name   *string     `json:"name"`
-	Hash   *string     `json:"key_sha256"`
-	Limits *fileLimits `json:"limits"`
-	Allow  *[]string   `json:"allow"`
-	Deny   *[]string   `json:"deny"`
-	Kinds  *[]Kind     `json:"kinds"`
-}
-
-// fileLimits are the limits of a keys file: at least 1, or -1 for none.
-type fileLimits struct {
-	Rate        *float64 `json:"rate"`
-	Burst       *int     `json:"burst"`
-	HTTPRate    *float64 `json:"http_rate"`
-	HTTPBurst   *int     `json:"http_burst"`
-	Sessions    *int     `json:"sessions"`
-	Streams     *int     `json:"streams"`
-	Crawls      *int     `json:"crawls"`
-	PagesPerDay *int     `json:"pages_per_day"`
-	Sites       *int     `json:"sites"`
-	BytesPerDay *int64   `json:"bytes_per_day"`
-}
-
 // ParseKeysFile reads a keys file: a JSON list of {"name", "key_sha256",
 // "limits", "allow", "deny", "kinds"}, of which the first two must be there. A
 // typing error never opens what was meant to be closed: an unknown name, a null, an
 // empty list, a hash that is not 64 lower-case hex digits or comes twice, and a
 // limit that is neither at least 1 nor -1 are errors, which name the entry.
 func ParseKeysFile(text []byte) ([]KeyRecord, error) {
-	var entries []jsontext.Value
-	if err := json.Unmarshal(text, &entries); err != nil {
-		return nil, fmt.Errorf("not a JSON list of entries: %w", jsonobject.Error(err))
+	entries, err := keysfile.Parse(text, retyped[string](ruledKinds))
+	if err != nil {
+		return nil, err
 	}
-	if len(entries) == 0 {
-		return nil, errors.New("the list is empty; without keys nobody may call")
-	}
-	records := make([]KeyRecord, 0, len(entries))
-	seen := make(map[[sha256.Size]byte]int)
-	for i, raw := range entries {
-		r, err := parseKeyEntry(raw)
-		if err != nil {
-			return nil, fmt.Errorf("entry %d: %w", i+1, err)
-		}
-		if first, twice := seen[r.Hash]; twice {
-			return nil, fmt.Errorf("entry %d: key_sha256 is that of entry %d", i+1, first)
-		}
-		seen[r.Hash] = i + 1
-		records = append(records, r)
+	records := make([]KeyRecord, len(entries))
+	for i, e := range entries {
+		l := e.Limits
+		records[i] = KeyRecord{e.Hash, Principal{
+			Subject: e.Name, Allow: e.Rules.Allow, Deny: e.Rules.Deny, Kinds: retyped[Kind](e.Rules.Kinds),
+			Limits: Limits{Rate: l.Rate, Burst: l.Burst, HTTPRate: l.HTTPRate, HTTPBurst: l.HTTPBurst, Sessions: l.Sessions,
+				Streams: l.Streams, Crawls: l.Crawls, PagesPerDay: l.PagesPerDay, Sites: l.Sites, BytesPerDay: l.BytesPerDay},
+		}}
 	}
 	return records, nil
 }
 
-func parseKeyEntry(raw jsontext.Value) (r KeyRecord, err error) {
-	var e keyEntry
-	if err := jsonobject.UnmarshalStrict(raw, &e); err != nil {
-		return r, err
+// maxTokenAllow is how many targets a narrowed token may name.
+const maxTokenAllow = 32
+
+// Token returns the handler that changes an API key, in X-API-Key, for a token
+// that works for five minutes wherever a key does: {"token": "…",
+// "expires_in": 300}. A token is not taken here, so that a stolen one cannot
+// be renewed. Tokens are JSON Web Tokens (RFC 7519) signed with HMAC-SHA256.
+//
+// A JSON body may ask for another life and narrow the token: {"expires_in": 3600,
+// "allow": ["wss://…"], "kinds": ["relay"]}. More than five minutes are given only
+// where the Authenticator is a [KeyLookuper], so that a revoked key is noticed. A
+// narrowed token opens sessions of its kinds and nothing else.
+func (g *Gateway) Token() http.Handler {
+	return origin.Any("POST", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, life, err := g.issue(w, r)
+		if err != nil {
+			g.refuse(w, r, "token", err)
+			return
+		}
+		writeJSON(w, http.StatusOK, struct {
+			Token     string `json:"token"`
+			ExpiresIn int    `json:"expires_in"`
+		}{token, int(life / time.Second)})
+	}))
+}
+
+func (g *Gateway) issue(w http.ResponseWriter, r *http.Request) (string, time.Duration, error) {
+	if r.Method != http.MethodPost {
+		return "", 0, notAllowed(http.MethodPost)
 	}
+	if g.isDraining() {
+		return "", 0, errDraining
+	}
+	s := g.readAuth(r)
+	if g.tokens.Ours(s.key) {
+		return "", 0, fault.New(fault.KeyInvalid, "API key invalid: a token cannot be changed for another")
+	}
+	p, _, err := g.admitWhole(r.Context(), s)
+	if err != nil {
+		return "", 0, err
+	}
+	c, life, err := g.asked(w, r, p)
+	if err != nil {
+		return "", 0, err
+	}
+	claims, err := c.claims(p)
+	if err != nil {
+		return "", 0, err
+	}
+	token, err := g.tokens.Sign(claims, newID(), time.Now(), life)
+	return token, life, err
+}
+
+// A tokenRequest is the body of a request for a token.
+type tokenRequest struct {
+	ExpiresIn *int      `json:"expires_in"`
+	Allow     *[]string `json:"allow"`
+	Kinds     *[]string `json:"kinds"`
+}
+
+// asked reads the body, which may be missing.
+func (g *Gateway) asked(w http.ResponseWriter, r *http.Request, p Principal) (c narrowing, life time.Duration, err error) {
+	life = token.Life
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return c, life, nil
+	}
+	body, err := request.Body(w, r)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return c, life, err
+	}
+	if _, err := request.Read(body); err != nil {
+		return c, life, err
+	}
+	var req tokenRequest
+	if err := jsonobject.UnmarshalStrict(body, &req); err != nil {
+		return c, life, err
+	}
+	if req.ExpiresIn != nil {
+		if *req.ExpiresIn < 1 || *req.ExpiresIn > int(token.MaxLife/time.Second) {
+			return c, life, fault.Invalidf("expires_in must be a whole number from 1 to %d", int(token.MaxLife/time.Second))
+		}
+		life = time.Duration(*req.ExpiresIn) * time.Second
+		if _, ok := g.o.Auth.(KeyLookuper); life > token.Life && (!ok || p.KeyID == "") {
+			return c, life, fault.Invalidf("expires_in must be at most %d here: a revoked key would not be noticed", int(token.Life/time.Second))
+		}
+	}
+	narrow, err := rules.Written(req.Allow, nil, req.Kinds, retyped[string](ruledKinds))
+	if err != nil {
+		return c, life, fault.Invalidf("%v", err)
+	}
+	if len(narrow.Allow) > maxTokenAllow {
+		return c, life, fault.Invalidf("allow has more than %d entries", maxTokenAllow)
+	}
+	return narrowing{narrow.Allow, retyped[Kind](narrow.Kinds)}, life, nil
+}
+
+// A narrowing is what a token allows less than its key does.
+type narrowing struct {
+	Allow []string
+	Kinds []Kind
+}
+
+func (n narrowing) isNarrow() bool { return n.Allow != nil || n.Kinds != nil }
+
+// claims are what a token of the principal's says when it is narrowed so.
+func (n narrowing) claims(p Principal) (token.Claims, error) {
+	c := token.Claims{Subject: p.Subject, KeyID: p.KeyID, Allow: n.Allow, Kinds: retyped[string](n.Kinds),
+		Own: token.Rules{Allow: p.Allow, Deny: p.Deny, Kinds: retyped[string](p.Kinds), Labels: p.Labels}}
+	if p.Limits == (Limits{}) {
+		return c, nil
+	}
+	var err error
+	c.Limits, err = json.Marshal(p.Limits)
+	return c, err
+}
+
+// principalOf is the principal that a token names.
+func principalOf(c token.Claims) (Principal, error) {
+	p := Principal{Subject: c.Subject, KeyID: c.KeyID, Allow: c.Own.Allow, Deny: c.Own.Deny, Kinds: retyped[Kind](c.Own.Kinds), Labels: c.Own.Labels,
+		narrow: narrowing{c.Allow, retyped[Kind](c.Kinds)}}
+	if len(c.Limits) == 0 {
+		return p, nil
+	}
+	return p, json.Unmarshal(c.Limits, &p.Limits)
+}
+
+// redeem returns the principal that a token names, as it is today where the
+// Authenticator can tell.
+func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
+	c, err := g.tokens.Verify(shown)
+	if err != nil {
+		return Principal{}, errTokenInvalid
+	}
+	p, err := principalOf(c)
+	if err != nil {
+		return Principal{}, errTokenInvalid
+	}
+	directory, ok := g.o.Auth.(KeyLookuper)
+	if !ok || p.KeyID == "" {
+		return p, nil
+	}
+	now, err := directory.Lookup(ctx, p.KeyID)
 	switch {
-	case e.Name == nil || *e.Name == "":
-		return r, errors.New("name is missing")
-	case e.Hash == nil || len(*e.Hash) != hex.EncodedLen(sha256.Size):
-		return r, errors.New("key_sha256 must be 64 lower-case hex digits")
+	case errors.Is(err, ErrUnauthorized):
+		return Principal{}, errTokenInvalid
+	case err != nil:
+		return Principal{}, fmt.Errorf("authenticator: %w", err)
+	case now.Subject != p.Subject:
+		// The key id has been given to somebody else.
+		return Principal{}, errTokenInvalid
 	}
-	sum, err := hex.DecodeString(*e.Hash)
-	if err != nil || hex.EncodeToString(sum) != *e.Hash {
-		return r, errors.New("key_sha256 must be 64 lower-case hex digits")
-	}
-	r.Hash = [sha256.Size]byte(sum)
-	r.Principal.Subject = *e.Name
-	if e.Limits != nil {
-		if r.Principal.Limits, err = e.Limits.limits(); err != nil {
-			return r, err
-		}
-	}
-	if err := r.Principal.restrict(e.Allow, e.Deny, e.Kinds); err != nil {
-		return r, err
-	}
-	return r, nil
+	now.narrow = p.narrow
+	return now, nil
 }
 
-// restrict takes rules from a file or a request, where an empty list is an error.
-func (p *Principal) restrict(allow, deny *[]string, kinds *[]Kind) error {
-	if allow != nil {
-		if p.Allow = *allow; len(p.Allow) == 0 {
-			return errors.New("allow is empty; leave it out to allow everything")
+// SetTokenKeys puts other keys in place of Options.TokenKeys: the first signs, all
+// verify. On an error those that are there stay.
+func (g *Gateway) SetTokenKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("farwire: SetTokenKeys: no keys")
+	}
+	for i, key := range keys {
+		if len(key) < token.MinKey {
+			return fmt.Errorf("farwire: SetTokenKeys: key %d has %d bytes; at least %d are needed", i+1, len(key), token.MinKey)
 		}
 	}
-	if deny != nil {
-		if p.Deny = *deny; len(p.Deny) == 0 {
-			return errors.New("deny is empty; leave it out")
-		}
-	}
-	if kinds != nil {
-		if p.Kinds = *kinds; len(p.Kinds) == 0 {
-			return errors.New("kinds is empty; leave it out to allow every kind")
-		}
-	}
-	_, err := p.rules()
-	return err
-}
-
-func (f *fileLimits) limits() (l Limits, err error) {
-	for _, rate := range []struct {
-		name string
-		from *float64
-		to   *float64
-	}{{"rate", f.Rate, &l.Rate}, {"http_rate", f.HTTPRate, &l.HTTPRate}} {
-		switch {
-		case rate.from == nil:
-		case *rate.from > 0 || *rate.from == -1:
-			*rate.to = *rate.from
-		default:
-			return l, fmt.Errorf("limits: %s is %v; give more than 0, or -1 for no limit", rate.name, *rate.from)
-		}
-	}
-	if f.BytesPerDay != nil {
-		if l.BytesPerDay = *f.BytesPerDay; l.BytesPerDay < 1 && l.BytesPerDay != -1 {
-			return l, fmt.Errorf("limits: bytes_per_day is %d; give at least 1, or -1 for no limit", l.BytesPerDay)
-		}
-	}
-	for _, n := range []struct {
-		name string
-		from *int
-		to   *int
-	}{
-		{"burst", f.Burst, &l.Burst}, {"http_burst", f.HTTPBurst, &l.HTTPBurst}, {"sessions", f.Sessions, &l.Sessions},
-		{"streams", f.Streams, &l.Streams}, {"crawls", f.Crawls, &l.Crawls},
-		{"pages_per_day", f.PagesPerDay, &l.PagesPerDay}, {"sites", f.Sites, &l.Sites},
-	} {
-		switch {
-		case n.from == nil:
-		case *n.from >= 1 || *n.from == -1:
-			*n.to = *n.from
-		default:
-			return l, fmt.Errorf("limits: %s is %d; give at least 1, or -1 for no limit", n.name, *n.from)
-		}
-	}
-	return l, nil
+	g.tokens.Replace(keys)
+	return nil
 }

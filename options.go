@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/token"
 )
 
 // Options says what a [Gateway] is made of. The zero value is valid: a gateway
@@ -258,15 +259,15 @@ func (o Options) withDefaults() (Options, error) {
 	if o.TokenKey != nil && o.TokenKeys != nil {
 		return fail("TokenKeys", "TokenKey is set too; give one of them")
 	}
-	if o.TokenKey != nil && len(o.TokenKey) < minTokenKey {
-		return fail("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), minTokenKey)
+	if o.TokenKey != nil && len(o.TokenKey) < token.MinKey {
+		return fail("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), token.MinKey)
 	}
 	if o.TokenKeys != nil && len(o.TokenKeys) == 0 {
 		return fail("TokenKeys", "empty; give one key, or leave it out for a random one")
 	}
 	for i, key := range o.TokenKeys {
-		if len(key) < minTokenKey {
-			return fail("TokenKeys", "key %d has %d bytes; at least %d are needed", i+1, len(key), minTokenKey)
+		if len(key) < token.MinKey {
+			return fail("TokenKeys", "key %d has %d bytes; at least %d are needed", i+1, len(key), token.MinKey)
 		}
 	}
 	if o.ClientAddr == nil {

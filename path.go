@@ -138,7 +138,7 @@ func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header htt
 		if to.Options.Key == "" {
 			seen.key = r.Header.Get("X-API-Key")
 		}
-	case bearer != "" && (bearer == seen.key || g.tokens.ours(bearer)):
+	case bearer != "" && (bearer == seen.key || g.tokens.Ours(bearer)):
 		delete(header, "Authorization")
 	}
 	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {

@@ -39,6 +39,31 @@ func ParseKey(allow, deny, kinds, known []string) (k Key, err error) {
 	return k, nil
 }
 
+// Lists are the rules of a key as they are written.
+type Lists struct{ Allow, Deny, Kinds []string }
+
+// Written takes rules from a file or a request, where nil says nothing and an empty list
+// is an error; known are the kinds that there are.
+func Written(allow, deny, kinds *[]string, known []string) (l Lists, err error) {
+	if allow != nil {
+		if l.Allow = *allow; len(l.Allow) == 0 {
+			return l, errors.New("allow is empty; leave it out to allow everything")
+		}
+	}
+	if deny != nil {
+		if l.Deny = *deny; len(l.Deny) == 0 {
+			return l, errors.New("deny is empty; leave it out")
+		}
+	}
+	if kinds != nil {
+		if l.Kinds = *kinds; len(l.Kinds) == 0 {
+			return l, errors.New("kinds is empty; leave it out to allow every kind")
+		}
+	}
+	_, err = ParseKey(l.Allow, l.Deny, l.Kinds, known)
+	return l, err
+}
+
 // Narrowed returns the rules of a key to which those of a token of its own are added.
 func (k Key) Narrowed(token Key) Key {
 	k.token = &token
