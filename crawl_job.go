@@ -263,12 +263,12 @@ func (j *crawlJob) save(ctx context.Context, site *llmstxt.Site, text string, ve
 	if err != nil {
 		return "", nil, err
 	}
-	url, err = j.saveFile(ctx, File{Name: at.llmsName(before), ContentType: "text/plain; charset=utf-8", Body: []byte(text), Version: version})
+	url, err = j.saveFile(ctx, File{Name: at.Name(before), ContentType: "text/plain; charset=utf-8", Body: []byte(text), Version: version})
 	if err != nil {
 		return "", nil, err
 	}
 	if j.req.texts() {
-		if files, err = j.saveBeside(ctx, at.folder+"/", j.beside(site, text), version); err != nil {
+		if files, err = j.saveBeside(ctx, at.Folder+"/", j.beside(site, text), version); err != nil {
 			return "", nil, err
 		}
 	}

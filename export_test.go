@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hosting"
 )
 
 // refusal returns the error as the client sees it. One that is not the client's
@@ -20,4 +21,6 @@ func refusal(err error) error {
 func (g *Gateway) SetDescriptors(f func() (open, most int)) { g.descriptors = f }
 
 // SetHosted has the gateway keep less of a caller's crawls.
-func (g *Gateway) SetHosted(crawls int, bytes int64) { g.hosted.crawls, g.hosted.bytes = crawls, bytes }
+func (g *Gateway) SetHosted(crawls int, bytes int64) {
+	g.hosted.most = hosting.Limits{Crawls: crawls, Bytes: bytes}
+}

@@ -1,28 +1,21 @@
 package farwire
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
-	"path"
-	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/folder"
+	"github.com/farwire/farwire/internal/hosting"
 )
 
 // Storage hosts files.
@@ -45,14 +38,45 @@ type File struct {
 
 // ErrStale is wrapped by the error of a Storage that has a newer version of the
 // file already.
-var ErrStale = errors.New("a newer version is there")
+var ErrStale = folder.ErrStale
+
+// A SecretKeeper is a [SiteStore] or a [Storage] that keeps secrets: the names of
+// hosted files hang on one. A gateway asks its SiteStore, else its Storage. Where
+// neither is a SecretKeeper, the secret is derived from the first of
+// Options.TokenKeys.
+//
+// Secret returns the secret of this name, at least 32 random bytes, which it makes
+// at the first call. All gateways that share the store get the same. A bucket must
+// not keep one: whoever reads the bucket would know the names.
+type SecretKeeper interface {
+	Secret(ctx context.Context, name string) ([]byte, error)
+}
+
+// A FileRemover is a [Storage] that can show and remove its files. Where it is one,
+// the files of a caller's last 200 crawls are kept, 1 GiB at most; of those beyond,
+// crawls of sites that the caller has not enrolled go first, the oldest first.
+//
+// Both methods are called concurrently. Files returns the files below a folder, such
+// as "llms/0123", in any order; none is no error. Remove removes all files below a
+// folder, which need not exist.
+type FileRemover interface {
+	Storage
+	Files(ctx context.Context, folder string) ([]StoredFile, error)
+	Remove(ctx context.Context, folder string) error
+}
+
+// A StoredFile is what a FileRemover says of a file.
+type StoredFile struct {
+	Name     string // as in File.Name
+	Size     int64  // bytes
+	Modified time.Time
+}
 
 // FolderStorage is a [Storage] in a folder, and the http.Handler that serves
 // it. See [NewFolderStorage].
 type FolderStorage struct {
-	dir  string // absolute
-	root *os.Root
-	base string // ends with a slash
+	folder *folder.Folder
+	base   string // ends with a slash
 }
 
 // NewFolderStorage returns a Storage that keeps files below dir, which it makes if it is
@@ -74,155 +98,30 @@ func NewFolderStorage(dir, baseURL string) (*FolderStorage, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("farwire: NewFolderStorage: %q is not a base URL; write it as https://gw.example.com/files/", baseURL)
 	}
-	if dir == "" {
-		return nil, errors.New("farwire: NewFolderStorage: dir is empty")
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Join(dir, locksFolder), 0o755); err != nil {
-		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
+	f, err := folder.Open(dir)
 	if err != nil {
 		return nil, fmt.Errorf("farwire: NewFolderStorage: %w", err)
 	}
-	return &FolderStorage{dir: dir, root: root, base: strings.TrimSuffix(baseURL, "/") + "/"}, nil
+	return &FolderStorage{f, strings.TrimSuffix(baseURL, "/") + "/"}, nil
 }
 
 // Close releases the folder. What is being saved or served meanwhile may fail.
-func (s *FolderStorage) Close() error { return s.root.Close() }
+func (s *FolderStorage) Close() error { return s.folder.Close() }
 
 // Save writes the file and returns its URL. A file whose bytes are there
 // already is left as it is, with its time. The context ends the wait for another
 // process that writes the same file; the write itself is never left half done.
 func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
-	if !validFileName(f.Name) {
+	if !folder.ValidName(f.Name) {
 		return "", fmt.Errorf("farwire: %q is not the name of a file", f.Name)
 	}
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
 	}
-	if err := s.save(ctx, f); err != nil {
+	if err := s.folder.Save(ctx, f.Name, f.Body, f.Version); err != nil {
 		return "", fmt.Errorf("farwire: saving %s: %w", f.Name, err)
 	}
 	return s.base + f.Name, nil
-}
-
-// save does so with the file's lock held. The version is written first: a
-// process that ends in between leaves the old file under the new version,
-// which refuses only older ones.
-func (s *FolderStorage) save(ctx context.Context, f File) (err error) {
-	dir, name := path.Split(f.Name)
-	dir = path.Clean("./" + dir)
-	if err := s.root.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	unlock, err := s.lock(ctx, f.Name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	if err := s.advance(path.Join(dir, "."+name+".version"), f.Version); err != nil {
-		return err
-	}
-	if old, err := s.root.ReadFile(f.Name); err == nil && bytes.Equal(old, f.Body) {
-		return nil
-	}
-	// Nobody else writes this one, thanks to the lock; one that was left over
-	// is written anew.
-	temp := path.Join(dir, "."+name+".new")
-	if err := s.write(temp, f.Body); err != nil {
-		return err
-	}
-	if err := s.root.Rename(temp, f.Name); err != nil {
-		return err
-	}
-	return s.syncDir(dir)
-}
-
-// syncDir makes a rename durable. Windows cannot sync a folder and does so by
-// itself.
-func (s *FolderStorage) syncDir(dir string) (err error) {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := s.root.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	return d.Sync()
-}
-
-// The locks are a fixed number of files, so that a file that is removed leaves
-// none behind. Files that share a lock wait for each other.
-const (
-	locksFolder = ".locks"
-	locks       = 64
-	lockPause   = 10 * time.Millisecond // between two tries to take one
-)
-
-// lock takes the lock of a file, by which goroutines and processes take turns.
-// It is held until it is given back or this process ends. The wait ends with
-// the context, because the process that has the lock may be stopped meanwhile.
-func (s *FolderStorage) lock(ctx context.Context, name string) (unlock func() error, err error) {
-	sum := sha256.Sum256([]byte(name))
-	lock := flock.New(filepath.Join(s.dir, locksFolder, fmt.Sprintf("%02d", sum[0]%locks)), flock.SetPermissions(0o644))
-	if _, err := lock.TryLockContext(ctx, lockPause); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("another process has the lock: %w", context.Cause(ctx))
-		}
-		return nil, errors.Join(err, lock.Close())
-	}
-	return lock.Close, nil
-}
-
-// advance writes the version into the file of this name, unless a newer one is
-// there.
-func (s *FolderStorage) advance(name string, version uint64) (err error) {
-	f, err := s.root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	text, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
-		return err
-	}
-	have := uint64(0)
-	if len(text) > 0 {
-		if have, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
-			return fmt.Errorf("the version beside the file is not a number: %w", err)
-		}
-	}
-	switch {
-	case version == 0, version == have:
-		return nil
-	case version < have:
-		return fmt.Errorf("version %d: %w: %d", version, ErrStale, have)
-	}
-	// One write of a fixed length is not torn by the end of this process.
-	if _, err := f.WriteAt(fmt.Appendf(nil, "%020d\n", version), 0); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-func (s *FolderStorage) write(name string, body []byte) error {
-	return s.writeAs(name, body, 0o644)
-}
-
-func (s *FolderStorage) writeAs(name string, body []byte, mode fs.FileMode) (err error) {
-	w, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	if _, err := w.Write(body); err != nil {
-		return err
-	}
-	return w.Sync()
 }
 
 // ServeHTTP serves the file that the request's path names, to GET and HEAD,
@@ -236,11 +135,11 @@ func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	noFile := fault.New(fault.NotFound, "no such file")
 	name := strings.TrimPrefix(r.URL.Path, "/")
-	if !validFileName(name) {
+	if !folder.ValidName(name) {
 		refuse(noFile)
 		return
 	}
-	f, info, err := s.open(name)
+	f, info, err := s.folder.Open(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		refuse(noFile)
@@ -263,119 +162,142 @@ func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", info.ModTime(), f)
 }
 
-// open opens a regular file. What is something else, a link out of the folder
-// above all, is not there.
-func (s *FolderStorage) open(name string) (*os.File, fs.FileInfo, error) {
-	// Opening a pipe would wait for its writer.
-	if info, err := s.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
-		return nil, nil, fs.ErrNotExist
-	}
-	f, err := s.root.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, nil, err
-	}
-	return f, info, nil
-}
-
-// validFileName reports whether name is what File.Name may be: relative,
-// slash-separated, of safe characters, no part of it hidden.
-func validFileName(name string) bool {
-	if len(name) > 1024 || !fs.ValidPath(name) || name == "." {
-		return false
-	}
-	for part := range strings.SplitSeq(name, "/") {
-		if part[0] == '.' || len(part) > 200 || strings.ContainsFunc(part, func(r rune) bool {
-			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
-// secretsFolder is never served: its name begins with a dot.
-const secretsFolder = ".secrets"
-
 // Secret implements [SecretKeeper]: it is a file in a folder of its own, which is
 // not served.
-func (s *FolderStorage) Secret(ctx context.Context, name string) (secret []byte, err error) {
-	if !validFileName(name) || strings.Contains(name, "/") {
-		return nil, fmt.Errorf("farwire: %q is not the name of a secret", name)
-	}
-	if err := s.root.MkdirAll(secretsFolder, 0o700); err != nil {
-		return nil, fmt.Errorf("farwire: the secret %s: %w", name, err)
-	}
-	file := path.Join(secretsFolder, name)
-	unlock, err := s.lock(ctx, file)
-	if err != nil {
-		return nil, fmt.Errorf("farwire: the secret %s: %w", name, err)
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	secret, err = s.root.ReadFile(file)
-	if err == nil && len(secret) >= sha256.Size {
-		return bytes.Clone(secret), nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("farwire: the secret %s: %w", name, err)
-	}
-	// One that is shorter was left by a process that ended while it wrote.
-	secret = make([]byte, sha256.Size)
-	rand.Read(secret) // never fails
-	if err := s.writeAs(file, secret, 0o600); err != nil {
-		return nil, fmt.Errorf("farwire: the secret %s: %w", name, err)
-	}
-	return secret, s.syncDir(secretsFolder)
+func (s *FolderStorage) Secret(ctx context.Context, name string) ([]byte, error) {
+	secret, err := s.folder.Secret(ctx, name)
+	return secret, ofFarwire(err)
 }
 
 // Files implements [FileRemover].
-func (s *FolderStorage) Files(ctx context.Context, folder string) (files []StoredFile, err error) {
-	if !validFileName(folder) {
-		return nil, fmt.Errorf("farwire: %q is not the name of a folder", folder)
-	}
-	err = fs.WalkDir(s.root.FS(), folder, func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case errors.Is(err, fs.ErrNotExist): // it was removed meanwhile
-			return nil
-		case err != nil:
-			return err
-		case strings.HasPrefix(d.Name(), "."), !d.Type().IsRegular():
-			return nil
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil {
-			files = append(files, StoredFile{name, info.Size(), info.ModTime()})
-		}
-		return err
-	})
+func (s *FolderStorage) Files(ctx context.Context, below string) ([]StoredFile, error) {
+	found, err := s.folder.Files(ctx, below)
 	if err != nil {
-		return nil, fmt.Errorf("farwire: listing %s: %w", folder, err)
+		return nil, ofFarwire(err)
+	}
+	files := make([]StoredFile, len(found))
+	for i, f := range found {
+		files[i] = StoredFile(f)
 	}
 	return files, nil
 }
 
 // Remove implements [FileRemover]. The versions of the files go with them.
-func (s *FolderStorage) Remove(ctx context.Context, folder string) error {
-	if !validFileName(folder) {
-		return fmt.Errorf("farwire: %q is not the name of a folder", folder)
+func (s *FolderStorage) Remove(ctx context.Context, below string) error {
+	return ofFarwire(s.folder.Remove(ctx, below))
+}
+
+// ofFarwire says whose error it is.
+func ofFarwire(err error) error {
+	if err == nil {
+		return nil
 	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	return fmt.Errorf("farwire: %w", err)
+}
+
+// hosted knows where the files of crawls are hosted, and how many are kept of a caller.
+type hosted struct {
+	mu       sync.Mutex
+	secret   []byte // nil: not asked for yet
+	fallback []byte // where nobody keeps a secret
+
+	most hosting.Limits
+}
+
+func newHosted(fallback []byte) *hosted {
+	return &hosted{fallback: fallback, most: hosting.Limits{Crawls: 200, Bytes: 1 << 30}}
+}
+
+// fileSecret returns what the names hang on.
+func (g *Gateway) fileSecret(ctx context.Context) ([]byte, error) {
+	h := g.hosted
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.secret != nil {
+		return h.secret, nil
 	}
-	if err := s.root.RemoveAll(folder); err != nil {
-		return fmt.Errorf("farwire: removing %s: %w", folder, err)
+	keeper, ok := g.o.Sites.(SecretKeeper)
+	if !ok {
+		keeper, ok = g.o.Storage.(SecretKeeper)
 	}
-	if err := s.syncDir(path.Dir(folder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("farwire: removing %s: %w", folder, err)
+	if !ok {
+		h.secret = h.fallback
+		return h.secret, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	secret, err := keeper.Secret(ctx, "hosted-files")
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the secret of hosted files: %w", err)
+	case len(secret) < sha256.Size:
+		return nil, fmt.Errorf("the secret of hosted files: %T keeps one of %d bytes", keeper, len(secret))
+	}
+	h.secret = secret
+	return secret, nil
+}
+
+// hostedSite says where the files of a caller's site are.
+func (g *Gateway) hostedSite(ctx context.Context, subject, baseURL string) (hosting.Site, error) {
+	secret, err := g.fileSecret(ctx)
+	if err != nil {
+		return hosting.Site{}, err
+	}
+	return hosting.NewSite(secret, subject, baseURL), nil
+}
+
+// trimFiles removes what a caller has too much of, but nothing of the site whose
+// files have just been saved.
+func (g *Gateway) trimFiles(ctx context.Context, subject string, saved hosting.Site) {
+	store, ok := g.o.Storage.(FileRemover)
+	if !ok {
+		return
+	}
+	asked, cancel := context.WithTimeout(ctx, trimTimeout)
+	defer cancel()
+	if err := g.trim(asked, store, subject, saved); err != nil && ctx.Err() == nil {
+		g.o.Logger.WarnContext(ctx, "hosted files of a caller not removed; they are removed after its next crawl", "subject", subject, "err", err)
+	}
+}
+
+const trimTimeout = 20 * time.Second
+
+func (g *Gateway) trim(ctx context.Context, store FileRemover, subject string, saved hosting.Site) error {
+	stored, err := store.Files(ctx, saved.Caller)
+	if err != nil {
+		return err
+	}
+	files := make([]hosting.File, len(stored))
+	for i, f := range stored {
+		files[i] = hosting.File(f)
+	}
+	gone, err := hosting.Surplus(files, saved, g.hosted.most, func() ([]string, error) { return g.enrolledFolders(ctx, subject) })
+	if err != nil {
+		return err
+	}
+	for _, folder := range gone {
+		if err := store.Remove(ctx, folder); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// enrolledFolders are those of the sites that a caller has enrolled.
+func (g *Gateway) enrolledFolders(ctx context.Context, subject string) (folders []string, err error) {
+	if g.o.Sites == nil {
+		return nil, nil
+	}
+	sites, err := g.o.Sites.Sites(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	for _, site := range sites {
+		at, err := g.hostedSite(ctx, subject, site.BaseURL)
+		if err != nil {
+			return nil, err
+		}
+		folders = append(folders, at.Folder)
+	}
+	return folders, nil
 }
