@@ -300,7 +300,7 @@ func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
 		return Quota{}, fmt.Errorf("limiter: %w", err)
 	}
 	if q.RetryAfter > 0 {
-		g.meters.refuse(p)
+		g.meters.Refuse(p.counter())
 		return Quota{}, limited(fault.RateLimited, "rate limit exceeded", q)
 	}
 	return q, nil

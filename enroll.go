@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/bounded"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -220,7 +222,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	// Only who shows no valid secret is counted, and told so instead.
 	defer func() {
 		if err != nil && public(err).Status < http.StatusInternalServerError {
-			if limit := g.hooks.admit(r.Context(), g.o.ClientAddr(r)); limit != nil {
+			if limit := g.hooks.admit(g.o.ClientAddr(r)); limit != nil {
 				err = limit
 			}
 		}
@@ -302,25 +304,20 @@ const (
 
 // hooks bounds what callers without a key can set going.
 type hooks struct {
-	peers *memoryLimiter
+	peers limits.Buckets
 
-	mu    sync.Mutex
-	last  map[int64]time.Time // when a site was last made due at
-	sweep int                 // sweep when the map has grown to this
-}
-
-func newHooks() *hooks {
-	return &hooks{peers: newMemoryLimiter(), last: make(map[int64]time.Time), sweep: firstSweep}
+	mu   sync.Mutex
+	last bounded.Map[int64, time.Time] // when a site was last made due at
 }
 
 // admit counts a call by its peer. An IPv6 peer has a whole /64 to call from.
-func (h *hooks) admit(ctx context.Context, peer netip.Addr) error {
-	q, err := h.peers.Take(ctx, Principal{Subject: attempts.Network(peer).String(), Limits: Limits{Rate: hookRate, Burst: hookBurst}})
+func (h *hooks) admit(peer netip.Addr) error {
+	a, err := h.peers.Take(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
 	if err != nil {
 		return err
 	}
-	if q.RetryAfter > 0 {
-		return limited(fault.RateLimited, "rate limit exceeded", q)
+	if a.RetryAfter > 0 {
+		return limited(fault.RateLimited, "rate limit exceeded", Quota(a))
 	}
 	return nil
 }
@@ -329,16 +326,8 @@ func (h *hooks) admit(ctx context.Context, peer netip.Addr) error {
 func (h *hooks) spaced(s Site, now time.Time) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.last) >= h.sweep {
-		for id, at := range h.last {
-			if now.Sub(at) >= hookSpacing {
-				delete(h.last, id)
-			}
-		}
-		h.sweep = max(firstSweep, 2*len(h.last))
-	}
 	at := now
-	for _, next := range []time.Time{s.LastCrawl, h.last[s.ID]} {
+	for _, next := range []time.Time{s.LastCrawl, h.last.Get(s.ID)} {
 		if !next.After(now) { // else it is still to come, and will do
 			next = next.Add(hookSpacing)
 		}
@@ -346,6 +335,6 @@ func (h *hooks) spaced(s Site, now time.Time) time.Time {
 			at = next
 		}
 	}
-	h.last[s.ID] = at
+	h.last.Set(s.ID, at, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
 	return at
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/token"
@@ -26,7 +27,7 @@ import (
 type Gateway struct {
 	o      Options
 	tokens *token.Signer
-	meters meters
+	meters *limits.Meters
 	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
 	bytes  ByteLimiter // the same for bytes
 
@@ -42,7 +43,7 @@ type Gateway struct {
 	idle     chan struct{} // closed when draining and nothing runs any more
 
 	due   chan struct{} // holds a value when a site may have become due
-	hooks *hooks
+	hooks hooks
 	wrong attempts.Counter
 
 	revocations atomic.Int64 // how often keys were revoked
@@ -77,10 +78,10 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{
 		o:       o,
 		tokens:  tokens,
+		meters:  limits.NewMeters(),
 		running: make(map[*session]struct{}),
 		idle:    make(chan struct{}),
 		due:     make(chan struct{}, 1),
-		hooks:   newHooks(),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
 
@@ -93,12 +94,12 @@ func New(o Options) (*Gateway, error) {
 	if pages, ok := o.Limiter.(PageLimiter); ok {
 		g.pages = pages
 	} else {
-		g.pages = newMemoryLimiter()
+		g.pages = new(memoryLimiter)
 	}
 	if bytes, ok := o.Limiter.(ByteLimiter); ok {
 		g.bytes = bytes
 	} else {
-		g.bytes = newMemoryLimiter()
+		g.bytes = new(memoryLimiter)
 	}
 	g.conns.RootCAs = o.RootCAs
 	g.kill, g.killAll = context.WithCancel(context.Background())

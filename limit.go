@@ -2,14 +2,12 @@ package farwire
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"math"
 	"strconv"
-	"sync"
 	"time"
 
-	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/daycount"
+	"github.com/farwire/farwire/internal/limits"
 )
 
 // Limits says how much a principal may. In every field zero is the gateway's
@@ -101,6 +99,44 @@ type PageQuota struct {
 	Return func(ctx context.Context, n int) error
 }
 
+// A SlotLimiter is a Limiter that counts what runs at a time too, so that
+// Limits.Sessions, Streams and Crawls hold over all gateways that share it. A
+// gateway whose Limiter is not a SlotLimiter counts in the memory of its own
+// process.
+//
+// TakeSlot is called concurrently, once for each session of a kind that has a
+// limit, which is positive. It takes one of the limit's slots of the principal
+// and the kind, or reports that none is free. Who got one calls release once,
+// when the session has ended; it returns at once. An error is the limiter's own
+// trouble and refuses the session as an internal error.
+type SlotLimiter interface {
+	Limiter
+	TakeSlot(ctx context.Context, p Principal, k Kind, limit int) (release func(), taken bool, err error)
+}
+
+// A ByteLimiter is a Limiter that counts payload too, by Limits.BytesPerDay. A
+// gateway whose Limiter is not a ByteLimiter counts in the memory of its own
+// process, and several gateways each allow the whole number.
+//
+// AddBytes is called concurrently, for principals that have a limit: before each
+// session and every few seconds with what was carried since, which may be nothing.
+// It counts n, refuses nothing, and says what was used. An error means that n was
+// not counted; before a session it is the limiter's own trouble and refuses the
+// session as an internal error.
+//
+// A byte counts until a day after it was counted, or a little longer where bytes
+// are counted by spans of time, and never for less.
+type ByteLimiter interface {
+	Limiter
+	AddBytes(ctx context.Context, p Principal, n int64) (ByteQuota, error)
+}
+
+// ByteQuota is a ByteLimiter's answer.
+type ByteQuota struct {
+	Used       int64         // in the last 24 hours, what was just counted included
+	RetryAfter time.Duration // when Limits.BytesPerDay is used up: when bytes are free again
+}
+
 // DefaultHTTPRate and DefaultHTTPBurst are the same for requests of the path
 // form and the forward proxy: a browser's page of 300 files loads whole.
 const (
@@ -113,7 +149,7 @@ const (
 // process. It is a [ByteLimiter] as well, safe for concurrent use, and forgets keys
 // whose bucket has filled up again and of which nothing else counts any more. A change of a key's rate or burst counts from
 // its next request on.
-func NewLimiter() PageLimiter { return newMemoryLimiter() }
+func NewLimiter() PageLimiter { return new(memoryLimiter) }
 
 // or returns l with every zero field taken from def, and a burst in any case.
 // Any number at once is any number a second.
@@ -181,175 +217,39 @@ func (p Principal) account() string {
 	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
 }
 
-// A meter holds what the gateway counts for one account.
-type meter struct {
-	active map[Kind]int
-	total  map[Kind]uint64
-
-	bytesToTarget, bytesToClient int64
-	refused                      uint64
+// A memoryLimiter counts in the memory of this process.
+type memoryLimiter struct {
+	buckets      limits.Buckets
+	slots        limits.Slots
+	pages, bytes daycount.Book
 }
 
-// meters counts sessions for each account, to enforce what may run at a time
-// and to tell callers what they used. An account that has nothing running may
-// be forgotten when there are very many.
-type meters struct {
-	mu      sync.Mutex
-	of      map[string]*meter
-	holding holding
+const day = 24 * time.Hour
+
+func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
+	a, err := m.buckets.Take(p.account(), p.Limits.Rate, p.Limits.Burst, time.Now())
+	return Quota(a), err
 }
 
-const maxIdleMeters = 100_000
-
-// begin counts a session in, or says that the account has as many as it may.
-func (m *meters) begin(p Principal, k Kind, limit int) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := m.get(p)
-	if limit > 0 && a.active[k] >= limit {
-		a.refused++
-		return false
+func (m *memoryLimiter) TakePages(_ context.Context, p Principal, want int) (PageQuota, error) {
+	g := m.pages.Take(p.account(), int64(want), int64(p.Limits.PagesPerDay), time.Now())
+	q := PageQuota{Granted: int(g.Count), Used: int(g.Used), RetryAfter: g.RetryAfter}
+	if g.Return != nil {
+		q.Return = func(_ context.Context, n int) error { g.Return(int64(n)); return nil }
 	}
-	a.active[k]++
-	a.total[k]++
-	m.holding.add(p.Subject, k.files())
-	return true
+	return q, nil
 }
 
-// end counts a session out with the bytes that it carried.
-func (m *meters) end(p Principal, k Kind, toTarget, toClient int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := m.get(p)
-	a.active[k]--
-	m.holding.add(p.Subject, -k.files())
-	a.bytesToTarget += toTarget
-	a.bytesToClient += toClient
+func (m *memoryLimiter) AddBytes(_ context.Context, p Principal, n int64) (ByteQuota, error) {
+	now := time.Now()
+	q := ByteQuota{Used: m.bytes.Take(p.account(), n, 0, now).Used}
+	if most := p.Limits.BytesPerDay; most > 0 && q.Used >= most {
+		q.RetryAfter = m.bytes.Take(p.account(), 1, most, now).RetryAfter
+	}
+	return q, nil
 }
 
-func (m *meters) refuse(p Principal) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.get(p).refused++
-}
-
-// read returns a copy of the account's meter.
-func (m *meters) read(p Principal) meter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a := *m.get(p)
-	a.active, a.total = maps.Clone(a.active), maps.Clone(a.total)
-	return a
-}
-
-// idle reports that the account has nothing running.
-func (a *meter) idle() bool {
-	for _, n := range a.active {
-		if n > 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (m *meters) get(p Principal) *meter {
-	if a := m.of[p.account()]; a != nil {
-		return a
-	}
-	if len(m.of) >= maxIdleMeters {
-		for key, a := range m.of {
-			if a.idle() {
-				delete(m.of, key)
-			}
-		}
-	}
-	if m.of == nil {
-		m.of = make(map[string]*meter)
-	}
-	a := &meter{active: make(map[Kind]int), total: make(map[Kind]uint64)}
-	m.of[p.account()] = a
-	return a
-}
-
-// takePages takes what a crawl may need from what its caller has left for the
-// day. Release returns what it did not use.
-func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
-	q, err := g.pages.TakePages(ctx, p, want)
-	switch {
-	case err != nil:
-		return 0, nil, fmt.Errorf("limiter: %w", err)
-	case q.Granted <= 0:
-		g.meters.refuse(p)
-		return 0, nil, limited(fault.LimitReached,
-			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
-			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
-	}
-	release = func(used int) {
-		if q.Return == nil || used >= q.Granted {
-			return
-		}
-		// Whatever ended the crawl must not cost its caller pages.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		if err := q.Return(ctx, q.Granted-used); err != nil {
-			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
-		}
-	}
-	return min(q.Granted, want), release, nil
-}
-
-// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
-func roughly(d time.Duration) string {
-	minutes := max(1, (d+time.Minute-1)/time.Minute)
-	if minutes < 60 {
-		return fmt.Sprintf("%dm", minutes)
-	}
-	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
-}
-
-// fullFrom is the part of a process's descriptors, in percent, above which callers
-// are held to their share of them.
-const fullFrom = 80
-
-// files returns about how many descriptors a session holds.
-func (k Kind) files() int {
-	for _, row := range kinds {
-		if row.kind == k {
-			return row.files
-		}
-	}
-	return 0
-}
-
-// A holding is what all sessions hold, and those of each caller.
-type holding struct {
-	files map[string]int // descriptors by subject; none is zero
-	sum   int
-}
-
-// add counts the descriptors of a session in or, with a negative n, out.
-func (h *holding) add(subject string, n int) {
-	if h.files == nil {
-		h.files = make(map[string]int)
-	}
-	h.sum += n
-	if h.files[subject] += n; h.files[subject] == 0 {
-		delete(h.files, subject)
-	}
-}
-
-// exceedsShare reports whether a caller holds more than its share of the
-// descriptors while few are left. What sessions may hold, all that is neither kept
-// free nor held by others, is shared evenly by the callers that hold some: one that
-// holds nothing is never refused.
-func (m *meters) exceedsShare(subject string, open, most int) bool {
-	full := most * fullFrom / 100
-	if most <= 0 || open <= full {
-		return false
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	held := m.holding.files[subject]
-	others := max(0, open-m.holding.sum)
-	return held > 0 && held >= max(0, full-others)/len(m.holding.files)
+func (m *memoryLimiter) TakeSlot(_ context.Context, p Principal, k Kind, most int) (func(), bool, error) {
+	release, taken := m.slots.Take(k.String()+" "+p.account(), most)
+	return release, taken, nil
 }

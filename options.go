@@ -338,7 +338,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1, BytesPerDay: -1})
 	if o.Limiter == nil {
-		o.Limiter = newMemoryLimiter()
+		o.Limiter = NewLimiter()
 	}
 	return o, nil
 }

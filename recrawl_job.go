@@ -42,7 +42,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	}
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
-	r.g.meters.begin(p, KindRecrawl, -1)
+	r.g.meters.Begin(p.counter(), KindRecrawl.String(), KindRecrawl.files(), -1)
 	s.begin(p)
 	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: "gateway"}}
 	if !lease.Expiry.IsZero() {

@@ -196,8 +196,8 @@ func (s *session) allowed(ctx context.Context, p Principal) error {
 	if err := p.mayBegin(s.Kind); err != nil {
 		return err
 	}
-	if open, most := g.descriptors(); g.meters.exceedsShare(p.Subject, open, most) {
-		g.meters.refuse(p)
+	if open, most := g.descriptors(); g.meters.ExceedsShare(p.Subject, open, most) {
+		g.meters.Refuse(p.counter())
 		return limited(fault.LimitReached, "limit reached: your sessions hold your share of this gateway's connections",
 			Quota{RetryAfter: time.Second})
 	}
@@ -338,7 +338,7 @@ func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
 	s.bytesEnded(r)
-	g.meters.end(s.principal, s.Kind, r.BytesToTarget, r.BytesToClient)
+	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.files(), r.BytesToTarget, r.BytesToClient)
 	cause := ""
 	if r.Err != nil {
 		cause = r.Err.Error()

@@ -210,20 +210,20 @@ func (g *Gateway) Usage() http.Handler {
 			refuse(err)
 			return
 		}
-		m := g.meters.read(p)
-		used := rate{Refused: m.refused}
+		m := g.meters.Read(p.counter())
+		used := rate{Refused: m.Refused}
 		if q.Limit >= 0 {
 			used.PerSecond, used.Burst, used.Remaining = &p.Limits.Rate, &q.Limit, &q.Remaining
 		}
 		total := g.runningOf(p)
-		total = total.plus(Counters{BytesToTarget: m.bytesToTarget, BytesToClient: m.bytesToClient})
+		total = total.plus(Counters{BytesToTarget: m.BytesToTarget, BytesToClient: m.BytesToClient})
 		a := map[string]any{"subject": p.Subject, "rate": used,
 			"bytes_to_target": total.BytesToTarget, "bytes_to_client": total.BytesToClient}
 		for _, row := range kinds {
 			if row.limit == nil {
 				continue
 			}
-			c := count{Active: m.active[row.kind], Total: m.total[row.kind]}
+			c := count{Active: m.Active[row.kind.String()], Total: m.Total[row.kind.String()]}
 			if most := *row.limit(&p.Limits); most >= 0 {
 				c.Limit = &most
 			}

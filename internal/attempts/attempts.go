@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/bounded"
 )
 
 // PerMinute is how many wrong credentials one network may show in a minute.
@@ -17,7 +19,7 @@ const maxNetworks = 10_000
 // for concurrent use.
 type Counter struct {
 	mu sync.Mutex
-	of map[netip.Prefix]*network
+	of bounded.Map[netip.Prefix, *network]
 }
 
 // A network is one that has shown wrong credentials.
@@ -53,34 +55,20 @@ func (c *Counter) Note(remote netip.Addr, now time.Time) Verdict {
 
 // network returns the count of a network; c.mu is held.
 func (c *Counter) network(p netip.Prefix, now time.Time) *network {
-	n := c.of[p]
+	n := c.of.Get(p)
 	if n == nil {
-		if len(c.of) >= maxNetworks {
-			c.forget(now)
-		}
-		if c.of == nil {
-			c.of = make(map[netip.Prefix]*network)
-		}
 		n = &network{since: now}
-		c.of[p] = n
+		c.of.Most = maxNetworks
+		c.of.Set(p, n, func(_ netip.Prefix, n *network) bool { return n.over(now) })
 	}
-	if now.Sub(n.since) >= time.Minute {
+	if n.over(now) {
 		n.since, n.count = now, 0
 	}
 	return n
 }
 
-// forget drops what counts no more and, if that is not enough, everything.
-func (c *Counter) forget(now time.Time) {
-	for p, n := range c.of {
-		if now.Sub(n.since) >= time.Minute {
-			delete(c.of, p)
-		}
-	}
-	if len(c.of) >= maxNetworks {
-		clear(c.of)
-	}
-}
+// over reports whether the minute that is counted is over.
+func (n *network) over(now time.Time) bool { return now.Sub(n.since) >= time.Minute }
 
 // Network is what one client commands: an IPv4 address, or an IPv6 /64.
 func Network(a netip.Addr) netip.Prefix {

@@ -1,4 +1,4 @@
 package attempts
 
 // Len returns how many networks are kept.
-func (c *Counter) Len() int { return len(c.of) }
+func (c *Counter) Len() int { return c.of.Len() }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/bounded"
 )
 
 const (
@@ -14,16 +16,14 @@ const (
 	// end of a quarter must count for a day too.
 	span = 15 * time.Minute
 	life = 24*time.Hour + span
-
-	firstSweep = 1024
 )
 
 // A Book counts by account and by the beginning of a quarter of an hour. The
-// zero Book is ready for use and safe for concurrent use.
+// zero Book is ready for use and safe for concurrent use. It forgets accounts of which
+// nothing counts any more.
 type Book struct {
-	mu    sync.Mutex
-	of    map[string]map[time.Time]int64
-	sweep int // sweep when the map has grown to this
+	mu sync.Mutex
+	of bounded.Map[string, map[time.Time]int64]
 }
 
 // A Grant is what a Book answers.
@@ -42,7 +42,7 @@ type Grant struct {
 func (b *Book) Take(account string, want, limit int64, now time.Time) Grant {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	counts := b.of[account]
+	counts := b.of.Get(account)
 	used := int64(0)
 	for at, n := range counts {
 		if now.Sub(at) >= life {
@@ -66,7 +66,7 @@ func (b *Book) Take(account string, want, limit int64, now time.Time) Grant {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			// By now they may count no more, and the account may be forgotten.
-			if counts := b.of[account]; counts[at] > 0 {
+			if counts := b.of.Get(account); counts[at] > 0 {
 				counts[at] = max(0, counts[at]-min(n, grant))
 			}
 		}
@@ -85,27 +85,13 @@ func nextFree(counts map[time.Time]int64, over int64, now time.Time) time.Durati
 }
 
 func (b *Book) add(account string, at time.Time, n int64, now time.Time) {
-	counts := b.of[account]
+	counts := b.of.Get(account)
 	if counts == nil {
-		if len(b.of) >= max(b.sweep, firstSweep) {
-			b.forget(now)
-		}
-		if b.of == nil {
-			b.of = make(map[string]map[time.Time]int64)
-		}
 		counts = make(map[time.Time]int64)
-		b.of[account] = counts
+		b.of.Set(account, counts, func(_ string, counts map[time.Time]int64) bool {
+			maps.DeleteFunc(counts, func(at time.Time, n int64) bool { return n == 0 || now.Sub(at) >= life })
+			return len(counts) == 0
+		})
 	}
 	counts[at] += n
-}
-
-// forget drops the accounts of which nothing counts any more.
-func (b *Book) forget(now time.Time) {
-	for account, counts := range b.of {
-		maps.DeleteFunc(counts, func(at time.Time, n int64) bool { return n == 0 || now.Sub(at) >= life })
-		if len(counts) == 0 {
-			delete(b.of, account)
-		}
-	}
-	b.sweep = 2 * len(b.of)
 }

@@ -8,29 +8,91 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/limits"
 )
 
-// A ByteLimiter is a Limiter that counts payload too, by Limits.BytesPerDay. A
-// gateway whose Limiter is not a ByteLimiter counts in the memory of its own
-// process, and several gateways each allow the whole number.
-//
-// AddBytes is called concurrently, for principals that have a limit: before each
-// session and every few seconds with what was carried since, which may be nothing.
-// It counts n, refuses nothing, and says what was used. An error means that n was
-// not counted; before a session it is the limiter's own trouble and refuses the
-// session as an internal error.
-//
-// A byte counts until a day after it was counted, or a little longer where bytes
-// are counted by spans of time, and never for less.
-type ByteLimiter interface {
-	Limiter
-	AddBytes(ctx context.Context, p Principal, n int64) (ByteQuota, error)
+// What a caller's sessions hold and use is counted here: slots of those that run at a
+// time, descriptors, pages and bytes of a day.
+
+// counter is whom the principal's sessions count for.
+func (p Principal) counter() limits.Account {
+	return limits.Account{Name: p.account(), Subject: p.Subject}
 }
 
-// ByteQuota is a ByteLimiter's answer.
-type ByteQuota struct {
-	Used       int64         // in the last 24 hours, what was just counted included
-	RetryAfter time.Duration // when Limits.BytesPerDay is used up: when bytes are free again
+// files returns about how many descriptors a session holds.
+func (k Kind) files() int {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.files
+		}
+	}
+	return 0
+}
+
+// takeSlot counts a session of the principal in, or says that there are as many
+// as there may be.
+func (s *session) takeSlot(ctx context.Context, p Principal) error {
+	g, most := s.g, p.Limits.allows(s.Kind)
+	tooMany := func() error {
+		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.Kind),
+			Quota{Limit: most, RetryAfter: time.Second})
+	}
+	slots, shared := g.o.Limiter.(SlotLimiter)
+	if !shared || most <= 0 {
+		if !g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), most) {
+			return tooMany()
+		}
+		return nil
+	}
+	release, taken, err := slots.TakeSlot(ctx, p, s.Kind, most)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errClientGone
+	case err != nil:
+		return fmt.Errorf("limiter: %w", err)
+	case !taken:
+		g.meters.Refuse(p.counter())
+		return tooMany()
+	}
+	g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), -1)
+	s.release = release
+	return nil
+}
+
+// takePages takes what a crawl may need from what its caller has left for the
+// day. Release returns what it did not use.
+func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
+	q, err := g.pages.TakePages(ctx, p, want)
+	switch {
+	case err != nil:
+		return 0, nil, fmt.Errorf("limiter: %w", err)
+	case q.Granted <= 0:
+		g.meters.Refuse(p.counter())
+		return 0, nil, limited(fault.LimitReached,
+			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
+	}
+	release = func(used int) {
+		if q.Return == nil || used >= q.Granted {
+			return
+		}
+		// Whatever ended the crawl must not cost its caller pages.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := q.Return(ctx, q.Granted-used); err != nil {
+			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
+		}
+	}
+	return min(q.Granted, want), release, nil
+}
+
+// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
+func roughly(d time.Duration) string {
+	minutes := max(1, (d+time.Minute-1)/time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
 }
 
 // byteInterval is how often running sessions are counted.
@@ -67,7 +129,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 	case q.Used < most:
 		return nil
 	}
-	g.meters.refuse(p)
+	g.meters.Refuse(p.counter())
 	return limited(fault.LimitReached,
 		fmt.Sprintf("limit reached: %d bytes a day; try again in %s", most, roughly(q.RetryAfter)),
 		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
