@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"sync"
+	"strconv"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -185,7 +186,12 @@ func (t *tunneled) finish(how tunnel.Result, code int) {
 }
 
 // A tunnelCarrier runs a session whose bytes nobody looks into.
-type tunnelCarrier struct{ tunnel *tunnel.Tunnel }
+type tunnelCarrier struct {
+	tunnel interface {
+		Cut(cause error)
+		Counts() (toTarget, toClient int64)
+	}
+}
 
 // Shutdown cuts the tunnel, unless the gateway drains: then it may go on for as
 // long as the drain waits.
@@ -207,56 +213,120 @@ func (c tunnelCarrier) Counters() Counters {
 func (t *tunneled) overStream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Farwire-Node", t.exit.ID)
 	w.WriteHeader(http.StatusOK)
-	c := &streamSide{r: r, w: w, rc: http.NewResponseController(w)}
-	if err := c.rc.Flush(); err != nil {
+	c, err := tunnel.NewStream(w, r)
+	if err != nil {
 		t.lost(nil)
 		return
 	}
-	defer c.leave()
+	defer c.Leave()
 	t.finish(t.carry(c, nil).Run(), http.StatusOK)
 }
 
-// A streamSide is the client's side of a tunnel over HTTP/2. It cannot be
-// half-closed: net/http ends the answer when the handler returns.
-type streamSide struct {
-	r  *http.Request
-	w  http.ResponseWriter
-	rc *http.ResponseController
+// OpenOptions say what [Gateway.Open] connects to, and through which exit.
+type OpenOptions struct {
+	Addr string // host:port, the host a name or an address
 
-	mu   sync.Mutex
-	gone bool // the handler has returned: the writer is nobody's
+	// Principal is whose session it is, with the limits and rules that hold for it.
+	// The zero value stands for the caller that the context names (WithPrincipal).
+	Principal Principal
+
+	Countries []string      // one of these countries; empty: any
+	Agents    []string      // one of these slugs; empty: any
+	Session   string        // a sticky session (agent.Query.Session); empty: none
+	Timeout   time.Duration // for the dial; zero: 20 seconds
 }
 
-func (c *streamSide) Read(b []byte) (int, error) { return c.r.Body.Read(b) }
+// Open connects to a target through an exit, as a session of the host's own: it is
+// of [KindTunnel], counts for the limits of its principal, is held to its rules and to
+// Options.Allow, is listed by [Gateway.Sessions], and has one line in the log. It
+// lasts until the connection is closed, which is the caller's affair. A drain lets it
+// go on until the context of [Gateway.Shutdown] ends; then, and when it is ended by
+// [Gateway.EndSession], the connection is closed and its methods return the reason.
+//
+// The context bounds the dial and not the connection. Open fits a
+// [net/http.Transport], so that a program of its own fetches through an exit:
+//
+//	http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+//		return gw.Open(ctx, farwire.OpenOptions{Addr: addr, Principal: alice, Countries: []string{"DE"}})
+//	}}
+//
+// An error may wrap a [*Refusal] or an [*agent.DialError]. The connection is safe for
+// concurrent use, and has CloseWrite where the exit's has.
+func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
+	s, err := g.enter(ctx, KindTunnel)
+	if err != nil {
+		g.refused(ctx, KindTunnel.String(), netip.Addr{}, err)
+		return nil, fmt.Errorf("farwire: Open: %w", err)
+	}
+	t := &tunneled{g: g, s: s, addr: o.Addr}
+	if err := t.dialFor(ctx, o); err != nil {
+		by := endedBy(err)
+		if ctx.Err() != nil {
+			by = "client"
+		}
+		s.end(t.result(by, 0, err))
+		return nil, fmt.Errorf("farwire: Open: %w", err)
+	}
+	s.reached(t.exit.ID, t.addr)
+	conn := tunnel.NewConn(t.target, lostTarget, func(how tunnel.Result) {
+		by := how.By.String()
+		if how.By == tunnel.Target {
+			by = endedBy(how.Err)
+		}
+		r := t.result(by, 0, how.Err)
+		r.BytesToTarget, r.BytesToClient = how.ToTarget, how.ToClient
+		s.end(r)
+	})
+	s.carry(tunnelCarrier{conn})
+	return conn, nil
+}
 
-func (c *streamSide) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
+// lostTarget is how the target was lost, of an error of its connection.
+func lostTarget(err error) error {
+	if endedBy(err) == "gateway" { // a plain error
+		return fault.Wrap(fault.TargetLost, "target lost", err)
+	}
+	return err
+}
+
+func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
+	host, port, err := net.SplitHostPort(o.Addr)
 	if err == nil {
-		err = c.rc.Flush()
+		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	return n, err
-}
-
-// Close has Read return; the stream ends when the handler does.
-func (c *streamSide) Close() error { return c.while(c.rc.SetReadDeadline) }
-
-// Abort resets the stream.
-func (c *streamSide) Abort() {
-	_ = c.while(c.rc.SetWriteDeadline) // a stream that is reset already needs no more
-}
-
-// while sets a deadline that has passed, as long as the handler runs.
-func (c *streamSide) while(set func(time.Time) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone {
-		return nil
+	if err != nil || host == "" {
+		return fault.Invalidf("the address %q must be host:port", fault.Clip(o.Addr))
 	}
-	return set(time.Unix(1, 0))
-}
-
-func (c *streamSide) leave() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gone = true
+	if o.Session != "" && !agent.ValidSession(o.Session) {
+		return fault.Invalidf("the session must be 1 to 64 letters, digits, dots, underscores and hyphens")
+	}
+	s := t.s
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
+	timeout := o.Timeout
+	if timeout == 0 {
+		timeout = dialTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
+	defer cancel()
+	seen := requestAuth{http: true}
+	if p, ok := PrincipalFrom(ctx); ok {
+		seen.named = &p
+	}
+	if o.Principal.Subject != "" {
+		seen.named = &o.Principal
+	}
+	if seen.named == nil {
+		return fault.New(fault.KeyMissing, "no principal: set OpenOptions.Principal, or name the caller with WithPrincipal")
+	}
+	if err := s.admit(ctx, seen); err != nil {
+		return err
+	}
+	query := agent.Query{Subject: s.Subject, Host: host, Session: o.Session, Countries: o.Countries, Slugs: o.Agents}
+	t.exit, err = s.g.reach(ctx, s, query, func(ctx context.Context, e agent.Exit) (err error) {
+		t.target, err = e.DialContext(ctx, "tcp", o.Addr)
+		return err
+	})
+	return err
 }
