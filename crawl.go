@@ -1,24 +1,20 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
-	"unicode"
 
-	"golang.org/x/net/http/httpguts"
+	"github.com/coder/websocket"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
-	"github.com/farwire/farwire/internal/upstream"
+	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -163,39 +159,20 @@ func (c *crawl) read(msg []byte) error {
 	if err != nil {
 		return err
 	}
-	limit := c.g.o.Crawl.MaxPages
+	asked, err := f.Crawl(c.g.o.Crawl.MaxPages)
+	if err != nil {
+		return err
+	}
 	c.req = crawlRequest{
-		url:        strings.TrimSpace(f.Text("url", "")),
-		maxPages:   f.Int("maxPages", min(50, limit), 1, math.MaxInt),
-		descLength: f.Int("descLength", 500, 100, 2000),
-		layout:     llmstxt.Layout(f.Text("format", string(llmstxt.Pages))),
-		enroll:     f.Bool("enableAutoUpdate", false),
-		enhance:    f.Bool("llmEnhance", false),
-		remote:     f.Bool("useBrightdata", true),
-		full:       f.Bool("full", false),
-		markdown:   f.Bool("markdown", false),
+		url: asked.URL, maxPages: asked.MaxPages, descLength: asked.DescLength, layout: llmstxt.Layout(asked.Format),
+		enroll: asked.Enroll, interval: asked.Interval, enhance: asked.Enhance, remote: asked.Remote,
+		query: asked.Query, full: asked.Full, markdown: asked.Markdown,
+		choice: llmstxt.Options{
+			Include: asked.Choice.Include, Exclude: asked.Choice.Exclude, Language: asked.Choice.Language, Version: asked.Choice.Version,
+			Delay: asked.Choice.Delay, Signals: asked.Choice.Signals, Header: asked.Choice.Header, Cookies: asked.Choice.Cookies,
+		},
 	}
-	geo, agents, sticky := f.Text("geo", ""), f.Text("agent", ""), f.Text("session", "")
-	c.req.choice = readChoice(f)
-	minutes := f.Int("recrawlIntervalMinutes", 7*24*60, 1, math.MaxInt)
-	if f.Err != nil {
-		return f.Err
-	}
-	c.req.interval = time.Duration(min(int64(minutes), math.MaxInt64/int64(time.Minute))) * time.Minute
-	if err := egress.ParseFilter(&c.req.query, geo, agents); err != nil {
-		return err
-	}
-	if err := egress.ParseSession(&c.req.query, "session", sticky); err != nil {
-		return err
-	}
-	u, err := url.Parse(c.req.url)
 	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", upstream.CheckHost(u) != nil:
-		return fault.Invalidf("Invalid URL format")
-	case c.req.maxPages > limit:
-		return fault.Invalidf("Maximum pages limit reached")
-	case c.req.layout != llmstxt.Pages && c.req.layout != llmstxt.Index:
-		return fault.Invalidf(`format must be "pages" or "index"`)
 	case c.req.enroll && c.session.principal.narrow.isNarrow():
 		return errNarrowed
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
@@ -203,73 +180,10 @@ func (c *crawl) read(msg []byte) error {
 	case c.req.enroll && c.req.secret():
 		return fault.Invalidf("enableAutoUpdate stores no headers, cookies or passwords; leave either these or enableAutoUpdate out")
 	}
-	c.req.query.Host, c.req.query.Subject = u.Hostname(), c.session.Subject
+	c.req.query.Subject = c.session.Subject
 	c.result.Target = c.req.query.Host
 	c.session.reached("", c.result.Target)
 	return nil
-}
-
-// The most of each that a crawl request may have.
-const (
-	maxGlobs = 64
-	maxGlob  = 1000 // bytes
-	maxDelay = time.Hour
-)
-
-// readChoice reads which pages are wanted, what is sent along, and how fast.
-func readChoice(f *request.Fields) llmstxt.Options {
-	o := llmstxt.Options{
-		Include: readGlobs(f, "include"), Exclude: readGlobs(f, "exclude"),
-		Language: readWord(f, "language"), Version: readWord(f, "version"),
-		Delay: f.Seconds("delay"), Signals: f.Bool("signals", false),
-		Header: http.Header{}, Cookies: map[string]string{},
-	}
-	headers, cookies := f.Pairs("headers"), f.Pairs("cookies")
-	switch {
-	case len(headers)+len(cookies) > request.MaxHeaders:
-		f.Refuse("headers and cookies", fmt.Sprintf("are more than %d together", request.MaxHeaders))
-	case o.Delay > maxDelay:
-		f.Refuse("delay", fmt.Sprintf("must be at most %g seconds", maxDelay.Seconds()))
-	}
-	for _, h := range headers {
-		switch {
-		case !httpguts.ValidHeaderFieldName(h.Name):
-			f.Refuse("headers:", fmt.Sprintf("%q is not a header name", fault.Clip(h.Name)))
-		case !httpguts.ValidHeaderFieldValue(h.Value):
-			f.Refuse("headers:", fmt.Sprintf("the value of %s has a character that a header cannot hold", fault.Clip(h.Name)))
-		}
-		o.Header.Add(h.Name, h.Value)
-	}
-	for _, c := range cookies {
-		if (&http.Cookie{Name: c.Name, Value: c.Value}).Valid() != nil {
-			f.Refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", fault.Clip(c.Name)))
-		}
-		o.Cookies[c.Name] = c.Value
-	}
-	return o
-}
-
-// readGlobs reads a list of globs on paths.
-func readGlobs(f *request.Fields, name string) []string {
-	list := f.Strings(name)
-	if len(list) > maxGlobs {
-		f.Refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
-	}
-	for _, glob := range list {
-		if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") || len(glob) > maxGlob || strings.ContainsFunc(glob, unicode.IsControl) {
-			f.Refuse(name, fmt.Sprintf("has %q, which is not a glob on paths; write it as /docs/**", fault.Clip(glob)))
-		}
-	}
-	return list
-}
-
-// readWord reads a language or a version.
-func readWord(f *request.Fields, name string) string {
-	s := strings.TrimSpace(f.Text(name, ""))
-	if len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' }) {
-		f.Refuse(name, "must be a word of at most 64 bytes")
-	}
-	return s
 }
 
 // secret reports whether what the crawl finds is for its caller alone.
@@ -324,4 +238,142 @@ func (c *crawl) takePages(ctx context.Context, t *crawlSocket) (pages int, relea
 		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", p.Limits.PagesPerDay, pages))
 	}
 	return pages, release, err
+}
+
+// A crawlMessage is one that the gateway sends. Clients need only know the
+// first two fields.
+type crawlMessage struct {
+	Type    string `json:"type"`
+	Content string `json:"content"`
+
+	Name          string      `json:"name,omitempty"`           // of a file beside llms.txt
+	URL           string      `json:"url,omitempty"`            // where that is
+	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code
+	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
+	Lost          *int        `json:"lost,omitempty"`           // of a result: pages that are missing because the site did not answer
+	BaseURL       string      `json:"base_url,omitempty"`       // of a url or an error, when the site is enrolled: what the webhook calls it
+	WebhookSecret string      `json:"webhook_secret,omitempty"` // of the same, when the site was enrolled by this crawl
+}
+
+// crawlStats say how a crawl went.
+type crawlStats struct {
+	Pages    int                    `json:"pages"`
+	Fetched  int                    `json:"fetched"`
+	Rendered int                    `json:"rendered"`
+	Bytes    int64                  `json:"bytes"` // of bodies, after decompression
+	Skipped  map[llmstxt.Reason]int `json:"skipped"`
+	Limited  bool                   `json:"limited"`   // pages were left when maxPages was reached
+	TimedOut bool                   `json:"timed_out"` // or when time was over
+	Seconds  float64                `json:"seconds"`
+
+	// What the pages in browsers came to.
+	RenderSeconds float64 `json:"render_seconds,omitempty"`
+	RenderBytes   int64   `json:"render_bytes,omitempty"`
+}
+
+func newCrawlStats(s llmstxt.Stats, shown renderCost) *crawlStats {
+	return &crawlStats{Pages: s.Pages, Fetched: s.Fetched, Rendered: s.Rendered, Bytes: s.Bytes, Skipped: s.Skipped,
+		Limited: s.Limited, TimedOut: s.TimedOut, Seconds: s.Duration.Seconds(), RenderSeconds: shown.time.Seconds(), RenderBytes: shown.bytes}
+}
+
+// run crawls with the client looking on, and tells it how it went.
+func (c *crawl) run(ws *websocket.Conn) {
+	ctx, cancel := context.WithCancelCause(c.session.ctx)
+	defer cancel(nil)
+	t := &crawlSocket{opening.Watch(ws, opening.Times{KeepAlive: defaultKeepAlive, Pong: pongTimeout, Stall: defaultStall}, cancel), cancel}
+	out, err := c.work(ctx, t)
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	} else if out != nil {
+		err = cmp.Or(t.deliver(out), err)
+	}
+	p, told := c.conclude(err)
+	trouble := crawlMessage{Type: "error", Content: p.Text, Reason: p.Code}
+	if out != nil { // a site may be enrolled though its file could not be hosted yet
+		trouble.BaseURL, trouble.WebhookSecret = out.base, out.secret
+	}
+	switch {
+	case err == nil:
+		t.End(1000, "")
+	case told && t.Send(trouble) == nil:
+		t.End(p.Event, p.Text)
+	default:
+		t.Cut()
+	}
+	t.Wait()
+}
+
+// conclude puts into the session's result why the crawl ended. It reports
+// false when there is nobody to be told.
+func (c *crawl) conclude(err error) (p publicError, told bool) {
+	r := &c.result
+	var left *opening.Left
+	switch {
+	case err == nil:
+		r.Code = 1000
+		return p, true
+	case errors.As(err, &left):
+		r.EndedBy, r.Code, r.Err = "client", left.Code, err
+		return p, false
+	case errors.Is(err, errClientGone):
+		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseAbnormal, err
+		return p, false
+	case errors.Is(err, errBrokenFrame):
+		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseProtocol, err
+		return p, false
+	case agent.IsFault(err, agent.FaultAgent):
+		r.EndedBy = "agent"
+	case errors.As(err, new(*llmstxt.FetchError)):
+		r.EndedBy = "target"
+	}
+	p = publicCrawl(err)
+	r.Code, r.Err = p.Event, err
+	if p.Class == fault.Internal {
+		c.g.o.Logger.WarnContext(c.session.ctx, "internal error", "session", c.session.ID, "kind", c.session.Kind, "err", err)
+	}
+	return p, true
+}
+
+// A crawlSocket is the socket of a running crawl.
+type crawlSocket struct {
+	*opening.Socket
+	leave context.CancelCauseFunc // ends the crawl
+}
+
+// log tells the client what happens. A client that cannot be told has gone.
+func (t *crawlSocket) log(text string) {
+	if err := t.Send(crawlMessage{Type: "log", Content: text}); err != nil {
+		t.leave(err)
+	}
+}
+
+// largeMessage is what many clients let a message be by default, those of
+// Python's websockets among them.
+const largeMessage = 1 << 20
+
+// deliver sends what the crawl came to.
+func (t *crawlSocket) deliver(out *crawlOutcome) error {
+	result, err := opening.Encode(crawlMessage{Type: "result", Content: out.text, Lost: &out.site.Stats.Lost, Stats: newCrawlStats(out.site.Stats, out.rendered)})
+	if err != nil {
+		return err
+	}
+	if len(result) > largeMessage {
+		t.log(fmt.Sprintf("The result is a message of %d bytes; some clients refuse more than %d unless told otherwise", len(result), largeMessage))
+	}
+	t.Busy()
+	if err := t.Write(result); err != nil {
+		return err
+	}
+	if out.url == "" {
+		return nil
+	}
+	if err := t.Send(crawlMessage{Type: "url", Content: out.url, BaseURL: out.base, WebhookSecret: out.secret}); err != nil {
+		return err
+	}
+	for _, f := range out.files {
+		if err := t.Send(crawlMessage{Type: "file", Content: f.url, Name: f.name, URL: f.url}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
