@@ -77,7 +77,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	defer gone()
 	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { stop(sse.ErrStalled) })
 	if errors.Is(err, sse.ErrCannotFlush) {
-		st.result.EndedBy, st.result.Err = "gateway", err
+		st.result.EndedBy, st.result.Err = EndedByGateway, err
 		st.g.o.fail(w, err)
 		return
 	}
@@ -338,11 +338,11 @@ func (st *amqpStream) finish(err error) {
 	r := &st.result
 	switch class := fault.ClassOf(err); {
 	case class.OfTarget():
-		r.EndedBy = "target"
+		r.EndedBy = EndedByTarget
 	case class.OfAgent():
-		r.EndedBy = "agent"
+		r.EndedBy = EndedByAgent
 	default:
-		r.EndedBy = "gateway"
+		r.EndedBy = EndedByGateway
 	}
 	switch {
 	case errors.Is(err, sse.ErrLost) && st.g.kill.Err() != nil:
@@ -352,7 +352,7 @@ func (st *amqpStream) finish(err error) {
 		r.Code, r.Err = 1008, sse.ErrStalled
 		return
 	case errors.Is(err, sse.ErrLost), errors.Is(err, context.Canceled):
-		r.EndedBy = "client"
+		r.EndedBy = EndedByClient
 		return
 	}
 	p := streamError(err)

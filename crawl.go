@@ -52,7 +52,7 @@ func (g *Gateway) Crawl() http.Handler {
 				panic(v)
 			}
 		}()
-		c := &crawl{g: g, session: s, result: SessionResult{EndedBy: "gateway"}}
+		c := &crawl{g: g, session: s, result: SessionResult{EndedBy: EndedByGateway}}
 		c.serve(w, r)
 		s.end(c.result)
 	})
@@ -313,18 +313,18 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 		r.Code = 1000
 		return p, true
 	case errors.As(err, &left):
-		r.EndedBy, r.Code, r.Err = "client", left.Code, err
+		r.EndedBy, r.Code, r.Err = EndedByClient, left.Code, err
 		return p, false
 	case errors.Is(err, errClientGone):
-		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseAbnormal, err
+		r.EndedBy, r.Code, r.Err = EndedByClient, wsframe.CloseAbnormal, err
 		return p, false
 	case errors.Is(err, errBrokenFrame):
-		r.EndedBy, r.Code, r.Err = "client", wsframe.CloseProtocol, err
+		r.EndedBy, r.Code, r.Err = EndedByClient, wsframe.CloseProtocol, err
 		return p, false
 	case agent.IsFault(err, agent.FaultAgent):
-		r.EndedBy = "agent"
+		r.EndedBy = EndedByAgent
 	case errors.As(err, new(*llmstxt.FetchError)):
-		r.EndedBy = "target"
+		r.EndedBy = EndedByTarget
 	}
 	p = publicCrawl(err)
 	r.Code, r.Err = p.Event, err

@@ -247,7 +247,7 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 		if err := t.socks(conn); err != nil {
 			by := endedBy(err)
 			if errors.Is(err, errClientGone) {
-				by = "client"
+				by = EndedByClient
 			}
 			cut := context.AfterFunc(g.kill, func() { conn.Close() })
 			opening.CloseAfterLast(conn)

@@ -332,12 +332,12 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // result is how the request went, in the words of the log.
 func (f *forwarding) result(r *http.Request) SessionResult {
-	out := SessionResult{Node: f.exit.ID, Target: f.to.Target(), EndedBy: "target", Code: f.status, Err: f.err,
+	out := SessionResult{Node: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
 		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 	switch {
 	case f.whole:
 	case r.Context().Err() != nil:
-		out.EndedBy = "client"
+		out.EndedBy = EndedByClient
 		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
 			out.Err = nil // closing an event stream is how one ends it
 		}
@@ -348,14 +348,14 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 }
 
 // endedBy says, in the words of the log, on whose side an error arose.
-func endedBy(err error) string {
+func endedBy(err error) EndedBy {
 	switch class := fault.ClassOf(err); {
 	case class.OfAgent(), agent.IsFault(err, agent.FaultAgent):
-		return "agent"
+		return EndedByAgent
 	case !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
-		return "gateway"
+		return EndedByGateway
 	}
-	return "target"
+	return EndedByTarget
 }
 
 // A countedBody counts what a target sends, and restarts the idle clock.

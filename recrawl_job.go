@@ -44,7 +44,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
 	r.g.meters.Begin(p.counter(), KindRecrawl.String(), KindRecrawl.files(), -1)
 	s.begin(p)
-	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: "gateway"}}
+	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: EndedByGateway}}
 	if !lease.Expiry.IsZero() {
 		c.began = lease.Expiry.Add(-r.Lease)
 	}
@@ -264,9 +264,9 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	}
 	switch {
 	case agent.IsFault(err, agent.FaultAgent):
-		c.result.EndedBy = "agent"
+		c.result.EndedBy = EndedByAgent
 	case errors.As(err, new(*llmstxt.FetchError)):
-		c.result.EndedBy = "target"
+		c.result.EndedBy = EndedByTarget
 	}
 	c.outcome = RecrawlFailed
 	next := c.lease.Site

@@ -75,7 +75,7 @@ func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Reques
 	seen := g.readAuth(r)
 	c, err := opening.Accept(w, r, protocol, stateless)
 	if err != nil {
-		s.end(SessionResult{EndedBy: "client", Code: wsframe.CloseAbnormal, Err: errClientGone})
+		s.end(SessionResult{EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
 	s.conn = c.Conn
@@ -244,13 +244,13 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 
 // reject says what went wrong, as a message and a close, and ends the session.
 func (g *Gateway) reject(s *session, p *relayed, err error) {
-	r := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: "gateway", Err: err}
+	r := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Err: err}
 	defer context.AfterFunc(g.kill, func() { p.client.Close() })()
 	switch e := public(err); {
 	case errors.Is(err, errClientGone):
-		r.EndedBy, r.Code = "client", wsframe.CloseAbnormal
+		r.EndedBy, r.Code = EndedByClient, wsframe.CloseAbnormal
 	case errors.Is(err, errBrokenFrame):
-		r.EndedBy, r.Code = "client", wsframe.CloseProtocol // it has been told
+		r.EndedBy, r.Code = EndedByClient, wsframe.CloseProtocol // it has been told
 	default:
 		r.Code = e.Close
 		if e.Class == fault.Internal {
@@ -319,12 +319,12 @@ func (g *Gateway) panicked(value any, stack []byte) {
 // relayResult is what the pipe says, in the words of the log.
 func relayResult(r wsframe.Result, node, target string) SessionResult {
 	out := SessionResult{
-		Node: node, Target: target, EndedBy: r.By.String(), Code: r.Code, Err: r.Err,
+		Node: node, Target: target, EndedBy: EndedBy(r.By.String()), Code: r.Code, Err: r.Err,
 		FramesToTarget: int64(r.FromClient.Frames), BytesToTarget: int64(r.FromClient.Bytes),
 		FramesToClient: int64(r.FromTarget.Frames), BytesToClient: int64(r.FromTarget.Bytes),
 	}
 	if r.By == wsframe.Target && fault.ClassOf(r.Err).OfAgent() {
-		out.EndedBy = "agent"
+		out.EndedBy = EndedByAgent
 	}
 	return out
 }

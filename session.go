@@ -323,7 +323,7 @@ func (s *session) abandon(err error) {
 	if s.conn != nil {
 		s.conn.Close()
 	}
-	s.end(SessionResult{EndedBy: "gateway", Code: 1011, Err: err})
+	s.end(SessionResult{EndedBy: EndedByGateway, Code: 1011, Err: err})
 }
 
 // abandonOnPanic is deferred by a handler whose session net/http knows nothing of.
@@ -351,7 +351,7 @@ func (s *session) account(r SessionResult) {
 		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
 		slog.String("key_id", s.KeyID), slog.String("client", client),
 		slog.String("agent", r.Node), slog.String("target", r.Target),
-		slog.String("ended_by", r.EndedBy), slog.Int("code", r.Code), slog.String("cause", cause),
+		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", cause),
 		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
 		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
 		slog.Float64("duration_s", r.Duration.Seconds()),

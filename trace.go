@@ -75,9 +75,9 @@ type SessionInfo struct {
 type SessionResult struct {
 	Node     string // the agent's id; empty when none was reached
 	Target   string // the target's host and port, the host alone where there is no port; empty until it was known
-	EndedBy  string // "client", "target", "agent" or "gateway"
-	Code     int    // the close code that ended it, or that of the error event
-	Err      error  // nil after a clean end
+	EndedBy  EndedBy
+	Code     int   // the close code that ended it, or that of the error event
+	Err      error // nil after a clean end
 	Duration time.Duration
 
 	// Frames and payload bytes of a relay; for a stream, messages and body
@@ -89,6 +89,20 @@ type SessionResult struct {
 	Outcome RecrawlOutcome // of a recrawl; else empty
 	Late    time.Duration  // of a recrawl: how long after it was due it began
 }
+
+// EndedBy says who ended a session.
+type EndedBy string
+
+// Those who end sessions.
+const (
+	EndedByClient  EndedBy = "client"
+	EndedByTarget  EndedBy = "target"
+	EndedByAgent   EndedBy = "agent"
+	EndedByGateway EndedBy = "gateway"
+)
+
+// String returns the word that logs and metrics have.
+func (e EndedBy) String() string { return string(e) }
 
 // A RecrawlOutcome says in one word what a recrawl came to.
 type RecrawlOutcome string

@@ -49,7 +49,7 @@ func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 		}
 		by := endedBy(err)
 		if r.Context().Err() != nil {
-			by, err = "client", errClientGone
+			by, err = EndedByClient, errClientGone
 		}
 		g.failProxy(w, err)
 		s.end(t.result(by, public(err).Status, err))
@@ -115,7 +115,7 @@ func (t *tunneled) dial(ctx context.Context, user, target string) (err error) {
 	return err
 }
 
-func (t *tunneled) result(by string, code int, err error) SessionResult {
+func (t *tunneled) result(by EndedBy, code int, err error) SessionResult {
 	return SessionResult{Node: t.exit.ID, Target: t.addr, EndedBy: by, Code: code, Err: err}
 }
 
@@ -146,7 +146,7 @@ func (t *tunneled) lost(client net.Conn) {
 	if client != nil {
 		client.Close()
 	}
-	t.s.end(t.result("client", 0, errClientGone))
+	t.s.end(t.result(EndedByClient, 0, errClientGone))
 }
 
 // tunnelOwes is how long a peer of a tunnel may keep its window shut. A download
@@ -175,10 +175,10 @@ func (t *tunneled) carry(client tunnel.Side, early []byte) *tunnel.Tunnel {
 
 // finish ends the session of a tunnel that has ended.
 func (t *tunneled) finish(how tunnel.Result, code int) {
-	r := t.result(how.By.String(), code, how.Err)
+	r := t.result(EndedBy(how.By.String()), code, how.Err)
 	if how.By == tunnel.Target && how.Err != nil {
-		if r.EndedBy = endedBy(how.Err); r.EndedBy != "agent" {
-			r.EndedBy, r.Err = "target", fault.Wrap(fault.TargetLost, "target lost", how.Err)
+		if r.EndedBy = endedBy(how.Err); r.EndedBy != EndedByAgent {
+			r.EndedBy, r.Err = EndedByTarget, fault.Wrap(fault.TargetLost, "target lost", how.Err)
 		}
 	}
 	r.BytesToTarget, r.BytesToClient = how.ToTarget, how.ToClient
@@ -262,14 +262,14 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	if err := t.dialFor(ctx, o); err != nil {
 		by := endedBy(err)
 		if ctx.Err() != nil {
-			by = "client"
+			by = EndedByClient
 		}
 		s.end(t.result(by, 0, err))
 		return nil, fmt.Errorf("farwire: Open: %w", err)
 	}
 	s.reached(t.exit.ID, t.addr)
 	conn := tunnel.NewConn(t.target, lostTarget, func(how tunnel.Result) {
-		by := how.By.String()
+		by := EndedBy(how.By.String())
 		if how.By == tunnel.Target {
 			by = endedBy(how.Err)
 		}
@@ -283,7 +283,7 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 
 // lostTarget is how the target was lost, of an error of its connection.
 func lostTarget(err error) error {
-	if endedBy(err) == "gateway" { // a plain error
+	if endedBy(err) == EndedByGateway { // a plain error
 		return fault.Wrap(fault.TargetLost, "target lost", err)
 	}
 	return err

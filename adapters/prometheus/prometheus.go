@@ -98,8 +98,7 @@ type Metrics struct {
 // The values of labels that are known from the beginning: series that are
 // there at zero can be told from series that nobody makes.
 var (
-	enders  = []string{"client", "target", "agent", "gateway"}
-	changes = []string{"changed", "unchanged", "failed", "lost", "released"}
+	enders  = []farwire.EndedBy{farwire.EndedByClient, farwire.EndedByTarget, farwire.EndedByAgent, farwire.EndedByGateway}
 	results = []string{resultOK, resultError, resultDrained}
 	asked   = []string{"relay", "amqp", "crawl", "token", "network", "usage", "site-changed"}
 )
@@ -146,8 +145,8 @@ func New(o Options) *Metrics {
 		}),
 	}
 	m.build.Set(1)
-	for _, outcome := range changes {
-		m.recrawls.WithLabelValues(outcome)
+	for _, outcome := range farwire.RecrawlOutcomes() {
+		m.recrawls.WithLabelValues(string(outcome))
 	}
 	for _, k := range farwire.Kinds() {
 		kind := k.String()
@@ -155,7 +154,7 @@ func New(o Options) *Metrics {
 		m.dialDuration.WithLabelValues(kind)
 		for _, by := range enders {
 			for _, result := range results {
-				m.ended.WithLabelValues(kind, by, result)
+				m.ended.WithLabelValues(kind, by.String(), result)
 			}
 		}
 		for _, class := range farwire.DialClasses() {
@@ -173,7 +172,7 @@ func New(o Options) *Metrics {
 func (m *Metrics) Trace() *farwire.Trace {
 	return &farwire.Trace{
 		SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
-			m.ended.WithLabelValues(i.Kind.String(), r.EndedBy, resultOf(r)).Inc()
+			m.ended.WithLabelValues(i.Kind.String(), r.EndedBy.String(), resultOf(r)).Inc()
 			m.duration.WithLabelValues(i.Kind.String()).Observe(r.Duration.Seconds())
 			if r.Outcome != "" {
 				m.recrawls.WithLabelValues(string(r.Outcome)).Inc()
@@ -197,7 +196,7 @@ const goingAway = 1001
 
 func resultOf(r farwire.SessionResult) string {
 	switch {
-	case r.EndedBy == "gateway" && r.Code == goingAway:
+	case r.EndedBy == farwire.EndedByGateway && r.Code == goingAway:
 		return resultDrained
 	case r.Err != nil:
 		return resultError

@@ -148,7 +148,7 @@ farwire_agents_unlisted 2
 func TestTrace(t *testing.T) {
 	m, _, r := watched(t, prometheus.Options{})
 	trace, ctx := m.Trace(), context.Background()
-	end := func(by string, code int, err error) {
+	end := func(by farwire.EndedBy, code int, err error) {
 		trace.SessionEnd(ctx, farwire.SessionInfo{Kind: "amqp"}, farwire.SessionResult{EndedBy: by, Code: code, Err: err, Duration: 5 * time.Second})
 	}
 	end("client", 0, nil)

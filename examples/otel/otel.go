@@ -37,14 +37,14 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 			span.SetAttributes(server(r.Target)...)
 			span.SetAttributes(
 				attribute.String("farwire.agent", r.Node),
-				attribute.String("farwire.ended_by", r.EndedBy),
+				attribute.String("farwire.ended_by", r.EndedBy.String()),
 				attribute.Int("farwire.close_code", r.Code),
 				attribute.Int64("farwire.bytes_to_target", r.BytesToTarget),
 				attribute.Int64("farwire.bytes_to_client", r.BytesToClient),
 			)
 			if r.Err != nil {
 				// The error in full may name addresses inside an agent's network.
-				span.SetStatus(codes.Error, "ended by "+r.EndedBy)
+				span.SetStatus(codes.Error, "ended by "+r.EndedBy.String())
 			}
 			span.End(trace.WithTimestamp(i.Start.Add(r.Duration)))
 		},
