@@ -54,14 +54,19 @@ func TestRetry(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	for _, c := range []struct {
-		failures int
-		want     time.Duration
+	waits := pace.Backoff()
+	for _, failure := range []struct {
+		number int
+		want   time.Duration
 	}{
-		{1, 100 * time.Millisecond}, {2, 200 * time.Millisecond}, {7, 5 * time.Second}, {1 << 30, 5 * time.Second},
+		{1, 100 * time.Millisecond}, {2, 200 * time.Millisecond}, {7, 5 * time.Second}, {1000, 5 * time.Second},
 	} {
-		if got := pace.Backoff(c.failures); got < c.want*3/4 || got > c.want*5/4 {
-			t.Errorf("after %d failures: %v, want %v give or take a quarter", c.failures, got, c.want)
+		waits.Reset()
+		for range failure.number - 1 {
+			waits.NextBackOff()
+		}
+		if got := waits.NextBackOff(); got < failure.want*3/4 || got > failure.want*5/4 {
+			t.Errorf("after %d failures: %v, want %v give or take a quarter", failure.number, got, failure.want)
 		}
 	}
 }

@@ -1,0 +1,101 @@
+package hosting_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/internal/folder"
+	"github.com/farwire/farwire/internal/hosting"
+)
+
+var secret = []byte("a secret of thirty-two bytes....")
+
+func TestNewSite_NoTwoShareAFolder(t *testing.T) {
+	seen := map[string]string{}
+	for _, c := range [][2]string{
+		{"alice", "https://example.com/"}, {"alice", "https://example.com/docs/"}, {"alice", "http://example.com/"}, {"bob", "https://example.com/"},
+		{"alice https://example.com/", "x"}, {"alice", "https://example.com/ x"}, {"", "https://example.com/"}, {"alice", "https://EXAMPLE.com/"},
+		{"alice", "https://bücher.example/"}, {"alice", "https://" + strings.Repeat("a", 300) + ".test/"}, {"alice", "%"}, {"alice", ""},
+	} {
+		s := hosting.NewSite(secret, c[0], c[1])
+		if other, taken := seen[s.Folder]; taken {
+			t.Errorf("%q and %s share %s", c, other, s.Folder)
+		}
+		seen[s.Folder] = fmt.Sprint(c)
+		if name := s.Name(""); !folder.ValidName(name) || !strings.HasPrefix(s.Folder, s.Caller+"/") || name != s.Folder+"/llms.txt" {
+			t.Errorf("%q: %s in %s of %s", c, name, s.Folder, s.Caller)
+		}
+		if again := hosting.NewSite(secret, c[0], c[1]); again != s {
+			t.Errorf("%q: %+v, and then %+v", c, s, again)
+		}
+		if other := hosting.NewSite([]byte("another"), c[0], c[1]); other.Folder == s.Folder || other.Caller == s.Caller {
+			t.Errorf("%q: the same under another secret", c)
+		}
+	}
+}
+
+func TestSite_Name_OfAnEarlierRelease_Stays(t *testing.T) {
+	s := hosting.NewSite(secret, "alice", "https://example.com/")
+	sum := sha256.Sum256([]byte("5 alice https://example.com/"))
+	before := "llms/example.com-" + hex.EncodeToString(sum[:16]) + ".txt"
+	for hosted, want := range map[string]string{
+		"":                                     s.Folder + "/llms.txt",
+		"https://gw.test/files/" + before:      before,
+		"https://gw.test/files/other" + before: s.Folder + "/llms.txt",
+		"https://gw.test/files/llms/example.com-0123456789abcdef0123456789abcdef.txt": s.Folder + "/llms.txt",
+	} {
+		if got := s.Name(hosted); got != want {
+			t.Errorf("hosted at %q: %s, want %s", hosted, got, want)
+		}
+	}
+}
+
+func TestSurplus_OldestThatIsNotEnrolled_GoesFirst(t *testing.T) {
+	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
+	saved := hosting.Site{Caller: "llms/c", Folder: "llms/c/new"}
+	files := []hosting.File{
+		{Name: "llms/c/old/llms.txt", Size: 10, Modified: at(1)},
+		{Name: "llms/c/enrolled/llms.txt", Size: 10, Modified: at(0)},
+		{Name: "llms/c/mid/llms.txt", Size: 10, Modified: at(2)},
+		{Name: "llms/c/mid/docs/a.md", Size: 10, Modified: at(9)}, // a crawl is as new as its newest file
+		{Name: "llms/c/late/llms.txt", Size: 10, Modified: at(5)},
+		{Name: "llms/c/new/llms.txt", Size: 100, Modified: at(0)},
+		{Name: "llms/other/x/llms.txt", Size: 1000, Modified: at(0)},
+		{Name: "llms/c/stray.txt", Size: 1000, Modified: at(0)},
+	}
+	for _, c := range []struct {
+		crawls int
+		bytes  int64
+		want   []string
+	}{
+		{5, 150, nil},
+		{4, 150, []string{"old"}},
+		{3, 150, []string{"old", "late"}},
+		{1, 150, []string{"old", "late", "mid", "enrolled"}},
+		{0, 150, []string{"old", "late", "mid", "enrolled"}}, // what has just been saved stays
+		{5, 149, []string{"old"}},
+		{5, 120, []string{"old", "late", "mid"}},
+		{5, 0, []string{"old", "late", "mid", "enrolled"}},
+	} {
+		got, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: c.crawls, Bytes: c.bytes}, func() ([]string, error) { return []string{"llms/c/enrolled"}, nil })
+		for i := range got {
+			got[i] = strings.TrimPrefix(got[i], "llms/c/")
+		}
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("at most %d crawls and %d bytes: %q, %v, want %q", c.crawls, c.bytes, got, err, c.want)
+		}
+	}
+	failed := errors.New("the store is away")
+	if _, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 1, Bytes: 1}, func() ([]string, error) { return nil, failed }); !errors.Is(err, failed) {
+		t.Errorf("without the enrolled sites: %v", err)
+	}
+	if _, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 9, Bytes: 1 << 30}, nil); err != nil { // nil would panic
+		t.Error(err)
+	}
+}
