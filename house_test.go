@@ -214,6 +214,7 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 		"code.dny.dev/ssrf",
 		"github.com/PuerkitoBio/goquery",
 		"github.com/andybalholm/brotli",
+		"github.com/cenkalti/backoff/v5",
 		"github.com/clipperhouse/uax29/v2",
 		"github.com/coder/websocket",
 		"github.com/go-json-experiment/json",

@@ -126,7 +126,7 @@ func (r *recrawler) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	slots := make(chan struct{}, r.Workers)
-	away := 0 // claims that failed, in a row
+	waits := pace.Backoff() // while the store is unavailable
 	for {
 		select {
 		case slots <- struct{}{}:
@@ -136,7 +136,7 @@ func (r *recrawler) run(ctx context.Context) {
 		claimed := time.Now()
 		lease, err := r.claim(ctx)
 		if err == nil {
-			away = 0
+			waits.Reset()
 			wg.Go(func() {
 				defer func() { <-slots }()
 				r.work(ctx, lease, claimed)
@@ -146,10 +146,9 @@ func (r *recrawler) run(ctx context.Context) {
 		<-slots
 		pause, wake := r.Poll*4/5+rand.N(r.Poll*2/5+1), r.g.due
 		if errors.Is(err, ErrNoSite) {
-			away = 0
+			waits.Reset()
 		} else if ctx.Err() == nil {
-			away++
-			pause, wake = min(pause, pace.Backoff(away)), nil
+			pause, wake = min(pause, waits.NextBackOff()), nil
 		}
 		select {
 		case <-time.After(pause):
@@ -187,8 +186,8 @@ func (r *recrawler) ask(ctx context.Context) (context.Context, context.CancelFun
 // persist calls the SiteStore until it answers, the context ends, or a lease's
 // time has passed. An answer is also that the lease is lost.
 func (r *recrawler) persist(ctx context.Context, name string, call func(context.Context) error) error {
-	began := time.Now()
-	for n := 1; ; n++ {
+	began, waits := time.Now(), pace.Backoff()
+	for {
 		asked, cancel := r.ask(ctx)
 		err := call(asked)
 		cancel()
@@ -197,7 +196,7 @@ func (r *recrawler) persist(ctx context.Context, name string, call func(context.
 			return err
 		}
 		select {
-		case <-time.After(pace.Backoff(n)):
+		case <-time.After(waits.NextBackOff()):
 		case <-ctx.Done():
 			return err
 		case <-r.g.kill.Done():
@@ -275,7 +274,7 @@ func (r *recrawler) keepLease(ctx context.Context, lease Lease, asked time.Time,
 }
 
 func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
-	wait, failures := time.Until(renewed.Add(h.r.Lease/3)), 0
+	wait, waits := time.Until(renewed.Add(h.r.Lease/3)), pace.Backoff()
 	for {
 		select {
 		case <-time.After(wait):
@@ -293,13 +292,13 @@ func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
 			if h.over.Stop() {
 				h.over.Reset(time.Until(asking.Add(h.r.Lease)))
 			}
-			wait, failures = time.Until(asking.Add(h.r.Lease/3)), 0
+			wait = time.Until(asking.Add(h.r.Lease / 3))
+			waits.Reset()
 		case isAnswer(err):
 			h.lose(fmt.Errorf("%w: %w", ErrLeaseLost, err))
 			return
 		default:
-			failures++
-			wait = min(pace.Backoff(failures), h.r.Lease/6)
+			wait = min(waits.NextBackOff(), h.r.Lease/6)
 		}
 	}
 }

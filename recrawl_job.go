@@ -212,8 +212,8 @@ const savePatience = time.Minute
 // and is repeated later.
 func (c *recrawl) save(ctx context.Context, site *llmstxt.Site, text string) (url string, err error) {
 	c.tried = true
-	began := time.Now()
-	for n := 1; ; n++ {
+	began, waits := time.Now(), pace.Backoff()
+	for {
 		asked, cancel := context.WithTimeout(ctx, savePatience)
 		url, _, err = c.job.save(asked, site, text, c.lease.Token, c.lease.Site.HostedURL)
 		cancel()
@@ -231,7 +231,7 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.Site, text string) (ur
 			return "", fmt.Errorf("%w: %w", errNotSaved, err)
 		}
 		select {
-		case <-time.After(pace.Backoff(n)):
+		case <-time.After(waits.NextBackOff()):
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}

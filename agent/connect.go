@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/farwire/farwire/internal/netio"
 )
 
@@ -46,28 +48,50 @@ const (
 )
 
 func (l *connector) run(ctx context.Context) {
-	for failures := 0; ctx.Err() == nil; failures++ {
+	waits := newConnectorWaits()
+	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.attach(ctx)
 		if time.Since(began) > steady {
-			failures = 0
+			waits = newConnectorWaits()
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		l.wait(ctx, err, failures)
+		l.wait(ctx, err, waits)
 	}
 }
 
+// connectorWaits are how long a connector waits, by why it has no link.
+type connectorWaits struct{ lost, duplicate, refused, replaced *backoff.ExponentialBackOff }
+
+func newConnectorWaits() connectorWaits {
+	return connectorWaits{
+		lost:      anyOf(retryFirst, retryLongest),
+		duplicate: anyOf(retryFirst/4, duplicateLongest),
+		refused:   upperHalfOf(5*time.Second, refusedLongest),
+		replaced:  upperHalfOf(refusedLongest, replacedLongest),
+	}
+}
+
+// anyOf draws waits from the whole of an interval that doubles.
+func anyOf(first, longest time.Duration) *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: first / 2, MaxInterval: longest / 2, Multiplier: 2, RandomizationFactor: 1}
+}
+
+// upperHalfOf draws waits from the upper half of an interval that doubles.
+func upperHalfOf(first, longest time.Duration) *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: first * 3 / 4, MaxInterval: longest * 3 / 4, Multiplier: 2, RandomizationFactor: 1. / 3}
+}
+
 // wait says what happened and waits until it is time to try again.
-func (l *connector) wait(ctx context.Context, err error, failures int) {
-	grown := func(first, longest time.Duration) time.Duration { return min(first<<min(failures, 16), longest) }
+func (l *connector) wait(ctx context.Context, err error, waits connectorWaits) {
 	var no *refusedError
 	switch {
 	case errors.Is(err, errEnoughLinks):
 		return // it waits for room
 	case errors.As(err, &no) && no.code == codeDuplicate && l.runner.inCluster():
-		pause(ctx, jitter(grown(retryFirst/4, duplicateLongest)))
+		pause(ctx, waits.duplicate.NextBackOff())
 	case errors.As(err, &no) && no.code == codeDuplicate:
 		l.say(slog.LevelInfo, "gateway is linked by another address already")
 		changed := l.runner.waker()
@@ -82,18 +106,16 @@ func (l *connector) wait(ctx context.Context, err error, failures int) {
 	case errors.As(err, &no) && no.code == codeReplaced:
 		l.yield = true // or the two would replace each other for ever
 		l.say(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
-		longest := grown(refusedLongest, replacedLongest)
-		pause(ctx, longest/2+jitter(longest/2))
+		pause(ctx, waits.replaced.NextBackOff())
 	case errors.As(err, &no) && no.code != codeShutdown:
 		l.say(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
-		longest := grown(5*time.Second, refusedLongest)
-		pause(ctx, longest/2+jitter(longest/2))
+		pause(ctx, waits.refused.NextBackOff())
 	case l.linked.Swap(false):
 		l.say(slog.LevelWarn, "link lost, dialling again", "err", err)
-		pause(ctx, jitter(grown(retryFirst, retryLongest)))
+		pause(ctx, waits.lost.NextBackOff())
 	default:
 		l.say(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
-		pause(ctx, jitter(grown(retryFirst, retryLongest)))
+		pause(ctx, waits.lost.NextBackOff())
 	}
 	l.linked.Store(false)
 }

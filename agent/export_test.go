@@ -56,7 +56,7 @@ func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error 
 		return err
 	}
 	l := &connector{runner: r, gateway: &gateway{url: &url.URL{}}}
-	l.wait(ctx, l.join(ctx, first), 0)
+	l.wait(ctx, l.join(ctx, first), newConnectorWaits())
 	err = l.join(ctx, second)
 	r.cutAll()
 	r.work.Wait()
@@ -99,16 +99,21 @@ func (p *Pool) HealthRecords() int {
 // WaitAfter is the pause of an agent whose gateway cannot be reached.
 func WaitAfter(ctx context.Context, failures int) {
 	l := &connector{runner: &runner{log: slog.New(slog.DiscardHandler)}, gateway: &gateway{url: &url.URL{}}}
-	l.wait(ctx, errLinkLost, failures)
+	waits := newConnectorWaits()
+	for range failures {
+		waits.lost.NextBackOff()
+	}
+	l.wait(ctx, errLinkLost, waits)
 }
 
 // RefusedWaits has an agent wait as one does that is refused for these reasons,
 // one after another, and tells how long each wait was.
 func RefusedWaits(ctx context.Context, log *slog.Logger, reasons []string) (waits []time.Duration) {
 	l := &connector{runner: &runner{log: log}, gateway: &gateway{url: &url.URL{Host: "gw.example"}}}
-	for failures, reason := range reasons {
+	backoffs := newConnectorWaits()
+	for _, reason := range reasons {
 		began := time.Now()
-		l.wait(ctx, &refusedError{"identity", reason}, failures)
+		l.wait(ctx, &refusedError{"identity", reason}, backoffs)
 		waits = append(waits, time.Since(began))
 	}
 	return waits

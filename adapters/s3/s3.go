@@ -59,7 +59,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -67,6 +66,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
@@ -282,6 +282,8 @@ func (s *Storage) Save(ctx context.Context, f farwire.File) (string, error) {
 func (s *Storage) save(ctx context.Context, key string, f farwire.File) error {
 	w := newWrite(f, s.o.CacheControl)
 	troubles, conflicts := 0, 0
+	quicker := backoff.ExponentialBackOff{InitialInterval: 10 * time.Millisecond, MaxInterval: 100 * time.Millisecond, Multiplier: 1.5, RandomizationFactor: 0.5}
+	trouble := backoff.ExponentialBackOff{InitialInterval: 150 * time.Millisecond, MaxInterval: 5 * time.Second, Multiplier: 2, RandomizationFactor: 1. / 3}
 	for {
 		err := s.try(ctx, key, w)
 		var wait time.Duration
@@ -294,18 +296,18 @@ func (s *Storage) save(ctx context.Context, key string, f farwire.File) error {
 			if conflicts++; conflicts == maxConflicts {
 				return fmt.Errorf("%d times another writer was quicker: %w", conflicts, s.explain(err))
 			}
-			wait = time.Duration(min(conflicts, 10)) * 10 * time.Millisecond
+			wait = quicker.NextBackOff()
 		case isTrouble(err):
 			if troubles++; troubles == maxTroubles {
 				return s.explain(err)
 			}
-			wait = 100 * time.Millisecond << troubles
+			wait = trouble.NextBackOff()
 		default:
 			return s.explain(err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(wait/2 + mathrand.N(wait/2+1)):
+		case <-time.After(wait):
 		}
 	}
 }

@@ -3,8 +3,9 @@
 package pace
 
 import (
-	"math/rand/v2"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // weight is that of the changes before the newest one, in the average.
@@ -32,16 +33,23 @@ func Average(average, passed time.Duration, changed bool) time.Duration {
 // a minute to the site's interval, which counts as an hour at least and a day at
 // most; give or take a quarter.
 func Retry(failures int, interval time.Duration) time.Duration {
-	d := min(time.Minute<<min(failures-1, 20), min(max(interval, time.Hour), 24*time.Hour))
-	return d*3/4 + rand.N(d/2)
+	waits := backoff.ExponentialBackOff{InitialInterval: time.Minute, Multiplier: 2, RandomizationFactor: quarter,
+		MaxInterval: min(max(interval, time.Hour), 24*time.Hour)}
+	wait := waits.NextBackOff()
+	for range min(failures-1, 20) {
+		wait = waits.NextBackOff()
+	}
+	return wait
 }
 
-// MaxBackoff is the mean of the longest waits that Backoff returns.
+// quarter is by how much a wait is more or less, so that nobody waits in step.
+const quarter = 0.25
+
+// MaxBackoff is the mean of the longest waits of a Backoff.
 const MaxBackoff = 5 * time.Second
 
-// Backoff returns how long to wait after as many failures in a row of a service:
-// from a tenth of a second to five seconds, never twice the same.
-func Backoff(failures int) time.Duration {
-	d := min(MaxBackoff, 100*time.Millisecond<<min(failures-1, 10))
-	return d*3/4 + rand.N(d/2)
+// Backoff returns the waits after failures in a row of a service: from a tenth of a
+// second to five seconds, give or take a quarter. It is reset when the service answers.
+func Backoff() *backoff.ExponentialBackOff {
+	return &backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, Multiplier: 2, RandomizationFactor: quarter, MaxInterval: MaxBackoff}
 }
