@@ -89,6 +89,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	}
 	e.res = r
 	c.next, c.commit = 1, 1
+	c.askTwins(ctx, c.late(e, r))
 	c.decide(ctx, e)
 	c.sayOutside(e, r)
 	maps := early.wait()

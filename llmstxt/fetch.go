@@ -134,6 +134,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: c.MaxPageBytes}
+	defer a.free()
 	defer a.close()
 	prev := c.previous[r.final.String()]
 	if r.twinOnly || prev != nil && prev.Evidence.Twin != "" {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
@@ -42,8 +43,15 @@ func (c *crawler) run(ctx context.Context) {
 	}
 	started := 0
 	flying := 0
+	twinsAsked := make(chan error, 1)
+	asking := false // for the twins without which the next page cannot be decided
 	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
-		if e := c.queue[c.commit]; e.res != nil && e.state == queued {
+		if e := c.queue[c.commit]; e.res != nil && e.state == queued && !asking {
+			if late := c.late(e, e.res); len(late) > 0 && ctx.Err() == nil {
+				asking = true
+				wg.Go(func() { twinsAsked <- recovered(func() { c.askTwins(ctx, late) }) })
+				continue
+			}
 			c.commit++
 			c.texting -= e.res.waiting()
 			if ctx.Err() != nil && e.res.refused != nil {
@@ -84,6 +92,16 @@ func (c *crawler) run(ctx context.Context) {
 			}
 			a.e.res = a.r
 			c.texting += a.r.waiting()
+		case err := <-twinsAsked:
+			if asking = false; err != nil {
+				panic(err)
+			}
+			c.texting = 0
+			for _, e := range c.queue[c.commit:c.next] {
+				if e.res != nil {
+					c.texting += e.res.waiting()
+				}
+			}
 		case <-ctx.Done():
 			c.timeOver(ctx)
 			return
@@ -131,6 +149,27 @@ func (c *crawler) settleNext(ctx context.Context, e *entry) error {
 	c.decide(ctx, e)
 	c.fill()
 	return nil
+}
+
+// tasks are functions that run at once; what one of them panics with, Wait panics with.
+type tasks struct {
+	wg     sync.WaitGroup
+	failed atomic.Pointer[error]
+}
+
+func (t *tasks) Go(f func()) {
+	t.wg.Go(func() {
+		if err := recovered(f); err != nil {
+			t.failed.Store(&err)
+		}
+	})
+}
+
+func (t *tasks) Wait() {
+	t.wg.Wait()
+	if err := t.failed.Load(); err != nil {
+		panic(*err)
+	}
 }
 
 // recovered calls f and returns what it panicked with, so that the panic of a

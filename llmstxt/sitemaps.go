@@ -47,29 +47,43 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		u     *url.URL
 		depth int
 		guess bool
+		body  io.Reader // of a guess
+		err   error
 	}
 	var queue []file
 	root := &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}
-	guess := func(path string) { queue = append(queue, file{weburl.Resolve(root, path), 1, true}) }
+	guess := func(paths ...string) {
+		files := make([]file, len(paths))
+		var all tasks
+		for i, p := range paths {
+			f := &files[i]
+			if f.u, f.guess, f.depth = weburl.Resolve(root, p), true, 1; f.u != nil && rules.Allowed(f.u) {
+				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent) })
+			} else {
+				f.u = nil
+			}
+		}
+		all.Wait()
+		queue = append(queue, files...)
+	}
 	for _, loc := range rules.Sitemaps {
 		if u := weburl.Resolve(root, loc); u != nil {
-			queue = append(queue, file{u, 1, false})
+			queue = append(queue, file{u: u, depth: 1})
 		}
 	}
 	guessed := len(queue) == 0
 	if guessed {
 		if dir := s.Dir(); dir != "/" {
-			guess(dir + "sitemap.xml")
+			guess(dir+"sitemap.xml", "/sitemap.xml")
+		} else {
+			guess("/sitemap.xml")
 		}
-		guess("/sitemap.xml")
 	}
 	files := map[string]bool{}
 	readable := 0
 	for len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room {
 		if len(queue) == 0 && guessed && readable == 0 {
-			for _, p := range places {
-				guess(p)
-			}
+			guess(places...)
 			guessed = false
 		}
 		if len(queue) == 0 {
@@ -81,10 +95,10 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			continue
 		}
 		files[f.u.String()] = true
-		if f.u.Host == s.Host && !rules.Allowed(f.u) && f.guess {
-			continue
+		body, err := f.body, f.err
+		if !f.guess {
+			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent)
 		}
-		body, err := c.getPlain(ctx, f.u, sitemap.MaxSent)
 		if err != nil {
 			var status *statusError
 			if !f.guess || !errors.As(err, &status) || status.code >= 500 {
@@ -111,7 +125,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		if f.depth < sitemap.MaxDepth {
 			for _, loc := range read.Children {
 				if u := weburl.Resolve(f.u, loc); u != nil {
-					queue = append(queue, file{u, f.depth + 1, false})
+					queue = append(queue, file{u: u, depth: f.depth + 1})
 				}
 			}
 		}

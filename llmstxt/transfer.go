@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/decode"
@@ -22,7 +23,7 @@ type transfer struct {
 	limit  int64 // bytes, unpacked
 	text   bool  // Markdown is asked for
 	resp   *http.Response
-	sent   bytes.Buffer
+	sent   *bytes.Buffer
 	began  time.Time
 	clock  *time.Timer // ends the request when the site takes too long
 	cancel context.CancelFunc
@@ -80,8 +81,16 @@ func (a *transfer) failed(err error) error {
 	return err
 }
 
+// Bodies as they were sent go to buffers that are used again: a fresh one for each page
+// is memory that the kernel has to clear, which costs as much as finding the page's tags.
+var (
+	smallBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, share.SmallBody+bytes.MinRead)) }}
+	largeBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4*share.SmallBody)) }}
+)
+
 // readSent reads the body as it was sent. The connection is free then.
 func (a *transfer) readSent() error {
+	a.sent = smallBodies.Get().(*bytes.Buffer)
 	tooLarge := &skipError{Reason: SkipSize, Detail: fmt.Sprintf("larger than %d bytes", a.limit)}
 	if a.resp.ContentLength > a.limit {
 		return tooLarge
@@ -99,6 +108,10 @@ func (a *transfer) readSent() error {
 		}
 		a.held = append(a.held, release)
 		a.rewind(time.Since(began))
+		begun := a.sent
+		a.sent = largeBodies.Get().(*bytes.Buffer)
+		a.sent.Write(begun.Bytes())
+		giveBack(&smallBodies, begun)
 		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil {
 			return a.failed(err)
 		}
@@ -152,7 +165,25 @@ func (a *transfer) body() ([]byte, error) {
 	return body, err
 }
 
-// close gives back what the answer holds.
+// free gives back what the body was read into: nothing that was made of the body may
+// be looked at any more.
+func (a *transfer) free() {
+	switch {
+	case a.sent == nil:
+	case a.sent.Len() < share.SmallBody:
+		giveBack(&smallBodies, a.sent)
+	default:
+		giveBack(&largeBodies, a.sent)
+	}
+	a.sent = nil
+}
+
+func giveBack(pool *sync.Pool, b *bytes.Buffer) {
+	b.Reset()
+	pool.Put(b)
+}
+
+// close gives back what the answer holds, but for its body.
 func (a *transfer) close() {
 	if a.clock != nil {
 		a.clock.Stop()

@@ -18,10 +18,10 @@ import (
 // page's own address with ".md".
 //
 // Whether a site has such addresses is found out on its first three pages that
-// name no twin, in frontier order, by the goroutine that decides on pages: so the
+// name no twin, in frontier order, when their turn to be decided comes: so the
 // answer does not depend on which page arrived first. When it is yes, workers ask
 // for a page's twin as soon as they have the page, and what had arrived before is
-// made up for when its turn comes.
+// made up for when its turn comes. Meanwhile the workers go on.
 
 const (
 	probing  int32 = iota // not known yet
@@ -48,33 +48,87 @@ func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
 func (c *crawler) twinOf(ctx context.Context, r *result) {
 	switch {
 	case r.form != formHTML || r.unchanged || r.refused != nil || c.scope.Host == "":
-	case r.twinURL != nil:
-		c.namedTwin(ctx, r)
-	case c.twins.Load() == hasTwins:
+	case r.twinURL != nil || c.twins.Load() == hasTwins:
 		c.probeTwin(ctx, r)
 	}
 }
 
-// settleTwin asks for what a worker could not know to ask for, and puts the
-// twin's words in place of the page's own.
+// late are the pages whose twins no worker could know to ask for and without which e
+// cannot be decided: those by which it is found out whether there are any, or what
+// had arrived before that was known.
+func (c *crawler) late(e *entry, r *result) []*result {
+	var of []*result
+	due := func(r *result) {
+		if r != nil && !r.probed && !r.unchanged && r.form == formHTML && r.refused == nil && len(twinAddresses(r)) > 0 {
+			of = append(of, r)
+		}
+	}
+	switch {
+	case r.form != formHTML || r.refused != nil || r.noindex && e != c.queue[0] || c.same(r) != "":
+	case r.twinURL != nil:
+		due(r)
+	case c.twins.Load() == hasTwins:
+		if due(r); len(of) > 0 {
+			for _, e := range c.queue[c.commit+1 : max(c.next, c.commit+1)] {
+				due(e.res)
+			}
+		}
+	case c.tellsTwins(r) && c.enough(e):
+		for _, f := range c.firsts {
+			due(f.r)
+		}
+		due(r)
+	}
+	return of
+}
+
+// askTwins asks for the twins of pages, at all their addresses at once.
+func (c *crawler) askTwins(ctx context.Context, of []*result) {
+	type answer struct {
+		twin *result
+		note string
+	}
+	answers := make([][]answer, len(of))
+	var all tasks
+	for i, r := range of {
+		addresses := twinAddresses(r)
+		answers[i] = make([]answer, len(addresses))
+		r.probed = true
+		for k, u := range addresses {
+			all.Go(func() { answers[i][k].twin, answers[i][k].note = c.readTwin(ctx, r, u) })
+		}
+	}
+	all.Wait()
+	for i, r := range of {
+		for _, a := range answers[i] {
+			if r.twinNote = a.note; r.takes(a.twin) {
+				break
+			}
+		}
+	}
+}
+
+// settleTwin puts the twin's words in place of the page's own.
 func (c *crawler) settleTwin(ctx context.Context, e *entry, r *result) {
 	if r.form != formHTML || r.refused != nil {
 		return
 	}
-	switch {
-	case r.unchanged:
-		if r.twinURL == nil && r.evidence.Twin == "" && c.twins.Load() == probing {
-			c.probeFirst(ctx, e, r)
-		}
-	case r.twinURL != nil:
-		c.namedTwin(ctx, r)
-	case c.twins.Load() == hasTwins:
-		c.probeTwin(ctx, r)
-	case c.twins.Load() == probing && !c.pace.isSlow(): // else the site is asked too often as it is
+	if c.tellsTwins(r) {
 		c.probeFirst(ctx, e, r)
 	}
 	c.adopt(r)
 }
+
+// tellsTwins reports a page by which it can be found out whether the site has twins.
+func (c *crawler) tellsTwins(r *result) bool {
+	// A site that is asked too often is not asked for more.
+	return c.twins.Load() == probing && r.twinURL == nil && r.evidence.Twin == "" && (r.unchanged || r.probed || !c.pace.isSlow())
+}
+
+// enough reports that e is the last page that it takes: the base page tells by itself,
+// the others when there are three, so that a site of two pages is not asked for
+// what it does not have.
+func (c *crawler) enough(e *entry) bool { return len(c.firsts)+1 >= probePages || e == c.queue[0] }
 
 // firstPage is one of those by which it is decided whether a site has twins.
 type firstPage struct {
@@ -82,19 +136,15 @@ type firstPage struct {
 	r *result
 }
 
-// probeFirst finds out whether the site has twins: by the base page at once, by
-// the others when there are three of them, so that a site of two pages is not
-// asked for what it does not have.
+// probeFirst notes what a page tells, and decides when that is enough.
 func (c *crawler) probeFirst(ctx context.Context, e *entry, r *result) {
+	enough := c.enough(e)
 	c.firsts = append(c.firsts, firstPage{e, r})
-	if len(c.firsts) < probePages && e != c.queue[0] {
+	if !enough {
 		return
 	}
 	found := false
 	for _, f := range c.firsts {
-		if !f.r.unchanged {
-			c.probeTwin(ctx, f.r)
-		}
 		found = found || f.r.twin != nil
 		if f.r != r {
 			c.readopt(ctx, f)
@@ -175,34 +225,40 @@ func (c *crawler) adopt(r *result) {
 	}
 }
 
-// namedTwin asks once for the twin that a page names. What the site says of
-// itself is believed, unless what comes is no text.
-func (c *crawler) namedTwin(ctx context.Context, r *result) {
+// probeTwin asks once for a page's twin, where the page says that it is or else where
+// it would be.
+func (c *crawler) probeTwin(ctx context.Context, r *result) {
 	if r.probed {
 		return
 	}
 	r.probed = true
-	if t := c.readTwin(ctx, r, r.twinURL); t != nil {
-		r.twin = t
-	}
-}
-
-// probeTwin asks once for a page's twin where it would be.
-func (c *crawler) probeTwin(ctx context.Context, r *result) {
-	if r.probed || r.final.RawQuery != "" {
-		return
-	}
-	for _, u := range twinAddresses(r.final) {
-		r.probed = true
-		if t := c.readTwin(ctx, r, u); t != nil && resembles(r, t) {
-			r.twin = t
+	for _, u := range twinAddresses(r) {
+		var t *result
+		if t, r.twinNote = c.readTwin(ctx, r, u); r.takes(t) {
 			return
 		}
 	}
 }
 
+// takes reports whether a text is taken for the page's twin. What the site says of
+// itself is believed, unless what comes is no text.
+func (r *result) takes(t *result) bool {
+	if t == nil || r.twinURL == nil && !resembles(r, t) {
+		return false
+	}
+	r.twin = t
+	return true
+}
+
 // twinAddresses are where a page's twin may be.
-func twinAddresses(u *url.URL) []*url.URL {
+func twinAddresses(r *result) []*url.URL {
+	u := r.final
+	switch {
+	case r.twinURL != nil:
+		return []*url.URL{r.twinURL}
+	case u.RawQuery != "":
+		return nil
+	}
 	p := u.EscapedPath()
 	var paths []string
 	switch ext := strings.ToLower(path.Ext(p)); {
@@ -227,24 +283,22 @@ func twinAddresses(u *url.URL) []*url.URL {
 
 const maxTwinHops = 3
 
-// readTwin fetches a twin; nil when it is missing, or what comes is not one.
-func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) *result {
+// readTwin fetches a twin; nil when it is missing, or what comes is not one. The note
+// is for the log.
+func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *result, note string) {
 	t := &result{final: u, twinOnly: true, cookies: r.cookies}
 	for hop := 0; ; hop++ {
 		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || !c.robots.Allowed(t.final) {
-			return nil
+			return nil, ""
 		}
 		next, err := c.try(ctx, t)
-		if err != nil && isLost(err) && ctx.Err() == nil {
-			r.twinNote = "Could not read the Markdown form of " + r.final.String() + ": " + detail(err)
-		}
 		switch {
-		case err != nil || next == nil && !hasWords(t):
-			return nil
+		case err != nil && isLost(err) && ctx.Err() == nil:
+			return nil, "Could not read the Markdown form of " + r.final.String() + ": " + detail(err)
+		case err != nil || next == nil && !hasWords(t) || next != nil && hop == maxTwinHops:
+			return nil, ""
 		case next == nil:
-			return t
-		case hop == maxTwinHops:
-			return nil
+			return t, ""
 		}
 		t.final = next
 	}

@@ -35,7 +35,7 @@ type piece struct {
 // inPlace puts what a page streams hidden where its script would, and returns a
 // page that streams nothing as it is.
 func inPlace(page []byte) []byte {
-	if !bytes.Contains(page, []byte("<template id=\"")) || !bytes.Contains(page, []byte("$R")) {
+	if !bytes.Contains(page, []byte("$R")) || !bytes.Contains(page, []byte("<template id=\"")) {
 		return page
 	}
 	target := map[string]string{} // of a place, what belongs there

@@ -17,25 +17,33 @@ const (
 
 // sum adds a text.
 func (s *scanner) sum(text []byte) {
-	s.add(1, text)
+	h := hash(text)
+	s.add(1, h, len(text))
 	if s.skipDepth == 0 {
-		s.add(0, text)
+		s.add(0, h, len(text))
 	}
 	if len(s.begin) <= maxShort {
 		s.begin = append(append(s.begin, text[:min(len(text), maxShort)]...), ' ')
 	}
 }
 
-// add continues an FNV-1a hash.
-func (s *scanner) add(at int, text []byte) {
-	h := s.sums[at]
+const prime = 1099511628211
+
+// hash is the FNV-1a hash of a text's bytes without its spaces.
+func hash(text []byte) uint64 {
+	h := uint64(14695981039346656037)
 	for _, c := range text {
-		if c <= ' ' {
-			continue
+		if c > ' ' {
+			h = (h ^ uint64(c)) * prime
 		}
-		h = (h ^ uint64(c)) * 1099511628211
 	}
-	s.sums[at], s.sizes[at] = (h^' ')*1099511628211, s.sizes[at]+len(text)
+	return h
+}
+
+// add continues a sum with the hash of a text.
+func (s *scanner) add(at int, hash uint64, size int) {
+	h := (s.sums[at] ^ hash) * prime
+	s.sums[at], s.sizes[at] = h^h>>32, s.sizes[at]+size
 }
 
 // finish sets what the sums say.
@@ -50,6 +58,6 @@ func (s *scanner) finish() {
 	if s.sizes[at] < leastText {
 		return
 	}
-	s.add(at, []byte(s.Title))
+	s.add(at, hash([]byte(s.Title)), len(s.Title))
 	s.Sum = strconv.FormatUint(s.sums[at], 36) + "." + strconv.Itoa(s.sizes[at])
 }
