@@ -84,7 +84,7 @@ type Pool struct {
 
 	goneRecords    map[string]bool                // ids of those that SetRecords took away
 	revokedRecords map[string]time.Time           // ids of those that other gateways took away, until when
-	publishRecord  func(id string, restored bool) // tells other gateways; nil: there are none
+	publishRecord  func(id string, restored bool) // tells other gateways; nil: this one is alone
 	changed        chan struct{}                  // closed when exits that take sessions may have come
 	entries        []*entry
 	owned          []string     // slugs of the exits that Add brought

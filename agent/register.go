@@ -84,18 +84,15 @@ func (p *Pool) dismiss(links []*link, reason string) {
 	for _, l := range links {
 		l.draining.Store(true) // nothing new goes through it from now on
 		p.wg.Go(func() {
-			l.bye(codeIdentity, reason)
-			// Closing drops what is still queued to leave; an answer to a ping
-			// says that it has left.
 			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
 			defer late.Stop()
-			_, _ = l.mux.Ping()
-			l.mux.Close()
+			l.bye(codeIdentity, reason)
+			l.leave()
 		})
 	}
 }
 
-// dismissTimeout is how long an agent that loses its links has to take note.
+// dismissTimeout is how long an agent that loses its links has to hang up.
 const dismissTimeout = 500 * time.Millisecond
 
 // idle waits until nothing goes through the link any more, and reports whether
@@ -113,8 +110,8 @@ func (l *link) idle(ctx context.Context) bool {
 	return true
 }
 
-// leave hangs up. Closing would drop what is still queued to leave, so the
-// agent is asked to: the question is behind all of it.
+// leave hangs up. Closing would drop what is still queued to leave, and what the
+// agent has not read yet, so the agent is asked to: the question is behind all of it.
 func (l *link) leave() {
 	defer l.mux.Close()
 	if l.say(control{Type: ctlLeave}) != nil {
