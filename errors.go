@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/llmstxt"
@@ -244,6 +245,17 @@ func capital(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// endedBy says, in the words of the log, on whose side an error arose.
+func endedBy(err error) EndedBy {
+	switch class := fault.ClassOf(err); {
+	case class.OfAgent(), agent.IsFault(err, agent.FaultAgent):
+		return EndedByAgent
+	case !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
+		return EndedByGateway
+	}
+	return EndedByTarget
 }
 
 // refused notes a request that never became a session.

@@ -347,17 +347,6 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 	return out
 }
 
-// endedBy says, in the words of the log, on whose side an error arose.
-func endedBy(err error) EndedBy {
-	switch class := fault.ClassOf(err); {
-	case class.OfAgent(), agent.IsFault(err, agent.FaultAgent):
-		return EndedByAgent
-	case !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
-		return EndedByGateway
-	}
-	return EndedByTarget
-}
-
 // A countedBody counts what a target sends, and restarts the idle clock.
 type countedBody struct {
 	io.ReadCloser
