@@ -198,7 +198,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	j := &crawlJob{g: c.g, kind: KindCrawl, principal: c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log}
+	j := &crawlJob{g: c.g, kind: KindCrawl, principal: c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log, page: t.page}
 	// Whoever leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {
@@ -247,8 +247,8 @@ type crawlMessage struct {
 	Content string `json:"content"`
 
 	Name          string      `json:"name,omitempty"`           // of a file beside llms.txt
-	URL           string      `json:"url,omitempty"`            // where that is
-	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code
+	URL           string      `json:"url,omitempty"`            // where that is; of a log line, the page that it is about
+	Reason        string      `json:"reason,omitempty"`         // of an error: the stable code; of a log line: why the page is left out
 	Stats         *crawlStats `json:"stats,omitempty"`          // of a result
 	Lost          *int        `json:"lost,omitempty"`           // of a result: pages that are missing because the site did not answer
 	BaseURL       string      `json:"base_url,omitempty"`       // of a url or an error, when the site is enrolled: what the webhook calls it
@@ -341,8 +341,15 @@ type crawlSocket struct {
 }
 
 // log tells the client what happens. A client that cannot be told has gone.
-func (t *crawlSocket) log(text string) {
-	if err := t.Send(crawlMessage{Type: "log", Content: text}); err != nil {
+func (t *crawlSocket) log(text string) { t.tell(crawlMessage{Type: "log", Content: text}) }
+
+// page is log for what became of a page.
+func (t *crawlSocket) page(e llmstxt.Event) {
+	t.tell(crawlMessage{Type: "log", Content: e.Message, URL: e.URL, Reason: string(e.Reason)})
+}
+
+func (t *crawlSocket) tell(m crawlMessage) {
+	if err := t.Send(m); err != nil {
 		t.leave(err)
 	}
 }

@@ -30,6 +30,7 @@ type crawlJob struct {
 	previous  []llmstxt.Page // of the last crawl
 	hosted    bool           // its files will be
 	log       func(text string)
+	page      func(llmstxt.Event)  // what became of a page; nil: log is told
 	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
 
 	node     string // the id of the exit used last
@@ -71,7 +72,11 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 				j.arrived(e.URL)
 			}
 		}
-		j.log(e.Message)
+		if j.page != nil && e.URL != "" {
+			j.page(e)
+		} else {
+			j.log(e.Message)
+		}
 	}
 	site, err := llmstxt.Crawl(ctx, j.req.url, o)
 	if err != nil {
