@@ -1,6 +1,6 @@
 // Package console is the web page through which a person uses a gateway: open
-// a relay and watch its frames, stream messages of a broker, crawl a site and
-// read the result, see the agents and what was used.
+// relays and watch their frames, send HTTP requests, stream messages of a broker,
+// crawl a site and read the result, see the agents, the sessions and what was used.
 //
 // The page is static files, embedded, that need no build and load nothing from
 // elsewhere. It speaks to the gateway's own endpoints and knows nothing that
@@ -37,7 +37,8 @@ import (
 // at the same folder as the gateway's handlers, as farwire serve has it.
 type Options struct {
 	// Gateway is the path below which the page finds the gateway's endpoints:
-	// ws, amqp, ws/crawl, auth/token, network and usage. It is absolute
+	// ws, amqp, ws/crawl, auth/token, network, usage, sessions and sites. The path
+	// form is at /to/ wherever that is. It is absolute
 	// ("/api/") or relative to the page ("../"); a missing last slash is added.
 	// Empty means beside the page. It names no host: the page's policy lets it
 	// connect to its own origin alone.
@@ -47,6 +48,10 @@ type Options struct {
 	// (farwire.WithPrincipal), so that the page does not begin by asking for a
 	// key. One can be entered all the same.
 	NoKey bool
+
+	// Version is the program's, such as "v1.2.3", which the page shows and whose
+	// documents it links to. Empty means unknown.
+	Version string
 }
 
 // Handler returns the handler of the page and its files, which answers GET and
@@ -64,7 +69,7 @@ func Handler(o Options) http.Handler {
 	}
 	files := make(pages)
 	folder := files.addAssets()
-	files.addIndex(folder, gateway, o.NoKey)
+	files.addIndex(folder, gateway, o)
 	return files
 }
 
@@ -137,15 +142,16 @@ func (p pages) addAssets() (folder string) {
 }
 
 // addIndex adds the page itself, told where its files and the gateway are.
-func (p pages) addIndex(folder, gateway string, noKey bool) {
+func (p pages) addIndex(folder, gateway string, o Options) {
 	key := "ask"
-	if noKey {
+	if o.NoKey {
 		key = "none"
 	}
 	text := strings.NewReplacer(
 		`"assets/`, `"`+folder,
 		`name="farwire-gateway" content="./"`, `name="farwire-gateway" content="`+html.EscapeString(gateway)+`"`,
 		`name="farwire-key" content="ask"`, `name="farwire-key" content="`+key+`"`,
+		`name="farwire-version" content=""`, `name="farwire-version" content="`+html.EscapeString(o.Version)+`"`,
 	).Replace(string(read("page/index.html")))
 	p.add("", "index.html", []byte(text), revalidate)
 }

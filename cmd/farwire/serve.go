@@ -290,7 +290,7 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/sessions/{id}", g.SessionsHandler())
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/readyz", g.Ready())
-	mux.Handle("/", console.Handler(console.Options{})) // and a 404 for all else
+	mux.Handle("/", console.Handler(console.Options{Version: build().version})) // and a 404 for all else
 	return mux
 }
 

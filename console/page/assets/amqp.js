@@ -1,25 +1,32 @@
 // A stream of a RabbitMQ queue. The answer to the POST is the stream; ending the
 // request ends it, and a queue of its own with it.
 
-import { excerpt, fromBase64, hexDump, utf8Length } from './bytes.js';
+import { excerpt, fromBase64, utf8Length } from './bytes.js';
+import { codeButton } from './code.js';
 import { find, make } from './dom.js';
+import { exitOf } from './exits.js';
 import { Feed } from './feed.js';
-import { count, size } from './format.js';
-import { call, Refusal } from './gateway.js';
-import { indent } from './json.js';
-import { clear, complain, troubleOf } from './notice.js';
+import { size } from './format.js';
+import { call } from './gateway.js';
+import { targets } from './history.js';
+import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
 import { Rate } from './rate.js';
+import { jsonLines } from './save.js';
+import * as snippets from './snippets.js';
 import { events } from './sse.js';
-import { chosen, offerAgents } from './through.js';
+import { offerAgents } from './through.js';
+import { body as showBody } from './views.js';
 
 const kept = 256 << 10; // characters of one body
 
 /** startAMQP wires the panel of streams. */
 export function startAMQP() {
-  const feed = new Feed(find('amqp-feed'), 'Messages', 'message');
+  const feed = new Feed(find('amqp-feed'), 'Messages', 'message',
+    [{ name: 'JSON lines', file: 'messages.jsonl', type: 'application/jsonl', text: jsonLines }]);
   const rate = new Rate(find('amqp-rate'), 'message');
   const port = find('amqp-port');
   const source = find('amqp-source');
+  const remember = targets(find('amqp-host'));
   let running = null; // the AbortController of the stream
 
   offerAgents(find('amqp-through'));
@@ -34,6 +41,10 @@ export function startAMQP() {
     if (running) running.abort();
     else run();
   });
+  codeButton(find('amqp-code'), find('amqp-notice'), () => {
+    const request = readForm();
+    return { kind: 'amqp', target: `${request.host.includes(':') ? `[${request.host}]` : request.host}:${request.port}`, snippets: (gateway) => snippets.amqp(gateway, request) };
+  });
 
   function showSource() {
     find('amqp-own').hidden = source.value !== 'own';
@@ -42,12 +53,18 @@ export function startAMQP() {
 
   async function run() {
     clear(find('amqp-notice'));
+    let request;
+    try {
+      request = readForm();
+    } catch (error) {
+      object(find('amqp-notice'), error);
+      return;
+    }
+    remember(request.host);
+    const own = request.queue === undefined;
     running = new AbortController();
     state('opening', 'Asking the broker…');
-    let own = true;
     try {
-      const request = readForm();
-      own = request.queue === undefined;
       const trouble = await stream(request, running.signal, {
         connected: (node, queue) => {
           state('open', `Streaming through ${node} from the queue ${queue}.`);
@@ -72,27 +89,34 @@ export function startAMQP() {
   }
 
   function state(now, sentence) {
+    const { host, port: at } = { host: find('amqp-host').value, port: port.value };
     find('amqp-status').textContent = sentence;
     find('amqp-status').dataset.state = now;
     find('amqp-start').textContent = now === 'closed' ? 'Start streaming' : 'Stop';
     find('amqp-start').classList.toggle('primary', now === 'closed');
     find('amqp-fields').disabled = now !== 'closed';
+    find('amqp-fields').hidden = now === 'open';
+    find('amqp-target').hidden = now !== 'open';
+    find('amqp-target').textContent = `${host}:${at}`;
+    find('amqp').dataset.live = String(now === 'open');
+    if (now === 'open' && document.activeElement === document.body) find('amqp-start').focus(); // where Enter was pressed is gone
   }
   state('closed', 'Not streaming.');
 }
 
 // readForm makes the body of the request. What is left empty is left out, so that
-// the gateway's own defaults hold; a mistake in a field is the gateway's to name.
+// the gateway's own defaults hold; other mistakes in a field are the gateway's to
+// name.
 function readForm() {
   const text = (id) => find(id).value.trim();
   const request = {
-    host: text('amqp-host'),
-    port: find('amqp-port').valueAsNumber,
+    host: needed('amqp-host', 'Enter the broker to read from.', 'Its host alone, such as broker.example.com.'),
+    port: Number(needed('amqp-port', 'Enter the broker’s port.', 'Most have 5672, and 5671 for TLS.')),
     ssl: find('amqp-ssl').checked,
     virtual_host: find('amqp-vhost').value || '/',
     username: find('amqp-username').value,
     password: find('amqp-password').value,
-    ...chosen(find('amqp-through')),
+    ...exitOf('amqp'),
   };
   const add = (name, value) => {
     if (value !== '' && !Number.isNaN(value)) request[name] = value;
@@ -104,7 +128,7 @@ function readForm() {
     if (text('amqp-bindings')) request.bindings = bindings(text('amqp-bindings'));
     add('queue_prefix', text('amqp-prefix'));
   } else {
-    request.queue = find('amqp-queue').value;
+    request.queue = needed('amqp-queue', 'Enter the name of the queue.');
     add('offset', text('amqp-offset'));
   }
   add('heartbeat', find('amqp-heartbeat').valueAsNumber);
@@ -122,7 +146,7 @@ function bindings(text) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'bindings is not valid JSON');
+    throw new Mistake('The further bindings are not JSON.', 'amqp-bindings');
   }
 }
 
@@ -169,6 +193,9 @@ function row(message, bytes, id) {
     weight: 3 * text.length,
     search: `${message.routing_key} ${text}`.toLowerCase(),
     detail: () => detail(text, omitted, encoding, absent, properties),
+    line: () => ({
+      ...properties, body: text, ...(encoding && { body_encoding: encoding }), ...(omitted && { omitted }), ...(absent && { body_omitted: true, body_size: fullSize }),
+    }),
   };
 }
 
@@ -181,14 +208,12 @@ function detail(text, omitted, encoding, absent, properties) {
   const all = make('div', {}, facts);
   if (absent) return all;
   if (encoding === 'base64') {
-    const bytes = fromBase64(text.slice(0, 16 << 10)); // whole groups of four
     all.append(
       make('p', { class: 'quiet' }, 'The body is not UTF-8 text, so the gateway sent it in base64. These are its bytes.'),
-      make('pre', { tabindex: 0 }, hexDump(bytes)),
+      showBody(fromBase64(text.slice(0, 16 << 10)), Math.floor((omitted * 3) / 4)), // whole groups of four
     );
   } else {
-    all.append(make('pre', { tabindex: 0 }, indent(text) ?? text));
+    all.append(showBody(text, omitted));
   }
-  if (omitted) all.append(make('p', { class: 'quiet' }, `${count(omitted, 'character')} more, not kept by this page.`));
   return all;
 }

@@ -1,20 +1,31 @@
 // A crawl: log messages with the progress, one result, the address of the
 // hosted file, a close.
 
+import { differences } from './changes.js';
+import { codeButton, hostAndPort } from './code.js';
 import { copyable, find, make, outward } from './dom.js';
+import { exitOf } from './exits.js';
 import { Feed } from './feed.js';
 import { count, size } from './format.js';
 import { socket, ticket } from './gateway.js';
+import { targets } from './history.js';
 import { draw, parse } from './markdown.js';
-import { clear, complain, object, troubleOf } from './notice.js';
+import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
+import { jsonLines, save } from './save.js';
+import { showSites } from './sites.js';
+import * as snippets from './snippets.js';
+import { keepFile, lastFile } from './store.js';
 import { tabs } from './tabs.js';
-import { chosen, offerAgents } from './through.js';
+import { offerAgents } from './through.js';
 
 /** startCrawl wires the crawl's panel. */
 export function startCrawl() {
-  const feed = new Feed(find('crawl-feed'), 'Log', 'line');
+  const feed = new Feed(find('crawl-feed'), 'Log', 'line',
+    [{ name: 'JSON lines', file: 'crawl.jsonl', type: 'application/jsonl', text: jsonLines }]);
+  const remember = targets(find('crawl-url'));
   let running = null; // has stop()
   let file = ''; // the result
+  let outcomes = []; // of the pages, as they were told
 
   offerAgents(find('crawl-through'));
   const showView = tabs(find('crawl-views'));
@@ -24,30 +35,47 @@ export function startCrawl() {
     if (running) running.stop();
     else run();
   });
-  find('crawl-download').addEventListener('click', () => download(file));
+  find('crawl-download').addEventListener('click', () => save('llms.txt', 'text/plain', file));
   copyable(find('crawl-copy'), () => file);
+  codeButton(find('crawl-code'), find('crawl-notice'), () => {
+    const request = readRequest();
+    if (request.enableAutoUpdate) throw new Mistake('A token keeps no site up to date.', 'crawl-update', 'Untick that, or write the program with your key.');
+    return { kind: 'crawl', target: hostAndPort(request.url), snippets: (gateway) => snippets.crawl(gateway, request) };
+  });
 
   function run() {
     clear(find('crawl-notice'));
-    const request = readRequest();
-    if (!/^https?:\/\//i.test(request.url)) {
-      object(find('crawl-notice'), 'A site begins with http:// or https://.', 'For example https://docs.example.com/.');
+    let request;
+    try {
+      request = readRequest();
+    } catch (error) {
+      object(find('crawl-notice'), error);
       return;
     }
+    remember(request.url);
     feed.clear();
+    file = '';
+    outcomes = [];
     find('crawl-result').hidden = true;
     find('crawl-hosted').replaceChildren();
     progress(0, request.maxPages, 'Looking at the site…');
     state('running', 'Crawling.');
     running = crawl(request, {
-      log(text) {
+      log({ content: text, url = '', reason = '' }) {
         const page = /^Crawling page (\d+)\/(\d+)/.exec(text);
         if (page) progress(Number(page[1]), Number(page[2]), `Page ${page[1]} of at most ${page[2]}`);
-        feed.push({ way: 'note', kind: 'log', label: '', preview: text, weight: 2 * text.length, search: text.toLowerCase(), detail: null });
+        if (url) outcomes.push({ url, reason, text });
+        const preview = url && !text.includes(url) ? `${text} ${url}` : text;
+        feed.push({
+          way: 'note', kind: 'log', label: '', preview, links: true, weight: 2 * preview.length, search: preview.toLowerCase(), detail: null,
+          line: () => ({ content: text, ...(url && { url }), ...(reason && { reason }) }),
+        });
       },
       result(text, stats) {
         file = text;
         showResult(text, stats);
+        showOutcomes(outcomes);
+        showComparison(request.url, text);
         showView('crawl-rendered');
       },
       hosted: showHosted,
@@ -55,8 +83,9 @@ export function startCrawl() {
       ended(trouble) {
         running = null;
         find('crawl-progress-line').hidden = true;
-        state('idle', trouble ? 'The crawl did not finish.' : file && !find('crawl-result').hidden ? 'Done.' : 'Stopped.');
+        state('idle', trouble ? 'The crawl did not finish.' : file ? 'Done.' : 'Stopped.');
         if (trouble) complain(find('crawl-notice'), trouble);
+        if (request.enableAutoUpdate) showSites();
       },
     });
   }
@@ -72,20 +101,23 @@ export function startCrawl() {
 }
 
 function readRequest() {
+  const url = needed('crawl-url', 'Enter the site to crawl.', 'For example https://docs.example.com/.');
+  if (!/^https?:\/\//i.test(url)) throw new Mistake('A site begins with http:// or https://.', 'crawl-url', 'For example https://docs.example.com/.');
   const request = {
-    url: find('crawl-url').value.trim(),
-    maxPages: find('crawl-pages').valueAsNumber,
-    descLength: find('crawl-length').valueAsNumber,
+    url,
+    maxPages: Number(needed('crawl-pages', 'Enter how many pages the file may have.')),
+    descLength: Number(needed('crawl-length', 'Enter how long an excerpt may be.', '500 characters are usual.')),
     format: find('crawl-format').value,
     llmEnhance: find('crawl-model').checked,
     useBrightdata: find('crawl-browser').checked,
     full: find('crawl-full').checked,
     markdown: find('crawl-markdown').checked,
-    ...chosen(find('crawl-through')),
+    ...exitOf('crawl'),
   };
   if (find('crawl-update').checked) {
     request.enableAutoUpdate = true;
-    request.recrawlIntervalMinutes = Math.max(1, Math.round(find('crawl-every').valueAsNumber * Number(find('crawl-unit').value)));
+    const every = Number(needed('crawl-every', 'Enter how often the site is crawled.'));
+    request.recrawlIntervalMinutes = Math.max(1, Math.round(every * Number(find('crawl-unit').value)));
   }
   return request;
 }
@@ -102,7 +134,7 @@ function crawl(request, { log, result, hosted, beside, ended }) {
     ws.addEventListener('open', () => ws.send(JSON.stringify(request)));
     ws.addEventListener('message', ({ data }) => {
       const message = JSON.parse(data);
-      if (message.type === 'log') log(message.content);
+      if (message.type === 'log') log(message);
       else if (message.type === 'result') result(message.content, message.stats);
       else if (message.type === 'url') hosted(message.content, message.base_url, message.webhook_secret);
       else if (message.type === 'file') beside(message.name, message.url);
@@ -145,6 +177,32 @@ function showResult(text, stats) {
   find('crawl-facts').textContent = facts.join(' · ');
 }
 
+// showOutcomes lists what became of each page: those that are in the file, and
+// those that are not, with the reason.
+function showOutcomes(outcomes) {
+  const left = outcomes.filter(({ reason }) => reason);
+  find('view-pages').textContent = `Pages (${outcomes.length})`;
+  find('crawl-outcomes').replaceChildren(
+    make('p', { class: 'quiet' }, left.length ? `${count(outcomes.length - left.length, 'page')} in the file, ${left.length} left out.` : 'Every page that was asked for is in the file.'),
+    make('ul', { class: 'plain-list outcomes' }, ...outcomes.map(({ url, reason, text }) => make('li', {},
+      make('span', { class: `pill ${reason ? 'limited' : 'available'}` }, reason || 'in the file'), ' ', outward(url),
+      ...(reason ? [make('span', { class: 'quiet' }, ` ${text.slice(text.lastIndexOf(': ') + 2)}`)] : [])))),
+  );
+}
+
+// showComparison compares the file with the last one of the same site and layout
+// that this page has seen.
+function showComparison(address, text) {
+  const site = URL.canParse(address) ? new URL(address).href : address;
+  const before = lastFile(site);
+  keepFile(site, text);
+  find('crawl-changes').replaceChildren(before !== null && isIndex(before) === isIndex(text)
+    ? differences(before, text)
+    : make('p', { class: 'quiet' }, 'This is the first file of this site that this page has seen. Crawl it again, and the two are compared.'));
+}
+
+const isIndex = (text) => /^- \[/m.test(text) && !/^## .*\n\n> https?:/m.test(text);
+
 // The secret is sent once, when a site is enrolled, and the page does not keep
 // it either: whoever crawls again or leaves has it only where they put it.
 function showHosted(address, site, secret) {
@@ -182,10 +240,4 @@ function fact(name, value, text) {
   const button = make('button', { type: 'button', class: 'small', 'aria-label': `Copy ${name.toLowerCase()}` }, 'Copy');
   copyable(button, () => text);
   return make('p', { class: 'copy-line' }, make('span', { class: 'quiet' }, name), value, button);
-}
-
-function download(text) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  make('a', { href: url, download: 'llms.txt' }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may still ask the person where to
 }

@@ -26,15 +26,17 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** picture builds an element of SVG. */
+export function picture(tag, attributes) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
 /** icon draws one of the symbols of the page. It says nothing to a screen reader. */
 export function icon(name) {
-  const space = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(space, 'svg');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
-  const use = document.createElementNS(space, 'use');
-  use.setAttribute('href', `#icon-${name}`);
-  svg.append(use);
+  const svg = picture('svg', { class: 'icon', 'aria-hidden': 'true' });
+  svg.append(picture('use', { href: `#icon-${name}` }));
   return svg;
 }
 
@@ -58,6 +60,17 @@ export function outward(address, text = address) {
   return make('a', { href: url.href, target: '_blank', rel: 'noopener noreferrer' }, text);
 }
 
+/**
+ * linked returns a text with its web addresses as links.
+ *
+ * @param {string} text
+ * @returns {Node[]}
+ */
+export function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"'()[\]]+[^\s<>"'()[\].,:;!?])/).filter(Boolean)
+    .map((part) => (/^https?:/.test(part) ? outward(part) : document.createTextNode(part)));
+}
+
 /** copyable makes a button copy a text, and say on itself that it did. */
 export function copyable(button, text) {
   const label = button.textContent;
@@ -78,6 +91,7 @@ async function copy(text) {
     return true;
   } catch {
     const field = find('copy-by-hand');
+    (document.querySelector('dialog[open]') ?? find('main')).append(field); // what is beside an open dialog takes no focus
     field.hidden = false;
     field.value = text;
     field.select();

@@ -56,7 +56,7 @@ const table = [
   {
     when: (t) => t.status === 503 || (t.code === 1001 && /drain/.test(t.text)),
     title: 'The gateway is shutting down.',
-    advice: 'It lets running work finish. Try again in a few seconds: another gateway, or this one after its restart, will answer.',
+    advice: 'It takes nothing new and ends what is open. Try again in a few seconds: another gateway, or this one after its restart, will answer.',
   },
   {
     when: (t) => /internal error/.test(t.text) || t.status === 500,

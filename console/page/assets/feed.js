@@ -3,12 +3,14 @@
 // times a second, with the next frame of the screen: a thousand messages cost
 // one layout, and rows that are overtaken while they wait cost none.
 
-import { find, make } from './dom.js';
+import { find, linked, make } from './dom.js';
 import { clock, count } from './format.js';
+import { save } from './save.js';
 
 const most = 1000; // rows
 const heaviest = 32 << 20; // bytes of what the rows hold
 const pace = 100; // milliseconds between two changes of the page
+const breath = 3000; // between two things that a screen reader is told
 
 /**
  * @typedef {object} Row
@@ -19,7 +21,13 @@ const pace = 100; // milliseconds between two changes of the page
  * @property {number} weight bytes that it keeps in memory
  * @property {string} search lower-case text that the filter looks at
  * @property {(() => Node) | null} detail makes what opening the row shows; null: it has no more to show
+ * @property {() => object} line what it is in a file of JSON lines
+ * @property {string | Uint8Array} [data] of a frame, and how much of it is not kept
+ * @property {number} [omitted]
+ * @property {boolean} [links] whether the preview's addresses are links
  * @property {Date} [at] when it came; now, if left out
+ *
+ * @typedef {{name: string, file: string, type: string, text: (rows: Row[]) => string}} Format of a file with the rows
  */
 
 export class Feed {
@@ -33,13 +41,18 @@ export class Feed {
   #needle = '';
   #scheduled = false;
   #changed = 0; // when the page was, last
+  #told = 0; // of the rows seen, those that a screen reader was told of
+  #telling = 0; // the timer of that
+  #spokenAt = -breath;
+  #newest = null;
 
   /**
    * @param {HTMLElement} host a section that holds its empty state
    * @param {string} title
    * @param {string} noun of a row: "frame"
+   * @param {Format[]} formats
    */
-  constructor(host, title, noun) {
+  constructor(host, title, noun, formats) {
     this.noun = noun;
     this.empty = host.querySelector('.empty');
     this.list = make('ol', { class: 'rows', 'aria-label': title });
@@ -49,9 +62,10 @@ export class Feed {
     this.filter = make('input', { type: 'search', class: 'filter', placeholder: 'Filter', 'aria-label': `Filter ${noun}s`, autocomplete: 'off' });
     this.pauseButton = make('button', { type: 'button', class: 'small', 'aria-pressed': 'false' }, 'Pause');
     const clearButton = make('button', { type: 'button', class: 'small', 'aria-label': `Clear ${noun}s` }, 'Clear');
+    this.spoken = make('p', { class: 'spoken', role: 'status' });
     host.append(
-      make('div', { class: 'feed-bar' }, make('h2', {}, title), this.total, this.filter, this.pauseButton, clearButton),
-      this.box,
+      make('div', { class: 'feed-bar' }, make('h2', {}, title), this.total, this.filter, this.pauseButton, clearButton, this.#exports(formats)),
+      this.spoken, this.box,
     );
     this.box.addEventListener('scroll', () => {
       this.#following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
@@ -67,6 +81,7 @@ export class Feed {
   push(row) {
     row.at ??= new Date();
     this.#seen++;
+    this.#newest = row;
     this.#waiting.push(row);
     this.#weight += row.weight;
     while (this.#waiting.length > most || (this.#weight > heaviest && this.#waiting.length > 1)) {
@@ -79,10 +94,46 @@ export class Feed {
   clear() {
     this.#rows = [];
     this.#waiting = [];
-    this.#weight = this.#seen = this.#skipped = 0;
+    this.#weight = this.#seen = this.#skipped = this.#told = 0;
     this.#following = true;
     this.list.replaceChildren();
     this.#count();
+  }
+
+  // exports makes the button that saves the rows, or a menu of them.
+  #exports(formats) {
+    const buttons = formats.map(({ name, file, type, text }) => {
+      const button = make('button', { type: 'button', class: 'small' }, name);
+      button.addEventListener('click', () => {
+        save(file, type, text([...this.#rows, ...this.#waiting]));
+        const menu = button.closest('details');
+        if (menu) menu.open = false;
+      });
+      return button;
+    });
+    const menu = make('details', { class: 'menu' }, make('summary', { class: 'small', 'aria-label': `Export ${this.noun}s` }, 'Export'), make('div', {}, ...buttons));
+    menu.addEventListener('keydown', ({ key }) => {
+      if (key !== 'Escape') return;
+      menu.open = false;
+      menu.firstElementChild.focus();
+    });
+    menu.addEventListener('focusout', ({ relatedTarget }) => { if (relatedTarget && !menu.contains(relatedTarget)) menu.open = false; });
+    return menu;
+  }
+
+  // tell says what has come to whoever does not see it: not each row, which
+  // nobody could listen to, but how many there are and the newest.
+  #tell() {
+    if (this.#telling || this.#told === this.#seen || this.#paused) return;
+    this.#telling = setTimeout(() => {
+      this.#telling = 0;
+      const fresh = this.#seen - this.#told;
+      if (fresh <= 0 || !this.box.checkVisibility()) return;
+      this.#told = this.#seen;
+      const { way, kind, preview } = this.#newest;
+      this.spoken.textContent = `${fresh > 1 ? `${count(fresh, this.noun)}, the newest: ` : ''}${words[way]} ${kind} ${preview.slice(0, 150)}`;
+    }, Math.max(0, this.#spokenAt + breath - performance.now()));
+    this.#spokenAt = Math.max(performance.now(), this.#spokenAt + breath);
   }
 
   #schedule() {
@@ -93,6 +144,7 @@ export class Feed {
       this.#changed = now;
       if (!this.#paused) this.#admit();
       this.#count();
+      this.#tell();
     }), Math.max(0, this.#changed + pace - performance.now()));
   }
 
@@ -163,6 +215,7 @@ function draw(row) {
   time.textContent = clock(row.at);
   kind.textContent = row.kind;
   label.textContent = row.label;
-  preview.textContent = row.preview;
+  if (row.links) preview.append(...linked(row.preview));
+  else preview.textContent = row.preview;
   return item;
 }

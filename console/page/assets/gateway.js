@@ -5,6 +5,18 @@ const setting = (name) => document.querySelector(`meta[name="${name}"]`)?.conten
 
 const base = new URL(setting('farwire-gateway') ?? './', document.baseURI);
 
+/** version is that of the program that serves the page; it may be unknown. */
+export const version = setting('farwire-version') || 'unknown';
+
+/** address returns where an endpoint is, for a program of the person's. */
+export function address(path, scheme = base.protocol) {
+  const url = new URL(path, base);
+  url.protocol = scheme === 'ws' ? socketScheme(url) : scheme;
+  return url.href;
+}
+
+const socketScheme = (url) => (url.protocol === 'https:' ? 'wss:' : 'ws:');
+
 /** needsKey is false where the host names its callers itself. */
 export const needsKey = setting('farwire-key') !== 'none';
 
@@ -50,10 +62,19 @@ export async function call(path, init = {}) {
   try {
     response = await fetch(new URL(path, base), { cache: 'no-store', ...init, headers });
   } catch (error) {
-    if (init.signal?.aborted) throw error;
-    throw new Refusal(0, '');
+    throw unanswered(error, init.signal);
   }
   if (response.ok) return response;
+  throw await refusalOf(response);
+}
+
+// unanswered is what is thrown when nothing answered: the person's own wish to
+// stop, or a gateway that is silent.
+function unanswered(error, signal) {
+  return signal?.aborted && signal.reason?.name !== 'TimeoutError' ? error : new Refusal(0, '');
+}
+
+async function refusalOf(response) {
   let detail = '';
   try {
     detail = String((await response.json()).detail ?? '');
@@ -61,8 +82,69 @@ export async function call(path, init = {}) {
     // Something in front of the gateway has answered; its status must do.
   }
   const retry = parseInt(response.headers.get('Retry-After') ?? '', 10);
-  throw new Refusal(response.status, detail, Number.isNaN(retry) ? undefined : retry);
+  return new Refusal(response.status, detail, Number.isNaN(retry) ? undefined : retry);
 }
+
+/**
+ * pathOf writes a target in the path form: what stands behind the gateway's host.
+ * Path and query stay as they are.
+ *
+ * @param {string} target http or https
+ * @param {Record<string, string | number>} options geo, agent, session, …
+ */
+export function pathOf(target, options) {
+  const [, scheme, rest] = /^(https?):\/\/[^/?#]*([^#]*)/i.exec(target);
+  const list = Object.entries(options).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join(';');
+  return `/to/${list || '-'}/${scheme.toLowerCase()}/${new URL(target).host}${rest.startsWith('/') ? '' : '/'}${rest}`;
+}
+
+/**
+ * request sends a request through an exit and returns the target's answer, or
+ * throws a Refusal when the gateway answered itself.
+ *
+ * @param {string} path of the path form
+ * @param {RequestInit} init
+ * @returns {Promise<Response>}
+ */
+export async function request(path, init) {
+  const headers = new Headers(init.headers);
+  if (key) headers.set('X-API-Key', key);
+  let response;
+  try {
+    response = await fetch(new URL(path, base), { cache: 'no-store', ...init, headers });
+  } catch (error) {
+    throw unanswered(error, init.signal);
+  }
+  if (response.headers.get('X-Farwire-From') === 'target') return response;
+  throw await refusalOf(response);
+}
+
+/**
+ * passFor returns a token for one kind of session to one target, so that no key
+ * stands in a program or a page, and when it ends. Who entered a token for a key
+ * gets that; a caller whom the host knows without a key may get none.
+ *
+ * @param {string} kind
+ * @param {string} target host and port
+ * @returns {Promise<{token: string, ends: Date | null, narrow: boolean}>}
+ */
+export async function passFor(kind, target) {
+  if (isToken(key)) return { token: key, ends: null, narrow: false };
+  const ask = (life) => read('auth/token', {
+    method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ expires_in: life, allow: [target], kinds: [kind] }),
+  });
+  let answer;
+  try {
+    answer = await ask(3600);
+  } catch (error) {
+    if (error.status !== 400) throw error;
+    answer = await ask(300); // where a revoked key is not noticed
+  }
+  return { token: answer.token, ends: new Date(Date.now() + 1000 * answer.expires_in), narrow: true };
+}
+
+const isToken = (text) => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
 
 /** read asks an endpoint for its JSON. */
 export async function read(path, init) {
@@ -78,7 +160,7 @@ export async function read(path, init) {
  */
 export function socket(path, query = {}) {
   const url = new URL(path, base);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.protocol = socketScheme(url);
   url.search = new URLSearchParams(query).toString();
   const ws = new WebSocket(url);
   ws.binaryType = 'arraybuffer';
@@ -94,7 +176,7 @@ export function socket(path, query = {}) {
  */
 export async function ticket(signal) {
   if (!key) return {};
-  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(key)) return { token: key };
+  if (isToken(key)) return { token: key };
   const { token } = await read('auth/token', { method: 'POST', signal });
   return { token };
 }

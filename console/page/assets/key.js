@@ -3,8 +3,8 @@
 
 import { find } from './dom.js';
 import { needsKey, read, useKey } from './gateway.js';
-import { clear, complain, object, troubleOf } from './notice.js';
-import { forget, keep, recall } from './store.js';
+import { clear, complain, Mistake, object, troubleOf } from './notice.js';
+import { forget, forgetAll, keep, recall } from './store.js';
 
 /**
  * startKey asks for a key, or takes the one that is remembered, and calls
@@ -23,14 +23,14 @@ export function startKey(entered) {
       enter(key, box.checked);
       return;
     }
-    object(find('key-notice'), 'There is no key yet.', 'Paste one into the field above.');
-    field.focus();
+    object(find('key-notice'), new Mistake('There is no key yet.', 'key', 'Paste one into the field above.'));
   });
 
   // A page that is loaded anew holds nothing of the one whose key this was: no
   // open socket, no message, no result.
   find('leave').addEventListener('click', () => {
     forget('key');
+    forgetAll();
     location.hash = asking;
     location.reload();
   });

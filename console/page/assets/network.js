@@ -1,12 +1,16 @@
-// The agents and the person's own usage, fresh for as long as someone looks.
+// The agents, the person's own sessions and usage, fresh for as long as someone
+// looks, and grey when the gateway has fallen silent.
 
 import { find, make } from './dom.js';
 import { count, country, milliseconds, size } from './format.js';
 import { read } from './gateway.js';
 import { clear, complain, troubleOf } from './notice.js';
+import { showSessions } from './sessions.js';
 import { agentsAre } from './through.js';
+import { tryThrough } from './try.js';
 
-const pause = 3000; // between two looks, each of which counts as two requests
+const pause = 3000; // between two looks, each of which counts as three requests
+const silence = 5000; // after which the gateway counts as silent
 
 const states = {
   available: 'Available',
@@ -19,6 +23,8 @@ const states = {
 let watching = false; // whether the panel is the one that is shown
 let timer;
 let asking = null; // the AbortController of the look under way
+let heard = null; // when the gateway answered last
+const tried = new Map(); // by slug: what the last try came to
 
 /** watchNetwork begins or ends looking, as its panel is shown or not. */
 export function watchNetwork(shown) {
@@ -50,17 +56,22 @@ async function look() {
   asking?.abort();
   if (!watching || document.hidden) return;
   const mine = asking = new AbortController();
-  const [network, usage] = await Promise.allSettled([agents(mine.signal), read('usage', { signal: mine.signal })]);
+  const signal = AbortSignal.any([mine.signal, AbortSignal.timeout(silence)]);
+  const [network, usage, sessions] = await Promise.allSettled([agents(signal), read('usage', { signal }), showSessions(signal, look)]);
   if (mine.signal.aborted) return;
   if (network.status === 'fulfilled') {
     agentsAre(network.value);
     drawAgents(network.value);
   }
   if (usage.status === 'fulfilled') drawUsage(usage.value);
-  const failed = [network, usage].find(({ status }) => status === 'rejected');
+  const failed = [network, usage, sessions].find(({ status }) => status === 'rejected');
   if (failed) complain(find('network-notice'), troubleOf(failed.reason));
   else clear(find('network-notice'));
-  if (!failed) find('network-fresh').textContent = `As of ${new Date().toLocaleTimeString()}`;
+  if (!failed) heard = new Date();
+  // What is shown was true once, and may not be now.
+  const silent = failed?.reason.status === 0;
+  find('network').classList.toggle('stale', silent);
+  if (heard) find('network-fresh').textContent = `${silent ? 'Last heard of at' : 'As of'} ${heard.toLocaleTimeString()}`;
   timer = setTimeout(look, pause);
 }
 
@@ -68,6 +79,7 @@ function drawAgents(list) {
   find('network-empty').hidden = list.length > 0;
   find('network-table').hidden = list.length === 0;
   find('network-count').textContent = list.length ? count(list.length, 'agent') : '';
+  const focused = document.activeElement?.closest('#network-rows') && document.activeElement.dataset.agent;
   find('network-rows').replaceChildren(...list.map((agent) => make('tr', {},
     make('th', { scope: 'row' }, agent.slug, make('span', { class: 'quiet' }, ` ${agent.id}`)),
     cell('Country', `${agent.country} · ${country(agent.country)}`),
@@ -75,13 +87,40 @@ function drawAgents(list) {
     cell('Sessions', String(agent.sessions)),
     cell('Round trip', agent.rtt_ms > 0 ? milliseconds(agent.rtt_ms) : 'in process'),
     cell('Exit', agent.exit_ip || '—'),
+    cell('Links', make('span', { title: 'The gateways that hold a link of this agent' }, (agent.gateways ?? []).join(', ') || '—')),
     cell('Version', agent.version || '—'),
+    cell('Try', tryButton(agent.slug)),
   )));
+  if (focused) find('network-rows').querySelector(`[data-agent="${CSS.escape(focused)}"]`)?.focus();
 }
 
 // On a phone the table becomes cards, whose cells bear their column's name.
 function cell(column, content) {
   return make('td', { 'data-column': column }, content);
+}
+
+// The table is drawn anew while a try runs, so its outcome is kept beside it.
+function tryButton(slug) {
+  const result = tried.get(slug) ?? '';
+  const button = make('button', { type: 'button', class: 'small', 'aria-label': `Try ${slug}`, 'data-agent': slug }, 'Try');
+  const said = make('span', { class: 'quiet' }, result);
+  button.addEventListener('click', async () => {
+    const say = (text) => {
+      tried.set(slug, text);
+      const now = find('network-rows').querySelector(`[data-agent="${CSS.escape(slug)}"]`);
+      if (now) now.nextElementSibling.textContent = text;
+      find('network-tried').textContent = `${slug}: ${text}`;
+    };
+    say('…');
+    try {
+      const { connect, echo } = await tryThrough(slug);
+      say(`${milliseconds(echo)} echo, ${milliseconds(connect)} to connect`);
+    } catch (trouble) {
+      say('failed');
+      complain(find('network-notice'), trouble);
+    }
+  });
+  return make('span', { class: 'try' }, button, said);
 }
 
 function drawUsage(usage) {
@@ -91,8 +130,8 @@ function drawUsage(usage) {
     card('AMQP streams', count(usage.amqp.active, 'open', 'open'), total(usage.amqp)),
     card('Crawls', count(usage.crawl.active, 'running', 'running'), total(usage.crawl)),
     card('Pages crawled', `${usage.pages.today ?? '?'} today`, usage.pages.limit === null ? '' : `of ${usage.pages.limit} a day`),
-    card('Sent to targets', size(usage.bytes_to_target), 'by sessions that have ended'),
-    card('Received for you', size(usage.bytes_to_client), 'by sessions that have ended'),
+    card('Sent to targets', size(usage.bytes_to_target), 'running sessions included'),
+    card('Received for you', size(usage.bytes_to_client), 'running sessions included'),
     rate.burst === null
       ? card('Requests', 'no limit', '')
       : card('Requests left', `${rate.remaining} of ${rate.burst}`, `${rate.per_second} more each second${rate.refused ? `; ${rate.refused} refused` : ''}`),

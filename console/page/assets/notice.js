@@ -2,7 +2,7 @@
 // place is a polite live region: it is read out when there is a pause.
 
 import { explain } from './explain.js';
-import { icon, make, spoken } from './dom.js';
+import { find, icon, make, spoken } from './dom.js';
 
 /**
  * complain shows what went wrong.
@@ -15,9 +15,50 @@ export function complain(place, trouble) {
   show(place, 'bad', title, advice, said);
 }
 
-/** object shows that something the person wrote cannot be used. */
-export function object(place, title, advice = '') {
-  show(place, 'bad', title, advice, '');
+/** A Mistake is something that the person wrote and that cannot be used. */
+export class Mistake extends Error {
+  /**
+   * @param {string} title a sentence
+   * @param {string} [field] the id of the field where it stands
+   * @param {string} [advice] another sentence
+   */
+  constructor(title, field = '', advice = '') {
+    super(title);
+    this.field = field;
+    this.advice = advice;
+  }
+}
+
+/**
+ * needed returns what a field holds, or throws a Mistake that names the field when
+ * that is empty.
+ */
+export function needed(id, title, advice = '') {
+  const value = find(id).value.trim();
+  if (!value) throw new Mistake(title, id, advice);
+  return value;
+}
+
+/**
+ * object shows a mistake and leads to its field.
+ *
+ * @param {HTMLElement} place
+ * @param {Error} mistake
+ */
+export function object(place, mistake) {
+  show(place, 'bad', mistake.message, mistake.advice ?? '', '');
+  if (!mistake.field) return;
+  const field = find(mistake.field);
+  for (let box = field.closest('details'); box; box = box.parentElement.closest('details')) box.open = true;
+  field.setAttribute('aria-invalid', 'true');
+  field.addEventListener('input', () => field.removeAttribute('aria-invalid'), { once: true });
+  field.focus();
+}
+
+/** report shows what was thrown: a mistake in a field, or trouble. */
+export function report(place, error) {
+  if (error instanceof Mistake) object(place, error);
+  else complain(place, troubleOf(error));
 }
 
 /** clear takes the notice away. */

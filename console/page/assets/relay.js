@@ -1,37 +1,65 @@
-// The relay: a WebSocket to any target, through an agent. The first message
-// says where to; after the gateway's answer every frame is the target's.
+// The relay: WebSockets to any target, through an agent. Several may be open; each
+// has its frames and what stood in the form when it was connected.
 
-import { excerpt, fromBase64, fromHex, hexDump, utf8Length } from './bytes.js';
+import { fromBase64, fromHex } from './bytes.js';
+import { codeButton, hostAndPort } from './code.js';
 import { find, make } from './dom.js';
+import { exitOf, headersOf } from './exits.js';
 import { Feed } from './feed.js';
-import { count, size } from './format.js';
-import { credential, socket } from './gateway.js';
-import { indent } from './json.js';
-import { clear, complain, object } from './notice.js';
-import { chosen, offerAgents } from './through.js';
+import { version } from './gateway.js';
+import { messages, targets } from './history.js';
+import { clear, complain, Mistake, needed, object } from './notice.js';
+import { Rate } from './rate.js';
+import { open } from './relaysocket.js';
+import { har, jsonLines } from './save.js';
+import * as snippets from './snippets.js';
+import { tabs } from './tabs.js';
+import { offerAgents } from './through.js';
 
-const kept = 64 << 10; // of one frame, for whoever opens it
+const fields = [...find('relay-fields').querySelectorAll('input, select, textarea')];
+const words = { opening: 'Cancel', open: 'Disconnect', closed: 'Connect' };
+
+/**
+ * A Socket is a tab of the panel.
+ *
+ * @typedef {{id: number, tab: HTMLElement, panel: HTMLElement, feed: Feed, rate: Rate, name: string, form: string[],
+ *   session: ReturnType<typeof open> | null, now: 'closed' | 'opening' | 'open', sentence: string, trouble: object | null}} Socket
+ */
 
 /** startRelay wires the relay's panel. */
 export function startRelay() {
   const form = find('relay-form');
-  const message = find('relay-message');
-  const feed = new Feed(find('relay-feed'), 'Frames', 'frame');
-  let session = null; // of the socket that is open or opening
+  const sockets = []; // in the order of their tabs
+  let current; // the one that is shown
+  let made = 0;
+  const rememberTarget = targets(find('relay-url'));
+  const rememberMessage = messages(find('relay-sent'), find('relay-text'));
+  const blank = snapshot();
 
   offerAgents(find('relay-through'));
+  const showTab = tabs(find('relay-sockets'), (panel) => {
+    if (current) current.form = snapshot();
+    current = sockets.find((s) => s.panel.id === panel);
+    restore(current.form);
+    draw();
+  });
+
   find('relay-echo').addEventListener('click', () => {
     find('relay-url').value = 'ws://echo.farwire.alt';
     find('relay-url').focus();
   });
-
+  find('relay-another').addEventListener('click', () => {
+    add(snapshot());
+    find('relay-url').focus();
+    find('relay-url').select();
+  });
+  find('relay-remove').addEventListener('click', () => remove(current));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (session) session.end();
-    else connect();
+    if (current.session) current.session.end();
+    else connect(current);
   });
-
-  message.addEventListener('submit', (event) => {
+  find('relay-message').addEventListener('submit', (event) => {
     event.preventDefault();
     send();
   });
@@ -41,28 +69,71 @@ export function startRelay() {
       send();
     }
   });
+  codeButton(find('relay-code'), find('relay-notice'), () => {
+    const request = readRequest();
+    return { kind: 'relay', target: hostAndPort(request.url), snippets: (gateway) => snippets.relay(gateway, request) };
+  });
 
-  function connect() {
+  function add(values) {
+    const id = ++made;
+    const panel = make('section', { id: `relay-socket-${id}`, class: 'card feed', role: 'tabpanel', 'aria-labelledby': `relay-tab-${id}`, hidden: true });
+    panel.append(find('relay-empty').content.cloneNode(true));
+    const tab = make('button', { type: 'button', role: 'tab', id: `relay-tab-${id}`, 'aria-controls': panel.id, 'aria-selected': 'false', tabindex: -1 });
+    const place = make('p', { class: 'rate quiet' });
+    const s = { id, tab, panel, name: 'New', form: values, session: null, now: 'closed', sentence: 'Not connected.', trouble: null };
+    s.feed = new Feed(panel, 'Frames', 'frame', [
+      { name: 'JSON lines', file: 'frames.jsonl', type: 'application/jsonl', text: jsonLines },
+      { name: 'HAR', file: 'frames.har', type: 'application/json', text: (rows) => har(rows, s.target ?? '', version) },
+    ]);
+    panel.append(place);
+    s.rate = new Rate(place, 'frame');
+    sockets.push(s);
+    find('relay-sockets').append(tab);
+    find('relay-feed').append(panel);
+    showTab(panel.id);
+  }
+
+  function remove(s) {
+    s.session?.end();
+    const at = sockets.indexOf(s);
+    sockets.splice(at, 1);
+    s.tab.remove();
+    s.panel.remove();
+    s.rate.stop();
+    current = null;
+    if (!sockets.length) add(blank);
+    else showTab(sockets[Math.min(at, sockets.length - 1)].panel.id);
+    current.tab.focus();
+  }
+
+  function connect(s) {
+    s.trouble = null;
     clear(find('relay-notice'));
     let request;
     try {
       request = readRequest();
     } catch (error) {
-      object(find('relay-notice'), error.message);
+      object(find('relay-notice'), error);
       return;
     }
-    session = open(request, feed, {
+    rememberTarget(request.url);
+    s.target = request.url;
+    s.name = nameOf(request.url);
+    s.session = open(request, {
+      row: (row) => s.feed.push(row),
+      crossed: (bytes) => s.rate.add(bytes),
       connected(node, subprotocol) {
-        find('relay-more').open = false; // what it holds is settled; the message moves up
-        state('open', `Connected through ${node}${subprotocol ? `, speaking ${subprotocol}` : ''}.`);
+        s.rate.start();
+        state(s, 'open', `Connected through ${node}${subprotocol ? `, speaking ${subprotocol}` : ''}.`);
       },
       ended(trouble) {
-        session = null;
-        state('closed', trouble ? 'Not connected.' : 'Closed.');
-        if (trouble) complain(find('relay-notice'), trouble);
+        s.session = null;
+        s.trouble = trouble;
+        s.rate.stop();
+        state(s, 'closed', trouble ? 'Not connected.' : 'Closed.');
       },
     });
-    state('opening', 'Connecting…');
+    state(s, 'opening', 'Connecting…');
   }
 
   function send() {
@@ -73,38 +144,65 @@ export function startRelay() {
       if (find('relay-kind').value === 'hex') data = fromHex(data);
       else if (find('relay-kind').value === 'base64') data = fromBase64(data);
     } catch (error) {
-      object(find('relay-message-notice'), error.message);
+      object(find('relay-message-notice'), new Mistake(error.message, 'relay-text'));
       return;
     }
-    if (!session?.send(data)) return;
+    if (!current.session?.send(data)) return;
+    rememberMessage(text.value);
     text.focus();
     text.select();
   }
 
-  function state(now, sentence) {
+  function state(s, now, sentence) {
+    s.now = now;
+    s.sentence = sentence;
+    draw();
+  }
+
+  // draw shows the socket that is in front. While it stands, of its form there is
+  // left where it goes to.
+  function draw() {
+    const { now, sentence, trouble } = current;
+    const at = document.activeElement; // what has the focus may be about to go
+    const lost = at === document.body || find('relay-fields').contains(at) || find('relay-message').contains(at);
     find('relay-status').textContent = sentence;
     find('relay-status').dataset.state = now;
-    find('relay-connect').textContent = { opening: 'Cancel', open: 'Disconnect', closed: 'Connect' }[now];
+    find('relay-connect').textContent = words[now];
     find('relay-connect').classList.toggle('primary', now === 'closed');
     find('relay-fields').disabled = now !== 'closed';
-    find('relay-send').disabled = now !== 'open';
+    find('relay-fields').hidden = now === 'open';
+    find('relay-target').hidden = now !== 'open';
+    find('relay-target').textContent = current.target ?? '';
+    find('relay-another').hidden = now !== 'open';
+    find('relay-remove').hidden = sockets.length < 2 || now === 'open';
+    find('relay-message').hidden = now !== 'open';
+    find('relay').dataset.live = String(now === 'open');
+    if (trouble) complain(find('relay-notice'), trouble);
+    else clear(find('relay-notice'));
+    find('relay-sockets').hidden = sockets.length < 2;
+    if (lost && now === 'open' && matchMedia('(pointer: fine)').matches) find('relay-text').focus({ preventScroll: true });
+    if (lost && now === 'closed' && at !== document.body && !at.checkVisibility()) find('relay-connect').focus();
+    for (const s of sockets) s.tab.replaceChildren(make('span', { class: 'state', 'data-state': s.now }, `${s.id} ${s.name}`));
   }
-  state('closed', 'Not connected.');
+
+  add(blank);
+}
+
+const nameOf = (url) => (URL.canParse(url) ? new URL(url).host : url);
+
+const snapshot = () => fields.map((field) => field.value);
+
+function restore(values) {
+  fields.forEach((field, i) => { field.value = values[i]; });
 }
 
 function readRequest() {
-  const request = { url: find('relay-url').value.trim(), ...chosen(find('relay-through')) };
-  if (!/^wss?:\/\//i.test(request.url)) throw new Error('A target begins with ws:// or wss://.');
-  const headers = find('relay-headers').value.split('\n').map((line) => line.trim()).filter(Boolean);
-  if (headers.length) {
-    request.headers = {};
-    for (const line of headers) {
-      const [, name, value] = /^([^:\s]+)\s*:\s*(.*)$/.exec(line) ?? [];
-      if (!name) throw new Error(`“${line}” is no header. Write each on a line of its own, as Name: value.`);
-      if (Object.hasOwn(request.headers, name)) throw new Error(`The header ${name} stands there twice.`);
-      Object.defineProperty(request.headers, name, { value, enumerable: true }); // any name, __proto__ too
-    }
-  }
+  const url = needed('relay-url', 'Enter the target to connect to.', 'For example wss://stream.example.com/feed.');
+  if (!/^wss?:\/\//i.test(url)) throw new Mistake('A target begins with ws:// or wss://.', 'relay-url');
+  if (!URL.canParse(url)) throw new Mistake('That is not the address of a target.', 'relay-url');
+  const request = { url, ...exitOf('relay') };
+  const headers = headersOf('relay-headers');
+  if (headers) request.headers = headers;
   const protocols = find('relay-protocols').value.split(/[\s,]+/).filter(Boolean);
   if (protocols.length) request.subprotocols = protocols;
   const idle = find('relay-idle').valueAsNumber;
@@ -112,80 +210,4 @@ function readRequest() {
   const proxy = find('relay-proxy').value.trim();
   if (proxy) request.proxy = proxy;
   return request;
-}
-
-// open connects and puts all that crosses into the feed. A session ends once:
-// by the person, by a close frame, or by an error before there was a session.
-function open(request, feed, { connected, ended }) {
-  const ws = socket('ws');
-  let live = false;
-  let refusal = ''; // the gateway's message ahead of its close
-  let leaving = false;
-
-  ws.addEventListener('open', () => ws.send(JSON.stringify({ ...credential(), ...request })));
-  ws.addEventListener('message', ({ data }) => {
-    if (live) {
-      feed.push(frame('in', data));
-      return;
-    }
-    const answer = JSON.parse(data); // the gateway's own
-    if (answer.type === 'error') {
-      refusal = answer.message;
-      return;
-    }
-    live = true;
-    feed.push(note('open', '', `${request.url} through ${answer.node_id}`));
-    connected(answer.node_id, answer.subprotocol);
-  });
-  ws.addEventListener('close', ({ code, reason }) => {
-    if (live || refusal) feed.push(note('close', String(code), refusal || reason || 'without a reason'));
-    ended(leaving || (live && code === 1000 && !reason) ? null : { code, text: refusal || reason });
-  });
-
-  return {
-    send(data) {
-      if (!live || ws.readyState !== WebSocket.OPEN) return false;
-      ws.send(data);
-      feed.push(frame('out', data));
-      return true;
-    },
-    end() {
-      leaving = true;
-      ws.close(1000);
-    },
-  };
-}
-
-/** frame makes a row of what crossed. @param {string | ArrayBuffer | Uint8Array} data */
-function frame(way, data) {
-  if (typeof data === 'string') {
-    const text = excerpt(data, kept);
-    const omitted = data.length - text.length; // what detail remembers must not be data itself
-    return {
-      way, kind: 'text', label: size(utf8Length(data)), preview: oneLine(text), weight: 3 * text.length,
-      search: text.toLowerCase(),
-      detail: () => body(indent(text) ?? text, omitted, 'character'),
-    };
-  }
-  const all = new Uint8Array(data);
-  const bytes = all.slice(0, kept / 8);
-  const omitted = all.length - bytes.length;
-  const hex = Array.from(bytes.subarray(0, 48), (b) => b.toString(16).padStart(2, '0')).join(' ');
-  return {
-    way, kind: 'binary', label: size(all.length), preview: hex, weight: bytes.length, search: hex,
-    detail: () => body(hexDump(bytes), omitted, 'byte'),
-  };
-}
-
-function note(kind, label, preview) {
-  return { way: 'note', kind, label, preview, weight: 0, search: `${kind} ${label} ${preview}`.toLowerCase(), detail: null };
-}
-
-function oneLine(text) {
-  return text.slice(0, 300).replace(/\s+/g, ' ');
-}
-
-function body(text, omitted, unit) {
-  const pre = make('pre', { tabindex: 0 }, text);
-  return omitted ? make('div', {}, pre, make('p', { class: 'quiet' }, `${count(omitted, unit)} more, not kept by this page.`)) : pre;
 }

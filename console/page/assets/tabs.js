@@ -12,12 +12,12 @@
  * @returns {(panel: string) => void}
  */
 export function tabs(list, changed = () => {}) {
-  const all = [...list.querySelectorAll('[role="tab"]')];
+  const every = () => [...list.querySelectorAll('[role="tab"]')]; // they may come and go
   const panelOf = (tab) => tab.getAttribute('aria-controls');
 
   function select(chosen) {
     if (chosen.getAttribute('aria-selected') === 'true') return;
-    for (const tab of all) {
+    for (const tab of every()) {
       const here = tab === chosen;
       tab.setAttribute('aria-selected', String(here));
       tab.tabIndex = here ? 0 : -1;
@@ -27,17 +27,18 @@ export function tabs(list, changed = () => {}) {
   }
 
   const moves = {
-    ArrowRight: (i) => (i + 1) % all.length,
-    ArrowLeft: (i) => (i - 1 + all.length) % all.length,
+    ArrowRight: (i, n) => (i + 1) % n,
+    ArrowLeft: (i, n) => (i - 1 + n) % n,
     Home: () => 0,
-    End: () => all.length - 1,
+    End: (i, n) => n - 1,
   };
   list.addEventListener('keydown', (event) => {
     const move = moves[event.key];
+    const all = every();
     const at = all.indexOf(event.target);
     if (!move || at < 0 || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
-    const next = all[move(at)];
+    const next = all[move(at, all.length)];
     next.focus();
     select(next);
   });
@@ -47,7 +48,7 @@ export function tabs(list, changed = () => {}) {
   });
 
   return (panel) => {
-    const tab = all.find((candidate) => panelOf(candidate) === panel);
+    const tab = every().find((candidate) => panelOf(candidate) === panel);
     if (tab) select(tab);
   };
 }

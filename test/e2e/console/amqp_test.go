@@ -24,6 +24,7 @@ func (p *page) fillBroker(n *rabbitmq.Node, user, password string) {
 }
 
 func TestAMQP(t *testing.T) {
+	t.Parallel()
 	n := startBroker(t)
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
@@ -78,6 +79,7 @@ func TestAMQP(t *testing.T) {
 }
 
 func TestAMQPRefusals(t *testing.T) {
+	t.Parallel()
 	n := startBroker(t)
 	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
 	p := open(t, desktop, open1.HTTP("/"))
@@ -86,7 +88,8 @@ func TestAMQPRefusals(t *testing.T) {
 	p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 	p.click("#amqp .more summary")
 	for _, c := range []struct{ field, wrong, right, title string }{
-		{"#amqp-host", "", "127.0.0.1", "The request cannot be served as it is."},
+		{"#amqp-host", "", "127.0.0.1", "Enter the broker to read from."},
+		{"#amqp-heartbeat", "-1", "60", "The request cannot be served as it is."},
 		{"#amqp-port", "1", strconv.Itoa(n.Port), "Nothing listens at that address."},
 		{"#amqp-exchange", "no-such", "amq.topic", "The broker has no such exchange."},
 		{"#amqp-vhost", "no-such", "/", "The broker has no such virtual host."},
@@ -115,6 +118,7 @@ func TestAMQPRefusals(t *testing.T) {
 
 // A gateway that drains ends the stream with an event; one that dies does not.
 func TestAMQPGatewayGone(t *testing.T) {
+	t.Parallel()
 	n := startBroker(t)
 	for _, end := range []struct {
 		how   func(g *harness.Gateway)
@@ -138,6 +142,7 @@ func TestAMQPGatewayGone(t *testing.T) {
 
 // A queue that exists, of which the page has an offset, several keys, and a rate.
 func TestAMQP_ExistingQueueAndSeveralKeys(t *testing.T) {
+	t.Parallel()
 	n := startBroker(t)
 	conn, err := amqp091.Dial(n.URL())
 	if err != nil {

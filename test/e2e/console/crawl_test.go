@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/cdproto/browser"
@@ -54,6 +55,7 @@ var manual = map[string]string{
 }
 
 func TestCrawl(t *testing.T) {
+	t.Parallel()
 	hold := make(chan struct{})
 	url := site(t, manual, map[string]chan struct{}{"/waste": hold})
 	g := harness.Serve(t, "--allow-private")
@@ -96,7 +98,7 @@ func TestCrawl(t *testing.T) {
 		t.Errorf("the text is %.100q", source)
 	}
 	p.shot("crawl-text")
-	if got := p.download("#crawl-download"); got != source {
+	if got := p.download("#crawl-download", "llms.txt"); got != source {
 		t.Errorf("the download is %.100q", got)
 	}
 	hosted := eval[string](p, `document.querySelector('#crawl-hosted a').href`)
@@ -119,7 +121,7 @@ func TestCrawl(t *testing.T) {
 }
 
 // download clicks and returns the file that comes of it.
-func (p *page) download(css string) string {
+func (p *page) download(css, name string) string {
 	p.t.Helper()
 	dir := p.t.TempDir()
 	done := make(chan struct{})
@@ -146,7 +148,7 @@ func (p *page) download(css string) string {
 	case <-p.ctx.Done():
 		p.fail(errors.New("nothing was downloaded"))
 	}
-	b, err := os.ReadFile(filepath.Join(dir, "llms.txt"))
+	b, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -154,6 +156,7 @@ func (p *page) download(css string) string {
 }
 
 func TestCrawlStops(t *testing.T) {
+	t.Parallel()
 	url := site(t, manual, map[string]chan struct{}{"/waste": make(chan struct{})})
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
@@ -171,6 +174,7 @@ func TestCrawlStops(t *testing.T) {
 }
 
 func TestCrawlRefusals(t *testing.T) {
+	t.Parallel()
 	url := site(t, manual, nil)
 	forbidden := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/robots.txt" {
@@ -207,6 +211,7 @@ func TestCrawlRefusals(t *testing.T) {
 
 // What a site says of itself is text in the file, and text in the page.
 func TestCrawlHostileSite(t *testing.T) {
+	t.Parallel()
 	url := site(t, map[string]string{
 		"/":  `Innocent &lt;img src=x onerror=document.title='owned'&gt;`,
 		"/a": `[press me](javascript:document.title='owned') &lt;script&gt;document.title='owned'&lt;/script&gt;`,
@@ -231,4 +236,44 @@ func TestCrawlHostileSite(t *testing.T) {
 			t.Errorf("layout %s: the site has changed the page: %s", layout, title)
 		}
 	}
+}
+
+// The log links to its pages, each page has its outcome, and a second crawl is
+// compared with the first.
+func TestCrawl_OutcomesAndComparison(t *testing.T) {
+	t.Parallel()
+	titles := map[string]string{"/": "The Harbour Manual", "/berths": "Berths", "/fees": "Fees"}
+	var now atomic.Pointer[map[string]string]
+	now.Store(&titles)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		title, ok := (*now.Load())[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		fmt.Fprintf(w, `<!doctype html><title>%s</title><main><h1>%s</h1><p>This page says what there is to know about %s, in a sentence of its own.</p><a href="/berths">1</a><a href="/fees">2</a><a href="/tides">3</a></main>`, title, title, title)
+	}))
+	t.Cleanup(server.Close)
+	g := harness.Serve(t, "--allow-private")
+	p := open(t, desktop, g.HTTP("/#crawl"))
+	p.enter(g.Key)
+	p.fill("#crawl-url", server.URL)
+	p.click("#crawl-start")
+	p.says("#crawl-status", "Done.")
+	p.await(fmt.Sprintf(`document.querySelector('#crawl-feed .row a[href="%s/fees"]')`, server.URL))
+	p.click("#view-pages")
+	p.says("#crawl-outcomes", "3 pages in the file, 1 left out.")
+	p.says("#crawl-outcomes", "status "+server.URL+"/tides HTTP 404 Not Found")
+	p.shot("crawl-outcomes")
+	p.click("#view-changes")
+	p.says("#crawl-changes", "Crawl it again")
+
+	now.Store(&map[string]string{"/": "The Harbour Manual", "/berths": "Berths and moorings", "/tides": "Tides"})
+	p.click("#crawl-start")
+	p.await(`document.querySelector('#crawl-changes').textContent.includes('1 page new, 1 gone, 1 changed.')`)
+	p.click("#view-changes")
+	for css, want := range map[string]string{".fresh": "/tides", ".gone": "/fees", ".changed ins": "Berths and moorings", ".changed del": "Berths"} {
+		p.says("#crawl-changes "+css, want)
+	}
+	p.shot("crawl-changes")
 }

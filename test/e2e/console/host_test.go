@@ -59,6 +59,10 @@ func host(t *testing.T, page console.Options, o farwire.Options, sites bool, wra
 	mux.Handle("/api/auth/token", gw.Token())
 	mux.Handle("/api/network", gw.Network())
 	mux.Handle("/api/usage", gw.Usage())
+	if sites {
+		mux.Handle("/api/sites", gw.SitesHandler())
+		mux.Handle("/api/sites/{id}", gw.SitesHandler())
+	}
 	mux.Handle("/api/files/", http.StripPrefix("/api/files", files))
 	page.Gateway = "../../api/"
 	mux.Handle("/tools/console/", http.StripPrefix("/tools/console", console.Handler(page)))
@@ -94,6 +98,7 @@ func keys(t *testing.T) farwire.Authenticator {
 
 // Where the host knows its callers, the page asks for no key and sends none.
 func TestHostNamesTheCaller(t *testing.T) {
+	t.Parallel()
 	url := host(t, console.Options{NoKey: true}, farwire.Options{Auth: keys(t)}, false, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("X-API-Key") == "" && r.URL.Query().Get("token") == "" {
@@ -104,6 +109,7 @@ func TestHostNamesTheCaller(t *testing.T) {
 	})
 	echo := target(t, harness.Echo)
 	p := open(t, desktop, url)
+	p.expect("404 (Not Found)") // of what this host does not offer
 	p.await(`!document.querySelector('#panels').hidden`)
 	p.says("#subject", "bob of the intranet")
 	p.fill("#relay-url", echo)
@@ -120,6 +126,9 @@ func TestHostNamesTheCaller(t *testing.T) {
 	p.says("#crawl-status", "Done.")
 	p.click("#tab-network")
 	p.says("#network-rows", "DE · Germany")
+	if !eval[bool](p, `document.querySelector('#sessions').hidden`) {
+		t.Error("sessions are shown that the host does not offer")
+	}
 
 	// A key of one's own may be used all the same.
 	p.click("#leave")
@@ -130,8 +139,10 @@ func TestHostNamesTheCaller(t *testing.T) {
 
 // A site is enrolled; its secret is shown then and never again.
 func TestEnrol(t *testing.T) {
+	t.Parallel()
 	url := host(t, console.Options{}, farwire.Options{Auth: keys(t)}, true, plain)
 	p := open(t, desktop, url)
+	p.expect("404 (Not Found)") // of what this host does not offer
 	p.enter(hostKey)
 	p.click("#tab-crawl")
 	manualURL := site(t, manual, nil)
@@ -160,13 +171,28 @@ func TestEnrol(t *testing.T) {
 	if whole := eval[string](p, `document.documentElement.innerHTML`); strings.Contains(whole, secret) {
 		t.Error("the secret is still in the page")
 	}
+
+	// The site is listed, compared, and left.
+	p.says("#sites-rows", manualURL)
+	p.says("#sites-rows", "Next crawl")
+	p.says("#sites-rows", "every 12 hours")
+	p.click(`#sites-rows [aria-label^="Changes of"]`)
+	p.says("#sites-rows", "Nothing has changed.")
+	p.shot("sites")
 	p.click("#tab-network")
 	p.says("#usage-cards", "1 kept up to date")
 	p.says("#usage-cards", "16 today")
+	p.click("#tab-crawl")
+	p.click(`#sites-rows [aria-label^="Leave"]`)
+	p.says("#sites-rows", "Leave for good?")
+	p.click(`#sites-rows [aria-label^="Leave"]`)
+	p.await(`document.querySelector('#sites').hidden`)
 }
 
 func TestEnrolRefused(t *testing.T) {
+	t.Parallel()
 	p := open(t, desktop, host(t, console.Options{}, farwire.Options{Auth: keys(t)}, false, plain))
+	p.expect("404 (Not Found)") // of what this host does not offer
 	p.enter(hostKey)
 	p.click("#tab-crawl")
 	p.fill("#crawl-url", site(t, manual, nil))

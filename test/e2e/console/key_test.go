@@ -29,6 +29,7 @@ func get(t *testing.T, url string) (status int, body string) {
 
 // A key is in memory and nowhere else.
 func TestKeyInMemory(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("403 (Forbidden)")
@@ -55,6 +56,7 @@ func TestKeyInMemory(t *testing.T) {
 
 // Whoever asks for it is remembered, until they ask for the opposite.
 func TestKeyRemembered(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.fill("#key", g.Key)
@@ -76,6 +78,7 @@ func TestKeyRemembered(t *testing.T) {
 
 // A token works like a key until its time is over.
 func TestKeyIsAToken(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t, "--allow-private")
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
 	if err != nil {
@@ -111,6 +114,7 @@ func TestKeyIsAToken(t *testing.T) {
 // A token that runs out between two crawls, and a key that is revoked, are told
 // where they are missed.
 func TestKeyRevoked(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("403 (Forbidden)", "401 (Unauthorized)")
@@ -137,6 +141,7 @@ func TestKeyRevoked(t *testing.T) {
 }
 
 func TestThemeIsKept(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, night, g.HTTP("/"))
 	ground := func() string {

@@ -4,10 +4,13 @@ package console
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,9 +24,24 @@ import (
 var chromium context.Context
 
 // broker starts RabbitMQ for the first test that wants it.
-var broker = sync.OnceValues(func() (*rabbitmq.Node, error) { return rabbitmq.Start(context.Background()) })
+var broker = sync.OnceValues(func() (*rabbitmq.Node, error) {
+	usedBroker.Store(true)
+	return rabbitmq.Start(context.Background())
+})
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+var usedBroker atomic.Bool
+
+// tabs are open at once: most of a test is waiting, for the browser, the gateway
+// or the broker.
+const tabs = "4"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", tabs); err != nil {
+		panic(err)
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "farwire-console-")
@@ -48,9 +66,14 @@ func run(m *testing.M) int {
 	}
 	chromium = browser
 
+	// The broker takes a while to start. It does so beside the tests that do not
+	// need it.
+	if only := flag.Lookup("test.run").Value.String(); only == "" || strings.Contains(only, "AMQP") {
+		go broker()
+	}
 	status := m.Run()
 
-	if usedBroker {
+	if usedBroker.Load() {
 		node, _ := broker() // who asked for it has seen its error
 		if node != nil {
 			node.Close()
@@ -80,11 +103,8 @@ func run(m *testing.M) int {
 	return status
 }
 
-var usedBroker bool
-
 func startBroker(t *testing.T) *rabbitmq.Node {
 	t.Helper()
-	usedBroker = true
 	node, err := broker()
 	if err != nil {
 		t.Fatal(err)

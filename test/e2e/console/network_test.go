@@ -4,10 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
 	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestNetwork(t *testing.T) {
+	t.Parallel()
 	const secret = "agent-secret-0123456789"
 	g := harness.Serve(t, "--agent-secret", secret, "--local-agent", "fra1:DE", "--allow-private")
 	p := open(t, desktop, g.HTTP("/#network"))
@@ -58,26 +62,69 @@ func TestNetwork(t *testing.T) {
 	p.says("#relay-notice", "No agent fits your choice right now.")
 }
 
+// hasten has the page's timers run twenty times as fast from its next load on.
+func (p *page) hasten() {
+	p.t.Helper()
+	call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `{ const real = setTimeout; window.setTimeout = (f, ms = 0, ...rest) => real(f, ms / 20, ...rest); }`,
+	})
+	p.do(chromedp.Reload())
+}
+
 // Nobody looks, nobody asks: what the page uses up of the limit is seen in it.
 func TestNetworkAsksOnlyWhileShown(t *testing.T) {
-	g := harness.Serve(t)
-	p := open(t, desktop, g.HTTP("/#network"))
+	t.Parallel()
+	g := harness.Serve(t, "--rate", "1000")
+	p := open(t, desktop, g.HTTP("/"))
+	p.hasten()
 	p.enter(g.Key)
+	p.click("#tab-network")
 	p.says("#network-rows", "local")
 	eval[any](p, `void (window.asked = 0, new PerformanceObserver((list) => { window.asked += list.getEntries().filter((e) => /network$|usage$/.test(e.name)).length; }).observe({type: 'resource'}))`)
 	p.await(`window.asked >= 4`)
 	p.click("#tab-relay")
-	eval[any](p, `new Promise((done) => setTimeout(() => { window.asked = 0; done(null); }, 500))`)
-	eval[any](p, `new Promise((done) => setTimeout(() => done(null), 4000))`)
+	eval[any](p, `new Promise((done) => setTimeout(() => { window.asked = 0; done(null); }, 10000))`)
+	eval[any](p, `new Promise((done) => setTimeout(() => done(null), 12000))`)
 	if asked := eval[int](p, `window.asked`); asked != 0 {
 		t.Errorf("%d requests for a panel that is not shown", asked)
 	}
 }
 
 func TestNetworkWithoutAgents(t *testing.T) {
+	t.Parallel()
 	g := harness.Serve(t, "--local-agent", "none", "--agent-secret", "agent-secret-0123456789")
 	p := open(t, desktop, g.HTTP("/#network"))
 	p.enter(g.Key)
 	p.says("#network-empty", "farwire agent --gateway")
 	p.shot("network-empty")
+}
+
+// An agent is tried, a session is ended, and what is shown goes grey when the
+// gateway has fallen silent.
+func TestNetwork_TryEndAndSilence(t *testing.T) {
+	t.Parallel()
+	g := harness.Serve(t, "--rate", "1000")
+	p := open(t, desktop, g.HTTP("/"))
+	p.expect("ERR_CONNECTION_REFUSED")
+	p.hasten()
+	p.enter(g.Key)
+	p.relayTo("ws://echo.farwire.alt")
+	p.click("#tab-network")
+	p.says("#sessions-rows", "echo.farwire.alt")
+	p.says("#network-rows [data-column=Links]", "-") // a gateway's name is its host's with four digits
+	p.click("#network-rows [data-agent=local]")
+	p.await(`/ms echo, [\d.]+ ms to connect/.test(document.querySelector('#network-rows [data-column=Try]').innerText)`)
+	p.shot("network-sessions")
+	// The table is drawn anew at each look.
+	eval[any](p, `void document.querySelector('#sessions-rows button').click()`)
+	p.await(`document.querySelector('#sessions-table').hidden`)
+	p.click("#tab-relay")
+	p.says("#relay-feed .row:last-child", "ended by request")
+	p.says("#relay-status", "Not connected.")
+	p.click("#tab-network")
+	p.says("#network-fresh", "As of")
+	g.Stop()
+	p.says("#network-fresh", "Last heard of at")
+	p.await(`document.querySelector('#network').matches('.stale')`)
+	p.shot("network-stale")
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -31,6 +32,7 @@ import (
 type page struct {
 	t   *testing.T
 	ctx context.Context
+	axe runtime.ExecutionContextID // the world with axe-core; 0: not yet
 
 	mu       sync.Mutex
 	said     []string
@@ -60,6 +62,8 @@ func open(t *testing.T, d device, url string) *page {
 	p.ctx = ctx
 	t.Cleanup(p.complain)
 	p.use(d)
+	// Of the tabs that are open at once each behaves as the one in front.
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	p.do(chromedp.Navigate(url))
 	return p
 }
@@ -158,19 +162,29 @@ func evalIn[T any](p *page, world runtime.ExecutionContextID, expression string)
 	return v
 }
 
-// await waits until an expression is true.
+// await waits until an expression is true. A page that is loaded anew meanwhile is
+// asked again.
 func (p *page) await(condition string) {
 	p.t.Helper()
-	ok := eval[bool](p, fmt.Sprintf(`new Promise((done) => {
-		const late = performance.now() + %d;
-		(function look() {
-			let ok = false;
-			try { ok = Boolean(%s); } catch {}
-			if (ok || performance.now() > late) done(ok); else setTimeout(look, 10);
-		})();
-	})`, harness.Patience.Milliseconds(), condition))
-	if !ok {
-		p.fail(fmt.Errorf("it never came true: %s", condition))
+	late := time.Now().Add(harness.Patience)
+	for {
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`new Promise((done) => {
+			const late = performance.now() + %d;
+			(function look() {
+				let ok = false;
+				try { ok = Boolean(%s); } catch {}
+				if (ok || performance.now() > late) done(ok); else setTimeout(look, 10);
+			})();
+		})`, max(1, time.Until(late).Milliseconds()), condition), chromedp.EvalAwaitPromise))
+		switch {
+		case err != nil && strings.Contains(err.Error(), "navigated") && time.Now().Before(late):
+		case err != nil:
+			p.fail(fmt.Errorf("%s: %w", condition, err))
+		case !ok:
+			p.fail(fmt.Errorf("it never came true: %s", condition))
+		default:
+			return
+		}
 	}
 }
 
@@ -219,6 +233,10 @@ func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 // FARWIRE_SHOTS names, for people to look at.
 func (p *page) shot(name string) {
 	p.t.Helper()
+	dir := os.Getenv("FARWIRE_SHOTS")
+	if dir == "" {
+		return
+	}
 	// Let a message of a feed that waits for the next frame be drawn.
 	eval[any](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
 	b, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
@@ -228,10 +246,8 @@ func (p *page) shot(name string) {
 	if _, err := png.DecodeConfig(bytes.NewReader(b)); err != nil {
 		p.t.Fatal(err)
 	}
-	if dir := os.Getenv("FARWIRE_SHOTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644); err != nil {
-			p.t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644); err != nil {
+		p.t.Fatal(err)
 	}
 }
 
