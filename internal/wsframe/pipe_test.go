@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	. "github.com/farwire/farwire/internal/wsframe"
 )
@@ -288,4 +289,73 @@ func TestPipeFillsItsSizeClass(t *testing.T) {
 	if PipeSize > 1<<10-8 {
 		t.Errorf("a Pipe has %d bytes", PipeSize)
 	}
+}
+
+// A deafened connection can be read and no more written.
+type deafened struct{ net.Conn }
+
+var errDeaf = errors.New("deaf")
+
+func (deafened) Write([]byte) (int, error) { return 0, errDeaf }
+
+// What a target said before it went is heard, even when writing to it fails
+// first; and when it says no more, it is lost.
+func TestPipe_WriteFails_ReadsTheRestFirst(t *testing.T) {
+	deaf := func(c *Config) { c.Target = deafened{c.Target} }
+	t.Run("close", func(t *testing.T) {
+		timed(t, deaf, func(t *testing.T, s *session) {
+			s.write(s.client, text("nobody hears", true))
+			synctest.Wait()
+			for range 10 {
+				time.Sleep(900 * time.Millisecond)
+				s.post(s.target, text("last words", false))
+				s.want(s.client, text("last words", false))
+			}
+			s.post(s.target, closing(4000, "gone", false))
+			s.want(s.client, closing(4000, "gone", false))
+			s.client.Close()
+			s.result(Target, CauseClose, 4000)
+		})
+	})
+	t.Run("silence", func(t *testing.T) {
+		timed(t, deaf, func(t *testing.T, s *session) {
+			began := time.Now()
+			client := collect(s.client)
+			s.write(s.client, text("nobody hears", true))
+			if r := s.result(Target, CauseLoss, CloseTryAgain); !errors.Is(r.Err, errDeaf) {
+				t.Fatal(r.Err)
+			}
+			wantClose(t, client.take(), false, CloseTryAgain, "")
+			wantAfter(t, began, client.last, time.Second)
+		})
+	})
+}
+
+// A source that can only block has a big buffer as long as it is busy.
+func TestPipe_LargeBuffer_IsReturned(t *testing.T) {
+	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
+		wantBuffers := func(want int) {
+			t.Helper()
+			synctest.Wait()
+			if n := s.pipe.BigBuffers(); n != want {
+				t.Fatalf("%d big buffers, want %d", n, want)
+			}
+		}
+		bulk, small := frame(true, OpBinary, make([]byte, 10_000), false), text("small", false)
+		s.post(s.target, small)
+		s.want(s.client, small)
+		wantBuffers(0)
+		s.post(s.target, bulk)
+		s.want(s.client, bulk)
+		wantBuffers(1)
+		s.post(s.target, small)
+		s.want(s.client, small)
+		wantBuffers(0) // it has gone small
+		s.post(s.target, bulk)
+		s.want(s.client, bulk)
+		wantBuffers(1)
+		time.Sleep(2 * time.Second)
+		wantBuffers(0) // it has gone quiet
+		s.closeBoth()
+	})
 }
