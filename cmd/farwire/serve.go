@@ -105,8 +105,13 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer others.close()
+	spans, err := openTracing(ctx, o.Name, log)
+	if err != nil {
+		return err
+	}
+	defer spans.close()
 	o.Bus = others.bus()
-	o.Trace = admin.trace()
+	o.Trace = spans.join(admin.trace())
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
@@ -134,7 +139,7 @@ func (s *serve) Run(ctx context.Context) error {
 	}()
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
-	server := newServer(s.withScheme(gateway.ForwardProxy(handler)), log)
+	server := newServer(s.withScheme(spans.handler(gateway.ForwardProxy(handler))), log)
 	unknown := s.guard(s.trusted, log)
 	guardServer(server, unknown)
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
@@ -151,7 +156,7 @@ func (s *serve) Run(ctx context.Context) error {
 	greet(s.lines(os.Stderr), greeting{
 		addr:    addr,
 		admin:   admin.addr(),
-		uses:    used.String() + others.String(),
+		uses:    used.String() + others.String() + spans.String(),
 		key:     id.made,
 		secure:  secure != nil,
 		agent:   s.localSlug(),

@@ -212,16 +212,19 @@ func TestServeMakesItsFolder(t *testing.T) {
 }
 
 // Every line on standard error is JSON: the greeting, the log, and errors.
-func TestServeLogsJSON(t *testing.T) {
-	wantJSON := func(text string) {
-		t.Helper()
-		for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
-			var line struct{ Time, Level, Msg string }
-			if err := json.Unmarshal([]byte(l), &line); err != nil || line.Time == "" || line.Level == "" || line.Msg == "" {
-				t.Errorf("not a JSON line of a log: %q", l)
-			}
+// wantJSONLines holds each line to the form of a JSON log.
+func wantJSONLines(t *testing.T, text string) {
+	t.Helper()
+	for _, l := range strings.Split(strings.TrimSpace(text), "\n") {
+		var line struct{ Time, Level, Msg string }
+		if err := json.Unmarshal([]byte(l), &line); err != nil || line.Time == "" || line.Level == "" || line.Msg == "" {
+			t.Errorf("not a JSON line of a log: %q", l)
 		}
 	}
+}
+
+func TestServeLogsJSON(t *testing.T) {
+	wantJSON := func(text string) { t.Helper(); wantJSONLines(t, text) }
 	for _, args := range [][]string{{"--log-format", "json"}, {"--log-format=json"}} {
 		p := program(t, append([]string{"serve", "--rate", "0"}, args...)...)
 		p.Env = append(p.Env, "FARWIRE_NONSENSE=1")
@@ -246,6 +249,32 @@ func TestServeLogsJSON(t *testing.T) {
 	var line struct{ Msg string }
 	if err := json.Unmarshal([]byte(last[len(last)-1]), &line); err != nil || line.Msg != "drained" {
 		t.Errorf("the last line is %q", last[len(last)-1])
+	}
+}
+
+// The other commands that run until they are stopped log in JSON as well, from their
+// first line to their last.
+func TestAgentAndWork_LogFormatJSON_EveryLineIsJSON(t *testing.T) {
+	g := startServe(t, "--agent-secret", "secret-of-the-agents-0123")
+	agent := harness.Start(t, program(t, "agent", "--gateway", g.HTTP(""), "--secret", "secret-of-the-agents-0123", "--slug", "at1", "--country", "AT", "--log-format", "json"))
+	g.Await(g.Stderr, `msg="agent attached"`)
+	work := program(t, "work", "--data-dir", t.TempDir())
+	work.Env = append(work.Env, "FARWIRE_LOG_FORMAT=json", "FARWIRE_BROWSER=none", "FARWIRE_NONSENSE=1")
+	worker := harness.Start(t, work)
+	worker.Await(worker.Stderr, "recrawling due sites")
+	for name, p := range map[string]*harness.TestProcess{"agent": agent, "work": worker} {
+		p.Signal(harness.Terminate)
+		if status := p.Status(); status != statusOK {
+			t.Errorf("%s ended with status %d", name, status)
+		}
+		wantJSONLines(t, p.Stderr.String())
+	}
+	for _, args := range [][]string{{"agent", "--slug"}, {"agent"}, {"work", "--recrawl=false"}} {
+		out, err := program(t, append(args, "--log-format=json")...).CombinedOutput()
+		if err == nil {
+			t.Errorf("%q succeeds", args)
+		}
+		wantJSONLines(t, string(out))
 	}
 }
 

@@ -46,6 +46,7 @@ var serviceVariables = []struct{ name, help string }{
 	{"OPENROUTER_BASE_URL", "Another chat completions API than " + openrouter.DefaultBaseURL + "."},
 	{"LLM_MODEL", "The model. None: " + openrouter.DefaultModel + "."},
 	{"LLM_ENHANCEMENT_ENABLED", "true, with a key, lets crawls ask for a language model."},
+	{otelEndpoint, "An OTLP receiver, http://HOST:4318, for traces; the other variables of OpenTelemetry count, too. None: no traces."},
 }
 
 // Help is what the help of serve says below its flags.
@@ -53,7 +54,7 @@ func (*serve) Help() string {
 	var b strings.Builder
 	b.WriteString("Services, all optional, by the environment alone:\n\n")
 	for _, v := range serviceVariables {
-		fmt.Fprintf(&b, "    %-24s %s\n", v.name, v.help)
+		fmt.Fprintf(&b, "    %-28s %s\n", v.name, v.help)
 	}
 	b.WriteString("\nEach secret, of a flag or a service, can be read from the file that its variable names with _FILE behind it.\n")
 	return b.String()

@@ -80,6 +80,12 @@ func (w *work) Run(ctx context.Context) error {
 		return err
 	}
 	defer others.close()
+	spans, err := openTracing(ctx, o.Name, log)
+	if err != nil {
+		return err
+	}
+	defer spans.close()
+	o.Trace = spans.join(nil)
 	o.Bus, o.Sites, o.Storage, o.Limiter = others.bus(), used.sites, used.storage, used.limiter
 	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
 	gateway, err := farwire.New(o)
@@ -89,7 +95,7 @@ func (w *work) Run(ctx context.Context) error {
 	if err := others.join(pool, all, used.limiter); err != nil {
 		return err
 	}
-	log.Info("recrawling due sites", "using", used.String())
+	log.Info("recrawling due sites", "using", used.String()+others.String()+spans.String())
 	worked := gateway.Recrawl(ctx)
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), w.DrainTimeout)

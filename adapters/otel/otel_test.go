@@ -18,8 +18,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/adapters/otel"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/examples/otel"
 	"github.com/farwire/farwire/internal/leak"
 )
 
