@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // PathForm returns the handler that sends any HTTP request and any WebSocket to
@@ -252,7 +253,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			f.fail(w, r, err)
 		},
 	}
-	proxy.ServeHTTP(w, in)
+	proxy.ServeHTTP(upgrade.Flushing(w), in)
 	f.whole = f.err == nil
 }
 

@@ -1,14 +1,24 @@
 package examples
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/klauspost/compress/gzhttp"
 	"github.com/labstack/echo/v5"
 	echomiddleware "github.com/labstack/echo/v5/middleware"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/farwire/farwire/hosttest"
 	"github.com/farwire/farwire/internal/harness"
@@ -18,42 +28,152 @@ func unwrapping(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(harness.OnlyUnwrap{Inner: w}, r) })
 }
 
-// What hosts put around their handlers, and what our handlers work behind.
-func TestMiddlewareOfOthers_HandlersWork(t *testing.T) {
-	gin.SetMode(gin.TestMode)
-	for name, wrap := range map[string]func(http.Handler) http.Handler{
-		"chi": func(next http.Handler) http.Handler {
-			return middleware.RequestID(middleware.Logger(middleware.Recoverer(next)))
-		},
-		"chi, Compress": middleware.Compress(5, "text/event-stream", "text/html"),
-		"chi, Compress inside a wrapper that has only Unwrap": func(next http.Handler) http.Handler {
-			return unwrapping(middleware.Compress(5)(next))
-		},
-		"chi, Compress around a wrapper that has only Unwrap": func(next http.Handler) http.Handler {
-			return middleware.Compress(5)(unwrapping(next))
-		},
-		"gin": func(next http.Handler) http.Handler {
-			engine := gin.New()
-			engine.Use(gin.Recovery())
-			engine.Any("/*path", gin.WrapH(next))
-			return engine
-		},
-		"echo": func(next http.Handler) http.Handler {
-			e := echo.New()
-			e.Use(echomiddleware.Recover(), echomiddleware.RequestID())
-			e.Any("/*", echo.WrapHandler(next))
-			return e
-		},
-	} {
-		t.Run(name, func(t *testing.T) { hosttest.Run(t, hosttest.Host{Middleware: wrap}) })
+// inGin has gin's router lead everything to the handlers, with gin's own middleware
+// around them.
+func inGin(next http.Handler) http.Handler {
+	engine := gin.New()
+	engine.Use(gin.Recovery())
+	engine.Any("/*path", gin.WrapH(next))
+	return engine
+}
+
+// inEcho does the same with echo's.
+func inEcho(own ...echo.MiddlewareFunc) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		e := echo.New()
+		e.Use(append([]echo.MiddlewareFunc{echomiddleware.Recover(), echomiddleware.RequestID()}, own...)...)
+		e.Any("/*", echo.WrapHandler(next))
+		return e
 	}
 }
 
-func TestTimeoutHandler_HidesTheConnection(t *testing.T) {
-	err := hosttest.Check(t.Context(), hosttest.Host{Middleware: func(next http.Handler) http.Handler {
-		return http.TimeoutHandler(next, time.Minute, "")
-	}})
-	if err == nil {
-		t.Error("the docs say that http.TimeoutHandler hides the connection")
+// inChi does the same with chi's.
+func inChi(own ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Use(own...)
+		r.Handle("/*", next)
+		return r
+	}
+}
+
+// What hosts put around their handlers, and what our handlers work behind: all of
+// them, but behind a router that knows no CONNECT, before which the forward proxy
+// stands.
+func TestMiddlewareOfOthers_HandlersWork(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	all := hosttest.Handlers()
+	routed := all[:len(all)-1]
+	if all[len(all)-1] != hosttest.ForwardProxy {
+		t.Fatalf("the handlers are %q", all)
+	}
+	gzip, err := gzhttp.NewWrapper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gzipAll, err := gzhttp.NewWrapper(gzhttp.MinSize(0), gzhttp.ContentTypeFilter(gzhttp.CompressAllContentTypeFilter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		wrap     func(http.Handler) http.Handler
+		handlers []hosttest.Handler
+	}{
+		"net/http":                  {func(next http.Handler) http.Handler { return next }, all},
+		"net/http, Unwrap alone":    {unwrapping, all},
+		"net/http, MaxBytesHandler": {func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 64<<10) }, all},
+		"chi":                       {inChi(middleware.RequestID, middleware.Logger, middleware.Recoverer), all},
+		"chi, Compress":             {inChi(middleware.Compress(5, "text/event-stream", "text/html")), all},
+		"chi, Compress inside a wrapper that has only Unwrap": {inChi(unwrapping, middleware.Compress(5)), all},
+		"chi, Compress around a wrapper that has only Unwrap": {inChi(middleware.Compress(5), unwrapping), all},
+		"gin":                      {inGin, routed},
+		"echo":                     {inEcho(), routed},
+		"echo, Gzip":               {inEcho(echomiddleware.Gzip()), routed},
+		"otelhttp":                 {instrumented, all},
+		"gzhttp":                   {func(next http.Handler) http.Handler { return gzip(next) }, all},
+		"gzhttp, of every type":    {func(next http.Handler) http.Handler { return gzipAll(next) }, all},
+		"otelhttp, gzhttp and chi": {func(next http.Handler) http.Handler { return instrumented(gzip(inChi(middleware.Compress(5))(next))) }, all},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hosttest.Run(t, hosttest.Host{Middleware: c.wrap, Handlers: c.handlers})
+		})
+	}
+}
+
+func instrumented(next http.Handler) http.Handler {
+	return otelhttp.NewHandler(next, "host", otelhttp.WithTracerProvider(noop.NewTracerProvider()))
+}
+
+// A session's cookie lets people in, by a middleware that loads the session before
+// and stores it after.
+func TestMiddlewareOfOthers_SessionCookie_HandlersWork(t *testing.T) {
+	sessions := scs.New()
+	signedIn := func(next http.Handler) http.Handler {
+		return sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/login":
+				sessions.Put(r.Context(), "name", "alice")
+			case sessions.GetString(r.Context(), "name") != "alice":
+				http.Error(w, "sign in first", http.StatusUnauthorized)
+			default:
+				sessions.Put(r.Context(), "last", time.Now().Format(time.RFC3339Nano)) // so that there is something to store
+				next.ServeHTTP(w, r)
+			}
+		}))
+	}
+	server := httptest.NewServer(signedIn(http.NotFoundHandler()))
+	defer server.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar, Transport: server.Client().Transport}
+	resp, err := client.Get(server.URL + "/login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cookies []string
+	for _, c := range jar.Cookies(at) {
+		cookies = append(cookies, c.String())
+	}
+	host := hosttest.Host{Middleware: signedIn, Handlers: hosttest.Handlers(), Header: http.Header{"Cookie": {strings.Join(cookies, "; ")}}}
+	hosttest.Run(t, host)
+	host.Header = nil
+	if err := hosttest.Check(t.Context(), host); err == nil || strings.Count(err.Error(), "401") != len(host.Handlers) {
+		t.Errorf("without the cookie: %v", err)
+	}
+}
+
+// What docs/embedding.md says cannot work does not.
+func TestMiddlewareOfOthers_WhatCannotWork(t *testing.T) {
+	gin.SetMode(gin.TestMode)
+	for name, c := range map[string]struct {
+		wrap  func(http.Handler) http.Handler
+		fails []hosttest.Handler
+	}{
+		"http.TimeoutHandler": {func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "") }, hosttest.Handlers()},
+		"a ServeMux around the path form and the forward proxy": {func(next http.Handler) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("/", next)
+			return mux
+		}, []hosttest.Handler{hosttest.PathForm, hosttest.ForwardProxy}},
+		"gin around the forward proxy":  {inGin, []hosttest.Handler{hosttest.ForwardProxy}},
+		"echo around the forward proxy": {inEcho(), []hosttest.Handler{hosttest.ForwardProxy}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, handler := range c.fails {
+				err := hosttest.Check(t.Context(), hosttest.Host{Middleware: c.wrap, Handlers: []hosttest.Handler{handler}, Timeout: 2 * time.Second})
+				if err == nil {
+					t.Error(fmt.Sprintf("the docs say that %s does not work", handler))
+				}
+			}
+		})
 	}
 }

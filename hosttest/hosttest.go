@@ -44,9 +44,14 @@ import (
 
 // A Host is the program that mounts the handlers.
 type Host struct {
-	// Middleware wraps the handlers, mounted at /ws, /amqp, /ws/crawl and
-	// /agents/attach, as the host does. Nil: nothing does.
+	// Middleware wraps the handlers, mounted at /ws, /amqp, /ws/crawl,
+	// /agents/attach and /to/, and before all of them the forward proxy, as the
+	// host does. Nil: nothing does.
 	Middleware func(http.Handler) http.Handler
+
+	// Handlers are those that the host mounts, each of which is tested. Nil: Relay,
+	// AMQP, Crawl and Agents.
+	Handlers []Handler
 
 	// Header is added to each request of a client and of an agent: what the
 	// middleware asks for, as a session's cookie. Nil: nothing is added. A check
@@ -57,13 +62,31 @@ type Host struct {
 	Timeout time.Duration
 }
 
-// Run tests each handler behind the middleware in a subtest of its own: relay,
-// AMQP, crawl and agents.
+// A Handler names what a host may mount.
+type Handler string
+
+// The handlers that can be tested.
+const (
+	Relay        Handler = "relay"
+	AMQP         Handler = "AMQP"
+	Crawl        Handler = "crawl"
+	Agents       Handler = "agents"        // where they attach, the pool
+	PathForm     Handler = "path form"     // requests and WebSockets, answers as they come
+	ForwardProxy Handler = "forward proxy" // tunnels, and requests for an absolute URL
+)
+
+// Handlers returns all of them.
+func Handlers() []Handler {
+	return []Handler{Relay, AMQP, Crawl, Agents, PathForm, ForwardProxy}
+}
+
+// Run tests each handler behind the middleware in a subtest of its own, named as the
+// handler is.
 func Run(t *testing.T, h Host) {
 	t.Helper()
-	for _, c := range checks {
-		t.Run(c.name, func(t *testing.T) {
-			if err := c.run(t.Context(), h); err != nil {
+	for _, handler := range h.handlers() {
+		t.Run(string(handler), func(t *testing.T) {
+			if err := handler.check(t.Context(), h); err != nil {
 				t.Error(err)
 			}
 		})
@@ -74,34 +97,42 @@ func Run(t *testing.T, h Host) {
 // joins one for each handler that does not, beginning with its name.
 func Check(ctx context.Context, h Host) error {
 	var errs []error
-	for _, c := range checks {
-		errs = append(errs, c.run(ctx, h))
+	for _, handler := range h.handlers() {
+		errs = append(errs, handler.check(ctx, h))
 	}
 	return errors.Join(errs...)
 }
 
-type check struct {
-	name string
-	do   func(context.Context, *host) error
+func (h Host) handlers() []Handler {
+	if h.Handlers == nil {
+		return []Handler{Relay, AMQP, Crawl, Agents}
+	}
+	return h.Handlers
 }
 
-var checks = []check{{"relay", relay}, {"AMQP", stream}, {"crawl", crawl}, {"agents", attach}}
+var checks = map[Handler]func(context.Context, *host) error{
+	Relay: relay, AMQP: stream, Crawl: crawl, Agents: attach, PathForm: pathForm, ForwardProxy: forwardProxy,
+}
 
-// run mounts the handlers, uses one of them, and adds the gateway's log to what
-// is wrong with it.
-func (c check) run(ctx context.Context, h Host) (err error) {
-	if h.Timeout <= 0 {
-		h.Timeout = 30 * time.Second
+// check mounts the handlers, uses this one, and adds the gateway's log to what is
+// wrong with it.
+func (h Handler) check(ctx context.Context, of Host) (err error) {
+	do, known := checks[h]
+	if !known {
+		return fmt.Errorf("%q is not a handler; there are %q", string(h), Handlers())
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.Timeout)
+	if of.Timeout <= 0 {
+		of.Timeout = 30 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, of.Timeout)
 	defer cancel()
-	mounted, err := mount(h)
+	mounted, err := mount(of)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+		return fmt.Errorf("%s: %w", h, err)
 	}
 	defer mounted.close()
-	if err := c.do(ctx, mounted); err != nil {
-		return fmt.Errorf("%s: %w; the log of the gateway:\n%s", c.name, err, mounted.log)
+	if err := do(ctx, mounted); err != nil {
+		return fmt.Errorf("%s: %w; the log of the gateway:\n%s", h, err, mounted.log)
 	}
 	return nil
 }
@@ -141,8 +172,13 @@ func mount(h Host) (*host, error) {
 	m.broker.Serve = func(c *brokertest.Conn) {
 		c.Deliver(1, "hosttest", "hello")
 		for {
-			if _, _, err := c.Next(); err != nil {
+			method, _, err := c.Next()
+			if err != nil {
 				return // the stream has ended
+			}
+			if method == brokertest.Close {
+				c.Method(0, brokertest.CloseOK)
+				return
 			}
 		}
 	}
@@ -152,9 +188,9 @@ func mount(h Host) (*host, error) {
 	mux.Handle("POST /amqp", m.gateway.AMQP())
 	mux.Handle("GET /ws/crawl", m.gateway.Crawl())
 	mux.Handle("GET /agents/attach", m.pool)
-	var handler http.Handler = mux
+	var handler http.Handler = m.gateway.ForwardProxy(withPathForm(m.gateway, mux))
 	if h.Middleware != nil {
-		handler = h.Middleware(mux)
+		handler = h.Middleware(handler)
 	}
 	m.server = httptest.NewServer(handler)
 	return m, nil
@@ -181,26 +217,6 @@ func (h *host) close() {
 	h.site.Close()
 }
 
-// site is the target of the relay and of the crawl.
-func site(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Upgrade") == "" {
-		w.Header().Set("Content-Type", "text/html")
-		io.WriteString(w, "<title>Home</title><main><p>This page is here to be crawled by hosttest, and it has a sentence.</p></main>")
-		return
-	}
-	ws, err := websocket.Accept(w, r, nil)
-	if err != nil {
-		return // the gateway reports it
-	}
-	defer ws.CloseNow()
-	for {
-		kind, message, err := ws.Read(r.Context())
-		if err != nil || ws.Write(r.Context(), kind, message) != nil {
-			return
-		}
-	}
-}
-
 // url returns the address of a handler.
 func (h *host) url(path string) string { return h.server.URL + path }
 
@@ -214,7 +230,7 @@ func (h *host) header(name, value string) http.Header {
 	return header
 }
 
-// open opens a WebSocket at a path.
+// open opens a WebSocket at a path of the host's.
 func (h *host) open(ctx context.Context, path string) (*websocket.Conn, error) {
 	ws, resp, err := websocket.Dial(ctx, h.url(path), &websocket.DialOptions{HTTPHeader: h.header("X-API-Key", key)})
 	if err != nil && resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -225,7 +241,12 @@ func (h *host) open(ctx context.Context, path string) (*websocket.Conn, error) {
 
 // relay sends a message to the target and back.
 func relay(ctx context.Context, h *host) error {
-	ws, err := h.open(ctx, "/ws?url=ws%3A%2F%2Ftarget.test%2F")
+	return h.echo(ctx, "/ws?url=ws%3A%2F%2Ftarget.test%2F")
+}
+
+// echo has a message come back over a WebSocket.
+func (h *host) echo(ctx context.Context, path string) error {
+	ws, err := h.open(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -308,15 +329,24 @@ func attach(ctx context.Context, h *host) error {
 	return nil
 }
 
-func (h *host) upgrade(ctx context.Context, protocol, fields string) error {
+// dialServer opens a connection to the host, until ctx ends.
+func (h *host) dialServer(ctx context.Context) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", h.server.Listener.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		err = conn.SetDeadline(deadline)
+	}
+	return conn, err
+}
+
+func (h *host) upgrade(ctx context.Context, protocol, fields string) error {
+	conn, err := h.dialServer(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
-	}
 	var head bytes.Buffer
 	fmt.Fprintf(&head, "GET /agents/attach HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: %s\r\n%s", protocol, fields)
 	if err := h.header("Authorization", "Bearer "+secret).Write(&head); err != nil {

@@ -31,10 +31,46 @@ func wrapping(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Hand
 	}
 }
 
-func TestRun_NoMiddleware_Passes(t *testing.T) { hosttest.Run(t, hosttest.Host{}) }
+func TestRun_NoMiddleware_Passes(t *testing.T) {
+	hosttest.Run(t, hosttest.Host{Handlers: hosttest.Handlers()})
+}
+
+func TestCheck_HandlerUnknown_IsSaid(t *testing.T) {
+	err := hosttest.Check(t.Context(), hosttest.Host{Handlers: []hosttest.Handler{"relais"}})
+	if err == nil || !strings.Contains(err.Error(), "relais") || !strings.Contains(err.Error(), "forward proxy") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// A middleware that cleans paths is found out.
+func TestCheck_PathCleaned_IsSaid(t *testing.T) {
+	err := hosttest.Check(t.Context(), hosttest.Host{Handlers: []hosttest.Handler{hosttest.PathForm, hosttest.ForwardProxy}, Middleware: func(next http.Handler) http.Handler {
+		mux := http.NewServeMux()
+		mux.Handle("/", next)
+		return mux
+	}})
+	if err == nil || !strings.Contains(err.Error(), "path form: a request: ") || !strings.Contains(err.Error(), "forward proxy: by ") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// A middleware that keeps the body until the handler returns holds back an answer
+// without an end.
+func TestCheck_AnswerHeldBack_IsSaid(t *testing.T) {
+	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: time.Second, Handlers: []hosttest.Handler{hosttest.PathForm}, Middleware: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var kept bytes.Buffer
+			next.ServeHTTP(keepsBody{harness.OnlyUnwrap{Inner: w}, &kept}, r)
+			w.Write(kept.Bytes())
+		})
+	}})
+	if err == nil || !strings.Contains(err.Error(), "path form: of an answer without an end") {
+		t.Errorf("the error is %v", err)
+	}
+}
 
 func TestRun_OnlyUnwrap_Passes(t *testing.T) {
-	hosttest.Run(t, hosttest.Host{Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return harness.OnlyUnwrap{Inner: w} })})
+	hosttest.Run(t, hosttest.Host{Handlers: hosttest.Handlers(), Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return harness.OnlyUnwrap{Inner: w} })})
 }
 
 func TestRun_MiddlewareAsksForAHeader_ItIsSent(t *testing.T) {

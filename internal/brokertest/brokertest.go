@@ -28,6 +28,8 @@ var (
 	Consume      = Method{60, 20}
 	Ack          = Method{60, 80}
 	Heartbeat    = Method{} // as Next returns one
+
+	CloseOK = Method{10, 51} // the broker's answer to Close
 )
 
 // A Method is a class and a method of the protocol.
@@ -190,7 +192,7 @@ func (b *Broker) Talk(c net.Conn) {
 				b.Serve(conn)
 			}
 		case Close:
-			conn.Method(0, Method{10, 51})
+			conn.Method(0, CloseOK)
 			return
 		}
 	}

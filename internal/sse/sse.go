@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +45,7 @@ const (
 type Stream struct {
 	w        http.ResponseWriter
 	rc       *http.ResponseController
-	flushers []func() error
+	flushers upgrade.Flushers
 
 	limit   time.Duration
 	onStall func()
@@ -68,7 +67,7 @@ type Stream struct {
 // ResponseWriter without deadlines is written to without.
 func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, error) {
 	s := &Stream{w: w, rc: http.NewResponseController(w), limit: limit, onStall: onStall}
-	if s.flushers = flushers(w); len(s.flushers) == 0 {
+	if s.flushers = upgrade.FlushersOf(w); len(s.flushers) == 0 {
 		return nil, fmt.Errorf("%w: the middleware's %s hides http.Flusher", ErrCannotFlush, upgrade.Innermost(w))
 	}
 	h := w.Header()
@@ -82,58 +81,6 @@ func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, 
 		err = s.Flush()
 	}
 	return s, err
-}
-
-// flushers returns how to flush w, from the outside in: of all that Unwrap leads
-// to, because the Flush of some middlewares ends at a writer below that has
-// nothing but Unwrap.
-func flushers(w http.ResponseWriter) (all []func() error) {
-	for _, layer := range upgrade.Layers(w) {
-		switch f := layer.(type) {
-		case interface{ FlushError() error }:
-			all = append(all, f.FlushError)
-		case http.Flusher:
-			all = append(all, func() error { return flush(f) })
-		}
-	}
-	return all
-}
-
-// flush calls a Flush that has no error. Some panic where the layer below has no
-// Flush of its own.
-func flush(f http.Flusher) (err error) {
-	defer func() {
-		switch v := recover().(type) {
-		case nil:
-		case *runtime.TypeAssertionError:
-			err = http.ErrNotSupported
-		default:
-			panic(v)
-		}
-	}()
-	f.Flush()
-	return nil
-}
-
-// flush flushes every layer. One that cannot, because of what is below it, is
-// followed by one that can.
-func (s *Stream) flush() error {
-	var failed error
-	able := false
-	for _, f := range s.flushers {
-		switch err := f(); {
-		case err == nil:
-			able = true
-		case !errors.Is(err, http.ErrNotSupported):
-			return err
-		default:
-			failed = err
-		}
-	}
-	if able {
-		return nil
-	}
-	return failed
 }
 
 func lost(err error) error {
@@ -185,7 +132,7 @@ func (s *Stream) write(p []byte) error {
 func (s *Stream) Flush() error {
 	s.renew()
 	s.watch()
-	err := s.flush()
+	err := s.flushers.Flush()
 	s.unwatch()
 	if err == nil && s.stalled.Load() && !s.midway {
 		return ErrStalled
@@ -217,7 +164,7 @@ func (s *Stream) Last(event []byte) error {
 	if _, err := s.w.Write(event); err != nil {
 		return lost(err)
 	}
-	return lost(s.flush())
+	return lost(s.flushers.Flush())
 }
 
 // Cut makes a write that is under way, and every later one, fail. It may be

@@ -1,0 +1,177 @@
+package hosttest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire"
+)
+
+// withPathForm asks the path form before the mux, which cleans paths.
+func withPathForm(g *farwire.Gateway, mux http.Handler) http.Handler {
+	path := g.PathForm()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if farwire.IsPathForm(r) {
+			path.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+const (
+	// asked is a path that whoever cleans paths changes.
+	asked = "/asked//as%2Fit/is"
+	slow  = "/slow"
+)
+
+// site is the target of all but AMQP.
+func site(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" && r.URL.Path != "/" {
+		tell(w, r)
+		return
+	}
+	if r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<title>Home</title><main><p>This page is here to be crawled by hosttest, and it has a sentence.</p></main>")
+		return
+	}
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // the gateway reports it
+	}
+	defer ws.CloseNow()
+	for {
+		kind, message, err := ws.Read(r.Context())
+		if err != nil || ws.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
+
+// tell is the site's answer to a request that is not for its page: what was asked
+// for, or at /slow a line and, when the client has read it, no end.
+func tell(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	if r.URL.Path != slow {
+		io.WriteString(w, r.RequestURI)
+		return
+	}
+	io.WriteString(w, "first\n")
+	if http.NewResponseController(w).Flush() == nil {
+		<-r.Context().Done()
+	}
+}
+
+// pathForm sends a request and opens a WebSocket by a path alone, and reads an answer
+// that has not ended.
+func pathForm(ctx context.Context, h *host) error {
+	get := func(path string) (*http.Response, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url("/to/-/http/target.test"+path), nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header = h.header("X-API-Key", key)
+		return h.server.Client().Do(req)
+	}
+	resp, err := get(asked)
+	if err := sameAsked(resp, err); err != nil {
+		return fmt.Errorf("a request: %w", err)
+	}
+	resp, err = get(slow)
+	if err != nil {
+		return fmt.Errorf("an answer without an end has not begun, and may be held back by a middleware: %w", err)
+	}
+	defer resp.Body.Close()
+	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); line != "first\n" {
+		return fmt.Errorf("of an answer without an end %q has arrived, and the rest may be held back by a middleware: %w", line, err)
+	}
+	if err := h.echo(ctx, "/to/-/ws/target.test/"); err != nil {
+		return fmt.Errorf("a WebSocket: %w", err)
+	}
+	return nil
+}
+
+// sameAsked reports whether an answer is the site's to the path asked.
+func sameAsked(resp *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("the answer is %s, not 200", resp.Status)
+	case string(body) != asked:
+		return fmt.Errorf("the target was asked for %q, not for %q", body, asked)
+	}
+	return nil
+}
+
+// forwardProxy asks for an absolute URL, and opens a tunnel.
+func forwardProxy(ctx context.Context, h *host) error {
+	credentials := "Basic " + base64.StdEncoding.EncodeToString([]byte("hosttest:"+key))
+	for _, way := range []struct{ name, head string }{
+		{"a request for an absolute URL", "GET http://target.test" + asked + " HTTP/1.1\r\nHost: target.test\r\n"},
+		{"CONNECT", "CONNECT target.test:80 HTTP/1.1\r\nHost: target.test:80\r\n"},
+	} {
+		if err := h.throughProxy(ctx, way.head, credentials); err != nil {
+			return fmt.Errorf("by %s: %w", way.name, err)
+		}
+	}
+	return nil
+}
+
+func (h *host) throughProxy(ctx context.Context, head, credentials string) error {
+	conn, err := h.dialServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	var request bytes.Buffer
+	request.WriteString(head)
+	if err := h.header("Proxy-Authorization", credentials).Write(&request); err != nil {
+		return err
+	}
+	request.WriteString("\r\n")
+	if _, err := conn.Write(request.Bytes()); err != nil {
+		return err
+	}
+	answers := bufio.NewReader(conn)
+	method, _, _ := strings.Cut(head, " ")
+	if method == http.MethodConnect {
+		return tunnel(conn, answers)
+	}
+	resp, err := http.ReadResponse(answers, &http.Request{Method: method})
+	return sameAsked(resp, err)
+}
+
+// tunnel asks the site through a tunnel, once it is open.
+func tunnel(conn net.Conn, answers *bufio.Reader) error {
+	resp, err := http.ReadResponse(answers, &http.Request{Method: http.MethodConnect})
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the connection ends without an answer: %w", err)
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("the answer is %s, not 200", resp.Status)
+	}
+	if _, err := io.WriteString(conn, "GET "+asked+" HTTP/1.1\r\nHost: target.test\r\n\r\n"); err != nil {
+		return err
+	}
+	resp, err = http.ReadResponse(answers, &http.Request{Method: http.MethodGet})
+	return sameAsked(resp, err)
+}
