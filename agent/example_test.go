@@ -64,6 +64,32 @@ func ExamplePool() {
 	// farwire-us1 US available
 }
 
+// A program waits for its first exit, and asks which of them would serve a request.
+func ExamplePool_WaitReady() {
+	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("too late"))
+	fmt.Println(pool.WaitReady(ctx))
+
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("this exit is only an example")
+	}
+	if err := pool.Add(agent.Exit{Slug: "de1", Country: "DE", DialContext: dial}); err != nil {
+		panic(err)
+	}
+	fmt.Println(pool.WaitReady(context.Background()))
+	for _, info := range pool.Agents() {
+		fmt.Println(info.Slug, info.Fits(agent.Query{Countries: []string{"DE"}}), info.Fits(agent.Query{Countries: []string{"FR"}}))
+	}
+	// Output:
+	// too late
+	// <nil>
+	// de1 true false
+}
+
 // An http.Client fetches JSON from another country.
 func ExampleExit_Transport() {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

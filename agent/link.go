@@ -43,6 +43,8 @@ type link struct {
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
 	quiet    chan struct{} // told when no stream is open any more
 
+	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
+
 	ctlMu sync.Mutex // one control message at a time
 
 	mu    sync.Mutex
@@ -159,6 +161,9 @@ func (l *link) control() string {
 	for {
 		var m control
 		if err := readMessage(l.ctl, &m, maxControl); err != nil {
+			if told := l.byeReason.Load(); told != nil {
+				return *told // how the link ends then says nothing
+			}
 			return err.Error()
 		}
 		switch m.Type {
@@ -222,6 +227,7 @@ func sayOn(mux *yamux.Session, ctl *yamux.Stream, m control) error {
 // bye tells the agent why its link is about to end, and takes it out of use.
 func (l *link) bye(code, reason string) {
 	l.draining.Store(true)
+	l.byeReason.CompareAndSwap(nil, &reason)
 	// An agent that cannot be told finds out when the link ends.
 	_ = l.say(control{Type: ctlBye, Code: code, Reason: reason})
 }
