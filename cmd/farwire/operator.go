@@ -287,7 +287,7 @@ func listenedURL() (string, error) {
 	}
 	switch addr, err := netip.ParseAddr(host); {
 	case host == "":
-		host = "localhost"
+		host = "127.0.0.1" // a container without a hosts file knows no localhost
 	case err == nil && addr.IsUnspecified():
 		host = map[bool]string{true: "127.0.0.1", false: "::1"}[addr.Is4()]
 	}

@@ -149,7 +149,7 @@ func (g *Gateway) HTTP(path string) string { return "http" + g.secure + "://" + 
 // hasKeys reports whether the operator gave keys, so that none is made.
 func hasKeys(cmd *exec.Cmd) bool {
 	given := func(s string) bool {
-		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=") || s == "--keys-file"
+		return strings.HasPrefix(s, "--api-keys") || strings.HasPrefix(s, "FARWIRE_API_KEYS=") || s == "--keys-file" || strings.HasPrefix(s, "FARWIRE_KEYS_FILE=")
 	}
 	return slices.ContainsFunc(cmd.Args, given) || slices.ContainsFunc(cmd.Env, given)
 }

@@ -1,7 +1,8 @@
 // Release checks what a release of the modules would be, before there is one:
 // it makes a module proxy out of the tree, in which each module has the given
 // version and no replacement, installs the program from it, and compiles a host
-// program against the library and its adapters. Neither finds anything of ours
+// program against the library and its adapters. Then it compiles the program for each
+// platform of .goreleaser.yaml. Neither finds anything of ours
 // in a module cache; other modules come from where they always do.
 //
 //	go run ./test/release v0.1.0
@@ -72,7 +73,10 @@ func check(version string) (err error) {
 	if err := r.install(); err != nil {
 		return err
 	}
-	return r.compileHost()
+	if err := r.compileHost(); err != nil {
+		return err
+	}
+	return r.crossCompile()
 }
 
 // A release is the modules of the tree under one version.
@@ -107,8 +111,12 @@ func (r *release) environment() ([]string, error) {
 
 // run runs a command and returns what it prints.
 func (r *release) run(dir, name string, args ...string) (string, error) {
+	return runIn(dir, r.env, name, args...)
+}
+
+func runIn(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Env = dir, r.env
+	cmd.Dir, cmd.Env = dir, env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		err = fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)

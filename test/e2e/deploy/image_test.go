@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,6 +26,8 @@ type image struct {
 	user       syscall.Credential
 	expose     string
 	entrypoint []string
+	health     []string
+	labels     map[string]string
 }
 
 const repository = "../../.."
@@ -32,60 +35,59 @@ const repository = "../../.."
 var (
 	instruction = regexp.MustCompile(`(?m)^([A-Z]+) (.*)$`)
 	execForm    = regexp.MustCompile(`"([^"]*)"`)
+	label       = regexp.MustCompile(`([a-z.]+)="([^"]*)"`)
 )
 
-// makeImage follows the instructions of the Dockerfile. One that it does not
-// know fails the test.
-func makeImage(t *testing.T) *image {
+// stages are the instructions of the Dockerfile, by the name of their stage; that
+// of the image is the last one's, which has none. Before the first stage are the ARGs.
+func stages(t *testing.T) map[string][][]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repository, "Dockerfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	build, last, ok := strings.Cut(strings.ReplaceAll(string(text), "\\\n", ""), "\nFROM scratch\n")
-	if !ok {
-		t.Fatal("the image does not begin with nothing")
-	}
-	img := &image{root: t.TempDir()}
-	args := []string{}
-	stage := t.TempDir() // where the first stage puts what it makes
-	for _, m := range instruction.FindAllStringSubmatch(build, -1) {
-		switch m[1] {
-		case "FROM", "WORKDIR", "COPY":
-		case "ARG":
-			args = append(args, m[2])
-		case "RUN":
-			line := strings.NewReplacer("-o /", "-o "+stage+"/", "mkdir /", "mkdir "+stage+"/").Replace(m[2])
-			cmd := exec.Command("sh", "-eu", "-c", line)
-			cmd.Dir, cmd.Env = repository, append(harness.Environ(), append(args, "RELEASE=v0.0.0-test")...)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v\n%s", line, err, out)
-			}
-		default:
-			t.Fatalf("the test does not know %s", m[0])
+	all, name := make(map[string][][]string), "before"
+	for _, m := range instruction.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", ""), -1) {
+		if m[1] == "FROM" {
+			_, name, _ = strings.Cut(m[2], " AS ")
 		}
+		all[name] = append(all[name], m[1:])
 	}
-	for _, m := range instruction.FindAllStringSubmatch(last, -1) {
-		switch m[1] {
-		case "COPY":
-			img.copy(t, stage, strings.Fields(m[2]))
+	return all
+}
+
+// describe reads the instructions of the stage with this name. One that it does not
+// know fails the test.
+func describe(t *testing.T, name string) *image {
+	t.Helper()
+	img := &image{labels: map[string]string{}}
+	for _, m := range stages(t)[name] {
+		switch m[0] {
+		case "FROM":
+			if name == "" && m[1] != "scratch" {
+				t.Errorf("the image begins with %s, not with nothing", m[1])
+			}
+		case "ARG", "RUN", "COPY", "VOLUME":
 		case "USER":
-			uid, gid, _ := strings.Cut(m[2], ":")
+			uid, gid, _ := strings.Cut(m[1], ":")
 			img.user = syscall.Credential{Uid: number(t, uid), Gid: number(t, gid), NoSetGroups: os.Geteuid() != 0}
 		case "ENV":
-			img.env = append(img.env, strings.Fields(m[2])...)
+			img.env = append(img.env, strings.Fields(m[1])...)
 		case "EXPOSE":
-			img.expose = m[2]
+			img.expose = m[1]
 		case "ENTRYPOINT":
-			img.entrypoint = words(m[2])
+			img.entrypoint = words(m[1])
 		case "CMD":
-			img.command = words(m[2])
-		case "VOLUME":
-			if _, err := os.Stat(filepath.Join(img.root, m[2])); err != nil {
-				t.Errorf("the volume: %v", err)
+			img.command = words(m[1])
+		case "HEALTHCHECK":
+			_, command, _ := strings.Cut(m[1], " CMD ")
+			img.health = words(command)
+		case "LABEL":
+			for _, l := range label.FindAllStringSubmatch(m[1], -1) {
+				img.labels[l[1]] = l[2]
 			}
 		default:
-			t.Fatalf("the test does not know %s", m[0])
+			t.Fatalf("the test does not know %s", m)
 		}
 	}
 	if len(img.entrypoint) != 1 {
@@ -93,6 +95,83 @@ func makeImage(t *testing.T) *image {
 	}
 	img.program = img.entrypoint[0]
 	return img
+}
+
+// makeImage makes the image in a folder.
+func makeImage(t *testing.T) *image {
+	t.Helper()
+	img := describe(t, "")
+	img.root = t.TempDir()
+	stage := t.TempDir() // where the first stage puts what it makes
+	build(t, stages(t)["build"], stage)
+	for _, m := range stages(t)[""] {
+		switch m[0] {
+		case "COPY":
+			img.copy(t, stage, strings.Fields(m[1]))
+		case "VOLUME":
+			if _, err := os.Stat(filepath.Join(img.root, m[1])); err != nil {
+				t.Errorf("the volume: %v", err)
+			}
+		case "RUN":
+			t.Fatalf("on nothing nothing can be run: %s", m)
+		}
+	}
+	return img
+}
+
+// build follows the first stage, for this machine, with stage in the place of the
+// root. What it copies before the modules are fetched has to be all that go needs to
+// know them by.
+func build(t *testing.T, instructions [][]string, stage string) {
+	t.Helper()
+	modules := t.TempDir()
+	env := append(harness.Environ("GOFLAGS="), "RELEASE=v0.0.0-test", "TARGETOS="+runtime.GOOS, "TARGETARCH="+runtime.GOARCH)
+	for _, m := range instructions {
+		words := strings.Fields(m[1])
+		switch {
+		case m[0] == "FROM" || m[0] == "WORKDIR":
+		case m[0] == "ARG":
+			if strings.Contains(m[1], "=") {
+				env = append([]string{m[1]}, env...)
+			}
+		case m[0] == "ENV":
+			env = append(env, words...)
+		case m[0] == "COPY" && m[1] == ". .":
+			modules = ""
+		case m[0] == "COPY":
+			for _, from := range words[:len(words)-1] {
+				to := filepath.Join(modules, words[len(words)-1], filepath.Base(from))
+				if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := copyFile(to, filepath.Join(repository, from), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		case m[0] == "RUN" && modules != "":
+			if m[1] != "cd cmd && go mod download" {
+				t.Fatalf("the test does not know %s", m)
+			}
+			runShell(t, modules, env, "cd cmd && go list -m all >/dev/null")
+		case m[0] == "RUN":
+			line := m[1]
+			for strings.HasPrefix(line, "--mount=") {
+				_, line, _ = strings.Cut(line, " ")
+			}
+			runShell(t, repository, env, strings.NewReplacer("-o /", "-o "+stage+"/", "mkdir /", "mkdir "+stage+"/").Replace(line))
+		default:
+			t.Fatalf("the test does not know %s", m)
+		}
+	}
+}
+
+func runShell(t *testing.T, dir string, env []string, line string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-eu", "-c", line)
+	cmd.Dir, cmd.Env = dir, env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, out)
+	}
 }
 
 func words(exec string) (list []string) {
@@ -214,11 +293,10 @@ func TestImage(t *testing.T) {
 		t.Fatalf("version: %v, %q", err, out)
 	}
 
-	if !strings.HasPrefix(strings.Join(img.env, "\n"), "FARWIRE_LISTEN=0.0.0.0:"+img.expose+"\n") {
-		t.Errorf("%q is exposed and listened at is %q", img.expose, img.env)
-	}
+	img.judge(t)
 	serve := img.run(append(img.command, "--listen", "127.0.0.1:0")...)
 	g := harness.StartGateway(t, serve)
+	img.checkHealth(t, g)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Patience}
 	resp, err := client.Get(g.HTTP("/healthz"))
 	if err != nil {
@@ -239,6 +317,9 @@ func TestImage(t *testing.T) {
 	if owner := info.Sys().(*syscall.Stat_t).Uid; os.Geteuid() == 0 && owner != img.user.Uid {
 		t.Errorf("the database belongs to %d, want %d", owner, img.user.Uid)
 	}
+	if status := harness.Start(t, img.healthcheck(g.Addr)).Status(); status != 1 {
+		t.Errorf("with no gateway the health check ends with status %d", status)
+	}
 	if os.Geteuid() == 0 {
 		left, err := os.ReadDir(img.root)
 		if err != nil {
@@ -248,6 +329,68 @@ func TestImage(t *testing.T) {
 			if n := e.Name(); n != "data" && n != "etc" && n != "farwire" {
 				t.Errorf("the program has made /%s", n)
 			}
+		}
+	}
+}
+
+// judge looks at what an image says of itself.
+func (img *image) judge(t *testing.T) {
+	t.Helper()
+	// No address: both families.
+	if !strings.HasPrefix(strings.Join(img.env, "\n"), "FARWIRE_LISTEN=:"+img.expose+"\n") {
+		t.Errorf("%q is exposed and listened at is %q", img.expose, img.env)
+	}
+	for name, want := range map[string]string{"title": "farwire", "licenses": "Apache-2.0", "source": "https://github.com/farwire/farwire", "version": "$RELEASE", "revision": "$COMMIT"} {
+		if got := img.labels["org.opencontainers.image."+name]; got != want {
+			t.Errorf("the label %s is %q, want %q", name, got, want)
+		}
+	}
+	if len(img.health) != 2 || img.health[0] != img.program || img.health[1] != "health" {
+		t.Errorf("the health check is %q", img.health)
+	}
+}
+
+// healthcheck is the image's, of a gateway that listens there.
+func (img *image) healthcheck(addr string) *exec.Cmd {
+	cmd := img.run(img.health[1:]...)
+	cmd.Env = append(cmd.Env, "FARWIRE_LISTEN=:"+portOf(addr))
+	return cmd
+}
+
+func (img *image) checkHealth(t *testing.T, g *harness.Gateway) {
+	t.Helper()
+	p := harness.Start(t, img.healthcheck(g.Addr))
+	if status := p.Status(); status != 0 {
+		t.Errorf("the health check ends with status %d: %s", status, p.Stderr)
+	}
+}
+
+// The image with a Chromium is the same but for what it stands on.
+func TestImage_WithChromium_HasTheSameProgram(t *testing.T) {
+	img := describe(t, "chromium")
+	img.judge(t)
+	if strings.Join(img.command, " ") != "serve" || img.user.Uid != 65532 {
+		t.Errorf("it runs %q as %d", img.command, img.user.Uid)
+	}
+	var installs string
+	for _, m := range stages(t)["chromium"] {
+		if m[0] == "RUN" {
+			installs += m[1]
+		}
+	}
+	for _, wanted := range []string{"--no-install-recommends", " chromium ", " ca-certificates "} {
+		if !strings.Contains(installs, wanted) {
+			t.Errorf("it runs %q, without %q", installs, wanted)
+		}
+	}
+	for _, arg := range stages(t)["before"] {
+		if name, _, _ := strings.Cut(arg[1], "="); arg[0] != "ARG" || name != "BASE" && name != "CHROMIUM_BASE" {
+			t.Errorf("before the first stage stands %s", arg)
+		}
+	}
+	for name, from := range map[string]string{"build": "--platform=$BUILDPLATFORM ${BASE} AS build", "chromium": "${CHROMIUM_BASE} AS chromium"} {
+		if got := stages(t)[name][0][1]; got != from {
+			t.Errorf("%s begins with %q", name, got)
 		}
 	}
 }

@@ -47,9 +47,12 @@ func pageBlock(t *testing.T, name string, words ...string) string {
 
 // What the page has to copy is tried by a test.
 func TestEveryBlockIsTried(t *testing.T) {
-	tried := map[string]bool{"nginx.conf": true, "Caddyfile": true}
+	tried := map[string]bool{"nginx.conf": true, "Caddyfile": true, "browser.conf": true, "secrets.sh": true}
 	for _, u := range units {
 		tried[u.name], tried[u.env] = true, true
+	}
+	for _, name := range replacements {
+		tried[name] = true
 	}
 	for name := range blocks(t) {
 		if !tried[name] {

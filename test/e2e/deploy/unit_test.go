@@ -34,7 +34,7 @@ func TestUnits(t *testing.T) {
 		}
 		return string(out)
 	}
-	installed := []string{"/usr/local/bin/farwire", harness.Farwire(t).Path} // it looks for the program
+	installed := []string{"/usr/bin/farwire", harness.Farwire(t).Path} // it looks for the program
 	for _, u := range units {
 		text := pageBlock(t, u.name, installed...)
 		if !strings.Contains(text, "EnvironmentFile=/etc/farwire/"+u.env+"\n") {
@@ -57,7 +57,6 @@ func TestUnitsServe(t *testing.T) {
 		"FARWIRE_API_KEYS=alice=…":          "FARWIRE_API_KEYS=alice=" + key,
 		"FARWIRE_TOKEN_SECRET=…":            "FARWIRE_TOKEN_SECRET=" + rand.Text() + rand.Text(),
 		"FARWIRE_AGENT_SECRET=…":            "FARWIRE_AGENT_SECRET=" + secret,
-		"DATABASE_URL=postgres://…":         "", // the page's is one of two ways
 		"FARWIRE_DATA_DIR=/var/lib/farwire": "FARWIRE_DATA_DIR=" + t.TempDir(),
 	})
 	cmd.Env = append(cmd.Env, "FARWIRE_LISTEN=127.0.0.1:0")
@@ -67,6 +66,50 @@ func TestUnitsServe(t *testing.T) {
 		"FARWIRE_SECRET=…":                            "FARWIRE_SECRET=" + secret,
 	}))
 	g.Await(g.Stderr, `msg="agent attached" .*slug=at1`)
+}
+
+// The page shows the files that the packages have.
+func TestUnits_Page_ShowsTheFiles(t *testing.T) {
+	names := []string{"browser.conf"}
+	for _, u := range units {
+		names = append(names, u.name, u.env)
+	}
+	for _, name := range names {
+		file, err := os.ReadFile(filepath.Join(repository, "deploy/systemd", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown := pageBlock(t, name); shown != string(file) {
+			t.Errorf("the page shows another %s:\n%s", name, shown)
+		}
+	}
+}
+
+// systemd finds the units well confined, the one with a browser too. It is asked for a
+// tenth of what it prints.
+func TestUnits_Exposure_IsBelowThree(t *testing.T) {
+	gateway := pageBlock(t, units[0].name)
+	for name, text := range map[string]string{
+		"gateway": gateway, "agent": pageBlock(t, units[1].name), "gateway with a browser": gateway + pageBlock(t, "browser.conf"),
+	} {
+		analyze := func(text string) (string, error) {
+			file := filepath.Join(t.TempDir(), "farwire.service")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(harness.Look(t, "systemd-analyze"), "security", "--offline=true", "--no-pager", "--threshold=29", file)
+			cmd.Env = harness.Environ()
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		if said, err := analyze(text); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, said)
+		}
+		bare, _, _ := strings.Cut(text, "UMask=")
+		if said, err := analyze(bare); err == nil {
+			t.Errorf("without its confinement %s is judged the same:\n%s", name, said)
+		}
+	}
 }
 
 var directive = regexp.MustCompile(`(?m)^(ExecStart|Environment)=(.*)$`)
@@ -82,7 +125,7 @@ func command(t *testing.T, unit int, lines map[string]string) *exec.Cmd {
 			env = append(env, m[2])
 		}
 	}
-	if len(args) < 2 || args[0] != "/usr/local/bin/farwire" {
+	if len(args) < 2 || args[0] != "/usr/bin/farwire" {
 		t.Fatalf("the unit starts %q", args)
 	}
 	env = append(env, strings.Fields(pageBlock(t, units[unit].env))...)
