@@ -28,7 +28,7 @@ deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and othe
 .PHONY: test
 test: deps ## run every test of all modules, with the race detector
 	$(call each,$(GO) test -race -shuffle=on -timeout 20m ./...)
-	$(GO) test -run TestCost_ ./llmstxt # what the detector is too slow for
+	$(GO) test -run 'TestCost_|CostIsLinear' ./llmstxt ./internal/request # what the detector distorts
 
 .PHONY: short
 short: ## run the tests that need nothing but Go, without the race detector

@@ -182,6 +182,11 @@ func TestDocs_Loops_GoOnAndEnd(t *testing.T) {
 			counting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				n, _ := asked.LoadOrStore("n", new(int))
 				*n.(*int)++
+				// Else an answer that begins before the proxy has seen that the
+				// request ends is lost now and then.
+				if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+					t.Error(err)
+				}
 				through.ServeHTTP(w, r)
 			}))
 			defer counting.Close()

@@ -40,7 +40,7 @@ func crawl(t *testing.T, site *httptest.Server, o browser.Options, request strin
 	}
 	srv := httptest.NewServer(gw.Crawl())
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // many pages on a busy machine
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(srv.URL, "http")+"?api_key="+key, nil)
 	if err != nil {

@@ -263,9 +263,15 @@ func TestSizeIsBounded(t *testing.T) {
 		"/long": page(`<script>document.body.append("ü".repeat(1000000))</script>`),
 	}, func(o *browser.Options) { o.MaxBytes, o.Timeout = 100_000, time.Minute }) // or a busy machine shows less
 	for _, path := range []string{"/wide", "/long"} {
-		shown, err := w.show(path)
-		if err != nil || len(shown.HTML) > 100_000 || len(shown.HTML) < 99_000 || !utf8.Valid(shown.HTML) {
-			t.Errorf("%s: %d bytes, %v", path, len(shown.HTML), err)
+		for try := 1; ; try++ {
+			shown, err := w.show(path)
+			if err == nil && len(shown.HTML) <= 100_000 && len(shown.HTML) >= 99_000 && utf8.Valid(shown.HTML) {
+				break
+			}
+			if try == 3 || len(shown.HTML) > 100_000 || !utf8.Valid(shown.HTML) { // else a busy machine showed less
+				t.Errorf("%s: %d bytes, %v", path, len(shown.HTML), err)
+				break
+			}
 		}
 	}
 }
