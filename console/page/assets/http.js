@@ -130,16 +130,20 @@ async function exchange({ url, method, path, headers, body }, signal, receiving)
   receiving();
   find('http-empty').hidden = true;
   find('http-answer').hidden = false;
+  if (matchMedia('(max-width: 60rem)').matches) find('http-answer-title').scrollIntoView(); // it is below the form there
   showHead(response, url);
   const type = response.headers.get('Content-Type') ?? '';
   const chunks = [];
   let all = 0;
   let have = 0;
   let drawn = begun;
+  let timer = 0;
   const show = (ended) => {
     showTimes(first, ended ? performance.now() - begun : null, all);
     find('http-body').replaceChildren(bodyOf(join(chunks, have), type, all - have));
     drawn = performance.now();
+    clearTimeout(timer);
+    timer = 0;
   };
   show(false);
   const reader = response.body?.getReader();
@@ -151,7 +155,7 @@ async function exchange({ url, method, path, headers, body }, signal, receiving)
       const part = value.subarray(0, Math.max(0, kept - have));
       if (part.length) chunks.push(part);
       have += part.length;
-      if (performance.now() - drawn > pace) show(false);
+      timer ||= setTimeout(show, Math.max(0, drawn + pace - performance.now()), false);
     }
   } finally {
     show(true);

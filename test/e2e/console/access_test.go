@@ -72,9 +72,10 @@ func TestAccessible(t *testing.T) {
 			d     device
 			rules []string
 		}{
-			{"desktop", desktop, nil},
-			{"dark", night, []string{"color-contrast"}},
-			{"phone", phone, []string{"color-contrast", "target-size", "scrollable-region-focusable"}},
+			{"desktop", device{width: 1440, height: 900}, nil},
+			{"dark", device{width: 1440, height: 900, dark: true}, []string{"color-contrast"}},
+			{"phone", device{width: 375, height: 740, phone: true}, []string{"target-size", "scrollable-region-focusable"}},
+			{"phone-dark", device{width: 375, height: 740, phone: true, dark: true}, []string{"color-contrast"}},
 		} {
 			p.use(look.d)
 			complain(look.name+" "+panel, look.rules...)
