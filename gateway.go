@@ -54,6 +54,7 @@ type Gateway struct {
 	noAgent atomic.Int64
 
 	conns   egress.Conns // of the path form
+	tickets *upstream.Tickets
 	traffic traffic
 	hosted  *hosted
 
@@ -102,6 +103,7 @@ func New(o Options) (*Gateway, error) {
 		g.bytes = new(memoryLimiter)
 	}
 	g.conns.RootCAs = o.RootCAs
+	g.tickets = upstream.NewTickets()
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	g.subscribe()
 	g.answerPeers()

@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -215,6 +216,12 @@ func (p Principal) counted(http bool) Principal {
 // subject when the host named it without one. No two pairs make the same.
 func (p Principal) account() string {
 	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
+}
+
+// shares names all those who may use one connection, or resume its TLS session, one
+// after another: who has the principal's rules, and its sticky session.
+func (p Principal) shares(session string) string {
+	return fmt.Sprintf("%q %q %q %+v %q", p.account(), p.Allow, p.Deny, p.narrow, session)
 }
 
 // A memoryLimiter counts in the memory of this process.

@@ -3,7 +3,6 @@ package farwire
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -280,8 +279,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 		timeout = dialTimeout
 	}
 	f.late = time.Now().Add(timeout)
-	p := &f.s.principal
-	f.conns = fmt.Sprintf("%q %q %q %+v %q", p.account(), p.Allow, p.Deny, p.narrow, sticky)
+	f.conns = f.s.principal.shares(sticky)
 	if o.Idle > 0 {
 		f.idle = time.AfterFunc(o.Idle, func() { f.cut(errIdle) })
 	}

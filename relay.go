@@ -211,7 +211,8 @@ func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (ag
 	if err := g.permitOthers(ctx, s.principal, &q.Target); err != nil {
 		return agent.Exit{}, nil, err
 	}
-	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress}
+	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
+		Tickets: g.tickets, Owner: s.principal.shares(q.Query.Session)}
 	var c *upstream.Conn
 	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
 		c, err = dialer.WebSocket(ctx, e, &q.Target)

@@ -19,6 +19,9 @@ type Dialer struct {
 	// ProxyByAddress gives a client's proxy the address that the exit checked
 	// instead of the target's name.
 	ProxyByAddress bool
+
+	Tickets *Tickets // nil: no TLS session is resumed
+	Owner   string   // of the tickets: only who gives the same one resumes its sessions
 }
 
 // A Conn is a connection to a target whose upgrade is done.
@@ -77,7 +80,11 @@ func (d *Dialer) open(ctx context.Context, exit agent.Exit, t *Target) (_ *Conn,
 	}()
 	host := t.URL.Host
 	if t.URL.TLS {
-		secured, err := t.TLS.Handshake(ctx, conn, d.RootCAs, host, "http/1.1")
+		with := t.TLS
+		if d.Tickets != nil {
+			with.Tickets = d.Tickets.of(d.Owner, exit.Key(), t.URL.Addr(), with)
+		}
+		secured, err := with.Handshake(ctx, conn, d.RootCAs, host, "http/1.1")
 		if err != nil {
 			if exit.Report != nil {
 				exit.Report(host, err)
