@@ -69,6 +69,7 @@ type Limiter struct {
 	o      Options
 	local  localLimiter // counts this gateway's share
 	path   circuit
+	held   circuit // of what runs at a time
 	owed   debts
 	unsaid debts // bytes that Redis has not been told of
 	slots  *slots
@@ -112,7 +113,7 @@ func New(client redis.UniversalClient, o Options) (*Limiter, error) {
 		o.Logger = slog.Default()
 	}
 	o.Name = cmp.Or(o.Name, rand.Text())
-	l := &Limiter{client: client, o: o, local: farwire.NewLimiter().(localLimiter), path: newCircuit(o.Logger), slots: newSlots()}
+	l := &Limiter{client: client, o: o, local: farwire.NewLimiter().(localLimiter), path: newCircuit(o.Logger), held: newCircuit(slog.New(slog.DiscardHandler)), slots: newSlots()}
 	l.SetGateways(o.Gateways)
 	return l, nil
 }
@@ -177,15 +178,16 @@ func (l *Limiter) key(what string, p farwire.Principal) string {
 // run has Redis run a script on a key and returns its answer of so many
 // numbers, or an unavailableError. Any other error is that of ctx.
 func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, key string, args ...any) ([]int64, error) {
-	return l.runOn(ctx, script, numbers, []string{key}, args...)
+	return l.runOn(ctx, l.path, l.o.Timeout, script, numbers, []string{key}, args...)
 }
 
-func (l *Limiter) runOn(ctx context.Context, script *redis.Script, numbers int, keys []string, args ...any) ([]int64, error) {
+// runOn is run for several keys, with a circuit and a patience of the caller's.
+func (l *Limiter) runOn(ctx context.Context, path circuit, timeout time.Duration, script *redis.Script, numbers int, keys []string, args ...any) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	answer, err := l.path.Execute(func() ([]int64, error) {
-		limited, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	answer, err := path.Execute(func() ([]int64, error) {
+		limited, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		answer, err := script.Run(limited, l.client, keys, args...).Int64Slice()
 		if err == nil && len(answer) != numbers {

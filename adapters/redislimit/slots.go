@@ -98,7 +98,7 @@ func (l *Limiter) TakeSlot(ctx context.Context, p farwire.Principal, k farwire.K
 	s.mu.Lock()
 	want := h.running + 1
 	s.mu.Unlock()
-	a, err := l.runOn(ctx, slotsScript, 2, []string{key, l.gatewaysKey()},
+	a, err := l.runOn(ctx, l.held, l.slotTimeout(), slotsScript, 2, []string{key, l.gatewaysKey()},
 		l.o.Name, want, limit, alive.Microseconds(), int(kept.Seconds()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,6 +124,11 @@ func (l *Limiter) TakeSlot(ctx context.Context, p farwire.Principal, k farwire.K
 	h.running++
 	return s.releaser(key, h), true, nil
 }
+
+// slotTimeout is how long Redis may take to answer. A slot is taken once a session, and
+// one that was given without Redis may be one too many: it is worth a longer wait than
+// the rate of each request.
+func (l *Limiter) slotTimeout() time.Duration { return max(renewEvery, l.o.Timeout) }
 
 // slotKey names the hash of an account. All are in one slot of a Redis Cluster,
 // since a script reads them together with the set of gateways.
@@ -274,9 +279,7 @@ func (s *slots) sayOnce(l *Limiter) (known, more bool) {
 	if idle {
 		return true, false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), max(renewEvery, l.o.Timeout))
-	defer cancel()
-	a, err := l.runOn(ctx, renewScript, 1, keys, args...)
+	a, err := l.runOn(context.Background(), l.held, l.slotTimeout(), renewScript, 1, keys, args...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, h := range locked {
