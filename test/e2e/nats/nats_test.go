@@ -1,8 +1,6 @@
 package nats_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -24,8 +22,7 @@ func TestCluster_AnyGateway_ReachesShowsAndEnds(t *testing.T) {
 	w.redis = harness.Redis(t)
 	file := filepath.Join(w.folder(), "keys.json")
 	const third, stays = "0123456789abcdef-third", "0123456789abcdef-stays"
-	hash := func(key string) string { sum := sha256.Sum256([]byte(key)); return hex.EncodeToString(sum[:]) }
-	w.keysFile(file, hash(third), hash(stays))
+	w.keysFile(file, keyHash(third), keyHash(stays))
 	args := []string{"--keys-file", file, "--max-sessions", "3"}
 	one, two, three := w.gateway(args...), w.gateway(args...), w.gateway(args...)
 	w.agent("de1", 1, one)
@@ -79,7 +76,7 @@ func TestCluster_AnyGateway_ReachesShowsAndEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.keysFile(file, hash(stays))
+	w.keysFile(file, keyHash(stays))
 	one.Signal(syscall.SIGHUP)
 	revoked.wantClose(websocket.StatusPolicyViolation, "key revoked")
 	for name, g := range map[string]*harness.Gateway{"one": one, "two": two, "three": three} {

@@ -67,10 +67,16 @@ func newWorld(t *testing.T) *world {
 // gateway starts one more; arguments beat what all have.
 func (w *world) gateway(args ...string) *harness.Gateway {
 	w.t.Helper()
+	return w.gatewayAt(w.nats.URL, args...)
+}
+
+// gatewayAt starts one that finds NATS elsewhere.
+func (w *world) gatewayAt(natsURL string, args ...string) *harness.Gateway {
+	w.t.Helper()
 	cmd := harness.Farwire(w.t, append([]string{"serve", "--listen", "127.0.0.1:0", "--token-secret", w.secret,
 		"--agent-secret", agentSecret, "--admin-listen", "127.0.0.1:0", "--rate", "1000",
 		"--api-keys", "alice=" + key + ",bob=" + other}, args...)...)
-	cmd.Env = append(cmd.Env, "NATS_URL="+w.nats.URL, "FARWIRE_BROWSER=none")
+	cmd.Env = append(cmd.Env, "NATS_URL="+natsURL, "FARWIRE_BROWSER=none")
 	if w.redis != nil {
 		cmd.Env = append(cmd.Env, "REDIS_URL=redis://"+w.redis.Addr)
 	}
@@ -80,9 +86,18 @@ func (w *world) gateway(args ...string) *harness.Gateway {
 // agent starts one that knows these gateways.
 func (w *world) agent(slug string, links int, gateways ...*harness.Gateway) *harness.TestProcess {
 	w.t.Helper()
+	var urls []string
+	for _, g := range gateways {
+		urls = append(urls, g.HTTP(""))
+	}
+	return w.agentAt(slug, links, urls...)
+}
+
+func (w *world) agentAt(slug string, links int, gateways ...string) *harness.TestProcess {
+	w.t.Helper()
 	args := []string{"agent", "--slug", slug, "--country", "DE", "--secret", agentSecret, "--allow-private", "--links", fmt.Sprint(links)}
 	for _, g := range gateways {
-		args = append(args, "--gateway", g.HTTP(""))
+		args = append(args, "--gateway", g)
 	}
 	return harness.Start(w.t, harness.Farwire(w.t, args...))
 }
