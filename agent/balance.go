@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"context"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -70,4 +73,97 @@ func (c *cluster) surplus(now time.Time) *link {
 	}
 	idlest.moved = now
 	return idlest
+}
+
+const (
+	// leavePatience is how long agents have to link elsewhere before the others are
+	// told that this gateway leaves.
+	leavePatience = 3 * time.Second
+	leaveLook     = 20 * time.Millisecond
+)
+
+// Leave has this gateway drain: its agents are told to link elsewhere, and when they
+// have, or after three seconds, the other gateways are told to send it nothing new. What
+// it carries for them goes on until Shutdown. Leave does not wait for the agents,
+// Shutdown does. Without a cluster it does nothing.
+func (p *Pool) Leave() {
+	p.mu.Lock()
+	c := p.cluster
+	if c == nil || p.draining || c.leaving.Swap(true) {
+		p.mu.Unlock()
+		return
+	}
+	var links []*link
+	for _, e := range p.entries {
+		links = append(links, e.links...)
+	}
+	p.wg.Go(c.leave) // with mu held, so that it comes before Shutdown's Wait
+	p.mu.Unlock()
+	var told sync.WaitGroup
+	for _, l := range links {
+		// One that cannot be told finds out when the link ends.
+		told.Go(func() { _ = l.say(control{Type: ctlMove}) })
+	}
+	told.Wait()
+}
+
+// leave tells the other gateways, once the agents are elsewhere.
+func (c *cluster) leave() {
+	defer close(c.moved)
+	late := time.NewTimer(leavePatience)
+	defer late.Stop()
+	look := time.NewTicker(leaveLook)
+	defer look.Stop()
+	for waiting := true; waiting && !c.elsewhere(); {
+		select {
+		case <-look.C:
+		case <-late.C:
+			waiting = false
+		case <-c.pool.ctx.Done():
+			return
+		}
+	}
+	c.left.Store(true)
+	c.changed()
+}
+
+// elsewhere reports whether each agent of this gateway has a link to another one that
+// stays, or there is none.
+func (c *cluster) elsewhere() bool {
+	p := c.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining {
+		return true
+	}
+	stays := false
+	for _, g := range c.far {
+		stays = stays || !g.leaving
+	}
+	if !stays {
+		return true
+	}
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			same := func(other *farLink) bool { return other.Instance == l.instance && other.takes(Rules{}) }
+			if !l.draining.Load() && !slices.ContainsFunc(e.far, same) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// awaitLeave waits until a Leave that has begun is over, or ctx ends.
+func (p *Pool) awaitLeave(ctx context.Context) {
+	p.mu.Lock()
+	c := p.cluster
+	p.mu.Unlock()
+	if c == nil || !c.leaving.Load() {
+		return
+	}
+	select {
+	case <-c.moved:
+	case <-ctx.Done():
+	}
 }

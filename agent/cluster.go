@@ -39,7 +39,9 @@ type cluster struct {
 	secrets    func() [][]byte
 	idle       time.Duration // how long a connection without a stream is kept
 	membership Membership
-	leaving    atomic.Bool
+	leaving    atomic.Bool   // no agent attaches any more
+	left       atomic.Bool   // the others are told so
+	moved      chan struct{} // closed behind it
 	answer     atomic.Pointer[func(context.Context, []byte) ([]byte, error)]
 
 	// far and the fields of its values are guarded by Pool.mu.
@@ -89,7 +91,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 			return fmt.Errorf("agent: ClusterOptions.Secrets: one has %d bytes, want at least %d", len(s), minClusterSecret)
 		}
 	}
-	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets, idle: peerIdle,
+	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets, idle: peerIdle, moved: make(chan struct{}),
 		far: map[string]*farGateway{}, entries: map[string]*entry{}}
 	c.peers.links, c.peers.warned = map[string]*peerLink{}, map[string]time.Time{}
 	p.mu.Lock()
@@ -114,29 +116,6 @@ func (p *Pool) Join(o ClusterOptions) error {
 	p.mu.Unlock()
 	m.Changed()
 	return nil
-}
-
-// Leave tells the other gateways that this one drains: they send it nothing new,
-// and what it carries for them goes on until Shutdown. The agents are told to link
-// elsewhere. Without a cluster it does nothing.
-func (p *Pool) Leave() {
-	p.mu.Lock()
-	c := p.cluster
-	var links []*link
-	for _, e := range p.entries {
-		links = append(links, e.links...)
-	}
-	p.mu.Unlock()
-	if c == nil || c.leaving.Swap(true) {
-		return
-	}
-	c.changed()
-	var told sync.WaitGroup
-	for _, l := range links {
-		// One that cannot be told finds out when the link ends.
-		told.Go(func() { _ = l.say(control{Type: ctlMove}) })
-	}
-	told.Wait()
 }
 
 // Gateways lists the names of the gateways of the cluster, this one's first; none
@@ -181,7 +160,7 @@ func (c *cluster) holding() Holding {
 	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := Holding{Gateway: c.name, URL: c.url(), Leaving: c.leaving.Load() || p.draining}
+	h := Holding{Gateway: c.name, URL: c.url(), Leaving: c.left.Load() || p.draining}
 	for i, e := range p.entries {
 		if e.own != nil {
 			h.Agents = append(h.Agents, Held{Link: ownLinks + uint64(i), ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,

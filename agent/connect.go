@@ -91,17 +91,13 @@ func (l *connector) wait(ctx context.Context, err error, waits connectorWaits) {
 	case errors.Is(err, errEnoughLinks):
 		return // it waits for room
 	case errors.As(err, &no) && no.code == codeDuplicate && l.runner.inCluster():
-		pause(ctx, waits.duplicate.NextBackOff())
+		if l.runner.pauseOrChange(ctx, waits.duplicate.NextBackOff()) {
+			waits.duplicate.Reset()
+			pause(ctx, jitter(retryFirst/4))
+		}
 	case errors.As(err, &no) && no.code == codeDuplicate:
 		l.say(slog.LevelInfo, "gateway is linked by another address already")
-		changed := l.runner.waker()
-		timer := time.NewTimer(resolveEvery + jitter(resolveEvery))
-		defer timer.Stop()
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		l.runner.pauseOrChange(ctx, resolveEvery+jitter(resolveEvery))
 		pause(ctx, jitter(retryFirst))
 	case errors.As(err, &no) && no.code == codeReplaced:
 		l.yield = true // or the two would replace each other for ever
@@ -118,6 +114,20 @@ func (l *connector) wait(ctx context.Context, err error, waits connectorWaits) {
 		pause(ctx, waits.lost.NextBackOff())
 	}
 	l.linked.Store(false)
+}
+
+// pauseOrChange waits for d, or until links have changed, which it reports.
+func (r *runner) pauseOrChange(ctx context.Context, d time.Duration) (changed bool) {
+	wake := r.waker()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }

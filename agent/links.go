@@ -103,6 +103,7 @@ func (r *runner) move(l *agentLink) {
 	}
 	l.moving = true
 	r.roomChanged()
+	r.changed() // whoever found no other gateway looks again
 	r.mu.Unlock()
 	late := time.NewTimer(moveTimeout)
 	defer late.Stop()

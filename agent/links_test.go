@@ -127,3 +127,37 @@ func TestBalance_OneGatewayHasAll_AgentsMove(t *testing.T) {
 		return slices.ContainsFunc(one.Agents(), func(a agent.Info) bool { return slices.Equal(a.Gateways, []string{"two"}) })
 	})
 }
+
+// An agent that has found one gateway alone is reached through it, while that drains,
+// until it is linked to another.
+func TestLeave_OnlyLinkOfAnAgent_ReachedUntilItIsElsewhere(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	one, srv1 := join(t, d, "one", nil)
+	two, srv2 := join(t, d, "two", nil)
+	b := balance(t, srv1)
+	run(t, agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, AllowPrivate: true})
+	attached(t, two, 1)
+	addr := target(t, echo)
+	b.mu.Lock()
+	b.servers = append(b.servers, srv2.Listener.Addr().String())
+	b.mu.Unlock()
+	one.Leave()
+	done := make(chan error, 1)
+	go func() { done <- one.Shutdown(withTimeout(t)) }()
+	for ended := false; !ended; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			ended = true // and once more, when it is gone
+		default:
+		}
+		c := dial(t, selectOne(t, two, agent.Query{}), addr)
+		wantEcho(t, c, "reached")
+		c.Close()
+	}
+	if h := holders(two); !slices.Equal(h, []string{"two"}) {
+		t.Errorf("held by %v", h)
+	}
+}

@@ -310,6 +310,7 @@ func (p *Pool) Agents() []Info {
 // and ends the links. It returns the context's error when connections were
 // cut. Agents go on looking for the gateway.
 func (p *Pool) Shutdown(ctx context.Context) error {
+	p.awaitLeave(ctx)
 	p.mu.Lock()
 	p.draining = true
 	var links []*link

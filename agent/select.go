@@ -174,19 +174,35 @@ var errNoLink = errors.New("no link to the agent")
 
 // overLinks does something over a link of the entry, and over another while the
 // fault is an agent's; then through other gateways that hold it, while the fault is
-// an agent's or a gateway's.
-func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
-	got, err := overOwn(ctx, p, e, do)
-	if err == nil || Classify(err).Fault != FaultAgent || ctx.Err() != nil {
-		return got, err
-	}
-	c, holders := p.holders(e, rulesOf(ctx))
-	for _, g := range holders {
-		var l *link
-		if l, err = c.peerTo(ctx, g); err == nil {
-			got, err = do(route{l, e.exit.key})
+// an agent's or a gateway's. When none of these has it any more, links that have come
+// meanwhile are tried: an agent may just have moved.
+func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (got T, err error) {
+	goesOn := func() bool { return err != nil && Classify(err).Fault == FaultAgent && ctx.Err() == nil }
+	var tried []string
+	for range 2 {
+		why := err
+		if got, err = overOwn(ctx, p, e, do); !goesOn() {
+			return got, err
 		}
-		if err == nil || Classify(err).Fault != FaultAgent || ctx.Err() != nil {
+		had := !errors.Is(err, errNoLink)
+		if !had && why != nil {
+			err = why // of the gateways that were tried
+		}
+		c, holders := p.holders(e, rulesOf(ctx))
+		for _, g := range holders {
+			if slices.Contains(tried, g.name) {
+				continue
+			}
+			tried = append(tried, g.name)
+			var l *link
+			if l, err = c.peerTo(ctx, g); err == nil {
+				got, err = do(route{l, e.exit.key})
+			}
+			if !goesOn() {
+				return got, err
+			}
+		}
+		if had || len(tried) == 0 {
 			break
 		}
 	}

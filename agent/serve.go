@@ -142,6 +142,11 @@ func (l *agentLink) drain(ctx context.Context) {
 			return
 		case <-ctx.Done():
 			l.log.Warn("sessions are cut", "sessions", l.open())
+			// Closing drops what is still queued to leave, the reason among it; an
+			// answer to a ping says that it has left.
+			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
+			defer late.Stop()
+			_, _ = l.mux.Ping()
 			return
 		}
 	}
