@@ -25,8 +25,7 @@ func TestCluster(t *testing.T) {
 		out := c.page.script("look", []string{
 			"KEY=" + c.alice, "TARGET=" + target, pathWith(t),
 			"CURL_CA_BUNDLE=" + c.certificate.CAFile, "SSL_CERT_FILE=" + c.certificate.CAFile,
-		}, "https://gw1.example.com", "https://"+c.names[0], "https://gw2.example.com", "https://"+c.names[1],
-			"https://gateway.example.com", "https://"+c.front)
+		}, "10.0.0.11:8080", c.gateways[0].Addr, "10.0.0.12:8080", c.gateways[1].Addr, "https://gateway.example.com", "https://"+c.front)
 		for _, slug := range []string{"at1", "de1", "de2"} {
 			if n := strings.Count(out, `"slug":"`+slug+`"`); n != 2 {
 				t.Errorf("%d gateways have %s", n, slug)
@@ -62,6 +61,7 @@ func TestCluster(t *testing.T) {
 	t.Run("without database and bucket", func(t *testing.T) { servicesAway(t, c, target, sites[1]) })
 	t.Run("one is killed and the other goes on", func(t *testing.T) { killed(t, c, target, sites[0]) })
 	t.Run("one drains and nobody notices", func(t *testing.T) { drained(t, c, target) })
+	t.Run("without NATS", func(t *testing.T) { withoutNATS(t, c, target) })
 }
 
 // limitsHold asks both gateways in turn as fast as it can. The page gives a
@@ -256,7 +256,13 @@ func killed(t *testing.T, c *cluster, target string, s *site) {
 		t.Errorf("%d due times were worked twice", n)
 	}
 	c.gateways[victim] = c.startGateway(victim, c.gateways[victim].Addr)
-	c.awaitAgents(victim)
+	c.awaitNetwork(victim)
+	c.await(harness.Patience, func() bool { // nginx leaves it alone for 5 s
+		time.Sleep(200 * time.Millisecond) // the rate of the page
+		s := c.throughNginx().relay(c.alice, target)
+		defer s.conn.CloseNow()
+		return c.metric(victim, `farwire_sessions_active{kind="relay"}`) == "1"
+	}, "nginx sends somebody to it again")
 }
 
 // drained ends a gateway as an upgrade does, with callers who come through

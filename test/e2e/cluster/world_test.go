@@ -29,13 +29,13 @@ type cluster struct {
 	alice, bob       string
 	gateways         [2]*harness.Gateway
 	front            string // nginx, for clients: host:port
-	names            [2]string
 	agents           map[string]*harness.TestProcess
 	certificate      *harness.Certificate
-	db, redis        *harness.Server
+	db, redis, nats  *harness.Server
 	bucket           *harness.S3Server
 	http             *http.Client
 	gatewayVariables []string
+	agentSecret      string
 }
 
 // newCluster starts everything, as the page has it.
@@ -44,51 +44,56 @@ func newCluster(t *testing.T) *cluster {
 	c := &cluster{
 		t: t, page: readPage(t), alice: rand.Text(), bob: rand.Text(), agents: make(map[string]*harness.TestProcess),
 		certificate: harness.NewCertificate(t),
-		db:          harness.Postgres(t), redis: harness.Redis(t), bucket: harness.S3(t),
+		db:          harness.Postgres(t), redis: harness.Redis(t), nats: harness.NATS(t), bucket: harness.S3(t),
 	}
 	transport := &http.Transport{TLSClientConfig: c.certificate.Client(), DisableKeepAlives: true}
 	c.http = &http.Client{Transport: transport, Timeout: harness.Patience}
 	t.Cleanup(transport.CloseIdleConnections)
 
-	secret := rand.Text()
+	c.agentSecret = rand.Text()
 	c.gatewayVariables = c.page.variables("gateway.env", map[string]string{
 		"FARWIRE_API_KEYS":     "alice=" + c.alice + ",bob=" + c.bob,
 		"FARWIRE_TOKEN_SECRET": rand.Text() + rand.Text(),
-		"FARWIRE_AGENT_SECRET": secret,
+		"FARWIRE_AGENT_SECRET": c.agentSecret,
 		"DATABASE_URL":         c.db.URL,
 		"REDIS_URL":            "redis://" + c.redis.Addr,
+		"NATS_URL":             c.nats.URL,
 		"S3_ENDPOINT":          c.bucket.Endpoint,
 		"S3_BUCKET":            c.bucket.Bucket,
 		"S3_ACCESS_KEY":        c.bucket.AccessKey,
 		"S3_SECRET_KEY":        c.bucket.SecretKey,
 		"S3_PUBLIC_URL":        "https://files.test",
 	})
-	listeners := []*net.TCPListener{harness.Listen(t), harness.Listen(t), harness.Listen(t)}
-	c.front = port(listeners[0])
-	c.names = [2]string{port(listeners[1]), port(listeners[2])}
+	front := harness.Listen(t)
+	c.front = port(front)
 	for i := range c.gateways {
 		c.gateways[i] = c.startGateway(i, harness.FreeAddr(t)) // the one that is killed comes back there
 	}
-	harness.NginxConf(t, c.page.block("nginx.conf",
-		"/etc/ssl/gateway.pem", c.certificate.CertFile, "/etc/ssl/gateway.key", c.certificate.KeyFile,
-		"10.0.0.11:8080", c.gateways[0].Addr, "10.0.0.12:8080", c.gateways[1].Addr,
-		"listen 443 ssl;\n    server_name gateway.example.com;", listen(c.front),
-		"listen 443 ssl;\n    server_name gw1.example.com;", listen(c.names[0]),
-		"listen 443 ssl;\n    server_name gw2.example.com;", listen(c.names[1]),
-	), listeners...)
+	harness.NginxConf(t, c.nginx(c.gateways, c.front), front)
 	for _, slug := range []string{"at1", "de1", "de2"} {
-		words := []string{"https://gw1.example.com", "https://" + c.names[0]}
-		if slug != "de2" {
-			words = append(words, "https://gw2.example.com", "https://"+c.names[1])
-		}
-		cmd := c.page.command("agent "+slug, words, "--allow-private") // what they reach here is on loopback
-		cmd.Env = append(cmd.Env, "FARWIRE_SECRET="+secret, "SSL_CERT_FILE="+c.certificate.CAFile)
-		c.agents[slug] = harness.Start(t, cmd)
+		c.agents[slug] = c.startAgent("agent "+slug, "https://gateway.example.com", "https://"+c.front)
 	}
 	for i := range c.gateways {
 		c.awaitAgents(i)
 	}
 	return c
+}
+
+// nginx is the page's file for these gateways.
+func (c *cluster) nginx(gateways [2]*harness.Gateway, front string) string {
+	c.t.Helper()
+	return c.page.block("nginx.conf",
+		"/etc/ssl/gateway.pem", c.certificate.CertFile, "/etc/ssl/gateway.key", c.certificate.KeyFile,
+		"10.0.0.11:8080", gateways[0].Addr, "10.0.0.12:8080", gateways[1].Addr,
+		"listen 443 ssl;\n    server_name gateway.example.com;", listen(front))
+}
+
+// startAgent starts an agent by a command of the page.
+func (c *cluster) startAgent(block string, words ...string) *harness.TestProcess {
+	c.t.Helper()
+	cmd := c.page.command(block, words, "--allow-private") // what they reach here is on loopback
+	cmd.Env = append(cmd.Env, "FARWIRE_SECRET="+c.agentSecret, "SSL_CERT_FILE="+c.certificate.CAFile)
+	return harness.Start(c.t, cmd)
 }
 
 func port(ln *net.TCPListener) string {
@@ -103,11 +108,7 @@ func listen(addr string) string {
 // startGateway starts a gateway by the command of the page.
 func (c *cluster) startGateway(i int, addr string) *harness.Gateway {
 	c.t.Helper()
-	peer := 1 - i
-	cmd := c.page.command(fmt.Sprintf("gateway %d", i+1), []string{
-		fmt.Sprintf("10.0.0.1%d:8080", i+1), addr,
-		fmt.Sprintf("https://gw%d.example.com", peer+1), "https://" + c.names[peer],
-	}, "--admin-listen", "127.0.0.1:0")
+	cmd := c.page.command(fmt.Sprintf("gateway %d", i+1), []string{fmt.Sprintf("10.0.0.1%d:8080", i+1), addr}, "--admin-listen", "127.0.0.1:0")
 	cmd.Env = append(cmd.Env, c.gatewayVariables...)
 	return harness.StartGateway(c.t, cmd)
 }
@@ -142,7 +143,21 @@ func (c *cluster) fallbacks() (n [2]string) {
 	return n
 }
 
-// awaitAgents waits until a gateway has all three agents.
+// awaitNetwork waits until a gateway reaches all three agents, whoever holds them.
+func (c *cluster) awaitNetwork(i int) {
+	c.t.Helper()
+	c.await(harness.Patience, func() bool {
+		req, err := http.NewRequest(http.MethodGet, c.through(i).url("/network"), nil)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		req.Header.Set("X-API-Key", c.alice)
+		var answer struct{ Agents []struct{ Slug string } }
+		return c.do(req, &answer) == http.StatusOK && len(answer.Agents) == 3
+	}, "all agents are reached")
+}
+
+// awaitAgents waits until a gateway has a link of its own to all three agents.
 func (c *cluster) awaitAgents(i int) {
 	c.t.Helper()
 	for _, slug := range []string{"at1", "de1", "de2"} {
