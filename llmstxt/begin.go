@@ -127,6 +127,7 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 	if c.IgnoreRobots {
 		return &robots.Rules{}, nil
 	}
+	defer c.freeFile()
 	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1)
 	var status *statusError
 	var skip *skipError

@@ -52,8 +52,8 @@ func numbered(begin, unit, end string) func(size int) []byte {
 }
 
 // readPage does with a page what a crawl does.
-func readPage(kind string) func(*testing.T, []byte) {
-	return func(t *testing.T, body []byte) {
+func readPage(kind string) func(testing.TB, []byte) {
+	return func(t testing.TB, body []byte) {
 		text, err := decode.UTF8(t.Context(), body, kind)
 		if errors.Is(err, decode.ErrText) {
 			return
@@ -77,7 +77,7 @@ func readPage(kind string) func(*testing.T, []byte) {
 func absolute(href string) string { return "http://a.test/" + href }
 
 // readText does with a page of Markdown what a crawl does.
-func readText(t *testing.T, body []byte) {
+func readText(t testing.TB, body []byte) {
 	if _, err := mdpage.Parse(t.Context(), body, true); err != nil {
 		t.Fatal(err)
 	}
@@ -86,12 +86,12 @@ func readText(t *testing.T, body []byte) {
 	}
 }
 
-func readSitemap(t *testing.T, body []byte) {
+func readSitemap(t testing.TB, body []byte) {
 	_, err := sitemap.Parse(t.Context(), bytes.NewReader(body), sitemap.MaxBytes, func(sitemap.Entry) bool { return true })
 	_ = err // most of them are not well formed
 }
 
-func readRobots(t *testing.T, body []byte) {
+func readRobots(t testing.TB, body []byte) {
 	r := robots.Parse(body, "farwire")
 	for i := range 200 {
 		r.Allowed(&url.URL{Scheme: "http", Host: "a.test", Path: strings.Repeat("/b", 50) + fmt.Sprint(i)})
@@ -111,7 +111,7 @@ func zip(f func(int) []byte) func(int) []byte {
 // hostile are documents that cost other parsers more than their length.
 var hostile = map[string]struct {
 	make func(size int) []byte
-	read func(*testing.T, []byte)
+	read func(testing.TB, []byte)
 }{
 	"script that is commented out":    {fill("<script><!--", "<-", ""), readPage("text/html")},
 	"script in a script":              {fill("<script><!--<script ", "<-", ""), readPage("text/html")},
@@ -203,11 +203,11 @@ var hostile = map[string]struct {
 	"robots.txt: stars":     {func(n int) []byte { return fill("User-agent: *\nDisallow: /", "*b", "")(min(n, robots.MaxBytes)) }, readRobots},
 	"an answer of lines":    {numbered("# T\n\n> http://a.test/\n", "\n## T\n\n> http://a.test/%d\n\nText.\n", ""), readAnswer},
 	"an answer of links":    {numbered("# T\n\n> S\n\nx\n\n## S\n\n", "- [T](http://a.test/%d): N\n", ""), readAnswer},
-	"an answer of dots":     {func(n int) []byte { return fill("", strings.Repeat("a.b,", 250)+"\n", "")(n) }, func(t *testing.T, b []byte) { mention.Find(string(b)) }},
-	"an answer of brackets": {fill("", strings.Repeat("[](", 300)+"\n", ""), func(t *testing.T, b []byte) { mention.Find(string(b)) }},
+	"an answer of dots":     {func(n int) []byte { return fill("", strings.Repeat("a.b,", 250)+"\n", "")(n) }, func(t testing.TB, b []byte) { mention.Find(string(b)) }},
+	"an answer of brackets": {fill("", strings.Repeat("[](", 300)+"\n", ""), func(t testing.TB, b []byte) { mention.Find(string(b)) }},
 }
 
-func readAnswer(t *testing.T, b []byte) {
+func readAnswer(t testing.TB, b []byte) {
 	for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
 		_, err := llmstxt.Parse(string(b), l)
 		_ = err // each is of one layout
@@ -215,7 +215,7 @@ func readAnswer(t *testing.T, b []byte) {
 }
 
 // cpu is the processor time of this thread.
-func cpu(t *testing.T) time.Duration {
+func cpu(t testing.TB) time.Duration {
 	const thread = 1 // RUSAGE_THREAD, which package syscall does not name
 	var u syscall.Rusage
 	if err := syscall.Getrusage(thread, &u); err != nil {
@@ -225,7 +225,7 @@ func cpu(t *testing.T) time.Duration {
 }
 
 // cost is the processor time of one run, the least of a few means.
-func cost(t *testing.T, read func(*testing.T, []byte), body []byte) time.Duration {
+func cost(t *testing.T, read func(testing.TB, []byte), body []byte) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // another's garbage is not this document's
@@ -246,7 +246,7 @@ func cost(t *testing.T, read func(*testing.T, []byte), body []byte) time.Duratio
 // six times as much. n is 192 KiB, beyond what is looked at of a page's parts, or as
 // little from size on as can be measured well: what is quadratic everywhere shows
 // there too.
-func linear(t *testing.T, size int, build func(size int) []byte, read func(*testing.T, []byte)) {
+func linear(t *testing.T, size int, build func(size int) []byte, read func(testing.TB, []byte)) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for {
@@ -301,7 +301,7 @@ func TestCheck_LongFiles_Linear(t *testing.T) {
 		"hashes":   fill(head, "#", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
-			linear(t, 12<<10, f, func(_ *testing.T, b []byte) { llmstxt.Check(string(b)) })
+			linear(t, 12<<10, f, func(_ testing.TB, b []byte) { llmstxt.Check(string(b)) })
 		})
 	}
 }

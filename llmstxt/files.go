@@ -3,12 +3,15 @@ package llmstxt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -60,13 +63,53 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) (io
 		c.pace.answered()
 		return nil, nil, retry{worth: code >= 500}, &statusError{code}
 	}
-	sent, err := io.ReadAll(io.LimitReader(a.resp.Body, limit))
+	sent, err := a.readPlain()
 	if err != nil {
-		return nil, nil, retry{worth: true}, a.failed(err)
+		return nil, nil, retry{worth: err != errLargeFile}, err
 	}
 	c.pace.answered()
-	body, err := decode.Stream(bytes.NewReader(sent), strings.Join(a.resp.Header.Values("Content-Encoding"), ","))
+	body, err := decode.Stream(sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","))
 	return body, nil, retry{}, err
+}
+
+// errLargeFile says that a file is not small, where only small ones are asked for.
+var errLargeFile = errors.New("the file is not small")
+
+// readPlain reads a file as it was sent. One that is not small needs room, of which
+// all crawls of the process have a share; the crawl holds it until it gives it back.
+func (a *transfer) readPlain() (*bytes.Buffer, error) {
+	sent := new(bytes.Buffer)
+	if _, err := sent.ReadFrom(io.LimitReader(a.resp.Body, share.SmallBody)); err != nil {
+		return nil, a.failed(err)
+	}
+	switch {
+	case sent.Len() < share.SmallBody:
+		return sent, nil
+	case a.limit == share.SmallBody:
+		return nil, errLargeFile
+	}
+	// The site does not pay for the wait.
+	began := time.Now()
+	a.clock.Stop()
+	if a.fileRoom == nil {
+		var err error
+		if a.fileRoom, err = share.LargeFiles.Take(a.outer, a.owner); err != nil {
+			return nil, err
+		}
+	}
+	a.rewind(time.Since(began))
+	if _, err := sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit-share.SmallBody)); err != nil {
+		return nil, a.failed(err)
+	}
+	return sent, nil
+}
+
+// freeFile gives back the room of a file that is read no more.
+func (c *crawler) freeFile() {
+	if c.fileRoom != nil {
+		c.fileRoom()
+		c.fileRoom = nil
+	}
 }
 
 // statusError is an answer without the file.

@@ -52,13 +52,20 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	}
 	var queue []file
 	root := &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}
+	defer c.freeFile()
 	guess := func(paths ...string) {
+		c.freeFile()
+		// Of several that are held at once each is small, or asked for again in its turn.
+		limit := int64(share.SmallBody)
+		if len(paths) == 1 {
+			limit = sitemap.MaxSent
+		}
 		files := make([]file, len(paths))
 		var all tasks
 		for i, p := range paths {
 			f := &files[i]
 			if f.u, f.guess, f.depth = weburl.Resolve(root, p), true, 1; f.u != nil && rules.Allowed(f.u) {
-				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent) })
+				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, limit) })
 			} else {
 				f.u = nil
 			}
@@ -96,7 +103,8 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		}
 		files[f.u.String()] = true
 		body, err := f.body, f.err
-		if !f.guess {
+		if !f.guess || err == errLargeFile {
+			c.freeFile()
 			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent)
 		}
 		if err != nil {

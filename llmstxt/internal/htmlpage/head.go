@@ -89,7 +89,7 @@ func (s *scanner) script(kind, src string) {
 	}
 	var v any
 	s.linked++
-	if len(raw) < 64<<10 && s.linked < 8 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
+	if len(raw) < 64<<10 && s.linked <= 8 && json.Unmarshal(bytes.TrimSpace(raw), &v) == nil {
 		s.linkedData(v, 0)
 	}
 }

@@ -17,6 +17,9 @@ import (
 //	  1 larger one being read               128 MiB
 //	128 pieces of whole texts, packed        32 MiB
 //
+// Of site maps and robots.txt that are larger than SmallBody there are four, as sent
+// (40 MiB), which no page waits for.
+//
 // A core is kept for what else the process does. Cores count, not GOMAXPROCS,
 // which may be higher: what reads pages must leave room for what does not.
 var (
@@ -24,6 +27,7 @@ var (
 	Bodies     = NewPool(256)
 	LargeBody  = NewPool(4)
 	LargePages = NewPool(1)
+	LargeFiles = NewPool(4)
 	Texts      = NewPool(textPieces)
 )
 

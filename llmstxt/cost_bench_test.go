@@ -1,0 +1,40 @@
+//go:build linux
+
+package llmstxt_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+)
+
+// BenchmarkHostileDocuments tells the processor time and the memory of each hostile
+// document at its largest.
+func BenchmarkHostileDocuments(b *testing.B) {
+	for name, d := range hostile {
+		size := 8 << 20
+		switch {
+		case strings.HasPrefix(name, "site map"):
+			size = 10 << 20
+		case strings.HasPrefix(name, "robots.txt"):
+			size = robots.MaxBytes
+		case strings.HasPrefix(name, "an answer"):
+			size = 256 << 10
+		}
+		b.Run(name, func(b *testing.B) {
+			body := d.make(size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			began := cpu(b)
+			for b.Loop() {
+				d.read(b, body)
+			}
+			b.ReportMetric(float64(cpu(b)-began)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
+		})
+	}
+}

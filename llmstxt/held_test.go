@@ -1,0 +1,110 @@
+package llmstxt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// hoard is a web of home pages with links to pages. Those bodies that it hoards come
+// but for their last byte, and it counts what is held of them.
+type hoard struct {
+	prefix      string // of their paths
+	size        int64
+	open, bytes atomic.Int64
+}
+
+func (h *hoard) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/html"}}, ContentLength: -1, Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	switch {
+	case strings.HasPrefix(r.URL.Path, h.prefix):
+		h.open.Add(1)
+		resp.Body = &hoardedBody{h: h, ctx: r.Context()}
+	case r.URL.Path == "/":
+		var page strings.Builder
+		page.WriteString("<title>Home</title><h1>Home</h1><p>A home page that says what it is about.")
+		for i := range 30 {
+			fmt.Fprintf(&page, "<p><a href=/topic-%c>Topic %c</a>", 'a'+i, 'a'+i)
+		}
+		resp.Body = io.NopCloser(strings.NewReader(page.String()))
+	default:
+		resp.StatusCode, resp.Body = 404, http.NoBody
+	}
+	return resp, nil
+}
+
+type hoardedBody struct {
+	h     *hoard
+	ctx   context.Context
+	given int64
+	close sync.Once
+}
+
+func (b *hoardedBody) Read(p []byte) (int, error) {
+	n := min(int64(len(p)), b.h.size-1-b.given)
+	if n == 0 {
+		<-b.ctx.Done()
+		return 0, b.ctx.Err()
+	}
+	b.given += n
+	b.h.bytes.Add(n)
+	return int(n), nil
+}
+
+func (b *hoardedBody) Close() error {
+	b.close.Do(func() { b.h.open.Add(-1); b.h.bytes.Add(-b.given) })
+	return nil
+}
+
+// However many crawls there are, and however large what their sites send, what is held
+// of it before it is read is what docs/security.md says.
+func TestCrawl_ManyCrawls_HeldInSumIsBounded(t *testing.T) {
+	const crawls, small, large = 50, 256 << 10, 4
+	for name, c := range map[string]struct {
+		prefix string
+		size   int64
+		open   int64 // bodies at the same time
+		limit  int64 // of their bytes
+	}{
+		"pages":     {"/topic-", 8 << 20, 256, (64 + 32) << 20},
+		"site maps": {"/sitemap", 10 << 20, crawls, (64 + 40) << 20},
+		"robots":    {"/robots.txt", 500 << 10, crawls, 64 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &hoard{prefix: c.prefix, size: c.size}
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				for i := range crawls {
+					running.Go(func() {
+						_, err := llmstxt.Crawl(ctx, fmt.Sprintf("http://site%d.test/", i), llmstxt.Options{Client: &http.Client{Transport: h}, Owner: fmt.Sprint("owner ", i%5)})
+						if !errors.Is(err, context.Canceled) {
+							t.Errorf("the crawl ended with %v", err)
+						}
+					})
+				}
+				synctest.Wait() // all of them wait for a site, or for their share
+				if n := h.open.Load(); n != c.open {
+					t.Errorf("%d bodies are held, want %d", n, c.open)
+				}
+				if n, want := h.bytes.Load(), (c.open-large)*small+large*(c.size-1); n > c.limit || n != want {
+					t.Errorf("%d bytes are held, want %d, %d of them large", n, want, large)
+				}
+				cancel()
+				running.Wait()
+				if h.open.Load() != 0 || h.bytes.Load() != 0 {
+					t.Errorf("%d bodies and %d bytes are held after the end", h.open.Load(), h.bytes.Load())
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,68 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Of a page as many links are kept as docs/security.md says, however many it has.
+func TestCrawl_PageOfManyLinks_KeepsAsManyAsItMay(t *testing.T) {
+	page := func(n, long int) answer {
+		var b strings.Builder
+		b.WriteString("<title>Home</title><h1>Home</h1><p>A home page that says in a sentence what it is about.")
+		for i := range n {
+			fmt.Fprintf(&b, "<a href=/%s-%d></a>", strings.Repeat("x", long), i)
+		}
+		return html(b.String())
+	}
+	for name, c := range map[string]struct{ links, long, most, bytes int }{
+		"many": {6000, 1, 5000, 256 << 10},
+		"long": {3000, 500, 3000, 256 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &web{pages: map[string]answer{"http://docs.test/": page(c.links, c.long)}}
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 1})
+			kept := s.Pages[0].Links
+			size, last := 0, 0
+			for _, l := range kept {
+				size, last = size+len(l), len(l)
+			}
+			if len(kept) > c.most || size-last > c.bytes {
+				t.Errorf("%d links of %d bytes are kept", len(kept), size)
+			}
+			if len(kept) < c.most && size < c.bytes-last {
+				t.Errorf("only %d links of %d bytes are kept", len(kept), size)
+			}
+		})
+	}
+}
+
+// Linked data is looked at in eight scripts of less than 64 KiB.
+func TestCrawl_LinkedData_EightScriptsAreLookedAt(t *testing.T) {
+	const said = "All about the gadget, by the people who made it."
+	script := func(more string) string {
+		return `<script type="application/ld+json">{"@type":"TechArticle"` + more + `}</script>`
+	}
+	describes := script(`,"description":"` + said + `"`)
+	for name, c := range map[string]struct {
+		scripts string
+		taken   bool
+	}{
+		"the eighth":    {strings.Repeat(script(""), 7) + describes, true},
+		"the ninth":     {strings.Repeat(script(""), 8) + describes, false},
+		"a long one":    {script(`,"x":"` + strings.Repeat("x", 63<<10) + `","description":"` + said + `"`), true},
+		"one too long":  {script(`,"x":"` + strings.Repeat("x", 64<<10) + `","description":"` + said + `"`), false},
+		"behind others": {"<script>1</script>" + strings.Repeat("<script>2</script>", 20) + describes, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Gadget</title>" + c.scripts)}}
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 1})
+			if got := s.Pages[0].Excerpt; strings.Contains(got, said) != c.taken {
+				t.Errorf("the excerpt is %q", got)
+			}
+		})
+	}
+}
