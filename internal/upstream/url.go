@@ -62,8 +62,12 @@ func ParseURL(s string) (*URL, error) {
 	return u, u.setAuthority(authority)
 }
 
-// setAuthority reads user, host and port (RFC 3986, section 3.2).
+// setAuthority reads user, host and port (RFC 3986, section 3.2). Where it has a
+// backslash, browsers end it there and others do not.
 func (u *URL) setAuthority(s string) error {
+	if strings.Contains(s, `\`) {
+		return fault.Invalidf("url cannot be parsed: host or port is not valid")
+	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		name, password, hasPassword := strings.Cut(s[:i], ":")
 		name, err := url.PathUnescape(name)

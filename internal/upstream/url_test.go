@@ -48,7 +48,7 @@ func TestParseURL_Refuses(t *testing.T) {
 		"": "missing", " ": "missing", "example.com": "must begin with ws://", "ftp://h/": "must begin with ws://",
 		"ws://": "host is missing", "ws:///x": "host is missing", "ws://h:0/": "port is out of range", "ws://h:65536/": "port is out of range",
 		"ws://h:x/": "host or port is not valid", "ws://a b/": "host or port is not valid", "ws://h/\r\nX: y": "control character",
-		"ws://h/#": "fragment", `ws://a\b/`: "not valid", "ws://a,b/": "host is not valid",
+		"ws://h/#": "fragment", `ws://a\b/`: "not valid", `ws://a\b@c/`: "not valid", "ws://a,b/": "host is not valid",
 		"ws://[fe80::1%25eth0]/": "zone", "ws://[fe80::1%eth0]/": "not valid", "ws://%zz@h/": "percent-encoded", "ws://[::1/": "not valid",
 	} {
 		u, err := upstream.ParseURL(text)
