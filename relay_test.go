@@ -9,130 +9,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/harness"
 )
 
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// A transcript is a conversation as a client sees it, compared with a file in
-// testdata; -update writes the file anew.
-type transcript struct {
-	*peer
-	lines []string
-}
-
-var volatile = regexp.MustCompile(`127\.0\.0\.1(:|%3A)\d+`)
-
-func (w *world) transcript(path string, headers ...string) *transcript {
-	tr := &transcript{}
-	tr.note("> GET " + path)
-	for _, h := range headers {
-		tr.note("> " + h)
-	}
-	tr.peer = w.open(path, headers...)
-	tr.note("< " + tr.resp.Status)
-	for _, name := range []string{"Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "X-Farwire-Node"} {
-		if v := tr.resp.Header.Get(name); v != "" {
-			tr.note("< " + name + ": " + v)
-		}
-	}
-	return tr
-}
-
-func (tr *transcript) note(line string) {
-	tr.lines = append(tr.lines, volatile.ReplaceAllString(line, "TARGET"))
-}
-
-func (tr *transcript) say(op byte, payload string) {
-	tr.note("> " + frame{op: op, fin: true, payload: []byte(payload)}.String())
-	tr.frame(op, true, []byte(payload))
-}
-
-func (tr *transcript) hear() {
-	tr.t.Helper()
-	tr.note("< " + tr.next().String())
-}
-
-func (tr *transcript) compare(name string) {
-	tr.t.Helper()
-	tr.wantEnd()
-	file := filepath.Join("testdata", "relay", name+".txt")
-	got := strings.Join(tr.lines, "\n") + "\n"
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			tr.t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	if got != string(want) {
-		tr.t.Errorf("%s: the conversation was\n%s\nwant\n%s", file, got, want)
-	}
-}
-
-func TestTranscripts(t *testing.T) {
-	w := newWorld(t)
-	url := newTarget(t, echo)
-	refused := "ws://" + harness.FreeAddr(t) + "/"
-
-	t.Run("session", func(t *testing.T) {
-		tr := w.in(t).transcript("/ws")
-		tr.say(opText, fmt.Sprintf(`{"apiKey": %q, "url": %q, "geo": "DE"}`, testKey, url))
-		tr.hear()
-		tr.say(opText, "hello from scraping api")
-		tr.hear()
-		tr.say(opBinary, "\x00\xff")
-		tr.hear()
-		tr.say(opPing, "are you there")
-		tr.hear()
-		tr.say(opClose, string(closePayload(4321, "enough")))
-		tr.hear()
-		tr.compare("session")
-	})
-	t.Run("subprotocol", func(t *testing.T) {
-		tr := w.in(t).transcript("/ws", "Sec-WebSocket-Protocol: graphql-ws, other")
-		tr.say(opText, fmt.Sprintf(`{"key": %q, "url": %q}`, testKey, url))
-		tr.hear()
-		tr.say(opClose, "")
-		tr.hear()
-		tr.compare("subprotocol")
-	})
-	for name, message := range map[string]string{
-		"key-missing":    fmt.Sprintf(`{"url": %q}`, url),
-		"key-invalid":    fmt.Sprintf(`{"apiKey": "not-a-key-of-anyone", "url": %q}`, url),
-		"no-agent":       fmt.Sprintf(`{"apiKey": %q, "url": %q, "geo": "US,FR", "agent": "us1"}`, testKey, url),
-		"target-refuses": fmt.Sprintf(`{"apiKey": %q, "url": %q}`, testKey, refused),
-		"not-json":       `hello`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			tr := w.in(t).transcript("/ws")
-			tr.say(opText, strings.ReplaceAll(message, refused, refused))
-			tr.hear()
-			tr.hear()
-			tr.compare(name)
-		})
-	}
-	t.Run("direct", func(t *testing.T) {
-		tr := w.in(t).transcript("/ws?url="+escape(url)+"&api_key="+testKey+"&EIO=4", "Sec-WebSocket-Protocol: a, b")
-		tr.say(opText, "hello")
-		tr.hear()
-		tr.say(opClose, string(closePayload(1000, "")))
-		tr.hear()
-		tr.compare("direct")
-	})
 }
 
 // Both sides send frames before they are told that the session is connected.

@@ -58,3 +58,28 @@ func TestBody_AnnouncesTooMuch_413AtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Frames that carry nothing count on the wire: a client without a key has no more held
+// of it than 128 KiB.
+func TestFirstMessage_FramesOfNothing_RefusedAt128KiB(t *testing.T) {
+	w := newWorld(t)
+	url := newTarget(t, echo)
+	client := &peer{t: t, mask: true}
+	for name, op := range map[string]byte{"fragments": opCont, "pongs": opPong} {
+		t.Run(name, func(t *testing.T) {
+			raw := client.encode(opText, false, nil)
+			for len(raw) < 128<<10 {
+				raw = append(raw, client.encode(op, op == opPong, nil)...)
+			}
+			p := w.in(t).open("/ws")
+			p.raw(raw[:128<<10])
+			if r := p.refusal(); r.code != 1008 || !strings.Contains(r.text, "too much before the connect message") {
+				t.Errorf("got %+v", r)
+			}
+			p = w.in(t).open("/ws")
+			p.raw(raw[:6*(100<<10/6)])
+			p.frame(opCont, true, fmt.Appendf(nil, `{"apiKey":%q,"url":%q}`, testKey, url))
+			p.wantConnected()
+		})
+	}
+}

@@ -127,8 +127,9 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 	if c.IgnoreRobots {
 		return &robots.Rules{}, nil
 	}
-	defer c.freeFile()
-	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1)
+	var large fileRoom
+	defer large.free()
+	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1, &large)
 	var status *statusError
 	var skip *skipError
 	switch {

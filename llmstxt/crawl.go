@@ -139,7 +139,6 @@ type crawler struct {
 	previous         map[string]*Page // by URL; not written once the crawl runs
 	pace             *pacer
 	slots            chan struct{} // one for each request under way
-	fileRoom         func()        // gives back the room of a large site map or robots.txt; nil: none is held
 
 	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
 	scope     weburl.Scope         //

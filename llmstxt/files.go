@@ -17,16 +17,28 @@ import (
 
 // Files that are no pages: robots.txt and site maps.
 
+// fileRoom is what a file that is not small takes of the process's share.
+type fileRoom struct{ release func() }
+
+// free gives it back, when nothing of the file is read any more.
+func (r *fileRoom) free() {
+	if r.release != nil {
+		r.release()
+		r.release = nil
+	}
+}
+
 // getPlain fetches one, at most limit bytes of it as it is sent, and returns a
-// reader of what it says. It follows redirects, and asks again like for a page.
-func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64) (io.Reader, error) {
+// reader of what it says. It follows redirects, and asks again like for a page. A
+// file that is not small needs a fileRoom; without one it is errLargeFile.
+func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *fileRoom) (io.Reader, error) {
 	for hop := 0; ; hop++ {
 		var body io.Reader
 		var next *url.URL
 		var err error
 		for n := 0; ; n++ {
 			var again retry
-			body, next, again, err = c.getPlainOnce(ctx, u, limit)
+			body, next, again, err = c.getPlainOnce(ctx, u, limit, r)
 			if err == nil || ctx.Err() != nil || !c.again(ctx, n, again) {
 				break
 			}
@@ -41,7 +53,7 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64) (io.Rea
 	}
 }
 
-func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) (io.Reader, *url.URL, retry, error) {
+func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom) (io.Reader, *url.URL, retry, error) {
 	if err := c.pace.wait(ctx); err != nil {
 		return nil, nil, retry{}, err
 	}
@@ -63,7 +75,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) (io
 		c.pace.answered()
 		return nil, nil, retry{worth: code >= 500}, &statusError{code}
 	}
-	sent, err := a.readPlain()
+	sent, err := a.readPlain(r)
 	if err != nil {
 		return nil, nil, retry{worth: err != errLargeFile}, err
 	}
@@ -72,12 +84,10 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64) (io
 	return body, nil, retry{}, err
 }
 
-// errLargeFile says that a file is not small, where only small ones are asked for.
 var errLargeFile = errors.New("the file is not small")
 
-// readPlain reads a file as it was sent. One that is not small needs room, of which
-// all crawls of the process have a share; the crawl holds it until it gives it back.
-func (a *transfer) readPlain() (*bytes.Buffer, error) {
+// readPlain reads a file as it was sent.
+func (a *transfer) readPlain(r *fileRoom) (*bytes.Buffer, error) {
 	sent := new(bytes.Buffer)
 	if _, err := sent.ReadFrom(io.LimitReader(a.resp.Body, share.SmallBody)); err != nil {
 		return nil, a.failed(err)
@@ -85,31 +95,23 @@ func (a *transfer) readPlain() (*bytes.Buffer, error) {
 	switch {
 	case sent.Len() < share.SmallBody:
 		return sent, nil
-	case a.limit == share.SmallBody:
+	case r == nil:
 		return nil, errLargeFile
 	}
 	// The site does not pay for the wait.
 	began := time.Now()
 	a.clock.Stop()
-	if a.fileRoom == nil {
-		var err error
-		if a.fileRoom, err = share.LargeFiles.Take(a.outer, a.owner); err != nil {
-			return nil, err
-		}
+	r.free() // what a try before this one took
+	release, err := share.LargeFiles.Take(a.outer, a.owner)
+	if err != nil {
+		return nil, err
 	}
+	r.release = release
 	a.rewind(time.Since(began))
 	if _, err := sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit-share.SmallBody)); err != nil {
 		return nil, a.failed(err)
 	}
 	return sent, nil
-}
-
-// freeFile gives back the room of a file that is read no more.
-func (c *crawler) freeFile() {
-	if c.fileRoom != nil {
-		c.fileRoom()
-		c.fileRoom = nil
-	}
 }
 
 // statusError is an answer without the file.

@@ -52,20 +52,21 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	}
 	var queue []file
 	root := &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}
-	defer c.freeFile()
+	var large fileRoom // one at a time
+	defer large.free()
 	guess := func(paths ...string) {
-		c.freeFile()
+		large.free()
 		// Of several that are held at once each is small, or asked for again in its turn.
-		limit := int64(share.SmallBody)
+		var alone *fileRoom
 		if len(paths) == 1 {
-			limit = sitemap.MaxSent
+			alone = &large
 		}
 		files := make([]file, len(paths))
 		var all tasks
 		for i, p := range paths {
 			f := &files[i]
 			if f.u, f.guess, f.depth = weburl.Resolve(root, p), true, 1; f.u != nil && rules.Allowed(f.u) {
-				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, limit) })
+				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent, alone) })
 			} else {
 				f.u = nil
 			}
@@ -104,8 +105,8 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		files[f.u.String()] = true
 		body, err := f.body, f.err
 		if !f.guess || err == errLargeFile {
-			c.freeFile()
-			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent)
+			large.free()
+			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent, &large)
 		}
 		if err != nil {
 			var status *statusError

@@ -59,7 +59,47 @@ func counted(begin, unit, end string) func(int) string {
 	}
 }
 
+// hostileBodies are bodies of /amqp, and hostileCrawls requests of a crawl, of the
+// same kind. Their parts beyond those of every object cost time with a key only.
+var hostileBodies = map[string]func(size int) string{
+	"many names":       counted(`{"host":"a"`, `,"%x":1`, `}`),
+	"a host":           repeated(`{"host":"`, "a.", `"}`),
+	"routing keys":     repeated(`{"host":"a","exchange":"e","routing_key":["a"`, `,"a"`, `]}`),
+	"bindings":         repeated(`{"host":"a","bindings":[{"exchange":"e"}`, `,{"exchange":"e"}`, `]}`),
+	"arguments":        counted(`{"host":"a","bindings":[{"exchange":"e","arguments":{"a":1`, `,"%x":1`, `}}]}`),
+	"long arguments":   repeated(`{"host":"a","bindings":[{"exchange":"e","arguments":{"a":["x"`, `,"x"`, `]}}]}`),
+	"a long number":    repeated(`{"host":"a","bindings":[{"exchange":"e","arguments":{"a":1`, "0", `}}]}`),
+	"a long fraction":  repeated(`{"host":"a","bindings":[{"exchange":"e","arguments":{"a":0.`, "1", `}}]}`),
+	"an offset":        repeated(`{"host":"a","queue":"q","offset":1`, "0", `}`),
+	"an authority":     repeated(`{"host":"a","ssl":true,"ca":"`, `-----BEGIN CERTIFICATE-----\n`, `"}`),
+	"a certificate":    repeated(`{"host":"a","ssl":true,"cert_key":"x","cert":"`, `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, `"}`),
+	"a virtual host":   repeated(`{"host":"a","virtual_host":"`, "/", `"}`),
+	"user and secrets": repeated(`{"host":"a","username":"`, `\u0000`, `"}`),
+}
+
+var hostileCrawls = map[string]func(size int) string{
+	"many names":     counted(`{"url":"http://a"`, `,"%x":1`, `}`),
+	"globs":          repeated(`{"url":"http://a","include":["a"`, `,"**/*"`, `]}`),
+	"stars":          repeated(`{"url":"http://a","exclude":["/`, "*a", `"]}`),
+	"double stars":   repeated(`{"url":"http://a","exclude":["/`, "**/", `"]}`),
+	"headers":        counted(`{"url":"http://a","headers":{"a":"b"`, `,"%x":"v"`, `}}`),
+	"one cookie":     repeated(`{"url":"http://a","cookies":{"a":"`, "; ", `"}}`),
+	"a path":         repeated(`{"url":"http://a/`, "%41", `"}`),
+	"a query":        repeated(`{"url":"http://a/?`, "a&", `"}`),
+	"a host":         repeated(`{"url":"http://`, "xn--a.", `"}`),
+	"a wide host":    repeated(`{"url":"http://`, "ü。", `"}`),
+	"a user":         repeated(`{"url":"http://`, "a:@", `h/"}`),
+	"a language":     repeated(`{"url":"http://a","language":"`, "de-", `"}`),
+	"a version":      repeated(`{"url":"http://a","version":"`, "1.", `"}`),
+	"slugs":          repeated(`{"url":"http://a","agent":"a`, ",a", `"}`),
+	"a long delay":   repeated(`{"url":"http://a","delay":1`, "0", `}`),
+	"a fine delay":   repeated(`{"url":"http://a","delay":0.`, "1", `}`),
+	"many fractions": repeated(`{"url":"http://a","x":[0.1`, ",1e-9", `]}`),
+}
+
 func readConnect(message string) { request.ParseConnect([]byte(message)) }
+func readBody(message string)    { request.ParseAMQP([]byte(message)) }
+func readCrawl(message string)   { request.ParseCrawl([]byte(message)) }
 
 // threadCPU is the processor time of the thread.
 func threadCPU(t testing.TB) time.Duration {
@@ -89,13 +129,13 @@ func spent(t testing.TB, do func()) time.Duration {
 	return least
 }
 
-// Four times the message costs less than six times the processor time.
-func TestConnectMessage_Hostile_CostIsLinear(t *testing.T) {
-	for name, build := range hostile {
+// wantLinear holds four times the message to less than six times the processor time.
+func wantLinear(t *testing.T, messages map[string]func(int) string, read func(string)) {
+	for name, build := range messages {
 		t.Run(name, func(t *testing.T) {
 			small, large := build(16<<10), build(64<<10)
 			for try := 1; ; try++ {
-				a, b := spent(t, func() { readConnect(small) }), spent(t, func() { readConnect(large) })
+				a, b := spent(t, func() { read(small) }), spent(t, func() { read(large) })
 				if b < 6*max(a, 2*time.Microsecond) {
 					return
 				}
@@ -107,10 +147,14 @@ func TestConnectMessage_Hostile_CostIsLinear(t *testing.T) {
 	}
 }
 
-// BenchmarkConnectMessage tells the processor time of a message of 64 KiB: at most 5
-// ms may go by before its key is known.
-func BenchmarkConnectMessage(b *testing.B) {
-	for name, build := range hostile {
+func TestConnectMessage_Hostile_CostIsLinear(t *testing.T) { wantLinear(t, hostile, readConnect) }
+func TestAMQPBody_Hostile_CostIsLinear(t *testing.T)       { wantLinear(t, hostileBodies, readBody) }
+func TestCrawlRequest_Hostile_CostIsLinear(t *testing.T)   { wantLinear(t, hostileCrawls, readCrawl) }
+
+// benchmark tells the processor time of messages of 64 KiB: at most 5 ms may go by
+// before a key is known.
+func benchmark(b *testing.B, messages map[string]func(int) string, read func(string)) {
+	for name, build := range messages {
 		b.Run(name, func(b *testing.B) {
 			message := build(64 << 10)
 			b.SetBytes(int64(len(message)))
@@ -118,9 +162,13 @@ func BenchmarkConnectMessage(b *testing.B) {
 			defer runtime.UnlockOSThread()
 			began := threadCPU(b)
 			for b.Loop() {
-				readConnect(message)
+				read(message)
 			}
 			b.ReportMetric(float64(threadCPU(b)-began)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
 		})
 	}
 }
+
+func BenchmarkConnectMessage(b *testing.B) { benchmark(b, hostile, readConnect) }
+func BenchmarkAMQPBody(b *testing.B)       { benchmark(b, hostileBodies, readBody) }
+func BenchmarkCrawlRequest(b *testing.B)   { benchmark(b, hostileCrawls, readCrawl) }

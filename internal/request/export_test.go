@@ -51,6 +51,33 @@ func ParseDirectQuery(query, authorization string, offered []string) (*Asked, er
 	return q.asked(""), nil
 }
 
+// ParseAMQP reads the body of an AMQP request as a gateway with its defaults does.
+func ParseAMQP(body []byte) error {
+	f, err := Read(body)
+	if err != nil {
+		return refusal(err)
+	}
+	if f.Key(); f.Err != nil {
+		return refusal(f.Err)
+	}
+	if _, err := f.AMQP("", AMQPLimits{}); err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
+// ParseCrawl reads the request of a crawl as a gateway with its defaults does.
+func ParseCrawl(message []byte) error {
+	f, err := Read(message)
+	if err != nil {
+		return refusal(err)
+	}
+	if _, err := f.Crawl(1000); err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
 // AskFor makes a request of its parts, with one header and one cookie.
 func AskFor(url, proxy, header, value, cookie, cookieValue string) (*Asked, error) {
 	q := new(Relay)
