@@ -1,20 +1,23 @@
 // Unmodified clients that say when data come and how their connection was closed. The
 // process ends with 0 when all of them have come back by themselves, and with 1 when
-// one of them takes a close for final. Arguments: the gateway's address, the key, the
-// addresses of the servers as JSON.
+// one of them takes a close for final. Arguments: the gateway's address, or "none" where
+// nothing is in between, the key, the addresses of the servers as JSON.
 const WebSocket = require('ws');
 globalThis.WebSocket = WebSocket;
 
 const [, , gateway, key, json] = process.argv;
 const servers = JSON.parse(json);
-const path = (scheme, server, rest) => `${scheme}://${gateway}/to/key=${key}/${scheme}/${servers[server]}${rest}`;
+const through = gateway !== 'none';
+const path = (scheme, server, rest) =>
+  through ? `${scheme}://${gateway}/to/key=${key}/${scheme}/${servers[server]}${rest}` : `${scheme}://${servers[server]}${rest}`;
 
 const clients = {
   // The direct form.
   'graphql-ws': ({ connected, data, closed, final }) => {
     const { createClient } = require('graphql-ws');
+    const server = `ws://${servers.graphql}/graphql`;
     const client = createClient({
-      url: `ws://${gateway}/ws?api_key=${key}&url=${encodeURIComponent(`ws://${servers.graphql}/graphql`)}`,
+      url: through ? `ws://${gateway}/ws?api_key=${key}&url=${encodeURIComponent(server)}` : server,
       webSocketImpl: WebSocket,
       on: { connected, closed: (event) => closed(event.code) },
     });
@@ -26,11 +29,8 @@ const clients = {
   },
   'socket.io by WebSocket': ({ connected, data, closed, final }) => {
     const { io } = require('socket.io-client');
-    const socket = io(`ws://${gateway}`, {
-      path: '/ws',
-      query: { url: `ws://${servers.socketio}/socket.io/`, api_key: key },
-      transports: ['websocket'],
-    });
+    const relayed = { path: '/ws', query: { url: `ws://${servers.socketio}/socket.io/`, api_key: key } };
+    const socket = io(`ws://${through ? gateway : servers.socketio}`, { ...(through && relayed), transports: ['websocket'] });
     socket.on('connect', connected);
     socket.on('tick', data);
     socket.on('disconnect', (reason) => (reason === 'io server disconnect' ? final : closed)(reason));
@@ -38,7 +38,7 @@ const clients = {
   // The path form.
   'socket.io': ({ connected, data, closed, final }) => {
     const { io } = require('socket.io-client');
-    const socket = io(`http://${gateway}`, { path: `/to/key=${key}/http/${servers.socketio}/socket.io/` });
+    const socket = io(`http://${through ? gateway : servers.socketio}`, { path: new URL(path('http', 'socketio', '/socket.io/')).pathname });
     socket.on('connect', connected);
     socket.on('tick', () => socket.io.engine.transport.name === 'websocket' && data());
     socket.on('disconnect', (reason) => (reason === 'io server disconnect' ? final : closed)(reason));
@@ -51,7 +51,7 @@ const clients = {
       .configureLogging(LogLevel.None)
       .build();
     connection.on('tick', data);
-    connection.onreconnecting((err) => closed(err.message));
+    connection.onreconnecting((err) => closed(/status code: (\d+)/.exec(err.message)?.[1] ?? err.message));
     connection.onreconnected(connected);
     connection.onclose((err) => final(err?.message));
     connected();
@@ -101,8 +101,8 @@ const clients = {
     channel.join();
   },
   'pusher-js': ({ connected, data, closed, final }) => {
-    const [wsHost, wsPort] = gateway.split(':');
-    const wsPath = `/to/key=${key}/ws/${servers.pusher}`;
+    const [wsHost, wsPort] = (through ? gateway : servers.pusher).split(':');
+    const wsPath = through ? `/to/key=${key}/ws/${servers.pusher}` : '';
     const Pusher = require('pusher-js');
     const pusher = new Pusher('the-app-key', { cluster: '', wsHost, wsPort, wsPath, forceTLS: false, enabledTransports: ['ws'] });
     pusher.connection.bind('connected', connected);
