@@ -40,7 +40,9 @@ type process struct {
 	done  chan struct{} // closed when the process has ended and nothing is left
 }
 
-const startTimeout = 20 * time.Second
+// startTimeout is how long a browser may take to answer. On a machine with much to do
+// it has taken half a minute.
+const startTimeout = time.Minute
 
 // A guise is as whom a browser runs.
 type guise int

@@ -194,7 +194,7 @@ func TestCrawlFallsBack(t *testing.T) {
 	// The guard is asked for the page's name first.
 	for _, remote := range []bool{false, true} {
 		request := fmt.Sprintf(`{"url":"http://site.test/","maxPages":3,"useBrightdata":%t}`, remote)
-		_, stats, logs := crawl(t, site, browser.Options{RemoteURL: "ws://user:secret@" + ln.Addr().String()}, request)
+		_, stats, logs := crawl(t, site, browser.Options{RemoteURL: "ws://user:secret@" + ln.Addr().String(), Timeout: time.Minute}, request)
 		want := "Pages that need a browser are shown in a local Chromium"
 		if remote {
 			want += ", because the browser service does not answer"

@@ -135,7 +135,7 @@ func TestProxy_WithoutCredentials_IsRefused(t *testing.T) {
 		defer close(done)
 		w.Render(ctx, farwire.RenderPage{URL: "http://site.test/hangs", Exit: w.exit})
 	}()
-	eventually(t, "a page", 20*time.Second, func() bool { return w.paths()["/hangs"] > 0 })
+	eventually(t, "a page", time.Minute, func() bool { return w.paths()["/hangs"] > 0 })
 	proxy := proxyOf(t, leader(t, w.tmp))
 	for name, credentials := range map[string]string{"none": "", "wrong": "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n", "broken": "Proxy-Authorization: Basic %%%\r\n", "other scheme": "Proxy-Authorization: Bearer x\r\n"} {
 		for _, request := range []string{"GET http://site.test/ HTTP/1.1\r\nHost: site.test\r\n", "CONNECT site.test:80 HTTP/1.1\r\nHost: site.test:80\r\n", "GET / HTTP/1.1\r\nHost: site.test\r\n"} {

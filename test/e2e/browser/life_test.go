@@ -75,9 +75,9 @@ func TestBrowser_Dies_IsReplaced(t *testing.T) {
 		shown, err := w.show("/slow")
 		done <- result{shown, err}
 	}()
-	eventually(t, "a page under way", 20*time.Second, func() bool { return w.paths()["/api"] == 1 })
+	eventually(t, "a page under way", time.Minute, func() bool { return w.paths()["/api"] == 1 })
 	syscall.Kill(leader(t, w.tmp), syscall.SIGKILL)
-	eventually(t, "the page a second time", 20*time.Second, func() bool { return w.paths()["/api"] == 2 })
+	eventually(t, "the page a second time", time.Minute, func() bool { return w.paths()["/api"] == 2 })
 	close(gate)
 	if r := <-done; r.err != nil || !strings.Contains(string(r.shown.HTML), "All is done.") {
 		t.Errorf("a page under way: %v, %.200s", r.err, r.shown.HTML)
@@ -114,7 +114,7 @@ func TestTab_Dies_OnlyItsPageFails(t *testing.T) {
 		_, err := w.show("/waits")
 		done <- err
 	}()
-	eventually(t, "a page", 20*time.Second, func() bool { return w.paths()["/api"] == 1 })
+	eventually(t, "a page", time.Minute, func() bool { return w.paths()["/api"] == 1 })
 	for _, pid := range processesOf(w.tmp) {
 		if line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil && bytes.Contains(line, []byte("--type=renderer")) {
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -142,7 +142,7 @@ func TestABrowserIsReplacedAndEnded(t *testing.T) {
 			t.Errorf("page %d: %d starts, want %d", n+1, s.Starts, want)
 		}
 	}
-	eventually(t, "the idle browser to end", 10*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
+	eventually(t, "the idle browser to end", 30*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
 	if _, err := w.show("/"); err != nil {
 		t.Error(err)
 	}
@@ -189,7 +189,7 @@ func TestRender_ContextEnds_TabIsClosed(t *testing.T) {
 			_, err := w.Render(ctx, farwire.RenderPage{URL: "http://site.test" + path, Exit: w.exit})
 			done <- err
 		}()
-		eventually(t, "the page", 20*time.Second, func() bool { return w.paths()[sign] > 0 })
+		eventually(t, "the page", time.Minute, func() bool { return w.paths()[sign] > 0 })
 		left := time.Now()
 		leave()
 		if err := <-done; !errors.Is(err, context.Canceled) {
@@ -276,7 +276,7 @@ func TestBrowser_ProgramKilled_NoProcessStays(t *testing.T) {
 		t.Fatalf("%d processes; this test looks for the wrong ones", n)
 	}
 	cmd.Process.Kill()
-	eventually(t, "the browser's processes to end", 10*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
+	eventually(t, "the browser's processes to end", 30*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
 
 	// What it left in the temporary folder goes when the next browser starts.
 	left, err := filepath.Glob(w.tmp + "/farwire-browser-*")
