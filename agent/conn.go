@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,8 +38,9 @@ type conn struct {
 
 	mu      sync.Mutex
 	closed  bool
-	lost    error // why the agent says that the target is gone
-	overrun bool  // more has arrived than can be kept
+	lost    error    // why the agent says that the target is gone
+	overrun bool     // more has arrived than can be kept
+	told    []func() // of OnDrain, for what is told of this stream alone
 }
 
 func newConn(l *link, stream *yamux.Stream) *conn {
@@ -155,6 +157,35 @@ func tunnelError(err error) error { return fmt.Errorf("tunnel: %v", err) }
 
 func (c *conn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
+}
+
+// OnDrain has f called, at most once and in a goroutine of its own, when the agent, or
+// the gateway that carries the connection, drains: whoever keeps the connection for
+// later use should close it then, since the agent waits for its end. What is under way
+// goes on. stop has f not called any more.
+func (c *conn) OnDrain(f func()) (stop func()) {
+	f = sync.OnceFunc(f)
+	forget := context.AfterFunc(c.link.onDrain, f)
+	c.mu.Lock()
+	c.told = append(c.told, f)
+	c.mu.Unlock()
+	return func() {
+		forget()
+		c.mu.Lock()
+		c.told = nil
+		c.mu.Unlock()
+	}
+}
+
+// leaving is told by the gateway that carries the connection, of its agent.
+func (c *conn) leaving() {
+	c.mu.Lock()
+	told := c.told
+	c.told = nil
+	c.mu.Unlock()
+	for _, f := range told {
+		go f()
+	}
 }
 
 // targetLost is told by the agent, before the stream's end. What was read from

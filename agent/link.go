@@ -36,7 +36,6 @@ type link struct {
 	log        *slog.Logger
 
 	asked    atomic.Uint64 // requests ever
-	draining atomic.Bool
 	sessions atomic.Int64  // connections, and dials under way
 	opening  atomic.Int64  // streams that wait to be opened
 	heard    atomic.Uint64 // how often something has arrived
@@ -44,6 +43,10 @@ type link struct {
 	quiet    chan struct{} // told when no stream is open any more
 
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
+
+	draining atomic.Bool
+	onDrain  context.Context // ends with drain, for those who want to be told
+	drained  context.CancelFunc
 
 	ctlMu sync.Mutex // one control message at a time
 
@@ -152,6 +155,7 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
 		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
 	}
+	l.onDrain, l.drained = context.WithCancel(context.Background())
 	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers, Cluster: p.clustered()}
 }
 
@@ -168,7 +172,7 @@ func (l *link) control() string {
 		}
 		switch m.Type {
 		case ctlDrain:
-			if l.draining.Swap(true) {
+			if !l.drain() {
 				continue
 			}
 			if l.peer != "" {
@@ -179,11 +183,12 @@ func (l *link) control() string {
 			l.pool.clusterChanged()
 		case ctlLeave:
 			return "agent has stopped"
+		case ctlLeaving:
+			if c := l.conn(m.Stream); c != nil {
+				c.leaving()
+			}
 		case ctlLost:
-			l.mu.Lock()
-			c := l.conns[m.Stream]
-			l.mu.Unlock()
-			if c != nil {
+			if c := l.conn(m.Stream); c != nil {
 				c.targetLost(l.lostBecause(m.Cause))
 			}
 			if err := l.say(control{Type: ctlNoted, Stream: m.Stream}); err != nil {
@@ -191,6 +196,23 @@ func (l *link) control() string {
 			}
 		}
 	}
+}
+
+// conn is the connection of a stream; nil: it is closed.
+func (l *link) conn(stream uint32) *conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.conns[stream]
+}
+
+// drain takes the link out of use and tells those who keep connections through it. It
+// reports whether it was in use.
+func (l *link) drain() bool {
+	if l.draining.Swap(true) {
+		return false
+	}
+	l.drained()
+	return true
 }
 
 // lostBecause is the error of a connection whose target the other side says is
@@ -226,7 +248,7 @@ func sayOn(mux *yamux.Session, ctl *yamux.Stream, m control) error {
 
 // bye tells the agent why its link is about to end, and takes it out of use.
 func (l *link) bye(code, reason string) {
-	l.draining.Store(true)
+	l.drain()
 	l.byeReason.CompareAndSwap(nil, &reason)
 	// An agent that cannot be told finds out when the link ends.
 	_ = l.say(control{Type: ctlBye, Code: code, Reason: reason})

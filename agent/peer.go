@@ -176,6 +176,7 @@ func (c *cluster) linkPeer(ctx context.Context, g farGateway) (net.Conn, *link, 
 	}
 	l := &link{pool: c.pool, peer: g.name, knowsRules: true, log: c.pool.log,
 		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1)}
+	l.onDrain, l.drained = context.WithCancel(context.Background())
 	fail := func(err error) (net.Conn, *link, error) {
 		nc.Close()
 		return nil, nil, err

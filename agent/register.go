@@ -82,7 +82,7 @@ func (p *Pool) unregister(l *link) {
 // dismiss ends links now, and cuts what goes through them. The caller holds mu.
 func (p *Pool) dismiss(links []*link, reason string) {
 	for _, l := range links {
-		l.draining.Store(true) // nothing new goes through it from now on
+		l.drain() // nothing new goes through it from now on
 		p.wg.Go(func() {
 			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
 			defer late.Stop()

@@ -29,6 +29,8 @@ type session struct {
 	writing chan struct{} // holds a token during a write to the target
 	failed  atomic.Value  // error of a write to the target
 
+	stopDrain func() // of what tells the gateway that the target's agent drains; nil: nothing
+
 	lostOnce sync.Once
 	noteOnce sync.Once
 	noted    chan struct{} // the gateway knows that the target is lost
@@ -78,6 +80,13 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	l.mu.Lock()
 	s.target, s.sink = target, netio.Socket(target)
 	l.mu.Unlock()
+	// Of a gateway that carries for another: its agent may go while it stays.
+	if far, ok := target.(interface{ OnDrain(func()) func() }); ok {
+		s.stopDrain = far.OnDrain(func() {
+			// A gateway that cannot be told finds out when the connection ends.
+			_ = l.say(control{Type: ctlLeaving, Stream: stream.StreamID()})
+		})
+	}
 	switch {
 	case s.aborted.Load():
 		s.cut()
@@ -112,6 +121,9 @@ func (r *runner) enter(l *agentLink) cause {
 func (s *session) done() {
 	if s.running.Add(-1) > 0 {
 		return
+	}
+	if s.stopDrain != nil {
+		s.stopDrain()
 	}
 	if s.target != nil {
 		s.target.Close()

@@ -90,6 +90,7 @@ import (
 //	either:  {"type":"leave"}                  hang up, I have nothing left
 //	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
 //	gateway: {"type":"noted","stream":7}       the answer to it
+//	gateway: {"type":"leaving","stream":7}     to another gateway: its agent drains
 //	gateway: {"type":"abort","stream":7}       nobody reads this any more
 //	gateway: {"type":"bye","code":"…","reason":"…"}  what is about to happen
 //	gateway: {"type":"move"}                   link to another gateway, then drain this link
@@ -206,6 +207,8 @@ const (
 	ctlAbort = "abort"
 	ctlBye   = "bye"
 	ctlMove  = "move"
+
+	ctlLeaving = "leaving"
 )
 
 var errTooLong = errors.New("message too long")

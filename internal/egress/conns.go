@@ -159,11 +159,7 @@ func (c *Conns) forget(key string) {
 
 func (c *Conns) transport() *http.Transport {
 	tickets := tls.NewLRUClientSessionCache(32)
-	return &http.Transport{
-		DialContext: c.dial,
-		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return c.dialTLS(ctx, network, addr, tickets)
-		},
+	t := &http.Transport{
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    perHost,
@@ -173,28 +169,40 @@ func (c *Conns) transport() *http.Transport {
 		// section 10.1.1).
 		ExpectContinueTimeout: time.Second,
 	}
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return c.dial(ctx, t, network, addr)
+	}
+	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return c.dialTLS(ctx, t, network, addr, tickets)
+	}
+	return t
 }
 
 // dial connects through the exit of the request that needs the connection: that
 // of an earlier one may be attached anew meanwhile. net/http goes on dialling
-// for a request that has gone, until the deadline.
-func (c *Conns) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// for a request that has gone, until the deadline. The connection is not kept when its
+// exit drains, which would have to wait for it.
+func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr string) (net.Conn, error) {
 	t := ctx.Value(tripKey{}).(*Trip)
 	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
 	defer cancel()
 	conn, err := t.Exit.DialContext(ctx, network, addr)
 	switch {
 	case err == nil:
-		return &watched{Conn: conn}, nil
+		w := &watched{Conn: conn}
+		if exit, ok := conn.(interface{ OnDrain(func()) func() }); ok {
+			w.stop = exit.OnDrain(func() { w.retire(keeps) })
+		}
+		return w, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
 	return nil, err
 }
 
-func (c *Conns) dialTLS(ctx context.Context, network, addr string, tickets tls.ClientSessionCache) (net.Conn, error) {
+func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, addr string, tickets tls.ClientSessionCache) (net.Conn, error) {
 	t := ctx.Value(tripKey{}).(*Trip)
-	conn, err := c.dial(ctx, network, addr)
+	conn, err := c.dial(ctx, keeps, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +228,30 @@ func (c *Conns) dialTLS(ctx context.Context, network, addr string, tickets tls.C
 // wraps errors of connections in more ways than can be relied on.
 type watched struct {
 	net.Conn
-	lost atomic.Pointer[agent.DialError]
+	lost   atomic.Pointer[agent.DialError]
+	closed atomic.Bool
+	stop   func() // of who waits for the exit to drain; nil: nobody
+}
+
+func (c *watched) Close() error {
+	c.closed.Store(true)
+	if c.stop != nil {
+		c.stop()
+	}
+	return c.Conn.Close()
+}
+
+// retireEvery is how soon a connection is closed that a request still uses when its
+// exit drains.
+const retireEvery = 250 * time.Millisecond
+
+// retire has the connection closed when no request uses it: now or, since net/http does
+// not tell, a little later.
+func (c *watched) retire(keeps *http.Transport) {
+	keeps.CloseIdleConnections()
+	if !c.closed.Load() {
+		time.AfterFunc(retireEvery, func() { c.retire(keeps) })
+	}
 }
 
 func (c *watched) Read(b []byte) (int, error) {

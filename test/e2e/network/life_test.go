@@ -2,6 +2,9 @@ package network_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,6 +116,53 @@ func TestAgentDrains(t *testing.T) {
 		t.Errorf("the agent ended with status %d", status)
 	}
 	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 0 })
+}
+
+// Connections that a gateway keeps for later requests do not hold up an agent that
+// drains, nor a request that still runs the connections of others.
+func TestAgentDrains_IdleConnections_AreClosed(t *testing.T) {
+	t.Parallel()
+	answered, end := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			http.NewResponseController(w).Flush() // the test sees whether the head arrives
+			close(answered)
+			<-end
+		}
+		io.WriteString(w, "done")
+	}))
+	t.Cleanup(server.Close)
+	g := serve(t)
+	a := startAgent(t, g, "old", "--drain-timeout", "1h")
+	get := func(path string) *http.Response {
+		t.Helper()
+		resp, err := http.Get(g.HTTP("/to/key=" + g.Key + "/http/" + strings.TrimPrefix(server.URL, "http://") + path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", path, resp.Status)
+		}
+		return resp
+	}
+	for range 3 {
+		resp := get("/")
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	slow := get("/slow")
+	defer slow.Body.Close()
+	<-answered
+	a.Signal(harness.Terminate)
+	g.Await(g.Stderr, `msg="agent takes no more sessions"`)
+	close(end)
+	if b, err := io.ReadAll(slow.Body); err != nil || string(b) != "done" {
+		t.Errorf("the request that ran ended with %q, %v", b, err)
+	}
+	if status := a.Status(); status != 0 || strings.Contains(a.Stderr.String(), "sessions are cut") {
+		t.Errorf("the agent ended with status %d", status)
+	}
+	g.Await(g.Stderr, `msg="agent gone" .*reason="agent has stopped"`)
 }
 
 // The number of sessions that an agent takes is its own to bound; what is
