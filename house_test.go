@@ -194,7 +194,7 @@ func TestImportedInOnePlace(t *testing.T) {
 	} {
 		files := importers[rule.dependency]
 		if rule.oneFile && len(files) > 1 {
-			t.Errorf("%s is imported by %s and %s; one file is to know it", rule.dependency, files[0].name, files[1].name)
+			t.Errorf("%s is imported by %s and %s; one file must know it", rule.dependency, files[0].name, files[1].name)
 		}
 		for _, f := range files {
 			if f.pkg != rule.pkg {

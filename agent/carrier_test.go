@@ -81,7 +81,7 @@ func TestWebSocketCarrier(t *testing.T) {
 			next.ServeHTTP(w, r)
 		},
 		"answers": func(w http.ResponseWriter, _ http.Handler, _ *http.Request) { http.Error(w, "what is this?", 400) },
-		"hangs up": func(w http.ResponseWriter, _ http.Handler, _ *http.Request) {
+		"closes the connection": func(w http.ResponseWriter, _ http.Handler, _ *http.Request) {
 			if nc, _, err := http.NewResponseController(w).Hijack(); err == nil {
 				nc.Close()
 			}

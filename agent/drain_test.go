@@ -39,7 +39,7 @@ func TestExit_OneOfTwoAgentsRefuses_DialsThroughTheOther(t *testing.T) {
 	}
 	stop()
 	attached(t, p, 1)
-	wantEcho(t, dial(t, e, addr), "the other leg serves on")
+	wantEcho(t, dial(t, e, addr), "the other link serves on")
 }
 
 // One link carries more than a thousand sessions at a time, which is where the

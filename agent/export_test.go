@@ -250,7 +250,7 @@ var WireLimits = map[string]string{
 	"answer":          fmt.Sprintf("%d KiB", maxAnswer>>10),
 	"control message": fmt.Sprintf("%d KiB", maxControl>>10),
 	"until the link stands, and until the request at the head of a stream": fmt.Sprintf("%d s", handshakeTimeout/time.Second),
-	"for the other to hang up after leave":                                 fmt.Sprintf("%d s", hangUpTimeout/time.Second),
+	"for the other to close the link after leave":                          fmt.Sprintf("%d s", leaveTimeout/time.Second),
 }
 
 // WireMessages are the messages of the protocol.

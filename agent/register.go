@@ -92,7 +92,7 @@ func (p *Pool) dismiss(links []*link, reason string) {
 	}
 }
 
-// dismissTimeout is how long an agent that loses its links has to hang up.
+// dismissTimeout is how long an agent that loses its links has to close them.
 const dismissTimeout = 500 * time.Millisecond
 
 // idle waits until nothing goes through the link any more, and reports whether
@@ -110,14 +110,14 @@ func (l *link) idle(ctx context.Context) bool {
 	return true
 }
 
-// leave hangs up. Closing would drop what is still queued to leave, and what the
+// leave ends the link. Closing would drop what is still queued to leave, and what the
 // agent has not read yet, so the agent is asked to: the question is behind all of it.
 func (l *link) leave() {
 	defer l.mux.Close()
 	if l.say(control{Type: ctlLeave}) != nil {
 		return
 	}
-	timer := time.NewTimer(hangUpTimeout)
+	timer := time.NewTimer(leaveTimeout)
 	defer timer.Stop()
 	select {
 	case <-l.mux.CloseChan():

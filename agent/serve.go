@@ -126,7 +126,7 @@ func (l *agentLink) drainFor(longest time.Duration) {
 }
 
 // drain tells the gateway to open no more sessions here, waits until the old
-// ones have ended, or ctx ends, and hangs up.
+// ones have ended, or ctx ends, and closes the link.
 func (l *agentLink) drain(ctx context.Context) {
 	if l.draining.Swap(true) {
 		return
@@ -150,12 +150,12 @@ func (l *agentLink) drain(ctx context.Context) {
 			return
 		}
 	}
-	// Closing drops what is still queued to leave. The gateway hangs up when
+	// Closing drops what is still queued to leave. The gateway closes the link when
 	// this, which is behind all of it, has arrived.
 	if l.say(control{Type: ctlLeave}) != nil {
 		return
 	}
-	timer := time.NewTimer(hangUpTimeout)
+	timer := time.NewTimer(leaveTimeout)
 	defer timer.Stop()
 	select {
 	case <-l.mux.CloseChan():

@@ -36,7 +36,7 @@ import (
 //
 // First the agent sends its hello and the gateway answers with a welcome, or
 // with the reason why not. Both carry the version of this protocol, 1. A
-// gateway that does not speak the agent's version says so and hangs up; of
+// gateway that does not speak the agent's version says so and closes the link; of
 // messages of another version only that number need be as it is here.
 //
 //	agent                                                     gateway
@@ -87,7 +87,7 @@ import (
 // Control messages, in both directions at any time:
 //
 //	agent:   {"type":"drain"}                  open no more sessions here
-//	either:  {"type":"leave"}                  hang up, I have nothing left
+//	either:  {"type":"leave"}                  close the link, I have nothing left
 //	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
 //	gateway: {"type":"noted","stream":7}       the answer to it
 //	gateway: {"type":"leaving","stream":7}     to another gateway: its agent drains
@@ -126,8 +126,8 @@ const (
 // stands, and an agent for a request at the head of a stream.
 const handshakeTimeout = 10 * time.Second
 
-// hangUpTimeout is how long whoever has said leave waits for the other.
-const hangUpTimeout = 2 * time.Second
+// leaveTimeout is how long whoever has said leave waits for the other.
+const leaveTimeout = 2 * time.Second
 
 type hello struct {
 	Version  int      `json:"version"`

@@ -219,7 +219,7 @@ func TestRelay(t *testing.T) {
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- g.Shutdown(ctx) }()
-	go io.Copy(io.Discard, conn) // until the gateway hangs up
+	go io.Copy(io.Discard, conn) // until the gateway closes it
 	if _, err := conn.Write([]byte{0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9}); err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (s *Storage) explain(err error) error {
 	if isTrouble(err) {
 		return fmt.Errorf("%w: it answered %s", ErrUnreachable, s.answer(answer))
 	}
-	field, reason := "Endpoint", "the server refused, or is no S3 server"
+	field, reason := "Endpoint", "the server refused, or is not an S3 server"
 	switch answer.Code {
 	case minio.InvalidAccessKeyID, "XAdminUserNotFound": // the latter of versitygw
 		field, reason = "AccessKey", "the server does not know it"

@@ -13,8 +13,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// crowd is how many sites the benchmarks have.
-const crowd = 100_000
+// manySites is how many sites the benchmarks have.
+const manySites = 100_000
 
 // fill enrols n sites: site i is due i seconds after the time given.
 func fill(t testing.TB, url string, n int, first time.Time) {
@@ -52,7 +52,7 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(d.name+"/due", func(b *testing.B) {
 			url := d.url(b)
 			s := open(b, url)
-			fill(b, url, crowd, time.Now().Add(-crowd*time.Second))
+			fill(b, url, manySites, time.Now().Add(-manySites*time.Second))
 			for b.Loop() {
 				claim(b, s)
 			}
@@ -60,7 +60,7 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(d.name+"/leased", func(b *testing.B) {
 			url := d.url(b)
 			s := open(b, url)
-			fill(b, url, crowd, time.Now().Add(-crowd*time.Second))
+			fill(b, url, manySites, time.Now().Add(-manySites*time.Second))
 			for range 1000 {
 				if _, err := s.Claim(ctx, time.Hour); err != nil {
 					b.Fatal(err)
@@ -73,7 +73,7 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(d.name+"/none", func(b *testing.B) {
 			url := d.url(b)
 			s := open(b, url)
-			fill(b, url, crowd, time.Now().Add(time.Hour))
+			fill(b, url, manySites, time.Now().Add(time.Hour))
 			for b.Loop() {
 				if _, err := s.Claim(ctx, time.Hour); !errors.Is(err, farwire.ErrNoSite) {
 					b.Fatal(err)
@@ -83,7 +83,7 @@ func BenchmarkClaim(b *testing.B) {
 		b.Run(d.name+"/workers", func(b *testing.B) {
 			url := d.url(b)
 			s := open(b, url)
-			fill(b, url, crowd, time.Now().Add(-crowd*time.Second))
+			fill(b, url, manySites, time.Now().Add(-manySites*time.Second))
 			b.SetParallelism(8)
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
@@ -93,7 +93,7 @@ func BenchmarkClaim(b *testing.B) {
 						b.Error(err)
 						return
 					}
-					l.Site.NextCrawl = l.Due.Add(crowd * time.Second)
+					l.Site.NextCrawl = l.Due.Add(manySites * time.Second)
 					if err := s.Commit(ctx, l, farwire.RecrawlResult{Site: l.Site}); err != nil {
 						b.Error(err)
 						return

@@ -26,7 +26,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:         fresh.state,
 	}
-	s.RegisterOnShutdown(fresh.hangUp)
+	s.RegisterOnShutdown(fresh.closeAll)
 	return s
 }
 
@@ -63,7 +63,7 @@ func (n *newcomers) state(c net.Conn, s http.ConnState) {
 	}
 }
 
-func (n *newcomers) hangUp() {
+func (n *newcomers) closeAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.gone = true
