@@ -188,7 +188,7 @@ export function startRelay() {
   add(blank);
 }
 
-const nameOf = (url) => (URL.canParse(url) ? new URL(url).host : url);
+const nameOf = (url) => new URL(url).host + new URL(url).pathname.replace(/\/$/, '');
 
 const snapshot = () => fields.map((field) => field.value);
 
