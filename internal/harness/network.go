@@ -27,9 +27,14 @@ var (
 // API key, its data in dir and no agent of its own, and returns its address.
 // The flags come behind those.
 func LaunchGateway(ctx context.Context, program, dir, addr string, flags ...string) (*Process, string, error) {
+	return LaunchGatewayIn(ctx, nil, program, dir, addr, flags...)
+}
+
+// LaunchGatewayIn is LaunchGateway with further variables of the environment.
+func LaunchGatewayIn(ctx context.Context, env []string, program, dir, addr string, flags ...string) (*Process, string, error) {
 	cmd := exec.Command(program, append([]string{"serve", "--listen", addr, "--data-dir", dir, "--local-agent", "none",
 		"--api-keys", "load=" + Key, "--agent-secret", Secret, "--rate", "1000000"}, flags...)...)
-	cmd.Env = Environ()
+	cmd.Env = Environ(env...)
 	p, err := Launch(cmd)
 	if err != nil {
 		return nil, "", err
@@ -76,21 +81,39 @@ func AwaitAgents(ctx context.Context, gateway string, agents int) error {
 }
 
 func countAgents(ctx context.Context, gateway string) (int, error) {
+	holders, err := Holders(ctx, gateway)
+	return len(holders), err
+}
+
+// Holders asks a gateway for its agents, and for the names of the gateways that hold
+// each, by the agents' ids.
+func Holders(ctx context.Context, gateway string) (map[string][]string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+gateway+"/network", nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	req.Header.Set("X-API-Key", Key)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return 0, errors.New(resp.Status)
+		return nil, errors.New(resp.Status)
 	}
-	var list struct{ Agents []json.RawMessage }
-	err = json.NewDecoder(resp.Body).Decode(&list)
-	return len(list.Agents), err
+	var list struct {
+		Agents []struct {
+			ID       string
+			Gateways []string
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		return nil, err
+	}
+	holders := make(map[string][]string, len(list.Agents))
+	for _, a := range list.Agents {
+		holders[a.ID] = a.Gateways
+	}
+	return holders, nil
 }

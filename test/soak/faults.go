@@ -52,3 +52,25 @@ func reattach(ctx context.Context, s *soak) (string, error) {
 	}
 	return figures, nil
 }
+
+// cluster has sessions cross a cluster of which one process after another is killed or
+// frozen.
+func cluster(ctx context.Context, s *soak) (string, error) {
+	o := faulttest.ClusterOptions{
+		Gateways: 10, FrozenFor: 2 * time.Second, OpenWithin: 30 * time.Second,
+		Options: faulttest.Options{Program: s.program, Agents: 40, Sessions: 500, For: s.lasting, KillEvery: 3 * time.Second,
+			Rate: 8 << 20, Limit: 5 * time.Second, Logf: log.Printf},
+	}
+	r, err := faulttest.RunCluster(ctx, o)
+	figures := fmt.Sprintf("10 gateways, 40 agents, %d sessions at a time for %v, a fault every %v:\n%s",
+		o.Sessions, s.lasting, o.KillEvery, strings.ReplaceAll(r.String(), "; ", "\n"))
+	switch {
+	case err != nil:
+		return figures, err
+	case len(r.Wrong) > 0:
+		return figures, errors.New(strings.Join(r.Wrong[:min(len(r.Wrong), 20)], "\n"))
+	case r.Own == 0 || r.Closed == 0 || r.Finished == 0:
+		return figures, errors.New("not every way to end was seen")
+	}
+	return figures, nil
+}

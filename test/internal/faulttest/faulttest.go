@@ -60,12 +60,18 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		o.Logf = func(string, ...any) {}
 	}
 	// A frame waits for half a gap, and every other one for another half inside.
-	f := &network{Options: o, targets: map[uint64]*endpoint{}, open: map[*session]struct{}{}, kills: map[string][]time.Time{}}
-	f.gap = time.Duration(float64(2*o.Sessions) * meanFrame / float64(o.Rate) / 0.75 * float64(time.Second))
+	f := newNetwork(o)
+	f.where, f.judge = func() string { return f.gateway }, f.check
 	return &f.result, f.run(ctx)
 }
 
 const meanFrame = 20e3 // bytes, about
+
+func newNetwork(o Options) *network {
+	f := &network{Options: o, targets: map[uint64]*endpoint{}, open: map[*session]struct{}{}, kills: map[string][]time.Time{}}
+	f.gap = time.Duration(float64(2*o.Sessions) * meanFrame / float64(o.Rate) / 0.75 * float64(time.Second))
+	return f
+}
 
 // A network is one run: the gateway, the agents, the target and the sessions.
 type network struct {
@@ -73,6 +79,10 @@ type network struct {
 	gap     time.Duration
 	gateway string
 	target  string
+
+	where func() string  // the gateway of the next session
+	judge func(*session) // of a session that has ended
+	retry time.Duration  // for so long a session that is not opened is tried for again
 
 	mu      sync.Mutex
 	result  Result
@@ -115,6 +125,11 @@ func (f *network) run(ctx context.Context) (err error) {
 		}
 	}
 
+	return f.cross(ctx, func() error { return f.killAgents(ctx, agents) })
+}
+
+// cross has sessions cross the network while something is done to it.
+func (f *network) cross(ctx context.Context, do func() error) error {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -135,7 +150,7 @@ func (f *network) run(ctx context.Context) (err error) {
 	}
 	defer slots.Wait()
 	defer f.stop()
-	return f.killAgents(ctx, agents)
+	return do()
 }
 
 // addLog adds to what went wrong how the gateway saw it: its lines of sessions
@@ -181,17 +196,24 @@ func (f *network) serve(ln net.Listener) {
 // session opens a session, sees it to its end and judges it. It returns false
 // when there is to be no further one.
 func (f *network) session(ctx context.Context, gate chan struct{}) bool {
-	f.mu.Lock()
-	f.number++
-	s := &session{id: f.number, done: make(chan struct{})}
-	f.mu.Unlock()
+	s := &session{done: make(chan struct{})}
 	gate <- struct{}{}
 	if f.over(ctx) {
 		<-gate
 		return false
 	}
 	var err error
-	s.client, s.node, err = dial(ctx, f.gateway, f.target, s.id, f.gap)
+	for end := time.Now().Add(f.retry); ; time.Sleep(100 * time.Millisecond) {
+		f.mu.Lock()
+		f.number++
+		s.id = f.number
+		f.mu.Unlock()
+		s.gateway, s.asked = f.where(), time.Now()
+		s.client, s.node, err = dial(ctx, s.gateway, f.target, s.id, f.gap)
+		if err == nil || time.Now().After(end) || ctx.Err() != nil {
+			break
+		}
+	}
 	s.began = time.Now()
 	<-gate
 	if err != nil {
@@ -220,7 +242,7 @@ func (f *network) session(ctx context.Context, gate chan struct{}) bool {
 	delete(f.open, s)
 	delete(f.targets, s.id)
 	f.mu.Unlock()
-	f.check(s)
+	f.judge(s)
 	return !f.over(ctx)
 }
 
@@ -310,79 +332,4 @@ func (f *network) await(node string, hit []*session) {
 			return
 		}
 	}
-}
-
-// check holds the end of a session against what it must be.
-func (f *network) check(s *session) {
-	c, t := s.client, s.target
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	r := &f.result
-	r.Frames += c.in.next + t.in.next
-	r.Bytes += c.in.bytes + t.in.bytes
-	if f.outlived(s) {
-		r.Survivors++
-	}
-	wrong := func(format string, args ...any) {
-		r.Wrong = append(r.Wrong, fmt.Sprintf("session %d through %s: ", s.id, s.node)+fmt.Sprintf(format, args...))
-	}
-	if c.in.next > t.sent.Load() || t.in.next > c.sent.Load() {
-		wrong("more has arrived than was sent: %d of %d, %d of %d", c.in.next, t.sent.Load(), t.in.next, c.sent.Load())
-	}
-	if t.err != nil && !errors.Is(t.err, errInside) && !errors.Is(t.err, errOutside) {
-		wrong("at the target: %v", t.err)
-	}
-	switch {
-	case c.closed != nil && c.err == nil && c.closed.code == 1000:
-		r.Finished++
-		switch {
-		case !f.stopped:
-			wrong("closed by itself: 1000 %q", c.closed.reason)
-		case t.closed == nil || t.closed.code != 1000 || t.err != nil:
-			wrong("the target had %+v, %v instead of 1000", t.closed, t.err)
-		case c.in.next != t.sent.Load() || t.in.next != c.sent.Load():
-			wrong("bytes are missing: the client has %d frames of %d, the target %d of %d",
-				c.in.next, t.sent.Load(), t.in.next, c.sent.Load())
-		}
-	case c.closed != nil && c.err == nil && c.closed.code == 1013 && strings.Contains(c.closed.reason, "agent"):
-		r.Closed++
-		f.checkLimit(s, wrong)
-	case c.closed == nil && errors.Is(c.err, errInside):
-		r.Cut++
-		f.checkLimit(s, wrong)
-	default:
-		wrong("at the client: %+v, %v", c.closed, c.err)
-	}
-}
-
-// checkLimit checks that a session was lost because its agent was killed, and in
-// time.
-func (f *network) checkLimit(s *session, wrong func(string, ...any)) {
-	var last time.Time
-	for _, at := range f.kills[s.node] {
-		if at.Before(s.client.at) {
-			last = at
-		}
-	}
-	took := s.client.at.Sub(last)
-	switch {
-	case last.IsZero():
-		wrong("lost, though its agent was not killed: %+v, %v", s.client.closed, s.client.err)
-	case took > f.Limit:
-		wrong("lost %v after the kill of its agent", took)
-	default:
-		f.result.Slowest = max(f.result.Slowest, took)
-	}
-}
-
-// outlived reports whether another agent was killed while the session was open.
-func (f *network) outlived(s *session) bool {
-	for node, kills := range f.kills {
-		for _, at := range kills {
-			if node != s.node && at.After(s.began) && at.Before(s.client.at) {
-				return true
-			}
-		}
-	}
-	return false
 }

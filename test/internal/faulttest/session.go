@@ -23,12 +23,14 @@ import (
 
 // A session is one client and the target that it has reached.
 type session struct {
-	id     uint64
-	node   string // the agent between the two
-	began  time.Time
-	client *endpoint
-	target *endpoint
-	done   chan struct{} // closed when both have ended
+	id      uint64
+	gateway string    // where the client has come to, host:port
+	node    string    // the agent between the two
+	asked   time.Time // when it was asked for
+	began   time.Time
+	client  *endpoint
+	target  *endpoint
+	done    chan struct{} // closed when both have ended
 }
 
 // A endpoint is one end of a session: it sends its own script and holds what
