@@ -31,6 +31,44 @@ func Parse(s string) *url.URL {
 // Resolve reads an address as a page writes it in an attribute and normalises
 // it; nil if it does not lead to a web page. base may be nil.
 func Resolve(base *url.URL, ref string) *url.URL {
+	if u := resolvePlain(base, ref); u != nil {
+		return u
+	}
+	return resolve(base, ref)
+}
+
+// resolvePlain does what Resolve does with most links of most pages: names of files and
+// folders without a sign that means something. It returns nil for others.
+func resolvePlain(base *url.URL, ref string) *url.URL {
+	if base == nil || base.Opaque != "" || !isPlain(ref) {
+		return nil
+	}
+	if ref[0] != '/' {
+		dir := base.EscapedPath()
+		if dir = dir[:strings.LastIndexByte(dir, '/')+1]; dir == "" || !isPlain(dir) {
+			return nil
+		}
+		ref = dir + ref
+	}
+	scheme, host, ok := site(base)
+	if !ok {
+		return nil
+	}
+	p := removeDots(ref)
+	return &url.URL{Scheme: scheme, Host: host, Path: p, RawPath: p}
+}
+
+// isPlain reports a path, relative or not, that is spelt in one way only.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		if c := path[i]; !unreserved(c) && (c != '/' || i+1 < len(path) && path[i+1] == '/') {
+			return false
+		}
+	}
+	return path != ""
+}
+
+func resolve(base *url.URL, ref string) *url.URL {
 	ref = escapeRest(browserRef(base, tidyRef(ref)))
 	u, err := url.Parse(ref)
 	if err != nil || strings.HasPrefix(ref, "//") && u.Host == "" {
@@ -150,26 +188,34 @@ func tidyRef(s string) string {
 	return b.String()
 }
 
-func normalise(u *url.URL) *url.URL {
-	scheme := strings.ToLower(u.Scheme)
+// site is an address up to its path, normalised; false for one that is not on the web.
+func site(u *url.URL) (scheme, host string, ok bool) {
+	scheme = strings.ToLower(u.Scheme)
 	if scheme != "http" && scheme != "https" || u.Opaque != "" {
-		return nil
+		return "", "", false
 	}
-	host := ""
 	if strings.HasPrefix(u.Host, "[") {
 		a, err := netip.ParseAddr(u.Hostname())
 		if err != nil || !a.Is6() || a.Zone() != "" {
-			return nil
+			return "", "", false
 		}
 		host = "[" + a.String() + "]"
 	} else if host = hostName(u.Hostname()); host == "" || strings.Contains(host, ":") {
-		return nil
+		return "", "", false
 	}
 	if n, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || n == 0 || n > 65535) {
-		return nil
+		return "", "", false
 	}
 	if p := strings.TrimLeft(u.Port(), "0"); p != "" && !(scheme == "http" && p == "80") && !(scheme == "https" && p == "443") {
 		host += ":" + p
+	}
+	return scheme, host, true
+}
+
+func normalise(u *url.URL) *url.URL {
+	scheme, host, ok := site(u)
+	if !ok {
+		return nil
 	}
 	p := Escape(u.EscapedPath())
 	if low := strings.ToLower(p); strings.Contains(low, ";jsessionid=") {
@@ -219,8 +265,10 @@ func hostName(h string) string {
 	}
 	last := h[strings.LastIndexByte(h, '.')+1:]
 	number := strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") && strings.Trim(last[2:], "0123456789abcdef") == ""
-	if a, err := netip.ParseAddr(h); number && (err != nil || !a.Is4()) {
-		return ""
+	if number {
+		if a, err := netip.ParseAddr(h); err != nil || !a.Is4() {
+			return ""
+		}
 	}
 	return h
 }

@@ -84,12 +84,21 @@ func TestScope(t *testing.T) {
 }
 
 func FuzzURL(f *testing.F) {
-	for _, s := range []string{"http://a.test/", "https://a.test:443/%7e/../x?utm_a=1#f", "HTTP://Ä.test/é", `http:\\a.test\x`, "http://a/%", "http://[::1]/", "//x", "/a;jsessionid=1", "http://a.test/?a=%zz"} {
+	for _, s := range []string{"http://a.test/", "https://a.test:443/%7e/../x?utm_a=1#f", "HTTP://Ä.test/é", `http:\\a.test\x`, "http://a/%", "http://[::1]/", "//x", "/a;jsessionid=1", "http://a.test/?a=%zz", "x.html", "../a/./b", "a//b", ".", "..", "/", "/a/../..", "a/.", "~x_-.", "*"} {
 		f.Add(s)
 	}
 	base := Parse("http://base.test/dir/page")
+	bases := []*url.URL{base, {Scheme: "HTTPS", Host: "A.test:443", Path: "/x/y/z", RawPath: "/x%2Fy/z", RawQuery: "q"},
+		{Scheme: "http", Host: "[::1]:80", Path: "/"}, {Scheme: "http", Host: "a.test"}, {Scheme: "ftp", Host: "a.test", Path: "/x"},
+		{Scheme: "http", Host: "a.test:0", Path: "/a/"}, {Scheme: "http", Host: "a.test", Path: "//a/./../b"}}
 	f.Fuzz(func(t *testing.T, s string) {
 		u := Resolve(base, s)
+		for _, base := range bases {
+			u, slow := Resolve(base, s), resolve(base, s)
+			if (slow == nil) != (u == nil) || u != nil && *u != *slow {
+				t.Fatalf("%q on %s: %#v, by the long way %#v", s, base, u, slow)
+			}
+		}
 		if u == nil {
 			return
 		}
