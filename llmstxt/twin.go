@@ -380,32 +380,3 @@ func (c *crawler) isTwin(key string) *skipError {
 	}
 	return &skipError{Reason: SkipDuplicate, Detail: "the Markdown form of " + page}
 }
-
-// withoutTwins are a page's links less the Markdown forms of others among them.
-func withoutTwins(links []string) []string {
-	var set map[string]bool
-	var out []string
-	for i, l := range links {
-		if strings.HasSuffix(l, ".md") {
-			if set == nil {
-				set = make(map[string]bool, len(links))
-				for _, l := range links {
-					set[l] = true
-				}
-			}
-			if pageOfTwin(l, func(f string) bool { return set[f] }) != "" {
-				if out == nil {
-					out = append(make([]string, 0, len(links)), links[:i]...)
-				}
-				continue
-			}
-		}
-		if out != nil {
-			out = append(out, l)
-		}
-	}
-	if out == nil {
-		return links
-	}
-	return out
-}
