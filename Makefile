@@ -64,5 +64,5 @@ lint: ## look for mistakes: gofmt, go.mod, vet, staticcheck, known vulnerabiliti
 	$(call each,$(CURDIR)/scripts/vulncheck $(GOVULNCHECK))
 
 .PHONY: release-check
-release-check: ## install the program and compile a host from the modules as VERSION would release them, and the program for each platform
-	$(GO) run ./test/release $(VERSION)
+release-check: ## install the program and compile a host from the modules as VERSION would release them, and the program for each platform, or for PLATFORMS
+	$(GO) run ./test/release $(VERSION) $(PLATFORMS)

@@ -1,7 +1,6 @@
 package examples
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -171,7 +170,7 @@ func TestMiddlewareOfOthers_WhatCannotWork(t *testing.T) {
 			for _, handler := range c.fails {
 				err := hosttest.Check(t.Context(), hosttest.Host{Middleware: c.wrap, Handlers: []hosttest.Handler{handler}, Timeout: 2 * time.Second})
 				if err == nil {
-					t.Error(fmt.Sprintf("the docs say that %s does not work", handler))
+					t.Errorf("the docs say that %s does not work", handler)
 				}
 			}
 		})

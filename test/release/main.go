@@ -2,7 +2,7 @@
 // it makes a module proxy out of the tree, in which each module has the given
 // version and no replacement, installs the program from it, and compiles a host
 // program against the library and its adapters. Then it compiles the program for each
-// platform of .goreleaser.yaml. Neither finds anything of ours
+// platform of .goreleaser.yaml, or for those that are named. Neither finds anything of ours
 // in a module cache; other modules come from where they always do.
 //
 //	go run ./test/release v0.1.0
@@ -40,16 +40,17 @@ var host []byte
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("release: ")
-	if len(os.Args) != 2 || !semver.IsValid(os.Args[1]) {
-		log.Fatal("usage: go run ./test/release VERSION, as v0.1.0")
+	if len(os.Args) < 2 || !semver.IsValid(os.Args[1]) {
+		log.Fatal("usage: go run ./test/release VERSION [PLATFORM...], as v0.1.0 windows/arm64")
 	}
-	if err := check(os.Args[1]); err != nil {
+	if err := check(os.Args[1], os.Args[2:]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// check makes the proxy, installs the program and compiles the host.
-func check(version string) (err error) {
+// check makes the proxy, installs the program, compiles the host, and compiles the
+// program for these platforms; none: for all.
+func check(version string, platforms []string) (err error) {
 	dir, err := os.MkdirTemp("", "farwire-release-")
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func check(version string) (err error) {
 	if err := r.compileHost(); err != nil {
 		return err
 	}
-	return r.crossCompile()
+	return r.crossCompile(platforms)
 }
 
 // A release is the modules of the tree under one version.

@@ -69,9 +69,9 @@ func readReleaseFile(file string) (f releaseFile, err error) {
 	return f, nil
 }
 
-// crossCompile builds the program as the release file says, for each platform, one
-// after the other: each keeps all processors busy.
-func (r *release) crossCompile() error {
+// crossCompile builds the program as the release file says, for each platform or for
+// those that are wanted, one after the other: each keeps all processors busy.
+func (r *release) crossCompile(wanted []string) error {
 	f, err := readReleaseFile(r.path("tree", ".goreleaser.yaml"))
 	if err != nil {
 		return err
@@ -79,6 +79,9 @@ func (r *release) crossCompile() error {
 	for _, b := range f.Builds {
 		for _, goos := range b.Goos {
 			for _, goarch := range b.Goarch {
+				if len(wanted) > 0 && !slices.Contains(wanted, goos+"/"+goarch) {
+					continue
+				}
 				began := time.Now()
 				out := r.path("bin", b.Binary+"-"+goos+"-"+goarch)
 				args := append([]string{"build"}, b.Flags...)
