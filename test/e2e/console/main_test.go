@@ -33,7 +33,7 @@ var usedBroker atomic.Bool
 
 // tabs are open at once: most of a test is waiting, for the browser, the gateway
 // or the broker.
-const tabs = "4"
+const tabs = "3"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

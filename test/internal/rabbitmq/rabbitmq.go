@@ -159,7 +159,7 @@ func (n *Node) path(name string) string { return filepath.Join(n.dir, name) }
 // await waits until both listeners are up, which is the last thing that a node
 // does when it boots.
 func (n *Node) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // a busy machine takes its time
 	defer cancel()
 	for _, port := range []int{n.Port, n.TLSPort} {
 		for {
