@@ -128,7 +128,7 @@ func (c *cluster) leave() {
 }
 
 // elsewhere reports whether each agent of this gateway has a link to another one that
-// stays, or there is none.
+// stays, or no other one is there.
 func (c *cluster) elsewhere() bool {
 	p := c.pool
 	p.mu.Lock()

@@ -25,7 +25,7 @@ export function exitOf(form) {
  * headersOf reads the lines of a field as headers, in their order.
  *
  * @param {string} field
- * @returns {Record<string, string> | undefined} undefined when there are none
+ * @returns {Record<string, string> | undefined} undefined for a field without values
  */
 export function headersOf(field) {
   const lines = find(field).value.split('\n').map((line) => line.trim()).filter(Boolean);

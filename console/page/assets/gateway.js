@@ -68,8 +68,8 @@ export async function call(path, init = {}) {
   throw await refusalOf(response);
 }
 
-// unanswered is what is thrown when nothing answered: the person's own wish to
-// stop, or a gateway that is silent.
+// unanswered is what is thrown when nothing answered: the person stopped it, or the
+// gateway is silent.
 function unanswered(error, signal) {
   return signal?.aborted && signal.reason?.name !== 'TimeoutError' ? error : new Refusal(0, '');
 }

@@ -130,7 +130,7 @@ func far(t *testing.T, to string, later time.Duration) (addr string) {
 	return ln.Addr().String()
 }
 
-// Whichever agent chance picks answers the echo, also where there is none in the
+// Whichever agent chance picks answers the echo, also where no agent is in the
 // gateway's process, and it answers from where it is: the way there is measured.
 func TestEcho_EveryAgent_AnswersFromWhereItIs(t *testing.T) {
 	t.Parallel()

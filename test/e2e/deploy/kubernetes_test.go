@@ -72,7 +72,7 @@ func decodeAll(t *testing.T, file string, each func(*yaml.Node)) {
 }
 
 // decode refuses a field that v does not have: of a name misspelt a cluster would say
-// so, and here is none.
+// so, and there is no cluster here.
 func decode(t *testing.T, file string, n *yaml.Node, v any) {
 	t.Helper()
 	b, err := yaml.Marshal(n)
