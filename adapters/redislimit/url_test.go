@@ -114,7 +114,7 @@ func encrypted(t *testing.T, to string) string {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, address := range []string{"redis://localhost", "rediss://u:p@[::1]:1/2?pool_size=3", "unix:///tmp/x?db=1", "redis://:a/b@c"} {
+	for _, address := range []string{"redis://localhost", "rediss://u:p@[::1]:1/2?pool_size=3", "unix:///run/redis.sock?db=1", "redis://:a/b@c"} {
 		f.Add(address)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
