@@ -112,10 +112,10 @@ func TestNetwork_TryEndAndSilence(t *testing.T) {
 	p.click("#tab-network")
 	p.says("#sessions-rows", "echo.farwire.alt")
 	p.says("#network-rows [data-column=Links]", "-") // a gateway's name is its host's with four digits
-	p.click("#network-rows [data-agent=local]")
+	// The tables are drawn anew at each look, so a click must not look for its place first.
+	eval[any](p, `void document.querySelector("#network-rows [data-agent=local]").click()`)
 	p.await(`/ms echo, [\d.]+ ms to connect/.test(document.querySelector('#network-rows [data-column=Try]').innerText)`)
 	p.shot("network-sessions")
-	// The table is drawn anew at each look.
 	eval[any](p, `void document.querySelector('#sessions-rows button').click()`)
 	p.await(`document.querySelector('#sessions-table').hidden`)
 	p.click("#tab-relay")
