@@ -101,7 +101,7 @@ func (c *crawler) askTwins(ctx context.Context, of []*result) {
 	all.Wait()
 	for i, r := range of {
 		for _, a := range answers[i] {
-			if r.twinNote = a.note; r.takes(a.twin) {
+			if r.takes(a.twin, a.note) {
 				break
 			}
 		}
@@ -233,16 +233,18 @@ func (c *crawler) probeTwin(ctx context.Context, r *result) {
 	}
 	r.probed = true
 	for _, u := range twinAddresses(r) {
-		var t *result
-		if t, r.twinNote = c.readTwin(ctx, r, u); r.takes(t) {
+		if r.takes(c.readTwin(ctx, r, u)) {
 			return
 		}
 	}
 }
 
-// takes reports whether a text is taken for the page's twin. What the site says of
-// itself is believed, unless what comes is no text.
-func (r *result) takes(t *result) bool {
+// takes keeps what became of a request for the page's twin, and reports whether it is one.
+// What the site says of itself is believed, unless what comes is no text.
+func (r *result) takes(t *result, note string) bool {
+	if note != "" {
+		r.twinNote = note
+	}
 	if t == nil || r.twinURL == nil && !resembles(r, t) {
 		return false
 	}

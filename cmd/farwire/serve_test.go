@@ -108,6 +108,7 @@ func TestServeEndpoints(t *testing.T) {
 		{"/ws", http.StatusUpgradeRequired, `"detail"`},
 		{"/ws/", http.StatusUpgradeRequired, `"detail"`},
 		{"/amqp", http.StatusMethodNotAllowed, `"detail"`},
+		{"/amqp/", http.StatusMethodNotAllowed, `"detail"`},
 		{"/agents/attach", http.StatusForbidden, `"detail"`},
 		{"/network", http.StatusUnauthorized, `"detail"`},
 		{"/network?api_key=" + g.Key, http.StatusOK, `"farwire-local"`},
