@@ -10,9 +10,11 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/wsframe"
 )
@@ -334,15 +336,24 @@ func (s *session) abandonOnPanic() {
 	}
 }
 
+// causeOf is an error as the log has it: with what a DialError shows to nobody else.
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	var dial *agent.DialError
+	if errors.As(err, &dial) && dial.Err != nil && !strings.Contains(text, dial.Err.Error()) {
+		text += ": " + dial.Err.Error()
+	}
+	return text
+}
+
 func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
 	s.bytesEnded(r)
 	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.files(), r.BytesToTarget, r.BytesToClient)
-	cause := ""
-	if r.Err != nil {
-		cause = r.Err.Error()
-	}
 	client := ""
 	if s.Remote.IsValid() {
 		client = s.Remote.String()
@@ -351,7 +362,7 @@ func (s *session) account(r SessionResult) {
 		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
 		slog.String("key_id", s.KeyID), slog.String("client", client),
 		slog.String("agent", r.Node), slog.String("target", r.Target),
-		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", cause),
+		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", causeOf(r.Err)),
 		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
 		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),
 		slog.Float64("duration_s", r.Duration.Seconds()),

@@ -263,7 +263,7 @@ func TestAnotherAgent(t *testing.T) {
 }
 
 // TestAgentFaults: a client is told what is wrong with the agent, without
-// addresses.
+// addresses; the log has all of it.
 func TestAgentFaults(t *testing.T) {
 	for want, err := range map[string]error{
 		"agent overloaded":   &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 8, 7)}, Err: os.NewSyscallError("socket", syscall.EMFILE)},
@@ -278,6 +278,7 @@ func TestAgentFaults(t *testing.T) {
 		p := w.open("/ws")
 		p.ask("ws://target.test/", "")
 		p.wantError(1011, want)
+		w.log.wait(t, "session ended", err.Error())
 		wantDetail(t, w.try("/ws?url=ws://target.test/", "X-API-Key: "+testKey).resp, 502, want)
 	}
 }
