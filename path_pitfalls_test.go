@@ -134,9 +134,6 @@ func TestPathForm_AmbiguousAnswers_ReachNobodyElse(t *testing.T) {
 		}
 		first := ask(method, path)
 		got := ask("GET", "/fine")
-		if strings.HasPrefix(got, "HTTP/1.1 502") { // it met the connection before what was too much was seen
-			got = ask("GET", "/fine")
-		}
 		if !strings.HasSuffix(got, "\r\n\r\nfine") || strings.Contains(got, "smuggled") {
 			t.Errorf("behind %s: %.300s\nwhich was answered %.300s", path, got, first)
 		}

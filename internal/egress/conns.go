@@ -61,7 +61,12 @@ func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 	var conn net.Conn
 	ctx := rules.WithScheme(context.WithValue(req.Context(), tripKey{}, &t), req.URL.Scheme)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) { conn = i.Conn },
+		GotConn: func(i httptrace.GotConnInfo) {
+			conn = i.Conn
+			if turn, ok := conn.(*inTurn); ok && i.Reused {
+				turn.ask(req.Context())
+			}
+		},
 	})
 	k := c.take(t.Key)
 	defer c.give(k)
@@ -80,6 +85,9 @@ func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
 		return context.Cause(ctx)
 	case errors.As(err, &dial), fault.Of(err) != nil:
 		return err
+	}
+	if turn, ok := conn.(*inTurn); ok {
+		conn = turn.Conn
 	}
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
@@ -170,7 +178,11 @@ func (c *Conns) transport() *http.Transport {
 		ExpectContinueTimeout: time.Second,
 	}
 	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return c.dial(ctx, t, network, addr)
+		conn, err := c.dial(ctx, t, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &inTurn{Conn: conn}, nil
 	}
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c.dialTLS(ctx, t, network, addr, tickets)
@@ -214,8 +226,12 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
 	defer cancel()
 	secure, err := upstream.TLS{Tickets: tickets}.Handshake(ctx, conn, c.RootCAs, host, "h2", "http/1.1")
-	if err == nil {
-		return secure, nil
+	switch {
+	case err != nil:
+	case secure.ConnectionState().NegotiatedProtocol == "h2":
+		return secure, nil // which net/http must see to be a *tls.Conn
+	default:
+		return &inTurn{Conn: secure}, nil
 	}
 	conn.Close()
 	if ctx.Err() != nil {

@@ -1,0 +1,76 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// errUnasked ends a connection whose target sent more than was asked for.
+var errUnasked = errors.New("target sent more than its answer")
+
+// An inTurn connection of HTTP/1.1 gives a request nothing that the target sent before
+// it: an answer may be longer than its length says (RFC 9112, section 11.2), and
+// net/http, which closes an idle connection for that, may meet the next request first.
+type inTurn struct {
+	net.Conn
+
+	mu      sync.Mutex
+	reading bool          // nothing that was read waits to be used
+	closed  bool          // by us
+	asked   bool          // a request was written since ask
+	changed chan struct{} // closed with the next change; nil: nobody waits
+}
+
+// ask prepares a connection that has been idle for another request. It returns when
+// nothing is left of the answers before, or when that has ended the connection.
+func (c *inTurn) ask(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		if c.reading || c.closed {
+			c.asked = false
+			c.mu.Unlock()
+			return
+		}
+		changed := make(chan struct{})
+		c.changed = changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *inTurn) set(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+func (c *inTurn) Read(b []byte) (int, error) {
+	c.set(func() { c.reading = true })
+	n, err := c.Conn.Read(b)
+	unasked := false
+	c.set(func() { c.reading, unasked = false, n > 0 && !c.asked })
+	if unasked {
+		return 0, errUnasked
+	}
+	return n, err
+}
+
+func (c *inTurn) Write(b []byte) (int, error) {
+	c.set(func() { c.asked = true })
+	return c.Conn.Write(b)
+}
+
+func (c *inTurn) Close() error {
+	c.set(func() { c.closed = true })
+	return c.Conn.Close()
+}
