@@ -14,7 +14,7 @@ func measureFairness(p *plan, target *process) ([]goal, error) {
 	if !slices.Contains(p.relays, "agent") {
 		return nil, nil
 	}
-	r, err := startRelay(&plan{}, "agent", target.addr)
+	r, err := startRelay(&plan{}, byMessage, "agent", target.addr)
 	if err != nil {
 		return nil, err
 	}

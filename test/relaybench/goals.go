@@ -20,13 +20,38 @@ func (g goal) held() bool {
 	return g.figure <= g.limit
 }
 
-func costGoals(load string, t *table) (goals []goal) {
-	add := func(one, other string, limit float64) {
+// comparing returns what adds a goal for the processor time of one relay in that of another.
+func comparing(t *table, what string, goals *[]goal) func(one, other string, limit float64) {
+	return func(one, other string, limit float64) {
 		if len(t.samples[one]) > 0 && len(t.samples[other]) > 0 {
-			goals = append(goals, goal{what: fmt.Sprintf("%s: CPU of %s / CPU of %s", load, one, other),
+			*goals = append(*goals, goal{what: fmt.Sprintf("%s: CPU of %s / CPU of %s", what, one, other),
 				figure: t.ratio(one, other, relayTime), limit: limit, decimal: 3})
 		}
 	}
+}
+
+func pathGoals(load string, t *table) (goals []goal) {
+	add := comparing(t, "path form, "+load, &goals)
+	switch load {
+	case "requests":
+		add("farwire", "nginx", 3)
+	case "bodies":
+		add("farwire", "nginx", 1.2)
+	}
+	return goals
+}
+
+func tunnelGoals(load string, t *table) (goals []goal) {
+	add := comparing(t, "tunnel, "+load, &goals)
+	add("farwire", "tinyproxy", 1)
+	if load != "opening" {
+		add("farwire", "squid", 1)
+	}
+	return goals
+}
+
+func costGoals(load string, t *table) (goals []goal) {
+	add := comparing(t, load, &goals)
 	switch load {
 	case "lockstep":
 		add("farwire", "nginx", 1.4)

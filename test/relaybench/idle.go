@@ -15,7 +15,7 @@ func measureIdle(p *plan, target *process) ([]goal, error) {
 		p.sessions, "relay", "process", "as it is", "after collecting", "goroutines")
 	var goals []goal
 	for _, name := range p.relays {
-		if name == "direct" || name == "nginx64k" || name == "chisel" {
+		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, byMessage) {
 			continue // nothing is held, or the same as by nginx
 		}
 		asItIs, err := idle(p, name, target, false)
@@ -57,7 +57,7 @@ type rest struct{ bytes, goroutines float64 }
 
 // idle measures each process of a relay started for this alone.
 func idle(p *plan, name string, target *process, collect bool) ([]rest, error) {
-	r, err := startRelay(&plan{}, name, target.addr)
+	r, err := startRelay(&plan{}, byMessage, name, target.addr)
 	if err != nil {
 		return nil, err
 	}

@@ -11,14 +11,19 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
 // A link is the near end of a session. After its handshake it is a bare
-// connection: the load, like the target, knows the length of what comes.
-type link struct{ conn net.Conn }
+// connection: the load, like the target, knows the length of what comes. Where each
+// message is a request it has a reader for the answers.
+type link struct {
+	conn   net.Conn
+	br     *bufio.Reader
+	prefix string                // of each request's path
+	open   func() (*link, error) // opens a tunnel
+}
 
 const handshakeTimeout = 20 * time.Second
 
@@ -29,6 +34,11 @@ func dial(addr, path, target string) (_ *link, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return shake(conn, addr, path, target)
+}
+
+// shake opens a WebSocket on a connection, or closes it.
+func shake(conn net.Conn, addr, path, target string) (_ *link, err error) {
 	defer func() {
 		if err != nil {
 			conn.Close()
@@ -56,7 +66,7 @@ func dial(addr, path, target string) (_ *link, err error) {
 	if br.Buffered() > 0 {
 		return nil, errors.New("bytes came before they were asked for")
 	}
-	return &link{conn}, conn.SetDeadline(time.Time{})
+	return &link{conn: conn}, conn.SetDeadline(time.Time{})
 }
 
 // connect says what our relay wants to know and waits for its "connected".
@@ -92,6 +102,25 @@ type load struct {
 	links   int
 	first   int // messages a session that may take 300 ms
 	session func(i int) part
+	unit    unit
+}
+
+// A unit is what the processor time is told for.
+type unit struct {
+	figure string        // "ns/message"
+	of     time.Duration // a nanosecond, or a millisecond
+	parts  float64       // how many messages are one
+	each   string        // "messages"
+}
+
+var (
+	aMessage = unit{"ns/message", time.Nanosecond, 1, "messages"}
+	aRequest = unit{"ns/request", time.Nanosecond, 1, "requests"}
+)
+
+// aGB is a unit of messages of this size.
+func aGB(size int) unit {
+	return unit{"ms/GB", time.Millisecond, 1e9 / float64(size), "messages"}
 }
 
 // A part is what one session does.
@@ -102,9 +131,9 @@ type part struct {
 }
 
 var loads = map[string]load{
-	"lockstep":  {"lock-step, 128 bytes, 64 sessions", 128, 64, 200, func(int) part { return lockstep }},
-	"pipelined": {"pipelined, 128 bytes, 4 sessions each way", 128, 8, 20_000, oneWay},
-	"bulk":      {"bulk, 64 KiB, 4 sessions each way", 64 << 10, 8, 400, oneWay},
+	"lockstep":  {"lock-step, 128 bytes, 64 sessions", 128, 64, 200, func(int) part { return lockstep }, aMessage},
+	"pipelined": {"pipelined, 128 bytes, 4 sessions each way", 128, 8, 20_000, oneWay, aMessage},
+	"bulk":      {"bulk, 64 KiB, 4 sessions each way", 64 << 10, 8, 400, oneWay, aMessage},
 }
 
 func oneWay(i int) part { return []part{up, down}[i%2] }
@@ -170,7 +199,11 @@ func (s sample) perMessage(d time.Duration) float64 { return float64(d) / float6
 // clocks before and after that.
 func (ld load) measure(r *relay, target *process, messages int) (s sample, err error) {
 	links, err := openAll(ld.links, func(i int) (*link, error) {
-		return r.open(target.addr, ld.session(i).path(ld.size, messages))
+		path := ""
+		if p := ld.session(i); p.path != nil {
+			path = p.path(ld.size, messages)
+		}
+		return r.open(target.addr, path)
 	})
 	defer closeAll(links)
 	if err != nil {
@@ -257,8 +290,24 @@ func closeAll(links []*link) {
 	}
 }
 
-// measureCost runs each load through each relay, in turns.
+// measureCost runs each load of WebSockets through each relay, in turns.
 func measureCost(p *plan, target *process) ([]goal, error) {
+	var chosen []named
+	for _, name := range p.loads {
+		chosen = append(chosen, named{name, loads[name]})
+	}
+	return inTurns(p, target, byMessage, "nginx", chosen, costGoals)
+}
+
+// A named load.
+type named struct {
+	name string
+	load
+}
+
+// inTurns runs each load through each relay that can be asked this way, and compares
+// them with a peer.
+func inTurns(p *plan, target *process, w way, peer string, chosen []named, judge func(string, *table) []goal) ([]goal, error) {
 	var relays []*relay
 	defer func() {
 		for _, r := range relays {
@@ -266,25 +315,29 @@ func measureCost(p *plan, target *process) ([]goal, error) {
 		}
 	}()
 	for _, name := range p.relays {
-		r, err := startRelay(p, name, target.addr)
+		if !serves(name, w) {
+			continue
+		}
+		r, err := startRelay(p, w, name, target.addr)
 		if err != nil {
 			return nil, err
 		}
 		relays = append(relays, r)
 	}
 	var goals []goal
-	for _, name := range p.loads {
-		t := newTable(loads[name], relays, p.slice)
+	for _, ld := range chosen {
+		t := newTable(ld.load, relays, p.slice)
+		t.peer = peer
 		for round := range p.rounds + 1 {
 			for i := range relays {
 				r := relays[(i+round)%len(relays)]
 				if err := t.turn(r, target, p.slice, round > 0); err != nil {
-					return nil, fmt.Errorf("%s, %s: %w", name, r.name, err)
+					return nil, fmt.Errorf("%s, %s: %w", ld.name, r.name, err)
 				}
 			}
 		}
 		t.print()
-		goals = append(goals, costGoals(name, t)...)
+		goals = append(goals, judge(ld.name, t)...)
 	}
 	return goals, nil
 }
@@ -292,6 +345,7 @@ func measureCost(p *plan, target *process) ([]goal, error) {
 // A table holds the samples of one load.
 type table struct {
 	load    load
+	peer    string // whom the relays are compared with
 	relays  []*relay
 	work    map[string]int
 	samples map[string][]sample
@@ -352,18 +406,19 @@ func median(all []float64) float64 {
 }
 
 func (t *table) print() {
-	fmt.Printf("\n%s\n%-10s %14s %10s %14s %12s %14s\n", t.load.title, "", "relay CPU", "of nginx", "all CPU,", "messages", "allocations")
-	fmt.Printf("%-10s %14s %10s %14s %12s %14s\n", "relay", "ns/message", "", "of direct", "a second", "a message")
+	u := t.load.unit
+	fmt.Printf("\n%s\n%-10s %14s %12s %12s %12s %14s\n", t.load.title, "", "relay CPU", "of "+t.peer, "all CPU,", u.each, "allocations")
+	fmt.Printf("%-10s %14s %12s %12s %12s %14s\n", "relay", u.figure, "", "of direct", "a second", "each")
 	for _, r := range t.relays {
-		own, ofNginx, allocations := "-", "-", "-"
+		own, ofPeer, allocations := "-", "-", "-"
 		if len(r.processes) > 0 {
-			own = fmt.Sprintf("%.0f", t.median(r.name, func(s sample) float64 { return s.perMessage(s.relay) }))
-			ofNginx = t.show(r.name, "nginx", relayTime)
-			if !strings.HasPrefix(r.name, "nginx") {
+			own = fmt.Sprintf("%.0f", t.median(r.name, func(s sample) float64 { return s.perMessage(s.relay) * u.parts / float64(u.of) }))
+			ofPeer = t.show(r.name, t.peer, relayTime)
+			if r.processes[0].orders != nil {
 				allocations = fmt.Sprintf("%.3f", t.allocations(r.name))
 			}
 		}
-		fmt.Printf("%-10s %14s %10s %14s %12.0f %14s\n", r.name, own, ofNginx, t.show(r.name, "direct", wholeTime),
+		fmt.Printf("%-10s %14s %12s %12s %12.0f %14s\n", r.name, own, ofPeer, t.show(r.name, "direct", wholeTime),
 			t.median(r.name, func(s sample) float64 { return float64(s.messages) / s.wall.Seconds() }), allocations)
 	}
 }

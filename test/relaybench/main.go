@@ -1,9 +1,10 @@
 //go:build linux
 
-// Command relaybench measures what relaying WebSockets costs: farwire's relay,
+// Command relaybench measures what relaying costs: farwire's relay of WebSockets,
 // with one hop and through a remote agent, beside nginx and beside two relays
 // written in the usual way, on the message APIs of coder/websocket and
-// gorilla/websocket.
+// gorilla/websocket; the path form beside nginx as a reverse proxy; and the forward
+// proxy's tunnels beside tinyproxy, and squid where there is one.
 //
 //	go run ./test/relaybench
 //
@@ -12,7 +13,7 @@
 // is compared is their processor time for the same work, because wall clock
 // says little on a machine that does other things too. A ratio is taken in
 // each round, and the median over the rounds is shown. It needs Linux, and
-// nginx on the PATH or in /usr/sbin.
+// nginx and tinyproxy on the PATH or in /usr/sbin.
 package main
 
 import (
@@ -31,7 +32,7 @@ func main() {
 		exit(play(os.Args[2], os.Args[3:]))
 	}
 	var p plan
-	parts := flag.String("parts", "cost,idle,fairness", "what to measure, comma separated")
+	parts := flag.String("parts", "cost,idle,fairness,path,tunnel", "what to measure, comma separated")
 	relays := flag.String("relays", "direct,"+strings.Join(relayNames(), ","), "which relays, comma separated")
 	loads := flag.String("loads", "lockstep,pipelined,bulk", "which loads of the part cost, comma separated")
 	flag.IntVar(&p.rounds, "rounds", 4, "rounds of the part cost, after one that is not counted")
@@ -105,7 +106,8 @@ func run(p *plan) (goals []goal, err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(*plan, *process) ([]goal, error)
-	}{{"cost", measureCost}, {"idle", measureIdle}, {"fairness", measureFairness}} {
+	}{{"cost", measureCost}, {"idle", measureIdle}, {"fairness", measureFairness},
+		{"path", measurePath}, {"tunnel", measureTunnel}} {
 		if !p.wants(part.name) {
 			continue
 		}

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // figures are is no matter for a test.
 func TestRun(t *testing.T) {
 	p := &plan{
-		parts: []string{"cost", "idle", "fairness"}, relays: append([]string{"direct"}, relayNames()...),
+		parts: []string{"cost", "idle", "fairness", "path", "tunnel"}, relays: append([]string{"direct"}, relayNames()...),
 		loads: []string{"lockstep", "pipelined", "bulk"}, rounds: 1, sessions: 8, stalled: 2,
 		slice: 10 * time.Millisecond, settle: 10 * time.Millisecond,
 	}
@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s has no figure", g.what)
 		}
 	}
-	if want := 19; len(goals) != want {
+	if want := 24; len(goals) != want {
 		t.Errorf("%d goals have figures, want %d", len(goals), want)
 	}
 }

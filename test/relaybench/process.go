@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
@@ -28,7 +26,7 @@ type process struct {
 	addr   string         // where it listens
 	orders io.WriteCloser // nil for a peer
 	facts  *json.Decoder
-	folder string // of nginx
+	folder string // of a peer
 }
 
 // facts is what a role says of itself when it is asked.
@@ -184,113 +182,4 @@ func play(name string, args []string) error {
 		}
 	}
 	return orders.Err()
-}
-
-// startNginx starts one that relays to the target. Its configuration is that of its documentation
-// for WebSockets, and its defaults; buffers, when given, are lines more.
-func startNginx(target, buffers string) (_ *process, err error) {
-	folder, err := os.MkdirTemp("", "relaybench-nginx-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			os.RemoveAll(folder)
-		}
-	}()
-	binary, err := exec.LookPath("nginx")
-	if err != nil {
-		binary = "/usr/sbin/nginx"
-	}
-	addr, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	// The number of files and connections is no matter of speed.
-	config := fmt.Sprintf(`
-daemon off;
-master_process off;
-pid nginx.pid;
-error_log stderr error;
-worker_rlimit_nofile 20000;
-events { worker_connections 10000; }
-http {
-	access_log off;
-	client_body_temp_path body;
-	proxy_temp_path proxy;
-	fastcgi_temp_path fastcgi;
-	uwsgi_temp_path uwsgi;
-	scgi_temp_path scgi;
-	server {
-		listen %s backlog=4096;
-		location / {
-			proxy_pass http://%s;
-			proxy_http_version 1.1;
-			proxy_set_header Upgrade $http_upgrade;
-			proxy_set_header Connection "upgrade";
-			%s
-		}
-	}
-}
-`, addr, target, buffers)
-	if err := os.WriteFile(filepath.Join(folder, "nginx.conf"), []byte(config), 0o600); err != nil {
-		return nil, err
-	}
-	p := &process{cmd: exec.Command(binary, "-p", folder, "-c", "nginx.conf", "-e", "stderr"), addr: addr, folder: folder}
-	p.cmd.Stderr = os.Stderr
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	return p, p.reachable()
-}
-
-// reachable waits until the target's echo answers at the process's address, or
-// stops the process.
-func (p *process) reachable() (err error) {
-	for range 100 {
-		var l *link
-		if l, err = dial(p.addr, "/echo", ""); err == nil {
-			l.conn.Close()
-			return nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	p.stop()
-	return err
-}
-
-// startChisel starts a tunnel of the same shape as ours with an agent: a server
-// that listens for the load, and a client that dials out to the server and,
-// for each connection that comes back, the target. Both log much, to nowhere.
-func startChisel(target string) ([]*process, error) {
-	binary, err := exec.LookPath("chisel")
-	if err != nil {
-		return nil, err
-	}
-	control, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	entry, err := freeAddr()
-	if err != nil {
-		return nil, err
-	}
-	host, port, err := net.SplitHostPort(control)
-	if err != nil {
-		return nil, err
-	}
-	server := &process{cmd: exec.Command(binary, "server", "--host", host, "--port", port, "--reverse"), addr: entry}
-	if err := server.cmd.Start(); err != nil {
-		return nil, err
-	}
-	client := &process{cmd: exec.Command(binary, "client", "http://"+control, "R:"+entry+":"+target)}
-	if err := client.cmd.Start(); err != nil {
-		server.stop()
-		return nil, err
-	}
-	if err := server.reachable(); err != nil {
-		client.stop()
-		return nil, err
-	}
-	return []*process{server, client}, nil
 }

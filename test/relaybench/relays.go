@@ -25,8 +25,31 @@ import (
 // A relay is a way from the load to the target, of one process or two.
 type relay struct {
 	name      string
+	way       way
 	processes []*process
 	farwire   bool // it wants to be told the target
+}
+
+// A way is how a relay is asked.
+type way int
+
+const (
+	byMessage way = iota // a WebSocket
+	byPath               // requests of HTTP, to a reverse proxy or the path form
+	byConnect            // a forward proxy's tunnel
+)
+
+// serves reports whether a relay can be asked so.
+func serves(name string, w way) bool {
+	switch name {
+	case "direct", "farwire", "agent":
+		return true
+	case "nginx", "nginx64k":
+		return w != byConnect
+	case "tinyproxy", "squid":
+		return w == byConnect
+	}
+	return w == byMessage
 }
 
 // The relays that are compared, ours first. Direct is a connection without a relay.
@@ -61,6 +84,14 @@ var makers = []struct {
 		p, err := startNginx(target, "proxy_buffer_size 64k; proxy_buffers 8 64k;")
 		return &relay{processes: []*process{p}}, err
 	}},
+	{"tinyproxy", func(string, func(string) string) (*relay, error) {
+		p, err := startTinyproxy()
+		return &relay{processes: []*process{p}}, err
+	}},
+	{"squid", func(string, func(string) string) (*relay, error) {
+		p, err := startSquid()
+		return &relay{processes: []*process{p}}, err
+	}},
 	{"coder", func(target string, profile func(string) string) (*relay, error) {
 		p, err := startRole("coder", target, profile("coder"))
 		return &relay{processes: []*process{p}}, err
@@ -71,11 +102,11 @@ var makers = []struct {
 	}},
 }
 
-// relayNames lists the relays that this machine has: chisel only where one has
-// been built and is on the PATH.
+// relayNames lists the relays that this machine has: chisel and squid only where one
+// is on the PATH.
 func relayNames() (names []string) {
 	for _, m := range makers {
-		if _, err := exec.LookPath(m.name); err == nil || m.name != "chisel" {
+		if _, err := exec.LookPath(m.name); err == nil || m.name != "chisel" && m.name != "squid" {
 			names = append(names, m.name)
 		}
 	}
@@ -83,9 +114,9 @@ func relayNames() (names []string) {
 }
 
 // startRelay starts the processes of a relay.
-func startRelay(p *plan, name, target string) (*relay, error) {
+func startRelay(p *plan, w way, name, target string) (*relay, error) {
 	if name == "direct" {
-		return &relay{name: name}, nil
+		return &relay{name: name, way: w}, nil
 	}
 	profile := func(of string) string {
 		if p.profiles == "" {
@@ -99,7 +130,7 @@ func startRelay(p *plan, name, target string) (*relay, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			r.name = name
+			r.name, r.way = name, w
 			return r, nil
 		}
 	}
@@ -142,6 +173,10 @@ func (r *relay) mallocs() (sum uint64, err error) {
 // open begins a session with the target.
 func (r *relay) open(target, path string) (*link, error) {
 	switch {
+	case r.way == byPath:
+		return r.openPath(target)
+	case r.way == byConnect:
+		return r.openTunnel(target, path)
 	case len(r.processes) == 0:
 		return dial(target, path, "")
 	case r.farwire:
@@ -178,11 +213,11 @@ func gatewayRole([]string) (*role, error) {
 	if err := pool.Add(exit); err != nil {
 		return nil, err
 	}
-	mux := http.NewServeMux()
-	if err := mountRelay(mux, pool); err != nil {
+	h, err := hostOf(http.NewServeMux(), pool)
+	if err != nil {
 		return nil, err
 	}
-	return serve(mux)
+	return serve(h)
 }
 
 func poolRole([]string) (*role, error) {
@@ -192,32 +227,40 @@ func poolRole([]string) (*role, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /agents/attach", pool)
-	if err := mountRelay(mux, pool); err != nil {
+	h, err := hostOf(mux, pool)
+	if err != nil {
 		return nil, err
 	}
-	r, err := serve(mux)
+	r, err := serve(h)
 	if err == nil {
 		r.agents = func() int { return len(pool.Agents()) }
 	}
 	return r, err
 }
 
-// mountRelay is what a host does, with nothing tuned but the rate limit, in a
-// process whose collector is set as the program sets it.
-func mountRelay(mux *http.ServeMux, agents farwire.AgentSelector) error {
+// hostOf is what a host does, with nothing tuned but the rate limit, in a process
+// whose collector is set as the program sets it.
+func hostOf(mux *http.ServeMux, agents farwire.AgentSelector) (http.Handler, error) {
 	debug.SetGCPercent(collectAt)
 	keys, err := farwire.APIKeys(map[string]string{benchKey: "bench"})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	gw, err := farwire.New(farwire.Options{
-		Auth: keys, Agents: agents, Limits: farwire.Limits{Rate: -1}, Logger: slog.New(slog.DiscardHandler),
+		Auth: keys, Agents: agents, Limits: farwire.Limits{Rate: -1, HTTPRate: -1}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	mux.Handle("GET /ws", gw.Relay())
-	return nil
+	path := gw.PathForm()
+	return gw.ForwardProxy(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if farwire.IsPathForm(r) {
+			path.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})), nil
 }
 
 // collectAt is the program's GOGC.

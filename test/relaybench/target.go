@@ -22,6 +22,7 @@ import (
 //	/echo?size=N              a frame of N bytes for each frame of N bytes
 //	/sink?size=N&messages=M   takes M frames of N bytes and answers with one of 1 byte
 //	/source?size=N&messages=M sends M frames of N bytes after one of 1 byte has come; M 0: for ever
+//	/body?size=N              of HTTP: takes the body of the request and answers with one of N bytes
 
 func targetRole([]string) (*role, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,6 +48,10 @@ func serveTarget(conn net.Conn) {
 	br := bufio.NewReaderSize(conn, 4096)
 	r, err := http.ReadRequest(br)
 	if err != nil {
+		return
+	}
+	if r.Header.Get("Sec-WebSocket-Key") == "" {
+		serveWeb(conn, br, r)
 		return
 	}
 	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
