@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/farwire/farwire/internal/wsframe"
@@ -49,23 +50,27 @@ func FuzzPipe(f *testing.F) {
 		j = min(max(j, i), len(sent))
 		crosses, code := expect(sent)
 
-		near1, client := memPair(t)
-		near2, target := memPair(t)
-		p := New(Config{Client: near1, Target: near2, FromClient: sent[:i], CloseWait: time.Millisecond})
-		done := make(chan Result)
-		go func() { done <- p.Run() }()
-		go io.Copy(io.Discard, client)
-		go func() {
-			client.Write(sent[i:j]) // may be cut short when the pipe has had enough
-			client.Write(sent[j:])
-			client.Close()
-		}()
-		got, err := io.ReadAll(target)
-		if err != nil {
-			t.Fatal(err)
-		}
-		target.Close()
-		r := <-done
+		var got []byte
+		var r Result
+		synctest.Test(t, func(t *testing.T) { // CloseWait is no matter of the machine's speed
+			near1, client := memPair(t)
+			near2, target := memPair(t)
+			p := New(Config{Client: near1, Target: near2, FromClient: sent[:i], CloseWait: time.Millisecond})
+			done := make(chan Result)
+			go func() { done <- p.Run() }()
+			go io.Copy(io.Discard, client)
+			go func() {
+				client.Write(sent[i:j]) // may be cut short when the pipe has had enough
+				client.Write(sent[j:])
+				client.Close()
+			}()
+			var err error
+			if got, err = io.ReadAll(target); err != nil {
+				t.Fatal(err)
+			}
+			target.Close()
+			r = <-done
+		})
 		if !bytes.HasPrefix(got, crosses) {
 			t.Fatalf("of % x crossed % x, want % x", sent, got, crosses)
 		}

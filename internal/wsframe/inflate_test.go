@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	. "github.com/farwire/farwire/internal/wsframe"
@@ -87,28 +88,32 @@ func unmasked(frame []byte) []byte {
 
 // relayed gives a pipe to a target without compression what a client sends,
 // in pieces of a size, and returns what the target got until its end.
-func relayed(t testing.TB, sent []byte, size int) ([]byte, Result) {
+func relayed(t *testing.T, sent []byte, size int) (got []byte, r Result) {
 	t.Helper()
-	near1, client := memPair(t)
-	near2, target := memPair(t)
-	p := New(Config{Client: near1, Target: near2, DeflateClient: true, CloseWait: time.Millisecond})
-	done := make(chan Result, 1)
-	go func() { done <- p.Run() }()
-	go io.Copy(io.Discard, client)
-	go func() {
-		for piece := range slices.Chunk(sent, size) {
-			if _, err := client.Write(piece); err != nil {
-				break
+	// What waits for CloseWait has it while anything is under way, however slow.
+	synctest.Test(t, func(t *testing.T) {
+		near1, client := memPair(t)
+		near2, target := memPair(t)
+		p := New(Config{Client: near1, Target: near2, DeflateClient: true, CloseWait: time.Millisecond})
+		done := make(chan Result, 1)
+		go func() { done <- p.Run() }()
+		go io.Copy(io.Discard, client)
+		go func() {
+			for piece := range slices.Chunk(sent, size) {
+				if _, err := client.Write(piece); err != nil {
+					break
+				}
 			}
+			client.Close()
+		}()
+		var err error
+		if got, err = io.ReadAll(target); err != nil {
+			t.Fatal(err)
 		}
-		client.Close()
-	}()
-	got, err := io.ReadAll(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target.Close()
-	return got, <-done
+		target.Close()
+		r = <-done
+	})
+	return got, r
 }
 
 func TestPipe_TargetDeclinedCompression_InflatesForIt(t *testing.T) {
