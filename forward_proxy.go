@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/netip"
 	"net/url"
 	"runtime/debug"
@@ -16,8 +15,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/netio"
@@ -182,17 +179,6 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		return
 	}
 	g.forward(s, w, r, to)
-}
-
-// keepForwarded puts back what httputil.ReverseProxy takes out of a request besides
-// the headers of the hop: a forward proxy changes nothing else.
-func keepForwarded(p *httputil.ProxyRequest) {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
-		values, ok := p.In.Header[name]
-		if ok && !httpguts.HeaderValuesContainsToken(p.In.Header["Connection"], name) {
-			p.Out.Header[name] = slices.Clone(values)
-		}
-	}
 }
 
 // ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) to those who connect to

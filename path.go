@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httputil"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/forward"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
@@ -217,42 +216,36 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		defer f.idle.Stop()
 	}
 	s.reached("", to.Target())
-	in := r.WithContext(ctx)
-	in.Header = header
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
 	_ = http.NewResponseController(w).EnableFullDuplex()
-	proxy := &httputil.ReverseProxy{
-		Transport:     f,
-		FlushInterval: -1,
-		ErrorLog:      log.New(io.Discard, "", 0), // f.err says it
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL, p.Out.Host = to.URL(), to.HostHeader()
-			p.Out.Trailer = p.In.Trailer // filled in when the body has been read
-			if to.Absolute {
-				keepForwarded(p)
-			}
-			to.Outgoing(p.Out.Header, s.Subject, g.o.StripHeaders)
+	through := forward.Forwarder{
+		Transport: f,
+		Rewrite: func(out *http.Request) {
+			out.URL, out.Host = to.URL(), to.HostHeader()
+			to.Outgoing(out.Header, s.Subject, g.o.StripHeaders)
 		},
-		ModifyResponse: func(resp *http.Response) error {
+		Modify: func(resp *http.Response) error {
 			if resp.StatusCode == http.StatusSwitchingProtocols {
 				return fault.New(fault.TargetRefused, "target switched protocols without being asked")
 			}
 			f.status = resp.StatusCode
-			// net/http guesses a type where it is missing, and httputil copies no empty one.
-			w.Header()["Content-Type"] = nil
 			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: f.exit.ID})
-			resp.Body = &countedBody{resp.Body, f, &f.toClient}
+			if resp.Body != http.NoBody {
+				resp.Body = &countedBody{resp.Body, f, &f.toClient}
+			}
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+		Fail: func(err error) {
 			if cause := context.Cause(ctx); cause != nil && r.Context().Err() == nil {
 				err = cause
 			}
 			f.fail(w, r, err)
 		},
 	}
-	proxy.ServeHTTP(upgrade.Flushing(w), in)
+	if !through.Serve(upgrade.Flushing(w), r.WithContext(ctx), header) {
+		panic(http.ErrAbortHandler) // it cannot be ended otherwise
+	}
 	f.whole = f.err == nil
 }
 

@@ -136,6 +136,14 @@ var loads = map[string]load{
 	"bulk":      {"bulk, 64 KiB, 4 sessions each way", 64 << 10, 8, 400, oneWay, aMessage},
 }
 
+// A load and its name for the command line.
+type named struct {
+	name string
+	load
+}
+
+var messageLoads = []named{{"lockstep", loads["lockstep"]}, {"pipelined", loads["pipelined"]}, {"bulk", loads["bulk"]}}
+
 func oneWay(i int) part { return []part{up, down}[i%2] }
 
 var (
@@ -292,22 +300,12 @@ func closeAll(links []*link) {
 
 // measureCost runs each load of WebSockets through each relay, in turns.
 func measureCost(p *plan, target *process) ([]goal, error) {
-	var chosen []named
-	for _, name := range p.loads {
-		chosen = append(chosen, named{name, loads[name]})
-	}
-	return inTurns(p, target, byMessage, "nginx", chosen, costGoals)
-}
-
-// A named load.
-type named struct {
-	name string
-	load
+	return inTurns(p, target, byMessage, "nginx", messageLoads, costGoals)
 }
 
 // inTurns runs each load through each relay that can be asked this way, and compares
 // them with a peer.
-func inTurns(p *plan, target *process, w way, peer string, chosen []named, judge func(string, *table) []goal) ([]goal, error) {
+func inTurns(p *plan, target *process, w way, peer string, all []named, judge func(string, *table) []goal) ([]goal, error) {
 	var relays []*relay
 	defer func() {
 		for _, r := range relays {
@@ -325,7 +323,10 @@ func inTurns(p *plan, target *process, w way, peer string, chosen []named, judge
 		relays = append(relays, r)
 	}
 	var goals []goal
-	for _, ld := range chosen {
+	for _, ld := range all {
+		if !slices.Contains(p.loads, ld.name) {
+			continue
+		}
 		t := newTable(ld.load, relays, p.slice)
 		t.peer = peer
 		for round := range p.rounds + 1 {

@@ -34,7 +34,7 @@ func main() {
 	var p plan
 	parts := flag.String("parts", "cost,idle,fairness,path,tunnel", "what to measure, comma separated")
 	relays := flag.String("relays", "direct,"+strings.Join(relayNames(), ","), "which relays, comma separated")
-	loads := flag.String("loads", "lockstep,pipelined,bulk", "which loads of the part cost, comma separated")
+	loads := flag.String("loads", "lockstep,pipelined,bulk,requests,bodies,opening", "which loads of the parts cost, path and tunnel, comma separated")
 	flag.IntVar(&p.rounds, "rounds", 4, "rounds of the part cost, after one that is not counted")
 	flag.DurationVar(&p.slice, "slice", 300*time.Millisecond, "how long about one measurement takes")
 	flag.DurationVar(&p.settle, "settle", 1500*time.Millisecond, "how long idle sessions rest before they are looked at")
@@ -78,7 +78,7 @@ func run(p *plan) (goals []goal, err error) {
 		}
 	}
 	for _, name := range p.loads {
-		if _, ok := loads[name]; !ok {
+		if !slices.ContainsFunc(slices.Concat(messageLoads, pathLoads, tunnelLoads), func(l named) bool { return l.name == name }) {
 			return nil, fmt.Errorf("no load %q", name)
 		}
 	}

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 func TestRun(t *testing.T) {
 	p := &plan{
 		parts: []string{"cost", "idle", "fairness", "path", "tunnel"}, relays: append([]string{"direct"}, relayNames()...),
-		loads: []string{"lockstep", "pipelined", "bulk"}, rounds: 1, sessions: 8, stalled: 2,
+		loads: []string{"lockstep", "pipelined", "bulk", "requests", "bodies", "opening"}, rounds: 1, sessions: 8, stalled: 2,
 		slice: 10 * time.Millisecond, settle: 10 * time.Millisecond,
 	}
 	goals, err := run(p)

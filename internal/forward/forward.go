@@ -1,0 +1,268 @@
+// Package forward sends a request that a server of net/http was asked on to a target,
+// and the target's answer back, both as they come.
+//
+//	client ── request, body ──▶ Serve ── hop's headers left out ──▶ Transport
+//	client ◀── head, body, trailers, as they come ── Serve ◀── answer
+//
+// It does what httputil.ReverseProxy does for such requests, with a third of the
+// memory: headers are copied once, buffers are pooled and small for small answers, and
+// a head whose body follows at once leaves with it.
+package forward
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// A Forwarder sends one request on. All its fields are needed.
+type Forwarder struct {
+	Transport http.RoundTripper
+
+	// Rewrite makes the request for the target: without the hop's headers, it
+	// lacks URL and Host.
+	Rewrite func(out *http.Request)
+
+	// Modify changes the answer, the hop's headers left out already. Its error
+	// goes to Fail.
+	Modify func(*http.Response) error
+
+	// Fail answers when there is no answer of the target's.
+	Fail func(error)
+}
+
+// hopHeaders are those of one connection alone (RFC 9110, section 7.6.1), besides those
+// that Connection names.
+var hopHeaders = []string{
+	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade",
+}
+
+func removeHop(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = textproto.TrimString(name); name != "" {
+				h.Del(name)
+			}
+		}
+	}
+	for _, name := range hopHeaders {
+		delete(h, name)
+	}
+}
+
+// Serve sends the request on with these headers, which it changes, and answers it. It
+// returns false when the answer was begun and cannot be ended: who calls it must cut
+// the connection.
+func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
+	trailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
+	removeHop(header)
+	if trailers {
+		header["Te"] = []string{"trailers"}
+	}
+	if _, ok := header["User-Agent"]; !ok {
+		header["User-Agent"] = []string{""} // net/http would send its own
+	}
+	early := &interim{w: w}
+	ctx := httptrace.WithClientTrace(in.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass})
+	out := (&http.Request{
+		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
+		Trailer: in.Trailer, // filled in when the body has been read
+	}).WithContext(ctx)
+	if in.Body != nil && in.ContentLength != 0 {
+		b := &body{from: in.Body}
+		out.Body = b
+		defer b.closed.Store(true)
+	}
+	f.Rewrite(out)
+	resp, err := f.Transport.RoundTrip(out)
+	early.end()
+	if err != nil {
+		f.Fail(err)
+		return true
+	}
+	removeHop(resp.Header)
+	if err := f.Modify(resp); err != nil {
+		resp.Body.Close()
+		f.Fail(err)
+		return true
+	}
+	return answer(w, resp)
+}
+
+// A body is the client's. It is closed by the server, and not read any more once the
+// request is answered: a transport may hold it for longer.
+type body struct {
+	from   io.Reader
+	closed atomic.Bool
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.from.Read(p)
+}
+
+func (b *body) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// interim passes answers on that come before the one that counts (RFC 9110, section
+// 15.2). A transport may have one when the other has come already.
+type interim struct {
+	w    http.ResponseWriter
+	mu   sync.Mutex
+	over bool
+}
+
+func (i *interim) pass(status int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.over {
+		return nil
+	}
+	h := i.w.Header()
+	kept := maps.Clone(h) // what a middleware of the host's has set
+	clear(h)
+	maps.Copy(h, header)
+	i.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, kept)
+	return nil
+}
+
+func (i *interim) end() {
+	i.mu.Lock()
+	i.over = true
+	i.mu.Unlock()
+}
+
+// answer writes the answer as it comes.
+func answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
+	h := w.Header()
+	for name, values := range resp.Header {
+		if already := h[name]; len(already) > 0 {
+			values = slices.Concat(already, values)
+		}
+		h[name] = values
+	}
+	announced := len(resp.Trailer)
+	if announced > 0 {
+		h["Trailer"] = append(h["Trailer"], strings.Join(slices.Sorted(maps.Keys(resp.Trailer)), ", "))
+	}
+	w.WriteHeader(resp.StatusCode)
+	if err := copyBody(w, resp); err != nil {
+		resp.Body.Close()
+		return false
+	}
+	resp.Body.Close() // has the trailers filled in
+	if len(resp.Trailer) == 0 {
+		return true
+	}
+	// A short body would get a length otherwise, and with it no trailers.
+	if http.NewResponseController(w).Flush() != nil {
+		return false
+	}
+	prefix := ""
+	if len(resp.Trailer) != announced {
+		prefix = http.TrailerPrefix
+	}
+	for name, values := range resp.Trailer {
+		h[prefix+name] = append(h[prefix+name], values...)
+	}
+	return true
+}
+
+const (
+	smallBuffer = 4 << 10
+	largeBuffer = 64 << 10
+
+	// headWaits is how long a head waits for the first bytes of its body, which most
+	// often come with it, and save a system call.
+	headWaits = 2 * time.Millisecond
+)
+
+var (
+	small = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
+	large = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+)
+
+// copyBody copies the body, each piece of it flushed.
+func copyBody(w http.ResponseWriter, resp *http.Response) error {
+	if resp.Body == http.NoBody {
+		return nil
+	}
+	flush := http.NewResponseController(w).Flush
+	head := newHead(flush)
+	defer head.leave()
+	first := small.Get().(*[smallBuffer]byte)
+	defer small.Put(first)
+	buf := first[:]
+	for {
+		n, err := resp.Body.Read(buf)
+		head.leave()
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF && resp.ContentLength >= 0:
+			return nil
+		case err == io.EOF:
+			return flush() // net/http would give a short body a length that it did not have
+		case err != nil:
+			return err
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		if n == smallBuffer && len(buf) == smallBuffer {
+			more := large.Get().(*[largeBuffer]byte)
+			defer large.Put(more)
+			buf = more[:]
+		}
+	}
+}
+
+// A head is flushed alone when nothing follows it for a while.
+type head struct {
+	flush func() error
+	timer *time.Timer
+	mu    sync.Mutex
+	gone  bool
+}
+
+func newHead(flush func() error) *head {
+	h := &head{flush: flush}
+	h.timer = time.AfterFunc(headWaits, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if !h.gone {
+			_ = h.flush() // the next write has the same error
+		}
+	})
+	return h
+}
+
+// leave is called before anybody else writes, and as often as one likes.
+func (h *head) leave() {
+	if h.gone { // set by this goroutine alone
+		return
+	}
+	h.timer.Stop()
+	h.mu.Lock()
+	h.gone = true
+	h.mu.Unlock()
+}

@@ -1,0 +1,201 @@
+package forward_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/internal/forward"
+)
+
+// front serves what is sent on to a target whose connections serve answers. The URL
+// it returns is the client's.
+func front(t *testing.T, target string, wrap func(http.ResponseWriter) http.ResponseWriter, failed *error) string {
+	t.Helper()
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f := forward.Forwarder{
+			Transport: transport,
+			Rewrite:   func(out *http.Request) { out.URL, out.Host = &url.URL{Scheme: "http", Host: target, Path: "/"}, target },
+			Modify: func(resp *http.Response) error {
+				if resp.Header.Get("X-Refuse") != "" {
+					return errors.New("refused")
+				}
+				return nil
+			},
+			Fail: func(err error) {
+				*failed = err
+				http.Error(w, "failed", http.StatusBadGateway)
+			},
+		}
+		if !f.Serve(wrap(w), r, r.Header.Clone()) {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// answering is a target that answers each connection's first request with these bytes
+// and ends it, or, after a word of rest, with what that sends.
+func answering(t *testing.T, answer string, rest <-chan string) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				io.Copy(io.Discard, req.Body)
+				io.WriteString(conn, answer)
+				if rest != nil {
+					io.WriteString(conn, <-rest)
+				}
+			}
+			conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		<-done
+	})
+	return ln.Addr().String()
+}
+
+func plain(w http.ResponseWriter) http.ResponseWriter { return w }
+
+func TestServe_HeadComesAlone_IsFlushed(t *testing.T) {
+	for _, length := range []string{"Content-Length: 4\r\n", ""} {
+		rest := make(chan string, 1)
+		var failed error
+		at := front(t, answering(t, "HTTP/1.1 200 OK\r\nX-Early: yes\r\n"+length+"\r\n", rest), plain, &failed)
+		resp, err := http.Get(at) // returns with the head
+		if err != nil || resp.Header.Get("X-Early") != "yes" {
+			t.Fatalf("%v %v", resp, err)
+		}
+		rest <- "late"
+		if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "late" {
+			t.Errorf("%q %v", b, err)
+		}
+		resp.Body.Close()
+	}
+}
+
+// A writer of a host's middleware that has set a header of its own.
+type tagged struct{ http.ResponseWriter }
+
+func (w tagged) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func tag(w http.ResponseWriter) http.ResponseWriter {
+	w.Header().Set("X-Request-Id", "7")
+	return tagged{w}
+}
+
+func TestServe_InterimAnswers_KeepTheHeadersOfTheHost(t *testing.T) {
+	var failed error
+	at := front(t, answering(t, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", nil), tag, &failed)
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, final, _ := strings.Cut(string(b), "\r\n\r\n")
+	if early != "HTTP/1.1 103 Early Hints\r\nLink: </a>" || !strings.HasPrefix(final, "HTTP/1.1 200 OK\r\n") ||
+		!strings.Contains(final, "X-Request-Id: 7") || strings.Contains(final, "Link:") {
+		t.Errorf("%s", b)
+	}
+}
+
+func TestServe_AnswerBreaksOff_IsCut(t *testing.T) {
+	for _, answer := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+	} {
+		var failed error
+		resp, err := http.Get(front(t, answering(t, answer, nil), plain, &failed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(resp.Body); err == nil {
+			t.Errorf("%q looks like the whole answer", b)
+		}
+		resp.Body.Close()
+		if failed != nil {
+			t.Errorf("an error after the head: %v", failed)
+		}
+	}
+}
+
+func TestServe_NoAnswer_Fails(t *testing.T) {
+	for _, answer := range []string{"", "HTTP/1.1 200 OK\r\nX-Refuse: yes\r\nContent-Length: 2\r\n\r\nok"} {
+		var failed error
+		resp, err := http.Get(front(t, answering(t, answer, nil), plain, &failed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusBadGateway || failed == nil {
+			t.Errorf("%q: %d %v", answer, resp.StatusCode, failed)
+		}
+	}
+}
+
+// Bodies of every size around those of the buffers arrive whole, with trailers and
+// without, with a length and without.
+func TestServe_Bodies_ArriveWhole(t *testing.T) {
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 65535, 65536, 65537 + 4096, 200_000} {
+		text := strings.Repeat("x", size)
+		chunks := ""
+		if size > 0 {
+			chunks = fmt.Sprintf("%x\r\n%s\r\n", size, text)
+		}
+		for name, answer := range map[string]string{
+			"length":  fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, text),
+			"to end":  "HTTP/1.1 200 OK\r\n\r\n" + text,
+			"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n",
+			"trailer": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\n\r\n",
+			"unnamed": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\n\r\n",
+		} {
+			var failed error
+			resp, err := http.Get(front(t, answering(t, answer, nil), plain, &failed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			want := int64(-1)
+			if name == "length" {
+				want = int64(size)
+			}
+			if err != nil || string(b) != text || resp.ContentLength != want && size > 0 {
+				t.Errorf("%s of %d: %d bytes, length %d, %v", name, size, len(b), resp.ContentLength, err)
+			}
+			if sum := resp.Trailer.Get("X-Sum"); (name == "trailer" || name == "unnamed") != (sum == "9") {
+				t.Errorf("%s of %d: trailer %q", name, size, sum)
+			}
+		}
+	}
+}
