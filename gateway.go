@@ -55,7 +55,7 @@ type Gateway struct {
 
 	conns   egress.Conns // of the path form
 	tickets *upstream.Tickets
-	traffic traffic
+	traffic limits.Traffic[Principal, ByteQuota]
 	hosted  *hosted
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
@@ -102,6 +102,8 @@ func New(o Options) (*Gateway, error) {
 	} else {
 		g.bytes = new(memoryLimiter)
 	}
+	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) }
+	g.traffic.Failed = func(err error) { o.Logger.Warn("bytes of a day not counted; they are told again", "err", err) }
 	g.conns.RootCAs = o.RootCAs
 	g.tickets = upstream.NewTickets()
 	g.kill, g.killAll = context.WithCancel(context.Background())
@@ -139,7 +141,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	select {
 	case <-g.idle:
 		g.conns.Close()
-		g.lastBytes(ctx)
+		g.traffic.Close(ctx)
 		return nil
 	case <-ctx.Done():
 	}
@@ -153,7 +155,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	// Cutting a session takes no waiting on a peer, so this ends.
 	<-g.idle
 	g.conns.Close()
-	g.lastBytes(ctx)
+	g.traffic.Close(ctx)
 	return ctx.Err()
 }
 

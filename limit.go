@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/daycount"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
 )
 
@@ -153,34 +154,9 @@ const (
 func NewLimiter() PageLimiter { return new(memoryLimiter) }
 
 // or returns l with every zero field taken from def, and a burst in any case.
-// Any number at once is any number a second.
 func (l Limits) or(def Limits) Limits {
-	if l.Rate == 0 {
-		l.Rate = def.Rate
-		if l.Burst == 0 {
-			l.Burst = def.Burst
-		}
-	}
-	if l.Burst < 0 {
-		l.Rate = -1
-	}
-	if l.Burst == 0 {
-		l.Burst = int(min(math.Ceil(l.Rate), math.MaxInt32))
-	}
-	l.Burst = max(l.Burst, 1)
-	if l.HTTPRate == 0 {
-		l.HTTPRate = def.HTTPRate
-		if l.HTTPBurst == 0 {
-			l.HTTPBurst = def.HTTPBurst
-		}
-	}
-	if l.HTTPBurst < 0 {
-		l.HTTPRate = -1
-	}
-	if l.HTTPBurst == 0 {
-		l.HTTPBurst = int(min(math.Ceil(l.HTTPRate), math.MaxInt32))
-	}
-	l.HTTPBurst = max(l.HTTPBurst, 1)
+	l.Rate, l.Burst = rateOr(l.Rate, l.Burst, def.Rate, def.Burst)
+	l.HTTPRate, l.HTTPBurst = rateOr(l.HTTPRate, l.HTTPBurst, def.HTTPRate, def.HTTPBurst)
 	for _, f := range []struct{ have, def *int }{
 		{&l.Sessions, &def.Sessions}, {&l.Streams, &def.Streams}, {&l.Crawls, &def.Crawls},
 		{&l.Sites, &def.Sites}, {&l.PagesPerDay, &def.PagesPerDay},
@@ -199,6 +175,24 @@ func (l Limits) or(def Limits) Limits {
 		l.SessionBytes = def.SessionBytes
 	}
 	return l
+}
+
+// rateOr returns a rate and a burst, or the default. Any number at once is any number
+// a second.
+func rateOr(rate float64, burst int, defRate float64, defBurst int) (float64, int) {
+	if rate == 0 {
+		rate = defRate
+		if burst == 0 {
+			burst = defBurst
+		}
+	}
+	if burst < 0 {
+		rate = -1
+	}
+	if burst == 0 {
+		burst = int(min(math.Ceil(rate), math.MaxInt32))
+	}
+	return rate, max(burst, 1)
 }
 
 // counted returns the principal as the Limiter is asked about it. Requests of the
@@ -259,4 +253,148 @@ func (m *memoryLimiter) AddBytes(_ context.Context, p Principal, n int64) (ByteQ
 func (m *memoryLimiter) TakeSlot(_ context.Context, p Principal, k Kind, most int) (func(), bool, error) {
 	release, taken := m.slots.Take(k.String()+" "+p.account(), most)
 	return release, taken, nil
+}
+
+// What a caller's sessions hold and use is counted here: slots of those that run at a
+// time, descriptors, pages and bytes of a day.
+
+// counter is whom the principal's sessions count for.
+func (p Principal) counter() limits.Account {
+	return limits.Account{Name: p.account(), Subject: p.Subject}
+}
+
+// files returns about how many descriptors a session holds.
+func (k Kind) files() int {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.files
+		}
+	}
+	return 0
+}
+
+// takeSlot counts a session of the principal in, or says that there are as many
+// as there may be.
+func (s *session) takeSlot(ctx context.Context, p Principal) error {
+	g, most := s.g, p.Limits.allows(s.Kind)
+	tooMany := func() error {
+		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.Kind),
+			Quota{Limit: most, RetryAfter: time.Second})
+	}
+	slots, shared := g.o.Limiter.(SlotLimiter)
+	if !shared || most <= 0 {
+		if !g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), most) {
+			return tooMany()
+		}
+		return nil
+	}
+	release, taken, err := slots.TakeSlot(ctx, p, s.Kind, most)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errClientGone
+	case err != nil:
+		return fmt.Errorf("limiter: %w", err)
+	case !taken:
+		g.meters.Refuse(p.counter())
+		return tooMany()
+	}
+	g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), -1)
+	s.release = release
+	return nil
+}
+
+// takePages takes what a crawl may need from what its caller has left for the
+// day. Release returns what it did not use.
+func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
+	q, err := g.pages.TakePages(ctx, p, want)
+	switch {
+	case err != nil:
+		return 0, nil, fmt.Errorf("limiter: %w", err)
+	case q.Granted <= 0:
+		g.meters.Refuse(p.counter())
+		return 0, nil, limited(fault.LimitReached,
+			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
+	}
+	release = func(used int) {
+		if q.Return == nil || used >= q.Granted {
+			return
+		}
+		// Whatever ended the crawl must not cost its caller pages.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := q.Return(ctx, q.Granted-used); err != nil {
+			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
+		}
+	}
+	return min(q.Granted, want), release, nil
+}
+
+// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
+func roughly(d time.Duration) string {
+	minutes := max(1, (d+time.Minute-1)/time.Minute)
+	if minutes < 60 {
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
+}
+
+// checkBytes refuses a session of a key that has used up its bytes of the day.
+func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
+	most := p.Limits.BytesPerDay
+	if most <= 0 {
+		return nil
+	}
+	q, err := g.tellBytes(ctx, p)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("limiter: %w", err)
+	case q.Used < most:
+		return nil
+	}
+	g.meters.Refuse(p.counter())
+	return limited(fault.LimitReached,
+		fmt.Sprintf("limit reached: %d bytes a day; try again in %s", most, roughly(q.RetryAfter)),
+		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
+}
+
+// tellBytes tells the ByteLimiter what sessions of a key have carried and it does not
+// know of, and returns what was used.
+func (g *Gateway) tellBytes(ctx context.Context, p Principal) (ByteQuota, error) {
+	return g.traffic.Tell(ctx, p.account(), p)
+}
+
+// countBytes has a session count for its key's limit of bytes, if that has one.
+func (s *session) countBytes() {
+	if s.principal.Limits.BytesPerDay <= 0 {
+		return
+	}
+	s.flow = s.g.traffic.Begin(s.principal.account(), s.principal, func() int64 {
+		s.g.mu.Lock()
+		defer s.g.mu.Unlock()
+		c := s.carrier.Counters()
+		return c.BytesToTarget + c.BytesToClient
+	})
+}
+
+// dayBytes are the payload of a day.
+type dayBytes struct {
+	Today *int64 `json:"today"` // null: without a limit, or when the gateway cannot tell now
+	Limit *int64 `json:"limit"` // null: none
+}
+
+func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) (d dayBytes) {
+	if p.Limits.BytesPerDay <= 0 {
+		return d
+	}
+	d.Limit = &p.Limits.BytesPerDay
+	q, err := g.tellBytes(ctx, p)
+	if err != nil {
+		g.o.Logger.WarnContext(ctx, "bytes of a day not counted", "subject", p.Subject, "err", err)
+		return d
+	}
+	d.Today = &q.Used
+	return d
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -99,7 +100,8 @@ type session struct {
 	g         *Gateway
 	principal Principal
 	admitted  bool
-	release   func() // frees its slot; nil: it has none
+	release   func()                  // frees its slot; nil: it has none
+	flow      *limits.Flow[Principal] // towards its key's bytes of a day; nil: they are not counted
 
 	attrs []slog.Attr // of its log line, besides those that all have
 
@@ -352,7 +354,9 @@ func causeOf(err error) string {
 func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
-	s.bytesEnded(r)
+	if s.flow != nil {
+		g.traffic.End(s.flow, r.BytesToTarget+r.BytesToClient)
+	}
 	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.files(), r.BytesToTarget, r.BytesToClient)
 	client := ""
 	if s.Remote.IsValid() {
