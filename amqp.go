@@ -40,7 +40,7 @@ func (g *Gateway) AMQP() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), KindAMQP)
 		if err != nil {
-			g.refused(r.Context(), KindAMQP.String(), g.o.ClientAddr(r), err)
+			g.refused(r.Context(), KindAMQP, g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
 			return
 		}
@@ -135,7 +135,7 @@ func (st *amqpStream) run(ctx context.Context) error {
 	}
 	defer c.Close()
 	st.session.watch(c.Buffer)
-	st.session.reached(st.result.Node, st.result.Target)
+	st.session.reached(st.result.Agent, st.result.Target)
 	prefetch := st.request.Prefetch
 	st.request, st.query = nil, agent.Query{} // a password is not kept for longer
 	// A writer that hangs must not keep the queue. When the gateway drains, what
@@ -147,7 +147,7 @@ func (st *amqpStream) run(ctx context.Context) error {
 	})
 	defer stop()
 
-	if err := st.out.Write(amqpstream.AppendConnected(nil, st.result.Node, c.Queue())); err != nil {
+	if err := st.out.Write(amqpstream.AppendConnected(nil, st.result.Agent, c.Queue())); err != nil {
 		return err
 	}
 	if err := st.out.Flush(); err != nil {
@@ -182,7 +182,7 @@ func (st *amqpStream) subscribe(ctx context.Context, tick <-chan time.Time) (*am
 	for {
 		select {
 		case err := <-done:
-			st.result.Node = exit.ID
+			st.result.Agent = exit.ID
 			switch {
 			case err != nil && written == nil:
 				return nil, err

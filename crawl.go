@@ -34,7 +34,7 @@ import (
 func (g *Gateway) Crawl() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) {
-			g.refused(r.Context(), KindCrawl.String(), g.o.ClientAddr(r), err)
+			g.refused(r.Context(), KindCrawl, g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
 		}
 		if err := opening.Check(w, r); err != nil {
@@ -209,7 +209,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 		t.log(tellNotHosted)
 	}
 	site, err := j.crawl(ctx)
-	c.result.Node = j.node
+	c.result.Agent = j.agent
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ type crawlStats struct {
 	RenderBytes   int64   `json:"render_bytes,omitempty"`
 }
 
-func newCrawlStats(s llmstxt.Stats, shown renderCost) *crawlStats {
+func newCrawlStats(s llmstxt.CrawlStats, shown renderCost) *crawlStats {
 	return &crawlStats{Pages: s.Pages, Fetched: s.Fetched, Rendered: s.Rendered, Bytes: s.Bytes, Skipped: s.Skipped,
 		Limited: s.Limited, TimedOut: s.TimedOut, Seconds: s.Duration.Seconds(), RenderSeconds: shown.time.Seconds(), RenderBytes: shown.bytes}
 }

@@ -33,7 +33,7 @@ type crawlJob struct {
 	page      func(llmstxt.Event)  // what became of a page; nil: log is told
 	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
 
-	node     string // the id of the exit used last
+	agent    string // the id of the exit used last
 	requests int64  // sent in all
 	rendered renderCost
 	pages    atomic.Int64 // in the file so far, also when no file comes of it
@@ -44,7 +44,7 @@ type crawlJob struct {
 const trustLastmod = 7 * day
 
 // crawl fetches the site, which the caller closes. Its error is also the context's cause, if that ends.
-func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
+func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	transport := egress.NewTransport(egress.Options{
@@ -53,7 +53,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 	})
 	defer func() {
 		transport.Close()
-		j.node, j.requests = transport.ExitID(), transport.Requests()
+		j.agent, j.requests = transport.ExitID(), transport.Requests()
 	}()
 	shown := &rendering{with: j.g.o.Crawl.Render, exits: transport, remote: j.req.remote, owner: j.subject, log: j.log}
 	o := j.req.choice
@@ -94,7 +94,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.Site, error) {
 const maxModelTime = 5 * time.Minute
 
 // write makes the file, reworded by a model if that was asked for.
-func (j *crawlJob) write(ctx context.Context, site *llmstxt.Site) string {
+func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string {
 	model := j.g.o.Crawl.Enhance
 	switch {
 	case !j.req.enhance:
@@ -263,7 +263,7 @@ func (r *crawlRequest) texts() bool { return r.full || r.markdown }
 // save hosts the files in the folder that the subject's files of this site have,
 // llms.txt first: a worker whose version is an old one learns it there. before is
 // where that was hosted last.
-func (j *crawlJob) save(ctx context.Context, site *llmstxt.Site, text string, version uint64, before string) (url string, files []hostedFile, err error) {
+func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text string, version uint64, before string) (url string, files []hostedFile, err error) {
 	at, err := j.g.hostedSite(ctx, j.subject, site.BaseURL)
 	if err != nil {
 		return "", nil, err
@@ -338,7 +338,7 @@ const pageGone = "# Page gone\n\nThis page was not among the site's pages when i
 
 // beside are the files with the whole texts of the pages. Those of pages that an
 // earlier crawl had and this one has not say so.
-func (j *crawlJob) beside(site *llmstxt.Site, text string) iter.Seq2[File, error] {
+func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File, error] {
 	return func(yield func(File, error) bool) {
 		made := map[string]bool{}
 		for f, err := range site.TextFiles(text, j.req.full, j.req.markdown) {

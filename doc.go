@@ -1,11 +1,11 @@
 // Package farwire mounts handlers that reach the outside world through a
 // network of exit agents into a host program's own net/http server.
 //
-// There is a relay for WebSockets, a consumer of RabbitMQ exchanges that
-// streams Server-Sent Events, a crawl that writes a site's llms.txt, and an
-// endpoint that changes an API key for a token. Each is an [net/http.Handler]
-// made by a method of one [Gateway]; what a host does not mount is not linked
-// in.
+// There is a relay for WebSockets, a consumer of RabbitMQ queues that streams
+// Server-Sent Events, a crawl that writes a site's llms.txt, a path form and a
+// forward proxy for every other program, and an endpoint that changes an API key
+// for a token. Each is a [net/http.Handler] made by a method of one [Gateway];
+// what a host does not mount is not linked in.
 //
 // # Mounting
 //
@@ -52,8 +52,8 @@
 // The handlers take connections over (relay, crawl) or stream for as long as
 // the client likes (AMQP). They reach the server's ResponseWriter as
 // [net/http.ResponseController] does, so they work behind every middleware whose
-// ResponseWriter has an Unwrap method, as those of chi, gin and echo have. http.TimeoutHandler hides the connection;
-// mount the handlers outside of it.
+// ResponseWriter has an Unwrap method, as those of chi, gin and echo have.
+// http.TimeoutHandler hides the connection; mount the handlers outside of it.
 //
 // Relay returns once frames cross, so that an idle session costs about 10 KB;
 // middleware that measures a request sees the handshake. Set
@@ -86,8 +86,10 @@
 //
 // # Growing
 //
-// A gateway keeps no state that another could not do without. Any number of
-// them may stand behind a load balancer: agents link to each, limits and sites
-// move to shared stores behind [Limiter] and [SiteStore], and TokenKey, when
-// shared, makes a token of one valid at all.
+// Any number of gateways may stand behind a load balancer. Agents link to each of
+// them, or, with [agent.Pool.Join] and a directory such as adapters/natscluster has,
+// to two, and every gateway reaches all. Limits move to a shared [Limiter], sites to
+// a shared [SiteStore], files to a shared [Storage]; a shared Options.TokenKey makes
+// the token of one gateway valid at all of them, and Options.Bus has a revoked key
+// count at all of them within a second.
 package farwire

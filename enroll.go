@@ -27,7 +27,7 @@ import (
 
 // A crawlOutcome is what a crawl came to.
 type crawlOutcome struct {
-	site     *llmstxt.Site
+	site     *llmstxt.CrawledSite
 	rendered renderCost
 	text     string
 	url      string       // where it is hosted; empty: nowhere

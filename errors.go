@@ -259,12 +259,12 @@ func endedBy(err error) EndedBy {
 }
 
 // refused notes a request that never became a session.
-func (g *Gateway) refused(ctx context.Context, kind string, remote netip.Addr, err error) {
+func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err error) {
 	if errors.Is(err, errClientGone) {
 		return
 	}
 	p := public(err)
-	g.o.Logger.DebugContext(ctx, "refused", "kind", kind, "status", p.Status, "err", p.Text)
+	g.o.Logger.DebugContext(ctx, "refused", "kind", kind.String(), "status", p.Status, "err", p.Text)
 	if f := g.o.Trace.Refused; f != nil {
 		info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
 		var caller *callerError
@@ -276,7 +276,7 @@ func (g *Gateway) refused(ctx context.Context, kind string, remote netip.Addr, e
 }
 
 // refuse answers and notes a request that becomes no session.
-func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind string, err error) {
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, kind Kind, err error) {
 	g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 	g.o.fail(w, err)
 }

@@ -75,7 +75,7 @@ func ExampleTrace() {
 	done := make(chan struct{})
 	gw, err := farwire.New(farwire.Options{Agents: mustDirect(), Logger: quiet, Trace: &farwire.Trace{
 		SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
-			fmt.Println(i.Labels["tenant"], i.Kind, "through", r.Node, "ended by", r.EndedBy, "with", r.BytesToClient, "bytes to the client")
+			fmt.Println(i.Labels["tenant"], i.Kind, "through", r.Agent, "ended by", r.EndedBy, "with", r.BytesToClient, "bytes to the client")
 			close(done)
 		},
 		Refused: func(_ context.Context, i farwire.RefusedInfo) { fmt.Println("refused", i.Kind, i.Status) },

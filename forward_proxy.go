@@ -169,7 +169,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		s, err = g.enter(r.Context(), kind)
 	}
 	if err != nil {
-		g.refused(r.Context(), kind.String(), g.o.ClientAddr(r), err)
+		g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 		return
 	}
@@ -216,7 +216,7 @@ func (g *Gateway) ServeSOCKS(l net.Listener) error {
 func (g *Gateway) acceptSOCKS(conn net.Conn) {
 	s, err := g.enter(context.Background(), KindTunnel)
 	if err != nil {
-		g.refused(context.Background(), KindTunnel.String(), origin.Addr(conn.RemoteAddr().String()), err)
+		g.refused(context.Background(), KindTunnel, origin.Addr(conn.RemoteAddr().String()), err)
 		conn.Close()
 		return
 	}

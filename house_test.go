@@ -1,6 +1,7 @@
 package farwire_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -167,6 +168,88 @@ func TestImportRules(t *testing.T) {
 		if got := mayImport(c.from, c.to, false); got != c.want {
 			t.Errorf("may %s import %s? %v, want %v", c.from, c.to, got, c.want)
 		}
+	}
+}
+
+// exported returns the exported names that a package declares at its top level,
+// methods left out.
+func exported(t *testing.T, folder string) map[string]bool {
+	t.Helper()
+	names := make(map[string]bool)
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := func(idents ...*ast.Ident) {
+			for _, ident := range idents {
+				names[ident.Name] = names[ident.Name] || ident.IsExported()
+			}
+		}
+		for _, d := range parsed.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					note(d.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						note(spec.Name)
+					case *ast.ValueSpec:
+						note(spec.Names...)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// Who imports the root with agent or llmstxt reads their names side by side: one name
+// is one thing. Options are what each package's first function is told.
+func TestNames_OfTwoPackages_AreOneThing(t *testing.T) {
+	names := map[string]map[string]bool{}
+	for _, folder := range []string{".", "agent", "llmstxt"} {
+		names[folder] = exported(t, folder)
+	}
+	if !names["."]["Session"] || !names["agent"]["Exit"] || !names["llmstxt"]["Crawl"] {
+		t.Fatal("found no names: the rule would hold for nothing")
+	}
+	for _, pair := range [][2]string{{".", "agent"}, {".", "llmstxt"}, {"agent", "llmstxt"}} {
+		for name, public := range names[pair[0]] {
+			if public && names[pair[1]][name] && name != "Options" {
+				t.Errorf("%s is exported by %q and by %q", name, pair[0], pair[1])
+			}
+		}
+	}
+}
+
+// The root is a story a file, and few of them.
+func TestRoot_Files_AreFew(t *testing.T) {
+	n := 0
+	for _, f := range sourceFiles(t) {
+		if f.pkg == modulePath && !f.test {
+			n++
+		}
+		text, err := os.ReadFile(f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(text), "\n"); lines > 400 {
+			t.Errorf("%s has %d lines, more than 400: it is usually two stories", f.name, lines)
+		}
+	}
+	if n > 25 {
+		t.Errorf("%d files at the root, more than 25", n)
 	}
 }
 

@@ -34,8 +34,8 @@ type Limits struct {
 	Sites       int     `json:"sites,omitempty"`         // enrolled sites
 	PagesPerDay int     `json:"pages_per_day,omitempty"` // crawled pages in 24 hours
 
-	// The same as Rate and Burst, for requests and tunnels of the path form and
-	// the forward proxy, which count here and not there.
+	// Requests and tunnels of the path form and the forward proxy count here, and
+	// not towards Rate and Burst.
 	HTTPRate  float64 `json:"http_rate,omitempty"`
 	HTTPBurst int     `json:"http_burst,omitempty"`
 
@@ -139,18 +139,11 @@ type ByteQuota struct {
 	RetryAfter time.Duration // when Limits.BytesPerDay is used up: when bytes are free again
 }
 
-// DefaultHTTPRate and DefaultHTTPBurst are the same for requests of the path
-// form and the forward proxy: a browser's page of 300 files loads whole.
-const (
-	DefaultHTTPRate  = 100
-	DefaultHTTPBurst = 500
-)
-
 // NewLimiter returns the Limiter that a gateway uses by default: a token
 // bucket and counts of pages and of bytes for each key, in the memory of this
-// process. It is a [ByteLimiter] as well, safe for concurrent use, and forgets keys
-// whose bucket has filled up again and of which nothing else counts any more. A change of a key's rate or burst counts from
-// its next request on.
+// process. It is a [SlotLimiter] and a [ByteLimiter] as well and safe for concurrent
+// use. It forgets keys whose bucket has filled up again and of which nothing else
+// counts any more. A change of a key's rate or burst counts from its next request on.
 func NewLimiter() PageLimiter { return new(memoryLimiter) }
 
 // or returns l with every zero field taken from def, and a burst in any case.

@@ -42,8 +42,9 @@ type Options struct {
 	Limiter Limiter
 
 	// Limits holds for every principal whose own limit is zero. Its zero value
-	// allows DefaultRate requests per second with a burst of the same, and any
-	// number of everything else.
+	// allows DefaultRate requests per second with a burst of the same,
+	// DefaultHTTPRate and DefaultHTTPBurst in the path form and the forward proxy,
+	// and any number of everything else.
 	Limits Limits
 
 	// Name tells this gateway from others, in /network. Empty: GatewayName's.
@@ -219,6 +220,14 @@ type RecrawlOptions struct {
 // DefaultRate is the number of requests per second, and the burst, that a
 // caller has unless its Limits or the gateway's say otherwise.
 const DefaultRate = 10
+
+// DefaultHTTPRate and DefaultHTTPBurst are the requests per second and the burst that
+// a caller has in the path form and the forward proxy, unless its Limits or the
+// gateway's say otherwise: a browser's page of 300 files loads whole.
+const (
+	DefaultHTTPRate  = 100
+	DefaultHTTPBurst = 500
+)
 
 const (
 	defaultStall     = 30 * time.Second

@@ -63,7 +63,7 @@ func (g *Gateway) PathForm() http.Handler {
 			s, err = g.enter(r.Context(), kind)
 		}
 		if err != nil {
-			g.refused(r.Context(), kind.String(), g.o.ClientAddr(r), err)
+			g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
 			g.failPath(w, r, err)
 			return
 		}
@@ -324,7 +324,7 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // result is how the request went, in the words of the log.
 func (f *forwarding) result(r *http.Request) SessionResult {
-	out := SessionResult{Node: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
+	out := SessionResult{Agent: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
 		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 	switch {
 	case f.whole:

@@ -104,7 +104,7 @@ func (c *recrawl) run(ctx context.Context) {
 		c.job.maxPages = granted
 	}
 	site, err := c.job.crawl(ctx)
-	c.result.Node = c.job.node
+	c.result.Agent = c.job.agent
 	if err == nil {
 		err = c.worthKeeping(site, before)
 	}
@@ -184,7 +184,7 @@ func (c *recrawl) follows() bool { return c.lease.Token == c.lease.Site.Version+
 
 // worthKeeping says why a site that was crawled is not to replace the one
 // before: too much of it is missing.
-func (c *recrawl) worthKeeping(site *llmstxt.Site, before []llmstxt.Page) error {
+func (c *recrawl) worthKeeping(site *llmstxt.CrawledSite, before []llmstxt.Page) error {
 	had, has := min(len(before), c.job.maxPages), len(site.Pages)
 	switch {
 	case site.Stats.TimedOut && has < had:
@@ -210,7 +210,7 @@ const savePatience = time.Minute
 
 // save hosts the file. When the storage stays away the crawl counts as failed,
 // and is repeated later.
-func (c *recrawl) save(ctx context.Context, site *llmstxt.Site, text string) (url string, err error) {
+func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text string) (url string, err error) {
 	c.tried = true
 	began, waits := time.Now(), pace.Backoff()
 	for {

@@ -36,12 +36,12 @@ import (
 func (g *Gateway) Relay() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := opening.Check(w, r); err != nil {
-			g.refuse(w, r, KindRelay.String(), err)
+			g.refuse(w, r, KindRelay, err)
 			return
 		}
 		s, err := g.enter(r.Context(), KindRelay)
 		if err != nil {
-			g.refuse(w, r, KindRelay.String(), err)
+			g.refuse(w, r, KindRelay, err)
 			return
 		}
 		// net/http recovers a panic of a handler, but knows nothing of the
@@ -245,7 +245,7 @@ func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen reques
 
 // reject says what went wrong, as a message and a close, and ends the session.
 func (g *Gateway) reject(s *session, p *relayed, err error) {
-	r := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Err: err}
+	r := SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Err: err}
 	defer context.AfterFunc(g.kill, func() { p.client.Close() })()
 	switch e := public(err); {
 	case errors.Is(err, errClientGone):
@@ -284,10 +284,10 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 		Lost: whenLost, OnPanic: g.panicked,
 	})
 	// What runs on must not hold on to the request.
-	node, target := p.exit.ID, p.request.Address()
+	agent, target := p.exit.ID, p.request.Address()
 	s.handOver(pipe)
-	s.reached(node, target)
-	end := func(r wsframe.Result) { s.end(relayResult(r, node, target)) }
+	s.reached(agent, target)
+	end := func(r wsframe.Result) { s.end(relayResult(r, agent, target)) }
 	if g.o.Relay.HoldHandler {
 		end(pipe.Run())
 	} else {
@@ -318,9 +318,9 @@ func (g *Gateway) panicked(value any, stack []byte) {
 }
 
 // relayResult is what the pipe says, in the words of the log.
-func relayResult(r wsframe.Result, node, target string) SessionResult {
+func relayResult(r wsframe.Result, agent, target string) SessionResult {
 	out := SessionResult{
-		Node: node, Target: target, EndedBy: EndedBy(r.By.String()), Code: r.Code, Err: r.Err,
+		Agent: agent, Target: target, EndedBy: EndedBy(r.By.String()), Code: r.Code, Err: r.Err,
 		FramesToTarget: int64(r.FromClient.Frames), BytesToTarget: int64(r.FromClient.Bytes),
 		FramesToClient: int64(r.FromTarget.Frames), BytesToClient: int64(r.FromTarget.Bytes),
 	}

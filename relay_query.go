@@ -43,7 +43,7 @@ func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *re
 	c, err := opening.Accept(w, r, p.target.Subprotocol, false)
 	if err != nil {
 		p.target.Close()
-		s.end(SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
+		s.end(SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
 	c.Release()
@@ -120,7 +120,7 @@ func refusalOf(err error) *upstream.Refusal {
 
 // endUnconnected ends a relay that did not come to its pipe.
 func (s *session) endUnconnected(p *relayed, err error) {
-	end := SessionResult{Node: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Code: public(err).Close, Err: err}
+	end := SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Code: public(err).Close, Err: err}
 	if errors.Is(err, errClientGone) {
 		end.EndedBy, end.Code = EndedByClient, wsframe.CloseAbnormal
 	}

@@ -235,7 +235,7 @@ func (s *session) end(r SessionResult) {
 	if s.admitted {
 		s.account(r)
 	} else {
-		s.g.refused(s.ctx, s.Kind.String(), s.Remote, r.Err)
+		s.g.refused(s.ctx, s.Kind, s.Remote, r.Err)
 	}
 	s.leave(r)
 }
@@ -365,7 +365,7 @@ func (s *session) account(r SessionResult) {
 	attrs := []slog.Attr{
 		slog.String("session", s.ID), slog.String("kind", s.Kind.String()), slog.String("subject", s.Subject),
 		slog.String("key_id", s.KeyID), slog.String("client", client),
-		slog.String("agent", r.Node), slog.String("target", r.Target),
+		slog.String("agent", r.Agent), slog.String("target", r.Target),
 		slog.String("ended_by", r.EndedBy.String()), slog.Int("code", r.Code), slog.String("cause", causeOf(r.Err)),
 		slog.Int64("frames_to_target", r.FramesToTarget), slog.Int64("frames_to_client", r.FramesToClient),
 		slog.Int64("bytes_to_target", r.BytesToTarget), slog.Int64("bytes_to_client", r.BytesToClient),

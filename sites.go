@@ -305,7 +305,7 @@ func timeOrNil(t time.Time, known bool) *time.Time {
 
 // hashOf is that of a site's files before a model reworded them, so that it tells
 // whether the site has changed and not how the model felt that day.
-func hashOf(site *llmstxt.Site, layout llmstxt.Layout) string {
+func hashOf(site *llmstxt.CrawledSite, layout llmstxt.Layout) string {
 	sum := sha256.Sum256([]byte(site.Render(layout) + site.TextSum()))
 	return hex.EncodeToString(sum[:])
 }

@@ -329,13 +329,13 @@ func (c Counters) plus(d Counters) Counters {
 }
 
 // Agents lists the agents that the gateway's AgentSelector knows of now, and
-// reports whether it can list them.
+// reports whether it is an [AgentLister].
 func (g *Gateway) Agents() ([]agent.Info, bool) {
-	pool, ok := g.o.Agents.(interface{ Agents() []agent.Info })
+	list, ok := g.o.Agents.(AgentLister)
 	if !ok {
 		return nil, false
 	}
-	return pool.Agents(), true
+	return list.Agents(), true
 }
 
 // counts are those of one kind of sessions.

@@ -38,7 +38,7 @@ type File struct {
 
 // ErrStale is wrapped by the error of a Storage that has a newer version of the
 // file already.
-var ErrStale = folder.ErrStale
+var ErrStale = errors.New("a newer version is there")
 
 // A SecretKeeper is a [SiteStore] or a [Storage] that keeps secrets: the names of
 // hosted files hang on one. A gateway asks its SiteStore, else its Storage. Where
@@ -118,7 +118,10 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
 	}
-	if err := s.folder.Save(ctx, f.Name, f.Body, f.Version); err != nil {
+	switch err := s.folder.Save(ctx, f.Name, f.Body, f.Version); {
+	case errors.Is(err, folder.ErrStale):
+		return "", fmt.Errorf("farwire: saving %s: %w: %w", f.Name, ErrStale, err)
+	case err != nil:
 		return "", fmt.Errorf("farwire: saving %s: %w", f.Name, err)
 	}
 	return s.base + f.Name, nil

@@ -49,9 +49,10 @@ type Trace struct {
 
 // RefusedInfo says who was refused what.
 type RefusedInfo struct {
-	// Kind is that of SessionInfo, or the last element of the endpoint's path:
-	// "token", "network", "usage", "site-changed".
-	Kind string
+	// Kind is that of the session which the request would have been; of a request
+	// that never becomes a session, the last element of its endpoint's path: "token",
+	// "network", "usage", "sessions", "sites", "site-changed".
+	Kind Kind
 
 	Remote         netip.Addr // the client's address; the zero Addr when unknown
 	Subject, KeyID string     // of a caller who was known already, and is refused for a limit or a rule; else empty
@@ -73,7 +74,7 @@ type SessionInfo struct {
 
 // SessionResult says how a session went.
 type SessionResult struct {
-	Node     string // the agent's id; empty when none was reached
+	Agent    string // the agent's id; empty when none was reached
 	Target   string // the target's host and port, the host alone where there is no port; empty until it was known
 	EndedBy  EndedBy
 	Code     int   // the close code that ended it, or that of the error event
@@ -123,9 +124,9 @@ func RecrawlOutcomes() []RecrawlOutcome {
 
 // DialInfo says what is being dialled.
 type DialInfo struct {
-	Kind Kind   // of the session
-	Node string // the id of the agent
-	Host string // the target's, without its port
+	Kind  Kind   // of the session
+	Agent string // its id
+	Host  string // the target's, without its port
 }
 
 // DialResult says how an attempt went.

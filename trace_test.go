@@ -57,14 +57,14 @@ func (d *diary) trace() *farwire.Trace {
 			return ctx
 		},
 		SessionEnd: func(ctx context.Context, i farwire.SessionInfo, r farwire.SessionResult) {
-			d.note("[%s] end %s %s %s %d %v", place(ctx), i.Kind, r.Node, r.EndedBy, r.Code, r.Err)
+			d.note("[%s] end %s %s %s %d %v", place(ctx), i.Kind, r.Agent, r.EndedBy, r.Code, r.Err)
 		},
 		DialStart: func(ctx context.Context, i farwire.DialInfo) context.Context {
-			d.note("[%s] dial %s %s %s", place(ctx), i.Kind, i.Node, i.Host)
+			d.note("[%s] dial %s %s %s", place(ctx), i.Kind, i.Agent, i.Host)
 			return at(ctx, "dial")
 		},
 		DialEnd: func(ctx context.Context, i farwire.DialInfo, r farwire.DialResult) {
-			d.note("[%s] dialled %s %s %v", place(ctx), i.Node, r.Class, r.Err)
+			d.note("[%s] dialled %s %s %v", place(ctx), i.Agent, r.Class, r.Err)
 			if r.Duration <= 0 {
 				d.note("in no time")
 			}

@@ -37,7 +37,7 @@ type tunneled struct {
 func (g *Gateway) serveConnect(w http.ResponseWriter, r *http.Request) {
 	s, err := g.enter(r.Context(), KindTunnel)
 	if err != nil {
-		g.refused(r.Context(), KindTunnel.String(), g.o.ClientAddr(r), err)
+		g.refused(r.Context(), KindTunnel, g.o.ClientAddr(r), err)
 		g.failProxy(w, err)
 		return
 	}
@@ -116,7 +116,7 @@ func (t *tunneled) dial(ctx context.Context, user, target string) (err error) {
 }
 
 func (t *tunneled) result(by EndedBy, code int, err error) SessionResult {
-	return SessionResult{Node: t.exit.ID, Target: t.addr, EndedBy: by, Code: code, Err: err}
+	return SessionResult{Agent: t.exit.ID, Target: t.addr, EndedBy: by, Code: code, Err: err}
 }
 
 // overConn runs the tunnel on the client's connection, taken from net/http.
@@ -255,7 +255,7 @@ type OpenOptions struct {
 func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
-		g.refused(ctx, KindTunnel.String(), netip.Addr{}, err)
+		g.refused(ctx, KindTunnel, netip.Addr{}, err)
 		return nil, fmt.Errorf("farwire: Open: %w", err)
 	}
 	t := &tunneled{g: g, s: s, addr: o.Addr}

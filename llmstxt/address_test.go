@@ -122,10 +122,10 @@ func TestForeignAddresses(t *testing.T) {
 		"\u3164",
 		"...",
 	} {
-		try := func(where string, l llmstxt.Layout, edit func(*llmstxt.File)) {
+		try := func(where string, l llmstxt.Layout, edit func(*llmstxt.Document)) {
 			t.Helper()
 			// Each page is a part of its own, and each is to be refused.
-			out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: 1}, func(_ llmstxt.Part, f *llmstxt.File) (string, error) {
+			out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: 1}, func(_ llmstxt.Part, f *llmstxt.Document) (string, error) {
 				edit(f)
 				return f.Render(l), nil
 			})
@@ -133,18 +133,18 @@ func TestForeignAddresses(t *testing.T) {
 				t.Errorf("%s: %q is accepted as %s: %q", l, foreign, where, log)
 			}
 		}
-		try("a text", llmstxt.Pages, func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = foreign })
+		try("a text", llmstxt.Pages, func(f *llmstxt.Document) { f.Sections[0].Entries[0].Text = foreign })
 		if strings.ContainsAny(foreign, "\\[") {
 			continue // a title has neither links nor escapes
 		}
-		try("a note", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = foreign })
+		try("a note", llmstxt.Index, func(f *llmstxt.Document) { f.Sections[0].Entries[0].Text = foreign })
 		switch i % 3 {
 		case 0:
-			try("a page's title", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Entries[0].Title = foreign })
+			try("a page's title", llmstxt.Index, func(f *llmstxt.Document) { f.Sections[0].Entries[0].Title = foreign })
 		case 1:
-			try("the file's title", llmstxt.Pages, func(f *llmstxt.File) { f.Title = foreign })
+			try("the file's title", llmstxt.Pages, func(f *llmstxt.Document) { f.Title = foreign })
 		case 2:
-			try("a section's name", llmstxt.Index, func(f *llmstxt.File) { f.Sections[0].Name = foreign })
+			try("a section's name", llmstxt.Index, func(f *llmstxt.Document) { f.Sections[0].Name = foreign })
 		}
 	}
 }
@@ -155,7 +155,7 @@ func TestHiddenSigns(t *testing.T) {
 	for _, hidden := range []string{"\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u061c", "\U000e0041", "\ufe01", "\x00", "\x1b[31m", "\x0b", "\x1c", "\u0085", "\u2028", "\u2029", "\u3164", "\u2800", "\u034f"} {
 		for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
 			for _, at := range []string{"One", "Guide", "explains Get"} {
-				out, log := enhance(s, l, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, _ *llmstxt.File) (string, error) {
+				out, log := enhance(s, l, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, _ *llmstxt.Document) (string, error) {
 					changed := strings.Replace(p.Text, at, at+hidden+"x", 1)
 					if changed == p.Text {
 						t.Errorf("no %s in %s", at, p.Text)
@@ -170,7 +170,7 @@ func TestHiddenSigns(t *testing.T) {
 	}
 	// Not even a soft hyphen of the page's own.
 	for _, url := range []string{"http://docs.test/start/two", "http://docs.test/api/get"} {
-		if ok, why := accepts(t, s, llmstxt.Index, func(f *llmstxt.File) { find(t, f, url).Text = "A soft\u00adhyphen." }); ok {
+		if ok, why := accepts(t, s, llmstxt.Index, func(f *llmstxt.Document) { find(t, f, url).Text = "A soft\u00adhyphen." }); ok {
 			t.Errorf("%s: %s", url, why)
 		}
 	}
@@ -198,17 +198,19 @@ func TestGivenAddresses(t *testing.T) {
 		"See [get](http://docs.test/api/get).",
 	} {
 		for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
-			if ok, why := accepts(t, s, l, func(f *llmstxt.File) { find(t, f, "http://docs.test/start/one").Text = c }); !ok {
+			if ok, why := accepts(t, s, l, func(f *llmstxt.Document) { find(t, f, "http://docs.test/start/one").Text = c }); !ok {
 				t.Errorf("%s: %q is refused: %s", l, c, why)
 			}
 		}
 	}
 	// Nor does what one page says count for another, or for the head.
-	for name, edit := range map[string]func(*llmstxt.File){
-		"another page":     func(f *llmstxt.File) { find(t, f, "http://docs.test/api/get").Text = "Read https://good.test/more." },
-		"the title":        func(f *llmstxt.File) { f.Title = "https://good.test/more" },
-		"the summary":      func(f *llmstxt.File) { f.Summary = "Read https://good.test/more." },
-		"a section's name": func(f *llmstxt.File) { f.Sections[0].Name = "good.test" },
+	for name, edit := range map[string]func(*llmstxt.Document){
+		"another page": func(f *llmstxt.Document) {
+			find(t, f, "http://docs.test/api/get").Text = "Read https://good.test/more."
+		},
+		"the title":        func(f *llmstxt.Document) { f.Title = "https://good.test/more" },
+		"the summary":      func(f *llmstxt.Document) { f.Summary = "Read https://good.test/more." },
+		"a section's name": func(f *llmstxt.Document) { f.Sections[0].Name = "good.test" },
 	} {
 		if ok, _ := accepts(t, s, llmstxt.Index, edit); ok {
 			t.Errorf("%s speaks with the words of a page", name)
@@ -216,10 +218,10 @@ func TestGivenAddresses(t *testing.T) {
 	}
 	// Of its own text a page may say more than the part does; another page not.
 	const own = "Uses a <div>."
-	if ok, why := accepts(t, s, llmstxt.Index, func(f *llmstxt.File) { find(t, f, "http://docs.test/start/two").Text = own }); !ok {
+	if ok, why := accepts(t, s, llmstxt.Index, func(f *llmstxt.Document) { find(t, f, "http://docs.test/start/two").Text = own }); !ok {
 		t.Error(why)
 	}
-	if ok, _ := accepts(t, s, llmstxt.Index, func(f *llmstxt.File) { find(t, f, "http://docs.test/api/get").Text = own }); ok {
+	if ok, _ := accepts(t, s, llmstxt.Index, func(f *llmstxt.Document) { find(t, f, "http://docs.test/api/get").Text = own }); ok {
 		t.Error("one page speaks with the words of another")
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 // check holds an answer to its part. Its errors continue "the answer …" and
 // hold none of the answer's words.
-func (p *part) check(f *File) error {
+func (p *part) check(f *Document) error {
 	if p.Layout == Pages && f.BaseURL != p.file.BaseURL || f.Info != p.file.Info {
 		return errors.New("changes the base URL")
 	}

@@ -15,7 +15,7 @@ import (
 // FuzzAnswer has a model say anything: the file keeps its pages, its layout and
 // its lengths, and leads nowhere else.
 func FuzzAnswer(f *testing.F) {
-	site := &llmstxt.Site{Title: "Guide", Summary: "All of it.", BaseURL: "http://docs.test/"}
+	site := &llmstxt.CrawledSite{Title: "Guide", Summary: "All of it.", BaseURL: "http://docs.test/"}
 	for i, text := range []string{"Home, with all of it.", "Read https://good.test/more before the second.", "It is about Node.js and the rest.", "Nothing more."} {
 		site.Pages = append(site.Pages, llmstxt.Page{URL: fmt.Sprintf("http://docs.test/p%d", i), Title: fmt.Sprintf("Page %d", i), Excerpt: text, Note: text,
 			Section: []string{"", "Start", "Start", "API"}[i]})
@@ -38,7 +38,7 @@ func FuzzAnswer(f *testing.F) {
 		if at := places[int(place)%len(places)]; at != "" {
 			said = strings.Replace(own, at, said, 1)
 		}
-		out, log := enhance(site, l, llmstxt.EnhanceOptions{}, func(llmstxt.Part, *llmstxt.File) (string, error) { return said, nil })
+		out, log := enhance(site, l, llmstxt.EnhanceOptions{}, func(llmstxt.Part, *llmstxt.Document) (string, error) { return said, nil })
 		if len(log) > 0 {
 			if out != own {
 				t.Fatalf("refused, and yet changed:\n%s", out)

@@ -12,7 +12,7 @@ const withAddresses = "Read https://good.test/more or good.example/x?y=1, write 
 
 // guide is a site with sections, one of them optional, and some addresses in
 // its texts.
-func guide(t *testing.T) *llmstxt.Site {
+func guide(t *testing.T) *llmstxt.CrawledSite {
 	page := func(title, text string, links ...string) answer {
 		a := doc(title, links...)
 		a.body = strings.Replace(a.body, "</ul>", "</ul><p>"+text+"</p>", 1)
@@ -37,9 +37,9 @@ func guide(t *testing.T) *llmstxt.Site {
 }
 
 // accepts reports whether an answer in which edit has changed a file is taken.
-func accepts(t *testing.T, s *llmstxt.Site, l llmstxt.Layout, edit func(*llmstxt.File)) (bool, string) {
+func accepts(t *testing.T, s *llmstxt.CrawledSite, l llmstxt.Layout, edit func(*llmstxt.Document)) (bool, string) {
 	t.Helper()
-	out, log := enhance(s, l, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+	out, log := enhance(s, l, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 		edit(f)
 		return f.Render(l), nil
 	})
@@ -49,7 +49,7 @@ func accepts(t *testing.T, s *llmstxt.Site, l llmstxt.Layout, edit func(*llmstxt
 	return len(log) == 0, strings.Join(log, "\n")
 }
 
-func find(t *testing.T, f *llmstxt.File, url string) *llmstxt.Entry {
+func find(t *testing.T, f *llmstxt.Document, url string) *llmstxt.Entry {
 	t.Helper()
 	for i := range f.Sections {
 		for j := range f.Sections[i].Entries {
@@ -77,52 +77,56 @@ func TestAnswersKeepTheStructure(t *testing.T) {
 		t.Fatalf("sections %q", names)
 	}
 	for name, c := range map[string]struct {
-		edit func(*llmstxt.File)
+		edit func(*llmstxt.Document)
 		ok   bool
 	}{
-		"nothing":                 {func(*llmstxt.File) {}, true},
-		"sections reordered":      {func(f *llmstxt.File) { f.Sections[0], f.Sections[1] = f.Sections[1], f.Sections[0] }, true},
-		"optional first":          {func(f *llmstxt.File) { slices.Reverse(f.Sections) }, true},
-		"pages reordered":         {func(f *llmstxt.File) { slices.Reverse(f.Sections[0].Entries) }, true},
-		"section renamed":         {func(f *llmstxt.File) { f.Sections[0].Name = "First steps" }, true},
-		"names swapped":           {func(f *llmstxt.File) { f.Sections[0].Name, f.Sections[1].Name = f.Sections[1].Name, f.Sections[0].Name }, true},
-		"titles swapped":          {func(f *llmstxt.File) { e := f.Sections[0].Entries; e[0].Title, e[1].Title = e[1].Title, e[0].Title }, true},
-		"all optional":            {func(f *llmstxt.File) { f.Sections = []llmstxt.Section{{Name: "Optional", Entries: f.Entries()}} }, false},
-		"a section made optional": {func(f *llmstxt.File) { f.Sections[0].Name, f.Sections[2].Name = "Optional", "License" }, false},
-		"optional no more":        {func(f *llmstxt.File) { f.Sections[2].Name = "License" }, false},
-		"optional otherwise":      {func(f *llmstxt.File) { f.Sections[2].Name = "OPTIONAL" }, false},
-		"one section":             {func(f *llmstxt.File) { f.Sections = []llmstxt.Section{{Name: "All", Entries: f.Entries()}} }, false},
-		"a page moved": {func(f *llmstxt.File) {
+		"nothing":            {func(*llmstxt.Document) {}, true},
+		"sections reordered": {func(f *llmstxt.Document) { f.Sections[0], f.Sections[1] = f.Sections[1], f.Sections[0] }, true},
+		"optional first":     {func(f *llmstxt.Document) { slices.Reverse(f.Sections) }, true},
+		"pages reordered":    {func(f *llmstxt.Document) { slices.Reverse(f.Sections[0].Entries) }, true},
+		"section renamed":    {func(f *llmstxt.Document) { f.Sections[0].Name = "First steps" }, true},
+		"names swapped": {func(f *llmstxt.Document) {
+			f.Sections[0].Name, f.Sections[1].Name = f.Sections[1].Name, f.Sections[0].Name
+		}, true},
+		"titles swapped":          {func(f *llmstxt.Document) { e := f.Sections[0].Entries; e[0].Title, e[1].Title = e[1].Title, e[0].Title }, true},
+		"all optional":            {func(f *llmstxt.Document) { f.Sections = []llmstxt.Section{{Name: "Optional", Entries: f.Entries()}} }, false},
+		"a section made optional": {func(f *llmstxt.Document) { f.Sections[0].Name, f.Sections[2].Name = "Optional", "License" }, false},
+		"optional no more":        {func(f *llmstxt.Document) { f.Sections[2].Name = "License" }, false},
+		"optional otherwise":      {func(f *llmstxt.Document) { f.Sections[2].Name = "OPTIONAL" }, false},
+		"one section":             {func(f *llmstxt.Document) { f.Sections = []llmstxt.Section{{Name: "All", Entries: f.Entries()}} }, false},
+		"a page moved": {func(f *llmstxt.Document) {
 			e := &f.Sections[0].Entries
 			f.Sections[1].Entries = append(f.Sections[1].Entries, (*e)[0])
 			*e = (*e)[1:]
 		}, false},
-		"a section cut in two": {func(f *llmstxt.File) {
+		"a section cut in two": {func(f *llmstxt.Document) {
 			e := f.Sections[0].Entries
 			f.Sections = append(f.Sections, llmstxt.Section{Name: "New", Entries: e[1:]})
 			f.Sections[0].Entries = e[:1]
 		}, false},
-		"a heading more": {func(f *llmstxt.File) { f.Sections = append(f.Sections, llmstxt.Section{Name: "Obey"}) }, false},
-		"a page gone":    {func(f *llmstxt.File) { f.Sections[0].Entries = f.Sections[0].Entries[1:] }, false},
-		"a section gone": {func(f *llmstxt.File) { f.Sections = f.Sections[1:] }, false},
-		"all gone":       {func(f *llmstxt.File) { f.Sections = nil }, false},
-		"a page twice":   {func(f *llmstxt.File) { f.Sections[0].Entries = append(f.Sections[0].Entries, f.Sections[0].Entries[0]) }, false},
-		"base page added": {func(f *llmstxt.File) {
+		"a heading more": {func(f *llmstxt.Document) { f.Sections = append(f.Sections, llmstxt.Section{Name: "Obey"}) }, false},
+		"a page gone":    {func(f *llmstxt.Document) { f.Sections[0].Entries = f.Sections[0].Entries[1:] }, false},
+		"a section gone": {func(f *llmstxt.Document) { f.Sections = f.Sections[1:] }, false},
+		"all gone":       {func(f *llmstxt.Document) { f.Sections = nil }, false},
+		"a page twice": {func(f *llmstxt.Document) {
+			f.Sections[0].Entries = append(f.Sections[0].Entries, f.Sections[0].Entries[0])
+		}, false},
+		"base page added": {func(f *llmstxt.Document) {
 			f.Sections[0].Entries = append(f.Sections[0].Entries, llmstxt.Entry{Title: "Guide", URL: "http://docs.test/"})
 		}, false},
-		"base URL changed":    {func(f *llmstxt.File) { f.Info = "Start page: https://evil.test/" }, false},
-		"words after it":      {func(f *llmstxt.File) { f.Info += "\n\nObey." }, false},
-		"summary gone":        {func(f *llmstxt.File) { f.Summary = "" }, false},
-		"address spelled":     {func(f *llmstxt.File) { f.Sections[0].Entries[0].URL = "http://DOCS.test/start/one" }, false},
-		"address dotted":      {func(f *llmstxt.File) { f.Sections[0].Entries[0].URL = "http://docs.test/start/./one" }, false},
-		"address with hash":   {func(f *llmstxt.File) { f.Sections[0].Entries[0].URL += "#evil" }, false},
-		"note of 200":         {func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = strings.Repeat("é", 200) }, true},
-		"note of 201":         {func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = strings.Repeat("é", 201) }, false},
-		"title of 200":        {func(f *llmstxt.File) { f.Sections[0].Entries[0].Title = strings.Repeat("é", 200) }, true},
-		"title of 201":        {func(f *llmstxt.File) { f.Sections[0].Entries[0].Title = strings.Repeat("é", 201) }, false},
-		"name of 81":          {func(f *llmstxt.File) { f.Sections[0].Name = strings.Repeat("n", 81) }, false},
-		"summary of 201":      {func(f *llmstxt.File) { f.Summary = strings.Repeat("s", 201) }, false},
-		"file's title of 201": {func(f *llmstxt.File) { f.Title = strings.Repeat("t", 201) }, false},
+		"base URL changed":    {func(f *llmstxt.Document) { f.Info = "Start page: https://evil.test/" }, false},
+		"words after it":      {func(f *llmstxt.Document) { f.Info += "\n\nObey." }, false},
+		"summary gone":        {func(f *llmstxt.Document) { f.Summary = "" }, false},
+		"address spelled":     {func(f *llmstxt.Document) { f.Sections[0].Entries[0].URL = "http://DOCS.test/start/one" }, false},
+		"address dotted":      {func(f *llmstxt.Document) { f.Sections[0].Entries[0].URL = "http://docs.test/start/./one" }, false},
+		"address with hash":   {func(f *llmstxt.Document) { f.Sections[0].Entries[0].URL += "#evil" }, false},
+		"note of 200":         {func(f *llmstxt.Document) { f.Sections[0].Entries[0].Text = strings.Repeat("é", 200) }, true},
+		"note of 201":         {func(f *llmstxt.Document) { f.Sections[0].Entries[0].Text = strings.Repeat("é", 201) }, false},
+		"title of 200":        {func(f *llmstxt.Document) { f.Sections[0].Entries[0].Title = strings.Repeat("é", 200) }, true},
+		"title of 201":        {func(f *llmstxt.Document) { f.Sections[0].Entries[0].Title = strings.Repeat("é", 201) }, false},
+		"name of 81":          {func(f *llmstxt.Document) { f.Sections[0].Name = strings.Repeat("n", 81) }, false},
+		"summary of 201":      {func(f *llmstxt.Document) { f.Summary = strings.Repeat("s", 201) }, false},
+		"file's title of 201": {func(f *llmstxt.Document) { f.Title = strings.Repeat("t", 201) }, false},
 	} {
 		ok, why := accepts(t, s, llmstxt.Index, c.edit)
 		if ok != c.ok {
@@ -130,7 +134,7 @@ func TestAnswersKeepTheStructure(t *testing.T) {
 		}
 	}
 	// Whatever the order, what may be left out is last.
-	out, _ := enhance(s, llmstxt.Index, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+	out, _ := enhance(s, llmstxt.Index, llmstxt.EnhanceOptions{}, func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 		slices.Reverse(f.Sections)
 		return f.Render(p.Layout), nil
 	})
@@ -148,7 +152,7 @@ func TestAnswersKeepTheLength(t *testing.T) {
 		"# " + strings.Repeat("é", 97): true, // a backslash goes before it
 		"# " + strings.Repeat("é", 98): false,
 	} {
-		if ok, why := accepts(t, s, llmstxt.Pages, func(f *llmstxt.File) { f.Sections[0].Entries[0].Text = text }); ok != want {
+		if ok, why := accepts(t, s, llmstxt.Pages, func(f *llmstxt.Document) { f.Sections[0].Entries[0].Text = text }); ok != want {
 			t.Errorf("%q: %t: %s", text, ok, why)
 		}
 	}

@@ -45,7 +45,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	}
 	// The site maps are asked for meanwhile: a base page that moves to another
 	// host is rare.
-	c.obey(hosts[u.Scheme+"://"+u.Host])
+	c.slowTo(hosts[u.Scheme+"://"+u.Host])
 	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
 	r := c.fetchPage(ctx, u, allow)
 	if r.refused != nil {
@@ -65,7 +65,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
 	if c.scope != weburl.ScopeOf(asked) {
 		early.stop()
-		c.obey(c.robots)
+		c.slowTo(c.robots)
 		early = c.startSitemaps(ctx, c.robots, c.scope)
 	}
 	if c.pace.delay > 0 {
@@ -115,8 +115,8 @@ func (c *crawler) sayOutside(e *entry, r *result) {
 		r.outside, c.scope.Scheme, c.scope.Host, c.scope.Prefix, c.scope.Scheme, c.scope.Host, dir))
 }
 
-// obey takes over what robots.txt says of the pace.
-func (c *crawler) obey(r *robots.Rules) {
+// slowTo takes over what robots.txt says of the pace.
+func (c *crawler) slowTo(r *robots.Rules) {
 	if r.Delay > 0 && !c.IgnoreRobots {
 		c.pace.setDelay(max(c.Delay, min(r.Delay, c.MaxCrawlDelay)))
 	}

@@ -26,14 +26,14 @@ import (
 // It returns ErrURL (wrapped) when base is not an http or https URL, ErrRobots when robots.txt
 // forbids it, a *FetchError when the base page cannot be had, and ErrTimeout
 // when the time was over before the first page. Later trouble is a page's own
-// and stands in Site.Skipped. When ctx is cancelled after the first page, Crawl
+// and stands in CrawledSite.Skipped. When ctx is cancelled after the first page, Crawl
 // returns the site so far together with the context's cause; when ctx's
 // deadline or Options.Timeout passes, the site so far without an error, and
 // Stats.TimedOut.
 //
 // When Crawl returns, no goroutine and no request of it is left. A panic, as of
 // Options.Render or the Client's transport, is one of Crawl itself.
-func Crawl(ctx context.Context, base string, o Options) (site *Site, err error) {
+func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err error) {
 	u, err := baseURL(base)
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ type crawler struct {
 	interned  int
 	whole     wholeTexts
 	texting   int // bytes of packed texts of pages that wait for their turn
-	stats     Stats
+	stats     CrawlStats
 	skipped   []Skip
 	lost      []Skip
 }
@@ -207,14 +207,14 @@ func (c *crawler) allowed(u *url.URL) error {
 }
 
 // finish decides what depends on the whole site.
-func (c *crawler) finish() *Site {
+func (c *crawler) finish() *CrawledSite {
 	c.withdraw()
 	c.stats.Pages = len(c.pages)
 	c.remark()
 	if len(c.lost) > 0 {
 		c.note("", c.sayLost())
 	}
-	s := &Site{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
+	s := &CrawledSite{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
 		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i], Links: s.Pages[i].Links}

@@ -17,7 +17,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-func crawl(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Site {
+func crawl(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.CrawledSite {
 	t.Helper()
 	o.Client = w.client()
 	site, err := llmstxt.Crawl(t.Context(), url, o)
@@ -27,7 +27,7 @@ func crawl(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Site {
 	return site
 }
 
-func urls(s *llmstxt.Site) []string {
+func urls(s *llmstxt.CrawledSite) []string {
 	var out []string
 	for _, p := range s.Pages {
 		out = append(out, strings.TrimPrefix(p.URL, "http://docs.test"))
@@ -35,7 +35,7 @@ func urls(s *llmstxt.Site) []string {
 	return out
 }
 
-func reasons(s *llmstxt.Site) map[string]llmstxt.Reason {
+func reasons(s *llmstxt.CrawledSite) map[string]llmstxt.Reason {
 	out := map[string]llmstxt.Reason{}
 	for _, k := range s.Skipped {
 		out[strings.TrimPrefix(k.URL, "http://docs.test")] = k.Reason

@@ -195,7 +195,7 @@ func TestTitles(t *testing.T) {
 }
 
 func TestSections(t *testing.T) {
-	sections := func(s *llmstxt.Site) string {
+	sections := func(s *llmstxt.CrawledSite) string {
 		f, err := llmstxt.Parse(s.Render(llmstxt.Index), llmstxt.Index)
 		if err != nil {
 			t.Fatal(err)

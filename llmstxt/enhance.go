@@ -53,7 +53,7 @@ type EnhanceOptions struct {
 // always returns a file: parts that could not be had, in time or in order,
 // are the site's own. The site itself is not changed. A panic of reword is one
 // of Enhance itself.
-func (s *Site) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOptions) string {
+func (s *CrawledSite) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOptions) string {
 	if l != Index {
 		l = Pages
 	}
@@ -79,7 +79,7 @@ func (s *Site) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOp
 	whole := s.file(l)
 	parts := s.parts(whole, l, o)
 	o.Progress(Event{Kind: Note, Message: fmt.Sprintf("Asking the language model, parts: %d", len(parts))})
-	answers := make([]*File, len(parts))
+	answers := make([]*Document, len(parts))
 	failed := make([]error, len(parts))
 	panicked := make([]error, len(parts))
 	slots := make(chan struct{}, o.Workers)
@@ -111,7 +111,7 @@ func (s *Site) Enhance(ctx context.Context, l Layout, reword Reword, o EnhanceOp
 
 // ask has a part reworded. Whose fault a missing answer was is for Reword to
 // tell: its error may know more than those who are told of Enhance's progress.
-func (p *part) ask(ctx context.Context, reword Reword, timeout time.Duration) (*File, error) {
+func (p *part) ask(ctx context.Context, reword Reword, timeout time.Duration) (*Document, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if ctx.Err() != nil {
@@ -137,9 +137,9 @@ func (p *part) ask(ctx context.Context, reword Reword, timeout time.Duration) (*
 // merge puts answers, checked, together. A section is where an answer first
 // has it, Optional last, and has the name that all of its parts agree on, else
 // its own. The head is the first part's.
-func merge(whole *File, parts []part, answers []*File) *File {
+func merge(whole *Document, parts []part, answers []*Document) *Document {
 	head := answers[0]
-	out := &File{Title: head.Title, Summary: head.Summary, Info: whole.Info, BaseURL: whole.BaseURL}
+	out := &Document{Title: head.Title, Summary: head.Summary, Info: whole.Info, BaseURL: whole.BaseURL}
 	sections := make([]Section, len(whole.Sections))
 	var order []int
 	for i, f := range answers {
@@ -178,7 +178,7 @@ func merge(whole *File, parts []part, answers []*File) *File {
 	return out
 }
 
-func rankOptional(f *File, section int) int {
+func rankOptional(f *Document, section int) int {
 	if f.Sections[section].Name == describe.Optional {
 		return 1
 	}

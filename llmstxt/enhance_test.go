@@ -15,7 +15,7 @@ import (
 )
 
 // enhance asks a made-up model and returns the file and the complaints.
-func enhance(s *llmstxt.Site, l llmstxt.Layout, o llmstxt.EnhanceOptions, model func(llmstxt.Part, *llmstxt.File) (string, error)) (string, []string) {
+func enhance(s *llmstxt.CrawledSite, l llmstxt.Layout, o llmstxt.EnhanceOptions, model func(llmstxt.Part, *llmstxt.Document) (string, error)) (string, []string) {
 	var log []string
 	o.Progress = func(e llmstxt.Event) {
 		if !strings.HasPrefix(e.Message, "Asking the language model") {
@@ -39,7 +39,7 @@ func TestEnhance(t *testing.T) {
 		for _, size := range []int{0, 4000, 1} {
 			t.Run(fmt.Sprint(l, size), func(t *testing.T) {
 				var asked atomic.Int64
-				out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: size}, func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+				out, log := enhance(s, l, llmstxt.EnhanceOptions{Size: size}, func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 					asked.Add(1)
 					if len(p.Pages) != len(f.Entries()) || p.Pages[0].URL != f.Entries()[0].URL || p.Pages[0].Text == "" {
 						t.Errorf("texts of %d pages for %d entries", len(p.Pages), len(f.Entries()))
@@ -77,7 +77,7 @@ func TestEnhance(t *testing.T) {
 	}
 }
 
-func addresses(f *llmstxt.File) []string {
+func addresses(f *llmstxt.Document) []string {
 	var out []string
 	for _, e := range f.Entries() {
 		out = append(out, e.URL)
@@ -94,39 +94,39 @@ func TestEnhanceRefuses(t *testing.T) {
 		"http://docs.test/b": html("<title>Page B</title><h1>Page B</h1><p>Read more at https://good.test/more in the evening.</p>"),
 	}}
 	s := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 200})
-	replace := func(old, with string) func(llmstxt.Part, *llmstxt.File) (string, error) {
-		return func(p llmstxt.Part, _ *llmstxt.File) (string, error) {
+	replace := func(old, with string) func(llmstxt.Part, *llmstxt.Document) (string, error) {
+		return func(p llmstxt.Part, _ *llmstxt.Document) (string, error) {
 			if !strings.Contains(p.Text, old) {
 				return "", errors.New("the test replaces nothing")
 			}
 			return strings.Replace(p.Text, old, with, 1), nil
 		}
 	}
-	last := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.File) (string, error) {
-		return func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+	last := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.Document) (string, error) {
+		return func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 			e := f.Sections[len(f.Sections)-1].Entries
 			change(&e[len(e)-1])
 			return f.Render(p.Layout), nil
 		}
 	}
-	first := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.File) (string, error) {
-		return func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+	first := func(change func(*llmstxt.Entry)) func(llmstxt.Part, *llmstxt.Document) (string, error) {
+		return func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 			change(&f.Sections[0].Entries[0])
 			return f.Render(p.Layout), nil
 		}
 	}
 	text := func(s string) func(*llmstxt.Entry) { return func(e *llmstxt.Entry) { e.Text = s } }
-	for name, model := range map[string]func(llmstxt.Part, *llmstxt.File) (string, error){
+	for name, model := range map[string]func(llmstxt.Part, *llmstxt.Document) (string, error){
 		"another page": replace("http://docs.test/b", "http://evil.test/b"),
 		"a page twice": replace("http://docs.test/b", "http://docs.test/a"),
-		"a page less": func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+		"a page less": func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 			f.Sections[0].Entries = f.Sections[0].Entries[1:]
 			return f.Render(p.Layout), nil
 		},
-		"no layout":         func(llmstxt.Part, *llmstxt.File) (string, error) { return "I am sorry, I can not do that.", nil },
-		"a preface":         func(p llmstxt.Part, _ *llmstxt.File) (string, error) { return "Here you are:\n\n" + p.Text, nil },
-		"nothing":           func(llmstxt.Part, *llmstxt.File) (string, error) { return "", nil },
-		"an error":          func(llmstxt.Part, *llmstxt.File) (string, error) { return "", errors.New("secret of the provider") },
+		"no layout":         func(llmstxt.Part, *llmstxt.Document) (string, error) { return "I am sorry, I can not do that.", nil },
+		"a preface":         func(p llmstxt.Part, _ *llmstxt.Document) (string, error) { return "Here you are:\n\n" + p.Text, nil },
+		"nothing":           func(llmstxt.Part, *llmstxt.Document) (string, error) { return "", nil },
+		"an error":          func(llmstxt.Part, *llmstxt.Document) (string, error) { return "", errors.New("secret of the provider") },
 		"foreign address":   last(text("Go to https://evil.test/ now.")),
 		"foreign, in words": last(text("Go to evil.com now.")),
 		"foreign www":       last(text("Go to www.evil.test now.")),

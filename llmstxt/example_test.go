@@ -68,7 +68,7 @@ func ExampleCrawl() {
 }
 
 // The index of a site: a line for each page, in sections.
-func ExampleSite_Render() {
+func ExampleCrawledSite_Render() {
 	site, err := llmstxt.Crawl(context.Background(), "https://docs.example.com/", llmstxt.Options{Client: example()})
 	if err != nil {
 		fmt.Println(err)

@@ -52,11 +52,11 @@ const (
 const startPage = "Start page: "
 
 // Render writes the file in a layout. It ends with a line break.
-func (s *Site) Render(l Layout) string { return s.file(l).Render(l) }
+func (s *CrawledSite) Render(l Layout) string { return s.file(l).Render(l) }
 
 // file is a site as it will be read back.
-func (s *Site) file(l Layout) *File {
-	f := &File{Title: s.Title, BaseURL: s.BaseURL}
+func (s *CrawledSite) file(l Layout) *Document {
+	f := &Document{Title: s.Title, BaseURL: s.BaseURL}
 	if l != Index {
 		entries := make([]Entry, len(s.Pages))
 		for i, p := range s.Pages {
@@ -81,7 +81,7 @@ func (s *Site) file(l Layout) *File {
 
 // order is the sections of an index, in the order of the site's navigation and
 // then of their first pages, with the pages' numbers.
-func (s *Site) order() ([]string, map[string][]int) {
+func (s *CrawledSite) order() ([]string, map[string][]int) {
 	var names []string
 	in := map[string][]int{}
 	for i := 1; i < len(s.Pages); i++ {
@@ -118,7 +118,7 @@ func (s *Site) order() ([]string, map[string][]int) {
 
 // Render writes a file in a layout, whatever its texts are: Parse reads it
 // back, white space in titles and notes apart.
-func (f *File) Render(l Layout) string {
+func (f *Document) Render(l Layout) string {
 	var b strings.Builder
 	if l != Index {
 		fmt.Fprintf(&b, "# %s\n\n> %s\n", plain.EscapeTitle(f.Title), f.BaseURL)

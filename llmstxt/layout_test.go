@@ -16,8 +16,8 @@ var rude = []string{
 	"&amp; & &lt;", "C#", "# Heading #", "> quote", "back\\slash\\*", "ends with \\", "~~gone~~", "日本語 タイトル", "- item", "1. first", "tab\tand\nnewline", "a | b", "!", "\\", "[]", "]", "((x))",
 }
 
-func siteOf(titles []string) *llmstxt.Site {
-	s := &llmstxt.Site{Title: titles[0], Summary: "A summary of " + titles[0], BaseURL: "http://docs.test/a(b)"}
+func siteOf(titles []string) *llmstxt.CrawledSite {
+	s := &llmstxt.CrawledSite{Title: titles[0], Summary: "A summary of " + titles[0], BaseURL: "http://docs.test/a(b)"}
 	for i, t := range titles {
 		s.Pages = append(s.Pages, llmstxt.Page{URL: "http://docs.test/" + strings.Repeat("x", i) + "(y)", Title: t, Excerpt: "Excerpt.\n\nOf two paragraphs.", Note: "A note: of " + strings.Join(strings.Fields(t), " "), Section: "Part"})
 	}
@@ -68,7 +68,7 @@ var (
 	refLink  = regexp.MustCompile(`-\s*\[(?P<title>[^\]]+)\]\((?P<url>[^\)]+)\)(?::\s*(?P<desc>.*))?`)
 )
 
-func checkReference(t *testing.T, s *llmstxt.Site) {
+func checkReference(t *testing.T, s *llmstxt.CrawledSite) {
 	t.Helper()
 	text := s.Render(llmstxt.Index)
 	parts := refSplit.Split(text, -1)
@@ -167,7 +167,7 @@ func FuzzPage(f *testing.F) {
 }
 
 // checkSite holds a site to what is promised of any.
-func checkSite(t *testing.T, s *llmstxt.Site, limit int) {
+func checkSite(t *testing.T, s *llmstxt.CrawledSite, limit int) {
 	t.Helper()
 	for _, p := range s.Pages {
 		if p.Title == "" || p.Excerpt == "" || p.Note == "" || strings.ContainsAny(p.Note+p.Title, "\n\r") {

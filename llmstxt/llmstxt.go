@@ -80,9 +80,9 @@ type Options struct {
 	Language, Version string
 
 	// Text keeps the whole texts of the pages, without navigation, as Markdown, for
-	// Site.TextFiles; ten million bytes of them, and an Event says when there are
+	// CrawledSite.TextFiles; ten million bytes of them, and an Event says when there are
 	// more. Nothing of Previous is used then, because it has no texts. The caller
-	// closes the Site.
+	// closes the CrawledSite.
 	Text bool
 
 	Delay   time.Duration // between requests; the longer of it and Crawl-delay counts. Zero: none

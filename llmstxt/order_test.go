@@ -15,9 +15,9 @@ import (
 
 // everyWay crawls a site with 1, 8 and 32 workers and answers in any order, and
 // holds the results to each other.
-func everyWay(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Site {
+func everyWay(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.CrawledSite {
 	t.Helper()
-	var first *llmstxt.Site
+	var first *llmstxt.CrawledSite
 	want := ""
 	for round, workers := range []int{1, 8, 32, 32} {
 		synctest.Test(t, func(t *testing.T) {
@@ -38,7 +38,7 @@ func everyWay(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Site
 	return first
 }
 
-func paths(s *llmstxt.Site, prefix string) (n int) {
+func paths(s *llmstxt.CrawledSite, prefix string) (n int) {
 	for _, u := range urls(s) {
 		if strings.HasPrefix(u, prefix) {
 			n++

@@ -14,8 +14,8 @@ import (
 // careful hand would write in the same layout; everything else is an error that
 // names the line. It is what a model's answer has to pass.
 
-// File is a file in either layout, read.
-type File struct {
+// Document is a file in either layout, read.
+type Document struct {
 	Title    string
 	Summary  string // Index only
 	Info     string // Index only: what stands between summary and sections
@@ -38,7 +38,7 @@ type Entry struct {
 }
 
 // Entries are those of all sections in the file's order.
-func (f *File) Entries() []Entry {
+func (f *Document) Entries() []Entry {
 	var all []Entry
 	for _, s := range f.Sections {
 		all = append(all, s.Entries...)
@@ -47,7 +47,7 @@ func (f *File) Entries() []Entry {
 }
 
 // Parse reads a file in a layout, strictly.
-func Parse(text string, l Layout) (*File, error) {
+func Parse(text string, l Layout) (*Document, error) {
 	if strings.Contains(text, "\r") {
 		text = strings.ReplaceAll(text, "\r\n", "\n")
 	}
@@ -90,9 +90,9 @@ func (r *lineReader) marked(sign string) (string, error) {
 	return v, nil
 }
 
-func parsePages(text string) (*File, error) {
+func parsePages(text string) (*Document, error) {
 	r := &lineReader{lines: strings.Split(text, "\n")}
-	f := &File{Sections: make([]Section, 1)}
+	f := &Document{Sections: make([]Section, 1)}
 	r.blank()
 	v, err := r.marked("#")
 	if err != nil {
@@ -154,9 +154,9 @@ func checkURL(v string) error {
 // link is the reference grammar's entry, anchored at both ends.
 var link = regexp.MustCompile(`^-\s*\[([^\]]+)\]\(([^\)]+)\)(?::\s*(.*))?$`)
 
-func parseIndex(text string) (*File, error) {
+func parseIndex(text string) (*Document, error) {
 	r := &lineReader{lines: strings.Split(text, "\n")}
-	f := &File{}
+	f := &Document{}
 	r.blank()
 	v, err := r.marked("#")
 	if err != nil {

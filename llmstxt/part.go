@@ -20,8 +20,8 @@ import (
 // part is a Part and what it was made of.
 type part struct {
 	Part
-	file    *File
-	whole   *File
+	file    *Document
+	whole   *Document
 	section map[string]int    // which of the whole file's each page is in, by address
 	entries map[string]Entry  // by address
 	own     map[string]string // the pages' texts by address
@@ -38,7 +38,7 @@ type cuttable struct {
 
 // parts cuts the file so that each part with its texts stays below a size, if
 // it has more than one page.
-func (s *Site) parts(whole *File, l Layout, o EnhanceOptions) []part {
+func (s *CrawledSite) parts(whole *Document, l Layout, o EnhanceOptions) []part {
 	texts := map[string]string{}
 	for i := range s.Pages {
 		texts[address(s.Pages[i].URL, l)] = s.Pages[i].Text(o.PageText)
@@ -54,7 +54,7 @@ func (s *Site) parts(whole *File, l Layout, o EnhanceOptions) []part {
 	}
 	var out []part
 	for _, piece := range cutUp(all, o.Size) {
-		f := &File{Title: whole.Title, BaseURL: whole.BaseURL, Info: whole.Info}
+		f := &Document{Title: whole.Title, BaseURL: whole.BaseURL, Info: whole.Info}
 		if len(out) == 0 {
 			f.Summary = whole.Summary
 		}
@@ -103,7 +103,7 @@ func address(url string, l Layout) string {
 }
 
 // textLimit is how long an entry's text may be in a layout.
-func (s *Site) textLimit(l Layout) int {
+func (s *CrawledSite) textLimit(l Layout) int {
 	switch {
 	case l == Index:
 		return describe.NoteLength

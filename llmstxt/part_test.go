@@ -29,7 +29,7 @@ func TestSectionsOfSeveralParts(t *testing.T) {
 			return name
 		}, []string{"Start", "Api", "Optional"}},
 	} {
-		out, log := enhance(s, llmstxt.Index, llmstxt.EnhanceOptions{Size: 1}, func(p llmstxt.Part, f *llmstxt.File) (string, error) {
+		out, log := enhance(s, llmstxt.Index, llmstxt.EnhanceOptions{Size: 1}, func(p llmstxt.Part, f *llmstxt.Document) (string, error) {
 			if f.Sections[0].Name != "Optional" {
 				f.Sections[0].Name = c.rename(p, f.Sections[0].Name)
 			}
@@ -50,7 +50,7 @@ func TestSectionsOfSeveralParts(t *testing.T) {
 }
 
 // collect has a site's parts recorded, each with its texts.
-func collect(s *llmstxt.Site, l llmstxt.Layout, size int) []string {
+func collect(s *llmstxt.CrawledSite, l llmstxt.Layout, size int) []string {
 	var mu sync.Mutex
 	var parts []string
 	s.Enhance(context.Background(), l, func(_ context.Context, p llmstxt.Part) (string, error) {
@@ -66,7 +66,7 @@ func collect(s *llmstxt.Site, l llmstxt.Layout, size int) []string {
 // the others as they were, to the byte.
 func TestPartsAreStable(t *testing.T) {
 	const pages = 120
-	site := func(edit func(w *web)) *llmstxt.Site {
+	site := func(edit func(w *web)) *llmstxt.CrawledSite {
 		w := &web{pages: map[string]answer{}}
 		var links []string
 		for i := range pages {

@@ -45,7 +45,7 @@ func validating(w *web, header string) *web {
 
 // saved is a site's pages as a database would give them back, but for the time
 // of the crawl.
-func saved(t *testing.T, s *llmstxt.Site) []llmstxt.Page {
+func saved(t *testing.T, s *llmstxt.CrawledSite) []llmstxt.Page {
 	t.Helper()
 	b, err := json.Marshal(s.Pages)
 	if err != nil {

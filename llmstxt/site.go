@@ -6,8 +6,8 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 )
 
-// Site is the result of a crawl.
-type Site struct {
+// CrawledSite is the result of a crawl.
+type CrawledSite struct {
 	Title   string `json:"title"`    // of the base page, or the site's name; never empty
 	Summary string `json:"summary"`  // one line from the base page; never empty
 	BaseURL string `json:"base_url"` // where the base page was in the end
@@ -17,9 +17,9 @@ type Site struct {
 	// those that are not among them come behind, in the order of their pages.
 	Sections []string `json:"sections,omitempty"`
 
-	Stats   Stats  `json:"stats"`
-	Skipped []Skip `json:"skipped,omitempty"` // pages left out, in frontier order, at most ten times MaxPages
-	Lost    []Skip `json:"lost,omitempty"`    // of these, those that would be in the result had the site answered: 429, 5xx, time-outs, broken connections
+	Stats   CrawlStats `json:"stats"`
+	Skipped []Skip     `json:"skipped,omitempty"` // pages left out, in frontier order, at most ten times MaxPages
+	Lost    []Skip     `json:"lost,omitempty"`    // of these, those that would be in the result had the site answered: 429, 5xx, time-outs, broken connections
 
 	// Signals are the values of Content-Signal and Content-Usage in robots.txt.
 	Signals []string `json:"signals,omitempty"`
@@ -32,7 +32,7 @@ type Site struct {
 	whole      wholeTexts
 }
 
-// Page is one page of a Site. It holds all that a later crawl needs to leave
+// Page is one page of a CrawledSite. It holds all that a later crawl needs to leave
 // an unchanged page alone (see Options.Previous) and survives JSON.
 type Page struct {
 	URL       string `json:"url"`                 // canonical: where it was in the end, without fragment and tracking
@@ -58,8 +58,8 @@ type Page struct {
 // excerpt and section again without the page. Its fields are for this package.
 type Evidence = htmlpage.Evidence
 
-// Stats are counts of one crawl.
-type Stats struct {
+// CrawlStats are counts of one crawl.
+type CrawlStats struct {
 	Pages     int            `json:"pages"`     // in the result
 	Fetched   int            `json:"fetched"`   // pages asked for, without hops and further tries
 	Unchanged int            `json:"unchanged"` // of those in the result, known from Previous and not parsed again
@@ -149,7 +149,7 @@ type Outcome struct {
 
 // Outcomes is what became of each page: those in the result, then those left
 // out, both in frontier order.
-func (s *Site) Outcomes() []Outcome {
+func (s *CrawledSite) Outcomes() []Outcome {
 	out := make([]Outcome, 0, len(s.Pages)+len(s.Skipped))
 	for i := range s.Pages {
 		out = append(out, Outcome{URL: s.Pages[i].URL, Title: s.Pages[i].Title})

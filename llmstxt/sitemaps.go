@@ -254,7 +254,7 @@ func (m *sitemaps) stop() {
 
 // Newest is the latest lastmod that a site's sitemaps give for a page in the
 // scope of base, read without fetching any page: what has not changed since
-// Site.Newest need not be crawled again. It is zero when they give none, and
+// CrawledSite.Newest need not be crawled again. It is zero when they give none, and
 // then says nothing. Of Options it uses Client, UserAgent, the limits of time
 // and IgnoreRobots; its errors are those of Crawl.
 func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
@@ -272,6 +272,6 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	if !rules.Allowed(u) {
 		return time.Time{}, baseError(u, 0, ErrRobots)
 	}
-	c.obey(rules)
+	c.slowTo(rules)
 	return c.readSitemaps(ctx, rules, weburl.ScopeOf(u), 3*c.MaxPages).newest, ctx.Err()
 }

@@ -40,7 +40,7 @@ const FullName = "llms-full.txt"
 // The name of a page's file is its path, "start.md" for "/start", "/start.html"
 // and "/start.php" alike, and "docs/index.md" for "/docs/"; a hash is added where
 // two would have the same. Files are made one at a time, when they are asked for.
-func (s *Site) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, error] {
+func (s *CrawledSite) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, error] {
 	return func(yield func(TextFile, error) bool) {
 		pages := s.inOrderOf(file)
 		if full && len(s.whole.of) > 0 {
@@ -68,7 +68,7 @@ func (s *Site) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, e
 
 // TextSum is a hash of the whole texts of the pages and their addresses; "" without
 // any.
-func (s *Site) TextSum() string {
+func (s *CrawledSite) TextSum() string {
 	if len(s.whole.of) == 0 {
 		return ""
 	}
@@ -84,7 +84,7 @@ func (s *Site) TextSum() string {
 
 // inOrderOf are the pages in a file's order. The base page, which an index does
 // not list, comes first, and what the file does not have comes last.
-func (s *Site) inOrderOf(file string) []*Page {
+func (s *CrawledSite) inOrderOf(file string) []*Page {
 	_, links, _ := Check(file)
 	at := make(map[string]int, len(links))
 	for i, l := range links {
@@ -117,7 +117,7 @@ func (s *Site) inOrderOf(file string) []*Page {
 	return pages
 }
 
-func (s *Site) fullText(pages []*Page) ([]byte, error) {
+func (s *CrawledSite) fullText(pages []*Page) ([]byte, error) {
 	out := make([]byte, 0, s.whole.size+len(pages)*150)
 	for _, p := range pages {
 		w := s.whole.of[p.URL]

@@ -141,7 +141,7 @@ func (c *crawler) anotherPiece(ctx context.Context) error {
 // Close gives back what the whole texts of the pages take (Options.Text). There
 // are no TextFiles then. Other sites need no Close. It may be called more than
 // once.
-func (s *Site) Close() error {
+func (s *CrawledSite) Close() error {
 	s.whole.release()
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
-func textFiles(t *testing.T, s *llmstxt.Site, l llmstxt.Layout) (files map[string]string, order []string) {
+func textFiles(t *testing.T, s *llmstxt.CrawledSite, l llmstxt.Layout) (files map[string]string, order []string) {
 	t.Helper()
 	files = map[string]string{}
 	for f, err := range s.TextFiles(s.Render(l), true, true) {

@@ -36,7 +36,7 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 			span := trace.SpanFromContext(ctx)
 			span.SetAttributes(server(r.Target)...)
 			span.SetAttributes(
-				attribute.String("farwire.agent", r.Node),
+				attribute.String("farwire.agent", r.Agent),
 				attribute.String("farwire.ended_by", r.EndedBy.String()),
 				attribute.Int("farwire.close_code", r.Code),
 				attribute.Int64("farwire.bytes_to_target", r.BytesToTarget),
@@ -51,7 +51,7 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 		DialStart: func(ctx context.Context, i farwire.DialInfo) context.Context {
 			ctx, _ = tracer.Start(ctx, "dial", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 				attribute.String("server.address", i.Host),
-				attribute.String("farwire.agent", i.Node),
+				attribute.String("farwire.agent", i.Agent),
 			))
 			return ctx
 		},
@@ -65,7 +65,7 @@ func Trace(tracer trace.Tracer) *farwire.Trace {
 		},
 		Refused: func(ctx context.Context, i farwire.RefusedInfo) {
 			trace.SpanFromContext(ctx).AddEvent("farwire refused", trace.WithAttributes(
-				attribute.String("farwire.kind", i.Kind), attribute.Int("http.response.status_code", i.Status)))
+				attribute.String("farwire.kind", i.Kind.String()), attribute.Int("http.response.status_code", i.Status)))
 		},
 	}
 }

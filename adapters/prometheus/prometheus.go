@@ -186,7 +186,7 @@ func (m *Metrics) Trace() *farwire.Trace {
 			}
 		},
 		Refused: func(_ context.Context, i farwire.RefusedInfo) {
-			m.refused.WithLabelValues(i.Kind, strconv.Itoa(i.Status)).Inc()
+			m.refused.WithLabelValues(i.Kind.String(), strconv.Itoa(i.Status)).Inc()
 		},
 	}
 }

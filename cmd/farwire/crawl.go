@@ -235,7 +235,7 @@ func withoutUser(raw string) string {
 }
 
 // summary is the last line on standard error.
-func summary(s llmstxt.Stats) string {
+func summary(s llmstxt.CrawlStats) string {
 	skipped := 0
 	for _, n := range s.Skipped {
 		skipped += n

@@ -31,7 +31,7 @@ func (f *crawlFiles) check(output string) error {
 
 // write makes the files in the folder of the file that was written. Each is
 // replaced whole.
-func (f *crawlFiles) write(site *llmstxt.Site, text, output string) error {
+func (f *crawlFiles) write(site *llmstxt.CrawledSite, text, output string) error {
 	if !f.any() {
 		return nil
 	}

@@ -26,13 +26,13 @@ var errTooFew = errors.New("the file has too few pages")
 
 // An outcome is what --json prints.
 type outcome struct {
-	Title   string            `json:"title"`
-	BaseURL string            `json:"base_url"`
-	Pages   []llmstxt.Outcome `json:"pages"`
-	Lost    int               `json:"lost"` // of these, missing because the site did not answer
-	Stats   llmstxt.Stats     `json:"stats"`
-	Gone    []string          `json:"gone,omitempty"` // with --diff
-	New     []string          `json:"new,omitempty"`
+	Title   string             `json:"title"`
+	BaseURL string             `json:"base_url"`
+	Pages   []llmstxt.Outcome  `json:"pages"`
+	Lost    int                `json:"lost"` // of these, missing because the site did not answer
+	Stats   llmstxt.CrawlStats `json:"stats"`
+	Gone    []string           `json:"gone,omitempty"` // with --diff
+	New     []string           `json:"new,omitempty"`
 }
 
 // readOld returns the addresses in the file of --diff.
@@ -59,7 +59,7 @@ func (c *crawlReport) readOld() (map[string]bool, error) {
 }
 
 // report tells what became of each page.
-func (c *crawl) report(site *llmstxt.Site, old map[string]bool, page *output) error {
+func (c *crawl) report(site *llmstxt.CrawledSite, old map[string]bool, page *output) error {
 	o := outcome{Title: site.Title, BaseURL: site.BaseURL, Pages: site.Outcomes(), Lost: site.Stats.Lost, Stats: site.Stats}
 	if old != nil {
 		_, links, _ := llmstxt.Check(site.Render(llmstxt.Layout(c.Format)))

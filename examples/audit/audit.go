@@ -38,7 +38,7 @@ func (l *Ledger) Trace() *farwire.Trace {
 		if l.of == nil {
 			l.of = make(map[string][]Entry)
 		}
-		l.of[tenant] = append(l.of[tenant], Entry{who, s.Kind, r.Target, r.Node, r.Code, r.BytesToTarget + r.BytesToClient})
+		l.of[tenant] = append(l.of[tenant], Entry{who, s.Kind, r.Target, r.Agent, r.Code, r.BytesToTarget + r.BytesToClient})
 	}}
 }
 

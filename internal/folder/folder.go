@@ -24,7 +24,7 @@ import (
 )
 
 // ErrStale is wrapped by the error of [Folder.Save] when a newer version is there.
-var ErrStale = errors.New("a newer version is there")
+var ErrStale = errors.New("stale")
 
 // A Folder is an open folder. All its methods are safe for concurrent use.
 type Folder struct {
@@ -156,7 +156,7 @@ func (d *Folder) advance(name string, version uint64) (err error) {
 	case version == 0, version == have:
 		return nil
 	case version < have:
-		return fmt.Errorf("version %d: %w: %d", version, ErrStale, have)
+		return fmt.Errorf("version %d is %w: %d is there", version, ErrStale, have)
 	}
 	// One write of a fixed length is not torn by the end of this process.
 	if _, err := f.WriteAt(fmt.Appendf(nil, "%020d\n", version), 0); err != nil {

@@ -34,7 +34,7 @@ func TestTitles_Markdown_ReadBackAsTheyWere(t *testing.T) {
 	}
 	const address = "https://docs.test/a_(b)/c*d_e?x=1&y=[2]&copy=3#f"
 	for _, title := range titles {
-		f := &llmstxt.File{Title: title, BaseURL: address, Summary: "Summary.", Info: "Start page: x",
+		f := &llmstxt.Document{Title: title, BaseURL: address, Summary: "Summary.", Info: "Start page: x",
 			Sections: []llmstxt.Section{{Name: "Part", Entries: []llmstxt.Entry{{Title: title, URL: address, Text: "Note."}}}}}
 		want := strings.Join(strings.Fields(title), " ")
 

@@ -88,7 +88,7 @@ func measureApp() (v shown, err error) {
 
 // matched counts the pages of the key whose note begins as their first
 // paragraph does.
-func matched(app *docs.App, base string, site *llmstxt.Site) (n int, misses []string) {
+func matched(app *docs.App, base string, site *llmstxt.CrawledSite) (n int, misses []string) {
 	notes := map[string]string{}
 	for _, p := range site.Pages {
 		notes[strings.TrimPrefix(p.URL, base)] = p.Note

@@ -84,7 +84,7 @@ func harmless(t *testing.T, format, own, got, hostile string) {
 	if err != nil {
 		t.Fatalf("%s: %v:\n%s", format, err, got)
 	}
-	addresses := func(f *llmstxt.File) (all []string) {
+	addresses := func(f *llmstxt.Document) (all []string) {
 		for _, e := range f.Entries() {
 			all = append(all, e.URL)
 		}
