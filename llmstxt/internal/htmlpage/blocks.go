@@ -27,14 +27,16 @@ const (
 // as well.
 func (p *Page) Blocks() ([]Block, []string) { return readBlocks(p.main) }
 
+var theBody = goquery.Single("body")
+
 func readBlocks(region []byte) ([]Block, []string) {
-	region = withoutFormatting(region)
+	region = simplify(region)
 	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
-	if err != nil || doc.Find("body").Length() == 0 {
+	if err != nil || doc.FindMatcher(theBody).Length() == 0 {
 		// Deeper than the parser goes: without its tags it is still text.
 		return plainBlocks(region), nil
 	}
-	body := doc.Find("body").Get(0)
+	body := doc.FindMatcher(theBody).Get(0)
 	w := walker{hints: true}
 	w.walk(body)
 	w.flush()
@@ -55,33 +57,6 @@ func readBlocks(region []byte) ([]Block, []string) {
 		w.anchors = append(w.anchors, w.outer...)
 	}
 	return w.blocks, w.anchors
-}
-
-// withoutFormatting takes the tags out of a region that only say how text looks.
-// A parser opens those that are open again in each paragraph: 32 KiB of them
-// before 32 KiB of "<p>" would make five million nodes.
-func withoutFormatting(region []byte) []byte {
-	out := make([]byte, 0, len(region))
-	l := lexer{page: region}
-	for kind := l.next(); kind != endOfPage; kind = l.next() {
-		if kind != startTag && kind != endTag {
-			out = append(out, l.bytes()...)
-			continue
-		}
-		switch l.tag {
-		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
-		case atom.Code, atom.Tt:
-			// Of equal ones a parser opens three at most.
-			out = append(out, '<')
-			if kind == endTag {
-				out = append(out, '/')
-			}
-			out = append(append(out, l.tag.String()...), '>')
-		default:
-			out = append(out, l.bytes()...)
-		}
-	}
-	return out
 }
 
 func plainBlocks(region []byte) []Block {
@@ -110,7 +85,7 @@ type walker struct {
 	anchors []string
 
 	kind  BlockKind // of the text being gathered
-	text  strings.Builder
+	text  []byte
 	links int // bytes of it inside links
 	steps int // of these, links to the next page, the one above and others like them
 	codes int // bytes of it inside code
@@ -132,8 +107,11 @@ func (w *walker) found() bool {
 }
 
 func (w *walker) flush() {
-	raw := w.text.String()
-	w.text.Reset()
+	raw := ""
+	if len(bytes.TrimSpace(w.text)) > 0 {
+		raw = string(w.text)
+	}
+	w.text = w.text[:0]
 	links, codes, steps := w.links, w.codes, w.steps
 	w.links, w.codes, w.steps = 0, 0, 0
 	if steps > 0 && links*2 >= len(raw) {
@@ -189,8 +167,8 @@ func (w *walker) block(n *html.Node, kind BlockKind) {
 func (w *walker) walk(n *html.Node) {
 	switch n.Type {
 	case html.TextNode:
-		if w.text.Len() < 2*maxBlock {
-			w.text.WriteString(n.Data)
+		if len(w.text) < 2*maxBlock {
+			w.text = append(w.text, n.Data...)
 			if w.link > 0 {
 				w.links += len(n.Data)
 			}
@@ -232,7 +210,7 @@ func (w *walker) walk(n *html.Node) {
 			w.flush()
 			return
 		}
-		w.text.WriteByte(' ')
+		w.text = append(w.text, ' ')
 	case atom.A:
 		w.anchor(n)
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt, atom.Var:
@@ -290,11 +268,11 @@ func (w *walker) anchor(n *html.Node) {
 	if step {
 		w.steps++
 	}
-	before, blocks := w.text.Len(), len(w.blocks)
+	before, blocks := len(w.text), len(w.blocks)
 	w.link++
 	w.children(n)
 	w.link--
-	if (w.text.Len() > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
+	if (len(w.text) > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
 		w.addAnchor(attr(n, "href"), t)
 	}
 }
@@ -362,12 +340,14 @@ func (w *walker) hidden(n *html.Node) bool {
 	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
 		return true
 	}
-	if !w.hints {
-		return false
-	}
-	switch n.DataAtom {
+	return w.hints && standsAside(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria)
+}
+
+// standsAside reports an element that can stand beside the main content.
+func standsAside(tag atom.Atom) bool {
+	switch tag {
 	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
-		return aside(n.DataAtom, role, class, id, hide, aria)
+		return true
 	}
 	return false
 }

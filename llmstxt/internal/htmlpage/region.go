@@ -123,13 +123,13 @@ func (s *scanner) edge(text []byte) {
 		text = text[:160]
 	}
 	if len(s.before) < maxEdge {
-		s.before = append(s.before, edge{s.lexer.start, string(text)})
+		s.before = append(s.before, edge{s.lexer.start, text})
 		return
 	}
 	if len(s.after) == 2*maxEdge {
 		s.after = append(s.after[:0], s.after[maxEdge:]...)
 	}
-	s.after = append(s.after, edge{s.lexer.start, string(text)})
+	s.after = append(s.after, edge{s.lexer.start, text})
 }
 
 // edges are those outside the region.
@@ -138,7 +138,7 @@ func (s *scanner) edges() []string {
 	for _, list := range [][]edge{s.before, s.after[max(0, len(s.after)-maxEdge):]} {
 		for _, e := range list {
 			if e.offset < s.from || e.offset >= s.to {
-				out = append(out, plain.OneLine(html.UnescapeString(e.text)))
+				out = append(out, plain.OneLine(html.UnescapeString(string(e.text))))
 			}
 		}
 	}

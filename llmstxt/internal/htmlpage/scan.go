@@ -130,7 +130,7 @@ type scanner struct {
 // edge is a text near the page's begin or end.
 type edge struct {
 	offset int
-	text   string
+	text   []byte // of the page
 }
 
 // check says how much prose stood before an offset, and where the paragraph with

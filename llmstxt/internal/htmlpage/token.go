@@ -35,6 +35,10 @@ type lexer struct {
 	name  int    // end of the tag's name
 	raw   string // the element whose text is coming has no tags in it
 	plain bool   // what the token has is text without entities
+
+	// What was met before, by a hash: a page says the same few things over and over.
+	tags   [64]atom.Atom
+	values [64]string
 }
 
 // next finds the next token.
@@ -158,7 +162,7 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 		return endOfPage
 	}
 	l.pos = i + 1
-	l.tag = lookup(p[at:l.name])
+	l.tag = l.lookup(p[at:l.name])
 	if kind == startTag {
 		switch l.tag {
 		case atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Noscript, atom.Iframe, atom.Noembed, atom.Noframes, atom.Xmp, atom.Plaintext:
@@ -228,7 +232,7 @@ func (l *lexer) attrs(names ...string) (out [7]string) {
 				if value[1] > value[0]+maxAttr {
 					value[1] = value[0] + maxAttr
 				}
-				if out[n] = unescapeAttr(l.page[value[0]:value[1]]); out[n] == "" && names[n] == "hidden" {
+				if out[n] = l.value(l.page[value[0]:value[1]]); out[n] == "" && names[n] == "hidden" {
 					out[n] = "hidden"
 				}
 			}
@@ -236,6 +240,21 @@ func (l *lexer) attrs(names ...string) (out [7]string) {
 	}
 	return out
 }
+
+// value is an attribute's value as a string.
+func (l *lexer) value(b []byte) string {
+	if len(b) == 0 || bytes.IndexByte(b, '&') >= 0 {
+		return unescapeAttr(b)
+	}
+	known := &l.values[hashOf(b)]
+	if *known != string(b) {
+		*known = string(b)
+	}
+	return *known
+}
+
+// hashOf tells short texts apart, more or less.
+func hashOf(b []byte) byte { return (b[0] + 5*b[len(b)-1] + 3*b[len(b)/2] + 7*byte(len(b))) % 64 }
 
 // unescapeAttr resolves entities as in an attribute, where "&copy=1" is not an entity.
 func unescapeAttr(b []byte) string {
@@ -343,10 +362,14 @@ func opens(b []byte, name string) bool {
 }
 
 // lookup finds a name in any case; zero if HTML does not know it.
-func lookup(b []byte) atom.Atom {
+func (l *lexer) lookup(b []byte) atom.Atom {
 	var name [16]byte
-	if len(b) > len(name) {
+	if len(b) > len(name) || len(b) == 0 {
 		return 0
+	}
+	known := &l.tags[hashOf(b)]
+	if s := known.String(); len(s) == len(b) && equalFold(b, s) {
+		return *known
 	}
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
@@ -354,7 +377,8 @@ func lookup(b []byte) atom.Atom {
 		}
 		name[i] = c
 	}
-	return atom.Lookup(name[:len(b)])
+	*known = atom.Lookup(name[:len(b)])
+	return *known
 }
 
 // equalFold compares with a name in lower case of the same length.

@@ -15,28 +15,50 @@ func OneLine(s string) string { return Visible(Collapse(s)) }
 
 // Collapse puts a space for all white space and makes the text valid UTF-8.
 func Collapse(s string) string {
+	if isCollapsed(s) {
+		return s
+	}
 	var b strings.Builder
 	gap := false
 	for i := 0; i < len(s); {
-		r, n := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[i:])
+		from := i
+		for i < len(s) && s[i] > ' ' && s[i] < 0x7f {
+			i++
 		}
-		if IsSpace(r) {
-			gap = b.Len() > 0
-			i += n
-			continue
+		r, n := rune(-1), 0
+		if i == from {
+			r, n = utf8.DecodeRuneInString(s[i:])
+			if i += n; IsSpace(r) {
+				gap = b.Len() > 0
+				continue
+			}
 		}
 		if gap {
 			b.WriteByte(' ')
 			gap = false
 		} else if b.Len() == 0 {
-			b.Grow(len(s) - i)
+			b.Grow(len(s) - from)
 		}
-		b.WriteRune(r) // an invalid byte is U+FFFD
-		i += n
+		if n > 0 {
+			b.WriteRune(r) // an invalid byte is U+FFFD
+		} else {
+			b.WriteString(s[from:i])
+		}
 	}
 	return b.String()
+}
+
+// isCollapsed reports ASCII with single spaces between its words.
+func isCollapsed(s string) bool {
+	last := byte(' ')
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c >= 0x7f || c == ' ' && last == ' ' {
+			return false
+		}
+		last = c
+	}
+	return last != ' ' || s == ""
 }
 
 // IsSpace reports white space, and controls, which count as such.
@@ -73,6 +95,7 @@ func LanguageName(s string) bool {
 // Key is a text's letters and digits in lower case, for comparisons.
 func Key(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	for _, r := range strings.ToLower(s) {
 		if r > utf8.RuneSelf && !IsSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
 			b.WriteRune(r)

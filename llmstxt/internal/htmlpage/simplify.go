@@ -1,0 +1,116 @@
+package htmlpage
+
+import (
+	"bytes"
+
+	"golang.org/x/net/html/atom"
+)
+
+// What a tree of a region is made of: less than what stands in the page. A parser
+// makes half a dozen objects of each attribute, and most attributes say nothing of
+// words.
+
+// simplify takes out of a region what makes no difference to its words: the tags that
+// only say how text looks, what stands in comments, and attributes that nobody asks
+// for.
+//
+// A parser opens formatting tags that are open again in each paragraph: 32 KiB of them
+// before 32 KiB of "<p>" would make five million nodes.
+func simplify(region []byte) []byte {
+	out := make([]byte, 0, len(region))
+	l := lexer{page: region}
+	for kind := l.next(); kind != endOfPage; kind = l.next() {
+		switch {
+		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
+			out = append(out, "<!---->"...)
+			continue
+		case kind != startTag && kind != endTag:
+			out = append(out, l.bytes()...)
+			continue
+		}
+		switch l.tag {
+		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
+		case atom.Code, atom.Tt:
+			// Of equal ones a parser opens three at most.
+			out = append(out, '<')
+			if kind == endTag {
+				out = append(out, '/')
+			}
+			out = append(append(out, l.tag.String()...), '>')
+		case 0, atom.AnnotationXml, atom.Math, atom.Svg:
+			out = append(out, l.bytes()...)
+		case atom.Span:
+			if kind == startTag {
+				if text := l.leaf(); text != nil {
+					out = append(out, text...)
+					continue
+				}
+			}
+			fallthrough
+		default:
+			if kind == startTag && l.name < l.pos-1 {
+				out = l.withoutAttributes(out)
+			} else {
+				out = append(out, l.bytes()...)
+			}
+		}
+	}
+	return out
+}
+
+// withoutAttributes adds a start tag with the attributes that say where its element
+// stands, whether it is seen and where it leads to.
+func (l *lexer) withoutAttributes(out []byte) []byte {
+	out = append(out, l.page[l.start:l.name]...)
+	// Class names are looked at in these elements alone, and in what is hidden.
+	named := standsAside(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [7]string{}
+	for i := l.name; i < l.pos-1; {
+		next, name, value := l.attribute(i)
+		if next == i {
+			break
+		}
+		i = next
+		keep := false
+		switch key := l.page[name[0]:name[1]]; len(key) {
+		case 2:
+			keep = equalFold(key, "id") && (named || value[0] < value[1] && (l.page[value[0]] == 'S' || l.page[value[0]] == '&'))
+		case 3:
+			keep = equalFold(key, "rel")
+		case 4:
+			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type")
+		case 5:
+			keep = equalFold(key, "style") || named && equalFold(key, "class")
+		case 6:
+			keep = equalFold(key, "hidden")
+		case 11:
+			keep = equalFold(key, "aria-hidden")
+		case 14:
+			keep = equalFold(key, "shadowrootmode")
+		}
+		if keep {
+			out = append(append(out, ' '), l.page[name[0]:next]...)
+		}
+	}
+	if l.page[l.pos-2] == '/' {
+		return append(out, " />"...)
+	}
+	return append(out, " >"...)
+}
+
+// leaf is the text of a span that is nothing but that text, and goes behind it; nil
+// if it is not such a span.
+func (l *lexer) leaf() []byte {
+	n := bytes.IndexByte(l.page[l.pos:], '<')
+	if n <= 0 || !bytes.HasPrefix(l.page[l.pos+n:], []byte("</span>")) {
+		return nil
+	}
+	if l.name < l.pos-1 {
+		a := l.attrs("class", "id", "role", "hidden", "aria-hidden", "style")
+		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || sideWords(a[0], a[1]) {
+			return nil
+		}
+	}
+	text := l.page[l.pos : l.pos+n]
+	l.pos += n + len("</span>")
+	return text
+}
