@@ -127,13 +127,14 @@ func (c *conn) explain(op string, err error) error {
 	return &DialError{FaultAgent, c.opError(op, c.link.lost(err))}
 }
 
-// lost is what a lost tunnel's error is for those who used it. An agent, or a
-// gateway, that had said that it drains went on purpose.
+// lost is what a lost tunnel's error is for those who used it. An agent that had said
+// that it stops, or a gateway that it drains, went on purpose. A link may be out of use
+// for other reasons: its agent has another one, or is not let in any more.
 func (l *link) lost(err error) error {
-	switch leaving := l.draining.Load(); {
-	case leaving && l.peer != "":
+	switch {
+	case l.peer != "" && l.draining.Load():
 		return fmt.Errorf("%w: %v", causeGatewayBye, err)
-	case leaving:
+	case l.going.Load():
 		return fmt.Errorf("%w: %v", causeDraining, err)
 	case l.peer != "":
 		return fmt.Errorf("%w: %v", causeGatewayLost, err)

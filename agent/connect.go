@@ -230,7 +230,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 		defer close(left)
 		select {
 		case <-ctx.Done():
-			link.drainFor(r.drainTimeout)
+			link.drainFor(r.drainTimeout, "")
 		case <-mux.CloseChan():
 		}
 	}()

@@ -197,6 +197,42 @@ func TestDrainTimeoutCuts(t *testing.T) {
 	}
 }
 
+// A link that its agent drains because it serves on elsewhere: a session that it carries
+// still is lost when the agent dies, and ended on purpose when the agent has waited long
+// enough.
+func TestDrain_OfAReplacedLink_DeathIsTold_FromAnEndOnPurpose(t *testing.T) {
+	const token = "token-of-agent-one"
+	only := record("one", token)
+	only.Exclusive = true
+	for name, c := range map[string]struct {
+		timeout time.Duration
+		end     func(b *balancer)
+		want    string
+	}{
+		"dies": {time.Minute, (*balancer).cut, "agent lost"},
+		"cuts": {50 * time.Millisecond, func(*balancer) {}, "agent is going away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, srv, book := newPool(t, agent.PoolOptions{Records: []agent.Record{only}})
+			b := balance(t, srv)
+			o := agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, Secret: token, Slug: "one", Country: "DE",
+				AllowPrivate: true, DrainTimeout: c.timeout}
+			run(t, o)
+			attached(t, p, 1)
+			conn := dial(t, selectOne(t, p, agent.Query{}), target(t, echo))
+			wantEcho(t, conn, "through the older one")
+			o.Gateways = []string{srv.URL}
+			run(t, o)
+			eventually(t, "replaced", 10*time.Second, func() bool { return book.count("agent serves on elsewhere") > 0 })
+			c.end(b)
+			_, err := conn.Read(make([]byte, 1))
+			if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != c.want {
+				t.Errorf("gateway reads %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 func TestShutdownFinishesSessions(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	const size = 1 << 20

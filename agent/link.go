@@ -45,6 +45,7 @@ type link struct {
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
 
 	draining atomic.Bool
+	going    atomic.Bool     // the agent has said that it stops, or cuts what is left
 	onDrain  context.Context // ends with drain, for those who want to be told
 	drained  context.CancelFunc
 
@@ -172,6 +173,11 @@ func (l *link) control() string {
 		}
 		switch m.Type {
 		case ctlDrain:
+			if m.Code == "" {
+				l.going.Store(true)
+			} else {
+				l.log.Debug("agent serves on elsewhere", "reason", printable(m.Code, 64), "sessions", l.sessions.Load())
+			}
 			if !l.drain() {
 				continue
 			}

@@ -116,7 +116,7 @@ func (r *runner) move(l *agentLink) {
 			defer cancel()
 			stop := context.AfterFunc(l.ctx, func() { time.AfterFunc(r.drainTimeout, cancel) })
 			defer stop()
-			l.drain(ctx)
+			l.drain(ctx, codeMoved)
 			return
 		}
 		select {

@@ -19,7 +19,17 @@ type balancer struct {
 	mu      sync.Mutex
 	servers []string
 	next    int
+	open    []net.Conn
 	work    sync.WaitGroup
+}
+
+// cut loses all connections, as when those behind them die.
+func (b *balancer) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.open {
+		c.Close()
+	}
 }
 
 func balance(t *testing.T, servers ...*httptest.Server) *balancer {
@@ -56,6 +66,9 @@ func (b *balancer) carry(c net.Conn) {
 		return
 	}
 	defer up.Close()
+	b.mu.Lock()
+	b.open = append(b.open, c, up)
+	b.mu.Unlock()
 	b.work.Go(func() { io.Copy(up, c); up.Close() })
 	io.Copy(c, up)
 }

@@ -328,7 +328,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	var wg sync.WaitGroup
 	var cut atomic.Bool
 	for _, l := range carried {
-		wg.Go(func() { l.drain(ctx) })
+		wg.Go(func() { l.drain(ctx, "") })
 	}
 	for _, l := range links {
 		wg.Go(func() {

@@ -98,7 +98,7 @@ func TestPool_RecordGone_CutsItsLinksAlone(t *testing.T) {
 	}
 	conns["one"].SetReadDeadline(time.Now().Add(2 * time.Second)) // twice a second
 	var lost *agent.DialError
-	if _, err := conns["one"].Read(make([]byte, 1)); !errors.As(err, &lost) || lost.Fault != agent.FaultAgent {
+	if _, err := conns["one"].Read(make([]byte, 1)); !errors.As(err, &lost) || lost.Fault != agent.FaultAgent || lost.Error() != "agent lost" {
 		t.Errorf("a session of the agent that is gone: %v", err)
 	}
 	eventually(t, "told", 10*time.Second, func() bool { return book.count("record of this agent is gone") > 0 })

@@ -104,7 +104,7 @@ func (l *agentLink) control() {
 		case m.Type == ctlAbort && s != nil:
 			s.cut()
 		case m.Type == ctlBye && m.Code == codeReplaced:
-			l.server.start(func() { l.drainFor(l.drainTimeout) })
+			l.server.start(func() { l.drainFor(l.drainTimeout, codeReplaced) })
 		case m.Type == ctlMove:
 			l.server.start(func() { l.server.move(l) })
 		case m.Type == ctlLeave:
@@ -119,20 +119,25 @@ func (l *agentLink) say(m control) error {
 	return sayOn(l.mux, l.ctl, m)
 }
 
-func (l *agentLink) drainFor(longest time.Duration) {
+func (l *agentLink) drainFor(longest time.Duration, why string) {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	l.drain(ctx)
+	l.drain(ctx, why)
 }
 
 // drain tells the gateway to open no more sessions here, waits until the old
-// ones have ended, or ctx ends, and closes the link.
-func (l *agentLink) drain(ctx context.Context) {
+// ones have ended, or ctx ends, and closes the link. Why says why the agent serves on
+// elsewhere; empty: it stops.
+func (l *agentLink) drain(ctx context.Context, why string) {
 	if l.draining.Swap(true) {
+		if why == "" {
+			// The link drains already. A gateway that cannot be told loses it.
+			_ = l.say(control{Type: ctlDrain})
+		}
 		return
 	}
 	defer l.mux.Close()
-	if l.say(control{Type: ctlDrain}) != nil {
+	if l.say(control{Type: ctlDrain, Code: why}) != nil {
 		return
 	}
 	for l.open() > 0 {
@@ -146,6 +151,9 @@ func (l *agentLink) drain(ctx context.Context) {
 			// answer to a ping says that it has left.
 			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
 			defer late.Stop()
+			if why != "" && l.say(control{Type: ctlDrain}) != nil {
+				return
+			}
 			_, _ = l.mux.Ping()
 			return
 		}

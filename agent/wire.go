@@ -86,7 +86,8 @@ import (
 //
 // Control messages, in both directions at any time:
 //
-//	agent:   {"type":"drain"}                  open no more sessions here
+//	agent:   {"type":"drain"}                  open no more sessions here: I stop
+//	agent:   {"type":"drain","code":"moved"}   the same, and I serve on elsewhere
 //	either:  {"type":"leave"}                  close the link, I have nothing left
 //	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
 //	gateway: {"type":"noted","stream":7}       the answer to it
@@ -94,6 +95,10 @@ import (
 //	gateway: {"type":"abort","stream":7}       nobody reads this any more
 //	gateway: {"type":"bye","code":"…","reason":"…"}  what is about to happen
 //	gateway: {"type":"move"}                   link to another gateway, then drain this link
+//
+// An agent that drains one link and serves on says why (`code`: moved, replaced). It says
+// drain anew, without a code, when it stops meanwhile or cuts what is left, so that a
+// gateway can tell a session that was ended on purpose from one whose agent died.
 //
 // An agent keeps one link to each gateway. The welcome names the gateway by an
 // id; an agent that reaches one gateway by two addresses finds the same id
@@ -158,12 +163,13 @@ type welcome struct {
 	Code    string `json:"code,omitempty"`
 }
 
-// Codes of a refusing welcome and of a bye.
+// Codes of a refusing welcome, of a bye, and of an agent that drains one link.
 const (
 	codeVersion   = "version"   // the gateway does not speak the agent's version
 	codeIdentity  = "identity"  // the agent may not be who it says
 	codeDuplicate = "duplicate" // there is a link between the two already
 	codeReplaced  = "replaced"  // a newer agent has taken this one's place
+	codeMoved     = "moved"     // the agent has another link in place of this one
 	codeShutdown  = "shutdown"  // the gateway is going away
 )
 

@@ -40,7 +40,7 @@ func (r *ClusterResult) String() string {
 		faults = append(faults, fmt.Sprintf("%s %d times", what, n))
 	}
 	slices.Sort(faults)
-	return fmt.Sprintf("%d sessions; %s; %d sessions were closed complete, %d ended with their gateway, %d got 1013 or 1012 and %d were cut inside a frame "+
+	return fmt.Sprintf("%d sessions; %s; %d sessions were closed complete, %d ended with their gateway, %d got 1013 and %d were cut inside a frame "+
 		"when their agent or the gateway that carried them was killed, the last %v after it; %d frames, %.1f GB; %d things wrong",
 		r.Sessions, strings.Join(faults, ", "), r.Finished, r.Own, r.Closed, r.Cut, r.Slowest.Round(time.Millisecond),
 		r.Frames, float64(r.Bytes)/1e9, len(r.Wrong))
@@ -299,8 +299,7 @@ func (c *clusterNetwork) judgeSession(s *session) {
 	switch {
 	case client.closed != nil && client.err == nil && client.closed.code == 1000:
 		c.finished(s, wrong)
-	case client.closed != nil && client.err == nil && (client.closed.code == 1013 || client.closed.code == 1012):
-		// 1012 when the agent had another link in the place of that one.
+	case client.closed != nil && client.err == nil && client.closed.code == 1013:
 		lost(&c.network.result.Closed, carried, fmt.Sprintf("got %d %s", client.closed.code, client.closed.reason))
 	case client.closed == nil && errors.Is(client.err, errInside) && own.IsZero():
 		lost(&c.network.result.Cut, carried, "cut inside a frame")
