@@ -111,36 +111,57 @@ func TestProxy_Programs_LeaveThroughIt(t *testing.T) {
 	}
 }
 
-// git clones and pushes through a tunnel.
-func TestProxy_GitClone(t *testing.T) {
-	folder := t.TempDir()
-	git := func(args ...string) string {
-		t.Helper()
-		cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@a.test"}, args...)...)
-		cmd.Env = harness.Environ("GIT_CONFIG_NOSYSTEM=1", "HOME="+folder)
-		cmd.Dir = folder
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("git %s: %v\n%s", args, err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	git("init", "-q", "-b", "main", "source")
-	if err := os.WriteFile(filepath.Join(folder, "source/large"), []byte(strings.Repeat("0123456789abcdef\n", 100_000)), 0o600); err != nil {
+// A repository is one that git serves over HTTP, as served.git.
+type repository struct {
+	http.Handler
+	t      *testing.T
+	folder string
+}
+
+func newRepository(t *testing.T) *repository {
+	t.Helper()
+	r := &repository{t: t, folder: t.TempDir()}
+	r.git("init", "-q", "-b", "main", "source")
+	if err := os.WriteFile(filepath.Join(r.folder, "source/large"), []byte(strings.Repeat("0123456789abcdef\n", 100_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	git("-C", "source", "add", ".")
-	git("-C", "source", "commit", "-qm", "one")
-	git("clone", "-q", "--bare", "source", "served.git")
-	w := newProxyWorld(t, &cgi.Handler{
-		Path: filepath.Join(git("--exec-path"), "git-http-backend"), Env: []string{"GIT_PROJECT_ROOT=" + folder, "GIT_HTTP_EXPORT_ALL=1"}, Stderr: io.Discard,
-	})
-	cmd := exec.Command("git", "clone", "-q", w.https+"/served.git", "copy")
-	cmd.Env, cmd.Dir = harness.Environ("GIT_CONFIG_NOSYSTEM=1", "HOME="+folder, "GIT_TERMINAL_PROMPT=0"), folder
-	if p := w.start(environment(cmd, w.proxy)); p.Status() != 0 {
+	r.git("-C", "source", "add", ".")
+	r.git("-C", "source", "commit", "-qm", "one")
+	r.git("clone", "-q", "--bare", "source", "served.git")
+	r.Handler = &cgi.Handler{
+		Path: filepath.Join(r.git("--exec-path"), "git-http-backend"), Env: []string{"GIT_PROJECT_ROOT=" + r.folder, "GIT_HTTP_EXPORT_ALL=1"}, Stderr: io.Discard,
+	}
+	return r
+}
+
+// git runs a command of git's in the folder.
+func (r *repository) git(args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@a.test"}, args...)...)
+	cmd.Env = harness.Environ("GIT_CONFIG_NOSYSTEM=1", "HOME="+r.folder)
+	cmd.Dir = r.folder
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %s: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// clone is the command that clones it, as copy.
+func (r *repository) clone(from string) *exec.Cmd {
+	cmd := exec.Command("git", "clone", "-q", from+"/served.git", "copy")
+	cmd.Env, cmd.Dir = harness.Environ("GIT_CONFIG_NOSYSTEM=1", "HOME="+r.folder, "GIT_TERMINAL_PROMPT=0"), r.folder
+	return cmd
+}
+
+// git clones through a tunnel.
+func TestProxy_GitClone(t *testing.T) {
+	r := newRepository(t)
+	w := newProxyWorld(t, r)
+	if p := w.start(environment(r.clone(w.https), w.proxy)); p.Status() != 0 {
 		t.Fatalf("git clone: %s%s", p.Stdout, p.Stderr)
 	}
-	if a, b := git("-C", "source", "rev-parse", "HEAD^{tree}"), git("-C", "copy", "rev-parse", "HEAD^{tree}"); a != b {
+	if a, b := r.git("-C", "source", "rev-parse", "HEAD^{tree}"), r.git("-C", "copy", "rev-parse", "HEAD^{tree}"); a != b {
 		t.Errorf("the copy is %s, want %s", b, a)
 	}
 	w.gateway.Await(w.gateway.Stderr, `kind=tunnel .*ended_by=client .*cause=""`)
