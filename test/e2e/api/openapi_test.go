@@ -142,6 +142,13 @@ func (w *world) requests() []request {
 		{"GET", "/readyz", nil, "", 200, ""},
 		{"GET", "/", nil, "", 200, ""},
 	}
+	for path, method := range map[string]string{
+		"/amqp": "POST", "/auth/token": "POST", "/usage": "GET", "/sessions": "GET", "/sessions/0123456789abcdef": "DELETE",
+		"/sites": "GET", "/sites/1": "DELETE", "/network": "GET", w.to("agent=de1"): "PUT",
+	} {
+		all = append(all, request{"OPTIONS", path, head("Origin", "https://page.example", "Access-Control-Request-Method", method,
+			"Access-Control-Request-Headers", "x-api-key"), "", 204, ""})
+	}
 	// Bob's one request is his first.
 	all = append(all, request{"GET", "/usage", head("X-API-Key", spent), "", 200, ""})
 	all = append(all, request{"DELETE", "/sessions/0123456789abcdef", head("X-API-Key", spent), "", 429, ""})
