@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -124,21 +123,7 @@ func (tr *transcript) compare(name string) {
 	if tr.resp.StatusCode == 101 {
 		tr.wantEnd()
 	}
-	file := filepath.Join("testdata", "relay", name+".txt")
-	got := strings.Join(tr.lines, "\n") + "\n"
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			tr.t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	if got != string(want) {
-		tr.t.Errorf("%s: the conversation was\n%s\nwant\n%s", file, got, want)
-	}
+	compareTranscript(tr.t, filepath.Join("testdata", "relay", name+".txt"), tr.lines)
 }
 
 // A witness is a target that tells what it is asked.
