@@ -10,6 +10,8 @@ export GO
 
 # One go command sees one module: ./... ends at a go.mod.
 each = @scripts/each '$(1)'
+# The packages of all modules.
+ALL := $$($(GO) list -m -f '{{.Dir}}/...')
 # The end-to-end tests need other programs and a while.
 QUICK := $$($(GO) list ./... | grep -v /test/e2e)
 
@@ -27,7 +29,7 @@ deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and othe
 
 .PHONY: test
 test: deps ## run every test of all modules, with the race detector
-	$(call each,$(GO) test -race -shuffle=on -timeout 20m ./...)
+	@scripts/test -race -shuffle=on -timeout 20m
 	$(GO) test -run 'TestCost_|CostIsLinear' ./llmstxt ./internal/request # what the detector distorts
 
 .PHONY: short
@@ -57,8 +59,8 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 lint: ## look for mistakes: gofmt, go.mod, vet, staticcheck, known vulnerabilities
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt would change:" $$unformatted; exit 1; }
 	$(call each,$(GO) mod tidy -diff)
-	$(call each,$(GO) vet ./...)
-	$(call each,$(GO) run $(STATICCHECK) ./...)
+	$(GO) vet $(ALL)
+	$(GO) run $(STATICCHECK) $(ALL)
 	@command -v golangci-lint >/dev/null || echo "golangci-lint is not installed; house_test.go checks the import rules"
 	$(call each,! command -v golangci-lint >/dev/null || golangci-lint run ./...)
 	$(call each,$(CURDIR)/scripts/vulncheck $(GOVULNCHECK))
