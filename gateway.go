@@ -55,6 +55,7 @@ type Gateway struct {
 
 	conns   egress.Conns // of the path form
 	tickets *upstream.Tickets
+	loops   netio.Loops // of sessions between two sockets
 	traffic limits.Traffic[Principal, ByteQuota]
 	hosted  *hosted
 

@@ -281,7 +281,7 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 		Target: p.target.Conn, FromTarget: p.target.Early, DeflateTarget: agreed,
 		Idle: p.request.Idle, Stall: g.o.Relay.StallTimeout, KeepAlive: g.o.Relay.KeepAlive,
 		PongWait: pongTimeout, CloseWait: closeTimeout,
-		Lost: whenLost, OnPanic: g.panicked,
+		Lost: whenLost, OnPanic: g.panicked, Loops: &g.loops,
 	})
 	// What runs on must not hold on to the request.
 	agent, target := p.exit.ID, p.request.Address()

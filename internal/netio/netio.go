@@ -12,8 +12,8 @@
 //
 // [Read] and [Write] are one system call each on a descriptor and say whether
 // it was ready, so the one who waits may be the runtime, as above, or a loop
-// that asks the system about many descriptors at once. [Reader] and [Socket]
-// are such waits ready to use.
+// that asks the system about many descriptors at once, see [Loop]. [Reader] and
+// [Socket] are such waits ready to use.
 package netio
 
 import (

@@ -43,6 +43,9 @@ func SetUserTimeout(c syscall.RawConn, d time.Duration) error {
 // Queued returns how many bytes the kernel still holds for the peer, sent and
 // not acknowledged or not sent yet (SIOCOUTQ of tcp(7)), where that is known.
 func Queued(conn net.Conn) (n int, known bool) {
+	if c, ok := conn.(*LoopConn); ok {
+		return c.queued()
+	}
 	tcp := TCP(conn)
 	if tcp == nil {
 		return 0, false
@@ -51,10 +54,6 @@ func Queued(conn net.Conn) (n int, known bool) {
 	if err != nil {
 		return 0, false
 	}
-	var size int32
-	var errno syscall.Errno
-	err = raw.Control(func(fd uintptr) {
-		_, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&size)))
-	})
-	return int(size), err == nil && errno == 0
+	err = raw.Control(func(fd uintptr) { n, known = queuedIn(fd) })
+	return n, known && err == nil
 }

@@ -25,6 +25,7 @@ type clock struct {
 	timer   *time.Timer
 	wake    int64 // when timer fires
 	stopped bool
+	calls   bool // the next tick calls the loop
 
 	deadline int64 // when the ending is over; 0: the session is not ending
 	final    bool  // the deadline is the last: then both connections are cut
@@ -64,6 +65,14 @@ func (p *Pipe) watch(d time.Duration) {
 	p.alarm(p.now() + int64(d))
 }
 
+// callAfter has the loop called after d at the latest.
+func (p *Pipe) callAfter(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clock.calls = true
+	p.alarm(p.now() + int64(d))
+}
+
 // setDeadlineLocked gives what is left of the session d from now; Pipe.mu is held.
 func (p *Pipe) setDeadlineLocked(d time.Duration) {
 	p.clock.deadline = p.now() + int64(d)
@@ -95,13 +104,17 @@ func (p *Pipe) tick() {
 	}
 	p.clock.wake = 0
 	now := p.now()
+	if p.clock.calls {
+		p.clock.calls = false
+		p.conn(Client).SetReadDeadline(past) // a loop's connection cannot fail
+	}
 	p.clock.watching.Store(false) // before looking: an owner that blocks meanwhile asks for a tick
 	p.alarm(p.checkFlow(&p.toTarget, now))
 	p.alarm(p.checkFlow(&p.toClient, now))
 	switch {
 	case p.clock.deadline != 0:
 		p.alarm(p.checkDeadline(now))
-	case p.result.Cause == CauseNone:
+	case p.result == nil:
 		p.alarm(p.checkIdle(now))
 		p.alarm(p.checkPong(now))
 	}

@@ -25,7 +25,7 @@ func (f *flow) takeClose(frame []byte) {
 		f.p.ended(Result{By: f.from, Cause: CauseClose, Code: closeCode(payload), ReasonLen: max(len(payload)-2, 0)})
 		f.scan.Next(frame, 0)
 		if f.send(frame, f.readAt.Load()) {
-			f.p.note(f.to, closeSent)
+			f.sentClose()
 		}
 	}
 	f.p.note(f.from, closeRead)
@@ -49,7 +49,7 @@ func (f *flow) refuse(code int, err error) {
 // writeClose writes a close frame of ours. Nothing follows it in this direction.
 func (f *flow) writeClose(code int, reason string) {
 	if f.send(appendClose(nil, code, reason, f.to == Target), f.p.now()) {
-		f.p.note(f.to, closeSent)
+		f.sentClose()
 		f.advance(listening)
 	}
 }
@@ -100,6 +100,15 @@ func (f *flow) giveUp() {
 		f.p.note(f.from, closeRead)
 		f.advance(draining)
 	}
+}
+
+// sentClose notes that a close frame was written to the destination, when it was.
+func (f *flow) sentClose() {
+	if f.rest != nil {
+		f.rest.closes = true
+		return
+	}
+	f.p.note(f.to, closeSent)
 }
 
 // sendFailed deals with a destination that takes nothing more. One that
@@ -175,11 +184,11 @@ func (p *Pipe) ended(r Result) {
 }
 
 func (p *Pipe) endLocked(r Result) bool {
-	if p.result.Cause != CauseNone {
+	if p.result != nil {
 		return false
 	}
 	r.ReasonLen = min(r.ReasonLen, maxReason)
-	p.result = r
+	p.result = &r
 	if r.Cause != CauseShutdown {
 		p.setDeadlineLocked(p.cfg.CloseWait)
 	}

@@ -51,27 +51,16 @@ type flow struct {
 	src, dst net.Conn
 	from, to Side
 	mode     mode
-	waits    bool // src is a waiter
 	scan     Scanner
 	held     []byte // read but not checked yet; not stepped over by scan
 
 	todo      order // orders that wait for a boundary
-	wakes     int32 // reads in a row that timed out for no order
 	readUntil int64 // with orderReadOut: when reading the source ends
 
-	in      syscall.RawConn // src, when it can tell that it is readable
-	out     syscall.RawConn // dst, likewise
-	inFunc  func(uintptr) bool
-	outFunc func(uintptr) bool
-	ioErr   error // what ended the last call of either
-	outBuf  []byte
+	wait *waiting // of a goroutine; nil: a loop is the owner
+	rest *rest    // of a loop: what dst did not take yet; nil: it has taken everything
 
 	blockedAt int64 // when dst began to take nothing; 0: it takes what it gets
-
-	small []byte         // for a src that can not tell
-	big   *[bufSize]byte // from buffers: for one that can tell, and for one that is busy
-	inLen int32          // what was read last
-	chunk int32          // how much a dst that can not tell is given at once
 
 	orders  atomic.Uint32
 	stalled atomic.Bool // the clock gave dst up
@@ -99,25 +88,45 @@ type closeFrame struct {
 func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 	f.p, f.other, f.src, f.dst = p, other, src, dst
 	f.from, f.to = from, Client+Target-from
-	f.chunk = maxChunk / 2
-	if f.in = netio.Raw(src); f.in != nil {
-		f.inFunc = f.readable
+}
+
+// waiting is what a flow has whose owner is a goroutine, which waits for the
+// source and for the destination.
+type waiting struct {
+	waits   bool            // src is a waiter
+	wakes   int32           // reads in a row that timed out for no order
+	in      syscall.RawConn // src, when it can tell that it is readable
+	out     syscall.RawConn // dst, likewise
+	inFunc  func(uintptr) bool
+	outFunc func(uintptr) bool
+	ioErr   error // what ended the last call of either
+	outBuf  []byte
+
+	small *[smallSize]byte // for a src that can not tell
+	big   *[bufSize]byte   // from buffers: for one that can tell, and for one that is busy
+	inLen int32            // what was read last
+	chunk int32            // how much a dst that can not tell is given at once
+}
+
+// startWaiting has a goroutine own the flow.
+func (f *flow) startWaiting() {
+	w := &waiting{chunk: maxChunk / 2}
+	if w.in = netio.Raw(f.src); w.in != nil {
+		w.inFunc = f.readable
 	} else {
-		_, f.waits = src.(waiter)
+		_, w.waits = f.src.(waiter)
 	}
-	if f.out = netio.Raw(dst); f.out != nil {
-		f.outFunc = f.writable
+	if w.out = netio.Raw(f.dst); w.out != nil {
+		w.outFunc = f.writable
 	}
+	f.wait = w
+	go f.own()
 }
 
 // run owns the flow until it is over.
 func (f *flow) run() {
 	defer f.p.rescue()
-	first := f.held
-	f.held = nil // what came early is not kept for as long as the session lasts
-	if len(first) > 0 {
-		f.take(first)
-	}
+	f.begin()
 	for f.followOrders(); f.mode != over; f.followOrders() {
 		b, err := f.read()
 		if len(b) > 0 {
@@ -129,6 +138,16 @@ func (f *flow) run() {
 	}
 	f.shrink()
 	f.inflater().close()
+}
+
+// begin passes on what came early, and does not keep it for as long as the session
+// lasts.
+func (f *flow) begin() {
+	first := f.held
+	f.held = nil
+	if len(first) > 0 {
+		f.take(first)
+	}
 }
 
 // inflater returns what inflates for a target that declined compression; nil:
@@ -191,7 +210,9 @@ func (f *flow) writeDue() {
 
 // take accounts for bytes just read, passes them on and keeps the rest.
 func (f *flow) take(b []byte) {
-	f.wakes = 0
+	if f.wait != nil {
+		f.wait.wakes = 0
+	}
 	f.readAt.Store(f.p.now())
 	if f.from == Client {
 		f.p.ping.seen()

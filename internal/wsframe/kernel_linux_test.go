@@ -2,6 +2,7 @@ package wsframe_test
 
 import (
 	"net"
+	"os"
 	"syscall"
 	"testing"
 
@@ -12,15 +13,23 @@ import (
 // and three times 10 s, one that owes acknowledgements after 45 s.
 func TestKeepAlive_PeerVanishes_ConnectionEnds(t *testing.T) {
 	test := func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
-		var sides []net.Conn
-		s := start(t, pair, func(c *Config) { sides = []net.Conn{c.Client, c.Target} })
+		var sides []*os.File // the same sockets, whoever has them
+		s := start(t, pair, func(c *Config) {
+			for _, conn := range []net.Conn{c.Client, c.Target} {
+				if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+					conn = c.NetConn()
+				}
+				f, err := conn.(interface{ File() (*os.File, error) }).File()
+				if err != nil {
+					t.Fatal(err)
+				}
+				sides = append(sides, f)
+			}
+		})
 		s.post(s.client, text("x", true))
 		s.want(s.target, text("x", true)) // it runs
-		for _, conn := range sides {
-			if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-				conn = c.NetConn()
-			}
-			raw, err := conn.(syscall.Conn).SyscallConn()
+		for _, f := range sides {
+			raw, err := f.SyscallConn()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,6 +48,7 @@ func TestKeepAlive_PeerVanishes_ConnectionEnds(t *testing.T) {
 					t.Errorf("option %d is %d, %v, %v, want %d", option, got, err, failed, want)
 				}
 			}
+			f.Close()
 		}
 		s.closeBoth()
 	}

@@ -10,8 +10,9 @@
 // Once both handshakes are done with the same extensions on either side, what
 // the client sends is valid towards the target byte for byte, its masks
 // included, and what the target sends is valid towards the client. So a pipe
-// is two flows, one for each direction, and each flow has one owner: a goroutine
-// that reads one side and that alone writes to the other.
+// is two flows, one for each direction, and each flow has one owner, which reads
+// one side and alone writes to the other: a goroutine, or, where both sides are
+// plain sockets, a loop that owns the flows of many sessions.
 //
 //	         flow client→target: reads client, writes target
 //	        ┌───────────────────────────────────────────────┐
@@ -27,8 +28,8 @@
 //
 // Nobody else writes to a side. Whoever wants something of a flow (the other
 // owner, the clock, Shutdown) leaves an order and wakes the owner with a read
-// deadline in the past. An owner that is busy writing finds the order when it
-// is done. An order to write a frame of ours waits until the bytes written
+// deadline in the past, which a loop takes for a call. An owner that is busy
+// writing finds the order when it is done. An order to write a frame of ours waits until the bytes written
 // end where a frame ends.
 //
 //	             relaying ── bytes cross
@@ -119,6 +120,10 @@ type Config struct {
 	Client, Target         net.Conn
 	FromClient, FromTarget []byte // what was read of each already; it crosses first
 
+	// Loops run sessions whose connections are both sockets, where the system can
+	// do that. Nil: two goroutines run each.
+	Loops *netio.Loops
+
 	Idle      time.Duration // without a data frame's byte from the target; 0: no limit
 	Stall     time.Duration // without a byte taken by a side while bytes wait for it; 0: 30 s
 	KeepAlive time.Duration // of silence towards the client until a ping of ours; 0: 25 s, negative: never
@@ -172,6 +177,7 @@ const (
 // Pipe relays one session. New makes it; it is not reusable.
 type Pipe struct {
 	cfg   settings
+	loops *netio.Loops
 	start time.Time
 	ping  pinger
 
@@ -182,7 +188,7 @@ type Pipe struct {
 
 	sides  [3]progress // by Side; mu guards this and what is below
 	mu     sync.Mutex  // never held while writing
-	result Result
+	result *Result     // nil: it has not begun to end
 	clock  clock
 }
 
@@ -196,7 +202,7 @@ type settings struct {
 
 // New makes a Pipe and starts nothing.
 func New(cfg Config) *Pipe {
-	p := &Pipe{start: time.Now(), cfg: settings{
+	p := &Pipe{start: time.Now(), loops: cfg.Loops, cfg: settings{
 		Idle:      min(cfg.Idle, forever),
 		Stall:     orDefault(cfg.Stall, defaultStall),
 		KeepAlive: orDefault(cfg.KeepAlive, defaultKeepAlive),
@@ -233,9 +239,9 @@ func (p *Pipe) Run() Result {
 	return <-done
 }
 
-// Start relays in two goroutines and returns. The last of them calls done, when
-// the session is over and both connections are closed. It is called once, and
-// instead of Run.
+// Start relays, in two goroutines or in a loop, and returns. A goroutine calls
+// done when the session is over and both connections are closed. It is called
+// once, and instead of Run.
 func (p *Pipe) Start(done func(Result)) {
 	// What needs a deep stack is done here: the two goroutines then live on the
 	// small one that they begin with.
@@ -248,9 +254,12 @@ func (p *Pipe) Start(done func(Result)) {
 	p.startClock()
 
 	p.done = done
+	if p.startInLoop(p.loops) {
+		return
+	}
 	p.running.Store(2)
-	go p.toTarget.own()
-	go p.toClient.own()
+	p.toTarget.startWaiting()
+	p.toClient.startWaiting()
 }
 
 // own is the goroutine of one direction.
@@ -269,7 +278,7 @@ func (p *Pipe) finish() {
 	p.conn(Target).Close()
 	p.mu.Lock()
 	p.result.FromClient, p.result.FromTarget = p.Counts()
-	r := p.result
+	r := *p.result
 	p.mu.Unlock()
 	p.done(r)
 }
@@ -308,10 +317,13 @@ func (p *Pipe) now() int64 { return int64(time.Since(p.start)) + 1 }
 
 // rescue turns a panic of a session's goroutine into the end of the session.
 func (p *Pipe) rescue() {
-	v := recover()
-	if v == nil {
-		return
+	if v := recover(); v != nil {
+		p.panicked(v)
 	}
+}
+
+// panicked ends the session for a defect.
+func (p *Pipe) panicked(v any) {
 	p.mu.Lock()
 	p.endLocked(Result{By: Gateway, Cause: CausePanic, Code: CloseAbnormal, Err: fmt.Errorf("panic: %v", v)})
 	p.cutLocked()

@@ -23,36 +23,36 @@ func (f *flow) read() ([]byte, error) {
 		}
 	}
 	switch {
-	case f.in != nil:
-	case f.waits:
+	case f.wait.in != nil:
+	case f.wait.waits:
 		return f.readReady()
 	default:
 		return f.readConn()
 	}
-	f.inLen, f.ioErr = 0, nil
-	if err := f.in.Read(f.inFunc); err != nil {
+	f.wait.inLen, f.wait.ioErr = 0, nil
+	if err := f.wait.in.Read(f.wait.inFunc); err != nil {
 		return nil, err
 	}
-	return f.big[:f.inLen], f.ioErr
+	return f.wait.big[:f.wait.inLen], f.wait.ioErr
 }
 
 // readable is called when the source may have bytes. The buffer lives only as
 // long as there are any, so an idle session has none.
 func (f *flow) readable(fd uintptr) bool {
-	if f.big == nil {
-		f.big = buffers.Get().(*[bufSize]byte)
+	if f.wait.big == nil {
+		f.wait.big = buffers.Get().(*[bufSize]byte)
 	}
-	k := copy(f.big[:], f.held)
-	n, err := netio.Read(fd, f.big[k:])
+	k := copy(f.wait.big[:], f.held)
+	n, err := netio.Read(fd, f.wait.big[k:])
 	switch {
 	case err == netio.ErrNotReady:
 		// Only this answer makes the poller tell of the next byte.
 		f.shrink()
 		return false
 	case err != nil:
-		f.ioErr = err
+		f.wait.ioErr = err
 	default:
-		f.inLen = int32(k + n)
+		f.wait.inLen = int32(k + n)
 	}
 	return true
 }
@@ -66,47 +66,50 @@ type waiter interface{ WaitRead() }
 func (f *flow) readReady() ([]byte, error) {
 	f.shrink()
 	f.src.(waiter).WaitRead()
-	f.big = buffers.Get().(*[bufSize]byte)
-	k := copy(f.big[:], f.held)
-	n, err := f.src.Read(f.big[k:])
+	f.wait.big = buffers.Get().(*[bufSize]byte)
+	k := copy(f.wait.big[:], f.held)
+	n, err := f.src.Read(f.wait.big[k:])
 	if n == 0 {
 		return nil, err
 	}
-	return f.big[:k+n], err
+	return f.wait.big[:k+n], err
 }
 
 // readConn reads a source that can only block: into a small buffer until that
 // fills, then into a big one until the source goes quiet.
 func (f *flow) readConn() ([]byte, error) {
 	switch {
-	case f.big != nil && f.inLen <= smallSize/2:
+	case f.wait.big != nil && f.wait.inLen <= smallSize/2:
 		f.shrink()
-	case f.big == nil && f.small != nil && int(f.inLen) == len(f.small):
-		f.big = buffers.Get().(*[bufSize]byte)
+	case f.wait.big == nil && f.wait.small != nil && f.wait.inLen == smallSize:
+		f.wait.big = buffers.Get().(*[bufSize]byte)
 		f.grown.Store(true)
 		f.p.watch(quiet)
 	}
-	buf := f.small
-	if f.big != nil {
-		buf = f.big[:]
-	} else if buf == nil {
-		f.small = make([]byte, smallSize)
-		buf = f.small
+	var buf []byte
+	switch {
+	case f.wait.big != nil:
+		buf = f.wait.big[:]
+	case f.wait.small != nil:
+		buf = f.wait.small[:]
+	default:
+		f.wait.small = new([smallSize]byte)
+		buf = f.wait.small[:]
 	}
 	k := copy(buf, f.held)
 	n, err := f.src.Read(buf[k:])
 	if n == 0 {
 		return nil, err
 	}
-	f.inLen = int32(k + n)
-	return buf[:f.inLen], err
+	f.wait.inLen = int32(k + n)
+	return buf[:f.wait.inLen], err
 }
 
 // shrink gives the big buffer back.
 func (f *flow) shrink() {
-	if f.big != nil {
-		buffers.Put(f.big)
-		f.big = nil
+	if f.wait.big != nil {
+		buffers.Put(f.wait.big)
+		f.wait.big = nil
 		f.grown.Store(false)
 	}
 }
@@ -131,12 +134,8 @@ func (f *flow) readFailed(err error) {
 		}
 		return
 	}
-	if f.readUntil != 0 && f.p.now() >= f.readUntil {
-		if f.readAt.Load()+int64(linger) <= f.p.now() {
-			f.lose(f.readLoss())
-			return
-		}
-		f.readUntil = f.p.now() + int64(linger)
+	if f.readUntil != 0 && f.readOut() {
+		return
 	}
 	// Clear the deadline first: an order left after this sets it again.
 	if err := f.src.SetReadDeadline(time.Time{}); err != nil {
@@ -144,10 +143,25 @@ func (f *flow) readFailed(err error) {
 		return
 	}
 	if f.orders.Load() != 0 {
-		f.wakes = 0
-	} else if f.wakes++; f.wakes > 100 {
+		f.wait.wakes = 0
+	} else if f.wait.wakes++; f.wait.wakes > 100 {
 		f.lose(CauseLoss, err) // no wake of ours: the connection says so for ever
 	}
+}
+
+// readOut reports whether a lost source has said all that it had to say, and
+// deals with the loss then.
+func (f *flow) readOut() bool {
+	now := f.p.now()
+	switch {
+	case now < f.readUntil:
+		return false
+	case f.readAt.Load()+int64(linger) > now:
+		f.readUntil = now + int64(linger)
+		return false
+	}
+	f.lose(f.readLoss())
+	return true
 }
 
 // isTimeout tells a read deadline from a peer that TCP gave up.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farwire/farwire/internal/netio"
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -39,6 +40,9 @@ func start(t *testing.T, pair func(testing.TB) (near, far net.Conn), change func
 	s := &session{T: t, done: make(chan Result, 1), posts: map[net.Conn]chan []byte{}}
 	cfg.Client, s.client = pair(t)
 	cfg.Target, s.target = pair(t)
+	if inLoop(cfg.Client) && inLoop(cfg.Target) {
+		cfg.Loops = &loops
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -49,11 +53,32 @@ func start(t *testing.T, pair func(testing.TB) (near, far net.Conn), change func
 
 // each runs a test over every kind of connection.
 func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
-	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	tcps(t, test)
 	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
 	t.Run("pipe", func(t *testing.T) { test(t, memPair) })
 	t.Run("waiter", func(t *testing.T) { test(t, waiterPair) })
 	t.Run("counted", func(t *testing.T) { test(t, countedPair) })
+}
+
+// tcps runs a test over sockets, which two goroutines carry and then a loop.
+func tcps(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
+	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	t.Run("loop", func(t *testing.T) { test(t, loopPair(tcpPair)) })
+}
+
+// loops carry the sessions whose connections are both loopSockets.
+var loops netio.Loops
+
+type loopSocket struct{ countedConn }
+
+func inLoop(c net.Conn) bool { _, ok := c.(*loopSocket); return ok }
+
+// loopPair makes pairs for the loop of pairs of sockets.
+func loopPair(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
+	return func(t testing.TB) (near, far net.Conn) {
+		near, far = pair(t)
+		return &loopSocket{countedConn{near.(*net.TCPConn)}}, far
+	}
 }
 
 // A countedConn does something of its own when it ends, and for the rest is the

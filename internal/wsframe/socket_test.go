@@ -50,6 +50,7 @@ func buffered(t testing.TB, receive, send int) (near, far net.Conn) {
 func buffereds(t *testing.T, receive, send int, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
 	pair := func(t testing.TB) (near, far net.Conn) { return buffered(t, receive, send) }
 	t.Run("tcp", func(t *testing.T) { test(t, pair) })
+	t.Run("loop", func(t *testing.T) { test(t, loopPair(pair)) })
 	t.Run("tls", func(t *testing.T) {
 		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, pair) })
 	})
@@ -57,7 +58,7 @@ func buffereds(t *testing.T, receive, send int, test func(t *testing.T, pair fun
 
 // sockets runs a test over sockets that keep what the kernel likes.
 func sockets(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
-	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	tcps(t, test)
 	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
 }
 
@@ -268,6 +269,25 @@ func TestPanicEndsTheSession(t *testing.T) {
 	}
 }
 
+// A panic of what the host has given ends its own session alone, in a loop too.
+func TestPipe_LostPanics_EndsTheSessionAlone(t *testing.T) {
+	tcps(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		beside := start(t, pair, nil)
+		told := make(chan any, 1)
+		s := start(t, pair, func(c *Config) {
+			c.Lost = func(Side, Cause, error) (int, string) { panic("defect") }
+			c.OnPanic = func(v any, _ []byte) { told <- v }
+		})
+		s.client.Close()
+		if v := <-told; v != "defect" {
+			t.Error(v)
+		}
+		s.wantEnd(s.target)
+		s.result(Gateway, CausePanic, CloseAbnormal)
+		beside.closeBoth()
+	})
+}
+
 // goroutines counts those of the package under test.
 func goroutines() int {
 	buf := make([]byte, 1<<20)
@@ -281,8 +301,12 @@ func TestTwoGoroutines(t *testing.T) {
 		s.want(s.target, text("x", true))
 		s.post(s.target, text("y", false))
 		s.want(s.client, text("y", false))
-		if n := goroutines(); n != 2 {
-			t.Errorf("%d goroutines", n)
+		want := 2
+		if strings.HasSuffix(t.Name(), "/loop") && runtime.GOOS == "linux" {
+			want = 0
+		}
+		if n := goroutines(); n != want {
+			t.Errorf("%d goroutines, want %d", n, want)
 		}
 		if up, down := s.pipe.Counts(); up.Frames > 1 || down.Frames > 1 {
 			t.Errorf("%+v %+v", up, down)

@@ -19,20 +19,23 @@ const (
 // now is about what Pipe.now is. No write deadline is set: the clock watches
 // f.blocked and sets one in the past when it has seen enough.
 func (f *flow) send(b []byte, now int64) bool {
+	if f.wait == nil {
+		return f.sendInLoop(b, now)
+	}
 	var err error
-	if f.out == nil {
+	if f.wait.out == nil {
 		err = f.writeConn(b)
 	} else {
-		f.outBuf, f.ioErr = b, nil
-		err = f.out.Write(f.outFunc)
-		f.outBuf = nil
+		f.wait.outBuf, f.wait.ioErr = b, nil
+		err = f.wait.out.Write(f.wait.outFunc)
+		f.wait.outBuf = nil
 		if f.blockedAt == 0 {
 			f.wroteAt.Store(now)
 		} else {
 			f.unblock()
 		}
-		if f.ioErr != nil {
-			err = f.ioErr
+		if f.wait.ioErr != nil {
+			err = f.wait.ioErr
 		}
 	}
 	if err != nil {
@@ -44,8 +47,8 @@ func (f *flow) send(b []byte, now int64) bool {
 
 // writable is called when the destination may have room.
 func (f *flow) writable(fd uintptr) bool {
-	for len(f.outBuf) > 0 {
-		n, err := netio.Write(fd, f.outBuf)
+	for len(f.wait.outBuf) > 0 {
+		n, err := netio.Write(fd, f.wait.outBuf)
 		switch {
 		case err == netio.ErrNotReady:
 			if f.blockedAt == 0 {
@@ -53,10 +56,10 @@ func (f *flow) writable(fd uintptr) bool {
 			}
 			return false
 		case err != nil:
-			f.ioErr = err
+			f.wait.ioErr = err
 			return true
 		}
-		f.outBuf = f.outBuf[n:]
+		f.wait.outBuf = f.wait.outBuf[n:]
 		if f.blockedAt != 0 {
 			f.blocked.Store(f.p.now())
 		}
@@ -69,7 +72,7 @@ func (f *flow) writable(fd uintptr) bool {
 func (f *flow) writeConn(b []byte) error {
 	slow := int64(f.p.cfg.Stall / 8)
 	for len(b) > 0 {
-		c := b[:min(len(b), int(f.chunk))]
+		c := b[:min(len(b), int(f.wait.chunk))]
 		f.block()
 		_, err := f.dst.Write(c)
 		took := f.unblock()
@@ -77,9 +80,9 @@ func (f *flow) writeConn(b []byte) error {
 			return err
 		}
 		if took > slow {
-			f.chunk = max(f.chunk/4, minChunk)
+			f.wait.chunk = max(f.wait.chunk/4, minChunk)
 		} else if took < slow/8 {
-			f.chunk = min(f.chunk*2, maxChunk)
+			f.wait.chunk = min(f.wait.chunk*2, maxChunk)
 		}
 		b = b[len(c):]
 	}

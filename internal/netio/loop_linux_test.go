@@ -1,0 +1,241 @@
+package netio_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/internal/leak"
+	"github.com/farwire/farwire/internal/netio"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
+
+// An echo answers what one socket says, until it ends.
+type echo struct {
+	t      *testing.T
+	conn   *netio.LoopConn
+	rest   []byte // what there was no room for
+	calls  atomic.Int64
+	readys atomic.Int64
+	quiet  atomic.Bool // wants to hear of nothing
+	ended  chan error
+}
+
+func newEcho(t *testing.T, l *netio.Loop, conn net.Conn) *echo {
+	t.Helper()
+	e := &echo{t: t, ended: make(chan error, 1)}
+	conns := l.Join(e, conn)
+	if len(conns) != 1 {
+		t.Fatal("a socket cannot join")
+	}
+	e.conn = conns[0]
+	return e
+}
+
+func (e *echo) Called() {
+	e.calls.Add(1)
+	if err := e.conn.Want(!e.quiet.Load(), false); err != nil {
+		e.t.Error(err)
+	}
+}
+
+func (e *echo) Ready(c *netio.LoopConn, read, write bool) {
+	e.readys.Add(1)
+	if c != e.conn {
+		e.t.Error("told of another's socket")
+	}
+	var failed error
+	if write && len(e.rest) > 0 {
+		failed = e.write(e.rest)
+	}
+	if read && len(e.rest) == 0 && failed == nil {
+		b := c.Buffer()
+		n, err := c.Read(b)
+		if err == netio.ErrNotReady {
+			e.t.Error("told of a socket that has nothing")
+		} else if failed = err; err == nil {
+			failed = e.write(b[:n])
+		}
+	}
+	if failed != nil {
+		c.Close()
+		e.ended <- failed
+		return
+	}
+	if err := c.Want(len(e.rest) == 0, len(e.rest) > 0); err != nil {
+		e.t.Error(err)
+	}
+}
+
+func (e *echo) write(b []byte) error {
+	n, err := e.conn.Write(b)
+	if err == netio.ErrNotReady {
+		err = nil
+	}
+	e.rest = append(e.rest[:0], b[n:]...)
+	return err
+}
+
+// Sockets of one loop do not mix, wait for their readers, and end one by one; the
+// loop ends with the last and begins again with the next.
+func TestLoop_ManySockets_CarriesEach(t *testing.T) {
+	var l netio.Loop
+	for range 3 {
+		var all sync.WaitGroup
+		for i := range 20 {
+			_, near, far := ends(t)
+			e := newEcho(t, &l, near)
+			e.conn.Call()
+			all.Go(func() {
+				much := bytes.Repeat([]byte{byte(i)}, 256<<10)
+				wrote := make(chan error, 1)
+				go func() {
+					_, err := far.Write(much)
+					wrote <- err
+					far.CloseWrite()
+				}()
+				got, err := io.ReadAll(far)
+				if err != nil || !bytes.Equal(got, much) {
+					t.Errorf("%d of %d bytes came back, %v", len(got), len(much), err)
+				}
+				if err := <-wrote; err != nil {
+					t.Error(err)
+				}
+				if err := <-e.ended; err != io.EOF {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+func TestLoop_Call_IsFollowedFromAnyGoroutine(t *testing.T) {
+	var l netio.Loop
+	_, near, far := ends(t)
+	e := newEcho(t, &l, near)
+	for range 100 { // each finds the loop awake or asleep
+		before := e.calls.Load()
+		for _, call := range []func(){e.conn.Call, func() { e.conn.SetDeadline(time.Time{}) }} {
+			go call()
+		}
+		for e.calls.Load() == before {
+			time.Sleep(time.Millisecond) // nothing but the count tells
+		}
+	}
+	far.Close()
+	<-e.ended
+	e.conn.Call() // nobody is there to follow it
+	if _, err := e.conn.Read(make([]byte, 1)); err != net.ErrClosed {
+		t.Error(err)
+	}
+	if _, err := e.conn.Write(make([]byte, 1)); err != net.ErrClosed {
+		t.Error(err)
+	}
+	if err := errors.Join(e.conn.CloseWrite(), e.conn.Close()); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
+
+// Of a socket that wants to hear of nothing the loop tells nothing, not even that
+// its peer is gone, which the system would tell again and again.
+func TestLoop_NothingWanted_TellsNothing(t *testing.T) {
+	var l netio.Loop
+	_, near, far := ends(t)
+	e := newEcho(t, &l, near)
+	e.conn.Call()
+	far.Write([]byte("x"))
+	if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	_, other, peer := ends(t)
+	second := newEcho(t, &l, other)
+	second.conn.Call()
+	e.quiet.Store(true) // as the next call sees
+	before := e.calls.Load()
+	for e.conn.Call(); e.calls.Load() == before; {
+		time.Sleep(time.Millisecond)
+	}
+	told := e.readys.Load()
+	far.SetLinger(0)
+	far.Close()
+	for range 100 { // the loop goes round a hundred times
+		peer.Write([]byte("x"))
+		if _, err := io.ReadFull(peer, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more := e.readys.Load() - told; more != 0 {
+		t.Errorf("told %d times of what nobody wants", more)
+	}
+	e.quiet.Store(false)
+	e.conn.Call()
+	if err := <-e.ended; err == nil {
+		t.Error("a reset is no end")
+	}
+	peer.Close()
+	<-second.ended
+}
+
+// A connection that is more than a socket stays as it is, and so do those beside it.
+func TestLoop_NotASocket_JoinsNothing(t *testing.T) {
+	var l netio.Loop
+	_, near, far := ends(t)
+	in, out := net.Pipe()
+	defer in.Close()
+	defer out.Close()
+	if joined := l.Join(&echo{t: t}, near, in); joined != nil {
+		t.Fatal("a pipe has joined")
+	}
+	if _, err := near.Write([]byte("x")); err != nil {
+		t.Error(err)
+	}
+	if _, err := io.ReadFull(far, make([]byte, 1)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoop_ReadAndWrite_AllocateNothing(t *testing.T) {
+	var l netio.Loop
+	_, near, far := ends(t)
+	e := newEcho(t, &l, near)
+	e.conn.Call()
+	b := make([]byte, 100)
+	exchange := func() {
+		if _, err := far.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(far, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchange()
+	if n := testing.AllocsPerRun(1000, exchange); n > 0 {
+		t.Errorf("%v allocations a message", n)
+	}
+	far.Close()
+	<-e.ended
+}
+
+func TestLoops_Next_TakesTurns(t *testing.T) {
+	var ls netio.Loops
+	seen := map[*netio.Loop]bool{}
+	for range 1000 {
+		seen[ls.Next()] = true
+	}
+	first := ls.Next()
+	for range len(seen) - 1 {
+		if ls.Next() == first {
+			t.Fatal("one loop twice before the others")
+		}
+	}
+	if ls.Next() != first {
+		t.Error("a loop is left out")
+	}
+}
