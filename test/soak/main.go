@@ -48,6 +48,7 @@ var parts = []part{
 	{"silent", "10 000 connections that say nothing, and others that do", silent10000},
 	{"churn", "100 000 sessions that come and go in every way", churn100000},
 	{"hostile", "a million inputs that mean harm, over all entry points", hostile1000000},
+	{"bodies", "a body of 1 GiB each way through the path form and the forward proxy, in constant memory", bodies},
 	{"cluster", "500 sessions over 10 gateways and 40 agents, of which one, or NATS or Redis, is killed or frozen every 3 s, for ten minutes", cluster},
 	{"recrawl500", "500 sites recrawled by gateways that are killed and stopped, for ten minutes", recrawl500},
 	{"distant", "a stream through an agent 80 ms away, beside plain TCP over the same link", distant},

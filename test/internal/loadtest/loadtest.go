@@ -109,11 +109,11 @@ func (s *Network) Measure(ctx context.Context) (h Resources, err error) {
 	if h.Goroutines, err = s.goroutines(ctx); err != nil {
 		return h, err
 	}
-	if h.Files, h.Memory, err = holds(s.gateway.Pid()); err != nil {
+	if h.Files, h.Memory, err = Holds(s.gateway.Pid()); err != nil {
 		return h, err
 	}
 	for _, a := range s.agents {
-		files, bytes, err := holds(a.Pid())
+		files, bytes, err := Holds(a.Pid())
 		if err != nil {
 			return h, err
 		}
@@ -141,8 +141,8 @@ func (s *Network) goroutines(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// holds returns the open files of a process and its resident memory.
-func holds(pid int) (files int, bytes int64, err error) {
+// Holds returns the open files of a process and its resident memory.
+func Holds(pid int) (files int, bytes int64, err error) {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	open, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
