@@ -24,6 +24,7 @@ type transfer struct {
 	text   bool  // Markdown is asked for
 	resp   *http.Response
 	sent   *bytes.Buffer
+	opened [2]*bytes.Buffer // what was unpacked, before and after it was large
 	began  time.Time
 	clock  *time.Timer // ends the request when the site takes too long
 	cancel context.CancelFunc
@@ -81,10 +82,11 @@ func (a *transfer) failed(err error) error {
 	return err
 }
 
-// Bodies as they were sent go to buffers that are used again: a fresh one for each page
-// is memory that the kernel has to clear, which costs as much as finding the page's tags.
+// Bodies go to buffers that are used again, as they were sent and as they were unpacked:
+// a fresh one for each page is memory that the kernel has to clear, which costs as much
+// as finding the page's tags, and while a large one grows nothing can stop the world.
 var (
-	smallBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, share.SmallBody+bytes.MinRead)) }}
+	smallBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, share.SmallBody+2*bytes.MinRead)) }}
 	largeBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4*share.SmallBody)) }}
 )
 
@@ -111,7 +113,7 @@ func (a *transfer) readSent() error {
 		begun := a.sent
 		a.sent = largeBodies.Get().(*bytes.Buffer)
 		a.sent.Write(begun.Bytes())
-		giveBack(&smallBodies, begun)
+		giveBack(begun)
 		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil {
 			return a.failed(err)
 		}
@@ -151,11 +153,7 @@ func (a *transfer) body() ([]byte, error) {
 	if err := a.core(a.sent.Len()); err != nil {
 		return nil, err
 	}
-	larger := a.large
-	if a.sent.Len() > share.SmallBody {
-		larger = nil
-	}
-	body, err := decode.Body(a.outer, a.sent.Bytes(), strings.Join(a.resp.Header.Values("Content-Encoding"), ","), a.limit, share.SmallBody, larger)
+	body, err := decode.Body(a.outer, a.sent.Bytes(), strings.Join(a.resp.Header.Values("Content-Encoding"), ","), a.limit, share.SmallBody, a.room)
 	switch {
 	case errors.Is(err, decode.ErrTooLarge):
 		return nil, &skipError{Reason: SkipSize, Detail: fmt.Sprintf("larger than %d bytes", a.limit)}
@@ -165,22 +163,46 @@ func (a *transfer) body() ([]byte, error) {
 	return body, err
 }
 
+// room is where a body is unpacked. One that was large as it was sent has the right to be
+// large already.
+func (a *transfer) room(large bool) (*bytes.Buffer, error) {
+	switch sent := a.sent.Len() > share.SmallBody; {
+	case large && sent:
+		return nil, nil
+	case large:
+		if err := a.large(); err != nil {
+			return nil, err
+		}
+		a.opened[1] = largeBodies.Get().(*bytes.Buffer)
+		return a.opened[1], nil
+	case sent:
+		a.opened[0] = largeBodies.Get().(*bytes.Buffer)
+	default:
+		a.opened[0] = smallBodies.Get().(*bytes.Buffer)
+	}
+	return a.opened[0], nil
+}
+
 // free gives back what the body was read into: nothing that was made of the body may
 // be looked at any more.
 func (a *transfer) free() {
-	switch {
-	case a.sent == nil:
-	case a.sent.Len() < share.SmallBody:
-		giveBack(&smallBodies, a.sent)
-	default:
-		giveBack(&largeBodies, a.sent)
-	}
-	a.sent = nil
+	giveBack(a.sent)
+	giveBack(a.opened[0])
+	giveBack(a.opened[1])
+	a.sent, a.opened = nil, [2]*bytes.Buffer{}
 }
 
-func giveBack(pool *sync.Pool, b *bytes.Buffer) {
-	b.Reset()
-	pool.Put(b)
+func giveBack(b *bytes.Buffer) {
+	switch {
+	case b == nil:
+		return
+	case b.Cap() >= 4*share.SmallBody:
+		b.Reset()
+		largeBodies.Put(b)
+	default:
+		b.Reset()
+		smallBodies.Put(b)
+	}
 }
 
 // close gives back what the answer holds, but for its body.

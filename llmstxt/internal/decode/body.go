@@ -25,8 +25,9 @@ const maxLayers = 3 // of encodings around a body
 
 // Body takes the content encodings off a body as it was sent, RFC 9110 section
 // 8.4, and gzip that no header names. The result may share memory with sent.
-// Larger, if not nil, is asked once before more than small bytes are held.
-func Body(ctx context.Context, sent []byte, encodings string, limit int64, small int, larger func() error) ([]byte, error) {
+// Room, if not nil, is asked for an empty buffer to unpack into, and for a larger one
+// before more than small bytes are held; nil is fresh memory, or the same as before.
+func Body(ctx context.Context, sent []byte, encodings string, limit int64, small int, room func(large bool) (*bytes.Buffer, error)) ([]byte, error) {
 	var names []string
 	for name := range strings.SplitSeq(encodings, ",") {
 		if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
@@ -36,7 +37,7 @@ func Body(ctx context.Context, sent []byte, encodings string, limit int64, small
 	if len(names) > maxLayers {
 		return nil, fmt.Errorf("it is packed %d times", len(names))
 	}
-	o := opener{ctx, limit, small, larger}
+	o := opener{ctx, limit, small, room, room}
 	body := sent
 	for i := len(names) - 1; i >= 0; i-- {
 		out, err := o.open(names[i], body)
@@ -98,14 +99,15 @@ func Reader(sent io.Reader) (io.Reader, error) {
 }
 
 type opener struct {
-	ctx    context.Context
-	limit  int64
-	small  int
-	larger func() error
+	ctx   context.Context
+	limit int64
+	small int
+	room  func(large bool) (*bytes.Buffer, error)
+	first func(large bool) (*bytes.Buffer, error) // room, for the first layer
 }
 
 // open takes one encoding off.
-func (o opener) open(name string, body []byte) ([]byte, error) {
+func (o *opener) open(name string, body []byte) ([]byte, error) {
 	var r io.Reader
 	var err error
 	switch name {
@@ -146,22 +148,37 @@ func (o opener) open(name string, body []byte) ([]byte, error) {
 }
 
 // readAll reads to the end, looking at the context and the limits.
-func (o opener) readAll(r io.Reader) ([]byte, error) {
-	var b bytes.Buffer
-	larger := o.larger
+func (o *opener) readAll(r io.Reader) ([]byte, error) {
+	b, larger := new(bytes.Buffer), o.room
+	if first := o.first; first != nil {
+		o.first = nil
+		if given, err := first(false); err != nil {
+			return nil, err
+		} else if given != nil {
+			b = given
+		}
+	}
 	for {
 		if err := o.ctx.Err(); err != nil {
 			return nil, err
 		}
-		_, err := io.CopyN(&b, r, 64<<10)
+		step := 64 << 10
+		if larger != nil {
+			step = min(step, max(1, o.small+1-b.Len()))
+		}
+		_, err := io.CopyN(b, r, int64(step))
 		if int64(b.Len()) > o.limit {
 			return nil, ErrTooLarge
 		}
 		if b.Len() > o.small && larger != nil {
-			if err := larger(); err != nil {
+			next, err := larger(true)
+			if err != nil {
 				return nil, err
 			}
-			larger = nil
+			if larger = nil; next != nil {
+				next.Write(b.Bytes())
+				b = next
+			}
 		}
 		if err == io.EOF {
 			return b.Bytes(), nil

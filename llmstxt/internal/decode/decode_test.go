@@ -152,7 +152,12 @@ func TestBody_Bomb_IsTooLarge(t *testing.T) {
 		"zstd": func(w io.Writer) io.WriteCloser { e, _ := zstd.NewWriter(w); return e },
 	} {
 		larger := 0
-		out, err := decode.Body(t.Context(), packed(t, zeros, pack), name, 8<<20, 512<<10, func() error { larger++; return nil })
+		out, err := decode.Body(t.Context(), packed(t, zeros, pack), name, 8<<20, 512<<10, func(large bool) (*bytes.Buffer, error) {
+			if large {
+				larger++
+			}
+			return nil, nil
+		})
 		if !errors.Is(err, decode.ErrTooLarge) || out != nil || larger != 1 {
 			t.Errorf("%s: %v, %d bytes, asked %d times", name, err, len(out), larger)
 		}

@@ -48,14 +48,15 @@ func (n *navScanner) heading(t string) {
 
 // open begins a list and reports whether it has a name.
 func (n *navScanner) open() bool {
-	name := ""
-	if len(n.label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
-		name = navName(string(n.label))
-	}
+	label := n.label
 	n.label, n.fresh = n.label[:0], true
 	if len(n.lists) == maxNested {
 		n.deeper++ // each link looks at the lists around it
 		return false
+	}
+	name := ""
+	if len(label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
+		name = navName(string(label))
 	}
 	n.lists = append(n.lists, name)
 	return name != ""
