@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/collector"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/token"
@@ -351,6 +352,16 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// TuneCollector has Go's garbage collector run when the heap has grown by half, but
+// not before 16 MiB of garbage have come together, for the whole process and until
+// stop is called. An idle session is charged for little of others' garbage then, and
+// a process with few sessions is not busy collecting. It is a call of its own, at the
+// beginning of main, because a process has but one collector; the program farwire
+// calls it. Where the environment has GOGC, that counts and TuneCollector does
+// nothing. A limit (GOMEMLIMIT, [runtime/debug.SetMemoryLimit]) counts in any case. It
+// is safe for concurrent use.
+func TuneCollector() (stop func()) { return collector.Tune() }
 
 // What a negative number means in an option.
 const (

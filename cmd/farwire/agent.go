@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 )
 
@@ -26,7 +27,7 @@ type agentCommand struct {
 
 // Run serves until ctx ends and then drains.
 func (a *agentCommand) Run(ctx context.Context) error {
-	steady()
+	defer farwire.TuneCollector()()
 	log, err := a.logger(os.Stderr)
 	if err != nil {
 		return err

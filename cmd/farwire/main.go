@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -60,17 +59,6 @@ func main() {
 		os.Exit(statusFailed)
 	}()
 	os.Exit(run(ctx, os.Args[1:]))
-}
-
-// steady has the collector run when the heap has grown by half, where Go's own
-// default waits until it has doubled. A process that holds sessions allocates
-// for their handshakes alone, so that costs next to nothing, and an idle
-// session does without 2 KB of other sessions' garbage. An operator's GOGC
-// counts instead.
-func steady() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
-	}
 }
 
 func run(ctx context.Context, args []string) int {

@@ -45,7 +45,7 @@ type serve struct {
 
 // Run serves until ctx ends and then drains.
 func (s *serve) Run(ctx context.Context) error {
-	steady()
+	defer farwire.TuneCollector()()
 	log, err := s.logger(os.Stderr)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ type work struct {
 
 // Run recrawls until ctx ends; what it is crawling then goes to others.
 func (w *work) Run(ctx context.Context) error {
-	steady()
+	defer farwire.TuneCollector()()
 	log, err := w.logger(os.Stderr)
 	if err != nil {
 		return err

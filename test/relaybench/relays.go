@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/coder/websocket"
@@ -241,7 +240,7 @@ func poolRole([]string) (*role, error) {
 // hostOf is what a host does, with nothing tuned but the rate limit, in a process
 // whose collector is set as the program sets it.
 func hostOf(mux *http.ServeMux, agents farwire.AgentSelector) (http.Handler, error) {
-	debug.SetGCPercent(collectAt)
+	farwire.TuneCollector()
 	keys, err := farwire.APIKeys(map[string]string{benchKey: "bench"})
 	if err != nil {
 		return nil, err
@@ -263,11 +262,8 @@ func hostOf(mux *http.ServeMux, agents farwire.AgentSelector) (http.Handler, err
 	})), nil
 }
 
-// collectAt is the program's GOGC.
-const collectAt = 50
-
 func agentRole(args []string) (*role, error) {
-	debug.SetGCPercent(collectAt)
+	farwire.TuneCollector()
 	// Nothing waits for it: it ends with its process.
 	go agent.Run(context.Background(), agent.RunOptions{
 		Gateways: []string{"http://" + args[0]}, Secret: agentSecret, Slug: "bench", Country: "ZZ",
