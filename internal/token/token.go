@@ -60,6 +60,29 @@ type wire struct {
 	KeyID  string          `json:"kid,omitempty"`
 	Limits json.RawMessage `json:"limits,omitempty"`
 	Own    Rules           `json:"own,omitzero"`
+
+	textual bool // a time is a string, which RFC 7519 does not let it be
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. The library takes times in quotes for
+// numbers.
+func (w *wire) UnmarshalJSON(b []byte) error {
+	var times struct {
+		ExpiresAt json.RawMessage `json:"exp"`
+		NotBefore json.RawMessage `json:"nbf"`
+		IssuedAt  json.RawMessage `json:"iat"`
+	}
+	if err := json.Unmarshal(b, &times); err != nil {
+		return err
+	}
+	type plain wire
+	if err := json.Unmarshal(b, (*plain)(w)); err != nil {
+		return err
+	}
+	for _, t := range []json.RawMessage{times.ExpiresAt, times.NotBefore, times.IssuedAt} {
+		w.textual = w.textual || bytes.HasPrefix(t, []byte(`"`))
+	}
+	return nil
 }
 
 // A Signer signs and verifies. Its keys can be replaced while it is in use; it is safe
@@ -166,6 +189,8 @@ func (s *Signer) Verify(token string) (Claims, error) {
 	case c.IssuedAt == nil, c.IssuedAt.After(time.Now().Add(skew)), c.ID == "", c.ExpiresAt.Sub(c.IssuedAt.Time) > MaxLife,
 		c.ExpiresAt.Sub(c.NotBefore.Time) > MaxLife+skew:
 		return Claims{}, errors.New("claims missing or out of bounds")
+	case c.textual:
+		return Claims{}, errors.New("a time that is a string")
 	case c.Subject == "":
 		return Claims{}, errors.New("no subject")
 	}

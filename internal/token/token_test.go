@@ -1,9 +1,12 @@
 package token_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -93,6 +96,43 @@ func TestSigner_Verify_WhatIsNotRight_Refused(t *testing.T) {
 			t.Errorf("one that lives for a day: %v", err)
 		}
 	})
+}
+
+// A time of a token is a number (RFC 7519, section 2), also when whoever wrote it knows
+// the key.
+func TestSigner_Verify_TimeIsAString_Refused(t *testing.T) {
+	s := token.New([][]byte{first})
+	parts := strings.Split(sign(t, s, token.Claims{Subject: "alice"}, token.Life), ".")
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change string // of the payload, an expression; "$1" is the time
+		to     string
+		valid  bool
+	}{
+		"as it was":           {`"exp":(\d+)`, `"exp":$1`, true},
+		"a fraction":          {`"exp":(\d+)`, `"exp":$1.5`, true},
+		"exp is a string":     {`"exp":(\d+)`, `"exp":"$1"`, false},
+		"nbf is a string":     {`"nbf":(\d+)`, `"nbf":"$1"`, false},
+		"iat is a string":     {`"iat":(\d+)`, `"iat":"$1"`, false},
+		"exp is a long one":   {`"exp":(\d+)`, `"exp": "$1.0"`, false},
+		"exp is a list":       {`"exp":(\d+)`, `"exp":[$1]`, false},
+		"exp is null":         {`"exp":(\d+)`, `"exp":null`, false},
+		"a string, then not":  {`"exp":(\d+)`, `"exp":"$1","exp":$1`, true}, // the last counts
+		"a number, then not":  {`"exp":(\d+)`, `"exp":$1,"exp":"$1"`, false},
+		"in capitals":         {`"exp":(\d+)`, `"exp":$1,"EXP":"$1"`, false},
+		"another claim is so": {`"jti":"`, `"own2":"1","jti":"`, true},
+	} {
+		changed := regexp.MustCompile(c.change).ReplaceAllString(string(payload), c.to)
+		signed := parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(changed))
+		mac := hmac.New(sha256.New, first)
+		mac.Write([]byte(signed))
+		if _, err := s.Verify(signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))); (err == nil) != c.valid {
+			t.Errorf("%s: %v, payload %s", name, err, changed)
+		}
+	}
 }
 
 // FuzzVerify shows a Signer anything. Nothing that it has not signed is valid.

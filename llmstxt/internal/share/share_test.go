@@ -2,6 +2,7 @@ package share_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -73,4 +74,23 @@ func TestPool_ContextEnds_NothingIsHeld(t *testing.T) {
 		}
 		release()
 	})
+}
+
+// Pages are read on all cores but one, or on the only one: what else a process does has
+// one of its own.
+func TestCores_AllButOneAreTaken(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	taken := 0
+	for {
+		release, err := share.Cores.Take(ended, "crawl")
+		if err != nil {
+			break
+		}
+		defer release()
+		taken++
+	}
+	if want := max(1, min(runtime.NumCPU(), runtime.GOMAXPROCS(0))-1); taken != want {
+		t.Errorf("%d cores are taken of %d, want %d", taken, runtime.NumCPU(), want)
+	}
 }

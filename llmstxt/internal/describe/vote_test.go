@@ -1,0 +1,56 @@
+package describe
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
+
+// said is a page of n words that no other page has, in sentences.
+func said(page, n int) [][]string {
+	var sentences []string
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "w%dx%d ", page, i)
+		if i%500 == 499 {
+			sentences = append(sentences, b.String())
+			b.Reset()
+		}
+	}
+	return [][]string{append(sentences, b.String())}
+}
+
+// Of a page 3000 runs of words count and of a site about a million, in the memory that
+// docs/security.md says, however many words there are.
+func TestVotes_ManyWords_AreBounded(t *testing.T) {
+	const page, site, memory = 3000, 1 << 20, 50 << 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	v := NewVotes()
+	v.Add(&htmlpage.Evidence{}, said(0, 10_000))
+	if n := len(v.count.count); n != page {
+		t.Errorf("%d runs of a page count, want %d", n, page)
+	}
+	for i := 1; i <= site/page+1; i++ {
+		v.Add(&htmlpage.Evidence{}, said(i, page+500))
+	}
+	if n := len(v.count.count); n != site {
+		t.Errorf("%d runs of a site count, want %d", n, site)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if got := int64(after.HeapAlloc) - int64(before.HeapAlloc); got > memory {
+		t.Errorf("they take %d MiB, want at most %d", got>>20, memory>>20)
+	}
+	// What is known still counts.
+	v.Add(&htmlpage.Evidence{}, said(0, 10_000))
+	v.count.need = 2
+	if !v.count.boilerplate(said(0, 400)[0][0]) || v.count.boilerplate("other words that stand on no page at all") {
+		t.Error("a sentence of two pages is not known to be repeated, or another is")
+	}
+	runtime.KeepAlive(v)
+}

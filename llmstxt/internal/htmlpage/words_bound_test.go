@@ -1,0 +1,41 @@
+package htmlpage
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// Of a page's main content 64 KiB are looked at for words, and 32 KiB of text and the
+// rest of a paragraph are kept.
+func TestBlocks_LongPage_AreBounded(t *testing.T) {
+	text := func(paragraph string, n int) (string, int) {
+		var b strings.Builder
+		b.WriteString("<title>T</title><main>")
+		for i := range n {
+			fmt.Fprintf(&b, paragraph, i)
+		}
+		p, err := Parse(t.Context(), []byte(b.String()), 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks, _ := p.Blocks()
+		var words strings.Builder
+		for _, block := range blocks {
+			words.WriteString(block.Text + "\n")
+		}
+		return words.String(), len(blocks)
+	}
+	long, _ := text("<p>No. %d "+strings.Repeat("word ", 500), 40)
+	if len(long) < 32<<10 || len(long) > 36<<10 {
+		t.Errorf("%d bytes of text are kept of 100 KB", len(long))
+	}
+	// 1000 bytes each, most of them tags.
+	thin, _ := text("<p>No. %d is here."+strings.Repeat("<wbr>", 194), 100)
+	if !strings.Contains(thin, "No. 60 is here.") || strings.Contains(thin, "No. 68 is here.") {
+		t.Errorf("kept are %q", thin)
+	}
+	if _, n := text("<p>No. %d", 1000); n > 200 {
+		t.Errorf("%d blocks are kept", n)
+	}
+}
