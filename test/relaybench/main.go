@@ -32,9 +32,9 @@ func main() {
 		exit(play(os.Args[2], os.Args[3:]))
 	}
 	var p plan
-	parts := flag.String("parts", "cost,idle,fairness,path,tunnel", "what to measure, comma separated")
+	parts := flag.String("parts", "cost,setup,idle,fairness,path,tunnel", "what to measure, comma separated")
 	relays := flag.String("relays", "direct,"+strings.Join(relayNames(), ","), "which relays, comma separated")
-	loads := flag.String("loads", "lockstep,pipelined,bulk,requests,bodies,opening", "which loads of the parts cost, path and tunnel, comma separated")
+	loads := flag.String("loads", "lockstep,pipelined,bulk,sessions,requests,bodies,opening", "which loads of the parts cost, setup, path and tunnel, comma separated")
 	flag.IntVar(&p.rounds, "rounds", 4, "rounds of the part cost, after one that is not counted")
 	flag.DurationVar(&p.slice, "slice", 300*time.Millisecond, "how long about one measurement takes")
 	flag.DurationVar(&p.settle, "settle", 1500*time.Millisecond, "how long idle sessions rest before they are looked at")
@@ -78,7 +78,7 @@ func run(p *plan) (goals []goal, err error) {
 		}
 	}
 	for _, name := range p.loads {
-		if !slices.ContainsFunc(slices.Concat(messageLoads, pathLoads, tunnelLoads), func(l named) bool { return l.name == name }) {
+		if !slices.ContainsFunc(slices.Concat(messageLoads, []named{sessionLoad}, pathLoads, tunnelLoads), func(l named) bool { return l.name == name }) {
 			return nil, fmt.Errorf("no load %q", name)
 		}
 	}
@@ -106,7 +106,7 @@ func run(p *plan) (goals []goal, err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(*plan, *process) ([]goal, error)
-	}{{"cost", measureCost}, {"idle", measureIdle}, {"fairness", measureFairness},
+	}{{"cost", measureCost}, {"setup", measureSetup}, {"idle", measureIdle}, {"fairness", measureFairness},
 		{"path", measurePath}, {"tunnel", measureTunnel}} {
 		if !p.wants(part.name) {
 			continue

@@ -23,8 +23,8 @@ func TestMain(m *testing.M) {
 // figures are is no matter for a test.
 func TestRun(t *testing.T) {
 	p := &plan{
-		parts: []string{"cost", "idle", "fairness", "path", "tunnel"}, relays: append([]string{"direct"}, relayNames()...),
-		loads: []string{"lockstep", "pipelined", "bulk", "requests", "bodies", "opening"}, rounds: 1, sessions: 8, stalled: 2,
+		parts: []string{"cost", "setup", "idle", "fairness", "path", "tunnel"}, relays: append([]string{"direct"}, relayNames()...),
+		loads: []string{"lockstep", "pipelined", "bulk", "requests", "bodies", "opening", "sessions"}, rounds: 1, sessions: 8, stalled: 2,
 		slice: 10 * time.Millisecond, settle: 10 * time.Millisecond,
 	}
 	goals, err := run(p)
@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s has no figure", g.what)
 		}
 	}
-	if want := 24; len(goals) != want {
+	if want := 27; len(goals) != want {
 		t.Errorf("%d goals have figures, want %d", len(goals), want)
 	}
 }

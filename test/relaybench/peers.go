@@ -82,9 +82,15 @@ http {
 			proxy_set_header Connection $connection_upgrade;
 			%s
 		}
+		location /secure/ {
+			proxy_pass https://%s/;
+			proxy_http_version 1.1;
+			proxy_set_header Upgrade $http_upgrade;
+			proxy_set_header Connection $connection_upgrade;
+		}
 	}
 }
-`, target, addr, buffers)
+`, target, addr, buffers, target)
 	p, err := startPeer("nginx", addr, config, "-p", ".", "-c", "nginx.conf", "-e", "stderr")
 	if err != nil {
 		return nil, err

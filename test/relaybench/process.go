@@ -24,6 +24,7 @@ import (
 type process struct {
 	cmd    *exec.Cmd
 	addr   string         // where it listens
+	roots  string         // of a target
 	orders io.WriteCloser // nil for a peer
 	facts  *json.Decoder
 	folder string // of a peer
@@ -32,6 +33,7 @@ type process struct {
 // facts is what a role says of itself when it is asked.
 type facts struct {
 	Addr       string // said once, at the beginning
+	Roots      string // likewise, of a target
 	Goroutines int
 	Mallocs    uint64 // objects allocated so far
 	Agents     int    // attached
@@ -62,7 +64,7 @@ func startRole(role string, args ...string) (*process, error) {
 		p.stop()
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
-	p.addr = f.Addr
+	p.addr, p.roots = f.Addr, f.Roots
 	return p, nil
 }
 
@@ -137,6 +139,7 @@ func (p *process) resident() (int64, error) {
 type role struct {
 	addr   string
 	agents func() int
+	roots  string // of a target: its certificate
 }
 
 // play runs this process in a role until its orders end. The last argument
@@ -163,7 +166,7 @@ func play(name string, args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := answers.Encode(facts{Addr: r.addr}); err != nil {
+	if err := answers.Encode(facts{Addr: r.addr, Roots: r.roots}); err != nil {
 		return err
 	}
 	orders := bufio.NewScanner(os.Stdin)

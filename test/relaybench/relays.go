@@ -36,10 +36,15 @@ const (
 	byMessage way = iota // a WebSocket
 	byPath               // requests of HTTP, to a reverse proxy or the path form
 	byConnect            // a forward proxy's tunnel
+	bySession            // WebSockets, opened one after the other
+	bySecure             // the same, to a target with TLS
 )
 
 // serves reports whether a relay can be asked so.
 func serves(name string, w way) bool {
+	if w == bySession || w == bySecure {
+		return name == "farwire" || name == "agent" || name == "nginx" || name == "direct" && w == bySession
+	}
 	switch name {
 	case "direct", "farwire", "agent":
 		return true
@@ -176,6 +181,8 @@ func (r *relay) open(target, path string) (*link, error) {
 		return r.openPath(target)
 	case r.way == byConnect:
 		return r.openTunnel(target, path)
+	case r.way == bySession, r.way == bySecure:
+		return r.openSession(target, path)
 	case len(r.processes) == 0:
 		return dial(target, path, "")
 	case r.farwire:
@@ -245,8 +252,13 @@ func hostOf(mux *http.ServeMux, agents farwire.AgentSelector) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
+	roots, err := targetRoots()
+	if err != nil {
+		return nil, err
+	}
 	gw, err := farwire.New(farwire.Options{
-		Auth: keys, Agents: agents, Limits: farwire.Limits{Rate: -1, HTTPRate: -1}, Logger: slog.New(slog.DiscardHandler),
+		RootCAs: roots,
+		Auth:    keys, Agents: agents, Limits: farwire.Limits{Rate: -1, HTTPRate: -1}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

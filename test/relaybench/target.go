@@ -3,8 +3,8 @@
 package main
 
 import (
-	"bufio"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 )
 
@@ -25,6 +26,11 @@ import (
 //	/body?size=N              of HTTP: takes the body of the request and answers with one of N bytes
 
 func targetRole([]string) (*role, error) {
+	cert, roots, err := identity()
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -35,17 +41,28 @@ func targetRole([]string) (*role, error) {
 			if err != nil {
 				return
 			}
-			go serveTarget(conn)
+			go serveTarget(conn, config)
 		}
 	}()
-	return &role{addr: ln.Addr().String()}, nil
+	return &role{addr: ln.Addr().String(), roots: roots}, nil
 }
 
-func startTarget() (*process, error) { return startRole("target", "") }
+// startTarget also lets the processes that start from now on trust it.
+func startTarget() (*process, error) {
+	p, err := startRole("target", "")
+	if err != nil {
+		return nil, err
+	}
+	return p, os.Setenv(rootsVariable, p.roots)
+}
 
-func serveTarget(conn net.Conn) {
-	defer conn.Close()
-	br := bufio.NewReaderSize(conn, 4096)
+// serveTarget serves a connection with TLS or without.
+func serveTarget(conn net.Conn, config *tls.Config) {
+	defer func() { conn.Close() }()
+	conn, br, err := secured(conn, config)
+	if err != nil {
+		return
+	}
 	r, err := http.ReadRequest(br)
 	if err != nil {
 		return
