@@ -219,6 +219,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
 	_ = http.NewResponseController(w).EnableFullDuplex()
+	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r)}
 	through := forward.Forwarder{
 		Transport: f,
 		Rewrite: func(out *http.Request) {
@@ -226,16 +227,23 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			to.Outgoing(out.Header, s.Subject, g.o.StripHeaders)
 		},
 		Modify: func(resp *http.Response) error {
-			if resp.StatusCode == http.StatusSwitchingProtocols {
+			switch {
+			case resp.StatusCode == http.StatusSwitchingProtocols:
 				return fault.New(fault.TargetRefused, "target switched protocols without being asked")
+			case resp.StatusCode < http.StatusOK:
+				return fault.New(fault.TargetRefused, "target did not answer in HTTP")
 			}
 			f.status = resp.StatusCode
-			to.Incoming(resp.Header, pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r), Node: f.exit.ID})
+			a := answer
+			a.Node = f.exit.ID
+			to.Incoming(resp.Header, a)
 			if resp.Body != http.NoBody {
 				resp.Body = &countedBody{resp.Body, f, &f.toClient}
 			}
 			return nil
 		},
+		Early:    func(h http.Header) { to.Early(h, answer) },
+		Trailing: to.Trailing,
 		Fail: func(err error) {
 			if cause := context.Cause(ctx); cause != nil && r.Context().Err() == nil {
 				err = cause

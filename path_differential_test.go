@@ -46,7 +46,7 @@ func (g generator) framed(text string, trailers bool) (head []string, body strin
 	var b strings.Builder
 	for text != "" {
 		n := min(len(text), 1+g.IntN(5000))
-		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, text[:n])
+		fmt.Fprintf(&b, "%x%s\r\n%s\r\n", n, g.one("", "", ";ext", ";a=1;b=\"x;y\""), text[:n])
 		text = text[n:]
 	}
 	b.WriteString("0\r\n")
@@ -62,12 +62,13 @@ func (g generator) text() string {
 }
 
 func (g generator) exchange(host string) exchange {
-	e := exchange{method: g.one("GET", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "M-SEARCH")}
+	e := exchange{method: g.one("GET", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "M-SEARCH", "PURGE", "TRACE", "query", "X!#~")}
 	e.path = "/" + strings.TrimPrefix(strings.Join(g.some("a", "b%2Fc", "", "%2e%2e", "d;e=1", "ä", "f+g", "h%20i", "|", "~j", "'k'", "[l]"), "/"), "/") +
 		g.one("", "?", "?q=1", "?a=b&a=c%26", "?url=http://x.test/?y", "?%zz", "?|<>", "?api_key=theirs&token=theirs")
 	head := g.some("User-Agent: probe/1", "Accept: text/html, */*;q=0.1", "Accept-Encoding: gzip, br", "Range: bytes=0-99", `If-None-Match: "x", W/"y"`,
 		"If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT", "X-Twice: 1", "X-Twice: 2", "X-Empty:", "x-lower: Case", "X-Long: "+strings.Repeat("v", 5000),
 		"Authorization: Bearer of-the-target", "X-API-Key: of-the-target", "TE: trailers", "Content-Language: de", "Prefer: wait=1", "DNT: 1", "Priority: u=1",
+		"X-Large: "+strings.Repeat("l", 60_000), "X-Odd!#$%&'*+.^_`|~: 1", "Range: bytes=0-1, 5-9, -3", "Cookie: "+strings.Repeat("c=1; ", 400)+"d=2", "Upgrade: h2c", "Content-MD5: x",
 		"Max-Forwards: 5", "X-Latin: \xe4\xf6", "Last-Event-ID: 7", "X-Requested-With: XMLHttpRequest", "Accept-Language: de-AT", "If-Range: \"x\"",
 		// What the contract takes away or changes.
 		"Cookie: host=secret; b=c", "X-Forwarded-For: 1.2.3.4", "Forwarded: for=x", "Via: 1.1 front", "CF-Ray: 1", "Origin: http://gw.test",
@@ -90,7 +91,7 @@ func (g generator) answer(method, host string) string {
 	status := g.one("200 OK", "200 OK", "200 Fine By Me", "201 Created", "202 Accepted", "204 No Content", "206 Partial Content", "301 Moved", "302 Found", "304 Not Modified",
 		"307 Temporary Redirect", "400 Bad Request", "401 Unauthorized", "404 Not Found", "407 Proxy Authentication Required", "418 Teapot", "429 Too Many", "500 Oops", "503 Later", "599 Odd")
 	head := append([]string{"Date: Sat, 01 Jan 2000 00:00:00 GMT"}, g.some("Content-Type: text/html; charset=x", "ETag: W/\"1\"", "Last-Modified: Sat, 01 Jan 2000 00:00:00 GMT", "Server: theirs/1",
-		"X-Twice: 1", "X-Twice: 2", "X-Empty:", "Accept-Ranges: bytes", "Content-Range: bytes 0-9/100", "Retry-After: 7", "Link: </style.css>; rel=preload", "Allow: GET, X", "Age: 3",
+		"X-Twice: 1", "X-Twice: 2", "X-Empty:", "Accept-Ranges: bytes", "Content-Range: bytes 0-9/100", "Content-Type: multipart/byteranges; boundary=B", "X-Large: "+strings.Repeat("l", 60_000), "Retry-After: 7", "Link: </style.css>; rel=preload", "Allow: GET, X", "Age: 3",
 		"Content-Disposition: attachment; filename=\"a b\"", "Content-Language: de", "X-Latin: \xe4", "Warning: 199 - \"x\"", "Pragma: no-cache", "Expires: 0", "X-RateLimit-Remaining: 3",
 		"Cache-Control: public, max-age=60, s-maxage=5", "Vary: Accept", "Set-Cookie: sid=1; Path=/a; Domain=test", "Location: /moved?x#y", "Location: http://"+host+"/abs", "Refresh: 5; url=/r",
 		"Strict-Transport-Security: max-age=1", "Content-Security-Policy: default-src *", "Access-Control-Allow-Origin: *", "Alt-Svc: h3", "X-Frame-Options: DENY",
@@ -234,7 +235,7 @@ func TestPathForm_GeneratedExchanges_DifferOnlyWhereTheContractSaysSo(t *testing
 			case lower == "referer":
 				directSeen.header[name] = []string{"http://" + addr + "/"}
 			case lower == "x-hop" && strings.Contains(e.head, "Connection: X-Hop"), strings.HasPrefix(lower, "x-forwarded-"), strings.HasPrefix(lower, "cf-"),
-				slices.Contains([]string{"cookie", "forwarded", "via", "connection", "keep-alive", "proxy-authorization"}, lower):
+				slices.Contains([]string{"cookie", "forwarded", "via", "connection", "keep-alive", "proxy-authorization", "upgrade"}, lower):
 				delete(directSeen.header, name)
 			}
 		}
@@ -260,7 +261,7 @@ func TestPathForm_GeneratedExchanges_DifferOnlyWhereTheContractSaysSo(t *testing
 			case lower == "x-hop" && strings.Contains(e.answer, "Connection: X-Hop"), strings.HasPrefix(lower, "access-control-"),
 				slices.Contains([]string{"connection", "keep-alive", "proxy-authenticate", "alt-svc", "strict-transport-security", "x-frame-options"}, lower):
 				delete(direct.header, name)
-			case lower == "content-length" && e.method != "HEAD": // the framing is the hop's
+			case lower == "content-length" && (e.method != "HEAD" || direct.first == "304"): // the framing is the hop's
 				delete(direct.header, name)
 				delete(through.header, name)
 			case lower == "content-type" && direct.first == "304": // net/http sends none

@@ -36,6 +36,10 @@ type Forwarder struct {
 	// goes to Fail.
 	Modify func(*http.Response) error
 
+	// Early changes the headers of an answer that comes before it (1xx), and Trailing
+	// its trailers, the hop's left out already.
+	Early, Trailing func(http.Header)
+
 	// Fail answers when there is no answer of the target's.
 	Fail func(error)
 }
@@ -72,7 +76,7 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // net/http would send its own
 	}
-	early := &interim{w: w}
+	early := &interim{w: w, change: f.Early}
 	ctx := httptrace.WithClientTrace(in.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass})
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
@@ -96,7 +100,7 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		f.Fail(err)
 		return true
 	}
-	return answer(w, resp)
+	return f.answer(w, resp)
 }
 
 // A body is the client's. It is closed by the server, and not read any more once the
@@ -121,9 +125,10 @@ func (b *body) Close() error {
 // interim passes answers on that come before the one that counts (RFC 9110, section
 // 15.2). A transport may have one when the other has come already.
 type interim struct {
-	w    http.ResponseWriter
-	mu   sync.Mutex
-	over bool
+	w      http.ResponseWriter
+	change func(http.Header)
+	mu     sync.Mutex
+	over   bool
 }
 
 func (i *interim) pass(status int, header textproto.MIMEHeader) error {
@@ -136,6 +141,8 @@ func (i *interim) pass(status int, header textproto.MIMEHeader) error {
 	kept := maps.Clone(h) // what a middleware of the host's has set
 	clear(h)
 	maps.Copy(h, header)
+	removeHop(h)
+	i.change(h)
 	i.w.WriteHeader(status)
 	clear(h)
 	maps.Copy(h, kept)
@@ -149,7 +156,7 @@ func (i *interim) end() {
 }
 
 // answer writes the answer as it comes.
-func answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
+func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
 	h := w.Header()
 	for name, values := range resp.Header {
 		if already := h[name]; len(already) > 0 {
@@ -157,6 +164,7 @@ func answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
 		}
 		h[name] = values
 	}
+	f.trailers(resp.Trailer)
 	announced := len(resp.Trailer)
 	if announced > 0 {
 		h["Trailer"] = append(h["Trailer"], strings.Join(slices.Sorted(maps.Keys(resp.Trailer)), ", "))
@@ -167,6 +175,7 @@ func answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
 		return false
 	}
 	resp.Body.Close() // has the trailers filled in
+	f.trailers(resp.Trailer)
 	if len(resp.Trailer) == 0 {
 		return true
 	}
@@ -182,6 +191,14 @@ func answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
 		h[prefix+name] = append(h[prefix+name], values...)
 	}
 	return true
+}
+
+// trailers leaves out what does not go to the client, of names and of fields.
+func (f *Forwarder) trailers(h http.Header) {
+	if len(h) > 0 {
+		removeHop(h)
+		f.Trailing(h)
+	}
 }
 
 const (

@@ -31,6 +31,8 @@ func front(t *testing.T, target string, wrap func(http.ResponseWriter) http.Resp
 				}
 				return nil
 			},
+			Early:    func(h http.Header) { h.Del("X-Secret") },
+			Trailing: func(h http.Header) { h.Del("X-Secret") },
 			Fail: func(err error) {
 				*failed = err
 				http.Error(w, "failed", http.StatusBadGateway)
@@ -108,7 +110,7 @@ func tag(w http.ResponseWriter) http.ResponseWriter {
 
 func TestServe_InterimAnswers_KeepTheHeadersOfTheHost(t *testing.T) {
 	var failed error
-	at := front(t, answering(t, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", nil), tag, &failed)
+	at := front(t, answering(t, "HTTP/1.1 103 Early Hints\r\nX-Secret: x\r\nLink: </a>\r\nConnection: X-Hop\r\nX-Hop: 1\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", nil), tag, &failed)
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
@@ -176,8 +178,8 @@ func TestServe_Bodies_ArriveWhole(t *testing.T) {
 			"length":  fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, text),
 			"to end":  "HTTP/1.1 200 OK\r\n\r\n" + text,
 			"chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\n\r\n",
-			"trailer": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\n\r\n",
-			"unnamed": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\n\r\n",
+			"trailer": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Secret\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\nX-Secret: x\r\n\r\n",
+			"unnamed": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + "0\r\nX-Sum: 9\r\nX-Secret: x\r\n\r\n",
 		} {
 			var failed error
 			resp, err := http.Get(front(t, answering(t, answer, nil), plain, &failed))
@@ -195,6 +197,9 @@ func TestServe_Bodies_ArriveWhole(t *testing.T) {
 			}
 			if sum := resp.Trailer.Get("X-Sum"); (name == "trailer" || name == "unnamed") != (sum == "9") {
 				t.Errorf("%s of %d: trailer %q", name, size, sum)
+			}
+			if _, told := resp.Trailer["X-Secret"]; told {
+				t.Errorf("%s of %d: trailers %v", name, size, resp.Trailer)
 			}
 		}
 	}

@@ -121,6 +121,28 @@ func (r *Request) Incoming(h http.Header, a Answer) {
 	}
 }
 
+// Early changes the headers of an answer that comes before the one that counts (1xx).
+func (r *Request) Early(h http.Header, a Answer) {
+	if !r.Absolute {
+		r.confine(h, a)
+	}
+}
+
+// untrailed are the fields, besides those that are removed, that have no business among
+// trailers (RFC 9110, section 6.5.1) and would escape what is done to them in a head.
+var untrailed = []string{
+	"set-cookie", "www-authenticate", "location", "content-location", "refresh", "cache-control", "vary", "x-content-type-options",
+}
+
+// Trailing changes the trailers of an answer.
+func (r *Request) Trailing(h http.Header) {
+	for name := range h {
+		if !r.Absolute && (matches(removed, name) || matches(untrailed, name)) {
+			delete(h, name)
+		}
+	}
+}
+
 // confine keeps an answer's headers to the path form.
 func (r *Request) confine(h http.Header, a Answer) {
 	for name := range h {

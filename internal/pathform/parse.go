@@ -12,8 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
+	"golang.org/x/net/idna"
 
 	"github.com/farwire/farwire/internal/fault"
 )
@@ -99,7 +101,7 @@ func (r *Request) read(scheme, rest string) error {
 	if end < 0 {
 		end = len(rest)
 	}
-	r.Host = strings.ToLower(rest[:end])
+	r.Host = strings.ToLower(asPunycode(rest[:end]))
 	if err := checkHost(r.Host); err != nil {
 		return err
 	}
@@ -231,11 +233,30 @@ func (r *Request) HostHeader() string {
 	return strings.TrimSuffix(r.Host, ":443")
 }
 
+// asPunycode returns a host whose name has letters beyond ASCII, as they are or as a
+// browser writes them in a path, as DNS has it (RFC 5891); any other as it is.
+func asPunycode(host string) string {
+	text, err := url.PathUnescape(host)
+	if err != nil || !utf8.ValidString(text) || !strings.ContainsFunc(text, beyondASCII) {
+		return host
+	}
+	name, port := text, ""
+	if i := strings.LastIndexByte(text, ':'); i >= 0 {
+		name, port = text[:i], text[i:]
+	}
+	if name, err = idna.Lookup.ToASCII(name); err != nil {
+		return host // which is refused
+	}
+	return name + port
+}
+
+func beyondASCII(c rune) bool { return c >= utf8.RuneSelf }
+
 // checkHost refuses text that is neither a host nor a host with a port.
 func checkHost(host string) error {
 	u, err := url.Parse("http://" + host)
 	switch {
-	case err != nil, u.Hostname() == "", u.User != nil, u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#@"):
+	case err != nil, u.Hostname() == "", u.User != nil, u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#@"), strings.ContainsFunc(host, beyondASCII):
 		return fault.Invalidf("the host %q is not valid", clip(host))
 	case strings.HasSuffix(host, ":"):
 		return fault.Invalidf("the host %q ends with a colon and has no port", clip(host))

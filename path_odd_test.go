@@ -1,0 +1,178 @@
+package farwire_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
+)
+
+// An oddTarget answers each connection with these bytes, and tells the head and the
+// body that it was sent as they came.
+type oddTarget struct {
+	addr  string
+	heads chan string
+}
+
+func newOddTarget(t *testing.T, answer string) *oddTarget {
+	o := &oddTarget{heads: make(chan string, 1)}
+	o.addr = newTCPTarget(t, func(c *net.TCPConn) {
+		br := bufio.NewReader(c)
+		var head strings.Builder
+		for !strings.HasSuffix(head.String(), "\r\n\r\n") {
+			line, err := br.ReadString('\n')
+			if head.WriteString(line); err != nil {
+				break
+			}
+		}
+		o.heads <- head.String()
+		io.WriteString(c, answer)
+		c.CloseWrite()
+		io.Copy(io.Discard, br)
+	})
+	return o
+}
+
+// speak sends a request to a server and returns what it says until it ends the connection.
+func speak(t *testing.T, addr, head string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	io.WriteString(conn, head)
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		t.Errorf("%.200q: %v", head, err)
+	}
+	return string(b)
+}
+
+const plainOK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+// Whatever HTTP can hold of a method, a path and a query arrives as it is.
+func TestPathForm_OddRequestLines_ArriveAsTheyAre(t *testing.T) {
+	target := newOddTarget(t, plainOK)
+	w := newPathWorld(t, http.NotFoundHandler())
+	front := w.server.Listener.Addr().String()
+	for line, want := range map[string]string{
+		"GET ": "GET /", "GET ?": "GET /?", "GET ?q": "GET /?q", "GET /?#": "", "GET //": "", "GET //x//y": "", "GET /..": "", "GET /../../a/./b": "",
+		"GET /%2e%2E/": "", "GET /%2f%2F": "", "GET /;a": "", "GET /a;b=c;d?e;f": "", "GET /*": "", "GET /a%00b": "", `GET /\x`: "", `GET /"<>{}|^`: "",
+		"GET /ä": "", "GET /#": "", "GET /?%zz&%": "", "GET /to/-/http/other.test/": "", "GET /http://other.test/": "", "GET /@:/": "",
+		"TRACE /m": "", "get /m": "", "PRI /m": "", "CONNECT /m": "", "OPTIONS /m": "", "X!#$%&'*+-.^_`|~1 /m": "", "M-SEARCH /m": "",
+	} {
+		method, path, _ := strings.Cut(line, " ")
+		got := speak(t, front, fmt.Sprintf("%s /to/key=%s/http/%s%s HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n", method, testKey, target.addr, path))
+		if !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
+			t.Errorf("%q: %.300s", line, got)
+			continue
+		}
+		if want == "" {
+			want = line
+		}
+		if head := <-target.heads; head != want+" HTTP/1.1\r\nHost: "+target.addr+"\r\n\r\n" {
+			t.Errorf("%q arrives as %q", line, head)
+		}
+	}
+}
+
+func TestPathForm_OddHosts_AreReachedOrRefused(t *testing.T) {
+	dialled := make(chan string, 1)
+	w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) {
+		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			dialled <- addr
+			near, far := net.Pipe()
+			go func() {
+				defer far.Close()
+				if req, err := http.ReadRequest(bufio.NewReader(far)); err == nil {
+					fmt.Fprintf(far, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(req.Host), req.Host)
+				}
+			}()
+			return near, nil
+		}}
+	})
+	front := w.server.Listener.Addr().String()
+	for host, want := range map[string]struct{ dialled, host string }{
+		"[2001:db8::1]": {"[2001:db8::1]:80", "[2001:db8::1]"}, "[2001:DB8::1]:8080": {"[2001:db8::1]:8080", "[2001:db8::1]:8080"},
+		"ä.test": {"xn--4ca.test:80", "xn--4ca.test"}, "%C3%84.test:81": {"xn--4ca.test:81", "xn--4ca.test:81"}, "xn--4ca.test": {"xn--4ca.test:80", "xn--4ca.test"},
+		"%E4%BE%8B%E3%81%88.%E3%83%86%E3%82%B9%E3%83%88": {"xn--r8jz45g.xn--zckzah:80", "xn--r8jz45g.xn--zckzah"},
+		"A_b.Test.": {"a_b.test.:80", "a_b.test."}, "a.test:80": {"a.test:80", "a.test"}, "a.test:65535": {"a.test:65535", "a.test:65535"},
+	} {
+		got := speak(t, front, fmt.Sprintf("GET /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n", testKey, host))
+		if !strings.HasSuffix(got, "\r\n\r\n"+want.host) {
+			t.Errorf("%q: %.600s", host, got)
+			continue
+		}
+		if addr := <-dialled; addr != want.dialled {
+			t.Errorf("%q is dialled as %q", host, addr)
+		}
+	}
+	for _, host := range []string{
+		"", ":80", "[::1", "::1", "[::1%25lo]", "a.test:", "a.test:0", "a.test:65536", "a.test:http", "a.test:80:80", "me@a.test", "%61.test", "a.test%2Fb", "%C3%A4.test%2Fb",
+		"%C3%A4%40a.test", "a%0d%0ab.test", "\xff.test", "%FF.test", "xn--a\xc3\xa4.test",
+	} {
+		got := speak(t, front, fmt.Sprintf("GET /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n", testKey, host))
+		if !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+			t.Errorf("%q: %.100s", host, got)
+		}
+	}
+	select {
+	case addr := <-dialled:
+		t.Errorf("%q was dialled", addr)
+	default:
+	}
+}
+
+// What an answer's head may not say to a browser, its 1xx answers and its trailers may
+// not say either.
+func TestPathForm_InterimAnswersAndTrailers_AreConfined(t *testing.T) {
+	const acting = "Set-Cookie: sid=1; Path=/\r\nX-Farwire-From: gateway\r\nAccess-Control-Allow-Origin: *\r\nContent-Security-Policy: default-src *\r\n" +
+		"Clear-Site-Data: \"*\"\r\nStrict-Transport-Security: max-age=1\r\nService-Worker-Allowed: /\r\n"
+	target := newOddTarget(t, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n"+acting+"\r\nHTTP/1.1 200 OK\r\nTrailer: X-Sum, Set-Cookie, X-Farwire-From\r\n"+
+		"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2;ext=\"a;b\"\r\nok\r\n0\r\nX-Sum: 1\r\n"+acting+"Location: /x\r\n\r\n")
+	w := newPathWorld(t, http.NotFoundHandler())
+	got := speak(t, w.server.Listener.Addr().String(), fmt.Sprintf("GET /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n", testKey, target.addr))
+	early, rest, _ := strings.Cut(got, "\r\n\r\n")
+	head, body, _ := strings.Cut(rest, "\r\n\r\n")
+	if lines := strings.Split(early, "\r\n"); len(lines) != 3 || lines[0] != "HTTP/1.1 103 Early Hints" || lines[1] != "Link: </a.css>" ||
+		!strings.HasPrefix(lines[2], "Set-Cookie: fw.") || !strings.HasSuffix(lines[2], ".sid=1; Path=/to/; HttpOnly") {
+		t.Errorf("before the answer comes\n%s", early)
+	}
+	if !strings.Contains(head, "\r\nTrailer: X-Sum\r\n") || body != "2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n" {
+		t.Errorf("the answer is\n%s\n\n%s", head, body)
+	}
+}
+
+func TestPathForm_AnswersThatAreNone_AreTheTargetsFault(t *testing.T) {
+	for _, answer := range []string{
+		"HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 000 Zero\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nraw",
+		"HTTP/1.1 1000 High\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "\r\n", "SSH-2.0-x\r\n", "HTTP/1.1 200 OK\r\nNo colon\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("v", 300_000) + "\r\n\r\n",
+	} {
+		target := newOddTarget(t, answer)
+		w := newPathWorld(t, http.NotFoundHandler())
+		resp, body := w.do(mustRequest(t, "GET", w.server.URL+"/to/key="+testKey+"/http/"+target.addr+"/"))
+		if resp.StatusCode != http.StatusBadGateway || resp.Header.Get("X-Farwire-From") != "gateway" || !strings.Contains(body, `"code":"target_`) {
+			t.Errorf("%.60q: %d %.300s", answer, resp.StatusCode, body)
+		}
+	}
+}
+
+func mustRequest(t *testing.T, method, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
