@@ -171,6 +171,7 @@ type crawler struct {
 	paths     map[string]*entry // by their paths without a version
 	foreign   map[string]string // translations, to the page that names them
 
+	core      func() // gives back the core that deciding a page holds; nil: none
 	pages     []Page
 	sentences [][][]string // of the pages' blocks
 	votes     *describe.Votes

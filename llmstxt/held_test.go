@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 
 	"github.com/farwire/farwire/llmstxt"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
 // hoard is a web of home pages with links to pages. Those bodies that it hoards come
@@ -107,4 +108,51 @@ func TestCrawl_ManyCrawls_HeldInSumIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A page with many links is decided on a core. What it takes to decide it, here whether
+// the site answers every address with it, does not wait for that core, even when there
+// is only one: all crawls would stand still.
+func TestCrawl_PageOfManyLinksIsProbed_CoreIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		var cores []func()
+		for {
+			release, err := share.Cores.Take(ended, "the test")
+			if err != nil {
+				break
+			}
+			cores = append(cores, release)
+		}
+		for i, release := range cores {
+			if i == 0 {
+				release()
+			} else {
+				defer release()
+			}
+		}
+		probes := 0
+		w := &web{handler: func(r *http.Request) (answer, bool) {
+			if r.URL.Path == "/robots.txt" || strings.HasPrefix(r.URL.Path, "/sitemap") || strings.HasSuffix(r.URL.Path, ".md") {
+				return answer{status: 404}, true
+			}
+			if strings.Contains(r.URL.Path, "no-such-page") {
+				probes++
+			}
+			var b strings.Builder
+			fmt.Fprintf(&b, "<title>Our shop</title><h1>Our shop</h1><p>We have nothing at %s, but ask us about all that we sell.", r.URL.Path)
+			for i := range 150 {
+				fmt.Fprintf(&b, "<a href=/item-%c%c></a>", 'a'+i/26, 'a'+i%26)
+			}
+			return html(b.String()), true
+		}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 20})
+		if s.Stats.TimedOut {
+			t.Error("the crawl stood still")
+		}
+		if probes == 0 {
+			t.Error("nothing was probed")
+		}
+	})
 }

@@ -144,11 +144,26 @@ func (c *crawler) settleNext(ctx context.Context, e *entry) error {
 		if err != nil {
 			return err
 		}
-		defer release()
+		c.core = release
+		defer func() { c.core(); c.core = nil }()
 	}
 	c.decide(ctx, e)
 	c.fill()
 	return nil
+}
+
+// withoutCore calls f, which waits for a site or for another crawl, without the core
+// that deciding a page holds: what is waited for may need it.
+func (c *crawler) withoutCore(ctx context.Context, f func()) {
+	if c.core == nil {
+		f()
+		return
+	}
+	c.core()
+	f()
+	if release, err := share.Cores.Take(ctx, c.owner); err == nil {
+		c.core = release
+	} // else the crawl ends
 }
 
 // tasks are functions that run at once; what one of them panics with, Wait panics with.

@@ -95,8 +95,10 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	probe := weburl.Parse(e.url.Scheme + "://" + e.url.Host + strings.TrimSuffix(c.scope.Dir(), "/") + "/no-such-page-" + hex.EncodeToString(sum[:6]))
 	all := false
 	if len(c.probed) < 5 && probe != nil && c.robots.Allowed(probe) {
-		p := c.fetchPage(ctx, probe, c.allowed)
-		all = p.generic == r.generic || isSkip(p.refused, SkipNotFound)
+		c.withoutCore(ctx, func() {
+			p := c.fetchPage(ctx, probe, c.allowed)
+			all = p.generic == r.generic || isSkip(p.refused, SkipNotFound)
+		})
 	}
 	c.probed[r.generic] = all
 	if all {

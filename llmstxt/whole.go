@@ -113,7 +113,9 @@ func (c *crawler) keepText(ctx context.Context, url string, w *wholeText) {
 		return
 	}
 	for packed > len(t.pieces)*share.TextPiece {
-		if err := c.anotherPiece(ctx); err != nil {
+		var err error
+		c.withoutCore(ctx, func() { err = c.anotherPiece(ctx) })
+		if err != nil {
 			if ctx.Err() == nil {
 				full("There is no more room for whole texts at the moment")
 			}
