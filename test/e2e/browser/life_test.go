@@ -52,7 +52,7 @@ func TestBrowser_Dies_IsReplaced(t *testing.T) {
 			case <-r.Context().Done():
 			}
 		},
-	})
+	}, patient)
 	fine := func(when string) {
 		t.Helper()
 		if shown, err := w.show("/fine"); err != nil || !strings.Contains(string(shown.HTML), "All is well. ") {
@@ -89,7 +89,7 @@ func TestBrowser_Dies_IsReplaced(t *testing.T) {
 
 // A browser that hangs is noticed, ended and started again.
 func TestBrowser_Hangs_IsReplaced(t *testing.T) {
-	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>All is well. ` + words + `</p>`)}, func(o *browser.Options) { o.Timeout = 10 * time.Second })
+	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>All is well. ` + words + `</p>`)}, func(o *browser.Options) { o.Timeout = 15 * time.Second })
 	if _, err := w.show("/"); err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestTab_Dies_OnlyItsPageFails(t *testing.T) {
 		"/waits": page(`<script>fetch("/api")</script>`),
 		"/api":   func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"/fine":  page(`<p>All is well. ` + words + `</p>`),
-	})
+	}, patient)
 	done := make(chan error, 1)
 	go func() {
 		_, err := w.show("/waits")
@@ -133,7 +133,7 @@ func TestTab_Dies_OnlyItsPageFails(t *testing.T) {
 
 // TestABrowserIsReplacedAndEnded counts pages, then waits.
 func TestABrowserIsReplacedAndEnded(t *testing.T) {
-	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Recycle, o.Idle = 2, time.Second })
+	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Recycle, o.Idle, o.Timeout = 2, time.Second, time.Minute })
 	for n, want := range []int64{1, 1, 2, 2, 3} {
 		if _, err := w.show("/"); err != nil {
 			t.Fatal(err)
@@ -150,7 +150,7 @@ func TestABrowserIsReplacedAndEnded(t *testing.T) {
 
 // TestTabsAreBounded has many pages and two tabs.
 func TestTabsAreBounded(t *testing.T) {
-	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Tabs = 2 })
+	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Tabs, o.Timeout = 2, time.Minute })
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

@@ -66,7 +66,7 @@ func TestPages(t *testing.T) {
 		"/json":     page(`<p>` + words + `</p><script type="application/ld+json">{"name":"a </p> in data"}</script><style>p { color: red }</style><svg><text>drawn</text></svg>`),
 		"/closes":   page(`<p>` + words + `</p><script>window.close()</script>`),
 	}
-	w := newWorld(t, pages)
+	w := newWorld(t, pages, patient)
 	for path, want := range map[string][]string{
 		"/late":          {"What comes late. "},
 		"/late-menu":     {"What comes late. "},
@@ -137,7 +137,7 @@ func TestWhatIsNotLoaded(t *testing.T) {
 			<p>` + words + `</p><img src=/image.png><picture><source srcset=/image.webp><img></picture><video src=/video.mp4 autoplay></video><audio src=/audio.mp3 autoplay></audio>
 			<iframe src=/frame.html></iframe><object data=/object.html></object><script src=/script.js></script><script>navigator.sendBeacon("/beacon"); fetch("/data.json"); new Image().src = "/pixel.gif"</script>`),
 		"/style.css": ok, "/script.js": ok, "/data.json": ok,
-	})
+	}, patient)
 	if _, err := w.show("/"); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestPage_TooManyRequests_IsEnded(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/images": page(`<p>` + words + `</p><script>for (let i = 0; i < 2000; i++) new Image().src = "/api?" + i</script>`),
 		"/fine":   page(`<p>All is well. ` + words + `</p>`),
-	}, func(o *browser.Options) { o.Timeout = time.Minute })
+	}, patient)
 	if _, err := w.show("/images"); detail(err) != "the page makes too many requests" {
 		t.Errorf("got %v", err)
 	}
@@ -248,7 +248,7 @@ func TestTabsShareNothing(t *testing.T) {
 		const before = [document.cookie, localStorage.getItem("k"), sessionStorage.getItem("k")].join("|");
 		document.cookie = "c=1; max-age=1000"; localStorage.setItem("k", "1"); sessionStorage.setItem("k", "1");
 		root.textContent = "Found [" + before + "]. ` + words + `"</script>`
-	w := newWorld(t, map[string]http.HandlerFunc{"/": page(script)})
+	w := newWorld(t, map[string]http.HandlerFunc{"/": page(script)}, patient)
 	for range 2 {
 		if shown, err := w.show("/"); err != nil || !strings.Contains(string(shown.HTML), "Found [||]. ") {
 			t.Errorf("%v, %.300s", err, shown.HTML)

@@ -90,6 +90,9 @@ func newWorld(t testing.TB, pages map[string]http.HandlerFunc, edit ...func(*bro
 	return w
 }
 
+// patient is for pages that settle by themselves, however busy the machine is.
+func patient(o *browser.Options) { o.Timeout = time.Minute }
+
 // exitTo is an exit with the guard of everyone, but for the names of the site.
 func exitTo(site string) agent.Exit {
 	guarded, err := agent.Direct(agent.DirectOptions{})
