@@ -69,6 +69,9 @@ func readReleaseFile(file string) (f releaseFile, err error) {
 	return f, nil
 }
 
+// mostBytes is how large the program may be.
+const mostBytes = 55e6
+
 // crossCompile builds the program as the release file says, for each platform or for
 // those that are wanted, one after the other: each keeps all processors busy.
 func (r *release) crossCompile(wanted []string) error {
@@ -93,6 +96,9 @@ func (r *release) crossCompile(wanted []string) error {
 				info, err := os.Stat(out)
 				if err != nil {
 					return err
+				}
+				if info.Size() > mostBytes {
+					return fmt.Errorf("%s for %s/%s has %d bytes, more than %d", b.Binary, goos, goarch, info.Size(), int64(mostBytes))
 				}
 				log.Printf("%s for %s/%s: %.1f MB, in %v", b.Binary, goos, goarch, float64(info.Size())/1e6, time.Since(began).Round(time.Second))
 			}
