@@ -173,7 +173,7 @@ func (p *page) await(condition string) {
 			(function look() {
 				let ok = false;
 				try { ok = Boolean(%s); } catch {}
-				if (ok || performance.now() > late) done(ok); else setTimeout(look, 10);
+				if (ok || performance.now() > late) done(ok); else setTimeout(look, 25);
 			})();
 		})`, max(1, time.Until(late).Milliseconds()), condition), chromedp.EvalAwaitPromise))
 		switch {
