@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -46,8 +47,9 @@ func run(m *testing.M) int {
 			return agentProcess(os.Args[2:])
 		}
 	}
+	flag.Parse()
 	var err error
-	if node, err = rabbitmq.Start(context.Background()); err != nil {
+	if node, err = rabbitmq.StartWithVhosts(context.Background(), vhostsOfARun*runs()); err != nil {
 		log.Print(err)
 		return 1
 	}
@@ -80,10 +82,22 @@ func leaked() string {
 	}
 }
 
+// vhostsOfARun is how many virtual hosts the tests take when each runs once.
+const vhostsOfARun = 80
+
+// runs is how often each test runs.
+func runs() int { return int(flag.Lookup("test.count").Value.(flag.Getter).Get().(uint)) }
+
 var vhosts atomic.Int32
 
 // vhost returns the name of a virtual host that no other test uses.
-func vhost() string { return fmt.Sprintf("t%d", vhosts.Add(1)-1) }
+func vhost() string {
+	n := int(vhosts.Add(1) - 1)
+	if n >= vhostsOfARun*runs() {
+		panic("the tests take more virtual hosts than the broker has: vhostsOfARun is too small")
+	}
+	return fmt.Sprintf("t%d", n)
+}
 
 // local is an exit that dials loopback.
 func local(t testing.TB) agent.Exit {

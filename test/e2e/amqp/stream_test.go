@@ -215,7 +215,7 @@ func TestExchangesOfEveryType(t *testing.T) {
 
 func TestOddVirtualHostsAndPasswords(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
-	for _, v := range rabbitmq.Vhosts[:7] {
+	for _, v := range rabbitmq.Vhosts {
 		s := open(t, srv.URL, ask(v, fields{"username": rabbitmq.Odd, "password": rabbitmq.OddSecret}))
 		queue := s.connected()
 		s.cancel()

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,21 +74,26 @@ var (
 	Prefixed = Feed{"q", "prefixed", "prefixed-secret-99", `^q_anonymous.*`, `^q_anonymous.*`, `^(q_anonymous.*|xpublic)$`}
 )
 
-// Vhosts are there on every node: the default, some with odd names, and many
-// that tests take one each.
+// Vhosts are there on every node: the default, and some with odd names.
 var Vhosts = []string{"/", "with space", "a/b", "%2F", "ünï ☃ \"quoted\"", "v?#&=", strings.Repeat("long", 60)}
-
-var spare = 200
-
-func init() {
-	for i := range spare {
-		Vhosts = append(Vhosts, "t"+strconv.Itoa(i))
-	}
-}
 
 // Start starts a node and waits until it takes connections. conf is added to
 // its rabbitmq.conf.
-func Start(ctx context.Context, conf ...string) (_ *Node, err error) {
+func Start(ctx context.Context, conf ...string) (*Node, error) {
+	return StartWithVhosts(ctx, 0, conf...)
+}
+
+// StartWithVhosts is Start for a node that has n virtual hosts more, t0, t1 and so
+// on. Each of them takes the node a good while when it starts.
+func StartWithVhosts(ctx context.Context, n int, conf ...string) (*Node, error) {
+	vhosts := slices.Clone(Vhosts)
+	for i := range n {
+		vhosts = append(vhosts, "t"+strconv.Itoa(i))
+	}
+	return start(ctx, vhosts, conf)
+}
+
+func start(ctx context.Context, vhosts, conf []string) (_ *Node, err error) {
 	sbin, err := filepath.Glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server")
 	if err != nil || len(sbin) == 0 {
 		return nil, errors.New("rabbitmq: Debian's package rabbitmq-server is not installed; run make deps")
@@ -107,7 +113,7 @@ func Start(ctx context.Context, conf ...string) (_ *Node, err error) {
 	}
 	epmdPort, distPort := ports[2], ports[3]
 	n.Port, n.TLSPort = ports[0], ports[1]
-	if err := n.writeFiles(conf); err != nil {
+	if err := n.writeFiles(vhosts, conf); err != nil {
 		return nil, err
 	}
 	env := append(os.Environ(),
@@ -251,13 +257,13 @@ func (n *Node) Close() {
 	})
 }
 
-func (n *Node) writeFiles(conf []string) error {
+func (n *Node) writeFiles(vhosts, conf []string) error {
 	cert, key, roots, err := certificate()
 	if err != nil {
 		return err
 	}
 	n.Roots, n.CA, n.caKey = roots, string(cert), key
-	definitions, err := definitions()
+	definitions, err := definitions(vhosts)
 	if err != nil {
 		return err
 	}
@@ -293,10 +299,10 @@ func (n *Node) writeFiles(conf []string) error {
 	return nil
 }
 
-func definitions() ([]byte, error) {
+func definitions(names []string) ([]byte, error) {
 	type object map[string]any
 	var vhosts, users, permissions []object
-	for _, v := range Vhosts {
+	for _, v := range names {
 		vhosts = append(vhosts, object{"name": v})
 		for _, u := range []string{Admin, Odd} {
 			permissions = append(permissions, object{"user": u, "vhost": v, "configure": ".*", "write": ".*", "read": ".*"})
