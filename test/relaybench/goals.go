@@ -50,20 +50,37 @@ func tunnelGoals(load string, t *table) (goals []goal) {
 	return goals
 }
 
+func idleGoals(name string, w way, towards string, asItIs, collected []rest) []goal {
+	what := "idle" + towards + ": bytes a session"
+	switch {
+	case name == "farwire" && w == bySecure:
+		return []goal{{what: what, figure: asItIs[0].bytes, limit: 15_000}}
+	case name == "farwire":
+		return []goal{
+			{what: what, figure: asItIs[0].bytes, limit: 5_000},
+			{what: what + ", after collecting", figure: collected[0].bytes, limit: 5_000},
+			{what: "idle: goroutines a session", figure: asItIs[0].goroutines, limit: 0.01, decimal: 2},
+		}
+	case name == "agent":
+		return []goal{{what: what + " in both processes", figure: asItIs[0].bytes + asItIs[1].bytes, limit: 22_000}}
+	}
+	return nil
+}
+
 func costGoals(load string, t *table) (goals []goal) {
 	add := comparing(t, load, &goals)
 	switch load {
 	case "lockstep":
-		add("farwire", "nginx", 1.4)
-		add("agent", "farwire", 2.7)
+		add("farwire", "nginx", 1.1)
+		add("agent", "farwire", 2.1)
 	case "pipelined":
-		add("farwire", "nginx", 1.3)
+		add("farwire", "nginx", 1.1)
 		add("farwire", "coder", 1.0/15)
 		add("agent", "farwire", 2.7)
 	case "bulk":
 		add("farwire", "nginx", 0.6)
 		add("farwire", "nginx64k", 1.1)
-		add("agent", "farwire", 4.5)
+		add("agent", "farwire", 3)
 	}
 	if load == "bulk" {
 		return goals // a few objects for so few messages say nothing

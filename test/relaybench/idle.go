@@ -11,20 +11,28 @@ import (
 // and many sessions that have carried a little and now wait, so that what a
 // process holds in any case does not count.
 func measureIdle(p *plan, target *process) ([]goal, error) {
-	fmt.Printf("\nidle, bytes of resident memory a session, %d sessions\n%-10s %-9s %12s %18s %12s\n",
-		p.sessions, "relay", "process", "as it is", "after collecting", "goroutines")
-	var goals []goal
+	plain, err := measureIdleBy(p, target, byMessage, "")
+	if err != nil {
+		return nil, err
+	}
+	secure, err := measureIdleBy(p, target, bySecure, " to targets with TLS")
+	return append(plain, secure...), err
+}
+
+func measureIdleBy(p *plan, target *process, w way, towards string) (goals []goal, err error) {
+	fmt.Printf("\nidle, bytes of resident memory a session, %d sessions%s\n%-10s %-9s %12s %18s %12s\n",
+		p.sessions, towards, "relay", "process", "as it is", "after collecting", "goroutines")
 	for _, name := range p.relays {
-		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, byMessage) {
+		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, w) {
 			continue // nothing is held, or the same as by nginx
 		}
-		asItIs, err := idle(p, name, target, false)
+		asItIs, err := idle(p, w, name, target, false)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		collected := make([]rest, len(asItIs))
 		if name == "farwire" || name == "agent" {
-			if collected, err = idle(p, name, target, true); err != nil {
+			if collected, err = idle(p, w, name, target, true); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -38,16 +46,8 @@ func measureIdle(p *plan, target *process) ([]goal, error) {
 				g = fmt.Sprintf("%.2f", r.goroutines)
 			}
 			fmt.Printf("%-10s %-9s %12.0f %18s %12s\n", name, process, r.bytes, c, g)
-			switch name {
-			case "farwire":
-				goals = append(goals,
-					goal{what: "idle: bytes a session", figure: r.bytes, limit: 12_000},
-					goal{what: "idle: bytes a session, after collecting", figure: collected[i].bytes, limit: 10_000},
-					goal{what: "idle: goroutines a session", figure: r.goroutines, limit: 2, decimal: 2})
-			case "agent":
-				goals = append(goals, goal{what: "idle: bytes a session in the " + process + " of two hops", figure: r.bytes, limit: 15_000})
-			}
 		}
+		goals = append(goals, idleGoals(name, w, towards, asItIs, collected)...)
 	}
 	return goals, nil
 }
@@ -56,8 +56,8 @@ func measureIdle(p *plan, target *process) ([]goal, error) {
 type rest struct{ bytes, goroutines float64 }
 
 // idle measures each process of a relay started for this alone.
-func idle(p *plan, name string, target *process, collect bool) ([]rest, error) {
-	r, err := startRelay(&plan{}, byMessage, name, target.addr)
+func idle(p *plan, w way, name string, target *process, collect bool) ([]rest, error) {
+	r, err := startRelay(&plan{}, w, name, target.addr)
 	if err != nil {
 		return nil, err
 	}
