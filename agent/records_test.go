@@ -55,6 +55,30 @@ func TestPool_SlugOfOwnExit_CannotBeTaken(t *testing.T) {
 	}
 }
 
+// The record of a token says who its agent is, which need not claim anything; by
+// the shared secret it must.
+func TestRun_NoNameOfItsOwn_IsCalledAsItsRecord(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret, Records: []agent.Record{record("rec", "token-of-a-record")}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	log, book := newLog(t)
+	for _, secret := range []string{"token-of-a-record", secret} {
+		o := agent.RunOptions{Gateways: []string{srv.URL}, Secret: secret, AllowCleartext: true, Logger: log}
+		go func() { ended <- agent.Run(ctx, o) }()
+	}
+	attached(t, p, 1)
+	eventually(t, "refused", 10*time.Second, func() bool { return book.count("gateway refuses this agent") > 0 })
+	if a := p.Agents(); len(a) != 1 || a[0].Slug != "rec" || a[0].Country != "DE" {
+		t.Errorf("attached: %+v", a)
+	}
+	cancel()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+}
+
 // Agents of one slug in two countries share an ID towards clients; to rule one
 // out leaves the other.
 func TestPool_OneSlugTwoCountries_AreExcludedApart(t *testing.T) {

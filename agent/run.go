@@ -35,8 +35,11 @@ type RunOptions struct {
 	// place of Secret.
 	ReadSecret func() (string, error)
 
-	Slug    string // required; a gateway with a record of the token uses that one's
-	Country string // required likewise: ISO 3166-1 alpha-2
+	// Slug and Country, ISO 3166-1 alpha-2, are what the agent claims to be. Both may
+	// be empty where the gateways have a record of the secret, whose slug and country
+	// count in any case.
+	Slug    string
+	Country string
 
 	// AllowPrivate lets sessions reach loopback, private and link-local
 	// addresses, the metadata services of clouds among them. No gateway can.
@@ -123,8 +126,10 @@ func newRunner(o RunOptions) (*runner, error) {
 	if _, err := r.secret(); err != nil {
 		return nil, fmt.Errorf("RunOptions.Secret %w", err)
 	}
-	if err := r.named.checkName(); err != nil {
-		return nil, fmt.Errorf("RunOptions: %w", err)
+	if o.Slug != "" || o.Country != "" {
+		if err := r.named.checkName(); err != nil {
+			return nil, fmt.Errorf("RunOptions: %w", err)
+		}
 	}
 	if err := o.Policy.valid(); err != nil {
 		return nil, fmt.Errorf("RunOptions.Policy: %w", err)

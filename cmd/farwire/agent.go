@@ -13,8 +13,8 @@ type agentCommand struct {
 	Gateway        list          `placeholder:"URL,..." help:"Gateways to serve; may be given more than once. Each address of a name gets a link of its own."`
 	Secret         string        `placeholder:"SECRET" help:"The gateways' --agent-secret."`
 	Token          string        `placeholder:"TOKEN" help:"This agent's own token, where the gateways have a record of it."`
-	Slug           string        `placeholder:"SLUG" help:"Short name that clients pin this agent by."`
-	Country        string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2."`
+	Slug           string        `placeholder:"SLUG" help:"Short name that clients pin this agent by; needed with --secret."`
+	Country        string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2; needed with --secret."`
 	AllowPrivate   bool          `help:"Let sessions reach loopback, private and link-local addresses."`
 	AllowCleartext bool          `help:"Let the secret and all traffic cross the network in clear, to a gateway at http:// or ws:// that is not on this machine."`
 	Links          int           `default:"2" placeholder:"N" help:"Gateways of a cluster on NATS to be linked to at a time; of others each gets a link."`
@@ -71,10 +71,15 @@ func (a *agentCommand) check() (secret string, err error) {
 		return "", misuse("--secret: missing; give the gateways' --agent-secret, or --token where this agent has one of its own")
 	case a.Secret != "" && a.Token != "":
 		return "", misuse("--token: given together with --secret; give one of them")
+	case a.Token != "" && (a.Slug == "" || a.Country == ""):
+		// The gateway's record of the token says both.
+		a.Slug, a.Country = "", ""
 	case a.Slug == "":
 		return "", misuse("--slug: missing; give a short name such as de1")
 	case a.Country == "":
 		return "", misuse("--country: missing; give an ISO 3166-1 alpha-2 code such as DE")
+	}
+	switch {
 	case a.Links < 1:
 		return "", misusef("--links: %d is no number of links; give 1 or more", a.Links)
 	case a.MaxSessions < 0:
