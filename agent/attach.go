@@ -48,6 +48,8 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, detail string) {
 		w.Header().Set(refusedHeader, detail)
 		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Farwire-From", "gateway")
 		w.WriteHeader(status)
 		// The agent has the reason from the header; nobody is left to be told
 		// that the body did not reach it.

@@ -110,6 +110,9 @@ func TestAttachRefusals(t *testing.T) {
 		if reason := resp.Header.Get("Farwire-Refused"); reason == "" || !strings.Contains(string(body), `{"detail":"`+reason) {
 			t.Errorf("%s %s: reason %q, body %q", method, auth, reason, body)
 		}
+		if from := resp.Header.Get("X-Farwire-From"); from != "gateway" {
+			t.Errorf("%s %s: X-Farwire-From is %q", method, auth, from)
+		}
 		return resp
 	}
 	for _, tc := range []struct {

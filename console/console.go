@@ -213,6 +213,7 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Farwire-From", "gateway")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "{\"detail\":%q,\"code\":\"bad_request\"}\n", detail)
 }

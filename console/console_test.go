@@ -205,7 +205,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %s: %q is not JSON", c.method, c.target, body)
 		}
 		if resp.StatusCode != c.status || answer.Detail != c.detail || resp.Header.Get("Content-Type") != "application/json" ||
-			resp.Header.Get("Cache-Control") != "no-store" || (resp.Header.Get("Allow") == "GET, HEAD") != (c.status == 405) {
+			resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("X-Farwire-From") != "gateway" || (resp.Header.Get("Allow") == "GET, HEAD") != (c.status == 405) {
 			t.Errorf("%s %s: %d %v %q, want %d %q", c.method, c.target, resp.StatusCode, resp.Header, body, c.status, c.detail)
 		}
 	}

@@ -93,6 +93,7 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 func refuseAdmin(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Farwire-From", "gateway")
 	w.WriteHeader(status)
 	// A client that has gone needs no answer.
 	_ = json.NewEncoder(w).Encode(struct {
