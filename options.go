@@ -291,7 +291,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.StripHeaders = slices.Clone(o.StripHeaders)
 	for i, name := range o.StripHeaders {
 		if bare := strings.TrimSuffix(name, "*"); !httpguts.ValidHeaderFieldName(bare) {
-			return fail("StripHeaders", "%q is not a header name", name)
+			return fail("StripHeaders", "%q is not a header name; write it as X-Secret, or X-Corp-* for all that begin so", name)
 		}
 		o.StripHeaders[i] = strings.ToLower(name)
 	}

@@ -122,12 +122,12 @@ func (c *crawl) Run(ctx context.Context) error {
 	if err := c.crawlFiles.check(c.Output); err != nil {
 		return err
 	}
-	out, err := openOutput(c.target(), c.JSON)
+	out, err := openOutput("-o", c.target(), c.JSON)
 	if err != nil {
 		return err
 	}
 	defer out.abandon()
-	page, err := openOutput(c.Report, c.Report == "")
+	page, err := openOutput("--report", c.Report, c.Report == "")
 	if err != nil {
 		return err
 	}
@@ -260,9 +260,9 @@ type output struct {
 	made bool     // by us: removed again when nothing comes
 }
 
-// openOutput opens a file. Without a name it is standard output, or nothing if
+// openOutput opens the file of a flag. Without a name it is standard output, or nothing if
 // that is for something else.
-func openOutput(name string, quiet bool) (*output, error) {
+func openOutput(flag, name string, quiet bool) (*output, error) {
 	switch {
 	case name == "" && quiet:
 		return &output{}, nil
@@ -271,7 +271,7 @@ func openOutput(name string, quiet bool) (*output, error) {
 	}
 	if filepath.Base(name) == "llms.txt" {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-			return nil, misusef("-o: cannot make the folder %s: %v; give another one", filepath.Dir(name), err)
+			return nil, misusef("%s: cannot make the folder %s: %v; give another one", flag, filepath.Dir(name), err)
 		}
 	}
 	_, err := os.Stat(name)
@@ -282,7 +282,7 @@ func openOutput(name string, quiet bool) (*output, error) {
 		if errors.As(err, &path) {
 			reason = path.Err
 		}
-		return nil, misusef("-o: cannot write to %s: %v; give a file that this user may write to", name, reason)
+		return nil, misusef("%s: cannot write to %s: %v; give a file that this user may write to", flag, name, reason)
 	}
 	return o, nil
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/harness"
 )
 
@@ -71,6 +72,37 @@ func serveSecured(t *testing.T, args ...string) *secured {
 	s.TestProcess = harness.Start(t, cmd)
 	s.addr = s.Await(s.Stderr, `(?m)^listening on https://(\S+)$`)[1]
 	return s
+}
+
+// An agents file that is refused while the gateway runs is told by its flag, as one
+// at the start is.
+func TestAgentsFile_RefusedLater_NamesItsFlag(t *testing.T) {
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: "secret-of-the-agents-0123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := agent.Direct(agent.DirectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pool.Add(own); err != nil {
+		t.Fatal(err)
+	}
+	sum := strings.Repeat("0f", 32)
+	for why, records := range map[string][]agent.Record{
+		"no slug":         {{}},
+		"a wrong country": {{Slug: "de1", Country: "Germany", TokenSHA256: sum}},
+		"half a hash":     {{Slug: "de1", Country: "DE", TokenSHA256: sum[:32]}},
+		"a hash twice":    {{Slug: "de1", Country: "DE", TokenSHA256: sum}, {Slug: "de2", Country: "DE", TokenSHA256: sum}},
+		"its own slug":    {{Slug: "local", Country: "DE", TokenSHA256: sum}},
+	} {
+		err := pool.SetRecords(records)
+		if err == nil {
+			t.Errorf("%s: accepted", why)
+		} else if told := asFlag(err).Error(); !strings.HasPrefix(told, "--agents-file: ") {
+			t.Errorf("%s: %s", why, told)
+		}
+	}
 }
 
 // hangup sends the n-th SIGHUP and waits until all has been read.

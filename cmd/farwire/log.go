@@ -2,17 +2,35 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
 
 // logFlags are the flags of every command that runs until it is stopped.
 type logFlags struct {
 	LogFormat string     `default:"text" placeholder:"FORMAT" help:"text, or json for machines."`
 	LogLevel  slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error."`
+}
+
+// logLevel reads the value of --log-level.
+func logLevel(ctx *kong.DecodeContext, target reflect.Value) error {
+	var name string
+	if err := ctx.Scan.PopValueInto("level", &name); err != nil {
+		return err
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(name)) != nil {
+		return fmt.Errorf("%q is not a level; give debug, info, warn or error", name)
+	}
+	target.Set(reflect.ValueOf(level))
+	return nil
 }
 
 func (f logFlags) logger(w io.Writer) (*slog.Logger, error) {

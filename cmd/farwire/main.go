@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -74,6 +75,7 @@ func run(ctx context.Context, args []string) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.ValueFormatter(helpFlag),
 		kong.Resolvers(&env),
+		kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(logLevel)),
 		kong.Exit(func(int) { helped = true }), // after --help
 	)
 	if err != nil {
@@ -103,8 +105,28 @@ func asCommand(args []string) []string {
 	case len(args) > 0 && args[0] == "help":
 		return append(args[1:len(args):len(args)], "--help")
 	}
-	return args
+	return withNegatives(args)
 }
+
+// withNegatives joins a flag and the negative number behind it, as in
+// --max-sessions -1, by an equals sign: no flag of ours is a digit.
+func withNegatives(args []string) []string {
+	joined := make([]string, 0, len(args))
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		last := len(joined) - 1
+		if last >= 0 && negative.MatchString(arg) && strings.HasPrefix(joined[last], "--") && !strings.Contains(joined[last], "=") {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
+}
+
+var negative = regexp.MustCompile(`^-\.?[0-9]`)
 
 // whereHelpIs ends a complaint of kong's, which says what is wrong and not
 // always what would be right.

@@ -138,6 +138,7 @@ func (f *networkFlags) local(listeners func() []net.Addr) (agent.Exit, error) {
 func asFlag(err error) error {
 	return agentError(err, map[string]string{
 		"PoolOptions.Secret": "--agent-secret:", "PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
+		"record ": "--agents-file: entry ", "the slug ": "--agents-file: the slug ",
 	})
 }
 

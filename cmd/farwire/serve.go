@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -249,11 +250,23 @@ func (s *serve) options(id *identity, pool *agent.Pool, log *slog.Logger) (o far
 		return o, err
 	}
 	if _, err := farwire.New(o); err != nil {
-		// All that is left to be wrong are the origins.
-		return o, misuse("--origins: " + strings.TrimPrefix(err.Error(), "farwire: Options.Origins: "))
+		return o, misuse(optionAsFlag(err.Error()))
 	}
 	return o, nil
 }
+
+// optionAsFlag turns an error of the library's, which names a field of its Options, into
+// one that names the flag: every field that a flag can make wrong is called as it.
+func optionAsFlag(text string) string {
+	rest, ok := strings.CutPrefix(text, "farwire: Options.")
+	if !ok {
+		return text
+	}
+	field, why, _ := strings.Cut(rest, ": ")
+	return "--" + strings.ToLower(inWord.ReplaceAllString(field, "$1-$2")) + ": " + why
+}
+
+var inWord = regexp.MustCompile(`([a-z])([A-Z])`)
 
 // withScheme tells the gateway by which scheme a request came, where a trusted
 // proxy says so.
