@@ -12,9 +12,9 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// A ledger is a Limiter that lets every request pass, counts pages, and fails
+// A pageCounter is a Limiter that lets every request pass, counts pages, and fails
 // or waits when it is told to.
-type ledger struct {
+type pageCounter struct {
 	farwire.Limiter
 	mu       sync.Mutex
 	grant    int
@@ -23,7 +23,7 @@ type ledger struct {
 	returned []int
 }
 
-func (l *ledger) TakePages(_ context.Context, p farwire.Principal, want int) (farwire.PageQuota, error) {
+func (l *pageCounter) TakePages(_ context.Context, p farwire.Principal, want int) (farwire.PageQuota, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -37,14 +37,14 @@ func (l *ledger) TakePages(_ context.Context, p farwire.Principal, want int) (fa
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.returned = append(l.returned, n)
-		return errors.New("the ledger is closed")
+		return errors.New("the counter is closed")
 	}}, nil
 }
 
 // TestPagesCountedElsewhere has a host's own limiter count pages.
 func TestPagesCountedElsewhere(t *testing.T) {
 	s := newSite(t, threePages)
-	l := &ledger{Limiter: farwire.NewLimiter(), grant: 2}
+	l := &pageCounter{Limiter: farwire.NewLimiter(), grant: 2}
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Limiter = l
 		o.Limits.PagesPerDay = 50
@@ -60,7 +60,7 @@ func TestPagesCountedElsewhere(t *testing.T) {
 	if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"maxPages":9}`, s.URL)); h.code != 1000 {
 		t.Errorf("got %+v", h)
 	}
-	w.wantLog(`pages not given back.* pages=6 .*the ledger is closed`)
+	w.wantLog(`pages not given back.* pages=6 .*the counter is closed`)
 	w.crawled(testKey, fmt.Sprintf(`{"url":"%s/missing","maxPages":9}`, s.URL))
 	if got := fmt.Sprint(l.taken, l.returned); got != "[9 9 9] [6 9]" {
 		t.Errorf("taken and returned: %s", got)
@@ -70,12 +70,12 @@ func TestPagesCountedElsewhere(t *testing.T) {
 	if u := w.usage(t); u.Rate.Refused != 1 {
 		t.Errorf("%d refused", u.Rate.Refused)
 	}
-	l.err = errors.New("the ledger burns")
+	l.err = errors.New("the counter burns")
 	w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL)).wantError(t, 1011, "internal error")
 	if u := w.usage(t); u.Pages.Today != nil || *u.Pages.Limit != 50 {
 		t.Errorf("usage %+v", u.Pages)
 	}
-	w.wantLog(`internal error.*the ledger burns`)
+	w.wantLog(`internal error.*the counter burns`)
 
 	// One that counts no pages leaves them to the gateway.
 	w = newWorld(t, func(o *farwire.Options) {

@@ -245,7 +245,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 
 var errLinkLost = errors.New("the connection to the gateway has ended")
 
-// heardBye is what the gateway said before it hung up.
+// heardBye is what the gateway said before it closed the link.
 func (l *agentLink) heardBye() control {
 	l.mu.Lock()
 	defer l.mu.Unlock()

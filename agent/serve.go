@@ -33,7 +33,7 @@ type agentLink struct {
 
 	mu       sync.Mutex
 	sessions map[uint32]*session
-	bye      control // what the gateway said before it hung up
+	bye      control // what the gateway said before it closed the link
 }
 
 // A streamServer does what the requests of a link ask.

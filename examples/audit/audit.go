@@ -11,7 +11,7 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// region ledger
+// region log
 
 // An Entry is one session that has ended.
 type Entry struct {
@@ -23,14 +23,14 @@ type Entry struct {
 	Bytes  int64
 }
 
-// A Ledger keeps entries by tenant. A subject is TENANT/PERSON.
-type Ledger struct {
+// An AuditLog keeps entries by tenant. A subject is TENANT/PERSON.
+type AuditLog struct {
 	mu sync.Mutex
 	of map[string][]Entry
 }
 
 // Trace is for farwire.Options. It hears of every session, by which way it came.
-func (l *Ledger) Trace() *farwire.Trace {
+func (l *AuditLog) Trace() *farwire.Trace {
 	return &farwire.Trace{SessionEnd: func(_ context.Context, s farwire.SessionInfo, r farwire.SessionResult) {
 		tenant, who, _ := strings.Cut(s.Subject, "/")
 		l.mu.Lock()
@@ -43,7 +43,7 @@ func (l *Ledger) Trace() *farwire.Trace {
 }
 
 // Of returns the entries of a tenant.
-func (l *Ledger) Of(tenant string) []Entry {
+func (l *AuditLog) Of(tenant string) []Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Entry(nil), l.of[tenant]...)

@@ -31,8 +31,8 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	ledger := new(audit.Ledger)
-	gw, err := farwire.New(farwire.Options{Auth: keys, Agents: exit, Trace: ledger.Trace(), Logger: slog.New(slog.DiscardHandler),
+	entries := new(audit.AuditLog)
+	gw, err := farwire.New(farwire.Options{Auth: keys, Agents: exit, Trace: entries.Trace(), Logger: slog.New(slog.DiscardHandler),
 		RootCAs: target.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs})
 	if err != nil {
 		panic(err)
@@ -65,7 +65,7 @@ func Example() {
 		panic(err)
 	}
 	for _, tenant := range []string{"acme", "initech"} {
-		for _, e := range ledger.Of(tenant) {
+		for _, e := range entries.Of(tenant) {
 			fmt.Println(tenant, e.Who, e.Kind, e.Agent, e.Code, e.Target == strings.TrimPrefix(target.URL, "https://"), e.Bytes >= 5)
 		}
 	}
