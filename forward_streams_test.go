@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http has no HTTP/2 client that sends a CONNECT
+
 package farwire_test
 
 import (
