@@ -229,7 +229,7 @@ func TestForwardProxy_Connect_Refusals(t *testing.T) {
 	closed.Close()
 	for addr, want := range map[string]int{
 		closed.Addr().String(): 502, "no-such-name.invalid:443": 502,
-		"example.test": 400, "example.test:0": 400, "example.test:99999": 400, "[fe80::1%25eth0]:443": 400,
+		"example.test": 400, "example.test:0": 400, "example.test:99999": 400, "[fe80::1%25eth0]:443": 400, "user@example.test:443": 400, "user:pass@example.test:443": 400,
 	} {
 		if _, _, resp := w.connect(addr, "any", testKey); resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", addr, resp.StatusCode, want)

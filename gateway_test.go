@@ -110,6 +110,11 @@ func TestStatsAndUsage(t *testing.T) {
 			Burst     int
 			Remaining int
 		}
+		HTTPRate struct {
+			PerSecond float64 `json:"per_second"`
+			Burst     int
+			Remaining int
+		} `json:"http_rate"`
 		Relay         struct{ Active, Total, Limit int }
 		AMQP          struct{ Limit *int }
 		BytesToTarget int64 `json:"bytes_to_target"`
@@ -118,7 +123,8 @@ func TestStatsAndUsage(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
 		t.Fatal(err)
 	}
-	if u.Subject != "alice" || u.Rate.PerSecond != 0.01 || u.Rate.Burst != 7 || u.Rate.Remaining != 4 || u.Relay.Active != 1 || u.Relay.Total != 2 ||
+	if u.Subject != "alice" || u.Rate.PerSecond != 0.01 || u.Rate.Burst != 7 || u.Rate.Remaining != 4 ||
+		u.HTTPRate.PerSecond != farwire.DefaultHTTPRate || u.HTTPRate.Burst != farwire.DefaultHTTPBurst || u.HTTPRate.Remaining != farwire.DefaultHTTPBurst || u.Relay.Active != 1 || u.Relay.Total != 2 ||
 		u.Relay.Limit != 3 || u.AMQP.Limit != nil || u.BytesToTarget != s.BytesToTarget {
 		t.Errorf("usage %+v", u)
 	}

@@ -141,7 +141,7 @@ type ByteQuota struct {
 
 // NewLimiter returns the Limiter that a gateway uses by default: a token
 // bucket and counts of pages and of bytes for each key, in the memory of this
-// process. It is a [SlotLimiter] and a [ByteLimiter] as well and safe for concurrent
+// process. It is a [SlotLimiter], a [ByteLimiter] and a [LeftLimiter] as well and safe for concurrent
 // use. It forgets keys whose bucket has filled up again and of which nothing else
 // counts any more. A change of a key's rate or burst counts from its next request on.
 func NewLimiter() PageLimiter { return new(memoryLimiter) }

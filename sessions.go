@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -329,4 +331,38 @@ func (s *watchedSession) check(progress bool) {
 	if f := s.trace.Progress; f != nil && progress {
 		f(s.values, s.Session)
 	}
+}
+
+// counts are those of one kind of sessions.
+type counts struct {
+	started, failed atomic.Int64
+
+	mu   sync.Mutex
+	past Counters // of sessions that have ended
+}
+
+// ended counts what a session carried.
+func (c *counts) ended(r SessionResult) {
+	if r.Err != nil {
+		c.failed.Add(1)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.past = c.past.plus(Counters{r.FramesToTarget, r.BytesToTarget, r.FramesToClient, r.BytesToClient})
+}
+
+// carried returns what the sessions that have ended carried.
+func (c *counts) carried() Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.past
+}
+
+// plus returns the sum of both.
+func (c Counters) plus(d Counters) Counters {
+	c.FramesToTarget += d.FramesToTarget
+	c.BytesToTarget += d.BytesToTarget
+	c.FramesToClient += d.FramesToClient
+	c.BytesToClient += d.BytesToClient
+	return c
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -175,6 +174,20 @@ type agentInfo struct {
 	Gateways []string `json:"gateways"` // that hold it
 }
 
+// A LeftLimiter is a Limiter that can be asked what is left without taking of it.
+// [Gateway.Usage] says nothing of the rate of the path form and the forward proxy where
+// the gateway's Limiter is none. Left is called as Take is, and answers the same but
+// for what it takes; it never refuses.
+type LeftLimiter interface {
+	Limiter
+	Left(context.Context, Principal) (Quota, error)
+}
+
+func (m *memoryLimiter) Left(_ context.Context, p Principal) (Quota, error) {
+	a, err := m.buckets.Left(p.account(), p.Limits.Rate, p.Limits.Burst, time.Now())
+	return Quota(a), err
+}
+
 // Usage returns the handler that tells callers what they have used since the
 // gateway started and what is left of their limits. Asking counts as a request.
 // Pages and bytes are those of the last 24 hours, over all gateways that share a
@@ -193,11 +206,20 @@ func (g *Gateway) Usage() http.Handler {
 		Today *int `json:"today"` // null: the gateway cannot tell now
 		Limit *int `json:"limit"`
 	}
-	type rate struct {
-		PerSecond *float64 `json:"per_second"` // null: no limit
+	type left struct {
+		PerSecond *float64 `json:"per_second"` // null: no limit, or the gateway cannot tell now
 		Burst     *int     `json:"burst"`
 		Remaining *int     `json:"remaining"`
-		Refused   uint64   `json:"refused"`
+	}
+	type rate struct {
+		left
+		Refused uint64 `json:"refused"` // by either rate
+	}
+	leftOf := func(l Limits, q Quota) (of left) {
+		if q.Limit >= 0 {
+			of = left{&l.Rate, &q.Limit, &q.Remaining}
+		}
+		return of
 	}
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) { g.refuse(w, r, "usage", err) }
@@ -211,13 +233,9 @@ func (g *Gateway) Usage() http.Handler {
 			return
 		}
 		m := g.meters.Read(p.counter())
-		used := rate{Refused: m.Refused}
-		if q.Limit >= 0 {
-			used.PerSecond, used.Burst, used.Remaining = &p.Limits.Rate, &q.Limit, &q.Remaining
-		}
 		total := g.runningOf(p)
 		total = total.plus(Counters{BytesToTarget: m.BytesToTarget, BytesToClient: m.BytesToClient})
-		a := map[string]any{"subject": p.Subject, "rate": used,
+		a := map[string]any{"subject": p.Subject, "rate": rate{leftOf(p.Limits, q), m.Refused},
 			"bytes_to_target": total.BytesToTarget, "bytes_to_client": total.BytesToClient}
 		for _, row := range kinds {
 			if row.limit == nil {
@@ -232,6 +250,15 @@ func (g *Gateway) Usage() http.Handler {
 		// What is kept elsewhere is left out when that is away.
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
+		other := p.counted(true)
+		q = Quota{Limit: -1}
+		if asked, ok := g.o.Limiter.(LeftLimiter); ok {
+			if q, err = asked.Left(ctx, other); err != nil {
+				g.o.Logger.WarnContext(r.Context(), "requests left not counted", "subject", p.Subject, "err", err)
+				q.Limit = -1
+			}
+		}
+		a["http_rate"] = leftOf(other.Limits, q)
 		if g.o.Sites != nil {
 			kept := new(sites)
 			a["sites"] = kept
@@ -319,15 +346,6 @@ func (g *Gateway) Stats() Stats {
 	return s
 }
 
-// plus returns the sum of both.
-func (c Counters) plus(d Counters) Counters {
-	c.FramesToTarget += d.FramesToTarget
-	c.BytesToTarget += d.BytesToTarget
-	c.FramesToClient += d.FramesToClient
-	c.BytesToClient += d.BytesToClient
-	return c
-}
-
 // Agents lists the agents that the gateway's AgentSelector knows of now, and
 // reports whether it is an [AgentLister].
 func (g *Gateway) Agents() ([]agent.Info, bool) {
@@ -336,31 +354,6 @@ func (g *Gateway) Agents() ([]agent.Info, bool) {
 		return nil, false
 	}
 	return list.Agents(), true
-}
-
-// counts are those of one kind of sessions.
-type counts struct {
-	started, failed atomic.Int64
-
-	mu   sync.Mutex
-	past Counters // of sessions that have ended
-}
-
-// ended counts what a session carried.
-func (c *counts) ended(r SessionResult) {
-	if r.Err != nil {
-		c.failed.Add(1)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.past = c.past.plus(Counters{r.FramesToTarget, r.BytesToTarget, r.FramesToClient, r.BytesToClient})
-}
-
-// carried returns what the sessions that have ended carried.
-func (c *counts) carried() Counters {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.past
 }
 
 // pageOutcomes counts pages by what became of them.

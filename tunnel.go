@@ -81,6 +81,9 @@ func (t *tunneled) connect(w http.ResponseWriter, r *http.Request) error {
 			return fault.Wrap(fault.Internal, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker", err)
 		}
 	}
+	if r.URL.User != nil {
+		return fault.Invalidf("the target must be host:port, without a user name")
+	}
 	user, _ := proxyUser(r)
 	return t.dial(ctx, user, r.Host)
 }

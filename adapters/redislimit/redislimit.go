@@ -57,8 +57,8 @@ const (
 	defaultTimeout = 100 * time.Millisecond
 )
 
-// A Limiter is a [farwire.PageLimiter], a [farwire.ByteLimiter] and a
-// [farwire.SlotLimiter] in Redis. It is
+// A Limiter is a [farwire.PageLimiter], a [farwire.ByteLimiter], a
+// [farwire.SlotLimiter] and a [farwire.LeftLimiter] in Redis. It is
 // safe for concurrent use. Close ends the goroutine that TakeSlot starts.
 //
 // The names of its keys are hashes of subject and key id: no two callers share
@@ -82,12 +82,14 @@ var (
 	_ farwire.PageLimiter = (*Limiter)(nil)
 	_ farwire.ByteLimiter = (*Limiter)(nil)
 	_ farwire.SlotLimiter = (*Limiter)(nil)
+	_ farwire.LeftLimiter = (*Limiter)(nil)
 )
 
 // A localLimiter counts in memory.
 type localLimiter interface {
 	farwire.PageLimiter
 	farwire.ByteLimiter
+	farwire.LeftLimiter
 }
 
 // New returns a Limiter that uses a client of the host's, which the host
@@ -132,6 +134,15 @@ var takeScript = redis.NewScript(takeSource)
 // Take counts a request. An error means that ctx has ended, or that the
 // principal's rate or burst is not positive. An unavailable Redis is no error.
 func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
+	return l.take(ctx, p, 1)
+}
+
+// Left says what is left as Take does, and counts nothing.
+func (l *Limiter) Left(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
+	return l.take(ctx, p, 0)
+}
+
+func (l *Limiter) take(ctx context.Context, p farwire.Principal, n int) (farwire.Quota, error) {
 	rate, burst := p.Limits.Rate, p.Limits.Burst
 	switch {
 	case rate < 0, math.IsInf(rate, 1):
@@ -139,9 +150,12 @@ func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota,
 	case !(rate > 0), burst < 1:
 		return farwire.Quota{}, fmt.Errorf("redislimit: a rate of %v with a burst of %d lets nothing pass", rate, burst)
 	}
-	a, err := l.run(ctx, takeScript, 3, l.key("rate", p), strconv.FormatFloat(rate, 'g', -1, 64), burst)
+	a, err := l.run(ctx, takeScript, 3, l.key("rate", p), strconv.FormatFloat(rate, 'g', -1, 64), burst, n)
 	switch {
 	case errors.As(err, new(*unavailableError)):
+		if n == 0 {
+			return l.local.Left(ctx, l.share(p))
+		}
 		return l.local.Take(ctx, l.share(p))
 	case err != nil:
 		return farwire.Quota{}, err

@@ -61,6 +61,16 @@ func TestTwoGatewaysShare(t *testing.T) {
 			t.Errorf("%q %q, at the other gateway: %+v", p.Subject, p.KeyID, q)
 		}
 	}
+	asked := slow(50)
+	for range 3 { // to ask takes nothing
+		if q, err := two.Left(t.Context(), asked); err != nil || q != (farwire.Quota{Limit: 50}) {
+			t.Errorf("left of what is used up: %+v, %v", q, err)
+		}
+	}
+	asked.KeyID += "/unused"
+	if q, err := one.Left(t.Context(), asked); err != nil || q != (farwire.Quota{Limit: 50, Remaining: 50}) {
+		t.Errorf("left of what nobody used: %+v, %v", q, err)
+	}
 	keys, err := admin(t, s).Keys(t.Context(), "*").Result()
 	if err != nil || len(keys) != 7 {
 		t.Fatalf("%q, %v", keys, err)

@@ -8,7 +8,7 @@
 -- when the bucket will be empty: then a change of the rate or the burst counts
 -- from the next request on, for what is in the bucket too.
 --
--- KEYS[1] the account   ARGV: rate a second, burst
+-- KEYS[1] the account   ARGV: rate a second, burst, 1 or 0 to ask only
 -- Returns: 1 or 0 for passed or not, requests left at once, microseconds until
 -- one passes.
 
@@ -33,6 +33,10 @@ end
 
 local set_back = at > now -- the clock was: a time in the future would stop the leak
 if set_back then at = now end
+
+if tonumber(ARGV[3]) == 0 then
+  return {1, math.min(math.floor(burst - after(now - at)), 2^53), 0}
+end
 
 if after(now - at) + 1 <= burst then
   local filled = after(now - at) + 1

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,6 +50,9 @@ func (s *serve) admin(log *slog.Logger) (*admin, error) {
 	} {
 		mux.Handle(path, guard.private(h))
 	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuseAdmin(w, http.StatusNotFound, "bad_request", fmt.Sprintf("%q is not served on the admin address", r.URL.Path))
+	})
 	a := &admin{ln, newServer(guard.public(mux), log), metrics, registry, mux, guard}
 	go a.server.Serve(ln) // ends with close
 	return a, nil

@@ -189,8 +189,8 @@ func TestServeAdmin(t *testing.T) {
 	if status, _ := get(t, profiles+"cmdline"); status != http.StatusNotFound {
 		t.Errorf("the command line, with its keys, is shown: %d", status)
 	}
-	if status, _ := get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound {
-		t.Errorf("the gateway itself is served to operators: %d", status)
+	if status, body := get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound || !strings.Contains(body, `"code":"bad_request"`) {
+		t.Errorf("the gateway itself is served to operators, or its absence is not told in JSON: %d %s", status, body)
 	}
 }
 
@@ -212,7 +212,6 @@ func TestServeMakesItsFolder(t *testing.T) {
 	}
 }
 
-// Every line on standard error is JSON: the greeting, the log, and errors.
 // wantJSONLines holds each line to the form of a JSON log.
 func wantJSONLines(t *testing.T, text string) {
 	t.Helper()
@@ -224,6 +223,7 @@ func wantJSONLines(t *testing.T, text string) {
 	}
 }
 
+// Every line on standard error is JSON: the greeting, the log, and errors.
 func TestServeLogsJSON(t *testing.T) {
 	wantJSON := func(text string) { t.Helper(); wantJSONLines(t, text) }
 	for _, args := range [][]string{{"--log-format", "json"}, {"--log-format=json"}} {

@@ -31,13 +31,13 @@ type Answer struct {
 // once. A rate that is negative or infinite is no limit. A change of either counts from
 // the next request on.
 func (b *Buckets) Take(account string, perSecond float64, burst int, now time.Time) (Answer, error) {
-	switch {
-	case perSecond < 0, math.IsInf(perSecond, 1):
-		return Answer{Limit: -1, Remaining: -1}, nil
-	case !(perSecond > 0), burst < 1:
-		return Answer{}, fmt.Errorf("a rate of %v with a burst of %d lets nothing pass", perSecond, burst)
+	bucket, err := b.bucket(account, perSecond, burst, now)
+	if err != nil {
+		return Answer{}, err
 	}
-	bucket := b.bucket(account, rate.Limit(perSecond), burst, now)
+	if bucket == nil {
+		return Answer{Limit: -1, Remaining: -1}, nil
+	}
 	r := bucket.ReserveN(now, 1)
 	if wait := r.DelayFrom(now); wait > 0 {
 		r.CancelAt(now)
@@ -47,8 +47,28 @@ func (b *Buckets) Take(account string, perSecond float64, burst int, now time.Ti
 	return Answer{Limit: bucket.Burst(), Remaining: int(bucket.TokensAt(now))}, nil
 }
 
-// bucket returns the account's bucket with its limits as they are today.
-func (b *Buckets) bucket(account string, limit rate.Limit, burst int, now time.Time) *rate.Limiter {
+// Left says what is left as Take does, and takes nothing.
+func (b *Buckets) Left(account string, perSecond float64, burst int, now time.Time) (Answer, error) {
+	bucket, err := b.bucket(account, perSecond, burst, now)
+	if err != nil {
+		return Answer{}, err
+	}
+	if bucket == nil {
+		return Answer{Limit: -1, Remaining: -1}, nil
+	}
+	return Answer{Limit: bucket.Burst(), Remaining: int(bucket.TokensAt(now))}, nil
+}
+
+// bucket returns the account's bucket with its limits as they are today; nil: it has no
+// limit.
+func (b *Buckets) bucket(account string, perSecond float64, burst int, now time.Time) (*rate.Limiter, error) {
+	switch {
+	case perSecond < 0, math.IsInf(perSecond, 1):
+		return nil, nil
+	case !(perSecond > 0), burst < 1:
+		return nil, fmt.Errorf("a rate of %v with a burst of %d lets nothing pass", perSecond, burst)
+	}
+	limit := rate.Limit(perSecond)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	// A full bucket can be forgotten: a key that comes back finds a full one anyway.
@@ -57,7 +77,7 @@ func (b *Buckets) bucket(account string, limit rate.Limit, burst int, now time.T
 	if bucket == nil {
 		bucket = rate.NewLimiter(limit, burst)
 		b.of.Set(account, bucket, full)
-		return bucket
+		return bucket, nil
 	}
 	if bucket.Limit() != limit {
 		bucket.SetLimitAt(now, limit)
@@ -66,7 +86,7 @@ func (b *Buckets) bucket(account string, limit rate.Limit, burst int, now time.T
 		bucket = resized(bucket, burst, now)
 		b.of.Set(account, bucket, full)
 	}
-	return bucket
+	return bucket, nil
 }
 
 // resized returns a bucket of another size from which as much is taken. To set

@@ -25,6 +25,17 @@ func TestBuckets_Take_RefillsAndFollowsChanges(t *testing.T) {
 			t.Errorf("%d left: %+v", left, a)
 		}
 	}
+	left := func(perSecond float64, burst int) int {
+		t.Helper()
+		a, err := b.Left("alice", perSecond, burst, now)
+		if err != nil || a.RetryAfter != 0 {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		return a.Remaining
+	}
+	if got := left(2, 3); got != 0 {
+		t.Errorf("left of an empty bucket: %d", got)
+	}
 	refused := take(2, 3)
 	if refused.RetryAfter < 500*time.Millisecond || refused.RetryAfter > 501*time.Millisecond {
 		t.Errorf("empty: %+v", refused)
@@ -34,6 +45,9 @@ func TestBuckets_Take_RefillsAndFollowsChanges(t *testing.T) {
 	}
 	if a := take(2, 10); a.RetryAfter != 0 || a.Remaining != 6 { // three are taken, and this one
 		t.Errorf("a larger bucket, of which as much is taken: %+v", a)
+	}
+	if got := left(2, 10); got != 6 || left(2, 10) != 6 || left(-1, 1) != -1 {
+		t.Errorf("to ask what is left says %d, or takes of it", got)
 	}
 	for _, unlimited := range []float64{-1, math.Inf(1)} {
 		if a := take(unlimited, 1); a.Limit >= 0 || a.RetryAfter != 0 {

@@ -20,7 +20,7 @@ var stripped = []string{
 var removed = []string{
 	"service-worker-allowed", "clear-site-data", "strict-transport-security", "alt-svc", "nel", "report-to",
 	"reporting-endpoints", "cross-origin-*", "permissions-policy", "feature-policy", "x-frame-options", "accept-ch",
-	"critical-ch", "speculation-rules", "content-security-policy*", "access-control-*", "set-cookie2",
+	"critical-ch", "speculation-rules", "set-login", "observe-browsing-topics", "origin-trial", "content-security-policy*", "access-control-*", "set-cookie2",
 	"x-farwire-*", "referrer-policy", "surrogate-control", "cdn-cache-control",
 	// A server in front would obey these: nginx and Apache answer with a file or a
 	// location of their own, or keep the answer for everybody.

@@ -76,7 +76,7 @@ func TestIncoming_Policies_AreTheGateways(t *testing.T) {
 	r := parse(t, "/to/-/https/api.test/x")
 	h := header("Content-Security-Policy: default-src *", "Content-Security-Policy-Report-Only: x", "Service-Worker-Allowed: /", "Clear-Site-Data: \"*\"",
 		"Strict-Transport-Security: max-age=1", "Alt-Svc: h3", "NEL: x", "Report-To: x", "Reporting-Endpoints: x", "Cross-Origin-Opener-Policy: x",
-		"Cross-Origin-Resource-Policy: x", "Permissions-Policy: x", "X-Frame-Options: DENY", "Accept-CH: x", "Speculation-Rules: x",
+		"Cross-Origin-Resource-Policy: x", "Permissions-Policy: x", "X-Frame-Options: DENY", "Accept-CH: x", "Speculation-Rules: x", "Set-Login: logged-in", "Observe-Browsing-Topics: ?1", "Origin-Trial: x",
 		"Access-Control-Allow-Origin: https://x", "Access-Control-Allow-Methods: x", "Cache-Control: public, max-age=60, S-Maxage=10", "CDN-Cache-Control: x",
 		"Cloudflare-CDN-Cache-Control: x", "Surrogate-Control: x", "Vary: Accept", "X-Farwire-From: gateway", "ETag: y", "WWW-Authenticate: Basic", "Refresh: 3; URL='/next'")
 	r.Incoming(h, pathform.Answer{Caller: "alice", Request: header("Origin: null", "User-Agent: Mozilla/5.0"), Node: "farwire-de1"})
@@ -97,7 +97,7 @@ func TestIncoming_Policies_AreTheGateways(t *testing.T) {
 		t.Errorf("exposed are %q", exposed)
 	}
 	for _, gone := range []string{"Service-Worker-Allowed", "Clear-Site-Data", "Strict-Transport-Security", "Alt-Svc", "Nel", "Report-To", "Reporting-Endpoints",
-		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "X-Frame-Options", "Accept-Ch", "Speculation-Rules",
+		"Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Permissions-Policy", "X-Frame-Options", "Accept-Ch", "Speculation-Rules", "Set-Login", "Observe-Browsing-Topics", "Origin-Trial",
 		"Content-Security-Policy-Report-Only", "Access-Control-Allow-Methods", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Surrogate-Control", "Www-Authenticate"} {
 		if _, ok := h[gone]; ok {
 			t.Errorf("%s is still there", gone)
