@@ -290,6 +290,11 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 		resp.Body.Close() // one call in a tenth of a second passes
 		resp, err = client.Do(request(r.path))
 	}
+	// An answer that comes before the body's end is lost to net/http's client where
+	// writing fails before it has read it.
+	for try := 0; err != nil && r.status == 413 && try < 10; try++ {
+		resp, err = client.Do(request(r.path))
+	}
 	if err != nil {
 		t.Errorf("%s: %v", name, err)
 		return
