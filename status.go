@@ -175,9 +175,9 @@ type agentInfo struct {
 }
 
 // A LeftLimiter is a Limiter that can be asked what is left without taking of it.
-// [Gateway.Usage] says nothing of the rate of the path form and the forward proxy where
-// the gateway's Limiter is none. Left is called as Take is, and answers the same but
-// for what it takes; it never refuses.
+// Without one, [Gateway.Usage] says nothing of the rate of the path form and the forward
+// proxy. Left is called concurrently, as Take is, takes nothing and never refuses: its
+// Quota has no RetryAfter.
 type LeftLimiter interface {
 	Limiter
 	Left(context.Context, Principal) (Quota, error)

@@ -58,7 +58,7 @@ type LoopOwner interface {
 type LoopConn struct {
 	loop  *Loop
 	owner LoopOwner
-	outer net.Conn // with a Close of its own around the socket; nil: there is none
+	outer net.Conn // what was joined, when it wraps its socket; nil: it was the socket
 
 	mu     sync.Mutex // guards fd against whoever is not in the loop
 	fd     int32      // -1: closed

@@ -32,7 +32,7 @@ var (
 // head is what a request has besides its path and its length: those of a plain client.
 const head = " HTTP/1.1\r\nHost: %s\r\nUser-Agent: relaybench/1\r\nAccept: */*\r\nAccept-Encoding: gzip, br\r\nX-API-Key: " + benchKey + "\r\nContent-Length: %d\r\n\r\n"
 
-// openPath connects to the relay, or to the target where there is none.
+// openPath connects to the relay, or directly to the target.
 func (r *relay) openPath(target string) (*link, error) {
 	addr, prefix := target, ""
 	if len(r.processes) > 0 {
