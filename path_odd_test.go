@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -44,18 +43,11 @@ func newOddTarget(t *testing.T, answer string) *oddTarget {
 // speak sends a request to a server and returns what it says until it ends the connection.
 func speak(t *testing.T, addr, head string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	io.WriteString(conn, head)
-	b, err := io.ReadAll(conn)
+	answer, err := untilEnd(t, addr, head)
 	if err != nil {
 		t.Errorf("%.200q: %v", head, err)
 	}
-	return string(b)
+	return answer
 }
 
 const plainOK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"

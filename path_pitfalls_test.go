@@ -14,6 +14,16 @@ import (
 // closes the connection.
 func rawExchange(t *testing.T, addr, request string) string {
 	t.Helper()
+	answer, err := untilEnd(t, addr, request)
+	if err != nil && answer == "" {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// untilEnd is rawExchange, and returns what ended the connection too early.
+func untilEnd(t *testing.T, addr, request string) (string, error) {
+	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -22,10 +32,7 @@ func rawExchange(t *testing.T, addr, request string) string {
 	conn.SetDeadline(time.Now().Add(patience))
 	io.WriteString(conn, request) // it may be refused before its end
 	answer, err := io.ReadAll(conn)
-	if err != nil && len(answer) == 0 {
-		t.Fatal(err)
-	}
-	return string(answer)
+	return string(answer), err
 }
 
 // Of a request whose length can be read in two ways the target sees one request, or
