@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"crypto/tls"
 	"net"
 	"runtime"
 	"sync"
@@ -51,14 +52,15 @@ type LoopOwner interface {
 	Called()
 }
 
-// A LoopConn is a socket in a Loop. It is a net.Conn that never waits: Read and
-// Write return ErrNotReady instead, and setting a deadline is the same as Call.
-// Only its owner may use it, when the loop calls it; Call and the deadlines are
-// for everybody.
+// A LoopConn is a socket in a Loop, or TLS over one. It is a net.Conn that never
+// waits: Read and Write return ErrNotReady instead, and setting a deadline is the
+// same as Call. Only its owner may use it, when the loop calls it; Call and the
+// deadlines are for everybody.
 type LoopConn struct {
 	loop  *Loop
 	owner LoopOwner
-	outer net.Conn // what was joined, when it wraps its socket; nil: it was the socket
+	outer net.Conn   // what was joined, when it wraps its socket; nil: it was the socket
+	tls   *tlsSocket // nil: a socket without TLS
 
 	mu     sync.Mutex // guards fd against whoever is not in the loop
 	fd     int32      // -1: closed
@@ -75,16 +77,22 @@ const (
 // Join takes the sockets of an owner over: the connections are closed and may not
 // be used any more, while the descriptors live on in what is returned. Nothing
 // happens before the owner calls Want. It returns nil, and changes nothing, where
-// one of them is not a socket and nothing else, or where the system offers no loop.
+// one of them is neither a socket and nothing else nor a tls.Conn over what ForTLS
+// returned of one, or where the system offers no loop. TLS has shaken hands, and does
+// not negotiate again.
 func (l *Loop) Join(owner LoopOwner, conns ...net.Conn) []*LoopConn {
 	joined := make([]*LoopConn, 0, len(conns))
 	for _, conn := range conns {
+		s := below(conn)
+		if s != nil {
+			conn = s.Conn
+		}
 		fd, err := duplicate(conn)
 		if err != nil {
 			abandonAll(joined)
 			return nil
 		}
-		joined = append(joined, &LoopConn{loop: l, owner: owner, fd: fd, slot: -1})
+		joined = append(joined, &LoopConn{loop: l, owner: owner, tls: s, fd: fd, slot: -1})
 	}
 	l.mu.Lock()
 	if l.poller == nil {
@@ -100,6 +108,11 @@ func (l *Loop) Join(owner LoopOwner, conns ...net.Conn) []*LoopConn {
 	l.joined += len(joined)
 	l.mu.Unlock()
 	for i, conn := range conns {
+		if s := joined[i].tls; s != nil {
+			secured := conn.(*tls.Conn)
+			conn = s.Conn
+			s.join(secured, joined[i])
+		}
 		// The poller of package net forgets the socket. No byte is lost: the other
 		// descriptor keeps it open.
 		if w, ok := conn.(wrapper); ok {
@@ -133,6 +146,9 @@ func (l *Loop) run(p *poller) {
 		}
 		p.each(func(slot int32, read, write bool) {
 			if c := l.conns[slot]; c != nil { // not closed by an event before
+				if c.tls != nil {
+					c.tls.empty = false
+				}
 				c.owner.Ready(c, read, write)
 			}
 		})
@@ -188,9 +204,14 @@ func (c *LoopConn) Call() {
 }
 
 // Want says what the loop shall tell the owner of, until the next Want. With
-// neither it tells of nothing, not even of a failure.
+// neither it tells of nothing, not even of a failure. It tells of room too as long as
+// Waits is true.
 func (c *LoopConn) Want(read, write bool) error {
 	var want uint8
+	if c.tls != nil {
+		write = write || c.Waits()
+		read = read && len(c.tls.out) <= maxOut
+	}
 	if read {
 		want |= wantRead
 	}
@@ -220,33 +241,68 @@ func (c *LoopConn) Want(read, write bool) error {
 // Buffer returns 64 KiB that the owner may use until it returns to the loop.
 func (c *LoopConn) Buffer() []byte { return c.loop.buffer }
 
-// Read reads what is there. The error is ErrNotReady, io.EOF, net.ErrClosed or the
-// system's.
+// Read reads what is there. The error is ErrNotReady, io.EOF, net.ErrClosed, the
+// system's or, of TLS, that of crypto/tls.
 func (c *LoopConn) Read(b []byte) (int, error) {
+	if c.tls != nil && c.fd >= 0 {
+		return c.tls.read(b)
+	}
+	return c.receive(b)
+}
+
+func (c *LoopConn) receive(b []byte) (int, error) {
 	if c.fd < 0 {
 		return 0, net.ErrClosed
 	}
 	return Read(uintptr(c.fd), b)
 }
 
-// Write writes what there is room for, some of b. The error is ErrNotReady when
-// that is nothing, net.ErrClosed or the system's.
+// More reports whether Read returns something though the loop may tell of nothing.
+func (c *LoopConn) More() bool { return c.tls != nil && c.tls.more && c.fd >= 0 }
+
+// Write writes what there is room for, some of b. The error is ErrNotReady when that
+// is nothing, and with TLS also when some of what was taken of b waits for room;
+// net.ErrClosed; the system's or that of crypto/tls.
 func (c *LoopConn) Write(b []byte) (int, error) {
+	if c.tls != nil && c.fd >= 0 {
+		return c.tls.write(b)
+	}
+	return c.send(b)
+}
+
+func (c *LoopConn) send(b []byte) (int, error) {
 	if c.fd < 0 {
 		return 0, net.ErrClosed
 	}
 	return Write(uintptr(c.fd), b)
 }
 
-// CloseWrite shuts the sending side.
+// Waits reports whether some of what was taken waits for room, of Write or of TLS's
+// own.
+func (c *LoopConn) Waits() bool { return c.tls != nil && len(c.tls.out) > 0 }
+
+// Flush writes what waits for room, and returns how much the system has taken. The
+// error is ErrNotReady when it was not all, net.ErrClosed or the system's.
+func (c *LoopConn) Flush() (int, error) {
+	if c.tls == nil {
+		return 0, nil
+	}
+	return c.tls.flush()
+}
+
+// CloseWrite shuts the sending side. TLS says so in a record of its own.
 func (c *LoopConn) CloseWrite() error {
-	if c.fd < 0 {
+	switch {
+	case c.fd < 0:
 		return net.ErrClosed
+	case c.tls != nil:
+		return c.tls.conn.CloseWrite()
 	}
 	return shutWrite(c.fd)
 }
 
-// Close takes the socket out of the loop and closes it.
+// Close takes the socket out of the loop and closes it. TLS says nothing about it,
+// unless CloseWrite was called before.
 func (c *LoopConn) Close() error {
 	if c.fd < 0 {
 		return net.ErrClosed

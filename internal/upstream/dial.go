@@ -8,6 +8,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
 )
 
@@ -84,7 +85,7 @@ func (d *Dialer) open(ctx context.Context, exit agent.Exit, t *Target) (_ *Conn,
 		if d.Tickets != nil {
 			with.Tickets = d.Tickets.of(d.Owner, exit.Key(), t.URL.Addr(), with)
 		}
-		secured, err := with.Handshake(ctx, conn, d.RootCAs, host, "http/1.1")
+		secured, err := with.Handshake(ctx, netio.ForTLS(conn), d.RootCAs, host, "http/1.1")
 		if err != nil {
 			if exit.Report != nil {
 				exit.Report(host, err)

@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/farwire/farwire/internal/netio"
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -16,10 +17,7 @@ func TestKeepAlive_PeerVanishes_ConnectionEnds(t *testing.T) {
 		var sides []*os.File // the same sockets, whoever has them
 		s := start(t, pair, func(c *Config) {
 			for _, conn := range []net.Conn{c.Client, c.Target} {
-				if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-					conn = c.NetConn()
-				}
-				f, err := conn.(interface{ File() (*os.File, error) }).File()
+				f, err := netio.TCP(conn).File()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -60,6 +60,7 @@ func (o *loopOwner) Called() {
 			f.begin()
 		}
 		f.followInLoop()
+		f.readOnInLoop()
 	}
 	o.started = true
 }
@@ -70,19 +71,22 @@ func (o *loopOwner) Ready(c *netio.LoopConn, read, write bool) {
 	if from.src != net.Conn(c) {
 		from, to = to, from
 	}
-	if o.turn(from, to, read, write) {
+	if o.turn(c, from, to, read, write) {
 		o.settle()
 	}
 }
 
 // turn returns whether something other than bytes that crossed has come about.
-func (o *loopOwner) turn(from, to *flow, read, write bool) (settle bool) {
+func (o *loopOwner) turn(c *netio.LoopConn, from, to *flow, read, write bool) (settle bool) {
 	defer o.rescue()
 	settle = true // also after a panic
-	wrote := write && to.rest != nil
-	if wrote {
+	wrote := write && (to.rest != nil || c.Waits())
+	if write && to.rest != nil {
 		to.flush()
 		to.followInLoop()
+		to.readOnInLoop()
+	} else if wrote {
+		_, _ = c.Flush() // of TLS's own: when the connection has failed, reading it tells
 	}
 	crossed := !read || from.readInLoop()
 	return wrote || !crossed
@@ -119,28 +123,38 @@ func (o *loopOwner) settle() {
 
 func (f *flow) overInLoop() bool { return f.mode == over && f.rest == nil }
 
-// readInLoop reads once and returns whether all of it crossed and nothing else
-// has come about.
+// readInLoop reads what the source has, of a plain socket once, and returns whether
+// all of it crossed and nothing else has come about.
 func (f *flow) readInLoop() bool {
-	if f.mode == over || f.rest != nil {
-		return true
-	}
 	src := f.src.(*netio.LoopConn)
-	b := src.Buffer()
-	n, err := src.Read(b[copy(b, f.held):])
-	switch {
-	case err == netio.ErrNotReady:
-		return true
-	case err != nil:
-		f.readFailed(err)
-		return false
+	crossed := true
+	for f.mode != over && f.rest == nil {
+		b := src.Buffer()
+		n, err := src.Read(b[copy(b, f.held):])
+		if err == netio.ErrNotReady {
+			break
+		}
+		if err != nil {
+			f.readFailed(err)
+			return false
+		}
+		f.take(b[:len(f.held)+n])
+		if f.mode != relaying || f.rest != nil || f.orders.Load() != 0 {
+			f.followInLoop()
+			crossed = false
+		}
+		if !src.More() {
+			break
+		}
 	}
-	f.take(b[:len(f.held)+n])
-	if f.mode == relaying && f.rest == nil && f.orders.Load() == 0 {
-		return true
+	return crossed && !src.Waits()
+}
+
+// readOnInLoop reads what the loop does not tell of, because TLS has it already.
+func (f *flow) readOnInLoop() {
+	if f.src.(*netio.LoopConn).More() {
+		f.readInLoop()
 	}
-	f.followInLoop()
-	return false
 }
 
 // followInLoop does what followOrders does for a goroutine, which is not called
@@ -169,7 +183,7 @@ func (f *flow) sendInLoop(b []byte, now int64) bool {
 	if f.rest == nil {
 		n, err := f.dst.Write(b)
 		switch {
-		case n == len(b):
+		case n == len(b) && err == nil:
 			f.wroteAt.Store(now)
 			return true
 		case err != nil && err != netio.ErrNotReady:
@@ -184,25 +198,34 @@ func (f *flow) sendInLoop(b []byte, now int64) bool {
 	return true
 }
 
-// flush writes of the rest what there is room for.
+// flush writes of the rest what there is room for, behind what TLS has taken of it.
 func (f *flow) flush() {
-	r := f.rest
-	for r.done < len(r.buf) {
-		n, err := f.dst.Write(r.buf[r.done:])
-		if err == netio.ErrNotReady {
-			return
-		}
-		if err != nil {
-			f.restFailed(err)
-			return
-		}
+	r, dst := f.rest, f.dst.(*netio.LoopConn)
+	n, err := dst.Flush()
+	f.took(n)
+	for err == nil && r.done < len(r.buf) {
+		n, err = dst.Write(r.buf[r.done:])
 		r.done += n
-		f.blocked.Store(f.p.now())
+		f.took(n)
+	}
+	switch {
+	case err == netio.ErrNotReady:
+		return
+	case err != nil:
+		f.restFailed(err)
+		return
 	}
 	closes := r.closes
 	f.drop()
 	if closes {
 		f.p.note(f.to, closeSent)
+	}
+}
+
+// took notes that the destination has taken n bytes more of those that wait.
+func (f *flow) took(n int) {
+	if n > 0 {
+		f.blocked.Store(f.p.now())
 	}
 }
 

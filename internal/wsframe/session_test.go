@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,7 +55,10 @@ func start(t *testing.T, pair func(testing.TB) (near, far net.Conn), change func
 // each runs a test over every kind of connection.
 func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
 	tcps(t, test)
-	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
+	tlss(t, tcpPair, test)
+	plain, secured := loopPair(tcpPair), loopTLSPair(tcpPair)
+	t.Run("tls target/loop", func(t *testing.T) { test(t, inTurns(plain, secured)) })
+	t.Run("tls client/loop", func(t *testing.T) { test(t, inTurns(secured, plain)) })
 	t.Run("pipe", func(t *testing.T) { test(t, memPair) })
 	t.Run("waiter", func(t *testing.T) { test(t, waiterPair) })
 	t.Run("counted", func(t *testing.T) { test(t, countedPair) })
@@ -66,12 +70,50 @@ func tcps(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far
 	t.Run("loop", func(t *testing.T) { test(t, loopPair(tcpPair)) })
 }
 
+// tlss runs a test over TLS, which two goroutines carry and then a loop.
+func tlss(t *testing.T, pair func(testing.TB) (near, far net.Conn), test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
+	t.Run("tls", func(t *testing.T) {
+		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, pair) })
+	})
+	t.Run("tls/loop", func(t *testing.T) { test(t, loopTLSPair(pair)) })
+}
+
+// loopTLSPair makes pairs for the loop of TLS over pairs of sockets.
+func loopTLSPair(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
+	return func(t testing.TB) (near, far net.Conn) {
+		return tlsOver(t, func(t testing.TB) (near, far net.Conn) {
+			near, far = loopPair(pair)(t)
+			return netio.ForTLS(near), far
+		})
+	}
+}
+
+// inTurns makes pairs for clients of one kind and for targets of another.
+func inTurns(client, target func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
+	var made atomic.Int32
+	return func(t testing.TB) (near, far net.Conn) {
+		if made.Add(1)%2 == 1 {
+			return client(t)
+		}
+		return target(t)
+	}
+}
+
 // loops carry the sessions whose connections are both loopSockets.
 var loops netio.Loops
 
 type loopSocket struct{ countedConn }
 
-func inLoop(c net.Conn) bool { _, ok := c.(*loopSocket); return ok }
+// inLoop reports whether a connection is for the loop: one of loopPair, or TLS of
+// loopTLSPair over one.
+func inLoop(c net.Conn) bool {
+	if t, ok := c.(*tls.Conn); ok {
+		s, ok := t.NetConn().(interface{ Socket() *net.TCPConn })
+		return ok && s.Socket() != nil
+	}
+	_, ok := c.(*loopSocket)
+	return ok
+}
 
 // loopPair makes pairs for the loop of pairs of sockets.
 func loopPair(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {

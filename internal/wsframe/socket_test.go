@@ -51,15 +51,13 @@ func buffereds(t *testing.T, receive, send int, test func(t *testing.T, pair fun
 	pair := func(t testing.TB) (near, far net.Conn) { return buffered(t, receive, send) }
 	t.Run("tcp", func(t *testing.T) { test(t, pair) })
 	t.Run("loop", func(t *testing.T) { test(t, loopPair(pair)) })
-	t.Run("tls", func(t *testing.T) {
-		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, pair) })
-	})
+	tlss(t, pair, test)
 }
 
 // sockets runs a test over sockets that keep what the kernel likes.
 func sockets(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
 	tcps(t, test)
-	t.Run("tls", func(t *testing.T) { test(t, tlsPair) })
+	tlss(t, tcpPair, test)
 }
 
 // A reader of sockets that stalls is lost; one that is merely slow is not,
