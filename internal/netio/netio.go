@@ -51,6 +51,14 @@ type wrapper interface{ Socket() *net.TCPConn }
 // owes, where the system can do that. Neither setting is essential: a socket
 // that refuses it, or that is not a socket, is used as it is.
 func WatchPeer(conn net.Conn, owes time.Duration) {
+	if c, ok := conn.(*LoopConn); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.fd >= 0 {
+			watchFD(c.fd, owes)
+		}
+		return
+	}
 	tcp := TCP(conn)
 	if tcp == nil {
 		return

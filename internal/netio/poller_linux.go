@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -159,6 +160,19 @@ func closeFD(fd int32) { _ = syscall.Close(int(fd)) } // nobody can do anything 
 
 func shutWrite(fd int32) error {
 	return os.NewSyscallError("shutdown", syscall.Shutdown(int(fd), syscall.SHUT_WR))
+}
+
+// watchFD is WatchPeer for a descriptor that package net does not know.
+func watchFD(fd int32, owes time.Duration) {
+	for _, o := range []struct{ level, option, value int }{
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, int(KeepAlive.Idle / time.Second)},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, int(KeepAlive.Interval / time.Second)},
+		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, KeepAlive.Count},
+		{syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
+		{syscall.IPPROTO_TCP, tcpUserTimeout, int(owes / time.Millisecond)},
+	} {
+		_ = syscall.SetsockoptInt(int(fd), o.level, o.option, o.value) // not essential
+	}
 }
 
 // queuedIn is SIOCOUTQ of tcp(7).

@@ -5,6 +5,7 @@ package netio
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // Here no loop begins: Join finds nothing to take over, and so nothing of what
@@ -21,4 +22,5 @@ func (*poller) wake()                                     {}
 func (*poller) set(fd, slot int32, old, want uint8) error { return errors.ErrUnsupported }
 func closeFD(int32)                                       {}
 func shutWrite(int32) error                               { return errors.ErrUnsupported }
+func watchFD(int32, time.Duration)                        {}
 func queuedIn(uintptr) (n int, known bool)                { return 0, false }

@@ -2,6 +2,7 @@ package wsframe
 
 import (
 	"math"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,10 @@ const (
 	stallSamples = 6
 	// quiet is how long a source may be silent with a big buffer in its hands.
 	quiet = time.Second
+	// watchAfter is how old a session is when the kernel is told to look after
+	// its peers. That is ten system calls, which a short session does without: the
+	// first probe of a silent peer comes long after.
+	watchAfter = 2 * time.Second
 
 	never = math.MaxInt64
 )
@@ -26,6 +31,7 @@ type clock struct {
 	wake    int64 // when timer fires
 	stopped bool
 	calls   bool // the next tick calls the loop
+	watched bool // the kernel looks after both peers
 
 	deadline int64 // when the ending is over; 0: the session is not ending
 	final    bool  // the deadline is the last: then both connections are cut
@@ -47,6 +53,24 @@ func (p *Pipe) startClock() {
 	if p.cfg.Idle > 0 {
 		p.alarm(now + int64(p.cfg.Idle))
 	}
+	p.alarm(now + int64(watchAfter))
+}
+
+// watchPeers tells the kernel, once, when the session has lasted.
+func (p *Pipe) watchPeers(now int64) (next int64) {
+	switch {
+	case p.clock.watched:
+		return never
+	case now < int64(watchAfter):
+		return int64(watchAfter)
+	}
+	p.clock.watched = true
+	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
+		// The kernel gives up later than Stall, which can tell a slow reader from
+		// one that takes nothing.
+		netio.WatchPeer(conn, max(p.cfg.Stall+p.cfg.Stall/2, 45*time.Second))
+	}
+	return never
 }
 
 func (p *Pipe) stopClock() {
@@ -111,6 +135,7 @@ func (p *Pipe) tick() {
 	p.clock.watching.Store(false) // before looking: an owner that blocks meanwhile asks for a tick
 	p.alarm(p.checkFlow(&p.toTarget, now))
 	p.alarm(p.checkFlow(&p.toClient, now))
+	p.alarm(p.watchPeers(now))
 	switch {
 	case p.clock.deadline != 0:
 		p.alarm(p.checkDeadline(now))

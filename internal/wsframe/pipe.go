@@ -114,8 +114,8 @@ var (
 )
 
 // Config is what New needs. The Pipe owns both connections and closes them. It
-// relies on their deadlines, clears those that are set, and has the kernel
-// probe a silent peer where a connection is a TCP socket or TLS over one.
+// relies on their deadlines, clears those that are set, and after a few seconds has
+// the kernel probe a silent peer where a connection is a TCP socket or TLS over one.
 type Config struct {
 	Client, Target         net.Conn
 	FromClient, FromTarget []byte // what was read of each already; it crosses first
@@ -247,9 +247,6 @@ func (p *Pipe) Start(done func(Result)) {
 	// small one that they begin with.
 	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
 		conn.SetDeadline(time.Time{}) // fails only when it is closed: then reading fails too
-		// The kernel gives up later than Stall, which can tell a slow reader from
-		// one that takes nothing.
-		netio.WatchPeer(conn, max(p.cfg.Stall+p.cfg.Stall/2, 45*time.Second))
 	}
 	p.startClock()
 

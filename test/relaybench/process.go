@@ -165,6 +165,7 @@ func play(name string, args []string) error {
 			return answers.Encode(facts{Error: err.Error()})
 		}
 		defer pprof.StopCPUProfile()
+		defer writeAllocations(strings.TrimSuffix(profile, ".pprof") + ".allocs.pprof")
 	}
 	if err := answers.Encode(facts{Addr: r.addr, Roots: r.roots}); err != nil {
 		return err
@@ -185,4 +186,15 @@ func play(name string, args []string) error {
 		}
 	}
 	return orders.Err()
+}
+
+// writeAllocations writes which code has allocated how much since the start. It
+// returns nothing: who wants the file sees that there is none.
+func writeAllocations(file string) {
+	f, err := os.Create(file)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	pprof.Lookup("allocs").WriteTo(f, 0)
 }

@@ -40,6 +40,11 @@ const (
 	bySecure             // the same, to a target with TLS
 )
 
+// String names a way in the name of a profile.
+func (w way) String() string {
+	return [...]string{"message", "path", "connect", "session", "secure"}[w]
+}
+
 // serves reports whether a relay can be asked so.
 func serves(name string, w way) bool {
 	if w == bySession || w == bySecure {
@@ -126,7 +131,7 @@ func startRelay(p *plan, w way, name, target string) (*relay, error) {
 		if p.profiles == "" {
 			return ""
 		}
-		return filepath.Join(p.profiles, of+".pprof")
+		return filepath.Join(p.profiles, of+"-"+w.String()+".pprof")
 	}
 	for _, m := range makers {
 		if m.name == name {
