@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
-	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
@@ -220,7 +219,6 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	netio.WatchPeer(conn, tunnelOwes)
 	s.conn = conn
 	t := &tunneled{g: g, s: s}
 	go func() {

@@ -139,7 +139,6 @@ func (t *tunneled) overConn(w http.ResponseWriter) {
 		return
 	}
 	conn.SetDeadline(time.Time{})
-	netio.WatchPeer(conn, tunnelOwes)
 	t.start(conn, early, http.StatusOK)
 }
 
@@ -169,6 +168,9 @@ func (t *tunneled) start(client net.Conn, early []byte, code int) {
 
 // carry makes the tunnel, which is what carries the session from now on.
 func (t *tunneled) carry(client tunnel.Side, early []byte) *tunnel.Tunnel {
+	if conn, ok := client.(net.Conn); ok {
+		netio.WatchLater(conn, tunnelOwes)
+	}
 	tun := tunnel.New(tunnel.Config{Client: client, Target: t.target, FromClient: early, Idle: t.options.Idle, IdleCause: errIdle})
 	t.s.conn = nil
 	t.s.reached(t.exit.ID, t.addr)

@@ -187,22 +187,23 @@ const userTimeout = 50 * time.Second
 // about to be connected to.
 func (d *dialer) connect(ctx context.Context, g guard, host string, ap netip.AddrPort) (net.Conn, error) {
 	nd := net.Dialer{
-		Timeout: d.dialTimeout,
-		// With data on its way the user timeout finds a vanished peer, and
-		// without any these probes do.
-		KeepAliveConfig: netio.KeepAlive,
-		ControlContext: func(_ context.Context, _, address string, c syscall.RawConn) error {
+		Timeout:   d.dialTimeout,
+		KeepAlive: -1,
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			ap, err := netip.ParseAddrPort(address)
 			if err != nil {
 				return refusal{host, refusedSpecial}
 			}
-			if err := g.check(host, ap); err != nil {
-				return err
-			}
-			return netio.SetUserTimeout(c, userTimeout)
+			return g.check(host, ap)
 		},
 	}
-	return d.open(ctx, &nd, ap.String())
+	c, err := d.open(ctx, &nd, ap.String())
+	if err == nil {
+		// With data on its way the user timeout finds a vanished peer, and
+		// without any these probes do.
+		netio.WatchLater(c, userTimeout)
+	}
+	return c, err
 }
 
 // resolve looks host up and refuses it when any address is forbidden: the

@@ -70,6 +70,17 @@ func WatchPeer(conn net.Conn, owes time.Duration) {
 	}
 }
 
+// WatchAfter is how old a connection is when the kernel is told to look after its
+// peer. That is five system calls, which a short connection does without: the first
+// probe of a silent peer comes long after.
+const WatchAfter = 2 * time.Second
+
+// WatchLater is WatchPeer after WatchAfter. Stop has it not happen any more; a
+// connection that is closed needs none.
+func WatchLater(conn net.Conn, owes time.Duration) (stop func() bool) {
+	return time.AfterFunc(WatchAfter, func() { WatchPeer(conn, owes) }).Stop
+}
+
 // plainReader holds a buffer while it waits, unless c has WaitRead.
 func plainReader(c net.Conn, take func() []byte, give func()) func() (int, error) {
 	if w, ok := c.(interface{ WaitRead() }); ok {

@@ -15,10 +15,6 @@ const (
 	stallSamples = 6
 	// quiet is how long a source may be silent with a big buffer in its hands.
 	quiet = time.Second
-	// watchAfter is how old a session is when the kernel is told to look after
-	// its peers. That is ten system calls, which a short session does without: the
-	// first probe of a silent peer comes long after.
-	watchAfter = 2 * time.Second
 
 	never = math.MaxInt64
 )
@@ -53,7 +49,7 @@ func (p *Pipe) startClock() {
 	if p.cfg.Idle > 0 {
 		p.alarm(now + int64(p.cfg.Idle))
 	}
-	p.alarm(now + int64(watchAfter))
+	p.alarm(now + int64(netio.WatchAfter))
 }
 
 // watchPeers tells the kernel, once, when the session has lasted.
@@ -61,8 +57,8 @@ func (p *Pipe) watchPeers(now int64) (next int64) {
 	switch {
 	case p.clock.watched:
 		return never
-	case now < int64(watchAfter):
-		return int64(watchAfter)
+	case now < int64(netio.WatchAfter):
+		return int64(netio.WatchAfter)
 	}
 	p.clock.watched = true
 	for _, conn := range []net.Conn{p.conn(Client), p.conn(Target)} {
