@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/strangers"
 )
 
@@ -74,7 +76,8 @@ func (n *newcomers) closeAll() {
 
 // listen opens the address of a flag, or says what to do about it.
 func listen(flag, addr string) (net.Listener, error) {
-	ln, err := net.Listen("tcp", addr)
+	config := netio.ListenConfig()
+	ln, err := config.Listen(context.Background(), "tcp", addr)
 	var dns *net.DNSError
 	var bad *net.AddrError
 	switch {

@@ -164,14 +164,36 @@ func shutWrite(fd int32) error {
 
 // watchFD is WatchPeer for a descriptor that package net does not know.
 func watchFD(fd int32, owes time.Duration) {
+	_ = keepAliveFD(int(fd)) // neither is essential
+	_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(owes/time.Millisecond))
+}
+
+func keepAliveFD(fd int) error {
 	for _, o := range []struct{ level, option, value int }{
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, int(KeepAlive.Idle / time.Second)},
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, int(KeepAlive.Interval / time.Second)},
 		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, KeepAlive.Count},
 		{syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
-		{syscall.IPPROTO_TCP, tcpUserTimeout, int(owes / time.Millisecond)},
 	} {
-		_ = syscall.SetsockoptInt(int(fd), o.level, o.option, o.value) // not essential
+		if err := syscall.SetsockoptInt(fd, o.level, o.option, o.value); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return nil
+}
+
+// ListenConfig has the connections of a listener probe a silent peer by KeepAlive. They
+// inherit that from the listener's socket, where package net makes four system calls
+// for each.
+func ListenConfig() net.ListenConfig {
+	return net.ListenConfig{
+		KeepAlive: -1,
+		Control: func(_, _ string, c syscall.RawConn) (err error) {
+			if failed := c.Control(func(fd uintptr) { err = keepAliveFD(int(fd)) }); failed != nil {
+				return failed
+			}
+			return err
+		},
 	}
 }
 

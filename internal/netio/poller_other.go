@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// ListenConfig has the connections of a listener probe a silent peer by KeepAlive.
+func ListenConfig() net.ListenConfig { return net.ListenConfig{KeepAliveConfig: KeepAlive} }
+
 // Here no loop begins: Join finds nothing to take over, and so nothing of what
 // follows is called.
 type poller struct{}
