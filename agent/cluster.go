@@ -50,7 +50,8 @@ type cluster struct {
 
 	peers struct {
 		sync.Mutex
-		links  map[string]*peerLink // by the gateway's name
+		links  map[string]*peerLink // to be used, by the gateway's name
+		live   map[*link]struct{}   // all that have not ended
 		warned map[string]time.Time // when the log said last that one cannot be reached
 	}
 }
@@ -93,7 +94,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 	}
 	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets, idle: peerIdle, moved: make(chan struct{}),
 		far: map[string]*farGateway{}, entries: map[string]*entry{}}
-	c.peers.links, c.peers.warned = map[string]*peerLink{}, map[string]time.Time{}
+	c.peers.links, c.peers.live, c.peers.warned = map[string]*peerLink{}, map[*link]struct{}{}, map[string]time.Time{}
 	p.mu.Lock()
 	if p.cluster != nil {
 		p.mu.Unlock()
@@ -259,12 +260,8 @@ func (c *cluster) lost(gateway string) {
 // caller holds mu.
 func (p *Pool) remote(named Exit) *entry {
 	key := remoteKey(named)
-	if p.cluster != nil {
-		if e := p.cluster.entries[key]; e != nil {
-			return e
-		}
-	} else if at := slices.IndexFunc(p.entries, func(e *entry) bool { return e.own == nil && e.exit.key == key }); at >= 0 {
-		return p.entries[at]
+	if e := p.known(key); e != nil {
+		return e
 	}
 	e := p.remoteEntry(named)
 	p.entries = append(p.entries, e)
@@ -272,6 +269,19 @@ func (p *Pool) remote(named Exit) *entry {
 		p.cluster.entries[key] = e
 	}
 	return e
+}
+
+// known is the entry of the agents of a key; nil: nothing leads to them. The caller
+// holds mu.
+func (p *Pool) known(key string) *entry {
+	if p.cluster != nil {
+		return p.cluster.entries[key]
+	}
+	at := slices.IndexFunc(p.entries, func(e *entry) bool { return e.own == nil && e.exit.key == key })
+	if at < 0 {
+		return nil
+	}
+	return p.entries[at]
 }
 
 // remoteKey names the agents of a slug and country. An ID has no space, so no exit

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,8 +35,8 @@ type peerLink struct {
 }
 
 const (
-	// peerPatience is how long another gateway may take to let this one in. It is
-	// for the next holder of the agent that it is short.
+	// peerPatience is how long a dial waits for another gateway to let this one in,
+	// before it looks for another holder of the agent.
 	peerPatience = time.Second
 	// peerIdle is how long a connection without a stream is kept.
 	peerIdle = 60 * time.Second
@@ -50,6 +52,7 @@ func (c *cluster) peerTo(ctx context.Context, g farGateway) (*link, error) {
 	made := c.peers.links[g.name]
 	if made == nil || made.over() {
 		made = &peerLink{made: make(chan struct{})}
+		maps.DeleteFunc(c.peers.links, func(_ string, old *peerLink) bool { return old.over() })
 		c.peers.links[g.name] = made
 		p := c.pool
 		p.mu.Lock()
@@ -69,12 +72,26 @@ func (c *cluster) peerTo(ctx context.Context, g farGateway) (*link, error) {
 		}
 	}
 	c.peers.Unlock()
+	late := time.NewTimer(peerPatience)
+	defer late.Stop()
 	select {
 	case <-made.made:
 		return made.link, made.err
+	case <-late.C: // it may still come to stand, for whoever asks again
+		return nil, &DialError{FaultAgent, fmt.Errorf("%w: it does not answer", causeGatewayLost)}
 	case <-ctx.Done():
 		return nil, &DialError{FaultAgent, ctx.Err()}
 	}
+}
+
+// live are the links to other gateways that have not ended.
+func (c *cluster) live() []*link {
+	if c == nil {
+		return nil
+	}
+	c.peers.Lock()
+	defer c.peers.Unlock()
+	return slices.Collect(maps.Keys(c.peers.live))
 }
 
 // over reports whether a link was made and is of no use any more.
@@ -90,7 +107,7 @@ func (l *peerLink) over() bool {
 // keepPeer makes a link and reads its control stream until it ends.
 func (c *cluster) keepPeer(made *peerLink, g farGateway) {
 	log := c.pool.log.With("gateway", g.name)
-	ctx, cancel := context.WithTimeout(c.pool.ctx, peerPatience)
+	ctx, cancel := context.WithTimeout(c.pool.ctx, handshakeTimeout)
 	nc, l, err := c.linkPeer(ctx, g)
 	cancel()
 	if err != nil {
@@ -106,6 +123,14 @@ func (c *cluster) keepPeer(made *peerLink, g farGateway) {
 	defer nc.Close()
 	defer l.mux.Close()
 	l.log = log
+	c.peers.Lock()
+	c.peers.live[l] = struct{}{}
+	c.peers.Unlock()
+	defer func() {
+		c.peers.Lock()
+		delete(c.peers.live, l)
+		c.peers.Unlock()
+	}()
 	made.link = l
 	close(made.made)
 	stop := context.AfterFunc(c.pool.ctx, func() { l.mux.Close() })

@@ -158,7 +158,7 @@ func (s *peerServer) dial(ctx context.Context, r request, extra []Rules) (net.Co
 	if e.own != nil {
 		return e.exit.DialContext(ctx, r.Network, r.Addr)
 	}
-	return overOwn(ctx, s.cluster.pool, e, func(l route) (net.Conn, error) { return l.dial(ctx, r.Network, r.Addr) })
+	return overHeld(ctx, s.cluster.pool, e, func(l route) (net.Conn, error) { return l.dial(ctx, r.Network, r.Addr) })
 }
 
 func (s *peerServer) resolve(ctx context.Context, r request, extra []Rules) ([]netip.Addr, error) {
@@ -168,12 +168,25 @@ func (s *peerServer) resolve(ctx context.Context, r request, extra []Rules) ([]n
 	}
 	ctx = WithRules(ctx, joined(extra))
 	if e.own == nil {
-		return overOwn(ctx, s.cluster.pool, e, func(l route) ([]netip.Addr, error) { return l.resolve(ctx, r.Addr) })
+		return overHeld(ctx, s.cluster.pool, e, func(l route) ([]netip.Addr, error) { return l.resolve(ctx, r.Addr) })
 	}
 	if e.exit.Resolve == nil {
 		return nil, &DialError{FaultAgent, causeLookup}
 	}
 	return e.exit.Resolve(ctx, r.Addr)
+}
+
+// overHeld does something over a link of this gateway's own. One whose agent is about
+// to leave does not count: whoever asks finds the agent elsewhere.
+func overHeld[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
+	p.mu.Lock()
+	links := e.usable(rulesOf(ctx))
+	p.mu.Unlock()
+	got, err := overOwn(ctx, links, do)
+	if errors.Is(err, errNoLink) {
+		err = &DialError{FaultAgent, causeNotHere}
+	}
+	return got, err
 }
 
 func (s *peerServer) call(ctx context.Context, body []byte) ([]byte, error) {

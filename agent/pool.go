@@ -319,8 +319,9 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	}
 	carried := slices.Clone(p.carried)
 	var member Membership
-	if p.cluster != nil {
-		member = p.cluster.membership
+	c := p.cluster
+	if c != nil {
+		member = c.membership
 	}
 	p.mu.Unlock()
 	p.clusterChanged()
@@ -339,6 +340,14 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 				cut.Store(true)
 			}
 			l.leave()
+		})
+	}
+	for _, l := range c.live() {
+		wg.Go(func() {
+			l.drained() // who keeps connections for later use closes them
+			if !l.idle(ctx) {
+				cut.Store(true)
+			}
 		})
 	}
 	wg.Wait()

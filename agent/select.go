@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -152,98 +151,13 @@ func (e *entry) load(r Rules) (load float64, ok bool) {
 // takes reports whether sessions may be opened over the link under the rules.
 func (l *link) takes(r Rules) bool { return !l.draining.Load() && (l.knowsRules || r.empty()) }
 
-// usableLinks returns the links of an entry that take sessions, the less loaded of
-// two random ones first.
-func (p *Pool) usableLinks(e *entry, r Rules) []*link {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var links []*link
-	for _, l := range e.links {
-		if l.takes(r) {
-			links = append(links, l)
-		}
-	}
-	rand.Shuffle(len(links), func(i, j int) { links[i], links[j] = links[j], links[i] })
-	if len(links) > 1 && links[1].sessions.Load() < links[0].sessions.Load() {
-		links[0], links[1] = links[1], links[0]
-	}
-	return links
-}
-
-var errNoLink = errors.New("no link to the agent")
-
-// overLinks does something over a link of the entry, and over another while the
-// fault is an agent's; then through other gateways that hold it, while the fault is
-// an agent's or a gateway's. When none of these has it any more, links that have come
-// meanwhile are tried: an agent may just have moved.
-func overLinks[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (got T, err error) {
-	goesOn := func() bool { return err != nil && Classify(err).Fault == FaultAgent && ctx.Err() == nil }
-	var tried []string
-	for range 2 {
-		why := err
-		if got, err = overOwn(ctx, p, e, do); !goesOn() {
-			return got, err
-		}
-		had := !errors.Is(err, errNoLink)
-		if !had && why != nil {
-			err = why // of the gateways that were tried
-		}
-		c, holders := p.holders(e, rulesOf(ctx))
-		for _, g := range holders {
-			if slices.Contains(tried, g.name) {
-				continue
-			}
-			tried = append(tried, g.name)
-			var l *link
-			if l, err = c.peerTo(ctx, g); err == nil {
-				got, err = do(route{l, e.exit.key})
-			}
-			if !goesOn() {
-				return got, err
-			}
-		}
-		if had || len(tried) == 0 {
-			break
-		}
-	}
-	return got, err
-}
-
-// overOwn does something over a link of this gateway's own.
-func overOwn[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
-	var none T
-	var err error = &DialError{FaultAgent, errNoLink}
-	for _, l := range p.usableLinks(e, rulesOf(ctx)) {
-		var got T
-		if got, err = do(route{link: l}); err == nil {
-			return got, nil
-		}
-		if Classify(err).Fault != FaultAgent || ctx.Err() != nil {
-			break
-		}
-	}
-	return none, err
-}
-
-// holders returns the gateways through which the agents of an entry are reached,
-// in the order in which to try them.
-func (p *Pool) holders(e *entry, r Rules) (*cluster, []farGateway) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var list []farGateway
-	for _, g := range e.holders(r, rand.Shuffle) {
-		list = append(list, *g)
-	}
-	return p.cluster, list
-}
-
 // remoteEntry is the exit of the agents that share the name of named.
 func (p *Pool) remoteEntry(named Exit) *entry {
 	named.key = remoteKey(named)
 	named.ObeysRules = true
 	e := &entry{exit: named}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := overLinks(ctx, p, e, func(l route) (net.Conn, error) { return l.dial(ctx, network, addr) })
+		c, err := overLinks(ctx, p, named.key, func(l route) (net.Conn, error) { return l.dial(ctx, network, addr) })
 		if err != nil {
 			p.health.failed(named.key, normalHost(hostOf(addr)), err)
 			return nil, err
@@ -251,7 +165,7 @@ func (p *Pool) remoteEntry(named Exit) *entry {
 		return c, nil
 	}
 	e.exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
-		return overLinks(ctx, p, e, func(l route) ([]netip.Addr, error) { return l.resolve(ctx, host) })
+		return overLinks(ctx, p, named.key, func(l route) ([]netip.Addr, error) { return l.resolve(ctx, host) })
 	}
 	e.exit.Report = func(host string, err error) { p.health.report(named.key, normalHost(host), err) }
 	return e

@@ -45,14 +45,15 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 // listens to the gateway runs from the beginning, so that a gateway which has
 // given up stops the dial.
 func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
-	if why := l.server.enter(l); why != "" {
-		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
-		return
-	}
 	s := &session{link: l, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
 	l.mu.Lock()
-	l.sessions[stream.StreamID()] = s
+	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or it hears of the drain
 	l.mu.Unlock()
+	if why := l.server.enter(l); why != "" {
+		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
+		l.forget(s)
+		return
+	}
 	l.server.began(s)
 
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
@@ -128,11 +129,15 @@ func (s *session) done() {
 	if s.target != nil {
 		s.target.Close()
 	}
-	l := s.link
+	s.link.forget(s)
+	s.link.server.ended(s)
+}
+
+// forget takes a session out of the link's books.
+func (l *agentLink) forget(s *session) {
 	l.mu.Lock()
 	delete(l.sessions, s.stream.StreamID())
 	l.mu.Unlock()
-	l.server.ended(s)
 	select {
 	case l.quiet <- struct{}{}:
 	default:
