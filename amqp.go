@@ -85,7 +85,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = st.run(ctx)
 	}
-	st.finish(err)
+	st.finish(ctx, err)
 }
 
 // read reads the request and finds out whose it is. Its errors are HTTP answers.
@@ -334,7 +334,7 @@ func (p *amqpPace) goOn() {
 }
 
 // finish tells the client why its stream ends, if it is there to be told.
-func (st *amqpStream) finish(err error) {
+func (st *amqpStream) finish(ctx context.Context, err error) {
 	r := &st.result
 	switch class := fault.ClassOf(err); {
 	case class.OfTarget():
@@ -351,7 +351,7 @@ func (st *amqpStream) finish(err error) {
 	case errors.Is(err, sse.ErrLost) && st.out.Stalled():
 		r.Code, r.Err = 1008, sse.ErrStalled
 		return
-	case errors.Is(err, sse.ErrLost), errors.Is(err, context.Canceled):
+	case errors.Is(err, sse.ErrLost), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		r.EndedBy = EndedByClient
 		return
 	}

@@ -248,7 +248,7 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 			return Principal{}, errKeyInvalid
 		}
 		if err != nil {
-			return Principal{}, fmt.Errorf("authenticator: %w", err)
+			return Principal{}, fault.FromHost("authenticator", err)
 		}
 		if p.Subject == "" {
 			return Principal{}, fmt.Errorf("authenticator: %T returned a principal without a subject", g.o.Auth)
@@ -297,7 +297,7 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
 	q, err := g.o.Limiter.Take(ctx, p)
 	if err != nil {
-		return Quota{}, fmt.Errorf("limiter: %w", err)
+		return Quota{}, fault.FromHost("limiter", err)
 	}
 	if q.RetryAfter > 0 {
 		g.meters.Refuse(p.counter())
@@ -321,7 +321,7 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
 			err = errKeyGone
 		case lookup != nil:
-			err = fmt.Errorf("authenticator: %w", lookup)
+			err = fault.FromHost("authenticator", lookup)
 		default:
 			p = found
 		}

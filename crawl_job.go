@@ -13,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -364,7 +365,7 @@ func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File
 
 func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error) {
 	if url, err = j.g.o.Storage.Save(ctx, f); err != nil {
-		return "", fmt.Errorf("storage: %w", err)
+		return "", fault.FromHost("storage", err)
 	}
 	return url, nil
 }

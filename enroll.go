@@ -259,7 +259,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 		if errors.Is(err, ErrNoSite) { // it has just gone
 			return next, errNoSuchSite
 		}
-		return next, fmt.Errorf("site store: %w", err)
+		return next, fault.FromHost("site store", err)
 	}
 	select {
 	case g.due <- struct{}{}:
@@ -278,7 +278,7 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 	}
 	sites, err := g.o.Sites.Enrolled(ctx, base)
 	if err != nil {
-		return Site{}, fmt.Errorf("site store: %w", err)
+		return Site{}, fault.FromHost("site store", err)
 	}
 	if len(sites) == 0 {
 		return Site{}, errNoSuchSite

@@ -17,6 +17,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -85,33 +86,47 @@ var (
 // DialContext). It is shown as it is. Whatever else a host returns is "internal
 // error" outside, and whole in the log.
 type Refusal struct {
-	Status     int           // of an HTTP answer; zero: 403
-	CloseCode  int           // of a close frame and an error event; zero: 1008
+	Status     int           // of an HTTP answer, 400 to 599; anything else: 403
+	CloseCode  int           // of a close frame and an error event; one that no close frame may carry: 1008
 	Code       string        // stable, for programs; empty: "target_forbidden"
-	Message    string        // what the caller reads; empty: "refused"
-	RetryAfter time.Duration // zero: not said
+	Message    string        // what the caller reads, on one line and of 1000 bytes at most; empty: "refused"
+	RetryAfter time.Duration // not positive: not said
 	Err        error         // for the log alone
 }
 
 // Error returns the message and, for the log, Err.
 func (r *Refusal) Error() string {
-	if r.Err != nil {
+	switch {
+	case r == nil:
+		return "a nil *Refusal"
+	case r.Err != nil:
 		return r.Message + ": " + r.Err.Error()
 	}
 	return r.Message
 }
 
 // Unwrap returns Err.
-func (r *Refusal) Unwrap() error { return r.Err }
+func (r *Refusal) Unwrap() error {
+	if r == nil {
+		return nil
+	}
+	return r.Err
+}
 
-// public is what the world sees of a Refusal.
+// public is what the world sees of a Refusal. What is not an error in HTTP or in a
+// WebSocket is none here either: a status of 200 would open a tunnel.
 func (r *Refusal) public() publicError {
 	row := errorClasses[fault.TargetForbidden]
-	row.Status = cmp.Or(r.Status, row.Status)
-	row.Close = cmp.Or(r.CloseCode, row.Close)
+	if r.Status >= 400 && r.Status <= 599 {
+		row.Status = r.Status
+	}
+	if wsframe.ValidCloseCode(r.CloseCode) {
+		row.Close = r.CloseCode
+	}
 	row.Later, row.Event = row.Close, row.Close
-	row.Code = cmp.Or(r.Code, row.Code)
-	return publicError{row, fault.Error{Class: fault.TargetForbidden, Text: cmp.Or(r.Message, "refused"), RetryAfter: r.RetryAfter}}
+	row.Code = cmp.Or(fault.OneLine(r.Code), row.Code)
+	text := cmp.Or(fault.OneLine(r.Message), "refused")
+	return publicError{row, fault.Error{Class: fault.TargetForbidden, Text: text, RetryAfter: max(r.RetryAfter, 0)}}
 }
 
 // notAllowed refuses a method; allowed is what the Allow header says.
@@ -141,7 +156,7 @@ type publicError struct {
 // public looks an error up in the table.
 func public(err error) publicError {
 	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) && refusal != nil {
 		return refusal.public()
 	}
 	e := fault.Of(err)
@@ -220,6 +235,8 @@ func publicCrawl(err error) publicError {
 	var fetch *llmstxt.FetchError
 	known := fault.Of(err)
 	switch {
+	case errors.As(err, new(*Refusal)):
+		return public(err)
 	case errors.Is(err, llmstxt.ErrURL):
 		return public(fault.New(fault.BadRequest, "Invalid URL format"))
 	case errors.Is(err, llmstxt.ErrRobots):
@@ -228,6 +245,8 @@ func publicCrawl(err error) publicError {
 		return public(fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)"))
 	case errors.Is(err, llmstxt.ErrTimeout):
 		return public(fault.New(fault.TargetTimeout, "Crawl timeout exceeded"))
+	case known != nil && known.Class == fault.Internal:
+		return public(err)
 	case known != nil && known.Class == fault.TargetForbidden:
 		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+capital(known.Short())))
 	case !errors.As(err, &fetch):

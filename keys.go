@@ -334,7 +334,7 @@ func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
 	case errors.Is(err, ErrUnauthorized):
 		return Principal{}, errTokenInvalid
 	case err != nil:
-		return Principal{}, fmt.Errorf("authenticator: %w", err)
+		return Principal{}, fault.FromHost("authenticator", err)
 	case now.Subject != p.Subject:
 		// The key id has been given to somebody else.
 		return Principal{}, errTokenInvalid

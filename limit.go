@@ -286,7 +286,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	case err != nil && ctx.Err() != nil:
 		return errClientGone
 	case err != nil:
-		return fmt.Errorf("limiter: %w", err)
+		return fault.FromHost("limiter", err)
 	case !taken:
 		g.meters.Refuse(p.counter())
 		return tooMany()
@@ -302,7 +302,7 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 	q, err := g.pages.TakePages(ctx, p, want)
 	switch {
 	case err != nil:
-		return 0, nil, fmt.Errorf("limiter: %w", err)
+		return 0, nil, fault.FromHost("limiter", err)
 	case q.Granted <= 0:
 		g.meters.Refuse(p.counter())
 		return 0, nil, limited(fault.LimitReached,
@@ -343,7 +343,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		return fmt.Errorf("limiter: %w", err)
+		return fault.FromHost("limiter", err)
 	case q.Used < most:
 		return nil
 	}

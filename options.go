@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -265,6 +266,12 @@ const (
 func (o Options) withDefaults() (Options, error) {
 	fail := func(field, format string, args ...any) (Options, error) {
 		return Options{}, fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
+	}
+	for field, part := range map[string]any{"Auth": o.Auth, "Agents": o.Agents, "Limiter": o.Limiter, "Bus": o.Bus,
+		"Storage": o.Storage, "Sites": o.Sites, "Crawl.Render": o.Crawl.Render, "Crawl.Enhance": o.Crawl.Enhance} {
+		if v := reflect.ValueOf(part); v.Kind() == reflect.Pointer && v.IsNil() {
+			return fail(field, "a nil %T; leave the field out", part)
+		}
 	}
 	if o.TokenKey != nil && o.TokenKeys != nil {
 		return fail("TokenKeys", "TokenKey is set too; give one of them")

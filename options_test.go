@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 )
 
 // numbers returns the path of each number in the options; limits are apart,
@@ -65,6 +66,9 @@ func TestOptions_NoSuchValue_RefusedByName(t *testing.T) {
 	for field, o := range map[string]farwire.Options{
 		"Limits.Rate":       {Limits: farwire.Limits{Rate: math.NaN()}},
 		"Limits.HTTPRate":   {Limits: farwire.Limits{HTTPRate: math.NaN()}},
+		"Auth":              {Auth: (*farwire.KeySet)(nil)},
+		"Agents":            {Agents: (*agent.Pool)(nil)},
+		"Storage":           {Storage: (*farwire.FolderStorage)(nil)},
 		"Relay.Compression": {Relay: farwire.RelayOptions{Compression: 7}},
 	} {
 		if _, err := farwire.New(o); err == nil || !strings.HasPrefix(err.Error(), "farwire: Options."+field+": ") {

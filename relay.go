@@ -163,7 +163,7 @@ type (
 		Message string `json:"message"`
 		Code    string `json:"code"`
 
-		RetryAfter float64 `json:"retry_after,omitempty"` // seconds; of a limit
+		RetryAfter float64 `json:"retry_after,omitempty"` // seconds; of a limit, or of a Refusal
 
 		// Of a target that answered with no 101.
 		Status  int            `json:"status,omitempty"`
@@ -258,7 +258,7 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 			g.o.Logger.WarnContext(s.ctx, "internal error", "session", s.ID, "kind", s.Kind, "err", err)
 		}
 		m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
-		if e.Quota != nil {
+		if e.RetryAfter > 0 {
 			m.RetryAfter = e.RetryAfter.Seconds()
 		}
 		var refusal *upstream.Refusal

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/llmstxt"
@@ -255,7 +255,7 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	var own []Site
 	if g.o.Sites != nil {
 		if own, err = g.o.Sites.Sites(ctx, p.Subject); err != nil {
-			return nil, fmt.Errorf("site store: %w", err)
+			return nil, fault.FromHost("site store", err)
 		}
 	}
 	list := []siteAnswer{} // an empty list, not null
@@ -266,7 +266,7 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 				return nil, errNoSuchSite
 			}
 			if err != nil {
-				return nil, fmt.Errorf("site store: %w", err)
+				return nil, fault.FromHost("site store", err)
 			}
 			return nil, nil
 		}

@@ -6,7 +6,6 @@ package egress
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -135,7 +134,7 @@ func without(exclude []string, exit agent.Exit) []string {
 // unavailable says why the selector returned no exit.
 func (g *Egress) unavailable(q agent.Query, err error) error {
 	if !errors.Is(err, agent.ErrNoAgent) {
-		return fmt.Errorf("agent selector: %w", err)
+		return fault.FromHost("agent selector", err)
 	}
 	if g.NoAgent != nil {
 		g.NoAgent()

@@ -6,12 +6,40 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/rules"
 )
+
+// Recover returns an exit that returns as an error what its functions panic with:
+// net/http and a crawl call them in goroutines whose panics nobody recovers.
+func Recover(exit agent.Exit) agent.Exit {
+	dial, resolve := exit.DialContext, exit.Resolve
+	exit.DialContext = func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		defer recovered(&err)
+		conn, err = dial(ctx, network, addr)
+		if conn == nil && err == nil {
+			err = fault.FromHost("exit", errors.New("DialContext returned neither a connection nor an error"))
+		}
+		return conn, err
+	}
+	if resolve != nil {
+		exit.Resolve = func(ctx context.Context, host string) (addrs []netip.Addr, err error) {
+			defer recovered(&err)
+			return resolve(ctx, host)
+		}
+	}
+	return exit
+}
+
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fault.FromHost("exit", fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+	}
+}
 
 // Guard returns an exit that asks permit before each dial and, with port 0, before
 // each look-up, so that redirects, pages of a crawl, a browser's requests and the

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -181,9 +182,45 @@ func Is(err error, c Class) bool {
 	return e != nil && e.Class == c
 }
 
+// FromHost returns an error of a part that the host program supplies. It is an
+// internal error outside, one of running out of time included, unless err has a
+// public face.
+func FromHost(part string, err error) error { return &hostError{part, err} }
+
+type hostError struct {
+	part string
+	err  error
+}
+
+func (e *hostError) Error() string { return e.part + ": " + e.err.Error() }
+func (e *hostError) Unwrap() error { return e.err }
+
+// As fills in the public face of what has none.
+func (e *hostError) As(target any) bool {
+	face, ok := target.(**Error)
+	if !ok || Of(e.err) != nil {
+		return false
+	}
+	*face = New(Internal, "internal error")
+	return true
+}
+
+// OneLine returns what another program said as a text for callers: valid UTF-8
+// without control characters, and of 1000 bytes at most.
+func OneLine(s string) string {
+	s = clip(s, 1000)
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd")))
+}
+
 // Clip shortens what a caller sent for an error text.
-func Clip(s string) string {
-	const most = 100
+func Clip(s string) string { return clip(s, 100) }
+
+func clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -48,6 +48,18 @@ func AppendClose(b []byte, code int, reason string) []byte {
 	return appendClose(b, code, reason, false)
 }
 
+// ValidCloseCode reports whether a close frame may carry the code (RFC 6455, section
+// 7.4, and the registry of close codes that it sets up).
+func ValidCloseCode(code int) bool {
+	switch {
+	case code >= 3000 && code <= 4999:
+		return true
+	case code == 1004, code == 1005, code == 1006:
+		return false
+	}
+	return code >= 1000 && code <= 1014
+}
+
 // WriteText writes one unmasked text frame, at most for the given time.
 // Nobody else may be writing to conn: neither a running Hold nor a Pipe.
 func WriteText(conn net.Conn, payload []byte, timeout time.Duration) error {
