@@ -11,16 +11,15 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// completionOf writes a shell's script into a folder of its own, with the
-// program beside it as farwire.
+// completionOf writes a shell's script into a folder of its own.
 func completionOf(t *testing.T, shell string) (script string) {
 	t.Helper()
-	p := harness.Start(t, program(t, "completion", shell))
-	if status := p.Status(); status != 0 {
-		t.Fatalf("status %d: %s", status, p.Stderr)
+	status, text, errs := runHere(t, []string{"completion", shell}, nil)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
 	}
 	script = filepath.Join(t.TempDir(), "_farwire")
-	if err := os.WriteFile(script, []byte(p.Stdout.String()), 0o600); err != nil {
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return script

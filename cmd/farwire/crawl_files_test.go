@@ -52,9 +52,9 @@ func TestCrawl_FullAndMarkdown_WritesFiles(t *testing.T) {
 // TestCrawl_FilesWithoutAPlace_NamesTheFlag.
 func TestCrawl_FilesWithoutAPlace_NamesTheFlag(t *testing.T) {
 	for _, flag := range []string{"--full", "--markdown"} {
-		p := harness.Start(t, program(t, "crawl", "https://example.com/", flag))
-		if status := p.Status(); status != statusMisuse || !strings.Contains(p.Stderr.String(), flag) || !strings.Contains(p.Stderr.String(), "-o") {
-			t.Errorf("%s: status %d: %s", flag, status, p.Stderr)
+		status, _, errs := runHere(t, []string{"crawl", "https://example.com/", flag}, nil)
+		if status != statusMisuse || !strings.Contains(errs, flag) || !strings.Contains(errs, "-o") {
+			t.Errorf("%s: status %d: %s", flag, status, errs)
 		}
 	}
 }

@@ -57,9 +57,9 @@ func TestCrawl_BadChoice(t *testing.T) {
 	for flag, value := range map[string]string{
 		"--include": "docs", "--exclude": "x y", "--header": "no colon", "--cookie": "novalue", "--delay": "-1", "--fail-below": "-1", "--diff": "/nonexistent",
 	} {
-		p := harness.Start(t, program(t, "crawl", "https://example.com/", flag+"="+value))
-		if status := p.Status(); status != statusMisuse || !strings.Contains(p.Stderr.String(), flag) {
-			t.Errorf("%s %s: status %d: %s", flag, value, status, p.Stderr)
+		status, _, errs := runHere(t, []string{"crawl", "https://example.com/", flag + "=" + value}, nil)
+		if status != statusMisuse || !strings.Contains(errs, flag) {
+			t.Errorf("%s %s: status %d: %s", flag, value, status, errs)
 		}
 	}
 }

@@ -89,10 +89,9 @@ func TestOperator_GatewayRuns_ListsAndEnds(t *testing.T) {
 
 // TestKeygen_TwoRuns_KeysDiffer also holds the record to the key.
 func TestKeygen_TwoRuns_KeysDiffer(t *testing.T) {
-	t.Parallel()
 	seen := map[string]bool{}
 	for range 2 {
-		_, out, _ := said(t, program(t, "keygen"))
+		_, out, _ := runHere(t, []string{"keygen"}, nil)
 		key, record, _ := strings.Cut(strings.TrimSpace(out), "\n")
 		sum := sha256.Sum256([]byte(key))
 		if want := `{"name":"key-1","key_sha256":"` + hex.EncodeToString(sum[:]) + `"}`; record != want {
@@ -129,11 +128,10 @@ func TestHealth_GatewaySaysNo_Fails(t *testing.T) {
 
 // TestHelp_AskedOtherwise_IsGiven has people ask as other programs want it.
 func TestHelp_AskedOtherwise_IsGiven(t *testing.T) {
-	t.Parallel()
 	for args, want := range map[string]string{
 		"--version": "farwire ", "help": "Usage: farwire <command>", "help sessions": "Usage: farwire sessions", "help serve": "--listen",
 	} {
-		if status, out, errs := said(t, program(t, strings.Fields(args)...)); status != 0 || !strings.Contains(out, want) {
+		if status, out, errs := runHere(t, strings.Fields(args), nil); status != 0 || !strings.Contains(out, want) {
 			t.Errorf("farwire %s: %d %s%s", args, status, out, errs)
 		}
 	}
