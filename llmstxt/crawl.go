@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/background"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -41,6 +42,7 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 	began := time.Now()
 	c := newCrawler(base, u, o)
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
+	defer c.threads.Close()
 	defer func() {
 		if site == nil {
 			c.whole.release()
@@ -60,7 +62,7 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 		return nil, err
 	}
 	c.run(ctx)
-	site = c.finish()
+	c.threads.Do(func() { site = c.finish() })
 	site.Newest = newest
 	site.Stats.Duration = time.Since(began)
 	if err := caller.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -138,7 +140,8 @@ type crawler struct {
 	need             int              // bytes of prose to look for in a page
 	previous         map[string]*Page // by URL; not written once the crawl runs
 	pace             *pacer
-	slots            chan struct{} // one for each request under way
+	slots            chan struct{}      // one for each request under way
+	threads          background.Threads // that read pages
 
 	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
 	scope     weburl.Scope         //

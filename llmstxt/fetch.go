@@ -181,7 +181,9 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	}
 	c.pace.answered()
 	r.cookies.keep(r.final, resp)
-	next, err = c.open(a, r, kind, prev)
+	if err = a.core(a.sent.Len()); err == nil {
+		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
+	}
 	return next, retry{}, err
 }
 

@@ -32,7 +32,11 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	}
 	if why := p.NeedsBrowser(); why != "" && c.Render != nil {
 		a.close() // a browser takes its time
-		rendered, err := c.Render(ctx, r.final.String(), why)
+		var rendered []byte
+		var err error
+		var render tasks // what it starts shall not have the priority of this thread
+		render.Go(func() { rendered, err = c.Render(ctx, r.final.String(), why) })
+		render.Wait()
 		switch {
 		case err == nil && int64(len(rendered)) > c.MaxPageBytes:
 			r.renderNote = fmt.Sprintf("Could not render %s (%s): the result is larger than %d bytes; using its static form", r.final, why, c.MaxPageBytes)

@@ -146,6 +146,8 @@ func (c *crawler) settleNext(ctx context.Context, e *entry) error {
 		}
 		c.core = release
 		defer func() { c.core(); c.core = nil }()
+		c.threads.Do(func() { c.decide(ctx, e); c.fill() })
+		return nil
 	}
 	c.decide(ctx, e)
 	c.fill()

@@ -160,7 +160,7 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 	}
 	defer func() { release() }()
 	count := 0
-	read, err = sitemap.Parse(ctx, body, sitemap.MaxBytes, func(e sitemap.Entry) bool {
+	entry := func(e sitemap.Entry) bool {
 		if count++; count%512 == 0 && share.Cores.Busy() {
 			release()
 			var err error
@@ -189,7 +189,8 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 			out.settled[k] = e.Settled // the later word of two, and none at all before any
 		}
 		return true
-	})
+	}
+	c.threads.Do(func() { read, err = sitemap.Parse(ctx, body, sitemap.MaxBytes, entry) })
 	g.cut = g.cut || read.Pages >= sitemap.MaxPages
 	if errors.Is(err, sitemap.ErrLimit) {
 		err = nil
@@ -263,6 +264,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 		return time.Time{}, err
 	}
 	c := newCrawler(base, u, o)
+	defer c.threads.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	rules, err := c.readRobots(ctx, u)

@@ -148,11 +148,8 @@ func (a *transfer) large() error {
 	return err
 }
 
-// body takes a core and unpacks what was sent.
+// body unpacks what was sent.
 func (a *transfer) body() ([]byte, error) {
-	if err := a.core(a.sent.Len()); err != nil {
-		return nil, err
-	}
 	body, err := decode.Body(a.outer, a.sent.Bytes(), strings.Join(a.resp.Header.Values("Content-Encoding"), ","), a.limit, share.SmallBody, a.room)
 	switch {
 	case errors.Is(err, decode.ErrTooLarge):
