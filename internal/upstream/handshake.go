@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -44,17 +45,21 @@ func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
 	}
 	head := &io.LimitedReader{R: conn, N: maxHead}
 	br := bufio.NewReader(head)
-	resp, err := readResponse(br)
-	switch {
-	case err != nil && head.N == 0:
-		return nil, refused("target answered the upgrade with a head of more than %d bytes", maxHead)
-	case err != nil:
-		return nil, upgradeLost(ctx, err)
-	case resp.StatusCode != http.StatusSwitchingProtocols:
-		head.N += int64(t.Body)
-		return nil, newRefusal(conn, resp, t.Body)
+	header := switched(br)
+	if header == nil {
+		resp, err := readResponse(br)
+		switch {
+		case err != nil && head.N == 0:
+			return nil, refused("target answered the upgrade with a head of more than %d bytes", maxHead)
+		case err != nil:
+			return nil, upgradeLost(ctx, err)
+		case resp.StatusCode != http.StatusSwitchingProtocols:
+			head.N += int64(t.Body)
+			return nil, newRefusal(conn, resp, t.Body)
+		}
+		header = resp.Header
 	}
-	extensions, err := checkAnswer(resp.Header, key, t)
+	extensions, err := checkAnswer(header, key, t)
 	if err != nil {
 		return nil, err
 	}
@@ -65,16 +70,25 @@ func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	protocol := resp.Header.Get("Sec-WebSocket-Protocol")
-	return &Conn{conn, bytes.Clone(rest), protocol, extensions, WithoutHop(resp.Header)}, nil
+	protocol := header.Get(protocolField)
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return OfHop(strings.ToLower(name)) })
+	return &Conn{conn, bytes.Clone(rest), protocol, extensions, header}, nil
 }
 
 // Request is the upgrade request: the client's headers as they were given,
 // which net/http would rename and reorder.
 func (t *Target) Request(key string) []byte {
 	var b bytes.Buffer
-	line := func(name, value string) { b.WriteString(name + ": " + value + "\r\n") }
-	b.WriteString("GET " + t.URL.Path + " HTTP/1.1\r\n")
+	b.Grow(512)
+	line := func(name, value string) {
+		b.WriteString(name)
+		b.WriteString(": ")
+		b.WriteString(value)
+		b.WriteString("\r\n")
+	}
+	b.WriteString("GET ")
+	b.WriteString(t.URL.Path)
+	b.WriteString(" HTTP/1.1\r\n")
 	host := t.host
 	if host == "" {
 		host = t.URL.Authority()
@@ -170,18 +184,18 @@ func upgradeLost(ctx context.Context, err error) error {
 // the extensions that were agreed on.
 func checkAnswer(h http.Header, key string, t *Target) (extensions string, err error) {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	protocols := h.Values("Sec-WebSocket-Protocol")
+	protocols := h[protocolField]
 	switch {
 	case !httpguts.HeaderValuesContainsToken(h.Values("Upgrade"), "websocket"):
 		return "", refused("target answered the upgrade without Upgrade: websocket")
 	case !httpguts.HeaderValuesContainsToken(h.Values("Connection"), "upgrade"):
 		return "", refused("target answered the upgrade without Connection: Upgrade")
-	case h.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
+	case h.Get(acceptField) != base64.StdEncoding.EncodeToString(sum[:]):
 		return "", refused("target answered the upgrade with a wrong Sec-WebSocket-Accept")
 	case len(protocols) > 1, len(protocols) == 1 && !slices.Contains(t.Subprotocols, protocols[0]):
 		return "", refused("target chose a subprotocol that was not offered")
 	}
-	extensions, err = deflate.Agreed(h.Values("Sec-WebSocket-Extensions"), t.Extensions)
+	extensions, err = deflate.Agreed(h[extensionsField], t.Extensions)
 	if err != nil {
 		return "", fault.Wrap(fault.TargetRefused, "target chose an extension that was not offered", err)
 	}

@@ -55,7 +55,7 @@ func (p *Pipe) startClock() {
 // watchPeers tells the kernel, once, when the session has lasted.
 func (p *Pipe) watchPeers(now int64) (next int64) {
 	switch {
-	case p.clock.watched:
+	case p.clock.watched, p.clock.deadline != 0: // what is left of it has a limit
 		return never
 	case now < int64(netio.WatchAfter):
 		return int64(netio.WatchAfter)
