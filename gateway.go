@@ -349,11 +349,11 @@ func refusedByHost(err error, t Target) error {
 
 // rules parses the principal's rules, and those of the token that it has shown.
 func (p *Principal) rules() (rules.Key, error) {
-	key, err := rules.ParseKey(p.Allow, p.Deny, retyped[string](p.Kinds), retyped[string](ruledKinds))
+	key, err := rules.ParseKey(p.Allow, p.Deny, retyped[string](p.Kinds), ruledNames)
 	if err != nil || !p.narrow.isNarrow() {
 		return key, err
 	}
-	token, err := rules.ParseKey(p.narrow.Allow, nil, retyped[string](p.narrow.Kinds), retyped[string](ruledKinds))
+	token, err := rules.ParseKey(p.narrow.Allow, nil, retyped[string](p.narrow.Kinds), ruledNames)
 	return key.Narrowed(token), err
 }
 
@@ -366,8 +366,11 @@ func (p *Principal) mayBegin(k Kind) error {
 	return key.CheckKind(k.ruled())
 }
 
-// ruledKinds are those that rules may name.
-var ruledKinds = []Kind{KindRelay, KindAMQP, KindCrawl, KindHTTP, KindTunnel}
+// ruledKinds are those that rules may name, and ruledNames their names.
+var (
+	ruledKinds = []Kind{KindRelay, KindAMQP, KindCrawl, KindHTTP, KindTunnel}
+	ruledNames = retyped[string](ruledKinds)
+)
 
 // ruled is the kind whose rules hold for a session. A recrawl is a crawl to them.
 func (k Kind) ruled() string {

@@ -208,7 +208,10 @@ func (p Principal) account() string {
 // shares names all those who may use one connection, or resume its TLS session, one
 // after another: who has the principal's rules, and its sticky session.
 func (p Principal) shares(session string) string {
-	return fmt.Sprintf("%q %q %q %+v %q", p.account(), p.Allow, p.Deny, p.narrow, session)
+	if p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() { // as most are
+		return strconv.Quote(session) + " " + p.account()
+	}
+	return fmt.Sprintf("%q %q %q %q %+v", session, p.account(), p.Allow, p.Deny, p.narrow)
 }
 
 // A memoryLimiter counts in the memory of this process.

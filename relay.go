@@ -71,7 +71,7 @@ func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Reques
 	if list := opening.Offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
-	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions")))
+	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header["Sec-Websocket-Extensions"]))
 	seen := g.readAuth(r)
 	c, err := opening.Accept(w, r, protocol, stateless)
 	if err != nil {
@@ -104,14 +104,7 @@ func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *rel
 	}
 	ctx, leave := context.WithCancelCause(s.ctx)
 	defer leave(nil)
-	hold := wsframe.StartHold(p.client, c.Early(), maxHeld, p.deflate)
-	go func() {
-		select {
-		case <-hold.Gone():
-			leave(errClientGone)
-		case <-ctx.Done():
-		}
-	}()
+	hold := wsframe.StartHold(p.client, c.Early(), maxHeld, p.deflate, func() { leave(errClientGone) })
 	err = g.connectAsAsked(ctx, s, msg, seen, p, asked)
 	early, holdErr := hold.Stop()
 	p.early = early
@@ -142,8 +135,12 @@ func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, se
 	if p.deflate {
 		q.Target.Extensions = []string{deflate.Stateless}
 	}
-	ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(q.Timeout), errTimeout)
-	defer cancel()
+	if q.Timeout == dialTimeout {
+		ctx = granting
+	} else {
+		ctx, cancel = context.WithDeadlineCause(ctx, asked.Add(q.Timeout), errTimeout)
+		defer cancel()
+	}
 	p.exit, p.target, err = g.connect(ctx, s, q)
 	return err
 }
@@ -212,7 +209,10 @@ func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (ag
 		return agent.Exit{}, nil, err
 	}
 	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
-		Tickets: g.tickets, Owner: s.principal.shares(q.Query.Session)}
+		Tickets: g.tickets}
+	if q.Target.URL.TLS {
+		dialer.Owner = s.principal.shares(q.Query.Session)
+	}
 	var c *upstream.Conn
 	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
 		c, err = dialer.WebSocket(ctx, e, &q.Target)

@@ -84,7 +84,7 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 	}
 	p.request.Query.Subject = s.Subject
 	if g.compresses() {
-		p.request.Target.Extensions = deflate.Offers(r.Header.Values("Sec-WebSocket-Extensions"))
+		p.request.Target.Extensions = deflate.Offers(r.Header["Sec-Websocket-Extensions"])
 	}
 	ctx, cancel = context.WithTimeoutCause(ctx, p.request.Timeout, errTimeout)
 	defer cancel()

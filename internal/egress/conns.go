@@ -281,6 +281,9 @@ func (c *watched) Write(b []byte) (int, error) {
 }
 
 func (c *watched) note(err error) error {
+	if err == nil {
+		return nil
+	}
 	var dial *agent.DialError
 	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
 		c.lost.CompareAndSwap(nil, dial)

@@ -304,6 +304,9 @@ func (c *routeConn) Write(b []byte) (int, error) {
 }
 
 func (c *routeConn) note(err error) error {
+	if err == nil {
+		return nil
+	}
 	var dial *agent.DialError
 	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
 		c.route.lost.CompareAndSwap(nil, dial)

@@ -161,6 +161,9 @@ func (e *Error) Short() string {
 // An error of another package has one when its method As(any) bool fills in an
 // **Error.
 func Of(err error) *Error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e

@@ -215,16 +215,16 @@ func (o *Object) Bool(name string, def bool) bool {
 
 // Int reads a whole number between low and high.
 func (o *Object) Int(name string, def, low, high int) int {
-	want := fmt.Sprintf("a whole number from %d to %d", low, high)
-	if high == math.MaxInt {
-		want = fmt.Sprintf("a whole number, at least %d", low)
-	}
 	raw, ok := o.raw[name]
 	if !ok {
 		return def
 	}
 	v, err := strconv.Atoi(string(raw)) // a JSON string begins with a quote
 	if err != nil || v < low || v > high {
+		want := fmt.Sprintf("a whole number from %d to %d", low, high)
+		if high == math.MaxInt {
+			want = fmt.Sprintf("a whole number, at least %d", low)
+		}
 		o.Refuse(name, "must be "+want)
 		return def
 	}

@@ -51,9 +51,9 @@ func Check(w http.ResponseWriter, r *http.Request) error {
 		return &fault.Error{Class: fault.MethodNotAllowed, Text: "the method must be " + http.MethodGet, Allow: http.MethodGet}
 	case !asked, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
 		return fault.New(fault.UpgradeRequired, "this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
+	case r.Header.Get("Sec-Websocket-Version") != "13":
 		return fault.New(fault.UpgradeRequired, "Sec-WebSocket-Version must be 13")
-	case !validNonce(r.Header.Values("Sec-WebSocket-Key")):
+	case !validNonce(r.Header["Sec-Websocket-Key"]):
 		return fault.Invalidf("Sec-WebSocket-Key must be 16 bytes in base64, once")
 	}
 	if err := upgrade.Check(w); err != nil {
@@ -141,7 +141,7 @@ func (c *Client) Keep() *websocket.Conn {
 // Offered returns the subprotocols that a client offers, in its order.
 func Offered(r *http.Request) []string {
 	var list []string
-	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+	for _, line := range r.Header["Sec-Websocket-Protocol"] {
 		for item := range strings.SplitSeq(line, ",") {
 			if item = strings.TrimSpace(item); item != "" {
 				list = append(list, item)

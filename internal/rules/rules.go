@@ -44,13 +44,12 @@ func Parse(allow, deny []string) (s Set, err error) {
 // be any. Deny wins.
 // What depends on the target's address is returned, for whoever dials it.
 func (s Set) Check(host string, port uint16) (on Addresses, err error) {
-	refused := Refused(host)
 	for _, d := range s.deny {
 		if port == 0 {
 			d.port = 0 // it may be any
 		}
 		if d.names(host, port) {
-			return on, refused
+			return on, Refused(host)
 		}
 		if d.prefix.IsValid() && (d.port == 0 || d.port == port) {
 			on.Deny = append(on.Deny, d.prefix)
@@ -69,7 +68,7 @@ func (s Set) Check(host string, port uint16) (on Addresses, err error) {
 		}
 	}
 	if _, err := netip.ParseAddr(host); err == nil || len(on.Allow) == 0 {
-		return on, refused
+		return on, Refused(host)
 	}
 	return on, nil
 }

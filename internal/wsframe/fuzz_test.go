@@ -114,13 +114,14 @@ func FuzzHold(f *testing.F) {
 		want = append(want, sent[seen:]...)
 
 		near, client := memPair(t)
-		h := StartHold(near, sent[:i], 0, false)
+		gone := make(chan struct{})
+		h := StartHold(near, sent[:i], 0, false, func() { close(gone) })
 		go io.Copy(io.Discard, client)
 		for _, b := range [][]byte{sent[i:j], sent[j:]} {
 			if len(b) > 0 {
 				client.SetWriteDeadline(time.Now().Add(time.Second))
 				select {
-				case <-h.Gone():
+				case <-gone:
 				default:
 					if closed || v.broken {
 						client.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
@@ -130,7 +131,7 @@ func FuzzHold(f *testing.F) {
 			}
 		}
 		if closed || v.broken {
-			<-h.Gone()
+			<-gone
 		}
 		kept, err := h.Stop()
 		if (closed || v.broken) != (err != nil) {

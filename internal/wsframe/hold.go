@@ -21,14 +21,14 @@ const holdWrite = 5 * time.Second
 //
 //	client ──ping──▶ Hold ──pong──▶ client
 //	       ──text, binary, pong, …──▶ kept, in order
-//	       ──close, end, a broken frame──▶ answered if it can be; Gone
+//	       ──close, end, a broken frame──▶ answered if it can be; gone
 //
 // While it runs nobody else may read or write the connection. It ends with
 // Stop, which must be called, and never closes the connection.
 type Hold struct {
 	conn  net.Conn
 	limit int
-	gone  chan struct{}
+	gone  func()
 	done  chan struct{}
 
 	mu       sync.Mutex
@@ -45,22 +45,22 @@ type Hold struct {
 // memory stays bounded; of a client that is held back like this it learns
 // nothing more. Zero means 64 KiB. deflate says whether permessage-deflate was
 // agreed on with the client.
-func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool) *Hold {
+//
+// gone is called once, by that goroutine, when the client left or broke the frame
+// format. Its close frame was answered then, with 1002 if it was at fault. Stop says
+// why.
+func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool, gone func()) *Hold {
 	if limit == 0 {
 		limit = 64 << 10
 	}
 	h := &Hold{
 		conn: conn, limit: limit, scan: NewScanner(Client, deflate),
-		gone: make(chan struct{}), done: make(chan struct{}),
+		gone: gone, done: make(chan struct{}),
 		kept: append([]byte(nil), buffered...),
 	}
 	go h.run()
 	return h
 }
-
-// Gone is closed when the client left or broke the frame format. Its close
-// frame was answered then, with 1002 if it was at fault. Stop says why.
-func (h *Hold) Gone() <-chan struct{} { return h.gone }
 
 // Stop ends the Hold and waits for it, then hands back what was kept, to cross
 // to the target first: whole frames and perhaps the beginning of another, which
@@ -91,7 +91,7 @@ func (h *Hold) run() {
 			h.err = fmt.Errorf("panic: %v", v)
 		}
 		if h.err != nil {
-			close(h.gone)
+			h.gone()
 		}
 	}()
 	for judged := 0; ; {

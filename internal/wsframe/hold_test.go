@@ -18,13 +18,15 @@ type held struct {
 	*session
 	*Hold
 	near net.Conn
+	gone chan struct{}
 }
 
 func hold(t *testing.T, pair func(testing.TB) (near, far net.Conn), buffered []byte, limit int) *held {
 	near, far := pair(t)
+	gone := make(chan struct{})
 	return &held{
 		session: &session{T: t, client: far, posts: map[net.Conn]chan []byte{}},
-		Hold:    StartHold(near, buffered, limit, false), near: near,
+		Hold:    StartHold(near, buffered, limit, false, func() { close(gone) }), near: near, gone: gone,
 	}
 }
 
@@ -37,7 +39,7 @@ func (h *held) wantKept(want ...[]byte) {
 		h.Fatal(err)
 	}
 	select {
-	case <-h.Gone():
+	case <-h.gone:
 		h.Fatal("gone")
 	default:
 	}
@@ -113,7 +115,7 @@ func TestHold_ClientLeaves_Ends(t *testing.T) {
 				h.write(h.client, tt.send)
 				tt.then(h)
 				select {
-				case <-h.Gone():
+				case <-h.gone:
 				case <-time.After(10 * time.Second):
 					t.Fatal("not noticed")
 				}
@@ -127,7 +129,7 @@ func TestHold_ClientLeaves_Ends(t *testing.T) {
 		h := hold(t, tcpPair, nil, 0)
 		h.client.(*net.TCPConn).SetLinger(0)
 		h.client.Close()
-		<-h.Gone()
+		<-h.gone
 		if _, err := h.Stop(); !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatal(err)
 		}
@@ -157,7 +159,7 @@ func TestHold_ClientReadsNothing_Ends(t *testing.T) {
 		h := hold(t, memPair, nil, 0)
 		h.write(h.client, frame(true, OpPing, nil, true))
 		before := time.Now()
-		<-h.Gone()
+		<-h.gone
 		if took := time.Since(before); took > 10*time.Second {
 			t.Fatal(took)
 		}
@@ -171,7 +173,7 @@ func TestHold_ClientReadsNothing_Ends(t *testing.T) {
 func TestHold_Connected_PipeTakesOver(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		near, client := pair(t)
-		h := StartHold(near, text("one", true), 0, false)
+		h := StartHold(near, text("one", true), 0, false, func() { t.Error("gone") })
 		ping := frame(true, OpPing, []byte("x"), true)
 		early := &session{T: t, client: client, posts: map[net.Conn]chan []byte{}}
 		early.post(client, ping, ping[:4])

@@ -112,7 +112,15 @@ func number(q url.Values, name string) int {
 func echo(conn net.Conn, size int) {
 	in, out := frame(size, true), frame(size, false)
 	for {
-		if _, err := io.ReadFull(conn, in); err != nil {
+		n, err := io.ReadAtLeast(conn, in, 2)
+		if err == nil && in[0]&0xf == 8 { // a close frame is answered, as targets do
+			conn.Write([]byte{0x88, 0})
+			return
+		}
+		if err == nil {
+			_, err = io.ReadFull(conn, in[n:])
+		}
+		if err != nil {
 			return
 		}
 		if _, err := conn.Write(out); err != nil {
