@@ -87,7 +87,9 @@ func TestSlowAndStalledSockets(t *testing.T) {
 		}
 		stopped := time.Now()
 		s.wantClose(s.target, CloseGoingAway, "")
-		if took := time.Since(stopped); took > 2*stall+stall/2 {
+		// The kernel takes some more for the reader, and then the clock runs: at most two
+		// stalls, and as much again where others have the machine.
+		if took := time.Since(stopped); took > 4*stall {
 			t.Errorf("stall noticed after %v", took)
 		}
 		s.target.Close()
