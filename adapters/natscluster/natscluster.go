@@ -14,18 +14,11 @@ package natscluster
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"net/url"
-	"os"
 	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,6 +80,8 @@ type Cluster struct {
 
 	published, received, dropped atomic.Uint64
 
+	met atomic.Bool // NATS was available once, or the log has said that it was not at the start
+
 	sending sync.Mutex // one message after the other, in the order of their times
 	last    int64      // time of the last one
 
@@ -132,6 +127,9 @@ func Open(o Options) (*Cluster, error) {
 	}
 	c := &Cluster{o: o, subject: "farwire." + o.Cluster, ready: make(chan struct{}),
 		others: make(map[string]*other), senders: make(map[string]int64)}
+	if err := checkURLs(o.URL); err != nil {
+		return nil, fmt.Errorf("natscluster: Options.URL: %w", err)
+	}
 	options, err := c.options()
 	if err != nil {
 		return nil, err
@@ -145,108 +143,11 @@ func Open(o Options) (*Cluster, error) {
 		c.conn.Close()
 		return nil, fmt.Errorf("natscluster: %w", err)
 	}
-	if !c.Connected() {
-		o.Logger.Warn("NATS cannot be reached yet: this gateway goes on with the agents that it holds itself", "err", withoutURL(c.conn.LastError(), o.URL))
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.cancel = cancel
 	c.work.Go(func() { c.run(ctx) })
 	c.connected()
 	return c, nil
-}
-
-func (c *Cluster) options() ([]nats.Option, error) {
-	log := c.o.Logger
-	options := []nats.Option{
-		nats.Name(c.o.Name), nats.NoEcho(), nats.Timeout(2 * time.Second),
-		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond), nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond),
-		nats.IgnoreAuthErrorAbort(), // the secret on the other side may be about to change
-		nats.ReconnectBufSize(-1),   // what was said before a loss is stale after it
-		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err == nil {
-				return // closed by us
-			}
-			log.Warn("NATS is unavailable: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
-		}),
-		nats.ConnectHandler(func(*nats.Conn) { c.connected() }), // of a first attempt that failed, too
-		nats.ReconnectHandler(func(*nats.Conn) {
-			log.Info("NATS is available again")
-			c.connected()
-		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			log.Debug("NATS reports an error", "err", withoutURL(err, c.o.URL))
-		}),
-	}
-	if file := c.o.Credentials; file != "" {
-		if _, err := os.Stat(file); err != nil {
-			return nil, fmt.Errorf("natscluster: Options.Credentials: %w", err)
-		}
-		options = append(options, nats.UserCredentials(file))
-	}
-	if file := c.o.CA; file != "" {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("natscluster: Options.CA: %w", err)
-		}
-		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("natscluster: Options.CA: %s holds no PEM certificate", file)
-		}
-		options = append(options, nats.RootCAs(file))
-	}
-	if c.o.Certificate != "" || c.o.Key != "" {
-		if _, err := tls.LoadX509KeyPair(c.o.Certificate, c.o.Key); err != nil {
-			return nil, fmt.Errorf("natscluster: Options.Certificate: %w", err)
-		}
-		options = append(options, nats.ClientCert(c.o.Certificate, c.o.Key))
-	}
-	return options, nil
-}
-
-// withoutURL is an error that shows no credentials.
-func withoutURL(err error, urls string) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	for u := range strings.SplitSeq(urls, ",") {
-		rest, secrets := cutUser(strings.TrimSpace(u))
-		if len(secrets) == 0 {
-			continue
-		}
-		text = strings.ReplaceAll(text, strings.TrimSpace(u), rest)
-		for _, s := range secrets {
-			text = strings.ReplaceAll(text, s, "…")
-		}
-	}
-	return errors.New(text)
-}
-
-// cutUser takes the user out of a URL. The secrets are the spellings of what stood
-// there, the longest first, as errors may have them.
-func cutUser(u string) (rest string, secrets []string) {
-	scheme, tail, ok := strings.Cut(u, "://")
-	if !ok {
-		scheme, tail = "nats", u
-	}
-	at := strings.LastIndex(tail, "@")
-	if at < 0 {
-		return u, nil
-	}
-	user, password, found := strings.Cut(tail[:at], ":")
-	if !found {
-		password = user // a token
-	}
-	for _, s := range []string{tail[:at], password} {
-		secrets = append(secrets, s, strings.Trim(strconv.Quote(s), `"`))
-		if plain, err := url.PathUnescape(s); err == nil {
-			secrets = append(secrets, plain, strings.Trim(strconv.Quote(plain), `"`))
-		}
-	}
-	secrets = slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
-	slices.SortStableFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return scheme + "://" + tail[at+1:], secrets
 }
 
 // Connected reports whether NATS is available.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -200,7 +202,7 @@ func TestOpen_NATSAwayAtTheStart_IsNoError(t *testing.T) {
 	one.hold(1, 0)
 	s.Start()
 	eventually(t, "it is seen", func() bool { return two.sees("one", 1, 0) })
-	if n := one.log.count("level=WARN"); n != 1 {
+	if n := one.log.count(`level=WARN msg="NATS cannot be reached yet`); n != 1 || one.log.count("err=<nil>") > 0 {
 		t.Errorf("%d lines warn", n)
 	}
 }
@@ -295,6 +297,22 @@ func TestOpen_OptionsThatCannotWork_AreErrors(t *testing.T) {
 	} {
 		if _, err := natscluster.Open(o); err == nil || !strings.Contains(err.Error(), "Options."+field) {
 			t.Errorf("%s: %v", field, err)
+		}
+	}
+	noCredentials := filepath.Join(t.TempDir(), "creds")
+	if err := os.WriteFile(noCredentials, []byte("no seed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]natscluster.Options{
+		"is not of NATS":          {URL: "http://u:hidden@127.0.0.1:1"},
+		"names no host":           {URL: "nats://u:hidden@:4222"},
+		"is not between 1 and":    {URL: "nats://127.0.0.1:1, nats://u:hidden@127.0.0.1:99999"},
+		"is not a URL":            {URL: "nats://u:hidden%zz@127.0.0.1:1"},
+		"holds no user's JWT and": {URL: "nats://127.0.0.1:1", Credentials: noCredentials},
+	} {
+		o.Name, o.Secrets = "n", keys
+		if _, err := natscluster.Open(o); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("want %q: %v", want, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -95,10 +96,17 @@ func (s *serve) openCluster(secrets func() [][]byte, name string, ln net.Addr, l
 func (c *cluster) advertise(s *serve, ln net.Addr, natsURL string) error {
 	if s.Advertise != "" {
 		u, err := url.Parse(s.Advertise)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return misusef("--advertise: %q is not a URL of this gateway; write it as https://10.0.0.7:8080", s.Advertise)
 		}
-		if a, err := netip.ParseAddr(u.Hostname()); err == nil && u.Scheme == "http" && !a.Unmap().IsLoopback() && !a.Unmap().IsPrivate() {
+		if n, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16); err != nil || n == 0 {
+			return misusef("--advertise: the port of %q is not between 1 and 65535", s.Advertise)
+		}
+		a, err := netip.ParseAddr(u.Hostname())
+		if err == nil && a.Unmap().IsUnspecified() {
+			return misusef("--advertise: %q is every address; name one that other gateways reach", s.Advertise)
+		}
+		if err == nil && u.Scheme == "http" && !a.Unmap().IsLoopback() && !a.Unmap().IsPrivate() {
 			return misusef("--advertise: %q is in clear, which other gateways speak on loopback and private addresses alone; write https://, with --tls-cert", s.Advertise)
 		}
 		c.url = s.Advertise
@@ -117,7 +125,8 @@ func (c *cluster) advertise(s *serve, ln net.Addr, natsURL string) error {
 	return nil
 }
 
-// onLoopback reports whether all servers of a list are on this machine.
+// onLoopback reports whether all servers of a list are on this machine; what is not a
+// URL is left to natscluster to refuse.
 func onLoopback(urls string) bool {
 	for one := range strings.SplitSeq(urls, ",") {
 		one = strings.TrimSpace(one)
@@ -126,7 +135,7 @@ func onLoopback(urls string) bool {
 		}
 		u, err := url.Parse(one)
 		if err != nil {
-			return false
+			return true
 		}
 		a, err := netip.ParseAddr(u.Hostname())
 		if !strings.EqualFold(u.Hostname(), "localhost") && (err != nil || !a.Unmap().IsLoopback()) {
