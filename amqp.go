@@ -75,6 +75,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	ctx, stop := st.session.ctx, st.session.stop
 	gone := context.AfterFunc(r.Context(), func() { stop(context.Cause(r.Context())) })
 	defer gone()
+	w.Header().Set("X-Farwire-From", "gateway")
 	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { stop(sse.ErrStalled) })
 	if errors.Is(err, sse.ErrCannotFlush) {
 		st.result.EndedBy, st.result.Err = EndedByGateway, err

@@ -190,7 +190,6 @@ func (o *Options) face(err error) publicError {
 // writeError answers with an error and the headers that belong to it.
 func writeError(w http.ResponseWriter, p publicError) {
 	h := w.Header()
-	h.Set("X-Farwire-From", "gateway") // and not what a target answered
 	if p.Allow != "" {
 		h.Set("Allow", p.Allow)
 	}
@@ -223,6 +222,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 		panic(fmt.Sprintf("farwire: an answer of our own cannot be marshalled: %v", err))
 	}
 	h := w.Header()
+	h.Set("X-Farwire-From", "gateway") // and not what a target answered
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(b)))

@@ -88,4 +88,9 @@ func TestErrorAnswers_SayThatTheyAreTheGateways(t *testing.T) {
 			t.Errorf("%s: %s, X-Farwire-From %q", path, resp.Status, resp.Header.Get("X-Farwire-From"))
 		}
 	}
+	for _, path := range []string{"/healthz", "/usage"} {
+		if resp := w.do("GET", path, "X-API-Key: "+testKey); resp.StatusCode != http.StatusOK || resp.Header.Get("X-Farwire-From") != "gateway" {
+			t.Errorf("%s: %s, X-Farwire-From %q", path, resp.Status, resp.Header.Get("X-Farwire-From"))
+		}
+	}
 }

@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,6 +183,54 @@ func ExampleRun() {
 	// farwire-de1: hello from the target
 	// agent stopped: <nil>
 	// pool stopped: <nil>
+}
+
+// Secrets and records change while agents are linked. What ends a link is a record that
+// is gone, or Remove.
+func ExamplePool_SetRecords() {
+	const secret, next, token = "an example secret of the agents", "the secret that comes after it.", "a token of one agent"
+	quiet := slog.New(slog.DiscardHandler)
+	record := agent.Record{Slug: "at5", Country: "AT", TokenSHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(token)))}
+	pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Records: []agent.Record{record}, Logger: quiet})
+	if err != nil {
+		panic(err)
+	}
+	gateway := httptest.NewServer(pool)
+	defer gateway.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 2)
+	for slug, shown := range map[string]string{"de1": secret, "at5": token} {
+		go func() {
+			stopped <- agent.Run(ctx, agent.RunOptions{Gateways: []string{gateway.URL}, Secret: shown, Slug: slug, Country: "DE", Logger: quiet})
+		}()
+	}
+	attached := func(n int) {
+		for len(pool.Agents()) != n {
+			time.Sleep(time.Millisecond)
+		}
+		for _, info := range pool.Agents() {
+			fmt.Println(info.Slug, info.Country)
+		}
+	}
+	attached(2)
+
+	fmt.Println("an empty secret:", pool.SetSecrets([]string{""}) != nil)
+	fmt.Println("both secrets:", pool.SetSecrets([]string{next, secret}))
+	fmt.Println("without the record:", pool.SetRecords(nil))
+	attached(1)
+	fmt.Println("removed:", pool.Remove("farwire-de1"), pool.Remove("farwire-nobody"))
+
+	stop()
+	fmt.Println(<-stopped, <-stopped, pool.Shutdown(context.Background()))
+	// Output:
+	// at5 AT
+	// de1 DE
+	// an empty secret: true
+	// both secrets: <nil>
+	// without the record: <nil>
+	// de1 DE
+	// removed: true false
+	// <nil> <nil> <nil>
 }
 
 // Anything that can dial can be an exit.

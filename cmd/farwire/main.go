@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string) int {
 	helped := false
 	told := stderrOf(args, slog.LevelError)
 	var env environment
-	parser, err := kong.New(&cli,
+	parser, err := kong.New(&cli, append(values,
 		kong.Name("farwire"),
 		kong.Description("A network of exits for WebSocket, AMQP and crawling.\n\n"+
 			"Every flag of a command is also an environment variable; a flag beats its variable."+
@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string) int {
 		kong.Resolvers(&env),
 		kong.TypeMapper(reflect.TypeFor[slog.Level](), kong.MapperFunc(logLevel)),
 		kong.Exit(func(int) { helped = true }), // after --help
-	)
+	)...)
 	if err != nil {
 		panic("farwire: the commands are declared wrongly: " + err.Error())
 	}

@@ -147,8 +147,7 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	failed := make(chan error, 2) // of both listeners
-	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
-	secure := id.tlsConfig() // apart: net/http sets a configuration of its own on every server
+	secure := id.tlsConfig()      // apart: net/http sets a configuration of its own on every server
 	if server.TLSConfig = secure; secure != nil {
 		go func() { failed <- server.ServeTLS(unknown.Listen(ln), "", "") }()
 	} else {
@@ -164,6 +163,7 @@ func (s *serve) Run(ctx context.Context) error {
 		private: s.AllowPrivate,
 		binary:  howToCall(),
 	})
+	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
 
 	select {
 	case err := <-failed:

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// values read what flags are given, and say in plain words what is wrong with it.
+var values = []kong.Option{
+	kong.TypeMapper(reflect.TypeFor[int](), value(strconv.Atoi, "is not a whole number")),
+	kong.TypeMapper(reflect.TypeFor[float64](), value(readNumber, "is not a number; give one such as 10 or 0.5")),
+	kong.TypeMapper(reflect.TypeFor[time.Duration](), value(time.ParseDuration, "is not a time; give one with its unit, such as 30s, 5m or 1h30m")),
+}
+
+func value[T any](read func(string) (T, error), wrong string) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto("value", &text); err != nil {
+			return err
+		}
+		v, err := read(text)
+		if err != nil {
+			return fmt.Errorf("%q %s", text, wrong)
+		}
+		target.Set(reflect.ValueOf(v))
+		return nil
+	}
+}
+
+func readNumber(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
