@@ -39,6 +39,11 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 	if is(header, "utf-16le", "utf-16be") {
 		return checked(convert(ctx, body, header))
 	}
+	if enc, ok := wide(body); !ok {
+		return nil, ErrText
+	} else if enc != nil {
+		return checked(convert(ctx, body, enc))
+	}
 	valid, ascii := utf8.Valid(body), isASCII(body)
 	if valid && !ascii {
 		return body, nil
@@ -80,6 +85,32 @@ func mark(b []byte) (encoding.Encoding, int) {
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
 	}
 	return nil, 0
+}
+
+// wide finds UTF-16 that no mark and no header names by the zero bytes of the tags
+// in it: they stand beside each ASCII character, at the same places. It returns false
+// for what has more of them, as UTF-32 has, which no browser reads.
+func wide(b []byte) (enc encoding.Encoding, ok bool) {
+	head := b[:min(len(b), 1024)&^1]
+	if bytes.IndexByte(head, 0) < 0 {
+		return nil, true
+	}
+	var zeros [2]int // at even and odd places
+	for i, c := range head {
+		if c == 0 {
+			zeros[i&1]++
+		}
+	}
+	most, least := max(zeros[0], zeros[1]), min(zeros[0], zeros[1])
+	switch {
+	case most*10 < len(head):
+		return nil, true // stray ones
+	case least*5 > most:
+		return nil, false
+	case zeros[0] > zeros[1]:
+		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), true
+	}
+	return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), true
 }
 
 func charsetOf(kind string) string {
@@ -178,6 +209,11 @@ func detect(body []byte) encoding.Encoding {
 		sample = sample[:min(len(sample), prescan)]
 	}
 	best, err := chardet.NewHtmlDetector().DetectBest(sample)
+	if err != nil || !severalBytes[best.Charset] {
+		if enc := unknown(sample); enc != nil {
+			return enc
+		}
+	}
 	if err != nil || best.Confidence < 20 || strings.HasPrefix(best.Charset, "UTF-") {
 		return nil
 	}
@@ -186,6 +222,46 @@ func detect(body []byte) encoding.Encoding {
 		name = "gb18030"
 	}
 	return lookup(name)
+}
+
+// severalBytes are the detector's encodings of several bytes a character.
+var severalBytes = map[string]bool{"Shift_JIS": true, "EUC-JP": true, "EUC-KR": true, "GB-18030": true, "Big5": true, "ISO-2022-JP": true}
+
+// unknown finds two encodings that the detector does not know by where their letters
+// are: IBM866, in which all small letters of Russian stand below 0xb0 or above 0xdf, and
+// Thai in windows-874, a script without spaces whose vowels and tones are in two ranges.
+func unknown(b []byte) encoding.Encoding {
+	var high, runs, cyrillic, small, thai, above int
+	for i, c := range b {
+		if c < utf8.RuneSelf {
+			continue
+		}
+		high++
+		if i == 0 || b[i-1] < utf8.RuneSelf {
+			runs++
+		}
+		if c < 0xb0 || c >= 0xe0 && c <= 0xf1 {
+			cyrillic++
+		}
+		if c >= 0xa0 && c < 0xb0 {
+			small++
+		}
+		if c >= 0xa1 && c <= 0xda || c >= 0xdf && c <= 0xfb {
+			thai++
+		}
+		if c >= 0xd0 && c <= 0xda || c >= 0xe0 && c <= 0xee {
+			above++
+		}
+	}
+	switch {
+	case high < 20 || high < 3*runs:
+		return nil // marks on Latin letters
+	case cyrillic*20 >= high*19 && small*2 >= high:
+		return lookup("ibm866")
+	case thai*100 >= high*98 && high >= 5*runs && above*4 >= high && above*5 <= high*3:
+		return lookup("windows-874")
+	}
+	return nil
 }
 
 // convert decodes piece by piece, looking at the context.

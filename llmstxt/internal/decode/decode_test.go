@@ -20,6 +20,8 @@ import (
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 )
 
 // Sentences about the same thing in several languages.
@@ -34,6 +36,7 @@ const (
 	greekText    = "Η συσκευή μετατρέπει το νερό σε τσάι, κάτι που αρέσει σε πολλούς ανθρώπους το πρωί και το βράδυ."
 	hebrewText   = "המכשיר הופך מים לתה ואנשים רבים אוהבים את זה בבוקר ובערב. יש לו שני ספרים."
 	arabicText   = "يحول الجهاز الماء إلى شاي وهذا ما يحبه كثير من الناس في الصباح والمساء. له كتابان."
+	thaiText     = "อุปกรณ์นี้เปลี่ยนน้ำให้เป็นชา ซึ่งหลายคนชอบในตอนเช้าและตอนเย็น มีหนังสือคู่มือสองเล่ม"
 	turkishText  = "Cihaz suyu çaya dönüştürür ve birçok insan bunu sabah ve akşam çok sever. İki kitabı vardır, şunlar ağırdır."
 )
 
@@ -55,7 +58,10 @@ func TestUTF8_NothingDeclared_EncodingIsDetected(t *testing.T) {
 		"GBK": {simplifiedchinese.GBK, chineseText}, "Big5": {traditionalchinese.Big5, taiwanText}, "EUC-KR": {korean.EUCKR, koreanText},
 		"windows-1250": {charmap.Windows1250, polishText}, "windows-1251": {charmap.Windows1251, russianText}, "windows-1252": {charmap.Windows1252, germanText},
 		"windows-1253": {charmap.Windows1253, greekText}, "windows-1254": {charmap.Windows1254, turkishText}, "windows-1255": {charmap.Windows1255, hebrewText},
-		"windows-1256": {charmap.Windows1256, arabicText}, "KOI8-R": {charmap.KOI8R, russianText}, "ISO-8859-2": {charmap.ISO8859_2, polishText},
+		"windows-1256": {charmap.Windows1256, arabicText}, "KOI8-R": {charmap.KOI8R, russianText}, "ISO-8859-2": {charmap.ISO8859_2, polishText}, "ISO-8859-5": {charmap.ISO8859_5, russianText},
+		"IBM866": {charmap.CodePage866, russianText}, "windows-874": {charmap.Windows874, thaiText},
+		"UTF-16LE": {unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), russianText}, "UTF-16BE": {unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), germanText},
+		"UTF-16 of Japanese": {unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), japaneseText},
 	} {
 		out, err := decode.UTF8(t.Context(), page(t, tt.text, "", tt.enc), "text/html")
 		if err != nil || !strings.Contains(string(out), tt.text) {
@@ -98,6 +104,12 @@ func TestUTF8_Binary_IsRefused(t *testing.T) {
 	junk := make([]byte, 4000)
 	for i := range junk {
 		junk[i] = byte(i*i*31 + i*7 + i>>3)
+	}
+	wide := page(t, germanText, "", utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM))
+	for _, kind := range []string{"text/html", "text/html; charset=utf-8"} {
+		if out, err := decode.UTF8(t.Context(), wide, kind); !errors.Is(err, decode.ErrText) {
+			t.Errorf("UTF-32, %s: %v, %q", kind, err, out[:min(len(out), 60)])
+		}
 	}
 	for _, kind := range []string{"text/html", "text/html; charset=utf-8", "text/html; charset=windows-1252"} {
 		if out, err := decode.UTF8(t.Context(), junk, kind); !errors.Is(err, decode.ErrText) {
