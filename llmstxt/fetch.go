@@ -111,7 +111,10 @@ func (c *crawler) again(ctx context.Context, n int, r retry) bool {
 	if r.haste && c.Retries > 0 {
 		tries = hasteTries
 	}
-	if deadline, ok := ctx.Deadline(); ok && r.after > time.Until(deadline) {
+	if deadline, ok := ctx.Deadline(); r.after > longestWait || ok && r.after > time.Until(deadline) {
+		if r.haste {
+			c.pace.slow(0, n > 0)
+		}
 		return false
 	}
 	worth := r.worth

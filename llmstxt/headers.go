@@ -11,15 +11,14 @@ import (
 
 // What the head of an answer says.
 
-const maxRetryAfter = 5 * time.Minute
-
-// retryAfter reads the header in both forms; 0 if there is not one.
+// retryAfter reads the header in both forms, RFC 9110 section 10.2.3; 0 if there is
+// not one.
 func retryAfter(v string) time.Duration {
 	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 0 {
-		return min(time.Duration(min(n, 1<<20))*time.Second, maxRetryAfter)
+		return time.Duration(min(n, 1<<30)) * time.Second
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return min(max(time.Until(t), 0), maxRetryAfter)
+		return max(time.Until(t), 0)
 	}
 	return 0
 }

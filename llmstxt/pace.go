@@ -21,6 +21,7 @@ import (
 const (
 	firstHold    = 500 * time.Millisecond // without Retry-After; doubled with each refusal in a row
 	longestHold  = 10 * time.Second
+	longestWait  = 5 * time.Minute // that a site may ask for; a page that wants more is lost
 	firstGap     = 50 * time.Millisecond
 	longestGap   = 2 * time.Second
 	recovery     = 10              // answers after which the gap shrinks by a fifth

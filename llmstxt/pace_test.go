@@ -48,6 +48,34 @@ func wide(n int) *web {
 	return w
 }
 
+// A site that wants a week is not waited for: that page is lost, the others are not.
+func TestCrawl_RetryAfterIsTooLong_PageIsLost(t *testing.T) {
+	for _, after := range []string{"604800", "86400", "99999999999"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := wide(5)
+			w.pages["http://docs.test/topic-ac"] = answer{status: 429, header: map[string]string{"Retry-After": after}}
+			began := time.Now()
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+			if took := time.Since(began); len(s.Pages) != 5 || s.Stats.Lost != 1 || took > time.Minute {
+				t.Errorf("%s: %d pages, %d lost after %v", after, len(s.Pages), s.Stats.Lost, took)
+			}
+		})
+		synctest.Test(t, func(t *testing.T) {
+			w := wide(40)
+			for key := range w.pages {
+				if key != "http://docs.test/" {
+					w.pages[key] = answer{status: 429, header: map[string]string{"Retry-After": after}}
+				}
+			}
+			began := time.Now()
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{Workers: 1})
+			if took := time.Since(began); s.Stats.Lost != 40 || took > 10*time.Minute {
+				t.Errorf("%s, of all: %d lost after %v", after, s.Stats.Lost, took)
+			}
+		})
+	}
+}
+
 func TestCrawl_SiteLimitsRate_NoPageIsLost(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
