@@ -138,20 +138,29 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 				return &skipError{Reason: SkipTranslation, Detail: "a translation of " + ev.Native}
 			}
 		}
+		twins := weburl.WithoutLanguageField(e.url, ev.Lang, wanted)
 		for _, path := range weburl.WithoutLanguage(e.url, ev.Lang, wanted) {
-			twin := *e.url
-			twin.Path, twin.RawPath = path, ""
-			if u := weburl.Parse(e.url.Scheme + "://" + e.url.Host + path); u != nil {
+			twins = append(twins, e.url.Scheme+"://"+e.url.Host+path)
+		}
+		for _, twin := range twins {
+			if u := weburl.Parse(twin); u != nil {
 				if t := c.index[u.String()]; t != nil && t != e && t.state != passed {
 					return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
 				}
 			}
 		}
 	}
-	if t := c.paths[e.path]; t != nil && t != e && t.state == committed && c.titles[t.key] == versionless(ev) {
-		if e.root {
+	if !e.root {
+		return nil
+	}
+	// The page without a version may be the start page of all of them.
+	for _, t := range []*entry{c.paths[e.path], c.roots[e.path]} {
+		if t != nil && t != e && t.state == committed && c.titles[t.key] == versionless(ev) {
 			return &skipError{Reason: SkipVersion, Detail: "another version of " + t.key}
 		}
+	}
+	if t := c.roots[e.path]; t == nil || t.state != committed {
+		c.roots[e.path] = e
 	}
 	return nil
 }
@@ -160,7 +169,7 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 func versionless(e *Evidence) string {
 	var b strings.Builder
 	for word := range strings.FieldsSeq(e.Title) {
-		if strings.ContainsFunc(word, unicode.IsDigit) {
+		if strings.ContainsFunc(word, unicode.IsDigit) || weburl.NamesVersion(word) {
 			continue
 		}
 		b.WriteString(word + " ")

@@ -108,7 +108,7 @@ func newCrawler(base string, asked *url.URL, o Options) *crawler {
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), given: newCredentials(o, asked, base), pace: &pacer{delay: o.Delay}, version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
-		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, foreign: map[string]string{},
+		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, roots: map[string]*entry{}, foreign: map[string]string{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	c.owner = o.Owner
 	if o.Owner == "" {
@@ -172,6 +172,7 @@ type crawler struct {
 	perShape  int
 	version   string            // of pages, that is wanted; "": not known
 	paths     map[string]*entry // by their paths without a version
+	roots     map[string]*entry // start pages of versions, by the same
 	foreign   map[string]string // translations, to the page that names them
 
 	core      func() // gives back the core that deciding a page holds; nil: none

@@ -164,6 +164,46 @@ func TestCrawl_Translations_OneIsKept(t *testing.T) {
 	})
 }
 
+func TestCrawl_TranslationsByQuery_OneIsKept(t *testing.T) {
+	for _, query := range []string{"?lang=fr", "?hl=fr", "?locale=fr_FR", "?page=1&language=fr-CA"} {
+		w := &web{pages: map[string]answer{}}
+		plain, _, several := strings.Cut(strings.TrimPrefix(query, "?"), "&")
+		own := ""
+		if several {
+			own = "?" + plain
+		}
+		for _, p := range []string{"/", "/install", "/config"} {
+			w.pages["http://docs.test"+p+own] = doc("Page "+p, "/install"+own, "/config"+own, p+query, "/seul"+query)
+			w.pages["http://docs.test"+p+query] = in("fr", doc("Page (fr) "+p, "/install"+query, "/config"+query, "/seul"+query))
+		}
+		w.pages["http://docs.test/seul"+query] = in("fr", doc("Seul"))
+		s := everyWay(t, w, "http://docs.test/"+own, llmstxt.Options{})
+		want := []string{"/" + own, "/install" + own, "/config" + own, "/seul" + query}
+		if got := urls(s); !slices.Equal(got, want) || s.Stats.Skipped[llmstxt.SkipTranslation] != 3 {
+			t.Errorf("%v, want %v, %v", got, want, s.Skipped)
+		}
+	}
+}
+
+// A start page of all versions is none of them.
+func TestCrawl_StartPageOfVersions_OneIsKept(t *testing.T) {
+	for _, versions := range [][]string{{"2.x", "1.x", "3.x"}, {"v1", "v2", "stable"}, {"1.9", "1.10"}} {
+		w := &web{pages: map[string]answer{}}
+		var home []string
+		for _, v := range versions {
+			home = append(home, "/"+v+"/")
+			w.pages["http://docs.test/"+v+"/"] = doc("Tea "+v, "/"+v+"/install")
+			w.pages["http://docs.test/"+v+"/install"] = doc("Install " + v)
+		}
+		w.pages["http://docs.test/"] = doc("Choose", home...)
+		best := versions[len(versions)-1]
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got, want := urls(s), []string{"/", "/" + best + "/", "/" + best + "/install"}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v, %v", got, want, s.Skipped)
+		}
+	}
+}
+
 func TestCrawl_Versions_OneIsKept(t *testing.T) {
 	build := func(unversioned bool, versions ...string) *web {
 		w := &web{pages: map[string]answer{}}

@@ -38,6 +38,9 @@ func Version(u *url.URL) (version, path string, root bool) {
 	return "", u.EscapedPath(), false
 }
 
+// NamesVersion reports a word for a version that has no number, such as "stable".
+func NamesVersion(word string) bool { return named[strings.ToLower(word)] != 0 }
+
 // Newer reports whether a version comes before another: one that is marked as
 // the latest or stable, else the higher number.
 func Newer(a, b string) bool {
@@ -115,6 +118,33 @@ func WithoutLanguage(u *url.URL, lang, instead string) []string {
 			out = append(out, path(strings.ToLower(instead)))
 		}
 		return out
+	}
+	return nil
+}
+
+// languageFields are parameters of a query that name a language.
+var languageFields = map[string]bool{"lang": true, "language": true, "locale": true, "hl": true, "lng": true, "uselang": true, "setlang": true, "culture": true}
+
+// WithoutLanguageField are the addresses that one has without the parameter of its
+// query that names a language, and with another language in it; none if there is no
+// such parameter.
+func WithoutLanguageField(u *url.URL, lang, instead string) []string {
+	if u.RawQuery == "" {
+		return nil
+	}
+	fields := strings.Split(u.RawQuery, "&")
+	for i, f := range fields {
+		name, value, _ := strings.Cut(f, "=")
+		if !languageFields[strings.ToLower(name)] || !language.MatchString(value) || !samePrimary(value, lang) {
+			continue
+		}
+		address := func(middle ...string) string {
+			to := *u
+			to.RawQuery = strings.Join(append(append(append([]string{}, fields[:i]...), middle...), fields[i+1:]...), "&")
+			return to.String()
+		}
+		primary, _, _ := strings.Cut(strings.ReplaceAll(instead, "_", "-"), "-")
+		return []string{address(), address(name + "=" + instead), address(name + "=" + primary)}
 	}
 	return nil
 }
