@@ -30,7 +30,9 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 			return u, nil
 		}
 	}
-	if why := p.NeedsBrowser(); why != "" && c.Render != nil {
+	if why := p.NeedsBrowser(); why != "" && c.Render == nil {
+		r.renderNote = fmt.Sprintf("%s says next to nothing without a browser (%s)", r.final, why)
+	} else if why != "" {
 		a.close() // a browser takes its time
 		var rendered []byte
 		var err error

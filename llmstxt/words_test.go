@@ -179,6 +179,9 @@ func TestSite_Title_NamesTheSite(t *testing.T) {
 	for want, titles := range map[string][]string{
 		"Foo 1.2 Manual":     {"Top (Foo 1.2 Manual)", "Numbers (Foo 1.2 Manual)", "Strings (Foo 1.2 Manual)", "Lists (Foo 1.2 Manual)"},
 		"Eigen":              {"Eigen: Main Page", "Eigen: Eigen::Box&lt; T, N &gt; Class Template Reference", "Eigen: Eigen::Disc&lt; T &gt; Class Template Reference", "Eigen: Eigen::Edge&lt; T &gt; Struct Template Reference"},
+		"Tea Docs (2.x)":     {"Welcome to Tea — Tea Docs (2.x)", "A — Tea Docs (2.x)", "B — Tea Docs (2.x)", "C — Tea Docs (2.x)"},
+		"Teapot":             {"Welcome to the Teapot!", "A", "B", "C"},
+		"Teekanne":           {"Willkommen bei Teekanne", "A", "B", "C"},
 		"Foo docs":           {"Quick tour | Foo docs", "A | Foo docs", "B | Foo docs", "C | Foo docs"},
 		"Django manual":      {"Django manual | Django 3.2 documentation", "A | Django 3.2 documentation", "B | Django 3.2 documentation", "C | Django 3.2 documentation"},
 		"Example Docs":       {"Example Docs", "A | Acme", "B | Acme", "C | Acme"},

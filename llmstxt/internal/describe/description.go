@@ -15,7 +15,7 @@ import (
 // sentence.
 func (d *describer) description(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if d.descs[desc] > 1 || !worth(desc) {
+		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
@@ -24,6 +24,49 @@ func (d *describer) description(p *Page) string {
 	}
 	return ""
 }
+
+// shared is a description that other pages have too: what a site says of itself on
+// all of them is about its base page at least.
+func (d *describer) shared(p *Page) string {
+	for _, desc := range descriptions(p.Evidence) {
+		if k := plain.Key(desc); worth(desc) && !labelled(desc) && k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
+			return asSentence(desc)
+		}
+	}
+	return ""
+}
+
+// labelled reports data with their names, as a generator writes them:
+// "declaration: package: org.example, class: Box".
+func labelled(desc string) bool {
+	for part := range strings.SplitSeq(strings.TrimSuffix(desc, "."), ", ") {
+		if name, value, ok := strings.Cut(part, ": "); !ok || strings.Contains(name, " ") || strings.Count(value, " ") > strings.Count(value, ": ") {
+			return false
+		}
+	}
+	return true
+}
+
+// licence reports a sentence on what may be done with a text, which says nothing of
+// what it is about.
+func licence(s string) bool {
+	if len(s) < 16 {
+		return false
+	}
+	s = strings.ToLower(s)
+	for _, words := range licences {
+		if strings.Contains(s, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// licences are in the usual licences of documentation and nowhere else.
+var licences = []string{"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy",
+	"all rights reserved", "copyright ©", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
+	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
+	"gnu general public license for more details", "writing to the free software foundation"}
 
 // descriptions are all that a page has of itself.
 func descriptions(e *htmlpage.Evidence) []string {
@@ -73,7 +116,7 @@ func asSentence(s string) string {
 func (d *describer) short(p *Page) string {
 	title := plain.Key(p.Title)
 	for i, b := range p.Evidence.Blocks {
-		if b.Kind != htmlpage.Paragraph || b.Links > 50 || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) ||
+		if b.Kind != htmlpage.Paragraph || b.Links > 50 || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) || vague(b.Text) ||
 			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) {
 			continue
 		}

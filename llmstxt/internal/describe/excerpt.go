@@ -31,6 +31,7 @@ type describer struct {
 	limit int
 	votes *voters
 	descs map[string]int // how many pages have a description
+	base  *Page
 }
 
 // Split cuts the blocks of a page into sentences.
@@ -46,7 +47,7 @@ func Split(e *htmlpage.Evidence) [][]string {
 
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count}
+	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count, base: &pages[0]}
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
@@ -65,7 +66,7 @@ type piece struct {
 
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
-	pieces := d.prose(p, d.votes.boilerplate)
+	pieces := d.prose(p, func(s string) bool { return d.votes.boilerplate(s) || licence(s) })
 	if len(pieces) == 0 {
 		// Pages that a template wrote say the same of different things.
 		pieces = d.prose(p, d.votes.repeated)
@@ -75,6 +76,9 @@ func (d *describer) excerpt(p *Page) string {
 	}
 	text := d.fill(pieces, d.limit)
 	desc := d.description(p)
+	if text == "" && desc == "" && p == d.base {
+		desc = d.shared(p)
+	}
 	if text == "" && desc == "" {
 		text = d.short(p)
 	}
@@ -90,6 +94,9 @@ func (d *describer) excerpt(p *Page) string {
 				}
 			}
 		}
+	}
+	if text != "" && !plain.IsComplete(text) && utf8.RuneCountInString(text) < d.limit {
+		text = asSentence(text)
 	}
 	if text = plain.GuardLines(text, d.limit); text == "" {
 		text = plain.GuardLines(d.outline(p, d.limit), d.limit)

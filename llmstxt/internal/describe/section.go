@@ -223,7 +223,9 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 				}
 			}
 		}
-		if s := grouping(keys); s > score {
+		// Another page's lists are of what it is about, an index's say, unless they
+		// hold a good part of the site.
+		if s := grouping(keys); s > score && (i == 0 || s >= 0.4) {
 			best, score = keys, s
 		}
 	}
@@ -323,7 +325,13 @@ func secondary(p *Page) bool {
 	if err != nil {
 		return false
 	}
+	if strings.Contains(u.Path, "/_modules/") {
+		return true // the source, as Sphinx lists it
+	}
 	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
+	if strings.HasSuffix(slug, "_source") {
+		return true // a file, as Doxygen lists it
+	}
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}

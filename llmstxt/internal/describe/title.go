@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -89,6 +90,7 @@ func (a affixes) name() string {
 			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()", r)
 		})
 	}
+	whole := s
 	s = trim(s)
 	for _, sep := range separators {
 		if i := strings.LastIndex(s, sep); last && i >= 0 {
@@ -96,6 +98,9 @@ func (a affixes) name() string {
 		} else if i := strings.Index(s, sep); !last && i >= 0 {
 			s = trim(s[:i])
 		}
+	}
+	if strings.Count(s, "(") > strings.Count(s, ")") && strings.Contains(whole, s+")") {
+		s += ")"
 	}
 	return s
 }
@@ -130,7 +135,7 @@ func setTitles(pages []Page) affixes {
 	// headings are the titles.
 	for i := range pages {
 		p := &pages[i]
-		named := i > 0 && a.name() != "" && strings.EqualFold(p.Title, a.name())
+		named := i > 0 && (a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title))
 		if h := heading(p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
 			count[p.Title]--
 			count[h]++
@@ -140,6 +145,23 @@ func setTitles(pages []Page) affixes {
 	}
 	return a
 }
+
+// numbered reports a title that is a number and what is counted: "Section 1.1".
+func numbered(title string) bool {
+	words, digits := 0, false
+	for w := range strings.FieldsFuncSeq(strings.ToLower(title), notWord) {
+		if _, err := strconv.Atoi(w); err == nil {
+			digits = true
+		} else if words++; !counted[w] && len(w) > 1 {
+			return false
+		}
+	}
+	return digits && words == 1
+}
+
+var counted = plain.Set(`section sec chapter chap part appendix page node lesson unit volume step kapitel abschnitt teil anhang seite lektion
+	chapitre partie annexe leçon capítulo sección parte apéndice página lección capitolo sezione pagina seção hoofdstuk deel bijlage pagina
+	avsnitt sida rozdział część strona kapitola část глава раздел часть страница приложение`)
 
 // heading is the first heading of the main content.
 func heading(e *htmlpage.Evidence) string {
@@ -207,6 +229,9 @@ func siteTitle(base *Page, a affixes, covered string) string {
 	if unnamed(common) {
 		common = ""
 	}
+	if to := welcomed(own); to != "" {
+		return cmp.Or(common, to)
+	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
 	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
 	if !part && !unnamed(own) && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
@@ -220,6 +245,28 @@ func siteTitle(base *Page, a affixes, covered string) string {
 	}
 	return own
 }
+
+// welcomed is what a title bids welcome to, "" for other titles.
+func welcomed(title string) string {
+	low := strings.ToLower(title)
+	if len(low) != len(title) {
+		return ""
+	}
+	for _, w := range welcomes {
+		if rest, ok := strings.CutPrefix(low, w); ok {
+			if to := strings.TrimRight(title[len(title)-len(rest):], " !.！"); to != "" && !unnamed(to) {
+				return to
+			}
+		}
+	}
+	return ""
+}
+
+// welcomes are longest first where one begins another.
+var welcomes = []string{"welcome to the ", "welcome to ", "willkommen bei ", "willkommen auf ", "willkommen zur ", "willkommen zu ", "bienvenue sur ",
+	"bienvenue à ", "bienvenue dans ", "bienvenido a ", "bienvenidos a ", "benvenuto in ", "benvenuti in ", "benvenuti su ", "bem-vindo ao ",
+	"bem-vindo à ", "bem-vindo a ", "welkom bij ", "välkommen till ", "velkommen til ", "tervetuloa ", "witamy w ", "vítejte v ",
+	"добро пожаловать в ", "ласкаво просимо до ", "欢迎使用", "欢迎来到", "歡迎使用", "ようこそ"}
 
 // covered is the name of the section that holds most pages of a site whose base page
 // has no heading and a title that its pages do not speak of, while they do of the

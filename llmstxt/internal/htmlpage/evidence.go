@@ -28,7 +28,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 4
+const EvidenceVersion = 5
 
 // Block is a run of text in a page's main content.
 type Block struct {

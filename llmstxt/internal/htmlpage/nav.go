@@ -46,6 +46,9 @@ func (n *navScanner) heading(t string) {
 	n.label, n.linked, n.fresh = append(n.label[:0], t...), false, true
 }
 
+// forget drops the last text: what stands before a form, or in it, names no list.
+func (n *navScanner) forget() { n.label, n.linked, n.fresh = n.label[:0], false, true }
+
 // open begins a list and reports whether it has a name.
 func (n *navScanner) open() bool {
 	label := n.label
@@ -71,11 +74,29 @@ func navName(label string) string {
 	if !plain.LanguageName(name) {
 		name = strings.TrimRightFunc(name, ornament)
 	}
-	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 {
+	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 || skips(name) {
 		return ""
 	}
 	return name
 }
+
+// skips reports the words of a link past the navigation, which stands before its
+// lists on many sites: what those of the themes of WordPress, Docusaurus and Sphinx
+// begin with, and Javadoc's.
+func skips(name string) bool {
+	k := plain.Key(name)
+	for _, s := range skipping {
+		if strings.HasPrefix(k, s) {
+			return true
+		}
+	}
+	return false
+}
+
+var skipping = strings.Fields(`skipto skipnav skiplink skipmain skipcontent jumpto zuminhalt zumhauptinhalt springezu direktzum allerau allerà
+	passerau accéderau saltaral iralcontenido irpara pularpara saltarpara vaial passaal saltaal ganaar naarde hopptil hoppatill
+	hopptill gåtil gåtill springtil siirry przejdźdo přejítna přeskočit preskočiť ugrása salttila перейтик перейтидо пропустить
+	içeriğegeç 本文へ メインコンテンツ コンテンツへ 跳到 跳至 跳转 跳過 본문`)
 
 func (n *navScanner) close() {
 	if n.deeper > 0 {

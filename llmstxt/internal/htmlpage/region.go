@@ -160,11 +160,19 @@ func (s *scanner) closeHeader() {
 	}
 }
 
-// leastParagraph is what tells a paragraph from a label, in bytes.
-const leastParagraph = 40
+// leastParagraph is what tells a paragraph from a label, in bytes; leastBare tells one
+// in no <p> from a label, a slogan and a line of notices.
+const (
+	leastParagraph = 40
+	leastBare      = 160
+)
 
 func (s *scanner) closeParagraph() {
-	if s.paraAt >= 0 && s.paraProse >= leastParagraph && s.firstPara < 0 && s.skipDepth == 0 {
+	least := leastParagraph
+	if s.bare {
+		least = leastBare
+	}
+	if s.paraAt >= 0 && s.paraProse >= least && s.firstPara < 0 && s.skipDepth == 0 {
 		s.firstPara, s.firstSaid = s.paraAt, s.paraProse
 	}
 	s.paraAt, s.paraProse = -1, 0

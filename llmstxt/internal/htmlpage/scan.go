@@ -111,9 +111,10 @@ type scanner struct {
 	headingText          strings.Builder
 	headingLink          int // bytes of it inside links
 	marks                []mark
-	prose                int // bytes of plain text so far, without links, code and skipped parts
-	paraAt, paraProse    int // the paragraph being read
-	firstPara, firstSaid int // offset and prose of the first paragraph with something to say
+	prose                int  // bytes of plain text so far, without links, code and skipped parts
+	paraAt, paraProse    int  // the paragraph being read
+	bare                 bool // which stands in no <p>
+	firstPara, firstSaid int  // offset and prose of the first paragraph with something to say
 	checks               []check
 	before, after        []edge // texts of the page's begin and end
 	framesFrom, framesTo int    // what it says to those without frames
@@ -207,6 +208,9 @@ func (s *scanner) textToken() {
 	if s.pre > 0 || s.skipDepth > 0 {
 		return
 	}
+	if s.paraAt < 0 {
+		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, true
+	}
 	s.prose += len(trimmed)
 	s.paraProse += len(trimmed)
 	if len(s.checks) == 0 || s.lexer.start-s.checks[len(s.checks)-1].offset >= 512 {
@@ -291,9 +295,12 @@ func (s *scanner) startTag() {
 		if !selfClosing {
 			s.pre++
 		}
+	case atom.Form:
+		s.nav.forget()
+		s.container(tag)
 	case atom.P:
 		s.closeParagraph()
-		s.paraAt, s.paraProse = s.lexer.start, 0
+		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
 	case atom.H1, atom.H2, atom.H3:
 		s.closeParagraph()
 		if s.skipDepth == 0 && s.heading == 0 && len(s.marks) < 16 {
@@ -303,7 +310,7 @@ func (s *scanner) startTag() {
 			s.headingLink = 0
 		}
 	case atom.Main, atom.Article, atom.Div, atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Section, atom.Ul,
-		atom.Ol, atom.Form, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button, atom.Details:
+		atom.Ol, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button, atom.Details:
 		if !selfClosing {
 			s.container(tag)
 		}
@@ -342,6 +349,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 	switch tag {
 	case atom.Ul, atom.Ol, atom.Dl:
 		s.nav.close()
+	case atom.Form:
+		s.nav.forget()
 	case atom.Title:
 		s.inTitle = false
 	case atom.Header:
