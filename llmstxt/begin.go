@@ -40,6 +40,9 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		}
 		return nil
 	}
+	if err := c.awaitRoom(ctx, 2*c.Timeout); err != nil {
+		return newest, err
+	}
 	if err := allow(u); err != nil {
 		return newest, baseError(u, 0, err)
 	}
@@ -90,7 +93,9 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	e.res = r
 	c.next, c.commit = 1, 1
 	c.askTwins(ctx, c.late(e, r))
+	c.hold(r)
 	c.decide(ctx, e)
+	c.uncount(e, r)
 	c.sayOutside(e, r)
 	maps := early.wait()
 	for _, n := range maps.notes {

@@ -56,11 +56,14 @@ func (c *crawler) known(key string) bool {
 	return c.index[key] != nil || c.refused[key]
 }
 
+const entrySize = 400 // bytes of an address in the frontier, beside the address
+
 // know makes an entry of an address.
 func (c *crawler) know(u *url.URL, key string, depth int) *entry {
 	e := &entry{url: u, key: key, depth: depth}
 	e.version, e.path, e.root = weburl.Version(u)
 	c.index[key] = e
+	c.holding += len(key) + entrySize
 	return e
 }
 
@@ -88,6 +91,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		// Beyond a limit they are forgotten: a trap must not fill the memory.
 		if len(c.refused) < 10*c.MaxPages {
 			c.refused[key] = true
+			c.holding += len(key)
 			c.skip(key, why)
 		}
 		return

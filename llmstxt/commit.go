@@ -311,5 +311,6 @@ func (c *crawler) intern(s string) string {
 		return ""
 	}
 	c.strings[s] = s
+	c.holding += len(s) + 40
 	return s
 }

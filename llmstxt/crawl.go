@@ -43,6 +43,7 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 	c := newCrawler(base, u, o)
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
 	defer c.threads.Close()
+	defer c.giveRoom()
 	defer func() {
 		if site == nil {
 			c.whole.release()
@@ -175,7 +176,9 @@ type crawler struct {
 	roots     map[string]*entry // start pages of versions, by the same
 	foreign   map[string]string // translations, to the page that names them
 
-	core      func() // gives back the core that deciding a page holds; nil: none
+	room      []func() // give back what was taken for what is read of pages
+	holding   int      // bytes of that
+	core      func()   // gives back the core that deciding a page holds; nil: none
 	pages     []Page
 	sentences [][][]string // of the pages' blocks
 	votes     *describe.Votes
@@ -242,6 +245,7 @@ func (c *crawler) tell(e Event) {
 func (c *crawler) note(url, message string) { c.tell(Event{Kind: Note, URL: url, Message: message}) }
 
 func (c *crawler) skip(key string, why *skipError) {
+	c.holding += len(why.Detail) + 64
 	c.stats.Skipped[why.Reason]++
 	if why.lost {
 		c.stats.Lost++

@@ -43,6 +43,7 @@ type result struct {
 	sentences  [][]string     // of the evidence's blocks
 	outside    int            // links to the host that are not in scope
 	page       *htmlpage.Page // until links and addresses are resolved
+	held       int            // bytes of it that the crawl counts
 	cookies    jars           // of the way here
 
 	whole    *wholeText // of it, if that is kept

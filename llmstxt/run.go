@@ -73,7 +73,22 @@ func (c *crawler) run(ctx context.Context) {
 		// know: some of those before it may yet be left out.
 		var to chan *entry
 		var next *entry
-		if c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit) {
+		ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit)
+		if ready && !c.hasRoom(flying) {
+			if ready = false; flying == 0 && c.next == c.commit {
+				if c.awaitRoom(ctx, resultWait) == nil {
+					continue
+				}
+				if ctx.Err() != nil {
+					c.timeOver(ctx)
+					return
+				}
+				c.stats.Limited = true
+				c.note("", "There is no more room for what is read of pages at the moment; the result has those found so far")
+				return
+			}
+		}
+		if ready {
 			to, next = jobs, c.queue[c.next]
 			if flying == started && started < workers {
 				started++
@@ -91,6 +106,7 @@ func (c *crawler) run(ctx context.Context) {
 				panic(a.panicked)
 			}
 			a.e.res = a.r
+			c.hold(a.r)
 			c.texting += a.r.waiting()
 		case err := <-twinsAsked:
 			if asking = false; err != nil {
@@ -99,6 +115,7 @@ func (c *crawler) run(ctx context.Context) {
 			c.texting = 0
 			for _, e := range c.queue[c.commit:c.next] {
 				if e.res != nil {
+					c.hold(e.res)
 					c.texting += e.res.waiting()
 				}
 			}
@@ -146,12 +163,18 @@ func (c *crawler) settleNext(ctx context.Context, e *entry) error {
 		}
 		c.core = release
 		defer func() { c.core(); c.core = nil }()
-		c.threads.Do(func() { c.decide(ctx, e); c.fill() })
+		c.threads.Do(func() { c.settleOn(ctx, e) })
 		return nil
 	}
-	c.decide(ctx, e)
-	c.fill()
+	c.settleOn(ctx, e)
 	return nil
+}
+
+func (c *crawler) settleOn(ctx context.Context, e *entry) {
+	r := e.res
+	c.decide(ctx, e)
+	c.uncount(e, r)
+	c.fill()
 }
 
 // withoutCore calls f, which waits for a site or for another crawl, without the core

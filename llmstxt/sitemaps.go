@@ -38,6 +38,17 @@ type sitemapPages struct {
 // /sitemap.xml.
 var places = []string{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml"}
 
+// sitemapsInTurn reads a site's site maps when not too many other crawls do. A crawl holds
+// up to three small ones at once.
+func (c *crawler) sitemapsInTurn(ctx context.Context, rules *robots.Rules, s weburl.Scope) sitemapPages {
+	release, err := share.SiteMaps.Take(ctx, c.owner)
+	if err != nil {
+		return sitemapPages{notes: []string{"The site maps are not read: other crawls have been reading theirs all the while"}}
+	}
+	defer release()
+	return c.readSitemaps(ctx, rules, s, 3*c.MaxPages)
+}
+
 // readSitemaps reads those that robots.txt names, else those in the usual
 // places, until it has room pages in scope.
 func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s weburl.Scope, room int) sitemapPages {
@@ -233,7 +244,7 @@ func (c *crawler) startSitemaps(ctx context.Context, r *robots.Rules, s weburl.S
 	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
 	go func() {
 		var pages sitemapPages
-		pages.panicked = recovered(func() { pages = c.readSitemaps(ctx, r, s, 3*c.MaxPages) })
+		pages.panicked = recovered(func() { pages = c.sitemapsInTurn(ctx, r, s) })
 		m.done <- pages
 	}()
 	return m
@@ -275,5 +286,5 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 		return time.Time{}, baseError(u, 0, ErrRobots)
 	}
 	c.slowTo(rules)
-	return c.readSitemaps(ctx, rules, weburl.ScopeOf(u), 3*c.MaxPages).newest, ctx.Err()
+	return c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u)).newest, ctx.Err()
 }

@@ -30,6 +30,27 @@ type Evidence struct {
 // EvidenceVersion is the version of what is kept of a page.
 const EvidenceVersion = 5
 
+// Size is about how many bytes of memory it takes.
+func (e *Evidence) Size() int {
+	const each = 16 // for a string
+	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Description) + len(e.Canonical) + len(e.Up) + 400
+	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign} {
+		for _, s := range all {
+			n += each + len(s)
+		}
+	}
+	for _, g := range e.Nav {
+		n += 3*each + len(g.Name) + each*len(g.Links) // which are the page's
+	}
+	for _, b := range e.Blocks {
+		n += 3*each + len(b.Text)
+	}
+	for _, m := range e.Menu {
+		n += 2*each + len(m.Name) + len(m.URL)
+	}
+	return n + each*len(e.Free)
+}
+
 // Block is a run of text in a page's main content.
 type Block struct {
 	Kind  BlockKind `json:"k"`

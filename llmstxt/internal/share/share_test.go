@@ -94,3 +94,44 @@ func TestCores_AllButOneAreTaken(t *testing.T) {
 		t.Errorf("%d cores are taken of %d, want %d", taken, runtime.NumCPU(), want)
 	}
 }
+
+// Of what is read of pages an owner has half at most: another one finds some.
+func TestResults_OneOwner_HasHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken []func()
+		for {
+			give, ok := share.Results.Try("greedy")
+			if !ok {
+				break
+			}
+			taken = append(taken, give)
+		}
+		if n := len(taken) * share.ResultPiece; n != 128<<20 {
+			t.Errorf("one owner has %d bytes", n)
+		}
+		more := make(chan error)
+		go func() {
+			give, err := share.Results.Take(t.Context(), "greedy")
+			if err == nil {
+				give()
+			}
+			more <- err
+		}()
+		synctest.Wait()
+		give, ok := share.Results.Try("modest")
+		if !ok {
+			t.Fatal("nothing is left for another owner")
+		}
+		give() // which is not the greedy one's
+		synctest.Wait()
+		if !share.Results.Busy() {
+			t.Error("one owner has more than half")
+		}
+		for _, give := range taken {
+			give()
+		}
+		if err := <-more; err != nil {
+			t.Error(err)
+		}
+	})
+}

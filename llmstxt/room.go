@@ -1,0 +1,100 @@
+package llmstxt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/share"
+)
+
+// What was read of pages. It is kept until the crawl ends, so what it takes is taken
+// from the process's share, piece by piece: for what there is, and for each page that is
+// under way the most that a page can leave.
+//
+// A crawl that finds no piece asks for fewer pages at a time. One that has no page
+// under way waits for a while and then ends with the pages that it has: to wait longer
+// could be to wait for a crawl that waits for this one.
+
+const resultWait = 10 * time.Second
+
+var errNoRoom = errors.New("no room for what is read of pages")
+
+// size is about how many bytes a result takes until its page is decided, without its
+// whole text, which has a share of its own.
+func (r *result) size() int {
+	n := 500 + r.evidence.Size()
+	for _, l := range r.links {
+		n += 16 + len(l)
+	}
+	for _, all := range r.sentences {
+		n += 24
+		for _, s := range all {
+			n += 16 + len(s)
+		}
+	}
+	if r.twin != nil {
+		n += r.twin.size()
+	}
+	return n
+}
+
+// hold counts a result in that has arrived, or has grown since.
+func (c *crawler) hold(r *result) {
+	n := r.size()
+	c.holding += n - r.held
+	r.held = n
+}
+
+// uncount counts out what of a result is not kept, after its page was decided.
+func (c *crawler) uncount(e *entry, r *result) {
+	switch {
+	case e.res == r: // it stands back for another page, which may not come
+	case e.state == committed:
+		links := 0 // they share their bytes now, which intern counts
+		for _, l := range r.links {
+			links += len(l)
+		}
+		c.holding -= links
+		r.held -= links
+	default:
+		c.holding -= r.held
+		r.held = 0
+	}
+}
+
+// hasRoom reports whether another page may be asked for beside those that are under way,
+// and takes what it needs.
+func (c *crawler) hasRoom(flying int) bool {
+	need := (c.holding+share.ResultPiece-1)/share.ResultPiece + flying + 1
+	for len(c.room) < need {
+		release, ok := share.Results.Try(c.owner)
+		if !ok {
+			return false
+		}
+		c.room = append(c.room, release)
+	}
+	for len(c.room) > need && share.Results.Busy() {
+		c.room[len(c.room)-1]()
+		c.room = c.room[:len(c.room)-1]
+	}
+	return true
+}
+
+// awaitRoom waits for a piece.
+func (c *crawler) awaitRoom(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errNoRoom)
+	defer cancel()
+	release, err := share.Results.Take(ctx, c.owner)
+	if err == nil {
+		c.room = append(c.room, release)
+	}
+	return err
+}
+
+func (c *crawler) giveRoom() {
+	for _, give := range c.room {
+		give()
+	}
+	c.room = nil
+}

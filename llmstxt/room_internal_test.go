@@ -1,0 +1,57 @@
+package llmstxt
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/share"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+type onePage string
+
+func (p onePage) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/html"}}, ContentLength: -1, Request: r, Body: io.NopCloser(strings.NewReader(string(p)))}, nil
+}
+
+// What is kept of a page, whatever it is made of, is no more than what is taken of the
+// process's share for it.
+func TestResult_HostilePages_TakeOnePieceAtMost(t *testing.T) {
+	repeat := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	long := strings.Repeat("long-", 90)
+	for name, page := range map[string]string{
+		"links":        repeat(9000, "<li><a href=/%d>Link</a>"),
+		"long links":   repeat(2000, "<p><a href=/"+long+"%d>Link "+long+"</a>"),
+		"menus":        "<nav>" + repeat(4000, "<h3>Menu %[1]d "+long+"</h3><ul><li><a href=/%[1]d>Link %[1]d "+long+"</a></ul>") + "</nav>",
+		"words":        repeat(3000, "<p>A. B. C. D. E. Paragraph %d. It has words. "+long+". And more."),
+		"few words":    repeat(9000, "<p>A.%d"),
+		"translations": repeat(9000, "<link rel=alternate hreflang=de href=/"+long+"%d>") + "<p>A page.",
+		"next":         repeat(9000, "<a rel=next href=/"+long+"%d>Next</a>"),
+		"linked data":  repeat(20, `<script type="application/ld+json">{"@type":"Article","description":"`+strings.Repeat("word ", 9000)+`%d"}</script>`) + "<p>A page.",
+		"crumbs":       "<nav class=breadcrumb>" + repeat(9000, "<a href=/%d>"+long+"</a>") + "</nav><p>A page.",
+		"frames":       "<frameset>" + repeat(9000, "<frame src=/"+long+"%d>") + "</frameset>",
+	} {
+		u := weburl.Parse("http://docs.test/")
+		c := newCrawler(u.String(), u, Options{Client: &http.Client{Transport: onePage("<title>T</title><h1>T</h1>" + page)}})
+		c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
+		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+		c.threads.Close()
+		if r.refused != nil {
+			t.Errorf("%s: %v", name, r.refused)
+		}
+		if n := r.size(); n > share.ResultPiece {
+			t.Errorf("%s: %d bytes are kept, %d taken: %d of evidence, %d links", name, n, share.ResultPiece, r.evidence.Size(), len(r.links))
+		}
+	}
+}
