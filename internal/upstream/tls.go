@@ -78,10 +78,14 @@ func (o TLS) Handshake(ctx context.Context, conn net.Conn, roots *x509.CertPool,
 	if err != nil {
 		return nil, err
 	}
+	own, _ := o.Tickets.(ownTickets)
+	config.CurvePreferences = own.curves()
 	c := tls.Client(conn, config)
 	if err := c.HandshakeContext(ctx); err != nil {
+		own.chose(0, false)
 		return nil, o.failure(err)
 	}
+	own.chose(c.ConnectionState().CurveID, config.CurvePreferences == nil)
 	return c, nil
 }
 
