@@ -336,7 +336,7 @@ func TestCrawlBreach(t *testing.T) {
 	breach := func(t *testing.T, p *peer) {
 		p.raw([]byte{0xC1, 0x80, 0, 0, 0, 0}) // reserved bit
 		p.t = t
-		p.wantClose(1002, "received header with unexpected rsv bits set: true:false:false")
+		p.wantClose(1002, "a frame broke the format")
 		p.close(1002, "")
 		p.wantEnd()
 	}

@@ -216,10 +216,15 @@ func (c *recorder) Read(b []byte) (int, error) {
 
 // Write notes whether coder/websocket, which writes a frame at a time, has
 // answered a breach of the protocol itself. It does so for some and not for
-// others.
+// others; the reason is in our words in any case.
 func (c *recorder) Write(b []byte) (int, error) {
-	if len(b) > 0 && b[0]&0x0f == wsframe.OpClose {
-		c.closed = true
+	if len(b) == 0 || b[0]&0x0f != wsframe.OpClose {
+		return c.Conn.Write(b)
+	}
+	c.closed = true
+	if len(b) >= 4 && int(b[2])<<8|int(b[3]) == wsframe.CloseProtocol {
+		_, err := c.Conn.Write(wsframe.AppendClose(nil, wsframe.CloseProtocol, ErrBrokenFrame.Text))
+		return len(b), err
 	}
 	return c.Conn.Write(b)
 }
@@ -291,7 +296,7 @@ func (c *Client) askFailure(ctx context.Context, what string, err error) error {
 // Broken tells the client that it broke the frame format, unless it was told.
 func (c *Client) Broken(err error) error {
 	if !c.rec.closed {
-		WriteClose(c.Conn, nil, wsframe.CloseProtocol, "")
+		WriteClose(c.Conn, nil, wsframe.CloseProtocol, ErrBrokenFrame.Text)
 	}
 	return fmt.Errorf("%w: %w", ErrBrokenFrame, err)
 }
