@@ -31,7 +31,7 @@ var Six = []Site{
 }
 
 // More are sites of other generators: Texinfo, LaTeX2HTML, Doxygen, MkDocs, by hand,
-// DocBook.
+// DocBook, xfpt, DocBook's chunks, PlDoc, Javadoc.
 var More = []Site{
 	{"maxima-doc", "usr/share/doc/maxima-doc/html", "/maxima_toc.html"},
 	{"gnuplot-doc", "usr/share/doc/gnuplot/htmldocs", "/"},
@@ -39,6 +39,10 @@ var More = []Site{
 	{"mkdocs-doc", "usr/share/doc/mkdocs/html", "/"},
 	{"postfix-doc", "usr/share/doc/postfix/html", "/"},
 	{"debian-reference-en", "usr/share/debian-reference", "/index.en.html"},
+	{"exim4-doc-html", "usr/share/doc/exim4-doc-html/spec_html", "/"},
+	{"aptitude-doc-en", "usr/share/doc/aptitude/html/en", "/"},
+	{"swi-prolog-doc", "usr/share/swi-prolog/doc/Manual", "/"},
+	{"libcommons-lang3-java-doc", "usr/share/doc/libcommons-lang3-java/api", "/"},
 }
 
 // Folder returns the folder of a site's pages, fetched the first time. It is

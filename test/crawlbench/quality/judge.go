@@ -28,6 +28,11 @@ var keys = map[string]struct{ main, drop string }{
 	"mkdocs-doc":          {`[role=main]`, `.headerlink`},
 	"postfix-doc":         {`body`, ``},
 	"debian-reference-en": {`body`, `.navheader, .navfooter`},
+
+	"exim4-doc-html":            {`#content`, `.previous_page, .next_page, #options`},
+	"aptitude-doc-en":           {`body`, `.navheader, .navfooter, .legalnotice, .authorgroup`},
+	"swi-prolog-doc":            {`body`, `.navigate`},
+	"libcommons-lang3-java-doc": {`main`, ``},
 }
 
 // limits are the least of each value.

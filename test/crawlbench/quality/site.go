@@ -28,6 +28,11 @@ var names = map[string]*regexp.Regexp{
 	"mkdocs-doc":          regexp.MustCompile(`(?i)mkdocs`),
 	"postfix-doc":         regexp.MustCompile(`(?i)postfix`),
 	"debian-reference-en": regexp.MustCompile(`(?i)debian reference`),
+
+	"exim4-doc-html":            regexp.MustCompile(`(?i)exim`),
+	"aptitude-doc-en":           regexp.MustCompile(`(?i)aptitude`),
+	"swi-prolog-doc":            regexp.MustCompile(`(?i)swi-prolog`),
+	"libcommons-lang3-java-doc": regexp.MustCompile(`(?i)commons lang`),
 }
 
 var menuWords = regexp.MustCompile(`(?i)^(next|previous|prev|up|home|contents|index|skip to|toggle navigation|search)\b.{0,40}(next|previous|prev|up|contents|index)\b`)
