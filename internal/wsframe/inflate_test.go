@@ -208,7 +208,7 @@ func TestPipe_CannotBeInflated_Closes1007(t *testing.T) {
 func TestPipe_DecompressionBomb_Closes1009(t *testing.T) {
 	bomb := compress(t, make([]byte, MaxInflated+1))
 	for _, pieces := range []int{1, 9} {
-		s := start(t, tcpPair, func(c *Config) { c.DeflateClient = true })
+		s := start(t, tcpPair, func(c *Config) { c.DeflateClient, c.CloseWait = true, time.Second })
 		got := make(chan int64)
 		go func() {
 			n, _ := io.Copy(io.Discard, s.target) // until the pipe ends it
@@ -240,7 +240,7 @@ func TestPipe_EndsInsideACompressedMessage_CutsIt(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := start(t, tcpPair, func(c *Config) { c.DeflateClient = true })
+			s := start(t, tcpPair, func(c *Config) { c.DeflateClient, c.CloseWait = true, time.Second })
 			noise := make([]byte, 300<<10)
 			for i := range noise {
 				noise[i] = byte(rand.Uint32())
