@@ -121,7 +121,6 @@ func (s *tlsSocket) read(b []byte) (n int, err error) {
 	for {
 		k, err := s.conn.Read(b[n:])
 		n += k
-		s.whole--
 		switch {
 		case err == errNotYet:
 			s.more = false
@@ -135,11 +134,12 @@ func (s *tlsSocket) read(b []byte) (n int, err error) {
 				return 0, err
 			}
 			return n, nil // the next Read says it
-		case s.whole <= 0 && n < len(b):
-			s.more = false
+		case n == len(b):
+			s.more = true // a record need not have ended
 			return n, nil
-		case len(b)-n < maxPlaintext:
-			s.more = true
+		}
+		if s.whole--; s.whole <= 0 {
+			s.more = false
 			return n, nil
 		}
 	}
