@@ -3,6 +3,7 @@ package wsframe_test
 import (
 	"bytes"
 	"io"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,19 @@ func expect(sent []byte) (crosses []byte, code int) {
 
 // FuzzPipe relays what a client sends, cut in three, up to its sudden end.
 func FuzzPipe(f *testing.F) {
+	addPieces(f)
+	f.Fuzz(func(t *testing.T, sent []byte, i, j int) {
+		synctest.Test(t, func(t *testing.T) { relayPieces(t, memPair, sent, i, j) })
+	})
+}
+
+// FuzzPipe_TLSInLoop does the same in a loop, between two sides with TLS.
+func FuzzPipe_TLSInLoop(f *testing.F) {
+	addPieces(f)
+	f.Fuzz(func(t *testing.T, sent []byte, i, j int) { relayPieces(t, loopTLSPair(tcpPair), sent, i, j) })
+}
+
+func addPieces(f *testing.F) {
 	message := append(frame(false, OpText, []byte("a"), true), frame(true, OpPing, nil, true)...)
 	message = append(message, frame(true, OpContinuation, []byte("z"), true)...)
 	f.Add(message, 3, 9)
@@ -42,51 +56,48 @@ func FuzzPipe(f *testing.F) {
 	f.Add(append(text("whole", true), text("truncated", true)[:9]...), 1, 2)
 	f.Add(append(text("whole", true), closing(1000, "truncated", true)[:9]...), 12, 14)
 	f.Add(append(text("whole", true), 0x81, 5), 13, 13)
-	f.Fuzz(func(t *testing.T, sent []byte, i, j int) {
-		if len(sent) > 1<<12 {
-			return
-		}
-		i = min(max(i, 0), len(sent))
-		j = min(max(j, i), len(sent))
-		crosses, code := expect(sent)
+}
 
-		var got []byte
-		var r Result
-		synctest.Test(t, func(t *testing.T) { // CloseWait is no matter of the machine's speed
-			near1, client := memPair(t)
-			near2, target := memPair(t)
-			p := New(Config{Client: near1, Target: near2, FromClient: sent[:i], CloseWait: time.Millisecond})
-			done := make(chan Result)
-			go func() { done <- p.Run() }()
-			go io.Copy(io.Discard, client)
-			go func() {
-				client.Write(sent[i:j]) // may be cut short when the pipe has had enough
-				client.Write(sent[j:])
-				client.Close()
-			}()
-			var err error
-			if got, err = io.ReadAll(target); err != nil {
-				t.Fatal(err)
-			}
-			target.Close()
-			r = <-done
-		})
-		if !bytes.HasPrefix(got, crosses) {
-			t.Fatalf("of % x crossed % x, want % x", sent, got, crosses)
+func relayPieces(t *testing.T, pair func(testing.TB) (near, far net.Conn), sent []byte, i, j int) {
+	if len(sent) > 1<<12 {
+		return
+	}
+	i = min(max(i, 0), len(sent))
+	j = min(max(j, i), len(sent))
+	crosses, code := expect(sent)
+
+	near1, client := pair(t)
+	near2, target := pair(t)
+	p := New(Config{Client: near1, Target: near2, Loops: &loops, FromClient: sent[:i], CloseWait: time.Millisecond})
+	done := make(chan Result)
+	go func() { done <- p.Run() }()
+	go io.Copy(io.Discard, client)
+	go func() {
+		client.Write(sent[i:j]) // may be cut short when the pipe has had enough
+		client.Write(sent[j:])
+		client.Close()
+	}()
+	got, err := io.ReadAll(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Close()
+	r := <-done
+	if !bytes.HasPrefix(got, crosses) {
+		t.Fatalf("of % x crossed % x, want % x", sent, got, crosses)
+	}
+	ours := got[len(crosses):]
+	if code == 0 && len(ours) > 0 || code != 0 && (len(ours) < 8 || ours[0] != 0x88) {
+		t.Fatalf("of % x crossed % x, then % x, want a close frame with %d", sent, crosses, ours, code)
+	}
+	if code != 0 {
+		if got := int(ours[6]^ours[2])<<8 | int(ours[7]^ours[3]); got != code {
+			t.Fatalf("of % x: closed with %d, want %d", sent, got, code)
 		}
-		ours := got[len(crosses):]
-		if code == 0 && len(ours) > 0 || code != 0 && (len(ours) < 8 || ours[0] != 0x88) {
-			t.Fatalf("of % x crossed % x, then % x, want a close frame with %d", sent, crosses, ours, code)
-		}
-		if code != 0 {
-			if got := int(ours[6]^ours[2])<<8 | int(ours[7]^ours[3]); got != code {
-				t.Fatalf("of % x: closed with %d, want %d", sent, got, code)
-			}
-		}
-		if want := plain(crosses, true).bytes; r.FromClient.Bytes != want {
-			t.Fatalf("counted %d bytes of %d", r.FromClient.Bytes, want)
-		}
-	})
+	}
+	if want := plain(crosses, true).bytes; r.FromClient.Bytes != want {
+		t.Fatalf("counted %d bytes of %d", r.FromClient.Bytes, want)
+	}
 }
 
 // FuzzHold gives a Hold what a client sends, cut in three, and expects back

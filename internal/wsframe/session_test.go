@@ -80,11 +80,14 @@ func tlss(t *testing.T, pair func(testing.TB) (near, far net.Conn), test func(t 
 
 // loopTLSPair makes pairs for the loop of TLS over pairs of sockets.
 func loopTLSPair(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
+	return func(t testing.TB) (near, far net.Conn) { return tlsOver(t, forTLS(loopPair(pair))) }
+}
+
+// forTLS makes pairs whose near end can join a loop with the TLS over it.
+func forTLS(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
 	return func(t testing.TB) (near, far net.Conn) {
-		return tlsOver(t, func(t testing.TB) (near, far net.Conn) {
-			near, far = loopPair(pair)(t)
-			return netio.ForTLS(near), far
-		})
+		near, far = pair(t)
+		return netio.ForTLS(near), far
 	}
 }
 
