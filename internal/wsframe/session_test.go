@@ -207,10 +207,6 @@ var tlsConfig = sync.OnceValue(func() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 })
 
-func tlsPair(t testing.TB) (near, far net.Conn) {
-	return tlsOver(t, tcpPair)
-}
-
 func tlsOver(t testing.TB, pair func(testing.TB) (near, far net.Conn)) (near, far net.Conn) {
 	t.Helper()
 	n, f := pair(t)

@@ -50,19 +50,19 @@ func tunnelGoals(load string, t *table) (goals []goal) {
 	return goals
 }
 
-func idleGoals(name string, w way, towards string, asItIs, collected []rest) []goal {
-	what := "idle" + towards + ": bytes a session"
+func idleGoals(name string, kind idleKind, asItIs, collected []rest) []goal {
+	what := "idle" + kind.towards + ": bytes a session"
 	switch {
-	case name == "farwire" && w == bySecure:
-		return []goal{{what: what, figure: asItIs[0].bytes, limit: 15_000}}
+	case name == "farwire" && kind.way == bySecure:
+		return []goal{{what: what, figure: asItIs[0].bytes, limit: kind.alone}}
 	case name == "farwire":
 		return []goal{
-			{what: what, figure: asItIs[0].bytes, limit: 5_000},
-			{what: what + ", after collecting", figure: collected[0].bytes, limit: 5_000},
+			{what: what, figure: asItIs[0].bytes, limit: kind.alone},
+			{what: what + ", after collecting", figure: collected[0].bytes, limit: kind.alone},
 			{what: "idle: goroutines a session", figure: asItIs[0].goroutines, limit: 0.01, decimal: 2},
 		}
 	case name == "agent":
-		return []goal{{what: what + " in both processes", figure: asItIs[0].bytes + asItIs[1].bytes, limit: 22_000}}
+		return []goal{{what: what + " in both processes", figure: asItIs[0].bytes + asItIs[1].bytes, limit: kind.withAgent}}
 	}
 	return nil
 }

@@ -10,29 +10,46 @@ import (
 // measureIdle finds what an idle session holds: the difference between few
 // and many sessions that have carried a little and now wait, so that what a
 // process holds in any case does not count.
-func measureIdle(p *plan, target *process) ([]goal, error) {
-	plain, err := measureIdleBy(p, target, byMessage, "")
-	if err != nil {
-		return nil, err
+func measureIdle(p *plan, target *process) (goals []goal, err error) {
+	for _, kind := range idleKinds {
+		found, err := measureIdleOf(p, target, kind)
+		if err != nil {
+			return nil, err
+		}
+		goals = append(goals, found...)
 	}
-	secure, err := measureIdleBy(p, target, bySecure, " to targets with TLS")
-	return append(plain, secure...), err
+	return goals, nil
 }
 
-func measureIdleBy(p *plan, target *process, w way, towards string) (goals []goal, err error) {
+// An idleKind is what sessions have been before they are silent.
+type idleKind struct {
+	way       way
+	towards   string
+	size      int     // of each message
+	alone     float64 // bytes that a session may hold in the gateway; with an agent:
+	withAgent float64 // in both processes
+}
+
+var idleKinds = []idleKind{
+	{byMessage, "", 128, 5_000, 22_000},
+	{bySecure, " to targets with TLS", 128, 15_000, 22_000},
+	{bySecure, " to targets with TLS, after messages of 20 KB", 20_000, 32_000, 30_000},
+}
+
+func measureIdleOf(p *plan, target *process, kind idleKind) (goals []goal, err error) {
 	fmt.Printf("\nidle, bytes of resident memory a session, %d sessions%s\n%-10s %-9s %12s %18s %12s\n",
-		p.sessions, towards, "relay", "process", "as it is", "after collecting", "goroutines")
+		p.sessions, kind.towards, "relay", "process", "as it is", "after collecting", "goroutines")
 	for _, name := range p.relays {
-		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, w) {
+		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, kind.way) {
 			continue // nothing is held, or the same as by nginx
 		}
-		asItIs, err := idle(p, w, name, target, false)
+		asItIs, err := idle(p, kind, name, target, false)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		collected := make([]rest, len(asItIs))
 		if name == "farwire" || name == "agent" {
-			if collected, err = idle(p, w, name, target, true); err != nil {
+			if collected, err = idle(p, kind, name, target, true); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -47,7 +64,7 @@ func measureIdleBy(p *plan, target *process, w way, towards string) (goals []goa
 			}
 			fmt.Printf("%-10s %-9s %12.0f %18s %12s\n", name, process, r.bytes, c, g)
 		}
-		goals = append(goals, idleGoals(name, w, towards, asItIs, collected)...)
+		goals = append(goals, idleGoals(name, kind, asItIs, collected)...)
 	}
 	return goals, nil
 }
@@ -56,8 +73,8 @@ func measureIdleBy(p *plan, target *process, w way, towards string) (goals []goa
 type rest struct{ bytes, goroutines float64 }
 
 // idle measures each process of a relay started for this alone.
-func idle(p *plan, w way, name string, target *process, collect bool) ([]rest, error) {
-	r, err := startRelay(&plan{}, w, name, target.addr)
+func idle(p *plan, kind idleKind, name string, target *process, collect bool) ([]rest, error) {
+	r, err := startRelay(&plan{}, kind.way, name, target.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -71,11 +88,11 @@ func idle(p *plan, w way, name string, target *process, collect bool) ([]rest, e
 		found    *[]rest
 	}{{few, &before}, {p.sessions, &after}} {
 		more, err := openAll(step.sessions, func(int) (*link, error) {
-			l, err := r.open(target.addr, "/echo?size=128")
+			l, err := r.open(target.addr, fmt.Sprintf("/echo?size=%d", kind.size))
 			if err != nil {
 				return nil, err
 			}
-			return l, lockstep.do(l, 128, 4)
+			return l, lockstep.do(l, kind.size, 4)
 		})
 		links = append(links, more...)
 		if err != nil {
