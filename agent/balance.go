@@ -75,6 +75,16 @@ func (c *cluster) surplus(now time.Time) *link {
 	return idlest
 }
 
+// mayMove has agents be asked again that could not move: there is another gateway. The
+// caller holds mu.
+func (p *Pool) mayMove() {
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			l.moved = time.Time{}
+		}
+	}
+}
+
 const (
 	// leavePatience is how long agents have to link elsewhere before the others are
 	// told that this gateway leaves.

@@ -191,6 +191,7 @@ func (c *cluster) heard(h Holding) {
 	if g == nil {
 		g = &farGateway{name: h.Gateway, links: map[uint64]*farLink{}}
 		c.far[h.Gateway] = g
+		p.mayMove()
 	}
 	g.url, g.leaving = h.URL, h.Leaving
 	here := make(map[uint64]bool, len(h.Agents))

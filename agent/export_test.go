@@ -332,3 +332,17 @@ func (p *Pool) ReplayPeer(ctx context.Context, h http.Header) error {
 	_, err = br.ReadByte() // the control stream, of one that was let in
 	return err
 }
+
+// Asked is how many agents were asked to move.
+func (p *Pool) Asked() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.entries {
+		for _, l := range e.links {
+			if !l.moved.IsZero() {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -141,6 +141,32 @@ func TestBalance_OneGatewayHasAll_AgentsMove(t *testing.T) {
 	})
 }
 
+// Agents that could not move are asked again when another gateway comes.
+func TestBalance_AgentsThatFoundNoOther_MoveToANewOne(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	one, srv1 := join(t, d, "one", nil)
+	join(t, d, "unreachable for agents", nil)
+	b := balance(t, srv1)
+	for _, slug := range []string{"de1", "de2", "de3", "de4"} {
+		run(t, agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, Slug: slug, Country: "DE", Links: 1, AllowPrivate: true})
+	}
+	attached(t, one, 4)
+	eventually(t, "one is asked to move", 10*time.Second, func() bool { return one.Asked() > 0 })
+	_, srv3 := join(t, d, "three", nil)
+	b.mu.Lock()
+	b.servers = append(b.servers, srv3.Listener.Addr().String())
+	b.mu.Unlock()
+	eventually(t, "two agents have moved", 25*time.Second, func() bool {
+		moved := 0
+		for _, a := range one.Agents() {
+			if slices.Equal(a.Gateways, []string{"three"}) {
+				moved++
+			}
+		}
+		return moved > 1
+	})
+}
+
 // An agent that has found one gateway alone is reached through it, while that drains,
 // until it is linked to another.
 func TestLeave_OnlyLinkOfAnAgent_ReachedUntilItIsElsewhere(t *testing.T) {
