@@ -137,10 +137,9 @@ func (p *process) run(path, proxy string, as guise) error {
 	}()
 	go func() {
 		// The kernel takes the end of the thread that started the browser for
-		// the end of this process (prctl(2), PR_SET_PDEATHSIG): it must live on. It
-		// is not unlocked and ends with this goroutine: nobody else shall have its priority.
+		// the end of this process (prctl(2), PR_SET_PDEATHSIG): it must live on.
 		runtime.LockOSThread()
-		lowerThread()
+		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
 		started <- err
 		if err != nil {

@@ -128,17 +128,8 @@ func kilobytes(status []byte, field string) int64 {
 // kill ends one process of a group.
 func (m member) kill() { syscall.Kill(m.pid, syscall.SIGKILL) }
 
-// lowerThread lowers the priority of the calling thread, and of what it starts: a
-// browser has a dozen threads that compute, and gives way to relays.
-func lowerThread() {
-	raw, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0) // 20 less its niceness
-	if err == nil && 20-raw < 10 {
-		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 10)
-	}
-}
-
-// lower lets a process run when others need not, the browser's own among them.
-func (m member) lower() { syscall.Setpriority(syscall.PRIO_PROCESS, m.pid, 19) }
+// lower lets a process run when others need not.
+func (m member) lower() { syscall.Setpriority(syscall.PRIO_PROCESS, m.pid, 10) }
 
 func lock(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)

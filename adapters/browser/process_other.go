@@ -40,8 +40,6 @@ func members(int) []member { return nil }
 
 func (member) kill() {}
 
-func lowerThread() {}
-
 func (member) lower() {}
 
 func lock(*os.File) error { return nil }
