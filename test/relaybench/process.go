@@ -198,3 +198,8 @@ func writeAllocations(file string) {
 	defer f.Close()
 	pprof.Lookup("allocs").WriteTo(f, 0)
 }
+
+// String names a way in the name of a profile.
+func (w way) String() string {
+	return [...]string{"message", "path", "connect", "session", "secure"}[w]
+}

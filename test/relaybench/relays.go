@@ -40,11 +40,6 @@ const (
 	bySecure             // the same, to a target with TLS
 )
 
-// String names a way in the name of a profile.
-func (w way) String() string {
-	return [...]string{"message", "path", "connect", "session", "secure"}[w]
-}
-
 // serves reports whether a relay can be asked so.
 func serves(name string, w way) bool {
 	if w == bySession || w == bySecure {
