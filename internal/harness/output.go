@@ -20,7 +20,8 @@ type Output struct {
 	change chan struct{} // closed and replaced at every write
 }
 
-func newOutput() *Output { return &Output{change: make(chan struct{})} }
+// NewOutput returns one that is empty.
+func NewOutput() *Output { return &Output{change: make(chan struct{})} }
 
 // Write appends to the output.
 func (o *Output) Write(b []byte) (int, error) {

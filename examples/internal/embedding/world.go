@@ -2,7 +2,6 @@ package embedding
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +24,7 @@ import (
 type world struct {
 	host   *httptest.Server
 	gw     *farwire.Gateway
-	log    *buffer
+	log    *harness.Output
 	target string
 	site   string
 	broker net.Listener
@@ -35,7 +33,7 @@ type world struct {
 
 func start(t *testing.T, mount Mount) *world {
 	t.Helper()
-	w := &world{log: new(buffer), heads: make(chan http.Header, 10)}
+	w := &world{log: harness.NewOutput(), heads: make(chan http.Header, 10)}
 	logger := slog.New(slog.NewTextHandler(w.log, nil))
 	pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: logger})
 	must(t, err)
@@ -180,22 +178,4 @@ func until(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("waited in vain until %s", what)
 		}
 	}
-}
-
-// A buffer is a log. It is safe for concurrent use.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
