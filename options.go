@@ -183,7 +183,8 @@ type CrawlOptions struct {
 	// MaxPages is the largest maxPages that a request may ask for. Zero: 1000.
 	MaxPages int
 
-	// Workers is how many pages of one site are fetched at once. Zero: 8.
+	// Workers is how many pages of one site are fetched at once. Zero: 8; more than
+	// 1000 count as 1000.
 	Workers int
 
 	// Render shows pages in a browser when their static form needs it. Nil: off.

@@ -47,6 +47,33 @@ func TestOptions_NegativeNumber_NoLimitOrRefusedByName(t *testing.T) {
 	}
 }
 
+// Huge numbers, as from a parser that failed elsewhere, leave a gateway that works.
+func TestOptions_HugeNumbers_RelayAndCrawlWork(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) {
+		for _, path := range numbers(reflect.ValueOf(*o), "") {
+			field := reflect.ValueOf(o).Elem()
+			for name := range strings.SplitSeq(path, ".") {
+				field = field.FieldByName(name)
+			}
+			field.SetInt(math.MaxInt64)
+		}
+		limits := reflect.ValueOf(&o.Limits).Elem()
+		for i := range limits.NumField() {
+			if f := limits.Field(i); f.CanFloat() {
+				f.SetFloat(math.MaxFloat64)
+			} else {
+				f.SetInt(math.MaxInt64)
+			}
+		}
+	})
+	p := w.connected(newTarget(t, echo), "")
+	p.text("hello")
+	p.wantText("hello")
+	if h := w.crawled(testKey, `{"url":"`+newSite(t, threePages).URL+`"}`); h.code != 1000 {
+		t.Errorf("the crawl ended with %d: %v", h.code, h.messages)
+	}
+}
+
 func TestOptions_NegativeLimits_NoLimit(t *testing.T) {
 	var o farwire.Options
 	limits := reflect.ValueOf(&o.Limits).Elem()

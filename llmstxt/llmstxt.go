@@ -49,7 +49,7 @@ type Options struct {
 	UserAgent  string // "": DefaultUserAgent. Its first word up to a slash is the name looked for in robots.txt
 	MaxPages   int    // pages in the result; 0: 50. At most three times as many are fetched
 	DescLength int    // longest excerpt in characters (code points); 0: 500, at least 40
-	Workers    int    // requests at the same time; 0: 8. A Crawl-delay in robots.txt makes it one
+	Workers    int    // requests at the same time; 0: 8, at most 1000. A Crawl-delay in robots.txt makes it one
 
 	Timeout       time.Duration // of the whole crawl; 0: ten minutes. The pages found by then are the result
 	PageTimeout   time.Duration // of a request with its answer; 0: 20 s. A page that begins and drips has 15 s, and one try
@@ -121,6 +121,8 @@ type Options struct {
 // DefaultUserAgent names the crawler when Options has no other name.
 const DefaultUserAgent = "farwire/1 (+https://github.com/farwire/farwire)"
 
+const maxWorkers = 1000
+
 func (o Options) withDefaults() Options {
 	if o.Client == nil {
 		o.Client = http.DefaultClient
@@ -137,6 +139,7 @@ func (o Options) withDefaults() Options {
 	orInt(&o.MaxPages, 50, 1)
 	orInt(&o.DescLength, 500, 40)
 	orInt(&o.Workers, 8, 1)
+	o.Workers = min(o.Workers, maxWorkers)
 	orInt(&o.MaxRedirects, 10, 0)
 	orInt(&o.Retries, 2, 0)
 	orInt(&o.MaxDepth, 32, 1)
