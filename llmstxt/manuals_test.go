@@ -143,3 +143,73 @@ func TestSections_Sources_AreOptional(t *testing.T) {
 		}
 	}
 }
+
+func TestSections_HeadingsInNavigation_NameWhatFollows(t *testing.T) {
+	for _, kind := range []struct{ head, link string }{
+		{"<section><div role=button><h2 class=text>%s</h2></div>", "<div><a href=%s><p>%[2]s</p></a></div>"},
+		{"<h3>%s</h3>", "<a href=%s>%[2]s</a> "},
+		{"<div><h5><span>%s</span></h5></div>", "<p><a href=%s>%[2]s</a></p>"},
+	} {
+		w := &web{pages: map[string]answer{}}
+		nav, n := "", 0
+		for _, group := range []string{"Introduction", "Writing", "Reference"} {
+			nav += fmt.Sprintf(kind.head, group)
+			for range 2 {
+				l := "/" + word(n) + ".html"
+				w.pages["http://docs.test"+l] = doc("Page " + word(n))
+				nav += fmt.Sprintf(kind.link, l, word(n))
+				n++
+			}
+		}
+		w.pages["http://docs.test/"] = html("<title>Tea</title><aside><nav>" + nav + "</nav></aside><main><h1>Tea</h1><p>" + gadget + "</p></main>")
+		if got, want := contents(t, w, "http://docs.test/"), "Introduction 2, Writing 2, Reference 2"; got != want {
+			t.Errorf("%s: %s, want %s", kind.head, got, want)
+		}
+	}
+}
+
+// The page that has the navigation is in its list too.
+func TestSections_PageWithTheNavigation_IsInItsList(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	nav, n := "", 0
+	for _, group := range []string{"Introduction", "Writing", "Reference"} {
+		nav += "<h2>" + group + "</h2>"
+		for range 3 {
+			nav += fmt.Sprintf("<a href=/%s.html>%[1]s</a>", word(n))
+			n++
+		}
+	}
+	for i := range n {
+		a := doc("Page " + word(i))
+		a.body = strings.Replace(a.body, "<main>", "<nav>"+nav+"</nav><main>", 1)
+		w.pages["http://docs.test/"+word(i)+".html"] = a
+	}
+	w.pages["http://docs.test/"] = doc("Tea", "/"+word(0)+".html")
+	if got, want := contents(t, w, "http://docs.test/"), "Introduction 3, Writing 3, Reference 3"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A description that only puts the title into words, as generators have it, says nothing.
+func TestExcerpt_TitleInWords_IsNoDescription(t *testing.T) {
+	for _, form := range []string{"API documentation for the Rust `%s` struct in crate `tea`.", "Learn how %s works here", "declaration: %s of many"} {
+		w := &web{pages: map[string]answer{}}
+		var links []string
+		for i := range 6 {
+			name := "pot" + word(i)
+			links = append(links, "/"+name)
+			w.pages["http://docs.test/"+name] = inHead(doc(name), "<meta name=description content='"+fmt.Sprintf(form, name)+"'>")
+		}
+		w.pages["http://docs.test/"] = doc("Tea", links...)
+		for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages {
+			if !strings.HasPrefix(p.Note, "This page explains") {
+				t.Errorf("%s: %q", p.URL, p.Note)
+			}
+		}
+	}
+	for _, said := range []string{"Description will go into a meta tag in &lt;head /&gt;", "Web site created using create-react-app", "Just another WordPress site"} {
+		if p := one(t, "<title>Tea</title><meta name=description content='"+said+"'><main><h1>Tea</h1><p>"+gadget+"</p></main>", llmstxt.Options{}); p.Note != gadget {
+			t.Errorf("%q", p.Note)
+		}
+	}
+}

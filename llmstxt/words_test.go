@@ -180,6 +180,8 @@ func TestSite_Title_NamesTheSite(t *testing.T) {
 		"Foo 1.2 Manual":     {"Top (Foo 1.2 Manual)", "Numbers (Foo 1.2 Manual)", "Strings (Foo 1.2 Manual)", "Lists (Foo 1.2 Manual)"},
 		"Eigen":              {"Eigen: Main Page", "Eigen: Eigen::Box&lt; T, N &gt; Class Template Reference", "Eigen: Eigen::Disc&lt; T &gt; Class Template Reference", "Eigen: Eigen::Edge&lt; T &gt; Struct Template Reference"},
 		"Tea Docs (2.x)":     {"Welcome to Tea — Tea Docs (2.x)", "A — Tea Docs (2.x)", "B — Tea Docs (2.x)", "C — Tea Docs (2.x)"},
+		"Acme":               {"Hello from Acme | Acme", "A | Acme", "B | Acme", "C | Acme"},
+		"tea":                {"tea - Rust", "Pot in tea - Rust", "tea::cups - Rust", "Lid in tea::pots - Rust"},
 		"Teapot":             {"Welcome to the Teapot!", "A", "B", "C"},
 		"Teekanne":           {"Willkommen bei Teekanne", "A", "B", "C"},
 		"Foo docs":           {"Quick tour | Foo docs", "A | Foo docs", "B | Foo docs", "C | Foo docs"},

@@ -71,5 +71,5 @@ func (s Site) Choose(pages []Page) (title string, sections []string) {
 	}
 	fromFrames(pages)
 	sections = setSections(pages, s.Alias, s.Prefix)
-	return siteTitle(&pages[0], a, covered(pages)), sections
+	return siteTitle(pages, a, covered(pages)), sections
 }

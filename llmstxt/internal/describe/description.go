@@ -15,7 +15,7 @@ import (
 // sentence.
 func (d *describer) description(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) {
+		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p.Title)] >= manyForms {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
@@ -35,6 +35,30 @@ func (d *describer) shared(p *Page) string {
 	}
 	return ""
 }
+
+// manyForms are as many descriptions as a generator has made, which only put a
+// page's title into words: "API documentation for the Rust `Pot` struct in crate `tea`."
+const manyForms = 5
+
+// form is a description without the words of a title.
+func form(desc, title string) string {
+	words := map[string]bool{}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(title), notWord) {
+		words[w] = true
+	}
+	var b strings.Builder
+	for w := range strings.FieldsFuncSeq(strings.ToLower(desc), notWord) {
+		if !words[w] {
+			b.WriteString(w)
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// placeholders are what generators put where a site is to describe itself.
+var placeholders = plain.Set(`descriptionwillgointoametataginhead websitecreatedusingcreatereactapp generatedbycreatenextapp
+	justanotherwordpresssite avitepresssite avuepresssite builtwithdocusaurus`)
 
 // labelled reports data with their names, as a generator writes them:
 // "declaration: package: org.example, class: Box".
@@ -80,6 +104,9 @@ func descriptions(e *htmlpage.Evidence) []string {
 // many characters in a script without spaces, that no machine cut off.
 func worth(desc string) bool {
 	n := utf8.RuneCountInString(desc)
+	if n < 60 && placeholders[plain.Key(desc)] {
+		return false
+	}
 	if strings.HasSuffix(desc, "…") || strings.HasSuffix(desc, "...") {
 		return false
 	}

@@ -31,6 +31,7 @@ type describer struct {
 	limit int
 	votes *voters
 	descs map[string]int // how many pages have a description
+	forms map[string]int // how many have one that differs in the page's title alone
 	base  *Page
 }
 
@@ -47,11 +48,14 @@ func Split(e *htmlpage.Evidence) [][]string {
 
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, votes: &votes.count, base: &pages[0]}
+	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, votes: &votes.count, base: &pages[0]}
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
 			d.descs[desc]++
+		}
+		if desc := pages[i].Evidence.Description; desc != "" {
+			d.forms[form(desc, pages[i].Title)]++
 		}
 	}
 	return d

@@ -232,6 +232,24 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 	if best == nil {
 		return make([]string, len(pages))
 	}
+	// A page has no link to itself; the others have one, in the same list.
+	names := map[string]bool{}
+	for _, k := range best {
+		names[k] = k != ""
+	}
+	for i, hubs := 0, 0; i < len(pages) && hubs < 20; i++ {
+		if pages[i].Evidence.Nav == nil {
+			continue
+		}
+		hubs++
+		for _, g := range pages[i].Evidence.Nav {
+			for _, l := range g.Links {
+				if j, ok := index[l]; ok && j > 0 && best[j] == "" && names[g.Name] {
+					best[j] = g.Name
+				}
+			}
+		}
+	}
 	return best
 }
 

@@ -221,7 +221,8 @@ func isVersion(s string) bool {
 // common where that says more.
 //
 // A base page may be a cover, whose title is one of a template; see covered.
-func siteTitle(base *Page, a affixes, covered string) string {
+func siteTitle(pages []Page, a affixes, covered string) string {
+	base := &pages[0]
 	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
 		return covered
 	}
@@ -231,6 +232,9 @@ func siteTitle(base *Page, a affixes, covered string) string {
 	}
 	if to := welcomed(own); to != "" {
 		return cmp.Or(common, to)
+	}
+	if !unnamed(own) && everywhere(pages, own) {
+		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
 	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
 	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
@@ -244,6 +248,17 @@ func siteTitle(base *Page, a affixes, covered string) string {
 		}
 	}
 	return own
+}
+
+// everywhere reports a title that stands in those of most other pages.
+func everywhere(pages []Page, title string) bool {
+	n := 0
+	for i := range pages[1:] {
+		if t := pages[i+1].Title; t != title && !topic(t, title) && strings.Contains(strings.ToLower(t), strings.ToLower(title)) {
+			n++
+		}
+	}
+	return n >= 2 && n*2 > len(pages)-1
 }
 
 // welcomed is what a title bids welcome to, "" for other titles.
@@ -263,7 +278,7 @@ func welcomed(title string) string {
 }
 
 // welcomes are longest first where one begins another.
-var welcomes = []string{"welcome to the ", "welcome to ", "willkommen bei ", "willkommen auf ", "willkommen zur ", "willkommen zu ", "bienvenue sur ",
+var welcomes = []string{"hello from ", "welcome to the ", "welcome to ", "willkommen bei ", "willkommen auf ", "willkommen zur ", "willkommen zu ", "bienvenue sur ",
 	"bienvenue à ", "bienvenue dans ", "bienvenido a ", "bienvenidos a ", "benvenuto in ", "benvenuti in ", "benvenuti su ", "bem-vindo ao ",
 	"bem-vindo à ", "bem-vindo a ", "welkom bij ", "välkommen till ", "velkommen til ", "tervetuloa ", "witamy w ", "vítejte v ",
 	"добро пожаловать в ", "ласкаво просимо до ", "欢迎使用", "欢迎来到", "歡迎使用", "ようこそ"}

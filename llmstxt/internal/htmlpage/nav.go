@@ -27,6 +27,8 @@ type navScanner struct {
 	fresh  bool     // the next text begins a new one
 	lists  []string // names of the lists that are open
 	deeper int      // lists that are open beyond maxNested
+	within int      // <nav> elements that are open
+	headed string   // the heading in it, behind which links stand in no list
 }
 
 func (n *navScanner) text(t []byte, linked bool) {
@@ -116,8 +118,23 @@ func (n *navScanner) group() (names [2]string) {
 			found++
 		}
 	}
+	if found == 0 {
+		names[0] = n.headed
+	}
 	return names
 }
+
+// endHeading has the links behind a heading in navigation belong to it, until the
+// next one.
+func (n *navScanner) endHeading() {
+	if n.within > 0 && len(n.label) <= maxNavName && !n.fresh {
+		n.headed = navName(string(n.label))
+	}
+}
+
+// enter and leave are for the element of navigation.
+func (n *navScanner) enter() { n.within, n.headed = n.within+1, "" }
+func (n *navScanner) leave() { n.within, n.headed = max(0, n.within-1), "" }
 
 // Navigation gathers the groups of a page's links at both levels.
 type Navigation struct {

@@ -298,6 +298,9 @@ func (s *scanner) startTag() {
 	case atom.Form:
 		s.nav.forget()
 		s.container(tag)
+	case atom.Nav:
+		s.nav.enter()
+		s.container(tag)
 	case atom.P:
 		s.closeParagraph()
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
@@ -309,7 +312,7 @@ func (s *scanner) startTag() {
 			s.headingText.Reset()
 			s.headingLink = 0
 		}
-	case atom.Main, atom.Article, atom.Div, atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Section, atom.Ul,
+	case atom.Main, atom.Article, atom.Div, atom.Header, atom.Footer, atom.Aside, atom.Section, atom.Ul,
 		atom.Ol, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button, atom.Details:
 		if !selfClosing {
 			s.container(tag)
@@ -351,6 +354,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nav.close()
 	case atom.Form:
 		s.nav.forget()
+	case atom.Nav:
+		s.nav.leave()
 	case atom.Title:
 		s.inTitle = false
 	case atom.Header:
@@ -375,5 +380,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 			s.headings++
 		}
 		s.heading = 0
+	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		s.nav.endHeading()
 	}
 }
