@@ -208,7 +208,14 @@ func detect(body []byte) encoding.Encoding {
 		sample = body[max(0, i):]
 		sample = sample[:min(len(sample), prescan)]
 	}
-	best, err := chardet.NewHtmlDetector().DetectBest(sample)
+	// The detector asks for all encodings at once and has equal ones in any order.
+	all, err := chardet.NewHtmlDetector().DetectAll(sample)
+	var best chardet.Result
+	for i, r := range all {
+		if i == 0 || r.Confidence > best.Confidence || r.Confidence == best.Confidence && before(r.Charset, best.Charset) {
+			best = r
+		}
+	}
 	if err != nil || !severalBytes[best.Charset] {
 		if enc := unknown(sample); enc != nil {
 			return enc
@@ -222,6 +229,14 @@ func detect(body []byte) encoding.Encoding {
 		name = "gb18030"
 	}
 	return lookup(name)
+}
+
+// before says which of two encodings is taken that are equally likely.
+func before(a, b string) bool {
+	if severalBytes[a] != severalBytes[b] {
+		return severalBytes[b]
+	}
+	return a < b
 }
 
 // severalBytes are the detector's encodings of several bytes a character.
