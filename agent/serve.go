@@ -147,14 +147,14 @@ func (l *agentLink) drain(ctx context.Context, why string) {
 			return
 		case <-ctx.Done():
 			l.log.Warn("sessions are cut", "sessions", l.open())
-			// Closing drops what is still queued to leave, the reason among it; an
-			// answer to a ping says that it has left.
+			// Closing drops what is still queued to leave, and what the gateway has not
+			// read yet, the reason among it: the gateway closes when it has read all.
 			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
 			defer late.Stop()
-			if why != "" && l.say(control{Type: ctlDrain}) != nil {
+			if why != "" && l.say(control{Type: ctlDrain}) != nil || l.say(control{Type: ctlLeave}) != nil {
 				return
 			}
-			_, _ = l.mux.Ping()
+			<-l.mux.CloseChan()
 			return
 		}
 	}
