@@ -326,18 +326,23 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	p.mu.Unlock()
 	p.clusterChanged()
 
-	var wg sync.WaitGroup
+	var wg, peers sync.WaitGroup
 	var cut atomic.Bool
 	for _, l := range carried {
-		wg.Go(func() { l.drain(ctx, "") })
+		peers.Go(func() { l.drain(ctx, "") })
 	}
+	told := make(chan struct{})
+	wg.Go(func() { peers.Wait(); close(told) })
 	for _, l := range links {
 		wg.Go(func() {
-			stop := context.AfterFunc(ctx, func() { l.mux.Close() })
+			// The gateways for whom sessions are carried hear first that this one is
+			// going away: else they take the agent for lost.
+			stop := context.AfterFunc(ctx, func() { <-told; l.mux.Close() })
 			defer stop()
 			l.bye(codeShutdown, "gateway is shutting down")
 			if !l.idle(ctx) {
 				cut.Store(true)
+				<-told
 			}
 			l.leave()
 		})

@@ -136,7 +136,10 @@ func (p *player) say(l line) (err error) {
 	case l.where == "answer":
 		_, err = io.WriteString(p.stream, message(strings.Replace(l.what, `"*"`, `"192.0.2.1:4000"`, 1)))
 		if err == nil && !strings.Contains(l.what, "remote") {
-			err = p.stream.CloseWrite()
+			// Who has read the answer may close the stream before its end comes.
+			if err = p.stream.CloseWrite(); errors.Is(err, yamux.ErrStreamReset) {
+				err = nil
+			}
 		}
 	case l.where == "bytes":
 		_, err = io.WriteString(p.stream, l.what)
