@@ -56,16 +56,16 @@ func stages(t *testing.T) map[string][][]string {
 	return all
 }
 
-// describe reads the instructions of the stage with this name. One that it does not
-// know fails the test.
-func describe(t *testing.T, name string) *image {
+// describe reads the instructions of the last stage. One that it does not know fails
+// the test.
+func describe(t *testing.T) *image {
 	t.Helper()
 	img := &image{labels: map[string]string{}}
-	for _, m := range stages(t)[name] {
+	for _, m := range stages(t)[""] {
 		switch m[0] {
 		case "FROM":
-			if name == "" && m[1] != "scratch" {
-				t.Errorf("the image begins with %s, not with nothing", m[1])
+			if m[1] != "${VARIANT}" {
+				t.Errorf("the image begins with %s", m[1])
 			}
 		case "ARG", "RUN", "COPY", "VOLUME":
 		case "USER":
@@ -97,14 +97,19 @@ func describe(t *testing.T, name string) *image {
 	return img
 }
 
-// makeImage makes the image in a folder.
+// makeImage makes the image in a folder, in the variant that it has unless another is
+// asked for.
 func makeImage(t *testing.T) *image {
 	t.Helper()
-	img := describe(t, "")
+	img := describe(t)
+	bare := stages(t)["bare"]
+	if from := bare[0][1]; from != "scratch AS bare" {
+		t.Errorf("the image begins with %s, not with nothing", from)
+	}
 	img.root = t.TempDir()
 	stage := t.TempDir() // where the first stage puts what it makes
 	build(t, stages(t)["build"], stage)
-	for _, m := range stages(t)[""] {
+	for _, m := range append(bare, stages(t)[""]...) {
 		switch m[0] {
 		case "COPY":
 			img.copy(t, stage, strings.Fields(m[1]))
@@ -366,17 +371,17 @@ func (img *image) checkHealth(t *testing.T, g *harness.Gateway) {
 }
 
 // The image with a Chromium is the same but for what it stands on.
-func TestImage_WithChromium_HasTheSameProgram(t *testing.T) {
-	img := describe(t, "chromium")
-	img.judge(t)
+func TestImage_WithChromium_IsTheSameButForItsBase(t *testing.T) {
+	img := describe(t)
 	if strings.Join(img.command, " ") != "serve" || img.user.Uid != 65532 {
 		t.Errorf("it runs %q as %d", img.command, img.user.Uid)
 	}
 	var installs string
-	for _, m := range stages(t)["chromium"] {
-		if m[0] == "RUN" {
-			installs += m[1]
+	for _, m := range stages(t)["chromium"][1:] {
+		if m[0] != "RUN" {
+			t.Errorf("beside what it installs stands %s", m)
 		}
+		installs += m[1]
 	}
 	for _, wanted := range []string{"--no-install-recommends", " chromium ", " ca-certificates "} {
 		if !strings.Contains(installs, wanted) {
@@ -384,7 +389,8 @@ func TestImage_WithChromium_HasTheSameProgram(t *testing.T) {
 		}
 	}
 	for _, arg := range stages(t)["before"] {
-		if name, _, _ := strings.Cut(arg[1], "="); arg[0] != "ARG" || name != "BASE" && name != "CHROMIUM_BASE" {
+		name, value, _ := strings.Cut(arg[1], "=")
+		if arg[0] != "ARG" || name != "BASE" && name != "CHROMIUM_BASE" && (name != "VARIANT" || value != "bare") {
 			t.Errorf("before the first stage stands %s", arg)
 		}
 	}
