@@ -99,6 +99,10 @@ func TestHop_Faults_KeepTheirNames(t *testing.T) {
 	if err := dialError(t.Context(), closed); !agent.IsFault(err, agent.FaultTarget) || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a closed port: %v", err)
 	}
+	// An address that no flag opens is refused where it would be dialled.
+	if err := dialError(t.Context(), "0.0.0.0:80"); !agent.IsFault(err, agent.FaultPolicy) {
+		t.Errorf("a special address: %v", err)
+	}
 	open := target(t, echo)
 	denied := agent.WithRules(t.Context(), agent.Rules{Deny: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	if err := dialError(denied, open); !agent.IsFault(err, agent.FaultPolicy) {

@@ -149,7 +149,7 @@ func (s *serve) Run(ctx context.Context) error {
 	failed := make(chan error, 2) // of both listeners
 	secure := id.tlsConfig()      // apart: net/http sets a configuration of its own on every server
 	if server.TLSConfig = secure; secure != nil {
-		go func() { failed <- server.ServeTLS(unknown.Listen(ln), "", "") }()
+		go func() { failed <- server.ServeTLS(belowTLS{unknown.Listen(ln)}, "", "") }()
 	} else {
 		go func() { failed <- server.Serve(unknown.Listen(ln)) }()
 	}

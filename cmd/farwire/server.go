@@ -43,6 +43,17 @@ func guardServer(s *http.Server, g *strangers.Guard) {
 	}
 }
 
+// belowTLS accepts connections for TLS, so that relays can be carried by an event loop.
+type belowTLS struct{ net.Listener }
+
+func (l belowTLS) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return netio.ForTLS(conn), nil
+}
+
 // newcomers are the connections whose first request has not come. A shutdown of
 // net/http waits five seconds for it, which may be all the time there is; browsers
 // and load balancers open such connections in advance.

@@ -58,6 +58,9 @@ func below(conn net.Conn) *tlsSocket {
 // Socket returns the TCP connection, while no loop has it.
 func (s *tlsSocket) Socket() *net.TCPConn { return TCP(s.Conn) }
 
+// NetConn returns the connection inside.
+func (s *tlsSocket) NetConn() net.Conn { return s.Conn }
+
 // join leaves the connection to a loop. What crypto/tls has read already, plain or
 // not, is there for the first Read.
 func (s *tlsSocket) join(conn *tls.Conn, c *LoopConn) {

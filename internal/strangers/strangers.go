@@ -290,8 +290,12 @@ func (c *Conn) expire() {
 
 // accepted returns the Guard's own connection, also below TLS; nil when it is another one.
 func accepted(conn net.Conn) *Conn {
-	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = c.NetConn()
+	for {
+		outer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = outer.NetConn()
 	}
 	c, _ := conn.(*Conn)
 	return c
