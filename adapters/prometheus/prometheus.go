@@ -19,7 +19,7 @@
 //
 //	farwire_build_info{version,commit,goversion}        1
 //	farwire_draining                                    1 once Shutdown was called
-//	farwire_sessions_active{kind}                       kind: relay, amqp, crawl or recrawl
+//	farwire_sessions_active{kind}                       kind: relay, amqp, crawl, recrawl, http or tunnel
 //	farwire_sessions_started_total{kind}
 //	farwire_sessions_ended_total{kind,ended_by,result}  result: ok, error or drained
 //	farwire_session_duration_seconds{kind}              histogram
