@@ -1,6 +1,8 @@
 package background_test
 
 import (
+	"os/exec"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -37,5 +39,45 @@ func TestThreads_Functions_RunAtLowPriority(t *testing.T) {
 		if n := <-after; n != before {
 			t.Fatalf("a goroutine runs with niceness %d, want %d", n, before)
 		}
+	}
+}
+
+// A process that is to die with its parent outlives the threads of low priority, also
+// where one of these started it when it was like all others.
+func TestThreads_End_ProcessesStay(t *testing.T) {
+	const processes = 8
+	died := make(chan error, processes)
+	var kill []func() error
+	for range processes {
+		started := make(chan error)
+		cmd := exec.Command("sleep", "600")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		go func() { started <- cmd.Start() }()
+		if err := <-started; err != nil {
+			t.Fatal(err)
+		}
+		kill = append(kill, cmd.Process.Kill)
+		go func() { died <- cmd.Wait() }()
+	}
+	for range 50 {
+		var threads background.Threads
+		var calls sync.WaitGroup
+		for range 4 * processes {
+			calls.Go(func() { threads.Do(func() {}) })
+		}
+		calls.Wait()
+		threads.Close()
+	}
+	select {
+	case err := <-died:
+		t.Errorf("a process has ended: %v", err)
+		died <- err
+	default:
+	}
+	for _, k := range kill {
+		k() // it may have ended, which has been told
+	}
+	for range kill {
+		<-died
 	}
 }

@@ -56,8 +56,7 @@ func stages(t *testing.T) map[string][][]string {
 	return all
 }
 
-// describe reads the instructions of the last stage. One that it does not know fails
-// the test.
+// describe reads the last stage. An instruction that it does not know fails the test.
 func describe(t *testing.T) *image {
 	t.Helper()
 	img := &image{labels: map[string]string{}}
@@ -97,8 +96,7 @@ func describe(t *testing.T) *image {
 	return img
 }
 
-// makeImage makes the image in a folder, in the variant that it has unless another is
-// asked for.
+// makeImage makes the image in a folder, in the variant that it has by default.
 func makeImage(t *testing.T) *image {
 	t.Helper()
 	img := describe(t)
