@@ -101,7 +101,8 @@ func TestDo_NoExitFits_NamesWhatWasAsked(t *testing.T) {
 		t.Errorf("counted %d, %v", counted, err)
 	}
 	broken := &egress.Egress{Agents: brokenSelector{}, Logger: slog.New(slog.DiscardHandler)}
-	if _, err := broken.Do(t.Context(), agent.Query{}, nil); fault.Of(err) != nil || err == nil || err.Error() != "agent selector: of a host" {
+	_, err = broken.Do(t.Context(), agent.Query{}, nil)
+	if err == nil || err.Error() != "agent selector: of a host" || fault.ClassOf(err) != fault.Internal || fault.Of(err).Text != "internal error" {
 		t.Errorf("a selector's own trouble: %v", err)
 	}
 }
