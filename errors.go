@@ -114,7 +114,7 @@ func (r *Refusal) Unwrap() error {
 }
 
 // public is what the world sees of a Refusal. What is not an error in HTTP or in a
-// WebSocket is none here either: a status of 200 would open a tunnel.
+// WebSocket is replaced by one that is: a status of 200 would open a tunnel.
 func (r *Refusal) public() publicError {
 	row := errorClasses[fault.TargetForbidden]
 	if r.Status >= 400 && r.Status <= 599 {

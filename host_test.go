@@ -136,7 +136,7 @@ func (w *world) refusals() (all []told) {
 }
 
 // TestHost_RefusesOddly_CallerIsToldWithinTheProtocols has each part of a host refuse
-// with values that no protocol can carry, and with errors that are none of its own.
+// with values that no protocol can carry, and with errors that it did not make.
 func TestHost_RefusesOddly_CallerIsToldWithinTheProtocols(t *testing.T) {
 	var none *farwire.Refusal
 	long := strings.Repeat("x", 1<<20)

@@ -75,7 +75,7 @@ func TestCrawl_LittleRoomForResults_SameFile(t *testing.T) {
 	})
 }
 
-// Where there is none a crawl ends with what it has, and says so.
+// Without any room a crawl ends with what it has, and says so.
 func TestCrawl_NoRoomForResults_EndsWithWhatItHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		takeResults(t, 1)

@@ -185,7 +185,7 @@ func TestCrawl_TranslationsByQuery_OneIsKept(t *testing.T) {
 	}
 }
 
-// A start page of all versions is none of them.
+// A start page of all versions belongs to no version.
 func TestCrawl_StartPageOfVersions_OneIsKept(t *testing.T) {
 	for _, versions := range [][]string{{"2.x", "1.x", "3.x"}, {"v1", "v2", "stable"}, {"1.9", "1.10"}} {
 		w := &web{pages: map[string]answer{}}

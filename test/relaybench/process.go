@@ -189,7 +189,7 @@ func play(name string, args []string) error {
 }
 
 // writeAllocations writes which code has allocated how much since the start. It
-// returns nothing: who wants the file sees that there is none.
+// returns nothing: who wants the file finds it missing.
 func writeAllocations(file string) {
 	f, err := os.Create(file)
 	if err != nil {

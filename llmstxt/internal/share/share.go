@@ -19,7 +19,7 @@ import (
 //
 // What was read of pages is kept until the crawl ends, in 512 pieces (256 MiB). A crawl
 // takes one for each page that it is about to ask for, before it takes a body, and
-// goes on with fewer pages at a time, or ends, when there is none.
+// goes on with fewer pages at a time, or ends, when no piece is free.
 //
 // Of site maps and robots.txt that are larger than SmallBody there are four, as sent
 // (40 MiB), which no page waits for. Of crawls that read their site maps, which hold three
