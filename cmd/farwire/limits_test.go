@@ -136,6 +136,7 @@ func TestServe_AgentSecretsChange_LinksStay(t *testing.T) {
 		t.Helper()
 		p := attach(slug, secret)
 		p.Await(p.Stderr, "msg=attached")
+		g.Await(g.Stderr, `msg="agent attached" agent=farwire-`+slug) // which it says later
 	}
 	refused := func(slug, secret string) {
 		t.Helper()

@@ -11,6 +11,7 @@ import { keepFile, lastFile } from './store.js';
 const outcomes = { updated: ['available', 'updated'], unchanged: ['', 'unchanged'], failed: ['unavailable', 'failed'], '': ['', 'not yet'] };
 
 let offered = true; // a host may not mount the endpoint
+const asked = new Set(); // the sites whose Leave was clicked once, also when the list is drawn anew
 
 /** showSites asks for the sites and draws them, if there are any. */
 export async function showSites() {
@@ -31,13 +32,17 @@ export async function showSites() {
 function row(site) {
   const [tone, word] = outcomes[site.last_outcome] ?? ['', site.last_outcome];
   const changes = make('button', { type: 'button', class: 'small', 'aria-label': `Changes of ${site.base_url}`, disabled: !site.url }, 'Changes');
-  const leave = make('button', { type: 'button', class: 'small', 'aria-label': `Leave ${site.base_url}` }, 'Leave');
+  const leave = make('button', { type: 'button', class: 'small', 'aria-label': `Leave ${site.base_url}`, 'data-leave': site.id }, asked.has(site.id) ? 'Leave for good?' : 'Leave');
   changes.addEventListener('click', () => act(changes, () => showChanges(site)));
   leave.addEventListener('click', () => {
-    if (leave.dataset.sure !== 'yes') {
-      leave.dataset.sure = 'yes';
+    if (!asked.has(site.id)) {
+      asked.add(site.id);
       leave.textContent = 'Leave for good?';
-      setTimeout(() => { leave.dataset.sure = ''; leave.textContent = 'Leave'; }, 5000);
+      setTimeout(() => {
+        asked.delete(site.id);
+        const button = find('sites-rows').querySelector(`[data-leave="${CSS.escape(String(site.id))}"]`);
+        if (button) button.textContent = 'Leave';
+      }, 5000);
       return;
     }
     act(leave, async () => {
