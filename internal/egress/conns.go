@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,10 +101,16 @@ func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
 	switch {
 	case conn == nil:
 		return fault.Wrap(fault.TargetUnreachable, "target unreachable", err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)), closedBefore(err):
 		return fault.Wrap(fault.TargetLost, "target closed the connection without an answer", err)
 	}
 	return fault.Wrap(fault.TargetRefused, "target did not answer in HTTP", err)
+}
+
+// closedBefore reports whether the target has closed the connection before the request
+// was sent. Package net/http has no name for that.
+func closedBefore(err error) bool {
+	return strings.HasSuffix(err.Error(), "server closed idle connection")
 }
 
 // Close forgets all keys and ends what is idle.
