@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -203,8 +204,12 @@ func TestCluster_HolderDrains_CarriesUntilTheTimeout(t *testing.T) {
 		holder, next = two, one
 	}
 	s := w.relay(three, "de1")
+	before := w.holders(three)["de1"]
 	holder.Signal(harness.Terminate)
 	next.Await(next.Stderr, `msg="agent attached" .*slug=de1`)
+	w.eventually("the other holder is known", func() bool {
+		return slices.ContainsFunc(w.holders(three)["de1"], func(name string) bool { return !slices.Contains(before, name) })
+	})
 	w.relay(three, "de1")
 	s.echo()
 	s.wantClose(websocket.StatusServiceRestart, "")
