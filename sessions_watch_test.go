@@ -82,7 +82,7 @@ func TestRelay_SessionBytes_EndsOver(t *testing.T) {
 			p.frame(opBinary, true, message)
 			p.next()
 		}
-		time.Sleep(5 * time.Second)
+		time.Sleep(5500 * time.Millisecond) // between two looks of the gateway
 		p.frame(opBinary, true, []byte("x"))
 		p.next()
 		if f, err := p.nextWithin(5 * time.Second); err != nil || f.closeReason() != "1008 limit reached: the session's bytes" {
