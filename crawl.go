@@ -81,6 +81,7 @@ func (c *crawl) serve(w http.ResponseWriter, r *http.Request) {
 	if list := opening.Offered(r); len(list) > 0 {
 		protocol = list[0]
 	}
+	w.Header().Set("X-Farwire-From", "gateway")
 	client, err := opening.Accept(w, r, protocol, false)
 	if err != nil {
 		c.result.Err = errClientGone

@@ -73,6 +73,7 @@ func (g *Gateway) relayMessage(s *session, w http.ResponseWriter, r *http.Reques
 	}
 	stateless := g.compresses() && deflate.FitsStateless(deflate.Offers(r.Header["Sec-Websocket-Extensions"]))
 	seen := g.readAuth(r)
+	w.Header().Set("X-Farwire-From", "gateway")
 	c, err := opening.Accept(w, r, protocol, stateless)
 	if err != nil {
 		s.end(SessionResult{EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})

@@ -91,6 +91,7 @@ func TestFolder(t *testing.T) {
 	for name, want := range map[string]string{
 		"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff",
 		"Content-Length": fmt.Sprint(len(text)), "Access-Control-Allow-Origin": "*",
+		"X-Farwire-From": "gateway",
 	} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
@@ -113,8 +114,8 @@ func TestFolder(t *testing.T) {
 		{"GET", []string{"Range", "bytes=2-4"}, 206, text[2:5]},
 	} {
 		r := serveFile(s, c.method, "/llms/example.com-1.txt", c.header...)
-		if body := bodyOf(t, r); r.StatusCode != c.status || body != c.body {
-			t.Errorf("%s %v: %s %q", c.method, c.header, r.Status, body)
+		if body := bodyOf(t, r); r.StatusCode != c.status || body != c.body || r.Header.Get("X-Farwire-From") != "gateway" {
+			t.Errorf("%s %v: %s %q %v", c.method, c.header, r.Status, body, r.Header)
 		}
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE"} {

@@ -132,7 +132,7 @@ func (t *tunneled) overConn(w http.ResponseWriter) {
 			node = "X-Farwire-Node: " + t.exit.ID + "\r\n"
 		}
 		conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 Connection established\r\n%s\r\n", node)
+		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 Connection established\r\nX-Farwire-From: gateway\r\n%s\r\n", node)
 	}
 	if err != nil {
 		t.lost(conn)
@@ -216,6 +216,7 @@ func (c tunnelCarrier) Counters() Counters {
 // overStream runs the tunnel on a stream of HTTP/2: the request's body and the
 // answer's. The handler stays for as long.
 func (t *tunneled) overStream(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Farwire-From", "gateway")
 	w.Header().Set("X-Farwire-Node", t.exit.ID)
 	w.WriteHeader(http.StatusOK)
 	c, err := tunnel.NewStream(w, r)

@@ -45,11 +45,11 @@ func refusedCode(status int, detail string) string {
 // taken over; the link then lives until Shutdown or its own end. Refusals are
 // JSON, `{"detail": "…", "code": "…"}`, with the reason in the header Farwire-Refused too.
 func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Farwire-From", "gateway")
 	refuse := func(status int, detail string) {
 		w.Header().Set(refusedHeader, detail)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Farwire-From", "gateway")
 		w.WriteHeader(status)
 		// The agent has the reason from the header; nobody is left to be told
 		// that the body did not reach it.

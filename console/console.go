@@ -188,6 +188,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f, ok := p[strings.TrimPrefix(r.URL.Path, "/")]
 	h := w.Header()
+	h.Set("X-Farwire-From", "gateway")
 	h.Set("X-Content-Type-Options", "nosniff")
 	switch {
 	case !ok:
@@ -213,7 +214,6 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Farwire-From", "gateway")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "{\"detail\":%q,\"code\":\"bad_request\"}\n", detail)
 }

@@ -42,6 +42,7 @@ func checkAdminKey(key string) error {
 // public refuses requests for another name, and those of web pages.
 func (g adminGuard) public(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Farwire-From", "gateway")
 		switch site := r.Header.Get("Sec-Fetch-Site"); {
 		case !g.servesHost(r.Host):
 			refuseAdmin(w, http.StatusMisdirectedRequest, "bad_request", "this Host is not served here; use an IP address, localhost or the name in --admin-listen")
@@ -93,7 +94,6 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 func refuseAdmin(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Farwire-From", "gateway")
 	w.WriteHeader(status)
 	// A client that has gone needs no answer.
 	_ = json.NewEncoder(w).Encode(struct {

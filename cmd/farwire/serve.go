@@ -309,7 +309,10 @@ func routes(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) 
 	mux.Handle("/healthz", g.Health())
 	mux.Handle("/readyz", g.Ready())
 	mux.Handle("/", console.Handler(console.Options{Version: build().version})) // and a 404 for all else
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Farwire-From", "gateway") // redirects to the path without "//" are the mux's own
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // writable makes the folder if it is missing and tries to write into it, so

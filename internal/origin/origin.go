@@ -25,12 +25,13 @@ func Any(methods string, next http.Handler) http.Handler {
 		decided := h.Get("Access-Control-Allow-Origin") != "" || httpguts.HeaderValuesContainsToken(h.Values("Vary"), "Origin")
 		if !decided {
 			h.Set("Access-Control-Allow-Origin", "*")
-			h.Set("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining")
+			h.Set("Access-Control-Expose-Headers", "Retry-After, X-Farwire-From, X-RateLimit-Limit, X-RateLimit-Remaining")
 		}
 		if r.Method != http.MethodOptions {
 			next.ServeHTTP(w, r)
 			return
 		}
+		h.Set("X-Farwire-From", "gateway")
 		h.Set("Allow", methods+", OPTIONS")
 		if r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", methods)

@@ -333,6 +333,9 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 	if err := openapi3filter.ValidateResponse(ctx, out); err != nil {
 		t.Errorf("%s: the answer is not as described: %v\n%v\n%.300s", name, err, resp.Header, body)
 	}
+	if from := resp.Header.Values("X-Farwire-From"); len(from) != 1 || from[0] != "gateway" && from[0] != "target" {
+		t.Errorf("%s: X-Farwire-From is %q", name, from)
+	}
 	status := strconv.Itoa(resp.StatusCode)
 	if route.Operation.Responses.Value(status) == nil {
 		status = "default"
