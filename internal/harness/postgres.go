@@ -47,7 +47,8 @@ func Postgres(t testing.TB) *Server {
 	defer cancel()
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", data, "--username", "farwire",
 		"--auth", "scram-sha-256", "--pwfile", password, "--encoding", "UTF8", "--locale", "C", "--no-sync")
-	initdb.Dir, initdb.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as}
+	initdb.Dir = dir
+	runAs(initdb, as)
 	if said, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, said)
 	}
@@ -67,7 +68,8 @@ func Postgres(t testing.TB) *Server {
 		command: func() *exec.Cmd {
 			cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-h", host, "-p", port, "-k", dir,
 				"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=128MB")
-			cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as}
+			cmd.Dir = dir
+			runAs(cmd, as)
 			return cmd
 		},
 		ready: func() error { return acceptsPostgres(addr) },
@@ -100,9 +102,12 @@ func postgresBin(t testing.TB) string {
 	return filepath.Dir(name)
 }
 
+// An account is a user of this machine.
+type account struct{ uid, gid uint32 }
+
 // postgresUser returns whom the server runs as, which may not be root, and
 // gives the folder to that user; nil is who we are.
-func postgresUser(t testing.TB, dir string) *syscall.Credential {
+func postgresUser(t testing.TB, dir string) *account {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return nil
@@ -122,7 +127,7 @@ func postgresUser(t testing.TB, dir string) *syscall.Credential {
 	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
 		t.Fatal(err)
 	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return &account{uint32(uid), uint32(gid)}
 }
 
 // acceptsPostgres reports whether the server takes sessions; it listens some

@@ -74,7 +74,7 @@ func (p *Process) Log() string { return p.Stderr.String() }
 // when the signal stops or continues it. One that has ended is left alone.
 func (p *Process) Send(s syscall.Signal) {
 	_ = p.cmd.Process.Signal(s) // it has ended
-	if s == syscall.SIGSTOP || s == syscall.SIGCONT {
+	if s == freeze || s == thaw {
 		p.sendToChildren(s)
 	}
 }
@@ -89,7 +89,7 @@ func (p *Process) sendToChildren(s syscall.Signal) {
 	for line := range strings.Lines(string(table)) {
 		var pid, parent int
 		if _, err := fmt.Sscan(line, &pid, &parent); err == nil && parent == p.Pid() {
-			_ = syscall.Kill(pid, s) // it has ended
+			signalPid(pid, s)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (p *Process) Kill() {
 
 // KillAll ends the process and its children at once, and waits for its end.
 func (p *Process) KillAll() {
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that it starts no more of them
+	_ = p.cmd.Process.Signal(freeze) // so that it starts no more of them
 	p.sendToChildren(syscall.SIGKILL)
 	p.Kill()
 }
@@ -112,7 +112,7 @@ func (p *Process) KillAll() {
 // its end. One that takes longer than Patience is killed.
 func (p *Process) End(s syscall.Signal) {
 	p.Send(s)
-	p.Send(syscall.SIGCONT)
+	p.Send(thaw)
 	late := time.AfterFunc(Patience, func() { p.Send(syscall.SIGKILL) })
 	defer late.Stop()
 	<-p.done

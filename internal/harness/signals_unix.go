@@ -1,0 +1,24 @@
+//go:build unix
+
+package harness
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// The signals that freeze a process and let it go on.
+const (
+	freeze = syscall.SIGSTOP
+	thaw   = syscall.SIGCONT
+)
+
+// signalPid sends a signal to a process, which may have ended.
+func signalPid(pid int, s syscall.Signal) { _ = syscall.Kill(pid, s) }
+
+// runAs has cmd run as another user; nil: as this one.
+func runAs(cmd *exec.Cmd, as *account) {
+	if as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: as.uid, Gid: as.gid}}
+	}
+}
