@@ -216,6 +216,7 @@ func (g *Gateway) SitesHandler() http.Handler {
 		case err != nil:
 			g.refuse(w, r, "sites", err)
 		case answer == nil:
+			w.Header().Set("X-Farwire-From", "gateway")
 			w.WriteHeader(http.StatusNoContent)
 		default:
 			writeJSON(w, http.StatusOK, map[string]any{"sites": answer})
