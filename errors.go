@@ -239,6 +239,8 @@ func publicCrawl(err error) publicError {
 		return public(err)
 	case errors.Is(err, llmstxt.ErrURL):
 		return public(fault.New(fault.BadRequest, "Invalid URL format"))
+	case errors.Is(err, llmstxt.ErrRobotsUnreachable):
+		return public(fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"))
 	case errors.Is(err, llmstxt.ErrRobots):
 		return public(fault.New(fault.TargetRefused, "robots.txt forbids crawling this site"))
 	case errors.Is(err, llmstxt.ErrSignals):

@@ -34,7 +34,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		}
 		switch r := hosts[host]; {
 		case !r.Allowed(u):
-			return ErrRobots
+			return forbids(r)
 		case c.Signals && refuses(r.Signals):
 			return ErrSignals
 		}
@@ -157,10 +157,20 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 	return nil, err
 }
 
+// forbids is the error of a robots.txt that lets the base page not be crawled.
+func forbids(r *robots.Rules) error {
+	if r.Refuse {
+		return ErrRobotsUnreachable
+	}
+	return ErrRobots
+}
+
 // baseError is what the caller learns of a base page that is not to be had.
 func baseError(u *url.URL, status int, err error) error {
 	var skip *skipError
 	switch {
+	case errors.Is(err, ErrRobotsUnreachable):
+		return fmt.Errorf("%w: %s", ErrRobotsUnreachable, u)
 	case errors.Is(err, ErrRobots):
 		return fmt.Errorf("%w: %s", ErrRobots, u)
 	case errors.Is(err, ErrSignals):

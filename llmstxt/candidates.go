@@ -133,6 +133,8 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 		return &skipError{Reason: SkipURL, Detail: "the address repeats its own path"}
 	case depth > c.MaxDepth:
 		return &skipError{Reason: SkipDepth, Detail: fmt.Sprintf("more than %d clicks away", c.MaxDepth)}
+	case weburl.IsTool(u):
+		return &skipError{Reason: SkipTool, Detail: "not a page to read: edits, compares, prints or lists others"}
 	case !c.chosen(u):
 		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
 	case c.foreign[key] != "":

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -111,6 +112,11 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	}
 	if first := c.same(r); first != "" {
 		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		return
+	}
+	if !base && describe.IsTool(e.url, &r.evidence) {
+		c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
+		c.follow(e, r)
 		return
 	}
 	c.settleTwin(ctx, e, r)

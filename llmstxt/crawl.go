@@ -230,7 +230,7 @@ func (c *crawler) finish() *CrawledSite {
 	s.Title, s.Sections = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(pages)
 	for i, d := range pages {
 		p := &s.Pages[i]
-		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary
+		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary, p.Place = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary, d.Place
 	}
 	s.Summary = s.Pages[0].Note
 	return s

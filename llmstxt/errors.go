@@ -19,12 +19,24 @@ var (
 	// ErrRobots is returned when robots.txt forbids the base page, or could not
 	// be had from a server that is in trouble, which RFC 9309 counts as such.
 	ErrRobots = errors.New("llmstxt: robots.txt forbids this crawl")
+	// ErrRobotsUnreachable is the ErrRobots (errors.Is) of a robots.txt that the server
+	// answers with 429 or 5xx: RFC 9309, section 2.3.1.4, calls it unreachable, and
+	// everything counts as forbidden.
+	ErrRobotsUnreachable error = unreachableRobots{}
 	// ErrSignals is returned when robots.txt says ai-input=no and Options.Signals
 	// obeys it.
 	ErrSignals = errors.New("llmstxt: the site's content signals refuse this crawl")
 	// ErrTimeout is returned when the time was over before the first page.
 	ErrTimeout = errors.New("llmstxt: time was over before the first page")
 )
+
+type unreachableRobots struct{}
+
+func (unreachableRobots) Error() string {
+	return "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)"
+}
+
+func (unreachableRobots) Is(target error) bool { return target == ErrRobots }
 
 // FetchError says why the base page could not be read. Its Err is what the
 // client said, so errors.As finds an error of the caller's own dialer in it.

@@ -112,6 +112,9 @@ func (s *CrawledSite) order() ([]string, map[string][]int) {
 		}
 		return len(s.Sections)
 	}
+	for _, pages := range in {
+		slices.SortStableFunc(pages, func(a, b int) int { return s.Pages[a].Place - s.Pages[b].Place })
+	}
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Or(rank(a)-rank(b), at(a)-at(b)) })
 	return names, in
 }

@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,5 +111,76 @@ func TestSections_Versions_KeepTheirNumbers(t *testing.T) {
 	w.pages["http://docs.test/news/"] = doc("News of Tea", links...)
 	if got, want := contents(t, w, "http://docs.test/news/"), "1.0 2, 1.1 2, v2.3.4 2"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// part is a page of a site's documentation, with the documentation's list of pages.
+func part(title, list string) answer {
+	return html("<html lang=en><title>" + title + " | Quill</title><nav><a href=/>Quill</a> <a href=/docs/intro>Docs</a> <a href=/blog/>Blog</a></nav>" + list +
+		"<main><h1>" + title + "</h1><p>This page explains " + title + " in one honest sentence that nobody else uses.</p></main>")
+}
+
+func TestSections_DocumentationBesideABlog_HasItsOwn(t *testing.T) {
+	for name, groups := range map[string][][]string{
+		"begin first": {{"Getting Started", "zest", "install"}, {"Guides", "plugins", "deploy", "able"}, {"API", "server", "client", "errors"}},
+		"end first":   {{"Reference", "zero", "one", "two"}, {"Learn", "three", "four", "five", "six"}},
+	} {
+		w := &web{pages: map[string]answer{}}
+		list, want := "<nav><ul><li><a href=/docs/intro>Introduction</a>", "Docs: intro; "
+		for _, g := range groups {
+			list += "<li><a href='#'>" + g[0] + "</a><ul>"
+			want += g[0] + ":"
+			for _, p := range g[1:] {
+				list += "<li><a href=/docs/" + p + ">" + p + "</a>"
+				want += " " + p
+			}
+			list += "</ul>"
+			want += "; "
+		}
+		list += "</ul></nav>"
+		w.pages["http://docs.test/"] = part("Quill", "")
+		w.pages["http://docs.test/docs/intro"] = part("Introduction", list)
+		for _, g := range groups {
+			for _, p := range g[1:] {
+				w.pages["http://docs.test/docs/"+p] = part("On "+p, list)
+			}
+		}
+		w.pages["http://docs.test/blog/"] = part("Blog", "<ul><li><a href=/blog/aaa>aaa</a><li><a href=/blog/bbb>bbb</a></ul>")
+		w.pages["http://docs.test/blog/aaa"], w.pages["http://docs.test/blog/bbb"] = part("First post", ""), part("Second post", "")
+		// A site map in another order.
+		var locs []string
+		for u := range w.pages {
+			locs = append(locs, "<url><loc>"+u+"</loc></url>")
+		}
+		slices.Sort(locs)
+		w.pages["http://docs.test/sitemap.xml"] = answer{body: "<urlset>" + strings.Join(locs, "") + "</urlset>", header: map[string]string{"Content-Type": "text/xml"}}
+		f, err := llmstxt.Parse(everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Render(llmstxt.Index), llmstxt.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		for _, s := range f.Sections {
+			got.WriteString(s.Name + ":")
+			for _, e := range s.Entries {
+				got.WriteString(" " + e.URL[strings.LastIndexByte(strings.TrimSuffix(e.URL, "/"), '/')+1:])
+			}
+			got.WriteString("; ")
+		}
+		if want += "Blog: blog/ aaa bbb; "; got.String() != want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got.String(), want)
+		}
+	}
+}
+
+func TestSections_NameOfTheSiteBeforeItsMenu_NamesNoSection(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	home := "<title>Kiln</title><header><h1><a href=/>Kiln</a></h1><nav><ul><li><a href=/goods/aaa>aaa</a><li><a href=/goods/bbb>bbb</a><li><a href=/rules/ccc>ccc</a><li><a href=/rules/eee>eee</a></ul></nav></header><main><p>" + gadget +
+		"</p><h2>New here</h2><ul><li><a href=/goods/ddd>ddd</a><li><a href=/rules/fff>fff</a></ul></main>"
+	for _, p := range []string{"goods/aaa", "goods/bbb", "goods/ddd", "rules/ccc", "rules/eee", "rules/fff"} {
+		w.pages["http://docs.test/"+p] = doc("On " + p)
+	}
+	w.pages["http://docs.test/"] = html(home)
+	if got, want := contents(t, w, "http://docs.test/"), "Goods 3, Rules 3"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

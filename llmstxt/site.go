@@ -41,6 +41,7 @@ type Page struct {
 	Note      string `json:"note"`                // one line of at most 200 characters, for an index; never empty
 	Section   string `json:"section"`             // heading in the Index layout; "" for the base page
 	Secondary bool   `json:"secondary,omitempty"` // belongs under Optional: licences, changes, indexes
+	Place     int    `json:"place,omitempty"`     // orders the pages of a section as the site's navigation has them
 	Depth     int    `json:"depth"`               // clicks from the base page; 1 for what a sitemap listed
 	Rendered  bool   `json:"rendered,omitempty"`  // read from Options.Render's answer
 
@@ -103,13 +104,14 @@ const (
 	SkipChallenge   Reason = "challenge"   // asks for a browser that can prove itself
 	SkipEncoding    Reason = "encoding"    // cannot be decoded
 	SkipSignals     Reason = "signals"     // its own Content-Signal refuses (Options.Signals)
+	SkipTool        Reason = "tool"        // for work on pages and not to be read: edit, history, print, an empty cart, a list of tags
 )
 
 // Reasons returns all of them, for those who count.
 func Reasons() []Reason {
 	return []Reason{SkipRobots, SkipScope, SkipRedirect, SkipCanonical, SkipDuplicate, SkipNoIndex, SkipStatus,
 		SkipType, SkipSize, SkipTimeout, SkipError, SkipURL, SkipPattern, SkipDepth,
-		SkipExcluded, SkipTranslation, SkipVersion, SkipLogin, SkipNotFound, SkipChallenge, SkipEncoding, SkipSignals}
+		SkipExcluded, SkipTranslation, SkipVersion, SkipLogin, SkipNotFound, SkipChallenge, SkipEncoding, SkipSignals, SkipTool}
 }
 
 // Skip is a page that is not in the result.

@@ -283,7 +283,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 		return time.Time{}, baseError(u, 0, err)
 	}
 	if !rules.Allowed(u) {
-		return time.Time{}, baseError(u, 0, ErrRobots)
+		return time.Time{}, baseError(u, 0, forbids(rules))
 	}
 	c.slowTo(rules)
 	return c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u)).newest, ctx.Err()

@@ -212,6 +212,8 @@ func (c *crawl) explain(err error) error {
 		return errors.New("interrupted before the first page was read")
 	case errors.Is(err, llmstxt.ErrURL):
 		return misuse("URL: not a web address; give one such as https://docs.example.com/")
+	case errors.Is(err, llmstxt.ErrRobotsUnreachable):
+		return fmt.Errorf("robots.txt of %s is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309); --ignore-robots is for a site of your own", withoutUser(c.URL))
 	case errors.Is(err, llmstxt.ErrRobots):
 		return fmt.Errorf("robots.txt of %s forbids crawling it", withoutUser(c.URL))
 	case errors.Is(err, llmstxt.ErrSignals):

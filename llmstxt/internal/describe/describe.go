@@ -21,6 +21,7 @@ type Page struct {
 	Note      string // one line; never empty
 	Section   string // heading in an index; "" for the base page
 	Secondary bool   // licences, changes, indexes
+	Place     int    // in its section, as its navigation has it
 
 	outlined bool // the excerpt is a note made from headings or links
 }

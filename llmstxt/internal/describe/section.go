@@ -42,6 +42,7 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 			best, bestScore = keys, s
 		}
 	}
+	parts := split(pages, best, index, prefix)
 	count := map[string]int{}
 	for i := 1; i < len(pages); i++ {
 		if best != nil && best[i] != "" && !pages[i].Secondary {
@@ -51,7 +52,7 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 	rest := 0
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
-		if best != nil && count[best[i]] >= 2 {
+		if best != nil && (count[best[i]] >= 2 || parts[best[i]] != nil) {
 			p.Section = heading2(best[i])
 		} else if !p.Secondary {
 			rest++
@@ -68,18 +69,35 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 			pages[i].Section = name
 		}
 	}
-	return navOrder(pages, index)
+	place(pages, index)
+	return navOrder(pages, index, parts)
 }
 
 // navOrder is the names of the sections in the order in which the base page's
 // navigation, or else the page, first leads to one of their pages.
-func navOrder(pages []Page, index map[string]int) []string {
+//
+// Sections that were split off from one follow it.
+func navOrder(pages []Page, index map[string]int, parts map[string][]string) []string {
 	var names []string
 	seen := map[string]bool{}
+	whole := map[string]string{}
+	for name, of := range parts {
+		for _, part := range of {
+			whole[part] = name
+		}
+	}
 	add := func(name string) {
-		if name != "" && !seen[name] {
-			seen[name] = true
-			names = append(names, name)
+		if name == "" || seen[name] {
+			return
+		}
+		if w := whole[name]; w != "" {
+			name = w
+		}
+		for _, n := range append([]string{name}, parts[name]...) {
+			if !seen[n] {
+				seen[n] = true
+				names = append(names, n)
+			}
 		}
 	}
 	page := func(url string) {
@@ -217,8 +235,11 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 		hubs++
 		keys := make([]string, len(pages))
 		for _, g := range nav {
+			if sameName(g.Name, &pages[0]) {
+				continue // the site's name before its menu
+			}
 			for _, l := range g.Links {
-				if j, ok := index[l]; ok && keys[j] == "" {
+				if j, ok := index[l]; ok && j != i && keys[j] == "" {
 					keys[j] = g.Name
 				}
 			}
@@ -244,7 +265,7 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 		hubs++
 		for _, g := range pages[i].Evidence.Nav {
 			for _, l := range g.Links {
-				if j, ok := index[l]; ok && j > 0 && best[j] == "" && names[g.Name] {
+				if j, ok := index[l]; ok && j > 0 && j != i && best[j] == "" && names[g.Name] {
 					best[j] = g.Name
 				}
 			}

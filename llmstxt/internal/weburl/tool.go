@@ -1,0 +1,68 @@
+package weburl
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Tools of a site: addresses at which a page is edited, compared, printed or talked
+// about, and not read. Wikis, forums and shops have several for each of their pages.
+
+// IsTool reports an address that a site's software uses for work on its pages: by a
+// parameter that has no other use, by what is to be done, or by a wiki's namespace.
+func IsTool(u *url.URL) bool {
+	for seg := range strings.SplitSeq(u.Path, "/") {
+		if special(seg) {
+			return true
+		}
+	}
+	for part := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		name = strings.ToLower(name)
+		switch {
+		case toolFields[name]:
+			return true
+		case (name == "action" || name == "do" || name == "mode") && toolActions[strings.ToLower(value)]:
+			return true
+		case name == "title":
+			if t, err := url.QueryUnescape(value); err == nil && special(t) {
+				return true
+			}
+		}
+	}
+	return toolFiles[path.Base(u.Path)]
+}
+
+// toolFields are parameters of MediaWiki, WordPress, WooCommerce, Joomla and phpBB.
+var toolFields = plain.Set(`oldid veaction redlink printable replytocom add-to-cart add_to_wishlist remove_item print printview printer_friendly unapproved moderation-hash`)
+
+// toolActions are values of MediaWiki's action, DokuWiki's and MoinMoin's do, and of
+// phpBB's mode.
+var toolActions = plain.Set(`edit submit history info raw render delete protect unprotect watch unwatch purge rollback markpatrolled
+	credits revert diff revisions recent media backlink login logout register resendpwd profile print printable export_pdf export_raw
+	attachfile subscribe unsubscribe sendpassword viewonline reply quote post newtopic createaccount editsource delete_cookies`)
+
+// toolFiles are scripts that never have a page's content.
+var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php wp-comments-post.php cron.php`)
+
+// special reports the name of a page in one of MediaWiki's namespaces for tools and for
+// talk, in the language of the wiki: "Special:Recent changes", "User talk:Ann".
+func special(name string) bool {
+	space, rest, ok := strings.Cut(name, ":")
+	if !ok || rest == "" {
+		return false
+	}
+	space = strings.ToLower(strings.ReplaceAll(space, "_", " "))
+	return toolSpaces[strings.ReplaceAll(space, " ", "")] || strings.HasSuffix(space, " talk") || strings.HasPrefix(space, "обсуждение ") ||
+		strings.HasSuffix(space, " diskussion") || strings.HasPrefix(space, "discussion ") || strings.HasPrefix(space, "discusión ")
+}
+
+// toolSpaces are the names of the namespaces -1 and 1 in MediaWiki's translations.
+var toolSpaces = plain.Set(`special talk spezial diskussion spécial discussion especial discusión discussão speciale discussione speciaal overleg
+	specjalna dyskusja служебная обсуждение спеціальна обговорення 特別 ノート 特殊 讨论 討論 특수 토론 خاص نقاش ویژه بحث מיוחד שיחה
+	विशेष वार्ता özel tartışma đặcbiệt thảoluận speciální diskuse speciel spesial diskusjon toiminnot keskustelu speciális vita
+	discuție istimewa pembicaraan ειδικό συζήτηση พิเศษ พูดคุย специални беседа посебно разговор špeciálne diskusia posebno razgovor
+	discussió`)
