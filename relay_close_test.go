@@ -195,6 +195,22 @@ func TestWhileDialling(t *testing.T) {
 		p.text("x")
 		p.wantText("x")
 	})
+	t.Run("what a client says before it closes is kept, with the close", func(t *testing.T) {
+		last := newRawTarget(t, func(conn net.Conn, head string) {
+			<-answer
+			answerUpgrade(conn, head)
+			p := &peer{t: t, conn: conn, br: newReader(conn)}
+			p.wantTextBytes("all of it")
+			echo(p)
+		})
+		p := w.in(t).open("/ws")
+		p.ask(last, "")
+		p.text("all of it")
+		p.close(1000, "said")
+		answer <- struct{}{}
+		p.wantConnected()
+		p.wantClose(1000, "said")
+	})
 	t.Run("a client that leaves is noticed", func(t *testing.T) {
 		p := w.in(t).open("/ws")
 		p.ask(silent, "")

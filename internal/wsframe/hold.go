@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ErrLeft is the reason of a client that closed the session in the hold.
+// ErrLeft is the reason of a client that closed the session in the hold and had said
+// nothing for the target.
 var ErrLeft = errors.New("client sent a close frame")
 
 // holdWrite is how long a pong or a close frame may take in the hold. Frames
@@ -21,6 +22,7 @@ const holdWrite = 5 * time.Second
 //
 //	client ──ping──▶ Hold ──pong──▶ client
 //	       ──text, binary, pong, …──▶ kept, in order
+//	       ──close behind data──▶ kept as well, and nothing more is read
 //	       ──close, end, a broken frame──▶ answered if it can be; gone
 //
 // While it runs nobody else may read or write the connection. It ends with
@@ -36,6 +38,7 @@ type Hold struct {
 
 	scan Scanner // the rest is the goroutine's until done is closed
 	kept []byte  // frames for the target, then at most one that is incomplete
+	said bool    // the last of what is kept begins with the client's close frame
 	err  error
 }
 
@@ -98,7 +101,7 @@ func (h *Hold) run() {
 		if judged, h.err = h.sort(judged); h.err != nil {
 			return
 		}
-		if len(h.kept) >= h.limit {
+		if h.said || len(h.kept) >= h.limit {
 			return
 		}
 		if h.err = h.read(); h.err != nil {
@@ -153,6 +156,9 @@ func (h *Hold) sort(judged int) (int, error) {
 		}
 		payload := controlPayload(frame[:size])
 		if frame[0]&0xF == OpClose {
+			if h.said = h.scan.Data > 0; h.said {
+				return judged, nil // the target gets it behind that, and answers it
+			}
 			return judged, errors.Join(ErrLeft, h.write(appendControl(nil, OpClose, payload, false)))
 		}
 		if err := h.write(appendControl(nil, OpPong, payload, false)); err != nil {

@@ -3,8 +3,10 @@ package wsframe_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -132,6 +134,27 @@ func TestHold_ClientLeaves_Ends(t *testing.T) {
 		<-h.gone
 		if _, err := h.Stop(); !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatal(err)
+		}
+	})
+}
+
+// A client may say all it has to say, and close, before its target is reached.
+func TestHold_CloseBehindData_KeepsBoth(t *testing.T) {
+	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
+		for name, said := range map[string][]byte{
+			"text":        text("all of it", true),
+			"empty text":  text("", true),
+			"a fragment":  frame(false, OpText, []byte("half"), true),
+			"two, a pong": slices.Concat(text("1", true), frame(true, OpPong, nil, true), frame(true, OpBinary, []byte("2"), true)),
+		} {
+			for _, at := range []int{0, len(said) - 1, len(said), len(said) + 3, len(said) + len(closing(1000, "bye", true))} {
+				t.Run(fmt.Sprintf("%s, %d at once", name, at), func(t *testing.T) {
+					all := append(bytes.Clone(said), closing(1000, "bye", true)...)
+					h := hold(t, pair, all[:at], 0)
+					h.post(h.client, all[at:])
+					h.wantKept(all)
+				})
+			}
 		}
 	})
 }
