@@ -73,6 +73,11 @@ func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 	defer c.give(k)
 	resp, err := k.transport.RoundTrip(req.WithContext(ctx))
 	if err == nil {
+		if turn, ok := conn.(*inTurn); ok && resp.Close && resp.Header["Connection"] == nil {
+			if fields := turn.connectionFields(); fields != nil {
+				resp.Header["Connection"] = fields
+			}
+		}
 		return resp, nil
 	}
 	return nil, c.blame(req.Context(), conn, err)

@@ -20,6 +20,7 @@ type inTurn struct {
 	reading bool          // nothing that was read waits to be used
 	closed  bool          // by us
 	asked   bool          // a request was written since ask
+	head    headWatch     // of the answer to it
 	changed chan struct{} // closed with the next change; nil: nobody waits
 }
 
@@ -29,7 +30,7 @@ func (c *inTurn) ask(ctx context.Context) {
 	for {
 		c.mu.Lock()
 		if c.reading || c.closed {
-			c.asked = false
+			c.asked, c.head = false, headWatch{}
 			c.mu.Unlock()
 			return
 		}
@@ -58,11 +59,21 @@ func (c *inTurn) Read(b []byte) (int, error) {
 	c.set(func() { c.reading = true })
 	n, err := c.Conn.Read(b)
 	unasked := false
-	c.set(func() { c.reading, unasked = false, n > 0 && !c.asked })
+	c.set(func() {
+		c.reading, unasked = false, n > 0 && !c.asked
+		c.head.take(b[:n])
+	})
 	if unasked {
 		return 0, errUnasked
 	}
 	return n, err
+}
+
+// connectionFields returns the values of Connection of the answer that has begun.
+func (c *inTurn) connectionFields() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.head.fields
 }
 
 func (c *inTurn) Write(b []byte) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -101,4 +102,89 @@ func TestConns_AnswerLongerThanItsLength_ReachesNoOtherRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What Connection names beside "close" is told, so that it can be left out.
+func TestConns_ConnectionNamesMoreThanClose_IsKept(t *testing.T) {
+	for name, tt := range map[string]struct{ head, want string }{
+		"close alone":         {"Connection: close\r\n", "close"},
+		"a name behind":       {"Connection: close, X-Hop\r\n", "close, X-Hop"},
+		"a name before":       {"X-A: 1\r\nconnection:\tX-Hop,CLOSE\r\nX-B: 2\r\n", "X-Hop,CLOSE"},
+		"two lines":           {"Connection: X-Hop\r\nConnection: close\r\n", "X-Hop|close"},
+		"a folded line":       {"Connection: close,\r\n X-Hop\r\nX-A: 1\r\n 2\r\n", "close, X-Hop"},
+		"bare line feeds":     {"Connection: close, X-Hop\nX-A: 1\n", "close, X-Hop"},
+		"long fields":         {"X-A: " + strings.Repeat("a", 9000) + "\r\nConnection: close, X-Hop\r\n", "close, X-Hop"},
+		"none":                {"X-A: Connection: close\r\n", ""},
+		"not to be closed":    {"Connection: X-Hop\r\n", "X-Hop"},
+		"behind early hints":  {"\x00HTTP/1.1 103 Early Hints\r\nConnection: X-Early\r\n\r\n\x00Connection: close, X-Hop\r\n", "close, X-Hop"},
+		"in the body, not it": {"\r\nConnection: close, X-Hop\r\n\r\n", ""},
+	} {
+		for _, cut := range []int{0, 1, 7} {
+			t.Run(fmt.Sprintf("%s, in pieces of %d", name, cut), func(t *testing.T) {
+				t.Parallel()
+				_, early, _ := strings.Cut(tt.head, "\x00")
+				early, head, found := strings.Cut(early, "\x00")
+				if !found {
+					head = tt.head
+				}
+				answer := early + "HTTP/1.1 200 OK\r\nContent-Length: 60\r\n" + head + "\r\n" + strings.Repeat("b", 60)
+				if got := connectionOf(t, answer, cut); got != tt.want {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+			})
+		}
+	}
+}
+
+// connectionOf returns the Connection fields of the second of two answers on one
+// connection, each of whose pieces is a read of its own; cut 0: it comes at once.
+func connectionOf(t *testing.T, answer string, cut int) string {
+	t.Helper()
+	first := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: X-First\r\n\r\n"
+	conns := &egress.Conns{}
+	defer conns.Close()
+	served := make(chan error, 1)
+	exit := agent.Exit{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() {
+			br := bufio.NewReader(far)
+			for _, answer := range []string{first, answer} {
+				if _, err := http.ReadRequest(br); err != nil {
+					served <- err
+					return
+				}
+				for len(answer) > 0 {
+					n := len(answer)
+					if cut > 0 {
+						n = min(n, cut)
+					}
+					if _, err := io.WriteString(far, answer[:n]); err != nil {
+						break // the client has all that it wants
+					}
+					answer = answer[n:]
+				}
+			}
+			served <- nil
+			far.Close()
+		}()
+		return near, nil
+	}}
+	var got []string
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://a.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := conns.RoundTrip(req, egress.Trip{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = resp.Header["Connection"]
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	return strings.Join(got, "|")
 }
