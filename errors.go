@@ -206,8 +206,10 @@ func writeError(w http.ResponseWriter, p publicError) {
 			h.Set("Retry-After", "5")
 		}
 	case http.StatusUpgradeRequired:
-		h.Set("Upgrade", "websocket")
-		h.Set("Connection", "Upgrade")
+		if p.Upgrade != "" {
+			h.Set("Upgrade", p.Upgrade)
+			h.Set("Connection", "Upgrade")
+		}
 		h.Set("Sec-WebSocket-Version", "13") // RFC 6455, section 4.4
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer")

@@ -95,8 +95,10 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hasToken(r.Header, "Sec-WebSocket-Protocol", upgradeName):
 		nc, err = acceptWebSocket(w, r)
 	default:
-		w.Header().Set("Connection", "Upgrade")
-		w.Header().Set("Upgrade", upgradeName)
+		if r.ProtoMajor == 1 { // HTTP/2 forbids both (RFC 9113, section 8.2.2)
+			w.Header().Set("Connection", "Upgrade")
+			w.Header().Set("Upgrade", upgradeName)
+		}
 		refuse(http.StatusUpgradeRequired, "agents attach with Upgrade: "+upgradeName+", or a WebSocket of that subprotocol")
 		return
 	}

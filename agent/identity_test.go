@@ -84,6 +84,29 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+// Clients of HTTP/2 take an answer with these fields for a broken one (RFC 9113, section
+// 8.2.2).
+func TestPool_AttachOverHTTP2_IsRefusedWithoutUpgrade(t *testing.T) {
+	p, _, _ := newPool(t, agent.PoolOptions{Secret: secret})
+	srv := httptest.NewUnstartedServer(p)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secret)
+	resp, err := srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 426 || resp.ProtoMajor != 2 || resp.Header["Upgrade"] != nil || resp.Header["Connection"] != nil {
+		t.Errorf("%s %d %v", resp.Proto, resp.StatusCode, resp.Header)
+	}
+}
+
 func TestAttachRefusals(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret})
 	local, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})

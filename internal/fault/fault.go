@@ -102,6 +102,11 @@ type Error struct {
 	// Allow has the methods of a MethodNotAllowed, as the Allow header has them.
 	Allow string
 
+	// Upgrade is the protocol that an UpgradeRequired asks for, as the Upgrade header
+	// has it. Empty: the request came over HTTP/2, which knows no upgrade, and forbids
+	// the header (RFC 9113, section 8.2.2).
+	Upgrade string
+
 	// Quota is that of a RateLimited or LimitReached. Nil: none.
 	Quota *Quota
 

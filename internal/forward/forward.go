@@ -95,6 +95,11 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		return true
 	}
 	removeHop(resp.Header)
+	if resp.StatusCode == http.StatusNoContent {
+		// It must have none (RFC 9110, section 8.6), and clients of HTTP/2 take an
+		// answer with one for a broken one.
+		delete(resp.Header, "Content-Length")
+	}
 	if err := f.Modify(resp); err != nil {
 		resp.Body.Close()
 		f.Fail(err)
@@ -142,6 +147,7 @@ func (i *interim) pass(status int, header textproto.MIMEHeader) error {
 	clear(h)
 	maps.Copy(h, header)
 	removeHop(h)
+	delete(h, "Content-Length")
 	i.change(h)
 	i.w.WriteHeader(status)
 	clear(h)

@@ -50,9 +50,9 @@ func Check(w http.ResponseWriter, r *http.Request) error {
 	case r.Method != http.MethodGet:
 		return &fault.Error{Class: fault.MethodNotAllowed, Text: "the method must be " + http.MethodGet, Allow: http.MethodGet}
 	case !asked, !r.ProtoAtLeast(1, 1), r.ProtoMajor != 1:
-		return fault.New(fault.UpgradeRequired, "this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
+		return upgradeRequired(r, "this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
 	case r.Header.Get("Sec-Websocket-Version") != "13":
-		return fault.New(fault.UpgradeRequired, "Sec-WebSocket-Version must be 13")
+		return upgradeRequired(r, "Sec-WebSocket-Version must be 13")
 	case !validNonce(r.Header["Sec-Websocket-Key"]):
 		return fault.Invalidf("Sec-WebSocket-Key must be 16 bytes in base64, once")
 	}
@@ -64,6 +64,14 @@ func Check(w http.ResponseWriter, r *http.Request) error {
 			" an Unwrap method", err)
 	}
 	return nil
+}
+
+func upgradeRequired(r *http.Request, text string) error {
+	err := fault.New(fault.UpgradeRequired, text)
+	if r.ProtoMajor == 1 {
+		err.Upgrade = "websocket"
+	}
+	return err
 }
 
 func validNonce(keys []string) bool {

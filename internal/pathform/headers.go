@@ -126,6 +126,13 @@ func (r *Request) Early(h http.Header, a Answer) {
 	if !r.Absolute {
 		r.confine(h, a)
 	}
+	notOurs(h)
+}
+
+// notOurs leaves out what the gateway alone says, in the head of an answer.
+func notOurs(h http.Header) {
+	delete(h, "X-Farwire-From")
+	delete(h, "X-Farwire-Node")
 }
 
 // untrailed are the fields, besides those that are removed, that have no business among
@@ -141,6 +148,7 @@ func (r *Request) Trailing(h http.Header) {
 			delete(h, name)
 		}
 	}
+	notOurs(h)
 }
 
 // confine keeps an answer's headers to the path form.
@@ -221,6 +229,7 @@ func IsPreflight(r *http.Request) bool {
 func Preflight(answer, request http.Header) {
 	answer.Set("Access-Control-Allow-Origin", request.Get("Origin"))
 	answer.Set("Access-Control-Allow-Credentials", "true")
+	answer.Set("X-Farwire-From", "gateway")
 	answer.Set("Access-Control-Allow-Methods", request.Get("Access-Control-Request-Method"))
 	if asked := request.Values("Access-Control-Request-Headers"); len(asked) > 0 {
 		answer.Set("Access-Control-Allow-Headers", strings.Join(asked, ", "))
