@@ -136,7 +136,9 @@ func gateway(t testing.TB, o farwire.Options) (*farwire.Gateway, *httptest.Serve
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	o.Limits.Rate = -1
-	o.RootCAs = node.Roots
+	if o.RootCAs == nil {
+		o.RootCAs = node.Roots
+	}
 	gw, err := farwire.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package amqp_test
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -65,33 +66,29 @@ func TestTLS_ClientCertificate(t *testing.T) {
 }
 
 func TestTLS_NamesAndAuthorities(t *testing.T) {
-	_, srv := gateway(t, farwire.Options{})
-	own, err := rabbitmq.Start(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Close()
+	nobody := x509.NewCertPool() // is trusted, unless a request names an authority
+	_, srv := gateway(t, farwire.Options{RootCAs: nobody})
 	on := func(changes fields) fields {
-		changes["port"], changes["ssl"] = own.TLSPort, true
+		changes["port"], changes["ssl"] = node.TLSPort, true
 		return ask("/", changes)
 	}
-	open(t, srv.URL, on(fields{"ca": own.CA})).connected()
+	open(t, srv.URL, on(fields{"ca": node.CA})).connected()
 	// A name that reaches the broker and stands in no certificate.
 	exit := local(t)
 	dial := exit.DialContext
 	exit.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return dial(ctx, network, fmt.Sprint("127.0.0.1:", own.TLSPort))
+		return dial(ctx, network, fmt.Sprint("127.0.0.1:", node.TLSPort))
 	}
-	_, far := gateway(t, farwire.Options{Agents: exit})
-	open(t, far.URL, on(fields{"ca": own.CA, "host": "other.example", "server_name": "localhost"})).connected()
-	if e := open(t, far.URL, on(fields{"ca": own.CA, "host": "other.example"})).want("error"); e.data["message"] != "agent error: TLS: certificate is not valid for this host" {
+	_, far := gateway(t, farwire.Options{RootCAs: nobody, Agents: exit})
+	open(t, far.URL, on(fields{"ca": node.CA, "host": "other.example", "server_name": "localhost"})).connected()
+	if e := open(t, far.URL, on(fields{"ca": node.CA, "host": "other.example"})).want("error"); e.data["message"] != "agent error: TLS: certificate is not valid for this host" {
 		t.Errorf("%s", e.raw)
 	}
 	e := open(t, srv.URL, on(fields{})).want("error")
 	if e.data["message"] != "agent error: TLS: certificate signed by an unknown authority" || e.data["reason"] != "tls_failed" || e.retry == "" {
 		t.Errorf("%s", e.raw)
 	}
-	_, insecure := gateway(t, farwire.Options{AllowInsecure: true})
+	_, insecure := gateway(t, farwire.Options{RootCAs: nobody, AllowInsecure: true})
 	open(t, insecure.URL, on(fields{"insecure": true})).connected()
 	if resp := post(t, srv.URL, on(fields{"insecure": true})); resp.StatusCode != 400 {
 		t.Errorf("insecure, not allowed: %s", resp.Status)
