@@ -30,7 +30,6 @@ deps: ## install what the tests run beside Go: nginx, RabbitMQ, Node.js and othe
 .PHONY: test
 test: deps ## run every test of all modules, with the race detector
 	@scripts/test -race -shuffle=on -timeout 20m
-	$(GO) test -run 'TestCost_|CostIsLinear' ./llmstxt ./internal/request # what the detector distorts
 
 .PHONY: short
 short: ## run the tests that need nothing but Go, without the race detector
