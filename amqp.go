@@ -123,7 +123,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	}
 	st.query.Subject = st.session.Subject
 	st.result.Target = st.request.Host
-	return nil
+	return st.request.LoadCertificate()
 }
 
 // run subscribes and streams, and says why the stream has to end.

@@ -106,6 +106,7 @@ func TestAMQP_RequestThatMakesNoSense_400NamesTheField(t *testing.T) {
 		{`"ssl": true, "cert": ` + jsonText(t, cert), "cert_key is missing"},
 		{`"ssl": true, "cert_key": ` + jsonText(t, key), "cert is missing"},
 		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, other), "cert and cert_key must be a certificate and its key in PEM"},
+		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, strings.Repeat("k", 8193)), "cert_key is longer than 8192 bytes"},
 	} {
 		s := w.subscribe(strings.Replace(subscription, "}", ", "+c.fields+"}", 1))
 		var answer struct{ Detail, Code string }
@@ -118,6 +119,17 @@ func TestAMQP_RequestThatMakesNoSense_400NamesTheField(t *testing.T) {
 		}
 		if strings.Contains(answer.Detail, "PRIVATE") || strings.Contains(answer.Detail, "MII") {
 			t.Errorf("%.40s: %q holds what was sent", c.fields, answer.Detail)
+		}
+	}
+}
+
+// Without an API key nobody has the gateway compute with a private key.
+func TestAMQP_ClientCertificateWithoutKey_IsNotRead(t *testing.T) {
+	w := newWorld(t)
+	const pair = `{"apiKey": "%s", "host": "broker.test", "ssl": true, "cert": "a", "cert_key": "b"}`
+	for key, want := range map[string]int{"": http.StatusUnauthorized, "wrong": http.StatusForbidden, testKey: http.StatusBadRequest} {
+		if s := w.subscribe(fmt.Sprintf(pair, key)); s.resp.StatusCode != want {
+			t.Errorf("with the key %q: status %d, want %d", key, s.resp.StatusCode, want)
 		}
 	}
 }

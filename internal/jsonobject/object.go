@@ -262,26 +262,46 @@ func Duration(v float64) (time.Duration, bool) {
 	return max(1, time.Duration(v*float64(time.Second))), true
 }
 
-// Strings reads an array of strings.
-func (o *Object) Strings(name string) []string {
-	var v []string
+// Strings reads an array of strings, of one that has more than most no more than one
+// beyond them.
+func (o *Object) Strings(name string, most int) []string {
+	const want = "must be an array of strings"
+	var out []string
+	for _, raw := range o.Values(name, want, most) {
+		var s string
+		if raw.Kind() != '"' || json.Unmarshal(raw, &s) != nil {
+			o.Refuse(name, want)
+			return nil
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Values reads the values of an array, of one that has more than most no more than one
+// beyond them. Why is the complaint about what is not an array.
+func (o *Object) Values(name, why string, most int) []jsontext.Value {
 	raw, ok := o.raw[name]
 	if !ok {
 		return nil
 	}
-	var items []*string // a null inside is no string
-	if json.Unmarshal(raw, &items) != nil {
-		o.Refuse(name, "must be an array of strings")
+	dec := jsontext.NewDecoder(bytes.NewReader(raw))
+	if dec.PeekKind() != '[' {
+		o.Refuse(name, why)
 		return nil
 	}
-	for _, s := range items {
-		if s == nil {
-			o.Refuse(name, "must be an array of strings")
+	if _, err := dec.ReadToken(); err != nil {
+		return nil // it has been read before: no error is left
+	}
+	var out []jsontext.Value
+	for len(out) <= most && dec.PeekKind() != ']' {
+		v, err := dec.ReadValue()
+		if err != nil {
 			return nil
 		}
-		v = append(v, *s)
+		out = append(out, v.Clone())
 	}
-	return v
+	return out
 }
 
 // Pairs reads an object of strings in the order sent.

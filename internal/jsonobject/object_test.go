@@ -75,7 +75,7 @@ func TestObject_Fields_OfTheirTypes(t *testing.T) {
 	if got := o.Seconds("s"); got != 1500*time.Millisecond {
 		t.Errorf("seconds %v", got)
 	}
-	if got := o.Strings("list"); !slices.Equal(got, []string{"a", "b"}) {
+	if got := o.Strings("list", 100); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("list %q", got)
 	}
 	if got := o.Pairs("pairs"); !slices.Equal(got, []jsonobject.Member{{Name: "B", Value: "1"}, {Name: "a", Value: "2"}}) {
@@ -106,8 +106,8 @@ func TestObject_WrongType_FirstIsKept(t *testing.T) {
 		{`0`, func(o *jsonobject.Object) { o.Int("f", 1, 1, math.MaxInt) }, "f must be a whole number, at least 1"},
 		{`"1"`, func(o *jsonobject.Object) { o.Seconds("f") }, "f must be a number of seconds"},
 		{`-1`, func(o *jsonobject.Object) { o.Seconds("f") }, "f must be a number of seconds, zero or more"},
-		{`"a"`, func(o *jsonobject.Object) { o.Strings("f") }, "f must be an array of strings"},
-		{`["a",null]`, func(o *jsonobject.Object) { o.Strings("f") }, "f must be an array of strings"},
+		{`"a"`, func(o *jsonobject.Object) { o.Strings("f", 100) }, "f must be an array of strings"},
+		{`["a",null]`, func(o *jsonobject.Object) { o.Strings("f", 100) }, "f must be an array of strings"},
 		{`["a"]`, func(o *jsonobject.Object) { o.Pairs("f") }, "f must be an object of strings"},
 		{`{"a":1}`, func(o *jsonobject.Object) { o.Pairs("f") }, "f must be an object of strings"},
 	} {
@@ -195,7 +195,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("%q is the text %q, want %q", name, o.Text(name, ""), *text)
 			}
 			o.Int(name, 0, 0, math.MaxInt)
-			o.Strings(name)
+			o.Strings(name, 100)
 			o.Pairs(name)
 			if d := o.Seconds(name); d < 0 {
 				t.Fatalf("%q is %v", name, d)

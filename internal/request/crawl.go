@@ -125,7 +125,7 @@ func (f *Fields) choice() Choice {
 
 // globs reads a list of globs on paths.
 func (f *Fields) globs(name string) []string {
-	list := f.Strings(name)
+	list := f.Strings(name, maxGlobs)
 	if len(list) > maxGlobs {
 		f.Refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
 	}

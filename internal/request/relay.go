@@ -38,7 +38,7 @@ func (f *Fields) Relay(allowInsecure bool) (*Relay, error) {
 	q := &Relay{Idle: f.Seconds("idle_timeout"), Timeout: f.Seconds("timeout")}
 	geo, agents, sticky := f.Text("geo", ""), f.Text("agent", ""), f.Text("session", "")
 	raw, proxy := f.Text("url", ""), f.Text("proxy", "")
-	header, cookies, protocols := f.Pairs("headers"), f.Pairs("cookies"), f.Strings("subprotocols")
+	header, cookies, protocols := f.Pairs("headers"), f.Pairs("cookies"), f.Strings("subprotocols", maxSubprotocols)
 	ca := f.Text("ca", "")
 	t := &q.Target
 	t.TLS = upstream.TLS{ServerName: f.Text("server_name", ""), CA: []byte(ca), Insecure: f.Bool("insecure", false)}
