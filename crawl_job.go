@@ -62,7 +62,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	o.MaxPages, o.DescLength = j.maxPages, j.req.descLength
 	o.Workers, o.Timeout = j.g.o.Crawl.Workers, j.g.o.Crawl.Timeout
 	o.Previous, o.TrustLastmod = j.previous, trustLastmod
-	o.Owner = j.subject
+	o.Owner, o.KeepRoom = j.subject, true
 	o.Text = j.hosted && j.req.texts()
 	o.Render = shown.page
 	o.Progress = func(e llmstxt.Event) {

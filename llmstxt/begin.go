@@ -98,6 +98,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.uncount(e, r)
 	c.sayOutside(e, r)
 	maps := early.wait()
+	defer maps.giveRoom()
 	for _, n := range maps.notes {
 		c.note("", n)
 	}

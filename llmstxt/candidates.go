@@ -1,6 +1,7 @@
 package llmstxt
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -26,14 +27,17 @@ type found struct {
 	free   bool   // the next page of a chain, or a part of the page
 }
 
-// follow offers a page's links.
-func (c *crawler) follow(e *entry, r *result) {
+// follow offers a page's links. After the crawl's end nothing follows.
+func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 	free := map[string]bool{}
 	for _, l := range r.evidence.Free {
 		free[l] = true
 	}
 	shape, _, _ := weburl.ShapeOf(e.url)
-	for _, l := range withoutTwins(r.links) {
+	for i, l := range withoutTwins(r.links) {
+		if i%16 == 0 && ctx.Err() != nil {
+			return
+		}
 		if c.known(l) {
 			continue
 		}

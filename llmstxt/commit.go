@@ -98,7 +98,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	}
 	if r.noindex && !base {
 		c.pass(ctx, e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
-		c.follow(e, r)
+		c.follow(ctx, e, r)
 		return
 	}
 	if !base {
@@ -116,7 +116,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	}
 	if !base && describe.IsTool(e.url, &r.evidence) {
 		c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
-		c.follow(e, r)
+		c.follow(ctx, e, r)
 		return
 	}
 	c.settleTwin(ctx, e, r)
@@ -299,7 +299,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 		Hash: r.hash, Asked: asked, Links: r.links, Evidence: r.evidence})
 	c.keepText(ctx, e.key, r.whole)
 	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
-	c.follow(e, r)
+	c.follow(ctx, e, r)
 }
 
 const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls

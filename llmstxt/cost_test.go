@@ -200,6 +200,9 @@ var hostile = map[string]struct {
 	"robots.txt: many prefixes": {func(n int) []byte {
 		return numbered("User-agent: *\n", "Disallow: /b/b/b%d\n", "")(min(n, robots.MaxBytes))
 	}, readRobots},
+	"robots.txt: rules of many stars": {func(n int) []byte {
+		return numbered("User-agent: *\n", "Disallow: /"+strings.Repeat("*b", 200)+"%d$\n", "")(min(n, robots.MaxBytes))
+	}, readRobots},
 	"robots.txt: stars":     {func(n int) []byte { return fill("User-agent: *\nDisallow: /", "*b", "")(min(n, robots.MaxBytes)) }, readRobots},
 	"an answer of lines":    {numbered("# T\n\n> http://a.test/\n", "\n## T\n\n> http://a.test/%d\n\nText.\n", ""), readAnswer},
 	"an answer of links":    {numbered("# T\n\n> S\n\nx\n\n## S\n\n", "- [T](http://a.test/%d): N\n", ""), readAnswer},

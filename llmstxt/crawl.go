@@ -43,7 +43,12 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 	c := newCrawler(base, u, o)
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
 	defer c.threads.Close()
-	defer c.giveRoom()
+	defer func() {
+		if site != nil && c.KeepRoom {
+			site.room = c.keepRoom()
+		}
+		c.giveRoom()
+	}()
 	defer func() {
 		if site == nil {
 			c.whole.release()

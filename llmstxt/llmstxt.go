@@ -93,6 +93,11 @@ type Options struct {
 	// first. "": this crawl is an owner of its own.
 	Owner string
 
+	// KeepRoom counts what the site takes among what the crawls of this process keep of
+	// pages until CrawledSite.Close, in place of the end of Crawl alone. The caller then
+	// closes the CrawledSite. It is for servers, of which many crawls have a site at once.
+	KeepRoom bool
+
 	// Progress is told what happens, in an order that depends on the site
 	// alone, by one goroutine at a time, which is Crawl's own. A slow Progress
 	// slows the crawl. nil: none.

@@ -92,6 +92,14 @@ func (c *crawler) awaitRoom(ctx context.Context, limit time.Duration) error {
 	return err
 }
 
+// keepRoom returns what gives back the room that the site takes, and leaves the rest.
+func (c *crawler) keepRoom() []func() {
+	n := min(len(c.room), max(1, (c.holding+share.ResultPiece-1)/share.ResultPiece))
+	kept := c.room[:n:n]
+	c.room = c.room[n:]
+	return kept
+}
+
 func (c *crawler) giveRoom() {
 	for _, give := range c.room {
 		give()

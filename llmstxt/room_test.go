@@ -116,3 +116,67 @@ func TestCrawl_NoRoomForTheFirstPage_Waits(t *testing.T) {
 		}
 	})
 }
+
+// What the site maps list is counted in the process's share, and given back.
+func TestCrawl_SiteMapsListMuch_CountsAmongAllCrawls(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("<urlset>")
+	for i := range 1000 {
+		fmt.Fprintf(&b, "<url><loc>http://docs.test/p/%d?%s</loc></url>", i, strings.Repeat("x", 1500))
+	}
+	b.WriteString("</urlset>")
+	crawlIt := func(t *testing.T) (s *llmstxt.CrawledSite, notes string) {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Docs</title><h1>Docs</h1><p>All about gadgets and their parts."), "http://docs.test/sitemap.xml": {body: b.String()}}}
+		s = crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 400, KeepRoom: true, Owner: "one", Progress: func(e llmstxt.Event) { notes += e.Message + "\n" }})
+		return s, notes
+	}
+	const full = "There is no room for more of what the site maps list"
+	synctest.Test(t, func(t *testing.T) {
+		s, notes := crawlIt(t)
+		if strings.Contains(notes, full) || s.Stats.Fetched < 900 {
+			t.Errorf("%+v, notes: %.300s", s.Stats, notes)
+		}
+		if n := share.Results.Held("one"); n < 1 {
+			t.Errorf("%d pieces are held before Close", n)
+		}
+		s.Close()
+		s.Close()
+		if n := share.Results.Held("one"); n != 0 {
+			t.Errorf("%d pieces are held after Close", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		takeResults(t, 4)
+		s, notes := crawlIt(t)
+		if !strings.Contains(notes, full) || s.Stats.Fetched >= 900 || s.Stats.Fetched < 2 {
+			t.Errorf("%+v, notes: %.300s", s.Stats, notes)
+		}
+		s.Close()
+		if n := share.Results.Held("one"); n != 0 {
+			t.Errorf("%d pieces are held after Close", n)
+		}
+	})
+}
+
+// A crawl that is over offers no more links, however many a page has.
+func TestCrawl_EndsWhileLinksAreOffered_StopsThere(t *testing.T) {
+	var page strings.Builder
+	page.WriteString("<title>Links</title><h1>Links</h1><p>Very many links are here to follow.")
+	for i := range 4900 {
+		fmt.Fprintf(&page, "<a href=/z%d>x</a> ", i)
+	}
+	w := &web{pages: map[string]answer{"http://docs.test/": html(page.String()), "http://docs.test/robots.txt": {body: "User-agent: *\nDisallow: /z\n"}}}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	skipped := 0
+	_, err := llmstxt.Crawl(ctx, "http://docs.test/", llmstxt.Options{Client: w.client(), MaxPages: 1000, Progress: func(e llmstxt.Event) {
+		if e.Kind == llmstxt.Skipped {
+			if skipped++; skipped == 100 {
+				cancel()
+			}
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || skipped < 100 || skipped > 200 {
+		t.Errorf("%d links were looked at, %v", skipped, err)
+	}
+}

@@ -46,6 +46,9 @@ func (c *crawler) run(ctx context.Context) {
 	twinsAsked := make(chan error, 1)
 	asking := false // for the twins without which the next page cannot be decided
 	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return // nobody waits for what has arrived
+		}
 		if e := c.queue[c.commit]; e.res != nil && e.state == queued && !asking {
 			if late := c.late(e, e.res); len(late) > 0 && ctx.Err() == nil {
 				asking = true

@@ -30,6 +30,7 @@ type CrawledSite struct {
 
 	descLength int
 	whole      wholeTexts
+	room       []func() // give back what the site takes (Options.KeepRoom)
 }
 
 // Page is one page of a CrawledSite. It holds all that a later crawl needs to leave

@@ -32,6 +32,48 @@ type sitemapPages struct {
 	complete bool     // there was something to read, and nothing was left out
 	notes    []string // for the log
 	panicked error
+
+	size int      // bytes of what is listed, about
+	room []func() // give back what was taken for it of the process's share
+	full bool     // there was no room for more
+}
+
+// maxListed is how many bytes all that a site's site maps list may take.
+const maxListed = 32 << 20
+
+// add takes an address in, if there is room for it. It waits for none: whoever has it
+// may wait for this crawl.
+func (m *sitemapPages) add(owner any, key string, p listed, settled time.Time) bool {
+	size := 3*len(key) + 500
+	for _, s := range p.alternates {
+		size += len(s) + 16
+	}
+	for m.size+size > len(m.room)*share.ResultPiece {
+		give, ok := share.Results.Try(owner)
+		if !ok || m.size+size > maxListed {
+			if ok {
+				give()
+			}
+			if !m.full {
+				m.full = true
+				m.notes = append(m.notes, "There is no room for more of what the site maps list")
+			}
+			return false
+		}
+		m.room = append(m.room, give)
+	}
+	m.size += size
+	m.settled[key] = settled
+	m.pages = append(m.pages, p)
+	return true
+}
+
+// giveRoom gives back what was taken, when the pages are in the frontier or not wanted.
+func (m *sitemapPages) giveRoom() {
+	for _, give := range m.room {
+		give()
+	}
+	m.room = nil
 }
 
 // places are where site maps are that robots.txt does not name, beside
@@ -53,6 +95,12 @@ func (c *crawler) sitemapsInTurn(ctx context.Context, rules *robots.Rules, s web
 // places, until it has room pages in scope.
 func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s weburl.Scope, room int) sitemapPages {
 	out := sitemapPages{settled: map[string]time.Time{}}
+	returned := false
+	defer func() {
+		if !returned { // but panicked
+			out.giveRoom()
+		}
+	}()
 	whole := true
 	type file struct {
 		u     *url.URL
@@ -100,7 +148,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	}
 	files := map[string]bool{}
 	readable := 0
-	for len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room {
+	for len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
 		if len(queue) == 0 && guessed && readable == 0 {
 			guess(places...)
 			guessed = false
@@ -154,6 +202,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.notes = append(out.notes, "Reading the site maps took too long; going on with what they gave")
 	}
+	returned = true
 	return out
 }
 
@@ -170,7 +219,7 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 		return read, g, err
 	}
 	defer func() { release() }()
-	count := 0
+	count, file := 0, u.String()
 	entry := func(e sitemap.Entry) bool {
 		if count++; count%512 == 0 && share.Cores.Busy() {
 			release()
@@ -190,9 +239,7 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 		k := to.String()
 		at, seen := out.settled[k]
 		switch {
-		case !seen && len(out.pages) < room:
-			out.settled[k] = e.Settled
-			out.pages = append(out.pages, listed{to, u.String(), e.Alternates})
+		case !seen && len(out.pages) < room && out.add(c.owner, k, listed{to, file, e.Alternates}, e.Settled):
 			g.fresh++
 		case !seen:
 			g.cut = true
@@ -261,7 +308,8 @@ func (m *sitemaps) wait() sitemapPages {
 
 func (m *sitemaps) stop() {
 	m.cancel()
-	<-m.done
+	pages := <-m.done
+	pages.giveRoom()
 }
 
 // Newest is the latest lastmod that a site's sitemaps give for a page in the
@@ -286,5 +334,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 		return time.Time{}, baseError(u, 0, forbids(rules))
 	}
 	c.slowTo(rules)
-	return c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u)).newest, ctx.Err()
+	maps := c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u))
+	maps.giveRoom()
+	return maps.newest, ctx.Err()
 }

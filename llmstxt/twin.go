@@ -176,7 +176,7 @@ func (c *crawler) readopt(ctx context.Context, f firstPage) {
 		c.texts[key] = f.e.key
 	}
 	c.keepText(ctx, f.e.key, f.r.whole)
-	c.follow(f.e, f.r)
+	c.follow(ctx, f.e, f.r)
 }
 
 // adopt puts the words of a page's twin in place of its own. A twin that another

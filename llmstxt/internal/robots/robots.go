@@ -123,6 +123,9 @@ func Parse(body []byte, agent string) *Rules {
 // maxWild is how many rules with wildcards are matched one by one.
 const maxWild = 1000
 
+// maxStars is how many wildcards these have together.
+const maxStars = 16 * maxWild
+
 // index makes looking a path up cost as much as the path is long, however many
 // rules there are. Of too many with wildcards the rest counts up to its first
 // one: what is forbidden stays so.
@@ -130,13 +133,15 @@ func (r *Rules) index(rules []rule) {
 	r.plain = map[uint64]rule{}
 	wild := map[string]int{}
 	lengths := map[int]bool{}
+	stars := 0
 	for _, ru := range rules {
 		if strings.ContainsAny(ru.pattern, "*$") {
 			if at, seen := wild[ru.pattern]; seen {
 				r.wild[at].allow = r.wild[at].allow || ru.allow
 				continue
 			}
-			if len(r.wild) < maxWild {
+			if n := strings.Count(ru.pattern, "*"); len(r.wild) < maxWild && stars+n <= maxStars {
+				stars += n
 				wild[ru.pattern] = len(r.wild)
 				r.wild = append(r.wild, ru)
 				continue

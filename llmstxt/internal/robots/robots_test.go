@@ -126,3 +126,21 @@ func FuzzRobots(f *testing.F) {
 		}
 	})
 }
+
+// Of rules with more wildcards than are matched the rest never allows what it forbids.
+func TestRobots_RulesOfManyStars_ForbidNoLess(t *testing.T) {
+	many := strings.Repeat("*a", 9000)
+	r := robots.Parse([]byte("User-agent: *\nDisallow: /x"+many+"$\nDisallow: /y/*b"+many+"$\nAllow: /y/c*"+many+"\nDisallow: /z*q\n"), "farwire")
+	for path, want := range map[string]bool{
+		"/x" + strings.Repeat("a", 9000): false,
+		"/x" + strings.Repeat("a", 10):   true,
+		"/y/ba":                          false,
+		"/y/ca":                          false,
+		"/za":                            true,
+		"/zaq":                           false,
+	} {
+		if got := r.Allowed(&url.URL{Scheme: "http", Host: "a.test", Path: path}); got != want {
+			t.Errorf("%.20s: allowed %v, want %v", path, got, want)
+		}
+	}
+}
