@@ -188,3 +188,11 @@ func page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
 	io.WriteString(w, `<title>Home</title><main><p>A page with one sentence of prose, which is enough.</p><a href="/gone">gone</a></main>`)
 }
+
+func head(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
