@@ -169,7 +169,7 @@ func TestHost_RefusesOddly_CallerIsToldWithinTheProtocols(t *testing.T) {
 			ofHost := c.want.code == "internal" && what != "panics"
 			switch {
 			case part == "authenticator" && what == "unauthorized", part == "allow" && ofHost, what == "nothing at all" && part == "limiter",
-				part == "exit" && ofHost && what != "nothing at all": // these say something else
+				part == "exit" && what == "time runs out": // these say something else
 				continue
 			case what == "panics" && part != "exit": // net/http has it, see TestPanics
 				continue

@@ -61,7 +61,9 @@ type Exit struct {
 
 	// DialContext connects to addr (host:port, the host a name or an address),
 	// over network tcp, tcp4 or tcp6. The context bounds the dial and not the
-	// connection. A failure is a *DialError. The caller closes the connection.
+	// connection. A failure is a *DialError. A gateway takes an error of package net for
+	// the target's, and any other without a class for an internal error. The caller
+	// closes the connection.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Resolve looks host up where the exit stands. When any of the addresses

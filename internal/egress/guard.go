@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
@@ -15,24 +16,41 @@ import (
 )
 
 // Recover returns an exit that returns as an error what its functions panic with:
-// net/http and a crawl call them in goroutines whose panics nobody recovers.
+// net/http and a crawl call them in goroutines whose panics nobody recovers. Its errors
+// have a class, the same for every kind of session.
 func Recover(exit agent.Exit) agent.Exit {
 	dial, resolve := exit.DialContext, exit.Resolve
 	exit.DialContext = func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 		defer recovered(&err)
 		conn, err = dial(ctx, network, addr)
 		if conn == nil && err == nil {
-			err = fault.FromHost("exit", errors.New("DialContext returned neither a connection nor an error"))
+			err = errors.New("DialContext returned neither a connection nor an error")
 		}
-		return conn, err
+		return conn, classified(ctx, err)
 	}
 	if resolve != nil {
 		exit.Resolve = func(ctx context.Context, host string) (addrs []netip.Addr, err error) {
 			defer recovered(&err)
-			return resolve(ctx, host)
+			addrs, err = resolve(ctx, host)
+			return addrs, classified(ctx, err)
 		}
 	}
 	return exit
+}
+
+// classified gives a class to an error of an exit that a host program supplies: one of
+// package net, as a net.Dialer returns it, is the target's; any other without a class is
+// the host's own trouble.
+func classified(ctx context.Context, err error) error {
+	var network net.Error
+	var number syscall.Errno
+	switch {
+	case err == nil, ctx.Err() != nil, fault.Of(err) != nil:
+		return err
+	case errors.As(err, &network), errors.As(err, &number):
+		return &agent.DialError{Fault: agent.FaultTarget, Err: err}
+	}
+	return fault.FromHost("exit", err)
 }
 
 func recovered(err *error) {
