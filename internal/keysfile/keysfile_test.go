@@ -37,7 +37,10 @@ func TestParse_TypingErrors_NameTheEntry(t *testing.T) {
 	_, two := hash("two")
 	entry := func(more string) string { return `{"name":"a","key_sha256":"` + one + `"` + more + `}` }
 	for _, c := range []struct{ text, want string }{
-		{``, "not a JSON list"},
+		{``, "line 1: not a JSON list"},
+		{"[\n{\"name\": \"a\",\n}]", "line 3: not a JSON list"},
+		{"[\n\n1]", "line 3: entry 1: "},
+		{"[\n" + entry("") + ",\r\n" + entry("") + "]", "line 3: entry 2: key_sha256 is that of entry 1"},
 		{`{}`, "not a JSON list"},
 		{`[]`, "the list is empty"},
 		{`[1]`, "entry 1: "},
