@@ -81,7 +81,7 @@ func (a *agentCommand) check() (secret string, err error) {
 	}
 	switch {
 	case a.Links < 1:
-		return "", misusef("--links: %d is no number of links; give 1 or more", a.Links)
+		return "", misusef("--links: %d is not a number of links; give 1 or more", a.Links)
 	case a.MaxSessions < 0:
 		return "", misusef("--max-sessions: %d is negative; give 0 for no limit", a.MaxSessions)
 	case a.DrainTimeout <= 0:

@@ -49,12 +49,14 @@ func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) 
 	case o.LocalOnly && len(f.Peers) > 0 && !given("NATS_URL"):
 		return nil, misuse("--peers: only agents are told of peers, and no agent can attach; give --agent-secret or --agents-file, too")
 	}
-	if pool, err = agent.NewPool(o); err != nil {
+	if pool, err = agent.NewPool(o); err != nil && strings.Contains(err.Error(), "PoolOptions.Secret") {
+		return nil, agentSecretMisuse(err)
+	} else if err != nil {
 		return nil, asFlag(err)
 	}
 	if len(f.AgentSecret) > 1 {
 		if err := pool.SetSecrets(f.AgentSecret); err != nil {
-			return nil, misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
+			return nil, agentSecretMisuse(err)
 		}
 	}
 	if f.LocalAgent == noAgent {
@@ -81,7 +83,7 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		}
 		return id.admitAgents(list, func() error {
 			if err := pool.SetSecrets(list); err != nil {
-				return misuse("--agent-secret: " + strings.TrimPrefix(err.Error(), "agent: "))
+				return agentSecretMisuse(err)
 			}
 			return nil
 		})
@@ -134,10 +136,16 @@ func (f *networkFlags) local(listeners func() []net.Addr) (agent.Exit, error) {
 	return exit, nil
 }
 
+// agentSecretMisuse says what is wrong with a secret of agents, and what to do.
+func agentSecretMisuse(err error) error {
+	why := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "agent: "), "PoolOptions.Secret ")
+	return misuse("--agent-secret: " + why + "; give one such as the output of openssl rand -hex 16")
+}
+
 // asFlag names the flag where the library names its field.
 func asFlag(err error) error {
 	return agentError(err, map[string]string{
-		"PoolOptions.Secret": "--agent-secret:", "PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
+		"PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
 		"record ": "--agents-file: entry ", "the slug ": "--agents-file: the slug ",
 	})
 }

@@ -57,7 +57,7 @@ func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) erro
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("cannot reach the gateway: %s", reason(err))
+		return fmt.Errorf("cannot reach the gateway at %s (--gateway): %s", printable(base.Host), reason(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, largestAnswer))
@@ -222,6 +222,9 @@ type keygen struct {
 // Run prints a new key and, below it, the record that admits it. The key is
 // nowhere else.
 func (k *keygen) Run() error {
+	if k.Name == "" {
+		return misuse("NAME: empty; give whose key it is, or leave it out")
+	}
 	key := rand.Text()
 	sum := sha256.Sum256([]byte(key))
 	record, err := json.Marshal(struct {
@@ -265,7 +268,7 @@ func (h *health) Run(ctx context.Context) error {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: local}}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("cannot reach the gateway: %s", reason(err))
+		return fmt.Errorf("cannot reach the gateway at %s: %s", printable(u.Host), reason(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

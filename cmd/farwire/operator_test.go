@@ -136,3 +136,23 @@ func TestHelp_AskedOtherwise_IsGiven(t *testing.T) {
 		}
 	}
 }
+
+// TestOperator_GatewayUnreachable_IsNamed has the operator's commands say where nothing
+// answers.
+func TestOperator_GatewayUnreachable_IsNamed(t *testing.T) {
+	t.Parallel()
+	free := harness.FreeAddr(t)
+	for _, args := range [][]string{
+		{"agents", "--gateway", "http://" + free, "--key", "key-of-nobody-0123456789"},
+		{"sessions", "--gateway", "http://" + free, "--key", "key-of-nobody-0123456789"},
+		{"health", "http://someone:secret@" + free},
+	} {
+		status, _, errs := said(t, program(t, args...))
+		if status != 1 || !strings.Contains(errs, "cannot reach the gateway at "+free) || !strings.Contains(errs, "refused") || strings.Contains(errs, "secret") {
+			t.Errorf("%v: %d %s", args, status, errs)
+		}
+	}
+	if status, out, errs := said(t, program(t, "keygen", "")); status != statusMisuse || out != "" || !strings.Contains(errs, "NAME: empty") {
+		t.Errorf("keygen of nobody: %d %q %s", status, out, errs)
+	}
+}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -243,7 +245,7 @@ func (v *services) openLimiter(name string, gateways int, log *slog.Logger) erro
 	}
 	limiter, err := redislimit.Open(address, redislimit.Options{Name: name, Gateways: gateways, Logger: log})
 	if err != nil {
-		return misuse("REDIS_URL: " + strings.TrimPrefix(err.Error(), "redislimit: "))
+		return misuse("REDIS_URL: " + strings.TrimPrefix(err.Error(), "redislimit: ") + "; write it as redis://:password@host:6379")
 	}
 	v.limiter = limiter
 	v.use("limits in Redis at "+hostOf(address), limiter.Close)
@@ -273,7 +275,10 @@ func (v *services) openBrowser(log *slog.Logger) error {
 		return err
 	}
 	pages, err := browser.New(browser.Options{Path: values["FARWIRE_BROWSER"], RemoteURL: values["BRIGHTDATA_WS_ENDPOINT"], Logger: log})
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, exec.ErrNotFound):
+		return misusef("FARWIRE_BROWSER: %s cannot be run: %s; give the path of a Chromium, or none", values["FARWIRE_BROWSER"], reason(err))
+	case err != nil:
 		return asVariable(err, "browser: Options.", map[string]string{"Path": "FARWIRE_BROWSER", "RemoteURL": "BRIGHTDATA_WS_ENDPOINT"})
 	}
 	v.browser = pages

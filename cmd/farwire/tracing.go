@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/otel"
@@ -92,7 +94,34 @@ func tracesWanted() (wanted bool, endpoint string, err error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return false, "", misusef("%s: not a URL; give one such as http://collector:4318", otelEndpoint)
 	}
-	return true, u.Host, nil
+	return true, u.Host, judgeTracing()
+}
+
+// judgeTracing refuses what OpenTelemetry's library would leave out with a line that
+// names no variable.
+func judgeTracing() error {
+	switch sampler := os.Getenv("OTEL_TRACES_SAMPLER"); strings.TrimPrefix(sampler, "parentbased_") {
+	case "", "always_on", "always_off", "traceidratio":
+	default:
+		return misusef("OTEL_TRACES_SAMPLER: %q is not a sampler of this program; give always_on, always_off or traceidratio, or one of them behind parentbased_", sampler)
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
+		value := os.Getenv(name)
+		for i, header := range strings.Split(value, ",") {
+			if key, _, found := strings.Cut(header, "="); value != "" && (!found || !httpguts.ValidHeaderFieldName(strings.TrimSpace(key))) {
+				return misusef("%s: entry %d is not a header; write it as name=value,name=value", name, i+1)
+			}
+		}
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_EXPORT_TIMEOUT",
+		"OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"} {
+		if value := os.Getenv(name); value != "" {
+			if n, err := strconv.Atoi(value); err != nil || n < 0 {
+				return misusef("%s: %q is not a whole number; times are in milliseconds, such as 10000", name, value)
+			}
+		}
+	}
+	return nil
 }
 
 // trouble logs that spans are lost, at most once a minute.
