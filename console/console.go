@@ -199,7 +199,6 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "the method must be GET, HEAD")
 		return
 	}
-	h.Set("X-Farwire-From", "gateway")
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")

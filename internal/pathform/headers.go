@@ -235,6 +235,5 @@ func Preflight(answer, request http.Header) {
 		answer.Set("Access-Control-Allow-Headers", strings.Join(asked, ", "))
 	}
 	answer.Set("Access-Control-Max-Age", "7200")
-	answer.Set("X-Farwire-From", "gateway")
 	answer.Add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 }
