@@ -8,10 +8,56 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/libp2p/go-yamux/v5"
 
 	"github.com/farwire/farwire/agent"
 )
+
+// TestLinks_OfOneInstance_TheHighestNumberStays has an agent say two hellos and open
+// the control streams of both links in each order.
+func TestLinks_OfOneInstance_TheHighestNumberStays(t *testing.T) {
+	for name, order := range map[string][]int{"in their order": {0, 1}, "the later one first": {1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var work sync.WaitGroup
+				var links [2]*yamux.Session
+				for i := range links {
+					gateway, side := net.Pipe()
+					work.Go(func() { p.AttachConn(gateway) })
+					say(side, goodHello)
+					if n := hear(t, side)["link"]; n != float64(i+1) {
+						t.Fatalf("link %v, want %d", n, i+1)
+					}
+					if links[i], err = yamux.Server(side, nil, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, i := range order {
+					control, err := links[i].OpenStream(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					work.Go(func() { io.Copy(io.Discard, control) })
+					synctest.Wait()
+				}
+				time.Sleep(10 * time.Second) // more than a link has to leave in
+				if a := p.Agents(); len(a) != 1 || a[0].Links != 1 || !links[0].IsClosed() || links[1].IsClosed() {
+					t.Errorf("%+v is left, closed: %v, %v", a, links[0].IsClosed(), links[1].IsClosed())
+				}
+				links[0].Close()
+				links[1].Close()
+				work.Wait()
+			})
+		})
+	}
+}
 
 // balancer leads to several servers in turn.
 type balancer struct {

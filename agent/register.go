@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,8 @@ import (
 
 // register puts a link into use, in the place of those that it replaces: an
 // older one of the same instance, which has lost its other end, and other
-// agents of a slug that is exclusive.
+// agents of a slug that is exclusive. Of two links of one instance the one with the
+// higher number stays, whichever comes here first: the agent decides by it too.
 func (p *Pool) register(l *link) error {
 	l.since = time.Now()
 	p.mu.Lock()
@@ -32,6 +34,11 @@ func (p *Pool) register(l *link) error {
 			continue
 		}
 		for _, old := range e.links {
+			if old.instance == l.instance && old.number > l.number {
+				p.mu.Unlock()
+				l.bye(codeDuplicate, newerLink)
+				return fmt.Errorf("%w: agent %q", errDuplicate, l.exit.Slug)
+			}
 			if exclusive || old.instance == l.instance {
 				replaced = append(replaced, old)
 			}
@@ -46,13 +53,15 @@ func (p *Pool) register(l *link) error {
 
 	for _, old := range replaced {
 		if old.instance == l.instance {
-			p.wg.Go(func() { old.bye(codeDuplicate, "a newer link of the same agent is in use"); old.leave() })
+			p.wg.Go(func() { old.bye(codeDuplicate, newerLink); old.leave() })
 		} else {
 			p.wg.Go(func() { old.bye(codeReplaced, "another agent has attached with the exclusive slug "+l.exit.Slug) })
 		}
 	}
 	return nil
 }
+
+const newerLink = "a newer link of the same agent is in use"
 
 // servedByAnother reports whether an agent that was replaced would replace
 // another in turn.
