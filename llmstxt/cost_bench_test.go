@@ -38,3 +38,13 @@ func BenchmarkHostileDocuments(b *testing.B) {
 		})
 	}
 }
+
+// letters are bytes of an encoding that has one a letter, each of which takes two as UTF-8.
+func letters(size int) []byte {
+	b := make([]byte, size)
+	for i, x := 0, uint32(1); i < size; i++ {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x>>24) | 0x80
+	}
+	return append([]byte("<p>"), b...)
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"mime"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -281,7 +282,8 @@ func unknown(b []byte) encoding.Encoding {
 
 // convert decodes piece by piece, looking at the context.
 func convert(ctx context.Context, body []byte, enc encoding.Encoding) ([]byte, error) {
-	out := make([]byte, 0, len(body)+len(body)/8+64)
+	var out []byte
+	whole := len(body)
 	t := enc.NewDecoder().Transformer
 	var piece [16 << 10]byte
 	for {
@@ -289,7 +291,14 @@ func convert(ctx context.Context, body []byte, enc encoding.Encoding) ([]byte, e
 			return nil, err
 		}
 		n, used, err := t.Transform(piece[:], body, true)
-		out, body = append(out, piece[:n]...), body[used:]
+		body = body[used:]
+		if taken := whole - len(body); len(out)+n > cap(out) && taken > 0 {
+			// The rest is as dense as what has been read, and an eighth more: append alone
+			// would copy all several times.
+			rest := int(int64(len(out)+n) * int64(len(body)) / int64(taken))
+			out = slices.Grow(out, n+rest+rest/8)
+		}
+		out = append(out, piece[:n]...)
 		if err == nil {
 			return out, nil
 		}

@@ -281,6 +281,8 @@ func (m *marker) closeCode() {
 	m.line = append(m.line, fence+text+fence...)
 }
 
+var withoutBrackets = strings.NewReplacer("[", "(", "]", ")")
+
 func (m *marker) image() {
 	a := m.attrs("alt", "src")
 	alt := plain.OneLine(a[0])
@@ -293,7 +295,7 @@ func (m *marker) image() {
 		m.line = append(m.line, alt...)
 		return
 	}
-	m.line = append(m.line, "!["+strings.NewReplacer("[", "(", "]", ")").Replace(alt)+"]("+u+")"...)
+	m.line = append(m.line, "!["+withoutBrackets.Replace(alt)+"]("+u+")"...)
 }
 
 func (m *marker) openPre() {
