@@ -43,3 +43,50 @@ func TestCrawl_ToolWithoutWords_IsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// The further pages of a list are no pages of the file where they have teasers alone.
+func TestCrawl_FurtherPagesOfAList_AreLeftOutAndFollowed(t *testing.T) {
+	teaser := func(p string) string {
+		return "<h2><a href=/" + p + ">On " + p + "</a></h2><p>This page explains " + p + " in one honest sentence that nobody else has ever used and that goes on [&hellip;]</p>"
+	}
+	for _, second := range []string{"/page/2/", "/?paged=2", "/news/page/2", "/news?page=2"} {
+		w := &web{pages: map[string]answer{"http://docs.test/first": doc("The first"), "http://docs.test/next": doc("The next"), "http://docs.test/last": doc("The last")}}
+		w.pages["http://docs.test/"] = html("<title>Daily - News of the quiet town by the sea</title><main>" + teaser("first") + teaser("next") + "<a href=" + second + ">Older</a></main>")
+		w.pages["http://docs.test"+second] = html("<title>Daily - Page 2</title><main>" + teaser("last") + "</main>")
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != 4 || reasons(s)[second] != llmstxt.SkipTool {
+			t.Errorf("%s: %d pages, want 4; %v", second, len(s.Pages), reasons(s))
+		}
+		if s.Summary != "News of the quiet town by the sea." {
+			t.Errorf("%s: %q", second, s.Summary)
+		}
+	}
+}
+
+func TestCrawl_LandingPage_HasTheDescriptionOfTheSite(t *testing.T) {
+	const says = "A maker of sites that is quick to start and small to ship."
+	page := func(title, body string) answer {
+		return html("<title>" + title + "</title><meta name=description content='" + says + "'><main>" + body + "</main>")
+	}
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":  page("Drift", "<h1>Drift</h1><p>Starts at once and stays quick with many pages.</p><a href=/a>a</a><a href=/b>b</a><a href=/c>c</a>"),
+		"http://docs.test/a": page("A | Drift", "<p>"+gadget+" First.</p>"), "http://docs.test/b": page("B | Drift", "<p>All that is said of the second page stands here.</p>"),
+		"http://docs.test/c": page("C | Drift", "<p>What there is to know of the third one stands here.</p>"),
+	}}
+	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Summary != says || s.Pages[2].Note == says {
+		t.Errorf("summary %q, note %q", s.Summary, s.Pages[2].Note)
+	}
+}
+
+// A description without a full stop ends with that of its script.
+func TestDescription_WithoutFullStop_GetsThatOfItsScript(t *testing.T) {
+	for says, want := range map[string]string{
+		"这是一个关于茶叶和茶壶的网站": "。", "यह पृष्ठ चाय और बर्तनों के बारे में सब कुछ बताता है": "।", "ဤစာမျက်နှာသည် လက်ဖက်ရည်အကြောင်း ဖော်ပြသည်": "။",
+		"ይህ ገጽ ስለ ሻይ እና ስለ ጀበና ሁሉንም ይናገራል": "።", "Այս էջը պատմում է թեյի և թեյնիկների մասին": "։", "هذه الصفحة تشرح كل شيء عن الشاي والأباريق": ".",
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Tea</title><meta name=description content='" + says + "'><main><h1>Tea</h1></main>")}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Summary != says+want {
+			t.Errorf("%q, want %q", s.Summary, says+want)
+		}
+	}
+}

@@ -29,7 +29,7 @@ func (d *describer) description(p *Page) string {
 // all of them is about its base page at least.
 func (d *describer) shared(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if k := plain.Key(desc); worth(desc) && !labelled(desc) && k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
+		if k := plain.Key(desc); worth(desc) && d.descs[desc]*2 > d.pages && !labelled(desc) && k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
 			return asSentence(desc)
 		}
 	}
@@ -107,13 +107,19 @@ func worth(desc string) bool {
 	if n < 60 && placeholders[plain.Key(desc)] {
 		return false
 	}
-	if strings.HasSuffix(desc, "…") || strings.HasSuffix(desc, "...") {
+	if cutOff(desc) {
 		return false
 	}
 	if spaceless(desc) {
 		return n >= 8
 	}
 	return n >= 15 && strings.Count(desc, " ") >= 2
+}
+
+// cutOff reports a text that a machine has shortened.
+func cutOff(s string) bool {
+	s = strings.TrimRight(s, " ])→»")
+	return strings.HasSuffix(s, "…") || strings.HasSuffix(s, "...")
 }
 
 // spaceless reports a text in a script that has no spaces between words.
@@ -132,10 +138,23 @@ func asSentence(s string) string {
 		return s
 	}
 	s = strings.TrimRight(s, ",;:-–—， 、；：")
-	if r, _ := utf8.DecodeLastRuneInString(s); unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) {
-		return s + "。"
+	for _, e := range ends {
+		if r, _ := utf8.DecodeLastRuneInString(s); unicode.In(r, e.scripts...) {
+			return s + e.sign
+		}
 	}
 	return s + "."
+}
+
+// ends are the full stops of scripts that have one of their own.
+var ends = []struct {
+	sign    string
+	scripts []*unicode.RangeTable
+}{
+	{"。", []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana}},
+	{"।", []*unicode.RangeTable{unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Oriya}},
+	{"။", []*unicode.RangeTable{unicode.Myanmar}}, {"។", []*unicode.RangeTable{unicode.Khmer}},
+	{"።", []*unicode.RangeTable{unicode.Ethiopic}}, {"։", []*unicode.RangeTable{unicode.Armenian}},
 }
 
 // short is the first paragraph that is too short for prose, or has no full stop,

@@ -33,6 +33,7 @@ type describer struct {
 	descs map[string]int // how many pages have a description
 	forms map[string]int // how many have one that differs in the page's title alone
 	base  *Page
+	pages int // how many there are
 }
 
 // Split cuts the blocks of a page into sentences.
@@ -48,7 +49,7 @@ func Split(e *htmlpage.Evidence) [][]string {
 
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, votes: &votes.count, base: &pages[0]}
+	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
@@ -71,6 +72,9 @@ type piece struct {
 // excerpt is the page's own words, at most d.limit characters, never empty.
 func (d *describer) excerpt(p *Page) string {
 	pieces := d.prose(p, func(s string) bool { return d.votes.boilerplate(s) || licence(s) })
+	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
+		pieces = nil // teasers of other pages
+	}
 	if len(pieces) == 0 {
 		// Pages that a template wrote say the same of different things.
 		pieces = d.prose(p, d.votes.repeated)
@@ -78,10 +82,15 @@ func (d *describer) excerpt(p *Page) string {
 	if len(pieces) == 0 {
 		pieces = d.prose(p, d.votes.common)
 	}
+	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
+		pieces = nil
+	}
 	text := d.fill(pieces, d.limit)
 	desc := d.description(p)
-	if text == "" && desc == "" && p == d.base {
-		desc = d.shared(p)
+	if desc == "" && p == d.base && !slices.ContainsFunc(pieces, func(p piece) bool { return len(p.text) >= 72 }) {
+		if desc = d.shared(p); desc == "" && text == "" {
+			desc = tagline(p)
+		}
 	}
 	if text == "" && desc == "" {
 		text = d.short(p)
@@ -305,58 +314,6 @@ func join(pieces []piece) string {
 		}
 	}
 	return b.String()
-}
-
-// outline is a note for a page without prose: its headings, else the words of
-// its links, else its title.
-func (d *describer) outline(p *Page, limit int) string {
-	e := p.Evidence
-	var parts []string
-	seen := map[string]bool{plain.Key(p.Title): true, "": true}
-	add := func(t string) {
-		t = strings.TrimRight(t, ".:;,")
-		if k := plain.Key(t); !seen[k] && !d.votes.boilerplate(t) {
-			seen[k] = true
-			parts = append(parts, t)
-		}
-	}
-	for _, b := range e.Blocks {
-		if b.Kind == htmlpage.Heading || b.Kind == htmlpage.Term {
-			add(b.Text)
-		}
-	}
-	if len(parts) < 3 {
-		for _, a := range e.Anchors {
-			// A card begins with its heading, which is named already.
-			if !slices.ContainsFunc(parts, func(p string) bool { return plain.StartsWith(a, p) }) {
-				add(a)
-			}
-		}
-	}
-	for _, b := range e.Blocks {
-		if len(parts) < 3 && b.Kind != htmlpage.Omitted {
-			add(b.Text)
-		}
-	}
-	if len(parts) == 0 {
-		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
-	}
-	text, runes := "", 0
-	for i, t := range parts {
-		n := utf8.RuneCountInString(t) + 2
-		if i > 0 && runes+n > limit {
-			break
-		}
-		if i > 0 {
-			text += "; "
-		}
-		text += t
-		runes += n
-	}
-	if plain.IsComplete(text) {
-		return plain.Cut(text, limit)
-	}
-	return plain.Cut(asSentence(text), limit)
 }
 
 // note is the page in one line, for an index.

@@ -325,7 +325,13 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		used[name] = seg
 		keys[i] = name
 	}
-	return keys
+	count := map[string]int{}
+	for _, name := range keys {
+		if count[name]++; count[name] > 1 && len(name) > 1 {
+			return keys
+		}
+	}
+	return make([]string, len(pages)) // "/t/tea", "/c/tea": single letters say nothing
 }
 
 // menuNames is what the navigation calls directories, of those to which one link of

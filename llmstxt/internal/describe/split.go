@@ -12,7 +12,7 @@ import (
 // documentation has sections of its own, in the list beside its pages.
 
 // leastSplit is how many pages a section has at least that is split.
-const leastSplit = 8
+const leastSplit = 6
 
 // split gives new keys to the pages of a key that most have, where their breadcrumbs or
 // the lists in their navigation sort them well, and returns the new keys by the old one,

@@ -233,6 +233,11 @@ func siteTitle(pages []Page, a affixes, covered string) string {
 	if to := welcomed(own); to != "" {
 		return cmp.Or(common, to)
 	}
+	for _, sep := range separators {
+		if common != "" && strings.HasPrefix(own, common+sep) && len(own) > len(common+sep) {
+			return common // and behind it what the site has to offer
+		}
+	}
 	if !unnamed(own) && everywhere(pages, own) {
 		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
 	}

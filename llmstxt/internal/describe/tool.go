@@ -10,28 +10,38 @@ import (
 )
 
 // IsTool reports a page that its address calls a cart, a search, a log-in, a list of
-// tags or another such, and that has no paragraph to say. One that says something,
+// tags, the second page of a list or another such, and that has no paragraph to say. One that says something,
 // such as a guide to the search, is a page like others, and so are files of a tree
 // that a generator wrote, whose links are all it takes to come there.
 func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 	dir, slug := path.Split(strings.ToLower(strings.TrimSuffix(u.Path, "/")))
-	if path.Ext(slug) != "" && u.RawQuery == "" {
+	ext := path.Ext(slug)
+	if strings.HasPrefix(ext, ".htm") || ext == ".xhtml" {
 		return false
 	}
-	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace
-	if !toolNames[word(slug)] && !tagNames[path.Base(dir)] {
+	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
+	if !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) {
 		return false
 	}
 	for _, b := range e.Blocks {
-		if b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted && b.Links < 50 && len(b.Text) >= 80 && plain.IsComplete(b.Text) {
+		if b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted && b.Links < 50 && len(b.Text) >= 80 && plain.IsComplete(b.Text) && !cutOff(b.Text) {
 			return false
 		}
 	}
 	return true
 }
 
-// tagNames are folders of lists of pages with a tag.
-var tagNames = plain.Set(`tag tags tagged label labels etiqueta etiquetas schlagwort etichetta`)
+// number reports a decimal one, of the second and further pages of a list.
+func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// pageField reports the query of such a page.
+func pageField(query string) bool {
+	name, value, _ := strings.Cut(query, "=")
+	return (name == "page" || name == "paged" || name == "p" || name == "pg" || name == "start" || name == "offset") && number(value)
+}
+
+// listed are folders of lists: of the pages with a tag, or of a person.
+var listed = plain.Set(`tag tags tagged label labels etiqueta etiquetas schlagwort etichetta author authors user users u members member profile profiles`)
 
 var toolNames = plain.Set(`cart basket warenkorb panier carrito carrello winkelwagen checkout kasse wishlist merkliste favorites compare
 	login signin signup register registration logout signout lostpassword forgotpassword resetpassword passwordreset account myaccount

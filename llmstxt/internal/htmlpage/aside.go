@@ -37,7 +37,7 @@ var (
 	side = plain.Set(`nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
 		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
-		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory`)
+		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`)
 	central = plain.Set(`content main body article page wrapper wrap container layout has with no document col row grid without
 		section sect chapter`)
 	rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)

@@ -25,6 +25,8 @@ func IsTool(u *url.URL) bool {
 		switch {
 		case toolFields[name]:
 			return true
+		case (name == "view" || name == "format" || name == "layout") && (value == "print" || value == "printable"):
+			return true
 		case (name == "action" || name == "do" || name == "mode") && toolActions[strings.ToLower(value)]:
 			return true
 		case name == "title":
@@ -43,10 +45,14 @@ var toolFields = plain.Set(`oldid veaction redlink printable replytocom add-to-c
 // phpBB's mode.
 var toolActions = plain.Set(`edit submit history info raw render delete protect unprotect watch unwatch purge rollback markpatrolled
 	credits revert diff revisions recent media backlink login logout register resendpwd profile print printable export_pdf export_raw
-	attachfile subscribe unsubscribe sendpassword viewonline reply quote post newtopic createaccount editsource delete_cookies`)
+	attachfile subscribe unsubscribe sendpassword viewonline viewprofile reply quote post newtopic createaccount editsource delete_cookies`)
 
-// toolFiles are scripts that never have a page's content.
-var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php wp-comments-post.php cron.php`)
+// toolFiles are scripts of WordPress, phpBB and Confluence that never have a page's
+// content.
+var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php wp-comments-post.php cron.php
+	editpage.action createpage.action copypage.action movepage.action removepage.action viewpreviousversions.action diffpages.action
+	diffpagesbyversion.action viewinfo.action viewpageattachments.action viewpagesrc.action viewsource.action pdfpageexport.action
+	exportword login.action logout.action signup.action dosearchsite.action browsepeople.action`)
 
 // special reports the name of a page in one of MediaWiki's namespaces for tools and for
 // talk, in the language of the wiki: "Special:Recent changes", "User talk:Ann".
