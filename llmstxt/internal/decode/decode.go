@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
@@ -123,10 +124,14 @@ func charsetOf(kind string) string {
 	return strings.Trim(rest, "\"' ")
 }
 
-// lookup finds an encoding by a label of the WHATWG's; nil if it is unknown.
+// lookup finds an encoding by a label of the WHATWG's; nil if it is unknown. HZ, which
+// browsers no longer read, is read all the same: it can do nobody harm here.
 func lookup(label string) encoding.Encoding {
 	if label == "" || len(label) > 40 {
 		return nil
+	}
+	if strings.EqualFold(label, "hz-gb-2312") {
+		return simplifiedchinese.HZGB2312
 	}
 	enc, err := htmlindex.Get(label)
 	if err != nil {

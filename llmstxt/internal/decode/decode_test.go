@@ -211,3 +211,12 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+func TestUTF8_HZDeclared_IsRead(t *testing.T) {
+	for kind, head := range map[string]string{"text/html; charset=HZ-GB-2312": "", "text/html": "<meta charset=hz-gb-2312>"} {
+		body := page(t, chineseText, head, simplifiedchinese.HZGB2312)
+		if out, err := decode.UTF8(t.Context(), body, kind); err != nil || !strings.Contains(string(out), chineseText) {
+			t.Errorf("%s %s: %v, %.200q", kind, head, err, out)
+		}
+	}
+}
