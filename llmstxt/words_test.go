@@ -125,6 +125,7 @@ func TestExcerpt_StreamedBlocks_StandWhereTheyBelong(t *testing.T) {
 func TestSite_Frames_GiveWordsAndLinks(t *testing.T) {
 	for name, none := range map[string]string{
 		"words": "<noframes>Your browser has no frames. <a href=overview.html>Without</a>.</noframes>", "nothing": "", "a body": "<noframes><body><p>This page uses frames, but your browser has none.</p></body></noframes>",
+		"Japanese": "<noframes><body>このページはフレーム対応のブラウザでご覧ください。</body></noframes>", "Chinese": "<noframes><p>您的浏览器不支持框架，请升级您的浏览器后再次访问本站。</p></noframes>",
 	} {
 		w := &web{pages: map[string]answer{
 			"http://docs.test/":              html("<html><head><title>Tea API</title></head><frameset cols='20%,80%'><frame src=list.html><frame src=overview.html name=main>" + none + "</frameset></html>"),

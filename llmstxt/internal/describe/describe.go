@@ -3,6 +3,7 @@
 package describe
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -23,7 +24,8 @@ type Page struct {
 	Secondary bool   // licences, changes, indexes
 	Place     int    // in its section, as its navigation has it
 
-	outlined bool // the excerpt is a note made from headings or links
+	whole    string // the group that its Section is split off from, or the same
+	outlined bool   // the excerpt is a note made from headings or links
 }
 
 // Site is what is decided when all pages of a site are known.
@@ -57,8 +59,11 @@ func fromFrames(pages []Page) {
 // saysFrames reports the few words that tell of a browser without frames, which
 // have one name in many languages.
 func saysFrames(text string) bool {
-	return len(text) < 300 && strings.Contains(strings.ToLower(text), "frame")
+	low := strings.ToLower(text)
+	return len(text) < 400 && slices.ContainsFunc(frameWords, func(w string) bool { return strings.Contains(low, w) })
 }
+
+var frameWords = []string{"frame", "フレーム", "框架", "프레임", "фрейм", "рамк", "ramki", "marcos", "cadres", "rám"}
 
 // Choose fills in the texts of the pages, the base page first, and returns the
 // site's title and the names of sections in the order of its navigation.

@@ -42,6 +42,9 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 			best, bestScore = keys, s
 		}
 	}
+	for i := 1; i < len(pages) && best != nil; i++ {
+		pages[i].whole = best[i]
+	}
 	parts := split(pages, best, index, prefix)
 	count := map[string]int{}
 	for i := 1; i < len(pages); i++ {

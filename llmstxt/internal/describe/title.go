@@ -297,7 +297,7 @@ func covered(pages []Page) string {
 	}
 	count := map[string]int{}
 	for i := range pages[1:] {
-		count[pages[i+1].Section]++
+		count[cmp.Or(pages[i+1].whole, pages[i+1].Section)]++
 	}
 	for name, n := range count {
 		if n*2 > len(pages) && name != All && name != General && name != Rest && !unnamed(name) {
