@@ -31,11 +31,12 @@ func (p *Pipe) startInLoop(loops *netio.Loops) bool {
 		return false
 	}
 	owner := &loopOwner{p: p}
+	p.mu.Lock() // the clock runs already, and looks at the connections
 	conns := loops.Next().Join(owner, p.conn(Client), p.conn(Target))
 	if conns == nil {
+		p.mu.Unlock()
 		return false
 	}
-	p.mu.Lock() // the clock runs already
 	for i, f := range []*flow{&p.toTarget, &p.toClient} {
 		f.src, f.dst = conns[i], conns[1-i]
 	}
