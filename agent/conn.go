@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-yamux/v5"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // lingerTimeout is how long a closed connection's agent may go on delivering
@@ -35,6 +37,9 @@ type conn struct {
 	abort atomic.Bool // Close resets instead of finishing
 
 	account account // of what waits to be read
+
+	ended  atomic.Bool                 // Read does not wait any more
+	paused atomic.Pointer[netio.Pause] // of whoever waits for it; nil: nobody
 
 	mu      sync.Mutex
 	closed  bool
@@ -222,6 +227,7 @@ func (c *conn) Close() error {
 	lost := c.lost != nil
 	c.mu.Unlock()
 	c.link.forget(c)
+	defer c.readable(true)
 
 	if c.abort.Load() {
 		c.giveUp()
@@ -239,6 +245,7 @@ func (c *conn) Close() error {
 // closed too.
 func (c *conn) giveUp() {
 	c.stream.Reset()
+	c.readable(true)
 	if !c.eof.Load() {
 		c.link.abortStream(c.stream.StreamID())
 	}

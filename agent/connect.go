@@ -198,15 +198,16 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 
 func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
-	mux, err := agentMux(netio.Socket(nc), 1)
+	link := &agentLink{
+		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
+	}
+	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: link}, 1)
 	if err != nil {
 		return err
 	}
 	defer mux.Close()
-	link := &agentLink{
-		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
-		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
-	}
+	link.mux = mux
 	timeout, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	link.ctl, err = mux.OpenStream(timeout)
 	cancel()

@@ -40,6 +40,7 @@ type link struct {
 	opening  atomic.Int64  // streams that wait to be opened
 	heard    atomic.Uint64 // how often something has arrived
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
+	gone     atomic.Bool   // the carrier is closed
 	quiet    chan struct{} // told when no stream is open any more
 
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
@@ -83,7 +84,7 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string)
 	}
 
 	var err error
-	if l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(nc), heard: &l.heard, arrived: l.arrived}, 1); err != nil {
+	if l.mux, err = gatewayMux(&frameReader{Conn: netio.Socket(nc), to: l}, 1); err != nil {
 		return err
 	}
 	defer l.mux.Close()

@@ -206,7 +206,7 @@ func (c *cluster) linkPeer(ctx context.Context, g farGateway) (net.Conn, *link, 
 		nc.Close()
 		return nil, nil, err
 	}
-	l.mux, err = gatewayMux(&unreadCounter{Conn: netio.Socket(up), heard: &l.heard, arrived: l.arrived}, peerTimes)
+	l.mux, err = gatewayMux(&frameReader{Conn: netio.Socket(up), to: l}, peerTimes)
 	if err != nil {
 		return fail(err)
 	}

@@ -97,14 +97,15 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 		return errors.New("the proof of the cluster's secret is wrong")
 	}
 	nc.SetDeadline(time.Time{})
-	mux, err := agentMux(netio.Socket(nc), peerTimes)
+	server := &peerServer{cluster: c}
+	l := &agentLink{server: server, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		log: p.log.With("gateway", printable(h.caller, 128))}
+	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
 	if err != nil {
 		return err
 	}
 	defer mux.Close()
-	server := &peerServer{cluster: c}
-	l := &agentLink{server: server, mux: mux, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
-		log: p.log.With("gateway", printable(h.caller, 128))}
+	l.mux = mux
 	ctx, cancel := context.WithTimeout(p.ctx, handshakeTimeout)
 	l.ctl, err = mux.OpenStream(ctx)
 	cancel()
@@ -211,6 +212,8 @@ func (s *peerServer) ended(*session) {}
 func (s *peerServer) move(*agentLink) {}
 
 func (s *peerServer) start(work func()) { s.cluster.pool.wg.Go(work) }
+func (s *peerServer) hold()             { s.cluster.pool.wg.Add(1) }
+func (s *peerServer) release()          { s.cluster.pool.wg.Done() }
 
 // joined is what all of the rules allow together. A gateway sends none with an
 // Allow but the caller's own.

@@ -269,6 +269,8 @@ func (r *runner) resolve(ctx context.Context, q request, extra []Rules) ([]netip
 func (r *runner) call(context.Context, []byte) ([]byte, error) { return nil, causeFailed }
 
 func (r *runner) start(work func()) { r.work.Go(work) }
+func (r *runner) hold()             { r.work.Add(1) }
+func (r *runner) release()          { r.work.Done() }
 
 func (r *runner) began(s *session) {
 	r.mu.Lock()

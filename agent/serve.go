@@ -31,8 +31,11 @@ type agentLink struct {
 
 	ctlMu sync.Mutex // one control message at a time
 
+	gone     atomic.Bool // the carrier is closed
 	mu       sync.Mutex
 	sessions map[uint32]*session
+	busy     []*way  // that have goroutines
+	looking  bool    // at busy, before long
 	bye      control // what the gateway said before it closed the link
 }
 
@@ -49,8 +52,11 @@ type streamServer interface {
 	ended(*session)
 	// move makes another link in the place of this one.
 	move(*agentLink)
-	// start runs a goroutine that is waited for.
+	// start runs a goroutine that is waited for. What is held is waited for too, until
+	// it is released, with a goroutine or without.
 	start(func())
+	hold()
+	release()
 }
 
 // serve answers the gateway's requests until the link ends. Then what has
@@ -76,12 +82,16 @@ func (l *agentLink) start(stream *yamux.Stream, work func()) {
 	l.server.start(func() {
 		defer func() {
 			if v := recover(); v != nil {
-				stream.Reset()
-				l.log.Error("session panicked", "panic", v, "stack", string(debug.Stack()))
+				l.panicked(stream, v)
 			}
 		}()
 		work()
 	})
+}
+
+func (l *agentLink) panicked(stream *yamux.Stream, v any) {
+	stream.Reset()
+	l.log.Error("session panicked", "panic", v, "stack", string(debug.Stack()))
 }
 
 // control reads what the gateway says beside the sessions.

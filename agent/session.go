@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -16,14 +17,16 @@ import (
 )
 
 // A session is a connection to a target and the stream that carries it, on the
-// agent's side. Two goroutines carry its bytes, one each way. While it is idle
-// it holds no buffer.
+// agent's side. While it is idle it holds no buffer, and after a while no goroutine.
 type session struct {
 	link    *agentLink
 	stream  *yamux.Stream
 	target  net.Conn
+	up      way // from the gateway
+	down    way // from the target
+	in      inflow
 	sink    io.Writer     // the target, for forward
-	running atomic.Int32  // goroutines that carry
+	running atomic.Int32  // ways that have not ended
 	aborted atomic.Bool   // whatever the target does now is our own doing
 	allSent atomic.Bool   // the gateway's side has ended and been delivered
 	writing chan struct{} // holds a token during a write to the target
@@ -41,11 +44,12 @@ const carryBuffer = 64<<10 - 12
 
 var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 
-// dial connects to the target and has two goroutines carry bytes. The one that
-// listens to the gateway runs from the beginning, so that a gateway which has
-// given up stops the dial.
+// dial connects to the target and has bytes carried. The way from the gateway begins
+// before, so that a gateway which has given up stops the dial.
 func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	s := &session{link: l, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
+	s.up.init(s, s.fromGateway, s.askUp)
+	s.down.init(s, s.fromTarget, s.askDown)
 	l.mu.Lock()
 	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or it hears of the drain
 	l.mu.Unlock()
@@ -61,13 +65,18 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	connected := make(chan bool, 1)
 	s.running.Store(2)
 	l.start(stream, func() {
-		defer s.done()
+		begun := false
+		defer func() {
+			if !begun {
+				s.done()
+			}
+		}()
 		// The gateway is silent until it has the answer.
 		if _, err := stream.Read(nil); err != nil && err != io.EOF {
 			cancel()
 		}
-		if <-connected {
-			s.fromGateway()
+		if begun = <-connected; begun {
+			s.up.run()
 		}
 	})
 
@@ -97,12 +106,13 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 		l.mu.Unlock()
 	}
 	l.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
+	for _, w := range []*way{&s.up, &s.down} {
+		l.server.hold()
+		l.look(w)
+	}
 	connected <- true
 	// A goroutine of its own, because the stack that has dialled is large.
-	l.start(stream, func() {
-		defer s.done()
-		s.fromTarget()
-	})
+	go s.down.run()
 }
 
 // enter counts a session in, or says why not.
@@ -118,7 +128,7 @@ func (r *runner) enter(l *agentLink) cause {
 	return ""
 }
 
-// done is called by each of the two goroutines at its end.
+// done is called for each of the two ways at its end.
 func (s *session) done() {
 	if s.running.Add(-1) > 0 {
 		return
@@ -144,8 +154,15 @@ func (l *agentLink) forget(s *session) {
 	}
 }
 
-// fromTarget carries what the target sends until it ends.
-func (s *session) fromTarget() {
+// askDown asks the way from the target to pause.
+func (s *session) askDown() bool {
+	s.down.asked.Store(true)
+	_ = s.target.SetReadDeadline(longPassed) // fails only when it is closed: its reader knows
+	return true
+}
+
+// fromTarget carries what the target sends, for the way down.
+func (s *session) fromTarget() (paused bool) {
 	buf := (*[carryBuffer]byte)(nil)
 	take := func() []byte {
 		if buf == nil {
@@ -163,29 +180,39 @@ func (s *session) fromTarget() {
 	for {
 		n, err := read()
 		if n > 0 {
+			s.down.crossed.Store(true)
 			if _, werr := s.stream.Write(buf[:n]); werr != nil {
 				give()
 				s.cut()
-				return
+				return false
 			}
 		}
 		if err == nil {
 			continue
 		}
 		give()
+		if s.down.quiet() && errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = s.target.SetReadDeadline(time.Time{})
+			if s.down.pause.Begin(s.target) {
+				return true
+			}
+			continue
+		}
 		if err == io.EOF {
 			err = s.settle()
 		}
 		switch {
 		case s.aborted.Load():
 			s.stream.Reset()
+			s.readable(true)
 		case err != nil:
 			s.lost(err)
-			s.stream.Close() // wakes the other direction too
+			s.stream.Close() // wakes the other way too
+			s.readable(true)
 		default:
 			s.stream.CloseWrite()
 		}
-		return
+		return false
 	}
 }
 
@@ -203,12 +230,28 @@ func (s *session) settle() error {
 	return err
 }
 
-// fromGateway carries what the gateway sends until it ends.
-func (s *session) fromGateway() {
+// askUp asks the way from the gateway to pause.
+func (s *session) askUp() bool {
+	if !s.in.mu.TryLock() {
+		return false
+	}
+	defer s.in.mu.Unlock()
+	s.up.asked.Store(true)
+	_ = s.stream.SetReadDeadline(longPassed) // an ended stream wakes everybody itself
+	return true
+}
+
+// fromGateway carries what the gateway sends, for the way up.
+func (s *session) fromGateway() (paused bool) {
 	for {
 		// This waits without a buffer. Its error, if there is one, comes again.
-		_, _ = s.stream.Read(nil)
-		err := s.forward()
+		_, err := s.stream.Read(nil)
+		if errors.Is(err, yamux.ErrTimeout) && s.up.quiet() {
+			_ = s.stream.SetReadDeadline(time.Time{})
+			s.up.pause.BeginFor(s)
+			return true
+		}
+		err = s.forward()
 		switch {
 		case err == nil:
 		case err == io.EOF: // not errors.Is: that of a lost tunnel wraps the carrier's EOF
@@ -222,15 +265,15 @@ func (s *session) fromGateway() {
 				s.linkLost()
 				s.link.mu.Unlock()
 			}
-			return
+			return false
 		case s.failed.Load() != nil:
 			// What the target sent before is still being carried.
 			s.lost(err)
 			s.stream.CloseRead()
-			return
+			return false
 		default:
 			s.cut()
-			return
+			return false
 		}
 	}
 }
@@ -238,10 +281,17 @@ func (s *session) fromGateway() {
 func (s *session) forward() error {
 	buf := buffers.Get().(*[carryBuffer]byte)
 	defer buffers.Put(buf)
+	s.in.mu.Lock()
+	if s.up.quiet() { // too late
+		_ = s.stream.SetReadDeadline(time.Time{})
+	}
 	n, err := s.stream.Read(buf[:])
+	s.in.mu.Unlock()
 	if n == 0 {
 		return err
 	}
+	s.in.unread.Add(-int64(n))
+	s.up.crossed.Store(true)
 	s.writing <- struct{}{}
 	_, err = s.sink.Write(buf[:n])
 	if err != nil && !s.aborted.Load() {
@@ -296,6 +346,7 @@ func (s *session) linkLost() {
 	}
 	s.aborted.Store(true)
 	s.target.Close()
+	s.down.pause.End()
 }
 
 // cut resets the connection to the target: the other side of it is gone, or
@@ -312,4 +363,5 @@ func (s *session) cut() {
 		_ = tcp.SetLinger(0)
 	}
 	target.Close()
+	s.down.pause.End()
 }

@@ -4,7 +4,8 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
-	"sync/atomic"
+
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // What a tunnel costs the gateway while readers stall.
@@ -24,21 +25,40 @@ import (
 // bytes.
 const frameCost = 48
 
-// An unreadCounter is the connection below a gateway's multiplexer.
-type unreadCounter struct {
+// A frameReader is the connection below a multiplexer, and tells what arrives before
+// the multiplexer knows it.
+type frameReader struct {
 	net.Conn
-	heard   *atomic.Uint64
-	arrived func(stream uint32, length int)
+	to frameListener
 
 	head [12]byte // of the frame that is arriving
 	have int      // bytes of head
 	body int64    // bytes of the frame's body that are to come
 }
 
+// A frameListener must not wait for the multiplexer.
+type frameListener interface {
+	received()                         // something
+	arrived(stream uint32, length int) // bytes for a stream
+	streamEnded(stream uint32)         // by the other side, in one direction or in both
+	closed()                           // the connection, and with it every stream
+}
+
+// Close is called by the multiplexer when the link ends, for whatever reason.
+func (c *frameReader) Close() error {
+	err := c.Conn.Close()
+	c.to.closed()
+	return err
+}
+
 // Read is called by the multiplexer, one at a time.
-func (c *unreadCounter) Read(p []byte) (int, error) {
+func (c *frameReader) Read(p []byte) (int, error) {
+	const (
+		data, update = 0, 1 // types of those that concern a stream
+		fin, rst     = 4, 8 // flags
+	)
 	n, err := c.Conn.Read(p)
-	c.heard.Add(1)
+	c.to.received()
 	for b := p[:n]; len(b) > 0; {
 		if skip := min(c.body, int64(len(b))); skip > 0 {
 			c.body -= skip
@@ -52,11 +72,15 @@ func (c *unreadCounter) Read(p []byte) (int, error) {
 			break
 		}
 		c.have = 0
-		if c.head[1] == 0 { // a data frame: the only kind with a body
+		stream := binary.BigEndian.Uint32(c.head[4:])
+		if c.head[1] == data { // the only kind with a body
 			length := binary.BigEndian.Uint32(c.head[8:])
 			c.body = int64(length)
 			// What is beyond the window is never kept.
-			c.arrived(binary.BigEndian.Uint32(c.head[4:]), int(min(length, maxWindow)))
+			c.to.arrived(stream, int(min(length, maxWindow)))
+		}
+		if c.head[1] <= update && binary.BigEndian.Uint16(c.head[2:])&(fin|rst) != 0 {
+			c.to.streamEnded(stream)
 		}
 	}
 	return n, err
@@ -107,6 +131,13 @@ func (a *account) take(n int) int {
 	return a.cost() - before
 }
 
+// waits reports whether there are bytes to read.
+func (a *account) waits() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unread > 0
+}
+
 // close empties the account for good and returns the change.
 func (a *account) close() int {
 	a.mu.Lock()
@@ -119,12 +150,17 @@ func (a *account) close() int {
 }
 
 // arrived books a frame, and gives up whoever holds most when all of it
-// together is too much. It is called below the multiplexer and must not wait
-// for it.
+// together is too much.
 func (l *link) arrived(stream uint32, length int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c := l.conns[stream]; c == nil || l.held.Add(int64(c.account.add(length))) <= l.limit() {
+	c := l.conns[stream]
+	if c == nil {
+		return
+	}
+	held := l.held.Add(int64(c.account.add(length)))
+	c.readable(false)
+	if held <= l.limit() {
 		return
 	}
 	for l.held.Load() > l.limit() {
@@ -166,6 +202,42 @@ func (c *conn) overflow() {
 	c.overrun = true
 	c.mu.Unlock()
 	c.giveUp()
+}
+
+func (l *link) received() { l.heard.Add(1) }
+
+func (l *link) streamEnded(stream uint32) {
+	if c := l.conn(stream); c != nil {
+		c.readable(true)
+	}
+}
+
+func (l *link) closed() {
+	l.gone.Store(true) // for those that are not in the books yet
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		c.readable(true)
+	}
+}
+
+// readable ends the pause of whoever waits for the connection; ended says that there is
+// no need for another.
+func (c *conn) readable(ended bool) {
+	if ended {
+		c.ended.Store(true)
+	}
+	if p := c.paused.Load(); p != nil && c.paused.CompareAndSwap(p, nil) {
+		p.End()
+	}
+}
+
+// EndWhenReadable is for netio.Pause.
+func (c *conn) EndWhenReadable(p *netio.Pause) {
+	c.paused.Store(p)
+	if c.ended.Load() || c.link.gone.Load() || c.account.waits() {
+		c.readable(false)
+	}
 }
 
 // read reads from the stream, and books it.
