@@ -13,7 +13,8 @@ const (
 	// stallSamples is how often in Stall the clock looks whether a
 	// destination takes bytes.
 	stallSamples = 6
-	// quiet is how long a source may be silent with a big buffer in its hands.
+	// quiet is how long a source may be silent and a goroutine wait for it, perhaps
+	// with a buffer in its hands.
 	quiet = time.Second
 
 	never = math.MaxInt64
@@ -239,12 +240,15 @@ func (p *Pipe) checkFlow(f *flow, now int64) (next int64) {
 			f.dst.SetWriteDeadline(past) // fails only when the connection is closed already
 		}
 	}
-	if f.grown.Load() {
-		if due := f.readAt.Load() + int64(quiet); now < due || f.blocked.Load() != 0 {
-			next = min(next, max(due, now+int64(quiet)))
-		} else {
-			f.order(orderShrink)
+	if f.grown.Load() || f.wait != nil && f.wait.pauses.Load() {
+		quiet := int64(p.cfg.quiet)
+		due := f.readAt.Load() + quiet
+		if now >= due && f.blocked.Load() == 0 {
+			f.orders.Or(orderQuiet)
+			f.src.SetReadDeadline(past) // fails only when the connection is closed: its owner knows
+			due = now + quiet           // the owner may have been busy
 		}
+		next = min(next, max(due, now+quiet/4))
 	}
 	return next
 }

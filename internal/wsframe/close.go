@@ -133,6 +133,7 @@ func (f *flow) sendFailed(err error) {
 func (f *flow) order(what order) {
 	f.orders.Or(what)
 	f.src.SetReadDeadline(past) // fails only when the connection is closed: its owner knows
+	f.endPause()
 }
 
 // orderClose orders a close frame of ours. The first order counts.
@@ -238,6 +239,8 @@ func (p *Pipe) cutLocked() {
 			c.NetConn().Close() // TLS sets deadlines of its own for its close_notify
 		}
 	}
+	p.toTarget.endPause()
+	p.toClient.endPause()
 }
 
 // shutWrite tells the peer that nothing more comes, while what it still sends

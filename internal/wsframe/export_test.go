@@ -1,6 +1,13 @@
 package wsframe
 
-import "unsafe"
+import (
+	"time"
+	"unsafe"
+)
+
+// PauseSoon has no goroutine wait for a side that is silent for a moment. It is called
+// before Start.
+func (p *Pipe) PauseSoon() { p.cfg.quiet = time.Millisecond }
 
 // BigBuffers tells how many pooled buffers the flows of a session hold whose
 // sources can only block.

@@ -14,10 +14,17 @@ import (
 const bufSize = 64 << 10
 
 // smallSize is what a flow reads into while a source that offers no readiness
-// (TLS, say) is quiet.
-const smallSize = 1 << 10
+// (TLS, say) is quiet, and busySize while it is busy: a record of TLS is no longer.
+const (
+	smallSize = 1 << 10
+	busySize  = 16 << 10
+)
 
-var buffers = sync.Pool{New: func() any { return new([bufSize]byte) }}
+var (
+	buffers      = sync.Pool{New: func() any { return new([bufSize]byte) }}
+	busyBuffers  = sync.Pool{New: func() any { return new([busySize]byte) }}
+	smallBuffers = sync.Pool{New: func() any { return new([smallSize]byte) }}
+)
 
 // mode is the state of a flow; see the picture at the head of pipe.go.
 type mode uint8
@@ -39,7 +46,7 @@ const (
 	orderLost                      // the source is gone, for the reason in flow.loss
 	orderGiveUp                    // the source has left a close frame unanswered
 	orderReadOut                   // writing to the source failed: read what it sent before
-	orderShrink                    // the source has gone quiet: give the big buffer back
+	orderQuiet                     // the source has gone quiet: give back what is held for it
 	orderCut                       // stop at once
 )
 
@@ -64,7 +71,7 @@ type flow struct {
 
 	orders  atomic.Uint32
 	stalled atomic.Bool // the clock gave dst up
-	grown   atomic.Bool // big is in use
+	grown   atomic.Bool // waiting.busy is in use
 	frames  atomic.Uint64
 	bytes   atomic.Uint64
 	readAt  atomic.Int64 // when bytes were last read
@@ -91,10 +98,15 @@ func (f *flow) init(p *Pipe, from Side, src, dst net.Conn, other *flow) {
 }
 
 // waiting is what a flow has whose owner is a goroutine, which waits for the
-// source and for the destination.
+// source and for the destination. While the source is quiet there is no goroutine.
 type waiting struct {
+	pause  netio.Pause // anybody may end it
+	pauses atomic.Bool // the goroutine begins it once the source is quiet
+
 	waits   bool            // src is a waiter
 	wakes   int32           // reads in a row that timed out for no order
+	began   bool            // what came early has crossed
+	quiet   bool            // the last read timed out because the source has been quiet for long
 	in      syscall.RawConn // src, when it can tell that it is readable
 	out     syscall.RawConn // dst, likewise
 	inFunc  func(uintptr) bool
@@ -102,15 +114,18 @@ type waiting struct {
 	ioErr   error // what ended the last call of either
 	outBuf  []byte
 
-	small *[smallSize]byte // for a src that can not tell
-	big   *[bufSize]byte   // from buffers: for one that can tell, and for one that is busy
+	big   *[bufSize]byte   // from buffers: for a src that can tell
+	small *[smallSize]byte // for one that can not
+	busy  *[busySize]byte  // for one that can not and is busy
 	inLen int32            // what was read last
 	chunk int32            // how much a dst that can not tell is given at once
 }
 
-// startWaiting has a goroutine own the flow.
+// startWaiting has a goroutine own the flow, which is yet to be started.
 func (f *flow) startWaiting() {
 	w := &waiting{chunk: maxChunk / 2}
+	w.pause.Resume = f.resume
+	w.pauses.Store(true)
 	if w.in = netio.Raw(f.src); w.in != nil {
 		w.inFunc = f.readable
 	} else {
@@ -120,13 +135,23 @@ func (f *flow) startWaiting() {
 		w.outFunc = f.writable
 	}
 	f.wait = w
-	go f.own()
 }
 
-// run owns the flow until it is over.
-func (f *flow) run() {
+// resume is the goroutine of a flow whose pause has ended.
+func (f *flow) resume() {
+	f.wait.pauses.Store(true)
+	f.p.watch(f.p.cfg.quiet)
+	f.own()
+}
+
+// run owns the flow until it is over, or until the source is quiet: then it returns
+// true, and the flow has no owner until the pause ends.
+func (f *flow) run() (paused bool) {
 	defer f.p.rescue()
-	f.begin()
+	if !f.wait.began {
+		f.wait.began = true
+		f.begin()
+	}
 	for f.followOrders(); f.mode != over; f.followOrders() {
 		b, err := f.read()
 		if len(b) > 0 {
@@ -135,9 +160,13 @@ func (f *flow) run() {
 		if err != nil {
 			f.readFailed(err)
 		}
+		if f.wait.quiet && f.pauseNow() {
+			return true
+		}
 	}
-	f.shrink()
+	f.release()
 	f.inflater().close()
+	return false
 }
 
 // begin passes on what came early, and does not keep it for as long as the session
@@ -174,7 +203,7 @@ func (f *flow) followOrders() {
 		f.mode = over
 		return
 	}
-	if orders&orderShrink != 0 {
+	if orders&orderQuiet != 0 {
 		f.shrink()
 	}
 	if orders&orderReadOut != 0 && f.mode == relaying {

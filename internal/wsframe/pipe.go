@@ -12,7 +12,9 @@
 // included, and what the target sends is valid towards the client. So a pipe
 // is two flows, one for each direction, and each flow has one owner, which reads
 // one side and alone writes to the other: a goroutine, or, where both sides are
-// plain sockets, a loop that owns the flows of many sessions.
+// plain sockets, a loop that owns the flows of many sessions. A goroutine whose
+// source has been silent for a second ends, and another one goes on when there is
+// something to do (netio.Pause).
 //
 //	         flow client→target: reads client, writes target
 //	        ┌───────────────────────────────────────────────┐
@@ -121,7 +123,7 @@ type Config struct {
 	FromClient, FromTarget []byte // what was read of each already; it crosses first
 
 	// Loops run sessions whose connections are both sockets, where the system can
-	// do that. Nil: two goroutines run each.
+	// do that. Nil: two goroutines run each, while something happens.
 	Loops *netio.Loops
 
 	Idle      time.Duration // without a data frame's byte from the target; 0: no limit
@@ -196,6 +198,8 @@ type Pipe struct {
 type settings struct {
 	Idle, Stall, KeepAlive, PongWait, CloseWait time.Duration
 
+	quiet time.Duration // what quiet is, but for tests
+
 	Lost    func(lost Side, cause Cause, err error) (code int, reason string)
 	OnPanic func(value any, stack []byte)
 }
@@ -209,6 +213,7 @@ func New(cfg Config) *Pipe {
 		PongWait:  orDefault(cfg.PongWait, defaultPongWait),
 		CloseWait: orDefault(cfg.CloseWait, defaultCloseWait),
 		Lost:      cfg.Lost, OnPanic: cfg.OnPanic,
+		quiet: quiet,
 	}}
 	p.toTarget.init(p, Client, cfg.Client, cfg.Target, &p.toClient)
 	p.toClient.init(p, Target, cfg.Target, cfg.Client, &p.toTarget)
@@ -255,14 +260,18 @@ func (p *Pipe) Start(done func(Result)) {
 		return
 	}
 	p.running.Store(2)
+	p.mu.Lock() // the clock runs already
 	p.toTarget.startWaiting()
 	p.toClient.startWaiting()
+	p.alarm(p.now() + int64(p.cfg.quiet))
+	p.mu.Unlock()
+	go p.toTarget.own()
+	go p.toClient.own()
 }
 
 // own is the goroutine of one direction.
 func (f *flow) own() {
-	f.run()
-	if f.p.running.Add(-1) == 0 {
+	if !f.run() && f.p.running.Add(-1) == 0 {
 		f.p.finish()
 	}
 }

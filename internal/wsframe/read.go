@@ -76,24 +76,24 @@ func (f *flow) readReady() ([]byte, error) {
 }
 
 // readConn reads a source that can only block: into a small buffer until that
-// fills, then into a big one until the source goes quiet.
+// fills, then into a larger one until the source goes quiet.
 func (f *flow) readConn() ([]byte, error) {
 	switch {
-	case f.wait.big != nil && f.wait.inLen <= smallSize/2:
+	case f.wait.busy != nil && f.wait.inLen <= smallSize/2:
 		f.shrink()
-	case f.wait.big == nil && f.wait.small != nil && f.wait.inLen == smallSize:
-		f.wait.big = buffers.Get().(*[bufSize]byte)
+	case f.wait.busy == nil && f.wait.small != nil && f.wait.inLen == smallSize:
+		f.wait.busy = busyBuffers.Get().(*[busySize]byte)
 		f.grown.Store(true)
 		f.p.watch(quiet)
 	}
 	var buf []byte
 	switch {
-	case f.wait.big != nil:
-		buf = f.wait.big[:]
+	case f.wait.busy != nil:
+		buf = f.wait.busy[:]
 	case f.wait.small != nil:
 		buf = f.wait.small[:]
 	default:
-		f.wait.small = new([smallSize]byte)
+		f.wait.small = smallBuffers.Get().(*[smallSize]byte)
 		buf = f.wait.small[:]
 	}
 	k := copy(buf, f.held)
@@ -105,12 +105,47 @@ func (f *flow) readConn() ([]byte, error) {
 	return buf[:f.wait.inLen], err
 }
 
-// shrink gives the big buffer back.
+// shrink gives the large buffers back.
 func (f *flow) shrink() {
 	if f.wait.big != nil {
 		buffers.Put(f.wait.big)
 		f.wait.big = nil
+	}
+	if f.wait.busy != nil {
+		busyBuffers.Put(f.wait.busy)
+		f.wait.busy = nil
 		f.grown.Store(false)
+	}
+}
+
+// release gives all buffers back.
+func (f *flow) release() {
+	f.shrink()
+	if f.wait.small != nil {
+		smallBuffers.Put(f.wait.small)
+		f.wait.small = nil
+	}
+}
+
+// pauseNow has no goroutine wait for a source that is quiet, where that can be done.
+// When it returns true the flow may have another owner already.
+func (f *flow) pauseNow() bool {
+	f.wait.quiet = false
+	f.release()
+	f.wait.pauses.Store(false)
+	if !f.wait.pause.Begin(f.src) {
+		return false
+	}
+	if f.orders.Load() != 0 {
+		f.endPause() // whoever left them may have found none
+	}
+	return true
+}
+
+// endPause has a goroutine own the flow, if none does because the source is quiet.
+func (f *flow) endPause() {
+	if f.wait != nil {
+		f.wait.pause.End()
 	}
 }
 
@@ -142,10 +177,15 @@ func (f *flow) readFailed(err error) {
 		f.lose(CauseLoss, err)
 		return
 	}
-	if f.orders.Load() != 0 {
+	switch {
+	case f.mode == relaying && f.readUntil == 0 && f.orders.CompareAndSwap(orderQuiet, 0):
+		f.wait.quiet, f.wait.wakes = true, 0
+	case f.orders.Load() != 0:
 		f.wait.wakes = 0
-	} else if f.wait.wakes++; f.wait.wakes > 100 {
-		f.lose(CauseLoss, err) // no wake of ours: the connection says so for ever
+	default:
+		if f.wait.wakes++; f.wait.wakes > 100 {
+			f.lose(CauseLoss, err) // no wake of ours: the connection says so for ever
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ func start(t *testing.T, pair func(testing.TB) (near, far net.Conn), change func
 		change(&cfg)
 	}
 	s.pipe = New(cfg)
+	if pausesSoon(cfg.Client) {
+		s.pipe.PauseSoon()
+	}
 	go func() { s.done <- s.pipe.Run() }()
 	return s
 }
@@ -64,16 +67,21 @@ func each(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far
 	t.Run("counted", func(t *testing.T) { test(t, countedPair) })
 }
 
-// tcps runs a test over sockets, which two goroutines carry and then a loop.
+// tcps runs a test over sockets, which two goroutines carry, the same when there are
+// goroutines only while something happens, and then a loop.
 func tcps(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
 	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	t.Run("paused", func(t *testing.T) { test(t, pausePair(tcpPair)) })
 	t.Run("loop", func(t *testing.T) { test(t, loopPair(tcpPair)) })
 }
 
-// tlss runs a test over TLS, which two goroutines carry and then a loop.
+// tlss runs a test over TLS, which is carried likewise.
 func tlss(t *testing.T, pair func(testing.TB) (near, far net.Conn), test func(t *testing.T, pair func(testing.TB) (near, far net.Conn))) {
 	t.Run("tls", func(t *testing.T) {
 		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, pair) })
+	})
+	t.Run("tls/paused", func(t *testing.T) {
+		test(t, func(t testing.TB) (near, far net.Conn) { return tlsOver(t, pausePair(pair)) })
 	})
 	t.Run("tls/loop", func(t *testing.T) { test(t, loopTLSPair(pair)) })
 }
@@ -116,6 +124,26 @@ func inLoop(c net.Conn) bool {
 	}
 	_, ok := c.(*loopSocket)
 	return ok
+}
+
+// A pauseSocket is for which no goroutine waits for long.
+type pauseSocket struct{ countedConn }
+
+// pausesSoon reports whether a connection is a pauseSocket or TLS over one.
+func pausesSoon(c net.Conn) bool {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	_, ok := c.(*pauseSocket)
+	return ok
+}
+
+// pausePair makes pauseSockets of pairs of sockets.
+func pausePair(pair func(testing.TB) (near, far net.Conn)) func(testing.TB) (near, far net.Conn) {
+	return func(t testing.TB) (near, far net.Conn) {
+		near, far = pair(t)
+		return &pauseSocket{countedConn{near.(*net.TCPConn)}}, far
+	}
 }
 
 // loopPair makes pairs for the loop of pairs of sockets.
