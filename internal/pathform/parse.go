@@ -256,7 +256,9 @@ func beyondASCII(c rune) bool { return c >= utf8.RuneSelf }
 func checkHost(host string) error {
 	u, err := url.Parse("http://" + host)
 	switch {
-	case err != nil, u.Hostname() == "", u.User != nil, u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#@"), strings.ContainsFunc(host, beyondASCII):
+	case strings.Contains(host, "@"): // which is not repeated: it may hold a password
+		return fault.Invalidf("the target's user name belongs in the Authorization header, not before its host")
+	case err != nil, u.Hostname() == "", u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#"), strings.ContainsFunc(host, beyondASCII):
 		return fault.Invalidf("the host %q is not valid", clip(host))
 	case strings.HasSuffix(host, ":"):
 		return fault.Invalidf("the host %q ends with a colon and has no port", clip(host))

@@ -72,7 +72,9 @@ func TestParse_Refuses(t *testing.T) {
 		"/to/-/ftp/a/":              "scheme",
 		"/to/-/http//a":             "host",
 		"/to/-/http/?x":             "host",
-		"/to/-/http/u@a/":           "host",
+		"/to/-/http/u@a/":           "Authorization",
+		"/to/-/http/u:hidden@a/":    "Authorization",
+		"/to/-/http/hidden%40a/":    "host",
 		"/to/-/http/a:0/":           "port",
 		"/to/-/http/a:65536/":       "port",
 		"/to/-/http/a:b/":           "host",
@@ -96,7 +98,8 @@ func TestParse_Refuses(t *testing.T) {
 		"/to/cookies=some/http/a/":                            "cookies",
 		"/to/-/http/a/b c":                                    "character",
 	} {
-		if _, err := pathform.Parse(target); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := pathform.Parse(target); err == nil || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "u:hidden") {
 			t.Errorf("%s: %v, want something about %q", target, err, want)
 		}
 	}
