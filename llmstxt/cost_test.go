@@ -169,7 +169,6 @@ var hostile = map[string]struct {
 	"text of code":                    {fill("<main>", "<pre>`</pre><code>`", ""), readPage("text/html")},
 	"text of one piece of code":       {fill("<main><pre>", "a b\n", ""), readPage("text/html")},
 	"images with words":               {numbered("<main>", "<img alt='words %d' src=x>", ""), readPage("text/html")},
-	"styles of each element":          {fill("<main>", "<p style='color:red;display: none'>x</p>", ""), readPage("text/html")},
 	"drawings with paragraphs":        {fill("", "<svg><foreignObject><p>x", ""), readPage("text/html")},
 	"refreshes in noscript":           {numbered("", "<noscript><meta http-equiv=refresh content='0;url=/%d'></noscript>", ""), readPage("text/html")},
 	"marks on one letter":             {fill("<p>a", "\u0301\u0302", ""), readPage("text/html")},
