@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -82,10 +81,6 @@ func work(url string) error {
 // each slot was committed once.
 func processes(t *testing.T, url string) {
 	ctx := context.Background()
-	if strings.HasPrefix(url, "postgres:") {
-		// A worker is stopped for half a second, and on a busy machine for longer.
-		url += "&idle_in_transaction_session_timeout=10s"
-	}
 	s := open(t, url)
 	for i := range jobs {
 		l, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: fmt.Sprint(i)}, -1, time.Hour)

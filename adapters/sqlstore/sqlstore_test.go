@@ -36,7 +36,8 @@ func databaseFile(t testing.TB) string {
 
 var schemas atomic.Int64
 
-// emptySchema makes a schema in the server's database.
+// emptySchema makes a schema in the server's database. On a busy machine, and while a
+// worker is stopped, a transaction waits for its process longer than the store lets it.
 func emptySchema(t testing.TB, server *harness.Server) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", schemas.Add(1))
@@ -45,7 +46,7 @@ func emptySchema(t testing.TB, server *harness.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.RawQuery += "&search_path=" + name
+	u.RawQuery += "&idle_in_transaction_session_timeout=10s&search_path=" + name
 	return u.String()
 }
 

@@ -1,10 +1,9 @@
 const names = [];
 await new Promise((resolve, reject) => {
   socket.on('connect_error', reject);
-  socket.once('connect', () => {
-    names.push(socket.io.engine.transport.name);
-    socket.io.engine.once('upgrade', (transport) => resolve(names.push(transport.name)));
-  });
+  const { engine } = socket.io; // which may be by WebSocket before the namespace is connected
+  names.push(engine.transport.name);
+  engine.once('upgrade', (transport) => resolve(names.push(transport.name)));
 });
 const sum = await socket.emitWithAck('add', 19, 23);
 const reversed = Buffer.from(await socket.emitWithAck('reverse', Buffer.from('farwire'))).toString();
