@@ -150,12 +150,17 @@ func (f *Document) Render(l Layout) string {
 	return b.String()
 }
 
+var (
+	brackets    = strings.NewReplacer("[", "(", "]", ")")
+	parentheses = strings.NewReplacer("(", "%28", ")", "%29")
+)
+
 // noBrackets replaces what would end a link's text.
 func noBrackets(s string) string {
-	return strings.NewReplacer("[", "(", "]", ")").Replace(s)
+	return brackets.Replace(s)
 }
 
 // linkURL keeps a link's target from ending early.
 func linkURL(u string) string {
-	return strings.NewReplacer("(", "%28", ")", "%29").Replace(u)
+	return parentheses.Replace(u)
 }

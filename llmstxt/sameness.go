@@ -18,11 +18,13 @@ import (
 
 var loginWords = plain.Set(`login signin sso auth authenticate authorize oauth oauth2 saml logon sessions users account accounts idp cas`)
 
+var withoutDashes = strings.NewReplacer("-", "", "_", "")
+
 // loginPath reports a path on which a site asks who one is.
 func loginPath(p string) bool {
 	for segment := range strings.SplitSeq(p, "/") {
 		segment = strings.TrimSuffix(segment, path.Ext(segment))
-		if loginWords[strings.NewReplacer("-", "", "_", "").Replace(segment)] {
+		if loginWords[withoutDashes.Replace(segment)] {
 			return true
 		}
 	}

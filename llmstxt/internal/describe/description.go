@@ -125,6 +125,9 @@ func cutOff(s string) bool {
 // spaceless reports a text in a script that has no spaces between words.
 func spaceless(s string) bool {
 	for _, r := range s {
+		if r < 0xe00 {
+			continue // before Thai, the first of them
+		}
 		if r > 0x2e80 && unicode.IsLetter(r) || unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {
 			return true
 		}

@@ -213,7 +213,11 @@ func wordy(s string) bool {
 	letters, n := 0, 0
 	for _, r := range s {
 		n++
-		if unicode.IsLetter(r) || unicode.IsMark(r) {
+		if r < utf8.RuneSelf {
+			if plain.IsLetter(byte(r)) {
+				letters++
+			}
+		} else if unicode.IsLetter(r) || unicode.IsMark(r) {
 			letters++
 		}
 	}

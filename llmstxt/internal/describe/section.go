@@ -367,6 +367,8 @@ var step = plain.Set(`next nextpage nextchapter previous prev previouspage up ba
 	volgende vorige nästa föregående næste forrige neste następny następna poprzedni poprzednia další předchozí следующая следующий далее предыдущая
 	предыдущий назад 次へ 次 次のページ 前へ 前 下一页 下一頁 下一步 上一页 上一頁 다음 이전 sonraki önceki`)
 
+var betweenWords = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // secondary pages are of use to few: licences, indexes, histories.
 func secondary(p *Page) bool {
 	u, err := url.Parse(p.URL)
@@ -383,7 +385,7 @@ func secondary(p *Page) bool {
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}
-	slug = strings.NewReplacer("-", "", "_", "", " ", "").Replace(slug)
+	slug = betweenWords.Replace(slug)
 	if minor[slug] || strings.HasPrefix(slug, "genindex") {
 		return true
 	}

@@ -68,8 +68,11 @@ func (v *voters) cast(sentence string, page int32) {
 }
 
 func (v *voters) once(h uint64, page int32) {
+	if v.left <= 0 {
+		return
+	}
 	c, known := v.count[h]
-	if v.left <= 0 || c.last == page || !known && len(v.count) >= maxCount {
+	if c.last == page || !known && len(v.count) >= maxCount {
 		return
 	}
 	v.left--

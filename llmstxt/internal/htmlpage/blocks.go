@@ -3,6 +3,7 @@ package htmlpage
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/PuerkitoBio/goquery"
@@ -27,10 +28,19 @@ const (
 // as well.
 func (p *Page) Blocks() ([]Block, []string) { return readBlocks(p.main) }
 
+// simplified is room for regions, which the parser copies from.
+var simplified = sync.Pool{New: func() any { return new([]byte) }}
+
 var theBody = goquery.Single("body")
 
 func readBlocks(region []byte) ([]Block, []string) {
-	region = simplify(region)
+	room := simplified.Get().(*[]byte)
+	region = simplify((*room)[:0], region)
+	defer func() {
+		if *room = region; cap(region) <= 64<<10 {
+			simplified.Put(room)
+		}
+	}()
 	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(region))
 	if err != nil || doc.FindMatcher(theBody).Length() == 0 {
 		// Deeper than the parser goes: without its tags it is still text.

@@ -96,6 +96,23 @@ func LanguageName(s string) bool {
 func Key(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf:
+			return wideKey(s)
+		case IsLetter(c):
+			b.WriteByte(c | 0x20)
+		case '0' <= c && c <= '9':
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// wideKey is the Key of a text that is not all ASCII.
+func wideKey(s string) string {
+	var b strings.Builder
+	b.Grow(len(s))
 	for _, r := range strings.ToLower(s) {
 		if r > utf8.RuneSelf && !IsSpace(r) || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
 			b.WriteRune(r)

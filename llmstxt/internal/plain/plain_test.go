@@ -80,3 +80,16 @@ func FuzzSentences(f *testing.F) {
 		}
 	})
 }
+
+// A text of ASCII alone has the key that it has beside other characters.
+func TestKey_ASCII_SameAsBesideOthers(t *testing.T) {
+	all := make([]byte, 0, 256)
+	for c := range byte(0x80) {
+		all = append(all, c, 'A'+c%26)
+	}
+	for _, s := range []string{"", "C++ and C#", "A [link](`code`) @home {1_000}", string(all)} {
+		if got, beside := plain.Key(s), plain.Key(s+"É"); got+"é" != beside {
+			t.Errorf("%q: %q, beside another character %q", s, got, beside)
+		}
+	}
+}
