@@ -66,7 +66,7 @@ func TestPause_Readable_Ends(t *testing.T) {
 		begin(t, &p, near)
 		p.End()
 		await(t, ended, "End")
-		p.End() // there is none
+		p.End() // once more changes nothing
 	}
 	begin(t, &p, near)
 	far.(*net.TCPConn).CloseWrite()
