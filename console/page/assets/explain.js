@@ -52,6 +52,18 @@ const table = [
     advice: 'End something that is still running, or ask the operator for more.',
   },
 
+  // Somebody else's wish.
+  {
+    when: (t) => /^ended by request$/.test(t.text),
+    title: 'This was ended by request.',
+    advice: 'You ended it, under “Network” or in another window, or the operator did. It can be started again.',
+  },
+  {
+    when: (t) => /^key revoked$/.test(t.text),
+    title: 'This key is not valid any more.',
+    advice: 'The operator has taken it back. Ask for another one and enter it with “Change key” at the top.',
+  },
+
   // The gateway itself.
   {
     when: (t) => t.status === 503 || (t.code === 1001 && /drain/.test(t.text)),
@@ -79,6 +91,16 @@ const table = [
     when: (t) => /agent lost/.test(t.text),
     title: 'The agent was lost.',
     advice: 'Its machine or its network has failed. Connect again; without a fixed agent the gateway picks another.',
+  },
+  {
+    when: (t) => /agent is going away/.test(t.text),
+    title: 'The agent was stopped on purpose.',
+    advice: 'Connect again; without a fixed agent the gateway picks another.',
+  },
+  {
+    when: (t) => /gateway (lost|is going away)/.test(t.text),
+    title: 'Another gateway, which the agent is attached to, is gone.',
+    advice: 'Connect again in a moment: the agent attaches to a gateway that is there.',
   },
   {
     when: (t) => /target refused|not allowed|forbidden address|private/i.test(t.text) && (t.code === 1008 || t.status === 403),
@@ -215,6 +237,9 @@ const table = [
     advice: 'The network or the gateway has failed. Check that the gateway is running, then connect again.',
   },
   { when: (t) => t.code === 1001, title: 'The other side is going away.', advice: 'Connect again in a moment.' },
+  { when: (t) => t.code === 1012, title: 'The other side is restarting.', advice: 'Connect again in a moment.' },
+  { when: (t) => t.code === 1013, title: 'The other side has no room for this now.', advice: 'Connect again in a while.' },
+  { when: (t) => t.code === 1003, title: 'The other side does not take messages of this kind.', advice: 'Send text in place of bytes, or the other way round.' },
   { when: (t) => t.code === 1005, title: 'The other side closed and gave no reason.', advice: '' },
   {
     when: (t) => t.code === 1002 || t.code === 1007,
