@@ -234,18 +234,22 @@ func TestOptions(t *testing.T) {
 	for _, c := range []struct {
 		options      console.Options
 		gateway, key string
+		version      string
 	}{
-		{console.Options{}, "./", "ask"},
-		{console.Options{Gateway: "/api/"}, "/api/", "ask"},
-		{console.Options{Gateway: "/api"}, "/api/", "ask"},
-		{console.Options{Gateway: "../"}, "../", "ask"},
-		{console.Options{Gateway: `/a"><script>/`}, "/a&#34;&gt;&lt;script&gt;/", "ask"},
-		{console.Options{NoKey: true}, "./", "none"},
+		{console.Options{}, "./", "ask", ""},
+		{console.Options{Gateway: "/api/"}, "/api/", "ask", ""},
+		{console.Options{Gateway: "/api"}, "/api/", "ask", ""},
+		{console.Options{Gateway: "../"}, "../", "ask", ""},
+		{console.Options{Gateway: `/a"><script>/`}, "/a&#34;&gt;&lt;script&gt;/", "ask", ""},
+		{console.Options{NoKey: true}, "./", "none", ""},
+		{console.Options{Version: "v1.2.3"}, "./", "ask", "v1.2.3"},
+		{console.Options{Version: `v1"><script>`}, "./", "ask", "v1&#34;&gt;&lt;script&gt;"},
 	} {
 		_, body := ask(t, console.Handler(c.options), http.MethodGet, "/")
 		for _, want := range []string{
 			`<meta name="farwire-gateway" content="` + c.gateway + `">`,
 			`<meta name="farwire-key" content="` + c.key + `">`,
+			`<meta name="farwire-version" content="` + c.version + `">`,
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%+v: the page lacks %s", c.options, want)
