@@ -268,10 +268,15 @@ const ErrNoNetworkCause = causeNoNetwork
 // Surroundings replaces what the machine's interfaces say, until the function
 // that it returns is called.
 func Surroundings(addrs []net.Addr, failed error) (restore func()) {
+	return SurroundingsBy(func() ([]net.Addr, error) { return addrs, failed })
+}
+
+// SurroundingsBy is Surroundings for a machine that changes.
+func SurroundingsBy(now func() ([]net.Addr, error)) (restore func()) {
 	machine.mu.Lock()
 	defer machine.mu.Unlock()
 	list := machine.list
-	machine.list, machine.known, machine.failed = func() ([]net.Addr, error) { return addrs, failed }, nil, nil
+	machine.list, machine.known, machine.failed = now, nil, nil
 	return func() {
 		machine.mu.Lock()
 		defer machine.mu.Unlock()

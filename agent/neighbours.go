@@ -52,8 +52,8 @@ type interfaces struct {
 
 var machine = interfaces{list: net.InterfaceAddrs}
 
-// look returns the neighbourhood of now. When the system does not tell, that is
-// the last one known, or the error when there was none.
+// look returns the neighbourhood of now. When the system does not tell, it fails,
+// whatever was known before: an address may have come since.
 func (i *interfaces) look() (*neighbourhood, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -63,10 +63,8 @@ func (i *interfaces) look() (*neighbourhood, error) {
 	i.asked = time.Now()
 	addrs, err := i.list()
 	if err != nil {
-		if i.known == nil {
-			i.failed = err
-		}
-		return i.known, i.failed
+		i.known, i.failed = nil, err
+		return nil, err
 	}
 	i.known, i.failed = survey(addrs), nil
 	return i.known, nil

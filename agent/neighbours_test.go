@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -75,6 +77,39 @@ func TestGuard_AddressesUnknown_FailsClosed(t *testing.T) {
 	if err := agent.GuardCheck(agent.DirectOptions{}, "a", netip.MustParseAddrPort("8.8.4.4:443")); err == nil {
 		t.Error("dialled blindly")
 	}
+}
+
+// The list of a machine's addresses is at most a second old, and one that cannot be
+// asked for any more counts no longer.
+func TestGuard_SurroundingsChange_CountWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var addrs []net.Addr
+		var failed error
+		defer agent.SurroundingsBy(func() ([]net.Addr, error) { return addrs, failed })()
+		target := netip.MustParseAddrPort("8.8.4.4:443")
+		alone, beside := cidrs(t, "10.1.1.1/24"), cidrs(t, "10.1.1.1/24", "8.8.4.4/24")
+		for _, c := range []struct {
+			what   string
+			addrs  []net.Addr
+			failed error
+			passes bool
+		}{
+			{"elsewhere", alone, nil, true},
+			{"come later", beside, nil, false},
+			{"gone again", alone, nil, true},
+			{"no longer told", alone, errors.New("too many open files"), false},
+			{"still not told", alone, errors.New("too many open files"), false},
+			{"told again", alone, nil, true},
+		} {
+			addrs, failed = c.addrs, c.failed
+			time.Sleep(time.Second)
+			for range 2 { // asked, and remembered
+				if err := agent.GuardCheck(agent.DirectOptions{}, "a", target); (err == nil) != c.passes {
+					t.Errorf("%s: %v", c.what, err)
+				}
+			}
+		}
+	})
 }
 
 func TestGuard_OwnListeners_AreNeverDialled(t *testing.T) {
