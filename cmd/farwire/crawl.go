@@ -363,11 +363,15 @@ func (p *progress) end() {
 	}
 }
 
-// printable keeps what a site says from commanding the terminal.
+// printable keeps what a site says from commanding the terminal, and leaves out what
+// nobody sees: a text must not look like another one.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		switch {
+		case unicode.IsControl(r):
 			return unicode.ReplacementChar
+		case unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return -1
 		}
 		return r
 	}, s)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -60,6 +62,32 @@ func TestCrawl_BadChoice(t *testing.T) {
 		status, _, errs := runHere(t, []string{"crawl", "https://example.com/", flag + "=" + value}, nil)
 		if status != statusMisuse || !strings.Contains(errs, flag) {
 			t.Errorf("%s %s: status %d: %s", flag, value, status, errs)
+		}
+	}
+}
+
+// What nobody sees in an address of a file is not printed: it may turn around what
+// stands before it, or make two addresses look alike.
+func TestCheck_UnseenText_IsNotPrinted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "llms.txt")
+	unseen := "\u202e\u2066\u200b\u00ad\ufe0f\U000e0101\U000e0041\u2028\u034f\x1b\x07"
+	var text strings.Builder
+	text.WriteString("# A\n\n> B\n\n## Docs\n\n")
+	for _, r := range unseen {
+		fmt.Fprintf(&text, "- [A](http://127.0.0.1:1/a%cb): A\n- [A](ftp://x%cy/z): A\n* wo%crds\n", r, r, r)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Start(t, program(t, "check", file, "--allow-private"))
+	status, printed := p.Status(), p.Stdout.String()+p.Stderr.String()
+	if status != statusFailed || !strings.Contains(printed, "127.0.0.1:1/") || strings.ContainsAny(printed, unseen) {
+		t.Errorf("status %d: %q", status, printed)
+	}
+	for _, r := range unseen {
+		switch got := printable("a" + string(r) + "b"); {
+		case unicode.IsControl(r) && got != "a\ufffdb", !unicode.IsControl(r) && got != "ab":
+			t.Errorf("%U is printed as %q", r, got)
 		}
 	}
 }
