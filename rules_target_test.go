@@ -92,3 +92,30 @@ func TestRules_HostHeaderAndServerName_JudgedAsHosts(t *testing.T) {
 		}
 	}
 }
+
+// Rules on addresses hold for what is dialled. For a Host header or a server name they
+// hold when it is written as an address.
+func TestRules_HostHeaderAsAnAddress_JudgedByRulesOnAddresses(t *testing.T) {
+	for message, refused := range map[string]bool{
+		`"headers":{"Host":"198.51.100.7"}`:          false,
+		`"headers":{"Host":"198.51.100.9"}`:          true,
+		`"headers":{"Host":"198.51.100.9:8443"}`:     true,
+		`"headers":{"Host":"[::ffff:198.51.100.9]"}`: true,
+		`"headers":{"Host":"203.0.113.7"}`:           true,
+		`"headers":{"Host":"name.test"}`:             false,
+		`"server_name":"name.test"`:                  false,
+		`"server_name":"denied.test"`:                true,
+	} {
+		var dialled dialList
+		w := newWorld(t, func(o *farwire.Options) {
+			o.Auth = keyed(t, farwire.Principal{Allow: []string{"198.51.100.0/24"}, Deny: []string{"198.51.100.9", "denied.test"}})
+			o.Agents = exitBy("127.0.0.1:1", nil, &dialled)
+		})
+		p := w.open("/ws")
+		p.text(`{"apiKey":"` + testKey + `","url":"wss://198.51.100.1/",` + message + `}`)
+		r := p.refusal()
+		if got := strings.Contains(r.text, "is not allowed to this key"); got != refused || refused && len(dialled.all()) != 0 {
+			t.Errorf("%s: %+v, dialled %q", message, r, dialled.all())
+		}
+	}
+}
