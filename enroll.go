@@ -48,7 +48,11 @@ func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error 
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		j.log("The file could not be hosted")
+		told := "The file could not be hosted"
+		if refusal := (*Refusal)(nil); errors.As(err, &refusal) && refusal != nil {
+			told += ": " + public(err).Text
+		}
+		j.log(told)
 		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
 	}
 	out.url, out.files = url, files
@@ -78,7 +82,7 @@ func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 	defer cancel()
 	sites, err := c.g.o.Sites.Enrolled(ctx, baseURL)
 	if err != nil {
-		return false, fmt.Errorf("looking for a site: %w", err)
+		return false, fault.FromHost("site store", err)
 	}
 	return slices.ContainsFunc(sites, func(s Site) bool { return s.Subject == c.session.Subject }), nil
 }
@@ -150,7 +154,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		return tooManySites(most)
 	}
 	if err != nil {
-		return fmt.Errorf("enrolling a site: %w", err)
+		return fault.FromHost("site store", err)
 	}
 	// From here on the site is there, whatever becomes of its file, and nobody
 	// else will tell the secret.
@@ -175,7 +179,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
 	site.SitemapLastmod = out.site.Newest
 	if err := sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}); err != nil {
-		return fmt.Errorf("enrolling a site: %w", err)
+		return fault.FromHost("site store", err)
 	}
 	out.url, out.files = url, files
 	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))

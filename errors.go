@@ -81,10 +81,11 @@ var (
 	errClientGone  = opening.ErrGone
 )
 
-// A Refusal is an error that a host program may return from any of its
-// interfaces (Authenticator, AgentSelector, Limiter, Options.Allow, an exit's
-// DialContext). It is shown as it is. Whatever else a host returns is "internal
-// error" outside, and whole in the log.
+// A Refusal is an error that a host program may return, wrapped or not, from any of
+// its interfaces: Authenticator, KeyLookuper, Limiter, SlotLimiter, PageLimiter,
+// ByteLimiter, AgentSelector, an exit's DialContext, Options.Allow, SiteStore and
+// Storage. It is shown as it is, and its Err is in the log alone. Whatever else a host
+// returns is "internal error" outside, and whole in the log.
 type Refusal struct {
 	Status     int           // of an HTTP answer, 400 to 599; anything else: 403
 	CloseCode  int           // of a close frame and an error event; one that no close frame may carry: 1008
@@ -287,13 +288,18 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 		return
 	}
 	p := public(err)
-	g.o.Logger.DebugContext(ctx, "refused", "kind", kind.String(), "status", p.Status, "err", p.Text)
+	info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
+	var caller *callerError
+	if errors.As(err, &caller) {
+		info.Subject, info.KeyID = caller.subject, caller.keyID
+	}
+	var refusal *Refusal
+	if errors.As(err, &refusal) && refusal != nil && refusal.Err != nil {
+		g.o.Logger.InfoContext(ctx, "refused by the host", "kind", kind.String(), "subject", info.Subject, "status", p.Status, "err", err)
+	} else {
+		g.o.Logger.DebugContext(ctx, "refused", "kind", kind.String(), "status", p.Status, "err", p.Text)
+	}
 	if f := g.o.Trace.Refused; f != nil {
-		info := RefusedInfo{Kind: kind, Remote: remote, Status: p.Status, Err: err}
-		var caller *callerError
-		if errors.As(err, &caller) {
-			info.Subject, info.KeyID = caller.subject, caller.keyID
-		}
 		f(ctx, info)
 	}
 }

@@ -233,7 +233,7 @@ func (g *Gateway) fileSecret(ctx context.Context) ([]byte, error) {
 	secret, err := keeper.Secret(ctx, "hosted-files")
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the secret of hosted files: %w", err)
+		return nil, fault.FromHost("the secret of hosted files", err)
 	case len(secret) < sha256.Size:
 		return nil, fmt.Errorf("the secret of hosted files: %T keeps one of %d bytes", keeper, len(secret))
 	}

@@ -1,0 +1,107 @@
+package farwire_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire"
+)
+
+// slotFunc is a SlotLimiter whose slots are the function's.
+type slotFunc struct {
+	farwire.Limiter
+	fail func() error
+}
+
+func (s slotFunc) TakeSlot(context.Context, farwire.Principal, farwire.Kind, int) (func(), bool, error) {
+	return nil, false, s.fail()
+}
+
+// byteFunc is a ByteLimiter whose count is the function's.
+type byteFunc struct {
+	farwire.Limiter
+	fail func() error
+}
+
+func (b byteFunc) AddBytes(context.Context, farwire.Principal, int64) (farwire.ByteQuota, error) {
+	return farwire.ByteQuota{}, b.fail()
+}
+
+// TestHost_RefusesWithACause_WholeInTheLog has each part of a host refuse with an error
+// that is for the log alone.
+func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
+	parts := map[string]func(o *farwire.Options, fail func() error){
+		"slots": func(o *farwire.Options, fail func() error) {
+			o.Limits = farwire.Limits{Sessions: 1, Streams: 1, Crawls: 1}
+			o.Limiter = slotFunc{farwire.NewLimiter(), fail}
+		},
+		"bytes": func(o *farwire.Options, fail func() error) {
+			o.Limits.BytesPerDay = 1000
+			o.Limiter = byteFunc{farwire.NewLimiter(), fail}
+		},
+	}
+	for part, set := range hostParts {
+		parts[part] = set
+	}
+	for part, set := range parts {
+		t.Run(part, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, func(o *farwire.Options) {
+				set(o, func() error {
+					return &farwire.Refusal{Message: "budget used up", Err: errors.New("table 7 at 10.0.0.7")}
+				})
+			})
+			for _, got := range w.refusals() {
+				if got.text != "budget used up" {
+					t.Errorf("got %+v", got)
+				}
+			}
+			for _, kind := range []string{"relay", "crawl", "amqp", "http", "tunnel"} {
+				w.wantLog(`level=(INFO|WARN) .*kind=` + kind + ` .*budget used up: table 7 at 10\.0\.0\.7`)
+			}
+			if strings.Contains(w.log.String(), testKey) {
+				t.Errorf("the log has the key:\n%s", w.log)
+			}
+		})
+	}
+}
+
+// TestCrawl_SiteStoreTimesOut_IsNotTheTargets has the host's own store run out of time.
+func TestCrawl_SiteStoreTimesOut_IsNotTheTargets(t *testing.T) {
+	s := newSite(t, threePages)
+	for _, method := range []string{"Enroll", "Commit"} {
+		t.Run(method, func(t *testing.T) {
+			sites := &memorySites{before: func(called string) error {
+				if called == method {
+					return fmt.Errorf("table 7 at 10.0.0.7: %w", context.DeadlineExceeded)
+				}
+				return nil
+			}}
+			w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = newFolder(t, t.TempDir()), sites })
+			h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true}`, s.URL))
+			h.one(t, "result")
+			h.wantError(t, 1011, "internal error")
+			w.wantLog(`level=WARN .*site store: table 7 at 10\.0\.0\.7`)
+		})
+	}
+}
+
+// refusingStorage says why it does not host a file.
+type refusingStorage struct{}
+
+func (refusingStorage) Save(context.Context, farwire.File) (string, error) {
+	return "", &farwire.Refusal{Message: "the plan hosts no files", Err: errors.New("table 7 at 10.0.0.7")}
+}
+
+func TestCrawl_StorageRefuses_ClientIsToldWhy(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) { o.Storage = refusingStorage{} })
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, newSite(t, threePages).URL))
+	if h.code != 1000 || h.one(t, "result").Content == "" || !strings.Contains(h.logs(), "The file could not be hosted: the plan hosts no files") ||
+		strings.Contains(h.logs(), "table 7") {
+		t.Errorf("got %+v", h)
+	}
+	w.wantLog(`level=WARN .*table 7 at 10\.0\.0\.7`)
+}
