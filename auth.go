@@ -35,8 +35,11 @@ type Authenticator interface {
 
 // A KeyLookuper is an Authenticator that is asked at every use of a token for
 // the principal behind its key id, so that revoking a key or changing its limits
-// counts at once; a key id that is no longer valid is an error that wraps
-// [ErrUnauthorized]. Without Lookup a token lives out its five minutes.
+// counts at once. Without Lookup a token lives out its five minutes.
+//
+// Lookup is called concurrently. A key id that is no longer valid is an error that
+// wraps [ErrUnauthorized]; any other error is the Authenticator's own trouble. A
+// principal with another Subject than that of the token counts as a key that is gone.
 type KeyLookuper interface {
 	Authenticator
 	Lookup(ctx context.Context, keyID string) (Principal, error)

@@ -213,7 +213,8 @@ func (r *rendering) end() renderCost {
 }
 
 // A Renderer shows a page in a browser and returns the document as the browser
-// has it once the page has settled. Render is called concurrently. Of its error
+// has it once the page has settled. Render is called concurrently, and must return
+// when its context ends. Of its error
 // a client sees only what a method Detail() string of it says; By, Time and
 // Bytes count even then.
 type Renderer interface {

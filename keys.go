@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -40,7 +41,8 @@ func APIKeys(keys map[string]string) (Authenticator, error) {
 
 // A KeySet is an [Authenticator] and a [KeyLookuper] for a set of API keys that
 // can be replaced while it is in use. Keys are kept as SHA-256 sums and compared
-// in constant time. It is safe for concurrent use.
+// in constant time. It is safe for concurrent use. Make one with [NewKeySet]: the zero
+// value knows no key until Replace gives it some.
 type KeySet struct{ set atomic.Pointer[keySet] }
 
 // A KeyRecord admits one API key, which it knows by its hash alone.
@@ -118,12 +120,16 @@ type keySet struct {
 	byID map[string]Principal
 }
 
+var noKeys keySet
+
+func (s *KeySet) keys() *keySet { return cmp.Or(s.set.Load(), &noKeys) }
+
 // Authenticate compares with every key, so that the time tells nothing about
 // which came close.
 func (s *KeySet) Authenticate(ctx context.Context, c Credentials) (Principal, error) {
 	sum := sha256.Sum256([]byte(c.Key))
 	found := -1
-	set := s.set.Load()
+	set := s.keys()
 	for i := range set.sums {
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], set.sums[i][:]), i, found)
 	}
@@ -135,7 +141,7 @@ func (s *KeySet) Authenticate(ctx context.Context, c Credentials) (Principal, er
 
 // Lookup returns the principal behind a key id.
 func (s *KeySet) Lookup(_ context.Context, keyID string) (Principal, error) {
-	p, ok := s.set.Load().byID[keyID]
+	p, ok := s.keys().byID[keyID]
 	if !ok {
 		return Principal{}, ErrUnauthorized
 	}
@@ -143,7 +149,7 @@ func (s *KeySet) Lookup(_ context.Context, keyID string) (Principal, error) {
 }
 
 // KeyIDs returns the ids of all keys, in no order.
-func (s *KeySet) KeyIDs() []string { return slices.Collect(maps.Keys(s.set.Load().byID)) }
+func (s *KeySet) KeyIDs() []string { return slices.Collect(maps.Keys(s.keys().byID)) }
 
 // keyID names a key without giving it away: the same in every gateway that
 // knows the key or its hash, and not the sum that keys are compared by.
@@ -197,7 +203,7 @@ const maxTokenAllow = 32
 // be renewed. Tokens are JSON Web Tokens (RFC 7519) signed with HMAC-SHA256.
 //
 // A JSON body may ask for another life and narrow the token: {"expires_in": 3600,
-// "allow": ["wss://…"], "kinds": ["relay"]}. More than five minutes are given only
+// "allow": ["feed.example.com:443"], "kinds": ["relay"]}. More than five minutes are given only
 // where the Authenticator is a [KeyLookuper], so that a revoked key is noticed. A
 // narrowed token opens sessions of its kinds and nothing else.
 func (g *Gateway) Token() http.Handler {

@@ -75,7 +75,8 @@ func (l Limits) allows(k Kind) int {
 }
 
 // Counters are what a session has carried so far: frames and payload bytes of a
-// relay, messages and body bytes of a stream.
+// relay, messages and body bytes of a stream, body bytes of a request in the path form,
+// and bytes of a tunnel. The last two have no frames.
 type Counters struct {
 	FramesToTarget, BytesToTarget int64
 	FramesToClient, BytesToClient int64

@@ -129,7 +129,7 @@ type Site struct {
 // SiteOptions are the options of a crawl request that recrawls repeat.
 type SiteOptions struct {
 	MaxPages   int    `json:"max_pages"`
-	DescLength int    `json:"desc_length"`
+	DescLength int    `json:"desc_length"` // characters of an excerpt
 	Format     string `json:"format"`
 	Enhance    bool   `json:"enhance"`
 	Remote     bool   `json:"remote"` // useBrightdata

@@ -126,7 +126,7 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 
 // Network returns the handler that lists the agents, for callers with a key:
 // {"agents": [{"id", "slug", "country", "state", "sessions", "rtt_ms",
-// "version", "gateways"}, …]}. It answers 404 when the AgentSelector cannot list its
+// "version", "exit_ip", "gateways"}, …]}. exit_ip is there where it is known. It answers 404 when the AgentSelector cannot list its
 // agents.
 func (g *Gateway) Network() http.Handler {
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

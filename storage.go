@@ -32,7 +32,7 @@ type Storage interface {
 type File struct {
 	Name        string // slash-separated, relative, made of [A-Za-z0-9._-]
 	ContentType string
-	Body        []byte
+	Body        []byte // not to be changed, nor kept after Save has returned
 	Version     uint64 // grows with each crawl of a site; zero replaces whatever is there
 }
 
@@ -47,7 +47,8 @@ var ErrStale = errors.New("a newer version is there")
 //
 // Secret returns the secret of this name, at least 32 random bytes, which it makes
 // at the first call. All gateways that share the store get the same. A bucket must
-// not keep one: whoever reads the bucket would know the names.
+// not keep one: whoever reads the bucket would know the names. Secret is safe for
+// concurrent use. On an error nothing is hosted, and the next crawl asks again.
 type SecretKeeper interface {
 	Secret(ctx context.Context, name string) ([]byte, error)
 }
@@ -58,7 +59,8 @@ type SecretKeeper interface {
 //
 // Both methods are called concurrently. Files returns the files below a folder, such
 // as "llms/0123", in any order; none is no error. Remove removes all files below a
-// folder, which need not exist.
+// folder, which need not exist. Their errors are logged and fail no crawl: the next
+// crawl of the caller tries again.
 type FileRemover interface {
 	Storage
 	Files(ctx context.Context, folder string) ([]StoredFile, error)

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -358,5 +359,33 @@ func TestTokenHandler(t *testing.T) {
 				t.Error("a 401 without WWW-Authenticate")
 			}
 		})
+	}
+}
+
+// TestNew_AuthenticatorWithoutLookup_OneLineSaysSo is for hosts that count on a revoked
+// key's tokens being refused at once.
+func TestNew_AuthenticatorWithoutLookup_OneLineSaysSo(t *testing.T) {
+	without := authFunc(func(context.Context, farwire.Credentials) (farwire.Principal, error) {
+		return farwire.Principal{}, farwire.ErrUnauthorized
+	})
+	for what, c := range map[string]struct {
+		auth farwire.Authenticator
+		want int
+	}{"without": {without, 1}, "with": {mustKeys(t, map[string]string{testKey: "alice"}), 0}} {
+		w := newWorld(t, func(o *farwire.Options) { o.Auth = c.auth })
+		said := regexp.MustCompile(`level=INFO .*no Lookup.*five minutes`).FindAllString(w.log.String(), -1)
+		if len(said) != c.want {
+			t.Errorf("%s: %d lines, want %d:\n%s", what, len(said), c.want, w.log)
+		}
+	}
+}
+
+func TestKeySet_ZeroValue_KnowsNoKey(t *testing.T) {
+	var s farwire.KeySet
+	if _, err := s.Authenticate(t.Context(), farwire.Credentials{Key: testKey}); !errors.Is(err, farwire.ErrUnauthorized) {
+		t.Errorf("a key: %v", err)
+	}
+	if _, err := s.Lookup(t.Context(), "some-id"); !errors.Is(err, farwire.ErrUnauthorized) || len(s.KeyIDs()) != 0 {
+		t.Errorf("an id: %v, of %v", err, s.KeyIDs())
 	}
 }

@@ -77,13 +77,14 @@ type SessionResult struct {
 	Agent    string // the agent's id; empty when none was reached
 	Target   string // the target's host and port, the host alone where there is no port; empty until it was known
 	EndedBy  EndedBy
-	Code     int   // the close code that ended it, or that of the error event
+	Code     int   // the close code that ended it, or that of the error event; of a request in the path form or a tunnel, the HTTP status; zero: none
 	Err      error // nil after a clean end
 	Duration time.Duration
 
 	// Frames and payload bytes of a relay; for a stream, messages and body
 	// bytes to the client; for a crawl, pages and bytes of the file; for a
-	// recrawl, pages, and bytes of the file if it was saved.
+	// recrawl, pages, and bytes of the file if it was saved; for a request in the
+	// path form, body bytes, and for a tunnel, bytes, and no frames.
 	FramesToTarget, BytesToTarget int64
 	FramesToClient, BytesToClient int64
 

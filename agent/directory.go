@@ -20,7 +20,8 @@ type Directory interface {
 }
 
 // A Member is a gateway as a Directory sees it. Its functions return soon and are
-// safe for concurrent use.
+// safe for concurrent use. They must call no method of the Membership, which may wait
+// for them.
 type Member struct {
 	// Holding returns what the gateway holds now.
 	Holding func() Holding
@@ -76,7 +77,7 @@ type Held struct {
 }
 
 // A LocalDirectory is a Directory for gateways of one process. The zero value is
-// ready for use.
+// ready for use. It is safe for concurrent use.
 type LocalDirectory struct {
 	mu      sync.Mutex
 	members []*localMember

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// RunOptions are the options of [Run].
+// RunOptions are the options of [Run]. Gateways, and Secret or ReadSecret, are required.
 type RunOptions struct {
 	// Gateways are the URLs (http, https, ws or wss) of the gateways to serve.
 	// A URL that does not end in /agents/attach gets that added to its path.
@@ -32,7 +32,8 @@ type RunOptions struct {
 	Secret string // the secret of the gateways, or the token of this agent
 
 	// ReadSecret, if not nil, is asked for the secret before each attach, in
-	// place of Secret.
+	// place of Secret. It is called concurrently. Its error ends Run at the start;
+	// later it is logged, and the attach is tried again.
 	ReadSecret func() (string, error)
 
 	// Slug and Country, ISO 3166-1 alpha-2, are what the agent claims to be. Both may

@@ -34,6 +34,7 @@ const Key = "the-api-key-of-alice-in-tests"
 // What o leaves out is filled in: the Authenticator knows [Key], the Logger writes
 // into the test's log, and RootCAs trusts the hosts. The gateway is shut down when
 // the test ends. No socket is opened, so it works in a bubble of testing/synctest.
+// What cannot be used ends the test.
 func NewGateway(t testing.TB, o farwire.Options, hosts map[string]http.Handler) *farwire.Gateway {
 	t.Helper()
 	internet, err := newInternet(hosts)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/coder/websocket"
 
@@ -91,4 +92,21 @@ func get(t *testing.T, url string) (status int, text string) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(b)
+}
+
+func TestNewGateway_InBubble_PathFormAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gw := hosttest.NewGateway(t, farwire.Options{}, map[string]http.Handler{
+			"api.example.com": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }),
+		})
+		for _, scheme := range []string{"http", "https"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/to/-/"+scheme+"/api.example.com/", nil)
+			r.Header.Set("X-API-Key", hosttest.Key)
+			w := httptest.NewRecorder()
+			gw.PathForm().ServeHTTP(w, r)
+			if w.Code != http.StatusOK || w.Body.String() != "hello" {
+				t.Errorf("%s: %d %q", scheme, w.Code, w.Body)
+			}
+		}
+	})
 }

@@ -30,7 +30,8 @@ type other struct {
 	parts  int
 }
 
-// Join begins to tell the others what the member holds. There is one member.
+// Join begins to tell the others what the member holds. It is called once: a second
+// member replaces the first, which is told nothing any more.
 func (c *Cluster) Join(m agent.Member) agent.Membership {
 	joined := &membership{cluster: c, Member: m, links: make(map[uint64]agent.Held)}
 	c.mu.Lock()

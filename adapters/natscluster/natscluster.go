@@ -183,7 +183,8 @@ func (c *Cluster) Stats() Stats {
 	return Stats{c.Connected(), 1 + len(c.others), c.published.Load(), c.received.Load(), c.dropped.Load()}
 }
 
-// Close leaves the cluster and ends the connection to NATS.
+// Close leaves the cluster and ends the connection to NATS. Call it after
+// Gateway.Shutdown and Pool.Shutdown. The error is always nil.
 func (c *Cluster) Close() error {
 	c.mu.Lock()
 	m := c.member

@@ -29,7 +29,8 @@ type MemoryCache struct {
 
 type remembered struct{ key, answer string }
 
-// Memory returns a Cache of at most so many bytes, which ends with the process.
+// Memory returns a Cache of at most so many bytes, which ends with the process. Zero or
+// less keeps nothing. It is safe for concurrent use.
 func Memory(bytes int64) *MemoryCache {
 	return &MemoryCache{most: bytes, order: list.New(), at: map[string]*list.Element{}}
 }

@@ -13,7 +13,8 @@ import (
 
 var _ farwire.FileRemover = (*Storage)(nil)
 
-// Files returns the files below a folder.
+// Files returns the files below a folder. A folder whose name no file could have is an
+// error, and so is a list that the bucket does not give to its end.
 func (s *Storage) Files(ctx context.Context, folder string) ([]farwire.StoredFile, error) {
 	if !validName(folder) {
 		return nil, fmt.Errorf("s3: %q is not the name of a folder", folder)
@@ -34,7 +35,8 @@ func (s *Storage) objects(ctx context.Context, folder string) <-chan minio.Objec
 	return s.client.Client.ListObjects(ctx, s.o.Bucket, minio.ListObjectsOptions{Prefix: s.o.Prefix + folder + "/", Recursive: true})
 }
 
-// Remove removes all files below a folder, a thousand in one request.
+// Remove removes all files below a folder, a thousand in one request. It goes on after a
+// file that cannot be removed, and returns the first such error.
 func (s *Storage) Remove(ctx context.Context, folder string) error {
 	files, err := s.Files(ctx, folder)
 	if err != nil || len(files) == 0 {
