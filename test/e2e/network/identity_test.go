@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,6 +55,64 @@ func TestAgentsFile(t *testing.T) {
 	s.close()
 	older.Await(older.Stderr, `another agent has taken this one's place.*us1`)
 	open(t, g, target, "agent", "us1").mustEcho()
+}
+
+// An agent's own token is replaced as docs/operating.md says: what runs and what begins
+// meanwhile is not cut.
+func TestAgentsFile_TokenReplaced_NothingIsCut(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"any": "", "exclusive": `, "exclusive": true`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const before, after = "the-token-that-at5-has-now", "the-token-that-at5-has-then"
+			target, _ := target(t)
+			file := writeFile(t, "["+record("at5", "AT", before, more)+"]")
+			g := harness.Serve(t, "--local-agent", "none", "--agents-file", file, "--rate", "1000")
+			reloads := 0
+			reload := func(tokens ...string) {
+				t.Helper()
+				var list []string
+				for _, token := range tokens {
+					list = append(list, record("at5", "AT", token, more))
+				}
+				if err := os.WriteFile(file, []byte("["+strings.Join(list, ",")+"]"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				g.Signal(syscall.SIGHUP)
+				reloads++
+				g.Await(g.Stderr, fmt.Sprintf(`(?s)(?:reload ended.*?){%d} refused=0\n`, reloads))
+			}
+			attach := func(token string) *harness.TestProcess {
+				return newAgent(t, nil, "--gateway", "http://"+g.Addr, "--token", token, "--allow-private", "--drain-timeout", "120s")
+			}
+			old := attach(before)
+			awaitAttached(old, g, "at5")
+			running := open(t, g, target)
+			running.mustEcho()
+
+			reload(before, after)
+			fresh := attach(after)
+			fresh.Await(fresh.Stderr, `msg=attached .*agent=farwire-at5`)
+			g.Await(g.Stderr, `(?s)(?:msg="agent attached" agent=farwire-at5.*?){2}`)
+			running.mustEcho()
+			old.Signal(harness.Terminate)
+			if name == "any" { // an exclusive one takes none since the other is attached
+				g.Await(g.Stderr, `msg="agent takes no more sessions" agent=farwire-at5`)
+			}
+			running.mustEcho()
+			begun := open(t, g, target)
+			begun.mustEcho()
+			running.close()
+			if status := old.Status(); status != 0 {
+				t.Errorf("the first agent ended with status %d: %s", status, old.Stderr)
+			}
+			reload(after)
+			begun.mustEcho()
+			open(t, g, target).mustEcho()
+			late := attach(before)
+			late.Await(late.Stderr, "gateway refuses this agent: agent secret or token missing or wrong")
+		})
+	}
 }
 
 // An agent with a wrong token says so once, however often it tries.
