@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,6 +77,29 @@ type Principal struct {
 	narrow narrowing // of the token that was shown
 }
 
+// account is what a principal is counted under: the subject's key, or the
+// subject when the host named it without one. No two pairs make the same.
+func (p Principal) account() string {
+	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
+}
+
+// bucket names a bucket of the principal. No account begins with a letter.
+func (p Principal) bucket(b Bucket) string {
+	if b == BucketHTTP {
+		return "http " + p.account()
+	}
+	return p.account()
+}
+
+// shares names all those who may use one connection, or resume its TLS session, one
+// after another: who has the principal's rules, and its sticky session.
+func (p Principal) shares(session string) string {
+	if p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() { // as most are
+		return strconv.Quote(session) + " " + p.account()
+	}
+	return fmt.Sprintf("%q %q %q %q %+v", session, p.account(), p.Allow, p.Deny, p.narrow)
+}
+
 // What a caller without valid credentials is told.
 var (
 	errKeyMissing   = fault.New(fault.KeyMissing, "API key missing")
@@ -136,14 +160,14 @@ type requestAuth struct {
 	remote netip.Addr
 	named  *Principal // by the host's middleware
 	origin error      // not nil: the request's Origin may not rely on the host's word
-	http   bool       // it counts for the rate of HTTP requests
+	bucket Bucket     // what the request counts towards
 	shown  func()     // called when the credentials are valid; nil: nobody asks
 }
 
 // readAuth reads what a request shows, in the contract's order: X-API-Key, then
 // Authorization: Bearer, then the query.
 func (g *Gateway) readAuth(r *http.Request) requestAuth {
-	s := requestAuth{key: r.Header.Get("X-API-Key"), remote: g.o.ClientAddr(r), shown: upgrade.KeyShown(r.Context())}
+	s := requestAuth{key: r.Header.Get("X-API-Key"), bucket: BucketRequests, remote: g.o.ClientAddr(r), shown: upgrade.KeyShown(r.Context())}
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		s.named = &p
 		s.origin = g.checkOrigin(r)
@@ -282,7 +306,7 @@ var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is no
 func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quota, err error) {
 	p, err = g.authenticate(ctx, s)
 	if err == nil {
-		q, err = g.take(ctx, p.counted(s.http))
+		q, err = g.take(ctx, p, s.bucket)
 	}
 	switch {
 	case err == nil:
@@ -297,8 +321,8 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 	return Principal{}, Quota{}, context.Cause(ctx)
 }
 
-func (g *Gateway) take(ctx context.Context, p Principal) (Quota, error) {
-	q, err := g.o.Limiter.Take(ctx, p)
+func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error) {
+	q, err := g.o.Limiter.Take(ctx, p, b)
 	if err != nil {
 		return Quota{}, fault.FromHost("limiter", err)
 	}

@@ -107,7 +107,7 @@ func proxyUser(r *http.Request) (user, password string) {
 
 // readProxyAuth reads who asks from Proxy-Authorization and from nothing else.
 func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
-	seen := requestAuth{remote: g.o.ClientAddr(r), http: true, shown: upgrade.KeyShown(r.Context())}
+	seen := requestAuth{remote: g.o.ClientAddr(r), bucket: BucketHTTP, shown: upgrade.KeyShown(r.Context())}
 	_, seen.key = proxyUser(r)
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		seen.named = &p
@@ -254,7 +254,7 @@ func (t *tunneled) socks(conn net.Conn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
-	seen := requestAuth{key: c.Password, remote: origin.Addr(conn.RemoteAddr().String()), http: true}
+	seen := requestAuth{key: c.Password, remote: origin.Addr(conn.RemoteAddr().String()), bucket: BucketHTTP}
 	if counted, ok := conn.(interface{ KeyShown() }); ok {
 		seen.shown = counted.KeyShown
 	}

@@ -19,7 +19,9 @@ import (
 
 type limiterFunc func() (farwire.Quota, error)
 
-func (f limiterFunc) Take(context.Context, farwire.Principal) (farwire.Quota, error) { return f() }
+func (f limiterFunc) Take(context.Context, farwire.Principal, farwire.Bucket) (farwire.Quota, error) {
+	return f()
+}
 
 // hostParts are the parts of a host that may refuse: each has options in which it
 // returns what the function does.

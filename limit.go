@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/farwire/farwire/internal/daycount"
@@ -50,19 +49,34 @@ type Limits struct {
 	SessionBytes int64         `json:"session_bytes,omitempty"` // of one session
 }
 
+// A Bucket is what a request counts towards. Each principal has one of each, and
+// none of them counts for another. The zero value stands for BucketRequests.
+type Bucket string
+
+// The buckets.
+const (
+	BucketRequests Bucket = "requests" // by Limits.Rate and Burst: all but the others
+	BucketHTTP     Bucket = "http"     // by Limits.HTTPRate and HTTPBurst: requests and tunnels of the path form and the forward proxy
+)
+
+// String returns the word of the constant.
+func (b Bucket) String() string { return string(b) }
+
 // A Limiter counts the requests of principals.
 //
-// Take is called concurrently, once for each request, with the defaults
-// already filled into the principal's Limits. An error is the limiter's own
-// trouble and refuses the request as an internal error; a limiter that would
-// rather let requests pass decides so itself. Those who share a KeyID but not
-// the Subject are different callers.
+// Take is called concurrently, once for each request, with the defaults already
+// filled into the principal's Limits. The request counts towards the bucket, which
+// has the rate and the burst of Limits.RateOf: BucketHTTP in the path form and the
+// forward proxy, WebSockets and tunnels too, and for [Gateway.Open]; else
+// BucketRequests. An error is the limiter's own trouble and refuses the request as an
+// internal error; a limiter that would rather let requests pass decides so itself.
+// Those who share a KeyID but not the Subject are different callers.
 //
 // What runs at a time (Limits.Sessions, Streams, Crawls) is counted by the limiter
 // if it is a [SlotLimiter], and crawled pages if it is a [PageLimiter]; that of
 // [NewLimiter] is both.
 type Limiter interface {
-	Take(context.Context, Principal) (Quota, error)
+	Take(context.Context, Principal, Bucket) (Quota, error)
 }
 
 // Quota is a Limiter's answer.
@@ -140,10 +154,10 @@ type ByteQuota struct {
 }
 
 // NewLimiter returns the Limiter that a gateway uses by default: a token
-// bucket and counts of pages and of bytes for each key, in the memory of this
-// process. It is a [SlotLimiter], a [ByteLimiter] and a [LeftLimiter] as well and safe for concurrent
-// use. It forgets keys whose bucket has filled up again and of which nothing else
-// counts any more. A change of a key's rate or burst counts from its next request on.
+// bucket for each [Bucket] and counts of pages and of bytes for each key, in the
+// memory of this process. It is a [SlotLimiter], a [ByteLimiter] and a [LeftLimiter] as
+// well and safe for concurrent use. It forgets keys whose buckets have filled up again
+// and of which nothing else counts any more. A change of a key's rate or burst counts from its next request on.
 func NewLimiter() PageLimiter { return new(memoryLimiter) }
 
 // or returns l with every zero field taken from def, and a burst in any case.
@@ -188,30 +202,12 @@ func rateOr(rate float64, burst int, defRate float64, defBurst int) (float64, in
 	return rate, max(burst, 1)
 }
 
-// counted returns the principal as the Limiter is asked about it. Requests of the
-// path form and the forward proxy have a rate of their own: they count under
-// another key id.
-func (p Principal) counted(http bool) Principal {
-	if http {
-		p.Limits.Rate, p.Limits.Burst = p.Limits.HTTPRate, p.Limits.HTTPBurst
-		p.KeyID += "/http"
+// RateOf returns the requests per second of a bucket, and how many may come at once.
+func (l Limits) RateOf(b Bucket) (perSecond float64, burst int) {
+	if b == BucketHTTP {
+		return l.HTTPRate, l.HTTPBurst
 	}
-	return p
-}
-
-// account is what a principal is counted under: the subject's key, or the
-// subject when the host named it without one. No two pairs make the same.
-func (p Principal) account() string {
-	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
-}
-
-// shares names all those who may use one connection, or resume its TLS session, one
-// after another: who has the principal's rules, and its sticky session.
-func (p Principal) shares(session string) string {
-	if p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() { // as most are
-		return strconv.Quote(session) + " " + p.account()
-	}
-	return fmt.Sprintf("%q %q %q %q %+v", session, p.account(), p.Allow, p.Deny, p.narrow)
+	return l.Rate, l.Burst
 }
 
 // A memoryLimiter counts in the memory of this process.
@@ -223,8 +219,9 @@ type memoryLimiter struct {
 
 const day = 24 * time.Hour
 
-func (m *memoryLimiter) Take(_ context.Context, p Principal) (Quota, error) {
-	a, err := m.buckets.Take(p.account(), p.Limits.Rate, p.Limits.Burst, time.Now())
+func (m *memoryLimiter) Take(_ context.Context, p Principal, b Bucket) (Quota, error) {
+	perSecond, burst := p.Limits.RateOf(b)
+	a, err := m.buckets.Take(p.bucket(b), perSecond, burst, time.Now())
 	return Quota(a), err
 }
 

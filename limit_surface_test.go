@@ -283,7 +283,7 @@ func or[T any](p *T) string {
 // A waiting limiter answers when its caller gives up.
 type waiting struct{ asked chan struct{} }
 
-func (l waiting) Take(ctx context.Context, _ farwire.Principal) (farwire.Quota, error) {
+func (l waiting) Take(ctx context.Context, _ farwire.Principal, _ farwire.Bucket) (farwire.Quota, error) {
 	l.asked <- struct{}{}
 	<-ctx.Done()
 	return farwire.Quota{}, ctx.Err()

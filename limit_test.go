@@ -16,7 +16,7 @@ func caller(l farwire.Limits) farwire.Principal {
 
 func take(t *testing.T, l farwire.Limiter, p farwire.Principal) farwire.Quota {
 	t.Helper()
-	q, err := l.Take(t.Context(), p)
+	q, err := l.Take(t.Context(), p, farwire.BucketRequests)
 	if err != nil {
 		t.Fatal(err)
 	}

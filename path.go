@@ -201,7 +201,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	s.carry(f)
 	header := r.Header.Clone()
 	seen, err := g.readPathAuth(r, to, header)
-	seen.http = true
+	seen.bucket = BucketHTTP
 	if err == nil {
 		err = s.admit(ctx, seen)
 	}

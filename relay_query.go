@@ -186,7 +186,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 	err := g.connectFirst(s, r, p, func(ctx context.Context) error {
 		header := r.Header.Clone()
 		seen, err := g.readPathAuth(r, to, header)
-		seen.http = true
+		seen.bucket = BucketHTTP
 		if err == nil {
 			err = s.admit(ctx, seen)
 		}

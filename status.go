@@ -176,15 +176,17 @@ type agentInfo struct {
 
 // A LeftLimiter is a Limiter that can be asked what is left without taking of it.
 // Without one, [Gateway.Usage] says nothing of the rate of the path form and the forward
-// proxy. Left is called concurrently, as Take is, takes nothing and never refuses: its
-// Quota has no RetryAfter.
+// proxy. Left is called concurrently, with the principal and the bucket as Take has them,
+// takes nothing and never refuses: its Quota has no RetryAfter. An error leaves the bucket
+// out of what the caller is told.
 type LeftLimiter interface {
 	Limiter
-	Left(context.Context, Principal) (Quota, error)
+	Left(context.Context, Principal, Bucket) (Quota, error)
 }
 
-func (m *memoryLimiter) Left(_ context.Context, p Principal) (Quota, error) {
-	a, err := m.buckets.Left(p.account(), p.Limits.Rate, p.Limits.Burst, time.Now())
+func (m *memoryLimiter) Left(_ context.Context, p Principal, b Bucket) (Quota, error) {
+	perSecond, burst := p.Limits.RateOf(b)
+	a, err := m.buckets.Left(p.bucket(b), perSecond, burst, time.Now())
 	return Quota(a), err
 }
 
@@ -215,9 +217,9 @@ func (g *Gateway) Usage() http.Handler {
 		left
 		Refused uint64 `json:"refused"` // by either rate
 	}
-	leftOf := func(l Limits, q Quota) (of left) {
+	leftOf := func(perSecond float64, q Quota) (of left) {
 		if q.Limit >= 0 {
-			of = left{&l.Rate, &q.Limit, &q.Remaining}
+			of = left{&perSecond, &q.Limit, &q.Remaining}
 		}
 		return of
 	}
@@ -235,7 +237,7 @@ func (g *Gateway) Usage() http.Handler {
 		m := g.meters.Read(p.counter())
 		total := g.runningOf(p)
 		total = total.plus(Counters{BytesToTarget: m.BytesToTarget, BytesToClient: m.BytesToClient})
-		a := map[string]any{"subject": p.Subject, "rate": rate{leftOf(p.Limits, q), m.Refused},
+		a := map[string]any{"subject": p.Subject, "rate": rate{leftOf(p.Limits.Rate, q), m.Refused},
 			"bytes_to_target": total.BytesToTarget, "bytes_to_client": total.BytesToClient}
 		for _, row := range kinds {
 			if row.limit == nil {
@@ -250,15 +252,14 @@ func (g *Gateway) Usage() http.Handler {
 		// What is kept elsewhere is left out when that is away.
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
-		other := p.counted(true)
 		q = Quota{Limit: -1}
 		if asked, ok := g.o.Limiter.(LeftLimiter); ok {
-			if q, err = asked.Left(ctx, other); err != nil {
+			if q, err = asked.Left(ctx, p, BucketHTTP); err != nil {
 				g.o.Logger.WarnContext(r.Context(), "requests left not counted", "subject", p.Subject, "err", err)
 				q.Limit = -1
 			}
 		}
-		a["http_rate"] = leftOf(other.Limits, q)
+		a["http_rate"] = leftOf(p.Limits.HTTPRate, q)
 		if g.o.Sites != nil {
 			kept := new(sites)
 			a["sites"] = kept

@@ -316,7 +316,7 @@ func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
-	seen := requestAuth{http: true}
+	seen := requestAuth{bucket: BucketHTTP}
 	if p, ok := PrincipalFrom(ctx); ok {
 		seen.named = &p
 	}

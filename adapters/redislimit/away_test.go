@@ -87,7 +87,7 @@ func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
 	passed := 0
 	for range 20 {
 		all.Go(func() {
-			q, err := l.Take(t.Context(), slow(10))
+			q, err := l.Take(t.Context(), slow(10), farwire.BucketRequests)
 			if err != nil {
 				t.Error(err)
 			}

@@ -61,7 +61,7 @@ func slow(burst int) farwire.Principal { return caller(farwire.Limits{Rate: 1e-6
 
 func take(t testing.TB, l farwire.Limiter, p farwire.Principal) farwire.Quota {
 	t.Helper()
-	q, err := l.Take(t.Context(), p)
+	q, err := l.Take(t.Context(), p, farwire.BucketRequests)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,32 +131,36 @@ var takeSource string
 
 var takeScript = redis.NewScript(takeSource)
 
-// Take counts a request. An error means that ctx has ended, or that the
-// principal's rate or burst is not positive. An unavailable Redis is no error.
-func (l *Limiter) Take(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
-	return l.take(ctx, p, 1)
+// Take counts a request towards a bucket of the principal. An error means that ctx has
+// ended, or that the bucket's rate or burst is not positive. An unavailable Redis is no error.
+func (l *Limiter) Take(ctx context.Context, p farwire.Principal, b farwire.Bucket) (farwire.Quota, error) {
+	return l.take(ctx, p, b, 1)
 }
 
 // Left says what is left as Take does, and counts nothing.
-func (l *Limiter) Left(ctx context.Context, p farwire.Principal) (farwire.Quota, error) {
-	return l.take(ctx, p, 0)
+func (l *Limiter) Left(ctx context.Context, p farwire.Principal, b farwire.Bucket) (farwire.Quota, error) {
+	return l.take(ctx, p, b, 0)
 }
 
-func (l *Limiter) take(ctx context.Context, p farwire.Principal, n int) (farwire.Quota, error) {
-	rate, burst := p.Limits.Rate, p.Limits.Burst
+func (l *Limiter) take(ctx context.Context, p farwire.Principal, b farwire.Bucket, n int) (farwire.Quota, error) {
+	rate, burst := p.Limits.RateOf(b)
 	switch {
 	case rate < 0, math.IsInf(rate, 1):
 		return farwire.Quota{Limit: -1, Remaining: -1}, nil
 	case !(rate > 0), burst < 1:
 		return farwire.Quota{}, fmt.Errorf("redislimit: a rate of %v with a burst of %d lets nothing pass", rate, burst)
 	}
-	a, err := l.run(ctx, takeScript, 3, l.key("rate", p), strconv.FormatFloat(rate, 'g', -1, 64), burst, n)
+	counted := p
+	if b == farwire.BucketHTTP {
+		counted.KeyID += "/http" // as gateways of other versions name it
+	}
+	a, err := l.run(ctx, takeScript, 3, l.key("rate", counted), strconv.FormatFloat(rate, 'g', -1, 64), burst, n)
 	switch {
 	case errors.As(err, new(*unavailableError)):
 		if n == 0 {
-			return l.local.Left(ctx, l.share(p))
+			return l.local.Left(ctx, l.share(p), b)
 		}
-		return l.local.Take(ctx, l.share(p))
+		return l.local.Take(ctx, l.share(p), b)
 	case err != nil:
 		return farwire.Quota{}, err
 	}
@@ -169,6 +173,8 @@ func (l *Limiter) share(p farwire.Principal) farwire.Principal {
 	n := l.gateways()
 	p.Limits.Rate /= float64(n)
 	p.Limits.Burst = max(1, p.Limits.Burst/n)
+	p.Limits.HTTPRate /= float64(n)
+	p.Limits.HTTPBurst = max(1, p.Limits.HTTPBurst/n)
 	if p.Limits.PagesPerDay > 0 {
 		p.Limits.PagesPerDay = max(1, p.Limits.PagesPerDay/n)
 	}

@@ -32,7 +32,7 @@ func TestTwoGatewaysShare(t *testing.T) {
 	for i, l := range []*redislimit.Limiter{one, two} {
 		both.Go(func() {
 			for range 40 {
-				q, err := l.Take(context.Background(), slow(50))
+				q, err := l.Take(context.Background(), slow(50), farwire.BucketRequests)
 				if err != nil {
 					t.Error(err)
 				}
@@ -63,12 +63,12 @@ func TestTwoGatewaysShare(t *testing.T) {
 	}
 	asked := slow(50)
 	for range 3 { // to ask takes nothing
-		if q, err := two.Left(t.Context(), asked); err != nil || q != (farwire.Quota{Limit: 50}) {
+		if q, err := two.Left(t.Context(), asked, farwire.BucketRequests); err != nil || q != (farwire.Quota{Limit: 50}) {
 			t.Errorf("left of what is used up: %+v, %v", q, err)
 		}
 	}
 	asked.KeyID += "/unused"
-	if q, err := one.Left(t.Context(), asked); err != nil || q != (farwire.Quota{Limit: 50, Remaining: 50}) {
+	if q, err := one.Left(t.Context(), asked, farwire.BucketRequests); err != nil || q != (farwire.Quota{Limit: 50, Remaining: 50}) {
 		t.Errorf("left of what nobody used: %+v, %v", q, err)
 	}
 	keys, err := admin(t, s).Keys(t.Context(), "*").Result()
@@ -109,7 +109,7 @@ func TestWithoutALimit(t *testing.T) {
 		}
 	}
 	for _, limits := range []farwire.Limits{{Burst: 1}, {Rate: math.NaN(), Burst: 1}, {Rate: 1}, {Rate: 1, Burst: -1}} {
-		if q, err := l.Take(t.Context(), caller(limits)); err == nil {
+		if q, err := l.Take(t.Context(), caller(limits), farwire.BucketRequests); err == nil {
 			t.Errorf("%+v: %+v", limits, q)
 		}
 	}
@@ -232,7 +232,7 @@ func TestWindows(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				for ctx.Err() == nil {
-					if _, err := l.Take(context.Background(), p); err != nil {
+					if _, err := l.Take(context.Background(), p, farwire.BucketRequests); err != nil {
 						t.Error(err)
 					}
 				}
@@ -305,7 +305,7 @@ func TestTake_CallerLeaves_ReturnsAtOnce(t *testing.T) {
 	l := open(t, s, redislimit.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.Take(ctx, slow(1)); !errors.Is(err, context.Canceled) {
+	if _, err := l.Take(ctx, slow(1), farwire.BucketRequests); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := l.TakePages(ctx, slow(1), 1); !errors.Is(err, context.Canceled) {
@@ -315,7 +315,7 @@ func TestTake_CallerLeaves_ReturnsAtOnce(t *testing.T) {
 	s.Freeze()
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := l.Take(ctx, slow(1)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := l.Take(ctx, slow(1), farwire.BucketRequests); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 	s.Thaw()

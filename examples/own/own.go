@@ -71,8 +71,9 @@ type Quotas struct {
 	Left map[string]int // by subject
 }
 
-// Take lets a request pass while there are any left.
-func (q *Quotas) Take(_ context.Context, p farwire.Principal) (farwire.Quota, error) {
+// Take lets a request pass while there are any left. One of the path form or the
+// forward proxy, of farwire.BucketHTTP, costs what the others do.
+func (q *Quotas) Take(_ context.Context, p farwire.Principal, _ farwire.Bucket) (farwire.Quota, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.Left[p.Subject] == 0 {
