@@ -3,12 +3,15 @@
 package llmstxt_test
 
 import (
+	"bytes"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
 // BenchmarkHostileDocuments tells the processor time and the memory of each hostile
@@ -37,6 +40,22 @@ func BenchmarkHostileDocuments(b *testing.B) {
 			b.ReportMetric(float64(cpu(b)-began)/float64(time.Millisecond)/float64(b.N), "cpu-ms/op")
 		})
 	}
+}
+
+// readPackedPage does with a page that is packed what a crawl does. It is unpacked into a
+// buffer that is used again, which is as large here as the largest page has made it.
+func readPackedPage(t testing.TB, body []byte) {
+	const most = 8 << 20
+	unpacked, err := decode.Body(t.Context(), body, "gzip", most, share.SmallBody, func(large bool) (*bytes.Buffer, error) {
+		if !large {
+			return bytes.NewBuffer(make([]byte, 0, share.SmallBody+2*bytes.MinRead)), nil
+		}
+		return bytes.NewBuffer(make([]byte, 0, most+2*bytes.MinRead)), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	readPage("text/html")(t, unpacked)
 }
 
 // letters are bytes of an encoding that has one a letter, each of which takes two as UTF-8.

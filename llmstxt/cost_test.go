@@ -173,6 +173,7 @@ var hostile = map[string]struct {
 	"refreshes in noscript":           {numbered("", "<noscript><meta http-equiv=refresh content='0;url=/%d'></noscript>", ""), readPage("text/html")},
 	"marks on one letter":             {fill("<p>a", "\u0301\u0302", ""), readPage("text/html")},
 	"letters of one byte":             {letters, readPage("text/html")},
+	"a packed page":                   {zip(func(n int) []byte { return letters(n)[:n] }), readPackedPage},
 	"Markdown: underlined headings":   {fill("", "a\n=\n", ""), readText},
 	"Markdown: blocks of HTML":        {fill("", "<div>\n\n", ""), readText},
 	"Markdown: terms":                 {fill("", "a\n: b\n", ""), readText},
@@ -304,7 +305,7 @@ func TestCost_HostileDocuments_IsLinear(t *testing.T) {
 	}
 }
 
-func TestCheck_LongFiles_Linear(t *testing.T) {
+func TestCost_LongFilesOfCheck_IsLinear(t *testing.T) {
 	const head = "# A\n\n> b\n\n## C\n"
 	for name, f := range map[string]func(int) []byte{
 		"items":    numbered(head, "- [t](https://example.com/%d): n\n", ""),

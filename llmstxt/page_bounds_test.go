@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -65,4 +66,26 @@ func TestCrawl_LinkedData_EightScriptsAreLookedAt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of a crawl's site maps fifty files are read, that which lists the others among them.
+func TestCrawl_IndexOfManySiteMaps_FiftyFilesAreRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home")}}
+		var index strings.Builder
+		for i := range 80 {
+			at := fmt.Sprintf("http://docs.test/maps/%d.xml", i)
+			fmt.Fprintf(&index, "<sitemap><loc>%s</loc></sitemap>", at)
+			w.pages[at] = answer{body: "<urlset><url><loc>http://docs.test/</loc></url></urlset>"}
+		}
+		w.pages["http://docs.test/sitemap.xml"] = answer{body: "<sitemapindex>" + index.String() + "</sitemapindex>"}
+		crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 100})
+		read := w.asked("http://docs.test/sitemap.xml")
+		for i := range 80 {
+			read += w.asked(fmt.Sprintf("http://docs.test/maps/%d.xml", i))
+		}
+		if read != 50 {
+			t.Errorf("%d files are read, want 50", read)
+		}
+	})
 }

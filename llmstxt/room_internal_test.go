@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
@@ -54,4 +55,24 @@ func TestResult_HostilePages_TakeOnePieceAtMost(t *testing.T) {
 			t.Errorf("%s: %d bytes are kept, %d taken: %d of evidence, %d links", name, n, share.ResultPiece, r.evidence.Size(), len(r.links))
 		}
 	}
+}
+
+// What the site maps of one crawl list takes 32 MiB at most, though there is more room.
+func TestSitemapPages_ListMuch_Take32MiB(t *testing.T) {
+	m := sitemapPages{settled: map[string]time.Time{}}
+	defer m.giveRoom()
+	key := strings.Repeat("x", 2000)
+	for i := 0; m.add("one", fmt.Sprint(key, i), listed{}, time.Time{}); i++ {
+		if i > 100_000 {
+			t.Fatal("there is no end")
+		}
+	}
+	if taken := len(m.room) * share.ResultPiece; taken != 32<<20 || share.Results.Held("one") != len(m.room) || !m.full {
+		t.Errorf("%d bytes are taken, %d pieces are held", taken, share.Results.Held("one"))
+	}
+	give, ok := share.Results.Try("one")
+	if !ok {
+		t.Fatal("there is no more room")
+	}
+	give()
 }

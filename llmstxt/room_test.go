@@ -1,6 +1,8 @@
 package llmstxt_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -178,5 +180,59 @@ func TestCrawl_EndsWhileLinksAreOffered_StopsThere(t *testing.T) {
 	}})
 	if !errors.Is(err, context.Canceled) || skipped < 100 || skipped > 200 {
 		t.Errorf("%d links were looked at, %v", skipped, err)
+	}
+}
+
+// One page of more than 256 KiB is read at a time in a process, whether it is as large
+// when it is sent or when it is unpacked.
+func TestCrawl_AnotherLargePageIsRead_Waits(t *testing.T) {
+	page := func(size int) string {
+		const head = "<title>Docs</title><h1>Docs</h1><p>All about gadgets and their parts."
+		return head + strings.Repeat(" ", size-len(head))
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write([]byte(page(256<<10 + 1))); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		page  answer
+		waits bool
+	}{
+		"256 KiB": {html(page(256 << 10)), false},
+		"more":    {html(page(256<<10 + 1)), true},
+		"packed":  {answer{header: map[string]string{"Content-Encoding": "gzip"}, body: packed.String()}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release, err := share.LargePages.Take(t.Context(), "another")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer release()
+				w := &web{pages: map[string]answer{"http://docs.test/": c.page}}
+				var pages int
+				ended := make(chan error, 1)
+				go func() {
+					s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client(), MaxPages: 1})
+					if err == nil {
+						pages = len(s.Pages)
+					}
+					ended <- err
+				}()
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if waits := len(ended) == 0; waits != c.waits || share.LargePages.Busy() != c.waits {
+					t.Errorf("it waits: %v, want %v", waits, c.waits)
+				}
+				release()
+				if err := <-ended; err != nil || pages != 1 {
+					t.Errorf("%d pages, %v", pages, err)
+				}
+			})
+		})
 	}
 }

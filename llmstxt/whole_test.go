@@ -167,6 +167,26 @@ func TestText_NoRoom_EndsWithALine(t *testing.T) {
 	})
 }
 
+// One owner has half of what the process has for whole texts: another finds some.
+func TestText_OneOwner_HasHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 64 {
+			release, err := share.Texts.Take(t.Context(), "greedy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer release()
+		}
+		for owner, want := range map[string]int{"greedy": 0, "modest": 9} {
+			s := crawl(t, wholeSite(), "http://docs.test/", llmstxt.Options{Text: true, Owner: owner})
+			if files, order := textFiles(t, s, llmstxt.Pages); len(files) != want || len(s.Pages) != 8 {
+				t.Errorf("%s: files %v, want %d; %d pages", owner, order, want, len(s.Pages))
+			}
+			s.Close()
+		}
+	})
+}
+
 // TestText_Sum_TellsTexts apart whose excerpts are the same.
 func TestText_Sum_TellsTexts(t *testing.T) {
 	sum := func(change func(*web)) string {

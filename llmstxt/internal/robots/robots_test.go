@@ -1,6 +1,7 @@
 package robots_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -141,6 +142,27 @@ func TestRobots_RulesOfManyStars_ForbidNoLess(t *testing.T) {
 	} {
 		if got := r.Allowed(&url.URL{Scheme: "http", Host: "a.test", Path: path}); got != want {
 			t.Errorf("%.20s: allowed %v, want %v", path, got, want)
+		}
+	}
+}
+
+// A thousand rules with wildcards are matched, with 16 000 wildcards together; further
+// ones count up to their first.
+func TestRobots_ManyRulesWithWildcards_FurtherOnesForbidMore(t *testing.T) {
+	var many strings.Builder
+	for i := range 1002 {
+		fmt.Fprintf(&many, "Disallow: /%d/*q\n", i)
+	}
+	stars := "Disallow: /a/" + strings.Repeat("*q", 15_990) + "\nDisallow: /b/" + strings.Repeat("*q", 10) + "\nDisallow: /c/*q\n"
+	for rules, paths := range map[string]map[string]bool{
+		many.String(): {"/0/x": true, "/0/xq": false, "/999/x": true, "/999/xq": false, "/1000/x": false, "/1001/x": false, "/1002/x": true},
+		stars:         {"/a/x": true, "/b/x": true, "/b/qqqqqqqqqq": false, "/c/x": false, "/d/x": true},
+	} {
+		r := robots.Parse([]byte("User-agent: *\n"+rules), "farwire")
+		for path, want := range paths {
+			if got := r.Allowed(&url.URL{Scheme: "http", Host: "a.test", Path: path}); got != want {
+				t.Errorf("%s: allowed %v, want %v", path, got, want)
+			}
 		}
 	}
 }

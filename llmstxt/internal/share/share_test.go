@@ -135,3 +135,39 @@ func TestResults_OneOwner_HasHalf(t *testing.T) {
 		}
 	})
 }
+
+// The pools hold what docs/security.md says that a process has for all its crawls.
+func TestPools_HoldWhatTheDocsSay(t *testing.T) {
+	for name, c := range map[string]struct {
+		pool *share.Pool
+		want int
+	}{
+		"bodies":               {share.Bodies, 256},
+		"larger bodies":        {share.LargeBody, 4},
+		"larger pages":         {share.LargePages, 1},
+		"larger files":         {share.LargeFiles, 4},
+		"crawls with site map": {share.SiteMaps, 64},
+		"whole texts":          {share.Texts, 128},
+		"results":              {share.Results, 512},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken := 0
+			for {
+				release, ok := c.pool.Try(taken) // each by another owner
+				if !ok {
+					break
+				}
+				defer release()
+				if taken++; taken > 2*c.want {
+					break
+				}
+			}
+			if taken != c.want {
+				t.Errorf("%d are taken, want %d", taken, c.want)
+			}
+		})
+	}
+	if share.SmallBody != 256<<10 || share.TextPiece != 256<<10 || share.ResultPiece != 512<<10 || share.TextsOfOne != 64 {
+		t.Errorf("a small body has %d bytes, a piece of texts %d, one of results %d; an owner has %d of texts", share.SmallBody, share.TextPiece, share.ResultPiece, share.TextsOfOne)
+	}
+}

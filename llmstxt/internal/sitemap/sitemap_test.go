@@ -103,6 +103,34 @@ func TestSitemapBomb(t *testing.T) {
 	}
 }
 
+// Reading ends when 64 KiB pass without the end of a tag, or of a line.
+func TestParse_LongTag_Ends(t *testing.T) {
+	tag := func(size int) string {
+		return "<urlset><url " + strings.Repeat("a ", size/2) + "><loc>http://a.test/</loc></url></urlset>"
+	}
+	line := func(size int) string { return "http://a.test/" + strings.Repeat("x", size) + "\n" }
+	for name, tt := range map[string]struct {
+		file string
+		err  string // in it; "": none
+	}{
+		"a tag of 62 KiB":         {tag(62 << 10), ""},
+		"a tag of 66 KiB":         {tag(66 << 10), "65536 bytes without the end of a tag"},
+		"a tag that does not end": {"<urlset><url " + strings.Repeat("a ", 33<<10), "65536 bytes without the end of a tag"},
+		"a line of 62 KiB":        {line(62 << 10), ""},
+		"a line of 66 KiB":        {line(66 << 10), "too long"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, listed, err := parse(t, tt.file, 10, 1<<20)
+			switch {
+			case tt.err == "" && (err != nil || len(listed) != 1):
+				t.Errorf("%d pages, %v", len(listed), err)
+			case tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err) || len(listed) != 0):
+				t.Errorf("%d pages, %v, want %q", len(listed), err, tt.err)
+			}
+		})
+	}
+}
+
 func FuzzSitemap(f *testing.F) {
 	f.Add([]byte("<urlset><url><loc>http://a.test/</loc><lastmod>2024-01-02</lastmod></url></urlset>"))
 	f.Add([]byte("<sitemapindex><sitemap><loc>x</loc></sitemap></sitemapindex>"))
