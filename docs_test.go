@@ -78,7 +78,7 @@ var notRun = map[string]string{
 	"adapters/s3: Example": "needs a bucket of Cloudflare's; the package's tests do the same to a server of their own",
 }
 
-// TestEveryExampleIsChecked reads the examples of all three modules.
+// TestEveryExampleIsChecked reads the examples of all modules.
 func TestEveryExampleIsChecked(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range sourceFiles(t) {

@@ -174,7 +174,7 @@ func noUpgrade(resp *http.Response) error {
 	reason := resp.Header.Get(refusedHeader)
 	switch {
 	case reason == "" || resp.StatusCode == http.StatusUpgradeRequired:
-		return &otherError{fmt.Errorf("the answer is HTTP %d and no upgrade", resp.StatusCode)}
+		return &otherError{fmt.Errorf("the answer is HTTP %d, not an upgrade", resp.StatusCode)}
 	case resp.StatusCode == http.StatusServiceUnavailable:
 		return &refusedError{codeShutdown, readable(reason)}
 	}

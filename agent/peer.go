@@ -232,7 +232,7 @@ func dialPeer(ctx context.Context, u *url.URL) (net.Conn, *tls.ConnectionState, 
 			return err
 		}
 		if a := ap.Addr().Unmap(); clear && !a.IsLoopback() && !a.IsPrivate() {
-			return errors.New("in clear other gateways are spoken to on loopback and private addresses alone; advertise https://")
+			return errors.New("without TLS a gateway connects to loopback and private addresses only; advertise https://")
 		}
 		return nil
 	}

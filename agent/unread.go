@@ -13,7 +13,7 @@ import (
 // The multiplexer bounds the bytes of a stream by its window. It cannot bound
 // what all of them hold, because no one can refuse a stream its first 256 KiB;
 // and it keeps each frame by itself, so that a window of frames of one byte
-// costs many times the window. So the gateway keeps books of its own: what
+// costs many times the window. So the gateway counts for itself: what
 // has arrived on each stream and was not read yet, frames included. Where that
 // is more than tunnelLimit for one tunnel, the stream that holds the most is
 // given up, until it is not.
@@ -123,7 +123,7 @@ func (a *account) take(n int) int {
 		return 0
 	}
 	before := a.cost()
-	n = min(n, a.unread) // an agent that speaks before it is asked is not booked
+	n = min(n, a.unread) // bytes that came before the request was sent are not counted
 	a.unread -= n
 	if a.mark -= n; a.mark <= 0 {
 		a.old, a.young, a.mark = a.young, 0, a.unread
@@ -213,7 +213,7 @@ func (l *link) streamEnded(stream uint32) {
 }
 
 func (l *link) closed() {
-	l.gone.Store(true) // for those that are not in the books yet
+	l.gone.Store(true) // for connections that are not registered yet
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.conns {

@@ -19,11 +19,11 @@ import (
 // the ways that have goroutines once in wayQuiet, as long as there are any.
 type way struct {
 	session *session
-	carry   func() (paused bool) // until its bytes end
-	ask     func() bool          // has carry look at asked soon; false: it is busy
+	carry   func() (paused bool) // until the direction ends or pauses
+	ask     func() bool          // wakes carry so that it checks asked; false: carry is busy
 	pause   netio.Pause
 
-	crossed atomic.Bool // bytes have, since the link looked last
+	crossed atomic.Bool // bytes have crossed since the link last checked
 	asked   atomic.Bool // to pause
 }
 
@@ -57,10 +57,10 @@ func (w *way) run() {
 	paused = w.carry()
 }
 
-// quiet reports, once, that carry shall pause.
+// quiet reports whether carry must pause, and clears the request.
 func (w *way) quiet() bool { return w.asked.CompareAndSwap(true, false) }
 
-// look has the link look at a way in a while.
+// look schedules the check whether the way is idle.
 func (l *agentLink) look(w *way) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,7 +71,7 @@ func (l *agentLink) look(w *way) {
 	}
 }
 
-// lookAtWays asks those to pause that have carried nothing.
+// lookAtWays asks idle ways to pause.
 func (l *agentLink) lookAtWays() {
 	l.mu.Lock()
 	ways := l.busy
@@ -115,7 +115,7 @@ func (l *agentLink) streamEnded(stream uint32) {
 }
 
 func (l *agentLink) closed() {
-	l.gone.Store(true) // for those that are not in the books yet
+	l.gone.Store(true) // for sessions that are not registered yet
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.sessions {

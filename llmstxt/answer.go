@@ -122,7 +122,7 @@ func checkText(text, was string, limit int, given ...mention.Set) error {
 	for r := range found.Hidden {
 		known := plain.IsEmojiPart(r) || slices.ContainsFunc(given, func(s mention.Set) bool { return s.Hidden[r] })
 		if plain.BreaksLine(r) || !known {
-			return errors.New("has characters that nobody sees")
+			return errors.New("has invisible characters")
 		}
 	}
 	if !found.Within(given) {

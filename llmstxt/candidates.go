@@ -158,7 +158,7 @@ func (c *crawler) chosen(u *url.URL) bool {
 }
 
 // shaped counts addresses of one shape, as calendars and facets have. What is
-// beyond its share comes at the end, unless pages of this shape breed it: then
+// beyond its share comes at the end, unless pages of the same shape link to it: then
 // there may be no end.
 func (c *crawler) shaped(u *url.URL, f found) (late bool, why *skipError) {
 	path, shape, counted := weburl.ShapeOf(u)

@@ -84,7 +84,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	return body, nil, retry{}, err
 }
 
-var errLargeFile = errors.New("the file is not small")
+var errLargeFile = errors.New("the file is too large to read now")
 
 // readPlain reads a file as it was sent.
 func (a *transfer) readPlain(r *fileRoom) (*bytes.Buffer, error) {

@@ -183,14 +183,14 @@ func (b *Browser) watch(c *chromium) {
 				m.lower()
 			}
 			if m.renderer && m.memory > tabMemory {
-				b.o.Logger.Debug("tab killed: it takes too much memory", "bytes", m.memory)
+				b.o.Logger.Debug("tab killed: it uses too much memory", "bytes", m.memory)
 				m.kill()
 			}
 		}
 		if total > browserMemory {
 			b.local.mu.Lock()
 			if !c.retired {
-				b.o.Logger.Debug("browser replaced: it has grown", "bytes", total, "pages", c.pages)
+				b.o.Logger.Debug("browser replaced: it uses too much memory", "bytes", total, "pages", c.pages)
 			}
 			b.local.retire(c)
 			b.local.mu.Unlock()

@@ -87,7 +87,7 @@ func checkURLs(list string) error {
 		case err != nil:
 			return fmt.Errorf("%q is not a URL; special characters in its user and password are percent-encoded", rest)
 		case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
-			return fmt.Errorf("%q is not of NATS; want nats://, tls://, ws:// or wss://", rest)
+			return fmt.Errorf("%q is not a NATS URL; want nats://, tls://, ws:// or wss://", rest)
 		case u.Hostname() == "":
 			return fmt.Errorf("%q names no host", rest)
 		}

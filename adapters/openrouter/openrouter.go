@@ -128,7 +128,7 @@ func New(o Options) (*Model, error) {
 		return fail("APIKey", "empty")
 	}
 	if strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fail("APIKey", "has characters that no key has")
+		return fail("APIKey", "has characters that are invalid in a key")
 	}
 	if o.BaseURL == "" {
 		o.BaseURL = DefaultBaseURL

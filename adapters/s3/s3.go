@@ -195,16 +195,16 @@ func (o *Options) check() (*url.URL, error) {
 	case err != nil || endpoint.Scheme != "http" && endpoint.Scheme != "https" || endpoint.Host == "":
 		return fail("Endpoint", "not the address of a server; write it with its scheme, such as https://ACCOUNT.r2.cloudflarestorage.com")
 	case endpoint.User != nil:
-		return fail("Endpoint", "holds a user name; the keys are given apart")
+		return fail("Endpoint", "holds a user name; the keys have their own options")
 	case strings.Trim(endpoint.Path, "/") != "" || endpoint.RawQuery != "" || endpoint.Fragment != "":
-		return fail("Endpoint", "%q is behind the host; leave it away: the bucket is given apart", strings.TrimPrefix(o.Endpoint, endpoint.Scheme+"://"+endpoint.Host))
+		return fail("Endpoint", "%q follows the host; remove it: the bucket has its own option", strings.TrimPrefix(o.Endpoint, endpoint.Scheme+"://"+endpoint.Host))
 	}
 	for _, f := range []struct{ name, value string }{{"Bucket", o.Bucket}, {"AccessKey", o.AccessKey}, {"SecretKey", o.SecretKey}} {
 		switch {
 		case f.value == "":
 			return fail(f.name, "missing")
 		case strings.ContainsFunc(f.value, func(r rune) bool { return r <= ' ' || r > '~' }):
-			return fail(f.name, "holds a blank or another character that none has")
+			return fail(f.name, "holds a space or another invalid character")
 		}
 	}
 	if err := s3utils.CheckValidBucketName(o.Bucket); err != nil {

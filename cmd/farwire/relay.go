@@ -162,7 +162,7 @@ func (r *relay) connect(s *socket, message []byte) error {
 		refusal
 	}
 	if err := json.Unmarshal(first.Bytes(), &answer); err != nil {
-		return errors.New("that is no farwire gateway: its first message is not JSON")
+		return errors.New("the server is not a farwire gateway: its first message is not JSON")
 	}
 	switch answer.Type {
 	case "connected":
@@ -180,7 +180,7 @@ func (r *relay) connect(s *socket, message []byte) error {
 		closed.report()
 		return errSilent // whatever the code: nothing was relayed
 	}
-	return fmt.Errorf("that is no farwire gateway: its first message is of type %q", answer.Type)
+	return fmt.Errorf("the server is not a farwire gateway: its first message is of type %q", answer.Type)
 }
 
 // A refusal is what the target answered instead of opening the socket.

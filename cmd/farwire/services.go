@@ -29,26 +29,26 @@ import (
 // secrets, which do not belong on a command line, and names by which platforms
 // hand them out.
 var serviceVariables = []struct{ name, help string }{
-	{"DATABASE_URL", "PostgreSQL, postgres://USER:PASSWORD@HOST:5432/DATABASE, for the enrolled sites. None: SQLite in --data-dir."},
-	{"REDIS_URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], for limits that gateways share. None: in memory."},
-	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. None: alone."},
+	{"DATABASE_URL", "PostgreSQL, postgres://USER:PASSWORD@HOST:5432/DATABASE, for the enrolled sites. Unset: SQLite in --data-dir."},
+	{"REDIS_URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], for limits that gateways share. Unset: in memory."},
+	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. Unset: this gateway is alone."},
 	{"NATS_CREDS", "File with the credentials of a NATS user (JWT and seed)."},
 	{"NATS_CA", "PEM file with certificates to trust on the way to NATS."},
 	{"NATS_CERT", "PEM file with the certificate that this gateway shows NATS; needs NATS_KEY."},
 	{"NATS_KEY", "PEM file with the key of NATS_CERT."},
-	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. None: --data-dir."},
+	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. Unset: --data-dir."},
 	{"S3_BUCKET", "The bucket there."},
 	{"S3_ACCESS_KEY", "A key that may read, write, delete and list there."},
 	{"S3_SECRET_KEY", "The secret of that key."},
-	{"S3_REGION", "None: auto for R2, the bucket's own for Amazon, else us-east-1."},
-	{"S3_PUBLIC_URL", "Where the bucket is read from outside. None: the endpoint and the bucket's name."},
+	{"S3_REGION", "The region. Unset: auto for R2, the bucket's own for Amazon, else us-east-1."},
+	{"S3_PUBLIC_URL", "Where the bucket is read from outside. Unset: the endpoint and the bucket's name."},
 	{"FARWIRE_BROWSER", "Path of a Chromium for pages that need a browser; none turns it off. Unset: the one found on PATH."},
 	{"BRIGHTDATA_WS_ENDPOINT", "A browser service for them, wss://USER:PASSWORD@HOST:PORT, where a crawl allows it."},
 	{"OPENROUTER_API_KEY", "The key of the language model."},
 	{"OPENROUTER_BASE_URL", "Another chat completions API than " + openrouter.DefaultBaseURL + "."},
-	{"LLM_MODEL", "The model. None: " + openrouter.DefaultModel + "."},
+	{"LLM_MODEL", "The model. Unset: " + openrouter.DefaultModel + "."},
 	{"LLM_ENHANCEMENT_ENABLED", "true, with a key, lets crawls ask for a language model."},
-	{otelEndpoint, "An OTLP receiver, http://HOST:4318, for traces; the other variables of OpenTelemetry count, too. None: no traces."},
+	{otelEndpoint, "An OTLP receiver, http://HOST:4318, for traces; the other variables of OpenTelemetry count too. Unset: no traces."},
 }
 
 // Help is what the help of serve says below its flags.
@@ -309,7 +309,7 @@ func (v *services) openModel(dataDir string, log *slog.Logger) error {
 	}
 	switch {
 	case enabled && key == "":
-		return misuse("LLM_ENHANCEMENT_ENABLED: true, and there is no key; set OPENROUTER_API_KEY, too")
+		return misuse("LLM_ENHANCEMENT_ENABLED: true needs a key; set OPENROUTER_API_KEY too")
 	case !enabled && key != "" && values["LLM_ENHANCEMENT_ENABLED"] == "":
 		v.use("no language model until LLM_ENHANCEMENT_ENABLED is true", nil)
 		return nil

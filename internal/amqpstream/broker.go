@@ -120,7 +120,7 @@ func (c *libraryConn) consumeExisting(conn *amqp.Connection, ch *amqp.Channel, s
 		return err
 	}
 	if sub.Offset != nil {
-		return fault.New(fault.TargetRefused, fmt.Sprintf("queue %q is not a stream, so it takes no offset", clip(sub.Queue)))
+		return fault.New(fault.TargetRefused, fmt.Sprintf("queue %q is not a stream, so it takes no offset", fault.Clip(sub.Queue)))
 	}
 	c.consumer.setStream(false)
 	if ch, err = conn.Channel(); err != nil {

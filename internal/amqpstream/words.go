@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/farwire/farwire/internal/amqpwire"
 	"github.com/farwire/farwire/internal/fault"
@@ -30,11 +29,11 @@ func refusal(why amqpwire.Reason, err error, sub *Subscription) error {
 	var binding *bindingError
 	switch bound := errors.As(err, &binding); {
 	case why.Code == notFound && bound && strings.Contains(text, "no exchange"):
-		return fault.Newf(fault.TargetRefused, "exchange %q not found", clip(binding.binding.Exchange))
+		return fault.Newf(fault.TargetRefused, "exchange %q not found", fault.Clip(binding.binding.Exchange))
 	case why.Code == notFound && sub.Queue != "" && strings.Contains(text, "no queue"):
-		return fault.Newf(fault.TargetRefused, "queue %q not found", clip(sub.Queue))
+		return fault.Newf(fault.TargetRefused, "queue %q not found", fault.Clip(sub.Queue))
 	case why.Code == notAllowed && strings.HasPrefix(text, "vhost "):
-		return fault.Newf(fault.TargetRefused, "virtual host %q not found", clip(sub.VirtualHost))
+		return fault.Newf(fault.TargetRefused, "virtual host %q not found", fault.Clip(sub.VirtualHost))
 	case isTransient(why.Code):
 		return fault.New(fault.TargetLost, closingText(why, text))
 	}
@@ -140,17 +139,4 @@ func loss(err error) error {
 		return fault.Wrap(fault.TargetLost, "connection to the broker lost", err)
 	}
 	return fmt.Errorf("broker: %w", err)
-}
-
-// clip shortens what a caller sent for an error text.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
 }

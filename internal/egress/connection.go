@@ -11,7 +11,7 @@ type headWatch struct {
 	line    []byte   // incomplete
 	fields  []string // values of Connection so far
 	status  bool     // the first line has come
-	interim bool     // it is of a 1xx: another head follows
+	interim bool     // the status is 1xx: another head follows
 	inside  bool     // the line before was of a Connection field
 	done    bool
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"strings"
 
 	"github.com/farwire/farwire/agent"
@@ -105,7 +104,7 @@ func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Con
 		switch {
 		case err == nil:
 			return exit, nil
-		case ctx.Err() != nil && !(timedOut(context.Cause(ctx)) && fault.ClassOf(err).OfHandshake()):
+		case ctx.Err() != nil && !(fault.IsTimeout(context.Cause(ctx)) && fault.ClassOf(err).OfHandshake()):
 			return exit, context.Cause(ctx) // else err says better where time ran out
 		case ctx.Err() != nil, !errors.As(err, &dial) || stays(q, dial):
 			return exit, err
@@ -141,24 +140,10 @@ func (g *Egress) unavailable(q agent.Query, err error) error {
 	}
 	text := "no agent is attached that fits"
 	if len(q.Slugs) > 0 {
-		text += " agent " + clip(strings.Join(q.Slugs, ","))
+		text += " agent " + fault.Clip(strings.Join(q.Slugs, ","))
 	}
 	if len(q.Countries) > 0 {
-		text += " geo " + clip(strings.Join(q.Countries, ","))
+		text += " geo " + fault.Clip(strings.Join(q.Countries, ","))
 	}
 	return fault.Wrap(fault.AgentUnavailable, text, err)
-}
-
-func timedOut(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
-}
-
-// clip shortens what a caller sent for an error text.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -26,13 +26,13 @@ type Pause struct {
 
 	on   atomic.Bool
 	raw  syscall.RawConn // of a socket that is watched; guarded by watched.mu
-	slot int32           // of watched, and one; 0: it does not watch this; likewise
+	slot int32           // the slot in watched plus one; 0: not watched; guarded by watched.mu
 }
 
 // A Source is no socket and knows when it can be read.
 type Source interface {
 	// EndWhenReadable ends p when Read would not block, for bytes or for an error,
-	// perhaps at once. It may end p for less.
+	// perhaps at once. It may also end p without need.
 	EndWhenReadable(p *Pause)
 }
 
@@ -61,7 +61,7 @@ func (p *Pause) Begin(conn net.Conn) bool {
 	return watched.add(p, raw) || !p.on.CompareAndSwap(true, false)
 }
 
-// BeginFor is Begin for what can always be paused for.
+// BeginFor begins a pause for a Source. It always succeeds.
 func (p *Pause) BeginFor(s Source) {
 	p.on.Store(true)
 	s.EndWhenReadable(p)

@@ -24,7 +24,7 @@ func fieldOfTLS[T any](name string) (offset uintptr, ok bool) {
 	return f.Offset, ok && f.Type == reflect.TypeFor[T]()
 }
 
-// releaseBuffers gives them back, unless there are bytes in them. Nobody may read the
+// releaseBuffers frees the buffers of c unless they hold bytes. Nobody may read the
 // connection meanwhile; writing does not use them. With a crypto/tls that has other
 // fields it does nothing.
 func releaseBuffers(c *tls.Conn) {

@@ -95,7 +95,7 @@ func (r *Request) read(scheme, rest string) error {
 	case "https", "wss":
 		r.Scheme = "https"
 	default:
-		return fault.Invalidf("the scheme %q must be http, https, ws or wss", clip(scheme))
+		return fault.Invalidf("the scheme %q must be http, https, ws or wss", fault.Clip(scheme))
 	}
 	end := strings.IndexAny(rest, "/?")
 	if end < 0 {
@@ -135,10 +135,10 @@ func ParseOptions(raw string, key bool) (Options, error) {
 		case !found || name == "":
 			return o, fault.Invalidf("options are written as name=value with ; between them")
 		case value == "":
-			return o, fault.Invalidf("the option %s is empty", clip(name))
+			return o, fault.Invalidf("the option %s is empty", fault.Clip(name))
 		}
 		if _, twice := given[name]; twice {
-			return o, fault.Invalidf("the option %s is given twice", clip(name))
+			return o, fault.Invalidf("the option %s is given twice", fault.Clip(name))
 		}
 		given[name] = value
 		switch {
@@ -167,7 +167,7 @@ func ParseOptions(raw string, key bool) (Options, error) {
 			}
 			o.Cookies = true
 		default:
-			return o, fault.Invalidf("there is no option %s", clip(name))
+			return o, fault.Invalidf("there is no option %s", fault.Clip(name))
 		}
 	}
 	delete(given, "key")
@@ -259,13 +259,13 @@ func checkHost(host string) error {
 	case strings.Contains(host, "@"): // which is not repeated: it may hold a password
 		return fault.Invalidf("the target's user name belongs in the Authorization header, not before its host")
 	case err != nil, u.Hostname() == "", u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#"), strings.ContainsFunc(host, beyondASCII):
-		return fault.Invalidf("the host %q is not valid", clip(host))
+		return fault.Invalidf("the host %q is not valid", fault.Clip(host))
 	case strings.HasSuffix(host, ":"):
-		return fault.Invalidf("the host %q ends with a colon and has no port", clip(host))
+		return fault.Invalidf("the host %q ends with a colon and has no port", fault.Clip(host))
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return fault.Invalidf("the port %s must be from 1 to 65535", clip(port))
+			return fault.Invalidf("the port %s must be from 1 to 65535", fault.Clip(port))
 		}
 	}
 	return nil
@@ -306,13 +306,4 @@ func encodeRest(path string) string {
 		}
 	}
 	return b.String()
-}
-
-// clip shortens what a client sent for an error text.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

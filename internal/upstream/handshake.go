@@ -165,7 +165,7 @@ func upgradeLost(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &dial), errors.As(err, &face), timedOut(err):
+	case errors.As(err, &dial), errors.As(err, &face), fault.IsTimeout(err):
 		return err
 	case alertOf(err) != "":
 		// TLS 1.3 refuses a client only when it has finished its handshake.

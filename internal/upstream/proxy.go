@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -153,7 +152,7 @@ func (h *proxyHop) blame(ctx context.Context, err error) error {
 	var dial *agent.DialError
 	var face *fault.Error
 	switch {
-	case ctx.Err() != nil && !timedOut(context.Cause(ctx)):
+	case ctx.Err() != nil && !fault.IsTimeout(context.Cause(ctx)):
 		return context.Cause(ctx)
 	case !h.up && errors.As(h.err, &dial) && dial.Fault == agent.FaultTarget:
 		return fault.Wrap(fault.ProxyFailed, "proxy unreachable: "+dial.Error(), h.err)
@@ -165,7 +164,7 @@ func (h *proxyHop) blame(ctx context.Context, err error) error {
 		return failed("proxy: " + face.Text)
 	case errors.As(err, &face):
 		return err
-	case ctx.Err() != nil, timedOut(err):
+	case ctx.Err() != nil, fault.IsTimeout(err):
 		return failed("proxy did not answer in time")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return failed("proxy closed the connection")
@@ -173,11 +172,6 @@ func (h *proxyHop) blame(ctx context.Context, err error) error {
 		return failed("proxy refused: " + socksReason(err))
 	}
 	return failed("proxy did not answer in HTTP/1.1")
-}
-
-func timedOut(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
 
 // socksReason is the phrase of RFC 1928, section 6, inside a SOCKS client's

@@ -53,7 +53,7 @@ func (t *Target) SetHeader(header, cookies []Field) error {
 		name := strings.ToLower(h.Name)
 		switch {
 		case !httpguts.ValidHeaderFieldName(h.Name):
-			return fault.Invalidf("headers: %q is not a header name", clip(h.Name))
+			return fault.Invalidf("headers: %q is not a header name", fault.Clip(h.Name))
 		case !httpguts.ValidHeaderFieldValue(h.Value):
 			return fault.Invalidf("headers: the value of %s has a character that a header cannot hold", h.Name)
 		case OfHop(name):
@@ -75,7 +75,7 @@ func (t *Target) SetHeader(header, cookies []Field) error {
 	}
 	for _, c := range cookies {
 		if !validCookieName(c.Name) || !httpguts.ValidHeaderFieldValue(c.Value) {
-			return fault.Invalidf("cookies: %q or its value has a character that a cookie cannot hold", clip(c.Name))
+			return fault.Invalidf("cookies: %q or its value has a character that a cookie cannot hold", fault.Clip(c.Name))
 		}
 		t.addCookie(c.Name + "=" + c.Value)
 	}
@@ -114,10 +114,10 @@ func OfHop(name string) bool {
 func (t *Target) SetSubprotocols(list []string) error {
 	for i, p := range list {
 		if !httpguts.ValidHeaderFieldName(p) {
-			return fault.Invalidf("subprotocols: %q is not a subprotocol name", clip(p))
+			return fault.Invalidf("subprotocols: %q is not a subprotocol name", fault.Clip(p))
 		}
 		if slices.Contains(list[:i], p) {
-			return fault.Invalidf("subprotocols: %q is given twice", clip(p))
+			return fault.Invalidf("subprotocols: %q is given twice", fault.Clip(p))
 		}
 	}
 	t.Subprotocols = list
@@ -154,13 +154,4 @@ func (t *Target) redirected(to *URL) *Target {
 
 func basic(user, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
-}
-
-// clip shortens what a client sent for an error text.
-func clip(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -124,7 +124,7 @@ func tlsReason(err error) string {
 	case errors.As(err, &unknown):
 		return "certificate signed by an unknown authority"
 	case errors.As(err, &name):
-		return "certificate is not valid for " + clip(name.Host) + ", " + namesOf(name.Certificate)
+		return "certificate is not valid for " + fault.Clip(name.Host) + ", " + namesOf(name.Certificate)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "certificate has expired or is not yet valid"
 	case errors.As(err, &invalid):
@@ -136,7 +136,7 @@ func tlsReason(err error) string {
 	}
 	// What is left are crypto/tls's own, which name versions and algorithms.
 	if text, ok := strings.CutPrefix(err.Error(), "tls: "); ok {
-		return clip(text)
+		return fault.Clip(text)
 	}
 	return "handshake failed"
 }
@@ -183,7 +183,7 @@ func valid(names []string) []string {
 	var out []string
 	for _, n := range names {
 		if !strings.ContainsFunc(n, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			out = append(out, clip(n))
+			out = append(out, fault.Clip(n))
 		}
 	}
 	return out

@@ -123,7 +123,7 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 	return names
 }
 
-// heading2 keeps a section's name apart from those that are ours.
+// heading2 returns a section name that does not collide with our own.
 func heading2(s string) string {
 	s = strings.TrimLeft(plain.OneLine(s), "# ")
 	if s == "" || strings.EqualFold(s, Optional) {
