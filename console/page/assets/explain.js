@@ -177,6 +177,11 @@ const table = [
     advice: 'It has no place to remember them. Untick “Keep this file up to date” to crawl once.',
   },
   {
+    when: (t) => /robots\.txt .*unreachable/.test(t.text),
+    title: 'The site’s robots.txt is unavailable.',
+    advice: 'The site answers with an error, so it is not crawled. Try again later.',
+  },
+  {
     when: (t) => /robots\.txt/.test(t.text),
     title: 'The site asks not to be crawled.',
     advice: 'Its robots.txt forbids all of it. Ask the site’s owner.',

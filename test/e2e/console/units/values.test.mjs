@@ -129,6 +129,7 @@ test('trouble is explained', () => {
     [{ code: 1008, text: 'Maximum pages limit reached' }, 'That is more pages than this gateway allows.'],
     [{ code: 1008, text: 'enableAutoUpdate is not available: this gateway keeps no sites' }, 'This gateway does not keep sites up to date.'],
     [{ code: 1011, text: 'robots.txt forbids crawling this site' }, 'The site asks not to be crawled.'],
+    [{ code: 1011, text: 'robots.txt of this site is unreachable: the server answers with an error' }, 'The site’s robots.txt is unavailable.'],
     [{ code: 1011, text: 'Crawl timeout exceeded' }, 'The site was too slow.'],
     [{ code: 1011, text: 'Failed to fetch page: 500 Internal Server Error' }, 'The first page could not be fetched.'],
     [{ code: 1008, text: 'url must be a string' }, 'The request cannot be served as it is.'],
