@@ -144,6 +144,7 @@ func TestAMQPRequests(t *testing.T) {
 		{"in the header", `{"host": "a"}`, []string{"X-API-Key: " + testKey}, 200, ""},
 		{"as a bearer", `{"host": "a"}`, []string{"Authorization: Bearer " + testKey}, 200, ""},
 		{"JSON of a kind", subscription, []string{"Content-Type: application/vnd.x+json; charset=utf-8"}, 200, ""},
+		{"a parameter twice", subscription, []string{"Content-Type: application/json; a=1; a=2"}, 200, ""},
 		{"an address", `{"host": "2001:db8::1", "key": "` + testKey + `"}`, nil, 200, ""},
 		{"unknown names", with(`"unknown": {"a": [1]}, "port": null, "ssl": null`), nil, 200, ""},
 	} {

@@ -20,6 +20,11 @@ func refusal(err error) error {
 // SetDescriptors has the gateway believe how many descriptors there are.
 func (g *Gateway) SetDescriptors(f func() (open, most int)) { g.descriptors = f }
 
+// Hosted is what a gateway keeps of a caller's crawls.
+func (g *Gateway) Hosted() (crawls int, bytes int64) {
+	return g.hosted.most.Crawls, g.hosted.most.Bytes
+}
+
 // SetHosted has the gateway keep less of a caller's crawls.
 func (g *Gateway) SetHosted(crawls int, bytes int64) {
 	g.hosted.most = hosting.Limits{Crawls: crawls, Bytes: bytes}

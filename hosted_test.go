@@ -201,3 +201,14 @@ func TestHosted_RemoveFails_FileIsHostedAllTheSame(t *testing.T) {
 	w.hostedAt(t, testKey, s.URL+"/a", "")
 	w.wantLog(`level=WARN .*hosted files of a caller not removed.*disk is read-only`)
 }
+
+// What a caller's crawls may keep is what the docs say.
+func TestHosted_Limits_AreThoseOfTheDocs(t *testing.T) {
+	gw, err := farwire.New(farwire.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if crawls, bytes := gw.Hosted(); crawls != 200 || bytes != 1<<30 {
+		t.Errorf("%d crawls and %d bytes are kept, want 200 and 1 GiB", crawls, bytes)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -337,5 +338,26 @@ func TestRequirementsOfTheRoot(t *testing.T) {
 	slices.Sort(direct)
 	if !slices.Equal(direct, wanted) {
 		t.Errorf("go.mod requires\n%s\nwant\n%s", strings.Join(direct, "\n"), strings.Join(wanted, "\n"))
+	}
+}
+
+// A database of vulnerabilities that cannot be reached is told, and fails only where
+// the check is required.
+func TestVulncheck_DatabaseAway_IsToldAndFailsWhereRequired(t *testing.T) {
+	bin := t.TempDir()
+	fake := "#!/bin/sh\necho 'govulncheck: fetching vulnerabilities: dial tcp: lookup vuln.go.dev: no such host' >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(fake), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for required, status := range map[string]int{"": 0, "required": 1} {
+		cmd := exec.Command("scripts/vulncheck", "vulncheck.test/cmd@v1.0.0")
+		cmd.Env = append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "VULNCHECK="+required)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != status || string(out) != "vulnerabilities: NOT CHECKED, the database cannot be reached\n" {
+			t.Errorf("VULNCHECK=%q: status %d, %q", required, got, out)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -117,5 +118,34 @@ func TestRules_HostHeaderAsAnAddress_JudgedByRulesOnAddresses(t *testing.T) {
 		if got := strings.Contains(r.text, "is not allowed to this key"); got != refused || refused && len(dialled.all()) != 0 {
 			t.Errorf("%s: %+v, dialled %q", message, r, dialled.all())
 		}
+	}
+}
+
+// The host program's function is asked last, and what it says for the log stays there.
+func TestAllow_AfterTheKeysRules_PlainErrorStaysInTheLog(t *testing.T) {
+	var mu sync.Mutex
+	var asked []string
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Auth = keyed(t, farwire.Principal{Deny: []string{"denied.test"}})
+		o.Agents = exitBy("127.0.0.1:1", nil, new(dialList))
+		o.Allow = func(_ context.Context, _ farwire.Principal, target farwire.Target) error {
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, target.Host)
+			return errors.New("row 17 forbids it")
+		}
+	})
+	for _, host := range []string{"denied.test", "other.test"} {
+		p := w.open("/ws")
+		p.ask("ws://"+host+"/", "")
+		if r := p.refusal(); r.code != 1008 || !strings.Contains(r.text, host+`" is not allowed to this key`) || strings.Contains(r.text, "row 17") {
+			t.Errorf("%s: %+v", host, r)
+		}
+	}
+	waitFor(t, func() bool { return strings.Contains(w.log.String(), "row 17 forbids it") })
+	mu.Lock()
+	defer mu.Unlock()
+	if slices.Contains(asked, "denied.test") || !slices.Contains(asked, "other.test") {
+		t.Errorf("asked for %q", asked)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -178,20 +177,21 @@ func TestRules_CrawlRedirect_OtherHostRefused(t *testing.T) {
 
 func TestRules_Kinds_OthersRefused(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) {
-		keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Kinds: []farwire.Kind{farwire.KindCrawl}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.Auth = keys
+		o.Auth = keyed(t, farwire.Principal{Kinds: []farwire.Kind{farwire.KindTunnel}})
 	})
-	p := w.open("/ws")
-	p.ask("ws://a.test/", "")
-	p.wantError(1008, "not for sessions of kind relay")
-	resp := w.do("POST", "/amqp", "X-API-Key: "+testKey, "Content-Type: application/json")
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 400 && resp.StatusCode != 403 {
-		t.Errorf("AMQP: %s %s %v", resp.Status, b, err)
+	for _, s := range surfaces {
+		if s.kind == "" {
+			continue
+		}
+		r := s.call(w.in(t), testKey, "ws://a.test/")
+		if !strings.Contains(r.text, "not for sessions of kind "+s.kind) || r.status != 403 && r.code != 1008 {
+			t.Errorf("%s: %+v", s.name, r)
+		}
+	}
+	forms := w.also(w.gw.ForwardProxy(w.gw.PathForm()))
+	r := httpRefusal(forms.do("GET", "/to/-/https/a.test/", "X-API-Key: "+testKey))
+	if r.status != 403 || !strings.Contains(r.text, "not for sessions of kind http") {
+		t.Errorf("path form: %+v", r)
 	}
 }
 

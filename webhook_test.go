@@ -141,6 +141,21 @@ func TestSiteChanged(t *testing.T) {
 		if r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = "[2001:db8:1:3::1]:4000" }); r.StatusCode != 400 {
 			t.Errorf("a neighbour: %s", r.Status)
 		}
+		// Right secrets neither count nor are refused, not even from where too many were wrong.
+		sites.setAway(nil)
+		for _, from := range []string{"[2001:db8:1:2::1]:4000", "192.0.2.60:4000"} {
+			at := func(r *http.Request) { r.RemoteAddr = from }
+			for range 60 {
+				wantDue(t, hook(h, "POST", good, at))
+			}
+			want := 429
+			if from == "192.0.2.60:4000" {
+				want = 401
+			}
+			if r := hook(h, "POST", hookBody("https://docs.example.com/", "wrong"), at); r.StatusCode != want {
+				t.Errorf("a wrong one of %s after right ones: %s, want %d", from, r.Status, want)
+			}
+		}
 		if err := gw.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
 		}

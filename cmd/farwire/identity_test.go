@@ -264,3 +264,20 @@ func TestServe_TLS_LinesAreForHTTPS(t *testing.T) {
 		}
 	}
 }
+
+// A key that is easily guessed is named by its place alone.
+func TestServe_WeakKey_WarnsOnceWithoutTheKey(t *testing.T) {
+	const weak = "abababababababababab"
+	g := startServe(t, "--api-keys", "first=0123456789abcdefghij,second="+weak)
+	g.Stop()
+	said := g.Stderr.String()
+	var lines []string
+	for line := range strings.Lines(said) {
+		if strings.Contains(line, "easily guessed") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 1 || !strings.Contains(lines[0], "WARN") || !strings.Contains(lines[0], "entry=2") || strings.Contains(said, weak) {
+		t.Errorf("said %q of a weak key, in all:\n%s", lines, said)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
@@ -104,5 +105,13 @@ func TestServe_FloodOfConnections_LeavesDescriptorsForKeys(t *testing.T) {
 	out, err := relay.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "hello") {
 		t.Errorf("a relay with a key during the flood: %v: %s\n%s", err, out, g.Stderr)
+	}
+}
+
+// Whoever opens a connection and says nothing is not waited for without end.
+func TestServer_SilentConnections_HaveTheirTime(t *testing.T) {
+	s := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	if s.ReadHeaderTimeout != 10*time.Second || s.IdleTimeout != 120*time.Second {
+		t.Errorf("%v for a head, %v idle; want 10s and 2m0s", s.ReadHeaderTimeout, s.IdleTimeout)
 	}
 }

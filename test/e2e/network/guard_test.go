@@ -59,6 +59,17 @@ func TestGuard_AgentsNetwork_IsRefusedAtTheAgent(t *testing.T) {
 	if came.Load() != 0 {
 		t.Error("the target was reached")
 	}
+	for slug, c := range map[string]struct{ flag, value, want string }{
+		"denying": {"--deny", "127.0.0.0/8,::1/128", "not allowed by policy"},
+		"ports":   {"--allow-ports", "1-2", "--allow-ports"},
+	} {
+		a := newAgent(t, nil, "--gateway", "http://"+g.Addr, "--secret", agentSecret, "--slug", slug, "--country", "DE", "--allow-private", c.flag, c.value)
+		awaitAttached(a, g, slug)
+		open(t, g, url, "agent", slug).mustBeRefused(websocket.StatusPolicyViolation, c.want)
+	}
+	if came.Load() != 0 {
+		t.Error("the target was reached through an agent that may not dial it")
+	}
 	open(t, g, url, "agent", "local").mustEcho()
 	startAgent(t, g, "near")
 	open(t, g, url, "agent", "near").mustEcho()
