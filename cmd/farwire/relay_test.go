@@ -279,7 +279,7 @@ func TestRelayNoGateway(t *testing.T) {
 			c.Read(ctx) // until the client has left
 		})
 		p := relayTo(t, addr, nil)
-		if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "no farwire gateway") {
+		if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "not a farwire gateway") {
 			t.Errorf("after %q: status %d, said %q", first, status, p.Stderr)
 		}
 	}

@@ -52,7 +52,7 @@ const table = [
     advice: 'End something that is still running, or ask the operator for more.',
   },
 
-  // Somebody else's wish.
+  // Somebody else ended it.
   {
     when: (t) => /^ended by request$/.test(t.text),
     title: 'This was ended by request.',
