@@ -304,7 +304,7 @@ func TestOpen_OptionsThatCannotWork_AreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, o := range map[string]natscluster.Options{
-		"is not of NATS":          {URL: "http://u:hidden@127.0.0.1:1"},
+		"is not a NATS URL":       {URL: "http://u:hidden@127.0.0.1:1"},
 		"names no host":           {URL: "nats://u:hidden@:4222"},
 		"is not between 1 and":    {URL: "nats://127.0.0.1:1, nats://u:hidden@127.0.0.1:99999"},
 		"is not a URL":            {URL: "nats://u:hidden%zz@127.0.0.1:1"},
