@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,27 +65,44 @@ func TestProxy_Chromium_LoadsAPageOf300Files(t *testing.T) {
 			rw.WriteHeader(http.StatusNotFound)
 		}
 	}), "--http-rate", "20") // the burst is the default
-	var tab context.Context
-	var answering sync.WaitGroup
-	defer answering.Wait()
-	asked := make(chan struct{}, 1000)
-	answer := func(event any) {
+	events := make(chan any, 10_000)
+	tab := chromium(t, func(event any) {
+		switch event.(type) {
+		case *fetch.EventRequestPaused, *fetch.EventAuthRequired:
+			events <- event
+		}
+	}, chromedp.ProxyServer("http://"+w.gateway.Addr), chromedp.Flag("proxy-bypass-list", "<-loopback>"), chromedp.IgnoreCertErrors)
+	var asked atomic.Int64
+	answer := func(event any) error {
 		var err error
 		switch e := event.(type) {
 		case *fetch.EventRequestPaused:
 			_, err = chromedp.Call(tab, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: e.RequestID})
 		case *fetch.EventAuthRequired:
-			asked <- struct{}{}
+			asked.Add(1)
 			_, err = chromedp.Call(tab, fetch.ContinueWithAuth, fetch.ContinueWithAuthParams{RequestID: e.RequestID, AuthChallengeResponse: &fetch.AuthChallengeResponse{
 				Response: fetch.AuthChallengeResponseResponseProvideCredentials, Username: "session=browser", Password: w.gateway.Key,
 			}})
 		}
-		if err != nil {
-			t.Logf("the browser no longer waits: %v", err)
-		}
+		return err
 	}
-	tab = chromium(t, func(event any) { answering.Go(func() { answer(event) }) },
-		chromedp.ProxyServer("http://"+w.gateway.Addr), chromedp.Flag("proxy-bypass-list", "<-loopback>"), chromedp.IgnoreCertErrors)
+	// One goroutine answers, until the test ends: events may come for as long as the
+	// tab lives, also while it is closed.
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case event := <-events:
+				if err := answer(event); err != nil {
+					t.Logf("the browser no longer waits: %v", err)
+				}
+			case <-stop:
+				return
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
 	yes := true
 	if _, err := chromedp.Call(tab, fetch.Enable, fetch.EnableParams{HandleAuthRequests: &yes}); err != nil {
 		t.Fatal(err)
@@ -101,7 +117,7 @@ func TestProxy_Chromium_LoadsAPageOf300Files(t *testing.T) {
 			t.Errorf("%s: %d of 300 files ran, the target served %d: %v", page, ran, served.Load(), err)
 		}
 	}
-	if len(asked) == 0 {
+	if asked.Load() == 0 {
 		t.Error("the browser was not asked for credentials")
 	}
 	w.gateway.Await(w.gateway.Stderr, `kind=http .*target=`+strings.TrimPrefix(w.http, "http://"))
