@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -200,8 +201,8 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 //
 // A base URL that nobody has enrolled is 404, a secret that is missing or not
 // that of any caller who has, 401. So whoever asks may find out that somebody
-// has enrolled a site, but not who, nor how many have; each address may be wrong
-// ten times a second (429).
+// has enrolled a site, but not who, nor how many have; each address may show ten
+// secrets a second that fit no site (429). Nothing else that is refused counts.
 func (g *Gateway) SiteChanged() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
@@ -223,14 +224,6 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	if g.isDraining() {
 		return next, errDraining
 	}
-	// Only who shows no valid secret is counted, and told so instead.
-	defer func() {
-		if err != nil && public(err).Status < http.StatusInternalServerError {
-			if limit := g.hooks.admit(g.o.ClientAddr(r)); limit != nil {
-				err = limit
-			}
-		}
-	}()
 	body, err := request.Body(w, r)
 	if err != nil {
 		return next, err
@@ -255,6 +248,9 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
 	site, err := g.siteOf(ctx, base, secret)
+	if errors.Is(err, errSecret) || errors.Is(err, errNoSuchSite) { // a wrong secret, the only thing that is counted
+		return next, cmp.Or(g.hooks.admit(g.o.ClientAddr(r)), err)
+	}
 	if err != nil {
 		return next, err
 	}
@@ -314,7 +310,7 @@ type hooks struct {
 	last bounded.Map[int64, time.Time] // when a site was last made due at
 }
 
-// admit counts a call by its peer. An IPv6 peer has a whole /64 to call from.
+// admit counts a wrong secret by its peer. An IPv6 peer has a whole /64 to call from.
 func (h *hooks) admit(peer netip.Addr) error {
 	a, err := h.peers.Take(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
 	if err != nil {

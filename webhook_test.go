@@ -127,10 +127,13 @@ func TestSiteChanged(t *testing.T) {
 		if r := hook(h, "POST", good); r.StatusCode != 500 {
 			t.Errorf("without a store: %s", r.Status)
 		}
-		// So many calls are too many, from wherever in a /64 they come.
+		// So many wrong secrets are too many, from wherever in a /64 they come, and whether
+		// the site is one that somebody has enrolled or none.
+		sites.setAway(nil)
 		refused := 0
+		wrong := []string{hookBody("https://docs.example.com/", "wrong"), hookBody("https://docs.example.org/", "wrong")}
 		for i := range 100 {
-			r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = fmt.Sprintf("[2001:db8:1:2::%x]:4000", i) })
+			r := hook(h, "POST", wrong[i%2], func(r *http.Request) { r.RemoteAddr = fmt.Sprintf("[2001:db8:1:2::%x]:4000", i) })
 			if r.StatusCode == 429 && r.Header.Get("Retry-After") != "" {
 				refused++
 			}
@@ -141,8 +144,38 @@ func TestSiteChanged(t *testing.T) {
 		if r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = "[2001:db8:1:3::1]:4000" }); r.StatusCode != 400 {
 			t.Errorf("a neighbour: %s", r.Status)
 		}
+		// Nothing else counts, whatever is not right about it, and nobody is refused for
+		// more than a wrong secret of his own.
+		for name, c := range map[string]struct {
+			method, body string
+			status       int
+			edit         func(*http.Request)
+		}{
+			"an empty object": {"POST", `{}`, 400, nil},
+			"no JSON":         {"POST", `{`, 400, nil},
+			"no address":      {"POST", hookBody("docs.example.com", "x"), 400, nil},
+			"no secret":       {"POST", hookBody("https://docs.example.com/", ""), 401, nil},
+			"large":           {"POST", strings.Repeat("x", 64<<10+1), 413, nil},
+			"a form":          {"POST", good, 415, func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
+			"a GET":           {"GET", "", 405, nil},
+		} {
+			for _, from := range []string{"192.0.2.70:4000", "[2001:db8:1:2::1]:4000"} {
+				for i := range 60 {
+					r := hook(h, c.method, c.body, func(r *http.Request) {
+						if r.RemoteAddr = from; c.edit != nil {
+							c.edit(r)
+						}
+					})
+					if r.StatusCode != c.status {
+						t.Fatalf("%s, call %d of %s: %s", name, i+1, from, r.Status)
+					}
+				}
+			}
+		}
+		if r := hook(h, "POST", wrong[0], func(r *http.Request) { r.RemoteAddr = "192.0.2.70:4000" }); r.StatusCode != 401 {
+			t.Errorf("the first wrong secret after all that: %s", r.Status)
+		}
 		// Right secrets neither count nor are refused, not even from where too many were wrong.
-		sites.setAway(nil)
 		for _, from := range []string{"[2001:db8:1:2::1]:4000", "192.0.2.60:4000"} {
 			at := func(r *http.Request) { r.RemoteAddr = from }
 			for range 60 {
