@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/netip"
@@ -92,7 +93,7 @@ type Refusal struct {
 	Code       string        // stable, for programs; empty: "target_forbidden"
 	Message    string        // what the caller reads, on one line and of 1000 bytes at most; empty: "refused"
 	RetryAfter time.Duration // not positive: not said
-	Err        error         // for the log alone
+	Err        error         // for the log alone: at Info ten times in a minute for one address, then once a second
 }
 
 // Error returns the message and, for the log, Err.
@@ -293,12 +294,18 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 	if errors.As(err, &caller) {
 		info.Subject, info.KeyID = caller.subject, caller.keyID
 	}
+	level, msg, words := slog.LevelDebug, "refused", p.Text
 	var refusal *Refusal
 	if errors.As(err, &refusal) && refusal != nil && refusal.Err != nil {
-		g.o.Logger.InfoContext(ctx, "refused by the host", "kind", kind.String(), "subject", info.Subject, "status", p.Status, "err", err)
-	} else {
-		g.o.Logger.DebugContext(ctx, "refused", "kind", kind.String(), "status", p.Status, "err", p.Text)
+		msg, words = "refused by the host", err.Error()
+		// A stranger may have it written as often as he likes: of one address ten in a
+		// minute are there, and then one a second.
+		v := g.causes.Note(remote, time.Now())
+		if v.Warn || !v.TooMany && remote.IsValid() {
+			level = slog.LevelInfo
+		}
 	}
+	g.o.Logger.LogAttrs(ctx, level, msg, slog.String("kind", kind.String()), slog.String("subject", info.Subject), slog.Int("status", p.Status), slog.String("err", words))
 	if f := g.o.Trace.Refused; f != nil {
 		f(ctx, info)
 	}

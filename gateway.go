@@ -42,9 +42,10 @@ type Gateway struct {
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 
-	due   chan struct{} // holds a value when a site may have become due
-	hooks hooks
-	wrong attempts.Counter
+	due    chan struct{} // holds a value when a site may have become due
+	hooks  hooks
+	wrong  attempts.Counter
+	causes attempts.Counter // of refusals that a host gives a cause for
 
 	revocations atomic.Int64 // how often keys were revoked
 	gone        revocations
