@@ -28,8 +28,9 @@ var ErrUnauthorized = errors.New("not authorized")
 // is the Authenticator's own trouble, logged whole and shown to the caller as
 // "internal error".
 //
-// A principal without a subject is the Authenticator's own trouble, too. One that
-// is a [KeyLookuper] lets a revoked key count at once.
+// A principal without a subject is the Authenticator's own trouble, too. An
+// Authenticator that is a [KeyLookuper] lets a revoked key count at once, and one that
+// is a [KeyLister] lets it count at all gateways.
 type Authenticator interface {
 	Authenticate(context.Context, Credentials) (Principal, error)
 }

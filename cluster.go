@@ -14,9 +14,12 @@ import (
 	"time"
 )
 
-// A peerAsker is an AgentSelector that leads to other gateways of a cluster, as an
-// agent.Pool that has joined one does.
-type peerAsker interface {
+// A PeerAsker is an AgentSelector that leads to the other gateways of a cluster, as
+// an [agent.Pool] that has joined one is. With it a gateway shows and ends the
+// sessions of all gateways; without it, its own. Both methods are safe for concurrent
+// use, and do as those of agent.Pool.
+type PeerAsker interface {
+	AgentSelector
 	AskPeers(ctx context.Context, question []byte, each func(gateway string, reply []byte))
 	AnswerPeers(answer func(ctx context.Context, question []byte) ([]byte, error))
 }
@@ -69,7 +72,7 @@ func GatewayName() string {
 
 // answerPeers has the questions of other gateways answered.
 func (g *Gateway) answerPeers() {
-	peers, ok := g.o.Agents.(peerAsker)
+	peers, ok := g.o.Agents.(PeerAsker)
 	if !ok {
 		return
 	}
@@ -107,7 +110,7 @@ func (g *Gateway) answerPeer(q peerQuestion) (a peerAnswer) {
 
 // askPeers asks all other gateways, and calls each with what one answers.
 func (g *Gateway) askPeers(ctx context.Context, q peerQuestion, each func(peerAnswer)) {
-	peers, ok := g.o.Agents.(peerAsker)
+	peers, ok := g.o.Agents.(PeerAsker)
 	if !ok {
 		return
 	}
@@ -128,35 +131,14 @@ func (g *Gateway) askPeers(ctx context.Context, q peerQuestion, each func(peerAn
 	})
 }
 
-// sessionsOf lists the sessions of a caller over all gateways, or with an empty
-// subject those of all.
-func (g *Gateway) sessionsOf(ctx context.Context, subject string) (list []Session) {
-	for s := range g.Sessions() {
-		if subject == "" || s.Subject == subject {
-			list = append(list, s)
-		}
-	}
-	g.askPeers(ctx, peerQuestion{Subject: subject}, func(a peerAnswer) {
-		for _, s := range a.Sessions {
-			list = append(list, s.session())
-		}
-	})
-	return list
-}
-
-// endThere ends sessions of other gateways and returns how many they say it were.
-func (g *Gateway) endThere(ctx context.Context, q peerQuestion) (n int) {
-	q.End = true
-	g.askPeers(ctx, q, func(a peerAnswer) { n += a.Ended })
-	return n
-}
-
 // A Bus tells the gateways of a cluster of keys, and of agents' records, that are
 // revoked. Its methods are safe for concurrent use and return soon. Package
 // clustertest tests one; a [RevocationLog] keeps what one has to keep.
 //
 // What is published reaches the other gateways within a second, and those that come
 // or return later, for a day.
+//
+// One that is a [ConnectedBus] shows in [Gateway.Ready] whether it is connected.
 type Bus interface {
 	// Publish tells the other gateways. It sets Revocation.Gateway, and At when
 	// that is zero. That a key is there again counts only from the gateway that
@@ -166,6 +148,13 @@ type Bus interface {
 	// of those of the last day. Calls are not concurrent; f returns soon and calls
 	// no method of the Bus.
 	Subscribe(f func(Revocation))
+}
+
+// A ConnectedBus is a Bus that can say whether it reaches the other gateways now, as
+// adapters/natscluster can. Connected is called concurrently and returns at once.
+type ConnectedBus interface {
+	Bus
+	Connected() bool
 }
 
 // A Revocation says that a key, or the record of an agent, is valid no more, or
@@ -278,11 +267,12 @@ func (m *localBus) Subscribe(f func(Revocation)) {
 	}
 }
 
-// A keyLister is an Authenticator that can list the keys it knows, as a KeySet can.
-type keyLister interface{ KeyIDs() []string }
-
-// A recordSharer is an AgentSelector whose agents have records, as an agent.Pool.
-type recordSharer interface {
+// A RecordSharer is an AgentSelector whose agents have records, as an [agent.Pool]
+// is. With it, and Options.Bus, a record that one gateway loses is gone at all of
+// them. New calls ShareRecords once, and the Bus calls RevokeRecord, one call at a
+// time. Both do as those of agent.Pool.
+type RecordSharer interface {
+	AgentSelector
 	ShareRecords(publish func(id string, restored bool))
 	RevokeRecord(id string, until time.Time)
 }
@@ -314,13 +304,13 @@ func (r *revocations) note(keyID string, until time.Time) {
 
 // subscribe has what other gateways revoke be revoked here.
 func (g *Gateway) subscribe() {
-	if keys, ok := g.o.Auth.(keyLister); ok {
+	if keys, ok := g.o.Auth.(KeyLister); ok {
 		g.gone.known = keys.KeyIDs()
 	}
 	if g.o.Bus == nil {
 		return
 	}
-	if records, ok := g.o.Agents.(recordSharer); ok {
+	if records, ok := g.o.Agents.(RecordSharer); ok {
 		records.ShareRecords(func(id string, restored bool) {
 			g.o.Bus.Publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
 		})
@@ -333,7 +323,7 @@ func (g *Gateway) hearRevocation(r Revocation) {
 	if r.Restored {
 		until = time.Time{}
 	}
-	if records, ok := g.o.Agents.(recordSharer); r.Agent {
+	if records, ok := g.o.Agents.(RecordSharer); r.Agent {
 		if ok {
 			records.RevokeRecord(r.KeyID, until)
 		}
@@ -349,7 +339,7 @@ func (g *Gateway) hearRevocation(r Revocation) {
 // publishRevoked tells the other gateways which keys the Authenticator had and has
 // lost, and which of those that it had lost it has again.
 func (g *Gateway) publishRevoked() {
-	keys, ok := g.o.Auth.(keyLister)
+	keys, ok := g.o.Auth.(KeyLister)
 	if !ok || g.o.Bus == nil {
 		return
 	}
@@ -381,8 +371,8 @@ func (g *Gateway) publishRevoked() {
 // EndRevoked ends the sessions of keys that the Authenticator knows no more, with
 // 1008 and the reason "key revoked", and returns their number. Call it after keys
 // were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
-// Of a [KeySet] the other gateways on Options.Bus are told which keys are gone, and
-// which are there again.
+// Where it is a [KeyLister] too, the other gateways on Options.Bus are told which keys
+// are gone, and which are there again.
 func (g *Gateway) EndRevoked(ctx context.Context) int {
 	g.revocations.Add(1)
 	g.publishRevoked()

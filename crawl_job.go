@@ -119,7 +119,7 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 		return text, err
 	}
 	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { j.log(e.Message) }}
-	if m, ok := model.(interface{ PartSize() int }); ok {
+	if m, ok := model.(PartSizer); ok {
 		o.Size = m.PartSize()
 	}
 	text := site.Enhance(ctx, j.req.layout, reword, o)
@@ -215,7 +215,7 @@ func (r *rendering) end() renderCost {
 // A Renderer shows a page in a browser and returns the document as the browser
 // has it once the page has settled. Render is called concurrently, and must return
 // when its context ends. Of its error
-// a client sees only what a method Detail() string of it says; By, Time and
+// a client sees only what it says as an [llmstxt.DetailedError]; By, Time and
 // Bytes count even then.
 type Renderer interface {
 	Render(context.Context, RenderPage) (Rendered, error)
@@ -242,10 +242,16 @@ type Rendered struct {
 // an Enhancer need not be trusted. Enhance is called concurrently, and must
 // return when its context ends; an error is logged and shown to no client.
 //
-// An Enhancer that also has a method PartSize() int says how many bytes a part
-// with the texts of its pages may have.
+// One that is a [PartSizer] says how large a part may be.
 type Enhancer interface {
 	Enhance(context.Context, llmstxt.Part) (text string, err error)
+}
+
+// A PartSizer is an Enhancer that says how many bytes a part with the texts of its
+// pages may have, once for each file. Zero: 48 KiB.
+type PartSizer interface {
+	Enhancer
+	PartSize() int
 }
 
 // The files that a crawl makes: llms.txt, and beside it those with the whole

@@ -182,8 +182,8 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 
 // ServeSOCKS serves the forward proxy as SOCKS5 (RFC 1928) to those who connect to
 // l, until l is closed, which is the caller's affair; it then returns nil. Any other
-// error of l's is returned. A connection of l's that has a method KeyShown() has it
-// called once its client has shown a valid key. Sessions that run go on: they are ended by
+// error of l's is returned. A connection of l's that is a [KeyShownConn] is told once
+// its client has shown a valid key. Sessions that run go on: they are ended by
 // [Gateway.Shutdown].
 //
 // User name and password (RFC 1929) are those of [Gateway.ForwardProxy]; a client
@@ -243,6 +243,14 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 	}()
 }
 
+// A KeyShownConn is a connection of the listener that ServeSOCKS is given which is told
+// that its client has shown a valid key, as [WithKeyShown] tells of those of a server.
+// KeyShown is called once, and returns at once.
+type KeyShownConn interface {
+	net.Conn
+	KeyShown()
+}
+
 // socks speaks with the client as far as the answer to its request.
 func (t *tunneled) socks(conn net.Conn) error {
 	life := t.s.ctx
@@ -255,7 +263,7 @@ func (t *tunneled) socks(conn net.Conn) error {
 		return fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	seen := requestAuth{key: c.Password, remote: origin.Addr(conn.RemoteAddr().String()), bucket: BucketHTTP}
-	if counted, ok := conn.(interface{ KeyShown() }); ok {
+	if counted, ok := conn.(KeyShownConn); ok {
 		seen.shown = counted.KeyShown
 	}
 	denied := t.s.admit(ctx, seen)

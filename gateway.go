@@ -209,12 +209,14 @@ func (g *Gateway) carriers() []carrier {
 // filters or its Exclude list rule out: a caller that pinned an agent is told
 // that it is gone and never silently given another.
 //
-// One that is an [AgentLister] is listed by [Gateway.Network].
+// One that is an [AgentLister] is listed by [Gateway.Network]; one that is a
+// [PeerAsker] or a [RecordSharer] leads to other gateways.
 type AgentSelector interface {
 	SelectAgent(context.Context, agent.Query) (agent.Exit, error)
 }
 
-// An AgentLister is an AgentSelector that can say which agents it has.
+// An AgentLister is an AgentSelector that can say which agents it has. Agents is
+// called concurrently and returns at once.
 type AgentLister interface {
 	AgentSelector
 	Agents() []agent.Info

@@ -148,6 +148,14 @@ func (s *KeySet) Lookup(_ context.Context, keyID string) (Principal, error) {
 	return p, nil
 }
 
+// A KeyLister is an Authenticator that can list the ids of the keys that it knows, in
+// no order, as a [KeySet] can. With it, and Options.Bus, [Gateway.EndRevoked] tells the
+// other gateways which keys are gone. KeyIDs is called concurrently.
+type KeyLister interface {
+	Authenticator
+	KeyIDs() []string
+}
+
 // KeyIDs returns the ids of all keys, in no order.
 func (s *KeySet) KeyIDs() []string { return slices.Collect(maps.Keys(s.keys().byID)) }
 

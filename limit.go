@@ -73,8 +73,8 @@ func (b Bucket) String() string { return string(b) }
 // Those who share a KeyID but not the Subject are different callers.
 //
 // What runs at a time (Limits.Sessions, Streams, Crawls) is counted by the limiter
-// if it is a [SlotLimiter], and crawled pages if it is a [PageLimiter]; that of
-// [NewLimiter] is both.
+// if it is a [SlotLimiter], crawled pages if it is a [PageLimiter], and payload if it is
+// a [ByteLimiter]; a [LeftLimiter] says what is left. That of [NewLimiter] is all four.
 type Limiter interface {
 	Take(context.Context, Principal, Bucket) (Quota, error)
 }

@@ -366,3 +366,26 @@ func (c Counters) plus(d Counters) Counters {
 	c.BytesToClient += d.BytesToClient
 	return c
 }
+
+// sessionsOf lists the sessions of a caller over all gateways, or with an empty
+// subject those of all.
+func (g *Gateway) sessionsOf(ctx context.Context, subject string) (list []Session) {
+	for s := range g.Sessions() {
+		if subject == "" || s.Subject == subject {
+			list = append(list, s)
+		}
+	}
+	g.askPeers(ctx, peerQuestion{Subject: subject}, func(a peerAnswer) {
+		for _, s := range a.Sessions {
+			list = append(list, s.session())
+		}
+	})
+	return list
+}
+
+// endThere ends sessions of other gateways and returns how many they say it were.
+func (g *Gateway) endThere(ctx context.Context, q peerQuestion) (n int) {
+	q.End = true
+	g.askPeers(ctx, q, func(a peerAnswer) { n += a.Ended })
+	return n
+}

@@ -30,7 +30,8 @@ import (
 // stale workers ([ErrStale]). It should grow by one: a gap looks like a worker
 // that is gone, after which even a file that is as it was is saved anew.
 //
-// All methods are called concurrently and by several processes.
+// All methods are called concurrently and by several processes. One that is a
+// [SecretKeeper] keeps a secret too.
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
 	// under the same BaseURL the new Options, Interval and KeyID, and ends its

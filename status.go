@@ -41,8 +41,8 @@ func (g *Gateway) Unready() {
 
 // Ready returns the handler that says whether the gateway wants to be sent
 // requests: 503 while it drains, else 200 with {"agents": 2, "stores": {"sites":
-// {"ok": true}}}, with "nats": {"ok": true} where Options.Bus has a method
-// Connected() bool. The query ?require=agents,stores makes what it names count, for
+// {"ok": true}}}, with "nats": {"ok": true} where Options.Bus is a [ConnectedBus]. The
+// query ?require=agents,stores makes what it names count, for
 // monitors; without it a gateway without agents is ready, else none could attach
 // through a balancer.
 func (g *Gateway) Ready() http.Handler {
@@ -72,7 +72,7 @@ func (g *Gateway) Ready() http.Handler {
 			_, err := g.o.Sites.Count(ctx, "")
 			a.Stores["sites"] = store{err == nil}
 		}
-		if bus, ok := g.o.Bus.(interface{ Connected() bool }); ok {
+		if bus, ok := g.o.Bus.(ConnectedBus); ok {
 			a.NATS = &store{bus.Connected()}
 		}
 		required, err := readyRequires(r)

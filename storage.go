@@ -23,7 +23,8 @@ import (
 // Save is called concurrently and returns the URL at which the file can be
 // read. It replaces a file of the same name whole or not at all. When a newer
 // Version is already there it leaves it and returns an error that wraps
-// [ErrStale].
+// [ErrStale]. One that is a [FileRemover] has old files removed, and one that is a
+// [SecretKeeper] keeps the secret that their names hang on.
 type Storage interface {
 	Save(context.Context, File) (url string, err error)
 }

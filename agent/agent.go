@@ -63,7 +63,8 @@ type Exit struct {
 	// over network tcp, tcp4 or tcp6. The context bounds the dial and not the
 	// connection. A failure is a *DialError. A gateway takes an error of package net for
 	// the target's, and any other without a class for an internal error. The caller
-	// closes the connection.
+	// closes the connection, which may be a [HalfCloser], a [WaitReader], a
+	// [DrainTeller] or a [Resetter] too.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Resolve looks host up where the exit stands. When any of the addresses

@@ -48,6 +48,40 @@ type conn struct {
 	told    []func() // of OnDrain, for what is told of this stream alone
 }
 
+// What a connection of an exit may be beside a net.Conn. A gateway uses what it finds,
+// and what wraps a connection should keep it. All methods are safe for concurrent use.
+type (
+	// A HalfCloser is a connection whose sending side can be closed alone. Without it
+	// the end of one side's bytes closes the connection.
+	HalfCloser interface {
+		net.Conn
+		CloseWrite() error
+	}
+
+	// A WaitReader is a connection that can wait for bytes without a buffer for them:
+	// WaitRead returns when Read would not block, because of bytes or of an error.
+	WaitReader interface {
+		net.Conn
+		WaitRead()
+	}
+
+	// A DrainTeller is a connection that tells of a drain of what carries it. OnDrain
+	// has f called, at most once and in a goroutine of its own, when whoever keeps the
+	// connection for later use should close it; what is under way goes on. stop has f
+	// not called any more.
+	DrainTeller interface {
+		net.Conn
+		OnDrain(f func()) (stop func())
+	}
+
+	// A Resetter is a connection that Close resets after SetLinger(0), as that of a
+	// *net.TCPConn does.
+	Resetter interface {
+		net.Conn
+		SetLinger(seconds int) error
+	}
+)
+
 func newConn(l *link, stream *yamux.Stream) *conn {
 	c := &conn{stream: stream, link: l}
 	c.readUntil.apply = stream.SetReadDeadline
@@ -165,10 +199,8 @@ func (c *conn) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
 }
 
-// OnDrain has f called, at most once and in a goroutine of its own, when the agent, or
-// the gateway that carries the connection, drains: whoever keeps the connection for
-// later use should close it then, since the agent waits for its end. What is under way
-// goes on. stop has f not called any more.
+// OnDrain implements DrainTeller: it tells of the agent, or of the gateway that carries
+// the connection, which waits for its end.
 func (c *conn) OnDrain(f func()) (stop func()) {
 	f = sync.OnceFunc(f)
 	forget := context.AfterFunc(c.link.onDrain, f)

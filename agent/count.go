@@ -49,7 +49,7 @@ func (c *counted) Close() error { c.end(); return c.Conn.Close() }
 
 // CloseWrite half-closes where the connection can.
 func (c *counted) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+	if half, ok := c.Conn.(HalfCloser); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported

@@ -57,11 +57,10 @@ type PoolOptions struct {
 // for concurrent use.
 //
 // A connection through a remote agent fails as a TCP connection does when its
-// target is lost, and with a *DialError of fault Agent when the agent is. Beside
-// net.Conn it has CloseWrite() error, a half-close; SetLinger(0), after which
-// Close resets the target's connection; and WaitRead(), which waits until Read
-// would not block, so that an idle connection needs no buffer. Connections of
-// exits that Add brought keep CloseWrite, and TCP ones their SyscallConn.
+// target is lost, and with a *DialError of [FaultAgent] when the agent is. It is a
+// [HalfCloser], a [WaitReader], a [DrainTeller] and a [Resetter], whose Close resets the
+// target's connection. Connections of exits that Add brought keep CloseWrite, and TCP
+// ones their SyscallConn.
 type Pool struct {
 	id       string
 	local    bool

@@ -91,7 +91,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	s.target, s.sink = target, netio.Socket(target)
 	l.mu.Unlock()
 	// Of a gateway that carries for another: its agent may go while it stays.
-	if far, ok := target.(interface{ OnDrain(func()) func() }); ok {
+	if far, ok := target.(DrainTeller); ok {
 		s.stopDrain = far.OnDrain(func() {
 			// A gateway that cannot be told finds out when the connection ends.
 			_ = l.say(control{Type: ctlLeaving, Stream: stream.StreamID()})
@@ -256,7 +256,7 @@ func (s *session) fromGateway() (paused bool) {
 		case err == nil:
 		case err == io.EOF: // not errors.Is: that of a lost tunnel wraps the carrier's EOF
 			// The target's side may be gone already, and then reading says so.
-			if half, ok := s.target.(interface{ CloseWrite() error }); ok {
+			if half, ok := s.target.(HalfCloser); ok {
 				_ = half.CloseWrite()
 			}
 			s.allSent.Store(true)
@@ -359,7 +359,7 @@ func (s *session) cut() {
 	if target == nil {
 		return // still dialling, and dial looks at aborted afterwards
 	}
-	if tcp, ok := target.(interface{ SetLinger(int) error }); ok {
+	if tcp, ok := target.(Resetter); ok {
 		_ = tcp.SetLinger(0)
 	}
 	target.Close()

@@ -38,6 +38,14 @@ func (unreachableRobots) Error() string {
 
 func (unreachableRobots) Is(target error) bool { return target == ErrRobots }
 
+// A DetailedError says in a few words what went wrong, fit for strangers: it names
+// nothing that they do not know. Errors of Options.Render and of the Client's transport
+// may be one, wrapped or not; of any other the words are this package's own.
+type DetailedError interface {
+	error
+	Detail() string
+}
+
 // FetchError says why the base page could not be read. Its Err is what the
 // client said, so errors.As finds an error of the caller's own dialer in it.
 type FetchError struct {
@@ -82,7 +90,7 @@ func detail(err error) string {
 		record  tls.RecordHeaderError
 		timeout net.Error
 		skip    *skipError
-		told    interface{ Detail() string }
+		told    DetailedError
 	)
 	switch {
 	case errors.As(err, &skip):

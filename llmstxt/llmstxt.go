@@ -106,8 +106,7 @@ type Options struct {
 	// Render is asked for a page whose static form has no words without its
 	// scripts, and answers with the HTML that a browser ended up with. It is
 	// called by several workers at once. When it fails the static form is used,
-	// with an Event that says so; why, it says in the words of the error's
-	// method Detail() string if there is one. nil: never.
+	// with an Event that says so, and why if the error is a [DetailedError]. nil: never.
 	Render func(ctx context.Context, url, reason string) ([]byte, error)
 
 	// Previous are the Pages of an earlier crawl of this site, from which

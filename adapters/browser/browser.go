@@ -185,8 +185,8 @@ func find(path string) (string, error) {
 }
 
 // Render shows a page and returns its document once it has settled, or as it
-// is when its time is over. Its errors have a method Detail() string, which
-// says what a stranger may know. ctx ends it early.
+// is when its time is over. Its errors are llmstxt.DetailedErrors, which say
+// what a stranger may know. ctx ends it early.
 func (b *Browser) Render(ctx context.Context, p farwire.RenderPage) (farwire.Rendered, error) {
 	if b.path == "" && (b.o.RemoteURL == "" || !p.Remote) {
 		return farwire.Rendered{}, farwire.ErrNoBrowser

@@ -100,8 +100,8 @@ type Cluster struct {
 }
 
 var (
-	_ agent.Directory = (*Cluster)(nil)
-	_ farwire.Bus     = (*Cluster)(nil)
+	_ agent.Directory      = (*Cluster)(nil)
+	_ farwire.ConnectedBus = (*Cluster)(nil)
 )
 
 var clusterName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -117,7 +117,7 @@ type Model struct {
 	cost                                     atomic.Uint64 // bits of a float64
 }
 
-var _ farwire.Enhancer = (*Model)(nil)
+var _ farwire.PartSizer = (*Model)(nil)
 
 // New returns a Model. It sends nothing. An error names the field.
 func New(o Options) (*Model, error) {

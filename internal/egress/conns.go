@@ -214,7 +214,7 @@ func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr s
 	switch {
 	case err == nil:
 		w := &watched{Conn: conn}
-		if exit, ok := conn.(interface{ OnDrain(func()) func() }); ok {
+		if exit, ok := conn.(agent.DrainTeller); ok {
 			w.stop = exit.OnDrain(func() { w.retire(keeps) })
 		}
 		return w, nil

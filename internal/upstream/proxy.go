@@ -250,7 +250,7 @@ func (c *prefixed) Read(b []byte) (int, error) {
 
 // CloseWrite passes a half-close on, where the connection below knows one.
 func (c *prefixed) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+	if w, ok := c.Conn.(agent.HalfCloser); ok {
 		return w.CloseWrite()
 	}
 	return errors.ErrUnsupported
