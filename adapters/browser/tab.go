@@ -37,7 +37,7 @@ type tab struct {
 	traffic *traffic
 }
 
-// tidyTimeout is how long the work after a page may take, also when the page's
+// tidyTimeout is how long each piece of work after a page may take when the page's
 // own time is over.
 const tidyTimeout = 2 * time.Second
 
@@ -58,7 +58,7 @@ func (t *tab) show(ctx context.Context) ([]byte, error) {
 	if err := t.settle(timed); err != nil && !errors.Is(err, errTimeOver) {
 		return nil, err
 	}
-	html, err := t.read(ctx)
+	html, err := t.read(ctx, timed)
 	return html, ofPage(err)
 }
 
@@ -214,23 +214,28 @@ func (t *tab) evaluate(ctx context.Context, script string, into any) error {
 	}
 }
 
-// read returns the document as it is. Scripts that never end are ended first
-// if they must be.
-func (t *tab) read(ctx context.Context) ([]byte, error) {
+// read returns the document as it is. It has what is left of the page's time, and
+// tidyTimeout at least; scripts that do not end by then are ended, and it is read
+// once more.
+func (t *tab) read(ctx, timed context.Context) ([]byte, error) {
 	var doc struct {
 		URL  string `json:"url"`
 		HTML string `json:"html"`
 	}
 	script := fmt.Sprintf("(%s)(%d)", readScript, t.b.o.MaxBytes)
-	once := func() error {
-		ctx, cancel := context.WithTimeoutCause(ctx, tidyTimeout, errTimeOver)
+	until := func(end time.Time) error {
+		ctx, cancel := context.WithDeadlineCause(ctx, end, errTimeOver)
 		defer cancel()
 		return t.evaluate(ctx, script, &doc)
 	}
-	err := once()
+	end := time.Now().Add(tidyTimeout)
+	if left, ok := timed.Deadline(); ok && left.After(end) {
+		end = left
+	}
+	err := until(end)
 	if errors.Is(err, errTimeOver) && ctx.Err() == nil {
 		if err = t.silence(ctx); err == nil {
-			err = once()
+			err = until(time.Now().Add(tidyTimeout))
 		}
 	}
 	switch {

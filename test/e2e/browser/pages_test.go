@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -182,6 +183,7 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		"/fine": page(`<p>All is well. ` + words + `</p>`),
 	}
 	w := newWorld(t, pages, func(o *browser.Options) { o.Timeout = limit; o.Tabs = 3 })
+	var again atomic.Int64 // tries beyond each page's first
 	want := map[string]string{
 		"/ticks": words, "/polls": words, "/empty": "<div id=\"root\">", "/loops": "Before the loop. ", "/loops-later": "Before the loop. ",
 		"/alerts": "", "/reloads": "", "/logs": words, "/requests": words, "/frames": words, "/trickles": "The first words. ", "/hangs": "",
@@ -191,16 +193,15 @@ func TestPagesThatNeverSettle(t *testing.T) {
 		text := want[path]
 		for tries := 1; ; tries++ {
 			shown, err := w.show(path)
-			if shown.Time > 2*(limit+2*tidying) {
-				t.Errorf("%s had a tab for %v", path, shown.Time)
-			}
+			inTime := shown.Time <= 2*(limit+2*tidying)
 			switch {
-			case (text == "" || err == nil) && strings.Contains(string(shown.HTML), text):
+			case inTime && (text == "" || err == nil) && strings.Contains(string(shown.HTML), text):
 				return
 			case tries == 6: // a busy machine may keep a page from its words some times
-				t.Errorf("%s: %v, no %q in %.500s", path, err, text, shown.HTML)
+				t.Errorf("%s: a tab for %v, %v, no %q in %.500s", path, shown.Time, err, text, shown.HTML)
 				return
 			}
+			again.Add(1)
 		}
 	}
 	// Those that want every core are shown one after another: how fast the
@@ -219,8 +220,9 @@ func TestPagesThatNeverSettle(t *testing.T) {
 	if shown, err := w.show("/fine"); err != nil || !strings.Contains(string(shown.HTML), "All is well. ") {
 		t.Errorf("afterwards: %v, %.200s", err, shown.HTML)
 	}
-	// One that has grown is replaced, and none of them brings it down.
-	if s := w.Stats(); s.Starts > 2 {
+	// One that has grown is replaced, and none of them brings it down. On a busy
+	// machine one may miss its pulse, and then a page is tried again.
+	if s := w.Stats(); s.Starts > 2+again.Load() {
 		t.Errorf("the browser was started %d times", s.Starts)
 	}
 }
@@ -268,7 +270,7 @@ func TestSizeIsBounded(t *testing.T) {
 			if err == nil && len(shown.HTML) <= 100_000 && len(shown.HTML) >= 99_000 && utf8.Valid(shown.HTML) {
 				break
 			}
-			if try == 3 || len(shown.HTML) > 100_000 || !utf8.Valid(shown.HTML) { // else a busy machine showed less
+			if try == 6 || len(shown.HTML) > 100_000 || !utf8.Valid(shown.HTML) { // else a busy machine showed less
 				t.Errorf("%s: %d bytes, %v", path, len(shown.HTML), err)
 				break
 			}
