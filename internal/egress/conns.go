@@ -98,7 +98,7 @@ func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
-	if w, ok := conn.(*watched); ok {
+	if w, ok := conn.(*keptConn); ok {
 		if lost := w.lost.Load(); lost != nil {
 			return lost
 		}
@@ -213,7 +213,7 @@ func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr s
 	conn, err := t.Exit.DialContext(ctx, network, addr)
 	switch {
 	case err == nil:
-		w := &watched{Conn: conn}
+		w := &keptConn{lossWatch: lossWatch{conn, new(atomic.Pointer[agent.DialError])}}
 		if exit, ok := conn.(agent.DrainTeller); ok {
 			w.stop = exit.OnDrain(func() { w.retire(keeps) })
 		}
@@ -252,16 +252,14 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 	return nil, err
 }
 
-// A watched connection notes when it fails because its exit is lost: net/http
-// wraps errors of connections in more ways than can be relied on.
-type watched struct {
-	net.Conn
-	lost   atomic.Pointer[agent.DialError]
+// A keptConn is a connection that is closed when its exit drains and no request uses it.
+type keptConn struct {
+	lossWatch
 	closed atomic.Bool
 	stop   func() // of who waits for the exit to drain; nil: nobody
 }
 
-func (c *watched) Close() error {
+func (c *keptConn) Close() error {
 	c.closed.Store(true)
 	if c.stop != nil {
 		c.stop()
@@ -275,30 +273,9 @@ const retireEvery = 250 * time.Millisecond
 
 // retire has the connection closed when no request uses it: now or, since net/http does
 // not tell, a little later.
-func (c *watched) retire(keeps *http.Transport) {
+func (c *keptConn) retire(keeps *http.Transport) {
 	keeps.CloseIdleConnections()
 	if !c.closed.Load() {
 		time.AfterFunc(retireEvery, func() { c.retire(keeps) })
 	}
-}
-
-func (c *watched) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	return n, c.note(err)
-}
-
-func (c *watched) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	return n, c.note(err)
-}
-
-func (c *watched) note(err error) error {
-	if err == nil {
-		return nil
-	}
-	var dial *agent.DialError
-	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
-		c.lost.CompareAndSwap(nil, dial)
-	}
-	return err
 }

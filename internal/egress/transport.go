@@ -234,7 +234,7 @@ func (t *Transport) dial(ctx context.Context, r *route, network, addr string) (n
 	if err != nil {
 		return nil, err
 	}
-	return &routeConn{conn, r}, nil
+	return lossWatch{conn, &r.lost}, nil
 }
 
 // send sends a request through a route, and says of the first how it went.
@@ -285,31 +285,3 @@ func (t *Transport) take(ctx context.Context) error {
 }
 
 func (t *Transport) give() { <-t.turn }
-
-// A routeConn notes when it fails because its exit is lost: net/http wraps
-// errors of connections in more ways than can be relied on.
-type routeConn struct {
-	net.Conn
-	route *route
-}
-
-func (c *routeConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	return n, c.note(err)
-}
-
-func (c *routeConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	return n, c.note(err)
-}
-
-func (c *routeConn) note(err error) error {
-	if err == nil {
-		return nil
-	}
-	var dial *agent.DialError
-	if errors.As(err, &dial) && dial.Fault == agent.FaultAgent {
-		c.route.lost.CompareAndSwap(nil, dial)
-	}
-	return err
-}
