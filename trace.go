@@ -163,37 +163,11 @@ func DialClasses() []DialClass {
 func JoinTraces(list ...*Trace) *Trace {
 	list = slices.DeleteFunc(slices.Clone(list), func(t *Trace) bool { return t == nil })
 	return &Trace{
-		SessionStart: func(ctx context.Context, i SessionInfo) context.Context {
-			for _, t := range list {
-				if t.SessionStart != nil {
-					ctx = orElse(t.SessionStart(ctx, i), ctx)
-				}
-			}
-			return ctx
-		},
-		SessionEnd: func(ctx context.Context, i SessionInfo, r SessionResult) {
-			for _, t := range slices.Backward(list) {
-				if t.SessionEnd != nil {
-					t.SessionEnd(ctx, i, r)
-				}
-			}
-		},
-		DialStart: func(ctx context.Context, i DialInfo) context.Context {
-			for _, t := range list {
-				if t.DialStart != nil {
-					ctx = orElse(t.DialStart(ctx, i), ctx)
-				}
-			}
-			return ctx
-		},
-		DialEnd: func(ctx context.Context, i DialInfo, r DialResult) {
-			for _, t := range slices.Backward(list) {
-				if t.DialEnd != nil {
-					t.DialEnd(ctx, i, r)
-				}
-			}
-		},
-		Progress: joinProgress(list),
+		SessionStart: joinStart(list, func(t *Trace) startHook[SessionInfo] { return t.SessionStart }),
+		SessionEnd:   joinEnd(list, func(t *Trace) endHook[SessionInfo, SessionResult] { return t.SessionEnd }),
+		DialStart:    joinStart(list, func(t *Trace) startHook[DialInfo] { return t.DialStart }),
+		DialEnd:      joinEnd(list, func(t *Trace) endHook[DialInfo, DialResult] { return t.DialEnd }),
+		Progress:     joinProgress(list),
 		Refused: func(ctx context.Context, i RefusedInfo) {
 			for _, t := range list {
 				if t.Refused != nil {
@@ -201,6 +175,32 @@ func JoinTraces(list ...*Trace) *Trace {
 				}
 			}
 		},
+	}
+}
+
+type (
+	startHook[Info any]       = func(context.Context, Info) context.Context
+	endHook[Info, Result any] = func(context.Context, Info, Result)
+)
+
+func joinStart[Info any](list []*Trace, of func(*Trace) startHook[Info]) startHook[Info] {
+	return func(ctx context.Context, i Info) context.Context {
+		for _, t := range list {
+			if start := of(t); start != nil {
+				ctx = orElse(start(ctx, i), ctx)
+			}
+		}
+		return ctx
+	}
+}
+
+func joinEnd[Info, Result any](list []*Trace, of func(*Trace) endHook[Info, Result]) endHook[Info, Result] {
+	return func(ctx context.Context, i Info, r Result) {
+		for _, t := range slices.Backward(list) {
+			if end := of(t); end != nil {
+				end(ctx, i, r)
+			}
+		}
 	}
 }
 
