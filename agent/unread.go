@@ -214,10 +214,15 @@ func (l *link) streamEnded(stream uint32) {
 
 func (l *link) closed() {
 	l.gone.Store(true) // for connections that are not registered yet
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		c.readable(true)
+	endPauses(&l.mu, l.conns)
+}
+
+// endPauses ends the pauses of all that is open when a link closes; mu guards open.
+func endPauses[Stream interface{ readable(ended bool) }](mu *sync.Mutex, open map[uint32]Stream) {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, s := range open {
+		s.readable(true)
 	}
 }
 

@@ -116,11 +116,7 @@ func (l *agentLink) streamEnded(stream uint32) {
 
 func (l *agentLink) closed() {
 	l.gone.Store(true) // for sessions that are not registered yet
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, s := range l.sessions {
-		s.readable(true)
-	}
+	endPauses(&l.mu, l.sessions)
 }
 
 func (l *agentLink) session(stream uint32) *session {
