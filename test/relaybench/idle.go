@@ -115,7 +115,7 @@ func idle(p *plan, kind idleKind, name string, target *process, collect bool) ([
 func (r *relay) look(collect bool) (all []rest, err error) {
 	for _, p := range r.processes {
 		var f facts
-		if p.orders != nil {
+		if p.role != nil {
 			order := "facts"
 			if collect {
 				order = "collect"

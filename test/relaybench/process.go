@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/farwire/farwire/test/internal/child"
 )
 
 // A process is one that we started: this binary in another role, or a peer.
@@ -25,9 +26,8 @@ type process struct {
 	cmd    *exec.Cmd
 	addr   string         // where it listens
 	roots  string         // of a target
-	orders io.WriteCloser // nil for a peer
-	facts  *json.Decoder
-	folder string // of a peer
+	role   *child.Process // nil: a peer
+	folder string         // of a peer
 }
 
 // facts is what a role says of itself when it is asked.
@@ -42,63 +42,30 @@ type facts struct {
 
 // startRole runs this binary in another role; args are for the role.
 func startRole(role string, args ...string) (*process, error) {
-	self, err := os.Executable()
+	var f facts
+	started, err := child.Start(&f, append([]string{"as", role}, args...), nil)
 	if err != nil {
-		return nil, err
-	}
-	p := &process{cmd: exec.Command(self, append([]string{"as", role}, args...)...)}
-	p.cmd.Stderr = os.Stderr
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if p.orders, err = p.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, err
-	}
-	p.facts = json.NewDecoder(out)
-	f, err := p.hear()
-	if err != nil {
-		p.stop()
 		return nil, fmt.Errorf("start %s: %w", role, err)
 	}
-	p.addr, p.roots = f.Addr, f.Roots
-	return p, nil
-}
-
-func (p *process) hear() (facts, error) {
-	var f facts
-	if err := p.facts.Decode(&f); err != nil {
-		return f, err
-	}
+	p := &process{cmd: started.Cmd, role: started, addr: f.Addr, roots: f.Roots}
 	if f.Error != "" {
-		return f, errors.New(f.Error)
+		p.stop()
+		return nil, fmt.Errorf("start %s: %s", role, f.Error)
 	}
-	return f, nil
+	return p, nil
 }
 
 // ask gives a role an order, "facts" or "collect", and waits for the answer.
 func (p *process) ask(order string) (facts, error) {
-	if _, err := fmt.Fprintln(p.orders, order); err != nil {
-		return facts{}, err
-	}
-	return p.hear()
+	var f facts
+	err := p.role.Ask(order, &f)
+	return f, err
 }
 
 // stop ends the process and waits for it.
 func (p *process) stop() {
-	if p.orders != nil {
-		p.orders.Close() // a role ends with its orders
-		done := make(chan struct{})
-		go func() { p.cmd.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(5 * time.Second):
-			p.cmd.Process.Kill()
-			<-done
-		}
+	if p.role != nil {
+		p.role.Close()
 		return
 	}
 	p.cmd.Process.Signal(syscall.SIGTERM)

@@ -162,7 +162,7 @@ func (r *relay) cpu() (sum time.Duration, err error) {
 // mallocs is how many objects its processes have allocated; peers are not asked.
 func (r *relay) mallocs() (sum uint64, err error) {
 	for _, p := range r.processes {
-		if p.orders == nil {
+		if p.role == nil {
 			continue
 		}
 		f, err := p.ask("facts")

@@ -80,7 +80,7 @@ func (t *table) print() {
 		if len(r.processes) > 0 {
 			own = fmt.Sprintf("%.0f", t.median(r.name, func(s sample) float64 { return s.perMessage(s.relay) * u.parts / float64(u.of) }))
 			ofPeer = t.show(r.name, t.peer, relayTime)
-			if r.processes[0].orders != nil {
+			if r.processes[0].role != nil {
 				allocations = fmt.Sprintf("%.3f", t.allocations(r.name))
 			}
 		}

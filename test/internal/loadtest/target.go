@@ -9,11 +9,12 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/test/internal/child"
 )
 
 // A Counts is how the sessions of a target have ended.
@@ -113,10 +114,8 @@ func echo(ctx context.Context, ws *websocket.Conn) (inside bool, err error) {
 
 // A process is a target in another process.
 type process struct {
-	cmd      *exec.Cmd
-	commands io.WriteCloser
-	answers  *json.Decoder
-	url      string
+	*child.Process
+	url string
 }
 
 // ServeTarget is what the process does that StartTarget starts: a target that prints
@@ -140,46 +139,19 @@ func ServeTarget() error {
 
 // StartTarget runs this program again, in an environment that has it call ServeTarget.
 func StartTarget(env ...string) (Target, func() error, error) {
-	self, err := os.Executable()
+	var url string
+	p, err := child.Start(&url, nil, env)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("target: %w", err)
 	}
-	p := &process{cmd: exec.Command(self)}
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stderr = os.Stderr
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if p.commands, err = p.cmd.StdinPipe(); err != nil {
-		return nil, nil, err
-	}
-	if err := p.cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	p.answers = json.NewDecoder(out)
-	if err := p.answers.Decode(&p.url); err != nil {
-		p.close()
-		return nil, nil, fmt.Errorf("starting the target: %w", err)
-	}
-	return p, p.close, nil
+	return process{p, url}, p.Close, nil
 }
 
-func (p *process) URL() string { return p.url }
+func (p process) URL() string { return p.url }
 
-func (p *process) Counts() (t Counts, err error) {
-	if _, err := fmt.Fprintln(p.commands); err != nil {
-		return t, err
-	}
-	return t, p.answers.Decode(&t)
-}
-
-// close ends the process, which does with its commands.
-func (p *process) close() error {
-	p.commands.Close()
-	late := time.AfterFunc(10*time.Second, func() { p.cmd.Process.Kill() })
-	defer late.Stop()
-	return p.cmd.Wait()
+func (p process) Counts() (t Counts, err error) {
+	err = p.Ask("counts", &t)
+	return t, err
 }
 
 // settled waits until the target's counts is as wanted, or says how it is.
