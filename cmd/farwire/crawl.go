@@ -26,10 +26,10 @@ import (
 type crawl struct {
 	URL          string `arg:"" name:"url" help:"Where to begin, http:// or https://. The crawl keeps to its host and path. user:password@ is sent there."`
 	Output       string `short:"o" placeholder:"FILE" help:"File to write, or a folder for llms.txt: one that exists, or a name that ends with /. Default: standard output."`
-	MaxPages     int    `default:"50" placeholder:"N" help:"Pages in the file, at most."`
+	MaxPages     int    `default:"50" placeholder:"N" help:"Pages in the file, at most; at least 1."`
 	DescLength   int    `default:"500" placeholder:"N" help:"Characters of each page's excerpt, at most; 100 to 2000."`
 	Format       string `default:"pages" placeholder:"FORMAT" help:"pages, or index for the layout of llmstxt.org."`
-	Workers      int    `default:"8" placeholder:"N" help:"Pages fetched at once."`
+	Workers      int    `default:"8" placeholder:"N" help:"Pages fetched at once, at least 1."`
 	AllowPrivate bool   `help:"Reach loopback, private and link-local addresses."`
 
 	crawlChoice `embed:""`

@@ -345,15 +345,12 @@ const fileSuffix = "_FILE"
 
 // secretFlags may be read from a file that their variable names with _FILE behind it.
 var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent-secret": true, "admin-key": true,
-	"secret": true, "token": true, "key": true}
+	"secret": true, "token": true, "key": true, "proxy": true, "header": true, "cookie": true}
 
 // secretFile returns the secret of a flag from the file that a variable names, white
 // space at its end left out.
 func secretFile(flag string) (value string, found bool, err error) {
 	if !secretFlags[flag] {
-		return "", false, nil
-	}
-	if _, set := os.LookupEnv(variable(flag)); set {
 		return "", false, nil
 	}
 	return variableFile("--"+flag, variable(flag))
@@ -362,11 +359,14 @@ func secretFile(flag string) (value string, found bool, err error) {
 // variableFile reads the file that a variable names with _FILE behind it. Errors are
 // of what, a flag or the variable itself.
 func variableFile(what, name string) (value string, found bool, err error) {
+	_, both := os.LookupEnv(name)
 	name += fileSuffix
 	file, found := os.LookupEnv(name)
 	switch {
 	case !found:
 		return "", false, nil
+	case both:
+		return "", true, misusef("%s: the variables %s and %s are both set; leave one of them out", what, strings.TrimSuffix(name, fileSuffix), name)
 	case file == "":
 		return "", true, misusef("%s: the variable %s is empty; name a file or leave it out", what, name)
 	}

@@ -12,14 +12,14 @@ import (
 
 // limitFlags say what a key may, and what those without one.
 type limitFlags struct {
-	Rate           float64 `default:"10" placeholder:"N" help:"Requests per second of each API key."`
-	Burst          int     `placeholder:"N" help:"Requests at once of each API key. Left out: the rate."`
-	MaxSessions    int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key; -1 is no limit."`
-	MaxStreams     int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key; -1 is no limit."`
-	MaxCrawls      int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key; -1 is no limit."`
-	MaxPagesPerDay int     `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours; -1 is no limit."`
-	MaxSites       int     `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled; -1 is no limit."`
-	MaxConnsPerIP  int     `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. -1 is no limit."`
+	Rate           float64 `default:"10" placeholder:"N" help:"Requests per second of each API key, above 0."`
+	Burst          *int    `placeholder:"N" help:"Requests at once of each API key, at least 1. Left out: the rate."`
+	MaxSessions    int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key, at least 1; -1 is no limit."`
+	MaxStreams     int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key, at least 1; -1 is no limit."`
+	MaxCrawls      int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key, at least 1; -1 is no limit."`
+	MaxPagesPerDay int     `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours, at least 1; -1 is no limit."`
+	MaxSites       int     `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled, at least 1; -1 is no limit."`
+	MaxConnsPerIP  int     `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. At least 1; -1 is no limit."`
 }
 
 // limits checks the flags.
@@ -27,8 +27,8 @@ func (f *limitFlags) limits() (l farwire.Limits, err error) {
 	switch {
 	case !(f.Rate > 0) || math.IsInf(f.Rate, 1):
 		return l, misusef("--rate: %v is not a number of requests per second; give more than 0", f.Rate)
-	case f.Burst < 0:
-		return l, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", f.Burst)
+	case f.Burst != nil && *f.Burst < 1:
+		return l, misusef("--burst: %d is less than one request; give 1 or more, or leave it out", *f.Burst)
 	}
 	for _, l := range []struct {
 		flag string
@@ -39,7 +39,10 @@ func (f *limitFlags) limits() (l farwire.Limits, err error) {
 			return farwire.Limits{}, misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", l.flag, l.n)
 		}
 	}
-	return farwire.Limits{Rate: f.Rate, Burst: f.Burst, Sessions: f.MaxSessions, Streams: f.MaxStreams,
+	if f.Burst != nil {
+		l.Burst = *f.Burst
+	}
+	return farwire.Limits{Rate: f.Rate, Burst: l.Burst, Sessions: f.MaxSessions, Streams: f.MaxStreams,
 		Crawls: f.MaxCrawls, PagesPerDay: f.MaxPagesPerDay, Sites: f.MaxSites}, nil
 }
 

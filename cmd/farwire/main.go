@@ -209,16 +209,16 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	if flag.Name == "help" {
 		return nil, nil
 	}
+	secret, found, err := secretFile(flag.Name)
+	switch {
+	case err != nil:
+		return nil, misuse(strings.TrimPrefix(err.Error(), "--"+flag.Name+": ")) // which kong adds
+	case found:
+		return secret, nil
+	}
 	value, ok := os.LookupEnv(variable(flag.Name))
 	if !ok {
-		secret, found, err := secretFile(flag.Name)
-		if err != nil {
-			return nil, misuse(strings.TrimPrefix(err.Error(), "--"+flag.Name+": ")) // which kong adds
-		}
-		if !found {
-			return nil, nil
-		}
-		return secret, nil
+		return nil, nil
 	}
 	e.flag = flag.Name
 	if value == "" {

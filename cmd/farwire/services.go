@@ -67,14 +67,15 @@ func (*serve) Help() string {
 // the way an unset secret reaches a program, is an error.
 func serviceVariable(name string) (string, error) {
 	value, ok := os.LookupEnv(name)
-	switch {
-	case ok && value == "":
+	if ok && value == "" {
 		return "", misusef("%s: empty; give it a value or leave it out", name)
-	case ok || !secretVariables[name]:
-		return value, nil
 	}
-	value, _, err := variableFile(name, name)
-	return value, err
+	if secretVariables[name] {
+		if fromFile, found, err := variableFile(name, name); found {
+			return fromFile, err
+		}
+	}
+	return value, nil
 }
 
 // secretVariables are those of serviceVariables that hold a secret.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -11,9 +12,31 @@ import (
 
 // values read what flags are given, and say in plain words what is wrong with it.
 var values = []kong.Option{
+	kong.TypeMapper(reflect.TypeFor[bool](), yesOrNo{}),
 	kong.TypeMapper(reflect.TypeFor[int](), value(strconv.Atoi, "is not a whole number")),
 	kong.TypeMapper(reflect.TypeFor[float64](), value(readNumber, "is not a number; give one such as 10 or 0.5")),
 	kong.TypeMapper(reflect.TypeFor[time.Duration](), value(time.ParseDuration, "is not a time; give one with its unit, such as 30s, 5m or 1h30m")),
+}
+
+// yesOrNo reads a flag that needs no value: --allow-private, or --allow-private=false.
+type yesOrNo struct{}
+
+func (yesOrNo) IsBool() bool { return true }
+
+func (yesOrNo) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+	yes := true
+	if ctx.Scan.Peek().Type == kong.FlagValueToken {
+		given := ctx.Scan.Pop().Value
+		switch strings.ToLower(fmt.Sprint(given)) {
+		case "true", "yes", "1":
+		case "false", "no", "0":
+			yes = false
+		default:
+			return fmt.Errorf("%q is neither yes nor no; give true or false", given)
+		}
+	}
+	target.SetBool(yes)
+	return nil
 }
 
 func value[T any](read func(string) (T, error), wrong string) kong.MapperFunc {
