@@ -1,0 +1,10 @@
+// Package pages runs the commands of the README and of docs as they are printed there.
+package pages
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/internal/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
