@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire/internal/bounded"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -204,14 +205,14 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 // has enrolled a site, but not who, nor how many have; each address may show ten
 // secrets a second that fit no site (429). Nothing else that is refused counts.
 func (g *Gateway) SiteChanged() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
 		if err != nil {
 			g.refuse(w, r, "site-changed", err)
 			return
 		}
 		writeJSON(w, http.StatusAccepted, map[string]string{"next_crawl_at": next.UTC().Format(time.RFC3339)})
-	})
+	}))
 }
 
 // errSecret refuses a call of a webhook.

@@ -185,11 +185,16 @@ func TestHandlers_PageOfAnotherOrigin_MayAsk(t *testing.T) {
 		methods string
 		method  string
 		status  int
+		without int // a key
 	}{
-		"/auth/token": {w.gw.Token(), "POST", "POST", 200},
-		"/usage":      {w.gw.Usage(), "GET, HEAD", "GET", 200},
-		"/sessions":   {w.gw.SessionsHandler(), "GET, HEAD, DELETE", "GET", 200},
-		"/network":    {w.gw.Network(), "GET, HEAD", "GET", 404}, // an exit alone is not listed
+		"/auth/token": {w.gw.Token(), "POST", "POST", 200, 401},
+		"/usage":      {w.gw.Usage(), "GET, HEAD", "GET", 200, 401},
+		"/sessions":   {w.gw.SessionsHandler(), "GET, HEAD, DELETE", "GET", 200, 401},
+		"/network":    {w.gw.Network(), "GET, HEAD", "GET", 404, 401}, // an exit alone is not listed
+		"/healthz":    {w.gw.Health(), "GET, HEAD", "GET", 200, 200},
+		"/readyz":     {w.gw.Ready(), "GET, HEAD", "GET", 200, 200},
+
+		"/hooks/site-changed": {w.gw.SiteChanged(), "POST", "POST", 400, 400}, // it asks for a secret, not for a key
 	} {
 		w.server.Config.Handler = c.handler
 		ask := func(method string, lines ...string) *http.Response {
@@ -215,7 +220,7 @@ func TestHandlers_PageOfAnotherOrigin_MayAsk(t *testing.T) {
 		if resp := ask(c.method, "X-API-Key: "+testKey); resp.StatusCode != c.status {
 			t.Errorf("%s: %s", name, resp.Status)
 		}
-		if resp := ask(c.method); resp.StatusCode != 401 {
+		if resp := ask(c.method); resp.StatusCode != c.without {
 			t.Errorf("%s without a key: %s", name, resp.Status)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // Health returns the handler that a load balancer asks: 200 with
 // {"ok": true}, or 503 while the gateway drains.
 func (g *Gateway) Health() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := onlyReads(r)
 		if err == nil && g.isDraining() {
 			err = errDraining
@@ -28,7 +28,7 @@ func (g *Gateway) Health() http.Handler {
 			return
 		}
 		writeJSON(w, http.StatusOK, map[string]bool{"ok": true})
-	})
+	}))
 }
 
 // Unready has the handler of Ready answer 503 from now on, while everything is
@@ -56,7 +56,7 @@ func (g *Gateway) Ready() http.Handler {
 		Detail string           `json:"detail,omitempty"`
 		Code   string           `json:"code,omitempty"`
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := onlyReads(r); err != nil {
 			g.o.fail(w, err)
 			return
@@ -88,7 +88,7 @@ func (g *Gateway) Ready() http.Handler {
 			return
 		}
 		writeJSON(w, http.StatusOK, a)
-	})
+	}))
 }
 
 // readyRequires reads what a monitor wants to count.

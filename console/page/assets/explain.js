@@ -66,9 +66,14 @@ const table = [
 
   // The gateway itself.
   {
-    when: (t) => t.status === 503 || (t.code === 1001 && /drain/.test(t.text)),
+    when: (t) => (t.status === 503 || t.code === 1001) && /drain/.test(t.text),
     title: 'The gateway is shutting down.',
     advice: 'It takes nothing new and ends what is open. Try again in a few seconds: another gateway, or this one after its restart, will answer.',
+  },
+  {
+    when: (t) => t.status === 503,
+    title: 'The answer is 503: unavailable.',
+    advice: 'A server on the way, which may be a proxy in front of the gateway, gave no better reason. Try again in a few seconds.',
   },
   {
     when: (t) => /internal error/.test(t.text) || t.status === 500,
@@ -241,7 +246,7 @@ const table = [
     title: 'The connection to the gateway was lost.',
     advice: 'The network or the gateway has failed. Check that the gateway is running, then connect again.',
   },
-  { when: (t) => t.code === 1001, title: 'The other side is going away.', advice: 'Connect again in a moment.' },
+  { when: (t) => t.code === 1001, title: 'The other side has stopped.', advice: 'Connect again in a moment.' },
   { when: (t) => t.code === 1012, title: 'The other side is restarting.', advice: 'Connect again in a moment.' },
   { when: (t) => t.code === 1013, title: 'The other side has no room for this now.', advice: 'Connect again in a while.' },
   { when: (t) => t.code === 1003, title: 'The other side does not take messages of this kind.', advice: 'Send text in place of bytes, or the other way round.' },

@@ -137,6 +137,7 @@ func (w *world) requests() []request {
 	for path, method := range map[string]string{
 		"/amqp": "POST", "/auth/token": "POST", "/usage": "GET", "/sessions": "GET", "/sessions/0123456789abcdef": "DELETE",
 		"/sites": "GET", "/sites/1": "DELETE", "/network": "GET", w.to("agent=de1"): "PUT",
+		"/hooks/site-changed": "POST", "/healthz": "GET", "/readyz": "GET",
 	} {
 		all = append(all, request{"OPTIONS", path, head("Origin", "https://page.example", "Access-Control-Request-Method", method,
 			"Access-Control-Request-Headers", "x-api-key"), "", 204, ""})
