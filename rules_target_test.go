@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -104,6 +105,11 @@ func TestRules_HostHeaderAsAnAddress_JudgedByRulesOnAddresses(t *testing.T) {
 		`"headers":{"Host":"[::ffff:198.51.100.9]"}`: true,
 		`"headers":{"Host":"203.0.113.7"}`:           true,
 		`"headers":{"Host":"name.test"}`:             false,
+		`"headers":{"Host":"198.51.100.9."}`:         true,
+		`"headers":{"Host":"[::ffff:c633:6409]:80"}`: true,
+		`"server_name":"198.51.100.7"`:               false,
+		`"server_name":"198.51.100.9"`:               true,
+		`"server_name":"203.0.113.7"`:                true,
 		`"server_name":"name.test"`:                  false,
 		`"server_name":"denied.test"`:                true,
 	} {
@@ -118,6 +124,89 @@ func TestRules_HostHeaderAsAnAddress_JudgedByRulesOnAddresses(t *testing.T) {
 		if got := strings.Contains(r.text, "is not allowed to this key"); got != refused || refused && len(dialled.all()) != 0 {
 			t.Errorf("%s: %+v, dialled %q", message, r, dialled.all())
 		}
+	}
+}
+
+// What a broker's TLS is asked for is judged as the relay's is: as a name, and by rules
+// on addresses when it is written as one. Nothing is dialled for one that is refused.
+func TestRules_AMQPServerName_JudgedAsAHost(t *testing.T) {
+	for name, rules := range map[string]farwire.Principal{
+		"CIDRs": {Allow: []string{"198.51.100.0/24", "broker.test"}, Deny: []string{"198.51.100.9", "denied.test", "2001:db8::/32"}},
+		"deny":  {Deny: []string{"198.51.100.9:5671", "denied.test", "2001:db8::/32"}},
+	} {
+		for serverName, refused := range map[string]bool{
+			"198.51.100.7": false, "198.51.100.9": true, "::ffff:198.51.100.9": true, "2001:db8::9": true, "2001:DB8:0::9": true,
+			"denied.test": true, "DENIED.test.": true, "broker.test": false,
+		} {
+			var dialled dialList
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth, o.Agents = keyed(t, rules), exitBy("127.0.0.1:1", map[string][]string{"broker.test": {"198.51.100.7"}}, &dialled)
+			})
+			s := w.subscribe(strings.Replace(subscription, "}", `, "port": 5671, "ssl": true, "server_name": "`+serverName+`"}`, 1))
+			e := s.event()
+			if got := strings.Contains(e, `"code": 1008, "reason": "target_forbidden"`); got != refused || got != (len(dialled.all()) == 0) {
+				t.Errorf("%s, %s: %s, dialled %q", name, serverName, e, dialled.all())
+			}
+		}
+	}
+}
+
+// Each hop of a relay that follows redirects is judged as a target is: by its name, its
+// port and its address, by the rules of the key and of a token that was narrowed.
+func TestRules_FollowedRedirect_EachHopIsJudged(t *testing.T) {
+	target := newTarget(t, echo)
+	listener := strings.TrimSuffix(strings.TrimPrefix(target, "ws://"), "/")
+	location := make(chan string, 2)
+	first := newTCPTarget(t, func(c *net.TCPConn) {
+		readHead(t, c)
+		fmt.Fprintf(c, "HTTP/1.1 307 x\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", <-location)
+	})
+	names := map[string][]string{"out.test": {"203.0.113.9"}, "in.test": {"10.0.0.1"}, "first.test": {"203.0.113.7"}, "second.test": {"203.0.113.7"}}
+	for name, rules := range map[string]struct {
+		own   farwire.Principal
+		token string // what it is narrowed by; empty: the key is used
+	}{
+		"allow":        {farwire.Principal{Allow: []string{"first.test", "second.test", "out.test:80"}}, ""},
+		"deny":         {farwire.Principal{Deny: []string{"in.test"}}, ""},
+		"addresses":    {farwire.Principal{Allow: []string{"203.0.113.0/24"}}, ""},
+		"denied CIDR":  {farwire.Principal{Deny: []string{"10.0.0.0/8"}}, ""},
+		"token":        {farwire.Principal{}, `{"allow": ["first.test", "second.test", "out.test:80"]}`},
+		"token, CIDR":  {farwire.Principal{Allow: []string{"*.test"}}, `{"allow": ["203.0.113.0/24"]}`},
+		"token, names": {farwire.Principal{Allow: []string{"203.0.113.0/24"}}, `{"allow": ["first.test", "second.test", "out.test", "in.test"]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var dialled dialList
+			last := exitBy(listener, names, &dialled)
+			exit := last
+			exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if host, _, _ := net.SplitHostPort(addr); host == "first.test" || host == "second.test" || host == "203.0.113.7" {
+					return new(net.Dialer).DialContext(ctx, network, first)
+				}
+				return last.DialContext(ctx, network, addr)
+			}
+			w := newWorld(t, withTokenKey, func(o *farwire.Options) { o.Auth, o.Agents = keyed(t, rules.own), exit })
+			credential := testKey
+			if rules.token != "" {
+				_, credential, _ = askToken(t, w, testKey, rules.token)
+			}
+			ask := func(hops ...string) *peer {
+				for _, hop := range hops {
+					location <- hop
+				}
+				p := w.open("/ws")
+				p.text(fmt.Sprintf(`{"apiKey":%q,"url":"ws://first.test/","follow_redirects":5}`, credential))
+				return p
+			}
+			ask("ws://out.test/").wantConnected()
+			ask("http://second.test/x", "//out.test/").wantConnected()
+			for _, hops := range [][]string{{"ws://in.test/"}, {"ws://second.test/", "http://IN.test./x"}} {
+				before := len(dialled.all())
+				ask(hops...).wantError(1008, "is not allowed to this key")
+				if list := dialled.all()[before:]; len(list) > 0 {
+					t.Errorf("%q: dialled %q", hops, list)
+				}
+			}
+		})
 	}
 }
 
