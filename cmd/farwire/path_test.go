@@ -49,3 +49,43 @@ func TestPathFlags_BadValues_NameTheFlag(t *testing.T) {
 		}
 	}
 }
+
+// What --strip-headers names reaches no target, in either of the two forms that send a
+// client's headers on below /to/; what it does not name does.
+func TestServe_StripHeaders_AreLeftOutOfThePathForm(t *testing.T) {
+	heads := make(chan http.Header, 1)
+	target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { heads <- r.Header }))
+	t.Cleanup(target.Close)
+	g := startServe(t, "--allow-private", "--strip-headers", "X-Session-User, x-corp-*")
+	for name, upgrade := range map[string]bool{"request": false, "WebSocket": true} {
+		req, err := http.NewRequest(http.MethodGet, g.HTTP("/to/-/http/"+strings.TrimPrefix(target.URL, "http://")+"/"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"X-API-Key": {g.Key}, "X-Session-User": {"alice"}, "X-Corp-Team": {"blue"}, "X-CORP-": {"red"}, "X-Corporate": {"kept"}, "X-Session-Users": {"kept"}}
+		if upgrade {
+			for field, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+				req.Header.Set(field, value)
+			}
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		var got http.Header
+		select {
+		case got = <-heads:
+		default:
+			t.Fatalf("%s: the target was not asked: %s", name, resp.Status)
+		}
+		for _, field := range []string{"X-Session-User", "X-Corp-Team", "X-Corp-", "X-Api-Key"} {
+			if values, there := got[field]; there {
+				t.Errorf("%s: the target got %s: %q", name, field, values)
+			}
+		}
+		if got.Get("X-Corporate") != "kept" || got.Get("X-Session-Users") != "kept" {
+			t.Errorf("%s: the target got %v", name, got)
+		}
+	}
+}
