@@ -16,7 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestQueryFits(t *testing.T) {
+func TestQuery_Fits(t *testing.T) {
 	e := agent.Exit{ID: "farwire-de1", Slug: "de1", Country: "DE"}
 	for _, tc := range []struct {
 		name string
@@ -39,7 +39,7 @@ func TestQueryFits(t *testing.T) {
 	}
 }
 
-func TestExitSelectsItself(t *testing.T) {
+func TestExit_SelectAgent_ReturnsItself(t *testing.T) {
 	e, err := agent.Direct(agent.DirectOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestExitSelectsItself(t *testing.T) {
 	}
 }
 
-func TestDirectNames(t *testing.T) {
+func TestDirect_Names_AreChecked(t *testing.T) {
 	e, err := agent.Direct(agent.DirectOptions{Slug: "de1", Country: "de", ID: "node-7"})
 	if err != nil || e.ID != "node-7" || e.Country != "DE" {
 		t.Errorf("%+v, %v", e, err)
@@ -115,7 +115,7 @@ func TestFaultString(t *testing.T) {
 	}
 }
 
-func TestDirectFailures(t *testing.T) {
+func TestDirect_DialFails_NamesTheFault(t *testing.T) {
 	nobody := harness.FreeAddr(t)
 	e, err := agent.Direct(agent.DirectOptions{AllowPrivate: true, Resolver: silent{}, ResolveTimeout: time.Millisecond})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-func TestTwoAddressesOfOneGateway(t *testing.T) {
+func TestRun_TwoAddressesOfOneGateway_LinkOnce(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	// A port that both 127.0.0.1 and 127.0.0.2 answer on, as two addresses of a
@@ -35,7 +35,7 @@ func TestTwoAddressesOfOneGateway(t *testing.T) {
 	_ = srv
 }
 
-func TestPeers(t *testing.T) {
+func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 	p2, srv2, _ := newPool(t, agent.PoolOptions{})
 	p1, srv1, _ := newPool(t, agent.PoolOptions{Peers: []string{srv2.URL}})
 	run(t, agent.RunOptions{Gateways: []string{srv1.URL}, AllowPrivate: true})
@@ -73,7 +73,7 @@ func TestPeers(t *testing.T) {
 }
 
 // A proxy that lets only WebSockets through, in the three ways there are.
-func TestWebSocketCarrier(t *testing.T) {
+func TestCarrier_OnlyWebSocketPasses_Attaches(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter, next http.Handler, r *http.Request){
 		"strips": func(w http.ResponseWriter, next http.Handler, r *http.Request) {
 			r.Header.Del("Upgrade")
@@ -115,7 +115,7 @@ func TestWebSocketCarrier(t *testing.T) {
 	}
 }
 
-func TestTLS(t *testing.T) {
+func TestRun_TLS_VerifiesTheGateway(t *testing.T) {
 	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 )
 
 // A connection through a tunnel behaves as net.Conn is meant to.
-func TestConnIsAConn(t *testing.T) {
+func TestConn_ThroughTunnel_BehavesAsNetConn(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, DrainTimeout: -1})
 	attached(t, p, 1)
@@ -76,7 +76,7 @@ func TestWaitRead(t *testing.T) {
 
 // What a pool wraps around an exit's connection to count it leaves a TCP
 // connection one.
-func TestCountedConnections(t *testing.T) {
+func TestCountedConn_OfTCP_StaysATCPConn(t *testing.T) {
 	addr := target(t, echo)
 	d, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
 	if err != nil {

@@ -46,7 +46,7 @@ func TestWelcome_NotAsItShouldBe_IsRefused(t *testing.T) {
 
 // The waits are drawn from the whole of an interval that grows, so that agents
 // do not come back in step, and stays so short that they are soon back.
-func TestWaitsAreSpread(t *testing.T) {
+func TestReconnect_Waits_AreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for failures, longest := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 4 * time.Second} {
 			var waits []time.Duration
@@ -65,7 +65,7 @@ func TestWaitsAreSpread(t *testing.T) {
 // An agent that is refused says why once for each reason, and comes back less
 // and less often: after 2.5 to 5 seconds at first, after half a minute to a
 // whole one in the end.
-func TestRefusedAgentsBackOff(t *testing.T) {
+func TestRun_Refused_BacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const why, other = "agent secret or token missing or wrong", "gateway has as many agents as it takes"
 		least, most := make([]time.Duration, 8), make([]time.Duration, 8)
@@ -100,7 +100,7 @@ func TestRefusedAgentsBackOff(t *testing.T) {
 
 // However many gateways there are, the hello to the next names no more of them
 // than it has room for.
-func TestHelloHasRoomForTheLinks(t *testing.T) {
+func TestHello_ManyLinks_FitsItsLimit(t *testing.T) {
 	for _, name := range []string{"%064d", "<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<%04d"} {
 		var ids []string
 		for i := range 1000 {

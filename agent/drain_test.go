@@ -44,7 +44,7 @@ func TestExit_OneOfTwoAgentsRefuses_DialsThroughTheOther(t *testing.T) {
 
 // One link carries more than a thousand sessions at a time, which is where the
 // multiplexer resets streams unless it is told otherwise.
-func TestMoreThanAThousandSessions(t *testing.T) {
+func TestLink_MoreThanAThousandSessions_CarriesAll(t *testing.T) {
 	const sessions = 1200
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
@@ -112,7 +112,7 @@ func TestMoreThanAThousandSessions(t *testing.T) {
 	}
 }
 
-func TestMaxSessions(t *testing.T) {
+func TestRun_MaxSessionsReached_RefusesMore(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, MaxSessions: 2})
@@ -145,7 +145,7 @@ func TestMaxSessions(t *testing.T) {
 	}
 }
 
-func TestAgentDrains(t *testing.T) {
+func TestRun_Draining_EndsItsSessionsFirst(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	stop, _ := run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, DrainTimeout: time.Minute})
@@ -176,7 +176,7 @@ func TestAgentDrains(t *testing.T) {
 	eventually(t, "gone", 30*time.Second, func() bool { return len(p.Agents()) == 0 })
 }
 
-func TestDrainTimeoutCuts(t *testing.T) {
+func TestRun_DrainTimeoutPasses_CutsSessions(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	cut := make(chan error, 1)
 	addr := target(t, func(c *net.TCPConn) {
@@ -233,7 +233,7 @@ func TestDrain_OfAReplacedLink_DeathIsTold_FromAnEndOnPurpose(t *testing.T) {
 	}
 }
 
-func TestShutdownFinishesSessions(t *testing.T) {
+func TestShutdown_SessionsOpen_WaitsForThem(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	const size = 1 << 20
 	got := make(chan int64, 1)
@@ -260,7 +260,7 @@ func TestShutdownFinishesSessions(t *testing.T) {
 	eventually(t, "told", 30*time.Second, func() bool { return book.count("gateway is shutting down") > 0 })
 }
 
-func TestShutdownCutsAtItsDeadline(t *testing.T) {
+func TestShutdown_DeadlinePasses_CutsSessions(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})

@@ -112,7 +112,7 @@ var forbidden = []string{
 	"nat64.test", "isatap.test", "both.test",
 }
 
-func TestGuardTable(t *testing.T) {
+func TestGuard_Table(t *testing.T) {
 	if len(forbidden) < 60 {
 		t.Fatalf("the table has only %d rows", len(forbidden))
 	}
@@ -166,7 +166,7 @@ func TestGuardTable(t *testing.T) {
 	}
 }
 
-func TestGuardKinds(t *testing.T) {
+func TestGuard_EachKindOfAddress(t *testing.T) {
 	for _, tc := range []struct {
 		addrs   string
 		public  bool // may be dialled by anyone
@@ -194,7 +194,7 @@ func TestGuardKinds(t *testing.T) {
 	}
 }
 
-func TestRulesOnlyNarrow(t *testing.T) {
+func TestGuard_RulesOfTheGateway_OnlyNarrow(t *testing.T) {
 	rules := agent.Rules{
 		Ports: []uint16{443},
 		Deny: []netip.Prefix{netip.MustParsePrefix("1.1.1.0/24"), netip.MustParsePrefix("::ffff:9.9.0.0/112"),
@@ -211,7 +211,7 @@ func TestRulesOnlyNarrow(t *testing.T) {
 	}
 }
 
-func TestGuardTextNamesNoAddress(t *testing.T) {
+func TestGuard_Refusal_NamesNoAddress(t *testing.T) {
 	e, err := agent.Direct(agent.DirectOptions{Resolver: fixed(map[string][]string{"intranet.test": {"10.9.8.7"}})})
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestGuardTextNamesNoAddress(t *testing.T) {
 	}
 }
 
-func TestRebinding(t *testing.T) {
+func TestGuard_NameRebound_IsRefused(t *testing.T) {
 	c := newCanary(t)
 	n := &names{answers: map[string][][]string{"rebind.test": {{"8.8.8.8"}, {"127.0.0.1"}}}}
 	e, err := agent.Direct(agent.DirectOptions{Resolver: n})
@@ -245,7 +245,7 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-func TestMixedName(t *testing.T) {
+func TestGuard_NameWithPrivateAddress_IsRefused(t *testing.T) {
 	c := newCanary(t)
 	deny := agent.Rules{Deny: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/31"), netip.MustParsePrefix("::1/128")}}
 	e, err := agent.Direct(agent.DirectOptions{AllowPrivate: true, Policy: deny,
@@ -269,7 +269,7 @@ func TestMixedName(t *testing.T) {
 	}
 }
 
-func TestHappyEyeballsGoesOnToTheNextAddress(t *testing.T) {
+func TestGuard_FirstAddressRefused_DialsTheNext(t *testing.T) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

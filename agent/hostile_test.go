@@ -45,7 +45,7 @@ func controlStream(said string) string {
 
 // Whatever an agent that has been let in does, it costs the gateway a bounded
 // time and nobody else's link.
-func TestHostileAgent(t *testing.T) {
+func TestPool_HostileAgent_CostsItsOwnLinkAlone(t *testing.T) {
 	for name, attack := range map[string]func(c net.Conn){
 		"streams": func(c net.Conn) {
 			for id := uint32(4); ; id += 2 {
@@ -124,7 +124,7 @@ func TestHostileAgent(t *testing.T) {
 }
 
 // An agent that answers a dial with nonsense is at fault, not the target.
-func TestHostileAnswers(t *testing.T) {
+func TestPool_InvalidDialAnswer_IsTheAgentsFault(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer string
 		fault  agent.Fault
@@ -212,7 +212,7 @@ func joined(t *testing.T, o agent.RunOptions) (gateway *yamux.Session, end func(
 	}
 }
 
-func TestHostileGateway(t *testing.T) {
+func TestRun_HostileGateway_IsBounded(t *testing.T) {
 	c := newCanary(t)
 	resolver := fixed(map[string][]string{"loop.test": {"127.0.0.1"}, "mixed.test": {"8.8.8.8", "127.0.0.1"}})
 	mux, end := joined(t, agent.RunOptions{Resolver: resolver, Policy: agent.Rules{Deny: []netip.Prefix{netip.MustParsePrefix("8.8.8.0/24")}}})
@@ -262,7 +262,7 @@ func TestHostileGateway(t *testing.T) {
 	}
 }
 
-func TestGatewayPolicyNarrows(t *testing.T) {
+func TestPolicy_OfTheGateway_OnlyNarrows(t *testing.T) {
 	c := newCanary(t)
 	p, srv, _ := newPool(t, agent.PoolOptions{Policy: agent.Rules{PublicOnly: true}})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
@@ -276,7 +276,7 @@ func TestGatewayPolicyNarrows(t *testing.T) {
 	}
 }
 
-func TestSlowRequestEnds(t *testing.T) {
+func TestAttach_SlowRequest_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		mux, end := joined(t, agent.RunOptions{})
 		defer end()

@@ -20,7 +20,7 @@ func sha(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func TestNewPoolRefuses(t *testing.T) {
+func TestNewPool_BadOptions_NamesTheField(t *testing.T) {
 	t.Setenv("AGENT_SECRET_OF_NOBODY", "")
 	good := agent.Record{Slug: "de1", Country: "DE", TokenSHA256: sha("a token of de1")}
 	with := func(change func(*agent.Record)) []agent.Record {
@@ -60,7 +60,7 @@ func TestNewPoolRefuses(t *testing.T) {
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
+func TestRun_BadOptions_NamesTheField(t *testing.T) {
 	good := agent.RunOptions{Gateways: []string{"http://localhost"}, Secret: secret, Slug: "de1", Country: "DE"}
 	for name, change := range map[string]func(*agent.RunOptions){
 		"no gateway":      func(o *agent.RunOptions) { o.Gateways = nil },
@@ -107,7 +107,7 @@ func TestPool_AttachOverHTTP2_IsRefusedWithoutUpgrade(t *testing.T) {
 	}
 }
 
-func TestAttachRefusals(t *testing.T) {
+func TestAttach_BadRequest_IsRefused(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret})
 	local, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
 	if err != nil {
@@ -168,7 +168,7 @@ func TestAttachRefusals(t *testing.T) {
 	}
 }
 
-func TestRefusedAgentSaysWhyOnce(t *testing.T) {
+func TestRun_Refused_LogsWhyOnce(t *testing.T) {
 	_, srv, _ := newPool(t, agent.PoolOptions{})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})
 	eventually(t, "refused", 30*time.Second, func() bool { return book.count("secret or token missing or wrong") > 0 })
@@ -182,7 +182,7 @@ func TestRefusedAgentSaysWhyOnce(t *testing.T) {
 
 // A gateway that refuses an agent is left alone for a while, by every way there
 // is to attach.
-func TestRefusedAgentLeavesTheGatewayAlone(t *testing.T) {
+func TestRun_Refused_PausesForEachCarrier(t *testing.T) {
 	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestRefusedAgentLeavesTheGatewayAlone(t *testing.T) {
 	}
 }
 
-func TestRecordSaysWhoItIs(t *testing.T) {
+func TestRecord_AgentClaimsAnother_RecordWins(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret, Records: []agent.Record{
 		{Slug: "at5", Country: "at", TokenSHA256: sha("the token of at5")},
 	}})
@@ -235,7 +235,7 @@ func TestRecordSaysWhoItIs(t *testing.T) {
 	}
 }
 
-func TestExclusiveRecord(t *testing.T) {
+func TestRecord_Exclusive_ReplacesTheOlderLink(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Records: []agent.Record{
 		{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1"), Exclusive: true},
 	}})

@@ -196,7 +196,7 @@ func follows(r io.Reader, session uint64) (int, error) {
 
 // A name of two gateways gives a link to each. When one goes, and the name
 // then has another, that one is found.
-func TestGatewaysAreLookedUpAgain(t *testing.T) {
+func TestRun_NameResolvesAnew_LinksToTheNewGateway(t *testing.T) {
 	log, _ := newLog(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -121,7 +121,7 @@ func (l *memoryLink) end() {
 	l.wg.Wait()
 }
 
-func TestDeadLinkIsFound(t *testing.T) {
+func TestLink_PeerSilent_IsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLink(t, 20*time.Millisecond, agent.RunOptions{DrainTimeout: -1})
 		defer l.end()
@@ -164,7 +164,7 @@ func TestDeadLinkIsFound(t *testing.T) {
 	})
 }
 
-func TestKilledAgentIsNoticedAtOnce(t *testing.T) {
+func TestPool_AgentKilled_DropsItAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLink(t, 0, agent.RunOptions{DrainTimeout: -1})
 		defer l.end()
@@ -194,7 +194,7 @@ func TestKilledAgentIsNoticedAtOnce(t *testing.T) {
 
 // An unresponsive target keeps its stream half open. Closing is bounded all
 // the same.
-func TestLingerEnds(t *testing.T) {
+func TestConn_TargetUnresponsive_CloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLink(t, 0, agent.RunOptions{DrainTimeout: -1})
 		defer l.end()
@@ -217,7 +217,7 @@ func TestLingerEnds(t *testing.T) {
 
 // A hundred readers that stall on a warm link with a long round trip: what the
 // targets can send until they stall too is what the two processes hold.
-func TestStalledReadersAreBounded(t *testing.T) {
+func TestLink_ReadersStall_MemoryIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sessions = 100
 		l := newMemoryLink(t, 40*time.Millisecond, agent.RunOptions{DrainTimeout: -1})
@@ -313,7 +313,7 @@ func hear(t *testing.T, c net.Conn) map[string]any {
 	return m
 }
 
-func TestHostileHellos(t *testing.T) {
+func TestPool_HostileHello_IsRefused(t *testing.T) {
 	big := strings.Repeat("x", 5<<10)
 	for name, tc := range map[string]struct {
 		send    func(net.Conn)

@@ -41,7 +41,7 @@ func localPool(t *testing.T, exits ...agent.Exit) *agent.Pool {
 	return p
 }
 
-func TestAddRefuses(t *testing.T) {
+func TestAdd_BadExit_IsRefused(t *testing.T) {
 	p := localPool(t, fake("de1", "DE", nil))
 	for name, e := range map[string]agent.Exit{
 		"no dialer": {Slug: "a", Country: "DE"}, "the same id": fake("de1", "US", nil), "no country": fake("b", "", nil), "no slug": fake("", "DE", nil),
@@ -55,7 +55,7 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
-func TestSelectionFits(t *testing.T) {
+func TestSelect_Query_Fits(t *testing.T) {
 	p := localPool(t, fake("de1", "DE", nil), fake("de2", "DE", nil), fake("us1", "US", nil))
 	for _, tc := range []struct {
 		q    agent.Query
@@ -124,7 +124,7 @@ func share(t *testing.T, p *agent.Pool, slug, host string) int {
 	return n
 }
 
-func TestHealthOverTime(t *testing.T) {
+func TestSelect_FailedExit_RecoversOverTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := localPool(t, fake("bad", "DE", nil), fake("good", "DE", nil))
 		bad := selectOne(t, p, agent.Query{Slugs: []string{"bad"}})
@@ -248,7 +248,7 @@ func TestHealth_ManyHosts_StayBounded(t *testing.T) {
 	}
 }
 
-func TestReportReachesTheExit(t *testing.T) {
+func TestReport_OfAnExit_ReachesIt(t *testing.T) {
 	var got error
 	e := fake("a", "DE", nil)
 	e.Report = func(host string, err error) { got = fmt.Errorf("%s: %w", host, err) }
@@ -259,7 +259,7 @@ func TestReportReachesTheExit(t *testing.T) {
 	}
 }
 
-func TestWindowsStayWithinTheBudget(t *testing.T) {
+func TestWindows_ManyStreams_StayWithinTheBudget(t *testing.T) {
 	for _, tc := range []struct{ streams, most int }{{1, 8 << 20}, {8, 34 << 20}, {100, 64 << 20}, {128, 64 << 20}, {1000, 282 << 20}} {
 		for _, together := range []bool{true, false} {
 			got := agent.Windows(tc.streams, together)

@@ -13,7 +13,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestTunnel(t *testing.T) {
+func TestTunnel_Sessions_CarryBytes(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, Version: "1.2.3"})
@@ -54,7 +54,7 @@ func TestTunnel(t *testing.T) {
 	}
 }
 
-func TestTunnelFailures(t *testing.T) {
+func TestTunnel_DialFails_NamesTheFault(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	c := newCanary(t)
 	nobody := harness.FreeAddr(t)
@@ -148,7 +148,7 @@ func TestTunnel_TargetResets_BytesComeFirst(t *testing.T) {
 	}
 }
 
-func TestGatewayResetReachesTheTarget(t *testing.T) {
+func TestConn_GatewayResets_ReachesTheTarget(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	got := make(chan error, 1)
 	addr := target(t, func(c *net.TCPConn) {
@@ -175,7 +175,7 @@ func TestGatewayResetReachesTheTarget(t *testing.T) {
 	}
 }
 
-func TestCloseDeliversWhatWasWritten(t *testing.T) {
+func TestConn_Close_DeliversWhatWasWritten(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	const size = 2 << 20
 	got := make(chan int64, 1)
@@ -201,7 +201,7 @@ func TestCloseDeliversWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestConnDeadlines(t *testing.T) {
+func TestConn_Deadlines_EndReadsAndWrites(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	release := make(chan struct{})
 	addr := target(t, func(*net.TCPConn) { <-release })

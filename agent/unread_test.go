@@ -15,7 +15,7 @@ import (
 
 // An account never shows less than there is, shows nothing when nothing is
 // there, and its changes add up.
-func TestAccount(t *testing.T) {
+func TestAccount_AnyOrder_NeverShowsTooLittle(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var a agent.Account
@@ -106,7 +106,7 @@ func wantOverloaded(t *testing.T, c net.Conn) {
 
 // Readers that stall hold no more than 64 MiB for one agent, even when they are as many
 // as they may: those that hold the most are given up for the others.
-func TestStalledReadersBeyondTheBudget(t *testing.T) {
+func TestLink_StalledReadersBeyondTheBudget_LargestAreReset(t *testing.T) {
 	p, dial := flooded(t)
 	const each = 250 << 10
 	var conns []net.Conn

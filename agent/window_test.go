@@ -11,7 +11,7 @@ import (
 
 // A warm stream's window is large enough for a reader of 25 MB/s, 80 ms away,
 // never to wait; after a stall it goes on.
-func TestWarmStreamFillsALongLink(t *testing.T) {
+func TestWindow_LongLink_WarmStreamIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLink(t, 40*time.Millisecond, agent.RunOptions{DrainTimeout: -1})
 		defer l.end()

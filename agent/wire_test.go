@@ -20,10 +20,10 @@ var update = flag.Bool("update", false, "write the essay into the page about the
 
 const protocolPage = "../docs/protocol.md"
 
-// TestProtocolPage holds the page to the source: the essay at the head of
+// TestProtocolPage_Source_IsTheSame holds the page to the source: the essay at the head of
 // wire.go to the letter, which -update writes into the page; every limit, every
 // code and every field of a message by its table.
-func TestProtocolPage(t *testing.T) {
+func TestProtocolPage_Source_IsTheSame(t *testing.T) {
 	files := token.NewFileSet()
 	source, err := parser.ParseFile(files, "wire.go", nil, parser.ParseComments)
 	if err != nil {
