@@ -84,7 +84,7 @@ func consumeTLS(t testing.TB, server *tls.Config, client upstream.TLS, host stri
 	return err
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS_UnknownAuthority_IsRefused(t *testing.T) {
 	server, ca := signed(t, "broker.test")
 	client, clientCA := signed(t, "client")
 	known := x509.NewCertPool()

@@ -201,7 +201,7 @@ func TestReader_UnwantedBody_IsSkipped(t *testing.T) {
 	}
 }
 
-func TestEveryProperty(t *testing.T) {
+func TestReader_EveryProperty_IsRead(t *testing.T) {
 	props := join(short("a/b"), short("gzip"), long("\x01kt\x01"), []byte{2, 9}, short("corr"), short("reply"), short("60000"),
 		short("mid"), binary.BigEndian.AppendUint64(nil, 1700000000), short("kind"), short("user"), short("app"))
 	var got amqpwire.Delivery
@@ -263,7 +263,7 @@ func TestReader_OtherProtocol_IsNamed(t *testing.T) {
 	}
 }
 
-func TestBrokenFrames(t *testing.T) {
+func TestReader_InvalidFrame_Fails(t *testing.T) {
 	noEnd := func(b []byte) []byte { b[len(b)-1] = 0; return b }
 	for name, bad := range map[string][]byte{
 		"type":                        frame(9, 1, nil),

@@ -65,7 +65,7 @@ func TestReader_BeforeTheConsumer_LibraryReads(t *testing.T) {
 	}
 }
 
-func TestBrokenControls(t *testing.T) {
+func TestNext_InvalidMethod_Fails(t *testing.T) {
 	for name, bad := range map[string][]byte{
 		"flow cut short":  method(1, 20, 20),
 		"close cut short": method(0, 10, 50, 1, 64, 200, 'x'),

@@ -17,7 +17,7 @@ func be(n int, v uint64) []byte {
 	return b[8-n:]
 }
 
-func TestEveryTypeOfField(t *testing.T) {
+func TestTable_EveryTypeOfField_IsRead(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		field []byte
@@ -132,7 +132,7 @@ func TestAppendTable_ManyFields_Linear(t *testing.T) {
 	}
 }
 
-func TestLong(t *testing.T) {
+func TestLong_FieldCutOrOfAnotherType_IsNotFound(t *testing.T) {
 	table := append(append(short("s"), 'S'), long("x-stream-offset")...)
 	table = append(append(append(table, short("x-stream-offset")...), 'l'), be(8, 77)...)
 	if v, ok := amqpwire.Long(append(table, append(short("z"), 'V')...), "x-stream-offset"); !ok || v != 77 {

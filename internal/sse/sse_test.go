@@ -173,7 +173,7 @@ type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-func TestOverHTTPBehindUnwrap(t *testing.T) {
+func TestWriter_BehindUnwrap_Flushes(t *testing.T) {
 	done := make(chan error, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := sse.Open(unwraps{unwraps{w}}, time.Minute, func() {})

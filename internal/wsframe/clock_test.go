@@ -89,7 +89,7 @@ func wantAfter(t *testing.T, from, at time.Time, want time.Duration) {
 
 func idleTen(c *Config) { c.Idle, c.KeepAlive = 10*time.Second, -1 }
 
-func TestIdle(t *testing.T) {
+func TestIdle_TimeoutPasses_Closes(t *testing.T) {
 	timed(t, idleTen, func(t *testing.T, s *session) {
 		began := time.Now()
 		client, target := collect(s.client), collect(s.target)
@@ -128,7 +128,7 @@ func TestIdle(t *testing.T) {
 
 // Times that could not be added to now are as good as for ever, and leave the
 // other clocks alone.
-func TestEndlessTimes(t *testing.T) {
+func TestClock_EndlessTimes_NeverEnd(t *testing.T) {
 	endless := func(c *Config) { c.Idle, c.Stall, c.KeepAlive = math.MaxInt64, math.MaxInt64, 25*time.Second }
 	timed(t, endless, func(t *testing.T, s *session) {
 		client := collect(s.client)
@@ -141,7 +141,7 @@ func TestEndlessTimes(t *testing.T) {
 	})
 }
 
-func TestIdleCountsFromTheStart(t *testing.T) {
+func TestIdle_NothingEverSent_CountsFromTheStart(t *testing.T) {
 	timed(t, idleTen, func(t *testing.T, s *session) {
 		began := time.Now()
 		client, target := collect(s.client), collect(s.target)
@@ -154,7 +154,7 @@ func TestIdleCountsFromTheStart(t *testing.T) {
 }
 
 // While a slow client keeps us from reading the target the time stands still.
-func TestIdleStandsStill(t *testing.T) {
+func TestIdle_PeerReadsSlowly_StandsStill(t *testing.T) {
 	timed(t, idleTen, func(t *testing.T, s *session) {
 		target := collect(s.target)
 		s.write(s.target, text("first", false))
@@ -184,7 +184,7 @@ func TestIdleStandsStill(t *testing.T) {
 
 // Inside a frame there is no place for our close frame. It waits for the frame
 // to end, but not for ever.
-func TestIdleInsideAFrame(t *testing.T) {
+func TestIdle_InsideAFrame_WaitsForItsEnd(t *testing.T) {
 	down := text("unfinished", false)
 	for name, finish := range map[string]bool{"finished": true, "unfinished": false} {
 		t.Run(name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestIdleInsideAFrame(t *testing.T) {
 	}
 }
 
-func TestStall(t *testing.T) {
+func TestStall_ReaderTakesNothing_IsLost(t *testing.T) {
 	t.Run("target", func(t *testing.T) {
 		timed(t, nil, func(t *testing.T, s *session) {
 			began := time.Now()
@@ -257,7 +257,7 @@ func TestStall(t *testing.T) {
 }
 
 // A reader that is slow is not lost, on whatever connection.
-func TestSlowReaderSurvives(t *testing.T) {
+func TestStall_ReaderSlow_IsKept(t *testing.T) {
 	for name, pair := range map[string]func(testing.TB) (near, far net.Conn){
 		"pipe": memPair,
 		"tls":  func(t testing.TB) (near, far net.Conn) { return tlsOver(t, memPair) },
@@ -291,7 +291,7 @@ func TestSlowReaderSurvives(t *testing.T) {
 }
 
 // A missing answer is waited for, but not for ever, and then it is a loss.
-func TestMissingAnswer(t *testing.T) {
+func TestClose_AnswerMissing_IsALoss(t *testing.T) {
 	t.Run("of the target", func(t *testing.T) {
 		timed(t, nil, func(t *testing.T, s *session) {
 			client, target := collect(s.client), collect(s.target)
@@ -322,7 +322,7 @@ func TestMissingAnswer(t *testing.T) {
 }
 
 // Draining waits for a frame to end as long as it is let.
-func TestShutdownWaits(t *testing.T) {
+func TestShutdown_InsideAFrame_Waits(t *testing.T) {
 	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
 		client, target := collect(s.client), collect(s.target)
 		down := text("slow", false)

@@ -65,7 +65,7 @@ func (h *held) wantKept(want ...[]byte) {
 	}
 }
 
-func TestHoldKeepsEverythingButPings(t *testing.T) {
+func TestHold_Pings_AreNotKept(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		first := text("sent behind the connect message", true)
 		ping := frame(true, OpPing, []byte("are you there"), true)
@@ -159,7 +159,7 @@ func TestHold_CloseBehindData_KeepsBoth(t *testing.T) {
 	})
 }
 
-func TestHoldIsBounded(t *testing.T) {
+func TestHold_ManyMessages_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 3000
 		h := hold(t, memPair, nil, limit)

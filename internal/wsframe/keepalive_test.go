@@ -11,7 +11,7 @@ import (
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
-func TestKeepAlive(t *testing.T) {
+func TestKeepAlive_PeerAnswers_IsKept(t *testing.T) {
 	timed(t, nil, func(t *testing.T, s *session) {
 		target := collect(s.target)
 		seen := map[string]bool{}
@@ -87,7 +87,7 @@ func TestKeepAlive_ClientsOwnPong_Passes(t *testing.T) {
 	}
 }
 
-func TestUnansweredPing(t *testing.T) {
+func TestKeepAlive_PingUnanswered_Closes(t *testing.T) {
 	timed(t, nil, func(t *testing.T, s *session) {
 		began := time.Now()
 		client, target := collect(s.client), collect(s.target)
@@ -105,7 +105,7 @@ func TestUnansweredPing(t *testing.T) {
 
 // A client in the middle of a long message can not answer; each byte of it
 // shows that it lives.
-func TestPongBehindALongMessage(t *testing.T) {
+func TestKeepAlive_PongBehindALongMessage_IsKept(t *testing.T) {
 	timed(t, nil, func(t *testing.T, s *session) {
 		target := collect(s.target)
 		up := frame(true, OpBinary, make([]byte, 100), true)
@@ -132,7 +132,7 @@ func TestPongBehindALongMessage(t *testing.T) {
 
 // While a slow target keeps us from reading the client, its pong may be behind
 // what we have not read.
-func TestPongWaitStandsStill(t *testing.T) {
+func TestKeepAlive_TargetSlow_WaitStandsStill(t *testing.T) {
 	timed(t, func(c *Config) { c.Stall = time.Hour }, func(t *testing.T, s *session) {
 		s.post(s.client, text("the target does not read", true), text("so this waits", true))
 		time.Sleep(26 * time.Second)
@@ -148,7 +148,7 @@ func TestPongWaitStandsStill(t *testing.T) {
 }
 
 // When the target takes bytes again the client has as long as ever to answer.
-func TestPongWaitGoesOn(t *testing.T) {
+func TestKeepAlive_TargetTakesBytesAgain_WaitGoesOn(t *testing.T) {
 	timed(t, nil, func(t *testing.T, s *session) {
 		time.Sleep(20 * time.Second)
 		s.post(s.client, text("the target does not read", true))
@@ -162,7 +162,7 @@ func TestPongWaitGoesOn(t *testing.T) {
 	})
 }
 
-func TestKeepAliveOff(t *testing.T) {
+func TestKeepAlive_Off_SendsNoPing(t *testing.T) {
 	timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
 		time.Sleep(24 * time.Hour)
 		s.silent(s.client)
@@ -172,7 +172,7 @@ func TestKeepAliveOff(t *testing.T) {
 
 // A ping of ours waits for the frame to end, and inside a fragmented message
 // it need wait no longer.
-func TestPingWaitsForABoundary(t *testing.T) {
+func TestPing_InsideAFrame_WaitsForItsEnd(t *testing.T) {
 	timed(t, nil, func(t *testing.T, s *session) {
 		collect(s.target)
 		down := frame(false, OpText, []byte("fragment"), false)

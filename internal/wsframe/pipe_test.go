@@ -90,7 +90,7 @@ func TestPipe_CloseFrame_PassesUnchanged(t *testing.T) {
 	})
 }
 
-func TestBytesReadBeforeComeFirst(t *testing.T) {
+func TestPipe_BytesReadBefore_ComeFirst(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		up, down := text("from the client", true), text("from the target", false)
 		s := start(t, pair, func(c *Config) {
@@ -104,7 +104,7 @@ func TestBytesReadBeforeComeFirst(t *testing.T) {
 	})
 }
 
-func TestBrokenFrame(t *testing.T) {
+func TestPipe_InvalidFrame_ClosesBothSides(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		t.Run("client", func(t *testing.T) {
 			s := start(t, pair, nil)
@@ -134,7 +134,7 @@ func TestBrokenFrame(t *testing.T) {
 }
 
 // No byte of a broken frame leaves, not even those that were fine so far.
-func TestBrokenFrameIsHeldBack(t *testing.T) {
+func TestPipe_InvalidFrame_IsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, memPair, nil)
 		bad := []byte{0x82, 127, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF}
@@ -149,7 +149,7 @@ func TestBrokenFrameIsHeldBack(t *testing.T) {
 	})
 }
 
-func TestLoss(t *testing.T) {
+func TestPipe_ConnectionLost_IsReported(t *testing.T) {
 	reason := func(c *Config) {
 		c.Lost = func(lost Side, cause Cause, err error) (int, string) {
 			if cause != CauseLoss || err == nil {
@@ -206,7 +206,7 @@ func TestLoss(t *testing.T) {
 	})
 }
 
-func TestShutdown(t *testing.T) {
+func TestShutdown_Session_ClosesBothSides(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		down, up := text("target's frame", false), text("client's frame", true)
@@ -227,7 +227,7 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-func TestAbort(t *testing.T) {
+func TestAbort_Session_IsReset(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		half := text("unfinished", false)[:5]
@@ -243,7 +243,7 @@ func TestAbort(t *testing.T) {
 }
 
 // Orders given before the session runs are carried out when it does.
-func TestEndBeforeTheStart(t *testing.T) {
+func TestPipe_EndedBeforeTheStart_EndsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		for _, abort := range []bool{false, true} {
 			near1, client := pair(t)
@@ -274,7 +274,7 @@ type outdated struct{ net.Conn }
 
 func (outdated) Read([]byte) (int, error) { return 0, os.ErrDeadlineExceeded }
 
-func TestTimeoutWithoutAnOrder(t *testing.T) {
+func TestPipe_TimeoutOfTheConnection_IsALoss(t *testing.T) {
 	s := start(t, memPair, func(c *Config) { c.Target = outdated{c.Target} })
 	s.wantClose(s.client, CloseTryAgain, "")
 	s.client.Close()
@@ -285,7 +285,7 @@ func TestTimeoutWithoutAnOrder(t *testing.T) {
 
 // Much of what an idle session holds is its Pipe. With the allocator's own word
 // it fills 768 bytes; one field more costs a sixth more.
-func TestPipeFillsItsSizeClass(t *testing.T) {
+func TestPipe_Size_FillsItsClass(t *testing.T) {
 	if PipeSize > 768-8 {
 		t.Errorf("a Pipe has %d bytes", PipeSize)
 	}

@@ -63,7 +63,7 @@ func sockets(t *testing.T, test func(t *testing.T, pair func(testing.TB) (near, 
 
 // A reader of sockets that stalls is lost; one that is merely slow is not,
 // even though the kernel tells of room only now and then.
-func TestSlowAndStalledSockets(t *testing.T) {
+func TestStall_Sockets_OnlyStalledAreLost(t *testing.T) {
 	buffereds(t, 32<<10, 1<<20, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		t.Parallel()
 		const stall = 1500 * time.Millisecond
@@ -99,7 +99,7 @@ func TestSlowAndStalledSockets(t *testing.T) {
 }
 
 // A reader that stops stops us from reading, and nobody else.
-func TestBackPressure(t *testing.T) {
+func TestPipe_ReaderStops_ReadingStops(t *testing.T) {
 	buffereds(t, 32<<10, 32<<10, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		chunk := frame(true, OpBinary, make([]byte, 1<<10), false)
@@ -167,7 +167,7 @@ func TestPipe_UnreadBytes_CloseStillArrives(t *testing.T) {
 }
 
 // A client may shut its sending side behind its close frame.
-func TestAnswerReachesAHalfClosedClient(t *testing.T) {
+func TestPipe_ClientHalfClosed_GetsTheAnswer(t *testing.T) {
 	s := start(t, tcpPair, nil)
 	s.write(s.client, closing(1000, "", true))
 	s.client.(*net.TCPConn).CloseWrite()
@@ -198,7 +198,7 @@ func TestPipe_BothSidesClose_EachGetsTheOthers(t *testing.T) {
 }
 
 // A session that is closing already is left to close.
-func TestShutdownBehindAClose(t *testing.T) {
+func TestShutdown_AlreadyClosing_ChangesNothing(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, nil)
 		s.write(s.client, closing(1000, "bye", true))
@@ -212,7 +212,7 @@ func TestShutdownBehindAClose(t *testing.T) {
 	})
 }
 
-func TestReset(t *testing.T) {
+func TestPipe_Reset_IsALoss(t *testing.T) {
 	s := start(t, tcpPair, nil)
 	s.write(s.client, text("x", true))
 	s.want(s.target, text("x", true))
@@ -236,7 +236,7 @@ func (c *panicking) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func TestPanicEndsTheSession(t *testing.T) {
+func TestPipe_Panic_EndsTheSession(t *testing.T) {
 	for _, side := range []Side{Client, Target} {
 		t.Run(side.String(), func(t *testing.T) {
 			told := make(chan any, 1)
@@ -295,7 +295,7 @@ func goroutines() int {
 	return strings.Count(string(buf[:runtime.Stack(buf, true)]), "wsframe.(*flow).run(")
 }
 
-func TestTwoGoroutines(t *testing.T) {
+func TestPipe_Session_HasAtMostTwoGoroutines(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		s := start(t, pair, func(c *Config) { c.Idle = time.Hour })
 		s.post(s.client, text("x", true))
@@ -322,7 +322,7 @@ func TestTwoGoroutines(t *testing.T) {
 	})
 }
 
-func TestMessagesAllocateNothing(t *testing.T) {
+func TestPipe_Messages_AllocateNothing(t *testing.T) {
 	for name, pair := range map[string]func(testing.TB) (near, far net.Conn){"tcp": tcpPair, "pipe": memPair} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, pair, func(c *Config) { c.Idle = time.Hour })
