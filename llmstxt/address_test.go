@@ -8,7 +8,7 @@ import (
 )
 
 // No text of an answer leads where its source does not.
-func TestForeignAddresses(t *testing.T) {
+func TestAnswer_ForeignAddress_IsRefused(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":    doc("Guide", "/one", "/two"),
 		"http://docs.test/one": html("<title>One</title><p>" + withAddresses),
@@ -150,7 +150,7 @@ func TestForeignAddresses(t *testing.T) {
 }
 
 // Nothing is there that nobody sees.
-func TestHiddenSigns(t *testing.T) {
+func TestAnswer_InvisibleCharacters_AreRefused(t *testing.T) {
 	s := guide(t)
 	for _, hidden := range []string{"\u200b", "\u200d", "\u2060", "\ufeff", "\u202e", "\u2066", "\u061c", "\U000e0041", "\ufe01", "\x00", "\x1b[31m", "\x0b", "\x1c", "\u0085", "\u2028", "\u2029", "\u3164", "\u2800", "\u034f"} {
 		for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
@@ -177,7 +177,7 @@ func TestHiddenSigns(t *testing.T) {
 }
 
 // Plain words, and what the page itself says, are no trouble.
-func TestGivenAddresses(t *testing.T) {
+func TestAnswer_AddressOfThePage_IsTaken(t *testing.T) {
 	s := guide(t)
 	for _, c := range []string{
 		"Explains the first step, e.g. how to begin, i.e. where: at the start.",

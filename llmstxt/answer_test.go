@@ -63,7 +63,7 @@ func find(t *testing.T, f *llmstxt.Document, url string) *llmstxt.Entry {
 }
 
 // What is not the same pages in the same sections is no answer.
-func TestAnswersKeepTheStructure(t *testing.T) {
+func TestAnswer_OtherStructure_IsRefused(t *testing.T) {
 	s := guide(t)
 	want, err := llmstxt.Parse(s.Render(llmstxt.Index), llmstxt.Index)
 	if err != nil {
@@ -144,7 +144,7 @@ func TestAnswersKeepTheStructure(t *testing.T) {
 }
 
 // An excerpt has the length that was asked for.
-func TestAnswersKeepTheLength(t *testing.T) {
+func TestAnswer_ExcerptTooLong_IsRefused(t *testing.T) {
 	s := crawl(t, &web{pages: map[string]answer{"http://docs.test/": doc("Home")}}, "http://docs.test/", llmstxt.Options{DescLength: 100})
 	for text, want := range map[string]bool{
 		strings.Repeat("é", 100):       true,

@@ -45,7 +45,7 @@ func reasons(s *llmstxt.CrawledSite) map[string]llmstxt.Reason {
 
 // One site, any number of workers, any order of answers, cut off or not: one
 // file, one list of what was left out, one sequence of events.
-func TestSameSiteSameBytes(t *testing.T) {
+func TestCrawl_SameSite_SameBytes(t *testing.T) {
 	for _, maxPages := range []int{1000, 37} {
 		t.Run(fmt.Sprint(maxPages), func(t *testing.T) {
 			for seed := range uint64(5) {
@@ -81,7 +81,7 @@ func TestSameSiteSameBytes(t *testing.T) {
 }
 
 // Requests that a page list cut at MaxPages does not need are few.
-func TestFetchesAtMostThreeTimesMaxPages(t *testing.T) {
+func TestCrawl_MaxPages_FetchesAtMostThreeTimesAsMany(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var links []string
 	for i := range 400 {
@@ -105,7 +105,7 @@ func TestFetchesAtMostThreeTimesMaxPages(t *testing.T) {
 	}
 }
 
-func TestPagesInFrontierOrder(t *testing.T) {
+func TestCrawl_Pages_AreInFrontierOrder(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":            doc("Home", "/b", "/a"),
 		"http://docs.test/a":           doc("A", "/c", "/d"),
@@ -136,7 +136,7 @@ func TestPagesInFrontierOrder(t *testing.T) {
 	}
 }
 
-func TestLimitIsSaid(t *testing.T) {
+func TestCrawl_MaxPagesReached_IsReported(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": doc("A"), "http://docs.test/b": doc("B")}}
 	said := false
 	s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 2, Progress: func(e llmstxt.Event) { said = said || e.Message == "Maximum pages limit reached" }})
@@ -148,7 +148,7 @@ func TestLimitIsSaid(t *testing.T) {
 	}
 }
 
-func TestEveryPageLeftOutHasAReason(t *testing.T) {
+func TestCrawl_PageLeftOut_HasAReason(t *testing.T) {
 	long := "/" + strings.Repeat("x", 2100)
 	w := &web{pages: map[string]answer{
 		"http://docs.test/robots.txt": {body: "User-agent: *\nDisallow: /secret"},
@@ -222,7 +222,7 @@ func TestEveryPageLeftOutHasAReason(t *testing.T) {
 	}
 }
 
-func TestErrors(t *testing.T) {
+func TestCrawl_Fails_NamesTheError(t *testing.T) {
 	policy := &net.AddrError{Err: "forbidden", Addr: "10.0.0.1"}
 	for name, tt := range map[string]struct {
 		url    string
@@ -272,7 +272,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestTimeIsOver(t *testing.T) {
+func TestCrawl_TimeoutPasses_ReturnsWhatItHas(t *testing.T) {
 	slow := func(path string) *web {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": doc("A"), "http://docs.test/b": doc("B")}}
 		w.handler = func(r *http.Request) (answer, bool) {
@@ -323,7 +323,7 @@ func TestTimeIsOver(t *testing.T) {
 	})
 }
 
-func TestRetriesAndPace(t *testing.T) {
+func TestCrawl_ServerRefuses_RetriesAndSlowsDown(t *testing.T) {
 	t.Run("retry", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": doc("A")}}

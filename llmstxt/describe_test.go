@@ -73,7 +73,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-func TestExcerptEndsAtASentence(t *testing.T) {
+func TestExcerpt_Cut_EndsAtASentence(t *testing.T) {
 	page := func(text string) string { return "<title>T</title><h1>Other</h1><p>" + text + "</p>" }
 	for name, tt := range map[string]struct {
 		text  string
@@ -127,7 +127,7 @@ func story(i int) string {
 }
 
 // Pages of a template differ in a word; they still have sentences.
-func TestTemplates(t *testing.T) {
+func TestExcerpt_PagesOfATemplate_KeepTheirSentences(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var links []string
 	for i := range 20 {
@@ -249,7 +249,7 @@ func TestSections(t *testing.T) {
 	}
 }
 
-func TestCharsets(t *testing.T) {
+func TestCrawl_Charsets_AreDecoded(t *testing.T) {
 	const text = "<h1>Caf\xe9</h1><p>Un caf\xe9 cr\xe8me, s'il vous pla\xeet, et une part de tarte."
 	for name, a := range map[string]answer{
 		"header":          {header: map[string]string{"Content-Type": "text/html; charset=iso-8859-1"}, body: "<title>T</title>" + text},
@@ -277,7 +277,7 @@ func utf16(s string) string {
 	return b.String()
 }
 
-func TestTranslationsAreNotFollowed(t *testing.T) {
+func TestCrawl_Translations_AreNotFollowed(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":   html(`<html lang=en-GB><title>Home</title><p>Words of the home page.<a href=/de hreflang=de>Deutsch</a><a href=/en hreflang=en>English</a><a href=/a>A</a>`),
 		"http://docs.test/de": doc("Deutsch"), "http://docs.test/en": doc("English"), "http://docs.test/a": doc("A"),

@@ -87,7 +87,7 @@ func addresses(f *llmstxt.Document) []string {
 }
 
 // A model that obeys the pages it reads changes nothing.
-func TestEnhanceRefuses(t *testing.T) {
+func TestEnhance_ModelFollowsThePage_ChangesNothing(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":  doc("Home", "/a", "/b"),
 		"http://docs.test/a": doc("Page A"),
@@ -163,7 +163,7 @@ func TestEnhanceRefuses(t *testing.T) {
 
 // A model that does not answer holds a part up for its time and no longer, and
 // all of them for the time that there is.
-func TestEnhanceIsBounded(t *testing.T) {
+func TestEnhance_ModelSilent_IsBounded(t *testing.T) {
 	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
 	for name, c := range map[string]struct {
 		options llmstxt.EnhanceOptions
@@ -197,7 +197,7 @@ func TestEnhanceIsBounded(t *testing.T) {
 }
 
 // Whoever cancels does not wait for the parts that are left.
-func TestEnhanceIsCancelled(t *testing.T) {
+func TestEnhance_Cancelled_EndsAtOnce(t *testing.T) {
 	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var asked atomic.Int64

@@ -13,7 +13,7 @@ import (
 )
 
 // What a caller is told names no address of the inside.
-func TestDetail(t *testing.T) {
+func TestDetail_InternalAddress_IsNotNamed(t *testing.T) {
 	inside := "10.1.2.3:443"
 	for want, err := range map[string]error{
 		"Connection timeout":               &net.OpError{Op: "dial", Err: context.DeadlineExceeded},

@@ -12,7 +12,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-func TestBaseMoves(t *testing.T) {
+func TestCrawl_BaseRedirects_ScopeFollows(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":                redirect("https://www.docs.test/en/start"),
 		"https://www.docs.test/en/start":   doc("Start", "/en/start/a", "/de/b", "http://docs.test/", "http://www.docs.test/en/start/c"),
@@ -75,7 +75,7 @@ func TestCanonical(t *testing.T) {
 }
 
 // Calendars and facets are endless; the rest of the site must still be found.
-func TestTraps(t *testing.T) {
+func TestCrawl_EndlessLinks_RestIsFound(t *testing.T) {
 	w := &web{}
 	w.handler = func(r *http.Request) (answer, bool) {
 		p := r.URL.Path
@@ -110,7 +110,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-func TestRobotsHeader(t *testing.T) {
+func TestCrawl_XRobotsTag_IsKept(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/all", "/us", "/other", "/date", "/nofollow"), "http://docs.test/x": doc("X")}}
 	for p, v := range map[string]string{"/all": "noindex", "/us": "farwire: noindex", "/other": "otherbot: noindex", "/date": "unavailable_after: 25 Jun 2010 15:00:00 PST", "/nofollow": "nofollow"} {
 		a := doc("Page "+p, "/x")
@@ -142,7 +142,7 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-func TestBaseElementAndMovedFiles(t *testing.T) {
+func TestCrawl_BaseElementAndMovedFiles_AreFollowed(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/robots.txt":       redirect("/files/robots.txt"),
 		"http://docs.test/files/robots.txt": {body: "User-agent: *\nDisallow: /sub/no\nSitemap: /files/map.xml"},

@@ -35,10 +35,10 @@ func dated(w *web, lastmod map[string]string) {
 
 const week = 7 * 24 * time.Hour
 
-// TestTrustLastmodChangesNothing has sites that change at random and whose
+// TestTrustLastmod_TruthfulSitemap_SameFile has sites that change at random and whose
 // sitemaps tell the truth, as exactly as they like: the file is always the one
 // that a crawl without records makes.
-func TestTrustLastmodChangesNothing(t *testing.T) {
+func TestTrustLastmod_TruthfulSitemap_SameFile(t *testing.T) {
 	spared := 0
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
@@ -154,9 +154,9 @@ func TestLastmod(t *testing.T) {
 	}
 }
 
-// TestMisdated: a page that changes behind its lastmod is found when it is
+// TestMisdated_ChangesBehindItsLastmod_IsFound: a page that changes behind its lastmod is found when it is
 // asked for after all, and its word is not taken again.
-func TestMisdated(t *testing.T) {
+func TestMisdated_ChangesBehindItsLastmod_IsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &web{pages: map[string]answer{}}
 		lastmod, links := map[string]string{}, []string{}
@@ -199,9 +199,9 @@ func TestMisdated(t *testing.T) {
 	})
 }
 
-// TestDelisted counts pages that are gone from a sitemap that can be believed
+// TestDelisted_LeftTheSitemap_IsCounted counts pages that are gone from a sitemap that can be believed
 // to be all there is.
-func TestDelisted(t *testing.T) {
+func TestDelisted_LeftTheSitemap_IsCounted(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	lastmod, links := map[string]string{}, []string{}
 	for i := range 10 {
@@ -238,9 +238,9 @@ func TestDelisted(t *testing.T) {
 	}
 }
 
-// TestGone counts pages that say of themselves that they are gone for good,
+// TestGone_Status410_IsCounted counts pages that say of themselves that they are gone for good,
 // with and without a sitemap.
-func TestGone(t *testing.T) {
+func TestGone_Status410_IsCounted(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b", "/c")}}
 	for _, p := range []string{"/a", "/b", "/c"} {
 		w.pages["http://docs.test"+p] = doc("Topic " + p)
@@ -261,9 +261,9 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestPanicIsCrawls: what panics in a goroutine of Crawl can be recovered by
+// TestCrawl_PanicInAGoroutine_ReachesTheCaller: what panics in a goroutine of Crawl can be recovered by
 // whoever called it.
-func TestPanicIsCrawls(t *testing.T) {
+func TestCrawl_PanicInAGoroutine_ReachesTheCaller(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": html(shell), "http://docs.test/b": doc("B")}}
 	defer func() {
 		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "no browser here") {

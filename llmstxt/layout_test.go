@@ -27,7 +27,7 @@ func siteOf(titles []string) *llmstxt.CrawledSite {
 // squash is what a title may lose: white space at the ends and in a row.
 func squash(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-func TestRenderedFilesAreReadBack(t *testing.T) {
+func TestRender_Parse_ReadsItBack(t *testing.T) {
 	s := siteOf(rude)
 	f, err := llmstxt.Parse(s.Render(llmstxt.Pages), llmstxt.Pages)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestRenderedFilesAreReadBack(t *testing.T) {
 
 // The grammar of llmstxt.org's reference parser, in its own expressions, finds
 // every link and the summary.
-func TestReferenceGrammar(t *testing.T) {
+func TestRender_ReferenceGrammar_FindsEveryLink(t *testing.T) {
 	checkReference(t, siteOf(rude))
 }
 
@@ -99,7 +99,7 @@ func checkReference(t *testing.T, s *llmstxt.CrawledSite) {
 	}
 }
 
-func TestParseIsStrict(t *testing.T) {
+func TestParse_InvalidFile_IsRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "no title", "#\n\n> http://a.test/", "# T", "# T\n\nhttp://a.test/", "# T\n\n> ftp://a.test/", "# T\n\n> http://a.test/\n\n## P",
 		"# T\n\n> http://a.test/\n\n## P\n\n> http://a.test/p", "# T\n\n> http://a.test/\n\n## P\n\n> http://a.test/p\n\n> quoted",

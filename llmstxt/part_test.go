@@ -13,7 +13,7 @@ import (
 )
 
 // A section in several parts has one name, and no two sections have the same.
-func TestSectionsOfSeveralParts(t *testing.T) {
+func TestParts_OfOneSection_HaveOneName(t *testing.T) {
 	s := guide(t)
 	for name, c := range map[string]struct {
 		rename func(p llmstxt.Part, name string) string
@@ -64,7 +64,7 @@ func collect(s *llmstxt.CrawledSite, l llmstxt.Layout, size int) []string {
 
 // A page that changes, comes or goes changes the part that it is in, and leaves
 // the others as they were, to the byte.
-func TestPartsAreStable(t *testing.T) {
+func TestParts_PageChanges_OtherPartsStay(t *testing.T) {
 	const pages = 120
 	site := func(edit func(w *web)) *llmstxt.CrawledSite {
 		w := &web{pages: map[string]answer{}}

@@ -64,7 +64,7 @@ func saved(t *testing.T, s *llmstxt.CrawledSite) []llmstxt.Page {
 	return out
 }
 
-func TestRecrawlAsksOnlyWhatChanged(t *testing.T) {
+func TestRecrawl_PageUnchanged_IsNotAsked(t *testing.T) {
 	for _, header := range []string{"ETag", "Last-Modified", "X-None"} {
 		t.Run(header, func(t *testing.T) {
 			w := validating(tangle(7, 120), header)
@@ -101,7 +101,7 @@ func TestRecrawlAsksOnlyWhatChanged(t *testing.T) {
 }
 
 // Records of another length of excerpt hold other words; they are not used.
-func TestRecordsOfAnotherLength(t *testing.T) {
+func TestRecrawl_OtherExcerptLength_RecordsAreNotUsed(t *testing.T) {
 	w := validating(tangle(7, 30), "ETag")
 	first := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 100})
 	again := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 300, Previous: saved(t, first)})
@@ -149,7 +149,7 @@ func TestRender(t *testing.T) {
 }
 
 // Which pages have words of their own is decided without a browser.
-func TestWhatNeedsABrowser(t *testing.T) {
+func TestRecrawl_PageNeedsABrowser_IsDecidedWithoutOne(t *testing.T) {
 	words := strings.Repeat("<p>Some words of this page that anyone can read without any script at all.</p>", 8)
 	for name, tt := range map[string]struct {
 		page string

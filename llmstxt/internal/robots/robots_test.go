@@ -100,7 +100,7 @@ func TestRobotsExtras(t *testing.T) {
 }
 
 // A pattern of many stars must not take exponential time.
-func TestRobotsStars(t *testing.T) {
+func TestRobots_ManyStars_TakeLinearTime(t *testing.T) {
 	file := "user-agent: *\ndisallow: /" + strings.Repeat("*a", 2000) + "*b$\n"
 	u, _ := url.Parse("http://a.test/" + strings.Repeat("a", 1900))
 	if !robots.Parse([]byte(file), "x").Allowed(u) {

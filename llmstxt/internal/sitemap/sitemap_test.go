@@ -93,7 +93,7 @@ func TestParseSitemap(t *testing.T) {
 }
 
 // A few kilobytes that unpack to many must not all be unpacked.
-func TestSitemapBomb(t *testing.T) {
+func TestSitemap_Bomb_IsBounded(t *testing.T) {
 	bomb := zipped("<urlset>" + strings.Repeat("<!-- -->", 1<<19) + "<url><loc>http://a.test/</loc></url></urlset>")
 	if m, _, err := parse(t, bomb, 10, 1<<20); err == nil || m.Pages > 0 {
 		t.Errorf("%d pages, %v", m.Pages, err)
