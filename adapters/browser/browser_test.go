@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestNewChecksItsOptions(t *testing.T) {
+func TestNew_BadOptions_NamesTheField(t *testing.T) {
 	for name, tt := range map[string]struct {
 		o    browser.Options
 		want string
@@ -97,7 +97,7 @@ var exit = agent.Exit{
 	},
 }
 
-func TestWithoutABrowser(t *testing.T) {
+func TestRender_BrowserMissing_ReturnsErrNoBrowser(t *testing.T) {
 	none := newBrowser(t, browser.Options{})
 	onlyRemote := newBrowser(t, browser.Options{RemoteURL: "ws://127.0.0.1:1"})
 	for name, b := range map[string]*browser.Browser{"at all": none, "that may be used": onlyRemote} {
@@ -107,7 +107,7 @@ func TestWithoutABrowser(t *testing.T) {
 	}
 }
 
-func TestOnlyPagesAreShown(t *testing.T) {
+func TestRender_NotAnHTTPAddress_IsRefused(t *testing.T) {
 	service := newService(t, dies)
 	b := newBrowser(t, browser.Options{RemoteURL: service.url})
 	for _, address := range []string{
@@ -197,9 +197,9 @@ func newService(t *testing.T, talk func(*websocket.Conn)) *service {
 	return s
 }
 
-// TestServiceThatFails has a service that cannot be used in each way, once:
+// TestService_Fails_IsAskedOnce has a service that cannot be used in each way, once:
 // it is asked for the first page and not for the second.
-func TestServiceThatFails(t *testing.T) {
+func TestService_Fails_IsAskedOnce(t *testing.T) {
 	for name, talk := range map[string]func(*websocket.Conn){
 		"accepts and dies": dies, "refuses": nil, "hangs": hangs, "babbles": babbles, "fails": fails,
 	} {
@@ -243,7 +243,7 @@ func TestServiceThatFails(t *testing.T) {
 
 // A service that does not show one page is asked for the next: no page may take
 // it away from the others.
-func TestServiceThatRefusesAPage(t *testing.T) {
+func TestService_RefusesAPage_IsAskedForTheNext(t *testing.T) {
 	service := newService(t, func(c *websocket.Conn) {
 		for {
 			var m struct {
@@ -277,7 +277,7 @@ func TestServiceThatRefusesAPage(t *testing.T) {
 }
 
 // The service would fetch a page from inside of its own network.
-func TestServiceIsNotAskedForPrivatePages(t *testing.T) {
+func TestService_PrivatePage_IsNotAsked(t *testing.T) {
 	service := newService(t, dies)
 	b := newBrowser(t, browser.Options{RemoteURL: service.url})
 	_, err := b.Render(context.Background(), farwire.RenderPage{URL: "http://intranet.test/", Exit: exit, Remote: true})
@@ -332,7 +332,7 @@ func TestRender_ContextEndsInQueue_Returns(t *testing.T) {
 }
 
 // Close ends what is under way.
-func TestCloseEndsPages(t *testing.T) {
+func TestClose_PageUnderWay_EndsIt(t *testing.T) {
 	service := newService(t, hangs)
 	b := newBrowser(t, browser.Options{RemoteURL: service.url, Timeout: time.Minute})
 	done := make(chan error, 1)

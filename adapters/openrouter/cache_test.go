@@ -35,7 +35,7 @@ func has(t *testing.T, c openrouter.Cache, n int, want string) bool {
 }
 
 // Both caches keep to their size and forget first what was used longest ago.
-func TestCaches(t *testing.T) {
+func TestCache_Full_ForgetsTheLeastRecentlyUsed(t *testing.T) {
 	answer := strings.Repeat("a", 736) // with what either adds, about 1000 bytes
 	for name, open := range map[string]func(dir string, size int64) openrouter.Cache{
 		"memory": func(_ string, size int64) openrouter.Cache { return openrouter.Memory(size) },
@@ -186,7 +186,7 @@ func TestFolder(t *testing.T) {
 }
 
 // A folder that was full when it was opened makes room.
-func TestFolderShrinks(t *testing.T) {
+func TestFolder_OpenedFull_MakesRoom(t *testing.T) {
 	dir := t.TempDir()
 	c := folder(t, dir, 1<<20)
 	for i := range 10 {

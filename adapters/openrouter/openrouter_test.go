@@ -16,7 +16,7 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-func TestEnhanceAsks(t *testing.T) {
+func TestEnhance_Part_SendsTheRequest(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) { says(w, "# Better\n") })
 	m := a.model(t)
 	for range 2 {
@@ -73,7 +73,7 @@ No more data after WORD. Answer with the edited file alone.
 	}
 }
 
-func TestInstructionsFollowTheLayout(t *testing.T) {
+func TestInstructions_IndexLayout_DescribeIt(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) { says(w, "said") })
 	p := part()
 	p.Layout, p.TextLimit = "index", 0
@@ -85,7 +85,7 @@ func TestInstructionsFollowTheLayout(t *testing.T) {
 	}
 }
 
-func TestNewNamesTheField(t *testing.T) {
+func TestNew_BadOption_NamesTheField(t *testing.T) {
 	for field, o := range map[string]openrouter.Options{
 		"APIKey: empty":              {},
 		"APIKey: empty ":             {APIKey: " \n"},
@@ -133,7 +133,7 @@ func TestExtra(t *testing.T) {
 }
 
 // The key goes to the address it is for, whoever sends it elsewhere.
-func TestRedirectsAreNotFollowed(t *testing.T) {
+func TestEnhance_Redirect_IsNotFollowed(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		if n > 1 {
 			t.Error("followed")
@@ -149,7 +149,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 // Each answer is paid for once: what changes is asked for again, and nothing
 // else.
-func TestAnswersAreRemembered(t *testing.T) {
+func TestCache_PartUnchanged_IsNotAskedAgain(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, n int) { says(w, strings.Repeat("x", n)) })
 	m := a.model(t)
 	enhance := func(m *openrouter.Model, p llmstxt.Part, want string) {
@@ -216,7 +216,7 @@ func TestCache_Fails_ModelIsAsked(t *testing.T) {
 
 // The bound holds over all callers, and whoever leaves the queue leaves at
 // once.
-func TestMaxConcurrent(t *testing.T) {
+func TestMaxConcurrent_ManyCallers_HoldsOverAll(t *testing.T) {
 	var now, most atomic.Int64
 	in, out := make(chan struct{}, 10), make(chan struct{})
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request, _ int) {
@@ -325,7 +325,7 @@ func TestErrors_AnyTrouble_HoldNoKey(t *testing.T) {
 	}
 }
 
-func TestErrorsSayWhatToDo(t *testing.T) {
+func TestErrors_Refusal_NamesTheRemedy(t *testing.T) {
 	for status, want := range map[int]string{
 		400: "the API answers 400 (Bad Request): no good",
 		401: "the API answers 401 (the API key is not valid): no good",

@@ -28,7 +28,7 @@ func inMemory(t *testing.T, o openrouter.Options, say func(n int) (*http.Respons
 	return m
 }
 
-func TestTriesAgain(t *testing.T) {
+func TestRetry_TemporaryFailure_AsksAgain(t *testing.T) {
 	for name, bad := range map[string]func() (*http.Response, error){
 		"429": func() (*http.Response, error) { return response(429, nil, `{"error":{"message":"slow down"}}`), nil },
 		"408": func() (*http.Response, error) { return response(408, nil, ""), nil },
@@ -78,7 +78,7 @@ func TestTriesAgain(t *testing.T) {
 }
 
 // Those who were refused together come back apart.
-func TestPausesDiffer(t *testing.T) {
+func TestRetry_ManyRefused_WaitDifferently(t *testing.T) {
 	pauses := map[time.Duration]bool{}
 	for range 10 {
 		synctest.Test(t, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 // A wait that outlasts the deadline is not begun.
-func TestNoWaitBeyondTheDeadline(t *testing.T) {
+func TestRetryAfter_BeyondTheDeadline_FailsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := inMemory(t, openrouter.Options{}, func(int) (*http.Response, error) {
 			return response(429, map[string]string{"Retry-After": "60"}, ""), nil
@@ -148,7 +148,7 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 }
 
 // A server that never answers costs the part's time and no more, in a pause too.
-func TestTimeout(t *testing.T) {
+func TestTimeout_ServerSilent_EndsThePart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, err := openrouter.New(openrouter.Options{APIKey: testKey, Timeout: 3 * time.Second, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()

@@ -84,7 +84,7 @@ func TestAnswers(t *testing.T) {
 }
 
 // What was paid for is counted, whatever became of it.
-func TestUsageOfRefusedAnswers(t *testing.T) {
+func TestUsage_AnswerRefused_IsCounted(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		w.Write([]byte(`{"choices":[{"finish_reason":"length","message":{"content":"# A"}}],"usage":{"prompt_tokens":5,"completion_tokens":9}}`))
 	})
@@ -96,7 +96,7 @@ func TestUsageOfRefusedAnswers(t *testing.T) {
 }
 
 // A body that never ends is read up to a bound.
-func TestEndlessBody(t *testing.T) {
+func TestAnswer_EndlessBody_IsBounded(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, r *http.Request, _ int) {
 		line := []byte(": OPENROUTER PROCESSING" + strings.Repeat(" ", 1<<16) + "\n")
 		for r.Context().Err() == nil {

@@ -32,9 +32,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestSpans relays once through a target that is there and fails once to reach
+// TestSpans_RelayAndFailedDial_AreRecorded relays once through a target that is there and fails once to reach
 // one that is not, below a span of the host's.
-func TestSpans(t *testing.T) {
+func TestSpans_RelayAndFailedDial_AreRecorded(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdk.NewTracerProvider(sdk.WithSyncer(spans))
 	defer provider.Shutdown(t.Context())

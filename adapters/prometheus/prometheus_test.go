@@ -67,9 +67,9 @@ func compare(t *testing.T, r client.Gatherer, want string, names ...string) {
 	}
 }
 
-// TestLint asks Prometheus's own linter, and the pedantic registry whether
+// TestMetrics_Lint_FindsNothing asks Prometheus's own linter, and the pedantic registry whether
 // what is collected is what was described.
-func TestLint(t *testing.T) {
+func TestMetrics_Lint_FindsNothing(t *testing.T) {
 	m, _, r := watched(t, prometheus.Options{}, agent.Info{ID: "farwire-de1", Country: "DE", State: agent.Available, RTT: time.Millisecond})
 	m.WatchLimiter(func() prometheus.LimiterStats { return prometheus.LimiterStats{} })
 	m.WatchCluster(func() prometheus.ClusterStats { return prometheus.ClusterStats{} })
@@ -111,8 +111,8 @@ func TestBuildInfo(t *testing.T) {
 	t.Errorf("no version in %v", families)
 }
 
-// TestAgents counts agents and shows each once, whatever a selector lists.
-func TestAgents(t *testing.T) {
+// TestAgents_ListedTwice_AreCountedOnce counts agents and shows each once, whatever a selector lists.
+func TestAgents_ListedTwice_AreCountedOnce(t *testing.T) {
 	_, _, r := watched(t, prometheus.Options{MaxAgents: 2},
 		agent.Info{ID: "a", Country: "AT", State: agent.Available, Links: 1, Sessions: 4, RTT: 20 * time.Millisecond},
 		agent.Info{ID: "a", Country: "AT", State: agent.Available},

@@ -109,8 +109,8 @@ func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
 	}
 }
 
-// TestSmallShares lets each gateway have at least one request and one page.
-func TestSmallShares(t *testing.T) {
+// TestShare_LimitBelowTheGateways_IsAtLeastOne lets each gateway have at least one request and one page.
+func TestShare_LimitBelowTheGateways_IsAtLeastOne(t *testing.T) {
 	s := harness.Redis(t)
 	s.Kill()
 	l := open(t, s, redislimit.Options{Gateways: 100})

@@ -20,8 +20,8 @@ func giveBack(t testing.TB, q farwire.PageQuota, n int) {
 	}
 }
 
-// TestPagesAreShared takes and gives back at two gateways.
-func TestPagesAreShared(t *testing.T) {
+// TestPages_TwoGateways_AreShared takes and gives back at two gateways.
+func TestPages_TwoGateways_AreShared(t *testing.T) {
 	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{})
 	p := caller(farwire.Limits{PagesPerDay: 100})
@@ -60,9 +60,9 @@ func TestPagesAreShared(t *testing.T) {
 	}
 }
 
-// TestPagesOfADay dates pages back: they count until a day after the end of
+// TestPages_AfterADay_ComeBack dates pages back: they count until a day after the end of
 // their quarter of an hour.
-func TestPagesOfADay(t *testing.T) {
+func TestPages_AfterADay_ComeBack(t *testing.T) {
 	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	p := caller(farwire.Limits{PagesPerDay: 100})

@@ -22,9 +22,9 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// TestTwoGatewaysShare has two limiters hold callers to one limit, each caller
+// TestLimit_TwoGateways_IsShared has two limiters hold callers to one limit, each caller
 // to its own.
-func TestTwoGatewaysShare(t *testing.T) {
+func TestLimit_TwoGateways_IsShared(t *testing.T) {
 	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{})
 	var both sync.WaitGroup
@@ -86,8 +86,8 @@ func TestTwoGatewaysShare(t *testing.T) {
 	}
 }
 
-// TestPrefixes keeps apart what does not belong together.
-func TestPrefixes(t *testing.T) {
+// TestPrefix_Different_KeepsCountsApart keeps apart what does not belong together.
+func TestPrefix_Different_KeepsCountsApart(t *testing.T) {
 	s := harness.Redis(t)
 	one, two := open(t, s, redislimit.Options{}), open(t, s, redislimit.Options{Prefix: "test:"})
 	if n := passes(t, one, slow(2)); n != 2 {
@@ -99,8 +99,8 @@ func TestPrefixes(t *testing.T) {
 	onlyKey(t, admin(t, s), "test:rate:")
 }
 
-// TestWithoutALimit asks nobody.
-func TestWithoutALimit(t *testing.T) {
+// TestTake_NoLimit_AsksNobody asks nobody.
+func TestTake_NoLimit_AsksNobody(t *testing.T) {
 	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	for _, rate := range []float64{-1, math.Inf(1)} {
@@ -118,8 +118,8 @@ func TestWithoutALimit(t *testing.T) {
 	}
 }
 
-// TestExtremeLimits stay within what a script can count.
-func TestExtremeLimits(t *testing.T) {
+// TestTake_ExtremeLimits_AreCounted stay within what a script can count.
+func TestTake_ExtremeLimits_AreCounted(t *testing.T) {
 	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	for _, limits := range []farwire.Limits{
@@ -142,9 +142,9 @@ func TestExtremeLimits(t *testing.T) {
 	}
 }
 
-// TestLimitsChangeAtOnce raises and lowers what a caller may while it calls;
+// TestTake_LimitChanges_HoldsAtOnce raises and lowers what a caller may while it calls;
 // the gateways may disagree for a while.
-func TestLimitsChangeAtOnce(t *testing.T) {
+func TestTake_LimitChanges_HoldsAtOnce(t *testing.T) {
 	l := open(t, harness.Redis(t), redislimit.Options{})
 	for _, c := range []struct {
 		what  string
@@ -167,11 +167,11 @@ func TestLimitsChangeAtOnce(t *testing.T) {
 	}
 }
 
-// TestRetryAfterIsExact asks without a pause, with a look at the server's
+// TestTake_Refused_RetryAfterIsExact asks without a pause, with a look at the server's
 // clock before and after each request. A request that began when its time had
 // come must pass, and one that was answered a millisecond or more before must
 // not. What lies between says nothing.
-func TestRetryAfterIsExact(t *testing.T) {
+func TestTake_Refused_RetryAfterIsExact(t *testing.T) {
 	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	early, late := 0, 0
@@ -215,10 +215,10 @@ func TestRetryAfterIsExact(t *testing.T) {
 	}
 }
 
-// TestWindows has many ask through two gateways, without a pause, and looks at
+// TestTake_ManyCallers_NoWindowHoldsMore has many ask through two gateways, without a pause, and looks at
 // the times by the server's clock at which requests passed: over no window
 // more than burst and rate allow, and over the whole not less.
-func TestWindows(t *testing.T) {
+func TestTake_ManyCallers_NoWindowHoldsMore(t *testing.T) {
 	const rate, burst = 100, 100
 	s := harness.Redis(t)
 	c := admin(t, s)
@@ -324,7 +324,7 @@ func TestTake_CallerLeaves_ReturnsAtOnce(t *testing.T) {
 	}
 }
 
-func TestBadOptions(t *testing.T) {
+func TestNew_BadOptions_NamesTheField(t *testing.T) {
 	client := redis.NewClient(&redis.Options{})
 	defer client.Close()
 	for want, o := range map[string]redislimit.Options{

@@ -14,9 +14,9 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// TestKeysExpire finds nothing of a caller who has not called for a while, and
+// TestKeys_CallerIdle_Expire finds nothing of a caller who has not called for a while, and
 // never forgets one too soon.
-func TestKeysExpire(t *testing.T) {
+func TestKeys_CallerIdle_Expire(t *testing.T) {
 	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	for range 5 {
@@ -33,9 +33,9 @@ func TestKeysExpire(t *testing.T) {
 	}
 }
 
-// TestStrangeState begins anew where the key holds what no script left there,
+// TestTake_InvalidState_BeginsAnew begins anew where the key holds what no script left there,
 // and does not wait for a clock that was set back.
-func TestStrangeState(t *testing.T) {
+func TestTake_InvalidState_BeginsAnew(t *testing.T) {
 	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	p := caller(farwire.Limits{Rate: 0.001, Burst: 2})
@@ -64,8 +64,8 @@ func TestStrangeState(t *testing.T) {
 	}
 }
 
-// TestScriptsAreSentAgain to a server that has forgotten them.
-func TestScriptsAreSentAgain(t *testing.T) {
+// TestScripts_ServerForgetsThem_AreSentAgain to a server that has forgotten them.
+func TestScripts_ServerForgetsThem_AreSentAgain(t *testing.T) {
 	s := harness.Redis(t)
 	l, c := open(t, s, redislimit.Options{}), admin(t, s)
 	for i := range 5 {
@@ -84,8 +84,8 @@ func TestScriptsAreSentAgain(t *testing.T) {
 	}
 }
 
-// TestCluster runs on a Redis Cluster, where a script may touch one key only.
-func TestCluster(t *testing.T) {
+// TestTake_RedisCluster_TouchesOneKey runs on a Redis Cluster, where a script may touch one key only.
+func TestTake_RedisCluster_TouchesOneKey(t *testing.T) {
 	// Left alone, the second port is 10,000 above the first, where it may be taken.
 	second, err := harness.FreePorts(1)
 	if err != nil {

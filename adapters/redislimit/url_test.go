@@ -17,8 +17,8 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// TestBadURLs are refused, and what is said of them gives no part away.
-func TestBadURLs(t *testing.T) {
+// TestOpen_BadURL_ErrorHoldsNoPartOfIt are refused, and what is said of them gives no part away.
+func TestOpen_BadURL_ErrorHoldsNoPartOfIt(t *testing.T) {
 	for _, address := range []string{
 		"", "s3cret", "localhost:6379", "http://:s3cret@localhost", "redis://:s3cret@localhost/x", "redis://:s3cret@localhost/1/2",
 		"redis://:12/s3cret@localhost/0", "redis://:12#s3cret@localhost", "redis://:12?s3cret@localhost", "redis://:s3/cret@localhost",
@@ -35,8 +35,8 @@ func TestBadURLs(t *testing.T) {
 	}
 }
 
-// TestPasswords opens a server that wants one. Nobody is told the wrong one.
-func TestPasswords(t *testing.T) {
+// TestOpen_WrongPassword_IsNotInTheError opens a server that wants one. Nobody is told the wrong one.
+func TestOpen_WrongPassword_IsNotInTheError(t *testing.T) {
 	s := harness.Redis(t, "--requirepass", "pass/word@#?")
 	right, wrong := "redis://:"+url.QueryEscape("pass/word@#?")+"@"+s.Addr, "redis://:wrong-s3cret@"+s.Addr
 	l, err := redislimit.Open(right, redislimit.Options{Timeout: patience, Logger: quiet})
@@ -61,8 +61,8 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// TestTLS verifies the server's certificate unless the URL says otherwise.
-func TestTLS(t *testing.T) {
+// TestOpen_TLS_VerifiesTheCertificate verifies the server's certificate unless the URL says otherwise.
+func TestOpen_TLS_VerifiesTheCertificate(t *testing.T) {
 	s := harness.Redis(t)
 	addr := encrypted(t, s.Addr)
 	for address, want := range map[string]bool{

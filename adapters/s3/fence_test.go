@@ -26,7 +26,7 @@ import (
 // with versions in no order. Who comes after a newer one has succeeded is
 // refused, readers see versions grow, and the newest is there in the end. Every
 // other version brings the bytes of the one before.
-func TestSaveRace(t *testing.T) {
+func TestSave_ManyWriters_NewestVersionStays(t *testing.T) {
 	const writers, versions = 6, 72
 	server := harness.S3(t)
 	r := newReader(t, server)
@@ -140,7 +140,7 @@ func (m *middle) through(t *testing.T, server *harness.S3Server) *s3.Storage {
 
 // A write whose answer is lost is known again: it is neither refused by its own
 // version nor done twice.
-func TestSaveLostAnswer(t *testing.T) {
+func TestSave_AnswerLost_IsRecognised(t *testing.T) {
 	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)
@@ -172,7 +172,7 @@ func TestSaveLostAnswer(t *testing.T) {
 }
 
 // A write whose answer is lost and that a newer one has replaced since is stale.
-func TestSaveLostAnswerAndReplaced(t *testing.T) {
+func TestSave_AnswerLostAndReplaced_IsStale(t *testing.T) {
 	server := harness.S3(t)
 	m := newMiddle(t, server)
 	s, r := m.through(t, server), newReader(t, server)
@@ -199,7 +199,7 @@ func TestSaveLostAnswerAndReplaced(t *testing.T) {
 
 // A worker that read an old state and was then held up finds its write refused,
 // even when the newer file has the same bytes as the old one.
-func TestSaveHeldUp(t *testing.T) {
+func TestSave_WriterDelayed_IsRefused(t *testing.T) {
 	server := harness.S3(t)
 	for _, text := range []string{"the old bytes", "new bytes"} {
 		t.Run(text, func(t *testing.T) {
@@ -261,7 +261,7 @@ func TestSave_ObjectChangesBetweenReads_IsNoticed(t *testing.T) {
 
 // Where ETags are no hashes of the bytes, in buckets that are encrypted with
 // keys of their own, an object looks so at every look.
-func TestSaveOverAnotherETag(t *testing.T) {
+func TestSave_ETagNotAHash_Works(t *testing.T) {
 	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	_, err := r.PutObject(t.Context(), r.bucket, "a.txt", strings.NewReader("old"), 3, minio.PutObjectOptions{

@@ -120,7 +120,7 @@ func TestSave(t *testing.T) {
 	}
 }
 
-func TestSaveVersions(t *testing.T) {
+func TestSave_OlderVersion_IsStale(t *testing.T) {
 	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	etags := make(map[string]bool)
@@ -162,7 +162,7 @@ func TestSaveVersions(t *testing.T) {
 }
 
 // What is there under the same version is not written again.
-func TestSaveLeavesEqualBytes(t *testing.T) {
+func TestSave_EqualBytes_WritesNothing(t *testing.T) {
 	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	for _, version := range []uint64{3, 4} { // as an object, as a part
@@ -179,7 +179,7 @@ func TestSaveLeavesEqualBytes(t *testing.T) {
 
 // An object that others put there is the oldest there is, and one whose version
 // cannot be read is left alone.
-func TestSaveOverOthers(t *testing.T) {
+func TestSave_ForeignObject_IsTheOldest(t *testing.T) {
 	server := harness.S3(t)
 	s, r := newStorage(t, options(server)), newReader(t, server)
 	put := func(meta map[string]string) {
@@ -203,7 +203,7 @@ func TestSaveOverOthers(t *testing.T) {
 	}
 }
 
-func TestSaveNames(t *testing.T) {
+func TestSave_BadName_IsRefused(t *testing.T) {
 	server := harness.S3(t)
 	s := newStorage(t, options(server))
 	for _, name := range []string{
@@ -216,7 +216,7 @@ func TestSaveNames(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_BadOptions_NamesTheField(t *testing.T) {
 	good := s3.Options{Endpoint: "https://s3.example.com", Bucket: "files", AccessKey: "access", SecretKey: "very-secret"}
 	for _, c := range []struct {
 		change func(*s3.Options)

@@ -127,7 +127,7 @@ func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestCheckRefusesServers(t *testing.T) {
+func TestCheck_UnfitServer_Fails(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
 		server     *plain
@@ -159,7 +159,7 @@ func TestCheckRefusesServers(t *testing.T) {
 }
 
 // A server that repeats what was signed does not put the secret into an error.
-func TestErrorsHoldNoSecret(t *testing.T) {
+func TestErrors_ServerRepeatsTheSignature_HoldNoSecret(t *testing.T) {
 	o := s3.Options{Bucket: "files", AccessKey: "an-access-key", SecretKey: "very-secret-indeed"}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
