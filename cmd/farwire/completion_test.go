@@ -34,8 +34,8 @@ func printed(t *testing.T, cmd *exec.Cmd) []string {
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }
 
-// TestCompletion asks real shells what they would offer.
-func TestCompletion(t *testing.T) {
+// TestCompletion_RealShells_OfferTheCommands asks real shells what they would offer.
+func TestCompletion_RealShells_OfferTheCommands(t *testing.T) {
 	bash, fish := completionOf(t, "bash"), completionOf(t, "fish")
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "agents of mine.json"), nil, 0o600); err != nil {
@@ -78,9 +78,9 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestZshCompletion loads the script into a zsh with its completion system, in
+// TestCompletion_Zsh_DescribesWhatItOffers loads the script into a zsh with its completion system, in
 // both ways that people do, and looks at what it hands to that system.
-func TestZshCompletion(t *testing.T) {
+func TestCompletion_Zsh_DescribesWhatItOffers(t *testing.T) {
 	script := completionOf(t, "zsh")
 	zsh := func(code string) []string {
 		cmd := exec.Command(harness.Look(t, "zsh"), "-f", "-c", "autoload -Uz compinit; "+code, "zsh", script, filepath.Dir(script))

@@ -42,7 +42,7 @@ func newSite(t *testing.T, n int, more ...string) (url string, hung <-chan bool)
 	return srv.URL, hanging
 }
 
-func TestCrawlPrints(t *testing.T) {
+func TestCrawl_NotATerminal_PrintsTheFile(t *testing.T) {
 	site, _ := newSite(t, 3, "missing")
 	p := harness.Start(t, program(t, "crawl", site, "--allow-private"))
 	if status := p.Status(); status != statusOK {
@@ -64,7 +64,7 @@ func TestCrawlPrints(t *testing.T) {
 	}
 }
 
-func TestCrawlFlags(t *testing.T) {
+func TestCrawl_Flags_ReachTheCrawl(t *testing.T) {
 	site, _ := newSite(t, 5)
 	file := filepath.Join(t.TempDir(), "llms.txt")
 	if err := os.WriteFile(file, []byte(strings.Repeat("an older and longer file\n", 1000)), 0o600); err != nil {
@@ -90,7 +90,7 @@ func TestCrawlFlags(t *testing.T) {
 }
 
 // On a terminal there is a bar, and it is gone in the end.
-func TestCrawlBar(t *testing.T) {
+func TestCrawl_Terminal_ShowsABarUntilTheEnd(t *testing.T) {
 	site, _ := newSite(t, 3)
 	self, err := os.Executable()
 	if err != nil {
@@ -117,7 +117,7 @@ func TestCrawlBar(t *testing.T) {
 }
 
 // Ctrl-C ends a crawl with what it has, and a status of its own.
-func TestCrawlInterrupted(t *testing.T) {
+func TestCrawl_Interrupted_PrintsWhatItHas(t *testing.T) {
 	site, hung := newSite(t, 3, "hang")
 	p := harness.Start(t, program(t, "crawl", site, "--allow-private"))
 	<-hung
@@ -134,7 +134,7 @@ func TestCrawlInterrupted(t *testing.T) {
 	}
 }
 
-func TestCrawlFails(t *testing.T) {
+func TestCrawl_SiteFails_PrintsTheError(t *testing.T) {
 	site, hung := newSite(t, 0)
 	gone := "http://" + harness.FreeAddr(t)
 	file := filepath.Join(t.TempDir(), "llms.txt")

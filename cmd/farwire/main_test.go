@@ -73,7 +73,7 @@ func runHere(t *testing.T, args, env []string) (status int, stdout, stderr strin
 	return status, out(), errs()
 }
 
-func TestMisuse(t *testing.T) {
+func TestMain_Misuse_ExitsWithStatus2(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -281,7 +281,7 @@ func TestMisuse(t *testing.T) {
 }
 
 // A variable of another command's may hold anything.
-func TestVariablesOfOtherCommands(t *testing.T) {
+func TestVariable_OfAnotherCommand_IsIgnored(t *testing.T) {
 	cmd := program(t, "version")
 	cmd.Env = append(cmd.Env, "FARWIRE_RATE=ten", "FARWIRE_KEY=", "FARWIRE_LISTNE=1", "FARWIRELESS=1")
 	p := harness.Start(t, cmd)
@@ -293,7 +293,7 @@ func TestVariablesOfOtherCommands(t *testing.T) {
 	}
 }
 
-func TestFlagBeatsVariable(t *testing.T) {
+func TestFlag_VariableToo_FlagWins(t *testing.T) {
 	cmd := program(t, "serve", "--log-format", "xml")
 	cmd.Env = append(cmd.Env, "FARWIRE_LOG_FORMAT=yaml", "FARWIRE_LISTEN=127.0.0.1:0")
 	p := harness.Start(t, cmd)
@@ -314,7 +314,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestHelpNamesEveryVariable(t *testing.T) {
+func TestHelp_EveryVariable_IsNamed(t *testing.T) {
 	p := harness.Start(t, program(t, "serve", "--help"))
 	if status := p.Status(); status != statusOK {
 		t.Errorf("status %d, want %d", status, statusOK)

@@ -18,9 +18,9 @@ var (
 	field = regexp.MustCompile("`((?:agent\\.)?(?:Options|PoolOptions|DirectOptions))\\.([A-Za-z.]+)`")
 )
 
-// TestTable holds the table of what is configurable to the flags of serve,
+// TestREADME_TableOfOptions_MatchesTheFlags holds the table of what is configurable to the flags of serve,
 // their defaults, and the fields that a host sets.
-func TestTable(t *testing.T) {
+func TestREADME_TableOfOptions_MatchesTheFlags(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func expect(t *testing.T, p *harness.TestProcess, status int, stdout, stderr str
 	}
 }
 
-func TestRelayLines(t *testing.T) {
+func TestRelay_Lines_AreMessages(t *testing.T) {
 	for _, binary := range []bool{false, true} {
 		t.Run(fmt.Sprint("binary ", binary), func(t *testing.T) {
 			addr := gateway(t, func(ctx context.Context, c *websocket.Conn, ask map[string]any) {
@@ -119,7 +119,7 @@ func TestRelayLines(t *testing.T) {
 	}
 }
 
-func TestRelayCloseCodes(t *testing.T) {
+func TestRelay_TargetCloses_PrintsTheCode(t *testing.T) {
 	for _, c := range []struct {
 		code   websocket.StatusCode
 		reason string
@@ -158,7 +158,7 @@ func openInput(t *testing.T) io.Reader {
 	return r
 }
 
-func TestRelayRefused(t *testing.T) {
+func TestRelay_Refused_PrintsTheReason(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		write(t, ctx, c, websocket.MessageText, `{"type":"error","message":"API key invalid"}`)
 		c.Close(1008, "API key invalid")
@@ -207,7 +207,7 @@ func TestRelay_FlagWithoutName_IsMisuse(t *testing.T) {
 	}
 }
 
-func TestRelayLost(t *testing.T) {
+func TestRelay_ConnectionLost_Fails(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)
 		c.CloseNow()
@@ -216,7 +216,7 @@ func TestRelayLost(t *testing.T) {
 		"connected through farwire-de1\nclosed: 1006, the connection was lost without a close frame\n")
 }
 
-func TestRelayText(t *testing.T) {
+func TestRelay_LineNotUTF8_Closes1007(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)
 		_, got, err := c.Read(ctx)
@@ -228,7 +228,7 @@ func TestRelayText(t *testing.T) {
 		"connected through farwire-de1\nerror: a line is not UTF-8; --binary sends lines as they are\nclosed: 1007\n")
 }
 
-func TestRelayPongs(t *testing.T) {
+func TestRelay_Ping_IsAnswered(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)
 		go c.Read(ctx) // Ping needs a reader, which ends with the connection
@@ -241,7 +241,7 @@ func TestRelayPongs(t *testing.T) {
 }
 
 // An interrupt closes the relay with a close frame.
-func TestRelayInterrupted(t *testing.T) {
+func TestRelay_Interrupted_SendsAClose(t *testing.T) {
 	addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 		connected(t, ctx, c)
 		if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != 1000 {
@@ -254,7 +254,7 @@ func TestRelayInterrupted(t *testing.T) {
 	expect(t, p, statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
 }
 
-func TestRelayWithoutGateway(t *testing.T) {
+func TestRelay_GatewayUnreachable_Fails(t *testing.T) {
 	free := harness.FreeAddr(t)
 	p := relayTo(t, free, nil)
 	p.Await(p.Stderr, `^farwire: cannot reach the gateway at `+free+`: .*refused; is farwire serve running there\?\n$`)
@@ -272,7 +272,7 @@ func TestRelayWithoutGateway(t *testing.T) {
 		"farwire: the gateway at "+addr+" answered 503 Service Unavailable: the gateway is draining\n")
 }
 
-func TestRelayNoGateway(t *testing.T) {
+func TestRelay_NotAGateway_Fails(t *testing.T) {
 	for _, first := range []string{"hello", `{"type":"greeting"}`, `[]`} {
 		addr := gateway(t, func(ctx context.Context, c *websocket.Conn, _ map[string]any) {
 			write(t, ctx, c, websocket.MessageText, first)

@@ -35,7 +35,7 @@ func get(t *testing.T, url string) (status int, body string) {
 }
 
 // What serve prints works as it stands, in another folder and with no flag.
-func TestServePrintsLinesThatWork(t *testing.T) {
+func TestServe_PrintedLines_Work(t *testing.T) {
 	g := startServe(t)
 	said := strings.Split(g.Stderr.String(), "\n")
 	if want := "listening on http://" + g.Addr; said[0] != want {
@@ -61,7 +61,7 @@ func TestServePrintsLinesThatWork(t *testing.T) {
 }
 
 // The line for a stream gets as far as the broker, which is not there.
-func TestServePrintsAStream(t *testing.T) {
+func TestServe_PrintedStreamLine_ReachesTheBroker(t *testing.T) {
 	for _, keys := range [][]string{nil, {"--api-keys", "alice=operator-key-0123456789"}} {
 		g := startServe(t, append(keys, "--allow-private")...)
 		line := g.Await(g.Stderr, `(?m)^  (curl -N .*/amqp .*)$`)[1]
@@ -78,7 +78,7 @@ func TestServePrintsAStream(t *testing.T) {
 }
 
 // Keys that the operator gave are never printed.
-func TestServeKeepsKeys(t *testing.T) {
+func TestServe_KeysGiven_AreNotPrinted(t *testing.T) {
 	const key = "operator-key-0123456789"
 	g := startServe(t, "--api-keys", "alice="+key, "--local-agent", "de1:DE")
 	line := g.Await(g.Stderr, `(?m)^  (echo hello \| .+ relay .+)$`)[1]
@@ -97,7 +97,7 @@ func TestServeKeepsKeys(t *testing.T) {
 	}
 }
 
-func TestServeEndpoints(t *testing.T) {
+func TestServe_Endpoints_Answer(t *testing.T) {
 	g := startServe(t)
 	for _, c := range []struct {
 		path   string
@@ -128,7 +128,7 @@ func TestServeEndpoints(t *testing.T) {
 	}
 }
 
-func TestServeTokens(t *testing.T) {
+func TestServe_TokenSecret_IssuesTokens(t *testing.T) {
 	g := startServe(t)
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
 	if err != nil {
@@ -152,7 +152,7 @@ func TestServeTokens(t *testing.T) {
 	}
 }
 
-func TestServeRate(t *testing.T) {
+func TestServe_Rate_IsHeld(t *testing.T) {
 	g := startServe(t, "--rate", "0.001", "--burst", "2")
 	var statuses []int
 	for range 3 {
@@ -173,7 +173,7 @@ func TestServeRate(t *testing.T) {
 	}
 }
 
-func TestServeAdmin(t *testing.T) {
+func TestServe_Admin_HasMetricsAndHealth(t *testing.T) {
 	g := startServe(t, "--admin-listen", "127.0.0.1:0")
 	profiles := g.Await(g.Stderr, `(?m)^profiles at (http://\S+/debug/pprof/)$`)[1]
 	if status, body := get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
@@ -194,7 +194,7 @@ func TestServeAdmin(t *testing.T) {
 	}
 }
 
-func TestServeMakesItsFolder(t *testing.T) {
+func TestServe_DataFolderMissing_IsMade(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	startServe(t, "--data-dir", dir)
 	entries, err := os.ReadDir(dir)
@@ -224,7 +224,7 @@ func wantJSONLines(t *testing.T, text string) {
 }
 
 // Every line on standard error is JSON: the greeting, the log, and errors.
-func TestServeLogsJSON(t *testing.T) {
+func TestServe_LogFormatJSON_EveryLineIsJSON(t *testing.T) {
 	wantJSON := func(text string) { t.Helper(); wantJSONLines(t, text) }
 	for _, args := range [][]string{{"--log-format", "json"}, {"--log-format=json"}} {
 		p := program(t, append([]string{"serve", "--rate", "0"}, args...)...)

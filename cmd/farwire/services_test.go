@@ -24,7 +24,7 @@ func with(environ []string, change ...string) []string {
 	return append(append([]string{}, environ...), change...)
 }
 
-func TestServeSaysWhatItUses(t *testing.T) {
+func TestServe_Services_AreLogged(t *testing.T) {
 	bucket, database, limits := harness.S3(t), harness.Postgres(t), harness.Redis(t)
 	bucketHost := strings.TrimPrefix(bucket.Endpoint, "http://")
 	for _, c := range []struct {
@@ -62,7 +62,7 @@ func TestServeSaysWhatItUses(t *testing.T) {
 }
 
 // Where nothing is kept in the folder none is made.
-func TestServeWithoutItsFolder(t *testing.T) {
+func TestServe_NothingKept_MakesNoFolder(t *testing.T) {
 	bucket, database := harness.S3(t), harness.Postgres(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -159,7 +159,7 @@ func TestServe_ServicesUnavailable_Starts(t *testing.T) {
 }
 
 // Requests that Redis counted are among the metrics.
-func TestServeCountsInRedis(t *testing.T) {
+func TestServe_Redis_CountsRequests(t *testing.T) {
 	limits := harness.Redis(t)
 	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	cmd.Env = append(cmd.Env, "REDIS_URL=redis://"+limits.Addr)
