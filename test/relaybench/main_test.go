@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 // Every relay carries every load, and each goal gets a figure. How good the
 // figures are is no matter for a test.
-func TestRun(t *testing.T) {
+func TestRun_EveryRelayAndLoad_GivesEachGoalAFigure(t *testing.T) {
 	p := &plan{
 		parts: []string{"cost", "setup", "idle", "fairness", "path", "tunnel"}, relays: append([]string{"direct"}, relayNames()...),
 		loads: []string{"lockstep", "pipelined", "bulk", "requests", "bodies", "opening", "sessions"}, rounds: 1, sessions: 8, stalled: 2,

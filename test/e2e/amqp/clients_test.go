@@ -71,7 +71,7 @@ func TestPythonClient_Stream_IsRead(t *testing.T) {
 	}
 }
 
-func TestCurl(t *testing.T) {
+func TestClient_Curl_ReadsTheStream(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -99,7 +99,7 @@ func TestCurl(t *testing.T) {
 }
 
 // Parsers that others wrote, and their EventSource.
-func TestParsersFromNPM(t *testing.T) {
+func TestClient_ParsersOfNPM_ReadTheStream(t *testing.T) {
 	for _, which := range []string{"parser", "eventsource"} {
 		t.Run(which, func(t *testing.T) {
 			gw, srv := gateway(t, farwire.Options{})
@@ -131,7 +131,7 @@ func TestParsersFromNPM(t *testing.T) {
 }
 
 // A browser's fetch.
-func TestABrowser(t *testing.T) {
+func TestClient_Browser_ReadsTheStream(t *testing.T) {
 	gw, _ := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

@@ -17,7 +17,7 @@ import (
 	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
-func TestEveryErrorIsReadable(t *testing.T) {
+func TestErrors_EachKind_IsReadable(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	nobody, err := harness.FreePorts(1)
@@ -102,7 +102,7 @@ func listen(t testing.TB, f func(net.Conn)) net.Listener {
 
 func port(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
 
-func TestUntrustedCertificates(t *testing.T) {
+func TestTLS_UntrustedCertificate_IsRefused(t *testing.T) {
 	keys, err := farwire.APIKeys(map[string]string{key: "alice"})
 	if err != nil {
 		t.Fatal(err)

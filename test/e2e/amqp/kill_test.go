@@ -252,7 +252,7 @@ func TestStream_AgentDies_Ends(t *testing.T) {
 }
 
 // No goroutine is left after faulty sessions of every kind.
-func TestFaultySessionsLeaveNothing(t *testing.T) {
+func TestStream_FaultySessions_LeaveNoGoroutine(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: 100 * time.Millisecond}})
 	v := vhost()
 	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })

@@ -46,7 +46,7 @@ func TestEvents_Shape_IsTheContracts(t *testing.T) {
 }
 
 // The defaults of the request: port, virtual host, routing key and prefix.
-func TestDefaults(t *testing.T) {
+func TestStream_Defaults(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	p := publish(t, node, "/")
 	body := fields{"apiKey": key, "host": "127.0.0.1", "port": node.Port, "username": rabbitmq.Admin, "password": rabbitmq.AdminSecret, "exchange": "amq.topic", "geo": nil}
@@ -60,7 +60,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestBodiesOfAnyBytes(t *testing.T) {
+func TestStream_BodyOfAnyBytes_Arrives(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{BodyLimit: 3 << 20}})
 	v := vhost()
 	p := publish(t, node, v)
@@ -107,7 +107,7 @@ func TestBodiesOfAnyBytes(t *testing.T) {
 	}
 }
 
-func TestABodyAboveTheLimitIsAnnounced(t *testing.T) {
+func TestStream_BodyAboveTheLimit_IsAnnounced(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{BodyLimit: 1000}})
 	v := vhost()
 	p := publish(t, node, v)
@@ -133,7 +133,7 @@ func TestABodyAboveTheLimitIsAnnounced(t *testing.T) {
 	}
 }
 
-func TestPropertiesAndHeadersOfEveryType(t *testing.T) {
+func TestStream_EveryPropertyAndHeader_Arrives(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -180,7 +180,7 @@ func TestPropertiesAndHeadersOfEveryType(t *testing.T) {
 	}
 }
 
-func TestExchangesOfEveryType(t *testing.T) {
+func TestStream_EveryTypeOfExchange_Works(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -213,7 +213,7 @@ func TestExchangesOfEveryType(t *testing.T) {
 	}
 }
 
-func TestOddVirtualHostsAndPasswords(t *testing.T) {
+func TestStream_OddVirtualHostsAndPasswords_Work(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	for _, v := range rabbitmq.Vhosts {
 		s := open(t, srv.URL, ask(v, fields{"username": rabbitmq.Odd, "password": rabbitmq.OddSecret}))
@@ -223,7 +223,7 @@ func TestOddVirtualHostsAndPasswords(t *testing.T) {
 	}
 }
 
-func TestOverTLS(t *testing.T) {
+func TestStream_OverTLS_Works(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -239,7 +239,7 @@ func TestOverTLS(t *testing.T) {
 }
 
 // A message that was given back by another consumer says so.
-func TestRedelivered(t *testing.T) {
+func TestStream_MessageGivenBack_IsRedelivered(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -253,7 +253,7 @@ func TestRedelivered(t *testing.T) {
 	}
 }
 
-func TestManyMessagesInOrder(t *testing.T) {
+func TestStream_ManyMessages_ArriveInOrder(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

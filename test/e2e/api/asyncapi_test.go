@@ -69,8 +69,8 @@ func (a *async) check(t *testing.T, schema, message string) {
 	}
 }
 
-// TestAsyncAPI holds the description to the schema of AsyncAPI itself.
-func TestAsyncAPI(t *testing.T) {
+// TestAsyncAPI_Document_KeepsItsSchema holds the description to the schema of AsyncAPI itself.
+func TestAsyncAPI_Document_KeepsItsSchema(t *testing.T) {
 	out, err := exec.Command("../../../scripts/deps", "npm").Output()
 	must(t, err)
 	spec := filepath.Join(strings.TrimSpace(string(out)), "node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json")
@@ -122,8 +122,8 @@ func walk(v any, visit func(ref string)) {
 	}
 }
 
-// TestRelayMessages relays, and fails to.
-func TestRelayMessages(t *testing.T) {
+// TestAsyncAPI_RelayMessages_AreDescribed relays, and fails to.
+func TestAsyncAPI_RelayMessages_AreDescribed(t *testing.T) {
 	doc, w := loadAsync(t), start(t)
 	for _, c := range []struct {
 		request string
@@ -149,8 +149,8 @@ func TestRelayMessages(t *testing.T) {
 	}
 }
 
-// TestCrawlMessages crawls, and fails to.
-func TestCrawlMessages(t *testing.T) {
+// TestAsyncAPI_CrawlMessages_AreDescribed crawls, and fails to.
+func TestAsyncAPI_CrawlMessages_AreDescribed(t *testing.T) {
 	doc, w := loadAsync(t), start(t)
 	kinds := map[string]string{"log": "Log", "result": "Result", "url": "URL", "file": "HostedFile", "error": "CrawlError"}
 	seen := map[string]bool{}
@@ -177,8 +177,8 @@ func TestCrawlMessages(t *testing.T) {
 	}
 }
 
-// TestEvents reads the error event of a broker that is not there.
-func TestEvents(t *testing.T) {
+// TestAsyncAPI_Events_AreDescribed reads the error event of a broker that is not there.
+func TestAsyncAPI_Events_AreDescribed(t *testing.T) {
 	doc, w := loadSchemas(t, "../../../docs/openapi.yaml"), start(t)
 	resp, err := client.Post(w.server.URL+"/amqp?api_key="+key, "application/json", strings.NewReader(`{"host":"127.0.0.1","port":1}`))
 	must(t, err)

@@ -128,7 +128,7 @@ func start(t *testing.T) *world {
 	return w
 }
 
-// mount is what the program's routes are; TestEveryRouteIsDescribed compares.
+// mount is what the program's routes are; TestOpenAPI_EveryRoute_IsDescribed compares.
 func mount(g *farwire.Gateway, pool *agent.Pool, files *farwire.FolderStorage) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/ws", g.Relay())

@@ -180,9 +180,9 @@ func (w *world) draining() []request {
 	}
 }
 
-// TestOpenAPI sends a request for each answer that is described, and holds
+// TestOpenAPI_EveryAnswer_IsAsDescribed sends a request for each answer that is described, and holds
 // requests and answers to the description.
-func TestOpenAPI(t *testing.T) {
+func TestOpenAPI_EveryAnswer_IsAsDescribed(t *testing.T) {
 	doc, w := load(t), start(t)
 	router, err := gorillamux.NewRouter(doc)
 	must(t, err)
@@ -334,9 +334,9 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 	seen[route.Method+" "+route.Path+" "+status] = true
 }
 
-// TestEveryRouteIsDescribed reads what the program mounts out of its source,
+// TestOpenAPI_EveryRoute_IsDescribed reads what the program mounts out of its source,
 // and looks for each in one of the descriptions and in this package's gateway.
-func TestEveryRouteIsDescribed(t *testing.T) {
+func TestOpenAPI_EveryRoute_IsDescribed(t *testing.T) {
 	doc, sockets := load(t), loadAsync(t)
 	mounted := routes(t, "../../../cmd/farwire/serve.go", "routes")
 	here := routes(t, "gateway_test.go", "mount")

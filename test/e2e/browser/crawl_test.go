@@ -86,9 +86,9 @@ func count(logs []string, text string) (n int) {
 	return n
 }
 
-// TestCrawlOfAnApplication crawls docsify over npm's Markdown and compares the
+// TestCrawl_ApplicationOfOnePage_FindsItsWords crawls docsify over npm's Markdown and compares the
 // file with the HTML that npm ships.
-func TestCrawlOfAnApplication(t *testing.T) {
+func TestCrawl_ApplicationOfOnePage_FindsItsWords(t *testing.T) {
 	app, err := docs.NPMDocs()
 	if err != nil {
 		t.Fatal(err)
@@ -140,8 +140,8 @@ func letters(s string) string {
 const api = `{"openapi":"3.0.3","info":{"title":"The Observatory","version":"1.2.3","description":"This interface tells when each of the telescopes of the observatory looks at what, and lets you ask for an hour of your own."},
 	"paths":{"/telescopes":{"get":{"summary":"List the telescopes that are open tonight","responses":{"200":{"description":"ok"}}}}}}`
 
-// TestCrawlOfSwaggerUI crawls an application of one page, built by a bundler.
-func TestCrawlOfSwaggerUI(t *testing.T) {
+// TestCrawl_SwaggerUI_FindsItsWords crawls an application of one page, built by a bundler.
+func TestCrawl_SwaggerUI_FindsItsWords(t *testing.T) {
 	handler, err := docs.SwaggerUI(api)
 	if err != nil {
 		t.Fatal(err)
@@ -166,8 +166,8 @@ func TestCrawlOfSwaggerUI(t *testing.T) {
 	}
 }
 
-// TestCrawlFallsBack has a service that accepts and dies.
-func TestCrawlFallsBack(t *testing.T) {
+// TestCrawl_ServiceDies_FallsBack has a service that accepts and dies.
+func TestCrawl_ServiceDies_FallsBack(t *testing.T) {
 	app, err := docs.NPMDocs()
 	if err != nil {
 		t.Fatal(err)

@@ -131,8 +131,8 @@ func TestTab_Dies_OnlyItsPageFails(t *testing.T) {
 	}
 }
 
-// TestABrowserIsReplacedAndEnded counts pages, then waits.
-func TestABrowserIsReplacedAndEnded(t *testing.T) {
+// TestBrowser_ManyPagesThenIdle_IsReplacedAndEnded counts pages, then waits.
+func TestBrowser_ManyPagesThenIdle_IsReplacedAndEnded(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Recycle, o.Idle, o.Timeout = 2, time.Second, time.Minute })
 	for n, want := range []int64{1, 1, 2, 2, 3} {
 		if _, err := w.show("/"); err != nil {
@@ -148,8 +148,8 @@ func TestABrowserIsReplacedAndEnded(t *testing.T) {
 	}
 }
 
-// TestTabsAreBounded has many pages and two tabs.
-func TestTabsAreBounded(t *testing.T) {
+// TestBrowser_ManyPages_TabsAreBounded has many pages and two tabs.
+func TestBrowser_ManyPages_TabsAreBounded(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{"/": page(`<p>` + words + `</p>`)}, func(o *browser.Options) { o.Tabs, o.Timeout = 2, time.Minute })
 	var wg sync.WaitGroup
 	for range 8 {

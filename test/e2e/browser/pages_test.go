@@ -24,8 +24,8 @@ func later(ms int) string {
 	return fmt.Sprintf(`<script>setTimeout(() => { const p = document.createElement("p"); p.id = "late"; p.textContent = %q; document.body.append(p) }, %d)</script>`, "What comes late. "+words, ms)
 }
 
-// TestPages shows pages of all kinds.
-func TestPages(t *testing.T) {
+// TestRender_EveryKindOfPage shows pages of all kinds.
+func TestRender_EveryKindOfPage(t *testing.T) {
 	api := func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(700 * time.Millisecond) // a slow service: a page is still for less when it has settled
 		fmt.Fprint(w, "What the service says. "+words)
@@ -129,8 +129,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotLoaded has a page with everything that adds no words.
-func TestWhatIsNotLoaded(t *testing.T) {
+// TestRender_ImagesAndMedia_AreNotLoaded has a page with everything that adds no words.
+func TestRender_ImagesAndMedia_AreNotLoaded(t *testing.T) {
 	ok := func(http.ResponseWriter, *http.Request) {}
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/": page(`<link rel=stylesheet href=/style.css><link rel=icon href=/icon.png><link rel=manifest href=/manifest.json><link rel=prefetch href=/prefetched.html>
@@ -154,9 +154,9 @@ func TestWhatIsNotLoaded(t *testing.T) {
 	}
 }
 
-// TestPagesThatNeverSettle have their time and no more, and are shown as they
+// TestRender_PageNeverSettles_IsShownInTime have their time and no more, and are shown as they
 // are by then.
-func TestPagesThatNeverSettle(t *testing.T) {
+func TestRender_PageNeverSettles_IsShownInTime(t *testing.T) {
 	const limit = 6 * time.Second
 	const tidying = 2 * time.Second // each time that something is done without the page's help
 	pages := map[string]http.HandlerFunc{
@@ -244,8 +244,8 @@ func TestPage_TooManyRequests_IsEnded(t *testing.T) {
 	}
 }
 
-// TestTabsShareNothing sets what a browser can remember, and looks for it.
-func TestTabsShareNothing(t *testing.T) {
+// TestRender_StateOfAnotherPage_IsNotSeen sets what a browser can remember, and looks for it.
+func TestRender_StateOfAnotherPage_IsNotSeen(t *testing.T) {
 	script := `<div id=root></div><script>
 		const before = [document.cookie, localStorage.getItem("k"), sessionStorage.getItem("k")].join("|");
 		document.cookie = "c=1; max-age=1000"; localStorage.setItem("k", "1"); sessionStorage.setItem("k", "1");
@@ -258,8 +258,8 @@ func TestTabsShareNothing(t *testing.T) {
 	}
 }
 
-// TestSizeIsBounded has a document that is larger than anyone wants.
-func TestSizeIsBounded(t *testing.T) {
+// TestRender_DocumentTooLarge_IsCut has a document that is larger than anyone wants.
+func TestRender_DocumentTooLarge_IsCut(t *testing.T) {
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/wide": page(`<script>for (let i = 0; i < 20000; i++) { const p = document.createElement("p"); p.textContent = "ünd " + i; document.body.append(p) }</script>`),
 		"/long": page(`<script>document.body.append("ü".repeat(1000000))</script>`),

@@ -51,9 +51,9 @@ func service(t *testing.T, addr string) string {
 	return ""
 }
 
-// TestService shows pages in a browser somewhere else, and the one here is not
+// TestService_Given_NoBrowserIsStarted shows pages in a browser somewhere else, and the one here is not
 // started.
-func TestService(t *testing.T) {
+func TestService_Given_NoBrowserIsStarted(t *testing.T) {
 	var o browser.Options
 	w := newWorld(t, map[string]http.HandlerFunc{
 		"/late":  page(nav + later(1500)),

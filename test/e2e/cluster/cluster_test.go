@@ -16,8 +16,8 @@ import (
 // poll is the longest time between two looks of a gateway for due sites.
 const poll = 12 * time.Second
 
-// TestCluster has the cluster of the page do what the page says of it.
-func TestCluster(t *testing.T) {
+// TestCluster_AsThePageSays_Works has the cluster of the page do what the page says of it.
+func TestCluster_AsThePageSays_Works(t *testing.T) {
 	c := newCluster(t)
 	target := newTarget(t)
 

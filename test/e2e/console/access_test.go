@@ -51,7 +51,7 @@ var panels = []string{"relay", "http", "amqp", "crawl", "network"}
 
 // Whatever can be operated has a name, and axe-core finds nothing to complain
 // of: in either theme, on either device, with something in every panel.
-func TestAccessible(t *testing.T) {
+func TestPage_Axe_FindsNothing(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
@@ -164,7 +164,7 @@ func text(v *accessibility.Value) string {
 
 // On the narrowest of phones nothing is wider than the screen, and what is to
 // be pressed is large enough for a thumb.
-func TestPhone(t *testing.T) {
+func TestPage_NarrowPhone_FitsTheScreen(t *testing.T) {
 	t.Parallel()
 	url := site(t, manual, nil)
 	g := harness.Serve(t, "--allow-private")
@@ -197,7 +197,7 @@ func TestPhone(t *testing.T) {
 }
 
 // Everything is done with the keyboard alone, and one always sees where one is.
-func TestKeyboardAlone(t *testing.T) {
+func TestPage_KeyboardAlone_OperatesEverything(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--allow-private")
 	url := site(t, manual, nil)
@@ -264,7 +264,7 @@ func TestKeyboardAlone(t *testing.T) {
 }
 
 // The trap for violations works: a page that breaks its policy is told on.
-func TestViolationsAreSeen(t *testing.T) {
+func TestPage_PolicyViolated_IsSeen(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))

@@ -78,7 +78,7 @@ func TestAMQP(t *testing.T) {
 	p.awaitRows("amqp-feed", 3)
 }
 
-func TestAMQPRefusals(t *testing.T) {
+func TestAMQP_Refused_IsShown(t *testing.T) {
 	t.Parallel()
 	n := startBroker(t)
 	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
@@ -117,7 +117,7 @@ func TestAMQPRefusals(t *testing.T) {
 }
 
 // A gateway that drains ends the stream with an event; one that dies does not.
-func TestAMQPGatewayGone(t *testing.T) {
+func TestAMQP_GatewayDrainsOrDies_IsShown(t *testing.T) {
 	t.Parallel()
 	n := startBroker(t)
 	for _, end := range []struct {

@@ -155,7 +155,7 @@ func (p *page) download(css, name string) string {
 	return string(b)
 }
 
-func TestCrawlStops(t *testing.T) {
+func TestCrawl_Stopped_ShowsWhatItHas(t *testing.T) {
 	t.Parallel()
 	url := site(t, manual, map[string]chan struct{}{"/waste": make(chan struct{})})
 	g := harness.Serve(t, "--allow-private")
@@ -173,7 +173,7 @@ func TestCrawlStops(t *testing.T) {
 	}
 }
 
-func TestCrawlRefusals(t *testing.T) {
+func TestCrawl_Refused_IsShown(t *testing.T) {
 	t.Parallel()
 	url := site(t, manual, nil)
 	forbidden := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -210,7 +210,7 @@ func TestCrawlRefusals(t *testing.T) {
 }
 
 // What a site says of itself is text in the file, and text in the page.
-func TestCrawlHostileSite(t *testing.T) {
+func TestCrawl_HostileSite_IsShownAsText(t *testing.T) {
 	t.Parallel()
 	url := site(t, map[string]string{
 		"/":  `Innocent &lt;img src=x onerror=document.title='owned'&gt;`,

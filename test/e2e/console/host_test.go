@@ -97,7 +97,7 @@ func keys(t *testing.T) farwire.Authenticator {
 }
 
 // Where the host knows its callers, the page asks for no key and sends none.
-func TestHostNamesTheCaller(t *testing.T) {
+func TestKey_HostNamesTheCaller_IsNotAsked(t *testing.T) {
 	t.Parallel()
 	url := host(t, console.Options{NoKey: true}, farwire.Options{Auth: keys(t)}, false, func(h http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +138,7 @@ func TestHostNamesTheCaller(t *testing.T) {
 }
 
 // A site is enrolled; its secret is shown then and never again.
-func TestEnrol(t *testing.T) {
+func TestEnrol_Site_ShowsItsSecretOnce(t *testing.T) {
 	t.Parallel()
 	url := host(t, console.Options{}, farwire.Options{Auth: keys(t)}, true, plain)
 	p := open(t, desktop, url)
@@ -189,7 +189,7 @@ func TestEnrol(t *testing.T) {
 	p.await(`document.querySelector('#sites').hidden || (document.querySelector('#sites-rows [aria-label^="Leave"]:not(:disabled)')?.click(), false)`)
 }
 
-func TestEnrolRefused(t *testing.T) {
+func TestEnrol_Refused_IsShown(t *testing.T) {
 	t.Parallel()
 	p := open(t, desktop, host(t, console.Options{}, farwire.Options{Auth: keys(t)}, false, plain))
 	p.expect("404 (Not Found)") // of what this host does not offer

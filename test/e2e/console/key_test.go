@@ -28,7 +28,7 @@ func get(t *testing.T, url string) (status int, body string) {
 }
 
 // A key is in memory and nowhere else.
-func TestKeyInMemory(t *testing.T) {
+func TestKey_NotRemembered_IsInMemoryAlone(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
@@ -55,7 +55,7 @@ func TestKeyInMemory(t *testing.T) {
 }
 
 // Whoever asks for it is remembered, until they ask for the opposite.
-func TestKeyRemembered(t *testing.T) {
+func TestKey_Remembered_IsKeptUntilForgotten(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/#network"))
@@ -77,7 +77,7 @@ func TestKeyRemembered(t *testing.T) {
 }
 
 // A token works like a key until its time is over.
-func TestKeyIsAToken(t *testing.T) {
+func TestKey_IsAToken_WorksUntilItExpires(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--allow-private")
 	req, err := http.NewRequest(http.MethodPost, g.HTTP("/auth/token"), nil)
@@ -113,7 +113,7 @@ func TestKeyIsAToken(t *testing.T) {
 
 // A token that runs out between two crawls, and a key that is revoked, are told
 // where they are missed.
-func TestKeyRevoked(t *testing.T) {
+func TestKey_Revoked_IsShown(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
@@ -140,7 +140,7 @@ func TestKeyRevoked(t *testing.T) {
 	p.says("#crawl-notice", "The token is not valid any more.")
 }
 
-func TestThemeIsKept(t *testing.T) {
+func TestTheme_Chosen_IsKept(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, night, g.HTTP("/"))

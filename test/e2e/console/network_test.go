@@ -72,7 +72,7 @@ func (p *page) hasten() {
 }
 
 // Nobody looks, nobody asks: what the page uses up of the limit is seen in it.
-func TestNetworkAsksOnlyWhileShown(t *testing.T) {
+func TestNetwork_NotShown_AsksNothing(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))
@@ -90,7 +90,7 @@ func TestNetworkAsksOnlyWhileShown(t *testing.T) {
 	}
 }
 
-func TestNetworkWithoutAgents(t *testing.T) {
+func TestNetwork_NoAgents_IsShown(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--local-agent", "none", "--agent-secret", "agent-secret-0123456789")
 	p := open(t, desktop, g.HTTP("/#network"))

@@ -67,7 +67,7 @@ func (p *page) awaitRows(feed string, n int) {
 }
 
 // A person without a target of their own tries the echo.
-func TestRelayToTheEcho(t *testing.T) {
+func TestRelay_Echo_Answers(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
@@ -119,7 +119,7 @@ func TestRelayToTheEcho(t *testing.T) {
 }
 
 // What stands under "More" reaches the target, and nothing of the browser does.
-func TestRelayHeaders(t *testing.T) {
+func TestRelay_Headers_ReachTheTarget(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
 	url := target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
@@ -158,7 +158,7 @@ func TestRelayHeaders(t *testing.T) {
 	}
 }
 
-func TestRelayRefusals(t *testing.T) {
+func TestRelay_Refused_IsShown(t *testing.T) {
 	t.Parallel()
 	closing := target(t, func(_ context.Context, c *websocket.Conn, _ *http.Request) { c.Close(4001, "come back tomorrow") })
 	silent := target(t, harness.Echo)
@@ -191,7 +191,7 @@ func TestRelayRefusals(t *testing.T) {
 }
 
 // A gateway that drains says so; one that is gone says nothing.
-func TestRelayGatewayGone(t *testing.T) {
+func TestRelay_GatewayDrainsOrDies_IsShown(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))
@@ -208,7 +208,7 @@ func TestRelayGatewayGone(t *testing.T) {
 
 // A feed faster than anybody reads keeps a thousand rows, and the page stays
 // quick enough to be paused and filtered meanwhile.
-func TestRelayFastFeed(t *testing.T) {
+func TestRelay_FastFeed_KeepsAThousandRows(t *testing.T) {
 	t.Parallel()
 	const burst = 10000
 	url := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
@@ -269,7 +269,7 @@ func TestRelayFastFeed(t *testing.T) {
 
 // What a target sends is text and never markup, and of a large frame the page
 // keeps a part, and says so.
-func TestRelayHostileFrames(t *testing.T) {
+func TestRelay_HostileFrames_AreShownAsText(t *testing.T) {
 	t.Parallel()
 	hostile := `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
 	url := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {

@@ -10,7 +10,7 @@ import (
 )
 
 // The modules that touch no page are tried without one, by Node's test runner.
-func TestUnits(t *testing.T) {
+func TestModules_UnderNode_Pass(t *testing.T) {
 	t.Parallel()
 	// Browsers want names in .js; to Node those are modules by a word beside them.
 	assets := t.TempDir()

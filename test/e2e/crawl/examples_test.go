@@ -69,7 +69,7 @@ func fetch(t *testing.T, req *http.Request) string {
 // The example programs of the specification run as they are printed there, but
 // for the host, the token and the site: Python's websockets, Node.js's ws, and
 // the WebSocket that Node.js has from the browsers.
-func TestExamplePrograms(t *testing.T) {
+func TestCrawl_ProgramsOfTheSpecification_Work(t *testing.T) {
 	certificate := harness.NewCertificate(t)
 	g := harness.Serve(t, "--allow-private", "--local-agent", "de1:DE")
 	nginx := harness.Nginx(t, certificate, g.Addr, "")

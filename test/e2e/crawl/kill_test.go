@@ -20,7 +20,7 @@ const agentSecret = "the secret of all the agents"
 
 // A crawl goes on through another agent when the process of its own is killed,
 // and ends with an error when that one was pinned.
-func TestAgentKilled(t *testing.T) {
+func TestCrawl_AgentKilled_GoesOnThroughAnother(t *testing.T) {
 	for _, c := range []struct {
 		name, more string
 		code       websocket.StatusCode

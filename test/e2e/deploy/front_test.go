@@ -24,7 +24,7 @@ import (
 const agentSecret = "secret-of-the-agents-0123"
 
 // Proxies stand in front of a gateway as the page has them.
-func TestFront(t *testing.T) {
+func TestFront_ProxiesOfThePage_Work(t *testing.T) {
 	broker, err := rabbitmq.Start(context.Background())
 	if err != nil {
 		t.Fatal(err)

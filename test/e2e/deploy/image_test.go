@@ -269,7 +269,7 @@ func (img *image) run(args ...string) *exec.Cmd {
 
 // The image's program needs nothing of the machine: no loader, no library, no
 // /proc, no /tmp, no root.
-func TestImage(t *testing.T) {
+func TestImage_Program_NeedsNothingOfTheMachine(t *testing.T) {
 	img := makeImage(t)
 
 	program, err := elf.Open(filepath.Join(img.root, img.program))

@@ -20,7 +20,7 @@ var units = []struct{ name, env string }{
 
 // systemd reads the units of the page and has nothing to say about them. Its
 // exit status would not tell: what it does not know it ignores.
-func TestUnits(t *testing.T) {
+func TestUnits_Systemd_AcceptsThem(t *testing.T) {
 	verify := func(text string) string {
 		file := filepath.Join(t.TempDir(), "farwire.service")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -51,7 +51,7 @@ func TestUnits(t *testing.T) {
 
 // The gateway and the agent of the units find each other, started with the
 // units' commands and the variables of their files.
-func TestUnitsServe(t *testing.T) {
+func TestUnits_GatewayAndAgent_Attach(t *testing.T) {
 	key, secret := rand.Text(), rand.Text()
 	cmd := command(t, 0, map[string]string{
 		"FARWIRE_API_KEYS=alice=…":          "FARWIRE_API_KEYS=alice=" + key,

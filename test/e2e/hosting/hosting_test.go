@@ -13,7 +13,7 @@ import (
 
 // A file is hosted in the bucket, where anybody can read it, and replaced when
 // a hook says that its site has changed.
-func TestServices(t *testing.T) {
+func TestHosting_SiteChanged_ReplacesTheFile(t *testing.T) {
 	c := newCluster(t)
 	g := serve(t, c.environ(), "--admin-listen", "127.0.0.1:0")
 	metrics := g.Await(g.Stderr, `(?m)^metrics at (http://\S+)$`)[1]

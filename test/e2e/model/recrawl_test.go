@@ -11,7 +11,7 @@ import (
 )
 
 // A crawl that comes again pays for what has changed, after a restart too.
-func TestARecrawlPaysForWhatHasChanged(t *testing.T) {
+func TestRecrawl_AfterARestart_PaysForChangesAlone(t *testing.T) {
 	const pages = 120
 	served := map[string]string{}
 	var links []string
@@ -79,7 +79,7 @@ func TestModel_InvalidKey_LogSaysSo(t *testing.T) {
 	}
 }
 
-func TestWithoutAModel(t *testing.T) {
+func TestCrawl_ModelNotConfigured_KeepsItsOwnWords(t *testing.T) {
 	s := site(t, map[string]string{"/": page("Home", "The only page that there is on this site.")})
 	g := newGateway(t, nil)
 	own, _ := g.crawl(s.URL, "index", false)

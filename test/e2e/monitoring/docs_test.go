@@ -197,7 +197,7 @@ type dashboard struct {
 	}
 }
 
-func TestDashboard(t *testing.T) {
+func TestDocs_Dashboard_IsValid(t *testing.T) {
 	b, err := os.ReadFile("../../../docs/grafana.json")
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ type rules struct {
 	}
 }
 
-func TestAlerts(t *testing.T) {
+func TestDocs_Alerts_AreValid(t *testing.T) {
 	b, err := os.ReadFile("../../../docs/alerts.yml")
 	if err != nil {
 		t.Fatal(err)
@@ -311,8 +311,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// TestCheck makes sure that the check finds what it is there for.
-func TestCheck(t *testing.T) {
+// TestDocs_Check_FindsMistakes makes sure that the check finds what it is there for.
+func TestDocs_Check_FindsMistakes(t *testing.T) {
 	g, metrics := start(t)
 	s := read(t, metrics)
 	g.Stop()

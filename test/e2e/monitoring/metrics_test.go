@@ -169,9 +169,9 @@ func relay(t *testing.T, g *harness.Gateway, target string) (*websocket.Conn, st
 	return c, string(answer)
 }
 
-// TestRelayMetrics relays, fails to relay and is refused, and finds each in
+// TestMetrics_Relay_IsCounted relays, fails to relay and is refused, and finds each in
 // the numbers.
-func TestRelayMetrics(t *testing.T) {
+func TestMetrics_Relay_IsCounted(t *testing.T) {
 	g, metrics := start(t, "--rate", "0.001", "--burst", "3")
 	c, _ := relay(t, g, echoServer(t))
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
@@ -226,8 +226,8 @@ func TestRelayMetrics(t *testing.T) {
 	}
 }
 
-// TestCrawlMetrics crawls a site of which one page is not there.
-func TestCrawlMetrics(t *testing.T) {
+// TestMetrics_Crawl_IsCounted crawls a site of which one page is not there.
+func TestMetrics_Crawl_IsCounted(t *testing.T) {
 	g, metrics := start(t)
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
@@ -270,9 +270,9 @@ func TestCrawlMetrics(t *testing.T) {
 	}
 }
 
-// TestAMQPMetrics streams from a real broker and reads the numbers while the
+// TestMetrics_AMQPStream_IsCounted streams from a real broker and reads the numbers while the
 // stream runs. Then the gateway drains, and goes.
-func TestAMQPMetrics(t *testing.T) {
+func TestMetrics_AMQPStream_IsCounted(t *testing.T) {
 	node, err := rabbitmq.Start(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func record(slug, country, token, more string) string {
 }
 
 // The record says who an agent is, and not the agent.
-func TestAgentsFile(t *testing.T) {
+func TestAgentsFile_AgentClaimsAnother_RecordWins(t *testing.T) {
 	t.Parallel()
 	const token, exclusive = "the-token-of-agent-at5", "the-token-of-agent-us1"
 	target, _ := target(t)
@@ -116,7 +116,7 @@ func TestAgentsFile_TokenReplaced_NothingIsCut(t *testing.T) {
 }
 
 // An agent with a wrong token says so once, however often it tries.
-func TestWrongToken(t *testing.T) {
+func TestAgent_WrongToken_SaysSoOnce(t *testing.T) {
 	t.Parallel()
 	g := serve(t)
 	to, err := url.Parse("http://" + g.Addr)

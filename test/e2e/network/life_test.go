@@ -20,7 +20,7 @@ import (
 const deadLink = 30 * time.Second
 
 // A gateway that crashes and is started again has its agents back at once.
-func TestGatewayKilled(t *testing.T) {
+func TestGateway_Killed_AgentsComeBack(t *testing.T) {
 	t.Parallel()
 	const key = "a-key-that-outlives-a-gateway"
 	args := []string{"serve", "--local-agent", "none", "--agent-secret", agentSecret, "--api-keys", "test=" + key, "--rate", "1000"}
@@ -98,7 +98,7 @@ func TestLink_SideFrozen_IsNoticed(t *testing.T) {
 
 // An agent that is told to stop takes no new session, lets the old one finish
 // and leaves.
-func TestAgentDrains(t *testing.T) {
+func TestAgent_Drain_FinishesItsSession(t *testing.T) {
 	t.Parallel()
 	url, _ := target(t)
 	g := serve(t)
@@ -167,7 +167,7 @@ func TestAgentDrains_IdleConnections_AreClosed(t *testing.T) {
 
 // The number of sessions that an agent takes is its own to bound; what is
 // beyond goes to the next.
-func TestMaxSessions(t *testing.T) {
+func TestAgent_MaxSessionsReached_NextTakesOver(t *testing.T) {
 	t.Parallel()
 	url, _ := target(t)
 	g := serve(t)
@@ -194,7 +194,7 @@ func TestMaxSessions(t *testing.T) {
 
 // Agents learn of the other gateways of a cluster, and the end of one takes
 // nothing along that the others carry.
-func TestPeers(t *testing.T) {
+func TestAgent_GatewayOfAClusterEnds_OthersGoOn(t *testing.T) {
 	t.Parallel()
 	url, _ := target(t)
 	second := serve(t)

@@ -31,35 +31,35 @@ func loaded(t *testing.T, agents int, guarded bool) *loadtest.Network {
 }
 
 // Idle sessions outlast the gateway's own pings.
-func TestIdleSessionsStay(t *testing.T) {
+func TestGateway_IdleSessions_Stay(t *testing.T) {
 	r, err := loaded(t, 3, false).Idle(t.Context(), 200, 28*time.Second)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
-func TestManySessionsDrain(t *testing.T) {
+func TestGateway_ManySessions_Drain(t *testing.T) {
 	r, err := loaded(t, 2, false).Drain(t.Context(), 200)
 	if err != nil || r.Took > 20*time.Second {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
-func TestSilentConnectionsAreClosed(t *testing.T) {
+func TestGateway_SilentConnections_AreClosed(t *testing.T) {
 	r, err := loaded(t, 1, false).Silent(t.Context(), 200)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
-func TestSessionsLeaveNothingBehind(t *testing.T) {
+func TestGateway_SessionsEnd_NothingIsLeft(t *testing.T) {
 	r, err := loaded(t, 2, false).Churn(t.Context(), 1000)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
-func TestHostileInputs(t *testing.T) {
+func TestGateway_HostileInputs_IsUnharmed(t *testing.T) {
 	const seed = 42
 	r, err := loaded(t, 1, true).Hostile(t.Context(), 5000, seed)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Agents attach through a proxy that ends TLS, be it one that passes every
 // Upgrade on or one that knows only WebSockets.
-func TestAttachThroughNginx(t *testing.T) {
+func TestAttach_ThroughNginx_Works(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		directives string

@@ -24,7 +24,7 @@ import (
 // A TLS failure is the target's fault: another agent would meet the same, so
 // none is asked. It counts against the agent for this host all the same, since
 // some targets refuse an agent so.
-func TestTLSFailuresStayWithTheirAgent(t *testing.T) {
+func TestRelay_TLSFails_NoOtherAgentIsTried(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)

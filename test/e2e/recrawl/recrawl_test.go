@@ -19,10 +19,10 @@ import (
 	"github.com/farwire/farwire/test/internal/recrawltest"
 )
 
-// TestEachDueTimeOnce has fifty sites, and every two seconds a gateway that
+// TestRecrawl_GatewaysKilled_EachDueTimeOnce has fifty sites, and every two seconds a gateway that
 // dies or sleeps in the midst of a crawl; halfway the database is away. How late
 // the sites are is judged by the soak.
-func TestEachDueTimeOnce(t *testing.T) {
+func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
 	db := harness.Postgres(t)
 	program, err := os.Executable()
 	if err != nil {

@@ -53,7 +53,7 @@ func awaitNetwork(t *testing.T, g *harness.Gateway, wanted func(ids string) bool
 
 // A session goes through an agent that has dialled in, whose own flag decides
 // what it reaches.
-func TestAgent(t *testing.T) {
+func TestAgent_FlagAllowsPrivate_ReachesTheTarget(t *testing.T) {
 	g := harness.Serve(t, "--agent-secret", agentSecret, "--rate", "1000")
 	to := target(t, harness.Echo)
 	open := attach(t, g, "at1", "--secret", agentSecret, "--allow-private")
@@ -86,7 +86,7 @@ func TestAgent(t *testing.T) {
 
 // The record says who an agent is, whatever it claims, and a wrong token is
 // said once.
-func TestAgentsFile(t *testing.T) {
+func TestAgentsFile_AgentClaimsAnother_RecordWins(t *testing.T) {
 	const token = "the token of one agent"
 	sum := sha256.Sum256([]byte(token))
 	file := filepath.Join(t.TempDir(), "agents.json")

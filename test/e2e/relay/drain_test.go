@@ -17,7 +17,7 @@ import (
 
 // SIGTERM says 1001 to both sides where a frame ends, refuses what is new with
 // 503 as long as an old session lives, and ends with status 0.
-func TestDrain(t *testing.T) {
+func TestDrain_SIGTERM_Closes1001(t *testing.T) {
 	g := harness.Serve(t, "--allow-private")
 	type end struct {
 		message string
@@ -117,7 +117,7 @@ func stubborn(t *testing.T, g *harness.Gateway) *rawClient {
 }
 
 // What has not ended within the drain timeout is cut, and the status says so.
-func TestDrainTimeout(t *testing.T) {
+func TestDrain_TimeoutPasses_Cuts(t *testing.T) {
 	const timeout = 2 * time.Second
 	g := harness.Serve(t, "--allow-private", "--drain-timeout", timeout.String())
 	c := stubborn(t, g)
@@ -138,7 +138,7 @@ func TestDrainTimeout(t *testing.T) {
 }
 
 // Connections on which nothing was asked hold nobody up.
-func TestDrainOfConnectionsWithoutARequest(t *testing.T) {
+func TestDrain_ConnectionWithoutARequest_IsNotAwaited(t *testing.T) {
 	g := harness.Serve(t, "--drain-timeout", "2s")
 	silent, err := net.Dial("tcp", g.Addr)
 	if err != nil {
@@ -163,7 +163,7 @@ func TestDrainOfConnectionsWithoutARequest(t *testing.T) {
 }
 
 // A second signal does not wait.
-func TestSecondSignal(t *testing.T) {
+func TestDrain_SecondSignal_EndsAtOnce(t *testing.T) {
 	g := harness.Serve(t, "--allow-private", "--drain-timeout", "10m")
 	stubborn(t, g)
 	g.Signal(harness.Terminate)

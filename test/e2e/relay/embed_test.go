@@ -56,7 +56,7 @@ func wsURL(s *httptest.Server) string { return "ws" + strings.TrimPrefix(s.URL, 
 
 // A session on which nothing happens outlives a proxy that ends what is idle,
 // because the gateway pings; without its pings it does not.
-func TestIdleBehindNginx(t *testing.T) {
+func TestRelay_IdleBehindNginx_Stays(t *testing.T) {
 	const proxyTimeout, idle = 4 * time.Second, 9 * time.Second
 	certificate := harness.NewCertificate(t)
 	for _, c := range []struct {
@@ -119,7 +119,7 @@ func (l *book) String() string {
 }
 
 // The relay works behind the middleware that hosts have.
-func TestMiddleware(t *testing.T) {
+func TestRelay_BehindMiddleware_Works(t *testing.T) {
 	var log book
 	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: &log, NoColor: true})
 	router := func(stack ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
@@ -173,7 +173,7 @@ func TestMiddleware(t *testing.T) {
 }
 
 // Behind middleware that cannot work it says whose fault that is.
-func TestTimeoutHandler(t *testing.T) {
+func TestRelay_BehindTimeoutHandler_SaysWhyItCannotWork(t *testing.T) {
 	host := embedded(t, farwire.RelayOptions{}, func(h http.Handler) http.Handler {
 		return http.TimeoutHandler(h, time.Minute, "too late")
 	})
@@ -190,7 +190,7 @@ func TestTimeoutHandler(t *testing.T) {
 }
 
 // Read and write timeouts of the host's server do not end sessions.
-func TestServerTimeouts(t *testing.T) {
+func TestRelay_TimeoutsOfTheServer_DoNotEndSessions(t *testing.T) {
 	var handler http.Handler
 	embedded(t, farwire.RelayOptions{}, func(h http.Handler) http.Handler { handler = h; return h })
 	const timeout = 2 * time.Second

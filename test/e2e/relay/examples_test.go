@@ -15,7 +15,7 @@ import (
 // The example programs of the specification run as they are printed there, but
 // for the host, the key and the target, in front of a gateway that is reached
 // directly and behind nginx with TLS.
-func TestExamplePrograms(t *testing.T) {
+func TestRelay_ProgramsOfTheSpecification_Work(t *testing.T) {
 	certificate := harness.NewCertificate(t)
 	cmd := harness.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE")
 	cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+certificate.CAFile)
@@ -61,7 +61,7 @@ func TestExamplePrograms(t *testing.T) {
 }
 
 // The terminal's client verifies the gateway's certificate like everybody else.
-func TestTerminalBehindNginx(t *testing.T) {
+func TestTerminal_BehindNginx_VerifiesTheCertificate(t *testing.T) {
 	certificate := harness.NewCertificate(t)
 	g := harness.Serve(t)
 	nginx := harness.Nginx(t, certificate, g.Addr, "")

@@ -31,7 +31,7 @@ func wantLines(t *testing.T, p *harness.TestProcess, want ...string) {
 	}
 }
 
-func TestWS(t *testing.T) {
+func TestNPM_WS_Works(t *testing.T) {
 	g := harness.Serve(t, "--allow-private", "--local-agent", "de1:DE")
 	server, port := npmServer(t, "ws-server.cjs")
 	target := "ws://127.0.0.1:" + port + "/"
@@ -50,14 +50,14 @@ func TestWS(t *testing.T) {
 		"binary true same true", "closed 4321 as you like")
 }
 
-func TestGraphQLWS(t *testing.T) {
+func TestNPM_GraphQLWS_Works(t *testing.T) {
 	g := harness.Serve(t, "--allow-private")
 	_, port := npmServer(t, "graphql-server.cjs")
 	client := harness.Start(t, harness.Node(t, "testdata/npm/graphql-client.cjs", direct(g, "ws://127.0.0.1:"+port+"/graphql")))
 	wantLines(t, client, `{"hello":"world"}`, `{"count":1}`, `{"count":2}`, `{"count":3}`, "closed 1000 Normal Closure")
 }
 
-func TestSocketIO(t *testing.T) {
+func TestNPM_SocketIO_Works(t *testing.T) {
 	g := harness.Serve(t, "--allow-private")
 	server, port := npmServer(t, "socketio-server.cjs")
 	client := harness.Start(t, harness.Node(t, "testdata/npm/socketio-client.cjs",

@@ -93,9 +93,9 @@ func decode(t *testing.T, s string) []byte {
 	return b
 }
 
-// TestVectors shows every vector, valid or not, to a gateway that has the
+// TestVectors_ShownToAGateway_AreRefused shows every vector, valid or not, to a gateway that has the
 // vector's key where that is one for HMAC. None is a token of a gateway's.
-func TestVectors(t *testing.T) {
+func TestVectors_ShownToAGateway_AreRefused(t *testing.T) {
 	seen := 0
 	for _, group := range vectors(t) {
 		key := []byte(strings.Repeat("k", 32))
@@ -126,11 +126,11 @@ func TestVectors(t *testing.T) {
 // as it should be: the padding that their comments speak of is not there.
 var mislabelled = map[int]bool{367: true, 370: true}
 
-// TestVectorsBecomeTokens gives the claims of a good token to the vectors for
+// TestVectors_WithClaimsOfAToken_OnlyValidOnesWork gives the claims of a good token to the vectors for
 // HS256: the header is the vector's, but for the id of the key, and the
 // signature is wrong in the vector's way. Those that are valid must be accepted
 // and those that are not refused.
-func TestVectorsBecomeTokens(t *testing.T) {
+func TestVectors_WithClaimsOfAToken_OnlyValidOnesWork(t *testing.T) {
 	accepted, refused := 0, 0
 	for _, group := range vectors(t) {
 		key := decode(t, group.Private.K)
@@ -142,7 +142,7 @@ func TestVectorsBecomeTokens(t *testing.T) {
 		for _, v := range group.Tests {
 			var jws string
 			if json.Unmarshal(v.JWS, &jws) != nil {
-				continue // no compact serialization: TestVectors has it
+				continue // no compact serialization: TestVectors_ShownToAGateway_AreRefused has it
 			}
 			theirs := strings.Split(jws, ".")
 			if len(theirs) != 3 || mislabelled[v.TcID] {

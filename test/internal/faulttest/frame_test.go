@@ -20,7 +20,7 @@ func read(s script, wire []byte) (frames uint64, closed *closing, pings int, err
 }
 
 // What has been told from what must come are the faults that a run looks for.
-func TestReaderTellsFaults(t *testing.T) {
+func TestReader_WrongFrame_IsAFault(t *testing.T) {
 	const n = 64
 	for _, s := range []script{{seed: 7}, {seed: 8, masked: true}} {
 		var frames [][]byte
@@ -73,7 +73,7 @@ func TestReaderTellsFaults(t *testing.T) {
 }
 
 // Frames carry their number and a checksum, for whoever looks at a transcript.
-func TestFramesAreNumbered(t *testing.T) {
+func TestFrames_InATranscript_CarryTheirNumber(t *testing.T) {
 	s := script{seed: 9}
 	sizes := map[int]bool{}
 	for n := range uint64(2000) {
