@@ -91,7 +91,7 @@ func (s *subscriber) ends() {
 
 const subscription = `{"apiKey": "` + testKey + `", "host": "broker.test"}`
 
-func TestAMQPRequests(t *testing.T) {
+func TestAMQP_BadRequest_IsRefused(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Agents = agent.Exit{ID: testAgent, Slug: "de1", Country: "DE", DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, &agent.DialError{Fault: agent.FaultTarget, Err: errors.New("nobody is there")}
@@ -166,7 +166,7 @@ func TestAMQPRequests(t *testing.T) {
 	}
 }
 
-func TestAMQPLimits(t *testing.T) {
+func TestAMQP_LimitExceeded_IsRefused(t *testing.T) {
 	broker := &brokertest.Broker{}
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Limits = farwire.Limits{Rate: -1, Streams: 1}
@@ -192,7 +192,7 @@ func brokerExit(b *brokertest.Broker) agent.Exit {
 }
 
 // An agent that is lost is replaced by another before the stream begins.
-func TestAMQPTriesAnotherAgent(t *testing.T) {
+func TestAMQP_AgentLost_TriesAnother(t *testing.T) {
 	good := brokerExit(&brokertest.Broker{})
 	bad := agent.Exit{ID: "farwire-at5", Slug: "at5", Country: "AT", DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &agent.DialError{Fault: agent.FaultAgent, Err: errors.New("tunnel lost")}
@@ -214,7 +214,7 @@ func (s exits) SelectAgent(_ context.Context, q agent.Query) (agent.Exit, error)
 	return agent.Exit{}, agent.ErrNoAgent
 }
 
-func TestAMQPLogins(t *testing.T) {
+func TestAMQP_LoginRefused_IsReported(t *testing.T) {
 	for _, c := range []struct{ name, mechanisms, fields, want string }{
 		{"plain", "AMQPLAIN PLAIN", `"username": "u", "password": "p"`, "\x05PLAIN\x00\x00\x00\x04\x00u\x00p"},
 		{"a table alone", "AMQPLAIN", `"username": "u", "password": "p"`, "\x08AMQPLAIN"},
@@ -235,7 +235,7 @@ func TestAMQPLogins(t *testing.T) {
 }
 
 // A broker that breaks the rules ends its own stream and nothing else.
-func TestAMQPBrokenBrokers(t *testing.T) {
+func TestAMQP_BrokenBroker_EndsItsStreamAlone(t *testing.T) {
 	for name, serve := range map[string]func(*brokertest.Conn){
 		"type":              func(c *brokertest.Conn) { c.Frame(9, 1, nil) },
 		"body alone":        func(c *brokertest.Conn) { c.Frame(3, 1, []byte("x")) },
@@ -282,7 +282,7 @@ type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-func TestAMQPBehindMiddleware(t *testing.T) {
+func TestAMQP_BehindMiddleware_Streams(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{}) })
 	var wrap atomic.Pointer[func(http.ResponseWriter) http.ResponseWriter]
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -313,7 +313,7 @@ func TestAMQPBehindMiddleware(t *testing.T) {
 	}
 }
 
-func TestAMQPAccounts(t *testing.T) {
+func TestAMQP_Stream_IsAccounted(t *testing.T) {
 	results := make(chan farwire.SessionResult, 1)
 	broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) { c.Deliver(1, "k", "12345") }}
 	w := newWorld(t, func(o *farwire.Options) {

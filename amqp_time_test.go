@@ -15,7 +15,7 @@ import (
 )
 
 // The clocks of a stream, in fake time.
-func TestAMQPClocks(t *testing.T) {
+func TestAMQP_Clocks_HoldInFakeTime(t *testing.T) {
 	t.Run("comments", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) {
@@ -108,7 +108,7 @@ func TestAMQPClocks(t *testing.T) {
 }
 
 // A message is acknowledged once its event has been taken, the last for all.
-func TestAMQPAcknowledgesAfterTheFlush(t *testing.T) {
+func TestAMQP_Acknowledgement_FollowsTheFlush(t *testing.T) {
 	type ack struct {
 		tag uint64
 		at  time.Time

@@ -15,7 +15,7 @@ import (
 	"github.com/farwire/farwire"
 )
 
-func TestAPIKeysRefuses(t *testing.T) {
+func TestAPIKeys_BadKeys_AreRefused(t *testing.T) {
 	for name, keys := range map[string]map[string]string{
 		"none":        nil,
 		"empty key":   {"": "alice"},
@@ -47,7 +47,7 @@ func TestAPIKeysRefuses(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_BadOptions_NamesTheField(t *testing.T) {
 	for field, o := range map[string]farwire.Options{
 		"TokenKey":           {TokenKey: make([]byte, 31)},
 		"TokenKey: 0":        {TokenKey: []byte{}},
@@ -67,9 +67,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestWhereKeysAreRead puts a right key in one place and a wrong one in all
+// TestAuth_KeysInSeveralPlaces_FirstCounts puts a right key in one place and a wrong one in all
 // that come after it.
-func TestWhereKeysAreRead(t *testing.T) {
+func TestAuth_KeysInSeveralPlaces_FirstCounts(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	const wrong = "wrong-wrong-wrong-wrong"
@@ -101,8 +101,8 @@ func TestWhereKeysAreRead(t *testing.T) {
 	}
 }
 
-// TestNamedByTheHost lets middleware name the caller.
-func TestNamedByTheHost(t *testing.T) {
+// TestAuth_CallerNamedByTheHost_NeedsNoKey lets middleware name the caller.
+func TestAuth_CallerNamedByTheHost_NeedsNoKey(t *testing.T) {
 	url := newTarget(t, echo)
 	named := func(o *farwire.Options) { o.Origins = []string{"https://app.example"} }
 	w := newWorld(t, named)
@@ -178,8 +178,8 @@ func nameCaller(next http.Handler) http.Handler {
 	})
 }
 
-// TestRateLimit: ten a second and a burst of ten, for each key.
-func TestRateLimit(t *testing.T) {
+// TestRate_BurstSpent_Refuses: ten a second and a burst of ten, for each key.
+func TestRate_BurstSpent_Refuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newBubble(t, nil, func(o *farwire.Options) { o.Limits = farwire.Limits{} })
 		try := func(key string) *http.Response { return w.try("/ws?url=wss://&api_key=" + key).resp }
@@ -208,8 +208,8 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// TestSessionLimit lets a key have two relays at a time.
-func TestSessionLimit(t *testing.T) {
+// TestConcurrency_TwoRelaysOpen_RefusesAThird lets a key have two relays at a time.
+func TestConcurrency_TwoRelaysOpen_RefusesAThird(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Limits.Sessions = 2 })
 	url := newTarget(t, echo)
 	first := w.connected(url, "")
@@ -234,8 +234,8 @@ func TestSessionLimit(t *testing.T) {
 	}
 }
 
-// TestTokens changes a key for a token and uses it everywhere.
-func TestTokens(t *testing.T) {
+// TestToken_ChangedForAKey_WorksEverywhere changes a key for a token and uses it everywhere.
+func TestToken_ChangedForAKey_WorksEverywhere(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	token := w.token(t, testKey)

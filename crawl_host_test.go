@@ -24,7 +24,7 @@ func (w *world) crawled(key, request string) heard {
 	return p.hear()
 }
 
-func TestCrawlHosts(t *testing.T) {
+func TestCrawl_Host_SavesTheFile(t *testing.T) {
 	dir := t.TempDir()
 	files := newFolder(t, dir)
 	w := newWorld(t, func(o *farwire.Options) { o.Storage = files })
@@ -97,7 +97,7 @@ func TestCrawl_StorageUnavailable_ResultIsSent(t *testing.T) {
 	}
 }
 
-func TestCrawlEnrolls(t *testing.T) {
+func TestCrawl_Enrol_RegistersTheSite(t *testing.T) {
 	sites := &memorySites{}
 	files := newFolder(t, t.TempDir())
 	w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = files, sites })
@@ -140,7 +140,7 @@ type model func(llmstxt.Part) (string, error)
 
 func (m model) Enhance(_ context.Context, p llmstxt.Part) (string, error) { return m(p) }
 
-func TestCrawlEnhances(t *testing.T) {
+func TestCrawl_Enhance_UsesTheModel(t *testing.T) {
 	s := newSite(t, threePages)
 	request := fmt.Sprintf(`{"url":%q,"llmEnhance":true,"format":"index"}`, s.URL)
 	plain := newWorld(t)
@@ -185,7 +185,7 @@ type thriftyModel struct{ model }
 
 func (thriftyModel) PartSize() int { return 1 }
 
-func TestCrawlCutsPartsToTheModel(t *testing.T) {
+func TestCrawl_ModelHasAPartSize_CutsPartsToIt(t *testing.T) {
 	s := newSite(t, threePages)
 	var mu sync.Mutex
 	var parts []llmstxt.Part
@@ -217,7 +217,7 @@ func (b browser) Render(_ context.Context, p farwire.RenderPage) (farwire.Render
 
 const shell = `<!doctype html><html><head><title>App</title></head><body><div id="root"></div><script src="/app.js"></script><noscript>You need to enable JavaScript to run this app.</noscript><!-- %s --></body></html>`
 
-func TestCrawlRenders(t *testing.T) {
+func TestCrawl_Render_UsesTheBrowser(t *testing.T) {
 	s := newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/"), "/next": fmt.Sprintf(shell, "/next"), "/bad": fmt.Sprintf(shell, "/bad")})
 	var mu sync.Mutex
 	asked := map[string]farwire.RenderPage{}
@@ -264,7 +264,7 @@ type renderError struct{ error }
 
 func (renderError) Detail() string { return "the tab ran out of memory" }
 
-func TestCrawlWithoutABrowserSaysSoOnce(t *testing.T) {
+func TestCrawl_BrowserMissing_SaysSoOnce(t *testing.T) {
 	s := newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/") + `<a href="/next">next</a>`, "/next": fmt.Sprintf(shell, "/next")})
 	w := newWorld(t)
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, s.URL))
@@ -277,8 +277,8 @@ func TestCrawlWithoutABrowserSaysSoOnce(t *testing.T) {
 	}
 }
 
-// TestCrawlLimits has two pages a day, and one crawl at a time.
-func TestCrawlLimits(t *testing.T) {
+// TestCrawl_LimitExceeded_IsRefused has two pages a day, and one crawl at a time.
+func TestCrawl_LimitExceeded_IsRefused(t *testing.T) {
 	s := newSite(t, threePages)
 	request := fmt.Sprintf(`{"url":%q,"maxPages":3}`, s.URL)
 	t.Run("pages a day", func(t *testing.T) {
@@ -333,8 +333,8 @@ func TestCrawlLimits(t *testing.T) {
 	})
 }
 
-// TestCrawlNamedByTheHost needs no key, but the host's own origin.
-func TestCrawlNamedByTheHost(t *testing.T) {
+// TestCrawl_CallerNamedByTheHost_NeedsNoKey needs no key, but the host's own origin.
+func TestCrawl_CallerNamedByTheHost_NeedsNoKey(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, threePages)
 	host := http.NewServeMux()
@@ -353,8 +353,8 @@ func TestCrawlNamedByTheHost(t *testing.T) {
 	p.wantClose(1008, "Unauthorized")
 }
 
-// TestCrawlLargeResult is announced, for clients that refuse large messages.
-func TestCrawlLargeResult(t *testing.T) {
+// TestCrawl_LargeResult_IsAnnounced is announced, for clients that refuse large messages.
+func TestCrawl_LargeResult_IsAnnounced(t *testing.T) {
 	pages := map[string]string{}
 	var links []string
 	for i := range 26 * 26 {

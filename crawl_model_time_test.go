@@ -36,7 +36,7 @@ const enhanced = `{"url":"http://site.test/","llmEnhance":true}`
 
 // The crawl goes on without a model that is silent: after 30 seconds for a
 // part, after the crawl's own limit for all.
-func TestCrawlGoesOnWithoutTheModel(t *testing.T) {
+func TestCrawl_ModelSilent_GoesOnWithoutIt(t *testing.T) {
 	many := map[string]string{"/": page("Home", "The home page has links to all of the others there are.", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9")}
 	for _, n := range "123456789" {
 		many["/"+string(n)] = page("Page "+string(n), "This is the page with the number "+string(n)+", and no other.")

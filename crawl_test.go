@@ -54,7 +54,7 @@ func (w *world) wantLog(pattern string) {
 	w.t.Errorf("no line of the log matches %s:\n%s", pattern, w.log)
 }
 
-func TestCrawlFormats(t *testing.T) {
+func TestCrawl_Formats(t *testing.T) {
 	w, s := newWorld(t), newSite(t, threePages)
 	h := w.crawl(fmt.Sprintf(`{"url":%q,"format":"index"}`, s.URL)).hear()
 	r := h.one(t, "result").Content
@@ -63,7 +63,7 @@ func TestCrawlFormats(t *testing.T) {
 	}
 }
 
-func TestCrawlKeys(t *testing.T) {
+func TestCrawl_KeysInEachPlace_AreRead(t *testing.T) {
 	w := newWorld(t)
 	token := w.token(t, testKey)
 	header, rest, _ := strings.Cut(token, ".")
@@ -116,7 +116,7 @@ func TestCrawlKeys(t *testing.T) {
 	}
 }
 
-func TestCrawlRefusals(t *testing.T) {
+func TestCrawl_BadRequest_IsRefused(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Crawl.MaxPages = 40 })
 	const u = `"url":"http://127.0.0.1:1/"`
 	for request, want := range map[string]string{
@@ -164,14 +164,14 @@ func TestCrawlRefusals(t *testing.T) {
 	})
 }
 
-// TestCrawlPlainRequests never become sockets.
-func TestCrawlPlainRequests(t *testing.T) {
+// TestCrawl_NotAnUpgrade_IsRefused never become sockets.
+func TestCrawl_NotAnUpgrade_IsRefused(t *testing.T) {
 	w := newWorld(t)
 	wantDetail(t, w.do("GET", "/ws/crawl?api_key="+testKey), 426,
 		"this is a WebSocket endpoint: connect with a WebSocket client over HTTP/1.1")
 }
 
-func TestCrawlTrouble(t *testing.T) {
+func TestCrawl_Fails_SendsTheError(t *testing.T) {
 	site, moved := newSite(t, nil), newSite(t, nil)
 	moved.Config.Handler = http.RedirectHandler("http://private.test:1/", http.StatusFound)
 	for name, c := range map[string]struct {
@@ -218,8 +218,8 @@ func failingExit(f agent.Fault) agent.Exit {
 	}}
 }
 
-// TestCrawlClientLeaves stops the crawl within a second, asserted at twice that.
-func TestCrawlClientLeaves(t *testing.T) {
+// TestCrawl_ClientLeaves_Stops stops the crawl within a second, asserted at twice that.
+func TestCrawl_ClientLeaves_Stops(t *testing.T) {
 	for name, leave := range map[string]func(*peer){
 		"with a close frame": func(p *peer) { p.close(1000, "enough") },
 		"without a word":     func(p *peer) { p.conn.Close() },
@@ -243,7 +243,7 @@ func TestCrawlClientLeaves(t *testing.T) {
 	}
 }
 
-func TestCrawlPingsAreAnswered(t *testing.T) {
+func TestCrawl_Ping_IsAnswered(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, map[string]string{"/": "hang"})
 	p := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
@@ -256,7 +256,7 @@ func TestCrawlPingsAreAnswered(t *testing.T) {
 	p.wantClose(1000, "")
 }
 
-func TestCrawlDrain(t *testing.T) {
+func TestCrawl_Drain_Closes1001(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, map[string]string{"/": "hang"})
 	waiting := w.open("/ws/crawl?api_key=" + testKey)
@@ -281,8 +281,8 @@ func TestCrawlDrain(t *testing.T) {
 	}
 }
 
-// TestCrawlGoesOn loses its exit in the middle.
-func TestCrawlGoesOn(t *testing.T) {
+// TestCrawl_ExitLost_GoesOnThroughAnother loses its exit in the middle.
+func TestCrawl_ExitLost_GoesOnThroughAnother(t *testing.T) {
 	pages := map[string]string{}
 	var links []string
 	for i := range 20 {
@@ -329,8 +329,8 @@ func TestCrawlGoesOn(t *testing.T) {
 	})
 }
 
-// TestCrawlBreach breaks the frame format in every phase and is told so once.
-func TestCrawlBreach(t *testing.T) {
+// TestCrawl_InvalidFrame_IsReportedOnce breaks the frame format in every phase and is told so once.
+func TestCrawl_InvalidFrame_IsReportedOnce(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, map[string]string{"/": "hang"})
 	breach := func(t *testing.T, p *peer) {

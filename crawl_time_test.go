@@ -48,7 +48,7 @@ func crawlBubble(t *testing.T, pages map[string]string, test func(*testing.T, *w
 
 const inMemory = `{"url":"http://site.test/"}`
 
-func TestCrawlTenSeconds(t *testing.T) {
+func TestCrawl_RequestMissingForTenSeconds_IsClosed(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		p := w.open("/ws/crawl?api_key=" + testKey)
 		elapsed(t, 10*time.Second, func() {
@@ -58,16 +58,16 @@ func TestCrawlTenSeconds(t *testing.T) {
 	})
 }
 
-func TestCrawlTimeout(t *testing.T) {
+func TestCrawl_TimeoutPasses_EndsWithWhatItHas(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		p := w.crawl(inMemory)
 		elapsed(t, 7*time.Second, func() { p.hear().wantError(t, 1011, "Crawl timeout exceeded") })
 	}, func(o *farwire.Options) { o.Crawl.Timeout = 7 * time.Second })
 }
 
-// TestCrawlKeepAlive asks a client that says nothing whether it is there. A
+// TestCrawl_ClientSilent_IsPinged asks a client that says nothing whether it is there. A
 // site that does not answer takes a minute: three tries.
-func TestCrawlKeepAlive(t *testing.T) {
+func TestCrawl_ClientSilent_IsPinged(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		p := w.crawl(inMemory)
 		elapsed(t, 60*time.Second, func() {
@@ -95,8 +95,8 @@ func TestCrawlKeepAlive(t *testing.T) {
 	})
 }
 
-// TestCrawlStall cuts a client that takes no byte of its result.
-func TestCrawlStall(t *testing.T) {
+// TestCrawl_ClientReadsNothing_IsCut cuts a client that takes no byte of its result.
+func TestCrawl_ClientReadsNothing_IsCut(t *testing.T) {
 	crawlBubble(t, threePages, func(t *testing.T, w *world) {
 		w.crawl(inMemory) // and reads nothing
 		elapsed(t, 30*time.Second, func() {
@@ -108,8 +108,8 @@ func TestCrawlStall(t *testing.T) {
 	})
 }
 
-// TestCrawlDrainCuts gives a crawl no time to send its last message.
-func TestCrawlDrainCuts(t *testing.T) {
+// TestCrawl_DrainTimeoutPasses_IsCut gives a crawl no time to send its last message.
+func TestCrawl_DrainTimeoutPasses_IsCut(t *testing.T) {
 	crawlBubble(t, threePages, func(t *testing.T, w *world) {
 		w.crawl(inMemory) // and reads nothing
 		time.Sleep(time.Second)
@@ -123,8 +123,8 @@ func TestCrawlDrainCuts(t *testing.T) {
 	})
 }
 
-// TestCrawlHangingAuthenticator is not waited for for ever.
-func TestCrawlHangingAuthenticator(t *testing.T) {
+// TestCrawl_AuthenticatorHangs_IsNotAwaited is not waited for for ever.
+func TestCrawl_AuthenticatorHangs_IsNotAwaited(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		elapsed(t, 20*time.Second, func() {
 			p := w.open("/ws/crawl?api_key=" + testKey)

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// TestEveryNameIsDocumented reads the packages that others import. What is
+// TestDocs_EveryExportedName_IsDocumented reads the packages that others import. What is
 // grouped may be documented by its group, a field or a constant by a remark.
-func TestEveryNameIsDocumented(t *testing.T) {
+func TestDocs_EveryExportedName_IsDocumented(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -78,8 +78,8 @@ var notRun = map[string]string{
 	"adapters/s3: Example": "needs a bucket of Cloudflare's; the package's tests do the same to a server of their own",
 }
 
-// TestEveryExampleIsChecked reads the examples of all modules.
-func TestEveryExampleIsChecked(t *testing.T) {
+// TestDocs_EveryExample_IsChecked reads the examples of all modules.
+func TestDocs_EveryExample_IsChecked(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range sourceFiles(t) {
 		if !f.test {

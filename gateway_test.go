@@ -18,8 +18,8 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// TestHoldHandler: a host may want its middleware to see the whole session.
-func TestHoldHandler(t *testing.T) {
+// TestRelay_HoldHandler_ReturnsAtTheSessionsEnd: a host may want its middleware to see the whole session.
+func TestRelay_HoldHandler_ReturnsAtTheSessionsEnd(t *testing.T) {
 	url := newTarget(t, echo)
 	for _, hold := range []bool{false, true} {
 		w := newWorld(t, func(o *farwire.Options) { o.Relay.HoldHandler = hold })
@@ -46,7 +46,7 @@ func TestHoldHandler(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
+func TestHealth_Endpoints(t *testing.T) {
 	w := newWorld(t)
 	resp := w.do("GET", "/healthz")
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != `{"ok":true}` {
@@ -62,7 +62,7 @@ func TestHealth(t *testing.T) {
 	wantDetail(t, resp, 503, "draining")
 }
 
-func TestMethods(t *testing.T) {
+func TestMethods_NotAllowed_IsRefused(t *testing.T) {
 	w := newWorld(t)
 	for name, c := range map[string]struct {
 		handler       http.Handler
@@ -162,8 +162,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestNoSecretInTheLog plants secrets everywhere and looks for them.
-func TestNoSecretInTheLog(t *testing.T) {
+// TestLog_SecretsEverywhere_HoldsNone plants secrets everywhere and looks for them.
+func TestLog_SecretsEverywhere_HoldsNone(t *testing.T) {
 	w := newWorld(t)
 	secrets := []string{testKey, "header-canary", "cookie-canary", "proxy-canary", "user-canary", "query-canary", "wrong-key-canary-0123"}
 	url := newTarget(t, echo)
@@ -216,8 +216,8 @@ func TestNoSecretInTheLog(t *testing.T) {
 	}
 }
 
-// TestPanics: a panic in what the host supplies ends that session alone.
-func TestPanics(t *testing.T) {
+// TestPanic_OfTheHostsCode_EndsThatSessionAlone: a panic in what the host supplies ends that session alone.
+func TestPanic_OfTheHostsCode_EndsThatSessionAlone(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Agents = selector(func(agent.Query) (agent.Exit, error) { panic("selector's own") })
 	})

@@ -173,7 +173,7 @@ func TestHost_RefusesOddly_CallerIsToldWithinTheProtocols(t *testing.T) {
 			case part == "authenticator" && what == "unauthorized", part == "allow" && ofHost, what == "nothing at all" && part == "limiter",
 				part == "exit" && what == "time runs out": // these say something else
 				continue
-			case what == "panics" && part != "exit": // net/http has it, see TestPanics
+			case what == "panics" && part != "exit": // net/http has it, see TestPanic_OfTheHostsCode_EndsThatSessionAlone
 				continue
 			}
 			t.Run(part+" "+what, func(t *testing.T) {

@@ -115,7 +115,7 @@ func mayImport(from, to string, test bool) bool {
 // leaves import nothing of ours.
 var leaves = []string{"internal/upgrade", "internal/netio", "internal/fault"}
 
-func TestImportsPointOneWay(t *testing.T) {
+func TestImports_OfEachPackage_PointOneWay(t *testing.T) {
 	for _, f := range sourceFiles(t) {
 		for _, imported := range f.imports {
 			ours := imported == modulePath || strings.HasPrefix(imported, modulePath+"/")
@@ -126,7 +126,7 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
-func TestImportRules(t *testing.T) {
+func TestImports_Rules(t *testing.T) {
 	const root = modulePath
 	for _, c := range []struct {
 		from, to string
@@ -256,7 +256,7 @@ func TestRoot_Files_AreFew(t *testing.T) {
 
 // Each of these has quirks that one place knows: one file, or one package.
 // Tests, and programs, may speak to the same service from the other side.
-func TestImportedInOnePlace(t *testing.T) {
+func TestImports_OfADependency_AreInOnePlace(t *testing.T) {
 	importers := make(map[string][]sourceFile)
 	for _, f := range sourceFiles(t) {
 		if f.test || within(f.pkg, "cmd", "examples", "test") {
@@ -293,7 +293,7 @@ func TestImportedInOnePlace(t *testing.T) {
 
 // Whoever embeds the library gets these modules and no other, apart from what
 // they need themselves.
-func TestRequirementsOfTheRoot(t *testing.T) {
+func TestRequirements_OfTheRoot_AreFew(t *testing.T) {
 	wanted := []string{
 		"code.dny.dev/ssrf",
 		"github.com/PuerkitoBio/goquery",

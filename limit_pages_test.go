@@ -41,8 +41,8 @@ func (l *pageCounter) TakePages(_ context.Context, p farwire.Principal, want int
 	}}, nil
 }
 
-// TestPagesCountedElsewhere has a host's own limiter count pages.
-func TestPagesCountedElsewhere(t *testing.T) {
+// TestPages_LimiterOfTheHost_CountsThem has a host's own limiter count pages.
+func TestPages_LimiterOfTheHost_CountsThem(t *testing.T) {
 	s := newSite(t, threePages)
 	l := &pageCounter{Limiter: farwire.NewLimiter(), grant: 2}
 	w := newWorld(t, func(o *farwire.Options) {

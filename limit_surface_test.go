@@ -139,9 +139,9 @@ func newLimited(t *testing.T, limits farwire.Limits, edit ...func(*farwire.Optio
 	return w, d, newTarget(t, echo)
 }
 
-// TestRateOnEverySurface spends the only request and asks again, with a key and
+// TestRate_EveryEndpoint_IsHeld spends the only request and asks again, with a key and
 // with a token whose owner's limits were lowered meanwhile.
-func TestRateOnEverySurface(t *testing.T) {
+func TestRate_EveryEndpoint_IsHeld(t *testing.T) {
 	for _, s := range surfaces {
 		for _, by := range []string{"key", "token"} {
 			if s.name == "token" && by == "token" {
@@ -172,9 +172,9 @@ func TestRateOnEverySurface(t *testing.T) {
 	}
 }
 
-// TestConcurrencyOnEverySurface has one session of a kind run and begins
+// TestConcurrency_EveryEndpoint_IsHeld has one session of a kind run and begins
 // another, by each way there is. Sessions of other kinds do not count.
-func TestConcurrencyOnEverySurface(t *testing.T) {
+func TestConcurrency_EveryEndpoint_IsHeld(t *testing.T) {
 	for _, first := range surfaces {
 		var limits farwire.Limits
 		switch first.kind {
@@ -211,9 +211,9 @@ func TestConcurrencyOnEverySurface(t *testing.T) {
 	}
 }
 
-// TestPrincipalsLimitsComeFirst reads back what holds for a caller: its own
+// TestLimits_OfThePrincipal_ComeFirst reads back what holds for a caller: its own
 // limit, else the gateway's, else none.
-func TestPrincipalsLimitsComeFirst(t *testing.T) {
+func TestLimits_OfThePrincipal_ComeFirst(t *testing.T) {
 	type all = farwire.Limits
 	for name, c := range map[string]struct {
 		own, gateway all
@@ -289,9 +289,9 @@ func (l waiting) Take(ctx context.Context, _ farwire.Principal, _ farwire.Bucket
 	return farwire.Quota{}, ctx.Err()
 }
 
-// TestEndWhileTheLimiterIsAsked has clients leave, and the gateway drain, while
+// TestLimiter_SessionEndsMeanwhile_NobodyIsBlamed has clients leave, and the gateway drain, while
 // a limiter takes its time. Nobody is to blame.
-func TestEndWhileTheLimiterIsAsked(t *testing.T) {
+func TestLimiter_SessionEndsMeanwhile_NobodyIsBlamed(t *testing.T) {
 	for _, s := range surfaces[:2] {
 		t.Run("drained: "+s.name, func(t *testing.T) {
 			l := waiting{make(chan struct{}, 1)}

@@ -32,9 +32,9 @@ func takePages(t *testing.T, l farwire.PageLimiter, p farwire.Principal, want in
 	return q
 }
 
-// TestRetryAfterIsExact comes back when it was told to, and a microsecond
+// TestRate_Refused_RetryAfterIsExact comes back when it was told to, and a microsecond
 // before.
-func TestRetryAfterIsExact(t *testing.T) {
+func TestRate_Refused_RetryAfterIsExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, rate := range []float64{0.3, 1, 3, 7, 10, 333, 1e5} {
 			for _, burst := range []int{1, 2, 10} {
@@ -63,8 +63,8 @@ func TestRetryAfterIsExact(t *testing.T) {
 	})
 }
 
-// TestLimitsChangeAtOnce raises and lowers what a caller may while it calls.
-func TestLimitsChangeAtOnce(t *testing.T) {
+// TestLimits_Changed_HoldAtOnce raises and lowers what a caller may while it calls.
+func TestLimits_Changed_HoldAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := farwire.NewLimiter()
 		passes := func(rate float64, burst int) (n int, wait time.Duration) {
@@ -99,8 +99,8 @@ func TestLimitsChangeAtOnce(t *testing.T) {
 	})
 }
 
-// TestAccountsDoNotMix has callers whose names run into each other.
-func TestAccountsDoNotMix(t *testing.T) {
+// TestLimits_SimilarNames_AreCountedApart has callers whose names run into each other.
+func TestLimits_SimilarNames_AreCountedApart(t *testing.T) {
 	l := farwire.NewLimiter()
 	for _, p := range []farwire.Principal{
 		{Subject: "a", KeyID: "1"}, {Subject: "b", KeyID: "1"}, {Subject: "a"}, {Subject: "a1"},
@@ -119,9 +119,9 @@ func TestAccountsDoNotMix(t *testing.T) {
 	}
 }
 
-// TestPagesOfADay takes pages for some days and looks at every span of 24
+// TestPages_AnyDay_NeverExceedTheLimit takes pages for some days and looks at every span of 24
 // hours.
-func TestPagesOfADay(t *testing.T) {
+func TestPages_AnyDay_NeverExceedTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 100
 		l, p := farwire.NewLimiter(), caller(farwire.Limits{PagesPerDay: limit})
@@ -163,8 +163,8 @@ func TestPagesOfADay(t *testing.T) {
 	})
 }
 
-// TestPagesComeBack waits as long as it is told.
-func TestPagesComeBack(t *testing.T) {
+// TestPages_AfterRetryAfter_ComeBack waits as long as it is told.
+func TestPages_AfterRetryAfter_ComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, p := farwire.NewLimiter(), caller(farwire.Limits{PagesPerDay: 10})
 		takePages(t, l, p, 4)

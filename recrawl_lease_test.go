@@ -84,9 +84,9 @@ func TestRecrawl_WorkerSleepsPastItsLease_CommitsNothing(t *testing.T) {
 	})
 }
 
-// TestRecrawlCommitLost: the file is saved and the store never hears of it.
+// TestRecrawl_CommitLost_SavesAgain: the file is saved and the store never hears of it.
 // The site is as it was when the next worker comes, who must save that again.
-func TestRecrawlCommitLost(t *testing.T) {
+func TestRecrawl_CommitLost_SavesAgain(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		original, first := c.hosted(), tenPages()
 		var deaf atomic.Bool
@@ -119,8 +119,8 @@ func TestRecrawlCommitLost(t *testing.T) {
 	})
 }
 
-// TestRecrawlRenews: a crawl that takes minutes keeps its lease of a minute.
-func TestRecrawlRenews(t *testing.T) {
+// TestRecrawl_LongCrawl_KeepsItsLease: a crawl that takes minutes keeps its lease of a minute.
+func TestRecrawl_LongCrawl_KeepsItsLease(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		hang := make(chan struct{})
 		c.site.set(func(s *changing) { s.hang["/"] = hang })
@@ -140,9 +140,9 @@ func TestRecrawlRenews(t *testing.T) {
 	})
 }
 
-// TestRecrawlLeaseTaken: a worker whose lease was taken stops at the next
+// TestRecrawl_LeaseTaken_WritesNothing: a worker whose lease was taken stops at the next
 // renewal and writes nothing.
-func TestRecrawlLeaseTaken(t *testing.T) {
+func TestRecrawl_LeaseTaken_WritesNothing(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		hang := make(chan struct{})
 		defer close(hang)
@@ -273,8 +273,8 @@ func TestRecrawl_StorageHasNewerFile_WarnsAndFails(t *testing.T) {
 	})
 }
 
-// TestRecrawlDrains: a gateway that ends leaves its site to another at once.
-func TestRecrawlDrains(t *testing.T) {
+// TestRecrawl_Drain_LeavesTheSiteToAnother: a gateway that ends leaves its site to another at once.
+func TestRecrawl_Drain_LeavesTheSiteToAnother(t *testing.T) {
 	for name, drain := range map[string]bool{"shutdown": true, "context": false} {
 		t.Run(name, func(t *testing.T) {
 			inCircle(t, func(c *circle) {
@@ -312,8 +312,8 @@ func TestRecrawlDrains(t *testing.T) {
 	}
 }
 
-// TestRecrawlPanics: what panics is the site's trouble alone.
-func TestRecrawlPanics(t *testing.T) {
+// TestRecrawl_Panic_EndsThatSiteAlone: what panics is the site's trouble alone.
+func TestRecrawl_Panic_EndsThatSiteAlone(t *testing.T) {
 	var armed atomic.Bool
 	inCircle(t, func(c *circle) {
 		c.site.set(func(s *changing) {
@@ -339,8 +339,8 @@ func TestRecrawlPanics(t *testing.T) {
 	})
 }
 
-// TestRecrawlTogether: three gateways work sixty sites, each due time once.
-func TestRecrawlTogether(t *testing.T) {
+// TestRecrawl_ThreeGateways_EachDueTimeOnce: three gateways work sixty sites, each due time once.
+func TestRecrawl_ThreeGateways_EachDueTimeOnce(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		for i := range 60 {
 			lease, err := c.sites.Enroll(c.t.Context(), farwire.Site{Subject: "bob", BaseURL: "http://site.test/" + strings.Repeat("x", i), Interval: 10 * time.Minute,

@@ -13,9 +13,9 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// TestRecrawlAdapts follows a site that changes every eight hours, and then
+// TestRecrawl_SiteChangesSeldom_IsAskedLessOften follows a site that changes every eight hours, and then
 // never again.
-func TestRecrawlAdapts(t *testing.T) {
+func TestRecrawl_SiteChangesSeldom_IsAskedLessOften(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		stop := recrawls(c.t, c.gw)
 		defer stop()
@@ -51,9 +51,9 @@ func TestRecrawlAdapts(t *testing.T) {
 	})
 }
 
-// TestRecrawlMissed: gateways were away for a day; the site is crawled once,
+// TestRecrawl_GatewaysDownForADay_CrawlsOnce: gateways were away for a day; the site is crawled once,
 // and then as ever.
-func TestRecrawlMissed(t *testing.T) {
+func TestRecrawl_GatewaysDownForADay_CrawlsOnce(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		time.Sleep(24*time.Hour + 20*time.Minute)
 		began := time.Now()
@@ -68,9 +68,9 @@ func TestRecrawlMissed(t *testing.T) {
 	})
 }
 
-// TestRecrawlModel: a model never says the same twice, and is asked only about
+// TestRecrawl_SiteUnchanged_DoesNotAskTheModel: a model never says the same twice, and is asked only about
 // a site that has changed.
-func TestRecrawlModel(t *testing.T) {
+func TestRecrawl_SiteUnchanged_DoesNotAskTheModel(t *testing.T) {
 	var asked atomic.Int64
 	inCircle(t, func(c *circle) {
 		// The site that the circle has is enrolled anew, with the model.
@@ -109,9 +109,9 @@ func days(ago int) string {
 	return time.Now().AddDate(0, 0, -ago).Format("2006-01-02T15:04:05Z")
 }
 
-// TestRecrawlSitemap: a page that its sitemap vouches for is not asked for, and
+// TestRecrawl_SitemapVouchesForAPage_IsNotAsked: a page that its sitemap vouches for is not asked for, and
 // the file is the same.
-func TestRecrawlSitemap(t *testing.T) {
+func TestRecrawl_SitemapVouchesForAPage_IsNotAsked(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		time.Sleep(37 * time.Minute)
 		c.site.set(func(s *changing) {
@@ -164,8 +164,8 @@ func TestRecrawlSitemap(t *testing.T) {
 	}, func(o *farwire.Options) { o.Recrawl.Poll = 5 * time.Minute }) // there is more than a week to go by
 }
 
-// TestRecrawlShrinks: pages that have left the sitemap too are gone for good.
-func TestRecrawlShrinks(t *testing.T) {
+// TestRecrawl_PagesLeftTheSitemap_AreRemoved: pages that have left the sitemap too are gone for good.
+func TestRecrawl_PagesLeftTheSitemap_AreRemoved(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		c.site.set(func(s *changing) {
 			s.dated = map[string]string{}
@@ -190,8 +190,8 @@ func TestRecrawlShrinks(t *testing.T) {
 	})
 }
 
-// TestRecrawlTimesOut: what was found in time is less than there was.
-func TestRecrawlTimesOut(t *testing.T) {
+// TestRecrawl_TimeoutPasses_KeepsTheFile: what was found in time is less than there was.
+func TestRecrawl_TimeoutPasses_KeepsTheFile(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		original, hang := c.hosted(), make(chan struct{})
 		defer close(hang)
@@ -206,8 +206,8 @@ func TestRecrawlTimesOut(t *testing.T) {
 	}, func(o *farwire.Options) { o.Crawl.Timeout = 10 * time.Second })
 }
 
-// TestCrawlOfAnEnrolledSite leaves the hosted file to the recrawls.
-func TestCrawlOfAnEnrolledSite(t *testing.T) {
+// TestCrawl_EnrolledSite_LeavesTheFileToRecrawls leaves the hosted file to the recrawls.
+func TestCrawl_EnrolledSite_LeavesTheFileToRecrawls(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		original := c.hosted()
 		h := c.crawled(testKey, `{"url":"http://site.test/","format":"index"}`)
@@ -240,8 +240,8 @@ func TestCrawlOfAnEnrolledSite(t *testing.T) {
 	})
 }
 
-// TestCrawlSitesLimit: who has no room for a site is told at its first page.
-func TestCrawlSitesLimit(t *testing.T) {
+// TestCrawl_SitesLimitReached_IsToldAtTheFirstPage: who has no room for a site is told at its first page.
+func TestCrawl_SitesLimitReached_IsToldAtTheFirstPage(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		c.site.set(func(s *changing) {
 			s.pages["/more/"] = page("More", "There is more to read here.", "/more/a", "/more/b")
@@ -279,7 +279,7 @@ func TestCrawlSitesLimit(t *testing.T) {
 	}, func(o *farwire.Options) { o.Limits.Sites = 1 })
 }
 
-func TestRecrawlOptions(t *testing.T) {
+func TestNew_BadRecrawlOptions_NamesTheField(t *testing.T) {
 	for field, r := range map[string]farwire.RecrawlOptions{
 		"Options.Recrawl.Workers":     {Workers: -1},
 		"Options.Recrawl.Lease":       {Lease: 999 * time.Millisecond},

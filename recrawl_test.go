@@ -240,7 +240,7 @@ func (c *circle) next() commit {
 	panic("unreachable")
 }
 
-func TestRecrawlReplacesWhatChanged(t *testing.T) {
+func TestRecrawl_SiteChanged_ReplacesTheFile(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		defer recrawls(c.t, c.gw)()
 		original := c.hosted()
@@ -281,7 +281,7 @@ func TestRecrawlReplacesWhatChanged(t *testing.T) {
 	})
 }
 
-func TestRecrawlKeepsTheFile(t *testing.T) {
+func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 	for name, trouble := range map[string]struct {
 		change func(*changing)
 		text   string
@@ -356,7 +356,7 @@ func TestRecrawl_PagesGone410_LeaveTheFile(t *testing.T) {
 	})
 }
 
-func TestRecrawlNeedsStores(t *testing.T) {
+func TestRecrawl_StoresMissing_IsRefused(t *testing.T) {
 	for field, o := range map[string]farwire.Options{
 		"Options.Sites":   {Storage: &memoryFiles{}},
 		"Options.Storage": {Sites: &memorySites{}},

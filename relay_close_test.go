@@ -48,9 +48,9 @@ func TestRelay_CloseFrame_ReachesTheOtherSide(t *testing.T) {
 	}
 }
 
-// TestLosses ends connections without a close frame, where a frame ends and
+// TestRelay_ConnectionLost_ClosesTheOther ends connections without a close frame, where a frame ends and
 // inside one.
-func TestLosses(t *testing.T) {
+func TestRelay_ConnectionLost_ClosesTheOther(t *testing.T) {
 	w := newWorld(t)
 	half := func(p *peer) []byte { b := p.encode(opBinary, true, make([]byte, 100)); return b[:50] }
 	t.Run("target at a boundary", func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestLosses(t *testing.T) {
 	})
 }
 
-// TestBrokenFrames has each side break the format in turn.
-func TestBrokenFrames(t *testing.T) {
+// TestRelay_InvalidFrame_ClosesBothSides has each side break the format in turn.
+func TestRelay_InvalidFrame_ClosesBothSides(t *testing.T) {
 	w := newWorld(t)
 	masked := func(b ...byte) []byte { b[1] |= 0x80; return append(b, 1, 2, 3, 4) }
 	long := func(first byte, size uint64) []byte {
@@ -167,8 +167,8 @@ func (p *peer) wantTextBytes(s string) {
 	p.want(frame{op: opText, fin: true, payload: []byte(s)})
 }
 
-// TestWhileDialling covers the time between the message and the answer.
-func TestWhileDialling(t *testing.T) {
+// TestRelay_ClientLeavesWhileDialling_Ends covers the time between the message and the answer.
+func TestRelay_ClientLeavesWhileDialling_Ends(t *testing.T) {
 	w := newWorld(t)
 	answer := make(chan struct{})
 	slow := newRawTarget(t, func(conn net.Conn, head string) {

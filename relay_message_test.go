@@ -76,7 +76,7 @@ func TestConnectMessage(t *testing.T) {
 	})
 }
 
-func TestSubprotocol(t *testing.T) {
+func TestRelay_Subprotocol_IsPassedOn(t *testing.T) {
 	w := newWorld(t)
 	url := newRawTarget(t, func(conn net.Conn, head string) {
 		answerUpgrade(conn, head, "Sec-WebSocket-Protocol: centrifuge-protobuf")
@@ -87,9 +87,9 @@ func TestSubprotocol(t *testing.T) {
 	p.wantText(`{"type":"connected","status":101,"node_id":"farwire-de1","subprotocol":"centrifuge-protobuf"}`)
 }
 
-// TestMessageInPieces sends the connect message in fragments, with pings in
+// TestConnectMessage_Fragmented_IsRead sends the connect message in fragments, with pings in
 // between, which the gateway answers.
-func TestMessageInPieces(t *testing.T) {
+func TestConnectMessage_Fragmented_IsRead(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	p := w.open("/ws")

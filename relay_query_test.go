@@ -15,8 +15,8 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// TestDirectForm holds what the query says to what arrives at the target.
-func TestDirectForm(t *testing.T) {
+// TestDirect_Query_ReachesTheTarget holds what the query says to what arrives at the target.
+func TestDirect_Query_ReachesTheTarget(t *testing.T) {
 	w := newWorld(t)
 	heads := make(chan string, 1)
 	url := newRawTarget(t, func(conn net.Conn, head string) {
@@ -75,7 +75,7 @@ func TestDirectForm(t *testing.T) {
 }
 
 // Two subprotocols that differ by case alone are two.
-func TestDirectSubprotocolCase(t *testing.T) {
+func TestDirect_SubprotocolsDifferByCase_AreTwo(t *testing.T) {
 	w := newWorld(t)
 	url := newRawTarget(t, func(conn net.Conn, head string) {
 		answerUpgrade(conn, head, "Sec-WebSocket-Protocol: mqtt")
@@ -89,8 +89,8 @@ func TestDirectSubprotocolCase(t *testing.T) {
 	p.wantClose(1000, "")
 }
 
-// TestDirectTrouble reads trouble as an HTTP status with a detail.
-func TestDirectTrouble(t *testing.T) {
+// TestDirect_Fails_IsAnHTTPStatus reads trouble as an HTTP status with a detail.
+func TestDirect_Fails_IsAnHTTPStatus(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 1000, Burst: 1000} })
 	url := newTarget(t, echo)
 	key := "&api_key=" + testKey
@@ -123,7 +123,7 @@ func TestDirectTrouble(t *testing.T) {
 }
 
 // A drain does not wait for a target that says nothing.
-func TestDirectDrain(t *testing.T) {
+func TestDirect_DrainWhileDialling_EndsAtOnce(t *testing.T) {
 	w := newWorld(t)
 	arrived := make(chan struct{})
 	silent := newRawTarget(t, func(conn net.Conn, _ string) {
@@ -167,8 +167,8 @@ func wantDetail(t *testing.T, resp *http.Response, status int, detail string) {
 	}
 }
 
-// TestNotAnUpgrade asks for the endpoint in ways that are no WebSocket.
-func TestNotAnUpgrade(t *testing.T) {
+// TestRelay_NotAnUpgrade_IsRefused asks for the endpoint in ways that are no WebSocket.
+func TestRelay_NotAnUpgrade_IsRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct {
 		name, request string

@@ -84,7 +84,7 @@ func TestBreach_BrokenFrame_IsNotAnInternalError(t *testing.T) {
 	w.wantLog(`msg=refused kind=relay status=400 err="a frame broke the format"`)
 }
 
-func TestRefusedMessages(t *testing.T) {
+func TestConnectMessage_Invalid_IsRefused(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	ask := func(more string) string { return fmt.Sprintf(`{"apiKey":%q,"url":%q,%s}`, testKey, url, more) }

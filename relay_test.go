@@ -58,9 +58,9 @@ func TestRelay_FramesAroundConnected_NoneIsLost(t *testing.T) {
 	}
 }
 
-// TestEarlyFrameWithUpgrade sends the connect message in the same segment as
+// TestRelay_FrameWithTheUpgrade_IsRead sends the connect message in the same segment as
 // the upgrade request, as no client may but some do.
-func TestEarlyFrameWithUpgrade(t *testing.T) {
+func TestRelay_FrameWithTheUpgrade_IsRead(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	for range 20 {
@@ -80,8 +80,8 @@ func TestEarlyFrameWithUpgrade(t *testing.T) {
 	}
 }
 
-// TestFramesAsTheyAre lets frames of every kind and many sizes cross both ways.
-func TestFramesAsTheyAre(t *testing.T) {
+// TestRelay_EveryKindOfFrame_CrossesUnchanged lets frames of every kind and many sizes cross both ways.
+func TestRelay_EveryKindOfFrame_CrossesUnchanged(t *testing.T) {
 	w := newWorld(t)
 	p := w.connected(newTarget(t, echo), "")
 	for _, n := range []int{0, 1, 125, 126, 127, 65535, 65536, 1 << 20} {
@@ -117,8 +117,8 @@ func TestRelay_Pongs_ReachTheOtherSide(t *testing.T) {
 	p.wantText("alive")
 }
 
-// TestSessionLine looks for the one line that each session leaves.
-func TestSessionLine(t *testing.T) {
+// TestLog_EachSession_HasOneLine looks for the one line that each session leaves.
+func TestLog_EachSession_HasOneLine(t *testing.T) {
 	w := newWorld(t)
 	p := w.connected(newTarget(t, echo), "")
 	p.text("12345")
@@ -173,9 +173,9 @@ func TestRelay_MiddlewareWritesStatusLate_Works(t *testing.T) {
 	}
 }
 
-// TestDirectKeepsTheHostsAuthorization does not tell a target what the caller
+// TestDirect_AuthorizationOfTheHost_IsNotPassedOn does not tell a target what the caller
 // showed to the host, unless the caller says so.
-func TestDirectKeepsTheHostsAuthorization(t *testing.T) {
+func TestDirect_AuthorizationOfTheHost_IsNotPassedOn(t *testing.T) {
 	w := newWorld(t)
 	heads := make(chan string, 1)
 	url := newRawTarget(t, func(_ net.Conn, head string) { heads <- head })

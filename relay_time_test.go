@@ -50,7 +50,7 @@ func (p *peer) wantWithin(d time.Duration, w frame) {
 	}
 }
 
-func TestTenSecondsInAll(t *testing.T) {
+func TestRelay_MessageMissingForTenSeconds_Closes(t *testing.T) {
 	const late = `{"type":"error","message":"no connect message within 10 seconds","code":"bad_request"}`
 	silence := func(p *peer) {}
 	dribble := func(p *peer) {
@@ -101,8 +101,8 @@ func TestTenSecondsInAll(t *testing.T) {
 	}
 }
 
-// TestTwentySecondsToConnect has agents and targets that say nothing.
-func TestTwentySecondsToConnect(t *testing.T) {
+// TestRelay_TargetSilentForTwentySeconds_Closes has agents and targets that say nothing.
+func TestRelay_TargetSilentForTwentySeconds_Closes(t *testing.T) {
 	timedOut := frame{op: opText, payload: []byte(`{"type":"error","message":"target timed out","code":"target_timeout"}`)}
 	check := func(t *testing.T, w *world) {
 		p := w.open("/ws")
@@ -172,7 +172,7 @@ func (hangingAuth) Authenticate(ctx context.Context, _ farwire.Credentials) (far
 	return farwire.Principal{}, ctx.Err()
 }
 
-func TestIdleTimeout(t *testing.T) {
+func TestRelay_IdleTimeoutPasses_Closes(t *testing.T) {
 	t.Run("counts from connected", func(t *testing.T) {
 		bubble(t, func(p *peer) {
 			p.wantWithin(time.Minute, frame{op: opClose, payload: closePayload(1001, "")})
@@ -252,7 +252,7 @@ func TestIdleTimeout(t *testing.T) {
 	})
 }
 
-func TestKeepAlive(t *testing.T) {
+func TestRelay_PeerSilent_PingsAndCloses(t *testing.T) {
 	t.Run("a ping of ours after 25 s, its pong swallowed", func(t *testing.T) {
 		bubble(t, func(p *peer) {
 			p.wantWithin(time.Hour, frame{op: opPong, payload: []byte("not that one")})
@@ -297,7 +297,7 @@ func TestKeepAlive(t *testing.T) {
 	})
 }
 
-func TestStallTimeout(t *testing.T) {
+func TestRelay_StallTimeoutPasses_Closes(t *testing.T) {
 	t.Run("a client that takes nothing", func(t *testing.T) {
 		bubble(t, func(p *peer) {
 			elapsed(t, 30*time.Second, func() {
@@ -312,8 +312,8 @@ func TestStallTimeout(t *testing.T) {
 	})
 }
 
-// TestDrain ends sessions in every state with 1001.
-func TestDrain(t *testing.T) {
+// TestRelay_Drain_Closes1001 ends sessions in every state with 1001.
+func TestRelay_Drain_Closes1001(t *testing.T) {
 	bubble(t, func(p *peer) {
 		p.wantWithin(time.Minute, frame{op: opClose, payload: closePayload(1001, "draining")})
 		p.close(1001, "")
@@ -338,8 +338,8 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// TestDrainCuts gives a session no time.
-func TestDrainCuts(t *testing.T) {
+// TestRelay_DrainTimeoutPasses_IsCut gives a session no time.
+func TestRelay_DrainTimeoutPasses_IsCut(t *testing.T) {
 	bubble(t, func(p *peer) {
 		p.raw(p.encode(opText, true, []byte("half"))[:3]) // inside a frame, and never on
 		io.Copy(io.Discard, p.br)

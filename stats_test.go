@@ -11,9 +11,9 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// TestStatsOfTheRunning counts what crosses while a session runs, and goes on
+// TestStats_SessionRuns_CountsWhatCrosses counts what crosses while a session runs, and goes on
 // counting from there when it has ended.
-func TestStatsOfTheRunning(t *testing.T) {
+func TestStats_SessionRuns_CountsWhatCrosses(t *testing.T) {
 	w := newWorld(t)
 	p := w.connected(newTarget(t, echo), "")
 	p.text("12345")
@@ -74,7 +74,7 @@ func TestStats_SessionsEnd_TotalsStay(t *testing.T) {
 	}
 }
 
-func TestStatsNoAgent(t *testing.T) {
+func TestStats_AgentMissing_IsCounted(t *testing.T) {
 	w := newWorld(t)
 	p := w.open("/ws")
 	p.ask("ws://127.0.0.1:1", `"agent":"at5"`)
@@ -88,8 +88,8 @@ func TestStatsNoAgent(t *testing.T) {
 	}
 }
 
-// TestAgents lists those of a pool.
-func TestAgents(t *testing.T) {
+// TestStats_Agents_ListsThoseOfAPool lists those of a pool.
+func TestStats_Agents_ListsThoseOfAPool(t *testing.T) {
 	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -104,8 +104,8 @@ func TestAgents(t *testing.T) {
 	}
 }
 
-// TestStatsOfStreams counts messages while their stream runs, and once.
-func TestStatsOfStreams(t *testing.T) {
+// TestStats_Streams_CountMessagesOnce counts messages while their stream runs, and once.
+func TestStats_Streams_CountMessagesOnce(t *testing.T) {
 	broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) { c.Deliver(1, "k", "12345") }}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(broker) })
 	s := w.subscribe(subscription)
@@ -123,8 +123,8 @@ func TestStatsOfStreams(t *testing.T) {
 	}
 }
 
-// TestStatsOfACrawl counts each page under what became of it.
-func TestStatsOfACrawl(t *testing.T) {
+// TestStats_Crawl_CountsEachPageByOutcome counts each page under what became of it.
+func TestStats_Crawl_CountsEachPageByOutcome(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, map[string]string{"/": page("Home", "A page with a link that leads nowhere at all.", "/gone")})
 	if h := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL)).hear(); h.code != 1000 {
@@ -135,8 +135,8 @@ func TestStatsOfACrawl(t *testing.T) {
 	}
 }
 
-// TestStatsOfPages has an entry for every outcome from the beginning.
-func TestStatsOfPages(t *testing.T) {
+// TestStats_Pages_HaveEveryOutcome has an entry for every outcome from the beginning.
+func TestStats_Pages_HaveEveryOutcome(t *testing.T) {
 	w := newWorld(t)
 	pages := w.gw.Stats().CrawlPages
 	if len(pages) != 1+len(llmstxt.Reasons()) {

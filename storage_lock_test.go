@@ -13,9 +13,9 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// TestFolderLocked: another process has stopped while it saves the file. Who
+// TestFolder_LockedByAnother_WaitsForTheContext: another process has stopped while it saves the file. Who
 // waits for it waits as long as its context says, and no longer.
-func TestFolderLocked(t *testing.T) {
+func TestFolder_LockedByAnother_WaitsForTheContext(t *testing.T) {
 	dir := t.TempDir()
 	files := newFolder(t, dir)
 	file := farwire.File{Name: "llms/a.txt", Body: []byte("old"), Version: 1}

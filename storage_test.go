@@ -58,7 +58,7 @@ func bodyOf(t testing.TB, r *http.Response) string {
 	return string(b)
 }
 
-func TestFolderRefuses(t *testing.T) {
+func TestFolder_BadOptions_AreRefused(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -125,9 +125,9 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// TestFolderNames keeps what is outside of the folder, or hidden in it, out of
+// TestFolder_NameOutsideOrHidden_IsRefused keeps what is outside of the folder, or hidden in it, out of
 // reach, neither to write nor to read.
-func TestFolderNames(t *testing.T) {
+func TestFolder_NameOutsideOrHidden_IsRefused(t *testing.T) {
 	outer := t.TempDir()
 	dir := filepath.Join(outer, "files")
 	s := newFolder(t, dir)
@@ -173,7 +173,7 @@ func TestFolderNames(t *testing.T) {
 	}
 }
 
-func TestFolderVersions(t *testing.T) {
+func TestFolder_OlderVersion_IsStale(t *testing.T) {
 	s := newFolder(t, t.TempDir())
 	save := func(version uint64, text string) error {
 		_, err := s.Save(t.Context(), farwire.File{Name: "a.txt", Body: []byte(text), Version: version})
@@ -202,8 +202,8 @@ func TestFolderVersions(t *testing.T) {
 	}
 }
 
-// TestFolderLeavesEqualBytes alone, so that Last-Modified tells the truth.
-func TestFolderLeavesEqualBytes(t *testing.T) {
+// TestFolder_EqualBytes_WritesNothing alone, so that Last-Modified tells the truth.
+func TestFolder_EqualBytes_WritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := newFolder(t, dir)
 	mustSave(t, s, farwire.File{Name: "a.txt", Body: []byte("same"), Version: 1})
@@ -223,10 +223,10 @@ func TestFolderLeavesEqualBytes(t *testing.T) {
 	}
 }
 
-// TestFolderTogether has several storages of one folder, as several processes
+// TestFolder_SeveralProcesses_ReadWholeFiles has several storages of one folder, as several processes
 // have, write and read one file. Readers see whole files, and versions only
 // grow.
-func TestFolderTogether(t *testing.T) {
+func TestFolder_SeveralProcesses_ReadWholeFiles(t *testing.T) {
 	dir := t.TempDir()
 	content := func(version int) string {
 		return fmt.Sprintf("%06d", version) + strings.Repeat(fmt.Sprint(version%10), 20_000)
@@ -283,9 +283,9 @@ func TestFolderTogether(t *testing.T) {
 	}
 }
 
-// TestFolderKilled kills a process that writes without pause, again and again.
+// TestFolder_WriterKilled_FileIsWhole kills a process that writes without pause, again and again.
 // What it leaves is a whole file, and the next one can go on.
-func TestFolderKilled(t *testing.T) {
+func TestFolder_WriterKilled_FileIsWhole(t *testing.T) {
 	if dir := os.Getenv("FOLDER_TO_WRITE"); dir != "" {
 		s := newFolder(t, dir)
 		for v := 1; ; v++ {
@@ -297,7 +297,7 @@ func TestFolderKilled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for range 5 {
-		cmd := exec.Command(os.Args[0], "-test.run", "^TestFolderKilled$")
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestFolder_WriterKilled_FileIsWhole$")
 		cmd.Env = append(os.Environ(), "FOLDER_TO_WRITE="+dir)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -322,7 +322,7 @@ func TestFolderKilled(t *testing.T) {
 	}
 }
 
-func TestFolderCancelled(t *testing.T) {
+func TestFolder_Cancelled_WritesNothing(t *testing.T) {
 	s := newFolder(t, t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -144,8 +144,8 @@ func newSOCKS5(t *testing.T, user string) *fakeProxy {
 	return f
 }
 
-// TestProxies reaches targets through a client's proxy.
-func TestProxies(t *testing.T) {
+// TestRelay_ProxyOfTheClient_ReachesTheTarget reaches targets through a client's proxy.
+func TestRelay_ProxyOfTheClient_ReachesTheTarget(t *testing.T) {
 	url := newTarget(t, echo)
 	host := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/")
 	w := newWorld(t)
@@ -214,9 +214,9 @@ func (n nameTable) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr,
 	return out, nil
 }
 
-// TestGuardBehindProxy: the hop to the proxy passes the guard, and the target
+// TestGuard_TargetBehindProxy_IsLookedUpAtTheAgent: the hop to the proxy passes the guard, and the target
 // is looked up at the agent although the proxy is given its name.
-func TestGuardBehindProxy(t *testing.T) {
+func TestGuard_TargetBehindProxy_IsLookedUpAtTheAgent(t *testing.T) {
 	url := newTarget(t, echo)
 	host := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/")
 	f := newSOCKS5(t, "")

@@ -27,8 +27,8 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// TestWrongAnswers has targets answer the upgrade in every wrong way.
-func TestWrongAnswers(t *testing.T) {
+// TestRelay_WrongAnswerOfTheTarget_IsReported has targets answer the upgrade in every wrong way.
+func TestRelay_WrongAnswerOfTheTarget_IsReported(t *testing.T) {
 	w := newWorld(t)
 	for _, tt := range []struct{ name, answer, want string }{
 		{"not found", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "target answered the upgrade with 404 Not Found"},
@@ -154,7 +154,7 @@ func (a *authority) listen(t *testing.T, expires time.Duration, names ...string)
 	return ln
 }
 
-func TestTLSTargets(t *testing.T) {
+func TestRelay_TLSTarget_IsVerified(t *testing.T) {
 	known, unknown := newAuthority(t), newAuthority(t)
 	w := newWorld(t, func(o *farwire.Options) { o.RootCAs = known.pool })
 	plain := httptest.NewServer(http.NotFoundHandler())
@@ -193,8 +193,8 @@ func TestTLSTargets(t *testing.T) {
 	})
 }
 
-// TestGuard has the gateway refuse what the agent may not dial.
-func TestGuard(t *testing.T) {
+// TestGuard_ForbiddenTarget_IsRefused has the gateway refuse what the agent may not dial.
+func TestGuard_ForbiddenTarget_IsRefused(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Agents = direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", Resolver: nameTable{"inside.test": {"10.1.2.3"}}})
 	})
@@ -213,9 +213,9 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestAnotherAgent: until connected, an agent's failure goes to the next that
+// TestRelay_AgentFails_TriesTheNext: until connected, an agent's failure goes to the next that
 // fits, a target's does not.
-func TestAnotherAgent(t *testing.T) {
+func TestRelay_AgentFails_TriesTheNext(t *testing.T) {
 	url := newTarget(t, echo)
 	good := direct(t, agent.DirectOptions{Slug: "good", AllowPrivate: true})
 	failing := func(f agent.Fault) agent.Exit {
@@ -262,9 +262,9 @@ func TestAnotherAgent(t *testing.T) {
 	}
 }
 
-// TestAgentFaults: a client is told what is wrong with the agent, without
+// TestRelay_AgentFails_ClientIsToldWithoutAddresses: a client is told what is wrong with the agent, without
 // addresses; the log has all of it.
-func TestAgentFaults(t *testing.T) {
+func TestRelay_AgentFails_ClientIsToldWithoutAddresses(t *testing.T) {
 	for want, err := range map[string]error{
 		"agent overloaded":   &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 8, 7)}, Err: os.NewSyscallError("socket", syscall.EMFILE)},
 		"agent lost":         errors.New("session shutdown by 10.9.8.7"),
@@ -283,8 +283,8 @@ func TestAgentFaults(t *testing.T) {
 	}
 }
 
-// TestReports: what fails behind the dial is told to the exit.
-func TestReports(t *testing.T) {
+// TestExit_FailureBehindTheDial_IsReported: what fails behind the dial is told to the exit.
+func TestExit_FailureBehindTheDial_IsReported(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
 	exit := direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true})

@@ -86,7 +86,7 @@ func fromAnywhere(o *farwire.Options) {
 	}
 }
 
-func TestTokenClaims(t *testing.T) {
+func TestToken_Claims(t *testing.T) {
 	w := newWorld(t, withTokenKey)
 	token := w.token(t, testKey)
 	header, claims := part(t, token, 0), part(t, token, 1)
@@ -109,9 +109,9 @@ func TestTokenClaims(t *testing.T) {
 	}
 }
 
-// TestTokenForgeries changes one thing in a token that is right, and signs it
+// TestToken_Forged_IsRefused changes one thing in a token that is right, and signs it
 // with the right key unless that is what is wrong.
-func TestTokenForgeries(t *testing.T) {
+func TestToken_Forged_IsRefused(t *testing.T) {
 	type fields = map[string]any
 	w := newWorld(t, withTokenKey, fromAnywhere)
 	token := w.token(t, testKey)
@@ -211,8 +211,8 @@ func lastBits(s string) string {
 	return s[:len(s)-1] + string(alphabet[strings.IndexByte(alphabet, s[len(s)-1])|1])
 }
 
-// TestTokenTampering changes every character of a token in turn.
-func TestTokenTampering(t *testing.T) {
+// TestToken_AnyCharacterChanged_IsRefused changes every character of a token in turn.
+func TestToken_AnyCharacterChanged_IsRefused(t *testing.T) {
 	w := newWorld(t, withTokenKey, fromAnywhere)
 	token := w.token(t, testKey)
 	for i := range token {
@@ -226,8 +226,8 @@ func TestTokenTampering(t *testing.T) {
 	}
 }
 
-// TestTokenLife has a token work for five minutes and not a moment more.
-func TestTokenLife(t *testing.T) {
+// TestToken_AfterFiveMinutes_IsRefused has a token work for five minutes and not a moment more.
+func TestToken_AfterFiveMinutes_IsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newBubble(t, func(c net.Conn) { c.Close() }, withTokenKey)
 		defer time.Sleep(time.Hour)
@@ -243,7 +243,7 @@ func TestTokenLife(t *testing.T) {
 	})
 }
 
-func TestTokensOfACluster(t *testing.T) {
+func TestToken_OfAnotherGateway_WorksWithTheSameKey(t *testing.T) {
 	one, two, stranger := newWorld(t, withTokenKey), newWorld(t, withTokenKey), newWorld(t)
 	token := one.token(t, testKey)
 	if status, detail := two.uses(token); status != 200 {
@@ -284,7 +284,7 @@ func (d lookupDirectory) Lookup(ctx context.Context, keyID string) (farwire.Prin
 	return p, err
 }
 
-func TestTokenRevocation(t *testing.T) {
+func TestToken_KeyRevoked_IsRefused(t *testing.T) {
 	alice := farwire.Principal{Subject: "alice", KeyID: "k1", Limits: farwire.Limits{Rate: -1}}
 	limited := alice
 	limited.Limits = farwire.Limits{Rate: 1e-9, Burst: 1}
@@ -324,8 +324,8 @@ func TestTokenRevocation(t *testing.T) {
 	}
 }
 
-// TestTokenHandler takes a key and nothing else.
-func TestTokenHandler(t *testing.T) {
+// TestToken_Request_NeedsAKey takes a key and nothing else.
+func TestToken_Request_NeedsAKey(t *testing.T) {
 	w := newWorld(t, withTokenKey)
 	token := w.token(t, testKey)
 	resp := w.post("/auth/token", "X-API-Key: "+testKey)

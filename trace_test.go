@@ -73,9 +73,9 @@ func (d *diary) trace() *farwire.Trace {
 	}
 }
 
-// TestTrace follows a session, and the values of contexts through it: into the
+// TestTrace_Session_FollowsTheContext follows a session, and the values of contexts through it: into the
 // selector, the exit's DialContext and the functions that end.
-func TestTrace(t *testing.T) {
+func TestTrace_Session_FollowsTheContext(t *testing.T) {
 	var d diary
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Trace = d.trace()
@@ -117,8 +117,8 @@ func (s watched) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, er
 	return exit, err
 }
 
-// TestTraceRefused hears of every endpoint's refusals.
-func TestTraceRefused(t *testing.T) {
+// TestTrace_Refused_EveryEndpoint hears of every endpoint's refusals.
+func TestTrace_Refused_EveryEndpoint(t *testing.T) {
 	var d diary
 	w := newWorld(t, func(o *farwire.Options) { o.Trace = d.trace() })
 	q := w.open("/ws")
@@ -140,8 +140,8 @@ func TestTraceRefused(t *testing.T) {
 	d.has(t, "refused token 401", "refused network 401", "refused usage 401", "refused amqp 405", "refused relay 426", "refused crawl 426")
 }
 
-// TestDialClass makes dials fail in each way.
-func TestDialClass(t *testing.T) {
+// TestTrace_DialFails_NamesTheClass makes dials fail in each way.
+func TestTrace_DialFails_NamesTheClass(t *testing.T) {
 	refusing := func(err error) agent.Exit {
 		return agent.Exit{ID: "x", Slug: "x", Country: "ZZ", DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, err }}
 	}
@@ -179,9 +179,9 @@ func TestDialClass(t *testing.T) {
 	}
 }
 
-// TestJoinTraces joins traces: each sees the context of the one before, and ends
+// TestJoinTraces_Order joins traces: each sees the context of the one before, and ends
 // come in the opposite order.
-func TestJoinTraces(t *testing.T) {
+func TestJoinTraces_Order(t *testing.T) {
 	var d diary
 	named := func(name string) *farwire.Trace {
 		in := func(ctx context.Context, what string) context.Context {

@@ -48,7 +48,7 @@ func wantDue(t *testing.T, r *http.Response) time.Time {
 	return at
 }
 
-func TestSiteChanged(t *testing.T) {
+func TestSiteChanged_Request_IsAuthenticated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sites := &memorySites{}
 		later := time.Now().Add(48 * time.Hour)
@@ -205,9 +205,9 @@ func TestSiteChanged(t *testing.T) {
 	})
 }
 
-// TestSiteChangedCrawlsAtOnce: the gateway that is told does not wait for its
+// TestSiteChanged_Burst_CrawlsAtOnceAndOnceMore: the gateway that is told does not wait for its
 // next poll, and a burst makes one crawl, and one for what came during it.
-func TestSiteChangedCrawlsAtOnce(t *testing.T) {
+func TestSiteChanged_Burst_CrawlsAtOnceAndOnceMore(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		defer recrawls(c.t, c.gw)()
 		time.Sleep(10 * time.Minute)

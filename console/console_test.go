@@ -37,7 +37,7 @@ func ask(t *testing.T, h http.Handler, method, target string, header ...string) 
 
 // Every file that the page or one of its files names is served, with a type
 // that the browser takes, and every file that is there is named.
-func TestEveryFileIsThere(t *testing.T) {
+func TestConsole_EveryFile_IsServedAndNamed(t *testing.T) {
 	h := console.Handler(console.Options{})
 	names := map[string]*regexp.Regexp{
 		".html": regexp.MustCompile(`(?:src|href)="([^"#]+)"`),
@@ -101,7 +101,7 @@ func pageOf(t *testing.T, h http.Handler) string {
 
 // The policy forbids all that these look for. A browser would refuse it only
 // where it is met; here it is found wherever it stands.
-func TestNothingThatThePolicyForbids(t *testing.T) {
+func TestConsole_Files_KeepThePolicy(t *testing.T) {
 	forbidden := map[string][]*regexp.Regexp{
 		".html": {
 			regexp.MustCompile(`<script(?:>| [^>]*[^>/]>[^<])`),
@@ -142,7 +142,7 @@ func TestNothingThatThePolicyForbids(t *testing.T) {
 	}
 }
 
-func TestHeaders(t *testing.T) {
+func TestConsole_Headers(t *testing.T) {
 	h := console.Handler(console.Options{})
 	_, page := ask(t, h, http.MethodGet, "/")
 	script := "/" + regexp.MustCompile(`assets/[0-9a-f]{16}/app\.js`).FindString(page)
@@ -182,7 +182,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestConsole_BadRequest_IsRefused(t *testing.T) {
 	h := console.Handler(console.Options{})
 	for _, c := range []struct {
 		method, target string
@@ -213,7 +213,7 @@ func TestRefusals(t *testing.T) {
 
 // Below a prefix the page is the same, because it names nothing by an absolute
 // path, and so is what it does not have.
-func TestMounted(t *testing.T) {
+func TestConsole_BelowAPrefix_IsTheSame(t *testing.T) {
 	_, alone := ask(t, console.Handler(console.Options{}), http.MethodGet, "/")
 	for pattern, prefix := range map[string]string{"/a/b/": "/a/b", "/c/": "/c/"} {
 		mux := http.NewServeMux()
@@ -230,7 +230,7 @@ func TestMounted(t *testing.T) {
 	}
 }
 
-func TestOptions(t *testing.T) {
+func TestConsole_Options(t *testing.T) {
 	for _, c := range []struct {
 		options      console.Options
 		gateway, key string
@@ -259,7 +259,7 @@ func TestOptions(t *testing.T) {
 }
 
 // Another host is beyond the page's policy, so it is a mistake of the program.
-func TestGatewayIsAPath(t *testing.T) {
+func TestNew_GatewayOnAnotherHost_Panics(t *testing.T) {
 	for _, gateway := range []string{
 		"https://gw.example.com/", "//gw.example.com/", "wss:", "/?x=1", "/#x", `\\gw.example.com\`, "/%zz",
 	} {

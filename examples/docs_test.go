@@ -17,9 +17,9 @@ const pageFile = "../docs/embedding.md"
 
 var block = regexp.MustCompile("(?ms)^```go (\\S+) (\\S+)\n(.*?)^```$")
 
-// TestPageShowsTheCode compares each block of code with its region. A block
+// TestPage_CodeBlocks_AreTheCode compares each block of code with its region. A block
 // begins with the file's name and the region's; -update fills the blocks in.
-func TestPageShowsTheCode(t *testing.T) {
+func TestPage_CodeBlocks_AreTheCode(t *testing.T) {
 	b, err := os.ReadFile(pageFile)
 	if err != nil {
 		t.Fatal(err)
