@@ -5,11 +5,8 @@ package llmstxt_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -28,6 +25,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/mention"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // fill repeats a unit behind a beginning, up to a size.
@@ -67,21 +65,36 @@ func readPage(kind string) func(testing.TB, []byte) {
 		blocks, _ := p.Blocks()
 		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Others: p.Descriptions()}
 		describe.NewVotes().Add(e, describe.Split(e))
-		_, _, err = p.Markdown(t.Context(), 10_000_000, absolute)
+		links := weburl.Resolver{Base: home, Left: weburl.ResolverMemory}
+		for _, l := range p.Links {
+			links.Resolve(l.Href)
+		}
+		_, _, err = p.Markdown(t.Context(), 10_000_000, absolute())
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func absolute(href string) string { return "http://a.test/" + href }
+var home = weburl.Parse("http://a.test/")
+
+// absolute resolves the links of a text.
+func absolute() func(string) string {
+	links := weburl.Resolver{Base: home, Left: weburl.ResolverMemory}
+	return func(href string) string {
+		if u := links.Resolve(href); u != nil {
+			return u.String()
+		}
+		return ""
+	}
+}
 
 // readText does with a page of Markdown what a crawl does.
 func readText(t testing.TB, body []byte) {
 	if _, err := mdpage.Parse(t.Context(), body, true); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := mdpage.Whole(t.Context(), body, true, 10_000_000, absolute); err != nil {
+	if _, _, err := mdpage.Whole(t.Context(), body, true, 10_000_000, absolute()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -365,33 +378,5 @@ func TestCost_LargestDocuments_StayWithinTheirMemory(t *testing.T) {
 				t.Errorf("%d MiB, want at most %d", got>>20, limit>>20)
 			}
 		})
-	}
-}
-
-// endless is a transport whose every page is the most hostile one.
-type endless struct{ page []byte }
-
-func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
-	h := http.Header{"Content-Type": {"text/html"}, "Content-Encoding": {"gzip"}}
-	status, body := 200, e.page
-	if r.URL.Path == "/robots.txt" || strings.Contains(r.URL.Path, "sitemap") {
-		status, body, h = 404, nil, http.Header{}
-	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
-}
-
-func TestCrawl_EndsWhileParsing_ReturnsWithinASecond(t *testing.T) {
-	for _, name := range []string{"script that is commented out", "nested lists with links", "links", "an encoding that is found", "entities"} {
-		site := endless{zip(hostile[name].make)(8 << 20)}
-		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
-			ctx, cancel := context.WithCancel(t.Context())
-			var ended time.Time
-			time.AfterFunc(after, func() { ended = time.Now(); cancel() })
-			_, err := llmstxt.Crawl(ctx, "http://a.test/", llmstxt.Options{Client: &http.Client{Transport: site}})
-			<-ctx.Done()
-			if d := time.Since(ended); d > 2*time.Second {
-				t.Errorf("%s: %v after its end, %v", name, d, err)
-			}
-		}
 	}
 }

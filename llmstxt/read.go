@@ -123,13 +123,13 @@ func (c *crawler) settle(r *result) {
 		return
 	}
 	r.page = nil
-	base := baseOf(r.final, p)
+	resolver := weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}
 	own := r.final.String()
 	inScope := func(ref string) string {
 		if ref == "" {
 			return ""
 		}
-		u := weburl.Resolve(base, ref)
+		u := resolver.Resolve(ref)
 		switch {
 		case u == nil:
 		case c.scope.Has(u):
@@ -161,7 +161,7 @@ func (c *crawler) settle(r *result) {
 	var nav htmlpage.Navigation
 	size := 0
 	for _, link := range p.Links {
-		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes {
+		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes || resolver.Left < 0 {
 			break
 		}
 		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
@@ -199,7 +199,7 @@ func (c *crawler) language(own string) string {
 
 func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {
 	if s.Base != "" {
-		if b := weburl.Resolve(page, s.Base); b != nil {
+		if b := weburl.Resolve(page, s.Base); b != nil && len(b.EscapedPath()) <= weburl.MaxLength { // or no link of it can be a page's
 			return b
 		}
 	}

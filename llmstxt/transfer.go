@@ -84,10 +84,12 @@ func (a *transfer) failed(err error) error {
 
 // Bodies go to buffers that are used again, as they were sent and as they were unpacked:
 // a fresh one for each page is memory that the kernel has to clear, which costs as much
-// as finding the page's tags, and while a large one grows nothing can stop the world.
+// as finding the page's tags, and while a large one grows nothing can stop the world. A
+// large one that has doubled three times has room for 8 MiB and for what tells that there
+// is no more.
 var (
 	smallBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, share.SmallBody+2*bytes.MinRead)) }}
-	largeBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4*share.SmallBody)) }}
+	largeBodies = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 4*share.SmallBody+2*bytes.MinRead)) }}
 )
 
 // readSent reads the body as it was sent. The connection is free then.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -43,13 +44,7 @@ func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) er
 	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
-	base := baseOf(r.final, p)
-	text, cut, err := p.Markdown(ctx, maxTexts, func(href string) string {
-		if u := weburl.Resolve(base, href); u != nil {
-			return u.String()
-		}
-		return ""
-	})
+	text, cut, err := p.Markdown(ctx, maxTexts, absolute(baseOf(r.final, p)))
 	r.whole = pack(text, cut)
 	return err
 }
@@ -59,14 +54,21 @@ func (c *crawler) wholeMarkdown(ctx context.Context, r *result, body []byte, mar
 	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
-	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, func(href string) string {
-		if u := weburl.Resolve(r.final, href); u != nil {
+	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, absolute(r.final))
+	r.whole = pack(text, cut)
+	return err
+}
+
+// absolute resolves the links of a text, and leaves alone what is no web address, or
+// one too many.
+func absolute(base *url.URL) func(href string) string {
+	resolver := weburl.Resolver{Base: base, Left: weburl.ResolverMemory}
+	return func(href string) string {
+		if u := resolver.Resolve(href); u != nil {
 			return u.String()
 		}
 		return ""
-	})
-	r.whole = pack(text, cut)
-	return err
+	}
 }
 
 // waiting is what the texts of a result take that waits for its turn.

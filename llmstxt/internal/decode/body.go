@@ -37,7 +37,8 @@ func Body(ctx context.Context, sent []byte, encodings string, limit int64, small
 	if len(names) > maxLayers {
 		return nil, fmt.Errorf("it is packed %d times", len(names))
 	}
-	o := opener{ctx, limit, small, room, room}
+	o := opener{ctx: ctx, limit: limit, small: small, room: room}
+	defer o.close()
 	body := sent
 	for i := len(names) - 1; i >= 0; i-- {
 		out, err := o.open(names[i], body)
@@ -62,6 +63,9 @@ func Body(ctx context.Context, sent []byte, encodings string, limit int64, small
 // Stream takes content encodings off a stream. Gzip is left to [Reader].
 func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 	names := strings.Split(strings.ToLower(encodings), ",")
+	if len(names) > maxLayers { // each of which takes memory
+		return nil, fmt.Errorf("it is packed %d times", len(names))
+	}
 	for i := len(names) - 1; i >= 0; i-- {
 		switch strings.TrimSpace(names[i]) {
 		case "br":
@@ -98,37 +102,56 @@ func Reader(sent io.Reader) (io.Reader, error) {
 	return sent, nil
 }
 
+// opener takes one encoding after the other off a body. Two buffers are enough for any
+// number of them: one has the body, and the other gets what is in it.
 type opener struct {
-	ctx   context.Context
-	limit int64
-	small int
-	room  func(large bool) (*bytes.Buffer, error)
-	first func(large bool) (*bytes.Buffer, error) // room, for the first layer
+	ctx    context.Context
+	limit  int64
+	small  int
+	room   func(large bool) (*bytes.Buffer, error)
+	begun  bool             // room was asked for a buffer
+	large  bool             // and for a large one
+	out    [2]*bytes.Buffer // the first has what was opened last, if anything was
+	brotli *brotli.Reader   // whose window is used again
+	zstd   *zstd.Decoder    // as well
+}
+
+func (o *opener) close() {
+	if o.zstd != nil {
+		o.zstd.Close()
+	}
 }
 
 // open takes one encoding off.
 func (o *opener) open(name string, body []byte) ([]byte, error) {
 	var r io.Reader
 	var err error
+	in := &watched{o.ctx, bytes.NewReader(body)}
 	switch name {
 	case "identity", "none", "":
 		return body, nil
 	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(bytes.NewReader(body))
+		r, err = gzip.NewReader(in)
 	case "deflate":
 		// Meant is zlib's form, sent is often the bare one.
-		if r, err = zlib.NewReader(bytes.NewReader(body)); err != nil {
-			r, err = flate.NewReader(bytes.NewReader(body)), nil
+		if r, err = zlib.NewReader(in); err != nil {
+			in.r.Reset(body)
+			r, err = flate.NewReader(in), nil
 		}
 	case "br":
-		r = brotli.NewReader(bytes.NewReader(body))
-	case "zstd":
-		var z *zstd.Decoder
-		z, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
-		if err == nil {
-			defer z.Close()
-			r = z
+		if o.brotli == nil {
+			o.brotli = brotli.NewReader(in)
+		} else if err := o.brotli.Reset(in); err != nil {
+			return nil, err
 		}
+		r = o.brotli
+	case "zstd":
+		if o.zstd == nil {
+			o.zstd, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+		} else {
+			err = o.zstd.Reset(in)
+		}
+		r = o.zstd
 	default:
 		if isText(body) {
 			return body, nil // "utf-8", as some servers say
@@ -141,7 +164,10 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 			return out, err
 		}
 	}
-	if isText(body) {
+	switch {
+	case o.ctx.Err() != nil:
+		return nil, o.ctx.Err()
+	case isText(body):
 		return body, nil // it says that it is packed, and is not
 	}
 	return nil, fmt.Errorf("it is not valid %s", name)
@@ -149,44 +175,71 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 
 // readAll reads to the end, looking at the context and the limits.
 func (o *opener) readAll(r io.Reader) ([]byte, error) {
-	b, larger := new(bytes.Buffer), o.room
-	if first := o.first; first != nil {
-		o.first = nil
-		if given, err := first(false); err != nil {
-			return nil, err
-		} else if given != nil {
-			b = given
-		}
+	b, err := o.buffer()
+	if err != nil {
+		return nil, err
 	}
 	for {
 		if err := o.ctx.Err(); err != nil {
 			return nil, err
 		}
-		step := 64 << 10
-		if larger != nil {
-			step = min(step, max(1, o.small+1-b.Len()))
+		step := min(64<<10, o.limit+1-int64(b.Len()))
+		if o.room != nil && !o.large {
+			step = min(step, int64(max(1, o.small+1-b.Len())))
 		}
-		_, err := io.CopyN(b, r, int64(step))
+		_, err := io.CopyN(b, r, step)
 		if int64(b.Len()) > o.limit {
 			return nil, ErrTooLarge
 		}
-		if b.Len() > o.small && larger != nil {
-			next, err := larger(true)
+		if b.Len() > o.small && o.room != nil && !o.large {
+			next, err := o.room(true)
 			if err != nil {
 				return nil, err
 			}
-			if larger = nil; next != nil {
+			if o.large = true; next != nil {
 				next.Write(b.Bytes())
 				b = next
 			}
 		}
 		if err == io.EOF {
+			o.out = [2]*bytes.Buffer{b, o.out[0]}
 			return b.Bytes(), nil
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// buffer is an empty one in which the body does not stand.
+func (o *opener) buffer() (*bytes.Buffer, error) {
+	b := o.out[1]
+	if o.room != nil && !o.begun {
+		o.begun = true
+		var err error
+		if b, err = o.room(false); err != nil {
+			return nil, err
+		}
+	}
+	if b == nil {
+		return bytes.NewBuffer(make([]byte, 0, min(int64(64<<10), o.limit)+2*bytes.MinRead)), nil
+	}
+	b.Reset()
+	return b, nil
+}
+
+// watched is a body that ends with a context: of what is packed much may be read until
+// there is anything of what is in it.
+type watched struct {
+	ctx context.Context
+	r   *bytes.Reader
+}
+
+func (w *watched) Read(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return w.r.Read(b[:min(len(b), 16<<10)])
 }
 
 // isText reports a body that begins as HTML or other text does.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"mime"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +17,6 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 const prescan = 64 << 10 // bytes in which a page may say how it is written
@@ -32,19 +30,20 @@ var ErrText = errors.New("its text cannot be decoded")
 // what is valid UTF-8 with more than ASCII in it is UTF-8: nothing else looks
 // so by chance. The result may share memory with body.
 func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
+	c := converter{ctx: ctx}
 	if enc, n := mark(body); enc != nil {
-		return convert(ctx, body[n:], enc)
+		return c.convert(body[n:], enc)
 	} else if n > 0 {
 		body = body[n:]
 	}
 	header := lookup(charsetOf(kind))
 	if is(header, "utf-16le", "utf-16be") {
-		return checked(convert(ctx, body, header))
+		return checked(c.convert(body, header))
 	}
 	if enc, ok := wide(body); !ok {
 		return nil, ErrText
 	} else if enc != nil {
-		return checked(convert(ctx, body, enc))
+		return checked(c.convert(body, enc))
 	}
 	valid, ascii := utf8.Valid(body), isASCII(body)
 	if valid && !ascii {
@@ -55,7 +54,7 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 		if enc == nil || is(enc, "utf-8") {
 			continue
 		}
-		if out, err := checked(convert(ctx, body, enc)); err == nil || ctx.Err() != nil {
+		if out, err := checked(c.convert(body, enc)); err == nil || ctx.Err() != nil {
 			return out, err
 		}
 	}
@@ -66,14 +65,14 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
 	}
 	if enc := detect(body); enc != nil {
-		if out, err := checked(convert(ctx, body, enc)); err == nil || ctx.Err() != nil {
+		if out, err := checked(c.convert(body, enc)); err == nil || ctx.Err() != nil {
 			return out, err
 		}
 	}
 	if mostlyUTF8(body) {
 		return checked(bytes.ToValidUTF8(body, []byte("\ufffd")), nil)
 	}
-	return checked(convert(ctx, body, lookup("windows-1252")))
+	return checked(c.convert(body, lookup("windows-1252")))
 }
 
 // mark finds a byte order mark. UTF-8 has no encoding of its own here.
@@ -283,62 +282,6 @@ func unknown(b []byte) encoding.Encoding {
 		return lookup("windows-874")
 	}
 	return nil
-}
-
-// convert decodes piece by piece, looking at the context.
-func convert(ctx context.Context, body []byte, enc encoding.Encoding) ([]byte, error) {
-	var out []byte
-	whole := len(body)
-	t := enc.NewDecoder().Transformer
-	var piece [16 << 10]byte
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		n, used, err := t.Transform(piece[:], body, true)
-		body = body[used:]
-		if taken := whole - len(body); len(out)+n > cap(out) && taken > 0 {
-			// The rest is as dense as what has been read, and an eighth more: append alone
-			// would copy all several times.
-			rest := int(int64(len(out)+n) * int64(len(body)) / int64(taken))
-			out = slices.Grow(out, n+rest+rest/8)
-		}
-		out = append(out, piece[:n]...)
-		if err == nil {
-			return out, nil
-		}
-		if err != transform.ErrShortDst || n == 0 && used == 0 {
-			return nil, ErrText
-		}
-	}
-}
-
-// checked refuses text of which too much is invalid or a control character.
-func checked(text []byte, err error) ([]byte, error) {
-	if err != nil {
-		return nil, err
-	}
-	bad, other := 0, 0
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1b {
-				bad++
-			}
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError || r >= 0x80 && r < 0xa0 {
-			bad++
-		}
-		other++
-		i += n
-	}
-	if bad > 3 && (bad*20 > other+len(text)/20 || bad*4 > other) {
-		return nil, ErrText
-	}
-	return text, nil
 }
 
 func isASCII(b []byte) bool {

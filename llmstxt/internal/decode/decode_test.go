@@ -176,6 +176,51 @@ func TestBody_Bomb_IsTooLarge(t *testing.T) {
 	}
 }
 
+// Whoever has the right to a large body waits for it once, however often the body is packed.
+func TestBody_LargeInEachLayer_RoomIsAskedForOnce(t *testing.T) {
+	body := strings.Repeat("<p>words of a page that is packed", 30_000)
+	stored := func(w io.Writer) io.WriteCloser { z, _ := gzip.NewWriterLevel(w, gzip.NoCompression); return z }
+	best := func(w io.Writer) io.WriteCloser { z, _ := gzip.NewWriterLevel(w, gzip.BestCompression); return z }
+	window := func(w io.Writer) io.WriteCloser { return brotli.NewWriterLevel(w, 1) }
+	for name, c := range map[string]struct {
+		sent      []byte
+		encodings string
+	}{
+		"once":        {packed(t, body, best), "gzip"},
+		"twice":       {packed(t, string(packed(t, body, stored)), best), "gzip, gzip"},
+		"five times":  {packed(t, string(packed(t, string(packed(t, string(packed(t, string(packed(t, body, stored)), stored)), stored)), stored)), best), "gzip, gzip, gzip"},
+		"three times": {packed(t, string(packed(t, string(packed(t, body, stored)), window)), window), "gzip, br, br"},
+	} {
+		asked := map[bool]int{}
+		out, err := decode.Body(t.Context(), c.sent, c.encodings, 8<<20, 64<<10, func(large bool) (*bytes.Buffer, error) {
+			asked[large]++
+			return new(bytes.Buffer), nil
+		})
+		if err != nil || string(out) != body || asked[true] != 1 || asked[false] != 1 {
+			t.Errorf("%s: %v, %d bytes, asked %v", name, err, len(out), asked)
+		}
+	}
+}
+
+func TestBody_LayerThatIsNone_LeavesTheBody(t *testing.T) {
+	const body = "<title>Packed</title><p>Its server says more encodings than it has."
+	gz := string(packed(t, body, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }))
+	for _, encodings := range []string{"br, deflate, gzip", "deflate, gzip, identity", "utf-8, br, gzip", "gzip, gzip, gzip"} {
+		if out, err := decode.Body(t.Context(), []byte(gz), encodings, 1<<20, 64, nil); err != nil || string(out) != body {
+			t.Errorf("%s: %v, %.80q", encodings, err, out)
+		}
+	}
+}
+
+func TestStream_ManyLayers_IsRefused(t *testing.T) {
+	for n, refused := range map[int]bool{2: false, 4: true, 80_000: true} {
+		_, err := decode.Stream(strings.NewReader("\x3b"), strings.Repeat("identity,", n-1)+"identity")
+		if (err != nil) != refused {
+			t.Errorf("%d layers: %v", n, err)
+		}
+	}
+}
+
 func TestDecode_ContextEnded_Stops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -43,7 +43,8 @@ func (s *scanner) related() {
 			s.Up = a[1]
 		case rel == "next":
 			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
-		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref:
+		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref && s.hrefs+len(a[1]) <= maxHrefs:
+			s.hrefs += len(a[1])
 			s.Alternates = append(s.Alternates, Link{Href: a[1], Lang: a[2]})
 		case rel == "alternate" && s.Twin == "" && strings.HasPrefix(strings.ToLower(a[3]), "text/markdown"):
 			s.Twin = a[1]
@@ -53,7 +54,8 @@ func (s *scanner) related() {
 
 const (
 	maxAlternates = 100
-	maxHref       = 8000 // bytes
+	maxHref       = 8000      // bytes
+	maxHrefs      = 512 << 10 // bytes, of all links: to resolve one takes many times its length
 )
 
 func (s *scanner) addLink(l Link) {
@@ -66,6 +68,9 @@ func (s *scanner) addLink(l Link) {
 	}
 	at, ok := s.seen[l.Href]
 	if !ok {
+		if s.hrefs += len(l.Href); s.hrefs > maxHrefs {
+			return
+		}
 		at = len(s.Links)
 		s.seen[l.Href] = at
 		l.Lists = s.nav.group()

@@ -124,7 +124,7 @@ func (m *marker) run(ctx context.Context) error {
 	m.endPre()
 	m.flush()
 	if len(m.out) > m.limit {
-		m.out = []byte(plain.Clip(string(m.out), m.limit))
+		m.out = plain.Clip(m.out, m.limit)
 	}
 	return nil
 }
@@ -139,8 +139,8 @@ func (m *marker) words() {
 			piece = piece[:maxPiece]
 			if i := bytes.LastIndexByte(piece, ' '); i > 0 {
 				piece = piece[:i]
-			} else {
-				piece = raw[:len(plain.Clip(string(raw[:maxPiece+4]), maxPiece))]
+			} else if whole := plain.Clip(raw, maxPiece); len(whole) > 0 {
+				piece = whole
 			}
 		}
 		raw = raw[len(piece):]
@@ -238,6 +238,7 @@ func (m *marker) start(tag atom.Atom) {
 		}
 	case atom.Img:
 		m.image()
+		m.spill()
 	case atom.A:
 		m.open(tag, "", m.attrs("href")[0])
 	case atom.Strong, atom.B:
@@ -328,8 +329,10 @@ func (m *marker) end(tag atom.Atom) {
 	switch tag {
 	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
 		m.close(tag)
+		m.spill()
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		m.closeCode()
+		m.spill()
 	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
 		m.endPre()
 	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:

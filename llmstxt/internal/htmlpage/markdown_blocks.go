@@ -74,8 +74,8 @@ func escapeStart(text []byte) []byte {
 
 const pad = "         "
 
-// block writes lines behind the prefix of what is around them.
-func (m *marker) block(text []byte) {
+// block writes texts, each on lines of its own, behind the prefix of what is around them.
+func (m *marker) block(texts ...[]byte) {
 	m.first, m.rest = m.first[:0], m.rest[:0]
 	item := false
 	for i := range m.levels {
@@ -97,11 +97,13 @@ func (m *marker) block(text []byte) {
 	}
 	m.wasItem = item
 	prefix := m.first
-	for more := true; more && len(m.out) <= m.limit; {
-		var line []byte
-		line, text, more = bytes.Cut(text, []byte("\n"))
-		m.out = append(append(append(m.out, prefix...), line...), '\n')
-		prefix = m.rest
+	for _, text := range texts {
+		for more := true; more && len(m.out) <= m.limit; {
+			var line []byte
+			line, text, more = bytes.Cut(text, []byte("\n"))
+			m.out = append(append(append(m.out, prefix...), line...), '\n')
+			prefix = m.rest
+		}
 	}
 }
 
@@ -323,21 +325,24 @@ func (m *marker) endPre() {
 		return
 	}
 	m.pre = false
-	text := strings.Trim(strings.ReplaceAll(string(m.preText), "\r\n", "\n"), "\n")
+	text := m.preText
 	m.preText = m.preText[:0]
-	if strings.TrimSpace(text) == "" {
+	if bytes.Contains(text, []byte("\r\n")) {
+		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	}
+	if text = bytes.Trim(text, "\n"); len(bytes.TrimSpace(text)) == 0 {
 		return
 	}
 	if m.table != nil && m.table.inCell {
 		m.space()
 		m.openCode()
-		m.line = append(m.line, strings.ReplaceAll(plain.Collapse(text), "|", `\|`)...)
+		m.line = append(m.line, strings.ReplaceAll(plain.Collapse(string(text)), "|", `\|`)...)
 		m.closeCode()
 		return
 	}
-	fence := "```"
-	for strings.Contains(text, fence) && len(fence) < 12 {
-		fence += "`"
+	fence := []byte("```")
+	for bytes.Contains(text, fence) && len(fence) < 12 {
+		fence = append(fence, '`')
 	}
-	m.block([]byte(fence + m.lang + "\n" + text + "\n" + fence))
+	m.block([]byte(string(fence)+m.lang), text, fence)
 }

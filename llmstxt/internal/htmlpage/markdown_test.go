@@ -47,6 +47,7 @@ func TestMarkdown_Elements(t *testing.T) {
 		"shadow":      {"<x-y><template shadowrootmode=open><p>shown</p></template></x-y>", "shown\n"},
 		"streamed":    {"<div hidden id=S:0><p>moved into place</p></div>", "moved into place\n"},
 		"bad links":   {"<p><a href=javascript:x>a</a> <a href=mailto:x>b</a> <a name=x>c</a> <a href=y></a>", "a b c\n"},
+		"code, lines": {"<ul><li><pre>\r\n\r\n a\r\n\n b\r\n</pre><li><pre> \r\n </pre>", "- ```\n   a\n  \n   b\n  ```\n"},
 		"unclosed":    {"<p><b>a<p>b<ul><li><a href=x>c<li>d", "**a**\n\nb\n\n- [c](http://a.test/x)\n- d\n"},
 		"definitions": {"<dl><dt>term<dd>meaning</dl>", "term\n\nmeaning\n"},
 		"frames":      {"</main><frameset cols='1,2'><frame src=a.html><noframes><p>Words for those without frames.</p></noframes></frameset>", "Words for those without frames.\n"},
@@ -92,6 +93,15 @@ func TestMarkdown_LongText_LosesNothing(t *testing.T) {
 		}
 		if strings.Contains(text, "\n\n") {
 			t.Errorf("%s: there are two paragraphs", c[0])
+		}
+	}
+}
+
+// Bytes of which none begins a character are cut anywhere.
+func TestMarkdown_LongTextOfNoCharacters_Ends(t *testing.T) {
+	for _, tag := range []string{"<p>", "<pre>", "<h1>"} {
+		if text := markdown(t, "<main>"+tag+strings.Repeat("\x80", 100<<10)); !utf8.ValidString(text) || text == "" {
+			t.Errorf("%s: %d bytes", tag, len(text))
 		}
 	}
 }

@@ -86,6 +86,7 @@ type scanner struct {
 	lexer
 
 	seen     map[string]int // hrefs, to their numbers
+	hrefs    int            // bytes of all links' addresses
 	lastHref int            // of the link met last; -1: it leads nowhere
 	linkText []byte         // what stands in it
 	nav      navScanner

@@ -132,7 +132,7 @@ func StartsWith(text, words string) bool {
 }
 
 // Clip shortens to at most n bytes without cutting a character.
-func Clip(s string, n int) string {
+func Clip[T string | []byte](s T, n int) T {
 	if len(s) <= n {
 		return s
 	}

@@ -167,6 +167,7 @@ func tidyRef(s string) string {
 		return s
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	query := false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -218,8 +219,7 @@ func normalise(u *url.URL) *url.URL {
 		return nil
 	}
 	p := Escape(u.EscapedPath())
-	if low := strings.ToLower(p); strings.Contains(low, ";jsessionid=") {
-		i := strings.Index(low, ";jsessionid=")
+	if i := indexFold(p, ";jsessionid="); i >= 0 {
 		rest := p[i+1:]
 		if j := strings.IndexAny(rest, ";/"); j >= 0 {
 			p = p[:i] + rest[j:]
@@ -237,6 +237,20 @@ func normalise(u *url.URL) *url.URL {
 		return nil
 	}
 	return out
+}
+
+// indexFold is the index of a word of small ASCII letters in any case.
+func indexFold(s, word string) int {
+	for i := 0; i+len(word) <= len(s); i++ {
+		j := strings.IndexByte(s[i:], word[0])
+		if j < 0 {
+			break
+		}
+		if i += j; i+len(word) <= len(s) && strings.EqualFold(s[i:i+len(word)], word) {
+			return i
+		}
+	}
+	return -1
 }
 
 // hostName is a host in lower case and ASCII; "" if it cannot be a host. Numbers
@@ -307,65 +321,6 @@ func removeDots(p string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-// Escape decodes what never needed an escape, escapes what must have
-// one, and writes the rest in capitals.
-func Escape(s string) string {
-	clean := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c == '%' || c >= 0x7f || c <= ' ' || strings.IndexByte("\"<>`{}|^\\", c) >= 0 {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			d := unhex(s[i+1])<<4 | unhex(s[i+2])
-			if unreserved(d) {
-				b.WriteByte(d)
-			} else {
-				b.WriteByte('%')
-				b.WriteByte(upperHex[d>>4])
-				b.WriteByte(upperHex[d&15])
-			}
-			i += 2
-			continue
-		}
-		if c == '%' || c >= 0x7f || c <= ' ' || strings.IndexByte("\"<>`{}|^\\", c) >= 0 {
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
-			continue
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
-}
-
-const upperHex = "0123456789ABCDEF"
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c >= 'a':
-		return c - 'a' + 10
-	}
-	return c - 'A' + 10
-}
-
-func unreserved(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~*", c) >= 0 // the star for net/url, which mixes it up with its escape
-}
-
 // tracking are query parameters that name a visit and not a page.
 var tracking = map[string]bool{
 	"gclid": true, "gclsrc": true, "dclid": true, "gbraid": true, "wbraid": true, "fbclid": true,
@@ -380,6 +335,7 @@ func dropTracking(q string) string {
 		return ""
 	}
 	var b strings.Builder
+	b.Grow(len(q))
 	for part := range strings.SplitSeq(q, "&") {
 		name, _, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
