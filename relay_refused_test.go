@@ -81,7 +81,7 @@ func TestBreach_BrokenFrame_IsNotAnInternalError(t *testing.T) {
 		t.Errorf("got %v, want a close frame", f)
 	}
 	p.conn.Close()
-	w.wantLog(`msg=refused kind=relay status=400 err="a frame broke the format"`)
+	w.wantLog(`msg=refused kind=relay subject="" status=400 err="a frame broke the format"`)
 }
 
 func TestConnectMessage_Invalid_IsRefused(t *testing.T) {

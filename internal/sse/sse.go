@@ -36,6 +36,11 @@ const (
 	// Grace is how long after a stall a reader that comes back is still told.
 	Grace = 5 * time.Second
 
+	// The server ends the body when the handler has returned, which until then may
+	// write to a slow log: with the deadline of the last event the client would see
+	// a broken stream.
+	returning = time.Minute
+
 	// The deadline is renewed for each chunk of this many bytes.
 	chunk = 64 << 10
 )
@@ -164,7 +169,12 @@ func (s *Stream) Last(event []byte) error {
 	if _, err := s.w.Write(event); err != nil {
 		return lost(err)
 	}
-	return lost(s.flushers.Flush())
+	if err := s.flushers.Flush(); err != nil {
+		return lost(err)
+	}
+	s.deadline(returning)
+	s.staysCut()
+	return nil
 }
 
 // Cut makes a write that is under way, and every later one, fail. It may be

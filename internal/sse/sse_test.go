@@ -117,6 +117,31 @@ func TestStream_ReaderStallsForGood_IsCut(t *testing.T) {
 	})
 }
 
+// Between the last event and the end of the body the handler returns, past a log that
+// may be slow.
+func TestLast_HandlerReturnsLate_BodyCanEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := newWire()
+		s := open(t, w, r, time.Minute, func() {})
+		text := make(chan string)
+		go func() {
+			b, _ := io.ReadAll(r)
+			text <- string(b)
+		}()
+		if err := s.Last(event("last")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(6 * sse.Grace)
+		if _, err := w.Write([]byte("0\r\n\r\n")); err != nil {
+			t.Errorf("the server cannot end the body: %v", err)
+		}
+		w.conn.Close()
+		if got, want := <-text, "data: last\n\n0\r\n\r\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
 func TestStream_SlowReader_GoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, r := newWire()
