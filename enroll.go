@@ -184,7 +184,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		return fault.FromHost("site store", err)
 	}
 	out.url, out.files = url, files
-	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %v", site.BaseURL, site.Interval))
+	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, inWords(site.Interval)))
 	return nil
 }
 
@@ -213,6 +213,24 @@ func (g *Gateway) SiteChanged() http.Handler {
 		}
 		writeJSON(w, http.StatusAccepted, map[string]string{"next_crawl_at": next.UTC().Format(time.RFC3339)})
 	}))
+}
+
+// inWords writes how often a site is crawled.
+func inWords(every time.Duration) string {
+	const day = 24 * time.Hour
+	n, unit := every/time.Minute, "minute"
+	switch {
+	case every%day == 0:
+		n, unit = every/day, "day"
+	case every%time.Hour == 0:
+		n, unit = every/time.Hour, "hour"
+	case every%time.Minute != 0:
+		return every.String()
+	}
+	if n == 1 {
+		return unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 // errSecret refuses a call of a webhook.

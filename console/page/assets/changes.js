@@ -22,7 +22,7 @@ export function differences(before, after) {
   const all = make('div', { class: 'changes' }, make('p', {}, summary(found)));
   const section = (name, kind, list, more = () => []) => {
     if (!list.length) return;
-    all.append(make('h4', {}, name), make('ul', { class: `plain-list ${kind}` },
+    all.append(make('h3', {}, name), make('ul', { class: `plain-list ${kind}` },
       ...list.map((page) => make('li', {}, make('strong', {}, page.title), ' ', outward(page.address), ...more(page)))));
   };
   section('New', 'fresh', found.fresh);

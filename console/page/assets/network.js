@@ -71,7 +71,7 @@ async function look() {
   // What is shown was true once, and may not be now.
   const silent = failed?.reason.status === 0;
   find('network').classList.toggle('stale', silent);
-  if (heard) find('network-fresh').textContent = `${silent ? 'Last heard of at' : 'As of'} ${heard.toLocaleTimeString()}`;
+  if (heard) find('network-fresh').textContent = `${silent ? 'Last answer at' : 'As of'} ${heard.toLocaleTimeString()}`;
   timer = setTimeout(look, pause);
 }
 

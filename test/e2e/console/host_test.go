@@ -154,7 +154,7 @@ func TestEnrol_Site_ShowsItsSecretOnce(t *testing.T) {
 	p.says("#crawl-status", "Done.")
 	p.says("#crawl-hosted", "Webhook secret")
 	p.says("#crawl-hosted", manualURL)
-	p.says("#crawl-feed", "it is crawled again every 12h0m0s")
+	p.says("#crawl-feed", "it is crawled again every 12 hours")
 	p.shot("enrolled")
 	secret := p.text("#crawl-hosted code.secret")
 	if len(secret) < 16 {

@@ -124,7 +124,7 @@ func TestNetwork_TryEndAndSilence(t *testing.T) {
 	p.click("#tab-network")
 	p.says("#network-fresh", "As of")
 	g.Stop()
-	p.says("#network-fresh", "Last heard of at")
+	p.says("#network-fresh", "Last answer at")
 	p.await(`document.querySelector('#network').matches('.stale')`)
 	p.shot("network-stale")
 }
