@@ -30,6 +30,9 @@ func TestServe_AnswersOfItsOwn_SayThatTheyAreTheGateways(t *testing.T) {
 		for name, value := range header {
 			req.Header.Set(name, value)
 		}
+		if strings.HasSuffix(url, "/*") {
+			req.URL.Opaque = "*"
+		}
 		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -72,6 +75,10 @@ func TestServe_AnswersOfItsOwn_SayThatTheyAreTheGateways(t *testing.T) {
 		check("gateway", "HEAD", admin+path, nil)
 		check("gateway", "GET", admin+path, preflight)
 	}
+	check("gateway", "OPTIONS", g.HTTP("/*"), nil)
+	check("gateway", "OPTIONS", g.HTTP("/*"), preflight)
+	check("gateway", "OPTIONS", admin+"/*", nil)
+	check("gateway", "GET", g.HTTP("/*"), nil)
 	for _, path := range []string{"/", "/files/llms/llms.txt"} {
 		etag := ask("GET", g.HTTP(path), nil).Header.Get("ETag")
 		check("gateway", "GET", g.HTTP(path), map[string]string{"If-None-Match": etag})

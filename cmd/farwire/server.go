@@ -21,15 +21,30 @@ import (
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
 	s := &http.Server{
-		Handler:           h,
+		Handler:           asteriskForm(h),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:         fresh.state,
+
+		DisableGeneralOptionsHandler: true, // asteriskForm answers
 	}
 	s.RegisterOnShutdown(fresh.closeAll)
 	return s
+}
+
+// asteriskForm answers OPTIONS *, which asks about the server and no resource of it
+// (RFC 9110, section 9.3.7). net/http's own answer does not say whose it is.
+func asteriskForm(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions && r.RequestURI == "*" {
+			w.Header().Set("X-Farwire-From", "gateway")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // guardServer bounds the connections of a server that have shown no key. It is to
