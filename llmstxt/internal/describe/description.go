@@ -15,7 +15,7 @@ import (
 // sentence.
 func (d *describer) description(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p.Title)] >= manyForms {
+		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= manyForms || broken(desc, p.Evidence.Blocks) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
@@ -40,11 +40,13 @@ func (d *describer) shared(p *Page) string {
 // page's title into words: "API documentation for the Rust `Pot` struct in crate `tea`."
 const manyForms = 5
 
-// form is a description without the words of a title.
-func form(desc, title string) string {
+// form is a description without the words of its page's title.
+func form(desc string, p *Page) string {
 	words := map[string]bool{}
-	for w := range strings.FieldsFuncSeq(strings.ToLower(title), notWord) {
-		words[w] = true
+	for _, title := range []string{p.Title, p.Evidence.Title} {
+		for w := range strings.FieldsFuncSeq(strings.ToLower(title), notWord) {
+			words[w] = true
+		}
 	}
 	var b strings.Builder
 	for w := range strings.FieldsFuncSeq(strings.ToLower(desc), notWord) {
@@ -120,6 +122,27 @@ func worth(desc string) bool {
 func cutOff(s string) bool {
 	s = strings.TrimRight(s, " ])→»")
 	return strings.HasSuffix(s, "…") || strings.HasSuffix(s, "...")
+}
+
+// broken reports the beginning of a page's own text that a machine has cut off in the
+// middle of a sentence, or of a word.
+func broken(desc string, blocks []htmlpage.Block) bool {
+	if plain.IsComplete(desc) {
+		return false
+	}
+	said := 0
+	for _, b := range blocks {
+		if b.Kind == htmlpage.Omitted || len(b.Text) <= len(desc) {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(b.Text, desc); ok {
+			return strings.IndexAny(rest, ".!?;:。！？") != 0
+		}
+		if said++; said == 10 {
+			break
+		}
+	}
+	return false
 }
 
 // spaceless reports a text in a script that has no spaces between words.

@@ -56,7 +56,7 @@ func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 			d.descs[desc]++
 		}
 		if desc := pages[i].Evidence.Description; desc != "" {
-			d.forms[form(desc, pages[i].Title)]++
+			d.forms[form(desc, &pages[i])]++
 		}
 	}
 	return d
@@ -121,7 +121,7 @@ func (d *describer) excerpt(p *Page) string {
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	e, split := p.Evidence, p.Sentences
-	paragraphs := false
+	paragraphs, teasing := false, teases(e.Blocks)
 	for i, b := range e.Blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !all(split[i], drop) {
 			paragraphs = true
@@ -136,6 +136,9 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	for i, b := range e.Blocks {
 		if size > 4*d.limit {
 			break
+		}
+		if teasing && cutOff(b.Text) {
+			continue // what another page says
 		}
 		switch b.Kind {
 		case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
@@ -185,6 +188,21 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		}
 	}
 	return out
+}
+
+// teases reports a page with the beginnings of others: half of its texts are cut off.
+func teases(blocks []htmlpage.Block) bool {
+	cut, whole := 0, 0
+	for _, b := range blocks {
+		switch {
+		case b.Kind == htmlpage.Omitted || b.Kind == htmlpage.Heading || b.Kind == htmlpage.Title:
+		case cutOff(b.Text):
+			cut++
+		case isProse(b):
+			whole++
+		}
+	}
+	return cut > 1 && cut >= whole
 }
 
 func all(sentences []string, drop func(string) bool) bool {

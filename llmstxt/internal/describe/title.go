@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,7 +19,7 @@ import (
 // most begin with is a prefix. Neither is a matter of one page.
 
 // separators stand between a page's title and a site's.
-var separators = []string{" | ", " — ", " – ", " - ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > "}
+var separators = []string{" | ", " — ", " – ", " - ", " -- ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > "}
 
 // MaxTitle is how many characters a title has at most.
 const MaxTitle = 200
@@ -28,10 +27,11 @@ const MaxTitle = 200
 // affixes are what a site's titles have in common.
 type affixes struct {
 	suffix, prefix string // separators included
+	whole          string // the base page's title, if it is one of them without its separator
 }
 
 // findAffixes looks for the longest suffix and prefix that at least half of the
-// titles share, three of them at the least.
+// titles share, three of them at the least. The first is the base page's.
 func findAffixes(titles []string) affixes {
 	need := max(3, (len(titles)+1)/2)
 	if len(titles) == 2 {
@@ -64,6 +64,16 @@ func findAffixes(titles []string) affixes {
 	if len(titles) < 2 {
 		return affixes{}
 	}
+	// What fewer titles begin or end with is the site's name when its base page has that
+	// name and nothing else: "Soup – 3.0" and "Soup – 3.0: Building with libsoup".
+	for _, sep := range separators {
+		if whole := titles[0] + sep; (a.prefix == "" || a.prefix == whole) && prefixes[whole] >= 3 {
+			a.prefix, a.whole = whole, titles[0]
+		}
+		if whole := sep + titles[0]; (a.suffix == "" || a.suffix == whole) && suffixes[whole] >= 3 {
+			a.suffix, a.whole = whole, titles[0]
+		}
+	}
 	return a
 }
 
@@ -81,6 +91,9 @@ func bracket(t string, at int, sep string) bool {
 
 // name is the site's name as the affixes give it: the outermost part.
 func (a affixes) name() string {
+	if a.whole != "" {
+		return a.whole
+	}
 	s, last := a.suffix, true
 	if s == "" {
 		s, last = a.prefix, false
@@ -125,18 +138,23 @@ func setTitles(pages []Page) affixes {
 		}
 	}
 	a := findAffixes(raw)
-	count := map[string]int{}
+	count, headings := map[string]int{}, map[string]int{}
 	for i := range pages {
 		p := &pages[i]
-		p.Title = cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle), heading(p.Evidence), urlTitle(p.URL))
-		count[p.Title]++
+		headings[heading(p.Evidence)]++
+		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
+		if p.Title = said; said == "" {
+			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
+		} else {
+			count[said]++ // what its address alone gives a page is nobody's name
+		}
 	}
 	// Where titles agree, or say only the site's name, and headings do not, the
-	// headings are the titles.
-	for i := range pages {
+	// headings are the titles. "Synopsis" above several pages is none.
+	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
-		named := i > 0 && (a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title))
-		if h := heading(p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && !strings.EqualFold(h, a.name()) {
+		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
+		if h := heading(p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
 			count[p.Title]--
 			count[h]++
 			p.Title = h
@@ -215,168 +233,4 @@ func segmentTitle(s string) string {
 // isVersion reports a name such as "v2.3.4".
 func isVersion(s string) bool {
 	return len(s) > 1 && s[0] == 'v' && '0' <= s[1] && s[1] <= '9'
-}
-
-// siteTitle names the site by its base page, or by what all its titles have in
-// common where that says more.
-//
-// A base page may be a cover, whose title is one of a template; see covered.
-func siteTitle(pages []Page, a affixes, covered string) string {
-	base := &pages[0]
-	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
-		return covered
-	}
-	own, common := base.Title, a.name()
-	if unnamed(common) {
-		common = ""
-	}
-	if to := welcomed(own); to != "" {
-		return cmp.Or(common, to)
-	}
-	for _, sep := range separators {
-		if common != "" && strings.HasPrefix(own, common+sep) && len(own) > len(common+sep) {
-			return common // and behind it what the site has to offer
-		}
-	}
-	if !unnamed(own) && everywhere(pages, own) {
-		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
-	}
-	// "3.11 Documentation" of "Python 3.11 Documentation".
-	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
-	if !part && !unnamed(own) && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
-		return withoutVague(own)
-	}
-	e := base.Evidence
-	for _, t := range []string{common, e.SiteName, telling(e.Title), telling(e.OpenTitle), heading(e)} {
-		if t != "" && !unnamed(t) {
-			return t
-		}
-	}
-	return own
-}
-
-// everywhere reports a title that stands in those of most other pages.
-func everywhere(pages []Page, title string) bool {
-	n := 0
-	for i := range pages[1:] {
-		if t := pages[i+1].Title; t != title && !topic(t, title) && strings.Contains(strings.ToLower(t), strings.ToLower(title)) {
-			n++
-		}
-	}
-	return n >= 2 && n*2 > len(pages)-1
-}
-
-// welcomed is what a title bids welcome to, "" for other titles.
-func welcomed(title string) string {
-	low := strings.ToLower(title)
-	if len(low) != len(title) {
-		return ""
-	}
-	for _, w := range welcomes {
-		if rest, ok := strings.CutPrefix(low, w); ok {
-			if to := strings.TrimRight(title[len(title)-len(rest):], " !.！"); to != "" && !unnamed(to) {
-				return to
-			}
-		}
-	}
-	return ""
-}
-
-// welcomes are longest first where one begins another.
-var welcomes = []string{"hello from ", "welcome to the ", "welcome to ", "willkommen bei ", "willkommen auf ", "willkommen zur ", "willkommen zu ", "bienvenue sur ",
-	"bienvenue à ", "bienvenue dans ", "bienvenido a ", "bienvenidos a ", "benvenuto in ", "benvenuti in ", "benvenuti su ", "bem-vindo ao ",
-	"bem-vindo à ", "bem-vindo a ", "welkom bij ", "välkommen till ", "velkommen til ", "tervetuloa ", "witamy w ", "vítejte v ",
-	"добро пожаловать в ", "ласкаво просимо до ", "欢迎使用", "欢迎来到", "歡迎使用", "ようこそ"}
-
-// covered is the name of the section that holds most pages of a site whose base page
-// has no heading and a title that its pages do not speak of, while they do of the
-// section's name: "Gnuplot" below "figures". It is "" for other sites.
-func covered(pages []Page) string {
-	if heading(pages[0].Evidence) != "" {
-		return ""
-	}
-	count := map[string]int{}
-	for i := range pages[1:] {
-		count[cmp.Or(pages[i+1].whole, pages[i+1].Section)]++
-	}
-	for name, n := range count {
-		if n*2 > len(pages) && name != All && name != General && name != Rest && !unnamed(name) {
-			of := mentions(pages, name)
-			for w := range strings.FieldsFuncSeq(pages[0].Title, notWord) {
-				if mentions(pages, w)*2 > of {
-					return ""
-				}
-			}
-			if of*5 >= len(pages) {
-				return name
-			}
-		}
-	}
-	return ""
-}
-
-// mentions counts the pages that speak of a word.
-func mentions(pages []Page, word string) (n int) {
-	word = strings.ToLower(word)
-	for i := range pages {
-		if slices.ContainsFunc(pages[i].Evidence.Blocks, func(b htmlpage.Block) bool { return strings.Contains(strings.ToLower(b.Text), word) }) {
-			n++
-		}
-	}
-	return n
-}
-
-// withoutVague is a title without what names no site: "Foo" of "Foo | Home".
-func withoutVague(title string) string {
-	for _, sep := range separators {
-		for _, part := range strings.Split(title, sep) {
-			if part != title && vague(part) {
-				if t := telling(title); t != "" {
-					return t
-				}
-			}
-		}
-	}
-	return title
-}
-
-// topic reports a title that names a page and not the site: none of the words of
-// the site's name is in it.
-func topic(own, name string) bool {
-	words := map[string]bool{}
-	for w := range strings.FieldsFuncSeq(strings.ToLower(own), notWord) {
-		words[w] = true
-	}
-	for w := range strings.FieldsFuncSeq(strings.ToLower(name), notWord) {
-		if words[w] || len(w) > 3 && strings.Contains(strings.ToLower(own), w) {
-			return false
-		}
-	}
-	return true
-}
-
-func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
-
-// telling is the longest part of a title that is not vague: "Foo 1.2 Manual" of
-// "Top (Foo 1.2 Manual)".
-func telling(title string) string {
-	parts := []string{title}
-	for _, sep := range append(separators, " (") {
-		var next []string
-		for _, p := range parts {
-			next = append(next, strings.Split(p, sep)...)
-		}
-		parts = next
-	}
-	best := ""
-	for _, p := range parts {
-		p = strings.TrimSpace(p)
-		if strings.Count(p, "(") < strings.Count(p, ")") {
-			p = strings.TrimSuffix(p, ")")
-		}
-		if !unnamed(p) && utf8.RuneCountInString(p) > utf8.RuneCountInString(best) {
-			best = p
-		}
-	}
-	return best
 }

@@ -111,5 +111,16 @@ func vague(title string) bool {
 // kinds of books name sections, but no site.
 var kinds = plain.Set("manual guide userguide usermanual usersguide reference referencemanual handbook tutorial help api apireference apidocumentation apidocs")
 
+// generated are the titles that generators of documentation give a base page.
+var generated = plain.Set("jsdoc jsdochome rdocdocumentation swaggerui redoc javadoc phpdocumentor generateddocumentation doxygen doxygendocumentation")
+
+// byGenerator reports a title that a generator of documentation made up.
+func byGenerator(title string) bool {
+	k := plain.Key(title)
+	return generated[k] || strings.Contains(k, "documentationbyyard")
+}
+
 // unnamed reports a title that names no site.
-func unnamed(title string) bool { return vague(title) || kinds[plain.Key(title)] }
+func unnamed(title string) bool {
+	return vague(title) || kinds[plain.Key(title)] || byGenerator(title)
+}

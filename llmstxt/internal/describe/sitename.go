@@ -1,0 +1,227 @@
+package describe
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
+
+// The name of a site, which is the heading of its file.
+
+// siteTitle names the site by its base page, or by what all its titles have in
+// common where that says more.
+//
+// A base page may be a cover, whose title is one of a template; see covered.
+func siteTitle(pages []Page, a affixes, covered string) string {
+	base := &pages[0]
+	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
+		return covered
+	}
+	if h := namedHeading(base.Evidence); h != "" && byGenerator(base.Evidence.Title) {
+		return h
+	}
+	own, common := base.Title, a.name()
+	if unnamed(common) {
+		common = ""
+	}
+	if name := ofAll(pages); common == "" && name != "" && !unnamed(own) && topic(own, name) {
+		return name
+	}
+	if !unnamed(own) && common != "" && topic(own, common) && partOfMost(pages, own) {
+		return own // "pot package - example.org/pot" of a host with other packages
+	}
+	if to := welcomed(own); to != "" {
+		return cmp.Or(common, to)
+	}
+	for _, sep := range separators {
+		if common != "" && strings.HasPrefix(own, common+sep) && len(own) > len(common+sep) {
+			return common // and behind it what the site has to offer
+		}
+	}
+	if !unnamed(own) && everywhere(pages, own) {
+		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
+	}
+	// "3.11 Documentation" of "Python 3.11 Documentation".
+	part := common != own && strings.Contains(strings.ToLower(common), strings.ToLower(own))
+	if !part && !unnamed(own) && (common == "" || own == base.Evidence.Title || !topic(own, common)) {
+		return withoutVague(own)
+	}
+	e := base.Evidence
+	for _, t := range []string{common, e.SiteName, telling(e.Title), telling(e.OpenTitle), namedHeading(e)} {
+		if t != "" && !unnamed(t) {
+			return t
+		}
+	}
+	return own
+}
+
+// namedHeading is the first of a page's headings that may be a site's name.
+func namedHeading(e *htmlpage.Evidence) string {
+	for _, b := range e.Blocks {
+		if (b.Kind == htmlpage.Title || b.Kind == htmlpage.Heading) && !unnamed(b.Text) {
+			return b.Text
+		}
+	}
+	return ""
+}
+
+// ofAll is the name that most pages have for their site (og:site_name), "" if they
+// have none in common.
+func ofAll(pages []Page) string {
+	name, n := pages[0].Evidence.SiteName, 0
+	for i := range pages {
+		if pages[i].Evidence.SiteName == name {
+			n++
+		}
+	}
+	if name == "" || n < 3 || n*2 <= len(pages) || unnamed(name) {
+		return ""
+	}
+	return name
+}
+
+// partOfMost reports a title one of whose parts stands in the titles of most other
+// pages.
+func partOfMost(pages []Page, title string) bool {
+	for _, sep := range separators {
+		if parts := strings.Split(title, sep); len(parts) > 1 && slices.ContainsFunc(parts, func(part string) bool {
+			return !unnamed(part) && everywhere(pages, strings.TrimSpace(part))
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// everywhere reports a title that stands in those of most other pages.
+func everywhere(pages []Page, title string) bool {
+	n := 0
+	for i := range pages[1:] {
+		if t := pages[i+1].Title; t != title && !topic(t, title) && strings.Contains(strings.ToLower(t), strings.ToLower(title)) {
+			n++
+		}
+	}
+	return n >= 2 && n*2 > len(pages)-1
+}
+
+// welcomed is what a title bids welcome to, "" for other titles.
+func welcomed(title string) string {
+	low := strings.ToLower(title)
+	if len(low) != len(title) {
+		return ""
+	}
+	for _, w := range welcomes {
+		if rest, ok := strings.CutPrefix(low, w); ok {
+			if to := strings.TrimRight(title[len(title)-len(rest):], " !.！"); to != "" && !unnamed(to) {
+				return to
+			}
+		}
+	}
+	return ""
+}
+
+// welcomes are longest first where one begins another.
+var welcomes = []string{"hello from ", "welcome to the ", "welcome to ", "willkommen bei ", "willkommen auf ", "willkommen zur ", "willkommen zu ", "bienvenue sur ",
+	"bienvenue à ", "bienvenue dans ", "bienvenido a ", "bienvenidos a ", "benvenuto in ", "benvenuti in ", "benvenuti su ", "bem-vindo ao ",
+	"bem-vindo à ", "bem-vindo a ", "welkom bij ", "välkommen till ", "velkommen til ", "tervetuloa ", "witamy w ", "vítejte v ",
+	"добро пожаловать в ", "ласкаво просимо до ", "欢迎使用", "欢迎来到", "歡迎使用", "ようこそ"}
+
+// covered is the name of the section that holds most pages of a site whose base page
+// has no heading and a title that its pages do not speak of, while they do of the
+// section's name: "Gnuplot" below "figures". It is "" for other sites.
+func covered(pages []Page) string {
+	if heading(pages[0].Evidence) != "" {
+		return ""
+	}
+	count := map[string]int{}
+	for i := range pages[1:] {
+		count[cmp.Or(pages[i+1].whole, pages[i+1].Section)]++
+	}
+	for name, n := range count {
+		if n*2 > len(pages) && name != All && name != General && name != Rest && !unnamed(name) {
+			of := mentions(pages, name)
+			for w := range strings.FieldsFuncSeq(pages[0].Title, notWord) {
+				if mentions(pages, w)*2 > of {
+					return ""
+				}
+			}
+			if of*5 >= len(pages) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// mentions counts the pages that speak of a word.
+func mentions(pages []Page, word string) (n int) {
+	word = strings.ToLower(word)
+	for i := range pages {
+		if slices.ContainsFunc(pages[i].Evidence.Blocks, func(b htmlpage.Block) bool { return strings.Contains(strings.ToLower(b.Text), word) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// withoutVague is a title without what names no site: "Foo" of "Foo | Home".
+func withoutVague(title string) string {
+	for _, sep := range separators {
+		for _, part := range strings.Split(title, sep) {
+			if part != title && vague(part) {
+				if t := telling(title); t != "" {
+					return t
+				}
+			}
+		}
+	}
+	return title
+}
+
+// topic reports a title that names a page and not the site: none of the words of
+// the site's name is in it.
+func topic(own, name string) bool {
+	words := map[string]bool{}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(own), notWord) {
+		words[w] = true
+	}
+	for w := range strings.FieldsFuncSeq(strings.ToLower(name), notWord) {
+		if words[w] || len(w) > 3 && strings.Contains(strings.ToLower(own), w) {
+			return false
+		}
+	}
+	return true
+}
+
+func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
+
+// telling is the longest part of a title that is not vague: "Foo 1.2 Manual" of
+// "Top (Foo 1.2 Manual)".
+func telling(title string) string {
+	if byGenerator(title) {
+		return ""
+	}
+	parts := []string{title}
+	for _, sep := range append(separators, " (") {
+		var next []string
+		for _, p := range parts {
+			next = append(next, strings.Split(p, sep)...)
+		}
+		parts = next
+	}
+	best := ""
+	for _, p := range parts {
+		p = strings.TrimSpace(p)
+		if strings.Count(p, "(") < strings.Count(p, ")") {
+			p = strings.TrimSuffix(p, ")")
+		}
+		if !unnamed(p) && utf8.RuneCountInString(p) > utf8.RuneCountInString(best) {
+			best = p
+		}
+	}
+	return best
+}

@@ -1,0 +1,132 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// titled is a site with a base page and others, by their titles; each has a heading and
+// what stands in its head.
+func titled(base, heading, head string, titles ...string) *web {
+	w := &web{pages: map[string]answer{}}
+	page := func(title, heading, body string, n int) answer {
+		return html(fmt.Sprintf("<html lang=en><title>%s</title>%s<main><h1>%s</h1><p>%s Page %s has %d of them in its cupboard.</p>%s</main>", title, head, heading, gadget, word(n), n+2, body))
+	}
+	list := ""
+	for i, title := range titles {
+		list += fmt.Sprintf("<li><a href=/%s>%s</a>", word(i), word(i))
+		w.pages["http://docs.test/"+word(i)] = page(title, "The "+word(i)+" of it", "", i)
+	}
+	w.pages["http://docs.test/"] = page(base, heading, "<ul>"+list+"</ul>", 100)
+	return w
+}
+
+func titlesOf(s *llmstxt.CrawledSite) string {
+	var all []string
+	for _, p := range s.Pages[1:] {
+		all = append(all, p.Title)
+	}
+	return s.Title + ": " + strings.Join(all, ", ")
+}
+
+func TestTitles_BeginWithTheBasePagesTitle_LoseIt(t *testing.T) {
+	for _, c := range []struct{ base, form string }{
+		{"Soup – 3.0", "Soup – 3.0: %s"}, {"Erlang", "Erlang -- %s"}, {"Tea Help", "%s | Tea Help"}, {"Tea", "%s — Tea"},
+	} {
+		var titles []string
+		for _, own := range []string{"Cookies", "Logging", "Building"} {
+			titles = append(titles, fmt.Sprintf(c.form, own))
+		}
+		titles = append(titles, "Pot.Lid", "Pot.Spout", "Pot.Handle", "Pot.Bottom", "Pot.Filter") // without the name
+		s := everyWay(t, titled(c.base, c.base, "", titles...), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), c.base+": Cookies, Logging, Building, Pot.Lid, Pot.Spout, Pot.Handle, Pot.Bottom, Pot.Filter"; got != want {
+			t.Errorf("%s: %q, want %q", c.form, got, want)
+		}
+	}
+}
+
+func TestSite_Title_GeneratorsTitle_HeadingIsTaken(t *testing.T) {
+	for _, base := range []string{"JSDoc: Home", "RDoc Documentation", "Documentation by YARD 0.9.24", "File: README — Documentation by YARD 0.9.24", "Swagger UI", "Generated Documentation"} {
+		_, end, _ := strings.Cut(base, "README")
+		s := everyWay(t, titled(base, "Kettle.js", "", "Pot"+end, "Lid"+end, "Cup"+end), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), "Kettle.js: Pot, Lid, Cup"; got != want {
+			t.Errorf("%s: %q, want %q", base, got, want)
+		}
+	}
+}
+
+func TestSite_Title_BasePageIsAChapter_NameOfAllPagesIsTaken(t *testing.T) {
+	const name = "<meta property=og:site_name content='Teapot API'>"
+	for base, want := range map[string]string{
+		"Install": "Teapot API", "Teapot by example": "Teapot by example", "The API": "The API", "Quick start": "Teapot API",
+	} {
+		s := everyWay(t, titled(base, base, name, "Pots", "Lids", "Cups"), "http://docs.test/", llmstxt.Options{})
+		if s.Title != want {
+			t.Errorf("%s: %q, want %q", base, s.Title, want)
+		}
+	}
+}
+
+// A host of many packages names itself in all titles.
+func TestSite_Title_PartOfAHost_IsItsOwn(t *testing.T) {
+	w := titled("tea package - example.org/tea - Packages", "tea", "", "cup package - example.org/tea/cup - Packages", "pot package - example.org/tea/pot - Packages", "lid package - example.org/tea/lid - Packages")
+	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Title != "tea package - example.org/tea" {
+		t.Errorf("%q", s.Title)
+	}
+}
+
+func TestTitles_HeadingOfSeveralPages_IsNoTitle(t *testing.T) {
+	w := titled("tea-1.0", "tea-1.0", "", "Data.Tea", "Data.Pot", "Data.Cup", "Data.Tea", "Data.Pot", "")
+	for i := range 6 {
+		at := "http://docs.test/" + word(i)
+		a := w.pages[at]
+		heading := "Synopsis"
+		if i == 4 {
+			heading = "Notes on pots"
+		}
+		a.body = strings.Replace(a.body, "The "+word(i)+" of it", heading, 1)
+		w.pages[at] = a
+	}
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+	if got, want := titlesOf(s), "tea-1.0: Data.Tea, Data.Pot, Data.Cup, Data.Tea, Notes on pots, Synopsis"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A generator's or a plugin's description that is the page's beginning, cut at so many characters.
+func TestExcerpt_DescriptionCutInASentence_IsNotTaken(t *testing.T) {
+	const text = "The installer copies the program into your home folder and adds it to the path. It needs no administrator and leaves nothing behind."
+	for _, n := range []int{30, 37, 61, 100} {
+		for _, meta := range []string{"name=description", "property=og:description"} {
+			p := one(t, "<title>Install</title><meta "+meta+" content='"+text[:n]+"'><main><h1>Install</h1><p>"+text+"</p></main>", llmstxt.Options{})
+			if !strings.HasPrefix(text, p.Note) || !strings.HasSuffix(p.Note, "path.") && !strings.HasSuffix(p.Note, "behind.") {
+				t.Errorf("%d of %s: %q", n, meta, p.Note)
+			}
+		}
+	}
+	// What ends with the sentence lacks its full stop alone.
+	p := one(t, "<title>Install</title><meta name=description content='"+text[:78]+"'><main><h1>Install</h1><p>"+text+"</p></main>", llmstxt.Options{})
+	if p.Note != text[:79] {
+		t.Errorf("%q, want %q", p.Note, text[:79])
+	}
+}
+
+func TestExcerpt_TeasersOfOthers_AreNotTaken(t *testing.T) {
+	for _, end := range []string{"…", "...", " […]", " [...]", "… »"} {
+		teasers := ""
+		for i := range 3 {
+			teasers += fmt.Sprintf("<article><h2><a href=/%s>Pot %d</a></h2><p>Pots of sort %d are made of iron and nothing else. They keep the wa%s</p></article>", word(i), i, i, end)
+		}
+		p := one(t, "<title>Pots</title><main><h1>Pots</h1>"+teasers+"</main>", llmstxt.Options{})
+		if strings.Contains(p.Excerpt, "iron") {
+			t.Errorf("%s: %q", end, p.Excerpt)
+		}
+		p = one(t, "<title>Pots</title><main><h1>Pots</h1><p>"+gadget+"</p>"+teasers+"</main>", llmstxt.Options{})
+		if p.Excerpt != gadget {
+			t.Errorf("%s: %q", end, p.Excerpt)
+		}
+	}
+}
