@@ -184,3 +184,37 @@ func TestSections_NameOfTheSiteBeforeItsMenu_NamesNoSection(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+// listed is a base page with three lists of three links each, behind what names them, and
+// a text before them all.
+func listed(before string, names ...string) *web {
+	w := &web{pages: map[string]answer{}}
+	body := before
+	for n, name := range names {
+		body += name + "<ul>"
+		for i := range 3 {
+			l := word(3*n + i)
+			w.pages["http://docs.test/"+l] = doc("Page " + l)
+			body += "<li><a href=/" + l + ">" + l + "</a>"
+		}
+		body += "</ul>"
+	}
+	w.pages["http://docs.test/"] = html("<title>Tea</title><main><h1>Tea</h1><p>" + gadget + "</p>" + body + "</main>")
+	return w
+}
+
+func TestSections_LinkInASentenceFirst_StandsInItsList(t *testing.T) {
+	before := fmt.Sprintf("<p>Most people begin with <a href=/%s>this</a> and then go on to <a href=/%s>that</a>.</p>", word(0), word(4))
+	if got, want := contents(t, listed(before, "<p>Guides</p>", "<p>Tools:</p>", "<p>Manuals</p>"), "http://docs.test/"), "Guides 3, Tools 3, Manuals 3"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestSections_SentenceThatLeadsToAList_NamesNone(t *testing.T) {
+	for _, lead := range []string{"Builtins to do a task, like:", "And here is the full list:", "Lesen Sie bitte zuerst das:"} {
+		w := listed("", "<p>"+lead+"</p>", "<p>"+lead+" it:</p>", "<p>Now and then also "+lead+"</p>")
+		if got := contents(t, w, "http://docs.test/"); got != "Pages 9" {
+			t.Errorf("%s: %s", lead, got)
+		}
+	}
+}

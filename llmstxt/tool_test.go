@@ -90,3 +90,27 @@ func TestDescription_WithoutFullStop_GetsThatOfItsScript(t *testing.T) {
 		}
 	}
 }
+
+// What a calendar links to says only what was written on a day.
+func TestCrawl_DaysOfACalendar_AreLeftOutAndFollowed(t *testing.T) {
+	for _, day := range []string{"/2025/03/", "/2025/03/07/", "/news/2024/11", "/news/2024/1/9/"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Daily", day), "http://docs.test/2025/03/07/kettle": doc("A kettle")}}
+		list := "<title>A day | Daily</title><main><h1>A day</h1><h2><a href=/2025/03/07/kettle>A kettle</a></h2><p>This page explains a kettle in one [&hellip;]</p></main>"
+		w.pages["http://docs.test"+day] = html(list)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != 2 || reasons(s)[day] != llmstxt.SkipTool {
+			t.Errorf("%s: %d pages, want 2; %v", day, len(s.Pages), reasons(s))
+		}
+		// A letter that is written once a day is a page.
+		w.pages["http://docs.test"+day] = html("<title>A day | Daily</title><main><h1>A day</h1><p>On this day the council of the town has agreed at last on how large a kettle may be.</p><a href=/2025/03/07/kettle>A kettle</a></main>")
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 3 {
+			t.Errorf("%s with words: %d pages, want 3; %v", day, len(s.Pages), reasons(s))
+		}
+	}
+	for _, page := range []string{"/2025/", "/2025/03/kettle", "/rfc/9110/3", "/2025/03/07/2"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Daily", page), "http://docs.test" + page: html("<title>Short | Daily</title><main><h1>Short</h1><p>Nothing much.</p></main>")}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+			t.Errorf("%s: %d pages, want 2; %v", page, len(s.Pages), reasons(s))
+		}
+	}
+}

@@ -379,8 +379,8 @@ func secondary(p *Page) bool {
 		return true // the source, as Sphinx lists it
 	}
 	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
-	if strings.HasSuffix(slug, "_source") {
-		return true // a file, as Doxygen lists it
+	if strings.HasSuffix(slug, "_source") || strings.HasPrefix(p.Title, "Source: ") {
+		return true // a file, as Doxygen and JSDoc list it
 	}
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
@@ -396,4 +396,5 @@ var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex searc
 	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
 	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
 	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
-	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex`)
+	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
+	indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)

@@ -3,6 +3,7 @@ package describe
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -10,7 +11,7 @@ import (
 )
 
 // IsTool reports a page that its address calls a cart, a search, a log-in, a list of
-// tags, the second page of a list or another such, and that has no paragraph to say. One that says something,
+// tags or of what was written on a day, the second page of a list or another such, and that has no paragraph to say. One that says something,
 // such as a guide to the search, is a page like others, and so are files of a tree
 // that a generator wrote, whose links are all it takes to come there.
 func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
@@ -20,7 +21,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 		return false
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
-	if !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) {
+	if !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) {
 		return false
 	}
 	for _, b := range e.Blocks {
@@ -29,6 +30,17 @@ func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 		}
 	}
 	return true
+}
+
+// isDate reports an address that ends with a month or a day: /2025/03/, /news/2025/03/01.
+func isDate(p string) bool {
+	parts := strings.Split(strings.Trim(p, "/"), "/")
+	for i, year := range parts {
+		if rest := parts[i+1:]; number(year) && len(year) == 4 && (year[0] == '1' || year[0] == '2') && (len(rest) == 1 || len(rest) == 2) {
+			return !slices.ContainsFunc(rest, func(s string) bool { return !number(s) || len(s) > 2 })
+		}
+	}
+	return false
 }
 
 // number reports a decimal one, of the second and further pages of a list.

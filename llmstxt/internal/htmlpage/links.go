@@ -75,6 +75,8 @@ func (s *scanner) addLink(l Link) {
 		s.seen[l.Href] = at
 		l.Lists = s.nav.group()
 		s.Links = append(s.Links, l)
+	} else if s.Links[at].Lists == [2]string{} && len(s.nav.lists) > 0 {
+		s.Links[at].Lists = s.nav.group() // a sentence named it before its list did
 	}
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.lastHref = at

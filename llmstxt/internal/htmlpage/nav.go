@@ -67,7 +67,8 @@ func (n *navScanner) open() bool {
 	return name != ""
 }
 
-// navName takes the ornaments off a label; "" for what is a sentence.
+// navName takes the ornaments off a label; "" for what is a sentence, or leads to the list
+// as one does: "Builtins to do a task, like:".
 func navName(label string) string {
 	ornament := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("()\"'“”‘’«»?!", r)
@@ -76,10 +77,16 @@ func navName(label string) string {
 	if !plain.LanguageName(name) {
 		name = strings.TrimRightFunc(name, ornament)
 	}
-	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 || skips(name) {
+	if strings.Contains(name, ". ") || strings.HasSuffix(strings.TrimSpace(label), ".") || len(name) < 2 || skips(name) || leadsIn(label) {
 		return ""
 	}
 	return name
+}
+
+// leadsIn reports the end of a sentence before a list: four words or more and a colon.
+func leadsIn(label string) bool {
+	label = strings.TrimSpace(label)
+	return (strings.HasSuffix(label, ":") || strings.HasSuffix(label, "：")) && len(strings.Fields(label)) >= 4
 }
 
 // skips reports the words of a link past the navigation, which stands before its
