@@ -89,6 +89,10 @@ func confine(lines []string, scope string, had []cookie, https bool) []string {
 	}
 	var out []string
 	kept := slices.DeleteFunc(slices.Clone(had), func(c cookie) bool { return !strings.HasPrefix(c.name, cookiePrefix) })
+	at := make(map[string]int, len(kept)) // by name; an answer may have thousands
+	for i, c := range kept {
+		at[c.name] = i
+	}
 	for _, line := range lines {
 		pair, rest, _ := strings.Cut(line, ";")
 		name, value, found := strings.Cut(strings.TrimSpace(pair), "=")
@@ -113,17 +117,20 @@ func confine(lines []string, scope string, had []cookie, https bool) []string {
 			}
 		}
 		out = append(out, text+attributes)
-		i := slices.IndexFunc(kept, func(k cookie) bool { return k.name == c.name })
+		i, known := at[c.name]
 		switch {
-		case gone && i >= 0:
-			kept = slices.Delete(kept, i, i+1)
+		case gone && known:
+			kept[i].name = ""
+			delete(at, c.name)
 		case gone:
-		case i >= 0:
+		case known:
 			kept[i] = c // it keeps its age
 		default:
+			at[c.name] = len(kept)
 			kept = append(kept, c)
 		}
 	}
+	kept = slices.DeleteFunc(kept, func(c cookie) bool { return c.name == "" })
 	if len(out) == 0 {
 		return nil
 	}
