@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -15,7 +16,7 @@ import (
 )
 
 // DirectOptions are the options of [Direct]. The zero value is an exit called
-// local in country ZZ that reaches public addresses.
+// local in country ZZ that reaches public addresses. A negative number is refused.
 type DirectOptions struct {
 	Slug    string // empty: local
 	Country string // empty: ZZ
@@ -65,6 +66,9 @@ func Direct(o DirectOptions) (Exit, error) {
 	if err := o.Policy.valid(); err != nil {
 		return Exit{}, fmt.Errorf("agent: DirectOptions.Policy: %w", err)
 	}
+	if err := errors.Join(notNegative("DirectOptions.ResolveTimeout", o.ResolveTimeout), notNegative("DirectOptions.DialTimeout", o.DialTimeout)); err != nil {
+		return Exit{}, fmt.Errorf("agent: %w", err)
+	}
 	d := newDialer(o)
 	e.ObeysRules = true
 	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -94,6 +98,14 @@ type dialer struct {
 
 	// open makes the connection, guarded by the dialer it is given.
 	open func(context.Context, *net.Dialer, string) (net.Conn, error)
+}
+
+// notNegative refuses a negative number of an option, whose zero stands for its default.
+func notNegative[T int | time.Duration](field string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("%s is negative", field)
+	}
+	return nil
 }
 
 func newDialer(o DirectOptions) *dialer {

@@ -46,7 +46,7 @@ type PoolOptions struct {
 	// the log, where proxies stand in front of the pool. Nil: the connection's.
 	ClientAddr func(*http.Request) netip.Addr
 
-	// MaxAgents is how many links there may be at a time; 0: 10000.
+	// MaxAgents is how many links there may be at a time; 0: 10000. A negative number is refused.
 	MaxAgents int
 
 	Logger *slog.Logger // nil: slog.Default()
@@ -116,6 +116,9 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {
 		return nil, errors.New("agent: PoolOptions.LocalOnly is set together with Secret or Records")
+	}
+	if err := notNegative("PoolOptions.MaxAgents", o.MaxAgents); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
 	}
 	if !o.LocalOnly && o.Secret == "" && len(o.Records) == 0 {
 		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one of them, or LocalOnly if no agent should")

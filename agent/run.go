@@ -19,6 +19,10 @@ import (
 )
 
 // RunOptions are the options of [Run]. Gateways, and Secret or ReadSecret, are required.
+//
+// In every number zero stands for the default that the field names. A negative number
+// means what the field says, in DrainTimeout; everywhere else Run refuses it with the name
+// of the field.
 type RunOptions struct {
 	// Gateways are the URLs (http, https, ws or wss) of the gateways to serve.
 	// A URL that does not end in /agents/attach gets that added to its path.
@@ -119,10 +123,10 @@ func newRunner(o RunOptions) (*runner, error) {
 	switch {
 	case len(o.Gateways) == 0:
 		return nil, errors.New("RunOptions.Gateways is empty")
-	case o.Links < 0:
-		return nil, errors.New("RunOptions.Links is negative")
-	case o.MaxSessions < 0:
-		return nil, errors.New("RunOptions.MaxSessions is negative")
+	}
+	if err := errors.Join(notNegative("RunOptions.Links", o.Links), notNegative("RunOptions.MaxSessions", o.MaxSessions),
+		notNegative("RunOptions.ResolveTimeout", o.ResolveTimeout), notNegative("RunOptions.DialTimeout", o.DialTimeout)); err != nil {
+		return nil, err
 	}
 	if _, err := r.secret(); err != nil {
 		return nil, fmt.Errorf("RunOptions.Secret %w", err)

@@ -40,7 +40,10 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 		return nil, err
 	}
 	began := time.Now()
-	c := newCrawler(base, u, o)
+	c, err := newCrawler(base, u, o)
+	if err != nil {
+		return nil, err
+	}
 	c.began = began.UTC().Truncate(time.Second) // survives JSON
 	defer c.threads.Close()
 	defer func() {
@@ -107,8 +110,11 @@ func baseURL(base string) (*url.URL, error) {
 // glob is a pattern for paths.
 type glob = *regexp.Regexp
 
-func newCrawler(base string, asked *url.URL, o Options) *crawler {
-	o = o.withDefaults()
+func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
@@ -132,7 +138,7 @@ func newCrawler(base string, asked *url.URL, o Options) *crawler {
 			c.previous[p.URL] = p
 		}
 	}
-	return c
+	return c, nil
 }
 
 // crawler is one crawl. What is below the line belongs to Crawl's goroutine.

@@ -39,7 +39,8 @@ type PageText struct {
 // after EnhanceOptions.Timeout.
 type Reword func(context.Context, Part) (string, error)
 
-// EnhanceOptions tunes Enhance. The zero value is usable.
+// EnhanceOptions tunes Enhance. The zero value is usable. A negative number counts as
+// zero.
 type EnhanceOptions struct {
 	Size     int           // bytes of a part with its page texts; 0: 48 KiB
 	PageText int           // bytes of each page's text; 0: 1500

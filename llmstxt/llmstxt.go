@@ -31,13 +31,20 @@
 package llmstxt
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
 
-// Options says how to crawl. The zero value is usable. A field out of its
-// range is brought to the nearest value that makes sense, never an error.
+// Options says how to crawl. The zero value is usable.
+//
+// In every number zero stands for the default that the field names. A negative number
+// means none where the field says so; everywhere else Crawl and Newest refuse it with the
+// name of the field. A positive number out of a field's range counts as the nearest one in
+// it.
 type Options struct {
 	// Client sends every request; nil is http.DefaultClient, which reaches
 	// private addresses too. Its redirect policy is not used: redirects are
@@ -127,36 +134,37 @@ const DefaultUserAgent = "farwire/1 (+https://github.com/farwire/farwire)"
 
 const maxWorkers = 1000
 
-func (o Options) withDefaults() Options {
+func (o Options) withDefaults() (Options, error) {
 	if o.Client == nil {
 		o.Client = http.DefaultClient
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent
 	}
-	orInt := func(p *int, def, least int) {
-		if *p == 0 {
-			*p = def
-		}
-		*p = max(*p, least)
-	}
-	orInt(&o.MaxPages, 50, 1)
-	orInt(&o.DescLength, 500, 40)
-	orInt(&o.Workers, 8, 1)
+	err := errors.Join(
+		setNumber("MaxPages", &o.MaxPages, 50),
+		setNumber("DescLength", &o.DescLength, 500),
+		setNumber("Workers", &o.Workers, 8),
+		setNumber("MaxDepth", &o.MaxDepth, 32),
+		setNumber("Timeout", &o.Timeout, 10*time.Minute),
+		setNumber("PageTimeout", &o.PageTimeout, 20*time.Second),
+		setNumber("MaxPageBytes", &o.MaxPageBytes, 8<<20),
+		setNumber("MaxCrawlDelay", &o.MaxCrawlDelay, 10*time.Second),
+		setNumber("Delay", &o.Delay, 0),
+		setNumber("TrustLastmod", &o.TrustLastmod, 0),
+	)
+	o.DescLength = max(o.DescLength, 40)
 	o.Workers = min(o.Workers, maxWorkers)
-	orInt(&o.MaxRedirects, 10, 0)
-	orInt(&o.Retries, 2, 0)
-	orInt(&o.MaxDepth, 32, 1)
-	orDuration := func(p *time.Duration, def time.Duration) {
-		if *p <= 0 {
-			*p = def
-		}
+	o.MaxRedirects = max(cmp.Or(o.MaxRedirects, 10), 0)
+	o.Retries = max(cmp.Or(o.Retries, 2), 0)
+	return o, err
+}
+
+// setNumber puts the default in place of zero and refuses a negative number.
+func setNumber[T int | int64 | time.Duration](field string, value *T, zero T) error {
+	if *value < 0 {
+		return fmt.Errorf("llmstxt: Options.%s: %v is negative", field, *value)
 	}
-	orDuration(&o.Timeout, 10*time.Minute)
-	orDuration(&o.PageTimeout, 20*time.Second)
-	orDuration(&o.MaxCrawlDelay, 10*time.Second)
-	if o.MaxPageBytes <= 0 {
-		o.MaxPageBytes = 8 << 20
-	}
-	return o
+	*value = cmp.Or(*value, zero)
+	return nil
 }

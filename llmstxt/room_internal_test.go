@@ -44,7 +44,10 @@ func TestResult_HostilePages_TakeOnePieceAtMost(t *testing.T) {
 		"frames":       "<frameset>" + repeat(9000, "<frame src=/"+long+"%d>") + "</frameset>",
 	} {
 		u := weburl.Parse("http://docs.test/")
-		c := newCrawler(u.String(), u, Options{Client: &http.Client{Transport: onePage("<title>T</title><h1>T</h1>" + page)}})
+		c, err := newCrawler(u.String(), u, Options{Client: &http.Client{Transport: onePage("<title>T</title><h1>T</h1>" + page)}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
 		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
 		c.threads.Close()

@@ -322,7 +322,10 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	c := newCrawler(base, u, o)
+	c, err := newCrawler(base, u, o)
+	if err != nil {
+		return time.Time{}, err
+	}
 	defer c.threads.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
