@@ -271,7 +271,9 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 	case s.key != "" && g.o.Auth == nil:
 		return Principal{}, errKeyInvalid
 	case s.key != "":
-		p, err := g.o.Auth.Authenticate(ctx, Credentials{Key: s.key, Remote: s.remote})
+		p, err := hostCall(func() (Principal, error) {
+			return g.o.Auth.Authenticate(ctx, Credentials{Key: s.key, Remote: s.remote})
+		})
 		if errors.Is(err, ErrUnauthorized) {
 			return Principal{}, errKeyInvalid
 		}
@@ -323,7 +325,7 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 }
 
 func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error) {
-	q, err := g.o.Limiter.Take(ctx, p, b)
+	q, err := hostCall(func() (Quota, error) { return g.o.Limiter.Take(ctx, p, b) })
 	if err != nil {
 		return Quota{}, fault.FromHost("limiter", err)
 	}
@@ -344,7 +346,7 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
 		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 		defer cancel()
-		found, lookup := keys.Lookup(asked, s.KeyID)
+		found, lookup := hostCall(func() (Principal, error) { return keys.Lookup(asked, s.KeyID) })
 		switch {
 		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
 			err = errKeyGone
@@ -376,6 +378,6 @@ func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
 	if !ok || p.KeyID == "" {
 		return false
 	}
-	now, err := directory.Lookup(ctx, p.KeyID)
+	now, err := hostCall(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
 	return errors.Is(err, ErrUnauthorized) || err == nil && now.Subject != p.Subject
 }

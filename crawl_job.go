@@ -112,7 +112,7 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 	var first error
 	var failures atomic.Int64
 	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
-		text, err := model.Enhance(ctx, p)
+		text, err := hostCall(func() (string, error) { return model.Enhance(ctx, p) })
 		if err != nil && failures.Add(1) == 1 {
 			first = err
 		}
@@ -371,7 +371,7 @@ func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File
 }
 
 func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error) {
-	if url, err = j.g.o.Storage.Save(ctx, f); err != nil {
+	if url, err = hostCall(func() (string, error) { return j.g.o.Storage.Save(ctx, f) }); err != nil {
 		return "", fault.FromHost("storage", err)
 	}
 	return url, nil

@@ -82,7 +82,7 @@ func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (u
 func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	sites, err := c.g.o.Sites.Enrolled(ctx, baseURL)
+	sites, err := hostCall(func() ([]Site, error) { return c.g.o.Sites.Enrolled(ctx, baseURL) })
 	if err != nil {
 		return false, fault.FromHost("site store", err)
 	}
@@ -102,7 +102,7 @@ func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (
 	}
 	asked, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	n, err := c.g.o.Sites.Count(asked, c.session.Subject)
+	n, err := hostCall(func() (int, error) { return c.g.o.Sites.Count(asked, c.session.Subject) })
 	if err != nil || n < most {
 		return nil
 	}
@@ -135,7 +135,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if c.req.markdown {
 		patience = enrollTexts
 	}
-	lease, err := sites.Enroll(ctx, Site{
+	asked := Site{
 		Subject: c.session.Subject,
 		KeyID:   c.session.KeyID,
 		BaseURL: out.site.BaseURL,
@@ -151,7 +151,8 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		Interval:      c.req.interval,
 		WebhookSecret: secret,
 		Created:       now,
-	}, most, patience)
+	}
+	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(ctx, asked, most, patience) })
 	if errors.Is(err, ErrTooManySites) {
 		return tooManySites(most)
 	}
@@ -180,7 +181,8 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	}
 	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
 	site.SitemapLastmod = out.site.Newest
-	if err := sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}); err != nil {
+	err = hostDo(func() error { return sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
+	if err != nil {
 		return fault.FromHost("site store", err)
 	}
 	out.url, out.files = url, files

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -328,4 +330,30 @@ func (e *callerError) Unwrap() error { return e.error }
 // refusedCaller has an error say whom it refuses.
 func refusedCaller(p Principal, err error) error {
 	return &callerError{err, p.Subject, p.KeyID}
+}
+
+// refusedByHost is an error of Options.Allow: a Refusal as it is, any other a
+// target that is forbidden, with the host's error in the log alone.
+func refusedByHost(err error, t Target) error {
+	if errors.As(err, new(*Refusal)) {
+		return err
+	}
+	return fault.Wrap(fault.TargetForbidden, rules.Refused(t.Host).Error(), err)
+}
+
+// hostCall calls a part of the host program. Its panic is its error: many calls are made
+// in goroutines in which nobody else recovers.
+func hostCall[T any](call func() (T, error)) (v T, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return call()
+}
+
+// hostDo is hostCall for a part that answers with nothing but an error.
+func hostDo(call func() error) error {
+	_, err := hostCall(func() (struct{}, error) { return struct{}{}, call() })
+	return err
 }

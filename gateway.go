@@ -2,7 +2,6 @@ package farwire
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
-	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
@@ -104,7 +102,9 @@ func New(o Options) (*Gateway, error) {
 	} else {
 		g.bytes = new(memoryLimiter)
 	}
-	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) }
+	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) {
+		return hostCall(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
+	}
 	g.traffic.Failed = func(err error) { o.Logger.Warn("bytes of a day not counted; they are told again", "err", err) }
 	g.conns.RootCAs = o.RootCAs
 	g.tickets = upstream.NewTickets()
@@ -125,7 +125,9 @@ func New(o Options) (*Gateway, error) {
 // until ctx's deadline, so that their clients do not all come back at once; fewer,
 // and any number without a deadline, are told at once.
 //
-// When ctx ends first, what is left is cut and Shutdown returns ctx's error.
+// When ctx ends first, what is left is cut and Shutdown returns ctx's error. It waits
+// five seconds more at most for a part of the host that ignores its context, and names
+// the sessions in the log.
 // Call it before or beside http.Server.Shutdown. It may be called more than
 // once.
 func (g *Gateway) Shutdown(ctx context.Context) error {
@@ -154,8 +156,17 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, c := range running {
 		c.Abort()
 	}
-	// Cutting a session takes no waiting on a peer, so this ends.
-	<-g.idle
+	// Cutting a session takes no waiting on a peer.
+	late := time.NewTimer(closeTimeout)
+	defer late.Stop()
+	select {
+	case <-g.idle:
+	case <-late.C:
+		for s := range g.Sessions() {
+			g.o.Logger.Error("a session does not end: a part of the host has ignored the end of its context",
+				"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
+		}
+	}
 	g.conns.Close()
 	g.traffic.Close(ctx)
 	return ctx.Err()
@@ -319,7 +330,7 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 		return rules.Addresses{}, err
 	}
 	if g.o.Allow != nil {
-		if err := g.o.Allow(ctx, p, t); err != nil {
+		if err := hostDo(func() error { return g.o.Allow(ctx, p, t) }); err != nil {
 			return rules.Addresses{}, refusedByHost(err, t)
 		}
 	}
@@ -339,15 +350,6 @@ func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Tar
 		}
 	}
 	return nil
-}
-
-// refusedByHost is an error of Options.Allow: a Refusal as it is, any other a
-// target that is forbidden, with the host's error in the log alone.
-func refusedByHost(err error, t Target) error {
-	if errors.As(err, new(*Refusal)) {
-		return err
-	}
-	return fault.Wrap(fault.TargetForbidden, rules.Refused(t.Host).Error(), err)
 }
 
 // rules parses the principal's rules, and those of the token that it has shown.
@@ -381,17 +383,4 @@ func (k Kind) ruled() string {
 		k = KindCrawl
 	}
 	return k.String()
-}
-
-// retyped is a list of words as another type; nil stays nil, which says something else
-// than an empty list.
-func retyped[To, From ~string](list []From) []To {
-	if list == nil {
-		return nil
-	}
-	out := make([]To, len(list))
-	for i, word := range list {
-		out[i] = To(word)
-	}
-	return out
 }

@@ -371,3 +371,16 @@ func (g *Gateway) SetTokenKeys(keys [][]byte) error {
 	g.tokens.Replace(keys)
 	return nil
 }
+
+// retyped is a list of words as another type; nil stays nil, which says something else
+// than an empty list.
+func retyped[To, From ~string](list []From) []To {
+	if list == nil {
+		return nil
+	}
+	out := make([]To, len(list))
+	for i, word := range list {
+		out[i] = To(word)
+	}
+	return out
+}

@@ -281,7 +281,11 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 		}
 		return nil
 	}
-	release, taken, err := slots.TakeSlot(ctx, p, s.Kind, most)
+	var taken bool
+	release, err := hostCall(func() (release func(), err error) {
+		release, taken, err = slots.TakeSlot(ctx, p, s.Kind, most)
+		return release, err
+	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return errClientGone
@@ -299,7 +303,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 // takePages takes what a crawl may need from what its caller has left for the
 // day. Release returns what it did not use.
 func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
-	q, err := g.pages.TakePages(ctx, p, want)
+	q, err := hostCall(func() (PageQuota, error) { return g.pages.TakePages(ctx, p, want) })
 	switch {
 	case err != nil:
 		return 0, nil, fault.FromHost("limiter", err)
@@ -316,7 +320,7 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 		// Whatever ended the crawl must not cost its caller pages.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		if err := q.Return(ctx, q.Granted-used); err != nil {
+		if err := hostDo(func() error { return q.Return(ctx, q.Granted-used) }); err != nil {
 			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
 		}
 	}

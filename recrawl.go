@@ -167,7 +167,7 @@ func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	}
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	lease, err := r.g.o.Sites.Claim(asked, r.Lease)
+	lease, err := hostCall(func() (Lease, error) { return r.g.o.Sites.Claim(asked, r.Lease) })
 	r.sites.note(ctx, "Claim", err)
 	return lease, err
 }
@@ -189,7 +189,7 @@ func (r *recrawler) persist(ctx context.Context, name string, call func(context.
 	began, waits := time.Now(), pace.Backoff()
 	for {
 		asked, cancel := r.ask(ctx)
-		err := call(asked)
+		err := hostDo(func() error { return call(asked) })
 		cancel()
 		r.sites.note(ctx, name, err)
 		if err == nil || isAnswer(err) || ctx.Err() != nil || time.Since(began) > r.Lease {
@@ -283,7 +283,7 @@ func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
 		}
 		asking := time.Now()
 		asked, cancel := h.r.ask(ctx)
-		_, err := h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease)
+		_, err := hostCall(func() (Lease, error) { return h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease) })
 		cancel()
 		h.r.sites.note(ctx, "Renew", err)
 		switch {

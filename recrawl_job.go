@@ -71,7 +71,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 func (r *recrawler) release(ctx context.Context, lease Lease) error {
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	return r.g.o.Sites.Release(asked, lease)
+	return hostDo(func() error { return r.g.o.Sites.Release(asked, lease) })
 }
 
 // run crawls the site and decides what becomes of it.

@@ -246,7 +246,7 @@ func (s *session) leave(r SessionResult) {
 	s.stop(nil)
 	g := s.g
 	if s.release != nil {
-		s.release()
+		s.g.o.unharmed("a limiter's release of a slot", s.release)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -233,7 +233,7 @@ func (g *Gateway) fileSecret(ctx context.Context) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	secret, err := keeper.Secret(ctx, "hosted-files")
+	secret, err := hostCall(func() ([]byte, error) { return keeper.Secret(ctx, "hosted-files") })
 	switch {
 	case err != nil:
 		return nil, fault.FromHost("the secret of hosted files", err)
@@ -262,7 +262,7 @@ func (g *Gateway) trimFiles(ctx context.Context, subject string, saved hosting.S
 	}
 	asked, cancel := context.WithTimeout(ctx, trimTimeout)
 	defer cancel()
-	if err := g.trim(asked, store, subject, saved); err != nil && ctx.Err() == nil {
+	if err := hostDo(func() error { return g.trim(asked, store, subject, saved) }); err != nil && ctx.Err() == nil {
 		g.o.Logger.WarnContext(ctx, "hosted files of a caller not removed; they are removed after its next crawl", "subject", subject, "err", err)
 	}
 }

@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // Trace holds functions that the gateway calls, synchronously and
 // concurrently, as sessions go by. Any of them may be nil. They must return
-// quickly.
+// quickly. A panic of one is a line in the log.
 //
 // The functions that begin something return a context, with a span in it for
 // instance: the values of that context reach whatever happens within, the
@@ -300,4 +301,51 @@ func classify(ctx context.Context, err error) DialClass {
 		return DialAgent
 	}
 	return DialInternal
+}
+
+// unharmed returns a Trace whose functions may panic without harm: they are called in
+// goroutines in which nobody else recovers.
+func (t *Trace) unharmed(o *Options) *Trace {
+	log := Options{Logger: o.Logger}
+	safe := &Trace{}
+	if f := t.SessionStart; f != nil {
+		safe.SessionStart = func(ctx context.Context, i SessionInfo) (out context.Context) {
+			log.unharmed("Trace.SessionStart", func() { out = f(ctx, i) })
+			return out
+		}
+	}
+	if f := t.SessionEnd; f != nil {
+		safe.SessionEnd = func(ctx context.Context, i SessionInfo, r SessionResult) {
+			log.unharmed("Trace.SessionEnd", func() { f(ctx, i, r) })
+		}
+	}
+	if f := t.DialStart; f != nil {
+		safe.DialStart = func(ctx context.Context, i DialInfo) (out context.Context) {
+			log.unharmed("Trace.DialStart", func() { out = f(ctx, i) })
+			return out
+		}
+	}
+	if f := t.DialEnd; f != nil {
+		safe.DialEnd = func(ctx context.Context, i DialInfo, r DialResult) {
+			log.unharmed("Trace.DialEnd", func() { f(ctx, i, r) })
+		}
+	}
+	if f := t.Progress; f != nil {
+		safe.Progress = func(ctx context.Context, s Session) { log.unharmed("Trace.Progress", func() { f(ctx, s) }) }
+	}
+	if f := t.Refused; f != nil {
+		safe.Refused = func(ctx context.Context, i RefusedInfo) { log.unharmed("Trace.Refused", func() { f(ctx, i) }) }
+	}
+	return safe
+}
+
+// unharmed calls a part of the host program that answers with nothing. Its panic is a
+// line in the log.
+func (o *Options) unharmed(part string, call func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.Logger.Error("a part of the host panicked", "part", part, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	call()
 }
