@@ -11,7 +11,6 @@ package upstream
 
 import (
 	"encoding/base64"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,6 +39,7 @@ type Target struct {
 	Ignored []string
 
 	host   string  // as the Host header has it; empty: the URL's
+	named  string  // the name or address in host
 	header []Field // in the order given, Host and Cookie taken out
 	cookie string  // the whole Cookie header; empty: none
 }
@@ -60,10 +60,12 @@ func (t *Target) SetHeader(header, cookies []Field) error {
 			t.Ignored = append(t.Ignored, h.Name)
 		case name == "host" && t.host != "":
 			return fault.Invalidf("headers: Host is given twice")
-		case name == "host" && (h.Value == "" || !httpguts.ValidHostHeader(h.Value)):
-			return fault.Invalidf("headers: Host is not valid")
 		case name == "host":
-			t.host = h.Value
+			named, ok := hostHeader(h.Value)
+			if !ok {
+				return fault.Invalidf("headers: Host is not valid")
+			}
+			t.host, t.named = h.Value, named
 		case name == "cookie":
 			t.addCookie(h.Value)
 		default:
@@ -84,6 +86,18 @@ func (t *Target) SetHeader(header, cookies []Field) error {
 		t.header = append(t.header, Field{"Authorization", basic(user.Username(), password)})
 	}
 	return nil
+}
+
+// hostHeader returns the name or address, without brackets, in a Host header, and
+// whether it is one: uri-host [":" port] (RFC 9110, section 7.2). What a loose reader
+// would take for another host than we do would pass the rules that a key has.
+func hostHeader(value string) (name string, ok bool) {
+	u, err := url.Parse("//" + value)
+	if err != nil || u.Host != value {
+		return "", false
+	}
+	name = u.Hostname()
+	return name, CheckHost(u) == nil
 }
 
 // validCookieName lets through what servers use (foo[bar]), and nothing that
@@ -128,11 +142,7 @@ func (t *Target) SetSubprotocols(list []string) error {
 // choose, where they are not the one that is dialled.
 func (t *Target) OtherHosts() []string {
 	var others []string
-	header := t.host
-	if name, _, err := net.SplitHostPort(header); err == nil {
-		header = name
-	}
-	for _, host := range []string{strings.Trim(header, "[]"), t.TLS.ServerName} {
+	for _, host := range []string{t.named, t.TLS.ServerName} {
 		if host != "" && !strings.EqualFold(host, t.URL.Host) && !slices.Contains(others, host) {
 			others = append(others, host)
 		}
@@ -147,7 +157,7 @@ func (t *Target) redirected(to *URL) *Target {
 	next.URL = to
 	next.Redirects--
 	if !t.URL.sameOrigin(to) {
-		next.host, next.header, next.cookie, next.TLS.ServerName = "", nil, "", ""
+		next.host, next.named, next.header, next.cookie, next.TLS.ServerName = "", "", nil, "", ""
 	}
 	return &next
 }
