@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -28,7 +29,8 @@ import (
 // forbids it, a *FetchError when the base page cannot be had, and ErrTimeout
 // when the time was over before the first page. Later trouble is a page's own
 // and stands in CrawledSite.Skipped. When ctx is cancelled after the first page, Crawl
-// returns the site so far together with the context's cause; when ctx's
+// returns the site so far together with the context's cause, in which pages may have
+// their titles for texts; when ctx's
 // deadline or Options.Timeout passes, the site so far without an error, and
 // Stats.TimedOut.
 //
@@ -71,7 +73,7 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 		return nil, err
 	}
 	c.run(ctx)
-	c.threads.Do(func() { site = c.finish() })
+	site = c.finish(ctx, caller)
 	site.Newest = newest
 	site.Stats.Duration = time.Since(began)
 	if err := caller.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -225,8 +227,34 @@ func (c *crawler) allowed(u *url.URL) error {
 	return nil
 }
 
-// finish decides what depends on the whole site.
-func (c *crawler) finish() *CrawledSite {
+// lateTexts is how long a crawl that its caller has ended still chooses texts. Pages that
+// are left then have their titles for them.
+const lateTexts = 500 * time.Millisecond
+
+// finish decides what depends on the whole site, on a core if one is free before ctx
+// ends.
+func (c *crawler) finish(ctx, caller context.Context) (site *CrawledSite) {
+	choosing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(caller, func() {
+		if errors.Is(caller.Err(), context.DeadlineExceeded) {
+			return // the result is wanted
+		}
+		select {
+		case <-time.After(lateTexts):
+			cancel()
+		case <-choosing.Done():
+		}
+	})()
+	if release, err := share.Cores.Take(ctx, c.owner); err == nil {
+		defer release()
+	}
+	c.threads.Do(func() { site = c.choose(choosing) })
+	return site
+}
+
+// choose makes the result of the pages.
+func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	c.withdraw()
 	c.stats.Pages = len(c.pages)
 	c.remark()
@@ -238,7 +266,7 @@ func (c *crawler) finish() *CrawledSite {
 	for i := range s.Pages {
 		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i], Links: s.Pages[i].Links}
 	}
-	s.Title, s.Sections = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(pages)
+	s.Title, s.Sections = describe.Site{Limit: c.DescLength, Alias: c.alias, Prefix: c.scope.Prefix, Votes: c.votes}.Choose(ctx, pages)
 	for i, d := range pages {
 		p := &s.Pages[i]
 		p.Title, p.Excerpt, p.Note, p.Section, p.Secondary, p.Place = d.Title, d.Excerpt, d.Note, d.Section, d.Secondary, d.Place

@@ -3,6 +3,7 @@
 package describe
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -66,16 +67,21 @@ func saysFrames(text string) bool {
 var frameWords = []string{"frame", "フレーム", "框架", "프레임", "фрейм", "рамк", "ramki", "marcos", "cadres", "rám"}
 
 // Choose fills in the texts of the pages, the base page first, and returns the
-// site's title and the names of sections in the order of its navigation.
-func (s Site) Choose(pages []Page) (title string, sections []string) {
+// site's title and the names of sections in the order of its navigation. Pages that are
+// left when ctx ends have their titles for texts.
+func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections []string) {
 	a := setTitles(pages)
 	d := newDescriber(pages, s.Limit, s.Votes)
 	for i := range pages {
 		p := &pages[i]
+		if ctx.Err() != nil {
+			p.Excerpt, p.Note = p.Title, p.Title
+			continue
+		}
 		p.Excerpt = d.excerpt(p)
 		p.Note = d.note(p)
 	}
 	fromFrames(pages)
 	sections = setSections(pages, s.Alias, s.Prefix)
-	return siteTitle(pages, a, covered(pages)), sections
+	return siteTitle(pages, a, covered(ctx, pages)), sections
 }

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"unicode"
@@ -99,9 +100,9 @@ func partOfMost(pages []Page, title string) bool {
 
 // everywhere reports a title that stands in those of most other pages.
 func everywhere(pages []Page, title string) bool {
-	n := 0
+	n, low := 0, strings.ToLower(title)
 	for i := range pages[1:] {
-		if t := pages[i+1].Title; t != title && !topic(t, title) && strings.Contains(strings.ToLower(t), strings.ToLower(title)) {
+		if t := pages[i+1].Title; t != title && strings.Contains(strings.ToLower(t), low) && !topic(t, title) {
 			n++
 		}
 	}
@@ -132,8 +133,9 @@ var welcomes = []string{"hello from ", "welcome to the ", "welcome to ", "willko
 
 // covered is the name of the section that holds most pages of a site whose base page
 // has no heading and a title that its pages do not speak of, while they do of the
-// section's name: "Gnuplot" below "figures". It is "" for other sites.
-func covered(pages []Page) string {
+// section's name: "Gnuplot" below "figures". It is "" for other sites, and when ctx
+// ends.
+func covered(ctx context.Context, pages []Page) string {
 	if heading(pages[0].Evidence) != "" {
 		return ""
 	}
@@ -141,31 +143,51 @@ func covered(pages []Page) string {
 	for i := range pages[1:] {
 		count[cmp.Or(pages[i+1].whole, pages[i+1].Section)]++
 	}
-	for name, n := range count {
-		if n*2 > len(pages) && name != All && name != General && name != Rest && !unnamed(name) {
-			of := mentions(pages, name)
-			for w := range strings.FieldsFuncSeq(pages[0].Title, notWord) {
-				if mentions(pages, w)*2 > of {
-					return ""
-				}
+	for name, n := range count { // one at most has more than half
+		if n*2 <= len(pages) || name == All || name == General || name == Rest || unnamed(name) {
+			continue
+		}
+		words := []string{strings.ToLower(name)}
+		for w := range strings.FieldsFuncSeq(strings.ToLower(pages[0].Title), notWord) {
+			if !slices.Contains(words[1:], w) && len(words) <= maxNameWords {
+				words = append(words, w)
 			}
-			if of*5 >= len(pages) {
-				return name
-			}
+		}
+		of := mentions(ctx, pages, words)
+		if ctx.Err() != nil || slices.Max(append(of[1:], 0))*2 > of[0] {
+			return ""
+		}
+		if of[0]*5 >= len(pages) {
+			return name
 		}
 	}
 	return ""
 }
 
-// mentions counts the pages that speak of a word.
-func mentions(pages []Page, word string) (n int) {
-	word = strings.ToLower(word)
+// maxNameWords is how many words of a title are looked for in the pages: each is looked
+// for in all of their text.
+const maxNameWords = 16
+
+// mentions counts for each of some words, in lower case, the pages that speak of it.
+func mentions(ctx context.Context, pages []Page, words []string) []int {
+	of := make([]int, len(words))
+	seen := make([]bool, len(words))
 	for i := range pages {
-		if slices.ContainsFunc(pages[i].Evidence.Blocks, func(b htmlpage.Block) bool { return strings.Contains(strings.ToLower(b.Text), word) }) {
-			n++
+		if ctx.Err() != nil {
+			break
+		}
+		clear(seen)
+		for _, b := range pages[i].Evidence.Blocks {
+			text := strings.ToLower(b.Text)
+			for w, word := range words {
+				if !seen[w] && strings.Contains(text, word) {
+					seen[w] = true
+					of[w]++
+				}
+			}
 		}
 	}
-	return n
+	return of
 }
 
 // withoutVague is a title without what names no site: "Foo" of "Foo | Home".

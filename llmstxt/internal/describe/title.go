@@ -24,6 +24,10 @@ var separators = []string{" | ", " — ", " – ", " - ", " -- ", " · ", " • 
 // MaxTitle is how many characters a title has at most.
 const MaxTitle = 200
 
+// maxAffix is how many bytes what titles have in common has at most: a longer one
+// names nothing, and a title may be made of separators.
+const maxAffix = 2 * MaxTitle
+
 // affixes are what a site's titles have in common.
 type affixes struct {
 	suffix, prefix string // separators included
@@ -41,12 +45,17 @@ func findAffixes(titles []string) affixes {
 	for _, t := range titles {
 		for i := range t {
 			for _, sep := range separators {
-				if i > 0 && strings.HasPrefix(t[i:], sep) && i+len(sep) < len(t) && !bracket(t, i, sep) {
+				if i == 0 || !strings.HasPrefix(t[i:], sep) || i+len(sep) == len(t) || bracket(t, i, sep) {
+					continue
+				}
+				if len(t)-i <= maxAffix {
 					suffixes[t[i:]]++
+				}
+				if i+len(sep) <= maxAffix {
 					prefixes[t[:i+len(sep)]]++
 				}
 			}
-			if i > 0 && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
+			if i > 0 && len(t)-i <= maxAffix && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
 				suffixes[t[i:]]++
 			}
 		}
@@ -151,6 +160,7 @@ func setTitles(pages []Page) affixes {
 	}
 	// Where titles agree, or say only the site's name, and headings do not, the
 	// headings are the titles. "Synopsis" above several pages is none.
+	pages[0].Title = plain.CutWord(pages[0].Title, MaxTitle)
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
 		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
