@@ -8,7 +8,7 @@ import { exitOf } from './exits.js';
 import { Feed } from './feed.js';
 import { count, size } from './format.js';
 import { socket, ticket } from './gateway.js';
-import { targets } from './history.js';
+import { targets, withoutPassword } from './history.js';
 import { draw, parse } from './markdown.js';
 import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
 import { jsonLines, save } from './save.js';
@@ -193,7 +193,8 @@ function showOutcomes(outcomes) {
 // showComparison compares the file with the last one of the same site and layout
 // that this page has seen.
 function showComparison(address, text) {
-  const site = URL.canParse(address) ? new URL(address).href : address;
+  const bare = withoutPassword(address);
+  const site = URL.canParse(bare) ? new URL(bare).href : bare;
   const before = lastFile(site);
   keepFile(site, text);
   find('crawl-changes').replaceChildren(before !== null && isIndex(before) === isIndex(text)

@@ -20,9 +20,13 @@ export function targets(field) {
   };
 }
 
-/** withoutPassword returns an address without its user and password. */
+/**
+ * withoutPassword returns an address without its user and password. They end at the
+ * last @ ahead of the path, and browsers take any number of slashes and backslashes
+ * for the two (the URL standard, section 4.4).
+ */
 export function withoutPassword(address) {
-  return address.replace(/^(\w+:\/\/)[^/?#@]*@/, '$1');
+  return address.replace(/^(\w+:[\\/]*)[^\\/?#]*@/, '$1');
 }
 
 /**

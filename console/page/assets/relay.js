@@ -7,7 +7,7 @@ import { find, make } from './dom.js';
 import { exitOf, headersOf } from './exits.js';
 import { Feed } from './feed.js';
 import { version } from './gateway.js';
-import { messages, targets } from './history.js';
+import { messages, targets, withoutPassword } from './history.js';
 import { clear, complain, Mistake, needed, object } from './notice.js';
 import { Rate } from './rate.js';
 import { open } from './relaysocket.js';
@@ -117,7 +117,7 @@ export function startRelay() {
       return;
     }
     rememberTarget(request.url);
-    s.target = request.url;
+    s.target = withoutPassword(request.url);
     s.name = nameOf(request.url);
     s.session = open(request, {
       row: (row) => s.feed.push(row),

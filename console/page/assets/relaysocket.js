@@ -4,6 +4,7 @@
 import { excerpt, utf8Length } from './bytes.js';
 import { size } from './format.js';
 import { credential, socket } from './gateway.js';
+import { withoutPassword } from './history.js';
 import { frameLine } from './save.js';
 import { body } from './views.js';
 
@@ -19,6 +20,7 @@ const kept = 64 << 10; // of one frame, for whoever opens it
  */
 export function open(request, on) {
   const ws = socket('ws');
+  const target = withoutPassword(request.url); // as rows and files have it
   let live = false;
   let refusal = ''; // the gateway's message ahead of its close
   let leaving = false;
@@ -36,7 +38,7 @@ export function open(request, on) {
       return;
     }
     live = true;
-    on.row(note('open', '', `${request.url} through ${answer.node_id}`));
+    on.row(note('open', '', `${target} through ${answer.node_id}`));
     on.connected(answer.node_id, answer.subprotocol);
   });
   ws.addEventListener('close', ({ code, reason }) => {

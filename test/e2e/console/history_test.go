@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -9,7 +10,8 @@ import (
 )
 
 // Targets and messages of earlier are the tab's: they are there after a reload, and not
-// on the device. While a relay runs, how much comes is drawn as a line.
+// on the device. A target's password is shown nowhere. While a relay runs, how much
+// comes is drawn as a line.
 func TestHistory_Reload_IsKeptInTheTabAlone(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
@@ -19,6 +21,12 @@ func TestHistory_Reload_IsKeptInTheTabAlone(t *testing.T) {
 	p.fill("#relay-text", "said before")
 	p.click("#relay-send")
 	p.awaitRows("relay-feed", 3)
+	// The page does not show the password.
+	p.says("#relay-target", "ws://echo.farwire.alt/earlier")
+	p.says("#relay-feed .row:nth-child(1)", "ws://echo.farwire.alt/earlier through")
+	if text := eval[string](p, `document.body.innerText`); strings.Contains(text, "secret") {
+		t.Errorf("the page shows %s", text)
+	}
 	// One point a second, and the higher the more frames.
 	p.await(`document.querySelector('#relay .rate:not([hidden]) polyline').getAttribute('points').split(' ').some((point) => Number(point.split(',')[1]) < 19)`)
 	p.await(`document.querySelector('#relay .rate:not([hidden]) polyline').getAttribute('points').split(' ').length >= 2`)

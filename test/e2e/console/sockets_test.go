@@ -26,7 +26,7 @@ func TestRelay_SeveralSockets_EachWithItsFrames(t *testing.T) {
 
 	p.click("#relay-another")
 	p.await(`document.activeElement.id === 'relay-url'`)
-	p.relayTo("ws://echo.farwire.alt/two")
+	p.relayTo("ws://user:se@cret@echo.farwire.alt/two")
 	p.fill("#relay-text", `{"of": "two"}`)
 	p.click("#relay-send")
 	p.awaitRows("relay-feed", 6)
@@ -68,7 +68,7 @@ func TestRelay_SeveralSockets_EachWithItsFrames(t *testing.T) {
 	front := "#relay-feed section:not([hidden]) "
 	p.click(front + ".menu summary")
 	lines := strings.Split(strings.TrimSpace(p.download(front+".menu button:nth-child(1)", "frames.jsonl")), "\n")
-	if len(lines) != 5 {
+	if len(lines) != 5 || !strings.Contains(lines[0], "ws://echo.farwire.alt/two through") {
 		t.Fatalf("the file has %d lines: %s", len(lines), lines)
 	}
 	var last struct{ Time, Direction, Kind, Data, Encoding string }
