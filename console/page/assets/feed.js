@@ -22,6 +22,7 @@ const breath = 3000; // between two things that a screen reader is told
  * @property {string} search lower-case text that the filter looks at
  * @property {(() => Node) | null} detail makes what opening the row shows; null: it has no more to show
  * @property {() => object} line what it is in a file of JSON lines
+ * @property {string} [target] of the session that it is of
  * @property {string | Uint8Array} [data] of a frame, and how much of it is not kept
  * @property {number} [omitted]
  * @property {boolean} [links] whether the preview's addresses are links

@@ -83,7 +83,7 @@ export function startRelay() {
     const s = { id, tab, panel, name: 'New', form: values, session: null, now: 'closed', sentence: 'Not connected.', trouble: null };
     s.feed = new Feed(panel, 'Frames', 'frame', [
       { name: 'JSON lines', file: 'frames.jsonl', type: 'application/jsonl', text: jsonLines },
-      { name: 'HAR', file: 'frames.har', type: 'application/json', text: (rows) => har(rows, s.target ?? '', version) },
+      { name: 'HAR', file: 'frames.har', type: 'application/json', text: (rows) => har(rows, version) },
     ]);
     panel.append(place);
     s.rate = new Rate(place, 'frame');

@@ -29,7 +29,7 @@ export function open(request, on) {
   ws.addEventListener('message', ({ data }) => {
     if (live) {
       on.crossed(lengthOf(data));
-      on.row(frame('in', data));
+      on.row(frame('in', data, target));
       return;
     }
     const answer = JSON.parse(data); // the gateway's own
@@ -38,11 +38,11 @@ export function open(request, on) {
       return;
     }
     live = true;
-    on.row(note('open', '', `${target} through ${answer.node_id}`));
+    on.row(note('open', '', `${target} through ${answer.node_id}`, target));
     on.connected(answer.node_id, answer.subprotocol);
   });
   ws.addEventListener('close', ({ code, reason }) => {
-    if (live) on.row(note('close', String(code), reason || 'without a reason'));
+    if (live) on.row(note('close', String(code), reason || 'without a reason', target));
     on.ended(leaving || (live && code === 1000 && !reason) ? null : { code, text: refusal || reason });
   });
 
@@ -51,7 +51,7 @@ export function open(request, on) {
       if (!live || ws.readyState !== WebSocket.OPEN) return false;
       ws.send(data);
       on.crossed(lengthOf(data));
-      on.row(frame('out', data));
+      on.row(frame('out', data, target));
       return true;
     },
     end() {
@@ -63,12 +63,19 @@ export function open(request, on) {
 
 const lengthOf = (data) => (typeof data === 'string' ? utf8Length(data) : data.byteLength);
 
-/** frame makes a row of what crossed. @param {string | ArrayBuffer | Uint8Array} data */
-function frame(way, data) {
+/**
+ * frame makes a row of what crossed. Each row has its target, because a feed that was
+ * full or cleared has lost the row of the session's begin.
+ *
+ * @param {'in' | 'out'} way
+ * @param {string | ArrayBuffer | Uint8Array} data
+ * @param {string} target
+ */
+function frame(way, data, target) {
   if (typeof data === 'string') {
     const text = excerpt(data, kept);
     return finish({
-      way, kind: 'text', label: size(utf8Length(data)), preview: oneLine(text), weight: 3 * text.length,
+      way, target, kind: 'text', label: size(utf8Length(data)), preview: oneLine(text), weight: 3 * text.length,
       search: text.toLowerCase(), data: text, omitted: data.length - text.length,
     });
   }
@@ -76,7 +83,7 @@ function frame(way, data) {
   const bytes = all.slice(0, kept / 8);
   const hex = Array.from(bytes.subarray(0, 48), (b) => b.toString(16).padStart(2, '0')).join(' ');
   return finish({
-    way, kind: 'binary', label: size(all.length), preview: hex, weight: bytes.length, search: hex,
+    way, target, kind: 'binary', label: size(all.length), preview: hex, weight: bytes.length, search: hex,
     data: bytes, omitted: all.length - bytes.length,
   });
 }
@@ -85,8 +92,8 @@ function finish(row) {
   return Object.assign(row, { detail: () => body(row.data, row.omitted), line: () => frameLine(row) });
 }
 
-function note(kind, label, preview) {
-  const row = { way: 'note', kind, label, preview, weight: 0, search: `${kind} ${label} ${preview}`.toLowerCase(), detail: null };
+function note(kind, label, preview, target) {
+  const row = { way: 'note', target, kind, label, preview, weight: 0, search: `${kind} ${label} ${preview}`.toLowerCase(), detail: null };
   return Object.assign(row, { line: () => frameLine(row) });
 }
 

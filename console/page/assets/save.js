@@ -36,15 +36,14 @@ export function frameLine({ way, kind, label, preview, data, omitted }) {
  * _webSocketMessages, the field in which Chromium's tools write frames. Headers
  * are left out: they hold passwords.
  *
- * @param {import('./feed.js').Row[]} rows
- * @param {string} url of the target
+ * @param {import('./feed.js').Row[]} rows each with its target
  * @param {string} version of this program
  */
-export function har(rows, url, version) {
+export function har(rows, version) {
   const entries = [];
   let entry = null;
   for (const row of rows) {
-    if (!entry || row.kind === 'open') entries.push(entry = newEntry(url, row.at));
+    if (!entry || row.kind === 'open') entries.push(entry = newEntry(row.target, row.at));
     if (row.way === 'note') {
       entry.time = row.at - new Date(entry.startedDateTime);
       continue;

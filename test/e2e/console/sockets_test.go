@@ -64,11 +64,15 @@ func TestRelay_SeveralSockets_EachWithItsFrames(t *testing.T) {
 		t.Errorf("offered are %q", offered)
 	}
 
-	// What crossed, as files.
+	// What crossed, as files: each session with its target.
+	p.click("#relay-connect")
+	p.says("#relay-status", "Closed.")
+	p.relayTo("ws://echo.farwire.alt/three")
+	p.await(`[...document.querySelectorAll('#relay-feed section:not([hidden]) .row')].length === 7`)
 	front := "#relay-feed section:not([hidden]) "
 	p.click(front + ".menu summary")
 	lines := strings.Split(strings.TrimSpace(p.download(front+".menu button:nth-child(1)", "frames.jsonl")), "\n")
-	if len(lines) != 5 || !strings.Contains(lines[0], "ws://echo.farwire.alt/two through") {
+	if len(lines) != 7 || !strings.Contains(lines[0], "ws://echo.farwire.alt/two through") {
 		t.Fatalf("the file has %d lines: %s", len(lines), lines)
 	}
 	var last struct{ Time, Direction, Kind, Data, Encoding string }
@@ -96,7 +100,7 @@ func TestRelay_SeveralSockets_EachWithItsFrames(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.download(front+".menu button:nth-child(2)", "frames.har")), &har); err != nil {
 		t.Fatal(err)
 	}
-	if len(har.Log.Entries) != 1 || har.Log.Version != "1.2" {
+	if len(har.Log.Entries) != 2 || har.Log.Entries[1].Request.URL != "ws://echo.farwire.alt/three" || har.Log.Version != "1.2" {
 		t.Fatalf("the archive is %+v", har)
 	}
 	entry := har.Log.Entries[0]
@@ -108,7 +112,7 @@ func TestRelay_SeveralSockets_EachWithItsFrames(t *testing.T) {
 	// A tab can be closed, and the other stays.
 	p.click("#relay-sockets [role=tab]:nth-child(1)")
 	p.click("#relay-remove")
-	p.says("#relay-target", "ws://echo.farwire.alt/two")
+	p.says("#relay-target", "ws://echo.farwire.alt/three")
 	p.await(`document.querySelector('#relay-sockets').hidden`)
 
 	// With another key nothing of all that is left.
