@@ -31,10 +31,13 @@ export function frameLine({ way, kind, label, preview, data, omitted }) {
   return { direction, kind, data: toBase64(data), encoding: 'base64', ...rest };
 }
 
+const cut = 'Of some messages only the beginning was kept: _omitted is how many characters of text or bytes are missing.';
+
 /**
  * har writes the sessions of a feed as an HTTP archive 1.2. Each is an entry with
- * _webSocketMessages, the field in which Chromium's tools write frames. Headers
- * are left out: they hold passwords.
+ * _webSocketMessages, the field in which Chromium's tools write frames. What the
+ * page has not kept of a frame is counted in its _omitted, and the entry says so.
+ * Headers are left out: they hold passwords.
  *
  * @param {import('./feed.js').Row[]} rows each with its target
  * @param {string} version of this program
@@ -53,7 +56,9 @@ export function har(rows, version) {
       time: row.at.getTime() / 1000,
       opcode: row.kind === 'text' ? 1 : 2,
       data: typeof row.data === 'string' ? row.data : toBase64(row.data),
+      ...(row.omitted && { _omitted: row.omitted }),
     });
+    if (row.omitted) entry.comment = cut;
   }
   return JSON.stringify({ log: { version: '1.2', creator: { name: 'Farwire console', version }, pages: [], entries } }, null, 1);
 }

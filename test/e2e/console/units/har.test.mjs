@@ -48,6 +48,20 @@ test('each session of an archive has its own target', () => {
   for (const file of [har(rows, ''), jsonLines(rows)]) assert.doesNotMatch(file, /secret/);
 });
 
+test('an archive says what is missing of a long frame', () => {
+  const rows = [];
+  const text = 'é'.repeat(65_536);
+  session('wss://one.test/', rows, [{ received: `${text}rest` }, { sent: new Uint8Array(8192 + 7) }, { received: 'whole' }]);
+  session('wss://two.test/', rows, [{ received: text }, { sent: new Uint8Array(8192) }]);
+  const [long, whole] = entriesOf(rows);
+  assert.deepEqual(long._webSocketMessages.map((m) => m._omitted), [4, 7, undefined]);
+  assert.equal(long._webSocketMessages[0].data, text);
+  assert.equal(long._webSocketMessages[1].data, Buffer.alloc(8192).toString('base64'));
+  assert.match(long.comment, /only the beginning was kept: _omitted /);
+  assert.deepEqual(whole._webSocketMessages.map((m) => '_omitted' in m), [false, false]);
+  assert.equal('comment' in whole, false);
+});
+
 test('a session whose begin the feed has lost still has its target', () => {
   const rows = [];
   session('wss://one.test/a', rows, [{ received: 'x' }, { received: 'y' }]);
