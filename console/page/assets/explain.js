@@ -7,6 +7,7 @@
  * @property {number} [code] of a close frame or an error event
  * @property {string} [text] in the gateway's words
  * @property {number} [retryAfter] seconds
+ * @property {number} [waited] seconds, after which the page gave up
  *
  * @typedef {{title: string, advice: string, said: string}} Explanation
  */
@@ -18,6 +19,11 @@ const table = [
     when: (t) => t.status === 0,
     title: 'The gateway does not answer.',
     advice: 'Check that it is running and that this device is online, then try again.',
+  },
+  {
+    when: (t) => t.waited,
+    title: 'There was no answer in time.',
+    advice: (t) => `The page waited ${t.waited} seconds. The gateway or the agent has stopped answering; try another agent, or again in a moment.`,
   },
 
   // Who is asking.

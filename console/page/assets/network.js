@@ -116,7 +116,7 @@ function tryButton(slug) {
       const { connect, echo } = await tryThrough(slug);
       say(`${milliseconds(echo)} echo, ${milliseconds(connect)} to connect`);
     } catch (trouble) {
-      say('failed');
+      say(trouble.waited ? `no answer in ${trouble.waited} s` : 'failed');
       complain(find('network-notice'), trouble);
     }
   });

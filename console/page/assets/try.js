@@ -3,8 +3,11 @@
 
 import { credential, socket } from './gateway.js';
 
+const patience = 20; // seconds, for all of a try
+
 /**
- * tryThrough resolves to milliseconds, or rejects with the trouble.
+ * tryThrough resolves to milliseconds, or rejects with the trouble. It takes 20
+ * seconds at most.
  *
  * @param {string} slug
  * @returns {Promise<{connect: number, echo: number}>}
@@ -15,6 +18,10 @@ export function tryThrough(slug) {
     let refusal = '';
     let begun = 0;
     let connected = 0;
+    const late = setTimeout(() => {
+      reject({ waited: patience });
+      ws.close();
+    }, 1000 * patience);
     ws.addEventListener('open', () => {
       begun = performance.now();
       ws.send(JSON.stringify({ ...credential(), url: 'ws://echo.farwire.alt', agent: slug }));
@@ -33,6 +40,9 @@ export function tryThrough(slug) {
       connected = performance.now();
       ws.send('farwire');
     });
-    ws.addEventListener('close', ({ code, reason }) => reject({ code, text: refusal || reason })); // after resolve it changes nothing
+    ws.addEventListener('close', ({ code, reason }) => {
+      clearTimeout(late);
+      reject({ code, text: refusal || reason }); // after resolve it changes nothing
+    });
   });
 }

@@ -74,6 +74,7 @@ test('numbers for people', () => {
 test('trouble is explained', () => {
   const cases = [
     [{ status: 0 }, 'The gateway does not answer.'],
+    [{ waited: 20 }, 'There was no answer in time.'],
     [{ status: 401, text: 'API key missing' }, 'The gateway wants to know whose request this is.'],
     [{ code: 1008, text: 'Unauthorized' }, 'The gateway wants to know whose request this is.'],
     [{ status: 403, text: 'API key invalid' }, 'The gateway does not know this key.'],
