@@ -36,7 +36,7 @@ export function credential() {
 /** A Refusal is an answer of the gateway's that is not the one asked for. */
 export class Refusal extends Error {
   /**
-   * @param {number} status of HTTP; 0 when there was no answer at all
+   * @param {number} status of HTTP; 0 when there was no answer, or not all of one
    * @param {string} detail in the gateway's words
    * @param {number} [retryAfter] seconds
    */
@@ -68,8 +68,8 @@ export async function call(path, init = {}) {
   throw await refusalOf(response);
 }
 
-// unanswered is what is thrown when nothing answered: the person stopped it, or the
-// gateway is silent.
+// unanswered is what is thrown when nothing answered, or not to the end: the person
+// stopped it, or the gateway is silent.
 function unanswered(error, signal) {
   return signal?.aborted && signal.reason?.name !== 'TimeoutError' ? error : new Refusal(0, '');
 }
@@ -146,9 +146,17 @@ export async function passFor(kind, target) {
 
 const isToken = (text) => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text);
 
-/** read asks an endpoint for its JSON. */
+/**
+ * read asks an endpoint for its JSON, or throws as call does, also when the answer
+ * ends or stops on its way. What is no JSON is a SyntaxError.
+ */
 export async function read(path, init) {
-  return (await call(path, init)).json();
+  const response = await call(path, init);
+  try {
+    return await response.json();
+  } catch (error) {
+    throw error instanceof SyntaxError ? error : unanswered(error, init?.signal);
+  }
 }
 
 /**
