@@ -38,7 +38,7 @@ const (
 
 	// The server ends the body when the handler has returned, which until then may
 	// write to a slow log: with the deadline of the last event the client would see
-	// a broken stream.
+	// a broken stream. A reader that had stalled has had its time.
 	returning = time.Minute
 
 	// The deadline is renewed for each chunk of this many bytes.
@@ -161,19 +161,21 @@ func (s *Stream) Last(event []byte) error {
 	if s.midway {
 		return errors.New("the last event is not whole")
 	}
-	if !s.stalled.Load() {
+	stalled := s.stalled.Swap(true) // from here on nothing renews the deadline
+	if !stalled {
 		s.deadline(Grace)
 		s.staysCut()
 	}
-	s.stalled.Store(true) // nothing renews the deadline any more
 	if _, err := s.w.Write(event); err != nil {
 		return lost(err)
 	}
 	if err := s.flushers.Flush(); err != nil {
 		return lost(err)
 	}
-	s.deadline(returning)
-	s.staysCut()
+	if !stalled {
+		s.deadline(returning)
+		s.staysCut()
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -140,6 +141,42 @@ func TestLast_HandlerReturnsLate_BodyCanEnd(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+// A reader that had stalled has the last event, and no further time by it.
+func TestLast_ReaderHadStalled_GraceIsNotRenewed(t *testing.T) {
+	for _, back := range []time.Duration{time.Second, sse.Grace / 2, sse.Grace - time.Millisecond} {
+		t.Run(back.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, r := newWire()
+				start := time.Now()
+				s := open(t, w, r, time.Minute, func() {})
+				text := make(chan string)
+				go func() {
+					time.Sleep(time.Minute + back)
+					b := make([]byte, len(event("1"))+len(event("last")))
+					n, _ := io.ReadFull(r, b)
+					text <- string(b[:n])
+				}()
+				if err := s.Write(event("1")); !errors.Is(err, sse.ErrStalled) {
+					t.Fatalf("Write: %v", err)
+				}
+				if err := s.Last(event("last")); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := <-text, string(event("1"))+string(event("last")); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+				// The reader takes nothing again: the server cannot end the body.
+				if _, err := w.Write([]byte("0\r\n\r\n")); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("the end of the body: %v", err)
+				}
+				if d := time.Since(start); d != time.Minute+sse.Grace {
+					t.Errorf("the connection is held for %v", d)
+				}
+			})
+		})
+	}
 }
 
 func TestStream_SlowReader_GoesOn(t *testing.T) {
