@@ -95,7 +95,7 @@ type Refusal struct {
 	Code       string        // stable, for programs; empty: "target_forbidden"
 	Message    string        // what the caller reads, on one line and of 1000 bytes at most; empty: "refused"
 	RetryAfter time.Duration // not positive: not said
-	Err        error         // for the log alone: at Info ten times in a minute for one address, then once a second
+	Err        error         // for the log alone, at Info; of callers that are not known ten times in a minute for one address, then once a second
 }
 
 // Error returns the message and, for the log, Err.
@@ -300,10 +300,7 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 	var refusal *Refusal
 	if errors.As(err, &refusal) && refusal != nil && refusal.Err != nil {
 		msg, words = "refused by the host", err.Error()
-		// A stranger may have it written as often as he likes: of one address ten in a
-		// minute are there, and then one a second.
-		v := g.causes.Note(remote, time.Now())
-		if v.Warn || !v.TooMany && remote.IsValid() {
+		if caller != nil || g.writesCause(remote) {
 			level = slog.LevelInfo
 		}
 	}
@@ -311,6 +308,14 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 	if f := g.o.Trace.Refused; f != nil {
 		f(ctx, info)
 	}
+}
+
+// writesCause reports whether the cause of a stranger's refusal stands in the log at
+// Info, which a stranger could have written as often as he likes: of one address ten in
+// a minute do, and then one a second.
+func (g *Gateway) writesCause(remote netip.Addr) bool {
+	v := g.causes.Note(remote, time.Now())
+	return v.Warn || !v.TooMany && remote.IsValid()
 }
 
 // refuse answers and notes a request that becomes no session.

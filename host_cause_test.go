@@ -123,6 +123,54 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 	})
 }
 
+// A caller who is known has each line written: all may come from one address, a proxy's
+// that is not in TrustedProxies, and their own limits bound how often.
+func TestRefused_CausesOfKnownCallers_AllAreWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logBuffer)
+		gw, err := farwire.New(farwire.Options{
+			Logger: slog.New(slog.NewTextHandler(log, nil)),
+			Auth: authFunc(func(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
+				if name, known := strings.CutPrefix(c.Key, "key-of-"); known {
+					return farwire.Principal{Subject: name}, nil
+				}
+				return farwire.Principal{}, &farwire.Refusal{Message: "unknown here", Err: errors.New("table 8")}
+			}),
+			Limiter: limiterFunc(func() (farwire.Quota, error) {
+				return farwire.Quota{}, &farwire.Refusal{Message: "budget used up", Err: errors.New("table 7")}
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(h http.Handler, key, message string) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("X-API-Key", key)
+			r.RemoteAddr = "192.0.2.7:4000"
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), message) {
+				t.Fatalf("got %d %s", w.Code, w.Body)
+			}
+		}
+		surfaces := []http.Handler{gw.Usage(), gw.Network(), gw.SessionsHandler(), gw.SitesHandler()}
+		for i := range 100 {
+			ask(surfaces[i%len(surfaces)], "a stranger's key", "unknown here")
+			ask(surfaces[i%len(surfaces)], fmt.Sprintf("key-of-caller%d", i%7), "budget used up")
+		}
+		if n := strings.Count(log.String(), "table 7"); n != 100 {
+			t.Errorf("%d lines of 100 refusals of known callers", n)
+		}
+		for i := range 7 {
+			if n := strings.Count(log.String(), fmt.Sprintf("subject=caller%d ", i)); n < 14 {
+				t.Errorf("%d lines name caller%d", n, i)
+			}
+		}
+		if n := strings.Count(log.String(), "table 8"); n != 10 {
+			t.Errorf("%d lines of 100 refusals of a stranger beside them, want 10", n)
+		}
+	})
+}
+
 // TestCrawl_SiteStoreTimesOut_IsNotTheTargets has the host's own store run out of time.
 func TestCrawl_SiteStoreTimesOut_IsNotTheTargets(t *testing.T) {
 	s := newSite(t, threePages)
