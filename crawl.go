@@ -209,7 +209,8 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	if c.req.texts() && !j.hosted {
 		t.log(tellNotHosted)
 	}
-	site, err := j.crawl(ctx)
+	// A panic of the host's renderer or selector ends this crawl, and the client is told.
+	site, err := hostCall(func() (*llmstxt.CrawledSite, error) { return j.crawl(ctx) })
 	c.result.Agent = j.agent
 	if err != nil {
 		return nil, err

@@ -109,6 +109,13 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 		j.log("No time is left for the language model; the file keeps its own words")
 		return site.Render(j.req.layout)
 	}
+	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { j.log(e.Message) }}
+	if m, ok := model.(PartSizer); ok {
+		var err error
+		if o.Size, err = hostCall(func() (int, error) { return m.PartSize(), nil }); err != nil {
+			j.g.o.Logger.WarnContext(ctx, "language model without a size of parts; they have the usual one", "session", j.session, "subject", j.subject, "err", err)
+		}
+	}
 	var first error
 	var failures atomic.Int64
 	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
@@ -117,10 +124,6 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 			first = err
 		}
 		return text, err
-	}
-	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { j.log(e.Message) }}
-	if m, ok := model.(PartSizer); ok {
-		o.Size = m.PartSize()
 	}
 	text := site.Enhance(ctx, j.req.layout, reword, o)
 	if n := failures.Load(); n > 0 && ctx.Err() == nil {

@@ -171,7 +171,10 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		// Whatever ended this context must not keep the site from its recrawls.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		return errors.Join(err, sites.Release(ctx, lease))
+		if released := hostDo(func() error { return sites.Release(ctx, lease) }); released != nil {
+			err = errors.Join(err, fault.FromHost("site store", released))
+		}
+		return err
 	}
 	site := lease.Site
 	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
@@ -276,7 +279,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 		return next, err
 	}
 	at := g.hooks.spaced(site, time.Now())
-	if next, err = g.o.Sites.MakeDue(ctx, site.ID, at); err != nil {
+	if next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) }); err != nil {
 		if errors.Is(err, ErrNoSite) { // it has just gone
 			return next, errNoSuchSite
 		}
@@ -297,7 +300,7 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 	if g.o.Sites == nil {
 		return Site{}, errNoSuchSite
 	}
-	sites, err := g.o.Sites.Enrolled(ctx, base)
+	sites, err := hostCall(func() ([]Site, error) { return g.o.Sites.Enrolled(ctx, base) })
 	if err != nil {
 		return Site{}, fault.FromHost("site store", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -87,22 +89,121 @@ func TestHost_PartOfACrawlPanics_ResultIsSent(t *testing.T) {
 			w.wantLog("level=WARN .*panic: " + boom)
 		})
 	}
-	for _, method := range []string{"Enroll", "Commit"} {
+	for _, method := range []string{"Enroll", "Commit", "Release"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			sites := &memorySites{before: func(called string) error {
-				if called == method {
-					panic(boom)
+			sites := panicsIn(method)
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Storage, o.Sites = newFolder(t, t.TempDir()), sites
+				if method == "Release" { // after a file that is not hosted
+					o.Storage = panickingStorage{}
 				}
-				return nil
-			}}
-			w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = newFolder(t, t.TempDir()), sites })
+			})
 			h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true}`, newSite(t, threePages).URL))
 			h.one(t, "result")
 			h.wantError(t, 1011, "internal error")
-			w.wantLog("level=WARN .*site store: panic: " + boom)
+			w.wantLog("level=WARN .*site store: panic: " + method + ": " + boom)
 		})
 	}
+}
+
+// panicsIn returns a site store with one method that panics.
+func panicsIn(method string) *memorySites {
+	return &memorySites{before: func(called string) error {
+		if called == method {
+			panic(method + ": " + boom)
+		}
+		return nil
+	}}
+}
+
+// What is asked of the site store outside a crawl panics: who asks is told.
+func TestSiteStore_MethodPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
+	for _, method := range []string{"Enrolled", "MakeDue", "Sites", "Remove", "Count"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			sites := panicsIn(method)
+			lease, err := sites.Enroll(t.Context(), farwire.Site{Subject: "alice", BaseURL: "https://docs.example.com/", WebhookSecret: "hush"}, -1, time.Minute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, func(o *farwire.Options) { o.Sites = sites })
+			if method == "Count" { // what cannot be counted is left out
+				if status, detail := w.uses(testKey); status != http.StatusOK {
+					t.Errorf("/usage: %d %s", status, detail)
+				}
+				w.wantLog("level=WARN .*sites not counted.*panic: " + method + ": " + boom)
+				return
+			}
+			mux := http.NewServeMux()
+			mux.Handle("/hooks/site-changed", w.gw.SiteChanged())
+			mux.Handle("/sites/{id}", w.gw.SitesHandler())
+			at, body, ask := "/hooks/site-changed", hookBody("https://docs.example.com/", "hush"), http.MethodPost
+			if method == "Sites" || method == "Remove" {
+				at, body, ask = fmt.Sprintf("/sites/%d", lease.Site.ID), "", http.MethodDelete
+			}
+			r := httptest.NewRequest(ask, at, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("X-API-Key", testKey)
+			rec := httptest.NewRecorder()
+			mux.ServeHTTP(rec, r)
+			if rec.Code != http.StatusInternalServerError || !strings.Contains(rec.Body.String(), `"internal error"`) {
+				t.Errorf("got %d %s", rec.Code, rec.Body)
+			}
+			w.wantLog("level=WARN .*site store: panic: " + method + ": " + boom)
+		})
+	}
+}
+
+// lookupPanics is an Authenticator whose keys work and whose Lookup panics.
+type lookupPanics struct{ farwire.Authenticator }
+
+func (lookupPanics) Lookup(context.Context, string) (farwire.Principal, error) { panic(boom) }
+
+func TestToken_LookupPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *farwire.Options) { o.Auth = lookupPanics{o.Auth} })
+	for _, got := range w.refusalsTo(w.token(t, testKey)) {
+		if got.text != "internal error" || got.code != "internal" {
+			t.Errorf("got %+v", got)
+		}
+	}
+	w.wantLog("authenticator: panic: " + boom)
+}
+
+// A renderer's panic ends the crawl whose page it is, and no other.
+func TestCrawl_RendererPanics_ClientIsToldAndOthersGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Crawl.Render = browser(func(farwire.RenderPage) (farwire.Rendered, error) { panic(boom) })
+	})
+	app := newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/")})
+	for range 3 {
+		w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, app.URL)).wantError(t, 1011, "internal error")
+	}
+	w.wantLog("level=WARN .*panic: " + boom)
+	if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, newSite(t, threePages).URL)); h.code != 1000 || h.one(t, "result").Content == "" {
+		t.Errorf("got %+v", h)
+	}
+}
+
+// sizePanics is a model that rewords, and cannot say how large a part may be.
+type sizePanics struct{ model }
+
+func (sizePanics) PartSize() int { panic(boom) }
+
+func TestCrawl_PartSizePanics_ModelIsAskedAllTheSame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Crawl.Enhance = sizePanics{func(p llmstxt.Part) (string, error) {
+			return strings.Replace(p.Text, "The first page has", "It has", 1), nil
+		}}
+	})
+	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"llmEnhance":true}`, newSite(t, threePages).URL))
+	if h.code != 1000 || !strings.Contains(h.one(t, "result").Content, "It has") || strings.Contains(h.logs(), "table 7") {
+		t.Errorf("got %+v", h)
+	}
+	w.wantLog("level=WARN .*panic: " + boom)
 }
 
 // pipes is an exit whose targets take everything and say nothing.

@@ -56,7 +56,13 @@ type told struct {
 }
 
 // refusals asks each surface of a world that refuses everything for a target.
-func (w *world) refusals() (all []told) {
+func (w *world) refusals() []told {
+	w.t.Helper()
+	return w.refusalsTo(testKey)
+}
+
+// refusalsTo is refusals to who shows this key or token.
+func (w *world) refusalsTo(key string) (all []told) {
 	w.t.Helper()
 	pathForm := w.gw.PathForm()
 	mux := http.NewServeMux()
@@ -71,7 +77,7 @@ func (w *world) refusals() (all []told) {
 		mux.ServeHTTP(rw, r)
 	})))
 	for surface, path := range map[string]string{"relay": "/ws", "crawl": "/ws/crawl"} {
-		p := w.open(path, "X-API-Key: "+testKey)
+		p := w.open(path, "X-API-Key: "+key)
 		p.text(map[string]string{"relay": `{"url":"ws://a.test/"}`, "crawl": `{"url":"http://a.test/","maxPages":1}`}[surface])
 		var m struct {
 			Type, Message, Content, Code, Reason string
@@ -128,12 +134,12 @@ func (w *world) refusals() (all []told) {
 		}
 		all = append(all, told{surface, resp.StatusCode, 0, body.Code, body.Detail, resp.Header.Get("Retry-After")})
 	}
-	const head = " HTTP/1.1\r\nHost: gw.test\r\nX-API-Key: " + testKey + "\r\n"
+	head := " HTTP/1.1\r\nHost: gw.test\r\nX-API-Key: " + key + "\r\n"
 	body := `{"host":"a.test","exchange":"e"}`
 	http1("direct form", "GET /ws?url=ws://a.test/"+head+"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 	http1("amqp", fmt.Sprintf("POST /amqp"+head+"Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 	http1("path form", "GET /to/-/http/a.test/"+head+"\r\n")
-	http1("forward proxy", "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nProxy-Authorization: "+proxyBasic("x", testKey)+"\r\n\r\n")
+	http1("forward proxy", "CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nProxy-Authorization: "+proxyBasic("x", key)+"\r\n\r\n")
 	return all
 }
 

@@ -343,7 +343,7 @@ func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
 	if !ok || p.KeyID == "" {
 		return p, nil
 	}
-	now, err := directory.Lookup(ctx, p.KeyID)
+	now, err := hostCall(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
 	switch {
 	case errors.Is(err, ErrUnauthorized):
 		return Principal{}, errTokenInvalid

@@ -256,14 +256,14 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	}
 	var own []Site
 	if g.o.Sites != nil {
-		if own, err = g.o.Sites.Sites(ctx, p.Subject); err != nil {
+		if own, err = hostCall(func() ([]Site, error) { return g.o.Sites.Sites(ctx, p.Subject) }); err != nil {
 			return nil, fault.FromHost("site store", err)
 		}
 	}
 	list := []siteAnswer{} // an empty list, not null
 	for _, s := range own {
 		if id == strconv.FormatInt(s.ID, 10) {
-			err := g.o.Sites.Remove(ctx, s.ID)
+			err := hostDo(func() error { return g.o.Sites.Remove(ctx, s.ID) })
 			if errors.Is(err, ErrNoSite) { // it has just gone
 				return nil, errNoSuchSite
 			}

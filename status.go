@@ -69,7 +69,7 @@ func (g *Gateway) Ready() http.Handler {
 		if g.o.Sites != nil {
 			ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 			defer cancel()
-			_, err := g.o.Sites.Count(ctx, "")
+			_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
 			a.Stores["sites"] = store{err == nil}
 		}
 		if bus, ok := g.o.Bus.(ConnectedBus); ok {
@@ -254,7 +254,7 @@ func (g *Gateway) Usage() http.Handler {
 		defer cancel()
 		q = Quota{Limit: -1}
 		if asked, ok := g.o.Limiter.(LeftLimiter); ok {
-			if q, err = asked.Left(ctx, p, BucketHTTP); err != nil {
+			if q, err = hostCall(func() (Quota, error) { return asked.Left(ctx, p, BucketHTTP) }); err != nil {
 				g.o.Logger.WarnContext(r.Context(), "requests left not counted", "subject", p.Subject, "err", err)
 				q.Limit = -1
 			}
@@ -263,7 +263,7 @@ func (g *Gateway) Usage() http.Handler {
 		if g.o.Sites != nil {
 			kept := new(sites)
 			a["sites"] = kept
-			if n, err := g.o.Sites.Count(ctx, p.Subject); err == nil {
+			if n, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, p.Subject) }); err == nil {
 				kept.Count = &n
 			} else {
 				g.o.Logger.WarnContext(r.Context(), "sites not counted", "subject", p.Subject, "err", err)
@@ -273,7 +273,7 @@ func (g *Gateway) Usage() http.Handler {
 			}
 		}
 		var crawled pages
-		if used, err := g.pages.TakePages(ctx, p, 0); err == nil {
+		if used, err := hostCall(func() (PageQuota, error) { return g.pages.TakePages(ctx, p, 0) }); err == nil {
 			crawled.Today = &used.Used
 		} else {
 			g.o.Logger.WarnContext(r.Context(), "pages of a day not counted", "subject", p.Subject, "err", err)
