@@ -126,8 +126,8 @@ func New(o Options) (*Gateway, error) {
 // and any number without a deadline, are told at once.
 //
 // When ctx ends first, what is left is cut and Shutdown returns ctx's error. It waits
-// five seconds more at most for a part of the host that ignores its context, and names
-// the sessions in the log.
+// five seconds more at most for sessions that have not ended then, as one does not while
+// a part of the host ignores its context, and names them in the log.
 // Call it before or beside http.Server.Shutdown. It may be called more than
 // once.
 func (g *Gateway) Shutdown(ctx context.Context) error {
@@ -163,7 +163,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	case <-g.idle:
 	case <-late.C:
 		for s := range g.Sessions() {
-			g.o.Logger.Error("a session does not end: a part of the host has ignored the end of its context",
+			g.o.Logger.Error("a session has not ended", "after", closeTimeout,
 				"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
 		}
 	}

@@ -310,7 +310,7 @@ func TestShutdown_HostIgnoresItsContext_ReturnsAndNamesTheSession(t *testing.T) 
 	if err := w.gw.Shutdown(ctx); err != context.Canceled {
 		t.Errorf("Shutdown returned %v", err)
 	}
-	w.wantLog(`level=ERROR msg="a session does not end: .*kind=crawl subject=`)
+	w.wantLog(`level=ERROR msg="a session has not ended" after=5s session=.* kind=crawl subject=`)
 	close(s.free)
 	if err := w.gw.Shutdown(t.Context()); err != nil {
 		t.Errorf("afterwards: %v", err)
