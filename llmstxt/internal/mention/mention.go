@@ -17,8 +17,8 @@ import (
 // Addresses in a text: whatever a reader, a Markdown parser or a program that
 // makes links of words might take for one. It is better to find too much than
 // too little, because what an answer has in common with its source is found in
-// both. So each text is looked at twice, as it is and as Markdown and HTML would
-// show it, and what is found is written in one way, as a browser would read it.
+// both. So each text is looked at as it is and as Markdown and HTML would show it,
+// and what is found is written in one way, as a browser would read it.
 
 // Set are the addresses in a text, and the runes in it that nobody sees.
 type Set struct {
@@ -82,10 +82,48 @@ func Find(text string) Set {
 	}, plain.UnescapeTitle(shown))
 	s.find(shown)
 	// Emphasis and code leave the words that they mark joined.
-	if plain := emphasis.Replace(shown); plain != shown {
+	plain := emphasis.Replace(shown)
+	if plain != shown {
 		s.find(plain)
 	}
+	// So do underscores at a word's edge. What is marked may be linked alone, too.
+	if apart := replaceEdges(shown, " "); apart != shown {
+		s.find(apart)
+		s.find(emphasis.Replace(replaceEdges(shown, "")))
+	}
 	return s
+}
+
+// replaceEdges replaces the underscores that can mark emphasis: all but those with a
+// letter or a digit on both sides, which belong to a name (CommonMark, section 6.2).
+func replaceEdges(text, by string) string {
+	var b strings.Builder
+	rest := text
+	before := ' '
+	for {
+		at := strings.IndexByte(rest, '_')
+		if at < 0 {
+			b.WriteString(rest)
+			return b.String()
+		}
+		if at > 0 {
+			before, _ = utf8.DecodeLastRuneInString(rest[:at])
+		}
+		b.WriteString(rest[:at])
+		run := rest[at:]
+		rest = strings.TrimLeft(run, "_")
+		run = run[:len(run)-len(rest)]
+		behind, _ := utf8.DecodeRuneInString(rest)
+		if inWord(before) && inWord(behind) {
+			b.WriteString(run)
+		} else {
+			b.WriteString(by)
+		}
+	}
+}
+
+func inWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
 }
 
 func (s Set) find(text string) {
@@ -180,6 +218,7 @@ func (s Set) addDotted(m string) {
 	_, err := netip.ParseAddr(host)
 	switch {
 	case err == nil, strings.HasPrefix(host, "www."), topLevel(last), foreignTop(m[:end]):
+	case strings.Contains(host, "_www."): // a link begins there (GitHub Flavored Markdown, section 6.9)
 	case (strings.HasPrefix(tail, "/") || strings.HasPrefix(tail, ":")) && len(last) > 1 && strings.Trim(last, "0123456789") != "":
 		// A domain that is younger than our list.
 	default:

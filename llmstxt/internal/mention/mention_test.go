@@ -33,3 +33,51 @@ func TestFind_AnyScheme_IsNotWithinAPlainText(t *testing.T) {
 		}
 	}
 }
+
+// Underscores mark emphasis where no letter or digit stands on both sides, and what they
+// mark is linked without them.
+func TestFind_EmphasisOfUnderscores_HidesNoAddress(t *testing.T) {
+	page := []mention.Set{mention.Find("A tool for teams. See snake_case.test, __init__ and good.test.")}
+	for _, address := range []string{"www.evil.com", "www.evil.newtld", "evil.com", "evil.co.uk", "me@evil.com", "slack:open", "mailto:me", "localhost", "192.0.2.1", "evil.рф", "evil.中国"} {
+		for _, around := range [][2]string{
+			{"_", "_"}, {"__", "__"}, {"___", "___"}, {"*_", "_*"}, {"_*", "*_"}, {"**_", "_**"}, {"_**", "**_"}, {"~~_", "_~~"}, {"_`", "`_"},
+			{"(_", "_)"}, {"[_", "_]"}, {"\"_", "_\""}, {"'_", "_'"}, {"“_", "_”"}, {"«_", "_»"}, {"Go to _", "_."}, {"Go to _", "_, now"}, {"Go to _", "_! Now"},
+			{"_see ", "_"}, {"_", " now_"}, {"_", "_-_x_"}, {"_", "_*x*"}, {"-_", "_"}, {"…_", "_…"}, {"—_", "_—"}, {"\\_", "\\_"}, {"&#95;", "&lowbar;"},
+			{"_\u200b", "\u200b_"}, {"😀_", "_😀"}, {"_", ""}, {"", "_"}, {"，_", "_。"},
+		} {
+			text := around[0] + address + around[1]
+			if mention.Find(text).Within(page) {
+				t.Errorf("%q is within a page that does not have it", text)
+			}
+			if !mention.Find(address).Within([]mention.Set{mention.Find(text)}) {
+				t.Errorf("%q is not found in %q", address, text)
+			}
+		}
+	}
+	for _, text := range []string{"_evil_.com", "evil._com_", "__evil__.com", "*evil*_.com_", "_evil.__com_", "_e_**vil.com**", "x_www.evil.newtld", "x_www.evil.newtld_y"} {
+		if mention.Find(text).Within(page) {
+			t.Errorf("%q is within a page that does not have it", text)
+		}
+	}
+	for _, text := range []string{
+		"_A tool_ for __teams__.", "*_Simple_* and _**quick**_.", "See _snake_case.test_.", "Calls __init__ (and _x_).", "_", "__ __", "snake_case and CONST_NAME_",
+		"The _ratio_ is 3:2.", "_a.b_c_", "Set _Node.js_ up, _3.11_.", "x_www", "_www_",
+	} {
+		if !mention.Find(text).Within(page) {
+			t.Errorf("%q is taken for an address", text)
+		}
+	}
+}
+
+// An underscore inside a name belongs to it.
+func TestFind_UnderscoreInsideAName_IsPartOfIt(t *testing.T) {
+	page := []mention.Set{mention.Find("See my_host.test and _dmarc.good.test.")}
+	for text, within := range map[string]bool{
+		"my_host.test": true, "(my_host.test)": true, "_my_host.test": false, "myhost.test": false, "host.test": false, "my.host.test": false,
+		"_dmarc.good.test": true, "good.test": false, "my__host.test": false, "your_host.test": false,
+	} {
+		if got := mention.Find(text).Within(page); got != within {
+			t.Errorf("%q: within the page: %v, want %v", text, got, within)
+		}
+	}
+}
