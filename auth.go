@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
@@ -243,17 +242,9 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 // and address. It returns what the caller is told: after ten in a minute that
 // there were too many.
 func (g *Gateway) noteWrong(ctx context.Context, remote netip.Addr, err error) error {
-	v := g.wrong.Note(remote, time.Now())
-	if v.Warn {
-		client := ""
-		if remote.IsValid() {
-			client = remote.String()
-		}
-		g.o.Logger.WarnContext(ctx, "credentials refused", "client", client)
-	}
-	if v.TooMany {
+	if v := g.wrong.Refused(ctx, g.o.Logger, remote); v.TooMany {
 		q := Quota{Limit: attempts.PerMinute, RetryAfter: v.RetryAfter}
-		return &tooManyWrong{limited(fault.RateLimited, "too many wrong credentials from this address", q), err}
+		return &tooManyWrong{limited(fault.RateLimited, attempts.TooMany, q), err}
 	}
 	return err
 }

@@ -2,7 +2,11 @@
 package attempts
 
 import (
+	"context"
+	"log/slog"
+	"math"
 	"net/netip"
+	"strconv"
 	"sync"
 	"time"
 
@@ -11,6 +15,9 @@ import (
 
 // PerMinute is how many wrong credentials one network may show in a minute.
 const PerMinute = 10
+
+// TooMany is what a client is told that has shown more of them.
+const TooMany = "too many wrong credentials from this address"
 
 // maxNetworks bounds what strangers can make a Counter keep.
 const maxNetworks = 10_000
@@ -36,6 +43,25 @@ type Verdict struct {
 	Warn       bool          // no other was told to warn of this network in the last second
 }
 
+// Seconds is RetryAfter as the header Retry-After has it.
+func (v Verdict) Seconds() string {
+	return strconv.Itoa(max(1, int(math.Ceil(v.RetryAfter.Seconds()))))
+}
+
+// Refused notes wrong credentials and writes one line, at most once a second and
+// network, with the address that they came from and what else the log shall say.
+func (c *Counter) Refused(ctx context.Context, log *slog.Logger, remote netip.Addr, args ...any) Verdict {
+	v := c.Note(remote, time.Now())
+	if v.Warn {
+		client := ""
+		if remote.IsValid() {
+			client = remote.String()
+		}
+		log.WarnContext(ctx, "credentials refused", append([]any{"client", client}, args...)...)
+	}
+	return v
+}
+
 // Note counts wrong credentials that came from an address now.
 func (c *Counter) Note(remote netip.Addr, now time.Time) Verdict {
 	c.mu.Lock()
@@ -53,18 +79,21 @@ func (c *Counter) Note(remote netip.Addr, now time.Time) Verdict {
 	return v
 }
 
-// network returns the count of a network; c.mu is held.
+// network returns the count of a network; c.mu is held. The networks stand in the order
+// of their minutes, so that the one whose minute ends first makes room.
 func (c *Counter) network(p netip.Prefix, now time.Time) *network {
 	n := c.of.Get(p)
-	if n == nil {
-		n = &network{since: now}
-		c.of.Most = maxNetworks
-		c.of.Set(p, n, func(_ netip.Prefix, n *network) bool { return n.over(now) })
+	if n != nil && !n.over(now) {
+		return n
 	}
-	if n.over(now) {
-		n.since, n.count = now, 0
+	next := &network{since: now}
+	if n != nil {
+		next.warned = n.warned
+		c.of.Delete(p)
 	}
-	return n
+	c.of.Most = maxNetworks
+	c.of.Set(p, next, func(_ netip.Prefix, n *network) bool { return n.over(now) })
+	return next
 }
 
 // over reports whether the minute that is counted is over.
@@ -72,6 +101,7 @@ func (n *network) over(now time.Time) bool { return now.Sub(n.since) >= time.Min
 
 // Network is what one client commands: an IPv4 address, or an IPv6 /64.
 func Network(a netip.Addr) netip.Prefix {
+	a = a.Unmap()
 	bits := a.BitLen()
 	if a.Is6() {
 		bits = 64

@@ -4,6 +4,7 @@ package bounded
 
 import (
 	"cmp"
+	"container/list"
 	"iter"
 )
 
@@ -17,12 +18,17 @@ type Map[K comparable, V any] struct {
 	// Least is how many entries are kept without a look for idle ones. Zero: 1024.
 	Least int
 
-	// Most is how many entries are kept at most; when none is idle then, all are dropped.
-	// Zero: any number.
+	// Most is how many entries are kept at most; when none is idle then, the one that was
+	// added first is dropped for the next. Zero: any number. It is set before the first Set.
 	Most int
 
 	of    map[K]V
 	sweep int // look for idle ones when the map has grown to this
+	added int // since the last look
+
+	// With Most alone: the keys, the one that was added first at the front.
+	order list.List
+	place map[K]*list.Element
 }
 
 // Get returns the value of a key; the zero value, when it is not there.
@@ -32,12 +38,24 @@ func (m *Map[K, V]) Get(key K) V { return m.of[key] }
 // for which idle returns true.
 func (m *Map[K, V]) Set(key K, value V, idle func(K, V) bool) {
 	if m.of == nil {
-		m.of = make(map[K]V)
+		m.of, m.place = make(map[K]V), make(map[K]*list.Element)
 	}
-	if _, there := m.of[key]; !there && (len(m.of) >= max(m.sweep, cmp.Or(m.Least, defaultLeast)) || m.full()) {
+	if _, there := m.of[key]; there {
+		m.of[key] = value
+		return
+	}
+	m.added++
+	// A full map is looked through once in as many additions as it holds entries.
+	if len(m.of) >= max(m.sweep, cmp.Or(m.Least, defaultLeast)) || m.full() && m.added > m.Most {
 		m.drop(idle)
 	}
+	if first := m.order.Front(); first != nil && m.full() {
+		m.Delete(first.Value.(K))
+	}
 	m.of[key] = value
+	if m.Most > 0 {
+		m.place[key] = m.order.PushBack(key)
+	}
 }
 
 func (m *Map[K, V]) full() bool { return m.Most > 0 && len(m.of) >= m.Most }
@@ -45,17 +63,20 @@ func (m *Map[K, V]) full() bool { return m.Most > 0 && len(m.of) >= m.Most }
 func (m *Map[K, V]) drop(idle func(K, V) bool) {
 	for key, value := range m.of {
 		if idle(key, value) {
-			delete(m.of, key)
+			m.Delete(key)
 		}
 	}
-	if m.full() {
-		clear(m.of)
-	}
-	m.sweep = 2 * len(m.of)
+	m.sweep, m.added = 2*len(m.of), 0
 }
 
 // Delete removes a key.
-func (m *Map[K, V]) Delete(key K) { delete(m.of, key) }
+func (m *Map[K, V]) Delete(key K) {
+	delete(m.of, key)
+	if e := m.place[key]; e != nil {
+		m.order.Remove(e)
+		delete(m.place, key)
+	}
+}
 
 // Len returns the number of entries.
 func (m *Map[K, V]) Len() int { return len(m.of) }

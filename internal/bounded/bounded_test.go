@@ -41,6 +41,35 @@ func TestMap_AllInUse_GrowsUnlessBounded(t *testing.T) {
 	}
 }
 
+func TestMap_Full_DropsIdleEntriesOrElseTheFirst(t *testing.T) {
+	const most = 5000
+	m := bounded.Map[int, bool]{Most: most} // whether the entry is in use
+	idle := func(_ int, used bool) bool { return !used }
+	for n := range 3 * most {
+		m.Set(n, true, idle)
+		m.Set(max(0, n-most/2), true, idle) // what is set again is no younger
+		if n >= most && (m.Get(n-most) || !m.Get(n-most+1)) {
+			t.Fatalf("after %d: the first is there: %v, the second: %v", n, m.Get(n-most), m.Get(n-most+1))
+		}
+	}
+	few := bounded.Map[int, bool]{Most: 10}
+	for n := range 11 {
+		few.Set(n, n%2 == 0, idle)
+	}
+	for n := range 11 {
+		if few.Get(n) != (n%2 == 0) {
+			t.Errorf("%d of a few is there: %v", n, few.Get(n))
+		}
+	}
+	few.Delete(0)
+	for n := range 5 {
+		few.Set(20+n, true, idle)
+	}
+	if few.Len() != 10 || !few.Get(2) || few.Get(0) {
+		t.Errorf("after a deletion it holds %d entries", few.Len())
+	}
+}
+
 func TestMap_KnownKey_IsReplacedWithoutALook(t *testing.T) {
 	m := bounded.Map[string, int]{Most: 1}
 	m.Set("a", 1, nil)
