@@ -24,10 +24,10 @@ var ErrUnauthorized = errors.New("not authorized")
 //
 // Authenticate is called concurrently. Credentials.Key is never empty. A key
 // that is not valid is an error that wraps [ErrUnauthorized]; any other error
-// is the Authenticator's own trouble, logged whole and shown to the caller as
+// is an internal error of the Authenticator, logged whole and shown to the caller as
 // "internal error".
 //
-// A principal without a subject is the Authenticator's own trouble, too. An
+// A principal without a subject is an internal error of the Authenticator, too. An
 // Authenticator that is a [KeyLookuper] lets a revoked key count at once, and one that
 // is a [KeyLister] lets it count at all gateways.
 type Authenticator interface {
@@ -39,7 +39,7 @@ type Authenticator interface {
 // counts at once. Without Lookup a token lives out its five minutes.
 //
 // Lookup is called concurrently. A key id that is no longer valid is an error that
-// wraps [ErrUnauthorized]; any other error is the Authenticator's own trouble. A
+// wraps [ErrUnauthorized]; any other error is an internal error of the Authenticator. A
 // principal with another Subject than that of the token counts as a key that is gone.
 type KeyLookuper interface {
 	Authenticator

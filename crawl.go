@@ -200,7 +200,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	j := &crawlJob{g: c.g, kind: KindCrawl, principal: c.session.principal, session: c.session.ID, subject: c.session.Subject, req: c.req, maxPages: pages, log: t.log, page: t.page}
-	// Whoever leaves a crawl shortly before its end has had its pages crawled.
+	// A client that leaves a crawl shortly before its end has had its pages crawled.
 	defer func() { release(int(j.pages.Load())) }()
 	if c.req.enroll {
 		j.arrived = c.roomForSite(ctx, fail)
@@ -345,7 +345,7 @@ type crawlSocket struct {
 // log tells the client what happens. A client that cannot be told has gone.
 func (t *crawlSocket) log(text string) { t.tell(crawlMessage{Type: "log", Content: text}) }
 
-// page is log for what became of a page.
+// page is log for the outcome of a page.
 func (t *crawlSocket) page(e llmstxt.Event) {
 	t.tell(crawlMessage{Type: "log", Content: e.Message, URL: e.URL, Reason: string(e.Reason)})
 }

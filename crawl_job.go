@@ -18,7 +18,7 @@ import (
 )
 
 // A crawlJob is one crawl of a site, a client's or a recrawl: it fetches the
-// pages, writes the file and saves it. The caller decides what becomes of the
+// pages, writes the file and saves it. The caller decides the outcome of the
 // outcome.
 type crawlJob struct {
 	g         *Gateway
@@ -31,13 +31,13 @@ type crawlJob struct {
 	previous  []llmstxt.Page // of the last crawl
 	hosted    bool           // its files will be
 	log       func(text string)
-	page      func(llmstxt.Event)  // what became of a page; nil: log is told
+	page      func(llmstxt.Event)  // the outcome of a page; nil: log is told
 	arrived   func(baseURL string) // called when the base page is in the file; nil: never called
 
 	agent    string // the id of the exit used last
 	requests int64  // sent in all
 	rendered renderCost
-	pages    atomic.Int64 // in the file so far, also when no file comes of it
+	pages    atomic.Int64 // in the file so far, also when no file is written
 }
 
 // trustLastmod is how long a page is not asked for because of its date in a
@@ -135,7 +135,7 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 // rendering shows pages of one crawl in a browser, tells the client which
 // browser that is, and counts what it costs.
 type rendering struct {
-	with   Renderer // nil: none is configured
+	with   Renderer // nil: not configured
 	exits  *egress.Transport
 	remote bool              // a browser service may be used
 	owner  string            // whose crawl it is

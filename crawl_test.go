@@ -191,7 +191,7 @@ func TestCrawl_Fails_SendsTheError(t *testing.T) {
 		"agent fails":        {site.URL, "", func(o *farwire.Options) { o.Agents = failingExit(agent.FaultAgent) }, 1011, "agent lost"},
 		"time is over": {newSite(t, map[string]string{"/": "hang"}).URL, "",
 			func(o *farwire.Options) { o.Crawl.Timeout = 200 * time.Millisecond }, 1011, "Crawl timeout exceeded"},
-		"selector's own trouble": {site.URL, "", func(o *farwire.Options) {
+		"internal error of the selector": {site.URL, "", func(o *farwire.Options) {
 			o.Agents = selector(func(agent.Query) (agent.Exit, error) {
 				return agent.Exit{}, errors.New("the database of agents is away")
 			})

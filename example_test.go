@@ -146,7 +146,7 @@ func ExampleWithPrincipal() {
 type database map[string]farwire.Principal
 
 // Authenticate finds the caller behind a key. What it does not know is
-// ErrUnauthorized; everything else would be its own trouble.
+// ErrUnauthorized; everything else would be an internal error.
 func (d database) Authenticate(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
 	p, ok := d[c.Key]
 	if !ok {

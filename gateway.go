@@ -291,8 +291,8 @@ type permittedAgents struct {
 	kind Kind
 }
 
-// SelectAgent asks the host's selector. An exit that cannot dial is the selector's
-// own trouble.
+// SelectAgent asks the host's selector. An exit that cannot dial is an
+// internal error of the selector.
 func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
 	g, p := s.g, s.p
 	r, err := p.rules()

@@ -68,7 +68,7 @@ func (b Bucket) String() string { return string(b) }
 // filled into the principal's Limits. The request counts towards the bucket, which
 // has the rate and the burst of Limits.RateOf: BucketHTTP in the path form and the
 // forward proxy, WebSockets and tunnels too, and for [Gateway.Open]; else
-// BucketRequests. An error is the limiter's own trouble and refuses the request as an
+// BucketRequests. An error is an internal error of the limiter and refuses the request as an
 // internal error; a limiter that would rather let requests pass decides so itself.
 // Those who share a KeyID but not the Subject are different callers.
 //
@@ -94,7 +94,7 @@ type Quota struct {
 // the crawl may need, and grants as many of them as are left. A caller without
 // a limit, one that is not positive, is granted all; whether they are counted
 // all the same is the limiter's choice. To want none only asks what was used.
-// An error is the limiter's own trouble and refuses the crawl as an internal
+// An error is an internal error of the limiter and refuses the crawl as an internal
 // error.
 //
 // A page counts until a day after it was granted, or a little longer where
@@ -137,7 +137,7 @@ type SlotLimiter interface {
 // AddBytes is called concurrently, for principals that have a limit: before each
 // session and every few seconds with what was carried since, which may be nothing.
 // It counts n, refuses nothing, and says what was used. An error means that n was
-// not counted; before a session it is the limiter's own trouble and refuses the
+// not counted; before a session it is an internal error of the limiter and refuses the
 // session as an internal error.
 //
 // A byte counts until a day after it was counted, or a little longer where bytes

@@ -128,7 +128,7 @@ type RelayOptions struct {
 	// about 20 KB a session. False: ServeHTTP returns once the pipe runs.
 	HoldHandler bool
 
-	// Compression says what becomes of permessage-deflate (RFC 7692). Zero:
+	// Compression says how permessage-deflate is negotiated (RFC 7692). Zero:
 	// CompressionEndToEnd.
 	Compression Compression
 
@@ -138,7 +138,7 @@ type RelayOptions struct {
 	ProxyByAddress bool
 }
 
-// Compression says what becomes of permessage-deflate on a relay's two sides.
+// Compression says how permessage-deflate is negotiated on a relay's two sides.
 type Compression int
 
 const (

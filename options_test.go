@@ -12,7 +12,7 @@ import (
 )
 
 // numbers returns the path of each number in the options; limits are apart,
-// because a negative number is no limit in all of them.
+// because a negative number means no limit in all of them.
 func numbers(v reflect.Value, path string) (list []string) {
 	for i := range v.NumField() {
 		name := path + v.Type().Field(i).Name

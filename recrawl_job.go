@@ -74,7 +74,7 @@ func (r *recrawler) release(ctx context.Context, lease Lease) error {
 	return hostDo(func() error { return r.g.o.Sites.Release(asked, lease) })
 }
 
-// run crawls the site and decides what becomes of it.
+// run crawls the site and decides its outcome.
 func (c *recrawl) run(ctx context.Context) {
 	before := []llmstxt.Page(nil)
 	err := c.r.persist(ctx, "Pages", func(ctx context.Context) (err error) {
@@ -239,7 +239,7 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text stri
 }
 
 // fail ends a recrawl that has no file. One that ends with the gateway leaves
-// the site to others; one whose lease is lost leaves it to whoever has it.
+// the site to others; one whose lease is lost leaves it to the worker that has it.
 func (c *recrawl) fail(ctx context.Context, err error) {
 	c.result.Err = err
 	switch {

@@ -307,7 +307,7 @@ func (s *session) watch(w waiting) {
 	s.waiting = w
 }
 
-// carry has a drain, the cut at its end and whoever ends sessions go to what
+// carry has a drain, the cut at its end and a call that ends sessions go to what
 // carries the session from now on.
 func (s *session) carry(c carrier) {
 	g := s.g

@@ -37,10 +37,10 @@ type SiteStore interface {
 	// under the same BaseURL the new Options, Interval and KeyID, and ends its
 	// rest. The site is due now,
 	// if it has not been before, and leased for d to the caller, whose crawl
-	// that is; whoever has it leased loses it. What it has stored of a known
+	// that is; the worker that has it leased loses it. What it has stored of a known
 	// site stays, the webhook secret too. A new site of a subject that has most
 	// of them already is refused with an error that wraps [ErrTooManySites]; a
-	// negative most is no limit.
+	// negative most means no limit.
 	Enroll(ctx context.Context, s Site, most int, d time.Duration) (Lease, error)
 
 	// Enrolled returns the sites, of all subjects, with this base URL; none is
@@ -54,7 +54,7 @@ type SiteStore interface {
 	// Count returns how many sites the subject has enrolled.
 	Count(ctx context.Context, subject string) (int, error)
 
-	// Remove forgets the site and its pages. Whoever has it leased loses it. Its
+	// Remove forgets the site and its pages. The worker that has it leased loses it. Its
 	// hosted file stays where it is. An unknown id wraps [ErrNoSite].
 	Remove(ctx context.Context, id int64) error
 
@@ -284,7 +284,7 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	return list, nil
 }
 
-// outcome says in a word what became of the last crawl; empty: there was none.
+// outcome is the outcome of the last crawl in a word; empty: there was none.
 func (s Site) outcome() string {
 	switch {
 	case s.Failures > 0:

@@ -302,7 +302,7 @@ type Stats struct {
 	// readers have not taken them.
 	AMQPWaiting int64
 
-	// CrawlPages counts the pages of crawls and recrawls by what became of them: PageWritten
+	// CrawlPages counts the pages of crawls and recrawls by their outcome: PageWritten
 	// or an llmstxt.Reason. It has an entry for each, also when that is zero.
 	CrawlPages map[string]int64
 }
@@ -357,7 +357,7 @@ func (g *Gateway) Agents() ([]agent.Info, bool) {
 	return list.Agents(), true
 }
 
-// pageOutcomes counts pages by what became of them.
+// pageOutcomes counts pages by their outcome.
 type pageOutcomes struct {
 	mu sync.Mutex
 	of map[string]int64

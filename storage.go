@@ -48,7 +48,7 @@ var ErrStale = errors.New("a newer version is there")
 //
 // Secret returns the secret of this name, at least 32 random bytes, which it makes
 // at the first call. All gateways that share the store get the same. A bucket must
-// not keep one: whoever reads the bucket would know the names. Secret is safe for
+// not keep one: a reader of the bucket would know the names. Secret is safe for
 // concurrent use. On an error nothing is hosted, and the next crawl asks again.
 type SecretKeeper interface {
 	Secret(ctx context.Context, name string) ([]byte, error)
@@ -59,7 +59,7 @@ type SecretKeeper interface {
 // crawls of sites that the caller has not enrolled go first, the oldest first.
 //
 // Both methods are called concurrently. Files returns the files below a folder, such
-// as "llms/0123", in any order; none is no error. Remove removes all files below a
+// as "llms/0123", in any order; finding none is not an error. Remove removes all files below a
 // folder, which need not exist. Their errors are logged and fail no crawl: the next
 // crawl of the caller tries again.
 type FileRemover interface {
@@ -94,7 +94,7 @@ type FolderStorage struct {
 // begins with a dot. Several processes may share the folder: who writes a file
 // holds one of the locks in its folder .locks.
 //
-// Hosted files are public: whoever knows the URL may read them. All methods
+// Hosted files are public: everybody who knows the URL may read them. All methods
 // are safe for concurrent use; the caller closes the storage.
 func NewFolderStorage(dir, baseURL string) (*FolderStorage, error) {
 	u, err := url.Parse(baseURL)

@@ -152,7 +152,7 @@ func (t *tunneled) lost(client net.Conn) {
 }
 
 // tunnelOwes is how long a peer of a tunnel may keep its window shut. A download
-// that a person pauses is no reason to end it sooner.
+// that a person pauses must not end it sooner.
 const tunnelOwes = 10 * time.Minute
 
 // start runs the tunnel; it returns at once unless the host wants its middleware

@@ -46,7 +46,7 @@ var ErrNoAgent = errors.New("no agent is attached that fits")
 // An Exit is a place to dial from. It is a value: copying it is cheap and the
 // copies are the same exit. Its functions must be safe for concurrent use.
 //
-// The zero value is no exit: it has no DialContext.
+// The zero value is not a valid exit: it has no DialContext.
 type Exit struct {
 	// ID names the exit towards clients (node_id), `farwire-SLUG` by custom.
 	// Exits of one pool that share a slug share an ID unless given others.
@@ -72,7 +72,7 @@ type Exit struct {
 	// FaultPolicy; when the name has no address, of FaultTarget. Nil: the exit cannot resolve.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	// ObeysRules says that DialContext and Resolve obey the rules of their
+	// ObeysRules says that DialContext and Resolve follow the rules of their
 	// context (WithRules). Exits of Direct and of a Pool do; Enforce makes any.
 	ObeysRules bool
 

@@ -168,7 +168,7 @@ func (l *connector) webSocket(ctx context.Context, nc net.Conn) (net.Conn, error
 	return newWSConn(ws), nil
 }
 
-// noUpgrade is the error of an answer that is no upgrade. By the header it is
+// noUpgrade is the error of an answer that is not an upgrade. By the header it is
 // known whether the gateway gave it.
 func noUpgrade(resp *http.Response) error {
 	reason := resp.Header.Get(refusedHeader)

@@ -39,7 +39,7 @@ type conn struct {
 	account account // of what waits to be read
 
 	ended  atomic.Bool                 // Read does not wait any more
-	paused atomic.Pointer[netio.Pause] // of whoever waits for it; nil: nobody
+	paused atomic.Pointer[netio.Pause] // of the reader that waits for it; nil: none waits
 
 	mu      sync.Mutex
 	closed  bool

@@ -59,7 +59,7 @@ func (d *deadline) ring() {
 	}
 }
 
-// pass wakes whoever waits on the stream. The caller holds mu.
+// pass wakes all that wait on the stream. The caller holds mu.
 func (d *deadline) pass() {
 	if d.timer != nil {
 		d.timer.Stop()

@@ -12,7 +12,7 @@ import (
 // Gateways of a cluster reach it through each other, and one address, a load
 // balancer's, may lead to any of them. So it keeps as many links as it was told, to
 // different gateways: for each address there are more connectors than that, and as
-// many of them as links are missing try at a time. Whoever ends at a gateway that is
+// many of them as links are missing try at a time. An agent that ends at a gateway that is
 // linked already is refused as a duplicate, and tries again.
 //
 // A gateway that leaves, or has far more agents than others, asks for a move: its
@@ -78,7 +78,7 @@ func (r *runner) steady() (n int) {
 	return n
 }
 
-// roomChanged wakes whoever waits for room, or for enough links. The caller holds
+// roomChanged wakes all that wait for room, or for enough links. The caller holds
 // mu.
 func (r *runner) roomChanged() {
 	close(r.roomier)
@@ -103,7 +103,7 @@ func (r *runner) move(l *agentLink) {
 	}
 	l.moving = true
 	r.roomChanged()
-	r.changed() // whoever found no other gateway looks again
+	r.changed() // those that found no other gateway look again
 	r.mu.Unlock()
 	late := time.NewTimer(moveTimeout)
 	defer late.Stop()

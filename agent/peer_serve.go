@@ -178,7 +178,7 @@ func (s *peerServer) resolve(ctx context.Context, r request, extra []Rules) ([]n
 }
 
 // overHeld does something over a link of this gateway's own. One whose agent is about
-// to leave does not count: whoever asks finds the agent elsewhere.
+// to leave does not count: a gateway that asks finds the agent elsewhere.
 func overHeld[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, error)) (T, error) {
 	p.mu.Lock()
 	links := e.usable(rulesOf(ctx))

@@ -85,7 +85,7 @@ func RefusedByRules(err error) bool {
 	return errors.As(err, &r) && r.why == refusedRules
 }
 
-// Enforce returns the exit so that it obeys the rules of a context (WithRules),
+// Enforce returns the exit so that it follows the rules of a context (WithRules),
 // which exits of Direct and of a Pool do by themselves. A name is then resolved
 // through the exit, checked, and dialled by an address that passed; one that
 // cannot be resolved is refused.

@@ -221,7 +221,7 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-// changed wakes whoever waits for links or gateways to change. The caller
+// changed wakes all that wait for links or gateways to change. The caller
 // holds mu.
 func (r *runner) changed() {
 	close(r.wake)

@@ -21,8 +21,8 @@ import (
 // The books are kept where the frames' headers come by, below the multiplexer,
 // so that nothing it holds is missing from them.
 
-// frameCost is about what the multiplexer needs to keep a frame, beside its
-// bytes.
+// frameCost is about how many bytes the multiplexer needs to keep a frame, beside the
+// frame's own.
 const frameCost = 48
 
 // A frameReader is the connection below a multiplexer, and tells what arrives before
@@ -149,8 +149,8 @@ func (a *account) close() int {
 	return -a.cost()
 }
 
-// arrived books a frame, and gives up whoever holds most when all of it
-// together is too much.
+// arrived counts a frame. While all streams together hold more than the limit, it resets
+// the one that holds the most.
 func (l *link) arrived(stream uint32, length int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +226,8 @@ func endPauses[Stream interface{ readable(ended bool) }](mu *sync.Mutex, open ma
 	}
 }
 
-// readable ends the pause of whoever waits for the connection; ended says that there is
-// no need for another.
+// readable ends the pause of the reader that waits for the connection; ended says that no
+// further pause is needed.
 func (c *conn) readable(ended bool) {
 	if ended {
 		c.ended.Store(true)
@@ -245,7 +245,7 @@ func (c *conn) EndWhenReadable(p *netio.Pause) {
 	}
 }
 
-// read reads from the stream, and books it.
+// read reads from the stream, and counts what it took.
 func (c *conn) read(p []byte) (int, error) {
 	n, err := c.stream.Read(p)
 	if n > 0 {

@@ -125,7 +125,7 @@ func restored(t *testing.T, open OpenBus) {
 	}
 }
 
-// The record of an agent is no key, whatever they are called.
+// A key and the record of an agent are two things, even of the same name.
 func agents(t *testing.T, open OpenBus) {
 	one, two := listen(t, open, "one"), listen(t, open, "two")
 	one.Publish(farwire.Revocation{KeyID: "same", Agent: true})

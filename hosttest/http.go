@@ -30,7 +30,7 @@ func withPathForm(g *farwire.Gateway, mux http.Handler) http.Handler {
 }
 
 const (
-	// asked is a path that whoever cleans paths changes.
+	// asked is a path that a middleware changes when it cleans paths.
 	asked = "/asked//as%2Fit/is"
 	slow  = "/slow"
 )

@@ -106,7 +106,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	for _, p := range maps.pages {
 		c.offerListed(p)
 	}
-	c.fill()
+	c.fillQueue()
 	return maps.newest, nil
 }
 

@@ -103,7 +103,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 	e := c.know(u, key, f.depth)
 	switch {
 	case e.version != "" && !c.isWanted(e.version):
-		c.shelf = append(c.shelf, e)
+		c.otherVersions = append(c.otherVersions, e)
 	case late:
 		c.waiting.PutOff(e)
 	default:
@@ -175,12 +175,12 @@ func (c *crawler) shaped(u *url.URL, f found) (late bool, why *skipError) {
 	return true, nil
 }
 
-// fill gives numbers to addresses while the window has room for them: to what
+// fillQueue gives numbers to addresses while the window has room for them: to what
 // the base page links to; when that has been decided, to the lists in turns, of
 // each of which a few are under way at a time, so that one that is known early
 // does not fill the window; and when everything else has been decided, to what
 // was put off.
-func (c *crawler) fill() {
+func (c *crawler) fillQueue() {
 	room := func() bool { return len(c.queue)-c.commit < window && len(c.queue) < c.limit }
 	for room() {
 		e, ok := c.waiting.Base()
@@ -207,7 +207,7 @@ func (c *crawler) fill() {
 		}
 	}
 	turns()
-	for c.commit == len(c.queue) && c.unshelve() {
+	for c.commit == len(c.queue) && c.takeOtherVersions() {
 		turns()
 	}
 	if c.commit < len(c.queue) {
@@ -231,16 +231,16 @@ func (c *crawler) take(e *entry) bool {
 	return true
 }
 
-// unshelve takes from the shelf, when all else has been decided, what exists in
+// takeOtherVersions takes, when all else has been decided, what exists in
 // other versions alone: first of the one that is best. It reports whether there
 // was any.
-func (c *crawler) unshelve() bool {
+func (c *crawler) takeOtherVersions() bool {
 	if len(c.queue) >= c.limit {
 		return false
 	}
 	best := ""
-	left := c.shelf[:0]
-	for _, e := range c.shelf {
+	left := c.otherVersions[:0]
+	for _, e := range c.otherVersions {
 		if e.numbered {
 			continue
 		}
@@ -254,7 +254,7 @@ func (c *crawler) unshelve() bool {
 			best = e.version
 		}
 	}
-	c.shelf = left
+	c.otherVersions = left
 	if best == "" {
 		return false
 	}
@@ -262,7 +262,7 @@ func (c *crawler) unshelve() bool {
 		c.version = best
 	}
 	some := false
-	c.shelf = slices.DeleteFunc(c.shelf, func(e *entry) bool {
+	c.otherVersions = slices.DeleteFunc(c.otherVersions, func(e *entry) bool {
 		if e.version != best {
 			return false
 		}

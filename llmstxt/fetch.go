@@ -35,7 +35,7 @@ type result struct {
 	rendered   bool
 	unchanged  bool
 	spared     time.Time // not asked for: when it last was
-	renderNote string    // what became of Options.Render
+	renderNote string    // the outcome of Options.Render
 	bytes      int64
 	evidence   Evidence
 	links      []string       // in scope, normalised
@@ -52,7 +52,7 @@ type result struct {
 	twinURL  *url.URL // of the page in Markdown, if the page names it
 	probed   bool     // its twin has been asked for
 	twin     *result  // the page in Markdown
-	twinNote string   // what became of it
+	twinNote string   // its outcome
 	alike    []string // identities of the twin that was adopted
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// Files that are no pages: robots.txt and site maps.
+// Files that are not pages: robots.txt and site maps.
 
 // fileRoom is what a file that is not small takes of the process's share.
 type fileRoom struct{ release func() }

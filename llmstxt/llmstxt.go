@@ -93,7 +93,7 @@ type Options struct {
 	Text bool
 
 	Delay   time.Duration // between requests; the longer of it and Crawl-delay counts. Zero: none
-	Signals bool          // obey ai-input=no of Content-Signal and Content-Usage: ErrSignals, or a page left out
+	Signals bool          // follow ai-input=no of Content-Signal and Content-Usage: ErrSignals, or a page left out
 
 	// Owner is for whom the crawl is. Crawls of a process share what it has for
 	// reading pages; of those that wait, the owner who has the least is served

@@ -177,7 +177,7 @@ func (c *crawler) settleOn(ctx context.Context, e *entry) {
 	r := e.res
 	c.decide(ctx, e)
 	c.uncount(e, r)
-	c.fill()
+	c.fillQueue()
 }
 
 // withoutCore calls f, which waits for a site or for another crawl, without the core

@@ -141,7 +141,7 @@ const (
 	Skipped                    // a page is left out
 )
 
-// Outcome is what became of one page.
+// Outcome says how the crawl of one page ended.
 type Outcome struct {
 	URL    string `json:"url"`
 	Title  string `json:"title,omitempty"`  // of a page in the file
@@ -150,7 +150,7 @@ type Outcome struct {
 	Lost   bool   `json:"lost,omitempty"`   // it would be, had the site answered
 }
 
-// Outcomes is what became of each page: those in the result, then those left
+// Outcomes has one of each page: those in the result, then those left
 // out, both in frontier order.
 func (s *CrawledSite) Outcomes() []Outcome {
 	out := make([]Outcome, 0, len(s.Pages)+len(s.Skipped))

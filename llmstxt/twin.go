@@ -239,8 +239,8 @@ func (c *crawler) probeTwin(ctx context.Context, r *result) {
 	}
 }
 
-// takes keeps what became of a request for the page's twin, and reports whether it is one.
-// What the site says of itself is believed, unless what comes is no text.
+// takes keeps the outcome of a request for the page's twin, and reports whether it is one.
+// What the site says of itself is believed, unless the answer is not text.
 func (r *result) takes(t *result, note string) bool {
 	if note != "" {
 		r.twinNote = note

@@ -96,7 +96,7 @@ func enrollAgain(b *bench) {
 	}
 	b.nothingDue()
 
-	// Whoever has it leased loses it.
+	// The worker that has it leased loses it.
 	third, err := b.store.Enroll(b.ctx, again, 0, long)
 	if err != nil {
 		b.Fatal(err)

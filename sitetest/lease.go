@@ -65,7 +65,7 @@ func lost(b *bench) {
 	if l.Site.Failures != 4 {
 		b.Errorf("claimed %+v", l)
 	}
-	// A release is no outcome, and no lost lease.
+	// A release is neither an outcome nor a lost lease.
 	if err := b.store.Release(b.ctx, l); err != nil {
 		b.Fatal(err)
 	}

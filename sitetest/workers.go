@@ -25,7 +25,7 @@ func wake(ctx context.Context, s farwire.SiteStore, never time.Time) error {
 	return err
 }
 
-// workers has each due slot committed once, whoever of the workers dies with a
+// workers has each due slot committed once, whichever of the workers dies with a
 // lease, is late, or gives it back.
 func workers(b *bench) {
 	const sites, slots, hands = 8, 6, 9

@@ -92,7 +92,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// None, as [Options.Path], is no local browser.
+// None, as [Options.Path], means no local browser.
 const None = "none"
 
 const (
@@ -109,7 +109,7 @@ const (
 var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
 
 // A Browser shows pages. It is a [farwire.Renderer], safe for concurrent use;
-// whoever made it closes it.
+// the caller that made it closes it.
 type Browser struct {
 	o    Options
 	path string // of the local browser; empty: none

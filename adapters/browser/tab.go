@@ -62,7 +62,7 @@ func (t *tab) show(ctx context.Context) ([]byte, error) {
 	return html, ofPage(err)
 }
 
-// ofPage makes what goes wrong in a tab that was opened the page's own trouble:
+// ofPage makes what goes wrong in a tab that was opened an error of the page:
 // a service that says no to one page, or whose page is never still, works.
 func ofPage(err error) error {
 	var page *pageError

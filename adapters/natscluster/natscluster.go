@@ -7,7 +7,7 @@
 // sender and its time; one whose MAC is wrong, that is old or was there before is
 // dropped.
 //
-// A NATS that is unavailable is no error: the gateway goes on with what it holds
+// A NATS that is unavailable is not an error: the gateway goes on with what it holds
 // itself, reconnects for ever, and asks the others what it has missed.
 package natscluster
 

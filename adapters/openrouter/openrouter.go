@@ -14,7 +14,7 @@
 // the caller's. Both are data that strangers wrote. They stand between lines
 // with a random word that is new in every request, so that no page can end its
 // own text and speak on as somebody else; the instructions, in a message of
-// their own, say that nothing in between must be obeyed.
+// their own, say that instructions in between must be ignored.
 //
 // That alone would not be safe, and nothing here relies on it: the gateway
 // reads the answer strictly and keeps its own text when the answer is not the

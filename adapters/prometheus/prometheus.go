@@ -218,7 +218,7 @@ var (
 	messages = describe("amqp_messages_total", "Messages sent to readers of streams.")
 	bodies   = describe("amqp_message_bytes_total", "Bytes of the bodies of messages sent to readers of streams.")
 	waiting  = describe("amqp_waiting_bytes", "Bytes of events in memory that readers of streams have not taken.")
-	pages    = describe("crawl_pages_total", "Pages of crawls, by what became of them.", "outcome")
+	pages    = describe("crawl_pages_total", "Pages of crawls, by outcome.", "outcome")
 	written  = describe("crawl_file_bytes_total", "Bytes of the files that crawls have made.")
 	noAgent  = describe("no_agent_total", "Searches for an agent that found none that fits.")
 	answers  = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")

@@ -132,7 +132,7 @@ var takeSource string
 var takeScript = redis.NewScript(takeSource)
 
 // Take counts a request towards a bucket of the principal. An error means that ctx has
-// ended, or that the bucket's rate or burst is not positive. An unavailable Redis is no error.
+// ended, or that the bucket's rate or burst is not positive. An unavailable Redis is not an error.
 func (l *Limiter) Take(ctx context.Context, p farwire.Principal, b farwire.Bucket) (farwire.Quota, error) {
 	return l.take(ctx, p, b, 1)
 }

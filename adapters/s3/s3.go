@@ -29,7 +29,7 @@
 // worker that sleeps between its look and its write while the same file is saved
 // twice, the second time with the very bytes that the worker had seen: nothing
 // tells it that they are not the same object, and its older file stays until the
-// next one that differs. An ETag that is no hash, as buckets have that are
+// next one that differs. An ETag that is not a hash, as buckets have that are
 // encrypted with KMS, leaves no such gap.
 //
 // An answer may be lost when the write has happened. Each write carries a random

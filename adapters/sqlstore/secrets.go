@@ -10,7 +10,7 @@ import (
 
 var _ farwire.SecretKeeper = (*Store)(nil)
 
-// Secret implements [farwire.SecretKeeper]. Whoever reads the database knows it.
+// Secret implements [farwire.SecretKeeper]. A reader of the database knows it.
 func (s *Store) Secret(ctx context.Context, name string) (secret []byte, err error) {
 	fresh := make([]byte, sha256.Size)
 	rand.Read(fresh) // never fails

@@ -23,7 +23,7 @@ import (
 
 // clusterFlags say how gateways on one NATS find each other.
 type clusterFlags struct {
-	Advertise string `placeholder:"URL" help:"Where other gateways reach this one, not through a load balancer. Left out: --listen, or with that port the address that NATS sees."`
+	Advertise string `placeholder:"URL" help:"Where other gateways reach this one, not through a load balancer. Default: --listen, or with that port the address that NATS sees."`
 	Cluster   string `default:"farwire" placeholder:"NAME" help:"The cluster's name on NATS: gateways of one name share their agents."`
 }
 
@@ -206,7 +206,7 @@ func (c *cluster) leave(pool *agent.Pool) {
 }
 
 // drained judges how the pool has ended: what it carried for other gateways goes on
-// until the drain timeout, and its end is no failure of this one.
+// until the drain timeout, and its end is not a failure of this one.
 func (c *cluster) drained(err error) error {
 	if c != nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil

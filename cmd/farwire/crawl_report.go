@@ -58,7 +58,7 @@ func (c *crawlReport) readOld() (map[string]bool, error) {
 	return old, nil
 }
 
-// report tells what became of each page.
+// report tells the outcome of each page.
 func (c *crawl) report(site *llmstxt.CrawledSite, old map[string]bool, page *output) error {
 	o := outcome{Title: site.Title, BaseURL: site.BaseURL, Pages: site.Outcomes(), Lost: site.Stats.Lost, Stats: site.Stats}
 	if old != nil {

@@ -13,7 +13,7 @@ import (
 // agent alike.
 type guardFlags struct {
 	Deny        list `placeholder:"CIDR,..." help:"Addresses that are never dialled."`
-	AllowPorts  list `placeholder:"PORT,..." help:"The only ports that are dialled, such as 443,8000-8100; 1-65535 allows all. Left out: all but 25."`
+	AllowPorts  list `placeholder:"PORT,..." help:"The only ports that are dialled, such as 443,8000-8100; 1-65535 allows all. Default: all but 25."`
 	AllowOnLink bool `help:"Let sessions reach public addresses on this machine's own networks; its own addresses stay refused."`
 }
 

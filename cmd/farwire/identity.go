@@ -127,7 +127,7 @@ func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRe
 	return append(records, more...), nil
 }
 
-// distinct refuses a secret that serves two purposes: whoever knows it for one could
+// distinct refuses a secret that serves two purposes: a person who knows it for one could
 // use it for the other.
 func distinct(records []farwire.KeyRecord, tokens, agents list) error {
 	isKey := func(secret string) bool {

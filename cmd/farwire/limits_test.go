@@ -38,7 +38,7 @@ func silentBroker(t *testing.T) (port int) {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// The five flags are what /usage says, and -1 is no limit.
+// The five flags are what /usage says, and -1 means no limit.
 func TestServe_LimitsOfAKey_AreWhatUsageSays(t *testing.T) {
 	t.Parallel()
 	g := startServe(t, "--max-sessions", "7", "--max-streams", "2", "--max-crawls", "3", "--max-pages-per-day", "40", "--max-sites=-1")

@@ -154,7 +154,7 @@ func (a *agents) Run(ctx context.Context) error {
 }
 
 type sessions struct {
-	Action string `arg:"" optional:"" help:"Left out: list the running sessions. \"end\": end the one with this ID."`
+	Action string `arg:"" optional:"" help:"Default: list the running sessions. \"end\": end the one with this ID."`
 	ID     string `arg:"" optional:"" help:"Of the session to end."`
 
 	gatewayFlags `embed:""`
@@ -239,7 +239,7 @@ func (k *keygen) Run() error {
 }
 
 type health struct {
-	URL string `arg:"" optional:"" help:"The gateway's base. Left out: what FARWIRE_LISTEN says, on loopback."`
+	URL string `arg:"" optional:"" help:"The gateway's base. Default: FARWIRE_LISTEN, on loopback."`
 }
 
 // Run asks whether the gateway is ready. On loopback it does not verify a

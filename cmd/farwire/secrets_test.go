@@ -192,7 +192,7 @@ func TestFlags_NumbersTooSmall_AreRefusedAsTheHelpSays(t *testing.T) {
 			switch {
 			case f.PlaceHolder == "TIME":
 				small = map[string]bool{"-2s": true, "0s": f.Name != "drain-delay"}
-			case strings.Contains(f.Help, "0 is no limit"), strings.Contains(f.Help, "0 or left out"):
+			case strings.Contains(f.Help, "0 means no limit"), strings.Contains(f.Help, "0 or left out"):
 				small = map[string]bool{"-2": true}
 			case !regexp.MustCompile(`(at|At) least 1|above 0|\d+ to \d+`).MatchString(f.Help):
 				t.Errorf("the help of %s --%s does not say how small it may be: %s", c.Name, f.Name, f.Help)

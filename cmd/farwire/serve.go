@@ -174,7 +174,7 @@ func (s *serve) Run(ctx context.Context) error {
 }
 
 // drain lets sessions end. The listener stays open for as long as the gateway
-// needs, so that whoever comes now, a health check above all, is told 503 and
+// needs, so that a client that comes now, a health check above all, is told 503 and
 // not left to guess.
 func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, others *cluster, server *http.Server, log *slog.Logger) error {
 	log.Info("draining; a second signal stops at once", "sessions", active(gateway.Stats()), "timeout", s.DrainTimeout)

@@ -74,7 +74,7 @@ func (l belowTLS) Accept() (net.Conn, error) {
 // and load balancers open such connections in advance.
 type newcomers struct {
 	mu    sync.Mutex
-	gone  bool // whoever comes now is not waited for
+	gone  bool // connections that come now are not waited for
 	conns map[net.Conn]struct{}
 }
 

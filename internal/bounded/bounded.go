@@ -1,4 +1,4 @@
-// Package bounded holds a map that does not grow for ever, whoever fills it: from time
+// Package bounded holds a map that does not grow for ever: from time
 // to time it drops what is idle.
 package bounded
 

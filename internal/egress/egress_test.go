@@ -103,7 +103,7 @@ func TestDo_NoExitFits_NamesWhatWasAsked(t *testing.T) {
 	broken := &egress.Egress{Agents: brokenSelector{}, Logger: slog.New(slog.DiscardHandler)}
 	_, err = broken.Do(t.Context(), agent.Query{}, nil)
 	if err == nil || err.Error() != "agent selector: of a host" || fault.ClassOf(err) != fault.Internal || fault.Of(err).Text != "internal error" {
-		t.Errorf("a selector's own trouble: %v", err)
+		t.Errorf("an internal error of the selector: %v", err)
 	}
 }
 

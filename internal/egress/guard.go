@@ -40,7 +40,7 @@ func Recover(exit agent.Exit) agent.Exit {
 
 // classified gives a class to an error of an exit that a host program supplies: one of
 // package net, as a net.Dialer returns it, is the target's; any other without a class is
-// the host's own trouble.
+// an internal error of the host.
 func classified(ctx context.Context, err error) error {
 	var network net.Error
 	var number syscall.Errno

@@ -28,7 +28,7 @@ type Answer struct {
 }
 
 // Take takes one request of an account that may make so many a second, and burst at
-// once. A rate that is negative or infinite is no limit. A change of either counts from
+// once. A rate that is negative or infinite means no limit. A change of either counts from
 // the next request on.
 func (b *Buckets) Take(account string, perSecond float64, burst int, now time.Time) (Answer, error) {
 	bucket, err := b.bucket(account, perSecond, burst, now)

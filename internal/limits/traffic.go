@@ -10,7 +10,7 @@ import (
 // trafficInterval is how often running sessions are counted.
 const trafficInterval = 5 * time.Second
 
-// Traffic is what sessions have carried, as far as whoever counts it has not been told.
+// Traffic is what sessions have carried, as far as the counter has not been told.
 // It tells of a key before each of its sessions, when asked, and every few seconds while
 // there is anything to tell. P is a key with its limits, Q the count's answer. The zero
 // value, with Add and Failed set, is ready for use and safe for concurrent use.

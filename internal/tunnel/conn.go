@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// A Conn is a target's connection in the hands of whoever asked for it, who is the
+// A Conn is a target's connection in the hands of the caller that asked for it, who is the
 // tunnel's client: it counts bytes, can be cut with a reason, and says once how it
 // ended. It is safe for concurrent use.
 type Conn struct {

@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	maxHead          = 64 << 10 // more header than this is no handshake
+	maxHead          = 64 << 10 // a longer header is not a handshake
 	maxInformational = 5
 	bodyWait         = time.Second // for what is kept of an answer that refuses
 )

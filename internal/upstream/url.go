@@ -217,7 +217,7 @@ func CheckHost(u *url.URL) error {
 	}
 	ascii, err := idna.Lookup.ToASCII(host)
 	if err != nil {
-		// Names with an underscore are no host names and yet in use.
+		// Names with an underscore are not valid host names and yet in use.
 		ascii = strings.ToLower(host)
 	}
 	if strings.ContainsFunc(ascii, notInName) {

@@ -14,7 +14,7 @@ const (
 	writeShut                      // its sending side was shut
 )
 
-// past is a deadline that wakes whoever waits.
+// past is a deadline that wakes a waiting read or write.
 var past = time.Unix(1, 0)
 
 // takeClose deals with the complete close frame of the source: it crosses as
@@ -197,7 +197,7 @@ func (p *Pipe) endLocked(r Result) bool {
 }
 
 // note records progress on a side. When close frames went both ways, its
-// sending side is shut, by whoever completed it: no owner writes to it again.
+// sending side is shut by the goroutine that completed it: no owner writes to it again.
 func (p *Pipe) note(side Side, what progress) {
 	p.mu.Lock()
 	state := &p.sides[side]

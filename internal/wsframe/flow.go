@@ -36,7 +36,7 @@ const (
 	over
 )
 
-// An order is left in flow.orders by whoever wants something of its owner.
+// An order is left in flow.orders by a goroutine that wants something of its owner.
 type order = uint32
 
 const (

@@ -11,7 +11,7 @@ import (
 // A loop owns the flows of many sessions. Where a goroutine waits until the
 // destination takes what it is given, a loop keeps the rest, and until that is
 // written it neither reads the source nor follows an order other than to stop: so a
-// flow does the same things in the same order, whoever owns it. Both connections
+// flow does the same things in the same order, no matter who owns it. Both connections
 // are a netio.LoopConn then.
 
 // rest is what a destination had no room for: at most what was read at once and

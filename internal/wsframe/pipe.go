@@ -28,7 +28,7 @@
 // byte of a broken frame ever leaves, and a close frame leaves whole or not at
 // all.
 //
-// Nobody else writes to a side. Whoever wants something of a flow (the other
+// Nobody else writes to a side. A goroutine that wants something of a flow (the other
 // owner, the clock, Shutdown) leaves an order and wakes the owner with a read
 // deadline in the past, which a loop takes for a call. An owner that is busy
 // writing finds the order when it is done. An order to write a frame of ours waits until the bytes written

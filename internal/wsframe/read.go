@@ -137,7 +137,7 @@ func (f *flow) pauseNow() bool {
 		return false
 	}
 	if f.orders.Load() != 0 {
-		f.endPause() // whoever left them may have found none
+		f.endPause() // who left them may have found no pause
 	}
 	return true
 }

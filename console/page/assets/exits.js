@@ -33,7 +33,7 @@ export function headersOf(field) {
   const headers = {};
   for (const line of lines) {
     const [, name, value] = /^([^:\s]+)\s*:\s*(.*)$/.exec(line) ?? [];
-    if (!name) throw new Mistake(`“${line}” is no header. Write each on a line of its own, as Name: value.`, field);
+    if (!name) throw new Mistake(`“${line}” is not a valid header. Write each on a line of its own, as Name: value.`, field);
     if (Object.hasOwn(headers, name)) throw new Mistake(`The header ${name} stands there twice.`, field);
     Object.defineProperty(headers, name, { value, enumerable: true }); // any name, __proto__ too
   }

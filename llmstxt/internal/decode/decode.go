@@ -293,7 +293,7 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-// invalid counts bytes that are no part of UTF-8.
+// invalid counts bytes that are not UTF-8.
 func invalid(b []byte) int {
 	n := 0
 	for i := 0; i < len(b); {

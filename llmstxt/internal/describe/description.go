@@ -15,7 +15,7 @@ import (
 // sentence.
 func (d *describer) description(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= manyForms || broken(desc, p.Evidence.Blocks) {
+		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {
@@ -36,9 +36,9 @@ func (d *describer) shared(p *Page) string {
 	return ""
 }
 
-// manyForms are as many descriptions as a generator has made, which only put a
-// page's title into words: "API documentation for the Rust `Pot` struct in crate `tea`."
-const manyForms = 5
+// formsOfAGenerator is how many descriptions of one form show that a generator made them,
+// which only put a page's title into words: "API documentation for the Rust `Pot` struct in crate `tea`."
+const formsOfAGenerator = 5
 
 // form is a description without the words of its page's title.
 func form(desc string, p *Page) string {

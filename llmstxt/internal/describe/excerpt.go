@@ -308,7 +308,7 @@ func (d *describer) fill(pieces []piece, limit int) string {
 	return b.String()[:whole]
 }
 
-// enumerate writes a list whose items are no sentences as one sentence.
+// enumerate writes a list whose items are not sentences as one sentence.
 func enumerate(pieces []piece, limit int) string {
 	text := pieces[0].text
 	runes := utf8.RuneCountInString(text) + 1

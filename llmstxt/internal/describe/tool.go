@@ -10,8 +10,8 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
-// IsTool reports a page that its address calls a cart, a search, a log-in, a list of
-// tags or of what was written on a day, the second page of a list or another such, and that has no paragraph to say. One that says something,
+// IsTool reports whether a page is one that its address calls a cart, a search, a log-in, a list of
+// tags or of what was written on a day, the second page of a list or another such, and that has no paragraph of its own. One that says something,
 // such as a guide to the search, is a page like others, and so are files of a tree
 // that a generator wrote, whose links are all it takes to come there.
 func IsTool(u *url.URL, e *htmlpage.Evidence) bool {

@@ -86,12 +86,12 @@ func (v *voters) whole(sentence string) uint64 {
 
 // repeated reports whether the site repeats a sentence to the letter.
 func (v *voters) repeated(sentence string) bool {
-	return v.count[v.whole(sentence)].pages >= v.need || v.led(sentence, v.need)
+	return v.count[v.whole(sentence)].pages >= v.need || v.repeatedBeforeLink(sentence, v.need)
 }
 
-// led reports a sentence that is repeated up to a colon, behind which a link
-// follows: "Please answer our survey: https://…".
-func (v *voters) led(sentence string, pages int32) bool {
+// repeatedBeforeLink reports whether a sentence is repeated up to a colon, behind which
+// a link follows: "Please answer our survey: https://…".
+func (v *voters) repeatedBeforeLink(sentence string, pages int32) bool {
 	i := strings.LastIndex(sentence, ": ")
 	return i > 0 && strings.Count(sentence[:i], " ") >= runLength && v.count[v.whole(sentence[:i+1])].pages >= pages
 }
@@ -100,7 +100,7 @@ func (v *voters) led(sentence string, pages int32) bool {
 // the same in other words, or with other ornaments, are copies: what only they
 // share is what they are about.
 func (v *voters) common(sentence string) bool {
-	return v.count[v.whole(sentence)].pages >= max(v.need, v.half) || v.led(sentence, max(v.need, v.half))
+	return v.count[v.whole(sentence)].pages >= max(v.need, v.half) || v.repeatedBeforeLink(sentence, max(v.need, v.half))
 }
 
 // runs yields the hash of every run of words, and of a shorter sentence as a

@@ -9,7 +9,7 @@ import (
 )
 
 // What a process has for all its crawls. Memory is counted in pages of two
-// sizes, so that whoever holds a small one and needs a large one never waits
+// sizes, so that a caller that holds a small one and needs a large one never waits
 // for somebody who waits for him:
 //
 //	256 bodies of at most SmallBody          64 MiB

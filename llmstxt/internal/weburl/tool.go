@@ -11,7 +11,7 @@ import (
 // Tools of a site: addresses at which a page is edited, compared, printed or talked
 // about, and not read. Wikis, forums and shops have several for each of their pages.
 
-// IsTool reports an address that a site's software uses for work on its pages: by a
+// IsTool reports whether an address is one that a site's software uses for work on its pages: by a
 // parameter that has no other use, by what is to be done, or by a wiki's namespace.
 func IsTool(u *url.URL) bool {
 	for seg := range strings.SplitSeq(u.Path, "/") {

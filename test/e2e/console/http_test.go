@@ -126,7 +126,7 @@ func TestHTTP_Refusals_NamedWithTheirField(t *testing.T) {
 		{"", "", "Enter the address to ask.", "http-url"},
 		{"api.example.com", "", "An address begins with http:// or https://.", "http-url"},
 		{"http://user:secret@api.example.com/", "", "An address with a password is not sent.", "http-url"},
-		{"http://echo.farwire.alt/", "no colon", "“no colon” is no header.", "http-headers"},
+		{"http://echo.farwire.alt/", "no colon", "“no colon” is not a valid header.", "http-headers"},
 		{"http://echo.farwire.alt/", "Host: elsewhere.example", "A browser lets no page send the header Host.", "http-headers"},
 		{"http://echo.farwire.alt/", "Authorization: Basic dTpw", "The gateway sends no Basic password of a browser on.", "http-headers"},
 	} {

@@ -147,10 +147,10 @@ func TestRelay_Headers_ReachTheTarget(t *testing.T) {
 	}
 	p.says("#relay-feed .row:last-child .preview", "idle timeout")
 	for headers, sentence := range map[string]string{
-		"no colon":        "“no colon” is no header.",
+		"no colon":        "“no colon” is not a valid header.",
 		"A: 1\nA: 2":      "The header A stands there twice.",
 		"X-One: \x01":     "The request cannot be served as it is.",
-		"__proto__: x\nB": "“B” is no header.",
+		"__proto__: x\nB": "“B” is not a valid header.",
 	} {
 		p.fill("#relay-headers", headers)
 		p.click("#relay-connect")
