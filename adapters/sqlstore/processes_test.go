@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -140,10 +139,10 @@ func processes(t *testing.T, url string) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		w := workers[victim]
-		if victim%2 == 0 {
-			w.Process.Signal(syscall.SIGSTOP)
+		if victim%2 == 0 && stopSignal != nil {
+			w.Process.Signal(stopSignal)
 			time.Sleep(workerLease)
-			w.Process.Signal(syscall.SIGCONT)
+			w.Process.Signal(goOnSignal)
 			continue
 		}
 		w.Process.Kill()
