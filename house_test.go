@@ -78,7 +78,8 @@ func within(pkg string, folders ...string) bool {
 // both of ours. Any test may look for leaks and start services. Arrows point
 // one way: cmd, examples and test to everything, adapters to the root and
 // llmstxt, the root to agent, llmstxt and internal, agent and llmstxt to the
-// leaves of internal, and internal to itself. Suites for others to run know the
+// leaves of internal (agent to the count of wrong credentials, too), and internal to
+// itself. Suites for others to run know the
 // public API alone.
 func mayImport(from, to string, test bool) bool {
 	switch {
@@ -94,6 +95,12 @@ func mayImport(from, to string, test bool) bool {
 		return within(to, ".", "agent", "clustertest")
 	case within(from, "sitetest"):
 		return within(to, ".", "llmstxt", "sitetest")
+	case within(from, "agent") && to == modulePath+"/internal/attempts":
+		return true // one count for all who refuse credentials
+	case within(from, "internal/attempts"):
+		return within(to, "internal/attempts", "internal/bounded")
+	case within(from, "internal/bounded"):
+		return from == to
 	case within(from, "agent"):
 		return within(to, "agent") || within(to, leaves...)
 	case within(from, "llmstxt"):
@@ -143,6 +150,12 @@ func TestImports_Rules(t *testing.T) {
 		{root + "/internal/upgrade", root + "/internal/sse", false},
 		{root + "/llmstxt", root + "/agent", false},
 		{root + "/agent", root + "/internal/fault", true},
+		{root + "/agent", root + "/internal/attempts", true},
+		{root + "/agent", root + "/internal/bounded", false},
+		{root + "/llmstxt", root + "/internal/attempts", false},
+		{root + "/internal/attempts", root + "/internal/bounded", true},
+		{root + "/internal/attempts", root + "/internal/limits", false},
+		{root + "/internal/bounded", root + "/internal/attempts", false},
 		{root + "/llmstxt", root + "/internal/fault", true},
 		{root + "/internal/sse", root + "/internal/fault", true},
 		{root + "/internal/fault", root + "/internal/sse", false},

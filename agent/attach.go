@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -30,6 +31,8 @@ func refusedCode(status int, detail string) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return "key_invalid"
+	case http.StatusTooManyRequests:
+		return "rate_limited"
 	case http.StatusServiceUnavailable:
 		if detail == errFull {
 			return "limit_reached"
@@ -68,7 +71,12 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusForbidden, "this gateway takes no agents")
 		return
 	}
-	who, ok := p.authenticate(r)
+	token := tokenOf(r)
+	who, ok := p.authenticate(token)
+	if !ok && token != "" && p.tooManyWrong(w, r, "agent") {
+		refuse(http.StatusTooManyRequests, attempts.TooMany)
+		return
+	}
 	if !ok {
 		refuse(http.StatusUnauthorized, "agent secret or token missing or wrong")
 		return
@@ -86,6 +94,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 
+	from := p.comesBy(r)
 	var nc net.Conn
 	var err error
 	switch {
@@ -104,7 +113,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		// The host's mistake, which nobody finds if the log does not say it.
-		p.log.Warn("agent cannot attach", "remote", r.RemoteAddr, "err", err)
+		p.log.Warn("agent cannot attach", "remote", from, "err", err)
 		if errors.As(err, new(*upgrade.HiddenError)) {
 			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
@@ -112,21 +121,30 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	entered = false
-	remote, from := r.RemoteAddr, p.comesBy(r)
 	go func() {
 		defer p.leave()
 		defer func() {
 			if v := recover(); v != nil {
 				nc.Close()
-				p.log.Error("agent link panicked", "remote", remote, "panic", v, "stack", string(debug.Stack()))
+				p.log.Error("agent link panicked", "remote", from, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
-		if err := p.attach(nc, who, from, remote); errors.Is(err, errDuplicate) {
-			p.log.Debug("agent did not attach", "remote", remote, "err", err) // it finds its way
+		if err := p.attach(nc, who, from); errors.Is(err, errDuplicate) {
+			p.log.Debug("agent did not attach", "remote", from, "err", err) // it finds its way
 		} else if err != nil {
-			p.log.Warn("agent did not attach", "remote", remote, "err", err)
+			p.log.Warn("agent did not attach", "remote", from, "err", err)
 		}
 	}()
+}
+
+// tooManyWrong counts credentials of a request that are wrong, and whose they were meant
+// to be. It reports whether too many came from there, and says then when to come back.
+func (p *Pool) tooManyWrong(w http.ResponseWriter, r *http.Request, whose string) bool {
+	v := p.wrong.Refused(r.Context(), p.log, p.comesBy(r), "of", whose)
+	if v.TooMany {
+		w.Header().Set("Retry-After", v.Seconds())
+	}
+	return v.TooMany
 }
 
 // enter counts a connection in, or says why not.

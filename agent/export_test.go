@@ -31,7 +31,7 @@ func (p *Pool) AttachConn(nc net.Conn) error {
 		return &refusedError{reason: err}
 	}
 	defer p.leave()
-	return p.attach(nc, identity{}, netip.Addr{}, "memory")
+	return p.attach(nc, identity{}, netip.Addr{})
 }
 
 // AttachRecorded is AttachConn for the agent of a record.
@@ -42,7 +42,7 @@ func (p *Pool) AttachRecorded(nc net.Conn, slug string) error {
 	defer p.leave()
 	for sum, r := range p.records {
 		if r.Slug == slug {
-			return p.attach(nc, identity{record: r, sum: sum}, netip.Addr{}, "memory")
+			return p.attach(nc, identity{record: r, sum: sum}, netip.Addr{})
 		}
 	}
 	return errNoLink

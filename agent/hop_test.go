@@ -178,6 +178,7 @@ func FuzzPeerHello(f *testing.F) {
 	f.Add("", "", "99999999999999999999", "\x00")
 	f.Fuzz(func(t *testing.T, caller, nonce, at, proof string) {
 		r := httptest.NewRequest(http.MethodGet, "/agents/attach", nil)
+		r.RemoteAddr = "" // unknown: not counted
 		for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "farwire-peer",
 			"Farwire-Peer": caller, "Farwire-Nonce": nonce, "Farwire-Time": at, "Farwire-Proof": proof} {
 			r.Header.Set(name, value)

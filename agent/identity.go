@@ -228,12 +228,19 @@ func fitsHeader(secret string) bool {
 		!strings.ContainsFunc(secret, func(c rune) bool { return c < ' ' || c > '~' })
 }
 
-// authenticate tells who holds the token of an attach request. Only hashes are
-// kept and compared, each in constant time, so that how long it takes says
-// nothing of a token.
-func (p *Pool) authenticate(r *http.Request) (identity, bool) {
+// tokenOf returns the token of an attach request; empty without one.
+func tokenOf(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "bearer") || token == "" {
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// authenticate tells who holds a token. Only hashes are kept and compared, each in
+// constant time, so that how long it takes says nothing of a token.
+func (p *Pool) authenticate(token string) (identity, bool) {
+	if token == "" {
 		return identity{}, false
 	}
 	who := identity{sum: sha256.Sum256([]byte(token))}

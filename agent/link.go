@@ -58,7 +58,7 @@ type link struct {
 
 // attach takes a connection that an agent has upgraded through hello and
 // welcome, and serves the link until it ends. It closes the connection.
-func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string) error {
+func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr) error {
 	defer nc.Close()
 	stop := context.AfterFunc(p.ctx, func() { nc.Close() })
 	defer stop()
@@ -101,7 +101,7 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr, remote string)
 		return err
 	}
 	defer p.unregister(l)
-	l.log = p.log.With("agent", l.exit.ID, "link", l.number, "remote", remote)
+	l.log = p.log.With("agent", l.exit.ID, "link", l.number, "remote", from)
 	exitIP := ""
 	if l.exitIP.IsValid() {
 		exitIP = l.exitIP.String()

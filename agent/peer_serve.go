@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/upgrade"
 )
@@ -31,6 +32,11 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	if ok {
 		secret = h.asked().shared(c.secrets(), "ask", proofs)
 	}
+	from := p.comesBy(r)
+	if secret == nil && r.Header.Get(proofHeader) != "" && p.tooManyWrong(w, r, "gateway") {
+		refuse(http.StatusTooManyRequests, attempts.TooMany)
+		return
+	}
 	if secret == nil {
 		refuse(http.StatusUnauthorized, "the proof of the cluster's secret is missing or wrong")
 		return
@@ -47,7 +53,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	w.Header().Set(proofHeader, h.prove(secret, "hold"))
 	nc, early, err := upgrade.Switch(w, peerUpgrade)
 	if err != nil {
-		p.log.Warn("gateway cannot attach", "gateway", printable(h.caller, 128), "err", err)
+		p.log.Warn("gateway cannot attach", "gateway", printable(h.caller, 128), "remote", from, "err", err)
 		if errors.As(err, new(*upgrade.HiddenError)) {
 			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
@@ -67,11 +73,13 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 		defer nc.Close()
 		defer func() {
 			if v := recover(); v != nil {
-				p.log.Error("link of a gateway panicked", "gateway", printable(h.caller, 128), "panic", v, "stack", string(debug.Stack()))
+				p.log.Error("link of a gateway panicked", "gateway", printable(h.caller, 128), "remote", from, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
-		if err := c.carry(nc, h, secret); err != nil && p.ctx.Err() == nil {
-			p.log.Warn("gateway did not attach", "gateway", printable(h.caller, 128), "remote", r.RemoteAddr, "err", err)
+		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
+			p.wrong.Refused(p.ctx, p.log, from, "of", "gateway")
+		} else if err != nil && p.ctx.Err() == nil {
+			p.log.Warn("gateway did not attach", "gateway", printable(h.caller, 128), "remote", from, "err", err)
 		}
 	}()
 }
@@ -82,6 +90,8 @@ func (h peerHello) asked() peerHello {
 	h.holder, h.holderNonce = "", ""
 	return h
 }
+
+var errWrongProof = errors.New("the proof of the cluster's secret is wrong")
 
 // carry checks the caller's last proof and serves its streams until the link ends.
 func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
@@ -94,7 +104,7 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 		return err
 	}
 	if h.shared([][]byte{secret}, "call", []string{proof.Proof}) == nil {
-		return errors.New("the proof of the cluster's secret is wrong")
+		return errWrongProof
 	}
 	nc.SetDeadline(time.Time{})
 	server := &peerServer{cluster: c}

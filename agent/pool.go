@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/attempts"
 )
 
 // PoolOptions are the options of [NewPool].
@@ -42,8 +44,9 @@ type PoolOptions struct {
 	// link to each.
 	Peers []string
 
-	// ClientAddr returns the address that an agent comes from, for Info.ExitIP and
-	// the log, where proxies stand in front of the pool. Nil: the connection's.
+	// ClientAddr returns the address that an agent or a gateway comes from, for
+	// Info.ExitIP, the log and the count of wrong secrets, where proxies stand in front
+	// of the pool. Nil: the connection's. The zero Addr: unknown.
 	ClientAddr func(*http.Request) netip.Addr
 
 	// MaxAgents is how many links there may be at a time; 0: 10000. A negative number is refused.
@@ -68,6 +71,7 @@ type Pool struct {
 	peers    []string
 	maxLinks int
 	comesBy  func(*http.Request) netip.Addr
+	wrong    attempts.Counter
 	log      *slog.Logger
 
 	links  atomic.Uint64   // numbers given out

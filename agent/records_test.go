@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -205,7 +206,7 @@ func TestPool_ExitIP_IsThePublicAddress(t *testing.T) {
 		"93.184.216.34": "93.184.216.34", "2606:2800:220:1::1": "2606:2800:220:1::1", "": "",
 	} {
 		addr, _ := netip.ParseAddr(from) // the zero Addr for ""
-		p, srv, _ := newPool(t, agent.PoolOptions{ClientAddr: func(*http.Request) netip.Addr { return addr }})
+		p, srv, book := newPool(t, agent.PoolOptions{ClientAddr: func(*http.Request) netip.Addr { return addr }})
 		run(t, agent.RunOptions{Gateways: []string{srv.URL}})
 		if err := p.WaitReady(withTimeout(t)); err != nil {
 			t.Fatal(err)
@@ -213,6 +214,10 @@ func TestPool_ExitIP_IsThePublicAddress(t *testing.T) {
 		got := ""
 		if ip := p.Agents()[0].ExitIP; ip.IsValid() {
 			got = ip.String()
+		}
+		eventually(t, "logged", 10*time.Second, func() bool { return book.count(`msg="agent attached"`) > 0 })
+		if remote := cmp.Or(from, `""`); book.count("remote="+remote+" ") == 0 || book.count("remote=127.0.0.1:") > 0 {
+			t.Errorf("from %q: the log has another address", from)
 		}
 		if got != want {
 			t.Errorf("from %q: exit_ip %q, want %q", from, got, want)

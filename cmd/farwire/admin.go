@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -28,7 +29,7 @@ type admin struct {
 	guard    adminGuard
 }
 
-func (s *serve) admin(log *slog.Logger) (*admin, error) {
+func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, log *slog.Logger) (*admin, error) {
 	if s.AdminListen == "" {
 		return nil, nil
 	}
@@ -43,7 +44,7 @@ func (s *serve) admin(log *slog.Logger) (*admin, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	// All of net/http/pprof but cmdline, which would show keys given as flags.
-	guard := newAdminGuard(s.AdminListen, ln.Addr(), s.AdminKey)
+	guard := newAdminGuard(s.AdminListen, ln.Addr(), s.AdminKey, clientAddr, log)
 	for path, h := range map[string]http.HandlerFunc{
 		"/debug/pprof/": pprof.Index, "/debug/pprof/profile": pprof.Profile,
 		"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/attempts"
 )
 
 // An adminGuard lets nobody but operators at the admin address: no page in an
@@ -19,15 +21,25 @@ type adminGuard struct {
 	name     string // in --admin-listen, in lower case; empty: none
 	loopback bool
 	key      *atomic.Pointer[string] // to an empty one: none
+
+	wrong      *attempts.Counter
+	clientAddr func(*http.Request) netip.Addr
+	log        *slog.Logger
 }
 
-func newAdminGuard(listen string, addr net.Addr, key string) adminGuard {
+// newAdminGuard guards an address that serves for a key. ClientAddr says where a wrong one
+// came from; nil: from the connection's address.
+func newAdminGuard(listen string, addr net.Addr, key string, clientAddr func(*http.Request) netip.Addr, log *slog.Logger) adminGuard {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		host = ""
 	}
 	bound, err := netip.ParseAddrPort(addr.String())
-	g := adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), new(atomic.Pointer[string])}
+	if clientAddr == nil {
+		clientAddr = farwire.TrustedProxies()
+	}
+	g := adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), new(atomic.Pointer[string]),
+		new(attempts.Counter), clientAddr, log}
 	g.key.Store(&key)
 	return g
 }
@@ -84,6 +96,11 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			refuseAdmin(w, http.StatusUnauthorized, "key_missing", "admin key missing")
 		case subtle.ConstantTimeCompare(a[:], b[:]) != 1:
+			if v := g.wrong.Refused(r.Context(), g.log, g.clientAddr(r), "of", "admin"); v.TooMany {
+				w.Header().Set("Retry-After", v.Seconds())
+				refuseAdmin(w, http.StatusTooManyRequests, "rate_limited", attempts.TooMany)
+				return
+			}
 			refuseAdmin(w, http.StatusForbidden, "key_invalid", "admin key invalid")
 		default:
 			h.ServeHTTP(w, r)

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
@@ -41,7 +45,7 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 		{"as a password", ":9", open, key, "192.0.2.1:9", "Authorization", "Basic " + key, 200, 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			guard := newAdminGuard(c.listen, c.addr, c.key)
+			guard := newAdminGuard(c.listen, c.addr, c.key, nil, slog.New(slog.DiscardHandler))
 			served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 			for want, h := range map[*int]http.Handler{&c.public: guard.public(served), &c.private: guard.public(guard.private(served))} {
 				r := httptest.NewRequest("GET", "/sessions", nil)
@@ -55,5 +59,48 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAdminGuard_WrongKeys_AreCountedByAddress(t *testing.T) {
+	const key, wrong = "admin-key-0123456789", "wrong-wrong-wrong-wrong"
+	log := new(bytes.Buffer)
+	guard := newAdminGuard(":9", &net.TCPAddr{IP: net.IPv4zero, Port: 9}, key, nil, slog.New(slog.NewTextHandler(log, nil)))
+	ask := func(remote, name, value string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "/sessions", nil)
+		r.RemoteAddr = remote
+		if name != "" {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		guard.private(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+		return w
+	}
+	began := time.Now()
+	for n := range 12 {
+		if w := ask("198.51.100.1:9", "", ""); w.Code != 401 {
+			t.Errorf("without a key: %d", w.Code)
+		}
+		name, value, want := "X-API-Key", wrong, 403
+		if n%2 == 1 {
+			name, value = "Authorization", "Bearer "+wrong
+		}
+		if n >= 10 {
+			want = 429
+		}
+		w := ask("198.51.100.1:9", name, value)
+		if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
+			t.Errorf("wrong key %d: %d %v %s", n+1, w.Code, w.Header(), w.Body)
+		}
+	}
+	if w := ask("198.51.100.1:9", "X-API-Key", key); w.Code != 200 {
+		t.Errorf("the right key from there: %d", w.Code)
+	}
+	if w := ask("198.51.100.2:9", "X-API-Key", wrong); w.Code != 403 {
+		t.Errorf("a wrong key from elsewhere: %d", w.Code)
+	}
+	lines := strings.Count(log.String(), `level=WARN msg="credentials refused" client=198.51.100.1 of=admin`)
+	if lines < 1 || lines > 1+int(time.Since(began)/time.Second) || strings.Contains(log.String(), wrong) {
+		t.Errorf("%d lines:\n%s", lines, log)
 	}
 }

@@ -78,7 +78,7 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer ln.Close()
-	admin, err := s.admin(log)
+	admin, err := s.admin(clientAddr, log)
 	if err != nil {
 		return err
 	}

@@ -120,6 +120,7 @@ func (w *world) requests() []request {
 		{"GET", "/network", ours, "", 404, w.local.URL},
 		{"GET", "/agents/attach", head("Connection", "Upgrade", "Upgrade", "farwire-agent", "Authorization", "Bearer "+secret), "", 101, ""},
 		{"GET", "/agents/attach", head("Authorization", "Bearer wrong"), "", 401, ""},
+		{"GET", "/agents/attach", head("Authorization", "Bearer wrong"), "", 429, ""},
 		{"GET", "/agents/attach", head("Authorization", "Bearer "+secret), "", 403, w.local.URL},
 		{"GET", "/agents/attach", head("Authorization", "Bearer "+secret), "", 426, ""},
 		{"POST", "/hooks/site-changed", head("Content-Type", json), `{"base_url":"https://enrolled.example/","webhook_secret":"` + hook + `"}`, 202, ""},

@@ -1,0 +1,103 @@
+package agent_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// Wrong secrets and proofs are counted by the address that they come from, and a right one
+// is never refused for them.
+func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	near, _ := join(t, d, "near", nil)
+	p, _, book := newPool(t, agent.PoolOptions{ClientAddr: func(r *http.Request) netip.Addr {
+		addr, _ := netip.ParseAddr(r.Header.Get("Test-Client")) // the zero Addr for none
+		return addr
+	}})
+	asked := make(chan http.Header, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.Header.Clone():
+		default:
+		}
+		p.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	if err := p.Join(agent.ClusterOptions{Name: "holder", URL: func() string { return srv.URL }, Directory: d,
+		Secrets: func() [][]byte { return [][]byte{[]byte(clusterSecret)} }}); err != nil {
+		t.Fatal(err)
+	}
+	near.AskPeers(t.Context(), []byte("?"), func(string, []byte) {})
+	peer := <-asked
+	with := func(name, value string) http.Header {
+		h := peer.Clone()
+		h.Set(name, value)
+		return h
+	}
+	ask := func(client string, h http.Header) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "/agents/attach", nil)
+		r.Header = h.Clone()
+		r.Header.Set("Test-Client", client)
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		return w
+	}
+	wrongProof := strings.Repeat("0123456789abcdef", 4)
+	for _, c := range []struct {
+		whose, client         string
+		right, wrong, missing http.Header
+		served                int // a recorder is not taken over
+	}{
+		{"agent", "198.51.100.1", http.Header{"Authorization": {"Bearer " + secret}}, http.Header{"Authorization": {"Bearer wrong-wrong-wrong"}}, http.Header{}, 426},
+		{"gateway", "198.51.100.2", peer, with("Farwire-Proof", wrongProof), with("Farwire-Proof", ""), 500},
+		{"gateway", "198.51.100.3", peer, with("Farwire-Time", "1"), with("Farwire-Proof", ""), 500},
+	} {
+		began := time.Now()
+		for n := range 12 {
+			if w := ask(c.client, c.missing); w.Code != 401 {
+				t.Errorf("%s: without credentials: %d", c.whose, w.Code)
+			}
+			w, want := ask(c.client, c.wrong), 401
+			if n >= 10 {
+				want = 429
+			}
+			if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
+				t.Errorf("%s: wrong credentials %d: %d %v %s", c.whose, n+1, w.Code, w.Header(), w.Body)
+			}
+		}
+		if w := ask(c.client, c.right); w.Code != c.served {
+			t.Errorf("%s: right credentials from there: %d %s", c.whose, w.Code, w.Body)
+		}
+		if w := ask("198.51.100.99", c.wrong); w.Code != 401 {
+			t.Errorf("%s: wrong credentials from elsewhere: %d", c.whose, w.Code)
+		}
+		lines := book.count(`level=WARN msg="credentials refused" client=` + c.client + " of=" + c.whose)
+		if lines < 1 || lines > 1+int(time.Since(began)/time.Second) {
+			t.Errorf("%s: %d lines", c.whose, lines)
+		}
+	}
+	// A proof that was sent before is wrong when the connection has been taken over, too.
+	const replayer = "198.51.100.4"
+	for range 10 {
+		if err := p.ReplayPeer(t.Context(), with("Test-Client", replayer)); err == nil {
+			t.Fatal("a link was made by a proof that was sent before")
+		}
+	}
+	if w := ask(replayer, with("Farwire-Proof", wrongProof)); w.Code != 429 {
+		t.Errorf("after ten proofs that were sent before: %d", w.Code)
+	}
+	if book.count("client="+replayer) == 0 || book.count("gateway did not attach") > 0 {
+		t.Error("the log says something else of them")
+	}
+	for _, private := range []string{"wrong-wrong", wrongProof, "192.0.2.1"} { // the last is the connection's address
+		if book.count(private) > 0 {
+			t.Errorf("the log has %s", private)
+		}
+	}
+}
