@@ -208,7 +208,8 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 // A base URL that nobody has enrolled is 404, a secret that is missing or not
 // that of any caller who has, 401. So whoever asks may find out that somebody
 // has enrolled a site, but not who, nor how many have; each address may show ten
-// secrets a second that fit no site (429). Nothing else that is refused counts.
+// secrets a second that fit no site (429). Nothing else that is refused counts. Beyond
+// that the store is asked for secrets alone that this gateway has taken in the last day.
 func (g *Gateway) SiteChanged() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
@@ -218,24 +219,6 @@ func (g *Gateway) SiteChanged() http.Handler {
 		}
 		writeJSON(w, http.StatusAccepted, map[string]string{"next_crawl_at": next.UTC().Format(time.RFC3339)})
 	}))
-}
-
-// inWords writes how often a site is crawled.
-func inWords(every time.Duration) string {
-	const day = 24 * time.Hour
-	n, unit := every/time.Minute, "minute"
-	switch {
-	case every%day == 0:
-		n, unit = every/day, "day"
-	case every%time.Hour == 0:
-		n, unit = every/time.Hour, "hour"
-	case every%time.Minute != 0:
-		return every.String()
-	}
-	if n == 1 {
-		return unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 // errSecret refuses a call of a webhook.
@@ -269,15 +252,22 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	case secret == "": // without a look whether there is such a site
 		return next, errSecret
 	}
+	peer, call := g.o.ClientAddr(r), hookCall(base, secret)
+	if err := g.hooks.mayAsk(peer, call); err != nil {
+		return next, err
+	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
 	site, err := g.siteOf(ctx, base, secret)
-	if errors.Is(err, errSecret) || errors.Is(err, errNoSuchSite) { // a wrong secret, the only thing that is counted
-		return next, cmp.Or(g.hooks.admit(g.o.ClientAddr(r)), err)
-	}
-	if err != nil {
+	wrong := errors.Is(err, errSecret) || errors.Is(err, errNoSuchSite)
+	switch {
+	case wrong: // the only thing that is counted
+		g.hooks.note(call, false)
+		return next, cmp.Or(g.hooks.admit(peer), err)
+	case err != nil:
 		return next, err
 	}
+	g.hooks.note(call, true)
 	at := g.hooks.spaced(site, time.Now())
 	if next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) }); err != nil {
 		if errors.Is(err, ErrNoSite) { // it has just gone
@@ -324,14 +314,49 @@ const (
 	hookSpacing = time.Minute // between two crawls of a site that hooks call for
 	hookRate    = 10          // calls a second from one address
 	hookBurst   = 50
+	hookRights  = 10_000 // calls that are known to be right, of all sites
 )
 
 // hooks bounds what callers without a key can set going.
 type hooks struct {
 	peers limits.Buckets
 
-	mu   sync.Mutex
-	last bounded.Map[int64, time.Time] // when a site was last made due at
+	mu    sync.Mutex
+	last  bounded.Map[int64, time.Time]             // when a site was last made due at
+	right bounded.Map[[sha256.Size]byte, time.Time] // when a call last had a secret that fits
+}
+
+// hookCall names a call by what it shows, and does not tell it.
+func hookCall(base, secret string) [sha256.Size]byte {
+	return sha256.Sum256([]byte(base + "\x00" + secret)) // no URL has a NUL
+}
+
+// mayAsk refuses a peer that has shown too many wrong secrets before the store is asked,
+// unless it shows one that was right; it counts nothing.
+func (h *hooks) mayAsk(peer netip.Addr, call [sha256.Size]byte) error {
+	a, err := h.peers.Left(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
+	if err != nil || a.Remaining > 0 {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.right.Get(call).IsZero() {
+		return nil
+	}
+	return limited(fault.RateLimited, "rate limit exceeded", Quota{Limit: a.Limit, RetryAfter: time.Second / hookRate})
+}
+
+// note remembers for a day that a call was right.
+func (h *hooks) note(call [sha256.Size]byte, right bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !right {
+		h.right.Delete(call)
+		return
+	}
+	now := time.Now()
+	h.right.Most = hookRights
+	h.right.Set(call, now, func(_ [sha256.Size]byte, at time.Time) bool { return now.Sub(at) >= day })
 }
 
 // admit counts a wrong secret by its peer. An IPv6 peer has a whole /64 to call from.

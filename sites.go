@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -295,6 +296,24 @@ func (s Site) outcome() string {
 		return "updated"
 	}
 	return "unchanged"
+}
+
+// inWords writes how often a site is crawled.
+func inWords(every time.Duration) string {
+	const day = 24 * time.Hour
+	n, unit := every/time.Minute, "minute"
+	switch {
+	case every%day == 0:
+		n, unit = every/day, "day"
+	case every%time.Hour == 0:
+		n, unit = every/time.Hour, "hour"
+	case every%time.Minute != 0:
+		return every.String()
+	}
+	if n == 1 {
+		return unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }
 
 func timeOrNil(t time.Time, known bool) *time.Time {
