@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ type local struct {
 	turn chan struct{} // held while a browser is started
 
 	mu      sync.Mutex
+	proxies []*proxy  // that listen
 	current *chromium // nil: none runs
 	failed  error     // of the last start, for a while
 	until   time.Time
@@ -134,14 +137,47 @@ func (b *Browser) chromium(ctx context.Context) (*chromium, error) {
 	return c, nil
 }
 
+// Listeners returns the addresses on which this process listens for its browsers, as
+// [agent.DirectOptions.Listeners] and an exit of the same process need them: nobody but
+// a browser has to dial them. They change as browsers come and go. It may be called from
+// several goroutines at once.
+func (b *Browser) Listeners() []net.Addr {
+	b.local.mu.Lock()
+	defer b.local.mu.Unlock()
+	all := make([]net.Addr, len(b.local.proxies))
+	for i, p := range b.local.proxies {
+		all[i] = p.addr
+	}
+	return all
+}
+
+// listen makes the proxy of a browser. Whoever called it calls silence.
+func (l *local) listen() (*proxy, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := newProxy()
+	if err == nil {
+		l.proxies = append(l.proxies, p)
+	}
+	return p, err
+}
+
+// silence closes a proxy.
+func (l *local) silence(p *proxy) {
+	p.close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proxies = slices.DeleteFunc(l.proxies, func(other *proxy) bool { return other == p })
+}
+
 func (b *Browser) startChromium(ctx context.Context) (*chromium, error) {
-	proxy, err := newProxy()
+	proxy, err := b.local.listen()
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, b.path, proxy.addr, b.o.Path != "")
+	p, err := start(ctx, b.path, proxy.addr.String(), b.o.Path != "")
 	if err != nil {
-		proxy.close()
+		b.local.silence(proxy)
 		return nil, err
 	}
 	b.starts.Add(1)
@@ -149,7 +185,7 @@ func (b *Browser) startChromium(ctx context.Context) (*chromium, error) {
 	b.wg.Add(1) // the caller's page is in it, so it is not at zero
 	go func() {
 		defer b.wg.Done()
-		defer proxy.close()
+		defer b.local.silence(proxy)
 		b.watch(c)
 	}()
 	return c, nil

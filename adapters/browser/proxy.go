@@ -23,7 +23,7 @@ import (
 // request without them, of another user of the machine or of the browser's
 // own, gets a 407 and goes nowhere.
 type proxy struct {
-	addr   string
+	addr   net.Addr
 	server *http.Server
 	wg     sync.WaitGroup
 
@@ -58,7 +58,7 @@ func newProxy() (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{addr: ln.Addr().String(), routes: map[string]*route{}}
+	p := &proxy{addr: ln.Addr(), routes: map[string]*route{}}
 	p.server = &http.Server{
 		Handler:           p,
 		ReadHeaderTimeout: 10 * time.Second,

@@ -95,7 +95,7 @@ func (t *tab) open(ctx context.Context, fail context.CancelCauseFunc) (tidy func
 	whole := session{wire: t.wire}
 	params := target.CreateBrowserContextParams{DisposeOnDetach: new(true)}
 	if t.way != nil {
-		params.ProxyServer, params.ProxyBypassList = "http://"+t.way.proxy.addr, "<-loopback>"
+		params.ProxyServer, params.ProxyBypassList = "http://"+t.way.proxy.addr.String(), "<-loopback>"
 	}
 	own, err := call(ctx, whole, target.CreateBrowserContext, params)
 	if err != nil && t.way != nil {

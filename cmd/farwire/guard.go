@@ -38,8 +38,9 @@ func (f *guardFlags) parse() (deny []netip.Prefix, ports []agent.PortRange, err 
 // ownListeners are the addresses that this process listens on, which its exit
 // never dials.
 type ownListeners struct {
-	mu    sync.Mutex
-	addrs []net.Addr
+	mu      sync.Mutex
+	addrs   []net.Addr
+	browser func() []net.Addr // those for a local browser, which come and go; nil: none
 }
 
 func (o *ownListeners) add(addr net.Addr) {
@@ -54,7 +55,18 @@ func (o *ownListeners) add(addr net.Addr) {
 func (o *ownListeners) list() []net.Addr {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.addrs[:len(o.addrs):len(o.addrs)]
+	all := o.addrs[:len(o.addrs):len(o.addrs)]
+	if o.browser != nil {
+		all = append(all, o.browser()...)
+	}
+	return all
+}
+
+// ask has those for a browser counted in.
+func (o *ownListeners) ask(browser func() []net.Addr) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.browser = browser
 }
 
 // agentError names the flag where the library names its field.

@@ -101,6 +101,7 @@ func (s *serve) Run(ctx context.Context) error {
 	defer used.close(log)
 	o.Sites, o.Storage, o.Limiter = used.sites, used.storage, used.limiter
 	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
+	own.ask(used.browser.Listeners)
 	others, err := s.openCluster(id.clusterSecrets, o.Name, addr, log)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ type services struct {
 	storage farwire.Storage
 	files   *farwire.FolderStorage // what storage is without a bucket; else nil
 	limiter farwire.Limiter        // nil: in memory
-	browser farwire.Renderer
+	browser *browser.Browser
 	model   farwire.Enhancer // nil: none
 
 	used    []string // what they are, for people

@@ -45,7 +45,8 @@ func (w *work) Run(ctx context.Context) error {
 	if given("NATS_URL") && w.LocalAgent == "local:ZZ" {
 		s.LocalAgent = noAgent
 	}
-	pool, err := s.network(log, nil, nil)
+	var own ownListeners
+	pool, err := s.network(log, nil, own.list)
 	if err != nil {
 		return err
 	}
@@ -88,6 +89,7 @@ func (w *work) Run(ctx context.Context) error {
 	o.Trace = spans.join(nil)
 	o.Bus, o.Sites, o.Storage, o.Limiter = others.bus(), used.sites, used.storage, used.limiter
 	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
+	own.ask(used.browser.Listeners)
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
