@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -35,11 +36,10 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// runHere runs the program in this process and in an empty folder, for what only
-// prints and ends: to start it with the race detector costs more than all of that.
-func runHere(t *testing.T, args, env []string) (status int, stdout, stderr string) {
+// clearEnvironment leaves of this process's variables what harness.Environ does, until
+// the test ends.
+func clearEnvironment(t *testing.T) {
 	t.Helper()
-	t.Chdir(t.TempDir())
 	clean := harness.Environ()
 	for _, v := range os.Environ() {
 		if name, value, _ := strings.Cut(v, "="); !slices.Contains(clean, v) {
@@ -47,6 +47,20 @@ func runHere(t *testing.T, args, env []string) (status int, stdout, stderr strin
 			os.Unsetenv(name)
 		}
 	}
+}
+
+// runHere runs the program in this process and in an empty folder, for what only
+// prints and ends: to start it with the race detector costs more than all of that.
+func runHere(t *testing.T, args, env []string) (status int, stdout, stderr string) {
+	t.Helper()
+	return runUntil(t.Context(), t, args, env)
+}
+
+// runUntil is runHere, and ends what does not end by itself when ctx ends.
+func runUntil(ctx context.Context, t *testing.T, args, env []string) (status int, stdout, stderr string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	clearEnvironment(t)
 	for _, v := range env {
 		name, value, _ := strings.Cut(v, "=")
 		t.Setenv(name, value)
@@ -69,7 +83,7 @@ func runHere(t *testing.T, args, env []string) (status int, stdout, stderr strin
 		}
 	}
 	out, errs := capture(&os.Stdout), capture(&os.Stderr)
-	status = run(t.Context(), args)
+	status = run(ctx, args)
 	return status, out(), errs()
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // Words of a placeholder or a help text that speak of a secret, and what speaks of one
@@ -81,6 +84,7 @@ func secretsOf(t *testing.T) (all []secret) {
 }
 
 func TestSecrets_ByVariableOrFile_AreRead(t *testing.T) {
+	clearEnvironment(t)
 	const value = "a secret of, say, thirty-two bytes"
 	file := filepath.Join(t.TempDir(), "secret")
 	write := func(text string, mode os.FileMode) {
@@ -201,7 +205,9 @@ func TestFlags_NumbersTooSmall_AreRefusedAsTheHelpSays(t *testing.T) {
 				if !refused {
 					continue
 				}
-				status, _, said := runHere(t, append([]string{c.Name, "--" + f.Name + "=" + value}, rest[c.Name]...), []string{"FARWIRE_LISTEN=127.0.0.1:0"})
+				ctx, cancel := context.WithTimeout(t.Context(), harness.Patience) // one that is accepted would serve
+				status, _, said := runUntil(ctx, t, append([]string{c.Name, "--" + f.Name + "=" + value}, rest[c.Name]...), []string{"FARWIRE_LISTEN=127.0.0.1:0"})
+				cancel()
 				if status != statusMisuse || !strings.HasPrefix(said, "farwire: --"+f.Name+": ") || !strings.Contains(said, value) || !strings.Contains(said, "; give ") {
 					t.Errorf("%s --%s=%s: status %d, %q", c.Name, f.Name, value, status, said)
 				}

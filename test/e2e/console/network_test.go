@@ -62,12 +62,13 @@ func TestNetwork(t *testing.T) {
 	p.says("#relay-notice", "No agent fits your choice right now.")
 }
 
-// hasten has the page's timers run twenty times as fast from its next load on, but for
-// those of 20 seconds and more: these are limits, and a busy machine must keep them.
+// hasten has the page's timers run twenty times as fast from its next load on, or as fast
+// as window.haste says then, but for those of 20 seconds and more: these are limits, and
+// a busy machine must keep them.
 func (p *page) hasten() {
 	p.t.Helper()
 	call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
-		Source: `{ const real = setTimeout; window.setTimeout = (f, ms = 0, ...rest) => real(f, ms < 20000 ? ms / 20 : ms, ...rest); }`,
+		Source: `{ const real = setTimeout; window.haste = 20; window.setTimeout = (f, ms = 0, ...rest) => real(f, ms < 20000 ? ms / window.haste : ms, ...rest); }`,
 	})
 	p.do(chromedp.Reload())
 }

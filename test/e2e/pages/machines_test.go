@@ -38,8 +38,8 @@ func twoMachines(w *world, _ string) {
 	front.StartTLS()
 	w.t.Cleanup(front.Close)
 	try := func(line, slug string) {
-		p := w.start(line)
-		p.Await(p.Stderr, `msg=attached `)
+		w.start(line)
+		g.Await(g.Stderr, `msg="agent attached" .*slug=`+slug+` `) // which it says after the agent
 		got := w.run("echo hello | farwire relay --gateway " + gateway + " --key " + key + " --geo AT --agent " + slug + " ws://echo.farwire.alt")
 		if got != "hello\n" {
 			w.t.Errorf("through %s: %q", slug, got)
