@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"time"
 
@@ -40,8 +41,10 @@ func (a *agentCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	read := a.reader()
+	defer onHangup(ctx, func(context.Context) { lookAtSecret(read, log) })()
 	err = agent.Run(ctx, agent.RunOptions{
-		ReadSecret:     a.reader(),
+		ReadSecret:     read,
 		Gateways:       a.Gateway,
 		Secret:         secret,
 		Slug:           a.Slug,
@@ -102,6 +105,19 @@ func (a *agentCommand) reader() func() (string, error) {
 		}
 	}
 	return nil
+}
+
+// lookAtSecret says whether the secret that the next attach reads can be read now. Nil
+// reads nothing.
+func lookAtSecret(read func() (string, error), log *slog.Logger) {
+	refused := 0
+	if read != nil {
+		if _, err := read(); err != nil {
+			refused++
+			log.Error("the secret cannot be read; links that stand stay", "err", err)
+		}
+	}
+	log.Info("reload ended", "refused", refused)
 }
 
 // asFlag names the flag where the library names its field. All errors of Run

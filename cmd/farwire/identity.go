@@ -12,11 +12,9 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/farwire/farwire"
 )
@@ -231,26 +229,7 @@ func (f *identityFlags) clientAddr() (func(*http.Request) netip.Addr, []netip.Pr
 // reloadOnHangup reads everything again on SIGHUP, until ctx ends. What cannot be
 // read or is refused leaves what was there, with one line that names its flag.
 func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others ...func() error) (stop func()) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-hangup:
-				id.reload(ctx, g, log, others)
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(hangup)
-		cancel()
-		<-done
-	}
+	return onHangup(ctx, func(ctx context.Context) { id.reload(ctx, g, log, others) })
 }
 
 func (id *identity) reload(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others []func() error) {
@@ -267,6 +246,9 @@ func (id *identity) reload(ctx context.Context, g *farwire.Gateway, log *slog.Lo
 }
 
 func (id *identity) reloadKeys(ctx context.Context, g *farwire.Gateway, log *slog.Logger) error {
+	if id.made != "" {
+		return nil // there is no other
+	}
 	keys, err := id.readKeys()
 	if err != nil {
 		return err

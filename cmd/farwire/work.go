@@ -11,12 +11,12 @@ import (
 
 // work recrawls apart from the gateways that relay.
 type work struct {
-	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways', with which it reaches the agents of a cluster on NATS."`
+	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways', with which it reaches the agents of a cluster on NATS. Its file is read again on SIGHUP."`
 	Cluster      string        `default:"farwire" placeholder:"NAME" help:"The cluster's name on NATS."`
 	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, as NATS_URL does."`
 	AllowPrivate bool          `help:"Let the agent in this process reach loopback, private and link-local addresses."`
 	APIKeys      list          `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"The gateways' keys: sites of a key that is gone rest. Without them and --keys-file sites are crawled under the usual limits."`
-	KeysFile     string        `placeholder:"FILE" help:"The gateways' keys file, likewise."`
+	KeysFile     string        `placeholder:"FILE" help:"The gateways' keys file, likewise. Read again on SIGHUP."`
 	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateway's folder, where there is no database or bucket."`
 	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
@@ -54,16 +54,12 @@ func (w *work) Run(ctx context.Context) error {
 	if o.Crawl, err = w.crawlFlags.options(); err != nil {
 		return err
 	}
-	if len(w.APIKeys) > 0 || w.KeysFile != "" {
-		id, err := s.identityFlags.open(nil, log)
-		if err != nil {
-			return err
-		}
-		o.Auth = id.keys
-	}
-	secrets, err := tokenSecrets(w.TokenSecret)
+	id, err := s.identityFlags.open(nil, log)
 	if err != nil {
 		return err
+	}
+	if id.made == "" {
+		o.Auth = id.keys
 	}
 	if needsFolder() {
 		if err := writable(w.DataDir); err != nil {
@@ -75,8 +71,7 @@ func (w *work) Run(ctx context.Context) error {
 		return err
 	}
 	defer used.close(log)
-	all := func() [][]byte { return secrets }
-	others, err := s.openCluster(all, o.Name, nil, log)
+	others, err := s.openCluster(id.clusterSecrets, o.Name, nil, log)
 	if err != nil {
 		return err
 	}
@@ -94,9 +89,10 @@ func (w *work) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := others.join(pool, all, used.limiter); err != nil {
+	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err
 	}
+	defer id.reloadOnHangup(ctx, gateway, log)()
 	log.Info("recrawling due sites", "using", used.String()+others.String()+spans.String())
 	worked := gateway.Recrawl(ctx)
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
