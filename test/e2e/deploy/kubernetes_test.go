@@ -286,16 +286,25 @@ func TestKubernetes_Services_LeadToThePods(t *testing.T) {
 func makeSecrets(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
+	paste(t, dir, pageBlock(t, "secrets.sh"))
+	return filepath.Join(dir, "secrets")
+}
+
+// paste runs commands of the page in a folder, and returns what they print. Programs are
+// looked for there first.
+func paste(t *testing.T, dir, commands string) string {
+	t.Helper()
 	program := harness.Farwire(t)
 	if err := os.Symlink(program.Path, filepath.Join(dir, "farwire")); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-eu", "-c", pageBlock(t, "secrets.sh"))
+	cmd := exec.Command("sh", "-eu", "-c", commands)
 	cmd.Dir, cmd.Env = dir, harness.Environ("PATH="+dir+":"+os.Getenv("PATH"))
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return filepath.Join(dir, "secrets")
+	return string(out)
 }
 
 func read(t *testing.T, file string) string {

@@ -11,7 +11,8 @@ import (
 
 var (
 	passedHost = regexp.MustCompile(`(?m)^.*proxy_set_header\s+Host\b.*$`)
-	fromFile   = regexp.MustCompile(`--from-file=(\S+)`)
+	fromFile   = regexp.MustCompile(`--from-file=secrets/(\S+)`)
+	kubectl    = regexp.MustCompile(`(?m)(?:^    kubectl .*\n(?:^      .*\n)*)+`)
 )
 
 // The console and the hosted files compare a page's origin with the Host of the request,
@@ -133,5 +134,38 @@ func TestKubernetes_SecretOfThePage_HasWhatThePodsRead(t *testing.T) {
 		if !wanted[key] {
 			t.Errorf("the page's Secret has %s, which no pod reads", key)
 		}
+	}
+}
+
+// Pasted in order, in the repository's folder, the page's commands find the files that
+// they name, and git does not see the secrets.
+func TestKubernetes_PagePastedInOrder_FindsItsFiles(t *testing.T) {
+	dir := t.TempDir()
+	root, err := filepath.Abs(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(root, "deploy"), filepath.Join(dir, "deploy")); err != nil {
+		t.Fatal(err)
+	}
+	look := `#!/bin/sh
+for word; do
+	case $word in
+	--from-file=*) test -s "${word#*=}" ;;
+	deploy/*) test -f "$word/kustomization.yaml" ;;
+	esac || { echo "$word is not there"; exit 1; }
+done
+echo called
+`
+	if err := os.WriteFile(filepath.Join(dir, "kubectl"), []byte(look), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	commands := kubectl.FindString(read(t, filepath.Join(root, "docs/operating.md")))
+	out := paste(t, dir, pageBlock(t, "secrets.sh")+commands)
+	if called := strings.Count(out, "called\n"); called != 3 {
+		t.Errorf("kubectl was called %d times by\n%s\n%s", called, commands, out)
+	}
+	if ignored := "\n" + read(t, filepath.Join(root, ".gitignore")); !strings.Contains(ignored, "\n/secrets/\n") {
+		t.Errorf("git ignores no secrets: %s", ignored)
 	}
 }
