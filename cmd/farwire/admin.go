@@ -54,7 +54,7 @@ func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, log *slog.Logge
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuseAdmin(w, http.StatusNotFound, "bad_request", fmt.Sprintf("%q is not served on the admin address", r.URL.Path))
 	})
-	a := &admin{ln, newServer(guard.public(mux), log), metrics, registry, mux, guard}
+	a := &admin{ln, newServer(guard.public(asteriskForm(mux)), log), metrics, registry, mux, guard}
 	go a.server.Serve(ln) // ends with close
 	return a, nil
 }

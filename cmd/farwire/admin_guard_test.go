@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
@@ -102,5 +106,41 @@ func TestAdminGuard_WrongKeys_AreCountedByAddress(t *testing.T) {
 	lines := strings.Count(log.String(), `level=WARN msg="credentials refused" client=198.51.100.1 of=admin`)
 	if lines < 1 || lines > 1+int(time.Since(began)/time.Second) || strings.Contains(log.String(), wrong) {
 		t.Errorf("%d lines:\n%s", lines, log)
+	}
+}
+
+// OPTIONS * is answered at the admin address to those alone who are served there, and at
+// the public one to everybody.
+func TestAdminGuard_OptionsAsterisk_IsGuarded(t *testing.T) {
+	t.Parallel()
+	g := startServe(t, "--admin-listen", "127.0.0.1:0")
+	admin := g.Await(g.Stderr, `(?m)^metrics at http://([^/]+)/metrics$`)[1]
+	for _, c := range []struct {
+		addr, host, header string
+		want               int
+	}{
+		{admin, admin, "", http.StatusNoContent},
+		{admin, "evil.example", "", http.StatusMisdirectedRequest},
+		{admin, admin, "Origin: http://evil.example\r\n", http.StatusForbidden},
+		{admin, admin, "Sec-Fetch-Site: cross-site\r\n", http.StatusForbidden},
+		{g.Addr, g.Addr, "", http.StatusNoContent},
+		{g.Addr, "other.example", "Origin: http://other.example\r\n", http.StatusNoContent},
+	} {
+		conn, err := net.DialTimeout("tcp", c.addr, harness.Patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n", c.host, c.header); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: http.MethodOptions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.want || resp.Header.Get("X-Farwire-From") != "gateway" {
+			t.Errorf("at %s as %s %s: %s %v, want %d", c.addr, c.host, strings.TrimSpace(c.header), resp.Status, resp.Header, c.want)
+		}
 	}
 }

@@ -141,7 +141,7 @@ func (s *serve) Run(ctx context.Context) error {
 	}()
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
-	server := newServer(s.withScheme(spans.handler(gateway.ForwardProxy(handler))), log)
+	server := newServer(asteriskForm(s.withScheme(spans.handler(gateway.ForwardProxy(handler)))), log)
 	unknown := s.guard(s.trusted, log)
 	guardServer(server, unknown)
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {

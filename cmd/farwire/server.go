@@ -21,14 +21,14 @@ import (
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
 	s := &http.Server{
-		Handler:           asteriskForm(h),
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:         fresh.state,
 
-		DisableGeneralOptionsHandler: true, // asteriskForm answers
+		DisableGeneralOptionsHandler: true, // asteriskForm answers, behind what guards h
 	}
 	s.RegisterOnShutdown(fresh.closeAll)
 	return s
