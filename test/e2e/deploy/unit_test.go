@@ -132,8 +132,8 @@ func command(t *testing.T, unit int, lines map[string]string) *exec.Cmd {
 	cmd := harness.Farwire(t, args[1:]...)
 	for _, line := range env {
 		if fresh, ok := lines[line]; ok {
-			line = fresh
 			delete(lines, line)
+			line = fresh
 		}
 		if strings.ContainsAny(line, "…") {
 			t.Fatalf("%s is not for this machine", line)
@@ -141,6 +141,9 @@ func command(t *testing.T, unit int, lines map[string]string) *exec.Cmd {
 		if line != "" {
 			cmd.Env = append(cmd.Env, line)
 		}
+	}
+	for line := range lines {
+		t.Errorf("%s and its variables do not say %s", units[unit].name, line)
 	}
 	return cmd
 }
