@@ -55,14 +55,17 @@ func newCluster(t *testing.T) *cluster {
 		"FARWIRE_API_KEYS":     "alice=" + c.alice + ",bob=" + c.bob,
 		"FARWIRE_TOKEN_SECRET": rand.Text() + rand.Text(),
 		"FARWIRE_AGENT_SECRET": c.agentSecret,
-		"DATABASE_URL":         c.db.URL,
-		"REDIS_URL":            "redis://" + c.redis.Addr,
-		"NATS_URL":             c.nats.URL,
-		"S3_ENDPOINT":          c.bucket.Endpoint,
-		"S3_BUCKET":            c.bucket.Bucket,
-		"S3_ACCESS_KEY":        c.bucket.AccessKey,
-		"S3_SECRET_KEY":        c.bucket.SecretKey,
-		"S3_PUBLIC_URL":        "https://files.test",
+
+		"FARWIRE_TRUSTED_PROXIES": "127.0.0.1",
+
+		"DATABASE_URL":  c.db.URL,
+		"REDIS_URL":     "redis://" + c.redis.Addr,
+		"NATS_URL":      c.nats.URL,
+		"S3_ENDPOINT":   c.bucket.Endpoint,
+		"S3_BUCKET":     c.bucket.Bucket,
+		"S3_ACCESS_KEY": c.bucket.AccessKey,
+		"S3_SECRET_KEY": c.bucket.SecretKey,
+		"S3_PUBLIC_URL": "https://files.test",
 	})
 	front := harness.Listen(t)
 	c.front = port(front)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -33,11 +34,21 @@ func TestFront_ProxiesOfThePage_Work(t *testing.T) {
 	for name, start := range map[string]func(*testing.T, *harness.Gateway, *harness.Certificate) string{"nginx": nginx, "Caddy": caddy} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := harness.Serve(t, "--allow-private", "--agent-secret", agentSecret)
+			g := harness.Serve(t, "--allow-private", "--agent-secret", agentSecret, "--trusted-proxies", proxyOfThePage(t))
 			c := harness.NewCertificate(t)
 			passes(t, g, c, broker, start(t, g, c))
 		})
 	}
+}
+
+// proxyOfThePage is what the page has the gateway trust.
+func proxyOfThePage(t *testing.T) string {
+	t.Helper()
+	m := regexp.MustCompile("`FARWIRE_TRUSTED_PROXIES=(\\S+)`").FindStringSubmatch(read(t, repository+"/docs/operating.md"))
+	if m == nil {
+		t.Fatal("the page has the gateway trust no proxy")
+	}
+	return m[1]
 }
 
 // nginx starts one as the page has it.
@@ -101,6 +112,13 @@ func passes(t *testing.T, g *harness.Gateway, c *harness.Certificate, broker *ra
 	client := &http.Client{Transport: transport, Timeout: harness.Patience}
 	t.Run("relay", func(t *testing.T) { echo(t, client, "wss://"+addr+"/ws", g.Key) })
 	t.Run("stream", func(t *testing.T) { streams(t, client, g, broker, "https://"+addr+"/amqp") })
+	t.Run("address", func(t *testing.T) {
+		const elsewhere = "127.0.0.2"
+		from := transport.Clone()
+		from.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(elsewhere)}}).DialContext
+		echo(t, &http.Client{Transport: from, Timeout: harness.Patience}, "wss://"+addr+"/ws", g.Key)
+		g.Await(g.Stderr, `msg="session ended" .*client=`+regexp.QuoteMeta(elsewhere)+` `)
+	})
 	t.Run("crawl", func(t *testing.T) { crawls(t, client, g, "wss://"+addr+"/ws/crawl") })
 	t.Run("agent", func(t *testing.T) {
 		cmd := harness.Farwire(t, "agent", "--gateway", "https://"+addr, "--secret", agentSecret, "--slug", "at1", "--country", "AT", "--allow-private")

@@ -16,8 +16,9 @@ var (
 )
 
 // The console and the hosted files compare a page's origin with the Host of the request,
-// port included: nginx has to pass on the one that it was sent.
-func TestPages_NginxExamples_PassTheHostOn(t *testing.T) {
+// port included: nginx has to pass on the one that it was sent. The gateway believes what
+// nginx says of the client.
+func TestPages_NginxExamples_PassHostAndClientOn(t *testing.T) {
 	pages, err := filepath.Glob(repository + "/docs/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -33,6 +34,11 @@ func TestPages_NginxExamples_PassTheHostOn(t *testing.T) {
 		}
 		if proxied := strings.Contains(text, "proxy_pass "); proxied != (len(said) > 0) {
 			t.Errorf("%s: an nginx passes requests on: %t; it says so of their Host %d times", page, proxied, len(said))
+		}
+		for _, want := range []string{"proxy_set_header X-Forwarded-For $remote_addr;", "proxy_set_header X-Forwarded-Proto $scheme;", "FARWIRE_TRUSTED_PROXIES="} {
+			if len(said) > 0 && !strings.Contains(text, want) {
+				t.Errorf("%s has an nginx, and no %s", page, want)
+			}
 		}
 		if len(said) > 0 {
 			with = append(with, filepath.Base(page))
