@@ -47,7 +47,7 @@ func pageBlock(t *testing.T, name string, words ...string) string {
 
 // What the page has to copy is tried by a test.
 func TestPage_EveryBlock_IsTested(t *testing.T) {
-	tried := map[string]bool{"nginx.conf": true, "Caddyfile": true, "browser.conf": true, "secrets.sh": true}
+	tried := map[string]bool{"nginx.conf": true, "Caddyfile": true, "browser.conf": true, "secrets.conf": true, "secrets.sh": true}
 	for _, u := range units {
 		tried[u.name], tried[u.env] = true, true
 	}

@@ -217,6 +217,21 @@ func TestReplaceSecrets_NothingIsCut(t *testing.T) {
 		replace(steps(t, replacements[i]))
 	}
 	s.talk(s.running)
+	for _, dir := range []string{s.files, s.agent} {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			info, err := file.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.Mode().Perm()&0o037 != 0 {
+				t.Errorf("%s: %v", file.Name(), info.Mode())
+			}
+		}
+	}
 }
 
 func (s *site) in(name string) string { return filepath.Join(s.files, name) }

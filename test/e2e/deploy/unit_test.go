@@ -36,7 +36,7 @@ func TestUnits_Systemd_AcceptsThem(t *testing.T) {
 	}
 	installed := []string{"/usr/bin/farwire", harness.Farwire(t).Path} // it looks for the program
 	for _, u := range units {
-		text := pageBlock(t, u.name, installed...)
+		text := pageBlock(t, u.name, installed...) + pageBlock(t, "secrets.conf")
 		if !strings.Contains(text, "EnvironmentFile=/etc/farwire/"+u.env+"\n") {
 			t.Errorf("%s does not read %s", u.name, u.env)
 		}
@@ -70,7 +70,7 @@ func TestUnits_GatewayAndAgent_Attach(t *testing.T) {
 
 // The page shows the files that the packages have.
 func TestUnits_Page_ShowsTheFiles(t *testing.T) {
-	names := []string{"browser.conf"}
+	names := []string{"browser.conf", "secrets.conf"}
 	for _, u := range units {
 		names = append(names, u.name, u.env)
 	}
@@ -91,6 +91,7 @@ func TestUnits_Exposure_IsBelowThree(t *testing.T) {
 	gateway := pageBlock(t, units[0].name)
 	for name, text := range map[string]string{
 		"gateway": gateway, "agent": pageBlock(t, units[1].name), "gateway with a browser": gateway + pageBlock(t, "browser.conf"),
+		"gateway with files of secrets": gateway + pageBlock(t, "secrets.conf"),
 	} {
 		analyze := func(text string) (string, error) {
 			file := filepath.Join(t.TempDir(), "farwire.service")
