@@ -123,11 +123,13 @@ func (s *Storage) unanswered(err error) error {
 	return err
 }
 
-// answer is what the server said, in one short line.
+// answer is what the server said, in one short line. The secret is replaced before
+// the line is cut: of one that the cut divides, the first part would stay.
 func (s *Storage) answer(a minio.ErrorResponse) string {
-	text := strings.Join(strings.Fields(a.Message), " ")
+	text := fmt.Sprintf("%d %s: %s", a.StatusCode, a.Code, a.Message)
+	text = strings.ReplaceAll(strings.Join(strings.Fields(text), " "), s.o.SecretKey, "…")
 	if len(text) > 200 {
-		text = text[:200] + "…"
+		text = strings.ToValidUTF8(text[:200], "") + "…"
 	}
-	return strings.ReplaceAll(fmt.Sprintf("%d %s: %s", a.StatusCode, a.Code, text), s.o.SecretKey, "…")
+	return text
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/s3"
@@ -171,6 +172,28 @@ func TestErrors_ServerRepeatsTheSignature_HoldNoSecret(t *testing.T) {
 	mustExplain(t, err, o, "418 Odd|your secret is …")
 	if len(err.Error()) > 600 {
 		t.Errorf("%d bytes", len(err.Error()))
+	}
+}
+
+// Wherever the line is cut, within the secret or within a letter, no part of either
+// stays.
+func TestErrors_CutAcrossTheSecret_HoldNoPart(t *testing.T) {
+	o := s3.Options{Bucket: "files", AccessKey: "an-access-key", SecretKey: "very-secret-indeed"}
+	before := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		fmt.Fprintf(w, "<Error><Code>Odd</Code><Message>%s%s%s</Message></Error>",
+			strings.Repeat(".", before), o.SecretKey, strings.Repeat("ü", 200))
+	}))
+	defer server.Close()
+	o.Endpoint = server.URL
+	storage := newStorage(t, o)
+	for before = 160; before <= 210; before++ {
+		err := storage.Check(t.Context())
+		mustExplain(t, err, o, "418 Odd|…")
+		if strings.Contains(err.Error(), ".v") || !utf8.ValidString(err.Error()) {
+			t.Errorf("after %d bytes: %q", before, err)
+		}
 	}
 }
 
