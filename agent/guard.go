@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"code.dny.dev/ssrf"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // The guard decides which addresses may be dialled.
@@ -181,10 +183,7 @@ const (
 func (r refusal) public() {}
 
 func (r refusal) Error() string {
-	host := r.host
-	if len(host) > 256 {
-		host = host[:256] + "…"
-	}
+	host := fault.Clip(r.host)
 	switch r.why {
 	case refusedPrivate:
 		return fmt.Sprintf("target %q is private: this agent reaches private addresses only with --allow-private", host)
