@@ -30,9 +30,8 @@ import (
 // when the time was over before the first page. Later trouble is a page's own
 // and stands in CrawledSite.Skipped. When ctx is cancelled after the first page, Crawl
 // returns the site so far together with the context's cause, in which pages may have
-// their titles for texts; when ctx's
-// deadline or Options.Timeout passes, the site so far without an error, and
-// Stats.TimedOut.
+// their titles for texts; when ctx's deadline or Options.Timeout passes, the site so
+// far without an error, and Stats.TimedOut.
 //
 // When Crawl returns, no goroutine and no request of it is left. A panic, as of
 // Options.Render or the Client's transport, is one of Crawl itself.

@@ -59,8 +59,8 @@ func (c *crawler) wholeMarkdown(ctx context.Context, r *result, body []byte, mar
 	return err
 }
 
-// absolute resolves the links of a text, and leaves alone what is no web address, or
-// one too many.
+// absolute resolves the links of a text, and leaves alone what does not lead to a web
+// page, and those beyond the resolver's memory.
 func absolute(base *url.URL) func(href string) string {
 	resolver := weburl.Resolver{Base: base, Left: weburl.ResolverMemory}
 	return func(href string) string {

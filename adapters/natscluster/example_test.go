@@ -12,7 +12,8 @@ import (
 )
 
 // One of several gateways behind a balancer, which share their agents and their revoked
-// keys over NATS. Here there is none: the gateway works alone until it is reached.
+// keys over NATS. No NATS runs for this example: the gateway works alone
+// until one is reached.
 func Example() {
 	name := farwire.GatewayName()
 	secrets := func() [][]byte { return [][]byte{[]byte("a secret that the gateways share")} }

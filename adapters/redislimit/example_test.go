@@ -12,8 +12,8 @@ import (
 	"github.com/farwire/farwire/adapters/redislimit"
 )
 
-// Limits of two gateways in one Redis. Here there is none: each gateway then counts its
-// share of the burst by itself.
+// Limits of two gateways in one Redis. No Redis runs for this example: each gateway then
+// counts its share of the burst by itself.
 func Example() {
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true, MaxRetries: -1})
 	defer client.Close()

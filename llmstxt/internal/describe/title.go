@@ -158,9 +158,9 @@ func setTitles(pages []Page) affixes {
 			count[said]++ // what its address alone gives a page is nobody's name
 		}
 	}
-	// Where titles agree, or say only the site's name, and headings do not, the
-	// headings are the titles. "Synopsis" above several pages is none.
 	pages[0].Title = plain.CutWord(pages[0].Title, MaxTitle)
+	// Where titles agree, or say only the site's name, and headings do not, the
+	// headings are the titles. "Synopsis" above several pages is not a title.
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
 		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
