@@ -152,10 +152,11 @@ func (c *contextCarrier) Counters() Counters {
 	return Counters{FramesToClient: c.session.sentFrames.Load(), BytesToClient: c.session.sentBytes.Load()}
 }
 
-// sent counts what a stream sends, as it goes.
+// sent counts what a stream sends, as it goes. Counters reads in the other
+// order, so that what it counts is counted with its bytes.
 func (s *session) sent(frames, bytes int64) {
-	s.sentFrames.Add(frames)
 	s.sentBytes.Add(bytes)
+	s.sentFrames.Add(frames)
 }
 
 // enter registers a session, so that a drain finds it. The caller must end it

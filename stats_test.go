@@ -49,6 +49,9 @@ func TestStats_SessionsEnd_TotalsStay(t *testing.T) {
 				s.BytesToTarget < last.BytesToTarget || s.BytesToClient < last.BytesToClient {
 				t.Errorf("%+v after %+v", s, last)
 			}
+			if s.BytesToTarget < 2*s.FramesToTarget || s.BytesToClient < 2*s.FramesToClient { // the smallest is a close code
+				t.Errorf("frames are counted before their bytes: %+v", s)
+			}
 			last = s
 			select {
 			case <-done:

@@ -248,8 +248,8 @@ func (f *flow) take(b []byte) {
 	}
 	rest := f.pass(b)
 	f.held = append(f.held[:0], rest...)
-	f.frames.Store(f.scan.Frames)
 	f.bytes.Store(f.scan.Bytes)
+	f.frames.Store(f.scan.Frames) // last: see count
 }
 
 // pass sends on what it can check of b and returns the rest, the beginning of
@@ -336,4 +336,8 @@ func (f *flow) passOne(b []byte) []byte {
 	return b[n:]
 }
 
-func (f *flow) count() Count { return Count{f.frames.Load(), f.bytes.Load()} }
+// count may be called at any time: the bytes of each frame that it counts are counted too.
+func (f *flow) count() Count {
+	frames := f.frames.Load()
+	return Count{frames, f.bytes.Load()}
+}
