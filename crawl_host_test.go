@@ -129,7 +129,7 @@ func TestCrawl_Enrol_RegistersTheSite(t *testing.T) {
 	if m := w.crawled(testKey, request).one(t, "url"); m.WebhookSecret != "" {
 		t.Errorf("told again: %+v", m)
 	}
-	sites.setAway(errAway)
+	sites.setUnavailable(errUnavailable)
 	h = w.crawled(testKey, request)
 	h.one(t, "result")
 	h.wantError(t, 1011, "internal error")

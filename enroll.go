@@ -93,7 +93,7 @@ func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 // one more. Which site it is shows only when the base page has arrived, because
 // that may have moved; so a caller without room may begin, and the function
 // returned ends the crawl at its first page if the site is not one of those
-// that it has. A store that is away is met after the crawl, by enroll, when the
+// that it has. An unavailable store is noticed after the crawl, by enroll, when the
 // caller has its result.
 func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (arrived func(baseURL string)) {
 	most := c.session.principal.Limits.Sites

@@ -354,9 +354,9 @@ func TestRequirements_OfTheRoot_AreFew(t *testing.T) {
 	}
 }
 
-// A database of vulnerabilities that cannot be reached is told, and fails only where
+// A database of vulnerabilities that is unreachable is reported, and fails only where
 // the check is required.
-func TestVulncheck_DatabaseAway_IsToldAndFailsWhereRequired(t *testing.T) {
+func TestVulncheck_DatabaseUnreachable_FailsOnlyWhereRequired(t *testing.T) {
 	bin := t.TempDir()
 	fake := "#!/bin/sh\necho 'govulncheck: fetching vulnerabilities: dial tcp: lookup vuln.go.dev: no such host' >&2\nexit 1\n"
 	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(fake), 0o700); err != nil {

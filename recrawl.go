@@ -82,7 +82,7 @@ import (
 // having left the sitemap or answering 410. Such a crawl is tried again after a
 // minute, and then after twice as long each time, up to the site's interval,
 // which counts as an hour at least and a day at most. A time that was missed,
-// because the gateways were away, is made up for once.
+// because no gateway ran, is made up for once.
 //
 // Recrawls are sessions of kind "recrawl" under the rules and limits that the
 // key which enrolled the site has now: its pages a day count, its crawls at a
@@ -226,15 +226,15 @@ type outage struct {
 
 // note takes the outcome of a call. Those that were cut short say nothing.
 func (o *outage) note(ctx context.Context, call string, err error) {
-	away := err != nil && !isAnswer(err)
-	if away && ctx.Err() != nil {
+	unavailable := err != nil && !isAnswer(err)
+	if unavailable && ctx.Err() != nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
 	switch {
-	case away:
+	case unavailable:
 		if o.since.IsZero() {
 			o.since = now
 			o.logger.WarnContext(ctx, o.what+" unavailable; recrawls wait for it", "err", err)

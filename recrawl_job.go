@@ -205,10 +205,10 @@ type keptError struct{ text string }
 
 func (e *keptError) Error() string { return e.text }
 
-// savePatience is how long a storage that is away is tried for.
+// savePatience is how long an unavailable storage is tried for.
 const savePatience = time.Minute
 
-// save hosts the file. When the storage stays away the crawl counts as failed,
+// save hosts the file. When the storage stays unavailable the crawl counts as failed,
 // and is repeated later.
 func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text string) (url string, err error) {
 	c.tried = true

@@ -93,7 +93,7 @@ func TestRecrawl_CommitLost_SavesAgain(t *testing.T) {
 		deaf.Store(true)
 		c.sites.before = func(method string) error {
 			if deaf.Load() && (method == "Commit" || method == "Renew") {
-				return errAway
+				return errUnavailable
 			}
 			return nil
 		}
@@ -181,14 +181,14 @@ func TestRecrawl_StoreUnavailable_LeaseEndsInTime(t *testing.T) {
 				c.site.set(func(s *changing) { s.hang["/"] = hang })
 				defer recrawls(c.t, c.gw)()
 				time.Sleep(time.Hour + 12*time.Second)
-				c.sites.setAway(errAway)
+				c.sites.setUnavailable(errUnavailable)
 				time.Sleep(away)
 				if active := c.gw.Stats().Kinds[farwire.KindRecrawl].Active; (active == 1) != (token == 2) {
 					c.t.Errorf("%d recrawls run", active)
 				}
 				c.site.set(func(s *changing) { delete(s.hang, "/") })
 				close(hang)
-				c.sites.setAway(nil)
+				c.sites.setUnavailable(nil)
 				if done := c.next(); done.lease.Token != token || done.Site.Failures != 0 {
 					c.t.Errorf("committed %+v", done)
 				}
@@ -208,9 +208,9 @@ func TestRecrawl_StoreAvailableAgain_GoesOn(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		time.Sleep(59 * time.Minute)
 		defer recrawls(c.t, c.gw)()
-		c.sites.setAway(errAway)
+		c.sites.setUnavailable(errUnavailable)
 		time.Sleep(2 * time.Minute)
-		c.sites.setAway(nil)
+		c.sites.setUnavailable(nil)
 		back := time.Now()
 		if wait := c.next().Site.LastCrawl.Sub(back); wait > poll*6/5 {
 			c.t.Errorf("the site is crawled %v later", wait)

@@ -227,12 +227,12 @@ func TestCrawl_EnrolledSite_LeavesTheFileToRecrawls(t *testing.T) {
 		c.crawled(otherKey, `{"url":"http://site.test/"}`).one(c.t, "url")
 		c.crawled(testKey, `{"url":"http://site.test/a"}`).one(c.t, "url")
 		// Who cannot tell whether it is enrolled hosts nothing.
-		c.sites.setAway(errAway)
+		c.sites.setUnavailable(errUnavailable)
 		if h := c.crawled(testKey, `{"url":"http://site.test/"}`); h.code != 1000 || !strings.Contains(h.logs(), "could not be hosted") {
 			c.t.Errorf("got %+v", h)
 		}
 		// To enrol it again replaces the file.
-		c.sites.setAway(nil)
+		c.sites.setUnavailable(nil)
 		h = c.crawled(testKey, strings.Replace(enrolHourly, "{", `{"format":"index",`, 1))
 		if m := h.one(c.t, "url"); m.WebhookSecret != "" || m.BaseURL != "http://site.test/" || c.hosted() != h.one(c.t, "result").Content {
 			c.t.Errorf("got %+v", h)
@@ -271,7 +271,7 @@ func TestCrawl_SitesLimitReached_IsToldAtTheFirstPage(t *testing.T) {
 		if n, most := usage(); n == nil || *n != 1 || most == nil || *most != 1 {
 			c.t.Errorf("usage: %v of %v", n, most)
 		}
-		c.sites.setAway(errAway)
+		c.sites.setUnavailable(errUnavailable)
 		if n, most := usage(); n != nil || most == nil {
 			c.t.Errorf("usage without a store: %v of %v", n, most)
 		}

@@ -22,7 +22,7 @@ type memorySites struct {
 	commits []commit
 	claims  int
 	renews  int
-	away    error                     // answers every call, when it is not nil
+	outage  error                     // answers every call, when it is not nil
 	before  func(method string) error // called first, outside the lock; nil: nothing
 }
 
@@ -48,17 +48,17 @@ func (m *memorySites) begin(method string) error {
 		}
 	}
 	m.mu.Lock()
-	if m.away != nil {
+	if m.outage != nil {
 		defer m.mu.Unlock()
-		return m.away
+		return m.outage
 	}
 	return nil
 }
 
-func (m *memorySites) setAway(err error) {
+func (m *memorySites) setUnavailable(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.away = err
+	m.outage = err
 }
 
 func (m *memorySites) lease(r *siteRow, d time.Duration) farwire.Lease {
@@ -297,4 +297,4 @@ func (m *memorySites) steal(d time.Duration) farwire.Lease {
 	return m.lease(m.rows[0], d)
 }
 
-var errAway = errors.New("connection to 10.0.0.5:5432 refused")
+var errUnavailable = errors.New("connection to 10.0.0.5:5432 refused")

@@ -249,7 +249,7 @@ func (g *Gateway) Usage() http.Handler {
 			}
 			a[row.kind.String()] = c
 		}
-		// What is kept elsewhere is left out when that is away.
+		// What is kept in another service is left out while that is unavailable.
 		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
 		defer cancel()
 		q = Quota{Limit: -1}

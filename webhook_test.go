@@ -124,13 +124,13 @@ func TestSiteChanged_Request_IsAuthenticated(t *testing.T) {
 			}
 		}
 		// The store is away.
-		sites.setAway(errAway)
+		sites.setUnavailable(errUnavailable)
 		if r := hook(h, "POST", good); r.StatusCode != 500 {
 			t.Errorf("without a store: %s", r.Status)
 		}
 		// So many wrong secrets are too many, from wherever in a /64 they come, and whether
 		// the site is one that somebody has enrolled or none.
-		sites.setAway(nil)
+		sites.setUnavailable(nil)
 		refused := 0
 		wrong := []string{hookBody("https://docs.example.com/", "wrong"), hookBody("https://docs.example.org/", "wrong")}
 		for i := range 100 {

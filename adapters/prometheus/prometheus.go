@@ -37,7 +37,7 @@
 //	farwire_dial_duration_seconds{kind}                 histogram, of dials that succeeded
 //	farwire_no_agent_total                              searches that found no agent
 //	farwire_limiter_answers_total{source}               shared, or fallback: see WatchLimiter
-//	farwire_limiter_away                                1 while what is shared does not answer
+//	farwire_limiter_unavailable                         1 while what is shared does not answer
 //	farwire_cluster_connected                           1 while NATS is available: see WatchCluster
 //	farwire_cluster_gateways                            that are heard of, this one among them
 //	farwire_cluster_messages_total{what}                published, received, or dropped
@@ -210,28 +210,28 @@ func (m *Metrics) Watch(g *farwire.Gateway) { m.gateway.Store(g) }
 
 // What is read from the gateway at every scrape.
 var (
-	draining = describe("draining", "Whether the gateway is draining.")
-	active   = describe("sessions_active", "Sessions that run now.", "kind")
-	started  = describe("sessions_started_total", "Sessions that have begun.", "kind")
-	frames   = describe("relay_frames_total", "Frames that relays have carried.", "direction")
-	bytes    = describe("relay_bytes_total", "Bytes of frames that relays have carried.", "direction")
-	messages = describe("amqp_messages_total", "Messages sent to readers of streams.")
-	bodies   = describe("amqp_message_bytes_total", "Bytes of the bodies of messages sent to readers of streams.")
-	waiting  = describe("amqp_waiting_bytes", "Bytes of events in memory that readers of streams have not taken.")
-	pages    = describe("crawl_pages_total", "Pages of crawls, by outcome.", "outcome")
-	written  = describe("crawl_file_bytes_total", "Bytes of the files that crawls have made.")
-	noAgent  = describe("no_agent_total", "Searches for an agent that found none that fits.")
-	answers  = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
-	away     = describe("limiter_away", "Whether what the limiter shares does not answer.")
-	joined   = describe("cluster_connected", "Whether NATS, by which gateways find each other's agents, is available.")
-	gateways = describe("cluster_gateways", "Gateways of the cluster that are heard of, this one among them.")
-	said     = describe("cluster_messages_total", "Messages between gateways on NATS: published, received, or dropped because they were forged, old or there before.", "what")
-	agents   = describe("agents", "Agents that are attached.", "country", "state")
-	unlisted = describe("agents_unlisted", "Agents without series of their own, because there are too many.")
-	sessions = describe("agent_sessions", "Connections open through an agent.", "agent", "country")
-	links    = describe("agent_links", "Tunnels to an agent; zero for one of this process.", "agent", "country")
-	rtt      = describe("agent_rtt_seconds", "Shortest round trip to an agent.", "agent", "country")
-	state    = describe("agent_state", "The state that an agent is in.", "agent", "country", "state")
+	draining    = describe("draining", "Whether the gateway is draining.")
+	active      = describe("sessions_active", "Sessions that run now.", "kind")
+	started     = describe("sessions_started_total", "Sessions that have begun.", "kind")
+	frames      = describe("relay_frames_total", "Frames that relays have carried.", "direction")
+	bytes       = describe("relay_bytes_total", "Bytes of frames that relays have carried.", "direction")
+	messages    = describe("amqp_messages_total", "Messages sent to readers of streams.")
+	bodies      = describe("amqp_message_bytes_total", "Bytes of the bodies of messages sent to readers of streams.")
+	waiting     = describe("amqp_waiting_bytes", "Bytes of events in memory that readers of streams have not taken.")
+	pages       = describe("crawl_pages_total", "Pages of crawls, by outcome.", "outcome")
+	written     = describe("crawl_file_bytes_total", "Bytes of the files that crawls have made.")
+	noAgent     = describe("no_agent_total", "Searches for an agent that found none that fits.")
+	answers     = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
+	unavailable = describe("limiter_unavailable", "1 while the service that the limiter shares does not answer, else 0.")
+	joined      = describe("cluster_connected", "Whether NATS, by which gateways find each other's agents, is available.")
+	gateways    = describe("cluster_gateways", "Gateways of the cluster that are heard of, this one among them.")
+	said        = describe("cluster_messages_total", "Messages between gateways on NATS: published, received, or dropped because they were forged, old or there before.", "what")
+	agents      = describe("agents", "Agents that are attached.", "country", "state")
+	unlisted    = describe("agents_unlisted", "Agents without series of their own, because there are too many.")
+	sessions    = describe("agent_sessions", "Connections open through an agent.", "agent", "country")
+	links       = describe("agent_links", "Tunnels to an agent; zero for one of this process.", "agent", "country")
+	rtt         = describe("agent_rtt_seconds", "Shortest round trip to an agent.", "agent", "country")
+	state       = describe("agent_state", "The state that an agent is in.", "agent", "country", "state")
 )
 
 func describe(name, help string, labels ...string) *client.Desc {
@@ -244,7 +244,7 @@ func (m *Metrics) Describe(ch chan<- *client.Desc) {
 		c.Describe(ch)
 	}
 	for _, d := range []*client.Desc{draining, active, started, frames, bytes, messages, bodies, waiting, pages, written,
-		noAgent, answers, away, joined, gateways, said, agents, unlisted, sessions, links, rtt, state} {
+		noAgent, answers, unavailable, joined, gateways, said, agents, unlisted, sessions, links, rtt, state} {
 		ch <- d
 	}
 }
@@ -293,7 +293,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		l := (*limiter)()
 		count(answers, int64(l.Shared), "shared")
 		count(answers, int64(l.Fallbacks), "fallback")
-		gauge(away, truth(l.Unavailable))
+		gauge(unavailable, truth(l.Unavailable))
 	}
 	if cluster := m.cluster.Load(); cluster != nil {
 		c := (*cluster)()

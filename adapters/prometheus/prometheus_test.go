@@ -182,7 +182,7 @@ func TestTrace(t *testing.T) {
 		`farwire_recrawl_lateness_seconds_sum`:                                          7,
 		`farwire_limiter_answers_total{source="shared"}`:                                5,
 		`farwire_limiter_answers_total{source="fallback"}`:                              2,
-		`farwire_limiter_away`:                                                          1,
+		`farwire_limiter_unavailable`:                                                   1,
 		`farwire_requests_refused_total{kind="token",status="429"}`:                     1,
 	} {
 		if got := scrape(t, r); !strings.Contains(got, fmt.Sprintf("\n%s %v\n", name, want)) {

@@ -50,7 +50,7 @@ func TestAddBytes_TwoGateways_CountTogether(t *testing.T) {
 }
 
 // Without Redis a gateway counts its own share, and tells Redis of it later.
-func TestAddBytes_RedisAway_CountsItsShareAndTellsLater(t *testing.T) {
+func TestAddBytes_RedisUnavailable_CountsItsShareAndTellsLater(t *testing.T) {
 	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{Gateways: 2})
 	p := caller(farwire.Limits{BytesPerDay: 100})

@@ -137,7 +137,7 @@ func TestTakeSlot_GatewayGone_FreeWithinFiveSeconds(t *testing.T) {
 
 // What runs stays counted over restarts of a Redis that keeps nothing, and while it
 // is unavailable each gateway has its share, with what it runs counted in.
-func TestTakeSlot_RedisAway_HasItsShareAndTellsAgain(t *testing.T) {
+func TestTakeSlot_RedisUnavailable_HasItsShareAndTellsAgain(t *testing.T) {
 	s := harness.Redis(t)
 	one := open(t, s, redislimit.Options{Gateways: 2, Timeout: 300 * time.Millisecond})
 	two := open(t, s, redislimit.Options{Gateways: 2, Timeout: 300 * time.Millisecond})

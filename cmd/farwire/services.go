@@ -109,7 +109,7 @@ const startPatience = 5 * time.Second
 //
 // A wrong value, and a service that answers and says no, end the start: nobody
 // but who configured it can mend that. A service that does not answer does not:
-// a gateway that is restarted while its database is away has to relay all the
+// a gateway that is restarted while its database is unavailable has to relay all the
 // same. It is told in the log, and used when it is there.
 type services struct {
 	sites   farwire.SiteStore

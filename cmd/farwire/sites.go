@@ -45,7 +45,7 @@ func (v *services) openSites(ctx context.Context, dataDir string, log *slog.Logg
 		switch _, err := sites.store(ctx); {
 		case err == nil:
 			return nil
-		case isAway(err):
+		case isUnavailable(err):
 			log.Warn("the database cannot be reached yet; sites are enrolled and crawled again as soon as it can", "err", err)
 			return nil
 		default:
@@ -55,9 +55,9 @@ func (v *services) openSites(ctx context.Context, dataDir string, log *slog.Logg
 	return nil
 }
 
-// isAway reports whether an error of opening a database is that of one that may
+// isUnavailable reports whether an error of opening a database is that of one that may
 // be back later, and not its answer.
-func isAway(err error) bool {
+func isUnavailable(err error) bool {
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {
 		switch answer.Code[:2] {

@@ -58,7 +58,7 @@ func TestCluster_AsThePageSays_Works(t *testing.T) {
 
 	sites := []*site{newSite(t), newSite(t), newSite(t), newSite(t)}
 	t.Run("a site of one is crawled again by either", func(t *testing.T) { crawledAgain(t, c, sites) })
-	t.Run("without database and bucket", func(t *testing.T) { servicesAway(t, c, target, sites[1]) })
+	t.Run("without database and bucket", func(t *testing.T) { servicesUnavailable(t, c, target, sites[1]) })
 	t.Run("one is killed and the other goes on", func(t *testing.T) { killed(t, c, target, sites[0]) })
 	t.Run("one drains and nobody notices", func(t *testing.T) { drained(t, c, target) })
 	t.Run("without NATS", func(t *testing.T) { withoutNATS(t, c, target) })
@@ -167,9 +167,9 @@ func crawledAgain(t *testing.T, c *cluster, sites []*site) {
 	}
 }
 
-// servicesAway has neither PostgreSQL nor S3. Relays notice nothing, a crawl
+// servicesUnavailable has neither PostgreSQL nor S3. Relays notice nothing, a crawl
 // streams its result, and the site that is due is crawled when they are back.
-func servicesAway(t *testing.T, c *cluster, target string, s *site) {
+func servicesUnavailable(t *testing.T, c *cluster, target string, s *site) {
 	open := [2]*session{c.through(0).relay(c.alice, target), c.through(1).relay(c.alice, target)}
 	s.edition.Add(1)
 	c.due(s)
