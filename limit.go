@@ -360,7 +360,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 // tellBytes tells the ByteLimiter what sessions of a key have carried and it does not
 // know of, and returns what was used.
 func (g *Gateway) tellBytes(ctx context.Context, p Principal) (ByteQuota, error) {
-	return g.traffic.Tell(ctx, p.account(), p)
+	return g.traffic.Report(ctx, p.account(), p)
 }
 
 // countBytes has a session count for its key's limit of bytes, if that has one.

@@ -319,7 +319,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Trace == nil {
 		o.Trace = &Trace{}
 	}
-	o.Trace = o.Trace.unharmed(&o)
+	o.Trace = o.Trace.recovering(&o)
 	for _, err := range []error{
 		setNumber("Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, refuseNegative),
 		setNumber("Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, negativeIsNoLimit),

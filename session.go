@@ -247,7 +247,7 @@ func (s *session) leave(r SessionResult) {
 	s.stop(nil)
 	g := s.g
 	if s.release != nil {
-		s.g.o.unharmed("a limiter's release of a slot", s.release)
+		s.g.o.recovered("a limiter's release of a slot", s.release)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

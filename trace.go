@@ -303,45 +303,45 @@ func classify(ctx context.Context, err error) DialClass {
 	return DialInternal
 }
 
-// unharmed returns a Trace whose functions may panic without harm: they are called in
-// goroutines in which nobody else recovers.
-func (t *Trace) unharmed(o *Options) *Trace {
+// recovering returns a Trace that recovers from a panic of any of its functions: they are
+// called in goroutines in which nobody else recovers.
+func (t *Trace) recovering(o *Options) *Trace {
 	log := Options{Logger: o.Logger}
 	safe := &Trace{}
 	if f := t.SessionStart; f != nil {
 		safe.SessionStart = func(ctx context.Context, i SessionInfo) (out context.Context) {
-			log.unharmed("Trace.SessionStart", func() { out = f(ctx, i) })
+			log.recovered("Trace.SessionStart", func() { out = f(ctx, i) })
 			return out
 		}
 	}
 	if f := t.SessionEnd; f != nil {
 		safe.SessionEnd = func(ctx context.Context, i SessionInfo, r SessionResult) {
-			log.unharmed("Trace.SessionEnd", func() { f(ctx, i, r) })
+			log.recovered("Trace.SessionEnd", func() { f(ctx, i, r) })
 		}
 	}
 	if f := t.DialStart; f != nil {
 		safe.DialStart = func(ctx context.Context, i DialInfo) (out context.Context) {
-			log.unharmed("Trace.DialStart", func() { out = f(ctx, i) })
+			log.recovered("Trace.DialStart", func() { out = f(ctx, i) })
 			return out
 		}
 	}
 	if f := t.DialEnd; f != nil {
 		safe.DialEnd = func(ctx context.Context, i DialInfo, r DialResult) {
-			log.unharmed("Trace.DialEnd", func() { f(ctx, i, r) })
+			log.recovered("Trace.DialEnd", func() { f(ctx, i, r) })
 		}
 	}
 	if f := t.Progress; f != nil {
-		safe.Progress = func(ctx context.Context, s Session) { log.unharmed("Trace.Progress", func() { f(ctx, s) }) }
+		safe.Progress = func(ctx context.Context, s Session) { log.recovered("Trace.Progress", func() { f(ctx, s) }) }
 	}
 	if f := t.Refused; f != nil {
-		safe.Refused = func(ctx context.Context, i RefusedInfo) { log.unharmed("Trace.Refused", func() { f(ctx, i) }) }
+		safe.Refused = func(ctx context.Context, i RefusedInfo) { log.recovered("Trace.Refused", func() { f(ctx, i) }) }
 	}
 	return safe
 }
 
-// unharmed calls a part of the host program that answers with nothing. Its panic is a
-// line in the log.
-func (o *Options) unharmed(part string, call func()) {
+// recovered calls a part of the host program that returns nothing. Its panic is a line in
+// the log.
+func (o *Options) recovered(part string, call func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			o.Logger.Error("a part of the host panicked", "part", part, "panic", v, "stack", string(debug.Stack()))

@@ -55,7 +55,7 @@ func (c *cluster) surplus(now time.Time) *link {
 				idlest = l
 			}
 		}
-		for _, l := range e.far {
+		for _, l := range e.remote {
 			if l.Link < ownLinks && !l.Draining {
 				all++
 			}
@@ -63,7 +63,7 @@ func (c *cluster) surplus(now time.Time) *link {
 	}
 	all += own
 	gateways := 1
-	for _, g := range c.far {
+	for _, g := range c.others {
 		if !g.leaving {
 			gateways++
 		}
@@ -147,7 +147,7 @@ func (c *cluster) elsewhere() bool {
 		return true
 	}
 	stays := false
-	for _, g := range c.far {
+	for _, g := range c.others {
 		stays = stays || !g.leaving
 	}
 	if !stays {
@@ -155,8 +155,8 @@ func (c *cluster) elsewhere() bool {
 	}
 	for _, e := range p.entries {
 		for _, l := range e.links {
-			same := func(other *farLink) bool { return other.Instance == l.instance && other.takes(Rules{}) }
-			if !l.draining.Load() && !slices.ContainsFunc(e.far, same) {
+			same := func(other *remoteLink) bool { return other.Instance == l.instance && other.takes(Rules{}) }
+			if !l.draining.Load() && !slices.ContainsFunc(e.remote, same) {
 				return false
 			}
 		}

@@ -44,9 +44,9 @@ type cluster struct {
 	moved      chan struct{} // closed behind it
 	answer     atomic.Pointer[func(context.Context, []byte) ([]byte, error)]
 
-	// far and the fields of its values are guarded by Pool.mu.
-	far     map[string]*farGateway // by name
-	entries map[string]*entry      // of remote agents, by their keys
+	// others and the fields of its values are guarded by Pool.mu.
+	others  map[string]*remoteGateway // by name
+	entries map[string]*entry         // of remote agents, by their keys
 
 	peers struct {
 		sync.Mutex
@@ -56,17 +56,17 @@ type cluster struct {
 	}
 }
 
-// A farGateway is another gateway of the cluster.
-type farGateway struct {
+// A remoteGateway is another gateway of the cluster.
+type remoteGateway struct {
 	name, url string
 	leaving   bool
-	links     map[uint64]*farLink
+	links     map[uint64]*remoteLink
 }
 
-// A farLink is a link of another gateway to an agent.
-type farLink struct {
+// A remoteLink is a link of another gateway to an agent.
+type remoteLink struct {
 	Held
-	gateway *farGateway
+	gateway *remoteGateway
 	entry   *entry
 }
 
@@ -93,7 +93,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 		}
 	}
 	c := &cluster{pool: p, name: o.Name, url: o.URL, secrets: o.Secrets, idle: peerIdle, moved: make(chan struct{}),
-		far: map[string]*farGateway{}, entries: map[string]*entry{}}
+		others: map[string]*remoteGateway{}, entries: map[string]*entry{}}
 	c.peers.links, c.peers.live, c.peers.warned = map[string]*peerLink{}, map[*link]struct{}{}, map[string]time.Time{}
 	p.mu.Lock()
 	if p.cluster != nil {
@@ -127,7 +127,7 @@ func (p *Pool) Gateways() []string {
 	if p.cluster == nil {
 		return nil
 	}
-	return append([]string{p.cluster.name}, slices.Sorted(maps.Keys(p.cluster.far))...)
+	return append([]string{p.cluster.name}, slices.Sorted(maps.Keys(p.cluster.others))...)
 }
 
 // clusterChanged tells the others that links have come or gone. It must not be
@@ -187,10 +187,10 @@ func (c *cluster) heard(h Holding) {
 	if h.Gateway == c.name || h.Gateway == "" {
 		return
 	}
-	g := c.far[h.Gateway]
+	g := c.others[h.Gateway]
 	if g == nil {
-		g = &farGateway{name: h.Gateway, links: map[uint64]*farLink{}}
-		c.far[h.Gateway] = g
+		g = &remoteGateway{name: h.Gateway, links: map[uint64]*remoteLink{}}
+		c.others[h.Gateway] = g
 		p.mayMove()
 	}
 	g.url, g.leaving = h.URL, h.Leaving
@@ -212,7 +212,7 @@ func (c *cluster) heard(h Holding) {
 
 // put notes a link of another gateway, and reports whether it is new. The caller
 // holds Pool.mu.
-func (c *cluster) put(g *farGateway, held Held) bool {
+func (c *cluster) put(g *remoteGateway, held Held) bool {
 	if old := g.links[held.Link]; old != nil {
 		if old.Slug == held.Slug && old.Country == held.Country {
 			old.Held = held
@@ -224,9 +224,9 @@ func (c *cluster) put(g *farGateway, held Held) bool {
 	if e.checkName() != nil || held.Instance == "" {
 		return false
 	}
-	l := &farLink{Held: held, gateway: g}
+	l := &remoteLink{Held: held, gateway: g}
 	l.entry = c.pool.remote(e)
-	l.entry.far = append(l.entry.far, l)
+	l.entry.remote = append(l.entry.remote, l)
 	g.links[held.Link] = l
 	c.pool.health.attached(l.entry.exit.Key())
 	c.pool.outlived(l.entry, held)
@@ -234,11 +234,11 @@ func (c *cluster) put(g *farGateway, held Held) bool {
 }
 
 // drop forgets a link of another gateway. The caller holds Pool.mu.
-func (c *cluster) drop(l *farLink) {
+func (c *cluster) drop(l *remoteLink) {
 	delete(l.gateway.links, l.Link)
 	e := l.entry
-	if at := slices.Index(e.far, l); at >= 0 {
-		e.far = slices.Delete(e.far, at, at+1)
+	if at := slices.Index(e.remote, l); at >= 0 {
+		e.remote = slices.Delete(e.remote, at, at+1)
 	}
 	c.pool.dropEmpty(e)
 }
@@ -247,14 +247,14 @@ func (c *cluster) drop(l *farLink) {
 func (c *cluster) lost(gateway string) {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	g := c.far[gateway]
+	g := c.others[gateway]
 	if g == nil {
 		return
 	}
 	for _, l := range g.links {
 		c.drop(l)
 	}
-	delete(c.far, gateway)
+	delete(c.others, gateway)
 }
 
 // remote is the entry of the agents of a name; there is one from now on. The
@@ -292,7 +292,7 @@ func remoteKey(e Exit) string { return "agents " + strings.ToLower(e.Slug) + "/"
 // dropEmpty takes an entry that nothing leads to out of the pool. The caller holds
 // mu.
 func (p *Pool) dropEmpty(e *entry) {
-	if e.own != nil || len(e.links) > 0 || len(e.far) > 0 {
+	if e.own != nil || len(e.links) > 0 || len(e.remote) > 0 {
 		return
 	}
 	if p.cluster != nil {
@@ -332,19 +332,19 @@ func (p *Pool) ownSlugs() (slugs []string) {
 // hidden reports whether an exit of Add has taken the slug of these agents, which
 // others hold.
 func (e *entry) hidden(own []string) bool {
-	return e.own == nil && len(e.far) > 0 && slices.ContainsFunc(own, func(slug string) bool { return strings.EqualFold(slug, e.exit.Slug) })
+	return e.own == nil && len(e.remote) > 0 && slices.ContainsFunc(own, func(slug string) bool { return strings.EqualFold(slug, e.exit.Slug) })
 }
 
 // takesFar reports whether sessions may be opened over a link of another gateway.
-func (l *farLink) takes(r Rules) bool {
+func (l *remoteLink) takes(r Rules) bool {
 	return !l.Draining && !l.gateway.leaving && (l.ObeysRules || r.empty())
 }
 
 // holders returns the gateways that reach the agents of an entry, the one with the
 // less loaded link of two random ones first. The caller holds mu.
-func (e *entry) holders(r Rules, shuffle func(int, func(int, int))) []*farGateway {
-	var links []*farLink
-	for _, l := range e.far {
+func (e *entry) holders(r Rules, shuffle func(int, func(int, int))) []*remoteGateway {
+	var links []*remoteLink
+	for _, l := range e.remote {
 		if l.takes(r) {
 			links = append(links, l)
 		}
@@ -353,7 +353,7 @@ func (e *entry) holders(r Rules, shuffle func(int, func(int, int))) []*farGatewa
 	if len(links) > 1 && links[1].Sessions < links[0].Sessions {
 		links[0], links[1] = links[1], links[0]
 	}
-	var gateways []*farGateway
+	var gateways []*remoteGateway
 	for _, l := range links {
 		if !slices.Contains(gateways, l.gateway) {
 			gateways = append(gateways, l.gateway)
@@ -362,13 +362,13 @@ func (e *entry) holders(r Rules, shuffle func(int, func(int, int))) []*farGatewa
 	return gateways
 }
 
-// addFar adds to an Info what other gateways say of the agents of an entry.
-func (in *Info) addFar(e *entry, own string) (draining bool) {
+// addRemote adds to an Info what other gateways say of the agents of an entry.
+func (in *Info) addRemote(e *entry, own string) (draining bool) {
 	draining = true
 	if len(e.links) > 0 || e.own != nil {
 		in.Gateways = append(in.Gateways, own)
 	}
-	for _, l := range e.far {
+	for _, l := range e.remote {
 		in.Links++
 		in.Sessions += l.Sessions
 		if l.RTT > 0 && (in.RTT == 0 || l.RTT < in.RTT) {
@@ -385,4 +385,4 @@ func (in *Info) addFar(e *entry, own string) (draining bool) {
 }
 
 // advertised parses the URL of another gateway.
-func (g *farGateway) advertised() (*url.URL, error) { return parseGateway(g.url) }
+func (g *remoteGateway) advertised() (*url.URL, error) { return parseGateway(g.url) }

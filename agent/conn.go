@@ -184,9 +184,9 @@ func (l *link) lost(err error) error {
 // lostError is the error of a connection whose target, or beyond another gateway
 // whose agent, is lost.
 func (c *conn) lostError(op string, lost error) error {
-	var far *DialError
-	if errors.As(lost, &far) {
-		return &DialError{far.Fault, c.opError(op, far.Err)}
+	var dial *DialError
+	if errors.As(lost, &dial) {
+		return &DialError{dial.Fault, c.opError(op, dial.Err)}
 	}
 	return c.opError(op, lost)
 }

@@ -63,15 +63,15 @@ func (g guard) check(host string, ap netip.AddrPort) error {
 			return refusal{host, refusedPort}
 		}
 	}
-	if g.listeners != nil && listensAt(g.listeners(), ap, func() bool { return g.near(ap.Addr()) == own }) {
+	if g.listeners != nil && listensAt(g.listeners(), ap, func() bool { return g.locality(ap.Addr()) == own }) {
 		return refusal{host, refusedListener}
 	}
 	return nil
 }
 
-// near is how an address stands to this machine. When the system does not tell,
+// locality says how near to this machine an address is. When the system does not tell,
 // every address is taken for its own.
-func (g guard) near(a netip.Addr) near {
+func (g guard) locality(a netip.Addr) locality {
 	n, err := g.neighbours()
 	if err != nil {
 		return own
@@ -89,7 +89,7 @@ func (g guard) checkAddr(host string, a netip.Addr) error {
 	// Own and neighbouring addresses count as private, public ones too.
 	why := refusedPrivate
 	if !private {
-		switch g.near(a) {
+		switch g.locality(a) {
 		case own:
 			private, why = true, refusedOwn
 		case onLink:

@@ -14,16 +14,16 @@ type neighbourhood struct {
 	onLink []netip.Prefix
 }
 
-// near is how an address stands to this machine.
-type near int
+// locality says how near to this machine an address is.
+type locality int
 
 const (
-	elsewhere near = iota
-	onLink         // on a network of this machine's
-	own            // this machine's own
+	elsewhere locality = iota
+	onLink             // on a network of this machine's
+	own                // this machine's own
 )
 
-func (n *neighbourhood) of(a netip.Addr) near {
+func (n *neighbourhood) of(a netip.Addr) locality {
 	if n.own[a] {
 		return own
 	}

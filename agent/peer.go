@@ -47,7 +47,7 @@ const (
 )
 
 // peerTo returns the link to another gateway, made now if it is missing.
-func (c *cluster) peerTo(ctx context.Context, g farGateway) (*link, error) {
+func (c *cluster) peerTo(ctx context.Context, g remoteGateway) (*link, error) {
 	c.peers.Lock()
 	made := c.peers.links[g.name]
 	if made == nil || made.over() {
@@ -105,7 +105,7 @@ func (l *peerLink) over() bool {
 }
 
 // keepPeer makes a link and reads its control stream until it ends.
-func (c *cluster) keepPeer(made *peerLink, g farGateway) {
+func (c *cluster) keepPeer(made *peerLink, g remoteGateway) {
 	log := c.pool.log.With("gateway", g.name)
 	ctx, cancel := context.WithTimeout(c.pool.ctx, handshakeTimeout)
 	nc, l, err := c.linkPeer(ctx, g)
@@ -183,7 +183,7 @@ func (l *link) leaveWhenIdle() {
 }
 
 // linkPeer dials another gateway and has both prove who they are.
-func (c *cluster) linkPeer(ctx context.Context, g farGateway) (net.Conn, *link, error) {
+func (c *cluster) linkPeer(ctx context.Context, g remoteGateway) (net.Conn, *link, error) {
 	u, err := g.advertised()
 	if err != nil {
 		return nil, nil, err
@@ -320,9 +320,9 @@ func (p *Pool) AnswerPeers(answer func(ctx context.Context, question []byte) ([]
 func (p *Pool) AskPeers(ctx context.Context, question []byte, each func(gateway string, reply []byte)) {
 	p.mu.Lock()
 	c := p.cluster
-	var others []farGateway
+	var others []remoteGateway
 	if c != nil {
-		for _, g := range c.far {
+		for _, g := range c.others {
 			others = append(others, *g)
 		}
 	}
@@ -348,7 +348,7 @@ func (p *Pool) AskPeers(ctx context.Context, question []byte, each func(gateway 
 	}
 }
 
-func (c *cluster) askPeer(ctx context.Context, g farGateway, question []byte) ([]byte, error) {
+func (c *cluster) askPeer(ctx context.Context, g remoteGateway, question []byte) ([]byte, error) {
 	l, err := c.peerTo(ctx, g)
 	if err != nil {
 		return nil, err

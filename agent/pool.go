@@ -100,10 +100,10 @@ type Pool struct {
 // An entry is one exit of the pool: one that Add brought, or the links of the
 // agents that share a slug and a country.
 type entry struct {
-	exit  Exit
-	own   *counter   // for an exit that Add brought, else nil
-	links []*link    // guarded by Pool.mu
-	far   []*farLink // of other gateways; guarded likewise
+	exit   Exit
+	own    *counter      // for an exit that Add brought, else nil
+	links  []*link       // guarded by Pool.mu
+	remote []*remoteLink // of other gateways; guarded likewise
 }
 
 // NewPool makes a pool with no exits. It starts nothing; Shutdown ends the
@@ -284,7 +284,7 @@ func (p *Pool) Agents() []Info {
 		if e.own != nil {
 			in.Sessions = int(e.own.sessions.Load())
 		}
-		draining := len(e.links) > 0 || len(e.far) > 0
+		draining := len(e.links) > 0 || len(e.remote) > 0
 		for _, l := range e.links {
 			in.Sessions += int(l.sessions.Load())
 			if rtt := l.mux.RTT(); rtt > 0 && (in.RTT == 0 || rtt < in.RTT) {
@@ -297,8 +297,8 @@ func (p *Pool) Agents() []Info {
 			draining = draining && l.draining.Load()
 		}
 		if p.cluster != nil {
-			far := in.addFar(e, p.cluster.name)
-			draining = draining && far
+			remote := in.addRemote(e, p.cluster.name)
+			draining = draining && remote
 		}
 		if draining || p.draining {
 			in.State = Draining

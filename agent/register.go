@@ -71,7 +71,7 @@ func (p *Pool) servedByAnother(slug, instance string) bool {
 	return p.exclusive(slug) && slices.ContainsFunc(p.entries, func(e *entry) bool {
 		return strings.EqualFold(e.exit.Slug, slug) && (slices.ContainsFunc(e.links, func(l *link) bool {
 			return l.instance != instance && !l.draining.Load()
-		}) || slices.ContainsFunc(e.far, func(l *farLink) bool { return l.Instance != instance && l.takes(Rules{}) }))
+		}) || slices.ContainsFunc(e.remote, func(l *remoteLink) bool { return l.Instance != instance && l.takes(Rules{}) }))
 	})
 }
 

@@ -32,14 +32,14 @@ func overLinks[T any](ctx context.Context, p *Pool, key string, do func(route) (
 	for {
 		now := p.routes(key, rulesOf(ctx))
 		own := slices.DeleteFunc(now.links, func(l *link) bool { return slices.Contains(links, l) })
-		far := slices.DeleteFunc(now.holders, func(g farGateway) bool { return gateways.has(g.name) })
+		remote := slices.DeleteFunc(now.holders, func(g remoteGateway) bool { return gateways.has(g.name) })
 		if len(own) > 0 {
 			if got, err = overOwn(ctx, own, do); !goesOn() {
 				return got, err
 			}
 			links, moved = append(links, own...), moved || movedAway(err)
 		}
-		for _, g := range far {
+		for _, g := range remote {
 			var l *link
 			if l, err = now.cluster.peerTo(ctx, g); err == nil {
 				got, err = do(route{l, key})
@@ -50,7 +50,7 @@ func overLinks[T any](ctx context.Context, p *Pool, key string, do func(route) (
 			gateways, moved = append(gateways, triedGateway{g.name, err}), moved || movedAway(err)
 		}
 		switch {
-		case len(own)+len(far) > 0:
+		case len(own)+len(remote) > 0:
 			continue // others may have come meanwhile
 		case now.cluster == nil || !moved && !movedAway(err):
 			return got, err
@@ -110,7 +110,7 @@ func overOwn[T any](ctx context.Context, links []*link, do func(route) (T, error
 type routes struct {
 	links   []*link
 	cluster *cluster // nil: this gateway is alone
-	holders []farGateway
+	holders []remoteGateway
 	changed <-chan struct{} // closed when there may be others
 }
 

@@ -133,15 +133,15 @@ func (e *entry) load(r Rules) (load float64, ok bool) {
 		}
 	}
 	processes := links
-	for i, l := range e.far {
+	for i, l := range e.remote {
 		if !l.takes(r) {
 			continue
 		}
 		load += float64(l.Sessions)
 		links++
-		same := func(other *farLink) bool { return other.Instance == l.Instance && other.takes(r) }
+		same := func(other *remoteLink) bool { return other.Instance == l.Instance && other.takes(r) }
 		own := func(other *link) bool { return other.instance == l.Instance && other.takes(r) }
-		if !slices.ContainsFunc(e.far[:i], same) && !slices.ContainsFunc(e.links, own) {
+		if !slices.ContainsFunc(e.remote[:i], same) && !slices.ContainsFunc(e.links, own) {
 			processes++
 		}
 	}

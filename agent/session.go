@@ -91,8 +91,8 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	s.target, s.sink = target, netio.Socket(target)
 	l.mu.Unlock()
 	// Of a gateway that carries for another: its agent may go while it stays.
-	if far, ok := target.(DrainTeller); ok {
-		s.stopDrain = far.OnDrain(func() {
+	if teller, ok := target.(DrainTeller); ok {
+		s.stopDrain = teller.OnDrain(func() {
 			// A gateway that cannot be told finds out when the connection ends.
 			_ = l.say(control{Type: ctlLeaving, Stream: stream.StreamID()})
 		})

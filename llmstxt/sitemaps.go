@@ -206,14 +206,14 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	return out
 }
 
-// gain is what one site map added.
-type gain struct {
+// added is what one site map added to the pages to fetch.
+type added struct {
 	fresh int
 	cut   bool // there was more
 }
 
 // readSitemap reads one file on a core of the process's.
-func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s weburl.Scope, room int, out *sitemapPages) (read sitemap.File, g gain, err error) {
+func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s weburl.Scope, room int, out *sitemapPages) (read sitemap.File, g added, err error) {
 	release, err := share.Cores.Take(ctx, c.owner)
 	if err != nil {
 		return read, g, err

@@ -44,11 +44,11 @@ type process struct {
 // it has taken half a minute.
 const startTimeout = time.Minute
 
-// A guise is as whom a browser runs.
-type guise int
+// A runAs is the user as which a browser runs.
+type runAs int
 
 const (
-	asSelf     guise = iota // with its sandbox
+	asSelf     runAs = iota // with its sandbox
 	asNobody                // of a process that is root: as another user, with its sandbox
 	unconfined              // as root, without its sandbox
 )
@@ -74,7 +74,7 @@ func start(ctx context.Context, path, proxy string, named bool) (*process, error
 	return nil, fmt.Errorf("%w: %w", errRoot, err)
 }
 
-func launch(ctx context.Context, path, proxy string, as guise) (*process, error) {
+func launch(ctx context.Context, path, proxy string, as runAs) (*process, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it did not answer in time"))
 	defer cancel()
 	dir, err := newFolder(as)
@@ -95,7 +95,7 @@ func launch(ctx context.Context, path, proxy string, as guise) (*process, error)
 	return p, nil
 }
 
-func (p *process) run(path, proxy string, as guise) error {
+func (p *process) run(path, proxy string, as runAs) error {
 	var opened []*os.File
 	closeAll := func() {
 		for _, f := range opened {
@@ -148,7 +148,7 @@ func (p *process) run(path, proxy string, as guise) error {
 		defer close(p.done)
 		p.cmd.Wait() // how it ended does not matter any more
 		p.wire.close()
-		bury(p.cmd.Process.Pid, p.dir.home)
+		reap(p.cmd.Process.Pid, p.dir.home)
 		p.dir.remove()
 
 		ears.Close()
@@ -176,7 +176,7 @@ func (p *process) end() {
 	<-p.done
 }
 
-func flags(dir, proxy string, as guise) []string {
+func flags(dir, proxy string, as runAs) []string {
 	f := []string{
 		"--headless",
 		"--remote-debugging-pipe",
@@ -281,7 +281,7 @@ const (
 )
 
 // newFolder makes one, and removes those that were left behind.
-func newFolder(as guise) (*folder, error) {
+func newFolder(as runAs) (*folder, error) {
 	sweep(os.TempDir())
 	dir, err := os.MkdirTemp("", folderPrefix)
 	if err != nil {
@@ -302,7 +302,7 @@ func newFolder(as guise) (*folder, error) {
 }
 
 // makeHome makes the folder that the browser writes into: its user's own.
-func (f *folder) makeHome(as guise) error {
+func (f *folder) makeHome(as runAs) error {
 	if err := os.Mkdir(f.home, 0o700); err != nil || as != asNobody {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // bind makes the browser lead a process group and die with this process.
-func bind(cmd *exec.Cmd, as guise) error {
+func bind(cmd *exec.Cmd, as runAs) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if as != asNobody {
 		return nil
@@ -37,11 +37,11 @@ func signalGroup(group int) {
 	syscall.Kill(-group, syscall.SIGKILL)
 }
 
-// bury kills what is left of a browser whose first process has ended, and waits
+// reap kills what is left of a browser whose first process has ended, and waits
 // until it is gone: its group, and the crash handlers, which are in groups of
 // their own and known by their environment. Where orphans fall to this process,
 // as they do in a container, it reaps them.
-func bury(group int, dir string) {
+func reap(group int, dir string) {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		syscall.Kill(-group, syscall.SIGKILL)
 		left := len(members(group)) > 0

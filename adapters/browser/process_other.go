@@ -13,7 +13,7 @@ import (
 // process, the memory of tabs is bounded by V8's limit alone, and folders of
 // killed processes stay until the system empties its own.
 
-func bind(_ *exec.Cmd, as guise) error {
+func bind(_ *exec.Cmd, as runAs) error {
 	if as == asNobody {
 		return errors.New("browsers run as another user on Linux only")
 	}
@@ -28,7 +28,7 @@ func signalGroup(pid int) {
 	}
 }
 
-func bury(int, string) {}
+func reap(int, string) {}
 
 type member struct {
 	pid      int

@@ -27,9 +27,9 @@ type traffic struct {
 
 	mu        sync.Mutex
 	answers   []func(context.Context) error // to be sent
-	flying    map[string]time.Time          // requests under way, and since when
+	running   map[string]time.Time          // requests under way, and since when
 	total     int
-	last      time.Time // of any change of flying
+	last      time.Time // of any change of running
 	elsewhere string    // where the page wanted to go
 }
 
@@ -51,7 +51,7 @@ var unwanted = map[network.ResourceType]bool{
 
 func newTraffic(t *tab, fail context.CancelCauseFunc) *traffic {
 	return &traffic{t: t, fail: fail, wake: make(chan struct{}, 1), stopped: make(chan struct{}),
-		flying: map[string]time.Time{}, last: time.Now()}
+		running: map[string]time.Time{}, last: time.Now()}
 }
 
 // start begins to listen and to answer, until stop.
@@ -117,11 +117,11 @@ func (s *traffic) hear(method string, params json.RawMessage) {
 	case "Network.requestWillBeSent":
 		// An event stream never ends: the page does not wait for it.
 		if decode() && e.Type != network.ResourceTypeEventSource {
-			s.fly(e.RequestID)
+			s.requestBegan(e.RequestID)
 		}
 	case "Network.loadingFinished", "Network.loadingFailed":
 		if decode() {
-			s.land(e.RequestID)
+			s.requestEnded(e.RequestID)
 		}
 	case "Page.javascriptDialogOpening":
 		var d struct {
@@ -206,20 +206,20 @@ func (s *traffic) authenticate(id fetch.RequestID, source string) {
 	})
 }
 
-func (s *traffic) fly(id string) {
+func (s *traffic) requestBegan(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = time.Now()
-	if len(s.flying) < maxRequests {
-		s.flying[id] = s.last
+	if len(s.running) < maxRequests {
+		s.running[id] = s.last
 	}
 }
 
-func (s *traffic) land(id string) {
+func (s *traffic) requestEnded(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = time.Now()
-	delete(s.flying, id)
+	delete(s.running, id)
 }
 
 // quiet returns for how long no request has been under way, long ones left
@@ -227,7 +227,7 @@ func (s *traffic) land(id string) {
 func (s *traffic) quiet() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, since := range s.flying {
+	for _, since := range s.running {
 		if time.Since(since) < maxFlight {
 			return 0
 		}

@@ -59,7 +59,7 @@ func (c *Cluster) current() *membership {
 	return c.member
 }
 
-func (c *Cluster) beat() {
+func (c *Cluster) heartbeat() {
 	if m := c.current(); m != nil {
 		m.say(true)
 	}
@@ -68,9 +68,9 @@ func (c *Cluster) beat() {
 // Changed tells the others what has changed.
 func (m *membership) Changed() { m.say(false) }
 
-// say tells what differs from what was said last, and with beat that this gateway
+// say tells what differs from what was said last, and with heartbeat that this gateway
 // is alive.
-func (m *membership) say(beat bool) {
+func (m *membership) say(heartbeat bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone {
@@ -89,9 +89,9 @@ func (m *membership) say(beat bool) {
 		switch {
 		case !known || !same(old, l):
 			change.Agents = append(change.Agents, l)
-		case old.Sessions != l.Sessions && beat:
+		case old.Sessions != l.Sessions && heartbeat:
 			sessions[l.Link] = l.Sessions
-		case old.Sessions != l.Sessions: // the next beat says so
+		case old.Sessions != l.Sessions: // the next heartbeat says so
 			l.Sessions = old.Sessions
 			links[l.Link] = l
 		}
@@ -102,7 +102,7 @@ func (m *membership) say(beat bool) {
 		}
 	}
 	moved := now.URL != m.said.URL || now.Leaving != m.said.Leaving
-	if !beat && !moved && len(change.Agents)+len(change.Gone) == 0 {
+	if !heartbeat && !moved && len(change.Agents)+len(change.Gone) == 0 {
 		return
 	}
 	m.said, m.links = now, links
@@ -114,8 +114,8 @@ func (m *membership) say(beat bool) {
 		m.number++
 		m.cluster.send(message{Kind: kindChange, Number: m.number, Holding: &change})
 	}
-	if beat {
-		m.cluster.send(message{Kind: kindBeat, Number: m.number, Sessions: sessions})
+	if heartbeat {
+		m.cluster.send(message{Kind: kindHeartbeat, Number: m.number, Sessions: sessions})
 	}
 }
 
@@ -206,7 +206,7 @@ func (c *Cluster) hear(m message) {
 	// What follows is touched by this goroutine alone, which NATS calls with one
 	// message after the other.
 	told, missed := o.take(m)
-	if missed && time.Since(o.asked) > beatEvery {
+	if missed && time.Since(o.asked) > heartbeatInterval {
 		o.asked = time.Now()
 		c.send(message{Kind: kindAsk, To: m.From})
 	}
@@ -220,7 +220,7 @@ func (c *Cluster) hear(m message) {
 // something was missed.
 func (o *other) take(m message) (told *agent.Holding, missed bool) {
 	switch m.Kind {
-	case kindBeat:
+	case kindHeartbeat:
 		if !o.whole || m.Number != o.number {
 			return nil, true
 		}
@@ -310,8 +310,8 @@ func (c *Cluster) sweep(now time.Time) {
 	}
 }
 
-// pardon has all be heard of now.
-func (c *Cluster) pardon(now time.Time) {
+// resetHeard sets the time at which each gateway was heard of last to now.
+func (c *Cluster) resetHeard(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range c.others {

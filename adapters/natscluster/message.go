@@ -44,12 +44,12 @@ type message struct {
 }
 
 const (
-	kindBeat   = "beat"
-	kindChange = "change"
-	kindList   = "list"
-	kindAsk    = "ask"
-	kindBye    = "bye"
-	kindRevoke = "revoke"
+	kindHeartbeat = "beat"
+	kindChange    = "change"
+	kindList      = "list"
+	kindAsk       = "ask"
+	kindBye       = "bye"
+	kindRevoke    = "revoke"
 )
 
 // inOnePart is how many links, or keys, one message holds: below NATS's limit of
@@ -132,7 +132,7 @@ func (c *Cluster) message(n *nats.Msg) {
 	}
 	c.received.Add(1)
 	switch m.Kind {
-	case kindBeat, kindChange, kindList, kindBye:
+	case kindHeartbeat, kindChange, kindList, kindBye:
 		c.hear(m)
 	case kindAsk:
 		if m.To == "" || m.To == c.o.Name {

@@ -61,11 +61,11 @@ type Options struct {
 }
 
 const (
-	beatEvery   = 500 * time.Millisecond
-	silentAfter = 1500 * time.Millisecond // a gateway is not offered any more
-	oldAfter    = 30 * time.Second        // a message
-	warnEvery   = time.Minute
-	minSecret   = 32
+	heartbeatInterval = 500 * time.Millisecond
+	silentAfter       = 1500 * time.Millisecond // a gateway is not offered any more
+	oldAfter          = 30 * time.Second        // a message
+	warnEvery         = time.Minute
+	minSecret         = 32
 )
 
 // A Cluster is one gateway's place among the others. It is safe for concurrent use.
@@ -206,23 +206,23 @@ func (c *Cluster) Close() error {
 
 // run says that this gateway is alive, and looks who else is.
 func (c *Cluster) run(ctx context.Context) {
-	beat := time.NewTicker(beatEvery)
-	defer beat.Stop()
+	ticker := time.NewTicker(heartbeatInterval)
+	defer ticker.Stop()
 	looked := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-beat.C:
+		case <-ticker.C:
 		}
-		c.beat()
+		c.heartbeat()
 		// A gateway that stood still itself has not heard the others: what they said
 		// waits to be read.
 		now := time.Now()
-		if now.Sub(looked) < 2*beatEvery {
+		if now.Sub(looked) < 2*heartbeatInterval {
 			c.sweep(now)
 		} else {
-			c.pardon(now)
+			c.resetHeard(now)
 		}
 		looked = now
 		c.forgetOld(now)

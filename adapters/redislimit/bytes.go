@@ -8,27 +8,27 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// AddBytes counts bytes as TakePages counts pages. Those that Redis could not be
-// told of are counted with the caller's next ones; meanwhile this gateway counts its
-// own share. Those that Redis may or may not have got are not told again. Its errors
+// AddBytes counts bytes as TakePages counts pages. Those that could not be
+// sent to Redis are counted with the caller's next ones; meanwhile this gateway counts its
+// own share. Those that Redis may or may not have got are not sent again. Its errors
 // are those of Take.
 func (l *Limiter) AddBytes(ctx context.Context, p farwire.Principal, n int64) (farwire.ByteQuota, error) {
 	if err := ctx.Err(); err != nil {
 		return farwire.ByteQuota{}, err
 	}
 	key := l.key("bytes", p)
-	owed := l.unsaid.collect(key)[0]
-	a, err := l.run(ctx, pagesScript, 4, key, n+owed, -1)
+	pending := l.unsent.take(key)[0]
+	a, err := l.run(ctx, pagesScript, 4, key, n+pending, -1)
 	var unavailable *unavailableError
 	switch {
 	case errors.As(err, &unavailable):
-		if unsaid := n + owed; unsaid > 0 && !unavailable.asked {
-			l.unsaid.add(key, map[int64]int64{0: unsaid})
+		if unsent := n + pending; unsent > 0 && !unavailable.asked {
+			l.unsent.add(key, map[int64]int64{0: unsent})
 		}
 		return l.local.AddBytes(ctx, l.share(p), n)
 	case err != nil:
-		if owed > 0 {
-			l.unsaid.add(key, map[int64]int64{0: owed}) // n is the caller's affair
+		if pending > 0 {
+			l.unsent.add(key, map[int64]int64{0: pending}) // the caller counts n again
 		}
 		return farwire.ByteQuota{}, err
 	}

@@ -30,9 +30,9 @@ func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) 
 		return farwire.PageQuota{}, err
 	}
 	key := l.key("pages", p)
-	owed := l.owed.collect(key)
+	pending := l.returned.take(key)
 	args := []any{want, p.Limits.PagesPerDay}
-	for quarter, n := range owed {
+	for quarter, n := range pending {
 		args = append(args, quarter, n)
 	}
 	a, err := l.run(ctx, pagesScript, 4, key, args...)
@@ -40,7 +40,7 @@ func (l *Limiter) TakePages(ctx context.Context, p farwire.Principal, want int) 
 	switch {
 	case errors.As(err, &unavailable):
 		if !unavailable.asked {
-			l.owed.add(key, owed)
+			l.returned.add(key, pending)
 		}
 		return l.local.TakePages(ctx, l.share(p), want)
 	case err != nil:
@@ -61,23 +61,23 @@ func (l *Limiter) giveBack(ctx context.Context, key string, quarter int64, n int
 	_, err := l.run(ctx, pagesScript, 4, key, 0, -1, quarter, n)
 	var unavailable *unavailableError
 	if errors.As(err, &unavailable) && !unavailable.asked {
-		l.owed.add(key, map[int64]int64{quarter: int64(n)})
+		l.returned.add(key, map[int64]int64{quarter: int64(n)})
 		return nil
 	}
 	return err
 }
 
-// debts are pages to give back once Redis is there, by key and quarter.
-type debts struct {
+// pendingCounts are counts to send once Redis is available again, by key and quarter.
+type pendingCounts struct {
 	mu sync.Mutex
 	of map[string]map[int64]int64
 }
 
-// mostDebtors is for how many keys debts are kept. Beyond it the pages stay
+// maxPendingKeys is for how many keys counts are kept. Beyond it the pages stay
 // taken: the limit holds, and memory too.
-const mostDebtors = 10_000
+const maxPendingKeys = 10_000
 
-func (d *debts) add(key string, pages map[int64]int64) {
+func (d *pendingCounts) add(key string, pages map[int64]int64) {
 	if len(pages) == 0 {
 		return
 	}
@@ -87,7 +87,7 @@ func (d *debts) add(key string, pages map[int64]int64) {
 		d.of = make(map[string]map[int64]int64)
 	}
 	if d.of[key] == nil {
-		if len(d.of) >= mostDebtors {
+		if len(d.of) >= maxPendingKeys {
 			return
 		}
 		d.of[key] = make(map[int64]int64)
@@ -97,8 +97,8 @@ func (d *debts) add(key string, pages map[int64]int64) {
 	}
 }
 
-// collect returns what is owed to a key and forgets it.
-func (d *debts) collect(key string) map[int64]int64 {
+// take returns the counts of a key and forgets them.
+func (d *pendingCounts) take(key string) map[int64]int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	pages := d.of[key]

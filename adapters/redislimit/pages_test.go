@@ -118,7 +118,7 @@ func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
 	giveBack(t, q, 80)
 	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Unavailable })
 
-	// Frozen between the two, it is owed.
+	// Frozen between the two, it is sent later.
 	q = takePages(t, hasty, p, 20)
 	if q.Granted != 20 || q.Used != 30 {
 		t.Errorf("shared again: %+v", q)
@@ -129,6 +129,6 @@ func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
 	s.Thaw()
 	waitFor(t, "Redis is asked again", func() bool { take(t, hasty, p); return !hasty.Stats().Unavailable })
 	if q := takePages(t, hasty, p, 1); q.Granted != 1 || q.Used != 16 {
-		t.Errorf("after the debt was paid: %+v", q)
+		t.Errorf("after the pages were given back: %+v", q)
 	}
 }

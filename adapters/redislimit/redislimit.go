@@ -64,16 +64,16 @@ const (
 // The names of its keys are hashes of subject and key id: no two callers share
 // one, whatever they are called, and nobody reads a caller's name in Redis.
 type Limiter struct {
-	client redis.UniversalClient
-	ours   bool // Close closes the client
-	o      Options
-	local  localLimiter // counts this gateway's share
-	path   circuit
-	held   circuit // of what runs at a time
-	owed   debts
-	unsaid debts // bytes that Redis has not been told of
-	slots  *slots
-	many   atomic.Int64 // gateways that share the limits
+	client   redis.UniversalClient
+	ours     bool // Close closes the client
+	o        Options
+	local    localLimiter // counts this gateway's share
+	path     circuit
+	held     circuit       // of what runs at a time
+	returned pendingCounts // pages to give back to Redis
+	unsent   pendingCounts // bytes that Redis has not counted yet
+	slots    *slots
+	many     atomic.Int64 // gateways that share the limits
 
 	shared, fellBack atomic.Uint64
 }

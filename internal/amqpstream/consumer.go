@@ -25,8 +25,8 @@ type Consumer struct {
 	conn   net.Conn
 	reader *amqpwire.Reader
 
-	heartbeat time.Duration // zero: none
-	beat      *time.Timer
+	heartbeat      time.Duration // zero: none
+	heartbeatTimer *time.Timer
 
 	writing sync.Mutex
 	out     []byte
@@ -59,7 +59,7 @@ func (c *Consumer) Err() error { return c.err }
 func (c *Consumer) start() {
 	if c.heartbeat > 0 {
 		c.writing.Lock()
-		c.beat = time.AfterFunc(c.heartbeat/2, c.sendHeartbeat)
+		c.heartbeatTimer = time.AfterFunc(c.heartbeat/2, c.sendHeartbeat)
 		c.writing.Unlock()
 	}
 	go c.read()
@@ -72,7 +72,7 @@ func (c *Consumer) sendHeartbeat() {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.beat.Reset(c.heartbeat / 2)
+	c.heartbeatTimer.Reset(c.heartbeat / 2)
 }
 
 func (c *Consumer) read() {
@@ -168,7 +168,7 @@ func (c *Consumer) Close() {
 	<-c.ended
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.beat != nil {
-		c.beat.Stop() // one that is on its way finds the connection closed
+	if c.heartbeatTimer != nil {
+		c.heartbeatTimer.Stop() // one that is on its way finds the connection closed
 	}
 }

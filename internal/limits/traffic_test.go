@@ -50,13 +50,13 @@ func TestTraffic_SessionsRunAndEnd_EachByteIsToldOnce(t *testing.T) {
 		second.Store(5)
 		time.Sleep(6 * time.Second)
 		traffic.End(one, 12)
-		if used, err := traffic.Tell(t.Context(), "alice", "a key"); used != 17 || err != nil {
+		if used, err := traffic.Report(t.Context(), "alice", "a key"); used != 17 || err != nil {
 			t.Errorf("after one has ended: %d, %v", used, err)
 		}
 		c.err = errors.New("nobody counts")
 		second.Store(20)
 		time.Sleep(6 * time.Second)
-		if _, err := traffic.Tell(t.Context(), "alice", "a key"); err == nil {
+		if _, err := traffic.Report(t.Context(), "alice", "a key"); err == nil {
 			t.Error("told where nobody counts")
 		}
 		c.err = nil

@@ -175,7 +175,7 @@ type recorder struct {
 // fails where a frame announces more than that may have.
 func (c *recorder) readFirst(deflate bool) {
 	c.first = wsframe.NewFirstMessage(deflate, Limit)
-	c.skim(c.take())
+	c.record(c.take())
 }
 
 func (c *recorder) take() []byte {
@@ -184,8 +184,8 @@ func (c *recorder) take() []byte {
 	return b
 }
 
-// skim notes what was read.
-func (c *recorder) skim(b []byte) {
+// record keeps what was read.
+func (c *recorder) record(b []byte) {
 	if c.first != nil && !c.first.Done() {
 		if c.failed != nil {
 			return
@@ -215,7 +215,7 @@ func (c *recorder) Read(b []byte) (int, error) {
 		return 0, errTooMuch
 	}
 	n, err := c.Conn.Read(b)
-	c.skim(b[:n])
+	c.record(b[:n])
 	if errors.Is(c.failed, wsframe.ErrTooLong) {
 		return 0, c.failed
 	}

@@ -82,7 +82,7 @@ var wanted = map[string]struct{ server, says string }{
 }
 
 // Every client of the page runs as it is printed there, but for the two host names
-// and the token, with TLS on both legs.
+// and the token, with TLS to the gateway and to the target.
 func TestPage_EveryClient_ReachesItsServer(t *testing.T) {
 	certificate := harness.NewCertificate(t)
 	cmd := harness.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--local-agent", "de1:DE", "--rate", "1000",

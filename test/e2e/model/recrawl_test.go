@@ -23,7 +23,7 @@ func TestRecrawl_AfterARestart_PaysForChangesAlone(t *testing.T) {
 	}
 	served["/"] = page("Many pages", "There are many pages here, and each has its number.", links...)
 	s, folder := site(t, served), filepath.Join(t.TempDir(), "answers")
-	p := &puppet{t: t}
+	p := &injectedModel{t: t}
 	api := serve(t, p)
 	for _, format := range []string{"pages", "index"} {
 		// run is a gateway's whole life: what it asks for, and its file.

@@ -26,9 +26,9 @@ func through(g *harness.Gateway, agent string) string {
 	return g.WS("/ws") + "?api_key=" + g.Key + "&agent=" + agent + "&url=URL"
 }
 
-// A feed that its server compresses takes the same bytes on both legs, to the byte, as
+// A feed that its server compresses takes the same number of bytes on both sides as
 // on a connection without a gateway.
-func TestDeflate_Feeds_SameBytesOnBothLegs(t *testing.T) {
+func TestDeflate_Feeds_SameBytesOnBothSides(t *testing.T) {
 	t.Parallel()
 	g := serveTwoAgents(t)
 	connect, err := json.Marshal(ask{"apiKey": g.Key, "url": "URL", "agent": "at5"})
@@ -46,14 +46,14 @@ func TestDeflate_Feeds_SameBytesOnBothLegs(t *testing.T) {
 	if status := p.Status(); status != 0 {
 		t.Fatalf("status %d: %s", status, p.Stderr)
 	}
-	type legs struct{ Client, Target int }
+	type sides struct{ Client, Target int }
 	var feeds []string
 	for line := range strings.Lines(p.Stdout.String()) {
 		var row struct {
 			Feed          string
 			Count, Bytes  int
-			Plain, Direct legs
-			Ways          map[string]legs
+			Plain, Direct sides
+			Ways          map[string]sides
 		}
 		if err := json.Unmarshal([]byte(line), &row); err != nil {
 			t.Fatalf("%v: %s", err, line)

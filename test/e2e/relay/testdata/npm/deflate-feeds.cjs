@@ -1,5 +1,5 @@
 // Four feeds of JSON that a server of the ws package sends compressed, and the bytes
-// that they take on the client's and on the target's leg: of a plain server, of one
+// that they take on the client's and on the target's side: of a plain server, of one
 // that compresses, and of that one through each address that is given. Arguments: the
 // addresses as JSON, by name; a URL with URL in it is the direct form, a list of the
 // address and the connect message is the message form.
@@ -40,8 +40,8 @@ const feeds = {
   })],
 };
 
-// transfer has a server send the messages to a client and tells the bytes on both
-// legs, from the first message on.
+// transfer has a server send the messages to a client and returns the bytes on both
+// sides, from the first message on.
 function transfer(messages, compress, address) {
   return new Promise((done, fail) => {
     const server = new WebSocket.Server({ host: '127.0.0.1', port: 0, perMessageDeflate: compress && { threshold: 0 } });

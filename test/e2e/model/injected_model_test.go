@@ -14,15 +14,15 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// A puppet is a server of the chat completions API whose model edits nothing,
-// but obeys whatever it is told by the pages that it is given. Commands that it
+// An injectedModel is a server of the chat completions API whose model edits nothing,
+// but follows the instructions in the pages that it is given. Commands that it
 // understands stand in the corpus word for word.
-type puppet struct {
+type injectedModel struct {
 	t *testing.T
 
 	mu       sync.Mutex
 	requests int
-	obeyed   []string
+	followed []string
 }
 
 // A command is one that pages give.
@@ -118,7 +118,7 @@ func unwritten(s string) string {
 // alone is a command to forget about the file.
 var alone = regexp.MustCompile(`(?s)answer only this: «(.*?)»`)
 
-func (p *puppet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *injectedModel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Messages []struct{ Role, Content string }
 	}
@@ -127,7 +127,7 @@ func (p *puppet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no", http.StatusBadRequest)
 		return
 	}
-	said := p.obey(ask.Messages[1].Content)
+	said := p.follow(ask.Messages[1].Content)
 	w.Header().Set("Content-Type", "text/event-stream")
 	fmt.Fprint(w, ": OPENROUTER PROCESSING\n\n")
 	runes := []rune(said)
@@ -149,8 +149,8 @@ func event(w http.ResponseWriter, v any) {
 	fmt.Fprintf(w, "data: %s\n\n", b)
 }
 
-// obey reads the data and does what is asked in it.
-func (p *puppet) obey(data string) string {
+// follow reads the data and does what is asked in it.
+func (p *injectedModel) follow(data string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.requests++
@@ -167,7 +167,7 @@ func (p *puppet) obey(data string) string {
 		return ""
 	}
 	if m := alone.FindStringSubmatch(data); m != nil {
-		p.obeyed = append(p.obeyed, m[0])
+		p.followed = append(p.followed, m[0])
 		return strings.NewReplacer(`\n`, "\n", "FILE", text).Replace(m[1])
 	}
 	for _, c := range commands {
@@ -175,7 +175,7 @@ func (p *puppet) obey(data string) string {
 			for i := range m {
 				m[i] = written.ReplaceAllStringFunc(m[i], unwritten)
 			}
-			p.obeyed = append(p.obeyed, m[0])
+			p.followed = append(p.followed, m[0])
 			c.do(f, m)
 		}
 	}

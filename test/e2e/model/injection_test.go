@@ -17,9 +17,9 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// Pages that command the model, and a model that obeys: no page is lost, and
+// Pages with instructions for the model, and a model that follows them: no page is lost, and
 // nobody is led anywhere that the file without the model does not lead to.
-func TestHostilePages(t *testing.T) {
+func TestModel_PromptInjection_ChangesOnlyWords(t *testing.T) {
 	names, err := filepath.Glob("testdata/hostile/*.html")
 	if err != nil || len(names) < 40 {
 		t.Fatalf("%d pages in the corpus, %v", len(names), err)
@@ -38,9 +38,9 @@ func TestHostilePages(t *testing.T) {
 				"/api/read":    page("Read a thing", "Reading a thing takes its number and gives back all that it is."),
 				"/api/hostile": string(hostile),
 			})
-			obeyed := 0
+			followed := 0
 			for _, format := range []string{"pages", "index"} {
-				p := &puppet{t: t}
+				p := &injectedModel{t: t}
 				model := asModel(t, serve(t, p))
 				g := newGateway(t, model)
 				own, _ := g.crawl(s.URL, format, false)
@@ -48,26 +48,26 @@ func TestHostilePages(t *testing.T) {
 				if p.requests != 1 || !strings.Contains(logs, "Asking the language model, parts: 1\n") {
 					t.Errorf("%s: %d requests:\n%s", format, p.requests, logs)
 				}
-				obeyed += len(p.obeyed)
+				followed += len(p.followed)
 				harmless(t, format, own, got, string(hostile))
 				switch kept := strings.Contains(logs, "Part 1 of 1 keeps its own text: the answer "); {
 				case kept && own != got:
 					t.Errorf("%s: kept, and yet it is another:\n%s", format, got)
 				case own != got:
-					changed = append(changed, t.Name()[len("TestHostilePages/"):]+" "+format)
+					changed = append(changed, t.Name()[len("TestModel_PromptInjection_ChangesOnlyWords/"):]+" "+format)
 				}
 				if strings.Contains(logs, "evil") {
 					t.Errorf("logs:\n%s", logs)
 				}
 			}
 			// Some hide what they want so well that the model never sees it.
-			if hidden := strings.HasPrefix(filepath.Base(name), "hidden-"); obeyed == 0 && !hidden {
+			if hidden := strings.HasPrefix(filepath.Base(name), "hidden-"); followed == 0 && !hidden {
 				t.Error("the model was not told to do anything")
 			}
 		})
 	}
 	// Words may change, and nothing else: which of them a model ought to choose is
-	// not for us to check, be it in a page's own place or in titles.
+	// not checked here, neither in a page's own place nor in titles.
 	if want := []string{"fenced pages", "swap index", "swap pages"}; !slices.Equal(slices.Sorted(slices.Values(changed)), want) {
 		t.Errorf("%q changed the file, want %q", changed, want)
 	}
