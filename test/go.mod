@@ -8,6 +8,7 @@ require (
 	github.com/chromedp/cdproto v0.160.1
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
+	github.com/elastic/go-seccomp-bpf v1.6.0
 	github.com/farwire/farwire v0.0.0
 	github.com/farwire/farwire/adapters v0.0.0
 	github.com/getkin/kin-openapi v0.153.0
