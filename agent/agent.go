@@ -37,6 +37,7 @@ import (
 	"syscall"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // ErrNoAgent is returned, possibly wrapped, by SelectAgent when no agent that
@@ -365,9 +366,7 @@ func (e *Exit) checkName() error {
 }
 
 func validSlug(s string) bool {
-	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
-	})
+	return safetext.IsName(s, 64)
 }
 
 func validCountry(s string) bool {

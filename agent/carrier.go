@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // How an agent gets its byte stream to the gateway: a plain Upgrade, and when
@@ -103,7 +105,7 @@ func (l *connector) connect(ctx context.Context) (net.Conn, error) {
 func (l *connector) header() http.Header {
 	return http.Header{
 		"Authorization": {"Bearer " + l.secret},
-		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+printable(l.runner.o.Version, 64), "/")},
+		"User-Agent":    {strings.TrimSuffix("farwire-agent/"+safetext.ASCII(l.runner.o.Version, 64), "/")},
 	}
 }
 

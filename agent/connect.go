@@ -14,6 +14,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // A connector keeps a link to one address of a gateway: it attaches, serves until
@@ -171,7 +172,7 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	h := hello{
 		Version: wireVersion, Instance: r.instance, Slug: r.named.Slug, Country: r.named.Country,
-		Software: printable(r.o.Version, 64), Links: r.linkedTo(), Yield: l.yield,
+		Software: safetext.ASCII(r.o.Version, 64), Links: r.linkedTo(), Yield: l.yield,
 		Knows: []string{knowsRules},
 	}
 	if err := writeMessage(nc, h, maxHello); err != nil {

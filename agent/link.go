@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // A link is the gateway's side of one tunnel to one agent.
@@ -153,7 +154,7 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 		return refuse(codeShutdown, "gateway is shutting down")
 	}
 	l := &link{
-		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: printable(h.Software, 64),
+		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: safetext.ASCII(h.Software, 64),
 		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
 		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
 	}
@@ -177,7 +178,7 @@ func (l *link) control() string {
 			if m.Code == "" {
 				l.going.Store(true)
 			} else {
-				l.log.Debug("agent serves on elsewhere", "reason", printable(m.Code, 64), "sessions", l.sessions.Load())
+				l.log.Debug("agent serves on elsewhere", "reason", safetext.ASCII(m.Code, 64), "sessions", l.sessions.Load())
 			}
 			if !l.drain() {
 				continue
@@ -292,15 +293,4 @@ func hostOf(addr string) string {
 		return host
 	}
 	return addr
-}
-
-// printable is an agent's text made fit to be logged and shown.
-func printable(s string, limit int) string {
-	out := make([]byte, 0, min(len(s), limit))
-	for i := 0; i < len(s) && len(out) < limit; i++ {
-		if ' ' < s[i] && s[i] <= '~' {
-			out = append(out, s[i])
-		}
-	}
-	return string(out)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -53,7 +54,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	w.Header().Set(proofHeader, h.prove(secret, "hold"))
 	nc, early, err := upgrade.Switch(w, peerUpgrade)
 	if err != nil {
-		p.log.Warn("gateway cannot attach", "gateway", printable(h.caller, 128), "remote", from, "err", err)
+		p.log.Warn("gateway cannot attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		if errors.As(err, new(*upgrade.HiddenError)) {
 			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
@@ -73,13 +74,13 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 		defer nc.Close()
 		defer func() {
 			if v := recover(); v != nil {
-				p.log.Error("link of a gateway panicked", "gateway", printable(h.caller, 128), "remote", from, "panic", v, "stack", string(debug.Stack()))
+				p.log.Error("link of a gateway panicked", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "panic", v, "stack", string(debug.Stack()))
 			}
 		}()
 		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
 			p.wrong.Refused(p.ctx, p.log, from, "of", "gateway")
 		} else if err != nil && p.ctx.Err() == nil {
-			p.log.Warn("gateway did not attach", "gateway", printable(h.caller, 128), "remote", from, "err", err)
+			p.log.Warn("gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		}
 	}()
 }
@@ -109,7 +110,7 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 	nc.SetDeadline(time.Time{})
 	server := &peerServer{cluster: c}
 	l := &agentLink{server: server, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
-		log: p.log.With("gateway", printable(h.caller, 128))}
+		log: p.log.With("gateway", safetext.ASCII(h.caller, 128))}
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
 	if err != nil {
 		return err

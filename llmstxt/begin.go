@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
@@ -75,7 +76,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.delay.Round(time.Millisecond)))
 	}
 	for _, s := range c.robots.Signals {
-		c.note("", "robots.txt says of its content: "+plain.Clip(plain.OneLine(s), 200))
+		c.note("", "robots.txt says of its content: "+safetext.Cut(plain.OneLine(s), 200))
 	}
 	c.baseLang = r.evidence.Lang
 	page := r.page

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // Checking a file that somebody else may have written. Unlike Parse, Check goes
@@ -187,23 +189,15 @@ func (c *checker) link(line int, title, address, note string) {
 	case strings.TrimSpace(title) == "":
 		c.wrong(line, "the link has no title")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		c.wrong(line, "%q is not an absolute http or https URL", clipped(address))
+		c.wrong(line, "%q is not an absolute http or https URL", fault.Clip(address))
 	case c.seen[address] > 0:
-		c.wrong(line, "%s stands in line %d already", clipped(address), c.seen[address])
+		c.wrong(line, "%s stands in line %d already", fault.Clip(address), c.seen[address])
 	case strings.TrimSpace(note) == "":
 		c.wrong(line, "the link has no note")
 	}
 	if c.seen[address] == 0 {
 		c.seen[address] = line
 	}
-}
-
-// clipped is an address for a message.
-func clipped(s string) string {
-	if r := []rune(s[:min(len(s), 400)]); len(r) > 100 {
-		return string(r[:100]) + "…"
-	}
-	return s
 }
 
 // heading returns the text of a heading of this level.

@@ -13,11 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/background"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -103,7 +103,7 @@ func baseURL(base string) (*url.URL, error) {
 	u := weburl.Parse(base)
 	// A page's links are read as a browser does, a caller's word as it stands.
 	if given, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || given.Host == "" {
-		return nil, fmt.Errorf("%w: %q", ErrURL, plain.Clip(base, 200))
+		return nil, fmt.Errorf("%w: %q", ErrURL, safetext.Cut(base, 200))
 	}
 	return u, nil
 }

@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // How a file is cut into parts. What a model said of a part may be remembered,
@@ -129,5 +129,5 @@ func (p *Page) Text(limit int) string {
 			break
 		}
 	}
-	return plain.Clip(string(b), limit)
+	return safetext.Cut(string(b), limit)
 }

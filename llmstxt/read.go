@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -68,11 +68,11 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 		p.Links = nil
 	}
 	blocks, anchors := p.Blocks()
-	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: plain.Clip(p.Lang, 35), Title: plain.Clip(p.Title, 500),
-		OpenTitle: plain.Clip(p.OpenTitle, 500), SiteName: plain.Clip(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: safetext.Cut(p.Lang, 35), Title: safetext.Cut(p.Title, 500),
+		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Frames: p.Frames, Sum: p.Sum}
 	for i, d := range p.Descriptions() {
-		if d = plain.Clip(d, 4*c.DescLength); i == 0 {
+		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d
 		} else {
 			r.evidence.Others = append(r.evidence.Others, d)

@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/mdpage"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Pages that are no HTML: Markdown and plain text.
@@ -64,14 +64,14 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 	if err != nil {
 		return err
 	}
-	page := &htmlpage.Page{Title: plain.Clip(p.Title, 500), Links: p.Links, Short: p.Short, Sum: p.Sum}
+	page := &htmlpage.Page{Title: safetext.Cut(p.Title, 500), Links: p.Links, Short: p.Short, Sum: p.Sum}
 	if r.nofollow {
 		page.Links = nil
 	}
 	r.page = page
 	r.noindex = r.noindex && !c.IgnoreRobots
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
-		Description: plain.Clip(p.Description, 4*c.DescLength), Sum: p.Sum}
+		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
 		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)

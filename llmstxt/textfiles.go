@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -200,7 +201,7 @@ func textName(raw string) string {
 	var parts []string
 	for part := range strings.SplitSeq(strings.Trim(p, "/"), "/") {
 		safe := strings.Map(func(r rune) rune {
-			if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-' {
+			if safetext.InName(r) {
 				return r
 			}
 			return '-'

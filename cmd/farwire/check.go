@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -215,8 +216,8 @@ func (c *check) print(r checkedFile) error {
 		if p.Line > 0 {
 			where = fmt.Sprintf(":%d", p.Line)
 		}
-		fmt.Printf("%s%s: %s\n", printable(withoutUser(c.File)), where, printable(p.Text))
+		fmt.Printf("%s%s: %s\n", safetext.Printable(withoutUser(c.File)), where, safetext.Printable(p.Text))
 	}
-	fmt.Printf("%s: %s layout, %d links, %d bytes, %d problems\n", printable(withoutUser(c.File)), r.Layout, len(r.Links), r.Bytes, len(r.Problems))
+	fmt.Printf("%s: %s layout, %d links, %d bytes, %d problems\n", safetext.Printable(withoutUser(c.File)), r.Layout, len(r.Links), r.Bytes, len(r.Problems))
 	return nil
 }

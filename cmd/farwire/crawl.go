@@ -13,13 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/term"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -347,12 +347,12 @@ func newProgress(f *os.File, pages int) *progress {
 func (p *progress) event(e llmstxt.Event) {
 	switch {
 	case p.bar == nil:
-		fmt.Fprintln(p.w, printable(e.Message))
+		fmt.Fprintln(p.w, safetext.Printable(e.Message))
 	case e.Kind == llmstxt.Committed:
 		p.bar.Set(e.Page)
 	case e.Kind == llmstxt.Note:
 		p.bar.Clear()
-		fmt.Fprintln(p.w, printable(e.Message))
+		fmt.Fprintln(p.w, safetext.Printable(e.Message))
 		p.bar.RenderBlank()
 	}
 }
@@ -361,18 +361,4 @@ func (p *progress) end() {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
-}
-
-// printable keeps what a site says from commanding the terminal, and leaves out what
-// nobody sees: a text must not look like another one.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r):
-			return unicode.ReplacementChar
-		case unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
-			return -1
-		}
-		return r
-	}, s)
 }

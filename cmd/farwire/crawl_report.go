@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -76,10 +77,10 @@ func (c *crawl) report(site *llmstxt.CrawledSite, old map[string]bool, page *out
 			}
 		}
 		for _, l := range o.Gone {
-			fmt.Fprintln(os.Stderr, "- "+printable(l))
+			fmt.Fprintln(os.Stderr, "- "+safetext.Printable(l))
 		}
 		for _, l := range o.New {
-			fmt.Fprintln(os.Stderr, "+ "+printable(l))
+			fmt.Fprintln(os.Stderr, "+ "+safetext.Printable(l))
 		}
 	}
 	if c.Report != "" {

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // TestCrawl_ForABuild tells what became of each page, in a folder that it makes.
@@ -85,7 +86,7 @@ func TestCheck_UnseenText_IsNotPrinted(t *testing.T) {
 		t.Errorf("status %d: %q", status, printed)
 	}
 	for _, r := range unseen {
-		switch got := printable("a" + string(r) + "b"); {
+		switch got := safetext.Printable("a" + string(r) + "b"); {
 		case unicode.IsControl(r) && got != "a\ufffdb", !unicode.IsControl(r) && got != "ab":
 			t.Errorf("%U is printed as %q", r, got)
 		}

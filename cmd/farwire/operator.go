@@ -20,6 +20,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -57,7 +58,7 @@ func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) erro
 	}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("cannot reach the gateway at %s (--gateway): %s", printable(base.Host), reason(err))
+		return fmt.Errorf("cannot reach the gateway at %s (--gateway): %s", safetext.Printable(base.Host), reason(err))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, largestAnswer))
@@ -67,10 +68,10 @@ func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) erro
 	if resp.StatusCode != http.StatusOK {
 		var told struct{ Detail string }
 		_ = json.Unmarshal(body, &told) // not ours, then: the status says enough
-		return fmt.Errorf("the gateway answers %s: %s", resp.Status, printable(cmp.Or(told.Detail, "no reason given")))
+		return fmt.Errorf("the gateway answers %s: %s", resp.Status, safetext.Printable(cmp.Or(told.Detail, "no reason given")))
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return fmt.Errorf("%s answers with something else than farwire does", printable(base.Host))
+		return fmt.Errorf("%s answers with something else than farwire does", safetext.Printable(base.Host))
 	}
 	return nil
 }
@@ -100,7 +101,7 @@ func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = printable(cmp.Or(cell, "-"))
+			row[i] = safetext.Printable(cmp.Or(cell, "-"))
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
@@ -268,12 +269,12 @@ func (h *health) Run(ctx context.Context) error {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: local}}}
 	resp, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("cannot reach the gateway at %s: %s", printable(u.Host), reason(err))
+		return fmt.Errorf("cannot reach the gateway at %s: %s", safetext.Printable(u.Host), reason(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10)) // of a broken answer, what has come
-		return fmt.Errorf("not ready: %s %s", resp.Status, printable(strings.TrimSpace(string(body))))
+		return fmt.Errorf("not ready: %s %s", resp.Status, safetext.Printable(strings.TrimSpace(string(body))))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/internal/amqpwire"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/sse"
 )
 
@@ -201,21 +202,17 @@ func (l *largeBody) write(s *sse.Stream) error {
 	const piece = 48 << 10 // a multiple of 3, so that base64 needs no padding
 	var out []byte
 	for body := l.body; len(body) > 0; {
-		n := min(len(body), piece)
-		if l.text && n < len(body) {
-			for !utf8.RuneStart(body[n]) {
-				n--
-			}
-		}
+		part := body[:min(len(body), piece)]
 		if out = out[:0]; l.text {
-			out = sse.AppendText(out, body[:n])
+			part = safetext.Cut(body, piece)
+			out = sse.AppendText(out, part)
 		} else {
-			out = sse.AppendBase64(out, body[:n])
+			out = sse.AppendBase64(out, part)
 		}
 		if err := s.Write(out); err != nil {
 			return err
 		}
-		body = body[n:]
+		body = body[len(part):]
 	}
 	return s.Write(l.rest)
 }

@@ -6,10 +6,10 @@ import (
 	"io"
 	"net"
 	"strings"
-	"unicode"
 
 	"github.com/farwire/farwire/internal/amqpwire"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // Reply codes of the specification, section 1.2, that are told apart.
@@ -67,20 +67,11 @@ func closingText(why amqpwire.Reason, text string) string {
 // brokersText is what a broker wrote, 255 bytes at most, without the name of its
 // code and without what could play tricks in a log or a terminal.
 func brokersText(why amqpwire.Reason) string {
-	text := printable(why.Text)
+	text := safetext.Printable(why.Text)
 	if _, after, ok := strings.Cut(text, " - "); ok {
 		return after
 	}
 	return text
-}
-
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // secret returns the user name where it is all of the login.
@@ -88,7 +79,7 @@ func (s *Subscription) secret() string {
 	if s.Password != "" {
 		return ""
 	}
-	return printable(s.Username)
+	return safetext.Printable(s.Username)
 }
 
 // withoutSecret takes a secret out of a broker's text, which may end within it.

@@ -16,7 +16,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // A Class says what kind of error the world sees.
@@ -216,7 +217,7 @@ func (e *hostError) As(target any) bool {
 // OneLine returns what another program said as a text for callers: valid UTF-8
 // without control characters, and of 1000 bytes at most.
 func OneLine(s string) string {
-	s = clip(s, 1000)
+	s = safetext.Clip(s, 1000)
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.In(r, unicode.Cc, unicode.Cf) {
 			return ' '
@@ -226,18 +227,7 @@ func OneLine(s string) string {
 }
 
 // Clip shortens what a caller sent for an error text.
-func Clip(s string) string { return clip(s, 100) }
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
-}
+func Clip(s string) string { return safetext.Clip(s, 100) }
 
 // IsTimeout reports whether time ran out, wherever it was spent.
 func IsTimeout(err error) bool {

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // ErrStale is wrapped by the error of [Folder.Save] when a newer version is there.
@@ -207,9 +209,7 @@ func ValidName(name string) bool {
 		return false
 	}
 	for part := range strings.SplitSeq(name, "/") {
-		if part[0] == '.' || len(part) > 200 || strings.ContainsFunc(part, func(r rune) bool {
-			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
-		}) {
+		if part[0] == '.' || !safetext.IsName(part, 200) {
 			return false
 		}
 	}

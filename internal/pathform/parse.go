@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // Prefix is how each path of the path form begins.
@@ -272,16 +273,7 @@ func checkHost(host string) error {
 }
 
 func validSession(s string) bool {
-	if len(s) < 1 || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return true
+	return safetext.IsName(s, 64)
 }
 
 func seconds(s string) (time.Duration, error) {

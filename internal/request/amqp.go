@@ -11,6 +11,7 @@ import (
 
 	"github.com/farwire/farwire/internal/amqpstream"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -343,7 +344,5 @@ func hostOnly(s string) bool {
 }
 
 func validName(s string) bool {
-	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-')
-	})
+	return safetext.IsName(s, 64)
 }

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
-	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // The close codes that this package sends or reports (RFC 6455, section 7.4.1).
@@ -87,13 +88,7 @@ func writeFrame(conn net.Conn, frame []byte, timeout time.Duration) error {
 
 // appendClose appends a close frame, masked when it goes to a server.
 func appendClose(b []byte, code int, reason string, masked bool) []byte {
-	if len(reason) > maxReason {
-		cut := maxReason
-		for cut > 0 && !utf8.RuneStart(reason[cut]) {
-			cut--
-		}
-		reason = reason[:cut]
-	}
+	reason = safetext.Cut(reason, maxReason)
 	payload := binary.BigEndian.AppendUint16(make([]byte, 0, maxControl), uint16(code))
 	return appendControl(b, OpClose, append(payload, reason...), masked)
 }

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
@@ -99,7 +100,7 @@ func (d *describer) excerpt(p *Page) string {
 		switch {
 		case text == "":
 			text = plain.Cut(desc, d.limit)
-		case !strings.Contains(plain.Key(join(pieces)), plain.Clip(plain.Key(desc), 60)):
+		case !strings.Contains(plain.Key(join(pieces)), safetext.Cut(plain.Key(desc), 60)):
 			text = plain.Cut(desc, d.limit)
 			if rest := d.limit - utf8.RuneCountInString(text) - 2; rest >= 40 {
 				if more := d.fill(pieces, rest); more != "" && plain.IsComplete(more) {

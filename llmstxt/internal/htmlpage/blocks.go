@@ -7,9 +7,11 @@ import (
 	"unicode"
 
 	"github.com/PuerkitoBio/goquery"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // The words. The region that the pass cut out becomes a small tree, and the
@@ -146,7 +148,7 @@ func (w *walker) flush() {
 		return
 	}
 	w.size += len(t)
-	w.blocks = append(w.blocks, Block{Kind: kind, Text: plain.Clip(t, maxBlock), Links: min(100, links*100/len(raw))})
+	w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(t, maxBlock), Links: min(100, links*100/len(raw))})
 }
 
 func (w *walker) omit() {

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/html"
+
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
-	"golang.org/x/net/html"
 )
 
 // What a page says of itself: meta elements and JSON-LD.
@@ -107,7 +109,7 @@ func (s *scanner) linkedData(v any, depth int) {
 		kinds := linkedTypes(v["@type"])
 		text := func(key string) string {
 			d, _ := v[key].(string)
-			return plain.OneLine(html.UnescapeString(plain.Clip(d, maxAttr)))
+			return plain.OneLine(html.UnescapeString(safetext.Cut(d, maxAttr)))
 		}
 		switch {
 		case kinds["BreadcrumbList"] && s.Crumbs == nil:
@@ -118,7 +120,7 @@ func (s *scanner) linkedData(v any, depth int) {
 				if inner, ok := item["item"].(map[string]any); ok && name == "" {
 					name, _ = inner["name"].(string)
 				}
-				if name = plain.OneLine(plain.Clip(name, 300)); name != "" && len(s.Crumbs) < 10 {
+				if name = plain.OneLine(safetext.Cut(name, 300)); name != "" && len(s.Crumbs) < 10 {
 					s.Crumbs = append(s.Crumbs, name)
 				}
 			}

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // The whole text of a page as Markdown: one more pass of the lexer over the main
@@ -124,7 +126,7 @@ func (m *marker) run(ctx context.Context) error {
 	m.endPre()
 	m.flush()
 	if len(m.out) > m.limit {
-		m.out = plain.Clip(m.out, m.limit)
+		m.out = safetext.Cut(m.out, m.limit)
 	}
 	return nil
 }
@@ -139,7 +141,7 @@ func (m *marker) words() {
 			piece = piece[:maxPiece]
 			if i := bytes.LastIndexByte(piece, ' '); i > 0 {
 				piece = piece[:i]
-			} else if whole := plain.Clip(raw, maxPiece); len(whole) > 0 {
+			} else if whole := safetext.Cut(raw, maxPiece); len(whole) > 0 {
 				piece = whole
 			}
 		}

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
+
+	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Pages that are one preformatted text: manual pages, requests for comments, mails.
@@ -43,7 +45,7 @@ func (w *walker) preText(n *html.Node) {
 		case isCapitals(text):
 			paragraph()
 			w.add(Heading, text)
-		case strings.Contains(strings.TrimSpace(plain.Clip(text, 200)), "      "):
+		case strings.Contains(strings.TrimSpace(safetext.Cut(text, 200)), "      "):
 			paragraph() // columns: a header line, a table
 			w.omit()
 		default:
@@ -63,7 +65,7 @@ func (w *walker) preText(n *html.Node) {
 func (w *walker) add(kind BlockKind, text string) {
 	if text = plain.OneLine(text); text != "" {
 		w.size += len(text)
-		w.blocks = append(w.blocks, Block{Kind: kind, Text: plain.Clip(text, maxBlock)})
+		w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(text, maxBlock)})
 	}
 }
 

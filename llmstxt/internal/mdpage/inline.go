@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -37,7 +38,7 @@ type span struct {
 // read returns the text of a paragraph, if it is wanted, and how many of its
 // bytes are links, each of which it hands to link.
 func (s *span) read(in string, link func(target string, words []byte), wanted bool) (text string, linked int) {
-	*s = span{in: plain.Clip(in, maxParagraph), link: link, out: s.out[:0], open: s.open[:0]}
+	*s = span{in: safetext.Cut(in, maxParagraph), link: link, out: s.out[:0], open: s.open[:0]}
 	for i := 0; i < len(s.in); {
 		i = s.step(i)
 	}

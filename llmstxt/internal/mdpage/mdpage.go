@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
@@ -247,7 +248,7 @@ func (r *reader) add(kind htmlpage.BlockKind, raw string) string {
 	}
 	if text != "" && !full {
 		r.size += len(text)
-		r.Blocks = append(r.Blocks, htmlpage.Block{Kind: kind, Text: plain.Clip(text, maxBlock), Links: min(100, linked*100/max(1, len(text)))})
+		r.Blocks = append(r.Blocks, htmlpage.Block{Kind: kind, Text: safetext.Cut(text, maxBlock), Links: min(100, linked*100/max(1, len(text)))})
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -40,7 +41,7 @@ func Whole(ctx context.Context, text []byte, markdown bool, limit int, resolve f
 		}
 		empty = clean == ""
 		if len(out)+len(clean)+1 > limit {
-			return append(out, plain.Clip(clean, max(0, limit-len(out)))...), true, nil
+			return append(out, safetext.Cut(clean, max(0, limit-len(out)))...), true, nil
 		}
 		out = append(append(out, clean...), '\n')
 	}

@@ -131,17 +131,6 @@ func StartsWith(text, words string) bool {
 	return len(text) == len(words) || IsSpace(r) || strings.ContainsRune(",:;|", r)
 }
 
-// Clip shortens to at most n bytes without cutting a character.
-func Clip[T string | []byte](s T, n int) T {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xc0 == 0x80 {
-		n--
-	}
-	return s[:n]
-}
-
 func IsLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 func Set(words string) map[string]bool {

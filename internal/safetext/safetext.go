@@ -1,0 +1,65 @@
+// Package safetext makes what others wrote fit to be kept, shown and logged: cut
+// between letters, printable, a name of safe characters. It imports nothing of ours,
+// so that each package may use it.
+package safetext
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Cut returns the first bytes of s, most of them at the most, and divides no letter of
+// valid UTF-8.
+func Cut[T string | []byte](s T, most int) T {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && s[most]&0xc0 == 0x80 { // a byte that continues a letter
+		most--
+	}
+	return s[:most]
+}
+
+// Clip is [Cut] for a reader: a text that was cut ends with an ellipsis.
+func Clip(s string, most int) string {
+	if cut := Cut(s, most); len(cut) < len(s) {
+		return cut + "…"
+	}
+	return s
+}
+
+// Printable returns s so that it cannot command a terminal or look like another text:
+// each control character becomes U+FFFD, and what nobody sees is left out.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r):
+			return unicode.ReplacementChar
+		case unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// ASCII returns what is visible ASCII in s, most bytes of it at the most. It fits into
+// a header and into a field of a log line.
+func ASCII(s string, most int) string {
+	out := make([]byte, 0, min(len(s), most))
+	for i := 0; i < len(s) && len(out) < most; i++ {
+		if ' ' < s[i] && s[i] <= '~' {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}
+
+// InName reports whether a name may hold r, which is one of [A-Za-z0-9._-].
+func InName(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '_' || r == '-'
+}
+
+// IsName reports whether s has from one to most characters, all of them of [InName].
+func IsName(s string, most int) bool {
+	return 1 <= len(s) && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return !InName(r) })
+}

@@ -1,0 +1,87 @@
+package safetext_test
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/safetext"
+)
+
+func TestCut_WithinALetter_CutsBeforeIt(t *testing.T) {
+	const text = "aé€😀z"
+	for most, want := range []string{"", "a", "a", "aé", "aé", "aé", "aé€", "aé€", "aé€", "aé€", "aé€😀", text, text} {
+		if got := safetext.Cut(text, most); got != want {
+			t.Errorf("%d bytes: %q, want %q", most, got, want)
+		}
+		if got := string(safetext.Cut([]byte(text), most)); got != want {
+			t.Errorf("%d bytes of a slice: %q, want %q", most, got, want)
+		}
+		clipped := want + "…"
+		if want == text {
+			clipped = text
+		}
+		if got := safetext.Clip(text, most); got != clipped {
+			t.Errorf("clipped to %d bytes: %q, want %q", most, got, clipped)
+		}
+	}
+	if got := safetext.Cut("\x80\x80\x80", 2); got != "" {
+		t.Errorf("of bytes that continue no letter: %q", got)
+	}
+}
+
+func TestPrintable_UnseenText_IsLeftOut(t *testing.T) {
+	for _, r := range "\u202e\u2066\u200b\u00ad\ufe0f\U000e0101\U000e0041\u2028\u034f\x1b\x07\r\n" {
+		want := "ab"
+		if unicode.IsControl(r) {
+			want = "a\ufffdb"
+		}
+		if got := safetext.Printable("a" + string(r) + "b"); got != want {
+			t.Errorf("%U: %q, want %q", r, got, want)
+		}
+	}
+	if seen := "Zoë said: 日本 ☃"; safetext.Printable(seen) != seen {
+		t.Errorf("a text that everybody sees became %q", safetext.Printable(seen))
+	}
+}
+
+func TestASCII_OtherBytes_AreLeftOut(t *testing.T) {
+	if got := safetext.ASCII("v1 \x00é\x7f~!\n2", 64); got != "v1~!2" {
+		t.Errorf("%q", got)
+	}
+	if got := safetext.ASCII("a b c d", 3); got != "abc" {
+		t.Errorf("three bytes: %q", got)
+	}
+}
+
+func TestIsName_EachCharacter(t *testing.T) {
+	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	for r := range rune(0x250) {
+		if got, want := safetext.IsName(string(r), 1), strings.ContainsRune(safe, r); got != want {
+			t.Errorf("%q is a name: %v", r, got)
+		}
+	}
+	for name, want := range map[string]bool{safe: false, safe[:64]: true, "": false, "a/b": false, "a\xff": false, "..": true} {
+		if got := safetext.IsName(name, 64); got != want {
+			t.Errorf("%q is a name: %v", name, got)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("aé€😀z", 3)
+	f.Add("\xff\x80\u202e\x1b[2J", 2)
+	f.Fuzz(func(t *testing.T, s string, most int) {
+		if most < 0 {
+			return
+		}
+		cut := safetext.Cut(s, most)
+		if len(cut) > most || !strings.HasPrefix(s, cut) || utf8.ValidString(s) && (!utf8.ValidString(cut) || len(cut) < min(len(s), most)-3) {
+			t.Errorf("%d bytes of %q: %q", most, s, cut)
+		}
+		if p := safetext.Printable(s); !utf8.ValidString(p) || strings.ContainsFunc(p, unicode.IsControl) || safetext.Printable(p) != p {
+			t.Errorf("%q printed: %q", s, p)
+		}
+	})
+}
