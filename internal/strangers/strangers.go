@@ -47,13 +47,47 @@ type Guard struct {
 	o Options
 
 	mu     sync.Mutex
-	all    list.List // of *Conn; the one that has waited longest first
-	of     map[netip.Prefix]*list.List
+	all    queue
+	of     map[netip.Prefix]*queue
 	warned time.Time
 }
 
 // New returns a Guard.
-func New(o Options) *Guard { return &Guard{o: o, of: make(map[netip.Prefix]*list.List)} }
+func New(o Options) *Guard { return &Guard{o: o, of: make(map[netip.Prefix]*queue)} }
+
+// A queue holds connections in the order in which they have waited, those whose
+// request is being served apart, so that a flood of either kind costs no search.
+type queue struct {
+	waiting, active list.List // of *Conn; the one that has waited longest first
+}
+
+func (q *queue) len() int { return q.waiting.Len() + q.active.Len() }
+
+// push puts a connection behind all others of its kind.
+func (q *queue) push(c *Conn) *list.Element {
+	if c.active {
+		return q.active.PushBack(c)
+	}
+	return q.waiting.PushBack(c)
+}
+
+func (q *queue) remove(e *list.Element) {
+	q.waiting.Remove(e) // one of the two has it
+	q.active.Remove(e)
+}
+
+// longest returns the connection that has waited longest, one whose request is being
+// served only when all others are; nil when there is none.
+func (q *queue) longest() *Conn {
+	e := q.waiting.Front()
+	if e == nil {
+		e = q.active.Front()
+	}
+	if e == nil {
+		return nil
+	}
+	return e.Value.(*Conn)
+}
 
 // A Conn is a connection that a Guard has accepted. Reading and writing are not
 // its business: see Socket.
@@ -121,8 +155,8 @@ func (g *Guard) exhausted(err error) {
 	if warn {
 		g.warned = now
 	}
-	longest := g.longest(&g.all)
-	waiting := g.all.Len()
+	longest := g.all.longest()
+	waiting := g.all.len()
 	g.mu.Unlock()
 	if warn {
 		g.o.Logger.Warn("connections wait: no file descriptor is left; raise the limit of open files", "without_key", waiting, "err", err)
@@ -164,38 +198,23 @@ func (g *Guard) enter(c *Conn) (surplus []*Conn) {
 	if c.network.IsValid() {
 		of := g.of[c.network]
 		if of == nil {
-			of = new(list.List)
+			of = new(queue)
 			g.of[c.network] = of
 		}
-		if g.o.PerNetwork > 0 && of.Len() >= g.o.PerNetwork {
-			surplus = append(surplus, g.longest(of))
+		if g.o.PerNetwork > 0 && of.len() >= g.o.PerNetwork {
+			surplus = append(surplus, of.longest())
 			g.remove(surplus[0])
 			g.of[c.network] = of // it was dropped when it became empty
 		}
-		c.inNetwork = of.PushBack(c)
+		c.inNetwork = of.push(c)
 	}
-	if g.o.Total > 0 && g.all.Len() >= g.o.Total {
-		longest := g.longest(&g.all)
+	if g.o.Total > 0 && g.all.len() >= g.o.Total {
+		longest := g.all.longest()
 		g.remove(longest)
 		surplus = append(surplus, longest)
 	}
-	c.inAll = g.all.PushBack(c)
+	c.inAll = g.all.push(c)
 	return surplus
-}
-
-// longest returns the connection of a list that has waited longest, one whose
-// request is being served only when all others are; nil when the list is empty. The
-// caller holds mu.
-func (g *Guard) longest(of *list.List) *Conn {
-	for e := of.Front(); e != nil; e = e.Next() {
-		if c := e.Value.(*Conn); !c.active {
-			return c
-		}
-	}
-	if e := of.Front(); e != nil {
-		return e.Value.(*Conn)
-	}
-	return nil
 }
 
 func (g *Guard) forget(c *Conn) {
@@ -209,13 +228,13 @@ func (g *Guard) remove(c *Conn) {
 	if c.inAll == nil {
 		return
 	}
-	g.all.Remove(c.inAll)
+	g.all.remove(c.inAll)
 	c.inAll = nil
 	if c.inNetwork != nil {
 		of := g.of[c.network]
-		of.Remove(c.inNetwork)
+		of.remove(c.inNetwork)
 		c.inNetwork = nil
-		if of.Len() == 0 {
+		if of.len() == 0 {
 			delete(g.of, c.network)
 		}
 	}
@@ -229,7 +248,7 @@ func (g *Guard) remove(c *Conn) {
 func (g *Guard) Len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.all.Len()
+	return g.all.len()
 }
 
 // ConnContext is for [http.Server.ConnContext]: requests that show a key say so.
@@ -264,9 +283,12 @@ func (g *Guard) wait(c *Conn, active, idle bool) {
 		return
 	}
 	c.active = active
-	g.all.MoveToBack(c.inAll)
+	g.all.remove(c.inAll)
+	c.inAll = g.all.push(c)
 	if c.inNetwork != nil {
-		g.of[c.network].MoveToBack(c.inNetwork)
+		of := g.of[c.network]
+		of.remove(c.inNetwork)
+		c.inNetwork = of.push(c)
 	}
 	switch {
 	case idle && !c.trusted && c.idle == nil:
