@@ -254,7 +254,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	}
 	peer, call := g.o.ClientAddr(r), hookCall(base, secret)
 	if err := g.hooks.mayAsk(peer, call); err != nil {
-		return next, err
+		return next, g.noteWrong(r.Context(), peer, err, "of", "webhook")
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
@@ -263,7 +263,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	switch {
 	case wrong: // the only thing that is counted
 		g.hooks.note(call, false)
-		return next, cmp.Or(g.hooks.admit(peer), err)
+		return next, g.noteWrong(ctx, peer, cmp.Or(g.hooks.admit(peer), err), "of", "webhook")
 	case err != nil:
 		return next, err
 	}
@@ -312,7 +312,7 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 
 const (
 	hookSpacing = time.Minute // between two crawls of a site that hooks call for
-	hookRate    = 10          // calls a second from one address
+	hookRate    = 10          // look-ups a second for wrong secrets of one address
 	hookBurst   = 50
 	hookRights  = 10_000 // calls that are known to be right, of all sites
 )

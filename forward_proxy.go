@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
@@ -213,9 +214,10 @@ func (g *Gateway) ServeSOCKS(l net.Listener) error {
 
 // acceptSOCKS begins a session, of which a drain knows from its first byte on.
 func (g *Gateway) acceptSOCKS(conn net.Conn) {
-	s, err := g.enter(context.Background(), KindTunnel)
+	ctx := attempts.Sharing(context.Background(), conn)
+	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
-		g.refused(context.Background(), KindTunnel, origin.Addr(conn.RemoteAddr().String()), err)
+		g.refused(ctx, KindTunnel, origin.Addr(conn.RemoteAddr().String()), err)
 		conn.Close()
 		return
 	}

@@ -1,9 +1,11 @@
 package farwire_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -139,7 +141,7 @@ func TestSiteChanged_Request_IsAuthenticated(t *testing.T) {
 				refused++
 			}
 		}
-		if refused != 50 {
+		if refused != 90 {
 			t.Errorf("%d of 100 calls are refused", refused)
 		}
 		if r := hook(h, "POST", `{}`, func(r *http.Request) { r.RemoteAddr = "[2001:db8:1:3::1]:4000" }); r.StatusCode != 400 {
@@ -225,7 +227,8 @@ func TestSiteChanged_TooManyWrongSecrets_StoreIsNotAsked(t *testing.T) {
 			}
 			ids[subject] = lease.Site.ID
 		}
-		gw, err := farwire.New(farwire.Options{Sites: sites})
+		var log bytes.Buffer
+		gw, err := farwire.New(farwire.Options{Sites: sites, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,7 +248,11 @@ func TestSiteChanged_TooManyWrongSecrets_StoreIsNotAsked(t *testing.T) {
 		const docs, stranger, other = "https://docs.example.com/", "192.0.2.66:4000", "192.0.2.67:4000"
 		call(other, docs, "secret-of-alice", 202, 1)
 		for i := range 50 {
-			call(stranger, docs, fmt.Sprint("guess ", i), 401, 1)
+			status := 401
+			if i >= 10 {
+				status = 429
+			}
+			call(stranger, docs, fmt.Sprint("guess ", i), status, 1)
 		}
 		for i := range 200 {
 			call(stranger, fmt.Sprintf("https://%d.example.com/", i), "guess", 429, 0)
@@ -263,10 +270,21 @@ func TestSiteChanged_TooManyWrongSecrets_StoreIsNotAsked(t *testing.T) {
 		call(stranger, docs, "secret-of-alice", 429, 0)
 		time.Sleep(time.Second)
 		for range 10 {
-			call(stranger, docs, "guess", 401, 1)
+			call(stranger, docs, "guess", 429, 1)
 		}
 		call(stranger, docs, "guess", 429, 0)
 		call(other, docs, "guess", 401, 1)
+		time.Sleep(time.Minute)
+		call(stranger, docs, "guess", 401, 1)
+		for from, want := range map[string]int{stranger: 3, other: 1} {
+			host, _, _ := strings.Cut(from, ":")
+			if n := strings.Count(log.String(), `level=WARN msg="credentials refused" client=`+host+" of=webhook"); n != want {
+				t.Errorf("%d lines of %s, want %d", n, from, want)
+			}
+		}
+		if strings.Contains(log.String(), "guess") || strings.Contains(log.String(), "secret-of") {
+			t.Error("the log has a secret")
+		}
 	})
 }
 

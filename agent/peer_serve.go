@@ -78,7 +78,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 			}
 		}()
 		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
-			p.wrong.Refused(p.ctx, p.log, from, "of", "gateway")
+			p.wrong.Refused(r.Context(), p.log, from, "of", "gateway")
 		} else if err != nil && p.ctx.Err() == nil {
 			p.log.Warn("gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/prometheus"
 	"github.com/farwire/farwire/adapters/redislimit"
+	"github.com/farwire/farwire/internal/attempts"
 )
 
 // An admin serves what is for operators alone, on an address of its own. Nil
@@ -29,7 +30,7 @@ type admin struct {
 	guard    adminGuard
 }
 
-func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, log *slog.Logger) (*admin, error) {
+func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, wrong *attempts.Counter, log *slog.Logger) (*admin, error) {
 	if s.AdminListen == "" {
 		return nil, nil
 	}
@@ -44,7 +45,7 @@ func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, log *slog.Logge
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}))
 	// All of net/http/pprof but cmdline, which would show keys given as flags.
-	guard := newAdminGuard(s.AdminListen, ln.Addr(), s.AdminKey, clientAddr, log)
+	guard := newAdminGuard(s.AdminListen, ln.Addr(), s.AdminKey, clientAddr, wrong, log)
 	for path, h := range map[string]http.HandlerFunc{
 		"/debug/pprof/": pprof.Index, "/debug/pprof/profile": pprof.Profile,
 		"/debug/pprof/symbol": pprof.Symbol, "/debug/pprof/trace": pprof.Trace,

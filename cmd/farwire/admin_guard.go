@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -28,8 +29,8 @@ type adminGuard struct {
 }
 
 // newAdminGuard guards an address that serves for a key. ClientAddr says where a wrong one
-// came from; nil: from the connection's address.
-func newAdminGuard(listen string, addr net.Addr, key string, clientAddr func(*http.Request) netip.Addr, log *slog.Logger) adminGuard {
+// came from; nil: from the connection's address. Wrong counts wrong ones.
+func newAdminGuard(listen string, addr net.Addr, key string, clientAddr func(*http.Request) netip.Addr, wrong *attempts.Counter, log *slog.Logger) adminGuard {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
 		host = ""
@@ -39,7 +40,7 @@ func newAdminGuard(listen string, addr net.Addr, key string, clientAddr func(*ht
 		clientAddr = farwire.TrustedProxies()
 	}
 	g := adminGuard{strings.ToLower(host), err == nil && bound.Addr().Unmap().IsLoopback(), new(atomic.Pointer[string]),
-		new(attempts.Counter), clientAddr, log}
+		wrong, clientAddr, log}
 	g.key.Store(&key)
 	return g
 }
@@ -55,10 +56,14 @@ func checkAdminKey(key string) error {
 func (g adminGuard) public(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Farwire-From", "gateway")
-		switch site := r.Header.Get("Sec-Fetch-Site"); {
+		_, page := r.Header["Origin"]
+		page = page || slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), func(site string) bool {
+			return site != "none" && site != "same-origin"
+		})
+		switch {
 		case !g.servesHost(r.Host):
 			refuseAdmin(w, http.StatusMisdirectedRequest, "bad_request", "this Host is not served here; use an IP address, localhost or the name in --admin-listen")
-		case r.Header.Get("Origin") != "", site != "" && site != "none" && site != "same-origin":
+		case page:
 			refuseAdmin(w, http.StatusForbidden, "origin_refused", "web pages may not ask here")
 		default:
 			h.ServeHTTP(w, r)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/harness"
 )
 
@@ -35,6 +36,14 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 		{"a name below", "ops.example:9", loopback, "", "x.ops.example", "", "", 421, 421},
 		{"no host", "127.0.0.1:9", loopback, "", "", "", "", 421, 421},
 		{"a page", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Origin", "http://127.0.0.1:9", 403, 403},
+		{"a page of nothing", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Origin", "", 403, 403},
+		{"a name before it", "127.0.0.1:9", loopback, "", "evil.example@127.0.0.1:9", "", "", 421, 421},
+		{"a number", "127.0.0.1:9", loopback, "", "2130706433:9", "", "", 421, 421},
+		{"an address of three", "127.0.0.1:9", loopback, "", "127.0.1:9", "", "", 421, 421},
+		{"two ports", "127.0.0.1:9", loopback, "", "127.0.0.1:9:9", "", "", 421, 421},
+		{"below localhost", "127.0.0.1:9", loopback, "", "evil.localhost:9", "", "", 421, 421},
+		{"localhost below another", "127.0.0.1:9", loopback, "", "localhost.evil.example:9", "", "", 421, 421},
+		{"an address below another", "127.0.0.1:9", loopback, "", "127.0.0.1.evil.example:9", "", "", 421, 421},
 		{"a page of null", "127.0.0.1:9", loopback, key, "127.0.0.1:9", "Origin", "null", 403, 403},
 		{"a foreign page's image", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "cross-site", 403, 403},
 		{"a neighbour's", "127.0.0.1:9", loopback, "", "127.0.0.1:9", "Sec-Fetch-Site", "same-site", 403, 403},
@@ -49,7 +58,7 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 		{"as a password", ":9", open, key, "192.0.2.1:9", "Authorization", "Basic " + key, 200, 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			guard := newAdminGuard(c.listen, c.addr, c.key, nil, slog.New(slog.DiscardHandler))
+			guard := newAdminGuard(c.listen, c.addr, c.key, nil, new(attempts.Counter), slog.New(slog.DiscardHandler))
 			served := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 			for want, h := range map[*int]http.Handler{&c.public: guard.public(served), &c.private: guard.public(guard.private(served))} {
 				r := httptest.NewRequest("GET", "/sessions", nil)
@@ -69,7 +78,7 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 func TestAdminGuard_WrongKeys_AreCountedByAddress(t *testing.T) {
 	const key, wrong = "admin-key-0123456789", "wrong-wrong-wrong-wrong"
 	log := new(bytes.Buffer)
-	guard := newAdminGuard(":9", &net.TCPAddr{IP: net.IPv4zero, Port: 9}, key, nil, slog.New(slog.NewTextHandler(log, nil)))
+	guard := newAdminGuard(":9", &net.TCPAddr{IP: net.IPv4zero, Port: 9}, key, nil, new(attempts.Counter), slog.New(slog.NewTextHandler(log, nil)))
 	ask := func(remote, name, value string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest("GET", "/sessions", nil)
 		r.RemoteAddr = remote

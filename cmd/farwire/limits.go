@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/strangers"
 )
@@ -48,7 +49,7 @@ func (f *limitFlags) limits() (l farwire.Limits, err error) {
 
 // guard bounds connections without a key. All together they take no more than half
 // of the descriptors: the rest is for those who have shown one.
-func (f *limitFlags) guard(trusted []netip.Prefix, log *slog.Logger) *strangers.Guard {
+func (f *limitFlags) guard(trusted []netip.Prefix, wrong *attempts.Counter, log *slog.Logger) *strangers.Guard {
 	_, most := netio.Descriptors()
-	return strangers.New(strangers.Options{PerNetwork: f.MaxConnsPerIP, Total: most / 2, Trusted: trusted, Logger: log})
+	return strangers.New(strangers.Options{PerNetwork: f.MaxConnsPerIP, Total: most / 2, Trusted: trusted, Wrong: wrong, Logger: log})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
+	"github.com/farwire/farwire/internal/attempts"
 )
 
 type serve struct {
@@ -78,7 +79,8 @@ func (s *serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer ln.Close()
-	admin, err := s.admin(clientAddr, log)
+	wrong := new(attempts.Counter) // of all listeners
+	admin, err := s.admin(clientAddr, wrong, log)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,7 @@ func (s *serve) Run(ctx context.Context) error {
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
 	server := newServer(asteriskForm(s.withScheme(spans.handler(gateway.ForwardProxy(handler)))), log)
-	unknown := s.guard(s.trusted, log)
+	unknown := s.guard(s.trusted, wrong, log)
 	guardServer(server, unknown)
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -48,9 +49,29 @@ func (v Verdict) Seconds() string {
 	return strconv.Itoa(max(1, int(math.Ceil(v.RetryAfter.Seconds()))))
 }
 
-// Refused notes wrong credentials and writes one line, at most once a second and
+type shared struct{}
+
+// Share returns a context in whose requests wrong credentials count in c, whoever
+// refuses them.
+func (c *Counter) Share(ctx context.Context) context.Context {
+	return context.WithValue(ctx, shared{}, c)
+}
+
+// Sharing returns ctx for what a connection asks: with the Counter that its listener
+// shares, if it does.
+func Sharing(ctx context.Context, conn net.Conn) context.Context {
+	if of, ok := conn.(interface{ Attempts() *Counter }); ok {
+		return of.Attempts().Share(ctx)
+	}
+	return ctx
+}
+
+// Refused notes wrong credentials in the Counter that ctx shares, else in c, and writes one line, at most once a second and
 // network, with the address that they came from and what else the log shall say.
 func (c *Counter) Refused(ctx context.Context, log *slog.Logger, remote netip.Addr, args ...any) Verdict {
+	if all, ok := ctx.Value(shared{}).(*Counter); ok {
+		c = all
+	}
 	v := c.Note(remote, time.Now())
 	if v.Warn {
 		client := ""

@@ -36,6 +36,10 @@ type Options struct {
 	Total      int            // of all networks; at most 0: no limit
 	Trusted    []netip.Prefix // proxies: their connections do not count for a network, and may be idle for longer
 	Logger     *slog.Logger
+
+	// Wrong counts the wrong credentials of all connections together, whatever they are
+	// meant for. Nil: the guard has a Counter of its own.
+	Wrong *attempts.Counter
 }
 
 // IdleTimeout is how long a connection that has shown no key may be idle between
@@ -53,7 +57,12 @@ type Guard struct {
 }
 
 // New returns a Guard.
-func New(o Options) *Guard { return &Guard{o: o, of: make(map[netip.Prefix]*queue)} }
+func New(o Options) *Guard {
+	if o.Wrong == nil {
+		o.Wrong = new(attempts.Counter)
+	}
+	return &Guard{o: o, of: make(map[netip.Prefix]*queue)}
+}
 
 // A queue holds connections in the order in which they have waited, those whose
 // request is being served apart, so that a flood of either kind costs no search.
@@ -108,6 +117,9 @@ func (c *Conn) Socket() *net.TCPConn { return c.TCPConn }
 
 // KeyShown ends every bound: a valid key, or an agent's secret, was shown.
 func (c *Conn) KeyShown() { c.guard.forget(c) }
+
+// Attempts returns the Counter of the wrong credentials that the connection shows.
+func (c *Conn) Attempts() *attempts.Counter { return c.guard.o.Wrong }
 
 // Close closes the connection.
 func (c *Conn) Close() error {
@@ -251,10 +263,11 @@ func (g *Guard) Len() int {
 	return g.all.len()
 }
 
-// ConnContext is for [http.Server.ConnContext]: requests that show a key say so.
+// ConnContext is for [http.Server.ConnContext]: requests that show a key say so, and
+// those that show a wrong one count together.
 func (g *Guard) ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if c := accepted(conn); c != nil {
-		return upgrade.WithKeyShown(ctx, c.KeyShown)
+		return upgrade.WithKeyShown(attempts.Sharing(ctx, c), c.KeyShown)
 	}
 	return ctx
 }
