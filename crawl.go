@@ -331,7 +331,7 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 	p = publicCrawl(err)
 	r.Code, r.Err = p.Event, err
 	if p.Class == fault.Internal {
-		c.g.o.Logger.WarnContext(c.session.ctx, "internal error", "session", c.session.ID, "kind", c.session.Kind, "err", err)
+		c.g.o.warnInternal(c.session.ctx, err, "session", c.session.ID, "kind", c.session.Kind)
 	}
 	return p, true
 }

@@ -186,9 +186,33 @@ func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.face(
 func (o *Options) face(err error) publicError {
 	p := public(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {
-		o.Logger.Warn("internal error", "err", err)
+		o.warnInternal(context.Background(), err)
 	}
 	return p
+}
+
+// warnInternal says in the log what only the operator can mend. A line that a stranger
+// caused is written at Debug alone where too many came from there.
+func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
+	level := slog.LevelWarn
+	if errors.As(err, new(*oftenError)) {
+		level = slog.LevelDebug
+	}
+	o.Logger.Log(ctx, level, "internal error", append(args, "err", fault.OneLine(err.Error()))...)
+}
+
+// An oftenError is the host's, and a stranger has caused it too often for the log.
+type oftenError struct{ error }
+
+func (e *oftenError) Unwrap() error { return e.error }
+
+// often marks an error of the host that a stranger causes as often as he likes, unless
+// the log may have this one.
+func (g *Gateway) often(remote netip.Addr, err error) error {
+	if errors.As(err, new(*Refusal)) || fault.ClassOf(err) != fault.Internal || g.writesCause(remote) {
+		return err
+	}
+	return &oftenError{err}
 }
 
 // writeError answers with an error and the headers that belong to it.
@@ -310,8 +334,8 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 	}
 }
 
-// writesCause reports whether the cause of a stranger's refusal stands in the log at
-// Info, which a stranger could have written as often as he likes: of one address ten in
+// writesCause reports whether the cause of a stranger's refusal, or an error of the host
+// that a stranger causes, stands in the log at Info or above, which a stranger could have written as often as he likes: of one address ten in
 // a minute do, and then one a second.
 func (g *Gateway) writesCause(remote netip.Addr) bool {
 	v := g.causes.Note(remote, time.Now())

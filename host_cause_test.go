@@ -75,52 +75,66 @@ func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
 	}
 }
 
-// A stranger whom the host's Authenticator refuses with a cause has few lines written,
-// however often he comes; another address has its own.
+// A stranger whom the host's Authenticator refuses with a cause, or for whom it fails, has
+// few lines written, and short ones, however often he comes; another address has its own.
 func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
-		gw, err := farwire.New(farwire.Options{
-			Logger: slog.New(slog.NewTextHandler(log, nil)), // Info and above, as an operator has it
-			Auth: authFunc(func(context.Context, farwire.Credentials) (farwire.Principal, error) {
-				return farwire.Principal{}, &farwire.Refusal{Message: "budget used up", Err: errors.New("table 7")}
-			}),
+	far := strings.Repeat("far ", 1000)
+	for name, c := range map[string]struct {
+		principal    farwire.Principal
+		err          error
+		status       int
+		told, logged string
+		cause        string
+	}{
+		"refusal":    {farwire.Principal{}, &farwire.Refusal{Message: "budget used up", Err: errors.New("table 7")}, 403, "budget used up", "refused by the host", "table 7"},
+		"failure":    {farwire.Principal{}, errors.New("table 7 is " + far), 500, "internal error", `level=WARN msg="internal error"`, "authenticator: table 7"},
+		"no subject": {farwire.Principal{KeyID: "k"}, nil, 500, "internal error", `level=WARN msg="internal error"`, "without a subject"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := new(logBuffer)
+				gw, err := farwire.New(farwire.Options{
+					Logger: slog.New(slog.NewTextHandler(log, nil)), // Info and above, as an operator has it
+					Auth:   authFunc(func(context.Context, farwire.Credentials) (farwire.Principal, error) { return c.principal, c.err }),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask := func(h http.Handler, address string) {
+					r := httptest.NewRequest(http.MethodGet, "/", nil)
+					r.Header.Set("X-API-Key", testKey)
+					r.RemoteAddr = net.JoinHostPort(address, "4000")
+					w := httptest.NewRecorder()
+					if h.ServeHTTP(w, r); w.Code != c.status || !strings.Contains(w.Body.String(), c.told) {
+						t.Fatalf("got %d %s", w.Code, w.Body)
+					}
+				}
+				lines := func() int { return strings.Count(log.String(), c.logged) }
+				log.reset()
+				surfaces := []http.Handler{gw.Usage(), gw.Network(), gw.SessionsHandler(), gw.SitesHandler()}
+				for i := range 200 { // an IPv6 client has a whole /64
+					ask(surfaces[i%len(surfaces)], fmt.Sprintf("2001:db8:1:2::%x", i))
+				}
+				if n := lines(); n != 10 || len(log.String()) > 10*1200 {
+					t.Errorf("%d lines of 200 refusals at once, want 10; %d bytes", n, len(log.String()))
+				}
+				log.reset()
+				for range 5 {
+					time.Sleep(time.Second)
+					ask(gw.Usage(), "2001:db8:1:2::1")
+					ask(gw.Usage(), "2001:db8:1:2::2")
+				}
+				if n := lines(); n != 5 {
+					t.Errorf("%d lines in five seconds more, want 5", n)
+				}
+				log.reset()
+				ask(gw.Usage(), "2001:db8:1:3::1")
+				if n := lines(); n != 1 || !strings.Contains(log.String(), c.cause) {
+					t.Errorf("another address has %d lines:\n%s", n, log)
+				}
+			})
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ask := func(h http.Handler, address string) {
-			r := httptest.NewRequest(http.MethodGet, "/", nil)
-			r.Header.Set("X-API-Key", testKey)
-			r.RemoteAddr = net.JoinHostPort(address, "4000")
-			w := httptest.NewRecorder()
-			if h.ServeHTTP(w, r); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "budget used up") {
-				t.Fatalf("got %d %s", w.Code, w.Body)
-			}
-		}
-		lines := func() int { return strings.Count(log.String(), "refused by the host") }
-		surfaces := []http.Handler{gw.Usage(), gw.Network(), gw.SessionsHandler(), gw.SitesHandler()}
-		for i := range 200 { // an IPv6 client has a whole /64
-			ask(surfaces[i%len(surfaces)], fmt.Sprintf("2001:db8:1:2::%x", i))
-		}
-		if n := lines(); n != 10 {
-			t.Errorf("%d lines of 200 refusals at once, want 10", n)
-		}
-		log.reset()
-		for range 5 {
-			time.Sleep(time.Second)
-			ask(gw.Usage(), "2001:db8:1:2::1")
-			ask(gw.Usage(), "2001:db8:1:2::2")
-		}
-		if n := lines(); n != 5 {
-			t.Errorf("%d lines in five seconds more, want 5", n)
-		}
-		log.reset()
-		ask(gw.Usage(), "2001:db8:1:3::1")
-		if n := lines(); n != 1 || !strings.Contains(log.String(), "table 7") {
-			t.Errorf("another address has %d lines:\n%s", n, log)
-		}
-	})
+	}
 }
 
 // A caller who is known has each line written: all may come from one address, a proxy's

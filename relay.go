@@ -256,7 +256,7 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 	default:
 		r.Code = e.Close
 		if e.Class == fault.Internal {
-			g.o.Logger.WarnContext(s.ctx, "internal error", "session", s.ID, "kind", s.Kind, "err", err)
+			g.o.warnInternal(s.ctx, err, "session", s.ID, "kind", s.Kind)
 		}
 		m := errorMessage{Type: "error", Message: e.Text, Code: e.Code}
 		if e.RetryAfter > 0 {
