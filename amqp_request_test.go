@@ -54,7 +54,7 @@ func jsonText(t testing.TB, v any) string {
 	return string(b)
 }
 
-func TestAMQP_RequestThatMakesNoSense_400NamesTheField(t *testing.T) {
+func TestAMQP_InvalidRequest_400NamesTheField(t *testing.T) {
 	cert, key := pair(t)
 	_, other := pair(t)
 	deep := strings.Repeat(`{"a": `, 10) + "1" + strings.Repeat("}", 10)

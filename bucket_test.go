@@ -28,7 +28,7 @@ func (l *bucketLog) Take(_ context.Context, p farwire.Principal, b farwire.Bucke
 	return farwire.Quota{Limit: -1, Remaining: -1}, nil
 }
 
-func TestLimiter_EachWayIn_IsToldThePrincipalAndTheBucket(t *testing.T) {
+func TestLimiter_EachEndpoint_GetsPrincipalAndBucket(t *testing.T) {
 	l := new(bucketLog)
 	w := newProxyWorld(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(o *farwire.Options) {
 		o.Limiter = l

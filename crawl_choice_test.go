@@ -38,8 +38,8 @@ func guardedSite(t *testing.T) (site *httptest.Server, seen func() map[string]ht
 	}
 }
 
-// TestCrawl_Choice_Obeyed: what a message chooses is what is fetched and sent.
-func TestCrawl_Choice_Obeyed(t *testing.T) {
+// TestCrawl_Choice_IsFollowed: what a message chooses is what is fetched and sent.
+func TestCrawl_Choice_IsFollowed(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Storage = newFolder(t, t.TempDir()) })
 	site, seen := guardedSite(t)
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"exclude":["/a*"],"headers":{"Accept-Language":"de"}}`, site.URL))
@@ -145,8 +145,8 @@ func TestCrawl_Signals_Refused(t *testing.T) {
 	}
 }
 
-// TestCrawl_PagesLost_Said: a site that does not serve all of its pages.
-func TestCrawl_PagesLost_Said(t *testing.T) {
+// TestCrawl_PagesLost_AreReported: a site that does not serve all of its pages.
+func TestCrawl_PagesLost_AreReported(t *testing.T) {
 	w := newWorld(t)
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/a" {

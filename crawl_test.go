@@ -16,7 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestCrawl(t *testing.T) {
+func TestCrawl_ThreePages_StreamsLogsAndResult(t *testing.T) {
 	w, s := newWorld(t), newSite(t, threePages)
 	h := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":50,"descLength":500,"enableAutoUpdate":false}`, s.URL)).hear()
 	if h.code != 1000 || h.reason != "" {
@@ -54,7 +54,7 @@ func (w *world) wantLog(pattern string) {
 	w.t.Errorf("no line of the log matches %s:\n%s", pattern, w.log)
 }
 
-func TestCrawl_Formats(t *testing.T) {
+func TestCrawl_FormatIndex_ResultIsAnIndex(t *testing.T) {
 	w, s := newWorld(t), newSite(t, threePages)
 	h := w.crawl(fmt.Sprintf(`{"url":%q,"format":"index"}`, s.URL)).hear()
 	r := h.one(t, "result").Content

@@ -72,8 +72,8 @@ func TestErrorClasses_EachRow_IsWhole(t *testing.T) {
 	}
 }
 
-// TestErrorAnswers_SayThatTheyAreTheGateways tells our own refusals from a target's.
-func TestErrorAnswers_SayThatTheyAreTheGateways(t *testing.T) {
+// TestErrorAnswers_EachEndpoint_CarryXFarwireFrom tells our own refusals from a target's.
+func TestErrorAnswers_EachEndpoint_CarryXFarwireFrom(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/ws", "/amqp", "/ws/crawl", "/network", "/usage", "/auth/token"} {
 		resp, err := http.Get("http://" + w.ln.Addr().String() + path)

@@ -142,7 +142,7 @@ func TestForwardProxy_OtherRequest_GoesToNext(t *testing.T) {
 	}
 }
 
-func TestForwardProxy_Credentials(t *testing.T) {
+func TestForwardProxy_CredentialsMissingOrInvalid_Answers407(t *testing.T) {
 	w := newProxyWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "hello") }))
 	open := newProxyWorld(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("an open proxy") }), func(o *farwire.Options) { o.Auth = nil })
 	for _, c := range []struct {
@@ -295,7 +295,7 @@ func TestForwardProxy_WebSocket_OfAnAbsoluteURL(t *testing.T) {
 	w.log.wait(t, "kind=relay", "subject=alice")
 }
 
-func TestForwardProxy_HTTP2(t *testing.T) {
+func TestForwardProxy_HTTP2Connect_CarriesBytes(t *testing.T) {
 	w := newProxyWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "target") }))
 	front := httptest.NewUnstartedServer(w.server.Config.Handler)
 	front.EnableHTTP2 = true

@@ -130,7 +130,7 @@ func rawSOCKS(t *testing.T, server, bytes string) string {
 	return string(b)
 }
 
-func TestServeSOCKS_Replies(t *testing.T) {
+func TestServeSOCKS_EachFailure_HasItsReply(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +184,7 @@ func TestServeSOCKS_Replies(t *testing.T) {
 	}
 }
 
-func TestServeSOCKS_Credentials(t *testing.T) {
+func TestServeSOCKS_CredentialsMissingOrInvalid_IsRefused(t *testing.T) {
 	target := newTCPTarget(t, func(*net.TCPConn) { t.Error("an open proxy") })
 	w := newProxyWorld(t, http.NotFoundHandler())
 	open := newProxyWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Auth = nil })

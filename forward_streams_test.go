@@ -22,7 +22,7 @@ import (
 
 // Many tunnels share one connection of HTTP/2: each carries its own bytes, a stalled
 // one holds up no other, and one that is given up ends alone.
-func TestForwardProxy_HTTP2_ManyTunnelsOfOneConnection(t *testing.T) {
+func TestForwardProxy_HTTP2ManyTunnels_ShareAConnection(t *testing.T) {
 	const tunnels = 60
 	w := newProxyWorld(t, http.NotFoundHandler())
 	front := httptest.NewUnstartedServer(w.server.Config.Handler)

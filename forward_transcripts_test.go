@@ -163,7 +163,7 @@ func compareTranscript(t testing.TB, file string, lines []string) {
 	}
 }
 
-func TestForwardProxy_Transcripts(t *testing.T) {
+func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 	exit, asked := namedTargets(t)
 	w := newProxyWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Agents = exit })
 	socks := w.socks()

@@ -46,7 +46,7 @@ func TestRelay_HoldHandler_ReturnsAtTheSessionsEnd(t *testing.T) {
 	}
 }
 
-func TestHealth_Endpoints(t *testing.T) {
+func TestHealth_Draining_Answers503(t *testing.T) {
 	w := newWorld(t)
 	resp := w.do("GET", "/healthz")
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != `{"ok":true}` {
@@ -88,7 +88,7 @@ func TestMethods_NotAllowed_IsRefused(t *testing.T) {
 	}
 }
 
-func TestStatsAndUsage(t *testing.T) {
+func TestStats_SessionsOfTwoRelays_AreInUsageToo(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Limits = farwire.Limits{Rate: 0.01, Burst: 7, Sessions: 3} })
 	url := newTarget(t, echo)
 	p := w.connected(url, "")
@@ -142,7 +142,7 @@ func waitFor(t *testing.T, ok func() bool) {
 	}
 }
 
-func TestNetwork(t *testing.T) {
+func TestNetwork_PoolOrOtherSelector_ListsAgentsOr404(t *testing.T) {
 	w := newWorld(t)
 	wantDetail(t, w.do("GET", "/network"), 401, "API key missing")
 	wantDetail(t, w.do("GET", "/network", "X-API-Key: "+testKey), 404, "does not list")
@@ -162,8 +162,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestLog_SecretsEverywhere_HoldsNone plants secrets everywhere and looks for them.
-func TestLog_SecretsEverywhere_HoldsNone(t *testing.T) {
+// TestLog_SecretsEverywhere_AreLeftOut plants secrets everywhere and looks for them.
+func TestLog_SecretsEverywhere_AreLeftOut(t *testing.T) {
 	w := newWorld(t)
 	secrets := []string{testKey, "header-canary", "cookie-canary", "proxy-canary", "user-canary", "query-canary", "wrong-key-canary-0123"}
 	url := newTarget(t, echo)

@@ -23,7 +23,7 @@ const boom = "boom in table 7 of the host"
 
 // Each part of a host panics: the caller is told within the protocols, the log has it
 // whole, and the process goes on.
-func TestHost_PartPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
+func TestHost_PartPanics_CallerGetsErrorLogHasPanic(t *testing.T) {
 	parts := map[string]func(o *farwire.Options, fail func() error){
 		"slots": func(o *farwire.Options, fail func() error) {
 			o.Limits = farwire.Limits{Sessions: 1, Streams: 1, Crawls: 1}
@@ -118,7 +118,7 @@ func panicsIn(method string) *memorySites {
 }
 
 // What is asked of the site store outside a crawl panics: who asks is told.
-func TestSiteStore_MethodPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
+func TestSiteStore_MethodPanics_CallerGetsErrorLogHasPanic(t *testing.T) {
 	for _, method := range []string{"Enrolled", "MakeDue", "Sites", "Remove", "Count"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +160,7 @@ type lookupPanics struct{ farwire.Authenticator }
 
 func (lookupPanics) Lookup(context.Context, string) (farwire.Principal, error) { panic(boom) }
 
-func TestToken_LookupPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
+func TestToken_LookupPanics_CallerGetsErrorLogHasPanic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *farwire.Options) { o.Auth = lookupPanics{o.Auth} })
 	for _, got := range w.refusalsTo(w.token(t, testKey)) {
@@ -172,7 +172,7 @@ func TestToken_LookupPanics_CallerIsToldAndTheLogHasIt(t *testing.T) {
 }
 
 // A renderer's panic ends the crawl whose page it is, and no other.
-func TestCrawl_RendererPanics_ClientIsToldAndOthersGoOn(t *testing.T) {
+func TestCrawl_RendererPanics_ClientGetsErrorOthersGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Crawl.Render = browser(func(farwire.RenderPage) (farwire.Rendered, error) { panic(boom) })

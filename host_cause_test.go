@@ -212,7 +212,7 @@ func (refusingStorage) Save(context.Context, farwire.File) (string, error) {
 	return "", &farwire.Refusal{Message: "the plan hosts no files", Err: errors.New("table 7 at 10.0.0.7")}
 }
 
-func TestCrawl_StorageRefuses_ClientIsToldWhy(t *testing.T) {
+func TestCrawl_StorageRefuses_ClientGetsTheReason(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Storage = refusingStorage{} })
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q}`, newSite(t, threePages).URL))
 	if h.code != 1000 || h.one(t, "result").Content == "" || !strings.Contains(h.logs(), "The file could not be hosted: the plan hosts no files") ||

@@ -143,9 +143,9 @@ func (w *world) refusalsTo(key string) (all []told) {
 	return all
 }
 
-// TestHost_RefusesOddly_CallerIsToldWithinTheProtocols has each part of a host refuse
+// TestHost_InvalidRefusal_AnswersWithinTheProtocols has each part of a host refuse
 // with values that no protocol can carry, and with errors that it did not make.
-func TestHost_RefusesOddly_CallerIsToldWithinTheProtocols(t *testing.T) {
+func TestHost_InvalidRefusal_AnswersWithinTheProtocols(t *testing.T) {
 	var none *farwire.Refusal
 	long := strings.Repeat("x", 1<<20)
 	internal := told{status: 500, close: 1011, code: "internal", text: "internal error"}

@@ -27,7 +27,7 @@ func (w *world) hostedAt(t *testing.T, key, url, more string) string {
 
 // The names hang on a secret that is kept: the same after a restart, others where
 // the secret is another one, and nothing in them is a hash of what strangers know.
-func TestHosted_Names_HangOnAKeptSecret(t *testing.T) {
+func TestHosted_Names_DependOnTheStoredSecret(t *testing.T) {
 	s := newSite(t, threePages)
 	dir := t.TempDir()
 	world := func(o farwire.Options) *world {

@@ -135,7 +135,7 @@ func TestImports_OfEachPackage_PointOneWay(t *testing.T) {
 	}
 }
 
-func TestImports_Rules(t *testing.T) {
+func TestImports_EachRule_AllowsOrForbids(t *testing.T) {
 	const root = modulePath
 	for _, c := range []struct {
 		from, to string

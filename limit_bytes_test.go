@@ -143,7 +143,7 @@ func (c *tally) read() string {
 
 // The limiter hears of running sessions every few seconds, once of each byte, also
 // when it could not be told for a while.
-func TestBytesPerDay_CountedElsewhere_ToldOfEachByteOnce(t *testing.T) {
+func TestBytesPerDay_CountedElsewhere_EachByteCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &tally{Limiter: farwire.NewLimiter()}
 		w := newBubble(t, func(conn net.Conn) { echo(upgradeAt(t, conn)) }, func(o *farwire.Options) {

@@ -67,7 +67,7 @@ func TestOpen_Session_IsCountedListedAndLogged(t *testing.T) {
 	}
 }
 
-func TestOpen_Refusals(t *testing.T) {
+func TestOpen_Refused_ErrorSaysWhy(t *testing.T) {
 	refused := func(p farwire.Principal, o farwire.OpenOptions, edit ...func(*farwire.Options)) error {
 		t.Helper()
 		w := newPathWorld(t, http.NotFoundHandler(), edit...)

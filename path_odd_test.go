@@ -145,7 +145,7 @@ func TestPathForm_InterimAnswersAndTrailers_AreConfined(t *testing.T) {
 	}
 }
 
-func TestPathForm_AnswersThatAreNone_AreTheTargetsFault(t *testing.T) {
+func TestPathForm_InvalidAnswer_IsTheTargetsFault(t *testing.T) {
 	for _, answer := range []string{
 		"HTTP/1.1 099 Low\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 000 Zero\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nraw",
 		"HTTP/1.1 1000 High\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "\r\n", "SSH-2.0-x\r\n", "HTTP/1.1 200 OK\r\nNo colon\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\x00b\r\n\r\n",

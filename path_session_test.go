@@ -22,7 +22,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-func TestPathForm_Refusals(t *testing.T) {
+func TestPathForm_Refused_AnswersStatusAndCode(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

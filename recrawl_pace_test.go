@@ -240,8 +240,8 @@ func TestCrawl_EnrolledSite_LeavesTheFileToRecrawls(t *testing.T) {
 	})
 }
 
-// TestCrawl_SitesLimitReached_IsToldAtTheFirstPage: who has no room for a site is told at its first page.
-func TestCrawl_SitesLimitReached_IsToldAtTheFirstPage(t *testing.T) {
+// TestCrawl_SitesLimitReached_ErrorAtTheFirstPage: who has no room for a site is told at its first page.
+func TestCrawl_SitesLimitReached_ErrorAtTheFirstPage(t *testing.T) {
 	inCircle(t, func(c *circle) {
 		c.site.set(func(s *changing) {
 			s.pages["/more/"] = page("More", "There is more to read here.", "/more/a", "/more/b")

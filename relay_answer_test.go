@@ -122,7 +122,7 @@ func TestRelay_101_SpelledAsTheStandardHasIt(t *testing.T) {
 	}
 }
 
-func TestRelay_Redirects(t *testing.T) {
+func TestRelay_Redirects_AreFollowedToALimit(t *testing.T) {
 	w := newWorld(t)
 	heads := make(chan string, 4)
 	final := newRawTarget(t, func(conn net.Conn, head string) {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestConnectMessage holds every field of the connect message to what arrives
+// TestConnectMessage_EachField_ReachesTheTarget holds every field of the connect message to what arrives
 // at the target.
-func TestConnectMessage(t *testing.T) {
+func TestConnectMessage_EachField_ReachesTheTarget(t *testing.T) {
 	w := newWorld(t)
 	type seen struct{ line, host, headers string }
 	requests := make(chan seen, 1)

@@ -22,7 +22,7 @@ func acceptKey(key string) string {
 }
 
 // Both sides send frames before they are told that the session is connected.
-func TestRelay_FramesAroundConnected_NoneIsLost(t *testing.T) {
+func TestRelay_FramesAroundConnected_AllArrive(t *testing.T) {
 	w := newWorld(t)
 	early := func() []byte {
 		p := &peer{t: t}

@@ -206,7 +206,7 @@ func (c *lostConn) Read(b []byte) (int, error) {
 }
 
 // permessage-deflate in the forms that there are.
-func TestTranscripts_Compression(t *testing.T) {
+func TestTranscripts_Compression_StayTheSame(t *testing.T) {
 	w := newWorld(t)
 	offered := func(name, answer string, then func(*transcript)) {
 		t.Run(name, func(t *testing.T) {

@@ -159,7 +159,7 @@ func (tr *transcript) asked(of *witness) {
 	}
 }
 
-func TestRelay_Transcripts(t *testing.T) {
+func TestRelay_Transcripts_StayTheSame(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	refused := "ws://" + harness.FreeAddr(t) + "/"

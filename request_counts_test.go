@@ -61,7 +61,7 @@ func TestBody_AnnouncesTooMuch_413AtOnce(t *testing.T) {
 
 // Frames that carry nothing count on the wire: a client without a key has no more held
 // of it than 128 KiB.
-func TestFirstMessage_FramesOfNothing_RefusedAt128KiB(t *testing.T) {
+func TestFirstMessage_EmptyFrames_RefusedAt128KiB(t *testing.T) {
 	w := newWorld(t)
 	url := newTarget(t, echo)
 	client := &peer{t: t, mask: true}

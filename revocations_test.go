@@ -8,7 +8,7 @@ import (
 	"github.com/farwire/farwire"
 )
 
-func TestEndRevoked_KeyGoneAtOneGateway_IsGoneAtAll(t *testing.T) {
+func TestEndRevoked_KeyGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
 	const stays, goes = "0123456789abcdef-stays", "0123456789abcdef-goes"
 	all := map[string]farwire.Principal{stays: {Subject: "alice"}, goes: {Subject: "bob"}}
 	bus := new(farwire.LocalBus)

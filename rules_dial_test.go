@@ -82,7 +82,7 @@ func (s oldAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, 
 	return s.exit.SelectAgent(ctx, q)
 }
 
-func TestRules_AgentsThatKnowNone_PassedOver(t *testing.T) {
+func TestRules_AgentsWithoutRules_AreSkipped(t *testing.T) {
 	target := newTarget(t, echo)
 	for name, c := range map[string]struct {
 		allow, deny []string

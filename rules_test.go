@@ -317,7 +317,7 @@ func TestEndRevoked_KeyGone_SessionEnds(t *testing.T) {
 	}
 }
 
-func TestWeakKey(t *testing.T) {
+func TestWeakKey_RepeatedText_IsWeak(t *testing.T) {
 	for key, weak := range map[string]bool{
 		strings.Repeat("a", 32):            true,
 		"abcabcabcabcabcabc":               true,

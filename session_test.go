@@ -120,7 +120,7 @@ func TestEndWhere_StreamAndRecrawlKinds_ErrorEvent(t *testing.T) {
 	s.ends()
 }
 
-func TestSessions_Methods(t *testing.T) {
+func TestSessions_OtherMethod_Answers405(t *testing.T) {
 	w := newWorld(t)
 	for _, h := range []http.Handler{w.gw.SessionsHandler(), w.gw.AllSessionsHandler()} {
 		r := httptest.NewRecorder()

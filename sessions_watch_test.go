@@ -169,9 +169,9 @@ func TestTrace_Refused_SaysWho(t *testing.T) {
 	}
 }
 
-// TestLabels_ReachLogTraceAndSelector has the host's own words on a caller go with
+// TestLabels_OfAPrincipal_ReachLogTraceAndSelector has the host's own words on a caller go with
 // its sessions.
-func TestLabels_ReachLogTraceAndSelector(t *testing.T) {
+func TestLabels_OfAPrincipal_ReachLogTraceAndSelector(t *testing.T) {
 	labels := map[string]string{"team": "odds", "plan": "gold"}
 	keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Labels: labels}})
 	if err != nil {

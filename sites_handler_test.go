@@ -14,8 +14,8 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// TestSites_ListAndLeave: callers see their own sites, and leave no other.
-func TestSites_ListAndLeave(t *testing.T) {
+// TestSites_OtherCallers_AreNeitherListedNorLeft: callers see their own sites, and leave no other.
+func TestSites_OtherCallers_AreNeitherListedNorLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sites := &memorySites{}
 		gw, err := farwire.New(farwire.Options{

@@ -74,7 +74,7 @@ func TestFolder_BadOptions_AreRefused(t *testing.T) {
 	}
 }
 
-func TestFolder(t *testing.T) {
+func TestFolder_FileSaved_IsServed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "for it")
 	s := newFolder(t, dir)
 	const text = "# Ünicode\n\n> https://example.com/\n"

@@ -262,9 +262,9 @@ func TestRelay_AgentFails_TriesTheNext(t *testing.T) {
 	}
 }
 
-// TestRelay_AgentFails_ClientIsToldWithoutAddresses: a client is told what is wrong with the agent, without
+// TestRelay_AgentFails_ErrorNamesNoAddress: a client is told what is wrong with the agent, without
 // addresses; the log has all of it.
-func TestRelay_AgentFails_ClientIsToldWithoutAddresses(t *testing.T) {
+func TestRelay_AgentFails_ErrorNamesNoAddress(t *testing.T) {
 	for want, err := range map[string]error{
 		"agent overloaded":   &net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(10, 9, 8, 7)}, Err: os.NewSyscallError("socket", syscall.EMFILE)},
 		"agent lost":         errors.New("session shutdown by 10.9.8.7"),

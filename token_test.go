@@ -86,7 +86,7 @@ func fromAnywhere(o *farwire.Options) {
 	}
 }
 
-func TestToken_Claims(t *testing.T) {
+func TestToken_Claims_AreThoseOfTheContract(t *testing.T) {
 	w := newWorld(t, withTokenKey)
 	token := w.token(t, testKey)
 	header, claims := part(t, token, 0), part(t, token, 1)

@@ -179,9 +179,9 @@ func TestTrace_DialFails_NamesTheClass(t *testing.T) {
 	}
 }
 
-// TestJoinTraces_Order joins traces: each sees the context of the one before, and ends
+// TestJoinTraces_Ends_ComeInReverseOrder joins traces: each sees the context of the one before, and ends
 // come in the opposite order.
-func TestJoinTraces_Order(t *testing.T) {
+func TestJoinTraces_Ends_ComeInReverseOrder(t *testing.T) {
 	var d diary
 	named := func(name string) *farwire.Trace {
 		in := func(ctx context.Context, what string) context.Context {

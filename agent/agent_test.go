@@ -16,7 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestQuery_Fits(t *testing.T) {
+func TestQuery_SlugsAndCountries_DecideWhatFits(t *testing.T) {
 	e := agent.Exit{ID: "farwire-de1", Slug: "de1", Country: "DE"}
 	for _, tc := range []struct {
 		name string
@@ -72,7 +72,7 @@ func TestDirect_Names_AreChecked(t *testing.T) {
 	}
 }
 
-func TestClassify(t *testing.T) {
+func TestClassify_EachErrorOfADial_HasItsFault(t *testing.T) {
 	op := func(err error) error {
 		return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 5}, Err: err}
 	}
@@ -109,7 +109,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestFaultString(t *testing.T) {
+func TestFault_String_IsOneWord(t *testing.T) {
 	if s := fmt.Sprint(agent.FaultAgent, agent.FaultTarget, agent.FaultPolicy, agent.Fault(9)); s != "agent target policy fault 9" {
 		t.Error(s)
 	}

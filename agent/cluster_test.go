@@ -214,7 +214,7 @@ func TestHop_HolderHasOnlyAHop_NotHere(t *testing.T) {
 	}
 }
 
-func TestPeer_Stranger_GetsNothing(t *testing.T) {
+func TestPeer_WithoutProof_GetsNothing(t *testing.T) {
 	const other = "fedcba9876543210fedcba9876543210-another"
 	d := new(agent.LocalDirectory)
 	_, srv := join(t, d, "holder", nil)

@@ -36,7 +36,7 @@ func TestConn_ThroughTunnel_BehavesAsNetConn(t *testing.T) {
 	})
 }
 
-func TestWaitRead(t *testing.T) {
+func TestConn_WaitRead_ReturnsWhenBytesCome(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	say := make(chan string)
 	addr := target(t, func(c *net.TCPConn) {

@@ -14,7 +14,7 @@ import (
 )
 
 // An agent says in words why it refuses a gateway.
-func TestWelcome_NotAsItShouldBe_IsRefused(t *testing.T) {
+func TestWelcome_Invalid_IsRefused(t *testing.T) {
 	for name, tc := range map[string]struct{ welcome, want string }{
 		"a later version":   {`{"version":2,"gateway":"g"}`, "the gateway speaks version 2 of the agent protocol and this agent version 1"},
 		"of other kinds":    {`{"version":2,"gateway":{"id":7},"link":"x","refused":{}}`, "the gateway speaks version 2 of the agent protocol and this agent version 1"},

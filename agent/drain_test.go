@@ -200,7 +200,7 @@ func TestRun_DrainTimeoutPasses_CutsSessions(t *testing.T) {
 // A link that its agent drains because it serves on elsewhere: a session that it carries
 // still is lost when the agent dies, and ended on purpose when the agent has waited long
 // enough.
-func TestDrain_OfAReplacedLink_DeathIsTold_FromAnEndOnPurpose(t *testing.T) {
+func TestDrain_ReplacedLinkDies_IsReportedAsLost(t *testing.T) {
 	const token = "token-of-agent-one"
 	only := record("one", token)
 	only.Exclusive = true

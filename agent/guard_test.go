@@ -112,7 +112,7 @@ var forbidden = []string{
 	"nat64.test", "isatap.test", "both.test",
 }
 
-func TestGuard_Table(t *testing.T) {
+func TestGuard_ForbiddenAddresses_AreRefused(t *testing.T) {
 	if len(forbidden) < 60 {
 		t.Fatalf("the table has only %d rows", len(forbidden))
 	}
@@ -166,7 +166,7 @@ func TestGuard_Table(t *testing.T) {
 	}
 }
 
-func TestGuard_EachKindOfAddress(t *testing.T) {
+func TestGuard_EachKindOfAddress_DialledOrRefused(t *testing.T) {
 	for _, tc := range []struct {
 		addrs   string
 		public  bool // may be dialled by anyone

@@ -120,7 +120,7 @@ func TestCluster_ExclusiveSlug_LastOneServes(t *testing.T) {
 
 // A record that one gateway loses is lost at the others, which have it in their files
 // still, until that gateway has it again.
-func TestCluster_RecordGoneAtOneGateway_IsGoneAtAll(t *testing.T) {
+func TestCluster_RecordGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
 	const token = "token-of-agent-one"
 	one, two := record("one", token), record("two", "token-of-agent-two")
 	d := new(agent.LocalDirectory)

@@ -148,7 +148,7 @@ func TestGuard_OwnListeners_AreNeverDialled(t *testing.T) {
 	}
 }
 
-func TestGuard_Ports(t *testing.T) {
+func TestGuard_PortsGiven_OthersAreRefused(t *testing.T) {
 	some, err := agent.ParsePorts([]string{"443", "8000-8100"})
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestRules_OfADial_HoldForTheAddressDialled(t *testing.T) {
 
 // An agent that does not say that it knows rules is passed over by a dial that
 // has some, and serves the others.
-func TestRules_AgentThatKnowsNone_IsPassedOver(t *testing.T) {
+func TestRules_AgentWithoutRules_IsSkipped(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	old, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {

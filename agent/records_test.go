@@ -58,7 +58,7 @@ func TestPool_SlugOfOwnExit_CannotBeTaken(t *testing.T) {
 
 // The record of a token says who its agent is, which need not claim anything; by
 // the shared secret it must.
-func TestRun_NoNameOfItsOwn_IsCalledAsItsRecord(t *testing.T) {
+func TestRun_NameLeftOut_HasThatOfItsRecord(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{Secret: secret, Records: []agent.Record{record("rec", "token-of-a-record")}})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)

@@ -23,7 +23,7 @@ func moving(t *testing.T, serve func(http.Handler) *httptest.Server) (near *agen
 
 // The only holder that is known does not hold the agent any more: the dial waits to hear
 // of the one that does.
-func TestRoute_AgentHasJustMoved_IsFoundWhenItIsTold(t *testing.T) {
+func TestRoute_AgentHasJustMoved_IsFoundWhenAnnounced(t *testing.T) {
 	near, d, held := moving(t, nil)
 	_, empty := join(t, d, "empty", nil)
 	old := held
@@ -35,8 +35,8 @@ func TestRoute_AgentHasJustMoved_IsFoundWhenItIsTold(t *testing.T) {
 	wantEcho(t, dial(t, e, target(t, echo)), "found")
 }
 
-// An exit stays good when nothing leads to it for a moment.
-func TestRoute_NothingLeadsThereForAMoment_ExitStaysGood(t *testing.T) {
+// An exit stays usable while no gateway announces its agent for a moment.
+func TestRoute_HolderUnknownForAMoment_ExitStaysUsable(t *testing.T) {
 	near, d, held := moving(t, nil)
 	e := selectOne(t, near, agent.Query{})
 	d.members["near"].Lost("holder")

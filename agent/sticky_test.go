@@ -223,7 +223,7 @@ func TestDialError_AgentUnavailable_OnlyWhenItTakesNoSessions(t *testing.T) {
 }
 
 // SelectAgent is safe beside agents that come and go.
-func TestSticky_Concurrently(t *testing.T) {
+func TestSticky_AgentsComeAndGo_SelectIsSafe(t *testing.T) {
 	p := poolOf(t, "a1", "b2")
 	var wg sync.WaitGroup
 	for range 4 {

@@ -142,7 +142,7 @@ func TestConsole_Files_KeepThePolicy(t *testing.T) {
 	}
 }
 
-func TestConsole_Headers(t *testing.T) {
+func TestConsole_EachFile_HasItsHeaders(t *testing.T) {
 	h := console.Handler(console.Options{})
 	_, page := ask(t, h, http.MethodGet, "/")
 	script := "/" + regexp.MustCompile(`assets/[0-9a-f]{16}/app\.js`).FindString(page)
@@ -230,7 +230,7 @@ func TestConsole_BelowAPrefix_IsTheSame(t *testing.T) {
 	}
 }
 
-func TestConsole_Options(t *testing.T) {
+func TestConsole_Options_AreWrittenIntoThePage(t *testing.T) {
 	for _, c := range []struct {
 		options      console.Options
 		gateway, key string

@@ -59,7 +59,7 @@ func inChi(own ...func(http.Handler) http.Handler) func(http.Handler) http.Handl
 // What hosts put around their handlers, and what our handlers work behind: all of
 // them, but behind a router that knows no CONNECT, before which the forward proxy
 // stands.
-func TestMiddlewareOfOthers_HandlersWork(t *testing.T) {
+func TestMiddleware_Compatible_HandlersWork(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	all := hosttest.Handlers()
 	routed := all[:len(all)-1]
@@ -106,7 +106,7 @@ func instrumented(next http.Handler) http.Handler {
 
 // A session's cookie lets people in, by a middleware that loads the session before
 // and stores it after.
-func TestMiddlewareOfOthers_SessionCookie_HandlersWork(t *testing.T) {
+func TestMiddleware_SessionCookie_HandlersWork(t *testing.T) {
 	sessions := scs.New()
 	signedIn := func(next http.Handler) http.Handler {
 		return sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -150,7 +150,7 @@ func TestMiddlewareOfOthers_SessionCookie_HandlersWork(t *testing.T) {
 }
 
 // What docs/embedding.md says cannot work does not.
-func TestMiddlewareOfOthers_WhatCannotWork(t *testing.T) {
+func TestMiddleware_Incompatible_HandlersFail(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	for name, c := range map[string]struct {
 		wrap  func(http.Handler) http.Handler

@@ -16,9 +16,9 @@ import (
 	"github.com/farwire/farwire/hosttest"
 )
 
-// TestNewGateway_HostsOwnTest is what a host writes to test its own part: here a
+// TestNewGateway_TraceOfTheHost_CountsBytes is what a host writes to test its own part: here a
 // Trace that counts the bytes of a tenant.
-func TestNewGateway_HostsOwnTest(t *testing.T) {
+func TestNewGateway_TraceOfTheHost_CountsBytes(t *testing.T) {
 	var carried atomic.Int64
 	gw := hosttest.NewGateway(t, farwire.Options{
 		Trace: &farwire.Trace{SessionEnd: func(_ context.Context, i farwire.SessionInfo, r farwire.SessionResult) {

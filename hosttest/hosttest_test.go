@@ -35,7 +35,7 @@ func TestRun_NoMiddleware_Passes(t *testing.T) {
 	hosttest.Run(t, hosttest.Host{Handlers: hosttest.Handlers()})
 }
 
-func TestCheck_HandlerUnknown_IsSaid(t *testing.T) {
+func TestCheck_HandlerUnknown_IsReported(t *testing.T) {
 	err := hosttest.Check(t.Context(), hosttest.Host{Handlers: []hosttest.Handler{"relais"}})
 	if err == nil || !strings.Contains(err.Error(), "relais") || !strings.Contains(err.Error(), "forward proxy") {
 		t.Errorf("the error is %v", err)
@@ -43,7 +43,7 @@ func TestCheck_HandlerUnknown_IsSaid(t *testing.T) {
 }
 
 // A middleware that cleans paths is found out.
-func TestCheck_PathCleaned_IsSaid(t *testing.T) {
+func TestCheck_PathCleaned_IsReported(t *testing.T) {
 	err := hosttest.Check(t.Context(), hosttest.Host{Handlers: []hosttest.Handler{hosttest.PathForm, hosttest.ForwardProxy}, Middleware: func(next http.Handler) http.Handler {
 		mux := http.NewServeMux()
 		mux.Handle("/", next)
@@ -56,7 +56,7 @@ func TestCheck_PathCleaned_IsSaid(t *testing.T) {
 
 // A middleware that keeps the body until the handler returns holds back an answer
 // without an end.
-func TestCheck_AnswerHeldBack_IsSaid(t *testing.T) {
+func TestCheck_AnswerHeldBack_IsReported(t *testing.T) {
 	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: time.Second, Handlers: []hosttest.Handler{hosttest.PathForm}, Middleware: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var kept bytes.Buffer

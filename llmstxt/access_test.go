@@ -142,7 +142,7 @@ func TestCrawl_IgnoreRobots_LiftsNoindex(t *testing.T) {
 	}
 }
 
-func TestCrawl_Signals(t *testing.T) {
+func TestCrawl_ContentSignals_AreReported(t *testing.T) {
 	refusing := doc("Refusing")
 	refusing.header = map[string]string{"Content-Signal": "search=yes, ai-input=no"}
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": refusing, "http://docs.test/b": doc("B"),

@@ -35,7 +35,7 @@ func TestCrawl_ManyPages_WorkersAreBusyFromTheBeginning(t *testing.T) {
 }
 
 // That a twin could not be read is said, whatever became of its other addresses.
-func TestTwin_Lost_IsSaid(t *testing.T) {
+func TestTwin_Lost_IsReported(t *testing.T) {
 	for _, found := range []bool{false, true} {
 		w := twinSite(4, func(int) (string, string) { return "", "" }, func(i int) string {
 			return map[bool]string{true: "/" + word(i) + "/index.html.md"}[found]

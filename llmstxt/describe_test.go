@@ -16,7 +16,7 @@ func one(t *testing.T, body string, o llmstxt.Options) llmstxt.Page {
 	return crawl(t, &web{pages: map[string]answer{"http://docs.test/": html(body)}}, "http://docs.test/", o).Pages[0]
 }
 
-func TestExcerpt(t *testing.T) {
+func TestExcerpt_EachKindOfPage_HasItsFirstParagraph(t *testing.T) {
 	const first = "<p>The gadget turns water into tea, which many people like.</p>"
 	for name, tt := range map[string]struct{ page, want string }{
 		"first paragraph": {"<title>Gadget</title><h1>Gadget</h1>" + first + "<p>It also makes coffee for those who do not.</p>",
@@ -158,7 +158,7 @@ func TestDescription_SharedByManyPages_IsLeftOut(t *testing.T) {
 	}
 }
 
-func TestTitles(t *testing.T) {
+func TestTitles_NameOfTheSite_IsLeftOut(t *testing.T) {
 	for name, tt := range map[string]struct {
 		titles []string // of /, /a, /b, /c
 		h1     []string
@@ -194,7 +194,7 @@ func TestTitles(t *testing.T) {
 	}
 }
 
-func TestSections(t *testing.T) {
+func TestSections_PathsOrMenus_NameThem(t *testing.T) {
 	sections := func(s *llmstxt.CrawledSite) string {
 		f, err := llmstxt.Parse(s.Render(llmstxt.Index), llmstxt.Index)
 		if err != nil {

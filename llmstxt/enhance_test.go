@@ -32,7 +32,7 @@ func enhance(s *llmstxt.CrawledSite, l llmstxt.Layout, o llmstxt.EnhanceOptions,
 	return out, log
 }
 
-func TestEnhance(t *testing.T) {
+func TestEnhance_PartsReworded_KeepTheStructure(t *testing.T) {
 	w := tangle(11, 60)
 	s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
 	for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {

@@ -39,7 +39,7 @@ func TestCrawl_BaseRedirects_ScopeFollows(t *testing.T) {
 	}
 }
 
-func TestCanonical(t *testing.T) {
+func TestCrawl_CanonicalLinks_OnePageIsKept(t *testing.T) {
 	page := func(title, canonical string, links ...string) answer {
 		a := doc(title, links...)
 		a.body = strings.Replace(a.body, "</head>", "<link rel=canonical href='"+canonical+"'></head>", 1)
@@ -126,7 +126,7 @@ func TestCrawl_XRobotsTag_IsKept(t *testing.T) {
 	}
 }
 
-func TestNewest(t *testing.T) {
+func TestNewest_SiteMaps_ReturnsTheLatestLastmod(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/robots.txt": {body: "Sitemap: http://docs.test/maps.xml"},
 		"http://docs.test/maps.xml":   {body: `<sitemapindex><sitemap><loc>/a.xml</loc></sitemap><sitemap><loc>/missing.xml</loc></sitemap></sitemapindex>`},

@@ -94,8 +94,8 @@ func TestTrustLastmod_TruthfulSitemap_SameFile(t *testing.T) {
 	}
 }
 
-// TestLastmod says whose word is taken.
-func TestLastmod(t *testing.T) {
+// TestLastmod_TrustedForATime_SparesRequests says whose word is taken.
+func TestLastmod_TrustedForATime_SparesRequests(t *testing.T) {
 	ago := func(d time.Duration) string { return time.Now().UTC().Add(-d).Format(time.RFC3339) }
 	honest := func(i int) string { return ago(week + time.Duration(i)*time.Hour + time.Minute) }
 	for name, tt := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 
 // What generators of manuals write that is not about a page.
 
-func TestExcerpt_GeneratedData_IsNoDescription(t *testing.T) {
+func TestExcerpt_GeneratedData_IsNotTaken(t *testing.T) {
 	for _, said := range []string{
 		"declaration: package: org.example.tea", "tree: package: org.example", "use: package: org.example, class: Pot",
 		"module: tea, version: 1.2", "use: package: a.b, class: Pots, interface: Lid.",
@@ -191,7 +191,7 @@ func TestSections_PageWithTheNavigation_IsInItsList(t *testing.T) {
 }
 
 // A description that only puts the title into words, as generators have it, says nothing.
-func TestExcerpt_TitleInWords_IsNoDescription(t *testing.T) {
+func TestExcerpt_TitleInWords_IsNotTaken(t *testing.T) {
 	for _, form := range []string{"API documentation for the Rust `%s` struct in crate `tea`.", "Learn how %s works here", "declaration: %s of many"} {
 		w := &web{pages: map[string]answer{}}
 		var links []string

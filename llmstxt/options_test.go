@@ -8,8 +8,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// A negative number is refused by its field's name, where it does not mean none.
-func TestOptions_NegativeNumber_RefusedByNameOrNone(t *testing.T) {
+// A negative number is refused by its field's name, where it does not mean no limit.
+func TestOptions_NegativeNumber_RefusedOrNoLimit(t *testing.T) {
 	for field, set := range map[string]func(*llmstxt.Options){
 		"MaxPages":      func(o *llmstxt.Options) { o.MaxPages = -1 },
 		"DescLength":    func(o *llmstxt.Options) { o.DescLength = -1 },

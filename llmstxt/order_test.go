@@ -170,7 +170,7 @@ func TestCrawl_StartBelowRoot_SaysWhatIsOutside(t *testing.T) {
 	}
 }
 
-func TestCrawl_IncludeAndExclude(t *testing.T) {
+func TestCrawl_IncludeAndExclude_DecideThePages(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	links := append(section(w, "docs", 5), section(w, "blog", 5)...)
 	w.pages["http://docs.test/docs/old/x"] = doc("Old")

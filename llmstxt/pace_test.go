@@ -76,7 +76,7 @@ func TestCrawl_RetryAfterIsTooLong_PageIsLost(t *testing.T) {
 	}
 }
 
-func TestCrawl_SiteLimitsRate_NoPageIsLost(t *testing.T) {
+func TestCrawl_SiteLimitsRate_EveryPageIsRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		status int
 		header map[string]string
@@ -136,7 +136,7 @@ func TestCrawl_RobotsAndSitemapRefused_AreAskedAgain(t *testing.T) {
 	})
 }
 
-func TestCrawl_PagesLost_AreSaid(t *testing.T) {
+func TestCrawl_PagesLost_AreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wide(12)
 		w.handler = func(r *http.Request) (answer, bool) {
@@ -216,7 +216,7 @@ func TestCrawl_PageDrips_Costs15Seconds(t *testing.T) {
 	})
 }
 
-func TestCrawl_Delay(t *testing.T) {
+func TestCrawl_DelayOrCrawlDelay_TheLongerCounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		robots string
 		delay  time.Duration

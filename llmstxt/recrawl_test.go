@@ -115,7 +115,7 @@ func TestRecrawl_OtherExcerptLength_RecordsAreNotUsed(t *testing.T) {
 
 const shell = `<!doctype html><title>App</title><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div><script src="/app.js"></script>`
 
-func TestRender(t *testing.T) {
+func TestRender_PagesWithoutText_AreRendered(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": html(shell), "http://docs.test/a": html(shell), "http://docs.test/b": html(shell + "<!-- b -->"), "http://docs.test/static": doc("Static")}}
 	var mu sync.Mutex
 	asked := map[string]string{}

@@ -210,7 +210,7 @@ func TestSections_LinkInASentenceFirst_StandsInItsList(t *testing.T) {
 	}
 }
 
-func TestSections_SentenceThatLeadsToAList_NamesNone(t *testing.T) {
+func TestSections_SentenceBeforeAList_IsNotAName(t *testing.T) {
 	for _, lead := range []string{"Builtins to do a task, like:", "And here is the full list:", "Lesen Sie bitte zuerst das:"} {
 		w := listed("", "<p>"+lead+"</p>", "<p>"+lead+" it:</p>", "<p>Now and then also "+lead+"</p>")
 		if got := contents(t, w, "http://docs.test/"); got != "Pages 9" {

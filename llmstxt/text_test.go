@@ -54,9 +54,9 @@ func TestText_Pages_AreRead(t *testing.T) {
 	}
 }
 
-// TestText_ForPrograms_IsNoPage: neither what a generator puts beside its pages
+// TestText_ForPrograms_IsNotListed: neither what a generator puts beside its pages
 // nor what only programs read.
-func TestText_ForPrograms_IsNoPage(t *testing.T) {
+func TestText_ForPrograms_IsNotListed(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/llms.txt", "/robots.txt", "/_sources/a.rst.txt", "/code.py", "/blob", "/a.txt")}}
 	for path, kind := range map[string]string{"/llms.txt": "text/plain", "/_sources/a.rst.txt": "text/plain", "/code.py": "text/plain", "/blob": "application/octet-stream", "/a.txt": "text/plain"} {
 		w.pages["http://docs.test"+path] = answer{header: map[string]string{"Content-Type": kind}, body: "Words\n\nWhat stands in " + path + " can be read by everybody who asks.\n"}

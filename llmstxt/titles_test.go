@@ -78,7 +78,7 @@ func TestSite_Title_PartOfAHost_IsItsOwn(t *testing.T) {
 	}
 }
 
-func TestTitles_HeadingOfSeveralPages_IsNoTitle(t *testing.T) {
+func TestTitles_HeadingOfSeveralPages_IsNotTaken(t *testing.T) {
 	w := titled("tea-1.0", "tea-1.0", "", "Data.Tea", "Data.Pot", "Data.Cup", "Data.Tea", "Data.Pot", "")
 	for i := range 6 {
 		at := "http://docs.test/" + word(i)

@@ -69,10 +69,10 @@ func TestTwin_OfEachKind_IsRead(t *testing.T) {
 	}
 }
 
-// TestTwin_ThatIsNone_IsNotTaken: HTML in place of Markdown, errors that come with
+// TestTwin_NotMarkdown_IsIgnored: HTML in place of Markdown, errors that come with
 // a status of 200, one text for all pages, a text about something else, and one
 // that is too large.
-func TestTwin_ThatIsNone_IsNotTaken(t *testing.T) {
+func TestTwin_NotMarkdown_IsIgnored(t *testing.T) {
 	named := func(i int) (string, string) {
 		return `<link rel=alternate type="text/markdown" href="/` + word(i) + `.md">`, ""
 	}
@@ -134,9 +134,9 @@ func TestTwin_SiteWithout_IsAskedThreeTimes(t *testing.T) {
 	}
 }
 
-// TestTwin_LinkedBesideItsPage_IsNoPage, as where pages have a link to their
+// TestTwin_LinkedBesideItsPage_IsNotListed, as where pages have a link to their
 // source.
-func TestTwin_LinkedBesideItsPage_IsNoPage(t *testing.T) {
+func TestTwin_LinkedBesideItsPage_IsNotListed(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a.md", "/a", "/b/", "/b/index.html.md", "/c.md")}}
 	for _, p := range []string{"/a", "/b/"} {
 		w.pages["http://docs.test"+p] = doc("Page " + p)

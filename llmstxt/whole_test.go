@@ -187,8 +187,8 @@ func TestText_OneOwner_HasHalf(t *testing.T) {
 	})
 }
 
-// TestText_Sum_TellsTexts apart whose excerpts are the same.
-func TestText_Sum_TellsTexts(t *testing.T) {
+// TestText_Sum_DistinguishesTexts apart whose excerpts are the same.
+func TestText_Sum_DistinguishesTexts(t *testing.T) {
 	sum := func(change func(*web)) string {
 		w := wholeSite()
 		change(w)

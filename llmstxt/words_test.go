@@ -57,7 +57,7 @@ func TestExcerpt_DescriptionOfAllPages_NextSourceIsTaken(t *testing.T) {
 	}
 }
 
-func TestExcerpt_Kinds(t *testing.T) {
+func TestExcerpt_OddPages_HaveTheirText(t *testing.T) {
 	toc := func(href string) string {
 		return "<ul>" + strings.Repeat("<li><a href='"+href+"'>procedure of a rather long name(x: int; y: string; z: float)</a></li>", 900) + "</ul>"
 	}
@@ -228,7 +228,7 @@ func TestSite_Title_CoverWithATemplatesTitle_IsNamedByItsContents(t *testing.T) 
 	}
 }
 
-func TestExcerpt_LinksToOtherPages_AreNoText(t *testing.T) {
+func TestExcerpt_LinksToOtherPages_AreNotTaken(t *testing.T) {
 	for _, steps := range []string{
 		`Next: <a href=b.html accesskey=n rel=next>Functions of the Second Kind</a>, Previous: <a href=a.html rel=prev>Functions of the First Kind</a>, Up: <a href=/ rel=up>Functions</a> &nbsp; [<a href=toc.html rel=contents>Contents</a>]`,
 		`Zurück: <a rel=prev href=a.html>Die Funktionen der ersten Art und ihre Werte</a>. Weiter: <a rel=next href=b.html>Die Funktionen der dritten Art.</a>`,

@@ -11,7 +11,7 @@ import (
 )
 
 // What listens for a browser is told of for as long as it listens.
-func TestListeners_BrowserComesAndGoes_AreTold(t *testing.T) {
+func TestListeners_BrowserComesAndGoes_AreReported(t *testing.T) {
 	path, proxy := harness.SilentBrowser(t)
 	b := newBrowser(t, browser.Options{Path: path})
 	if got := b.Listeners(); len(got) != 0 {

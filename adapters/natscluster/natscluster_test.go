@@ -174,7 +174,7 @@ func TestDirectory_Changes_AreHeard(t *testing.T) {
 	eventually(t, "who leaves is gone", func() bool { return !two.knows("one") && !late.knows("one") })
 }
 
-func TestDirectory_NATSAway_GoesOnAndIsWholeAgain(t *testing.T) {
+func TestDirectory_NATSUnavailable_GoesOnAndIsCompleteAgain(t *testing.T) {
 	s := harness.NATS(t)
 	one, two := open(t, s, "one"), open(t, s, "two")
 	one.hold(2, 0)
@@ -195,7 +195,7 @@ func TestDirectory_NATSAway_GoesOnAndIsWholeAgain(t *testing.T) {
 	}
 }
 
-func TestOpen_NATSAwayAtTheStart_IsNoError(t *testing.T) {
+func TestOpen_NATSUnavailableAtTheStart_Succeeds(t *testing.T) {
 	s := harness.NATS(t)
 	s.Kill()
 	one, two := open(t, s, "one"), open(t, s, "two")
@@ -207,7 +207,7 @@ func TestOpen_NATSAwayAtTheStart_IsNoError(t *testing.T) {
 	}
 }
 
-func TestMessages_OfAStranger_AreDropped(t *testing.T) {
+func TestMessages_WithoutValidMAC_AreDropped(t *testing.T) {
 	s := harness.NATS(t)
 	one := open(t, s, "one")
 	one.hold(1, 0)

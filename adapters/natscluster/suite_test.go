@@ -29,14 +29,14 @@ func opens(t *testing.T) func(t *testing.T, gateway string) *natscluster.Cluster
 	}
 }
 
-func TestDirectory_Suite(t *testing.T) {
+func TestDirectory_NATS_PassesTheSuite(t *testing.T) {
 	clustertest.Directory(t, func(t *testing.T) clustertest.OpenDirectory {
 		open := opens(t)
 		return func(t *testing.T, gateway string) agent.Directory { return open(t, gateway) }
 	})
 }
 
-func TestBus_Suite(t *testing.T) {
+func TestBus_NATS_PassesTheSuite(t *testing.T) {
 	clustertest.Bus(t, func(t *testing.T) clustertest.OpenBus {
 		open := opens(t)
 		return func(t *testing.T, gateway string) farwire.Bus { return open(t, gateway) }

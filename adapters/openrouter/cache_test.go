@@ -122,7 +122,7 @@ func folder(t *testing.T, dir string, size int64) *openrouter.FolderCache {
 	return c
 }
 
-func TestFolder(t *testing.T) {
+func TestFolderCache_AnswersPut_AreReadAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "below", "answers")
 	c := folder(t, dir, 0)
 	put(t, c, 1, "one")

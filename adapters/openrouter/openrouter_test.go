@@ -111,7 +111,7 @@ func TestNew_BadOption_NamesTheField(t *testing.T) {
 	}
 }
 
-func TestExtra(t *testing.T) {
+func TestEnhance_ExtraFields_AreSent(t *testing.T) {
 	bodies := make(chan string, 1)
 	m, err := openrouter.New(openrouter.Options{APIKey: testKey, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		b := make([]byte, 1<<16)

@@ -100,7 +100,7 @@ func TestRetry_ManyRefused_WaitDifferently(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfter_SecondsOrDate_IsWaitedFor(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"9":    9 * time.Second,
 		"12.5": 12500 * time.Millisecond,

@@ -9,7 +9,7 @@ import (
 )
 
 // What servers of this API say, and what is made of it.
-func TestAnswers(t *testing.T) {
+func TestEnhance_EachFormOfAnswer_IsReadOrRefused(t *testing.T) {
 	choice := func(s string) string { return `{"choices":[{"index":0,` + s + `}]}` }
 	for name, c := range map[string]struct {
 		body string

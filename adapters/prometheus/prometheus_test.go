@@ -96,7 +96,7 @@ func TestMetrics_Lint_FindsNothing(t *testing.T) {
 	}
 }
 
-func TestBuildInfo(t *testing.T) {
+func TestBuildInfo_VersionGiven_IsALabel(t *testing.T) {
 	r := client.NewPedanticRegistry()
 	r.MustRegister(prometheus.New(prometheus.Options{Version: "1.2.3", Commit: "abc"}))
 	families, err := r.Gather()
@@ -144,8 +144,8 @@ farwire_agents_unlisted 2
 `, "farwire_agent_links", "farwire_agent_rtt_seconds", "farwire_agent_sessions", "farwire_agent_state", "farwire_agents", "farwire_agents_unlisted")
 }
 
-// TestTrace gives the Trace what a gateway would.
-func TestTrace(t *testing.T) {
+// TestTrace_EachEvent_IsCounted gives the Trace what a gateway would.
+func TestTrace_EachEvent_IsCounted(t *testing.T) {
 	m, _, r := watched(t, prometheus.Options{})
 	trace, ctx := m.Trace(), context.Background()
 	end := func(by farwire.EndedBy, code int, err error) {
@@ -191,9 +191,9 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-// TestRelay relays for a caller that the host named, until its limit refuses
+// TestMetrics_RelayThenLimit_AreCounted relays for a caller that the host named, until its limit refuses
 // it, and looks at the numbers while the session runs and after.
-func TestRelay(t *testing.T) {
+func TestMetrics_RelayThenLimit_AreCounted(t *testing.T) {
 	_, g, r := watched(t, prometheus.Options{})
 	target := httptest.NewServer(http.HandlerFunc(echoOne))
 	defer target.Close()

@@ -99,8 +99,8 @@ func TestPrefix_Different_KeepsCountsApart(t *testing.T) {
 	onlyKey(t, admin(t, s), "test:rate:")
 }
 
-// TestTake_NoLimit_AsksNobody asks nobody.
-func TestTake_NoLimit_AsksNobody(t *testing.T) {
+// TestTake_NoLimit_DoesNotAskRedis asks nobody.
+func TestTake_NoLimit_DoesNotAskRedis(t *testing.T) {
 	s := harness.Redis(t)
 	l := open(t, s, redislimit.Options{})
 	for _, rate := range []float64{-1, math.Inf(1)} {

@@ -9,7 +9,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestTakeSlot_Suite(t *testing.T) {
+func TestTakeSlot_Redis_PassesTheSuite(t *testing.T) {
 	clustertest.SlotLimiter(t, func(t *testing.T) clustertest.OpenSlots {
 		s := harness.Redis(t)
 		return func(t *testing.T, gateway string) farwire.SlotLimiter {

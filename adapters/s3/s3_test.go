@@ -87,7 +87,7 @@ func (r reader) version(key string) string {
 	return info.Metadata.Get("X-Amz-Meta-Farwire-Version")
 }
 
-func TestSave(t *testing.T) {
+func TestSave_NewFile_IsStoredUnderItsURL(t *testing.T) {
 	server := harness.S3(t)
 	o := options(server)
 	o.Prefix, o.PublicURL = "some/where/", "https://files.example.com/public/"

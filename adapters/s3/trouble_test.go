@@ -37,7 +37,7 @@ func mustExplain(t *testing.T, err error, o s3.Options, want string) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestCheck_EachFault_NamesTheOption(t *testing.T) {
 	server := harness.S3(t)
 	if err := newStorage(t, options(server)).Check(t.Context()); err != nil {
 		t.Fatal(err)

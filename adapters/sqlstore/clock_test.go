@@ -12,7 +12,7 @@ import (
 )
 
 // With SQLite the clock is this process's, to the microsecond.
-func TestSQLiteClock(t *testing.T) {
+func TestSQLite_Times_AreOfThisProcess(t *testing.T) {
 	url := databaseFile(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()

@@ -171,7 +171,7 @@ func TestOpen_Fails_ErrorHoldsNoPassword(t *testing.T) {
 	}
 }
 
-func TestSQLiteFile(t *testing.T) {
+func TestSQLite_AnyFileName_IsOpenedForTheOwnerAlone(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "new folder", "a b?c=d%41#é&_pragma=x.db")
 	s := open(t, "sqlite:"+name)
 	if _, err := s.Enroll(context.Background(), farwire.Site{Subject: "alice", WebhookSecret: "hush"}, -1, time.Hour); err != nil {

@@ -64,7 +64,7 @@ func open(t testing.TB, url string) *sqlstore.Store {
 	return s
 }
 
-func TestStore(t *testing.T) {
+func TestStore_EachDatabase_PassesTheSuite(t *testing.T) {
 	for _, d := range databases(t) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Run("Conformance", func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestEscape(t *testing.T) {
+func TestEscape_InvalidText_ReadsBackAsItWas(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                 "",
 		"Grüße 𝄞\n":        "Grüße 𝄞\n",

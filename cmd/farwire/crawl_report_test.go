@@ -13,8 +13,8 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 )
 
-// TestCrawl_ForABuild tells what became of each page, in a folder that it makes.
-func TestCrawl_ForABuild(t *testing.T) {
+// TestCrawl_ReportAndDiff_NameEachPage tells what became of each page, in a folder that it makes.
+func TestCrawl_ReportAndDiff_NameEachPage(t *testing.T) {
 	site, _ := newSite(t, 3, "missing")
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old.txt")
@@ -55,8 +55,8 @@ func TestCrawl_ForABuild(t *testing.T) {
 	}
 }
 
-// TestCrawl_BadChoice names the flag.
-func TestCrawl_BadChoice(t *testing.T) {
+// TestCrawl_BadChoice_NamesTheFlag names the flag.
+func TestCrawl_BadChoice_NamesTheFlag(t *testing.T) {
 	for flag, value := range map[string]string{
 		"--include": "docs", "--exclude": "x y", "--header": "no colon", "--cookie": "novalue", "--delay": "-1", "--fail-below": "-1", "--diff": "/nonexistent",
 	} {
@@ -93,8 +93,8 @@ func TestCheck_UnseenText_IsNotPrinted(t *testing.T) {
 	}
 }
 
-// TestCheck_FileAndLinks: a file is valid when its form is and its links answer.
-func TestCheck_FileAndLinks(t *testing.T) {
+// TestCheck_FormOrLinksInvalid_Fails: a file is valid when its form is and its links answer.
+func TestCheck_FormOrLinksInvalid_Fails(t *testing.T) {
 	site, _ := newSite(t, 3)
 	for name, c := range map[string]struct {
 		text   string

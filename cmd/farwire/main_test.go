@@ -317,7 +317,7 @@ func TestFlag_VariableToo_FlagWins(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
+func TestVersion_Command_PrintsVersionCommitAndGo(t *testing.T) {
 	p := harness.Start(t, program(t, "version"))
 	m := p.Await(p.Stdout, `^farwire (\S+), commit (.+), (go1\S+)\n$`)
 	if status := p.Status(); status != statusOK {

@@ -299,7 +299,7 @@ func TestServe_SeveralListeners_AllArePrinted(t *testing.T) {
 	}
 }
 
-func TestShellWord(t *testing.T) {
+func TestShellWord_AnyText_IsOneWordForAShell(t *testing.T) {
 	for _, word := range []string{"/usr/bin/farwire", "/my programs/far$wire", "it's", "", "*", `a\b`, "ä"} {
 		out, err := exec.Command("sh", "-c", "printf %s "+shellWord(word)).Output()
 		if err != nil || string(out) != word {

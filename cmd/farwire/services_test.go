@@ -62,7 +62,7 @@ func TestServe_Services_AreLogged(t *testing.T) {
 }
 
 // Where nothing is kept in the folder none is made.
-func TestServe_NothingKept_MakesNoFolder(t *testing.T) {
+func TestServe_NothingToKeep_MakesNoFolder(t *testing.T) {
 	bucket, database := harness.S3(t), harness.Postgres(t)
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -14,4 +14,4 @@ func TestMain(m *testing.M) {
 	leak.Main(m)
 }
 
-func TestHost(t *testing.T) { embedding.Test(t, mount) }
+func TestHost_GinRouter_HandlersWork(t *testing.T) { embedding.Test(t, mount) }

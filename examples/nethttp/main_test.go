@@ -9,4 +9,4 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-func TestHost(t *testing.T) { embedding.Test(t, mount) }
+func TestHost_ServeMux_HandlersWork(t *testing.T) { embedding.Test(t, mount) }

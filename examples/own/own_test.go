@@ -88,7 +88,7 @@ func ExamplePlans() {
 	// alice [DE]  no agent is attached that fits
 }
 
-func TestShelf(t *testing.T) {
+func TestStorage_OlderVersion_IsStale(t *testing.T) {
 	_, _, s := gateway()
 	ctx := context.Background()
 	if url, err := s.Save(ctx, farwire.File{Name: "a/llms.txt", Version: 2}); err != nil || url != "https://files.example.com/a/llms.txt" {

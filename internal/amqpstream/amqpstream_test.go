@@ -203,7 +203,7 @@ func offsetHeader(offset uint64) []byte {
 	return brokertest.LongString(string(binary.BigEndian.AppendUint64(table, offset)))
 }
 
-func TestConsume_Offsets(t *testing.T) {
+func TestConsume_EachOffset_IsSentToTheBroker(t *testing.T) {
 	for _, c := range []struct {
 		offset any
 		want   string
@@ -250,7 +250,7 @@ id: 10
 }
 
 // Odd but legal sequences behind basic.consume-ok.
-func TestConsumer_OddSequences(t *testing.T) {
+func TestConsumer_OddSequences_AreRead(t *testing.T) {
 	b := &brokertest.Broker{}
 	b.Serve = func(c *brokertest.Conn) {
 		c.Frame(8, 0, nil)
@@ -317,7 +317,7 @@ func TestConsume_ContextEnds_ConnectionIsClosed(t *testing.T) {
 }
 
 // A full Buffer stops the reading, and nothing else does.
-func TestBuffer_BudgetIsExact(t *testing.T) {
+func TestBuffer_Full_ReadingStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n, size = 40, 60_000
 		b := &brokertest.Broker{Serve: func(c *brokertest.Conn) {

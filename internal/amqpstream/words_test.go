@@ -11,7 +11,7 @@ import (
 
 // What a broker says to a step of the set-up, in words and with a reason that
 // tells whether connecting again is worth while.
-func TestConsume_Refusals(t *testing.T) {
+func TestConsume_Refused_NamesTheCause(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		sub   *amqpstream.Subscription
@@ -112,7 +112,7 @@ func TestConsumer_EndedByBroker_SaysWhetherToComeBack(t *testing.T) {
 	}
 }
 
-func TestConsume_Mechanisms(t *testing.T) {
+func TestConsume_MechanismsOffered_DecideTheLogin(t *testing.T) {
 	with := func(user, password string, certificate bool) *amqpstream.Subscription {
 		sub := own()
 		sub.Username, sub.Password, sub.Certificate = user, password, certificate

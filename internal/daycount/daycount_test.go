@@ -7,7 +7,7 @@ import (
 	"github.com/farwire/farwire/internal/daycount"
 )
 
-func TestBook_Take(t *testing.T) {
+func TestBook_Take_GrantsUpToTheLimit(t *testing.T) {
 	var b daycount.Book
 	now := time.Date(2026, 1, 2, 3, 14, 0, 0, time.UTC)
 	if g := b.Take("alice", 7, 10, now); g.Count != 7 || g.Used != 7 || g.RetryAfter != 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/farwire/farwire/internal/deflate"
 )
 
-func TestOffers_LeavesOutWhatIsNotValid(t *testing.T) {
+func TestOffers_Invalid_AreLeftOut(t *testing.T) {
 	for _, tt := range []struct {
 		values []string
 		want   string // joined by |
@@ -32,7 +32,7 @@ func TestOffers_LeavesOutWhatIsNotValid(t *testing.T) {
 	}
 }
 
-func TestFitsStateless(t *testing.T) {
+func TestFitsStateless_ContextTakeover_Decides(t *testing.T) {
 	for offer, want := range map[string]bool{
 		"permessage-deflate":                                                true,
 		"permessage-deflate; client_max_window_bits":                        true,
@@ -48,7 +48,7 @@ func TestFitsStateless(t *testing.T) {
 	}
 }
 
-func TestAgreed(t *testing.T) {
+func TestAgreed_AnswerOutsideTheOffer_Fails(t *testing.T) {
 	for _, tt := range []struct {
 		answer, offers string
 		want           string

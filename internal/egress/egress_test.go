@@ -126,7 +126,7 @@ func TestDo_ContextEnds_SaysItsCause(t *testing.T) {
 	}
 }
 
-func TestParseFilter_ListsOfNothing_AreRefused(t *testing.T) {
+func TestParseFilter_EmptyLists_AreRefused(t *testing.T) {
 	for _, c := range []struct {
 		geo, agents string
 		want        string // of the error
@@ -154,7 +154,7 @@ func TestParseFilter_ListsOfNothing_AreRefused(t *testing.T) {
 
 // What a key's rules say is asked before each dial and look-up, and what they say of
 // addresses travels with the dial.
-func TestGuard_AsksBeforeEachDial(t *testing.T) {
+func TestGuard_DialAndLookUp_AskTheRulesFirst(t *testing.T) {
 	var asked []string
 	no := fault.New(fault.TargetForbidden, "no")
 	dialled := 0

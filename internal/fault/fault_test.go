@@ -21,7 +21,7 @@ func (foreign) As(target any) bool {
 	return ok
 }
 
-func TestOf_ErrorTree_OutermostFace(t *testing.T) {
+func TestOf_ErrorTree_ReturnsTheOutermost(t *testing.T) {
 	cause := errors.New("dial tcp 10.0.0.1:443: refused")
 	inner := fault.Wrap(fault.TargetUnreachable, "target unreachable", cause)
 	for name, c := range map[string]struct {
@@ -30,10 +30,10 @@ func TestOf_ErrorTree_OutermostFace(t *testing.T) {
 		text  string
 	}{
 		"nil":              {nil, fault.Internal, ""},
-		"no face":          {cause, fault.Internal, ""},
+		"other error":      {cause, fault.Internal, ""},
 		"itself":           {inner, fault.TargetUnreachable, "target unreachable"},
 		"wrapped":          {fmt.Errorf("attempt 2: %w", inner), fault.TargetUnreachable, "target unreachable"},
-		"face over a face": {fault.Wrap(fault.ProxyFailed, "proxy unreachable", inner), fault.ProxyFailed, "proxy unreachable"},
+		"one over another": {fault.Wrap(fault.ProxyFailed, "proxy unreachable", inner), fault.ProxyFailed, "proxy unreachable"},
 		"foreign":          {fmt.Errorf("attempt 1: %w", foreign{}), fault.AgentLost, "agent lost"},
 		"joined":           {errors.Join(cause, inner), fault.TargetUnreachable, "target unreachable"},
 	} {
@@ -69,7 +69,7 @@ func TestError_Cause_OnlyInTheLogsText(t *testing.T) {
 	}
 }
 
-func TestClass_Sides(t *testing.T) {
+func TestClass_Each_IsOfOneSide(t *testing.T) {
 	for c := range fault.Classes {
 		if c.OfTarget() && c.OfAgent() {
 			t.Errorf("class %d is the fault of both", c)

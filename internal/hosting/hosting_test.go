@@ -16,7 +16,7 @@ import (
 
 var secret = []byte("a secret of thirty-two bytes....")
 
-func TestNewSite_NoTwoShareAFolder(t *testing.T) {
+func TestNewSite_TwoSites_HaveDifferentFolders(t *testing.T) {
 	seen := map[string]string{}
 	for _, c := range [][2]string{
 		{"alice", "https://example.com/"}, {"alice", "https://example.com/docs/"}, {"alice", "http://example.com/"}, {"bob", "https://example.com/"},
@@ -56,7 +56,7 @@ func TestSite_Name_OfAnEarlierRelease_Stays(t *testing.T) {
 	}
 }
 
-func TestSurplus_OldestThatIsNotEnrolled_GoesFirst(t *testing.T) {
+func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 	at := func(n int) time.Time { return time.Unix(int64(n), 0) }
 	saved := hosting.Site{Caller: "llms/c", Folder: "llms/c/new"}
 	files := []hosting.File{

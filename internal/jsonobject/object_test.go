@@ -150,7 +150,7 @@ func TestUnmarshalStrict_TypingErrors_Refused(t *testing.T) {
 	}
 }
 
-func TestDuration_FloatSeconds(t *testing.T) {
+func TestDuration_FloatSeconds_IsBounded(t *testing.T) {
 	const forever = 100 * 365 * 24 * time.Hour
 	for _, c := range []struct {
 		seconds float64

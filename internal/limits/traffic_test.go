@@ -39,7 +39,7 @@ func (c *count) traffic() *limits.Traffic[string, int64] {
 	}
 }
 
-func TestTraffic_SessionsRunAndEnd_EachByteIsToldOnce(t *testing.T) {
+func TestTraffic_SessionsRunAndEnd_EachByteIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c count
 		traffic := c.traffic()
@@ -68,7 +68,7 @@ func TestTraffic_SessionsRunAndEnd_EachByteIsToldOnce(t *testing.T) {
 	})
 }
 
-func TestTraffic_Close_NobodyCounts_EndsAndSaysSo(t *testing.T) {
+func TestTraffic_CounterFailsAtClose_EndsAndReportsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := count{err: errors.New("nobody counts")}
 		traffic := c.traffic()

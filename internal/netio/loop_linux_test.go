@@ -163,7 +163,7 @@ func TestLoop_Call_IsFollowedFromAnyGoroutine(t *testing.T) {
 
 // Of a socket that wants to hear of nothing the loop tells nothing, not even that
 // its peer is gone, which the system would tell again and again.
-func TestLoop_NothingWanted_TellsNothing(t *testing.T) {
+func TestLoop_NothingWatched_ReportsNothing(t *testing.T) {
 	var l netio.Loop
 	_, near, far := ends(t)
 	e := newEcho(t, &l, near)

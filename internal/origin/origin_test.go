@@ -11,7 +11,7 @@ import (
 	"github.com/farwire/farwire/internal/origin"
 )
 
-func TestTrusted_OriginsAndFetchSites(t *testing.T) {
+func TestTrusted_OriginAndFetchSite_Decide(t *testing.T) {
 	allowed := []string{"https://app.example.com"}
 	for _, c := range []struct {
 		origin, site, scheme string
@@ -78,7 +78,7 @@ func TestAny_Preflight_AnsweredWithoutTheHandler(t *testing.T) {
 	}
 }
 
-func TestAddr_HostPort(t *testing.T) {
+func TestAddr_HostPort_IsUnmapped(t *testing.T) {
 	for in, want := range map[string]string{"192.0.2.1:5": "192.0.2.1", "[::ffff:192.0.2.1]:5": "192.0.2.1", "[2001:db8::1]:5": "2001:db8::1",
 		"192.0.2.1": "invalid IP", "@": "invalid IP", "": "invalid IP", "name.test:5": "invalid IP"} {
 		if got := origin.Addr(in).String(); got != want {

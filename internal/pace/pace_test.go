@@ -7,7 +7,7 @@ import (
 	"github.com/farwire/farwire/internal/pace"
 )
 
-func TestAverage(t *testing.T) {
+func TestAverage_PageUnchanged_Grows(t *testing.T) {
 	for _, c := range []struct {
 		average, passed time.Duration
 		changed         bool
@@ -36,7 +36,7 @@ func TestAverage_LongestDurations_StaysPositive(t *testing.T) {
 	}
 }
 
-func TestRetry(t *testing.T) {
+func TestRetry_ManyFailures_WaitIsBounded(t *testing.T) {
 	for _, c := range []struct {
 		failures       int
 		interval, want time.Duration
@@ -53,7 +53,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
+func TestBackoff_ManyFailures_WaitIsBounded(t *testing.T) {
 	waits := pace.Backoff()
 	for _, failure := range []struct {
 		number int

@@ -111,7 +111,7 @@ func TestIncoming_Policies_AreTheGateways(t *testing.T) {
 
 // A cookie comes back to the target that set it, for the caller and the options
 // that it was set for, and to nobody else.
-func TestCookies_ComeBackToTheirTargetAlone(t *testing.T) {
+func TestCookies_SetByATarget_ReturnToItAlone(t *testing.T) {
 	const options = "geo=DE;session=a"
 	r := parse(t, "/to/key=0123456789abcdef;"+options+"/https/api.test/x")
 	h := header("Set-Cookie: sid=1=2; Domain=test; Path=/a; SameSite=Strict; Max-Age=60", "Set-Cookie: __Host-b=x; Secure; Path=/; Expires=Wed, 01 Jan 2031 00:00:00 GMT")

@@ -50,7 +50,7 @@ func TestParse_Scheme_NamesHTTPOrTLS(t *testing.T) {
 	}
 }
 
-func TestParse_Options(t *testing.T) {
+func TestParse_EachOption_IsRead(t *testing.T) {
 	r := parse(t, "/to/key=a%3Bb%2Fc;geo=DE,AT;agent=de1;session=a.b-C_1;timeout=2.5;idle_timeout=60;cookies=all/http/t/x")
 	want := pathform.Options{Key: "a;b/c", Geo: "DE,AT", Agent: "de1", Session: "a.b-C_1", Timeout: 2500 * time.Millisecond, Idle: time.Minute, Cookies: true}
 	got := r.Options
@@ -63,7 +63,7 @@ func TestParse_Options(t *testing.T) {
 	}
 }
 
-func TestParse_Refuses(t *testing.T) {
+func TestParse_InvalidPath_NamesThePart(t *testing.T) {
 	for target, want := range map[string]string{
 		"/too/-/http/a/":            "begin with /to/",
 		"/to/-/http":                "/to/OPTIONS/SCHEME/HOST/PATH",
@@ -105,7 +105,7 @@ func TestParse_Refuses(t *testing.T) {
 	}
 }
 
-func TestRewrite(t *testing.T) {
+func TestRewrite_EachAddress_StaysBelowTo(t *testing.T) {
 	r := parse(t, "/to/geo=DE/https/api.test/a/b/c?q=1")
 	const own = "/to/geo=DE/https/api.test"
 	for address, want := range map[string]string{

@@ -10,7 +10,7 @@ import (
 	"github.com/farwire/farwire/internal/rules"
 )
 
-func TestSet_Check(t *testing.T) {
+func TestSet_AllowAndDeny_DecideHostAndAddresses(t *testing.T) {
 	for _, c := range []struct {
 		allow, deny string
 		host        string
@@ -65,7 +65,7 @@ func allows(on rules.Addresses, a netip.Addr) bool {
 	return a.Zone() == "" && !slices.ContainsFunc(on.Deny, in) && (len(on.Allow) == 0 || slices.ContainsFunc(on.Allow, in))
 }
 
-func TestAddresses_And(t *testing.T) {
+func TestAddresses_And_IsTheIntersection(t *testing.T) {
 	prefixes := func(s string) (list []netip.Prefix) {
 		for f := range strings.FieldsSeq(s) {
 			list = append(list, netip.MustParsePrefix(f))

@@ -17,7 +17,7 @@ type conversation struct {
 
 func (c *conversation) Write(b []byte) (int, error) { return c.told.Write(b) }
 
-func TestReadRequest_ReadsNothingBehindIt(t *testing.T) {
+func TestReadRequest_BytesBehindIt_StayUnread(t *testing.T) {
 	for say, want := range map[string]socks.Request{
 		"\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbbrest":                                            {Host: "192.0.2.1", Port: 443},
 		"\x05\x01\x00\x03\x06a.test\x00\x50rest":                                                  {Host: "a.test", Port: 80},

@@ -31,7 +31,7 @@ func FuzzText(f *testing.F) {
 // runs of them.
 func perByte(in []byte) string { return string([]rune(string(in))) }
 
-func TestErrorEvent(t *testing.T) {
+func TestAppendError_CodeAndRetry_AreInTheEvent(t *testing.T) {
 	got := string(sse.AppendError(nil, "agent error: \"x\"\n", 1011, "target_lost", false))
 	want := "event: error\ndata: {\"message\": \"agent error: \\\"x\\\"\\n\", \"code\": 1011, \"reason\": \"target_lost\"}\n\n"
 	if got != want {

@@ -64,7 +64,7 @@ func TestSigner_OtherKeys_AfterAReplacement(t *testing.T) {
 	}
 }
 
-func TestSigner_Verify_WhatIsNotRight_Refused(t *testing.T) {
+func TestSigner_VerifyInvalidToken_IsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := token.New([][]byte{first})
 		good := sign(t, s, token.Claims{Subject: "alice"}, token.Life)

@@ -77,7 +77,7 @@ func TestConn_TargetLost_IsTheResult(t *testing.T) {
 	}
 }
 
-func TestConn_Deadline_IsNoLoss(t *testing.T) {
+func TestConn_DeadlinePasses_IsNotALoss(t *testing.T) {
 	c, _, ended := joined(t)
 	c.SetReadDeadline(time.Unix(1, 0))
 	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -54,7 +54,7 @@ func compareHeads(t *testing.T, b []byte) bool {
 	return true
 }
 
-func TestParseSwitch_ReadsAsNetHTTPDoes(t *testing.T) {
+func TestParseSwitch_EachHead_ReadsAsNetHTTPDoes(t *testing.T) {
 	read := 0
 	for _, head := range heads {
 		if compareHeads(t, []byte(head)) {

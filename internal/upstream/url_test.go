@@ -9,7 +9,7 @@ import (
 	"github.com/farwire/farwire/internal/upstream"
 )
 
-func TestParseURL_KeepsPathAndQuery(t *testing.T) {
+func TestParseURL_PathAndQuery_StayAsTheyAre(t *testing.T) {
 	for _, tt := range []struct{ url, authority, addr, path string }{
 		{"ws://example.com", "example.com", "example.com:80", "/"},
 		{"  wss://example.com/ \n", "example.com", "example.com:443", "/"},
@@ -43,7 +43,7 @@ func TestParseURL_KeepsPathAndQuery(t *testing.T) {
 	}
 }
 
-func TestParseURL_Refuses(t *testing.T) {
+func TestParseURL_Invalid_NamesThePart(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "missing", " ": "missing", "example.com": "must begin with ws://", "ftp://h/": "must begin with ws://",
 		"ws://": "host is missing", "ws:///x": "host is missing", "ws://h:0/": "port is out of range", "ws://h:65536/": "port is out of range",
@@ -60,7 +60,7 @@ func TestParseURL_Refuses(t *testing.T) {
 	}
 }
 
-func TestURL_AddQuery(t *testing.T) {
+func TestURL_AddQuery_KeepsTheOldOne(t *testing.T) {
 	for _, tt := range []struct{ url, more, want string }{
 		{"ws://h/a", "", "/a"}, {"ws://h/a", "b=1", "/a?b=1"}, {"ws://h/a?", "b=1", "/a?b=1"}, {"ws://h/a?x", "b=%2F&c", "/a?x&b=%2F&c"},
 	} {
@@ -74,7 +74,7 @@ func TestURL_AddQuery(t *testing.T) {
 	}
 }
 
-func TestURL_Follow(t *testing.T) {
+func TestURL_FollowLocation_ResolvesOrFails(t *testing.T) {
 	from, err := upstream.ParseURL("wss://h:8443/a/b?c=d/e")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestURL_Follow(t *testing.T) {
 	}
 }
 
-func TestParseProxy(t *testing.T) {
+func TestParseProxy_EachForm_IsReadOrRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://way.example:8080": "http way.example:8080", "https://way.example": "https way.example:443", "SOCKS5://way.example": "socks5 way.example:1080",
 		"socks5h://u:p@way.example:1": "socks5 way.example:1", "way.example:3128": "http way.example:3128", "u:p@10.0.0.1:1": "http 10.0.0.1:1",

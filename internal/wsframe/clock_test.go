@@ -141,7 +141,7 @@ func TestClock_EndlessTimes_NeverEnd(t *testing.T) {
 	})
 }
 
-func TestIdle_NothingEverSent_CountsFromTheStart(t *testing.T) {
+func TestIdle_NothingSent_CountsFromTheStart(t *testing.T) {
 	timed(t, idleTen, func(t *testing.T, s *session) {
 		began := time.Now()
 		client, target := collect(s.client), collect(s.target)

@@ -45,7 +45,7 @@ func TestFirstMessage_InPieces_KeepsWhatLiesBehind(t *testing.T) {
 }
 
 // A message that is too long is told by the header that announces it.
-func TestFirstMessage_TooLong_ToldWhenAnnounced(t *testing.T) {
+func TestFirstMessage_TooLong_RefusedWhenAnnounced(t *testing.T) {
 	announce := func(length uint64) []byte {
 		b := binary.BigEndian.AppendUint64([]byte{0x81, 0x80 | 127}, length)
 		return append(b, 1, 2, 3, 4)
@@ -71,7 +71,7 @@ func TestFirstMessage_TooLong_ToldWhenAnnounced(t *testing.T) {
 	}
 }
 
-func TestFirstMessage_BrokenFrame_Told(t *testing.T) {
+func TestFirstMessage_InvalidFrame_IsReported(t *testing.T) {
 	if _, err := NewFirstMessage(false, 100).Take(text("bare", false)); !errors.Is(err, ErrMask) {
 		t.Errorf("unmasked: %v", err)
 	}

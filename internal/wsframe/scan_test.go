@@ -199,7 +199,7 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-func TestScanner_AtEverySplit(t *testing.T) {
+func TestScanner_AnySplit_FindsTheSameFrames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 60 {
 		masked := rng.IntN(2) == 0
@@ -227,7 +227,7 @@ func TestScanner_AtEverySplit(t *testing.T) {
 	checkScan(t, frame(true, OpBinary, make([]byte, 1<<16), true)[:40], true)
 }
 
-func TestScanner_Refuses(t *testing.T) {
+func TestScanner_InvalidFrame_NamesTheRule(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		b    []byte
@@ -271,7 +271,7 @@ func TestScanner_Refuses(t *testing.T) {
 	}
 }
 
-func TestScanner_Stops(t *testing.T) {
+func TestScanner_StopFlags_HaltBeforeTheFrame(t *testing.T) {
 	var b []byte
 	b = append(b, text("one", false)...)
 	b = append(b, frame(true, OpPing, []byte("x"), false)...)
@@ -290,7 +290,7 @@ func TestScanner_Stops(t *testing.T) {
 	}
 }
 
-func TestScanner_AllocatesNothing(t *testing.T) {
+func TestScanner_Frames_AllocateNothing(t *testing.T) {
 	b := bytes.Repeat(frame(true, OpText, make([]byte, 16), true), 100)
 	s := NewScanner(Client, false)
 	if n := testing.AllocsPerRun(100, func() { s.Next(b, StopClose|StopPong) }); n != 0 {

@@ -11,7 +11,7 @@ import (
 const tree = "../.."
 
 // The release file makes what an operator looks for, of files that are there.
-func TestReleaseFile_NamesWhatIsThere(t *testing.T) {
+func TestReleaseFile_FilesNamed_Exist(t *testing.T) {
 	f, err := readReleaseFile(tree + "/.goreleaser.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ func TestUTF8_NothingDeclared_EncodingIsDetected(t *testing.T) {
 	}
 }
 
-func TestUTF8_Declared(t *testing.T) {
+func TestUTF8_CharsetDeclared_IsDecoded(t *testing.T) {
 	late := "<!--" + strings.Repeat("x", 5000) + "-->"
 	script := "<script>var s = \"<meta charset='koi8-r'>\";" + strings.Repeat("x=1;", 500) + "</script>"
 	for name, tt := range map[string]struct {
@@ -131,7 +131,7 @@ func packed(t *testing.T, body string, pack func(io.Writer) io.WriteCloser) []by
 	return b.Bytes()
 }
 
-func TestBody(t *testing.T) {
+func TestBody_EachEncoding_IsDecoded(t *testing.T) {
 	const body = "<title>Packed</title><p>Each page of this site is packed in another way."
 	gz := func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
 	raw := packed(t, body, func(w io.Writer) io.WriteCloser { f, _ := flate.NewWriter(w, 9); return f })
@@ -202,7 +202,7 @@ func TestBody_LargeInEachLayer_RoomIsAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestBody_LayerThatIsNone_LeavesTheBody(t *testing.T) {
+func TestBody_EncodingNotApplied_LeavesTheBody(t *testing.T) {
 	const body = "<title>Packed</title><p>Its server says more encodings than it has."
 	gz := string(packed(t, body, func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }))
 	for _, encodings := range []string{"br, deflate, gzip", "deflate, gzip, identity", "utf-8, br, gzip", "gzip, gzip, gzip"} {

@@ -7,7 +7,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 )
 
-func TestQueue_ListsTakeTurns(t *testing.T) {
+func TestQueue_SeveralLists_TakeTurns(t *testing.T) {
 	var q frontier.Queue[string]
 	put := func(parent, segment, values string, base bool) {
 		for v := range strings.FieldsSeq(values) {

@@ -30,7 +30,7 @@ func markdown(t testing.TB, page string) string {
 	return string(text)
 }
 
-func TestMarkdown_Elements(t *testing.T) {
+func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"headings":    {"<h1>A <code>b</code><a href=#x>¶</a></h1><h3>C\n d</h3>", "# A `b`\n\n### C d\n"},
 		"paragraphs":  {"<p>One <b>bold</b>, <i>slanted </i>and<em></em> <a href=x>li<b>nk</b></a>.<p>Two<br>lines", "One **bold**, *slanted* and [li**nk**](http://a.test/x).\n\nTwo  \nlines\n"},
@@ -98,7 +98,7 @@ func TestMarkdown_LongText_LosesNothing(t *testing.T) {
 }
 
 // Bytes of which none begins a character are cut anywhere.
-func TestMarkdown_LongTextOfNoCharacters_Ends(t *testing.T) {
+func TestMarkdown_LongTextOfInvalidBytes_Ends(t *testing.T) {
 	for _, tag := range []string{"<p>", "<pre>", "<h1>"} {
 		if text := markdown(t, "<main>"+tag+strings.Repeat("\x80", 100<<10)); !utf8.ValidString(text) || text == "" {
 			t.Errorf("%s: %d bytes", tag, len(text))

@@ -34,7 +34,7 @@ func texts(p *mdpage.Page) (out []string) {
 	return out
 }
 
-func TestParse_Inline(t *testing.T) {
+func TestParse_InlineMarkup_BecomesPlainText(t *testing.T) {
 	for in, want := range map[string]string{
 		"a **b** _c_ ~~d~~ `e_*f`":           "a b c d e_*f",
 		"snake_case and 2 * 3 and a_b_c":     "snake_case and 2 * 3 and a_b_c",
@@ -52,7 +52,7 @@ func TestParse_Inline(t *testing.T) {
 	}
 }
 
-func TestParse_Blocks(t *testing.T) {
+func TestParse_EachBlock_HasItsTag(t *testing.T) {
 	p := parse(t, "+++\ntitle = \"Front\"\n+++\nSetext\n======\n\nPara one\nline two\n- item *a*\n  goes on\n1) item b\n\n> quoted\n\n| A | B |\n|---|---|\n| c | d |\n\n    code\n\n~~~\n# no\n~~~\n### Third ###\nx\n---\n***\n[//]: # (a remark)\n", true)
 	want := []string{"h1 Setext", "p Para one line two", "li item a goes on", "li item b", "p quoted", "td A", "td B", "td c", "td d", "pre ", "h Third", "h x"}
 	if got := texts(p); !slices.Equal(got, want) || p.Title != "Front" {
@@ -66,7 +66,7 @@ func TestParse_Blocks(t *testing.T) {
 	}
 }
 
-func TestParse_Links(t *testing.T) {
+func TestParse_EachFormOfLink_IsFound(t *testing.T) {
 	p := parse(t, "[a](b.md#part) [a](<c d> \"t\") [e](f(g).md) <https://h.test> https://i.test/j). [k]\n\n[k]: l 'm'\n[^1]: note\n[n](#here) <a class=x href=\"o&amp;p\">q</a>\n", true)
 	if got := fmt.Sprint(hrefs(p)); got != "[b.md c d f(g).md https://h.test https://i.test/j l note o&p]" {
 		t.Errorf("links %s", got)

@@ -40,7 +40,7 @@ func TestVisible_HiddenCharacters_AreTakenOut(t *testing.T) {
 	}
 }
 
-func TestOneLine(t *testing.T) {
+func TestOneLine_SpacesAndControls_BecomeOneSpace(t *testing.T) {
 	for in, want := range map[string]string{
 		" a  b\n\tc ": "a b c", "": "", "\u00a0x\u3000y\u2028z": "x y z", "a\xffb": "a\ufffdb", "\u200b a": " a"[1:], "ü  ö": "ü ö", "a\x00b": "a b",
 	} {

@@ -12,7 +12,7 @@ import (
 
 // The cases that Google publishes for its own parser, and those of RFC 9309,
 // in our words: a file, a crawler, and what it may fetch.
-func TestRobots(t *testing.T) {
+func TestRobots_EachRule_AllowsOrForbids(t *testing.T) {
 	for name, tt := range map[string]struct {
 		file  string
 		agent string
@@ -83,7 +83,7 @@ func TestRobots(t *testing.T) {
 	}
 }
 
-func TestRobotsExtras(t *testing.T) {
+func TestRobots_DelaySitemapsAndSize_AreRead(t *testing.T) {
 	r := robots.Parse([]byte("Sitemap: http://a.test/1.xml\nUser-agent: *\nCrawl-delay: 1.5\nUser-agent: FooBot\nCrawl-delay: 0.25\nSitemap: /2.xml # second\nCrawl-delay: x"), "foobot")
 	if r.Delay != 250*time.Millisecond || len(r.Sitemaps) != 2 || r.Sitemaps[1] != "/2.xml" {
 		t.Errorf("%+v", r)

@@ -78,7 +78,7 @@ func TestPool_ContextEnds_NothingIsHeld(t *testing.T) {
 
 // Pages are read on all cores but one, or on the only one: what else a process does has
 // one of its own.
-func TestCores_AllButOneAreTaken(t *testing.T) {
+func TestCores_AllTaken_OneStaysFree(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	taken := 0
@@ -137,7 +137,7 @@ func TestResults_OneOwner_HasHalf(t *testing.T) {
 }
 
 // The pools hold what docs/security.md says that a process has for all its crawls.
-func TestPools_HoldWhatTheDocsSay(t *testing.T) {
+func TestPools_Sizes_AreThoseOfTheDocs(t *testing.T) {
 	for name, c := range map[string]struct {
 		pool *share.Pool
 		want int

@@ -35,7 +35,7 @@ func wideText(s string) string {
 	return b.String()
 }
 
-func TestParseSitemap(t *testing.T) {
+func TestParseSitemap_EachFormat_IsRead(t *testing.T) {
 	const set = `<?xml version="1.0" encoding="UTF-8"?><!-- made by hand -->
 <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:image="http://www.google.com/schemas/sitemap-image/1.1">
  <url><loc> http://a.test/1?a=1&amp;b=2 </loc><lastmod>2024-02-03T04:05:06+02:00</lastmod><image:image><image:loc>http://a.test/x.png</image:loc></image:image></url>

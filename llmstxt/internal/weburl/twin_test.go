@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestVersion(t *testing.T) {
+func TestVersion_InThePath_IsCutOut(t *testing.T) {
 	for path, want := range map[string][2]string{
 		"/docs/2.0/install": {"2.0", "/docs/install"}, "/docs/v3/": {"v3", "/docs/"}, "/en/latest/a.html": {"latest", "/en/a.html"},
 		"/docs/install": {"", "/docs/install"}, "/changes/1.2.3": {"", "/changes/1.2.3"}, "/p/12/x": {"", "/p/12/x"}, "/1.x/a": {"1.x", "/a"},
@@ -18,7 +18,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-func TestNewer(t *testing.T) {
+func TestNewer_EachForm_SortsNewestFirst(t *testing.T) {
 	order := []string{"latest", "v10.0", "2.10", "2.9.1", "2.9", "v1.0", "3.0-rc1", "main"}
 	if got := slices.SortedFunc(slices.Values([]string{"2.9", "main", "v1.0", "3.0-rc1", "latest", "2.10", "v10.0", "2.9.1"}), func(a, b string) int {
 		switch {
@@ -36,7 +36,7 @@ func TestNewer(t *testing.T) {
 	}
 }
 
-func TestWithoutLanguage(t *testing.T) {
+func TestWithoutLanguage_LanguageInThePath_IsReplaced(t *testing.T) {
 	if got := WithoutLanguage(Parse("http://a.test/docs/fr/install"), "fr-CA", "en"); !slices.Equal(got, []string{"/docs/install", "/docs/en/install", "/docs/en/install"}) {
 		t.Errorf("%v", got)
 	}
@@ -48,7 +48,7 @@ func TestWithoutLanguage(t *testing.T) {
 	}
 }
 
-func TestGlob(t *testing.T) {
+func TestGlob_Stars_MatchWithinOrAcrossFolders(t *testing.T) {
 	for _, tt := range []struct {
 		glob, path string
 		want       bool

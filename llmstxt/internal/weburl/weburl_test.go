@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestResolve(t *testing.T) {
+func TestResolve_EachReference_IsNormalized(t *testing.T) {
 	base, _ := url.Parse("https://Docs.Test/guide/start.html?x=1")
 	for ref, want := range map[string]string{
 		"":                              "https://docs.test/guide/start.html?x=1",
@@ -57,7 +57,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-func TestScope(t *testing.T) {
+func TestScope_BaseURL_DecidesWhatIsInside(t *testing.T) {
 	for _, tt := range []struct {
 		base    string
 		in, out string

@@ -23,7 +23,7 @@ func streamOf(vhost string, changes fields) fields {
 	return b
 }
 
-func TestStream_Offsets(t *testing.T) {
+func TestStream_EachOffset_StartsThere(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

@@ -18,7 +18,7 @@ import (
 // Behind proxies that compress and buffer as they do by default, the head and each
 // event arrive by themselves: the next message is published when the one before was
 // seen.
-func TestProxies_EventsArriveAsTheyCome(t *testing.T) {
+func TestProxies_CompressAndBuffer_EventsArriveAtOnce(t *testing.T) {
 	for name, start := range map[string]func(t *testing.T, upstream string) (url string){
 		"express with compression": express, "nginx with gzip": nginxWithGzip, "caddy with encode": caddyWithEncode,
 	} {

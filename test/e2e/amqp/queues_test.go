@@ -199,7 +199,7 @@ func TestQueue_TwoClients_ShareIt(t *testing.T) {
 	}
 }
 
-func TestQueue_ThatIsNoStream_TakesNoOffset(t *testing.T) {
+func TestQueue_OffsetWithoutAStream_IsRefused(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)
@@ -230,7 +230,7 @@ func TestQueue_ThatIsNoStream_TakesNoOffset(t *testing.T) {
 }
 
 // Several keys, several exchanges, and arguments of headers exchanges.
-func TestBindings_OfEveryKind(t *testing.T) {
+func TestBindings_EachExchangeType_Delivers(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	v := vhost()
 	p := publish(t, node, v)

@@ -46,7 +46,7 @@ func TestEvents_Shape_IsTheContracts(t *testing.T) {
 }
 
 // The defaults of the request: port, virtual host, routing key and prefix.
-func TestStream_Defaults(t *testing.T) {
+func TestStream_FieldsLeftOut_HaveDefaults(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{})
 	p := publish(t, node, "/")
 	body := fields{"apiKey": key, "host": "127.0.0.1", "port": node.Port, "username": rabbitmq.Admin, "password": rabbitmq.AdminSecret, "exchange": "amq.topic", "geo": nil}

@@ -14,7 +14,7 @@ import (
 
 // A broker that wants a client certificate: the login is the certificate, or a
 // password beside it.
-func TestTLS_ClientCertificate(t *testing.T) {
+func TestTLS_ClientCertificate_IsTheLogin(t *testing.T) {
 	own, err := rabbitmq.Start(context.Background(),
 		"ssl_options.verify = verify_peer", "ssl_options.fail_if_no_peer_cert = true", "ssl_cert_login_from = common_name",
 		"auth_mechanisms.1 = EXTERNAL", "auth_mechanisms.2 = PLAIN")
@@ -65,7 +65,7 @@ func TestTLS_ClientCertificate(t *testing.T) {
 	}
 }
 
-func TestTLS_NamesAndAuthorities(t *testing.T) {
+func TestTLS_NameOrAuthorityWrong_IsRefused(t *testing.T) {
 	nobody := x509.NewCertPool() // is trusted, unless a request names an authority
 	_, srv := gateway(t, farwire.Options{RootCAs: nobody})
 	on := func(changes fields) fields {

@@ -24,8 +24,8 @@ func later(ms int) string {
 	return fmt.Sprintf(`<script>setTimeout(() => { const p = document.createElement("p"); p.id = "late"; p.textContent = %q; document.body.append(p) }, %d)</script>`, "What comes late. "+words, ms)
 }
 
-// TestRender_EveryKindOfPage shows pages of all kinds.
-func TestRender_EveryKindOfPage(t *testing.T) {
+// TestRender_EachKindOfPage_HasItsText shows pages of all kinds.
+func TestRender_EachKindOfPage_HasItsText(t *testing.T) {
 	api := func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(700 * time.Millisecond) // a slow service: a page is still for less when it has settled
 		fmt.Fprint(w, "What the service says. "+words)

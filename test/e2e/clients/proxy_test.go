@@ -155,7 +155,7 @@ func (r *repository) clone(from string) *exec.Cmd {
 }
 
 // git clones through a tunnel.
-func TestProxy_GitClone(t *testing.T) {
+func TestProxy_GitClone_Works(t *testing.T) {
 	r := newRepository(t)
 	w := newProxyWorld(t, r)
 	if p := w.start(environment(r.clone(w.https), w.proxy)); p.Status() != 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // The foot of the page says which version it is, and where more is written.
-func TestAbout_LinksDocsOpenAPIAndVersion(t *testing.T) {
+func TestFooter_Links_LeadToDocsOpenAPIAndVersion(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))

@@ -23,7 +23,7 @@ func (p *page) fillBroker(n *rabbitmq.Node, user, password string) {
 	p.fill("#amqp-password", password)
 }
 
-func TestAMQP(t *testing.T) {
+func TestAMQP_MessagesPublished_AreShown(t *testing.T) {
 	t.Parallel()
 	n := startBroker(t)
 	g := harness.Serve(t, "--allow-private")
@@ -141,7 +141,7 @@ func TestAMQP_GatewayDrainsOrDies_IsShown(t *testing.T) {
 }
 
 // A queue that exists, of which the page has an offset, several keys, and a rate.
-func TestAMQP_ExistingQueueAndSeveralKeys(t *testing.T) {
+func TestAMQP_ExistingQueueAndSeveralKeys_AreShown(t *testing.T) {
 	t.Parallel()
 	n := startBroker(t)
 	conn, err := amqp091.Dial(n.URL())

@@ -54,7 +54,7 @@ var manual = map[string]string{
 	"/fees": "Fees", "/pilots": "Pilots and tugs", "/tides": "Tides and weather", "/waste": "Waste",
 }
 
-func TestCrawl(t *testing.T) {
+func TestCrawl_Site_ShowsProgressAndFiles(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
 	url := site(t, manual, map[string]chan struct{}{"/waste": hold})
@@ -240,7 +240,7 @@ func TestCrawl_HostileSite_IsShownAsText(t *testing.T) {
 
 // The log links to its pages, each page has its outcome, and a second crawl is
 // compared with the first.
-func TestCrawl_OutcomesAndComparison(t *testing.T) {
+func TestCrawl_SecondOfASite_IsComparedWithTheFirst(t *testing.T) {
 	t.Parallel()
 	titles := map[string]string{"/": "The Harbour Manual", "/berths": "Berths", "/fees": "Fees"}
 	var now atomic.Pointer[map[string]string]

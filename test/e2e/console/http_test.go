@@ -154,7 +154,7 @@ func TestHTTP_Refusals_NamedWithTheirField(t *testing.T) {
 }
 
 // The other panels name what is missing, too.
-func TestEmptyField_NamedAndFocused(t *testing.T) {
+func TestPanels_FieldEmpty_IsNamedAndFocused(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t)
 	p := open(t, desktop, g.HTTP("/"))

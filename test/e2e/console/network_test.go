@@ -10,7 +10,7 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-func TestNetwork(t *testing.T) {
+func TestNetwork_AgentAttaches_IsShown(t *testing.T) {
 	t.Parallel()
 	const secret = "agent-secret-0123456789"
 	g := harness.Serve(t, "--agent-secret", secret, "--local-agent", "fra1:DE", "--allow-private")
@@ -103,7 +103,7 @@ func TestNetwork_NoAgents_IsShown(t *testing.T) {
 
 // An agent is tried, a session is ended, and what is shown goes grey when the
 // gateway has fallen silent.
-func TestNetwork_TryEndAndSilence(t *testing.T) {
+func TestNetwork_GatewayUnreachable_TablesTurnGrey(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))

@@ -49,7 +49,7 @@ func (p *page) sound(state string) {
 
 // What is seen of a relay only after something was done: refusals, several sockets, a
 // filter, the menu of files and the ways to read a frame.
-func TestAccessible_StatesOfARelay(t *testing.T) {
+func TestAccessibility_StatesOfARelay_Pass(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))
@@ -81,7 +81,7 @@ func TestAccessible_StatesOfARelay(t *testing.T) {
 }
 
 // The outcomes of a crawl, what has changed since the last one, and sites with theirs.
-func TestAccessible_StatesOfACrawl(t *testing.T) {
+func TestAccessibility_StatesOfACrawl_Pass(t *testing.T) {
 	t.Parallel()
 	var now atomic.Pointer[map[string]string]
 	now.Store(&map[string]string{"/": "The Harbour Manual", "/berths": "Berths", "/fees": "Fees"})
@@ -121,7 +121,7 @@ func TestAccessible_StatesOfACrawl(t *testing.T) {
 }
 
 // Sessions that can be ended, an agent that was tried, and a gateway that is silent.
-func TestAccessible_StatesOfTheNetwork(t *testing.T) {
+func TestAccessibility_StatesOfTheNetwork_Pass(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))

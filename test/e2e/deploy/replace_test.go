@@ -209,7 +209,7 @@ func (s *site) do(script, dir string, env ...string) {
 }
 
 // Each secret is replaced as the page says, and what is in use notices nothing.
-func TestReplaceSecrets_NothingIsCut(t *testing.T) {
+func TestReplaceSecrets_EachAsThePageSays_SessionsStay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for i, replace := range []func([]string){s.replaceAgentSecret, s.replaceTokenSecret, s.replaceKey, s.replaceAdminKey, s.replaceCertificate} {

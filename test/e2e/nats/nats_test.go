@@ -123,7 +123,7 @@ func TestCluster_HolderKilled_OtherLinkServes(t *testing.T) {
 
 // NATS is killed and frozen: no session notices, and gateways go on with what they
 // hold themselves.
-func TestCluster_NATSAway_NoSessionNotices(t *testing.T) {
+func TestCluster_NATSUnavailable_SessionsStay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one, two := w.gateway(), w.gateway()
@@ -219,7 +219,7 @@ func TestCluster_HolderDrains_CarriesUntilTheTimeout(t *testing.T) {
 }
 
 // Whoever can publish on NATS and knows the agents' secret, but not the token's.
-func TestCluster_Stranger_GetsNothing(t *testing.T) {
+func TestCluster_GatewayWithoutTheSecret_GetsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	one := w.gateway()

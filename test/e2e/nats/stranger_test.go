@@ -107,7 +107,7 @@ func mac(t *testing.T, secret, label string, parts ...[]byte) []byte {
 
 // Whoever reads and writes NATS, and knows the agents' secret, learns of no target and
 // no client, and changes nothing.
-func TestStranger_OnNATSWithTheAgentsSecret_ChangesNothing(t *testing.T) {
+func TestNATS_ClientWithTheAgentsSecret_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tap := w.wire()

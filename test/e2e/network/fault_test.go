@@ -10,7 +10,7 @@ import (
 
 // Sessions cross four agents that are killed one after the other. Nobody may
 // miss a byte but those whose own agent died, and these must know it.
-func TestAgentsKilled_FramesStayWhole(t *testing.T) {
+func TestAgents_KilledInTurn_OtherSessionsStayWhole(t *testing.T) {
 	t.Parallel()
 	r, err := faulttest.Run(t.Context(), faulttest.Options{
 		Program:   harness.Farwire(t).Path,

@@ -52,14 +52,14 @@ func TestGateway_SilentConnections_AreClosed(t *testing.T) {
 	}
 }
 
-func TestGateway_SessionsEnd_NothingIsLeft(t *testing.T) {
+func TestGateway_SessionsEnd_ResourcesAreFreed(t *testing.T) {
 	r, err := loaded(t, 2, false).Churn(t.Context(), 1000)
 	if err != nil {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
 
-func TestGateway_HostileInputs_IsUnharmed(t *testing.T) {
+func TestGateway_HostileInputs_GoesOn(t *testing.T) {
 	const seed = 42
 	r, err := loaded(t, 1, true).Hostile(t.Context(), 5000, seed)
 	if err != nil {

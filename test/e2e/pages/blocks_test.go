@@ -111,7 +111,7 @@ var (
 )
 
 // What the blocks that are not run name is there: packages, benchmarks and tests.
-func TestPages_BenchmarksThatAreNotRun_AreThere(t *testing.T) {
+func TestPages_BenchmarksNotRun_Exist(t *testing.T) {
 	checked := 0
 	for name, b := range commands(t) {
 		if !strings.Contains(name, "benchmarks.md: ") {

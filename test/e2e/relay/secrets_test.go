@@ -99,7 +99,7 @@ func (e *ears) answer(resp *http.Response) {
 
 // A whole run with secrets in every place that takes one, in requests that
 // succeed and in requests that fail in every way.
-func TestSecrets_EveryRequest_NoneIsPrinted(t *testing.T) {
+func TestSecrets_EveryRequest_AreNotPrinted(t *testing.T) {
 	environment := []string{
 		"FARWIRE_API_KEYS=alice=" + canaryKey, "FARWIRE_TOKEN_SECRET=" + canary + strings.Repeat("s", 32),
 		"FARWIRE_AGENT_SECRET=" + canary + "agent-secret", "FARWIRE_LOG_LEVEL=debug",

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the transcripts as they are now")
 
-// TestRelay_Transcripts replays what clients of the specification say and wants the
+// TestRelay_Transcripts_StayTheSame replays what clients of the specification say and wants the
 // answers of the files in testdata/transcripts. In them
 //
 //	$ FLAGS        is added to the flags of the gateway
@@ -36,7 +36,7 @@ var update = flag.Bool("update", false, "write the transcripts as they are now")
 //	# TEXT         is for the reader
 //
 // and the specification's own names stand for what a test can reach.
-func TestRelay_Transcripts(t *testing.T) {
+func TestRelay_Transcripts_StayTheSame(t *testing.T) {
 	files, err := filepath.Glob("testdata/transcripts/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)

@@ -33,16 +33,16 @@ func calls(s *sqlstore.Store, l farwire.Lease) map[string]func(context.Context) 
 	}
 }
 
-func TestServer(t *testing.T) {
+func TestPostgres_StoppedOrFrozen_StoreGoesOn(t *testing.T) {
 	server := harness.Postgres(t)
-	for name, test := range map[string]func(*testing.T, *harness.Server){"Away": away, "Restarts": restarts, "Frozen": frozen} {
+	for name, test := range map[string]func(*testing.T, *harness.Server){"Stopped": stopped, "Restarts": restarts, "Frozen": frozen} {
 		t.Run(name, func(t *testing.T) { test(t, server) })
 	}
 }
 
 // The lease outlives whatever becomes of the server, and the store needs no
 // restart.
-func away(t *testing.T, server *harness.Server) {
+func stopped(t *testing.T, server *harness.Server) {
 	ctx := context.Background()
 	s := open(t, emptySchema(t, server))
 	l, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://a.example/"}, -1, time.Hour)
