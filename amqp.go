@@ -66,7 +66,7 @@ const commentInterval = 15 * time.Second
 func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	err := st.read(w, r)
 	if err != nil {
-		st.result.Err = err
+		st.result.EndedBy, st.result.Code, st.result.Err = EndedByGateway, public(err).Status, err
 		st.g.o.fail(w, err)
 		return
 	}
@@ -122,7 +122,7 @@ func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	st.query.Subject = st.session.Subject
-	st.result.Target = st.request.Host
+	st.result.Target = net.JoinHostPort(st.request.Host, strconv.Itoa(st.request.Port))
 	return st.request.LoadCertificate()
 }
 

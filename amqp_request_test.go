@@ -121,6 +121,8 @@ func TestAMQP_InvalidRequest_400NamesTheField(t *testing.T) {
 			t.Errorf("%.40s: %q holds what was sent", c.fields, answer.Detail)
 		}
 	}
+	// A pair that does not fit is found when the caller has been admitted.
+	w.wantLog(`kind=amqp subject=alice .*target=[a-z.0-9]+:\d+ ended_by=gateway code=400 cause=".*cert and cert_key must be`)
 }
 
 // Without an API key nobody has the gateway compute with a private key.

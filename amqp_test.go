@@ -331,7 +331,7 @@ func TestAMQP_Stream_IsAccounted(t *testing.T) {
 	s.conn.Close()
 	r := <-results
 	r.Duration = 0
-	want := farwire.SessionResult{Agent: testAgent, Target: "broker.test", EndedBy: "client", FramesToClient: 1, BytesToClient: 5}
+	want := farwire.SessionResult{Agent: testAgent, Target: "broker.test:5672", EndedBy: "client", FramesToClient: 1, BytesToClient: 5}
 	if r != want {
 		t.Errorf("\n got %+v\nwant %+v", r, want)
 	}

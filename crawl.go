@@ -182,7 +182,7 @@ func (c *crawl) read(msg []byte) error {
 		return fault.Invalidf("enableAutoUpdate stores no headers, cookies or passwords; leave either these or enableAutoUpdate out")
 	}
 	c.req.query.Subject = c.session.Subject
-	c.result.Target = c.req.query.Host
+	_, c.result.Target = targetOf(c.req.url)
 	c.session.reached("", c.result.Target)
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -378,4 +380,17 @@ func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error)
 		return "", fault.FromHost("storage", err)
 	}
 	return url, nil
+}
+
+// targetOf returns the host of a crawl's base URL, and what the log calls its target.
+func targetOf(base string) (host, addr string) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", ""
+	}
+	host, port := u.Hostname(), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return host, net.JoinHostPort(host, port)
 }

@@ -38,7 +38,7 @@ func TestCrawl_ThreePages_StreamsLogsAndResult(t *testing.T) {
 	if r.Stats == nil || r.Stats.Pages != 3 || r.Stats.Limited {
 		t.Errorf("stats: %+v", r.Stats)
 	}
-	w.wantLog(`kind=crawl subject=alice key_id=[0-9a-f]{16} client=127\.0\.0\.1 agent=farwire-de1 target=127\.0\.0\.1 ended_by=gateway code=1000 .*frames_to_client=3 bytes_to_target=0 bytes_to_client=` + fmt.Sprint(len(r.Content)))
+	w.wantLog(`kind=crawl subject=alice key_id=[0-9a-f]{16} client=127\.0\.0\.1 agent=farwire-de1 target=127\.0\.0\.1:\d+ ended_by=gateway code=1000 .*frames_to_client=3 bytes_to_target=0 bytes_to_client=` + fmt.Sprint(len(r.Content)))
 }
 
 // wantLog waits for a line of the log, which is written behind the client's

@@ -269,11 +269,12 @@ func (t *tunneled) socks(conn net.Conn) error {
 		seen.shown = counted.KeyShown
 	}
 	denied := t.s.admit(ctx, seen)
-	unknown := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid)
-	if err := socks.Accept(conn, !unknown); err != nil {
+	// After ten wrong credentials a further one is told so, and is as wrong.
+	wrong := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid) || errors.As(denied, new(*tooManyWrong))
+	if err := socks.Accept(conn, !wrong); err != nil {
 		return errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))
 	}
-	if unknown {
+	if wrong {
 		return denied
 	}
 	request, err := socks.ReadRequest(conn)

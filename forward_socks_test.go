@@ -206,6 +206,18 @@ func TestServeSOCKS_CredentialsMissingOrInvalid_IsRefused(t *testing.T) {
 	}
 }
 
+// After ten wrong passwords a further one is as wrong, and is told so (RFC 1929, section 2).
+func TestServeSOCKS_ManyWrongPasswords_EachIsRefused(t *testing.T) {
+	server := newProxyWorld(t, http.NotFoundHandler()).socks()
+	for i := range 13 {
+		password := fmt.Sprintf("wrong-key-%010d", i)
+		say := fmt.Sprintf("\x05\x01\x02\x01\x03any%c%s\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50", len(password), password)
+		if got := rawSOCKS(t, server, say); got != "\x05\x02\x01\x01" {
+			t.Errorf("number %d: %q", i+1, got)
+		}
+	}
+}
+
 func TestServeSOCKS_Guard_HoldsForEverySpelling(t *testing.T) {
 	canary := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the guard let a request through") })
 	w := newProxyWorld(t, canary, func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{}) })

@@ -280,7 +280,7 @@ type Target struct {
 	Kind   Kind
 	Scheme string // as in its URL; empty where only the connection is known
 	Host   string // in lower case, as punycode, without a final dot
-	Port   uint16 // zero for the name that a client's proxy will look up
+	Port   uint16
 }
 
 // permittedAgents is the host's selector for one session: its exits dial and

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -167,10 +166,7 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		choice:     o.choice(),
 		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: egress.SplitList(o.Agent), Countries: egress.SplitList(o.Geo)},
 	}
-	if u, err := url.Parse(req.url); err == nil {
-		req.query.Host = u.Hostname()
-	}
-	c.result.Target = req.query.Host
+	req.query.Host, c.result.Target = targetOf(req.url)
 	c.session.reached("", c.result.Target)
 	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,
 		log: func(text string) {

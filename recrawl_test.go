@@ -260,7 +260,7 @@ func TestRecrawl_SiteChanged_ReplacesTheFile(t *testing.T) {
 		if s := done.Site; s.Hash != first.Hash || s.Version != 2 || !s.NextCrawl.Equal(first.NextCrawl.Add(time.Hour)) || done.Pages != nil {
 			c.t.Errorf("committed %+v after %+v", s, first)
 		}
-		c.wantLog(`kind=recrawl subject=alice key_id=\S+ client="" agent=farwire-de1 target=site.test ended_by=gateway code=1000 .*site=http://site.test/ token=2 .*outcome=unchanged pages=10 requests=1[0-9]`)
+		c.wantLog(`kind=recrawl subject=alice key_id=\S+ client="" agent=farwire-de1 target=site.test:80 ended_by=gateway code=1000 .*site=http://site.test/ token=2 .*outcome=unchanged pages=10 requests=1[0-9]`)
 		// Pages are changed, added and removed.
 		c.site.set(func(s *changing) {
 			s.pages["/a"] = page("Another Page", "Now there is something else to read on this page.", "/new")

@@ -41,6 +41,7 @@ func TestAllow_Target_SaysTheScheme(t *testing.T) {
 		"relay wss://a.test:8443":    relay(`"url":"wss://a.test:8443/"`),
 		"relay wss://in.test:443":    relay(`"url":"wss://a.test/","server_name":"in.test"`),
 		"relay ws://in.test:80":      relay(`"url":"ws://a.test/","headers":{"Host":"In.test:99"}`),
+		"relay ws://behind.test:81":  relay(`"url":"ws://behind.test:81/","proxy":"http://hop.test:3128"`),
 		"relay http://hop.test:3128": relay(`"url":"ws://a.test/","proxy":"http://hop.test:3128"`),
 		"amqp amqp://broker.test:5672": func() {
 			httpRefusal(w.subscribe(`{"apiKey":"` + testKey + `","host":"broker.test","exchange":"e"}`).resp)
@@ -236,5 +237,43 @@ func TestAllow_AfterTheKeysRules_PlainErrorStaysInTheLog(t *testing.T) {
 	defer mu.Unlock()
 	if slices.Contains(asked, "denied.test") || !slices.Contains(asked, "other.test") {
 		t.Errorf("asked for %q", asked)
+	}
+}
+
+// Rules with a port hold for the target's port behind a client's proxy, as they do
+// without one.
+func TestRules_BehindProxy_PortsAreTheTargets(t *testing.T) {
+	const hop = "203.0.113.99:3128"
+	for name, c := range map[string]struct {
+		allow, deny []string
+		url         string
+		refused     bool
+	}{
+		"allowed by name":          {[]string{"*.a.test:443", hop}, nil, "wss://x.a.test/", false},
+		"another port, by name":    {[]string{"*.a.test:443", hop}, nil, "wss://x.a.test:8443/", true},
+		"allowed by address":       {[]string{"203.0.113.0/24:443", hop}, nil, "wss://x.a.test/", false},
+		"another port, by address": {[]string{"203.0.113.7:25", hop}, nil, "wss://x.a.test/", true},
+		"denied":                   {nil, []string{"x.a.test:443"}, "wss://x.a.test/", true},
+		"denied at another port":   {nil, []string{"x.a.test:25"}, "wss://x.a.test/", false},
+		"address denied elsewhere": {nil, []string{"203.0.113.7:25"}, "wss://x.a.test/", false},
+		"address denied there":     {nil, []string{"203.0.113.7:443"}, "wss://x.a.test/", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var dialled dialList
+			exit := exitBy("127.0.0.1:1", map[string][]string{"x.a.test": {"203.0.113.7"}}, &dialled)
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth, o.Agents = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny}), exit
+			})
+			p := w.open("/ws")
+			p.ask(c.url, `"proxy":"http://`+hop+`"`)
+			if c.refused {
+				p.wantError(1008, "is not allowed to this key")
+			} else {
+				p.wantError(1011, "")
+			}
+			if reached := slices.Contains(dialled.all(), hop); reached == c.refused {
+				t.Errorf("dialled %q", dialled.all())
+			}
+		})
 	}
 }

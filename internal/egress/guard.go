@@ -59,8 +59,8 @@ func recovered(err *error) {
 	}
 }
 
-// Guard returns an exit that asks permit before each dial and, with port 0, before
-// each look-up, so that redirects, pages of a crawl, a browser's requests and the
+// Guard returns an exit that asks permit before each dial and, with the port that the
+// context has (rules.WithPort), before each look-up, so that redirects, pages of a crawl, a browser's requests and the
 // hop to a client's proxy pass them too. What permit says of addresses travels with
 // the dial and holds where the connection is made, for the address that it is made
 // to: a name that is looked up here could have another one there. The exit has to
@@ -89,7 +89,7 @@ func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port u
 	}
 	exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 		host = rules.Host(host)
-		on, err := permit(ctx, host, 0)
+		on, err := permit(ctx, host, rules.Port(ctx))
 		switch {
 		case err != nil:
 			return nil, err

@@ -15,3 +15,17 @@ func Scheme(ctx context.Context) string {
 	scheme, _ := ctx.Value(schemeKey{}).(string)
 	return scheme
 }
+
+type portKey struct{}
+
+// WithPort returns a context for the look-up of a name that says to which port of it a
+// client's proxy will connect.
+func WithPort(ctx context.Context, port uint16) context.Context {
+	return context.WithValue(ctx, portKey{}, port)
+}
+
+// Port returns what WithPort was given; zero: any may be meant.
+func Port(ctx context.Context) uint16 {
+	port, _ := ctx.Value(portKey{}).(uint16)
+	return port
+}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -100,11 +101,15 @@ func (d *Dialer) checkBehindProxy(ctx context.Context, exit agent.Exit, addr str
 	if exit.Resolve == nil {
 		return addr, nil
 	}
-	host, port, err := net.SplitHostPort(addr)
+	host, service, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", fmt.Errorf("target address: %w", err)
 	}
-	addrs, err := exit.Resolve(ctx, host)
+	port, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("target address: %w", err)
+	}
+	addrs, err := exit.Resolve(rules.WithPort(ctx, uint16(port)), host)
 	var dial *agent.DialError
 	switch {
 	case errors.As(err, &dial) && dial.Fault == agent.FaultTarget && !dial.Timeout():
@@ -113,7 +118,7 @@ func (d *Dialer) checkBehindProxy(ctx context.Context, exit agent.Exit, addr str
 	case err != nil:
 		return "", err
 	case d.ProxyByAddress && len(addrs) > 0:
-		return net.JoinHostPort(addrs[0].String(), port), nil
+		return net.JoinHostPort(addrs[0].String(), service), nil
 	}
 	return addr, nil
 }
