@@ -252,6 +252,9 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		},
 	}
 	if !through.Serve(upgrade.Flushing(w), r.WithContext(ctx), header) {
+		if cause := context.Cause(ctx); cause != nil {
+			f.err = cause // which the body's own error hides
+		}
 		panic(http.ErrAbortHandler) // it cannot be ended otherwise
 	}
 	f.whole = f.err == nil
@@ -287,12 +290,13 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	return nil
 }
 
-// RoundTrip sends the request through an exit that fits, and through another
-// when that one fails before the body was touched.
+// RoundTrip sends the request through an exit that fits, and through another when
+// that one fails and the target may be sent the request again.
 func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
 	body := req.Body
 	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
+		var sent atomic.Bool
 		out := req.WithContext(ctx)
 		var once *onceBody
 		if body != nil && body != http.NoBody {
@@ -301,14 +305,14 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		var err error
 		var dial *agent.DialError
-		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.late, Late: errTimeout})
+		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.late, Late: errTimeout, Sent: &sent})
 		switch {
 		case err == nil:
 			return nil
-		case once.untouched() && time.Now().Before(f.late):
+		case once.untouched() && (!sent.Load() || egress.Repeatable(req)) && time.Now().Before(f.late):
 			return err
 		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
-			// Another exit would get the rest of the body.
+			// Another exit would get the rest of the body, or the target the request twice.
 			return fault.Wrap(fault.ClassOf(err), fault.Of(err).Text, dial.Err)
 		}
 		return err
@@ -341,10 +345,20 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
 			out.Err = nil // closing an event stream is how one ends it
 		}
+	case errors.Is(out.Err, errIdle):
+		out.EndedBy = EndedByGateway
 	case out.Err != nil:
 		out.EndedBy = endedBy(out.Err)
 	}
 	return out
+}
+
+// moved counts bytes of a body, and restarts the idle clock.
+func (f *forwarding) moved(n int, count *atomic.Int64) {
+	count.Add(int64(n))
+	if n > 0 && f.idle != nil {
+		f.idle.Reset(f.to.Options.Idle)
+	}
 }
 
 // A countedBody counts what a target sends, and restarts the idle clock.
@@ -356,10 +370,7 @@ type countedBody struct {
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.count.Add(int64(n))
-	if n > 0 && b.f.idle != nil {
-		b.f.idle.Reset(b.f.to.Options.Idle)
-	}
+	b.f.moved(n, b.count)
 	if err != nil && err != io.EOF {
 		b.f.err = fault.Wrap(fault.TargetLost, "target lost", err)
 	}
@@ -377,10 +388,7 @@ type onceBody struct {
 func (b *onceBody) Read(p []byte) (int, error) {
 	b.touched.Store(true)
 	n, err := b.body.Read(p)
-	b.f.toTarget.Add(int64(n))
-	if n > 0 && b.f.idle != nil {
-		b.f.idle.Reset(b.f.to.Options.Idle)
-	}
+	b.f.moved(n, &b.f.toTarget)
 	return n, err
 }
 

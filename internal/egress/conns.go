@@ -52,6 +52,10 @@ type Trip struct {
 	Exit     agent.Exit // through which new ones are opened
 	Deadline time.Time  // for the dial, TLS included; the answer may take any time
 	Late     error      // the error when it passes
+
+	// Sent becomes true before the target can have the whole head of the request, and
+	// false when net/http sends it anew on another connection. Nil: nobody asks.
+	Sent *atomic.Bool
 }
 
 type tripKey struct{}
@@ -60,8 +64,13 @@ type tripKey struct{}
 // redirect, adds no header and decodes nothing.
 func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 	var conn net.Conn
+	if t.Sent == nil {
+		t.Sent = new(atomic.Bool)
+	}
 	ctx := rules.WithScheme(context.WithValue(req.Context(), tripKey{}, &t), req.URL.Scheme)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn:      func(string) { t.Sent.Store(false) },
+		WroteHeaders: func() { t.Sent.Store(true) }, // they are in a buffer, which is written after it
 		GotConn: func(i httptrace.GotConnInfo) {
 			conn = i.Conn
 			if turn, ok := conn.(*inTurn); ok && i.Reused {
@@ -81,6 +90,16 @@ func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 		return resp, nil
 	}
 	return nil, c.blame(req.Context(), conn, err)
+}
+
+// Repeatable reports whether a target that may have the request already can be sent it
+// again (RFC 9110, section 9.2.2).
+func Repeatable(req *http.Request) bool {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return req.Header["Idempotency-Key"] != nil || req.Header["X-Idempotency-Key"] != nil
 }
 
 // blame says whose fault a failed round trip was.
