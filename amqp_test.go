@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/brokertest"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A subscriber is a client of POST /amqp.
@@ -278,10 +279,6 @@ func TestAMQP_BrokenBroker_EndsItsStreamAlone(t *testing.T) {
 // noFlush hides everything but the three methods.
 type noFlush struct{ http.ResponseWriter }
 
-type unwraps struct{ http.ResponseWriter }
-
-func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
 func TestAMQP_BehindMiddleware_Streams(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(&brokertest.Broker{}) })
 	var wrap atomic.Pointer[func(http.ResponseWriter) http.ResponseWriter]
@@ -298,7 +295,9 @@ func TestAMQP_BehindMiddleware_Streams(t *testing.T) {
 		}
 		return resp
 	}
-	resp := post(func(rw http.ResponseWriter) http.ResponseWriter { return unwraps{unwraps{rw}} })
+	resp := post(func(rw http.ResponseWriter) http.ResponseWriter {
+		return harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: rw}}
+	})
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	resp.Body.Close()
 	if err != nil || line != ": the stream is open\n" {

@@ -53,7 +53,14 @@ func (w *pathWorld) proxied(user, password string) *http.Client {
 // connect opens a tunnel to addr by CONNECT.
 func (w *pathWorld) connect(addr, user, password string) (net.Conn, *bufio.Reader, *http.Response) {
 	w.t.Helper()
-	conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+	at := w.server.Listener.Addr()
+	return (&world{t: w.t, dialIn: func() (net.Conn, error) { return net.Dial("tcp", at.String()) }}).connect(addr, user, password)
+}
+
+// connect opens a tunnel to addr by CONNECT.
+func (w *world) connect(addr, user, password string) (net.Conn, *bufio.Reader, *http.Response) {
+	w.t.Helper()
+	conn, err := w.dialIn()
 	if err != nil {
 		w.t.Fatal(err)
 	}

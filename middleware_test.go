@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,16 +18,8 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/brokertest"
+	"github.com/farwire/farwire/internal/harness"
 )
-
-// onlyUnwrap is a middleware's ResponseWriter as the docs of
-// http.ResponseController ask for it, and no more.
-type onlyUnwrap struct{ inner http.ResponseWriter }
-
-func (w onlyUnwrap) Header() http.Header         { return w.inner.Header() }
-func (w onlyUnwrap) Write(b []byte) (int, error) { return w.inner.Write(b) }
-func (w onlyUnwrap) WriteHeader(code int)        { w.inner.WriteHeader(code) }
-func (w onlyUnwrap) Unwrap() http.ResponseWriter { return w.inner }
 
 const written = -1
 
@@ -53,51 +46,51 @@ func (w lazyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 type hidesHijack struct{ http.ResponseWriter }
 
 // nearHijack looks for a Hijacker in the layer below alone, as chi's Compress does.
-type nearHijack struct{ onlyUnwrap }
+type nearHijack struct{ harness.OnlyUnwrap }
 
 func (w nearHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if hj, ok := w.inner.(http.Hijacker); ok {
+	if hj, ok := w.Inner.(http.Hijacker); ok {
 		return hj.Hijack()
 	}
 	return nil, nil, errors.New("no Hijacker")
 }
 
 // assertsHijack expects the layer below to be a Hijacker, as gin does.
-type assertsHijack struct{ onlyUnwrap }
+type assertsHijack struct{ harness.OnlyUnwrap }
 
 func (w assertsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return w.inner.(http.Hijacker).Hijack()
+	return w.Inner.(http.Hijacker).Hijack()
 }
 
 // failsHijack has a Hijack that can only fail, and no Unwrap.
 type failsHijack struct{ http.ResponseWriter }
 
 func (w failsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return nearHijack{onlyUnwrap{w.ResponseWriter}}.Hijack()
+	return nearHijack{harness.OnlyUnwrap{Inner: w.ResponseWriter}}.Hijack()
 }
 
 // keepsStatus lets a status through only with a body, as a compressing
 // middleware may.
 type keepsStatus struct {
-	onlyUnwrap
+	harness.OnlyUnwrap
 	code *int
 }
 
 func (w keepsStatus) WriteHeader(code int) { *w.code = code }
 func (w keepsStatus) Write(b []byte) (int, error) {
 	if *w.code != 0 {
-		w.inner.WriteHeader(*w.code)
+		w.Inner.WriteHeader(*w.code)
 		*w.code = 0
 	}
-	return w.inner.Write(b)
+	return w.Inner.Write(b)
 }
 
 // setsCookie adds a session's cookie when the status is written.
-type setsCookie struct{ onlyUnwrap }
+type setsCookie struct{ harness.OnlyUnwrap }
 
 func (w setsCookie) WriteHeader(code int) {
 	http.SetCookie(w, &http.Cookie{Name: "session", Value: "of-the-host"})
-	w.inner.WriteHeader(code)
+	w.Inner.WriteHeader(code)
 }
 
 const attachSecret = "a-secret-of-all-agents"
@@ -129,7 +122,8 @@ func everything(t *testing.T, wrap func(http.Handler) http.Handler) *world {
 	mux.Handle("GET /ws/crawl", w.gw.Crawl())
 	mux.Handle("POST /amqp", w.gw.AMQP())
 	mux.Handle("GET /agents/attach", pool)
-	return w.also(wrap(mux))
+	mux.Handle("/to/", w.gw.PathForm())
+	return w.also(wrap(w.gw.ForwardProxy(mux)))
 }
 
 func behind(wrap func(http.ResponseWriter) http.ResponseWriter) func(http.Handler) http.Handler {
@@ -156,25 +150,38 @@ func (w *world) attachPlain() *http.Response {
 	return resp
 }
 
+// inPath begins what the path form is asked for.
+const inPath = "/to/key=" + testKey + "/"
+
 var attachWebSocket = []string{"Sec-WebSocket-Protocol: farwire-agent", "Authorization: Bearer " + attachSecret}
 
 func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
 	echoes, pages := newTarget(t, echo), newSite(t, threePages)
+	returned := newTCPTarget(t, func(c *net.TCPConn) { io.Copy(c, c) })
+	// Without a body nothing flushes the head before the middleware has the status.
+	empty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Path", r.URL.Path) }))
+	defer empty.Close()
 	for name, c := range map[string]struct {
 		wrap   func(http.ResponseWriter) http.ResponseWriter
 		cookie bool
 	}{
-		"none":        {wrap: func(w http.ResponseWriter) http.ResponseWriter { return w }},
-		"only Unwrap": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{onlyUnwrap{w}} }},
-		"near Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return nearHijack{onlyUnwrap{onlyUnwrap{w}}} }},
+		"none": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return w }},
+		"only Unwrap": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: w}}
+		}},
+		"near Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return nearHijack{harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: w}}}
+		}},
 		"asserting Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
-			return assertsHijack{onlyUnwrap{onlyUnwrap{w}}}
+			return assertsHijack{harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: w}}}
 		}},
-		"lazy status": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return onlyUnwrap{lazyWriter{w, new(int)}} }},
+		"lazy status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return harness.OnlyUnwrap{Inner: lazyWriter{w, new(int)}}
+		}},
 		"kept status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
-			return nearHijack{onlyUnwrap{keepsStatus{onlyUnwrap{w}, new(int)}}}
+			return nearHijack{harness.OnlyUnwrap{Inner: keepsStatus{harness.OnlyUnwrap{Inner: w}, new(int)}}}
 		}},
-		"session cookie": {cookie: true, wrap: func(w http.ResponseWriter) http.ResponseWriter { return setsCookie{onlyUnwrap{w}} }},
+		"session cookie": {cookie: true, wrap: func(w http.ResponseWriter) http.ResponseWriter { return setsCookie{harness.OnlyUnwrap{Inner: w}} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := everything(t, behind(c.wrap))
@@ -199,6 +206,28 @@ func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
 			if p := w.open("/agents/attach", attachWebSocket...); p.resp.Header.Get("Sec-WebSocket-Protocol") != "farwire-agent" {
 				t.Errorf("attach by WebSocket: %v", p.resp.Header)
 			}
+			p = w.open(inPath + "ws/" + strings.TrimPrefix(echoes, "ws://"))
+			cookie("path form", p.resp)
+			p.text("by the path form")
+			p.wantText("by the path form")
+			p.close(1000, "")
+			for what, resp := range map[string]*http.Response{
+				"path form":     w.do("GET", inPath+"http/"+strings.TrimPrefix(empty.URL, "http://")+"/a"),
+				"forward proxy": w.do("GET", empty.URL+"/a", "Proxy-Authorization: "+proxyBasic("any", testKey)),
+			} {
+				cookie(what, resp)
+				if resp.StatusCode != http.StatusOK || resp.Header.Get("X-Path") != "/a" {
+					t.Errorf("%s: %s %v", what, resp.Status, resp.Header)
+				}
+			}
+			tunnel, br, resp := w.connect(returned, "any", testKey)
+			if resp.StatusCode != http.StatusOK {
+				t.Fatalf("CONNECT: %s", resp.Status)
+			}
+			io.WriteString(tunnel, "by CONNECT\n")
+			if line, err := br.ReadString('\n'); err != nil || line != "by CONNECT\n" {
+				t.Errorf("CONNECT: %q, %v", line, err)
+			}
 			if log := w.log.String(); strings.Contains(log, "superfluous") || strings.Contains(log, "hijacked connection") {
 				t.Errorf("the server complains:\n%s", log)
 			}
@@ -214,7 +243,7 @@ func TestMiddleware_HidesTheConnection_Answers500AndWarns(t *testing.T) {
 	}{
 		"no Hijack": {behind(func(w http.ResponseWriter) http.ResponseWriter { return hidesHijack{w} }), "farwire_test.hidesHijack"},
 		"near Hijack around it": {behind(func(w http.ResponseWriter) http.ResponseWriter {
-			return nearHijack{onlyUnwrap{hidesHijack{w}}}
+			return nearHijack{harness.OnlyUnwrap{Inner: hidesHijack{w}}}
 		}), "farwire_test.hidesHijack"},
 		"a Hijack that fails": {behind(func(w http.ResponseWriter) http.ResponseWriter {
 			return failsHijack{hidesHijack{w}}
@@ -246,7 +275,10 @@ func TestMiddleware_HidesTheConnection_Answers500AndWarns(t *testing.T) {
 			warned("crawl", w.try("/ws/crawl?api_key="+testKey).resp.StatusCode)
 			s := w.subscribe(subscription)
 			warned("AMQP", s.resp.StatusCode)
-			resp := w.attachPlain()
+			warned("path form", w.try(inPath+"ws/target.test/").resp.StatusCode)
+			_, _, resp := w.connect("target.test:443", "any", testKey)
+			warned("forward proxy", resp.StatusCode)
+			resp = w.attachPlain()
 			warned("agents by Upgrade", resp.StatusCode)
 			body, err := io.ReadAll(resp.Body)
 			if err != nil || !strings.Contains(string(body), "a middleware") || strings.Contains(string(body), c.says) {

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/sse"
 )
 
@@ -231,14 +232,10 @@ func TestOpen_WriterCannotFlush_HeaderStays(t *testing.T) {
 	}
 }
 
-type unwraps struct{ http.ResponseWriter }
-
-func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
 func TestWriter_BehindUnwrap_Flushes(t *testing.T) {
 	done := make(chan error, 1)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := sse.Open(unwraps{unwraps{w}}, time.Minute, func() {})
+		s, err := sse.Open(harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: w}}, time.Minute, func() {})
 		if err == nil {
 			err = s.Comment()
 		}
@@ -303,9 +300,11 @@ func (d demanding) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 func TestOpen_LayersThatFlushInPart_ArriveAtOnce(t *testing.T) {
 	for name, wrap := range map[string]func(http.ResponseWriter) http.ResponseWriter{
-		"a holder above a layer without Flush": func(w http.ResponseWriter) http.ResponseWriter { return &holder{ResponseWriter: unwraps{w}} },
-		"a layer whose Flush panics":           func(w http.ResponseWriter) http.ResponseWriter { return demanding{unwraps{w}} },
-		"a layer whose Flush fails":            func(w http.ResponseWriter) http.ResponseWriter { return deaf{unwraps{w}} },
+		"a holder above a layer without Flush": func(w http.ResponseWriter) http.ResponseWriter {
+			return &holder{ResponseWriter: harness.OnlyUnwrap{Inner: w}}
+		},
+		"a layer whose Flush panics": func(w http.ResponseWriter) http.ResponseWriter { return demanding{harness.OnlyUnwrap{Inner: w}} },
+		"a layer whose Flush fails":  func(w http.ResponseWriter) http.ResponseWriter { return deaf{harness.OnlyUnwrap{Inner: w}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			done := make(chan error, 1)
