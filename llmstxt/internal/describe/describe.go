@@ -40,18 +40,21 @@ type Site struct {
 // fromFrames gives a page that is made of frames the words of the first of them
 // that has some.
 func fromFrames(pages []Page) {
+	at := make(map[string]*Page, len(pages))
+	for i := range pages {
+		if p := &pages[i]; !p.outlined && at[p.URL] == nil {
+			at[p.URL] = p
+		}
+	}
 	for i := range pages {
 		p := &pages[i]
 		if !p.Evidence.Frames || !p.outlined && !saysFrames(p.Excerpt) {
 			continue
 		}
-	frames:
 		for _, f := range p.Evidence.Free {
-			for j := range pages {
-				if q := &pages[j]; q.URL == f && !q.outlined {
-					p.Excerpt, p.Note = q.Excerpt, q.Note
-					break frames
-				}
+			if q := at[f]; q != nil {
+				p.Excerpt, p.Note = q.Excerpt, q.Note
+				break
 			}
 		}
 	}
