@@ -23,6 +23,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // newProxyWorld is a gateway that serves the forward proxy before a console that
@@ -229,13 +230,9 @@ func (b *logBuffer) wait(t *testing.T, words ...string) {
 
 func TestForwardProxy_Connect_Refusals(t *testing.T) {
 	w := newProxyWorld(t, http.NotFoundHandler())
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	closed := harness.FreeAddr(t)
 	for addr, want := range map[string]int{
-		closed.Addr().String(): 502, "no-such-name.invalid:443": 502,
+		closed: 502, "no-such-name.invalid:443": 502,
 		"example.test": 400, "example.test:0": 400, "example.test:99999": 400, "[fe80::1%25eth0]:443": 400, "user@example.test:443": 400, "user:pass@example.test:443": 400,
 	} {
 		if _, _, resp := w.connect(addr, "any", testKey); resp.StatusCode != want {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // socks serves the world's gateway as SOCKS5 and returns the address.
@@ -131,11 +132,10 @@ func rawSOCKS(t *testing.T, server, bytes string) string {
 }
 
 func TestServeSOCKS_EachFailure_HasItsReply(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
 	w := newProxyWorld(t, http.NotFoundHandler(), func(o *farwire.Options) {
 		exit := direct(t, agent.DirectOptions{AllowPrivate: true})
 		dial := exit.DialContext
@@ -169,7 +169,7 @@ func TestServeSOCKS_EachFailure_HasItsReply(t *testing.T) {
 		{"forbidden", "any", 1, 3, "denied.test", 80, 2},
 		{"unknown name", "any", 1, 3, "no-such-name.invalid", 80, 4},
 		{"timeout", "timeout=0.05", 1, 3, "hang.test", 80, 4},
-		{"refused", "any", 1, 1, "\x7f\x00\x00\x01", closed.Addr().(*net.TCPAddr).Port, 5},
+		{"refused", "any", 1, 1, "\x7f\x00\x00\x01", closed[0], 5},
 		{"bind", "any", 2, 1, "\x7f\x00\x00\x01", 80, 7},
 		{"udp", "any", 3, 3, "a.test", 80, 7},
 		{"type of address", "any", 1, 9, "", 80, 8},

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +33,13 @@ func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
 	if err != nil || string(body) != large {
 		t.Fatalf("%d bytes, %v", len(body), err)
 	}
-	for s := range w.gw.Sessions() {
-		if s.Kind != farwire.KindTunnel || s.Subject != "alice" || s.Counters.BytesToTarget < int64(len(large)) || s.Counters.BytesToClient < int64(len(large)) ||
-			s.Target != strings.TrimPrefix(secure.URL, "https://") {
-			t.Errorf("%+v", s)
+	waitFor(t, func() bool { // bytes count once they are written
+		sessions := slices.Collect(w.gw.Sessions())
+		if len(sessions) != 1 || sessions[0].Kind != farwire.KindTunnel || sessions[0].Subject != "alice" || sessions[0].Target != strings.TrimPrefix(secure.URL, "https://") {
+			t.Fatalf("%+v", sessions)
 		}
-	}
+		return min(sessions[0].Counters.BytesToTarget, sessions[0].Counters.BytesToClient) >= int64(len(large))
+	})
 	client.CloseIdleConnections()
 	w.log.wait(t, "kind=tunnel subject=alice", "code=200 cause=\"\"")
 }

@@ -189,7 +189,9 @@ func upgradeAt(t testing.TB, conn net.Conn, extra ...string) *peer {
 		return nil // a dial without a request: the guard's canaries do that
 	}
 	p.req = req
-	p.raw([]byte(upgradeAnswer(req, extra...)))
+	if _, err := io.WriteString(conn, upgradeAnswer(req, extra...)); err != nil {
+		return nil // the test has ended meanwhile
+	}
 	return p
 }
 

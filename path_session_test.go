@@ -20,14 +20,11 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestPathForm_Refused_AnswersStatusAndCode(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
+	closed := harness.FreeAddr(t)
 	garbage := newRawTarget(t, func(conn net.Conn, _ string) { io.WriteString(conn, "SSH-2.0-x\r\n\r\n") })
 	silent := newRawTarget(t, func(conn net.Conn, _ string) {})
 	w := newPathWorld(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), func(o *farwire.Options) {
@@ -48,7 +45,7 @@ func TestPathForm_Refused_AnswersStatusAndCode(t *testing.T) {
 	}{
 		"/to/proxy=x/http/a/": {400, "bad_request"},
 		"/to/-":               {400, "bad_request"},
-		"/to/key=" + testKey + "/http/" + closed.Addr().String() + "/":                {502, "target_unreachable"},
+		"/to/key=" + testKey + "/http/" + closed + "/":                                {502, "target_unreachable"},
 		"/to/key=" + testKey + "/https/" + w.host() + "/":                             {502, "tls_failed"},
 		"/to/key=" + testKey + "/http/" + strings.TrimPrefix(garbage, "ws://"):        {502, "target_refused"},
 		"/to/key=" + testKey + "/http/" + strings.TrimPrefix(silent, "ws://"):         {502, "target_lost"},
@@ -133,11 +130,9 @@ func TestPathForm_Drain_FinishesWhatRuns(t *testing.T) {
 	<-begun
 	drained := make(chan error, 1)
 	go func() { drained <- w.gw.Shutdown(t.Context()) }()
-	for { // until new ones are refused
-		resp, _ := w.do(w.request("GET", "/", nil))
-		if resp.StatusCode == 503 {
-			break
-		}
+	waitFor(t, func() bool { return w.gw.Stats().Draining })
+	if resp, _ := w.do(w.request("GET", "/", nil)); resp.StatusCode != 503 {
+		t.Errorf("a new one: %d, want 503", resp.StatusCode)
 	}
 	close(end)
 	if a := <-answers; a != (answer{200, "whole"}) {

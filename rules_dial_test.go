@@ -2,7 +2,6 @@ package farwire_test
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A turning resolver gives a name another address at each look-up.
@@ -126,13 +126,8 @@ func TestRules_BehindProxy_EveryAddressMustPass(t *testing.T) {
 		"no rules, unknown":  {[]string{"*.b.test"}, nil, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ln.Close() // a proxy that is not there: to reach for it is to be let through
 			var dialled dialList
-			exit := exitBy(ln.Addr().String(), c.names, &dialled)
+			exit := exitBy(harness.FreeAddr(t), c.names, &dialled) // a proxy that is not there: to reach for it is to be let through
 			if !c.resolve {
 				exit.Resolve = nil
 			}

@@ -158,6 +158,7 @@ func target(t *testing.T, serve func(*net.TCPConn)) string {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var open []net.Conn
+	ended := false
 	wg.Go(func() {
 		for {
 			c, err := ln.Accept()
@@ -166,6 +167,9 @@ func target(t *testing.T, serve func(*net.TCPConn)) string {
 			}
 			mu.Lock()
 			open = append(open, c)
+			if ended {
+				c.Close()
+			}
 			mu.Unlock()
 			wg.Go(func() { defer c.Close(); serve(c.(*net.TCPConn)) })
 		}
@@ -173,6 +177,7 @@ func target(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Cleanup(func() {
 		ln.Close()
 		mu.Lock()
+		ended = true
 		for _, c := range open {
 			c.Close()
 		}

@@ -90,12 +90,14 @@ func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 
 	var mu sync.Mutex
 	ends := map[string]int{} // how the targets' reading ended
+	numbered := make(chan struct{}, sessions)
 	addr := target(t, func(c *net.TCPConn) {
 		var up sync.WaitGroup
 		head := make([]byte, 1)
 		if _, err := io.ReadFull(c, head); err != nil {
 			t.Errorf("not even a session's number: %v", err)
 		}
+		numbered <- struct{}{}
 		up.Go(func() { // what the target says is the same pattern
 			io.CopyN(c, pattern(uint64(head[0])), size)
 			c.CloseWrite()
@@ -124,6 +126,9 @@ func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		conns = append(conns, c)
+	}
+	for range sessions {
+		<-numbered
 	}
 	for i := range uint64(sessions) {
 		slug, c := slugs[i%2], conns[i]

@@ -20,6 +20,7 @@ import (
 	"github.com/libp2p/go-yamux/v5"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A line of a transcript: who says what, and where.
@@ -243,13 +244,7 @@ func targetOf(t *testing.T) (open, closed string) {
 			c.Close()
 		}
 	})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed = ln.Addr().String()
-	ln.Close()
-	return open, closed
+	return open, harness.FreeAddr(t)
 }
 
 // An agent that knows nothing but what the transcript says attaches to the

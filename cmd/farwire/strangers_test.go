@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -64,13 +66,26 @@ func TestServe_MaxConnsPerIP_ClosesThoseWithoutAKey(t *testing.T) {
 	if status := request(t, known, "/usage", key); status != http.StatusOK {
 		t.Fatalf("with a key: status %d", status)
 	}
-	idle, silent := dialFrom(t, from, g.Addr), dialFrom(t, from, g.Addr)
-	if status := request(t, idle, "/healthz", ""); status != http.StatusOK {
+	silent, idle, greeted := dialFrom(t, from, g.Addr), dialFrom(t, from, g.Addr), dialFrom(t, from, socks)
+	if status := request(t, idle, "/healthz", ""); status != http.StatusOK { // silent is accepted before it
 		t.Fatalf("without a key: status %d", status)
 	}
-	dialFrom(t, from, socks) // counts as well
+	io.WriteString(greeted, "\x05\x01\x02") // that of SOCKS counts as well
+	if _, err := io.ReadFull(greeted, make([]byte, 2)); err != nil {
+		t.Fatalf("over SOCKS: %v", err)
+	}
 	ended(t, func() net.Conn { dialFrom(t, from, g.Addr); return silent }())
-	ended(t, func() net.Conn { dialFrom(t, from, g.Addr); return idle }())
+	// Which of the others is next depends on when the one became idle.
+	for end := time.Now().Add(harness.Patience); ; {
+		dialFrom(t, from, g.Addr)
+		idle.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("an idle connection without a key stays")
+		}
+	}
+	ended(t, greeted)
 	if status := request(t, known, "/usage", key); status != http.StatusOK {
 		t.Errorf("with a key, later: status %d", status)
 	}

@@ -312,8 +312,8 @@ func TestPipe_Session_HasAtMostTwoGoroutines(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}
-		if n := goroutines(); n != want {
-			t.Errorf("%d goroutines, want %d", n, want)
+		if n := goroutines(); n > want { // fewer when the machine is so busy that the connections have paused
+			t.Errorf("%d goroutines, want at most %d", n, want)
 		}
 		if up, down := s.pipe.Counts(); up.Frames > 1 || down.Frames > 1 {
 			t.Errorf("%+v %+v", up, down)
