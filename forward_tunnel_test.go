@@ -20,7 +20,10 @@ import (
 
 func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
 	w := newProxyWorld(t, http.NotFoundHandler())
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.Copy(rw, r.Body) }))
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // all of it first: the connection stays
+		rw.Write(body)
+	}))
 	t.Cleanup(secure.Close)
 	large := strings.Repeat("0123456789abcdef", 1<<16)
 	client := w.proxied("any", testKey)
