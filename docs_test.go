@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -122,32 +121,4 @@ func receiver(e ast.Expr) string {
 		return e.Name
 	}
 	return ""
-}
-
-// A block without its language is shown without colours, and one that is
-// indented cannot name it.
-func TestREADME_CodeBlocks_NameTheirLanguage(t *testing.T) {
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks, inside, before := 0, false, ""
-	for number, line := range strings.Split(string(text), "\n") {
-		language, fence := strings.CutPrefix(line, "```")
-		switch {
-		case fence && inside:
-			inside = false
-		case fence:
-			blocks, inside = blocks+1, true
-			if language == "" {
-				t.Errorf("README.md:%d: the block has no language", number+1)
-			}
-		case !inside && before == "" && strings.HasPrefix(line, "    "):
-			t.Errorf("README.md:%d: the block is indented, not fenced", number+1)
-		}
-		before = line
-	}
-	if blocks < 10 || inside {
-		t.Errorf("%d blocks, the last one left open: %v", blocks, inside)
-	}
 }

@@ -86,6 +86,16 @@ type Quota struct {
 	RetryAfter time.Duration // zero: go ahead; else refused, and when to come back
 }
 
+// A LeftLimiter is a Limiter that can be asked what is left without taking of it.
+// Without one, [Gateway.Usage] says nothing of the rate of the path form and the forward
+// proxy. Left is called concurrently, with the principal and the bucket as Take has them,
+// takes nothing and never refuses: its Quota has no RetryAfter. An error leaves the bucket
+// out of what the caller is told.
+type LeftLimiter interface {
+	Limiter
+	Left(context.Context, Principal, Bucket) (Quota, error)
+}
+
 // A PageLimiter is a Limiter that counts crawled pages too, by
 // Limits.PagesPerDay. A gateway whose Limiter is not a PageLimiter counts pages in the
 // memory of its own process, and several gateways each allow the whole number.
@@ -222,6 +232,12 @@ const day = 24 * time.Hour
 func (m *memoryLimiter) Take(_ context.Context, p Principal, b Bucket) (Quota, error) {
 	perSecond, burst := p.Limits.RateOf(b)
 	a, err := m.buckets.Take(p.bucket(b), perSecond, burst, time.Now())
+	return Quota(a), err
+}
+
+func (m *memoryLimiter) Left(_ context.Context, p Principal, b Bucket) (Quota, error) {
+	perSecond, burst := p.Limits.RateOf(b)
+	a, err := m.buckets.Left(p.bucket(b), perSecond, burst, time.Now())
 	return Quota(a), err
 }
 
@@ -374,24 +390,4 @@ func (s *session) countBytes() {
 		c := s.carrier.Counters()
 		return c.BytesToTarget + c.BytesToClient
 	})
-}
-
-// dayBytes are the payload of a day.
-type dayBytes struct {
-	Today *int64 `json:"today"` // null: without a limit, or when the gateway cannot tell now
-	Limit *int64 `json:"limit"` // null: none
-}
-
-func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) (d dayBytes) {
-	if p.Limits.BytesPerDay <= 0 {
-		return d
-	}
-	d.Limit = &p.Limits.BytesPerDay
-	q, err := g.tellBytes(ctx, p)
-	if err != nil {
-		g.o.Logger.WarnContext(ctx, "bytes of a day not counted", "subject", p.Subject, "err", err)
-		return d
-	}
-	d.Today = &q.Used
-	return d
 }

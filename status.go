@@ -174,22 +174,6 @@ type agentInfo struct {
 	Gateways []string `json:"gateways"` // that hold it
 }
 
-// A LeftLimiter is a Limiter that can be asked what is left without taking of it.
-// Without one, [Gateway.Usage] says nothing of the rate of the path form and the forward
-// proxy. Left is called concurrently, with the principal and the bucket as Take has them,
-// takes nothing and never refuses: its Quota has no RetryAfter. An error leaves the bucket
-// out of what the caller is told.
-type LeftLimiter interface {
-	Limiter
-	Left(context.Context, Principal, Bucket) (Quota, error)
-}
-
-func (m *memoryLimiter) Left(_ context.Context, p Principal, b Bucket) (Quota, error) {
-	perSecond, burst := p.Limits.RateOf(b)
-	a, err := m.buckets.Left(p.bucket(b), perSecond, burst, time.Now())
-	return Quota(a), err
-}
-
 // Usage returns the handler that tells callers what they have used since the
 // gateway started and what is left of their limits. Asking counts as a request.
 // Pages and bytes are those of the last 24 hours, over all gateways that share a
@@ -391,4 +375,24 @@ func (p *pageOutcomes) read() map[string]int64 {
 		of[outcome] = n
 	}
 	return of
+}
+
+// dayBytes are the payload of a day.
+type dayBytes struct {
+	Today *int64 `json:"today"` // null: without a limit, or when the gateway cannot tell now
+	Limit *int64 `json:"limit"` // null: none
+}
+
+func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) (d dayBytes) {
+	if p.Limits.BytesPerDay <= 0 {
+		return d
+	}
+	d.Limit = &p.Limits.BytesPerDay
+	q, err := g.tellBytes(ctx, p)
+	if err != nil {
+		g.o.Logger.WarnContext(ctx, "bytes of a day not counted", "subject", p.Subject, "err", err)
+		return d
+	}
+	d.Today = &q.Used
+	return d
 }

@@ -14,7 +14,7 @@ import (
 
 // A language model may reword a file. It is given a part of it, in the file's
 // own layout, and answers with that part. What it says is read by Parse and
-// compared with what it was asked (answer.go): the same pages in the same
+// compared with what it was asked (model_answer.go): the same pages in the same
 // sections, and no other address (address.go). A page that tries to command
 // the model can therefore at most spoil words, and an answer that fails in any
 // way leaves the part as it was.

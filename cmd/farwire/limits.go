@@ -8,7 +8,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/netio"
-	"github.com/farwire/farwire/internal/strangers"
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 // limitFlags say what a key may, and what those without one.
@@ -49,7 +49,7 @@ func (f *limitFlags) limits() (l farwire.Limits, err error) {
 
 // guard bounds connections without a key. All together they take no more than half
 // of the descriptors: the rest is for those who have shown one.
-func (f *limitFlags) guard(trusted []netip.Prefix, wrong *attempts.Counter, log *slog.Logger) *strangers.Guard {
+func (f *limitFlags) guard(trusted []netip.Prefix, wrong *attempts.Counter, log *slog.Logger) *preauth.Guard {
 	_, most := netio.Descriptors()
-	return strangers.New(strangers.Options{PerNetwork: f.MaxConnsPerIP, Total: most / 2, Trusted: trusted, Wrong: wrong, Logger: log})
+	return preauth.New(preauth.Options{PerNetwork: f.MaxConnsPerIP, Total: most / 2, Trusted: trusted, Wrong: wrong, Logger: log})
 }

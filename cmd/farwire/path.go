@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire"
-	"github.com/farwire/farwire/internal/strangers"
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 // pathFlags are those of the path form.
@@ -63,7 +63,7 @@ func (p *pathFlags) listenSOCKS() (net.Listener, error) {
 
 // serveSOCKS serves on ln, which may be nil, until the function that it returns
 // is called.
-func serveSOCKS(g *farwire.Gateway, ln net.Listener, unknown *strangers.Guard, failed chan<- error, log *slog.Logger) (stop func()) {
+func serveSOCKS(g *farwire.Gateway, ln net.Listener, unknown *preauth.Guard, failed chan<- error, log *slog.Logger) (stop func()) {
 	if ln == nil {
 		return func() {}
 	}

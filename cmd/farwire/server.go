@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/netio"
-	"github.com/farwire/farwire/internal/strangers"
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 // newServer guards against peers that open connections and say nothing. There
@@ -49,7 +49,7 @@ func asteriskForm(next http.Handler) http.Handler {
 
 // guardServer bounds the connections of a server that have shown no key. It is to
 // serve what the guard listens on.
-func guardServer(s *http.Server, g *strangers.Guard) {
+func guardServer(s *http.Server, g *preauth.Guard) {
 	fresh := s.ConnState
 	s.ConnContext = g.ConnContext
 	s.ConnState = func(c net.Conn, state http.ConnState) {

@@ -55,7 +55,7 @@ func TestASCII_OtherBytes_AreLeftOut(t *testing.T) {
 	}
 }
 
-func TestIsName_EachCharacter(t *testing.T) {
+func TestIsName_EachCharacter_IsAllowedOrRefused(t *testing.T) {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 	for r := range rune(0x250) {
 		if got, want := safetext.IsName(string(r), 1), strings.ContainsRune(safe, r); got != want {

@@ -1,4 +1,4 @@
-package strangers
+package preauth
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package strangers_test
+package preauth_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/leak"
-	"github.com/farwire/farwire/internal/strangers"
+	"github.com/farwire/farwire/internal/preauth"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -26,18 +26,18 @@ func TestMain(m *testing.M) { leak.Main(m) }
 // A place is a guarded listener on loopback.
 type place struct {
 	t     *testing.T
-	guard *strangers.Guard
+	guard *preauth.Guard
 	ln    net.Listener
 }
 
-func listen(t *testing.T, o strangers.Options) *place {
+func listen(t *testing.T, o preauth.Options) *place {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ln.Close() })
-	g := strangers.New(o)
+	g := preauth.New(o)
 	return &place{t, g, g.Listen(ln)}
 }
 
@@ -81,7 +81,7 @@ func (p *place) wantClosed(want string, servers ...net.Conn) {
 }
 
 func TestPerNetwork_Surplus_ClosesTheLongestWaiting(t *testing.T) {
-	p := listen(t, strangers.Options{PerNetwork: 3})
+	p := listen(t, preauth.Options{PerNetwork: 3})
 	var servers []net.Conn
 	var clients []net.Conn
 	for range 5 {
@@ -105,7 +105,7 @@ func TestPerNetwork_Surplus_ClosesTheLongestWaiting(t *testing.T) {
 }
 
 func TestPerNetwork_ActiveAndIdle_ClosesTheOneThatWaitsLongest(t *testing.T) {
-	p := listen(t, strangers.Options{PerNetwork: 3})
+	p := listen(t, preauth.Options{PerNetwork: 3})
 	_, a := p.connect("127.0.0.2")
 	_, b := p.connect("127.0.0.2")
 	_, c := p.connect("127.0.0.2")
@@ -124,7 +124,7 @@ func TestPerNetwork_ActiveAndIdle_ClosesTheOneThatWaitsLongest(t *testing.T) {
 }
 
 func TestPerNetwork_KeyShown_CountsNoMore(t *testing.T) {
-	p := listen(t, strangers.Options{PerNetwork: 2})
+	p := listen(t, preauth.Options{PerNetwork: 2})
 	var servers []net.Conn
 	for range 6 {
 		_, s := p.connect("127.0.0.2")
@@ -139,7 +139,7 @@ func TestPerNetwork_KeyShown_CountsNoMore(t *testing.T) {
 }
 
 func TestPerNetwork_LoopbackAndTrusted_DoNotCount(t *testing.T) {
-	p := listen(t, strangers.Options{PerNetwork: 1, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
+	p := listen(t, preauth.Options{PerNetwork: 1, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
 	var servers []net.Conn
 	for _, from := range []string{"127.0.0.1", "127.0.0.1", "127.0.9.1", "127.0.9.1"} {
 		_, s := p.connect(from)
@@ -149,7 +149,7 @@ func TestPerNetwork_LoopbackAndTrusted_DoNotCount(t *testing.T) {
 }
 
 func TestTotal_Surplus_ClosesTheLongestWaitingOfAll(t *testing.T) {
-	p := listen(t, strangers.Options{PerNetwork: 3, Total: 4, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
+	p := listen(t, preauth.Options{PerNetwork: 3, Total: 4, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
 	var servers []net.Conn
 	for _, from := range []string{"127.0.0.1", "127.0.9.1", "127.0.0.2", "127.0.0.3", "127.0.0.1", "127.0.0.4"} {
 		_, s := p.connect(from)
@@ -160,32 +160,32 @@ func TestTotal_Surplus_ClosesTheLongestWaitingOfAll(t *testing.T) {
 
 func TestIdle_NoKey_ClosedAfter20s(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := listen(t, strangers.Options{PerNetwork: 9, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
-		_, stranger := p.connect("127.0.0.1")
+		p := listen(t, preauth.Options{PerNetwork: 9, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}})
+		_, unknown := p.connect("127.0.0.1")
 		_, busy := p.connect("127.0.0.1")
 		_, known := p.connect("127.0.0.1")
 		_, proxy := p.connect("127.0.9.1")
-		for _, s := range []net.Conn{stranger, busy, known, proxy} {
+		for _, s := range []net.Conn{unknown, busy, known, proxy} {
 			p.guard.ConnState(s, http.StateActive)
 		}
 		upgrade.KeyShown(p.guard.ConnContext(t.Context(), known))()
-		for _, s := range []net.Conn{stranger, busy, known, proxy} {
+		for _, s := range []net.Conn{unknown, busy, known, proxy} {
 			p.guard.ConnState(s, http.StateIdle)
 		}
 		time.Sleep(19 * time.Second)
 		p.guard.ConnState(busy, http.StateActive)
 		synctest.Wait()
-		p.wantClosed("----", stranger, busy, known, proxy)
+		p.wantClosed("----", unknown, busy, known, proxy)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		p.wantClosed("x---", stranger, busy, known, proxy)
+		p.wantClosed("x---", unknown, busy, known, proxy)
 		p.guard.ConnState(busy, http.StateIdle)
 		time.Sleep(19 * time.Second)
 		synctest.Wait()
-		p.wantClosed("x---", stranger, busy, known, proxy)
+		p.wantClosed("x---", unknown, busy, known, proxy)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		p.wantClosed("xx--", stranger, busy, known, proxy)
+		p.wantClosed("xx--", unknown, busy, known, proxy)
 	})
 }
 
@@ -207,7 +207,7 @@ func TestAccept_NoDescriptorLeft_GoesOnAndWarnsOnceAMinute(t *testing.T) {
 	for _, errno := range []error{syscall.EMFILE, syscall.ENFILE} {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
-			o := strangers.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+			o := preauth.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}
 			p := listen(t, o)
 			_, first := p.connect("127.0.0.1")
 			_, second := p.connect("127.0.0.1")
@@ -228,7 +228,7 @@ func TestAccept_NoDescriptorLeft_GoesOnAndWarnsOnceAMinute(t *testing.T) {
 }
 
 func TestAccept_OtherError_IsReturned(t *testing.T) {
-	p := listen(t, strangers.Options{})
+	p := listen(t, preauth.Options{})
 	l := p.guard.Listen(&exhausted{p.ln, 1, syscall.EINVAL})
 	if _, err := l.Accept(); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("Accept returned %v, want EINVAL", err)

@@ -1,4 +1,4 @@
-// Package strangers bounds the connections that have shown no valid key.
+// Package preauth bounds the connections that have shown no valid key.
 //
 // Each connection that is accepted waits until one of its requests shows a key:
 //
@@ -11,7 +11,7 @@
 // of all together as many as leave descriptors for callers with a key. Beyond
 // that the connection that has waited longest is closed, not the new one: who
 // floods closes connections of its own.
-package strangers
+package preauth
 
 import (
 	"container/list"
