@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/origin"
+	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -205,6 +206,59 @@ func (g *Gateway) bearer(r *http.Request, named bool) string {
 	return key
 }
 
+// readPathAuth reads the caller's key in this form's order, and takes our
+// credentials out of header: the options, else X-API-Key, else Authorization.
+// With a key in the options the two headers are the target's.
+func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header http.Header) (requestAuth, error) {
+	if to.Absolute {
+		delete(header, "Proxy-Authorization")
+		return g.readProxyAuth(r), nil
+	}
+	seen := g.readAuth(r)
+	bearer := g.bearer(r, seen.named != nil)
+	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
+	switch {
+	case to.Options.Key != "":
+		seen.key = to.Options.Key
+	case fromHeader:
+		seen.key = r.Header.Get("X-API-Key")
+		delete(header, "X-Api-Key")
+	default:
+		seen.key = bearer
+		fromHeader = bearer != ""
+	}
+	switch {
+	case seen.named != nil: // it may be what the host knows its caller by
+		delete(header, "Authorization")
+		if to.Options.Key == "" {
+			seen.key = r.Header.Get("X-API-Key")
+		}
+	case bearer != "" && (bearer == seen.key || g.tokens.Ours(bearer)):
+		delete(header, "Authorization")
+	}
+	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {
+		return seen, fault.New(fault.OriginRefused, "cookies=all needs the key in a header and no Origin")
+	}
+	return seen, nil
+}
+
+// readProxyAuth reads who asks from Proxy-Authorization and from nothing else.
+func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
+	seen := requestAuth{remote: g.o.ClientAddr(r), bucket: BucketHTTP, shown: upgrade.KeyShown(r.Context())}
+	_, seen.key = pathform.ProxyUser(r)
+	if p, ok := PrincipalFrom(r.Context()); ok {
+		seen.named = &p
+		if g.o.Auth == nil && !g.tokens.Ours(seen.key) {
+			seen.key = "" // the header is the host's affair
+		}
+		if r.ProtoMajor >= 2 && r.Method != http.MethodConnect {
+			// A page may have asked for it; no page asks for an absolute URL.
+			seen.origin = g.checkOrigin(r)
+		}
+	}
+	return seen
+}
+
 func queryKey(q url.Values) string {
 	if k := q.Get("api_key"); k != "" {
 		return k
@@ -326,39 +380,6 @@ func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error
 	}
 	return q, nil
 }
-
-// keyOf returns whose rules and limits hold for a site's recrawl: those that
-// the key which enrolled it has now. A key that cannot be looked up, because
-// the host named the caller or its Authenticator has no Lookup, has the
-// gateway's.
-func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
-	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
-	var err error
-	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
-		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
-		defer cancel()
-		found, lookup := hostCall(func() (Principal, error) { return keys.Lookup(asked, s.KeyID) })
-		switch {
-		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
-			err = errKeyGone
-		case lookup != nil:
-			err = fault.FromHost("authenticator", lookup)
-		default:
-			p = found
-		}
-	}
-	if err == nil && g.gone.has(s.KeyID) {
-		err = errKeyGone
-	}
-	if err == nil {
-		err = p.mayBegin(KindRecrawl)
-	}
-	p.Limits = p.Limits.or(g.o.Limits)
-	return p, err
-}
-
-// errKeyGone ends the recrawls of a site until somebody asks for it.
-var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")
 
 // revoked reports whether a key is known to be gone.
 func (g *Gateway) revoked(ctx context.Context, p Principal) bool {

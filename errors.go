@@ -10,16 +10,16 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -80,6 +80,7 @@ func ErrorClasses() []ErrorClass {
 var (
 	errDraining    = &fault.Error{Class: fault.Draining, Text: "the gateway is draining", Detail: "draining"}
 	errTimeout     = &fault.Error{Class: fault.TargetTimeout, Text: "target timed out", Detail: "timed out"}
+	errIdle        = &fault.Error{Class: fault.TargetTimeout, Text: "idle timeout"} // nothing crosses for idle_timeout
 	errBrokenFrame = opening.ErrBrokenFrame
 	errClientGone  = opening.ErrGone
 )
@@ -182,6 +183,34 @@ type errorBody struct {
 // fail answers a plain HTTP request with the public face of err.
 func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.face(err)) }
 
+// failForm answers with an error of the gateway's own, as the form that the
+// request came in has it.
+func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
+	if to.Absolute {
+		g.failProxy(w, err)
+	} else {
+		g.failPath(w, r, err)
+	}
+}
+
+// failPath answers with an error of the gateway's own, which a page of any
+// origin may read.
+func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
+	pathform.Readable(w.Header(), r.Header)
+	g.o.fail(w, err)
+}
+
+// failProxy answers a proxied request with an error of the gateway's own. Who
+// showed no valid credentials is asked for them (RFC 9110, section 11.7).
+func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
+	p := g.o.face(err)
+	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
+		p.Status = http.StatusProxyAuthRequired
+		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
+	}
+	writeError(w, p)
+}
+
 // face is the public face of err; an internal error is in the log besides.
 func (o *Options) face(err error) publicError {
 	p := public(err)
@@ -280,22 +309,15 @@ func publicCrawl(err error) publicError {
 	case known != nil && known.Class == fault.Internal:
 		return public(err)
 	case known != nil && known.Class == fault.TargetForbidden:
-		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+capital(known.Short())))
+		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short())))
 	case !errors.As(err, &fetch):
 		return public(err)
 	case fault.IsTimeout(err):
 		return public(fault.New(fault.TargetTimeout, "Failed to fetch page: "+fetch.Detail()))
 	case known != nil:
-		return public(fault.New(known.Class, "Failed to fetch page: "+capital(known.Short())))
+		return public(fault.New(known.Class, "Failed to fetch page: "+safetext.Capital(known.Short())))
 	}
 	return public(fault.New(fault.TargetRefused, "Failed to fetch page: "+fetch.Detail()))
-}
-
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // endedBy says, in the words of the log, on whose side an error arose.
@@ -368,21 +390,4 @@ func refusedByHost(err error, t Target) error {
 		return err
 	}
 	return fault.Wrap(fault.TargetForbidden, rules.Refused(t.Host).Error(), err)
-}
-
-// hostCall calls a part of the host program. Its panic is its error: many calls are made
-// in goroutines in which nobody else recovers.
-func hostCall[T any](call func() (T, error)) (v T, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-		}
-	}()
-	return call()
-}
-
-// hostDo is hostCall for a part that answers with nothing but an error.
-func hostDo(call func() error) error {
-	_, err := hostCall(func() (struct{}, error) { return struct{}{}, call() })
-	return err
 }

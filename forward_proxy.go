@@ -23,7 +23,6 @@ import (
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/socks"
-	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // ForwardProxy returns the handler that serves programs which know proxies (RFC
@@ -100,48 +99,6 @@ func isForeign(r *http.Request) bool {
 	})
 }
 
-// proxyUser returns what Proxy-Authorization holds.
-func proxyUser(r *http.Request) (user, password string) {
-	user, password, _ = (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth()
-	return user, password
-}
-
-// readProxyAuth reads who asks from Proxy-Authorization and from nothing else.
-func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
-	seen := requestAuth{remote: g.o.ClientAddr(r), bucket: BucketHTTP, shown: upgrade.KeyShown(r.Context())}
-	_, seen.key = proxyUser(r)
-	if p, ok := PrincipalFrom(r.Context()); ok {
-		seen.named = &p
-		if g.o.Auth == nil && !g.tokens.Ours(seen.key) {
-			seen.key = "" // the header is the host's affair
-		}
-		if r.ProtoMajor >= 2 && r.Method != http.MethodConnect {
-			// A page may have asked for it; no page asks for an absolute URL.
-			seen.origin = g.checkOrigin(r)
-		}
-	}
-	return seen
-}
-
-// proxyOptions reads a user name: OPTIONS, or a name that says nothing.
-func proxyOptions(user string) (pathform.Options, error) {
-	if !strings.Contains(user, "=") {
-		return pathform.Options{}, nil
-	}
-	return pathform.ParseOptions(user, false)
-}
-
-// failProxy answers a proxied request with an error of the gateway's own. Who
-// showed no valid credentials is asked for them (RFC 9110, section 11.7).
-func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
-	p := g.o.face(err)
-	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
-		p.Status = http.StatusProxyAuthRequired
-		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
-	}
-	writeError(w, p)
-}
-
 // serveAbsolute serves a request for an absolute URL: the path form's way, with
 // nothing rewritten.
 func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri string) {
@@ -149,8 +106,8 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 	if socket {
 		kind = KindRelay
 	}
-	user, _ := proxyUser(r)
-	options, err := proxyOptions(user)
+	user, _ := pathform.ProxyUser(r)
+	options, err := pathform.UserOptions(user)
 	var to *pathform.Request
 	if err == nil {
 		to, err = pathform.ParseAbsolute(uri, options)

@@ -86,66 +86,6 @@ func (g *Gateway) NotFound() http.Handler {
 	})
 }
 
-// failForm answers with an error of the gateway's own, as the form that the
-// request came in has it.
-func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
-	if to.Absolute {
-		g.failProxy(w, err)
-	} else {
-		g.failPath(w, r, err)
-	}
-}
-
-// failPath answers with an error of the gateway's own, which a page of any
-// origin may read.
-func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
-	h := w.Header()
-	pathform.Isolate(h)
-	h.Add("Vary", "Origin, X-API-Key, Authorization, Cookie")
-	if origin := r.Header.Get("Origin"); origin != "" {
-		h.Set("Access-Control-Allow-Origin", origin)
-		h.Set("Access-Control-Allow-Credentials", "true")
-		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Farwire-From, X-RateLimit-Limit, X-RateLimit-Remaining")
-	}
-	g.o.fail(w, err)
-}
-
-// readPathAuth reads the caller's key in this form's order, and takes our
-// credentials out of header: the options, else X-API-Key, else Authorization.
-// With a key in the options the two headers are the target's.
-func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header http.Header) (requestAuth, error) {
-	if to.Absolute {
-		delete(header, "Proxy-Authorization")
-		return g.readProxyAuth(r), nil
-	}
-	seen := g.readAuth(r)
-	bearer := g.bearer(r, seen.named != nil)
-	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
-	switch {
-	case to.Options.Key != "":
-		seen.key = to.Options.Key
-	case fromHeader:
-		seen.key = r.Header.Get("X-API-Key")
-		delete(header, "X-Api-Key")
-	default:
-		seen.key = bearer
-		fromHeader = bearer != ""
-	}
-	switch {
-	case seen.named != nil: // it may be what the host knows its caller by
-		delete(header, "Authorization")
-		if to.Options.Key == "" {
-			seen.key = r.Header.Get("X-API-Key")
-		}
-	case bearer != "" && (bearer == seen.key || g.tokens.Ours(bearer)):
-		delete(header, "Authorization")
-	}
-	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {
-		return seen, fault.New(fault.OriginRefused, "cookies=all needs the key in a header and no Origin")
-	}
-	return seen, nil
-}
-
 // A forwarding is one request of the path form or the forward proxy on its way.
 type forwarding struct {
 	g    *Gateway
@@ -182,9 +122,6 @@ func (f *forwarding) Abort() { f.cut(errDraining) }
 func (f *forwarding) Counters() Counters {
 	return Counters{BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 }
-
-// errIdle is the end of an answer that says nothing for idle_timeout.
-var errIdle = &fault.Error{Class: fault.TargetTimeout, Text: "idle timeout"}
 
 // forward sends a request on and its answer back.
 func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {

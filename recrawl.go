@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/pace"
 )
 
@@ -329,3 +330,36 @@ func (c *recrawl) nextTime(s Site) time.Time {
 	}
 	return c.began.Add(interval)
 }
+
+// keyOf returns whose rules and limits hold for a site's recrawl: those that
+// the key which enrolled it has now. A key that cannot be looked up, because
+// the host named the caller or its Authenticator has no Lookup, has the
+// gateway's.
+func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
+	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
+	var err error
+	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
+		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+		defer cancel()
+		found, lookup := hostCall(func() (Principal, error) { return keys.Lookup(asked, s.KeyID) })
+		switch {
+		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
+			err = errKeyGone
+		case lookup != nil:
+			err = fault.FromHost("authenticator", lookup)
+		default:
+			p = found
+		}
+	}
+	if err == nil && g.gone.has(s.KeyID) {
+		err = errKeyGone
+	}
+	if err == nil {
+		err = p.mayBegin(KindRecrawl)
+	}
+	p.Limits = p.Limits.or(g.o.Limits)
+	return p, err
+}
+
+// errKeyGone ends the recrawls of a site until somebody asks for it.
+var errKeyGone = fault.New(fault.KeyInvalid, "The key that enrolled this site is not valid any more")

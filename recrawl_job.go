@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/pace"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -282,9 +283,9 @@ func failureText(err error) string {
 	var kept *keptError
 	switch {
 	case errors.As(err, &kept):
-		return capital(kept.text)
+		return safetext.Capital(kept.text)
 	case errors.Is(err, errNotSaved):
-		return capital(errNotSaved.Error())
+		return safetext.Capital(errNotSaved.Error())
 	case errors.Is(err, ErrStale):
 		return "A newer file is hosted than this gateway knows of"
 	}

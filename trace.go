@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -348,4 +349,21 @@ func (o *Options) recovered(part string, call func()) {
 		}
 	}()
 	call()
+}
+
+// hostCall calls a part of the host program. Its panic is its error: many calls are made
+// in goroutines in which nobody else recovers.
+func hostCall[T any](call func() (T, error)) (v T, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
+		}
+	}()
+	return call()
+}
+
+// hostDo is hostCall for a part that answers with nothing but an error.
+func hostDo(call func() error) error {
+	_, err := hostCall(func() (struct{}, error) { return struct{}{}, call() })
+	return err
 }

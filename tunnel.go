@@ -84,13 +84,13 @@ func (t *tunneled) connect(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.User != nil {
 		return fault.Invalidf("the target must be host:port, without a user name")
 	}
-	user, _ := proxyUser(r)
+	user, _ := pathform.ProxyUser(r)
 	return t.dial(ctx, user, r.Host)
 }
 
 // dial connects to a target, host:port, as the user name asks.
 func (t *tunneled) dial(ctx context.Context, user, target string) (err error) {
-	if t.options, err = proxyOptions(user); err != nil {
+	if t.options, err = pathform.UserOptions(user); err != nil {
 		return err
 	}
 	u := &url.URL{Host: target}

@@ -183,6 +183,18 @@ func Isolate(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
+// Readable sets the headers of an answer of the gateway's own, which a page of any
+// origin may read.
+func Readable(h, request http.Header) {
+	Isolate(h)
+	h.Add("Vary", "Origin, X-API-Key, Authorization, Cookie")
+	if origin := request.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Farwire-From, X-RateLimit-Limit, X-RateLimit-Remaining")
+	}
+}
+
 // Private keeps an answer out of caches that several callers share.
 func Private(h http.Header) {
 	directives := []string{"private"}

@@ -8,6 +8,7 @@
 package pathform
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -270,6 +271,21 @@ func checkHost(host string) error {
 		}
 	}
 	return nil
+}
+
+// ProxyUser returns the user name and the password of Proxy-Authorization: Basic.
+func ProxyUser(r *http.Request) (user, password string) {
+	user, password, _ = (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth()
+	return user, password
+}
+
+// UserOptions reads a user name of the forward proxy's: OPTIONS, or a name that says
+// nothing.
+func UserOptions(user string) (Options, error) {
+	if !strings.Contains(user, "=") {
+		return Options{}, nil
+	}
+	return ParseOptions(user, false)
 }
 
 func validSession(s string) bool {

@@ -42,6 +42,12 @@ func Printable(s string) string {
 	}, s)
 }
 
+// Capital returns s with its first letter, one of ASCII, in upper case.
+func Capital(s string) string {
+	first := Cut(s, 1)
+	return strings.ToUpper(first) + s[len(first):]
+}
+
 // ASCII returns what is visible ASCII in s, most bytes of it at the most. It fits into
 // a header and into a field of a log line.
 func ASCII(s string, most int) string {

@@ -50,6 +50,9 @@ func TestASCII_OtherBytes_AreLeftOut(t *testing.T) {
 	if got := safetext.ASCII("v1 \x00é\x7f~!\n2", 64); got != "v1~!2" {
 		t.Errorf("%q", got)
 	}
+	if got := safetext.Capital("gone") + safetext.Capital("") + safetext.Capital("éa"); got != "Goneéa" {
+		t.Errorf("capitals: %q", got)
+	}
 	if got := safetext.ASCII("a b c d", 3); got != "abc" {
 		t.Errorf("three bytes: %q", got)
 	}
