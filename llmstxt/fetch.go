@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -216,14 +215,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	r.etag, r.modified = head.Get("ETag"), head.Get("Last-Modified")
 	r.noindex, r.nofollow = false, false
 	for _, v := range head.Values("X-Robots-Tag") {
-		// "otherbot: noindex" is not for us.
-		if name, rest, ok := strings.Cut(v, ":"); ok && !strings.ContainsAny(name, ", _") {
-			if t := robots.ProductToken(strings.TrimSpace(name)); t != robots.ProductToken(c.UserAgent) {
-				continue
-			}
-			v = rest
-		}
-		r.noindex, r.nofollow = robots.Directives(v, r.noindex, r.nofollow)
+		r.noindex, r.nofollow = robots.Header(v, robots.ProductToken(c.UserAgent), r.noindex, r.nofollow)
 	}
 	if c.Signals && refuses(signals(head)) {
 		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}

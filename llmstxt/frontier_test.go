@@ -110,19 +110,39 @@ func TestCrawl_EndlessLinks_RestIsFound(t *testing.T) {
 	}
 }
 
-func TestCrawl_XRobotsTag_IsKept(t *testing.T) {
-	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/all", "/us", "/other", "/date", "/nofollow"), "http://docs.test/x": doc("X")}}
-	for p, v := range map[string]string{"/all": "noindex", "/us": "farwire: noindex", "/other": "otherbot: noindex", "/date": "unavailable_after: 25 Jun 2010 15:00:00 PST", "/nofollow": "nofollow"} {
-		a := doc("Page "+p, "/x")
-		a.header = map[string]string{"X-Robots-Tag": v}
-		if p != "/nofollow" {
-			a = doc("Page " + p)
-			a.header = map[string]string{"X-Robots-Tag": v}
-		}
-		w.pages["http://docs.test"+p] = a
+// TestCrawl_NoIndex_IsKept takes what headers and meta elements forbid all robots, or this one.
+func TestCrawl_NoIndex_IsKept(t *testing.T) {
+	header := func(v string) answer {
+		return answer{header: map[string]string{"X-Robots-Tag": v}, body: "<h1>A page</h1><p>" + v}
 	}
-	if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/other", "/date", "/nofollow"}) {
-		t.Errorf("pages %v", got)
+	meta := func(name, content string) answer {
+		return answer{body: `<meta name="` + name + `" content="` + content + `"><h1>A page</h1><p>` + name + content}
+	}
+	for name, c := range map[string]struct {
+		page answer
+		kept bool
+	}{
+		"header":                  {header("noindex"), false},
+		"header, none":            {header("none"), false},
+		"header, us":              {header("Farwire: noindex"), false},
+		"header, other":           {header("otherbot: noindex"), true},
+		"header, other then us":   {header("otherbot: nofollow, farwire: noindex"), false},
+		"header, us then other":   {header("farwire: nofollow, otherbot: noindex"), true},
+		"header, date":            {header("unavailable_after: 25 Jun 2010 15:00:00 PST"), true},
+		"header, date before":     {header("unavailable_after: Friday, 25-Jun-10 15:00:00 GMT, noindex"), false},
+		"header, value before":    {header("max-snippet:-1, noindex"), false},
+		"header, values before":   {header("max-image-preview: large, max-video-preview:-1, NOINDEX"), false},
+		"header, other and value": {header("otherbot: max-snippet:-1, noindex"), true},
+		"meta":                    {meta("robots", "noindex, follow"), false},
+		"meta, us":                {meta("FarWire", "max-snippet:20, noindex"), false},
+		"meta, other":             {meta("otherbot", "noindex"), true},
+		"meta, no robot":          {meta("keywords", "none"), true},
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/page"), "http://docs.test/page": c.page}}
+		got := slices.Contains(urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})), "/page")
+		if got != c.kept {
+			t.Errorf("%s: kept %v", name, got)
+		}
 	}
 }
 

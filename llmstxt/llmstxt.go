@@ -63,7 +63,7 @@ type Options struct {
 	MaxPageBytes  int64         // after decompression; 0: 8 MiB. A larger page is skipped
 	MaxRedirects  int           // hops, meta refresh included; 0: 10, negative: none
 	Retries       int           // further tries after a failed connection or 5xx; 0: 2, negative: none. After 429 and 503 there are five, unless negative
-	MaxCrawlDelay time.Duration // a longer Crawl-delay counts as this; 0: 10 s
+	MaxCrawlDelay time.Duration // a longer Crawl-delay counts as this; 0: 30 s
 	MaxDepth      int           // clicks from the base page; 0: 32. The next page of a chain costs none
 	IgnoreRobots  bool          // and noindex; for a site that is the caller's own
 
@@ -149,7 +149,7 @@ func (o Options) withDefaults() (Options, error) {
 		setNumber("Timeout", &o.Timeout, 10*time.Minute),
 		setNumber("PageTimeout", &o.PageTimeout, 20*time.Second),
 		setNumber("MaxPageBytes", &o.MaxPageBytes, 8<<20),
-		setNumber("MaxCrawlDelay", &o.MaxCrawlDelay, 10*time.Second),
+		setNumber("MaxCrawlDelay", &o.MaxCrawlDelay, 30*time.Second),
 		setNumber("Delay", &o.Delay, 0),
 		setNumber("TrustLastmod", &o.TrustLastmod, 0),
 	)

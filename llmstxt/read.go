@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -63,8 +64,9 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	}
 	r.page = p
 	r.twinURL = r.twinLink(a.resp.Header, p)
-	r.noindex = (p.NoIndex || r.noindex) && !c.IgnoreRobots
-	if p.NoFollow || r.nofollow {
+	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
+	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
+	if noFollow || r.nofollow {
 		p.Links = nil
 	}
 	blocks, anchors := p.Blocks()

@@ -65,12 +65,43 @@ func (s *scanner) meta() {
 		set(&s.OpenTitle)
 	case "og:site_name", "application-name":
 		set(&s.SiteName)
-	case "robots":
-		s.NoIndex, s.NoFollow = robots.Directives(a[3], s.NoIndex, s.NoFollow)
+	default:
+		s.forbid(name, a[3])
 	}
 	if strings.EqualFold(a[2], "refresh") && s.Refresh == "" {
 		s.Refresh = RefreshTarget(a[3])
 	}
+}
+
+// A prohibition is what a meta element forbids the robots of that name.
+type prohibition struct {
+	robot             string // its product token
+	noIndex, noFollow bool
+}
+
+const maxProhibitions = 100 // beside those for all robots
+
+// forbid reads a meta element of that name, which may be about something else.
+func (s *scanner) forbid(name, content string) {
+	noIndex, noFollow := robots.Directives(content, false, false)
+	switch {
+	case !noIndex && !noFollow:
+	case name == "robots":
+		s.all.noIndex, s.all.noFollow = s.all.noIndex || noIndex, s.all.noFollow || noFollow
+	case len(s.some) < maxProhibitions && name == robots.ProductToken(name):
+		s.some = append(s.some, prohibition{name, noIndex, noFollow})
+	}
+}
+
+// Robots returns what the page forbids all robots, or the one with this product token.
+func (p *Page) Robots(token string) (noIndex, noFollow bool) {
+	noIndex, noFollow = p.all.noIndex, p.all.noFollow
+	for _, f := range p.some {
+		if f.robot == token {
+			noIndex, noFollow = noIndex || f.noIndex, noFollow || f.noFollow
+		}
+	}
+	return noIndex, noFollow
 }
 
 // script counts programs and reads descriptions out of JSON-LD.

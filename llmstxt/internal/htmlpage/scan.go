@@ -37,7 +37,6 @@ type Page struct {
 	Lang                       string
 	Title, OpenTitle, SiteName string // <title>, og:title, og:site_name
 	Canonical, Refresh, Base   string // addresses, as written
-	NoIndex, NoFollow          bool
 	Links                      []Link
 	Alternates                 []Link   // the same page in other languages
 	Twin                       string   // href of the page in Markdown
@@ -59,6 +58,8 @@ type Page struct {
 	scripts, scriptBytes int
 	rootEmpty            bool // an element such as id="root" with nothing in it
 	plea                 bool // <noscript> asks for JavaScript
+	all                  prohibition
+	some                 []prohibition
 }
 
 // Link is an address that a page leads to.

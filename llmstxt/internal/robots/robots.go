@@ -87,8 +87,7 @@ func Parse(body []byte, agent string) *Rules {
 			if forAll {
 				all = append(all, ru)
 			}
-		case "crawl-delay":
-			inAgents = false
+		case "crawl-delay": // no record of the standard, so it ends no run of user-agent lines (section 2.2.4)
 			if f, err := strconv.ParseFloat(strings.TrimRight(value, " second"), 64); err == nil && f > 0 && f < 1e6 {
 				d := time.Duration(f * float64(time.Second))
 				if forUs {
@@ -265,8 +264,29 @@ func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
-// Directives reads the value of a robots meta element or of an
-// X-Robots-Tag header.
+// Header reads a value of an X-Robots-Tag header for the crawler whose product token
+// is given. What stands behind "otherbot:" is for that crawler alone, up to the next
+// name; max-snippet and its like are directives with a value, no names.
+func Header(v, token string, noindex, nofollow bool) (bool, bool) {
+	forUs := true
+	for part := range strings.SplitSeq(v, ",") {
+		if name, rest, ok := strings.Cut(part, ":"); ok {
+			name = strings.ToLower(strings.TrimSpace(name))
+			if valued[name] || name != ProductToken(name) {
+				continue // a value, which may be a time of day
+			}
+			forUs, part = name == token, rest
+		}
+		if forUs {
+			noindex, nofollow = Directives(part, noindex, nofollow)
+		}
+	}
+	return noindex, nofollow
+}
+
+var valued = map[string]bool{"max-snippet": true, "max-image-preview": true, "max-video-preview": true, "unavailable_after": true}
+
+// Directives reads the value of a robots meta element.
 func Directives(v string, noindex, nofollow bool) (bool, bool) {
 	for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ' ' }) {
 		switch d {

@@ -38,6 +38,7 @@ func TestRobots_EachRule_AllowsOrForbids(t *testing.T) {
 		"token is a prefix":      {file: "user-agent: Foo\ndisallow: /\n", yes: []string{"/x"}},
 		"version in the file":    {file: "user-agent: FooBot/2.1\ndisallow: /\n", no: []string{"/x"}},
 		"unknown between agents": {file: "user-agent: FooBot\nnoindex: /y\nuser-agent: Other\ndisallow: /x\n", no: []string{"/x"}},
+		"delay between agents":   {file: "user-agent: FooBot\ncrawl-delay: 5\nuser-agent: *\ndisallow: /x\n", no: []string{"/x"}},
 		"blank line in a group":  {file: "user-agent: FooBot\n\n\ndisallow: /x\n", no: []string{"/x"}},
 		"crawl-delay is no end":  {file: "user-agent: FooBot\ncrawl-delay: 3\ndisallow: /x\n", no: []string{"/x"}},
 		"longest match":          {file: "user-agent: FooBot\ndisallow: /x/page.html\nallow: /x/\n", yes: []string{"/x/", "/x/page.htm"}, no: []string{"/x/page.html"}},
