@@ -24,7 +24,7 @@ func TestCrawl_Credentials_GoToTheAskedOriginAlone(t *testing.T) {
 		"http://docs.test/index/b":  doc("B"),
 		"http://docs.test/index/bb": doc("B"),
 	}}
-	o := llmstxt.Options{Header: http.Header{"X-Token": {"secret"}, "accept-language": {"de"}, "Host": {"evil.test"}, "Range": {"bytes=0-1"}}, Cookies: map[string]string{"session": "secret", "a": "b"}}
+	o := llmstxt.Options{Header: http.Header{"X-Token": {"secret"}, "accept-language": {"de"}, "Host": {"evil.test"}, "Range": {"bytes=0-1"}}, Cookies: map[string]string{"session": "secret", "a": `{"b": 1, c}`}}
 	for _, base := range []string{"http://user:word@docs.test/", "http://user:word@docs.test:8080/", "http://user:word@docs.test/index"} {
 		w.log = nil
 		crawl(t, w, base, o)
@@ -34,7 +34,7 @@ func TestCrawl_Credentials_GoToTheAskedOriginAlone(t *testing.T) {
 		for _, r := range w.log {
 			own := r.URL.Scheme+"://"+r.URL.Host == origin
 			user, word, _ := r.BasicAuth()
-			has := r.Header.Get("X-Token") == "secret" && user == "user" && word == "word" && strings.Contains(r.Header.Get("Cookie"), "session=secret")
+			has := r.Header.Get("X-Token") == "secret" && user == "user" && word == "word" && r.Header.Get("Cookie") == `a={"b": 1, c}; session=secret`
 			if own && has {
 				secret++
 			} else if own || r.Header.Get("X-Token")+r.Header.Get("Cookie")+r.Header.Get("Authorization") != "" {

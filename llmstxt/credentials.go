@@ -60,7 +60,7 @@ func newCredentials(o Options, asked *url.URL, base string) credentials {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Cookies)) {
-		addCookie(c.secret, &http.Cookie{Name: name, Value: o.Cookies[name]})
+		addCookie(c.secret, name, o.Cookies[name])
 	}
 	if u, err := url.Parse(strings.TrimSpace(base)); err == nil && u.User != nil && c.secret.Get("Authorization") == "" {
 		password, _ := u.User.Password()
@@ -81,9 +81,13 @@ func (c credentials) set(req *http.Request) {
 	}
 }
 
-func addCookie(h http.Header, c *http.Cookie) {
-	req := http.Request{Header: h}
-	req.AddCookie(c)
+// addCookie adds a cookie as it was given: [http.Request.AddCookie] changes values
+// such as {"a": 1}.
+func addCookie(h http.Header, name, value string) {
+	if before := h.Get("Cookie"); before != "" {
+		name = before + "; " + name
+	}
+	h.Set("Cookie", name+"="+value)
 }
 
 // jars are the cookies that a site has set: while the base page was fetched, and

@@ -30,14 +30,17 @@ func canonicalOf(h http.Header) string { return linkOf(h, "canonical", "") }
 // a type, RFC 8288.
 func linkOf(h http.Header, rel, kind string) string {
 	for _, v := range h.Values("Link") {
-		for link := range strings.SplitSeq(v, ",") {
-			target, params, _ := strings.Cut(link, ";")
-			target = strings.TrimSpace(target)
-			if !strings.HasPrefix(target, "<") || !strings.HasSuffix(target, ">") {
-				continue
+		for {
+			_, link, _ := strings.Cut(v, "<")
+			target, params, ok := strings.Cut(link, ">")
+			if !ok {
+				break
 			}
+			params, v = cutUnquoted(params, ',')
 			related, typed := false, kind == ""
-			for p := range strings.SplitSeq(params, ";") {
+			for params != "" {
+				var p string
+				p, params = cutUnquoted(params, ';')
 				name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
 				value = strings.ToLower(strings.Trim(value, `" `))
 				switch strings.ToLower(strings.TrimSpace(name)) {
@@ -48,11 +51,28 @@ func linkOf(h http.Header, rel, kind string) string {
 				}
 			}
 			if related && typed {
-				return target[1 : len(target)-1]
+				return strings.TrimSpace(target)
 			}
 		}
 	}
 	return ""
+}
+
+// cutUnquoted cuts a header's value at the first sep that stands in no quoted string
+// (RFC 9110, section 5.6.4).
+func cutUnquoted(v string, sep byte) (before, after string) {
+	quoted := false
+	for i := 0; i < len(v); i++ {
+		switch {
+		case v[i] == '"':
+			quoted = !quoted
+		case v[i] == '\\' && quoted:
+			i++
+		case v[i] == sep && !quoted:
+			return v[:i], v[i+1:]
+		}
+	}
+	return v, ""
 }
 
 // challenge names what an answer asks a browser to prove; "" for none.

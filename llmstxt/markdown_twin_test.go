@@ -36,7 +36,7 @@ func TestTwin_OfEachKind_IsRead(t *testing.T) {
 			return `<link rel=alternate type="text/markdown" href="` + "/md/" + word(i) + `.txt">`, ""
 		}, func(i int) string { return "/md/" + word(i) + ".txt" }, "text/plain"),
 		"header": twinSite(6, func(i int) (string, string) {
-			return "", `</style.css>; rel=preload, <raw/` + word(i) + `>; rel="alternate nofollow"; type="text/markdown"`
+			return "", `</style.css>; rel=preload; title="a, <b>; \"c", </x,y.md>; rel=next, <raw/` + word(i) + `>; title="a,b;c"; rel="alternate nofollow"; type="text/markdown"`
 		}, func(i int) string { return "/raw/" + word(i) }, "text/markdown; charset=utf-8"),
 		"probe": twinSite(6, none, plain, "text/markdown"),
 		"probe, not all": twinSite(6, none, func(i int) string {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -91,7 +92,7 @@ func (c *crawlChoice) options() (o llmstxt.Options, err error) {
 	}
 	for _, pair := range c.Cookie {
 		name, value, ok := strings.Cut(pair, "=")
-		if !ok || (&http.Cookie{Name: name, Value: value}).Valid() != nil {
+		if !ok || !upstream.ValidCookie(name, value) {
 			return o, misuse("--cookie: not a cookie; write it as name=value")
 		}
 		o.Cookies[name] = value

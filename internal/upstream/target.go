@@ -76,7 +76,7 @@ func (t *Target) SetHeader(header, cookies []Field) error {
 		}
 	}
 	for _, c := range cookies {
-		if !validCookieName(c.Name) || !httpguts.ValidHeaderFieldValue(c.Value) {
+		if !ValidCookie(c.Name, c.Value) {
 			return fault.Invalidf("cookies: %q or its value has a character that a cookie cannot hold", fault.Clip(c.Name))
 		}
 		t.addCookie(c.Name + "=" + c.Value)
@@ -100,10 +100,10 @@ func hostHeader(value string) (name string, ok bool) {
 	return name, CheckHost(u) == nil
 }
 
-// validCookieName lets through what servers use (foo[bar]), and nothing that
-// would change where a cookie ends.
-func validCookieName(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '=' || r == ';' || r == ',' })
+// ValidCookie lets through what servers use (foo[bar]), with a value as a header may
+// carry it, and no name that would change where a cookie ends.
+func ValidCookie(name, value string) bool {
+	return httpguts.ValidHeaderFieldValue(value) && name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '=' || r == ';' || r == ',' })
 }
 
 // addCookie joins cookies into one header (RFC 6265, section 5.4).

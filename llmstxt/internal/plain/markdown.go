@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,6 +53,12 @@ func UnescapeLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// entity is what Markdown takes for a character's name or number.
+var entity = regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,40});`)
+
+// pair reports whether s has c more than once: what only one begins is no markup.
+func pair(s string, c byte) bool { return strings.IndexByte(s, c) != strings.LastIndexByte(s, c) }
+
 // EscapeTitle writes a title so that Markdown shows exactly it. Only what would
 // be read as markup gets a backslash: snake_case and 2 * 3 stay as they are.
 func EscapeTitle(s string) string {
@@ -70,17 +77,19 @@ func EscapeTitle(s string) string {
 		switch c {
 		case '\\':
 			esc = isPunct(next) || next == ' ' && i+1 == len(s)
-		case '`', '[', ']':
+		case '[', ']':
 			esc = true
+		case '`':
+			esc = pair(s, c)
 		case '*', '~':
-			esc = prev != ' ' || next != ' '
+			esc = (prev != ' ' || next != ' ') && pair(s, c)
 		case '_':
 			esc = !IsWordByte(prev) || !IsWordByte(next)
-			esc = esc && (prev != ' ' || next != ' ')
+			esc = esc && (prev != ' ' || next != ' ') && pair(s, c)
 		case '<':
 			esc = next == '/' || next == '!' || next == '?' || IsWordByte(next)
 		case '&':
-			esc = next == '#' || IsWordByte(next)
+			esc = entity.MatchString(s[i:])
 		case '#':
 			// At the end, or a heading's end for a parser.
 			esc = strings.Trim(s[i:], "#") == "" || i == 0
