@@ -13,14 +13,32 @@ import (
 
 // limitFlags say what a key may, and what those without one.
 type limitFlags struct {
-	Rate           float64 `default:"10" placeholder:"N" help:"Requests per second of each API key, above 0."`
-	Burst          *int    `placeholder:"N" help:"Requests at once of each API key, at least 1. Default: the rate."`
-	MaxSessions    int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key, at least 1; -1 means no limit."`
-	MaxStreams     int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key, at least 1; -1 means no limit."`
-	MaxCrawls      int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key, at least 1; -1 means no limit."`
-	MaxPagesPerDay int     `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours, at least 1; -1 means no limit."`
-	MaxSites       int     `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled, at least 1; -1 means no limit."`
-	MaxConnsPerIP  int     `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. At least 1; -1 means no limit."`
+	Rate          float64 `default:"10" placeholder:"N" help:"Requests per second of each API key, above 0."`
+	Burst         *int    `placeholder:"N" help:"Requests at once of each API key, at least 1. Default: the rate."`
+	MaxSessions   int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key, at least 1; -1 means no limit."`
+	MaxStreams    int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key, at least 1; -1 means no limit."`
+	MaxCrawls     int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key, at least 1; -1 means no limit."`
+	pagesFlag     `embed:""`
+	MaxSites      int `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled, at least 1; -1 means no limit."`
+	MaxConnsPerIP int `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. At least 1; -1 means no limit."`
+}
+
+// pagesFlag is the limit that holds for recrawls, too.
+type pagesFlag struct {
+	MaxPagesPerDay int `default:"20000" placeholder:"N" help:"Pages that each API key may crawl in 24 hours, at least 1; -1 means no limit."`
+}
+
+// limits checks the flag.
+func (f *pagesFlag) limits() (farwire.Limits, error) {
+	return farwire.Limits{PagesPerDay: f.MaxPagesPerDay}, checkLimit("--max-pages-per-day", f.MaxPagesPerDay)
+}
+
+// checkLimit refuses what is no number of things at a time or in a day.
+func checkLimit(flag string, n int) error {
+	if n < 1 && n != -1 {
+		return misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", flag, n)
+	}
+	return nil
 }
 
 // limits checks the flags.
@@ -36,8 +54,8 @@ func (f *limitFlags) limits() (l farwire.Limits, err error) {
 		n    int
 	}{{"--max-sessions", f.MaxSessions}, {"--max-streams", f.MaxStreams}, {"--max-crawls", f.MaxCrawls},
 		{"--max-pages-per-day", f.MaxPagesPerDay}, {"--max-sites", f.MaxSites}, {"--max-conns-per-ip", f.MaxConnsPerIP}} {
-		if l.n < 1 && l.n != -1 {
-			return farwire.Limits{}, misusef("%s: %d is not a limit; give 1 or more, or -1 for no limit", l.flag, l.n)
+		if err := checkLimit(l.flag, l.n); err != nil {
+			return farwire.Limits{}, err
 		}
 	}
 	if f.Burst != nil {

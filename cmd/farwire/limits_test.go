@@ -63,6 +63,21 @@ func TestServe_LimitsOfAKey_AreWhatUsageSays(t *testing.T) {
 	}
 }
 
+// A recrawl runs under the limit that the gateways have.
+func TestWork_PagesPerDay_IsALimit(t *testing.T) {
+	t.Parallel()
+	for _, n := range []string{"0", "-2"} {
+		out, err := program(t, "work", "--data-dir", t.TempDir(), "--max-pages-per-day="+n).CombinedOutput()
+		if want := "--max-pages-per-day: " + n + " is not a limit"; err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %s, want %q", err, out, want)
+		}
+	}
+	p := program(t, "work", "--data-dir", t.TempDir(), "--max-pages-per-day", "40")
+	p.Env = append(p.Env, "FARWIRE_BROWSER=none")
+	worker := harness.Start(t, p)
+	worker.Await(worker.Stderr, "recrawling due sites")
+}
+
 func TestServe_MaxStreams_RefusesTheNext(t *testing.T) {
 	t.Parallel()
 	g := startServe(t, "--max-streams", "2", "--allow-private")

@@ -20,6 +20,7 @@ type work struct {
 	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateway's folder, where there is no database or bucket."`
 	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
+	pagesFlag  `embed:""`
 	crawlFlags `embed:""`
 	guardFlags `embed:""`
 	logFlags   `embed:""`
@@ -52,6 +53,9 @@ func (w *work) Run(ctx context.Context) error {
 	}
 	o := farwire.Options{Name: farwire.GatewayName(), Agents: pool, Logger: log}
 	if o.Crawl, err = w.crawlFlags.options(); err != nil {
+		return err
+	}
+	if o.Limits, err = w.pagesFlag.limits(); err != nil {
 		return err
 	}
 	id, err := s.identityFlags.open(nil, log)
