@@ -35,7 +35,7 @@ func TestAMQP_Clocks_HoldInFakeTime(t *testing.T) {
 			s.connected()
 			begin := time.Now()
 			for i := range 5 {
-				s.want(": still here")
+				s.want(stillHere)
 				if d := time.Since(begin); d != time.Duration(i+1)*15*time.Second {
 					t.Errorf("comment %d after %v", i, d)
 				}
@@ -64,7 +64,7 @@ func TestAMQP_Clocks_HoldInFakeTime(t *testing.T) {
 				}
 			}
 			// The broker itself says nothing: after two intervals it is lost.
-			s.want(": still here")
+			s.want(stillHere)
 			s.want("event: error", `data: {"message": "agent error: the broker stopped answering", "code": 1011, "reason": "target_lost"}`)
 			if d := time.Since(begin); d != 20*time.Second {
 				t.Errorf("noticed after %v", d)
@@ -77,7 +77,7 @@ func TestAMQP_Clocks_HoldInFakeTime(t *testing.T) {
 			w := newBubble(t, func(c net.Conn) { io.Copy(io.Discard, c); c.Close() })
 			begin := time.Now()
 			s := w.subscribe(subscription)
-			s.want(": still here")
+			s.want(stillHere)
 			s.want("event: error", `data: {"message": "agent error: timed out", "code": 1011, "reason": "target_timeout"}`)
 			if d := time.Since(begin); d != 20*time.Second {
 				t.Errorf("after %v", d)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -46,7 +45,7 @@ func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Optio
 	w.server = httptest.NewServer(gw.PathForm())
 	t.Cleanup(func() {
 		w.server.CloseClientConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)

@@ -143,11 +143,13 @@ func TestTakeSlot_RedisUnavailable_HasItsShareAndTellsAgain(t *testing.T) {
 	two := open(t, s, redislimit.Options{Gateways: 2, Timeout: 300 * time.Millisecond})
 	var held []func()
 	for range 4 {
-		release, taken := takeSlot(t, one, 6)
-		if !taken {
-			t.Fatal("a free slot was not given")
-		}
-		held = append(held, release)
+		waitFor(t, "a free slot is given", func() bool { // a busy Redis may miss the timeout
+			release, taken := takeSlot(t, one, 6)
+			if taken {
+				held = append(held, release)
+			}
+			return taken
+		})
 	}
 	s.Kill()
 	if ask(t, one, 6) {
