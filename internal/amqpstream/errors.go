@@ -6,10 +6,10 @@ import (
 	"io"
 	"net"
 	"strings"
+	"unicode"
 
 	"github.com/farwire/farwire/internal/amqpwire"
 	"github.com/farwire/farwire/internal/fault"
-	"github.com/farwire/farwire/internal/safetext"
 )
 
 // Reply codes of the specification, section 1.2, that are told apart.
@@ -67,11 +67,21 @@ func closingText(why amqpwire.Reason, text string) string {
 // brokersText is what a broker wrote, 255 bytes at most, without the name of its
 // code and without what could play tricks in a log or a terminal.
 func brokersText(why amqpwire.Reason) string {
-	text := safetext.Printable(why.Text)
+	text := printable(why.Text)
 	if _, after, ok := strings.Cut(text, " - "); ok {
 		return after
 	}
 	return text
+}
+
+// printable leaves out what has no sign of its own.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // secret returns the user name where it is all of the login.
@@ -79,7 +89,7 @@ func (s *Subscription) secret() string {
 	if s.Password != "" {
 		return ""
 	}
-	return safetext.Printable(s.Username)
+	return printable(s.Username)
 }
 
 // withoutSecret takes a secret out of a broker's text, which may end within it.
