@@ -20,11 +20,8 @@ type guardFlags struct {
 // parse checks the flags.
 func (f *guardFlags) parse() (deny []netip.Prefix, ports []agent.PortRange, err error) {
 	for _, s := range f.Deny {
-		p, err := netip.ParsePrefix(s)
-		if a, bad := netip.ParseAddr(s); bad == nil && a.Zone() == "" {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
-		if err != nil {
+		p, ok := readPrefix(s)
+		if !ok {
 			return nil, nil, misusef("--deny: %q is not an address or a CIDR; write it as 203.0.113.0/24", s)
 		}
 		deny = append(deny, p)
@@ -33,6 +30,19 @@ func (f *guardFlags) parse() (deny []netip.Prefix, ports []agent.PortRange, err 
 		return nil, nil, misuse("--allow-ports: " + err.Error())
 	}
 	return deny, ports, nil
+}
+
+// readPrefix reads an address without a zone, or a CIDR. What is written as IPv4 in IPv6
+// means the IPv4 addresses, as those of connections are compared.
+func readPrefix(s string) (p netip.Prefix, ok bool) {
+	p, err := netip.ParsePrefix(s)
+	if a, bad := netip.ParseAddr(s); bad == nil && a.Zone() == "" {
+		p, err = netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), err == nil
 }
 
 // ownListeners are the addresses that this process listens on, which its exit

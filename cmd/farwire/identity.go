@@ -211,14 +211,11 @@ func (id *identity) tlsConfig() *tls.Config {
 func (f *identityFlags) clientAddr() (func(*http.Request) netip.Addr, []netip.Prefix, error) {
 	var trusted []netip.Prefix
 	for _, s := range f.TrustedProxies {
-		p, err := netip.ParsePrefix(s)
-		if a, errAddr := netip.ParseAddr(s); errAddr == nil {
-			p, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
-		}
-		if err != nil {
+		p, ok := readPrefix(s)
+		if !ok {
 			return nil, nil, misusef("--trusted-proxies: %q is not an address or a CIDR; write it as 10.0.0.0/8", s)
 		}
-		trusted = append(trusted, p.Masked())
+		trusted = append(trusted, p)
 	}
 	if trusted == nil {
 		return nil, nil, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -164,8 +165,17 @@ func readRecords(file string) ([]agent.Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	records, err := parseRecords(b)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	return records, nil
+}
+
+// parseRecords reads a list of them. A typing error is no record.
+func parseRecords(b []byte) ([]agent.Record, error) {
 	if line, why := strictJSON(b); why != "" {
-		return refuse("line %d: %s; write a list of {slug, country, token_sha256}", line, why)
+		return nil, fmt.Errorf("line %d: %s; write a list of {slug, country, token_sha256}", line, why)
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
@@ -176,17 +186,17 @@ func readRecords(file string) ([]agent.Record, error) {
 		var kind *json.UnmarshalTypeError
 		switch {
 		case errors.As(err, &kind):
-			return refuse("line %d: %s where %v belongs; write a list of {slug, country, token_sha256}", line, kind.Value, kind.Type)
+			return nil, fmt.Errorf("line %d: %s where %v belongs; write a list of {slug, country, token_sha256}", line, kind.Value, kind.Type)
 		case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return refuse("line %d: not JSON; write a list of {slug, country, token_sha256}", line)
+			return nil, fmt.Errorf("line %d: not JSON; write a list of {slug, country, token_sha256}", line)
 		}
-		return refuse("line %d: %s; write a list of {slug, country, token_sha256}", line, strings.TrimPrefix(err.Error(), "json: "))
+		return nil, fmt.Errorf("line %d: %s; write a list of {slug, country, token_sha256}", line, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return refuse("there is more than one list; write one")
+		return nil, errors.New("there is more than one list; write one")
 	}
 	if len(records) == 0 {
-		return refuse("the list is empty; name an agent or leave the flag out")
+		return nil, errors.New("the list is empty; name an agent or leave the flag out")
 	}
 	return records, nil
 }
