@@ -79,9 +79,19 @@ func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) erro
 // gatewayURL reads an address of a gateway, which may be written as one of its
 // sockets. It has no path but where the gateway is mounted.
 func gatewayURL(s string) (*url.URL, error) {
+	u, err := httpURL(s, "http")
+	if err == nil {
+		u.Path, u.RawQuery, u.Fragment = strings.TrimRight(u.Path, "/"), "", ""
+	}
+	return u, err
+}
+
+// httpURL reads --gateway, with a scheme of HTTP or of WebSocket, as an address of HTTP.
+// The errors advise the scheme that is usual for the command.
+func httpURL(s, usual string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" {
-		return nil, misuse("--gateway: not an address; give one such as http://" + defaultGatewayAddr)
+		return nil, misuse("--gateway: not an address; give one such as " + usual + "://" + defaultGatewayAddr)
 	}
 	switch u.Scheme {
 	case "ws", "http":
@@ -89,9 +99,8 @@ func gatewayURL(s string) (*url.URL, error) {
 	case "wss", "https":
 		u.Scheme = "https"
 	default:
-		return nil, misusef("--gateway: cannot speak %s; give an address that begins with http:// or https://", u.Scheme)
+		return nil, misusef("--gateway: cannot speak %s; give an address that begins with %s:// or %[2]ss://", u.Scheme, usual)
 	}
-	u.Path, u.RawQuery, u.Fragment = strings.TrimRight(u.Path, "/"), "", ""
 	return u, nil
 }
 

@@ -80,17 +80,9 @@ func (r *relay) endpoint() (*url.URL, error) {
 	if r.Key == "" {
 		return nil, misuse("--key: missing; give a key of the gateway's, or set " + variable("key"))
 	}
-	u, err := url.Parse(r.Gateway)
-	if err != nil || u.Host == "" {
-		return nil, misuse("--gateway: not an address; give one such as ws://" + defaultGatewayAddr)
-	}
-	switch u.Scheme {
-	case "ws", "http":
-		u.Scheme = "http"
-	case "wss", "https":
-		u.Scheme = "https"
-	default:
-		return nil, misusef("--gateway: cannot speak %s; give an address that begins with ws:// or wss://", u.Scheme)
+	u, err := httpURL(r.Gateway, "ws")
+	if err != nil {
+		return nil, err
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/ws"
