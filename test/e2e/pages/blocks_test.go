@@ -72,6 +72,7 @@ var elsewhere = map[string]string{
 	"docs/clients.md: curl -s -H \"X-API-Key: $KEY\" 'https://gateway.example/to/geo=DE/https/api.example.com/v1/items?page=2'": "TestPage_EveryClient_ReachesItsServer",
 	"README.md: go install github.com/farwire/farwire/cmd/farwire@latest":                                                       "needs a release; make release-check does it to what a release would be",
 	"README.md: go get github.com/farwire/farwire":                                                                              "likewise",
+	"docs/operating.md: docker run -p 8080:8080 -v farwire:/data \\":                                                            "needs Docker; TestSeccomp_Profile_ChromiumHasItsSandbox has the kernel apply the profile",
 	"docs/operating.md: kubectl create namespace farwire":                                                                       "needs a cluster; TestKubernetes_SecretOfThePage_HasWhatThePodsRead holds its files to the manifests",
 	"docs/benchmarks.md: go run ./test/relaybench":                                                                              "a benchmark, which wants a machine of its own",
 	"docs/benchmarks.md: go run ./test/relaybench -parts path,tunnel":                                                           "likewise",
