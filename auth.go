@@ -323,10 +323,10 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 			return Principal{}, errKeyInvalid
 		}
 		if err != nil {
-			return Principal{}, g.often(s.remote, fault.FromHost("authenticator", err))
+			return Principal{}, g.provoked(s.remote, fault.FromHost("authenticator", err))
 		}
 		if p.Subject == "" {
-			return Principal{}, g.often(s.remote, fmt.Errorf("authenticator: %T returned a principal without a subject", g.o.Auth))
+			return Principal{}, g.provoked(s.remote, fmt.Errorf("authenticator: %T returned a principal without a subject", g.o.Auth))
 		}
 		return p, nil
 	case s.named == nil:

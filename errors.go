@@ -220,28 +220,35 @@ func (o *Options) face(err error) publicError {
 	return p
 }
 
-// warnInternal says in the log what only the operator can mend. A line that a stranger
-// caused is written at Debug alone where too many came from there.
+// warnInternal says in the log what only the operator can mend, in full. Of what a client
+// without a valid key causes the line is short, and at Debug where too many came from
+// there.
 func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
-	level := slog.LevelWarn
-	if errors.As(err, new(*oftenError)) {
-		level = slog.LevelDebug
+	level, text := slog.LevelWarn, err.Error()
+	if caused, ok := errors.AsType[*provokedError](err); ok {
+		text = fault.OneLine(text)
+		if caused.often {
+			level = slog.LevelDebug
+		}
 	}
-	o.Logger.Log(ctx, level, "internal error", append(args, "err", fault.OneLine(err.Error()))...)
+	o.Logger.Log(ctx, level, "internal error", append(args, "err", text)...)
 }
 
-// An oftenError is the host's, and a stranger has caused it too often for the log.
-type oftenError struct{ error }
+// A provokedError is the host's, and a client without a valid key can cause it as often as
+// it likes.
+type provokedError struct {
+	error
+	often bool // too often for the log
+}
 
-func (e *oftenError) Unwrap() error { return e.error }
+func (e *provokedError) Unwrap() error { return e.error }
 
-// often marks an error of the host that a stranger causes as often as he likes, unless
-// the log may have this one.
-func (g *Gateway) often(remote netip.Addr, err error) error {
-	if errors.As(err, new(*Refusal)) || fault.ClassOf(err) != fault.Internal || g.writesCause(remote) {
+// provoked marks an error of the host that a client without a valid key has caused.
+func (g *Gateway) provoked(remote netip.Addr, err error) error {
+	if errors.As(err, new(*Refusal)) || fault.ClassOf(err) != fault.Internal {
 		return err
 	}
-	return &oftenError{err}
+	return &provokedError{err, !g.writesCause(remote)}
 }
 
 // writeError answers with an error and the headers that belong to it.
