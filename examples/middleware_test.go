@@ -144,7 +144,7 @@ func TestMiddleware_SessionCookie_HandlersWork(t *testing.T) {
 	host := hosttest.Host{Middleware: signedIn, Handlers: hosttest.Handlers(), Header: http.Header{"Cookie": {strings.Join(cookies, "; ")}}}
 	hosttest.Run(t, host)
 	host.Header = nil
-	if err := hosttest.Check(t.Context(), host); err == nil || strings.Count(err.Error(), "401") != len(host.Handlers) {
+	if err := hosttest.Check(t.Context(), host); err == nil || strings.Count(err.Error(), "401 Unauthorized") != len(host.Handlers) {
 		t.Errorf("without the cookie: %v", err)
 	}
 }

@@ -57,13 +57,21 @@ func TestCheck_PathCleaned_IsReported(t *testing.T) {
 // A middleware that keeps the body until the handler returns holds back an answer
 // without an end.
 func TestCheck_AnswerHeldBack_IsReported(t *testing.T) {
-	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: time.Second, Handlers: []hosttest.Handler{hosttest.PathForm}, Middleware: func(next http.Handler) http.Handler {
+	host := hosttest.Host{Handlers: []hosttest.Handler{hosttest.PathForm}, Middleware: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var kept bytes.Buffer
 			next.ServeHTTP(keepsBody{harness.OnlyUnwrap{Inner: w}, &kept}, r)
 			w.Write(kept.Bytes())
 		})
-	}})
+	}}
+	// The answer before that one has to arrive in the same time, for which a busy
+	// machine may be too slow.
+	var err error
+	for host.Timeout = time.Second; host.Timeout < 2*time.Minute; host.Timeout *= 2 {
+		if err = hosttest.Check(t.Context(), host); err == nil || !strings.Contains(err.Error(), "path form: a request: ") {
+			break
+		}
+	}
 	if err == nil || !strings.Contains(err.Error(), "path form: of an answer without an end") {
 		t.Errorf("the error is %v", err)
 	}
@@ -85,7 +93,7 @@ func TestRun_MiddlewareAsksForAHeader_ItIsSent(t *testing.T) {
 	}
 	hosttest.Run(t, hosttest.Host{Middleware: guarded, Header: http.Header{"Cookie": {"session=of-the-host"}}})
 	err := hosttest.Check(t.Context(), hosttest.Host{Middleware: guarded})
-	if err == nil || strings.Count(err.Error(), "401") != 4 {
+	if err == nil || strings.Count(err.Error(), "401 Unauthorized") != 4 {
 		t.Errorf("without the cookie: %v", err)
 	}
 }
@@ -117,10 +125,15 @@ func TestCheck_ConnectionHidden_NamesTheWrapper(t *testing.T) {
 }
 
 func TestCheck_EventsHeldBack_SaysSo(t *testing.T) {
-	err := hosttest.Check(t.Context(), hosttest.Host{Timeout: 2 * time.Second,
-		Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter {
-			return keepsBody{harness.OnlyUnwrap{Inner: w}, new(bytes.Buffer)}
-		})})
+	host := hosttest.Host{Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter {
+		return keepsBody{harness.OnlyUnwrap{Inner: w}, new(bytes.Buffer)}
+	})}
+	host.Handlers = []hosttest.Handler{hosttest.Relay, hosttest.Crawl, hosttest.Agents} // which take the connection over
+	if err := hosttest.Check(t.Context(), host); err != nil {
+		t.Error(err)
+	}
+	host.Handlers, host.Timeout = []hosttest.Handler{hosttest.AMQP}, 2*time.Second
+	err := hosttest.Check(t.Context(), host)
 	if err == nil || !strings.HasPrefix(err.Error(), "AMQP: ") || !strings.Contains(err.Error(), "held back") {
 		t.Errorf("events that are not flushed: %v", err)
 	}
