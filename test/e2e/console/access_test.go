@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
@@ -284,7 +285,9 @@ func TestPage_PolicyViolated_IsSeen(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if !seen("Content Security Policy") {
-		t.Error("the browser said nothing of it")
+	for late := time.Now().Add(harness.Patience); !seen("Content Security Policy"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("the browser said nothing of it")
+		}
 	}
 }

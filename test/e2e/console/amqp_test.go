@@ -129,7 +129,7 @@ func TestAMQP_GatewayDrainsOrDies_IsShown(t *testing.T) {
 	} {
 		g := harness.Serve(t, "--allow-private")
 		p := open(t, desktop, g.HTTP("/"))
-		p.expect("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET")
+		p.expect("net::ERR_") // however an answer ends whose gateway goes
 		p.enter(g.Key)
 		p.fillBroker(n, rabbitmq.Admin, rabbitmq.AdminSecret)
 		p.click("#amqp-start")

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/farwire/farwire/internal/harness"
@@ -124,10 +126,23 @@ func TestCrawl_Site_ShowsProgressAndFiles(t *testing.T) {
 func (p *page) download(css, name string) string {
 	p.t.Helper()
 	dir := p.t.TempDir()
-	done := make(chan struct{})
+	// Other tests' tabs of this browser may download meanwhile.
+	frame := call(p, cdppage.GetFrameTree, cdp.Empty{}).FrameTree.Frame.ID
+	done := make(chan struct{}, 1)
+	guid := ""
 	state := func(e any) {
-		if e, ok := e.(*browser.EventDownloadProgress); ok && e.State == browser.DownloadProgressStateCompleted {
-			close(done)
+		switch e := e.(type) {
+		case *browser.EventDownloadWillBegin:
+			if e.FrameID == frame {
+				guid = e.GUID
+			}
+		case *browser.EventDownloadProgress:
+			if e.GUID == guid && e.State == browser.DownloadProgressStateCompleted {
+				select {
+				case done <- struct{}{}:
+				default:
+				}
+			}
 		}
 	}
 	ctx, cancel := context.WithCancel(p.ctx)

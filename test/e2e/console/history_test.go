@@ -33,9 +33,7 @@ func TestHistory_Reload_IsKeptInTheTabAlone(t *testing.T) {
 
 	p.do(chromedp.Reload())
 	p.enter(g.Key)
-	if targets := eval[string](p, `[...document.querySelector('#relay-targets').options].map((o) => o.value).join()`); targets != "ws://echo.farwire.alt/earlier" {
-		t.Errorf("targets of earlier are %q", targets)
-	}
+	p.await(`[...document.querySelector('#relay-targets').options].map((o) => o.value).join() === 'ws://echo.farwire.alt/earlier'`)
 	p.await(`[...document.querySelector('#relay-sent').options].some((o) => o.text === 'said before')`)
 	if kept := eval[string](p, `JSON.stringify({...localStorage})`); kept != "{}" {
 		t.Errorf("the device keeps %s", kept)

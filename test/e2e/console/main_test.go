@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-	"go.uber.org/goleak"
 
+	"github.com/farwire/farwire/internal/leak"
 	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
@@ -79,7 +79,7 @@ func run(m *testing.M) int {
 			node.Close()
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	stopped := make(chan error, 1)
 	go func() { stopped <- chromedp.Cancel(browser) }()
@@ -95,7 +95,7 @@ func run(m *testing.M) int {
 	}
 	end()
 	if status == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := leak.Wait(time.Minute); err != nil {
 			fmt.Fprintf(os.Stderr, "goroutines were left behind: %v\n", err)
 			status = 1
 		}

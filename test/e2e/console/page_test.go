@@ -200,16 +200,26 @@ func (p *page) says(css, text string) {
 	p.await(fmt.Sprintf(`document.querySelector(%q).innerText.includes(%s)`, css, quote(text)))
 }
 
+// click presses the mouse where an element is. What the page draws between the look for
+// the place and the click may have moved it: a click that came elsewhere is made again.
 func (p *page) click(css string) {
 	p.t.Helper()
-	p.await(fmt.Sprintf(`((e) => e && !e.disabled && e.checkVisibility())(document.querySelector(%q))`, css))
-	p.do(chromedp.Click(chromedp.CSS(css)))
+	for range 10 {
+		p.await(fmt.Sprintf(`((e) => e && !e.matches(':disabled') && e.checkVisibility())(document.querySelector(%q))`, css))
+		eval[any](p, fmt.Sprintf(`void (removeEventListener('click', window.sees, true), window.clicked = false,
+			addEventListener('click', window.sees = (e) => { window.clicked ||= Boolean(document.querySelector(%q)?.contains(e.target)); }, true))`, css))
+		p.do(chromedp.Click(chromedp.CSS(css)))
+		if eval[bool](p, `window.clicked !== false`) { // undefined where the page was loaded anew
+			return
+		}
+	}
+	p.fail(fmt.Errorf("no click comes to %s", css))
 }
 
-// fill replaces what a field holds, as by typing.
+// fill replaces what a field holds, as by typing, once the field can have the focus.
 func (p *page) fill(css, text string) {
 	p.t.Helper()
-	eval[any](p, fmt.Sprintf(`void (document.querySelector(%q).focus(), document.querySelector(%q).select?.())`, css, css))
+	p.await(fmt.Sprintf(`((e) => e && !e.matches(':disabled') && (e.focus(), e.select?.(), document.activeElement === e))(document.querySelector(%q))`, css))
 	if text == "" {
 		p.press(kb.Delete)
 		return
