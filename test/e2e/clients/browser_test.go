@@ -21,7 +21,22 @@ import (
 // to listen.
 func chromium(t *testing.T, listen func(event any), flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()))
+	profile, err := os.MkdirTemp("", "farwire-clients-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Processes of the browser may write there a moment after it has ended.
+	t.Cleanup(func() {
+		for late := time.Now().Add(harness.Patience); ; time.Sleep(10 * time.Millisecond) {
+			if err := os.RemoveAll(profile); err == nil {
+				return
+			} else if time.Now().After(late) {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(profile))
 	if os.Geteuid() == 0 {
 		// Chromium refuses to run its sandbox for root. It loads nothing here but
 		// pages of this machine.

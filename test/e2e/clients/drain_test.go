@@ -57,7 +57,7 @@ func TestProxy_Drain_RunningOnesGoOnUntilTheTimeout(t *testing.T) {
 	}), func(r *http.Request) bool {
 		return strings.HasPrefix(r.URL.Path, "/slow-") || r.URL.Path == "/for-ever" || strings.HasSuffix(r.URL.Path, "/git-upload-pack")
 	})
-	w := newProxyWorld(t, h, "--drain-timeout", "10s")
+	w := newProxyWorld(t, h, "--drain-timeout", "20s")
 	curl := func(args ...string) *harness.TestProcess {
 		return w.start(exec.Command("curl", append([]string{"-sS", "-w", " %{http_code} %{http_connect}", "--max-time", "100"}, args...)...))
 	}

@@ -97,6 +97,8 @@ func TestHostile_Target_GetsNothingOfTheFront(t *testing.T) {
 	if status, body := ask(t, client, base+"/internal", "X-API-Key: the-key-of-alice-0123"); status != 200 || !strings.HasPrefix(body, "answer ") {
 		t.Errorf("the target has nginx answer: %d %s", status, body)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	for _, line := range told {
 		if strings.Contains(line, "secret") || strings.Contains(line, "the-key-of") {
 			t.Errorf("the target is told %s", line)

@@ -137,6 +137,9 @@ func (c loss) suffer(t *testing.T) map[string]string {
 	if status := clients.Status(); status != 0 {
 		t.Errorf("status %d: %s%s", status, clients.Stdout, clients.Stderr)
 	}
+	if c.code == "1001" {
+		<-l.gateway.Done() // else the test's end would be a second signal, which cuts
+	}
 	told := map[string]string{}
 	for line := range strings.Lines(clients.Stdout.String()) {
 		if name, what, found := strings.Cut(strings.TrimSpace(line)+" ", " closed "); found && told[name] == "" {
