@@ -130,6 +130,37 @@ func TestAgent_FrozenThenKilled_OverAHop(t *testing.T) {
 	w.awaitAgents(1, []string{"de2"}, one, two)
 }
 
+// atOnce asks for so many sessions at once, at all gateways, and returns those that are
+// let in.
+func (w *world) atOnce(gateways []*harness.Gateway, n int) (in []*session) {
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	for i := range n {
+		work.Go(func() {
+			s, err := w.try(gateways[i%len(gateways)], key, "de1")
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				in = append(in, s)
+			case !strings.Contains(err.Error(), "limit_reached"):
+				w.t.Errorf("session %d: %v", i, err)
+			}
+		})
+	}
+	work.Wait()
+	return in
+}
+
+// answeredAlone is how often gateways have judged by their own share of the limits.
+func (w *world) answeredAlone(gateways []*harness.Gateway) (n int) {
+	w.t.Helper()
+	for _, g := range gateways {
+		n += w.metric(g, `farwire_limiter_answers_total{source="fallback"}`)
+	}
+	return n
+}
+
 // Of 40 sessions that come at once for 10 slots, to five gateways, 10 are let in; while
 // Redis stands still, or is killed, sessions notice nothing and each gateway has its
 // share.
@@ -143,25 +174,22 @@ func TestSlots_FiveGateways_AdmitExactlyTen(t *testing.T) {
 	}
 	w.agent("de1", 2, gateways...)
 	w.awaitAgents(2, []string{"de1"}, gateways...)
-	var mu sync.Mutex
 	var in []*session
-	var work sync.WaitGroup
-	for i := range 40 {
-		work.Go(func() {
-			s, err := w.try(gateways[i%5], key, "de1")
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				in = append(in, s)
-			case !strings.Contains(err.Error(), "limit_reached"):
-				t.Errorf("session %d: %v", i, err)
-			}
+	for tries := 1; len(in) != 10; tries++ {
+		before := w.answeredAlone(gateways)
+		if in = w.atOnce(gateways, 40); len(in) == 10 {
+			break
+		}
+		if w.answeredAlone(gateways) == before || tries == 5 { // else Redis was too slow on a busy machine
+			t.Fatalf("%d of 40 were let in, want 10", len(in))
+		}
+		for _, s := range in {
+			s.conn.CloseNow()
+		}
+		w.eventually("none runs", func() bool {
+			var list struct{ Sessions []struct{ ID string } }
+			return w.call(http.MethodGet, gateways[0].HTTP("/sessions"), key, &list) == http.StatusOK && len(list.Sessions) == 0
 		})
-	}
-	work.Wait()
-	if len(in) != 10 {
-		t.Fatalf("%d of 40 were let in, want 10", len(in))
 	}
 	w.redis.Freeze()
 	for i, g := range gateways { // another caller, of whom nothing is counted yet

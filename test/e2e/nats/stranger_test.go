@@ -177,6 +177,12 @@ func TestNATS_ClientWithTheAgentsSecret_ChangesNothing(t *testing.T) {
 // dropped is how many messages a gateway has not taken.
 func (w *world) dropped(g *harness.Gateway) int {
 	w.t.Helper()
+	return w.metric(g, `farwire_cluster_messages_total{what="dropped"}`)
+}
+
+// metric is the value of a series of a gateway's.
+func (w *world) metric(g *harness.Gateway, series string) int {
+	w.t.Helper()
 	resp, err := w.http.Get(g.Await(g.Stderr, `(?m)^metrics at (http://\S+)$`)[1])
 	if err != nil {
 		w.t.Fatal(err)
@@ -186,9 +192,9 @@ func (w *world) dropped(g *harness.Gateway) int {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m := regexp.MustCompile(`(?m)^farwire_cluster_messages_total\{what="dropped"\} (\d+)$`).FindSubmatch(text)
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\d+)$`).FindSubmatch(text)
 	if m == nil {
-		w.t.Fatalf("a gateway does not tell what it drops:\n%s", text)
+		w.t.Fatalf("a gateway does not tell %s:\n%s", series, text)
 	}
 	n, err := strconv.Atoi(string(m[1]))
 	if err != nil {
