@@ -21,7 +21,7 @@ import (
 
 // Patience is how long a test waits for what ought to happen at once, and how
 // long a process may take to end after it was asked to.
-const Patience = 30 * time.Second
+const Patience = time.Minute
 
 // The signals that a service manager sends: to ask, and to insist.
 const (

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -116,7 +117,13 @@ func (w *world) eventually(what string, ok func() bool) {
 // start starts a gateway.
 func (w *world) start(name, addr string) (*gateway, error) {
 	secrets := func() [][]byte { return [][]byte{[]byte(tokenSecret)} }
+	// The port of a gateway that is started again may be taken for a moment, by a
+	// connection of anybody's.
 	ln, err := net.Listen("tcp", addr)
+	for late := time.Now().Add(time.Minute); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(late); {
+		time.Sleep(10 * time.Millisecond)
+		ln, err = net.Listen("tcp", addr)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,7 @@ func (p *process) reachable() error {
 }
 
 func (p *process) until(ready func() error) (err error) {
-	for range 100 {
+	for range 1200 {
 		if err = ready(); err == nil {
 			return nil
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A relay is a way from the load to the target, of one process or two.
@@ -286,7 +287,7 @@ func agentRole(args []string) (*role, error) {
 
 // attached waits until the pool has its agent.
 func attached(pool *process) error {
-	for range 200 {
+	for range 2400 {
 		f, err := pool.ask("facts")
 		if err != nil {
 			return err
@@ -388,11 +389,12 @@ func gorillaRole(args []string) (*role, error) {
 	}))
 }
 
+// freeAddr is for a program that is told where to listen. Nobody who asks for any port,
+// as each connection of ours does, is given that one.
 func freeAddr() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := harness.FreePorts(1)
 	if err != nil {
 		return "", err
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return fmt.Sprintf("127.0.0.1:%d", ports[0]), nil
 }

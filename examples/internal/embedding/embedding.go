@@ -25,7 +25,7 @@ import (
 const (
 	key      = "a-key-of-alice-0123"
 	secret   = "secret-of-the-agents-0123"
-	patience = 20 * time.Second
+	patience = time.Minute
 
 	// The host's own, which its middleware below /app lets in.
 	user, password = "carol", "carols-password"

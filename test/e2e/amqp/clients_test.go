@@ -33,7 +33,7 @@ func lines(t *testing.T, cmd *exec.Cmd) func() string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
 	t.Cleanup(func() {
 		timer.Stop()
 		cmd.Process.Kill()
@@ -172,7 +172,7 @@ func TestClient_Browser_ReadsTheStream(t *testing.T) {
 	if got := next(); json.Unmarshal([]byte(got), &m) != nil || m.Body != hard {
 		t.Errorf("%s", got)
 	}
-	if err := gw.Shutdown(contextFor(t, 10*time.Second)); err != nil {
+	if err := gw.Shutdown(contextFor(t, time.Minute)); err != nil {
 		t.Error(err)
 	}
 	if got := next(); got != `{"message":"the gateway is draining","code":1001,"reason":"draining"}` {

@@ -119,13 +119,13 @@ func TestQueue_AnySideDies_IsDeleted(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				if step.name == "basic.ack" {
-					go publishUntil(t, ctx, v)
+					s.wg.Go(func() { publishUntil(t, ctx, v) })
 				}
 				resp := postContext(t, ctx, url, ask(v, fields{"port": port(s.ln)}))
 				var queue string
 				select {
 				case queue = <-s.reached:
-				case <-time.After(30 * time.Second):
+				case <-time.After(time.Minute):
 					t.Fatal("the step was not reached")
 				}
 				if kill == nil {
@@ -137,7 +137,7 @@ func TestQueue_AnySideDies_IsDeleted(t *testing.T) {
 				}
 				resp.Body.Close()
 				cancel()
-				s.wg.Wait() // nobody holds a connection to the broker
+				s.wg.Wait() // nobody holds a connection to the broker, or publishes
 			})
 		}
 	}
@@ -178,7 +178,7 @@ func walker(t *testing.T, who string) (url string, kill func()) {
 	case "agent":
 		pool, srv := attachable(t)
 		a := start(t, "agent", srv.URL+"/agents/attach")
-		for deadline := time.Now().Add(30 * time.Second); len(pool.Agents()) == 0; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); len(pool.Agents()) == 0; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("the agent does not attach")
 			}
@@ -209,7 +209,7 @@ func attachable(t testing.TB) (*agent.Pool, *httptest.Server) {
 	mux.Handle("GET /agents/attach", pool)
 	srv := httptest.NewServer(mux)
 	t.Cleanup(func() {
-		ctx := contextFor(t, 10*time.Second)
+		ctx := contextFor(t, time.Minute)
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
@@ -225,7 +225,7 @@ func attachable(t testing.TB) (*agent.Pool, *httptest.Server) {
 func TestStream_AgentDies_Ends(t *testing.T) {
 	pool, srv := attachable(t)
 	a := start(t, "agent", srv.URL+"/agents/attach")
-	for deadline := time.Now().Add(30 * time.Second); len(pool.Agents()) == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); len(pool.Agents()) == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the agent does not attach")
 		}
@@ -253,7 +253,7 @@ func TestStream_AgentDies_Ends(t *testing.T) {
 
 // No goroutine is left after faulty sessions of every kind.
 func TestStream_FaultySessions_LeaveNoGoroutine(t *testing.T) {
-	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: 100 * time.Millisecond}})
+	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: time.Minute}})
 	v := vhost()
 	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	garbage := listen(t, func(c net.Conn) { c.Write(make([]byte, 100)) })

@@ -67,7 +67,7 @@ func run(m *testing.M) int {
 func leaked() string {
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	var left []string
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		buf := make([]byte, 4<<20)
 		left = left[:0]
 		for i, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
@@ -152,7 +152,7 @@ func serve(t testing.TB, gw *farwire.Gateway) *httptest.Server {
 	mux.Handle("POST /amqp", gw.AMQP())
 	srv := httptest.NewServer(mux)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Error(err)

@@ -25,7 +25,7 @@ const (
 	spent    = "a-key-of-bob-456789" // of a caller who has no request left
 	secret   = "secret-of-the-agents-0123"
 	hook     = "the-secret-of-the-site"
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 var client = &http.Client{

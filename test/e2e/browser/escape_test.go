@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/browser"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // escapes are what a page can try to reach an address with; %[1]s is one,
@@ -147,10 +149,10 @@ func TestProxy_WithoutCredentials_IsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			conn.SetDeadline(time.Now().Add(harness.Patience))
 			fmt.Fprintf(conn, "%s%sConnection: close\r\n\r\n", request, credentials)
 			answer := make([]byte, 12)
-			if _, err := conn.Read(answer); err != nil || string(answer) != "HTTP/1.1 407" {
+			if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 407" {
 				t.Errorf("%s credentials: %q, %v", name, answer, err)
 			}
 			conn.Close()

@@ -142,7 +142,7 @@ func TestBrowser_ManyPagesThenIdle_IsReplacedAndEnded(t *testing.T) {
 			t.Errorf("page %d: %d starts, want %d", n+1, s.Starts, want)
 		}
 	}
-	eventually(t, "the idle browser to end", 30*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
+	eventually(t, "the idle browser to end", time.Minute, func() bool { return len(processesOf(w.tmp)) == 0 })
 	if _, err := w.show("/"); err != nil {
 		t.Error(err)
 	}
@@ -269,14 +269,14 @@ func TestBrowser_ProgramKilled_NoProcessStays(t *testing.T) {
 	}
 	select {
 	case <-asked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the page was not shown")
 	}
 	if n := len(processesOf(w.tmp)); n < 5 {
 		t.Fatalf("%d processes; this test looks for the wrong ones", n)
 	}
 	cmd.Process.Kill()
-	eventually(t, "the browser's processes to end", 30*time.Second, func() bool { return len(processesOf(w.tmp)) == 0 })
+	eventually(t, "the browser's processes to end", time.Minute, func() bool { return len(processesOf(w.tmp)) == 0 })
 
 	// What it left in the temporary folder goes when the next browser starts.
 	left, err := filepath.Glob(w.tmp + "/farwire-browser-*")

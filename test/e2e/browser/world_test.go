@@ -160,14 +160,20 @@ type canary struct {
 func newCanary(t testing.TB) *canary {
 	t.Helper()
 	c := new(canary)
-	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.port = strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port)
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:"+c.port)
-	if err != nil {
-		t.Fatal(err)
+	var tcp net.Listener
+	var udp net.PacketConn
+	for tries := 1; udp == nil; tries++ {
+		var err error
+		if tcp, err = net.Listen("tcp4", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		c.port = strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port)
+		if udp, err = net.ListenPacket("udp4", "127.0.0.1:"+c.port); err != nil { // somebody else may have that one
+			tcp.Close()
+			if tries == 100 {
+				t.Fatal(err)
+			}
+		}
 	}
 	listeners := []io.Closer{tcp, udp}
 	var wg sync.WaitGroup

@@ -52,7 +52,7 @@ func newAgent(t *testing.T, env []string, args ...string) *harness.TestProcess {
 		select {
 		case <-p.Done():
 		default:
-			p.Signal(harness.Terminate)
+			p.Send(harness.Terminate) // unless it ends by itself just now
 			if status := p.Status(); status != 0 {
 				t.Errorf("an agent ended with status %d; its standard error:\n%s", status, p.Stderr)
 			}

@@ -31,7 +31,7 @@ func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
 	o := recrawltest.Options{
 		Database: db.URL, Folder: t.TempDir(), Program: program,
 		Gateways: 4, Sites: 50, Interval: 5 * time.Second, Lease: time.Second, Poll: time.Second / 4,
-		For: 20 * time.Second, KillEvery: 2 * time.Second, Frozen: 3 * time.Second,
+		For: 20 * time.Second, KillEvery: 2 * time.Second, Least: 6, Frozen: 3 * time.Second,
 		Outage: func() time.Duration {
 			began := time.Now()
 			db.Stop()

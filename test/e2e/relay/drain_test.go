@@ -118,7 +118,7 @@ func stubborn(t *testing.T, g *harness.Gateway) *rawClient {
 
 // What has not ended within the drain timeout is cut, and the status says so.
 func TestDrain_TimeoutPasses_Cuts(t *testing.T) {
-	const timeout = 2 * time.Second
+	const timeout = 4 * time.Second
 	g := harness.Serve(t, "--allow-private", "--drain-timeout", timeout.String())
 	c := stubborn(t, g)
 	began := time.Now()

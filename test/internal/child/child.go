@@ -12,7 +12,7 @@ import (
 )
 
 // endsWithin is how long a child may take to end after its last command.
-const endsWithin = 10 * time.Second
+const endsWithin = time.Minute
 
 // A Process reads a command a line and answers each with a JSON value. Not safe for
 // concurrent use.
@@ -58,7 +58,7 @@ func (p *Process) Ask(command string, v any) error {
 }
 
 // Close ends the commands, and with them the process, which is killed when it does not
-// end within 10 seconds.
+// end within a minute.
 func (p *Process) Close() error {
 	p.commands.Close()
 	late := time.AfterFunc(endsWithin, func() { p.Cmd.Process.Kill() })

@@ -94,7 +94,9 @@ func (s *Network) Silent(ctx context.Context, n int) (*Silent, error) {
 	for done := false; !done; {
 		took, err := s.openEach(ctx, 10)
 		if err != nil {
+			mu.Lock()
 			wrong = append(wrong, err)
+			mu.Unlock()
 		}
 		meanwhile = append(meanwhile, took...)
 		select {
@@ -103,7 +105,9 @@ func (s *Network) Silent(ctx context.Context, n int) (*Silent, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	r.Fresh, r.Meanwhile, r.Slowest = len(meanwhile), median(meanwhile), slices.Max(meanwhile)
+	if len(meanwhile) > 0 {
+		r.Fresh, r.Meanwhile, r.Slowest = len(meanwhile), median(meanwhile), slices.Max(meanwhile)
+	}
 	switch {
 	case len(wrong) > 0:
 		return r, fmt.Errorf("%d went wrong: %w", len(wrong), wrong[0])

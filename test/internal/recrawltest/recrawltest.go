@@ -35,6 +35,7 @@ type Options struct {
 	Lease, Poll time.Duration
 	For         time.Duration // how long gateways are killed
 	KillEvery   time.Duration // killed or stopped, in turn
+	Least       int           // gateways killed or stopped, however long that takes
 	Frozen      time.Duration // how long a stopped one stays so
 
 	// Outage takes the database away and brings it back; it returns how long it
@@ -153,7 +154,7 @@ func (c *run) injectFaults(ctx context.Context) error {
 	defer frozen.Wait()
 	began, tick := time.Now(), time.NewTicker(c.KillEvery)
 	defer tick.Stop()
-	for n := 0; time.Since(began) < c.For; n++ {
+	for n := 0; time.Since(began) < c.For || n < c.Least; n++ {
 		if c.Outage != nil && c.outage[0].IsZero() && time.Since(began) > c.For/2 {
 			c.outage[0] = time.Now()
 			c.result.Outage = c.Outage()
@@ -282,7 +283,7 @@ func (c *run) settle(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if len(lines) > 0 && lines[0].Due.After(since) {
+			if len(lines) > 0 && lines[0].Due.After(since) && lines[0].Error == "" {
 				break
 			}
 			if err := c.wake(ctx, i); err != nil {
