@@ -79,7 +79,7 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 		return c.result, err
 	}
 	// One gateway is left alone until it has worked every site.
-	ctx, cancel = context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel = context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	if err := c.settle(ctx); err != nil {
 		return c.result, err
@@ -283,7 +283,7 @@ func (c *run) settle(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if len(lines) > 0 && lines[0].Due.After(since) && lines[0].Error == "" {
+			if len(lines) > 0 && lines[0].Due.After(since) {
 				break
 			}
 			if err := c.wake(ctx, i); err != nil {
