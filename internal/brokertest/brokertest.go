@@ -198,13 +198,21 @@ func (b *Broker) Talk(c net.Conn) {
 	}
 }
 
+// maxFrame bounds the frames that are read: what TLS says to a broker without it looks
+// like one of up to 4 GiB.
+const maxFrame = 1 << 20
+
 // Next reads one frame; a heartbeat is the zero Method.
 func (c *Conn) Next() (m Method, args []byte, err error) {
 	head := make([]byte, 7)
 	if _, err := io.ReadFull(c.br, head); err != nil {
 		return m, nil, err
 	}
-	payload := make([]byte, binary.BigEndian.Uint32(head[3:])+1)
+	size := binary.BigEndian.Uint32(head[3:])
+	if size > maxFrame {
+		return m, nil, fmt.Errorf("a frame of %d bytes", size)
+	}
+	payload := make([]byte, size+1)
 	if _, err := io.ReadFull(c.br, payload); err != nil {
 		return m, nil, err
 	}
