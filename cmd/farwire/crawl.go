@@ -92,7 +92,7 @@ func (c *crawlChoice) options() (o llmstxt.Options, err error) {
 	}
 	for _, pair := range c.Cookie {
 		name, value, ok := strings.Cut(pair, "=")
-		if !ok || !upstream.ValidCookie(name, value) {
+		if !ok || !upstream.ValidCookie(name, value) || strings.Contains(value, ";") {
 			return o, misuse("--cookie: not a cookie; write it as name=value")
 		}
 		o.Cookies[name] = value

@@ -115,7 +115,7 @@ func (f *Fields) choice() Choice {
 		o.Header.Add(h.Name, h.Value)
 	}
 	for _, c := range cookies {
-		if !upstream.ValidCookie(c.Name, c.Value) {
+		if !upstream.ValidCookie(c.Name, c.Value) || strings.Contains(c.Value, ";") {
 			f.Refuse("cookies:", fmt.Sprintf("%q or its value has a character that a cookie cannot hold", fault.Clip(c.Name)))
 		}
 		o.Cookies[c.Name] = c.Value
