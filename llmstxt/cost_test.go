@@ -62,7 +62,7 @@ func readPage(kind string) func(testing.TB, []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		blocks, _ := p.Blocks()
+		blocks, _ := p.Blocks("")
 		e := &htmlpage.Evidence{Blocks: blocks, Edges: p.Edges, Others: p.Descriptions()}
 		describe.NewVotes().Add(e, describe.Split(e))
 		links := weburl.Resolver{Base: home, Left: weburl.ResolverMemory}

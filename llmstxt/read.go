@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -69,7 +70,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	if noFollow || r.nofollow {
 		p.Links = nil
 	}
-	blocks, anchors := p.Blocks()
+	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: safetext.Cut(p.Lang, 35), Title: safetext.Cut(p.Title, 500),
 		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Frames: p.Frames, Sum: p.Sum}
@@ -106,9 +107,9 @@ func (r *result) keep(prev *Page) {
 
 // notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page) error {
-	path := strings.ToLower(r.final.Path)
+	low := strings.ToLower(r.final.Path)
 	switch title := strings.ToLower(p.Title); {
-	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && loginPath(path) && p.Short != "":
+	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && loginPath(low) && p.Short != "":
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
 	case p.Sum == "" && title == "just a moment...", strings.HasPrefix(title, "attention required! | cloudflare"):
 		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}

@@ -89,8 +89,9 @@ func licence(s string) bool {
 }
 
 // licences are in the usual licences of documentation and nowhere else.
-var licences = []string{"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy",
-	"all rights reserved", "copyright ©", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
+var licences = []string{"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
+	"permission is granted to reproduce", "permission is hereby granted", "permission notice", "verbatim copies",
+	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
 	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
 	"gnu general public license for more details", "writing to the free software foundation"}
 
@@ -189,7 +190,7 @@ func (d *describer) short(p *Page) string {
 	title := plain.Key(p.Title)
 	for i, b := range p.Evidence.Blocks {
 		if b.Kind != htmlpage.Paragraph || b.Links > 50 || !worth(b.Text) || plain.Key(b.Text) == title || leads(b.Text) || vague(b.Text) ||
-			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) {
+			all(p.Sentences[i], d.votes.repeated) || isLabel(b.Text) || !wordy(b.Text) || names(b.Text) || p == d.base && licence(b.Text) {
 			continue
 		}
 		return plain.Cut(asSentence(b.Text), d.limit)

@@ -76,12 +76,12 @@ func (d *describer) excerpt(p *Page) string {
 	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
 		pieces = nil // teasers of other pages
 	}
-	if len(pieces) == 0 {
-		// Pages that a template wrote say the same of different things.
-		pieces = d.prose(p, d.votes.repeated)
-	}
-	if len(pieces) == 0 {
-		pieces = d.prose(p, d.votes.common)
+	for _, drop := range []func(string) bool{d.votes.repeated, d.votes.common} {
+		if len(pieces) == 0 {
+			// Pages that a template wrote say the same of different things. A page may be
+			// about a licence; a site is not.
+			pieces = d.prose(p, func(s string) bool { return drop(s) || p == d.base && licence(s) })
+		}
 	}
 	if !slices.ContainsFunc(pieces, func(p piece) bool { return !cutOff(p.text) }) {
 		pieces = nil
@@ -133,6 +133,10 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	said := map[string]bool{}
 	size := 0
 	titleKey := plain.Key(p.Title)
+	// What goes on with a sentence that led to code says little without it.
+	rest := !paragraphs || !slices.ContainsFunc(e.Blocks, func(b htmlpage.Block) bool {
+		return b.Kind == htmlpage.Paragraph && isProse(b) && !lowerCase(b.Text)
+	})
 	list := false // the items being read follow a sentence that leads to them
 	for i, b := range e.Blocks {
 		if size > 4*d.limit {
@@ -157,7 +161,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 				continue
 			}
 		default:
-			if !isProse(b) {
+			if !isProse(b) || !rest && continues(e.Blocks, i) {
 				continue
 			}
 		}
@@ -211,58 +215,6 @@ func all(sentences []string, drop func(string) bool) bool {
 		if !drop(s) {
 			return false
 		}
-	}
-	return true
-}
-
-// isProse tells a paragraph from a label, a menu and a line of data.
-func isProse(b htmlpage.Block) bool {
-	n := utf8.RuneCountInString(b.Text)
-	if n < 25 && !(spaceless(b.Text) && n >= 10) || b.Links > 75 {
-		return false
-	}
-	if !wordy(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
-		return false
-	}
-	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
-}
-
-// wordy reports a text that is mostly letters.
-func wordy(s string) bool {
-	letters, n := 0, 0
-	for _, r := range s {
-		n++
-		if r < utf8.RuneSelf {
-			if plain.IsLetter(byte(r)) {
-				letters++
-			}
-		} else if unicode.IsLetter(r) || unicode.IsMark(r) {
-			letters++
-		}
-	}
-	return letters*10 >= n*6
-}
-
-// isLabel reports a datum with its name before it: "Status: draft."
-func isLabel(s string) bool {
-	name, value, ok := strings.Cut(s, ": ")
-	return ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
-}
-
-func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
-
-// introduces reports a sentence that points at what an excerpt leaves out: code
-// or a table behind a colon.
-func introduces(s string, blocks []htmlpage.Block, i int) bool {
-	if !leads(s) {
-		return false
-	}
-	if !strings.HasSuffix(blocks[i].Text, s) || i+1 == len(blocks) {
-		return true
-	}
-	switch blocks[i+1].Kind {
-	case htmlpage.Item:
-		return false
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package describe
 import (
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -20,6 +21,9 @@ func (d *describer) outline(p *Page, limit int) string {
 	all := false
 	add := func(t string) {
 		t = strings.TrimRight(t, ".:;,")
+		if dated(t) {
+			return
+		}
 		if k := plain.Key(t); !seen[k] && (all || !d.votes.boilerplate(t)) {
 			seen[k] = true
 			parts = append(parts, t)
@@ -39,7 +43,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 	}
 	for _, b := range e.Blocks {
-		if len(parts) < 3 && b.Kind != htmlpage.Omitted {
+		if len(parts) < 3 && b.Kind != htmlpage.Omitted && (len(parts) == 0 || !names(b.Text) && !licence(b.Text)) {
 			add(b.Text)
 		}
 	}
@@ -52,6 +56,9 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 		for _, a := range e.Anchors {
 			add(a)
+		}
+		if len(parts) == 1 && d.votes.boilerplate(parts[0]) {
+			parts = nil // a line at the foot of all pages
 		}
 	}
 	if len(parts) == 0 {
@@ -73,6 +80,23 @@ func (d *describer) outline(p *Page, limit int) string {
 		return plain.Cut(text, limit)
 	}
 	return plain.Cut(asSentence(text), limit)
+}
+
+// dated reports a date, and the number of a note: for the most part digits, and no
+// version such as "3.40.1".
+func dated(s string) bool {
+	digits, letters, run, year := 0, 0, 0, false
+	for _, r := range s {
+		if run++; !unicode.IsDigit(r) {
+			run = 0
+		} else if digits++; run == 4 {
+			year = true
+		}
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	return digits > 0 && digits*2 > letters && (year || !strings.Contains(s, "."))
 }
 
 // tagline is what the title of a base page has behind or before the site's name.

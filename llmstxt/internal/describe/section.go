@@ -2,7 +2,6 @@ package describe
 
 import (
 	"net/url"
-	"path"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -108,14 +107,8 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 			add(pages[i].Section)
 		}
 	}
-	e := pages[0].Evidence
-	for _, m := range e.Menu {
+	for _, m := range pages[0].Evidence.Menu {
 		page(m.URL)
-	}
-	for _, g := range e.Nav {
-		for _, l := range g.Links {
-			page(l)
-		}
 	}
 	for _, l := range pages[0].Links {
 		page(l)
@@ -238,8 +231,8 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 		hubs++
 		keys := make([]string, len(pages))
 		for _, g := range nav {
-			if sameName(g.Name, &pages[0]) {
-				continue // the site's name before its menu
+			if sameName(g.Name, &pages[0]) || nameless[plain.Key(g.Name)] {
+				continue // the site's name before its menu, or the menu's own
 			}
 			for _, l := range g.Links {
 				if j, ok := index[l]; ok && j != i && keys[j] == "" {
@@ -366,35 +359,3 @@ var step = plain.Set(`next nextpage nextchapter previous prev previouspage up ba
 	weiter nächste nächsteseite zurück vorherige suivant suivante précédent précédente siguiente anterior próximo seguinte successivo precedente
 	volgende vorige nästa föregående næste forrige neste następny następna poprzedni poprzednia další předchozí следующая следующий далее предыдущая
 	предыдущий назад 次へ 次 次のページ 前へ 前 下一页 下一頁 下一步 上一页 上一頁 다음 이전 sonraki önceki`)
-
-var betweenWords = strings.NewReplacer("-", "", "_", "", " ", "")
-
-// secondary pages are of use to few: licences, indexes, histories.
-func secondary(p *Page) bool {
-	u, err := url.Parse(p.URL)
-	if err != nil {
-		return false
-	}
-	if strings.Contains(u.Path, "/_modules/") {
-		return true // the source, as Sphinx lists it
-	}
-	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
-	if strings.HasSuffix(slug, "_source") || strings.HasPrefix(p.Title, "Source: ") {
-		return true // a file, as Doxygen and JSDoc list it
-	}
-	if slug == "index" {
-		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
-	}
-	slug = betweenWords.Replace(slug)
-	if minor[slug] || strings.HasPrefix(slug, "genindex") {
-		return true
-	}
-	return minor[plain.Key(p.Title)]
-}
-
-var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex search searchpage searchresults license licence licenses licences
-	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
-	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
-	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
-	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
-	indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)

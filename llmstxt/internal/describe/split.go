@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -118,6 +119,13 @@ func sameName(name string, base *Page) bool {
 	return k != "" && (k == plain.Key(base.Title) || k == plain.Key(base.Evidence.SiteName) || k == plain.Key(heading(base.Evidence)) && !strings.Contains(name, " "))
 }
 
+// nameless are headings of lists of links that say what they are, and not of what.
+var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage
+	inthisarticle thispage quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
+	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴
+	inhalt inhaltsverzeichnis aufdieserseite sommaire tabledesmatières surcettepage contenido enestapágina conteúdo nestapágina indice inhoud
+	содержание оглавление 目录 目錄 目次 목차`)
+
 // place numbers the pages in the order of the list that has most of their section: the
 // navigation of one of the first pages.
 func place(pages []Page, index map[string]int) {
@@ -128,12 +136,13 @@ func place(pages []Page, index map[string]int) {
 	type list struct{ page, of int }
 	best := map[string]list{}
 	for hubs, i := 0, 0; i < len(pages) && hubs < 20; i++ {
-		if pages[i].Evidence.Nav == nil || pages[i].Secondary {
+		lists := listsOf(pages, i)
+		if lists == nil || pages[i].Secondary {
 			continue
 		}
 		hubs++
 		of := map[string]int{}
-		for _, g := range pages[i].Evidence.Nav {
+		for _, g := range lists {
 			for _, l := range g.Links {
 				if j, ok := index[l]; ok && j > 0 {
 					of[pages[j].Section]++
@@ -154,7 +163,7 @@ func place(pages []Page, index map[string]int) {
 			continue
 		}
 		n := 0
-		for _, g := range pages[l.page].Evidence.Nav {
+		for _, g := range listsOf(pages, l.page) {
 			for _, url := range g.Links {
 				if j, ok := index[url]; ok && j > 0 && pages[j].Section == name && pages[j].Place >= len(pages) {
 					n++
@@ -167,4 +176,15 @@ func place(pages []Page, index map[string]int) {
 			p.Place = 0
 		}
 	}
+}
+
+// listsOf are the lists in a page's navigation. The links of a base page without some,
+// and of a page that gives its section the name, are a list as they stand: a book's
+// contents are one.
+func listsOf(pages []Page, i int) []htmlpage.Group {
+	p := &pages[i]
+	if p.Evidence.Nav == nil && (i == 0 || plain.Key(p.Title) == plain.Key(p.Section)) && len(p.Links) > 1 {
+		return []htmlpage.Group{{Links: p.Links}}
+	}
+	return p.Evidence.Nav
 }

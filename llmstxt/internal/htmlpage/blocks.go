@@ -28,14 +28,16 @@ const (
 
 // Blocks makes blocks of the main content and returns the words of its links
 // as well.
-func (p *Page) Blocks() ([]Block, []string) { return readBlocks(p.main) }
+//
+// own is the last part of the page's address: links to it lead to the page itself.
+func (p *Page) Blocks(own string) ([]Block, []string) { return readBlocks(p.main, own) }
 
 // simplified is room for regions, which the parser copies from.
 var simplified = sync.Pool{New: func() any { return new([]byte) }}
 
 var theBody = goquery.Single("body")
 
-func readBlocks(region []byte) ([]Block, []string) {
+func readBlocks(region []byte, own string) ([]Block, []string) {
 	room := simplified.Get().(*[]byte)
 	region = simplify((*room)[:0], region)
 	defer func() {
@@ -49,18 +51,18 @@ func readBlocks(region []byte) ([]Block, []string) {
 		return plainBlocks(region), nil
 	}
 	body := doc.FindMatcher(theBody).Get(0)
-	w := walker{hints: true}
+	w := walker{own: own, hints: true}
 	w.walk(body)
 	w.flush()
 	if !w.found() {
 		// Everything stood in what looks like a side bar, so it is not one.
-		w = walker{}
+		w = walker{own: own}
 		w.walk(body)
 		w.flush()
 	}
 	if w.preformatted > 4*w.size && w.preformatted > bareText {
 		// The page is a text that somebody laid out by hand.
-		pre := walker{hints: w.hints, pre: true}
+		pre := walker{own: own, hints: w.hints, pre: true}
 		pre.walk(body)
 		pre.flush()
 		w.blocks = pre.blocks
@@ -90,8 +92,9 @@ func plainBlocks(region []byte) []Block {
 }
 
 type walker struct {
-	hints   bool // believe class names
-	pre     bool // read preformatted text
+	own     string // the last part of the page's address
+	hints   bool   // believe class names
+	pre     bool   // read preformatted text
 	blocks  []Block
 	size    int // bytes of their texts
 	anchors []string
@@ -276,6 +279,9 @@ func (w *walker) anchor(n *html.Node) {
 	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
 		return
 	}
+	if w.more(attr(n, "href"), t) {
+		return
+	}
 	step := leadsOn(n)
 	if step {
 		w.steps++
@@ -287,6 +293,14 @@ func (w *walker) anchor(n *html.Node) {
 	if (len(w.text) > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
 		w.addAnchor(attr(n, "href"), t)
 	}
+}
+
+// more reports a link behind a sentence to what the page itself says further down, as
+// generators of references write it: "Makes tea. More..."
+func (w *walker) more(href, text string) bool {
+	file, place, ok := strings.Cut(href, "#")
+	return ok && place != "" && (file == "" || file == w.own) && len(text) <= 40 &&
+		(strings.HasSuffix(text, "...") || strings.HasSuffix(text, "…")) && plain.IsComplete(strings.TrimSpace(string(w.text[max(0, len(w.text)-80):])))
 }
 
 func (w *walker) addAnchor(href, t string) {

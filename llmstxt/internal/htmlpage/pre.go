@@ -25,12 +25,22 @@ import (
 func (w *walker) preText(n *html.Node) {
 	w.flush()
 	var lines []string
-	size := 0
-	paragraph := func() {
-		if len(lines) > 0 {
-			w.add(Paragraph, strings.Join(lines, " "))
-			lines, size = nil, 0
+	size, code, said, begin := 0, 0, 0, len(w.blocks)
+	defer func() {
+		if code > said { // a program, in which a few lines have no signs
+			w.blocks = w.blocks[:begin]
+			w.omit()
 		}
+	}()
+	paragraph := func() {
+		if text := strings.Join(lines, " "); isCode(text) {
+			code += len(text)
+			w.omit()
+		} else if text != "" {
+			said += len(text)
+			w.add(Paragraph, text)
+		}
+		lines, size = nil, 0
 	}
 	last := 0
 	for line := range strings.SplitSeq(nodeText(n), "\n") {
@@ -67,6 +77,26 @@ func (w *walker) add(kind BlockKind, text string) {
 		w.size += len(text)
 		w.blocks = append(w.blocks, Block{Kind: kind, Text: safetext.Cut(text, maxBlock)})
 	}
+}
+
+// isCode reports a piece of a program, of markup or of a synopsis: a good part of it
+// is signs that prose has few of, or it begins as a comment does.
+func isCode(s string) bool {
+	for _, begin := range []string{"//", "/*", "--", "#include", "#!", "<?", "<!"} {
+		if strings.HasPrefix(s, begin) {
+			return true
+		}
+	}
+	signs, n := 0, 0
+	for _, r := range s {
+		if r != ' ' {
+			n++
+		}
+		if strings.ContainsRune(";{}()<>[]=*&|\\$#@_+", r) {
+			signs++
+		}
+	}
+	return signs >= 4 && signs*11 >= n
 }
 
 // isCapitals reports a line of capital letters.

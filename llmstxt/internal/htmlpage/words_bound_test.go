@@ -19,7 +19,7 @@ func TestBlocks_LongPage_AreBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		blocks, _ := p.Blocks()
+		blocks, _ := p.Blocks("")
 		var words strings.Builder
 		for _, block := range blocks {
 			words.WriteString(block.Text + "\n")

@@ -1,0 +1,102 @@
+package describe
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// What tells prose from labels, lists of names and the rest of a sentence.
+
+// isProse tells a paragraph from a label, a menu and a line of data.
+func isProse(b htmlpage.Block) bool {
+	n := utf8.RuneCountInString(b.Text)
+	if n < 25 && !(spaceless(b.Text) && n >= 10) || b.Links > 75 {
+		return false
+	}
+	if !wordy(b.Text) || names(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
+		return false
+	}
+	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+}
+
+// continues reports a paragraph that goes on with the sentence before it, from which
+// code or a table parts it: "The rules have this form:", "where the pattern is …".
+func continues(blocks []htmlpage.Block, i int) bool {
+	if i < 2 || blocks[i-1].Kind != htmlpage.Omitted || blocks[i-2].Kind != htmlpage.Paragraph || plain.IsComplete(blocks[i-2].Text) {
+		return false
+	}
+	word, _, _ := strings.Cut(blocks[i].Text, " ")
+	return joining[strings.TrimRight(word, ",")]
+}
+
+// joining are words that go on with a sentence; written as they stand inside one, since
+// a name such as "erl" may begin one in small letters.
+var joining = plain.Set("where which and or with but whereas while so then for wobei und oder mit où et avec ou donde y con dove e gdzie i oraz где и или waarbij en met där och med")
+
+func lowerCase(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLower(r)
+}
+
+// names reports a list of names, as of those who wrote a book, or a date: most of its
+// words have a capital letter, or none at all. "Revision 9.8 by J. Doe and E. Roe."
+func names(s string) bool {
+	words, capital := 0, 0
+	for w := range strings.FieldsSeq(s) {
+		words++
+		first, n := utf8.DecodeRuneInString(w)
+		second, _ := utf8.DecodeRuneInString(w[n:])
+		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) {
+			capital++
+		}
+	}
+	if by, who, _ := strings.Cut(s, " "); strings.EqualFold(by, "by") && !plain.IsComplete(s) && !leads(s) {
+		who, _, _ = strings.Cut(who, " ")
+		return who != "" && !lowerCase(who) && capital*2 >= words
+	}
+	return words >= 6 && capital*4 >= words*3
+}
+
+// wordy reports a text that is mostly letters.
+func wordy(s string) bool {
+	letters, n := 0, 0
+	for _, r := range s {
+		n++
+		if r < utf8.RuneSelf {
+			if plain.IsLetter(byte(r)) {
+				letters++
+			}
+		} else if unicode.IsLetter(r) || unicode.IsMark(r) {
+			letters++
+		}
+	}
+	return letters*10 >= n*6
+}
+
+// isLabel reports a datum with its name before it: "Status: draft."
+func isLabel(s string) bool {
+	name, value, ok := strings.Cut(s, ": ")
+	return ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
+}
+
+func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
+
+// introduces reports a sentence that points at what an excerpt leaves out: code
+// or a table behind a colon.
+func introduces(s string, blocks []htmlpage.Block, i int) bool {
+	if !leads(s) {
+		return false
+	}
+	if !strings.HasSuffix(blocks[i].Text, s) || i+1 == len(blocks) {
+		return true
+	}
+	switch blocks[i+1].Kind {
+	case htmlpage.Item:
+		return false
+	}
+	return true
+}

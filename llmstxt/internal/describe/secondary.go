@@ -1,0 +1,45 @@
+package describe
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Pages that are of use to few, which an index has last.
+
+var betweenWords = strings.NewReplacer("-", "", "_", "", " ", "")
+
+// secondary pages are of use to few: licences, indexes, histories.
+func secondary(p *Page) bool {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return false
+	}
+	if strings.Contains(u.Path, "/_modules/") {
+		return true // the source, as Sphinx lists it
+	}
+	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
+	if strings.HasSuffix(slug, "_source") || strings.HasPrefix(p.Title, "Source: ") {
+		return true // a file, as Doxygen and JSDoc list it
+	}
+	if slug == "index" {
+		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
+	}
+	slug = betweenWords.Replace(slug)
+	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
+	if minor[slug] || strings.HasPrefix(slug, "genindex") {
+		return true
+	}
+	return minor[title]
+}
+
+var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex search searchpage searchresults license licence licenses licences
+	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
+	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
+	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
+	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
+	conceptindex optionindex variableindex functionindex commandindex
+	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)
