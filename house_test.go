@@ -122,7 +122,7 @@ func mayImport(from, to string, test bool) bool {
 }
 
 // leaves import nothing of ours but internal/safetext, which imports nothing of ours.
-var leaves = []string{"internal/upgrade", "internal/netio", "internal/fault"}
+var leaves = []string{"internal/upgrade", "internal/netio", "internal/fault", "internal/refresh"}
 
 func TestImports_OfEachPackage_PointOneWay(t *testing.T) {
 	for _, f := range sourceFiles(t) {
@@ -159,6 +159,8 @@ func TestImports_EachRule_AllowsOrForbids(t *testing.T) {
 		{root + "/internal/attempts", root + "/internal/limits", false},
 		{root + "/internal/bounded", root + "/internal/attempts", false},
 		{root + "/llmstxt", root + "/internal/fault", true},
+		{root + "/llmstxt", root + "/internal/refresh", true},
+		{root + "/internal/refresh", root + "/internal/sse", false},
 		{root + "/internal/sse", root + "/internal/fault", true},
 		{root + "/internal/fault", root + "/internal/sse", false},
 		{root + "/internal/fault", root + "/internal/safetext", true},

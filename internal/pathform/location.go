@@ -3,6 +3,8 @@ package pathform
 import (
 	"net/url"
 	"strings"
+
+	"github.com/farwire/farwire/internal/refresh"
 )
 
 // Rewrite returns an address of the target's as one below /to/, with the
@@ -136,28 +138,19 @@ func cutScheme(address string) (scheme, rest string, ok bool) {
 	return "", "", false
 }
 
-// refresh rewrites the address in a Refresh header: "5; url=/x" (HTML standard,
-// section 4.2.5.3).
+// refresh rewrites the address in a Refresh header: "5; url=/x". One that browsers
+// ignore stays as it is.
 func (r *Request) refresh(value string) string {
-	i := strings.IndexAny(value, ";,")
-	if i < 0 {
+	wait, address, ok := refresh.Parse(value)
+	switch {
+	case !ok:
 		return value
-	}
-	wait, rest := value[:i], strings.TrimSpace(value[i+1:])
-	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
-		if behind := strings.TrimSpace(rest[3:]); strings.HasPrefix(behind, "=") {
-			rest = strings.TrimSpace(behind[1:])
-		}
-	}
-	if rest == "" {
+	case address == "":
 		return wait
 	}
-	if q := rest[0]; q == '"' || q == '\'' {
-		rest, _, _ = strings.Cut(rest[1:], string(q))
-	}
-	to := r.Rewrite(rest)
+	to := r.Rewrite(address)
 	if !strings.HasPrefix(to, Prefix) {
 		return wait
 	}
-	return strings.TrimSpace(wait) + "; url=" + to
+	return wait + "; url=" + to
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/internal/refresh"
 )
 
 // Pages that only lead elsewhere: by a meta element, inside noscript too, or by
@@ -14,27 +16,12 @@ import (
 // RefreshTarget reads "0; url='next.html'"; "" if the page only reloads itself
 // or leaves time to be read.
 func RefreshTarget(v string) string {
-	delay, rest, ok := strings.Cut(v, ";")
-	if !ok {
-		if delay, rest, ok = strings.Cut(v, ","); !ok {
-			return ""
-		}
-	}
-	whole, _, _ := strings.Cut(strings.TrimSpace(delay), ".")
+	wait, target, _ := refresh.Parse(v)
+	whole, _, _ := strings.Cut(wait, ".")
 	if len(whole) > 2 || len(whole) == 2 && whole > "10" {
 		return ""
 	}
-	rest = strings.TrimSpace(rest)
-	if len(rest) >= 3 && strings.EqualFold(rest[:3], "url") {
-		if r, ok := strings.CutPrefix(strings.TrimSpace(rest[3:]), "="); ok {
-			rest = strings.TrimSpace(r)
-		}
-	}
-	if len(rest) > 0 && (rest[0] == '\'' || rest[0] == '"') {
-		q := rest[:1]
-		rest, _, _ = strings.Cut(rest[1:], q)
-	}
-	return rest
+	return target
 }
 
 // noscript reads what a page shows to those without scripts.
