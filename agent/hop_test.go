@@ -40,6 +40,22 @@ func TestHop_Idle_ConnectionEnds(t *testing.T) {
 	}
 }
 
+// A connection stays for as long as it says after its last stream, however long that was.
+func TestHop_LongStreamEnds_ConnectionStaysAWhile(t *testing.T) {
+	const idle = time.Second
+	near, holder, _ := two(t, nil)
+	near.SetPeerIdle(idle)
+	c := dial(t, selectOne(t, near, agent.Query{}), target(t, echo))
+	wantEcho(t, c, "there")
+	time.Sleep(idle + idle/2) // the stream is open meanwhile
+	before := time.Now()
+	c.Close()
+	eventually(t, "ended", 20*time.Second, func() bool { return holder.PeerLinks() == 0 })
+	if took := time.Since(before); took < idle {
+		t.Errorf("the connection ends %v after its last stream", took)
+	}
+}
+
 // A session whose client does not read holds up none beside it, and what waits for it
 // is bounded.
 func TestHop_StalledSession_OthersGoOn(t *testing.T) {

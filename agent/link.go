@@ -43,6 +43,7 @@ type link struct {
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
 	gone     atomic.Bool   // the carrier is closed
 	quiet    chan struct{} // told when no stream is open any more
+	used     atomic.Int64  // when the last one ended, in Unix nanoseconds; zero: none has
 
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
 
@@ -279,12 +280,52 @@ func (l *link) forget(c *conn) {
 }
 
 func (l *link) ended() {
+	l.used.Store(time.Now().UnixNano()) // before the count says that none is left
 	if l.sessions.Add(-1) == 0 {
 		select {
 		case l.quiet <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// leaveWhenIdle ends the link when there was no stream for a while.
+func (l *link) leaveWhenIdle() {
+	idle := l.pool.cluster.idle
+	made := time.Now()
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-l.mux.CloseChan():
+			return
+		}
+		if left := idle - l.unused(made); left > 0 {
+			timer.Reset(left)
+			continue
+		}
+		l.draining.Store(true)
+		if l.unused(made) >= idle {
+			l.leave()
+			return
+		}
+		l.draining.Store(false)
+		timer.Reset(idle)
+	}
+}
+
+// unused is for how long no stream was open, of a link that was made then.
+func (l *link) unused(made time.Time) time.Duration {
+	asked := l.asked.Load()
+	last := made
+	if used := l.used.Load(); used != 0 {
+		last = time.Unix(0, used)
+	}
+	if l.sessions.Load() > 0 || l.asked.Load() != asked {
+		return 0
+	}
+	return time.Since(last)
 }
 
 // hostOf is the host that the caller named, for texts that repeat it.

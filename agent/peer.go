@@ -157,31 +157,6 @@ func (c *cluster) warns(gateway string) bool {
 	return true
 }
 
-// leaveWhenIdle ends the link when there was no stream for a while.
-func (l *link) leaveWhenIdle() {
-	idle := time.NewTimer(l.pool.cluster.idle)
-	defer idle.Stop()
-	last := l.asked.Load()
-	for {
-		select {
-		case <-idle.C:
-		case <-l.mux.CloseChan():
-			return
-		}
-		now := l.asked.Load()
-		if now == last && l.sessions.Load() == 0 {
-			l.draining.Store(true)
-			if l.asked.Load() == now && l.sessions.Load() == 0 {
-				l.leave()
-				return
-			}
-			l.draining.Store(false)
-		}
-		last = now
-		idle.Reset(l.pool.cluster.idle)
-	}
-}
-
 // linkPeer dials another gateway and has both prove who they are.
 func (c *cluster) linkPeer(ctx context.Context, g remoteGateway) (net.Conn, *link, error) {
 	u, err := g.advertised()

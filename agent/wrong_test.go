@@ -74,7 +74,7 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 			if n >= 10 {
 				want = 429
 			}
-			if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
+			if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || (w.Header().Get("X-RateLimit-Limit") == "10" && w.Header().Get("X-RateLimit-Remaining") == "0") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
 				t.Errorf("%s: wrong credentials %d: %d %v %s", c.whose, n+1, w.Code, w.Header(), w.Body)
 			}
 		}

@@ -102,7 +102,7 @@ func TestAdminGuard_WrongKeys_AreCountedByAddress(t *testing.T) {
 			want = 429
 		}
 		w := ask("198.51.100.1:9", name, value)
-		if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
+		if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 429) || (w.Header().Get("X-RateLimit-Limit") == "10" && w.Header().Get("X-RateLimit-Remaining") == "0") != (want == 429) || strings.Contains(w.Body.String(), `"rate_limited"`) != (want == 429) {
 			t.Errorf("wrong key %d: %d %v %s", n+1, w.Code, w.Header(), w.Body)
 		}
 	}

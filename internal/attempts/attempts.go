@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -64,6 +65,13 @@ func Sharing(ctx context.Context, conn net.Conn) context.Context {
 		return of.Attempts().Share(ctx)
 	}
 	return ctx
+}
+
+// Tell says in the headers of a 429 what is allowed and when to come back.
+func (v Verdict) Tell(h http.Header) {
+	h.Set("Retry-After", v.Seconds())
+	h.Set("X-RateLimit-Limit", strconv.Itoa(PerMinute))
+	h.Set("X-RateLimit-Remaining", "0")
 }
 
 // Refused notes wrong credentials in the Counter that ctx shares, else in c, and writes one line, at most once a second and
