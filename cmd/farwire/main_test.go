@@ -247,7 +247,7 @@ func TestMain_Misuse_ExitsWithStatus2(t *testing.T) {
 		{"crawl https://example.com/ --delay -.5", "", "--delay|-.5|0 to 3600"},
 		{"relay", "", "url|farwire relay --help"},
 		{"relay example.com --key " + secret, "", "URL|wss://example.com"},
-		{"relay https://example.com --key " + secret, "", "URL|wss://example.com"},
+		{"relay ftp://example.com --key " + secret, "", "URL|wss://example.com"},
 		{"relay wss://example.com", "", "--key|FARWIRE_KEY"},
 		{"relay wss://example.com --key=", "", "--key|empty"},
 		{"relay wss://example.com", "FARWIRE_KEY=", "--key|empty|FARWIRE_KEY"},

@@ -29,7 +29,7 @@ const (
 )
 
 type relay struct {
-	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss://. Each agent answers ws://echo.farwire.alt itself, an echo."`
+	URL         string   `arg:"" name:"url" help:"Target, ws:// or wss:// (http:// and https:// stand for them). Each agent answers ws://echo.farwire.alt itself, an echo."`
 	Gateway     string   `default:"ws://127.0.0.1:8080" placeholder:"URL" help:"The gateway."`
 	Key         string   `placeholder:"KEY" help:"API key or token."`
 	Geo         string   `placeholder:"CC,..." help:"Countries to leave through."`
@@ -73,8 +73,9 @@ func (r *relay) Run(ctx context.Context) error {
 
 // endpoint checks the flags and returns the address of the gateway's relay.
 func (r *relay) endpoint() (*url.URL, error) {
-	scheme, rest, _ := strings.Cut(strings.ToLower(r.URL), "://")
-	if scheme != "ws" && scheme != "wss" || rest == "" {
+	scheme, rest, _ := strings.Cut(strings.ToLower(strings.TrimSpace(r.URL)), "://")
+	// http and https stand for ws and wss, here as at the gateway.
+	if !slices.Contains([]string{"ws", "wss", "http", "https"}, scheme) || rest == "" {
 		return nil, misuse("URL: not a WebSocket address; give one such as wss://example.com/path")
 	}
 	if r.Key == "" {

@@ -119,6 +119,20 @@ func TestRelay_Lines_AreMessages(t *testing.T) {
 	}
 }
 
+func TestRelay_OtherSpellingsOfTheURL_AreTheGatewaysAffair(t *testing.T) {
+	for _, url := range []string{"https://target.example/x", "HTTP://target.example", " wss://target.example/ "} {
+		addr := gateway(t, func(ctx context.Context, c *websocket.Conn, ask map[string]any) {
+			if ask["url"] != url {
+				t.Errorf("asked for %v, want %s", ask["url"], url)
+			}
+			connected(t, ctx, c)
+			c.Close(websocket.StatusNormalClosure, "")
+		})
+		cmd := program(t, "relay", url, "--gateway", "ws://"+addr, "--key", testKey)
+		expect(t, harness.Start(t, cmd), statusOK, "", "connected through farwire-de1\nclosed: 1000\n")
+	}
+}
+
 func TestRelay_TargetCloses_PrintsTheCode(t *testing.T) {
 	for _, c := range []struct {
 		code   websocket.StatusCode
