@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
@@ -32,7 +33,7 @@ import (
 // result), or when the gateway drains. The handler takes the connection over,
 // as that of [Gateway.Relay] does.
 func (g *Gateway) Crawl() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any(http.MethodGet, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse := func(err error) {
 			g.refused(r.Context(), KindCrawl, g.o.ClientAddr(r), err)
 			g.o.fail(w, err)
@@ -55,7 +56,7 @@ func (g *Gateway) Crawl() http.Handler {
 		c := &crawl{g: g, session: s, result: SessionResult{EndedBy: EndedByGateway}}
 		c.serve(w, r)
 		s.end(c.result)
-	})
+	}))
 }
 
 // A crawl is one client's.

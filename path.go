@@ -153,6 +153,10 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		defer f.idle.Stop()
 	}
 	s.reached("", to.Target())
+	if to.Absolute && lastHop(r.Method, header) {
+		f.answerAsLast(w, r, header)
+		return
+	}
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
 	_ = http.NewResponseController(w).EnableFullDuplex()
@@ -160,7 +164,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	through := forward.Forwarder{
 		Transport: f,
 		Rewrite: func(out *http.Request) {
-			out.URL, out.Host = to.URL(), to.HostHeader()
+			out.URL, out.Host = to.URL(out.Method), to.HostHeader()
 			to.Outgoing(out.Header, s.Subject, g.o.StripHeaders)
 		},
 		Modify: func(resp *http.Response) error {
@@ -276,6 +280,8 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 	out := SessionResult{Agent: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
 		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 	switch {
+	case f.whole && f.exit.DialContext == nil:
+		out.EndedBy = EndedByGateway // it was the last hop
 	case f.whole:
 	case r.Context().Err() != nil:
 		out.EndedBy = EndedByClient

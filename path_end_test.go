@@ -1,14 +1,18 @@
 package farwire_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -143,4 +147,137 @@ func TestPathForm_CutWithinTheAnswer_LogSaysByWhom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What Connection names belongs to one hop, in a WebSocket's upgrade and its answer too.
+func TestRelay_HeadersNamedInConnection_AreOfTheHop(t *testing.T) {
+	for _, status := range []int{http.StatusSwitchingProtocols, http.StatusForbidden} {
+		seen := make(chan string, 1)
+		target := newRawTarget(t, func(conn net.Conn, head string) {
+			seen <- head
+			if status != http.StatusSwitchingProtocols {
+				io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nConnection: close, X-Theirs\r\nX-Theirs: 1\r\nX-Kept: 1\r\nContent-Length: 0\r\n\r\n")
+				return
+			}
+			answer := strings.Replace(upgradeAnswerTo(head, "X-Theirs: 1", "X-Kept: 1"), "Connection: Upgrade", "Connection: Upgrade, X-Theirs", 1)
+			io.WriteString(conn, answer)
+		})
+		host := strings.Trim(strings.TrimPrefix(target, "ws:"), "/")
+		w := newProxyWorld(t, http.NotFoundHandler())
+		for form, request := range map[string]string{
+			"path":     "GET /to/key=" + testKey + "/http/" + host + "/ HTTP/1.1\r\nHost: gw.test\r\n",
+			"absolute": "GET http://" + host + "/ HTTP/1.1\r\nHost: " + host + "\r\nProxy-Authorization: " + proxyBasic("any", testKey) + "\r\n",
+		} {
+			conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, request+"Connection: keep-alive, Upgrade, X-Mine\r\nUpgrade: websocket\r\nX-Mine: 1\r\nX-Kept: 1\r\n"+
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+			answer := readHead(t, conn)
+			head := <-seen
+			if strings.Contains(head, "X-Mine") || !strings.Contains(head, "X-Kept: 1") || !strings.Contains(head, "Upgrade: websocket") {
+				t.Errorf("%s: the target sees %q", form, head)
+			}
+			if !strings.HasPrefix(answer, fmt.Sprintf("HTTP/1.1 %d ", status)) || strings.Contains(answer, "X-Theirs: 1") || !strings.Contains(answer, "X-Kept: 1") {
+				t.Errorf("%s: the client sees %q", form, answer)
+			}
+		}
+	}
+}
+
+// An OPTIONS for a whole server is written "*" by the last proxy, and OPTIONS and TRACE
+// go no further than they are told (RFC 9112, section 3.2.4; RFC 9110, section 7.6.2).
+func TestForwardProxy_OptionsAndTrace_GoAsFarAsTheySay(t *testing.T) {
+	seen := make(chan string, 1)
+	target := newTCPTarget(t, func(c *net.TCPConn) {
+		if head, ok := readRawHead(c); ok {
+			seen <- head
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Theirs: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		}
+	})
+	w := newProxyWorld(t, http.NotFoundHandler())
+	for _, c := range []struct{ method, path, hops, want, left string }{
+		{"OPTIONS", "", "", "OPTIONS * HTTP/1.1", ""},
+		{"OPTIONS", "/", "", "OPTIONS / HTTP/1.1", ""},
+		{"OPTIONS", "?", "", "OPTIONS /? HTTP/1.1", ""},
+		{"GET", "", "", "GET / HTTP/1.1", ""},
+		{"OPTIONS", "", "5", "OPTIONS * HTTP/1.1", "4"},
+		{"TRACE", "/x", "1", "TRACE /x HTTP/1.1", "0"},
+		{"TRACE", "/x", "many", "TRACE /x HTTP/1.1", "many"},
+		{"GET", "/x", "0", "GET /x HTTP/1.1", "0"},
+		{"OPTIONS", "", "0", "", ""},
+		{"TRACE", "/x", "0", "", ""},
+	} {
+		request := c.method + " http://" + target + c.path + " HTTP/1.1\r\nHost: " + target + "\r\nCookie: secret\r\nX-Mine: 1\r\n" +
+			"Connection: close\r\nProxy-Authorization: " + proxyBasic("any", testKey) + "\r\n"
+		if c.hops != "" {
+			request += "Max-Forwards: " + c.hops + "\r\n"
+		}
+		answer := rawExchange(t, w.server.Listener.Addr().String(), request+"\r\n")
+		if !strings.HasPrefix(answer, "HTTP/1.1 200 ") || strings.Contains(answer, "X-Theirs: 1") != (c.want != "") {
+			t.Errorf("%+v: %q", c, answer)
+		}
+		if c.want == "" {
+			if (c.method == "TRACE") != strings.Contains(answer, "X-Mine: 1") || strings.Contains(answer, "secret") || !strings.Contains(answer, "X-Farwire-From: gateway") {
+				t.Errorf("%+v: %q", c, answer)
+			}
+			continue
+		}
+		head := <-seen
+		left := must(http.ReadRequest(newReaderOf(head))).Header.Get("Max-Forwards")
+		if !strings.HasPrefix(head, c.want+"\r\n") || left != c.left {
+			t.Errorf("%+v: the target sees %q", c, head)
+		}
+	}
+	w.log.wait(t, "kind=http", "ended_by=gateway code=200 cause=\"\"")
+}
+
+func newReaderOf(head string) *bufio.Reader { return bufio.NewReader(strings.NewReader(head + "\r\n")) }
+
+// A name in another script is dialled as DNS has it, whatever asks for it.
+func TestAMQP_HostInAnotherScript_DialledAsPunycode(t *testing.T) {
+	var dialled dialList
+	w := newWorld(t, func(o *farwire.Options) { o.Agents = exitBy("127.0.0.1:1", nil, &dialled) })
+	for host, want := range map[string]string{"bücher.test": "xn--bcher-kva.test:5672", "BROKER_1.test": "broker_1.test:5672", "::1": "[::1]:5672"} {
+		httpRefusal(w.subscribe(`{"apiKey":"` + testKey + `","host":"` + host + `","exchange":"e"}`).resp)
+		waitFor(t, func() bool { return slices.Contains(dialled.all(), want) })
+	}
+}
+
+// A page may read why its socket was refused.
+func TestSockets_PlainErrors_AreForEveryOrigin(t *testing.T) {
+	w := newWorld(t)
+	for path, status := range map[string]int{"/ws": 426, "/ws/crawl": 426, "/ws?url=ftp://a.test/&api_key=" + testKey: 426} {
+		resp := w.do("GET", path, "Origin: https://app.test")
+		resp.Body.Close()
+		if resp.StatusCode != status || resp.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("%s: %d %v", path, resp.StatusCode, resp.Header)
+		}
+	}
+}
+
+// The time from a request to its answer is one, whoever takes it.
+func TestRelay_SlowAuthenticatorAndSilentTarget_TwentySecondsInAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newBubble(t, func(conn net.Conn) {
+			defer conn.Close()
+			io.Copy(io.Discard, conn)
+		}, func(o *farwire.Options) {
+			o.Auth = keyFunc(func(string) farwire.Principal {
+				time.Sleep(15 * time.Second)
+				return farwire.Principal{Subject: "alice"}
+			})
+		})
+		conn := must(w.dialIn())
+		defer conn.Close()
+		began := time.Now()
+		io.WriteString(conn, "GET /ws?url=ws://a.test/ HTTP/1.1\r\nHost: gw.test\r\nX-API-Key: "+testKey+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+		answer := readHead(t, conn)
+		if took := time.Since(began); took != 20*time.Second || !strings.HasPrefix(answer, "HTTP/1.1 504 ") {
+			t.Errorf("after %v: %s", took, answer)
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/internal/wsframe"
@@ -34,7 +35,7 @@ import (
 // frames cross, unless RelayOptions.HoldHandler is set; the session then runs
 // until one side ends it, [Gateway.Shutdown] does, or a side is lost.
 func (g *Gateway) Relay() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return origin.Any(http.MethodGet, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := opening.Check(w, r); err != nil {
 			g.refuse(w, r, KindRelay, err)
 			return
@@ -52,7 +53,7 @@ func (g *Gateway) Relay() http.Handler {
 		} else {
 			g.relayMessage(s, w, r)
 		}
-	})
+	}))
 }
 
 // A relayed session has both its sides.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/farwire/farwire/internal/deflate"
+	"github.com/farwire/farwire/internal/forward"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
@@ -72,6 +74,7 @@ func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error 
 func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read func(context.Context) error) error {
 	// Until the connection is taken over the request's context does end when
 	// the client leaves.
+	begun := time.Now()
 	ctx, stop := context.WithCancelCause(r.Context())
 	defer stop(nil)
 	life := s.ctx
@@ -86,7 +89,7 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 	if g.compresses() {
 		p.request.Target.Extensions = deflate.Offers(r.Header["Sec-Websocket-Extensions"])
 	}
-	ctx, cancel = context.WithTimeoutCause(ctx, p.request.Timeout, errTimeout)
+	ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(p.request.Timeout), errTimeout)
 	defer cancel()
 	var err error
 	p.exit, p.target, err = g.connect(ctx, s, p.request)
@@ -193,6 +196,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 		if err != nil {
 			return err
 		}
+		forward.RemoveHop(header)
 		to.Outgoing(header, s.Subject, g.o.StripHeaders)
 		p.request, err = request.Path(to, header, opening.Offered(r))
 		return err

@@ -51,7 +51,8 @@ var hopHeaders = []string{
 	"Transfer-Encoding", "Upgrade",
 }
 
-func removeHop(h http.Header) {
+// RemoveHop leaves out what belongs to one connection alone.
+func RemoveHop(h http.Header) {
 	for _, line := range h["Connection"] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = textproto.TrimString(name); name != "" {
@@ -69,7 +70,7 @@ func removeHop(h http.Header) {
 // the connection.
 func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
 	trailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
-	removeHop(header)
+	RemoveHop(header)
 	if trailers {
 		header["Te"] = []string{"trailers"}
 	}
@@ -94,7 +95,7 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		f.Fail(err)
 		return true
 	}
-	removeHop(resp.Header)
+	RemoveHop(resp.Header)
 	if resp.StatusCode == http.StatusNoContent {
 		// It must have none (RFC 9110, section 8.6), and clients of HTTP/2 take an
 		// answer with one for a broken one.
@@ -146,7 +147,7 @@ func (i *interim) pass(status int, header textproto.MIMEHeader) error {
 	kept := maps.Clone(h) // what a middleware of the host's has set
 	clear(h)
 	maps.Copy(h, header)
-	removeHop(h)
+	RemoveHop(h)
 	delete(h, "Content-Length")
 	i.change(h)
 	i.w.WriteHeader(status)
@@ -202,7 +203,7 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 // trailers leaves out what does not go to the client, of names and of fields.
 func (f *Forwarder) trailers(h http.Header) {
 	if len(h) > 0 {
-		removeHop(h)
+		RemoveHop(h)
 		f.Trailing(h)
 	}
 }

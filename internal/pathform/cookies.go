@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // All targets share the gateway's origin in a browser, so a target's cookies
@@ -167,5 +168,5 @@ func surplus(kept []cookie, scope string) (gone []string) {
 
 func expired(date string) bool {
 	t, err := http.ParseTime(strings.TrimSpace(date))
-	return err == nil && t.Year() < 2000 // how servers write "long ago"
+	return err == nil && !t.After(time.Now())
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/internal/pathform"
 )
@@ -146,6 +147,28 @@ func TestCookies_SetByATarget_ReturnToItAlone(t *testing.T) {
 	r.Incoming(h, pathform.Answer{Caller: "alice", Request: header()})
 	if got := h.Get("Set-Cookie"); !strings.HasSuffix(got, "a=b; Path=/to/; HttpOnly") {
 		t.Errorf("in clear: %q", got)
+	}
+}
+
+// A cookie that the target deletes, by whatever date, makes no other one go.
+func TestCookies_DeletedByTheTarget_MakeRoom(t *testing.T) {
+	r := parse(t, "/to/-/https/api.test/x")
+	scope := r.CookieScope("alice")
+	var had []string
+	for i := range 50 {
+		had = append(had, fmt.Sprintf("%sc%d=1", scope, i))
+	}
+	for attributes, surplus := range map[string]int{
+		"Max-Age=0": 0, "Max-Age=-1": 0, "Expires=Thu, 01 Jan 1970 00:00:00 GMT": 0,
+		"Expires=" + time.Now().UTC().Add(-time.Hour).Format(http.TimeFormat): 0,
+		"Expires=" + time.Now().UTC().Add(time.Hour).Format(http.TimeFormat):  1,
+		"Expires=never": 1, "Path=/": 1,
+	} {
+		h := header("Set-Cookie: c7=; "+attributes, "Set-Cookie: new=1")
+		r.Incoming(h, pathform.Answer{Caller: "alice", Request: header("Cookie: " + strings.Join(had, "; ")), HTTPS: true})
+		if got := len(h["Set-Cookie"]) - 2; got != surplus {
+			t.Errorf("%s: %d others are deleted, want %d", attributes, got, surplus)
+		}
 	}
 }
 

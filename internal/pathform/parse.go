@@ -39,6 +39,7 @@ type Request struct {
 	Absolute bool
 
 	prefix string // "/to/" and OPTIONS as written
+	bare   bool   // the URL ends with its host
 }
 
 // Options are what stands between /to/ and the scheme, or in the user name of
@@ -107,6 +108,7 @@ func (r *Request) read(scheme, rest string) error {
 	if err := checkHost(r.Host); err != nil {
 		return err
 	}
+	r.bare = rest[end:] == ""
 	r.Path, r.Query, r.Asked = strings.Cut(rest[end:], "?")
 	if r.Path == "" {
 		r.Path = "/"
@@ -188,10 +190,15 @@ func (r *Request) Sticky() string {
 }
 
 // URL returns the target's URL for net/http, whose RequestURI is the path and
-// query byte for byte.
-func (r *Request) URL() *url.URL {
+// query byte for byte. An OPTIONS for an absolute URL that ends with its host is one for
+// the whole server, "*" (RFC 9112, section 3.2.4).
+func (r *Request) URL(method string) *url.URL {
 	u := &url.URL{Scheme: r.Scheme, Host: r.Host, RawQuery: r.Query, ForceQuery: r.Asked && r.Query == ""}
-	if !strings.HasPrefix(r.Path, "//") {
+	switch {
+	case method == http.MethodOptions && r.Absolute && r.bare:
+		u.Opaque = "*"
+		return u
+	case !strings.HasPrefix(r.Path, "//"):
 		u.Opaque = r.Path
 		return u
 	}

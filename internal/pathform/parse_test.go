@@ -28,7 +28,7 @@ func TestParse_PathAndQuery_ReachTheTargetByteForByte(t *testing.T) {
 		"//a/b?c", "//a;b?c=%2F",
 	} {
 		r := parse(t, "/to/-/https/api.test:8443"+path)
-		req := &http.Request{Method: "GET", URL: r.URL(), Host: r.HostHeader(), Header: http.Header{}}
+		req := &http.Request{Method: "GET", URL: r.URL("GET"), Host: r.HostHeader(), Header: http.Header{}}
 		var b bytes.Buffer
 		if err := req.Write(&b); err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -186,7 +186,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		req := &http.Request{Method: "GET", URL: r.URL(), Host: r.HostHeader(), Header: http.Header{}}
+		req := &http.Request{Method: "GET", URL: r.URL("GET"), Host: r.HostHeader(), Header: http.Header{}}
 		var b bytes.Buffer
 		if err := req.Write(&b); err != nil {
 			return // net/http refuses it, and nothing is sent

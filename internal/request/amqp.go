@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ func (f *Fields) AMQP(lastEventID string, o AMQPLimits) (*AMQP, error) {
 	switch {
 	case req.Host == "":
 		return nil, fault.Invalidf("host is missing")
-	case !hostOnly(req.Host):
+	case !hostOnly(req.Host), !asDialled(&req.Host):
 		return nil, fault.Invalidf("host must be a name or an address, without a scheme or a port")
 	case !validName(req.Prefix):
 		return nil, fault.Invalidf("queue_prefix must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")
@@ -300,7 +301,7 @@ func (req *AMQP) readTLS(f *Fields, ssl bool, o AMQPLimits) error {
 	switch {
 	case t.Insecure && !o.Insecure:
 		return fault.Invalidf("insecure is not allowed here; the operator allows it with --allow-insecure")
-	case t.ServerName != "" && !hostOnly(t.ServerName):
+	case t.ServerName != "" && (!hostOnly(t.ServerName) || !asDialled(&t.ServerName)):
 		return fault.Invalidf("server_name is not valid")
 	case cert != "" && key == "":
 		return fault.Invalidf("cert_key is missing")
@@ -332,6 +333,19 @@ func (req *AMQP) LoadCertificate() error {
 	}
 	req.TLS.Certificates, req.Certificate = []tls.Certificate{pair}, true
 	return nil
+}
+
+// asDialled writes a host as it is dialled, a name in ASCII, or reports false.
+func asDialled(host *string) bool {
+	if _, err := netip.ParseAddr(*host); err == nil {
+		return true
+	}
+	u := &url.URL{Host: *host}
+	if upstream.CheckHost(u) != nil {
+		return false
+	}
+	*host = u.Host
+	return true
 }
 
 func hostOnly(s string) bool {

@@ -23,6 +23,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/forward"
 )
 
 const (
@@ -71,8 +72,7 @@ func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
 		return nil, err
 	}
 	protocol := header.Get(protocolField)
-	maps.DeleteFunc(header, func(name string, _ []string) bool { return OfHop(strings.ToLower(name)) })
-	return &Conn{conn, bytes.Clone(rest), protocol, extensions, header}, nil
+	return &Conn{conn, bytes.Clone(rest), protocol, extensions, WithoutHop(header)}, nil
 }
 
 // Request is the upgrade request: the client's headers as they were given,
@@ -144,12 +144,9 @@ func statusText(status int) string {
 
 // WithoutHop returns the header without what belongs to the handshake or the hop.
 func WithoutHop(h http.Header) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range h {
-		if !OfHop(strings.ToLower(name)) {
-			out[name] = values
-		}
-	}
+	out := maps.Clone(h)
+	forward.RemoveHop(out)
+	maps.DeleteFunc(out, func(name string, _ []string) bool { return OfHop(strings.ToLower(name)) })
 	return out
 }
 

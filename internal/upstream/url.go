@@ -192,7 +192,29 @@ func (u *URL) Follow(location string) (*URL, error) {
 	case strings.HasPrefix(location, "?"):
 		return ParseURL(base + path + location)
 	}
-	return ParseURL(base + path[:strings.LastIndexByte(path, '/')+1] + location)
+	relative, query := location, ""
+	if i := strings.IndexByte(location, '?'); i >= 0 {
+		relative, query = location[:i], location[i:]
+	}
+	return ParseURL(base + withoutDots(path[:strings.LastIndexByte(path, '/')+1]+relative) + query)
+}
+
+// withoutDots removes the segments "." and ".." from a path that begins with "/" (RFC
+// 3986, section 5.2.4).
+func withoutDots(path string) string {
+	var kept []string
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		if s == ".." {
+			kept = kept[:max(0, len(kept)-1)]
+		}
+		if dots := s == "." || s == ".."; !dots {
+			kept = append(kept, s)
+		} else if i == len(segments)-1 {
+			kept = append(kept, "") // it names a folder
+		}
+	}
+	return "/" + strings.Join(kept, "/")
 }
 
 // CheckHost makes the host of u ASCII, and refuses one that is missing or not

@@ -82,6 +82,8 @@ func TestURL_FollowLocation_ResolvesOrFails(t *testing.T) {
 	for location, want := range map[string]string{
 		"/y%2Fz": "wss://h:8443/y%2Fz", "y?q": "wss://h:8443/a/y?q", "?q=/": "wss://h:8443/a/b?q=/", "//other/x": "wss://other/x",
 		"https://other:99/|": "wss://other:99/|", "ws://other/": "ws://other/", "HTTP://other": "ws://other/", "/x#part": "wss://h:8443/x",
+		"../x": "wss://h:8443/x", "./x": "wss://h:8443/a/x", "../../x?../y": "wss://h:8443/x?../y", "..": "wss://h:8443/", ".": "wss://h:8443/a/",
+		"y/./z/../..%2F/": "wss://h:8443/a/y/..%2F/", "../y/..": "wss://h:8443/", "...": "wss://h:8443/a/...", "/a/../x": "wss://h:8443/a/../x",
 		"": "", "mailto:x@y": "", "ftp://other/": "", "//": "",
 	} {
 		u, err := from.Follow(location)
