@@ -136,7 +136,7 @@ func (w *world) requests() []request {
 		{"GET", "/", nil, "", 200, ""},
 	}
 	for path, method := range map[string]string{
-		"/amqp": "POST", "/auth/token": "POST", "/usage": "GET", "/sessions": "GET", "/sessions/0123456789abcdef": "DELETE",
+		"/ws": "GET", "/ws/crawl": "GET", "/amqp": "POST", "/auth/token": "POST", "/usage": "GET", "/sessions": "GET", "/sessions/0123456789abcdef": "DELETE",
 		"/sites": "GET", "/sites/1": "DELETE", "/network": "GET", w.to("agent=de1"): "PUT",
 		"/hooks/site-changed": "POST", "/healthz": "GET", "/readyz": "GET",
 	} {
