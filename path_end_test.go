@@ -163,7 +163,8 @@ func TestRelay_HeadersNamedInConnection_AreOfTheHop(t *testing.T) {
 			io.WriteString(conn, answer)
 		})
 		host := strings.Trim(strings.TrimPrefix(target, "ws:"), "/")
-		w := newProxyWorld(t, http.NotFoundHandler())
+		w := newPathWorld(t, http.NotFoundHandler())
+		w.server.Config.Handler = w.gw.ForwardProxy(w.gw.PathForm())
 		for form, request := range map[string]string{
 			"path":     "GET /to/key=" + testKey + "/http/" + host + "/ HTTP/1.1\r\nHost: gw.test\r\n",
 			"absolute": "GET http://" + host + "/ HTTP/1.1\r\nHost: " + host + "\r\nProxy-Authorization: " + proxyBasic("any", testKey) + "\r\n",
@@ -173,9 +174,13 @@ func TestRelay_HeadersNamedInConnection_AreOfTheHop(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(patience))
 			io.WriteString(conn, request+"Connection: keep-alive, Upgrade, X-Mine\r\nUpgrade: websocket\r\nX-Mine: 1\r\nX-Kept: 1\r\n"+
 				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
 			answer := readHead(t, conn)
+			if strings.Contains(answer, "X-Farwire-From: gateway") {
+				t.Fatalf("%s: the target is not asked: %q", form, answer)
+			}
 			head := <-seen
 			if strings.Contains(head, "X-Mine") || !strings.Contains(head, "X-Kept: 1") || !strings.Contains(head, "Upgrade: websocket") {
 				t.Errorf("%s: the target sees %q", form, head)
