@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -98,42 +97,6 @@ func isForeign(r *http.Request) bool {
 	return !slices.ContainsFunc(certificates, func(c tls.Certificate) bool {
 		return c.Leaf != nil && c.Leaf.VerifyHostname(host) == nil
 	})
-}
-
-// lastHop reports whether an OPTIONS or a TRACE goes no further than here, and counts
-// this hop where it does (RFC 9110, section 7.6.2).
-func lastHop(method string, header http.Header) bool {
-	if method != http.MethodOptions && method != http.MethodTrace {
-		return false
-	}
-	hops, err := strconv.ParseUint(header.Get("Max-Forwards"), 10, 64)
-	if err != nil {
-		return false // none, or no number, which is ignored
-	}
-	if hops > 0 {
-		header.Set("Max-Forwards", strconv.FormatUint(hops-1, 10))
-	}
-	return hops == 0
-}
-
-// answerAsLast answers such a request in place of its target: a TRACE with what came,
-// less what is secret (RFC 9110, section 9.3.8).
-func (f *forwarding) answerAsLast(w http.ResponseWriter, r *http.Request, header http.Header) {
-	f.status, f.whole = http.StatusOK, true
-	w.Header().Set("X-Farwire-From", "gateway")
-	if r.Method == http.MethodOptions {
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(http.StatusOK)
-		return
-	}
-	w.Header().Set("Content-Type", "message/http")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	for _, secret := range []string{"Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"} {
-		delete(header, secret)
-	}
-	fmt.Fprintf(w, "TRACE %s HTTP/1.1\r\nHost: %s\r\n", r.RequestURI, r.Host)
-	_ = header.Write(w) // a client that has gone needs no answer
-	io.WriteString(w, "\r\n")
 }
 
 // serveAbsolute serves a request for an absolute URL: the path form's way, with

@@ -153,8 +153,10 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		defer f.idle.Stop()
 	}
 	s.reached("", to.Target())
-	if to.Absolute && lastHop(r.Method, header) {
-		f.answerAsLast(w, r, header)
+	if to.Absolute && forward.IsLast(r.Method, header) {
+		f.status, f.whole = http.StatusOK, true
+		w.Header().Set("X-Farwire-From", "gateway")
+		forward.AnswerAsLast(w, r, header)
 		return
 	}
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed

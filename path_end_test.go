@@ -156,7 +156,7 @@ func TestRelay_HeadersNamedInConnection_AreOfTheHop(t *testing.T) {
 		target := newRawTarget(t, func(conn net.Conn, head string) {
 			seen <- head
 			if status != http.StatusSwitchingProtocols {
-				io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nConnection: close, X-Theirs\r\nX-Theirs: 1\r\nX-Kept: 1\r\nContent-Length: 0\r\n\r\n")
+				io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nConnection: X-Theirs\r\nX-Theirs: 1\r\nX-Kept: 1\r\nContent-Length: 0\r\n\r\n")
 				return
 			}
 			answer := strings.Replace(upgradeAnswerTo(head, "X-Theirs: 1", "X-Kept: 1"), "Connection: Upgrade", "Connection: Upgrade, X-Theirs", 1)
