@@ -121,13 +121,15 @@ func (g *Gateway) askPeers(ctx context.Context, q peerQuestion, each func(peerAn
 	}
 	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
 	defer cancel()
-	peers.AskPeers(ctx, question, func(gateway string, reply []byte) {
-		var a peerAnswer
-		if err := json.Unmarshal(reply, &a); err != nil {
-			g.o.Logger.WarnContext(ctx, "the answer of a gateway cannot be read", "gateway", gateway, "err", err)
-			return
-		}
-		each(a)
+	g.o.recovered("PeerAsker.AskPeers", func() {
+		peers.AskPeers(ctx, question, func(gateway string, reply []byte) {
+			var a peerAnswer
+			if err := json.Unmarshal(reply, &a); err != nil {
+				g.o.Logger.WarnContext(ctx, "the answer of a gateway cannot be read", "gateway", gateway, "err", err)
+				return
+			}
+			each(a)
+		})
 	})
 }
 
@@ -312,7 +314,7 @@ func (g *Gateway) subscribe() {
 	}
 	if records, ok := g.o.Agents.(RecordSharer); ok {
 		records.ShareRecords(func(id string, restored bool) {
-			g.o.Bus.Publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
+			g.publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
 		})
 	}
 	g.o.Bus.Subscribe(g.hearRevocation)
@@ -325,7 +327,7 @@ func (g *Gateway) hearRevocation(r Revocation) {
 	}
 	if records, ok := g.o.Agents.(RecordSharer); r.Agent {
 		if ok {
-			records.RevokeRecord(r.KeyID, until)
+			g.o.recovered("RecordSharer.RevokeRecord", func() { records.RevokeRecord(r.KeyID, until) })
 		}
 		return
 	}
@@ -343,7 +345,10 @@ func (g *Gateway) publishRevoked() {
 	if !ok || g.o.Bus == nil {
 		return
 	}
-	now := keys.KeyIDs()
+	var now []string
+	if !g.o.recovered("KeyLister.KeyIDs", func() { now = keys.KeyIDs() }) {
+		return // an empty list would revoke all
+	}
 	var changed []Revocation
 	g.gone.mu.Lock()
 	if g.gone.own == nil {
@@ -364,8 +369,12 @@ func (g *Gateway) publishRevoked() {
 	g.gone.known = now
 	g.gone.mu.Unlock()
 	for _, r := range changed {
-		g.o.Bus.Publish(r)
+		g.publish(r)
 	}
+}
+
+func (g *Gateway) publish(r Revocation) {
+	g.o.recovered("Bus.Publish", func() { g.o.Bus.Publish(r) })
 }
 
 // EndRevoked ends the sessions of keys that the Authenticator knows no more, with

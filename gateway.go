@@ -233,6 +233,14 @@ type AgentLister interface {
 	Agents() []agent.Info
 }
 
+func (g *Gateway) listAgents() (agents []agent.Info, listed bool, err error) {
+	list, listed := g.o.Agents.(AgentLister)
+	if listed {
+		agents, err = hostCall(func() ([]agent.Info, error) { return list.Agents(), nil })
+	}
+	return agents, listed, err
+}
+
 func (g *Gateway) isDraining() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -302,7 +310,9 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 	q.Labels = p.Labels
 	// An agent that does not know rules on addresses is not picked where there are any;
 	// what holds for one target travels with its dial.
-	exit, err := g.o.Agents.SelectAgent(agent.WithRules(ctx, agent.Rules{Deny: r.Prefixes()}), q)
+	exit, err := hostCall(func() (agent.Exit, error) {
+		return g.o.Agents.SelectAgent(agent.WithRules(ctx, agent.Rules{Deny: r.Prefixes()}), q)
+	})
 	if err != nil {
 		return agent.Exit{}, err
 	}

@@ -216,20 +216,6 @@ func TestLog_SecretsEverywhere_AreLeftOut(t *testing.T) {
 	}
 }
 
-// TestPanic_OfTheHostsCode_EndsThatSessionAlone: a panic in what the host supplies ends that session alone.
-func TestPanic_OfTheHostsCode_EndsThatSessionAlone(t *testing.T) {
-	w := newWorld(t, func(o *farwire.Options) {
-		o.Agents = selector(func(agent.Query) (agent.Exit, error) { panic("selector's own") })
-	})
-	p := w.open("/ws")
-	p.ask("ws://target.test/", "")
-	p.wantEnd()
-	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
-	if !strings.Contains(w.log.String(), "panic: selector's own") {
-		t.Errorf("the log says\n%s", w.log)
-	}
-}
-
 // Back-pressure reaches the target, and
 // neither memory nor a neighbour notices.
 func TestRelay_ClientStalls_TargetIsHeldBack(t *testing.T) {

@@ -174,12 +174,10 @@ func TestHost_InvalidRefusal_AnswersWithinTheProtocols(t *testing.T) {
 		"nothing at all": {func() error { return nil }, internal},
 	} {
 		for part, set := range hostParts {
-			ofHost := c.want.code == "internal" && what != "panics"
+			ofHost := c.want.code == "internal"
 			switch {
 			case part == "authenticator" && what == "unauthorized", part == "allow" && ofHost, what == "nothing at all" && part == "limiter",
 				part == "exit" && what == "time runs out": // these say something else
-				continue
-			case what == "panics" && part != "exit": // net/http has it, see TestPanic_OfTheHostsCode_EndsThatSessionAlone
 				continue
 			}
 			t.Run(part+" "+what, func(t *testing.T) {

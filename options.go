@@ -18,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/collector"
+	"github.com/farwire/farwire/internal/hostlog"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/token"
@@ -313,6 +314,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Logger = hostlog.Recover(o.Logger)
 	if o.Name == "" {
 		o.Name = GatewayName()
 	}
@@ -320,6 +322,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Trace = &Trace{}
 	}
 	o.Trace = o.Trace.recovering(&o)
+	o.ClientAddr = recoveringAddr(&o)
 	for _, err := range []error{
 		setNumber("Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, refuseNegative),
 		setNumber("Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, negativeIsNoLimit),

@@ -73,7 +73,8 @@ func (g *Gateway) Ready() http.Handler {
 			a.Stores["sites"] = store{err == nil}
 		}
 		if bus, ok := g.o.Bus.(ConnectedBus); ok {
-			a.NATS = &store{bus.Connected()}
+			a.NATS = new(store)
+			g.o.recovered("ConnectedBus.Connected", func() { a.NATS.OK = bus.Connected() })
 		}
 		required, err := readyRequires(r)
 		if err != nil {
@@ -139,8 +140,12 @@ func (g *Gateway) Network() http.Handler {
 			refuse(err)
 			return
 		}
-		agents, ok := g.Agents()
-		if !ok {
+		agents, listed, err := g.listAgents()
+		if err != nil {
+			refuse(err)
+			return
+		}
+		if !listed {
 			refuse(fault.New(fault.NotFound, "this gateway does not list its agents"))
 			return
 		}
@@ -334,11 +339,11 @@ func (g *Gateway) Stats() Stats {
 // Agents lists the agents that the gateway's AgentSelector knows of now, and
 // reports whether it is an [AgentLister].
 func (g *Gateway) Agents() ([]agent.Info, bool) {
-	list, ok := g.o.Agents.(AgentLister)
-	if !ok {
-		return nil, false
+	agents, listed, err := g.listAgents()
+	if err != nil {
+		g.o.Logger.Warn("internal error", "err", err)
 	}
-	return list.Agents(), true
+	return agents, listed
 }
 
 // pageOutcomes counts pages by their outcome.

@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -340,15 +341,28 @@ func (t *Trace) recovering(o *Options) *Trace {
 	return safe
 }
 
-// recovered calls a part of the host program that returns nothing. Its panic is a line in
-// the log.
-func (o *Options) recovered(part string, call func()) {
+// recoveringAddr returns Options.ClientAddr with a recovery: the client is then the peer
+// of the connection, as without a function.
+func recoveringAddr(o *Options) func(*http.Request) netip.Addr {
+	log, f := Options{Logger: o.Logger}, o.ClientAddr
+	return func(r *http.Request) (addr netip.Addr) {
+		if !log.recovered("ClientAddr", func() { addr = f(r) }) {
+			addr = TrustedProxies()(r)
+		}
+		return addr
+	}
+}
+
+// recovered calls a part of the host program that returns no error. Its panic is a line in
+// the log, and false is returned.
+func (o *Options) recovered(part string, call func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			o.Logger.Error("a part of the host panicked", "part", part, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
 	call()
+	return true
 }
 
 // hostCall calls a part of the host program. Its panic is its error: many calls are made
