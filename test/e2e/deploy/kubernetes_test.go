@@ -3,6 +3,7 @@ package deploy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -183,6 +184,28 @@ func (c cell) port(t *testing.T, name string) string {
 	return ""
 }
 
+// endsInTime returns the grace period of a Deployment, into which the sleep before
+// SIGTERM and the drain of its container have to fit.
+func (c cell) endsInTime(t *testing.T, m manifest) (grace time.Duration) {
+	t.Helper()
+	var timeout time.Duration
+	for _, v := range c.Env {
+		if v.Name == "FARWIRE_DRAIN_TIMEOUT" {
+			d, err := time.ParseDuration(v.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			timeout = d
+		}
+	}
+	grace = time.Duration(m.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
+	sleep := time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
+	if timeout == 0 || sleep+timeout >= grace {
+		t.Errorf("%s: a sleep of %v and a drain of %v do not fit into %v", c.Name, sleep, timeout, grace)
+	}
+	return grace
+}
+
 // The manifests start what finds itself together: NATS, two gateways and an agent,
 // with the flags, files and ports of the manifests and the secrets that the page makes.
 // The probes ask for what the gateway serves, and a pod ends in time.
@@ -216,6 +239,9 @@ func TestKubernetes_Manifests_RunAndAreReady(t *testing.T) {
 	}
 	agent := harness.Start(t, agentCell.run(t, dir, map[string]string{"https://gateway.example.com": gateways[0].HTTP("")}))
 	gateways[0].Await(gateways[0].Stderr, `"msg":"agent attached".*"slug":"at1"`)
+	if strings.Contains(agent.Stderr.String(), "is ignored") {
+		t.Errorf("a variable of the manifest is not one of the agent's: %s", agent.Stderr)
+	}
 
 	for name, probe := range map[string]*probe{"readiness": gatewayCell.ReadinessProbe, "liveness": gatewayCell.LivenessProbe} {
 		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Port != "http" {
@@ -235,22 +261,11 @@ func TestKubernetes_Manifests_RunAndAreReady(t *testing.T) {
 		})
 	}
 
-	// Draining, a gateway is not ready; it ends within what is left of the grace period.
-	spec := all["Deployment gateway"].Spec.Template.Spec
-	var timeout time.Duration
-	for _, v := range gatewayCell.Env {
-		if v.Name == "FARWIRE_DRAIN_TIMEOUT" {
-			d, err := time.ParseDuration(v.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			timeout = d
-		}
-	}
-	grace := time.Duration(spec.TerminationGracePeriodSeconds) * time.Second
-	sleep := time.Duration(gatewayCell.Lifecycle.PreStop.Sleep.Seconds) * time.Second
-	if timeout == 0 || sleep == 0 || sleep+timeout >= grace {
-		t.Errorf("a sleep of %v and a drain of %v do not fit into %v", sleep, timeout, grace)
+	// It ends within what is left of the grace period.
+	grace := gatewayCell.endsInTime(t, all["Deployment gateway"])
+	agentCell.endsInTime(t, all["Deployment agent"])
+	if gatewayCell.Lifecycle.PreStop.Sleep.Seconds == 0 {
+		t.Error("a gateway gets its SIGTERM while balancers still send it clients")
 	}
 	if p := gatewayCell.LivenessProbe; time.Duration(p.PeriodSeconds*p.FailureThreshold)*time.Second <= grace {
 		t.Errorf("a gateway that drains is killed by its liveness probe: %+v", p)
@@ -274,6 +289,10 @@ func TestKubernetes_Services_LeadToThePods(t *testing.T) {
 		if len(service.Spec.Ports) != 1 || service.Spec.Ports[0].TargetPort != kind {
 			t.Errorf("the Service %s leads to %+v", name, service.Spec.Ports)
 		}
+	}
+	nats := all["Service nats"].Spec.Ports[0].Port
+	if url := read(t, filepath.Join(makeSecrets(t), "nats-url")); !strings.HasSuffix(url, fmt.Sprintf("@nats:%d", nats)) {
+		t.Errorf("the Service nats listens on port %d, and the page's secret is %q", nats, url)
 	}
 	budget, gateway := all["PodDisruptionBudget gateway"], all["Deployment gateway"]
 	if budget.Spec.MaxUnavailable != 1 || gateway.Spec.Replicas < 2 ||
