@@ -94,6 +94,7 @@ func (w *world) refusalsTo(key string) (all []told) {
 			w.t.Fatalf("%s: got %v", surface, c)
 		}
 		p.frame(opClose, true, c.payload)
+		p.conn.Close() // the gateway waits for it
 		t := told{surface, 0, int(c.payload[0])<<8 | int(c.payload[1]), m.Code + m.Reason, m.Message + m.Content, ""}
 		if m.RetryAfter > 0 {
 			t.retry = fmt.Sprint(m.RetryAfter)
