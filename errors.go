@@ -363,9 +363,9 @@ func (g *Gateway) refused(ctx context.Context, kind Kind, remote netip.Addr, err
 	}
 }
 
-// writesCause reports whether the cause of a stranger's refusal, or an error of the host
-// that a stranger causes, stands in the log at Info or above, which a stranger could have written as often as he likes: of one address ten in
-// a minute do, and then one a second.
+// writesCause reports whether a refusal's cause, or a host's error, by a caller without
+// a valid key is logged at Info or above: of one address ten in a minute are, then one a
+// second.
 func (g *Gateway) writesCause(remote netip.Addr) bool {
 	v := g.causes.Note(remote, time.Now())
 	return v.Warn || !v.TooMany && remote.IsValid()

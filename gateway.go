@@ -3,7 +3,7 @@ package farwire
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,7 +105,7 @@ func New(o Options) (*Gateway, error) {
 	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) {
 		return hostCall(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
 	}
-	g.traffic.Failed = func(err error) { o.Logger.Warn("bytes of a day not counted; they are told again", "err", err) }
+	g.traffic.Failed = func(err error) { o.Logger.Warn("daily bytes not counted; they are sent again", "err", err) }
 	g.conns.RootCAs = o.RootCAs
 	g.tickets = upstream.NewTickets()
 	g.kill, g.killAll = context.WithCancel(context.Background())
@@ -335,7 +335,7 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 	if err != nil {
 		return rules.Addresses{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
-	on, err := r.Check(t.Kind.ruled(), t.Host, t.Port)
+	on, err := r.Check(t.Kind.ruled().String(), t.Host, t.Port)
 	if err != nil {
 		return rules.Addresses{}, err
 	}
@@ -345,21 +345,6 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 		}
 	}
 	return on, nil
-}
-
-// permitOthers judges hosts that a target is asked for besides the one that is
-// dialled: behind an address they choose where a request ends.
-func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
-	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
-	if err != nil {
-		return err
-	}
-	for _, host := range t.OtherHosts() {
-		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // rules parses the principal's rules, and those of the token that it has shown.
@@ -378,19 +363,21 @@ func (p *Principal) mayBegin(k Kind) error {
 	if err != nil {
 		return err
 	}
-	return key.CheckKind(k.ruled())
+	return key.CheckKind(k.ruled().String())
 }
 
 // ruledKinds are those that rules may name, and ruledNames their names.
 var (
-	ruledKinds = []Kind{KindRelay, KindAMQP, KindCrawl, KindHTTP, KindTunnel}
+	ruledKinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.ruled() != k })
 	ruledNames = retyped[string](ruledKinds)
 )
 
-// ruled is the kind whose rules hold for a session. A recrawl is a crawl to them.
-func (k Kind) ruled() string {
-	if k == KindRecrawl {
-		k = KindCrawl
+// ruled is the kind whose rules hold for a session.
+func (k Kind) ruled() Kind {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.ruled
+		}
 	}
-	return k.String()
+	return k
 }

@@ -15,11 +15,11 @@ import (
 // default (Options.Limits) and a negative number means no limit; without a
 // limit of Burst, Rate has no limit either.
 //
-// What a caller has to be told is "rate limit exceeded", or "limit reached: 5
+// A caller reads "rate limit exceeded", or "limit reached: 5
 // relay sessions at a time" and the like: where an HTTP answer is still due,
 // with status 429 and Retry-After, else with close code 1008. Pages and sites
 // run out within a crawl: when fewer pages are left than it wants, the crawl
-// ends there and says so; when none are, it is refused.
+// ends there and says so; with no page left it is refused.
 //
 // Rate, Burst and PagesPerDay hold over all gateways that share a [Limiter], and
 // Sessions, Streams and Crawls too where it is a [SlotLimiter]; Sites hold over
@@ -358,7 +358,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 	if most <= 0 {
 		return nil
 	}
-	q, err := g.tellBytes(ctx, p)
+	q, err := g.reportBytes(ctx, p)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -373,9 +373,9 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
 }
 
-// tellBytes tells the ByteLimiter what sessions of a key have carried and it does not
+// reportBytes reports to the ByteLimiter what sessions of a key have carried and it does not
 // know of, and returns what was used.
-func (g *Gateway) tellBytes(ctx context.Context, p Principal) (ByteQuota, error) {
+func (g *Gateway) reportBytes(ctx context.Context, p Principal) (ByteQuota, error) {
 	return g.traffic.Report(ctx, p.account(), p)
 }
 

@@ -179,6 +179,6 @@ func TestBytesPerDay_CountedElsewhere_EachByteCountsOnce(t *testing.T) {
 		if got := c.read(); got != "[20 100 2]" {
 			t.Errorf("told %s, want [20 100 2] after Shutdown", got)
 		}
-		w.wantLog(`bytes of a day not counted.*the tally burns`)
+		w.wantLog(`daily bytes not counted.*the tally burns`)
 	})
 }

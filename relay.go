@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -295,6 +296,21 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 	} else {
 		pipe.Start(end)
 	}
+}
+
+// permitOthers judges hosts that a target is asked for besides the one that is
+// dialled: behind an address they choose where a request ends.
+func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
+	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
+	if err != nil {
+		return err
+	}
+	for _, host := range t.OtherHosts() {
+		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whenLost is the close frame that one side gets when the other is lost. The

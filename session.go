@@ -42,16 +42,17 @@ type kindRow struct {
 	kind  Kind
 	limit func(*Limits) *int // of those that run at a time; nil: none, and callers are not told of it
 	files int                // about how many descriptors one holds
+	ruled Kind               // whose rules hold: a recrawl is a crawl to them
 }
 
 // Recrawls are bounded by the sites that a caller may enrol.
 var kinds = []kindRow{
-	{KindRelay, func(l *Limits) *int { return &l.Sessions }, 2},
-	{KindAMQP, func(l *Limits) *int { return &l.Streams }, 2},
-	{KindCrawl, func(l *Limits) *int { return &l.Crawls }, 10},
-	{KindRecrawl, nil, 10},
-	{KindHTTP, func(l *Limits) *int { return &l.Sessions }, 2},
-	{KindTunnel, func(l *Limits) *int { return &l.Sessions }, 2},
+	{KindRelay, func(l *Limits) *int { return &l.Sessions }, 2, KindRelay},
+	{KindAMQP, func(l *Limits) *int { return &l.Streams }, 2, KindAMQP},
+	{KindCrawl, func(l *Limits) *int { return &l.Crawls }, 10, KindCrawl},
+	{KindRecrawl, nil, 10, KindCrawl},
+	{KindHTTP, func(l *Limits) *int { return &l.Sessions }, 2, KindHTTP},
+	{KindTunnel, func(l *Limits) *int { return &l.Sessions }, 2, KindTunnel},
 }
 
 // Kinds returns all kinds of sessions.

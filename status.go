@@ -375,11 +375,7 @@ func (p *pageOutcomes) note(e llmstxt.Event) {
 func (p *pageOutcomes) read() map[string]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	of := make(map[string]int64, len(p.of))
-	for outcome, n := range p.of {
-		of[outcome] = n
-	}
-	return of
+	return maps.Clone(p.of)
 }
 
 // dayBytes are the payload of a day.
@@ -393,9 +389,9 @@ func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) (d dayBytes) {
 		return d
 	}
 	d.Limit = &p.Limits.BytesPerDay
-	q, err := g.tellBytes(ctx, p)
+	q, err := g.reportBytes(ctx, p)
 	if err != nil {
-		g.o.Logger.WarnContext(ctx, "bytes of a day not counted", "subject", p.Subject, "err", err)
+		g.o.Logger.WarnContext(ctx, "daily bytes not counted", "subject", p.Subject, "err", err)
 		return d
 	}
 	d.Today = &q.Used

@@ -142,7 +142,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Pool) tooManyWrong(w http.ResponseWriter, r *http.Request, whose string) bool {
 	v := p.wrong.Refused(r.Context(), p.log, p.comesBy(r), "of", whose)
 	if v.TooMany {
-		v.Tell(w.Header())
+		v.SetHeaders(w.Header())
 	}
 	return v.TooMany
 }

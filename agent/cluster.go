@@ -85,7 +85,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 	case o.Directory == nil:
 		return errors.New("agent: ClusterOptions.Directory is nil")
 	case o.Secrets == nil || len(o.Secrets()) == 0:
-		return errors.New("agent: ClusterOptions.Secrets: none")
+		return errors.New("agent: ClusterOptions.Secrets is empty")
 	}
 	for _, s := range o.Secrets() {
 		if len(s) < minClusterSecret {

@@ -179,7 +179,7 @@ func (l *link) control() string {
 			if m.Code == "" {
 				l.going.Store(true)
 			} else {
-				l.log.Debug("agent serves on elsewhere", "reason", safetext.ASCII(m.Code, 64), "sessions", l.sessions.Load())
+				l.log.Debug("agent drains this link and keeps another", "reason", safetext.ASCII(m.Code, 64), "sessions", l.sessions.Load())
 			}
 			if !l.drain() {
 				continue

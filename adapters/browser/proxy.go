@@ -223,7 +223,7 @@ type counted struct {
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.route.bytes.Add(int64(n)) > maxTraffic {
-		return n, errors.New("the page takes too much")
+		return n, errors.New("the page exceeds its transfer limit")
 	}
 	return n, err
 }

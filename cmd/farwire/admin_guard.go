@@ -102,7 +102,7 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 			refuseAdmin(w, http.StatusUnauthorized, "key_missing", "admin key missing")
 		case subtle.ConstantTimeCompare(a[:], b[:]) != 1:
 			if v := g.wrong.Refused(r.Context(), g.log, g.clientAddr(r), "of", "admin"); v.TooMany {
-				v.Tell(w.Header())
+				v.SetHeaders(w.Header())
 				refuseAdmin(w, http.StatusTooManyRequests, "rate_limited", attempts.TooMany)
 				return
 			}

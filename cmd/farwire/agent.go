@@ -114,7 +114,7 @@ func lookAtSecret(read func() (string, error), log *slog.Logger) {
 	if read != nil {
 		if _, err := read(); err != nil {
 			refused++
-			log.Error("the secret cannot be read; links that stand stay", "err", err)
+			log.Error("the secret cannot be read; existing links stay", "err", err)
 		}
 	}
 	log.Info("reload ended", "refused", refused)

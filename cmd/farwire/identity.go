@@ -236,7 +236,7 @@ func (id *identity) reload(ctx context.Context, g *farwire.Gateway, log *slog.Lo
 	for _, again := range append([]func() error{keys, tokens, id.loadCert}, others...) {
 		if err := again(); err != nil {
 			refused++
-			log.Error("not read again; what was there stays", "err", err)
+			log.Error("cannot be read again; the previous value stays in use", "err", err)
 		}
 	}
 	log.Info("reload ended", "refused", refused)

@@ -174,7 +174,7 @@ func TestServe_Hangup_ReadsAgainOrKeepsWhatWasThere(t *testing.T) {
 	s.write("cert.pem", "not PEM")
 	s.hangup(1, 3)
 	for _, flag := range []string{"--keys-file", "--token-secret", "--tls-cert"} {
-		s.Await(s.Stderr, `(?m)^.*what was there stays.*`+flag+`:.*$`)
+		s.Await(s.Stderr, `(?m)^.*the previous value stays in use.*`+flag+`:.*$`)
 	}
 	s.wantStatuses(map[string]int{aliceKey: 200, bobKey: 200, carolKey: 403, token: 200})
 
@@ -182,7 +182,7 @@ func TestServe_Hangup_ReadsAgainOrKeepsWhatWasThere(t *testing.T) {
 	s.write("api-keys", "alice="+aliceKey+","+aliceKey+"-and-more-bytes")
 	s.write("keys.json", keysFile("bob", bobKey, ""))
 	s.hangup(2, 2)
-	s.Await(s.Stderr, `(?m)^.*what was there stays.*--token-secret: it is also an API key.*$`)
+	s.Await(s.Stderr, `(?m)^.*the previous value stays in use.*--token-secret: it is also an API key.*$`)
 
 	s.certificate(harness.NewCertificate(t))
 	s.write("keys.json", keysFile("carol", carolKey, ""))

@@ -173,7 +173,7 @@ func TestServe_AgentSecretsChange_LinksStay(t *testing.T) {
 	attached("two", older)
 	attached("three", newer)
 	reload("short,"+newer, 1)
-	attached("four", older) // what was there stays
+	attached("four", older) // the previous value stays in use
 	reload(newer, 0)
 	refused("late", older)
 	attached("five", newer)

@@ -22,7 +22,7 @@ import (
 
 type commands struct {
 	Serve serve        `cmd:"" help:"Run the whole gateway on one port, with an agent in this process."`
-	Agent agentCommand `cmd:"" help:"Be an exit node: dial out to gateways and carry their sessions."`
+	Agent agentCommand `cmd:"" help:"Run an agent: connect to gateways and carry their sessions."`
 	Relay relay        `cmd:"" help:"Relay a WebSocket to this terminal: lines in, frames out."`
 	Crawl crawl        `cmd:"" help:"Crawl a site and print its llms.txt."`
 	Check check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`

@@ -99,7 +99,7 @@ func httpURL(s, usual string) (*url.URL, error) {
 	case "wss", "https":
 		u.Scheme = "https"
 	default:
-		return nil, misusef("--gateway: cannot speak %s; give an address that begins with %s:// or %[2]ss://", u.Scheme, usual)
+		return nil, misusef("--gateway: the scheme %s is not supported; give an address that begins with %s:// or %[2]ss://", u.Scheme, usual)
 	}
 	return u, nil
 }

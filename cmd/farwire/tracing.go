@@ -87,7 +87,7 @@ func tracesWanted() (wanted bool, endpoint string, err error) {
 		return false, "", misusef("%s: %q is not an exporter of this program; give otlp or none", otelExporter, exporter)
 	}
 	if protocol := cmp.Or(os.Getenv(otelTracesProtocol), os.Getenv(otelProtocol)); protocol != "" && protocol != "http/protobuf" {
-		return false, "", misusef("%s: %q is not spoken; give http/protobuf, usually at port 4318", otelProtocol, protocol)
+		return false, "", misusef("%s: %q is not supported; give http/protobuf, usually at port 4318", otelProtocol, protocol)
 	}
 	endpoint = cmp.Or(endpoint, "https://localhost:4318") // the library's own
 	u, err := url.Parse(endpoint)

@@ -39,7 +39,7 @@ func main() {
 // region proxy
 
 // proxy is a server that does nothing but this. Who shows no key is asked for one with
-// 407, and what is no request of a proxy is 404.
+// 407, and any other request gets 404.
 func proxy(gw *farwire.Gateway) *http.Server {
 	return &http.Server{Handler: gw.ForwardProxy(gw.NotFound()), ReadHeaderTimeout: 10 * time.Second}
 }

@@ -21,7 +21,7 @@ const PerMinute = 10
 // TooMany is what a client is told that has shown more of them.
 const TooMany = "too many wrong credentials from this address"
 
-// maxNetworks bounds what strangers can make a Counter keep.
+// maxNetworks bounds what callers without a key can make a Counter keep.
 const maxNetworks = 10_000
 
 // A Counter counts wrong credentials. The zero Counter is ready for use and safe
@@ -67,8 +67,8 @@ func Sharing(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// Tell says in the headers of a 429 what is allowed and when to come back.
-func (v Verdict) Tell(h http.Header) {
+// SetHeaders says in the headers of a 429 what is allowed and when to come back.
+func (v Verdict) SetHeaders(h http.Header) {
 	h.Set("Retry-After", v.Seconds())
 	h.Set("X-RateLimit-Limit", strconv.Itoa(PerMinute))
 	h.Set("X-RateLimit-Remaining", "0")

@@ -106,7 +106,7 @@ func (c Cause) String() string {
 
 // What ended a session when no connection's own error says it.
 var (
-	ErrStalled   = errors.New("took no byte in time")
+	ErrStalled   = errors.New("accepted no byte before the stall timeout")
 	ErrNoPong    = errors.New("ping unanswered")
 	ErrNoAnswer  = errors.New("close frame unanswered")
 	ErrNoClose   = errors.New("connection ended without a close frame")
