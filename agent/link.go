@@ -43,7 +43,9 @@ type link struct {
 	held     atomic.Int64  // what has arrived and was not read yet costs so many bytes
 	gone     atomic.Bool   // the carrier is closed
 	quiet    chan struct{} // told when no stream is open any more
-	used     atomic.Int64  // when the last one ended, in Unix nanoseconds; zero: none has
+	made     time.Time     // with the clock that nobody sets
+	used     atomic.Int64  // how long after made the last stream ended; zero: none has
+	unwanted atomic.Bool   // it was idle for long, and another link is made
 
 	byeReason atomic.Pointer[string] // what the agent was told; nil: nothing
 
@@ -157,7 +159,7 @@ func (p *Pool) greet(h hello, who identity) (*link, welcome) {
 	l := &link{
 		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: safetext.ASCII(h.Software, 64),
 		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
-		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1),
+		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), made: time.Now(),
 	}
 	l.onDrain, l.drained = context.WithCancel(context.Background())
 	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers, Cluster: p.clustered()}
@@ -280,7 +282,7 @@ func (l *link) forget(c *conn) {
 }
 
 func (l *link) ended() {
-	l.used.Store(time.Now().UnixNano()) // before the count says that none is left
+	l.used.Store(int64(time.Since(l.made))) // before the count says that none is left
 	if l.sessions.Add(-1) == 0 {
 		select {
 		case l.quiet <- struct{}{}:
@@ -292,7 +294,6 @@ func (l *link) ended() {
 // leaveWhenIdle ends the link when there was no stream for a while.
 func (l *link) leaveWhenIdle() {
 	idle := l.pool.cluster.idle
-	made := time.Now()
 	timer := time.NewTimer(idle)
 	defer timer.Stop()
 	for {
@@ -301,31 +302,29 @@ func (l *link) leaveWhenIdle() {
 		case <-l.mux.CloseChan():
 			return
 		}
-		if left := idle - l.unused(made); left > 0 {
+		if left := idle - l.unused(); left > 0 {
 			timer.Reset(left)
 			continue
 		}
-		l.draining.Store(true)
-		if l.unused(made) >= idle {
+		l.unwanted.Store(true)
+		if l.unused() >= idle {
+			l.draining.Store(true) // for good
 			l.leave()
 			return
 		}
-		l.draining.Store(false)
+		l.unwanted.Store(false)
 		timer.Reset(idle)
 	}
 }
 
-// unused is for how long no stream was open, of a link that was made then.
-func (l *link) unused(made time.Time) time.Duration {
+// unused is for how long no stream was open.
+func (l *link) unused() time.Duration {
 	asked := l.asked.Load()
-	last := made
-	if used := l.used.Load(); used != 0 {
-		last = time.Unix(0, used)
-	}
+	used := time.Duration(l.used.Load())
 	if l.sessions.Load() > 0 || l.asked.Load() != asked {
 		return 0
 	}
-	return time.Since(last)
+	return time.Since(l.made) - used
 }
 
 // hostOf is the host that the caller named, for texts that repeat it.

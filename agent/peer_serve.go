@@ -69,6 +69,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	p.wg.Add(1) // with mu held, so that it comes before Shutdown's Wait
 	p.mu.Unlock()
 	nc = withEarly(nc, early)
+	ctx := r.Context() // the link may live for days, and the request need not
 	go func() {
 		defer p.wg.Done()
 		defer nc.Close()
@@ -78,7 +79,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 			}
 		}()
 		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
-			p.wrong.Refused(r.Context(), p.log, from, "of", "gateway")
+			p.wrong.Refused(ctx, p.log, from, "of", "gateway")
 		} else if err != nil && p.ctx.Err() == nil {
 			p.log.Warn("gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		}

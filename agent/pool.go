@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/hostlog"
 )
 
 // PoolOptions are the options of [NewPool].
@@ -112,7 +113,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		changed: make(chan struct{}), goneRecords: map[string]bool{}, revokedRecords: map[string]time.Time{},
-		maxLinks: cmp.Or(o.MaxAgents, 10000), log: cmp.Or(o.Logger, slog.Default()), comesBy: o.ClientAddr,
+		maxLinks: cmp.Or(o.MaxAgents, 10000), log: hostlog.Recover(cmp.Or(o.Logger, slog.Default())), comesBy: o.ClientAddr,
 	}
 	if p.comesBy == nil {
 		p.comesBy = connectionAddr

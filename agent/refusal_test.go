@@ -2,9 +2,12 @@ package agent_test
 
 import (
 	"context"
+	"log/slog"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -29,4 +32,43 @@ func TestDirect_LongTarget_IsCutBetweenLetters(t *testing.T) {
 			t.Errorf("after %d letters: %v", before, err)
 		}
 	}
+}
+
+// panicking is a slog.Handler of a host that panics.
+type panicking struct{ slog.Handler }
+
+func (panicking) Enabled(context.Context, slog.Level) bool  { return true }
+func (panicking) Handle(context.Context, slog.Record) error { panic("boom") }
+
+// The lines of links are written in goroutines in which nobody else recovers.
+func TestLogger_Panics_LinksAndHopsWork(t *testing.T) {
+	log := slog.New(panicking{slog.DiscardHandler})
+	d := new(agent.LocalDirectory)
+	pools, servers := make([]*agent.Pool, 2), make([]*httptest.Server, 2)
+	for i, name := range []string{"near", "holder"} {
+		p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := httptest.NewServer(p)
+		pools[i], servers[i] = p, srv
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			p.Shutdown(ctx)
+			srv.Close()
+		})
+		if err := p.Join(agent.ClusterOptions{Name: name, URL: func() string { return srv.URL }, Directory: d,
+			Secrets: func() [][]byte { return [][]byte{[]byte(clusterSecret)} }}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop, _ := run(t, agent.RunOptions{Gateways: []string{servers[1].URL}, AllowPrivate: true, Logger: log})
+	attached(t, pools[0], 1)
+	for _, p := range pools { // over a hop, and over the link itself
+		c := dial(t, selectOne(t, p, agent.Query{}), target(t, echo))
+		wantEcho(t, c, "there")
+		c.Close()
+	}
+	stop()
 }

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/farwire/farwire/internal/hostlog"
 )
 
 // RunOptions are the options of [Run]. Gateways, and Secret or ReadSecret, are required.
@@ -114,7 +116,7 @@ func newRunner(o RunOptions) (*runner, error) {
 	r := &runner{
 		o: o, instance: rand.Text(),
 		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
-		log:          cmp.Or(o.Logger, slog.Default()),
+		log:          hostlog.Recover(cmp.Or(o.Logger, slog.Default())),
 		named:        Exit{Slug: o.Slug, Country: o.Country},
 		open:         map[*session]struct{}{},
 		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),
