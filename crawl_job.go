@@ -176,7 +176,7 @@ func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: exit, Remote: r.remote, Owner: r.owner})
+	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: egress.LookUpsOf(url, exit), Remote: r.remote, Owner: r.owner})
 	switch {
 	case errors.Is(err, ErrNoBrowser):
 		r.tell(tellNoBrowser)
@@ -229,7 +229,7 @@ type Renderer interface {
 // RenderPage is a page that needs a browser.
 type RenderPage struct {
 	URL    string
-	Exit   agent.Exit // the browser's own requests leave through it
+	Exit   agent.Exit // the browser's own requests leave through it; look-ups are judged by the port of URL
 	Remote bool       // a browser service may be used (useBrightdata)
 	Owner  string     // whose crawl it is: owners take turns
 }

@@ -277,3 +277,49 @@ func TestRules_BehindProxy_PortsAreTheTargets(t *testing.T) {
 		})
 	}
 }
+
+type lookedUp struct{}
+
+// What a Renderer looks up is judged by the scheme and the port of its page.
+func TestRules_RendererLooksUp_PortIsThePages(t *testing.T) {
+	site := strings.TrimPrefix(newSite(t, map[string]string{"/": fmt.Sprintf(shell, "/")}).URL, "http://")
+	for name, c := range map[string]struct {
+		allow, deny []string
+		url, asked  string
+	}{
+		"allowed there":    {[]string{"*.a.test:8080"}, nil, "http://x.a.test:8080/", "http://x.a.test:8080"},
+		"the usual port":   {[]string{"*.a.test:80"}, nil, "http://x.a.test/", "http://x.a.test:80"},
+		"denied elsewhere": {nil, []string{"x.a.test:8443"}, "http://x.a.test:8080/", "http://x.a.test:8080"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var dialled, asked dialList
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Auth = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny})
+				o.Agents = exitBy(site, map[string][]string{"x.a.test": {"203.0.113.7"}}, &dialled)
+				o.Allow = func(ctx context.Context, _ farwire.Principal, target farwire.Target) error {
+					if ctx.Value(lookedUp{}) != nil {
+						asked.add(fmt.Sprintf("%s://%s:%d", target.Scheme, target.Host, target.Port))
+					}
+					return nil
+				}
+				o.Crawl.Render = browser(func(p farwire.RenderPage) (farwire.Rendered, error) {
+					ctx := context.WithValue(t.Context(), lookedUp{}, true)
+					if addrs, err := p.Exit.Resolve(ctx, "x.a.test"); err != nil || len(addrs) != 1 {
+						t.Errorf("looked up: %v, %v", addrs, err)
+					}
+					if _, err := p.Exit.Resolve(ctx, "b.test"); (err == nil) || (c.allow != nil) != strings.Contains(err.Error(), "not allowed") {
+						t.Errorf("another host: %v", err)
+					}
+					return farwire.Rendered{HTML: []byte(page("App", "What the app says once its scripts have run is this sentence."))}, nil
+				})
+			})
+			h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"maxPages":1}`, c.url))
+			if h.code != 1000 || !strings.Contains(h.one(t, "result").Content, "once its scripts have run") {
+				t.Errorf("got %+v", h)
+			}
+			if got := asked.all(); len(got) == 0 || got[0] != c.asked {
+				t.Errorf("asked for %q, want %s", got, c.asked)
+			}
+		})
+	}
+}

@@ -1,11 +1,13 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -110,6 +112,25 @@ func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port u
 			return nil, forbidden(host, err)
 		}
 		return addrs, refused(err, host)
+	}
+	return exit
+}
+
+// LookUpsOf returns the exit for who shows a page elsewhere and asks here where it is
+// alone: its look-ups are judged by the scheme and the port of the page's URL, which no
+// dial tells.
+func LookUpsOf(page string, exit agent.Exit) agent.Exit {
+	resolve := exit.Resolve
+	u, err := url.Parse(page)
+	if err != nil || resolve == nil {
+		return exit
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]), 10, 16)
+	if err != nil {
+		return exit
+	}
+	exit.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+		return resolve(rules.WithPort(rules.WithScheme(ctx, u.Scheme), uint16(port)), host)
 	}
 	return exit
 }

@@ -19,7 +19,7 @@ func Scheme(ctx context.Context) string {
 type portKey struct{}
 
 // WithPort returns a context for the look-up of a name that says to which port of it a
-// client's proxy will connect.
+// client's proxy, or a browser service, will connect.
 func WithPort(ctx context.Context, port uint16) context.Context {
 	return context.WithValue(ctx, portKey{}, port)
 }
