@@ -76,13 +76,14 @@ func (g *Gateway) answerPeers() {
 	if !ok {
 		return
 	}
-	peers.AnswerPeers(func(_ context.Context, question []byte) ([]byte, error) {
+	answer := func(_ context.Context, question []byte) ([]byte, error) {
 		var q peerQuestion
 		if err := json.Unmarshal(question, &q); err != nil {
 			return nil, err
 		}
 		return json.Marshal(g.answerPeer(q))
-	})
+	}
+	g.o.recovered("PeerAsker.AnswerPeers", func() { peers.AnswerPeers(answer) })
 }
 
 func (g *Gateway) answerPeer(q peerQuestion) (a peerAnswer) {
@@ -307,17 +308,18 @@ func (r *revocations) note(keyID string, until time.Time) {
 // subscribe has what other gateways revoke be revoked here.
 func (g *Gateway) subscribe() {
 	if keys, ok := g.o.Auth.(KeyLister); ok {
-		g.gone.known = keys.KeyIDs()
+		g.o.recovered("KeyLister.KeyIDs", func() { g.gone.known = keys.KeyIDs() })
 	}
 	if g.o.Bus == nil {
 		return
 	}
 	if records, ok := g.o.Agents.(RecordSharer); ok {
-		records.ShareRecords(func(id string, restored bool) {
+		publish := func(id string, restored bool) {
 			g.publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
-		})
+		}
+		g.o.recovered("RecordSharer.ShareRecords", func() { records.ShareRecords(publish) })
 	}
-	g.o.Bus.Subscribe(g.hearRevocation)
+	g.o.recovered("Bus.Subscribe", func() { g.o.Bus.Subscribe(g.hearRevocation) })
 }
 
 func (g *Gateway) hearRevocation(r Revocation) {

@@ -254,7 +254,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	}
 	peer, call := g.o.ClientAddr(r), hookCall(base, secret)
 	if err := g.hooks.mayAsk(peer, call); err != nil {
-		return next, g.noteWrong(r.Context(), peer, err, "of", "webhook")
+		return next, err // nobody knows whether the secret is wrong
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
@@ -265,7 +265,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 		g.hooks.note(call, false)
 		return next, g.noteWrong(ctx, peer, cmp.Or(g.hooks.admit(peer), err), "of", "webhook")
 	case err != nil:
-		return next, err
+		return next, g.provoked(peer, err)
 	}
 	g.hooks.note(call, true)
 	at := g.hooks.spaced(site, time.Now())

@@ -88,6 +88,7 @@ func New(o Options) (*Gateway, error) {
 
 		descriptors: netio.Descriptors,
 	}
+	g.o.ClientAddr = g.recoveringAddr(o.ClientAddr)
 	g.hosted = newHosted(tokens.Derive("farwire names of hosted files"))
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)

@@ -1,14 +1,17 @@
 package farwire_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -34,9 +37,13 @@ func (p panickingPeers) Agents() []agent.Info {
 
 func (p panickingPeers) AskPeers(context.Context, []byte, func(string, []byte)) { p.panics("AskPeers") }
 
-func (p panickingPeers) AnswerPeers(func(context.Context, []byte) ([]byte, error)) {}
+func (p panickingPeers) AnswerPeers(func(context.Context, []byte) ([]byte, error)) {
+	p.panics("AnswerPeers")
+}
 
-func (p panickingPeers) ShareRecords(publish func(id string, restored bool)) {}
+func (p panickingPeers) ShareRecords(publish func(id string, restored bool)) {
+	p.panics("ShareRecords")
+}
 
 func (p panickingPeers) RevokeRecord(string, time.Time) { p.panics("RevokeRecord") }
 
@@ -60,7 +67,12 @@ func (b *panickingBus) Connected() bool {
 	return true
 }
 
-func (b *panickingBus) Subscribe(f func(farwire.Revocation)) { b.heard = f }
+func (b *panickingBus) Subscribe(f func(farwire.Revocation)) {
+	b.heard = f
+	if b.in == "Subscribe" {
+		panic(boom)
+	}
+}
 
 // panickingKeys is a KeyLister that panics once the gateway is made, or loses its key.
 type panickingKeys struct {
@@ -133,6 +145,7 @@ func TestHost_AnyPartPanics_HandlersAnswerAndNoSessionStays(t *testing.T) {
 	for _, part := range []string{
 		"Trace.SessionStart", "Trace.SessionEnd", "Trace.DialStart", "Trace.DialEnd", "Trace.Refused",
 		"AgentSelector.SelectAgent", "AgentLister.Agents", "PeerAsker.AskPeers", "RecordSharer.RevokeRecord",
+		"PeerAsker.AnswerPeers", "RecordSharer.ShareRecords", "Bus.Subscribe",
 		"Authenticator.Authenticate", "KeyLister.KeyIDs", "Bus.Publish", "ConnectedBus.Connected", "ClientAddr", "Logger",
 		"Limiter.Take", "Allow", "Sites",
 	} {
@@ -180,3 +193,98 @@ func TestHost_AnyPartPanics_HandlersAnswerAndNoSessionStays(t *testing.T) {
 		})
 	}
 }
+
+// keyLists answers each call of KeyIDs with the next list; a call without one panics.
+type keyLists struct {
+	farwire.Authenticator
+	lists [][]string
+}
+
+func (k *keyLists) KeyIDs() []string {
+	list := k.lists[0]
+	if k.lists = k.lists[1:]; list == nil {
+		panic(boom)
+	}
+	return list
+}
+
+func (k *keyLists) Lookup(context.Context, string) (farwire.Principal, error) {
+	return farwire.Principal{}, farwire.ErrUnauthorized
+}
+
+// publishedBus keeps what is published.
+type publishedBus struct {
+	panickingBus
+	said []farwire.Revocation
+}
+
+func (b *publishedBus) Publish(r farwire.Revocation) { b.said = append(b.said, r) }
+
+// A list of keys that cannot be had is no news, when the gateway is made or later.
+func TestNew_KeyIDsPanics_NextListIsNoNews(t *testing.T) {
+	bus := new(publishedBus)
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Auth = &keyLists{o.Auth, [][]string{nil, {"one", "two"}, nil, {"two"}}}
+		o.Bus = bus
+	})
+	for i, want := range []int{0, 0, 1} {
+		if w.gw.EndRevoked(t.Context()); len(bus.said) != want {
+			t.Errorf("after list %d: %+v, want %d", i+1, bus.said, want)
+		}
+	}
+	if len(bus.said) == 1 && (bus.said[0].KeyID != "one" || bus.said[0].Restored) {
+		t.Errorf("published %+v", bus.said)
+	}
+	if n := strings.Count(w.log.String(), boom); n != 2 {
+		t.Errorf("%d panics in the log:\n%s", n, w.log)
+	}
+}
+
+// A stranger who makes a part of the host panic writes short lines, and not one for each
+// request.
+func TestHost_StrangerCausesPanics_LogIsBounded(t *testing.T) {
+	long := strings.Repeat("as the stranger wishes ", 1000)
+	for part, set := range map[string]func(*farwire.Options){
+		"ClientAddr":     func(o *farwire.Options) { o.ClientAddr = func(*http.Request) netip.Addr { panic(long) } },
+		"agent selector": func(o *farwire.Options) { o.Agents = listPanics{o.Agents, long} },
+		"bus":            func(o *farwire.Options) { o.Bus = connectedPanics{new(panickingBus), long} },
+	} {
+		t.Run(part, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // the log counts minutes and seconds
+				var log bytes.Buffer
+				o := farwire.Options{Logger: slog.New(slog.NewTextHandler(&log, nil)), Agents: agent.Exit{DialContext: new(net.Dialer).DialContext}}
+				set(&o)
+				gw, err := farwire.New(o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for range 100 {
+					r := httptest.NewRequest(http.MethodGet, "/readyz", nil)
+					rec := httptest.NewRecorder()
+					if gw.Ready().ServeHTTP(rec, r); rec.Code != 200 {
+						t.Fatalf("%d %s", rec.Code, rec.Body)
+					}
+					gw.Usage().ServeHTTP(httptest.NewRecorder(), r)
+				}
+				lines := strings.Count(log.String(), part+": panic: as the stranger wishes")
+				if lines != 10 || log.Len() > 20_000 {
+					t.Errorf("%d lines, %d bytes", lines, log.Len())
+				}
+			})
+		})
+	}
+}
+
+type listPanics struct {
+	farwire.AgentSelector
+	with string
+}
+
+func (l listPanics) Agents() []agent.Info { panic(l.with) }
+
+type connectedPanics struct {
+	farwire.Bus
+	with string
+}
+
+func (c connectedPanics) Connected() bool { panic(c.with) }

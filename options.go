@@ -322,7 +322,6 @@ func (o Options) withDefaults() (Options, error) {
 		o.Trace = &Trace{}
 	}
 	o.Trace = o.Trace.recovering(&o)
-	o.ClientAddr = recoveringAddr(&o)
 	for _, err := range []error{
 		setNumber("Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, refuseNegative),
 		setNumber("Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, negativeIsNoLimit),

@@ -61,10 +61,9 @@ func (g *Gateway) Ready() http.Handler {
 			g.o.fail(w, err)
 			return
 		}
-		agents, listed := g.Agents()
-		a := answer{Agents: len(agents), Stores: make(map[string]store)}
-		if !listed { // an exit alone
-			a.Agents = 1
+		a := answer{Agents: 1, Stores: make(map[string]store)} // an exit alone
+		if list, ok := g.o.Agents.(AgentLister); ok {
+			a.Agents = len(askFor(g, r, "agent selector", list.Agents))
 		}
 		if g.o.Sites != nil {
 			ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
@@ -73,8 +72,7 @@ func (g *Gateway) Ready() http.Handler {
 			a.Stores["sites"] = store{err == nil}
 		}
 		if bus, ok := g.o.Bus.(ConnectedBus); ok {
-			a.NATS = new(store)
-			g.o.recovered("ConnectedBus.Connected", func() { a.NATS.OK = bus.Connected() })
+			a.NATS = &store{askFor(g, r, "bus", bus.Connected)}
 		}
 		required, err := readyRequires(r)
 		if err != nil {

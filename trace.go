@@ -343,14 +343,25 @@ func (t *Trace) recovering(o *Options) *Trace {
 
 // recoveringAddr returns Options.ClientAddr with a recovery: the client is then the peer
 // of the connection, as without a function.
-func recoveringAddr(o *Options) func(*http.Request) netip.Addr {
-	log, f := Options{Logger: o.Logger}, o.ClientAddr
-	return func(r *http.Request) (addr netip.Addr) {
-		if !log.recovered("ClientAddr", func() { addr = f(r) }) {
+func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Request) netip.Addr {
+	return func(r *http.Request) netip.Addr {
+		addr, err := hostCall(func() (netip.Addr, error) { return f(r), nil })
+		if err != nil {
 			addr = TrustedProxies()(r)
+			g.o.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
 		}
 		return addr
 	}
+}
+
+// askFor calls a part of the host for a request whose client may have no valid key. A
+// panic is a line in the log, where not too many came from there, and the zero value.
+func askFor[T any](g *Gateway, r *http.Request, part string, call func() T) T {
+	v, err := hostCall(func() (T, error) { return call(), nil })
+	if err != nil {
+		g.o.warnInternal(r.Context(), g.provoked(g.o.ClientAddr(r), fault.FromHost(part, err)))
+	}
+	return v
 }
 
 // recovered calls a part of the host program that returns no error. Its panic is a line in

@@ -3,11 +3,13 @@ package farwire_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -312,6 +314,67 @@ func TestSiteChanged_Burst_CrawlsAtOnceAndOnceMore(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		if n := len(c.sites.committed()); n != 3 {
 			c.t.Errorf("a burst made %d crawls", n-2)
+		}
+	})
+}
+
+// Beyond the look-ups that wrong secrets may cause nobody knows whether one is wrong: it
+// counts as no wrong credential.
+func TestSiteChanged_SecretNotLookedUp_DoesNotCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := &memorySites{}
+		const docs = "https://docs.example.com/"
+		if _, err := sites.Enroll(t.Context(), farwire.Site{Subject: "bob", BaseURL: docs, WebhookSecret: "secret-of-bob"}, -1, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		gw, err := farwire.New(farwire.Options{Sites: sites, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := gw.SiteChanged()
+		call := func(secret string, statuses ...int) {
+			t.Helper()
+			if r := hook(h, "POST", hookBody(docs, secret)); !slices.Contains(statuses, r.StatusCode) {
+				t.Fatalf("%s: %s, want %v", secret, r.Status, statuses)
+			}
+		}
+		call("guess", 401) // the minute that is counted begins
+		time.Sleep(time.Minute - 50*time.Millisecond)
+		for range 50 {
+			call("guess", 401, 429)
+		}
+		time.Sleep(60 * time.Millisecond) // another minute, and no look-up is left
+		for range 20 {
+			call("secret-of-bob", 429)
+		}
+		r := httptest.NewRequest("GET", "/usage", nil) // of the same address
+		r.Header.Set("X-API-Key", "wrong")
+		rec := httptest.NewRecorder()
+		if gw.Usage().ServeHTTP(rec, r); rec.Code != 403 {
+			t.Errorf("the first wrong key of the minute: %d %s", rec.Code, rec.Body)
+		}
+		time.Sleep(time.Second)
+		call("secret-of-bob", 202)
+	})
+}
+
+// While the store fails, what strangers send is a few short lines in the log.
+func TestSiteChanged_StoreFails_LogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := &memorySites{}
+		sites.setUnavailable(errors.New("unavailable: " + strings.Repeat("a host of the store ", 1000)))
+		var log bytes.Buffer
+		gw, err := farwire.New(farwire.Options{Sites: sites, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if r := hook(gw.SiteChanged(), "POST", hookBody("https://docs.example.com/", "guess")); r.StatusCode != 500 {
+				t.Fatal(r.Status)
+			}
+		}
+		if n := strings.Count(log.String(), "site store: unavailable"); n != 10 || log.Len() > 20_000 {
+			t.Errorf("%d lines, %d bytes", n, log.Len())
 		}
 	})
 }
