@@ -4,6 +4,7 @@ package robots
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"hash/maphash"
 	"maps"
 	"net/url"
@@ -15,8 +16,19 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// The groups that name us count together, else those for everyone; of the rules that match a path the longest one decides, and Allow
-// wins a tie. Crawl-delay and Sitemap are not in the standard but in the files.
+// The groups that name us count together, else those for everyone; of the rules that
+// match a path the longest one decides, and Allow wins a tie. Crawl-delay and Sitemap
+// are not in the standard but in the files. Such a record ends no run of user-agent
+// lines (section 2.2.4). A Crawl-delay with a blank line behind it does: many files
+// have groups that say nothing else, and would forbid everyone what the next group
+// forbids one crawler. Within a run a delay holds for the whole group, except for a
+// crawler that has one of its own behind its name:
+//
+//	User-agent: *            User-agent: FooBot
+//	Crawl-delay: 10          Crawl-delay: 10
+//	                         User-agent: BarBot
+//	User-agent: BadBot       Disallow: /x        for both
+//	Disallow: /              for BadBot alone
 
 // MaxBytes of a robots.txt are read.
 const MaxBytes = 500 << 10 // section 2.5: at least this much must be read
@@ -50,14 +62,19 @@ func Parse(body []byte, agent string) *Rules {
 	r := &Rules{}
 	var own, all []rule
 	var ownDelay, allDelay time.Duration
-	var forUs, forAll, named bool // what the group being read is for; named: somebody names us
+	var delay, ownAbove, allAbove time.Duration // of the group being read; what it was where we, and everyone, were named
+	var forUs, forAll, named bool               // what the group being read is for; named: somebody names us
 	var ownSignals, allSignals []string
 	inGroup := false
-	inAgents := false // the last line was a user-agent line
+	inAgents := false // a further user-agent line belongs to this group
+	delayed := false  // behind its last user-agent line is a Crawl-delay
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	lines.Buffer(nil, MaxBytes+1)
 	lines.Split(splitLines)
 	for lines.Scan() {
+		if strings.TrimSpace(lines.Text()) == "" && delayed {
+			inAgents = false
+		}
 		line, _, _ := strings.Cut(lines.Text(), "#")
 		key, value, ok := strings.Cut(line, ":")
 		if !ok {
@@ -67,13 +84,13 @@ func Parse(body []byte, agent string) *Rules {
 		switch key {
 		case "user-agent", "useragent", "user agent":
 			if !inAgents {
-				forUs, forAll = false, false
+				forUs, forAll, delay = false, false, 0
 			}
-			inAgents, inGroup = true, true
+			inAgents, inGroup, delayed = true, true, false
 			if value == "*" || strings.HasPrefix(value, "* ") {
-				forAll = true
+				forAll, allAbove = true, max(allAbove, delay)
 			} else if t := ProductToken(value); t != "" && t == token {
-				forUs, named = true, true
+				forUs, named, ownAbove = true, true, max(ownAbove, delay)
 			}
 		case "allow", "disallow":
 			inAgents = false
@@ -87,9 +104,11 @@ func Parse(body []byte, agent string) *Rules {
 			if forAll {
 				all = append(all, ru)
 			}
-		case "crawl-delay": // no record of the standard, so it ends no run of user-agent lines (section 2.2.4)
+		case "crawl-delay":
+			delayed = true
 			if f, err := strconv.ParseFloat(strings.TrimRight(value, " second"), 64); err == nil && f > 0 && f < 1e6 {
 				d := time.Duration(f * float64(time.Second))
+				delay = max(delay, d)
 				if forUs {
 					ownDelay = max(ownDelay, d)
 				}
@@ -110,10 +129,10 @@ func Parse(body []byte, agent string) *Rules {
 		}
 	}
 	if named {
-		r.Delay, r.Signals = ownDelay, append(ownSignals, allSignals...)
+		r.Delay, r.Signals = cmp.Or(ownDelay, ownAbove), append(ownSignals, allSignals...)
 		r.index(own)
 	} else {
-		r.Delay, r.Signals = allDelay, allSignals
+		r.Delay, r.Signals = cmp.Or(allDelay, allAbove), allSignals
 		r.index(all)
 	}
 	return r
@@ -256,6 +275,13 @@ func ProductToken(agent string) string {
 // splitLines ends lines at CR, LF or both.
 func splitLines(data []byte, atEOF bool) (int, []byte, error) {
 	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
+		switch {
+		case data[i] == '\n':
+		case i+1 < len(data) && data[i+1] == '\n':
+			return i + 2, data[:i], nil
+		case i+1 == len(data) && !atEOF:
+			return 0, nil, nil // an LF may follow
+		}
 		return i + 1, data[:i], nil
 	}
 	if atEOF && len(data) > 0 {

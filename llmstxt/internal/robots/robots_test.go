@@ -18,6 +18,7 @@ func TestRobots_EachRule_AllowsOrForbids(t *testing.T) {
 		agent string
 		yes   []string
 		no    []string
+		delay time.Duration
 	}{
 		"empty file":             {file: "", yes: []string{"/", "/x"}},
 		"nothing understood":     {file: "foo: FooBot\nbar: /\n", yes: []string{"/x"}},
@@ -38,9 +39,24 @@ func TestRobots_EachRule_AllowsOrForbids(t *testing.T) {
 		"token is a prefix":      {file: "user-agent: Foo\ndisallow: /\n", yes: []string{"/x"}},
 		"version in the file":    {file: "user-agent: FooBot/2.1\ndisallow: /\n", no: []string{"/x"}},
 		"unknown between agents": {file: "user-agent: FooBot\nnoindex: /y\nuser-agent: Other\ndisallow: /x\n", no: []string{"/x"}},
-		"delay between agents":   {file: "user-agent: FooBot\ncrawl-delay: 5\nuser-agent: *\ndisallow: /x\n", no: []string{"/x"}},
+		"delay between agents":   {file: "user-agent: FooBot\ncrawl-delay: 5\nuser-agent: *\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay for all between":  {file: "user-agent: *\ncrawl-delay: 5\nuser-agent: Other\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay above our name":   {file: "user-agent: Other\ncrawl-delay: 5\nuser-agent: FooBot\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay above everyone":   {file: "user-agent: Other\r\ncrawl-delay: 5\r\nuser-agent: *\r\ndisallow: /x\r\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay above and below":  {file: "user-agent: Other\ncrawl-delay: 5\nuser-agent: FooBot\ncrawl-delay: 2\ndisallow: /x\n", no: []string{"/x"}, delay: 2 * time.Second},
+		"delay of another group": {file: "user-agent: Other\ncrawl-delay: 5\ndisallow: /y\nuser-agent: FooBot\ndisallow: /x\n", yes: []string{"/y"}, no: []string{"/x"}},
+		"delay and a blank line": {file: "user-agent: *\ncrawl-delay: 10\n\nuser-agent: BadBot\ndisallow: /\n", yes: []string{"/x"}, delay: 10 * time.Second},
+		"delay alone, then ours": {file: "user-agent: *\ncrawl-delay: 10\n \t\nuser-agent: FooBot\ndisallow: /x\n", yes: []string{"/y"}, no: []string{"/x"}},
+		"delay, CR, blank":       {file: "user-agent: *\rcrawl-delay: 10\r\ruser-agent: BadBot\rdisallow: /\r", yes: []string{"/x"}, delay: 10 * time.Second},
+		"delay, CRLF, blank":     {file: "user-agent: *\r\ncrawl-delay: 10\r\n\r\nuser-agent: BadBot\r\ndisallow: /\r\n", yes: []string{"/x"}, delay: 10 * time.Second},
+		"delay, CR, no blank":    {file: "user-agent: FooBot\rcrawl-delay: 5\ruser-agent: Other\rdisallow: /x", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay, CRLF, no blank":  {file: "user-agent: FooBot\r\ncrawl-delay: 5\r\nuser-agent: Other\r\ndisallow: /x\r\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay, comment":         {file: "user-agent: FooBot\ncrawl-delay: 5\n# and\nuser-agent: Other\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"delay, comment, blank":  {file: "user-agent: *\ncrawl-delay: 5 # s\n# bad ones\n\n# more\nuser-agent: BadBot\ndisallow: /\n", yes: []string{"/x"}, delay: 5 * time.Second},
+		"delay, blank, rules":    {file: "user-agent: *\ncrawl-delay: 5\n\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
+		"blank between agents":   {file: "user-agent: Other\ncrawl-delay: 5\nuser-agent: FooBot\n\nuser-agent: Third\ndisallow: /x\n", no: []string{"/x"}, delay: 5 * time.Second},
 		"blank line in a group":  {file: "user-agent: FooBot\n\n\ndisallow: /x\n", no: []string{"/x"}},
-		"crawl-delay is no end":  {file: "user-agent: FooBot\ncrawl-delay: 3\ndisallow: /x\n", no: []string{"/x"}},
+		"crawl-delay is no end":  {file: "user-agent: FooBot\ncrawl-delay: 3\ndisallow: /x\n", no: []string{"/x"}, delay: 3 * time.Second},
 		"longest match":          {file: "user-agent: FooBot\ndisallow: /x/page.html\nallow: /x/\n", yes: []string{"/x/", "/x/page.htm"}, no: []string{"/x/page.html"}},
 		"allow wins a tie":       {file: "user-agent: FooBot\ndisallow: /x\nallow: /x\n", yes: []string{"/x"}},
 		"order is nothing":       {file: "user-agent: FooBot\nallow: /p\ndisallow: /\n", yes: []string{"/page"}, no: []string{"/x"}},
@@ -69,6 +85,9 @@ func TestRobots_EachRule_AllowsOrForbids(t *testing.T) {
 				agent = "FooBot/2.1 (+https://foo.test)"
 			}
 			r := robots.Parse([]byte(tt.file), agent)
+			if r.Delay != tt.delay {
+				t.Errorf("delay %v, want %v", r.Delay, tt.delay)
+			}
 			for want, paths := range map[bool][]string{true: tt.yes, false: tt.no} {
 				for _, p := range paths {
 					u, err := url.Parse("http://foo.test" + p)
