@@ -59,8 +59,10 @@ var entity = regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a
 // pair reports whether s has c more than once: what only one begins is no markup.
 func pair(s string, c byte) bool { return strings.IndexByte(s, c) != strings.LastIndexByte(s, c) }
 
-// EscapeTitle writes a title so that Markdown shows exactly it. Only what would
-// be read as markup gets a backslash: snake_case and 2 * 3 stay as they are.
+// EscapeTitle writes a title so that Markdown shows exactly it, in a heading and as the
+// words of a link. Only what would be read as markup gets a backslash: snake_case and
+// 2 * 3 stay as they are. A backtick always does, because one behind the link could end
+// its code, and code binds before links; emphasis within a link ends there.
 func EscapeTitle(s string) string {
 	s = Collapse(s)
 	var b strings.Builder
@@ -77,10 +79,8 @@ func EscapeTitle(s string) string {
 		switch c {
 		case '\\':
 			esc = isPunct(next) || next == ' ' && i+1 == len(s)
-		case '[', ']':
+		case '[', ']', '`':
 			esc = true
-		case '`':
-			esc = pair(s, c)
 		case '*', '~':
 			esc = (prev != ' ' || next != ' ') && pair(s, c)
 		case '_':
