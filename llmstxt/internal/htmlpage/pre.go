@@ -25,10 +25,10 @@ import (
 func (w *walker) preText(n *html.Node) {
 	w.flush()
 	var lines []string
-	size, code, said, begin := 0, 0, 0, len(w.blocks)
+	size, code, said, begin, before := 0, 0, 0, len(w.blocks), w.size
 	defer func() {
 		if code > said { // a program, in which a few lines have no signs
-			w.blocks = w.blocks[:begin]
+			w.blocks, w.size = w.blocks[:begin], before
 			w.omit()
 		}
 	}()

@@ -39,3 +39,19 @@ func TestBlocks_LongPage_AreBounded(t *testing.T) {
 		t.Errorf("%d blocks are kept", n)
 	}
 }
+
+// Lines of a listing that have no signs are left out with it, and take no room.
+func TestBlocks_LongListing_LeavesRoomForProse(t *testing.T) {
+	listing := strings.Repeat(strings.Repeat("return and pour the tea into a cup\n", 30)+"\n"+strings.Repeat("if (pot == NULL) { fill(&pot, cups[0]); }\n", 30)+"\n", 40)
+	const prose = "The kettle boils water and then says so."
+	blocks, _ := readBlocks([]byte("<pre>"+strings.ReplaceAll(listing, "&", "&amp;")+"</pre><pre>"+prose+"</pre>"), "")
+	var kept []string
+	for _, b := range blocks {
+		if b.Kind != Omitted {
+			kept = append(kept, b.Text)
+		}
+	}
+	if len(kept) != 1 || kept[0] != prose {
+		t.Errorf("%.200q is kept of %d blocks", kept, len(blocks))
+	}
+}
