@@ -69,7 +69,7 @@ func TestExcerpt_NamesAndLicenceOfAManual_AreNoSummary(t *testing.T) {
 	for _, said := range []string{
 		"Revision 9.8 by F. Costa, D. Gibbs, M. Melrose, A. Schloss, B. Spitz and M. Sweet.", "by Eric T. Raydon and Zeyd N. Halm updates since release 1.9.9e by Thomas Dick",
 		"Permission is granted to make and distribute verbatim copies of this manual.", "Permission is granted to reproduce this manual for any purpose.",
-		"Copyright 1998-2021 by Bill Spitz and others who have helped.",
+		"Copyright 1998-2021 by Bill Spitz and others who have helped.", "Jane Doe, John Roe, Max Poe, Ann Lee and Ludwig van Beethoven.",
 	} {
 		for _, behind := range []string{"<p>" + gadget + "</p>", ""} {
 			p := one(t, "<title>Kettle Manual</title><main><h1>Kettle Manual</h1><p>"+said+"</p>"+behind+"<ul><li><a href=a.html>Filling the kettle</a><li><a href=b.html>Pouring</a></ul></main>", llmstxt.Options{})
@@ -79,10 +79,26 @@ func TestExcerpt_NamesAndLicenceOfAManual_AreNoSummary(t *testing.T) {
 		}
 	}
 	for _, said := range []string{
+		"Ada Lovelace, Charles Babbage and George Boole met Alan Turing.", "Ada Lovelace and Charles Babbage wrote the first program.",
+		"Kettle Pro, Kettle Air and Kettle Max run Windows, Linux, Android and Haiku.",
 		"By default, the kettle reads the file kettle.conf and then the one in your folder:", "Kettle Pro supports Windows, Linux, Android and many other systems of today.",
 	} {
 		if p := one(t, "<title>Kettle</title><main><h1>Kettle</h1><p>"+said+"</p><ul><li>one<li>two</ul></main>", llmstxt.Options{}); !strings.HasPrefix(p.Excerpt, said[:len(said)-1]) {
 			t.Errorf("%q, want %q", p.Excerpt, said)
+		}
+	}
+}
+
+// Dates say nothing of a page without prose; names with a number do.
+func TestNote_HeadingsWithNumbers_AreNamesOrDates(t *testing.T) {
+	for heading, want := range map[string]bool{
+		"RFC 9110": true, "HTTP 404": true, "C++17": true, "v2": true, "S3": true, "Day 10": true, "UTF-16": true, "ISO 8601-1": true, "3.40.1": true, "CVE-2024-12345": true,
+		"17": false, "[12]": false, "2024-03-17": false, "2024/03": false, "17.3.2024": false, "Fri 2024-03-17": false, "17 March 2024": false, "Mar 17, 2024": false,
+		"17. Mai 2024": false, "2024年3月17日": false, "17 марта 2024": false,
+	} {
+		p := one(t, "<title>Tea</title><main><h1>Tea</h1><h2>"+heading+"</h2></main>", llmstxt.Options{})
+		if got := strings.Contains(p.Note, heading); got != want || !want && p.Note != "Tea." {
+			t.Errorf("%s: note %q", heading, p.Note)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -82,8 +83,25 @@ func (d *describer) outline(p *Page, limit int) string {
 	return plain.Cut(asSentence(text), limit)
 }
 
-// dated reports a date, and the number of a note: for the most part digits, and no
-// version such as "3.40.1".
+// numericDate is a day in numbers, or a month with a year of four digits.
+var numericDate = regexp.MustCompile(`\b([0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{2}|[12][0-9]{3})|[12][0-9]{3}[-/.]([0-9]{2}|[0-9]{1,2}[-/.][0-9]{1,2})|[0-9]{1,2}[-/.][12][0-9]{3})\b`)
+
+// months are the names of months, in full and as they are shortened, and the characters
+// behind their numbers.
+var months = plain.Set(`january february march april may june july august september october november december
+	jan feb mar apr jun jul aug sep sept oct nov dec januar februar märz mai juni juli oktober dezember okt dez
+	janvier février mars avril juin juillet août septembre octobre novembre décembre janv févr avr juil déc
+	enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+	janeiro fevereiro março maio junho julho setembro outubro novembro dezembro
+	gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre
+	januari februari maart mei augustus augusti maj marts desember
+	stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
+	января февраля марта апреля мая июня июля августа сентября октября ноября декабря
+	年 月 日 년 월 일`)
+
+// dated reports a date, and the number of a note: digits alone, or for the most part
+// digits, with the name of a month or as a date is written in numbers. A version such as
+// "3.40.1" is none, and neither is "RFC 9110".
 func dated(s string) bool {
 	digits, letters, run, year := 0, 0, 0, false
 	for _, r := range s {
@@ -96,7 +114,12 @@ func dated(s string) bool {
 			letters++
 		}
 	}
-	return digits > 0 && digits*2 > letters && (year || !strings.Contains(s, "."))
+	if digits*2 <= letters || !year && strings.Contains(s, ".") {
+		return false
+	}
+	isMonth := func(word string) bool { return months[strings.ToLower(word)] }
+	return letters == 0 || numericDate.MatchString(s) ||
+		slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }), isMonth)
 }
 
 // tagline is what the title of a base page has behind or before the site's name.

@@ -43,9 +43,10 @@ func lowerCase(s string) bool {
 }
 
 // names reports a list of names, as of those who wrote a book, or a date: most of its
-// words have a capital letter, or none at all. "Revision 9.8 by J. Doe and E. Roe."
+// words are numbers or begin with a capital letter. "Revision 9.8 by J. Doe and E. Roe."
+// A whole sentence with a verb is none: "Ada Doe, Eve Roe and Max Poe wrote Tea Pots."
 func names(s string) bool {
-	words, capital := 0, 0
+	words, capital, says := 0, 0, false
 	for w := range strings.FieldsSeq(s) {
 		words++
 		first, n := utf8.DecodeRuneInString(w)
@@ -53,13 +54,19 @@ func names(s string) bool {
 		if unicode.IsDigit(first) || unicode.IsUpper(first) && !unicode.IsUpper(second) {
 			capital++
 		}
+		says = says || unicode.IsLower(first) && w == strings.ToLower(w) && !between[strings.Trim(w, ".,;:()")]
 	}
 	if by, who, _ := strings.Cut(s, " "); strings.EqualFold(by, "by") && !plain.IsComplete(s) && !leads(s) {
 		who, _, _ = strings.Cut(who, " ")
 		return who != "" && !lowerCase(who) && capital*2 >= words
 	}
-	return words >= 6 && capital*4 >= words*3
+	return words >= 6 && capital*4 >= words*3 && !(says && plain.IsComplete(s))
 }
+
+// between are the words in small letters that stand between names, or in them.
+var between = plain.Set(`a an the and or of by with from for to in on at as et al und von vom der die das den dem zu mit für
+	y e i o de del la las los el le les du des da das do dos di della van het een en ter ten og och av af bin ibn
+	oder ou con par por avec em um и с от edited translated revised updated version edition ed eds rev vol no pp p copyright`)
 
 // wordy reports a text that is mostly letters.
 func wordy(s string) bool {
