@@ -105,16 +105,21 @@ func confine(lines []string, scope string, had []cookie, https bool) []string {
 		if c.size() > maxCookieBytes {
 			continue
 		}
-		text, gone := c.name+"="+c.value, false
+		text, gone, aged := c.name+"="+c.value, false, false
 		for a := range strings.SplitSeq(rest, ";") {
 			k, v, _ := strings.Cut(strings.TrimSpace(a), "=")
 			switch strings.ToLower(strings.TrimSpace(k)) {
 			case "expires":
 				text += "; Expires=" + strings.TrimSpace(v)
-				gone = gone || expired(v)
+				if t, err := http.ParseTime(strings.TrimSpace(v)); err == nil && !aged {
+					gone = !t.After(time.Now())
+				}
 			case "max-age":
-				text += "; Max-Age=" + strings.TrimSpace(v)
-				gone = gone || strings.HasPrefix(strings.TrimSpace(v), "-") || strings.Trim(v, " 0") == ""
+				v = strings.TrimSpace(v)
+				text += "; Max-Age=" + v
+				if isMaxAge(v) { // it counts more than any Expires (RFC 6265, section 5.3)
+					gone, aged = v[0] == '-' || strings.Trim(v, "0") == "", true
+				}
 			}
 		}
 		out = append(out, text+attributes)
@@ -166,7 +171,8 @@ func surplus(kept []cookie, scope string) (gone []string) {
 	return gone
 }
 
-func expired(date string) bool {
-	t, err := http.ParseTime(strings.TrimSpace(date))
-	return err == nil && !t.After(time.Now())
+// isMaxAge reports a number of seconds that browsers take (RFC 6265, section 5.2.2).
+func isMaxAge(v string) bool {
+	digits := strings.TrimPrefix(v, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }

@@ -163,6 +163,11 @@ func TestCookies_DeletedByTheTarget_MakeRoom(t *testing.T) {
 		"Expires=" + time.Now().UTC().Add(-time.Hour).Format(http.TimeFormat): 0,
 		"Expires=" + time.Now().UTC().Add(time.Hour).Format(http.TimeFormat):  1,
 		"Expires=never": 1, "Path=/": 1,
+		"Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60": 1, "max-age=060; expires=Thu, 01 Jan 1970 00:00:00 GMT": 1,
+		"Max-Age=0; Expires=" + time.Now().UTC().Add(time.Hour).Format(http.TimeFormat):       0,
+		"Expires=" + time.Now().UTC().Add(time.Hour).Format(http.TimeFormat) + "; Max-Age=-1": 0,
+		"Max-Age=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT":                                    0, "Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=": 0,
+		"Expires=Thu, 01 Jan 1970 00:00:00 GMT; Expires=never": 0, "Max-Age=": 1, "Max-Age=-": 1, "Max-Age=0x": 1, "Max-Age=60; Max-Age=00": 0, "Max-Age=0; Max-Age=60": 1,
 	} {
 		h := header("Set-Cookie: c7=; "+attributes, "Set-Cookie: new=1")
 		r.Incoming(h, pathform.Answer{Caller: "alice", Request: header("Cookie: " + strings.Join(had, "; ")), HTTPS: true})
