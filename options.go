@@ -89,9 +89,9 @@ type Options struct {
 	// the host's own.
 	Origins []string
 
-	// StripHeaders names further request headers that the path form leaves out,
-	// besides those that proxies in front of a gateway add; "*" at the end of one
-	// stands for any end. Nil: none.
+	// StripHeaders names further request headers that the path form, and the answer
+	// to a TRACE that goes no further, leave out, besides those that proxies in
+	// front of a gateway add; "*" at the end of one stands for any end. Nil: none.
 	StripHeaders []string
 
 	// RootCAs verifies TLS targets and brokers. Nil: the system's roots.

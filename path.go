@@ -156,6 +156,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	if to.Absolute && forward.IsLast(r.Method, header) {
 		f.status, f.whole = http.StatusOK, true
 		w.Header().Set("X-Farwire-From", "gateway")
+		pathform.Strip(header, g.o.StripHeaders)
 		forward.AnswerAsLast(w, r, header)
 		return
 	}

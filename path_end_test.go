@@ -202,7 +202,14 @@ func TestForwardProxy_OptionsAndTrace_GoAsFarAsTheySay(t *testing.T) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Theirs: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		}
 	})
-	w := newProxyWorld(t, http.NotFoundHandler())
+	w := newProxyWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.StripHeaders = []string{"X-Corp-*"} })
+	secrets := ""
+	for _, name := range []string{
+		"Authorization", "Cookie", "X-API-Key", "X-Forwarded-For", "Forwarded", "Cf-Access-Jwt-Assertion", "X-Goog-IAP-JWT-Assertion",
+		"X-Amzn-Oidc-Data", "X-Auth-Request-Access-Token", "Tailscale-User-Login", "x-corp-user",
+	} {
+		secrets += name + ": secret\r\n"
+	}
 	for _, c := range []struct{ method, path, hops, want, left string }{
 		{"OPTIONS", "", "", "OPTIONS * HTTP/1.1", ""},
 		{"OPTIONS", "/", "", "OPTIONS / HTTP/1.1", ""},
@@ -215,7 +222,7 @@ func TestForwardProxy_OptionsAndTrace_GoAsFarAsTheySay(t *testing.T) {
 		{"OPTIONS", "", "0", "", ""},
 		{"TRACE", "/x", "0", "", ""},
 	} {
-		request := c.method + " http://" + target + c.path + " HTTP/1.1\r\nHost: " + target + "\r\nCookie: secret\r\nX-Mine: 1\r\n" +
+		request := c.method + " http://" + target + c.path + " HTTP/1.1\r\nHost: " + target + "\r\nX-Mine: 1\r\n" + secrets +
 			"Connection: close\r\nProxy-Authorization: " + proxyBasic("any", testKey) + "\r\n"
 		if c.hops != "" {
 			request += "Max-Forwards: " + c.hops + "\r\n"

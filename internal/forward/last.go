@@ -26,8 +26,9 @@ func IsLast(method string, header http.Header) bool {
 	return hops == 0
 }
 
-// AnswerAsLast answers such a request in place of its target: a TRACE with what came,
-// less what is secret (RFC 9110, section 9.3.8). It changes header.
+// AnswerAsLast answers such a request in place of its target: a TRACE with header, less
+// the credentials in it (RFC 9110, section 9.3.8). It changes header, from which the
+// caller has left out what proxies in front added.
 func AnswerAsLast(w http.ResponseWriter, r *http.Request, header http.Header) {
 	if r.Method == http.MethodOptions {
 		w.Header().Set("Content-Length", "0")

@@ -56,11 +56,7 @@ func (r *Request) Outgoing(h http.Header, caller string, strip []string) {
 	}
 	cookies := cookiesFor(h, r.CookieScope(caller), r.Options.Cookies)
 	basic := IsBrowser(h) && isBasic(h.Get("Authorization"))
-	for name := range h {
-		if matches(stripped, name) || matches(strip, name) {
-			delete(h, name)
-		}
-	}
+	Strip(h, strip)
 	delete(h, "Cookie")
 	if cookies != "" {
 		h.Set("Cookie", cookies)
@@ -73,6 +69,16 @@ func (r *Request) Outgoing(h http.Header, caller string, strip []string) {
 	}
 	if referer := h.Get("Referer"); referer != "" {
 		h.Set("Referer", r.referer(referer))
+	}
+}
+
+// Strip leaves out what proxies in front of the gateway add to a request, and the names
+// of strip, in lower case.
+func Strip(h http.Header, strip []string) {
+	for name := range h {
+		if matches(stripped, name) || matches(strip, name) {
+			delete(h, name)
+		}
 	}
 }
 
