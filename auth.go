@@ -293,8 +293,8 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 }
 
 // noteWrong counts wrong credentials and says so in the log, at most once a second
-// and address, with what else the log shall say. It returns what the caller is told: after ten in a minute that
-// there were too many.
+// and address, with what else the log shall say. It returns what the caller is told:
+// after ten in a minute that there were too many.
 func (g *Gateway) noteWrong(ctx context.Context, remote netip.Addr, err error, args ...any) error {
 	if v := g.wrong.Refused(ctx, g.o.Logger, remote, args...); v.TooMany {
 		q := Quota{Limit: attempts.PerMinute, RetryAfter: v.RetryAfter}

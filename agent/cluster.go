@@ -335,7 +335,7 @@ func (e *entry) hidden(own []string) bool {
 	return e.own == nil && len(e.remote) > 0 && slices.ContainsFunc(own, func(slug string) bool { return strings.EqualFold(slug, e.exit.Slug) })
 }
 
-// takesFar reports whether sessions may be opened over a link of another gateway.
+// takes reports whether sessions may be opened over a link of another gateway.
 func (l *remoteLink) takes(r Rules) bool {
 	return !l.Draining && !l.gateway.leaving && (l.ObeysRules || r.empty())
 }

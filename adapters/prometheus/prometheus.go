@@ -222,7 +222,7 @@ var (
 	written     = describe("crawl_file_bytes_total", "Bytes of the files that crawls have made.")
 	noAgent     = describe("no_agent_total", "Searches for an agent that found none that fits.")
 	answers     = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
-	unavailable = describe("limiter_unavailable", "1 while the service that the limiter shares does not answer, else 0.")
+	unavailable = describe("limiter_unavailable", "1 while the service with the limits that gateways share does not answer, else 0.")
 	joined      = describe("cluster_connected", "Whether NATS, by which gateways find each other's agents, is available.")
 	gateways    = describe("cluster_gateways", "Gateways of the cluster that are heard of, this one among them.")
 	said        = describe("cluster_messages_total", "Messages between gateways on NATS: published, received, or dropped because they were forged, old or there before.", "what")

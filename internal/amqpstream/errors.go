@@ -74,7 +74,7 @@ func brokersText(why amqpwire.Reason) string {
 	return text
 }
 
-// printable leaves out what has no sign of its own.
+// printable leaves out characters that are not printable.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -74,8 +74,9 @@ func (v Verdict) SetHeaders(h http.Header) {
 	h.Set("X-RateLimit-Remaining", "0")
 }
 
-// Refused notes wrong credentials in the Counter that ctx shares, else in c, and writes one line, at most once a second and
-// network, with the address that they came from and what else the log shall say.
+// Refused notes wrong credentials in the Counter that ctx shares, else in c, and writes
+// one line, at most once a second and network, with the address that they came from and
+// what else the log shall say.
 func (c *Counter) Refused(ctx context.Context, log *slog.Logger, remote netip.Addr, args ...any) Verdict {
 	if all, ok := ctx.Value(shared{}).(*Counter); ok {
 		c = all

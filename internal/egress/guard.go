@@ -62,11 +62,11 @@ func recovered(err *error) {
 }
 
 // Guard returns an exit that asks permit before each dial and, with the port that the
-// context has (rules.WithPort), before each look-up, so that redirects, pages of a crawl, a browser's requests and the
-// hop to a client's proxy pass them too. What permit says of addresses travels with
-// the dial and holds where the connection is made, for the address that it is made
-// to: a name that is looked up here could have another one there. The exit has to
-// obey the rules of a context (agent.Exit.Enforce).
+// context has (rules.WithPort), before each look-up, so that redirects, pages of a
+// crawl, a browser's requests and the hop to a client's proxy pass them too. What
+// permit says of addresses travels with the dial and holds where the connection is
+// made, for the address that it is made to: a name that is looked up here could have
+// another one there. The exit has to obey the rules of a context (agent.Exit.Enforce).
 func Guard(exit agent.Exit, permit func(ctx context.Context, host string, port uint16) (rules.Addresses, error)) agent.Exit {
 	dial, resolve := exit.DialContext, exit.Resolve
 	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
