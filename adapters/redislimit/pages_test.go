@@ -105,7 +105,7 @@ func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
 	s.Freeze()
 	// Whoever finds out that Redis is unavailable waits; with a client that has left
 	// this would take as long as the patience of the other tests.
-	hasty := open(t, s, redislimit.Options{Gateways: 2, Timeout: time.Second})
+	hasty := open(t, s, redislimit.Options{Gateways: 2, Timeout: 3 * time.Second})
 	local := takePages(t, hasty, p, 90)
 	if local.Granted != 50 {
 		t.Errorf("of a share of 50: %+v", local)

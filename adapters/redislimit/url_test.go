@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/farwire/farwire/adapters/redislimit"
 	"github.com/farwire/farwire/internal/harness"
@@ -95,7 +94,7 @@ func encrypted(t *testing.T, to string) string {
 			}
 			all.Go(func() {
 				defer near.Close()
-				far, err := net.DialTimeout("tcp", to, time.Second)
+				far, err := net.DialTimeout("tcp", to, patience)
 				if err != nil {
 					return
 				}

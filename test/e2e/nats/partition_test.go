@@ -3,6 +3,9 @@ package nats_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -161,6 +164,27 @@ func (w *world) answeredAlone(gateways []*harness.Gateway) (n int) {
 	return n
 }
 
+// accountsInRedis is of how many accounts Redis counts relays. One that has none left is
+// not in it.
+func (w *world) accountsInRedis() (n int) {
+	w.t.Helper()
+	conn, err := net.DialTimeout("tcp", w.redis.Addr, harness.Patience)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "KEYS farwire:{slots}:relay:*\r\n"); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := fmt.Fscanf(conn, "*%d", &n); err != nil {
+		w.t.Fatalf("Redis's answer: %v", err)
+	}
+	return n
+}
+
 // Of 40 sessions that come at once for 10 slots, to five gateways, 10 are let in; while
 // Redis stands still, or is killed, sessions notice nothing and each gateway has its
 // share.
@@ -190,6 +214,7 @@ func TestSlots_FiveGateways_AdmitExactlyTen(t *testing.T) {
 			var list struct{ Sessions []struct{ ID string } }
 			return w.call(http.MethodGet, gateways[0].HTTP("/sessions"), key, &list) == http.StatusOK && len(list.Sessions) == 0
 		})
+		w.eventually("Redis, which is told later, counts none", func() bool { return w.accountsInRedis() == 0 })
 	}
 	w.redis.Freeze()
 	for i, g := range gateways { // another caller, of whom nothing is counted yet

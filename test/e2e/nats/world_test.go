@@ -52,12 +52,7 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		defer c.CloseNow()
-		for {
-			kind, b, err := c.Read(r.Context())
-			if err != nil || c.Write(r.Context(), kind, b) != nil {
-				return
-			}
-		}
+		harness.Echo(r.Context(), c, r)
 	}))
 	t.Cleanup(echo.Close)
 	w.target = "ws" + strings.TrimPrefix(echo.URL, "http")
