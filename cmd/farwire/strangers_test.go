@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/harness"
+	"github.com/farwire/farwire/internal/opening"
 )
 
 // dialFrom connects to the gateway from an address of loopback.
@@ -25,7 +27,7 @@ func dialFrom(t *testing.T, from, to string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(30 * time.Second))
+	c.SetDeadline(time.Now().Add(2 * harness.Patience))
 	return c
 }
 
@@ -59,35 +61,12 @@ func TestServe_MaxConnsPerIP_ClosesThoseWithoutAKey(t *testing.T) {
 	t.Parallel()
 	g := startServe(t, "--max-conns-per-ip", "3", "--trusted-proxies", "127.0.7.1", "--socks-listen", "127.0.0.1:0")
 	socks := g.Await(g.Stderr, `listening for SOCKS5" addr=(\S+)`)[1]
-	const from = "127.0.0.5"
-	key := "X-API-Key: " + g.Key + "\r\n"
-
-	known := dialFrom(t, from, g.Addr)
-	if status := request(t, known, "/usage", key); status != http.StatusOK {
-		t.Fatalf("with a key: status %d", status)
-	}
-	silent, idle, greeted := dialFrom(t, from, g.Addr), dialFrom(t, from, g.Addr), dialFrom(t, from, socks)
-	if status := request(t, idle, "/healthz", ""); status != http.StatusOK { // silent is accepted before it
-		t.Fatalf("without a key: status %d", status)
-	}
-	io.WriteString(greeted, "\x05\x01\x02") // that of SOCKS counts as well
-	if _, err := io.ReadFull(greeted, make([]byte, 2)); err != nil {
-		t.Fatalf("over SOCKS: %v", err)
-	}
-	ended(t, func() net.Conn { dialFrom(t, from, g.Addr); return silent }())
-	// Which of the others is next depends on when the one became idle.
-	for end := time.Now().Add(harness.Patience); ; {
-		dialFrom(t, from, g.Addr)
-		idle.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			break
-		} else if time.Now().After(end) {
-			t.Fatal("an idle connection without a key stays")
+	// A connection that shows no key is also closed when its time is over. Only what was
+	// closed before proves the bound; a machine that is too busy for that tries again.
+	for try := 5; threeOf(t, g, socks, fmt.Sprint("127.0.0.", try)) >= opening.Timeout; try++ {
+		if try == 7 {
+			t.Fatal("connections without a key are closed when their time is over, and not for room")
 		}
-	}
-	ended(t, greeted)
-	if status := request(t, known, "/usage", key); status != http.StatusOK {
-		t.Errorf("with a key, later: status %d", status)
 	}
 	// A trusted proxy and loopback's own address have no bound.
 	for _, from := range []string{"127.0.7.1", "127.0.0.1"} {
@@ -101,6 +80,49 @@ func TestServe_MaxConnsPerIP_ClosesThoseWithoutAKey(t *testing.T) {
 			}
 		}
 	}
+}
+
+// threeOf opens a connection of each of three kinds that show no key, from an address that
+// may have three, and waits until those that come later have closed them. It returns the
+// time from the first one to the last one's end.
+func threeOf(t *testing.T, g *harness.Gateway, socks, from string) time.Duration {
+	t.Helper()
+	key := "X-API-Key: " + g.Key + "\r\n"
+	known := dialFrom(t, from, g.Addr)
+	if status := request(t, known, "/usage", key); status != http.StatusOK {
+		t.Fatalf("with a key: status %d", status)
+	}
+	begin := time.Now()
+	silent, idle := dialFrom(t, from, g.Addr), dialFrom(t, from, g.Addr)
+	if status := request(t, idle, "/healthz", ""); status != http.StatusOK { // silent is accepted before it
+		t.Fatalf("without a key: status %d", status)
+	}
+	greeted := dialFrom(t, from, socks)
+	io.WriteString(greeted, "\x05\x01\x02") // that of SOCKS counts as well
+	if _, err := io.ReadFull(greeted, make([]byte, 2)); err != nil {
+		t.Fatalf("over SOCKS: %v", err)
+	}
+	dialFrom(t, from, g.Addr)
+	ended(t, silent)
+	// Which of the others is next depends on when the one became idle.
+	for end := begin.Add(harness.Patience); ; {
+		dialFrom(t, from, g.Addr)
+		idle.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if n, err := idle.Read(make([]byte, 1)); n > 0 || err == nil {
+			t.Fatalf("an idle connection is sent something: %v", err)
+		} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("an idle connection without a key stays")
+		}
+	}
+	dialFrom(t, from, g.Addr)
+	ended(t, greeted)
+	took := time.Since(begin)
+	if status := request(t, known, "/usage", key); status != http.StatusOK {
+		t.Errorf("with a key, later: status %d", status)
+	}
+	return took
 }
 
 // Whoever floods from loopback, which has no bound of its own, takes at most half of
