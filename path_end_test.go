@@ -116,7 +116,7 @@ func TestPathForm_CutWithinTheAnswer_LogSaysByWhom(t *testing.T) {
 				t.Error("a drain without time ends everything in time")
 			}
 		}, `ended_by=gateway code=200 cause=`},
-		"idle timeout": {";idle_timeout=2", func(*farwire.Gateway, *farwire.KeySet) {},
+		"idle timeout": {";idle_timeout=6", func(*farwire.Gateway, *farwire.KeySet) {},
 			`ended_by=gateway code=`},
 	} {
 		t.Run(cause, func(t *testing.T) {

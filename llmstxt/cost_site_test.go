@@ -25,7 +25,7 @@ var hostileSites = map[string]func(i, n int) describe.Page{
 		return below(sitePage(i, ownWords(i, 3), "Words."), fmt.Sprint("/h", i, "/x"))
 	},
 	"paths of one branch": func(i, _ int) describe.Page {
-		return below(sitePage(i, fmt.Sprint("T ", i), "Words."), strings.Repeat("/a", i%200)+fmt.Sprint("/", i))
+		return below(sitePage(i, fmt.Sprint("T ", i), "Words."), strings.Repeat("/a", i%40)+fmt.Sprint("/", i))
 	},
 	"breadcrumbs": func(i, _ int) describe.Page {
 		p := sitePage(i, fmt.Sprint("T ", i), "Words.")

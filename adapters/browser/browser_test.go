@@ -204,9 +204,10 @@ func TestService_Fails_IsAskedOnce(t *testing.T) {
 		"accepts and dies": dies, "refuses": nil, "hangs": hangs, "babbles": babbles, "fails": fails,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			service := newService(t, talk)
 			var said strings.Builder
-			b := newBrowser(t, browser.Options{RemoteURL: service.url, Timeout: 500 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&said, nil))})
+			b := newBrowser(t, browser.Options{RemoteURL: service.url, Timeout: 3 * time.Second, Logger: slog.New(slog.NewTextHandler(&said, nil))})
 			for range 2 {
 				began := time.Now()
 				_, err := b.Render(context.Background(), farwire.RenderPage{URL: "https://site.test/", Exit: exit, Remote: true})

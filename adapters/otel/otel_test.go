@@ -20,6 +20,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/otel"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/internal/leak"
 )
 
@@ -69,7 +70,7 @@ farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.
 		spans.Reset()
 		talk(t, host, url)
 		var got tracetest.SpanStubs
-		for deadline := time.Now().Add(10 * time.Second); len(got) < 3 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(harness.Patience); len(got) < 3 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			got = spans.GetSpans()
 		}
 		var dial, session, parent tracetest.SpanStub
@@ -93,14 +94,14 @@ farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.
 			t.Errorf("%s: the session ended before its dial", url)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	must(t, gw.Shutdown(ctx))
 }
 
 func talk(t *testing.T, host *httptest.Server, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

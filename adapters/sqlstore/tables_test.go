@@ -370,7 +370,7 @@ func restored(t *testing.T, url string) {
 	if strings.HasPrefix(url, "postgres") {
 		clock = "extract(epoch FROM now()) * 1000000"
 	}
-	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // SQLite's is in whole seconds
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1100 * time.Millisecond))) // SQLite's is in whole seconds
 	execute(t, url, "UPDATE farwire_sites SET leased_until = NULL, token = "+clock)
 	if l := recrawled(t, s, "", nil); l.Token <= before {
 		t.Errorf("token %d, and %d may have been given before", l.Token, before)

@@ -234,7 +234,7 @@ func TestBroker_FreezesOrDies_StreamEnds(t *testing.T) {
 		}
 		s.ends()
 	}
-	if d := time.Since(begin); d > 2*3*time.Second {
+	if d := time.Since(begin); d > 30*time.Second { // by heartbeats, as the message says
 		t.Errorf("noticed after %v", d)
 	}
 	if err := own.Thaw(); err != nil {

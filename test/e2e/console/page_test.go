@@ -162,6 +162,13 @@ func evalIn[T any](p *page, world runtime.ExecutionContextID, expression string)
 	return v
 }
 
+// loadedAnew reports whether an expression has no value because the page that was asked
+// gave way to another.
+func loadedAnew(err error) bool {
+	return err != nil && slices.ContainsFunc([]string{"navigated", "context was destroyed", "Cannot find context", "Promise was collected"},
+		func(part string) bool { return strings.Contains(err.Error(), part) })
+}
+
 // await waits until an expression is true. A page that is loaded anew meanwhile is
 // asked again.
 func (p *page) await(condition string) {
@@ -177,7 +184,7 @@ func (p *page) await(condition string) {
 			})();
 		})`, max(1, time.Until(late).Milliseconds()), condition), chromedp.EvalAwaitPromise))
 		switch {
-		case err != nil && strings.Contains(err.Error(), "navigated") && time.Now().Before(late):
+		case loadedAnew(err) && time.Now().Before(late):
 		case err != nil:
 			p.fail(fmt.Errorf("%s: %w", condition, err))
 		case !ok:
@@ -209,7 +216,12 @@ func (p *page) click(css string) {
 		eval[any](p, fmt.Sprintf(`void (removeEventListener('click', window.sees, true), window.clicked = false,
 			addEventListener('click', window.sees = (e) => { window.clicked ||= Boolean(document.querySelector(%q)?.contains(e.target)); }, true))`, css))
 		p.do(chromedp.Click(chromedp.CSS(css)))
-		if eval[bool](p, `window.clicked !== false`) { // undefined where the page was loaded anew
+		// What it is undefined in was loaded anew, by the click.
+		came, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`window.clicked !== false`))
+		if err != nil && !loadedAnew(err) {
+			p.fail(err)
+		}
+		if came || err != nil {
 			return
 		}
 	}

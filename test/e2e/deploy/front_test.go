@@ -181,12 +181,7 @@ func echoTarget(t *testing.T) string {
 		}
 		defer conn.CloseNow()
 		conn.SetReadLimit(-1)
-		for {
-			kind, b, err := conn.Read(r.Context())
-			if err != nil || conn.Write(r.Context(), kind, b) != nil {
-				return
-			}
-		}
+		harness.Echo(r.Context(), conn, r)
 	}))
 	t.Cleanup(server.Close)
 	return "ws" + strings.TrimPrefix(server.URL, "http")

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -126,21 +124,14 @@ func await(t *testing.T, url string, all ...expectation) scrape {
 // echoServer is a WebSocket server on loopback.
 func echoServer(t *testing.T) string {
 	t.Helper()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := harness.QuietServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, nil)
 		if err != nil {
 			return
 		}
 		defer c.CloseNow()
-		for {
-			kind, message, err := c.Read(r.Context())
-			if err != nil || c.Write(r.Context(), kind, message) != nil {
-				return
-			}
-		}
+		harness.Echo(r.Context(), c, r)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.Start()
 	t.Cleanup(server.Close)
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
