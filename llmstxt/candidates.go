@@ -132,7 +132,7 @@ func (c *crawler) isWanted(version string) bool {
 func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 	switch {
 	case len(key) > weburl.MaxLength:
-		return &skipError{Reason: SkipURL, Detail: fmt.Sprintf("the address is longer than %d bytes", weburl.MaxLength)}
+		return longAddress
 	case weburl.Repeats(u.EscapedPath()):
 		return &skipError{Reason: SkipURL, Detail: "the address repeats its own path"}
 	case depth > c.MaxDepth:

@@ -159,7 +159,7 @@ type crawler struct {
 	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
 	scope     weburl.Scope         //
 	baseLang  string               // of the base page
-	cookies   http.CookieJar       // that came with the base page; nil: none
+	cookies   *jar                 // that came with the base page; nil: none
 	settled   map[string]time.Time // what the site maps list
 	complete  bool                 // and that is all they list
 	spared    map[string]*Page     // by URL, not to be asked for

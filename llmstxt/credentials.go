@@ -93,22 +93,76 @@ func addCookie(h http.Header, name, value string) {
 // jars are the cookies that a site has set: while the base page was fetched, and
 // with the redirects of one page. Those of other pages are not kept, because
 // which of them came first is a matter of chance.
-type jars []http.CookieJar
+type jars []*jar
+
+// A jar holds cookies that one page has set. Only who fetches that page changes it.
+type jar struct {
+	http.CookieJar
+	sizes map[string]int // bytes, by what tells cookies apart
+	size  int            // their sum
+}
+
+// What is taken of a site's cookies. Browsers ignore larger ones, RFC 6265bis, section
+// 5.7; the line of one may have that many bytes and its attributes.
+const (
+	maxCookie       = 4 << 10 // bytes of its name and value
+	maxCookieLine   = maxCookie + 1<<10
+	maxCookies      = 100 // of a jar
+	maxCookieBytes  = 64 << 10
+	maxCookieHeader = 16 << 10 // bytes of a request, beside those of the caller's
+)
 
 // keep puts an answer's cookies into the last one.
 func (j *jars) keep(u *url.URL, resp *http.Response) {
-	set := resp.Cookies()
-	if len(set) == 0 || len(set) > 100 {
+	var lines []string
+	for _, line := range resp.Header.Values("Set-Cookie") {
+		if len(line) <= maxCookieLine && len(lines) < maxCookies {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
 		return
 	}
 	if len(*j) == 0 || (*j)[len(*j)-1] == nil {
-		jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
+		in, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 		if err != nil {
 			return // it never is
 		}
-		*j = append((*j)[:max(0, len(*j)-1)], jar)
+		*j = append((*j)[:max(0, len(*j)-1)], &jar{CookieJar: in, sizes: map[string]int{}})
 	}
-	(*j)[len(*j)-1].SetCookies(u, set)
+	last := (*j)[len(*j)-1]
+	set := (&http.Response{Header: http.Header{"Set-Cookie": lines}}).Cookies()
+	last.SetCookies(u, slices.DeleteFunc(set, func(c *http.Cookie) bool { return !last.takes(u, c) }))
+}
+
+// takes counts a cookie in, in place of an earlier one of its name, and reports whether
+// there is room for it.
+func (j *jar) takes(u *url.URL, c *http.Cookie) bool {
+	if len(c.Name)+len(c.Value) > maxCookie {
+		return false
+	}
+	path := c.Path
+	if !strings.HasPrefix(path, "/") {
+		path = u.Path // or a part of it
+	}
+	key := c.Name + ";" + u.Host + ";" + c.Domain + ";" + path
+	size := 300 + len(c.Raw) + 2*len(key)
+	before, replaces := j.sizes[key]
+	if !replaces && len(j.sizes) >= maxCookies || j.size+size-before > maxCookieBytes {
+		return false
+	}
+	j.size += size - before
+	j.sizes[key] = size
+	return true
+}
+
+// size is about how many bytes the last one takes: the others are those of the base page,
+// or of the page whose twin this is.
+func (j jars) size() int {
+	if len(j) == 0 || j[len(j)-1] == nil {
+		return 0
+	}
+	return j[len(j)-1].size
 }
 
 // set adds the cookies for a request; the later jar wins, the caller's do first.
@@ -117,15 +171,25 @@ func (j jars) set(req *http.Request) {
 	for _, c := range req.Cookies() {
 		have[c.Name] = true
 	}
-	for _, jar := range slices.Backward(j) {
-		if jar == nil {
+	var all []string
+	if given := req.Header.Get("Cookie"); given != "" {
+		all = append(all, given)
+	}
+	left := maxCookieHeader
+	for _, of := range slices.Backward(j) {
+		if of == nil {
 			continue
 		}
-		for _, c := range jar.Cookies(req.URL) {
-			if !have[c.Name] {
+		for _, c := range of.Cookies(req.URL) {
+			text := c.String()
+			if size := len("; ") + len(text); text != "" && !have[c.Name] && size <= left {
+				left -= size
 				have[c.Name] = true
-				req.AddCookie(c)
+				all = append(all, text)
 			}
 		}
+	}
+	if len(all) > 0 {
+		req.Header.Set("Cookie", strings.Join(all, "; "))
 	}
 }

@@ -159,7 +159,10 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, nil
 	case code >= 300 && code < 400 && resp.Header.Get("Location") != "":
 		c.pace.answered()
-		if next = weburl.Resolve(r.final, resp.Header.Get("Location")); next == nil {
+		if next, err = leadsTo(r.final, resp.Header.Get("Location")); err != nil {
+			return nil, retry{}, err
+		}
+		if next == nil {
 			return nil, retry{}, &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
 		}
 		r.cookies.keep(r.final, resp)
@@ -175,6 +178,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
 	}
 	kind := resp.Header.Get("Content-Type")
+	kind = kind[:min(len(kind), maxField)]
 	var isPage bool
 	if r.form, isPage = formOf(kind, r.final); kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
@@ -188,6 +192,23 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
 	}
 	return next, retry{}, err
+}
+
+// longAddress says that an address is too long for that of a page.
+var longAddress = &skipError{Reason: SkipURL, Detail: fmt.Sprintf("the address is longer than %d bytes", weburl.MaxLength)}
+
+// leadsTo resolves the address that an answer leads to; nil if it does not lead to a
+// web page. An address may lose a part of its length when it is normalised; what is
+// four times too long is not read.
+func leadsTo(from *url.URL, ref string) (*url.URL, error) {
+	if len(ref) > 4*weburl.MaxLength {
+		return nil, longAddress
+	}
+	u := weburl.Resolve(from, ref)
+	if u != nil && len(u.String()) > weburl.MaxLength {
+		return nil, longAddress
+	}
+	return u, nil
 }
 
 // open makes a page of what was sent.
@@ -212,7 +233,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	head := a.resp.Header
 	sum := sha256.Sum256(body)
 	r.hash = hex.EncodeToString(sum[:])
-	r.etag, r.modified = head.Get("ETag"), head.Get("Last-Modified")
+	r.etag, r.modified = shortField(head.Get("ETag")), shortField(head.Get("Last-Modified"))
 	r.noindex, r.nofollow = false, false
 	for _, v := range head.Values("X-Robots-Tag") {
 		r.noindex, r.nofollow = robots.Header(v, robots.ProductToken(c.UserAgent), r.noindex, r.nofollow)
@@ -220,8 +241,10 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	if c.Signals && refuses(signals(head)) {
 		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
 	}
-	if to := weburl.Resolve(r.final, htmlpage.RefreshTarget(head.Get("Refresh"))); to != nil && head.Get("Refresh") != "" && to.String() != r.final.String() {
-		return to, nil
+	if target := htmlpage.RefreshTarget(head.Get("Refresh")); target != "" {
+		if to, err := leadsTo(r.final, target); err != nil || to != nil && to.String() != r.final.String() {
+			return to, err
+		}
 	}
 	r.canonical = canonicalOf(head)
 	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/share"
-	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // Files that are not pages: robots.txt and site maps.
@@ -65,7 +64,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
 		c.pace.answered()
-		if next := weburl.Resolve(u, a.resp.Header.Get("Location")); next != nil {
+		if next, err := leadsTo(u, a.resp.Header.Get("Location")); err == nil && next != nil {
 			return nil, next, retry{}, nil
 		}
 		return nil, nil, retry{}, &statusError{code}

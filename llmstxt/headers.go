@@ -7,9 +7,24 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// What the head of an answer says.
+// What the head of an answer says. Its fields may have 256 KiB, and some are kept as
+// long as their page.
+
+// maxField is the longest field, in bytes, that is read or kept whole and is not an
+// address.
+const maxField = 1 << 10
+
+// shortField is a field that is kept with its page; "" if it is too long.
+func shortField(v string) string {
+	if len(v) > maxField {
+		return ""
+	}
+	return v
+}
 
 // retryAfter reads the header in both forms, RFC 9110 section 10.2.3; 0 if there is
 // not one.
@@ -27,7 +42,7 @@ func retryAfter(v string) time.Duration {
 func canonicalOf(h http.Header) string { return linkOf(h, "canonical", "") }
 
 // linkOf is the address in a Link header with a relation and, unless that is "",
-// a type, RFC 8288.
+// a type, RFC 8288. One that is too long for that of a page does not count.
 func linkOf(h http.Header, rel, kind string) string {
 	for _, v := range h.Values("Link") {
 		for {
@@ -50,8 +65,8 @@ func linkOf(h http.Header, rel, kind string) string {
 					typed = typed || value == kind
 				}
 			}
-			if related && typed {
-				return strings.TrimSpace(target)
+			if target = strings.TrimSpace(target); related && typed && len(target) <= weburl.MaxLength {
+				return strings.Clone(target) // it shall not keep the whole header
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -34,11 +35,15 @@ const probePages = 3
 
 // twinLink is the address of the twin that a page names, resolved.
 func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
-	if u := weburl.Resolve(baseOf(r.final, p), p.Twin); u != nil && p.Twin != "" {
-		return u
+	if p.Twin != "" {
+		if u, err := leadsTo(baseOf(r.final, p), p.Twin); err == nil && u != nil {
+			return u
+		}
 	}
 	if ref := linkOf(h, "alternate", "text/markdown"); ref != "" {
-		return weburl.Resolve(r.final, ref)
+		if u, err := leadsTo(r.final, ref); err == nil {
+			return u
+		}
 	}
 	return nil
 }
@@ -288,7 +293,7 @@ const maxTwinHops = 3
 // readTwin fetches a twin; nil when it is missing, or what comes is not one. The note
 // is for the log.
 func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *result, note string) {
-	t := &result{final: u, twinOnly: true, cookies: r.cookies}
+	t := &result{final: u, twinOnly: true, cookies: append(slices.Clip(r.cookies), nil)}
 	for hop := 0; ; hop++ {
 		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || !c.robots.Allowed(t.final) {
 			return nil, ""

@@ -3,6 +3,7 @@ package llmstxt
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/share"
@@ -23,7 +24,12 @@ var errNoRoom = errors.New("no room for what is read of pages")
 // size is about how many bytes a result takes until its page is decided, without its
 // whole text, which has a share of its own.
 func (r *result) size() int {
-	n := 500 + r.evidence.Size()
+	n := 500 + r.evidence.Size() + len(r.etag) + len(r.modified) + len(r.canonical) + r.cookies.size()
+	for _, u := range []*url.URL{r.final, r.twinURL} {
+		if u != nil {
+			n += len(u.Path) + len(u.RawPath) + len(u.RawQuery)
+		}
+	}
 	for _, l := range r.links {
 		n += 16 + len(l)
 	}
@@ -51,12 +57,12 @@ func (c *crawler) uncount(e *entry, r *result) {
 	switch {
 	case e.res == r: // it stands back for another page, which may not come
 	case e.state == committed:
-		links := 0 // they share their bytes now, which intern counts
+		gone := r.cookies.size()
 		for _, l := range r.links {
-			links += len(l)
+			gone += len(l) // they share their bytes now, which intern counts
 		}
-		c.holding -= links
-		r.held -= links
+		c.holding -= gone
+		r.held -= gone
 	default:
 		c.holding -= r.held
 		r.held = 0

@@ -28,8 +28,8 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 		return nil, err
 	}
 	if p.Refresh != "" {
-		if u := weburl.Resolve(baseOf(r.final, p), p.Refresh); u != nil && u.String() != r.final.String() {
-			return u, nil
+		if to, err := leadsTo(baseOf(r.final, p), p.Refresh); err != nil || to != nil && to.String() != r.final.String() {
+			return to, err
 		}
 	}
 	if why := p.NeedsBrowser(); why != "" && c.Render == nil {
@@ -100,7 +100,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 // keep takes over what an earlier crawl read.
 func (r *result) keep(prev *Page) {
 	r.unchanged = true
-	r.hash, r.etag, r.modified = prev.Hash, prev.ETag, prev.LastModified
+	r.hash, r.etag, r.modified = prev.Hash, shortField(prev.ETag), shortField(prev.LastModified)
 	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
 	r.sentences = describe.Split(&r.evidence)
 }

@@ -1,0 +1,164 @@
+package llmstxt
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt/internal/robots"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// headOnly answers everything with one head and a small page.
+type headOnly struct {
+	status int
+	header http.Header
+}
+
+func (h headOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	header := h.header.Clone()
+	if header.Get("Content-Type") == "" {
+		header.Set("Content-Type", "text/html")
+	}
+	return &http.Response{StatusCode: h.status, Header: header, ContentLength: -1, Request: r,
+		Body: io.NopCloser(strings.NewReader("<title>T</title><h1>T</h1><p>A page."))}, nil
+}
+
+func (h headOnly) crawler(t *testing.T) (*crawler, *url.URL) {
+	u := weburl.Parse("http://docs.test/")
+	c, err := newCrawler(u.String(), u, Options{Client: &http.Client{Transport: h}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.threads.Close)
+	c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
+	return c, u
+}
+
+const largeField = 250_000
+
+// What a page leaves of its head is small and is counted, however large the head is.
+func TestResult_HostileHead_IsNotKept(t *testing.T) {
+	long := strings.Repeat("x", largeField)
+	var cookies []string
+	for i := range 100 {
+		cookies = append(cookies, fmt.Sprintf("c%d=%s", i, strings.Repeat("v", 2400)))
+	}
+	for name, header := range map[string]http.Header{
+		"ETag":             {"Etag": {`"` + long + `"`}},
+		"Last-Modified":    {"Last-Modified": {long}},
+		"Content-Type":     {"Content-Type": {"text/html; x=" + long}},
+		"canonical":        {"Link": {"</" + long + ">; rel=canonical"}},
+		"Markdown":         {"Link": {"</" + long + `.md>; rel=alternate; type="text/markdown"`}},
+		"large cookie":     {"Set-Cookie": {"a=" + long}},
+		"large attribute":  {"Set-Cookie": {"a=b; Comment=" + long}},
+		"too many cookies": {"Set-Cookie": cookies},
+	} {
+		c, u := headOnly{http.StatusOK, header}.crawler(t)
+		r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+		if r.refused != nil {
+			t.Errorf("%s: %v", name, r.refused)
+		}
+		if n := r.size(); n > 80<<10 || r.etag != "" || r.modified != "" || r.canonical != "" || r.twinURL != nil {
+			t.Errorf("%s: %d bytes are kept; of the head %d, %d, %d, %v", name, n, len(r.etag), len(r.modified), len(r.canonical), r.twinURL)
+		}
+	}
+	c, u := headOnly{http.StatusOK, http.Header{"Etag": {`"1"`}, "Last-Modified": {"today"}, "Link": {"</" + long + ">; rel=canonical, </a>; rel=canonical"}, "Set-Cookie": {"a=b"}}}.crawler(t)
+	if r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil }); r.etag != `"1"` || r.modified != "today" || r.canonical != "/a" || r.cookies.size() == 0 {
+		t.Errorf("of a small head are kept %q, %q, %q and %d bytes of cookies", r.etag, r.modified, r.canonical, r.cookies.size())
+	}
+	old := &result{}
+	if old.keep(&Page{ETag: long, LastModified: long}); old.etag != "" || old.modified != "" {
+		t.Errorf("of an earlier crawl %d and %d bytes are kept", len(old.etag), len(old.modified))
+	}
+}
+
+// An address that is too long for a page's is not followed.
+func TestFetchPage_RedirectToLongAddress_IsSkipped(t *testing.T) {
+	for name, length := range map[string]int{"large": largeField, "longer than a page's": weburl.MaxLength} {
+		ref := "/" + strings.Repeat("x", length)
+		for header, head := range map[string]headOnly{
+			"Location": {http.StatusFound, http.Header{"Location": {ref}}},
+			"Refresh":  {http.StatusOK, http.Header{"Refresh": {"0; url=" + ref}}},
+		} {
+			c, u := head.crawler(t)
+			r := c.fetchPage(t.Context(), u, func(*url.URL) error { return nil })
+			if !isSkip(r.refused, SkipURL) || r.final.String() != u.String() {
+				t.Errorf("%s: %s: %v at an address of %d bytes", header, name, r.refused, len(r.final.String()))
+			}
+			if head.status == http.StatusOK {
+				continue
+			}
+			var status *statusError
+			if _, err := c.getPlain(t.Context(), u, 1000, nil); !errors.As(err, &status) {
+				t.Errorf("a file: %s: %v", name, err)
+			}
+		}
+	}
+}
+
+// setCookies has an answer set cookies.
+func setCookies(j *jars, u *url.URL, lines ...string) {
+	j.keep(u, &http.Response{Header: http.Header{"Set-Cookie": lines}})
+}
+
+// sentCookies is what a request carries.
+func sentCookies(j jars, u *url.URL, given string) string {
+	r := &http.Request{URL: u, Header: http.Header{}}
+	if given != "" {
+		r.Header.Set("Cookie", given)
+	}
+	j.set(r)
+	return r.Header.Get("Cookie")
+}
+
+// Whatever redirects set, few cookies are kept, and fewer bytes are sent.
+func TestJars_HostileSetCookie_FewAreKept(t *testing.T) {
+	u := weburl.Parse("http://docs.test/a/b")
+	for name, value := range map[string]string{"small": "v", "large": strings.Repeat("v", 2400), "quoted": `"` + strings.Repeat("v ", 1000) + `"`} {
+		var j jars
+		for hop := range 11 {
+			var lines []string
+			for i := range 100 {
+				lines = append(lines, fmt.Sprintf("c%d-%d=%s; Path=/", hop, i, value))
+			}
+			setCookies(&j, u, lines...)
+		}
+		sent := sentCookies(j, u, "given=1")
+		if kept := len(j[0].Cookies(u)); kept > 100 || j.size() > 64<<10 || len(sent) > 16<<10+len("given=1") || !strings.HasPrefix(sent, "given=1; c0-0=") {
+			t.Errorf("%s: %d cookies of %d bytes are kept, %d bytes are sent: %.100s", name, kept, j.size(), len(sent), sent)
+		}
+		if setCookies(&j, u, "c0-0=other; Path=/"); !strings.Contains(sentCookies(j, u, ""), "c0-0=other") {
+			t.Errorf("%s: a full jar has no room for a cookie that it has", name)
+		}
+	}
+}
+
+func TestJars_CookieAbove4096Bytes_IsIgnored(t *testing.T) {
+	u := weburl.Parse("http://docs.test/")
+	var j jars
+	fits := "fits=" + strings.Repeat("v", 4096-len("fits"))
+	setCookies(&j, u, "large="+strings.Repeat("v", 4096), fits, "small=1")
+	if got := sentCookies(j, u, ""); got != fits+"; small=1" {
+		t.Errorf("%d bytes are sent: %.60s", len(got), got)
+	}
+}
+
+// A page's own cookies go before those of the base page, the caller's before both.
+func TestJars_SameName_LaterWins(t *testing.T) {
+	u := weburl.Parse("http://docs.test/")
+	var base jars
+	setCookies(&base, u, "a=base", "b=base", "c=base")
+	page := jars{base[0], nil}
+	setCookies(&page, u, "a=page", "b=page")
+	if got := sentCookies(page, u, "a=given"); got != "a=given; b=page; c=base" {
+		t.Errorf("%s is sent", got)
+	}
+	if got := sentCookies(base, u, ""); got != "a=base; b=base; c=base" {
+		t.Errorf("of the base page %s is sent", got)
+	}
+}
