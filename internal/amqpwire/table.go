@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/internal/sse"
@@ -208,9 +209,7 @@ func appendDecimal(dst []byte, v int32, scale int) []byte {
 		abs = -abs
 	}
 	digits := strconv.FormatInt(abs, 10)
-	for len(digits) <= scale {
-		digits = "0" + digits
-	}
+	digits = strings.Repeat("0", max(0, scale+1-len(digits))) + digits
 	dst = append(dst, digits[:len(digits)-scale]...)
 	dst = append(dst, '.')
 	return append(dst, digits[len(digits)-scale:]...)

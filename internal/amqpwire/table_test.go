@@ -41,6 +41,7 @@ func TestTable_EveryTypeOfField_IsRead(t *testing.T) {
 		{"minus infinity", append([]byte{'d'}, be(8, math.Float64bits(math.Inf(-1)))...), `"-Infinity"`},
 		{"decimal", append([]byte{'D', 2}, be(4, 12345)...), "123.45"},
 		{"small decimal", append([]byte{'D', 3}, be(4, 0xffffffff)...), "-0.001"},
+		{"decimal of most digits", append([]byte{'D', 255}, be(4, 7)...), "0." + strings.Repeat("0", 254) + "7"},
 		{"whole decimal", append([]byte{'D', 0}, be(4, 0x80000000)...), "-2147483648"},
 		{"text", append([]byte{'S'}, long("a \"b\" ☃\n\u2028")...), `"a \"b\" ☃\n\u2028"`},
 		{"bytes in text", append([]byte{'S'}, long("\xff\x00")...), `{"base64": "/wA="}`},
@@ -129,6 +130,19 @@ func TestAppendTable_ManyFields_Linear(t *testing.T) {
 	}
 	if small, large := cost(5_000), cost(20_000); large > 8*small {
 		t.Errorf("%v allocations for 5 000 fields, %v for 20 000", small, large)
+	}
+}
+
+// A decimal of 255 places is written at once, not place by place.
+func TestAppendTable_DecimalOfManyPlaces_AllocatesLittle(t *testing.T) {
+	in := append(append(short("d"), 'D', 255), be(4, 7)...)
+	out := make([]byte, 0, 1<<10)
+	if n := testing.AllocsPerRun(10, func() {
+		if _, ok := amqpwire.AppendTable(out, in); !ok {
+			t.Error("not read")
+		}
+	}); n > 20 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

@@ -91,3 +91,32 @@ func TestChoose_ContextEnded_PagesHaveTheirTitles(t *testing.T) {
 		}
 	}
 }
+
+// However many parts a title has, the titles of other pages are lowered once, and no part
+// is looked for when nobody waits any more.
+func TestPartOfMost_TitleOfManyParts_LowersTitlesOnce(t *testing.T) {
+	pages := make([]Page, 200)
+	for i := range pages {
+		pages[i].Title = fmt.Sprintf("%s%d", strings.Repeat("Слово ", 30), i)
+	}
+	cost := func(parts int) uint64 {
+		title := strings.Repeat("Часть | ", parts) + "Конец"
+		return allocated(func() {
+			if partOfMost(t.Context(), pages, title) {
+				t.Error("a title whose parts stand nowhere is part of most")
+			}
+		})
+	}
+	if few, many := cost(1), cost(24); many > 2*few {
+		t.Errorf("%d bytes for a title of 2 parts, %d for one of 25", few, many)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	const title = "Слово | Конец"
+	if !partOfMost(ctx, pages, title) {
+		t.Error("a title one of whose parts stands everywhere is not part of most")
+	}
+	cancel()
+	if partOfMost(ctx, pages, title) {
+		t.Error("its parts are looked for at the end")
+	}
+}

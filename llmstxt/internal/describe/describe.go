@@ -86,5 +86,5 @@ func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections 
 	}
 	fromFrames(pages)
 	sections = setSections(pages, s.Alias, s.Prefix)
-	return siteTitle(pages, a, covered(ctx, pages)), sections
+	return siteTitle(ctx, pages, a, covered(ctx, pages)), sections
 }

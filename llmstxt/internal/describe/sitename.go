@@ -17,7 +17,9 @@ import (
 // common where that says more.
 //
 // A base page may be a cover, whose title is one of a template; see covered.
-func siteTitle(pages []Page, a affixes, covered string) string {
+//
+// When ctx ends, the parts of its title are not looked for.
+func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) string {
 	base := &pages[0]
 	if covered != "" && base.Evidence.SiteName == "" && a.name() == "" {
 		return covered
@@ -32,7 +34,7 @@ func siteTitle(pages []Page, a affixes, covered string) string {
 	if name := ofAll(pages); common == "" && name != "" && !unnamed(own) && topic(own, name) {
 		return name
 	}
-	if !unnamed(own) && common != "" && topic(own, common) && partOfMost(pages, own) {
+	if !unnamed(own) && common != "" && topic(own, common) && partOfMost(ctx, pages, own) {
 		return own // "pot package - example.org/pot" of a host with other packages
 	}
 	if to := welcomed(own); to != "" {
@@ -43,7 +45,7 @@ func siteTitle(pages []Page, a affixes, covered string) string {
 			return common // and behind it what the site has to offer
 		}
 	}
-	if !unnamed(own) && everywhere(pages, own) {
+	if !unnamed(own) && everywhere(pages, lowTitles(pages), own) {
 		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
 	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
@@ -87,10 +89,11 @@ func ofAll(pages []Page) string {
 
 // partOfMost reports a title one of whose parts stands in the titles of most other
 // pages.
-func partOfMost(pages []Page, title string) bool {
+func partOfMost(ctx context.Context, pages []Page, title string) bool {
+	lows := lowTitles(pages)
 	for _, sep := range separators {
 		if parts := strings.Split(title, sep); len(parts) > 1 && slices.ContainsFunc(parts, func(part string) bool {
-			return !unnamed(part) && everywhere(pages, strings.TrimSpace(part))
+			return ctx.Err() == nil && !unnamed(part) && everywhere(pages, lows, strings.TrimSpace(part))
 		}) {
 			return true
 		}
@@ -98,11 +101,21 @@ func partOfMost(pages []Page, title string) bool {
 	return false
 }
 
-// everywhere reports a title that stands in those of most other pages.
-func everywhere(pages []Page, title string) bool {
+// lowTitles are the titles of pages in lower case.
+func lowTitles(pages []Page) []string {
+	lows := make([]string, len(pages))
+	for i := range pages {
+		lows[i] = strings.ToLower(pages[i].Title)
+	}
+	return lows
+}
+
+// everywhere reports a title that stands in those of most other pages, which lows has in
+// lower case.
+func everywhere(pages []Page, lows []string, title string) bool {
 	n, low := 0, strings.ToLower(title)
-	for i := range pages[1:] {
-		if t := pages[i+1].Title; t != title && strings.Contains(strings.ToLower(t), low) && !topic(t, title) {
+	for i := 1; i < len(pages); i++ {
+		if pages[i].Title != title && strings.Contains(lows[i], low) && !topic(lows[i], low) {
 			n++
 		}
 	}
@@ -207,16 +220,22 @@ func withoutVague(title string) string {
 // topic reports a title that names a page and not the site: none of the words of
 // the site's name is in it.
 func topic(own, name string) bool {
-	words := map[string]bool{}
-	for w := range strings.FieldsFuncSeq(strings.ToLower(own), notWord) {
-		words[w] = true
-	}
+	own = strings.ToLower(own)
 	for w := range strings.FieldsFuncSeq(strings.ToLower(name), notWord) {
-		if words[w] || len(w) > 3 && strings.Contains(strings.ToLower(own), w) {
+		if strings.Contains(own, w) && (len(w) > 3 || hasWord(own, w)) {
 			return false
 		}
 	}
 	return true
+}
+
+func hasWord(text, word string) bool {
+	for w := range strings.FieldsFuncSeq(text, notWord) {
+		if w == word {
+			return true
+		}
+	}
+	return false
 }
 
 func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
