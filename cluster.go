@@ -380,8 +380,8 @@ func (g *Gateway) publish(r Revocation) {
 }
 
 // EndRevoked ends the sessions of keys that the Authenticator knows no more, with
-// 1008 and the reason "key revoked", and returns their number. Call it after keys
-// were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
+// 1008 and the reason "key revoked", and returns their number; a recrawl stops, and its
+// site rests. Call it after keys were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
 // Where it is a [KeyLister] too, the other gateways on Options.Bus are told which keys
 // are gone, and which are there again.
 func (g *Gateway) EndRevoked(ctx context.Context) int {

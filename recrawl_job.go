@@ -41,9 +41,13 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 		return
 	}
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
+	revocations := r.g.revocations.Load()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
 	r.g.meters.Begin(p.counter(), KindRecrawl.String(), KindRecrawl.files(), -1)
 	s.begin(p)
+	if keyErr == nil && r.g.revocations.Load() != revocations && r.g.revoked(s.ctx, p) {
+		s.carrier.Shutdown(errKeyRevoked) // it was revoked just now
+	}
 	c := &recrawl{r: r, session: s, lease: lease, asked: claimed, began: claimed, result: SessionResult{EndedBy: EndedByGateway}}
 	if !lease.Expiry.IsZero() {
 		c.began = lease.Expiry.Add(-r.Lease)

@@ -76,6 +76,42 @@ func TestRecrawl_KeyGone_SiteRests(t *testing.T) {
 	}
 }
 
+// TestRecrawl_KeyRevoked_EndsAndSiteRests: a recrawl that runs when its key is revoked
+// ends, as every session of the key does.
+func TestRecrawl_KeyRevoked_EndsAndSiteRests(t *testing.T) {
+	key := &changingKey{}
+	inCircle(t, func(c *circle) {
+		before := c.sites.only(c.t)
+		hang := make(chan struct{})
+		defer close(hang)
+		c.site.set(func(s *changing) { s.hang["/b"] = hang })
+		defer recrawls(c.t, c.gw)()
+		time.Sleep(time.Hour + 12*time.Second)
+		if c.gw.Stats().Kinds[farwire.KindRecrawl].Active != 1 {
+			c.t.Fatal("nothing is crawled")
+		}
+		if n := c.gw.EndRevoked(c.t.Context()); n != 0 {
+			c.t.Errorf("%d sessions of a valid key end", n)
+		}
+		key.as(farwire.Principal{}, farwire.ErrUnauthorized)
+		revoked := time.Now()
+		if n := c.gw.EndRevoked(c.t.Context()); n != 1 {
+			c.t.Errorf("%d sessions end", n)
+		}
+		done := c.next()
+		if !done.Site.Resting || !strings.Contains(done.Site.LastError, "key") || done.Site.Hash != before.Hash || done.lease.Token != 3 {
+			c.t.Errorf("the site is %+v", done.Site)
+		}
+		if wait := time.Since(revoked); wait > 2*time.Minute {
+			c.t.Errorf("it rests %v later", wait)
+		}
+		c.wantLog(`kind=recrawl .*cause="key revoked" .*outcome=released`)
+		if n := c.gw.Stats().Kinds[farwire.KindRecrawl].Active; n != 0 {
+			c.t.Errorf("%d recrawls run", n)
+		}
+	}, key.edit)
+}
+
 // TestRecrawl_LookupFails_TriedAgain: keys that cannot be looked up now are not
 // gone.
 func TestRecrawl_LookupFails_TriedAgain(t *testing.T) {

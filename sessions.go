@@ -110,11 +110,12 @@ func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
 
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
 
-// endKeys ends the sessions of keys that are gone and returns their number.
+// endKeys ends the sessions of keys that are gone and returns their number. A recrawl
+// gives its site back, which rests once it is claimed again.
 func (g *Gateway) endKeys(gone func(Session) bool) int {
 	n := 0
 	for _, s := range g.snapshot() {
-		if s.Kind != KindRecrawl && gone(s.Session) {
+		if gone(s.Session) {
 			n++
 			s.carrier.Shutdown(errKeyRevoked)
 		}
