@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/adapters/prometheus"
 	"github.com/farwire/farwire/adapters/redislimit"
 	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 // An admin serves what is for operators alone, on an address of its own. Nil
@@ -30,7 +31,9 @@ type admin struct {
 	guard    adminGuard
 }
 
-func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, wrong *attempts.Counter, log *slog.Logger) (*admin, error) {
+// admin serves what operators ask for. Connections that have shown no admin key count
+// to unknown, together with those of the other listeners.
+func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, wrong *attempts.Counter, unknown *preauth.Guard, log *slog.Logger) (*admin, error) {
 	if s.AdminListen == "" {
 		return nil, nil
 	}
@@ -56,7 +59,8 @@ func (s *serve) admin(clientAddr func(*http.Request) netip.Addr, wrong *attempts
 		refuseAdmin(w, http.StatusNotFound, "bad_request", fmt.Sprintf("%q is not served on the admin address", r.URL.Path))
 	})
 	a := &admin{ln, newServer(guard.public(asteriskForm(mux)), log), metrics, registry, mux, guard}
-	go a.server.Serve(ln) // ends with close
+	guardServer(a.server, unknown)
+	go a.server.Serve(unknown.Listen(ln)) // ends with close
 	return a, nil
 }
 

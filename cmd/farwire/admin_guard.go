@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // An adminGuard lets nobody but operators at the admin address: no page in an
@@ -108,6 +109,7 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 			}
 			refuseAdmin(w, http.StatusForbidden, "key_invalid", "admin key invalid")
 		default:
+			upgrade.KeyShown(r.Context())()
 			h.ServeHTTP(w, r)
 		}
 	})

@@ -80,7 +80,8 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	defer ln.Close()
 	wrong := new(attempts.Counter) // of all listeners
-	admin, err := s.admin(clientAddr, wrong, log)
+	unknown := s.guard(s.trusted, wrong, log)
+	admin, err := s.admin(clientAddr, wrong, unknown, log)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,6 @@ func (s *serve) Run(ctx context.Context) error {
 
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
 	server := newServer(asteriskForm(s.withScheme(spans.handler(gateway.ForwardProxy(handler)))), log)
-	unknown := s.guard(s.trusted, wrong, log)
 	guardServer(server, unknown)
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err
@@ -280,11 +280,18 @@ func (s *serve) withScheme(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		trusted := err == nil && slices.ContainsFunc(s.trusted, func(p netip.Prefix) bool { return p.Contains(peer.Addr().Unmap()) })
-		if proto := strings.ToLower(r.Header.Get("X-Forwarded-Proto")); trusted && (proto == "http" || proto == "https") {
+		if proto := lastProto(r.Header); trusted && (proto == "http" || proto == "https") {
 			r = r.WithContext(farwire.WithScheme(r.Context(), proto))
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// lastProto returns what the proxy itself has said: those before it are of whom it
+// heard from, the client or another proxy.
+func lastProto(h http.Header) string {
+	all := strings.Join(h.Values("X-Forwarded-Proto"), ",")
+	return strings.ToLower(strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:]))
 }
 
 // routes is the whole surface of the gateway. Files are nil where a bucket has

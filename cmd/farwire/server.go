@@ -28,6 +28,9 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ConnState:         fresh.state,
 
+		// What one connection may ask for at once is not the library's default of 250.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100},
+
 		DisableGeneralOptionsHandler: true, // asteriskForm answers, behind what guards h
 	}
 	s.RegisterOnShutdown(fresh.closeAll)
@@ -47,9 +50,10 @@ func asteriskForm(next http.Handler) http.Handler {
 	})
 }
 
-// guardServer bounds the connections of a server that have shown no key. It is to
-// serve what the guard listens on.
+// guardServer bounds the connections of a server that have shown no key, and their
+// requests. It is to serve what the guard listens on.
 func guardServer(s *http.Server, g *preauth.Guard) {
+	s.Handler = g.Handler(s.Handler)
 	fresh := s.ConnState
 	s.ConnContext = g.ConnContext
 	s.ConnState = func(c net.Conn, state http.ConnState) {

@@ -34,7 +34,7 @@ func dialFrom(t *testing.T, from, to string) net.Conn {
 // request sends one over a connection, which stays open, and returns the status.
 func request(t *testing.T, c net.Conn, path, header string) int {
 	t.Helper()
-	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: gw\r\n"+header+"\r\n"); err != nil {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: 127.0.0.1\r\n"+header+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -54,6 +54,21 @@ func ended(t *testing.T, c net.Conn) {
 		t.Fatalf("the connection is open: read %d bytes, %v", n, err)
 	} else if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
 		t.Fatal("the connection was not closed")
+	}
+}
+
+// endedByOthers opens connections from an address until the gateway has closed c, which
+// may become idle only now.
+func endedByOthers(t *testing.T, c net.Conn, from, to string) {
+	t.Helper()
+	for end := time.Now().Add(harness.Patience); ; {
+		dialFrom(t, from, to)
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		} else if time.Now().After(end) {
+			t.Fatal("an idle connection without a key stays")
+		}
 	}
 }
 
@@ -125,16 +140,37 @@ func threeOf(t *testing.T, g *harness.Gateway, socks, from string) time.Duration
 	return took
 }
 
+// Connections of the admin address count together with those of the others, until they
+// show the admin key.
+func TestServe_MaxConnsPerIP_HoldsForTheAdminAddress(t *testing.T) {
+	t.Parallel()
+	const adminKey, from = "admin-key-0123456789", "127.0.0.6"
+	g := startServe(t, "--max-conns-per-ip", "3", "--admin-listen", "127.0.0.1:0", "--admin-key", adminKey)
+	admin := g.Await(g.Stderr, `(?m)^metrics at http://([^/]+)/metrics$`)[1]
+	known, idle := dialFrom(t, from, admin), dialFrom(t, from, admin)
+	if status := request(t, known, "/sessions", "X-API-Key: "+adminKey+"\r\n"); status != http.StatusOK {
+		t.Fatalf("with the admin key: status %d", status)
+	}
+	if status := request(t, idle, "/metrics", ""); status != http.StatusOK {
+		t.Fatalf("without the admin key: status %d", status)
+	}
+	endedByOthers(t, idle, from, g.Addr)
+	if status := request(t, known, "/sessions", "X-API-Key: "+adminKey+"\r\n"); status != http.StatusOK {
+		t.Errorf("with the admin key, later: status %d", status)
+	}
+}
+
 // Whoever floods from loopback, which has no bound of its own, takes at most half of
 // the descriptors.
 func TestServe_FloodOfConnections_LeavesDescriptorsForKeys(t *testing.T) {
 	t.Parallel()
-	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--allow-private")
+	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--allow-private")
 	limited := exec.Command(harness.Look(t, "prlimit"), append([]string{"--nofile=96:96"}, cmd.Args...)...)
 	limited.Env, limited.Dir = cmd.Env, cmd.Dir
 	g := harness.StartGateway(t, limited)
-	for range 150 {
-		c := dialFrom(t, "127.0.0.1", g.Addr)
+	admin := g.Await(g.Stderr, `(?m)^metrics at http://([^/]+)/metrics$`)[1]
+	for n := range 200 {
+		c := dialFrom(t, "127.0.0.1", []string{g.Addr, admin}[n%2])
 		io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: gw\r\n\r\n") // those before it may be gone
 	}
 	relay := program(t, "relay", "--gateway", g.WS("/ws"), "--key", g.Key, "ws://echo.farwire.alt")
@@ -150,5 +186,8 @@ func TestServer_SilentConnections_HaveTheirTime(t *testing.T) {
 	s := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout != 10*time.Second || s.IdleTimeout != 120*time.Second {
 		t.Errorf("%v for a head, %v idle; want 10s and 2m0s", s.ReadHeaderTimeout, s.IdleTimeout)
+	}
+	if n := s.HTTP2.MaxConcurrentStreams; n != 100 {
+		t.Errorf("%d requests of one HTTP/2 connection at a time, want 100", n)
 	}
 }

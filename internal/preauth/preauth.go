@@ -37,6 +37,10 @@ type Options struct {
 	Trusted    []netip.Prefix // proxies: their connections do not count for a network, and may be idle for longer
 	Logger     *slog.Logger
 
+	// BodyTimeout is how long the body of a request without a key may take. At most 0:
+	// the constant of that name.
+	BodyTimeout time.Duration
+
 	// Wrong counts the wrong credentials of all connections together, whatever they are
 	// meant for. Nil: the guard has a Counter of its own.
 	Wrong *attempts.Counter
@@ -60,6 +64,9 @@ type Guard struct {
 func New(o Options) *Guard {
 	if o.Wrong == nil {
 		o.Wrong = new(attempts.Counter)
+	}
+	if o.BodyTimeout <= 0 {
+		o.BodyTimeout = BodyTimeout
 	}
 	return &Guard{o: o, of: make(map[netip.Prefix]*queue)}
 }
@@ -109,6 +116,7 @@ type Conn struct {
 	// Guarded by guard.mu. Without a place the connection is known or closed.
 	inAll, inNetwork *list.Element
 	active           bool // a request is being served
+	hijacked         bool
 	idle             *time.Timer
 }
 
@@ -267,7 +275,7 @@ func (g *Guard) Len() int {
 // those that show a wrong one count together.
 func (g *Guard) ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if c := accepted(conn); c != nil {
-		return upgrade.WithKeyShown(attempts.Sharing(ctx, c), c.KeyShown)
+		return upgrade.WithKeyShown(attempts.Sharing(withConn(ctx, c), c), c.KeyShown)
 	}
 	return ctx
 }
@@ -284,8 +292,16 @@ func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
 	case http.StateIdle:
 		g.wait(c, false, true)
 	case http.StateHijacked: // a socket that has not said whose it is
+		g.hijack(c)
 		g.wait(c, false, false)
 	}
+}
+
+// hijack notes that the connection's deadlines are a handler's.
+func (g *Guard) hijack(c *Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.hijacked = true
 }
 
 // wait notes what a connection does from now on, and puts it behind all others.

@@ -39,6 +39,11 @@ func (f *Fields) Key() string {
 // Body reads a JSON body within the limits of size and time, which are those of a
 // socket's first message.
 func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	rc := http.NewResponseController(w)
+	// Also of a body that is refused: net/http wants the rest of it before it sends an
+	// answer, or after. A writer without deadlines leaves the time to the server's own
+	// limits.
+	_ = rc.SetReadDeadline(time.Now().Add(opening.Timeout))
 	if t := r.Header.Get("Content-Type"); t != "" {
 		// Its parameters are not looked at: 64 KiB of them cost 31 ms.
 		media, _, err := mime.ParseMediaType(firstPart(t))
@@ -54,17 +59,13 @@ func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
 	}
-	rc := http.NewResponseController(w)
-	// A writer without deadlines leaves the time to the server's own limits.
-	_ = rc.SetReadDeadline(time.Now().Add(opening.Timeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, opening.Limit))
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:
 		_ = rc.SetReadDeadline(time.Time{})
 		return body, nil
-	// Otherwise the deadline stands: net/http wants the rest of the body before
-	// it sends an answer.
+	// Otherwise the deadline stands.
 	case errors.As(err, &large):
 		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
 	case fault.IsTimeout(err):

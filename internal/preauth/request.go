@@ -1,0 +1,90 @@
+package preauth
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/farwire/farwire/internal/upgrade"
+)
+
+// BodyTimeout is how long the body of a request may take that has shown no key, and
+// how long after it the client may take to read the end of the answer.
+const BodyTimeout = 10 * time.Second
+
+type connKey struct{}
+
+// Handler bounds the requests of the guard's connections. The server's other bounds
+// do not hold for a body: net/http reads what a handler has left of it, before the
+// answer or after it, for as long as the client likes.
+//
+// The bound on the body holds for each request, of a connection that has shown a key
+// before as well (a proxy's has many clients), until the request itself shows one. A
+// connection that is hijacked is its handler's.
+func (g *Guard) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(connKey{}).(*Conn)
+		if !ok {
+			next.ServeHTTP(w, r)
+			return
+		}
+		rc := http.NewResponseController(w)
+		if r.ContentLength != 0 {
+			b := &bodyBound{conn: c, rc: rc}
+			defer b.end()
+			// A writer without deadlines leaves the time to the server's own limits.
+			_ = rc.SetReadDeadline(time.Now().Add(g.o.BodyTimeout))
+			r = r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); b.lift() }))
+		}
+		next.ServeHTTP(w, r)
+		if r.ProtoMajor == 1 && c.bounded() { // net/http ends it with the request
+			// The answer is written when the rest of the body has had its time.
+			_ = rc.SetWriteDeadline(time.Now().Add(2 * g.o.BodyTimeout))
+		}
+	})
+}
+
+// bounded reports whether a bound holds for the connection.
+func (c *Conn) bounded() bool {
+	c.guard.mu.Lock()
+	defer c.guard.mu.Unlock()
+	return c.inAll != nil && !c.hijacked
+}
+
+func (c *Conn) isHijacked() bool {
+	c.guard.mu.Lock()
+	defer c.guard.mu.Unlock()
+	return c.hijacked
+}
+
+// A bodyBound is the deadline of one request's body.
+type bodyBound struct {
+	conn *Conn
+	rc   *http.ResponseController
+
+	mu   sync.Mutex
+	over bool // it is lifted, or its handler has returned
+}
+
+// lift ends the deadline, once and while the request is served.
+func (b *bodyBound) lift() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over && !b.conn.isHijacked() { // deadlines of a hijacked connection are its owner's
+		_ = b.rc.SetReadDeadline(time.Time{}) // fails only where none could be set
+	}
+	b.over = true
+}
+
+// end leaves the deadline to what net/http still reads.
+func (b *bodyBound) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// withConn returns a context for the requests of a connection.
+func withConn(ctx context.Context, c *Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
