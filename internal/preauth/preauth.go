@@ -93,7 +93,7 @@ func (q *queue) remove(e *list.Element) {
 }
 
 // longest returns the connection that has waited longest, one whose request is being
-// served only when all others are; nil when there is none.
+// served only when all others are; nil for an empty queue.
 func (q *queue) longest() *Conn {
 	e := q.waiting.Front()
 	if e == nil {

@@ -101,7 +101,7 @@ var months = plain.Set(`january february march april may june july august septem
 
 // dated reports a date, and the number of a note: digits alone, or for the most part
 // digits, with the name of a month or as a date is written in numbers. A version such as
-// "3.40.1" is none, and neither is "RFC 9110".
+// "3.40.1" is not a date, and "RFC 9110" is not one either.
 func dated(s string) bool {
 	digits, letters, run, year := 0, 0, 0, false
 	for _, r := range s {

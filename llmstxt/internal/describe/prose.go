@@ -44,7 +44,7 @@ func lowerCase(s string) bool {
 
 // names reports a list of names, as of those who wrote a book, or a date: most of its
 // words are numbers or begin with a capital letter. "Revision 9.8 by J. Doe and E. Roe."
-// A whole sentence with a verb is none: "Ada Doe, Eve Roe and Max Poe wrote Tea Pots."
+// A whole sentence with a verb is not one: "Ada Doe, Eve Roe and Max Poe wrote Tea Pots."
 func names(s string) bool {
 	words, capital, says := 0, 0, false
 	for w := range strings.FieldsSeq(s) {
