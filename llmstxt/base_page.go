@@ -13,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -36,7 +37,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		switch r := hosts[host]; {
 		case !r.Allowed(u):
 			return forbids(r)
-		case c.Signals && refuses(r.Signals):
+		case c.Signals && httphead.Refuses(r.Signals):
 			return ErrSignals
 		}
 		return nil
@@ -72,8 +73,8 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		c.slowTo(c.robots)
 		early = c.startSitemaps(ctx, c.robots, c.scope)
 	}
-	if c.pace.delay > 0 {
-		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.delay.Round(time.Millisecond)))
+	if c.pace.Delay() > 0 {
+		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.Delay().Round(time.Millisecond)))
 	}
 	for _, s := range c.robots.Signals {
 		c.note("", "robots.txt says of its content: "+safetext.Cut(plain.OneLine(s), 200))
@@ -125,7 +126,7 @@ func (c *crawler) sayOutside(e *entry, r *result) {
 // slowTo takes over what robots.txt says of the pace.
 func (c *crawler) slowTo(r *robots.Rules) {
 	if r.Delay > 0 && !c.IgnoreRobots {
-		c.pace.setDelay(max(c.Delay, min(r.Delay, c.MaxCrawlDelay)))
+		c.pace.SetDelay(max(c.Delay, min(r.Delay, c.MaxCrawlDelay)))
 	}
 }
 

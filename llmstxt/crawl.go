@@ -15,9 +15,11 @@ import (
 
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/background"
+	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -81,6 +83,13 @@ func Crawl(ctx context.Context, base string, o Options) (site *CrawledSite, err 
 	return site, nil
 }
 
+// HasSecrets reports whether a crawl of base with these options sends something
+// that is meant for its origin alone: headers, cookies, a user or a password.
+// What such a crawl finds is not for everybody.
+func HasSecrets(base string, o Options) bool {
+	return credentials.HasSecrets(base, o.Header, o.Cookies)
+}
+
 // ResolveURL is how a crawl spells an address: ref as a page at base writes it,
 // made absolute and normalised, without fragment, credentials and tracking
 // parameters. base may be "" when ref is absolute. It reports false for what
@@ -119,7 +128,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
-		slots: make(chan struct{}, o.Workers), given: newCredentials(o, asked, base), pace: &pacer{delay: o.Delay}, version: o.Version,
+		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, roots: map[string]*entry{}, foreign: map[string]string{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
@@ -146,20 +155,20 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 type crawler struct {
 	Options
 	client           *http.Client
-	given            credentials
+	given            credentials.Given
 	include, exclude []glob
 	owner            any // of what the crawl takes of the process's shares
 	began            time.Time
 	need             int              // bytes of prose to look for in a page
 	previous         map[string]*Page // by URL; not written once the crawl runs
-	pace             *pacer
+	pace             *pace.Pacer
 	slots            chan struct{}      // one for each request under way
 	threads          background.Threads // that read pages
 
 	robots    *robots.Rules        // of the scope's host; not written once the workers run, as what follows
 	scope     weburl.Scope         //
 	baseLang  string               // of the base page
-	cookies   *jar                 // that came with the base page; nil: none
+	cookies   *credentials.Jar     // that came with the base page; nil: none
 	settled   map[string]time.Time // what the site maps list
 	complete  bool                 // and that is all they list
 	spared    map[string]*Page     // by URL, not to be asked for

@@ -123,3 +123,8 @@ type skipError struct {
 }
 
 func (e *skipError) Error() string { return string(e.Reason) + ": " + e.Detail }
+
+func isSkip(err error, reason Reason) bool {
+	var skip *skipError
+	return errors.As(err, &skip) && skip.Reason == reason
+}

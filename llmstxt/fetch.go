@@ -12,8 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
@@ -37,13 +40,13 @@ type result struct {
 	renderNote string    // the outcome of Options.Render
 	bytes      int64
 	evidence   Evidence
-	links      []string       // in scope, normalised
-	generic    string         // its text without its path, if it is short and names it
-	sentences  [][]string     // of the evidence's blocks
-	outside    int            // links to the host that are not in scope
-	page       *htmlpage.Page // until links and addresses are resolved
-	held       int            // bytes of it that the crawl counts
-	cookies    jars           // of the way here
+	links      []string         // in scope, normalised
+	generic    string           // its text without its path, if it is short and names it
+	sentences  [][]string       // of the evidence's blocks
+	outside    int              // links to the host that are not in scope
+	page       *htmlpage.Page   // until links and addresses are resolved
+	held       int              // bytes of it that the crawl counts
+	cookies    credentials.Jars // of the way here
 
 	whole    *wholeText // of it, if that is kept
 	form     form
@@ -60,7 +63,7 @@ type result struct {
 func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL) error) *result {
 	r := &result{final: u}
 	if c.cookies != nil {
-		r.cookies = jars{c.cookies, nil}
+		r.cookies = credentials.Jars{c.cookies, nil}
 	}
 	for ; ; r.hops++ {
 		if err := allow(r.final); err != nil {
@@ -109,17 +112,17 @@ func (c *crawler) try(ctx context.Context, r *result) (next *url.URL, err error)
 func (c *crawler) again(ctx context.Context, n int, r retry) bool {
 	tries := c.Retries
 	if r.haste && c.Retries > 0 {
-		tries = hasteTries
+		tries = pace.HasteTries
 	}
-	if deadline, ok := ctx.Deadline(); r.after > longestWait || ok && r.after > time.Until(deadline) {
+	if deadline, ok := ctx.Deadline(); r.after > pace.LongestWait || ok && r.after > time.Until(deadline) {
 		if r.haste {
-			c.pace.slow(0, n > 0)
+			c.pace.Slow(0, n > 0)
 		}
 		return false
 	}
 	worth := r.worth
 	if r.haste {
-		worth = c.pace.slow(r.after, n > 0) && worth
+		worth = c.pace.Slow(r.after, n > 0) && worth
 	}
 	if !worth || n >= tries {
 		return false
@@ -128,12 +131,12 @@ func (c *crawler) again(ctx context.Context, n int, r retry) bool {
 	if wait == 0 {
 		wait = 200 * time.Millisecond << n
 	}
-	return sleep(ctx, wait) == nil
+	return pace.Sleep(ctx, wait) == nil
 }
 
 // once sends one request and reads its answer.
 func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again retry, err error) {
-	if err := c.pace.wait(ctx); err != nil {
+	if err := c.pace.Wait(ctx); err != nil {
 		return nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: c.MaxPageBytes}
@@ -149,36 +152,36 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	}
 	resp := a.resp
 	r.status = resp.StatusCode
-	if name := challenge(resp); name != "" {
+	if name := httphead.Challenge(resp); name != "" {
 		return nil, retry{}, &skipError{Reason: SkipChallenge, Detail: name}
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusNotModified && prev != nil:
-		c.pace.answered()
+		c.pace.Answered()
 		r.keep(prev)
 		return nil, retry{}, nil
 	case code >= 300 && code < 400 && resp.Header.Get("Location") != "":
-		c.pace.answered()
+		c.pace.Answered()
 		if next, err = leadsTo(r.final, resp.Header.Get("Location")); err != nil {
 			return nil, retry{}, err
 		}
 		if next == nil {
 			return nil, retry{}, &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
 		}
-		r.cookies.keep(r.final, resp)
+		r.cookies.Keep(r.final, resp)
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
 		return next, retry{}, nil
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
-		return nil, retry{worth: true, haste: true, after: retryAfter(resp.Header.Get("Retry-After"))},
+		return nil, retry{worth: true, haste: true, after: httphead.RetryAfter(resp.Header.Get("Retry-After"))},
 			&skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code >= 500:
 		return nil, retry{worth: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
-		c.pace.answered()
+		c.pace.Answered()
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
 	}
 	kind := resp.Header.Get("Content-Type")
-	kind = kind[:min(len(kind), maxField)]
+	kind = kind[:min(len(kind), httphead.MaxField)]
 	var isPage bool
 	if r.form, isPage = formOf(kind, r.final); kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
@@ -186,8 +189,8 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	if err := a.readSent(); err != nil {
 		return nil, retry{worth: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
 	}
-	c.pace.answered()
-	r.cookies.keep(r.final, resp)
+	c.pace.Answered()
+	r.cookies.Keep(r.final, resp)
 	if err = a.core(a.sent.Len()); err == nil {
 		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
 	}
@@ -233,12 +236,12 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	head := a.resp.Header
 	sum := sha256.Sum256(body)
 	r.hash = hex.EncodeToString(sum[:])
-	r.etag, r.modified = shortField(head.Get("ETag")), shortField(head.Get("Last-Modified"))
+	r.etag, r.modified = httphead.Short(head.Get("ETag")), httphead.Short(head.Get("Last-Modified"))
 	r.noindex, r.nofollow = false, false
 	for _, v := range head.Values("X-Robots-Tag") {
 		r.noindex, r.nofollow = robots.Header(v, robots.ProductToken(c.UserAgent), r.noindex, r.nofollow)
 	}
-	if c.Signals && refuses(signals(head)) {
+	if c.Signals && httphead.Refuses(httphead.Signals(head)) {
 		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
 	}
 	if target := htmlpage.RefreshTarget(head.Get("Refresh")); target != "" {
@@ -246,7 +249,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 			return to, err
 		}
 	}
-	r.canonical = canonicalOf(head)
+	r.canonical = httphead.Canonical(head)
 	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
 		etag, modified := r.etag, r.modified
 		r.keep(prev)
@@ -275,7 +278,7 @@ func (c *crawler) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies jars, text bool) (*http.Response, error) {
+func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies credentials.Jars, text bool) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
 	req.Header.Set("User-Agent", c.UserAgent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,text/markdown;q=0.8,text/plain;q=0.7,*/*;q=0.1")
@@ -283,8 +286,8 @@ func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies jars
 		req.Header.Set("Accept", "text/markdown,text/plain;q=0.9,*/*;q=0.1")
 	}
 	req.Header.Set("Accept-Encoding", decode.Accepted)
-	c.given.set(req)
-	cookies.set(req)
+	c.given.Set(req)
+	cookies.Set(req)
 	if prev != nil {
 		if prev.ETag != "" {
 			req.Header.Set("If-None-Match", prev.ETag)

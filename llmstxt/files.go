@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
@@ -53,7 +54,7 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 }
 
 func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom) (io.Reader, *url.URL, retry, error) {
-	if err := c.pace.wait(ctx); err != nil {
+	if err := c.pace.Wait(ctx); err != nil {
 		return nil, nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: limit}
@@ -63,22 +64,22 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	}
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
-		c.pace.answered()
+		c.pace.Answered()
 		if next, err := leadsTo(u, a.resp.Header.Get("Location")); err == nil && next != nil {
 			return nil, next, retry{}, nil
 		}
 		return nil, nil, retry{}, &statusError{code}
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
-		return nil, nil, retry{worth: true, haste: true, after: retryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
+		return nil, nil, retry{worth: true, haste: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
 	case code != http.StatusOK:
-		c.pace.answered()
+		c.pace.Answered()
 		return nil, nil, retry{worth: code >= 500}, &statusError{code}
 	}
 	sent, err := a.readPlain(r)
 	if err != nil {
 		return nil, nil, retry{worth: err != errLargeFile}, err
 	}
-	c.pace.answered()
+	c.pace.Answered()
 	body, err := decode.Stream(sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","))
 	return body, nil, retry{}, err
 }

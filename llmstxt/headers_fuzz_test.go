@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 )
 
 // Whatever the head of an answer says is read without harm, and what is taken from it
@@ -18,13 +19,13 @@ func FuzzHeaders(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, v string) {
 		h := http.Header{"Link": {v}, "Content-Signal": {v}, "Retry-After": {v}}
-		if u := canonicalOf(h); !strings.Contains(v, "<"+u+">") && u != "" {
+		if u := httphead.Canonical(h); !strings.Contains(v, "<"+u+">") && u != "" {
 			t.Errorf("canonical is %q", u)
 		}
-		if d := retryAfter(v); d < 0 {
+		if d := httphead.RetryAfter(v); d < 0 {
 			t.Errorf("retry after %v", d)
 		}
-		if refuses(signals(h)) && !strings.Contains(strings.ToLower(v), "ai-input=n") {
+		if httphead.Refuses(httphead.Signals(h)) && !strings.Contains(strings.ToLower(v), "ai-input=n") {
 			t.Error("refuses")
 		}
 		if to := htmlpage.RefreshTarget(v); len(to) > len(v) {

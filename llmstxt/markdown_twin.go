@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
@@ -40,7 +41,7 @@ func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
 			return u
 		}
 	}
-	if ref := linkOf(h, "alternate", "text/markdown"); ref != "" {
+	if ref := httphead.Link(h, "alternate", "text/markdown"); ref != "" {
 		if u, err := leadsTo(r.final, ref); err == nil {
 			return u
 		}
@@ -127,7 +128,7 @@ func (c *crawler) settleTwin(ctx context.Context, e *entry, r *result) {
 // tellsTwins reports a page by which it can be found out whether the site has twins.
 func (c *crawler) tellsTwins(r *result) bool {
 	// A site that is asked too often is not asked for more.
-	return c.twins.Load() == probing && r.twinURL == nil && r.evidence.Twin == "" && (r.unchanged || r.probed || !c.pace.isSlow())
+	return c.twins.Load() == probing && r.twinURL == nil && r.evidence.Twin == "" && (r.unchanged || r.probed || !c.pace.IsSlow())
 }
 
 // enough reports that e is the last page that it takes: the base page tells by itself,

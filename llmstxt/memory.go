@@ -24,7 +24,7 @@ var errNoRoom = errors.New("no room for what is read of pages")
 // size is about how many bytes a result takes until its page is decided, without its
 // whole text, which has a share of its own.
 func (r *result) size() int {
-	n := 500 + r.evidence.Size() + len(r.etag) + len(r.modified) + len(r.canonical) + r.cookies.size()
+	n := 500 + r.evidence.Size() + len(r.etag) + len(r.modified) + len(r.canonical) + r.cookies.Size()
 	for _, u := range []*url.URL{r.final, r.twinURL} {
 		if u != nil {
 			n += len(u.Path) + len(u.RawPath) + len(u.RawQuery)
@@ -57,7 +57,7 @@ func (c *crawler) uncount(e *entry, r *result) {
 	switch {
 	case e.res == r: // it stands back for another page, which may not come
 	case e.state == committed:
-		gone := r.cookies.size()
+		gone := r.cookies.Size()
 		for _, l := range r.links {
 			gone += len(l) // they share their bytes now, which intern counts
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
@@ -100,7 +101,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 // keep takes over what an earlier crawl read.
 func (r *result) keep(prev *Page) {
 	r.unchanged = true
-	r.hash, r.etag, r.modified = prev.Hash, shortField(prev.ETag), shortField(prev.LastModified)
+	r.hash, r.etag, r.modified = prev.Hash, httphead.Short(prev.ETag), httphead.Short(prev.LastModified)
 	r.evidence, r.links = prev.Evidence, slices.Clone(prev.Links)
 	r.sentences = describe.Split(&r.evidence)
 }

@@ -16,7 +16,7 @@ import (
 func (c *crawler) run(ctx context.Context) {
 	// Beside those that wait for an answer a few are reading one.
 	workers := c.Workers + runtime.GOMAXPROCS(0)
-	if c.pace.delay > 0 {
+	if c.pace.Delay() > 0 {
 		workers = 1
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -66,7 +66,7 @@ func (c *crawler) run(ctx context.Context) {
 				c.timeOver(ctx)
 				return
 			}
-			if lost && c.pace.gaveUp() {
+			if lost && c.pace.GaveUp() {
 				c.abandon()
 				return
 			}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
@@ -32,7 +33,7 @@ type transfer struct {
 }
 
 // ask sends a request and waits for the head of the answer.
-func (a *transfer) ask(u *url.URL, prev *Page, cookies jars) error {
+func (a *transfer) ask(u *url.URL, prev *Page, cookies credentials.Jars) error {
 	for _, pool := range []*share.Pool{nil, share.Bodies} {
 		var err error
 		var release func()
@@ -76,7 +77,7 @@ func (a *transfer) rewind(waited time.Duration) {
 // failed is the error of a connection, or that of a page that took too long.
 func (a *transfer) failed(err error) error {
 	if !a.clock.Stop() && a.outer.Err() == nil {
-		a.pace.timeout()
+		a.pace.Timeout()
 		return &skipError{Reason: SkipTimeout, Detail: "took longer than " + min(a.PageTimeout, time.Since(a.began)).Round(time.Second).String(), lost: true}
 	}
 	return err

@@ -1,4 +1,6 @@
-package llmstxt
+// Package credentials is what a crawl's requests carry: what the caller gave goes to the
+// origin that was asked for; what the site set goes where a browser would send it.
+package credentials
 
 import (
 	"maps"
@@ -12,9 +14,6 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// What a request carries. What the caller gave goes to the origin that was
-// asked for; what the site set goes where a browser would send it.
-
 // open are headers of the caller's that are not secret.
 var open = []string{"Accept", "Accept-Language", "User-Agent"}
 
@@ -22,34 +21,35 @@ var open = []string{"Accept", "Accept-Language", "User-Agent"}
 var ours = []string{"Accept-Encoding", "Connection", "Content-Length", "Content-Type", "Expect", "Host", "If-Match", "If-Modified-Since", "If-None-Match",
 	"If-Range", "If-Unmodified-Since", "Keep-Alive", "Range", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 
-// HasSecrets reports whether a crawl of base with these options sends something
-// that is meant for its origin alone: headers, cookies, a user or a password.
-// What such a crawl finds is not for everybody.
-func HasSecrets(base string, o Options) bool {
+// HasSecrets reports whether a crawl of base with these headers and cookies sends
+// something that is meant for its origin alone.
+func HasSecrets(base string, header http.Header, cookies map[string]string) bool {
 	if u, err := url.Parse(strings.TrimSpace(base)); err == nil && u.User != nil {
 		return true
 	}
-	for name := range o.Header {
+	for name := range header {
 		if name = textproto.CanonicalMIMEHeaderKey(name); !slices.Contains(open, name) && !isOurs(name) {
 			return true
 		}
 	}
-	return len(o.Cookies) > 0
+	return len(cookies) > 0
 }
 
 func isOurs(name string) bool {
 	return slices.Contains(ours, name) || strings.HasPrefix(name, "Proxy-")
 }
 
-// credentials are what the caller gave.
-type credentials struct {
+// Given is what the caller gave. It is safe for concurrent use.
+type Given struct {
 	scheme, host string // whose they are
 	open, secret http.Header
 }
 
-func newCredentials(o Options, asked *url.URL, base string) credentials {
-	c := credentials{asked.Scheme, asked.Host, http.Header{}, http.Header{}}
-	for name, values := range o.Header {
+// New returns what belongs to the origin of asked, which is base without its user and
+// password.
+func New(header http.Header, cookies map[string]string, asked *url.URL, base string) Given {
+	c := Given{asked.Scheme, asked.Host, http.Header{}, http.Header{}}
+	for name, values := range header {
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		switch {
 		case isOurs(name):
@@ -59,8 +59,8 @@ func newCredentials(o Options, asked *url.URL, base string) credentials {
 			c.secret[name] = slices.Clone(values)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Cookies)) {
-		addCookie(c.secret, name, o.Cookies[name])
+	for _, name := range slices.Sorted(maps.Keys(cookies)) {
+		addCookie(c.secret, name, cookies[name])
 	}
 	if u, err := url.Parse(strings.TrimSpace(base)); err == nil && u.User != nil && c.secret.Get("Authorization") == "" {
 		password, _ := u.User.Password()
@@ -71,8 +71,8 @@ func newCredentials(o Options, asked *url.URL, base string) credentials {
 	return c
 }
 
-// set puts what belongs to a request's origin into its header.
-func (c credentials) set(req *http.Request) {
+// Set puts what belongs to a request's origin into its header.
+func (c Given) Set(req *http.Request) {
 	maps.Copy(req.Header, c.open)
 	if req.URL.Scheme == c.scheme && req.URL.Host == c.host {
 		for name, values := range c.secret {
@@ -90,13 +90,13 @@ func addCookie(h http.Header, name, value string) {
 	h.Set("Cookie", name+"="+value)
 }
 
-// jars are the cookies that a site has set: while the base page was fetched, and
+// Jars are the cookies that a site has set: while the base page was fetched, and
 // with the redirects of one page. Those of other pages are not kept, because
 // which of them came first is a matter of chance.
-type jars []*jar
+type Jars []*Jar
 
-// A jar holds cookies that one page has set. Only who fetches that page changes it.
-type jar struct {
+// A Jar holds cookies that one page has set. Only who fetches that page changes it.
+type Jar struct {
 	http.CookieJar
 	sizes map[string]int // bytes, by what tells cookies apart
 	size  int            // their sum
@@ -112,8 +112,8 @@ const (
 	maxCookieHeader = 16 << 10 // bytes of a request, beside those of the caller's
 )
 
-// keep puts an answer's cookies into the last one.
-func (j *jars) keep(u *url.URL, resp *http.Response) {
+// Keep puts an answer's cookies into the last one.
+func (j *Jars) Keep(u *url.URL, resp *http.Response) {
 	var lines []string
 	for _, line := range resp.Header.Values("Set-Cookie") {
 		if len(line) <= maxCookieLine && len(lines) < maxCookies {
@@ -128,7 +128,7 @@ func (j *jars) keep(u *url.URL, resp *http.Response) {
 		if err != nil {
 			return // it never is
 		}
-		*j = append((*j)[:max(0, len(*j)-1)], &jar{CookieJar: in, sizes: map[string]int{}})
+		*j = append((*j)[:max(0, len(*j)-1)], &Jar{CookieJar: in, sizes: map[string]int{}})
 	}
 	last := (*j)[len(*j)-1]
 	set := (&http.Response{Header: http.Header{"Set-Cookie": lines}}).Cookies()
@@ -137,7 +137,7 @@ func (j *jars) keep(u *url.URL, resp *http.Response) {
 
 // takes counts a cookie in, in place of an earlier one of its name, and reports whether
 // there is room for it.
-func (j *jar) takes(u *url.URL, c *http.Cookie) bool {
+func (j *Jar) takes(u *url.URL, c *http.Cookie) bool {
 	if len(c.Name)+len(c.Value) > maxCookie {
 		return false
 	}
@@ -156,17 +156,17 @@ func (j *jar) takes(u *url.URL, c *http.Cookie) bool {
 	return true
 }
 
-// size is about how many bytes the last one takes: the others are those of the base page,
+// Size is about how many bytes the last one takes: the others are those of the base page,
 // or of the page whose twin this is.
-func (j jars) size() int {
+func (j Jars) Size() int {
 	if len(j) == 0 || j[len(j)-1] == nil {
 		return 0
 	}
 	return j[len(j)-1].size
 }
 
-// set adds the cookies for a request; the later jar wins, the caller's do first.
-func (j jars) set(req *http.Request) {
+// Set adds the cookies for a request; the later jar wins, the caller's do first.
+func (j Jars) Set(req *http.Request) {
 	have := map[string]bool{}
 	for _, c := range req.Cookies() {
 		have[c.Name] = true

@@ -1,7 +1,8 @@
-package llmstxt
+// Package httphead reads what the head of a site's answer says. Its fields may have
+// 256 KiB, and some are kept as long as their page.
+package httphead
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,24 +12,21 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// What the head of an answer says. Its fields may have 256 KiB, and some are kept as
-// long as their page.
-
-// maxField is the longest field, in bytes, that is read or kept whole and is not an
+// MaxField is the longest field, in bytes, that is read or kept whole and is not an
 // address.
-const maxField = 1 << 10
+const MaxField = 1 << 10
 
-// shortField is a field that is kept with its page; "" if it is too long.
-func shortField(v string) string {
-	if len(v) > maxField {
+// Short is a field that is kept with its page; "" if it is too long.
+func Short(v string) string {
+	if len(v) > MaxField {
 		return ""
 	}
 	return v
 }
 
-// retryAfter reads the header in both forms, RFC 9110 section 10.2.3; 0 if there is
+// RetryAfter reads the header in both forms, RFC 9110 section 10.2.3; 0 if there is
 // not one.
-func retryAfter(v string) time.Duration {
+func RetryAfter(v string) time.Duration {
 	if n, err := strconv.Atoi(strings.TrimSpace(v)); err == nil && n >= 0 {
 		return time.Duration(min(n, 1<<30)) * time.Second
 	}
@@ -38,12 +36,12 @@ func retryAfter(v string) time.Duration {
 	return 0
 }
 
-// canonicalOf is the address in a Link header with rel=canonical.
-func canonicalOf(h http.Header) string { return linkOf(h, "canonical", "") }
+// Canonical is the address in a Link header with rel=canonical.
+func Canonical(h http.Header) string { return Link(h, "canonical", "") }
 
-// linkOf is the address in a Link header with a relation and, unless that is "",
+// Link is the address in a Link header with a relation and, unless that is "",
 // a type, RFC 8288. One that is too long for that of a page does not count.
-func linkOf(h http.Header, rel, kind string) string {
+func Link(h http.Header, rel, kind string) string {
 	for _, v := range h.Values("Link") {
 		for {
 			_, link, _ := strings.Cut(v, "<")
@@ -90,8 +88,8 @@ func cutUnquoted(v string, sep byte) (before, after string) {
 	return v, ""
 }
 
-// challenge names what an answer asks a browser to prove; "" for none.
-func challenge(resp *http.Response) string {
+// Challenge names what an answer asks a browser to prove; "" for none.
+func Challenge(resp *http.Response) string {
 	switch {
 	case strings.EqualFold(resp.Header.Get("Cf-Mitigated"), "challenge"):
 		return "Cloudflare's challenge: the site asks for a browser"
@@ -103,14 +101,14 @@ func challenge(resp *http.Response) string {
 	return ""
 }
 
-// signals are the values of a page's own headers.
-func signals(h http.Header) []string {
+// Signals are the values of a page's own headers.
+func Signals(h http.Header) []string {
 	return append(h.Values("Content-Signal"), h.Values("Content-Usage")...)
 }
 
-// refuses reports whether one of the values says that a model may not be given
+// Refuses reports whether one of the values says that a model may not be given
 // the page.
-func refuses(values []string) bool {
+func Refuses(values []string) bool {
 	for _, v := range values {
 		for d := range strings.FieldsFuncSeq(strings.ToLower(v), func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
 			if d == "ai-input=no" || d == "ai-input=n" {
@@ -119,9 +117,4 @@ func refuses(values []string) bool {
 		}
 	}
 	return false
-}
-
-func isSkip(err error, reason Reason) bool {
-	var skip *skipError
-	return errors.As(err, &skip) && skip.Reason == reason
 }

@@ -1,12 +1,6 @@
-package llmstxt
-
-import (
-	"context"
-	"sync"
-	"time"
-)
-
-// Pace. A site says in two ways that it is asked too often: by answering 429 or
+// Package pace says when a crawl's requests may leave.
+//
+// A site says in two ways that it is asked too often: by answering 429 or
 // 503, and by answering late. Either lowers the pace of the whole crawl: nobody
 // asks until the time is over that the site gave, or that we think right, and
 // then requests leave one after another with a gap between them, which shrinks
@@ -17,23 +11,36 @@ import (
 //
 // The page that was refused is asked for again, and what stands behind it waits
 // with its answer, so that the order stays.
+package pace
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// HasteTries is how often a page that was refused for haste is asked for again.
+	HasteTries = 5
+	// LongestWait is the longest time that a site may ask for; a page that wants more
+	// is lost.
+	LongestWait = 5 * time.Minute
+)
 
 const (
 	firstHold    = 500 * time.Millisecond // without Retry-After; doubled with each refusal in a row
 	longestHold  = 10 * time.Second
-	longestWait  = 5 * time.Minute // that a site may ask for; a page that wants more is lost
 	firstGap     = 50 * time.Millisecond
 	longestGap   = 2 * time.Second
 	recovery     = 10              // answers after which the gap shrinks by a fifth
 	manyTimeouts = 3               // in a row, that count as a refusal
-	hasteTries   = 5               // further ones of a page that was refused for haste
-	givingUp     = 4 * hasteTries  // refusals in a row, after which the crawl ends; not those of the same moment
+	givingUp     = 4 * HasteTries  // refusals in a row, after which the crawl ends; not those of the same moment
 	leastGap     = firstGap / 2    // a shorter gap counts as no gap
 	sameMoment   = time.Second / 2 // refusals within it are one: the requests were under way together
 )
 
-// pacer says when the next request may leave. It is safe for concurrent use.
-type pacer struct {
+// Pacer says when the next request may leave. It is safe for concurrent use.
+type Pacer struct {
 	delay time.Duration // between requests, whatever happens
 
 	mu       sync.Mutex
@@ -47,16 +54,23 @@ type pacer struct {
 	timeouts int       // since an answer
 }
 
-// setDelay says how far requests are apart at the least.
-func (p *pacer) setDelay(d time.Duration) {
+// New returns the pace of a crawl whose requests are delay apart at the least.
+func New(delay time.Duration) *Pacer { return &Pacer{delay: delay} }
+
+// Delay is how far requests are apart at the least. Whoever calls SetDelay calls it, or
+// waits for that.
+func (p *Pacer) Delay() time.Duration { return p.delay }
+
+// SetDelay says how far requests are apart at the least.
+func (p *Pacer) SetDelay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = d
 	p.next = time.Now().Add(d) // robots.txt itself was the first request
 }
 
-// wait returns when a request may leave.
-func (p *pacer) wait(ctx context.Context) error {
+// Wait returns when a request may leave.
+func (p *Pacer) Wait(ctx context.Context) error {
 	for {
 		now := time.Now()
 		p.mu.Lock()
@@ -69,19 +83,19 @@ func (p *pacer) wait(ctx context.Context) error {
 			}
 			p.next = at.Add(max(p.delay, p.gap))
 			p.mu.Unlock()
-			return sleep(ctx, at.Sub(now))
+			return Sleep(ctx, at.Sub(now))
 		}
 		p.mu.Unlock()
-		if err := sleep(ctx, at.Sub(now)); err != nil {
+		if err := Sleep(ctx, at.Sub(now)); err != nil {
 			return err
 		}
 	}
 }
 
-// slow lowers the pace after a refusal, unless it is one page that the site
+// Slow lowers the pace after a refusal, unless it is one page that the site
 // refuses again while it serves others. It reports whether it is worth asking
 // again: not when the site refuses everything.
-func (p *pacer) slow(after time.Duration, again bool) (worth bool) {
+func (p *Pacer) Slow(after time.Duration, again bool) (worth bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if again && p.served >= 3 {
@@ -104,22 +118,22 @@ func (p *pacer) slow(after time.Duration, again bool) (worth bool) {
 	return p.inARow < givingUp
 }
 
-// gaveUp reports that the site refuses everything.
-func (p *pacer) gaveUp() bool {
+// GaveUp reports that the site refuses everything.
+func (p *Pacer) GaveUp() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.inARow >= givingUp
 }
 
-// isSlow reports that the site was in trouble a short while ago.
-func (p *pacer) isSlow() bool {
+// IsSlow reports that the site was in trouble a short while ago.
+func (p *Pacer) IsSlow() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.gap > 0
 }
 
-// timeout counts a request without an answer.
-func (p *pacer) timeout() {
+// Timeout counts a request without an answer.
+func (p *Pacer) Timeout() {
 	p.mu.Lock()
 	p.timeouts++
 	many := p.timeouts >= manyTimeouts
@@ -128,12 +142,12 @@ func (p *pacer) timeout() {
 	}
 	p.mu.Unlock()
 	if many {
-		p.slow(0, false)
+		p.Slow(0, false)
 	}
 }
 
-// answered counts an answer, and slowly raises the pace.
-func (p *pacer) answered() {
+// Answered counts an answer, and slowly raises the pace.
+func (p *Pacer) Answered() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inARow, p.timeouts = 0, 0
@@ -149,8 +163,8 @@ func (p *pacer) answered() {
 	}
 }
 
-// sleep waits for a while, or for the end of the context.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for a while, or for the end of the context.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
