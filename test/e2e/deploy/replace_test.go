@@ -187,25 +187,30 @@ func steps(t *testing.T, name string) []string {
 // refuse nothing; then what is in use still works.
 func (s *site) do(script, dir string, env ...string) {
 	s.t.Helper()
-	bin := s.t.TempDir()
-	if err := os.Symlink(harness.Farwire(s.t).Path, filepath.Join(bin, "farwire")); err != nil {
-		s.t.Fatal(err)
-	}
-	file := filepath.Join(bin, "systemctl")
-	s.write(file, fmt.Sprintf("#!/bin/sh\n[ \"$*\" = 'reload farwire' ] && kill -HUP %d\n", s.gateway.Pid()))
-	if err := os.Chmod(file, 0o700); err != nil {
-		s.t.Fatal(err)
-	}
-	cmd := exec.Command("sh", "-eu", "-c", script)
-	cmd.Dir, cmd.Env = dir, harness.Environ(append(env, "PATH="+bin+":"+os.Getenv("PATH"))...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("%s\n%v: %s", script, err, out)
-	}
+	runStep(s.t, script, dir, s.gateway.Pid(), env...)
 	if strings.Contains(script, "systemctl reload") {
 		s.reloads++
 		s.gateway.Await(s.gateway.Stderr, fmt.Sprintf(`(?s)(?:reload ended.*?){%d} refused=0\n`, s.reloads))
 	}
 	s.talk(s.running)
+}
+
+// runStep runs a step in a folder, where a service to reload is the process.
+func runStep(t *testing.T, script, dir string, pid int, env ...string) {
+	t.Helper()
+	bin := t.TempDir()
+	if err := os.Symlink(harness.Farwire(t).Path, filepath.Join(bin, "farwire")); err != nil {
+		t.Fatal(err)
+	}
+	systemctl := fmt.Sprintf("#!/bin/sh\n[ \"$*\" = 'reload farwire' ] && kill -HUP %d\n", pid)
+	if err := os.WriteFile(filepath.Join(bin, "systemctl"), []byte(systemctl), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-eu", "-c", script)
+	cmd.Dir, cmd.Env = dir, harness.Environ(append(env, "PATH="+bin+":"+os.Getenv("PATH"))...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s\n%v: %s", script, err, out)
+	}
 }
 
 // Each secret is replaced as the page says, and what is in use notices nothing.
@@ -238,11 +243,12 @@ func (s *site) in(name string) string { return filepath.Join(s.files, name) }
 
 func (s *site) replaceAgentSecret(recipe []string) {
 	s.do(recipe[0], s.files)
+	s.do(recipe[1], s.files)
 	s.startAgent("old") // with the old secret, which still counts
 	s.write(filepath.Join(s.agent, "agent-secret.new"), read(s.t, s.in("agent-secret.new")))
-	s.do(recipe[1], s.agent)
+	s.do(recipe[2], s.agent)
 	s.startAgent("new")
-	s.do(recipe[2], s.files)
+	s.do(recipe[3], s.files)
 	s.startAgent("newer")
 	// Who knows only the old one does not attach any more.
 	s.write(filepath.Join(s.agent, "agent-secret"), strings.Repeat("agent-secret-1-", 3))
@@ -255,7 +261,7 @@ func (s *site) replaceTokenSecret(recipe []string) {
 	before := s.token(alice)
 	for i, script := range recipe {
 		want := http.StatusOK
-		if i == 2 {
+		if i == 3 {
 			want = http.StatusForbidden // by now it would have ended by itself
 		}
 		s.do(script, s.files)
@@ -268,11 +274,12 @@ func (s *site) replaceKey(recipe []string) {
 	usage, alice := s.gateway.HTTP("/usage"), read(s.t, s.in("alice"))
 	sum := sha256.Sum256([]byte(alice))
 	s.do(recipe[0], s.files)
+	s.do(recipe[1], s.files)
 	fresh, _, _ := strings.Cut(read(s.t, s.in("alice.new")), "\n")
 	s.wantStatus("the old key", usage, alice, http.StatusOK)
 	s.wantStatus("the new key", usage, fresh, http.StatusOK)
 	changed := s.open(fresh)
-	s.do(recipe[1], s.files, "OLD="+hex.EncodeToString(sum[:]))
+	s.do(recipe[2], s.files, "OLD="+hex.EncodeToString(sum[:]))
 	s.talk(changed)
 	s.wantStatus("the old key", usage, alice, http.StatusForbidden)
 	s.wantStatus("the new key", usage, fresh, http.StatusOK)
