@@ -76,6 +76,9 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 			return r
 		}
 		next, err := c.try(ctx, r)
+		if err == nil && next == nil && r.hops > 0 && len(r.final.String()) > weburl.MaxLength {
+			return &result{final: u, hops: r.hops, status: r.status, bytes: r.bytes, refused: longAddress}
+		}
 		if err != nil || next == nil {
 			r.refused = err
 			c.twinOf(ctx, r)
@@ -200,16 +203,19 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 // longAddress says that an address is too long for that of a page.
 var longAddress = &skipError{Reason: SkipURL, Detail: fmt.Sprintf("the address is longer than %d bytes", weburl.MaxLength)}
 
+// longHop says that an address is too long to be asked for on the way to a page.
+var longHop = &skipError{Reason: SkipURL, Detail: fmt.Sprintf("leads to an address longer than %d bytes", weburl.MaxHopLength)}
+
 // leadsTo resolves the address that an answer leads to; nil if it does not lead to a
-// web page. An address may lose a part of its length when it is normalised; what is
-// four times too long is not read.
+// web page. On the way to a page an address may carry state, as those of single
+// sign-on do: only where the way ends it is the page's.
 func leadsTo(from *url.URL, ref string) (*url.URL, error) {
-	if len(ref) > 4*weburl.MaxLength {
-		return nil, longAddress
+	if len(ref) > weburl.MaxHopLength {
+		return nil, longHop
 	}
 	u := weburl.Resolve(from, ref)
-	if u != nil && len(u.String()) > weburl.MaxLength {
-		return nil, longAddress
+	if u != nil && len(u.String()) > weburl.MaxHopLength {
+		return nil, longHop
 	}
 	return u, nil
 }

@@ -77,9 +77,9 @@ func TestResult_HostileHead_IsNotKept(t *testing.T) {
 	}
 }
 
-// An address that is too long for a page's is not followed.
+// An address that is too long to be asked for is not followed.
 func TestFetchPage_RedirectToLongAddress_IsSkipped(t *testing.T) {
-	for name, length := range map[string]int{"large": largeField, "longer than a page's": weburl.MaxLength} {
+	for name, length := range map[string]int{"large": largeField, "longer than a hop's": weburl.MaxHopLength} {
 		ref := "/" + strings.Repeat("x", length)
 		for header, head := range map[string]headOnly{
 			"Location": {http.StatusFound, http.Header{"Location": {ref}}},

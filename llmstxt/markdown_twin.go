@@ -36,17 +36,22 @@ const probePages = 3
 
 // twinLink is the address of the twin that a page names, resolved.
 func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
-	if p.Twin != "" {
-		if u, err := leadsTo(baseOf(r.final, p), p.Twin); err == nil && u != nil {
-			return u
-		}
+	if u := twinAt(baseOf(r.final, p), p.Twin); u != nil {
+		return u
 	}
-	if ref := httphead.Link(h, "alternate", "text/markdown"); ref != "" {
-		if u, err := leadsTo(r.final, ref); err == nil {
-			return u
-		}
+	return twinAt(r.final, httphead.Link(h, "alternate", "text/markdown"))
+}
+
+// twinAt resolves the address of a twin; nil if there is none that can be a page's.
+func twinAt(base *url.URL, ref string) *url.URL {
+	if ref == "" {
+		return nil
 	}
-	return nil
+	u, err := leadsTo(base, ref)
+	if err != nil || u == nil || len(u.String()) > weburl.MaxLength {
+		return nil
+	}
+	return u
 }
 
 // twinOf asks for the twin of a page that a worker has read, if that is the time
@@ -303,7 +308,7 @@ func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *re
 		switch {
 		case err != nil && isLost(err) && ctx.Err() == nil:
 			return nil, "Could not read the Markdown form of " + r.final.String() + ": " + detail(err)
-		case err != nil || next == nil && !hasWords(t) || next != nil && hop == maxTwinHops:
+		case err != nil || next == nil && (!hasWords(t) || len(t.final.String()) > weburl.MaxLength) || next != nil && hop == maxTwinHops:
 			return nil, ""
 		case next == nil:
 			return t, ""

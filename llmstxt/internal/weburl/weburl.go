@@ -18,8 +18,9 @@ import (
 // safe part of RFC 3986 section 6.2.2, and drops what only tracks people.
 
 const (
-	MaxLength   = 2000 // bytes; longer ones are traps or state, not pages
-	maxSegments = 24
+	MaxLength    = 2000 // bytes; longer ones are traps or state, not pages
+	MaxHopLength = 8000 // bytes of an address on the way to a page, where state is
+	maxSegments  = 24
 )
 
 // Parse reads an absolute address and normalises it; nil if it is not that of a
