@@ -41,7 +41,8 @@ type Authenticator interface {
 //
 // Lookup is called concurrently. A key id that is no longer valid is an error that
 // wraps [ErrUnauthorized]; any other error is an internal error of the Authenticator. A
-// principal with another Subject than that of the token counts as a key that is gone.
+// principal with another Subject than that of the token counts as a key that is gone;
+// its KeyID is not looked at: the one that was asked for stays.
 type KeyLookuper interface {
 	Authenticator
 	Lookup(ctx context.Context, keyID string) (Principal, error)
@@ -386,10 +387,6 @@ func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
 	if g.gone.has(p.KeyID) {
 		return true
 	}
-	directory, ok := g.o.Auth.(KeyLookuper)
-	if !ok || p.KeyID == "" {
-		return false
-	}
-	now, err := hostCall(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
-	return errors.Is(err, ErrUnauthorized) || err == nil && now.Subject != p.Subject
+	_, err := g.lookUp(ctx, p)
+	return errors.Is(err, ErrUnauthorized)
 }

@@ -339,21 +339,30 @@ func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
 	if err != nil {
 		return Principal{}, errTokenInvalid
 	}
+	now, err := g.lookUp(ctx, p)
+	if errors.Is(err, ErrUnauthorized) {
+		return Principal{}, errTokenInvalid
+	}
+	now.narrow = p.narrow
+	return now, err
+}
+
+// lookUp returns what a principal's key is today, where the Authenticator can tell. The
+// id that was asked for stays: what is counted to a key and what ends with it go by it. An
+// id that has been given to somebody else is [ErrUnauthorized].
+func (g *Gateway) lookUp(ctx context.Context, p Principal) (Principal, error) {
 	directory, ok := g.o.Auth.(KeyLookuper)
 	if !ok || p.KeyID == "" {
 		return p, nil
 	}
 	now, err := hostCall(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
 	switch {
-	case errors.Is(err, ErrUnauthorized):
-		return Principal{}, errTokenInvalid
+	case errors.Is(err, ErrUnauthorized), err == nil && now.Subject != p.Subject:
+		return p, ErrUnauthorized
 	case err != nil:
-		return Principal{}, fault.FromHost("authenticator", err)
-	case now.Subject != p.Subject:
-		// The key id has been given to somebody else.
-		return Principal{}, errTokenInvalid
+		return p, fault.FromHost("authenticator", err)
 	}
-	now.narrow = p.narrow
+	now.KeyID = p.KeyID
 	return now, nil
 }
 

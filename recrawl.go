@@ -336,22 +336,10 @@ func (c *recrawl) nextTime(s Site) time.Time {
 // the host named the caller or its Authenticator has no Lookup, has the
 // gateway's.
 func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
-	p := Principal{Subject: s.Subject, KeyID: s.KeyID}
-	var err error
-	if keys, ok := g.o.Auth.(KeyLookuper); ok && s.KeyID != "" {
-		asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
-		defer cancel()
-		found, lookup := hostCall(func() (Principal, error) { return keys.Lookup(asked, s.KeyID) })
-		switch {
-		case errors.Is(lookup, ErrUnauthorized), lookup == nil && found.Subject != s.Subject:
-			err = errKeyGone
-		case lookup != nil:
-			err = fault.FromHost("authenticator", lookup)
-		default:
-			p = found
-		}
-	}
-	if err == nil && g.gone.has(s.KeyID) {
+	asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+	defer cancel()
+	p, err := g.lookUp(asked, Principal{Subject: s.Subject, KeyID: s.KeyID})
+	if errors.Is(err, ErrUnauthorized) || err == nil && g.gone.has(s.KeyID) {
 		err = errKeyGone
 	}
 	if err == nil {

@@ -112,6 +112,64 @@ func TestRecrawl_KeyRevoked_EndsAndSiteRests(t *testing.T) {
 	}, key.edit)
 }
 
+// takenKeys is a Limiter that says which keys it was asked for.
+type takenKeys chan string
+
+func (t takenKeys) Take(_ context.Context, p farwire.Principal, _ farwire.Bucket) (farwire.Quota, error) {
+	t <- p.KeyID
+	return farwire.Quota{}, nil
+}
+
+// Whatever KeyID a Lookup returns, a recrawl and a token count as the key that was looked
+// up, and end with it.
+func TestLookup_OtherKeyID_AskedOneStays(t *testing.T) {
+	for name, answered := range map[string]func(keyID string) string{
+		"the same": func(keyID string) string { return keyID },
+		"empty":    func(string) string { return "" },
+		"another":  func(keyID string) string { return "other-" + keyID },
+	} {
+		lookup := func(keyID string) (farwire.Principal, error) {
+			return farwire.Principal{Subject: "alice", KeyID: answered(keyID)}, nil
+		}
+		t.Run(name+"/recrawl", func(t *testing.T) {
+			key := &changingKey{}
+			inCircle(t, func(c *circle) {
+				key.set(lookup)
+				enrolled := c.sites.only(c.t).KeyID
+				hang := make(chan struct{})
+				defer close(hang)
+				c.site.set(func(s *changing) { s.hang["/b"] = hang })
+				defer recrawls(c.t, c.gw)()
+				time.Sleep(time.Hour + 12*time.Second)
+				for s := range c.gw.Sessions() {
+					if s.KeyID != enrolled {
+						c.t.Errorf("the %s counts as the key %q, enrolled by %q", s.Kind, s.KeyID, enrolled)
+					}
+				}
+				key.as(farwire.Principal{}, farwire.ErrUnauthorized)
+				if n := c.gw.EndRevoked(c.t.Context()); n != 1 {
+					c.t.Errorf("%d sessions end with their key", n)
+				}
+				if done := c.next(); !done.Site.Resting {
+					c.t.Errorf("without its key the site is %+v", done.Site)
+				}
+			}, key.edit)
+		})
+		t.Run(name+"/token", func(t *testing.T) {
+			key, taken := &changingKey{}, make(takenKeys, 10)
+			w := newWorld(t, key.edit, func(o *farwire.Options) { o.Limiter = taken })
+			token := w.token(t, testKey)
+			key.set(lookup)
+			if status, detail := w.uses(token); status != 200 {
+				t.Fatalf("%d %s", status, detail)
+			}
+			if shown, redeemed := <-taken, <-taken; shown == "" || redeemed != shown {
+				t.Errorf("a token of the key %q counts as %q", shown, redeemed)
+			}
+		})
+	}
+}
+
 // TestRecrawl_LookupFails_TriedAgain: keys that cannot be looked up now are not
 // gone.
 func TestRecrawl_LookupFails_TriedAgain(t *testing.T) {

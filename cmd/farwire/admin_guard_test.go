@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -65,8 +66,13 @@ func TestAdminGuard_HostPageAndKey_DecideWhoIsServed(t *testing.T) {
 				if r.Host = c.host; c.header != "" {
 					r.Header.Set(c.header, c.value)
 				}
+				known := false
+				r = r.WithContext(farwire.WithKeyShown(r.Context(), func() { known = true }))
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, r)
+				if known != (want == &c.private && *want == 200) {
+					t.Errorf("a connection that is answered %d counts as known: %v", w.Code, known)
+				}
 				if w.Code != *want || w.Header().Get("Access-Control-Allow-Origin") != "" {
 					t.Errorf("%d %v, want %d and no CORS", w.Code, w.Header(), *want)
 				}
