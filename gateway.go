@@ -57,6 +57,7 @@ type Gateway struct {
 	loops   netio.Loops // of sessions between two sockets
 	traffic limits.Traffic[Principal, ByteQuota]
 	hosted  *hosted
+	sitesOK sitesCheck
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
@@ -85,6 +86,7 @@ func New(o Options) (*Gateway, error) {
 		due:     make(chan struct{}, 1),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
+		sitesOK: sitesCheck{turn: make(chan struct{}, 1)},
 
 		descriptors: netio.Descriptors,
 	}

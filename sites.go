@@ -93,6 +93,36 @@ type SiteStore interface {
 	Commit(ctx context.Context, l Lease, r RecrawlResult) error
 }
 
+// checkInterval is how long an answer of sitesAnswer stands.
+const checkInterval = time.Second
+
+// A sitesCheck is what the store of sites said when it was last asked whether it answers.
+type sitesCheck struct {
+	turn  chan struct{} // who has put a value in may look at the rest
+	asked time.Time
+	ok    bool
+}
+
+// sitesAnswer reports whether the store of sites answers. Anybody may ask, so that it
+// is asked by one at a time, and not again until the last answer is a second old; who
+// leaves meanwhile takes nothing from the others.
+func (g *Gateway) sitesAnswer(ctx context.Context) bool {
+	c := &g.sitesOK
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-ctx.Done():
+		return false
+	}
+	if c.asked.IsZero() || time.Since(c.asked) >= checkInterval {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+		defer cancel()
+		_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
+		c.ok, c.asked = err == nil, time.Now()
+	}
+	return c.ok
+}
+
 // Errors that a SiteStore wraps, so that the gateway can tell an answer from a
 // failure.
 var (

@@ -1,12 +1,17 @@
 package farwire_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +120,67 @@ func TestSites_OtherCallers_AreNeitherListedNorLeft(t *testing.T) {
 		}
 		if list, err := sites.Sites(t.Context(), "bob"); err != nil || len(list) != 1 {
 			t.Errorf("bob has %+v, %v", list, err)
+		}
+	})
+}
+
+// Whoever asks, and however often, the store of sites is asked once a second at most, and
+// what it says then is the answer of all who wait.
+func TestReady_ManyAsk_StoreIsAskedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		fails := make(chan error, 1)
+		fails <- nil
+		sites := &memorySites{before: func(string) error {
+			asked.Add(1)
+			time.Sleep(100 * time.Millisecond)
+			err := <-fails
+			fails <- err
+			return err
+		}}
+		gw, err := farwire.New(farwire.Options{Sites: sites, Storage: &memoryFiles{}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ready := func(ctx context.Context) int {
+			rec := httptest.NewRecorder()
+			gw.Ready().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz?require=stores", nil).WithContext(ctx))
+			return rec.Code
+		}
+		all := func(want int) {
+			t.Helper()
+			gone, leave := context.WithCancel(t.Context())
+			var asking sync.WaitGroup
+			asking.Go(func() { ready(gone) })
+			synctest.Wait() // it is the one who asks the store
+			for range 50 {
+				asking.Go(func() {
+					if status := ready(t.Context()); status != want {
+						t.Errorf("%d, want %d", status, want)
+					}
+				})
+			}
+			synctest.Wait()
+			leave()
+			asking.Wait()
+		}
+		all(200)
+		<-fails
+		fails <- errors.New("out of order")
+		all(200)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("asked %d times within a second", n)
+		}
+		time.Sleep(time.Second)
+		all(503)
+		if n := asked.Load(); n != 2 {
+			t.Errorf("asked %d times within two seconds", n)
+		}
+		// What cannot be answered costs no look.
+		time.Sleep(time.Second)
+		rec := httptest.NewRecorder()
+		if gw.Ready().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz?require=nothing", nil)); rec.Code != 400 || asked.Load() != 2 {
+			t.Errorf("a wrong question: %d, the store was asked %d times", rec.Code, asked.Load())
 		}
 	})
 }

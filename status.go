@@ -44,7 +44,8 @@ func (g *Gateway) Unready() {
 // {"ok": true}}}, with "nats": {"ok": true} where Options.Bus is a [ConnectedBus]. The
 // query ?require=agents,stores makes what it names count, for
 // monitors; without it a gateway without agents is ready, else none could attach
-// through a balancer.
+// through a balancer. Nobody needs a key for it: whoever asks, the stores are asked
+// once a second at most.
 func (g *Gateway) Ready() http.Handler {
 	type store struct {
 		OK bool `json:"ok"`
@@ -65,19 +66,16 @@ func (g *Gateway) Ready() http.Handler {
 		if list, ok := g.o.Agents.(AgentLister); ok {
 			a.Agents = len(askFor(g, r, "agent selector", list.Agents))
 		}
-		if g.o.Sites != nil {
-			ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
-			defer cancel()
-			_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
-			a.Stores["sites"] = store{err == nil}
-		}
-		if bus, ok := g.o.Bus.(ConnectedBus); ok {
-			a.NATS = &store{askFor(g, r, "bus", bus.Connected)}
-		}
 		required, err := readyRequires(r)
 		if err != nil {
 			g.o.fail(w, err)
 			return
+		}
+		if g.o.Sites != nil {
+			a.Stores["sites"] = store{g.sitesAnswer(r.Context())}
+		}
+		if bus, ok := g.o.Bus.(ConnectedBus); ok {
+			a.NATS = &store{askFor(g, r, "bus", bus.Connected)}
 		}
 		if err := g.readiness(required, a.Agents, !slices.Contains(slices.Collect(maps.Values(a.Stores)), store{false})); err != nil {
 			p := public(err)
