@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -84,4 +86,26 @@ func FuzzPrefixFlags(f *testing.F) {
 			t.Fatalf("%q trusts %v, and the client is %v", text, a, got)
 		}
 	})
+}
+
+// Whatever part of an agents file has been written when it is read, it is refused: no
+// agent is missing.
+func TestParseRecords_Truncated_IsRefused(t *testing.T) {
+	sum := strings.Repeat("0123456789abcdef", 4)
+	records := []any{
+		`{"slug": "de1", "country": "DE", "token_sha256": "` + sum + `"}`,
+		`{"token_sha256":"` + sum + `","country":"AT","slug":"]}"}`,
+	}
+	for _, form := range []string{"[%s]", "[%s,%s]", "[\n%s,\n%s\n]\n", "  [%s\r\n, %s]\r\n\r\n"} {
+		text := fmt.Sprintf(form, records[:strings.Count(form, "%s")]...)
+		whole, err := parseRecords([]byte(text))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		for n := range len(text) {
+			if part, err := parseRecords([]byte(text[:n])); err == nil && !slices.Equal(part, whole) {
+				t.Errorf("%d bytes of %q are read as %+v", n, text, part)
+			}
+		}
+	}
 }

@@ -3,6 +3,7 @@ package keysfile_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -62,6 +63,29 @@ func TestParse_TypingErrors_NameTheEntry(t *testing.T) {
 	} {
 		if _, err := keysfile.Parse([]byte(c.text), kinds); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.text, err, c.want)
+		}
+	}
+}
+
+// Whatever part of a file has been written when it is read, it is refused: no key is
+// missing, and no limit or rule of one.
+func TestParse_Truncated_IsRefused(t *testing.T) {
+	_, one := hash("one")
+	_, two := hash("two")
+	entries := []string{
+		`{"name": "a", "key_sha256": "` + one + `", "limits": {"rate": 12.5, "sites": -1}, "deny": ["a.test"]}`,
+		`{"key_sha256":"` + two + `","kinds":["crawl"],"allow":["b.test:443","10.0.0.0/8"],"name":"]}"}`,
+	}
+	for _, form := range []string{"[%s]", "[%s,%s]", "[\n%s,\n%s\n]\n", "  [%s\r\n, %s]\r\n\r\n"} {
+		text := fmt.Sprintf(form, []any{entries[0], entries[1]}[:strings.Count(form, "%s")]...)
+		whole, err := keysfile.Parse([]byte(text), kinds)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		for n := range len(text) {
+			if part, err := keysfile.Parse([]byte(text[:n]), kinds); err == nil && !reflect.DeepEqual(part, whole) {
+				t.Errorf("%d bytes of %q are read as %+v", n, text, part)
+			}
 		}
 	}
 }
