@@ -57,3 +57,32 @@ func Queued(conn net.Conn) (n int, known bool) {
 	err = raw.Control(func(fd uintptr) { n, known = queuedIn(fd) })
 	return n, known && err == nil
 }
+
+// tcpInfo is the beginning of the kernel's struct tcp_info (linux/tcp.h), which only
+// grows at its end.
+type tcpInfo struct {
+	_     [8]uint8
+	_     [24]uint32
+	_     [2]uint64
+	acked uint64
+}
+
+// Sent returns how many bytes the peer has acknowledged since the connection began, and
+// how many the kernel still holds for it, where that is known.
+func Sent(conn *net.TCPConn) (acked uint64, queued int, known bool) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, 0, false
+	}
+	err = raw.Control(func(fd uintptr) {
+		var info tcpInfo
+		size := uint32(unsafe.Sizeof(info))
+		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+		if queued, known = queuedIn(fd); errno != 0 || uintptr(size) < unsafe.Sizeof(info) {
+			known = false
+		}
+		acked = info.acked
+	})
+	return acked, queued, known && err == nil
+}

@@ -41,6 +41,10 @@ type Options struct {
 	// the constant of that name.
 	BodyTimeout time.Duration
 
+	// StallTimeout is how long a client without a key may take no byte of an answer. At
+	// most 0: the constant of that name.
+	StallTimeout time.Duration
+
 	// Wrong counts the wrong credentials of all connections together, whatever they are
 	// meant for. Nil: the guard has a Counter of its own.
 	Wrong *attempts.Counter
@@ -67,6 +71,9 @@ func New(o Options) *Guard {
 	}
 	if o.BodyTimeout <= 0 {
 		o.BodyTimeout = BodyTimeout
+	}
+	if o.StallTimeout <= 0 {
+		o.StallTimeout = StallTimeout
 	}
 	return &Guard{o: o, of: make(map[netip.Prefix]*queue)}
 }
@@ -118,6 +125,9 @@ type Conn struct {
 	active           bool // a request is being served
 	hijacked         bool
 	idle             *time.Timer
+	stall            *time.Timer // while active
+	acked            uint64      // bytes that the client had acknowledged at the last look
+	taking           time.Time   // when it last took some, or there was nothing to take
 }
 
 // Socket returns the connection for those who read and write it directly.
@@ -258,9 +268,10 @@ func (g *Guard) remove(c *Conn) {
 			delete(g.of, c.network)
 		}
 	}
-	if c.idle != nil {
-		c.idle.Stop()
-		c.idle = nil
+	for _, timer := range []*time.Timer{c.idle, c.stall} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 }
 
@@ -326,6 +337,12 @@ func (g *Guard) wait(c *Conn, active, idle bool) {
 		c.idle.Reset(IdleTimeout)
 	case c.idle != nil:
 		c.idle.Stop()
+	}
+	switch {
+	case active:
+		c.watch()
+	case c.stall != nil:
+		c.stall.Stop()
 	}
 }
 

@@ -30,12 +30,18 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 		rc := http.NewResponseController(w)
+		if r.ProtoMajor >= 2 && c.bounded() {
+			s := &streamWriter{ResponseWriter: w, rc: rc, timeout: 4 * g.o.StallTimeout}
+			defer s.extend() // what is buffered is written later
+			w, r = s, r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); s.lift() }))
+		}
 		if r.ContentLength != 0 {
 			b := &bodyBound{conn: c, rc: rc}
 			defer b.end()
 			// A writer without deadlines leaves the time to the server's own limits.
 			_ = rc.SetReadDeadline(time.Now().Add(g.o.BodyTimeout))
-			r = r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); b.lift() }))
+			shown := upgrade.KeyShown(r.Context())
+			r = r.WithContext(upgrade.WithKeyShown(r.Context(), func() { shown(); b.lift() }))
 		}
 		next.ServeHTTP(w, r)
 		if r.ProtoMajor == 1 && c.bounded() { // net/http ends it with the request

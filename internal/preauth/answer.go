@@ -1,0 +1,110 @@
+package preauth
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/farwire/farwire/internal/netio"
+)
+
+// StallTimeout is how long a client that has shown no key may take no byte of an answer.
+// One that reads slowly takes bytes: what counts is what its system acknowledges, not
+// when a write returns, because a full buffer of the kernel takes nothing until a third
+// of it is free. A trusted proxy, which waits for a client of its own, has four times as
+// long.
+const StallTimeout = 30 * time.Second
+
+// streamPiece is what a stream of HTTP/2 writes at once. One that does not take it in
+// four times StallTimeout is ended: of streams nothing else is known here, their windows
+// are the library's.
+const streamPiece = 16 << 10
+
+// stallTimeout is how long the connection's client may take nothing.
+func (c *Conn) stallTimeout() time.Duration {
+	if c.trusted {
+		return 4 * c.guard.o.StallTimeout
+	}
+	return c.guard.o.StallTimeout
+}
+
+// watch looks from time to time whether the client takes what is written to it, while a
+// request is served; the guard's mu is held.
+func (c *Conn) watch() {
+	c.taking = time.Now()
+	if look := c.stallTimeout() / 4; c.stall == nil {
+		c.stall = time.AfterFunc(look, c.endStalled)
+	} else {
+		c.stall.Reset(look)
+	}
+}
+
+// endStalled closes a connection whose client takes nothing, without what the kernel
+// still holds for it.
+func (c *Conn) endStalled() {
+	acked, queued, known := netio.Sent(c.TCPConn)
+	c.guard.mu.Lock()
+	now := time.Now()
+	watched := known && c.inAll != nil && c.active && !c.hijacked
+	if queued == 0 || acked != c.acked {
+		c.taking, c.acked = now, acked
+	}
+	stalled := watched && now.Sub(c.taking) >= c.stallTimeout()
+	if watched && !stalled {
+		c.stall.Reset(c.stallTimeout() / 4)
+	}
+	c.guard.mu.Unlock()
+	if stalled {
+		_ = c.SetLinger(0) // fails only when it is closed already
+		c.Close()
+	}
+}
+
+// A streamWriter bounds how long one piece of an answer over HTTP/2 may take, until its
+// request has shown a key.
+type streamWriter struct {
+	http.ResponseWriter
+	rc      *http.ResponseController
+	timeout time.Duration
+
+	mu    sync.Mutex
+	known bool
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *streamWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *streamWriter) Write(b []byte) (n int, err error) {
+	for len(b) > streamPiece && err == nil {
+		w.extend()
+		var m int
+		m, err = w.ResponseWriter.Write(b[:streamPiece])
+		n, b = n+m, b[m:]
+	}
+	if err == nil {
+		w.extend()
+		var m int
+		m, err = w.ResponseWriter.Write(b)
+		n += m
+	}
+	return n, err
+}
+
+// extend begins the time of the next piece anew.
+func (w *streamWriter) extend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.known {
+		_ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) // fails only where none can be set
+	}
+}
+
+// lift ends the bound.
+func (w *streamWriter) lift() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.known {
+		_ = w.rc.SetWriteDeadline(time.Time{})
+	}
+	w.known = true
+}
