@@ -15,7 +15,7 @@ import (
 // sentence.
 func (d *describer) description(p *Page) string {
 	for _, desc := range descriptions(p.Evidence) {
-		if d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
+		if strings.HasPrefix(desc, "API documentation for the Rust ") || d.descs[desc] > 1 || !worth(desc) || labelled(desc) || d.forms[form(desc, p)] >= formsOfAGenerator || broken(desc, p.Evidence.Blocks) {
 			continue
 		}
 		if k := plain.Key(desc); k != plain.Key(p.Title) && k != plain.Key(p.Evidence.Title) {

@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -89,7 +90,7 @@ func (d *describer) excerpt(p *Page) string {
 	text := d.fill(pieces, d.limit)
 	desc := d.description(p)
 	if desc == "" && p == d.base && !slices.ContainsFunc(pieces, func(p piece) bool { return len(p.text) >= 72 }) {
-		if desc = d.shared(p); desc == "" && text == "" {
+		if desc = cmp.Or(d.shared(p), d.subtitle(p)); desc == "" && text == "" {
 			desc = tagline(p)
 		}
 	}

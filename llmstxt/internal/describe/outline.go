@@ -22,7 +22,7 @@ func (d *describer) outline(p *Page, limit int) string {
 	all := false
 	add := func(t string) {
 		t = strings.TrimRight(t, ".:;,")
-		if dated(t) {
+		if dated(t) || p == d.base && vague(t) {
 			return
 		}
 		if k := plain.Key(t); !seen[k] && (all || !d.votes.boilerplate(t)) {
@@ -136,4 +136,20 @@ func tagline(p *Page) string {
 		return ""
 	}
 	return asSentence(best)
+}
+
+// subtitle is what a base page has right behind its first heading: the site in a line.
+func (d *describer) subtitle(p *Page) string {
+	blocks := p.Evidence.Blocks
+	for i, b := range blocks {
+		if b.Kind == htmlpage.Title && i+1 < len(blocks) {
+			t := blocks[i+1].Text
+			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && strings.Count(t, " ") >= 3 && wordy(t) && !names(t) && !leads(t) &&
+				!isLabel(t) && !licence(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
+				return asSentence(t)
+			}
+			break
+		}
+	}
+	return ""
 }

@@ -25,10 +25,18 @@ func secondary(p *Page) bool {
 	if strings.HasSuffix(slug, "_source") || strings.HasPrefix(p.Title, "Source: ") {
 		return true // a file, as Doxygen and JSDoc list it
 	}
+	for _, list := range doxygenLists {
+		if strings.Contains(p.Evidence.Title, list) {
+			return true
+		}
+	}
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}
 	slug = betweenWords.Replace(slug)
+	if _, name, ok := strings.Cut(slug, ":"); ok {
+		slug = name // of a wiki's namespace for itself
+	}
 	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
 	if minor[slug] || strings.HasPrefix(slug, "genindex") {
 		return true
@@ -36,9 +44,12 @@ func secondary(p *Page) bool {
 	return minor[title]
 }
 
+// doxygenLists are the titles of Doxygen's lists of all names, behind the project's.
+var doxygenLists = []string{": Class Members", ": File Members", ": Namespace Members", ": Data Fields", ": Class Index", ": Data Structure Index"}
+
 var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex search searchpage searchresults license licence licenses licences
 	legal legalnotice legalnotices copyright copyrights copying imprint impressum privacy privacypolicy terms termsofservice
-	termsofuse tos cookies cookiepolicy disclaimer changelog changes history releasenotes credits acknowledgements
+	termsofuse tos cookies cookiepolicy disclaimer generaldisclaimer generaldisclaimers changelog changes history releasenotes credits acknowledgements
 	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
 	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
 	conceptindex optionindex variableindex functionindex commandindex

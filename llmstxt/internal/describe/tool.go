@@ -21,7 +21,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 		return false
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
-	if !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) {
+	if space, _, ok := strings.Cut(word, ":"); !(ok && listSpaces[space]) && !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) {
 		return false
 	}
 	for _, b := range e.Blocks {
@@ -54,6 +54,9 @@ func pageField(query string) bool {
 
 // listed are folders of lists: of the pages with a tag, or of a person.
 var listed = plain.Set(`tag tags tagged label labels etiqueta etiquetas schlagwort etichetta author authors user users u members member profile profiles`)
+
+// listSpaces are a wiki's namespaces for lists of pages.
+var listSpaces = plain.Set(`category kategorie catégorie categoría categoria kategoria категория категорія カテゴリ 分类 分類 분류 kategori categorie luokka kategória تصنيف קטגוריה`)
 
 var toolNames = plain.Set(`cart basket warenkorb panier carrito carrello winkelwagen checkout kasse wishlist merkliste favorites compare
 	login signin signup register registration logout signout lostpassword forgotpassword resetpassword passwordreset account myaccount

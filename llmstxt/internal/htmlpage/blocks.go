@@ -202,6 +202,13 @@ func (w *walker) walk(n *html.Node) {
 		}
 		return
 	}
+	if isListing(n) {
+		w.omit()
+		return
+	}
+	if w.code == 0 && partsWords(w.text, n) {
+		w.text = append(w.text, ' ')
+	}
 	switch n.DataAtom {
 	case atom.Template:
 		if attr(n, "shadowrootmode") != "" {
@@ -261,8 +268,14 @@ func (w *walker) walk(n *html.Node) {
 	case atom.Table:
 		w.omit()
 		w.block(n, "")
+	case atom.Tr:
+		if namesColumns(n) {
+			w.flush()
+			return
+		}
+		w.block(n, "")
 	case atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Address,
-		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tr, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
+		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
 		w.block(n, "")
 	default:
 		w.children(n)
@@ -279,7 +292,7 @@ func (w *walker) anchor(n *html.Node) {
 	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
 		return
 	}
-	if w.more(attr(n, "href"), t) {
+	if w.more(attr(n, "href"), t) || continued(w.text) {
 		return
 	}
 	step := leadsOn(n)
@@ -293,14 +306,6 @@ func (w *walker) anchor(n *html.Node) {
 	if (len(w.text) > before || len(w.blocks) > blocks) && w.kind != Heading && w.kind != Title && !step {
 		w.addAnchor(attr(n, "href"), t)
 	}
-}
-
-// more reports a link behind a sentence to what the page itself says further down, as
-// generators of references write it: "Makes tea. More..."
-func (w *walker) more(href, text string) bool {
-	file, place, ok := strings.Cut(href, "#")
-	return ok && place != "" && (file == "" || file == w.own) && len(text) <= 40 &&
-		(strings.HasSuffix(text, "...") || strings.HasSuffix(text, "…")) && plain.IsComplete(strings.TrimSpace(string(w.text[max(0, len(w.text)-80):])))
 }
 
 func (w *walker) addAnchor(href, t string) {
@@ -364,6 +369,9 @@ func (w *walker) hidden(n *html.Node) bool {
 		return false
 	}
 	if hide != "" || aria == "true" || role == "navigation" || role == "search" {
+		return true
+	}
+	if w.hints && forScreenReaders(n.DataAtom, class) {
 		return true
 	}
 	return w.hints && standsAside(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria)

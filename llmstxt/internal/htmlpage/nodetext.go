@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -24,6 +25,9 @@ func writeText(b *strings.Builder, n *html.Node) {
 			b.WriteString(c.Data)
 		case c.Type != html.ElementNode:
 		case inline[c.DataAtom]:
+			if s := b.String(); c.DataAtom == atom.Span && partsWords([]byte(s[max(0, len(s)-utf8.UTFMax):]), c) {
+				b.WriteByte(' ')
+			}
 			writeText(b, c)
 		default:
 			b.WriteByte(' ')

@@ -18,6 +18,7 @@ import (
 // before 32 KiB of "<p>" would make five million nodes.
 func simplify(out, region []byte) []byte {
 	l := lexer{page: region}
+	code, leaf := 0, -1 // elements of code that are open; the end of the last span that was a leaf
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
 		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
@@ -31,6 +32,9 @@ func simplify(out, region []byte) []byte {
 		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
 		case atom.Code, atom.Tt:
 			// Of equal ones a parser opens three at most.
+			if code++; kind == endTag {
+				code = max(0, code-2)
+			}
 			out = append(out, '<')
 			if kind == endTag {
 				out = append(out, '/')
@@ -40,8 +44,12 @@ func simplify(out, region []byte) []byte {
 			out = append(out, l.bytes()...)
 		case atom.Span:
 			if kind == startTag {
+				if l.start == leaf && code == 0 && beginsText(out, l.page[l.pos:]) {
+					out = append(out, ' ')
+				}
 				if text := l.leaf(); text != nil {
 					out = append(out, text...)
+					leaf = l.pos
 					continue
 				}
 			}
@@ -62,7 +70,7 @@ func simplify(out, region []byte) []byte {
 func (l *lexer) withoutAttributes(out []byte) []byte {
 	out = append(out, l.page[l.start:l.name]...)
 	// Class names are looked at in these elements alone, and in what is hidden.
-	named := standsAside(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [7]string{}
+	named := standsAside(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
 	for i := l.name; i < l.pos-1; {
 		next, name, value := l.attribute(i)
 		if next == i {
@@ -78,7 +86,7 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 		case 4:
 			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type")
 		case 5:
-			keep = equalFold(key, "style") || named && equalFold(key, "class")
+			keep = equalFold(key, "style") || equalFold(key, "class") && (named || tells(l.tag, l.page[value[0]:value[1]]))
 		case 6:
 			keep = equalFold(key, "hidden")
 		case 11:
@@ -105,7 +113,7 @@ func (l *lexer) leaf() []byte {
 	}
 	if l.name < l.pos-1 {
 		a := l.attrs("class", "id", "role", "hidden", "aria-hidden", "style")
-		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || sideWords(a[0], a[1]) {
+		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || sideWords(a[0], a[1]) || forScreenReaders(l.tag, a[0]) {
 			return nil
 		}
 	}

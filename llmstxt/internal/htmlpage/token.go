@@ -217,8 +217,8 @@ const maxAttr = 16 << 10 // bytes of an attribute's value that are looked at
 
 // attrs are the values of the named attributes of a start tag; the first of a
 // name counts, as in a browser.
-func (l *lexer) attrs(names ...string) (out [7]string) {
-	var have [7]bool
+func (l *lexer) attrs(names ...string) (out [8]string) {
+	var have [8]bool
 	for i := l.name; i < l.pos-1; {
 		next, name, value := l.attribute(i)
 		if next == i {

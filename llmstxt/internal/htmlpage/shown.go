@@ -1,0 +1,122 @@
+package htmlpage
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// What a reader sees of an element, where neither its tag nor its attributes say so: words that
+// only a screen reader has, code that stands in no <pre>, the names of a table's columns.
+
+// unseenClasses are what frameworks call texts for screen readers alone.
+var unseenClasses = map[string]bool{"sr-only": true, "visually-hidden": true, "visuallyhidden": true, "screen-reader-text": true, "screen-reader-only": true,
+	"visibility-hidden": true, "govuk-visually-hidden": true, "u-visually-hidden": true, "element-invisible": true, "a11y": true, "assistive": true, "show-for-sr": true}
+
+// forScreenReaders reports an element that is there for those who hear a page. A heading of
+// the first level names the page to all.
+func forScreenReaders(tag atom.Atom, class string) bool {
+	if class == "" || tag == atom.H1 {
+		return false
+	}
+	for c := range strings.FieldsSeq(class) {
+		if unseenClasses[c] {
+			return true
+		}
+	}
+	return false
+}
+
+// tells reports a class that says more of an element than its tag: see forScreenReaders and
+// isListing.
+func tells(tag atom.Atom, class []byte) bool {
+	switch {
+	case tag == atom.P && string(class) == "src", tag == atom.Td && bytes.HasPrefix(class, []byte("memItem")):
+		return true
+	}
+	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr"} {
+		if bytes.Contains(class, []byte(part)) {
+			return forScreenReaders(tag, string(class))
+		}
+	}
+	return false
+}
+
+// isListing reports code that a generator writes without <pre>: Doxygen's lines, Haddock's
+// and Javadoc's signatures.
+func isListing(n *html.Node) bool {
+	class := attr(n, "class")
+	switch {
+	case class == "":
+		return false
+	case n.DataAtom == atom.P:
+		return class == "src"
+	case n.DataAtom == atom.Td:
+		return strings.HasPrefix(class, "memItem")
+	case n.DataAtom != atom.Div:
+		return false
+	case strings.HasSuffix(class, "-signature"):
+		return true
+	case class != "fragment":
+		return false
+	}
+	for c := range n.ChildNodes() {
+		if c.Type == html.ElementNode {
+			return attr(c, "class") == "line"
+		}
+	}
+	return false
+}
+
+// namesColumns reports the row of a table that has the names of its columns.
+func namesColumns(row *html.Node) bool {
+	names := 0
+	for c := range row.ChildNodes() {
+		switch {
+		case c.DataAtom == atom.Th:
+			names++
+		case c.Type == html.ElementNode:
+			return false
+		}
+	}
+	return names > 1
+}
+
+// partsWords reports a <span> right behind another that begins another text: "Guides" and
+// "Answers to questions" of a card.
+func partsWords(before []byte, n *html.Node) bool {
+	if n.DataAtom != atom.Span || n.PrevSibling == nil || n.PrevSibling.DataAtom != atom.Span {
+		return false
+	}
+	for n.FirstChild != nil && n.Type == html.ElementNode {
+		n = n.FirstChild
+	}
+	return n.Type == html.TextNode && beginsText(before, []byte(n.Data))
+}
+
+// beginsText reports a text right behind another that is not the rest of a word.
+func beginsText(before, text []byte) bool {
+	last, _ := utf8.DecodeLastRune(before)
+	first, _ := utf8.DecodeRune(text)
+	return unicode.IsUpper(first) && (unicode.IsLower(last) || unicode.IsDigit(last) || strings.ContainsRune(".!?:)", last))
+}
+
+// continued reports the end of a text that was cut off, behind which a link leads to the rest.
+func continued(text []byte) bool {
+	text = bytes.TrimRight(text, " \t\n])")
+	return bytes.HasSuffix(text, []byte("…")) || bytes.HasSuffix(text, []byte("..."))
+}
+
+// more reports a link behind a sentence to what the page itself says further down, as
+// generators of references write it: "Makes tea. More..."
+func (w *walker) more(href, text string) bool {
+	file, place, ok := strings.Cut(href, "#")
+	return ok && place != "" && (file == "" || file == w.own) && len(text) <= 40 &&
+		(strings.HasSuffix(text, "...") || strings.HasSuffix(text, "…")) && plain.IsComplete(strings.TrimSpace(string(w.text[max(0, len(w.text)-80):])))
+}
