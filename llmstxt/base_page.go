@@ -83,6 +83,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	page := r.page
 	c.settle(r)
 	c.readMenu(r, page)
+	c.readScriptMenu(ctx, r, page)
 	e := c.know(r.final, r.final.String(), 0)
 	if c.version == "" {
 		c.version = e.version

@@ -217,15 +217,17 @@ func (c *crawler) readMenu(r *result, p *htmlpage.Page) {
 	}
 	base := baseOf(r.final, p)
 	seen := map[string]bool{r.final.String(): true}
-	for _, l := range p.Links {
-		if l.Name == "" {
-			continue
+	for _, foot := range []bool{false, true} { // what stands at the foot comes last
+		for _, l := range p.Links {
+			if l.Name == "" || l.Foot != foot {
+				continue
+			}
+			u := weburl.Resolve(base, l.Href)
+			if u == nil || !c.scope.Has(u) || seen[u.String()] {
+				continue
+			}
+			seen[u.String()] = true
+			r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: u.String()})
 		}
-		u := weburl.Resolve(base, l.Href)
-		if u == nil || !c.scope.Has(u) || seen[u.String()] {
-			continue
-		}
-		seen[u.String()] = true
-		r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: u.String()})
 	}
 }

@@ -35,7 +35,7 @@ func setSections(pages []Page, alias map[string]string, prefix string) []string 
 	}
 	index := positions(pages, alias)
 	best, bestScore := []string(nil), 0.0
-	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byNav, byPath} {
+	for _, by := range []func([]Page, map[string]int, string) []string{byCrumbs, byUp, byNav, byPath, byFolder, byHub} {
 		keys := by(pages, index, prefix)
 		if s := grouping(keys); s > bestScore+0.1 {
 			best, bestScore = keys, s
@@ -107,9 +107,20 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 			add(pages[i].Section)
 		}
 	}
+	count := map[string]int{}
+	for i := range pages {
+		count[pages[i].Section]++
+	}
+	for _, n := range count {
+		if n > count[General] {
+			seen[General] = true // a few that the menu leads to do not come before it
+			break
+		}
+	}
 	for _, m := range pages[0].Evidence.Menu {
 		page(m.URL)
 	}
+	delete(seen, General)
 	for _, l := range pages[0].Links {
 		page(l)
 	}
@@ -143,10 +154,13 @@ func grouping(keys []string) float64 {
 		}
 	}
 	n := len(keys) - 1
-	if groups < 2 || n == 0 {
+	if groups == 0 || groups == 1 && n-in < 3 {
 		return 0
 	}
 	score := float64(in) / float64(n)
+	if groups == 1 {
+		return score / 4 // a folder, and what stands beside it
+	}
 	if groups > 30 || float64(in)/float64(groups) < 2.5 && n > 20 {
 		score /= 2
 	}
@@ -154,54 +168,6 @@ func grouping(keys []string) float64 {
 		score /= 2
 	}
 	return score
-}
-
-func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
-	keys := make([]string, len(pages))
-	base := map[string]bool{strings.ToLower(pages[0].Title): true, "": true}
-	// What stands first everywhere is the site.
-	first := map[string]int{}
-	with := 0
-	for i := range pages {
-		if c := pages[i].Evidence.Crumbs; len(c) > 0 {
-			first[c[0]]++
-			with++
-		}
-	}
-	for t, n := range first {
-		if n*10 > with*8 {
-			base[strings.ToLower(t)] = true
-		}
-	}
-	for i := range pages {
-		crumbs := pages[i].Evidence.Crumbs
-		for len(crumbs) > 0 && (base[strings.ToLower(crumbs[0])] || vague(crumbs[0])) {
-			crumbs = crumbs[1:]
-		}
-		if len(crumbs) > 0 {
-			keys[i] = crumbs[0]
-		}
-	}
-	return keys
-}
-
-// byUp follows the links to the page above up to one below the base page.
-func byUp(pages []Page, index map[string]int, _ string) []string {
-	keys := make([]string, len(pages))
-	for i := 1; i < len(pages); i++ {
-		top, up := i, pages[i].Evidence.Up
-		for range 20 {
-			j, ok := index[up]
-			if !ok || j == 0 || j == top {
-				break
-			}
-			top, up = j, pages[j].Evidence.Up
-		}
-		if up != "" || top != i {
-			keys[i] = pages[top].Title
-		}
-	}
-	return keys
 }
 
 // positions are the pages' numbers by all the addresses that lead to them.

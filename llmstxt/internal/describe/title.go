@@ -152,6 +152,9 @@ func setTitles(pages []Page) affixes {
 		p := &pages[i]
 		headings[heading(p.Evidence)]++
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
+		if i > 0 {
+			said = withoutCrumb(said, p.Evidence.Crumbs)
+		}
 		if p.Title = said; said == "" {
 			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
 		} else {
@@ -172,6 +175,19 @@ func setTitles(pages []Page) affixes {
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
 	return a
+}
+
+// withoutCrumb takes a breadcrumb off the end of a title: the name of the page's section,
+// as "Boiling water - Support" has it.
+func withoutCrumb(title string, crumbs []string) string {
+	for _, c := range crumbs {
+		for _, sep := range separators {
+			if own, ok := strings.CutSuffix(title, sep+c); ok && strings.TrimSpace(own) != "" {
+				return own
+			}
+		}
+	}
+	return title
 }
 
 // numbered reports a title that is a number and what is counted: "Section 1.1".

@@ -103,7 +103,7 @@ func hiddenStyle(style string) bool { return style != "" && unseen.MatchString(s
 // container decides whether what follows is main content, certainly not, or
 // open.
 func (s *scanner) container(tag atom.Atom) {
-	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden")
+	a := s.attrs("role", "class", "id", "itemprop", "hidden", "aria-label", "aria-hidden", "itemtype")
 	role := strings.ToLower(a[0])
 	s.closeParagraph()
 	switch tag {
@@ -136,12 +136,10 @@ func (s *scanner) container(tag atom.Atom) {
 	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
 		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
 	}
-	if s.crumbDepth == 0 && s.Crumbs == nil && (hasWord(a[1], "breadcrumb", "breadcrumbs") ||
-		hasWord(a[5], "breadcrumb", "breadcrumbs") || hasWord(a[2], "breadcrumb", "breadcrumbs")) {
-		s.crumb, s.crumbDepth = tag, 1
-	}
+	s.crumbElement(tag, a[1], a[2], a[5], a[7])
 	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) {
 		s.skip, s.skipDepth = tag, 1
+		s.foot = tag == atom.Footer || role == "contentinfo" || hasWord(a[1], "footer") || hasWord(a[2], "footer")
 	}
 }
 

@@ -63,6 +63,8 @@ func (s *scanner) meta() {
 		set(&s.descs[fromTwitter])
 	case "og:title":
 		set(&s.OpenTitle)
+	case "article:section":
+		set(&s.section)
 	case "og:site_name", "application-name":
 		set(&s.SiteName)
 	default:
@@ -110,6 +112,9 @@ func (s *scanner) script(kind, src string) {
 		if kind == "" || kind == "module" || strings.Contains(kind, "javascript") {
 			s.scripts++
 			if src != "" {
+				if s.MenuScript == "" && isMenuScript(src) {
+					s.MenuScript = src
+				}
 				s.scriptBytes += 4096 // unknown; a page whose words come from it has a large one
 			}
 		}
@@ -159,6 +164,7 @@ func (s *scanner) linkedData(v any, depth int) {
 			s.SiteName = cmp.Or(s.SiteName, text("name"))
 			s.descs[fromWebSite] = cmp.Or(s.descs[fromWebSite], text("description"))
 		case isDocument(kinds):
+			s.section = cmp.Or(s.section, text("articleSection"))
 			s.descs[fromLinkedData] = cmp.Or(s.descs[fromLinkedData], text("description"), text("abstract"))
 		}
 		for _, key := range []string{"mainEntity", "mainEntityOfPage"} {

@@ -19,6 +19,7 @@ func (s *scanner) anchor(tag atom.Atom) {
 		s.lastHref, s.linkText = -1, s.linkText[:0]
 	}
 	rel := strings.ToLower(a[1])
+	s.topical = strings.Contains(rel, "category") && tag == atom.A
 	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
 		s.Up = a[0]
 	}
@@ -75,7 +76,7 @@ func (s *scanner) addLink(l Link) {
 		s.seen[l.Href] = at
 		l.Lists = s.nav.group()
 		s.Links = append(s.Links, l)
-	} else if s.Links[at].Lists == [2]string{} && len(s.nav.lists) > 0 {
+	} else if s.Links[at].Lists == [Levels]string{} {
 		s.Links[at].Lists = s.nav.group() // a sentence named it before its list did
 	}
 	s.Links[at].Free = s.Links[at].Free || l.Free
@@ -85,9 +86,12 @@ func (s *scanner) addLink(l Link) {
 // nameLink gives the link that ends the name that navigation has for it.
 func (s *scanner) nameLink() {
 	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.skipDepth > 0 || s.header > 0) && s.Links[s.lastHref].Name == "" && len(s.linkText) > 0 {
-		s.Links[s.lastHref].Name = navName(string(s.linkText))
+		s.Links[s.lastHref].Name, s.Links[s.lastHref].Foot = navName(string(s.linkText)), s.foot && s.skipDepth > 0
 	}
-	s.link = 0
+	if s.topical && s.link > 0 {
+		s.addTopic(html.UnescapeString(string(s.linkText)))
+	}
+	s.link, s.topical = 0, false
 }
 
 // maxNamed links of a page have their names kept, where they are navigation.

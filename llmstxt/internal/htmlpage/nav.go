@@ -29,7 +29,13 @@ type navScanner struct {
 	deeper int      // lists that are open beyond maxNested
 	within int      // <nav> elements that are open
 	headed string   // the heading in it, behind which links stand in no list
+	under  string   // the heading in the main content, likewise
+	said   int      // bytes of text of the item being read that is in no link
 }
+
+// maxSaid is how much an item says before a link of a list: what stands behind more is
+// a link in a sentence.
+const maxSaid = 40
 
 func (n *navScanner) text(t []byte, linked bool) {
 	if n.fresh {
@@ -41,11 +47,24 @@ func (n *navScanner) text(t []byte, linked bool) {
 		}
 		n.label = append(n.label, t[:min(len(t), 2*maxNavName)]...)
 	}
-	n.linked = n.linked || linked
+	if n.linked = n.linked || linked; !linked {
+		n.said += len(t)
+	}
 }
+
+// item begins an item of a list, or a text in none.
+func (n *navScanner) item() { n.said, n.fresh = 0, true }
 
 func (n *navScanner) heading(t string) {
 	n.label, n.linked, n.fresh = append(n.label[:0], t...), false, true
+}
+
+// setUnder has the links behind a heading of the main content stand under it.
+func (n *navScanner) setUnder(m mark) {
+	n.under = ""
+	if m.level > 1 && len(m.text) <= maxNavName {
+		n.under = navName(m.text)
+	}
 }
 
 // forget drops the last text: what stands before a form, or in it, names no list.
@@ -54,7 +73,8 @@ func (n *navScanner) forget() { n.label, n.linked, n.fresh = n.label[:0], false,
 // open begins a list and reports whether it has a name.
 func (n *navScanner) open() bool {
 	label := n.label
-	n.label, n.fresh = n.label[:0], true
+	n.label = n.label[:0]
+	n.item()
 	if len(n.lists) == maxNested {
 		n.deeper++ // each link looks at the lists around it
 		return false
@@ -113,11 +133,19 @@ func (n *navScanner) close() {
 	} else if len(n.lists) > 0 {
 		n.lists = n.lists[:len(n.lists)-1]
 	}
-	n.label, n.fresh = n.label[:0], true
+	n.label = n.label[:0]
+	n.item()
 }
 
-// group are the names of the two outermost lists that have one.
-func (n *navScanner) group() (names [2]string) {
+// group are the names of the two outermost lists that have one, and of the heading in
+// the main content.
+func (n *navScanner) group() (names [Levels]string) {
+	if n.said > maxSaid {
+		return names
+	}
+	if len(n.lists) == 0 && n.within == 0 {
+		names[Levels-1] = n.under
+	}
 	found := 0
 	for _, l := range n.lists {
 		if l != "" && found < 2 {
@@ -143,14 +171,18 @@ func (n *navScanner) endHeading() {
 func (n *navScanner) enter() { n.within, n.headed = n.within+1, "" }
 func (n *navScanner) leave() { n.within, n.headed = max(0, n.within-1), "" }
 
-// Navigation gathers the groups of a page's links at both levels.
+// Levels are the outer lists, those in them, and what stands behind a heading of the main
+// content, which counts on a page without lists.
+const Levels = 3
+
+// Navigation gathers the groups of a page's links at all levels.
 type Navigation struct {
-	levels [2][]Group
+	levels [Levels][]Group
 	count  int
 }
 
 // Add puts a link in scope into the lists that it stands in.
-func (n *Navigation) Add(link string, names [2]string) {
+func (n *Navigation) Add(link string, names [Levels]string) {
 	if n.count++; n.count > maxInNav {
 		return
 	}
@@ -180,7 +212,10 @@ func (n *Navigation) Add(link string, names [2]string) {
 func (n *Navigation) Groups() []Group {
 	var best []Group
 	most := 0
-	for _, groups := range n.levels {
+	for level, groups := range n.levels {
+		if level == Levels-1 && best != nil {
+			break
+		}
 		in, large := 0, 0
 		for _, g := range groups {
 			if len(g.Links) > 1 {

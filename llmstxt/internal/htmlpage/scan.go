@@ -40,6 +40,7 @@ type Page struct {
 	Links                      []Link
 	Alternates                 []Link   // the same page in other languages
 	Twin                       string   // href of the page in Markdown
+	MenuScript                 string   // address of the script that writes its navigation
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content
@@ -64,11 +65,12 @@ type Page struct {
 
 // Link is an address that a page leads to.
 type Link struct {
-	Href  string    // as written, without fragment; each once in a page
-	Lists [2]string // the lists that it stands in, by what stands above them
-	Lang  string    // of what it leads to, if the page says so
-	Free  bool      // the next page of a chain, or a part of this one
-	Name  string    // what navigation calls it
+	Href  string         // as written, without fragment; each once in a page
+	Lists [Levels]string // the lists that it stands in, by what stands above them
+	Lang  string         // of what it leads to, if the page says so
+	Free  bool           // the next page of a chain, or a part of this one
+	Name  string         // what navigation calls it
+	Foot  bool           // at the page's foot
 }
 
 // mark is a place where the main content may begin.
@@ -96,12 +98,16 @@ type scanner struct {
 	linked               int       // scripts of linked data so far
 	skip                 atom.Atom // the element whose content is not main content
 	skipDepth            int
-	header               int // depth of <header> that is a banner
-	sections             int // of elements in which a header does not count
+	foot                 bool // which is the page's foot
+	header               int  // depth of <header> that is a banner
+	sections             int  // of elements in which a header does not count
 	pre, link            int
 	crumb                atom.Atom
 	crumbDepth           int
 	crumbText            strings.Builder
+	topics               []string // categories that links of the page name as its own
+	section              string   // the one that its head names
+	topical              bool     // the link being read is one of these
 	mainAt, mainEnd      int
 	streamAt             int // of the first block that was streamed hidden
 	mainTag              atom.Atom
@@ -167,6 +173,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	}
 	s.closeParagraph()
 	s.finish()
+	s.settleCrumbs()
 	s.redirect()
 	s.region(len(page), need)
 	s.Edges = s.edges()
@@ -258,7 +265,9 @@ func (s *scanner) startTag() {
 			s.Links[s.lastHref].Lists = s.nav.group()
 		}
 	default:
-		s.nav.fresh = true
+		if s.nav.fresh = true; s.nav.said > 0 && len(s.nav.lists) == 0 && !inline[tag] {
+			s.nav.said = 0
+		}
 	}
 	switch tag {
 	case atom.Html:
@@ -303,6 +312,8 @@ func (s *scanner) startTag() {
 	case atom.Nav:
 		s.nav.enter()
 		s.container(tag)
+	case atom.Li, atom.Dt, atom.Dd:
+		s.nav.item()
 	case atom.P:
 		s.closeParagraph()
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
@@ -340,16 +351,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		}
 	}
 	if s.crumbDepth > 0 {
-		if tag == s.crumb {
-			s.crumbDepth--
-		}
-		switch tag {
-		case atom.A, atom.Li, atom.Span, atom.Nav, atom.Div, atom.Ol, atom.Ul:
-			if t := strings.Trim(plain.OneLine(s.crumbText.String()), " />»›→·|:-—"); t != "" && len(s.Crumbs) < 10 {
-				s.Crumbs = append(s.Crumbs, t)
-			}
-			s.crumbText.Reset()
-		}
+		s.endCrumb(tag)
 	}
 	switch tag {
 	case atom.Ul, atom.Ol, atom.Dl:
@@ -377,6 +379,9 @@ func (s *scanner) endTag(tag atom.Atom) {
 		m.text = plain.Heading(s.headingText.String())
 		m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
 		s.nav.heading(m.text)
+		if s.link == 0 && !m.linked && s.skipDepth == 0 {
+			s.nav.setUnder(m)
+		}
 		if m.text != "" {
 			s.marks = append(s.marks, m)
 			s.headings++

@@ -270,7 +270,7 @@ func (r *reader) link(target string, words []byte) {
 		return
 	}
 	r.seen[target] = true
-	r.Links = append(r.Links, htmlpage.Link{Href: target, Lists: [2]string{r.list}})
+	r.Links = append(r.Links, htmlpage.Link{Href: target, Lists: [htmlpage.Levels]string{r.list}})
 }
 
 // atx is a heading behind its signs; level 0: none.

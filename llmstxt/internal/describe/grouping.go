@@ -1,0 +1,138 @@
+package describe
+
+import (
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Ways to sort a site's pages into groups; see setSections.
+
+func byCrumbs(pages []Page, _ map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	base := map[string]bool{strings.ToLower(pages[0].Title): true, "": true}
+	// What stands first everywhere is the site.
+	first := map[string]int{}
+	with := 0
+	for i := range pages {
+		if c := pages[i].Evidence.Crumbs; len(c) > 0 {
+			first[c[0]]++
+			with++
+		}
+	}
+	for t, n := range first {
+		if n*10 > with*8 {
+			base[strings.ToLower(t)] = true
+		}
+	}
+	for i := range pages {
+		crumbs := pages[i].Evidence.Crumbs
+		for len(crumbs) > 0 && (base[strings.ToLower(crumbs[0])] || vague(crumbs[0]) && !opening[plain.Key(crumbs[0])]) {
+			crumbs = crumbs[1:]
+		}
+		if len(crumbs) > 0 {
+			keys[i] = crumbs[0]
+		}
+	}
+	joinHeads(pages, keys)
+	return keys
+}
+
+// byUp follows the links to the page above up to one below the base page.
+func byUp(pages []Page, index map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	for i := 1; i < len(pages); i++ {
+		top, up := i, pages[i].Evidence.Up
+		for range 20 {
+			j, ok := index[up]
+			if !ok || j == 0 || j == top {
+				break
+			}
+			top, up = j, pages[j].Evidence.Up
+		}
+		if up != "" || top != i {
+			keys[i] = pages[top].Title
+		}
+	}
+	return keys
+}
+
+// opening are names of parts of a site that a base page may have for its title as well.
+var opening = plain.Set(`gettingstarted introduction documentation docs quickstart firststeps overview basics
+	erste schritte ersteschritte einführung einleitung überblick grundlagen premierspas démarrage introducción primerospasos introduzione
+	introdução primeirospassos inleiding wprowadzenie введение обзор вступ はじめに 概要 入门 快速入门 快速开始 介绍 简介 概述 소개 개요 시작하기`)
+
+// byFolder groups by whole folders, as a reference has one for each package, which the
+// page that stands for a folder names.
+func byFolder(pages []Page, _ map[string]int, prefix string) []string {
+	keys, names, used := make([]string, len(pages)), map[string]string{}, map[string]string{}
+	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	for i := 1; i < len(pages); i++ {
+		u, err := url.Parse(pages[i].URL)
+		if err != nil {
+			continue
+		}
+		folder, file := path.Split(u.Path)
+		if folder == dir || !strings.HasPrefix(folder, dir) {
+			continue
+		}
+		keys[i] = folder
+		if stem := strings.TrimSuffix(file, path.Ext(file)); stem == "" || stem == "index" || stem == "package-summary" {
+			names[folder] = pages[i].Title
+		}
+	}
+	for i, folder := range keys {
+		if folder == "" {
+			continue
+		}
+		name := names[folder]
+		if name == "" || vague(name) || len(name) > 60 {
+			name = segmentTitle(path.Base(folder))
+		}
+		if other, taken := used[name]; taken && other != folder {
+			name = strings.Trim(strings.TrimPrefix(folder, dir), "/")
+		}
+		used[name] = folder
+		keys[i] = name
+	}
+	return keys
+}
+
+// byHub groups the pages of a site without folders by the page of its menu that leads to
+// them: a list of classes, a list of guides. Of several it is the one that leads to most.
+// What the base page links to itself belongs to no such page, and a list of
+// all pages is none.
+func byHub(pages []Page, index map[string]int, _ string) []string {
+	keys := make([]string, len(pages))
+	own := map[int]bool{0: true}
+	for _, l := range pages[0].Links {
+		if i, ok := index[l]; ok {
+			own[i] = true
+		}
+	}
+	size := make([]int, len(pages)) // of the list that a page has its key from
+	for _, m := range pages[0].Evidence.Menu {
+		hub, ok := index[m.URL]
+		if !ok || hub == 0 || vague(m.Name) && !opening[plain.Key(m.Name)] || step[plain.Key(m.Name)] {
+			continue
+		}
+		var to []int
+		for _, l := range pages[hub].Links {
+			if i, ok := index[l]; ok && !own[i] {
+				to = append(to, i)
+			}
+		}
+		if len(to) < 2 || len(to)*10 > len(pages)*7 {
+			continue
+		}
+		for _, i := range to {
+			if size[i] < len(to) {
+				keys[i], size[i] = m.Name, len(to)
+			}
+		}
+		keys[hub], size[hub] = m.Name, len(pages)
+	}
+	return keys
+}

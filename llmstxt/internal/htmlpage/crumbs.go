@@ -1,0 +1,65 @@
+package htmlpage
+
+import (
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"golang.org/x/net/html/atom"
+)
+
+// What a page says of its place in the site: breadcrumbs, by class, label or type, or else the
+// category that it has, as blogs and news have (rel="category", article:section).
+
+const maxTopics = 2 // of one page; a list of pages has more
+
+// crumbElement begins breadcrumbs.
+func (s *scanner) crumbElement(tag atom.Atom, class, id, label, kind string) {
+	if s.crumbDepth == 0 && s.Crumbs == nil && (hasWord(class, "breadcrumb", "breadcrumbs") || hasWord(label, "breadcrumb", "breadcrumbs") ||
+		hasWord(id, "breadcrumb", "breadcrumbs") || strings.HasSuffix(kind, "/BreadcrumbList")) {
+		s.crumb, s.crumbDepth = tag, 1
+	}
+}
+
+// endCrumb takes the breadcrumb that an element ends, if it is one.
+func (s *scanner) endCrumb(tag atom.Atom) {
+	if tag == s.crumb {
+		s.crumbDepth--
+	}
+	switch tag {
+	case atom.A, atom.Li, atom.Span, atom.Nav, atom.Div, atom.Ol, atom.Ul:
+		if t := strings.Trim(plain.OneLine(s.crumbText.String()), " />»›→·|:-—"); t != "" && len(s.Crumbs) < 10 {
+			s.Crumbs = append(s.Crumbs, t)
+		}
+		s.crumbText.Reset()
+	}
+}
+
+// addTopic notes a category that the page says it has.
+func (s *scanner) addTopic(name string) {
+	name = plain.OneLine(name)
+	if name == "" || len(name) > maxNavName || len(s.topics) > maxTopics {
+		return
+	}
+	for _, t := range s.topics {
+		if t == name {
+			return
+		}
+	}
+	s.topics = append(s.topics, name)
+}
+
+// settleCrumbs takes the category for a breadcrumb where those of the page lead from the
+// home page to itself at most.
+func (s *scanner) settleCrumbs() {
+	topic := s.section
+	if topic == "" && len(s.topics) > 0 && len(s.topics) <= maxTopics {
+		topic = s.topics[0]
+	}
+	n := len(s.Crumbs)
+	if n > 0 && plain.StartsWith(s.Title, s.Crumbs[n-1]) {
+		n--
+	}
+	if topic != "" && n <= 1 && len(topic) <= maxNavName {
+		s.Crumbs = []string{topic}
+	}
+}

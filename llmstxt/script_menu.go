@@ -1,0 +1,56 @@
+package llmstxt
+
+import (
+	"context"
+	"io"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// readScriptMenu reads the menu that a script of the base page writes, and has the base page
+// lead to what stands in it.
+func (c *crawler) readScriptMenu(ctx context.Context, r *result, p *htmlpage.Page) {
+	if p == nil || p.MenuScript == "" {
+		return
+	}
+	base := baseOf(r.final, p)
+	u := weburl.Resolve(base, p.MenuScript)
+	if u == nil || !c.scope.Has(u) || !c.robots.Allowed(u) {
+		return
+	}
+	var large fileRoom
+	defer large.free()
+	var script []byte
+	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large)
+	if err == nil {
+		script, err = io.ReadAll(io.LimitReader(body, htmlpage.MaxMenuScript))
+	}
+	if err != nil {
+		c.note(u.String(), "Could not read the menu of the base page in "+u.String()+": "+detail(err))
+		return
+	}
+	known := map[string]bool{r.final.String(): true}
+	for _, l := range r.links {
+		known[l] = true
+	}
+	named := map[string]bool{}
+	for _, m := range r.evidence.Menu {
+		named[m.URL] = true
+	}
+	for _, l := range htmlpage.ReadMenuScript(script) {
+		to := weburl.Resolve(base, l.Href)
+		if to == nil || !c.scope.Has(to) {
+			continue
+		}
+		key := to.String()
+		if !known[key] {
+			known[key] = true
+			r.links = append(r.links, key)
+		}
+		if !named[key] && key != r.final.String() {
+			named[key] = true
+			r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: key})
+		}
+	}
+}
