@@ -214,7 +214,7 @@ func (g *Gateway) SiteChanged() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
 		if err != nil {
-			g.refuse(w, r, "site-changed", err)
+			g.refuse(w, r, KindSiteChanged, err)
 			return
 		}
 		writeJSON(w, http.StatusAccepted, map[string]string{"next_crawl_at": next.UTC().Format(time.RFC3339)})

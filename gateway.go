@@ -3,6 +3,8 @@ package farwire
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,6 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/egress"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
@@ -95,15 +98,12 @@ func New(o Options) (*Gateway, error) {
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)
 	}
+	g.pages, g.bytes = new(memoryLimiter), new(memoryLimiter)
 	if pages, ok := o.Limiter.(PageLimiter); ok {
 		g.pages = pages
-	} else {
-		g.pages = new(memoryLimiter)
 	}
 	if bytes, ok := o.Limiter.(ByteLimiter); ok {
 		g.bytes = bytes
-	} else {
-		g.bytes = new(memoryLimiter)
 	}
 	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) {
 		return hostCall(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
@@ -115,6 +115,19 @@ func New(o Options) (*Gateway, error) {
 	g.subscribe()
 	g.answerPeers()
 	return g, nil
+}
+
+// recoveringAddr returns Options.ClientAddr with a recovery: the client is then the peer
+// of the connection, as without a function.
+func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Request) netip.Addr {
+	return func(r *http.Request) netip.Addr {
+		addr, err := hostCall(func() (netip.Addr, error) { return f(r), nil })
+		if err != nil {
+			addr = TrustedProxies()(r)
+			g.o.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
+		}
+		return addr
+	}
 }
 
 // Shutdown drains the gateway, which [net/http.Server.Shutdown] cannot do: it

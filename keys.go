@@ -218,7 +218,7 @@ func (g *Gateway) Token() http.Handler {
 	return origin.Any("POST", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, life, err := g.issue(w, r)
 		if err != nil {
-			g.refuse(w, r, "token", err)
+			g.refuse(w, r, KindToken, err)
 			return
 		}
 		writeJSON(w, http.StatusOK, struct {

@@ -20,10 +20,10 @@ import (
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
-// A Kind says what a session is.
+// A Kind says what a session is, or a request that never becomes one.
 type Kind string
 
-// The kinds.
+// The kinds of sessions.
 const (
 	KindRelay   Kind = "relay"
 	KindAMQP    Kind = "amqp"

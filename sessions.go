@@ -133,7 +133,7 @@ func (g *Gateway) endKeys(gone func(Session) bool) int {
 // its target gets 1001.
 func (g *Gateway) SessionsHandler() http.Handler {
 	return origin.Any("GET, HEAD, DELETE", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, "sessions", err) }
+		refuse := func(err error) { g.refuse(w, r, KindSessions, err) }
 		if err := onlySessionMethods(r); err != nil {
 			refuse(err)
 			return
@@ -160,7 +160,7 @@ func (g *Gateway) AllSessionsHandler() http.Handler {
 			err = g.answerSessions(w, r, "")
 		}
 		if err != nil {
-			g.refuse(w, r, "sessions", err)
+			g.refuse(w, r, KindSessions, err)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -166,6 +168,44 @@ func TestTrace_Refused_SaysWho(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"403  false", "403 bob true", "429 alice true"}; !slices.Equal(got, want) {
 		t.Errorf("refused %q, want %q", got, want)
+	}
+}
+
+// Each handler refuses a request without a key as one of its own kind.
+func TestRefusedKinds_EachHandler_HasItsOwn(t *testing.T) {
+	var mu sync.Mutex
+	var told []farwire.Kind
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Trace = &farwire.Trace{Refused: func(_ context.Context, i farwire.RefusedInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, i.Kind)
+		}}
+	})
+	for kind, r := range map[farwire.Kind]struct {
+		h             http.Handler
+		method, where string
+	}{
+		farwire.KindRelay:       {w.gw.Relay(), "GET", "/ws"},
+		farwire.KindAMQP:        {w.gw.AMQP(), "POST", "/amqp"},
+		farwire.KindCrawl:       {w.gw.Crawl(), "GET", "/ws/crawl"},
+		farwire.KindHTTP:        {w.gw.PathForm(), "GET", "/to/https/example.com/"},
+		farwire.KindTunnel:      {w.gw.ForwardProxy(nil), "CONNECT", "example.com:443"},
+		farwire.KindToken:       {w.gw.Token(), "POST", "/auth/token"},
+		farwire.KindNetwork:     {w.gw.Network(), "GET", "/network"},
+		farwire.KindUsage:       {w.gw.Usage(), "GET", "/usage"},
+		farwire.KindSessions:    {w.gw.SessionsHandler(), "GET", "/sessions"},
+		farwire.KindSites:       {w.gw.SitesHandler(), "GET", "/sites"},
+		farwire.KindSiteChanged: {w.gw.SiteChanged(), "POST", "/hooks/site-changed"},
+	} {
+		told = nil
+		r.h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(r.method, r.where, nil))
+		if !slices.Equal(told, []farwire.Kind{kind}) {
+			t.Errorf("%s: told %q", kind, told)
+		}
+		if !slices.Contains(farwire.RefusedKinds(), kind) {
+			t.Errorf("%s is not in RefusedKinds", kind)
+		}
 	}
 }
 

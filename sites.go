@@ -246,7 +246,7 @@ func (g *Gateway) SitesHandler() http.Handler {
 		answer, err := g.manageSites(r)
 		switch {
 		case err != nil:
-			g.refuse(w, r, "sites", err)
+			g.refuse(w, r, KindSites, err)
 		case answer == nil:
 			w.Header().Set("X-Farwire-From", "gateway")
 			w.WriteHeader(http.StatusNoContent)

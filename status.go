@@ -127,7 +127,7 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 // agents.
 func (g *Gateway) Network() http.Handler {
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, "network", err) }
+		refuse := func(err error) { g.refuse(w, r, KindNetwork, err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)
 			return
@@ -209,7 +209,7 @@ func (g *Gateway) Usage() http.Handler {
 		return of
 	}
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, "usage", err) }
+		refuse := func(err error) { g.refuse(w, r, KindUsage, err) }
 		if err := onlyReads(r); err != nil {
 			refuse(err)
 			return

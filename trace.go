@@ -52,15 +52,29 @@ type Trace struct {
 
 // RefusedInfo says who was refused what.
 type RefusedInfo struct {
-	// Kind is that of the session which the request would have been; of a request
-	// that never becomes a session, the last element of its endpoint's path: "token",
-	// "network", "usage", "sessions", "sites", "site-changed".
+	// Kind is that of the session which the request would have been, or of the request
+	// when it never becomes a session.
 	Kind Kind
 
 	Remote         netip.Addr // the client's address; the zero Addr when unknown
 	Subject, KeyID string     // of a caller who was known already, and is refused for a limit or a rule; else empty
 	Status         int        // of a plain HTTP answer, for sockets, too
 	Err            error      // in full; it may hold what the client must not see
+}
+
+// The kinds of requests that never become sessions: the last element of the path of each.
+const (
+	KindToken       Kind = "token"
+	KindNetwork     Kind = "network"
+	KindUsage       Kind = "usage"
+	KindSessions    Kind = "sessions"
+	KindSites       Kind = "sites"
+	KindSiteChanged Kind = "site-changed"
+)
+
+// RefusedKinds returns all kinds that RefusedInfo has, for those who count.
+func RefusedKinds() []Kind {
+	return append(Kinds(), KindToken, KindNetwork, KindUsage, KindSessions, KindSites, KindSiteChanged)
 }
 
 // SessionInfo says which session it is.
@@ -339,19 +353,6 @@ func (t *Trace) recovering(o *Options) *Trace {
 		safe.Refused = func(ctx context.Context, i RefusedInfo) { log.recovered("Trace.Refused", func() { f(ctx, i) }) }
 	}
 	return safe
-}
-
-// recoveringAddr returns Options.ClientAddr with a recovery: the client is then the peer
-// of the connection, as without a function.
-func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Request) netip.Addr {
-	return func(r *http.Request) netip.Addr {
-		addr, err := hostCall(func() (netip.Addr, error) { return f(r), nil })
-		if err != nil {
-			addr = TrustedProxies()(r)
-			g.o.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
-		}
-		return addr
-	}
 }
 
 // askFor calls a part of the host for a request whose client may have no valid key. A

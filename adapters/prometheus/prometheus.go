@@ -100,7 +100,6 @@ type Metrics struct {
 var (
 	enders  = []farwire.EndedBy{farwire.EndedByClient, farwire.EndedByTarget, farwire.EndedByAgent, farwire.EndedByGateway}
 	results = []string{resultOK, resultError, resultDrained}
-	asked   = []string{"relay", "amqp", "crawl", "token", "network", "usage", "site-changed"}
 )
 
 const (
@@ -161,8 +160,8 @@ func New(o Options) *Metrics {
 			m.dials.WithLabelValues(kind, string(class))
 		}
 	}
-	for _, kind := range asked {
-		m.refused.WithLabelValues(kind, "429")
+	for _, kind := range farwire.RefusedKinds() {
+		m.refused.WithLabelValues(kind.String(), "429")
 	}
 	return m
 }
