@@ -206,7 +206,7 @@ func TestAMQP_ServerName_IsUnderTheKeysRules(t *testing.T) {
 }
 
 // The body of a request for a stream queue, and the header of one that goes on.
-func TestAMQP_LastEventID_GoesOnBehindIt(t *testing.T) {
+func TestAMQP_LastEventID_ContinuesAfterIt(t *testing.T) {
 	for _, c := range []struct{ fields, header, want string }{
 		{`"queue": "feed"`, "", "S\x00\x00\x00\x04next"},
 		{`"queue": "feed", "offset": "first"`, "", "S\x00\x00\x00\x05first"},

@@ -98,7 +98,7 @@ func (g *Gateway) answerPeer(q peerQuestion) (a peerAnswer) {
 	case q.End && q.Subject == "" && len(q.IDs) == 0:
 		return a // nobody asks for the end of all
 	case q.End:
-		a.Ended = g.endHere(meant, q.Reason)
+		a.Ended = g.endOwn(meant, q.Reason)
 		return a
 	}
 	for s := range g.Sessions() {

@@ -208,7 +208,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 	}
 	j.hosted = c.g.o.Storage != nil && !c.req.secret()
 	if c.req.texts() && !j.hosted {
-		t.log(tellNotHosted)
+		t.log(messageNotHosted)
 	}
 	// A panic of the host's renderer or selector ends this crawl, and the client is told.
 	site, err := hostCall(func() (*llmstxt.CrawledSite, error) { return j.crawl(ctx) })
@@ -310,7 +310,7 @@ func (c *crawl) run(ws *websocket.Conn) {
 // false when there is nobody to be told.
 func (c *crawl) conclude(err error) (p publicError, told bool) {
 	r := &c.result
-	var left *opening.Left
+	var left *opening.ClosedError
 	switch {
 	case err == nil:
 		r.Code = 1000

@@ -172,7 +172,7 @@ func TestCrawl_PagesLost_AreReported(t *testing.T) {
 
 // TestRecrawl_Choice_Repeated: a recrawl makes the same choice.
 func TestRecrawl_Choice_Repeated(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		h := c.crawled(testKey, `{"url":"http://site.test/","enableAutoUpdate":true,"recrawlIntervalMinutes":60,"exclude":["/c","/d*"],"delay":0.01,"language":"en","headers":{"Accept-Language":"en"}}`)
 		if h.code != 1000 {

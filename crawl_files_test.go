@@ -102,7 +102,7 @@ func TestRecrawl_Texts_KeptCurrent(t *testing.T) {
 	long := func(end string) string {
 		return page("Long Page", strings.Repeat("The same sentence stands here again and again. ", 60)+end)
 	}
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		c.site.set(func(s *changing) { s.pages["/a"] = long("It ends with this.") })
 		h := c.crawled(testKey, `{"url":"http://site.test/","enableAutoUpdate":true,"recrawlIntervalMinutes":60,"full":true,"markdown":true}`)

@@ -155,7 +155,7 @@ type renderCost struct {
 	bytes int64
 }
 
-const tellNoBrowser = "No browser is configured; pages that need one keep their static form"
+const messageNoBrowser = "No browser is configured; pages that need one keep their static form"
 
 // ErrNoBrowser is what a Renderer that has no browser at all returns, possibly
 // wrapped. The client is told so once.
@@ -169,7 +169,7 @@ func (noBrowser) Detail() string { return "no browser" }
 // page has a page rendered. Several are under way at once.
 func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 	if r.with == nil {
-		r.tell(tellNoBrowser)
+		r.tell(messageNoBrowser)
 		return nil, ErrNoBrowser
 	}
 	exit, err := r.exits.Exit(ctx)
@@ -179,7 +179,7 @@ func (r *rendering) page(ctx context.Context, url, _ string) ([]byte, error) {
 	shown, err := r.with.Render(ctx, RenderPage{URL: url, Exit: egress.LookUpsOf(url, exit), Remote: r.remote, Owner: r.owner})
 	switch {
 	case errors.Is(err, ErrNoBrowser):
-		r.tell(tellNoBrowser)
+		r.tell(messageNoBrowser)
 	case shown.By != "":
 		r.tell("Pages that need a browser are shown in " + shown.By)
 	}
@@ -268,7 +268,7 @@ type hostedFile struct {
 	url  string
 }
 
-const tellNotHosted = "full and markdown make files that are hosted beside llms.txt; those of this crawl are not hosted, so it makes none"
+const messageNotHosted = "full and markdown make files that are hosted beside llms.txt; those of this crawl are not hosted, so it makes none"
 
 // texts reports whether the whole texts of the pages are wanted.
 func (r *crawlRequest) texts() bool { return r.full || r.markdown }

@@ -189,7 +189,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		return fault.FromHost("site store", err)
 	}
 	out.url, out.files = url, files
-	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, inWords(site.Interval)))
+	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, intervalText(site.Interval)))
 	return nil
 }
 

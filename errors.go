@@ -181,7 +181,7 @@ type errorBody struct {
 }
 
 // fail answers a plain HTTP request with the public face of err.
-func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.face(err)) }
+func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.public(err)) }
 
 // failForm answers with an error of the gateway's own, as the form that the
 // request came in has it.
@@ -203,7 +203,7 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 // failProxy answers a proxied request with an error of the gateway's own. Who
 // showed no valid credentials is asked for them (RFC 9110, section 11.7).
 func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
-	p := g.o.face(err)
+	p := g.o.public(err)
 	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
 		p.Status = http.StatusProxyAuthRequired
 		w.Header().Set("Proxy-Authenticate", `Basic realm="farwire", charset="UTF-8"`)
@@ -211,8 +211,8 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	writeError(w, p)
 }
 
-// face is the public face of err; an internal error is in the log besides.
-func (o *Options) face(err error) publicError {
+// public is the public face of err; an internal error is in the log besides.
+func (o *Options) public(err error) publicError {
 	p := public(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {
 		o.warnInternal(context.Background(), err)

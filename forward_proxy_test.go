@@ -183,7 +183,7 @@ func TestForwardProxy_CredentialsMissingOrInvalid_Answers407(t *testing.T) {
 		}
 		conn.Close()
 	}
-	// What stands elsewhere is no credential, and nothing is said to strangers.
+	// What stands elsewhere is no credential, and nothing is said to those who show none.
 	for _, uri := range []string{w.target.URL + "/?api_key=" + testKey, "ftp://x.test/", "http://[/", w.server.URL + "/"} {
 		conn, err := net.Dial("tcp", w.server.Listener.Addr().String())
 		if err != nil {

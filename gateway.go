@@ -39,7 +39,7 @@ type Gateway struct {
 	mu       sync.Mutex
 	draining bool
 	unready  bool // told to be, before it drains
-	looking  bool // at sessions as they run
+	watching bool // at sessions as they run
 	running  map[*session]struct{}
 	idle     chan struct{} // closed when draining and nothing runs any more
 
@@ -157,7 +157,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	running := g.carriers()
 	g.mu.Unlock()
 
-	tellDraining(ctx, running)
+	shutDownCarriers(ctx, running)
 	select {
 	case <-g.idle:
 		g.conns.Close()
@@ -193,8 +193,8 @@ const (
 	drainStep     = 10 * time.Millisecond // between two looks whose turn it is
 )
 
-// tellDraining has sessions end. It returns when all are told, or ctx has ended.
-func tellDraining(ctx context.Context, all []carrier) {
+// shutDownCarriers has sessions end. It returns when all are told, or ctx has ended.
+func shutDownCarriers(ctx context.Context, all []carrier) {
 	deadline, ok := ctx.Deadline()
 	began := time.Now()
 	half := deadline.Sub(began) / 2

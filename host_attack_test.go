@@ -270,7 +270,7 @@ func TestHost_PanicsBesideASession_SessionGoesOn(t *testing.T) {
 
 // A lease that cannot be renewed, because the store panics, is lost; the gateway goes on.
 func TestRecrawl_StorePanics_NextTimeItWorks(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		var broken atomic.Bool
 		broken.Store(true)
 		c.sites.before = func(method string) error {

@@ -75,7 +75,7 @@ func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
 	}
 }
 
-// A stranger whom the host's Authenticator refuses with a cause, or for whom it fails, has
+// A client whom the host's Authenticator refuses with a cause, or for whom it fails, has
 // few lines written, and short ones, however often he comes; another address has its own.
 func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 	far := strings.Repeat("far ", 1000)
@@ -168,7 +168,7 @@ func TestRefused_CausesOfKnownCallers_AllAreWritten(t *testing.T) {
 		}
 		surfaces := []http.Handler{gw.Usage(), gw.Network(), gw.SessionsHandler(), gw.SitesHandler()}
 		for i := range 100 {
-			ask(surfaces[i%len(surfaces)], "a stranger's key", "unknown here")
+			ask(surfaces[i%len(surfaces)], "an unknown key", "unknown here")
 			ask(surfaces[i%len(surfaces)], fmt.Sprintf("key-of-caller%d", i%7), "budget used up")
 		}
 		if n := strings.Count(log.String(), "table 7"); n != 100 {
@@ -180,7 +180,7 @@ func TestRefused_CausesOfKnownCallers_AllAreWritten(t *testing.T) {
 			}
 		}
 		if n := strings.Count(log.String(), "table 8"); n != 10 {
-			t.Errorf("%d lines of 100 refusals of a stranger beside them, want 10", n)
+			t.Errorf("%d lines of 100 refusals of an unknown key beside them, want 10", n)
 		}
 	})
 }

@@ -221,7 +221,7 @@ type publishedBus struct {
 func (b *publishedBus) Publish(r farwire.Revocation) { b.said = append(b.said, r) }
 
 // A list of keys that cannot be had is no news, when the gateway is made or later.
-func TestNew_KeyIDsPanics_NextListIsNoNews(t *testing.T) {
+func TestNew_KeyIDsPanics_NextListChangesNothing(t *testing.T) {
 	bus := new(publishedBus)
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Auth = &keyLists{o.Auth, [][]string{nil, {"one", "two"}, nil, {"two"}}}

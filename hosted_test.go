@@ -26,7 +26,7 @@ func (w *world) hostedAt(t *testing.T, key, url, more string) string {
 }
 
 // The names hang on a secret that is kept: the same after a restart, others where
-// the secret is another one, and nothing in them is a hash of what strangers know.
+// the secret is another one, and nothing in them is a hash of what others know.
 func TestHosted_Names_DependOnTheStoredSecret(t *testing.T) {
 	s := newSite(t, threePages)
 	dir := t.TempDir()

@@ -81,7 +81,7 @@ func TestGateway_HTTP2_AnswersHaveNoFieldOfOneConnection(t *testing.T) {
 }
 
 // What the gateway alone says of an answer, no target can say, in whichever part of it.
-func TestForwardProxy_TargetSaysItIsTheGateway_IsNotBelieved(t *testing.T) {
+func TestForwardProxy_TargetSetsXFarwireFrom_IsRemoved(t *testing.T) {
 	const lie = "X-Farwire-From: gateway\r\nX-Farwire-Node: other\r\n"
 	target := newOddTarget(t, "HTTP/1.1 103 Early Hints\r\n"+lie+"\r\nHTTP/1.1 200 OK\r\nTrailer: X-Farwire-From, X-Sum\r\n"+lie+
 		"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\n"+lie+"X-Sum: 1\r\n\r\n")

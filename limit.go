@@ -326,7 +326,7 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 	case q.Granted <= 0:
 		g.meters.Refuse(p.counter())
 		return 0, nil, limited(fault.LimitReached,
-			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roughly(q.RetryAfter)),
+			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roundedUp(q.RetryAfter)),
 			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
 	}
 	release = func(used int) {
@@ -343,8 +343,8 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 	return min(q.Granted, want), release, nil
 }
 
-// roughly writes a time to wait for people, rounded up: "23h15m", "4m".
-func roughly(d time.Duration) string {
+// roundedUp writes a time to wait for people, rounded up: "23h15m", "4m".
+func roundedUp(d time.Duration) string {
 	minutes := max(1, (d+time.Minute-1)/time.Minute)
 	if minutes < 60 {
 		return fmt.Sprintf("%dm", minutes)
@@ -369,7 +369,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 	}
 	g.meters.Refuse(p.counter())
 	return limited(fault.LimitReached,
-		fmt.Sprintf("limit reached: %d bytes a day; try again in %s", most, roughly(q.RetryAfter)),
+		fmt.Sprintf("limit reached: %d bytes a day; try again in %s", most, roundedUp(q.RetryAfter)),
 		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
 }
 

@@ -289,9 +289,9 @@ func (l waiting) Take(ctx context.Context, _ farwire.Principal, _ farwire.Bucket
 	return farwire.Quota{}, ctx.Err()
 }
 
-// TestLimiter_SessionEndsMeanwhile_NobodyIsBlamed has clients leave, and the gateway drain, while
+// TestLimiter_SessionEndsMeanwhile_IsNoFailure has clients leave, and the gateway drain, while
 // a limiter takes its time. Nobody is to blame.
-func TestLimiter_SessionEndsMeanwhile_NobodyIsBlamed(t *testing.T) {
+func TestLimiter_SessionEndsMeanwhile_IsNoFailure(t *testing.T) {
 	for _, s := range surfaces[:2] {
 		t.Run("drained: "+s.name, func(t *testing.T) {
 			l := waiting{make(chan struct{}, 1)}

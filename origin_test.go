@@ -18,14 +18,14 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-func TestTrustedProxies_ForwardedFor_RightmostStranger(t *testing.T) {
+func TestTrustedProxies_ForwardedFor_RightmostUntrusted(t *testing.T) {
 	of := farwire.TrustedProxies(netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32"))
 	for _, c := range []struct {
 		peer      string
 		forwarded []string
 		want      string
 	}{
-		{"192.0.2.1:5", []string{"198.51.100.1"}, "192.0.2.1"}, // a stranger says so
+		{"192.0.2.1:5", []string{"198.51.100.1"}, "192.0.2.1"}, // an untrusted client says so
 		{"10.0.0.1:5", nil, "10.0.0.1"},
 		{"10.0.0.1:5", []string{"198.51.100.1"}, "198.51.100.1"},
 		{"10.0.0.1:5", []string{"6.6.6.6, 198.51.100.1"}, "198.51.100.1"},

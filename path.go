@@ -88,11 +88,11 @@ func (g *Gateway) NotFound() http.Handler {
 
 // A forwarding is one request of the path form or the forward proxy on its way.
 type forwarding struct {
-	g    *Gateway
-	s    *session
-	to   *pathform.Request
-	cut  context.CancelCauseFunc // ends it
-	late time.Time               // for the dial
+	g            *Gateway
+	s            *session
+	to           *pathform.Request
+	cut          context.CancelCauseFunc // ends it
+	dialDeadline time.Time               // for the dial
 
 	query agent.Query
 	conns string // who shares connections with it
@@ -226,7 +226,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	if timeout == 0 {
 		timeout = dialTimeout
 	}
-	f.late = time.Now().Add(timeout)
+	f.dialDeadline = time.Now().Add(timeout)
 	f.conns = f.s.principal.shares(sticky)
 	if o.Idle > 0 {
 		f.idle = time.AfterFunc(o.Idle, func() { f.cut(errIdle) })
@@ -249,11 +249,11 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		var err error
 		var dial *agent.DialError
-		resp, err = f.g.conns.RoundTrip(out, egress.Trip{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.late, Late: errTimeout, Sent: &sent})
+		resp, err = f.g.conns.RoundTrip(out, egress.ConnOptions{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.dialDeadline, Timeout: errTimeout, Sent: &sent})
 		switch {
 		case err == nil:
 			return nil
-		case once.untouched() && (!sent.Load() || egress.Repeatable(req)) && time.Now().Before(f.late):
+		case once.unused() && (!sent.Load() || egress.Repeatable(req)) && time.Now().Before(f.dialDeadline):
 			return err
 		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
 			// Another exit would get the rest of the body, or the target the request twice.
@@ -326,13 +326,13 @@ func (b *countedBody) Read(p []byte) (int, error) {
 // A onceBody is a client's body for one attempt. Closing it does not close the
 // client's, which another attempt may need.
 type onceBody struct {
-	body    io.Reader
-	f       *forwarding
-	touched atomic.Bool
+	body io.Reader
+	f    *forwarding
+	used atomic.Bool
 }
 
 func (b *onceBody) Read(p []byte) (int, error) {
-	b.touched.Store(true)
+	b.used.Store(true)
 	n, err := b.body.Read(p)
 	b.f.moved(n, &b.f.toTarget)
 	return n, err
@@ -340,5 +340,5 @@ func (b *onceBody) Read(p []byte) (int, error) {
 
 func (b *onceBody) Close() error { return nil }
 
-// untouched reports whether the body can still be sent from its beginning.
-func (b *onceBody) untouched() bool { return b == nil || !b.touched.Load() }
+// unused reports whether the body can still be sent from its beginning.
+func (b *onceBody) unused() bool { return b == nil || !b.used.Load() }

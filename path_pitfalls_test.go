@@ -103,7 +103,7 @@ func TestPathForm_AmbiguousRequests_SmuggleNothing(t *testing.T) {
 
 // An answer whose length can be read in two ways ends with its connection: the next
 // request gets nothing of it.
-func TestPathForm_AmbiguousAnswers_ReachNobodyElse(t *testing.T) {
+func TestPathForm_AmbiguousAnswers_ReachOneRequestAlone(t *testing.T) {
 	const smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled"
 	answers := map[string]string{
 		"/two-lengths":   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 0\r\n\r\nok" + smuggled,

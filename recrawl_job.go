@@ -206,8 +206,8 @@ type keptError struct{ text string }
 
 func (e *keptError) Error() string { return e.text }
 
-// savePatience is how long an unavailable storage is tried for.
-const savePatience = time.Minute
+// saveTimeout is how long an unavailable storage is tried for.
+const saveTimeout = time.Minute
 
 // save hosts the file. When the storage stays unavailable the crawl counts as failed,
 // and is repeated later.
@@ -215,7 +215,7 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text stri
 	c.tried = true
 	began, waits := time.Now(), pace.Backoff()
 	for {
-		asked, cancel := context.WithTimeout(ctx, savePatience)
+		asked, cancel := context.WithTimeout(ctx, saveTimeout)
 		url, _, err = c.job.save(asked, site, text, c.lease.Token, c.lease.Site.HostedURL)
 		cancel()
 		if errors.Is(err, ErrStale) {
@@ -228,7 +228,7 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text stri
 			return url, nil
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
-		case time.Since(began) > savePatience:
+		case time.Since(began) > saveTimeout:
 			return "", fmt.Errorf("%w: %w", errNotSaved, err)
 		}
 		select {

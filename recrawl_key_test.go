@@ -48,7 +48,7 @@ func TestRecrawl_KeyGone_SiteRests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := &changingKey{}
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				defer recrawls(c.t, c.gw)()
 				if id := c.sites.only(c.t).KeyID; id == "" {
 					c.t.Fatal("the site has no key")
@@ -80,7 +80,7 @@ func TestRecrawl_KeyGone_SiteRests(t *testing.T) {
 // ends, as every session of the key does.
 func TestRecrawl_KeyRevoked_EndsAndSiteRests(t *testing.T) {
 	key := &changingKey{}
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		before := c.sites.only(c.t)
 		hang := make(chan struct{})
 		defer close(hang)
@@ -174,7 +174,7 @@ func TestLookup_OtherKeyID_AskedOneStays(t *testing.T) {
 // gone.
 func TestRecrawl_LookupFails_TriedAgain(t *testing.T) {
 	key := &changingKey{}
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		key.as(farwire.Principal{}, errors.New("connection to 10.0.0.7 refused"))
 		if done := c.next(); done.Site.Resting || done.Site.Failures != 1 || strings.Contains(done.Site.LastError, "10.0.0.7") {
@@ -190,7 +190,7 @@ func TestRecrawl_LookupFails_TriedAgain(t *testing.T) {
 // TestRecrawl_PagesPerDay_Counted: recrawls share the pages a day of the key.
 func TestRecrawl_PagesPerDay_Counted(t *testing.T) {
 	key := &changingKey{}
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		key.as(farwire.Principal{Subject: "alice", Limits: farwire.Limits{PagesPerDay: 25}}, nil)
 		defer recrawls(c.t, c.gw)()
 		if done := c.next(); done.Site.Failures != 0 { // 10 are for the enrolment
@@ -209,7 +209,7 @@ func TestRecrawl_PagesPerDay_Counted(t *testing.T) {
 
 // TestRecrawl_Log_HoldsNoQuery: the address of a site may hold a secret.
 func TestRecrawl_Log_HoldsNoQuery(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		c.sites.rows[0].BaseURL = "http://site.test/?token=hush"
 		defer recrawls(c.t, c.gw)()
 		if done := c.next(); done.Site.Failures != 0 {
@@ -231,7 +231,7 @@ func TestRecrawl_Log_HoldsNoQuery(t *testing.T) {
 func TestRecrawl_NoExitFits_SiteWaits(t *testing.T) {
 	var away atomic.Bool
 	var exits farwire.AgentSelector
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		before := c.sites.only(c.t)
 		away.Store(true)
 		defer recrawls(c.t, c.gw)()
@@ -268,7 +268,7 @@ func TestRecrawl_KeysRules_Hold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := &changingKey{}
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				defer recrawls(c.t, c.gw)()
 				p.Subject = "alice"
 				key.as(p, nil)

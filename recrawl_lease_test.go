@@ -13,7 +13,7 @@ import (
 )
 
 // beside starts a second gateway on the same site, store and storage.
-func (c *circle) beside(edit ...func(*farwire.Options)) *world {
+func (c *recrawlWorld) beside(edit ...func(*farwire.Options)) *world {
 	c.t.Helper()
 	return newBubble(c.t, c.site.serve, append([]func(*farwire.Options){
 		func(o *farwire.Options) { o.Sites, o.Storage = c.sites, c.files }}, edit...)...)
@@ -40,7 +40,7 @@ func changeA(s *changing) {
 // A worker falls asleep right before it saves, and the next
 // one finds the site as it was. When the first wakes up, its file is refused.
 func TestRecrawl_WorkerSleepsPastItsLease_CommitsNothing(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		original, first := c.hosted(), tenPages()
 		wake, asleep := make(chan struct{}), make(chan struct{})
 		c.files.before = func(_ context.Context, f farwire.File) error {
@@ -87,7 +87,7 @@ func TestRecrawl_WorkerSleepsPastItsLease_CommitsNothing(t *testing.T) {
 // TestRecrawl_CommitLost_SavesAgain: the file is saved and the store never hears of it.
 // The site is as it was when the next worker comes, who must save that again.
 func TestRecrawl_CommitLost_SavesAgain(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		original, first := c.hosted(), tenPages()
 		var deaf atomic.Bool
 		deaf.Store(true)
@@ -121,7 +121,7 @@ func TestRecrawl_CommitLost_SavesAgain(t *testing.T) {
 
 // TestRecrawl_LongCrawl_KeepsItsLease: a crawl that takes minutes keeps its lease of a minute.
 func TestRecrawl_LongCrawl_KeepsItsLease(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		hang := make(chan struct{})
 		c.site.set(func(s *changing) { s.hang["/"] = hang })
 		other := c.beside(func(o *farwire.Options) { o.Crawl.Timeout = time.Hour })
@@ -143,7 +143,7 @@ func TestRecrawl_LongCrawl_KeepsItsLease(t *testing.T) {
 // TestRecrawl_LeaseTaken_WritesNothing: a worker whose lease was taken stops at the next
 // renewal and writes nothing.
 func TestRecrawl_LeaseTaken_WritesNothing(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		hang := make(chan struct{})
 		defer close(hang)
 		c.site.set(func(s *changing) { s.hang["/b"] = hang })
@@ -176,7 +176,7 @@ func TestRecrawl_StoreUnavailable_LeaseEndsInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			away, token := c.away, c.token
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				hang := make(chan struct{})
 				c.site.set(func(s *changing) { s.hang["/"] = hang })
 				defer recrawls(c.t, c.gw)()
@@ -205,7 +205,7 @@ func TestRecrawl_StoreUnavailable_LeaseEndsInTime(t *testing.T) {
 // one that has nothing to do.
 func TestRecrawl_StoreAvailableAgain_GoesOn(t *testing.T) {
 	const poll = 200 * time.Millisecond
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		time.Sleep(59 * time.Minute)
 		defer recrawls(c.t, c.gw)()
 		c.sites.setUnavailable(errUnavailable)
@@ -223,7 +223,7 @@ func TestRecrawl_StoreAvailableAgain_GoesOn(t *testing.T) {
 func TestRecrawl_StorageUnavailable_FileWaits(t *testing.T) {
 	for name, away := range map[string]time.Duration{"for a moment": 20 * time.Second, "for long": 20 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				back := time.Now().Add(time.Hour + away)
 				c.files.before = func(context.Context, farwire.File) error {
 					if time.Now().Before(back) {
@@ -257,7 +257,7 @@ func TestRecrawl_StorageUnavailable_FileWaits(t *testing.T) {
 // A store that was restored from a backup is behind
 // the storage.
 func TestRecrawl_StorageHasNewerFile_WarnsAndFails(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		c.files.mu.Lock()
 		for name, f := range c.files.files {
 			f.Version = 1000
@@ -277,7 +277,7 @@ func TestRecrawl_StorageHasNewerFile_WarnsAndFails(t *testing.T) {
 func TestRecrawl_Drain_LeavesTheSiteToAnother(t *testing.T) {
 	for name, drain := range map[string]bool{"shutdown": true, "context": false} {
 		t.Run(name, func(t *testing.T) {
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				hang := make(chan struct{})
 				c.site.set(func(s *changing) { s.hang["/b"] = hang })
 				stop := recrawls(c.t, c.gw)
@@ -315,7 +315,7 @@ func TestRecrawl_Drain_LeavesTheSiteToAnother(t *testing.T) {
 // TestRecrawl_Panic_EndsThatSiteAlone: what panics is the site's trouble alone.
 func TestRecrawl_Panic_EndsThatSiteAlone(t *testing.T) {
 	var armed atomic.Bool
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		c.site.set(func(s *changing) {
 			s.pages["/a"] = `<!doctype html><title>App</title><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div><script src="/app.js"></script>`
 		})
@@ -341,7 +341,7 @@ func TestRecrawl_Panic_EndsThatSiteAlone(t *testing.T) {
 
 // TestRecrawl_ThreeGateways_EachDueTimeOnce: three gateways work sixty sites, each due time once.
 func TestRecrawl_ThreeGateways_EachDueTimeOnce(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		for i := range 60 {
 			lease, err := c.sites.Enroll(c.t.Context(), farwire.Site{Subject: "bob", BaseURL: "http://site.test/" + strings.Repeat("x", i), Interval: 10 * time.Minute,
 				Options: farwire.SiteOptions{MaxPages: 5, DescLength: 200, Format: "pages"}}, -1, time.Minute)

@@ -16,7 +16,7 @@ import (
 // TestRecrawl_SiteChangesSeldom_IsAskedLessOften follows a site that changes every eight hours, and then
 // never again.
 func TestRecrawl_SiteChangesSeldom_IsAskedLessOften(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		stop := recrawls(c.t, c.gw)
 		defer stop()
 		began := time.Now()
@@ -54,7 +54,7 @@ func TestRecrawl_SiteChangesSeldom_IsAskedLessOften(t *testing.T) {
 // TestRecrawl_GatewaysDownForADay_CrawlsOnce: gateways were away for a day; the site is crawled once,
 // and then as ever.
 func TestRecrawl_GatewaysDownForADay_CrawlsOnce(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		time.Sleep(24*time.Hour + 20*time.Minute)
 		began := time.Now()
 		defer recrawls(c.t, c.gw)()
@@ -72,8 +72,8 @@ func TestRecrawl_GatewaysDownForADay_CrawlsOnce(t *testing.T) {
 // a site that has changed.
 func TestRecrawl_SiteUnchanged_DoesNotAskTheModel(t *testing.T) {
 	var asked atomic.Int64
-	inCircle(t, func(c *circle) {
-		// The site that the circle has is enrolled anew, with the model.
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		// The site that the recrawlWorld has is enrolled anew, with the model.
 		if h := c.crawled(testKey, strings.Replace(enrolHourly, `{`, `{"llmEnhance":true,`, 1)); h.code != 1000 {
 			c.t.Fatalf("enrolled: %+v", h)
 		}
@@ -109,10 +109,10 @@ func days(ago int) string {
 	return time.Now().AddDate(0, 0, -ago).Format("2006-01-02T15:04:05Z")
 }
 
-// TestRecrawl_SitemapVouchesForAPage_IsNotAsked: a page that its sitemap vouches for is not asked for, and
+// TestRecrawl_LastmodUnchanged_PageIsNotRequested: a page that its sitemap vouches for is not asked for, and
 // the file is the same.
-func TestRecrawl_SitemapVouchesForAPage_IsNotAsked(t *testing.T) {
-	inCircle(t, func(c *circle) {
+func TestRecrawl_LastmodUnchanged_PageIsNotRequested(t *testing.T) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		time.Sleep(37 * time.Minute)
 		c.site.set(func(s *changing) {
 			s.dated = map[string]string{}
@@ -166,7 +166,7 @@ func TestRecrawl_SitemapVouchesForAPage_IsNotAsked(t *testing.T) {
 
 // TestRecrawl_PagesLeftTheSitemap_AreRemoved: pages that have left the sitemap too are gone for good.
 func TestRecrawl_PagesLeftTheSitemap_AreRemoved(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		c.site.set(func(s *changing) {
 			s.dated = map[string]string{}
 			for p := range s.pages {
@@ -192,7 +192,7 @@ func TestRecrawl_PagesLeftTheSitemap_AreRemoved(t *testing.T) {
 
 // TestRecrawl_TimeoutPasses_KeepsTheFile: what was found in time is less than there was.
 func TestRecrawl_TimeoutPasses_KeepsTheFile(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		original, hang := c.hosted(), make(chan struct{})
 		defer close(hang)
 		c.site.set(func(s *changing) { s.hang["/i"] = hang; changeA(s) })
@@ -208,7 +208,7 @@ func TestRecrawl_TimeoutPasses_KeepsTheFile(t *testing.T) {
 
 // TestCrawl_EnrolledSite_LeavesTheFileToRecrawls leaves the hosted file to the recrawls.
 func TestCrawl_EnrolledSite_LeavesTheFileToRecrawls(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		original := c.hosted()
 		h := c.crawled(testKey, `{"url":"http://site.test/","format":"index"}`)
 		if h.code != 1000 || !strings.HasPrefix(h.one(c.t, "result").Content, "# Home of Examples\n\n> This site shows") ||
@@ -242,7 +242,7 @@ func TestCrawl_EnrolledSite_LeavesTheFileToRecrawls(t *testing.T) {
 
 // TestCrawl_SitesLimitReached_ErrorAtTheFirstPage: who has no room for a site is told at its first page.
 func TestCrawl_SitesLimitReached_ErrorAtTheFirstPage(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		c.site.set(func(s *changing) {
 			s.pages["/more/"] = page("More", "There is more to read here.", "/more/a", "/more/b")
 		})

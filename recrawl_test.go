@@ -151,8 +151,8 @@ func (m *memoryFiles) saved() int {
 	return m.saves
 }
 
-// A circle is a gateway with an enrolled site in a bubble.
-type circle struct {
+// A recrawlWorld is a gateway with an enrolled site in a bubble.
+type recrawlWorld struct {
 	*world
 	t     *testing.T
 	site  *changing
@@ -176,11 +176,11 @@ func tenPages() map[string]string {
 
 const enrolHourly = `{"url":"http://site.test/","enableAutoUpdate":true,"recrawlIntervalMinutes":60}`
 
-// inCircle enrols a site of ten pages for every hour and runs the test.
-func inCircle(t *testing.T, test func(*circle), edit ...func(*farwire.Options)) {
+// inRecrawlWorld enrols a site of ten pages for every hour and runs the test.
+func inRecrawlWorld(t *testing.T, test func(*recrawlWorld), edit ...func(*farwire.Options)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &circle{t: t, sites: &memorySites{}, files: &memoryFiles{},
+		c := &recrawlWorld{t: t, sites: &memorySites{}, files: &memoryFiles{},
 			site: &changing{pages: tenPages(), status: map[string]int{}, hits: map[string]int{}, asked: map[string]int{}, hang: map[string]chan struct{}{}}}
 		edit = append([]func(*farwire.Options){func(o *farwire.Options) { o.Sites, o.Storage = c.sites, c.files }}, edit...)
 		c.world = newBubble(t, c.site.serve, edit...)
@@ -209,16 +209,16 @@ func recrawls(t *testing.T, gw *farwire.Gateway) (stop func()) {
 }
 
 // fresh is the file that a crawl without records makes of the site.
-func (c *circle) fresh() string {
+func (c *recrawlWorld) fresh() string {
 	c.t.Helper()
 	defer c.site.counts()
 	return c.crawled(otherKey, `{"url":"http://site.test/"}`).one(c.t, "result").Content
 }
 
-func (c *circle) hosted() string { c.t.Helper(); return string(c.ofAlice().Body) }
+func (c *recrawlWorld) hosted() string { c.t.Helper(); return string(c.ofAlice().Body) }
 
 // ofAlice returns the file of the enrolled site. That of fresh is another's.
-func (c *circle) ofAlice() farwire.File {
+func (c *recrawlWorld) ofAlice() farwire.File {
 	c.t.Helper()
 	c.files.mu.Lock()
 	defer c.files.mu.Unlock()
@@ -227,7 +227,7 @@ func (c *circle) ofAlice() farwire.File {
 }
 
 // next waits for the commit of the next recrawl and returns it.
-func (c *circle) next() commit {
+func (c *recrawlWorld) next() commit {
 	c.t.Helper()
 	for range 12 * 120 {
 		if all := c.sites.committed(); len(all) > c.seen {
@@ -241,7 +241,7 @@ func (c *circle) next() commit {
 }
 
 func TestRecrawl_SiteChanged_ReplacesTheFile(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		original := c.hosted()
 		first := c.sites.only(t)
@@ -302,7 +302,7 @@ func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 		}, "More than half of the pages are missing: 4 are left of 10"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				defer recrawls(c.t, c.gw)()
 				original, pages := c.hosted(), maps.Clone(c.site.pages)
 				c.site.set(trouble.change)
@@ -340,7 +340,7 @@ func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 
 // Pages that answer 410 leave the file, even when they are most of it.
 func TestRecrawl_PagesGone410_LeaveTheFile(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		c.site.set(func(s *changing) {
 			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {

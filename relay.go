@@ -113,7 +113,7 @@ func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *rel
 	p.early = early
 	switch {
 	case err == nil && holdErr == nil && ctx.Err() == nil:
-		err = g.sayConnected(p)
+		err = g.sendConnected(p)
 	case holdErr != nil:
 		err = clientLoss(holdErr)
 	case err == nil:
@@ -178,7 +178,7 @@ const (
 	maxHeld = 64 << 10
 )
 
-func (g *Gateway) sayConnected(p *relayed) error {
+func (g *Gateway) sendConnected(p *relayed) error {
 	b, err := json.Marshal(connectedMessage{
 		Type: "connected", Status: http.StatusSwitchingProtocols, NodeID: p.exit.ID, Subprotocol: p.target.Subprotocol,
 		Headers: headersForJSON(p.target.Header), Ignored: p.request.Target.Ignored,

@@ -22,7 +22,7 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 			`"cookies": {"s": "{\"a\":1}", "foo[bar]": "a b,c"}, "subprotocols": ["json"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := newWitness(t, nil, "Set-Cookie: sid=abc; HttpOnly", "Set-Cookie: b=2", "X-Region: eu1")
+			target := newHeadTarget(t, nil, "Set-Cookie: sid=abc; HttpOnly", "Set-Cookie: b=2", "X-Region: eu1")
 			tr := w.in(t).transcript("/ws", "Origin: https://page.example", "Cookie: own=1", "User-Agent: Mozilla/5.0")
 			tr.ask("  "+strings.Replace(target.url, "ws", "http", 1)+c.path+" ", c.more)
 			tr.asked(target)
@@ -51,7 +51,7 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 	})
 	t.Run("redirect", func(t *testing.T) {
 		n := 0
-		target := newWitness(t, func(conn net.Conn, head string) {
+		target := newHeadTarget(t, func(conn net.Conn, head string) {
 			if n++; n == 1 {
 				io.WriteString(conn, "HTTP/1.1 302 Found\r\nLocation: /next%2F?a|b\r\nContent-Length: 0\r\n\r\n")
 				return
@@ -86,7 +86,7 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 		tr.compare("certificate")
 	})
 	t.Run("direct-names", func(t *testing.T) {
-		target := newWitness(t, nil)
+		target := newHeadTarget(t, nil)
 		tr := w.in(t).transcript("/ws?fw_url="+escape(target.url+"?own=1")+"&fw_agent=de1&agent=mozilla&token=of-the-target&url=x",
 			"X-API-Key: "+testKey, "Authorization: Bearer of-the-target", "Cookie: own=1")
 		tr.asked(target)
@@ -94,7 +94,7 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 		tr.compare("direct-names")
 	})
 	t.Run("path-form", func(t *testing.T) {
-		target := newWitness(t, nil, "Sec-WebSocket-Protocol: b")
+		target := newHeadTarget(t, nil, "Sec-WebSocket-Protocol: b")
 		w := w.also(w.gw.PathForm()).in(t)
 		tr := w.transcript("/to/key="+testKey+";geo=DE/"+strings.Replace(target.url, "://", "/", 1)+"a%2Fb/?token=of-the-target&url=x",
 			"Sec-WebSocket-Protocol: a, b", "Origin: https://page.example", "X-Own: 1", "X-Forwarded-For: 192.0.2.7")
@@ -214,7 +214,7 @@ func TestTranscripts_Compression_StayTheSame(t *testing.T) {
 			if answer != "" {
 				lines = append(lines, "Sec-WebSocket-Extensions: "+answer)
 			}
-			target := newWitness(t, func(conn net.Conn, head string) {
+			target := newHeadTarget(t, func(conn net.Conn, head string) {
 				answerUpgrade(conn, head, lines...)
 				p := &peer{t: t, conn: conn, br: newReader(conn)}
 				if answer != "" {

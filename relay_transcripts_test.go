@@ -126,15 +126,15 @@ func (tr *transcript) compare(name string) {
 	compareTranscript(tr.t, filepath.Join("testdata", "relay", name+".txt"), tr.lines)
 }
 
-// A witness is a target that tells what it is asked.
-type witness struct {
+// A headTarget is a target that tells what it is asked.
+type headTarget struct {
 	url   string
 	heads chan string
 }
 
-// newWitness answers each upgrade with further header lines and echoes, or answers
+// newHeadTarget answers each upgrade with further header lines and echoes, or answers
 // with the function.
-func newWitness(t *testing.T, answer func(conn net.Conn, head string), lines ...string) *witness {
+func newHeadTarget(t *testing.T, answer func(conn net.Conn, head string), lines ...string) *headTarget {
 	t.Helper()
 	if answer == nil {
 		answer = func(conn net.Conn, head string) {
@@ -142,7 +142,7 @@ func newWitness(t *testing.T, answer func(conn net.Conn, head string), lines ...
 			echo(&peer{t: t, conn: conn, br: newReader(conn)})
 		}
 	}
-	w := &witness{heads: make(chan string, 8)}
+	w := &headTarget{heads: make(chan string, 8)}
 	w.url = newRawTarget(t, func(conn net.Conn, head string) {
 		w.heads <- head
 		answer(conn, head)
@@ -153,7 +153,7 @@ func newWitness(t *testing.T, answer func(conn net.Conn, head string), lines ...
 var nonce = regexp.MustCompile(`Sec-WebSocket-Key: .*`)
 
 // asked notes what the target was asked.
-func (tr *transcript) asked(of *witness) {
+func (tr *transcript) asked(of *headTarget) {
 	for line := range strings.SplitSeq(strings.TrimSpace(<-of.heads), "\r\n") {
 		tr.note("target < " + nonce.ReplaceAllString(line, "Sec-WebSocket-Key: NONCE"))
 	}

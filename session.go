@@ -223,7 +223,7 @@ func (s *session) begin(p Principal) {
 	g.counts[s.Kind].started.Add(1)
 	s.countBytes()
 	s.traceSession()
-	s.lookAfter()
+	s.watchRunning()
 }
 
 // reached notes which agent carries the session and what it leads to.

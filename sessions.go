@@ -35,19 +35,19 @@ func (g *Gateway) Sessions() iter.Seq[Session] {
 	}
 }
 
-// seenSession is a Session with what ends it.
-type seenSession struct {
+// listedSession is a Session with what ends it.
+type listedSession struct {
 	Session
 	carrier carrier
 }
 
-func (g *Gateway) snapshot() []seenSession {
+func (g *Gateway) snapshot() []listedSession {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	list := make([]seenSession, 0, len(g.running))
+	list := make([]listedSession, 0, len(g.running))
 	for s := range g.running {
 		if s.admitted {
-			list = append(list, seenSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
+			list = append(list, listedSession{Session{s.SessionInfo, s.agent, s.target, s.carrier.Counters()}, s.carrier})
 		}
 	}
 	return list
@@ -66,8 +66,8 @@ func (g *Gateway) runningOf(p Principal) (sum Counters) {
 	return sum
 }
 
-// endHere ends sessions that this gateway runs.
-func (g *Gateway) endHere(end func(Session) bool, reason string) int {
+// endOwn ends sessions that this gateway runs.
+func (g *Gateway) endOwn(end func(Session) bool, reason string) int {
 	n := 0
 	for _, s := range g.snapshot() {
 		if end(s.Session) {
@@ -84,14 +84,14 @@ func (g *Gateway) endHere(end func(Session) bool, reason string) int {
 // end. One that another gateway of the cluster runs is ended there, which takes a
 // second at most.
 func (g *Gateway) EndSession(id, reason string) bool {
-	return g.endHere(func(s Session) bool { return s.ID == id }, reason) > 0 ||
-		g.endThere(context.Background(), peerQuestion{IDs: []string{id}, Reason: reason}) > 0
+	return g.endOwn(func(s Session) bool { return s.ID == id }, reason) > 0 ||
+		g.endAtPeers(context.Background(), peerQuestion{IDs: []string{id}, Reason: reason}) > 0
 }
 
 // EndWhere ends the running sessions for which end returns true, as EndSession
 // does, those of other gateways of the cluster included, and returns their number.
 func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
-	n := g.endHere(end, reason)
+	n := g.endOwn(end, reason)
 	var ids []string
 	g.askPeers(context.Background(), peerQuestion{}, func(a peerAnswer) {
 		for _, s := range a.Sessions {
@@ -103,7 +103,7 @@ func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
 	for len(ids) > 0 { // as many as a question holds
 		part := ids[:min(len(ids), 1000)]
 		ids = ids[len(part):]
-		n += g.endThere(context.Background(), peerQuestion{IDs: part, Reason: reason})
+		n += g.endAtPeers(context.Background(), peerQuestion{IDs: part, Reason: reason})
 	}
 	return n
 }
@@ -195,13 +195,13 @@ func (g *Gateway) answerSessions(w http.ResponseWriter, r *http.Request, caller 
 	var ended int
 	switch {
 	case id != "":
-		ended = g.endHere(func(s Session) bool { return (all || s.Subject == caller) && s.ID == id }, endedByRequest)
+		ended = g.endOwn(func(s Session) bool { return (all || s.Subject == caller) && s.ID == id }, endedByRequest)
 		if ended == 0 {
-			ended = g.endThere(r.Context(), peerQuestion{Subject: caller, IDs: []string{id}, Reason: endedByRequest})
+			ended = g.endAtPeers(r.Context(), peerQuestion{Subject: caller, IDs: []string{id}, Reason: endedByRequest})
 		}
 	case all && subject != "":
-		ended = g.endHere(func(s Session) bool { return s.Subject == subject }, endedByRequest) +
-			g.endThere(r.Context(), peerQuestion{Subject: subject, Reason: endedByRequest})
+		ended = g.endOwn(func(s Session) bool { return s.Subject == subject }, endedByRequest) +
+			g.endAtPeers(r.Context(), peerQuestion{Subject: subject, Reason: endedByRequest})
 	default:
 		return fault.Invalidf("name a session: DELETE /sessions/{id}")
 	}
@@ -253,7 +253,7 @@ func newSessionInfo(s Session, all bool) sessionInfo {
 // session now and then costs it nothing, where a clock of its own would.
 
 const (
-	lookEvery     = time.Second // at time and bytes
+	watchEvery    = time.Second // at time and bytes
 	progressEvery = 10          // looks: Trace.Progress
 )
 
@@ -262,8 +262,8 @@ var (
 	errSessionBytes = fault.New(fault.LimitReached, "limit reached: the session's bytes")
 )
 
-// lookAfter has the gateway look at the session as it runs, if somebody wants that.
-func (s *session) lookAfter() {
+// watchRunning has the gateway look at the session as it runs, if somebody wants that.
+func (s *session) watchRunning() {
 	g, l := s.g, s.principal.Limits
 	if g.o.Trace.Progress == nil && l.SessionTime <= 0 && l.SessionBytes <= 0 {
 		return
@@ -271,15 +271,15 @@ func (s *session) lookAfter() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.watched = true
-	if !g.looking {
-		g.looking = true
-		go g.look()
+	if !g.watching {
+		g.watching = true
+		go g.watchSessions()
 	}
 }
 
-// look goes on as long as there is a session to look at.
-func (g *Gateway) look() {
-	tick := time.NewTicker(lookEvery)
+// watchSessions goes on as long as there is a session to look at.
+func (g *Gateway) watchSessions() {
+	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
@@ -317,7 +317,7 @@ func (g *Gateway) watchedSessions() (list []watchedSession) {
 				s.principal.Limits, s.values, s.carrier, g.o.Trace})
 		}
 	}
-	g.looking = list != nil
+	g.watching = list != nil
 	return list
 }
 
@@ -384,8 +384,8 @@ func (g *Gateway) sessionsOf(ctx context.Context, subject string) (list []Sessio
 	return list
 }
 
-// endThere ends sessions of other gateways and returns how many they say it were.
-func (g *Gateway) endThere(ctx context.Context, q peerQuestion) (n int) {
+// endAtPeers ends sessions of other gateways and returns how many they say it were.
+func (g *Gateway) endAtPeers(ctx context.Context, q peerQuestion) (n int) {
 	q.End = true
 	g.askPeers(ctx, q, func(a peerAnswer) { n += a.Ended })
 	return n

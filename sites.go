@@ -328,8 +328,8 @@ func (s Site) outcome() string {
 	return "unchanged"
 }
 
-// inWords writes how often a site is crawled.
-func inWords(every time.Duration) string {
+// intervalText writes how often a site is crawled.
+func intervalText(every time.Duration) string {
 	const day = 24 * time.Hour
 	n, unit := every/time.Minute, "minute"
 	switch {

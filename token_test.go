@@ -244,12 +244,12 @@ func TestToken_AfterFiveMinutes_IsRefused(t *testing.T) {
 }
 
 func TestToken_OfAnotherGateway_WorksWithTheSameKey(t *testing.T) {
-	one, two, stranger := newWorld(t, withTokenKey), newWorld(t, withTokenKey), newWorld(t)
+	one, two, foreign := newWorld(t, withTokenKey), newWorld(t, withTokenKey), newWorld(t)
 	token := one.token(t, testKey)
 	if status, detail := two.uses(token); status != 200 {
 		t.Errorf("a gateway with the same key: %d %s", status, detail)
 	}
-	if status, _ := stranger.uses(token); status != 403 {
+	if status, _ := foreign.uses(token); status != 403 {
 		t.Errorf("a gateway with another key: %d", status)
 	}
 }

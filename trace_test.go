@@ -17,19 +17,19 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// A diary is what a Trace was told, in its order.
-type diary struct {
+// A traceLog is what a Trace was told, in its order.
+type traceLog struct {
 	mu   sync.Mutex
 	seen []string
 }
 
-func (d *diary) note(format string, args ...any) {
+func (d *traceLog) note(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.seen = append(d.seen, fmt.Sprintf(format, args...))
 }
 
-func (d *diary) has(t *testing.T, want ...string) {
+func (d *traceLog) has(t *testing.T, want ...string) {
 	t.Helper()
 	waitFor(t, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return len(d.seen) >= len(want) })
 	d.mu.Lock()
@@ -47,7 +47,7 @@ func place(ctx context.Context) string { s, _ := ctx.Value(placeKey{}).(string);
 func at(ctx context.Context, s string) context.Context { return context.WithValue(ctx, placeKey{}, s) }
 
 // trace writes everything into d, and puts into the contexts where they are.
-func (d *diary) trace() *farwire.Trace {
+func (d *traceLog) trace() *farwire.Trace {
 	return &farwire.Trace{
 		SessionStart: func(ctx context.Context, i farwire.SessionInfo) context.Context {
 			d.note("[%s] start %s %s", place(ctx), i.Kind, i.Subject)
@@ -76,7 +76,7 @@ func (d *diary) trace() *farwire.Trace {
 // TestTrace_Session_FollowsTheContext follows a session, and the values of contexts through it: into the
 // selector, the exit's DialContext and the functions that end.
 func TestTrace_Session_FollowsTheContext(t *testing.T) {
-	var d diary
+	var d traceLog
 	w := newWorld(t, func(o *farwire.Options) {
 		o.Trace = d.trace()
 		o.Agents = watched{o.Agents, &d}
@@ -103,7 +103,7 @@ func TestTrace_Session_FollowsTheContext(t *testing.T) {
 // watched notes where it is asked.
 type watched struct {
 	farwire.AgentSelector
-	d *diary
+	d *traceLog
 }
 
 func (s watched) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
@@ -119,7 +119,7 @@ func (s watched) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, er
 
 // TestTrace_Refused_EveryEndpoint hears of every endpoint's refusals.
 func TestTrace_Refused_EveryEndpoint(t *testing.T) {
-	var d diary
+	var d traceLog
 	w := newWorld(t, func(o *farwire.Options) { o.Trace = d.trace() })
 	q := w.open("/ws")
 	q.text(`{}`)
@@ -182,7 +182,7 @@ func TestTrace_DialFails_NamesTheClass(t *testing.T) {
 // TestJoinTraces_Ends_ComeInReverseOrder joins traces: each sees the context of the one before, and ends
 // come in the opposite order.
 func TestJoinTraces_Ends_ComeInReverseOrder(t *testing.T) {
-	var d diary
+	var d traceLog
 	named := func(name string) *farwire.Trace {
 		in := func(ctx context.Context, what string) context.Context {
 			d.note("%s %s [%s]", name, what, place(ctx))

@@ -247,38 +247,38 @@ func TestSiteChanged_TooManyWrongSecrets_StoreIsNotAsked(t *testing.T) {
 				t.Errorf("a 429 does not say when to come back")
 			}
 		}
-		const docs, stranger, other = "https://docs.example.com/", "192.0.2.66:4000", "192.0.2.67:4000"
+		const docs, guesser, other = "https://docs.example.com/", "192.0.2.66:4000", "192.0.2.67:4000"
 		call(other, docs, "secret-of-alice", 202, 1)
 		for i := range 50 {
 			status := 401
 			if i >= 10 {
 				status = 429
 			}
-			call(stranger, docs, fmt.Sprint("guess ", i), status, 1)
+			call(guesser, docs, fmt.Sprint("guess ", i), status, 1)
 		}
 		for i := range 200 {
-			call(stranger, fmt.Sprintf("https://%d.example.com/", i), "guess", 429, 0)
-			call(stranger, docs, fmt.Sprint("another guess ", i), 429, 0)
+			call(guesser, fmt.Sprintf("https://%d.example.com/", i), "guess", 429, 0)
+			call(guesser, docs, fmt.Sprint("another guess ", i), 429, 0)
 		}
-		call(stranger, docs, "secret-of-alice", 202, 1)
-		call(stranger, docs+"a", "secret-of-alice", 429, 0)
-		call(stranger, docs, "secret-of-bob", 429, 0) // it was not shown yet
+		call(guesser, docs, "secret-of-alice", 202, 1)
+		call(guesser, docs+"a", "secret-of-alice", 429, 0)
+		call(guesser, docs, "secret-of-bob", 429, 0) // it was not shown yet
 		call(other, docs, "secret-of-bob", 202, 1)
-		call(stranger, docs, "secret-of-bob", 202, 1)
+		call(guesser, docs, "secret-of-bob", 202, 1)
 		if err := sites.Remove(t.Context(), ids["alice"]); err != nil {
 			t.Fatal(err)
 		}
-		call(stranger, docs, "secret-of-alice", 429, 1) // found to be wrong now
-		call(stranger, docs, "secret-of-alice", 429, 0)
+		call(guesser, docs, "secret-of-alice", 429, 1) // found to be wrong now
+		call(guesser, docs, "secret-of-alice", 429, 0)
 		time.Sleep(time.Second)
 		for range 10 {
-			call(stranger, docs, "guess", 429, 1)
+			call(guesser, docs, "guess", 429, 1)
 		}
-		call(stranger, docs, "guess", 429, 0)
+		call(guesser, docs, "guess", 429, 0)
 		call(other, docs, "guess", 401, 1)
 		time.Sleep(time.Minute)
-		call(stranger, docs, "guess", 401, 1)
-		for from, want := range map[string]int{stranger: 3, other: 1} {
+		call(guesser, docs, "guess", 401, 1)
+		for from, want := range map[string]int{guesser: 3, other: 1} {
 			host, _, _ := strings.Cut(from, ":")
 			if n := strings.Count(log.String(), `level=WARN msg="credentials refused" client=`+host+" of=webhook"); n != want {
 				t.Errorf("%d lines of %s, want %d", n, from, want)
@@ -293,7 +293,7 @@ func TestSiteChanged_TooManyWrongSecrets_StoreIsNotAsked(t *testing.T) {
 // TestSiteChanged_Burst_CrawlsAtOnceAndOnceMore: the gateway that is told does not wait for its
 // next poll, and a burst makes one crawl, and one for what came during it.
 func TestSiteChanged_Burst_CrawlsAtOnceAndOnceMore(t *testing.T) {
-	inCircle(t, func(c *circle) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
 		defer recrawls(c.t, c.gw)()
 		time.Sleep(10 * time.Minute)
 		c.site.set(func(s *changing) { s.pages["/a"] = page("Fresh", "What is said here was written a moment ago.") })
@@ -358,7 +358,7 @@ func TestSiteChanged_SecretNotLookedUp_DoesNotCount(t *testing.T) {
 	})
 }
 
-// While the store fails, what strangers send is a few short lines in the log.
+// While the store fails, what clients without a valid key send is a few short lines in the log.
 func TestSiteChanged_StoreFails_LogIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sites := &memorySites{}

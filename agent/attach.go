@@ -94,7 +94,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 
-	from := p.comesBy(r)
+	from := p.clientAddr(r)
 	var nc net.Conn
 	var err error
 	switch {
@@ -140,7 +140,7 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // tooManyWrong counts credentials of a request that are wrong, and whose they were meant
 // to be. It reports whether too many came from there, and says then when to come back.
 func (p *Pool) tooManyWrong(w http.ResponseWriter, r *http.Request, whose string) bool {
-	v := p.wrong.Refused(r.Context(), p.log, p.comesBy(r), "of", whose)
+	v := p.wrong.Refused(r.Context(), p.log, p.clientAddr(r), "of", whose)
 	if v.TooMany {
 		v.SetHeaders(w.Header())
 	}

@@ -86,10 +86,10 @@ func (p *Pool) mayMove() {
 }
 
 const (
-	// leavePatience is how long agents have to link elsewhere before the others are
+	// maxLeaveWait is how long agents have to link elsewhere before the others are
 	// told that this gateway leaves.
-	leavePatience = 3 * time.Second
-	leaveLook     = 20 * time.Millisecond
+	maxLeaveWait = 3 * time.Second
+	leaveLook    = 20 * time.Millisecond
 )
 
 // Leave has this gateway drain: its agents are told to link elsewhere, and when they
@@ -120,7 +120,7 @@ func (p *Pool) Leave() {
 // leave tells the other gateways, once the agents are elsewhere.
 func (c *cluster) leave() {
 	defer close(c.moved)
-	late := time.NewTimer(leavePatience)
+	late := time.NewTimer(maxLeaveWait)
 	defer late.Stop()
 	look := time.NewTicker(leaveLook)
 	defer look.Stop()

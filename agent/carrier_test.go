@@ -72,7 +72,7 @@ func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 	}
 }
 
-// A proxy that lets only WebSockets through, in the three ways there are.
+// A proxy that lets only WebSockets through, in three ways.
 func TestCarrier_OnlyWebSocketPasses_Attaches(t *testing.T) {
 	for name, refuse := range map[string]func(w http.ResponseWriter, next http.Handler, r *http.Request){
 		"strips": func(w http.ResponseWriter, next http.Handler, r *http.Request) {
@@ -125,7 +125,7 @@ func TestRun_TLS_VerifiesTheGateway(t *testing.T) {
 	srv.StartTLS()
 	t.Cleanup(func() { p.Shutdown(context.Background()); srv.Close() })
 	addr := target(t, echo)
-	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "stranger", Country: "DE"})
+	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "foreign", Country: "DE"})
 	eventually(t, "refused the certificate", 30*time.Second, func() bool { return book.count("failed to verify certificate") == 1 })
 	run(t, agent.RunOptions{
 		Gateways: []string{srv.URL}, AllowPrivate: true, TLS: srv.Client().Transport.(*http.Transport).TLSClientConfig,

@@ -219,13 +219,13 @@ func TestPeer_WithoutProof_GetsNothing(t *testing.T) {
 	d := new(agent.LocalDirectory)
 	_, srv := join(t, d, "holder", nil)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
-	stranger, _ := join(t, d, "stranger", nil, other)
-	attached(t, stranger, 1) // as if it knew of the route
+	foreign, _ := join(t, d, "foreign", nil, other)
+	attached(t, foreign, 1) // as if it knew of the route
 	addr := target(t, echo)
-	if c, err := selectOne(t, stranger, agent.Query{}).DialContext(t.Context(), "tcp", addr); !errorSays(err, "gateway lost") {
+	if c, err := selectOne(t, foreign, agent.Query{}).DialContext(t.Context(), "tcp", addr); !errorSays(err, "gateway lost") {
 		t.Errorf("dialled %v, %v", c, err)
 	}
-	stranger.AskPeers(t.Context(), []byte("?"), func(string, []byte) { t.Error("a stranger was answered") })
+	foreign.AskPeers(t.Context(), []byte("?"), func(string, []byte) { t.Error("a gateway of another cluster was answered") })
 	// One secret in common is enough, whichever it is.
 	friend, _ := join(t, d, "friend", nil, other, clusterSecret)
 	wantEcho(t, dial(t, selectOne(t, friend, agent.Query{}), addr), "a friend")

@@ -128,7 +128,7 @@ func TestDial_DeadLink_FailsInTime(t *testing.T) {
 }
 
 // A target may be as silent as it likes: its agent is there.
-func TestDial_SilentTarget_BlamesTheTarget(t *testing.T) {
+func TestDial_SilentTarget_IsTheTargetsFault(t *testing.T) {
 	for _, delay := range []time.Duration{0, 40 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) { dialSilentTarget(t, delay) })
 	}

@@ -26,16 +26,16 @@ import (
 // seconds of its return. A gateway that has refused the agent is asked less
 // and less often, and one that is linked already only when links have changed.
 type connector struct {
-	runner  *runner
-	gateway *gateway
-	addr    netip.Addr
-	key     string
-	cancel  func()
-	linked  atomic.Bool
-	secret  string // for the attach under way
-	settled func() // says that the attach under way has come to a link; nil: nobody waits
-	yield   bool   // another agent has been given this one's place
-	said    string // the last change of state that was logged
+	runner     *runner
+	gateway    *gateway
+	addr       netip.Addr
+	key        string
+	cancel     func()
+	linked     atomic.Bool
+	secret     string // for the attach under way
+	settled    func() // says that the attach under way has come to a link; nil: nobody waits
+	yield      bool   // another agent has been given this one's place
+	lastLogged string // the last change of state that was logged
 }
 
 const (
@@ -44,8 +44,8 @@ const (
 	refusedLongest  = time.Minute
 	replacedLongest = 5 * time.Minute
 
-	// steady is how long a link has to stand for its loss to be a new story.
-	steady = 10 * time.Second
+	// stableAfter is how long a link has to stand for its loss to be a new story.
+	stableAfter = 10 * time.Second
 )
 
 func (l *connector) run(ctx context.Context) {
@@ -53,7 +53,7 @@ func (l *connector) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.attach(ctx)
-		if time.Since(began) > steady {
+		if time.Since(began) > stableAfter {
 			waits = newConnectorWaits()
 		}
 		if ctx.Err() != nil {
@@ -135,10 +135,10 @@ func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
 // say logs a change of state and not its repetition.
 func (l *connector) say(level slog.Level, msg string, args ...any) {
-	if l.said == msg {
+	if l.lastLogged == msg {
 		return
 	}
-	l.said = msg
+	l.lastLogged = msg
 	args = append([]any{"gateway", l.gateway.url.Host}, args...)
 	if l.addr.IsValid() {
 		args = append(args, "address", l.addr.String())

@@ -13,18 +13,18 @@ type counter struct{ sessions atomic.Int64 }
 // one for those who look for its system calls or half-close.
 func (n *counter) count(c net.Conn) net.Conn {
 	if t, ok := c.(*net.TCPConn); ok {
-		return &countedTCP{TCPConn: t, tally: tally{in: n}}
+		return &countedTCP{TCPConn: t, countedEntry: countedEntry{in: n}}
 	}
-	return &counted{Conn: c, tally: tally{in: n}}
+	return &counted{Conn: c, countedEntry: countedEntry{in: n}}
 }
 
-// A tally is one connection of a counter.
-type tally struct {
+// A countedEntry is one connection of a counter.
+type countedEntry struct {
 	in   *counter
 	gone atomic.Bool
 }
 
-func (m *tally) end() {
+func (m *countedEntry) end() {
 	if !m.gone.Swap(true) {
 		m.in.sessions.Add(-1)
 	}
@@ -32,7 +32,7 @@ func (m *tally) end() {
 
 type countedTCP struct {
 	*net.TCPConn
-	tally
+	countedEntry
 }
 
 func (c *countedTCP) Close() error { c.end(); return c.TCPConn.Close() }
@@ -42,7 +42,7 @@ func (c *countedTCP) Socket() *net.TCPConn { return c.TCPConn }
 
 type counted struct {
 	net.Conn
-	tally
+	countedEntry
 }
 
 func (c *counted) Close() error { c.end(); return c.Conn.Close() }

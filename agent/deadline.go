@@ -44,14 +44,14 @@ func (d *deadline) set(t time.Time) {
 			d.timer.Stop()
 		}
 	case d.timer == nil:
-		d.timer = time.AfterFunc(left, d.ring)
+		d.timer = time.AfterFunc(left, d.fire)
 	default:
 		d.timer.Reset(left)
 	}
 }
 
-// ring is the timer's call, which may be late and for an earlier time.
-func (d *deadline) ring() {
+// fire is the timer's call, which may be late and for an earlier time.
+func (d *deadline) fire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.until.IsZero() && !time.Now().Before(d.until) {

@@ -112,7 +112,7 @@ func newDialer(o DirectOptions) *dialer {
 	d := &dialer{
 		allowed: guard{
 			allowPrivate: o.AllowPrivate, allowOnLink: o.AllowOnLink,
-			ports: o.AllowPorts, neighbours: machine.look, listeners: o.Listeners,
+			ports: o.AllowPorts, interfaces: machine.addrs, listeners: o.Listeners,
 		},
 		policy:         o.Policy,
 		resolver:       o.Resolver,
@@ -176,7 +176,7 @@ func (d *dialer) dial(ctx context.Context, network, addr string, extra ...Rules)
 	if len(allowed) == 0 {
 		return nil, refused
 	}
-	return race(ctx, inTurn(allowed), func(ctx context.Context, ap netip.AddrPort) (net.Conn, error) {
+	return race(ctx, interleave(allowed), func(ctx context.Context, ap netip.AddrPort) (net.Conn, error) {
 		return d.connect(ctx, g, host, ap)
 	})
 }
@@ -266,9 +266,9 @@ func (d *dialer) lookup(ctx context.Context, network, host string) ([]netip.Addr
 	return plain, nil
 }
 
-// inTurn puts the address families in turn, beginning with the first
+// interleave puts the address families in turn, beginning with the first
 // address's, and keeps the order within each (RFC 8305, section 4).
-func inTurn(addrs []netip.AddrPort) []netip.AddrPort {
+func interleave(addrs []netip.AddrPort) []netip.AddrPort {
 	var same, other []netip.AddrPort
 	for _, a := range addrs {
 		if a.Addr().Is4() == addrs[0].Addr().Is4() {

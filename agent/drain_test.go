@@ -301,7 +301,7 @@ func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	}
 	p, srv := start()
 	const agents = 20
-	var books []*logbook
+	var books []*logBuffer
 	for i := range agents {
 		_, book := run(t, agent.RunOptions{Gateways: []string{"http://" + addr}, Slug: fmt.Sprint("a", i), Country: "DE"})
 		books = append(books, book)

@@ -35,8 +35,8 @@ func echoDial(ctx context.Context, port uint16) (net.Conn, error) {
 	}
 	up, upFar := net.Pipe()
 	down, downFar := net.Pipe()
-	once := &onceListener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	once.conn <- &twoPipes{in: upFar, out: downFar, closed: once.end}
+	once := &singleConnListener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
+	once.conn <- &pipeConn{in: upFar, out: downFar, closed: once.end}
 	server := &http.Server{
 		Handler: http.HandlerFunc(echo), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: time.Minute, MaxHeaderBytes: maxHead,
 		ErrorLog: nil, // what goes wrong is the client's affair
@@ -45,7 +45,7 @@ func echoDial(ctx context.Context, port uint16) (net.Conn, error) {
 		// It ends with the connection, and its error says only that.
 		_ = server.Serve(once)
 	}()
-	return &twoPipes{in: down, out: up, closed: func() {}}, nil
+	return &pipeConn{in: down, out: up, closed: func() {}}, nil
 }
 
 // echo sends a WebSocket's messages back until the client closes, and of any
@@ -115,26 +115,26 @@ func echoHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, r.Body) // likewise
 }
 
-// twoPipes is one end of a connection in memory, a pipe for each direction so
+// pipeConn is one end of a connection in memory, a pipe for each direction so
 // that one can end before the other.
-type twoPipes struct {
+type pipeConn struct {
 	in, out net.Conn
 	closed  func()
 }
 
-func (c *twoPipes) Read(b []byte) (int, error)         { return c.in.Read(b) }
-func (c *twoPipes) Write(b []byte) (int, error)        { return c.out.Write(b) }
-func (c *twoPipes) CloseWrite() error                  { return c.out.Close() }
-func (c *twoPipes) SetReadDeadline(t time.Time) error  { return c.in.SetReadDeadline(t) }
-func (c *twoPipes) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }
-func (c *twoPipes) LocalAddr() net.Addr                { return echoAddr{} }
-func (c *twoPipes) RemoteAddr() net.Addr               { return echoAddr{} }
+func (c *pipeConn) Read(b []byte) (int, error)         { return c.in.Read(b) }
+func (c *pipeConn) Write(b []byte) (int, error)        { return c.out.Write(b) }
+func (c *pipeConn) CloseWrite() error                  { return c.out.Close() }
+func (c *pipeConn) SetReadDeadline(t time.Time) error  { return c.in.SetReadDeadline(t) }
+func (c *pipeConn) SetWriteDeadline(t time.Time) error { return c.out.SetWriteDeadline(t) }
+func (c *pipeConn) LocalAddr() net.Addr                { return echoAddr{} }
+func (c *pipeConn) RemoteAddr() net.Addr               { return echoAddr{} }
 
-func (c *twoPipes) SetDeadline(t time.Time) error {
+func (c *pipeConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-func (c *twoPipes) Close() error {
+func (c *pipeConn) Close() error {
 	c.closed()
 	return errors.Join(c.out.Close(), c.in.Close())
 }
@@ -144,16 +144,16 @@ type echoAddr struct{}
 func (echoAddr) Network() string { return "tcp" }
 func (echoAddr) String() string  { return EchoHost + ":80" }
 
-// A onceListener hands a server one connection and ends with it.
-type onceListener struct {
+// A singleConnListener hands a server one connection and ends with it.
+type singleConnListener struct {
 	conn chan net.Conn
 	done chan struct{}
 	once sync.Once
 }
 
-func (l *onceListener) end() { l.once.Do(func() { close(l.done) }) }
+func (l *singleConnListener) end() { l.once.Do(func() { close(l.done) }) }
 
-func (l *onceListener) Accept() (net.Conn, error) {
+func (l *singleConnListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conn:
 		return c, nil
@@ -163,5 +163,5 @@ func (l *onceListener) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-func (l *onceListener) Close() error   { l.end(); return nil }
-func (l *onceListener) Addr() net.Addr { return echoAddr{} }
+func (l *singleConnListener) Close() error   { l.end(); return nil }
+func (l *singleConnListener) Addr() net.Addr { return echoAddr{} }

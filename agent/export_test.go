@@ -265,14 +265,14 @@ var WireMessages = []struct {
 // ErrNoNetworkCause is an agent's that has no route to a target.
 const ErrNoNetworkCause = causeNoNetwork
 
-// Surroundings replaces what the machine's interfaces say, until the function
+// SetInterfaceAddrs replaces what the machine's interfaces say, until the function
 // that it returns is called.
-func Surroundings(addrs []net.Addr, failed error) (restore func()) {
-	return SurroundingsBy(func() ([]net.Addr, error) { return addrs, failed })
+func SetInterfaceAddrs(addrs []net.Addr, failed error) (restore func()) {
+	return SetInterfaces(func() ([]net.Addr, error) { return addrs, failed })
 }
 
-// SurroundingsBy is Surroundings for a machine that changes.
-func SurroundingsBy(now func() ([]net.Addr, error)) (restore func()) {
+// SetInterfaces is SetInterfaceAddrs for a machine that changes.
+func SetInterfaces(now func() ([]net.Addr, error)) (restore func()) {
 	machine.mu.Lock()
 	defer machine.mu.Unlock()
 	list := machine.list

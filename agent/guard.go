@@ -44,7 +44,7 @@ type guard struct {
 	allowPrivate, allowOnLink bool
 
 	ports      []PortRange
-	neighbours func() (*neighbourhood, error)
+	interfaces func() (*interfaceAddrs, error)
 	listeners  func() []net.Addr // of this process; nil: none
 	rules      []Rules
 }
@@ -63,20 +63,20 @@ func (g guard) check(host string, ap netip.AddrPort) error {
 			return refusal{host, refusedPort}
 		}
 	}
-	if g.listeners != nil && listensAt(g.listeners(), ap, func() bool { return g.locality(ap.Addr()) == own }) {
+	if g.listeners != nil && listensAt(g.listeners(), ap, func() bool { return g.localityOf(ap.Addr()) == own }) {
 		return refusal{host, refusedListener}
 	}
 	return nil
 }
 
-// locality says how near to this machine an address is. When the system does not tell,
+// localityOf says how near to this machine an address is. When the system does not tell,
 // every address is taken for its own.
-func (g guard) locality(a netip.Addr) locality {
-	n, err := g.neighbours()
+func (g guard) localityOf(a netip.Addr) locality {
+	n, err := g.interfaces()
 	if err != nil {
 		return own
 	}
-	return n.of(a)
+	return n.locate(a)
 }
 
 // checkAddr judges an address, asked for as host, apart from any port.
@@ -86,10 +86,10 @@ func (g guard) checkAddr(host string, a netip.Addr) error {
 	if !private && !isPublic(a) {
 		return refusal{host, refusedSpecial}
 	}
-	// Own and neighbouring addresses count as private, public ones too.
+	// Own and on-link addresses count as private, public ones too.
 	why := refusedPrivate
 	if !private {
-		switch g.locality(a) {
+		switch g.localityOf(a) {
 		case own:
 			private, why = true, refusedOwn
 		case onLink:

@@ -19,15 +19,15 @@ const secret = "0123456789abcdef-secret"
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// A logbook keeps what is logged, and shows it when the test has failed.
-type logbook struct {
+// A logBuffer keeps what is logged, and shows it when the test has failed.
+type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-func newLog(t *testing.T) (*slog.Logger, *logbook) {
+func newLog(t *testing.T) (*slog.Logger, *logBuffer) {
 	t.Helper()
-	b := new(logbook)
+	b := new(logBuffer)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("\n" + b.String())
@@ -36,22 +36,22 @@ func newLog(t *testing.T) (*slog.Logger, *logbook) {
 	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
 }
 
-func (b *logbook) Write(p []byte) (int, error) {
+func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
-func (b *logbook) String() string {
+func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
 
-func (b *logbook) count(s string) int { return strings.Count(b.String(), s) }
+func (b *logBuffer) count(s string) int { return strings.Count(b.String(), s) }
 
 // newPool makes a pool and serves it over loopback.
-func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, *logbook) {
+func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, *logBuffer) {
 	t.Helper()
 	if o.Secret == "" && len(o.Records) == 0 {
 		o.Secret = secret
@@ -73,7 +73,7 @@ func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, 
 }
 
 // run starts an agent and returns what stops it and waits.
-func run(t *testing.T, o agent.RunOptions) (stop func(), book *logbook) {
+func run(t *testing.T, o agent.RunOptions) (stop func(), book *logBuffer) {
 	t.Helper()
 	log, book := newLog(t)
 	if o.Logger == nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/farwire/farwire/internal/netio"
 )
 
-// A way is one direction of a session on the agent's side. A goroutine carries its
-// bytes; once none have come for wayQuiet it pauses:
+// A direction is one direction of a session on the agent's side. A goroutine carries its
+// bytes; once none have come for idleAfter it pauses:
 //
-//	begin ──▶ carry ── link finds the way quiet, asks ──▶ pause
-//	            ▲                                           │
-//	            └────────── something to read ◀─────────────┘
+//	begin ──▶ carry ── link finds it idle, asks ──▶ pause
+//	            ▲                                      │
+//	            └──────── something to read ◀──────────┘
 //
 // So there is no clock for a message, and none for an idle session: the link looks at
-// the ways that have goroutines once in wayQuiet, as long as there are any.
-type way struct {
+// the directions that have goroutines once in idleAfter, as long as there are any.
+type direction struct {
 	session *session
 	carry   func() (paused bool) // until the direction ends or pauses
 	ask     func() bool          // wakes carry so that it checks asked; false: carry is busy
@@ -27,21 +27,21 @@ type way struct {
 	asked   atomic.Bool // to pause
 }
 
-// wayQuiet is how long a goroutine waits for bytes until the link may ask it to pause.
-const wayQuiet = time.Second
+// idleAfter is how long a goroutine waits for bytes until the link may ask it to pause.
+const idleAfter = time.Second
 
-func (w *way) init(s *session, carry func() (paused bool), ask func() bool) {
-	w.session, w.carry, w.ask = s, carry, ask
-	w.pause.Resume = func() {
-		s.link.look(w)
-		w.run()
+func (d *direction) init(s *session, carry func() (paused bool), ask func() bool) {
+	d.session, d.carry, d.ask = s, carry, ask
+	d.pause.Resume = func() {
+		s.link.watchIdle(d)
+		d.run()
 	}
 }
 
-// run is the goroutine of a way that the server has on hold, until its bytes end or it
+// run is the goroutine of a direction that the server has on hold, until its bytes end or it
 // pauses.
-func (w *way) run() {
-	s := w.session
+func (d *direction) run() {
+	s := d.session
 	paused := false
 	defer func() {
 		if v := recover(); v != nil {
@@ -53,42 +53,42 @@ func (w *way) run() {
 			s.link.server.release()
 		}
 	}()
-	w.crossed.Store(true)
-	paused = w.carry()
+	d.crossed.Store(true)
+	paused = d.carry()
 }
 
-// quiet reports whether carry must pause, and clears the request.
-func (w *way) quiet() bool { return w.asked.CompareAndSwap(true, false) }
+// takeRequest reports whether carry must pause, and clears the request.
+func (d *direction) takeRequest() bool { return d.asked.CompareAndSwap(true, false) }
 
-// look schedules the check whether the way is idle.
-func (l *agentLink) look(w *way) {
+// watchIdle schedules the check whether the direction is idle.
+func (l *agentLink) watchIdle(d *direction) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy = append(l.busy, w)
-	if !l.looking {
-		l.looking = true
-		time.AfterFunc(wayQuiet, l.lookAtWays)
+	l.busy = append(l.busy, d)
+	if !l.checking {
+		l.checking = true
+		time.AfterFunc(idleAfter, l.pauseIdle)
 	}
 }
 
-// lookAtWays asks idle ways to pause.
-func (l *agentLink) lookAtWays() {
+// pauseIdle asks idle directions to pause.
+func (l *agentLink) pauseIdle() {
 	l.mu.Lock()
-	ways := l.busy
+	all := l.busy
 	l.busy = nil
 	l.mu.Unlock()
-	var busy []*way
-	for _, w := range ways {
-		if w.crossed.Swap(false) || !w.ask() {
-			busy = append(busy, w)
+	var busy []*direction
+	for _, d := range all {
+		if d.crossed.Swap(false) || !d.ask() {
+			busy = append(busy, d)
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy = append(l.busy, busy...)
-	l.looking = len(l.busy) > 0 && !l.gone.Load()
-	if l.looking {
-		time.AfterFunc(wayQuiet, l.lookAtWays)
+	l.checking = len(l.busy) > 0 && !l.gone.Load()
+	if l.checking {
+		time.AfterFunc(idleAfter, l.pauseIdle)
 	}
 }
 
@@ -125,7 +125,7 @@ func (l *agentLink) session(stream uint32) *session {
 	return l.sessions[stream]
 }
 
-// readable ends the pause of the way from the gateway; ended says that there is no
+// readable ends the pause of the direction from the gateway; ended says that there is no
 // need for another.
 func (s *session) readable(ended bool) {
 	if ended {
@@ -134,7 +134,7 @@ func (s *session) readable(ended bool) {
 	s.up.pause.End()
 }
 
-// EndWhenReadable is for the pause of the way from the gateway.
+// EndWhenReadable is for the pause of the direction from the gateway.
 func (s *session) EndWhenReadable(p *netio.Pause) {
 	if s.in.ended.Load() || s.link.gone.Load() || s.in.unread.Load() > 0 {
 		p.End()

@@ -72,7 +72,7 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr) error {
 	if err := readMessage(nc, &h, maxHello); err != nil && (!errors.Is(err, errMalformed) || h.Version == wireVersion) {
 		return fmt.Errorf("reading the agent's hello: %w", err)
 	}
-	l, w := p.greet(h, who)
+	l, w := p.answerHello(h, who)
 	if err := writeMessage(nc, w, maxWelcome); err != nil {
 		return fmt.Errorf("answering the agent's hello: %w", err)
 	}
@@ -119,9 +119,9 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr) error {
 // errDuplicate is of an agent that probes the addresses that it knows.
 var errDuplicate = errors.New("the agent is linked to this gateway already")
 
-// greet judges a hello: the link that may come to stand, or nil, and the
+// answerHello judges a hello: the link that may come to stand, or nil, and the
 // answer to send.
-func (p *Pool) greet(h hello, who identity) (*link, welcome) {
+func (p *Pool) answerHello(h hello, who identity) (*link, welcome) {
 	refuse := func(code, format string, args ...any) (*link, welcome) {
 		return nil, welcome{Version: wireVersion, Gateway: p.id, Code: code, Refused: fmt.Sprintf(format, args...)}
 	}

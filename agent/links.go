@@ -24,8 +24,8 @@ const (
 	// moveTimeout is how long another link may take; after it the old one counts
 	// again.
 	moveTimeout = 30 * time.Second
-	// movePatience is the longest that sessions keep a link that was moved.
-	movePatience = 24 * time.Hour
+	// moveDeadline is the longest that sessions keep a link that was moved.
+	moveDeadline = 24 * time.Hour
 	// duplicateLongest is the longest pause of a connector that finds no other
 	// gateway, as behind a balancer that goes by the client's address.
 	duplicateLongest = 30 * time.Second
@@ -38,7 +38,7 @@ var errEnoughLinks = errors.New("there are as many links as are wanted")
 func (r *runner) room(ctx context.Context) (done func(), ok bool) {
 	for {
 		r.mu.Lock()
-		if !r.clustered || r.steady()+r.attempts < r.maxLinks {
+		if !r.clustered || r.stableLinks()+r.attempts < r.maxLinks {
 			r.attempts++
 			r.mu.Unlock()
 			over := false
@@ -52,7 +52,7 @@ func (r *runner) room(ctx context.Context) (done func(), ok bool) {
 				}
 			}, true
 		}
-		wait := r.roomier
+		wait := r.moreRoom
 		r.mu.Unlock()
 		select {
 		case <-wait:
@@ -68,8 +68,8 @@ func (r *runner) inCluster() bool {
 	return r.clustered
 }
 
-// steady is how many links count. The caller holds mu.
-func (r *runner) steady() (n int) {
+// stableAfter is how many links count. The caller holds mu.
+func (r *runner) stableLinks() (n int) {
 	for _, l := range r.links {
 		if !l.moving {
 			n++
@@ -81,8 +81,8 @@ func (r *runner) steady() (n int) {
 // roomChanged wakes all that wait for room, or for enough links. The caller holds
 // mu.
 func (r *runner) roomChanged() {
-	close(r.roomier)
-	r.roomier = make(chan struct{})
+	close(r.moreRoom)
+	r.moreRoom = make(chan struct{})
 }
 
 // connectorsFor is how many connectors an address has: one for each link, and one
@@ -109,10 +109,10 @@ func (r *runner) move(l *agentLink) {
 	defer late.Stop()
 	for {
 		r.mu.Lock()
-		enough, wait := r.steady() >= r.maxLinks, r.roomier
+		enough, wait := r.stableLinks() >= r.maxLinks, r.moreRoom
 		r.mu.Unlock()
 		if enough {
-			ctx, cancel := context.WithTimeout(context.Background(), movePatience)
+			ctx, cancel := context.WithTimeout(context.Background(), moveDeadline)
 			defer cancel()
 			stop := context.AfterFunc(l.ctx, func() { time.AfterFunc(r.drainTimeout, cancel) })
 			defer stop()

@@ -215,7 +215,7 @@ func TestBalance_AgentsThatFoundNoOther_MoveToANewOne(t *testing.T) {
 
 // An agent that has found one gateway alone is reached through it, while that drains,
 // until it is linked to another.
-func TestLeave_OnlyLinkOfAnAgent_ReachedUntilItIsElsewhere(t *testing.T) {
+func TestLeave_OnlyLinkOfAnAgent_ReachableUntilLinkedElsewhere(t *testing.T) {
 	d := new(agent.LocalDirectory)
 	one, srv1 := join(t, d, "one", nil)
 	two, srv2 := join(t, d, "two", nil)

@@ -55,12 +55,12 @@ func muxConfig(maxIncoming uint32) *yamux.Config {
 // gatewayMux runs the gateway's end: it opens the streams, but for the one
 // that carries control.
 func gatewayMux(c net.Conn, times int) (*yamux.Session, error) {
-	return yamux.Client(newWindowMender(c), muxConfig(1), (&budget{times: times}).span)
+	return yamux.Client(newWindowUpdateConn(c), muxConfig(1), (&budget{times: times}).span)
 }
 
 // agentMux runs the agent's end.
 func agentMux(c net.Conn, times int) (*yamux.Session, error) {
-	return yamux.Server(newWindowMender(c), muxConfig(1<<20), (&budget{times: times}).span)
+	return yamux.Server(newWindowUpdateConn(c), muxConfig(1<<20), (&budget{times: times}).span)
 }
 
 // A budget bounds the receive windows of one tunnel.

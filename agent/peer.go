@@ -35,9 +35,9 @@ type peerLink struct {
 }
 
 const (
-	// peerPatience is how long a dial waits for another gateway to let this one in,
+	// peerTimeout is how long a dial waits for another gateway to let this one in,
 	// before it looks for another holder of the agent.
-	peerPatience = time.Second
+	peerTimeout = time.Second
 	// peerIdle is how long a connection without a stream is kept.
 	peerIdle = 60 * time.Second
 	// peerPause is how long a gateway that did not let this one in is left alone.
@@ -72,7 +72,7 @@ func (c *cluster) peerTo(ctx context.Context, g remoteGateway) (*link, error) {
 		}
 	}
 	c.peers.Unlock()
-	late := time.NewTimer(peerPatience)
+	late := time.NewTimer(peerTimeout)
 	defer late.Stop()
 	select {
 	case <-made.made:

@@ -32,7 +32,7 @@ import (
 //	  | ---------------------------------------------------> |
 //	  | ====================== yamux ======================= |
 //
-// The first proof keeps strangers from a connection that is taken over. It could
+// The first proof keeps those without the secret from a connection that is taken over. It could
 // be sent again by who reads a connection in clear; the last one could not.
 
 const (
@@ -46,7 +46,7 @@ const (
 
 	// maxSkew is how far the clocks of two gateways may be apart.
 	maxSkew = 30 * time.Second
-	// maxProofs bounds what a stranger can make a gateway compute.
+	// maxProofs bounds what a client without the secret can make a gateway compute.
 	maxProofs = 8
 )
 

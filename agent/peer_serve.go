@@ -33,7 +33,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	if ok {
 		secret = h.asked().shared(c.secrets(), "ask", proofs)
 	}
-	from := p.comesBy(r)
+	from := p.clientAddr(r)
 	if secret == nil && r.Header.Get(proofHeader) != "" && p.tooManyWrong(w, r, "gateway") {
 		refuse(http.StatusTooManyRequests, attempts.TooMany)
 		return

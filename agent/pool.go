@@ -66,14 +66,14 @@ type PoolOptions struct {
 // target's connection. Connections of exits that Add brought keep CloseWrite, and TCP
 // ones their SyscallConn.
 type Pool struct {
-	id       string
-	local    bool
-	policy   *Rules
-	peers    []string
-	maxLinks int
-	comesBy  func(*http.Request) netip.Addr
-	wrong    attempts.Counter
-	log      *slog.Logger
+	id         string
+	local      bool
+	policy     *Rules
+	peers      []string
+	maxLinks   int
+	clientAddr func(*http.Request) netip.Addr
+	wrong      attempts.Counter
+	log        *slog.Logger
 
 	links  atomic.Uint64   // numbers given out
 	ctx    context.Context // ends with Shutdown
@@ -113,10 +113,10 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		changed: make(chan struct{}), goneRecords: map[string]bool{}, revokedRecords: map[string]time.Time{},
-		maxLinks: cmp.Or(o.MaxAgents, 10000), log: hostlog.Recover(cmp.Or(o.Logger, slog.Default())), comesBy: o.ClientAddr,
+		maxLinks: cmp.Or(o.MaxAgents, 10000), log: hostlog.Recover(cmp.Or(o.Logger, slog.Default())), clientAddr: o.ClientAddr,
 	}
-	if p.comesBy == nil {
-		p.comesBy = connectionAddr
+	if p.clientAddr == nil {
+		p.clientAddr = connectionAddr
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {

@@ -28,7 +28,7 @@ func ParsePorts(list []string) ([]PortRange, error) {
 	return ranges, nil
 }
 
-// usualPorts are all but 25: a relay of mail is what strangers look for first.
+// usualPorts are all but 25: a relay of mail is what attackers look for first.
 var usualPorts = []PortRange{{1, 24}, {26, 65535}}
 
 func allowsPort(ranges []PortRange, port uint16) bool {

@@ -11,11 +11,11 @@ import (
 var errNoLink = errors.New("no link to the agent")
 
 const (
-	// routePatience is how long a dial goes on when all ways to an agent have failed
+	// routeTimeout is how long a dial goes on when all ways to an agent have failed
 	// that are known: it waits to hear of others, and asks gateways again that did
 	// not answer.
-	routePatience = 3 * time.Second
-	askAgain      = 200 * time.Millisecond
+	routeTimeout = 3 * time.Second
+	askAgain     = 200 * time.Millisecond
 )
 
 // overLinks does something over a link to the agents of a key, and over another while
@@ -55,7 +55,7 @@ func overLinks[T any](ctx context.Context, p *Pool, key string, do func(route) (
 		case now.cluster == nil || !moved && !movedAway(err):
 			return got, err
 		case late == nil:
-			late, again = time.NewTimer(routePatience), time.NewTimer(askAgain)
+			late, again = time.NewTimer(routeTimeout), time.NewTimer(askAgain)
 			defer late.Stop()
 			defer again.Stop()
 		}

@@ -109,7 +109,7 @@ type runner struct {
 	maxLinks  int
 	clustered bool          // the gateways reach agents through each other
 	attempts  int           // to make a link, under way
-	roomier   chan struct{} // closed when links or attempts have changed
+	moreRoom  chan struct{} // closed when links or attempts have changed
 }
 
 func newRunner(o RunOptions) (*runner, error) {
@@ -120,7 +120,7 @@ func newRunner(o RunOptions) (*runner, error) {
 		named:        Exit{Slug: o.Slug, Country: o.Country},
 		open:         map[*session]struct{}{},
 		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),
-		maxLinks: cmp.Or(o.Links, usualLinks), roomier: make(chan struct{}),
+		maxLinks: cmp.Or(o.Links, usualLinks), moreRoom: make(chan struct{}),
 	}
 	switch {
 	case len(o.Gateways) == 0:
@@ -243,7 +243,7 @@ func (r *runner) keep(l *agentLink) error {
 		r.clustered = l.welcome.Cluster
 		r.changed() // an address gets another number of connectors
 	}
-	if r.clustered && old == nil && r.steady() >= r.maxLinks {
+	if r.clustered && old == nil && r.stableLinks() >= r.maxLinks {
 		return errEnoughLinks
 	}
 	r.links[l.welcome.Gateway] = l

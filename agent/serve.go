@@ -34,9 +34,9 @@ type agentLink struct {
 	gone     atomic.Bool // the carrier is closed
 	mu       sync.Mutex
 	sessions map[uint32]*session
-	busy     []*way  // that have goroutines
-	looking  bool    // at busy, before long
-	bye      control // what the gateway said before it closed the link
+	busy     []*direction // that have goroutines
+	checking bool         // at busy, before long
+	bye      control      // what the gateway said before it closed the link
 }
 
 // A streamServer does what the requests of a link ask.

@@ -22,11 +22,11 @@ type session struct {
 	link    *agentLink
 	stream  *yamux.Stream
 	target  net.Conn
-	up      way // from the gateway
-	down    way // from the target
+	up      direction // from the gateway
+	down    direction // from the target
 	in      inflow
 	sink    io.Writer     // the target, for forward
-	running atomic.Int32  // ways that have not ended
+	running atomic.Int32  // directions that have not ended
 	aborted atomic.Bool   // whatever the target does now is our own doing
 	allSent atomic.Bool   // the gateway's side has ended and been delivered
 	writing chan struct{} // holds a token during a write to the target
@@ -44,7 +44,7 @@ const carryBuffer = 64<<10 - 12
 
 var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 
-// dial connects to the target and has bytes carried. The way from the gateway begins
+// dial connects to the target and has bytes carried. The direction from the gateway begins
 // before, so that a gateway which has given up stops the dial.
 func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	s := &session{link: l, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
@@ -106,9 +106,9 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 		l.mu.Unlock()
 	}
 	l.reply(stream, answer{Remote: target.RemoteAddr().String(), Local: target.LocalAddr().String()})
-	for _, w := range []*way{&s.up, &s.down} {
+	for _, w := range []*direction{&s.up, &s.down} {
 		l.server.hold()
-		l.look(w)
+		l.watchIdle(w)
 	}
 	connected <- true
 	// A goroutine of its own, because the stack that has dialled is large.
@@ -128,7 +128,7 @@ func (r *runner) enter(l *agentLink) cause {
 	return ""
 }
 
-// done is called for each of the two ways at its end.
+// done is called for each of the two directions at its end.
 func (s *session) done() {
 	if s.running.Add(-1) > 0 {
 		return
@@ -154,14 +154,14 @@ func (l *agentLink) forget(s *session) {
 	}
 }
 
-// askDown asks the way from the target to pause.
+// askDown asks the direction from the target to pause.
 func (s *session) askDown() bool {
 	s.down.asked.Store(true)
 	_ = s.target.SetReadDeadline(longPassed) // fails only when it is closed: its reader knows
 	return true
 }
 
-// fromTarget carries what the target sends, for the way down.
+// fromTarget carries what the target sends, to the gateway.
 func (s *session) fromTarget() (paused bool) {
 	buf := (*[carryBuffer]byte)(nil)
 	take := func() []byte {
@@ -191,7 +191,7 @@ func (s *session) fromTarget() (paused bool) {
 			continue
 		}
 		give()
-		if s.down.quiet() && errors.Is(err, os.ErrDeadlineExceeded) {
+		if s.down.takeRequest() && errors.Is(err, os.ErrDeadlineExceeded) {
 			_ = s.target.SetReadDeadline(time.Time{})
 			if s.down.pause.Begin(s.target) {
 				return true
@@ -207,7 +207,7 @@ func (s *session) fromTarget() (paused bool) {
 			s.readable(true)
 		case err != nil:
 			s.lost(err)
-			s.stream.Close() // wakes the other way too
+			s.stream.Close() // wakes the other direction too
 			s.readable(true)
 		default:
 			s.stream.CloseWrite()
@@ -230,7 +230,7 @@ func (s *session) settle() error {
 	return err
 }
 
-// askUp asks the way from the gateway to pause.
+// askUp asks the direction from the gateway to pause.
 func (s *session) askUp() bool {
 	if !s.in.mu.TryLock() {
 		return false
@@ -241,12 +241,12 @@ func (s *session) askUp() bool {
 	return true
 }
 
-// fromGateway carries what the gateway sends, for the way up.
+// fromGateway carries what the gateway sends, to the target.
 func (s *session) fromGateway() (paused bool) {
 	for {
 		// This waits without a buffer. Its error, if there is one, comes again.
 		_, err := s.stream.Read(nil)
-		if errors.Is(err, yamux.ErrTimeout) && s.up.quiet() {
+		if errors.Is(err, yamux.ErrTimeout) && s.up.takeRequest() {
 			_ = s.stream.SetReadDeadline(time.Time{})
 			s.up.pause.BeginFor(s)
 			return true
@@ -282,7 +282,7 @@ func (s *session) forward() error {
 	buf := buffers.Get().(*[carryBuffer]byte)
 	defer buffers.Put(buf)
 	s.in.mu.Lock()
-	if s.up.quiet() { // too late
+	if s.up.takeRequest() { // too late
 		_ = s.stream.SetReadDeadline(time.Time{})
 	}
 	n, err := s.stream.Read(buf[:])

@@ -22,7 +22,7 @@ func (c slowCloser) Close() error {
 
 // Who writes at the very moment when the tunnel ends meets the bare EOF of its
 // carrier. It is the agent's end all the same, and not the target's.
-func TestConn_WriteWhileTunnelEnds_BlamesTheAgent(t *testing.T) {
+func TestConn_WriteWhileTunnelEnds_IsTheAgentsFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, _ := newLog(t)
 		pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: log})

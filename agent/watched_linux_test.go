@@ -12,7 +12,7 @@ import (
 // The kernel gives a vanished target up within a minute, once its connection has
 // lasted for a moment: a silent one after three probes, one that owes
 // acknowledgements after 50 s.
-func TestDirect_ConnectionLasts_KernelLooksAfterItsPeer(t *testing.T) {
+func TestDirect_ConnectionLasts_KernelProbesItsPeer(t *testing.T) {
 	t.Parallel() // it waits for some seconds
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 // arrived: over 80 ms at 25 MB/s a stream carried 70 % of what TCP did, and
 // half of it where packets were lost.
 //
-// A windowMender stands behind the multiplexer and adds that half to the update.
+// A windowUpdateConn stands behind the multiplexer and adds that half to the update.
 // The receiver has booked it, so its window is kept to.
-type windowMender struct {
+type windowUpdateConn struct {
 	net.Conn
 
 	// The windows of the streams that this side has begun and not ended. Only
@@ -23,12 +23,12 @@ type windowMender struct {
 	windows map[uint32]uint32
 }
 
-func newWindowMender(c net.Conn) net.Conn {
-	return &windowMender{Conn: c, windows: map[uint32]uint32{}}
+func newWindowUpdateConn(c net.Conn) net.Conn {
+	return &windowUpdateConn{Conn: c, windows: map[uint32]uint32{}}
 }
 
 // Write sends one frame, because that is how the multiplexer writes.
-func (c *windowMender) Write(p []byte) (int, error) {
+func (c *windowUpdateConn) Write(p []byte) (int, error) {
 	const (
 		headLen     = 12 // version, type, flags, stream, length
 		update      = 1  // the type; 0 is data, and others concern no stream

@@ -74,7 +74,7 @@ func told(t *testing.T, open OpenBus) {
 		}
 	}
 	two.Publish(farwire.Revocation{KeyID: "now", Gateway: "somebody else"})
-	if r := three.hears(t, "now", true); r.Gateway != "two" || time.Since(r.At) > patience || time.Until(r.At) > patience {
+	if r := three.hears(t, "now", true); r.Gateway != "two" || time.Since(r.At) > timeout || time.Until(r.At) > timeout {
 		t.Errorf("a revocation without a time: %+v", r)
 	}
 	one.hears(t, "now", true)

@@ -76,15 +76,15 @@ func run[Open any](t *testing.T, empty func(t *testing.T) Open, tests []test[Ope
 	}
 }
 
-// patience is for what has to happen in the end.
-const patience = time.Minute
+// timeout is for what has to happen in the end.
+const timeout = time.Minute
 
 // eventually waits until ok holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(timeout); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", timeout, what)
 		}
 	}
 }

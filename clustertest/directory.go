@@ -19,13 +19,13 @@ type gateway struct {
 
 	mu     sync.Mutex
 	own    agent.Holding
-	others map[string]*neighbour
+	others map[string]*peer
 	over   bool // it has left: nothing may be called any more
 	told   func(agent.Holding)
 }
 
-// A neighbour is another gateway as one hears of it.
-type neighbour struct {
+// A peer is another gateway as one hears of it.
+type peer struct {
 	url     string
 	leaving bool
 	links   map[uint64]agent.Held
@@ -34,7 +34,7 @@ type neighbour struct {
 // join makes a gateway that holds so many agents a member.
 func join(t *testing.T, open OpenDirectory, name string, held int) *gateway {
 	t.Helper()
-	g := &gateway{t: t, others: map[string]*neighbour{}, own: agent.Holding{Gateway: name, URL: "https://" + name + ".example:8080"}}
+	g := &gateway{t: t, others: map[string]*peer{}, own: agent.Holding{Gateway: name, URL: "https://" + name + ".example:8080"}}
 	g.own.Agents = links(held)
 	g.Membership = open(t, name).Join(agent.Member{Holding: g.holding, Heard: g.heard, Lost: g.lost})
 	return g
@@ -80,7 +80,7 @@ func (g *gateway) heard(h agent.Holding) {
 	}
 	n := g.others[h.Gateway]
 	if n == nil || !h.Partial {
-		n = &neighbour{links: map[uint64]agent.Held{}}
+		n = &peer{links: map[uint64]agent.Held{}}
 		g.others[h.Gateway] = n
 	}
 	n.url, n.leaving = h.URL, h.Leaving

@@ -50,7 +50,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	}
 	// The site maps are asked for meanwhile: a base page that moves to another
 	// host is rare.
-	c.slowTo(hosts[u.Scheme+"://"+u.Host])
+	c.setCrawlDelay(hosts[u.Scheme+"://"+u.Host])
 	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
 	r := c.fetchPage(ctx, u, allow)
 	if r.refused != nil {
@@ -70,7 +70,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
 	if c.scope != weburl.ScopeOf(asked) {
 		early.stop()
-		c.slowTo(c.robots)
+		c.setCrawlDelay(c.robots)
 		early = c.startSitemaps(ctx, c.robots, c.scope)
 	}
 	if c.pace.Delay() > 0 {
@@ -99,13 +99,13 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.hold(r)
 	c.decide(ctx, e)
 	c.uncount(e, r)
-	c.sayOutside(e, r)
+	c.noteOutside(e, r)
 	maps := early.wait()
 	defer maps.giveRoom()
 	for _, n := range maps.notes {
 		c.note("", n)
 	}
-	c.believe(maps)
+	c.trustLastmods(maps)
 	for _, p := range maps.pages {
 		c.offerListed(p)
 	}
@@ -113,8 +113,8 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	return maps.newest, nil
 }
 
-// sayOutside says what a start below the site's root leaves out.
-func (c *crawler) sayOutside(e *entry, r *result) {
+// noteOutside says what a start below the site's root leaves out.
+func (c *crawler) noteOutside(e *entry, r *result) {
 	if r.outside == 0 || r.outside < len(r.links) {
 		return
 	}
@@ -124,8 +124,8 @@ func (c *crawler) sayOutside(e *entry, r *result) {
 		r.outside, c.scope.Scheme, c.scope.Host, c.scope.Prefix, c.scope.Scheme, c.scope.Host, dir))
 }
 
-// slowTo takes over what robots.txt says of the pace.
-func (c *crawler) slowTo(r *robots.Rules) {
+// setCrawlDelay takes over what robots.txt says of the pace.
+func (c *crawler) setCrawlDelay(r *robots.Rules) {
 	if r.Delay > 0 && !c.IgnoreRobots {
 		c.pace.SetDelay(max(c.Delay, min(r.Delay, c.MaxCrawlDelay)))
 	}

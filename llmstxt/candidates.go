@@ -105,7 +105,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 	case e.version != "" && !c.isWanted(e.version):
 		c.otherVersions = append(c.otherVersions, e)
 	case late:
-		c.waiting.PutOff(e)
+		c.waiting.Defer(e)
 	default:
 		c.remember(e)
 		list := frontier.List{Base: f.base, Parent: f.parent}
@@ -214,7 +214,7 @@ func (c *crawler) fillQueue() {
 		return
 	}
 	for room() {
-		e, ok := c.waiting.Late()
+		e, ok := c.waiting.NextDeferred()
 		if !ok {
 			return
 		}

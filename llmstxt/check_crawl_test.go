@@ -22,7 +22,7 @@ func TestCheck_OfWhatACrawlWrites_FindsNothing(t *testing.T) {
 	odd.pages["http://docs.test/"] = doc("[Home] # of > odd", links...)
 	sites := map[string]*web{"odd": odd, "one page": {pages: map[string]answer{"http://docs.test/": doc("Alone")}}, "whole": wholeSite()}
 	for seed := range uint64(6) {
-		sites[fmt.Sprintf("tangle %d", seed)] = tangle(seed, 40)
+		sites[fmt.Sprintf("tangle %d", seed)] = linkGraph(seed, 40)
 	}
 	for name, w := range sites {
 		base := "http://docs.test/"

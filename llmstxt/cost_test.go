@@ -297,7 +297,7 @@ func linear(t *testing.T, size int, build func(size int) []byte, read func(testi
 	}
 }
 
-// What a stranger sends costs in proportion to its length: four times as much
+// What a site sends costs in proportion to its length: four times as much
 // less than six times the time.
 func TestCost_HostileDocuments_IsLinear(t *testing.T) {
 	if len(hostile) < 30 {

@@ -265,9 +265,9 @@ func (c *crawler) finish(ctx, caller context.Context) (site *CrawledSite) {
 func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	c.withdraw()
 	c.stats.Pages = len(c.pages)
-	c.remark()
+	c.recordLastmods()
 	if len(c.lost) > 0 {
-		c.note("", c.sayLost())
+		c.note("", c.lostMessage())
 	}
 	s := &CrawledSite{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
@@ -306,9 +306,9 @@ func (c *crawler) skip(key string, why *skipError) {
 	c.tell(Event{Kind: Skipped, URL: key, Reason: why.Reason, Message: fmt.Sprintf("Skipped %s: %s", key, why.Detail)})
 }
 
-// sayLost says how many pages are missing because the site did not answer, and
+// lostMessage says how many pages are missing because the site did not answer, and
 // why.
-func (c *crawler) sayLost() string {
+func (c *crawler) lostMessage() string {
 	count := map[string]int{}
 	for _, s := range c.lost {
 		count[s.Detail]++

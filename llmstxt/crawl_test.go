@@ -49,7 +49,7 @@ func TestCrawl_SameSite_SameBytes(t *testing.T) {
 	for _, maxPages := range []int{1000, 37} {
 		t.Run(fmt.Sprint(maxPages), func(t *testing.T) {
 			for seed := range uint64(5) {
-				site := tangle(seed, 150)
+				site := linkGraph(seed, 150)
 				var want string
 				for round, workers := range []int{1, 4, 16, 3, 16} {
 					synctest.Test(t, func(t *testing.T) {
@@ -345,7 +345,7 @@ func TestCrawl_ServerRefuses_RetriesAndSlowsDown(t *testing.T) {
 	})
 	t.Run("crawl-delay", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			w := tangle(3, 20)
+			w := linkGraph(3, 20)
 			w.pages["http://docs.test/robots.txt"] = answer{body: "User-agent: *\nCrawl-delay: 2\n"}
 			began := time.Now()
 			crawl(t, w, "http://docs.test/", llmstxt.Options{Retries: -1})

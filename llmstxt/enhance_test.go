@@ -33,7 +33,7 @@ func enhance(s *llmstxt.CrawledSite, l llmstxt.Layout, o llmstxt.EnhanceOptions,
 }
 
 func TestEnhance_PartsReworded_KeepTheStructure(t *testing.T) {
-	w := tangle(11, 60)
+	w := linkGraph(11, 60)
 	s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
 	for _, l := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
 		for _, size := range []int{0, 4000, 1} {
@@ -164,7 +164,7 @@ func TestEnhance_ModelFollowsThePage_ChangesNothing(t *testing.T) {
 // A model that does not answer holds a part up for its time and no longer, and
 // all of them for the time that there is.
 func TestEnhance_ModelSilent_IsBounded(t *testing.T) {
-	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
+	s := crawl(t, linkGraph(11, 60), "http://docs.test/", llmstxt.Options{})
 	for name, c := range map[string]struct {
 		options llmstxt.EnhanceOptions
 		want    time.Duration
@@ -198,7 +198,7 @@ func TestEnhance_ModelSilent_IsBounded(t *testing.T) {
 
 // Whoever cancels does not wait for the parts that are left.
 func TestEnhance_Cancelled_EndsAtOnce(t *testing.T) {
-	s := crawl(t, tangle(11, 60), "http://docs.test/", llmstxt.Options{})
+	s := crawl(t, linkGraph(11, 60), "http://docs.test/", llmstxt.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var asked atomic.Int64
 	s.Enhance(ctx, llmstxt.Pages, func(ctx context.Context, _ llmstxt.Part) (string, error) {

@@ -38,8 +38,8 @@ func (unreachableRobots) Error() string {
 
 func (unreachableRobots) Is(target error) bool { return target == ErrRobots }
 
-// A DetailedError says in a few words what went wrong, fit for strangers: it names
-// nothing that they do not know. Errors of Options.Render and of the Client's transport
+// A DetailedError says in a few words what went wrong, fit for any reader: it names
+// nothing that the reader does not know. Errors of Options.Render and of the Client's transport
 // may be one, wrapped or not; of any other the words are this package's own.
 type DetailedError interface {
 	error

@@ -94,9 +94,9 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 
 // retry says what to do after an answer that is not the last word.
 type retry struct {
-	worth bool          // ask again
-	haste bool          // the site was asked too often
-	after time.Duration // as it said itself; 0: it did not
+	again       bool          // ask again
+	rateLimited bool          // the site was asked too often
+	after       time.Duration // as it said itself; 0: it did not
 }
 
 // try asks for r.final until there is an answer worth having. It returns where
@@ -114,17 +114,17 @@ func (c *crawler) try(ctx context.Context, r *result) (next *url.URL, err error)
 // again waits before a request is sent once more, n+1 times in all, if it is.
 func (c *crawler) again(ctx context.Context, n int, r retry) bool {
 	tries := c.Retries
-	if r.haste && c.Retries > 0 {
-		tries = pace.HasteTries
+	if r.rateLimited && c.Retries > 0 {
+		tries = pace.RateLimitTries
 	}
 	if deadline, ok := ctx.Deadline(); r.after > pace.LongestWait || ok && r.after > time.Until(deadline) {
-		if r.haste {
+		if r.rateLimited {
 			c.pace.Slow(0, n > 0)
 		}
 		return false
 	}
-	worth := r.worth
-	if r.haste {
+	worth := r.again
+	if r.rateLimited {
 		worth = c.pace.Slow(r.after, n > 0) && worth
 	}
 	if !worth || n >= tries {
@@ -151,7 +151,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	}
 	a.text = r.twinOnly
 	if err := a.ask(r.final, prev, r.cookies); err != nil {
-		return nil, retry{worth: true}, err
+		return nil, retry{again: true}, err
 	}
 	resp := a.resp
 	r.status = resp.StatusCode
@@ -175,10 +175,10 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
 		return next, retry{}, nil
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
-		return nil, retry{worth: true, haste: true, after: httphead.RetryAfter(resp.Header.Get("Retry-After"))},
+		return nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(resp.Header.Get("Retry-After"))},
 			&skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code >= 500:
-		return nil, retry{worth: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
+		return nil, retry{again: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
 		c.pace.Answered()
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
@@ -190,7 +190,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
 	}
 	if err := a.readSent(); err != nil {
-		return nil, retry{worth: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
+		return nil, retry{again: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
 	}
 	c.pace.Answered()
 	r.cookies.Keep(r.final, resp)

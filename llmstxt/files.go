@@ -60,7 +60,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	a := &transfer{crawler: c, outer: ctx, limit: limit}
 	defer a.close()
 	if err := a.ask(u, nil, nil); err != nil {
-		return nil, nil, retry{worth: true}, err
+		return nil, nil, retry{again: true}, err
 	}
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
@@ -70,14 +70,14 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 		}
 		return nil, nil, retry{}, &statusError{code}
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
-		return nil, nil, retry{worth: true, haste: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
+		return nil, nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
 	case code != http.StatusOK:
 		c.pace.Answered()
-		return nil, nil, retry{worth: code >= 500}, &statusError{code}
+		return nil, nil, retry{again: code >= 500}, &statusError{code}
 	}
 	sent, err := a.readPlain(r)
 	if err != nil {
-		return nil, nil, retry{worth: err != errLargeFile}, err
+		return nil, nil, retry{again: err != errLargeFile}, err
 	}
 	c.pace.Answered()
 	body, err := decode.Stream(sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","))

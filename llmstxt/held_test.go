@@ -16,20 +16,20 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
-// hoard is a web of home pages with links to pages. Those bodies that it hoards come
+// heldResponses is a web of home pages with links to pages. Those bodies that it hoards come
 // but for their last byte, and it counts what is held of them.
-type hoard struct {
+type heldResponses struct {
 	prefix      string // of their paths
 	size        int64
 	open, bytes atomic.Int64
 }
 
-func (h *hoard) RoundTrip(r *http.Request) (*http.Response, error) {
+func (h *heldResponses) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/html"}}, ContentLength: -1, Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	switch {
 	case strings.HasPrefix(r.URL.Path, h.prefix):
 		h.open.Add(1)
-		resp.Body = &hoardedBody{h: h, ctx: r.Context()}
+		resp.Body = &heldBody{h: h, ctx: r.Context()}
 	case r.URL.Path == "/":
 		var page strings.Builder
 		page.WriteString("<title>Home</title><h1>Home</h1><p>A home page that says what it is about.")
@@ -43,14 +43,14 @@ func (h *hoard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-type hoardedBody struct {
-	h     *hoard
+type heldBody struct {
+	h     *heldResponses
 	ctx   context.Context
 	given int64
 	close sync.Once
 }
 
-func (b *hoardedBody) Read(p []byte) (int, error) {
+func (b *heldBody) Read(p []byte) (int, error) {
 	n := min(int64(len(p)), b.h.size-1-b.given)
 	if n == 0 {
 		<-b.ctx.Done()
@@ -61,7 +61,7 @@ func (b *hoardedBody) Read(p []byte) (int, error) {
 	return int(n), nil
 }
 
-func (b *hoardedBody) Close() error {
+func (b *heldBody) Close() error {
 	b.close.Do(func() { b.h.open.Add(-1); b.h.bytes.Add(-b.given) })
 	return nil
 }
@@ -82,7 +82,7 @@ func TestCrawl_ManyCrawls_HeldInSumIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &hoard{prefix: c.prefix, size: c.size}
+				h := &heldResponses{prefix: c.prefix, size: c.size}
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				for i := range crawls {

@@ -32,22 +32,22 @@ import (
 // Of what is asked for, everything else follows as ever; so the file is the one
 // that a crawl without records gives, if the sitemap is honest.
 
-// believe decides which pages need not be asked for.
-func (c *crawler) believe(maps sitemapPages) {
+// trustLastmods decides which pages need not be asked for.
+func (c *crawler) trustLastmods(maps sitemapPages) {
 	c.settled, c.complete = maps.settled, maps.complete
 	if c.TrustLastmod <= 0 {
 		return
 	}
-	listed, lies := 0, 0
+	listed, misdated := 0, 0
 	for _, p := range c.previous {
 		if _, ok := maps.settled[p.URL]; ok {
 			listed++
 			if p.Misdated {
-				lies++
+				misdated++
 			}
 		}
 	}
-	if 20*lies > listed {
+	if 20*misdated > listed {
 		return
 	}
 	shared := map[time.Time]int{}
@@ -71,9 +71,9 @@ func (c *crawler) unchangedSince(p *Page) bool {
 	return !at.IsZero() && !p.Asked.IsZero() && !at.After(p.Asked)
 }
 
-// remark writes down what the sitemaps said of the pages, and which pages of
+// recordLastmods writes down what the sitemaps said of the pages, and which pages of
 // before they list no more or are gone for good.
-func (c *crawler) remark() {
+func (c *crawler) recordLastmods() {
 	in := make(map[string]bool, len(c.pages))
 	for i := range c.pages {
 		p := &c.pages[i]

@@ -43,7 +43,7 @@ func TestTrustLastmod_TruthfulSitemap_SameFile(t *testing.T) {
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 7))
-			w := validating(tangle(seed, 80), "ETag")
+			w := validating(linkGraph(seed, 80), "ETag")
 			lastmod := map[string]string{}
 			stamp := func(p string) {
 				switch rng.IntN(4) {

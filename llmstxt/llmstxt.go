@@ -7,7 +7,7 @@
 //	os.Stdout.Write(site.Render(llmstxt.Index))
 //
 // The package stands alone. It is given an *http.Client and so knows nothing
-// of where its requests leave; a caller that crawls on behalf of strangers
+// of where its requests leave; a caller that crawls on behalf of others
 // gives it a client whose dialer refuses private addresses.
 //
 // # How a crawl goes

@@ -137,9 +137,9 @@ func doc(title string, links ...string) answer {
 	return html(b.String())
 }
 
-// tangle is a site in which much goes wrong: redirects, duplicates, canonical
+// linkGraph is a site in which much goes wrong: redirects, duplicates, canonical
 // links, missing pages and refused ones, all over the place.
-func tangle(seed uint64, n int) *web {
+func linkGraph(seed uint64, n int) *web {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	w := &web{pages: map[string]answer{}}
 	at := func(i int) string { return fmt.Sprintf("/p%c%c", 'a'+i/26%26, 'a'+i%26) }

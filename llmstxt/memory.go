@@ -71,8 +71,8 @@ func (c *crawler) uncount(e *entry, r *result) {
 
 // hasRoom reports whether another page may be asked for beside those that are under way,
 // and takes what it needs.
-func (c *crawler) hasRoom(flying int) bool {
-	need := (c.holding+share.ResultPiece-1)/share.ResultPiece + flying + 1
+func (c *crawler) hasRoom(inFlight int) bool {
+	need := (c.holding+share.ResultPiece-1)/share.ResultPiece + inFlight + 1
 	for len(c.room) < need {
 		release, ok := share.Results.Try(c.owner)
 		if !ok {

@@ -67,7 +67,7 @@ func saved(t *testing.T, s *llmstxt.CrawledSite) []llmstxt.Page {
 func TestRecrawl_PageUnchanged_IsNotAsked(t *testing.T) {
 	for _, header := range []string{"ETag", "Last-Modified", "X-None"} {
 		t.Run(header, func(t *testing.T) {
-			w := validating(tangle(7, 120), header)
+			w := validating(linkGraph(7, 120), header)
 			first := crawl(t, w, "http://docs.test/", llmstxt.Options{})
 			again := crawl(t, w, "http://docs.test/", llmstxt.Options{Previous: saved(t, first)})
 			if got, want := again.Stats.Unchanged, len(first.Pages); got != want {
@@ -102,7 +102,7 @@ func TestRecrawl_PageUnchanged_IsNotAsked(t *testing.T) {
 
 // Records of another length of excerpt hold other words; they are not used.
 func TestRecrawl_OtherExcerptLength_RecordsAreNotUsed(t *testing.T) {
-	w := validating(tangle(7, 30), "ETag")
+	w := validating(linkGraph(7, 30), "ETag")
 	first := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 100})
 	again := crawl(t, w, "http://docs.test/", llmstxt.Options{DescLength: 300, Previous: saved(t, first)})
 	if again.Stats.Unchanged != 0 {

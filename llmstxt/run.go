@@ -42,7 +42,7 @@ func (c *crawler) run(ctx context.Context) {
 		}
 	}
 	started := 0
-	flying := 0
+	inFlight := 0
 	twinsAsked := make(chan error, 1)
 	asking := false // for the twins without which the next page cannot be decided
 	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
@@ -58,12 +58,12 @@ func (c *crawler) run(ctx context.Context) {
 			c.commit++
 			c.texting -= e.res.waiting()
 			if ctx.Err() != nil && e.res.refused != nil {
-				c.timeOver(ctx)
+				c.timedOut(ctx)
 				return
 			}
 			lost := isLost(e.res.refused)
 			if c.settleNext(ctx, e) != nil {
-				c.timeOver(ctx)
+				c.timedOut(ctx)
 				return
 			}
 			if lost && c.pace.GaveUp() {
@@ -77,13 +77,13 @@ func (c *crawler) run(ctx context.Context) {
 		var to chan *entry
 		var next *entry
 		ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit)
-		if ready && !c.hasRoom(flying) {
-			if ready = false; flying == 0 && c.next == c.commit {
+		if ready && !c.hasRoom(inFlight) {
+			if ready = false; inFlight == 0 && c.next == c.commit {
 				if c.awaitRoom(ctx, resultWait) == nil {
 					continue
 				}
 				if ctx.Err() != nil {
-					c.timeOver(ctx)
+					c.timedOut(ctx)
 					return
 				}
 				c.stats.Limited = true
@@ -93,7 +93,7 @@ func (c *crawler) run(ctx context.Context) {
 		}
 		if ready {
 			to, next = jobs, c.queue[c.next]
-			if flying == started && started < workers {
+			if inFlight == started && started < workers {
 				started++
 				wg.Add(1)
 				go work()
@@ -102,9 +102,9 @@ func (c *crawler) run(ctx context.Context) {
 		select {
 		case to <- next:
 			c.next++
-			flying++
+			inFlight++
 		case a := <-answers:
-			flying--
+			inFlight--
 			if a.panicked != nil {
 				panic(a.panicked)
 			}
@@ -123,7 +123,7 @@ func (c *crawler) run(ctx context.Context) {
 				}
 			}
 		case <-ctx.Done():
-			c.timeOver(ctx)
+			c.timedOut(ctx)
 			return
 		}
 	}
@@ -227,7 +227,7 @@ func recovered(f func()) (panicked error) {
 	return nil
 }
 
-func (c *crawler) timeOver(ctx context.Context) {
+func (c *crawler) timedOut(ctx context.Context) {
 	if c.stats.TimedOut = errors.Is(ctx.Err(), context.DeadlineExceeded); c.stats.TimedOut {
 		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", len(c.pages)))
 	}

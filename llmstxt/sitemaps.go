@@ -336,7 +336,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 	if !rules.Allowed(u) {
 		return time.Time{}, baseError(u, 0, forbids(rules))
 	}
-	c.slowTo(rules)
+	c.setCrawlDelay(rules)
 	maps := c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u))
 	maps.giveRoom()
 	return maps.newest, ctx.Err()

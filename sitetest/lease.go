@@ -158,7 +158,7 @@ func renew(b *bench) {
 	// A lease of a moment that is renewed outlives the moment. A machine may be too slow
 	// for it; a site of which a lease was lost has to wait, so each try has its own.
 	var moment farwire.Lease
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(timeout); ; {
 		if err := b.store.Remove(b.ctx, l.Site.ID); err != nil {
 			b.Fatal(err)
 		}

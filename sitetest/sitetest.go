@@ -79,9 +79,9 @@ type bench struct {
 }
 
 const (
-	long     = time.Hour             // a lease that does not run out
-	short    = 20 * time.Millisecond // one that does
-	patience = time.Minute           // for what has to happen in the end
+	long    = time.Hour             // a lease that does not run out
+	short   = 20 * time.Millisecond // one that does
+	timeout = time.Minute           // for what has to happen in the end
 )
 
 // enroll leases a site of subject alice for a long time.
@@ -122,7 +122,7 @@ func (b *bench) claim(d time.Duration) farwire.Lease {
 // await claims the site that can be claimed first.
 func (b *bench) await(s farwire.SiteStore, d time.Duration) farwire.Lease {
 	b.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(short / 8) {
+	for end := time.Now().Add(timeout); ; time.Sleep(short / 8) {
 		l, err := s.Claim(b.ctx, d)
 		if err == nil {
 			return l
@@ -193,7 +193,7 @@ func (b *bench) now() time.Time {
 // after returns when the store's clock is at t.
 func (b *bench) after(t time.Time) {
 	b.Helper()
-	for end := time.Now().Add(patience); b.now().Before(t); time.Sleep(short / 4) {
+	for end := time.Now().Add(timeout); b.now().Before(t); time.Sleep(short / 4) {
 		if time.Now().After(end) {
 			b.Fatalf("the store's clock does not reach %v", t)
 		}

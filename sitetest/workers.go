@@ -47,7 +47,7 @@ func workers(b *bench) {
 	newest := make(map[int64]uint64)
 	left := sites * slots
 
-	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(b.ctx, 2*timeout)
 	defer cancel()
 	// done reports whether the slots are all committed.
 	done := func() bool {

@@ -103,7 +103,7 @@ const (
 	defaultIdle     = time.Minute
 
 	// A browser service gets this many times Options.Timeout.
-	remotePatience = 4
+	remoteTimeoutFactor = 4
 )
 
 var names = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
@@ -186,7 +186,7 @@ func find(path string) (string, error) {
 
 // Render shows a page and returns its document once it has settled, or as it
 // is when its time is over. Its errors are llmstxt.DetailedErrors, which say
-// what a stranger may know. ctx ends it early.
+// what a caller may know. ctx ends it early.
 func (b *Browser) Render(ctx context.Context, p farwire.RenderPage) (farwire.Rendered, error) {
 	if b.path == "" && (b.o.RemoteURL == "" || !p.Remote) {
 		return farwire.Rendered{}, farwire.ErrNoBrowser
@@ -243,7 +243,7 @@ func (b *Browser) show(ctx context.Context, u *url.URL, p farwire.RenderPage) (f
 }
 
 // pageURL checks that an address is a page's. What a browser can also open,
-// files and its own settings, does not concern a stranger.
+// files and its own settings, does not concern a caller.
 func pageURL(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -328,7 +328,7 @@ func (e *pageError) Error() string {
 	return fmt.Sprintf("browser: %s: %v", e.detail, e.err)
 }
 
-// Detail says what a stranger may know.
+// Detail says what a caller may know.
 func (e *pageError) Detail() string { return e.detail }
 
 func (e *pageError) Unwrap() error { return e.err }

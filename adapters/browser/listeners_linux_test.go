@@ -34,7 +34,7 @@ func TestListeners_BrowserComesAndGoes_AreReported(t *testing.T) {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusProxyAuthRequired {
-		t.Errorf("a stranger gets %s", resp.Status)
+		t.Errorf("a client without credentials gets %s", resp.Status)
 	}
 	cancel()
 	if err := <-ended; err == nil {

@@ -54,7 +54,7 @@ const (
 	// while this process lives.
 	rootPause = 100 * 365 * 24 * time.Hour
 	// One that answers nothing for this long hangs.
-	pulseTimeout = 10 * time.Second
+	pingTimeout = 10 * time.Second
 )
 
 // showLocal shows a page in the local browser. When that dies meanwhile, the
@@ -313,7 +313,7 @@ func (c *chromium) alive(ctx context.Context) bool {
 	if c.dead() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, pulseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	_, err := call(ctx, session{wire: c.wire}, browser.GetVersion, cdp.Empty{})
 	return err == nil || ctx.Err() == context.Canceled

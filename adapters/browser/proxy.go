@@ -202,7 +202,7 @@ func (r *route) forward(w http.ResponseWriter, req *http.Request) {
 			pr.Out.Header.Del("Proxy-Connection")
 		},
 		ModifyResponse: func(resp *http.Response) error {
-			// It would ask for our credentials in a stranger's name.
+			// It would ask for our credentials in somebody else's name.
 			if resp.StatusCode == http.StatusProxyAuthRequired {
 				return errors.New("the target asks for a proxy's credentials")
 			}

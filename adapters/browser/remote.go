@@ -36,7 +36,7 @@ func (o *outage) Unwrap() error { return o.err }
 
 // showRemote has the service show the page: one connection, one page. The
 // service fetches the page from where it stands, so the guard of the exit that
-// the page was meant for is asked whether that is an address for strangers.
+// the page was meant for is asked whether that is an address for callers.
 func (b *Browser) showRemote(ctx context.Context, u *url.URL, p farwire.RenderPage) (farwire.Rendered, error) {
 	const silent = "the browser service does not answer"
 	shown := farwire.Rendered{By: "a browser service"}
@@ -92,7 +92,7 @@ func (b *Browser) askRemote(ctx context.Context, u *url.URL) ([]byte, error) {
 	}
 	w := newWire(conn)
 	defer w.close()
-	t := &tab{b: b, wire: w, url: u, limit: remotePatience * b.o.Timeout}
+	t := &tab{b: b, wire: w, url: u, limit: remoteTimeoutFactor * b.o.Timeout}
 	return t.show(ctx)
 }
 

@@ -38,8 +38,8 @@ var readScript string
 
 const worldName = "farwire"
 
-// A glance is what a probe of the document finds.
-type glance struct {
+// A probeResult is what a probe of the document finds.
+type probeResult struct {
 	Loaded bool `json:"loaded"` // its parser is done
 	Quiet  int  `json:"quiet"`  // ms since it changed last
 	Words  bool `json:"words"`  // it has some
@@ -55,7 +55,7 @@ func (t *tab) settle(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		var g glance
+		var g probeResult
 		if err := t.evaluate(ctx, probeScript, &g); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -71,7 +71,7 @@ func (t *tab) settle(ctx context.Context) error {
 	}
 }
 
-func (t *tab) settled(ctx context.Context, g glance) bool {
+func (t *tab) settled(ctx context.Context, g probeResult) bool {
 	document, requests := time.Duration(g.Quiet)*time.Millisecond, t.traffic.quiet()
 	switch {
 	case !g.Loaded:

@@ -37,9 +37,9 @@ type tab struct {
 	traffic *traffic
 }
 
-// tidyTimeout is how long each piece of work after a page may take when the page's
+// cleanupTimeout is how long each piece of work after a page may take when the page's
 // own time is over.
-const tidyTimeout = 2 * time.Second
+const cleanupTimeout = 2 * time.Second
 
 // show opens the tab, waits until the page has settled, and reads it.
 func (t *tab) show(ctx context.Context) ([]byte, error) {
@@ -73,9 +73,9 @@ func ofPage(err error) error {
 }
 
 var (
-	errTimeOver = errors.New("time is over")
-	errCrashed  = &pageError{"the page crashed its tab", nil}
-	errGreedy   = &pageError{"the page makes too many requests", nil}
+	errTimeOver        = errors.New("time is over")
+	errCrashed         = &pageError{"the page crashed its tab", nil}
+	errTooManyRequests = &pageError{"the page makes too many requests", nil}
 )
 
 // open makes the browser context and the tab in it. Tidy must be called, even
@@ -83,7 +83,7 @@ var (
 func (t *tab) open(ctx context.Context, fail context.CancelCauseFunc) (tidy func(), err error) {
 	var todo []func(context.Context) error
 	tidy = func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
 		for _, do := range todo {
 			if err := do(ctx); err != nil {
@@ -228,14 +228,14 @@ func (t *tab) read(ctx, timed context.Context) ([]byte, error) {
 		defer cancel()
 		return t.evaluate(ctx, script, &doc)
 	}
-	end := time.Now().Add(tidyTimeout)
+	end := time.Now().Add(cleanupTimeout)
 	if left, ok := timed.Deadline(); ok && left.After(end) {
 		end = left
 	}
 	err := until(end)
 	if errors.Is(err, errTimeOver) && ctx.Err() == nil {
 		if err = t.silence(ctx); err == nil {
-			err = until(time.Now().Add(tidyTimeout))
+			err = until(time.Now().Add(cleanupTimeout))
 		}
 	}
 	switch {

@@ -18,12 +18,12 @@ import (
 // Its listener runs where the wire is read, so what must be answered is put
 // down there and answered by a goroutine.
 type traffic struct {
-	t       *tab
-	fail    context.CancelCauseFunc
-	wake    chan struct{} // has room for one
-	stopped chan struct{}
-	wg      sync.WaitGroup
-	unhear  func()
+	t           *tab
+	fail        context.CancelCauseFunc
+	wake        chan struct{} // has room for one
+	stopped     chan struct{}
+	wg          sync.WaitGroup
+	unsubscribe func()
 
 	mu        sync.Mutex
 	answers   []func(context.Context) error // to be sent
@@ -56,7 +56,7 @@ func newTraffic(t *tab, fail context.CancelCauseFunc) *traffic {
 
 // start begins to listen and to answer, until stop.
 func (s *traffic) start(ctx context.Context) {
-	s.unhear = s.t.listen(s.hear)
+	s.unsubscribe = s.t.listen(s.handle)
 	ctx = context.WithoutCancel(ctx) // it ends with stop, or with the wire
 	s.wg.Go(func() {
 		for {
@@ -81,13 +81,13 @@ func (s *traffic) start(ctx context.Context) {
 }
 
 func (s *traffic) stop() {
-	s.unhear()
+	s.unsubscribe()
 	close(s.stopped)
 	s.wg.Wait()
 }
 
-// hear takes an event of the tab's.
-func (s *traffic) hear(method string, params json.RawMessage) {
+// handle takes an event of the tab's.
+func (s *traffic) handle(method string, params json.RawMessage) {
 	var e struct {
 		RequestID string               `json:"requestId"`
 		FrameID   cdp.FrameID          `json:"frameId"`
@@ -165,7 +165,7 @@ func (s *traffic) judge(id fetch.RequestID, kind network.ResourceType, frame cdp
 	reason := s.refuse(kind, frame, address)
 	s.mu.Unlock()
 	if over {
-		s.fail(errGreedy)
+		s.fail(errTooManyRequests)
 		return // it waits until its tab ends
 	}
 	s.answer(func(ctx context.Context) error {

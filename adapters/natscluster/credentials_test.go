@@ -26,9 +26,9 @@ type login struct {
 }
 
 // openAs opens the place of a gateway, and returns it with all that it logs.
-func openAs(t *testing.T, l login, name string) (*natscluster.Cluster, *journal) {
+func openAs(t *testing.T, l login, name string) (*natscluster.Cluster, *logBuffer) {
 	t.Helper()
-	log := new(journal)
+	log := new(logBuffer)
 	o := l.options
 	o.Name, o.Secrets = name, func() [][]byte { return [][]byte{[]byte(secret)} }
 	o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -90,7 +90,7 @@ func TestOpen_Credentials_AreShownToNATSAlone(t *testing.T) {
 				return login{natscluster.Options{URL: "nats://" + addr, Credentials: accounts.file}, accounts.secrets}
 			},
 			func(addr string) login {
-				return login{natscluster.Options{URL: "nats://" + addr, Credentials: accounts.stranger}, accounts.secrets}
+				return login{natscluster.Options{URL: "nats://" + addr, Credentials: accounts.foreign}, accounts.secrets}
 			},
 		},
 		"TLS": {
@@ -151,9 +151,9 @@ func TestOpen_InvalidURL_ErrorHidesItsUser(t *testing.T) {
 // accounts are those of a NATS server that knows its users by the account's
 // signature.
 type accounts struct {
-	config         string // of the server
-	file, stranger string // credentials of a user, and of one whose account is unknown
-	secrets        []string
+	config        string // of the server
+	file, foreign string // credentials of a user, and of one whose account is unknown
+	secrets       []string
 }
 
 func newAccounts(t *testing.T) (a accounts) {
@@ -194,7 +194,7 @@ func newAccounts(t *testing.T) (a accounts) {
 	}
 	var account, token string
 	a.file, account, token = credentials("gateway.creds")
-	a.stranger, _, _ = credentials("stranger.creds")
+	a.foreign, _, _ = credentials("foreign.creds")
 	self := signed(t, operator, operatorName, operatorName, map[string]any{"type": "operator", "version": 2})
 	a.config = write("nats.conf", fmt.Sprintf("operator: %s\nresolver: MEMORY\nresolver_preload: { %s: %s }\n", self, account, token))
 	return a

@@ -12,11 +12,11 @@ type membership struct {
 	cluster *Cluster
 	agent.Member
 
-	mu     sync.Mutex // held while something is said of this gateway
-	number uint64     // of the last change
-	said   agent.Holding
-	links  map[uint64]agent.Held // of said, by their numbers
-	gone   bool
+	mu        sync.Mutex // held while something is said of this gateway
+	number    uint64     // of the last change
+	announced agent.Holding
+	links     map[uint64]agent.Held // of said, by their numbers
+	gone      bool
 }
 
 // other is another gateway.
@@ -47,7 +47,7 @@ func (c *Cluster) Join(m agent.Member) agent.Membership {
 func (c *Cluster) connected() {
 	<-c.ready
 	if m := c.current(); m != nil {
-		m.sayAll()
+		m.announceAll()
 	}
 	c.send(message{Kind: kindAsk})
 	c.tellRevoked()
@@ -61,16 +61,16 @@ func (c *Cluster) current() *membership {
 
 func (c *Cluster) heartbeat() {
 	if m := c.current(); m != nil {
-		m.say(true)
+		m.announce(true)
 	}
 }
 
 // Changed tells the others what has changed.
-func (m *membership) Changed() { m.say(false) }
+func (m *membership) Changed() { m.announce(false) }
 
-// say tells what differs from what was said last, and with heartbeat that this gateway
+// announce tells what differs from what was said last, and with heartbeat that this gateway
 // is alive.
-func (m *membership) say(heartbeat bool) {
+func (m *membership) announce(heartbeat bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone {
@@ -101,11 +101,11 @@ func (m *membership) say(heartbeat bool) {
 			change.Gone = append(change.Gone, number)
 		}
 	}
-	moved := now.URL != m.said.URL || now.Leaving != m.said.Leaving
+	moved := now.URL != m.announced.URL || now.Leaving != m.announced.Leaving
 	if !heartbeat && !moved && len(change.Agents)+len(change.Gone) == 0 {
 		return
 	}
-	m.said, m.links = now, links
+	m.announced, m.links = now, links
 	switch {
 	case len(change.Agents)+len(change.Gone) > inOnePart:
 		m.number++
@@ -130,7 +130,7 @@ func equalBut(a, b agent.Held) bool {
 	return a == b
 }
 
-func (m *membership) sayAll() {
+func (m *membership) announceAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.gone {
@@ -140,12 +140,12 @@ func (m *membership) sayAll() {
 
 // list sends all that was said, in parts. The caller holds mu.
 func (m *membership) list() {
-	if m.said.URL == "" {
+	if m.announced.URL == "" {
 		return
 	}
-	parts := max(1, (len(m.said.Agents)+inOnePart-1)/inOnePart)
+	parts := max(1, (len(m.announced.Agents)+inOnePart-1)/inOnePart)
 	for i := range parts {
-		part := m.said
+		part := m.announced
 		part.Agents = part.Agents[i*inOnePart : min((i+1)*inOnePart, len(part.Agents))]
 		m.cluster.send(message{Kind: kindList, Number: m.number, Holding: &part, Part: i, Parts: parts})
 	}
@@ -176,7 +176,7 @@ func (m *membership) Leave() {
 // answer tells who asks what this gateway holds.
 func (c *Cluster) answer(m message) {
 	if own := c.current(); own != nil {
-		own.sayAll()
+		own.announceAll()
 	}
 	if m.To == "" {
 		c.tellRevokedSoon()

@@ -80,7 +80,7 @@ type Cluster struct {
 
 	published, received, dropped atomic.Uint64
 
-	met atomic.Bool // NATS was available once, or the log has said that it was not at the start
+	everConnected atomic.Bool // NATS was available once, or the log has said that it was not at the start
 
 	sending sync.Mutex // one message after the other, in the order of their times
 	last    int64      // time of the last one

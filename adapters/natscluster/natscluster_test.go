@@ -29,19 +29,19 @@ const (
 	another = "0123456789abcdef0123456789abcdef-other"
 )
 
-// A journal is a log that a test reads.
-type journal struct {
+// A logBuffer is a log that a test reads.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(b []byte) (int, error) {
+func (j *logBuffer) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(b)
 }
 
-func (j *journal) count(text string) int {
+func (j *logBuffer) count(text string) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return strings.Count(j.text.String(), text)
@@ -51,7 +51,7 @@ func (j *journal) count(text string) int {
 type gateway struct {
 	*natscluster.Cluster
 	agent.Membership
-	log *journal
+	log *logBuffer
 
 	mu     sync.Mutex
 	own    agent.Holding
@@ -64,7 +64,7 @@ func open(t *testing.T, s *harness.Server, name string, secrets ...string) *gate
 	if len(secrets) == 0 {
 		secrets = []string{secret}
 	}
-	g := &gateway{log: new(journal), others: map[string]map[uint64]agent.Held{}, urls: map[string]string{},
+	g := &gateway{log: new(logBuffer), others: map[string]map[uint64]agent.Held{}, urls: map[string]string{},
 		own: agent.Holding{Gateway: name, URL: "http://" + name + ".example:8080"}}
 	keys := func() (list [][]byte) {
 		for _, s := range secrets {
@@ -156,7 +156,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func TestDirectory_Changes_AreHeard(t *testing.T) {
+func TestDirectory_Changes_ReachTheOthers(t *testing.T) {
 	s := harness.NATS(t)
 	one, two := open(t, s, "one"), open(t, s, "two")
 	for _, n := range []int{3, 0, 2500, 2499, 1} {
@@ -222,9 +222,9 @@ func TestMessages_WithoutValidMAC_AreDropped(t *testing.T) {
 	}
 	two := open(t, s, "two")
 	eventually(t, "it is seen", func() bool { return two.sees("one", 1, 0) })
-	stranger := open(t, s, "stranger", another)
-	stranger.hold(5, 0)
-	stranger.Publish(farwire.Revocation{KeyID: "k"})
+	foreign := open(t, s, "foreign", another)
+	foreign.hold(5, 0)
+	foreign.Publish(farwire.Revocation{KeyID: "k"})
 	// What was sent once, whole, changed or shortened, counts no second time.
 	sent, err := sub.NextMsg(harness.Patience)
 	if err != nil {
@@ -238,8 +238,8 @@ func TestMessages_WithoutValidMAC_AreDropped(t *testing.T) {
 		}
 	}
 	eventually(t, "all are dropped", func() bool { return two.Stats().Dropped >= before.Dropped+5 })
-	if two.knows("stranger") || two.knows("evil") || stranger.knows("one") {
-		t.Error("a stranger is known")
+	if two.knows("foreign") || two.knows("evil") || foreign.knows("one") {
+		t.Error("a foreign gateway is known")
 	}
 	if n := two.log.count("messages on NATS are dropped"); n != 1 {
 		t.Errorf("%d lines warn", n)

@@ -33,12 +33,12 @@ func (c *Cluster) options() ([]nats.Option, error) {
 			log.Warn("NATS is unavailable: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !c.met.Swap(true) { // nobody has been there, and nobody has been told
+			if !c.everConnected.Swap(true) { // nobody has been there, and nobody has been told
 				log.Warn("NATS cannot be reached yet: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { // of a first attempt that failed, too
-			c.met.Store(true)
+			c.everConnected.Store(true)
 			c.connected()
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) {

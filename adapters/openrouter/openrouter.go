@@ -11,7 +11,7 @@
 //
 // A request holds a part of the file, in its layout, and the beginning of the
 // text of each page in it: what the crawl read on public pages, and nothing of
-// the caller's. Both are data that strangers wrote. They stand between lines
+// the caller's. Both are data from untrusted sites. They stand between lines
 // with a random word that is new in every request, so that no page can end its
 // own text and speak on as somebody else; the instructions, in a message of
 // their own, say that instructions in between must be ignored.

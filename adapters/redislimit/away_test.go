@@ -25,7 +25,7 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, log := harness.Redis(t), new(journal)
+			s, log := harness.Redis(t), new(logBuffer)
 			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.logger()})
 			p := slow(10)
 			round := 0
@@ -76,7 +76,7 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 
 // The limiter starts without Redis, with many requests at once.
 func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
-	s, log := harness.Redis(t), new(journal)
+	s, log := harness.Redis(t), new(logBuffer)
 	s.Kill()
 	l := open(t, s, redislimit.Options{Logger: log.logger()})
 	if err := l.Ping(t.Context()); err == nil {

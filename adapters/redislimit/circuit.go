@@ -32,7 +32,7 @@ func newCircuit(log *slog.Logger) circuit {
 			return err == nil
 		},
 		// A caller that left says nothing about Redis.
-		IsExcluded: func(err error) bool { return errors.As(err, new(*callerLeft)) },
+		IsExcluded: func(err error) bool { return errors.As(err, new(*callerCanceled)) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
 			case from == gobreaker.StateClosed:
@@ -53,8 +53,8 @@ func rejected(err error) bool {
 	return errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests)
 }
 
-// callerLeft is the error of a request whose own context ended.
-type callerLeft struct{ err error }
+// callerCanceled is the error of a request whose own context ended.
+type callerCanceled struct{ err error }
 
-func (e *callerLeft) Error() string { return e.err.Error() }
-func (e *callerLeft) Unwrap() error { return e.err }
+func (e *callerCanceled) Error() string { return e.err.Error() }
+func (e *callerCanceled) Unwrap() error { return e.err }

@@ -96,28 +96,28 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// A journal is a log that a test reads.
-type journal struct {
+// A logBuffer is a log that a test reads.
+type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (j *journal) Write(b []byte) (int, error) {
+func (j *logBuffer) Write(b []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(b)
 }
 
-func (j *journal) String() string {
+func (j *logBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
 }
 
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+func (j *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
 // count returns how many lines hold the text.
-func (j *journal) count(text string) int { return strings.Count(j.String(), text) }
+func (j *logBuffer) count(text string) int { return strings.Count(j.String(), text) }
 
 // clock returns the time of the server's clock in microseconds.
 func clock(t testing.TB, c redis.UniversalClient) int64 {

@@ -215,12 +215,12 @@ func (l *Limiter) runOn(ctx context.Context, path circuit, timeout time.Duration
 		}
 		if err != nil {
 			if left := ended(ctx); left != nil {
-				return nil, &callerLeft{left}
+				return nil, &callerCanceled{left}
 			}
 		}
 		return answer, err
 	})
-	var leaving *callerLeft
+	var leaving *callerCanceled
 	switch {
 	case err == nil:
 		l.shared.Add(1)

@@ -27,13 +27,13 @@ import (
 // everything anew.
 
 const (
-	renewEvery = time.Second
-	flushAfter = 100 * time.Millisecond // slots that became free are told together
-	alive      = 4 * time.Second        // after it was heard of last
-	fresh      = 3 * time.Second        // for so long Redis surely counts a gateway
-	kept       = time.Hour              // a hash that nobody speaks of
-	retell     = 20 * time.Minute       // all that runs, so that it is kept
-	inOneCall  = 500                    // accounts
+	renewEvery  = time.Second
+	flushAfter  = 100 * time.Millisecond // slots that became free are told together
+	alive       = 4 * time.Second        // after it was heard of last
+	fresh       = 3 * time.Second        // for so long Redis surely counts a gateway
+	kept        = time.Hour              // a hash that nobody speaks of
+	resendAfter = 20 * time.Minute       // all that runs, so that it is kept
+	inOneCall   = 500                    // accounts
 )
 
 //go:embed slots.lua
@@ -51,7 +51,7 @@ var (
 type slots struct {
 	mu      sync.Mutex
 	of      map[string]*held    // by the name of the account's hash
-	untold  map[string]struct{} // of which Redis counts another number
+	unsent  map[string]struct{} // of which Redis counts another number
 	renewed time.Time           // the last time that Redis heard of this gateway, or zero
 	closed  bool
 
@@ -71,7 +71,7 @@ type held struct {
 }
 
 func newSlots() *slots {
-	return &slots{of: make(map[string]*held), untold: make(map[string]struct{}),
+	return &slots{of: make(map[string]*held), unsent: make(map[string]struct{}),
 		changed: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
@@ -159,7 +159,7 @@ func (s *slots) unuse(key string, h *held) {
 
 // forget drops an account of which there is nothing to know. The caller holds mu.
 func (s *slots) forget(key string, h *held) {
-	if _, untold := s.untold[key]; h.users == 0 && h.running == 0 && h.counted == 0 && !untold {
+	if _, untold := s.unsent[key]; h.users == 0 && h.running == 0 && h.counted == 0 && !untold {
 		delete(s.of, key)
 	}
 }
@@ -186,7 +186,7 @@ func (s *slots) releaser(key string, h *held) func() {
 
 // tell has Redis be told of an account. The caller holds mu.
 func (s *slots) tell(key string) {
-	s.untold[key] = struct{}{}
+	s.unsent[key] = struct{}{}
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -206,7 +206,7 @@ func (s *slots) start(l *Limiter) {
 // renew tells Redis what this gateway runs, until Close.
 func (s *slots) renew(l *Limiter) {
 	defer close(s.stopped)
-	every, again := time.NewTicker(renewEvery), time.NewTicker(retell)
+	every, again := time.NewTicker(renewEvery), time.NewTicker(resendAfter)
 	defer every.Stop()
 	defer again.Stop()
 	flush := time.NewTimer(time.Hour)
@@ -216,34 +216,34 @@ func (s *slots) renew(l *Limiter) {
 	for {
 		select {
 		case <-s.stop:
-			s.say(l)
+			s.send(l)
 			return
 		case <-again.C:
-			s.retell()
+			s.markAllUnsent()
 		case <-every.C:
-			s.say(l)
+			s.send(l)
 		case <-changed:
 			changed = nil
 			flush.Reset(flushAfter)
 		case <-flush.C:
 			changed = s.changed
-			s.say(l)
+			s.send(l)
 		}
 	}
 }
 
-func (s *slots) retell() {
+func (s *slots) markAllUnsent() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key := range s.of {
-		s.untold[key] = struct{}{}
+		s.unsent[key] = struct{}{}
 	}
 }
 
 // forgotten has everything be told again. What this gateway held may have been
 // given to others meanwhile: no slot is used again without asking.
 func (s *slots) forgotten() {
-	s.retell()
+	s.markAllUnsent()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.of {
@@ -251,11 +251,11 @@ func (s *slots) forgotten() {
 	}
 }
 
-// say renews this gateway's life and tells what is untold; all, when Redis may
+// send renews this gateway's life and tells what is untold; all, when Redis may
 // have forgotten it.
-func (s *slots) say(l *Limiter) {
+func (s *slots) send(l *Limiter) {
 	for range 1000 { // calls of inOneCall accounts
-		known, more := s.sayOnce(l)
+		known, more := s.sendOnce(l)
 		switch {
 		case known && !more:
 			return
@@ -267,9 +267,9 @@ func (s *slots) say(l *Limiter) {
 	}
 }
 
-// sayOnce makes one call. It reports whether Redis knew this gateway, and whether
+// sendOnce makes one call. It reports whether Redis knew this gateway, and whether
 // there is more to tell; neither known nor more: it had forgotten it.
-func (s *slots) sayOnce(l *Limiter) (known, more bool) {
+func (s *slots) sendOnce(l *Limiter) (known, more bool) {
 	keys, args, locked, idle := s.collect(l)
 	defer func() {
 		for _, h := range locked {
@@ -285,7 +285,7 @@ func (s *slots) sayOnce(l *Limiter) (known, more bool) {
 	for i, h := range locked {
 		key := keys[i+1]
 		if err != nil {
-			s.untold[key] = struct{}{}
+			s.unsent[key] = struct{}{}
 			continue
 		}
 		h.counted = args[i+3].(int)
@@ -306,8 +306,8 @@ func (s *slots) collect(l *Limiter) (keys []string, args []any, locked []*held, 
 	args = []any{l.o.Name, alive.Microseconds(), int(kept.Seconds())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	idle = len(s.of) == 0 && len(s.untold) == 0
-	for key := range s.untold {
+	idle = len(s.of) == 0 && len(s.unsent) == 0
+	for key := range s.unsent {
 		if len(locked) == inOneCall {
 			break
 		}
@@ -317,7 +317,7 @@ func (s *slots) collect(l *Limiter) (keys []string, args []any, locked []*held, 
 		default:
 			continue // it is being told of now
 		}
-		delete(s.untold, key)
+		delete(s.unsent, key)
 		keys, args, locked = append(keys, key), append(args, h.running), append(locked, h)
 	}
 	return keys, args, locked, idle

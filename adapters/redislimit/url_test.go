@@ -46,7 +46,7 @@ func TestOpen_WrongPassword_IsNotInTheError(t *testing.T) {
 	if take(t, l, slow(1)); l.Stats().Shared != 1 {
 		t.Errorf("stats %+v", l.Stats())
 	}
-	log := new(journal)
+	log := new(logBuffer)
 	l, err = redislimit.Open(wrong, redislimit.Options{Timeout: patience, Logger: log.logger()})
 	if err != nil {
 		t.Fatal(err)

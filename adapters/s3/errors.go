@@ -14,15 +14,15 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// errTorn is the error of a look that saw parts of two objects.
-var errTorn = errors.New("another writer's object was being put there")
+// errConcurrentWrite is the error of a look that saw parts of two objects.
+var errConcurrentWrite = errors.New("another writer's object was being put there")
 
 // isConflict reports whether another writer came in between: the condition of a
 // write was not met, or what it was to replace has gone.
 func isConflict(err error) bool {
 	answer := minio.ToErrorResponse(err)
 	gone := answer.StatusCode == http.StatusNotFound && (answer.Code == minio.NoSuchKey || answer.Code == minio.NoSuchUpload)
-	return gone || isUnmet(err) || errors.Is(err, errTorn)
+	return gone || isUnmet(err) || errors.Is(err, errConcurrentWrite)
 }
 
 // isUnmet reports whether the server says that a condition is not met. Amazon
@@ -32,9 +32,9 @@ func isUnmet(err error) bool {
 	return status == http.StatusPreconditionFailed || status == http.StatusConflict
 }
 
-// isTrouble reports whether the server gave no answer, or none of its own, so
+// isTransient reports whether the server gave no answer, or none of its own, so
 // that trying again may help.
-func isTrouble(err error) bool {
+func isTransient(err error) bool {
 	if status := minio.ToErrorResponse(err).StatusCode; status != 0 {
 		return status >= 500 && status != http.StatusNotImplemented ||
 			status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
@@ -43,7 +43,7 @@ func isTrouble(err error) bool {
 	var connection *net.OpError
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case errors.As(err, &certificate), isPlain(err):
+	case errors.As(err, &certificate), isNotTLS(err):
 		return false
 	case errors.As(err, &request), errors.As(err, &connection): // the latter in the midst of an answer
 		return true
@@ -51,8 +51,8 @@ func isTrouble(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// isPlain reports whether TLS was answered without it.
-func isPlain(err error) bool {
+// isNotTLS reports whether TLS was answered without it.
+func isNotTLS(err error) bool {
 	var record tls.RecordHeaderError
 	return errors.As(err, &record) || strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
@@ -74,7 +74,7 @@ func (s *Storage) explain(err error) error {
 	if answer.StatusCode == 0 {
 		return s.unanswered(err)
 	}
-	if isTrouble(err) {
+	if isTransient(err) {
 		return fmt.Errorf("%w: it answered %s", ErrUnreachable, s.answer(answer))
 	}
 	field, reason := "Endpoint", "the server refused, or is not an S3 server"
@@ -109,11 +109,11 @@ func (s *Storage) explain(err error) error {
 func (s *Storage) unanswered(err error) error {
 	var certificate *tls.CertificateVerificationError
 	switch {
-	case isPlain(err):
+	case isNotTLS(err):
 		return &FieldError{"Endpoint", "the server does not speak TLS; write it with http://, or with the port that does"}
 	case errors.As(err, &certificate):
 		return &FieldError{"Endpoint", fmt.Sprintf("this machine does not trust the server: %v", certificate)}
-	case isTrouble(err):
+	case isTransient(err):
 		var request *url.Error // its text repeats the URL
 		if errors.As(err, &request) {
 			err = request.Err

@@ -39,18 +39,18 @@ type object struct {
 // read the metadata of one and the ETag of the next; what looks so has to look
 // the same once more.
 func (s *Storage) head(ctx context.Context, key string) (object, error) {
-	o, err := s.look(ctx, key)
+	o, err := s.stat(ctx, key)
 	if err != nil || !o.foreign {
 		return o, err
 	}
-	again, err := s.look(ctx, key)
+	again, err := s.stat(ctx, key)
 	if err == nil && again != o {
-		err = errTorn
+		err = errConcurrentWrite
 	}
 	return again, err
 }
 
-func (s *Storage) look(ctx context.Context, key string) (object, error) {
+func (s *Storage) stat(ctx context.Context, key string) (object, error) {
 	info, err := s.client.StatObject(ctx, s.o.Bucket, key, minio.StatObjectOptions{})
 	if err != nil {
 		if minio.ToErrorResponse(err).StatusCode == http.StatusNotFound {

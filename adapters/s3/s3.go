@@ -130,7 +130,7 @@ const (
 	tryTimeout = 10 * time.Second
 	// A save gives up after so many requests without an answer, or after so
 	// many other writers were quicker.
-	maxTroubles  = 6
+	maxTransient = 6
 	maxConflicts = 100
 )
 
@@ -297,8 +297,8 @@ func (s *Storage) save(ctx context.Context, key string, f farwire.File) error {
 				return fmt.Errorf("%d times another writer was quicker: %w", conflicts, s.explain(err))
 			}
 			wait = quicker.NextBackOff()
-		case isTrouble(err):
-			if troubles++; troubles == maxTroubles {
+		case isTransient(err):
+			if troubles++; troubles == maxTransient {
 				return s.explain(err)
 			}
 			wait = trouble.NextBackOff()

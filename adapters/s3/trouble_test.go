@@ -63,7 +63,7 @@ func TestCheck_EachFault_NamesTheOption(t *testing.T) {
 		{"region", func(o *s3.Options) { o.Region = "mars-1" }, false, "Options.Region"},
 		{"TLS towards a server without TLS", func(o *s3.Options) { o.Endpoint = strings.Replace(o.Endpoint, "http:", "https:", 1) }, false, "Options.Endpoint|does not speak TLS|http://"},
 		{"no TLS towards a server with TLS", func(o *s3.Options) { o.Endpoint = strings.Replace(secure.URL, "https:", "http:", 1) }, false, "Options.Endpoint|https://|400"},
-		{"a stranger's certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "Options.Endpoint|certificate|trust"},
+		{"an untrusted certificate", func(o *s3.Options) { o.Endpoint = secure.URL }, false, "Options.Endpoint|certificate|trust"},
 		{"a web server", func(o *s3.Options) { o.Endpoint = web.URL }, false, "Options.Endpoint|404"},
 		{"nobody", func(o *s3.Options) { o.Endpoint = "http://" + harness.FreeAddr(t) }, true, "cannot be reached|refused"},
 		{"no host", func(o *s3.Options) { o.Endpoint = "http://name.invalid" }, true, "cannot be reached|name.invalid"},

@@ -11,11 +11,11 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// patience bounds a call whose context has no earlier deadline, so that a
+// answerTimeout bounds a call whose context has no earlier deadline, so that a
 // server that has stopped answering holds nobody for ever.
-const patience = 30 * time.Second
+const answerTimeout = 30 * time.Second
 
-var errPatience = fmt.Errorf("the database has not answered for %v: %w", patience, context.DeadlineExceeded)
+var errAnswerTimeout = fmt.Errorf("the database has not answered for %v: %w", answerTimeout, context.DeadlineExceeded)
 
 // busyPause is between two attempts to begin while another process writes.
 const busyPause = 5 * time.Millisecond
@@ -179,7 +179,7 @@ func (s *Store) read(ctx context.Context, what string, f func(context.Context, c
 
 // call bounds the time of f.
 func (s *Store) call(ctx context.Context, what string, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, errAnswerTimeout)
 	defer cancel()
 	return s.attempt(ctx, what, f)
 }

@@ -42,7 +42,7 @@ func (a *agentCommand) Run(ctx context.Context) error {
 		return err
 	}
 	read := a.reader()
-	defer onHangup(ctx, func(context.Context) { lookAtSecret(read, log) })()
+	defer onHangup(ctx, func(context.Context) { checkSecret(read, log) })()
 	err = agent.Run(ctx, agent.RunOptions{
 		ReadSecret:     read,
 		Gateways:       a.Gateway,
@@ -107,9 +107,9 @@ func (a *agentCommand) reader() func() (string, error) {
 	return nil
 }
 
-// lookAtSecret says whether the secret that the next attach reads can be read now. Nil
+// checkSecret says whether the secret that the next attach reads can be read now. Nil
 // reads nothing.
-func lookAtSecret(read func() (string, error), log *slog.Logger) {
+func checkSecret(read func() (string, error), log *slog.Logger) {
 	refused := 0
 	if read != nil {
 		if _, err := read(); err != nil {

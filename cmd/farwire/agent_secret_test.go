@@ -40,7 +40,7 @@ func TestAgentSecret_FileChanges_IsReadAnew(t *testing.T) {
 
 // SIGHUP does not end an agent, and its log says whether the file of the secret can be
 // read.
-func TestAgent_Hangup_LooksAtItsSecret(t *testing.T) {
+func TestAgent_SIGHUP_ChecksItsSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "secret-of-the-agents-0123"
 	file := filepath.Join(t.TempDir(), "secret")

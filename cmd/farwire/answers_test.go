@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestServe_AnswersOfItsOwn_SayThatTheyAreTheGateways goes through every endpoint
+// TestServe_OwnAnswers_CarryXFarwireFrom goes through every endpoint
 // and method: pages, files, preflights, redirects and refusals.
-func TestServe_AnswersOfItsOwn_SayThatTheyAreTheGateways(t *testing.T) {
+func TestServe_OwnAnswers_CarryXFarwireFrom(t *testing.T) {
 	folder := t.TempDir()
 	g := startServe(t, "--data-dir", folder, "--admin-listen", "127.0.0.1:0", "--rate", "1000")
 	admin := strings.TrimSuffix(g.Await(g.Stderr, `(?m)^metrics at (http://\S+/metrics)$`)[1], "/metrics")

@@ -13,8 +13,8 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A greeting is what serve says when it is ready.
-type greeting struct {
+// A banner is what serve prints when it is ready.
+type banner struct {
 	addr    *net.TCPAddr
 	admin   net.Addr // nil: none
 	uses    string   // the services
@@ -25,9 +25,9 @@ type greeting struct {
 	binary  string   // how this program is called
 }
 
-// greet prints where the gateway is, the key if one was made, lines that work
+// printBanner prints where the gateway is, the key if one was made, lines that work
 // when they are pasted as they stand, and what operators look for.
-func greet(w io.Writer, g greeting) {
+func printBanner(w io.Writer, g banner) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "listening on %s://%v\n", schemeOf(g.secure), g.addr)
 	if g.key != "" {
@@ -47,7 +47,7 @@ func greet(w io.Writer, g greeting) {
 }
 
 // relayLine relays to the echo, which any agent answers itself.
-func (g greeting) relayLine() string {
+func (g banner) relayLine() string {
 	line := "echo hello | " + g.binary + " relay"
 	if at := g.reachable(); g.secure || at != defaultGatewayAddr {
 		line += " --gateway " + strings.Replace(schemeOf(g.secure), "http", "ws", 1) + "://" + at
@@ -64,7 +64,7 @@ func (g greeting) relayLine() string {
 // amqpLine streams what is published to a topic exchange that every RabbitMQ
 // has: of a broker with its defaults on this machine where that may be reached,
 // else of one whose name is still to be filled in.
-func (g greeting) amqpLine() string {
+func (g banner) amqpLine() string {
 	broker := `{"host": "broker.example.com", "username": "user", "password": "pass", "exchange": "amq.topic"}`
 	if g.private {
 		broker = `{"host": "localhost", "username": "guest", "password": "guest", "exchange": "amq.topic"}`
@@ -77,7 +77,7 @@ func (g greeting) amqpLine() string {
 }
 
 // crawlLine crawls a small site. It needs no gateway and no key.
-func (g greeting) crawlLine() string { return g.binary + " crawl --max-pages 10 https://llmstxt.org/" }
+func (g banner) crawlLine() string { return g.binary + " crawl --max-pages 10 https://llmstxt.org/" }
 
 func schemeOf(secure bool) string {
 	if secure {
@@ -87,7 +87,7 @@ func schemeOf(secure bool) string {
 }
 
 // reachable is the listener's address for a client on this machine.
-func (g greeting) reachable() string { return reachable(g.addr) }
+func (g banner) reachable() string { return reachable(g.addr) }
 
 func reachable(addr *net.TCPAddr) string {
 	host := addr.IP.String()
@@ -97,10 +97,10 @@ func reachable(addr *net.TCPAddr) string {
 	return net.JoinHostPort(host, fmt.Sprint(addr.Port))
 }
 
-// howToCall returns the words that start this program from another terminal:
+// programCommand returns the words that start this program from another terminal:
 // its name where the PATH has it, as go run has it for who runs it so from a
 // checkout, else its full path, which go run keeps for as long as it runs.
-func howToCall() string {
+func programCommand() string {
 	self, err := os.Executable()
 	if err != nil {
 		return "farwire"

@@ -12,18 +12,18 @@ import (
 
 // values read what flags are given, and say in plain words what is wrong with it.
 var values = []kong.Option{
-	kong.TypeMapper(reflect.TypeFor[bool](), yesOrNo{}),
+	kong.TypeMapper(reflect.TypeFor[bool](), boolMapper{}),
 	kong.TypeMapper(reflect.TypeFor[int](), value(strconv.Atoi, "is not a whole number")),
 	kong.TypeMapper(reflect.TypeFor[float64](), value(readNumber, "is not a number; give one such as 10 or 0.5")),
 	kong.TypeMapper(reflect.TypeFor[time.Duration](), value(time.ParseDuration, "is not a time; give one with its unit, such as 30s, 5m or 1h30m")),
 }
 
-// yesOrNo reads a flag that needs no value: --allow-private, or --allow-private=false.
-type yesOrNo struct{}
+// boolMapper reads a flag that needs no value: --allow-private, or --allow-private=false.
+type boolMapper struct{}
 
-func (yesOrNo) IsBool() bool { return true }
+func (boolMapper) IsBool() bool { return true }
 
-func (yesOrNo) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
+func (boolMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	yes := true
 	if ctx.Scan.Peek().Type == kong.FlagValueToken {
 		given := ctx.Scan.Pop().Value

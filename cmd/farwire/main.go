@@ -86,10 +86,10 @@ func run(ctx context.Context, args []string) int {
 	case helped:
 		return statusOK
 	case err != nil:
-		return fail(told, misuse(err.Error()+env.blame(err)+whereHelpIs(err)))
+		return fail(told, misuse(err.Error()+env.source(err)+helpHint(err)))
 	}
 	noteUnknownVariables(stderrOf(args, slog.LevelWarn), parser.Model, os.Environ())
-	if err := noEmptyValues(selected); err != nil {
+	if err := refuseEmptyValues(selected); err != nil {
 		return fail(told, err)
 	}
 	selected.BindTo(ctx, (*context.Context)(nil))
@@ -128,9 +128,9 @@ func withNegatives(args []string) []string {
 
 var negative = regexp.MustCompile(`^-\.?[0-9]`)
 
-// whereHelpIs ends a complaint of kong's, which says what is wrong and not
+// helpHint ends a complaint of kong's, which says what is wrong and not
 // always what would be right.
-func whereHelpIs(err error) string {
+func helpHint(err error) string {
 	command := "farwire"
 	var p *kong.ParseError
 	if errors.As(err, &p) && p.Context != nil && p.Context.Selected() != nil {
@@ -227,8 +227,8 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	return value, nil
 }
 
-// blame says which variable a bad value came from, if it came from one.
-func (e *environment) blame(err error) string {
+// source says which variable a bad value came from, if it came from one.
+func (e *environment) source(err error) string {
 	if e.flag == "" || !strings.HasPrefix(err.Error(), "--"+e.flag+":") {
 		return ""
 	}
@@ -254,8 +254,8 @@ func helpFlag(v *kong.Value) string {
 	return v.Help + " (" + extra + ")"
 }
 
-// noEmptyValues refuses a flag that was given nothing, as in --key "$UNSET".
-func noEmptyValues(c *kong.Context) error {
+// refuseEmptyValues refuses a flag that was given nothing, as in --key "$UNSET".
+func refuseEmptyValues(c *kong.Context) error {
 	for _, p := range c.Path {
 		if f := p.Flag; f != nil && f.Target.Kind() == reflect.String && f.Target.Len() == 0 {
 			return misusef("--%s: empty; give it a value or leave it out", f.Name)

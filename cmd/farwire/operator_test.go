@@ -111,9 +111,9 @@ func TestKeygen_TwoRuns_KeysDiffer(t *testing.T) {
 	}
 }
 
-// TestHealth_GatewaySaysNo_Fails has a container's check see what a gateway says
+// TestHealth_NotReady_Fails has a container's check see what a gateway says
 // that does not want requests, and one that is not there.
-func TestHealth_GatewaySaysNo_Fails(t *testing.T) {
+func TestHealth_NotReady_Fails(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/base/readyz" {

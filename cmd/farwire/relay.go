@@ -202,7 +202,7 @@ func (a refusal) print(w io.Writer) {
 	}
 }
 
-// escaped escapes what could command the terminal: the text is a stranger's.
+// escaped escapes what could command the terminal: the text is the target's.
 func escaped(s string) string {
 	quoted := strconv.Quote(s)
 	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
@@ -262,7 +262,7 @@ func receive(s *socket, w io.Writer) (*closing, error) {
 func (c *closing) report() error {
 	switch {
 	case c.reason != "":
-		// The reason is a stranger's: quoted, it cannot command the terminal.
+		// The reason is the target's: quoted, it cannot command the terminal.
 		fmt.Fprintf(os.Stderr, "closed: %d %q\n", c.code, c.reason)
 	case c.code == 1005:
 		fmt.Fprintln(os.Stderr, "closed: 1005, the close frame had no code")

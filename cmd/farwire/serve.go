@@ -152,11 +152,11 @@ func (s *serve) Run(ctx context.Context) error {
 	failed := make(chan error, 2) // of both listeners
 	secure := id.tlsConfig()      // apart: net/http sets a configuration of its own on every server
 	if server.TLSConfig = secure; secure != nil {
-		go func() { failed <- server.ServeTLS(belowTLS{unknown.Listen(ln)}, "", "") }()
+		go func() { failed <- server.ServeTLS(tlsListener{unknown.Listen(ln)}, "", "") }()
 	} else {
 		go func() { failed <- server.Serve(unknown.Listen(ln)) }()
 	}
-	greet(s.lines(os.Stderr), greeting{
+	printBanner(s.lines(os.Stderr), banner{
 		addr:    addr,
 		admin:   admin.addr(),
 		uses:    used.String() + others.String() + spans.String(),
@@ -164,7 +164,7 @@ func (s *serve) Run(ctx context.Context) error {
 		secure:  secure != nil,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
-		binary:  howToCall(),
+		binary:  programCommand(),
 	})
 	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
 
@@ -266,10 +266,10 @@ func optionAsFlag(text string) string {
 		return text
 	}
 	field, why, _ := strings.Cut(rest, ": ")
-	return "--" + strings.ToLower(inWord.ReplaceAllString(field, "$1-$2")) + ": " + why
+	return "--" + strings.ToLower(wordBoundary.ReplaceAllString(field, "$1-$2")) + ": " + why
 }
 
-var inWord = regexp.MustCompile(`([a-z])([A-Z])`)
+var wordBoundary = regexp.MustCompile(`([a-z])([A-Z])`)
 
 // withScheme tells the gateway by which scheme a request came, where a trusted
 // proxy says so.

@@ -292,7 +292,7 @@ func TestServe_SeveralListeners_AllArePrinted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := greeting{addr: addr, key: "K", agent: "local", binary: "farwire"}
+		g := banner{addr: addr, key: "K", agent: "local", binary: "farwire"}
 		if got := strings.TrimPrefix(g.relayLine(), "echo hello | "); got != c.want {
 			t.Errorf("listening on %s: %s, want %s", c.listen, got, c.want)
 		}

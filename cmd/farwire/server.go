@@ -19,7 +19,7 @@ import (
 // is no WriteTimeout, which would end streams, and no ReadTimeout, which net/http
 // goes on counting while a stream is answered.
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
-	fresh := &newcomers{conns: make(map[net.Conn]struct{})}
+	fresh := &newConns{conns: make(map[net.Conn]struct{})}
 	s := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -62,10 +62,10 @@ func guardServer(s *http.Server, g *preauth.Guard) {
 	}
 }
 
-// belowTLS accepts connections for TLS, so that relays can be carried by an event loop.
-type belowTLS struct{ net.Listener }
+// tlsListener accepts connections for TLS, so that relays can be carried by an event loop.
+type tlsListener struct{ net.Listener }
 
-func (l belowTLS) Accept() (net.Conn, error) {
+func (l tlsListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -73,16 +73,16 @@ func (l belowTLS) Accept() (net.Conn, error) {
 	return netio.ForTLS(conn), nil
 }
 
-// newcomers are the connections whose first request has not come. A shutdown of
+// newConns are the connections whose first request has not come. A shutdown of
 // net/http waits five seconds for it, which may be all the time there is; browsers
 // and load balancers open such connections in advance.
-type newcomers struct {
+type newConns struct {
 	mu    sync.Mutex
 	gone  bool // connections that come now are not waited for
 	conns map[net.Conn]struct{}
 }
 
-func (n *newcomers) state(c net.Conn, s http.ConnState) {
+func (n *newConns) state(c net.Conn, s http.ConnState) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch {
@@ -95,7 +95,7 @@ func (n *newcomers) state(c net.Conn, s http.ConnState) {
 	}
 }
 
-func (n *newcomers) closeAll() {
+func (n *newConns) closeAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.gone = true

@@ -102,8 +102,8 @@ func serviceValues(names ...string) (map[string]string, error) {
 	return values, nil
 }
 
-// startPatience is how long a start waits for a service to answer.
-const startPatience = 5 * time.Second
+// startTimeout is how long a start waits for a service to answer.
+const startTimeout = 5 * time.Second
 
 // services are what a gateway uses outside of its process.
 //
@@ -149,7 +149,7 @@ func (s *serve) services(ctx context.Context, address, name string, log *slog.Lo
 // check makes all checks at once. If several services say no it is the first
 // that is told of.
 func (v *services) check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	errs := make([]error, len(v.checks))
 	var wg sync.WaitGroup

@@ -38,7 +38,7 @@ func (v *services) openSites(ctx context.Context, dataDir string, log *slog.Logg
 	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
 		return misuse("DATABASE_URL: not an address of PostgreSQL; write it as postgres://user:password@host:5432/database, or leave it out for SQLite in --data-dir")
 	}
-	sites := newLateSites(address)
+	sites := newReopeningSites(address)
 	v.sites = sites
 	v.use("sites in PostgreSQL at "+hostOf(address), sites.close)
 	v.checks = append(v.checks, func(ctx context.Context) error {
@@ -75,10 +75,10 @@ func isUnavailable(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// lateSites are the sites of a database that need not be there when the gateway
+// reopeningSites are the sites of a database that need not be there when the gateway
 // starts. Until it is, whatever is asked of them is an error, and a reason to
 // try again.
-type lateSites struct {
+type reopeningSites struct {
 	address string
 	turn    chan struct{} // holds one token: who has it may look at the rest
 	opened  *sqlstore.Store
@@ -89,14 +89,14 @@ type lateSites struct {
 // openPause is between two tries to open the database.
 const openPause = time.Second
 
-func newLateSites(address string) *lateSites {
-	l := &lateSites{address: address, turn: make(chan struct{}, 1)}
+func newReopeningSites(address string) *reopeningSites {
+	l := &reopeningSites{address: address, turn: make(chan struct{}, 1)}
 	l.turn <- struct{}{}
 	return l
 }
 
 // store returns the store, opened if that works now.
-func (l *lateSites) store(ctx context.Context) (*sqlstore.Store, error) {
+func (l *reopeningSites) store(ctx context.Context) (*sqlstore.Store, error) {
 	select {
 	case <-l.turn:
 		defer func() { l.turn <- struct{}{} }()
@@ -109,7 +109,7 @@ func (l *lateSites) store(ctx context.Context) (*sqlstore.Store, error) {
 	if l.failed != nil && time.Since(l.tried) < openPause {
 		return nil, l.failed
 	}
-	try, cancel := context.WithTimeout(ctx, startPatience)
+	try, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	store, err := sqlstore.Open(try, l.address)
 	switch {
@@ -121,7 +121,7 @@ func (l *lateSites) store(ctx context.Context) (*sqlstore.Store, error) {
 	return store, err
 }
 
-func (l *lateSites) close() error {
+func (l *reopeningSites) close() error {
 	<-l.turn
 	if l.opened == nil {
 		return nil
@@ -129,7 +129,7 @@ func (l *lateSites) close() error {
 	return l.opened.Close()
 }
 
-func (l *lateSites) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
+func (l *reopeningSites) Enroll(ctx context.Context, site farwire.Site, most int, d time.Duration) (farwire.Lease, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return farwire.Lease{}, err
@@ -137,7 +137,7 @@ func (l *lateSites) Enroll(ctx context.Context, site farwire.Site, most int, d t
 	return s.Enroll(ctx, site, most, d)
 }
 
-func (l *lateSites) Enrolled(ctx context.Context, baseURL string) ([]farwire.Site, error) {
+func (l *reopeningSites) Enrolled(ctx context.Context, baseURL string) ([]farwire.Site, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (l *lateSites) Enrolled(ctx context.Context, baseURL string) ([]farwire.Sit
 	return s.Enrolled(ctx, baseURL)
 }
 
-func (l *lateSites) Count(ctx context.Context, subject string) (int, error) {
+func (l *reopeningSites) Count(ctx context.Context, subject string) (int, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return 0, err
@@ -153,7 +153,7 @@ func (l *lateSites) Count(ctx context.Context, subject string) (int, error) {
 	return s.Count(ctx, subject)
 }
 
-func (l *lateSites) Sites(ctx context.Context, subject string) ([]farwire.Site, error) {
+func (l *reopeningSites) Sites(ctx context.Context, subject string) ([]farwire.Site, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (l *lateSites) Sites(ctx context.Context, subject string) ([]farwire.Site, 
 	return s.Sites(ctx, subject)
 }
 
-func (l *lateSites) Remove(ctx context.Context, id int64) error {
+func (l *reopeningSites) Remove(ctx context.Context, id int64) error {
 	s, err := l.store(ctx)
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func (l *lateSites) Remove(ctx context.Context, id int64) error {
 	return s.Remove(ctx, id)
 }
 
-func (l *lateSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error) {
+func (l *reopeningSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return time.Time{}, err
@@ -177,7 +177,7 @@ func (l *lateSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.T
 	return s.MakeDue(ctx, id, at)
 }
 
-func (l *lateSites) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
+func (l *reopeningSites) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return farwire.Lease{}, err
@@ -185,7 +185,7 @@ func (l *lateSites) Claim(ctx context.Context, d time.Duration) (farwire.Lease, 
 	return s.Claim(ctx, d)
 }
 
-func (l *lateSites) Renew(ctx context.Context, lease farwire.Lease, d time.Duration) (farwire.Lease, error) {
+func (l *reopeningSites) Renew(ctx context.Context, lease farwire.Lease, d time.Duration) (farwire.Lease, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return farwire.Lease{}, err
@@ -193,7 +193,7 @@ func (l *lateSites) Renew(ctx context.Context, lease farwire.Lease, d time.Durat
 	return s.Renew(ctx, lease, d)
 }
 
-func (l *lateSites) Release(ctx context.Context, lease farwire.Lease) error {
+func (l *reopeningSites) Release(ctx context.Context, lease farwire.Lease) error {
 	s, err := l.store(ctx)
 	if err != nil {
 		return err
@@ -201,7 +201,7 @@ func (l *lateSites) Release(ctx context.Context, lease farwire.Lease) error {
 	return s.Release(ctx, lease)
 }
 
-func (l *lateSites) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error) {
+func (l *reopeningSites) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, error) {
 	s, err := l.store(ctx)
 	if err != nil {
 		return nil, err
@@ -209,7 +209,7 @@ func (l *lateSites) Pages(ctx context.Context, siteID int64) ([]llmstxt.Page, er
 	return s.Pages(ctx, siteID)
 }
 
-func (l *lateSites) Commit(ctx context.Context, lease farwire.Lease, r farwire.RecrawlResult) error {
+func (l *reopeningSites) Commit(ctx context.Context, lease farwire.Lease, r farwire.RecrawlResult) error {
 	s, err := l.store(ctx)
 	if err != nil {
 		return err

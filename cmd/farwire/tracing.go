@@ -94,12 +94,12 @@ func tracesWanted() (wanted bool, endpoint string, err error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return false, "", misusef("%s: not a URL; give one such as http://collector:4318", otelEndpoint)
 	}
-	return true, u.Host, judgeTracing()
+	return true, u.Host, checkTracing()
 }
 
-// judgeTracing refuses what OpenTelemetry's library would leave out with a line that
+// checkTracing refuses what OpenTelemetry's library would leave out with a line that
 // names no variable.
-func judgeTracing() error {
+func checkTracing() error {
 	switch sampler := os.Getenv("OTEL_TRACES_SAMPLER"); strings.TrimPrefix(sampler, "parentbased_") {
 	case "", "always_on", "always_off", "traceidratio":
 	default:

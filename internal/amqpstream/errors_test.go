@@ -82,7 +82,7 @@ func TestConsume_NoPassword_UserNameIsSecret(t *testing.T) {
 }
 
 // After the set-up a broker's end of the consumer says little about the next one.
-func TestConsumer_EndedByBroker_SaysWhetherToComeBack(t *testing.T) {
+func TestConsumer_EndedByBroker_SaysWhetherToRetry(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		end   func(*brokertest.Conn)

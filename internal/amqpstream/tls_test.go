@@ -99,7 +99,7 @@ func TestTLS_UnknownAuthority_IsRefused(t *testing.T) {
 	mutual12 := mutual.Clone()
 	mutual12.MaxVersion = tls.VersionTLS12
 	old := config(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })
-	stranger, _ := signed(t, "stranger")
+	foreign, _ := signed(t, "foreign")
 	for _, c := range []struct {
 		name   string
 		server *tls.Config
@@ -116,7 +116,7 @@ func TestTLS_UnknownAuthority_IsRefused(t *testing.T) {
 		{"client certificate, TLS 1.2", mutual12, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{client}}, "broker.test", ""},
 		{"none", mutual, upstream.TLS{CA: []byte(ca)}, "broker.test", "wants a client certificate of an authority that it knows; give cert and cert_key (alert: certificate required)"},
 		{"none, TLS 1.2", mutual12, upstream.TLS{CA: []byte(ca)}, "broker.test", "client certificate"},
-		{"a stranger's", mutual, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{stranger}}, "broker.test", "the broker wants a client certificate of an authority that it knows"},
+		{"another authority's", mutual, upstream.TLS{CA: []byte(ca), Certificates: []tls.Certificate{foreign}}, "broker.test", "the broker wants a client certificate of an authority that it knows"},
 		{"old", old, upstream.TLS{CA: []byte(ca)}, "broker.test", "the broker has only versions of TLS that are older than 1.2 (alert: protocol version not supported)"},
 		{"no TLS", nil, upstream.TLS{CA: []byte(ca)}, "broker.test", "no TLS on this port; did you mean ssl: false?"},
 	} {

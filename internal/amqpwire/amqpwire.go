@@ -129,14 +129,14 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if r.Handed() {
+	if r.HandedOver() {
 		return 0, io.EOF
 	}
 	return r.read(p, len(p))
 }
 
-// Handed reports whether the library has been given all that is its own.
-func (r *Reader) Handed() bool { return r.handing && r.pass == 0 }
+// HandedOver reports whether the library has been given all that is its own.
+func (r *Reader) HandedOver() bool { return r.handing && r.pass == 0 }
 
 // Channel returns the number of the channel that the consumer is on, once
 // Handed. A library that had to open a second channel may have chosen any.
@@ -174,7 +174,7 @@ func (r *Reader) step() (progress bool, err error) {
 		return r.stepBody(have)
 	}
 	if !r.started {
-		if err := greeting(have); err != nil {
+		if err := checkProtocolHeader(have); err != nil {
 			return false, err
 		}
 	}

@@ -37,8 +37,8 @@ func TestReader_BeforeTheConsumer_LibraryReads(t *testing.T) {
 			var s sink
 			r := amqpwire.NewReader(source(bytes.NewReader(stream)), &s)
 			library, err := io.ReadAll(r)
-			if err != nil || !bytes.Equal(library, join(start, declareOK, consumeOK)) || !r.Handed() {
-				t.Fatalf("%s: the library read %q, %v, handed %v", name, library, err, r.Handed())
+			if err != nil || !bytes.Equal(library, join(start, declareOK, consumeOK)) || !r.HandedOver() {
+				t.Fatalf("%s: the library read %q, %v, handed %v", name, library, err, r.HandedOver())
 			}
 			var got []string
 			scratch := make([]byte, size)
@@ -97,7 +97,7 @@ func TestReader_SecondChannel_IsTheConsumers(t *testing.T) {
 		method(2, 20, 11), method(2, 60, 21, short("farwire")...), heartbeat)
 	r := amqpwire.NewReader(bytes.NewReader(stream), &sink{})
 	library, err := io.ReadAll(r)
-	if err != nil || !bytes.Equal(library, stream[:len(stream)-len(heartbeat)]) || !r.Handed() || r.Channel() != 2 {
+	if err != nil || !bytes.Equal(library, stream[:len(stream)-len(heartbeat)]) || !r.HandedOver() || r.Channel() != 2 {
 		t.Errorf("the library read %q, %v, channel %d", library, err, r.Channel())
 	}
 }

@@ -21,9 +21,9 @@ func (e VersionError) Error() string {
 	return "the target speaks AMQP " + string(e) + ", not AMQP 0-9-1"
 }
 
-// greeting looks at the first bytes of the connection: a broker begins with
+// checkProtocolHeader looks at the first bytes of the connection: a broker begins with
 // connection.start, on channel 0.
-func greeting(have []byte) error {
+func checkProtocolHeader(have []byte) error {
 	if len(have) == 0 {
 		return nil
 	}

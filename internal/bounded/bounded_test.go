@@ -70,7 +70,7 @@ func TestMap_Full_DropsIdleEntriesOrElseTheFirst(t *testing.T) {
 	}
 }
 
-func TestMap_KnownKey_IsReplacedWithoutALook(t *testing.T) {
+func TestMap_KnownKey_IsReplacedWithoutSweep(t *testing.T) {
 	m := bounded.Map[string, int]{Most: 1}
 	m.Set("a", 1, nil)
 	m.Set("a", 2, nil) // a look would call nil

@@ -46,34 +46,34 @@ const (
 	maxHeadSize = 256 << 10
 )
 
-// A Trip is one request's way to its target.
-type Trip struct {
+// ConnOptions say how one request reaches its target.
+type ConnOptions struct {
 	Key      string     // who may share connections with it
 	Exit     agent.Exit // through which new ones are opened
 	Deadline time.Time  // for the dial, TLS included; the answer may take any time
-	Late     error      // the error when it passes
+	Timeout  error      // the error when it passes
 
 	// Sent becomes true before the target can have the whole head of the request, and
 	// false when net/http sends it anew on another connection. Nil: nobody asks.
 	Sent *atomic.Bool
 }
 
-type tripKey struct{}
+type connOptionsKey struct{}
 
 // RoundTrip sends a request and returns when its answer begins. It follows no
 // redirect, adds no header and decodes nothing.
-func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
+func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, error) {
 	var conn net.Conn
 	if t.Sent == nil {
 		t.Sent = new(atomic.Bool)
 	}
-	ctx := rules.WithScheme(context.WithValue(req.Context(), tripKey{}, &t), req.URL.Scheme)
+	ctx := rules.WithScheme(context.WithValue(req.Context(), connOptionsKey{}, &t), req.URL.Scheme)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { t.Sent.Store(false) },
 		WroteHeaders: func() { t.Sent.Store(true) }, // they are in a buffer, which is written after it
 		GotConn: func(i httptrace.GotConnInfo) {
 			conn = i.Conn
-			if turn, ok := conn.(*inTurn); ok && i.Reused {
+			if turn, ok := conn.(*exclusiveConn); ok && i.Reused {
 				turn.ask(req.Context())
 			}
 		},
@@ -82,14 +82,14 @@ func (c *Conns) RoundTrip(req *http.Request, t Trip) (*http.Response, error) {
 	defer c.give(k)
 	resp, err := k.transport.RoundTrip(req.WithContext(ctx))
 	if err == nil {
-		if turn, ok := conn.(*inTurn); ok && resp.Close && resp.Header["Connection"] == nil {
+		if turn, ok := conn.(*exclusiveConn); ok && resp.Close && resp.Header["Connection"] == nil {
 			if fields := turn.connectionFields(); fields != nil {
 				resp.Header["Connection"] = fields
 			}
 		}
 		return resp, nil
 	}
-	return nil, c.blame(req.Context(), conn, err)
+	return nil, c.classify(req.Context(), conn, err)
 }
 
 // Repeatable reports whether a target that may have the request already can be sent it
@@ -102,8 +102,8 @@ func Repeatable(req *http.Request) bool {
 	return req.Header["Idempotency-Key"] != nil || req.Header["X-Idempotency-Key"] != nil
 }
 
-// blame says whose fault a failed round trip was.
-func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
+// classify says whose fault a failed round trip was.
+func (c *Conns) classify(ctx context.Context, conn net.Conn, err error) error {
 	var dial *agent.DialError
 	switch {
 	case ctx.Err() != nil:
@@ -111,7 +111,7 @@ func (c *Conns) blame(ctx context.Context, conn net.Conn, err error) error {
 	case errors.As(err, &dial), fault.Of(err) != nil:
 		return err
 	}
-	if turn, ok := conn.(*inTurn); ok {
+	if turn, ok := conn.(*exclusiveConn); ok {
 		conn = turn.Conn
 	}
 	if secure, ok := conn.(*tls.Conn); ok {
@@ -213,7 +213,7 @@ func (c *Conns) transport() *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &inTurn{Conn: conn}, nil
+		return &exclusiveConn{Conn: conn}, nil
 	}
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c.dialTLS(ctx, t, network, addr, tickets)
@@ -226,13 +226,13 @@ func (c *Conns) transport() *http.Transport {
 // for a request that has gone, until the deadline. The connection is not kept when its
 // exit drains, which would have to wait for it.
 func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr string) (net.Conn, error) {
-	t := ctx.Value(tripKey{}).(*Trip)
-	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
+	t := ctx.Value(connOptionsKey{}).(*ConnOptions)
+	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Timeout)
 	defer cancel()
 	conn, err := t.Exit.DialContext(ctx, network, addr)
 	switch {
 	case err == nil:
-		w := &keptConn{lossWatch: lossWatch{conn, new(atomic.Pointer[agent.DialError])}}
+		w := &keptConn{exitLossConn: exitLossConn{conn, new(atomic.Pointer[agent.DialError])}}
 		if exit, ok := conn.(agent.DrainTeller); ok {
 			w.stop = exit.OnDrain(func() { w.retire(keeps) })
 		}
@@ -244,7 +244,7 @@ func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr s
 }
 
 func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, addr string, tickets tls.ClientSessionCache) (net.Conn, error) {
-	t := ctx.Value(tripKey{}).(*Trip)
+	t := ctx.Value(connOptionsKey{}).(*ConnOptions)
 	conn, err := c.dial(ctx, keeps, network, addr)
 	if err != nil {
 		return nil, err
@@ -254,7 +254,7 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 		conn.Close()
 		return nil, err
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Late)
+	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Timeout)
 	defer cancel()
 	secure, err := upstream.TLS{Tickets: tickets}.Handshake(ctx, conn, c.RootCAs, host, "h2", "http/1.1")
 	switch {
@@ -262,7 +262,7 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 	case secure.ConnectionState().NegotiatedProtocol == "h2":
 		return secure, nil // which net/http must see to be a *tls.Conn
 	default:
-		return &inTurn{Conn: secure}, nil
+		return &exclusiveConn{Conn: secure}, nil
 	}
 	conn.Close()
 	if ctx.Err() != nil {
@@ -273,7 +273,7 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 
 // A keptConn is a connection that is closed when its exit drains and no request uses it.
 type keptConn struct {
-	lossWatch
+	exitLossConn
 	closed atomic.Bool
 	stop   func() // of who waits for the exit to drain; nil: nobody
 }

@@ -46,7 +46,7 @@ func exit(slug string, fails error) agent.Exit {
 		}}
 }
 
-func blamed(f agent.Fault) error { return &agent.DialError{Fault: f, Err: errors.New("of a test")} }
+func classOf(f agent.Fault) error { return &agent.DialError{Fault: f, Err: errors.New("of a test")} }
 
 func TestDo_FailedAttempt_GoesOnWhereAnotherExitMayFareBetter(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -56,12 +56,12 @@ func TestDo_FailedAttempt_GoesOnWhereAnotherExitMayFareBetter(t *testing.T) {
 		err   bool
 	}{
 		"works":                    {nil, agent.Query{}, []string{"de1"}, false},
-		"agent's fault":            {blamed(agent.FaultAgent), agent.Query{}, []string{"de1", "de2"}, false},
-		"its policy":               {blamed(agent.FaultPolicy), agent.Query{}, []string{"de1", "de2"}, false},
-		"target's fault":           {blamed(agent.FaultTarget), agent.Query{}, []string{"de1"}, true},
+		"agent's fault":            {classOf(agent.FaultAgent), agent.Query{}, []string{"de1", "de2"}, false},
+		"its policy":               {classOf(agent.FaultPolicy), agent.Query{}, []string{"de1", "de2"}, false},
+		"target's fault":           {classOf(agent.FaultTarget), agent.Query{}, []string{"de1"}, true},
 		"not of a dial":            {errors.New("a broken handshake"), agent.Query{}, []string{"de1"}, true},
-		"pinned":                   {blamed(agent.FaultAgent), agent.Query{Slugs: []string{"de1"}}, []string{"de1"}, true},
-		"sticky, and it is there":  {blamed(agent.FaultPolicy), agent.Query{Session: "a"}, []string{"de1"}, true},
+		"pinned":                   {classOf(agent.FaultAgent), agent.Query{Slugs: []string{"de1"}}, []string{"de1"}, true},
+		"sticky, and it is there":  {classOf(agent.FaultPolicy), agent.Query{Session: "a"}, []string{"de1"}, true},
 		"ruled out from the start": {nil, agent.Query{Exclude: []string{"farwire-de1"}}, []string{"de2"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestDo_ContextEnds_SaysItsCause(t *testing.T) {
 	cause := errors.New("the client is gone")
 	_, err := g.Do(ctx, agent.Query{}, func(context.Context, agent.Exit) error {
 		cancel(cause)
-		return blamed(agent.FaultAgent)
+		return classOf(agent.FaultAgent)
 	})
 	if err != cause {
 		t.Errorf("%v, want %v", err, cause)
@@ -161,7 +161,7 @@ func TestGuard_DialAndLookUp_AskTheRulesFirst(t *testing.T) {
 	inner := agent.Exit{ObeysRules: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			dialled++
-			return nil, blamed(agent.FaultTarget)
+			return nil, classOf(agent.FaultTarget)
 		},
 		Resolve: func(context.Context, string) ([]netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("192.0.2.1")}, nil
@@ -204,7 +204,7 @@ func TestTransport_ExitLostBeforeItsFirstAnswer_AnotherIsTaken(t *testing.T) {
 	defer srv.Close()
 	var changed []string
 	tr := egress.NewTransport(egress.Options{
-		Egress:  &egress.Egress{Agents: exits{exit("de1", blamed(agent.FaultAgent)), exit("de2", nil)}, Logger: slog.New(slog.DiscardHandler)},
+		Egress:  &egress.Egress{Agents: exits{exit("de1", classOf(agent.FaultAgent)), exit("de2", nil)}, Logger: slog.New(slog.DiscardHandler)},
 		Changed: func(e agent.Exit) { changed = append(changed, e.Slug) },
 	})
 	defer tr.Close()
@@ -225,7 +225,7 @@ func TestTransport_ExitLostBeforeItsFirstAnswer_AnotherIsTaken(t *testing.T) {
 func TestTransport_NoExitLeft_SaysSoOnce(t *testing.T) {
 	var failed []error
 	tr := egress.NewTransport(egress.Options{
-		Egress: &egress.Egress{Agents: exits{exit("de1", blamed(agent.FaultAgent))}, Logger: slog.New(slog.DiscardHandler)},
+		Egress: &egress.Egress{Agents: exits{exit("de1", classOf(agent.FaultAgent))}, Logger: slog.New(slog.DiscardHandler)},
 		Failed: func(err error) { failed = append(failed, err) },
 	})
 	defer tr.Close()
@@ -249,7 +249,7 @@ func TestConns_SameKey_SharesConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := conns.RoundTrip(req, egress.Trip{Key: key, Exit: exit("de1", nil), Deadline: time.Now().Add(time.Minute), Late: errors.New("late")})
+		resp, err := conns.RoundTrip(req, egress.ConnOptions{Key: key, Exit: exit("de1", nil), Deadline: time.Now().Add(time.Minute), Timeout: errors.New("late")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +270,7 @@ func TestConns_SameKey_SharesConnections(t *testing.T) {
 }
 
 // Whose fault a failed round trip was.
-func TestConns_Failures_AreBlamed(t *testing.T) {
+func TestConns_Failures_HaveTheirClass(t *testing.T) {
 	hangsUp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestConns_Failures_AreBlamed(t *testing.T) {
 		exit  agent.Exit
 		class fault.Class
 	}{
-		"agent":  {exit("de1", blamed(agent.FaultAgent)), fault.AgentLost},
+		"agent":  {exit("de1", classOf(agent.FaultAgent)), fault.AgentLost},
 		"target": {exit("de1", nil), fault.TargetLost},
 		"other":  {exit("de1", errors.New("of a host's own dialer")), fault.TargetUnreachable},
 	} {
@@ -298,7 +298,7 @@ func TestConns_Failures_AreBlamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := conns.RoundTrip(req, egress.Trip{Exit: c.exit, Deadline: time.Now().Add(time.Minute)})
+		resp, err := conns.RoundTrip(req, egress.ConnOptions{Exit: c.exit, Deadline: time.Now().Add(time.Minute)})
 		if err == nil {
 			resp.Body.Close()
 		}

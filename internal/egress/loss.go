@@ -8,24 +8,24 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A lossWatch is a connection that notes when it fails because its exit is lost:
+// An exitLossConn is a connection that notes when it fails because its exit is lost:
 // net/http wraps errors of connections in more ways than can be relied on.
-type lossWatch struct {
+type exitLossConn struct {
 	net.Conn
 	lost *atomic.Pointer[agent.DialError] // the first error of that kind; nil: none so far
 }
 
-func (c lossWatch) Read(b []byte) (int, error) {
+func (c exitLossConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	return n, c.note(err)
 }
 
-func (c lossWatch) Write(b []byte) (int, error) {
+func (c exitLossConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	return n, c.note(err)
 }
 
-func (c lossWatch) note(err error) error {
+func (c exitLossConn) note(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// errUnasked ends a connection whose target sent more than was asked for.
-var errUnasked = errors.New("target sent more than its answer")
+// errUnsolicited ends a connection whose target sent more than was asked for.
+var errUnsolicited = errors.New("target sent more than its answer")
 
-// An inTurn connection of HTTP/1.1 gives a request nothing that the target sent before
+// An exclusiveConn connection of HTTP/1.1 gives a request nothing that the target sent before
 // it: an answer may be longer than its length says (RFC 9112, section 11.2), and
 // net/http, which closes an idle connection for that, may meet the next request first.
-type inTurn struct {
+type exclusiveConn struct {
 	net.Conn
 
 	mu      sync.Mutex
@@ -26,7 +26,7 @@ type inTurn struct {
 
 // ask prepares a connection that has been idle for another request. It returns when
 // nothing is left of the answers before, or when that has ended the connection.
-func (c *inTurn) ask(ctx context.Context) {
+func (c *exclusiveConn) ask(ctx context.Context) {
 	for {
 		c.mu.Lock()
 		if c.reading || c.closed {
@@ -45,7 +45,7 @@ func (c *inTurn) ask(ctx context.Context) {
 	}
 }
 
-func (c *inTurn) set(change func()) {
+func (c *exclusiveConn) set(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change()
@@ -55,7 +55,7 @@ func (c *inTurn) set(change func()) {
 	}
 }
 
-func (c *inTurn) Read(b []byte) (int, error) {
+func (c *exclusiveConn) Read(b []byte) (int, error) {
 	c.set(func() { c.reading = true })
 	n, err := c.Conn.Read(b)
 	unasked := false
@@ -64,24 +64,24 @@ func (c *inTurn) Read(b []byte) (int, error) {
 		c.head.take(b[:n])
 	})
 	if unasked {
-		return 0, errUnasked
+		return 0, errUnsolicited
 	}
 	return n, err
 }
 
 // connectionFields returns the values of Connection of the answer that has begun.
-func (c *inTurn) connectionFields() []string {
+func (c *exclusiveConn) connectionFields() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.head.fields
 }
 
-func (c *inTurn) Write(b []byte) (int, error) {
+func (c *exclusiveConn) Write(b []byte) (int, error) {
 	c.set(func() { c.asked = true })
 	return c.Conn.Write(b)
 }
 
-func (c *inTurn) Close() error {
+func (c *exclusiveConn) Close() error {
 	c.set(func() { c.closed = true })
 	return c.Conn.Close()
 }

@@ -84,7 +84,7 @@ func TestConns_AnswerLongerThanItsLength_ReachesNoOtherRequest(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				resp, err := conns.RoundTrip(req, egress.Trip{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute)})
+				resp, err := conns.RoundTrip(req, egress.ConnOptions{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute)})
 				if err != nil {
 					return err.Error()
 				}
@@ -178,7 +178,7 @@ func connectionOf(t *testing.T, answer string, cut int) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := conns.RoundTrip(req, egress.Trip{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute)})
+		resp, err := conns.RoundTrip(req, egress.ConnOptions{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -234,7 +234,7 @@ func (t *Transport) dial(ctx context.Context, r *route, network, addr string) (n
 	if err != nil {
 		return nil, err
 	}
-	return lossWatch{conn, &r.lost}, nil
+	return exitLossConn{conn, &r.lost}, nil
 }
 
 // send sends a request through a route, and says of the first how it went.

@@ -118,7 +118,7 @@ func TestMeters_ExceedsShare_WhoHoldsMoreThanItsPart(t *testing.T) {
 		{"greedy", 80, 100, false}, // enough is left
 		{"greedy", 81, 100, true},
 		{"modest", 81, 100, false},
-		{"stranger", 99, 100, false},
+		{"unknown", 99, 100, false},
 		{"greedy", 99, 0, false}, // nobody knows how many there are
 	} {
 		if got := m.ExceedsShare(c.subject, c.open, c.most); got != c.want {

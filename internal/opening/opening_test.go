@@ -258,7 +258,7 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 	if _, err := io.WriteString(conn, frame(text, "dropped")+frame(closing, "\x0f\xa1")); err != nil { // 4001
 		t.Fatal(err)
 	}
-	var leaving *opening.Left
+	var leaving *opening.ClosedError
 	if err := <-left; !errors.As(err, &leaving) || leaving.Code != 4001 || !errors.Is(err, opening.ErrGone) {
 		t.Errorf("left with %v", err)
 	}

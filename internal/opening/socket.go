@@ -36,7 +36,7 @@ type Socket struct {
 // Watch begins to watch the client: what it sends is read and dropped,
 // which answers its pings, and now and then it is sent a ping of ours, because
 // one that has vanished says nothing. Both end with the connection, and call
-// leave with a [*Left].
+// leave with a [*ClosedError].
 func Watch(ws *websocket.Conn, times Times, leave context.CancelCauseFunc) *Socket {
 	s := &Socket{ws: ws, times: times, leave: leave}
 	ended := make(chan struct{})
@@ -49,7 +49,7 @@ func Watch(ws *websocket.Conn, times Times, leave context.CancelCauseFunc) *Sock
 				_, err = io.Copy(io.Discard, r)
 			}
 			if err != nil {
-				leave(newLeft(err))
+				leave(newClosedError(err))
 				return
 			}
 		}
@@ -67,31 +67,31 @@ func Watch(ws *websocket.Conn, times Times, leave context.CancelCauseFunc) *Sock
 			err := ws.Ping(ctx)
 			cancel()
 			if err != nil && !s.busy.Load() {
-				leave(newLeft(err))
+				leave(newClosedError(err))
 			}
 		}
 	})
 	return s
 }
 
-// Left is ErrGone with the code of the client's close frame.
-type Left struct {
+// ClosedError is ErrGone with the code of the client's close frame.
+type ClosedError struct {
 	Code int // of the close frame; that of an abnormal closure when there was none
 	Err  error
 }
 
-func newLeft(err error) *Left {
+func newClosedError(err error) *ClosedError {
 	code := int(websocket.CloseStatus(err))
 	if code < 0 {
 		code = wsframe.CloseAbnormal
 	}
-	return &Left{code, err}
+	return &ClosedError{code, err}
 }
 
-func (e *Left) Error() string { return fmt.Sprintf("%v: %v", ErrGone, e.Err) }
+func (e *ClosedError) Error() string { return fmt.Sprintf("%v: %v", ErrGone, e.Err) }
 
 // Unwrap returns ErrGone.
-func (e *Left) Unwrap() error { return ErrGone }
+func (e *ClosedError) Unwrap() error { return ErrGone }
 
 // Busy says that what is sent from now on takes long: a ping that is not answered
 // meanwhile says nothing.
@@ -114,7 +114,7 @@ func Encode(message any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// Send sends a message as JSON. Its error is a [*Left] unless the message cannot be
+// Send sends a message as JSON. Its error is a [*ClosedError] unless the message cannot be
 // written.
 func (s *Socket) Send(message any) error {
 	b, err := Encode(message)
@@ -130,10 +130,10 @@ const fragment = 32 << 10
 
 // Write sends one text message. A client that takes no fragment for a while is
 // lost; its connection is then cut, because a part of a message went out. The error is a
-// [*Left].
+// [*ClosedError].
 func (s *Socket) Write(b []byte) error {
 	if err := s.write(b); err != nil {
-		return newLeft(err)
+		return newClosedError(err)
 	}
 	return nil
 }

@@ -141,14 +141,14 @@ func TestHandler_WithheldBodyOverHTTP2_Answered(t *testing.T) {
 	}
 }
 
-// stranger withholds a body and returns when its connection is closed, the bound's time
+// withholdBody withholds a body and returns when its connection is closed, the bound's time
 // later.
-func stranger(t *testing.T, s *httptest.Server) {
+func withholdBody(t *testing.T, s *httptest.Server) {
 	t.Helper()
 	c := dial(t, s)
 	io.WriteString(c, "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
 	if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Fatal("the connection of a stranger stays open")
+		t.Fatal("the connection without a key stays open")
 	}
 }
 
@@ -202,7 +202,7 @@ func TestHandler_KeyShown_BodyTakesItsTime(t *testing.T) {
 			if _, err := io.ReadFull(resp.Body, make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
-			stranger(t, s)
+			withholdBody(t, s)
 			io.WriteString(send, "b")
 			send.Close()
 			if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "b" {
@@ -240,7 +240,7 @@ func TestHandler_Hijacked_DeadlinesAreItsOwners(t *testing.T) {
 	}
 	server := <-owned
 	defer server.Close()
-	stranger(t, s) // the time of the bound has passed
+	withholdBody(t, s) // the time of the bound has passed
 	io.WriteString(client, "a")
 	b := make([]byte, 1)
 	if _, err := io.ReadFull(server, b); err != nil {

@@ -287,10 +287,10 @@ func (h *holder) Flush() {
 }
 
 // A flusher below cannot flush by itself.
-type deaf struct{ http.ResponseWriter }
+type flushFails struct{ http.ResponseWriter }
 
-func (d deaf) FlushError() error           { return http.ErrNotSupported }
-func (d deaf) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+func (d flushFails) FlushError() error           { return http.ErrNotSupported }
+func (d flushFails) Unwrap() http.ResponseWriter { return d.ResponseWriter }
 
 // A demanding layer panics where the one below has no Flush, as gin's does.
 type demanding struct{ http.ResponseWriter }
@@ -304,7 +304,7 @@ func TestOpen_LayersThatFlushInPart_ArriveAtOnce(t *testing.T) {
 			return &holder{ResponseWriter: harness.OnlyUnwrap{Inner: w}}
 		},
 		"a layer whose Flush panics": func(w http.ResponseWriter) http.ResponseWriter { return demanding{harness.OnlyUnwrap{Inner: w}} },
-		"a layer whose Flush fails":  func(w http.ResponseWriter) http.ResponseWriter { return deaf{harness.OnlyUnwrap{Inner: w}} },
+		"a layer whose Flush fails":  func(w http.ResponseWriter) http.ResponseWriter { return flushFails{harness.OnlyUnwrap{Inner: w}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			done := make(chan error, 1)
@@ -332,7 +332,7 @@ func TestOpen_LayersThatFlushInPart_ArriveAtOnce(t *testing.T) {
 
 func TestOpen_NoLayerFlushes_Fails(t *testing.T) {
 	rec := httptest.NewRecorder()
-	w := deaf{struct{ http.ResponseWriter }{rec}}
+	w := flushFails{struct{ http.ResponseWriter }{rec}}
 	if _, err := sse.Open(w, 0, nil); !errors.Is(err, http.ErrNotSupported) {
 		t.Errorf("Open: %v", err)
 	}

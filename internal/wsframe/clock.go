@@ -117,7 +117,7 @@ func (p *Pipe) alarm(at int64) {
 
 // tick does what is due.
 func (p *Pipe) tick() {
-	defer p.rescue()
+	defer p.recoverPanic()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.clock.stopped {

@@ -147,7 +147,7 @@ func (f *flow) resume() {
 // run owns the flow until it is over, or until the source is quiet: then it returns
 // true, and the flow has no owner until the pause ends.
 func (f *flow) run() (paused bool) {
-	defer f.p.rescue()
+	defer f.p.recoverPanic()
 	if !f.wait.began {
 		f.wait.began = true
 		f.begin()

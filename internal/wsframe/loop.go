@@ -55,7 +55,7 @@ type loopOwner struct {
 // Called begins the session, and later follows the orders that were left.
 func (o *loopOwner) Called() {
 	defer o.settle()
-	defer o.rescue()
+	defer o.recoverPanic()
 	for _, f := range []*flow{&o.p.toTarget, &o.p.toClient} {
 		if !o.started {
 			f.begin()
@@ -79,7 +79,7 @@ func (o *loopOwner) Ready(c *netio.LoopConn, read, write bool) {
 
 // turn returns whether something other than bytes that crossed has come about.
 func (o *loopOwner) turn(c *netio.LoopConn, from, to *flow, read, write bool) (settle bool) {
-	defer o.rescue()
+	defer o.recoverPanic()
 	settle = true // also after a panic
 	wrote := write && (to.rest != nil || c.Waits())
 	if write && to.rest != nil {
@@ -93,8 +93,8 @@ func (o *loopOwner) turn(c *netio.LoopConn, from, to *flow, read, write bool) (s
 	return wrote || !crossed
 }
 
-// rescue ends a session whose code has panicked; the loop goes on with others.
-func (o *loopOwner) rescue() {
+// recoverPanic ends a session whose code has panicked; the loop goes on with others.
+func (o *loopOwner) recoverPanic() {
 	if v := recover(); v != nil {
 		o.p.panicked(v)
 	}

@@ -278,7 +278,7 @@ func (f *flow) own() {
 
 // finish closes what is left and reports.
 func (p *Pipe) finish() {
-	defer p.rescue()
+	defer p.recoverPanic()
 	p.stopClock()
 	p.conn(Client).Close()
 	p.conn(Target).Close()
@@ -321,8 +321,8 @@ func (p *Pipe) Abort() {
 // stands for no time at all.
 func (p *Pipe) now() int64 { return int64(time.Since(p.start)) + 1 }
 
-// rescue turns a panic of a session's goroutine into the end of the session.
-func (p *Pipe) rescue() {
+// recoverPanic turns a panic of a session's goroutine into the end of the session.
+func (p *Pipe) recoverPanic() {
 	if v := recover(); v != nil {
 		p.panicked(v)
 	}

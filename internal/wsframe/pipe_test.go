@@ -291,17 +291,17 @@ func TestPipe_Size_FillsItsClass(t *testing.T) {
 	}
 }
 
-// A deafened connection can be read and no more written.
-type deafened struct{ net.Conn }
+// A writeFails connection can be read and no more written.
+type writeFails struct{ net.Conn }
 
-var errDeaf = errors.New("deaf")
+var errWrite = errors.New("deaf")
 
-func (deafened) Write([]byte) (int, error) { return 0, errDeaf }
+func (writeFails) Write([]byte) (int, error) { return 0, errWrite }
 
 // What a target said before it went is heard, even when writing to it fails
 // first; and when it says no more, it is lost.
 func TestPipe_WriteFails_ReadsTheRestFirst(t *testing.T) {
-	deaf := func(c *Config) { c.Target = deafened{c.Target} }
+	deaf := func(c *Config) { c.Target = writeFails{c.Target} }
 	t.Run("close", func(t *testing.T) {
 		timed(t, deaf, func(t *testing.T, s *session) {
 			s.write(s.client, text("nobody hears", true))
@@ -322,7 +322,7 @@ func TestPipe_WriteFails_ReadsTheRestFirst(t *testing.T) {
 			began := time.Now()
 			client := collect(s.client)
 			s.write(s.client, text("nobody hears", true))
-			if r := s.result(Target, CauseLoss, CloseTryAgain); !errors.Is(r.Err, errDeaf) {
+			if r := s.result(Target, CauseLoss, CloseTryAgain); !errors.Is(r.Err, errWrite) {
 				t.Fatal(r.Err)
 			}
 			wantClose(t, client.take(), false, CloseTryAgain, "")

@@ -123,7 +123,7 @@ func (d *describer) excerpt(p *Page) string {
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	e, split := p.Evidence, p.Sentences
-	paragraphs, teasing := false, teases(e.Blocks)
+	paragraphs, teasing := false, isTeaserList(e.Blocks)
 	for i, b := range e.Blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !all(split[i], drop) {
 			paragraphs = true
@@ -196,8 +196,8 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	return out
 }
 
-// teases reports a page with the beginnings of others: half of its texts are cut off.
-func teases(blocks []htmlpage.Block) bool {
+// isTeaserList reports a page with the beginnings of others: half of its texts are cut off.
+func isTeaserList(blocks []htmlpage.Block) bool {
 	cut, whole := 0, 0
 	for _, b := range blocks {
 		switch {

@@ -45,7 +45,7 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 			return common // and behind it what the site has to offer
 		}
 	}
-	if !unnamed(own) && everywhere(pages, lowTitles(pages), own) {
+	if !unnamed(own) && everywhere(pages, lowerTitles(pages), own) {
 		return withoutVague(own) // "tea" of "tea - Rust", beside "Pot in tea - Rust"
 	}
 	// "3.11 Documentation" of "Python 3.11 Documentation".
@@ -54,7 +54,7 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 		return withoutVague(own)
 	}
 	e := base.Evidence
-	for _, t := range []string{common, e.SiteName, telling(e.Title), telling(e.OpenTitle), namedHeading(e)} {
+	for _, t := range []string{common, e.SiteName, distinctivePart(e.Title), distinctivePart(e.OpenTitle), namedHeading(e)} {
 		if t != "" && !unnamed(t) {
 			return t
 		}
@@ -90,7 +90,7 @@ func ofAll(pages []Page) string {
 // partOfMost reports a title one of whose parts stands in the titles of most other
 // pages.
 func partOfMost(ctx context.Context, pages []Page, title string) bool {
-	lows := lowTitles(pages)
+	lows := lowerTitles(pages)
 	for _, sep := range separators {
 		if parts := strings.Split(title, sep); len(parts) > 1 && slices.ContainsFunc(parts, func(part string) bool {
 			return ctx.Err() == nil && !unnamed(part) && everywhere(pages, lows, strings.TrimSpace(part))
@@ -101,8 +101,8 @@ func partOfMost(ctx context.Context, pages []Page, title string) bool {
 	return false
 }
 
-// lowTitles are the titles of pages in lower case.
-func lowTitles(pages []Page) []string {
+// lowerTitles are the titles of pages in lower case.
+func lowerTitles(pages []Page) []string {
 	lows := make([]string, len(pages))
 	for i := range pages {
 		lows[i] = strings.ToLower(pages[i].Title)
@@ -208,7 +208,7 @@ func withoutVague(title string) string {
 	for _, sep := range separators {
 		for _, part := range strings.Split(title, sep) {
 			if part != title && vague(part) {
-				if t := telling(title); t != "" {
+				if t := distinctivePart(title); t != "" {
 					return t
 				}
 			}
@@ -240,9 +240,9 @@ func hasWord(text, word string) bool {
 
 func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) }
 
-// telling is the longest part of a title that is not vague: "Foo 1.2 Manual" of
+// distinctivePart is the longest part of a title that is not vague: "Foo 1.2 Manual" of
 // "Top (Foo 1.2 Manual)".
-func telling(title string) string {
+func distinctivePart(title string) string {
 	if byGenerator(title) {
 		return ""
 	}

@@ -14,7 +14,7 @@ package frontier
 // used concurrently.
 type Queue[T any] struct {
 	first, rest ring[T]
-	late        []T
+	deferred    []T
 	waiting     int
 }
 
@@ -41,9 +41,9 @@ func (q *Queue[T]) Put(v T, l List) bool {
 	return true
 }
 
-// PutOff adds an address that comes when nothing else is left.
-func (q *Queue[T]) PutOff(v T) {
-	q.late = append(q.late, v)
+// Defer adds an address that comes when nothing else is left.
+func (q *Queue[T]) Defer(v T) {
+	q.deferred = append(q.deferred, v)
 	q.waiting++
 }
 
@@ -66,12 +66,12 @@ func (q *Queue[T]) Next(busy func(List) bool) (v T, l List, ok bool) {
 	return v, l, ok
 }
 
-// Late takes the next address that was put off.
-func (q *Queue[T]) Late() (v T, ok bool) {
-	if len(q.late) == 0 {
+// NextDeferred takes the next address that was put off.
+func (q *Queue[T]) NextDeferred() (v T, ok bool) {
+	if len(q.deferred) == 0 {
 		return v, false
 	}
-	v, q.late = q.late[0], q.late[1:]
+	v, q.deferred = q.deferred[0], q.deferred[1:]
 	q.waiting--
 	return v, true
 }

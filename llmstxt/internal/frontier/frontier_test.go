@@ -16,7 +16,7 @@ func TestQueue_SeveralLists_TakeTurns(t *testing.T) {
 			}
 		}
 	}
-	q.PutOff("late")
+	q.Defer("late")
 	put("map", "blog", "m1 m2 m3 m4", false)
 	put("map", "docs", "d1 d2", false)
 	put("base", "api", "a1 a2 a3", true)
@@ -32,7 +32,7 @@ func TestQueue_SeveralLists_TakeTurns(t *testing.T) {
 	for v, _, ok := q.Next(nil); ok; v, _, ok = q.Next(nil) {
 		got = append(got, v)
 	}
-	for v, ok := q.Late(); ok; v, ok = q.Late() {
+	for v, ok := q.NextDeferred(); ok; v, ok = q.NextDeferred() {
 		got = append(got, v)
 	}
 	if want := "a1 g1 a2 a3 m1 d1 p1 m2 d2 m3 m4 late"; strings.Join(got, " ") != want || q.Len() != 0 {

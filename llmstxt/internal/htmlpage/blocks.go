@@ -374,11 +374,11 @@ func (w *walker) hidden(n *html.Node) bool {
 	if w.hints && forScreenReaders(n.DataAtom, class) {
 		return true
 	}
-	return w.hints && standsAside(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria)
+	return w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria)
 }
 
-// standsAside reports an element that can stand beside the main content.
-func standsAside(tag atom.Atom) bool {
+// mayBePeripheral reports an element that can stand beside the main content.
+func mayBePeripheral(tag atom.Atom) bool {
 	switch tag {
 	case atom.Nav, atom.Aside, atom.Footer, atom.Div, atom.Section, atom.Ul, atom.Ol, atom.Table, atom.P, atom.Details, atom.Dl, atom.Header, atom.Span:
 		return true

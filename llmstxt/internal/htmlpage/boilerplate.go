@@ -30,29 +30,29 @@ func aside(tag atom.Atom, role, class, id, hidden, ariaHidden string) bool {
 	if tag == atom.Section {
 		id = "" // made from its heading's words
 	}
-	return sideWords(class, id)
+	return isPeripheral(class, id)
 }
 
 var (
-	side = plain.Set(`nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
+	peripheralWords = plain.Set(`nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
 		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
 		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`)
-	central = plain.Set(`content main body article page wrapper wrap container layout has with no document col row grid without
+	mainWords = plain.Set(`content main body article page wrapper wrap container layout has with no document col row grid without
 		section sect chapter`)
 	rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
 )
 
-// sideWords reports whether class names and id speak of the page's edge and
+// isPeripheral reports whether class names and id speak of the page's edge and
 // none of its middle.
-func sideWords(class, id string) bool {
+func isPeripheral(class, id string) bool {
 	found := false
 	for _, names := range [2]string{class, id} {
 		for w := range words(names) {
-			if central[w] {
+			if mainWords[w] {
 				return false
 			}
-			found = found || side[w]
+			found = found || peripheralWords[w]
 		}
 	}
 	return found

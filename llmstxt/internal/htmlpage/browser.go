@@ -16,7 +16,7 @@ func (p *Page) NeedsBrowser() string {
 	if p.rootEmpty || bare {
 		score += 60
 	}
-	if p.plea {
+	if p.noscriptPlea {
 		score += 25
 	}
 	switch {
@@ -42,5 +42,5 @@ func (p *Page) NeedsBrowser() string {
 		return ""
 	}
 	return fmt.Sprintf("score %d: %d bytes of text, %d scripts, empty root %t, asks for JavaScript %t",
-		score, p.words, p.scripts, p.rootEmpty || bare, p.plea)
+		score, p.words, p.scripts, p.rootEmpty || bare, p.noscriptPlea)
 }

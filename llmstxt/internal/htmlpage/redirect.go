@@ -26,7 +26,7 @@ func RefreshTarget(v string) string {
 
 // noscript reads what a page shows to those without scripts.
 func (s *scanner) noscript(raw []byte) {
-	s.plea = s.plea || bytes.Contains(bytes.ToLower(raw[:min(len(raw), maxText)]), []byte("javascript"))
+	s.noscriptPlea = s.noscriptPlea || bytes.Contains(bytes.ToLower(raw[:min(len(raw), maxText)]), []byte("javascript"))
 	if len(raw) > 64<<10 {
 		raw = raw[:64<<10]
 	}

@@ -20,7 +20,7 @@ func (s *scanner) region(size, need int) {
 	}
 	if s.streamAt >= 0 && (s.mainAt < 0 || s.mainAt < s.streamAt && s.mainEnd > s.mainAt && s.mainSaid < bareText) {
 		start = s.streamAt
-	} else if s.mainAt >= 0 && !s.hollowMain() {
+	} else if s.mainAt >= 0 && !s.mainIsEmpty() {
 		start = s.mainAt
 		if s.mainEnd > start {
 			end = s.mainEnd
@@ -65,10 +65,10 @@ func (s *scanner) said(check, start, before int) bool {
 	return check > 0 && s.checks[check-1].prose-before >= leastParagraph
 }
 
-// hollowMain reports whether the element that is named the main one says next
+// mainIsEmpty reports whether the element that is named the main one says next
 // to nothing, and what the page has to say stands before it. Applications put
 // their controls there.
-func (s *scanner) hollowMain() bool {
+func (s *scanner) mainIsEmpty() bool {
 	if s.firstPara < 0 || s.firstPara >= s.mainAt || s.mainEnd <= s.mainAt || s.firstSaid < 2*leastParagraph {
 		return false
 	}

@@ -58,7 +58,7 @@ type Page struct {
 	words                int // bytes of text outside scripts and links
 	scripts, scriptBytes int
 	rootEmpty            bool // an element such as id="root" with nothing in it
-	plea                 bool // <noscript> asks for JavaScript
+	noscriptPlea         bool // <noscript> asks for JavaScript
 	all                  prohibition
 	some                 []prohibition
 }

@@ -70,7 +70,7 @@ func simplify(out, region []byte) []byte {
 func (l *lexer) withoutAttributes(out []byte) []byte {
 	out = append(out, l.page[l.start:l.name]...)
 	// Class names are looked at in these elements alone, and in what is hidden.
-	named := standsAside(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
+	named := mayBePeripheral(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
 	for i := l.name; i < l.pos-1; {
 		next, name, value := l.attribute(i)
 		if next == i {
@@ -113,7 +113,7 @@ func (l *lexer) leaf() []byte {
 	}
 	if l.name < l.pos-1 {
 		a := l.attrs("class", "id", "role", "hidden", "aria-hidden", "style")
-		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || sideWords(a[0], a[1]) || forScreenReaders(l.tag, a[0]) {
+		if a[2]+a[3]+a[4]+a[5] != "" || streamed(a[1]) || isPeripheral(a[0], a[1]) || forScreenReaders(l.tag, a[0]) {
 			return nil
 		}
 	}

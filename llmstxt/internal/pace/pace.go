@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// HasteTries is how often a page that was refused for haste is asked for again.
-	HasteTries = 5
+	// RateLimitTries is how often a page that was refused because of its rate is asked for again.
+	RateLimitTries = 5
 	// LongestWait is the longest time that a site may ask for; a page that wants more
 	// is lost.
 	LongestWait = 5 * time.Minute
@@ -32,11 +32,11 @@ const (
 	longestHold  = 10 * time.Second
 	firstGap     = 50 * time.Millisecond
 	longestGap   = 2 * time.Second
-	recovery     = 10              // answers after which the gap shrinks by a fifth
-	manyTimeouts = 3               // in a row, that count as a refusal
-	givingUp     = 4 * HasteTries  // refusals in a row, after which the crawl ends; not those of the same moment
-	leastGap     = firstGap / 2    // a shorter gap counts as no gap
-	sameMoment   = time.Second / 2 // refusals within it are one: the requests were under way together
+	recovery     = 10                 // answers after which the gap shrinks by a fifth
+	manyTimeouts = 3                  // in a row, that count as a refusal
+	givingUp     = 4 * RateLimitTries // refusals in a row, after which the crawl ends; not those of the same moment
+	leastGap     = firstGap / 2       // a shorter gap counts as no gap
+	sameMoment   = time.Second / 2    // refusals within it are one: the requests were under way together
 )
 
 // Pacer says when the next request may leave. It is safe for concurrent use.

@@ -27,7 +27,7 @@ func TestTLS_ClientCertificate_IsTheLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	strangerCert, strangerKey, err := node.ClientCertificate(rabbitmq.Admin)
+	foreignCert, foreignKey, err := node.ClientCertificate(rabbitmq.Admin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestTLS_ClientCertificate_IsTheLogin(t *testing.T) {
 		"certificate alone":        {fields{"cert": cert, "cert_key": key, "username": "", "password": ""}, ""},
 		"certificate and password": {fields{"cert": cert, "cert_key": key}, ""},
 		"none":                     {fields{}, "wants a client certificate"},
-		"of another authority":     {fields{"cert": strangerCert, "cert_key": strangerKey}, "TLS: the broker"},
+		"of another authority":     {fields{"cert": foreignCert, "cert_key": foreignKey}, "TLS: the broker"},
 		"of nobody":                {fields{"cert": unknownCert, "cert_key": unknownKey, "username": "", "password": ""}, "client certificate refused as a login"},
 	} {
 		changes := fields{"host": "localhost", "port": own.TLSPort, "ssl": true, "ca": own.CA}

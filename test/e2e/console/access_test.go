@@ -19,8 +19,8 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// furnish fills all panels with what a person would have in them.
-func (p *page) furnish(site string) {
+// fillAll fills all panels with what a person would have in them.
+func (p *page) fillAll(site string) {
 	p.t.Helper()
 	p.relayTo("ws://echo.farwire.alt")
 	p.click("#relay-send")
@@ -58,13 +58,13 @@ func TestPage_Axe_FindsNothing(t *testing.T) {
 	p := open(t, desktop, g.HTTP("/"))
 	complain := func(where string, rules ...string) {
 		t.Helper()
-		for _, finding := range p.barriers(rules...) {
+		for _, finding := range p.violations(rules...) {
 			t.Errorf("%s: %s", where, finding)
 		}
 	}
 	complain("welcome")
 	p.enter(g.Key)
-	p.furnish(site(t, manual, nil))
+	p.fillAll(site(t, manual, nil))
 	for _, panel := range panels {
 		p.click("#tab-" + panel)
 		// The elements are the same in all; what can differ is asked for in each.
@@ -93,7 +93,7 @@ func TestPage_Axe_FindsNothing(t *testing.T) {
 
 	// And both would find something.
 	eval[any](p, `(() => { const b = document.createElement('button'); const i = document.createElement('img'); i.src = 'data:,'; document.querySelector('main').append(b, i); return null; })()`)
-	found := strings.Join(p.barriers(), "\n")
+	found := strings.Join(p.violations(), "\n")
 	for _, want := range []string{"a button has no name", "image-alt", "button-name"} {
 		if !strings.Contains(found, want) {
 			t.Errorf("nobody minds %s: %s", want, found)
@@ -104,9 +104,9 @@ func TestPage_Axe_FindsNothing(t *testing.T) {
 // controls are the roles whose purpose must be told.
 var controls = []string{"button", "checkbox", "combobox", "link", "menuitem", "progressbar", "region", "searchbox", "spinbutton", "tab", "tablist", "tabpanel", "textbox", "DisclosureTriangle"}
 
-// barriers are what keeps a person from using the page, by axe-core's rules: those
+// violations are what keeps a person from using the page, by axe-core's rules: those
 // that are named, else all.
-func (p *page) barriers(rules ...string) (found []string) {
+func (p *page) violations(rules ...string) (found []string) {
 	p.t.Helper()
 	seen := 0
 	for _, n := range call(p, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
@@ -190,7 +190,7 @@ func TestPage_NarrowPhone_FitsTheScreen(t *testing.T) {
 		fits("empty " + panel)
 	}
 	p.click("#tab-relay")
-	p.furnish(url)
+	p.fillAll(url)
 	for _, panel := range panels {
 		p.click("#tab-" + panel)
 		fits(panel)

@@ -61,10 +61,10 @@ func TestNetwork_AgentAttaches_IsShown(t *testing.T) {
 	p.says("#relay-notice", "No agent fits your choice right now.")
 }
 
-// hasten has the page's timers run twenty times as fast from its next load on, or as fast
+// pollFast has the page's timers run twenty times as fast from its next load on, or as fast
 // as window.haste says then, but for those of 20 seconds and more: these are limits, and
 // a busy machine must keep them.
-func (p *page) hasten() {
+func (p *page) pollFast() {
 	p.t.Helper()
 	call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{
 		Source: `{ const real = setTimeout; window.haste = 20; window.setTimeout = (f, ms = 0, ...rest) => real(f, ms < 20000 ? ms / window.haste : ms, ...rest); }`,
@@ -77,7 +77,7 @@ func TestNetwork_NotShown_AsksNothing(t *testing.T) {
 	t.Parallel()
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))
-	p.hasten()
+	p.pollFast()
 	p.enter(g.Key)
 	p.click("#tab-network")
 	p.says("#network-rows", "local")
@@ -109,7 +109,7 @@ func TestNetwork_GatewayUnreachable_TablesTurnGrey(t *testing.T) {
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("net::ERR_") // however a request ends that comes while the gateway goes
-	p.hasten()
+	p.pollFast()
 	p.enter(g.Key)
 	p.relayTo("ws://echo.farwire.alt")
 	p.click("#tab-network")

@@ -60,7 +60,7 @@ func open(t *testing.T, d device, url string) *page {
 	ctx, late := context.WithTimeoutCause(ctx, 10*harness.Patience, errors.New("the test takes too long"))
 	t.Cleanup(late)
 	p.ctx = ctx
-	t.Cleanup(p.complain)
+	t.Cleanup(p.collectErrors)
 	p.use(d)
 	// Of the tabs that are open at once each behaves as the one in front.
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
@@ -118,7 +118,7 @@ func (p *page) expect(parts ...string) {
 	p.expected = append(p.expected, parts...)
 }
 
-func (p *page) complain() {
+func (p *page) collectErrors() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, text := range p.said {

@@ -23,7 +23,7 @@ func (p *page) sound(state string) {
 		{"phone", device{width: 375, height: 740, phone: true, dark: true}, []string{"color-contrast", "target-size", "scrollable-region-focusable"}},
 	} {
 		p.use(look.d)
-		for _, finding := range p.barriers(look.rules...) {
+		for _, finding := range p.violations(look.rules...) {
 			p.t.Errorf("%s, %s: %s", state, look.name, finding)
 		}
 		p.shot("state-" + state + "-" + look.name)
@@ -126,7 +126,7 @@ func TestAccessibility_StatesOfTheNetwork_Pass(t *testing.T) {
 	g := harness.Serve(t, "--rate", "1000")
 	p := open(t, desktop, g.HTTP("/"))
 	p.expect("net::ERR_") // however a request ends that comes while the gateway goes
-	p.hasten()
+	p.pollFast()
 	p.enter(g.Key)
 	p.relayTo("ws://echo.farwire.alt")
 	p.click("#tab-network")

@@ -87,14 +87,14 @@ func decode(t *testing.T, file string, n *yaml.Node, v any) {
 	}
 }
 
-// A cell is a container, in the form that its process is started in here.
-type cell struct {
+// A podRun is a container, in the form that its process is started in here.
+type podRun struct {
 	container
 	secrets map[string]string // the path in the pod to the key of the Secret
 }
 
 // pod returns the only container of a Deployment, and what its Secret volume holds.
-func pod(t *testing.T, m manifest, ok bool) cell {
+func pod(t *testing.T, m manifest, ok bool) podRun {
 	t.Helper()
 	if !ok || m.Kind != "Deployment" || len(m.Spec.Template.Spec.Containers) != 1 {
 		t.Fatalf("there is no Deployment of one container: %+v", m)
@@ -105,7 +105,7 @@ func pod(t *testing.T, m manifest, ok bool) cell {
 			t.Errorf("%s does not select its own pods", m.Metadata.Name)
 		}
 	}
-	c := cell{container: spec.Containers[0], secrets: map[string]string{}}
+	c := podRun{container: spec.Containers[0], secrets: map[string]string{}}
 	if s := spec.SecurityContext; !s.RunAsNonRoot || s.RunAsUser == 0 || s.FSGroup != s.RunAsUser || s.SeccompProfile.Type != "RuntimeDefault" {
 		t.Errorf("%s: the pod's security context is %+v", c.Name, s)
 	}
@@ -134,7 +134,7 @@ func pod(t *testing.T, m manifest, ok bool) cell {
 
 // run returns the container's command on this machine: a file of the Secret is the one
 // that the page has made in dir, and words are replaced, each of which must be there.
-func (c cell) run(t *testing.T, dir string, words map[string]string) *exec.Cmd {
+func (c podRun) run(t *testing.T, dir string, words map[string]string) *exec.Cmd {
 	t.Helper()
 	local := func(value string) string {
 		if fresh, ok := words[value]; ok {
@@ -173,7 +173,7 @@ func (c cell) run(t *testing.T, dir string, words map[string]string) *exec.Cmd {
 	return cmd
 }
 
-func (c cell) port(t *testing.T, name string) string {
+func (c podRun) port(t *testing.T, name string) string {
 	t.Helper()
 	for _, p := range c.Ports {
 		if p.Name == name {
@@ -186,7 +186,7 @@ func (c cell) port(t *testing.T, name string) string {
 
 // endsInTime returns the grace period of a Deployment, into which the sleep before
 // SIGTERM and the drain of its container have to fit.
-func (c cell) endsInTime(t *testing.T, m manifest) (grace time.Duration) {
+func (c podRun) endsInTime(t *testing.T, m manifest) (grace time.Duration) {
 	t.Helper()
 	var timeout time.Duration
 	for _, v := range c.Env {
@@ -213,7 +213,7 @@ func TestKubernetes_Manifests_RunAndAreReady(t *testing.T) {
 	t.Parallel()
 	all := manifests(t)
 	dir := makeSecrets(t)
-	get := func(name string) cell { m, ok := all["Deployment "+name]; return pod(t, m, ok) }
+	get := func(name string) podRun { m, ok := all["Deployment "+name]; return pod(t, m, ok) }
 	natsCell, gatewayCell, agentCell := get("nats"), get("gateway"), get("agent")
 
 	natsAddr := harness.FreeAddr(t)

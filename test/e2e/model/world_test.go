@@ -64,7 +64,7 @@ func asModel(t *testing.T, api *httptest.Server, change ...func(*openrouter.Opti
 type gateway struct {
 	t   *testing.T
 	url string
-	log *record
+	log *logBuffer
 }
 
 func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
@@ -77,7 +77,7 @@ func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, log: new(record)}
+	g := &gateway{t: t, log: new(logBuffer)}
 	gw, err := farwire.New(farwire.Options{
 		Auth: keys, Agents: exit, Logger: slog.New(slog.NewTextHandler(g.log, nil)), Limits: farwire.Limits{Rate: -1},
 		Crawl: farwire.CrawlOptions{Enhance: model},
@@ -139,19 +139,19 @@ func (g *gateway) crawl(url, format string, enhance bool) (file, logs string) {
 	}
 }
 
-// record is what a Logger wrote.
-type record struct {
+// logBuffer is what a Logger wrote.
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (r *record) Write(b []byte) (int, error) {
+func (r *logBuffer) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.b.Write(b)
 }
 
-func (r *record) String() string {
+func (r *logBuffer) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.b.String()

@@ -227,19 +227,19 @@ func TestCluster_GatewayWithoutTheSecret_GetsNothing(t *testing.T) {
 	w.agent("de1", 1, one)
 	w.awaitAgents(1, []string{"de1"}, one)
 	s := w.relay(one, "de1")
-	w.secret = "0123456789abcdef0123456789abcdef-stranger"
-	stranger := w.gateway()
-	stranger.Await(stranger.Stderr, "messages on NATS are dropped")
+	w.secret = "0123456789abcdef0123456789abcdef-foreign"
+	foreign := w.gateway()
+	foreign.Await(foreign.Stderr, "messages on NATS are dropped")
 	one.Await(one.Stderr, "messages on NATS are dropped")
-	if by := w.holders(stranger); len(by) != 0 {
-		t.Errorf("a stranger sees %v", by)
+	if by := w.holders(foreign); len(by) != 0 {
+		t.Errorf("a gateway with another secret sees %v", by)
 	}
-	if _, err := w.try(stranger, key, "de1"); err == nil || !strings.Contains(err.Error(), "agent_unavailable") {
-		t.Errorf("a stranger dials: %v", err)
+	if _, err := w.try(foreign, key, "de1"); err == nil || !strings.Contains(err.Error(), "agent_unavailable") {
+		t.Errorf("a gateway with another secret dials: %v", err)
 	}
 	var list struct{ Sessions []struct{ ID string } }
-	if w.call(http.MethodGet, stranger.HTTP("/sessions"), key, &list); len(list.Sessions) != 0 {
-		t.Errorf("a stranger sees sessions %+v", list)
+	if w.call(http.MethodGet, foreign.HTTP("/sessions"), key, &list); len(list.Sessions) != 0 {
+		t.Errorf("a gateway with another secret sees sessions %+v", list)
 	}
 	s.echo()
 }

@@ -92,9 +92,9 @@ const (
 	opClose = 8
 )
 
-// stubborn opens a session with a client that has begun a frame and goes no
+// neverCloses opens a session with a client that has begun a frame and goes no
 // further, so that the gateway cannot end it politely.
-func stubborn(t *testing.T, g *harness.Gateway) *rawClient {
+func neverCloses(t *testing.T, g *harness.Gateway) *rawClient {
 	t.Helper()
 	begun := make(chan struct{})
 	to := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
@@ -120,7 +120,7 @@ func stubborn(t *testing.T, g *harness.Gateway) *rawClient {
 func TestDrain_TimeoutPasses_Cuts(t *testing.T) {
 	const timeout = 4 * time.Second
 	g := harness.Serve(t, "--allow-private", "--drain-timeout", timeout.String())
-	c := stubborn(t, g)
+	c := neverCloses(t, g)
 	began := time.Now()
 	g.Signal(harness.Terminate)
 	if status := g.Status(); status != 1 {
@@ -165,7 +165,7 @@ func TestDrain_ConnectionWithoutARequest_IsNotAwaited(t *testing.T) {
 // A second signal does not wait.
 func TestDrain_SecondSignal_EndsAtOnce(t *testing.T) {
 	g := harness.Serve(t, "--allow-private", "--drain-timeout", "10m")
-	stubborn(t, g)
+	neverCloses(t, g)
 	g.Signal(harness.Terminate)
 	g.Await(g.Stderr, "draining; a second signal stops at once")
 	g.Signal(harness.Terminate)

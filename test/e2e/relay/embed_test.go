@@ -99,12 +99,12 @@ func TestRelay_IdleBehindNginx_Stays(t *testing.T) {
 }
 
 // A log that middleware writes to.
-type book struct {
+type logBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *book) Print(v ...any) {
+func (l *logBuffer) Print(v ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, x := range v {
@@ -112,7 +112,7 @@ func (l *book) Print(v ...any) {
 	}
 }
 
-func (l *book) String() string {
+func (l *logBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
@@ -120,7 +120,7 @@ func (l *book) String() string {
 
 // The relay works behind the middleware that hosts have.
 func TestRelay_BehindMiddleware_Works(t *testing.T) {
-	var log book
+	var log logBuffer
 	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: &log, NoColor: true})
 	router := func(stack ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 		return func(h http.Handler) http.Handler {

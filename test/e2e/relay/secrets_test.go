@@ -26,17 +26,17 @@ const (
 	canaryPassword = canary + "password"
 )
 
-// ears collects what the gateway says to its clients.
-type ears struct {
+// recorder collects what the gateway says to its clients.
+type recorder struct {
 	t    *testing.T
 	said []string
 }
 
-func (e *ears) hear(what string) { e.said = append(e.said, what) }
+func (e *recorder) hear(what string) { e.said = append(e.said, what) }
 
 // messages sends a first message and listens until the close frame, or until
 // the session runs; then it closes it.
-func (e *ears) messages(g *harness.Gateway, first string) {
+func (e *recorder) messages(g *harness.Gateway, first string) {
 	e.t.Helper()
 	ctx := patient(e.t)
 	c := dial(e.t, g.WS("/ws"), nil)
@@ -63,7 +63,7 @@ func (e *ears) messages(g *harness.Gateway, first string) {
 }
 
 // ask is messages for a connect message.
-func (e *ears) ask(g *harness.Gateway, a ask) {
+func (e *recorder) ask(g *harness.Gateway, a ask) {
 	e.t.Helper()
 	b, err := json.Marshal(a)
 	if err != nil {
@@ -73,7 +73,7 @@ func (e *ears) ask(g *harness.Gateway, a ask) {
 }
 
 // direct uses the direct form.
-func (e *ears) direct(g *harness.Gateway, header http.Header, query url.Values) {
+func (e *recorder) direct(g *harness.Gateway, header http.Header, query url.Values) {
 	e.t.Helper()
 	c, resp, err := websocket.Dial(patient(e.t), g.WS("/ws")+"?"+query.Encode(), &websocket.DialOptions{HTTPHeader: header})
 	if err == nil {
@@ -87,7 +87,7 @@ func (e *ears) direct(g *harness.Gateway, header http.Header, query url.Values) 
 	e.answer(resp)
 }
 
-func (e *ears) answer(resp *http.Response) {
+func (e *recorder) answer(resp *http.Response) {
 	e.t.Helper()
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -110,7 +110,7 @@ func TestSecrets_EveryRequest_AreNotPrinted(t *testing.T) {
 		return harness.StartGateway(t, cmd)
 	}
 	open, guarded := start("--allow-private"), start()
-	e := &ears{t: t}
+	e := &recorder{t: t}
 
 	to := target(t, harness.Echo)
 	rude := startRude(t)

@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// A neighbourhood is what a machine's interfaces say: its own addresses, and the
-// networks that it reaches without a router.
-type neighbourhood struct {
+// interfaceAddrs are the addresses of a machine's interfaces, and the networks that it
+// reaches without a router.
+type interfaceAddrs struct {
 	own    map[netip.Addr]bool
 	onLink []netip.Prefix
 }
 
-// locality says how near to this machine an address is.
+// locality says whether an address is this machine's own, on one of its networks (on-link)
+// or beyond a router (off-link).
 type locality int
 
 const (
-	elsewhere locality = iota
-	onLink             // on a network of this machine's
-	own                // this machine's own
+	offLink locality = iota
+	onLink           // on a network of this machine's
+	own              // this machine's own
 )
 
-func (n *neighbourhood) of(a netip.Addr) locality {
+func (n *interfaceAddrs) locate(a netip.Addr) locality {
 	if n.own[a] {
 		return own
 	}
@@ -32,32 +33,32 @@ func (n *neighbourhood) of(a netip.Addr) locality {
 			return onLink
 		}
 	}
-	return elsewhere
+	return offLink
 }
 
-// neighboursAge is how old the list of a machine's addresses may be. Asking for
+// interfacesMaxAge is how old the list of a machine's addresses may be. Asking for
 // it anew takes some 50 microseconds, and addresses may come at any time.
-const neighboursAge = time.Second
+const interfacesMaxAge = time.Second
 
 // interfaces lists the addresses of this machine, asked for at most once in
-// neighboursAge.
+// interfacesMaxAge.
 type interfaces struct {
 	list func() ([]net.Addr, error)
 
 	mu     sync.Mutex
 	asked  time.Time
-	known  *neighbourhood
+	known  *interfaceAddrs
 	failed error
 }
 
 var machine = interfaces{list: net.InterfaceAddrs}
 
-// look returns the neighbourhood of now. When the system does not tell, it fails,
+// addrs returns the interfaceAddrs of now. When the system does not tell, it fails,
 // whatever was known before: an address may have come since.
-func (i *interfaces) look() (*neighbourhood, error) {
+func (i *interfaces) addrs() (*interfaceAddrs, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if age := time.Since(i.asked); (i.known != nil || i.failed != nil) && 0 <= age && age < neighboursAge {
+	if age := time.Since(i.asked); (i.known != nil || i.failed != nil) && 0 <= age && age < interfacesMaxAge {
 		return i.known, i.failed
 	}
 	i.asked = time.Now()
@@ -66,12 +67,12 @@ func (i *interfaces) look() (*neighbourhood, error) {
 		i.known, i.failed = nil, err
 		return nil, err
 	}
-	i.known, i.failed = survey(addrs), nil
+	i.known, i.failed = newInterfaceAddrs(addrs), nil
 	return i.known, nil
 }
 
-func survey(addrs []net.Addr) *neighbourhood {
-	n := &neighbourhood{own: map[netip.Addr]bool{}}
+func newInterfaceAddrs(addrs []net.Addr) *interfaceAddrs {
+	n := &interfaceAddrs{own: map[netip.Addr]bool{}}
 	for _, addr := range addrs {
 		ipnet, ok := addr.(*net.IPNet)
 		if !ok {

@@ -27,9 +27,9 @@ func cidrs(t *testing.T, list ...string) (addrs []net.Addr) {
 }
 
 // A machine with public addresses: they are its own, and what is on their
-// networks is its neighbour.
-func TestGuard_OwnAndNeighbours_CountAsPrivate(t *testing.T) {
-	defer agent.Surroundings(cidrs(t, "127.0.0.1/8", "8.8.4.4/24", "2a00:1450:4001:5::1/64", "9.9.9.9/32", "1.1.1.1/0", "::1/128"), nil)()
+// networks is on-link.
+func TestGuard_OwnAndOnLinkAddresses_CountAsPrivate(t *testing.T) {
+	defer agent.SetInterfaceAddrs(cidrs(t, "127.0.0.1/8", "8.8.4.4/24", "2a00:1450:4001:5::1/64", "9.9.9.9/32", "1.1.1.1/0", "::1/128"), nil)()
 	const elsewhere, onLink, own = "", "--allow-on-link", "--allow-private"
 	for addr, flag := range map[string]string{
 		"8.8.4.4": own, "::ffff:8.8.4.4": own, "9.9.9.9": own, "1.1.1.1": own, "2a00:1450:4001:5::1": own,
@@ -59,13 +59,13 @@ func TestGuard_OwnAndNeighbours_CountAsPrivate(t *testing.T) {
 }
 
 func TestGuard_AddressComesLater_CountsFromThenOn(t *testing.T) {
-	restore := agent.Surroundings(cidrs(t, "10.1.1.1/24"), nil)
+	restore := agent.SetInterfaceAddrs(cidrs(t, "10.1.1.1/24"), nil)
 	target := netip.MustParseAddrPort("8.8.4.4:443")
 	if err := agent.GuardCheck(agent.DirectOptions{}, "a", target); err != nil {
 		t.Fatal(err)
 	}
 	restore()
-	defer agent.Surroundings(cidrs(t, "10.1.1.1/24", "8.8.4.4/24"), nil)()
+	defer agent.SetInterfaceAddrs(cidrs(t, "10.1.1.1/24", "8.8.4.4/24"), nil)()
 	if err := agent.GuardCheck(agent.DirectOptions{}, "a", target); err == nil {
 		t.Error("a new address of this machine is dialled")
 	}
@@ -73,7 +73,7 @@ func TestGuard_AddressComesLater_CountsFromThenOn(t *testing.T) {
 
 // A system that does not tell its addresses opens nothing.
 func TestGuard_AddressesUnknown_FailsClosed(t *testing.T) {
-	defer agent.Surroundings(nil, errors.New("not permitted"))()
+	defer agent.SetInterfaceAddrs(nil, errors.New("not permitted"))()
 	if err := agent.GuardCheck(agent.DirectOptions{}, "a", netip.MustParseAddrPort("8.8.4.4:443")); err == nil {
 		t.Error("dialled blindly")
 	}
@@ -81,11 +81,11 @@ func TestGuard_AddressesUnknown_FailsClosed(t *testing.T) {
 
 // The list of a machine's addresses is at most a second old, and one that cannot be
 // asked for any more counts no longer.
-func TestGuard_SurroundingsChange_CountWithinASecond(t *testing.T) {
+func TestGuard_InterfacesChange_CountWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var addrs []net.Addr
 		var failed error
-		defer agent.SurroundingsBy(func() ([]net.Addr, error) { return addrs, failed })()
+		defer agent.SetInterfaces(func() ([]net.Addr, error) { return addrs, failed })()
 		target := netip.MustParseAddrPort("8.8.4.4:443")
 		alone, beside := cidrs(t, "10.1.1.1/24"), cidrs(t, "10.1.1.1/24", "8.8.4.4/24")
 		for _, c := range []struct {
@@ -113,7 +113,7 @@ func TestGuard_SurroundingsChange_CountWithinASecond(t *testing.T) {
 }
 
 func TestGuard_OwnListeners_AreNeverDialled(t *testing.T) {
-	defer agent.Surroundings(cidrs(t, "127.0.0.1/8", "10.1.1.1/24", "fd00::1/64"), nil)()
+	defer agent.SetInterfaceAddrs(cidrs(t, "127.0.0.1/8", "10.1.1.1/24", "fd00::1/64"), nil)()
 	at := func(list ...string) func() []net.Addr {
 		return func() (addrs []net.Addr) {
 			for _, s := range list {

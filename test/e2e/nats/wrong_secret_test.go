@@ -139,7 +139,7 @@ func TestNATS_ClientWithTheAgentsSecret_ChangesNothing(t *testing.T) {
 				return
 			}
 			c.Close()
-			t.Error("a gateway has come to a stranger")
+			t.Error("a gateway has come to a gateway with another secret")
 		}
 	}()
 	hash := sha256.Sum256([]byte(key))
@@ -170,7 +170,7 @@ func TestNATS_ClientWithTheAgentsSecret_ChangesNothing(t *testing.T) {
 		}
 		w.relay(g, "de1")
 	}
-	w.strangerAsPeer(one, name)
+	w.wrongSecretAsPeer(one, name)
 	s.echo()
 }
 
@@ -203,8 +203,8 @@ func (w *world) metric(g *harness.Gateway, series string) int {
 	return n
 }
 
-// strangerAsPeer asks to be let in as a gateway by secrets that are not the cluster's.
-func (w *world) strangerAsPeer(g *harness.Gateway, name string) {
+// wrongSecretAsPeer asks to be let in as a gateway by secrets that are not the cluster's.
+func (w *world) wrongSecretAsPeer(g *harness.Gateway, name string) {
 	w.t.Helper()
 	nonce, at := strings.Repeat("0123456789abcdef", 4), strconv.FormatInt(time.Now().UnixMilli(), 10)
 	var signed []byte
@@ -226,7 +226,7 @@ func (w *world) strangerAsPeer(g *harness.Gateway, name string) {
 		}
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusUnauthorized {
-			w.t.Errorf("a stranger as a gateway: %s", resp.Status)
+			w.t.Errorf("a gateway with another secret as a gateway: %s", resp.Status)
 		}
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/farwire/farwire/internal/harness"
 )
 
-// strangersTimeout is twice what a connection may be idle that has shown no key.
-const strangersTimeout = 40 * time.Second
+// noKeyTimeout is twice what a connection may be idle that has shown no key.
+const noKeyTimeout = 40 * time.Second
 
-// A stranger's request whose body does not come holds its connection nowhere; the body
+// A request without a key whose body does not come holds its connection nowhere; the body
 // of one with a key takes as long as it likes.
 func TestServe_WithheldBody_ConnectionIsClosed(t *testing.T) {
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestServe_WithheldBody_ConnectionIsClosed(t *testing.T) {
 		"--admin-listen", "127.0.0.1:0", "--admin-key", "admin-key-0123456789")
 	admin := g.Await(g.Stderr, `(?m)^metrics at http://([^/]+)/metrics$`)[1]
 
-	// Those with a key send the half of their bodies before any stranger comes.
+	// Those with a key send the half of their bodies before any without a key comes.
 	uploads := make(map[string]net.Conn)
 	for name, lines := range map[string]string{
 		"path form":       "POST /to/-/http/" + to + "/ HTTP/1.1\r\nX-API-Key: " + g.Key,
@@ -63,7 +63,7 @@ func TestServe_WithheldBody_ConnectionIsClosed(t *testing.T) {
 		}
 	}
 
-	strangers := make(map[string]net.Conn)
+	waiting := make(map[string]net.Conn)
 	for listener, paths := range map[string][]string{
 		g.Addr: {"/healthz", "/readyz", "/usage", "/network", "/ws", "/ws/crawl", "/amqp", "/auth/token", "/hooks/site-changed",
 			"/sites", "/sessions", "/agents/attach", "/files/a", "/", "/nothing", "/to/-/http/" + to + "/", "http://" + to + "/"},
@@ -78,15 +78,15 @@ func TestServe_WithheldBody_ConnectionIsClosed(t *testing.T) {
 				"too large and JSON": "Content-Type: application/json\r\nContent-Length: 262144\r\n\r\n{",
 			} {
 				c := dialFrom(t, "127.0.0.1", listener)
-				c.SetDeadline(time.Now().Add(strangersTimeout))
+				c.SetDeadline(time.Now().Add(noKeyTimeout))
 				fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s", path, rest)
-				strangers[listener+" "+path+" "+kind] = c
+				waiting[listener+" "+path+" "+kind] = c
 			}
 		}
 	}
-	for name, c := range strangers {
+	for name, c := range waiting {
 		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%s: open after %v", name, strangersTimeout)
+			t.Errorf("%s: open after %v", name, noKeyTimeout)
 		}
 	}
 

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// hostileSize is that of what a stranger sends: it passes the bounds on headers and
+// hostileSize is that of what a client without a key sends: it passes the bounds on headers and
 // first messages, so that it is read.
 const hostileSize = 60 << 10
 
@@ -99,8 +99,8 @@ func upgradeLine(path string) string {
 	return "GET " + path + " HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 }
 
-// A strangersCall is one message of somebody without a key, to one listener.
-type strangersCall struct {
+// A call is one message of somebody without a key, to one listener.
+type call struct {
 	name, listener, head string
 	frames               []byte // what follows the answer 101
 }
@@ -110,20 +110,20 @@ func textFrame(s string) []byte {
 	return append(append(b, 0, 0, 0, 0), s...)
 }
 
-// strangersCalls are all hostile messages, and the harmless ones of the same length that
+// callsWithoutKey are all hostile messages, and the harmless ones of the same length that
 // they are compared with.
-func strangersCalls(public, admin string) (harmless, hostile []strangersCall) {
-	request := func(name, listener, lines string) strangersCall {
-		return strangersCall{name, listener, lines + "Host: 127.0.0.1\r\nConnection: close\r\n\r\n{}", nil}
+func callsWithoutKey(public, admin string) (harmless, hostile []call) {
+	request := func(name, listener, lines string) call {
+		return call{name, listener, lines + "Host: 127.0.0.1\r\nConnection: close\r\n\r\n{}", nil}
 	}
-	socket := func(name, path string, frames []byte) strangersCall {
-		return strangersCall{name, public, upgradeLine(path) + "Host: 127.0.0.1\r\n\r\n", frames}
+	socket := func(name, path string, frames []byte) call {
+		return call{name, public, upgradeLine(path) + "Host: 127.0.0.1\r\n\r\n", frames}
 	}
-	body := func(name, path, body string) strangersCall {
-		return strangersCall{name, public, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body), nil}
+	body := func(name, path, body string) call {
+		return call{name, public, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body), nil}
 	}
 	plain := filled(`{"url":"`, "a", `"}`)
-	harmless = []strangersCall{
+	harmless = []call{
 		request("fields", public, "GET /usage HTTP/1.1\r\n"+filled("X-Filler: ", "a", "\r\n")),
 		socket("message", "/ws", textFrame(plain)),
 		body("body", "/amqp", plain),
@@ -142,13 +142,13 @@ func strangersCalls(public, admin string) (harmless, hostile []strangersCall) {
 	for name, lines := range hostileOfAdmin {
 		hostile = append(hostile, request(name, admin, lines))
 	}
-	slices.SortFunc(hostile, func(a, b strangersCall) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(hostile, func(a, b call) int { return strings.Compare(a.name, b.name) })
 	return harmless, hostile
 }
 
 // send sends the call and waits until it is answered; a socket is left when its first
 // answer, or what it says when it is closed, is there.
-func (c strangersCall) send(t testing.TB) {
+func (c call) send(t testing.TB) {
 	t.Helper()
 	conn, err := net.Dial("tcp", c.listener)
 	if err != nil {
@@ -206,7 +206,7 @@ func processCPU(t testing.TB, pid int) time.Duration {
 }
 
 // each is the processor time of the program for one call, of many.
-func (c strangersCall) each(t testing.TB, pid int) time.Duration {
+func (c call) each(t testing.TB, pid int) time.Duration {
 	t.Helper()
 	const calls = 12
 	began := processCPU(t, pid)
@@ -216,15 +216,15 @@ func (c strangersCall) each(t testing.TB, pid int) time.Duration {
 	return (processCPU(t, pid) - began) / calls
 }
 
-// What a stranger sends costs the whole program, from the first byte to the answer, no
+// What a client without a key sends costs the whole program, from the first byte to the answer, no
 // more than ten times what as many harmless bytes do, whatever it asks of which listener.
 // The contract's 5 ms are at most a quarter of the time that is always forgiven, because
 // the race detector and a busy machine make every instruction dearer; a message that
 // costs with the square of its length, or is worked on before it is counted, takes more.
-func TestServe_StrangersMessage_CostsWhatItsLengthDoes(t *testing.T) {
+func TestServe_MessageWithoutKey_CostIsLinear(t *testing.T) {
 	g := startServe(t, "--admin-listen", "127.0.0.1:0", "--agent-secret", "an-agent-secret-0123456789", "--trusted-proxies", "127.0.0.0/8", "--log-level", "error")
 	admin := g.Await(g.Stderr, `(?m)^metrics at http://(\S+)/metrics$`)[1]
-	harmless, hostile := strangersCalls(g.Addr, admin)
+	harmless, hostile := callsWithoutKey(g.Addr, admin)
 	var length time.Duration
 	for _, c := range harmless {
 		c.each(t, g.Pid()) // what is made once is made
