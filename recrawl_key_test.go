@@ -133,7 +133,7 @@ func TestLookup_OtherKeyID_AskedOneStays(t *testing.T) {
 		}
 		t.Run(name+"/recrawl", func(t *testing.T) {
 			key := &changingKey{}
-			inCircle(t, func(c *circle) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
 				key.set(lookup)
 				enrolled := c.sites.only(c.t).KeyID
 				hang := make(chan struct{})
