@@ -130,6 +130,51 @@ func TestCrawl_Challenge_IsNamed(t *testing.T) {
 	}
 }
 
+// The group of robots.txt that counts is that of the name which is sent, whoever gave it,
+// and so is what a page says to one crawler.
+func TestCrawl_UserAgent_ChoosesItsGroup(t *testing.T) {
+	pages := map[string]answer{
+		"http://docs.test/robots.txt": {body: "User-agent: farwire\nDisallow: /farwire\n\nUser-agent: acme-bot\nDisallow: /acme\n\nUser-agent: *\nDisallow: /any\n"},
+		"http://docs.test/":           {body: `<title>T</title><p>Where the crawl begins. <a href="/farwire">1</a><a href="/acme">2</a><a href="/any">3</a><a href="/meta">4</a>`},
+		"http://docs.test/meta":       {body: `<title>Meta</title><meta name="acme-bot" content="noindex"><p>The words of the page that one crawler must not index.`},
+	}
+	for _, name := range []string{"farwire", "acme", "any"} {
+		pages["http://docs.test/"+name] = answer{body: "<title>" + name + "</title><p>The words of the page that is called " + name + "."}
+	}
+	for _, c := range []struct {
+		field, name, value string
+		want               string
+	}{
+		{"", "", "", "acme any meta"},
+		{"acme-bot/2.0 (+https://acme.test)", "", "", "any farwire"},
+		{"", "User-Agent", "acme-bot/2.0", "any farwire"},
+		{"", "user-agent", "ACME-Bot", "any farwire"},
+		{"acme-bot", "User-Agent", "farwire/9", "acme any meta"},
+		{"", "User-Agent", "Mozilla/5.0 (compatible; acme-bot)", "acme farwire meta"},
+		{"", "User-Agent", "", "acme any meta"},
+		{"", "Accept-Language", "acme-bot", "acme any meta"},
+	} {
+		o := llmstxt.Options{UserAgent: c.field}
+		if c.name != "" {
+			o.Header = http.Header{c.name: {c.value}}
+		}
+		w := &web{pages: pages}
+		o.Client = w.client()
+		s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range s.Pages[1:] {
+			got = append(got, strings.TrimPrefix(p.URL, "http://docs.test/"))
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%+v: the pages are %v", c, got)
+		}
+	}
+}
+
 func TestCrawl_IgnoreRobots_LiftsNoindex(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/meta", "/header"), "http://docs.test/meta": inHead(doc("Meta"), "<meta name=robots content=noindex>")}}
 	h := doc("Header")

@@ -132,6 +132,9 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, roots: map[string]*entry{}, foreign: map[string]string{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+	if name := c.given.UserAgent(); name != "" {
+		c.UserAgent = name // robots.txt is asked by the name that is sent
+	}
 	c.owner = o.Owner
 	if o.Owner == "" {
 		c.owner = c

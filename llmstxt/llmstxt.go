@@ -75,7 +75,8 @@ type Options struct {
 
 	// Header and Cookies are sent to the scheme, host and port of the base URL
 	// that was asked for, and nowhere else, as are a user and password in it.
-	// Accept, Accept-Language and User-Agent go to every host. What belongs to
+	// Accept, Accept-Language and User-Agent go to every host, and the last is asked
+	// for in robots.txt in place of the field UserAgent. What belongs to
 	// the connection (Host, Content-Length, Accept-Encoding, If-None-Match …)
 	// is left out.
 	Header  http.Header

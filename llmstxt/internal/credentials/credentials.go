@@ -71,6 +71,9 @@ func New(header http.Header, cookies map[string]string, asked *url.URL, base str
 	return c
 }
 
+// UserAgent is what the caller gave to be called by; "": nothing.
+func (c Given) UserAgent() string { return c.open.Get("User-Agent") }
+
 // Set puts what belongs to a request's origin into its header.
 func (c Given) Set(req *http.Request) {
 	maps.Copy(req.Header, c.open)
