@@ -78,6 +78,50 @@ func TestCheck_AnswerHeldBack_IsReported(t *testing.T) {
 	}
 }
 
+// keepsHead holds the status back until the body begins, and has no Flush of its own: what
+// is flushed below it is another head.
+type keepsHead struct {
+	harness.OnlyUnwrap
+	status int
+}
+
+func (w *keepsHead) WriteHeader(status int) { w.status = status }
+
+func (w *keepsHead) Write(b []byte) (int, error) {
+	if w.status != 0 {
+		w.OnlyUnwrap.WriteHeader(w.status)
+		w.status = 0
+	}
+	return w.OnlyUnwrap.Write(b)
+}
+
+// A middleware that holds the head back is found out, unless it has a Flush.
+func TestCheck_HeadHeldBack_IsReported(t *testing.T) {
+	host := hosttest.Host{Handlers: []hosttest.Handler{hosttest.PathForm}}
+	host.Middleware = wrapping(func(w http.ResponseWriter) http.ResponseWriter {
+		return &keepsHead{OnlyUnwrap: harness.OnlyUnwrap{Inner: w}}
+	})
+	err := hosttest.Check(t.Context(), host)
+	if err == nil || !strings.Contains(err.Error(), "path form: an answer whose body comes later than its head: the status is 200") {
+		t.Errorf("the error is %v", err)
+	}
+	host.Middleware = wrapping(func(w http.ResponseWriter) http.ResponseWriter {
+		return flushesHead{&keepsHead{OnlyUnwrap: harness.OnlyUnwrap{Inner: w}}}
+	})
+	if err := hosttest.Check(t.Context(), host); err != nil {
+		t.Errorf("with a Flush of its own: %v", err)
+	}
+}
+
+type flushesHead struct{ *keepsHead }
+
+func (w flushesHead) FlushError() error {
+	if w.status != 0 {
+		return nil // the body will flush it
+	}
+	return http.NewResponseController(w.Inner).Flush()
+}
+
 func TestRun_OnlyUnwrap_Passes(t *testing.T) {
 	hosttest.Run(t, hosttest.Host{Handlers: hosttest.Handlers(), Middleware: wrapping(func(w http.ResponseWriter) http.ResponseWriter { return harness.OnlyUnwrap{Inner: w} })})
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -33,7 +34,12 @@ const (
 	// asked is a path that a middleware changes when it cleans paths.
 	asked = "/asked//as%2Fit/is"
 	slow  = "/slow"
+	late  = "/late"
 )
+
+// lateAfter is how much later than its head the body at /late comes: more than the path
+// form waits for it.
+const lateAfter = 50 * time.Millisecond
 
 // site is the target of all but AMQP.
 func site(w http.ResponseWriter, r *http.Request) {
@@ -60,16 +66,24 @@ func site(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell is the site's answer to a request that is not for its page: what was asked
-// for, or at /slow a line and, when the client has read it, no end.
+// for, at /slow a line and, when the client has read it, no end, or at /late a head that
+// is followed by its body later.
 func tell(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
-	if r.URL.Path != slow {
+	switch r.URL.Path {
+	case slow:
+		io.WriteString(w, "first\n")
+		if http.NewResponseController(w).Flush() == nil {
+			<-r.Context().Done()
+		}
+	case late:
+		w.WriteHeader(http.StatusAccepted)
+		if http.NewResponseController(w).Flush() == nil {
+			time.Sleep(lateAfter) // nobody waits for it: the gateway has the head, and sends it
+		}
 		io.WriteString(w, r.RequestURI)
-		return
-	}
-	io.WriteString(w, "first\n")
-	if http.NewResponseController(w).Flush() == nil {
-		<-r.Context().Done()
+	default:
+		io.WriteString(w, r.RequestURI)
 	}
 }
 
@@ -96,8 +110,30 @@ func pathForm(ctx context.Context, h *host) error {
 	if line, err := bufio.NewReader(resp.Body).ReadString('\n'); line != "first\n" {
 		return fmt.Errorf("of an answer without an end %q has arrived, and the rest may be held back by a middleware: %w", line, err)
 	}
+	resp, err = get(late)
+	if err := sameLate(resp, err); err != nil {
+		return fmt.Errorf("an answer whose body comes later than its head: %w", err)
+	}
 	if err := h.echo(ctx, "/to/-/ws/target.test/"); err != nil {
 		return fmt.Errorf("a WebSocket: %w", err)
+	}
+	return nil
+}
+
+// sameLate reports whether an answer is the site's at /late.
+func sameLate(resp *http.Response, err error) error {
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusAccepted:
+		return fmt.Errorf("the status is %s, not 202: a middleware that holds the head back must have a Flush of its own", resp.Status)
+	case string(body) != late:
+		return fmt.Errorf("the body is %q, not %q", body, late)
 	}
 	return nil
 }
