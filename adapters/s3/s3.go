@@ -334,7 +334,8 @@ func (s *Storage) try(ctx context.Context, key string, w *write) error {
 }
 
 // validName reports whether name is what farwire.File.Name may be: relative,
-// slash-separated, of safe characters, no part of it hidden.
+// slash-separated, of safe characters, no part of it hidden. The characters are those of
+// InName in internal/safetext, which an adapter does not import.
 func validName(name string) bool {
 	if len(name) > 512 || !fs.ValidPath(name) || name == "." {
 		return false

@@ -12,7 +12,7 @@ import (
 	"github.com/farwire/farwire"
 )
 
-//go:embed pages.lua
+//go:embed pages_per_day.lua
 var pagesSource string
 
 var pagesScript = redis.NewScript(pagesSource)

@@ -1,5 +1,5 @@
-// Package pages runs the commands of the README and of docs as they are printed there.
-package pages
+// Package commands runs the commands of the README and of docs as they are printed there.
+package commands
 
 import (
 	"testing"
