@@ -24,8 +24,8 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// An ErrorClass is a row of the one table that says what the world sees of an
-// error. The text differs from error to error; the rest is the same for a class.
+// An ErrorClass is a row of the table of errors: what clients see of one class. Each
+// error has a text of its own; the rest is the same for all errors of a class.
 type ErrorClass struct {
 	Code    string // stable, for programs
 	Status  int    // of a plain HTTP answer
@@ -35,8 +35,8 @@ type ErrorClass struct {
 	Meaning string
 }
 
-// errorClasses is the table. What is not in it is an internal error outside,
-// and complete in the log.
+// errorClasses is the table. Clients see any other error as an internal error, and the
+// log has it in full.
 var errorClasses = [fault.Classes]ErrorClass{
 	fault.KeyMissing:        {"key_missing", 401, 1008, 0, 1008, "no API key and no token was sent"},
 	fault.KeyInvalid:        {"key_invalid", 403, 1008, 0, 1008, "the API key or the token is not valid, or not for this"},
@@ -68,8 +68,8 @@ var errorClasses = [fault.Classes]ErrorClass{
 	fault.Internal:          {"internal", 500, 1011, 1011, 1011, "a part of the gateway or of its host failed; the log says which"},
 }
 
-// ErrorClasses returns the table of everything that the world can be told of an
-// error, by HTTP status and then by code.
+// ErrorClasses returns the table of all errors that clients can see, by HTTP status
+// and then by code.
 func ErrorClasses() []ErrorClass {
 	list := slices.Clone(errorClasses[:])
 	slices.SortStableFunc(list, func(a, b ErrorClass) int { return a.Status - b.Status })
@@ -88,8 +88,8 @@ var (
 // A Refusal is an error that a host program may return, wrapped or not, from any of
 // its interfaces: Authenticator, KeyLookuper, Limiter, SlotLimiter, PageLimiter,
 // ByteLimiter, AgentSelector, an exit's DialContext, Options.Allow, SiteStore and
-// Storage. It is shown as it is, and its Err is in the log alone. Whatever else a host
-// returns is "internal error" outside, and whole in the log.
+// Storage. Clients see it as it is, and its Err is in the log alone. Clients see any
+// other error of a host as "internal error", and the log has it in full.
 type Refusal struct {
 	Status     int           // of an HTTP answer, 400 to 599; anything else: 403
 	CloseCode  int           // of a close frame and an error event; one that no close frame may carry: 1008
@@ -118,8 +118,8 @@ func (r *Refusal) Unwrap() error {
 	return r.Err
 }
 
-// public is what the world sees of a Refusal. What is not an error in HTTP or in a
-// WebSocket is replaced by one that is: a status of 200 would open a tunnel.
+// public is what clients see of a Refusal. A status or a close code that is not an error is
+// replaced by one that is: a status of 200 would open a tunnel.
 func (r *Refusal) public() publicError {
 	row := errorClasses[fault.TargetForbidden]
 	if r.Status >= 400 && r.Status <= 599 {
@@ -152,7 +152,7 @@ func limited(c fault.Class, text string, q Quota) error {
 	return &fault.Error{Class: c, Text: text, RetryAfter: q.RetryAfter, Quota: &fault.Quota{Limit: q.Limit, Remaining: q.Remaining}}
 }
 
-// A publicError is what the world sees of an error.
+// A publicError is what clients see of an error.
 type publicError struct {
 	ErrorClass
 	fault.Error // its text, and what a class alone does not say
@@ -200,8 +200,8 @@ func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 	g.o.fail(w, err)
 }
 
-// failProxy answers a proxied request with an error of the gateway's own. Who
-// showed no valid credentials is asked for them (RFC 9110, section 11.7).
+// failProxy answers a proxied request with an error of the gateway's own. A client
+// without valid credentials is asked for them (RFC 9110, section 11.7).
 func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	p := g.o.public(err)
 	if fault.Is(err, fault.KeyMissing) || fault.Is(err, fault.KeyInvalid) {
@@ -220,9 +220,9 @@ func (o *Options) public(err error) publicError {
 	return p
 }
 
-// warnInternal says in the log what only the operator can mend, in full. Of what a client
-// without a valid key causes the line is short, and at Debug where too many came from
-// there.
+// warnInternal logs in full what only the operator can mend. The line is short if a
+// client without a valid key has caused it, and at Debug if its address has caused too
+// many.
 func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
 	level, text := slog.LevelWarn, err.Error()
 	if caused, ok := errors.AsType[*provokedError](err); ok {

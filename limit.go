@@ -11,19 +11,18 @@ import (
 	"github.com/farwire/farwire/internal/limits"
 )
 
-// Limits says how much a principal may. In every field zero is the gateway's
-// default (Options.Limits) and a negative number means no limit; without a
-// limit of Burst, Rate has no limit either.
+// Limits are the limits of one principal. In every field zero means the gateway's
+// default (Options.Limits) and a negative number means no limit. If Burst has no
+// limit, Rate has none either.
 //
-// A caller reads "rate limit exceeded", or "limit reached: 5
-// relay sessions at a time" and the like: where an HTTP answer is still due,
-// with status 429 and Retry-After, else with close code 1008. Pages and sites
-// run out within a crawl: when fewer pages are left than it wants, the crawl
-// ends there and says so; with no page left it is refused.
+// A caller reads "rate limit exceeded", or "limit reached: 5 relay sessions at a
+// time" and the like, with status 429 and Retry-After, or with close code 1008 after
+// the upgrade. A crawl that wants more pages than are left ends when they are used up
+// and says so. A crawl is refused when no page is left.
 //
-// Rate, Burst and PagesPerDay hold over all gateways that share a [Limiter], and
-// Sessions, Streams and Crawls too where it is a [SlotLimiter]; Sites hold over
-// those that share a [SiteStore].
+// Rate, Burst and PagesPerDay hold over all gateways that share a [Limiter]. Sessions,
+// Streams and Crawls do so if it is a [SlotLimiter]. Sites hold over all gateways that
+// share a [SiteStore].
 type Limits struct {
 	Rate        float64 `json:"rate,omitempty"`          // requests per second
 	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
@@ -38,13 +37,13 @@ type Limits struct {
 	HTTPRate  float64 `json:"http_rate,omitempty"`
 	HTTPBurst int     `json:"http_burst,omitempty"`
 
-	// Payload both ways in 24 hours. Past it the next session is refused; those
-	// that run go on.
+	// Payload in both directions in 24 hours. When it is used up, new sessions are
+	// refused and running ones go on.
 	BytesPerDay int64 `json:"bytes_per_day,omitempty"`
 
-	// A session that has had its time, or carried its payload both ways, is ended
-	// with "limit reached" and close code 1008. Both are looked at once a second, so
-	// that it may have a little more of each.
+	// A session that has reached its time, or its payload in both directions, is ended
+	// with "limit reached" and close code 1008. Both are checked once a second, so a
+	// session may get a little more of each.
 	SessionTime  time.Duration `json:"session_time,omitempty"`  // of one session
 	SessionBytes int64         `json:"session_bytes,omitempty"` // of one session
 }
