@@ -103,6 +103,7 @@ func TestSections_PlaceOfAPage_AsItsMarkupTellsIt(t *testing.T) {
 		"class":       "<ol class=breadcrumbs><li><a href=/>Home</a><li><a href=/x>%s</a></ol>",
 		"microdata":   "<div itemscope itemtype='http://schema.org/BreadcrumbList'><span itemprop=itemListElement><a href=/x><span itemprop=name>%s</span></a></span></div>",
 		"rel":         "<p class=cat-links>Filed under <a href=/x rel='category tag'>%s</a></p>",
+		"tag":         "<p>Labels: <a href=/x rel=tag>%s</a></p>",
 		"meta":        "<meta property='article:section' content='%s'>",
 		"linked data": `<script type="application/ld+json">{"@type":"NewsArticle","articleSection":"%s"}</script>`,
 	} {
@@ -235,6 +236,114 @@ func TestSections_LinksAtTheFoot_ComeLast(t *testing.T) {
 		w.pages["http://docs.test/"] = html("<title>Kettle</title>" + fmt.Sprintf(foot, a(about)) + "<nav>" + a(docs) + "</nav><main><h1>Kettle</h1><p>" + gadget + "</p></main>")
 		if got := contents(t, w, "http://docs.test/"); got != "Docs 4, About 4" {
 			t.Errorf("%s: %s", foot, got)
+		}
+	}
+}
+
+func TestSections_ListsThatSentencesNameFirst_KeepTheirOrder(t *testing.T) {
+	names, links, w := parts()
+	body := "<title>Kettle</title><ul><li><h3>Navigation</h3></ul><h3>Navigation</h3><ul><li><a href=" + links[2][3] + ">next</a></ul>" +
+		"<main><h1>Kettle</h1><p>" + gadget + " See <a href=" + links[2][1] + ">this</a> and <a href=" + links[1][0] + ">that</a> before all else.</p>"
+	for i, name := range names {
+		body += "<h2>" + name + "</h2><ul>"
+		for _, l := range links[i] {
+			body += "<li><a href=" + l + ">" + l + "</a>"
+		}
+		body += "</ul>"
+	}
+	for _, bar := range []string{"", "<nav><a href=" + links[2][0] + ">API</a></nav>"} {
+		w.pages["http://docs.test/"] = html(bar + body + "</main>")
+		if got := contents(t, w, "http://docs.test/"); got != threeParts {
+			t.Errorf("%q: %s", bar, got)
+		}
+		var got []string
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+		f, err := llmstxt.Parse(s.Render(llmstxt.Index), llmstxt.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, section := range f.Sections {
+			for _, e := range section.Entries {
+				got = append(got, strings.TrimPrefix(e.URL, "http://docs.test"))
+			}
+		}
+		if want := slices.Concat(links...); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", bar, got, want)
+		}
+	}
+}
+
+func TestTitles_NameOfOneBookOfSeveral_IsTakenOff(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	book := func(folder, form string, n int) {
+		for i := range n {
+			l := fmt.Sprintf("/%s/%s.html", folder, word(i))
+			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, "Chapter "+word(i)))
+			all = append(all, l)
+		}
+	}
+	book("users", "%s — The Kettle Users' Guide", 5)
+	book("api", "Kettle API: %s", 6) // whose chapters have the names of those of the guide
+	book("small", "%s — Small", 2)
+	w.pages["http://docs.test/"] = doc("Kettle Documentation", all...)
+	titles := map[string]int{}
+	for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:] {
+		titles[p.Title]++
+		switch users := strings.Contains(p.URL, "/users/"); {
+		case users && strings.Contains(p.Title, "Guide"), strings.Contains(p.URL, "/small/") && !strings.HasSuffix(p.Title, " — Small"):
+			t.Errorf("%s: %q", p.URL, p.Title)
+		}
+	}
+	for title, n := range titles {
+		if n > 1 {
+			t.Errorf("%d pages are called %q", n, title)
+		}
+	}
+	if titles["Chapter aaf"] != 1 {
+		t.Errorf("%v", titles)
+	}
+}
+
+func TestTitles_SignsOfWideScripts_PartThem(t *testing.T) {
+	for _, form := range []string{"%s｜水壶使用手册", "%s_水壶使用手册", "%s-水壶使用手册", "%s|水壶使用手册", "水壶使用手册：%s"} {
+		w := &web{pages: map[string]answer{}}
+		var all []string
+		for i, name := range []string{"安装", "加热", "清洗", "维修"} {
+			l := "/" + word(i)
+			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, name))
+			all = append(all, l)
+		}
+		w.pages["http://docs.test/"] = doc(fmt.Sprintf(form, "首页"), all...)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if s.Title != "水壶使用手册" || s.Pages[1].Title != "安装" {
+			t.Errorf("%s: %q, %q", form, s.Title, s.Pages[1].Title)
+		}
+	}
+	// A name in code is whole.
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	for i := range 4 {
+		w.pages["http://docs.test/"+word(i)] = doc("kettle_" + word(i) + "_open")
+		all = append(all, "/"+word(i))
+	}
+	w.pages["http://docs.test/"] = doc("Kettle functions", all...)
+	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Pages[1].Title != "kettle_aaa_open" {
+		t.Errorf("%q", s.Pages[1].Title)
+	}
+}
+
+func TestSite_NameBehindAnotherSign_IsTheSites(t *testing.T) {
+	for _, title := range []string{"News, sport and opinion | The Daily Kettle", "The Daily Kettle – News, sport and opinion", "News, sport and opinion · The Daily Kettle"} {
+		w := &web{pages: map[string]answer{}}
+		var all []string
+		for i := range 5 {
+			w.pages["http://docs.test/"+word(i)] = doc("Story " + word(i) + " - The Daily Kettle")
+			all = append(all, "/"+word(i))
+		}
+		w.pages["http://docs.test/"] = doc(title, all...)
+		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Title != "The Daily Kettle" {
+			t.Errorf("%s: %q", title, s.Title)
 		}
 	}
 }

@@ -162,9 +162,14 @@ func (c *crawler) settle(r *result) {
 	}
 	r.outside = 0
 	seen := make(map[string]struct{}, len(p.Links))
-	var nav htmlpage.Navigation
+	type listed struct {
+		url  string
+		link *htmlpage.Link
+	}
+	var inLists []listed
 	size := 0
-	for _, link := range p.Links {
+	for i := range p.Links {
+		link := &p.Links[i]
 		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes || resolver.Left < 0 {
 			break
 		}
@@ -179,11 +184,17 @@ func (c *crawler) settle(r *result) {
 			seen[l] = struct{}{}
 			size += len(l)
 			r.links = append(r.links, l)
-			nav.Add(l, link.Lists)
+			inLists = append(inLists, listed{l, link})
 			if link.Free {
 				r.evidence.Free = append(r.evidence.Free, l)
 			}
 		}
+	}
+	// A sentence may have named a page before its list did.
+	slices.SortStableFunc(inLists, func(a, b listed) int { return a.link.Place - b.link.Place })
+	var nav htmlpage.Navigation
+	for _, in := range inLists {
+		nav.Add(in.url, in.link.Lists)
 	}
 	r.evidence.Nav = nav.Groups()
 }

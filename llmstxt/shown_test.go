@@ -116,3 +116,22 @@ func TestCrawl_PagesOfAWikiForItself_AreOptionalAndItsListsNone(t *testing.T) {
 		t.Errorf("%d pages, %v", len(s.Pages), s.Stats.Skipped)
 	}
 }
+
+func TestExcerpt_HeadingOfThePageInAHeader_BeginsTheText(t *testing.T) {
+	for _, text := range []string{"<div><span>" + gadget + "</span></div>", "<div>" + gadget + "</div>", "<p>" + gadget + "</p>"} {
+		p := one(t, "<title>Introduction - Kettle API</title><div><header id=header><div>Get Started</div><h1>Introduction</h1></header><div class=prose>"+text+
+			"<h2>Setting up</h2><a href=/x><h2>Edit</h2><div><span>Edit it where you are</span></div></a></div></div>", llmstxt.Options{})
+		if p.Note != gadget {
+			t.Errorf("%s: %q", text, p.Note)
+		}
+	}
+}
+
+func TestNote_HeadingThatSaysOnlyWhatAListIs_IsLeftOut(t *testing.T) {
+	for _, heading := range []string{"Table of contents", "On this page", "Inhaltsverzeichnis", "目次"} {
+		p := one(t, "<title>Guides</title><main><h1>Guides</h1><h2>"+heading+"</h2><ul><li><a href=/a>Boiling</a><li><a href=/b>Pouring</a></ul></main>", llmstxt.Options{})
+		if p.Note != "Boiling; Pouring." {
+			t.Errorf("%q", p.Note)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package describe
 
 import (
+	"cmp"
+	"math"
 	"net/url"
 	"path"
 	"strings"
@@ -87,7 +89,7 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 		if folder == "" {
 			continue
 		}
-		name := names[folder]
+		name := cmp.Or(welcomed(names[folder]), names[folder])
 		if name == "" || vague(name) || len(name) > 60 {
 			name = segmentTitle(path.Base(folder))
 		}
@@ -128,11 +130,11 @@ func byHub(pages []Page, index map[string]int, _ string) []string {
 			continue
 		}
 		for _, i := range to {
-			if size[i] < len(to) {
-				keys[i], size[i] = m.Name, len(to)
+			if all := len(pages[hub].Links); size[i] < all {
+				keys[i], size[i] = m.Name, all
 			}
 		}
-		keys[hub], size[hub] = m.Name, len(pages)
+		keys[hub], size[hub] = m.Name, math.MaxInt
 	}
 	return keys
 }

@@ -22,7 +22,7 @@ func (d *describer) outline(p *Page, limit int) string {
 	all := false
 	add := func(t string) {
 		t = strings.TrimRight(t, ".:;,")
-		if dated(t) || p == d.base && vague(t) {
+		if dated(t) || htmlpage.Nameless(t) || p == d.base && vague(t) {
 			return
 		}
 		if k := plain.Key(t); !seen[k] && (all || !d.votes.boilerplate(t)) {
@@ -143,6 +143,9 @@ func (d *describer) subtitle(p *Page) string {
 	blocks := p.Evidence.Blocks
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Title && i+1 < len(blocks) {
+			if i+2 < len(blocks) && blocks[i+2].Kind == htmlpage.Item && !plain.IsComplete(blocks[i+1].Text) {
+				break // it leads to a list
+			}
 			t := blocks[i+1].Text
 			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && strings.Count(t, " ") >= 3 && wordy(t) && !names(t) && !leads(t) &&
 				!isLabel(t) && !licence(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {

@@ -1,7 +1,9 @@
 package describe
 
 import (
+	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -17,7 +19,7 @@ import (
 const (
 	Optional = "Optional"   // secondary pages, last
 	Rest     = "More pages" // a few that belong nowhere, last
-	General  = "General"    // many such, in their place
+	General  = "General"    // many such, first or last
 	All      = "Pages"      // where the site has no structure
 
 	// MaxSection is how many characters a section's name has at most.
@@ -111,18 +113,42 @@ func navOrder(pages []Page, index map[string]int, parts map[string][]string) []s
 	for i := range pages {
 		count[pages[i].Section]++
 	}
-	for _, n := range count {
-		if n > count[General] {
-			seen[General] = true // a few that the menu leads to do not come before it
-			break
+	named := 0
+	for _, g := range pages[0].Evidence.Nav {
+		if count[g.Name] > 0 {
+			named++
 		}
+	}
+	lists := func() {
+		for _, g := range pages[0].Evidence.Nav {
+			if count[g.Name] > 0 {
+				add(g.Name)
+			}
+		}
+	}
+	// Lists that name most sections have their order, whatever a bar above them leads to.
+	if named*2 > len(count)-1 {
+		lists()
 	}
 	for _, m := range pages[0].Evidence.Menu {
 		page(m.URL)
 	}
-	delete(seen, General)
+	lists()
 	for _, l := range pages[0].Links {
 		page(l)
+	}
+	// What belongs nowhere comes first if the base page leads to it before all else.
+	names = slices.DeleteFunc(names, func(n string) bool { return n == General })
+	if count[General] > 0 {
+		for _, l := range pages[0].Links {
+			if i, ok := index[l]; ok && i > 0 && !pages[i].Secondary {
+				if pages[i].Section == General {
+					return append([]string{General}, names...)
+				}
+				break
+			}
+		}
+		names = append(names, General)
 	}
 	return names
 }
@@ -197,8 +223,8 @@ func byNav(pages []Page, index map[string]int, _ string) []string {
 		hubs++
 		keys := make([]string, len(pages))
 		for _, g := range nav {
-			if sameName(g.Name, &pages[0]) || nameless[plain.Key(g.Name)] {
-				continue // the site's name before its menu, or the menu's own
+			if sameName(g.Name, &pages[0]) {
+				continue // the site's name before its menu
 			}
 			for _, l := range g.Links {
 				if j, ok := index[l]; ok && j != i && keys[j] == "" {
@@ -274,7 +300,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		if seg == "" {
 			continue
 		}
-		name := names[seg]
+		name := cmp.Or(welcomed(names[seg]), names[seg])
 		if m := menu[seg]; m != "" {
 			name = m
 		}

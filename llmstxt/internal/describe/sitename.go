@@ -41,8 +41,8 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 		return cmp.Or(common, to)
 	}
 	for _, sep := range separators {
-		if common != "" && strings.HasPrefix(own, common+sep) && len(own) > len(common+sep) {
-			return common // and behind it what the site has to offer
+		if common != "" && (strings.HasPrefix(own, common+sep) || strings.HasSuffix(own, sep+common)) && len(own) > len(common+sep) {
+			return common // and beside it what the site has to offer
 		}
 	}
 	if !unnamed(own) && everywhere(pages, lowerTitles(pages), own) {

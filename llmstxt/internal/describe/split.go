@@ -119,13 +119,6 @@ func sameName(name string, base *Page) bool {
 	return k != "" && (k == plain.Key(base.Title) || k == plain.Key(base.Evidence.SiteName) || k == plain.Key(heading(base.Evidence)) && !strings.Contains(name, " "))
 }
 
-// nameless are headings of lists of links that say what they are, and not of what.
-var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage
-	inthisarticle thispage quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
-	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴
-	inhalt inhaltsverzeichnis aufdieserseite sommaire tabledesmatières surcettepage contenido enestapágina conteúdo nestapágina indice inhoud
-	содержание оглавление 目录 目錄 目次 목차`)
-
 // place numbers the pages in the order of the list that has most of their section: the
 // navigation of one of the first pages.
 func place(pages []Page, index map[string]int) {

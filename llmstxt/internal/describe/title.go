@@ -19,7 +19,7 @@ import (
 // most begin with is a prefix. Neither is a matter of one page.
 
 // separators stand between a page's title and a site's.
-var separators = []string{" | ", " — ", " – ", " - ", " -- ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > "}
+var separators = []string{" | ", " — ", " – ", " - ", " -- ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > ", "｜", "|", "：", "＞"}
 
 // MaxTitle is how many characters a title has at most.
 const MaxTitle = 200
@@ -55,6 +55,14 @@ func findAffixes(titles []string) affixes {
 					prefixes[t[:i+len(sep)]]++
 				}
 			}
+			if n := wideSeparator(t, i); n > 0 {
+				if len(t)-i <= maxAffix {
+					suffixes[t[i:]]++
+				}
+				if i+n <= maxAffix {
+					prefixes[t[:i+n]]++
+				}
+			}
 			if i > 0 && len(t)-i <= maxAffix && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
 				suffixes[t[i:]]++
 			}
@@ -86,6 +94,19 @@ func findAffixes(titles []string) affixes {
 	return a
 }
 
+// wideSeparator is the length of a sign that parts titles in scripts without spaces: "设置_水壶".
+func wideSeparator(t string, at int) int {
+	if at == 0 || t[at] != '-' && t[at] != '_' {
+		return 0
+	}
+	before, _ := utf8.DecodeLastRuneInString(t[:at])
+	behind, _ := utf8.DecodeRuneInString(t[at+1:])
+	if before < 0x2e80 || behind < 0x2e80 || behind == utf8.RuneError {
+		return 0
+	}
+	return 1
+}
+
 // bracket reports a separator that is one of the two of a pair, as in
 // "Box< T, N > Class".
 func bracket(t string, at int, sep string) bool {
@@ -109,7 +130,7 @@ func (a affixes) name() string {
 	}
 	trim := func(s string) string {
 		return strings.TrimFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()", r)
+			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()｜：＞_", r)
 		})
 	}
 	whole := s
@@ -162,6 +183,7 @@ func setTitles(pages []Page) affixes {
 		}
 	}
 	pages[0].Title = plain.CutWord(pages[0].Title, MaxTitle)
+	ofBooks(pages, count)
 	// Where titles agree, or say only the site's name, and headings do not, the
 	// headings are the titles. "Synopsis" above several pages is not a title.
 	for i := 1; i < len(pages); i++ {
@@ -175,6 +197,51 @@ func setTitles(pages []Page) affixes {
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
 	return a
+}
+
+// leastBook is how many pages a folder has at least whose titles have a name of their own.
+const leastBook = 4
+
+// ofBooks takes off titles what most of their folder begin or end with, as those of one of
+// several books do: "Using it — The Users' Guide". count has how many pages have a title; a
+// title that another page would have too stays.
+func ofBooks(pages []Page, count map[string]int) {
+	folders, names := map[string][]int{}, []string{}
+	root := folderOf(pages[0].URL)
+	for i := 1; i < len(pages); i++ {
+		rest, ok := strings.CutPrefix(pages[i].URL, root)
+		if name, _, in := strings.Cut(rest, "/"); ok && in {
+			if folders[name] == nil {
+				names = append(names, name)
+			}
+			folders[name] = append(folders[name], i)
+		}
+	}
+	for _, name := range names {
+		in := folders[name]
+		if len(in) < leastBook || len(names) < 2 && len(in)+1 == len(pages) {
+			continue
+		}
+		titles := []string{""} // of no base page
+		for _, i := range in {
+			titles = append(titles, pages[i].Title)
+		}
+		a := findAffixes(titles)
+		for _, i := range in {
+			p := &pages[i]
+			if own := a.own(p.Title); own != p.Title && count[own] == 0 && !unnamed(own) {
+				count[p.Title]--
+				count[own]++
+				p.Title = own
+			}
+		}
+	}
+}
+
+// folderOf is an address up to its last slash.
+func folderOf(address string) string {
+	address, _, _ = strings.Cut(address, "?")
+	return address[:strings.LastIndexByte(address, '/')+1]
 }
 
 // withoutCrumb takes a breadcrumb off the end of a title: the name of the page's section,

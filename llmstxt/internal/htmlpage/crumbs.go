@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -8,7 +9,7 @@ import (
 )
 
 // What a page says of its place in the site: breadcrumbs, by class, label or type, or else the
-// category that it has, as blogs and news have (rel="category", article:section).
+// category that it has, as blogs and news have (rel="category", article:section), or its tag.
 
 const maxTopics = 2 // of one page; a list of pages has more
 
@@ -34,23 +35,25 @@ func (s *scanner) endCrumb(tag atom.Atom) {
 	}
 }
 
-// addTopic notes a category that the page says it has.
+// addTopic notes a category or a tag that the page says it has.
 func (s *scanner) addTopic(name string) {
+	topics := &s.topics
+	if s.tagged {
+		topics = &s.tags
+	}
 	name = plain.OneLine(name)
-	if name == "" || len(name) > maxNavName || len(s.topics) > maxTopics {
+	if name == "" || len(name) > maxNavName || len(*topics) > maxTopics || slices.Contains(*topics, name) {
 		return
 	}
-	for _, t := range s.topics {
-		if t == name {
-			return
-		}
-	}
-	s.topics = append(s.topics, name)
+	*topics = append(*topics, name)
 }
 
 // settleCrumbs takes the category for a breadcrumb where those of the page lead from the
 // home page to itself at most.
 func (s *scanner) settleCrumbs() {
+	if len(s.topics) == 0 {
+		s.topics = s.tags
+	}
 	topic := s.section
 	if topic == "" && len(s.topics) > 0 && len(s.topics) <= maxTopics {
 		topic = s.topics[0]

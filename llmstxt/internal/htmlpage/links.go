@@ -19,7 +19,8 @@ func (s *scanner) anchor(tag atom.Atom) {
 		s.lastHref, s.linkText = -1, s.linkText[:0]
 	}
 	rel := strings.ToLower(a[1])
-	s.topical = strings.Contains(rel, "category") && tag == atom.A
+	s.tagged = rel == "tag"
+	s.topical = tag == atom.A && (s.tagged || strings.Contains(rel, "category"))
 	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
 		s.Up = a[0]
 	}
@@ -74,11 +75,15 @@ func (s *scanner) addLink(l Link) {
 		}
 		at = len(s.Links)
 		s.seen[l.Href] = at
-		l.Lists = s.nav.group()
+		l.Lists, l.Place = s.nav.group(), s.mentions
 		s.Links = append(s.Links, l)
-	} else if s.Links[at].Lists == [Levels]string{} {
-		s.Links[at].Lists = s.nav.group() // a sentence named it before its list did
+	} else if s.Links[at].Lists[0] == "" {
+		// A sentence named it before its list did.
+		if in := s.nav.group(); in[0] != "" || s.Links[at].Lists == [Levels]string{} {
+			s.Links[at].Lists, s.Links[at].Place = in, s.mentions
+		}
 	}
+	s.mentions++
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.lastHref = at
 }

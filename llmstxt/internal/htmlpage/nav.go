@@ -63,7 +63,7 @@ func (n *navScanner) heading(t string) {
 func (n *navScanner) setUnder(m mark) {
 	n.under = ""
 	if m.level > 1 && len(m.text) <= maxNavName {
-		n.under = navName(m.text)
+		n.under = listName(m.text)
 	}
 }
 
@@ -81,7 +81,7 @@ func (n *navScanner) open() bool {
 	}
 	name := ""
 	if len(label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
-		name = navName(string(label))
+		name = listName(string(label))
 	}
 	n.lists = append(n.lists, name)
 	return name != ""
@@ -102,6 +102,24 @@ func navName(label string) string {
 	}
 	return name
 }
+
+// listName is a label's name for a list of links, "" if it says only that there is one.
+func listName(label string) string {
+	if name := navName(label); !Nameless(name) {
+		return name
+	}
+	return ""
+}
+
+// Nameless reports the heading of a list of links that says what it is, and not of what.
+func Nameless(name string) bool { return nameless[plain.Key(name)] }
+
+// nameless are headings of lists of links that say what they are, and not of what.
+var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage
+	inthisarticle thispage quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
+	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴
+	inhalt inhaltsverzeichnis aufdieserseite sommaire tabledesmatières surcettepage contenido enestapágina conteúdo nestapágina indice inhoud
+	содержание оглавление 目录 目錄 目次 목차`)
 
 // leadsIn reports the end of a sentence before a list: four words or more and a colon.
 func leadsIn(label string) bool {
@@ -163,7 +181,7 @@ func (n *navScanner) group() (names [Levels]string) {
 // next one.
 func (n *navScanner) endHeading() {
 	if n.within > 0 && len(n.label) <= maxNavName && !n.fresh {
-		n.headed = navName(string(n.label))
+		n.headed = listName(string(n.label))
 	}
 }
 

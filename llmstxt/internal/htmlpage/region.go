@@ -79,17 +79,19 @@ func (s *scanner) mainIsEmpty() bool {
 // certain, else the first that is not the site's own in a banner.
 func (s *scanner) bestMark() (m *mark, certain bool) {
 	longest := 0
-	for i := range s.marks {
-		h := &s.marks[i]
-		if h.linked || h.header || len(h.text) <= longest {
-			continue
+	for _, header := range []bool{false, true} { // a page's own heading may stand in a header, too
+		for i := range s.marks {
+			h := &s.marks[i]
+			if h.linked || h.header != header || header && h.level > 1 || len(h.text) <= longest {
+				continue
+			}
+			if plain.StartsWith(s.Title, h.text) || plain.StartsWith(h.text, s.Title) || alike(s.Title, h.text) {
+				m, longest = h, len(h.text)
+			}
 		}
-		if plain.StartsWith(s.Title, h.text) || plain.StartsWith(h.text, s.Title) || alike(s.Title, h.text) {
-			m, longest = h, len(h.text)
+		if m != nil {
+			return m, true
 		}
-	}
-	if m != nil {
-		return m, true
 	}
 	best := 0
 	for i := range s.marks {

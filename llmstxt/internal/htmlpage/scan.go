@@ -69,6 +69,7 @@ type Link struct {
 	Lists [Levels]string // the lists that it stands in, by what stands above them
 	Lang  string         // of what it leads to, if the page says so
 	Free  bool           // the next page of a chain, or a part of this one
+	Place int            // in the page, in its lists
 	Name  string         // what navigation calls it
 	Foot  bool           // at the page's foot
 }
@@ -90,6 +91,7 @@ type scanner struct {
 
 	seen     map[string]int // hrefs, to their numbers
 	hrefs    int            // bytes of all links' addresses
+	mentions int            // of links so far
 	lastHref int            // of the link met last; -1: it leads nowhere
 	linkText []byte         // what stands in it
 	nav      navScanner
@@ -106,8 +108,9 @@ type scanner struct {
 	crumbDepth           int
 	crumbText            strings.Builder
 	topics               []string // categories that links of the page name as its own
-	section              string   // the one that its head names
-	topical              bool     // the link being read is one of these
+	tags                 []string // tags likewise, which are less
+	section              string   // the category that its head names
+	topical, tagged      bool     // the link being read is one of these; it is a tag
 	mainAt, mainEnd      int
 	streamAt             int // of the first block that was streamed hidden
 	mainTag              atom.Atom
