@@ -152,10 +152,12 @@ type host struct {
 	server  *httptest.Server
 	site    *httptest.Server // a page, and a WebSocket that echoes
 	broker  brokertest.Broker
+
+	headArrived chan struct{} // gets a value when the client has the head of /late
 }
 
 func mount(h Host) (*host, error) {
-	m := &host{Host: h, log: &logBuffer{}}
+	m := &host{Host: h, log: &logBuffer{}, headArrived: make(chan struct{}, 1)}
 	logger := slog.New(slog.NewTextHandler(m.log, nil))
 	keys, err := farwire.APIKeys(map[string]string{key: "hosttest"})
 	if err != nil {
@@ -182,7 +184,7 @@ func mount(h Host) (*host, error) {
 			}
 		}
 	}
-	m.site = httptest.NewServer(http.HandlerFunc(site))
+	m.site = httptest.NewServer(http.HandlerFunc(m.serveSite))
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", m.gateway.Relay())
 	mux.Handle("POST /amqp", m.gateway.AMQP())

@@ -37,14 +37,14 @@ const (
 	late  = "/late"
 )
 
-// lateAfter is how much later than its head the body at /late comes: more than the path
-// form waits for it.
-const lateAfter = 50 * time.Millisecond
+// headWait is how long the body at /late waits for the client to have the head. Behind a
+// middleware that sends no head alone the client has both together.
+const headWait = 2 * time.Second
 
-// site is the target of all but AMQP.
-func site(w http.ResponseWriter, r *http.Request) {
+// serveSite is the target of all but AMQP.
+func (h *host) serveSite(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" && r.URL.Path != "/" {
-		tell(w, r)
+		h.tell(w, r)
 		return
 	}
 	if r.Header.Get("Upgrade") == "" {
@@ -68,7 +68,7 @@ func site(w http.ResponseWriter, r *http.Request) {
 // tell is the site's answer to a request that is not for its page: what was asked
 // for, at /slow a line and, when the client has read it, no end, or at /late a head that
 // is followed by its body later.
-func tell(w http.ResponseWriter, r *http.Request) {
+func (h *host) tell(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
 	switch r.URL.Path {
 	case slow:
@@ -79,7 +79,10 @@ func tell(w http.ResponseWriter, r *http.Request) {
 	case late:
 		w.WriteHeader(http.StatusAccepted)
 		if http.NewResponseController(w).Flush() == nil {
-			time.Sleep(lateAfter) // nobody waits for it: the gateway has the head, and sends it
+			select {
+			case <-h.headArrived:
+			case <-time.After(headWait):
+			}
 		}
 		io.WriteString(w, r.RequestURI)
 	default:
@@ -111,6 +114,7 @@ func pathForm(ctx context.Context, h *host) error {
 		return fmt.Errorf("of an answer without an end %q has arrived, and the rest may be held back by a middleware: %w", line, err)
 	}
 	resp, err = get(late)
+	h.headArrived <- struct{}{}
 	if err := sameLate(resp, err); err != nil {
 		return fmt.Errorf("an answer whose body comes later than its head: %w", err)
 	}
