@@ -2,6 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 30s
+SYSTEMS  ?= windows/amd64 darwin/arm64 linux/arm64 linux/386
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -63,6 +64,11 @@ lint: ## look for mistakes: gofmt, go.mod, vet, staticcheck, known vulnerabiliti
 	@command -v golangci-lint >/dev/null || echo "golangci-lint is not installed; house_test.go checks the import rules"
 	$(call each,! command -v golangci-lint >/dev/null || golangci-lint run ./...)
 	$(call each,$(CURDIR)/scripts/vulncheck $(GOVULNCHECK))
+
+.PHONY: platforms
+platforms: ## vet the code and tests of all modules for other systems, or for SYSTEMS="windows/amd64 …", a few minutes each
+	@for system in $(SYSTEMS); do echo "$$system"; \
+		CGO_ENABLED=0 GOOS=$${system%/*} GOARCH=$${system#*/} $(GO) vet $(ALL) || exit; done
 
 .PHONY: release-check
 release-check: ## install the program and compile a host from the modules as VERSION would release them, and the program for each platform, or for PLATFORMS

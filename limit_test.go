@@ -2,7 +2,6 @@ package farwire_test
 
 import (
 	"context"
-	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,11 +189,11 @@ func TestPages_AfterRetryAfter_ComeBack(t *testing.T) {
 		if want := 24 * time.Hour; q.Granted != 0 || q.RetryAfter < want {
 			t.Errorf("with a lowered limit: %+v", q)
 		}
-		unlimited := takePages(t, l, caller(farwire.Limits{PagesPerDay: -1}), math.MaxInt32)
-		if unlimited.Granted != math.MaxInt32 || unlimited.Used != math.MaxInt32+10 {
+		unlimited := takePages(t, l, caller(farwire.Limits{PagesPerDay: -1}), 1<<30)
+		if unlimited.Granted != 1<<30 || unlimited.Used != 1<<30+10 {
 			t.Errorf("without a limit: %+v", unlimited)
 		}
-		if err := unlimited.Return(context.Background(), math.MaxInt32); err != nil {
+		if err := unlimited.Return(context.Background(), 1<<30); err != nil {
 			t.Fatal(err)
 		}
 		if q := takePages(t, l, p, 0); q.Granted != 0 || q.Used != 10 || q.RetryAfter != 0 {

@@ -3,6 +3,7 @@ package sitetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -218,7 +219,7 @@ func tooMany(b *bench) {
 		{"bob", "https://3.example/", 2, false},   // the others' do not count
 		{"alice", "https://3.example/", -1, false},
 		{"alice", "https://4.example/", 2, true}, // has more already
-		{"alice", "https://4.example/", 1 << 40, false},
+		{"alice", "https://4.example/", math.MaxInt, false},
 	} {
 		err := add(c.subject, c.url, c.most)
 		if errors.Is(err, farwire.ErrTooManySites) != c.refused || err != nil && !c.refused {

@@ -29,7 +29,7 @@ func bind(cmd *exec.Cmd, as runAs) error {
 // containers; Chromium crashes when it is full.
 func scarceSharedMemory() bool {
 	var s syscall.Statfs_t
-	return syscall.Statfs("/dev/shm", &s) != nil || int64(s.Bavail)*s.Bsize < 1<<30
+	return syscall.Statfs("/dev/shm", &s) != nil || int64(s.Bavail)*int64(s.Bsize) < 1<<30
 }
 
 // signalGroup kills a process group.

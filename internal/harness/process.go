@@ -74,7 +74,7 @@ func (p *Process) Log() string { return p.Stderr.String() }
 // when the signal stops or continues it. One that has ended is left alone.
 func (p *Process) Send(s syscall.Signal) {
 	_ = p.cmd.Process.Signal(s) // it has ended
-	if s == freeze || s == thaw {
+	if s == Freeze || s == Thaw {
 		p.sendToChildren(s)
 	}
 }
@@ -103,7 +103,7 @@ func (p *Process) Kill() {
 
 // KillAll ends the process and its children at once, and waits for its end.
 func (p *Process) KillAll() {
-	_ = p.cmd.Process.Signal(freeze) // so that it starts no more of them
+	_ = p.cmd.Process.Signal(Freeze) // so that it starts no more of them
 	p.sendToChildren(syscall.SIGKILL)
 	p.Kill()
 }
@@ -112,7 +112,7 @@ func (p *Process) KillAll() {
 // its end. One that takes longer than Patience is killed.
 func (p *Process) End(s syscall.Signal) {
 	p.Send(s)
-	p.Send(thaw)
+	p.Send(Thaw)
 	late := time.AfterFunc(Patience, func() { p.Send(syscall.SIGKILL) })
 	defer late.Stop()
 	<-p.done

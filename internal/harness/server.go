@@ -86,7 +86,7 @@ func (s *Server) end(sig syscall.Signal) {
 // connections stay.
 func (s *Server) Freeze() {
 	s.t.Helper()
-	s.signal(freeze)
+	s.signal(Freeze)
 	// On a busy machine a thread may go on for a while after the signal.
 	for deadline := time.Now().Add(Patience); !s.isFrozen(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -119,7 +119,7 @@ func (s *Server) isFrozen() bool {
 }
 
 // Thaw lets a frozen server go on.
-func (s *Server) Thaw() { s.signal(thaw) }
+func (s *Server) Thaw() { s.signal(Thaw) }
 
 func (s *Server) signal(sig syscall.Signal) {
 	s.t.Helper()

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// The numbers of Linux, for a system that has no such signals.
+// Freeze and Thaw have the numbers of Linux, on a system that has no such signals.
 const (
-	freeze = syscall.Signal(0x13)
-	thaw   = syscall.Signal(0x12)
+	Freeze = syscall.Signal(0x13)
+	Thaw   = syscall.Signal(0x12)
 )
 
 func signalPid(int, syscall.Signal) { panic("harness: this system has no signals") }

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// The signals that freeze a process and let it go on.
+// Freeze and Thaw are the signals that freeze a process and let it go on.
 const (
-	freeze = syscall.SIGSTOP
-	thaw   = syscall.SIGCONT
+	Freeze = syscall.SIGSTOP
+	Thaw   = syscall.SIGCONT
 )
 
 // signalPid sends a signal to a process, which may have ended.

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package crawlbench_test measures the crawl beside a well-known crawler and
 // beside fetching alone, on the pages of Python's documentation.
 //

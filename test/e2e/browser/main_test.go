@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package browser holds the end-to-end tests of pages that need a browser, in
 // a real Chromium.
 package browser

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package deploy runs what docs/operating.md and the Dockerfile say: the image
 // without Docker, nginx and Caddy in front of a gateway, and the units of systemd.
 package deploy

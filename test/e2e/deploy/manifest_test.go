@@ -1,3 +1,5 @@
+//go:build unix
+
 package deploy
 
 import "go.yaml.in/yaml/v3"

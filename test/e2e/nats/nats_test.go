@@ -171,7 +171,7 @@ func TestCluster_GatewayFrozen_LosesNoSession(t *testing.T) {
 	w.agent("de1", 2, one, two)
 	w.awaitAgents(2, []string{"de1"}, one, two, three)
 	sessions := []*session{w.relay(one, "de1"), w.relay(three, "de1"), w.relay(three, "de1"), w.relay(three, "de1")}
-	one.Send(syscall.SIGSTOP)
+	one.Send(harness.Freeze)
 	frozen := time.Now()
 	w.eventually("it is not offered", func() bool { return len(w.holders(three)["de1"]) == 1 })
 	var dials sync.WaitGroup
@@ -184,7 +184,7 @@ func TestCluster_GatewayFrozen_LosesNoSession(t *testing.T) {
 	}
 	dials.Wait()
 	time.Sleep(max(0, 4*time.Second-time.Since(frozen))) // for as long as it is to stand still
-	one.Send(syscall.SIGCONT)
+	one.Send(harness.Thaw)
 	for _, s := range sessions {
 		s.echo()
 	}

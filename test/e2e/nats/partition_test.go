@@ -118,10 +118,10 @@ func TestAgent_FrozenThenKilled_OverAHop(t *testing.T) {
 	w.agent("de2", 1, one)
 	w.awaitAgents(1, []string{"de1", "de2"}, one, two)
 	lost, stays := w.relay(two, "de1"), w.relay(two, "de2")
-	dies.Send(syscall.SIGSTOP)
+	dies.Send(harness.Freeze)
 	time.Sleep(2 * time.Second) // for as long as it is to stand still
 	stays.echo()
-	dies.Send(syscall.SIGCONT)
+	dies.Send(harness.Thaw)
 	lost.echo()
 	dies.Kill()
 	killed := time.Now()

@@ -64,10 +64,10 @@ func TestLink_SideFrozen_IsNoticed(t *testing.T) {
 	left := startAgent(t, frozen, "left")
 
 	began := time.Now()
-	a.Signal(syscall.SIGSTOP)
-	t.Cleanup(func() { a.Signal(syscall.SIGCONT) })
-	frozen.Signal(syscall.SIGSTOP)
-	t.Cleanup(func() { frozen.Signal(syscall.SIGCONT) })
+	a.Signal(harness.Freeze)
+	t.Cleanup(func() { a.Signal(harness.Thaw) })
+	frozen.Signal(harness.Freeze)
+	t.Cleanup(func() { frozen.Signal(harness.Thaw) })
 	for _, s := range sessions {
 		if code := s.closed(); code != websocket.StatusTryAgainLater {
 			t.Errorf("the session was closed with %d", code)
@@ -84,10 +84,10 @@ func TestLink_SideFrozen_IsNoticed(t *testing.T) {
 	}
 	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 0 })
 
-	a.Signal(syscall.SIGCONT)
+	a.Signal(harness.Thaw)
 	awaitNetwork(t, g, func(list []agentInfo) bool { return len(list) == 1 })
 	open(t, g, url).mustEcho()
-	frozen.Signal(syscall.SIGCONT)
+	frozen.Signal(harness.Thaw)
 	// For a moment it still lists the link that its agent has given up.
 	for strings.Count(frozen.Stderr.String(), "agent attached") < 2 && time.Since(began) < 4*deadLink {
 		time.Sleep(20 * time.Millisecond)

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/farwire/farwire/internal/harness"
@@ -226,8 +225,8 @@ func (c *clusterNetwork) trouble(ctx context.Context) error {
 }
 
 func (c *clusterNetwork) freeze(ctx context.Context, p *harness.Process) error {
-	p.Send(syscall.SIGSTOP)
-	defer p.Send(syscall.SIGCONT)
+	p.Send(harness.Freeze)
+	defer p.Send(harness.Thaw)
 	select {
 	case <-time.After(c.o.FrozenFor):
 		return nil

@@ -144,7 +144,7 @@ func start(ctx context.Context, vhosts, conf []string) (_ *Node, err error) {
 	n.beam.Env = env
 	n.beam.Dir = n.dir
 	n.beam.Stdout, n.beam.Stderr = &out, &out
-	n.beam.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ownGroup(n.beam)
 	if err := n.beam.Start(); err != nil {
 		n.beam = nil
 		return nil, fmt.Errorf("rabbitmq: %w", err)
@@ -227,14 +227,14 @@ func (n *Node) Ctl(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // Freeze stops the broker where it stands, as a machine that hangs.
-func (n *Node) Freeze() error { return syscall.Kill(-n.PID(), syscall.SIGSTOP) }
+func (n *Node) Freeze() error { return signalGroup(n.PID(), harness.Freeze) }
 
 // Thaw lets a frozen broker go on.
-func (n *Node) Thaw() error { return syscall.Kill(-n.PID(), syscall.SIGCONT) }
+func (n *Node) Thaw() error { return signalGroup(n.PID(), harness.Thaw) }
 
 // Kill ends the broker at once and waits until it is gone.
 func (n *Node) Kill() error {
-	err := syscall.Kill(-n.PID(), syscall.SIGKILL)
+	err := signalGroup(n.PID(), syscall.SIGKILL)
 	<-n.exit
 	return err
 }

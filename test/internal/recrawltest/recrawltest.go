@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -178,12 +177,12 @@ func (c *run) injectFaults(ctx context.Context) error {
 			}
 			continue
 		}
-		p.Send(syscall.SIGSTOP)
+		p.Send(harness.Freeze)
 		c.gateways = append(c.gateways, p)
 		c.result.Stopped++
 		frozen.Go(func() {
 			time.Sleep(c.Frozen)
-			p.Send(syscall.SIGCONT)
+			p.Send(harness.Thaw)
 		})
 	}
 	return nil
@@ -262,7 +261,7 @@ func (c *run) read(ctx context.Context) {
 // files of those who died between a Save and its Commit are known again.
 func (c *run) settle(ctx context.Context) error {
 	for _, p := range c.gateways {
-		p.Send(syscall.SIGCONT)
+		p.Send(harness.Thaw)
 		if _, err := p.Await(ctx, p.Stderr, working); err != nil { // a signal before that kills it
 			return err
 		}
