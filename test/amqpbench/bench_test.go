@@ -11,7 +11,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
+	"github.com/farwire/farwire/test/internal/child"
 	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
@@ -59,13 +59,11 @@ func node(b *testing.B) *rabbitmq.Node {
 	return running
 }
 
-// A contender is a process that consumes. It says on standard output what it
-// did, one JSON object a line, and is told on standard input when to go on.
+// A contender is a process that consumes. It reports what it did and is told when to go on.
 type contender struct {
-	b   *testing.B
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Scanner
+	b       *testing.B
+	process *child.Process
+	ready   report // its first one
 }
 
 // A report is what a contender says.
@@ -80,46 +78,35 @@ type report struct {
 
 func start(b *testing.B, role string, env ...string) *contender {
 	b.Helper()
-	c := &contender{b: b, cmd: exec.Command(os.Args[0])}
-	c.cmd.Env = append(os.Environ(), append(env, "AMQPBENCH_ROLE="+role, fmt.Sprintf("AMQPBENCH_PORT=%d", node(b).Port))...)
-	c.cmd.Stderr = os.Stderr
+	c := &contender{b: b}
+	env = append(env, "AMQPBENCH_ROLE="+role, fmt.Sprintf("AMQPBENCH_PORT=%d", node(b).Port))
 	var err error
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		b.Fatal(err)
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	c.out = bufio.NewScanner(out)
-	if err := c.cmd.Start(); err != nil {
+	if c.process, err = child.Start(&c.ready, nil, env); err != nil {
 		b.Fatal(err)
 	}
 	return c
 }
 
 func (c *contender) close() {
-	c.in.Close()
-	if err := c.cmd.Wait(); err != nil {
+	if err := c.process.Close(); err != nil {
 		c.b.Error(err)
 	}
 }
 
 // tell sends a word and returns the answer.
-func (c *contender) tell(word string) report {
+func (c *contender) tell(word string) (r report) {
 	c.b.Helper()
-	fmt.Fprintln(c.in, word)
-	return c.hear()
+	if err := c.process.Ask(word, &r); err != nil {
+		c.b.Fatalf("a contender is gone: %v", err)
+	}
+	return r
 }
 
-func (c *contender) hear() report {
+// next returns a further answer to the last word.
+func (c *contender) next() (r report) {
 	c.b.Helper()
-	if !c.out.Scan() {
-		c.b.Fatalf("a contender is gone: %v", c.out.Err())
-	}
-	var r report
-	if err := json.Unmarshal(c.out.Bytes(), &r); err != nil {
-		c.b.Fatal(err)
+	if err := c.process.Next(&r); err != nil {
+		c.b.Fatalf("a contender is gone: %v", err)
 	}
 	return r
 }
@@ -155,7 +142,7 @@ func drain(b *testing.B, role string) (rate, cpu float64) {
 	b.Helper()
 	c := start(b, role, "AMQPBENCH_GATED=1")
 	defer c.close()
-	r := c.hear()
+	r := c.ready
 	var client net.Conn
 	var events *bufio.Reader
 	if r.Addr != "" {
@@ -166,7 +153,7 @@ func drain(b *testing.B, role string) (rate, cpu float64) {
 	before := c.tell("go")
 	begin := time.Now()
 	if client == nil {
-		if r := c.hear(); r.Seen != messages {
+		if r := c.next(); r.Seen != messages {
 			b.Fatalf("%s saw %d messages", role, r.Seen)
 		}
 	} else {
@@ -257,7 +244,7 @@ func BenchmarkIdle(b *testing.B) {
 		resident, heap := map[string]float64{}, map[string]float64{}
 		for _, role := range []string{"bare", "farwire"} {
 			c := start(b, role)
-			r := c.hear()
+			r := c.ready
 			before := c.tell("memory")
 			if r.Addr == "" {
 				c.tell("consume")

@@ -174,7 +174,7 @@ func walker(t *testing.T, who string) (url string, kill func()) {
 	switch who {
 	case "gateway":
 		g := start(t, "gateway")
-		return g.url, g.kill
+		return g.url, g.Kill
 	case "agent":
 		pool, srv := attachable(t)
 		a := start(t, "agent", srv.URL+"/agents/attach")
@@ -183,7 +183,7 @@ func walker(t *testing.T, who string) (url string, kill func()) {
 				t.Fatal("the agent does not attach")
 			}
 		}
-		return srv.URL, a.kill
+		return srv.URL, a.Kill
 	}
 	_, srv := gateway(t, farwire.Options{})
 	return srv.URL, nil
@@ -241,7 +241,7 @@ func TestStream_AgentDies_Ends(t *testing.T) {
 			t.Errorf("%s", m.raw)
 		}
 	}
-	a.kill()
+	a.Kill()
 	for i, s := range []*stream{plain, secure} {
 		if e := s.want("error"); e.data["message"] != "agent error: agent lost" || e.data["code"] != 1011.0 {
 			t.Errorf("%s", e.raw)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,12 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // gatewayProcess is a gateway in a process of its own, which tests can kill
@@ -51,9 +50,7 @@ func gatewayProcess([]string) int {
 		panic(err)
 	}
 	fmt.Println("http://" + ln.Addr().String())
-	go http.Serve(ln, mux)
-	io.Copy(io.Discard, os.Stdin) // until the test ends it
-	return 0
+	panic(http.Serve(ln, mux)) // until the test ends the process
 }
 
 // agentProcess is an agent in a process of its own.
@@ -70,49 +67,17 @@ const agentSecret = "secret-of-the-agents-0123"
 
 // A process is this test binary in another role.
 type process struct {
-	cmd  *exec.Cmd
-	url  string
-	done chan struct{}
+	*harness.TestProcess
+	url string // of a gateway
 }
 
 func start(t testing.TB, role string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], append([]string{role}, args...)...), done: make(chan struct{})}
-	p.cmd.Stderr = os.Stderr
-	in, err := p.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line := make(chan string, 1)
-	go func() {
-		defer close(p.done)
-		if role == "gateway" {
-			s, _ := bufio.NewReader(out).ReadString('\n')
-			line <- strings.TrimSpace(s)
-		}
-		p.cmd.Wait()
-	}()
+	p := &process{TestProcess: harness.Start(t, exec.Command(os.Args[0], append([]string{role}, args...)...))}
 	if role == "gateway" {
-		p.url = <-line
+		p.url = p.Await(p.Stdout, `(http://\S+)\n`)[1]
 	}
-	t.Cleanup(func() {
-		in.Close()
-		p.kill()
-	})
 	return p
-}
-
-// kill ends the process before it can close anything.
-func (p *process) kill() {
-	p.cmd.Process.Kill() // unless it has ended
-	<-p.done
 }
 
 func (p *process) heap(t testing.TB) int64 {

@@ -55,7 +55,7 @@ func TestQueue_OnlyGeneratedNames_BrokerNamesIt(t *testing.T) {
 	if !exists(t, node, rabbitmq.Generated.Vhost, queue) {
 		t.Errorf("no queue %s", queue)
 	}
-	g.kill()
+	g.Kill()
 	awaitGone(t, node, rabbitmq.Generated.Vhost, queue)
 }
 
@@ -153,7 +153,7 @@ func TestQueue_GatewaysThatDie_LoseNothing(t *testing.T) {
 				for range n / 20 {
 					take(s.want("message"))
 				}
-				g.kill()
+				g.Kill()
 				for { // what was flushed is still to be read
 					m, err := s.next()
 					if err != nil {

@@ -14,7 +14,7 @@ import (
 // endsWithin is how long a child may take to end after its last command.
 const endsWithin = time.Minute
 
-// A Process reads a command a line and answers each with a JSON value. Not safe for
+// A Process reads a command a line and answers each with JSON values. Not safe for
 // concurrent use.
 type Process struct {
 	Cmd      *exec.Cmd
@@ -56,6 +56,9 @@ func (p *Process) Ask(command string, v any) error {
 	}
 	return p.answers.Decode(v)
 }
+
+// Next puts a further answer to the last command into v.
+func (p *Process) Next(v any) error { return p.answers.Decode(v) }
 
 // Close ends the commands, and with them the process, which is killed when it does not
 // end within a minute.
