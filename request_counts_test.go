@@ -83,3 +83,48 @@ func TestFirstMessage_EmptyFrames_RefusedAt128KiB(t *testing.T) {
 		})
 	}
 }
+
+// What a client without a key has sent before its first message is whole takes no more
+// memory than it has bytes: however little its frames carry, 128 KiB are held at most,
+// beside the goroutine and the buffers of its connection.
+func TestFirstMessage_HeldFrames_MemoryIsBounded(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
+	const clients, ofConnection = 50, 32 << 10
+	w := newWorld(t)
+	client := &peer{t: t, mask: true}
+	for name, piece := range map[string][]byte{
+		"empty fragments": client.encode(opCont, false, nil),
+		"empty pongs":     client.encode(opPong, true, nil),
+		"small fragments": client.encode(opCont, false, []byte("a")),
+		"large fragments": client.encode(opCont, false, make([]byte, 20<<10)),
+		"large pongs":     client.encode(opPong, true, make([]byte, 125)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := client.encode(opText, false, nil)
+			most := 120 << 10
+			if name == "large fragments" {
+				most = 64 << 10 // a message is no larger
+			}
+			for len(raw)+len(piece) < most {
+				raw = append(raw, piece...)
+			}
+			ping := client.encode(opPing, true, []byte("all read"))
+			before := held()
+			open := make([]*peer, clients)
+			for i := range open {
+				open[i] = w.in(t).open("/ws")
+				open[i].raw(raw)
+				open[i].raw(ping)
+				open[i].want(frame{op: opPong, fin: true, payload: []byte("all read")})
+			}
+			if each := (held() - before) / clients; each > 128<<10+ofConnection {
+				t.Errorf("%d bytes are held for each of %d that came", each, len(raw))
+			}
+			for _, p := range open {
+				p.conn.Close()
+			}
+		})
+	}
+}

@@ -106,7 +106,7 @@ func lockStep(b *testing.B, g *harness.Gateway, target string, duration time.Dur
 // BenchmarkRelayBesideCrawls has two gateways, each with a relay in lock-step at the
 // same time. One of the two crawls five hostile sites meanwhile; its relay keeps at least
 // half of the other's round trips, in the median of the rounds. A single round says
-// nothing: give -benchtime 5x or more.
+// nothing: give -benchtime 5x or more, on a machine that does nothing else.
 func BenchmarkRelayBesideCrawls(b *testing.B) {
 	busy, quiet := harness.Serve(b, "--allow-private", "--max-crawls=-1", "--max-pages-per-day=-1"), harness.Serve(b, "--allow-private")
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
