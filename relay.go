@@ -355,3 +355,22 @@ func clientLoss(err error) error {
 	}
 	return fmt.Errorf("%w: %w", errClientGone, err)
 }
+
+// A pipeCarrier runs a relay whose both sides are connected.
+type pipeCarrier struct{ pipe *wsframe.Pipe }
+
+func (c pipeCarrier) Shutdown(cause error) {
+	p := public(cause)
+	if errors.Is(cause, errDraining) { // the drain aborts what takes too long
+		c.pipe.Shutdown(p.Later, p.Short())
+		return
+	}
+	c.pipe.End(p.Later, p.Short())
+}
+
+func (c pipeCarrier) Abort() { c.pipe.Abort() }
+
+func (c pipeCarrier) Counters() Counters {
+	client, target := c.pipe.Counts()
+	return Counters{int64(client.Frames), int64(client.Bytes), int64(target.Frames), int64(target.Bytes)}
+}

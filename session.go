@@ -287,21 +287,6 @@ func (s *session) handOver(p *wsframe.Pipe) {
 	}
 }
 
-// A pipeCarrier runs a relay whose both sides are connected.
-type pipeCarrier struct{ pipe *wsframe.Pipe }
-
-func (c pipeCarrier) Shutdown(cause error) {
-	p := public(cause)
-	c.pipe.Shutdown(p.Later, p.Short())
-}
-
-func (c pipeCarrier) Abort() { c.pipe.Abort() }
-
-func (c pipeCarrier) Counters() Counters {
-	client, target := c.pipe.Counts()
-	return Counters{int64(client.Frames), int64(client.Bytes), int64(target.Frames), int64(target.Bytes)}
-}
-
 // watch has Stats look at what a stream holds.
 func (s *session) watch(w waiting) {
 	s.g.mu.Lock()

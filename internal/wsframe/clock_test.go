@@ -340,3 +340,42 @@ func TestShutdown_InsideAFrame_Waits(t *testing.T) {
 		s.result(Gateway, CauseShutdown, CloseGoingAway)
 	})
 }
+
+// A session that is ended for good does not wait for a frame that never ends.
+func TestEnd_InsideAFrame_HasCloseWait(t *testing.T) {
+	down, up := text("endless", false), text("endless", true)
+	for name, begin := range map[string]func(s *session){
+		"client": func(s *session) { s.write(s.client, up[:8]) },
+		"target": func(s *session) { s.write(s.target, down[:5]) },
+		"both":   func(s *session) { s.write(s.client, up[:8]); s.write(s.target, down[:5]) },
+		"already drained": func(s *session) {
+			s.write(s.client, up[:8])
+			synctest.Wait()
+			s.pipe.Shutdown(CloseRestart, "draining")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			timed(t, func(c *Config) { c.KeepAlive = -1 }, func(t *testing.T, s *session) {
+				client, target := collect(s.client), collect(s.target)
+				begin(s)
+				synctest.Wait()
+				s.pipe.End(1008, "ended")
+				code := 1008
+				if name == "already drained" {
+					code = CloseRestart
+				}
+				s.result(Gateway, CauseShutdown, code)
+				if got := client.take(); name == "client" {
+					wantClose(t, got, false, 1008, "ended")
+				} else if name != "already drained" && !bytes.Equal(got, down[:5]) {
+					t.Errorf("the client gets % x", got)
+				}
+				if got := target.take(); name == "target" {
+					wantClose(t, got, true, CloseGoingAway, "ended")
+				} else if !bytes.Equal(got, up[:8]) {
+					t.Errorf("the target gets % x", got)
+				}
+			})
+		})
+	}
+}

@@ -298,10 +298,26 @@ func (p *Pipe) Counts() (fromClient, fromTarget Count) {
 // Shutdown ends the session with a close frame to each side as soon as a frame
 // ends towards it; relaying goes on until then. The client gets the code, the
 // target 1001 with the same reason. It returns at once, does nothing to a session
-// that is ending already, and is safe for concurrent use. There is no time limit for a frame to end: that is what Abort is for.
+// that is ending already, and is safe for concurrent use. A frame may take any time to
+// end: that is what Abort is for.
 func (p *Pipe) Shutdown(code int, reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.shutdownLocked(code, reason)
+}
+
+// End is Shutdown for a session that nobody will Abort: a side that is inside a frame
+// has CloseWait to finish it.
+func (p *Pipe) End(code int, reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shutdownLocked(code, reason)
+	if p.clock.deadline == 0 {
+		p.setDeadlineLocked(p.cfg.CloseWait)
+	}
+}
+
+func (p *Pipe) shutdownLocked(code int, reason string) {
 	if p.endLocked(Result{By: Gateway, Cause: CauseShutdown, Code: code, ReasonLen: len(reason), Err: errors.New(reason)}) {
 		p.toTarget.orderCloseLocked(CloseGoingAway, reason)
 		p.toClient.orderCloseLocked(code, reason)
