@@ -215,6 +215,8 @@ func TestAMQP_LastEventID_ContinuesAfterIt(t *testing.T) {
 		{`"queue": "feed", "offset": "first"`, "258", "l\x00\x00\x00\x00\x00\x00\x01\x03"},
 		{`"queue": "feed", "offset": "first"`, "not a number", "S\x00\x00\x00\x05first"},
 		{`"queue": "feed"`, "-3", "S\x00\x00\x00\x04next"},
+		{`"queue": "feed"`, "9223372036854775807", "S\x00\x00\x00\x04next"},
+		{`"queue": "feed"`, "9223372036854775806", "l\x7f\xff\xff\xff\xff\xff\xff\xff"},
 	} {
 		broker := &brokertest.Broker{}
 		w := newWorld(t, func(o *farwire.Options) { o.Agents = brokerExit(broker) })

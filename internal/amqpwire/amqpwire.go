@@ -286,7 +286,7 @@ func (r *Reader) stepHeader(have []byte, size int64) (bool, error) {
 }
 
 // stepBody reads what is there of a body frame. A body that lies in the buffer
-// as one piece is lent to the sink where it lies.
+// as one piece is lent to the sink where it lies; one that the sink may keep is not.
 func (r *Reader) stepBody(have []byte) (bool, error) {
 	if r.frame == 0 {
 		if len(have) == 0 {
@@ -306,7 +306,7 @@ func (r *Reader) stepBody(have []byte) (bool, error) {
 		return false, nil
 	}
 	piece := have[:min(r.frame, len(have))]
-	if r.keep && r.body == nil && uint64(len(piece)) == r.left && len(have) > len(piece) {
+	if r.keep && r.body == nil && len(piece) <= Inline && uint64(len(piece)) == r.left && len(have) > len(piece) {
 		if have[len(piece)] != frameEnd {
 			return false, FormatError("no end")
 		}

@@ -312,6 +312,30 @@ func TestReader_LargeHeader_IsRead(t *testing.T) {
 	}
 }
 
+// A large header makes the buffer so large that a body above Inline fits into it. The sink
+// keeps that body, so it is one of its own.
+func TestReader_LargeBodyBehindLargeHeader_IsGiven(t *testing.T) {
+	table := append(short("key"), 'S')
+	table = append(table, long(strings.Repeat("v", 70_000))...)
+	for _, name := range []string{"whole", "half", "with data"} {
+		s := &sink{}
+		stream := [][]byte{start, deliver(1, "e", "k"), header(1, 1<<13, long(string(table))...), body("x")}
+		for i := range 6 {
+			text := strings.Repeat(string(rune('a'+i)), amqpwire.Inline+1+i*6_000)
+			stream = append(stream, deliver(uint64(i)+2, "e", "k"), header(uint64(len(text)), 0), body(text))
+		}
+		read(sources[name](bytes.NewReader(join(stream...))), s)
+		if len(s.kept) != 6 {
+			t.Errorf("%s: %d bodies are kept", name, len(s.kept))
+		}
+		for i, kept := range s.kept {
+			if string(kept) != s.owned[i] {
+				t.Errorf("%s: body %d has changed since it was delivered", name, i)
+			}
+		}
+	}
+}
+
 func FuzzReader(f *testing.F) {
 	f.Add(join(start, deliver(1, "e", "k"), header(5, 1<<15, short("t")...), body("hello"), heartbeat), uint8(3))
 	f.Add(join(start, declareOK, deliver(1, "", ""), header(0, 0), deliver(2, "", ""), header(3, 0), body("a"), body("bc")), uint8(9))

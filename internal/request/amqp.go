@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"math"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -81,7 +82,7 @@ func (f *Fields) AMQP(lastEventID string, o AMQPLimits) (*AMQP, error) {
 	if err := read(f); err != nil {
 		return nil, err
 	}
-	if after, err := strconv.ParseInt(lastEventID, 10, 64); err == nil && after >= 0 {
+	if after, err := strconv.ParseInt(lastEventID, 10, 64); err == nil && after >= 0 && after < math.MaxInt64 {
 		req.After = &after
 	}
 	return req, req.readTLS(f, ssl, o)
