@@ -180,7 +180,7 @@ type errorBody struct {
 	Code   string `json:"code"`
 }
 
-// fail answers a plain HTTP request with the public face of err.
+// fail answers a plain HTTP request with the public error of err.
 func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.public(err)) }
 
 // failForm answers with an error of the gateway's own, as the form that the
@@ -211,7 +211,7 @@ func (g *Gateway) failProxy(w http.ResponseWriter, err error) {
 	writeError(w, p)
 }
 
-// public is the public face of err; an internal error is in the log besides.
+// public is the public error of err; an internal error is in the log besides.
 func (o *Options) public(err error) publicError {
 	p := public(err)
 	if p.Status == http.StatusInternalServerError && !errors.Is(err, errClientGone) {

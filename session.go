@@ -85,7 +85,7 @@ type Counters struct {
 
 // A carrier is what runs a session.
 type carrier interface {
-	// Shutdown ends the session in its own words, which are the public face of
+	// Shutdown ends the session in its own words, which are the public error of
 	// cause. It returns at once.
 	Shutdown(cause error)
 	// Abort cuts what Shutdown has not ended. It returns at once.

@@ -104,11 +104,10 @@ func Repeatable(req *http.Request) bool {
 
 // classify says whose fault a failed round trip was.
 func (c *Conns) classify(ctx context.Context, conn net.Conn, err error) error {
-	var dial *agent.DialError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &dial), fault.Of(err) != nil:
+	case fault.Of(err) != nil:
 		return err
 	}
 	if turn, ok := conn.(*exclusiveConn); ok {

@@ -5,7 +5,7 @@
 // everything else that the world sees (status, close code, stable code): one
 // table, that of the root package, holds these.
 //
-// An error of any other kind has no public face. Outside it is an internal
+// An error of any other kind has no public error. Outside it is an internal
 // error.
 package fault
 
@@ -84,12 +84,12 @@ func (c Class) OfHandshake() bool {
 	return false
 }
 
-// An Error is an error with a public face. It must not be changed once it is
+// An Error is an error that clients may see. It must not be changed once it is
 // returned; its methods are safe for concurrent use.
 type Error struct {
 	Class Class
 
-	// Text is what the world reads. It names what the caller sent, and never
+	// Text is what clients read. It names what the caller sent, and never
 	// an internal address, a stack or a secret.
 	Text string
 
@@ -161,11 +161,8 @@ func (e *Error) Short() string {
 	return e.Text
 }
 
-// Of returns the public face of err: that of the outermost error in its tree
-// that has one. Nil: it has none.
-//
-// An error of another package has one when its method As(any) bool fills in an
-// **Error.
+// Of returns the outermost public error in the tree of err, or nil. An error of another
+// package gives one by a method As(any) bool that fills in an **Error.
 func Of(err error) *Error {
 	if err == nil {
 		return nil
@@ -177,7 +174,7 @@ func Of(err error) *Error {
 	return nil
 }
 
-// ClassOf returns the class of err's public face; Internal when it has none.
+// ClassOf returns the class of err's public error; Internal when it has none.
 func ClassOf(err error) Class {
 	if e := Of(err); e != nil {
 		return e.Class
@@ -185,15 +182,14 @@ func ClassOf(err error) Class {
 	return Internal
 }
 
-// Is reports whether err has a public face of this class.
+// Is reports whether err has a public error of this class.
 func Is(err error, c Class) bool {
 	e := Of(err)
 	return e != nil && e.Class == c
 }
 
-// FromHost returns an error of a part that the host program supplies. It is an
-// internal error outside, one of running out of time included, unless err has a
-// public face.
+// FromHost returns an error of a part that the host program supplies. Clients see it as
+// an internal error, also when time ran out, unless err has a public error.
 func FromHost(part string, err error) error { return &hostError{part, err} }
 
 type hostError struct {
@@ -204,13 +200,13 @@ type hostError struct {
 func (e *hostError) Error() string { return e.part + ": " + e.err.Error() }
 func (e *hostError) Unwrap() error { return e.err }
 
-// As fills in the public face of what has none.
+// As fills in the public error of what has none.
 func (e *hostError) As(target any) bool {
-	face, ok := target.(**Error)
+	to, ok := target.(**Error)
 	if !ok || Of(e.err) != nil {
 		return false
 	}
-	*face = New(Internal, "internal error")
+	*to = New(Internal, "internal error")
 	return true
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 )
 
-// foreign is an error of another package that knows its public face.
+// foreign is an error of another package that knows its public error.
 type foreign struct{}
 
 func (foreign) Error() string { return "10.0.0.1 says no" }

@@ -128,17 +128,17 @@ type Refusal struct {
 	Header http.Header
 	Body   []byte // at most Target.Body bytes
 
-	face *fault.Error
+	public *fault.Error
 }
 
-func (r *Refusal) Error() string { return r.face.Error() }
+func (r *Refusal) Error() string { return r.public.Error() }
 
-// Unwrap returns the public face.
-func (r *Refusal) Unwrap() error { return r.face }
+// Unwrap returns the public error.
+func (r *Refusal) Unwrap() error { return r.public }
 
 // because adds to the text why the answer ends the matter.
 func (r *Refusal) because(why string) *Refusal {
 	other := *r
-	other.face = fault.New(fault.TargetRefused, r.face.Text+": "+why)
+	other.public = fault.New(fault.TargetRefused, r.public.Text+": "+why)
 	return &other
 }

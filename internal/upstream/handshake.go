@@ -20,7 +20,6 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/forward"
@@ -129,7 +128,7 @@ func readResponse(br *bufio.Reader) (*http.Response, error) {
 // in time.
 func newRefusal(conn net.Conn, resp *http.Response, most int) *Refusal {
 	r := &Refusal{Status: resp.StatusCode, Header: resp.Header,
-		face: fault.New(fault.TargetRefused, "target answered the upgrade with "+statusText(resp.StatusCode))}
+		public: fault.New(fault.TargetRefused, "target answered the upgrade with "+statusText(resp.StatusCode))}
 	if most > 0 && conn.SetReadDeadline(time.Now().Add(bodyWait)) == nil {
 		var b bytes.Buffer
 		io.CopyN(&b, resp.Body, int64(most)) // what is cut short was cut short by the target
@@ -156,13 +155,11 @@ func refused(format string, args ...any) error {
 
 // upgradeLost says what a failed read or write during the upgrade was.
 func upgradeLost(ctx context.Context, err error) error {
-	var dial *agent.DialError
-	var face *fault.Error
 	var op *net.OpError
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &dial), errors.As(err, &face), fault.IsTimeout(err):
+	case fault.Of(err) != nil, fault.IsTimeout(err):
 		return err
 	case alertOf(err) != "":
 		// TLS 1.3 refuses a client only when it has finished its handshake.

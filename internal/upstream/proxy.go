@@ -90,7 +90,7 @@ func (d *Dialer) dialProxy(ctx context.Context, exit agent.Exit, u *url.URL, add
 	}
 	conn, err := through.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, hop.blame(ctx, err)
+		return nil, hop.classify(ctx, err)
 	}
 	return conn, nil
 }
@@ -151,11 +151,11 @@ func (h *proxyHop) DialContext(ctx context.Context, network, addr string) (net.C
 	return secured, nil
 }
 
-// blame turns a proxy client's error into one that says whose fault it was.
-func (h *proxyHop) blame(ctx context.Context, err error) error {
+// classify turns a proxy client's error into one that says whose fault it was.
+func (h *proxyHop) classify(ctx context.Context, err error) error {
 	failed := func(text string) error { return fault.Wrap(fault.ProxyFailed, text, err) }
 	var dial *agent.DialError
-	var face *fault.Error
+	known := fault.Of(err)
 	switch {
 	case ctx.Err() != nil && !fault.IsTimeout(context.Cause(ctx)):
 		return context.Cause(ctx)
@@ -165,9 +165,9 @@ func (h *proxyHop) blame(ctx context.Context, err error) error {
 		return h.err
 	case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
 		return err
-	case errors.As(err, &face) && face.Class == fault.TLSFailed:
-		return failed("proxy: " + face.Text)
-	case errors.As(err, &face):
+	case known != nil && known.Class == fault.TLSFailed:
+		return failed("proxy: " + known.Text)
+	case known != nil:
 		return err
 	case ctx.Err() != nil, fault.IsTimeout(err):
 		return failed("proxy did not answer in time")

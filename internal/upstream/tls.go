@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 )
 
@@ -92,10 +91,9 @@ func (o TLS) Handshake(ctx context.Context, conn net.Conn, roots *x509.CertPool,
 // failure says in a caller's words why a TLS handshake failed. Errors that are not
 // TLS's own are returned as they are.
 func (o TLS) failure(err error) error {
-	var dial *agent.DialError
 	var netError net.Error
 	switch {
-	case errors.As(err, &dial), fault.Of(err) != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case fault.Of(err) != nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.As(err, &netError) && netError.Timeout():
 		return err
