@@ -55,11 +55,17 @@ func (d *describer) outline(p *Page, limit int) string {
 				add(b.Text)
 			}
 		}
+		own := len(parts)
 		for _, a := range e.Anchors {
 			add(a)
 		}
-		if len(parts) == 1 && d.votes.boilerplate(parts[0]) {
-			parts = nil // a line at the foot of all pages
+		if len(parts) <= fewLinks && own == 0 && !slices.ContainsFunc(parts, func(t string) bool { return !d.votes.boilerplate(t) }) {
+			parts = nil // a line at the foot or the head of all pages
+		}
+		for _, b := range e.Blocks {
+			if len(parts) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !d.votes.common(b.Text) {
+				add(b.Text)
+			}
 		}
 	}
 	if len(parts) == 0 {
@@ -82,6 +88,9 @@ func (d *describer) outline(p *Page, limit int) string {
 	}
 	return plain.Cut(asSentence(text), limit)
 }
+
+// fewLinks are no list of what a site has.
+const fewLinks = 3
 
 // numericDate is a day in numbers, or a month with a year of four digits.
 var numericDate = regexp.MustCompile(`\b([0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{2}|[12][0-9]{3})|[12][0-9]{3}[-/.]([0-9]{2}|[0-9]{1,2}[-/.][0-9]{1,2})|[0-9]{1,2}[-/.][12][0-9]{3})\b`)
@@ -147,7 +156,7 @@ func (d *describer) subtitle(p *Page) string {
 				break // it leads to a list
 			}
 			t := blocks[i+1].Text
-			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && strings.Count(t, " ") >= 3 && wordy(t) && !names(t) && !leads(t) &&
+			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !leads(t) &&
 				!isLabel(t) && !licence(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}
