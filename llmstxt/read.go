@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
@@ -84,7 +85,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
-		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)
+		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)
 	}
 	if why := notAPage(r, p); why != nil {
 		return nil, why
@@ -110,11 +111,11 @@ func (r *result) keep(prev *Page) {
 func notAPage(r *result, p *htmlpage.Page) error {
 	low := strings.ToLower(r.final.Path)
 	switch title := strings.ToLower(p.Title); {
-	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && loginPath(low) && p.Short != "":
+	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && notpage.IsLogin(low) && p.Short != "":
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
 	case p.Sum == "" && title == "just a moment...", strings.HasPrefix(title, "attention required! | cloudflare"):
 		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}
-	case p.Short != "" && saysNotFound(p, r.evidence.Blocks, r.final):
+	case p.Short != "" && notpage.SaysNotFound(p, r.evidence.Blocks, r.final):
 		return notFoundAs200
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/mdpage"
+	"github.com/farwire/farwire/llmstxt/internal/notpage"
 )
 
 // Pages that are no HTML: Markdown and plain text.
@@ -74,9 +75,9 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
-		r.generic = withoutPath(p.Short+"\n"+p.Title, r.final)
+		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)
 	}
-	if p.Short != "" && saysNotFound(page, p.Blocks, r.final) {
+	if p.Short != "" && notpage.SaysNotFound(page, p.Blocks, r.final) {
 		return notFoundAs200
 	}
 	if err := c.wholeMarkdown(ctx, r, text, markdown); err != nil {
