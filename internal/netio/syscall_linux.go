@@ -77,7 +77,7 @@ func Sent(conn *net.TCPConn) (acked uint64, queued int, known bool) {
 	err = raw.Control(func(fd uintptr) {
 		var info tcpInfo
 		size := uint32(unsafe.Sizeof(info))
-		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		_, _, errno := syscall.Syscall6(sysGetsockopt, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
 			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 		if queued, known = queuedIn(fd); errno != 0 || uintptr(size) < unsafe.Sizeof(info) {
 			known = false
