@@ -22,9 +22,10 @@ import (
 // it runs, however much that is; what a dead one ran does not count any more.
 //
 // A gateway always says how many it runs and never that there is one more or one
-// less. So a call that is made twice, or got no answer, does no harm, and a
-// gateway that was frozen for too long, or a Redis that came back empty, is told
-// everything anew.
+// less. So a call that is made twice, or got no answer, does no harm. Each answer says
+// since when the gateway has been alive. When that is another time than the answer
+// before said, the gateway was frozen for too long, or Redis came back empty: then it
+// is told everything anew, also when the call that found this got no answer.
 
 const (
 	renewEvery  = time.Second
@@ -53,6 +54,7 @@ type slots struct {
 	of      map[string]*held    // by the name of the account's hash
 	unsent  map[string]struct{} // of which Redis counts another number
 	renewed time.Time           // the last time that Redis heard of this gateway, or zero
+	since   int64               // when its life began, as Redis said last; zero: not known
 	closed  bool
 
 	changed chan struct{} // holds a value when there is something untold
@@ -98,10 +100,14 @@ func (l *Limiter) TakeSlot(ctx context.Context, p farwire.Principal, k farwire.K
 	s.mu.Lock()
 	want := h.running + 1
 	s.mu.Unlock()
-	a, err := l.runOn(ctx, l.held, l.slotTimeout(), slotsScript, 2, []string{key, l.gatewaysKey()},
+	asked := time.Now()
+	a, err := l.runOn(ctx, l.held, l.slotTimeout(), slotsScript, 3, []string{key, l.gatewaysKey(), l.sinceKey()},
 		l.o.Name, want, limit, alive.Microseconds(), int(kept.Seconds()))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err == nil && !s.heard(a[2], asked) {
+		s.forgotten()
+	}
 	var unavailable *unavailableError
 	switch {
 	case errors.As(err, &unavailable):
@@ -137,6 +143,8 @@ func (l *Limiter) slotKey(k farwire.Kind, p farwire.Principal) string {
 }
 
 func (l *Limiter) gatewaysKey() string { return l.o.Prefix + "{slots}:gateways" }
+
+func (l *Limiter) sinceKey() string { return l.o.Prefix + "{slots}:since:" + l.o.Name }
 
 func (s *slots) use(key string) *held {
 	s.mu.Lock()
@@ -219,7 +227,9 @@ func (s *slots) renew(l *Limiter) {
 			s.send(l)
 			return
 		case <-again.C:
+			s.mu.Lock()
 			s.markAllUnsent()
+			s.mu.Unlock()
 		case <-every.C:
 			s.send(l)
 		case <-changed:
@@ -232,20 +242,26 @@ func (s *slots) renew(l *Limiter) {
 	}
 }
 
+// markAllUnsent has everything be told again. The caller holds mu.
 func (s *slots) markAllUnsent() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for key := range s.of {
-		s.unsent[key] = struct{}{}
+		s.tell(key)
 	}
 }
 
+// heard notes an answer of Redis, by when it was asked and since when it says that this
+// gateway has been alive. It reports whether Redis knows what it was told before. The
+// caller holds mu.
+func (s *slots) heard(since int64, asked time.Time) (known bool) {
+	known = s.since == 0 || s.since == since
+	s.since, s.renewed = since, asked
+	return known
+}
+
 // forgotten has everything be told again. What this gateway held may have been
-// given to others meanwhile: no slot is used again without asking.
+// given to others meanwhile: no slot is used again without asking. The caller holds mu.
 func (s *slots) forgotten() {
 	s.markAllUnsent()
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, h := range s.of {
 		h.total = math.MaxInt
 	}
@@ -261,8 +277,6 @@ func (s *slots) send(l *Limiter) {
 			return
 		case !known && more: // Redis is unavailable
 			return
-		case !known:
-			s.forgotten()
 		}
 	}
 }
@@ -279,11 +293,12 @@ func (s *slots) sendOnce(l *Limiter) (known, more bool) {
 	if idle {
 		return true, false
 	}
+	asked := time.Now()
 	a, err := l.runOn(context.Background(), l.held, l.slotTimeout(), renewScript, 1, keys, args...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, h := range locked {
-		key := keys[i+1]
+		key := keys[i+2]
 		if err != nil {
 			s.unsent[key] = struct{}{}
 			continue
@@ -294,15 +309,16 @@ func (s *slots) sendOnce(l *Limiter) (known, more bool) {
 	if err != nil {
 		return false, true
 	}
-	known = a[0] == 1 || s.renewed.IsZero()
-	s.renewed = time.Now()
+	if known = s.heard(a[0], asked); !known {
+		s.forgotten()
+	}
 	return known, known && len(locked) == inOneCall
 }
 
 // collect returns what one call says, and has nobody else speak of those accounts
 // meanwhile. It is idle when there is nothing to say.
 func (s *slots) collect(l *Limiter) (keys []string, args []any, locked []*held, idle bool) {
-	keys = []string{l.gatewaysKey()}
+	keys = []string{l.gatewaysKey(), l.sinceKey()}
 	args = []any{l.o.Name, alive.Microseconds(), int(kept.Seconds())}
 	s.mu.Lock()
 	defer s.mu.Unlock()
