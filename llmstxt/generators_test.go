@@ -273,77 +273,35 @@ func TestSections_ListsThatSentencesNameFirst_KeepTheirOrder(t *testing.T) {
 	}
 }
 
-func TestTitles_NameOfOneBookOfSeveral_IsTakenOff(t *testing.T) {
+func TestSections_FoldersThatOnlySpreadFiles_NameNothing(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	var all []string
-	book := func(folder, form string, n int) {
-		for i := range n {
-			l := fmt.Sprintf("/%s/%s.html", folder, word(i))
-			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, "Chapter "+word(i)))
-			all = append(all, l)
-		}
+	for i, folder := range []string{"d0", "d0", "d3", "d3", "da", "da", "db", "db", "de", "de"} {
+		l := fmt.Sprintf("/%s/d%02d/%s.html", folder, i/2, word(i))
+		w.pages["http://docs.test"+l] = doc("Class " + word(i))
+		all = append(all, l)
 	}
-	book("users", "%s — The Kettle Users' Guide", 5)
-	book("api", "Kettle API: %s", 6) // whose chapters have the names of those of the guide
-	book("small", "%s — Small", 2)
-	w.pages["http://docs.test/"] = doc("Kettle Documentation", all...)
-	titles := map[string]int{}
-	for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:] {
-		titles[p.Title]++
-		switch users := strings.Contains(p.URL, "/users/"); {
-		case users && strings.Contains(p.Title, "Guide"), strings.Contains(p.URL, "/small/") && !strings.HasSuffix(p.Title, " — Small"):
-			t.Errorf("%s: %q", p.URL, p.Title)
-		}
-	}
-	for title, n := range titles {
-		if n > 1 {
-			t.Errorf("%d pages are called %q", n, title)
-		}
-	}
-	if titles["Chapter aaf"] != 1 {
-		t.Errorf("%v", titles)
+	w.pages["http://docs.test/"] = doc("Kettle", all...)
+	if got := contents(t, w, "http://docs.test/"); got != "Pages 10" {
+		t.Error(got)
 	}
 }
 
-func TestTitles_SignsOfWideScripts_PartThem(t *testing.T) {
-	for _, form := range []string{"%s｜水壶使用手册", "%s_水壶使用手册", "%s-水壶使用手册", "%s|水壶使用手册", "水壶使用手册：%s"} {
-		w := &web{pages: map[string]answer{}}
-		var all []string
-		for i, name := range []string{"安装", "加热", "清洗", "维修"} {
-			l := "/" + word(i)
-			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, name))
-			all = append(all, l)
+func TestSections_MinorHeadingsOverTablesOfLinks_AreSections(t *testing.T) {
+	names, links, w := parts()
+	body := "<title>Kettle – 4.0</title><section><h3>Namespace</h3><h1>Kettle – 4.0</h1><div class=description><p>The kettle toolkit</p></div>"
+	for i, name := range names {
+		body += "<h4 style='display:flex'> " + name + " <a href='#x' class=anchor></a></h4><table>"
+		for _, l := range links[i] {
+			body += "<tr><td><a href=" + l + ">" + l + "</a><td><p>The " + l + " offers a simple way to show what the water of a kettle does.</p>"
 		}
-		w.pages["http://docs.test/"] = doc(fmt.Sprintf(form, "首页"), all...)
-		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
-		if s.Title != "水壶使用手册" || s.Pages[1].Title != "安装" {
-			t.Errorf("%s: %q, %q", form, s.Title, s.Pages[1].Title)
-		}
+		body += "</table>"
 	}
-	// A name in code is whole.
-	w := &web{pages: map[string]answer{}}
-	var all []string
-	for i := range 4 {
-		w.pages["http://docs.test/"+word(i)] = doc("kettle_" + word(i) + "_open")
-		all = append(all, "/"+word(i))
+	w.pages["http://docs.test/"] = html(body + "</section>")
+	if got := contents(t, w, "http://docs.test/"); got != threeParts {
+		t.Error(got)
 	}
-	w.pages["http://docs.test/"] = doc("Kettle functions", all...)
-	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Pages[1].Title != "kettle_aaa_open" {
-		t.Errorf("%q", s.Pages[1].Title)
-	}
-}
-
-func TestSite_NameBehindAnotherSign_IsTheSites(t *testing.T) {
-	for _, title := range []string{"News, sport and opinion | The Daily Kettle", "The Daily Kettle – News, sport and opinion", "News, sport and opinion · The Daily Kettle"} {
-		w := &web{pages: map[string]answer{}}
-		var all []string
-		for i := range 5 {
-			w.pages["http://docs.test/"+word(i)] = doc("Story " + word(i) + " - The Daily Kettle")
-			all = append(all, "/"+word(i))
-		}
-		w.pages["http://docs.test/"] = doc(title, all...)
-		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Title != "The Daily Kettle" {
-			t.Errorf("%s: %q", title, s.Title)
-		}
+	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Summary != "The kettle toolkit." {
+		t.Errorf("%q", s.Summary)
 	}
 }

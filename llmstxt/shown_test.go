@@ -135,3 +135,22 @@ func TestNote_HeadingThatSaysOnlyWhatAListIs_IsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestNote_WordsThatFewOthersLack_AreBetterThanTheTitle(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	for i := range 8 {
+		l := "/" + word(i)
+		all = append(all, l)
+		w.pages["http://docs.test"+l] = doc("Chapter " + word(i))
+		if i < 3 {
+			w.pages["http://docs.test"+l] = html("<title>Long Description</title><body><pre>The mines of the kettle and all of its menus:\n\n" + strings.Repeat("+--|", i+9) + "\n</pre>")
+		}
+	}
+	w.pages["http://docs.test/"] = doc("Kettle", all...)
+	for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:4] {
+		if !strings.HasPrefix(p.Note, "The mines of the kettle") {
+			t.Errorf("%s: %q", p.URL, p.Note)
+		}
+	}
+}

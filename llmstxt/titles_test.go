@@ -130,3 +130,102 @@ func TestExcerpt_TeasersOfOthers_AreNotTaken(t *testing.T) {
 		}
 	}
 }
+
+func TestTitles_NameOfOneBookOfSeveral_IsTakenOff(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	book := func(folder, form string, n int) {
+		for i := range n {
+			l := fmt.Sprintf("/%s/%s.html", folder, word(i))
+			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, "Chapter "+word(i)))
+			all = append(all, l)
+		}
+	}
+	book("users", "%s — The Kettle Users' Guide", 5)
+	book("api", "Kettle API: %s", 6) // whose chapters have the names of those of the guide
+	book("small", "%s — Small", 2)
+	w.pages["http://docs.test/"] = doc("Kettle Documentation", all...)
+	titles := map[string]int{}
+	for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:] {
+		titles[p.Title]++
+		switch users := strings.Contains(p.URL, "/users/"); {
+		case users && strings.Contains(p.Title, "Guide"), strings.Contains(p.URL, "/small/") && !strings.HasSuffix(p.Title, " — Small"):
+			t.Errorf("%s: %q", p.URL, p.Title)
+		}
+	}
+	for title, n := range titles {
+		if n > 1 {
+			t.Errorf("%d pages are called %q", n, title)
+		}
+	}
+	if titles["Chapter aaf"] != 1 {
+		t.Errorf("%v", titles)
+	}
+}
+
+func TestTitles_SignsOfWideScripts_PartThem(t *testing.T) {
+	for _, form := range []string{"%s｜水壶使用手册", "%s_水壶使用手册", "%s-水壶使用手册", "%s|水壶使用手册", "水壶使用手册：%s"} {
+		w := &web{pages: map[string]answer{}}
+		var all []string
+		for i, name := range []string{"安装", "加热", "清洗", "维修"} {
+			l := "/" + word(i)
+			w.pages["http://docs.test"+l] = doc(fmt.Sprintf(form, name))
+			all = append(all, l)
+		}
+		w.pages["http://docs.test/"] = doc(fmt.Sprintf(form, "首页"), all...)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if s.Title != "水壶使用手册" || s.Pages[1].Title != "安装" {
+			t.Errorf("%s: %q, %q", form, s.Title, s.Pages[1].Title)
+		}
+	}
+	// A name in code is whole.
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	for i := range 4 {
+		w.pages["http://docs.test/"+word(i)] = doc("kettle_" + word(i) + "_open")
+		all = append(all, "/"+word(i))
+	}
+	w.pages["http://docs.test/"] = doc("Kettle functions", all...)
+	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Pages[1].Title != "kettle_aaa_open" {
+		t.Errorf("%q", s.Pages[1].Title)
+	}
+}
+
+func TestSite_NameBehindAnotherSign_IsTheSites(t *testing.T) {
+	for _, title := range []string{"News, sport and opinion | The Daily Kettle", "The Daily Kettle – News, sport and opinion", "News, sport and opinion · The Daily Kettle"} {
+		w := &web{pages: map[string]answer{}}
+		var all []string
+		for i := range 5 {
+			w.pages["http://docs.test/"+word(i)] = doc("Story " + word(i) + " - The Daily Kettle")
+			all = append(all, "/"+word(i))
+		}
+		w.pages["http://docs.test/"] = doc(title, all...)
+		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); s.Title != "The Daily Kettle" {
+			t.Errorf("%s: %q", title, s.Title)
+		}
+	}
+}
+
+func TestTitles_SitesNameBetweenTwoOfThePage_IsCutOff(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	for i := range 6 {
+		w.pages["http://docs.test/"+word(i)] = doc("Pot " + word(i) + " - Kettle Library 2.11 - kettle.Pot" + word(i))
+		all = append(all, "/"+word(i))
+	}
+	for _, letter := range []string{"a", "b", "c"} {
+		l := "/index/index-" + letter + ".html"
+		w.pages["http://docs.test"+l] = html("<title>Kettle Library 2.11</title><div>Names with " + letter + "</div><ul><li><a href=/aaa>" + letter + "one</a></ul>")
+		all = append(all, l)
+	}
+	w.pages["http://docs.test/"] = doc("Kettle Library 2.11", all...)
+	for i, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages[1:] {
+		want := "Pot " + word(i)
+		if i >= 6 {
+			want = "Index " + []string{"a", "b", "c"}[i-6]
+		}
+		if p.Title != want || p.Secondary != (i >= 6) {
+			t.Errorf("%s: %q, secondary %t", p.URL, p.Title, p.Secondary)
+		}
+	}
+}

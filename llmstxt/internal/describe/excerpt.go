@@ -89,7 +89,7 @@ func (d *describer) excerpt(p *Page) string {
 	}
 	text := d.fill(pieces, d.limit)
 	desc := d.description(p)
-	if desc == "" && p == d.base && !slices.ContainsFunc(pieces, func(p piece) bool { return len(p.text) >= 72 }) {
+	if desc == "" && p == d.base && !(says(p.Evidence.Blocks) && slices.ContainsFunc(pieces, func(p piece) bool { return len(p.text) >= leastSaid })) {
 		if desc = cmp.Or(d.shared(p), d.subtitle(p)); desc == "" && text == "" {
 			desc = tagline(p)
 		}

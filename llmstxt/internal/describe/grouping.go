@@ -70,6 +70,7 @@ var opening = plain.Set(`gettingstarted introduction documentation docs quicksta
 // page that stands for a folder names.
 func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 	keys, names, used := make([]string, len(pages)), map[string]string{}, map[string]string{}
+	var firsts []string
 	dir := prefix[:strings.LastIndexByte(prefix, '/')+1]
 	for i := 1; i < len(pages); i++ {
 		u, err := url.Parse(pages[i].URL)
@@ -77,6 +78,8 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 			continue
 		}
 		folder, file := path.Split(u.Path)
+		first, _, _ := strings.Cut(strings.TrimPrefix(folder, dir), "/")
+		firsts = append(firsts, first)
 		if folder == dir || !strings.HasPrefix(folder, dir) {
 			continue
 		}
@@ -84,6 +87,9 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 		if stem := strings.TrimSuffix(file, path.Ext(file)); stem == "" || stem == "index" || stem == "package-summary" {
 			names[folder] = pages[i].Title
 		}
+	}
+	if hashed(firsts) {
+		return make([]string, len(pages))
 	}
 	for i, folder := range keys {
 		if folder == "" {
@@ -100,6 +106,20 @@ func byFolder(pages []Page, _ map[string]int, prefix string) []string {
 		keys[i] = name
 	}
 	return keys
+}
+
+// hashed reports folders that spread files and name nothing, as Doxygen's do: "d6", "da".
+func hashed(folders []string) bool {
+	short, all := map[string]bool{}, map[string]bool{}
+	for _, f := range folders {
+		if f == "" {
+			continue
+		}
+		if all[f] = true; len(f) <= 2 && strings.Trim(f, "0123456789abcdef") == "" {
+			short[f] = true
+		}
+	}
+	return len(short) >= 4 && len(short)*3 > len(all)*2
 }
 
 // byHub groups the pages of a site without folders by the page of its menu that leads to

@@ -107,3 +107,16 @@ func introduces(s string, blocks []htmlpage.Block, i int) bool {
 	}
 	return true
 }
+
+// leastSaid is how many bytes a paragraph of a base page has that is more than a slogan.
+const leastSaid = 72
+
+// says reports a page with a paragraph of that length, and not only with lists and tables.
+func says(blocks []htmlpage.Block) bool {
+	for _, b := range blocks {
+		if b.Kind == htmlpage.Paragraph && len(b.Text) >= leastSaid && isProse(b) {
+			return true
+		}
+	}
+	return false
+}

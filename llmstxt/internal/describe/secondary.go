@@ -38,6 +38,9 @@ func secondary(p *Page) bool {
 		slug = name // of a wiki's namespace for itself
 	}
 	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
+	if letter, ok := strings.CutPrefix(slug, "index"); ok && len(letter) > 0 && len(letter) < 3 {
+		return true // "index-a", a part of an index of all names
+	}
 	if minor[slug] || strings.HasPrefix(slug, "genindex") {
 		return true
 	}

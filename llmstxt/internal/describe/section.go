@@ -293,6 +293,9 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		}
 		keys[i] = seg
 	}
+	if hashed(keys) {
+		return make([]string, len(pages))
+	}
 	menu := menuNames(pages[0].Evidence.Menu, dir)
 	used := map[string]string{}
 	for i := range keys {

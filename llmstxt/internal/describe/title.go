@@ -174,7 +174,7 @@ func setTitles(pages []Page) affixes {
 		headings[heading(p.Evidence)]++
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
 		if i > 0 {
-			said = withoutCrumb(said, p.Evidence.Crumbs)
+			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence.Crumbs)
 		}
 		if p.Title = said; said == "" {
 			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
@@ -193,6 +193,9 @@ func setTitles(pages []Page) affixes {
 			count[p.Title]--
 			count[h]++
 			p.Title = h
+		} else if h == "" && p.Title == pages[0].Title {
+			count[p.Title]--
+			p.Title = cmp.Or(urlTitle(p.URL), p.Title) // its own title is the site's
 		}
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
@@ -224,7 +227,9 @@ func ofBooks(pages []Page, count map[string]int) {
 		}
 		titles := []string{""} // of no base page
 		for _, i := range in {
-			titles = append(titles, pages[i].Title)
+			if len(pages[i].Title) <= MaxTitle { // a longer one is no name with another's behind it
+				titles = append(titles, pages[i].Title)
+			}
 		}
 		a := findAffixes(titles)
 		for _, i := range in {
@@ -242,6 +247,20 @@ func ofBooks(pages []Page, count map[string]int) {
 func folderOf(address string) string {
 	address, _, _ = strings.Cut(address, "?")
 	return address[:strings.LastIndexByte(address, '/')+1]
+}
+
+// beforeName is what a title has before the site's name, if something else stands behind that:
+// "Array - Scala Library - scala.Array".
+func beforeName(title, site string) string {
+	if len(site) < 8 || !strings.Contains(title, site) {
+		return title
+	}
+	for _, sep := range separators {
+		if own, _, ok := strings.Cut(title, sep+site+sep); ok && own != "" {
+			return own
+		}
+	}
+	return title
 }
 
 // withoutCrumb takes a breadcrumb off the end of a title: the name of the page's section,

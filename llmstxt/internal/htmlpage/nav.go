@@ -6,6 +6,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 // Navigation. A contents page, or a side bar, says what belongs together: lists
@@ -30,6 +31,7 @@ type navScanner struct {
 	within int      // <nav> elements that are open
 	headed string   // the heading in it, behind which links stand in no list
 	under  string   // the heading in the main content, likewise
+	minor  bool     // which is one of the fourth level or below
 	said   int      // bytes of text of the item being read that is in no link
 }
 
@@ -59,11 +61,28 @@ func (n *navScanner) heading(t string) {
 	n.label, n.linked, n.fresh = append(n.label[:0], t...), false, true
 }
 
+// next begins a text in another element, which is an item where there are no lists.
+func (n *navScanner) next(tag atom.Atom) {
+	if n.fresh = true; n.said > 0 && len(n.lists) == 0 && !inline[tag] {
+		n.said = 0
+	}
+}
+
 // setUnder has the links behind a heading of the main content stand under it.
 func (n *navScanner) setUnder(m mark) {
-	n.under = ""
+	n.under, n.minor = "", false
 	if m.level > 1 && len(m.text) <= maxNavName {
 		n.under = listName(m.text)
+	}
+}
+
+// setMinor does that for a heading of the fourth level or below, where there are no others.
+func (n *navScanner) setMinor() {
+	if n.under == "" || n.minor {
+		n.under, n.minor = "", true
+		if !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
+			n.under = listName(string(n.label))
+		}
 	}
 }
 

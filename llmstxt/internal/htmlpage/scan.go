@@ -268,9 +268,7 @@ func (s *scanner) startTag() {
 			s.Links[s.lastHref].Lists = s.nav.group()
 		}
 	default:
-		if s.nav.fresh = true; s.nav.said > 0 && len(s.nav.lists) == 0 && !inline[tag] {
-			s.nav.said = 0
-		}
+		s.nav.next(tag)
 	}
 	switch tag {
 	case atom.Html:
@@ -309,6 +307,8 @@ func (s *scanner) startTag() {
 		if !selfClosing {
 			s.pre++
 		}
+	case atom.H4, atom.H5, atom.H6:
+		s.nav.forget()
 	case atom.Form:
 		s.nav.forget()
 		s.container(tag)
@@ -392,5 +392,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.heading = 0
 	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		s.nav.endHeading()
+		if tag != atom.H2 && tag != atom.H3 && s.link == 0 && s.skipDepth == 0 && s.nav.within == 0 {
+			s.nav.setMinor()
+		}
 	}
 }
