@@ -1,12 +1,11 @@
 // Package fault makes errors that a caller of the gateway may read.
 //
-// An [Error] gets its class and its public text where it is born. What caused
-// it stays with it for the log and never leaves the process. The class says
-// everything else that the world sees (status, close code, stable code): one
-// table, that of the root package, holds these.
+// An [Error] gets its class and its public text where it is made. Its cause stays
+// with it for the log and never leaves the process. The class decides what else
+// clients see (status, close code, stable code): the table of the root package
+// holds these.
 //
-// An error of any other kind has no public error. Outside it is an internal
-// error.
+// Clients see an error of any other kind as an internal error.
 package fault
 
 import (
