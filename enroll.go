@@ -3,7 +3,6 @@ package farwire
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -129,7 +128,7 @@ const enrollTexts = 5 * time.Minute
 // file is saved under the lease's token, and a recrawl that was under way with
 // the options of before finds itself fenced off.
 func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
-	sites, secret, now := c.g.o.Sites, rand.Text(), time.Now()
+	sites, secret, now := c.g.o.Sites, c.g.tokens.NewSecret(hookLabel, out.site.BaseURL), time.Now()
 	most := c.session.principal.Limits.Sites
 	patience := enrollLease
 	if c.req.markdown {
@@ -209,7 +208,8 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 // that of any caller who has, 401. So whoever asks may find out that somebody
 // has enrolled a site, but not who, nor how many have; each address may show ten
 // secrets a second that fit no site (429). Nothing else that is refused counts. Beyond
-// that the store is asked for secrets alone that this gateway has taken in the last day.
+// that the store is asked for secrets alone that a gateway with one of [Options.TokenKeys]
+// made for the site, and for those that this gateway has taken in the last day.
 func (g *Gateway) SiteChanged() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
@@ -252,7 +252,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	case secret == "": // without a look whether there is such a site
 		return next, errSecret
 	}
-	peer, call := g.o.ClientAddr(r), hookCall(base, secret)
+	peer, call := g.o.ClientAddr(r), hookCall{sha256.Sum256([]byte(base + "\x00" + secret)), g.tokens.MadeSecret(hookLabel, base, secret)}
 	if err := g.hooks.mayAsk(peer, call); err != nil {
 		return next, err // nobody knows whether the secret is wrong
 	}
@@ -314,7 +314,8 @@ const (
 	hookSpacing = time.Minute // between two crawls of a site that hooks call for
 	hookRate    = 10          // look-ups a second for wrong secrets of one address
 	hookBurst   = 50
-	hookRights  = 10_000 // calls that are known to be right, of all sites
+	hookCalls   = 10_000 // calls that are known to be right, or wrong, of all sites
+	hookLabel   = "farwire secrets of webhooks"
 )
 
 // hooks bounds what callers without a key can set going.
@@ -324,39 +325,45 @@ type hooks struct {
 	mu    sync.Mutex
 	last  bounded.Map[int64, time.Time]             // when a site was last made due at
 	right bounded.Map[[sha256.Size]byte, time.Time] // when a call last had a secret that fits
+	wrong bounded.Map[[sha256.Size]byte, time.Time] // and when it last did not fit
 }
 
-// hookCall names a call by what it shows, and does not tell it.
-func hookCall(base, secret string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(base + "\x00" + secret)) // no URL has a NUL
+// A hookCall names a call by what it shows, and does not tell it.
+type hookCall struct {
+	sum  [sha256.Size]byte // of the base URL, which has no NUL, and the secret
+	made bool              // a gateway has made this secret for the site
 }
 
 // mayAsk refuses a peer that has shown too many wrong secrets before the store is asked,
-// unless it shows one that was right; it counts nothing.
-func (h *hooks) mayAsk(peer netip.Addr, call [sha256.Size]byte) error {
+// unless it shows one that was right, or one that was made for the site and is not known to
+// be wrong since; it counts nothing.
+func (h *hooks) mayAsk(peer netip.Addr, call hookCall) error {
 	a, err := h.peers.Left(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
 	if err != nil || a.Remaining > 0 {
 		return err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.right.Get(call).IsZero() {
+	if !h.right.Get(call.sum).IsZero() || call.made && h.wrong.Get(call.sum).IsZero() {
 		return nil
 	}
 	return limited(fault.RateLimited, "rate limit exceeded", Quota{Limit: a.Limit, RetryAfter: time.Second / hookRate})
 }
 
-// note remembers for a day that a call was right.
-func (h *hooks) note(call [sha256.Size]byte, right bool) {
+// note remembers for a day whether a call was right.
+func (h *hooks) note(call hookCall, right bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now, is, isNot := time.Now(), &h.right, &h.wrong
 	if !right {
-		h.right.Delete(call)
-		return
+		is, isNot = isNot, is
 	}
-	now := time.Now()
-	h.right.Most = hookRights
-	h.right.Set(call, now, func(_ [sha256.Size]byte, at time.Time) bool { return now.Sub(at) >= day })
+	isNot.Delete(call.sum)
+	if !right && !call.made {
+		return // it is no matter which of all guesses these were
+	}
+	is.Most = hookCalls
+	is.Set(call.sum, now, func(_ [sha256.Size]byte, at time.Time) bool { return now.Sub(at) >= day })
 }
 
 // admit counts a wrong secret by its peer. An IPv6 peer has a whole /64 to call from.

@@ -5,8 +5,10 @@ package token
 import (
 	"bytes"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -127,6 +129,35 @@ func (s *Signer) Replace(keys [][]byte) {
 
 // Derive makes a key for one purpose of the key that signs now.
 func (s *Signer) Derive(label string) []byte { return derive((*s.keys.Load())[0].key, label) }
+
+// NewSecret returns a random secret for what is named, by which any Signer with the same
+// key knows that it was made for that.
+func (s *Signer) NewSecret(label, name string) string {
+	random := rand.Text()
+	return random + mark((*s.keys.Load())[0].key, label, name, random)
+}
+
+// MadeSecret reports whether NewSecret made a secret with one of the keys. Whether it is
+// still valid is another question.
+func (s *Signer) MadeSecret(label, name, secret string) bool {
+	const size = 26 // of rand.Text
+	if len(secret) <= size {
+		return false
+	}
+	for _, k := range *s.keys.Load() {
+		if hmac.Equal([]byte(secret[size:]), []byte(mark(k.key, label, name, secret[:size]))) {
+			return true
+		}
+	}
+	return false
+}
+
+// mark is 80 bits of a MAC over a name and a random text.
+func mark(key []byte, label, name, random string) string {
+	mac := hmac.New(sha256.New, derive(key, label))
+	mac.Write([]byte(random + name)) // random has one length
+	return base32.StdEncoding.EncodeToString(mac.Sum(nil)[:10])
+}
 
 // derive makes a key for one purpose of another (HKDF, RFC 5869).
 func derive(key []byte, label string) []byte {

@@ -148,3 +148,23 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+func TestSigner_Secret_IsKnownByTheKeyThatMadeIt(t *testing.T) {
+	a, b := token.New([][]byte{first}), token.New([][]byte{second, first})
+	secret := a.NewSecret("label", "name")
+	if secret == a.NewSecret("label", "name") {
+		t.Error("two secrets are the same")
+	}
+	if !a.MadeSecret("label", "name", secret) || !b.MadeSecret("label", "name", secret) {
+		t.Error("not known by its key")
+	}
+	for name, made := range map[string]bool{
+		"another label": a.MadeSecret("other", "name", secret), "another name": a.MadeSecret("label", "nam", secret),
+		"cut": a.MadeSecret("label", "name", secret[:len(secret)-1]), "longer": a.MadeSecret("label", "name", secret+"A"),
+		"empty": a.MadeSecret("label", "name", ""), "another key": a.MadeSecret("label", "name", b.NewSecret("label", "name")),
+	} {
+		if made {
+			t.Errorf("%s: counts as made", name)
+		}
+	}
+}
