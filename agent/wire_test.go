@@ -87,12 +87,20 @@ func essayOf(t *testing.T, source *ast.File) string {
 			continue
 		}
 		var b strings.Builder
+		inside := false
 		for _, line := range c.List[2:] { // after the title and its empty line
-			text := strings.TrimPrefix(strings.TrimPrefix(line.Text, "//"), " ")
-			if code, ok := strings.CutPrefix(text, "\t"); ok {
-				text = "    " + code
+			text, code := strings.CutPrefix(strings.TrimPrefix(strings.TrimPrefix(line.Text, "//"), " "), "\t")
+			switch {
+			case code && !inside:
+				b.WriteString("```text\n")
+			case inside && !code:
+				b.WriteString("```\n")
 			}
+			inside = code
 			b.WriteString(text + "\n")
+		}
+		if inside {
+			b.WriteString("```\n")
 		}
 		return b.String()
 	}

@@ -180,7 +180,7 @@ func record(file, name, figures string) error {
 	}
 	var b bytes.Buffer
 	b.Write(text[:at])
-	b.WriteString("\n    " + strings.ReplaceAll(strings.TrimSpace(figures), "\n", "\n    ") + "\n\n")
+	b.WriteString("\n```text\n" + strings.TrimSpace(figures) + "\n```\n\n")
 	b.Write(text[at+length:])
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }

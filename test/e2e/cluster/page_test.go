@@ -12,14 +12,14 @@ import (
 )
 
 // A page is a document whose commands and files are run by this test. Each is
-// an indented block below a comment that names it.
+// a block below a comment that names it.
 type page struct {
 	t      *testing.T
 	blocks map[string]string
 	read   map[string]bool
 }
 
-var block = regexp.MustCompile(`(?m)^<!-- (.+) -->\n\n((?:(?: {4}.*)?\n)+)`)
+var block = regexp.MustCompile("(?ms)^<!-- ([^\n]+) -->\n\n```\\w+\n(.*?)^```$")
 
 func readPage(t *testing.T) *page {
 	t.Helper()
@@ -29,11 +29,7 @@ func readPage(t *testing.T) *page {
 	}
 	p := &page{t, make(map[string]string), make(map[string]bool)}
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
-		lines := strings.Split(strings.TrimRight(m[2], "\n"), "\n")
-		for i, line := range lines {
-			lines[i] = strings.TrimPrefix(line, "    ")
-		}
-		p.blocks[m[1]] = strings.Join(lines, "\n") + "\n"
+		p.blocks[m[1]] = m[2]
 	}
 	t.Cleanup(func() {
 		for name := range p.blocks {

@@ -9,10 +9,9 @@ import (
 	"testing"
 )
 
-var block = regexp.MustCompile(`(?m)^<!-- (.+) -->\n\n((?:(?: {4}.*)?\n)+)`)
+var block = regexp.MustCompile("(?ms)^<!-- ([^\n]+) -->\n\n```\\w+\n(.*?)^```$")
 
-// blocks are what the page has to copy: indented, each below a comment that
-// names it.
+// blocks are what the page has to copy, each below a comment that names it.
 func blocks(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(repository + "/docs/operating.md")
@@ -21,11 +20,7 @@ func blocks(t *testing.T) map[string]string {
 	}
 	all := make(map[string]string)
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
-		lines := strings.Split(strings.TrimRight(m[2], "\n"), "\n")
-		for i, line := range lines {
-			lines[i] = strings.TrimPrefix(line, "    ")
-		}
-		all[m[1]] = strings.Join(lines, "\n") + "\n"
+		all[m[1]] = m[2]
 	}
 	return all
 }

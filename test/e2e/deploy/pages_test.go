@@ -14,7 +14,7 @@ import (
 var (
 	passedHost = regexp.MustCompile(`(?m)^.*proxy_set_header\s+Host\b.*$`)
 	fromFile   = regexp.MustCompile(`--from-file=secrets/(\S+)`)
-	kubectl    = regexp.MustCompile(`(?m)(?:^    kubectl .*\n(?:^      .*\n)*)+`)
+	kubectl    = regexp.MustCompile(`(?m)(?:^kubectl .*\n(?:^  .*\n)*)+`)
 )
 
 // The console and the hosted files compare a page's origin with the Host of the request,
