@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -103,18 +102,14 @@ func (p *Pool) Leave() {
 		p.mu.Unlock()
 		return
 	}
-	var links []*link
+	p.wg.Go(c.leave) // with mu held, so that all this comes before Shutdown's Wait
 	for _, e := range p.entries {
-		links = append(links, e.links...)
+		for _, l := range e.links {
+			// One that cannot be told finds out when the link ends.
+			p.wg.Go(func() { _ = l.say(control{Type: ctlMove}) })
+		}
 	}
-	p.wg.Go(c.leave) // with mu held, so that it comes before Shutdown's Wait
 	p.mu.Unlock()
-	var told sync.WaitGroup
-	for _, l := range links {
-		// One that cannot be told finds out when the link ends.
-		told.Go(func() { _ = l.say(control{Type: ctlMove}) })
-	}
-	told.Wait()
 }
 
 // leave tells the other gateways, once the agents are elsewhere.

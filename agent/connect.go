@@ -200,7 +200,7 @@ func (l *connector) join(ctx context.Context, nc net.Conn) error {
 func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	r := l.runner
 	link := &agentLink{
-		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
 	}
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: link}, 1)

@@ -54,7 +54,7 @@ type link struct {
 	onDrain  context.Context // ends with drain, for those who want to be told
 	drained  context.CancelFunc
 
-	ctlMu sync.Mutex // one control message at a time
+	turn chan struct{} // holds a token while a control message is sent
 
 	mu    sync.Mutex
 	conns map[uint32]*conn
@@ -159,7 +159,7 @@ func (p *Pool) answerHello(h hello, who identity) (*link, welcome) {
 	l := &link{
 		pool: p, exit: e, number: p.links.Add(1), instance: h.Instance, software: safetext.ASCII(h.Software, 64),
 		who: who, knowsRules: slices.Contains(h.Knows, knowsRules),
-		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), made: time.Now(),
+		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), made: time.Now(),
 	}
 	l.onDrain, l.drained = context.WithCancel(context.Background())
 	return l, welcome{Version: wireVersion, Gateway: p.id, Link: l.number, ID: e.ID, Slug: e.Slug, Country: e.Country, Peers: p.peers, Cluster: p.clustered()}
@@ -243,12 +243,16 @@ func (l *link) lostBecause(said string) error {
 
 // say sends a control message. An agent that does not take it is lost.
 func (l *link) say(m control) error {
-	l.ctlMu.Lock()
-	defer l.ctlMu.Unlock()
-	return sayOn(l.mux, l.ctl, m)
+	return sayOn(l.turn, l.mux, l.ctl, m)
 }
 
-func sayOn(mux *yamux.Session, ctl *yamux.Stream, m control) error {
+func sayOn(turn chan struct{}, mux *yamux.Session, ctl *yamux.Stream, m control) error {
+	select { // not a mutex: who waits for a turn hears of the link's end
+	case turn <- struct{}{}:
+	case <-mux.CloseChan():
+		return yamux.ErrSessionShutdown
+	}
+	defer func() { <-turn }()
 	ctl.SetWriteDeadline(time.Now().Add(lostAfter))
 	err := writeMessage(ctl, m, maxControl)
 	if err != nil && !errors.Is(err, errTooLong) {

@@ -18,16 +18,19 @@ import (
 )
 
 // A wire is an in-memory connection whose bytes take a while, and which can go
-// dead without telling its ends.
+// dead without telling its ends, or be frozen: then it takes no more bytes.
 type wire struct {
 	gateway, agent net.Conn
 	inner          [2]net.Conn
-	dead           atomic.Bool
+	dead, frozen   atomic.Bool
+	over           context.Context // ends with cut
+	end            context.CancelFunc
 	wg             sync.WaitGroup
 }
 
 func newWire(delay time.Duration) *wire {
 	w := new(wire)
+	w.over, w.end = context.WithCancel(context.Background())
 	w.gateway, w.inner[0] = net.Pipe()
 	w.agent, w.inner[1] = net.Pipe()
 	type chunk struct {
@@ -53,6 +56,9 @@ func newWire(delay time.Duration) *wire {
 				if err != nil {
 					return
 				}
+				if w.frozen.Load() {
+					<-w.over.Done()
+				}
 				queue <- chunk{time.Now().Add(delay), buf[:n]}
 			}
 		})
@@ -64,6 +70,7 @@ func newWire(delay time.Duration) *wire {
 
 // cut ends the wire as the death of a process does.
 func (w *wire) cut() {
+	w.end()
 	w.inner[0].Close()
 	w.inner[1].Close()
 }

@@ -175,7 +175,7 @@ func (c *cluster) linkPeer(ctx context.Context, g remoteGateway) (net.Conn, *lin
 		return nil, nil, err
 	}
 	l := &link{pool: c.pool, peer: g.name, knowsRules: true, log: c.pool.log,
-		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), made: time.Now()}
+		conns: map[uint32]*conn{}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), made: time.Now()}
 	l.onDrain, l.drained = context.WithCancel(context.Background())
 	fail := func(err error) (net.Conn, *link, error) {
 		nc.Close()

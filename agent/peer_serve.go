@@ -110,7 +110,7 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 	}
 	nc.SetDeadline(time.Time{})
 	server := &peerServer{cluster: c}
-	l := &agentLink{server: server, quiet: make(chan struct{}, 1), sessions: map[uint32]*session{},
+	l := &agentLink{server: server, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: p.log.With("gateway", safetext.ASCII(h.caller, 128))}
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
 	if err != nil {

@@ -29,7 +29,7 @@ type agentLink struct {
 	draining     atomic.Bool
 	quiet        chan struct{} // told when there is no session any more
 
-	ctlMu sync.Mutex // one control message at a time
+	turn chan struct{} // holds a token while a control message is sent
 
 	gone     atomic.Bool // the carrier is closed
 	mu       sync.Mutex
@@ -124,9 +124,7 @@ func (l *agentLink) control() {
 }
 
 func (l *agentLink) say(m control) error {
-	l.ctlMu.Lock()
-	defer l.ctlMu.Unlock()
-	return sayOn(l.mux, l.ctl, m)
+	return sayOn(l.turn, l.mux, l.ctl, m)
 }
 
 func (l *agentLink) drainFor(longest time.Duration, why string) {
@@ -139,6 +137,19 @@ func (l *agentLink) drainFor(longest time.Duration, why string) {
 // ones have ended, or ctx ends, and closes the link. Why says why the agent serves on
 // elsewhere; empty: it stops.
 func (l *agentLink) drain(ctx context.Context, why string) {
+	// Closing drops what is still queued to leave, and what the gateway has not read yet,
+	// the reason of a cut among it: the gateway closes when it has read all. One that
+	// reads nothing is not waited for.
+	stop := context.AfterFunc(ctx, func() {
+		late := time.NewTimer(dismissTimeout)
+		defer late.Stop()
+		select {
+		case <-late.C:
+			l.mux.Close()
+		case <-l.mux.CloseChan():
+		}
+	})
+	defer stop()
 	if l.draining.Swap(true) {
 		if why == "" {
 			// The link drains already. A gateway that cannot be told loses it.
@@ -157,10 +168,6 @@ func (l *agentLink) drain(ctx context.Context, why string) {
 			return
 		case <-ctx.Done():
 			l.log.Warn("sessions are cut", "sessions", l.open())
-			// Closing drops what is still queued to leave, and what the gateway has not
-			// read yet, the reason among it: the gateway closes when it has read all.
-			late := time.AfterFunc(dismissTimeout, func() { l.mux.Close() })
-			defer late.Stop()
 			if why != "" && l.say(control{Type: ctlDrain}) != nil || l.say(control{Type: ctlLeave}) != nil {
 				return
 			}
