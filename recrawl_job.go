@@ -239,14 +239,17 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text stri
 	}
 }
 
-// fail ends a recrawl that has no file. One that ends with the gateway leaves
-// the site to others; one whose lease is lost leaves it to the worker that has it.
+// fail ends a recrawl that has no file. One that ends with the gateway, or with its key,
+// leaves the site to others; one whose lease is lost leaves it to the worker that has it.
 func (c *recrawl) fail(ctx context.Context, err error) {
 	c.result.Err = err
 	switch {
 	case errors.Is(context.Cause(ctx), ErrLeaseLost):
 		c.outcome, c.result.Err = RecrawlLost, context.Cause(ctx)
 		return
+	case ctx.Err() != nil && endedAlone(context.Cause(ctx)):
+		err = context.Cause(ctx)
+		c.result.Err = err
 	case ctx.Err() != nil:
 		c.outcome, c.result.Err = RecrawlReleased, context.Cause(ctx)
 		c.held.settle()

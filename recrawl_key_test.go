@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -280,6 +281,54 @@ func TestRecrawl_KeysRules_Hold(t *testing.T) {
 				key.as(farwire.Principal{Subject: "alice", Allow: []string{"site.test"}, Kinds: []farwire.Kind{farwire.KindCrawl}}, nil)
 				if done := c.next(); done.Site.Failures != 0 {
 					c.t.Errorf("allowed again it is %+v", done.Site)
+				}
+			}, key.edit)
+		})
+	}
+}
+
+// TestRecrawl_EndedByLimitOrRequest_CountsAsFailed: another gateway would begin it anew
+// at once, and as often as it is ended.
+func TestRecrawl_EndedByLimitOrRequest_CountsAsFailed(t *testing.T) {
+	for name, c := range map[string]struct {
+		limits farwire.Limits
+		end    func(*recrawlWorld)
+		says   string
+	}{
+		"its time": {limits: farwire.Limits{SessionTime: 5 * time.Second}, says: "limit reached: the session's time"},
+		"by id": {says: "too much traffic", end: func(c *recrawlWorld) {
+			for s := range c.gw.Sessions() {
+				c.gw.EndSession(s.ID, "too much traffic")
+			}
+		}},
+		"all": {says: "for repairs", end: func(c *recrawlWorld) {
+			c.gw.EndWhere(func(s farwire.Session) bool { return s.Kind == farwire.KindRecrawl }, "for repairs")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := &changingKey{}
+			inRecrawlWorld(t, func(w *recrawlWorld) {
+				key.as(farwire.Principal{Subject: "alice", Limits: c.limits}, nil)
+				before := w.sites.only(w.t)
+				hang := make(chan struct{})
+				answer := sync.OnceFunc(func() { close(hang) })
+				defer answer()
+				w.site.set(func(s *changing) { s.hang["/b"] = hang })
+				defer recrawls(w.t, w.gw)()
+				time.Sleep(time.Hour + 12*time.Second)
+				if c.end != nil {
+					c.end(w)
+				}
+				done := w.next()
+				if wait := done.Site.NextCrawl.Sub(done.at); done.Site.Failures != 1 || done.Site.LastError != c.says || done.Site.Resting ||
+					done.lease.Token != before.Version+1 || wait < 20*time.Second || wait > 3*time.Minute {
+					w.t.Errorf("with token %d it is %+v, due %v later", done.lease.Token, done.Site, wait)
+				}
+				w.wantLog(`kind=recrawl .*cause="` + c.says + `" .*outcome=failed`)
+				w.site.set(func(s *changing) { delete(s.hang, "/b") })
+				answer()
+				if done := w.next(); done.Site.Failures != 0 || done.Site.Hash != before.Hash {
+					w.t.Errorf("left alone it is %+v", done.Site)
 				}
 			}, key.edit)
 		})
