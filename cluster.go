@@ -190,6 +190,7 @@ func (l *RevocationLog) Note(r Revocation) bool {
 	defer l.mu.Unlock()
 	key := revocationKey{r.KeyID, r.Agent}
 	old, known := l.of[key]
+	known = known && time.Since(old.At) <= day
 	switch {
 	case r.KeyID == "" || time.Since(r.At) > day:
 		return false
@@ -282,6 +283,8 @@ type RecordSharer interface {
 
 // revocations are what other gateways and this one have said of keys.
 type revocations struct {
+	publishing sync.Mutex // from the look at what is known until all is published
+
 	mu    sync.Mutex
 	until map[string]time.Time // by key id, as others say
 	known []string             // what the Authenticator knew last
@@ -347,6 +350,8 @@ func (g *Gateway) publishRevoked() {
 	if !ok || g.o.Bus == nil {
 		return
 	}
+	g.gone.publishing.Lock()
+	defer g.gone.publishing.Unlock()
 	var now []string
 	if !g.o.recovered("KeyLister.KeyIDs", func() { now = keys.KeyIDs() }) {
 		return // an empty list would revoke all

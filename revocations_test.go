@@ -8,10 +8,16 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 )
 
 func TestEndRevoked_KeyGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
@@ -134,4 +140,102 @@ func TestEndRevoked_EveryKind_Ends(t *testing.T) {
 	waitUntil(t, "no session of the key runs", func() bool { return running("alice") == 0 })
 	bobs.text("still")
 	bobs.wantText("still")
+}
+
+// A slowBus holds the first message back until there is a second one, or long enough
+// for one.
+type slowBus struct {
+	farwire.LocalBus
+	mu     sync.Mutex
+	told   []bool // Restored
+	called atomic.Int32
+	second chan struct{}
+}
+
+func (b *slowBus) Subscribe(func(farwire.Revocation)) {}
+
+func (b *slowBus) Publish(r farwire.Revocation) {
+	if b.called.Add(1) == 1 {
+		select {
+		case <-b.second:
+		case <-time.After(time.Second):
+		}
+	} else {
+		defer close(b.second)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told = append(b.told, r.Restored)
+}
+
+// Two reloads at once tell the others last what the gateway knows last.
+func TestRevocations_ReloadsAtOnce_ArePublishedInOrder(t *testing.T) {
+	const key = "0123456789abcdef-goes"
+	with := map[string]farwire.Principal{testKey: {Subject: "alice"}, key: {Subject: "bob"}}
+	without := map[string]farwire.Principal{testKey: {Subject: "alice"}}
+	records := []agent.Record{{Slug: "de1", Country: "DE", TokenSHA256: strings.Repeat("0f", 32)}}
+	keys := must(farwire.NewKeySet(with))
+	pool := must(agent.NewPool(agent.PoolOptions{Records: records}))
+	defer pool.Shutdown(t.Context())
+	for name, reload := range map[string]func(*farwire.Gateway, bool){
+		"keys": func(g *farwire.Gateway, has bool) {
+			given := without
+			if has {
+				given = with
+			}
+			if err := keys.Replace(given); err != nil {
+				t.Error(err)
+			}
+			g.EndRevoked(t.Context())
+		},
+		"records": func(_ *farwire.Gateway, has bool) {
+			given := records
+			if !has {
+				given = nil
+			}
+			if err := pool.SetRecords(given); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		bus := &slowBus{second: make(chan struct{})}
+		g := must(farwire.New(farwire.Options{Auth: keys, Agents: pool, Bus: bus}))
+		var all sync.WaitGroup
+		all.Go(func() { reload(g, false) })
+		for bus.called.Load() == 0 {
+			runtime.Gosched()
+		}
+		reload(g, true)
+		all.Wait()
+		if len(bus.told) != 2 || bus.told[0] || !bus.told[1] {
+			t.Errorf("%s: the others are told %v, want what is gone and then what is back", name, bus.told)
+		}
+	}
+}
+
+// What was revoked more than a day ago hides nothing, whoever said so.
+func TestRevocationLog_OlderThanADay_HidesNothing(t *testing.T) {
+	for _, restored := range []bool{false, true} {
+		for _, gateway := range []string{"one", "two"} {
+			synctest.Test(t, func(t *testing.T) {
+				var log farwire.RevocationLog
+				note := func(gateway string, restored bool) bool {
+					return log.Note(farwire.Revocation{KeyID: "k", At: time.Now(), Gateway: gateway, Restored: restored})
+				}
+				note("one", false)
+				if restored {
+					time.Sleep(time.Second)
+					note("one", true)
+				}
+				time.Sleep(25 * time.Hour)
+				if !note(gateway, false) {
+					t.Errorf("a day later %s cannot revoke it again (restored meanwhile: %v)", gateway, restored)
+				}
+				time.Sleep(time.Second)
+				if all := log.All(); len(all) != 1 || all[0].Gateway != gateway || note(gateway, false) {
+					t.Errorf("the log has %+v", all)
+				}
+			})
+		}
+	}
 }

@@ -109,6 +109,8 @@ func (p *Pool) SetSecrets(secrets []string) error {
 // In a cluster the other gateways are told of records that are gone, and do as if
 // theirs were gone as well, for a day.
 func (p *Pool) SetRecords(records []Record) error {
+	p.publishing.Lock()
+	defer p.publishing.Unlock()
 	gone, back, err := p.setRecords(records)
 	if err != nil {
 		return err

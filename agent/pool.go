@@ -81,6 +81,8 @@ type Pool struct {
 	health health
 	wg     sync.WaitGroup
 
+	publishing sync.Mutex // from a change of records until it is published
+
 	mu       sync.Mutex
 	secrets  map[[32]byte]bool // hashes of the shared secrets
 	records  map[[32]byte]*Record
