@@ -78,7 +78,13 @@ func (c *Cluster) send(m message) {
 	if !c.conn.IsConnected() {
 		return
 	}
-	m.From, m.At = c.o.Name, max(time.Now().UnixNano(), c.last+1)
+	now := time.Now().UnixNano()
+	if c.last-now > int64(oldAfter) {
+		// The clock was ahead and was set right. The others have dropped, and not noted,
+		// what was more than oldAfter ahead of theirs.
+		c.last = 0
+	}
+	m.From, m.At = c.o.Name, max(now, c.last+1)
 	c.last = m.At
 	body, err := json.Marshal(m)
 	if err != nil {

@@ -316,3 +316,14 @@ func TestOpen_OptionsThatCannotWork_AreErrors(t *testing.T) {
 		}
 	}
 }
+
+// A gateway whose clock was ahead and is set right is heard again at once.
+func TestMessages_ClockSetBack_AreHeard(t *testing.T) {
+	s := harness.NATS(t)
+	one, two := open(t, s, "one"), open(t, s, "two")
+	for i, ahead := range []time.Duration{0, time.Second, 31 * time.Second, time.Hour, 20 * 365 * 24 * time.Hour} {
+		one.SentAt(time.Now().Add(ahead))
+		one.hold(i+1, i)
+		eventually(t, fmt.Sprintf("a gateway is heard whose clock was %v ahead", ahead), func() bool { return two.sees("one", i+1, i) })
+	}
+}
