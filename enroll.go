@@ -37,46 +37,6 @@ type crawlOutcome struct {
 	secret   string       // of the site's webhook, when it was enrolled for the first time
 }
 
-// host saves the file and enrols the site. A file that cannot be saved is worth
-// sending all the same; its error ends the crawl only if the client counts on
-// recrawls, and then behind the result.
-func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
-	if c.req.enroll {
-		return c.enroll(ctx, j, out)
-	}
-	url, files, err := c.saveOnce(ctx, j, out)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		told := "The file could not be hosted"
-		if refusal := (*Refusal)(nil); errors.As(err, &refusal) && refusal != nil {
-			told += ": " + public(err).Text
-		}
-		j.log(told)
-		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
-	}
-	out.url, out.files = url, files
-	return nil
-}
-
-// saveOnce saves the file of a crawl that will not be repeated, unless the
-// caller has enrolled the site: then the hosted file belongs to the recrawls,
-// who would never notice that it is another, with other options perhaps.
-func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, files []hostedFile, err error) {
-	if c.g.o.Sites != nil {
-		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
-		if err != nil {
-			return "", nil, err
-		}
-		if enrolled {
-			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
-			return "", nil, nil
-		}
-	}
-	return j.save(ctx, out.site, out.text, 0, "")
-}
-
 // enrolled reports whether the caller has enrolled the site.
 func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -151,7 +111,14 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 		WebhookSecret: secret,
 		Created:       now,
 	}
-	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(ctx, asked, most, patience) })
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// Neither a client that leaves nor a drain ends what begins or ends a lease: one that
+	// nobody hears of keeps the site, and counts as a crawl that failed.
+	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(begin, asked, most, patience) })
 	if errors.Is(err, ErrTooManySites) {
 		return tooManySites(most)
 	}
@@ -167,13 +134,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	url, files, err := j.save(ctx, out.site, out.text, lease.Token, lease.Site.HostedURL)
 	if err != nil {
 		j.log(fmt.Sprintf("The file could not be hosted; %s is enrolled and crawled again", lease.Site.BaseURL))
-		// Whatever ended this context must not keep the site from its recrawls.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-		defer cancel()
-		if released := hostDo(func() error { return sites.Release(ctx, lease) }); released != nil {
-			err = errors.Join(err, fault.FromHost("site store", released))
-		}
-		return err
+		return errors.Join(err, c.releaseSite(ctx, lease))
 	}
 	site := lease.Site
 	site.LastCrawl, site.NextCrawl = now, now.Add(c.req.interval)
@@ -183,12 +144,27 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	}
 	site.Hash, site.Version, site.HostedURL = hashOf(out.site, c.req.layout), lease.Token, url
 	site.SitemapLastmod = out.site.Newest
-	err = hostDo(func() error { return sites.Commit(ctx, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
-	if err != nil {
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	err = hostDo(func() error { return sites.Commit(commit, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
+	switch {
+	case errors.Is(err, ErrLeaseLost):
 		return fault.FromHost("site store", err)
+	case err != nil:
+		return errors.Join(fault.FromHost("site store", err), c.releaseSite(ctx, lease))
 	}
 	out.url, out.files = url, files
 	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, intervalText(site.Interval)))
+	return nil
+}
+
+// releaseSite leaves a site that was enrolled to its recrawls.
+func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := hostDo(func() error { return c.g.o.Sites.Release(ctx, lease) }); err != nil {
+		return fault.FromHost("site store", err)
+	}
 	return nil
 }
 

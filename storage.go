@@ -308,3 +308,43 @@ func (g *Gateway) enrolledFolders(ctx context.Context, subject string) (folders 
 	}
 	return folders, nil
 }
+
+// host saves the file and enrols the site. A file that cannot be saved is worth
+// sending all the same; its error ends the crawl only if the client counts on
+// recrawls, and then behind the result.
+func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
+	if c.req.enroll {
+		return c.enroll(ctx, j, out)
+	}
+	url, files, err := c.saveOnce(ctx, j, out)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		told := "The file could not be hosted"
+		if refusal := (*Refusal)(nil); errors.As(err, &refusal) && refusal != nil {
+			told += ": " + public(err).Text
+		}
+		j.log(told)
+		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
+	}
+	out.url, out.files = url, files
+	return nil
+}
+
+// saveOnce saves the file of a crawl that will not be repeated, unless the
+// caller has enrolled the site: then the hosted file belongs to the recrawls,
+// who would never notice that it is another, with other options perhaps.
+func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, files []hostedFile, err error) {
+	if c.g.o.Sites != nil {
+		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
+		if err != nil {
+			return "", nil, err
+		}
+		if enrolled {
+			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
+			return "", nil, nil
+		}
+	}
+	return j.save(ctx, out.site, out.text, 0, "")
+}
