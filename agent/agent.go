@@ -224,6 +224,9 @@ func (e *DialError) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
+// Permanent reports whether asking this exit again cannot help: its guard has refused.
+func (e *DialError) Permanent() bool { return e.Fault == FaultPolicy }
+
 // IsFault reports whether err holds a DialError of this fault.
 func IsFault(err error, f Fault) bool {
 	var de *DialError

@@ -100,6 +100,9 @@ func TestClassify_EachErrorOfADial_HasItsFault(t *testing.T) {
 		if got.Fault != tc.fault || got.Error() != tc.text || got.Timeout() != tc.timeout {
 			t.Errorf("%v: %v %q timeout %v, want %v %q %v", tc.err, got.Fault, got, got.Timeout(), tc.fault, tc.text, tc.timeout)
 		}
+		if got.Permanent() != (tc.fault == agent.FaultPolicy) {
+			t.Errorf("%v: permanent %t", tc.err, got.Permanent())
+		}
 		if !errors.Is(tc.err, got) && !errors.Is(got, tc.err) {
 			t.Errorf("%v: the cause is lost", tc.err)
 		}

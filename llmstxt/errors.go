@@ -46,6 +46,13 @@ type DetailedError interface {
 	Detail() string
 }
 
+// permanent reports an error of the Client's transport that says it will come again
+// however often the request is sent: what a policy forbids it forbids the next time too.
+func permanent(err error) bool {
+	var told interface{ Permanent() bool }
+	return errors.As(err, &told) && told.Permanent()
+}
+
 // FetchError says why the base page could not be read. Its Err is what the
 // client said, so errors.As finds an error of the caller's own dialer in it.
 type FetchError struct {

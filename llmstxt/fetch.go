@@ -151,7 +151,7 @@ func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again ret
 	}
 	a.text = r.twinOnly
 	if err := a.ask(r.final, prev, r.cookies); err != nil {
-		return nil, retry{again: true}, err
+		return nil, retry{again: !permanent(err)}, err
 	}
 	resp := a.resp
 	r.status = resp.StatusCode

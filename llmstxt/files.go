@@ -60,7 +60,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	a := &transfer{crawler: c, outer: ctx, limit: limit}
 	defer a.close()
 	if err := a.ask(u, nil, nil); err != nil {
-		return nil, nil, retry{again: true}, err
+		return nil, nil, retry{again: !permanent(err)}, err
 	}
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":

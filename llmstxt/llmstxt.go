@@ -50,7 +50,8 @@ type Options struct {
 	// private addresses too. Its redirect policy is not used: redirects are
 	// followed here, so that scope and robots.txt hold at every hop. Its cookie
 	// jar, if any, is; without one a cookie of the base page, and one that comes
-	// with a redirect, is sent back.
+	// with a redirect, is sent back. A request that fails is sent again, unless
+	// the error has a method Permanent() bool that says true.
 	Client *http.Client
 
 	UserAgent  string // "": DefaultUserAgent. Its first word up to a slash is the name looked for in robots.txt

@@ -238,3 +238,24 @@ func TestCrawl_DelayOrCrawlDelay_TheLongerCounts(t *testing.T) {
 		})
 	}
 }
+
+// forbidden is an error of a transport that says whether it will come again.
+type forbidden bool
+
+func (f forbidden) Error() string   { return "not allowed" }
+func (f forbidden) Permanent() bool { return bool(f) }
+
+func TestCrawl_ErrorThatCannotChange_IsNotAskedAgain(t *testing.T) {
+	for _, permanent := range []bool{true, false} {
+		for _, at := range []string{"/", "/a", "/robots.txt", "/sitemap.xml"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": doc("A")}}
+				w.pages["http://docs.test"+at] = answer{err: fmt.Errorf("dial: %w", forbidden(permanent))}
+				_, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()})
+				if want := map[bool]int{true: 1, false: 3}[permanent]; w.asked("http://docs.test"+at) != want {
+					t.Errorf("%s, permanent %t: asked %d times, want %d; %v", at, permanent, w.asked("http://docs.test"+at), want, err)
+				}
+			})
+		}
+	}
+}

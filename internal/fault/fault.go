@@ -152,6 +152,10 @@ func (e *Error) Unwrap() error { return e.cause }
 // Timeout reports whether time ran out.
 func (e *Error) Timeout() bool { return e.Class == TargetTimeout }
 
+// Permanent reports whether asking again cannot help: what the guard or the caller's
+// rules forbid they forbid the next time too.
+func (e *Error) Permanent() bool { return e.Class == TargetForbidden && e.RetryAfter == 0 }
+
 // Short returns Detail, or Text when Detail is empty.
 func (e *Error) Short() string {
 	if e.Detail != "" {

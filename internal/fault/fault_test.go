@@ -83,3 +83,14 @@ func TestClass_Each_IsOfOneSide(t *testing.T) {
 		t.Error("Timeout or Short is wrong")
 	}
 }
+
+func TestPermanent_ForbiddenTarget_IsTheLastWord(t *testing.T) {
+	for c := range fault.Classes {
+		if e := fault.New(c, "no"); e.Permanent() != (c == fault.TargetForbidden) {
+			t.Errorf("class %d: permanent %t", c, e.Permanent())
+		}
+	}
+	if e := (&fault.Error{Class: fault.TargetForbidden, RetryAfter: time.Second}); e.Permanent() {
+		t.Error("permanent, but with a time to come back")
+	}
+}

@@ -249,9 +249,11 @@ var severalBytes = map[string]bool{"Shift_JIS": true, "EUC-JP": true, "EUC-KR": 
 
 // unknown finds two encodings that the detector does not know by where their letters
 // are: IBM866, in which all small letters of Russian stand below 0xb0 or above 0xdf, and
-// Thai in windows-874, a script without spaces whose vowels and tones are in two ranges.
+// Thai in windows-874, a script without spaces whose vowels and tones are in two ranges
+// and stand where it has them, as letters of KOI8-R and halves of Chinese characters at
+// the same places do not.
 func unknown(b []byte) encoding.Encoding {
-	var high, runs, cyrillic, small, thai, above int
+	var high, runs, cyrillic, small, thai, above, astray int
 	for i, c := range b {
 		if c < utf8.RuneSelf {
 			continue
@@ -271,6 +273,9 @@ func unknown(b []byte) encoding.Encoding {
 		}
 		if c >= 0xd0 && c <= 0xda || c >= 0xe0 && c <= 0xee {
 			above++
+			if thaiAstray(b, i) {
+				astray++
+			}
 		}
 	}
 	switch {
@@ -278,10 +283,27 @@ func unknown(b []byte) encoding.Encoding {
 		return nil // marks on Latin letters
 	case cyrillic*20 >= high*19 && small*2 >= high:
 		return lookup("ibm866")
-	case thai*100 >= high*98 && high >= 5*runs && above*4 >= high && above*5 <= high*3:
+	case thai*100 >= high*98 && high >= 5*runs && above*4 >= high && above*5 <= high*3 && astray*20 <= above:
 		return lookup("windows-874")
 	}
 	return nil
+}
+
+// thaiAstray reports a vowel or a tone of Thai that stands where none can: one written
+// above or below a letter has one before it, one written before a letter has one behind.
+func thaiAstray(b []byte, i int) bool {
+	letter := func(c byte) bool { return c >= 0xa1 && c <= 0xce }
+	switch c := b[i]; {
+	case c >= 0xe0 && c <= 0xe4:
+		return i+1 < len(b) && !letter(b[i+1])
+	case c == 0xd0, c == 0xd2, c == 0xd3, c == 0xe5, c == 0xe6:
+		return false
+	case i == 0:
+		return true
+	default:
+		before := b[i-1]
+		return !letter(before) && before != 0xd1 && !(before >= 0xd4 && before <= 0xda) && !(before >= 0xe7 && before <= 0xee)
+	}
 }
 
 func isASCII(b []byte) bool {
