@@ -305,3 +305,48 @@ func TestSections_MinorHeadingsOverTablesOfLinks_AreSections(t *testing.T) {
 		t.Errorf("%q", s.Summary)
 	}
 }
+
+func TestSections_ItemsWithoutLinks_NameThoseBehindThem(t *testing.T) {
+	for form, list := range map[string][3]string{
+		"Nextra":    {"<aside class=nextra-sidebar-container><ul><li><a href=/>Introduction</a>", "<li class=separator>%s</li>", "</ul></aside>"},
+		"Bootstrap": {"<nav><ul><li class=dropdown><a href='#'>Documents<b class=caret></b></a><ul class=dropdown-menu>", "<li role=separator class=divider></li><li class=dropdown-header>%s</li>", "</ul></ul></nav>"},
+		"AdminLTE":  {"<div class=sidebar><ul class=sidebar-menu>", "<li class=header><i class=icon></i><span>%s</span></li>", "</ul></div>"},
+		"Webflow":   {"<div role=banner><nav role=navigation>", "</nav></div><div class=w-dropdown><div class=toggle><div class=icon></div><div>%s</div></div><nav class=w-dropdown-list>", "</nav></div></nav></div>"},
+	} {
+		names, links, w := parts()
+		menu := list[0]
+		if form == "Webflow" {
+			menu += "<div><nav>"
+		}
+		for i, name := range names {
+			menu += fmt.Sprintf(list[1], name)
+			for _, l := range links[i] {
+				if form == "Webflow" {
+					menu += "<a href=" + l + ">" + l + "</a>"
+				} else {
+					menu += "<li><a href=" + l + ">" + l + "</a></li>"
+				}
+			}
+		}
+		menu += list[2]
+		around(w, func(title, body string) string {
+			return "<title>" + title + " | Kettle</title>" + menu + "<main>" + body + "</main>"
+		})
+		w.pages["http://docs.test/"] = html("<title>Kettle</title>" + menu + "<main><h1>Kettle</h1><p>" + gadget + "</p></main>")
+		if got := contents(t, w, "http://docs.test/"); got != threeParts {
+			t.Errorf("%s: %s", form, got)
+		}
+	}
+	// The item of the page itself, which has no link, names nothing.
+	_, links, w := parts()
+	menu := "<nav><ul>"
+	for i, l := range slices.Concat(links...) {
+		if menu += "<li><a href=" + l + ">" + l + "</a>"; i == 3 {
+			menu += "<li class=active>Welcome<li class=active><b>This page</b>"
+		}
+	}
+	w.pages["http://docs.test/"] = html("<title>Kettle</title>" + menu + "</ul></nav><main><h1>Kettle</h1><p>" + gadget + "</p></main>")
+	if got := contents(t, w, "http://docs.test/"); got != "Pages 12" {
+		t.Error(got)
+	}
+}

@@ -229,3 +229,31 @@ func TestTitles_SitesNameBetweenTwoOfThePage_IsCutOff(t *testing.T) {
 		}
 	}
 }
+
+func TestTitles_NameInBrackets_IsTakenOff(t *testing.T) {
+	for _, form := range []string{"%s [Kettle Wiki]", "%s (Kettle Wiki)", "%s【Kettle Wiki】", "[Kettle Wiki] - %s"} {
+		for _, home := range []string{"start", "Home", "Kettle Wiki"} {
+			w := &web{pages: map[string]answer{}}
+			page := func(at, title string, links ...string) {
+				a := doc(title, links...)
+				a.body = strings.Replace(a.body, "<title>"+title, "<title>"+fmt.Sprintf(form, title), 1)
+				w.pages["http://docs.test"+at] = a
+			}
+			var all []string
+			for _, n := range []string{"Install", "Config", "List (old)", "Write"} {
+				l := "/" + strings.ToLower(n[:4])
+				page(l, n)
+				all = append(all, l)
+			}
+			page("/", home, all...)
+			s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+			var got []string
+			for _, p := range s.Pages[1:] {
+				got = append(got, p.Title)
+			}
+			if s.Title != "Kettle Wiki" || strings.Join(got, ", ") != "Install, Config, List (old), Write" {
+				t.Errorf("%s, %s: H1 %q, titles %q", form, home, s.Title, got)
+			}
+		}
+	}
+}

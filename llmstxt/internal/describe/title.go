@@ -63,7 +63,7 @@ func findAffixes(titles []string) affixes {
 					prefixes[t[:i+n]]++
 				}
 			}
-			if i > 0 && len(t)-i <= maxAffix && strings.HasPrefix(t[i:], " (") && strings.HasSuffix(t, ")") {
+			if i > 0 && len(t)-i <= maxAffix && inBrackets(t[i:]) {
 				suffixes[t[i:]]++
 			}
 		}
@@ -92,6 +92,16 @@ func findAffixes(titles []string) affixes {
 		}
 	}
 	return a
+}
+
+// inBrackets reports the end of a title that stands in brackets: "Install [Kettle Wiki]".
+func inBrackets(end string) bool {
+	for _, pair := range [][2]string{{" (", ")"}, {" [", "]"}, {"【", "】"}} {
+		if strings.HasPrefix(end, pair[0]) && strings.HasSuffix(end, pair[1]) {
+			return true
+		}
+	}
+	return false
 }
 
 // wideSeparator is the length of a sign that parts titles in scripts without spaces: "设置_水壶".
@@ -130,7 +140,7 @@ func (a affixes) name() string {
 	}
 	trim := func(s string) string {
 		return strings.TrimFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()｜：＞_", r)
+			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()[]【】｜：＞_", r)
 		})
 	}
 	whole := s

@@ -23,17 +23,21 @@ const (
 
 // navScanner follows the lists of a page.
 type navScanner struct {
-	label  []byte   // the last text
-	linked bool     // of which a part was a link
-	fresh  bool     // the next text begins a new one
-	lists  []string // names of the lists that are open
-	deeper int      // lists that are open beyond maxNested
-	within int      // <nav> elements that are open
-	headed string   // the heading in it, behind which links stand in no list
-	under  string   // the heading in the main content, likewise
-	minor  bool     // which is one of the fourth level or below
-	said   int      // bytes of text of the item being read that is in no link
+	label  []byte // the last text
+	linked bool   // of which a part was a link
+	fresh  bool   // the next text begins a new one
+	lists  []navList
+	deeper int    // lists that are open beyond maxNested
+	within int    // <nav> elements that are open
+	headed string // the heading in it, behind which links stand in no list
+	under  string // the heading in the main content, likewise
+	minor  bool   // which is one of the fourth level or below
+	said   int    // bytes of text of the item being read that is in no link
+	bare   bool   // it has had no link and no list
 }
+
+// navList is a list that is open.
+type navList struct{ name, part string }
 
 // maxSaid is how much an item says before a link of a list: what stands behind more is
 // a link in a sentence.
@@ -49,13 +53,25 @@ func (n *navScanner) text(t []byte, linked bool) {
 		}
 		n.label = append(n.label, t[:min(len(t), 2*maxNavName)]...)
 	}
-	if n.linked = n.linked || linked; !linked {
+	if n.linked = n.linked || linked; linked {
+		n.bare = false
+	} else {
 		n.said += len(t)
 	}
 }
 
 // item begins an item of a list, or a text in none.
 func (n *navScanner) item() { n.said, n.fresh = 0, true }
+
+// entry begins an element that is an item. In navigation one that has no link names those
+// behind it in its list.
+func (n *navScanner) entry(navigation bool) {
+	if top := len(n.lists) - 1; navigation && n.bare && n.said > 0 && len(n.label) <= maxNavName && n.deeper == 0 && top >= 0 {
+		n.lists[top].part = listName(string(n.label))
+	}
+	n.item()
+	n.bare = true
+}
 
 func (n *navScanner) heading(t string) {
 	n.label, n.linked, n.fresh = append(n.label[:0], t...), false, true
@@ -94,6 +110,7 @@ func (n *navScanner) open() bool {
 	label := n.label
 	n.label = n.label[:0]
 	n.item()
+	n.bare = false
 	if len(n.lists) == maxNested {
 		n.deeper++ // each link looks at the lists around it
 		return false
@@ -102,7 +119,7 @@ func (n *navScanner) open() bool {
 	if len(label) <= maxNavName && !(n.linked && len(n.lists) == 0) {
 		name = listName(string(label))
 	}
-	n.lists = append(n.lists, name)
+	n.lists = append(n.lists, navList{name: name})
 	return name != ""
 }
 
@@ -172,10 +189,11 @@ func (n *navScanner) close() {
 	}
 	n.label = n.label[:0]
 	n.item()
+	n.bare = false
 }
 
-// group are the names of the two outermost lists that have one, and of the heading in
-// the main content.
+// group are the names of the two outermost lists that have one, of the outermost part of a
+// list, and of the heading in the main content.
 func (n *navScanner) group() (names [Levels]string) {
 	if n.said > maxSaid {
 		return names
@@ -185,9 +203,12 @@ func (n *navScanner) group() (names [Levels]string) {
 	}
 	found := 0
 	for _, l := range n.lists {
-		if l != "" && found < 2 {
-			names[found] = l
+		if l.name != "" && found < 2 {
+			names[found] = l.name
 			found++
+		}
+		if names[2] == "" {
+			names[2] = l.part
 		}
 	}
 	if found == 0 {
@@ -204,13 +225,24 @@ func (n *navScanner) endHeading() {
 	}
 }
 
-// enter and leave are for the element of navigation.
-func (n *navScanner) enter() { n.within, n.headed = n.within+1, "" }
-func (n *navScanner) leave() { n.within, n.headed = max(0, n.within-1), "" }
+// enter and leave are for the element of navigation. One in another is a list.
+func (n *navScanner) enter() {
+	if n.within > 0 {
+		n.open()
+	}
+	n.within, n.headed = n.within+1, ""
+}
 
-// Levels are the outer lists, those in them, and what stands behind a heading of the main
-// content, which counts on a page without lists.
-const Levels = 3
+func (n *navScanner) leave() {
+	if n.within > 1 {
+		n.close()
+	}
+	n.within, n.headed = max(0, n.within-1), ""
+}
+
+// Levels are the outer lists, those in them, the parts of lists, and what stands behind a
+// heading of the main content, which counts on a page without lists.
+const Levels = 4
 
 // Navigation gathers the groups of a page's links at all levels.
 type Navigation struct {

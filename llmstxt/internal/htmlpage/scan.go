@@ -316,7 +316,7 @@ func (s *scanner) startTag() {
 		s.nav.enter()
 		s.container(tag)
 	case atom.Li, atom.Dt, atom.Dd:
-		s.nav.item()
+		s.nav.entry(s.skipDepth > 0)
 	case atom.P:
 		s.closeParagraph()
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
