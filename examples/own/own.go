@@ -64,8 +64,7 @@ func (p *Plans) Agents() []agent.Info { return p.Pool.Agents() }
 
 // region limiter
 
-// Quotas counts requests down. It is the kind of limiter that a host has who
-// sells requests.
+// Quotas counts requests down. A host that sells requests has such a limiter.
 type Quotas struct {
 	mu   sync.Mutex
 	Left map[string]int // by subject
