@@ -176,7 +176,8 @@ func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 //
 // Who publishes in bursts may call as often: a site that is due already stays
 // due once, and for one that was crawled, or called for, less than a minute ago
-// the next crawl waits until the minute is over. It is crawled after every
+// the next crawl waits until the minute is over; for one that is being crawled
+// a minute from the call, after a crawl that failed about as long. It is crawled after every
 // change that was told of, because a crawl that is under way may have passed
 // what changed.
 //
@@ -354,11 +355,24 @@ func (h *hooks) admit(peer netip.Addr) error {
 	return nil
 }
 
+// crawls notes that this gateway begins to crawl a site.
+func (h *hooks) crawls(id int64, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last.Set(id, now, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
+}
+
 // spaced returns the next time at which a hook may have the site crawled.
 func (h *hooks) spaced(s Site, now time.Time) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := now
+	if s.Leased { // the crawl that is under way began a moment ago, for all that is known
+		at = now.Add(hookSpacing)
+	}
+	if s.Failures == 1 && s.NextCrawl.After(at) {
+		at = s.NextCrawl // about a minute after the one that failed, at whatever gateway
+	}
 	for _, next := range []time.Time{s.LastCrawl, h.last.Get(s.ID)} {
 		if !next.After(now) { // else it is still to come, and will do
 			next = next.Add(hookSpacing)

@@ -40,6 +40,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 		}
 		return
 	}
+	r.g.hooks.crawls(lease.Site.ID, time.Now())
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	revocations := r.g.revocations.Load()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)

@@ -45,7 +45,7 @@ type SiteStore interface {
 	Enroll(ctx context.Context, s Site, most int, d time.Duration) (Lease, error)
 
 	// Enrolled returns the sites, of all subjects, with this base URL; none is
-	// an empty list.
+	// an empty list. They say whether they are leased now (Site.Leased).
 	Enrolled(ctx context.Context, baseURL string) ([]Site, error)
 
 	// Sites returns the sites that the subject has enrolled; none is an empty
@@ -155,6 +155,7 @@ type Site struct {
 	HostedURL      string        // empty: none yet
 	SitemapLastmod time.Time     // the newest lastmod of its sitemaps; zero: none
 	ChangeInterval time.Duration // average time between observed changes; zero: unknown
+	Leased         bool          // by a worker, at the time of the answer; of what Enrolled and Sites return alone
 	Resting        bool          // not claimed until MakeDue or Enroll: its crawls ended without an outcome, or its key is gone
 }
 

@@ -34,6 +34,12 @@ type siteRow struct {
 	pages  []byte    // as JSON, as a database has them
 }
 
+func (r *siteRow) told() farwire.Site {
+	s := r.Site
+	s.Leased = r.expiry.After(time.Now())
+	return s
+}
+
 // A commit is what ended a lease.
 type commit struct {
 	lease farwire.Lease
@@ -118,7 +124,7 @@ func (m *memorySites) Enrolled(_ context.Context, baseURL string) (list []farwir
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
 		if r.BaseURL == baseURL {
-			list = append(list, r.Site)
+			list = append(list, r.told())
 		}
 	}
 	return list, nil
@@ -131,7 +137,7 @@ func (m *memorySites) Sites(_ context.Context, subject string) (list []farwire.S
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
 		if r.Subject == subject {
-			list = append(list, r.Site)
+			list = append(list, r.told())
 		}
 	}
 	return list, nil

@@ -378,3 +378,54 @@ func TestSiteChanged_StoreFails_LogIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestSiteChanged_CrawlUnderWayOrFailed_SpacesTheNext: at most one crawl a minute a site,
+// whichever gateway crawls it and whichever is called.
+func TestSiteChanged_CrawlUnderWayOrFailed_SpacesTheNext(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		for _, beside := range []bool{false, true} {
+			t.Run(fmt.Sprintf("fails=%v beside=%v", fails, beside), func(t *testing.T) {
+				inRecrawlWorld(t, func(c *recrawlWorld) {
+					called := c.gw
+					if beside {
+						called = c.beside().gw
+					}
+					time.Sleep(59 * time.Minute)
+					hang := make(chan struct{})
+					c.site.set(func(s *changing) {
+						if fails {
+							s.status[""] = 503
+						} else {
+							s.hang["/b"] = hang
+						}
+					})
+					defer recrawls(c.t, c.gw)()
+					crawled := time.Time{}
+					if fails {
+						crawled = c.next().at
+					} else {
+						for c.gw.Stats().Kinds[farwire.KindRecrawl].Active == 0 {
+							time.Sleep(time.Second)
+						}
+						crawled = time.Now()
+					}
+					time.Sleep(2 * time.Second)
+					c.site.set(func(s *changing) { clear(s.status); clear(s.hang) })
+					body := hookBody("http://site.test", c.sites.only(c.t).WebhookSecret)
+					next := wantDue(c.t, hook(called.SiteChanged(), "POST", body))
+					if wait := next.Sub(crawled); wait < 44*time.Second || wait > 2*time.Minute {
+						c.t.Errorf("the next crawl is %v after the one that runs or failed", wait)
+					}
+					close(hang)
+					if fails {
+						return
+					}
+					first := c.next()
+					if again := c.next(); again.at.Sub(first.at) < 50*time.Second || again.at.Sub(first.at) > 3*time.Minute {
+						c.t.Errorf("crawled again %v later", again.at.Sub(first.at))
+					}
+				})
+			})
+		}
+	}
+}

@@ -168,6 +168,7 @@ func subjects(b *bench) {
 			b.Errorf("%q has the sites %+v, %v; want %d", subject, list, err, want)
 		}
 		for _, s := range list {
+			s.Leased = false
 			if s.Subject != subject || s != b.site(s) {
 				b.Errorf("%q has the site\n%+v, stored\n%+v", subject, s, b.site(s))
 			}

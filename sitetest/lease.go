@@ -194,3 +194,37 @@ func release(b *bench) {
 	}
 	b.lost(l)
 }
+
+// leased has a site be seen by those who ask for it while it is leased, and after each
+// way in which a lease ends.
+func leased(b *bench) {
+	want := func(when string, s farwire.Site, want bool) {
+		b.Helper()
+		for what, ask := range map[string]func() ([]farwire.Site, error){
+			"Enrolled": func() ([]farwire.Site, error) { return b.store.Enrolled(b.ctx, s.BaseURL) },
+			"Sites":    func() ([]farwire.Site, error) { return b.store.Sites(b.ctx, s.Subject) },
+		} {
+			if list, err := ask(); err != nil || len(list) != 1 || list[0].Leased != want {
+				b.Errorf("%s: %s says %+v, %v; leased: %v", when, what, list, err, want)
+			}
+		}
+	}
+	l := b.enroll("https://a.example/")
+	want("enrolled", l.Site, true)
+	if l.Site.Leased {
+		b.Error("a lease says of its own site that it is leased")
+	}
+	l.Site.NextCrawl = past(1)
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
+	want("committed", l.Site, false)
+	l = b.claim(long)
+	want("claimed", l.Site, true)
+	if _, err := b.store.MakeDue(b.ctx, l.Site.ID, past(2)); err != nil {
+		b.Fatal(err)
+	}
+	want("called for", l.Site, true)
+	if err := b.store.Release(b.ctx, l); err != nil {
+		b.Fatal(err)
+	}
+	want("released", l.Site, false)
+}

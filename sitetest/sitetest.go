@@ -44,6 +44,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"EnrollOneAtOnce", enrollOneAtOnce},
 		{"MakeDue", makeDue},
 		{"MakeDueLeased", makeDueLeased},
+		{"Leased", leased},
 		{"ClaimOrder", claimOrder},
 		{"ClaimLeased", claimLeased},
 		{"Tokens", tokens},
@@ -150,6 +151,7 @@ func (b *bench) site(s farwire.Site) farwire.Site {
 	}
 	for _, found := range list {
 		if found.ID == s.ID {
+			found.Leased = false // as in a Lease
 			return found
 		}
 	}

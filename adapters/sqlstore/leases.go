@@ -20,6 +20,7 @@ func scanLease(r *sql.Row, l *farwire.Lease) error {
 	if err := scanSite(scan, &site); err != nil {
 		return err
 	}
+	site.Leased = false // to others, who ask for it
 	*l = farwire.Lease{Site: site, Token: uint64(token), Due: site.NextCrawl, Expiry: expiry}
 	return nil
 }

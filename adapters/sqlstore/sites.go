@@ -15,7 +15,8 @@ import (
 // siteColumns are what scanSite takes.
 const siteColumns = `id, subject, base_url, options, interval_seconds, webhook_secret, created, key_id,
 	next_crawl, last_crawl, last_change,` + lostFailures + `,` + lostError + `, hash, version, hosted_url, sitemap_lastmod, change_interval_seconds,
-	CASE WHEN lost >= 2 AND leased_until <= :now THEN 1 WHEN resting THEN 1 ELSE 0 END`
+	CASE WHEN lost >= 2 AND leased_until <= :now THEN 1 WHEN resting THEN 1 ELSE 0 END,
+	CASE WHEN leased_until > :now THEN 1 ELSE 0 END`
 
 // What a site has failed with, a lease that ended without an outcome included.
 const (
@@ -26,16 +27,16 @@ const (
 // scanSite reads siteColumns, and after them what more is wanted.
 func scanSite(scan func(...any) error, s *farwire.Site, more ...any) error {
 	var options []byte
-	var version, resting int64
+	var version, resting, leased int64
 	err := scan(append([]any{
 		&s.ID, text{&s.Subject}, text{&s.BaseURL}, &options, span{&s.Interval}, text{&s.WebhookSecret}, moment{&s.Created}, text{&s.KeyID},
 		moment{&s.NextCrawl}, moment{&s.LastCrawl}, moment{&s.LastChange}, &s.Failures, text{&s.LastError}, text{&s.Hash}, &version,
-		text{&s.HostedURL}, moment{&s.SitemapLastmod}, span{&s.ChangeInterval}, &resting,
+		text{&s.HostedURL}, moment{&s.SitemapLastmod}, span{&s.ChangeInterval}, &resting, &leased,
 	}, more...)...)
 	if err != nil {
 		return err
 	}
-	s.Version, s.Resting = uint64(version), resting != 0
+	s.Version, s.Resting, s.Leased = uint64(version), resting != 0, leased != 0
 	if err := json.Unmarshal(options, &s.Options); err != nil {
 		return fmt.Errorf("the options of site %d: %w", s.ID, err)
 	}
