@@ -8,6 +8,7 @@
  * @property {string} [text] in the gateway's words
  * @property {number} [retryAfter] seconds
  * @property {number} [waited] seconds, after which the page gave up
+ * @property {boolean} [brokenOff] of an answer that began
  *
  * @typedef {{title: string, advice: string, said: string}} Explanation
  */
@@ -24,6 +25,11 @@ const table = [
     when: (t) => t.waited,
     title: 'There was no answer in time.',
     advice: (t) => `The page waited ${t.waited} seconds. The gateway or the agent has stopped answering; try another agent, or again in a moment.`,
+  },
+  {
+    when: (t) => t.brokenOff,
+    title: 'The answer broke off.',
+    advice: 'The target, the agent or the gateway ended it too early. What had come by then stands here.',
   },
 
   // Who is asking.

@@ -26,7 +26,7 @@ export function startHTTP() {
   const remember = targets(find('http-url'));
   const method = find('http-method');
   let running = null; // the AbortController of the request
-  let answered = null; // {bytes, name}
+  let answered = null; // {bytes, name} of the answer that is shown
 
   offerAgents(find('http-through'));
   const showView = tabs(find('http-views'));
@@ -48,6 +48,17 @@ export function startHTTP() {
     return { kind: 'http', target: hostAndPort(asked.url), snippets: (gateway) => snippets.http(gateway, asked) };
   });
 
+  // keep holds what of a body can be downloaded; null: nothing is to be seen of an answer.
+  function keep(answer) {
+    answered = answer;
+    find('http-download').hidden = !answer;
+    if (answer) return;
+    find('http-answer').hidden = true;
+    find('http-empty').hidden = false;
+    find('http-code-line').replaceChildren();
+  }
+  keep(null);
+
   function showBodyField() {
     find('http-sends').hidden = /^(GET|HEAD)$/.test(method.value);
   }
@@ -65,12 +76,18 @@ export function startHTTP() {
     remember(asked.url);
     const mine = running = new AbortController();
     state('opening', 'Waiting for the answer…');
+    let begun = false; // then what has come of it stays
     try {
-      answered = await exchange(asked, mine.signal, () => state('open', 'Receiving…'));
+      await exchange(asked, mine.signal, () => {
+        begun = true;
+        find('http-download').hidden = true;
+        state('open', 'Receiving…');
+      }, keep);
       state('closed', 'Done.');
     } catch (error) {
-      if (!mine.signal.aborted) complain(find('http-notice'), troubleOf(error));
-      state('closed', mine.signal.aborted ? 'Stopped.' : 'There is no answer.');
+      if (!begun) keep(null); // the last answer is not this one's
+      if (!mine.signal.aborted) complain(find('http-notice'), begun ? { text: '', brokenOff: true } : troubleOf(error));
+      state('closed', mine.signal.aborted ? 'Stopped.' : begun ? 'The answer is not whole.' : 'There is no answer.');
     } finally {
       running = null;
     }
@@ -122,8 +139,9 @@ function judge(name, value) {
   }
 }
 
-// exchange sends and shows what comes, and returns the body that was kept.
-async function exchange({ url, method, path, headers, body }, signal, receiving) {
+// exchange sends and shows what comes. Once an answer begins it calls receiving, and at its
+// end, however it ends, keep with as much of the body as was kept.
+async function exchange({ url, method, path, headers, body }, signal, receiving, keep) {
   const begun = performance.now();
   const response = await send(path, { method, headers, body, signal });
   const first = performance.now() - begun;
@@ -159,8 +177,8 @@ async function exchange({ url, method, path, headers, body }, signal, receiving)
     }
   } finally {
     show(true);
+    keep({ bytes: join(chunks, have), name: new URL(url).pathname.split('/').pop() || 'answer' });
   }
-  return { bytes: join(chunks, have), name: new URL(url).pathname.split('/').pop() || 'answer' };
 }
 
 function join(chunks, length) {

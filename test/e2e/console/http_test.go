@@ -106,6 +106,9 @@ func TestHTTP_Answer_ShownAsText(t *testing.T) {
 	p.says("#http-send", "Stop")
 	p.click("#http-send")
 	p.says("#http-status", "Stopped.")
+	if got := p.download("#http-download", "slow"); got != "data: the first\n\n" {
+		t.Errorf("of what was stopped, the download is %q", got)
+	}
 
 	// The addresses of before are offered again.
 	offered := eval[[]string](p, `[...document.querySelectorAll('#http-targets option')].map((o) => o.value)`)
@@ -150,6 +153,57 @@ func TestHTTP_Refusals_NamedWithTheirField(t *testing.T) {
 	p.says("#http-notice", "The agent does not go to that address.")
 	if title := p.text("#http-code-line"); title != "" {
 		t.Errorf("a refusal is shown as an answer: %s", title)
+	}
+}
+
+// Of an answer that breaks off there is what has come; and one of before does not stand
+// beside a refusal as if it were the answer to it.
+func TestHTTP_NoAnswerOrHalfOfOne_IsNotTakenForOne(t *testing.T) {
+	t.Parallel()
+	seen := make(chan struct{})
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, "half")
+		http.NewResponseController(w).Flush()
+		select {
+		case <-seen:
+		case <-r.Context().Done():
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(func() {
+		broken.CloseClientConnections()
+		broken.Close()
+	})
+	url := api(t)
+	g := harness.Serve(t, "--allow-private")
+	p := open(t, desktop, g.HTTP("/#http"))
+	p.expect("(Bad Gateway)", "net::ERR_")
+	p.enter(g.Key)
+	shown := func() bool {
+		return eval[bool](p, `['#http-answer', '#http-download', '#http-code-line *'].some((css) => document.querySelector(css)?.checkVisibility())`)
+	}
+	if shown() {
+		t.Error("before any request there is something of an answer")
+	}
+	p.fill("#http-url", broken.URL+"/cut")
+	p.click("#http-send")
+	p.says("#http-body", "half")
+	close(seen)
+	p.says("#http-status", "The answer is not whole.")
+	p.says("#http-notice", "The answer broke off.")
+	p.says("#http-body", "half")
+	if got := p.download("#http-download", "cut"); got != "half" {
+		t.Errorf("the download is %q", got)
+	}
+	p.fill("#http-url", url+"/echo")
+	p.click("#http-send")
+	p.says("#http-status", "Done.")
+	p.fill("#http-url", "http://127.0.0.1:1/")
+	p.click("#http-send")
+	p.says("#http-status", "There is no answer.")
+	if shown() {
+		t.Errorf("beside a refusal stands the answer of before: %s", p.text("#http-code-line"))
 	}
 }
 
