@@ -68,9 +68,9 @@ export class Feed {
       make('div', { class: 'feed-bar' }, make('h2', {}, title), this.total, this.filter, this.pauseButton, clearButton, this.#exports(formats)),
       this.spoken, this.box,
     );
-    this.box.addEventListener('scroll', () => {
-      this.#following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
-    });
+    this.box.addEventListener('scroll', () => this.#look());
+    // A screen that was turned, a bar that grew a line, a panel that was hidden meanwhile.
+    new ResizeObserver(() => this.#follow()).observe(this.box);
     this.list.addEventListener('click', (event) => this.#toggle(event.target.closest('button.line')));
     this.filter.addEventListener('input', () => this.#refilter());
     this.pauseButton.addEventListener('click', () => this.#pause(!this.#paused));
@@ -168,6 +168,14 @@ export class Feed {
     }
     this.list.append(fresh);
     this.list.hidden = false;
+    this.#follow();
+  }
+
+  #look() {
+    this.#following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
+  }
+
+  #follow() {
     if (this.#following) this.box.scrollTop = this.box.scrollHeight;
   }
 
@@ -176,8 +184,15 @@ export class Feed {
     if (!row) return;
     const open = line.getAttribute('aria-expanded') === 'true';
     line.setAttribute('aria-expanded', String(!open));
-    if (open) line.nextElementSibling.remove();
-    else line.after(make('div', { class: 'detail' }, row.detail()));
+    if (open) {
+      line.nextElementSibling.remove();
+    } else {
+      line.after(make('div', { class: 'detail' }, row.detail()));
+      // What was asked for comes into sight, as far as its row stays there.
+      const [seen, all] = [this.box.getBoundingClientRect(), row.element.getBoundingClientRect()];
+      this.box.scrollTop += Math.max(0, Math.min(all.bottom - seen.bottom, all.top - seen.top));
+    }
+    this.#look(); // what is read now is not to be carried off by the next row
   }
 
   #pause(paused) {
