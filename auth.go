@@ -216,7 +216,10 @@ func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header htt
 		return g.readProxyAuth(r), nil
 	}
 	seen := g.readAuth(r)
-	bearer := g.bearer(r, seen.named != nil)
+	bearer := ""
+	if seen.named == nil { // else the header may be what the host knows its caller by
+		bearer = g.bearer(r, false)
+	}
 	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
 	switch {
 	case to.Options.Key != "":
@@ -228,13 +231,7 @@ func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header htt
 		seen.key = bearer
 		fromHeader = bearer != ""
 	}
-	switch {
-	case seen.named != nil: // it may be what the host knows its caller by
-		delete(header, "Authorization")
-		if to.Options.Key == "" {
-			seen.key = r.Header.Get("X-API-Key")
-		}
-	case bearer != "" && (bearer == seen.key || g.tokens.Ours(bearer)):
+	if seen.named != nil || bearer != "" && (bearer == seen.key || g.tokens.Ours(bearer)) {
 		delete(header, "Authorization")
 	}
 	if to.Options.Cookies && (!fromHeader || r.Header.Get("Origin") != "") {

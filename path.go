@@ -91,6 +91,7 @@ type forwarding struct {
 	g            *Gateway
 	s            *session
 	to           *pathform.Request
+	ctx          context.Context         // ends with the client's, and with cut
 	cut          context.CancelCauseFunc // ends it
 	dialDeadline time.Time               // for the dial
 
@@ -126,11 +127,14 @@ func (f *forwarding) Counters() Counters {
 // forward sends a request on and its answer back.
 func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
 	ctx, cut := context.WithCancelCause(r.Context())
-	f := &forwarding{g: g, s: s, to: to, cut: cut}
+	f := &forwarding{g: g, s: s, to: to, ctx: ctx, cut: cut}
+	writes := forward.LimitWrites(ctx, w, closeTimeout)
 	defer func() {
 		v := recover()
+		writes.Release(v == nil)
+		how := f.result(r)
 		cut(nil)
-		s.end(f.result(r))
+		s.end(how)
 		if v != nil {
 			panic(v) // http.ErrAbortHandler, which cuts an answer that is not whole
 		}
@@ -155,6 +159,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	s.reached("", to.Target())
 	if to.Absolute && forward.IsLast(r.Method, header) {
 		f.status, f.whole = http.StatusOK, true
+		writes.Begin()
 		w.Header().Set("X-Farwire-From", "gateway")
 		pathform.Strip(header, g.o.StripHeaders)
 		forward.AnswerAsLast(w, r, header)
@@ -184,12 +189,13 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			if resp.Body != http.NoBody {
 				resp.Body = &countedBody{resp.Body, f, &f.toClient}
 			}
+			writes.Begin()
 			return nil
 		},
 		Early:    func(h http.Header) { to.Early(h, answer) },
 		Trailing: to.Trailing,
 		Fail: func(err error) {
-			if cause := context.Cause(ctx); cause != nil && r.Context().Err() == nil {
+			if cause := f.ended(r); cause != nil {
 				err = cause
 			}
 			f.fail(w, r, err)
@@ -268,7 +274,7 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f.err, f.status = err, public(err).Status
-	if r.Context().Err() != nil { // hardly anybody reads the answer
+	if r.Context().Err() != nil && f.ended(r) == nil { // hardly anybody reads the answer
 		err = errClientGone
 		f.err, f.status = err, 0
 	}
@@ -286,7 +292,7 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 	case f.whole && f.exit.DialContext == nil:
 		out.EndedBy = EndedByGateway // it was the last hop
 	case f.whole:
-	case r.Context().Err() != nil:
+	case r.Context().Err() != nil && f.ended(r) == nil:
 		out.EndedBy = EndedByClient
 		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
 			out.Err = nil // closing an event stream is how one ends it
@@ -297,6 +303,16 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 		out.EndedBy = endedBy(out.Err)
 	}
 	return out
+}
+
+// ended is why the gateway ended the request; nil: it did not, or the client had left
+// before. A write that is cut makes net/http take the client for one that has left.
+func (f *forwarding) ended(r *http.Request) error {
+	cause := context.Cause(f.ctx)
+	if cause == nil || errors.Is(context.Cause(r.Context()), cause) {
+		return nil
+	}
+	return cause
 }
 
 // moved counts bytes of a body, and restarts the idle clock.

@@ -179,6 +179,52 @@ func TestPathForm_Key_IsReadInItsOrder(t *testing.T) {
 	}
 }
 
+// What the host knows its caller by is no key in a header.
+func TestPathForm_HostNamedCaller_AllCookiesNeedAKeyInAHeader(t *testing.T) {
+	cookies := make(chan string, 14) // as many as requests
+	w := newPathWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		cookies <- r.Header.Get("Cookie") + "|" + r.Header.Get("Authorization")
+	}))
+	login := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.gw.PathForm().ServeHTTP(rw, r.WithContext(farwire.WithPrincipal(r.Context(), farwire.Principal{Subject: "carol"})))
+	}))
+	defer login.Close()
+	for _, c := range []struct {
+		options string
+		header  []string
+		status  int
+	}{
+		{"cookies=all", nil, 403},
+		{"cookies=all", []string{"Authorization: Bearer anything"}, 403},
+		{"cookies=all", []string{"Authorization: Bearer " + testKey}, 403},
+		{"cookies=all", []string{"Authorization: Basic dTpw"}, 403},
+		{"cookies=all;key=" + testKey, []string{"Authorization: Bearer anything", "X-API-Key: " + testKey}, 403},
+		{"cookies=all", []string{"Authorization: Bearer anything", "X-API-Key: " + testKey}, 200},
+		{"cookies=all", []string{"X-API-Key: " + testKey, "Origin: " + login.URL}, 403},
+	} {
+		for _, socket := range []bool{false, true} {
+			req := w.request("GET", "/", nil, append(c.header, "Cookie: session=1")...)
+			req.URL.Host = strings.TrimPrefix(login.URL, "http://")
+			req.URL.Opaque = "/to/" + c.options + "/http/" + w.host() + "/"
+			req.Host = ""
+			if socket {
+				for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="} {
+					req.Header.Set(name, value)
+				}
+			}
+			resp, body := w.do(req)
+			if resp.StatusCode != c.status {
+				t.Errorf("%+v, socket %v: %d %s", c, socket, resp.StatusCode, body)
+			}
+			if resp.StatusCode == 200 {
+				if got := <-cookies; got != "session=1|" {
+					t.Errorf("%+v: the target sees %q", c, got)
+				}
+			}
+		}
+	}
+}
+
 func TestPathForm_HostNamedCaller_KeepsItsAuthorization(t *testing.T) {
 	auth := make(chan string, 1)
 	w := newPathWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

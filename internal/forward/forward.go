@@ -77,14 +77,18 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // net/http would send its own
 	}
-	early := &interim{w: w, change: f.Early}
+	early := &interim{w: w, change: f.Early, old: !in.ProtoAtLeast(1, 1)}
+	if early.old {
+		delete(header, "Expect") // it is ignored (RFC 9110, section 10.1.1)
+	}
+	early.waits.Store(in.ProtoMajor == 1 && httpguts.HeaderValuesContainsToken(header["Expect"], "100-continue"))
 	ctx := httptrace.WithClientTrace(in.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass})
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
 		Trailer: in.Trailer, // filled in when the body has been read
 	}).WithContext(ctx)
 	if in.Body != nil && in.ContentLength != 0 {
-		b := &body{from: in.Body}
+		b := &body{from: in.Body, early: early}
 		out.Body = b
 		defer b.closed.Store(true)
 	}
@@ -113,6 +117,7 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 // request is answered: a transport may hold it for longer.
 type body struct {
 	from   io.Reader
+	early  *interim
 	closed atomic.Bool
 }
 
@@ -120,6 +125,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
+	b.early.goOn()
 	return b.from.Read(p)
 }
 
@@ -132,7 +138,9 @@ func (b *body) Close() error {
 // 15.2). A transport may have one when the other has come already.
 type interim struct {
 	w      http.ResponseWriter
+	old    bool // the client knows none
 	change func(http.Header)
+	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
 	mu     sync.Mutex
 	over   bool
 }
@@ -140,8 +148,29 @@ type interim struct {
 func (i *interim) pass(status int, header textproto.MIMEHeader) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.over {
-		return nil
+	i.write(status, header)
+	return nil
+}
+
+// goOn has a client send its body. While one is read net/http would say 100 itself, in
+// the middle of what is written here: after a 100 of ours it does not.
+func (i *interim) goOn() {
+	if !i.waits.Load() {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.waits.Load() {
+		i.write(http.StatusContinue, nil)
+	}
+}
+
+func (i *interim) write(status int, header textproto.MIMEHeader) {
+	if i.over || i.old {
+		return
+	}
+	if status == http.StatusContinue {
+		i.waits.Store(false)
 	}
 	h := i.w.Header()
 	kept := maps.Clone(h) // what a middleware of the host's has set
@@ -149,11 +178,12 @@ func (i *interim) pass(status int, header textproto.MIMEHeader) error {
 	maps.Copy(h, header)
 	RemoveHop(h)
 	delete(h, "Content-Length")
-	i.change(h)
+	if header != nil { // else it is our own
+		i.change(h)
+	}
 	i.w.WriteHeader(status)
 	clear(h)
 	maps.Copy(h, kept)
-	return nil
 }
 
 func (i *interim) end() {
@@ -172,9 +202,9 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 		h[name] = values
 	}
 	f.trailers(resp.Trailer)
-	announced := len(resp.Trailer)
-	if announced > 0 {
-		h["Trailer"] = append(h["Trailer"], strings.Join(slices.Sorted(maps.Keys(resp.Trailer)), ", "))
+	announced := slices.Sorted(maps.Keys(resp.Trailer))
+	if len(announced) > 0 {
+		h["Trailer"] = append(h["Trailer"], strings.Join(announced, ", "))
 	}
 	w.WriteHeader(resp.StatusCode)
 	if err := copyBody(w, resp); err != nil {
@@ -190,12 +220,17 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 	if http.NewResponseController(w).Flush() != nil {
 		return false
 	}
+	for _, name := range announced {
+		delete(h, name) // of the head, which has left: net/http would take it for the trailer
+	}
 	prefix := ""
-	if len(resp.Trailer) != announced {
+	if len(resp.Trailer) != len(announced) {
 		prefix = http.TrailerPrefix
 	}
 	for name, values := range resp.Trailer {
-		h[prefix+name] = append(h[prefix+name], values...)
+		if len(values) > 0 { // over HTTP/2 net/http never ends an answer with a name that has none
+			h[prefix+name] = values
+		}
 	}
 	return true
 }

@@ -19,9 +19,16 @@ import (
 // it returns is the client's.
 func front(t *testing.T, target string, wrap func(http.ResponseWriter) http.ResponseWriter, failed *error) string {
 	t.Helper()
+	server := httptest.NewServer(forwarding(t, target, wrap, failed))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// forwarding is the handler of front.
+func forwarding(t *testing.T, target string, wrap func(http.ResponseWriter) http.ResponseWriter, failed *error) http.Handler {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := forward.Forwarder{
 			Transport: transport,
 			Rewrite:   func(out *http.Request) { out.URL, out.Host = &url.URL{Scheme: "http", Host: target, Path: "/"}, target },
@@ -41,9 +48,7 @@ func front(t *testing.T, target string, wrap func(http.ResponseWriter) http.Resp
 		if !f.Serve(wrap(w), r, r.Header.Clone()) {
 			panic(http.ErrAbortHandler)
 		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL
+	})
 }
 
 // answering is a target that answers each connection's first request with these bytes
@@ -201,6 +206,38 @@ func TestServe_Bodies_ArriveWhole(t *testing.T) {
 			if _, told := resp.Trailer["X-Secret"]; told {
 				t.Errorf("%s of %d: trailers %v", name, size, resp.Trailer)
 			}
+		}
+	}
+}
+
+// A trailer may have the name of a field of the head, and one that is announced need not
+// come.
+func TestServe_TrailersNamedAsFieldsOfTheHead_AreKeptApart(t *testing.T) {
+	for trailers, want := range map[string]string{
+		"X-Sum: 9\r\n":              "map[X-Never:[] X-Sum:[9]]",
+		"X-Sum: 9\r\nX-Sum: 10\r\n": "map[X-Never:[] X-Sum:[9 10]]",
+		"X-Sum: 9\r\nX-More: 1\r\n": "map[X-More:[1] X-Never:[] X-Sum:[9]]",
+		"X-More: 1\r\n":             "map[X-More:[1] X-Never:[] X-Sum:[]]",
+		"":                          "map[X-Never:[] X-Sum:[]]",
+	} {
+		target := answering(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Never\r\nX-Sum: head\r\nX-Never: head\r\n\r\n"+
+			"2\r\nok\r\n0\r\n"+trailers+"\r\n", nil)
+		for _, major := range []int{1, 2} {
+			var failed error
+			server := httptest.NewUnstartedServer(forwarding(t, target, plain, &failed))
+			server.EnableHTTP2 = major == 2
+			server.StartTLS()
+			resp, err := server.Client().Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			head := fmt.Sprint(resp.Header["X-Sum"], resp.Header["X-Never"])
+			if got := fmt.Sprint(resp.Trailer); err != nil || resp.ProtoMajor != major || got != want || head != "[head] [head]" {
+				t.Errorf("%q over %s: head %s, trailers %s, want %s; %v", trailers, resp.Proto, head, got, want, err)
+			}
+			server.Close()
 		}
 	}
 }

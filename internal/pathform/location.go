@@ -36,19 +36,17 @@ func (r *Request) Rewrite(address string) string {
 	}
 	base := r.prefix + r.Scheme + "/" + r.Host
 	switch {
-	case rest == "":
-		return base + r.Path
-	case isSlash(rest[0]):
-		path, tail := cutPath(rest)
-		return base + withoutDots(path) + tail
-	case rest[0] == '?':
-		return base + withoutDots(r.Path) + rest
-	case rest[0] == '#':
+	case rest == "" || rest[0] == '#': // the base's own query (RFC 3986, section 5.2.2)
 		query := ""
 		if r.Asked {
 			query = "?" + r.Query
 		}
 		return base + withoutDots(r.Path) + query + rest
+	case isSlash(rest[0]):
+		path, tail := cutPath(rest)
+		return base + withoutDots(path) + tail
+	case rest[0] == '?':
+		return base + withoutDots(r.Path) + rest
 	}
 	path, tail := cutPath(rest)
 	folder := r.Path[:strings.LastIndexByte(r.Path, '/')+1]

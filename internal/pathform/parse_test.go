@@ -133,6 +133,8 @@ func TestRewrite_EachAddress_StaysBelowTo(t *testing.T) {
 		"..":                               own + "/a/",
 		"?x=2":                             own + "/a/b/c?x=2",
 		"#f":                               own + "/a/b/c?q=1#f",
+		"":                                 own + "/a/b/c?q=1",
+		" \t":                              own + "/a/b/c?q=1",
 		"https://other.test/../../healthz": "/to/geo=DE/https/other.test/healthz",
 		"https://../healthz":               "/to/geo=DE/https/invalid/healthz",
 		"https://..%2f..%2fhealthz":        "/to/geo=DE/https/....healthz/",

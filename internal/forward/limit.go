@@ -1,0 +1,70 @@
+package forward
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Limit ends the writes of an answer whose context has ended. A client that does not
+// read would hold its handler for ever otherwise: a write does not look at contexts. A
+// ResponseWriter without write deadlines has no such limit.
+type Limit struct {
+	ctx   context.Context
+	rc    *http.ResponseController
+	grace time.Duration
+
+	stop func() bool
+
+	mu    sync.Mutex
+	begun bool // the answer, so that nothing else can be said any more
+	over  bool // the writer is not ours any more
+}
+
+// LimitWrites begins to look at ctx. An answer that has begun when ctx ends is cut at
+// once; before that, its error has the grace to go out. The handler must call Release
+// before it returns.
+func LimitWrites(ctx context.Context, w http.ResponseWriter, grace time.Duration) *Limit {
+	l := &Limit{ctx: ctx, rc: http.NewResponseController(w), grace: grace}
+	l.stop = context.AfterFunc(ctx, l.set)
+	return l
+}
+
+// Begin says that the answer begins.
+func (l *Limit) Begin() { l.as(true) }
+
+// Release ends the Limit. What net/http still holds of an answer that is whole, or of an
+// error, has the grace to go out when ctx has ended.
+func (l *Limit) Release(whole bool) {
+	if whole {
+		l.as(false)
+	}
+	l.stop()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+}
+
+func (l *Limit) as(begun bool) {
+	l.mu.Lock()
+	changed := l.begun != begun
+	l.begun = begun
+	l.mu.Unlock()
+	if changed && l.ctx.Err() != nil {
+		l.set()
+	}
+}
+
+func (l *Limit) set() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return
+	}
+	deadline := time.Unix(1, 0)
+	if !l.begun {
+		deadline = time.Now().Add(l.grace)
+	}
+	_ = l.rc.SetWriteDeadline(deadline) // there is no other way to end a write
+}
