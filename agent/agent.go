@@ -11,8 +11,8 @@
 // address about to be connected to, after names were resolved.
 //
 // A [Pool] is a network of exits. It is an http.Handler at which remote agents
-// attach, and picks one for each request, by name, country, load and how the
-// agents have fared with the target lately:
+// attach, and picks one for each request, by name, country, load and
+// recent success with the target:
 //
 //	pool, err := agent.NewPool(agent.PoolOptions{Secret: os.Getenv("AGENT_SECRET")})
 //	mux.Handle("GET /agents/attach", pool)

@@ -15,9 +15,9 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A cutter passes connections on to an address until it is told to cut them,
-// and all that come afterwards.
-type cutter struct {
+// A breakableProxy passes connections on to an address until cut closes them,
+// and all later ones.
+type breakableProxy struct {
 	url  string
 	ln   net.Listener
 	wg   sync.WaitGroup
@@ -26,13 +26,13 @@ type cutter struct {
 	open []*net.TCPConn
 }
 
-func newCutter(t *testing.T, to string) *cutter {
+func newBreakableProxy(t *testing.T, to string) *breakableProxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{url: "http://" + ln.Addr().String(), ln: ln}
+	c := &breakableProxy{url: "http://" + ln.Addr().String(), ln: ln}
 	c.wg.Go(func() {
 		for {
 			in, err := ln.Accept()
@@ -59,7 +59,7 @@ func newCutter(t *testing.T, to string) *cutter {
 	return c
 }
 
-func (c *cutter) cut() {
+func (c *breakableProxy) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = true
@@ -83,9 +83,9 @@ func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 	const sessions, size, upTo = 30, 2 << 20, 32 << 10
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	gateway := strings.TrimPrefix(srv.URL, "http://")
-	doomed := newCutter(t, gateway)
+	breakable := newBreakableProxy(t, gateway)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "stays", Country: "DE", AllowPrivate: true})
-	run(t, agent.RunOptions{Gateways: []string{doomed.url}, Slug: "dies", Country: "DE", AllowPrivate: true})
+	run(t, agent.RunOptions{Gateways: []string{breakable.url}, Slug: "dies", Country: "DE", AllowPrivate: true})
 	attached(t, p, 2)
 
 	var mu sync.Mutex
@@ -145,7 +145,7 @@ func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 					return
 				}
 				if left -= len(chunk); left < size/2 && slug == "dies" {
-					once.Do(doomed.cut)
+					once.Do(breakable.cut)
 				}
 			}
 			c.(interface{ CloseWrite() error }).CloseWrite()

@@ -130,7 +130,7 @@ func TestOpen_Credentials_AreShownToNATSAlone(t *testing.T) {
 	}
 }
 
-// A URL that cannot be parsed is told of without what it holds.
+// The error of a URL that cannot be parsed does not hold the URL's secrets.
 func TestOpen_InvalidURL_ErrorHidesItsUser(t *testing.T) {
 	for _, u := range []string{
 		"nats://gateway:hidden-word@host:port", "nats://hidden-word@[::1", "nats://gateway:hidden-word%zz@host", "nats://gateway:hidden-word\"\\\x01@host",

@@ -30,8 +30,8 @@ type other struct {
 	parts  int
 }
 
-// Join begins to tell the others what the member holds. It is called once: a second
-// member replaces the first, which is told nothing any more.
+// Join begins to publish what the member holds. It is called once: a second member
+// replaces the first, which is not called any more.
 func (c *Cluster) Join(m agent.Member) agent.Membership {
 	joined := &membership{cluster: c, Member: m, links: make(map[uint64]agent.Held)}
 	c.mu.Lock()
@@ -42,7 +42,7 @@ func (c *Cluster) Join(m agent.Member) agent.Membership {
 	return joined
 }
 
-// connected asks the others for what this gateway has missed, and tells them what
+// connected asks the others for what this gateway has missed, and sends them what
 // they have.
 func (c *Cluster) connected() {
 	<-c.ready
@@ -50,7 +50,7 @@ func (c *Cluster) connected() {
 		m.announceAll()
 	}
 	c.send(message{Kind: kindAsk})
-	c.tellRevoked()
+	c.publishRevoked()
 }
 
 func (c *Cluster) current() *membership {
@@ -162,31 +162,31 @@ func (m *membership) Leave() {
 	m.mu.Unlock()
 	m.cluster.send(message{Kind: kindBye})
 	if m.cluster.conn.IsConnected() {
-		// The process may end next. One that cannot be told finds out by the silence.
+		// The process may end next. A gateway that does not get it notices the silence.
 		_ = m.cluster.conn.FlushTimeout(time.Second)
 	}
 	c := m.cluster
-	c.telling.Lock() // nothing is being told any more
-	defer c.telling.Unlock()
+	c.notifying.Lock() // so that no call to the member is running any more
+	defer c.notifying.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.member = nil
 }
 
-// answer tells who asks what this gateway holds.
+// answer sends what this gateway holds to a gateway that asks.
 func (c *Cluster) answer(m message) {
 	if own := c.current(); own != nil {
 		own.announceAll()
 	}
 	if m.To == "" {
-		c.tellRevokedSoon()
+		c.publishRevokedSoon()
 	}
 }
 
-// hear takes note of what another gateway says of itself.
+// hear records what another gateway publishes of itself.
 func (c *Cluster) hear(m message) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	c.notifying.Lock()
+	defer c.notifying.Unlock()
 	c.mu.Lock()
 	member, o := c.member, c.others[m.From]
 	if m.Kind == kindBye {
@@ -205,20 +205,20 @@ func (c *Cluster) hear(m message) {
 	c.mu.Unlock()
 	// What follows is touched by this goroutine alone, which NATS calls with one
 	// message after the other.
-	told, missed := o.take(m)
+	change, missed := o.take(m)
 	if missed && time.Since(o.asked) > heartbeatInterval {
 		o.asked = time.Now()
 		c.send(message{Kind: kindAsk, To: m.From})
 	}
-	if told != nil && member != nil {
-		told.Gateway = m.From
-		member.Heard(*told)
+	if change != nil && member != nil {
+		change.Gateway = m.From
+		member.Heard(*change)
 	}
 }
 
 // take returns what a member is to hear of a message, if anything, and whether
 // something was missed.
-func (o *other) take(m message) (told *agent.Holding, missed bool) {
+func (o *other) take(m message) (change *agent.Holding, missed bool) {
 	switch m.Kind {
 	case kindHeartbeat:
 		if !o.whole || m.Number != o.number {
@@ -246,7 +246,7 @@ func (o *other) take(m message) (told *agent.Holding, missed bool) {
 	return nil, false
 }
 
-func (o *other) takePart(m message) (told *agent.Holding, missed bool) {
+func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	switch {
 	case m.Holding == nil:
 		return nil, true
@@ -290,8 +290,8 @@ func (o *other) loads(sessions map[uint64]int) *agent.Holding {
 
 // sweep drops the gateways that were not heard of for too long.
 func (c *Cluster) sweep(now time.Time) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
+	c.notifying.Lock()
+	defer c.notifying.Unlock()
 	c.mu.Lock()
 	member := c.member
 	var lost []string

@@ -12,7 +12,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// FuzzMessage is what anybody may publish on NATS: with a wrong MAC nobody is told of
+// FuzzMessage is what anybody may publish on NATS: with a wrong MAC nobody learns of
 // it; with that of a gateway it may be anything.
 func FuzzMessage(f *testing.F) {
 	for _, s := range []string{
@@ -45,7 +45,7 @@ func FuzzMessage(f *testing.F) {
 	})
 	c.Subscribe(func(r farwire.Revocation) {
 		if forged || r.KeyID == "" {
-			f.Errorf("told %+v, forged %v", r, forged)
+			f.Errorf("received %+v, forged %v", r, forged)
 		}
 	})
 	f.Fuzz(func(t *testing.T, body []byte) {

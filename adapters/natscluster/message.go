@@ -13,7 +13,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// What gateways say to each other
+// What gateways send to each other
 //
 // A message is a MAC of 32 bytes (HMAC-SHA256 of the subject, a zero byte and the
 // rest, under a key derived from a secret) and a JSON object:
@@ -149,7 +149,7 @@ func (c *Cluster) message(n *nats.Msg) {
 	}
 }
 
-// drop counts a message that is not taken, and says so once a minute.
+// drop counts a message that is not taken, and logs that once a minute.
 func (c *Cluster) drop(why string) {
 	c.dropped.Add(1)
 	c.mu.Lock()

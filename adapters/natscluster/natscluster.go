@@ -1,11 +1,10 @@
-// Package natscluster has the gateways of a cluster tell each other over NATS which
-// agents each holds, and which keys are revoked: a [agent.Directory] and a
-// [farwire.Bus] on core NATS, without JetStream.
+// Package natscluster connects the gateways of a cluster over NATS: each publishes
+// which agents it holds and which keys are revoked. A [Cluster] is an [agent.Directory] and
+// a [farwire.Bus] on core NATS, without JetStream.
 //
-// All gateways publish to one subject and read it. What they say is names, numbers
-// and addresses of gateways: no client, no target. Each message carries a MAC, its
-// sender and its time; one whose MAC is wrong, that is old or was there before is
-// dropped.
+// All gateways publish to one subject and read it. Messages hold names, numbers and
+// addresses of gateways, but no client and no target. Each message carries a MAC, its sender
+// and its time. A message whose MAC is wrong, that is old or that came before is dropped.
 //
 // A NATS that is unavailable is not an error: the gateway goes on with what it holds
 // itself, reconnects for ever, and asks the others what it has missed.
@@ -54,9 +53,8 @@ type Options struct {
 	// bytes or more; it may return others later. Required.
 	Secrets func() [][]byte
 
-	// Logger is told when NATS becomes unavailable and when it is available again,
-	// once each, and once a minute of messages that were dropped. Nil:
-	// slog.Default().
+	// Logger has a line when NATS becomes unavailable and one when it is available
+	// again, and one a minute for messages that were dropped. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -85,18 +83,18 @@ type Cluster struct {
 	sending sync.Mutex // one message after the other, in the order of their times
 	last    int64      // time of the last one
 
-	telling  sync.Mutex // held while the member is told something
-	revoking sync.Mutex // held while those of Subscribe are
-	revoked  farwire.RevocationLog
+	notifying sync.Mutex // held while the member is called
+	revoking  sync.Mutex // held while those of Subscribe are
+	revoked   farwire.RevocationLog
 
-	mu       sync.Mutex
-	member   *membership // nil: nobody has joined
-	others   map[string]*other
-	senders  map[string]int64 // the time of the last message of each
-	tell     []func(farwire.Revocation)
-	heardAll time.Time // when another gateway told all revocations last
-	warned   time.Time
-	unwarned int // messages dropped since
+	mu         sync.Mutex
+	member     *membership // nil: nobody has joined
+	others     map[string]*other
+	senders    map[string]int64 // the time of the last message of each
+	subscribed []func(farwire.Revocation)
+	heardAll   time.Time // when another gateway last sent all revocations
+	warned     time.Time
+	unwarned   int // messages dropped since
 }
 
 var (
@@ -204,7 +202,7 @@ func (c *Cluster) Close() error {
 	return nil
 }
 
-// run says that this gateway is alive, and looks who else is.
+// run publishes that this gateway is alive, and checks which others are.
 func (c *Cluster) run(ctx context.Context) {
 	ticker := time.NewTicker(heartbeatInterval)
 	defer ticker.Stop()

@@ -33,7 +33,7 @@ func (c *Cluster) options() ([]nats.Option, error) {
 			log.Warn("NATS is unavailable: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			if !c.everConnected.Swap(true) { // nobody has been there, and nobody has been told
+			if !c.everConnected.Swap(true) { // NATS was never available, and the log has not said so
 				log.Warn("NATS cannot be reached yet: this gateway goes on with the agents that it holds itself", "err", withoutURL(err, c.o.URL))
 			}
 		}),

@@ -8,13 +8,13 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// Subscribe has f be told of each revocation that other gateways publish, and of
+// Subscribe has f called with each revocation that other gateways publish, and with
 // those of the last day.
 func (c *Cluster) Subscribe(f func(farwire.Revocation)) {
-	c.revoking.Lock() // so that f is told of each once, and of one at a time
+	c.revoking.Lock() // so that f gets each once, and one at a time
 	defer c.revoking.Unlock()
 	c.mu.Lock()
-	c.tell = append(c.tell, f)
+	c.subscribed = append(c.subscribed, f)
 	c.mu.Unlock()
 	for _, r := range c.revoked.All() {
 		if r.Gateway != c.o.Name {
@@ -23,7 +23,7 @@ func (c *Cluster) Subscribe(f func(farwire.Revocation)) {
 	}
 }
 
-// Publish tells the other gateways.
+// Publish sends it to the other gateways.
 func (c *Cluster) Publish(r farwire.Revocation) {
 	r.Gateway = c.o.Name
 	if r.At.IsZero() {
@@ -38,13 +38,13 @@ func (c *Cluster) hearRevoked(list []farwire.Revocation) {
 	c.revoking.Lock()
 	defer c.revoking.Unlock()
 	c.mu.Lock()
-	tell := slices.Clone(c.tell)
+	subscribed := slices.Clone(c.subscribed)
 	c.mu.Unlock()
 	for _, r := range list {
 		if !c.revoked.Note(r) {
 			continue
 		}
-		for _, f := range tell {
+		for _, f := range subscribed {
 			f(r)
 		}
 	}
@@ -55,21 +55,21 @@ func (c *Cluster) hearRevoked(list []farwire.Revocation) {
 	}
 }
 
-// tellRevokedSoon answers who asks, unless another gateway is faster.
-func (c *Cluster) tellRevokedSoon() {
+// publishRevokedSoon answers who asks, unless another gateway is faster.
+func (c *Cluster) publishRevokedSoon() {
 	asked := time.Now()
 	time.AfterFunc(rand.N(200*time.Millisecond), func() {
 		c.mu.Lock()
-		told := c.heardAll.After(asked)
+		answered := c.heardAll.After(asked)
 		c.mu.Unlock()
-		if !told {
-			c.tellRevoked()
+		if !answered {
+			c.publishRevoked()
 		}
 	})
 }
 
-// tellRevoked sends all that is known of the last day, oldest first.
-func (c *Cluster) tellRevoked() {
+// publishRevoked sends all that is known of the last day, oldest first.
+func (c *Cluster) publishRevoked() {
 	for part := range slices.Chunk(c.revoked.All(), inOnePart) {
 		c.send(message{Kind: kindRevoke, Revoked: part})
 	}

@@ -3,7 +3,7 @@
 //
 // # The client
 //
-// The client is minio-go. By weight it is about a tie with the AWS SDK for Go v2:
+// The client is minio-go. In size it is about equal to the AWS SDK for Go v2:
 // a program that reads and puts one object is built from 243 packages of 20
 // modules and is 7.8 MB large with minio-go 7.4, from 262 packages of 13 modules
 // and 8.1 MB with the SDK (s3 1.109), and is 5.9 MB with net/http alone. What R2
@@ -42,7 +42,7 @@
 // CompleteMultipartUpload. Amazon does since November 2024; R2 and versitygw do,
 // and newer versions of others. [Storage.Check] tries it on an object of its own
 // and refuses a server that does not, because there two gateways could overwrite
-// each other in silence.
+// each other without an error.
 //
 // R2 differs from Amazon in what matters here as follows, and both are dealt
 // with. It answers 412 where the object of an If-Match has gone, Amazon 404. It

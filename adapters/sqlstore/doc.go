@@ -40,6 +40,6 @@
 // enrolment. So they are above all that the site ever had, even if it was
 // removed in between or the database was replaced by a new one, and the storage,
 // which refuses files with an older version than it has, takes its files. Only a
-// database that has been restored from a backup has to be told, see
+// database that has been restored from a backup needs a statement by hand, see
 // docs/operating.md.
 package sqlstore

@@ -18,7 +18,7 @@ import (
 type crawlReport struct {
 	JSON      bool   `name:"json" help:"Print the outcome of each page as JSON on standard output; the file is then written with -o alone."`
 	Report    string `placeholder:"FILE" help:"Write the same as an HTML page for people."`
-	FailBelow int    `placeholder:"N" help:"Exit with status 4 when the file has fewer pages; 0 or left out: whatever it has."`
+	FailBelow int    `placeholder:"N" help:"Exit with status 4 when the file has fewer pages; 0 or left out: no minimum."`
 	Diff      string `placeholder:"OLD" help:"An older llms.txt: name on standard error the pages that are gone and new."`
 }
 

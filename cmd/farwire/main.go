@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string) int {
 		kong.Name("farwire"),
 		kong.Description("A network of exits for WebSocket, AMQP and crawling.\n\n"+
 			"Every flag of a command is also an environment variable; a flag beats its variable."+
-			"\n\nfarwire completion bash (or zsh, fish) prints what completes all of this in your shell."),
+			"\n\nfarwire completion bash (or zsh, fish) prints a script that completes commands and flags in your shell."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.ValueFormatter(helpFlag),
 		kong.Resolvers(&env),

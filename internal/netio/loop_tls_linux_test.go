@@ -50,16 +50,16 @@ func secured(t *testing.T, near, far net.Conn, version uint16) (client, server *
 	return client, server
 }
 
-// A cutter has what is written arrive in pieces that know nothing of records: each is
+// A fragmentingConn sends what is written in pieces, whatever the records are: each is
 // sent when the other end has read the one before.
-type cutter struct {
+type fragmentingConn struct {
 	*net.TCPConn
 	queue *os.File // the other end
 	kept  []byte
 	keeps bool // until send
 }
 
-func (c *cutter) Write(b []byte) (int, error) {
+func (c *fragmentingConn) Write(b []byte) (int, error) {
 	if c.keeps {
 		c.kept = append(c.kept, b...)
 		return len(b), nil
@@ -68,11 +68,11 @@ func (c *cutter) Write(b []byte) (int, error) {
 }
 
 // SetWriteDeadline is called by crypto/tls when it closes: what was kept is sent later.
-func (c *cutter) SetWriteDeadline(time.Time) error { return nil }
+func (c *fragmentingConn) SetWriteDeadline(time.Time) error { return nil }
 
 // send sends what was kept, in pieces of these sizes, less one, one after the other;
 // without any whole.
-func (c *cutter) send(sizes []byte) error {
+func (c *fragmentingConn) send(sizes []byte) error {
 	for i := 0; len(c.kept) > 0; i++ {
 		size := len(c.kept)
 		if len(sizes) > 0 {
@@ -83,14 +83,14 @@ func (c *cutter) send(sizes []byte) error {
 		}
 		c.kept = c.kept[size:]
 		for len(sizes) > 0 && c.unread() > 0 {
-			time.Sleep(10 * time.Microsecond) // nothing tells of it
+			time.Sleep(10 * time.Microsecond) // the kernel does not signal this
 		}
 	}
 	return nil
 }
 
 // unread is FIONREAD of the other end.
-func (c *cutter) unread() (n int32) {
+func (c *fragmentingConn) unread() (n int32) {
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, c.queue.Fd(), 0x541B, uintptr(unsafe.Pointer(&n)))
 	if errno != 0 {
 		return 0
@@ -116,7 +116,7 @@ func echoes(t *testing.T, sent []byte, record int, sizes []byte, version uint16,
 		t.Fatal(err)
 	}
 	defer queue.Close()
-	cut := &cutter{TCPConn: far, queue: queue}
+	cut := &fragmentingConn{TCPConn: far, queue: queue}
 	client, server := secured(t, netio.ForTLS(near), cut, version)
 	early := min(len(sent), record) // is with crypto/tls when the session joins the loop
 	if _, err := server.Write(sent[:early]); err != nil {

@@ -75,20 +75,20 @@ func loop(t *testing.T, client, base string, request any) *exec.Cmd {
 	return harness.Node(t, write("loop.mjs", head+block(t, "js", client)))
 }
 
-// A cutter is a proxy that breaks every connection when it is told to.
-type cutter struct {
+// A breakableProxy is a proxy whose method cut closes every connection.
+type breakableProxy struct {
 	*httptest.Server
 	mu    sync.Mutex
 	conns []net.Conn
 }
 
-func newCutter(t *testing.T, upstream string) *cutter {
+func newBreakableProxy(t *testing.T, upstream string) *breakableProxy {
 	t.Helper()
 	u, err := url.Parse(upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{}
+	c := &breakableProxy{}
 	ln := listen(t, func(client net.Conn) {
 		server, err := net.Dial("tcp", u.Host)
 		if err != nil {
@@ -121,7 +121,7 @@ func copyAndClose(to, from net.Conn) {
 	from.Close()
 }
 
-func (c *cutter) cut() {
+func (c *breakableProxy) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.conns {
@@ -146,7 +146,7 @@ func TestDocs_Loops_GoOnAndEnd(t *testing.T) {
 			long := strings.Repeat("x", 300<<10)
 			p.fill("", "log", 1, []byte("0 Å\u0085\u2028"))
 			p.fill("", "log", 1, []byte("1 "+long))
-			between := newCutter(t, srv.URL)
+			between := newBreakableProxy(t, srv.URL)
 			next := lines(t, loop(t, client, between.URL, streamOf(v, fields{"offset": "first"})))
 			want := func(prefix string) {
 				t.Helper()

@@ -237,8 +237,8 @@ func (c *clusterNetwork) freeze(ctx context.Context, p *harness.Process) error {
 
 func (c *clusterNetwork) killGateway(ctx context.Context) error {
 	at := rand.IntN(len(c.gateways))
-	m, witness := c.gateways[at], c.gateways[(at+1)%len(c.gateways)]
-	holders, err := harness.Holders(ctx, witness.addr)
+	m, next := c.gateways[at], c.gateways[(at+1)%len(c.gateways)]
+	holders, err := harness.Holders(ctx, next.addr)
 	if err != nil {
 		return err
 	}
