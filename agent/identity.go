@@ -176,7 +176,7 @@ func (p *Pool) dismissUnrecorded() {
 			switch {
 			case l.who.record == nil && p.recorded(l.exit.Slug):
 				p.dismiss([]*link{l}, fmt.Sprintf("slug %q has a token of its own", l.exit.Slug))
-			case l.who.record != nil && !p.stands(l):
+			case l.who.record != nil && !p.stands(l.who):
 				p.dismiss([]*link{l}, recordGone)
 			}
 		}
@@ -219,9 +219,9 @@ func (p *Pool) revoked(r *Record) bool {
 
 // stands reports whether the record that let an agent in is there and says the
 // same. The caller holds mu.
-func (p *Pool) stands(l *link) bool {
-	r := p.records[l.who.sum]
-	return r != nil && r.Slug == l.exit.Slug && r.Country == l.exit.Country && !p.revoked(r)
+func (p *Pool) stands(who identity) bool {
+	r := p.records[who.sum]
+	return r != nil && r.Slug == who.record.Slug && r.Country == who.record.Country && !p.revoked(r)
 }
 
 // fitsHeader reports whether a secret arrives as it was sent.
@@ -266,7 +266,7 @@ func (p *Pool) refuses(who identity, slug string) string {
 	switch {
 	case who.record == nil && p.recorded(slug):
 		return fmt.Sprintf("slug %q has a token of its own", slug)
-	case who.record != nil && (p.records[who.sum] == nil || p.revoked(who.record)):
+	case who.record != nil && !p.stands(who):
 		return recordGone
 	}
 	for _, e := range p.entries {

@@ -12,7 +12,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/libp2p/go-yamux/v5"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -243,5 +246,53 @@ func TestRun_GatewayInClear_IsRefused(t *testing.T) {
 		if err := agent.Run(ctx, o); err != nil {
 			t.Errorf("%s, allowed: %v", url, err)
 		}
+	}
+}
+
+// A record that says something else while its agent attaches lets it in with neither
+// the name of before nor that of now: the agent asks again.
+func TestAttach_RecordChangesMeanwhile_Refused(t *testing.T) {
+	before := record("rec", "token-of-a-record")
+	for name, change := range map[string]func(*agent.Record){
+		"slug":    func(r *agent.Record) { r.Slug = "another" },
+		"country": func(r *agent.Record) { r.Country = "FR" },
+		"same":    func(*agent.Record) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, err := agent.NewPool(agent.PoolOptions{Records: []agent.Record{before}, Logger: quiet})
+				if err != nil {
+					t.Fatal(err)
+				}
+				gateway, side := net.Pipe()
+				ended := make(chan error, 1)
+				go func() { ended <- p.AttachRecorded(gateway, "rec") }()
+				say(side, `{"version":1,"instance":"i"}`)
+				if w := hear(t, side); w["slug"] != "rec" || w["country"] != "DE" {
+					t.Fatalf("welcome is %v", w)
+				}
+				now := before
+				change(&now)
+				if err := p.SetRecords([]agent.Record{now}); err != nil {
+					t.Fatal(err)
+				}
+				mux, err := yamux.Server(side, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := mux.OpenStream(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				in := name == "same"
+				if got := slugs(p); in != (len(got) == 1) {
+					t.Errorf("attached: %v", got)
+				}
+				mux.Close()
+				if err := <-ended; in != (err == nil) {
+					t.Errorf("attaching ends with %v", err)
+				}
+			})
+		})
 	}
 }

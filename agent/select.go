@@ -177,13 +177,19 @@ func (p *Pool) localEntry(own Exit) *entry {
 	e := &entry{exit: own, own: new(counter)}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		e.own.sessions.Add(1)
+		open := false
+		defer func() { // after a panic, too
+			if !open {
+				e.own.sessions.Add(-1)
+			}
+		}()
 		c, err := own.DialContext(ctx, network, addr)
 		if err != nil {
-			e.own.sessions.Add(-1)
 			de := Classify(err)
 			p.health.failed(own.ID, normalHost(hostOf(addr)), de)
 			return nil, de
 		}
+		open = true
 		return e.own.count(c), nil
 	}
 	e.exit.Report = func(host string, err error) {

@@ -64,6 +64,13 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	defer cancel()
 	connected := make(chan bool, 1)
 	s.running.Store(2)
+	carried := false
+	defer func() { // a panic of the host's resolver or dialer is the end of this session too
+		if !carried {
+			connected <- false
+			s.done()
+		}
+	}()
 	l.start(stream, func() {
 		begun := false
 		defer func() {
@@ -83,8 +90,6 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	target, err := l.server.dial(ctx, r, extra)
 	if err != nil {
 		l.refuse(stream, failure(err))
-		connected <- false
-		s.done()
 		return
 	}
 	l.mu.Lock()
@@ -110,6 +115,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 		l.server.hold()
 		l.watchIdle(w)
 	}
+	carried = true
 	connected <- true
 	// A goroutine of its own, because the stack that has dialled is large.
 	go s.down.run()
