@@ -123,7 +123,8 @@ func (c *crawl) admit(ctx context.Context, seen requestAuth) error {
 	defer cancel()
 	ctx, drain := context.WithCancelCause(ctx)
 	defer drain(nil)
-	defer context.AfterFunc(c.session.ctx, func() { drain(context.Cause(c.session.ctx)) })()
+	life := c.session.ctx // admission gives the session another one
+	defer context.AfterFunc(life, func() { drain(context.Cause(life)) })()
 	return c.session.admit(ctx, seen)
 }
 

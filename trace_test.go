@@ -209,3 +209,40 @@ func TestJoinTraces_Ends_ComeInReverseOrder(t *testing.T) {
 	d.has(t, "a start []", "b start [a]", "a dial [ab]", "b dial [aba]", "b dialled [abab]", "a dialled [abab]",
 		"b end [ab]", "a end [ab]", "a refused relay 429", "b refused relay 429")
 }
+
+// TestTrace_DrainAtSessionStart_EndsTheSession drains while a session's context is made
+// another: who watches the one of before neither misses the end nor reads the new one.
+func TestTrace_DrainAtSessionStart_EndsTheSession(t *testing.T) {
+	for kind, ended := range map[farwire.Kind]func(*world) error{
+		farwire.KindTunnel: func(w *world) error {
+			_, err := w.gw.Open(w.t.Context(), farwire.OpenOptions{Principal: farwire.Principal{Subject: "alice"}, Addr: "192.0.2.1:1"})
+			return err
+		},
+		farwire.KindCrawl: func(w *world) error {
+			if h := w.open("/ws/crawl?api_key=" + testKey).hear(); h.code != 1001 {
+				return fmt.Errorf("close code %d", h.code)
+			}
+			return errors.New("draining")
+		},
+	} {
+		t.Run(kind.String(), func(t *testing.T) {
+			var w *world
+			var drained sync.WaitGroup
+			defer drained.Wait()
+			w = newWorld(t, func(o *farwire.Options) {
+				o.Trace = &farwire.Trace{SessionStart: func(ctx context.Context, _ farwire.SessionInfo) context.Context {
+					drained.Go(func() { w.gw.Shutdown(context.Background()) })
+					waitFor(t, func() bool {
+						rec := httptest.NewRecorder()
+						w.gw.Health().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+						return rec.Code == http.StatusServiceUnavailable
+					})
+					return at(ctx, "session")
+				}}
+			})
+			if err := ended(w); err == nil || !strings.Contains(err.Error(), "draining") {
+				t.Errorf("the session ends with %v", err)
+			}
+		})
+	}
+}

@@ -309,7 +309,8 @@ func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	s := t.s
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
+	life := s.ctx // admission gives the session another one
+	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
 	timeout := o.Timeout
 	if timeout == 0 {
 		timeout = dialTimeout
