@@ -3,7 +3,7 @@
 //
 // Each request costs one round trip, and each session one more: a script that runs
 // whole, by the server's clock, on keys of one slot (so a Redis Cluster will do).
-// Nothing is asked for a frame, an event or a page. When Redis does not answer in time, each gateway goes on
+// A frame, an event or a page costs no request. When Redis does not answer in time, each gateway goes on
 // with its own share of the limits until it does.
 package redislimit
 

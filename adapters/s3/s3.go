@@ -7,7 +7,7 @@
 // a program that reads and puts one object is built from 243 packages of 20
 // modules and is 7.8 MB large with minio-go 7.4, from 262 packages of 13 modules
 // and 8.1 MB with the SDK (s3 1.109), and is 5.9 MB with net/http alone. What R2
-// needs decided. Told to, minio-go sends a body whole, with its SHA-256 in a
+// needs decided. With an option minio-go sends a body whole, with its SHA-256 in a
 // signed header; the SDK's default is a checksum in a trailer of a chunked body,
 // which R2 and older servers do not know and each call or configuration has to
 // turn off. It uses path style on every host but Amazon's by itself, and signs
