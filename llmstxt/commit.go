@@ -131,7 +131,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	c.commitPage(ctx, e, r)
 }
 
-// another says of which page this one is a translation or another version.
+// another says of which page this one is a translation, another version or another form.
 func (c *crawler) another(e *entry, r *result) *skipError {
 	ev := &r.evidence
 	if of := c.foreign[e.key]; of != "" {
@@ -154,6 +154,11 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 					return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
 				}
 			}
+		}
+	}
+	for _, path := range weburl.WithoutForm(e.url) {
+		if t := c.index[e.url.Scheme+"://"+e.url.Host+path]; t != nil && t != e && t.state != passed {
+			return &skipError{Reason: SkipDuplicate, Detail: "another form of " + t.key}
 		}
 	}
 	if !e.root {

@@ -233,6 +233,9 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 			return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
 		}
 	}
+	if isFeed(body) {
+		return nil, &skipError{Reason: SkipType, Detail: "a feed or a site map"}
+	}
 	if r.form != formHTML && isMarkup(body) {
 		r.form = formHTML
 	}

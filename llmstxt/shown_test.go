@@ -154,3 +154,29 @@ func TestNote_WordsThatFewOthersLack_AreBetterThanTheTitle(t *testing.T) {
 		}
 	}
 }
+
+func TestExcerpt_NoticesOfCookiesAndBrowsers_AreNoProse(t *testing.T) {
+	for _, notice := range []string{
+		"We and our 812 partners store and/or access information on a device, such as cookies, and process personal data.",
+		"This website uses cookies to ensure you get the best experience on our website.",
+		"By clicking “Accept All Cookies”, you agree to the storing of cookies on your device to enhance site navigation.",
+		"Wir verwenden Cookies, um Inhalte und Anzeigen zu personalisieren und die Zugriffe auf unsere Website zu analysieren.",
+		"Nous utilisons des cookies pour vous offrir la meilleure expérience possible sur notre site.",
+		"Utilizamos cookies propias y de terceros para mejorar nuestros servicios y mostrarle publicidad.",
+		"You are using an outdated browser. Please upgrade your browser to improve your experience and security.",
+		"Please enable JavaScript in your browser to use all features of this website.",
+	} {
+		p := one(t, "<title>Kettle</title><main><section><p>"+notice+"</p></section><h1>Kettle</h1><p>"+gadget+"</p></main>", llmstxt.Options{})
+		if p.Excerpt != gadget || p.Note != gadget {
+			t.Errorf("%s: %q, note %q", notice, p.Excerpt, p.Note)
+		}
+		// On a page with nothing else they are what it says.
+		if p := one(t, "<title>Kettle</title><main><h1>Kettle</h1><p>"+notice+"</p></main>", llmstxt.Options{}); p.Excerpt == "" {
+			t.Errorf("%s alone: nothing", notice)
+		}
+	}
+	about := "A cookie is a small text that a site has the browser keep, and this chapter shows how the kettle reads one."
+	if p := one(t, "<title>Cookies</title><main><h1>Cookies</h1><p>"+about+"</p></main>", llmstxt.Options{}); p.Excerpt != about {
+		t.Errorf("%q", p.Excerpt)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -57,6 +58,12 @@ func isMarkup(body []byte) bool {
 	}
 	return strings.Contains(start, "<html")
 }
+
+// feedRoot is how XML begins that lists pages, whatever its header calls it.
+var feedRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<(?:rss|feed|rdf:RDF|urlset|sitemapindex)[\s>]`)
+
+// isFeed reports a feed or a site map that was sent as a page.
+func isFeed(body []byte) bool { return feedRoot.Match(body[:min(len(body), 2048)]) }
 
 // readText takes from a page of Markdown or plain text what will be needed of it.
 func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {

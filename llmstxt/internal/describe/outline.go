@@ -44,7 +44,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 	}
 	for _, b := range e.Blocks {
-		if len(parts) < 3 && b.Kind != htmlpage.Omitted && (len(parts) == 0 || !names(b.Text) && !licence(b.Text)) {
+		if len(parts) < 3 && b.Kind != htmlpage.Omitted && (len(parts) == 0 || !names(b.Text) && !formal(b.Text)) {
 			add(b.Text)
 		}
 	}
@@ -157,7 +157,7 @@ func (d *describer) subtitle(p *Page) string {
 			}
 			t := blocks[i+1].Text
 			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !leads(t) &&
-				!isLabel(t) && !licence(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
+				!isLabel(t) && !formal(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}
 			break

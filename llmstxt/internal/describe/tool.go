@@ -21,7 +21,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 		return false
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
-	if space, _, ok := strings.Cut(word, ":"); !(ok && listSpaces[space]) && !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) {
+	if space, _, ok := strings.Cut(word, ":"); !(ok && listSpaces[space]) && !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) && !isCalendar(u) {
 		return false
 	}
 	for _, b := range e.Blocks {
@@ -42,6 +42,43 @@ func isDate(p string) bool {
 	}
 	return false
 }
+
+// isCalendar reports an address of a calendar's month, week or day: /events/2025-03/,
+// /calendar?month=2025-03, ?year=2025&month=3.
+func isCalendar(u *url.URL) bool {
+	parts := strings.Split(strings.ToLower(strings.Trim(u.Path, "/")), "/")
+	if last := len(parts) - 1; last > 0 && monthOrDay(parts[last]) && slices.ContainsFunc(parts[:last], func(s string) bool { return calendars[s] }) {
+		return true
+	}
+	months := 0
+	for part := range strings.SplitSeq(strings.ToLower(u.RawQuery), "&") {
+		name, value, _ := strings.Cut(part, "=")
+		if i := strings.LastIndexAny(name, "-_"); i >= 0 {
+			name = name[i+1:] // "tribe-bar-date"
+		}
+		switch name {
+		case "date", "month", "week", "day", "year":
+			if monthOrDay(value) {
+				return true
+			}
+			if number(value) && len(value) <= 4 {
+				months++
+			}
+		}
+	}
+	return months > 1 || months == 1 && calendars[parts[len(parts)-1]]
+}
+
+// monthOrDay reports a month or a day: "2025-03", "2025-03-07".
+func monthOrDay(s string) bool {
+	year, rest, ok := strings.Cut(s, "-")
+	month, day, full := strings.Cut(rest, "-")
+	return ok && len(year) == 4 && number(year) && len(month) <= 2 && number(month) && (!full || len(day) <= 2 && number(day))
+}
+
+// calendars are segments of the paths of calendars.
+var calendars = plain.Set(`calendar events event agenda schedule month week day kalender veranstaltungen termine calendrier événements evenements
+	calendario eventos eventi evenementen kalendarz wydarzenia календарь события カレンダー イベント 日历 活动`)
 
 // number reports a decimal one, of the second and further pages of a list.
 func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -194,3 +194,46 @@ func Glob(pattern string) *regexp.Regexp {
 	b.WriteString("$")
 	return regexp.MustCompile(b.String())
 }
+
+// visits are query parameters that have the number of a visit where their value looks so.
+var visits = map[string]bool{"sid": true, "s": true, "sessid": true, "session": true, "sessionid": true, "session_id": true}
+
+// visit reports a parameter that names a visit and not a page: one of those names with 24
+// or more letters and digits, such as a hash, of both.
+func visit(name, value string) bool {
+	if !visits[name] || len(value) < 24 {
+		return false
+	}
+	digits := 0
+	for i := range len(value) {
+		switch c := value[i]; {
+		case '0' <= c && c <= '9':
+			digits++
+		case c|0x20 < 'a' || c|0x20 > 'z':
+			return false
+		}
+	}
+	return digits > 2
+}
+
+// forms are segments of a path that ask for a page in another form.
+var forms = map[string]bool{"print": true, "printable": true, "printer-friendly": true, "printview": true, "print-view": true, "amp": true}
+
+// WithoutForm are the paths that an address has without its first or its last segment, if
+// that asks for a page in another form: "/print/news/a", "/news/a/amp".
+func WithoutForm(u *url.URL) []string {
+	p, _ := strings.CutSuffix(u.EscapedPath(), "/")
+	segments := strings.Split(p, "/")
+	n := len(segments)
+	switch {
+	case n < 3:
+		return nil
+	case forms[strings.ToLower(segments[1])]:
+		p = "/" + strings.Join(segments[2:], "/")
+	case forms[strings.ToLower(segments[n-1])]:
+		p = strings.Join(segments[:n-1], "/")
+	default:
+		return nil
+	}
+	return []string{p, p + "/"}
+}

@@ -329,6 +329,7 @@ var tracking = map[string]bool{
 	"mc_cid": true, "mc_eid": true, "mkt_tok": true, "_ga": true, "_gl": true, "_hsenc": true, "_hsmi": true,
 	"hsctatracking": true, "vero_id": true, "oly_anon_id": true, "oly_enc_id": true, "rb_clickid": true,
 	"s_cid": true, "srsltid": true, "ref_src": true, "ref_url": true, "phpsessid": true, "jsessionid": true,
+	"oscsid": true, "zenid": true, "xtcsid": true, "cftoken": true,
 }
 
 func dropTracking(q string) string {
@@ -338,9 +339,9 @@ func dropTracking(q string) string {
 	var b strings.Builder
 	b.Grow(len(q))
 	for part := range strings.SplitSeq(q, "&") {
-		name, _, _ := strings.Cut(part, "=")
+		name, value, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
-		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") {
+		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") || visit(name, value) {
 			continue
 		}
 		if b.Len() > 0 {
