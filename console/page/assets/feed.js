@@ -68,9 +68,15 @@ export class Feed {
       make('div', { class: 'feed-bar' }, make('h2', {}, title), this.total, this.filter, this.pauseButton, clearButton, this.#exports(formats)),
       this.spoken, this.box,
     );
-    this.box.addEventListener('scroll', () => this.#look());
-    // A screen that was turned, a bar that grew a line, a panel that was hidden meanwhile.
-    new ResizeObserver(() => this.#follow()).observe(this.box);
+    // A box of another size, of a screen that was turned or a panel that was hidden, is
+    // scrolled by the browser: that is not where a person has gone.
+    const measure = () => `${this.box.clientWidth} ${this.box.clientHeight}`;
+    let measured = measure();
+    this.box.addEventListener('scroll', () => { if (measure() === measured) this.#look(); });
+    new ResizeObserver(() => {
+      measured = measure();
+      this.#follow();
+    }).observe(this.box);
     this.list.addEventListener('click', (event) => this.#toggle(event.target.closest('button.line')));
     this.filter.addEventListener('input', () => this.#refilter());
     this.pauseButton.addEventListener('click', () => this.#pause(!this.#paused));

@@ -63,6 +63,9 @@ func TestFeed_ScreenOrPanelChanges_NewestStaysInSight(t *testing.T) {
 		p.await(fmt.Sprintf(`innerWidth === %d`, d.width))
 		p.await(fmt.Sprintf(inSight, "#relay-feed .row:last-child"))
 	}
+	// The browser may tell of what it has scrolled before it tells of the size.
+	eval[any](p, `void ((box) => { box.style.maxHeight = '9rem'; box.dispatchEvent(new Event('scroll')); })(document.querySelector('#relay-feed .scroll'))`)
+	p.await(fmt.Sprintf(inSight, "#relay-feed .row:last-child"))
 	p.click("#tab-http")
 	for range 10 {
 		eval[any](p, `void document.querySelector('#relay-send').click()`)
