@@ -83,6 +83,11 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer afterKill(st.g.kill, st.out.Cut)()
+	defer afterKill(ctx, func() {
+		if cause := context.Cause(ctx); !errors.Is(cause, errDraining) { // what was read is still sent then
+			st.out.End(cause)
+		}
+	})()
 	if err == nil {
 		err = st.run(ctx)
 	}
@@ -349,8 +354,8 @@ func (st *amqpStream) finish(ctx context.Context, err error) {
 	case errors.Is(err, sse.ErrLost) && st.g.kill.Err() != nil:
 		r.Code, r.Err = 1001, errDraining
 		return
-	case errors.Is(err, sse.ErrLost) && st.out.Stalled():
-		r.Code, r.Err = 1008, sse.ErrStalled
+	case errors.Is(err, sse.ErrLost) && st.out.Ended() != nil && !errors.Is(st.out.Ended(), context.Canceled):
+		r.Code, r.Err = public(st.out.Ended()).Event, st.out.Ended()
 		return
 	case errors.Is(err, sse.ErrLost), errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		r.EndedBy = EndedByClient

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/brokertest"
 )
 
@@ -159,4 +160,51 @@ func TestAMQP_Acknowledgement_FollowsTheFlush(t *testing.T) {
 		}
 		s.conn.Close()
 	})
+}
+
+// A client that does not read its events keeps its session no longer than the grace,
+// whatever the limit for stalls.
+func TestAMQP_ClientDoesNotRead_SessionEndsWithItsCause(t *testing.T) {
+	for cause, c := range map[string]struct {
+		limits farwire.Limits
+		after  time.Duration
+		end    func(*farwire.Gateway, *farwire.KeySet)
+	}{
+		"ended by request": {end: func(gw *farwire.Gateway, _ *farwire.KeySet) {
+			gw.EndWhere(func(farwire.Session) bool { return true }, "ended by request")
+		}},
+		"key revoked": {end: func(gw *farwire.Gateway, keys *farwire.KeySet) {
+			if err := keys.Replace(map[string]farwire.Principal{otherKey: {Subject: "bob"}}); err != nil {
+				t.Error(err)
+			}
+			gw.EndRevoked(t.Context())
+		}},
+		"session's time": {limits: farwire.Limits{SessionTime: 10 * time.Second}, after: 10 * time.Second},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broker := &brokertest.Broker{Serve: func(conn *brokertest.Conn) {
+					for tag := range uint64(3) {
+						conn.Deliver(tag+1, "key", strings.Repeat("x", 1<<20))
+					}
+				}}
+				c.limits.Rate = -1
+				keys := must(farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice", Limits: c.limits}, otherKey: {Subject: "bob"}}))
+				w := newBubble(t, broker.Talk, func(o *farwire.Options) { o.Auth, o.AMQP.StallTimeout = keys, -1 })
+				w.subscribe(subscription).connected()
+				synctest.Wait() // until the first event cannot go on
+				if c.end != nil {
+					c.end(w.gw, keys)
+				}
+				time.Sleep(c.after + 6*time.Second) // the grace is 5 s
+				synctest.Wait()
+				for s := range w.gw.Sessions() {
+					t.Errorf("%+v still runs", s)
+				}
+				if line := w.log.String(); !strings.Contains(line, "ended_by=gateway code=1008") || !strings.Contains(line, cause) {
+					t.Errorf("%s is not in %s", cause, line)
+				}
+			})
+		})
+	}
 }

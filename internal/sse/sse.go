@@ -3,8 +3,8 @@
 //
 // A [Stream] is told what has been read only by the connection taking its
 // bytes. So it gives each piece of the answer a deadline of its own, says when
-// a reader has taken nothing for too long, and then leaves a short grace in
-// which a reader that comes back can still be told why its stream has ended.
+// a reader has taken nothing for too long, and then, or when it is ended, leaves a
+// short grace in which a reader that comes back can still be told why.
 package sse
 
 import (
@@ -33,7 +33,8 @@ var (
 )
 
 const (
-	// Grace is how long after a stall a reader that comes back is still told.
+	// Grace is how long after a stall, or after [Stream.End], a reader that comes back is
+	// still told.
 	Grace = 5 * time.Second
 
 	// The server ends the body when the handler has returned, which until then may
@@ -46,7 +47,7 @@ const (
 )
 
 // A Stream is an answer made of events. It is for one goroutine, but for
-// [Stream.Cut].
+// [Stream.End] and [Stream.Cut].
 type Stream struct {
 	w        http.ResponseWriter
 	rc       *http.ResponseController
@@ -55,9 +56,15 @@ type Stream struct {
 	limit   time.Duration
 	onStall func()
 	timer   *time.Timer
-	stalled atomic.Bool
+	ending  atomic.Pointer[ending] // nil: it goes on
 	cut     atomic.Bool
 	midway  bool // the last bytes written do not end an event
+}
+
+// An ending says why a stream ends, and by when what is still to be said must be out.
+type ending struct {
+	why error
+	by  time.Time
 }
 
 // Open answers with 200, the header of an event stream and a comment line, all
@@ -95,18 +102,33 @@ func lost(err error) error {
 	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
-// Stalled reports whether the reader has taken nothing for the limit.
-func (s *Stream) Stalled() bool { return s.stalled.Load() }
+// Ended returns why the stream ends: ErrStalled when the reader has taken nothing for the
+// limit, or what End was given. Nil: it goes on.
+func (s *Stream) Ended() error {
+	if e := s.ending.Load(); e != nil {
+		return e.why
+	}
+	return nil
+}
+
+// End ends the stream: what is being written has the grace to go out to the end of its
+// event, and [Stream.Last] what is left of it. Only the first call counts, and none after
+// a stall. It may be called from any goroutine until the handler returns.
+func (s *Stream) End(why error) {
+	if s.ending.CompareAndSwap(nil, &ending{why, time.Now().Add(Grace)}) {
+		s.keepEnding()
+	}
+}
 
 // Write sends whole events, or in several calls the pieces of one, and does
-// not flush. After a stall it goes on to the end of the event that it is in,
-// and then returns ErrStalled.
+// not flush. After a stall or End it goes on to the end of the event that it is in,
+// and then returns ErrStalled, or what End was given.
 func (s *Stream) Write(p []byte) error {
 	for len(p) > 0 {
 		n := min(len(p), chunk)
-		if s.stalled.Load() {
+		if why := s.Ended(); why != nil {
 			if !s.midway {
-				return ErrStalled
+				return why
 			}
 			if end := bytes.Index(p, []byte("\n\n")); end >= 0 {
 				p = p[:end+2]
@@ -118,8 +140,8 @@ func (s *Stream) Write(p []byte) error {
 		}
 		p = p[n:]
 	}
-	if s.stalled.Load() && !s.midway {
-		return ErrStalled
+	if !s.midway {
+		return s.Ended()
 	}
 	return nil
 }
@@ -139,8 +161,8 @@ func (s *Stream) Flush() error {
 	s.watch()
 	err := s.flushers.Flush()
 	s.unwatch()
-	if err == nil && s.stalled.Load() && !s.midway {
-		return ErrStalled
+	if err == nil && !s.midway {
+		return s.Ended()
 	}
 	return lost(err)
 }
@@ -155,24 +177,20 @@ func (s *Stream) Comment() error {
 }
 
 // Last sends a last event and flushes, within what is left of the grace after a
-// stall. When the stream was left inside an event it sends nothing: a truncated
+// stall or End. When the stream was left inside an event it sends nothing: a truncated
 // event must never look complete.
 func (s *Stream) Last(event []byte) error {
 	if s.midway {
 		return errors.New("the last event is not whole")
 	}
-	stalled := s.stalled.Swap(true) // from here on nothing renews the deadline
-	if !stalled {
-		s.deadline(Grace)
-		s.staysCut()
-	}
+	s.End(nil) // from here on nothing renews the deadline
 	if _, err := s.w.Write(event); err != nil {
 		return lost(err)
 	}
 	if err := s.flushers.Flush(); err != nil {
 		return lost(err)
 	}
-	if !stalled {
+	if s.Ended() != ErrStalled {
 		s.deadline(returning)
 		s.staysCut()
 	}
@@ -186,14 +204,22 @@ func (s *Stream) Cut() {
 	s.deadline(-time.Hour)
 }
 
-// renew gives the reader its full time again.
+// renew gives the reader its full time again, unless the stream ends.
 func (s *Stream) renew() {
 	switch {
-	case s.stalled.Load():
+	case s.ending.Load() != nil:
 	case s.limit <= 0:
 		_ = s.rc.SetWriteDeadline(time.Time{}) // of the server's WriteTimeout
 	default:
 		s.deadline(s.limit + Grace)
+	}
+	s.keepEnding()
+}
+
+// keepEnding undoes what a new deadline may have done to that of an ending.
+func (s *Stream) keepEnding() {
+	if e := s.ending.Load(); e != nil {
+		_ = s.rc.SetWriteDeadline(e.by) // as in deadline
 	}
 	s.staysCut()
 }
@@ -212,13 +238,13 @@ func (s *Stream) deadline(d time.Duration) {
 }
 
 func (s *Stream) watch() {
-	if s.limit <= 0 || s.stalled.Load() {
+	if s.limit <= 0 || s.ending.Load() != nil {
 		return
 	}
 	if s.timer == nil {
 		s.timer = time.AfterFunc(s.limit, func() {
 			s.onStall()
-			s.stalled.Store(true)
+			s.End(ErrStalled)
 		})
 		return
 	}

@@ -86,7 +86,7 @@ func TestStream_ReaderStallsAndReads_GetsAnError(t *testing.T) {
 		if err := s.Write(events); !errors.Is(err, sse.ErrStalled) {
 			t.Fatalf("Write: %v", err)
 		}
-		if at != time.Minute || !s.Stalled() {
+		if at != time.Minute || s.Ended() != sse.ErrStalled {
 			t.Errorf("stalled after %v", at)
 		}
 		if err := s.Write(event("5")); !errors.Is(err, sse.ErrStalled) {
@@ -117,6 +117,47 @@ func TestStream_ReaderStallsForGood_IsCut(t *testing.T) {
 			t.Error("the last event of a lost stream was written")
 		}
 	})
+}
+
+// A stream that is ended while its reader takes nothing has the grace, whatever its limit;
+// a reader that comes back in that time has its event whole, and the last one.
+func TestStream_EndedWhileReaderTakesNothing_HasTheGrace(t *testing.T) {
+	why := errors.New("ended by request")
+	for _, limit := range []time.Duration{0, time.Minute, time.Hour} {
+		for _, back := range []time.Duration{0, sse.Grace / 2, time.Hour} {
+			t.Run(limit.String()+" "+back.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w, r := newWire()
+					s := open(t, w, r, limit, func() {})
+					start := time.Now()
+					time.AfterFunc(10*time.Second, func() { s.End(why) })
+					text := make(chan string, 1)
+					if back < time.Hour {
+						go func() {
+							time.Sleep(10*time.Second + back)
+							b, _ := io.ReadAll(r)
+							text <- string(b)
+						}()
+					}
+					large := event(strings.Repeat("1", 200_000))
+					err := s.Write(append(large, event("2")...))
+					if back == time.Hour {
+						if d := time.Since(start); !errors.Is(err, sse.ErrLost) || s.Ended() != why || d != 10*time.Second+sse.Grace {
+							t.Errorf("%v after %v, ended by %v", err, d, s.Ended())
+						}
+						return
+					}
+					if err != why || s.Last(event("last")) != nil {
+						t.Errorf("Write: %v", err)
+					}
+					w.conn.Close()
+					if got, want := <-text, string(large)+string(event("last")); got != want && got != string(large)+string(event("2"))+string(event("last")) {
+						t.Errorf("%d bytes, want %d", len(got), len(want))
+					}
+				})
+			})
+		}
+	}
 }
 
 // Between the last event and the end of the body the handler returns, past a log that
