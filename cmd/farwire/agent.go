@@ -28,6 +28,7 @@ type agentCommand struct {
 
 // Run serves until ctx ends and then drains.
 func (a *agentCommand) Run(ctx context.Context) error {
+	hangup := hearHangups()
 	defer farwire.TuneCollector()()
 	log, err := a.logger(os.Stderr)
 	if err != nil {
@@ -42,7 +43,7 @@ func (a *agentCommand) Run(ctx context.Context) error {
 		return err
 	}
 	read := a.reader()
-	defer onHangup(ctx, func(context.Context) { checkSecret(read, log) })()
+	defer hangup.do(ctx, func(context.Context) { checkSecret(read, log) })()
 	err = agent.Run(ctx, agent.RunOptions{
 		ReadSecret:     read,
 		Gateways:       a.Gateway,

@@ -223,10 +223,10 @@ func (f *identityFlags) clientAddr() (func(*http.Request) netip.Addr, []netip.Pr
 	return farwire.TrustedProxies(trusted...), trusted, nil
 }
 
-// reloadOnHangup reads everything again on SIGHUP, until ctx ends. What cannot be
+// reloadOnHangup reads everything again on SIGHUP, until stop is called. What cannot be
 // read or is refused leaves what was there, with one line that names its flag.
-func (id *identity) reloadOnHangup(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others ...func() error) (stop func()) {
-	return onHangup(ctx, func(ctx context.Context) { id.reload(ctx, g, log, others) })
+func (id *identity) reloadOnHangup(ctx context.Context, h hangups, g *farwire.Gateway, log *slog.Logger, others ...func() error) (stop func()) {
+	return h.do(ctx, func(ctx context.Context) { id.reload(ctx, g, log, others) })
 }
 
 func (id *identity) reload(ctx context.Context, g *farwire.Gateway, log *slog.Logger, others []func() error) {

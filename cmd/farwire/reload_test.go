@@ -89,3 +89,16 @@ func TestServe_AgentsFileReadAgain_RecordsCount(t *testing.T) {
 		}
 	}
 }
+
+// TestServe_HangupDuringDrainDelay_ReadsAgain has SIGHUP count while a gateway still
+// serves before it drains.
+func TestServe_HangupDuringDrainDelay_ReadsAgain(t *testing.T) {
+	g := harness.StartGateway(t, program(t, "serve", "--listen", "127.0.0.1:0", "--drain-delay", "3s"))
+	g.Signal(harness.Terminate)
+	g.Await(g.Stderr, "msg=\"draining; ")
+	g.Signal(syscall.SIGHUP)
+	g.Await(g.Stderr, `msg="reload ended" refused=0\n`)
+	if status := g.Status(); status != statusOK {
+		t.Errorf("status %d", status)
+	}
+}

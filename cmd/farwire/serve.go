@@ -47,6 +47,7 @@ type serve struct {
 
 // Run serves until ctx ends and then drains.
 func (s *serve) Run(ctx context.Context) error {
+	hangup := hearHangups()
 	defer farwire.TuneCollector()()
 	log, err := s.logger(os.Stderr)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *serve) Run(ctx context.Context) error {
 	}
 	admin.watch(gateway, used.limiter, others)
 	secrets, records := s.reloadAgents(pool, id)
-	defer id.reloadOnHangup(ctx, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
+	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
 
 	// Recrawls end when ctx does and leave their sites to other gateways. A drain
 	// waits for them as it does for sessions; services are closed after them.

@@ -7,18 +7,25 @@ import (
 	"syscall"
 )
 
-// onHangup calls again at each SIGHUP until ctx ends. Until stop is called SIGHUP does not
-// end the process.
-func onHangup(ctx context.Context, again func(context.Context)) (stop func()) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
+// A hangups hears SIGHUP from when it is made until the process ends, which it does not
+// end any more. One that comes before do counts when do is called.
+type hangups chan os.Signal
+
+func hearHangups() hangups {
+	h := make(hangups, 1)
+	signal.Notify(h, syscall.SIGHUP)
+	return h
+}
+
+// do calls again at each SIGHUP until stop is called: while a process drains, too.
+func (h hangups) do(ctx context.Context, again func(context.Context)) (stop func()) {
 	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(done)
 		for {
 			select {
-			case <-hangup:
+			case <-h:
 				again(ctx)
 			case <-ctx.Done():
 				return
@@ -26,7 +33,6 @@ func onHangup(ctx context.Context, again func(context.Context)) (stop func()) {
 		}
 	}()
 	return func() {
-		signal.Stop(hangup)
 		cancel()
 		<-done
 	}

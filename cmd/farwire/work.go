@@ -28,6 +28,7 @@ type work struct {
 
 // Run recrawls until ctx ends; what it is crawling then goes to others.
 func (w *work) Run(ctx context.Context) error {
+	hangup := hearHangups()
 	defer farwire.TuneCollector()()
 	log, err := w.logger(os.Stderr)
 	if err != nil {
@@ -96,7 +97,7 @@ func (w *work) Run(ctx context.Context) error {
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err
 	}
-	defer id.reloadOnHangup(ctx, gateway, log)()
+	defer id.reloadOnHangup(ctx, hangup, gateway, log)()
 	log.Info("recrawling due sites", "using", used.String()+others.String()+spans.String())
 	worked := gateway.Recrawl(ctx)
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
