@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/pace"
 )
@@ -90,6 +91,10 @@ import (
 // time do not, because Limits.Sites let the site in. A site whose key is gone
 // rests. A key that cannot be looked up has the gateway's limits.
 //
+// While the selector lists its agents ([AgentLister]) and has none, nothing is claimed: a
+// gateway that has just started, or is cut off from the others, leaves due sites to those
+// that can crawl them. A site that none of its agents fits waits for a minute.
+//
 // When the store or the storage is unavailable the log has one line, and one
 // more when it is available again; until then it is tried again, and nothing is
 // lost.
@@ -122,6 +127,10 @@ type recrawler struct {
 	sites, storage outage
 }
 
+// noAgentsPause is how long a gateway that has no agent at all claims nothing, before it
+// looks again: a site that it claims, and cannot crawl, waits for the other gateways too.
+const noAgentsPause = time.Second
+
 // run claims sites as long as there are workers for them.
 func (r *recrawler) run(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -136,6 +145,15 @@ func (r *recrawler) run(ctx context.Context) {
 		}
 		claimed := time.Now()
 		lease, err := r.claim(ctx)
+		if errors.Is(err, agent.ErrNoAgent) {
+			<-slots
+			select {
+			case <-time.After(min(r.Poll, noAgentsPause)):
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
 		if err == nil {
 			waits.Reset()
 			wg.Go(func() {
@@ -160,11 +178,14 @@ func (r *recrawler) run(ctx context.Context) {
 	}
 }
 
-// claim asks for a due site. It is not cut short by a drain: a lease that
-// nobody hears of is a site that waits until the lease is over.
+// claim asks for a due site, or returns agent.ErrNoAgent. It is not cut short by a
+// drain: a lease that nobody hears of is a site that waits until the lease is over.
 func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	if ctx.Err() != nil {
 		return Lease{}, ctx.Err()
+	}
+	if agents, listed, err := r.g.listAgents(); listed && err == nil && len(agents) == 0 {
+		return Lease{}, agent.ErrNoAgent
 	}
 	asked, cancel := r.ask(ctx)
 	defer cancel()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -294,4 +295,47 @@ func TestNew_BadRecrawlOptions_NamesTheField(t *testing.T) {
 	if _, err := farwire.New(farwire.Options{Recrawl: farwire.RecrawlOptions{MinInterval: 90 * 24 * time.Hour}}); err != nil {
 		t.Error(err)
 	}
+}
+
+// A listing is a selector that lists agents.
+type listing struct {
+	farwire.AgentSelector
+	agents func() []agent.Info
+}
+
+func (l listing) Agents() []agent.Info { return l.agents() }
+
+// A gateway that has no agent leaves due sites to those that have, and crawls when one has
+// attached.
+func TestRecrawl_NoAgents_NothingIsClaimed(t *testing.T) {
+	var attached atomic.Bool
+	attached.Store(true)
+	var claims atomic.Int64
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		attached.Store(false)
+		c.sites.before = func(method string) error {
+			if method == "Claim" {
+				claims.Add(1)
+			}
+			return nil
+		}
+		due := c.sites.only(c.t).NextCrawl
+		defer recrawls(c.t, c.gw)()
+		time.Sleep(time.Until(due) + time.Hour)
+		if n := claims.Load(); n != 0 || !c.sites.only(c.t).NextCrawl.Equal(due) {
+			c.t.Errorf("%d claims without an agent; the site is due at %v, not %v", n, c.sites.only(c.t).NextCrawl, due)
+		}
+		attached.Store(true)
+		time.Sleep(time.Minute)
+		if done := c.next(); done.Site.Failures != 0 || time.Since(done.Site.LastCrawl) > 2*time.Minute {
+			c.t.Errorf("with an agent it is %+v", done.Site)
+		}
+	}, func(o *farwire.Options) {
+		o.Agents = listing{o.Agents, func() []agent.Info {
+			if !attached.Load() {
+				return nil
+			}
+			return []agent.Info{{Slug: "de1"}}
+		}}
+	})
 }

@@ -126,29 +126,16 @@ func (s *serve) Run(ctx context.Context) error {
 	secrets, records := s.reloadAgents(pool, id)
 	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
 
-	// Recrawls end when ctx does and leave their sites to other gateways. A drain
-	// waits for them as it does for sessions; services are closed after them.
-	working, rest := context.WithCancel(ctx)
-	recrawled := make(chan error, 1)
-	go func() {
-		if !s.Recrawl {
-			recrawled <- nil
-			return
-		}
-		recrawled <- gateway.Recrawl(working)
-	}()
-	defer func() {
-		rest()
-		if err := <-recrawled; err != nil {
-			log.Error("recrawls ended", "err", err)
-		}
-	}()
-
 	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
 	server := newServer(asteriskForm(s.withScheme(spans.handler(gateway.ForwardProxy(handler)))), log)
 	guardServer(server, unknown)
 	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
 		return err
+	}
+
+	// Services are closed after the recrawls, which need the agents of the cluster.
+	if s.Recrawl {
+		defer startRecrawls(ctx, gateway).wait(log)
 	}
 	failed := make(chan error, 2) // of both listeners
 	secure := id.tlsConfig()      // apart: net/http sets a configuration of its own on every server

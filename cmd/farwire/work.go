@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"time"
 
@@ -99,9 +100,49 @@ func (w *work) Run(ctx context.Context) error {
 	}
 	defer id.reloadOnHangup(ctx, hangup, gateway, log)()
 	log.Info("recrawling due sites", "using", used.String()+others.String()+spans.String())
-	worked := gateway.Recrawl(ctx)
+	working := startRecrawls(ctx, gateway)
+	defer working.wait(log)
+	select {
+	case <-ctx.Done():
+	case err := <-working.ended:
+		return err
+	}
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), w.DrainTimeout)
 	defer cancel()
-	return errors.Join(worked, gateway.Shutdown(drain), others.drained(pool.Shutdown(drain)))
+	return errors.Join(gateway.Shutdown(drain), others.drained(pool.Shutdown(drain)))
+}
+
+// recrawls are those that this process makes.
+type recrawls struct {
+	stop  context.CancelFunc
+	ended chan error // has their error, and is closed
+}
+
+// startRecrawls begins. Recrawls end when ctx does and leave their sites to other
+// processes; a drain of the gateway waits for them as it does for sessions.
+func startRecrawls(ctx context.Context, g *farwire.Gateway) recrawls {
+	ctx, stop := context.WithCancel(ctx)
+	r := recrawls{stop, make(chan error, 1)}
+	go func() {
+		defer close(r.ended)
+		r.ended <- g.Recrawl(ctx)
+	}()
+	return r
+}
+
+// lateRecrawl is how long a crawl may need to end that no drain has waited for.
+const lateRecrawl = 5 * time.Second
+
+// wait waits for their end, behind a drain.
+func (r recrawls) wait(log *slog.Logger) {
+	r.stop()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			log.Error("recrawls ended", "err", err)
+		}
+	case <-time.After(lateRecrawl):
+		log.Error("a recrawl does not end; the process ends without it")
+	}
 }
