@@ -20,14 +20,14 @@ type loop struct{ http.ResponseWriter }
 
 func (l loop) Unwrap() http.ResponseWriter { return l }
 
-// A dead end unwraps to nothing.
+// A nilUnwrap is a faulty wrapper, which unwraps to nothing.
 type nilUnwrap struct{ http.ResponseWriter }
 
 func (nilUnwrap) Unwrap() http.ResponseWriter { return nil }
 
 func TestCheck_FaultyUnwrap_EndsAndNamesIt(t *testing.T) {
 	for name, w := range map[string]http.ResponseWriter{
-		"upgrade_test.loop": loop{}, "upgrade_test.deadEnd": nilUnwrap{}, "*httptest.ResponseRecorder": httptest.NewRecorder(),
+		"upgrade_test.loop": loop{}, "upgrade_test.nilUnwrap": nilUnwrap{}, "*httptest.ResponseRecorder": httptest.NewRecorder(),
 	} {
 		err := upgrade.Check(w)
 		var hidden *upgrade.HiddenError

@@ -238,23 +238,6 @@ func (img *image) copy(t *testing.T, stage string, words []string) {
 	}
 }
 
-func copyFile(to, from string, mode os.FileMode) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
-}
-
 // run returns a command that runs in the image. Only root may change the root:
 // anybody else runs the program where it lies, with the image's data folder.
 func (img *image) run(args ...string) *exec.Cmd {
