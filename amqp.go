@@ -82,6 +82,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 		st.g.o.fail(w, err)
 		return
 	}
+	defer st.out.Leave()
 	defer afterKill(st.g.kill, st.out.Cut)()
 	defer afterKill(ctx, func() {
 		if cause := context.Cause(ctx); !errors.Is(cause, errDraining) { // what was read is still sent then

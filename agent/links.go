@@ -68,7 +68,7 @@ func (r *runner) inCluster() bool {
 	return r.clustered
 }
 
-// stableAfter is how many links count. The caller holds mu.
+// stableLinks is how many links count. The caller holds mu.
 func (r *runner) stableLinks() (n int) {
 	for _, l := range r.links {
 		if !l.moving {

@@ -18,3 +18,10 @@ func (c *Cluster) SentAt(at time.Time) {
 	defer c.sending.Unlock()
 	c.last = at.UnixNano()
 }
+
+// NotedAt has the Cluster have noted a message of a sender's at this time.
+func (c *Cluster) NotedAt(sender string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.senders[sender] = at.UnixNano()
+}

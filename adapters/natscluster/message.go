@@ -119,7 +119,9 @@ func (c *Cluster) open(data []byte) (m message, why string) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if m.At <= c.senders[m.From] {
+	// A noted time that is far ahead is that of a clock which was ahead here too, and
+	// was set right: a message of that time would be too far off by now.
+	if noted := c.senders[m.From]; m.At <= noted && time.Until(time.Unix(0, noted)) <= oldAfter {
 		return m, "it was there before"
 	}
 	c.senders[m.From] = m.At

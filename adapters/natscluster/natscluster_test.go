@@ -318,12 +318,24 @@ func TestOpen_OptionsThatCannotWork_AreErrors(t *testing.T) {
 }
 
 // A gateway whose clock was ahead and is set right is heard again at once.
-func TestMessages_ClockSetBack_AreHeard(t *testing.T) {
+func TestMessages_ClockSetBack_AreTaken(t *testing.T) {
 	s := harness.NATS(t)
 	one, two := open(t, s, "one"), open(t, s, "two")
 	for i, ahead := range []time.Duration{0, time.Second, 31 * time.Second, time.Hour, 20 * 365 * 24 * time.Hour} {
 		one.SentAt(time.Now().Add(ahead))
 		one.hold(i+1, i)
 		eventually(t, fmt.Sprintf("a gateway is heard whose clock was %v ahead", ahead), func() bool { return two.sees("one", i+1, i) })
+	}
+}
+
+// So is one of a machine whose gateways all had that clock.
+func TestMessages_AllClocksSetBack_AreTaken(t *testing.T) {
+	s := harness.NATS(t)
+	one, two := open(t, s, "one"), open(t, s, "two")
+	for i, ahead := range []time.Duration{45 * time.Second, time.Hour} {
+		one.SentAt(time.Now().Add(ahead))
+		two.NotedAt("one", time.Now().Add(ahead))
+		one.hold(i+1, i)
+		eventually(t, fmt.Sprintf("a gateway is heard after clocks %v ahead", ahead), func() bool { return two.sees("one", i+1, i) })
 	}
 }

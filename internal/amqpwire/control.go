@@ -33,7 +33,7 @@ const (
 	channelClose      = 40
 )
 
-// Next waits for the next frame that is not a delivery's, once Handed. For
+// Next waits for the next frame that is not a delivery's, once HandedOver. For
 // ChannelClosed and Closed, why says why. The scratch, of at least 8 bytes, is
 // where an idle connection waits.
 func (r *Reader) Next(scratch []byte) (c Control, why Reason, err error) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,6 +60,9 @@ type Stream struct {
 	ending  atomic.Pointer[ending] // nil: it goes on
 	cut     atomic.Bool
 	midway  bool // the last bytes written do not end an event
+
+	mu   sync.Mutex
+	gone bool // the handler returns: the writer is nobody's
 }
 
 // An ending says why a stream ends, and by when what is still to be said must be out.
@@ -209,7 +213,7 @@ func (s *Stream) renew() {
 	switch {
 	case s.ending.Load() != nil:
 	case s.limit <= 0:
-		_ = s.rc.SetWriteDeadline(time.Time{}) // of the server's WriteTimeout
+		s.setDeadline(time.Time{}) // of the server's WriteTimeout
 	default:
 		s.deadline(s.limit + Grace)
 	}
@@ -219,7 +223,7 @@ func (s *Stream) renew() {
 // keepEnding undoes what a new deadline may have done to that of an ending.
 func (s *Stream) keepEnding() {
 	if e := s.ending.Load(); e != nil {
-		_ = s.rc.SetWriteDeadline(e.by) // as in deadline
+		s.setDeadline(e.by)
 	}
 	s.staysCut()
 }
@@ -231,10 +235,24 @@ func (s *Stream) staysCut() {
 	}
 }
 
-func (s *Stream) deadline(d time.Duration) {
-	// A writer without deadlines can still stream; what it cannot do is end a
-	// write that hangs.
-	_ = s.rc.SetWriteDeadline(time.Now().Add(d))
+func (s *Stream) deadline(d time.Duration) { s.setDeadline(time.Now().Add(d)) }
+
+func (s *Stream) setDeadline(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone {
+		// A writer without deadlines can still stream; what it cannot do is end a
+		// write that hangs.
+		_ = s.rc.SetWriteDeadline(at)
+	}
+}
+
+// Leave must be called before the handler returns: a clock that fires later leaves the
+// writer alone.
+func (s *Stream) Leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = true
 }
 
 func (s *Stream) watch() {
