@@ -198,10 +198,11 @@ func Glob(pattern string) *regexp.Regexp {
 // visits are query parameters that have the number of a visit where their value looks so.
 var visits = map[string]bool{"sid": true, "s": true, "sessid": true, "session": true, "sessionid": true, "session_id": true}
 
-// visit reports a parameter that names a visit and not a page: one of those names with 24
-// or more letters and digits, such as a hash, of both.
+// visit reports a parameter that names a visit and not a page: one of those names with more
+// than 24 letters and digits, of both, such as a hash. A record of MongoDB has an identifier of
+// 24, which names a page.
 func visit(name, value string) bool {
-	if !visits[name] || len(value) < 24 {
+	if !visits[name] || len(value) <= 24 {
 		return false
 	}
 	digits := 0

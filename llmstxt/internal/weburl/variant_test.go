@@ -48,6 +48,18 @@ func TestWithoutLanguage_LanguageInThePath_IsReplaced(t *testing.T) {
 	}
 }
 
+func TestParse_NumberOfAVisit_IsTakenOff(t *testing.T) {
+	const digits = "65f1c0a9b3d24e7781aa90ce65f1c0a9b3d24e77"
+	for _, name := range []string{"s", "sid", "session", "session_id", "SessID"} {
+		for n, dropped := range map[int]bool{8: false, 23: false, 24: false, 26: true, 32: true, 40: true} {
+			in := "http://a.test/talk?" + name + "=" + digits[:n]
+			if got := Parse(in).String(); (got == "http://a.test/talk") != dropped || !dropped && got != in {
+				t.Errorf("%s: %s", in, got)
+			}
+		}
+	}
+}
+
 func TestGlob_Stars_MatchWithinOrAcrossFolders(t *testing.T) {
 	for _, tt := range []struct {
 		glob, path string
