@@ -213,3 +213,16 @@ func TestExcerpt_TitleInWords_IsNotTaken(t *testing.T) {
 		}
 	}
 }
+
+func TestSections_PartsOfAnIndex_AreOptional(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/index-a.html": true, "/index_Z": true, "/lib/index-12.html": true, "/api/index-7": true, "/index-%C3%A4": true,
+		"/indexes": false, "/String/indexOf": false, "/api/index_of": false, "/index-of": false, "/indexer": false, "/indexed.html": false, "/index2": false, "/indexa": false,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Kettle", path, "/pots"), "http://docs.test/pots": doc("Pots"), "http://docs.test" + path: doc("Names")}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != 3 || s.Pages[1].Secondary != want {
+			t.Errorf("%s: %v, want secondary %t", path, urls(s), want)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
@@ -33,18 +35,31 @@ func secondary(p *Page) bool {
 	if slug == "index" {
 		slug = strings.ToLower(path.Base(path.Dir(u.Path)))
 	}
-	slug = betweenWords.Replace(slug)
 	if _, name, ok := strings.Cut(slug, ":"); ok {
 		slug = name // of a wiki's namespace for itself
 	}
-	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
-	if letter, ok := strings.CutPrefix(slug, "index"); ok && len(letter) > 0 && len(letter) < 3 {
-		return true // "index-a", a part of an index of all names
+	if partOfIndex(slug) {
+		return true
 	}
+	slug = betweenWords.Replace(slug)
+	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
 	if minor[slug] || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
 	return minor[title]
+}
+
+// partOfIndex reports the address of a part of an index of all names: "index-a", "index_12".
+func partOfIndex(slug string) bool {
+	part, ok := strings.CutPrefix(slug, "index")
+	if !ok || len(part) < 2 || part[0] != '-' && part[0] != '_' {
+		return false
+	}
+	part = part[1:]
+	if r, n := utf8.DecodeRuneInString(part); n == len(part) && unicode.IsLetter(r) {
+		return true
+	}
+	return strings.Trim(part, "0123456789") == ""
 }
 
 // doxygenLists are the titles of Doxygen's lists of all names, behind the project's.
