@@ -257,3 +257,23 @@ func TestTitles_NameInBrackets_IsTakenOff(t *testing.T) {
 		}
 	}
 }
+
+// Breadcrumbs lead to the page, and some of them end with it.
+func TestTitles_BreadcrumbsThatEndWithThePage_LeaveItsName(t *testing.T) {
+	for _, c := range []struct{ title, heading, crumbs, want string }{
+		{"API - Tokens | Kettle", "Tokens", "Home/API/Tokens", "API - Tokens"},
+		{"API - Tokens | Kettle", "All about tokens", "Home/API/Tokens", "API - Tokens"},
+		{"The API: Tokens | Kettle", "Tokens", "Home/API/Tokens", "The API: Tokens"},
+		{"Tokens - API | Kettle", "Tokens", "Home/API/Tokens", "Tokens"},
+		{"Tokens - API | Kettle", "All about tokens", "Home/API/Tokens", "Tokens"},
+		{"Tokens - API | Kettle", "Tokens", "Home/API", "Tokens"},
+	} {
+		w := titled("Kettle", "Kettle", "", c.title, "Pots | Kettle", "Lids | Kettle")
+		crumbs := "<ol class=breadcrumb><li>" + strings.ReplaceAll(c.crumbs, "/", "</li><li>") + "</li></ol>"
+		at := "http://docs.test/" + word(0)
+		w.pages[at] = html("<html lang=en><title>" + c.title + "</title>" + crumbs + "<main><h1>" + c.heading + "</h1><p>" + gadget + "</p></main>")
+		if got, want := titlesOf(everyWay(t, w, "http://docs.test/", llmstxt.Options{})), "Kettle: "+c.want+", Pots, Lids"; got != want {
+			t.Errorf("%v: %q, want %q", c, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -184,7 +185,7 @@ func setTitles(pages []Page) affixes {
 		headings[heading(p.Evidence)]++
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
 		if i > 0 {
-			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence.Crumbs)
+			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence)
 		}
 		if p.Title = said; said == "" {
 			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
@@ -274,12 +275,21 @@ func beforeName(title, site string) string {
 }
 
 // withoutCrumb takes a breadcrumb off the end of a title: the name of the page's section,
-// as "Boiling water - Support" has it.
-func withoutCrumb(title string, crumbs []string) string {
-	for _, c := range crumbs {
+// as "Boiling water - Support" has it. The page's own name stays, which its breadcrumbs may
+// end with: "Support - Boiling water".
+func withoutCrumb(title string, e *htmlpage.Evidence) string {
+	own := plain.Key(heading(e))
+	for i, c := range e.Crumbs {
+		if plain.Key(c) == own {
+			continue
+		}
 		for _, sep := range separators {
-			if own, ok := strings.CutSuffix(title, sep+c); ok && strings.TrimSpace(own) != "" {
-				return own
+			rest, ok := strings.CutSuffix(title, sep+c)
+			if !ok || strings.TrimSpace(rest) == "" {
+				continue
+			}
+			if !slices.ContainsFunc(e.Crumbs[:i], func(outer string) bool { return plain.Key(outer) == plain.Key(rest) }) {
+				return rest
 			}
 		}
 	}
