@@ -138,7 +138,7 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 	}
 	var large fileRoom
 	defer large.free()
-	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1, &large)
+	body, err := c.getPlain(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}, robots.MaxBytes+1, &large, nil)
 	var status *statusError
 	var skip *skipError
 	switch {

@@ -29,9 +29,10 @@ func (r *fileRoom) free() {
 }
 
 // getPlain fetches one, at most limit bytes of it as it is sent, and returns a
-// reader of what it says. It follows redirects, and asks again like for a page. A
-// file that is not small needs a fileRoom; without one it is errLargeFile.
-func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *fileRoom) (io.Reader, error) {
+// reader of what it says. It follows redirects, and asks again like for a page. allow is
+// asked where each of them leads to; nil: anywhere. A file that is not small needs a
+// fileRoom; without one it is errLargeFile.
+func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *fileRoom, allow func(*url.URL) error) (io.Reader, error) {
 	for hop := 0; ; hop++ {
 		var body io.Reader
 		var next *url.URL
@@ -48,6 +49,11 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 		}
 		if hop >= max(5, c.MaxRedirects) {
 			return nil, &skipError{Reason: SkipError, Detail: "too many redirects"}
+		}
+		if allow != nil {
+			if err := allow(next); err != nil {
+				return nil, err
+			}
 		}
 		u = next
 	}

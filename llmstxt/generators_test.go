@@ -223,6 +223,24 @@ func TestCrawl_MenuScriptThatIsMissingOrForbidden_IsDoneWithout(t *testing.T) {
 	}
 }
 
+func TestCrawl_MenuScriptThatIsRedirected_IsReadInScopeAlone(t *testing.T) {
+	const text = "var menudata={children:[{text:\"Classes\",url:\"classes.html\"}]}"
+	for to, want := range map[string]int{"http://docs.test/v2/menudata.js": 7, "http://other.test/menudata.js": 1, "http://docs.test/closed/menudata.js": 1} {
+		for _, hops := range []int{1, 2} {
+			w := doxygen("menudata.js", text)
+			w.pages["http://docs.test/robots.txt"] = answer{body: "User-agent: *\nDisallow: /closed/"}
+			w.pages[to] = w.pages["http://docs.test/menudata.js"]
+			w.pages["http://docs.test/menudata.js"] = redirect(to)
+			if hops == 2 {
+				w.pages["http://docs.test/menudata.js"], w.pages["http://docs.test/hop.js"] = redirect("/hop.js"), redirect(to)
+			}
+			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != want || (w.asked(to) > 0) != (want > 1) {
+				t.Errorf("%s after %d hops: %d pages, want %d; asked %d times", to, hops, len(s.Pages), want, w.asked(to))
+			}
+		}
+	}
+}
+
 func TestSections_LinksAtTheFoot_ComeLast(t *testing.T) {
 	for _, foot := range []string{"<footer>%s</footer>", "<div role=contentinfo>%s</div>", "<div class='site-footer footer'>%s</div>"} {
 		w := &web{pages: map[string]answer{}}

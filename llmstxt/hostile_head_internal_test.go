@@ -94,7 +94,7 @@ func TestFetchPage_RedirectToLongAddress_IsSkipped(t *testing.T) {
 				continue
 			}
 			var status *statusError
-			if _, err := c.getPlain(t.Context(), u, 1000, nil); !errors.As(err, &status) {
+			if _, err := c.getPlain(t.Context(), u, 1000, nil, nil); !errors.As(err, &status) {
 				t.Errorf("a file: %s: %v", name, err)
 			}
 		}

@@ -3,6 +3,7 @@ package llmstxt
 import (
 	"context"
 	"io"
+	"net/url"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -22,7 +23,15 @@ func (c *crawler) readScriptMenu(ctx context.Context, r *result, p *htmlpage.Pag
 	var large fileRoom
 	defer large.free()
 	var script []byte
-	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large)
+	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large, func(to *url.URL) error {
+		switch {
+		case !c.scope.Has(to):
+			return &skipError{Reason: SkipScope, Detail: "leads to " + to.String()}
+		case !c.robots.Allowed(to):
+			return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+		}
+		return nil
+	})
 	if err == nil {
 		script, err = io.ReadAll(io.LimitReader(body, htmlpage.MaxMenuScript))
 	}

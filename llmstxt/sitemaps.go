@@ -125,7 +125,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		for i, p := range paths {
 			f := &files[i]
 			if f.u, f.guess, f.depth = weburl.Resolve(root, p), true, 1; f.u != nil && rules.Allowed(f.u) {
-				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent, alone) })
+				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent, alone, nil) })
 			} else {
 				f.u = nil
 			}
@@ -165,7 +165,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		body, err := f.body, f.err
 		if !f.guess || err == errLargeFile {
 			large.free()
-			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent, &large)
+			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent, &large, nil)
 		}
 		if err != nil {
 			var status *statusError
