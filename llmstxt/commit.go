@@ -36,7 +36,7 @@ const (
 	queued    state = iota
 	committed       // in the result
 	passed          // left out
-	deferred        // waits for the page that it names as its canonical form
+	deferred        // waits for the page that it names as its canonical form, or may be a form of
 )
 
 // entry is an address in the frontier.
@@ -49,6 +49,7 @@ type entry struct {
 	res      *result
 	target   *entry // deferred: to whom
 	fallback *entry // the first page that deferred to this one
+	form     *entry // the first page that may be another form of this one, and waits for it
 	list     frontier.List
 
 	version string // that its path names
@@ -106,7 +107,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 			c.pass(ctx, e, why)
 			return
 		}
-		if c.deferTo(ctx, e, r) {
+		if c.deferTo(ctx, e, r) || c.isForm(ctx, e, r) {
 			return
 		}
 	}
@@ -131,7 +132,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	c.commitPage(ctx, e, r)
 }
 
-// another says of which page this one is a translation, another version or another form.
+// another says of which page this one is a translation or another version.
 func (c *crawler) another(e *entry, r *result) *skipError {
 	ev := &r.evidence
 	if of := c.foreign[e.key]; of != "" {
@@ -154,11 +155,6 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 					return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
 				}
 			}
-		}
-	}
-	for _, path := range weburl.WithoutForm(e.url) {
-		if t := c.index[e.url.Scheme+"://"+e.url.Host+path]; t != nil && t != e && t.state != passed {
-			return &skipError{Reason: SkipDuplicate, Detail: "another form of " + t.key}
 		}
 	}
 	if !e.root {
@@ -248,8 +244,10 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result) bool {
 // pass leaves a page out. Who deferred to it takes its place.
 func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 	e.state = passed
+	place := e
+	defer func() { c.settleForm(ctx, e, place) }()
 	if fb := e.fallback; fb != nil {
-		e.fallback = nil
+		e.fallback, place = nil, fb
 		r := fb.res
 		fb.res, fb.target = nil, nil
 		if first := c.same(r); first != "" {
@@ -305,6 +303,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.keepText(ctx, e.key, r.whole)
 	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
 	c.follow(ctx, e, r)
+	c.settleForm(ctx, e, e)
 }
 
 const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls

@@ -3,6 +3,7 @@ package llmstxt_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,11 +23,50 @@ func TestCrawl_PagesInAnotherForm_AreNoPages(t *testing.T) {
 			if len(s.Pages) != 3 || reasons(s)[form] != llmstxt.SkipDuplicate {
 				t.Errorf("%s: %v, %v", form, urls(s), reasons(s))
 			}
+			w.pages["http://docs.test"+form] = html("<title>Printing: Tea</title><p>This page explains Tea in one honest sentence that nobody else uses.</p>")
+			if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 3 || reasons(s)[form] != llmstxt.SkipDuplicate {
+				t.Errorf("%s without a heading: %v, %v", form, urls(s), reasons(s))
+			}
 			// One that there is in no other form is a page.
 			delete(w.pages, "http://docs.test/news/tea"+slash)
 			w.pages["http://docs.test/"] = doc("Kettle", form, "/print/cards")
 			if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 3 {
 				t.Errorf("%s alone: %v, %v", form, urls(s), reasons(s))
+			}
+		}
+	}
+}
+
+func TestCrawl_PagesNamedLikeAForm_AreKept(t *testing.T) {
+	for _, path := range []string{"/services/print", "/reference/print/", "/guides/amp", "/print/cards", "/AMP/cards"} {
+		above := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(path, "/"), "/print"), "/amp")
+		if above == path {
+			above = "/cards"
+		}
+		w := &web{pages: map[string]answer{"http://docs.test" + path: doc("What it is to " + path), "http://docs.test/last": doc("Last")}}
+		logo := func(name string) answer { // whose heading is the site's on each page
+			return html("<title>" + name + " | Kettle</title><main><h1>Kettle</h1><p>This is what " + name + " is about, in words of its own. Nobody says so of " + name + " but we.</p></main>")
+		}
+		for name, other := range map[string]answer{
+			"another page": doc("Above"), "missing": {status: 404, body: "none"}, "elsewhere": redirect("/last"), "only a slash": redirect(above + "/"),
+			"title within": html("<title>" + path + "</title><main><p>A few words about something else, which no other page has.</p></main>"),
+			"logo":         logo("this"),
+		} {
+			w.pages["http://docs.test"+above], w.pages["http://docs.test"+above+"/"] = other, doc("With a slash")
+			if w.pages["http://docs.test"+path] = doc("What it is to " + path); name == "logo" {
+				w.pages["http://docs.test"+path] = logo("that")
+			}
+			for _, links := range [][]string{{above, path, "/last"}, {path, above, "/last"}} {
+				w.pages["http://docs.test/"] = doc("Kettle Shop", links...)
+				s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+				if !slices.Contains(urls(s), path) || reasons(s)[path] != "" {
+					t.Errorf("%s, %s, %v: %v, %v", path, name, links, urls(s), s.Skipped)
+				}
+				for n := range 4 {
+					if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{MaxPages: n + 1}); len(s.Pages) > n+1 || len(s.Pages) < min(n+1, 3) {
+						t.Errorf("%s, %s, %v: %v of at most %d pages", path, name, links, urls(s), n+1)
+					}
+				}
 			}
 		}
 	}

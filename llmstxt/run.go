@@ -129,8 +129,10 @@ func (c *crawler) run(ctx context.Context) {
 	}
 	// Who stood back for a page that never got its turn has one now.
 	for _, e := range c.queue {
-		if fb := e.fallback; fb != nil && e.state == queued && len(c.pages) < c.MaxPages {
-			e.fallback = nil
+		for _, fb := range []*entry{e.fallback, e.form} {
+			if fb == nil || e.state != queued || len(c.pages) >= c.MaxPages {
+				continue
+			}
 			if r := fb.res; c.same(r) == "" {
 				fb.res = nil
 				c.commitPage(ctx, fb, r)
