@@ -84,7 +84,7 @@ func (s *Network) Hostile(ctx context.Context, n int, seed uint64) (*Hostile, er
 	var left atomic.Int64
 	left.Store(int64(n))
 	each(workers, workers, func(i int) {
-		v := &attacker{addr: s.Addr, rng: rand.New(rand.NewPCG(seed, uint64(i))), port: port, by: map[string]int{}, answers: map[string]int{}}
+		v := &attacker{addr: s.Addr, admin: strings.TrimSuffix(strings.TrimPrefix(s.admin, "http://"), "/debug/pprof/"), socks: s.socks, rng: rand.New(rand.NewPCG(seed, uint64(i))), port: port, by: map[string]int{}, answers: map[string]int{}}
 		defer v.disconnect()
 		for left.Add(-1) >= 0 && ctx.Err() == nil {
 			if err := v.attack(); err != nil {
@@ -127,9 +127,11 @@ func (s *Network) Hostile(ctx context.Context, n int, seed uint64) (*Hostile, er
 type attacker struct {
 	addr string
 	port string // of the canary
-	rng  *rand.Rand
-	conn net.Conn // for plain requests, kept open while the gateway does
-	br   *bufio.Reader
+
+	admin, socks string // other listeners of the gateway
+	rng          *rand.Rand
+	conn         net.Conn // for plain requests, kept open while the gateway does
+	br           *bufio.Reader
 
 	sent        []byte // last
 	by, answers map[string]int

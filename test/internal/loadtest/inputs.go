@@ -50,6 +50,47 @@ var entries = []struct {
 			"\x00\x02\x00\x01\x00\x00\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x00\x00\x00\x02\x00\x00\x00\x00"+
 				"\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x04abcd\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x06\x00\x04{\"t\""))))
 	}},
+	{"path form", func(v *attacker) (string, string, error) {
+		forms := []string{"/to/-/http/HOST/x", "/to/geo=ZZ,agent=agent1,timeout=1,insecure,follow=5/https/HOST/a//b?c#d", "/to/KEY/ws/HOST/", "/to/proxy=http%3A%2F%2FHOST,headers=all/http/HOST/%2e%2e/"}
+		return v.plain(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: gw\r\nX-API-Key: %s\r\n\r\n", v.target(v.fill(forms[v.rng.IntN(len(forms))])), harness.Key))
+	}},
+	{"forward proxy", func(v *attacker) (string, string, error) {
+		return v.raw(v.mangle([]byte(v.fill("GET http://HOST/x HTTP/1.1\r\nHost: HOST\r\nProxy-Authorization: Bearer KEY\r\nTE: trailers\r\nConnection: close, X-A\r\nX-A: b\r\n\r\n"))))
+	}},
+	{"CONNECT", func(v *attacker) (string, string, error) {
+		head := v.fill("CONNECT HOST HTTP/1.1\r\nHost: HOST\r\nProxy-Authorization: Bearer KEY\r\n\r\n")
+		if v.rng.IntN(2) == 0 {
+			head = string(v.mangle([]byte(head)))
+		}
+		return v.raw(append([]byte(head), v.frames()...))
+	}},
+	{"SOCKS", func(v *attacker) (string, string, error) {
+		other := *v
+		other.addr = v.socks
+		greeting := fmt.Appendf(nil, "\x05\x01\x02\x01\x00%c%s", len(harness.Key), harness.Key)
+		host := hosts[v.rng.IntN(len(hosts))]
+		request := fmt.Appendf(greeting, "\x05\x01\x00\x03%c%s\x00\x50", len(host), host)
+		if v.rng.IntN(3) > 0 {
+			request = v.mangle(request)
+		}
+		return other.raw(request)
+	}},
+	{"admin", func(v *attacker) (string, string, error) {
+		other := *v
+		other.addr = v.admin
+		paths := []string{"/sessions", "/sessions?subject=x", "/metrics", "/debug/pprof/", "/debug/pprof/cmdline", "/sessions/x"}
+		methods := []string{"GET", "DELETE", "POST", "OPTIONS"}
+		origins := []string{"", "Origin: https://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n", "Host: evil.example\r\n"}
+		return other.raw(fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\n%sConnection: close\r\n\r\n",
+			methods[v.rng.IntN(len(methods))], v.target(paths[v.rng.IntN(len(paths))]), v.admin, origins[v.rng.IntN(len(origins))]))
+	}},
+	{"peer", func(v *attacker) (string, string, error) {
+		return v.raw(append([]byte("GET /agents/attach HTTP/1.1\r\nHost: gw\r\nConnection: Upgrade\r\nUpgrade: farwire-peer\r\nAuthorization: Bearer "+harness.Secret+"\r\n\r\n"), v.mangle([]byte(`{"version":1}`))...))
+	}},
+	{"withheld body", func(v *attacker) (string, string, error) {
+		paths := []string{"/amqp", "/auth/token", "/hooks/site-changed", "/to/-/http/127.0.0.1/"}
+		return v.raw(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: gw\r\nX-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", paths[v.rng.IntN(len(paths))], harness.Key, 2+v.rng.IntN(100_000)))
+	}},
 	{"bytes", func(v *attacker) (string, string, error) {
 		return v.raw(v.mangle([]byte("GET /ws HTTP/1.1\r\nHost: gw\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-API-Key: " + harness.Key + "\r\n\r\n")))
 	}},

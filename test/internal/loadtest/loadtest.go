@@ -29,6 +29,7 @@ type Network struct {
 	gateway *harness.Process
 	agents  []*harness.Process
 	admin   string // where the gateway's profiles are
+	socks   string // the address of its SOCKS listener
 	dir     string
 }
 
@@ -54,8 +55,13 @@ func Open(ctx context.Context, program string, agents int, guarded bool, target 
 	if guarded {
 		own, attached = "local:ZZ", agents+1
 	}
+	ports, err := harness.FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	s.socks = fmt.Sprintf("127.0.0.1:%d", ports[0])
 	s.gateway, s.Addr, err = harness.LaunchGateway(ctx, program, s.dir, "127.0.0.1:0",
-		"--admin-listen", "127.0.0.1:0", "--log-level", "warn", "--drain-timeout", "30s", "--local-agent", own)
+		"--admin-listen", "127.0.0.1:0", "--socks-listen", s.socks, "--log-level", "warn", "--drain-timeout", "30s", "--local-agent", own)
 	if err != nil {
 		return nil, err
 	}
