@@ -93,7 +93,8 @@ func TestServe_AgentsFileReadAgain_RecordsCount(t *testing.T) {
 // TestServe_HangupDuringDrainDelay_ReadsAgain has SIGHUP count while a gateway still
 // serves before it drains.
 func TestServe_HangupDuringDrainDelay_ReadsAgain(t *testing.T) {
-	g := harness.StartGateway(t, program(t, "serve", "--listen", "127.0.0.1:0", "--drain-delay", "3s"))
+	t.Parallel()
+	g := harness.StartGateway(t, program(t, "serve", "--listen", "127.0.0.1:0", "--drain-delay", "15s"))
 	g.Signal(harness.Terminate)
 	g.Await(g.Stderr, "msg=\"draining; ")
 	g.Signal(syscall.SIGHUP)

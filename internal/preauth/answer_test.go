@@ -124,7 +124,7 @@ func TestHandler_StreamUnread_IsEnded(t *testing.T) {
 // A client that reads slowly gets all of an answer, and so does one that has shown a key
 // and rests for as long as it likes.
 func TestHandler_AnswerReadSlowly_ComesWhole(t *testing.T) {
-	const timeout = 2 * time.Second
+	const timeout = 8 * time.Second
 	for _, over2 := range []bool{false, true} {
 		for _, known := range []bool{false, true} {
 			t.Run(fmt.Sprintf("HTTP/2 %v, known %v", over2, known), func(t *testing.T) {
