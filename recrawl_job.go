@@ -306,18 +306,18 @@ func (c *recrawl) commit(ctx context.Context, o RecrawlResult) {
 		o.Site.Version = c.lease.Token
 	}
 	c.held.settle()
-	left, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(ctx, func() {
-		if errors.Is(context.Cause(ctx), ErrLeaseLost) {
-			cancel(context.Cause(ctx))
-		}
-	})()
-	if left.Err() == nil {
-		err := c.r.persist(left, "Commit", func(ctx context.Context) error { return c.r.g.o.Sites.Commit(ctx, c.lease, o) })
-		if err == nil {
-			return
-		}
+	err := context.Cause(ctx)
+	if !errors.Is(err, ErrLeaseLost) {
+		left, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		defer cancel(nil)
+		defer context.AfterFunc(ctx, func() {
+			if errors.Is(context.Cause(ctx), ErrLeaseLost) {
+				cancel(context.Cause(ctx))
+			}
+		})()
+		err = c.r.persist(left, "Commit", func(ctx context.Context) error { return c.r.g.o.Sites.Commit(ctx, c.lease, o) })
+	}
+	if err != nil {
 		c.outcome, c.result.Err = RecrawlLost, errors.Join(c.result.Err, fmt.Errorf("committing a recrawl: %w", err))
 	}
 }

@@ -1,6 +1,7 @@
 package farwire_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -337,5 +338,38 @@ func TestRecrawl_NoAgents_NothingIsClaimed(t *testing.T) {
 			}
 			return []agent.Info{{Slug: "de1"}}
 		}}
+	})
+}
+
+// A lease that is lost while the last renewal is waited for has its outcome, too.
+func TestRecrawl_LeaseLostBeforeTheCommit_IsLost(t *testing.T) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		renewing, answer := make(chan struct{}), make(chan struct{})
+		c.sites.before = func(method string) error {
+			if method != "Renew" {
+				return nil
+			}
+			close(renewing)
+			<-answer
+			return farwire.ErrLeaseLost
+		}
+		c.files.before = func(_ context.Context, f farwire.File) error {
+			if f.Version == 2 {
+				<-renewing
+			}
+			return nil
+		}
+		c.site.set(changeA)
+		stop := recrawls(c.t, c.gw)
+		<-renewing
+		time.Sleep(time.Second) // the file is saved, and the commit waits for the renewal
+		saved := c.files.saved()
+		close(answer)
+		time.Sleep(time.Second)
+		stop()
+		if n := len(c.sites.committed()); n != 1 || saved != 2 {
+			c.t.Errorf("%d commits, %d saves before the lease was lost", n, saved)
+		}
+		c.wantLog(`kind=recrawl .*token=2 .*outcome=lost`)
 	})
 }
