@@ -102,7 +102,7 @@ func TestCheck_HeadHeldBack_IsReported(t *testing.T) {
 		return &keepsHead{OnlyUnwrap: harness.OnlyUnwrap{Inner: w}}
 	})
 	err := hosttest.Check(t.Context(), host)
-	if err == nil || !strings.Contains(err.Error(), "path form: an answer whose body comes later than its head: the status is 200") {
+	if err == nil || !strings.Contains(err.Error(), "path form: an answer whose body comes later than its head: the answer is 200") {
 		t.Errorf("the error is %v", err)
 	}
 	host.Middleware = wrapping(func(w http.ResponseWriter) http.ResponseWriter {

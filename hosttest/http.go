@@ -102,7 +102,7 @@ func pathForm(ctx context.Context, h *host) error {
 		return h.server.Client().Do(req)
 	}
 	resp, err := get(asked)
-	if err := sameAsked(resp, err); err != nil {
+	if err := same(resp, err, http.StatusOK, asked); err != nil {
 		return fmt.Errorf("a request: %w", err)
 	}
 	resp, err = get(slow)
@@ -115,8 +115,8 @@ func pathForm(ctx context.Context, h *host) error {
 	}
 	resp, err = get(late)
 	h.headArrived <- struct{}{}
-	if err := sameLate(resp, err); err != nil {
-		return fmt.Errorf("an answer whose body comes later than its head: %w", err)
+	if err := same(resp, err, http.StatusAccepted, late); err != nil {
+		return fmt.Errorf("an answer whose body comes later than its head: %w; a middleware that holds the head back must have a Flush of its own", err)
 	}
 	if err := h.echo(ctx, "/to/-/ws/target.test/"); err != nil {
 		return fmt.Errorf("a WebSocket: %w", err)
@@ -124,8 +124,9 @@ func pathForm(ctx context.Context, h *host) error {
 	return nil
 }
 
-// sameLate reports whether an answer is the site's at /late.
-func sameLate(resp *http.Response, err error) error {
+// same reports whether an answer has the status and the body that the site gave: the path
+// that was asked for.
+func same(resp *http.Response, err error, status int, path string) error {
 	if err != nil {
 		return err
 	}
@@ -134,28 +135,10 @@ func sameLate(resp *http.Response, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case resp.StatusCode != http.StatusAccepted:
-		return fmt.Errorf("the status is %s, not 202: a middleware that holds the head back must have a Flush of its own", resp.Status)
-	case string(body) != late:
-		return fmt.Errorf("the body is %q, not %q", body, late)
-	}
-	return nil
-}
-
-// sameAsked reports whether an answer is the site's to the path asked.
-func sameAsked(resp *http.Response, err error) error {
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
-	switch {
-	case err != nil:
-		return err
-	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("the answer is %s, not 200", resp.Status)
-	case string(body) != asked:
-		return fmt.Errorf("the target was asked for %q, not for %q", body, asked)
+	case resp.StatusCode != status:
+		return fmt.Errorf("the answer is %s, not %d", resp.Status, status)
+	case string(body) != path:
+		return fmt.Errorf("the target was asked for %q, not for %q", body, path)
 	}
 	return nil
 }
@@ -195,7 +178,7 @@ func (h *host) throughProxy(ctx context.Context, head, credentials string) error
 		return tunnel(conn, answers)
 	}
 	resp, err := http.ReadResponse(answers, &http.Request{Method: method})
-	return sameAsked(resp, err)
+	return same(resp, err, http.StatusOK, asked)
 }
 
 // tunnel asks the site through a tunnel, once it is open.
@@ -213,5 +196,5 @@ func tunnel(conn net.Conn, answers *bufio.Reader) error {
 		return err
 	}
 	resp, err = http.ReadResponse(answers, &http.Request{Method: http.MethodGet})
-	return sameAsked(resp, err)
+	return same(resp, err, http.StatusOK, asked)
 }
