@@ -222,7 +222,7 @@ func TestHop_GuardRulesProxyAndFaults_AreThoseOfALink(t *testing.T) {
 		"name unknown":             {agent: anywhere, url: "ws://unknown.test:" + port + "/", code: "target_unreachable"},
 		"port closed":              {agent: anywhere, url: "ws://" + closed + "/", code: "target_unreachable", says: "connection refused"},
 		"target answers otherwise": {agent: anywhere, url: strings.Replace(page.URL, "http", "ws", 1) + "/", code: "target_refused"},
-		"TLS where there is none":  {agent: anywhere, url: "wss://" + addr + "/", more: `"insecure":false`, code: "tls_failed"},
+		"target without TLS":       {agent: anywhere, url: "wss://" + addr + "/", more: `"insecure":false`, code: "tls_failed"},
 		"target silent":            {agent: anywhere, url: "ws://" + silent.Addr().String() + "/", more: `"timeout":1`, code: "target_timeout"},
 
 		"loopback":               {agent: guarded, url: open, code: "target_forbidden", says: "--allow-private"},

@@ -42,7 +42,7 @@ func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
 	return twinAt(r.final, httphead.Link(h, "alternate", "text/markdown"))
 }
 
-// twinAt resolves the address of a twin; nil if there is none that can be a page's.
+// twinAt resolves the address of a twin; nil for an address that cannot be a page's.
 func twinAt(base *url.URL, ref string) *url.URL {
 	if ref == "" {
 		return nil

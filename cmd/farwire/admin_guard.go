@@ -94,7 +94,7 @@ func (g adminGuard) private(h http.Handler) http.Handler {
 		key := *g.key.Load()
 		a, b := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(key))
 		switch {
-		case key == "" && g.loopback: // who is let in is none of those that the bounds are for
+		case key == "" && g.loopback: // the bounds are for others than who is let in
 			upgrade.KeyShown(r.Context())()
 			h.ServeHTTP(w, r)
 		case key == "":

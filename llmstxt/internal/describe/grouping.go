@@ -125,7 +125,7 @@ func hashed(folders []string) bool {
 // byHub groups the pages of a site without folders by the page of its menu that leads to
 // them: a list of classes, a list of guides. Of several it is the one that leads to most.
 // What the base page links to itself belongs to no such page, and a list of
-// all pages is none.
+// all pages does not count.
 func byHub(pages []Page, index map[string]int, _ string) []string {
 	keys := make([]string, len(pages))
 	own := map[int]bool{0: true}
