@@ -26,7 +26,7 @@ import (
 type Limits struct {
 	Rate        float64 `json:"rate,omitempty"`          // requests per second
 	Burst       int     `json:"burst,omitempty"`         // requests at once; zero with a Rate: the Rate, at least 1
-	Sessions    int     `json:"sessions,omitempty"`      // relay sessions at a time
+	Sessions    int     `json:"sessions,omitempty"`      // relays at a time, and as many HTTP requests and as many tunnels
 	Streams     int     `json:"streams,omitempty"`       // AMQP streams at a time
 	Crawls      int     `json:"crawls,omitempty"`        // crawls at a time
 	Sites       int     `json:"sites,omitempty"`         // enrolled sites

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,14 +31,15 @@ type clusterFlags struct {
 // AfterApply finds out whether an agent in this process was asked for: in a cluster
 // the process has one only then.
 func (s *serve) AfterApply(k *kong.Context) error {
-	asked := false
-	for _, step := range k.Path {
-		asked = asked || step.Flag != nil && step.Flag.Name == "local-agent"
-	}
-	if given("NATS_URL") && !asked {
+	if given("NATS_URL") && !flagGiven(k, "local-agent") {
 		s.LocalAgent = noAgent
 	}
 	return nil
+}
+
+// flagGiven reports whether a flag, or its variable, was given.
+func flagGiven(k *kong.Context, name string) bool {
+	return slices.ContainsFunc(k.Path, func(step *kong.Path) bool { return step.Flag != nil && step.Flag.Name == name })
 }
 
 // A cluster is this gateway's part in several. Its methods do nothing when it is

@@ -12,9 +12,9 @@ import (
 // guardFlags say what the exit of this process never dials, of serve and of
 // agent alike.
 type guardFlags struct {
-	Deny        list `placeholder:"CIDR,..." help:"Addresses that are never dialled."`
-	AllowPorts  list `placeholder:"PORT,..." help:"The only ports that are dialled, such as 443,8000-8100; 1-65535 allows all. Default: all but 25."`
-	AllowOnLink bool `help:"Let sessions reach public addresses on this machine's own networks; its own addresses stay refused."`
+	Deny        list `placeholder:"CIDR,..." help:"Addresses that the agent in this process never dials."`
+	AllowPorts  list `placeholder:"PORT,..." help:"The only ports that it dials, such as 443,8000-8100; 1-65535 allows all. Default: all but 25."`
+	AllowOnLink bool `help:"Let it reach public addresses on this machine's own networks; the machine's own addresses stay refused."`
 }
 
 // parse checks the flags.

@@ -15,7 +15,7 @@ import (
 type limitFlags struct {
 	Rate          float64 `default:"10" placeholder:"N" help:"Requests per second of each API key, above 0."`
 	Burst         *int    `placeholder:"N" help:"Requests at once of each API key, at least 1. Default: the rate."`
-	MaxSessions   int     `default:"1000" placeholder:"N" help:"Relay sessions at a time of each API key, at least 1; -1 means no limit."`
+	MaxSessions   int     `default:"1000" placeholder:"N" help:"Relays at a time of each API key, and as many HTTP requests and as many tunnels; at least 1; -1 means no limit."`
 	MaxStreams    int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key, at least 1; -1 means no limit."`
 	MaxCrawls     int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key, at least 1; -1 means no limit."`
 	pagesFlag     `embed:""`

@@ -270,7 +270,7 @@ func TestAgentAndWork_LogFormatJSON_EveryLineIsJSON(t *testing.T) {
 		}
 		wantJSONLines(t, p.Stderr.String())
 	}
-	for _, args := range [][]string{{"agent", "--slug"}, {"agent"}, {"work", "--recrawl=false"}} {
+	for _, args := range [][]string{{"agent", "--slug"}, {"agent"}, {"work", "--drain-timeout=0s"}} {
 		out, err := program(t, append(args, "--log-format=json")...).CombinedOutput()
 		if err == nil {
 			t.Errorf("%q succeeds", args)

@@ -31,10 +31,10 @@ import (
 var serviceVariables = []struct{ name, help string }{
 	{"DATABASE_URL", "PostgreSQL, postgres://USER:PASSWORD@HOST:5432/DATABASE, for the enrolled sites. Unset: SQLite in --data-dir."},
 	{"REDIS_URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], for limits that gateways share. Unset: in memory."},
-	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. Unset: this gateway is alone."},
+	{"NATS_URL", "nats://[USER:PASSWORD@]HOST[:PORT],..., by which gateways find each other's agents; needs --token-secret. Unset: this process is alone."},
 	{"NATS_CREDS", "File with the credentials of a NATS user (JWT and seed)."},
 	{"NATS_CA", "PEM file with certificates to trust on the way to NATS."},
-	{"NATS_CERT", "PEM file with the certificate that this gateway shows NATS; needs NATS_KEY."},
+	{"NATS_CERT", "PEM file with the certificate to show NATS; needs NATS_KEY."},
 	{"NATS_KEY", "PEM file with the key of NATS_CERT."},
 	{"S3_ENDPOINT", "An S3 server or R2, such as https://ACCOUNT.r2.cloudflarestorage.com, for hosted files. Unset: --data-dir."},
 	{"S3_BUCKET", "The bucket there."},
@@ -52,7 +52,10 @@ var serviceVariables = []struct{ name, help string }{
 }
 
 // Help is what the help of serve says below its flags.
-func (*serve) Help() string {
+func (*serve) Help() string { return servicesHelp() }
+
+// servicesHelp lists the services of serve and work.
+func servicesHelp() string {
 	var b strings.Builder
 	b.WriteString("Services, all optional, by the environment alone:\n\n")
 	for _, v := range serviceVariables {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/farwire/farwire"
 )
 
@@ -14,17 +16,31 @@ import (
 type work struct {
 	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways', with which it reaches the agents of a cluster on NATS. Its file is read again on SIGHUP."`
 	Cluster      string        `default:"farwire" placeholder:"NAME" help:"The cluster's name on NATS."`
-	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, as NATS_URL does."`
+	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, and so does NATS_URL where this is not given."`
 	AllowPrivate bool          `help:"Let the agent in this process reach loopback, private and link-local addresses."`
 	APIKeys      list          `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"The gateways' keys: sites of a key that is gone rest. Without them and --keys-file sites are crawled under the usual limits."`
 	KeysFile     string        `placeholder:"FILE" help:"The gateways' keys file, likewise. Read again on SIGHUP."`
-	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateway's folder, where there is no database or bucket."`
-	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
+	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateways' folder, where there is no database or bucket."`
+	PublicURL    string        `name:"public-url" placeholder:"URL" help:"The gateways': files in their folder are below its /files/. Default: http://127.0.0.1:8080."`
+	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown; a crawl that runs is left to another process."`
+
+	CrawlTimeout  time.Duration `default:"10m" placeholder:"TIME" help:"Longest crawl; what was found by then is the result."`
+	CrawlMaxPages int           `default:"1000" placeholder:"N" help:"Pages of a site, at most; a site that was enrolled with more gets as many. At least 1."`
 
 	pagesFlag  `embed:""`
-	crawlFlags `embed:""`
 	guardFlags `embed:""`
 	logFlags   `embed:""`
+}
+
+// Help is what the help of work says below its flags.
+func (*work) Help() string { return servicesHelp() }
+
+// AfterApply finds out whether an agent in this process was asked for, as serve does.
+func (w *work) AfterApply(k *kong.Context) error {
+	if given("NATS_URL") && !flagGiven(k, "local-agent") {
+		w.LocalAgent = noAgent
+	}
+	return nil
 }
 
 // Run recrawls until ctx ends; what it is crawling then goes to others.
@@ -35,26 +51,21 @@ func (w *work) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case !w.Recrawl:
-		return misuse("--recrawl: it is all that this command does; leave it out")
-	case w.DrainTimeout <= 0:
+	if w.DrainTimeout <= 0 {
 		return misusef("--drain-timeout: %v leaves no time to drain; give more than 0s", w.DrainTimeout)
 	}
-	s := &serve{DataDir: w.DataDir, crawlFlags: w.crawlFlags,
+	s := &serve{DataDir: w.DataDir,
+		crawlFlags:    crawlFlags{CrawlTimeout: w.CrawlTimeout, CrawlMaxPages: w.CrawlMaxPages, PublicURL: w.PublicURL},
 		identityFlags: identityFlags{TokenSecret: w.TokenSecret, APIKeys: w.APIKeys, KeysFile: w.KeysFile},
 		networkFlags:  networkFlags{LocalAgent: w.LocalAgent, AllowPrivate: w.AllowPrivate, guardFlags: w.guardFlags},
 		clusterFlags:  clusterFlags{Cluster: w.Cluster}}
-	if given("NATS_URL") && w.LocalAgent == "local:ZZ" {
-		s.LocalAgent = noAgent
-	}
 	var own ownListeners
 	pool, err := s.network(log, nil, own.list)
 	if err != nil {
 		return err
 	}
 	o := farwire.Options{Name: farwire.GatewayName(), Agents: pool, Logger: log}
-	if o.Crawl, err = w.crawlFlags.options(); err != nil {
+	if o.Crawl, err = s.crawlFlags.options(); err != nil {
 		return err
 	}
 	if o.Limits, err = w.pagesFlag.limits(); err != nil {
