@@ -177,6 +177,14 @@ func (l *reopeningSites) MakeDue(ctx context.Context, id int64, at time.Time) (t
 	return s.MakeDue(ctx, id, at)
 }
 
+func (l *reopeningSites) Secret(ctx context.Context, name string) ([]byte, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Secret(ctx, name)
+}
+
 func (l *reopeningSites) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
 	s, err := l.store(ctx)
 	if err != nil {

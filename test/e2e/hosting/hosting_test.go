@@ -214,3 +214,24 @@ func TestServe_Killed_KeepsItsSites(t *testing.T) {
 		t.Errorf("its hook: %d %v", status, answer)
 	}
 }
+
+// The names of files in a bucket hang on a secret in the database, so that they are the same
+// for a gateway that is started again, whatever its token secret is.
+func TestServe_StartedAgain_FilesKeepTheirAddresses(t *testing.T) {
+	c := newCluster(t)
+	site := newChanging(t)
+	var seen []string
+	for _, environ := range [][]string{nil, nil, {"FARWIRE_TOKEN_SECRET=" + strings.Repeat("another secret ", 3)}} {
+		g := serve(t, append(c.environ(), environ...), "--data-dir", t.TempDir(), "--api-keys", "alice="+strings.Repeat("k", 32))
+		g.Key = strings.Repeat("k", 32)
+		out := crawl(t, g, map[string]any{"url": site.url})
+		if out.code != 1000 || out.url == "" {
+			t.Fatalf("the crawl came to %+v", out)
+		}
+		if seen = append(seen, out.url); out.url != seen[0] {
+			t.Errorf("hosted at %s, before at %s", out.url, seen[0])
+		}
+		g.Signal(harness.Terminate)
+		<-g.Done()
+	}
+}
