@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,7 +94,9 @@ import (
 //
 // While the selector lists its agents ([AgentLister]) and has none, nothing is claimed: a
 // gateway that has just started, or is cut off from the others, leaves due sites to those
-// that can crawl them. A site that none of its agents fits waits for a minute.
+// that can crawl them. So it does with a site that none of its agents fits, if the
+// SiteStore is a [FittingClaimer]. Else it claims the site, and that waits for a minute,
+// which counts as no failure.
 //
 // When the store or the storage is unavailable the log has one line, and one
 // more when it is available again; until then it is tried again, and nothing is
@@ -184,14 +187,27 @@ func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	if ctx.Err() != nil {
 		return Lease{}, ctx.Err()
 	}
-	if agents, listed, err := r.g.listAgents(); listed && err == nil && len(agents) == 0 {
+	agents, listed, err := r.g.listAgents()
+	listed = listed && err == nil
+	if listed && len(agents) == 0 {
 		return Lease{}, agent.ErrNoAgent
 	}
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	lease, err := hostCall(func() (Lease, error) { return r.g.o.Sites.Claim(asked, r.Lease) })
+	lease, err := hostCall(func() (Lease, error) {
+		if fitting, ok := r.g.o.Sites.(FittingClaimer); ok && listed {
+			return fitting.ClaimFitting(asked, r.Lease, func(geo, slugs string) bool { return oneFits(agents, geo, slugs) })
+		}
+		return r.g.o.Sites.Claim(asked, r.Lease)
+	})
 	r.sites.note(ctx, "Claim", err)
 	return lease, err
+}
+
+// oneFits reports whether an agent fits a site with this choice of exits.
+func oneFits(agents []agent.Info, geo, slugs string) bool {
+	q := SiteOptions{Geo: geo, Agent: slugs}.exits()
+	return slices.ContainsFunc(agents, func(i agent.Info) bool { return i.State != agent.Draining && i.Fits(q) })
 }
 
 // storeTimeout is how long one call of a SiteStore may take.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/pace"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
@@ -170,8 +169,9 @@ func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 		full:       o.Full,
 		markdown:   o.Markdown,
 		choice:     o.choice(),
-		query:      agent.Query{Subject: c.lease.Site.Subject, Slugs: egress.SplitList(o.Agent), Countries: egress.SplitList(o.Geo)},
+		query:      o.exits(),
 	}
+	req.query.Subject = c.lease.Site.Subject
 	req.query.Host, c.result.Target = targetOf(req.url)
 	c.session.reached("", c.result.Target)
 	return &crawlJob{g: g, kind: KindRecrawl, principal: c.session.principal, session: c.session.ID, subject: c.lease.Site.Subject, req: req, maxPages: req.maxPages, previous: before, hosted: true,

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/origin"
@@ -32,7 +34,8 @@ import (
 // that is gone, after which even a file that is as it was is saved anew.
 //
 // All methods are called concurrently and by several processes. One that is a
-// [SecretKeeper] keeps a secret too.
+// [SecretKeeper] keeps a secret too; one that is a [FittingClaimer] keeps a gateway
+// from claiming the sites that none of its agents fits.
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
 	// under the same BaseURL the new Options, Interval and KeyID, and ends its
@@ -91,6 +94,20 @@ type SiteStore interface {
 
 	// Commit ends the lease with its outcome, in one transaction.
 	Commit(ctx context.Context, l Lease, r RecrawlResult) error
+}
+
+// A FittingClaimer is a [SiteStore] that claims a site for the exits that a gateway has.
+// A gateway whose agents are listed ([AgentLister]) claims through it, so that a site that
+// none of them fits stays due, as it is, for a gateway that has one. With another store
+// such a site is claimed, and waits for a minute.
+type FittingClaimer interface {
+	SiteStore
+
+	// ClaimFitting is Claim among the sites whose Options.Geo and Options.Agent fits
+	// accepts. Nothing changes for the others, and a subject that has no other due takes
+	// no turn. The answer of fits depends on its arguments alone; it returns at once, and
+	// calls no method of the store.
+	ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (Lease, error)
 }
 
 // checkInterval is how long an answer of sitesAnswer stands.
@@ -194,6 +211,11 @@ func (o SiteOptions) choice() llmstxt.Options {
 		}
 	}
 	return c
+}
+
+// exits asks for the exits of a site's crawls.
+func (o SiteOptions) exits() agent.Query {
+	return agent.Query{Slugs: egress.SplitList(o.Agent), Countries: egress.SplitList(o.Geo)}
 }
 
 // joinHeader writes a header that is not secret, one field a line.

@@ -192,14 +192,18 @@ func (m *memorySites) MakeDue(_ context.Context, id int64, at time.Time) (time.T
 }
 
 func (m *memorySites) Claim(_ context.Context, d time.Duration) (farwire.Lease, error) {
-	if err := m.begin("Claim"); err != nil {
+	return m.claim("Claim", d, func(*siteRow) bool { return true })
+}
+
+func (m *memorySites) claim(method string, d time.Duration, fits func(*siteRow) bool) (farwire.Lease, error) {
+	if err := m.begin(method); err != nil {
 		return farwire.Lease{}, err
 	}
 	defer m.mu.Unlock()
 	m.claims++
 	var due *siteRow
 	for _, r := range m.rows {
-		if now := time.Now(); !r.Resting && !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) {
+		if now := time.Now(); !r.Resting && !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) && fits(r) {
 			due = r
 		}
 	}
@@ -294,6 +298,13 @@ func (m *memorySites) committed() []commit {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.commits)
+}
+
+// newest is the token of the one site's last lease.
+func (m *memorySites) newest() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows[0].token
 }
 
 // steal leases a site to nobody, as if its worker had been thought dead.

@@ -9,6 +9,8 @@
 //		})
 //	}
 //
+// What a store may be beside, a [farwire.FittingClaimer], is tested if it is.
+//
 // No test waits for a time to pass by this machine's clock or expects the store
 // to be quick: what a lease's end does is judged by the store's own clock.
 package sitetest
@@ -52,6 +54,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"Lost", lost},
 		{"Rest", rest},
 		{"Turns", turns},
+		{"Fitting", fitting},
 		{"ExpiredUnclaimed", expiredUnclaimed},
 		{"Renew", renew},
 		{"Release", release},

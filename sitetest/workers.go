@@ -135,7 +135,7 @@ func contexts(b *bench) {
 	cancel()
 	outcome := farwire.RecrawlResult{Site: l.Site}
 	outcome.Site.NextCrawl = past(99)
-	for what, err := range map[string]error{
+	calls := map[string]error{
 		"Enroll":   second(b.store.Enroll(ctx, full(), -1, long)),
 		"Enrolled": second(b.store.Enrolled(ctx, s.BaseURL)),
 		"Count":    second(b.store.Count(ctx, "alice")),
@@ -147,7 +147,11 @@ func contexts(b *bench) {
 		"Release":  b.store.Release(ctx, l),
 		"Pages":    second(b.store.Pages(ctx, s.ID)),
 		"Commit":   b.store.Commit(ctx, l, outcome),
-	} {
+	}
+	if f, ok := b.store.(farwire.FittingClaimer); ok {
+		calls["ClaimFitting"] = second(f.ClaimFitting(ctx, long, func(_, _ string) bool { return true }))
+	}
+	for what, err := range calls {
 		if !errors.Is(err, context.Canceled) {
 			b.Errorf("%s with a context that has ended: %v", what, err)
 		}

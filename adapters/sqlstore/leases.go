@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -27,6 +29,49 @@ func scanLease(r *sql.Row, l *farwire.Lease) error {
 
 // Claim implements [farwire.SiteStore].
 func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, error) {
+	return s.claim(ctx, d, "")
+}
+
+// ClaimFitting implements [farwire.FittingClaimer]. It asks first for all the different
+// exits that sites ask for: there are far fewer than sites. A | in a geo, which no country
+// has, is told as a ?.
+func (s *Store) ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (farwire.Lease, error) {
+	var fitting []string
+	err := s.read(ctx, "reading the exits of sites", func(ctx context.Context, c conn) error {
+		fitting = nil
+		return c.each(ctx, func(scan func(...any) error) error {
+			var exits string
+			if err := scan(&exits); err != nil {
+				return err
+			}
+			if geo, agent, _ := strings.Cut(exits, "|"); fits(unescape(geo), unescape(agent)) {
+				fitting = append(fitting, exits)
+			}
+			return nil
+		}, `
+			WITH RECURSIVE different (exits) AS (
+				SELECT min(exits) FROM farwire_sites
+				UNION ALL
+				SELECT (SELECT min(s.exits) FROM farwire_sites s WHERE s.exits > different.exits)
+				FROM different WHERE different.exits IS NOT NULL)
+			SELECT exits FROM different WHERE exits IS NOT NULL`)
+	})
+	if err == nil && len(fitting) == 0 {
+		err = farwire.ErrNoSite
+	}
+	if err != nil {
+		return farwire.Lease{}, err
+	}
+	among, err := marshal(fitting)
+	if err != nil {
+		return farwire.Lease{}, fmt.Errorf("sqlstore: claiming a site: %w", err)
+	}
+	return s.claim(ctx, d, ` AND exits IN :among`, string(among))
+}
+
+// claim leases one of the sites for which more holds, a condition on the arguments from
+// $2 on.
+func (s *Store) claim(ctx context.Context, d time.Duration, more statement, args ...any) (farwire.Lease, error) {
 	var l farwire.Lease
 	err := s.write(ctx, "claiming a site", func(ctx context.Context, c conn) error {
 		// Two claims at once would not see whose sites the other takes.
@@ -50,9 +95,9 @@ func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, erro
 					WHERE leased_until > :now GROUP BY subject_key
 				) busy ON busy.subject_key = s.subject_key
 				LEFT JOIN farwire_turns turn ON turn.subject_key = s.subject_key
-				WHERE next_crawl <= :now AND NOT resting AND (leased_until IS NULL OR lost < 2 AND leased_until <= :now AND coalesce(free_again, leased_until) <= :now)
+				WHERE next_crawl <= :now AND NOT resting AND (leased_until IS NULL OR lost < 2 AND leased_until <= :now AND coalesce(free_again, leased_until) <= :now)`+more+`
 				ORDER BY coalesce(workers, 0), claimed NULLS FIRST, next_crawl, id LIMIT 1 :skip)
-			RETURNING token, leased_until, `+siteColumns, seconds(d)), &l)
+			RETURNING token, leased_until, `+siteColumns, append([]any{seconds(d)}, args...)...), &l)
 		if errors.Is(err, sql.ErrNoRows) {
 			return farwire.ErrNoSite
 		}

@@ -25,6 +25,7 @@ var postgres = &flavor{
 		":twice", "(statement_timestamp() + make_interval(secs => $1) * 3)",
 		":lock", "FOR UPDATE",
 		":skip", "FOR UPDATE OF s SKIP LOCKED",
+		":among", "(SELECT json_array_elements_text(CAST($2 AS json)))",
 	),
 	args:       func(_ string, args []any) []any { return args },
 	hasTable:   `SELECT count(*) FROM pg_class WHERE relname = $1 AND pg_table_is_visible(oid)`,

@@ -23,6 +23,7 @@ var sqliteFlavor = &flavor{
 		":micros", "CAST(unixepoch(:now, 'subsec') * 1000000 AS INTEGER)",
 		":lock", "",
 		":skip", "",
+		":among", "(SELECT value FROM json_each($2))",
 	),
 	args: func(query string, args []any) []any {
 		now := time.Now()

@@ -28,7 +28,7 @@ type Store struct {
 	reads  *sql.DB // SQLite: readers do not wait for the writer
 }
 
-var _ farwire.SiteStore = (*Store)(nil)
+var _ farwire.FittingClaimer = (*Store)(nil)
 
 // A flavor is what the two databases do not have in common.
 type flavor struct {
@@ -98,6 +98,7 @@ func (s *Store) Close() error {
 //	:micros  the same, in microseconds since 1970
 //	:lock    locks the rows that are read
 //	:skip    locks those that nobody else has locked
+//	:among   the texts of the JSON array $2
 type statement string
 
 // A conn runs statements, in a transaction or outside of one.

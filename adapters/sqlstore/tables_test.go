@@ -284,6 +284,7 @@ func plans(t *testing.T, url string) {
 	for query, index := range map[string]string{
 		`SELECT id FROM farwire_sites WHERE next_crawl <= ` + now + ` AND (leased_until IS NULL OR leased_until <= ` + now + `)
 			ORDER BY next_crawl, id LIMIT 1 ` + skip: "farwire_sites_due",
+		"SELECT min(exits) FROM farwire_sites WHERE exits > 'x'":                              "farwire_sites_exits",
 		"SELECT id FROM farwire_sites WHERE base_key = 'x'":                                   "farwire_sites_base",
 		"SELECT count(*) FROM farwire_sites WHERE subject_key = 'x'":                          "subject_key",
 		"SELECT id FROM farwire_sites WHERE subject_key = 'x' AND base_key = 'y'":             "farwire_sites",

@@ -193,6 +193,14 @@ func (l *reopeningSites) Claim(ctx context.Context, d time.Duration) (farwire.Le
 	return s.Claim(ctx, d)
 }
 
+func (l *reopeningSites) ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (farwire.Lease, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return farwire.Lease{}, err
+	}
+	return s.ClaimFitting(ctx, d, fits)
+}
+
 func (l *reopeningSites) Renew(ctx context.Context, lease farwire.Lease, d time.Duration) (farwire.Lease, error) {
 	s, err := l.store(ctx)
 	if err != nil {

@@ -1,0 +1,9 @@
+-- +goose Up
+SET LOCAL statement_timeout = 0;
+
+-- Which exits a site asks for: countries and slugs. A gateway claims only the sites that one of its agents fits.
+ALTER TABLE farwire_sites
+    ADD COLUMN exits TEXT NOT NULL GENERATED ALWAYS AS
+        (replace(coalesce(options ->> 'geo', ''), '|', '?') || '|' || coalesce(options ->> 'agent', '')) STORED;
+
+CREATE INDEX farwire_sites_exits ON farwire_sites (exits, next_crawl);
