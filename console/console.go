@@ -37,9 +37,10 @@ import (
 // at the same folder as the gateway's handlers, as farwire serve has it.
 type Options struct {
 	// Gateway is the path below which the page finds the gateway's endpoints:
-	// ws, amqp, ws/crawl, auth/token, network, usage, sessions and sites. The path
-	// form is at /to/ wherever that is. It is absolute
-	// ("/api/") or relative to the page ("../"); a missing last slash is added.
+	// ws, amqp, ws/crawl, auth/token, network, usage, sessions, sites and healthz, of
+	// which the page sees whether the gateway is silent. The path form is at /to/
+	// wherever that is. It is absolute ("/api/") or relative to the page ("../"); a
+	// missing last slash is added.
 	// Empty means beside the page. It names no host: the page's policy lets it
 	// connect to its own origin alone.
 	Gateway string

@@ -7,9 +7,10 @@ import { find, make } from './dom.js';
 import { exitOf } from './exits.js';
 import { Feed } from './feed.js';
 import { size } from './format.js';
-import { call } from './gateway.js';
+import { call, gaveUp, isSilence } from './gateway.js';
 import { targets } from './history.js';
 import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
+import { showPulse, watchPulse } from './pulse.js';
 import { Rate } from './rate.js';
 import { jsonLines } from './save.js';
 import * as snippets from './snippets.js';
@@ -62,11 +63,17 @@ export function startAMQP() {
     }
     remember(request.host);
     const own = request.queue === undefined;
-    running = new AbortController();
+    const mine = running = new AbortController();
+    let begun = false;
+    const unwatch = watchPulse((silent) => {
+      if (begun) showPulse(find('amqp-status'), silent);
+      else if (silent) mine.abort(gaveUp());
+    });
     state('opening', 'Asking the broker…');
     try {
-      const trouble = await stream(request, running.signal, {
+      const trouble = await stream(request, mine.signal, {
         connected: (node, queue) => {
+          begun = true;
           state('open', `Streaming through ${node} from the queue ${queue}.`);
           rate.start();
         },
@@ -79,10 +86,12 @@ export function startAMQP() {
       complain(find('amqp-notice'), trouble);
       state('closed', 'The stream has ended.');
     } catch (error) {
-      if (!running.signal.aborted) complain(find('amqp-notice'), troubleOf(error));
+      const byPerson = mine.signal.aborted && !isSilence(mine.signal);
+      if (!byPerson) complain(find('amqp-notice'), isSilence(mine.signal) ? { status: 0, text: '' } : troubleOf(error));
       const stopped = own ? 'Stopped. The queue is gone.' : 'Stopped. The queue is as it was.';
-      state('closed', running.signal.aborted ? stopped : 'Not streaming.');
+      state('closed', byPerson ? stopped : 'Not streaming.');
     } finally {
+      unwatch();
       running = null;
       rate.stop();
     }
@@ -92,6 +101,7 @@ export function startAMQP() {
     const { host, port: at } = { host: find('amqp-host').value, port: port.value };
     find('amqp-status').textContent = sentence;
     find('amqp-status').dataset.state = now;
+    showPulse(find('amqp-status'), false);
     find('amqp-start').textContent = now === 'closed' ? 'Start streaming' : 'Stop';
     find('amqp-start').classList.toggle('primary', now === 'closed');
     find('amqp-fields').disabled = now !== 'closed';

@@ -7,10 +7,11 @@ import { copyable, find, make, outward } from './dom.js';
 import { exitOf } from './exits.js';
 import { Feed } from './feed.js';
 import { count, size } from './format.js';
-import { socket, ticket } from './gateway.js';
+import { gaveUp, socket, ticket } from './gateway.js';
 import { targets, withoutPassword } from './history.js';
 import { draw, parse } from './markdown.js';
 import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
+import { showPulse, watchPulse } from './pulse.js';
 import { jsonLines, save } from './save.js';
 import { showSites } from './sites.js';
 import * as snippets from './snippets.js';
@@ -93,6 +94,7 @@ export function startCrawl() {
   function state(now, sentence) {
     find('crawl-status').textContent = sentence;
     find('crawl-status').dataset.state = now === 'running' ? 'open' : 'closed';
+    showPulse(find('crawl-status'), false);
     find('crawl-start').textContent = now === 'running' ? 'Stop' : 'Start crawling';
     find('crawl-start').classList.toggle('primary', now !== 'running');
     find('crawl-fields').disabled = now === 'running';
@@ -124,15 +126,36 @@ function readRequest() {
 
 // crawl talks to the gateway from the ticket to the close. The ticket is used
 // at once, so its five minutes do not end while the crawl runs.
-function crawl(request, { log, result, hosted, beside, ended }) {
+function crawl(request, { log, result, hosted, beside, ended: tellEnd }) {
   const leaving = new AbortController();
   let ws;
+  let begun = false;
+  let over = false;
+  const unwatch = watchPulse((silent) => {
+    if (begun) showPulse(find('crawl-status'), silent);
+    else if (silent) giveUp();
+  });
+
+  function ended(trouble) {
+    if (over) return;
+    over = true;
+    unwatch();
+    tellEnd(trouble);
+  }
+
+  // giveUp ends a crawl that does not begin, since the gateway is silent.
+  function giveUp() {
+    leaving.abort(gaveUp());
+    ended({ status: 0, text: '' });
+    ws?.close();
+  }
 
   async function open() {
     ws = socket('ws/crawl', await ticket(leaving.signal));
     let refusal = '';
     ws.addEventListener('open', () => ws.send(JSON.stringify(request)));
     ws.addEventListener('message', ({ data }) => {
+      begun = true;
       const message = JSON.parse(data);
       if (message.type === 'log') log(message);
       else if (message.type === 'result') result(message.content, message.stats);

@@ -47,9 +47,34 @@ export class Refusal extends Error {
   }
 }
 
+/** gaveUp is why a signal ends a call when the gateway is silent and not the person stops it. */
+export const gaveUp = () => new DOMException('the gateway is silent', 'TimeoutError');
+
+/** isSilence tells whether a signal ended so. */
+export const isSilence = (signal) => signal.aborted && signal.reason?.name === 'TimeoutError';
+
+const patience = 20000; // for the head of an answer that is the gateway's own
+
 /**
- * call makes a request and returns its answer, or throws a Refusal. When the
- * signal ends it, the signal's own error comes through.
+ * answers resolves to whether the gateway answers within some milliseconds, whatever it
+ * answers.
+ *
+ * @param {number} within
+ * @returns {Promise<boolean>}
+ */
+export async function answers(within) {
+  try {
+    await fetch(new URL('healthz', base), { cache: 'no-store', signal: AbortSignal.timeout(within) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * call makes a request and returns its answer, or throws a Refusal, also when the answer
+ * does not begin within 20 seconds. When the signal ends it, the signal's own error comes
+ * through.
  *
  * @param {string} path below the gateway
  * @param {RequestInit} [init]
@@ -58,20 +83,25 @@ export class Refusal extends Error {
 export async function call(path, init = {}) {
   const headers = new Headers(init.headers);
   if (key) headers.set('X-API-Key', key);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), patience);
+  const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal;
   let response;
   try {
-    response = await fetch(new URL(path, base), { cache: 'no-store', ...init, headers });
+    response = await fetch(new URL(path, base), { cache: 'no-store', ...init, headers, signal });
   } catch (error) {
     throw unanswered(error, init.signal);
+  } finally {
+    clearTimeout(timer);
   }
   if (response.ok) return response;
   throw await refusalOf(response);
 }
 
 // unanswered is what is thrown when nothing answered, or not to the end: the person
-// stopped it, or the gateway is silent.
+// stopped it, or the gateway is silent: then the signal ends with a TimeoutError.
 function unanswered(error, signal) {
-  return signal?.aborted && signal.reason?.name !== 'TimeoutError' ? error : new Refusal(0, '');
+  return signal?.aborted && !isSilence(signal) ? error : new Refusal(0, '');
 }
 
 async function refusalOf(response) {

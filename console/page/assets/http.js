@@ -5,9 +5,10 @@ import { codeButton, hostAndPort } from './code.js';
 import { find, make, outward } from './dom.js';
 import { exitOf, headersOf } from './exits.js';
 import { count, milliseconds, size } from './format.js';
-import { pathOf, request as send } from './gateway.js';
+import { gaveUp, isSilence, pathOf, request as send } from './gateway.js';
 import { targets } from './history.js';
 import { clear, complain, Mistake, needed, object, troubleOf } from './notice.js';
+import { showPulse, watchPulse } from './pulse.js';
 import { save } from './save.js';
 import * as snippets from './snippets.js';
 import { tabs } from './tabs.js';
@@ -77,6 +78,10 @@ export function startHTTP() {
     const mine = running = new AbortController();
     state('opening', 'Waiting for the answer…');
     let begun = false; // then what has come of it stays
+    const unwatch = watchPulse((silent) => {
+      if (begun) showPulse(find('http-status'), silent);
+      else if (silent) mine.abort(gaveUp());
+    });
     try {
       await exchange(asked, mine.signal, () => {
         begun = true;
@@ -86,9 +91,11 @@ export function startHTTP() {
       state('closed', 'Done.');
     } catch (error) {
       if (!begun) keep(null); // the last answer is not this one's
-      if (!mine.signal.aborted) complain(find('http-notice'), begun ? { text: '', brokenOff: true } : troubleOf(error));
-      state('closed', mine.signal.aborted ? 'Stopped.' : begun ? 'The answer is not whole.' : 'There is no answer.');
+      const byPerson = mine.signal.aborted && !isSilence(mine.signal);
+      if (!byPerson) complain(find('http-notice'), begun ? { text: '', brokenOff: true } : troubleOf(error));
+      state('closed', byPerson ? 'Stopped.' : begun ? 'The answer is not whole.' : 'There is no answer.');
     } finally {
+      unwatch();
       running = null;
     }
   }
@@ -96,6 +103,7 @@ export function startHTTP() {
   function state(now, sentence) {
     find('http-status').textContent = sentence;
     find('http-status').dataset.state = now;
+    showPulse(find('http-status'), false);
     find('http-send').textContent = now === 'closed' ? 'Send' : 'Stop';
     find('http-send').classList.toggle('primary', now === 'closed');
     find('http-fields').disabled = now !== 'closed';

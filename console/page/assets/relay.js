@@ -9,6 +9,7 @@ import { Feed } from './feed.js';
 import { version } from './gateway.js';
 import { messages, targets, withoutPassword } from './history.js';
 import { clear, complain, Mistake, needed, object } from './notice.js';
+import { showPulse, watchPulse } from './pulse.js';
 import { Rate } from './rate.js';
 import { open } from './relaysocket.js';
 import { har, jsonLines } from './save.js';
@@ -23,7 +24,8 @@ const words = { opening: 'Cancel', open: 'Disconnect', closed: 'Connect' };
  * A Socket is a tab of the panel.
  *
  * @typedef {{id: number, tab: HTMLElement, panel: HTMLElement, feed: Feed, rate: Rate, name: string, form: string[],
- *   session: ReturnType<typeof open> | null, now: 'closed' | 'opening' | 'open', sentence: string, trouble: object | null}} Socket
+ *   session: ReturnType<typeof open> | null, now: 'closed' | 'opening' | 'open', sentence: string, trouble: object | null,
+ *   silent: boolean}} Socket
  */
 
 /** startRelay wires the relay's panel. */
@@ -80,7 +82,7 @@ export function startRelay() {
     panel.append(find('relay-empty').content.cloneNode(true));
     const tab = make('button', { type: 'button', role: 'tab', id: `relay-tab-${id}`, 'aria-controls': panel.id, 'aria-selected': 'false', tabindex: -1 });
     const place = make('p', { class: 'rate quiet' });
-    const s = { id, tab, panel, name: 'New', form: values, session: null, now: 'closed', sentence: 'Not connected.', trouble: null };
+    const s = { id, tab, panel, name: 'New', form: values, session: null, now: 'closed', sentence: 'Not connected.', trouble: null, silent: false };
     s.feed = new Feed(panel, 'Frames', 'frame', [
       { name: 'JSON lines', file: 'frames.jsonl', type: 'application/jsonl', text: jsonLines },
       { name: 'HAR', file: 'frames.har', type: 'application/json', text: (rows) => har(rows, version) },
@@ -127,11 +129,18 @@ export function startRelay() {
         state(s, 'open', `Connected through ${node}${subprotocol ? `, speaking ${subprotocol}` : ''}.`);
       },
       ended(trouble) {
+        unwatch();
         s.session = null;
+        s.silent = false;
         s.trouble = trouble;
         s.rate.stop();
         state(s, 'closed', trouble ? 'Not connected.' : 'Closed.');
       },
+    });
+    const unwatch = watchPulse((silent) => {
+      s.silent = silent;
+      if (silent && s.now === 'opening') s.session.giveUp();
+      else draw();
     });
     state(s, 'opening', 'Connecting…');
   }
@@ -167,6 +176,7 @@ export function startRelay() {
     const lost = at === document.body || find('relay-fields').contains(at) || find('relay-message').contains(at);
     find('relay-status').textContent = sentence;
     find('relay-status').dataset.state = now;
+    showPulse(find('relay-status'), current.silent);
     find('relay-connect').textContent = words[now];
     find('relay-connect').classList.toggle('primary', now === 'closed');
     find('relay-fields').disabled = now !== 'closed';
@@ -182,7 +192,7 @@ export function startRelay() {
     find('relay-sockets').hidden = sockets.length < 2;
     if (lost && now === 'open' && matchMedia('(pointer: fine)').matches) find('relay-text').focus({ preventScroll: true });
     if (lost && now === 'closed' && at !== document.body && !at.checkVisibility()) find('relay-connect').focus();
-    for (const s of sockets) s.tab.replaceChildren(make('span', { class: 'state', 'data-state': s.now }, `${s.id} ${s.name}`));
+    for (const s of sockets) s.tab.replaceChildren(make('span', { class: 'state', 'data-state': s.silent ? 'silent' : s.now }, `${s.id} ${s.name}`));
   }
 
   add(blank);

@@ -24,6 +24,7 @@ export function open(request, on) {
   let live = false;
   let refusal = ''; // the gateway's message ahead of its close
   let leaving = false;
+  let over = false;
 
   ws.addEventListener('open', () => ws.send(JSON.stringify({ ...credential(), ...request })));
   ws.addEventListener('message', ({ data }) => {
@@ -42,6 +43,7 @@ export function open(request, on) {
     on.connected(answer.node_id, answer.subprotocol);
   });
   ws.addEventListener('close', ({ code, reason }) => {
+    if (over) return;
     if (live) on.row(note('close', String(code), reason || 'without a reason', target));
     on.ended(leaving || (live && code === 1000 && !reason) ? null : { code, text: refusal || reason });
   });
@@ -57,6 +59,13 @@ export function open(request, on) {
     end() {
       leaving = true;
       ws.close(1000);
+    },
+    // giveUp ends a session that does not begin, since the gateway is silent.
+    giveUp() {
+      if (live) return;
+      over = true;
+      ws.close();
+      on.ended({ status: 0, text: '' });
     },
   };
 }
