@@ -53,7 +53,7 @@ func fromFrames(pages []Page) {
 		}
 		for _, f := range p.Evidence.Free {
 			if q := at[f]; q != nil {
-				p.Excerpt, p.Note = q.Excerpt, q.Note
+				p.Excerpt, p.Note, p.outlined = q.Excerpt, q.Note, false
 				break
 			}
 		}
@@ -86,5 +86,7 @@ func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections 
 	}
 	fromFrames(pages)
 	sections = setSections(pages, s.Alias, s.Prefix)
-	return siteTitle(ctx, pages, a, covered(ctx, pages)), sections
+	title = siteTitle(ctx, pages, a, covered(ctx, pages))
+	d.introduce(pages, title, sections, s.Alias)
+	return title, sections
 }

@@ -35,7 +35,8 @@ type describer struct {
 	descs map[string]int // how many pages have a description
 	forms map[string]int // how many have one that differs in the page's title alone
 	base  *Page
-	pages int // how many there are
+	about []bool // of the base page's blocks, those about pages that it leads to
+	pages int    // how many there are
 }
 
 // Split cuts the blocks of a page into sentences.
@@ -52,6 +53,9 @@ func Split(e *htmlpage.Evidence) [][]string {
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
+	if len(pages) > 1 {
+		d.about = quoted(&pages[0])
+	}
 	d.votes.need, d.votes.half = int32(max(3, (len(pages)+4)/5)), int32((len(pages)+1)/2)
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
@@ -125,7 +129,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	e, split := p.Evidence, p.Sentences
 	paragraphs, teasing := false, isTeaserList(e.Blocks)
 	for i, b := range e.Blocks {
-		if b.Kind == htmlpage.Paragraph && isProse(b) && !all(split[i], drop) {
+		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(split[i], drop) {
 			paragraphs = true
 			break
 		}
@@ -143,7 +147,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		if size > 4*d.limit {
 			break
 		}
-		if teasing && cutOff(b.Text) {
+		if teasing && cutOff(b.Text) || d.quotes(p, i) {
 			continue // what another page says
 		}
 		switch b.Kind {
@@ -177,7 +181,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 				gap = " " // not every script has one between sentences
 			}
 			t := strings.TrimSpace(s)
-			if t == "" || said[t] || drop(t) || first && isLabel(t) || introduces(t, e.Blocks, i) {
+			if t == "" || said[t] || drop(t) || first && isLabel(t) || pointsAt(t, e.Blocks, i) {
 				continue
 			}
 			said[t] = true

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -71,22 +70,7 @@ func (d *describer) outline(p *Page, limit int) string {
 	if len(parts) == 0 {
 		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
 	}
-	text, runes := "", 0
-	for i, t := range parts {
-		n := utf8.RuneCountInString(t) + 2
-		if i > 0 && runes+n > limit {
-			break
-		}
-		if i > 0 {
-			text += "; "
-		}
-		text += t
-		runes += n
-	}
-	if plain.IsComplete(text) {
-		return plain.Cut(text, limit)
-	}
-	return plain.Cut(asSentence(text), limit)
+	return inALine(parts, limit)
 }
 
 // fewLinks are no list of what a site has.
@@ -136,7 +120,7 @@ func tagline(p *Page) string {
 	best := ""
 	for _, sep := range separators {
 		for part := range strings.SplitSeq(p.Evidence.Title, sep) {
-			if part != p.Evidence.Title && worth(part) && strings.Count(part, " ") >= 3 && len(part) > len(best) {
+			if part = strings.TrimSpace(part); part != p.Evidence.Title && worth(part) && strings.Count(part, " ") >= 3 && len(part) > len(best) {
 				best = part
 			}
 		}

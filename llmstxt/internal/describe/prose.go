@@ -92,9 +92,9 @@ func isLabel(s string) bool {
 
 func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
 
-// introduces reports a sentence that points at what an excerpt leaves out: code
+// pointsAt reports a sentence that points at what an excerpt leaves out: code
 // or a table behind a colon.
-func introduces(s string, blocks []htmlpage.Block, i int) bool {
+func pointsAt(s string, blocks []htmlpage.Block, i int) bool {
 	if !leads(s) {
 		return false
 	}

@@ -28,7 +28,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 9
+const EvidenceVersion = 10
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

@@ -38,6 +38,9 @@ func (s *scanner) region(size, need int) {
 	} else if s.firstPara >= 0 {
 		start = s.firstPara
 	}
+	if start > 0 && start != s.mainAt {
+		start = s.entryOf(start)
+	}
 	s.wholeEnd = max(start, end)
 	before := 0
 	for i, c := range s.checks {
@@ -53,6 +56,37 @@ func (s *scanner) region(size, need int) {
 	}
 	s.from, s.to = start, min(end, start+maxRegion)
 }
+
+// maxEntry is how many bytes an entry of a list has before its text, at most.
+const maxEntry = 512
+
+// entryOf is where the entry of a list begins that an offset is in: the link around it, the
+// item, the term that it defines, or the row of a table behind a link. A page
+// that is such a list begins with its first entry and not with what stands in that.
+func (s *scanner) entryOf(start int) int {
+	near := bytes.ToLower(s.page[max(0, start-maxEntry):start])
+	best := len(near)
+	for _, e := range entries {
+		i := -1
+		for _, end := range []string{" ", ">", "\n"} {
+			i = max(i, bytes.LastIndex(near, []byte(e.begin+end)))
+		}
+		if i < 0 || i >= best || bytes.Contains(near[i:], []byte(e.end)) || bytes.Contains(near[i:], []byte("-->")) {
+			continue
+		}
+		if e.row && bytes.Count(near[i:], []byte("<a ")) != 1 {
+			continue // the row of a layout
+		}
+		best = i
+	}
+	return start - len(near) + best
+}
+
+// entries are the elements that hold one.
+var entries = []struct {
+	begin, end string
+	row        bool
+}{{"<a", "</a", false}, {"<li", "</li", false}, {"<dt", "</dl", false}, {"<tr", "</tr", true}}
 
 // said reports whether the region from start on would have a check's prose in it.
 func (s *scanner) said(check, start, before int) bool {

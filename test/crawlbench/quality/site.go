@@ -43,10 +43,7 @@ func (v *verdict) judgeSite(site, asIndex string, got []described, seen []seenPa
 	summary, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(rest), "> "), "\n")
 	v.head = title + " > " + summary
 	v.named = names[site].MatchString(title) && !regexp.MustCompile(`(?i)^(top|home|index|main page|redirecting)\b`).MatchString(title)
-	first, _, _ := strings.Cut(summary, ";") // of a note its first item
-	begin := squeeze(first)
-	begin = begin[:min(len(begin), 60)]
-	v.summary = begin != "" && (strings.Contains(seen[0].main, begin) || strings.Contains(seen[0].about, begin))
+	v.summary = describes(summary, title, seen)
 	// A title that two pages have is a fault when their headings differ.
 	own := map[string]map[string]bool{}
 	for i, d := range got {
@@ -77,6 +74,21 @@ func (v *verdict) judgeSite(site, asIndex string, got []described, seen []seenPa
 			}
 		}
 	}
+}
+
+// describes reports words on a site that stand on its home page, or in another page's main
+// text. A home page that is only links has the site's name before these: "Kettle: Use; Care."
+func describes(words, title string, seen []seenPage) bool {
+	words = strings.TrimPrefix(words, title+": ")
+	first, _, isNote := strings.Cut(words, ";") // of a note its first item
+	begin := squeeze(first)
+	begin = begin[:min(len(begin), 60)]
+	for i, p := range seen {
+		if begin != "" && (i == 0 || !isNote) && (strings.Contains(p.main, begin) || strings.Contains(p.about, begin)) {
+			return true
+		}
+	}
+	return false
 }
 
 // reach counts the pages of a tree that links lead to from its home page, up to
