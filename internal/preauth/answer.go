@@ -61,7 +61,8 @@ func (c *Conn) endStalled() {
 }
 
 // A streamWriter bounds how long one piece of an answer over HTTP/2 may take, until its
-// request has shown a key.
+// request has shown a key. What is left when the handler returns has such a bound in any
+// case, because nothing else ends a stream whose client takes nothing.
 type streamWriter struct {
 	http.ResponseWriter
 	rc      *http.ResponseController
@@ -69,6 +70,7 @@ type streamWriter struct {
 
 	mu    sync.Mutex
 	known bool
+	own   bool // the handler has set a deadline itself
 }
 
 // Unwrap is for [http.ResponseController].
@@ -94,7 +96,24 @@ func (w *streamWriter) Write(b []byte) (n int, err error) {
 func (w *streamWriter) extend() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.known {
+	if !w.known && !w.own {
+		_ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) // fails only where none can be set
+	}
+}
+
+// SetWriteDeadline leaves the rest to the handler.
+func (w *streamWriter) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.own = true
+	return w.rc.SetWriteDeadline(t)
+}
+
+// end bounds what is buffered, which is written when the handler has returned.
+func (w *streamWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.own {
 		_ = w.rc.SetWriteDeadline(time.Now().Add(w.timeout)) // fails only where none can be set
 	}
 }
@@ -103,7 +122,7 @@ func (w *streamWriter) extend() {
 func (w *streamWriter) lift() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.known {
+	if !w.known && !w.own {
 		_ = w.rc.SetWriteDeadline(time.Time{})
 	}
 	w.known = true

@@ -128,6 +128,7 @@ type Conn struct {
 	stall            *time.Timer // while active
 	acked            uint64      // bytes that the client had acknowledged at the last look
 	taking           time.Time   // when it last took some, or there was nothing to take
+	held             int         // by the requests of HTTP/2 that have shown no key
 }
 
 // Socket returns the connection for those who read and write it directly.

@@ -30,10 +30,19 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 		rc := http.NewResponseController(w)
-		if r.ProtoMajor >= 2 && c.bounded() {
+		if r.ProtoMajor >= 2 {
+			held, ok := c.hold(r)
+			if !ok {
+				panic(http.ErrAbortHandler) // a reset: the client may leave an answer unread as well
+			}
 			s := &streamWriter{ResponseWriter: w, rc: rc, timeout: 4 * g.o.StallTimeout}
-			defer s.extend() // what is buffered is written later
-			w, r = s, r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); s.lift() }))
+			defer s.end()
+			defer held.releaseAfter(w)
+			w, r = s, r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); s.lift(); held.release() }))
+		}
+		if headCost(r) > maxHead {
+			refuseHead(w)
+			return
 		}
 		if r.ContentLength != 0 {
 			b := &bodyBound{conn: c, rc: rc}
