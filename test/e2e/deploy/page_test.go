@@ -48,7 +48,7 @@ func TestPage_EveryBlock_IsTested(t *testing.T) {
 	for _, u := range units {
 		tried[u.name], tried[u.env] = true, true
 	}
-	for _, name := range replacements {
+	for _, name := range append(replacements, ofServices...) {
 		tried[name] = true
 	}
 	for name := range blocks(t) {

@@ -173,7 +173,7 @@ func (s *site) token(key string) string {
 	return m[1]
 }
 
-var step = regexp.MustCompile(`(?m)^# .*$`)
+var step = regexp.MustCompile(`(?m)^(?:#|--) .*$`)
 
 // steps are the scripts of a recipe, each behind the comment that says where and when.
 func steps(t *testing.T, name string) []string {
