@@ -75,7 +75,7 @@ func TestStore_EachDatabase_PassesTheSuite(t *testing.T) {
 			})
 			tests := map[string]func(*testing.T, string){
 				"OpenTogether": openTogether, "OpenAgain": openAgain, "OpenNewer": openNewer, "OpenOlder": openOlder,
-				"Secrets": secrets, "Readable": readable, "Unchanged": unchanged, "Log": logLines, "Remove": remove, "Tokens": tokens,
+				"Secrets": secrets, "Readable": readable, "Page": page, "Unchanged": unchanged, "Log": logLines, "Remove": remove, "Tokens": tokens,
 				"Extremes": extremes, "Restored": restored, "Plans": plans, "Processes": processes,
 			}
 			if d.name == "postgres" { // SQLite has one lock for all
