@@ -209,25 +209,6 @@ func TestForwardProxy_NamedCaller_NeedsNoKey(t *testing.T) {
 	}
 }
 
-// wait waits for a line of the log that has all the words.
-func (b *logBuffer) wait(t *testing.T, words ...string) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-	lines:
-		for line := range strings.Lines(b.String()) {
-			for _, word := range words {
-				if !strings.Contains(line, word) {
-					continue lines
-				}
-			}
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no line with %q in\n%s", words, b.String())
-		}
-	}
-}
-
 func TestForwardProxy_Connect_Refusals(t *testing.T) {
 	w := newProxyWorld(t, http.NotFoundHandler())
 	closed := harness.FreeAddr(t)
@@ -296,7 +277,7 @@ func TestForwardProxy_WebSocket_OfAnAbsoluteURL(t *testing.T) {
 	if _, b, err := ws.Read(ctx); err != nil || string(b) != "hello" {
 		t.Errorf("%q %v", b, err)
 	}
-	w.log.wait(t, "kind=relay", "subject=alice")
+	w.log.Await(t, "kind=relay", "subject=alice")
 }
 
 func TestForwardProxy_HTTP2Connect_CarriesBytes(t *testing.T) {
@@ -375,7 +356,7 @@ func TestForwardProxy_HTTP2Connect_CarriesBytes(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(b), err)
 	}
 	resp.Body.Close()
-	w.log.wait(t, "kind=tunnel", "ended_by=client", "code=200 cause=\"\"", fmt.Sprintf("bytes_to_client=%d", len(large)))
+	w.log.Await(t, "kind=tunnel", "ended_by=client", "code=200 cause=\"\"", fmt.Sprintf("bytes_to_client=%d", len(large)))
 	// The end of the target's is an end, too; a cut is not.
 	resp, pw = connect(newTCPTarget(t, func(c *net.TCPConn) { io.WriteString(c, "bye") }), proxyBasic("any", testKey))
 	if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "bye" {

@@ -87,7 +87,7 @@ func TestServeSOCKS_Connect_CarriesBytesBothWays(t *testing.T) {
 			t.Errorf("%s: %q %v", addr, b, err)
 		}
 	}
-	w.log.wait(t, "kind=tunnel subject=alice", "target=127.0.0.1:"+port, "code=0 cause=\"\"", "bytes_to_target=5 bytes_to_client=6")
+	w.log.Await(t, "kind=tunnel subject=alice", "target=127.0.0.1:"+port, "code=0 cause=\"\"", "bytes_to_target=5 bytes_to_client=6")
 	tr := &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "socks5", Host: server, User: url.UserPassword("any", testKey)})}
 	defer tr.CloseIdleConnections()
 	if status, _, body := get(t, &http.Client{Transport: tr}, w.target.URL); status != 200 || body != "hello" {

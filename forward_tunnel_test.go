@@ -44,7 +44,7 @@ func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
 		return min(sessions[0].Counters.BytesToTarget, sessions[0].Counters.BytesToClient) >= int64(len(large))
 	})
 	client.CloseIdleConnections()
-	w.log.wait(t, "kind=tunnel subject=alice", "code=200 cause=\"\"")
+	w.log.Await(t, "kind=tunnel subject=alice", "code=200 cause=\"\"")
 }
 
 // newTCPTarget is a target whose connections are served by the function.
@@ -92,7 +92,7 @@ func TestForwardProxy_HalfClose_CrossesBothWays(t *testing.T) {
 	if b, err := io.ReadAll(br); err != nil || string(b) != "5 bytes" {
 		t.Errorf("%q %v", b, err)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=client", "code=200 cause=\"\"", "bytes_to_target=5 bytes_to_client=7")
+	w.log.Await(t, "kind=tunnel", "ended_by=client", "code=200 cause=\"\"", "bytes_to_target=5 bytes_to_client=7")
 
 	got := make(chan string, 1)
 	first := newTCPTarget(t, func(c *net.TCPConn) {
@@ -110,7 +110,7 @@ func TestForwardProxy_HalfClose_CrossesBothWays(t *testing.T) {
 	if b := <-got; b != "still here" {
 		t.Errorf("the target got %q", b)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=target", "cause=\"\"")
+	w.log.Await(t, "kind=tunnel", "ended_by=target", "cause=\"\"")
 }
 
 func TestForwardProxy_TargetReset_ResetsTheClient(t *testing.T) {
@@ -124,7 +124,7 @@ func TestForwardProxy_TargetReset_ResetsTheClient(t *testing.T) {
 	if b, err := io.ReadAll(br); err == nil {
 		t.Errorf("a reset looks like an end: %q", b)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=target", "cause=\"target lost")
+	w.log.Await(t, "kind=tunnel", "ended_by=target", "cause=\"target lost")
 }
 
 func TestForwardProxy_Rules_HoldForTunnels(t *testing.T) {
@@ -202,7 +202,7 @@ func TestForwardProxy_Drain_LetsTunnelsRunAndThenCutsThem(t *testing.T) {
 	if _, err := br.ReadByte(); err == nil || err == io.EOF {
 		t.Errorf("a cut looks like an end: %v", err)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=gateway", "draining")
+	w.log.Await(t, "kind=tunnel", "ended_by=gateway", "draining")
 }
 
 func TestForwardProxy_EndSession_CutsTheTunnel(t *testing.T) {
@@ -215,7 +215,7 @@ func TestForwardProxy_EndSession_CutsTheTunnel(t *testing.T) {
 	if _, err := br.ReadByte(); err == nil || err == io.EOF {
 		t.Errorf("%v", err)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=gateway", "ended by request")
+	w.log.Await(t, "kind=tunnel", "ended_by=gateway", "ended by request")
 }
 
 func TestForwardProxy_IdleTimeout_EndsTheTunnel(t *testing.T) {
@@ -225,7 +225,7 @@ func TestForwardProxy_IdleTimeout_EndsTheTunnel(t *testing.T) {
 	if _, err := br.ReadByte(); err == nil {
 		t.Error("a byte")
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=gateway", "idle timeout")
+	w.log.Await(t, "kind=tunnel", "ended_by=gateway", "idle timeout")
 }
 
 func TestForwardProxy_EarlyBytes_ReachTheTarget(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A world is a gateway with its server, and whatever is dialled through its
@@ -25,7 +26,7 @@ import (
 type world struct {
 	t      *testing.T
 	gw     *farwire.Gateway
-	log    *logBuffer
+	log    *harness.Log
 	ln     net.Listener
 	dialIn func() (net.Conn, error)
 }
@@ -57,12 +58,12 @@ func newBubble(t *testing.T, target func(net.Conn), edit ...func(*farwire.Option
 
 func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), edit ...func(*farwire.Options)) *world {
 	t.Helper()
-	w := &world{t: t, ln: ln, dialIn: dial, log: new(logBuffer)}
+	w := &world{t: t, ln: ln, dialIn: dial, log: new(harness.Log)}
 	o := farwire.Options{
 		Auth:   mustKeys(t, map[string]string{testKey: "alice", otherKey: "bob"}),
 		Agents: direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true}),
 		Limits: farwire.Limits{Rate: -1},
-		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger: w.log.Logger(),
 	}
 	for _, f := range edit {
 		f(&o)
@@ -219,30 +220,6 @@ func echo(p *peer) {
 			return
 		}
 	}
-}
-
-// logBuffer is a log that a test may read while it is written.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.b.Reset()
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // memoryListener accepts one end of pipes whose other end dial returns.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -218,9 +218,9 @@ func pipes() agent.Exit {
 // gateway's own: the session goes on, and so does the process.
 func TestHost_PanicsBesideASession_SessionGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
+		log := new(harness.Log)
 		var calls atomic.Int64
-		gw, err := farwire.New(farwire.Options{Agents: pipes(), Logger: slog.New(slog.NewTextHandler(log, nil)),
+		gw, err := farwire.New(farwire.Options{Agents: pipes(), Logger: log.Logger(),
 			Limits: farwire.Limits{BytesPerDay: 1 << 30},
 			Limiter: byteFunc{farwire.NewLimiter(), func() error {
 				if calls.Add(1) > 1 { // behind the session's beginning

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // slotFunc is a SlotLimiter whose slots are the function's.
@@ -92,9 +92,9 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				log := new(logBuffer)
+				log := new(harness.Log)
 				gw, err := farwire.New(farwire.Options{
-					Logger: slog.New(slog.NewTextHandler(log, nil)), // Info and above, as an operator has it
+					Logger: log.Logger(), // Info and above, as an operator has it
 					Auth:   authFunc(func(context.Context, farwire.Credentials) (farwire.Principal, error) { return c.principal, c.err }),
 				})
 				if err != nil {
@@ -110,7 +110,7 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 					}
 				}
 				lines := func() int { return strings.Count(log.String(), c.logged) }
-				log.reset()
+				log.Reset()
 				surfaces := []http.Handler{gw.Usage(), gw.Network(), gw.SessionsHandler(), gw.SitesHandler()}
 				for i := range 200 { // an IPv6 client has a whole /64
 					ask(surfaces[i%len(surfaces)], fmt.Sprintf("2001:db8:1:2::%x", i))
@@ -118,7 +118,7 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 				if n := lines(); n != 10 || len(log.String()) > 10*1200 {
 					t.Errorf("%d lines of 200 refusals at once, want 10; %d bytes", n, len(log.String()))
 				}
-				log.reset()
+				log.Reset()
 				for range 5 {
 					time.Sleep(time.Second)
 					ask(gw.Usage(), "2001:db8:1:2::1")
@@ -127,7 +127,7 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 				if n := lines(); n != 5 {
 					t.Errorf("%d lines in five seconds more, want 5", n)
 				}
-				log.reset()
+				log.Reset()
 				ask(gw.Usage(), "2001:db8:1:3::1")
 				if n := lines(); n != 1 || !strings.Contains(log.String(), c.cause) {
 					t.Errorf("another address has %d lines:\n%s", n, log)
@@ -141,9 +141,9 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 // that is not in TrustedProxies, and their own limits bound how often.
 func TestRefused_CausesOfKnownCallers_AllAreWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
+		log := new(harness.Log)
 		gw, err := farwire.New(farwire.Options{
-			Logger: slog.New(slog.NewTextHandler(log, nil)),
+			Logger: log.Logger(),
 			Auth: authFunc(func(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
 				if name, known := strings.CutPrefix(c.Key, "key-of-"); known {
 					return farwire.Principal{Subject: name}, nil

@@ -266,7 +266,7 @@ func TestMiddleware_HidesTheConnection_Answers500AndWarns(t *testing.T) {
 				if len(lines) != 1 || !strings.Contains(lines[0], c.says) {
 					t.Errorf("%s: %d lines of WARN, want one that names %s:\n%s", what, len(lines), c.says, strings.Join(lines, ""))
 				}
-				w.log.reset()
+				w.log.Reset()
 			}
 			p := w.try("/ws")
 			wantDetail(t, p.resp, 500, "http.TimeoutHandler does")

@@ -61,7 +61,7 @@ func TestOpen_Session_IsCountedListedAndLogged(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
-	w.log.wait(t, "kind=tunnel subject=host", "ended_by=client code=0 cause=\"\"", "bytes_to_target=5 bytes_to_client=5")
+	w.log.Await(t, "kind=tunnel subject=host", "ended_by=client code=0 cause=\"\"", "bytes_to_target=5 bytes_to_client=5")
 	if strings.Count(w.log.String(), "session ended") != 1 {
 		t.Errorf("not one line: %s", w.log)
 	}
@@ -134,7 +134,7 @@ func TestOpen_EndSession_CutsWithTheReason(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	conn.Close()
-	w.log.wait(t, "kind=tunnel", "ended_by=gateway", "ended by request")
+	w.log.Await(t, "kind=tunnel", "ended_by=gateway", "ended by request")
 }
 
 func TestOpen_TargetReset_IsLostInTheLog(t *testing.T) {
@@ -150,7 +150,7 @@ func TestOpen_TargetReset_IsLostInTheLog(t *testing.T) {
 		t.Errorf("a reset is %v", err)
 	}
 	conn.Close()
-	w.log.wait(t, "kind=tunnel", "ended_by=target", "target lost")
+	w.log.Await(t, "kind=tunnel", "ended_by=target", "target lost")
 }
 
 func TestOpen_Drain_GoesOnAndIsThenCut(t *testing.T) {
@@ -174,7 +174,7 @@ func TestOpen_Drain_GoesOnAndIsThenCut(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "draining") {
 		t.Errorf("after the cut: %v", err)
 	}
-	w.log.wait(t, "kind=tunnel", "ended_by=gateway", "draining")
+	w.log.Await(t, "kind=tunnel", "ended_by=gateway", "draining")
 }
 
 // Pages of every origin that have a key may ask, and a preflight needs none.

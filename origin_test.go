@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestTrustedProxies_ForwardedFor_RightmostUntrusted(t *testing.T) {
@@ -46,8 +46,8 @@ func TestTrustedProxies_ForwardedFor_RightmostUntrusted(t *testing.T) {
 
 func TestWrongCredentials_TenAMinute_Then429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
-		gw, err := farwire.New(farwire.Options{Auth: mustKeys(t, map[string]string{testKey: "alice"}), Logger: slog.New(slog.NewTextHandler(log, nil)),
+		log := new(harness.Log)
+		gw, err := farwire.New(farwire.Options{Auth: mustKeys(t, map[string]string{testKey: "alice"}), Logger: log.Logger(),
 			Limits: farwire.Limits{Rate: -1}})
 		if err != nil {
 			t.Fatal(err)

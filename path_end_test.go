@@ -243,7 +243,7 @@ func TestForwardProxy_OptionsAndTrace_GoAsFarAsTheySay(t *testing.T) {
 			t.Errorf("%+v: the target sees %q", c, head)
 		}
 	}
-	w.log.wait(t, "kind=http", "ended_by=gateway code=200 cause=\"\"")
+	w.log.Await(t, "kind=http", "ended_by=gateway code=200 cause=\"\"")
 }
 
 func newReaderOf(head string) *bufio.Reader { return bufio.NewReader(strings.NewReader(head + "\r\n")) }

@@ -226,7 +226,7 @@ func TestPathForm_ClientLeavesBeforeTheAnswer_IsItsOwnEnd(t *testing.T) {
 		resp.Body.Close()
 		t.Fatalf("answered %s", resp.Status)
 	}
-	w.log.wait(t, "ended_by=client", "code=0", `cause="the client left"`)
+	w.log.Await(t, "ended_by=client", "code=0", `cause="the client left"`)
 	if strings.Contains(w.log.String(), "WARN") {
 		t.Errorf("an operator is warned: %s", w.log)
 	}

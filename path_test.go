@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A pathWorld is a gateway that serves the path form, and a target.
@@ -22,12 +23,12 @@ type pathWorld struct {
 	gw     *farwire.Gateway
 	server *httptest.Server
 	target *httptest.Server
-	log    *logBuffer
+	log    *harness.Log
 }
 
 func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Options)) *pathWorld {
 	t.Helper()
-	w := &pathWorld{t: t, log: new(logBuffer), target: httptest.NewServer(target)}
+	w := &pathWorld{t: t, log: new(harness.Log), target: httptest.NewServer(target)}
 	t.Cleanup(w.target.Close)
 	o := farwire.Options{
 		Auth:   mustKeys(t, map[string]string{testKey: "alice", "another-key-of-bob": "bob"}),

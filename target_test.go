@@ -278,7 +278,7 @@ func TestRelay_AgentFails_ErrorNamesNoAddress(t *testing.T) {
 		p := w.open("/ws")
 		p.ask("ws://target.test/", "")
 		p.wantError(1011, want)
-		w.log.wait(t, "session ended", err.Error())
+		w.log.Await(t, "session ended", err.Error())
 		wantDetail(t, w.try("/ws?url=ws://target.test/", "X-API-Key: "+testKey).resp, 502, want)
 	}
 }

@@ -29,7 +29,7 @@ func TestRun_TwoAddressesOfOneGateway_LinkOnce(t *testing.T) {
 	names := fixed(map[string][]string{"gw.test": {"127.0.0.1", "127.0.0.2"}})
 	_, book := run(t, agent.RunOptions{Gateways: []string{"http://gw.test:" + port}, AllowPrivate: true, Resolver: names})
 	eventually(t, "one of two is enough", 10*time.Second, func() bool {
-		return book.count("linked by another address already") == 1 && len(p.Agents()) == 1 && p.Agents()[0].Links == 1
+		return book.Count("linked by another address already") == 1 && len(p.Agents()) == 1 && p.Agents()[0].Links == 1
 	})
 	wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "x")
 	_ = srv
@@ -48,7 +48,7 @@ func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 	p3, srv3, _ := newPool(t, agent.PoolOptions{Peers: []string{"http://127.0.0.1:" + c.port}})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv3.URL}})
 	attached(t, p3, 1)
-	eventually(t, "refused by the guard", 10*time.Second, func() bool { return book.count("is private") == 1 })
+	eventually(t, "refused by the guard", 10*time.Second, func() bool { return book.Count("is private") == 1 })
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")
 	}
@@ -65,7 +65,7 @@ func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 		TLS: srv4.Client().Transport.(*http.Transport).TLSClientConfig,
 	})
 	attached(t, p4, 1)
-	eventually(t, "warned", 10*time.Second, func() bool { return book.count("peer with an invalid address") == 1 })
+	eventually(t, "warned", 10*time.Second, func() bool { return book.Count("peer with an invalid address") == 1 })
 	stop()
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")
@@ -126,7 +126,7 @@ func TestRun_TLS_VerifiesTheGateway(t *testing.T) {
 	t.Cleanup(func() { p.Shutdown(context.Background()); srv.Close() })
 	addr := target(t, echo)
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "foreign", Country: "DE"})
-	eventually(t, "refused the certificate", 30*time.Second, func() bool { return book.count("failed to verify certificate") == 1 })
+	eventually(t, "refused the certificate", 30*time.Second, func() bool { return book.Count("failed to verify certificate") == 1 })
 	run(t, agent.RunOptions{
 		Gateways: []string{srv.URL}, AllowPrivate: true, TLS: srv.Client().Transport.(*http.Transport).TLSClientConfig,
 	})

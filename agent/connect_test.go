@@ -78,7 +78,7 @@ func TestRun_Refused_BacksOff(t *testing.T) {
 				}
 				most[i] = max(most[i], w)
 			}
-			if book.count(why) != 2 || book.count(other) != 1 || book.count("level=WARN") != 3 || book.count("gateway=gw.example") != 3 {
+			if book.Count(why) != 2 || book.Count(other) != 1 || book.Count("level=WARN") != 3 || book.Count("gateway=gw.example") != 3 {
 				t.Fatalf("the log:\n%s", book)
 			}
 		}

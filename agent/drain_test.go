@@ -223,7 +223,7 @@ func TestDrain_ReplacedLinkDies_IsReportedAsLost(t *testing.T) {
 			wantEcho(t, conn, "through the older one")
 			o.Gateways = []string{srv.URL}
 			run(t, o)
-			eventually(t, "replaced", 10*time.Second, func() bool { return book.count("agent drains this link and keeps another") > 0 })
+			eventually(t, "replaced", 10*time.Second, func() bool { return book.Count("agent drains this link and keeps another") > 0 })
 			c.end(b)
 			_, err := conn.Read(make([]byte, 1))
 			if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != c.want {
@@ -257,7 +257,7 @@ func TestShutdown_SessionsOpen_WaitsForThem(t *testing.T) {
 	if n := <-got; n != size {
 		t.Errorf("target got %d of %d bytes", n, size)
 	}
-	eventually(t, "told", 30*time.Second, func() bool { return book.count("gateway is shutting down") > 0 })
+	eventually(t, "told", 30*time.Second, func() bool { return book.Count("gateway is shutting down") > 0 })
 }
 
 func TestShutdown_DeadlinePasses_CutsSessions(t *testing.T) {
@@ -301,7 +301,7 @@ func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	}
 	p, srv := start()
 	const agents = 20
-	var books []*logBuffer
+	var books []*harness.Log
 	for i := range agents {
 		_, book := run(t, agent.RunOptions{Gateways: []string{"http://" + addr}, Slug: fmt.Sprint("a", i), Country: "DE"})
 		books = append(books, book)
@@ -311,7 +311,7 @@ func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	// Long enough away for the agents to have lost patience.
 	eventually(t, "noticed", 20*time.Second, func() bool {
 		for _, b := range books {
-			if b.count("cannot be reached") == 0 {
+			if b.Count("cannot be reached") == 0 {
 				return false
 			}
 		}
@@ -323,8 +323,8 @@ func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	attached(t, p, agents)
 	t.Logf("all back after %v", time.Since(back))
 	for _, b := range books {
-		eventually(t, "told", 30*time.Second, func() bool { return b.count("msg=attached") == 2 })
-		if n := b.count("level="); n != 4 {
+		eventually(t, "told", 30*time.Second, func() bool { return b.Count("msg=attached") == 2 })
+		if n := b.Count("level="); n != 4 {
 			t.Errorf("%d lines for four changes of state:\n%s", n, b)
 		}
 	}

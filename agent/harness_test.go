@@ -1,7 +1,6 @@
 package agent_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -13,45 +12,27 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const secret = "0123456789abcdef-secret"
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// A logBuffer keeps what is logged, and shows it when the test has failed.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func newLog(t *testing.T) (*slog.Logger, *logBuffer) {
+// newLog returns a log that is shown when the test has failed.
+func newLog(t *testing.T) (*slog.Logger, *harness.Log) {
 	t.Helper()
-	b := new(logBuffer)
+	b := new(harness.Log)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log("\n" + b.String())
 		}
 	})
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), b
+	return b.Logger(), b
 }
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
-func (b *logBuffer) count(s string) int { return strings.Count(b.String(), s) }
 
 // newPool makes a pool and serves it over loopback.
-func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, *logBuffer) {
+func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, *harness.Log) {
 	t.Helper()
 	if o.Secret == "" && len(o.Records) == 0 {
 		o.Secret = secret
@@ -73,7 +54,7 @@ func newPool(t *testing.T, o agent.PoolOptions) (*agent.Pool, *httptest.Server, 
 }
 
 // run starts an agent and returns what stops it and waits.
-func run(t *testing.T, o agent.RunOptions) (stop func(), book *logBuffer) {
+func run(t *testing.T, o agent.RunOptions) (stop func(), book *harness.Log) {
 	t.Helper()
 	log, book := newLog(t)
 	if o.Logger == nil {

@@ -124,7 +124,7 @@ func TestCluster_ExclusiveSlug_LastOneServes(t *testing.T) {
 	attached(t, first, 1)
 	attached(t, second, 1)
 	run(t, agent.RunOptions{Gateways: []string{secondServer.URL}, Secret: token, Slug: "one", Country: "DE", AllowPrivate: true})
-	eventually(t, "replaced", 10*time.Second, func() bool { return before.count("another agent has attached with the exclusive slug") > 0 })
+	eventually(t, "replaced", 10*time.Second, func() bool { return before.Count("another agent has attached with the exclusive slug") > 0 })
 	for _, p := range []*agent.Pool{first, second} {
 		eventually(t, "served by the second gateway alone", 10*time.Second, func() bool {
 			a := p.Agents()
@@ -158,12 +158,12 @@ func TestCluster_RecordGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
 	for _, p := range []*agent.Pool{says, hears} {
 		eventually(t, "gone", 10*time.Second, func() bool { s := slugs(p); return len(s) == 1 && s[0] == "two" })
 	}
-	eventually(t, "told", 10*time.Second, func() bool { return book.count("record of this agent is gone") > 0 })
+	eventually(t, "told", 10*time.Second, func() bool { return book.Count("record of this agent is gone") > 0 })
 	if err := hears.SetRecords([]agent.Record{one, two}); err != nil { // it reads its old file again
 		t.Fatal(err)
 	}
 	_, again := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: token, Slug: "one", Country: "DE"})
-	eventually(t, "refused", 10*time.Second, func() bool { return again.count("record of this agent is gone") > 0 })
+	eventually(t, "refused", 10*time.Second, func() bool { return again.Count("record of this agent is gone") > 0 })
 	if err := says.SetRecords([]agent.Record{one, two}); err != nil {
 		t.Fatal(err)
 	}

@@ -171,8 +171,8 @@ func TestAttach_BadRequest_IsRefused(t *testing.T) {
 func TestRun_Refused_LogsWhyOnce(t *testing.T) {
 	_, srv, _ := newPool(t, agent.PoolOptions{})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})
-	eventually(t, "refused", 30*time.Second, func() bool { return book.count("secret or token missing or wrong") > 0 })
-	if n := book.count("level=WARN"); n != 1 {
+	eventually(t, "refused", 30*time.Second, func() bool { return book.Count("secret or token missing or wrong") > 0 })
+	if n := book.Count("level=WARN"); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
 	if strings.Contains(book.String(), "not the secret") {
@@ -206,8 +206,8 @@ func TestRun_Refused_PausesForEachCarrier(t *testing.T) {
 				if gap := next.at.Sub(last); gap < 2500*time.Millisecond {
 					t.Errorf("it comes back after %v", gap)
 				}
-				if book.count("level=WARN") != 1 || book.count("level=ERROR") != 0 {
-					t.Errorf("it says so %d times", book.count("level=WARN"))
+				if book.Count("level=WARN") != 1 || book.Count("level=ERROR") != 0 {
+					t.Errorf("it says so %d times", book.Count("level=WARN"))
 				}
 				return
 			}
@@ -228,12 +228,12 @@ func TestRecord_AgentClaimsAnother_RecordWins(t *testing.T) {
 		t.Errorf("info is %+v", in)
 	}
 	eventually(t, "told who it is", 30*time.Second, func() bool {
-		return book.count("agent=farwire-at5") > 0 && book.count("country=AT") > 0
+		return book.Count("agent=farwire-at5") > 0 && book.Count("country=AT") > 0
 	})
 
 	// The shared secret does not make anyone at5.
 	_, other := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: "AT5", Country: "AT"})
-	eventually(t, "refused", 30*time.Second, func() bool { return other.count("has a token of its own") == 1 })
+	eventually(t, "refused", 30*time.Second, func() bool { return other.Count("has a token of its own") == 1 })
 	if n := p.Agents()[0].Links; n != 1 {
 		t.Errorf("%d links", n)
 	}
@@ -258,6 +258,6 @@ func TestRecord_Exclusive_ReplacesTheOlderLink(t *testing.T) {
 		wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "new sessions go to the new one")
 	}
 	c.Close()
-	eventually(t, "told why", 10*time.Second, func() bool { return book.count("another agent has attached with the exclusive slug de1") == 1 })
+	eventually(t, "told why", 10*time.Second, func() bool { return book.Count("another agent has attached with the exclusive slug de1") == 1 })
 	eventually(t, "one link", 10*time.Second, func() bool { return p.Agents()[0].Links == 1 })
 }

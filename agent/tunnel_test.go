@@ -49,7 +49,7 @@ func TestTunnel_Sessions_CarryBytes(t *testing.T) {
 	}
 	c.Close()
 	eventually(t, "without sessions", 30*time.Second, func() bool { return p.Agents()[0].Sessions == 0 })
-	if n := book.count("msg=attached"); n != 1 {
+	if n := book.Count("msg=attached"); n != 1 {
 		t.Errorf("attached is logged %d times", n)
 	}
 }

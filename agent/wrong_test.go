@@ -84,7 +84,7 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 		if w := ask("198.51.100.99", c.wrong); w.Code != 401 {
 			t.Errorf("%s: wrong credentials from elsewhere: %d", c.whose, w.Code)
 		}
-		lines := book.count(`level=WARN msg="credentials refused" client=` + c.client + " of=" + c.whose)
+		lines := book.Count(`level=WARN msg="credentials refused" client=` + c.client + " of=" + c.whose)
 		if lines < 1 || lines > 1+int(time.Since(began)/time.Second) {
 			t.Errorf("%s: %d lines", c.whose, lines)
 		}
@@ -99,11 +99,11 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 	if w := ask(replayer, with("Farwire-Proof", wrongProof)); w.Code != 429 {
 		t.Errorf("after ten proofs that were sent before: %d", w.Code)
 	}
-	if book.count("client="+replayer) == 0 || book.count("gateway did not attach") > 0 {
+	if book.Count("client="+replayer) == 0 || book.Count("gateway did not attach") > 0 {
 		t.Error("the log says something else of them")
 	}
 	for _, private := range []string{"wrong-wrong", wrongProof, "192.0.2.1"} { // the last is the connection's address
-		if book.count(private) > 0 {
+		if book.Count(private) > 0 {
 			t.Errorf("the log has %s", private)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/hosttest"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestNewGateway_TraceOfTheHost_CountsBytes is what a host writes to test its own part: here a
@@ -46,12 +47,12 @@ func TestNewGateway_TraceOfTheHost_CountsBytes(t *testing.T) {
 	defer server.Close()
 
 	for _, target := range []string{"http/api.example.com/", "https/api.example.com/", "http/api.example.com:8080/"} {
-		status, text := get(t, server.URL+"/to/-/"+target)
+		status, text := harness.Get(t, server.URL+"/to/-/"+target, "X-API-Key", hosttest.Key)
 		if status != http.StatusOK || !strings.HasPrefix(text, "hello api.example.com") {
 			t.Errorf("%s: %d %q", target, status, text)
 		}
 	}
-	if status, text := get(t, server.URL+"/to/-/https/nowhere.example.com/"); status != http.StatusBadGateway {
+	if status, text := harness.Get(t, server.URL+"/to/-/https/nowhere.example.com/", "X-API-Key", hosttest.Key); status != http.StatusBadGateway {
 		t.Errorf("of a host that is not there: %d %q", status, text)
 	}
 	c, _, err := websocket.Dial(t.Context(), server.URL+"/ws?api_key="+hosttest.Key+"&url=wss://feed.example.com/", nil)
@@ -73,25 +74,6 @@ func TestNewGateway_TraceOfTheHost_CountsBytes(t *testing.T) {
 	if carried.Load() == 0 {
 		t.Error("the Trace was told of no bytes")
 	}
-}
-
-func get(t *testing.T, url string) (status int, text string) {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("X-API-Key", hosttest.Key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
 }
 
 func TestNewGateway_InBubble_PathFormAnswers(t *testing.T) {

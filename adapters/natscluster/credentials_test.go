@@ -26,12 +26,12 @@ type login struct {
 }
 
 // openAs opens the place of a gateway, and returns it with all that it logs.
-func openAs(t *testing.T, l login, name string) (*natscluster.Cluster, *logBuffer) {
+func openAs(t *testing.T, l login, name string) (*natscluster.Cluster, *harness.Log) {
 	t.Helper()
-	log := new(logBuffer)
+	log := new(harness.Log)
 	o := l.options
 	o.Name, o.Secrets = name, func() [][]byte { return [][]byte{[]byte(secret)} }
-	o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Logger = log.Logger()
 	c, err := natscluster.Open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -43,8 +43,8 @@ func openAs(t *testing.T, l login, name string) (*natscluster.Cluster, *logBuffe
 			t.Error(err)
 		}
 		for _, s := range l.secrets {
-			if log.count(s) > 0 {
-				t.Errorf("%s: the log shows %q:\n%s", name, s, &log.text)
+			if log.Count(s) > 0 {
+				t.Errorf("%s: the log shows %q:\n%s", name, s, log)
 			}
 		}
 	})
@@ -115,11 +115,11 @@ func TestOpen_Credentials_AreShownToNATSAlone(t *testing.T) {
 			two, _ := openAs(t, c.in(s.Addr), "two")
 			outside, log := openAs(t, c.out(s.Addr), "outside")
 			eventually(t, "the gateways hear of each other", func() bool { return one.Stats().Gateways == 2 && two.Stats().Gateways == 2 })
-			eventually(t, "who is not let in says so", func() bool { return log.count("level=WARN") > 0 })
+			eventually(t, "who is not let in says so", func() bool { return log.Count("level=WARN") > 0 })
 			if outside.Connected() || outside.Stats().Gateways != 1 {
 				t.Error("whoever shows something else is let in")
 			}
-			if n := log.count("level=WARN"); n != 1 {
+			if n := log.Count("level=WARN"); n != 1 {
 				t.Errorf("%d lines warn", n)
 			}
 			s.Kill()

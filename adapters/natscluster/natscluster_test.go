@@ -29,29 +29,11 @@ const (
 	another = "0123456789abcdef0123456789abcdef-other"
 )
 
-// A logBuffer is a log that a test reads.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *logBuffer) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *logBuffer) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
-
 // A gateway is a member that a test looks into.
 type gateway struct {
 	*natscluster.Cluster
 	agent.Membership
-	log *logBuffer
+	log *harness.Log
 
 	mu     sync.Mutex
 	own    agent.Holding
@@ -64,7 +46,7 @@ func open(t *testing.T, s *harness.Server, name string, secrets ...string) *gate
 	if len(secrets) == 0 {
 		secrets = []string{secret}
 	}
-	g := &gateway{log: new(logBuffer), others: map[string]map[uint64]agent.Held{}, urls: map[string]string{},
+	g := &gateway{log: new(harness.Log), others: map[string]map[uint64]agent.Held{}, urls: map[string]string{},
 		own: agent.Holding{Gateway: name, URL: "http://" + name + ".example:8080"}}
 	keys := func() (list [][]byte) {
 		for _, s := range secrets {
@@ -187,7 +169,7 @@ func TestDirectory_NATSUnavailable_GoesOnAndIsCompleteAgain(t *testing.T) {
 	one.hold(3, 1)
 	s.Start()
 	eventually(t, "it is seen again", func() bool { return two.sees("one", 3, 1) })
-	if n := two.log.count("NATS is unavailable"); n != 1 {
+	if n := two.log.Count("NATS is unavailable"); n != 1 {
 		t.Errorf("%d lines say that NATS is unavailable", n)
 	}
 	if a := two.ClientIP(); !a.IsLoopback() {
@@ -202,7 +184,7 @@ func TestOpen_NATSUnavailableAtTheStart_Succeeds(t *testing.T) {
 	one.hold(1, 0)
 	s.Start()
 	eventually(t, "it is seen", func() bool { return two.sees("one", 1, 0) })
-	if n := one.log.count(`level=WARN msg="NATS cannot be reached yet`); n != 1 || one.log.count("err=<nil>") > 0 {
+	if n := one.log.Count(`level=WARN msg="NATS cannot be reached yet`); n != 1 || one.log.Count("err=<nil>") > 0 {
 		t.Errorf("%d lines warn", n)
 	}
 }
@@ -241,7 +223,7 @@ func TestMessages_WithoutValidMAC_AreDropped(t *testing.T) {
 	if two.knows("foreign") || two.knows("evil") || foreign.knows("one") {
 		t.Error("a foreign gateway is known")
 	}
-	if n := two.log.count("messages on NATS are dropped"); n != 1 {
+	if n := two.log.Count("messages on NATS are dropped"); n != 1 {
 		t.Errorf("%d lines warn", n)
 	}
 	// While a secret changes, one that both hold is enough.

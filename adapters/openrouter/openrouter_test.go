@@ -3,9 +3,7 @@ package openrouter_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/adapters/openrouter"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -203,9 +202,9 @@ func (c *brokenCache) Put(ctx context.Context, _, _ string) error {
 
 func TestCache_Fails_ModelIsAsked(t *testing.T) {
 	a := newAPI(t, func(w http.ResponseWriter, _ *http.Request, _ int) { says(w, "said") })
-	log := new(logged)
+	log := new(harness.Log)
 	cache := &brokenCache{}
-	m := a.model(t, func(o *openrouter.Options) { o.Cache, o.Logger = cache, log.logger() })
+	m := a.model(t, func(o *openrouter.Options) { o.Cache, o.Logger = cache, log.Logger() })
 	if got, err := m.Enhance(ctx(t), part()); got != "said\n" || err != nil || cache.puts.Load() != 1 {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -348,25 +347,4 @@ func TestErrors_Refusal_NamesTheRemedy(t *testing.T) {
 			}
 		}
 	}
-}
-
-func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-// logged is what a Logger wrote.
-type logged struct {
-	mu    sync.Mutex
-	lines []string
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, string(b))
-	return len(b), nil
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(slices.Clone(l.lines), "")
 }

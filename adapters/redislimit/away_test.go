@@ -25,8 +25,8 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, log := harness.Redis(t), new(logBuffer)
-			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.logger()})
+			s, log := harness.Redis(t), new(harness.Log)
+			l := open(t, s, redislimit.Options{Gateways: 3, Timeout: timeout, Logger: log.Logger()})
 			p := slow(10)
 			round := 0
 			waitFor(t, "all of the limit is used, and nothing of the share", func() bool {
@@ -36,7 +36,7 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 				return passes(t, l, p) == 10 && l.Stats().Fallbacks == fallbacks
 			})
 			before := l.Stats()
-			warned, returned := log.count("Redis is unavailable"), log.count("Redis is available again")
+			warned, returned := log.Count("Redis is unavailable"), log.Count("Redis is available again")
 
 			c.leave(s)
 			begin := time.Now()
@@ -57,7 +57,7 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 			if after.Fallbacks-before.Fallbacks != 504 || after.Shared != before.Shared || !after.Unavailable {
 				t.Errorf("stats %+v, before %+v", after, before)
 			}
-			if log.count("Redis is unavailable") != warned+1 || log.count("Redis is available again") != returned {
+			if log.Count("Redis is unavailable") != warned+1 || log.Count("Redis is available again") != returned {
 				t.Errorf("the log says\n%s", log)
 			}
 
@@ -67,7 +67,7 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 			if c.kept && q.RetryAfter == 0 || !c.kept && q.RetryAfter != 0 {
 				t.Errorf("back again: %+v", q)
 			}
-			if log.count("Redis is available again") != returned+1 {
+			if log.Count("Redis is available again") != returned+1 {
 				t.Errorf("the log says\n%s", log)
 			}
 		})
@@ -76,9 +76,9 @@ func TestTake_RedisUnavailable_UsesTheShare(t *testing.T) {
 
 // The limiter starts without Redis, with many requests at once.
 func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
-	s, log := harness.Redis(t), new(logBuffer)
+	s, log := harness.Redis(t), new(harness.Log)
 	s.Kill()
-	l := open(t, s, redislimit.Options{Logger: log.logger()})
+	l := open(t, s, redislimit.Options{Logger: log.Logger()})
 	if err := l.Ping(t.Context()); err == nil {
 		t.Error("a dead server has answered")
 	}
@@ -99,7 +99,7 @@ func TestTake_RedisNeverAvailable_UsesTheShare(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if passed != 10 || log.count("Redis is unavailable") != 1 {
+	if passed != 10 || log.Count("Redis is unavailable") != 1 {
 		t.Errorf("%d passed; the log says\n%s", passed, log)
 	}
 	s.Start()

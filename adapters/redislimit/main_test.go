@@ -1,12 +1,9 @@
 package redislimit_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -95,29 +92,6 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
-
-// A logBuffer is a log that a test reads.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *logBuffer) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *logBuffer) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-func (j *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-// count returns how many lines hold the text.
-func (j *logBuffer) count(text string) int { return strings.Count(j.String(), text) }
 
 // clock returns the time of the server's clock in microseconds.
 func clock(t testing.TB, c redis.UniversalClient) int64 {

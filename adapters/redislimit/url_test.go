@@ -46,13 +46,13 @@ func TestOpen_WrongPassword_IsNotInTheError(t *testing.T) {
 	if take(t, l, slow(1)); l.Stats().Shared != 1 {
 		t.Errorf("stats %+v", l.Stats())
 	}
-	log := new(logBuffer)
-	l, err = redislimit.Open(wrong, redislimit.Options{Timeout: patience, Logger: log.logger()})
+	log := new(harness.Log)
+	l, err = redislimit.Open(wrong, redislimit.Options{Timeout: patience, Logger: log.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if take(t, l, slow(1)); l.Stats().Fallbacks != 1 || log.count("Redis is unavailable") != 1 || log.count("WRONGPASS") != 1 {
+	if take(t, l, slow(1)); l.Stats().Fallbacks != 1 || log.Count("Redis is unavailable") != 1 || log.Count("WRONGPASS") != 1 {
 		t.Errorf("stats %+v; the log says\n%s", l.Stats(), log)
 	}
 	if err := l.Ping(t.Context()); err == nil || strings.Contains(log.String()+err.Error(), "s3cret") {

@@ -18,21 +18,7 @@ import (
 // through asks for a target's front page by the path form.
 func through(t *testing.T, g *harness.Gateway, target string) (status int, body string) {
 	t.Helper()
-	r, err := http.NewRequest("GET", g.HTTP("/to/-/http/"+target+"/"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-API-Key", g.Key)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
+	return harness.Get(t, g.HTTP("/to/-/http/"+target+"/"), "X-API-Key", g.Key)
 }
 
 // What the exit of this process may not dial is refused, and named by its flag.

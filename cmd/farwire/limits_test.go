@@ -43,7 +43,7 @@ func silentBroker(t *testing.T) (port int) {
 func TestServe_LimitsOfAKey_AreWhatUsageSays(t *testing.T) {
 	t.Parallel()
 	g := startServe(t, "--max-sessions", "7", "--max-streams", "2", "--max-crawls", "3", "--max-pages-per-day", "40", "--max-sites=-1")
-	_, body := get(t, g.HTTP("/usage?api_key="+g.Key))
+	_, body := harness.Get(t, g.HTTP("/usage?api_key="+g.Key))
 	type limit struct{ Limit *int }
 	var u struct{ Relay, HTTP, Tunnel, AMQP, Crawl, Pages, Sites limit }
 	if err := json.Unmarshal([]byte(body), &u); err != nil {
@@ -177,7 +177,7 @@ func TestServe_AgentSecretsChange_LinksStay(t *testing.T) {
 	reload(newer, 0)
 	refused("late", older)
 	attached("five", newer)
-	_, body := get(t, g.HTTP("/network?api_key="+g.Key))
+	_, body := harness.Get(t, g.HTTP("/network?api_key="+g.Key))
 	for _, slug := range []string{"one", "two", "three", "four", "five"} {
 		if !strings.Contains(body, `"slug":"`+slug+`"`) {
 			t.Errorf("%s has no link: %s", slug, body)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -20,16 +18,7 @@ import (
 func TestServe_TLS_RelaysHaveNoGoroutines(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
-	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer c.CloseNow()
-		harness.Echo(ctx, c, r)
-	}))
-	defer target.Close()
+	target := harness.Target(t, harness.Echo)
 	s := serveSecured(t, "--allow-private", "--rate", "1000", "--admin-listen", "127.0.0.1:0")
 	profiles := s.Await(s.Stderr, `(?m)^profiles at (http://\S+/debug/pprof/)$`)[1]
 	tr := &http.Transport{TLSClientConfig: s.ca.Client()}
@@ -41,7 +30,7 @@ func TestServe_TLS_RelaysHaveNoGoroutines(t *testing.T) {
 		if i == 1 { // the first has started whatever all share
 			before = goroutines(t, profiles)
 		}
-		c, _, err := websocket.Dial(ctx, "wss://"+s.addr+"/ws?api_key="+aliceKey+"&url=ws"+strings.TrimPrefix(target.URL, "http"),
+		c, _, err := websocket.Dial(ctx, "wss://"+s.addr+"/ws?api_key="+aliceKey+"&url="+target,
 			&websocket.DialOptions{HTTPClient: &http.Client{Transport: tr}})
 		if err != nil {
 			t.Fatal(err)
@@ -61,7 +50,7 @@ func TestServe_TLS_RelaysHaveNoGoroutines(t *testing.T) {
 // goroutines says how many a program has that serves its profiles there.
 func goroutines(t *testing.T, profiles string) int {
 	t.Helper()
-	_, body := get(t, profiles+"goroutine?debug=1")
+	_, body := harness.Get(t, profiles+"goroutine?debug=1")
 	m := regexp.MustCompile(`^goroutine profile: total (\d+)\n`).FindStringSubmatch(body)
 	if m == nil {
 		t.Fatalf("no profile: %.200s", body)

@@ -61,7 +61,7 @@ func TestServe_AgentsFileReadAgain_RecordsCount(t *testing.T) {
 	}
 	attached := func(slug string) bool {
 		t.Helper()
-		status, body := get(t, g.HTTP("/network?api_key="+g.Key))
+		status, body := harness.Get(t, g.HTTP("/network?api_key="+g.Key))
 		if status != http.StatusOK {
 			t.Fatalf("/network: %d %s", status, body)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,20 +17,6 @@ import (
 func startServe(t *testing.T, args ...string) *harness.Gateway {
 	t.Helper()
 	return harness.StartGateway(t, program(t, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
-}
-
-func get(t *testing.T, url string) (status int, body string) {
-	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
 }
 
 // What serve prints works as it stands, in another folder and with no flag.
@@ -121,7 +106,7 @@ func TestServe_Endpoints_Answer(t *testing.T) {
 		{"/ws/nonsense", http.StatusNotFound, `"detail"`},
 		{"/debug/pprof/", http.StatusNotFound, `"detail"`},
 	} {
-		status, body := get(t, g.HTTP(c.path))
+		status, body := harness.Get(t, g.HTTP(c.path))
 		if status != c.status || !strings.Contains(body, c.body) || !json.Valid([]byte(body)) {
 			t.Errorf("GET %s: %d %s, want %d and JSON with %s", c.path, status, body, c.status, c.body)
 		}
@@ -147,7 +132,7 @@ func TestServe_TokenSecret_IssuesTokens(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.ExpiresIn != 300 {
 		t.Fatalf("POST /auth/token: %d %+v %v", resp.StatusCode, answer, err)
 	}
-	if status, body := get(t, g.HTTP("/usage?token="+answer.Token)); status != http.StatusOK {
+	if status, body := harness.Get(t, g.HTTP("/usage?token="+answer.Token)); status != http.StatusOK {
 		t.Errorf("the token does not work: %d %s", status, body)
 	}
 }
@@ -176,20 +161,20 @@ func TestServe_Rate_IsHeld(t *testing.T) {
 func TestServe_Admin_HasMetricsAndHealth(t *testing.T) {
 	g := startServe(t, "--admin-listen", "127.0.0.1:0")
 	profiles := g.Await(g.Stderr, `(?m)^profiles at (http://\S+/debug/pprof/)$`)[1]
-	if status, body := get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
+	if status, body := harness.Get(t, profiles); status != http.StatusOK || !strings.Contains(body, "goroutine") {
 		t.Errorf("GET %s: %d %s", profiles, status, body)
 	}
 	metrics := g.Await(g.Stderr, `(?m)^metrics at (http://\S+/metrics)$`)[1]
-	if status, body := get(t, metrics); status != http.StatusOK || !strings.Contains(body, "\nfarwire_build_info{") {
+	if status, body := harness.Get(t, metrics); status != http.StatusOK || !strings.Contains(body, "\nfarwire_build_info{") {
 		t.Errorf("GET %s: %d %s", metrics, status, body)
 	}
-	if status, _ := get(t, g.HTTP("/metrics")); status != http.StatusNotFound {
+	if status, _ := harness.Get(t, g.HTTP("/metrics")); status != http.StatusNotFound {
 		t.Errorf("the metrics are served to callers: %d", status)
 	}
-	if status, _ := get(t, profiles+"cmdline"); status != http.StatusNotFound {
+	if status, _ := harness.Get(t, profiles+"cmdline"); status != http.StatusNotFound {
 		t.Errorf("the command line, with its keys, is shown: %d", status)
 	}
-	if status, body := get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound || !strings.Contains(body, `"code":"bad_request"`) {
+	if status, body := harness.Get(t, strings.TrimSuffix(profiles, "debug/pprof/")+"healthz"); status != http.StatusNotFound || !strings.Contains(body, `"code":"bad_request"`) {
 		t.Errorf("the gateway itself is served to operators, or its absence is not told in JSON: %d %s", status, body)
 	}
 }

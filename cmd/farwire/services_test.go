@@ -142,7 +142,7 @@ func TestServe_ServicesUnavailable_Starts(t *testing.T) {
 			cmd.Env = append(cmd.Env, "DATABASE_URL=postgres://farwire:a-secret-of-ours@"+addr+"/farwire", "REDIS_URL=redis://:a-secret-of-ours@"+addr,
 				"S3_ENDPOINT=http://"+addr, "S3_BUCKET=llms", "S3_ACCESS_KEY=key", "S3_SECRET_KEY=a-secret-of-ours")
 			g := harness.StartGateway(t, cmd)
-			if status, body := get(t, g.HTTP("/usage?api_key="+g.Key)); status != 200 {
+			if status, body := harness.Get(t, g.HTTP("/usage?api_key="+g.Key)); status != 200 {
 				t.Errorf("a request: %d %s", status, body)
 			}
 			g.Stop()
@@ -177,7 +177,7 @@ func TestServe_Redis_CountsRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		status, body := get(t, metrics)
+		status, body := harness.Get(t, metrics)
 		if status == 200 && counted.MatchString(body) {
 			return
 		}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,21 +24,13 @@ func BenchmarkServe_FirstRelay(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return // the gateway was killed
-		}
-		defer c.CloseNow()
-		harness.Echo(r.Context(), c, r)
-	}))
-	defer target.Close()
+	target := harness.Target(b, harness.Echo)
 	var took []float64
 	for b.Loop() {
 		cmd := exec.Command(path, "serve", "--listen", "127.0.0.1:0", "--allow-private")
 		cmd.Env, cmd.Dir = harness.Environ(), b.TempDir()
 		g := harness.StartGateway(b, cmd)
-		firstRelay(b, g, "ws"+target.URL[len("http"):])
+		firstRelay(b, g, target)
 		g.Kill()
 		took = append(took, float64((cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()).Microseconds())/1000)
 	}

@@ -145,7 +145,7 @@ func TestServe_OTLPReceiverUnreachable_WarnsAndServes(t *testing.T) {
 	cmd.Env = append(cmd.Env, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:1/v1/traces", "OTEL_BSP_SCHEDULE_DELAY=50",
 		"OTEL_EXPORTER_OTLP_TIMEOUT=500", "OTEL_SERVICE_NAME=exits")
 	g := harness.StartGateway(t, cmd)
-	if status, body := get(t, g.HTTP("/to/key="+g.Key+"/http/echo.farwire.alt/")); status != http.StatusOK {
+	if status, body := harness.Get(t, g.HTTP("/to/key="+g.Key+"/http/echo.farwire.alt/")); status != http.StatusOK {
 		t.Errorf("the echo answers %d %s", status, body)
 	}
 	g.Await(g.Stderr, `"level":"WARN","msg":"traces cannot be sent; some are lost","to":"127.0.0.1:1"`)

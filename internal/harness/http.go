@@ -1,13 +1,12 @@
 package harness
 
 import (
-	"context"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-
-	"github.com/coder/websocket"
+	"slices"
+	"testing"
 )
 
 // OnlyUnwrap is a middleware's ResponseWriter as the documentation of
@@ -35,16 +34,25 @@ func QuietServer(h http.Handler) *httptest.Server {
 	return s
 }
 
-// Echo sends every message of a WebSocket back until it ends, and answers the
-// close frame.
-func Echo(ctx context.Context, c *websocket.Conn, _ *http.Request) {
-	for {
-		kind, message, err := c.Read(ctx)
-		if err != nil {
-			return
-		}
-		if err := c.Write(ctx, kind, message); err != nil {
-			return
-		}
+// Get asks for a URL with the headers, a name and its value in turns, and returns the
+// whole answer.
+func Get(t testing.TB, url string, header ...string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
+	for pair := range slices.Chunk(header, 2) {
+		req.Header.Set(pair[0], pair[1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
 }

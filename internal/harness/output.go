@@ -2,33 +2,19 @@ package harness
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 )
 
-// Output keeps what a process writes. It is safe for concurrent use.
+// Output keeps what a process writes. The zero value is empty. It is safe for concurrent
+// use.
 type Output struct {
-	mu     sync.Mutex
-	text   bytes.Buffer
-	ended  bool
-	change chan struct{} // closed and replaced at every write
-}
-
-// NewOutput returns one that is empty.
-func NewOutput() *Output { return &Output{change: make(chan struct{})} }
-
-// Write appends to the output.
-func (o *Output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.changed()
-	return o.text.Write(b)
+	Log
+	ended bool
 }
 
 func (o *Output) end() {
@@ -38,27 +24,19 @@ func (o *Output) end() {
 	o.changed()
 }
 
-func (o *Output) changed() {
-	close(o.change)
-	o.change = make(chan struct{})
-}
-
-// String returns all that was written so far.
-func (o *Output) String() string {
+func (o *Output) hasEnded() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.text.String()
+	return o.ended
 }
 
 func (o *Output) await(ctx context.Context, re *regexp.Regexp) ([]string, error) {
 	for {
-		o.mu.Lock()
-		m, ended, change := re.FindStringSubmatch(o.text.String()), o.ended, o.change
-		o.mu.Unlock()
-		switch {
-		case m != nil:
+		text, change := o.read()
+		if m := re.FindStringSubmatch(text); m != nil {
 			return m, nil
-		case ended:
+		}
+		if o.hasEnded() && o.String() == text {
 			return nil, errors.New("it has ended and never wrote")
 		}
 		select {

@@ -40,7 +40,7 @@ type Process struct {
 // Launch starts cmd. Output that cmd directs nowhere is kept. The caller ends
 // the process with Stop or Kill; on Linux it also ends with this one.
 func Launch(cmd *exec.Cmd) (*Process, error) {
-	p := &Process{Stdout: NewOutput(), Stderr: NewOutput(), cmd: cmd, done: make(chan struct{})}
+	p := &Process{Stdout: new(Output), Stderr: new(Output), cmd: cmd, done: make(chan struct{})}
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.Stdout
 	}

@@ -109,16 +109,7 @@ func lockStep(b *testing.B, g *harness.Gateway, target string, duration time.Dur
 // nothing: give -benchtime 5x or more, on a machine that does nothing else.
 func BenchmarkRelayBesideCrawls(b *testing.B) {
 	busy, quiet := harness.Serve(b, "--allow-private", "--max-crawls=-1", "--max-pages-per-day=-1"), harness.Serve(b, "--allow-private")
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		harness.Echo(r.Context(), c, r)
-	}))
-	b.Cleanup(echo.Close)
-	target := "ws" + strings.TrimPrefix(echo.URL, "http") + "/"
+	target := harness.Target(b, harness.Echo) + "/"
 	site, served := hostileSite(b)
 	ctx, cancel := context.WithCancel(context.Background())
 	var crawling sync.WaitGroup

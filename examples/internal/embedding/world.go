@@ -33,7 +33,7 @@ type world struct {
 
 func start(t *testing.T, mount Mount) *world {
 	t.Helper()
-	w := &world{log: harness.NewOutput(), heads: make(chan http.Header, 10)}
+	w := &world{log: new(harness.Output), heads: make(chan http.Header, 10)}
 	logger := slog.New(slog.NewTextHandler(w.log, nil))
 	pool, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: logger})
 	must(t, err)
@@ -77,18 +77,7 @@ func must(t *testing.T, err error) {
 
 func (w *world) echo(rw http.ResponseWriter, r *http.Request) {
 	w.heads <- r.Header.Clone()
-	c, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	c.SetReadLimit(-1)
-	for {
-		kind, message, err := c.Read(context.Background())
-		if err != nil || c.Write(context.Background(), kind, message) != nil {
-			return
-		}
-	}
+	harness.WebSockets(context.Background(), harness.Echo).ServeHTTP(rw, r)
 }
 
 func page(w http.ResponseWriter, r *http.Request) {

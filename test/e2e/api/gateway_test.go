@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
@@ -112,7 +110,7 @@ func start(t *testing.T) *world {
 	alone, err := farwire.New(o)
 	must(t, err)
 	w.local = harness.QuietServer(mount(alone, localPool, files))
-	target := harness.QuietServer(http.HandlerFunc(echo))
+	target := harness.QuietServer(harness.WebSockets(context.Background(), harness.Echo))
 	site := harness.QuietServer(http.HandlerFunc(page))
 	w.target, w.site = "ws"+strings.TrimPrefix(target.URL, "http"), site.URL
 	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
@@ -163,20 +161,6 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-func echo(w http.ResponseWriter, r *http.Request) {
-	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
-	if err != nil {
-		return
-	}
-	defer c.CloseNow()
-	for {
-		kind, message, err := c.Read(context.Background())
-		if err != nil || c.Write(context.Background(), kind, message) != nil {
-			return
-		}
 	}
 }
 

@@ -19,7 +19,7 @@ const poll = 12 * time.Second
 // TestCluster_AsThePageSays_Works has the cluster of the page do what the page says of it.
 func TestCluster_AsThePageSays_Works(t *testing.T) {
 	c := newCluster(t)
-	target := newTarget(t)
+	target := harness.Target(t, harness.Echo)
 
 	t.Run("the page's own look", func(t *testing.T) {
 		out := c.page.script("look", []string{

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -299,29 +298,6 @@ func (c *cluster) do(req *http.Request, answer any) int {
 		}
 	}
 	return resp.StatusCode
-}
-
-// newTarget is a WebSocket server that sends every message back.
-func newTarget(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return // Accept has answered
-		}
-		defer conn.CloseNow()
-		for {
-			kind, message, err := conn.Read(r.Context())
-			if err != nil {
-				return
-			}
-			if err := conn.Write(r.Context(), kind, message); err != nil {
-				return
-			}
-		}
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
 func (c *cluster) await(within time.Duration, ok func() bool, what string) {

@@ -104,7 +104,7 @@ func TestCrawl_Site_ShowsProgressAndFiles(t *testing.T) {
 		t.Errorf("the download is %.100q", got)
 	}
 	hosted := eval[string](p, `document.querySelector('#crawl-hosted a').href`)
-	if status, body := get(t, hosted); status != http.StatusOK || body != source {
+	if status, body := harness.Get(t, hosted); status != http.StatusOK || body != source {
 		t.Errorf("%s: %d %.100q", hosted, status, body)
 	}
 	// So are the files beside it.
@@ -114,7 +114,7 @@ func TestCrawl_Site_ShowsProgressAndFiles(t *testing.T) {
 		"#crawl-hosted .files li:nth-of-type(1) a":  "# The Harbour Manual\n\n",
 	} {
 		address := eval[string](p, `document.querySelector('`+css+`').href`)
-		if status, body := get(t, address); status != http.StatusOK || !strings.HasPrefix(body, want) {
+		if status, body := harness.Get(t, address); status != http.StatusOK || !strings.HasPrefix(body, want) {
 			t.Errorf("%s: %d %.100q, want %q", address, status, body, want)
 		}
 	}

@@ -107,7 +107,7 @@ func TestKey_HostNamesTheCaller_IsNotAsked(t *testing.T) {
 			h.ServeHTTP(w, r)
 		})
 	})
-	echo := target(t, harness.Echo)
+	echo := harness.Target(t, harness.Echo) + "/stream"
 	p := open(t, desktop, url)
 	p.expect("404 (Not Found)") // of what this host does not offer
 	p.await(`!document.querySelector('#panels').hidden`)
@@ -160,7 +160,7 @@ func TestEnrol_Site_ShowsItsSecretOnce(t *testing.T) {
 	if len(secret) < 16 {
 		t.Errorf("the secret is %q", secret)
 	}
-	if _, file := get(t, eval[string](p, `document.querySelector('#crawl-hosted a').href`)); !strings.HasPrefix(file, "# The Harbour Manual") {
+	if _, file := harness.Get(t, eval[string](p, `document.querySelector('#crawl-hosted a').href`)); !strings.HasPrefix(file, "# The Harbour Manual") {
 		t.Errorf("the hosted file is %.100q", file)
 	}
 	p.click(`#crawl-hosted button[aria-label="Copy webhook secret"]`)

@@ -2,7 +2,6 @@ package console
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,20 +11,6 @@ import (
 
 	"github.com/farwire/farwire/internal/harness"
 )
-
-func get(t *testing.T, url string) (status int, body string) {
-	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
-}
 
 // A key is in memory and nowhere else.
 func TestKey_NotRemembered_IsInMemoryAlone(t *testing.T) {

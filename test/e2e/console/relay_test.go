@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,27 +16,6 @@ import (
 
 	"github.com/farwire/farwire/internal/harness"
 )
-
-// target serves WebSockets on loopback and returns its ws URL.
-func target(t *testing.T, serve func(context.Context, *websocket.Conn, *http.Request)) string {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
-		if err != nil {
-			return // Accept has answered what is not an upgrade
-		}
-		defer conn.CloseNow()
-		conn.SetReadLimit(16 << 20)
-		serve(ctx, conn, r)
-	}))
-	t.Cleanup(func() {
-		cancel()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return "ws" + strings.TrimPrefix(server.URL, "http") + "/stream"
-}
 
 // enter gives the page a key that it takes.
 func (p *page) enter(key string) {
@@ -122,10 +100,10 @@ func TestRelay_Echo_Answers(t *testing.T) {
 func TestRelay_Headers_ReachTheTarget(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
-	url := target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
+	url := harness.Target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
 		seen <- r
 		harness.Echo(ctx, c, r)
-	})
+	}) + "/stream"
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
@@ -160,8 +138,8 @@ func TestRelay_Headers_ReachTheTarget(t *testing.T) {
 
 func TestRelay_Refused_IsShown(t *testing.T) {
 	t.Parallel()
-	closing := target(t, func(_ context.Context, c *websocket.Conn, _ *http.Request) { c.Close(4001, "come back tomorrow") })
-	silent := target(t, harness.Echo)
+	closing := harness.Target(t, func(_ context.Context, c *websocket.Conn, _ *http.Request) { c.Close(4001, "come back tomorrow") }) + "/stream"
+	silent := harness.Target(t, harness.Echo) + "/stream"
 	open1, guarded := harness.Serve(t, "--allow-private"), harness.Serve(t)
 	for _, c := range []struct {
 		name        string
@@ -211,7 +189,7 @@ func TestRelay_GatewayDrainsOrDies_IsShown(t *testing.T) {
 func TestRelay_FastFeed_KeepsAThousandRows(t *testing.T) {
 	t.Parallel()
 	const burst = 10000
-	url := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
+	url := harness.Target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
 		for i := 1; ; i++ {
 			if err := c.Write(ctx, websocket.MessageText, fmt.Appendf(nil, `{"tick": %d, "side": "%s"}`, i, []string{"buy", "sell"}[i%2])); err != nil {
 				return
@@ -232,7 +210,7 @@ func TestRelay_FastFeed_KeepsAThousandRows(t *testing.T) {
 				return
 			}
 		}
-	})
+	}) + "/stream"
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)
@@ -272,12 +250,12 @@ func TestRelay_FastFeed_KeepsAThousandRows(t *testing.T) {
 func TestRelay_HostileFrames_AreShownAsText(t *testing.T) {
 	t.Parallel()
 	hostile := `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
-	url := target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
+	url := harness.Target(t, func(ctx context.Context, c *websocket.Conn, _ *http.Request) {
 		c.Write(ctx, websocket.MessageText, []byte(hostile))
 		c.Write(ctx, websocket.MessageText, []byte(strings.Repeat("é😀", 1<<20)))
 		c.Write(ctx, websocket.MessageBinary, make([]byte, 5<<20))
 		c.Read(ctx)
-	})
+	}) + "/stream"
 	g := harness.Serve(t, "--allow-private")
 	p := open(t, desktop, g.HTTP("/"))
 	p.enter(g.Key)

@@ -140,7 +140,7 @@ func echo(t *testing.T, client *http.Client, url, key string) {
 	url, agent, _ := strings.Cut(url, "?agent=")
 	target := "ws://echo.farwire.alt"
 	if agent != "" {
-		target = echoTarget(t)
+		target = harness.Target(t, harness.Echo)
 	} else {
 		agent = "local"
 	}
@@ -172,21 +172,6 @@ func echo(t *testing.T, client *http.Client, url, key string) {
 	if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Errorf("closing: %v", err)
 	}
-}
-
-func echoTarget(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer conn.CloseNow()
-		conn.SetReadLimit(-1)
-		harness.Echo(r.Context(), conn, r)
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
 // streams has each event cross while the stream has no end, and the client's

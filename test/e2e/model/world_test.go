@@ -1,7 +1,6 @@
 package model
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/openrouter"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 const (
@@ -64,7 +63,7 @@ func asModel(t *testing.T, api *httptest.Server, change ...func(*openrouter.Opti
 type gateway struct {
 	t   *testing.T
 	url string
-	log *logBuffer
+	log *harness.Log
 }
 
 func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
@@ -77,7 +76,7 @@ func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, log: new(logBuffer)}
+	g := &gateway{t: t, log: new(harness.Log)}
 	gw, err := farwire.New(farwire.Options{
 		Auth: keys, Agents: exit, Logger: slog.New(slog.NewTextHandler(g.log, nil)), Limits: farwire.Limits{Rate: -1},
 		Crawl: farwire.CrawlOptions{Enhance: model},
@@ -137,24 +136,6 @@ func (g *gateway) crawl(url, format string, enhance bool) (file, logs string) {
 			g.t.Fatalf("%s: %s", m.Type, m.Content)
 		}
 	}
-}
-
-// logBuffer is what a Logger wrote.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (r *logBuffer) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(b)
-}
-
-func (r *logBuffer) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.String()
 }
 
 // page is an innocent one.

@@ -121,21 +121,6 @@ func await(t *testing.T, url string, all ...expectation) scrape {
 	}
 }
 
-// echoServer is a WebSocket server on loopback.
-func echoServer(t *testing.T) string {
-	t.Helper()
-	server := harness.QuietServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		harness.Echo(r.Context(), c, r)
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
-}
-
 // relay opens a relay and returns it with the gateway's answer.
 func relay(t *testing.T, g *harness.Gateway, target string) (*websocket.Conn, string) {
 	t.Helper()
@@ -164,7 +149,7 @@ func relay(t *testing.T, g *harness.Gateway, target string) (*websocket.Conn, st
 // the numbers.
 func TestMetrics_Relay_IsCounted(t *testing.T) {
 	g, metrics := start(t, "--rate", "0.001", "--burst", "3")
-	c, _ := relay(t, g, echoServer(t))
+	c, _ := relay(t, g, harness.Target(t, harness.Echo))
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	if err := c.Write(ctx, websocket.MessageText, []byte("12345")); err != nil {

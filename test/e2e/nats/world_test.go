@@ -42,17 +42,13 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, secret: tokenSecret, nats: harness.NATS(t)}
 	transport := &http.Transport{DisableKeepAlives: true}
 	w.http = &http.Client{Transport: transport, Timeout: harness.Patience}
+	sockets := harness.WebSockets(t.Context(), harness.Echo)
 	echo := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
 			io.WriteString(rw, "plain")
 			return
 		}
-		c, err := websocket.Accept(rw, r, nil)
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		harness.Echo(r.Context(), c, r)
+		sockets.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(echo.Close)
 	w.target = "ws" + strings.TrimPrefix(echo.URL, "http")

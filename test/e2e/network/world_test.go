@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -66,25 +65,10 @@ func newAgent(t *testing.T, env []string, args ...string) *harness.TestProcess {
 func target(t *testing.T) (url string, came *atomic.Int64) {
 	t.Helper()
 	came = new(atomic.Int64)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return harness.Target(t, func(ctx context.Context, c *websocket.Conn, r *http.Request) {
 		came.Add(1)
-		conn, err := websocket.Accept(w, r, nil)
-		if err != nil {
-			return // Accept has answered
-		}
-		defer conn.CloseNow()
-		for {
-			kind, message, err := conn.Read(r.Context())
-			if err != nil {
-				return
-			}
-			if err := conn.Write(r.Context(), kind, message); err != nil {
-				return
-			}
-		}
-	}))
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http"), came
+		harness.Echo(ctx, c, r)
+	}), came
 }
 
 // A session is a client's socket after its first message.

@@ -1,14 +1,13 @@
 package relay
 
 import (
-	"bytes"
 	"context"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -98,30 +97,10 @@ func TestRelay_IdleBehindNginx_Stays(t *testing.T) {
 	}
 }
 
-// A log that middleware writes to.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Print(v ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, x := range v {
-		l.b.WriteString(x.(string))
-	}
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // The relay works behind the middleware that hosts have.
 func TestRelay_BehindMiddleware_Works(t *testing.T) {
-	var log logBuffer
-	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: &log, NoColor: true})
+	var said harness.Log
+	logger := middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(&said, "", 0), NoColor: true})
 	router := func(stack ...func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 		return func(h http.Handler) http.Handler {
 			r := chi.NewRouter()
@@ -167,8 +146,8 @@ func TestRelay_BehindMiddleware_Works(t *testing.T) {
 			})
 		}
 	}
-	if said := log.String(); !strings.Contains(said, "/ws") || !strings.Contains(said, "101") {
-		t.Errorf("the logger wrote %q", said)
+	if text := said.String(); !strings.Contains(text, "/ws") || !strings.Contains(text, "101") {
+		t.Errorf("the logger wrote %q", text)
 	}
 }
 
