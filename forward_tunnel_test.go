@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
@@ -50,30 +51,10 @@ func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
 // newTCPTarget is a target whose connections are served by the function.
 func newTCPTarget(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(patience))
-				serve(conn.(*net.TCPConn))
-			}()
-		}
-	}()
-	t.Cleanup(func() {
-		ln.Close()
-		<-done
-	})
-	return ln.Addr().String()
+	return harness.Conns(t, func(c net.Conn) {
+		c.SetDeadline(time.Now().Add(patience))
+		serve(c.(*net.TCPConn))
+	}).Addr().String()
 }
 
 func TestForwardProxy_HalfClose_CrossesBothWays(t *testing.T) {

@@ -163,23 +163,11 @@ func newTarget(t *testing.T, serve func(*peer)) string {
 }
 
 func serveTarget(t *testing.T, ln net.Listener, serve func(*peer)) {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-			wg.Go(func() {
-				defer conn.Close()
-				if p := upgradeAt(t, conn); p != nil {
-					serve(p)
-				}
-			})
+	harness.ServeConns(t, ln, func(conn net.Conn) {
+		if p := upgradeAt(t, conn); p != nil {
+			serve(p)
 		}
 	})
-	t.Cleanup(func() { ln.Close(); wg.Wait() })
 }
 
 // upgradeAt does a server's half of the handshake; extra headers follow.
@@ -266,28 +254,11 @@ func newReader(c net.Conn) *bufio.Reader { return bufio.NewReader(c) }
 // of its first request as it was written.
 func newRawTarget(t *testing.T, serve func(conn net.Conn, head string)) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-			wg.Go(func() {
-				defer conn.Close()
-				if head, ok := readRawHead(conn); ok {
-					serve(conn, head)
-				}
-			})
+	return "ws://" + harness.Conns(t, func(conn net.Conn) {
+		if head, ok := readRawHead(conn); ok {
+			serve(conn, head)
 		}
-	})
-	t.Cleanup(func() { ln.Close(); wg.Wait() })
-	return "ws://" + ln.Addr().String() + "/"
+	}).Addr().String() + "/"
 }
 
 // readRawHead reads a request's head byte by byte, so that nothing behind it

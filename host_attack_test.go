@@ -24,20 +24,7 @@ const boom = "boom in table 7 of the host"
 // Each part of a host panics: the caller is told within the protocols, the log has it
 // whole, and the process goes on.
 func TestHost_PartPanics_CallerGetsErrorLogHasPanic(t *testing.T) {
-	parts := map[string]func(o *farwire.Options, fail func() error){
-		"slots": func(o *farwire.Options, fail func() error) {
-			o.Limits = farwire.Limits{Sessions: 1, Streams: 1, Crawls: 1}
-			o.Limiter = slotFunc{farwire.NewLimiter(), fail}
-		},
-		"bytes": func(o *farwire.Options, fail func() error) {
-			o.Limits.BytesPerDay = 1000
-			o.Limiter = byteFunc{farwire.NewLimiter(), fail}
-		},
-	}
-	for part, set := range hostParts {
-		parts[part] = set
-	}
-	for part, set := range parts {
+	for part, set := range countingHostParts() {
 		t.Run(part, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *farwire.Options) { set(o, func() error { panic(boom) }) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,9 +37,8 @@ func (b byteFunc) AddBytes(context.Context, farwire.Principal, int64) (farwire.B
 	return farwire.ByteQuota{}, b.fail()
 }
 
-// TestHost_RefusesWithACause_WholeInTheLog has each part of a host refuse with an error
-// that is for the log alone.
-func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
+// countingHostParts are the [hostParts] and those that count what is in use.
+func countingHostParts() map[string]func(o *farwire.Options, fail func() error) {
 	parts := map[string]func(o *farwire.Options, fail func() error){
 		"slots": func(o *farwire.Options, fail func() error) {
 			o.Limits = farwire.Limits{Sessions: 1, Streams: 1, Crawls: 1}
@@ -49,10 +49,14 @@ func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
 			o.Limiter = byteFunc{farwire.NewLimiter(), fail}
 		},
 	}
-	for part, set := range hostParts {
-		parts[part] = set
-	}
-	for part, set := range parts {
+	maps.Copy(parts, hostParts)
+	return parts
+}
+
+// TestHost_RefusesWithACause_WholeInTheLog has each part of a host refuse with an error
+// that is for the log alone.
+func TestHost_RefusesWithACause_WholeInTheLog(t *testing.T) {
+	for part, set := range countingHostParts() {
 		t.Run(part, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *farwire.Options) {

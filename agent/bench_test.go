@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // attachBench runs a pool and an agent over loopback, in this process.
@@ -39,30 +40,10 @@ func attachBench(b *testing.B) agent.Exit {
 	}
 }
 
-func benchTarget(b *testing.B, serve func(net.Conn)) string {
-	b.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { defer c.Close(); serve(c) })
-		}
-	})
-	b.Cleanup(func() { ln.Close(); wg.Wait() })
-	return ln.Addr().String()
-}
-
 // BenchmarkEcho is a message of 128 bytes to the target and back.
 func BenchmarkEcho(b *testing.B) {
 	e := attachBench(b)
-	c, err := e.DialContext(b.Context(), "tcp", benchTarget(b, func(c net.Conn) { io.Copy(c, c) }))
+	c, err := e.DialContext(b.Context(), "tcp", harness.Conns(b, func(c net.Conn) { io.Copy(c, c) }).Addr().String())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -82,14 +63,14 @@ func BenchmarkEcho(b *testing.B) {
 // BenchmarkBulk is 64 KiB from the target.
 func BenchmarkBulk(b *testing.B) {
 	e := attachBench(b)
-	c, err := e.DialContext(b.Context(), "tcp", benchTarget(b, func(c net.Conn) {
+	c, err := e.DialContext(b.Context(), "tcp", harness.Conns(b, func(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		for {
 			if _, err := c.Write(buf); err != nil {
 				return
 			}
 		}
-	}))
+	}).Addr().String())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -107,7 +88,7 @@ func BenchmarkBulk(b *testing.B) {
 // BenchmarkDial opens a session and closes it.
 func BenchmarkDial(b *testing.B) {
 	e := attachBench(b)
-	addr := benchTarget(b, func(c net.Conn) { io.Copy(io.Discard, c) })
+	addr := harness.Conns(b, func(c net.Conn) { io.Copy(io.Discard, c) }).Addr().String()
 	b.ReportAllocs()
 	for b.Loop() {
 		c, err := e.DialContext(b.Context(), "tcp", addr)
@@ -122,7 +103,7 @@ func BenchmarkDial(b *testing.B) {
 // idle: the gateway's part and the agent's together, and the target's socket.
 func BenchmarkIdle(b *testing.B) {
 	e := attachBench(b)
-	addr := benchTarget(b, func(c net.Conn) { io.Copy(c, c) })
+	addr := harness.Conns(b, func(c net.Conn) { io.Copy(c, c) }).Addr().String()
 	const sessions = 1000
 	inUse := func() uint64 {
 		runtime.GC()

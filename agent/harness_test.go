@@ -138,40 +138,7 @@ func dial(t *testing.T, e agent.Exit, addr string) net.Conn {
 // target listens and hands each connection to serve.
 func target(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var open []net.Conn
-	ended := false
-	wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, c)
-			if ended {
-				c.Close()
-			}
-			mu.Unlock()
-			wg.Go(func() { defer c.Close(); serve(c.(*net.TCPConn)) })
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		mu.Lock()
-		ended = true
-		for _, c := range open {
-			c.Close()
-		}
-		mu.Unlock()
-		wg.Wait()
-	})
-	return ln.Addr().String()
+	return harness.Conns(t, func(c net.Conn) { serve(c.(*net.TCPConn)) }).Addr().String()
 }
 
 func echo(c *net.TCPConn) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // BenchmarkHop dials and echoes through an agent, over the gateway's own link and
@@ -36,7 +37,7 @@ func BenchmarkHop(b *testing.B) {
 			go agent.Run(b.Context(), agent.RunOptions{Gateways: []string{srv.URL}, Secret: secret, Slug: "de1", Country: "DE", AllowPrivate: true, Logger: quiet})
 		}
 	}
-	addr := benchTarget(b, func(c net.Conn) { io.Copy(c, c) })
+	addr := harness.Conns(b, func(c net.Conn) { io.Copy(c, c) }).Addr().String()
 	for _, name := range []string{"own", "hop"} {
 		if err := pools[name].WaitReady(b.Context()); err != nil {
 			b.Fatal(err)

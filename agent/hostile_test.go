@@ -139,22 +139,7 @@ func TestPool_InvalidDialAnswer_IsTheAgentsFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
-				if err != nil {
-					t.Fatal(err)
-				}
-				gw, evil := net.Pipe()
-				var wg sync.WaitGroup
-				wg.Go(func() { p.AttachConn(gw) })
-				say(evil, goodHello)
-				hear(t, evil)
-				mux, err := yamux.Server(evil, nil, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := mux.Open(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				p, mux, wg := hostile(t)
 				wg.Go(func() {
 					for {
 						s, err := mux.Accept()
@@ -183,6 +168,29 @@ func TestPool_InvalidDialAnswer_IsTheAgentsFault(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hostile attaches an agent that the test plays. The test closes the session and waits
+// for the group.
+func hostile(t *testing.T) (*agent.Pool, *yamux.Session, *sync.WaitGroup) {
+	t.Helper()
+	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gw, evil := net.Pipe()
+	wg := new(sync.WaitGroup)
+	wg.Go(func() { p.AttachConn(gw) })
+	say(evil, goodHello)
+	hear(t, evil)
+	mux, err := yamux.Server(evil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mux.OpenStream(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return p, mux, wg
 }
 
 // joined is an agent whose gateway the test plays.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -52,22 +51,7 @@ func TestAccount_AnyOrder_NeverShowsTooLittle(t *testing.T) {
 // the test wants.
 func flooded(t *testing.T) (p *agent.Pool, dial func() (net.Conn, *yamux.Stream)) {
 	t.Helper()
-	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	gw, evil := net.Pipe()
-	var wg sync.WaitGroup
-	wg.Go(func() { p.AttachConn(gw) })
-	say(evil, goodHello)
-	hear(t, evil)
-	mux, err := yamux.Server(evil, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := mux.OpenStream(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p, mux, wg := hostile(t)
 	t.Cleanup(func() { mux.Close(); wg.Wait() })
 	attached(t, p, 1)
 	e := selectOne(t, p, agent.Query{})

@@ -20,22 +20,9 @@ import (
 // silentBroker accepts connections and says nothing.
 func silentBroker(t *testing.T) (port int) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepting := make(chan struct{})
-	go func() {
-		defer close(accepting)
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-		}
-	}()
-	t.Cleanup(func() { ln.Close(); <-accepting })
+	ended := make(chan struct{})
+	ln := harness.Conns(t, func(net.Conn) { <-ended })
+	t.Cleanup(func() { close(ended) })
 	return ln.Addr().(*net.TCPAddr).Port
 }
 

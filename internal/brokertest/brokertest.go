@@ -129,6 +129,19 @@ func (b *Broker) Asked(m Method) (all []Asked) {
 	return all
 }
 
+// OneMessage is what a Broker serves that delivers one message to each consumer and
+// answers until the consumer leaves.
+func OneMessage(routingKey, body string) func(*Conn) {
+	return func(c *Conn) {
+		c.Deliver(1, routingKey, body)
+		for {
+			if _, _, err := c.Next(); err != nil {
+				return
+			}
+		}
+	}
+}
+
 // Talk answers on one connection until it ends, and closes it.
 func (b *Broker) Talk(c net.Conn) {
 	conn := &Conn{Conn: c, br: bufio.NewReader(c), out: make(chan []byte, 1<<10), gone: make(chan struct{})}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/farwire/farwire/internal/forward"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // front serves what is sent on to a target whose connections serve answers. The URL
@@ -55,33 +56,15 @@ func forwarding(t *testing.T, target string, wrap func(http.ResponseWriter) http
 // and ends it, or, after a word of rest, with what that sends.
 func answering(t *testing.T, answer string, rest <-chan string) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
+	return harness.Conns(t, func(conn net.Conn) {
+		if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.Copy(io.Discard, req.Body)
+			io.WriteString(conn, answer)
+			if rest != nil {
+				io.WriteString(conn, <-rest)
 			}
-			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-				io.Copy(io.Discard, req.Body)
-				io.WriteString(conn, answer)
-				if rest != nil {
-					io.WriteString(conn, <-rest)
-				}
-			}
-			conn.Close()
 		}
-	}()
-	t.Cleanup(func() {
-		ln.Close()
-		<-done
-	})
-	return ln.Addr().String()
+	}).Addr().String()
 }
 
 func plain(w http.ResponseWriter) http.ResponseWriter { return w }

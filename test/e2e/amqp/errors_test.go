@@ -47,11 +47,11 @@ func TestErrors_EachKind_IsReadable(t *testing.T) {
 		{"certificate for another host", fields{"ssl": true, "port": node.TLSPort, "host": "127.0.0.2"}, "", 1011},
 		{"pinned agent away", fields{"agent": "us9"}, "no agent is attached that fits agent us9", 1011},
 		{"no agent in the country", fields{"geo": "US,FR"}, "no agent is attached that fits geo US,FR", 1011},
-		{"HTTP", fields{"port": port(listen(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n"); io.Copy(io.Discard, c) }))},
+		{"HTTP", fields{"port": port(harness.Conns(t, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n"); io.Copy(io.Discard, c) }))},
 			"agent error: the target does not speak AMQP 0-9-1", 1011},
-		{"AMQP 1.0", fields{"port": port(listen(t, func(c net.Conn) { io.WriteString(c, "AMQP\x00\x01\x00\x00"); io.Copy(io.Discard, c) }))},
+		{"AMQP 1.0", fields{"port": port(harness.Conns(t, func(c net.Conn) { io.WriteString(c, "AMQP\x00\x01\x00\x00"); io.Copy(io.Discard, c) }))},
 			"agent error: the target speaks AMQP 1.0, not AMQP 0-9-1", 1011},
-		{"hangs up", fields{"port": port(listen(t, func(c net.Conn) { io.CopyN(io.Discard, c, 8) }))}, "agent error: the broker closed the connection", 1011},
+		{"hangs up", fields{"port": port(harness.Conns(t, func(c net.Conn) { io.CopyN(io.Discard, c, 8) }))}, "agent error: the broker closed the connection", 1011},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,29 +75,6 @@ func TestErrors_EachKind_IsReadable(t *testing.T) {
 			}
 		})
 	}
-}
-
-// listen accepts connections on loopback and lets f talk to each.
-func listen(t testing.TB, f func(net.Conn)) net.Listener {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				f(c)
-			}()
-		}
-	}()
-	return ln
 }
 
 func port(ln net.Listener) int { return ln.Addr().(*net.TCPAddr).Port }
@@ -153,7 +130,7 @@ func TestGuard_ForbiddenBroker_IsRefused(t *testing.T) {
 // A broker that never answers costs the twenty seconds of the contract, and a
 // comment tells the client meanwhile that somebody is there.
 func TestConnect_SilentBroker_TimesOut(t *testing.T) {
-	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	silent := harness.Conns(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	_, srv := gateway(t, farwire.Options{})
 	for _, c := range []fields{{"port": port(silent)}, {"port": port(silent), "ssl": true}} {
 		t.Run(fmt.Sprint("ssl ", c["ssl"]), func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/harness"
 	"github.com/farwire/farwire/test/internal/rabbitmq"
 )
 
@@ -171,7 +172,7 @@ func TestDrain_StreamOpen_EventSaysSo(t *testing.T) {
 	queue := s.connected()
 	p.send("amq.topic", "k", amqp091.Publishing{Body: []byte("x")})
 	s.want("message")
-	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	silent := harness.Conns(t, func(c net.Conn) { io.Copy(io.Discard, c) })
 	early := open(t, srv.URL, ask(v, fields{"port": port(silent)}))
 	if err := gw.Shutdown(contextFor(t, time.Minute)); err != nil {
 		t.Error(err)

@@ -36,7 +36,7 @@ type stepper struct {
 func newStepper(t testing.TB, class, method uint16) *stepper {
 	t.Helper()
 	s := &stepper{stop: uint32(class)<<16 | uint32(method), reached: make(chan string, 1), release: make(chan struct{})}
-	s.ln = listen(t, func(c net.Conn) {
+	s.ln = harness.Conns(t, func(c net.Conn) {
 		s.wg.Add(1)
 		defer s.wg.Done()
 		s.carry(c)
@@ -255,8 +255,8 @@ func TestStream_AgentDies_Ends(t *testing.T) {
 func TestStream_FaultySessions_LeaveNoGoroutine(t *testing.T) {
 	_, srv := gateway(t, farwire.Options{AMQP: farwire.AMQPOptions{StallTimeout: time.Minute}})
 	v := vhost()
-	silent := listen(t, func(c net.Conn) { io.Copy(io.Discard, c) })
-	garbage := listen(t, func(c net.Conn) { c.Write(make([]byte, 100)) })
+	silent := harness.Conns(t, func(c net.Conn) { io.Copy(io.Discard, c) })
+	garbage := harness.Conns(t, func(c net.Conn) { c.Write(make([]byte, 100)) })
 	nobody, err := harness.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)

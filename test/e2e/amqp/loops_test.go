@@ -89,7 +89,7 @@ func newBreakableProxy(t *testing.T, upstream string) *breakableProxy {
 		t.Fatal(err)
 	}
 	c := &breakableProxy{}
-	ln := listen(t, func(client net.Conn) {
+	ln := harness.Conns(t, func(client net.Conn) {
 		server, err := net.Dial("tcp", u.Host)
 		if err != nil {
 			return

@@ -13,6 +13,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // A perConsumerBroker stands before a broker and does to basic.qos what RabbitMQ
@@ -26,7 +27,7 @@ type perConsumerBroker struct {
 func newPerConsumerBroker(t testing.TB, oneWay time.Duration) *perConsumerBroker {
 	t.Helper()
 	b := &perConsumerBroker{}
-	b.Listener = listen(t, func(client net.Conn) {
+	b.Listener = harness.Conns(t, func(client net.Conn) {
 		broker, err := net.Dial("tcp", node.Addr())
 		if err != nil {
 			return

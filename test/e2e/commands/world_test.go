@@ -147,24 +147,8 @@ func (w *world) broker() (port string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	broker := &brokertest.Broker{Serve: func(b *brokertest.Conn) {
-		b.Deliver(1, "a.key", "hello")
-		for {
-			if _, _, err := b.Next(); err != nil {
-				return
-			}
-		}
-	}}
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go broker.Talk(conn)
-		}
-	}()
-	w.t.Cleanup(func() { ln.Close() })
+	broker := &brokertest.Broker{Serve: brokertest.OneMessage("a.key", "hello")}
+	harness.ServeConns(w.t, ln, broker.Talk)
 	_, port, err = net.SplitHostPort(ln.Addr().String())
 	if err != nil {
 		w.t.Fatal(err)

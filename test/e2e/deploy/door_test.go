@@ -43,24 +43,8 @@ func TestREADME_CurlOfAMQP_Streams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	broker := &brokertest.Broker{Serve: func(b *brokertest.Conn) {
-		b.Deliver(1, "a.key", "hello")
-		for {
-			if _, _, err := b.Next(); err != nil {
-				return
-			}
-		}
-	}}
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go broker.Talk(conn)
-		}
-	}()
-	t.Cleanup(func() { ln.Close() })
+	broker := &brokertest.Broker{Serve: brokertest.OneMessage("a.key", "hello")}
+	harness.ServeConns(t, ln, broker.Talk)
 
 	serve := harness.Farwire(t, "serve", "--listen", "127.0.0.1:0", "--allow-private")
 	serve.Env = append(serve.Env, "SSL_CERT_FILE="+c.CAFile, "FARWIRE_BROWSER=none")

@@ -32,28 +32,13 @@ func TestRelay_TLSFails_NoOtherAgentIsTried(t *testing.T) {
 	t.Cleanup(untrusted.Close)
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
-	hangsUp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hungUp := make(chan struct{})
-	go func() {
-		defer close(hungUp)
-		for {
-			c, err := hangsUp.Accept()
-			if err != nil {
-				return
-			}
-			c.Read(make([]byte, 1)) // so that what it has read does not make it a reset
-			c.Close()
-		}
-	}()
-	t.Cleanup(func() { hangsUp.Close(); <-hungUp })
+	// It reads one byte, so that the end is no reset.
+	closing := harness.Conns(t, func(c net.Conn) { c.Read(make([]byte, 1)) })
 
 	for name, c := range map[string]struct{ host, relay, crawl string }{
 		"unknown authority": {untrusted.Listener.Addr().String(), "TLS: certificate signed by an unknown authority", "Failed to fetch page: "},
 		"no TLS":            {plain.Listener.Addr().String(), "TLS: the target does not speak TLS on this port", "Failed to fetch page: "},
-		"hangs up":          {hangsUp.Addr().String(), "TLS: ", "Failed to fetch page: "},
+		"closes at once":    {closing.Addr().String(), "TLS: ", "Failed to fetch page: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var mu sync.Mutex

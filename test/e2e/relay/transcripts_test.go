@@ -169,37 +169,22 @@ func specifiedTarget(t *testing.T) string {
 // where to connect to, or "".
 func proxy(t *testing.T, handshake func(net.Conn) string) (addr string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				to := handshake(c)
-				if to == "" {
-					return
-				}
-				up, err := net.DialTimeout("tcp", to, 5*time.Second)
-				if err != nil {
-					return
-				}
-				defer up.Close()
-				go func() {
-					io.Copy(up, c)
-					up.Close()
-				}()
-				io.Copy(c, up)
-			}()
+	return harness.Conns(t, func(c net.Conn) {
+		to := handshake(c)
+		if to == "" {
+			return
 		}
-	}()
-	return ln.Addr().String()
+		up, err := net.DialTimeout("tcp", to, 5*time.Second)
+		if err != nil {
+			return
+		}
+		defer up.Close()
+		go func() {
+			io.Copy(up, c)
+			up.Close()
+		}()
+		io.Copy(c, up)
+	}).Addr().String()
 }
 
 // socksProxy is a SOCKS5 proxy (RFC 1928) that wants a password (RFC 1929).
