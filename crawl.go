@@ -330,7 +330,7 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 	case errors.As(err, new(*llmstxt.FetchError)):
 		r.EndedBy = EndedByTarget
 	}
-	p = publicCrawl(err)
+	p = public(err)
 	r.Code, r.Err = p.Event, err
 	if p.Class == fault.Internal {
 		c.g.o.warnInternal(c.session.ctx, err, "session", c.session.ID, "kind", c.session.Kind)

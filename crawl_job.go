@@ -86,7 +86,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 		if site != nil {
 			err = errors.Join(err, site.Close())
 		}
-		return nil, err
+		return nil, notFetched(err)
 	}
 	j.rendered = shown.end()
 	return site, nil

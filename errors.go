@@ -296,35 +296,14 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Write(b) // a client that has gone needs no answer
 }
 
-// publicCrawl is public for what only a crawl runs into. The texts are fixed.
-func publicCrawl(err error) publicError {
-	var fetch *llmstxt.FetchError
+// notFetched has the error of a target that no exit may reach say that this was a page.
+// It is the context's cause, and no [llmstxt.FetchError].
+func notFetched(err error) error {
 	known := fault.Of(err)
-	switch {
-	case errors.As(err, new(*Refusal)):
-		return public(err)
-	case errors.Is(err, llmstxt.ErrURL):
-		return public(fault.New(fault.BadRequest, "Invalid URL format"))
-	case errors.Is(err, llmstxt.ErrRobotsUnreachable):
-		return public(fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"))
-	case errors.Is(err, llmstxt.ErrRobots):
-		return public(fault.New(fault.TargetRefused, "robots.txt forbids crawling this site"))
-	case errors.Is(err, llmstxt.ErrSignals):
-		return public(fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)"))
-	case errors.Is(err, llmstxt.ErrTimeout):
-		return public(fault.New(fault.TargetTimeout, "Crawl timeout exceeded"))
-	case known != nil && known.Class == fault.Internal:
-		return public(err)
-	case known != nil && known.Class == fault.TargetForbidden:
-		return public(fault.New(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short())))
-	case !errors.As(err, &fetch):
-		return public(err)
-	case fault.IsTimeout(err):
-		return public(fault.New(fault.TargetTimeout, "Failed to fetch page: "+fetch.Detail()))
-	case known != nil:
-		return public(fault.New(known.Class, "Failed to fetch page: "+safetext.Capital(known.Short())))
+	if known == nil || known.Class != fault.TargetForbidden || errors.As(err, new(*llmstxt.FetchError)) {
+		return err
 	}
-	return public(fault.New(fault.TargetRefused, "Failed to fetch page: "+fetch.Detail()))
+	return fault.Wrap(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short()), err)
 }
 
 // endedBy says, in the words of the log, on whose side an error arose.

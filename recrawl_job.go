@@ -297,7 +297,7 @@ func failureText(err error) string {
 	case errors.Is(err, ErrStale):
 		return "A newer file is hosted than this gateway knows of"
 	}
-	return publicCrawl(err).Text
+	return public(err).Text
 }
 
 // commit ends the lease. Not even a drain ends it: the work is done.

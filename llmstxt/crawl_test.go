@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -252,6 +253,9 @@ func TestCrawl_Fails_NamesTheError(t *testing.T) {
 				site, err := llmstxt.Crawl(t.Context(), tt.url, llmstxt.Options{Client: w.client()})
 				if site != nil || err == nil {
 					t.Fatalf("got %v, %v", site, err)
+				}
+				if said := fault.Of(err); said == nil || !strings.HasSuffix(said.Text, tt.detail) {
+					t.Errorf("a gateway's clients are told %v of %v", said, err)
 				}
 				if tt.is != nil {
 					if !errors.Is(err, tt.is) {

@@ -10,33 +10,53 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
+// Each of these tells a gateway by errors.As what its clients may read.
 var (
 	// ErrURL is returned for a base URL that is not an absolute http or https
 	// URL with a host.
-	ErrURL = errors.New("llmstxt: not an http or https URL")
+	ErrURL error = &crawlError{text: "llmstxt: not an http or https URL",
+		public: fault.New(fault.BadRequest, "Invalid URL format")}
 	// ErrRobots is returned when robots.txt forbids the base page, or could not
 	// be had from a server that is in trouble, which RFC 9309 counts as such.
-	ErrRobots = errors.New("llmstxt: robots.txt forbids this crawl")
+	ErrRobots error = &crawlError{text: "llmstxt: robots.txt forbids this crawl",
+		public: fault.New(fault.TargetRefused, "robots.txt forbids crawling this site")}
 	// ErrRobotsUnreachable is the ErrRobots (errors.Is) of a robots.txt that the server
 	// answers with 429 or 5xx: RFC 9309, section 2.3.1.4, calls it unreachable, and
 	// everything counts as forbidden.
-	ErrRobotsUnreachable error = unreachableRobots{}
+	ErrRobotsUnreachable error = &crawlError{text: "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)",
+		public: fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"), kind: ErrRobots}
 	// ErrSignals is returned when robots.txt says ai-input=no and Options.Signals
 	// obeys it.
-	ErrSignals = errors.New("llmstxt: the site's content signals refuse this crawl")
+	ErrSignals error = &crawlError{text: "llmstxt: the site's content signals refuse this crawl",
+		public: fault.New(fault.TargetRefused, "The site's content signals refuse this crawl (ai-input=no)")}
 	// ErrTimeout is returned when the time was over before the first page.
-	ErrTimeout = errors.New("llmstxt: time was over before the first page")
+	ErrTimeout error = &crawlError{text: "llmstxt: time was over before the first page",
+		public: fault.New(fault.TargetTimeout, "Crawl timeout exceeded")}
 )
 
-type unreachableRobots struct{}
-
-func (unreachableRobots) Error() string {
-	return "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)"
+// A crawlError is a reason why there is no crawl.
+type crawlError struct {
+	text   string
+	public *fault.Error
+	kind   error // what it is, too; nil: itself alone
 }
 
-func (unreachableRobots) Is(target error) bool { return target == ErrRobots }
+func (e *crawlError) Error() string        { return e.text }
+func (e *crawlError) Is(target error) bool { return e.kind != nil && target == e.kind }
+
+// As fills in what clients of a gateway may read.
+func (e *crawlError) As(target any) bool {
+	to, ok := target.(**fault.Error)
+	if ok {
+		*to = e.public
+	}
+	return ok
+}
 
 // A DetailedError says in a few words what went wrong, fit for any reader: it names
 // nothing that the reader does not know. Errors of Options.Render and of the Client's transport
@@ -72,6 +92,27 @@ func (e *FetchError) Error() string {
 
 // Unwrap returns the cause.
 func (e *FetchError) Unwrap() error { return e.Err }
+
+// As gives a gateway, by errors.As, what its clients may read. The class is that of the
+// cause; a site that answers with an error has refused. An internal error of the cause's
+// stays one.
+func (e *FetchError) As(target any) bool {
+	to, ok := target.(**fault.Error)
+	if !ok {
+		return false
+	}
+	class, text, short := fault.TargetRefused, e.Detail(), e.Detail()
+	switch known := fault.Of(e.Err); {
+	case known != nil && known.Class == fault.Internal:
+		return false
+	case known != nil && known.Class == fault.TargetForbidden, known != nil && !fault.IsTimeout(e.Err):
+		class, text, short = known.Class, safetext.Capital(known.Short()), known.Short()
+	case fault.IsTimeout(e.Err):
+		class = fault.TargetTimeout
+	}
+	*to = &fault.Error{Class: class, Text: "Failed to fetch page: " + text, Detail: short}
+	return true
+}
 
 // Detail says in a few words what went wrong, without any address or name that
 // the caller did not send: "HTTP 404 Not Found", "Connection timeout".

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -194,9 +195,8 @@ func ask(ctx context.Context, client *http.Client, address string) (status int, 
 
 // reason is what went wrong, without the address that net/http puts before it.
 func reason(err error) string {
-	var dial *agent.DialError
-	if errors.As(err, &dial) {
-		return dial.Error()
+	if said := fault.Of(err); said != nil {
+		return said.Short()
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		err = inner

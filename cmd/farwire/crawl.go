@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/upstream"
 	"github.com/farwire/farwire/llmstxt"
@@ -206,23 +207,16 @@ func (c *crawl) client() (*http.Client, error) {
 
 // explain says why there is no file at all.
 func (c *crawl) explain(err error) error {
-	var fetch *llmstxt.FetchError
-	var dial *agent.DialError
+	said := fault.Of(err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted before the first page was read")
 	case errors.Is(err, llmstxt.ErrURL):
 		return misuse("URL: not a web address; give one such as https://docs.example.com/")
 	case errors.Is(err, llmstxt.ErrRobotsUnreachable):
-		return fmt.Errorf("robots.txt of %s is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309); --ignore-robots is for a site of your own", withoutUser(c.URL))
-	case errors.Is(err, llmstxt.ErrRobots):
-		return fmt.Errorf("robots.txt of %s forbids crawling it", withoutUser(c.URL))
-	case errors.Is(err, llmstxt.ErrSignals):
-		return fmt.Errorf("the content signals of %s refuse this crawl (ai-input=no)", withoutUser(c.URL))
-	case errors.As(err, &dial):
-		return fmt.Errorf("cannot fetch %s: %s", withoutUser(c.URL), dial)
-	case errors.As(err, &fetch):
-		return fmt.Errorf("cannot fetch %s: %s", withoutUser(fetch.URL), fetch.Detail())
+		return fmt.Errorf("cannot crawl %s: %s, so nothing may be crawled (RFC 9309); --ignore-robots is for a site of your own", withoutUser(c.URL), said.Text)
+	case said != nil:
+		return fmt.Errorf("cannot crawl %s: %s", withoutUser(c.URL), said.Short())
 	}
 	return err
 }
