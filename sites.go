@@ -31,7 +31,8 @@ import (
 // returns an error that wraps [ErrLeaseLost]. The token is also the version of
 // the file that is saved under the lease, so that the storage refuses the same
 // stale workers ([ErrStale]). It should grow by one: a gap looks like a worker
-// that is gone, after which even a file that is as it was is saved anew.
+// that is gone, after which even a file that is as it was is saved anew. A site's first
+// token should be above 1, the version of a file whose site is not enrolled.
 //
 // All methods are called concurrently and by several processes. One that is a
 // [SecretKeeper] keeps a secret too; one that is a [FittingClaimer] keeps a gateway

@@ -22,6 +22,7 @@ type memorySites struct {
 	commits []commit
 	claims  int
 	renews  int
+	first   uint64                    // tokens of new sites begin behind it
 	outage  error                     // answers every call, when it is not nil
 	before  func(method string) error // called first, outside the lock; nil: nothing
 }
@@ -113,7 +114,7 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 		return farwire.Lease{}, farwire.ErrTooManySites
 	}
 	s.ID, s.NextCrawl = int64(len(m.rows)+1), time.Now()
-	m.rows = append(m.rows, &siteRow{Site: s})
+	m.rows = append(m.rows, &siteRow{Site: s, token: m.first})
 	return m.lease(m.rows[len(m.rows)-1], d), nil
 }
 

@@ -332,11 +332,18 @@ func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error 
 	return nil
 }
 
+// onceVersion is older than the token of every enrolment, and newer than a file of no version.
+const onceVersion = 1
+
 // saveOnce saves the file of a crawl that will not be repeated, unless the
 // caller has enrolled the site: then the hosted file belongs to the recrawls,
-// who would never notice that it is another, with other options perhaps.
+// who would never notice that it is another, with other options perhaps. So a file that an
+// enrolment saves meanwhile stays. What a site has left that is enrolled no more is replaced.
 func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, files []hostedFile, err error) {
-	if c.g.o.Sites != nil {
+	if c.g.o.Sites == nil {
+		return j.save(ctx, out.site, out.text, 0, "")
+	}
+	for _, version := range []uint64{onceVersion, 0} {
 		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
 		if err != nil {
 			return "", nil, err
@@ -345,6 +352,9 @@ func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (u
 			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
 			return "", nil, nil
 		}
+		if url, files, err = j.save(ctx, out.site, out.text, version, ""); !errors.Is(err, ErrStale) {
+			return url, files, err
+		}
 	}
-	return j.save(ctx, out.site, out.text, 0, "")
+	return "", nil, err
 }
