@@ -177,7 +177,8 @@ func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 // Who publishes in bursts may call as often: a site that is due already stays
 // due once, and for one that was crawled, or called for, less than a minute ago
 // the next crawl waits until the minute is over; for one that is being crawled
-// a minute from the call, after a crawl that failed about as long. It is crawled after every
+// a minute from the call. So it is at any gateway of those that share the site, and after
+// crawls that failed. It is crawled after every
 // change that was told of, because a crawl that is under way may have passed
 // what changed.
 //
@@ -245,11 +246,14 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 		return next, g.provoked(peer, err)
 	}
 	g.hooks.note(call, true)
-	at := g.hooks.spaced(site, time.Now())
-	if next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) }); err != nil {
-		if errors.Is(err, ErrNoSite) { // it has just gone
-			return next, errNoSuchSite
-		}
+	next = site.NextCrawl
+	if at := g.hooks.spaced(site, time.Now()); !site.waits(time.Now()) {
+		next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
+	}
+	switch {
+	case errors.Is(err, ErrNoSite): // it has just gone
+		return next, errNoSuchSite
+	case err != nil:
 		return next, fault.FromHost("site store", err)
 	}
 	select {
@@ -362,6 +366,12 @@ func (h *hooks) crawls(id int64, now time.Time) {
 	h.last.Set(id, now, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
 }
 
+// waits reports whether the site is due and waits for its crawl, which needs no call: one that
+// comes when the crawl has just begun would ask for another.
+func (s Site) waits(now time.Time) bool {
+	return !s.Leased && !s.Resting && s.Failures == 0 && !s.NextCrawl.After(now)
+}
+
 // spaced returns the next time at which a hook may have the site crawled.
 func (h *hooks) spaced(s Site, now time.Time) time.Time {
 	h.mu.Lock()
@@ -370,16 +380,20 @@ func (h *hooks) spaced(s Site, now time.Time) time.Time {
 	if s.Leased { // the crawl that is under way began a moment ago, for all that is known
 		at = now.Add(hookSpacing)
 	}
-	if s.Failures == 1 && s.NextCrawl.After(at) {
-		at = s.NextCrawl // about a minute after the one that failed, at whatever gateway
+	next := h.last.Get(s.ID)
+	if !next.After(now) { // else it is still to come, and will do
+		next = next.Add(hookSpacing)
 	}
-	for _, next := range []time.Time{s.LastCrawl, h.last.Get(s.ID)} {
-		if !next.After(now) { // else it is still to come, and will do
-			next = next.Add(hookSpacing)
+	for _, crawled := range []time.Time{s.LastCrawl, s.LastFailure} {
+		if crawled.After(now) { // by the store's clock
+			crawled = now
 		}
-		if next.After(at) {
-			at = next
+		if earliest := crawled.Add(hookSpacing); earliest.After(next) {
+			next = earliest
 		}
+	}
+	if next.After(at) {
+		at = next
 	}
 	h.last.Set(s.ID, at, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
 	return at

@@ -276,7 +276,7 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	c.outcome = RecrawlFailed
 	next := c.lease.Site
 	next.Failures++
-	next.LastError = failureText(err)
+	next.LastFailure, next.LastError = c.began, failureText(err)
 	next.NextCrawl = c.now().Add(pace.Retry(next.Failures, next.Interval))
 	next.Resting = errors.Is(err, errKeyGone)
 	c.commit(ctx, RecrawlResult{Site: next})

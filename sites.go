@@ -166,6 +166,7 @@ type Site struct {
 	NextCrawl      time.Time
 	LastCrawl      time.Time // the last that did not fail; zero: none
 	LastChange     time.Time // the last of these that made another file; zero: not known
+	LastFailure    time.Time // when the last crawl that failed began; zero: none has, or not known
 	Failures       int       // crawls that failed since the last one that did not
 	LastError      string
 	Hash           string        // SHA-256 of the file before a model reworded it, lower-case hex; empty: none yet

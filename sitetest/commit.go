@@ -15,7 +15,7 @@ func commit(b *bench) {
 	other := b.enroll("https://b.example/")
 	untouched := b.site(other.Site)
 	want := l.Site
-	want.NextCrawl, want.LastCrawl, want.Failures, want.LastError = past(50), past(40), 3, "HTTP 503"
+	want.NextCrawl, want.LastCrawl, want.LastFailure, want.Failures, want.LastError = past(50), past(40), past(45), 3, "HTTP 503"
 	want.Hash, want.Version, want.HostedURL = strings.Repeat("0f", 32), l.Token, "https://files.example.com/a.txt"
 	want.LastChange, want.SitemapLastmod, want.ChangeInterval = past(39), past(30), 5*time.Hour+time.Microsecond
 	b.commit(l, farwire.RecrawlResult{Site: want})

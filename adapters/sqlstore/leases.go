@@ -167,12 +167,12 @@ func (s *Store) Commit(ctx context.Context, l farwire.Lease, r farwire.RecrawlRe
 		site := r.Site
 		if _, err := c.exec(ctx, `
 			UPDATE farwire_sites
-			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, wanted = NULL, leased_until = NULL, lost = 0, resting = $12, last_change = $13,
+			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, wanted = NULL, leased_until = NULL, lost = 0, resting = $12, last_change = $13, last_failure = $14,
 				last_crawl = $3, failures = $4, last_error = $5, hash = $6, version = $7, hosted_url = $8,
 				sitemap_lastmod = $9, change_interval_seconds = $10, pages = $11
 			WHERE id = $1`,
 			l.Site.ID, stamp(site.NextCrawl), stampOrNull(site.LastCrawl), site.Failures, escape(site.LastError), escape(site.Hash),
-			int64(site.Version), escape(site.HostedURL), stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), pages, site.Resting, stampOrNull(site.LastChange)); err != nil {
+			int64(site.Version), escape(site.HostedURL), stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), pages, site.Resting, stampOrNull(site.LastChange), stampOrNull(site.LastFailure)); err != nil {
 			return err
 		}
 		if _, err := c.exec(ctx, `

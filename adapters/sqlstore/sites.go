@@ -14,7 +14,7 @@ import (
 
 // siteColumns are what scanSite takes.
 const siteColumns = `id, subject, base_url, options, interval_seconds, webhook_secret, created, key_id,
-	next_crawl, last_crawl, last_change,` + lostFailures + `,` + lostError + `, hash, version, hosted_url, sitemap_lastmod, change_interval_seconds,
+	next_crawl, last_crawl, last_change, last_failure,` + lostFailures + `,` + lostError + `, hash, version, hosted_url, sitemap_lastmod, change_interval_seconds,
 	CASE WHEN lost >= 2 AND leased_until <= :now THEN 1 WHEN resting THEN 1 ELSE 0 END,
 	CASE WHEN leased_until > :now THEN 1 ELSE 0 END`
 
@@ -30,7 +30,7 @@ func scanSite(scan func(...any) error, s *farwire.Site, more ...any) error {
 	var version, resting, leased int64
 	err := scan(append([]any{
 		&s.ID, text{&s.Subject}, text{&s.BaseURL}, &options, span{&s.Interval}, text{&s.WebhookSecret}, moment{&s.Created}, text{&s.KeyID},
-		moment{&s.NextCrawl}, moment{&s.LastCrawl}, moment{&s.LastChange}, &s.Failures, text{&s.LastError}, text{&s.Hash}, &version,
+		moment{&s.NextCrawl}, moment{&s.LastCrawl}, moment{&s.LastChange}, moment{&s.LastFailure}, &s.Failures, text{&s.LastError}, text{&s.Hash}, &version,
 		text{&s.HostedURL}, moment{&s.SitemapLastmod}, span{&s.ChangeInterval}, &resting, &leased,
 	}, more...)...)
 	if err != nil {
@@ -97,15 +97,15 @@ func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.
 		err = scanLease(c.row(ctx, `
 			INSERT INTO farwire_sites (options, interval_seconds, subject, base_url, subject_key, base_key, webhook_secret,
 				created, next_crawl, last_crawl, failures, last_error, hash, version, hosted_url,
-				sitemap_lastmod, change_interval_seconds, token, leased_until, free_again, key_id, last_change)
+				sitemap_lastmod, change_interval_seconds, token, leased_until, free_again, key_id, last_change, last_failure)
 			SELECT $2, $3, $4, $5, $6, $7, $8,
 				coalesce($9, :now), :now, $10, $11, $12, $13, $14, $15,
-				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until, :once, $19, $20
+				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until, :once, $19, $20, $21
 			WHERE CAST($18 AS BIGINT) < 0 OR (SELECT count(*) FROM farwire_sites WHERE subject_key = $6) < $18
 			RETURNING token, leased_until, `+siteColumns,
 			seconds(d), string(options), seconds(site.Interval), subject, escape(site.BaseURL), subjectKey, baseKey, escape(site.WebhookSecret),
 			stampOrNull(site.Created), stampOrNull(site.LastCrawl), site.Failures, escape(site.LastError), escape(site.Hash), int64(site.Version), escape(site.HostedURL),
-			stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), most, escape(site.KeyID), stampOrNull(site.LastChange)), &l)
+			stampOrNull(site.SitemapLastmod), seconds(site.ChangeInterval), most, escape(site.KeyID), stampOrNull(site.LastChange), stampOrNull(site.LastFailure)), &l)
 		if errors.Is(err, sql.ErrNoRows) {
 			return farwire.ErrTooManySites
 		}
