@@ -84,6 +84,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.settle(r)
 	c.readMenu(r, page)
 	c.readScriptMenu(ctx, r, page)
+	c.readMarkdownApp(ctx, r, page)
 	e := c.know(r.final, r.final.String(), 0)
 	if c.version == "" {
 		c.version = e.version
@@ -96,6 +97,9 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	e.res = r
 	c.next, c.commit = 1, 1
 	c.askTwins(ctx, c.late(e, r))
+	if c.app != nil && r.twin != nil {
+		r.renderNote = "" // its words are in the Markdown
+	}
 	c.hold(r)
 	c.decide(ctx, e)
 	c.uncount(e, r)

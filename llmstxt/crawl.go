@@ -177,6 +177,7 @@ type crawler struct {
 	spared    map[string]*Page     // by URL, not to be asked for
 	textsFull atomic.Bool          // there is no room for more whole texts
 	twins     atomic.Int32         // whether pages have one behind their address with .md
+	app       *markdownApp         // whose page the base page is; nil: none
 
 	// ---
 

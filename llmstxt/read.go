@@ -177,7 +177,12 @@ func (c *crawler) settle(r *result) {
 		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
 			continue // the same page in another language
 		}
-		l := inScope(link.Href)
+		l := ""
+		if c.app == nil || r.form == formHTML {
+			l = inScope(link.Href)
+		} else if u := c.app.address(r.final, link.Href); u != nil && c.scope.Has(u) {
+			l = u.String()
+		}
 		if l == "" || l == own {
 			continue
 		}

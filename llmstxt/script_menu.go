@@ -17,24 +17,7 @@ func (c *crawler) readScriptMenu(ctx context.Context, r *result, p *htmlpage.Pag
 	}
 	base := baseOf(r.final, p)
 	u := weburl.Resolve(base, p.MenuScript)
-	if u == nil || !c.scope.Has(u) || !c.robots.Allowed(u) {
-		return
-	}
-	var large fileRoom
-	defer large.free()
-	var script []byte
-	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large, func(to *url.URL) error {
-		switch {
-		case !c.scope.Has(to):
-			return &skipError{Reason: SkipScope, Detail: "leads to " + to.String()}
-		case !c.robots.Allowed(to):
-			return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
-		}
-		return nil
-	})
-	if err == nil {
-		script, err = io.ReadAll(io.LimitReader(body, htmlpage.MaxMenuScript))
-	}
+	script, err := c.getMenu(ctx, u)
 	if err != nil {
 		c.note(u.String(), "Could not read the menu of the base page in "+u.String()+": "+detail(err))
 		return
@@ -62,4 +45,26 @@ func (c *crawler) readScriptMenu(ctx context.Context, r *result, p *htmlpage.Pag
 			r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: key})
 		}
 	}
+}
+
+// getMenu fetches the file of a menu; nil when it is out of scope or may not be asked for.
+func (c *crawler) getMenu(ctx context.Context, u *url.URL) ([]byte, error) {
+	if u == nil || !c.scope.Has(u) || !c.robots.Allowed(u) {
+		return nil, nil
+	}
+	var large fileRoom
+	defer large.free()
+	body, err := c.getPlain(ctx, u, htmlpage.MaxMenuScript, &large, func(to *url.URL) error {
+		switch {
+		case !c.scope.Has(to):
+			return &skipError{Reason: SkipScope, Detail: "leads to " + to.String()}
+		case !c.robots.Allowed(to):
+			return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(body, htmlpage.MaxMenuScript))
 }

@@ -87,6 +87,8 @@ func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections 
 	fromFrames(pages)
 	sections = setSections(pages, s.Alias, s.Prefix)
 	title = siteTitle(ctx, pages, a, covered(ctx, pages))
-	d.introduce(pages, title, sections, s.Alias)
+	if ctx.Err() == nil {
+		d.introduce(pages, title, sections, s.Alias)
+	}
 	return title, sections
 }

@@ -26,7 +26,7 @@ var homes = map[string]string{
 	"da":  "hjem|forside|forsiden|startside|indhold|dokumentation|velkommen",
 	"de":  "start|startseite|hauptseite|home|willkommen|inhalt|inhaltsverzeichnis|übersicht|überblick|einführung|einleitung|dokumentation|erste schritte",
 	"el":  "αρχική|αρχική σελίδα|κύρια σελίδα|πύλη:κύρια|περιεχόμενα|τεκμηρίωση|εισαγωγή",
-	"en":  "home|home page|homepage|main|main page|front page|landing page|start|start page|start here|welcome|index|index page|top|contents|table of contents|toc|list of figures|list of tables|list of examples|overview|introduction|intro|about|documentation|docs|doc|getting started|get started|quick start|quickstart|readme|untitled|untitled document|redirecting|redirect|redirect page|loading|please wait|page redirection|moved|default|blank|frames|frameset",
+	"en":  "home|home page|homepage|main|main page|front page|landing page|start|start page|start here|welcome|index|index page|top|contents|table of contents|toc|list of figures|list of tables|list of examples|overview|introduction|intro|about|documentation|docs|doc|getting started|get started|quick start|quickstart|readme|untitled|untitled document|document|react app|vite app|create next app|redirecting|redirect|redirect page|loading|please wait|page redirection|moved|default|blank|frames|frameset",
 	"eo":  "ĉefpaĝo|hejmo|enhavo",
 	"es":  "inicio|página principal|portada|página de inicio|índice|contenido|tabla de contenido|documentación|introducción|bienvenido|bienvenidos|primeros pasos",
 	"et":  "avaleht|esileht|sisukord",

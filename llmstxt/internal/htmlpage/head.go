@@ -123,6 +123,9 @@ func (s *scanner) script(kind, src string) {
 	if kind != "application/ld+json" {
 		s.scriptBytes += len(raw)
 		s.leads(raw)
+		if s.App == nil {
+			s.App = markdownApp(raw)
+		}
 		return
 	}
 	var v any

@@ -38,9 +38,10 @@ type Page struct {
 	Title, OpenTitle, SiteName string // <title>, og:title, og:site_name
 	Canonical, Refresh, Base   string // addresses, as written
 	Links                      []Link
-	Alternates                 []Link   // the same page in other languages
-	Twin                       string   // href of the page in Markdown
-	MenuScript                 string   // address of the script that writes its navigation
+	Alternates                 []Link // the same page in other languages
+	Twin                       string // href of the page in Markdown
+	MenuScript                 string // address of the script that writes its navigation
+	App                        *MarkdownApp
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content

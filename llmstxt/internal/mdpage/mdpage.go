@@ -260,7 +260,9 @@ func (r *reader) omit() {
 }
 
 func (r *reader) link(target string, words []byte) {
-	target, _, _ = strings.Cut(target, "#")
+	if !strings.HasPrefix(target, "#/") { // a page of an application that shows Markdown
+		target, _, _ = strings.Cut(target, "#")
+	}
 	if len(words) > 1 && len(words) < 200 && len(r.Anchors) < maxAnchors && target != "" {
 		if text := plain.OneLine(string(words)); text != "" {
 			r.Anchors = append(r.Anchors, text)
