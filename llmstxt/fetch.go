@@ -102,30 +102,31 @@ type retry struct {
 // try asks for r.final until there is an answer worth having. It returns where
 // to go instead, or nil when r is complete.
 func (c *crawler) try(ctx context.Context, r *result) (next *url.URL, err error) {
+	q := c.pace.Request()
 	for n := 0; ; n++ {
 		var again retry
-		next, again, err = c.once(ctx, r)
-		if ctx.Err() != nil || !c.again(ctx, n, again) {
+		next, again, err = c.once(ctx, r, q)
+		if ctx.Err() != nil || !c.again(ctx, n, q, again) {
 			return next, err
 		}
 	}
 }
 
 // again waits before a request is sent once more, n+1 times in all, if it is.
-func (c *crawler) again(ctx context.Context, n int, r retry) bool {
+func (c *crawler) again(ctx context.Context, n int, q *pace.Request, r retry) bool {
 	tries := c.Retries
 	if r.rateLimited && c.Retries > 0 {
 		tries = pace.RateLimitTries
 	}
 	if deadline, ok := ctx.Deadline(); r.after > pace.LongestWait || ok && r.after > time.Until(deadline) {
 		if r.rateLimited {
-			c.pace.Slow(0, n > 0)
+			q.Refused(0)
 		}
 		return false
 	}
 	worth := r.again
 	if r.rateLimited {
-		worth = c.pace.Slow(r.after, n > 0) && worth
+		worth = q.Refused(r.after) && worth
 	}
 	if !worth || n >= tries {
 		return false
@@ -138,8 +139,8 @@ func (c *crawler) again(ctx context.Context, n int, r retry) bool {
 }
 
 // once sends one request and reads its answer.
-func (c *crawler) once(ctx context.Context, r *result) (next *url.URL, again retry, err error) {
-	if err := c.pace.Wait(ctx); err != nil {
+func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *url.URL, again retry, err error) {
+	if err := q.Wait(ctx); err != nil {
 		return nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: c.MaxPageBytes}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
@@ -37,10 +38,11 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 		var body io.Reader
 		var next *url.URL
 		var err error
+		q := c.pace.Request()
 		for n := 0; ; n++ {
 			var again retry
-			body, next, again, err = c.getPlainOnce(ctx, u, limit, r)
-			if err == nil || ctx.Err() != nil || !c.again(ctx, n, again) {
+			body, next, again, err = c.getPlainOnce(ctx, u, limit, r, q)
+			if err == nil || ctx.Err() != nil || !c.again(ctx, n, q, again) {
 				break
 			}
 		}
@@ -59,8 +61,8 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 	}
 }
 
-func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom) (io.Reader, *url.URL, retry, error) {
-	if err := c.pace.Wait(ctx); err != nil {
+func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom, q *pace.Request) (io.Reader, *url.URL, retry, error) {
+	if err := q.Wait(ctx); err != nil {
 		return nil, nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: limit}

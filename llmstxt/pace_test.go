@@ -48,6 +48,55 @@ func wide(n int) *web {
 	return w
 }
 
+// A quota of some requests in a minute or in seconds loses no page, however many ask: not
+// when the site names no time, nor when it names one that is too short.
+func TestCrawl_SiteHasAQuota_EveryPageIsRead(t *testing.T) {
+	for _, c := range []struct {
+		requests int
+		window   time.Duration
+		sliding  bool
+	}{{30, time.Minute, true}, {20, time.Minute, false}, {10, time.Minute, true}, {10, time.Minute, false}, {1, 3 * time.Second, true},
+		{1, 5 * time.Second, false}, {1, 8 * time.Second, true}, {10, 10 * time.Second, false}} {
+		for _, after := range []string{"", "1"} {
+			var want string
+			for _, workers := range []int{1, 8, 32} {
+				synctest.Test(t, func(t *testing.T) {
+					w := wide(60)
+					w.latency = func() time.Duration { return 10 * time.Millisecond }
+					var mu sync.Mutex
+					var served []time.Time
+					began := time.Now()
+					w.handler = func(r *http.Request) (answer, bool) {
+						mu.Lock()
+						defer mu.Unlock()
+						now := time.Now()
+						for len(served) > 0 && (c.sliding && now.Sub(served[0]) >= c.window || !c.sliding && now.Sub(began)/c.window != served[0].Sub(began)/c.window) {
+							served = served[1:]
+						}
+						if len(served) >= c.requests {
+							return answer{status: 429, header: map[string]string{"Retry-After": after}}, true
+						}
+						served = append(served, now)
+						return answer{}, false
+					}
+					s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 100, Workers: workers, Timeout: time.Hour})
+					if len(s.Pages) != 61 || s.Stats.Lost != 0 {
+						t.Errorf("%+v, Retry-After %q, %d workers: %d pages, lost %v", c, after, workers, len(s.Pages), s.Lost)
+					}
+					if least := time.Duration(66/c.requests) * c.window; time.Since(began) > 3*least+time.Minute {
+						t.Errorf("%+v, Retry-After %q, %d workers: takes %v, and the quota asks for %v", c, after, workers, time.Since(began), least)
+					}
+					if got := s.Render(llmstxt.Pages); want == "" {
+						want = got
+					} else if got != want {
+						t.Errorf("%+v: %d workers give another file", c, workers)
+					}
+				})
+			}
+		}
+	}
+}
+
 // A site that wants a week is not waited for: that page is lost, the others are not.
 func TestCrawl_RetryAfterIsTooLong_PageIsLost(t *testing.T) {
 	for _, after := range []string{"604800", "86400", "99999999999"} {

@@ -15,6 +15,7 @@ package pace
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -32,6 +33,7 @@ const (
 	longestHold  = 10 * time.Second
 	firstGap     = 50 * time.Millisecond
 	longestGap   = 2 * time.Second
+	quotaGap     = 10 * time.Second   // the longest of a site that answers, but not so fast
 	recovery     = 10                 // answers after which the gap shrinks by a fifth
 	manyTimeouts = 3                  // in a row, that count as a refusal
 	givingUp     = 4 * RateLimitTries // refusals in a row, after which the crawl ends; not those of the same moment
@@ -39,19 +41,27 @@ const (
 	sameMoment   = time.Second / 2    // refusals within it are one: the requests were under way together
 )
 
+// lastHolds are the least before a page is asked for once more, by how often it was refused: many
+// sites count by the minute, and its last tries shall not all fall into one.
+var lastHolds = [...]time.Duration{0, 0, 0, 10 * time.Second, 20 * time.Second}
+
 // Pacer says when the next request may leave. It is safe for concurrent use.
 type Pacer struct {
 	delay time.Duration // between requests, whatever happens
 
-	mu       sync.Mutex
-	hold     time.Time // nothing leaves before
-	next     time.Time // when the next one may leave
-	gap      time.Duration
-	refused  time.Time // last
-	inARow   int       // refusals since an answer
-	answers  int       // since the gap changed
-	served   int       // answers since a refusal
-	timeouts int       // since an answer
+	mu      sync.Mutex
+	hold    time.Time  // nothing leaves before
+	next    time.Time  // when the next one may leave
+	waiting []*Request // in the order in which they came
+	gap     time.Duration
+	refused time.Time // last
+	since   time.Time // when the site began to refuse, the last time that it did
+	inARow  int       // refusals since an answer
+	answers int       // since the gap changed
+	served  int       // answers since a refusal
+
+	allServed int // answers
+	timeouts  int // since an answer
 }
 
 // New returns the pace of a crawl whose requests are delay apart at the least.
@@ -69,53 +79,123 @@ func (p *Pacer) SetDelay(d time.Duration) {
 	p.next = time.Now().Add(d) // robots.txt itself was the first request
 }
 
-// Wait returns when a request may leave.
-func (p *Pacer) Wait(ctx context.Context) error {
+// Request is one that may have to be sent several times.
+type Request struct {
+	p       *Pacer
+	refused int           // times
+	served  int           // others by then
+	leave   chan struct{} // closed when it may
+}
+
+// Request returns one that was not sent yet.
+func (p *Pacer) Request() *Request { return &Request{p: p} }
+
+// Wait returns when the request may leave. While the site refuses, the one that was refused
+// least often finds out whether it still does; when it answers, the one goes first that has
+// the fewest tries left.
+func (r *Request) Wait(ctx context.Context) error {
+	p := r.p
+	r.leave = make(chan struct{})
+	p.mu.Lock()
+	p.waiting = append(p.waiting, r)
+	p.mu.Unlock()
 	for {
-		now := time.Now()
 		p.mu.Lock()
-		at := now
+		now := time.Now()
+		at := p.next
 		if p.hold.After(at) {
 			at = p.hold
-		} else {
-			if p.next.After(at) {
-				at = p.next
-			}
-			p.next = at.Add(max(p.delay, p.gap))
-			p.mu.Unlock()
-			return Sleep(ctx, at.Sub(now))
+		}
+		if !at.After(now) {
+			p.leave(now)
+			at = now.Add(max(p.delay, p.gap))
 		}
 		p.mu.Unlock()
-		if err := Sleep(ctx, at.Sub(now)); err != nil {
-			return err
+		select {
+		case <-r.leave:
+			return ctx.Err()
+		default:
+		}
+		t := time.NewTimer(at.Sub(now))
+		select {
+		case <-r.leave:
+			t.Stop()
+			return ctx.Err()
+		case <-ctx.Done():
+			t.Stop()
+			p.mu.Lock()
+			p.waiting = slices.DeleteFunc(p.waiting, func(o *Request) bool { return o == r })
+			p.mu.Unlock()
+			return ctx.Err()
+		case <-t.C:
 		}
 	}
 }
 
-// Slow lowers the pace after a refusal, unless it is one page that the site
-// refuses again while it serves others. It reports whether it is worth asking
-// again: not when the site refuses everything.
-func (p *Pacer) Slow(after time.Duration, again bool) (worth bool) {
+// leave lets one of those go that wait, or all while there is no gap.
+func (p *Pacer) leave(now time.Time) {
+	gap := max(p.delay, p.gap)
+	refuses := p.inARow > 0 && p.inARow < givingUp
+	for len(p.waiting) > 0 {
+		next := 0
+		for i, w := range p.waiting {
+			if best := p.waiting[next].refused; refuses && w.refused < best || !refuses && w.refused > best {
+				next = i
+			}
+		}
+		close(p.waiting[next].leave)
+		p.waiting = slices.Delete(p.waiting, next, next+1)
+		if p.next = now.Add(gap); gap > 0 {
+			return
+		}
+	}
+}
+
+// Refused lowers the pace after a refusal, unless it is this one that the site refuses again
+// while it serves others. It reports whether it is worth asking again: not when the site
+// refuses everything.
+func (r *Request) Refused(after time.Duration) (worth bool) {
+	p := r.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if again && p.served >= 3 {
+	again := r.refused > 0 && p.allServed-r.served >= 3
+	r.served = p.allServed
+	if r.refused++; again {
 		return true
 	}
+	p.slow(after, lastHolds[min(r.refused, len(lastHolds))-1])
+	return p.inARow < givingUp
+}
+
+// slow holds all for a while, and lowers the pace.
+func (p *Pacer) slow(after, least time.Duration) {
 	now := time.Now()
-	p.served = 0
-	p.answers = 0
 	if now.Sub(p.refused) >= sameMoment || p.refused.IsZero() {
 		p.inARow++
-		p.gap = min(max(2*p.gap, firstGap), longestGap)
-		if after == 0 {
-			after = min(firstHold<<min(p.inARow-1, 6), longestHold)
+		p.widen(now)
+		// A site may say how long a second is and count by the minute.
+		if after == 0 || p.inARow > 1 {
+			after = max(after, min(firstHold<<min(p.inARow-1, 6), longestHold), least)
 		}
 		p.refused = now
 	}
+	p.served, p.answers = 0, 0
 	if until := now.Add(after); until.After(p.hold) {
 		p.hold = until
 	}
-	return p.inARow < givingUp
+}
+
+// widen doubles the gap. Where the site has answered since the refusal before, the gap is
+// also not below the time that each of those answers took: that is how fast it serves.
+func (p *Pacer) widen(now time.Time) {
+	p.gap = max(p.gap, min(max(2*p.gap, firstGap), longestGap))
+	if p.inARow > 1 {
+		return
+	}
+	if p.served > 0 && !p.since.IsZero() {
+		p.gap = max(p.gap, min(now.Sub(p.since)/time.Duration(p.served), quotaGap))
+	}
+	p.since = now
 }
 
 // GaveUp reports that the site refuses everything.
@@ -136,13 +216,10 @@ func (p *Pacer) IsSlow() bool {
 func (p *Pacer) Timeout() {
 	p.mu.Lock()
 	p.timeouts++
-	many := p.timeouts >= manyTimeouts
-	if many {
+	defer p.mu.Unlock()
+	if p.timeouts >= manyTimeouts {
 		p.timeouts = 0
-	}
-	p.mu.Unlock()
-	if many {
-		p.Slow(0, false)
+		p.slow(0, 0)
 	}
 }
 
@@ -152,10 +229,11 @@ func (p *Pacer) Answered() {
 	defer p.mu.Unlock()
 	p.inARow, p.timeouts = 0, 0
 	p.served++
+	p.allServed++
 	if p.gap == 0 {
 		return
 	}
-	if p.answers++; p.answers >= recovery {
+	if p.answers++; p.answers >= recovery || p.gap > longestGap && p.answers >= recovery/3 {
 		p.answers = 0
 		if p.gap = p.gap * 4 / 5; p.gap < leastGap {
 			p.gap = 0
