@@ -50,6 +50,9 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 			if f.free {
 				f.depth--
 			}
+			if path, _, counted := weburl.ShapeOf(u); counted && path == shape {
+				f.depth = min(f.depth, c.MaxDepth) // page 33 of a list is no deeper than page 2
+			}
 			c.offer(u, u.String(), f)
 		}
 	}
@@ -86,12 +89,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		c.full = true
 		return
 	}
-	why := c.refuse(u, key, f.depth)
-	late := false
-	if why == nil {
-		late, why = c.shaped(u, f)
-	}
-	if why != nil {
+	if why := c.refuse(u, key, f.depth); why != nil {
 		// Beyond a limit they are forgotten: a trap must not fill the memory.
 		if len(c.refused) < 10*c.MaxPages {
 			c.refused[key] = true
@@ -100,12 +98,13 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		}
 		return
 	}
+	late := c.shaped(u, f)
 	e := c.know(u, key, f.depth)
 	switch {
 	case e.version != "" && !c.isWanted(e.version):
 		c.otherVersions = append(c.otherVersions, e)
-	case late:
-		c.waiting.Defer(e)
+	case late != frontier.InTurn:
+		c.waiting.Defer(e, late)
 	default:
 		c.remember(e)
 		list := frontier.List{Base: f.base, Parent: f.parent}
@@ -157,22 +156,22 @@ func (c *crawler) chosen(u *url.URL) bool {
 	return (len(c.include) == 0 || matches(c.include)) && !matches(c.exclude)
 }
 
-// shaped counts addresses of one shape, as calendars and facets have. What is
-// beyond its share comes at the end, unless pages of the same shape link to it: then
-// there may be no end.
-func (c *crawler) shaped(u *url.URL, f found) (late bool, why *skipError) {
+// shaped counts addresses of one shape, as calendars and facets have, and says how far
+// one is put off: what is beyond its share comes at the end, and what pages of the same
+// shape link to behind that, for it may have no end.
+func (c *crawler) shaped(u *url.URL, f found) frontier.Late {
 	path, shape, counted := weburl.ShapeOf(u)
 	if !counted || f.free {
-		return false, nil
+		return frontier.InTurn
 	}
 	if c.shapes[shape] < c.perShape {
 		c.shapes[shape]++
-		return false, nil
+		return frontier.InTurn
 	}
 	if f.shape == path {
-		return false, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s", c.perShape, shape)}
+		return frontier.Last
 	}
-	return true, nil
+	return frontier.AtTheEnd
 }
 
 // fillQueue gives numbers to addresses while the window has room for them: to what

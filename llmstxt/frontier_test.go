@@ -105,8 +105,71 @@ func TestCrawl_EndlessLinks_RestIsFound(t *testing.T) {
 			t.Errorf("%s was not found", want)
 		}
 	}
-	if len(got) > 150 || s.Stats.Skipped[llmstxt.SkipPattern] == 0 || s.Stats.Skipped[llmstxt.SkipURL] == 0 {
+	if s.Stats.Skipped[llmstxt.SkipPattern] == 0 || s.Stats.Skipped[llmstxt.SkipURL] == 0 || s.Stats.Fetched > 600 {
 		t.Errorf("%d pages, %+v", len(got), s.Stats)
+	}
+	if last := slices.Index(got, "/guide/c"); last > 100 {
+		t.Errorf("/guide/c comes as page %d", last)
+	}
+}
+
+// Sites whose pages have addresses of one shape and name each other: all of them come, and
+// those of other shapes before what is beyond the share.
+func TestCrawl_PagesOfOneShapeNameEachOther_AllCome(t *testing.T) {
+	const n = 90
+	for name, c := range map[string]struct {
+		base string
+		at   func(i int) string
+		next func(i int) []int // to which a page links, beside its own list
+	}{
+		"index.php?page=": {"/", func(i int) string { return fmt.Sprintf("/index.php?page=topic%c%c", 'a'+i/26, 'a'+i%26) }, nil},
+		"?p=":             {"/", func(i int) string { return fmt.Sprintf("/?p=%d", i) }, nil},
+		"title=":          {"/wiki/index.php", func(i int) string { return fmt.Sprintf("/wiki/index.php?title=Topic_%c%c", 'A'+i/26, 'A'+i%26) }, nil},
+		"doku.php?id=":    {"/doku.php?id=start", func(i int) string { return fmt.Sprintf("/doku.php?id=topic:%c%c", 'a'+i/26, 'a'+i%26) }, nil},
+		"a chain":         {"/node0.html", func(i int) string { return fmt.Sprintf("/node%d.html", i+1) }, func(i int) []int { return []int{i - 1, i + 1} }},
+	} {
+		w := &web{}
+		w.handler = func(r *http.Request) (answer, bool) {
+			key := r.URL.RequestURI()
+			if key == c.base {
+				first := []string{c.at(0)}
+				if c.next == nil {
+					first = append(first, c.at(1), c.at(2), "/other")
+				}
+				return doc("Home", first...), true
+			}
+			for i := range n {
+				if key != c.at(i) {
+					continue
+				}
+				var links []string
+				next := []int{2*i + 1, 2*i + 2, 0}
+				if c.next != nil {
+					next = c.next(i)
+				}
+				for _, j := range next {
+					if j >= 0 && j < n {
+						links = append(links, c.at(j))
+					}
+				}
+				return doc("Topic "+string(rune('a'+i/26))+string(rune('a'+i%26)), links...), true
+			}
+			if key == "/other" || strings.HasPrefix(key, "/guide/") {
+				return doc("Other "+key, "/guide/a", "/guide/b"), true
+			}
+			return answer{}, false
+		}
+		s := everyWay(t, w, "http://docs.test"+c.base, llmstxt.Options{MaxPages: 100})
+		got := urls(s)
+		for i := range n {
+			if !slices.Contains(got, c.at(i)) {
+				t.Errorf("%s: %s is missing; skipped %v", name, c.at(i), s.Skipped)
+				break
+			}
+		}
+		if at := slices.Index(got, "/guide/b"); c.next == nil && c.base == "/" && (at < 0 || at > 60) {
+			t.Errorf("%s: /guide/b is page %d", name, at)
+		}
 	}
 }
 

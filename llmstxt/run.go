@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farwire/farwire/llmstxt/internal/share"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // run crawls the frontier until it is empty, the result is full or ctx ends.
@@ -141,7 +142,22 @@ func (c *crawler) run(ctx context.Context) {
 	}
 	if c.full || c.commit < len(c.queue) || c.waiting.Len() > 0 {
 		c.stats.Limited = true
+		c.leaveDeferred()
 		c.note("", "Maximum pages limit reached")
+	}
+}
+
+// leaveDeferred says what was put off and found no room at the end.
+func (c *crawler) leaveDeferred() {
+	for range 10 * c.MaxPages {
+		e, ok := c.waiting.NextDeferred()
+		if !ok {
+			return
+		}
+		if !e.numbered {
+			_, shape, _ := weburl.ShapeOf(e.url)
+			c.skip(e.key, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s, for which no room was left", c.perShape, shape)})
+		}
 	}
 }
 

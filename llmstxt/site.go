@@ -94,7 +94,7 @@ const (
 	SkipTimeout   Reason = "timeout"   // took longer than PageTimeout
 	SkipError     Reason = "error"     // the connection failed, or the redirects went in a circle
 	SkipURL       Reason = "url"       // the address is longer than 2000 bytes or repeats its own path
-	SkipPattern   Reason = "pattern"   // one of too many addresses of the same shape, as calendars and facets have
+	SkipPattern   Reason = "pattern"   // one of many addresses of the same shape, as calendars and facets have, for which no room was left
 	SkipDepth     Reason = "depth"     // more than MaxDepth clicks away
 
 	SkipExcluded    Reason = "excluded"    // by Include or Exclude

@@ -8,13 +8,13 @@ package frontier
 //
 //	base page     /guide/a  /guide/b … | /blog/1 … | /api/x …   in turns
 //	then          map /docs | map /blog | page /guide/a, /guide | …   in turns
-//	at the end    what was put off, in its order
+//	at the end    what was put off, in its order, and what was put off further
 //
 // The order depends on the calls alone. The zero value is empty. It must not be
 // used concurrently.
 type Queue[T any] struct {
 	first, rest ring[T]
-	deferred    []T
+	deferred    [Last + 1][]T
 	waiting     int
 }
 
@@ -41,9 +41,19 @@ func (q *Queue[T]) Put(v T, l List) bool {
 	return true
 }
 
-// Defer adds an address that comes when nothing else is left.
-func (q *Queue[T]) Defer(v T) {
-	q.deferred = append(q.deferred, v)
+// Late says how far an address is put off.
+type Late int
+
+// When an address comes.
+const (
+	InTurn   Late = iota
+	AtTheEnd      // when nothing else is left
+	Last          // behind those
+)
+
+// Defer adds an address that is put off.
+func (q *Queue[T]) Defer(v T, l Late) {
+	q.deferred[l] = append(q.deferred[l], v)
 	q.waiting++
 }
 
@@ -68,12 +78,14 @@ func (q *Queue[T]) Next(busy func(List) bool) (v T, l List, ok bool) {
 
 // NextDeferred takes the next address that was put off.
 func (q *Queue[T]) NextDeferred() (v T, ok bool) {
-	if len(q.deferred) == 0 {
-		return v, false
+	for l := range q.deferred {
+		if of := q.deferred[l]; len(of) > 0 {
+			v, q.deferred[l] = of[0], of[1:]
+			q.waiting--
+			return v, true
+		}
 	}
-	v, q.deferred = q.deferred[0], q.deferred[1:]
-	q.waiting--
-	return v, true
+	return v, false
 }
 
 // Len is how many addresses wait.

@@ -16,7 +16,7 @@ func TestQueue_SeveralLists_TakeTurns(t *testing.T) {
 			}
 		}
 	}
-	q.Defer("late")
+	q.Defer("late", frontier.AtTheEnd)
 	put("map", "blog", "m1 m2 m3 m4", false)
 	put("map", "docs", "d1 d2", false)
 	put("base", "api", "a1 a2 a3", true)
