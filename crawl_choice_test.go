@@ -102,16 +102,17 @@ func TestCrawl_Choice_Invalid(t *testing.T) {
 		return strings.Join(list, ",")
 	}
 	for request, want := range map[string]string{
-		`"include":"/a"`:                        "include",
-		`"include":["a"]`:                       "include",
-		`"include":[null]`:                      "include",
-		`"exclude":["/` + long + `"]`:           "exclude",
-		`"exclude":["/a\n"]`:                    "exclude",
-		`"include":[` + many(65, `"/%d"`) + `]`: "include",
-		`"headers":{"a b":"c"}`:                 "headers",
-		`"headers":{"A":"b\r\nC: d"}`:           "headers",
-		`"headers":["A"]`:                       "headers",
-		`"cookies":{"a":"b;c"}`:                 "cookies",
+		`"include":"/a"`:                                 "include",
+		`"include":["a"]`:                                "include",
+		`"include":[null]`:                               "include",
+		`"exclude":["/` + long + `"]`:                    "exclude",
+		`"exclude":["/a\n"]`:                             "exclude",
+		`"include":[` + many(65, `"/%d"`) + `]`:          "include",
+		`"exclude":[` + many(43, `"/%d/**/**/**"`) + `]`: "stars",
+		`"headers":{"a b":"c"}`:                          "headers",
+		`"headers":{"A":"b\r\nC: d"}`:                    "headers",
+		`"headers":["A"]`:                                "headers",
+		`"cookies":{"a":"b;c"}`:                          "cookies",
 		`"headers":{` + many(60, `"A%d":"b"`) + `},"cookies":{` + many(41, `"a%d":"b"`) + `}`: "headers and cookies",
 		`"language":"de de"`: "language",
 		`"version":7`:        "version",
@@ -124,7 +125,7 @@ func TestCrawl_Choice_Invalid(t *testing.T) {
 			t.Errorf("%.60s: got %v, want %s", request, err, want)
 		}
 	}
-	for _, request := range []string{`"delay":0.25,"signals":true,"language":"pt-BR","version":"2.0"`, `"include":null,"headers":{},"cookies":null`, `"include":["**/docs/**","/a"]`} {
+	for _, request := range []string{`"delay":0.25,"signals":true,"language":"pt-BR","version":"2.0"`, `"include":null,"headers":{},"cookies":null`, `"include":["**/docs/**","/a"]`, `"include":[` + many(64, `"/%d/**/**"`) + `]`} {
 		if _, err := farwire.ParseCrawl([]byte(`{"url":"https://example.com/",` + request + `}`)); err != nil {
 			t.Errorf("%s: %v", request, err)
 		}

@@ -150,8 +150,11 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 
 // chosen reports whether Include and Exclude let a page in.
 func (c *crawler) chosen(u *url.URL) bool {
-	matches := func(globs []glob) bool {
-		return slices.ContainsFunc(globs, func(g glob) bool { return g.MatchString(u.Path) || g.MatchString(u.EscapedPath()) })
+	escaped := u.EscapedPath()
+	matches := func(globs []*weburl.Glob) bool {
+		return slices.ContainsFunc(globs, func(g *weburl.Glob) bool {
+			return g.Match(u.Path) || escaped != u.Path && g.Match(escaped)
+		})
 	}
 	return (len(c.include) == 0 || matches(c.include)) && !matches(c.exclude)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // hostileSites are pages made to be expensive when all of a site are known: page i of n.
@@ -102,5 +103,23 @@ func TestCost_HostileSites_IsLinear(t *testing.T) {
 			}
 			linear(t, 48<<10, fill("", "x", ""), read)
 		})
+	}
+}
+
+// A glob's length counts when it is read, and not once more for each byte of a path: a site
+// that knows the globs makes its paths for them.
+func TestCost_HostileGlobs_IsThatOfTheirStars(t *testing.T) {
+	match := func(unit string, n int) func(testing.TB, []byte) {
+		g := weburl.ParseGlob("/**" + strings.Repeat(unit, n) + "b")
+		return func(t testing.TB, b []byte) { g.Match(string(b)) }
+	}
+	path := fill("/", "a", "")(1900)
+	short, long := cost(t, match("a", 9), path), cost(t, match("a", 900), path)
+	if long > 20*short && !raceDetector {
+		t.Errorf("a hundred times the glob takes %v, not %v", long, short)
+	}
+	few, many := cost(t, match("*a", 5), path), cost(t, match("*a", 50), path)
+	if many > 30*few && !raceDetector {
+		t.Errorf("ten times the stars take %v, not %v", many, few)
 	}
 }

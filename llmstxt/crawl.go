@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -117,9 +116,6 @@ func baseURL(base string) (*url.URL, error) {
 	return u, nil
 }
 
-// glob is a pattern for paths.
-type glob = *regexp.Regexp
-
 func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -140,10 +136,10 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 		c.owner = c
 	}
 	for _, g := range o.Include {
-		c.include = append(c.include, weburl.Glob(g))
+		c.include = append(c.include, weburl.ParseGlob(g))
 	}
 	for _, g := range o.Exclude {
-		c.exclude = append(c.exclude, weburl.Glob(g))
+		c.exclude = append(c.exclude, weburl.ParseGlob(g))
 	}
 	c.stats.Skipped = map[Reason]int{}
 	for i := range o.Previous {
@@ -159,7 +155,7 @@ type crawler struct {
 	Options
 	client           *http.Client
 	given            credentials.Given
-	include, exclude []glob
+	include, exclude []*weburl.Glob
 	owner            any // of what the crawl takes of the process's shares
 	began            time.Time
 	need             int              // bytes of prose to look for in a page

@@ -87,6 +87,7 @@ func (f *Fields) Crawl(limit int) (*Crawl, error) {
 const (
 	maxGlobs = 64
 	maxGlob  = 1000 // bytes
+	maxStars = 256  // of all of a list: each costs the length of every path
 	maxDelay = time.Hour
 )
 
@@ -128,6 +129,9 @@ func (f *Fields) globs(name string) []string {
 	list := f.Strings(name, maxGlobs)
 	if len(list) > maxGlobs {
 		f.Refuse(name, fmt.Sprintf("has more than %d globs", maxGlobs))
+	}
+	if strings.Count(strings.Join(list, ""), "*") > maxStars {
+		f.Refuse(name, fmt.Sprintf("has more than %d stars", maxStars))
 	}
 	for _, glob := range list {
 		if !strings.HasPrefix(glob, "/") && !strings.HasPrefix(glob, "*") || len(glob) > maxGlob || strings.ContainsFunc(glob, unicode.IsControl) {

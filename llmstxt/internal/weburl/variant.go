@@ -165,36 +165,6 @@ func (s Scope) Segment(u *url.URL) string {
 	return seg
 }
 
-// Glob makes a pattern for paths: "*" stays within a segment, "**" does not, and
-// "/**/" is any number of segments, none among them.
-func Glob(pattern string) *regexp.Regexp {
-	var b strings.Builder
-	b.WriteString("^")
-	for i := 0; i < len(pattern); {
-		switch {
-		case strings.HasPrefix(pattern[i:], "/**/"):
-			b.WriteString("/(?:.*/)?")
-			for i += 4; strings.HasPrefix(pattern[i:], "**/"); i += 3 {
-			}
-		case strings.HasPrefix(pattern[i:], "**"):
-			b.WriteString(".*")
-			i += 2
-		case pattern[i] == '*':
-			b.WriteString("[^/]*")
-			i++
-		default:
-			j := i
-			for j < len(pattern) && pattern[j] != '*' && !strings.HasPrefix(pattern[j:], "/**/") {
-				j++
-			}
-			b.WriteString(regexp.QuoteMeta(pattern[i:j]))
-			i = j
-		}
-	}
-	b.WriteString("$")
-	return regexp.MustCompile(b.String())
-}
-
 // visits are query parameters that have the number of a visit where their value looks so.
 var visits = map[string]bool{"sid": true, "s": true, "sessid": true, "session": true, "sessionid": true, "session_id": true}
 
