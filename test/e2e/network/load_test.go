@@ -39,8 +39,9 @@ func TestGateway_IdleSessions_Stay(t *testing.T) {
 }
 
 func TestGateway_ManySessions_Drain(t *testing.T) {
+	// More than a hundred are told over the first half of the 30 seconds that it has.
 	r, err := loaded(t, 2, false).Drain(t.Context(), 200)
-	if err != nil || r.Took > 20*time.Second {
+	if err != nil || r.Took < 10*time.Second || r.Took > 30*time.Second {
 		t.Errorf("%v\n%v", r, err)
 	}
 }
