@@ -97,9 +97,6 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	e.res = r
 	c.next, c.commit = 1, 1
 	c.askTwins(ctx, c.late(e, r))
-	if c.app != nil && r.twin != nil {
-		r.renderNote = "" // its words are in the Markdown
-	}
 	c.hold(r)
 	c.decide(ctx, e)
 	c.uncount(e, r)

@@ -71,7 +71,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	if r.rendered {
 		c.stats.Rendered++
 	}
-	if r.renderNote != "" {
+	if r.renderNote != "" && (r.rendered || r.twin == nil) { // else its words are in the Markdown
 		c.note(e.key, r.renderNote)
 	}
 	base := e == c.queue[0]

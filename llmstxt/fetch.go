@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/openapi"
 	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -52,6 +53,7 @@ type result struct {
 	form     form
 	twinOnly bool     // asked for in place of a page: HTML is of no use
 	twinURL  *url.URL // of the page in Markdown, if the page names it
+	api      bool     // the twin is the description of an API
 	probed   bool     // its twin has been asked for
 	twin     *result  // the page in Markdown
 	twinNote string   // its outcome
@@ -187,7 +189,9 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	kind := resp.Header.Get("Content-Type")
 	kind = kind[:min(len(kind), httphead.MaxField)]
 	var isPage bool
-	if r.form, isPage = formOf(kind, r.final); kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {
+	if r.form, isPage = formOf(kind, r.final); r.twinOnly && r.api && !decode.IsHTML(kind) {
+		r.form = formMarkdown
+	} else if kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {
 		return nil, retry{}, &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
 	}
 	if err := a.readSent(); err != nil {
@@ -228,7 +232,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		return nil, err
 	}
 	r.bytes += int64(len(body))
-	if kind == "" {
+	if kind == "" && !(r.twinOnly && r.api) {
 		var isPage bool
 		if r.form, isPage = formOf(http.DetectContentType(body), r.final); !isPage {
 			return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
@@ -271,6 +275,11 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
 	} else if err != nil {
 		return nil, err
+	}
+	if r.twinOnly && r.api {
+		if text, err = openapi.Markdown(text); err != nil {
+			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
+		}
 	}
 	if r.form != formHTML {
 		return nil, c.readText(a.outer, r, text)

@@ -213,6 +213,9 @@ func (c *crawler) adopt(r *result) {
 	r.alike = t.identities()
 	own := r.evidence
 	r.evidence.Twin = address
+	if t.api {
+		own.Title = "" // that of the program which shows it
+	}
 	r.evidence.Blocks, r.evidence.Anchors = t.evidence.Blocks, t.evidence.Anchors
 	if own.Title == "" {
 		r.evidence.Title = t.evidence.Title
@@ -299,7 +302,7 @@ const maxTwinHops = 3
 // readTwin fetches a twin; nil when it is missing, or what comes is not one. The note
 // is for the log.
 func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *result, note string) {
-	t := &result{final: u, twinOnly: true, cookies: append(slices.Clip(r.cookies), nil)}
+	t := &result{final: u, twinOnly: true, api: r.api, cookies: append(slices.Clip(r.cookies), nil)}
 	for hop := 0; ; hop++ {
 		if t.final.Host != c.scope.Host || t.final.Scheme != c.scope.Scheme || t.final.String() == r.final.String() || !c.robots.Allowed(t.final) {
 			return nil, ""

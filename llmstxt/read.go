@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/notpage"
+	"github.com/farwire/farwire/llmstxt/internal/openapi"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
@@ -67,6 +68,10 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	}
 	r.page = p
 	r.twinURL = r.twinLink(a.resp.Header, p)
+	if r.twinURL == nil && p.NeedsBrowser() != "" {
+		r.twinURL = twinAt(baseOf(r.final, p), openapi.Named(text))
+		r.api = r.twinURL != nil
+	}
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
 	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
 	if noFollow || r.nofollow {
