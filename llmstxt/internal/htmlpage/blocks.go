@@ -215,7 +215,11 @@ func (w *walker) walk(n *html.Node) {
 			w.block(n, "")
 		}
 	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
-		atom.Form, atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+		atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
+	case atom.Form:
+		if !w.hints && speaks(n) {
+			w.block(n, "")
+		}
 	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
 		switch {
 		case n.DataAtom == atom.Img:

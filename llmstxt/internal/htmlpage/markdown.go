@@ -225,8 +225,18 @@ func (m *marker) start(tag atom.Atom) {
 		}
 	case atom.Script, atom.Style, atom.Noscript, atom.Iframe, atom.Title:
 		m.rawEndSkipped()
-	case atom.Svg, atom.Math, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Form, atom.Dialog, atom.Head, atom.Datalist:
+	case atom.Svg, atom.Math, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:
 		m.skipping(tag, closed)
+	case atom.Form:
+		least := leastForm
+		if !m.hints {
+			least = 1
+		}
+		if m.holdsPage(least) {
+			m.flush()
+		} else {
+			m.skipping(tag, closed)
+		}
 	case atom.Template:
 		if m.attrs("shadowrootmode")[0] == "" {
 			m.skipping(tag, closed)

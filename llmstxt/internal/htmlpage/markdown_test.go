@@ -51,6 +51,8 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		"unclosed":    {"<p><b>a<p>b<ul><li><a href=x>c<li>d", "**a**\n\nb\n\n- [c](http://a.test/x)\n- d\n"},
 		"definitions": {"<dl><dt>term<dd>meaning</dl>", "term\n\nmeaning\n"},
 		"frames":      {"</main><frameset cols='1,2'><frame src=a.html><noframes><p>Words for those without frames.</p></noframes></frameset>", "Words for those without frames.\n"},
+		"form":        {"<form id=aspnetForm><h1>Tea</h1><p>A paragraph.</p><label>Name</label></form>", "# Tea\n\nA paragraph.\n\nName\n"},
+		"form beside": {"<p>text</p><form><h3>Letter</h3><p>Be the first to learn what is new in the world.</p></form>", "text\n"},
 		"all aside":   {"<nav><p>The page is nothing but this.</p></nav>", ""},
 	} {
 		got := markdown(t, "<title>x</title><body><main>"+c[0]+"</main>")

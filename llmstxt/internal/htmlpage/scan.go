@@ -311,8 +311,7 @@ func (s *scanner) startTag() {
 	case atom.H4, atom.H5, atom.H6:
 		s.nav.forget()
 	case atom.Form:
-		s.nav.forget()
-		s.container(tag)
+		s.form(tag)
 	case atom.Nav:
 		s.nav.enter()
 		s.container(tag)

@@ -19,6 +19,7 @@ import (
 func simplify(out, region []byte) []byte {
 	l := lexer{page: region}
 	code, leaf := 0, -1 // elements of code that are open; the end of the last span that was a leaf
+	form := false       // one is open that holds the page
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
 		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
@@ -41,6 +42,13 @@ func simplify(out, region []byte) []byte {
 			}
 			out = append(append(out, l.tag.String()...), '>')
 		case 0, atom.AnnotationXml, atom.Math, atom.Svg:
+			out = append(out, l.bytes()...)
+		case atom.Form:
+			if kind == endTag && form || kind == startTag && l.holdsPage(leastForm) {
+				form = kind == startTag
+				out = append(out, "<div></div>"...) // it parts lines
+				continue
+			}
 			out = append(out, l.bytes()...)
 		case atom.Span:
 			if kind == startTag {
