@@ -63,6 +63,22 @@ func (c *crawler) known(key string) bool {
 	return c.index[key] != nil || c.refused[key]
 }
 
+// siblings counts the addresses in the folder of one that are known so far.
+func (c *crawler) siblings(e *entry) int {
+	folder := func(key string) string {
+		key, _, _ = strings.Cut(key, "?")
+		key = strings.TrimSuffix(key, "/")
+		return key[:strings.LastIndexByte(key, '/')+1]
+	}
+	own, n := folder(e.key), 0
+	for key := range c.index {
+		if key != e.key && strings.HasPrefix(key, own) && folder(key) == own {
+			n++
+		}
+	}
+	return n
+}
+
 const entrySize = 400 // bytes of an address in the frontier, beside the address
 
 // know makes an entry of an address.

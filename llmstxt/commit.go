@@ -115,7 +115,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
-	if !base && describe.IsTool(e.url, &r.evidence) {
+	if !base && describe.IsTool(e.url, &r.evidence, func() int { return c.siblings(e) }) {
 		c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
 		c.follow(ctx, e, r)
 		return

@@ -80,7 +80,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte)
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: safetext.Cut(p.Lang, 35), Title: safetext.Cut(p.Title, 500),
 		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Frames: p.Frames, Sum: p.Sum}
+		Frames: p.Frames, Code: p.Code, Sum: p.Sum}
 	for i, d := range p.Descriptions() {
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d

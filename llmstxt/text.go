@@ -79,7 +79,8 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 	r.page = page
 	r.noindex = r.noindex && !c.IgnoreRobots
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
-		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum}
+		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum,
+		Code: slices.ContainsFunc(p.Blocks, func(b htmlpage.Block) bool { return b.Kind == htmlpage.Omitted })}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
 		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)

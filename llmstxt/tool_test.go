@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt"
@@ -111,6 +112,40 @@ func TestCrawl_DaysOfACalendar_AreLeftOutAndFollowed(t *testing.T) {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Daily", page), "http://docs.test" + page: html("<title>Short | Daily</title><main><h1>Short</h1><p>Nothing much.</p></main>")}}
 		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
 			t.Errorf("%s: %d pages, want 2; %v", page, len(s.Pages), reasons(s))
+		}
+	}
+}
+
+// Pages about commands and calls have names of tools.
+func TestCrawl_CommandsNamedLikeTools_ArePages(t *testing.T) {
+	const login = "<title>login | Kiln</title><main><h1>kiln login</h1><p>Log in to a registry.</p>"
+	bare := login + "</main>"
+	code := login + "<pre>kiln login [SERVER]</pre></main>"
+	headings := login + "<h2>Options</h2><p>None yet.</p><h2>Examples</h2><p>See above.</p></main>"
+	linked := "<title>login | Kiln</title><main><h1>All posts</h1><h2><a href=/bowls>Bowls</a></h2><h2><a href=/bowls>More</a></h2><h3><a href=/bowls>Last</a></h3></main>"
+	beside := []string{"/build", "/push", "/pull", "/run", "/stop"}
+	for _, c := range []struct {
+		path, body string
+		siblings   int // others in its folder
+		page       bool
+	}{
+		{"/cli/login", code, 0, true}, {"/git/checkout", code, 1, true}, {"/docs/search", code, 0, true}, {"/api/users/create", code, 0, true}, {"/user/install", code, 0, true},
+		{"/users/list", headings, 0, true}, {"/cli/tag", headings, 2, true}, {"/reference/commands/logout/", bare, 5, true}, {"/cli/login", bare, 4, false}, {"/login", bare, 0, false},
+		{"/users/list", bare, 5, false}, {"/shop/cart", bare, 5, false}, {"/tags/pots", linked, 0, false}, {"/cli/login", linked, 5, false}, {"/docs/search", bare, 5, false},
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/bowls": doc("Bowls")}}
+		links := []string{"/bowls"}
+		folder := strings.TrimSuffix(c.path, "/")
+		folder = folder[:strings.LastIndexByte(folder, '/')]
+		for _, b := range beside[:c.siblings] {
+			links = append(links, folder+b)
+			w.pages["http://docs.test"+folder+b] = doc("kiln " + b)
+		}
+		w.pages["http://docs.test/"] = doc("Kiln", append(links, c.path)...)
+		w.pages["http://docs.test"+c.path] = html(c.body)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if page := reasons(s)[c.path] == ""; page != c.page || len(s.Pages) != 2+c.siblings+map[bool]int{true: 1}[c.page] {
+			t.Errorf("%s beside %d: %v, want %v (%v)", c.path, c.siblings, page, c.page, reasons(s))
 		}
 	}
 }

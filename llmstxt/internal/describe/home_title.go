@@ -120,7 +120,30 @@ func byGenerator(title string) bool {
 	return generated[k] || strings.Contains(k, "documentationbyyard")
 }
 
+// placeholder reports a title that an editor, a template or a framework gave a page and
+// nobody has changed, or that stands until a script has run.
+func placeholder(title string) bool {
+	k := strings.TrimRight(plain.Key(title), "…")
+	if unchanged[k] {
+		return true
+	}
+	// "New Page 1", "Untitled-2"
+	stem := strings.TrimRight(k, "0123456789")
+	return stem != k && numberedTemplates[stem]
+}
+
+// unchanged are what Dreamweaver, FrontPage, Emmet, Word and the starters of frameworks write,
+// and what pages are called while they load.
+var unchanged = plain.Set(`untitled untitleddocument untitledpage newpage newdocument document webpage pagetitle yourtitle yourtitlehere
+	titlegoeshere inserttitlehere titleofthedocument title notitle blank blankpage default defaultpage index indexhtml indexphp defaultaspx htmldocument html5boilerplate
+	reactapp createreactapp createnextapp nextapp nuxtapp viteapp vitereact vitereactts vitepreact vitevue vitevuets vitesvelte vitesveltets vuejsapp vueapp svelteapp sveltekitapp
+	angularapp myapp gatsbydefaultstarter astrobasics remixapp newremixapp emberapp solidapp preactapp ionicapp
+	loading loadingpage pleasewait redirecting undefined unbenanntesdokument documentsanstitre pagesanstitre documentosintítulo documentosemtítulo documentosenzatitolo
+	naamloosdocument безымянныйдокумент документбезимени 无标题文档 無標題文件 無題ドキュメント 제목없음`)
+
+var numberedTemplates = plain.Set(`newpage untitled untitleddocument untitledpage page document seite neueseite`)
+
 // unnamed reports a title that names no site.
 func unnamed(title string) bool {
-	return vague(title) || kinds[plain.Key(title)] || byGenerator(title)
+	return vague(title) || placeholder(title) || kinds[plain.Key(title)] || byGenerator(title)
 }

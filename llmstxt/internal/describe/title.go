@@ -181,13 +181,20 @@ func setTitles(pages []Page) affixes {
 	a := findAffixes(raw)
 	count, headings := map[string]int{}, map[string]int{}
 	for i := range pages {
+		headings[heading(pages[i].Evidence)]++
+	}
+	for i := range pages {
 		p := &pages[i]
-		headings[heading(p.Evidence)]++
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
+		if i > 0 && placeholder(said) {
+			said = named(p, a, headings)
+		}
 		if i > 0 {
 			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence)
 		}
-		if p.Title = said; said == "" {
+		if p.Title = said; said == "" && placeholder(p.Evidence.Title) {
+			p.Title = urlTitle(p.URL)
+		} else if said == "" {
 			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
 		} else {
 			count[said]++ // what its address alone gives a page is nobody's name
@@ -211,6 +218,18 @@ func setTitles(pages []Page) affixes {
 		p.Title = plain.CutWord(p.Title, MaxTitle)
 	}
 	return a
+}
+
+// named is the title of a page whose own is one of a template: og:title, or a heading that no
+// other page has, of which headings counts all; "" if there is neither.
+func named(p *Page, a affixes, headings map[string]int) string {
+	h := heading(p.Evidence)
+	for _, t := range []string{a.own(p.Evidence.OpenTitle), h} {
+		if t != "" && !placeholder(t) && !strings.EqualFold(t, a.name()) && (t != h || headings[h] == 1) {
+			return t
+		}
+	}
+	return ""
 }
 
 // leastBook is how many pages a folder has at least whose titles have a name of their own.

@@ -13,15 +13,18 @@ import (
 // IsTool reports whether a page is one that its address calls a cart, a search, a log-in, a list of
 // tags or of what was written on a day, the second page of a list or another such, and that has no paragraph of its own. One that says something,
 // such as a guide to the search, is a page like others, and so are files of a tree
-// that a generator wrote, whose links are all it takes to come there.
-func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
+// that a generator wrote, whose links are all it takes to come there, and pages of a
+// reference to commands: see ofReference, which explains siblings.
+func IsTool(u *url.URL, e *htmlpage.Evidence, siblings func() int) bool {
 	dir, slug := path.Split(strings.ToLower(strings.TrimSuffix(u.Path, "/")))
 	ext := path.Ext(slug)
 	if strings.HasPrefix(ext, ".htm") || ext == ".xhtml" {
 		return false
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
-	if space, _, ok := strings.Cut(word, ":"); !(ok && listSpaces[space]) && !toolNames[word] && !listed[path.Base(dir)] && !(path.Base(dir) == "page" && number(slug)) && !pageField(u.RawQuery) && !isDate(u.Path) && !isCalendar(u) {
+	space, _, ok := strings.Cut(word, ":")
+	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || pageField(u.RawQuery) || isDate(u.Path) || isCalendar(u)
+	if !list && (!toolNames[word] && !listed[path.Base(dir)] || ofReference(word, e, siblings)) {
 		return false
 	}
 	for _, b := range e.Blocks {
@@ -31,6 +34,30 @@ func IsTool(u *url.URL, e *htmlpage.Evidence) bool {
 	}
 	return true
 }
+
+// ofReference reports a page about a command or a call that has the name of a tool,
+// "git checkout", "POST /users/create": it shows code, or has two headings beside its own, or is
+// one of many in its folder, of which siblings counts the others, and says what its
+// command is for.
+func ofReference(word string, e *htmlpage.Evidence, siblings func() int) bool {
+	headings, says := 0, false
+	for _, b := range e.Blocks {
+		switch {
+		case b.Links >= 50:
+		case b.Kind == htmlpage.Heading || b.Kind == htmlpage.Title:
+			headings++
+		case b.Kind != htmlpage.Omitted && len(b.Text) >= 15 && plain.IsComplete(b.Text) && !cutOff(b.Text):
+			says = true
+		}
+	}
+	return e.Code || headings >= 3 || commands[word] && says && siblings() >= leastCommands
+}
+
+// leastCommands is how many others a folder of commands has at least.
+const leastCommands = 5
+
+// commands are names of tools that programs have for commands, too.
+var commands = plain.Set(`checkout login signin signup register registration logout signout account compare tag label`)
 
 // isDate reports an address that ends with a month or a day: /2025/03/, /news/2025/03/01.
 func isDate(p string) bool {

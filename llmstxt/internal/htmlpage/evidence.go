@@ -23,6 +23,7 @@ type Evidence struct {
 	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
 	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
+	Code        bool     `json:"code,omitempty"`        // its main content shows some
 	Frames      bool     `json:"frames,omitempty"`      // it is made of frames
 	Menu        []Entry  `json:"menu,omitempty"`        // of the base page: the links of its navigation
 }

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/html"
-
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
@@ -45,7 +43,7 @@ func (s *scanner) meta() {
 	name := strings.ToLower(cmp.Or(a[0], a[1], a[4]))
 	set := func(p *string) {
 		if *p == "" {
-			*p = plain.OneLine(a[3])
+			*p = WithoutMarkup(a[3])
 		}
 	}
 	switch name {
@@ -148,7 +146,7 @@ func (s *scanner) linkedData(v any, depth int) {
 		kinds := linkedTypes(v["@type"])
 		text := func(key string) string {
 			d, _ := v[key].(string)
-			return plain.OneLine(html.UnescapeString(safetext.Cut(d, maxAttr)))
+			return WithoutMarkup(safetext.Cut(d, maxAttr))
 		}
 		switch {
 		case kinds["BreadcrumbList"] && s.Crumbs == nil:
@@ -159,7 +157,7 @@ func (s *scanner) linkedData(v any, depth int) {
 				if inner, ok := item["item"].(map[string]any); ok && name == "" {
 					name, _ = inner["name"].(string)
 				}
-				if name = plain.OneLine(safetext.Cut(name, 300)); name != "" && len(s.Crumbs) < 10 {
+				if name = WithoutMarkup(safetext.Cut(name, 300)); name != "" && len(s.Crumbs) < 10 {
 					s.Crumbs = append(s.Crumbs, name)
 				}
 			}

@@ -47,6 +47,7 @@ type Page struct {
 	Edges                      []string // texts that stand before and behind the main content
 	Password                   bool     // it asks for one
 	Frames                     bool     // it is made of frames
+	Code                       bool     // it shows some, outside of navigation
 	Short                      string   // the page's text, if there is little of it
 	Sum                        string   // of title and text, "" if there is next to none
 
@@ -307,6 +308,7 @@ func (s *scanner) startTag() {
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++
+			s.Code = s.Code || tag == atom.Pre && s.skipDepth == 0
 		}
 	case atom.H4, atom.H5, atom.H6:
 		s.nav.forget()

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
@@ -60,7 +61,7 @@ func (s *source) frontMatter() {
 		case "title":
 			title = plain.OneLine(v)
 		case "description", "summary":
-			summary = plain.OneLine(v)
+			summary = htmlpage.WithoutMarkup(v)
 		}
 	}
 }

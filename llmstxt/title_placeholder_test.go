@@ -1,0 +1,36 @@
+package llmstxt_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// One page whose editor has left its title alone has its heading for one, and its address where
+// others have the same heading.
+func TestTitles_Placeholder_HeadingIsTaken(t *testing.T) {
+	for _, title := range []string{"Untitled Document", "untitled", "Untitled-2", "React App", "Document", "New Page 1", "Loading…", "Loading...", "index", "Vite + React + TS",
+		"Unbenanntes Dokument", "Document sans titre", "无标题文档", "Create Next App"} {
+		s := everyWay(t, titled("Kettle", "Kettle", "", "Pots", title, "Cups"), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), "Kettle: Pots, The "+word(1)+" of it, Cups"; got != want {
+			t.Errorf("%s: %q, want %q", title, got, want)
+		}
+		w := titled("Kettle", "Kettle", "", "Pots", title, "Cups")
+		for i := range 3 {
+			a := w.pages["http://docs.test/"+word(i)]
+			a.body = strings.Replace(a.body, "The "+word(i)+" of it", "All of tea", 1)
+			w.pages["http://docs.test/"+word(i)] = a
+		}
+		if got, want := titlesOf(everyWay(t, w, "http://docs.test/", llmstxt.Options{})), "Kettle: Pots, "+strings.ToUpper(word(1)[:1])+word(1)[1:]+", Cups"; got != want {
+			t.Errorf("%s, one heading: %q, want %q", title, got, want)
+		}
+	}
+	// Titles that only look alike stay.
+	for _, title := range []string{"Document types", "Index of pots", "Loading tea", "Page 12 of the book", "React", "New pages"} {
+		s := everyWay(t, titled("Kettle", "Kettle", "", "Pots", title, "Cups"), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), "Kettle: Pots, "+title+", Cups"; got != want {
+			t.Errorf("%s: %q, want %q", title, got, want)
+		}
+	}
+}
