@@ -1,0 +1,70 @@
+package htmlpage
+
+import (
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// endTag ends what the element began: see startTag.
+func (s *scanner) endTag(tag atom.Atom) {
+	if tag == 0 {
+		return
+	}
+	if s.skipDepth > 0 && tag == s.skip {
+		s.skipDepth--
+	}
+	if s.mainDepth > 0 && tag == s.mainTag {
+		if s.mainDepth--; s.mainDepth == 0 {
+			s.mainEnd, s.mainSaid = s.lexer.start, s.prose-s.mainProse
+		}
+	}
+	if s.rootDepth > 0 && tag == s.rootTag {
+		if s.rootDepth--; s.rootDepth == 0 && s.words+len(s.Links) == s.rootWords {
+			s.rootEmpty = true
+		}
+	}
+	if s.crumbDepth > 0 {
+		s.endCrumb(tag)
+	}
+	switch tag {
+	case atom.Ul, atom.Ol, atom.Dl:
+		s.nav.close()
+	case atom.Form:
+		s.nav.forget()
+	case atom.Nav:
+		s.nav.leave()
+	case atom.Title:
+		s.inTitle = false
+	case atom.Header:
+		s.closeHeader()
+	case atom.Section, atom.Article, atom.Main:
+		s.sections = max(0, s.sections-1)
+		s.closeParagraph()
+	case atom.A:
+		s.nameLink()
+	case atom.Pre, atom.Textarea:
+		s.pre = max(0, s.pre-1)
+	case atom.P, atom.Div, atom.Td, atom.Li:
+		s.closeParagraph()
+		s.nav.fresh = true
+	case s.heading:
+		m := s.headingMark
+		m.text = plain.Heading(s.headingText.String())
+		m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
+		s.nav.heading(m.text)
+		if s.link == 0 && !m.linked && s.skipDepth == 0 {
+			s.nav.setUnder(m)
+		}
+		if m.text != "" {
+			s.marks = append(s.marks, m)
+			s.headings++
+		}
+		s.heading = 0
+	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		s.nav.endHeading()
+		if tag != atom.H2 && tag != atom.H3 && s.link == 0 && s.skipDepth == 0 && s.nav.within == 0 {
+			s.nav.setMinor()
+		}
+	}
+}
