@@ -19,7 +19,7 @@ var (
 // ofOthers are flags of other programs that the docs run.
 var ofOthers = map[string]string{
 	"speed-limit": "curl", "speed-time": "curl", "cached": "git", "quiet": "git", "now": "systemctl", "system": "groupadd",
-	"build-arg": "docker", "no-healthcheck": "docker", "platform": "docker", "security-opt": "docker", "from-file": "kubectl",
+	"build-arg": "docker", "no-healthcheck": "docker", "stop-timeout": "docker", "platform": "docker", "security-opt": "docker", "from-file": "kubectl", "dry-run": "kubectl",
 	"proxy-server": "chromium",
 }
 

@@ -43,7 +43,7 @@ type releaseFile struct {
 			Src, Dst, Type string
 			FileInfo       struct{ Mode uint32 } `yaml:"file_info"`
 		}
-		Scripts struct{ Postinstall, Postremove string }
+		Scripts struct{ Postinstall, Preremove, Postremove string }
 	}
 	Checksum struct {
 		NameTemplate string `yaml:"name_template"`
@@ -117,7 +117,7 @@ func (f releaseFile) missing(tree string) (names []string) {
 		for _, c := range p.Contents {
 			names = append(names, c.Src)
 		}
-		names = append(names, p.Scripts.Postinstall, p.Scripts.Postremove)
+		names = append(names, p.Scripts.Postinstall, p.Scripts.Preremove, p.Scripts.Postremove)
 	}
 	for _, b := range f.Builds {
 		names = append(names, filepath.Join(b.Dir, b.Main))

@@ -63,6 +63,7 @@ var elsewhere = map[string]string{
 	"README.md: go get github.com/farwire/farwire":                                                                              "likewise",
 	"docs/operating.md: docker run -p 8080:8080 -v farwire:/data \\":                                                            "needs Docker; TestSeccomp_Profile_ChromiumHasItsSandbox has the kernel apply the profile",
 	"docs/operating.md: kubectl create namespace farwire":                                                                       "needs a cluster; TestKubernetes_SecretOfThePage_HasWhatThePodsRead holds its files to the manifests",
+	"docs/operating.md: kubectl -n farwire rollout restart deployment/gateway":                                                  "needs a cluster; TestReplaceSecrets_OfServices_GatewaysRestartInTurn restarts gateways so",
 	"docs/benchmarks.md: go run ./test/relaybench":                                                                              "a benchmark, which wants a machine of its own",
 	"docs/benchmarks.md: go run ./test/relaybench -parts path,tunnel":                                                           "likewise",
 	"docs/benchmarks.md: go test -v -run TestDeflate_Feeds ./test/e2e/relay":                                                    "likewise",

@@ -296,10 +296,16 @@ func TestKubernetes_Services_LeadToThePods(t *testing.T) {
 	if url := read(t, filepath.Join(makeSecrets(t), "nats-url")); !strings.HasSuffix(url, fmt.Sprintf("@nats:%d", nats)) {
 		t.Errorf("the Service nats listens on port %d, and the page's secret is %q", nats, url)
 	}
-	budget, gateway := all["PodDisruptionBudget gateway"], all["Deployment gateway"]
-	if budget.Spec.MaxUnavailable != 1 || gateway.Spec.Replicas < 2 ||
-		budget.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != gateway.Spec.Template.Metadata.Labels["app.kubernetes.io/name"] {
-		t.Errorf("the budget is %+v of %d", budget.Spec, gateway.Spec.Replicas)
+	for _, name := range []string{"gateway", "agent"} {
+		budget, pods := all["PodDisruptionBudget "+name], all["Deployment "+name]
+		if rolling := pods.Spec.Strategy.RollingUpdate; budget.Spec.MaxUnavailable != 1 || pods.Spec.Replicas < 2 ||
+			rolling.MaxUnavailable != 0 || rolling.MaxSurge < 1 ||
+			budget.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != pods.Spec.Template.Metadata.Labels["app.kubernetes.io/name"] {
+			t.Errorf("%s: the budget is %+v of %+v", name, budget.Spec, pods.Spec)
+		}
+	}
+	if all["Deployment agent"].Spec.MinReady < 5 {
+		t.Error("an agent's pod counts as ready before its agent can have attached")
 	}
 }
 

@@ -21,6 +21,7 @@ type metadata struct {
 // A spec is a Deployment's, a Service's or a PodDisruptionBudget's.
 type spec struct {
 	Replicas       int
+	MinReady       int `yaml:"minReadySeconds"`
 	MaxUnavailable int `yaml:"maxUnavailable"`
 	Selector       selector
 	Strategy       struct {
