@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // identityFlags say who may call, and how callers and this gateway are known.
@@ -91,6 +92,8 @@ func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRe
 		switch {
 		case name == "":
 			return nil, misusef("--api-keys: entry %d has no name before its =; write name=key", i+1)
+		case !safetext.IsPlain(name):
+			return nil, misusef("--api-keys: the name of entry %d begins or ends with white space, or has a character that nobody sees", i+1)
 		case len(key) < farwire.MinKeyLength:
 			return nil, misusef("--api-keys: the key of entry %d has %d bytes; give at least %d, and a name=key where the key holds an =",
 				i+1, len(key), farwire.MinKeyLength)

@@ -144,6 +144,8 @@ func TestMain_Misuse_ExitsWithStatus2(t *testing.T) {
 		{"serve --api-keys alice=", "", "--api-keys|entry 1|0 bytes|16"},
 		{"serve --api-keys " + secret + "==", "", "--api-keys|entry 1|name=key"},
 		{"serve --api-keys =" + secret, "", "--api-keys|entry 1|name=key"},
+		{"serve", "FARWIRE_API_KEYS=a\u202eb=" + secret, "--api-keys|entry 1|nobody sees"},
+		{"serve --api-keys \u200ba=" + secret, "", "--api-keys|entry 1|nobody sees"},
 		{"serve --api-keys " + secret + ",", "", "--api-keys|entry 2|empty"},
 		{"serve --api-keys a=" + secret + ",b=" + secret, "", "--api-keys|entry 2|once"},
 		{"serve --token-secret=", "", "--token-secret|empty"},

@@ -153,7 +153,7 @@ func UnmarshalStrict(raw jsontext.Value, v any) error {
 	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
 		return fault.Invalidf("%q is not one of the names here", fault.Clip(semantic.JSONPointer.LastToken()))
 	case errors.As(err, &semantic):
-		return fault.Invalidf("%s has the wrong type", fault.Clip(strings.TrimPrefix(string(semantic.JSONPointer), "/")))
+		return fault.Invalidf("%s has the wrong type", place(semantic.JSONPointer))
 	case err != nil:
 		return Error(err)
 	}
@@ -166,9 +166,17 @@ func UnmarshalStrict(raw jsontext.Value, v any) error {
 		case err != nil:
 			return Error(err)
 		case t.Kind() == 'n':
-			return fault.Invalidf("%s is null; leave it out", fault.Clip(strings.TrimPrefix(string(dec.StackPointer()), "/")))
+			return fault.Invalidf("%s is null; leave it out", place(dec.StackPointer()))
 		}
 	}
+}
+
+// place names what stands at p.
+func place(p jsontext.Pointer) string {
+	if p == "" {
+		return "the value"
+	}
+	return fault.Clip(strings.TrimPrefix(string(p), "/"))
 }
 
 // Raw returns the value of the named field as it was sent; false: it is not there, or

@@ -12,8 +12,10 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // An Entry admits one key.
@@ -127,6 +129,8 @@ func parse(raw jsontext.Value, kinds []string) (out Entry, err error) {
 	switch {
 	case e.Name == nil || *e.Name == "":
 		return out, errors.New("name is missing")
+	case !safetext.IsPlain(*e.Name):
+		return out, fmt.Errorf("name %q begins or ends with white space, or has a character that nobody sees", fault.Clip(*e.Name))
 	case e.Hash == nil || len(*e.Hash) != hex.EncodedLen(sha256.Size):
 		return out, errors.New("key_sha256 must be 64 lower-case hex digits")
 	}

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/internal/keysfile"
@@ -47,6 +48,11 @@ func TestParse_TypingErrors_NameTheEntry(t *testing.T) {
 		{`[1]`, "entry 1: "},
 		{`[{"key_sha256":"` + one + `"}]`, "entry 1: name is missing"},
 		{`[{"name":"","key_sha256":"` + one + `"}]`, "entry 1: name is missing"},
+		{`[{"name":" a","key_sha256":"` + one + `"}]`, `entry 1: name " a" begins or ends with white space`},
+		{`[{"name":"a\nb","key_sha256":"` + one + `"}]`, "entry 1: name "},
+		{`[{"name":"a\u202eb","key_sha256":"` + one + `"}]`, "entry 1: name "},
+		{`[null]`, "entry 1: the value is null"},
+		{`[[]]`, "entry 1: the value has the wrong type"},
 		{`[{"name":"a"}]`, "entry 1: key_sha256 must be"},
 		{`[{"name":"a","key_sha256":"` + strings.ToUpper(one) + `"}]`, "entry 1: key_sha256 must be"},
 		{`[{"name":"a","key_sha256":"` + one[1:] + `"}]`, "entry 1: key_sha256 must be"},
@@ -106,7 +112,7 @@ func FuzzParse(f *testing.F) {
 		}
 		seen := map[[sha256.Size]byte]bool{}
 		for _, e := range entries {
-			if e.Name == "" || seen[e.Hash] || e.Limits.Sites < -1 || e.Limits.Rate < 0 && e.Limits.Rate != -1 || e.Limits.BytesPerDay < -1 {
+			if e.Name == "" || strings.TrimSpace(e.Name) != e.Name || strings.ContainsFunc(e.Name, unicode.IsControl) || seen[e.Hash] || e.Limits.Sites < -1 || e.Limits.Rate < 0 && e.Limits.Rate != -1 || e.Limits.BytesPerDay < -1 {
 				t.Fatalf("read %+v", e)
 			}
 			seen[e.Hash] = true

@@ -6,6 +6,7 @@ package safetext
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Cut returns the first bytes of s, most of them at the most, and divides no letter of
@@ -40,6 +41,12 @@ func Printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// IsPlain reports whether a reader sees all of s: it is UTF-8, [Printable] changes nothing,
+// and no white space stands at its ends.
+func IsPlain(s string) bool {
+	return utf8.ValidString(s) && Printable(s) == s && strings.TrimSpace(s) == s
 }
 
 // Capital returns s with its first letter, one of ASCII, in upper case.
