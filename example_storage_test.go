@@ -26,7 +26,7 @@ func ExampleNewFolderStorage() {
 	}
 	defer files.Close()
 	mux := http.NewServeMux()
-	mux.Handle("GET /files/", http.StripPrefix("/files", files))
+	mux.Handle("/files/", http.StripPrefix("/files", files))
 	host := httptest.NewServer(mux)
 	defer host.Close()
 	// A gateway saves by itself: farwire.New(farwire.Options{Storage: files, …}).

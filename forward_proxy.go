@@ -23,6 +23,7 @@ import (
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/socks"
+	"github.com/farwire/farwire/internal/tunnel"
 )
 
 // ForwardProxy returns the handler that serves programs which know proxies (RFC
@@ -187,7 +188,8 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 				s.abandon(fmt.Errorf("panic: %v", v))
 			}
 		}()
-		if err := t.socks(conn); err != nil {
+		early, err := t.socks(conn)
+		if err != nil {
 			by := endedBy(err)
 			if errors.Is(err, errClientGone) {
 				by = EndedByClient
@@ -198,7 +200,7 @@ func (g *Gateway) acceptSOCKS(conn net.Conn) {
 			s.end(t.result(by, 0, err))
 			return
 		}
-		t.finish(t.carry(conn, nil).Run(), 0)
+		t.finish(t.carry(conn, early).Run(), 0)
 	}()
 }
 
@@ -210,8 +212,9 @@ type KeyShownConn interface {
 	KeyShown()
 }
 
-// socks speaks with the client as far as the answer to its request.
-func (t *tunneled) socks(conn net.Conn) error {
+// socks speaks with the client as far as the answer to its request. It returns what the
+// client has sent for the target.
+func (t *tunneled) socks(conn net.Conn) (early []byte, err error) {
 	life := t.s.ctx
 	ctx, cancel := context.WithTimeoutCause(life, askTimeout, errTimeout)
 	defer cancel()
@@ -219,7 +222,7 @@ func (t *tunneled) socks(conn net.Conn) error {
 	defer late()
 	c, err := socks.ReadCredentials(conn)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errClientGone, err)
+		return nil, fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	seen := requestAuth{key: c.Password, remote: origin.Addr(conn.RemoteAddr().String()), bucket: BucketHTTP}
 	if counted, ok := conn.(KeyShownConn); ok {
@@ -229,35 +232,53 @@ func (t *tunneled) socks(conn net.Conn) error {
 	// After ten wrong credentials a further one is told so, and is as wrong.
 	wrong := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid) || errors.As(denied, new(*tooManyWrong))
 	if err := socks.Accept(conn, !wrong); err != nil {
-		return errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))
+		return nil, errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))
 	}
 	if wrong {
-		return denied
+		return nil, denied
 	}
 	request, err := socks.ReadRequest(conn)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errClientGone, err)
+		return nil, fmt.Errorf("%w: %w", errClientGone, err)
 	}
 	if !late() {
-		return fmt.Errorf("%w: %w", errClientGone, context.Cause(ctx))
+		return nil, fmt.Errorf("%w: %w", errClientGone, context.Cause(ctx))
 	}
 	if err = denied; err == nil {
-		err = t.dial(life, c.User, net.JoinHostPort(request.Host, strconv.Itoa(int(request.Port))))
+		early, err = t.dialAhead(life, conn, c.User, request)
 	}
-	if err != nil {
-		conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-		return errors.Join(err, socks.Answer(conn, socksReply(err)))
+	if errors.Is(err, errClientGone) {
+		return nil, err
 	}
 	conn.SetWriteDeadline(time.Now().Add(closeTimeout))
-	if err := socks.Answer(conn, socks.Succeeded); err != nil {
-		t.target.Close()
-		return fmt.Errorf("%w: %w", errClientGone, err)
+	if err != nil {
+		return nil, errors.Join(err, socks.Answer(conn, socksReply(err)))
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
-		t.target.Close()
-		return fmt.Errorf("%w: %w", errClientGone, err)
+	if err = socks.Answer(conn, socks.Succeeded); err == nil {
+		err = conn.SetDeadline(time.Time{})
 	}
-	return nil
+	if err != nil {
+		t.target.Close()
+		return nil, fmt.Errorf("%w: %w", errClientGone, err)
+	}
+	return early, nil
+}
+
+// dialAhead dials while it reads what the client sends already, and gives up when the
+// client leaves.
+func (t *tunneled) dialAhead(ctx context.Context, conn net.Conn, user string, to socks.Request) ([]byte, error) {
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	ahead := tunnel.ReadAhead(conn, func() { leave(errClientGone) })
+	err := t.dial(ctx, user, net.JoinHostPort(to.Host, strconv.Itoa(int(to.Port))))
+	early, gone := ahead.Stop()
+	if gone == nil {
+		return early, err
+	}
+	if err == nil {
+		t.target.Close()
+	}
+	return nil, fmt.Errorf("%w: %w", errClientGone, gone)
 }
 
 // socksReply is what SOCKS has for an error.

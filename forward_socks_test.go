@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -113,8 +114,9 @@ func TestServeSOCKS_IPv6_IsDialled(t *testing.T) {
 	}
 }
 
-// rawSOCKS says bytes to the server and returns what it says until it closes.
-func rawSOCKS(t *testing.T, server, bytes string) string {
+// rawSOCKS says bytes to the server and returns what it says until it closes. Behind them
+// it says no more, if they end.
+func rawSOCKS(t *testing.T, server, bytes string, end bool) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", server)
 	if err != nil {
@@ -123,7 +125,9 @@ func rawSOCKS(t *testing.T, server, bytes string) string {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	io.WriteString(conn, bytes)
-	conn.(*net.TCPConn).CloseWrite()
+	if end {
+		conn.(*net.TCPConn).CloseWrite()
+	}
 	b, err := io.ReadAll(conn)
 	if err != nil {
 		t.Errorf("%q: %v", bytes, err)
@@ -157,7 +161,7 @@ func TestServeSOCKS_EachFailure_HasItsReply(t *testing.T) {
 		if kind == 3 {
 			request += string(rune(len(host)))
 		}
-		return rawSOCKS(t, server, request+host+string([]byte{byte(port >> 8), byte(port)}))
+		return rawSOCKS(t, server, request+host+string([]byte{byte(port >> 8), byte(port)}), false)
 	}
 	for _, c := range []struct {
 		what, user    string
@@ -199,7 +203,7 @@ func TestServeSOCKS_CredentialsMissingOrInvalid_IsRefused(t *testing.T) {
 			t.Error("nobody is let in")
 		}
 		for say, want := range map[string]string{"\x05\x01\x00": "\x05\xff", "\x05\x00": "\x05\xff", "\x04\x01": "", "GET / HTTP/1.1\r\n": "", "\x05\x01\x02\x01\x01a\x01b": "\x05\x02\x01\x01"} {
-			if got := rawSOCKS(t, server, say); got != want {
+			if got := rawSOCKS(t, server, say, true); got != want {
 				t.Errorf("%q: %q, want %q", say, got, want)
 			}
 		}
@@ -212,7 +216,7 @@ func TestServeSOCKS_ManyWrongPasswords_EachIsRefused(t *testing.T) {
 	for i := range 13 {
 		password := fmt.Sprintf("wrong-key-%010d", i)
 		say := fmt.Sprintf("\x05\x01\x02\x01\x03any%c%s\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50", len(password), password)
-		if got := rawSOCKS(t, server, say); got != "\x05\x02\x01\x01" {
+		if got := rawSOCKS(t, server, say, true); got != "\x05\x02\x01\x01" {
 			t.Errorf("number %d: %q", i+1, got)
 		}
 	}
@@ -273,4 +277,60 @@ func TestServeSOCKS_Drain_LetsTunnelsRunAndThenCutsThem(t *testing.T) {
 func isDeadline(err error) bool {
 	timeout, ok := err.(net.Error)
 	return ok && timeout.Timeout()
+}
+
+// While its target is dialled a client may leave, or send what is for the target.
+func TestServeSOCKS_Dialling_ClientIsListenedTo(t *testing.T) {
+	dialling, proceed := make(chan struct{}), make(chan struct{})
+	exit := direct(t, agent.DirectOptions{AllowPrivate: true})
+	dial := exit.DialContext
+	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dialling <- struct{}{}
+		select {
+		case <-proceed:
+			return dial(ctx, network, addr)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Agents = exit })
+	server := w.socks()
+	begin := func(early string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(patience))
+		host, port, err := net.SplitHostPort(w.host())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "\x05\x01\x02\x01\x00%c%s\x05\x01\x00\x03%c%s%s%s", len(testKey), testKey, len(host), host, []byte{byte(n >> 8), byte(n)}, early)
+		if _, err := io.ReadFull(conn, make([]byte, len("\x05\x02\x01\x00"))); err != nil {
+			t.Fatal(err)
+		}
+		<-dialling
+		return conn
+	}
+
+	begin("").Close()
+	left := func(n int) func() bool {
+		return func() bool { return strings.Count(w.log.String(), "ended_by=client ") == n }
+	}
+	waitUntil(t, "the end of the session", left(1))
+	begin("bytes for the target").Close()
+	waitUntil(t, "the end of the session that has sent something", left(2))
+
+	conn := begin("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+	close(proceed)
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.Contains(string(answer), "HTTP/1.1 404") {
+		t.Errorf("%q, %v", answer, err)
+	}
 }

@@ -336,11 +336,11 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 		return agent.Exit{}, fmt.Errorf("%T returned an exit without a DialContext", g.o.Agents)
 	}
 	if g.o.Allow == nil && p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() {
-		return egress.Recover(exit), nil
+		return g.conns.MakeRoom(egress.Recover(exit)), nil
 	}
-	return egress.Recover(egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
+	return g.conns.MakeRoom(egress.Recover(egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
 		return g.permit(ctx, p, Target{Kind: s.kind, Scheme: rules.Scheme(ctx), Host: host, Port: port})
-	})), nil
+	}))), nil
 }
 
 // permit says whether a caller may reach a target: by the rules of its key, and

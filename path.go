@@ -244,22 +244,20 @@ func (f *forwarding) prepare(ctx context.Context) error {
 // that one fails and the target may be sent the request again.
 func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
-	body := req.Body
+	var body *egress.Body
+	if req.Body != nil && req.Body != http.NoBody {
+		body = egress.NewBody(clientBody{req.Body, f})
+	}
 	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
 		var sent atomic.Bool
-		out := req.WithContext(ctx)
-		var once *onceBody
-		if body != nil && body != http.NoBody {
-			once = &onceBody{body: body, f: f}
-			out.Body = once
-		}
 		var err error
 		var dial *agent.DialError
-		resp, err = f.g.conns.RoundTrip(out, egress.ConnOptions{Key: f.conns + "\x00" + e.Key(), Exit: e, Deadline: f.dialDeadline, Timeout: errTimeout, Sent: &sent})
+		resp, err = f.g.conns.RoundTrip(req.WithContext(ctx), egress.ConnOptions{Key: f.conns, Exit: e,
+			Deadline: f.dialDeadline, Timeout: errTimeout, Body: body, Sent: &sent})
 		switch {
 		case err == nil:
 			return nil
-		case once.unused() && (!sent.Load() || egress.Repeatable(req)) && time.Now().Before(f.dialDeadline):
+		case (!sent.Load() || egress.Repeatable(req)) && body.Unsent() && time.Now().Before(f.dialDeadline):
 			return err
 		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
 			// Another exit would get the rest of the body, or the target the request twice.
@@ -339,22 +337,14 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A onceBody is a client's body for one attempt. Closing it does not close the
-// client's, which another attempt may need.
-type onceBody struct {
-	body io.Reader
-	f    *forwarding
-	used atomic.Bool
+// A clientBody counts what a client sends, and restarts the idle clock.
+type clientBody struct {
+	io.Reader
+	f *forwarding
 }
 
-func (b *onceBody) Read(p []byte) (int, error) {
-	b.used.Store(true)
-	n, err := b.body.Read(p)
+func (b clientBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
 	b.f.moved(n, &b.f.toTarget)
 	return n, err
 }
-
-func (b *onceBody) Close() error { return nil }
-
-// unused reports whether the body can still be sent from its beginning.
-func (b *onceBody) unused() bool { return b == nil || !b.used.Load() }

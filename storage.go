@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/folder"
 	"github.com/farwire/farwire/internal/hosting"
+	"github.com/farwire/farwire/internal/origin"
 )
 
 // Storage hosts files.
@@ -86,7 +87,7 @@ type FolderStorage struct {
 // missing. baseURL is where the files can be read from outside, such as
 // "https://gw.example.com/files/"; mount the storage there:
 //
-//	mux.Handle("GET /files/", http.StripPrefix("/files", folder))
+//	mux.Handle("/files/", http.StripPrefix("/files", folder))
 //
 // A file is replaced by an atomic rename after it was written and synced, so
 // that a reader, or a machine that stops, sees the old file or the new one and
@@ -132,8 +133,12 @@ func (s *FolderStorage) Save(ctx context.Context, f File) (string, error) {
 
 // ServeHTTP serves the file that the request's path names, to GET and HEAD,
 // conditional and range requests included, as plain text that no browser takes
-// for anything else.
+// for anything else. Pages of every web origin may read it, and why a file is refused.
 func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	origin.Any("GET, HEAD", http.HandlerFunc(s.serveFile)).ServeHTTP(w, r)
+}
+
+func (s *FolderStorage) serveFile(w http.ResponseWriter, r *http.Request) {
 	refuse := func(err error) { writeError(w, public(err)) }
 	if err := onlyReads(r); err != nil {
 		refuse(err)
@@ -161,7 +166,6 @@ func (s *FolderStorage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cache-Control", "public, no-cache") // kept, and asked about
 	// A file of the same time and size is the same: each is written once, and
 	// renamed into place.

@@ -125,6 +125,27 @@ func TestFolder_FileSaved_IsServed(t *testing.T) {
 	}
 }
 
+func TestFolder_PageOfAnotherOrigin_ReadsAnswersAndErrors(t *testing.T) {
+	s := newFolder(t, t.TempDir())
+	mustSave(t, s, farwire.File{Name: "llms/a.txt", Body: []byte("# A\n")})
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/llms/a.txt", 200}, {"HEAD", "/llms/a.txt", 200}, {"GET", "/llms/b.txt", 404}, {"GET", "/../a", 404},
+		{"PUT", "/llms/a.txt", 405}, {"OPTIONS", "/llms/a.txt", 204},
+	} {
+		r := serveFile(s, c.method, c.path, "Origin", "https://app.example.com", "Access-Control-Request-Method", "GET")
+		h := r.Header
+		if r.StatusCode != c.status || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("X-Farwire-From") != "gateway" {
+			t.Errorf("%s %s: %s %v", c.method, c.path, r.Status, h)
+		}
+		if methods := h.Get("Access-Control-Allow-Methods"); (c.method == "OPTIONS") != (methods == "GET, HEAD") {
+			t.Errorf("%s %s allows the methods %q", c.method, c.path, methods)
+		}
+	}
+}
+
 // TestFolder_NameOutsideOrHidden_IsRefused keeps what is outside of the folder, or hidden in it, out of
 // reach, neither to write nor to read.
 func TestFolder_NameOutsideOrHidden_IsRefused(t *testing.T) {

@@ -184,6 +184,12 @@ func (e *DialError) AgentUnavailable() bool {
 	return false
 }
 
+// Overloaded reports whether the agent has as many sessions, or descriptors, as it can
+// have: it may take a session when another one has ended.
+func (e *DialError) Overloaded() bool {
+	return e.Fault == FaultAgent && reasonOf(e.Err, e.Fault) == causeOverloaded
+}
+
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 

@@ -28,12 +28,15 @@ import (
 type Conns struct {
 	RootCAs *x509.CertPool // nil: the system's; must not be changed once in use
 
+	open atomic.Int64 // connections that are not closed
+
 	mu   sync.Mutex
 	kept map[string]*kept
 }
 
 // kept is what belongs to one key.
 type kept struct {
+	exit      string // the key of the exit that its connections go through
 	transport *http.Transport
 	used      time.Time
 	running   int // requests whose answer has not begun
@@ -42,16 +45,19 @@ type kept struct {
 const (
 	maxKept     = 1024
 	keptFor     = 90 * time.Second
-	perHost     = 32 // idle connections of a key to one host
+	perHost     = 32  // idle connections of a key to one host
+	perKey      = 256 // idle connections of a key
 	maxHeadSize = 256 << 10
 )
 
 // ConnOptions say how one request reaches its target.
 type ConnOptions struct {
-	Key      string     // who may share connections with it
+	Key      string     // who may share the connections of an exit with it
 	Exit     agent.Exit // through which new ones are opened
 	Deadline time.Time  // for the dial, TLS included; the answer may take any time
 	Timeout  error      // the error when it passes
+
+	Body *Body // of the request, in place of its Body; nil: it has none
 
 	// Sent becomes true before the target can have the whole head of the request, and
 	// false when net/http sends it anew on another connection. Nil: nobody asks.
@@ -64,23 +70,34 @@ type connOptionsKey struct{}
 // redirect, adds no header and decodes nothing.
 func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, error) {
 	var conn net.Conn
+	var reused bool
 	if t.Sent == nil {
 		t.Sent = new(atomic.Bool)
 	}
 	ctx := rules.WithScheme(context.WithValue(req.Context(), connOptionsKey{}, &t), req.URL.Scheme)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { t.Sent.Store(false) },
-		WroteHeaders: func() { t.Sent.Store(true) }, // they are in a buffer, which is written after it
+		GetConn: func(string) { t.Sent.Store(false) },
+		WroteHeaders: func() { // of HTTP/1.1 they are in a buffer, and the connection knows
+			if _, ok := conn.(*exclusiveConn); !ok {
+				t.Sent.Store(true)
+			}
+		},
 		GotConn: func(i httptrace.GotConnInfo) {
-			conn = i.Conn
-			if turn, ok := conn.(*exclusiveConn); ok && i.Reused {
-				turn.ask(req.Context())
+			conn, reused = i.Conn, i.Reused
+			if turn, ok := conn.(*exclusiveConn); ok {
+				turn.ask(req.Context(), reused, t.Sent)
 			}
 		},
 	})
-	k := c.take(t.Key)
+	k := c.take(t.Key, t.Exit.Key())
 	defer c.give(k)
-	resp, err := k.transport.RoundTrip(req.WithContext(ctx))
+	req = req.WithContext(ctx)
+	resp, err := k.transport.RoundTrip(t.withBody(req))
+	for err != nil && reused && closedBefore(err) && !t.Sent.Load() && t.Body.Unsent() {
+		// The target closed a connection that was kept; net/http repeats what is
+		// idempotent alone, whether something was sent or not.
+		resp, err = k.transport.RoundTrip(t.withBody(req))
+	}
 	if err == nil {
 		if turn, ok := conn.(*exclusiveConn); ok && resp.Close && resp.Header["Connection"] == nil {
 			if fields := turn.connectionFields(); fields != nil {
@@ -89,7 +106,19 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 		}
 		return resp, nil
 	}
-	return nil, c.classify(req.Context(), conn, err)
+	return nil, c.classify(ctx, conn, err)
+}
+
+// withBody returns the request with its body from the beginning, which has not been
+// sent.
+func (t *ConnOptions) withBody(req *http.Request) *http.Request {
+	if t.Body == nil {
+		return req
+	}
+	req = req.WithContext(req.Context())
+	req.GetBody = func() (io.ReadCloser, error) { return t.Body.attempt(t.Sent) }
+	req.Body = &attemptedBody{Body: t.Body, sent: t.Sent}
+	return req
 }
 
 // Repeatable reports whether a target that may have the request already can be sent it
@@ -146,15 +175,16 @@ func (c *Conns) Close() {
 	}
 }
 
-// take returns what belongs to a key.
-func (c *Conns) take(key string) *kept {
+// take returns what belongs to a key and an exit.
+func (c *Conns) take(key, exit string) *kept {
+	key += "\x00" + exit
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.kept[key]
 	if k == nil {
 		c.sweep(now)
-		k = &kept{transport: c.transport()}
+		k = &kept{exit: exit, transport: c.transport()}
 		if c.kept == nil {
 			c.kept = make(map[string]*kept)
 		}
@@ -201,6 +231,7 @@ func (c *Conns) transport() *http.Transport {
 		DisableCompression:     true,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    perHost,
+		MaxIdleConns:           perKey,
 		IdleConnTimeout:        keptFor,
 		MaxResponseHeaderBytes: maxHeadSize,
 		// A target that never says 100 gets the body after a while (RFC 9110,
@@ -231,7 +262,8 @@ func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr s
 	conn, err := t.Exit.DialContext(ctx, network, addr)
 	switch {
 	case err == nil:
-		w := &keptConn{exitLossConn: exitLossConn{conn, new(atomic.Pointer[agent.DialError])}}
+		w := &keptConn{exitLossConn: exitLossConn{conn, new(atomic.Pointer[agent.DialError])}, open: &c.open}
+		c.open.Add(1)
 		if exit, ok := conn.(agent.DrainTeller); ok {
 			w.stop = exit.OnDrain(func() { w.retire(keeps) })
 		}
@@ -268,32 +300,4 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 		return nil, context.Cause(ctx)
 	}
 	return nil, err
-}
-
-// A keptConn is a connection that is closed when its exit drains and no request uses it.
-type keptConn struct {
-	exitLossConn
-	closed atomic.Bool
-	stop   func() // of who waits for the exit to drain; nil: nobody
-}
-
-func (c *keptConn) Close() error {
-	c.closed.Store(true)
-	if c.stop != nil {
-		c.stop()
-	}
-	return c.Conn.Close()
-}
-
-// retireEvery is how soon a connection is closed that a request still uses when its
-// exit drains.
-const retireEvery = 250 * time.Millisecond
-
-// retire has the connection closed when no request uses it: now or, since net/http does
-// not tell, a little later.
-func (c *keptConn) retire(keeps *http.Transport) {
-	keeps.CloseIdleConnections()
-	if !c.closed.Load() {
-		time.AfterFunc(retireEvery, func() { c.retire(keeps) })
-	}
 }

@@ -38,12 +38,15 @@ const maxChoices = 64
 // ParseFilter reads which agents a caller wants. A list of commas alone names
 // none, and must not stand for any.
 func ParseFilter(q *agent.Query, geo, agents string) error {
-	for _, l := range []struct{ name, list string }{{"geo", geo}, {"agent", agents}} {
-		if strings.Count(l.list, ",") >= maxChoices {
+	q.Countries, q.Slugs = SplitList(geo), SplitList(agents)
+	for _, l := range []struct {
+		name    string
+		entries []string
+	}{{"geo", q.Countries}, {"agent", q.Slugs}} {
+		if len(l.entries) > maxChoices {
 			return fault.Invalidf("%s has more than %d entries", l.name, maxChoices)
 		}
 	}
-	q.Countries, q.Slugs = SplitList(geo), SplitList(agents)
 	switch {
 	case geo != "" && len(q.Countries) == 0:
 		return fault.Invalidf("geo names no country; write it as US,DE or leave it out")

@@ -133,8 +133,9 @@ func TestParseFilter_EmptyLists_AreRefused(t *testing.T) {
 	}{
 		{"US, DE", " de1 ", ""}, {"", "", ""},
 		{",", "", "geo names no country"}, {"", " , ", "agent names no agent"},
-		{strings.Repeat("A,", 64), "", "geo has more than 64 entries"},
-		{"", strings.Repeat("a,", 64), "agent has more than 64 entries"},
+		{strings.Repeat("A,", 64), "b," + strings.Repeat(" ,", 100), ""},
+		{strings.Repeat("A,", 65), "", "geo has more than 64 entries"},
+		{"", strings.Repeat("a,", 65), "agent has more than 64 entries"},
 	} {
 		var q agent.Query
 		err := egress.ParseFilter(&q, c.geo, c.agents)

@@ -1,0 +1,76 @@
+package egress
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// A Body is the body of a request that can be sent from its beginning until the target
+// may have something of it. It is for one request at a time; what it was made of is not
+// closed.
+type Body struct {
+	source io.Reader
+
+	mu   sync.Mutex
+	read []byte // net/http reads ahead of what it sends
+	used bool   // more was read than that
+}
+
+// NewBody returns a body that is read from source.
+func NewBody(source io.Reader) *Body { return &Body{source: source} }
+
+// Unsent reports whether the body can still be sent from its beginning. That of no body
+// can.
+func (b *Body) Unsent() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.used
+}
+
+// An attemptedBody is a body from its beginning.
+type attemptedBody struct {
+	*Body
+	sent *atomic.Bool // the target may have something of the request
+	at   int          // what of Body.read was read here
+}
+
+// attempt is an http.Request's GetBody.
+func (b *Body) attempt(sent *atomic.Bool) (io.ReadCloser, error) {
+	if !b.Unsent() {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return &attemptedBody{Body: b, sent: sent}, nil
+}
+
+func (a *attemptedBody) Read(p []byte) (int, error) {
+	if n := a.again(p); n > 0 {
+		return n, nil
+	}
+	n, err := a.source.Read(p)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.used:
+	case n > 0 && a.sent.Load():
+		a.used, a.read = true, nil
+	default:
+		a.read = append(a.read, p[:n]...)
+		a.at = len(a.read)
+	}
+	return n, err
+}
+
+// again returns what an attempt before this one has read.
+func (a *attemptedBody) again(p []byte) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := copy(p, a.read[min(a.at, len(a.read)):])
+	a.at += n
+	return n
+}
+
+func (a *attemptedBody) Close() error { return nil }

@@ -1,0 +1,53 @@
+package tunnel
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// maxAhead is how many bytes a client may send ahead of its answer; further ones wait in
+// the network.
+const maxAhead = 64 << 10
+
+// An Ahead reads a client's connection while its target is dialled: it keeps what is for
+// the target and notices a client that leaves.
+type Ahead struct {
+	conn net.Conn
+	kept []byte
+	err  error
+	done chan struct{}
+}
+
+// ReadAhead starts to read the connection, which has no deadline, in a goroutine that
+// Stop ends. It calls gone when the client has left.
+func ReadAhead(conn net.Conn, gone func()) *Ahead {
+	a := &Ahead{conn: conn, done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		a.kept, a.err = io.ReadAll(io.LimitReader(conn, maxAhead))
+		switch {
+		case errors.Is(a.err, os.ErrDeadlineExceeded): // by Stop
+			a.err = nil
+		case a.err == nil && len(a.kept) < maxAhead:
+			a.err = io.ErrUnexpectedEOF
+		}
+		if a.err != nil {
+			gone()
+		}
+	}()
+	return a
+}
+
+// Stop returns what was read, which the target gets first, or why the client is gone.
+// The connection is the caller's again.
+func (a *Ahead) Stop() ([]byte, error) {
+	a.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed: its reader knows
+	<-a.done
+	if a.err != nil {
+		return nil, a.err
+	}
+	return a.kept, a.conn.SetReadDeadline(time.Time{})
+}
