@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/openapi"
 	"github.com/farwire/farwire/llmstxt/internal/pace"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
@@ -25,6 +26,7 @@ import (
 // result is all that is kept of a fetched page until its turn to be committed
 // comes: not its bytes.
 type result struct {
+	asked      *url.URL // before the hops
 	final      *url.URL // after the hops
 	hops       int
 	refused    error // *skipError, or what the client said of a connection
@@ -63,12 +65,15 @@ type result struct {
 // fetchPage follows one address to a page and reads it. allow is asked before
 // every request and says why an address is not to be fetched.
 func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL) error) *result {
-	r := &result{final: u}
+	r := &result{asked: u, final: u}
 	if c.cookies != nil {
 		r.cookies = credentials.Jars{c.cookies, nil}
 	}
 	for ; ; r.hops++ {
 		if err := allow(r.final); err != nil {
+			if isSkip(err, SkipScope) && r.hops > 0 && notpage.IsLoginElsewhere(r.final, u) {
+				err = &skipError{Reason: SkipLogin, Detail: "leads to a login, " + r.final.String()}
+			}
 			r.refused = err
 			return r
 		}
@@ -79,7 +84,7 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 		}
 		next, err := c.try(ctx, r)
 		if err == nil && next == nil && r.hops > 0 && len(r.final.String()) > weburl.MaxLength {
-			return &result{final: u, hops: r.hops, status: r.status, bytes: r.bytes, refused: longAddress}
+			return &result{asked: u, final: u, hops: r.hops, status: r.status, bytes: r.bytes, refused: longAddress}
 		}
 		if err != nil || next == nil {
 			r.refused = err

@@ -32,7 +32,8 @@ func FuzzHeaders(f *testing.F) {
 			t.Errorf("refresh to %q", to)
 		}
 		p := &htmlpage.Page{}
-		r := &result{final: &url.URL{Scheme: "http", Host: "a.test", Path: "/"}}
+		at := &url.URL{Scheme: "http", Host: "a.test", Path: "/"}
+		r := &result{asked: at, final: at}
 		if u := r.twinLink(h, p); u != nil && u.Scheme != "http" && u.Scheme != "https" {
 			t.Errorf("twin at %q", u)
 		}

@@ -135,6 +135,24 @@ func TestCrawl_ChainOfNextLinks_CostsNoDepth(t *testing.T) {
 	}
 }
 
+// A relation is one of several words, and a chain has two ends.
+func TestCrawl_RelationsOfChains_CostNoDepth(t *testing.T) {
+	for _, link := range []string{`<a rel="noopener next" href=%s>Next</a>`, `<a rel="Next prefetch" href=%s>Next</a>`, `<a rel=prev href=%s>Before</a>`, `<a rel="previous nofollow-me" href=%s>Before</a>`,
+		`<link rel="prefetch next" href=%s>`, `<link rel=prev href=%s>`} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Book", "/ch-a")}}
+		for c := 'a'; c <= 'h'; c++ {
+			a := doc("Chapter " + string(c))
+			if c < 'h' {
+				a.body = strings.Replace(a.body, "<main>", fmt.Sprintf(link, "/ch-"+string(c+1))+"<main>", 1)
+			}
+			w.pages["http://docs.test/ch-"+string(c)] = a
+		}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{MaxDepth: 2}); len(s.Pages) != 9 {
+			t.Errorf("%s: %v", link, urls(s))
+		}
+	}
+}
+
 func TestCrawl_ContentsInFrames_AreFollowed(t *testing.T) {
 	w := &web{pages: map[string]answer{
 		"http://docs.test/":         html(`<title>Book</title><nav><noscript><iframe class="sidebar" src="toc.html"></iframe></noscript></nav><main><h1>Book</h1><p>A book whose contents stand in a frame of their own, for those without scripts.</p></main>`),

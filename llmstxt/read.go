@@ -114,9 +114,8 @@ func (r *result) keep(prev *Page) {
 
 // notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page) error {
-	low := strings.ToLower(r.final.Path)
 	switch title := strings.ToLower(p.Title); {
-	case p.Password && p.Short != "" && len(r.evidence.Blocks) < 12, r.hops > 0 && notpage.IsLogin(low) && p.Short != "":
+	case notpage.IsLoginPage(p, r.evidence.Blocks, r.final, r.asked):
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
 	case p.Sum == "" && title == "just a moment...", strings.HasPrefix(title, "attention required! | cloudflare"):
 		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}

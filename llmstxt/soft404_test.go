@@ -87,6 +87,75 @@ func TestCrawl_LoginPages_AreLeftOut(t *testing.T) {
 	}
 }
 
+// A page whose address has the word of a login, and one with a login at its edge, are pages.
+func TestCrawl_PagesThatNameLogins_AreKept(t *testing.T) {
+	edge := func(form string) func(string) answer {
+		return func(title string) answer {
+			a := doc(title)
+			a.body = strings.Replace(a.body, "<body>", "<body>"+fmt.Sprintf(form, "<form action=/in><input type=text name=u><input type=password name=p></form>"), 1)
+			return a
+		}
+	}
+	for name, c := range map[string]struct {
+		from, to string
+		page     func(string) answer
+	}{
+		"slash":           {"/api/users", "/api/users/", func(s string) answer { return doc(s) }},
+		"slash, docs":     {"/docs/auth", "/docs/auth/", func(s string) answer { return doc(s) }},
+		"extension":       {"/sso.html", "/sso/", func(s string) answer { return doc(s) }},
+		"moved to a page": {"/old/people", "/reference/users", func(s string) answer { return doc(s) }},
+		"form in header":  {"", "/a", edge("<header>%s</header>")},
+		"form in nav":     {"", "/a", edge("<nav>%s</nav>")},
+		"form in aside":   {"", "/a", edge("<aside>%s</aside>")},
+		"form in sidebar": {"", "/a", edge("<div class=sidebar>%s</div>")},
+		"form in dialog":  {"", "/a", edge("<dialog>%s</dialog>")},
+		"form in footer":  {"", "/a", edge("<footer><div>%s</div></footer>")},
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", c.to), "http://docs.test" + c.to: c.page("Page")}}
+		if c.from != "" {
+			w.pages["http://docs.test/"] = doc("Home", c.from)
+			w.pages["http://docs.test"+c.from] = redirect(c.to)
+		} else {
+			w.pages["http://docs.test/"] = c.page("Home")
+			w.pages["http://docs.test/sitemap.xml"] = answer{body: "<urlset><url><loc>http://docs.test" + c.to + "</loc></url></urlset>"}
+		}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/", c.to}) {
+			t.Errorf("%s: %v, %v", name, got, s.Skipped)
+		}
+	}
+}
+
+// Logins are named wherever they are: below the base page, beside it, on another host, and
+// with a form that only a script makes.
+func TestCrawl_RedirectToALogin_IsNamed(t *testing.T) {
+	form := html("<title>Portal</title><main><h1>Portal</h1><p>Welcome to the portal of all the things that are made here, where everybody has a place.</p><form><input type=email name=u></form></main>")
+	for _, c := range []struct {
+		to   string
+		page answer
+	}{
+		{"/login?next=/docs/a", form}, {"/docs/login", form}, {"/docs/auth?id=7", form}, {"https://auth.example.test/x", form}, {"https://login.docs.test/", form},
+		{"/docs/sso?returnTo=%2Fdocs%2Fa", doc("Portal")}, {"/docs/users/sign_in", html("<title>Portal</title><noscript>This needs a browser.</noscript>")},
+		{"/docs/portal", html("<title>Log in | Docs</title><main><h1>Hello</h1>" + strings.Repeat("<p>Welcome to the portal of all the things that are made here, where everybody has a place.</p>", 3) + "<form><input type=password></form></main>")},
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/docs/": doc("Home", "/docs/a", "/docs/b"), "http://docs.test/docs/a": redirect(c.to), "http://docs.test/docs/b": doc("B")}}
+		to := c.to
+		if strings.HasPrefix(to, "/") {
+			to = "http://docs.test" + to
+		}
+		w.pages[to] = c.page
+		s := everyWay(t, w, "http://docs.test/docs/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/docs/", "/docs/b"}) || reasons(s)["/docs/a"] != llmstxt.SkipLogin {
+			t.Errorf("%s: %v, %v", c.to, got, s.Skipped)
+		}
+	}
+	// What leaves the scope for something else is said to leave it.
+	w := &web{pages: map[string]answer{"http://docs.test/docs/": doc("Home", "/docs/a"), "http://docs.test/docs/a": redirect("https://www.example.test/a")}}
+	if s := everyWay(t, w, "http://docs.test/docs/", llmstxt.Options{}); reasons(s)["/docs/a"] != llmstxt.SkipScope {
+		t.Errorf("%v", s.Skipped)
+	}
+}
+
 func TestCrawl_Soft404s_AreLeftOut(t *testing.T) {
 	for name, body := range map[string]string{
 		"by title":    "<title>Page not found</title><main><h1>404</h1><p>Sorry, the page %s could not be found on this site.</p></main>",

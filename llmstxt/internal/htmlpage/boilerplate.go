@@ -143,6 +143,16 @@ func (s *scanner) container(tag atom.Atom) {
 	}
 }
 
+// input notes what a field asks for. What stands at the edge of every page, such as a login in
+// the site's header, is not what this one is for.
+func (s *scanner) input(kind string) {
+	if s.header > 0 || s.skipDepth > 0 && s.skip != atom.Form {
+		return
+	}
+	s.Password = s.Password || strings.EqualFold(kind, "password")
+	s.Address = s.Address || strings.EqualFold(kind, "email")
+}
+
 // streamed reports the id of a block that React's server streams hidden.
 func streamed(id string) bool {
 	n, ok := strings.CutPrefix(id, "S:")

@@ -29,7 +29,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 10
+const EvidenceVersion = 11
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

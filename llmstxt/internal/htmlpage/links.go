@@ -18,21 +18,38 @@ func (s *scanner) anchor(tag atom.Atom) {
 		s.link = 1
 		s.lastHref, s.linkText = -1, s.linkText[:0]
 	}
-	rel := strings.ToLower(a[1])
-	s.tagged = rel == "tag"
-	s.topical = tag == atom.A && (s.tagged || strings.Contains(rel, "category"))
-	if s.Up == "" && (a[2] == "u" || a[2] == "U" || rel == "up") {
+	s.tagged = false
+	category, up, noFollow, free := false, a[2] == "u" || a[2] == "U", false, false
+	for rel := range strings.FieldsSeq(strings.ToLower(a[1])) {
+		switch {
+		case rel == "tag":
+			s.tagged = true
+		case rel == "category":
+			category = true
+		case rel == "up":
+			up = true
+		case rel == "nofollow":
+			noFollow = true
+		case inChain[rel]:
+			free = true
+		}
+	}
+	s.topical = tag == atom.A && (s.tagged || category)
+	if s.Up == "" && up {
 		s.Up = a[0]
 	}
-	if strings.Contains(rel, "nofollow") {
+	if noFollow {
 		return
 	}
 	lang := a[3]
 	if lang == "" {
 		lang = a[4]
 	}
-	s.addLink(Link{Href: a[0], Lang: lang, Free: rel == "next"})
+	s.addLink(Link{Href: a[0], Lang: lang, Free: free})
 }
+
+// inChain are relations to the neighbours of a page in a chain.
+var inChain = map[string]bool{"next": true, "prev": true, "previous": true}
 
 // related reads a link element.
 func (s *scanner) related() {
@@ -43,7 +60,7 @@ func (s *scanner) related() {
 			s.Canonical = a[1]
 		case rel == "up":
 			s.Up = a[1]
-		case rel == "next":
+		case inChain[rel]:
 			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
 		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref && s.hrefs+len(a[1]) <= maxHrefs:
 			s.hrefs += len(a[1])

@@ -45,7 +45,7 @@ type Page struct {
 	Up                         string   // href of the page above this one
 	Crumbs                     []string // breadcrumb texts, outermost first
 	Edges                      []string // texts that stand before and behind the main content
-	Password                   bool     // it asks for one
+	Password, Address          bool     // it asks for one, or for an address of e-mail, in its main content
 	Frames                     bool     // it is made of frames
 	Code                       bool     // it shows some, outside of navigation
 	Short                      string   // the page's text, if there is little of it
@@ -304,7 +304,7 @@ func (s *scanner) startTag() {
 	case atom.Frame:
 		s.addLink(Link{Href: s.attrs("src")[0], Free: true})
 	case atom.Input:
-		s.Password = s.Password || strings.EqualFold(s.attrs("type")[0], "password")
+		s.input(s.attrs("type")[0])
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++

@@ -26,6 +26,68 @@ func IsLogin(p string) bool {
 	return false
 }
 
+// unlessAsked reports a login's path that is not one because the address that was asked for
+// has the same: /api/users leads to /api/users/.
+func unlessAsked(p string, asked *url.URL) bool {
+	var left []string
+	for segment := range strings.SplitSeq(strings.ToLower(p), "/") {
+		if !strings.Contains("/"+strings.ToLower(asked.Path)+"/", "/"+segment+"/") {
+			left = append(left, segment)
+		}
+	}
+	return IsLogin(strings.Join(left, "/"))
+}
+
+// loginHosts are the first labels of hosts on which people say who they are.
+var loginHosts = plain.Set(`login signin sso auth accounts account id idp cas identity oauth`)
+
+// IsLoginElsewhere reports a redirect to where a site, or another, asks who one is.
+func IsLoginElsewhere(to, asked *url.URL) bool {
+	host, _, _ := strings.Cut(to.Hostname(), ".")
+	return unlessAsked(to.Path, asked) || to.Host != asked.Host && loginHosts[host]
+}
+
+// waysBack are parameters that say where to go after a login.
+var waysBack = plain.Set(`next return returnurl returnto returnpath redirect redirecturl redirecturi redirectto continue goto dest destination
+	backurl rd rurl target referer referrer from service samlrequest relaystate`)
+
+// leadsBack reports a query that says where to go after a login.
+func leadsBack(u, asked *url.URL) bool {
+	for field := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(field, "=")
+		if value, err := url.QueryUnescape(value); err == nil && len(asked.Path) > 1 && strings.Contains(value, asked.Path) {
+			return true
+		}
+		if value != "" && waysBack[withoutDashes.Replace(strings.ToLower(name))] {
+			return true
+		}
+	}
+	return false
+}
+
+// asksForLogin are titles of pages with a form that is all they are for.
+var asksForLogin = regexp.MustCompile(`(?i)\b(?:log ?[io]n|sign[- ]?in|sign[- ]?up|password|anmelden|anmeldung|einloggen|passwort|connexion|iniciar sesión|acceder|entrar|accedi|inloggen|zaloguj)\b|войти|вход|登录|登入|ログイン|로그인`)
+
+// IsLoginPage reports a page that asks who one is: by a form for a password and next to no
+// text, or by where the address that was asked for led.
+func IsLoginPage(p *htmlpage.Page, blocks []htmlpage.Block, u, asked *url.URL) bool {
+	if p.Short == "" && p.Sum != "" || len(blocks) >= 12 {
+		return false
+	}
+	said := 0
+	for _, b := range blocks {
+		if (b.Kind == htmlpage.Paragraph || b.Kind == htmlpage.Item) && len(b.Text) >= 80 && b.Links < 50 {
+			said++
+		}
+	}
+	path := strings.ToLower(u.Path)
+	if p.Password && (said < 2 || IsLogin(path) || asksForLogin.MatchString(p.Title)) {
+		return true
+	}
+	moved := u.Host != asked.Host || u.Path != asked.Path
+	return moved && unlessAsked(path, asked) && (said == 0 || p.Address || leadsBack(u, asked))
+}
+
 // notFound are what pages are called that are not there.
 var notFound = regexp.MustCompile(`(?i)^(?:(?:error|fehler|erreur)?[ :]*404\b.*|.*\b404\b[^\pL]*(?:error|not found)?|(?:the |this )?page (?:was )?(?:not found|does(?:n.t| not) exist|cannot be found|could not be found|is missing|unavailable)\b.*|not found|.*\bpage not found\b.*|` +
 	`seite (?:wurde )?nicht gefunden.*|page (?:introuvable|non trouvée).*|p[áa]gina no encontrada.*|p[áa]gina n[ãa]o encontrada.*|pagina non trovata.*|pagina niet gevonden.*|` +
