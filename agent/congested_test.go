@@ -13,7 +13,8 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A slowWriter is a connection that takes a frame a second.
+// A slowWriter is a connection that takes a second for each write: of a large frame, or of
+// small ones together.
 type slowWriter struct{ net.Conn }
 
 func (c slowWriter) Write(p []byte) (int, error) {
@@ -27,33 +28,32 @@ func TestDial_CongestedLink_Waits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newMemoryLinkOver(t, 0, agent.RunOptions{DrainTimeout: -1}, func(c net.Conn) net.Conn { return slowWriter{c} })
 		defer l.end()
-		c, err := l.exit.DialContext(t.Context(), "tcp", "127.0.0.1:1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		far := <-l.target
+		const sessions = 16
+		near, far := l.sessions(t, sessions)
 		var busy sync.WaitGroup
-		busy.Go(func() {
-			for buf := make([]byte, 1); ; {
-				if _, err := far.Read(buf); err != nil {
-					return
-				}
-			}
-		})
 		stop := make(chan struct{})
-		busy.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					if _, err := c.Write([]byte("x")); err != nil {
-						t.Error(err)
+		for i := range sessions {
+			busy.Go(func() {
+				for buf := make([]byte, 64<<10); ; {
+					if _, err := far[i].Read(buf); err != nil {
 						return
 					}
 				}
-			}
-		})
+			})
+			busy.Go(func() {
+				for frame := make([]byte, 32<<10); ; {
+					select {
+					case <-stop:
+						return
+					default:
+						if _, err := near[i].Write(frame); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				}
+			})
+		}
 		time.Sleep(time.Minute) // the queue is full
 		for _, within := range []time.Duration{time.Millisecond, 500 * time.Millisecond, 1500 * time.Millisecond, 2500 * time.Millisecond, 5 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), within)
@@ -85,14 +85,16 @@ func TestDial_CongestedLink_Waits(t *testing.T) {
 		}
 		close(stop)
 		time.Sleep(time.Hour)
-		if n := l.pool.Streams(); n != 2 {
-			t.Errorf("%d streams are left, want the session's and that of control", n)
+		if n := l.pool.Streams(); n != sessions+1 {
+			t.Errorf("%d streams are left, want those of %d sessions and that of control", n, sessions)
 		}
-		if n := l.pool.Agents()[0].Sessions; n != 1 {
-			t.Errorf("%d sessions are left, want one", n)
+		if n := l.pool.Agents()[0].Sessions; n != sessions {
+			t.Errorf("%d sessions are left, want %d", n, sessions)
 		}
-		c.Close()
-		far.Close()
+		for i := range sessions {
+			near[i].Close()
+			far[i].Close()
+		}
 		busy.Wait()
 		for {
 			select {

@@ -351,3 +351,6 @@ func (p *Pool) Asked() (n int) {
 	}
 	return n
 }
+
+// WriteFrames returns the connection that a multiplexer writes its frames to.
+func WriteFrames(c net.Conn) net.Conn { return newFrameWriter(c) }

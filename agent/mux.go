@@ -55,12 +55,22 @@ func muxConfig(maxIncoming uint32) *yamux.Config {
 // gatewayMux runs the gateway's end: it opens the streams, but for the one
 // that carries control.
 func gatewayMux(c net.Conn, times int) (*yamux.Session, error) {
-	return yamux.Client(newWindowUpdateConn(c), muxConfig(1), (&budget{times: times}).span)
+	w := newFrameWriter(c)
+	mux, err := yamux.Client(newWindowUpdateConn(w), muxConfig(1), (&budget{times: times}).span)
+	if err != nil {
+		w.Close()
+	}
+	return mux, err
 }
 
 // agentMux runs the agent's end.
 func agentMux(c net.Conn, times int) (*yamux.Session, error) {
-	return yamux.Server(newWindowUpdateConn(c), muxConfig(1<<20), (&budget{times: times}).span)
+	w := newFrameWriter(c)
+	mux, err := yamux.Server(newWindowUpdateConn(w), muxConfig(1<<20), (&budget{times: times}).span)
+	if err != nil {
+		w.Close()
+	}
+	return mux, err
 }
 
 // A budget bounds the receive windows of one tunnel.
