@@ -61,6 +61,34 @@ func ExampleClassify() {
 	// false connection refused
 }
 
+// An exit of a host's own knows nothing of rules. Enforce has it follow them: a name is
+// resolved through the exit, and only an address that passes is dialled.
+func ExampleExit_Enforce() {
+	own := agent.Exit{
+		Slug: "own", Country: "DE",
+		DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+			fmt.Println("dialled", addr)
+			near, far := net.Pipe()
+			far.Close()
+			return near, nil
+		},
+		Resolve: func(context.Context, string) ([]netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.7")}, nil
+		},
+	}.Enforce()
+	ctx := agent.WithRules(context.Background(), agent.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	conn, err := own.DialContext(ctx, "tcp", "api.example.com:443")
+	if err != nil {
+		panic(err)
+	}
+	conn.Close()
+	_, err = own.DialContext(ctx, "tcp", "203.0.113.9:443")
+	fmt.Println(err)
+	// Output:
+	// dialled 198.51.100.7:443
+	// target "203.0.113.9" is not allowed by policy
+}
+
 // An exit is taken out of a pool; what goes through it goes on.
 func ExamplePool_Remove() {
 	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})

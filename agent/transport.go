@@ -9,8 +9,8 @@ import (
 // through the exit: names are resolved there and every address passes its guard, that
 // of a redirect included. The environment's proxies are not used. The caller may change
 // the transport before its first use, and ends it with CloseIdleConnections. An Exit
-// without DialContext, as the zero value is, dials from this process, and nothing
-// guards what: take one from a selector.
+// without DialContext, as the zero value is, dials from this process without a guard:
+// take one from a selector.
 //
 // Such requests are nobody's sessions: a gateway neither counts nor drains them. For
 // those that are, give Gateway.Open to a transport of your own.

@@ -35,6 +35,14 @@ const Key = "the-api-key-of-alice-in-tests"
 // into the test's log, and RootCAs trusts the hosts. The gateway is shut down when
 // the test ends. No socket is opened, so it works in a bubble of testing/synctest.
 // What cannot be used ends the test.
+//
+//	func TestTenants(t *testing.T) {
+//		gw := hosttest.NewGateway(t, farwire.Options{Trace: tenants.Trace()}, map[string]http.Handler{"api.example.com": api})
+//		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/to/-/https/api.example.com/", nil)
+//		r.Header.Set("X-API-Key", hosttest.Key)
+//		gw.PathForm().ServeHTTP(w, r)
+//		…
+//	}
 func NewGateway(t testing.TB, o farwire.Options, hosts map[string]http.Handler) *farwire.Gateway {
 	t.Helper()
 	internet, err := newInternet(hosts)
