@@ -228,7 +228,7 @@ func AllowOrigin(answer, request http.Header) {
 	}
 	var names []string
 	for name := range answer {
-		if !matches([]string{"set-cookie", "vary", "access-control-*"}, name) {
+		if !matches([]string{"set-cookie", "access-control-*"}, name) {
 			names = append(names, name)
 		}
 	}
