@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -302,6 +303,18 @@ func TestKubernetes_Services_LeadToThePods(t *testing.T) {
 			rolling.MaxUnavailable != 0 || rolling.MaxSurge < 1 ||
 			budget.Spec.Selector.MatchLabels["app.kubernetes.io/name"] != pods.Spec.Template.Metadata.Labels["app.kubernetes.io/name"] {
 			t.Errorf("%s: the budget is %+v of %+v", name, budget.Spec, pods.Spec)
+		}
+	}
+	for _, name := range []string{"gateway", "agent"} {
+		c := all["Deployment "+name].Spec.Template.Spec.Containers[0]
+		limit, goal := map[string]int{"1Gi": 1024, "512Mi": 512}[c.Resources.Limits.Memory], 0
+		for _, v := range c.Env {
+			if text, ok := strings.CutSuffix(v.Value, "MiB"); ok && v.Name == "GOMEMLIMIT" {
+				goal, _ = strconv.Atoi(text) // what is no number is 0
+			}
+		}
+		if goal < limit*8/10 || goal >= limit {
+			t.Errorf("%s: the collector aims at %d MiB, and the limit is %d", name, goal, limit)
 		}
 	}
 	if all["Deployment agent"].Spec.MinReady < 5 {
