@@ -105,7 +105,7 @@ func (w *streamWriter) extend() {
 func (w *streamWriter) SetWriteDeadline(t time.Time) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.own = true
+	w.own = !t.IsZero()
 	return w.rc.SetWriteDeadline(t)
 }
 

@@ -105,6 +105,11 @@ func serveSmall(t *testing.T, o preauth.Options) *httptest.Server {
 		if r.Header.Get("Key") != "" {
 			upgrade.KeyShown(r.Context())()
 		}
+		if r.Header.Get("Own") != "" { // a deadline of the handler's, for a part of the answer
+			rc := http.NewResponseController(w)
+			rc.SetWriteDeadline(time.Now().Add(time.Hour))
+			rc.SetWriteDeadline(time.Time{})
+		}
 		if r.Method == "POST" {
 			w.WriteHeader(http.StatusAccepted)
 			http.NewResponseController(w).Flush()
@@ -187,7 +192,7 @@ func TestHandler_OrdinaryStreams_AreServedTogether(t *testing.T) {
 // What is left of an answer when its handler has returned holds a stream for a while only,
 // of a request with a key as well.
 func TestHandler_EndOfAnswerUnread_IsReset(t *testing.T) {
-	for _, fields := range [][]string{nil, {"key", "a"}} {
+	for _, fields := range [][]string{nil, {"key", "a"}, {"own", "a"}, {"key", "a", "own", "a"}} {
 		f := dialFramed(t, serveSmall(t, preauth.Options{StallTimeout: 100 * time.Millisecond}))
 		id := f.ask("GET", fields...)
 		for {
