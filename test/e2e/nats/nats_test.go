@@ -174,6 +174,9 @@ func TestCluster_GatewayFrozen_LosesNoSession(t *testing.T) {
 	one.Send(harness.Freeze)
 	frozen := time.Now()
 	w.eventually("it is not offered", func() bool { return len(w.holders(three)["de1"]) == 1 })
+	if took := time.Since(frozen); took > 4*time.Second { // twice what docs say
+		t.Errorf("it is offered for %v more", took)
+	}
 	var dials sync.WaitGroup
 	for range 5 {
 		dials.Go(func() {

@@ -189,16 +189,23 @@ func (w *world) relay(g *harness.Gateway, slug string) *session {
 // echo sends the next numbered frame, which must come back.
 func (s *session) echo() {
 	s.t.Helper()
+	if err := s.tryEcho(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *session) tryEcho() error {
 	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
 	defer cancel()
 	s.n++
 	want := fmt.Sprint("frame ", s.n)
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte(want)); err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	if _, got, err := s.conn.Read(ctx); err != nil || string(got) != want {
-		s.t.Fatalf("got %q, %v; want %q", got, err, want)
+		return fmt.Errorf("got %q, %w; want %q", got, err, want)
 	}
+	return nil
 }
 
 // wantClose waits for the session's end.
