@@ -43,6 +43,12 @@ type gateway struct {
 
 func open(t *testing.T, s *harness.Server, name string, secrets ...string) *gateway {
 	t.Helper()
+	return openIn(t, s, "", name, secrets...)
+}
+
+// openIn makes one of the cluster of this name.
+func openIn(t *testing.T, s *harness.Server, cluster, name string, secrets ...string) *gateway {
+	t.Helper()
 	if len(secrets) == 0 {
 		secrets = []string{secret}
 	}
@@ -54,7 +60,7 @@ func open(t *testing.T, s *harness.Server, name string, secrets ...string) *gate
 		}
 		return list
 	}
-	c, err := natscluster.Open(natscluster.Options{URL: s.URL, Name: name, Secrets: keys, Logger: slog.New(slog.NewTextHandler(g.log, nil))})
+	c, err := natscluster.Open(natscluster.Options{URL: s.URL, Cluster: cluster, Name: name, Secrets: keys, Logger: slog.New(slog.NewTextHandler(g.log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
