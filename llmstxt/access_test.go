@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,17 +93,108 @@ func TestCrawl_CookieWall_IsPassed(t *testing.T) {
 	}
 }
 
+// A page that says nothing, sets a cookie and loads itself again wants that cookie.
+func TestCrawl_CookieWallThatAnswers200_IsPassed(t *testing.T) {
+	set := map[string]string{"Set-Cookie": "ok=1; Path=/"}
+	both := func(refresh string) map[string]string {
+		return map[string]string{"Set-Cookie": "ok=1", "Refresh": refresh}
+	}
+	for name, wall := range map[string]answer{
+		"Refresh":            {header: both("0; url=/PATH"), body: "<title>Wait</title>"},
+		"Refresh to itself":  {header: both("0"), body: "<title>Wait</title>"},
+		"meta":               {header: set, body: `<meta http-equiv=refresh content="0"><title>Wait</title>`},
+		"meta with address":  {header: set, body: `<meta http-equiv=refresh content="0; url=/PATH"><p>Please wait</p>`},
+		"reload":             {header: set, body: `<h1>Please wait…</h1><script>location.reload()</script>`},
+		"script":             html(`<script>document.cookie="ok=1; path=/"; location.reload();</script>`),
+		"script, escaped":    html(`<script>document.cookie='ok=\x31';window.location.href = window.location.href;</script>`),
+		"script with target": html(`<script>document.cookie="ok=1"; location = "/PATH"</script>`),
+		"onload":             html(`<body onload='document.cookie="ok=1";location.reload(true)'></body>`),
+	} {
+		for _, every := range []bool{false, true} {
+			w := &web{}
+			pages := map[string]answer{"/": doc("Home", "/a", "/b"), "/a": doc("A"), "/b": doc("B")}
+			w.handler = func(r *http.Request) (answer, bool) {
+				a, ok := pages[r.URL.Path]
+				if ok && !strings.Contains(r.Header.Get("Cookie"), "ok=1") && (every || r.URL.Path != "/") {
+					a = wall
+					a.body = strings.ReplaceAll(a.body, "/PATH", r.URL.Path)
+					a.header = maps.Clone(a.header)
+					if v, ok := a.header["Refresh"]; ok {
+						a.header["Refresh"] = strings.ReplaceAll(v, "/PATH", r.URL.Path)
+					}
+				}
+				return a, ok
+			}
+			if got := urls(everyWay(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/a", "/b"}) {
+				t.Errorf("%s, every page %t: %v", name, every, got)
+			}
+		}
+		// One that does not let the crawl pass is asked twice and not for ever.
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/PATH"), "http://docs.test/PATH": wall}}
+		crawl(t, w, "http://docs.test/", llmstxt.Options{})
+		if n := w.asked("http://docs.test/PATH"); n != 2 {
+			t.Errorf("%s: asked %d times", name, n)
+		}
+	}
+	// A page with words that loads itself again is a page, and what is no constant no cookie.
+	live := doc("Live", "/a")
+	live.header = both("0")
+	w := &web{pages: map[string]answer{"http://docs.test/": live, "http://docs.test/a": html(`<title>A</title><p>A word.</p><script>document.cookie="ok="+id; location.reload()</script>`)}}
+	crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	for _, p := range []string{"/", "/a"} {
+		if n := w.asked("http://docs.test" + p); n != 1 {
+			t.Errorf("%s: asked %d times", p, n)
+		}
+	}
+}
+
+// Site maps and robots.txt may stand behind a wall of cookies, too.
+func TestCrawl_CookieWallBeforeRobotsAndSitemap_IsPassed(t *testing.T) {
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/secret"), "http://docs.test/a": doc("A"), "http://docs.test/secret": doc("Secret"),
+		"http://docs.test/robots.txt":  {body: "User-agent: *\nDisallow: /secret\n"},
+		"http://docs.test/sitemap.xml": {body: "<urlset><url><loc>http://docs.test/a</loc></url></urlset>"}}}
+	w.handler = func(r *http.Request) (answer, bool) {
+		if !strings.Contains(r.Header.Get("Cookie"), "seen=1") {
+			return answer{status: 302, header: map[string]string{"Location": r.URL.Path, "Set-Cookie": "seen=1; Path=/"}}, true
+		}
+		return answer{}, false
+	}
+	if got := urls(everyWay(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/a"}) {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestCrawl_PagesThatOnlyLeadElsewhere_AreFollowed(t *testing.T) {
 	for name, a := range map[string]answer{
 		"Refresh":     {header: map[string]string{"Refresh": "0; url=/start"}, body: "<title>Moved</title>"},
 		"meta":        html(`<title>Moved</title><meta http-equiv=refresh content="0; url=/start">`),
 		"in noscript": html(`<title>Redirecting</title><noscript><meta http-equiv="refresh" content="1; url=start"/></noscript><script>window.location.replace("start"+window.location.search)</script>Redirecting to <a href="start">start</a>...`),
 		"script":      html(`<!doctype html><title>Example</title><script>window.location.href = "/start";</script>`),
+		"json_encode": html(`<title>Example</title><script>location.href="\/start"</script>`),
+		"with host":   html(`<script>window.location = "http:\/\/docs.test\/start";</script>`),
+		"escapes":     html(`<script>location.replace('\x2f\u0073t\u{61}rt')</script>`),
+		"template":    html("<title>Example</title><script>location=`/start`</script>"),
+		"pathname":    html(`<title>Example</title><script>location.pathname = "/start"</script>`),
+		"variable":    html(`<title>Example</title><script>var before = "/a"; var target = "/start"; window.location.replace(target);</script>`),
+		"brackets":    html(`<title>Example</title><script>window["location"]["href"]="/start"</script>`),
+		"onload":      html(`<title>Example</title><body onload="location.href='/start'"></body>`),
+		"heading":     html(`<title>Redirecting</title><h1>Redirecting…</h1><script>location="/start"</script>`),
+		"in German":   html(`<title>Weiterleitung</title><h2>Weiterleitung</h2><p>Bitte warten.</p><script>location.assign("start")</script>`),
+		"moved":       html(`<title>Moved</title><h1>Moved Permanently</h1><noscript><meta http-equiv=refresh content="0;url=/start"></noscript>`),
 		"assign":      html(`<title>Example</title><body><script>document.location.assign('/start')</script></body>`),
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/": a, "http://docs.test/start": doc("Start", "/a"), "http://docs.test/a": doc("A")}}
 		if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/start", "/a"}) {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+	// What is no constant address is not guessed.
+	for _, script := range []string{`if (location.href == "/elsewhere") x()`, `var u = "/elsewhere"; location = u + id`, `var u = "/elsewhere" + id; location = u`, "location = `/elsewhere/${id}`",
+		`app.location = "/elsewhere"`, `location.href = "\u00zz"`, `location = elsewhere`} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><main><p>A little home.</p></main><script>" + script + "</script><a href=/a>A</a>"),
+			"http://docs.test/a": doc("A"), "http://docs.test/elsewhere": doc("Elsewhere")}}
+		if got := urls(crawl(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/a"}) {
+			t.Errorf("%s: %v", script, got)
 		}
 	}
 	// A page with words stays, whatever its scripts do.

@@ -51,8 +51,11 @@ type result struct {
 	held       int              // bytes of it that the crawl counts
 	cookies    credentials.Jars // of the way here
 
-	whole    *wholeText // of it, if that is kept
-	form     form
+	whole     *wholeText // of it, if that is kept
+	form      form
+	newCookie bool // the answer set one that was not sent
+	reloaded  bool // the address was asked for once more, with it
+
 	twinOnly bool     // asked for in place of a page: HTML is of no use
 	twinURL  *url.URL // of the page in Markdown, if the page names it
 	api      bool     // the twin is the description of an API
@@ -179,7 +182,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 		if next == nil {
 			return nil, retry{}, &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
 		}
-		r.cookies.Keep(r.final, resp)
+		r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
 		return next, retry{}, nil
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
@@ -203,7 +206,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 		return nil, retry{again: !isSkip(err, SkipSize) && !isSkip(err, SkipTimeout)}, err
 	}
 	c.pace.Answered()
-	r.cookies.Keep(r.final, resp)
+	r.newCookie = r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 	if err = a.core(a.sent.Len()); err == nil {
 		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
 	}
@@ -263,10 +266,13 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	if c.Signals && httphead.Refuses(httphead.Signals(head)) {
 		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
 	}
+	reloads := htmlpage.Reloads(head.Get("Refresh"))
 	if target := htmlpage.RefreshTarget(head.Get("Refresh")); target != "" {
-		if to, err := leadsTo(r.final, target); err != nil || to != nil && to.String() != r.final.String() {
+		to, err := leadsTo(r.final, target)
+		if err != nil || to != nil && to.String() != r.final.String() {
 			return to, err
 		}
+		reloads = to != nil
 	}
 	r.canonical = httphead.Canonical(head)
 	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
@@ -289,7 +295,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	if r.form != formHTML {
 		return nil, c.readText(a.outer, r, text)
 	}
-	return c.read(a.outer, a, r, text)
+	return c.read(a.outer, a, r, text, reloads)
 }
 
 // slot waits for the right to send a request, and returns what gives it back.

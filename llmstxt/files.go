@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/pace"
@@ -34,6 +35,7 @@ func (r *fileRoom) free() {
 // asked where each of them leads to; nil: anywhere. A file that is not small needs a
 // fileRoom; without one it is errLargeFile.
 func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *fileRoom, allow func(*url.URL) error) (io.Reader, error) {
+	var cookies credentials.Jars // that are insisted on along the way
 	for hop := 0; ; hop++ {
 		var body io.Reader
 		var next *url.URL
@@ -41,7 +43,7 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 		q := c.pace.Request()
 		for n := 0; ; n++ {
 			var again retry
-			body, next, again, err = c.getPlainOnce(ctx, u, limit, r, q)
+			body, next, again, err = c.getPlainOnce(ctx, u, limit, r, q, &cookies)
 			if err == nil || ctx.Err() != nil || !c.again(ctx, n, q, again) {
 				break
 			}
@@ -61,18 +63,19 @@ func (c *crawler) getPlain(ctx context.Context, u *url.URL, limit int64, r *file
 	}
 }
 
-func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom, q *pace.Request) (io.Reader, *url.URL, retry, error) {
+func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *fileRoom, q *pace.Request, cookies *credentials.Jars) (io.Reader, *url.URL, retry, error) {
 	if err := q.Wait(ctx); err != nil {
 		return nil, nil, retry{}, err
 	}
 	a := &transfer{crawler: c, outer: ctx, limit: limit}
 	defer a.close()
-	if err := a.ask(u, nil, nil); err != nil {
+	if err := a.ask(u, nil, *cookies); err != nil {
 		return nil, nil, retry{again: !permanent(err)}, err
 	}
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
 		c.pace.Answered()
+		cookies.Keep(u, a.resp.Header.Values("Set-Cookie"))
 		if next, err := leadsTo(u, a.resp.Header.Get("Location")); err == nil && next != nil {
 			return nil, next, retry{}, nil
 		}

@@ -24,16 +24,26 @@ import (
 // What is made of a page that has arrived.
 
 // read takes from a page what will be needed of it, and returns where it leads
-// to if it does nothing else.
-func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte) (*url.URL, error) {
+// to if it does nothing else. reloads says that its header leads to itself.
+func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte, reloads bool) (*url.URL, error) {
 	p, err := htmlpage.Parse(ctx, text, c.need)
 	if err != nil {
 		return nil, err
 	}
+	if r.cookies.Keep(r.final, p.Cookies) {
+		r.newCookie = true
+	}
+	reloads = p.Bare && reloads || p.Reloads
 	if p.Refresh != "" {
-		if to, err := leadsTo(baseOf(r.final, p), p.Refresh); err != nil || to != nil && to.String() != r.final.String() {
+		to, err := leadsTo(baseOf(r.final, p), p.Refresh)
+		if err != nil || to != nil && to.String() != r.final.String() {
 			return to, err
 		}
+		reloads = reloads || to != nil && p.Bare
+	}
+	if reloads && r.newCookie && !r.reloaded {
+		r.reloaded = true
+		return r.final, nil // it wants its cookie back
 	}
 	if why := p.NeedsBrowser(); why != "" && c.Render == nil {
 		r.renderNote = fmt.Sprintf("%s says next to nothing without a browser (%s)", r.final, why)

@@ -115,27 +115,37 @@ const (
 	maxCookieHeader = 16 << 10 // bytes of a request, beside those of the caller's
 )
 
-// Keep puts an answer's cookies into the last one.
-func (j *Jars) Keep(u *url.URL, resp *http.Response) {
+// Keep puts an answer's cookies into the last one, and reports whether the next request for
+// the address has others than the one before.
+func (j *Jars) Keep(u *url.URL, header []string) (news bool) {
 	var lines []string
-	for _, line := range resp.Header.Values("Set-Cookie") {
+	for _, line := range header {
 		if len(line) <= maxCookieLine && len(lines) < maxCookies {
 			lines = append(lines, line)
 		}
 	}
 	if len(lines) == 0 {
-		return
+		return false
 	}
+	before := j.sent(u)
 	if len(*j) == 0 || (*j)[len(*j)-1] == nil {
 		in, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
 		if err != nil {
-			return // it never is
+			return false // it never is
 		}
 		*j = append((*j)[:max(0, len(*j)-1)], &Jar{CookieJar: in, sizes: map[string]int{}})
 	}
 	last := (*j)[len(*j)-1]
 	set := (&http.Response{Header: http.Header{"Set-Cookie": lines}}).Cookies()
 	last.SetCookies(u, slices.DeleteFunc(set, func(c *http.Cookie) bool { return !last.takes(u, c) }))
+	return j.sent(u) != before
+}
+
+// sent is what a request for an address carries.
+func (j Jars) sent(u *url.URL) string {
+	req := &http.Request{URL: u, Header: http.Header{}}
+	j.Set(req)
+	return req.Header.Get("Cookie")
 }
 
 // takes counts a cookie in, in place of an earlier one of its name, and reports whether

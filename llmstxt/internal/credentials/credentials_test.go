@@ -12,7 +12,7 @@ import (
 
 // setCookies has an answer set cookies.
 func setCookies(j *Jars, u *url.URL, lines ...string) {
-	j.Keep(u, &http.Response{Header: http.Header{"Set-Cookie": lines}})
+	j.Keep(u, lines)
 }
 
 // sentCookies is what a request carries.

@@ -70,6 +70,7 @@ func (s *scanner) meta() {
 	}
 	if strings.EqualFold(a[2], "refresh") && s.Refresh == "" {
 		s.Refresh = RefreshTarget(a[3])
+		s.Reloads = s.Reloads || Reloads(a[3])
 	}
 }
 

@@ -24,6 +24,12 @@ func RefreshTarget(v string) string {
 	return target
 }
 
+// Reloads reports a value that loads the page itself again at once.
+func Reloads(v string) bool {
+	wait, target, ok := refresh.Parse(v)
+	return ok && target == "" && strings.Trim(wait, "0.") == ""
+}
+
 // noscript reads what a page shows to those without scripts.
 func (s *scanner) noscript(raw []byte) {
 	s.noscriptPlea = s.noscriptPlea || bytes.Contains(bytes.ToLower(raw[:min(len(raw), maxText)]), []byte("javascript"))
@@ -39,6 +45,7 @@ func (s *scanner) noscript(raw []byte) {
 		case atom.Meta:
 			if a := in.attrs("http-equiv", "content"); strings.EqualFold(a[0], "refresh") && s.pending == "" {
 				s.pending = RefreshTarget(a[1])
+				s.Reloads = s.Reloads || Reloads(a[1])
 			}
 		case atom.Iframe, atom.Frame:
 			s.addLink(Link{Href: in.attrs("src")[0], Free: true})
@@ -48,24 +55,31 @@ func (s *scanner) noscript(raw []byte) {
 	}
 }
 
-var location = regexp.MustCompile(`(?:^|[^.\w]|\b(?:window|document|self|top|parent)\.)location(?:\.href)?\s*(?:=\s*|\.(?:replace|assign)\(\s*)(?:"([^"\s]+)"|'([^'\s]+)')`)
-
-// leads remembers where a script leads to.
-func (s *scanner) leads(script []byte) {
-	if s.location != "" || len(script) > 4<<10 {
-		return
-	}
-	if m := location.FindSubmatch(script); m != nil {
-		s.location = string(m[1]) + string(m[2])
-	}
-}
-
-// redirect decides whether the page is one that only leads elsewhere.
+// redirect decides whether the page is one that only leads elsewhere, or to itself.
 func (s *scanner) redirect() {
-	if s.Refresh != "" || s.headings > 0 || s.words > 2*bareText || len(s.Links) > 2 {
+	if s.headings > s.movedHeadings() || s.words > 2*bareText || len(s.Links) > 2 {
+		s.Reloads, s.Cookies = false, nil
 		return
 	}
-	if s.Refresh = s.pending; s.Refresh == "" {
+	s.Bare = true
+	if s.Refresh == "" {
+		s.Refresh = s.pending
+	}
+	if s.Refresh == "" {
 		s.Refresh = s.location
 	}
 }
+
+// movedHeadings counts the headings that only say that the page leads elsewhere.
+func (s *scanner) movedHeadings() (n int) {
+	for _, m := range s.marks {
+		if m.level > 0 && isMoved.MatchString(m.text) {
+			n++
+		}
+	}
+	return n
+}
+
+var isMoved = regexp.MustCompile(`(?i)^\W*(?:(?:you are being |you will be |page |document |object )?(?:redirect(?:ing|ed|ion)?|moved|has moved)\b.*|(?:please wait|loading|one moment)\W*|` +
+	`(?:automatische )?(?:weiterleitung|umleitung)\b.*|sie werden weitergeleitet\b.*|redireccion(?:ando|amiento)?\b.*|redirigiendo\b.*|redirecionando\b.*|reindirizzamento\b.*|` +
+	`doorverwijz\w*\b.*|przekierowanie\b.*|omdirigerar\b.*|yönlendiriliyor.*|перенаправление.*|リダイレクト.*|(?:正在)?跳转.*|重定向.*)$`)

@@ -35,8 +35,11 @@ const (
 // Page is what one pass finds.
 type Page struct {
 	Lang                       string
-	Title, OpenTitle, SiteName string // <title>, og:title, og:site_name
-	Canonical, Refresh, Base   string // addresses, as written
+	Title, OpenTitle, SiteName string   // <title>, og:title, og:site_name
+	Canonical, Refresh, Base   string   // addresses, as written
+	Bare                       bool     // it says nothing, or that it leads elsewhere
+	Reloads                    bool     // and nothing else: it loads itself again
+	Cookies                    []string // that scripts of such a page set, or of one that leads elsewhere
 	Links                      []Link
 	Alternates                 []Link // the same page in other languages
 	Twin                       string // href of the page in Markdown
@@ -292,6 +295,10 @@ func (s *scanner) startTag() {
 		s.script(strings.ToLower(a[0]), a[1])
 	case atom.Noscript:
 		s.noscript(s.rawText())
+	case atom.Body:
+		if onload := s.attrs("onload")[0]; onload != "" {
+			s.leads([]byte(onload))
+		}
 	case atom.Frameset:
 		s.Frames = true
 	case atom.Noframes, atom.Iframe, atom.Noembed:
