@@ -26,7 +26,7 @@ var homes = map[string]string{
 	"da":  "hjem|forside|forsiden|startside|indhold|dokumentation|velkommen",
 	"de":  "start|startseite|hauptseite|home|willkommen|inhalt|inhaltsverzeichnis|übersicht|überblick|einführung|einleitung|dokumentation|erste schritte",
 	"el":  "αρχική|αρχική σελίδα|κύρια σελίδα|πύλη:κύρια|περιεχόμενα|τεκμηρίωση|εισαγωγή",
-	"en":  "home|home page|homepage|main|main page|front page|landing page|start|start page|start here|welcome|index|index page|top|contents|table of contents|toc|list of figures|list of tables|list of examples|overview|introduction|intro|about|documentation|docs|doc|getting started|get started|quick start|quickstart|readme|untitled|untitled document|document|react app|vite app|create next app|redirecting|redirect|redirect page|loading|please wait|page redirection|moved|default|blank|frames|frameset",
+	"en":  "home|home page|homepage|main|main page|front page|landing page|start|start page|start here|welcome|index|index page|top|contents|table of contents|toc|list of figures|list of tables|list of examples|overview|introduction|intro|about|documentation|docs|doc|getting started|get started|quick start|quickstart|readme|untitled|untitled document|redirecting|redirect|redirect page|loading|please wait|page redirection|moved|default|blank|frames|frameset",
 	"eo":  "ĉefpaĝo|hejmo|enhavo",
 	"es":  "inicio|página principal|portada|página de inicio|índice|contenido|tabla de contenido|documentación|introducción|bienvenido|bienvenidos|primeros pasos",
 	"et":  "avaleht|esileht|sisukord",
@@ -142,6 +142,17 @@ var unchanged = plain.Set(`untitled untitleddocument untitledpage newpage newdoc
 	naamloosdocument безымянныйдокумент документбезимени 无标题文档 無標題文件 無題ドキュメント 제목없음`)
 
 var numberedTemplates = plain.Set(`newpage untitled untitleddocument untitledpage page document seite neueseite`)
+
+// ofGenerator reports a sentence in which a generator has put its own title for that of a site:
+// "This is the API documentation for RDoc Documentation."
+func ofGenerator(s string) bool {
+	for _, of := range []string{"documentation for ", "documentation of "} {
+		if i := strings.LastIndex(s, of); i >= 0 && byGenerator(s[i+len(of):]) {
+			return true
+		}
+	}
+	return false
+}
 
 // unnamed reports a title that names no site.
 func unnamed(title string) bool {

@@ -18,9 +18,12 @@ func (d *describer) outline(p *Page, limit int) string {
 	e := p.Evidence
 	var parts []string
 	seen := map[string]bool{plain.Key(p.Title): true, "": true}
-	all := false
+	all, letters := false, false
 	add := func(t string) {
 		t = strings.TrimRight(t, ".:;,")
+		if len(t) == 1 && !letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
+			return // of an index; what stands below it says more
+		}
 		if dated(t) || htmlpage.Nameless(t) || p == d.base && vague(t) {
 			return
 		}
@@ -43,7 +46,7 @@ func (d *describer) outline(p *Page, limit int) string {
 		}
 	}
 	for _, b := range e.Blocks {
-		if len(parts) < 3 && b.Kind != htmlpage.Omitted && (len(parts) == 0 || !names(b.Text) && !formal(b.Text)) {
+		if len(parts) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !areFiles(b.Text) && (len(parts) == 0 || !names(b.Text) && !formal(b.Text)) {
 			add(b.Text)
 		}
 	}
@@ -62,7 +65,14 @@ func (d *describer) outline(p *Page, limit int) string {
 			parts = nil // a line at the foot or the head of all pages
 		}
 		for _, b := range e.Blocks {
-			if len(parts) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !d.votes.common(b.Text) {
+			if len(parts) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && !ofGenerator(b.Text) && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !d.votes.common(b.Text) {
+				add(b.Text)
+			}
+		}
+	}
+	if letters = len(parts) == 0; letters {
+		for _, b := range e.Blocks {
+			if b.Kind == htmlpage.Heading {
 				add(b.Text)
 			}
 		}

@@ -17,7 +17,7 @@ func isProse(b htmlpage.Block) bool {
 	if n < 25 && !(spaceless(b.Text) && n >= 10) || b.Links > 75 {
 		return false
 	}
-	if !wordy(b.Text) || names(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
+	if !wordy(b.Text) || names(b.Text) || areFiles(b.Text) || !spaceless(b.Text) && strings.Count(b.Text, " ") < 3 {
 		return false
 	}
 	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
@@ -61,6 +61,18 @@ func names(s string) bool {
 		return who != "" && !lowerCase(who) && capital*2 >= words
 	}
 	return words >= 6 && capital*4 >= words*3 && !(says && plain.IsComplete(s))
+}
+
+// areFiles reports a list of the names of files: "lib/kettle.rb, lib/kettle/lid.rb".
+func areFiles(s string) bool {
+	words, files := 0, 0
+	for w := range strings.FieldsSeq(s) {
+		words++
+		if w = strings.TrimRight(w, ",;"); strings.Contains(w, "/") && strings.LastIndexByte(w, '.') > strings.LastIndexByte(w, '/') {
+			files++
+		}
+	}
+	return files*4 >= words*3
 }
 
 // between are the words in small letters that stand between names, or in them.
@@ -122,9 +134,9 @@ func says(blocks []htmlpage.Block) bool {
 }
 
 // formal reports a sentence that a site has to say, on whatever page: of a licence, of
-// cookies or of the browser.
+// cookies or of the browser; or that its generator says.
 func formal(s string) bool {
-	if licence(s) {
+	if licence(s) || ofGenerator(s) {
 		return true
 	}
 	if len(s) > 400 {

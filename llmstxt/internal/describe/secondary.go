@@ -20,8 +20,8 @@ func secondary(p *Page) bool {
 	if err != nil {
 		return false
 	}
-	if strings.Contains(u.Path, "/_modules/") {
-		return true // the source, as Sphinx lists it
+	if isSource(p, u.Path) {
+		return true
 	}
 	slug := strings.ToLower(strings.TrimSuffix(path.Base(u.Path), path.Ext(u.Path)))
 	if strings.HasSuffix(slug, "_source") || strings.HasPrefix(p.Title, "Source: ") {
@@ -38,15 +38,42 @@ func secondary(p *Page) bool {
 	if _, name, ok := strings.Cut(slug, ":"); ok {
 		slug = name // of a wiki's namespace for itself
 	}
-	if partOfIndex(slug) {
+	if i := strings.LastIndex(slug, "index"); i >= 0 && (i == 0 || strings.ContainsRune("-_.", rune(slug[i-1]))) && partOfIndex(slug[i:]) {
 		return true
 	}
+	_, file, _ := strings.Cut(slug, ".") // of a page that shows one: "file.LICENSE"
 	slug = betweenWords.Replace(slug)
 	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
-	if minor[slug] || strings.HasPrefix(slug, "genindex") {
+	if p.outlined && strings.HasSuffix(title, "index") {
+		return true // of all names of a kind
+	}
+	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
 	return minor[title]
+}
+
+// isSource reports the source of a program, as generators of documentation show it: Sphinx's,
+// Javadoc's and Haddock's.
+func isSource(p *Page, path string) bool {
+	switch {
+	case strings.Contains(path, "/_modules/"), strings.Contains(path, "/src-html/"):
+		return true
+	case strings.Contains(path, "/src/"), strings.Contains(path, "/source/"):
+		h := heading(p.Evidence)
+		return p.Evidence.Title == "" && (h == "" || isComment(h))
+	}
+	return false
+}
+
+// isComment reports a text that begins as a comment or another line of a program does.
+func isComment(s string) bool {
+	for _, sign := range []string{"{-", "/*", "//", "#!", "<!--", "<?", "-- ", "(*"} {
+		if strings.HasPrefix(s, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // partOfIndex reports the address of a part of an index of all names: "index-a", "index_12".
@@ -71,4 +98,4 @@ var minor = plain.Set(`genindex generalindex indexpage modindex pymodindex searc
 	acknowledgments contributors authors colophon sitemap tags categories archive archives login signup contact contactus
 	bibliography errata trademarks gplv2 gplv3 gpl mitlicense codeofconduct bookindex
 	conceptindex optionindex variableindex functionindex commandindex
-	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)
+	keywordindex symbolindex subjectindex termindex macroindex wordindex nameindex indexofterms indices packageuse packagetree packagelist indexall allclasses allclassesindex allpackagesindex overviewtree classlist methodlist filelist docindex docindexall classeshierarchy`)

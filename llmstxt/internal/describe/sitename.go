@@ -59,7 +59,38 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 			return t
 		}
 	}
+	if name := root(pages); byGenerator(own) && name != "" {
+		return name
+	}
 	return own
+}
+
+// root is the name in which most of a site's pages stand, as their titles have it: "Kettle" of
+// "class Kettle::Lid"; "" without one.
+func root(pages []Page) string {
+	count := map[string]int{}
+	for i := range pages[1:] {
+		seen := map[string]bool{}
+		for w := range strings.FieldsSeq(pages[i+1].Title) {
+			if n := strings.IndexFunc(w, func(r rune) bool { return notWord(r) && r != '_' }); n >= 0 {
+				w = w[:n]
+			}
+			if r, _ := utf8.DecodeRuneInString(w); len(w) > 2 && unicode.IsUpper(r) && !seen[w] {
+				seen[w] = true
+				count[w]++
+			}
+		}
+	}
+	name := ""
+	for w, n := range count {
+		if n > count[name] || n == count[name] && w < name {
+			name = w
+		}
+	}
+	if n := count[name]; n < 3 || n*2 < len(pages) || unnamed(name) {
+		return ""
+	}
+	return name
 }
 
 // namedHeading is the first of a page's headings that may be a site's name.

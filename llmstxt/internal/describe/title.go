@@ -165,6 +165,10 @@ func (a affixes) own(t string) string {
 		t = s
 	}
 	if s, ok := strings.CutPrefix(t, a.prefix); ok && strings.TrimSpace(s) != "" {
+		// "Index - A" of "Kettle (Index - A)".
+		if open := strings.LastIndexByte(a.prefix, '('); open > strings.LastIndexByte(a.prefix, ')') && strings.HasSuffix(s, ")") {
+			s = a.prefix[open+1:] + s[:len(s)-1]
+		}
 		t = s
 	}
 	return strings.TrimSpace(t)
@@ -192,10 +196,10 @@ func setTitles(pages []Page) affixes {
 		if i > 0 {
 			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence)
 		}
-		if p.Title = said; said == "" && placeholder(p.Evidence.Title) {
-			p.Title = urlTitle(p.URL)
-		} else if said == "" {
-			p.Title = cmp.Or(heading(p.Evidence), urlTitle(p.URL))
+		if p.Title = said; said == "" {
+			if p.Title = heading(p.Evidence); p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) {
+				p.Title = urlTitle(p.URL)
+			}
 		} else {
 			count[said]++ // what its address alone gives a page is nobody's name
 		}

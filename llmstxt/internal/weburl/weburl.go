@@ -330,6 +330,8 @@ var tracking = map[string]bool{
 	"hsctatracking": true, "vero_id": true, "oly_anon_id": true, "oly_enc_id": true, "rb_clickid": true,
 	"s_cid": true, "srsltid": true, "ref_src": true, "ref_url": true, "phpsessid": true, "jsessionid": true,
 	"oscsid": true, "zenid": true, "xtcsid": true, "cftoken": true,
+	"gad_source": true, "gad_campaignid": true, "ysclid": true, "_openstat": true, "epik": true, "_branch_match_id": true,
+	"s_kwcid": true, "sc_cid": true, "pk_campaign": true, "pk_kwd": true, "pk_source": true, "pk_medium": true, "piwik_campaign": true,
 }
 
 func dropTracking(q string) string {
@@ -341,7 +343,7 @@ func dropTracking(q string) string {
 	for part := range strings.SplitSeq(q, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
-		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") || visit(name, value) {
+		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") || strings.HasPrefix(name, "mtm_") || visit(name, value) {
 			continue
 		}
 		if b.Len() > 0 {
