@@ -303,6 +303,19 @@ func (p *Pool) CutPeers() {
 	}
 }
 
+// DialPeer connects to a gateway as for a hop.
+func DialPeer(ctx context.Context, gateway string) error {
+	u, err := parseGateway(gateway)
+	if err != nil {
+		return err
+	}
+	nc, _, err := dialPeer(ctx, u)
+	if err != nil {
+		return err
+	}
+	return nc.Close()
+}
+
 // ReplayPeer sends a caller's headers again, and fails when no link comes of it.
 func (p *Pool) ReplayPeer(ctx context.Context, h http.Header) error {
 	u, err := parseGateway(p.cluster.url())
