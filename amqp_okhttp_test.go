@@ -96,7 +96,7 @@ func TestAMQP_OkHTTPsRules_EveryBodyArrives(t *testing.T) {
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = exit })
 	host := httptest.NewServer(w.gw.AMQP())
 	defer host.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "POST", host.URL, strings.NewReader(`{"apiKey":"`+testKey+`","host":"broker.example.com","exchange":"x"}`))
 	if err != nil {

@@ -221,7 +221,7 @@ func TestConcurrency_TwoRelaysOpen_RefusesAThird(t *testing.T) {
 	first.close(1000, "")
 	first.wantClose(1000, "")
 	first.wantEnd()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testTimeout)
 	for {
 		p := w.open("/ws")
 		p.ask(url, "")

@@ -322,10 +322,10 @@ func (g *Gateway) subscribe() {
 		}
 		g.o.recovered("RecordSharer.ShareRecords", func() { records.ShareRecords(publish) })
 	}
-	g.o.recovered("Bus.Subscribe", func() { g.o.Bus.Subscribe(g.hearRevocation) })
+	g.o.recovered("Bus.Subscribe", func() { g.o.Bus.Subscribe(g.receiveRevocation) })
 }
 
-func (g *Gateway) hearRevocation(r Revocation) {
+func (g *Gateway) receiveRevocation(r Revocation) {
 	until := r.At.Add(day)
 	if r.Restored {
 		until = time.Time{}

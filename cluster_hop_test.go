@@ -34,7 +34,7 @@ func attachedPools(t *testing.T, o agent.RunOptions) (holder, near *agent.Pool) 
 		}
 		srv := httptest.NewServer(p)
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 			defer cancel()
 			p.Shutdown(ctx)
 			srv.Close()
@@ -58,7 +58,7 @@ func attachedPools(t *testing.T, o agent.RunOptions) (holder, near *agent.Pool) 
 		}
 	})
 	for _, p := range []*agent.Pool{holder, near} {
-		wait, cancel := context.WithTimeout(t.Context(), patience)
+		wait, cancel := context.WithTimeout(t.Context(), testTimeout)
 		if err := p.WaitReady(wait); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func attachedPools(t *testing.T, o agent.RunOptions) (holder, near *agent.Pool) 
 func makeHop(t *testing.T, p *agent.Pool) {
 	t.Helper()
 	const host = "127.0.0.1"
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	exit, err := p.SelectAgent(ctx, agent.Query{})
 	if err != nil {
@@ -89,7 +89,7 @@ func makeHop(t *testing.T, p *agent.Pool) {
 			break // refused or not allowed, which the agent says
 		}
 		if ctx.Err() != nil {
-			t.Fatalf("no hop within %v: %v", patience, err)
+			t.Fatalf("no hop within %v: %v", testTimeout, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -137,7 +137,7 @@ func (c hopCase) asks(w *world) (answers []string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	auth := base64.StdEncoding.EncodeToString([]byte("x:" + testKey))
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\nProxy-Authorization: Basic %s\r\n\r\n", host, auth)
 	answer, err := io.ReadAll(io.LimitReader(conn, int64(len("HTTP/1.1 200"))))

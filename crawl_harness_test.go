@@ -46,14 +46,14 @@ type heard struct {
 	reason   string
 }
 
-// hear reads messages until the close frame, and answers it.
-func (p *peer) hear() heard {
+// receive reads messages until the close frame, and answers it.
+func (p *peer) receive() heard {
 	p.t.Helper()
-	return p.hearWithin(4 * patience)
+	return p.receiveWithin(4 * testTimeout)
 }
 
-// hearWithin waits as long as it is told for each frame.
-func (p *peer) hearWithin(d time.Duration) heard {
+// receiveWithin waits as long as it is told for each frame.
+func (p *peer) receiveWithin(d time.Duration) heard {
 	p.t.Helper()
 	var h heard
 	var text []byte
@@ -77,7 +77,7 @@ func (p *peer) hearWithin(d time.Duration) heard {
 			h.messages, text = append(h.messages, m), nil
 		case opClose:
 			h.code, h.reason = int(binary.BigEndian.Uint16(f.payload)), string(f.payload[2:])
-			p.conn.SetWriteDeadline(time.Now().Add(patience))
+			p.conn.SetWriteDeadline(time.Now().Add(testTimeout))
 			p.conn.Write(p.encode(opClose, true, f.payload[:2]))
 			return h
 		}
@@ -159,7 +159,7 @@ func (s *site) wait(t testing.TB, paths <-chan string) {
 	t.Helper()
 	select {
 	case <-paths:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("nobody asked")
 	}
 }
@@ -178,8 +178,8 @@ var threePages = map[string]string{
 	"/b": page("The Second Page", "The second page says something else entirely, so that the two can be told apart."),
 }
 
-// A mortal is an exit that can die with all its connections.
-type mortal struct {
+// A killableAgent is an exit that can die with all its connections.
+type killableAgent struct {
 	exit  agent.Exit
 	dead  atomic.Bool
 	dials atomic.Int64
@@ -187,8 +187,8 @@ type mortal struct {
 	conns []net.Conn
 }
 
-func newMortal(t testing.TB, slug string) *mortal {
-	m := &mortal{exit: direct(t, agent.DirectOptions{Slug: slug, Country: "DE", AllowPrivate: true})}
+func newKillableAgent(t testing.TB, slug string) *killableAgent {
+	m := &killableAgent{exit: direct(t, agent.DirectOptions{Slug: slug, Country: "DE", AllowPrivate: true})}
 	dial := m.exit.DialContext
 	m.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if m.dead.Load() {
@@ -202,12 +202,12 @@ func newMortal(t testing.TB, slug string) *mortal {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.conns = append(m.conns, c)
-		return &mortalConn{c, m}, nil
+		return &killableConn{c, m}, nil
 	}
 	return m
 }
 
-func (m *mortal) die() {
+func (m *killableAgent) kill() {
 	m.dead.Store(true)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -216,12 +216,12 @@ func (m *mortal) die() {
 	}
 }
 
-type mortalConn struct {
+type killableConn struct {
 	net.Conn
-	m *mortal
+	m *killableAgent
 }
 
-func (c *mortalConn) Read(b []byte) (int, error) {
+func (c *killableConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err != nil && c.m.dead.Load() {
 		err = &agent.DialError{Fault: agent.FaultAgent, Err: err}

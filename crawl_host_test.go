@@ -21,7 +21,7 @@ func (w *world) crawled(key, request string) heard {
 	w.t.Helper()
 	p := w.open("/ws/crawl?api_key=" + key)
 	p.text(request)
-	return p.hear()
+	return p.receive()
 }
 
 func TestCrawl_Host_SavesTheFile(t *testing.T) {
@@ -307,7 +307,7 @@ func TestCrawl_LimitExceeded_IsRefused(t *testing.T) {
 		hanging.wait(t, hanging.hung)
 		waitFor(t, func() bool { return w.gw.Stats().CrawlPages[farwire.PageWritten] == 1 })
 		p.close(1000, "")
-		p.hear()
+		p.receive()
 		waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindCrawl].Active == 0 })
 		if u := w.usage(t); *u.Pages.Today != 1 {
 			t.Errorf("%d pages were counted, want the one that was crawled", *u.Pages.Today)
@@ -342,7 +342,7 @@ func TestCrawl_CallerNamedByTheHost_NeedsNoKey(t *testing.T) {
 	inner := w.also(host)
 	p := inner.open("/ws/crawl")
 	p.text(fmt.Sprintf(`{"url":%q}`, s.URL))
-	if h := p.hear(); h.code != 1000 {
+	if h := p.receive(); h.code != 1000 {
 		t.Errorf("got %+v", h)
 	}
 	w.wantLog("kind=crawl subject=host-user")

@@ -44,7 +44,7 @@ func TestShutdown_CrawlReadsHostilePages_EndsSoon(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		for {
-			f, err := p.nextWithin(patience)
+			f, err := p.nextWithin(testTimeout)
 			if err != nil || f.op == opClose && len(f.payload) < 2 {
 				ended <- 0
 				return
@@ -59,7 +59,7 @@ func TestShutdown_CrawlReadsHostilePages_EndsSoon(t *testing.T) {
 	for range 3 {
 		<-served
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	began := time.Now()
 	if err := w.gw.Shutdown(ctx); err != nil {

@@ -56,7 +56,7 @@ func TestCrawl_ModelSilent_GoesOnWithoutIt(t *testing.T) {
 			crawlBubble(t, many, func(t *testing.T, w *world) {
 				p := w.crawl(enhanced)
 				var h heard
-				elapsed(t, c.want, func() { h = p.hearWithin(time.Minute) })
+				elapsed(t, c.want, func() { h = p.receiveWithin(time.Minute) })
 				if h.code != 1000 || !strings.Contains(h.one(t, "result").Content, "the page with the number 9") {
 					t.Errorf("got %+v", h)
 				}

@@ -18,7 +18,7 @@ import (
 
 func TestCrawl_ThreePages_StreamsLogsAndResult(t *testing.T) {
 	w, s := newWorld(t), newSite(t, threePages)
-	h := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":50,"descLength":500,"enableAutoUpdate":false}`, s.URL)).hear()
+	h := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":50,"descLength":500,"enableAutoUpdate":false}`, s.URL)).receive()
 	if h.code != 1000 || h.reason != "" {
 		t.Errorf("closed with %d %q", h.code, h.reason)
 	}
@@ -46,7 +46,7 @@ func TestCrawl_ThreePages_StreamsLogsAndResult(t *testing.T) {
 func (w *world) wantLog(pattern string) {
 	w.t.Helper()
 	re := regexp.MustCompile(pattern)
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(testTimeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if re.MatchString(w.log.String()) {
 			return
 		}
@@ -56,7 +56,7 @@ func (w *world) wantLog(pattern string) {
 
 func TestCrawl_FormatIndex_ResultIsAnIndex(t *testing.T) {
 	w, s := newWorld(t), newSite(t, threePages)
-	h := w.crawl(fmt.Sprintf(`{"url":%q,"format":"index"}`, s.URL)).hear()
+	h := w.crawl(fmt.Sprintf(`{"url":%q,"format":"index"}`, s.URL)).receive()
 	r := h.one(t, "result").Content
 	if !strings.HasPrefix(r, "# Home of Examples\n\n> This site shows") || !strings.Contains(r, "- [The First Page]("+s.URL+"/a): The first page") {
 		t.Errorf("result:\n%s", r)
@@ -109,7 +109,7 @@ func TestCrawl_KeysInEachPlace_AreRead(t *testing.T) {
 			}
 			p := w.in(t).open(c.path, lines...)
 			p.text(fmt.Sprintf(`{"url":%q,"maxPages":1}`, s.URL))
-			if h := p.hear(); h.code != 1000 {
+			if h := p.receive(); h.code != 1000 {
 				t.Errorf("got %+v", h)
 			}
 		})
@@ -154,13 +154,13 @@ func TestCrawl_BadRequest_IsRefused(t *testing.T) {
 		t.Run(request[:min(len(request), 60)], func(t *testing.T) {
 			p := w.in(t).crawl(request)
 			p.t = t
-			p.hear().wantError(t, 1008, want)
+			p.receive().wantError(t, 1008, want)
 		})
 	}
 	t.Run("binary", func(t *testing.T) {
 		p := w.in(t).open("/ws/crawl?api_key=" + testKey)
 		p.frame(opBinary, true, []byte(`{`+u+`}`))
-		p.hear().wantError(t, 1008, "the first message must be text")
+		p.receive().wantError(t, 1008, "the first message must be text")
 	})
 }
 
@@ -203,7 +203,7 @@ func TestCrawl_Fails_SendsTheError(t *testing.T) {
 				edits = append(edits, c.edit)
 			}
 			w := newWorld(t, edits...)
-			h := w.crawl(fmt.Sprintf(`{"url":%q%s}`, c.url, c.more)).hear()
+			h := w.crawl(fmt.Sprintf(`{"url":%q%s}`, c.url, c.more)).receive()
 			m := h.one(t, "error")
 			if h.code != c.code || !strings.HasPrefix(m.Content, c.want) {
 				t.Errorf("got %+v, want %d %q", h, c.code, c.want)
@@ -233,7 +233,7 @@ func TestCrawl_ClientLeaves_Stops(t *testing.T) {
 			left := time.Now()
 			select {
 			case <-s.gone:
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 			}
 			if d := time.Since(left); d > 2*time.Second {
 				t.Errorf("the crawl goes on for %v", d)
@@ -265,12 +265,12 @@ func TestCrawl_Drain_Closes1001(t *testing.T) {
 	running.want(frame{op: opPong, fin: true}) // it runs
 	done := make(chan error)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		done <- w.gw.Shutdown(ctx)
 	}()
 	for _, p := range []*peer{waiting, running} {
-		p.hear().wantError(t, 1001, "the gateway is draining")
+		p.receive().wantError(t, 1001, "the gateway is draining")
 		p.conn.Close()
 	}
 	if err := <-done; err != nil {
@@ -292,13 +292,13 @@ func TestCrawl_ExitLost_GoesOnThroughAnother(t *testing.T) {
 	}
 	pages["/p09"] = "once " + pages["/p09"] // so that the exit dies under it
 	pages["/"] = page("Home", "A home page with a good number of links to other pages.", links...)
-	run := func(t *testing.T, more string) (heard, *mortal) {
+	run := func(t *testing.T, more string) (heard, *killableAgent) {
 		s := newSite(t, pages)
-		first, second := newMortal(t, "de1"), newMortal(t, "at5")
+		first, second := newKillableAgent(t, "de1"), newKillableAgent(t, "at5")
 		w := newWorld(t, func(o *farwire.Options) {
 			o.Crawl.Workers = 2
 			o.Agents = selector(func(q agent.Query) (agent.Exit, error) {
-				for _, m := range []*mortal{first, second} {
+				for _, m := range []*killableAgent{first, second} {
 					if q.Fits(m.exit) && !m.dead.Load() {
 						return m.exit, nil
 					}
@@ -308,8 +308,8 @@ func TestCrawl_ExitLost_GoesOnThroughAnother(t *testing.T) {
 		})
 		p := w.crawl(fmt.Sprintf(`{"url":%q,"maxPages":21%s}`, s.URL, more))
 		s.wait(t, s.hung)
-		first.die()
-		return p.hear(), second
+		first.kill()
+		return p.receive(), second
 	}
 	t.Run("through another", func(t *testing.T) {
 		h, second := run(t, "")

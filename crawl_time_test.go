@@ -61,7 +61,7 @@ func TestCrawl_RequestMissingForTenSeconds_IsClosed(t *testing.T) {
 func TestCrawl_TimeoutPasses_EndsWithWhatItHas(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		p := w.crawl(inMemory)
-		elapsed(t, 7*time.Second, func() { p.hear().wantError(t, 1011, "Crawl timeout exceeded") })
+		elapsed(t, 7*time.Second, func() { p.receive().wantError(t, 1011, "Crawl timeout exceeded") })
 	}, func(o *farwire.Options) { o.Crawl.Timeout = 7 * time.Second })
 }
 
@@ -78,7 +78,7 @@ func TestCrawl_ClientSilent_IsPinged(t *testing.T) {
 				}
 				p.frame(opPong, true, f.payload)
 			}
-			p.hear().wantError(t, 1011, "Failed to fetch page: Connection timeout")
+			p.receive().wantError(t, 1011, "Failed to fetch page: Connection timeout")
 		})
 		p = w.crawl(inMemory)
 		elapsed(t, 25*time.Second, func() {

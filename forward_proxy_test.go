@@ -66,7 +66,7 @@ func (w *world) connect(addr, user, password string) (net.Conn, *bufio.Reader, *
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	credentials := ""
 	if user != "" {
 		credentials = "Proxy-Authorization: " + proxyBasic(user, password) + "\r\n"
@@ -257,7 +257,7 @@ func TestForwardProxy_WebSocket_OfAnAbsoluteURL(t *testing.T) {
 			ws.Close(websocket.StatusNormalClosure, "")
 		}
 	}))
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	ws, resp, err := websocket.Dial(ctx, w.target.URL+"/socket", &websocket.DialOptions{HTTPClient: w.proxied("any", testKey),
 		HTTPHeader: http.Header{"Origin": {"https://app.test"}, "Cookie": {"a=1"}}})

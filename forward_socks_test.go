@@ -48,13 +48,13 @@ func dialSOCKS(t *testing.T, server, target, user, password string) (net.Conn, e
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	if _, err = d.(proxy.ContextDialer).DialContext(ctx, "tcp", target); err != nil {
 		return nil, err
 	}
 	t.Cleanup(func() { through.conn.Close() })
-	return through.conn, through.conn.SetDeadline(time.Now().Add(patience))
+	return through.conn, through.conn.SetDeadline(time.Now().Add(testTimeout))
 }
 
 // A keepConn keeps the connection below a SOCKS client, which can be half-closed.
@@ -123,7 +123,7 @@ func rawSOCKS(t *testing.T, server, bytes string, end bool) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, bytes)
 	if end {
 		conn.(*net.TCPConn).CloseWrite()
@@ -254,7 +254,7 @@ func TestServeSOCKS_Drain_LetsTunnelsRunAndThenCutsThem(t *testing.T) {
 	ctx, cut := context.WithCancel(t.Context())
 	drained := make(chan error, 1)
 	go func() { drained <- w.gw.Shutdown(ctx) }()
-	silent.SetDeadline(time.Now().Add(patience))
+	silent.SetDeadline(time.Now().Add(testTimeout))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || isDeadline(err) {
 		t.Errorf("a client without credentials stays: %v", err)
 	}

@@ -60,16 +60,16 @@ func namedTargets(t *testing.T) (exit agent.Exit, asked chan string) {
 
 func (tr *proxyTranscript) note(line string) { tr.lines = append(tr.lines, line) }
 
-// say sends the lines of a head.
-func (tr *proxyTranscript) say(lines ...string) {
+// send sends the lines of a head.
+func (tr *proxyTranscript) send(lines ...string) {
 	for _, l := range lines {
 		tr.note("> " + l)
 	}
 	io.WriteString(tr.conn, strings.Join(lines, "\r\n")+"\r\n\r\n")
 }
 
-// hear reads a head, without its Date, and as much of a body as it announces.
-func (tr *proxyTranscript) hear() {
+// receive reads a head, without its Date, and as much of a body as it announces.
+func (tr *proxyTranscript) receive() {
 	tr.t.Helper()
 	length := 0
 	for {
@@ -95,20 +95,20 @@ func (tr *proxyTranscript) hear() {
 	}
 }
 
-// sayText and hearText are what passes a tunnel; sayBytes and hearBytes are SOCKS.
-func (tr *proxyTranscript) sayText(text string) {
+// sendText and hearText are what passes a tunnel; sayBytes and hearBytes are SOCKS.
+func (tr *proxyTranscript) sendText(text string) {
 	tr.note("> text " + text)
 	io.WriteString(tr.conn, text)
 }
 
-func (tr *proxyTranscript) hearText(n int) { tr.note("< text " + string(tr.read(n))) }
+func (tr *proxyTranscript) receiveText(n int) { tr.note("< text " + string(tr.read(n))) }
 
-func (tr *proxyTranscript) sayBytes(what string, b ...byte) {
+func (tr *proxyTranscript) sendBytes(what string, b ...byte) {
 	tr.note(fmt.Sprintf("> %-12s % x", what, b))
 	tr.conn.Write(b)
 }
 
-func (tr *proxyTranscript) hearBytes(what string, n int) {
+func (tr *proxyTranscript) receiveBytes(what string, n int) {
 	tr.t.Helper()
 	tr.note(fmt.Sprintf("< %-12s % x", what, tr.read(n)))
 }
@@ -173,7 +173,7 @@ func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		return &proxyTranscript{t: t, conn: conn, br: bufio.NewReader(conn)}
 	}
 	http1 := func(t *testing.T) *proxyTranscript { return begin(t, w.server.Listener.Addr().String()) }
@@ -181,10 +181,10 @@ func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 
 	t.Run("connect", func(t *testing.T) {
 		tr := http1(t)
-		tr.say("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
-		tr.hear()
-		tr.sayText("hello")
-		tr.hearText(5)
+		tr.send("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
+		tr.receive()
+		tr.sendText("hello")
+		tr.receiveText(5)
 		tr.halfClose()
 		tr.end()
 		tr.compare("connect")
@@ -203,16 +203,16 @@ func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := http1(t)
-			tr.say(lines...)
-			tr.hear()
+			tr.send(lines...)
+			tr.receive()
 			tr.compare(name)
 		})
 	}
 	t.Run("absolute", func(t *testing.T) {
 		tr := http1(t)
-		tr.say("GET http://site.test//a%2Fb/../c;d?e|f HTTP/1.1", "Host: other.test", credentials, "Proxy-Connection: keep-alive", "Cookie: own=1",
+		tr.send("GET http://site.test//a%2Fb/../c;d?e|f HTTP/1.1", "Host: other.test", credentials, "Proxy-Connection: keep-alive", "Cookie: own=1",
 			"Origin: http://page.test", "X-Forwarded-For: 192.0.2.7", "Authorization: Basic eDp5", "Connection: X-Mine", "X-Mine: 1")
-		tr.hear()
+		tr.receive()
 		for line := range strings.SplitSeq(strings.TrimSpace(<-asked), "\r\n") {
 			tr.note("target < " + line)
 		}
@@ -227,18 +227,18 @@ func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 	}
 	greet := func(t *testing.T) *proxyTranscript {
 		tr := begin(t, socks)
-		tr.sayBytes("methods", 5, 2, 0, 2)
-		tr.hearBytes("method", 2)
-		tr.sayBytes("credentials", user("any", testKey)...)
-		tr.hearBytes("status", 2)
+		tr.sendBytes("methods", 5, 2, 0, 2)
+		tr.receiveBytes("method", 2)
+		tr.sendBytes("credentials", user("any", testKey)...)
+		tr.receiveBytes("status", 2)
 		return tr
 	}
 	t.Run("socks", func(t *testing.T) {
 		tr := greet(t)
-		tr.sayBytes("request", named(1, "echo.test", 7)...)
-		tr.hearBytes("reply", 10)
-		tr.sayText("hello")
-		tr.hearText(5)
+		tr.sendBytes("request", named(1, "echo.test", 7)...)
+		tr.receiveBytes("reply", 10)
+		tr.sendText("hello")
+		tr.receiveText(5)
 		tr.halfClose()
 		tr.end()
 		tr.compare("socks")
@@ -249,43 +249,43 @@ func TestForwardProxy_Transcripts_StayTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := greet(t)
-			tr.sayBytes("request", request...)
-			tr.hearBytes("reply", 10)
+			tr.sendBytes("request", request...)
+			tr.receiveBytes("reply", 10)
 			tr.end()
 			tr.compare(name)
 		})
 	}
 	t.Run("socks-key-missing", func(t *testing.T) {
 		tr := begin(t, socks)
-		tr.sayBytes("methods", 5, 1, 0)
-		tr.hearBytes("method", 2)
+		tr.sendBytes("methods", 5, 1, 0)
+		tr.receiveBytes("method", 2)
 		tr.end()
 		tr.compare("socks-key-missing")
 	})
 	t.Run("socks-key-invalid", func(t *testing.T) {
 		tr := begin(t, socks)
-		tr.sayBytes("methods", 5, 1, 2)
-		tr.hearBytes("method", 2)
-		tr.sayBytes("credentials", user("any", "key-of-nobody-0123456789")...)
-		tr.hearBytes("status", 2)
+		tr.sendBytes("methods", 5, 1, 2)
+		tr.receiveBytes("method", 2)
+		tr.sendBytes("credentials", user("any", "key-of-nobody-0123456789")...)
+		tr.receiveBytes("status", 2)
 		tr.end()
 		tr.compare("socks-key-invalid")
 	})
 
 	t.Run("draining", func(t *testing.T) {
 		tr := http1(t)
-		tr.say("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
-		tr.hear()
+		tr.send("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
+		tr.receive()
 		ctx, cut := context.WithCancel(t.Context())
 		drained := make(chan error, 1)
 		go func() { drained <- w.gw.Shutdown(ctx) }()
 		waitUntil(t, "the gateway drains", func() bool { return w.gw.Stats().Draining })
 		tr.note("# draining")
-		tr.sayText("still here")
-		tr.hearText(10)
+		tr.sendText("still here")
+		tr.receiveText(10)
 		late := http1(t)
-		late.say("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
-		late.hear()
+		late.send("CONNECT echo.test:7 HTTP/1.1", "Host: echo.test:7", credentials)
+		late.receive()
 		for _, l := range late.lines {
 			tr.note("another " + l)
 		}

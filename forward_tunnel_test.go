@@ -52,7 +52,7 @@ func TestForwardProxy_Connect_CarriesTLS(t *testing.T) {
 func newTCPTarget(t *testing.T, serve func(*net.TCPConn)) string {
 	t.Helper()
 	return harness.Conns(t, func(c net.Conn) {
-		c.SetDeadline(time.Now().Add(patience))
+		c.SetDeadline(time.Now().Add(testTimeout))
 		serve(c.(*net.TCPConn))
 	}).Addr().String()
 }
@@ -218,7 +218,7 @@ func TestForwardProxy_EarlyBytes_ReachTheTarget(t *testing.T) {
 	}
 	defer conn.Close()
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s\r\n\r\nearly", target, proxyBasic("any", testKey))
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	br := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodConnect})
 	if err != nil || resp.StatusCode != 200 {

@@ -135,7 +135,7 @@ func TestStats_SessionsOfTwoRelays_AreInUsageToo(t *testing.T) {
 
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(testTimeout); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain")
 		}
@@ -187,7 +187,7 @@ func TestLog_SecretsEverywhere_AreLeftOut(t *testing.T) {
 		heard.Write(p.next().payload)
 		p.close(1000, "")
 		for {
-			f, err := p.nextWithin(patience)
+			f, err := p.nextWithin(testTimeout)
 			if err != nil {
 				break
 			}

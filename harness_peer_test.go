@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	testKey   = "key-of-alice-0123456789"
-	otherKey  = "key-of-bob-9876543210"
-	patience  = 30 * time.Second
-	testAgent = "farwire-de1"
+	testKey     = "key-of-alice-0123456789"
+	otherKey    = "key-of-bob-9876543210"
+	testTimeout = 30 * time.Second
+	testAgent   = "farwire-de1"
 )
 
 // A peer is one end of a raw WebSocket: it says exactly what it is told to.
@@ -175,7 +175,7 @@ func (p *peer) close(code int, reason string) {
 
 func (p *peer) raw(b []byte) {
 	p.t.Helper()
-	p.conn.SetWriteDeadline(time.Now().Add(patience))
+	p.conn.SetWriteDeadline(time.Now().Add(testTimeout))
 	if _, err := p.conn.Write(b); err != nil {
 		p.t.Errorf("write: %v", err)
 	}
@@ -226,7 +226,7 @@ func (p *peer) nextWithin(d time.Duration) (frame, error) {
 
 func (p *peer) next() frame {
 	p.t.Helper()
-	f, err := p.nextWithin(patience)
+	f, err := p.nextWithin(testTimeout)
 	if err != nil {
 		p.t.Fatalf("reading a frame: %v", err)
 	}
@@ -271,7 +271,7 @@ func (p *peer) wantError(code int, text string) {
 // wantEnd expects the end of the connection, without another byte.
 func (p *peer) wantEnd() {
 	p.t.Helper()
-	p.conn.SetReadDeadline(time.Now().Add(2 * patience))
+	p.conn.SetReadDeadline(time.Now().Add(2 * testTimeout))
 	b, err := io.ReadAll(p.br)
 	if len(b) > 0 {
 		p.t.Errorf("got %d bytes more: %q", len(b), b[:min(len(b), 60)])

@@ -124,7 +124,7 @@ func (w *world) serve(h http.Handler) {
 // drain ends all sessions when the test ends.
 func (w *world) drain() {
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		if err := w.gw.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			w.t.Errorf("shutdown: %v", err)

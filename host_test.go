@@ -107,7 +107,7 @@ func (w *world) refusalsTo(key string) (all []told) {
 			w.t.Fatal(err)
 		}
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		io.WriteString(conn, request)
 		resp, err := http.ReadResponse(newReader(conn), nil)
 		if err != nil {

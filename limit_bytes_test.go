@@ -151,16 +151,16 @@ func TestBytesPerDay_CountedElsewhere_EachByteCountsOnce(t *testing.T) {
 			o.Limits.BytesPerDay = 1000
 		})
 		p := w.connected("ws://target.test/", "")
-		say := func(n int) {
+		send := func(n int) {
 			p.text(strings.Repeat("x", n))
 			p.wantText(strings.Repeat("x", n))
 		}
-		say(10)
+		send(10)
 		time.Sleep(11 * time.Second)
-		say(20)
+		send(20)
 		c.fail(errors.New("the tally burns"))
 		time.Sleep(6 * time.Second)
-		say(30)
+		send(30)
 		resp := w.try("/ws?url="+escape("ws://target.test/"), "X-API-Key: "+testKey).resp
 		if r := httpRefusal(resp); r.status != http.StatusInternalServerError {
 			t.Errorf("while nobody counts: %+v, want 500", r)
@@ -170,7 +170,7 @@ func TestBytesPerDay_CountedElsewhere_EachByteCountsOnce(t *testing.T) {
 		if got := c.read(); got != "[20 100]" {
 			t.Errorf("told %s, want [20 100]", got)
 		}
-		say(1)
+		send(1)
 		p.conn.Close()
 		synctest.Wait()
 		if err := w.gw.Shutdown(t.Context()); err != nil {

@@ -299,7 +299,7 @@ func TestLimiter_SessionEndsMeanwhile_IsNoFailure(t *testing.T) {
 			told := make(chan refusal, 1)
 			go func() { told <- s.call(w, testKey, target) }()
 			<-l.asked
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			if err := w.gw.Shutdown(ctx); err != nil {
 				t.Error(err)
@@ -327,7 +327,7 @@ func TestLimiter_SessionEndsMeanwhile_IsNoFailure(t *testing.T) {
 			io.WriteString(conn, request+"Host: gateway.test\r\nX-API-Key: "+testKey+"\r\n\r\n"+`{"host":"broker.test"}`[:22])
 			<-l.asked
 			conn.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			if err := w.gw.Shutdown(ctx); err != nil {
 				t.Error(err)

@@ -113,7 +113,7 @@ func everything(t *testing.T, wrap func(http.Handler) http.Handler) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		pool.Shutdown(ctx) // which cuts what a test has left open
 	})
@@ -142,7 +142,7 @@ func (w *world) attachPlain() *http.Response {
 	w.t.Cleanup(func() { conn.Close() })
 	fmt.Fprintf(conn, "GET /agents/attach HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: farwire-agent\r\n"+
 		"Authorization: Bearer %s\r\n\r\n", attachSecret)
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -195,7 +195,7 @@ func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
 			cookie("relay", p.resp)
 			p.close(1000, "")
 			w.open("/ws?url="+escape(echoes), "X-API-Key: "+testKey).close(1000, "")
-			if h := w.crawl(fmt.Sprintf(`{"url":%q}`, pages.URL)).hear(); h.code != 1000 {
+			if h := w.crawl(fmt.Sprintf(`{"url":%q}`, pages.URL)).receive(); h.code != 1000 {
 				t.Errorf("crawl: %+v", h)
 			}
 			resp := w.attachPlain()

@@ -28,7 +28,7 @@ func openEcho(t *testing.T, w *pathWorld, o farwire.OpenOptions) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	return conn
 }
 

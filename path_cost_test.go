@@ -132,7 +132,7 @@ func TestForwardProxy_IdleTunnel_CostsLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		if _, err := io.WriteString(conn, request); err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestForwardProxy_IdleTunnel_CostsLittle(t *testing.T) {
 		}
 		target := <-targets
 		t.Cleanup(func() { target.Close() })
-		target.SetDeadline(time.Now().Add(patience))
+		target.SetDeadline(time.Now().Add(testTimeout))
 		if _, err := io.ReadFull(target, make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}

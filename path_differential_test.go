@@ -188,7 +188,7 @@ func (e exchange) send(t *testing.T, addr, path string) (v view) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n%s", e.method, path, addr, e.head, e.body)
 	br := bufio.NewReader(conn)
 	for {

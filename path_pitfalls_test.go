@@ -29,7 +29,7 @@ func untilEnd(t *testing.T, addr, request string) (string, error) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, request) // it may be refused before its end
 	answer, err := io.ReadAll(conn)
 	return string(answer), err

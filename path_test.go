@@ -46,7 +46,7 @@ func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Optio
 	w.server = httptest.NewServer(gw.PathForm())
 	t.Cleanup(func() {
 		w.server.CloseClientConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)

@@ -67,7 +67,7 @@ func TestRelay_ConnectionLost_ClosesTheOther(t *testing.T) {
 	})
 	t.Run("target inside a frame", func(t *testing.T) {
 		p := w.in(t).connected(newTarget(t, func(p *peer) { p.raw(half(p)); p.conn.Close() }), "")
-		if f, err := p.nextWithin(patience); err == nil {
+		if f, err := p.nextWithin(testTimeout); err == nil {
 			t.Errorf("got %v of a truncated frame", f)
 		}
 	})
@@ -88,7 +88,7 @@ func TestRelay_ConnectionLost_ClosesTheOther(t *testing.T) {
 		done := make(chan struct{})
 		p := w.in(t).connected(newTarget(t, func(p *peer) {
 			defer close(done)
-			if f, err := p.nextWithin(patience); err == nil {
+			if f, err := p.nextWithin(testTimeout); err == nil {
 				t.Errorf("got %v of a truncated frame", f)
 			}
 		}), "")
@@ -220,7 +220,7 @@ func TestRelay_ClientLeavesWhileDialling_Ends(t *testing.T) {
 		p.conn.Close()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("the target's connection outlived the client")
 		}
 	})

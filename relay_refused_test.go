@@ -38,7 +38,7 @@ func TestRefusedClient_HandlerReturns_HoldsNoMemory(t *testing.T) {
 			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			conn.SetReadDeadline(time.Now().Add(patience))
+			conn.SetReadDeadline(time.Now().Add(testTimeout))
 			if _, err := io.Copy(io.Discard, conn); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -52,7 +52,7 @@ func TestRefusedClient_HandlerReturns_HoldsNoMemory(t *testing.T) {
 			refuse()
 		}
 		kept := heapInUse() - before
-		for end := time.Now().Add(patience); kept > times*4<<10 && time.Now().Before(end); {
+		for end := time.Now().Add(testTimeout); kept > times*4<<10 && time.Now().Before(end); {
 			kept = heapInUse() - before // the last handlers may still be on their way out
 		}
 		if kept > times*4<<10 {
@@ -229,7 +229,7 @@ func TestConnectMessage_Invalid_IsRefused(t *testing.T) {
 		p := w.in(t).open("/ws")
 		go func() {
 			for { // until the gateway has had enough
-				p.conn.SetWriteDeadline(time.Now().Add(patience))
+				p.conn.SetWriteDeadline(time.Now().Add(testTimeout))
 				if _, err := p.conn.Write(bytes.Repeat(p.encode(opPong, true, make([]byte, 125)), 100)); err != nil {
 					return
 				}

@@ -26,7 +26,7 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 			tr := w.in(t).transcript("/ws", "Origin: https://page.example", "Cookie: own=1", "User-Agent: Mozilla/5.0")
 			tr.ask("  "+strings.Replace(target.url, "ws", "http", 1)+c.path+" ", c.more)
 			tr.asked(target)
-			tr.hear()
+			tr.receive()
 			tr.bye()
 			tr.compare(name)
 		})
@@ -35,8 +35,8 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 	t.Run("target-answers", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws")
 		tr.ask(answering(t, limited), "")
-		tr.hear()
-		tr.hear()
+		tr.receive()
+		tr.receive()
 		tr.compare("target-answers")
 	})
 	t.Run("direct-target-answers", func(t *testing.T) {
@@ -63,15 +63,15 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 		tr.ask(target.url, `"follow_redirects": 1, "headers": {"Authorization": "Bearer t"}`)
 		tr.asked(target)
 		tr.asked(target)
-		tr.hear()
+		tr.receive()
 		tr.bye()
 		tr.compare("redirect")
 	})
 	t.Run("timeout", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws")
 		tr.ask(newRawTarget(t, func(conn net.Conn, _ string) { io.Copy(io.Discard, conn) }), `"timeout": 0.1`)
-		tr.hear()
-		tr.hear()
+		tr.receive()
+		tr.receive()
 		tr.compare("timeout")
 	})
 	t.Run("certificate", func(t *testing.T) {
@@ -81,8 +81,8 @@ func TestTranscripts_TargetAndClient_SeeEachOther(t *testing.T) {
 		serveTarget(t, ln, echo)
 		tr := w.transcript("/ws")
 		tr.ask("wss://"+ln.Addr().String()+"/", `"server_name": "c.example"`)
-		tr.hear()
-		tr.hear()
+		tr.receive()
+		tr.receive()
 		tr.compare("certificate")
 	})
 	t.Run("direct-names", func(t *testing.T) {
@@ -112,10 +112,10 @@ func TestTranscripts_SessionEnds_SaysWhy(t *testing.T) {
 		w.t.Helper()
 		tr := w.transcript("/ws")
 		tr.ask(path, more)
-		tr.hear()
+		tr.receive()
 		tr.note("# " + strings.ReplaceAll(name, "-", " "))
 		end(tr)
-		tr.hear()
+		tr.receive()
 		// An answer spares the gateway the wait for one. It may have closed already.
 		tr.conn.Write(tr.encode(opClose, true, closePayload(1000, "")))
 		tr.compare(name)
@@ -157,14 +157,14 @@ func TestTranscripts_SessionEnds_SaysWhy(t *testing.T) {
 		w.connected(newTarget(t, echo), "")
 		tr := w.transcript("/ws")
 		tr.ask(newTarget(t, echo), "")
-		tr.hear()
-		tr.hear()
+		tr.receive()
+		tr.receive()
 		tr.compare("limit-reached")
 	})
 	t.Run("draining", func(t *testing.T) {
 		w := newWorld(t)
 		ends(w, "draining", "", newTarget(t, echo), func(*transcript) {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 			t.Cleanup(cancel)
 			go w.gw.Shutdown(ctx)
 		})
@@ -173,8 +173,8 @@ func TestTranscripts_SessionEnds_SaysWhy(t *testing.T) {
 		w := newWorld(t, func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{Slug: "de1", Country: "DE"}) })
 		tr := w.transcript("/ws")
 		tr.ask("ws://127.0.0.1:9/", "")
-		tr.hear()
-		tr.hear()
+		tr.receive()
+		tr.receive()
 		tr.compare("forbidden")
 	})
 }
@@ -232,20 +232,20 @@ func TestTranscripts_Compression_StayTheSame(t *testing.T) {
 				tr = w.in(t).transcript("/ws", deflateOffer)
 				tr.ask(target.url, "")
 				tr.asked(target)
-				tr.hear()
+				tr.receive()
 			}
-			tr.sayDeflated("from the client")
+			tr.sendDeflated("from the client")
 			then(tr)
 			tr.compare(name)
 		})
 	}
-	compressed := func(tr *transcript) { tr.hearDeflated(); tr.bye() }
+	compressed := func(tr *transcript) { tr.receiveDeflated(); tr.bye() }
 	offered("direct-compressed", "permessage-deflate; client_max_window_bits=12; server_no_context_takeover", compressed)
 	offered("compressed", "permessage-deflate", compressed)
 	offered("compression-declined", "", func(tr *transcript) {
-		tr.hear()
+		tr.receive()
 		tr.note("> a compressed message that cannot be inflated")
 		tr.frame(opDeflated, true, []byte{0xff, 0xff})
-		tr.hear()
+		tr.receive()
 	})
 }

@@ -47,7 +47,7 @@ func (tr *transcript) note(line string) {
 	tr.lines = append(tr.lines, volatile.ReplaceAllString(line, "TARGET"))
 }
 
-func (tr *transcript) say(op byte, payload string) {
+func (tr *transcript) send(op byte, payload string) {
 	tr.t.Helper()
 	tr.note("> " + whole(frame{op: op, fin: true, payload: []byte(payload)}))
 	tr.frame(op, true, []byte(payload))
@@ -59,10 +59,10 @@ func (tr *transcript) ask(target, more string) {
 	if more != "" {
 		more = ", " + more
 	}
-	tr.say(opText, fmt.Sprintf(`{"apiKey": %q, "url": %q%s}`, testKey, target, more))
+	tr.send(opText, fmt.Sprintf(`{"apiKey": %q, "url": %q%s}`, testKey, target, more))
 }
 
-func (tr *transcript) hear() {
+func (tr *transcript) receive() {
 	tr.t.Helper()
 	tr.note("< " + whole(tr.next()))
 }
@@ -78,19 +78,19 @@ func whole(f frame) string {
 // bye closes from the client's side.
 func (tr *transcript) bye() {
 	tr.t.Helper()
-	tr.say(opClose, string(closePayload(1000, "")))
-	tr.hear()
+	tr.send(opClose, string(closePayload(1000, "")))
+	tr.receive()
 }
 
 // sayDeflated sends a compressed message.
-func (tr *transcript) sayDeflated(payload string) {
+func (tr *transcript) sendDeflated(payload string) {
 	tr.t.Helper()
 	tr.note("> compressed text " + payload)
 	tr.frame(opDeflated, true, deflated(tr.t, payload))
 }
 
 // hearDeflated reads a short compressed message of one frame.
-func (tr *transcript) hearDeflated() {
+func (tr *transcript) receiveDeflated() {
 	tr.t.Helper()
 	head := make([]byte, 2)
 	if _, err := io.ReadFull(tr.br, head); err != nil || head[0] != 0x80|opDeflated || head[1] > 125 {
@@ -167,23 +167,23 @@ func TestRelay_Transcripts_StayTheSame(t *testing.T) {
 	t.Run("session", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws")
 		tr.ask(url, `"geo": "DE"`)
-		tr.hear()
-		tr.say(opText, "hello from scraping api")
-		tr.hear()
-		tr.say(opBinary, "\x00\xff")
-		tr.hear()
-		tr.say(opPing, "are you there")
-		tr.hear()
-		tr.say(opClose, string(closePayload(4321, "enough")))
-		tr.hear()
+		tr.receive()
+		tr.send(opText, "hello from scraping api")
+		tr.receive()
+		tr.send(opBinary, "\x00\xff")
+		tr.receive()
+		tr.send(opPing, "are you there")
+		tr.receive()
+		tr.send(opClose, string(closePayload(4321, "enough")))
+		tr.receive()
 		tr.compare("session")
 	})
 	t.Run("subprotocol", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws", "Sec-WebSocket-Protocol: graphql-ws, other")
-		tr.say(opText, fmt.Sprintf(`{"key": %q, "url": %q}`, testKey, url))
-		tr.hear()
-		tr.say(opClose, "")
-		tr.hear()
+		tr.send(opText, fmt.Sprintf(`{"key": %q, "url": %q}`, testKey, url))
+		tr.receive()
+		tr.send(opClose, "")
+		tr.receive()
 		tr.compare("subprotocol")
 	})
 	for name, message := range map[string]string{
@@ -201,16 +201,16 @@ func TestRelay_Transcripts_StayTheSame(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := w.in(t).transcript("/ws")
-			tr.say(opText, message)
-			tr.hear()
-			tr.hear()
+			tr.send(opText, message)
+			tr.receive()
+			tr.receive()
 			tr.compare(name)
 		})
 	}
 	t.Run("direct", func(t *testing.T) {
 		tr := w.in(t).transcript("/ws?url="+escape(url)+"&api_key="+testKey+"&EIO=4", "Sec-WebSocket-Protocol: a, b")
-		tr.say(opText, "hello")
-		tr.hear()
+		tr.send(opText, "hello")
+		tr.receive()
 		tr.bye()
 		tr.compare("direct")
 	})

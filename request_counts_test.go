@@ -46,7 +46,7 @@ func TestBody_AnnouncesTooMuch_413AtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: gw\r\nX-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n\r\n", path, testKey)
 		resp, err := http.ReadResponse(newReader(conn), nil)
 		if err != nil {

@@ -125,7 +125,7 @@ func TestEndRevoked_EveryKind_Ends(t *testing.T) {
 	relay.close(1008, "")
 	connecting.wantError(1008, "key revoked")
 	connecting.close(1008, "")
-	crawl.hear().wantError(t, 1008, "key revoked")
+	crawl.receive().wantError(t, 1008, "key revoked")
 	if got := stream.event(); !strings.Contains(got, `{"message": "key revoked", "code": 1008, "reason": "ended"}`) {
 		t.Errorf("the stream got %q", got)
 	}

@@ -130,7 +130,7 @@ func TestStats_Streams_CountMessagesOnce(t *testing.T) {
 func TestStats_Crawl_CountsEachPageByOutcome(t *testing.T) {
 	w := newWorld(t)
 	s := newSite(t, map[string]string{"/": page("Home", "A page with a link that leads nowhere at all.", "/gone")})
-	if h := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL)).hear(); h.code != 1000 {
+	if h := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL)).receive(); h.code != 1000 {
 		t.Fatalf("%+v", h)
 	}
 	if pages := w.gw.Stats().CrawlPages; pages[farwire.PageWritten] != 1 || pages[string(llmstxt.SkipStatus)] != 1 {

@@ -56,7 +56,7 @@ func TestSession_EveryForm_ReachesTheSelector(t *testing.T) {
 		"AMQP": func(s string) {
 			w.subscribe(strings.Replace(subscription, "}", `, "session": "`+s+`"}`, 1)).connected()
 		},
-		"crawl": func(s string) { w.crawl(`{"url":"` + pages.URL + `","session":"` + s + `"}`).hear() },
+		"crawl": func(s string) { w.crawl(`{"url":"` + pages.URL + `","session":"` + s + `"}`).receive() },
 	} {
 		a.take()
 		ask(name)

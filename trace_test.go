@@ -219,7 +219,7 @@ func TestTrace_DrainAtSessionStart_EndsTheSession(t *testing.T) {
 			return err
 		},
 		farwire.KindCrawl: func(w *world) error {
-			if h := w.open("/ws/crawl?api_key=" + testKey).hear(); h.code != 1001 {
+			if h := w.open("/ws/crawl?api_key=" + testKey).receive(); h.code != 1001 {
 				return fmt.Errorf("close code %d", h.code)
 			}
 			return errors.New("draining")

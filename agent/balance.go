@@ -25,7 +25,7 @@ func (c *cluster) balance() {
 		}
 		if l := c.surplus(time.Now()); l != nil {
 			// An agent that cannot be told is lost, and its link with it.
-			_ = l.say(control{Type: ctlMove})
+			_ = l.sendControl(control{Type: ctlMove})
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (p *Pool) Leave() {
 	for _, e := range p.entries {
 		for _, l := range e.links {
 			// One that cannot be told finds out when the link ends.
-			p.wg.Go(func() { _ = l.say(control{Type: ctlMove}) })
+			p.wg.Go(func() { _ = l.sendControl(control{Type: ctlMove}) })
 		}
 	}
 	p.mu.Unlock()

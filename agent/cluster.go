@@ -111,7 +111,7 @@ func (p *Pool) Join(o ClusterOptions) error {
 		}
 	}
 	p.mu.Unlock()
-	m := o.Directory.Join(Member{Holding: c.holding, Heard: c.heard, Lost: c.lost})
+	m := o.Directory.Join(Member{Holding: c.holding, Heard: c.received, Lost: c.lost})
 	p.mu.Lock()
 	c.membership = m
 	p.mu.Unlock()
@@ -179,8 +179,8 @@ func (c *cluster) holding() Holding {
 // ownLinks is where the numbers of exits that have no link begin.
 const ownLinks = 1 << 40
 
-// heard takes note of what another gateway holds.
-func (c *cluster) heard(h Holding) {
+// received takes note of what another gateway holds.
+func (c *cluster) received(h Holding) {
 	p := c.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()

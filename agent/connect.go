@@ -97,21 +97,21 @@ func (l *connector) wait(ctx context.Context, err error, waits connectorWaits) {
 			pause(ctx, jitter(retryFirst/4))
 		}
 	case errors.As(err, &no) && no.code == codeDuplicate:
-		l.say(slog.LevelInfo, "gateway is linked by another address already")
+		l.logChange(slog.LevelInfo, "gateway is linked by another address already")
 		l.runner.pauseOrChange(ctx, resolveEvery+jitter(resolveEvery))
 		pause(ctx, jitter(retryFirst))
 	case errors.As(err, &no) && no.code == codeReplaced:
 		l.yield = true // or the two would replace each other for ever
-		l.say(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
+		l.logChange(slog.LevelWarn, "another agent has taken this one's place", "reason", no.reason)
 		pause(ctx, waits.replaced.NextBackOff())
 	case errors.As(err, &no) && no.code != codeShutdown:
-		l.say(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
+		l.logChange(slog.LevelWarn, "gateway refuses this agent: "+no.reason)
 		pause(ctx, waits.refused.NextBackOff())
 	case l.linked.Swap(false):
-		l.say(slog.LevelWarn, "link lost, dialling again", "err", err)
+		l.logChange(slog.LevelWarn, "link lost, dialling again", "err", err)
 		pause(ctx, waits.lost.NextBackOff())
 	default:
-		l.say(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
+		l.logChange(slog.LevelWarn, "gateway cannot be reached, retrying", "err", err)
 		pause(ctx, waits.lost.NextBackOff())
 	}
 	l.linked.Store(false)
@@ -133,8 +133,8 @@ func (r *runner) pauseOrChange(ctx context.Context, d time.Duration) (changed bo
 
 func jitter(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
-// say logs a change of state and not its repetition.
-func (l *connector) say(level slog.Level, msg string, args ...any) {
+// logChange logs a change of state and not its repetition.
+func (l *connector) logChange(level slog.Level, msg string, args ...any) {
 	if l.lastLogged == msg {
 		return
 	}
@@ -224,7 +224,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	}
 	l.linked.Store(true)
 	l.yield = false
-	l.say(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
+	l.logChange(slog.LevelInfo, "attached", "agent", readable(w.ID), "slug", readable(w.Slug), "country", readable(w.Country))
 	r.adopt(l.gateway, w.Peers)
 
 	left := make(chan struct{})
@@ -239,7 +239,7 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 	link.serve()
 	<-left
 
-	if bye := link.heardBye(); bye.Code != "" {
+	if bye := link.receivedBye(); bye.Code != "" {
 		return &refusedError{bye.Code, readable(bye.Reason)}
 	}
 	return errLinkLost
@@ -247,8 +247,8 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 
 var errLinkLost = errors.New("the connection to the gateway has ended")
 
-// heardBye is what the gateway said before it closed the link.
-func (l *agentLink) heardBye() control {
+// receivedBye is what the gateway said before it closed the link.
+func (l *agentLink) receivedBye() control {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.bye

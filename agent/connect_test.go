@@ -35,8 +35,8 @@ func TestWelcome_Invalid_IsRefused(t *testing.T) {
 					Gateways: []string{"https://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet,
 				}, side, nil)
 			}()
-			hear(t, gw)
-			go say(gw, tc.welcome)
+			receive(t, gw)
+			go send(gw, tc.welcome)
 			if err := <-left; err == nil || !strings.HasPrefix(strings.ReplaceAll(err.Error(), "[31m", ""), tc.want) {
 				t.Errorf("the agent says %v, want %s", err, tc.want)
 			}

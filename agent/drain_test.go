@@ -308,7 +308,7 @@ func TestAgent_GatewayRestarts_AttachesAgain(t *testing.T) {
 	}
 	attached(t, p, agents)
 	stopNow(p, srv)
-	// Long enough away for the agents to have lost patience.
+	// Unavailable for so long that the agents wait longest between attempts.
 	eventually(t, "noticed", 20*time.Second, func() bool {
 		for _, b := range books {
 			if b.Count("cannot be reached") == 0 {

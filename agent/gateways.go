@@ -119,7 +119,7 @@ func (r *runner) unresolved(g *gateway, err error) {
 	key := g.url.String()
 	l := &connector{runner: r, gateway: g, key: key, cancel: func() {}}
 	r.connectors[key] = l
-	l.say(slog.LevelWarn, "gateway has no address", "err", Classify(err))
+	l.logChange(slog.LevelWarn, "gateway has no address", "err", Classify(err))
 }
 
 // adopt takes the peers that a gateway named among the gateways. Those that a

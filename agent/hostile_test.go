@@ -94,8 +94,8 @@ func TestPool_HostileAgent_CostsItsOwnLinkAlone(t *testing.T) {
 				gw, evil := net.Pipe()
 				var wg sync.WaitGroup
 				wg.Go(func() { l.pool.AttachConn(gw) })
-				say(evil, goodHello)
-				if m := hear(t, evil); m["refused"] != nil {
+				send(evil, goodHello)
+				if m := receive(t, evil); m["refused"] != nil {
 					t.Fatal(m)
 				}
 				// It reads nothing, in case that is an answer to what it does.
@@ -181,8 +181,8 @@ func hostile(t *testing.T) (*agent.Pool, *yamux.Session, *sync.WaitGroup) {
 	gw, evil := net.Pipe()
 	wg := new(sync.WaitGroup)
 	wg.Go(func() { p.AttachConn(gw) })
-	say(evil, goodHello)
-	hear(t, evil)
+	send(evil, goodHello)
+	receive(t, evil)
 	mux, err := yamux.Server(evil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -202,10 +202,10 @@ func joined(t *testing.T, o agent.RunOptions) (gateway *yamux.Session, end func(
 	ctx, stop := context.WithCancel(context.Background())
 	left := make(chan error, 1)
 	go func() { left <- agent.JoinConn(ctx, o, side, nil) }()
-	if h := hear(t, gw); h["version"] != 1.0 || h["slug"] != "de1" || h["country"] != "DE" {
+	if h := receive(t, gw); h["version"] != 1.0 || h["slug"] != "de1" || h["country"] != "DE" {
 		t.Fatalf("hello is %v", h)
 	}
-	say(gw, `{"version":1,"gateway":"g","link":1,"id":"farwire-de1","slug":"de1","country":"DE","new":[]}`)
+	send(gw, `{"version":1,"gateway":"g","link":1,"id":"farwire-de1","slug":"de1","country":"DE","new":[]}`)
 	mux, err := yamux.Client(gw, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -250,14 +250,14 @@ func TestRun_HostileGateway_IsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.SetDeadline(time.Now().Add(10 * time.Second))
-		say(s, strings.ReplaceAll(tc.request, "PORT", c.port))
+		send(s, strings.ReplaceAll(tc.request, "PORT", c.port))
 		if tc.want == "" {
 			if n, err := s.Read(make([]byte, 1)); n != 0 || err == nil {
 				t.Errorf("%.80s: answered", tc.request)
 			}
 			continue
 		}
-		a := hear(t, s)
+		a := receive(t, s)
 		if got := a["fault"].(string) + " " + a["cause"].(string); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.request, got, tc.want)
 		}

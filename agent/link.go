@@ -202,7 +202,7 @@ func (l *link) control() string {
 			if c := l.conn(m.Stream); c != nil {
 				c.targetLost(l.lostBecause(m.Cause))
 			}
-			if err := l.say(control{Type: ctlNoted, Stream: m.Stream}); err != nil {
+			if err := l.sendControl(control{Type: ctlNoted, Stream: m.Stream}); err != nil {
 				return err.Error()
 			}
 		}
@@ -241,12 +241,12 @@ func (l *link) lostBecause(said string) error {
 	return causeReset
 }
 
-// say sends a control message. An agent that does not take it is lost.
-func (l *link) say(m control) error {
-	return sayOn(l.turn, l.mux, l.ctl, m)
+// sendControl sends a control message. An agent that does not take it is lost.
+func (l *link) sendControl(m control) error {
+	return sendControlOn(l.turn, l.mux, l.ctl, m)
 }
 
-func sayOn(turn chan struct{}, mux *yamux.Session, ctl *yamux.Stream, m control) error {
+func sendControlOn(turn chan struct{}, mux *yamux.Session, ctl *yamux.Stream, m control) error {
 	select { // not a mutex: who waits for a turn hears of the link's end
 	case turn <- struct{}{}:
 	case <-mux.CloseChan():
@@ -266,13 +266,13 @@ func (l *link) bye(code, reason string) {
 	l.drain()
 	l.byeReason.CompareAndSwap(nil, &reason)
 	// An agent that cannot be told finds out when the link ends.
-	_ = l.say(control{Type: ctlBye, Code: code, Reason: reason})
+	_ = l.sendControl(control{Type: ctlBye, Code: code, Reason: reason})
 }
 
 func (l *link) abortStream(id uint32) {
 	if !l.mux.IsClosed() {
 		// When it cannot be said the link is closed, which says it.
-		_ = l.say(control{Type: ctlAbort, Stream: id})
+		_ = l.sendControl(control{Type: ctlAbort, Stream: id})
 	}
 }
 

@@ -31,8 +31,8 @@ func TestLinks_OfOneInstance_TheHighestNumberStays(t *testing.T) {
 				for i := range links {
 					gateway, side := net.Pipe()
 					work.Go(func() { p.AttachConn(gateway) })
-					say(side, goodHello)
-					if n := hear(t, side)["link"]; n != float64(i+1) {
+					send(side, goodHello)
+					if n := receive(t, side)["link"]; n != float64(i+1) {
 						t.Fatalf("link %v, want %d", n, i+1)
 					}
 					if links[i], err = yamux.Server(side, nil, nil); err != nil {

@@ -297,13 +297,13 @@ func TestLink_ReadersStall_MemoryIsBounded(t *testing.T) {
 	})
 }
 
-// say writes a message as the protocol frames it.
-func say(c net.Conn, body string) {
+// send writes a message as the protocol frames it.
+func send(c net.Conn, body string) {
 	c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(body))), body...))
 }
 
-// hear reads one.
-func hear(t *testing.T, c net.Conn) map[string]any {
+// receive reads one.
+func receive(t *testing.T, c net.Conn) map[string]any {
 	t.Helper()
 	head := make([]byte, 2)
 	if _, err := io.ReadFull(c, head); err != nil {
@@ -327,21 +327,21 @@ func TestPool_HostileHello_IsRefused(t *testing.T) {
 		refused string // the text of a readable refusal; empty: the connection just ends
 		within  time.Duration
 	}{
-		"future version": {func(c net.Conn) { say(c, `{"version":2,"instance":"i","slug":"de1","country":"DE"}`) }, "upgrade the older one", 0},
+		"future version": {func(c net.Conn) { send(c, `{"version":2,"instance":"i","slug":"de1","country":"DE"}`) }, "upgrade the older one", 0},
 		"future kinds": {func(c net.Conn) {
-			say(c, `{"instance":["i"],"links":{"a":1},"version":3,"slug":{"name":"de1"},"country":276}`)
+			send(c, `{"instance":["i"],"links":{"a":1},"version":3,"slug":{"name":"de1"},"country":276}`)
 		}, "upgrade the older one", 0},
-		"wrong kinds": {func(c net.Conn) { say(c, `{"version":1,"instance":"i","slug":7,"country":"DE"}`) }, "", 0},
-		"no version":  {func(c net.Conn) { say(c, `{}`) }, "upgrade the older one", 0},
-		"no instance": {func(c net.Conn) { say(c, `{"version":1,"slug":"de1","country":"DE"}`) }, "names no instance", 0},
-		"no slug":     {func(c net.Conn) { say(c, `{"version":1,"instance":"i","country":"DE"}`) }, "slug", 0},
-		"no country":  {func(c net.Conn) { say(c, `{"version":1,"instance":"i","slug":"de1"}`) }, "country", 0},
+		"wrong kinds": {func(c net.Conn) { send(c, `{"version":1,"instance":"i","slug":7,"country":"DE"}`) }, "", 0},
+		"no version":  {func(c net.Conn) { send(c, `{}`) }, "upgrade the older one", 0},
+		"no instance": {func(c net.Conn) { send(c, `{"version":1,"slug":"de1","country":"DE"}`) }, "names no instance", 0},
+		"no slug":     {func(c net.Conn) { send(c, `{"version":1,"instance":"i","country":"DE"}`) }, "slug", 0},
+		"no country":  {func(c net.Conn) { send(c, `{"version":1,"instance":"i","slug":"de1"}`) }, "country", 0},
 		"unknown fields": {func(c net.Conn) {
-			say(c, `{"version":1,"instance":"i","slug":"de1","country":"Germany","new":{"a":[1]}}`)
+			send(c, `{"version":1,"instance":"i","slug":"de1","country":"Germany","new":{"a":[1]}}`)
 		}, "country", 0},
-		"huge":     {func(c net.Conn) { say(c, `{"version":1,"instance":"`+big+`"}`) }, "", 0},
-		"not JSON": {func(c net.Conn) { say(c, `hello`) }, "", 0},
-		"empty":    {func(c net.Conn) { say(c, ``) }, "", 0},
+		"huge":     {func(c net.Conn) { send(c, `{"version":1,"instance":"`+big+`"}`) }, "", 0},
+		"not JSON": {func(c net.Conn) { send(c, `hello`) }, "", 0},
+		"empty":    {func(c net.Conn) { send(c, ``) }, "", 0},
 		"silent":   {func(net.Conn) {}, "", 10 * time.Second},
 		"slow": {func(c net.Conn) {
 			for {
@@ -352,7 +352,7 @@ func TestPool_HostileHello_IsRefused(t *testing.T) {
 			}
 		}, "", 10 * time.Second},
 		"no control stream": {func(c net.Conn) {
-			say(c, `{"version":1,"instance":"i","slug":"de1","country":"DE"}`)
+			send(c, `{"version":1,"instance":"i","slug":"de1","country":"DE"}`)
 			io.Copy(io.Discard, c)
 		}, "", 10 * time.Second},
 	} {
@@ -375,7 +375,7 @@ func TestPool_HostileHello_IsRefused(t *testing.T) {
 				})
 				wg.Go(func() { tc.send(c) })
 				if tc.refused != "" {
-					if m := hear(t, c); m["version"] != 1.0 || !strings.Contains(m["refused"].(string), tc.refused) {
+					if m := receive(t, c); m["version"] != 1.0 || !strings.Contains(m["refused"].(string), tc.refused) {
 						t.Errorf("answer is %v", m)
 					}
 				} else {

@@ -267,8 +267,8 @@ func TestAttach_RecordChangesMeanwhile_Refused(t *testing.T) {
 				gateway, side := net.Pipe()
 				ended := make(chan error, 1)
 				go func() { ended <- p.AttachRecorded(gateway, "rec") }()
-				say(side, `{"version":1,"instance":"i"}`)
-				if w := hear(t, side); w["slug"] != "rec" || w["country"] != "DE" {
+				send(side, `{"version":1,"instance":"i"}`)
+				if w := receive(t, side); w["slug"] != "rec" || w["country"] != "DE" {
 					t.Fatalf("welcome is %v", w)
 				}
 				now := before

@@ -123,7 +123,7 @@ func (l *link) idle(ctx context.Context) bool {
 // agent has not read yet, so the agent is asked to: the question is behind all of it.
 func (l *link) leave() {
 	defer l.mux.Close()
-	if l.say(control{Type: ctlLeave}) != nil {
+	if l.sendControl(control{Type: ctlLeave}) != nil {
 		return
 	}
 	timer := time.NewTimer(leaveTimeout)

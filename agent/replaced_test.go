@@ -16,8 +16,8 @@ func hello(t *testing.T, p *agent.Pool, wg *sync.WaitGroup, instance, more strin
 	t.Helper()
 	gw, c := net.Pipe()
 	wg.Go(func() { p.AttachRecorded(gw, "de1") })
-	say(c, fmt.Sprintf(`{"version":1,"instance":%q,"slug":"x","country":"FR"%s}`, instance, more))
-	if welcome = hear(t, c); welcome["refused"] == nil {
+	send(c, fmt.Sprintf(`{"version":1,"instance":%q,"slug":"x","country":"FR"%s}`, instance, more))
+	if welcome = receive(t, c); welcome["refused"] == nil {
 		if _, err := c.Write([]byte(controlStream(""))); err != nil {
 			t.Fatal(err)
 		}
@@ -106,10 +106,10 @@ func TestHello_AfterReplacement_SaysYield(t *testing.T) {
 			}, sides[0], sides[1])
 		}()
 		for i, gw := range gateways {
-			if h := hear(t, gw); (h["yield"] == true) != (i == 1) {
+			if h := receive(t, gw); (h["yield"] == true) != (i == 1) {
 				t.Errorf("hello %d is %v", i, h)
 			}
-			say(gw, `{"version":1,"code":"replaced","refused":"another agent serves"}`)
+			send(gw, `{"version":1,"code":"replaced","refused":"another agent serves"}`)
 		}
 		<-left
 		if took := time.Since(began); took < 30*time.Second {

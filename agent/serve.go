@@ -123,8 +123,8 @@ func (l *agentLink) control() {
 	}
 }
 
-func (l *agentLink) say(m control) error {
-	return sayOn(l.turn, l.mux, l.ctl, m)
+func (l *agentLink) sendControl(m control) error {
+	return sendControlOn(l.turn, l.mux, l.ctl, m)
 }
 
 func (l *agentLink) drainFor(longest time.Duration, why string) {
@@ -153,12 +153,12 @@ func (l *agentLink) drain(ctx context.Context, why string) {
 	if l.draining.Swap(true) {
 		if why == "" {
 			// The link drains already. A gateway that cannot be told loses it.
-			_ = l.say(control{Type: ctlDrain})
+			_ = l.sendControl(control{Type: ctlDrain})
 		}
 		return
 	}
 	defer l.mux.Close()
-	if l.say(control{Type: ctlDrain, Code: why}) != nil {
+	if l.sendControl(control{Type: ctlDrain, Code: why}) != nil {
 		return
 	}
 	for l.open() > 0 {
@@ -168,7 +168,7 @@ func (l *agentLink) drain(ctx context.Context, why string) {
 			return
 		case <-ctx.Done():
 			l.log.Warn("sessions are cut", "sessions", l.open())
-			if why != "" && l.say(control{Type: ctlDrain}) != nil || l.say(control{Type: ctlLeave}) != nil {
+			if why != "" && l.sendControl(control{Type: ctlDrain}) != nil || l.sendControl(control{Type: ctlLeave}) != nil {
 				return
 			}
 			<-l.mux.CloseChan()
@@ -177,7 +177,7 @@ func (l *agentLink) drain(ctx context.Context, why string) {
 	}
 	// Closing drops what is still queued to leave. The gateway closes the link when
 	// this, which is behind all of it, has arrived.
-	if l.say(control{Type: ctlLeave}) != nil {
+	if l.sendControl(control{Type: ctlLeave}) != nil {
 		return
 	}
 	timer := time.NewTimer(leaveTimeout)

@@ -99,7 +99,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	if teller, ok := target.(DrainTeller); ok {
 		s.stopDrain = teller.OnDrain(func() {
 			// A gateway that cannot be told finds out when the connection ends.
-			_ = l.say(control{Type: ctlLeaving, Stream: stream.StreamID()})
+			_ = l.sendControl(control{Type: ctlLeaving, Stream: stream.StreamID()})
 		})
 	}
 	switch {
@@ -310,7 +310,7 @@ func (s *session) forward() error {
 // lost tells the gateway that the target is, and waits until it has noted it.
 func (s *session) lost(err error) {
 	s.lostOnce.Do(func() {
-		if s.link.say(control{Type: ctlLost, Stream: s.stream.StreamID(), Cause: string(lostCause(err))}) != nil {
+		if s.link.sendControl(control{Type: ctlLost, Stream: s.stream.StreamID(), Cause: string(lostCause(err))}) != nil {
 			return
 		}
 		timer := time.NewTimer(lostAfter)

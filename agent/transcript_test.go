@@ -85,9 +85,9 @@ func (p *player) play(lines []line) {
 		}
 		var err error
 		if l.who == p.side {
-			err = p.say(l)
+			err = p.send(l)
 		} else {
-			err = p.hear(l)
+			err = p.receive(l)
 		}
 		if err != nil {
 			p.t.Fatalf("line %d, %v: %v", i+1, l, err)
@@ -117,7 +117,7 @@ type buffered struct {
 
 func (c *buffered) Read(b []byte) (int, error) { return c.r.Read(b) }
 
-func (p *player) say(l line) (err error) {
+func (p *player) send(l line) (err error) {
 	switch {
 	case l.where == "http":
 		_, err = io.WriteString(p.conn, strings.ReplaceAll(l.what, "; ", "\r\n")+"\r\nHost: gateway\r\n\r\n")
@@ -150,11 +150,11 @@ func (p *player) say(l line) (err error) {
 	return err
 }
 
-func (p *player) hear(l line) error {
+func (p *player) receive(l line) error {
 	from := io.Reader(p.br)
 	switch {
 	case l.where == "http":
-		return p.hearHead(l.what)
+		return p.receiveHead(l.what)
 	case l.what == "open":
 		ctl, err := p.mux.AcceptStream()
 		p.ctl = ctl
@@ -199,9 +199,9 @@ func (p *player) hear(l line) error {
 	return nil
 }
 
-// hearHead reads the head of a request or an answer, which has more headers
+// receiveHead reads the head of a request or an answer, which has more headers
 // than the transcript.
-func (p *player) hearHead(want string) error {
+func (p *player) receiveHead(want string) error {
 	first, err := p.br.ReadString('\n')
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func flooded(t *testing.T) (p *agent.Pool, dial func() (net.Conn, *yamux.Stream)
 		streams := make(chan *yamux.Stream, 1)
 		go func() {
 			if s, err := mux.AcceptStream(); err == nil {
-				say(s, `{"remote":"192.0.2.1:80","local":"192.0.2.2:80"}`)
+				send(s, `{"remote":"192.0.2.1:80","local":"192.0.2.2:80"}`)
 				streams <- s
 			}
 		}()

@@ -22,11 +22,11 @@ type listener struct {
 func listen(t *testing.T, open OpenBus, name string) *listener {
 	t.Helper()
 	l := &listener{Bus: open(t, name), name: name}
-	l.Subscribe(l.hear)
+	l.Subscribe(l.receive)
 	return l
 }
 
-func (l *listener) hear(r farwire.Revocation) {
+func (l *listener) receive(r farwire.Revocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = append(l.list, r)
@@ -45,7 +45,7 @@ func (l *listener) last(keyID string, agent bool) (last farwire.Revocation, know
 }
 
 // hears waits until the gateway was told that a key is gone, or there again.
-func (l *listener) hears(t *testing.T, keyID string, gone bool) farwire.Revocation {
+func (l *listener) receives(t *testing.T, keyID string, gone bool) farwire.Revocation {
 	t.Helper()
 	var last farwire.Revocation
 	eventually(t, fmt.Sprintf("%s hears of %q: gone %v", l.name, keyID, gone), func() bool {
@@ -69,15 +69,15 @@ func told(t *testing.T, open OpenBus) {
 	at := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
 	one.Publish(farwire.Revocation{KeyID: "k", At: at})
 	for _, l := range []*listener{two, three} {
-		if r := l.hears(t, "k", true); r.Gateway != "one" || !r.At.Equal(at) {
+		if r := l.receives(t, "k", true); r.Gateway != "one" || !r.At.Equal(at) {
 			t.Errorf("%s was told %+v", l.name, r)
 		}
 	}
 	two.Publish(farwire.Revocation{KeyID: "now", Gateway: "somebody else"})
-	if r := three.hears(t, "now", true); r.Gateway != "two" || time.Since(r.At) > timeout || time.Until(r.At) > timeout {
+	if r := three.receives(t, "now", true); r.Gateway != "two" || time.Since(r.At) > timeout || time.Until(r.At) > timeout {
 		t.Errorf("a revocation without a time: %+v", r)
 	}
-	one.hears(t, "now", true)
+	one.receives(t, "now", true)
 	one.never(t, "k")
 	two.never(t, "now")
 }
@@ -88,22 +88,22 @@ func toldLater(t *testing.T, open OpenBus) {
 	one.Publish(farwire.Revocation{KeyID: "old", At: time.Now().Add(-25 * time.Hour)})
 	one.Publish(farwire.Revocation{KeyID: "gone", At: time.Now().Add(-23 * time.Hour)})
 	one.Publish(farwire.Revocation{KeyID: "back"})
-	two.hears(t, "back", true)
+	two.receives(t, "back", true)
 	one.Publish(farwire.Revocation{KeyID: "back", Restored: true})
-	two.hears(t, "back", false)
-	two.hears(t, "gone", true)
+	two.receives(t, "back", false)
+	two.receives(t, "gone", true)
 	late := listen(t, open, "late")
-	late.hears(t, "gone", true)
-	late.hears(t, "back", false)
+	late.receives(t, "gone", true)
+	late.receives(t, "back", false)
 	late.never(t, "old")
 	two.never(t, "old")
 
 	again := &listener{name: "late, again"} // who subscribes behind another
-	late.Subscribe(again.hear)
-	again.hears(t, "gone", true)
+	late.Subscribe(again.receive)
+	again.receives(t, "gone", true)
 	one.Publish(farwire.Revocation{KeyID: "next"})
-	late.hears(t, "next", true)
-	again.hears(t, "next", true)
+	late.receives(t, "next", true)
+	again.receives(t, "next", true)
 }
 
 // Only who has said that a key is gone can take that back.
@@ -111,17 +111,17 @@ func restored(t *testing.T, open OpenBus) {
 	one, two, three := listen(t, open, "one"), listen(t, open, "two"), listen(t, open, "three")
 	for round := range 2 {
 		one.Publish(farwire.Revocation{KeyID: "k"})
-		two.hears(t, "k", true)
-		three.hears(t, "k", true)
+		two.receives(t, "k", true)
+		three.receives(t, "k", true)
 		two.Publish(farwire.Revocation{KeyID: "k", Restored: true})
 		two.Publish(farwire.Revocation{KeyID: fmt.Sprint("behind it ", round)})
-		three.hears(t, fmt.Sprint("behind it ", round), true)
+		three.receives(t, fmt.Sprint("behind it ", round), true)
 		if r, _ := three.last("k", false); r.Restored {
 			t.Fatalf("another gateway has taken it back: %+v", r)
 		}
 		one.Publish(farwire.Revocation{KeyID: "k", Restored: true})
-		two.hears(t, "k", false)
-		three.hears(t, "k", false)
+		two.receives(t, "k", false)
+		three.receives(t, "k", false)
 	}
 }
 
@@ -132,10 +132,10 @@ func agents(t *testing.T, open OpenBus) {
 	eventually(t, "the record is gone", func() bool { _, known := two.last("same", true); return known })
 	two.never(t, "same")
 	one.Publish(farwire.Revocation{KeyID: "same"})
-	two.hears(t, "same", true)
+	two.receives(t, "same", true)
 	one.Publish(farwire.Revocation{KeyID: "same", Agent: true, Restored: true})
 	eventually(t, "the record is back", func() bool { r, _ := two.last("same", true); return r.Restored })
-	two.hears(t, "same", true)
+	two.receives(t, "same", true)
 }
 
 // A key's id is the host's to choose.
@@ -143,7 +143,7 @@ func anyID(t *testing.T, open OpenBus) {
 	one, two := listen(t, open, "one"), listen(t, open, "two")
 	for _, id := range []string{"*", "farwire.>", "a b", "ключ", "\t\"\\", strings.Repeat("k", 500)} {
 		one.Publish(farwire.Revocation{KeyID: id})
-		two.hears(t, id, true)
+		two.receives(t, id, true)
 	}
 }
 
@@ -165,7 +165,7 @@ func manyAtOnce(t *testing.T, open OpenBus) {
 		for _, to := range append([]*listener{late}, gateways...) {
 			if from != to {
 				for _, n := range []int{0, each / 2, each - 1} {
-					to.hears(t, fmt.Sprint(from.name, " ", n), true)
+					to.receives(t, fmt.Sprint(from.name, " ", n), true)
 				}
 			}
 		}

@@ -34,7 +34,7 @@ type OpenSlots func(t *testing.T, gateway string) farwire.SlotLimiter
 // Directory runs the tests of a directory, each on an empty one that empty makes.
 func Directory(t *testing.T, empty func(t *testing.T) OpenDirectory) {
 	run(t, empty, []test[OpenDirectory]{
-		{"Heard", heard},
+		{"Received", received},
 		{"Changes", changes},
 		{"Order", order},
 		{"Many", many},

@@ -36,7 +36,7 @@ func join(t *testing.T, open OpenDirectory, name string, held int) *gateway {
 	t.Helper()
 	g := &gateway{t: t, others: map[string]*peer{}, own: agent.Holding{Gateway: name, URL: "https://" + name + ".example:8080"}}
 	g.own.Agents = links(held)
-	g.Membership = open(t, name).Join(agent.Member{Holding: g.holding, Heard: g.heard, Lost: g.lost})
+	g.Membership = open(t, name).Join(agent.Member{Holding: g.holding, Heard: g.received, Lost: g.lost})
 	return g
 }
 
@@ -71,7 +71,7 @@ func (g *gateway) hold(change func(*agent.Holding)) {
 	g.Changed()
 }
 
-func (g *gateway) heard(h agent.Holding) {
+func (g *gateway) received(h agent.Holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.called("Heard")
@@ -153,7 +153,7 @@ func all(t *testing.T, gateways ...*gateway) {
 
 // Who joins hears of those that are there, and they of it; one that holds nothing is
 // heard of, too.
-func heard(t *testing.T, open OpenDirectory) {
+func received(t *testing.T, open OpenDirectory) {
 	one := join(t, open, "one", 2)
 	two := join(t, open, "two", 0)
 	three := join(t, open, "three", 3)

@@ -59,7 +59,7 @@ func BenchmarkCluster(b *testing.B) {
 		all[i] = m
 	}
 	for _, m := range all {
-		for end := time.Now().Add(harness.Patience); m.Stats().Gateways < gateways; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(harness.Timeout); m.Stats().Gateways < gateways; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				b.Fatal("not all gateways are heard of")
 			}

@@ -183,8 +183,8 @@ func (c *Cluster) answer(m message) {
 	}
 }
 
-// hear records what another gateway publishes of itself.
-func (c *Cluster) hear(m message) {
+// receive records what another gateway publishes of itself.
+func (c *Cluster) receive(m message) {
 	c.notifying.Lock()
 	defer c.notifying.Unlock()
 	c.mu.Lock()

@@ -141,13 +141,13 @@ func (c *Cluster) message(n *nats.Msg) {
 	c.received.Add(1)
 	switch m.Kind {
 	case kindHeartbeat, kindChange, kindList, kindBye:
-		c.hear(m)
+		c.receive(m)
 	case kindAsk:
 		if m.To == "" || m.To == c.o.Name {
 			c.answer(m)
 		}
 	case kindRevoke:
-		c.hearRevoked(m.Revoked)
+		c.receiveRevoked(m.Revoked)
 	}
 }
 

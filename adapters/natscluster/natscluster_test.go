@@ -65,7 +65,7 @@ func openIn(t *testing.T, s *harness.Server, cluster, name string, secrets ...st
 		t.Fatal(err)
 	}
 	g.Cluster = c
-	g.Membership = c.Join(agent.Member{Holding: g.holding, Heard: g.heard, Lost: g.lost})
+	g.Membership = c.Join(agent.Member{Holding: g.holding, Heard: g.received, Lost: g.lost})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)
@@ -94,7 +94,7 @@ func (g *gateway) hold(n, sessions int) {
 	g.Changed()
 }
 
-func (g *gateway) heard(h agent.Holding) {
+func (g *gateway) received(h agent.Holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !h.Partial || g.others[h.Gateway] == nil {
@@ -137,9 +137,9 @@ func (g *gateway) knows(name string) bool {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(harness.Patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", harness.Patience, what)
+			t.Fatalf("not within %v: %s", harness.Timeout, what)
 		}
 	}
 }
@@ -214,7 +214,7 @@ func TestMessages_WithoutValidMAC_AreDropped(t *testing.T) {
 	foreign.hold(5, 0)
 	foreign.Publish(farwire.Revocation{KeyID: "k"})
 	// What was sent once, whole, changed or shortened, counts no second time.
-	sent, err := sub.NextMsg(harness.Patience)
+	sent, err := sub.NextMsg(harness.Timeout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (c *Cluster) Publish(r farwire.Revocation) {
 	}
 }
 
-func (c *Cluster) hearRevoked(list []farwire.Revocation) {
+func (c *Cluster) receiveRevoked(list []farwire.Revocation) {
 	c.revoking.Lock()
 	defer c.revoking.Unlock()
 	c.mu.Lock()

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { leak.Main(m) }
 
 const testKey = "sk-or-v1-0123456789abcdef"
 
-// patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+// testTimeout is how long a test waits for what must come.
+const testTimeout = 10 * time.Second
 
 // asked is a request as the API reads it.
 type asked struct {
@@ -115,7 +115,7 @@ func part() llmstxt.Part {
 }
 
 func ctx(t *testing.T) context.Context {
-	c, cancel := context.WithTimeout(t.Context(), patience)
+	c, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	return c
 }

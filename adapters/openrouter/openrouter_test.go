@@ -282,7 +282,7 @@ func TestEnhance_ContextEnds_RequestEnds(t *testing.T) {
 			cancel()
 			select {
 			case <-gone:
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				t.Fatal("the request goes on")
 			}
 			if err := <-done; !errors.Is(err, context.Canceled) {

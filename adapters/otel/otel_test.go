@@ -70,7 +70,7 @@ farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.
 		spans.Reset()
 		talk(t, host, url)
 		var got tracetest.SpanStubs
-		for deadline := time.Now().Add(harness.Patience); len(got) < 3 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(harness.Timeout); len(got) < 3 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			got = spans.GetSpans()
 		}
 		var dial, session, parent tracetest.SpanStub
@@ -94,14 +94,14 @@ farwire relay server [enduser.pseudo.id=alice farwire.agent=farwire-de1 farwire.
 			t.Errorf("%s: the session ended before its dial", url)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	must(t, gw.Shutdown(ctx))
 }
 
 func talk(t *testing.T, host *httptest.Server, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()

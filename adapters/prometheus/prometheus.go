@@ -275,7 +275,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		count(started, k.Started, kind.String())
 	}
 	relay, amqp, crawl := s.Kinds[farwire.KindRelay], s.Kinds[farwire.KindAMQP], s.Kinds[farwire.KindCrawl]
-	gauge(draining, truth(s.Draining))
+	gauge(draining, boolValue(s.Draining))
 	count(frames, relay.FramesToTarget, "to_target")
 	count(frames, relay.FramesToClient, "to_client")
 	count(bytes, relay.BytesToTarget, "to_target")
@@ -292,11 +292,11 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 		l := (*limiter)()
 		count(answers, int64(l.Shared), "shared")
 		count(answers, int64(l.Fallbacks), "fallback")
-		gauge(unavailable, truth(l.Unavailable))
+		gauge(unavailable, boolValue(l.Unavailable))
 	}
 	if cluster := m.cluster.Load(); cluster != nil {
 		c := (*cluster)()
-		gauge(joined, truth(c.Connected))
+		gauge(joined, boolValue(c.Connected))
 		gauge(gateways, float64(c.Gateways))
 		count(said, int64(c.Published), "published")
 		count(said, int64(c.Received), "received")
@@ -305,7 +305,7 @@ func (m *Metrics) Collect(ch chan<- client.Metric) {
 	m.collectAgents(g, gauge)
 }
 
-func truth(b bool) float64 {
+func boolValue(b bool) float64 {
 	if b {
 		return 1
 	}

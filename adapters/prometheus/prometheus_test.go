@@ -216,7 +216,7 @@ func TestMetrics_RelayThenLimit_AreCounted(t *testing.T) {
 		`farwire_relay_frames_total{direction="to_target"} 1`, `farwire_relay_bytes_total{direction="to_target"} 3`,
 		`farwire_sessions_active{kind="relay"} 1`, `farwire_dials_total{class="ok",kind="relay"} 1`, `farwire_draining 0`)
 
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	drained := make(chan error, 1)
 	go func() { drained <- g.Shutdown(ctx) }()
@@ -282,7 +282,7 @@ func scrape(t *testing.T, r *client.Registry) string {
 func await(t *testing.T, r *client.Registry, lines ...string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(harness.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.Timeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		got = scrape(t, r)
 		missing := false
 		for _, l := range lines {

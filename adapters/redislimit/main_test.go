@@ -17,14 +17,14 @@ import (
 
 func TestMain(m *testing.M) { leak.Main(m) }
 
-// patience is a timeout that a busy machine does not run into.
-const patience = 10 * time.Second
+// testTimeout is a timeout that a busy machine does not run into.
+const testTimeout = 10 * time.Second
 
 // open returns a limiter on the server.
 func open(t testing.TB, s *harness.Server, o redislimit.Options) *redislimit.Limiter {
 	t.Helper()
 	if o.Timeout == 0 {
-		o.Timeout = patience
+		o.Timeout = testTimeout
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -86,9 +86,9 @@ func takePages(t testing.TB, l farwire.PageLimiter, p farwire.Principal, want in
 
 func waitFor(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(harness.Patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", harness.Patience, what)
+			t.Fatalf("not within %v: %s", harness.Timeout, what)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
 	q := takePages(t, l, p, 90)
 	s.Freeze()
 	// Whoever finds out that Redis is unavailable waits; with a client that has left
-	// this would take as long as the patience of the other tests.
+	// this would take as long as the testTimeout of the other tests.
 	hasty := open(t, s, redislimit.Options{Gateways: 2, Timeout: 3 * time.Second})
 	local := takePages(t, hasty, p, 90)
 	if local.Granted != 50 {

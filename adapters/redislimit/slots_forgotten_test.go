@@ -59,7 +59,7 @@ func TestTakeSlot_ForgottenAndHeardOfByAnotherAccount_TellsAll(t *testing.T) {
 				s := harness.Redis(t)
 				client, answers := admin(t, s), new(lostAnswers)
 				client.AddHook(answers)
-				l, err := redislimit.New(client, redislimit.Options{Timeout: patience})
+				l, err := redislimit.New(client, redislimit.Options{Timeout: testTimeout})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -113,7 +113,7 @@ func TestTakeSlot_OtherAccount_HasItsOwn(t *testing.T) {
 func TestTakeSlot_GatewayGone_FreeWithinFiveSeconds(t *testing.T) {
 	s := harness.Redis(t)
 	other := open(t, s, redislimit.Options{})
-	dead, err := redislimit.New(admin(t, s), redislimit.Options{Timeout: patience})
+	dead, err := redislimit.New(admin(t, s), redislimit.Options{Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func TestTake_RedisCluster_TouchesOneKey(t *testing.T) {
 	})
 	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{s.Addr}})
 	defer cluster.Close()
-	l, err := redislimit.New(cluster, redislimit.Options{Timeout: patience})
+	l, err := redislimit.New(cluster, redislimit.Options{Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}

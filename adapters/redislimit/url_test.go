@@ -38,7 +38,7 @@ func TestOpen_BadURL_ErrorHoldsNoPartOfIt(t *testing.T) {
 func TestOpen_WrongPassword_IsNotInTheError(t *testing.T) {
 	s := harness.Redis(t, "--requirepass", "pass/word@#?")
 	right, wrong := "redis://:"+url.QueryEscape("pass/word@#?")+"@"+s.Addr, "redis://:wrong-s3cret@"+s.Addr
-	l, err := redislimit.Open(right, redislimit.Options{Timeout: patience, Logger: quiet})
+	l, err := redislimit.Open(right, redislimit.Options{Timeout: testTimeout, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestOpen_WrongPassword_IsNotInTheError(t *testing.T) {
 		t.Errorf("stats %+v", l.Stats())
 	}
 	log := new(harness.Log)
-	l, err = redislimit.Open(wrong, redislimit.Options{Timeout: patience, Logger: log.Logger()})
+	l, err = redislimit.Open(wrong, redislimit.Options{Timeout: testTimeout, Logger: log.Logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestOpen_TLS_VerifiesTheCertificate(t *testing.T) {
 		"rediss://" + addr + "?skip_verify=true": true,
 		"rediss://" + addr:                       false,
 	} {
-		l, err := redislimit.Open(address, redislimit.Options{Timeout: patience, Logger: quiet})
+		l, err := redislimit.Open(address, redislimit.Options{Timeout: testTimeout, Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func encrypted(t *testing.T, to string) string {
 			}
 			all.Go(func() {
 				defer near.Close()
-				far, err := net.DialTimeout("tcp", to, patience)
+				far, err := net.DialTimeout("tcp", to, testTimeout)
 				if err != nil {
 					return
 				}

@@ -125,7 +125,7 @@ func frozen(t *testing.T, server *harness.Server) {
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s with a frozen server: %v", what, err)
 		}
-		if took := time.Since(began); took > harness.Patience {
+		if took := time.Since(began); took > harness.Timeout {
 			t.Errorf("%s with a frozen server took %v of 50ms", what, took)
 		}
 	}
@@ -162,7 +162,7 @@ func TestSQLite_AnotherProcessWrites_Waits(t *testing.T) {
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		if reads[what] {
 			cancel()
-			short, cancel = context.WithTimeout(ctx, harness.Patience)
+			short, cancel = context.WithTimeout(ctx, harness.Timeout)
 		}
 		began := time.Now()
 		err := call(short)
@@ -170,7 +170,7 @@ func TestSQLite_AnotherProcessWrites_Waits(t *testing.T) {
 		if reads[what] && err != nil || !reads[what] && !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s while another program writes: %v", what, err)
 		}
-		if took := time.Since(began); took > harness.Patience {
+		if took := time.Since(began); took > harness.Timeout {
 			t.Errorf("%s while another program writes took %v", what, took)
 		}
 	}

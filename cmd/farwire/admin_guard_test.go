@@ -141,7 +141,7 @@ func TestAdminGuard_OptionsAsterisk_IsGuarded(t *testing.T) {
 		{g.Addr, g.Addr, "", http.StatusNoContent},
 		{g.Addr, "other.example", "Origin: http://other.example\r\n", http.StatusNoContent},
 	} {
-		conn, err := net.DialTimeout("tcp", c.addr, harness.Patience)
+		conn, err := net.DialTimeout("tcp", c.addr, harness.Timeout)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,7 @@ type agentCommand struct {
 
 // Run serves until ctx ends and then drains.
 func (a *agentCommand) Run(ctx context.Context) error {
-	hangup := hearHangups()
+	hangup := catchHangups()
 	defer farwire.TuneCollector()()
 	log, err := a.logger(os.Stderr)
 	if err != nil {

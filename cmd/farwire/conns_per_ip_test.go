@@ -28,7 +28,7 @@ func dialFrom(t *testing.T, from, to string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(2 * harness.Patience))
+	c.SetDeadline(time.Now().Add(2 * harness.Timeout))
 	return c
 }
 
@@ -69,7 +69,7 @@ func awaitClosed(t *testing.T, c net.Conn, from, to string, begin time.Time) {
 			t.Fatalf("an idle connection is sent something: %v", err)
 		} else if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
-		} else if time.Since(begin) > harness.Patience {
+		} else if time.Since(begin) > harness.Timeout {
 			t.Fatal("an idle connection without a key stays")
 		}
 	}

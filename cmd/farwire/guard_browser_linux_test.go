@@ -27,7 +27,7 @@ func TestServe_ListenerOfABrowser_IsNeverDialled(t *testing.T) {
 	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--allow-private", "--allow-ports", "1-65535")
 	cmd.Env = append(cmd.Env, "FARWIRE_BROWSER="+path)
 	g := harness.StartGateway(t, cmd)
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	t.Cleanup(cancel)
 	c, _, err := websocket.Dial(ctx, g.WS("/ws/crawl")+"?api_key="+g.Key, nil)
 	if err != nil {

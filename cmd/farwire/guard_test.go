@@ -94,7 +94,7 @@ func TestServe_RelayClocks_AreFlags(t *testing.T) {
 	}))
 	t.Cleanup(target.Close)
 	t.Cleanup(func() { close(ended) })
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	t.Cleanup(cancel)
 	pinged := make(chan struct{}, 100)
 	open := func(reads bool) *websocket.Conn {

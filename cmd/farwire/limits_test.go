@@ -101,7 +101,7 @@ func TestServe_MaxStreams_RefusesTheNext(t *testing.T) {
 		t.Errorf("the third stream: %s %v %s", resp.Status, resp.Header, said)
 	}
 	cancel() // both streams end, and there is room
-	for end := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); ; time.Sleep(20 * time.Millisecond) {
 		resp := stream(t.Context())
 		if resp.StatusCode == http.StatusOK {
 			break

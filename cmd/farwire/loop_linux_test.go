@@ -16,7 +16,7 @@ import (
 // The event loop carries relays whose clients come over TLS, so that they cost no
 // goroutine.
 func TestServe_TLS_RelaysHaveNoGoroutines(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	target := harness.Target(t, harness.Echo)
 	s := serveSecured(t, "--allow-private", "--rate", "1000", "--admin-listen", "127.0.0.1:0")

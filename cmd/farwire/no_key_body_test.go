@@ -51,14 +51,14 @@ func TestServe_WithheldBody_ConnectionIsClosed(t *testing.T) {
 			base64.StdEncoding.EncodeToString([]byte("-:"+g.Key)),
 	} {
 		c := dialFrom(t, "127.0.0.1", g.Addr)
-		c.SetDeadline(time.Now().Add(2 * harness.Patience))
+		c.SetDeadline(time.Now().Add(2 * harness.Timeout))
 		fmt.Fprintf(c, "%s\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", lines, to, len(whole), whole[:len(whole)/2])
 		uploads[name] = c
 	}
 	for range uploads {
 		select {
 		case <-came:
-		case <-time.After(harness.Patience):
+		case <-time.After(harness.Timeout):
 			t.Fatal("the half of a body has not come to the target")
 		}
 	}

@@ -74,7 +74,7 @@ func TestOperator_GatewayRuns_ListsAndEnds(t *testing.T) {
 		t.Errorf("the client was told %s", client.Stderr.String())
 	}
 	// The client hears it before the session is gone. Asked too often, the gateway says so.
-	for end := time.Now().Add(harness.Patience); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); ; time.Sleep(100 * time.Millisecond) {
 		status, out, errs := asked(key, "sessions", "end", id)
 		if status == 1 && strings.Contains(errs, "no such session") {
 			break

@@ -33,7 +33,7 @@ func gateway(t *testing.T, play scene) (addr string) {
 		}
 		defer c.CloseNow()
 		c.SetReadLimit(1 << 20)
-		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 		defer cancel()
 		_, first, err := c.Read(ctx)
 		if err != nil {

@@ -83,7 +83,7 @@ func TestServe_AgentsFileReadAgain_RecordsCount(t *testing.T) {
 	reload("["+record("stays")+"]", 0)
 	g.Await(g.Stderr, `msg="agent gone" agent=farwire-goes `)
 	wantAttached("stays")
-	for end := time.Now().Add(harness.Patience); attached("goes"); time.Sleep(20 * time.Millisecond) { // the line comes a moment before
+	for end := time.Now().Add(harness.Timeout); attached("goes"); time.Sleep(20 * time.Millisecond) { // the line comes a moment before
 		if time.Now().After(end) {
 			t.Fatal("goes is still attached")
 		}

@@ -205,7 +205,7 @@ func TestFlags_NumbersTooSmall_AreRefusedAsTheHelpSays(t *testing.T) {
 				if !refused {
 					continue
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), harness.Patience) // one that is accepted would serve
+				ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout) // one that is accepted would serve
 				status, _, said := runUntil(ctx, t, append([]string{c.Name, "--" + f.Name + "=" + value}, rest[c.Name]...), []string{"FARWIRE_LISTEN=127.0.0.1:0"})
 				cancel()
 				if status != statusMisuse || !strings.HasPrefix(said, "farwire: --"+f.Name+": ") || !strings.Contains(said, value) || !strings.Contains(said, "; give ") {

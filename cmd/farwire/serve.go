@@ -47,7 +47,7 @@ type serve struct {
 
 // Run serves until ctx ends and then drains.
 func (s *serve) Run(ctx context.Context) error {
-	hangup := hearHangups()
+	hangup := catchHangups()
 	defer farwire.TuneCollector()()
 	log, err := s.logger(os.Stderr)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // end any more. One that comes before do counts when do is called.
 type hangups chan os.Signal
 
-func hearHangups() hangups {
+func catchHangups() hangups {
 	h := make(hangups, 1)
 	signal.Notify(h, syscall.SIGHUP)
 	return h

@@ -177,7 +177,7 @@ func (s *socket) header() (op byte, fin bool, n int64, err error) {
 	if _, err := io.ReadFull(s.br, b[:2]); err != nil {
 		return 0, false, 0, err
 	}
-	s.heard()
+	s.received()
 	op, fin, n = b[0]&0x0f, b[0]&0x80 != 0, int64(b[1]&0x7f)
 	control := op >= opClose
 	switch {
@@ -201,8 +201,8 @@ func (s *socket) header() (op byte, fin bool, n int64, err error) {
 	return op, fin, n, err
 }
 
-// heard gives a peer that still sends more time to answer our close frame.
-func (s *socket) heard() {
+// received gives a peer that still sends more time to answer our close frame.
+func (s *socket) received() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.late != nil {

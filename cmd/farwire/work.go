@@ -45,7 +45,7 @@ func (w *work) AfterApply(k *kong.Context) error {
 
 // Run recrawls until ctx ends; what it is crawling then goes to others.
 func (w *work) Run(ctx context.Context) error {
-	hangup := hearHangups()
+	hangup := catchHangups()
 	defer farwire.TuneCollector()()
 	log, err := w.logger(os.Stderr)
 	if err != nil {

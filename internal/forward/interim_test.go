@@ -20,7 +20,7 @@ import (
 	"github.com/farwire/farwire/internal/forward"
 )
 
-const patience = 30 * time.Second
+const testTimeout = 30 * time.Second
 
 // A transportFunc stands for a transport and its target.
 type transportFunc func(*http.Request, *httptrace.ClientTrace) (*http.Response, error)
@@ -57,7 +57,7 @@ func ask(t *testing.T, at, request string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, request)
 	b, err := io.ReadAll(conn)
 	if err != nil {
@@ -205,7 +205,7 @@ func TestLimit_InterimAnswersUnread_HandlerReturns(t *testing.T) {
 		reads bool
 	}{
 		"never read": {time.Millisecond, false},
-		"read again": {patience, true},
+		"read again": {testTimeout, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := net.Pipe()
@@ -241,14 +241,14 @@ func TestLimit_InterimAnswersUnread_HandlerReturns(t *testing.T) {
 			}
 			(<-begun)()
 			if c.reads {
-				near.SetReadDeadline(time.Now().Add(patience))
+				near.SetReadDeadline(time.Now().Add(testTimeout))
 				if b, err := io.ReadAll(in); err != nil || !strings.Contains(string(b), "HTTP/1.1 503 ") {
 					t.Errorf("%d bytes, %v: …%q", len(b), err, b[max(0, len(b)-200):])
 				}
 			}
 			select {
 			case <-returned:
-			case <-time.After(patience):
+			case <-time.After(testTimeout):
 				t.Error("the handler stands in a write")
 			}
 			near.Close()

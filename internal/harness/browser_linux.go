@@ -38,7 +38,7 @@ exec cat <&3 >/dev/null
 	}
 	return path, func() string {
 		t.Helper()
-		if err := told.SetReadDeadline(time.Now().Add(Patience)); err != nil {
+		if err := told.SetReadDeadline(time.Now().Add(Timeout)); err != nil {
 			t.Fatal(err)
 		}
 		line, err := bufio.NewReader(told).ReadString('\n')

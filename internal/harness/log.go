@@ -58,7 +58,7 @@ func (l *Log) Logger() *slog.Logger {
 // Await waits for a line that has all the words.
 func (l *Log) Await(t testing.TB, words ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	for {
 		text, change := l.read()

@@ -43,7 +43,7 @@ func Postgres(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), Timeout)
 	defer cancel()
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata", data, "--username", "farwire",
 		"--auth", "scram-sha-256", "--pwfile", password, "--encoding", "UTF8", "--locale", "C", "--no-sync")

@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// Patience is how long a test waits for what ought to happen at once, and how
+// Timeout is how long a test waits for what ought to happen at once, and how
 // long a process may take to end after it was asked to.
-const Patience = time.Minute
+const Timeout = time.Minute
 
 // The signals that a service manager sends: to ask, and to insist.
 const (
@@ -109,11 +109,11 @@ func (p *Process) KillAll() {
 }
 
 // End asks the process to end with s, lets a frozen one go on, and waits for
-// its end. One that takes longer than Patience is killed.
+// its end. One that takes longer than Timeout is killed.
 func (p *Process) End(s syscall.Signal) {
 	p.Send(s)
 	p.Send(Thaw)
-	late := time.AfterFunc(Patience, func() { p.Send(syscall.SIGKILL) })
+	late := time.AfterFunc(Timeout, func() { p.Send(syscall.SIGKILL) })
 	defer late.Stop()
 	<-p.done
 }
@@ -139,9 +139,9 @@ func (p *Process) Crashed() error {
 }
 
 // Await waits for a match in what the process has written to o, at most for
-// Patience, and returns its groups, the whole match first.
+// Timeout, and returns its groups, the whole match first.
 func (p *Process) Await(ctx context.Context, o *Output, pattern *regexp.Regexp) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	m, err := o.await(ctx, pattern)
 	if err != nil {
@@ -192,7 +192,7 @@ func (p *TestProcess) Status() int {
 	select {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		p.t.Fatalf("%s is still running; its standard error:\n%s", p.cmd.Path, p.Stderr)
 		return 0
 	}

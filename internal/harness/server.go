@@ -49,7 +49,7 @@ func (s *Server) Start() {
 	if s.process, err = Launch(s.command()); err != nil {
 		s.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(Timeout); time.Now().Before(deadline); {
 		if err = s.ready(); err == nil {
 			return
 		}
@@ -88,7 +88,7 @@ func (s *Server) Freeze() {
 	s.t.Helper()
 	s.signal(Freeze)
 	// On a busy machine a thread may go on for a while after the signal.
-	for deadline := time.Now().Add(Patience); !s.isFrozen(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(Timeout); !s.isFrozen(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatal("the server does not freeze")
 		}

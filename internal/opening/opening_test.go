@@ -18,7 +18,7 @@ import (
 	"github.com/farwire/farwire/internal/opening"
 )
 
-const patience = 30 * time.Second
+const testTimeout = 30 * time.Second
 
 func upgrade(header ...string) *http.Request {
 	r := httptest.NewRequest("GET", "/ws", nil)
@@ -101,7 +101,7 @@ func opened(t *testing.T, protocol string, serve func(*opening.Client)) (net.Con
 		<-done
 		server.Close()
 	})
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	r := upgrade("Sec-WebSocket-Protocol", "V1, v1")
 	var head bytes.Buffer
 	if err := r.Write(&head); err != nil {
@@ -236,7 +236,7 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 	long := strings.Repeat("<long>", 20_000)
 	conn, br, _ := opened(t, "", func(c *opening.Client) {
 		ctx, leave := context.WithCancelCause(context.Background())
-		s := opening.Watch(c.Keep(), opening.Times{KeepAlive: patience, Pong: patience, Stall: patience}, leave)
+		s := opening.Watch(c.Keep(), opening.Times{KeepAlive: testTimeout, Pong: testTimeout, Stall: testTimeout}, leave)
 		if err := s.Send(map[string]string{"text": "<b>"}); err != nil {
 			t.Error(err)
 		}

@@ -56,7 +56,7 @@ func wantCut(t *testing.T, ended chan error) {
 		if err == nil {
 			t.Error("the answer was written")
 		}
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Error("the handler goes on")
 	}
 }
@@ -71,7 +71,7 @@ func TestHandler_StreamUnread_IsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(c, http2.ClientPreface)
 	framer := http2.NewFramer(c, bufio.NewReader(c))
 	framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
@@ -109,7 +109,7 @@ func TestHandler_AnswerReadSlowly_ComesWhole(t *testing.T) {
 			t.Run(fmt.Sprintf("HTTP/2 %v, known %v", over2, known), func(t *testing.T) {
 				t.Parallel()
 				s, ended := serveLarge(t, over2, timeout)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 				defer cancel()
 				req, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
 				if err != nil {

@@ -36,7 +36,7 @@ func dialFramed(t *testing.T, s *httptest.Server) *framed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(testTimeout))
 	io.WriteString(conn, http2.ClientPreface)
 	f := &framed{t: t, framer: http2.NewFramer(conn, bufio.NewReader(conn)), next: 1}
 	f.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)

@@ -19,7 +19,7 @@ import (
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // serve serves a handler behind a guard.
 func serve(t *testing.T, over2 bool, timeout time.Duration, h http.HandlerFunc) *httptest.Server {
@@ -52,7 +52,7 @@ func dial(t *testing.T, s *httptest.Server) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(patience))
+	c.SetDeadline(time.Now().Add(testTimeout))
 	return c
 }
 
@@ -121,7 +121,7 @@ func TestHandler_WithheldBody_AnsweredAndClosed(t *testing.T) {
 // Over HTTP/2 the bound is the request's, and the connection serves others.
 func TestHandler_WithheldBodyOverHTTP2_Answered(t *testing.T) {
 	s := serve(t, true, 100*time.Millisecond, answers)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
 	for range 2 {
 		body, withheld := io.Pipe()
@@ -181,7 +181,7 @@ func TestHandler_KeyShown_BodyTakesItsTime(t *testing.T) {
 					}
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 			defer cancel()
 			body, send := io.Pipe()
 			defer send.Close()

@@ -21,9 +21,9 @@ import (
 	. "github.com/farwire/farwire/internal/wsframe"
 )
 
-// patience is how long a test waits for what is to come, next to busy processes
+// testTimeout is how long a test waits for what is to come, next to busy processes
 // too.
-const patience = time.Minute
+const testTimeout = time.Minute
 
 // A session is a running Pipe with the far ends of its sides in our hands.
 type session struct {
@@ -258,7 +258,7 @@ func (s *session) write(conn net.Conn, pieces ...[]byte) {
 	if len(b) == 0 {
 		return
 	}
-	conn.SetWriteDeadline(time.Now().Add(patience))
+	conn.SetWriteDeadline(time.Now().Add(testTimeout))
 	defer conn.SetWriteDeadline(time.Time{})
 	if _, err := conn.Write(b); err != nil {
 		s.Errorf("write: %v", err)
@@ -286,7 +286,7 @@ func (s *session) want(conn net.Conn, pieces ...[]byte) {
 	s.Helper()
 	want := bytes.Join(pieces, nil)
 	got := make([]byte, len(want))
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	if n, err := io.ReadFull(conn, got); err != nil {
 		s.Fatalf("read % x of % x: %v", got[:n], clip(want), err)
 	}
@@ -301,7 +301,7 @@ func clip(b []byte) []byte { return b[:min(len(b), 64)] }
 // it from this side too.
 func (s *session) wantEnd(conn net.Conn) {
 	s.Helper()
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	b, err := io.ReadAll(conn)
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
@@ -316,7 +316,7 @@ func (s *session) wantEnd(conn net.Conn) {
 // wantFrame reads one short frame of the gateway's own.
 func (s *session) wantFrame(conn net.Conn, op byte) (payload []byte) {
 	s.Helper()
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(testTimeout))
 	head := make([]byte, 2)
 	if _, err := io.ReadFull(conn, head); err != nil {
 		s.Fatalf("read a frame of opcode %d: %v", op, err)

@@ -308,7 +308,7 @@ func TestPipe_Session_HasAtMostTwoGoroutines(t *testing.T) {
 		}
 		if strings.HasSuffix(t.Name(), "/paused") && runtime.GOOS == "linux" {
 			want = 0 // soon
-			for began := time.Now(); goroutines() != want && time.Since(began) < patience; {
+			for began := time.Now(); goroutines() != want && time.Since(began) < testTimeout; {
 				time.Sleep(time.Millisecond)
 			}
 		}

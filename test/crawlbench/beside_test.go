@@ -81,7 +81,7 @@ func crawlAgain(ctx context.Context, b *testing.B, g *harness.Gateway, url strin
 // lockStep sends a message, waits for its echo, and so on for a while, and returns
 // how often.
 func lockStep(b *testing.B, g *harness.Gateway, target string, duration time.Duration) (trips float64) {
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, g.WS("/ws?api_key="+g.Key+"&url="+target), nil)
 	if err != nil {

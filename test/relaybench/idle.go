@@ -124,7 +124,7 @@ func (r *relay) look(collect bool) (all []rest, err error) {
 				return nil, err
 			}
 		}
-		bytes, err := p.resident()
+		bytes, err := p.residentMemory()
 		if err != nil {
 			return nil, err
 		}

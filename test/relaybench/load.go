@@ -163,7 +163,7 @@ var (
 	up = part{
 		func(size, messages int) string { return fmt.Sprintf("/sink?size=%d&messages=%d", size, messages) },
 		func(l *link, size, messages int) error {
-			if err := pour(l.conn, frame(size, true), messages); err != nil {
+			if err := writeMessages(l.conn, frame(size, true), messages); err != nil {
 				return err
 			}
 			_, err := io.ReadFull(l.conn, frame(1, false))

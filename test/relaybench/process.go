@@ -87,8 +87,8 @@ func cpuOf(pid int) (time.Duration, error) {
 	return time.Duration(ts.Nano()), nil
 }
 
-// resident returns the resident memory of a process in bytes.
-func (p *process) resident() (int64, error) {
+// residentMemory returns the resident memory of a process in bytes.
+func (p *process) residentMemory() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

@@ -94,7 +94,7 @@ func serveTarget(conn net.Conn, config *tls.Config) {
 				defer conn.Close() // a close frame, or the end, is all that can come
 				conn.Read(make([]byte, 1))
 			}()
-			if pour(conn, frame(size, false), messages) == nil {
+			if writeMessages(conn, frame(size, false), messages) == nil {
 				io.Copy(io.Discard, conn)
 			}
 		}
@@ -132,8 +132,8 @@ func echo(conn net.Conn, size int) {
 // batchSize is about how much is written at once to keep a pipe full.
 const batchSize = 64 << 10
 
-// pour writes a frame as often as that, for ever when messages is 0.
-func pour(conn net.Conn, one []byte, messages int) error {
+// writeMessages writes a frame as often as that, for ever when messages is 0.
+func writeMessages(conn net.Conn, one []byte, messages int) error {
 	per := max(1, batchSize/len(one))
 	batch := make([]byte, 0, per*len(one))
 	for range per {

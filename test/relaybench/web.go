@@ -56,7 +56,7 @@ func (l *link) ask(method string, answer, body, requests int) error {
 			return err
 		}
 		if body > 0 {
-			if err := pour(l.conn, filler[:], body/len(filler)); err != nil {
+			if err := writeMessages(l.conn, filler[:], body/len(filler)); err != nil {
 				return err
 			}
 		}
@@ -88,7 +88,7 @@ func serveWeb(conn net.Conn, br *bufio.Reader, r *http.Request) {
 			return
 		}
 		if whole > 0 {
-			if err := pour(conn, filler[:], whole); err != nil {
+			if err := writeMessages(conn, filler[:], whole); err != nil {
 				return
 			}
 		}

@@ -58,13 +58,13 @@ func relays(t *testing.T, w *world) {
 			}
 			ask, err := json.Marshal(map[string]any{"url": w.target})
 			must(t, err)
-			say(t, conn, string(ask))
-			if got := hear(t, conn); !strings.Contains(got, `"connected"`) {
+			send(t, conn, string(ask))
+			if got := receive(t, conn); !strings.Contains(got, `"connected"`) {
 				t.Fatalf("the answer is %s", got)
 			}
 			large := strings.Repeat("farwire ", 100_000)
-			say(t, conn, large)
-			if got := hear(t, conn); got != large {
+			send(t, conn, large)
+			if got := receive(t, conn); got != large {
 				t.Errorf("%d bytes came back as %d others", len(large), len(got))
 			}
 			if err := conn.Close(websocket.StatusNormalClosure, ""); err != nil {
@@ -87,8 +87,8 @@ func direct(t *testing.T, w *world) {
 			if got := (<-w.heads).Get("Authorization"); got != "" {
 				t.Errorf("the target was told %q", got)
 			}
-			say(t, conn, "hello")
-			if got := hear(t, conn); got != "hello" {
+			send(t, conn, "hello")
+			if got := receive(t, conn); got != "hello" {
 				t.Errorf("got %q", got)
 			}
 			must(t, conn.Close(websocket.StatusNormalClosure, ""))
@@ -149,7 +149,7 @@ func crawls(t *testing.T, w *world) {
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {
 			conn, _ := w.dial(t, c.prefix+"/ws/crawl", &websocket.DialOptions{HTTPHeader: c.header})
-			say(t, conn, `{"url":"`+w.site+`"}`)
+			send(t, conn, `{"url":"`+w.site+`"}`)
 			var types []string
 			for {
 				_, b, err := conn.Read(context.Background())
@@ -294,8 +294,8 @@ func attaches(t *testing.T, w *world) {
 	})
 	conn, _ := w.dial(t, "/ws?agent=at1&url="+w.target, &websocket.DialOptions{HTTPHeader: callers["key"].header})
 	<-w.heads
-	say(t, conn, "hello")
-	if got := hear(t, conn); got != "hello" {
+	send(t, conn, "hello")
+	if got := receive(t, conn); got != "hello" {
 		t.Errorf("got %q", got)
 	}
 	must(t, conn.Close(websocket.StatusNormalClosure, ""))

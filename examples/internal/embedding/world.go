@@ -143,14 +143,14 @@ func (w *world) dial(t *testing.T, path string, o *websocket.DialOptions) (*webs
 	return conn, resp
 }
 
-func say(t *testing.T, c *websocket.Conn, text string) {
+func send(t *testing.T, c *websocket.Conn, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	must(t, c.Write(ctx, websocket.MessageText, []byte(text)))
 }
 
-func hear(t *testing.T, c *websocket.Conn) string {
+func receive(t *testing.T, c *websocket.Conn) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -273,7 +273,7 @@ func unknown(b []byte) encoding.Encoding {
 		}
 		if c >= 0xd0 && c <= 0xda || c >= 0xe0 && c <= 0xee {
 			above++
-			if thaiAstray(b, i) {
+			if misplacedThai(b, i) {
 				astray++
 			}
 		}
@@ -289,9 +289,9 @@ func unknown(b []byte) encoding.Encoding {
 	return nil
 }
 
-// thaiAstray reports a vowel or a tone of Thai that stands where none can: one written
+// misplacedThai reports a vowel or a tone of Thai that stands where none can: one written
 // above or below a letter has one before it, one written before a letter has one behind.
-func thaiAstray(b []byte, i int) bool {
+func misplacedThai(b []byte, i int) bool {
 	letter := func(c byte) bool { return c >= 0xa1 && c <= 0xce }
 	switch c := b[i]; {
 	case c >= 0xe0 && c <= 0xe4:

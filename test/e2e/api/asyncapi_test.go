@@ -140,7 +140,7 @@ func TestAsyncAPI_RelayMessages_AreDescribed(t *testing.T) {
 		if c.asked {
 			doc.check(t, "Connect", c.request)
 		}
-		messages := w.say(t, "/ws", c.request, 1)
+		messages := w.send(t, "/ws", c.request, 1)
 		if len(messages) != 1 {
 			t.Errorf("%s: %v", c.request, messages)
 			continue
@@ -159,7 +159,7 @@ func TestAsyncAPI_CrawlMessages_AreDescribed(t *testing.T) {
 		`{"url":"http://127.0.0.1:1"}`,
 	} {
 		doc.check(t, "CrawlRequest", request)
-		for _, m := range w.say(t, "/ws/crawl?api_key="+key, request, -1) {
+		for _, m := range w.send(t, "/ws/crawl?api_key="+key, request, -1) {
 			var typed struct{ Type string }
 			must(t, json.Unmarshal([]byte(m), &typed))
 			if kinds[typed.Type] == "" {
@@ -200,10 +200,10 @@ func TestAsyncAPI_Events_AreDescribed(t *testing.T) {
 		"app_id": "a", "user_id": "u", "priority": 5, "reply_to": "r", "expiration": "60000", "delivery_mode": 2}`)
 }
 
-// say sends one message and returns those that come, at most so many.
-func (w *world) say(t *testing.T, path, message string, most int) (messages []string) {
+// send sends one message and returns those that come, at most so many.
+func (w *world) send(t *testing.T, path, message string, most int) (messages []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.server.URL, "http")+path, &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{}})
 	must(t, err)

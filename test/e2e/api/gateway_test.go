@@ -19,15 +19,15 @@ import (
 )
 
 const (
-	key      = "a-key-of-alice-0123"
-	spent    = "a-key-of-bob-456789" // of a caller who has no request left
-	secret   = "secret-of-the-agents-0123"
-	hook     = "the-secret-of-the-site"
-	patience = time.Minute
+	key         = "a-key-of-alice-0123"
+	spent       = "a-key-of-bob-456789" // of a caller who has no request left
+	secret      = "secret-of-the-agents-0123"
+	hook        = "the-secret-of-the-site"
+	testTimeout = time.Minute
 )
 
 var client = &http.Client{
-	Timeout:       patience,
+	Timeout:       testTimeout,
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	Transport:     &http.Transport{DisableKeepAlives: true},
 }
@@ -116,7 +116,7 @@ func start(t *testing.T) *world {
 	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		must(t, errors.Join(w.gw.Shutdown(ctx), alone.Shutdown(ctx), w.pool.Shutdown(ctx), files.Close(), w.broker.Close()))
 		for _, s := range []*httptest.Server{w.server, w.local, target, site} {

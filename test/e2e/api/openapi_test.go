@@ -214,7 +214,7 @@ func TestOpenAPI_EveryAnswer_IsAsDescribed(t *testing.T) {
 	}
 	w.check(t, router, call, seen)
 
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	must(t, errors.Join(w.gw.Shutdown(ctx), w.pool.Shutdown(ctx)))
 	for _, r := range w.draining() {
@@ -234,7 +234,7 @@ func TestOpenAPI_EveryAnswer_IsAsDescribed(t *testing.T) {
 // running begins a relay and returns the id of its session.
 func (w *world) running(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.server.URL, "http")+"/ws?url="+w.target+"&agent=de1&api_key="+key, nil)
 	must(t, err)
@@ -269,7 +269,7 @@ func (w *world) check(t *testing.T, router routers.Router, r request, seen map[s
 	t.Helper()
 	name := fmt.Sprintf("%s %s %d", r.method, r.path, r.status)
 	base := cmp.Or(r.base, w.server.URL)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	request := func(path string) *http.Request {
 		req, err := http.NewRequestWithContext(ctx, r.method, base+path, strings.NewReader(r.body))

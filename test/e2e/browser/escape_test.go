@@ -151,7 +151,7 @@ func TestProxy_WithoutCredentials_IsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			conn.SetDeadline(time.Now().Add(harness.Patience))
+			conn.SetDeadline(time.Now().Add(harness.Timeout))
 			fmt.Fprintf(conn, "%s%sConnection: close\r\n\r\n", request, credentials)
 			answer := make([]byte, 12)
 			if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "HTTP/1.1 407" {

@@ -27,7 +27,7 @@ func chromium(t *testing.T, listen func(event any), flags ...chromedp.ExecAlloca
 	}
 	// Processes of the browser may write there a moment after it has ended.
 	t.Cleanup(func() {
-		for late := time.Now().Add(harness.Patience); ; time.Sleep(10 * time.Millisecond) {
+		for late := time.Now().Add(harness.Timeout); ; time.Sleep(10 * time.Millisecond) {
 			if err := os.RemoveAll(profile); err == nil {
 				return
 			} else if time.Now().After(late) {
@@ -42,13 +42,13 @@ func chromium(t *testing.T, listen func(event any), flags ...chromedp.ExecAlloca
 		// pages of this machine.
 		options = append(options, chromedp.NoSandbox)
 	}
-	ctx, late := context.WithTimeout(context.Background(), 4*harness.Patience)
+	ctx, late := context.WithTimeout(context.Background(), 4*harness.Timeout)
 	t.Cleanup(late)
 	allocator, end := chromedp.NewExecAllocator(ctx, append(options, flags...)...)
 	t.Cleanup(end)
 	tab, leave := chromedp.NewContext(allocator, chromedp.WithListener(listen))
 	t.Cleanup(func() {
-		stopped := time.AfterFunc(harness.Patience, leave)
+		stopped := time.AfterFunc(harness.Timeout, leave)
 		defer stopped.Stop()
 		if err := chromedp.Cancel(tab); err != nil {
 			t.Errorf("Chromium does not end: %v", err)

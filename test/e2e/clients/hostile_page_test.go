@@ -133,7 +133,7 @@ func TestHostile_Page_GetsNothingOfTheConsole(t *testing.T) {
 	own := newHostileSite(t)
 	eval(fmt.Sprintf(`window.open(%q, '', 'noopener'), ''`, own.URL+"/page.html"))
 	var stolen []string
-	for end := time.Now().Add(harness.Patience); len(stolen) <= 5; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); len(stolen) <= 5; time.Sleep(10 * time.Millisecond) {
 		if stolen = append(stolen, own.take()...); time.Now().After(end) {
 			t.Fatalf("the hostile page does nothing at its own origin: %v", stolen)
 		}

@@ -124,8 +124,8 @@ func limitsShared(t *testing.T, c *cluster, target string) {
 	c.redis.Thaw()
 	for i, g := range c.gateways {
 		says := func(text string) bool { return strings.Contains(g.Stderr.String()[told[i]:], text) }
-		c.await(harness.Patience, func() bool { return says("Redis is unavailable") }, "Redis is missed")
-		c.await(harness.Patience, func() bool {
+		c.await(harness.Timeout, func() bool { return says("Redis is unavailable") }, "Redis is missed")
+		c.await(harness.Timeout, func() bool {
 			c.through(i).usage(c.bob, nil)
 			return says("Redis is available again")
 		}, "Redis is asked again")
@@ -137,7 +137,7 @@ func limitsShared(t *testing.T, c *cluster, target string) {
 func crawledAgain(t *testing.T, c *cluster, sites []*site) {
 	for i, s := range sites {
 		c.through(i%2).enrol(c.alice, s)
-		c.awaitEdition(s, harness.Patience)
+		c.awaitEdition(s, harness.Timeout)
 	}
 	// The minute that a hook leaves between two crawls is taken to be over.
 	c.sql("UPDATE farwire_sites SET last_crawl = last_crawl - interval '1 hour'")
@@ -154,14 +154,14 @@ func crawledAgain(t *testing.T, c *cluster, sites []*site) {
 	for _, s := range sites {
 		c.awaitEdition(s, 2*poll)
 	}
-	c.await(harness.Patience, func() bool { return c.sql("SELECT count(*) FROM farwire_sites WHERE leased_until IS NOT NULL") == 0 }, "all is committed")
+	c.await(harness.Timeout, func() bool { return c.sql("SELECT count(*) FROM farwire_sites WHERE leased_until IS NOT NULL") == 0 }, "all is committed")
 	if n := c.sql("SELECT count(*) FROM (SELECT DISTINCT site_id, due FROM farwire_recrawls) AS slots"); n != 2*len(sites) {
 		t.Errorf("%d due times were worked, want %d", n, 2*len(sites))
 	}
 	if n := c.sql("SELECT count(*) FROM farwire_recrawls"); n != 2*len(sites) {
 		t.Errorf("%d commits, want one for each enrolment and one for each recrawl, %d", n, 2*len(sites))
 	}
-	c.await(harness.Patience, func() bool { return c.recrawls(0)+c.recrawls(1) >= len(sites) }, "all recrawls are logged")
+	c.await(harness.Timeout, func() bool { return c.recrawls(0)+c.recrawls(1) >= len(sites) }, "all recrawls are logged")
 	if n := c.recrawls(0) + c.recrawls(1); n != len(sites) {
 		t.Errorf("%d recrawls, want %d", n, len(sites))
 	}
@@ -184,7 +184,7 @@ func servicesUnavailable(t *testing.T, c *cluster, target string, s *site) {
 	}
 	c.bucket.Start()
 	c.db.Start()
-	c.awaitEdition(s, 2*poll+harness.Patience)
+	c.awaitEdition(s, 2*poll+harness.Timeout)
 	for i := range c.gateways {
 		open[i].mustEcho()
 		open[i].conn.CloseNow()
@@ -218,7 +218,7 @@ func killed(t *testing.T, c *cluster, target string, s *site) {
 			}
 			session.conn.CloseNow()
 		})
-		c.await(harness.Patience, func() bool { return echoes.Load() > 10 }, "ten echoes")
+		c.await(harness.Timeout, func() bool { return echoes.Load() > 10 }, "ten echoes")
 		return echoes
 	}
 	lost := run(c.through(victim), "at1")
@@ -236,7 +236,7 @@ func killed(t *testing.T, c *cluster, target string, s *site) {
 	}
 	for i, echoes := range kept {
 		then := echoes.Load()
-		c.await(harness.Patience, func() bool { return echoes.Load() > then+10 }, fmt.Sprintf("ten more echoes of session %d", i))
+		c.await(harness.Timeout, func() bool { return echoes.Load() > then+10 }, fmt.Sprintf("ten more echoes of session %d", i))
 	}
 	if n := lost.Load(); n > killed+1 {
 		t.Errorf("a session through a dead gateway had %d echoes more", n-killed)
@@ -251,13 +251,13 @@ func killed(t *testing.T, c *cluster, target string, s *site) {
 	c.sql("UPDATE farwire_sites SET leased_until = now() + make_interval(secs => $1), free_again = now() + make_interval(secs => $1) WHERE leased_until IS NOT NULL", left.Seconds())
 	commits := c.sql("SELECT count(*) FROM farwire_recrawls")
 	c.awaitEdition(s, 2*(left+poll))
-	c.await(harness.Patience, func() bool { return c.sql("SELECT count(*) FROM farwire_recrawls") == commits+1 }, "the recrawl is committed")
+	c.await(harness.Timeout, func() bool { return c.sql("SELECT count(*) FROM farwire_recrawls") == commits+1 }, "the recrawl is committed")
 	if n := c.sql("SELECT count(*) - count(DISTINCT (site_id, due)) FROM farwire_recrawls"); n != 0 {
 		t.Errorf("%d due times were worked twice", n)
 	}
 	c.gateways[victim] = c.startGateway(victim, c.gateways[victim].Addr)
 	c.awaitNetwork(victim)
-	c.await(harness.Patience, func() bool { // nginx leaves it alone for 5 s
+	c.await(harness.Timeout, func() bool { // nginx leaves it alone for 5 s
 		time.Sleep(200 * time.Millisecond) // the rate of the page
 		s := c.throughNginx().relay(c.alice, target)
 		defer s.conn.CloseNow()

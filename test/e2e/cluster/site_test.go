@@ -82,7 +82,7 @@ type message struct {
 // messages asks for a crawl, which must succeed.
 func (d dialler) messages(key, request string) (all []message) {
 	d.c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, d.base+"/ws/crawl?api_key="+key, d.c.client())
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *cluster) awaitEdition(s *site, within time.Duration) {
 // if it has one.
 func (c *cluster) sql(query string, args ...any) (n int) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.db.URL)
 	if err != nil {

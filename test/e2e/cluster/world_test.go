@@ -46,7 +46,7 @@ func newCluster(t *testing.T) *cluster {
 		db:          harness.Postgres(t), redis: harness.Redis(t), nats: harness.NATS(t), bucket: harness.S3(t),
 	}
 	transport := &http.Transport{TLSClientConfig: c.certificate.Client(), DisableKeepAlives: true}
-	c.http = &http.Client{Transport: transport, Timeout: harness.Patience}
+	c.http = &http.Client{Transport: transport, Timeout: harness.Timeout}
 	t.Cleanup(transport.CloseIdleConnections)
 
 	c.agentSecret = rand.Text()
@@ -148,7 +148,7 @@ func (c *cluster) fallbacks() (n [2]string) {
 // awaitNetwork waits until a gateway reaches all three agents, whoever holds them.
 func (c *cluster) awaitNetwork(i int) {
 	c.t.Helper()
-	c.await(harness.Patience, func() bool {
+	c.await(harness.Timeout, func() bool {
 		req, err := http.NewRequest(http.MethodGet, c.through(i).url("/network"), nil)
 		if err != nil {
 			c.t.Fatal(err)
@@ -200,7 +200,7 @@ func (d dialler) relay(key, target string, more ...string) *session {
 }
 
 func (d dialler) tryRelay(key, target string, more ...string) (*session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, d.base+"/ws", d.c.client())
 	if err != nil {
@@ -237,7 +237,7 @@ func (s *session) echo(text string) error {
 	if s.node == "" {
 		return fmt.Errorf("not connected: %s", s.text)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		return err

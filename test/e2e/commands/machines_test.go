@@ -82,7 +82,7 @@ func TestREADME_MessageAndQuery_OpenRelays(t *testing.T) {
 	socks := behind.Await(behind.Stderr, `msg="listening for SOCKS5" addr=(\S+)`)[1]
 	g := w.gateway()
 	target := w.target()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	dial := func(url string) *websocket.Conn {
 		conn, resp, err := websocket.Dial(ctx, url, nil)

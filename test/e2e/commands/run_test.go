@@ -167,7 +167,7 @@ func proxied(w *world, code string) {
 func hook(w *world, code string) {
 	g := w.gateway("--tls-cert", w.certificate.CertFile, "--tls-key", w.certificate.KeyFile)
 	site := "https://" + w.target() + "/"
-	ctx, cancel := context.WithTimeout(w.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), harness.Timeout)
 	defer cancel()
 	transport := &http.Transport{TLSClientConfig: w.certificate.Client()}
 	w.t.Cleanup(transport.CloseIdleConnections)
@@ -201,7 +201,7 @@ func hook(w *world, code string) {
 func lookAt(w *world, code string) {
 	g := w.gateway()
 	w.write("key", g.Key+"\n")
-	ctx, cancel := context.WithTimeout(w.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws")+"?url=ws%3A%2F%2Fecho.farwire.alt&api_key="+g.Key, nil)
 	if err != nil {

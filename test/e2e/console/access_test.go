@@ -285,7 +285,7 @@ func TestPage_PolicyViolated_IsSeen(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	for late := time.Now().Add(harness.Patience); !seen("Content Security Policy"); time.Sleep(10 * time.Millisecond) {
+	for late := time.Now().Add(harness.Timeout); !seen("Content Security Policy"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(late) {
 			t.Fatal("the browser said nothing of it")
 		}

@@ -67,7 +67,7 @@ func host(t *testing.T, page console.Options, o farwire.Options, sites bool, wra
 	page.Gateway = "../../api/"
 	mux.Handle("/tools/console/", http.StripPrefix("/tools/console", console.Handler(page)))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

@@ -57,7 +57,7 @@ func open(t *testing.T, d device, url string) *page {
 	p := &page{t: t}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	t.Cleanup(cancel)
-	ctx, late := context.WithTimeoutCause(ctx, 10*harness.Patience, errors.New("the test takes too long"))
+	ctx, late := context.WithTimeoutCause(ctx, 10*harness.Timeout, errors.New("the test takes too long"))
 	t.Cleanup(late)
 	p.ctx = ctx
 	t.Cleanup(p.collectErrors)
@@ -173,7 +173,7 @@ func loadedAnew(err error) bool {
 // asked again.
 func (p *page) await(condition string) {
 	p.t.Helper()
-	late := time.Now().Add(harness.Patience)
+	late := time.Now().Add(harness.Timeout)
 	for {
 		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fmt.Sprintf(`new Promise((done) => {
 			const late = performance.now() + %d;

@@ -35,7 +35,7 @@ func TestCrawl_AgentKilled_GoesOnThroughAnother(t *testing.T) {
 				agents["farwire-"+slug] = harness.Start(t, harness.Farwire(t, "agent", "--gateway", g.HTTP(""), "--secret", agentSecret,
 					"--slug", slug, "--country", "AT", "--allow-private"))
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+			ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 			defer cancel()
 			for _, id := range []string{"farwire-at1", "farwire-at2"} {
 				awaitAgent(ctx, t, g, id)

@@ -148,7 +148,7 @@ func TestEcho_EveryAgent_AnswersFromWhereItIs(t *testing.T) {
 // roundTrip has a message come back from the echo.
 func roundTrip(t *testing.T, g *harness.Gateway, agent string) time.Duration {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	query := url.Values{"url": {"ws://echo.farwire.alt"}, "api_key": {g.Key}}
 	if agent != "" {

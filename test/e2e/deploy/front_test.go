@@ -111,14 +111,14 @@ func passes(t *testing.T, g *harness.Gateway, c *harness.Certificate, broker *ra
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: c.Client(), DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	client := &http.Client{Transport: transport, Timeout: harness.Patience}
+	client := &http.Client{Transport: transport, Timeout: harness.Timeout}
 	t.Run("relay", func(t *testing.T) { echo(t, client, "wss://"+addr+"/ws", g.Key) })
 	t.Run("stream", func(t *testing.T) { streams(t, client, g, broker, "https://"+addr+"/amqp") })
 	t.Run("address", func(t *testing.T) {
 		const elsewhere = "127.0.0.2"
 		from := transport.Clone()
 		from.DialContext = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(elsewhere)}}).DialContext
-		echo(t, &http.Client{Transport: from, Timeout: harness.Patience}, "wss://"+addr+"/ws", g.Key)
+		echo(t, &http.Client{Transport: from, Timeout: harness.Timeout}, "wss://"+addr+"/ws", g.Key)
 		g.Await(g.Stderr, `msg="session ended" .*client=`+regexp.QuoteMeta(elsewhere)+` `)
 	})
 	t.Run("crawl", func(t *testing.T) { crawls(t, client, g, "wss://"+addr+"/ws/crawl") })
@@ -135,7 +135,7 @@ func passes(t *testing.T, g *harness.Gateway, c *harness.Certificate, broker *ra
 // agent is asked for, and has a large message come back.
 func echo(t *testing.T, client *http.Client, url, key string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	url, agent, _ := strings.Cut(url, "?agent=")
 	target := "ws://echo.farwire.alt"
@@ -216,7 +216,7 @@ func crawls(t *testing.T, client *http.Client, g *harness.Gateway, url string) {
 		io.WriteString(w, "<title>Home</title><main><p>A page with one sentence of prose, which is enough for an excerpt.</p></main>")
 	}))
 	defer site.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, HTTPHeader: http.Header{"X-Api-Key": {g.Key}}})
 	if err != nil {

@@ -285,7 +285,7 @@ func TestImage_Program_NeedsNothingOfTheMachine(t *testing.T) {
 	serve := img.run(append(img.command, "--listen", "127.0.0.1:0")...)
 	g := harness.StartGateway(t, serve)
 	img.checkHealth(t, g)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Patience}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Timeout}
 	resp, err := client.Get(g.HTTP("/healthz"))
 	if err != nil {
 		t.Fatal(err)

@@ -376,7 +376,7 @@ func ask(t *testing.T, url, key string) (status int, body string) {
 	if key != "" {
 		req.Header.Set("X-API-Key", key)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Patience}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Timeout}
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

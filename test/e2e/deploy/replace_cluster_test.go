@@ -91,7 +91,7 @@ func (c *cluster) reaches(g *harness.Gateway, slug string) {
 
 func (c *cluster) relay(g *harness.Gateway, slug string) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), harness.Timeout)
 	defer cancel()
 	q := url.Values{"url": {"ws://echo.farwire.alt/"}, "api_key": {ofCluster}, "agent": {slug}}
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws?"+q.Encode()), nil)
@@ -105,7 +105,7 @@ func (c *cluster) relay(g *harness.Gateway, slug string) {
 // talk has all sessions echo.
 func (c *cluster) talk() {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), harness.Timeout)
 	defer cancel()
 	for i, conn := range c.running {
 		want := fmt.Sprint("frame of ", i)

@@ -148,7 +148,7 @@ func (s *servicesSite) start(i int) {
 	g := harness.StartGateway(s.t, s.command("serve", "--listen", s.addrs[i], "--no-recrawl", "--rate", "1000", "--keepalive", "10m"))
 	s.gateways[i] = g
 	s.ready(g)
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws?url=ws%3A%2F%2Fecho.farwire.alt%2F"), &websocket.DialOptions{HTTPHeader: http.Header{"X-Api-Key": {ofAlice}}})
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *servicesSite) ready(g *harness.Gateway) {
 // talk has a frame come back through a relay that is open.
 func (s *servicesSite) talk(i int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	if err := s.relays[i].Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 		s.t.Fatal(err)
@@ -212,7 +212,7 @@ func (s *servicesSite) redis(script, password string) {
 // database's, the file is the bucket's and the words are the model's.
 func (s *servicesSite) crawl(g *harness.Gateway, key string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	before := s.model.askedWith(key)
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+ofAlice), nil)
@@ -277,7 +277,7 @@ func TestReplaceSecrets_OfServices_GatewaysRestartInTurn(t *testing.T) {
 		s.talk(0)
 		s.talk(1)
 		g.Signal(harness.Terminate)
-		ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 		if _, _, err := s.relays[i].Read(ctx); websocket.CloseStatus(err) != websocket.StatusGoingAway {
 			t.Errorf("the relay at the gateway that is restarted: %v", err)
 		}

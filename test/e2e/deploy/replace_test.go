@@ -52,7 +52,7 @@ func newSite(t *testing.T) *site {
 	s.write(authorities, read(t, old.CAFile)+read(t, fresh.CAFile))
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM([]byte(read(t, authorities)))
-	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: harness.Patience}
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: harness.Timeout}
 
 	out, err := harness.Farwire(t, "keygen", "alice").Output()
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *site) write(file, text string) {
 // open opens a relay to the echo.
 func (s *site) open(key string) *websocket.Conn {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, s.gateway.WS("/ws")+"?url=ws%3A%2F%2Fecho.farwire.alt%2F",
 		&websocket.DialOptions{HTTPClient: s.client, HTTPHeader: http.Header{"X-Api-Key": {key}}})
@@ -119,7 +119,7 @@ func (s *site) open(key string) *websocket.Conn {
 // talk has a message come back.
 func (s *site) talk(conn *websocket.Conn) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 		s.t.Fatal(err)
@@ -384,9 +384,9 @@ func TestReplaceSecrets_PasswordOfNATS_GatewaysRestartInTurn(t *testing.T) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(harness.Patience); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", harness.Patience, what)
+			t.Fatalf("not within %v: %s", harness.Timeout, what)
 		}
 	}
 }

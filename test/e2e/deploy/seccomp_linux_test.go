@@ -152,7 +152,7 @@ func show(t *testing.T) *harness.TestProcess {
 	p := harness.Start(t, cmd)
 	select {
 	case <-p.Done():
-	case <-time.After(4 * harness.Patience): // a browser's start is much work
+	case <-time.After(4 * harness.Timeout): // a browser's start is much work
 		t.Fatalf("it does not end: %s", p.Stderr)
 	}
 	return p

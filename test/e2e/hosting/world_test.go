@@ -23,7 +23,7 @@ import (
 )
 
 // client keeps no connection.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Patience}
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: harness.Timeout}
 
 // A cluster is all the services that a gateway may have.
 type cluster struct {
@@ -130,7 +130,7 @@ type outcome struct {
 // crawl crawls the site through the gateway.
 func crawl(t *testing.T, g *harness.Gateway, ask map[string]any) (out outcome) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*harness.Timeout)
 	defer cancel()
 	conn, resp, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+g.Key), nil)
 	if err != nil {
@@ -222,7 +222,7 @@ func await(t *testing.T, g *harness.Gateway, url, says string) {
 // answer.
 func waitFor(t *testing.T, g *harness.Gateway, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(2 * harness.Patience); !so(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * harness.Timeout); !so(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s; the gateway says\n%s", what, g.Stderr)
 		}

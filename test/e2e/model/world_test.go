@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	callerKey = "a-key-of-the-caller"
-	modelKey  = "sk-or-v1-a-key-of-the-model"
-	patience  = time.Minute
+	callerKey   = "a-key-of-the-caller"
+	modelKey    = "sk-or-v1-a-key-of-the-model"
+	testTimeout = time.Minute
 )
 
 // serve runs a server for the length of the test.
@@ -87,7 +87,7 @@ func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
 	server := httptest.NewServer(gw.Crawl())
 	g.url = "ws" + strings.TrimPrefix(server.URL, "http") + "/ws/crawl?api_key=" + callerKey
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
@@ -100,7 +100,7 @@ func newGateway(t *testing.T, model farwire.Enhancer) *gateway {
 // crawl asks for a crawl and returns its file and what the client was told.
 func (g *gateway) crawl(url, format string, enhance bool) (file, logs string) {
 	g.t.Helper()
-	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(g.t.Context(), testTimeout)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, g.url, nil)
 	if err != nil {

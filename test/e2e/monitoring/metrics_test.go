@@ -52,7 +52,7 @@ func read(t *testing.T, url string) scrape {
 	return families
 }
 
-var client = &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+var client = &http.Client{Timeout: harness.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // value returns the value of the series with exactly these labels, written
 // name="value" each; a histogram's is its count.
@@ -104,7 +104,7 @@ func (s scrape) holds(e expectation) (float64, bool) {
 // await scrapes until all expectations hold.
 func await(t *testing.T, url string, all ...expectation) scrape {
 	t.Helper()
-	for deadline := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(harness.Timeout); ; time.Sleep(20 * time.Millisecond) {
 		s := read(t, url)
 		var wrong []string
 		for _, e := range all {
@@ -124,7 +124,7 @@ func await(t *testing.T, url string, all ...expectation) scrape {
 // relay opens a relay and returns it with the gateway's answer.
 func relay(t *testing.T, g *harness.Gateway, target string) (*websocket.Conn, string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, g.WS("/ws"), nil)
 	if err != nil {
@@ -150,7 +150,7 @@ func relay(t *testing.T, g *harness.Gateway, target string) (*websocket.Conn, st
 func TestMetrics_Relay_IsCounted(t *testing.T) {
 	g, metrics := start(t, "--rate", "0.001", "--burst", "3")
 	c, _ := relay(t, g, harness.Target(t, harness.Echo))
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	if err := c.Write(ctx, websocket.MessageText, []byte("12345")); err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func TestMetrics_Crawl_IsCounted(t *testing.T) {
 		fmt.Fprint(w, `<title>Home</title><main><p>A page that says something about itself, and links to one that is gone.</p><a href="/gone">gone</a></main>`)
 	}))
 	defer site.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+g.Key), nil)
 	if err != nil {

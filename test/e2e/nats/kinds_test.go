@@ -37,7 +37,7 @@ func (w *world) outcome(method, address, body string) string {
 
 // crawl is how a crawl ends.
 func (w *world) crawl(g *harness.Gateway, site string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+key), nil)
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *world) tunnel(g *harness.Gateway, target string) net.Conn {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(harness.Timeout)); err != nil {
 		w.t.Fatal(err)
 	}
 	auth := base64.StdEncoding.EncodeToString([]byte("x:" + key))
@@ -98,7 +98,7 @@ func TestCluster_DeleteElsewhere_EndsEveryKind(t *testing.T) {
 	ends := make(chan ended, 5)
 	begin := func(kind string, run func() string) { go func() { ends <- ended{kind, run()} }() }
 	begin("relay", func() string {
-		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 		defer cancel()
 		_, resp, err := websocket.Dial(ctx, two.WS("/ws?api_key="+key+"&url=ws://"+hangs.Addr().String()), nil)
 		if err == nil || resp == nil {

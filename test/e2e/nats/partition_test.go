@@ -168,12 +168,12 @@ func (w *world) answeredAlone(gateways []*harness.Gateway) (n int) {
 // not in it.
 func (w *world) accountsInRedis() (n int) {
 	w.t.Helper()
-	conn, err := net.DialTimeout("tcp", w.redis.Addr, harness.Patience)
+	conn, err := net.DialTimeout("tcp", w.redis.Addr, harness.Timeout)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(harness.Timeout)); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, "KEYS farwire:{slots}:relay:*\r\n"); err != nil {

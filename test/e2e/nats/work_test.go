@@ -37,7 +37,7 @@ func enrol(t *testing.T, w *world, dir string) (g *harness.Gateway, seen *atomic
 	w.agent("de1", 1, g)
 	w.awaitAgents(1, []string{"de1"}, g)
 
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+key), nil)
 	if err != nil {

@@ -41,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, secret: tokenSecret, nats: harness.NATS(t)}
 	transport := &http.Transport{DisableKeepAlives: true}
-	w.http = &http.Client{Transport: transport, Timeout: harness.Patience}
+	w.http = &http.Client{Transport: transport, Timeout: harness.Timeout}
 	sockets := harness.WebSockets(t.Context(), harness.Echo)
 	echo := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
@@ -95,9 +95,9 @@ func (w *world) agentAt(slug string, links int, gateways ...string) *harness.Tes
 
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(harness.Patience); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("not within %v: %s", harness.Patience, what)
+			w.t.Fatalf("not within %v: %s", harness.Timeout, what)
 		}
 	}
 }
@@ -161,7 +161,7 @@ type session struct {
 }
 
 func (w *world) try(g *harness.Gateway, key, slug string) (*session, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	q := url.Values{"url": {w.target}, "api_key": {key}, "agent": {slug}}
 	conn, resp, err := websocket.Dial(ctx, g.WS("/ws?"+q.Encode()), nil)
@@ -195,7 +195,7 @@ func (s *session) echo() {
 }
 
 func (s *session) tryEcho() error {
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	s.n++
 	want := fmt.Sprint("frame ", s.n)
@@ -211,7 +211,7 @@ func (s *session) tryEcho() error {
 // wantClose waits for the session's end.
 func (s *session) wantClose(code websocket.StatusCode, reason string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	_, _, err := s.conn.Read(ctx)
 	if got := websocket.CloseStatus(err); got != code || !strings.Contains(fmt.Sprint(err), reason) {
@@ -240,7 +240,7 @@ func (w *world) folder() string { return filepath.Join(w.t.TempDir()) }
 // ends returns the code that the session was closed with, or 0 when it goes on.
 func (s *session) ends() websocket.StatusCode {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte("still there?")); err == nil {
 		_, _, err = s.conn.Read(ctx)

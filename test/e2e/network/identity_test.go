@@ -140,7 +140,7 @@ func TestAgent_WrongToken_SaysSoOnce(t *testing.T) {
 	a.Await(a.Stderr, no)
 	select {
 	case <-third:
-	case <-time.After(harness.Patience):
+	case <-time.After(harness.Timeout):
 		t.Fatalf("%d tries", tries.Load())
 	}
 	if n := strings.Count(a.Stderr.String(), no); n != 1 {

@@ -76,7 +76,7 @@ func TestRelay_TLSFails_NoOtherAgentIsTried(t *testing.T) {
 			mux.Handle("GET /ws/crawl", gw.Crawl())
 			server := httptest.NewServer(mux)
 			t.Cleanup(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+				ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 				defer cancel()
 				if err := gw.Shutdown(ctx); err != nil {
 					t.Errorf("Shutdown: %v", err)
@@ -89,7 +89,7 @@ func TestRelay_TLSFails_NoOtherAgentIsTried(t *testing.T) {
 				mu.Lock()
 				dialled = nil
 				mu.Unlock()
-				ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+				ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 				defer cancel()
 				ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(server.URL, "http")+path, nil)
 				if err != nil {

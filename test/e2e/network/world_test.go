@@ -82,7 +82,7 @@ type session struct {
 // open asks a gateway for a session. Members of the message are given in pairs.
 func open(t *testing.T, g *harness.Gateway, url string, more ...string) *session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, g.WS("/ws"), nil)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *session) mustEcho() {
 	if s.node == "" {
 		s.t.Fatalf("not connected: %s", s.text)
 	}
-	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), harness.Timeout)
 	defer cancel()
 	if err := s.conn.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
 		s.t.Fatal(err)
@@ -179,7 +179,7 @@ func network(g *harness.Gateway) ([]agentInfo, error) {
 		return nil, err
 	}
 	req.Header.Set("X-API-Key", g.Key)
-	client := &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: harness.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func awaitNetwork(t *testing.T, g *harness.Gateway, want func([]agentInfo) bool)
 	t.Helper()
 	var list []agentInfo
 	var err error
-	for late := time.Now().Add(harness.Patience); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
+	for late := time.Now().Add(harness.Timeout); time.Now().Before(late); time.Sleep(20 * time.Millisecond) {
 		if list, err = network(g); err == nil && want(list) {
 			return
 		}

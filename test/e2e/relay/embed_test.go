@@ -41,7 +41,7 @@ func embedded(t *testing.T, o farwire.RelayOptions, wrap func(http.Handler) http
 	}
 	server := httptest.NewServer(wrap(gw.Relay()))
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 		defer cancel()
 		if err := gw.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

@@ -32,7 +32,7 @@ type recorder struct {
 	said []string
 }
 
-func (e *recorder) hear(what string) { e.said = append(e.said, what) }
+func (e *recorder) receive(what string) { e.said = append(e.said, what) }
 
 // messages sends a first message and listens until the close frame, or until
 // the session runs; then it closes it.
@@ -48,13 +48,13 @@ func (e *recorder) messages(g *harness.Gateway, first string) {
 		var closed websocket.CloseError
 		switch {
 		case err == nil && strings.Contains(string(message), `"connected"`):
-			e.hear(string(message))
+			e.receive(string(message))
 			c.Close(websocket.StatusNormalClosure, "")
 			return
 		case err == nil:
-			e.hear(string(message))
+			e.receive(string(message))
 		case errors.As(err, &closed):
-			e.hear(closed.Reason)
+			e.receive(closed.Reason)
 			return
 		default:
 			e.t.Fatalf("after %.60q: %v", first, err)
@@ -77,7 +77,7 @@ func (e *recorder) direct(g *harness.Gateway, header http.Header, query url.Valu
 	e.t.Helper()
 	c, resp, err := websocket.Dial(patient(e.t), g.WS("/ws")+"?"+query.Encode(), &websocket.DialOptions{HTTPHeader: header})
 	if err == nil {
-		e.hear(fmt.Sprint(resp.Header))
+		e.receive(fmt.Sprint(resp.Header))
 		c.Close(websocket.StatusNormalClosure, "")
 		return
 	}
@@ -94,7 +94,7 @@ func (e *recorder) answer(resp *http.Response) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	e.hear(fmt.Sprint(resp.Status, resp.Header, string(body)))
+	e.receive(fmt.Sprint(resp.Status, resp.Header, string(body)))
 }
 
 // A whole run with secrets in every place that takes one, in requests that
@@ -187,22 +187,22 @@ func TestSecrets_EveryRequest_AreNotPrinted(t *testing.T) {
 		broken := rawDial(t, g.Addr, "/ws")
 		broken.send(t, []byte{0xff, 0x81, 0, 0, 0, 0, 'x'})
 		if _, reason := broken.next(t); reason != nil {
-			e.hear(string(reason))
+			e.receive(string(reason))
 		}
 	}
 	for _, flags := range [][]string{{"--key", canary + "wrong-key-0123456789"}, {"--key", canaryKey, "--agent", "nobody"}} {
 		cmd := harness.Farwire(t, append([]string{"relay", to, "--gateway", open.WS("")}, flags...)...)
 		p := harness.Start(t, cmd)
 		p.Status()
-		e.hear(p.Stdout.String() + p.Stderr.String())
+		e.receive(p.Stdout.String() + p.Stderr.String())
 	}
 
 	open.Stop()
 	guarded.Stop()
 	for _, g := range []*harness.Gateway{open, guarded} {
-		e.hear(g.Stdout.String())
+		e.receive(g.Stdout.String())
 		for line := range strings.Lines(g.Stderr.String()) {
-			e.hear(line)
+			e.receive(line)
 		}
 	}
 	if n := len(e.said); n < 300 {

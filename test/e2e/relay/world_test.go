@@ -27,7 +27,7 @@ import (
 // patient ends with the test, or when it has waited too long.
 func patient(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), harness.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), harness.Timeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -164,7 +164,7 @@ func rawDial(t *testing.T, addr, path string) *rawClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(harness.Patience))
+	conn.SetDeadline(time.Now().Add(harness.Timeout))
 	var nonce [16]byte
 	rand.Read(nonce[:])
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+

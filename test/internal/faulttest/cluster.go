@@ -54,7 +54,7 @@ type clusterNetwork struct {
 	nats, redis *service
 	gateways    []*member
 	agents      []*harness.Process
-	deaths      []death // guarded by network.mu
+	crashes     []crash // guarded by network.mu
 }
 
 // A member is a gateway of the cluster.
@@ -63,8 +63,8 @@ type member struct {
 	process    *harness.Process
 }
 
-// A death is a kill of a gateway or of an agent.
-type death struct {
+// A crash is a kill of a gateway or of an agent.
+type crash struct {
 	at      time.Time
 	gateway string   // host:port; empty: none
 	nodes   []string // agents that were killed, or that the gateway held
@@ -242,7 +242,7 @@ func (c *clusterNetwork) killGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := death{at: time.Now(), gateway: m.addr}
+	d := crash{at: time.Now(), gateway: m.addr}
 	for node, names := range holders {
 		if slices.Contains(names, m.name) {
 			d.nodes = append(d.nodes, node)
@@ -258,7 +258,7 @@ func (c *clusterNetwork) killGateway(ctx context.Context) error {
 
 func (c *clusterNetwork) killAgent(ctx context.Context) error {
 	i := rand.IntN(len(c.agents))
-	c.died(death{at: time.Now(), nodes: []string{"farwire-" + slug(i)}})
+	c.died(crash{at: time.Now(), nodes: []string{"farwire-" + slug(i)}})
 	c.agents[i].Kill()
 	if err := c.agents[i].Crashed(); err != nil {
 		return err
@@ -270,10 +270,10 @@ func (c *clusterNetwork) killAgent(ctx context.Context) error {
 	return err
 }
 
-func (c *clusterNetwork) died(d death) {
+func (c *clusterNetwork) died(d crash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deaths = append(c.deaths, d)
+	c.crashes = append(c.crashes, d)
 	c.network.result.Kills++
 }
 
@@ -312,7 +312,7 @@ func (c *clusterNetwork) judgeSession(s *session) {
 // causes are when the session's gateway was killed last, and when its agent or a
 // gateway that held the agent was, before the session's end.
 func (c *clusterNetwork) causes(s *session) (own, carried time.Time) {
-	for _, d := range c.deaths {
+	for _, d := range c.crashes {
 		if !d.at.Before(s.client.at) || d.at.Before(s.asked) {
 			continue
 		}
@@ -337,7 +337,7 @@ func (s *service) start(ctx context.Context) (err error) {
 	if s.process, err = harness.Launch(exec.Command(s.command[0], s.command[1:]...)); err != nil {
 		return err
 	}
-	for end := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); ; time.Sleep(20 * time.Millisecond) {
 		var conn net.Conn
 		if conn, err = net.Dial("tcp", s.addr); err == nil {
 			return conn.Close()

@@ -25,7 +25,7 @@ type Options struct {
 	KillEvery time.Duration // one agent after the other; it is started again at once
 	Rate      int           // bytes per second that all sides together send, roughly
 
-	// Limit is how long after the death of its agent a session may end.
+	// Limit is how long after the crash of its agent a session may end.
 	Limit time.Duration
 
 	Logf func(format string, args ...any) // tells of the progress; nil: nobody

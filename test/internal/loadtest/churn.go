@@ -61,7 +61,7 @@ func (s *Network) Churn(ctx context.Context, n int) (*Churn, error) {
 	began := time.Now()
 	each(n, 64, func(i int) {
 		way := ways[i%len(ways)]
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		defer cancel()
 		err := way.do(ctx, i)
 		mu.Lock()
@@ -83,7 +83,7 @@ func (s *Network) Churn(ctx context.Context, n int) (*Churn, error) {
 // earlier look, until nothing has changed for longer than a connection is
 // waited for that was closed, or some time has passed.
 func (s *Network) awaitRelease(ctx context.Context, before Resources) (h Resources, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	var last Resources
 	for looks, same := 0, 0; ; last, looks = h, looks+1 {

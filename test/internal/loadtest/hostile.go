@@ -169,7 +169,7 @@ func (v *attacker) message(target string, sent []byte) (answer, said string, err
 // raw sends bytes on a connection of their own and reads what comes for a while.
 func (v *attacker) raw(sent []byte) (answer, said string, err error) {
 	v.sent = sent
-	conn, err := net.DialTimeout("tcp", v.addr, patience)
+	conn, err := net.DialTimeout("tcp", v.addr, stepTimeout)
 	if err != nil {
 		return "", "", fmt.Errorf("the gateway takes no connection: %w", err)
 	}
@@ -226,14 +226,14 @@ func (v *attacker) plain(request []byte) (answer, said string, err error) {
 	v.sent = request
 	for try := range 2 {
 		if v.conn == nil {
-			if v.conn, err = net.DialTimeout("tcp", v.addr, patience); err != nil {
+			if v.conn, err = net.DialTimeout("tcp", v.addr, stepTimeout); err != nil {
 				v.conn = nil
 				return "", "", fmt.Errorf("the gateway takes no connection: %w", err)
 			}
 			v.br = bufio.NewReader(v.conn)
 			try = 1
 		}
-		v.conn.SetDeadline(time.Now().Add(patience))
+		v.conn.SetDeadline(time.Now().Add(stepTimeout))
 		v.conn.Write(request) // reading tells
 		resp, err := http.ReadResponse(v.br, nil)
 		if err != nil {

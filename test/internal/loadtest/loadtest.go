@@ -167,9 +167,9 @@ func Holds(pid int) (files int, bytes int64, err error) {
 	return 0, 0, fmt.Errorf("%s/status has no VmRSS", dir)
 }
 
-// patience is how long one step of one client may take when thousands take it
+// stepTimeout is how long one step of one client may take when thousands take it
 // at once.
-const patience = 60 * time.Second
+const stepTimeout = 60 * time.Second
 
 // A client is one client with its session.
 type client struct {
@@ -178,7 +178,7 @@ type client struct {
 
 // connect opens a session to the target and has one message go there and back.
 func (s *Network) connect(ctx context.Context, id int) (*client, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	ws, _, err := websocket.Dial(ctx, "ws://"+s.Addr+"/ws", nil)
 	if err != nil {

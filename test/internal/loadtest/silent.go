@@ -48,7 +48,7 @@ func (s *Network) Silent(ctx context.Context, n int) (*Silent, error) {
 	r.Soonest = time.Hour
 	var waiting sync.WaitGroup
 	each(n, 64, func(i int) {
-		conn, err := net.DialTimeout("tcp", s.Addr, patience)
+		conn, err := net.DialTimeout("tcp", s.Addr, stepTimeout)
 		began := time.Now()
 		if err != nil {
 			mu.Lock()
@@ -65,7 +65,7 @@ func (s *Network) Silent(ctx context.Context, n int) (*Silent, error) {
 			defer conn.Close()
 			code, closed := 0, err
 			if closed == nil {
-				conn.SetDeadline(began.Add(patience))
+				conn.SetDeadline(began.Add(stepTimeout))
 				code, closed = readClose(conn, asks)
 			}
 			took := time.Since(began)

@@ -42,7 +42,7 @@ func NewEcho() (*Echo, error) {
 		return nil, err
 	}
 	e := &Echo{addr: ln.Addr().String()}
-	e.server = &http.Server{Handler: http.HandlerFunc(e.serve), ReadHeaderTimeout: patience}
+	e.server = &http.Server{Handler: http.HandlerFunc(e.serve), ReadHeaderTimeout: stepTimeout}
 	go e.server.Serve(ln) // until Close
 	return e, nil
 }
@@ -103,7 +103,7 @@ func echo(ctx context.Context, ws *websocket.Conn) (inside bool, err error) {
 		if err != nil {
 			return true, err
 		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		err = ws.Write(ctx, kind, message)
 		cancel()
 		if err != nil {
@@ -156,7 +156,7 @@ func (p process) Counts() (t Counts, err error) {
 
 // settled waits until the target's counts is as wanted, or says how it is.
 func settled(ctx context.Context, target Target, wanted func(Counts) bool) (Counts, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -105,7 +105,7 @@ func (s *Network) Idle(ctx context.Context, n int, length time.Duration) (*Idle,
 		if gone[i] {
 			return
 		}
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		defer cancel()
 		text := fmt.Sprintf("still here, %d", i)
 		if clients[i].ws.Write(ctx, websocket.MessageText, []byte(text)) != nil {
@@ -210,7 +210,7 @@ func (m *client) talk(ctx context.Context, seed int) error {
 		text[i] = byte('a' + (i+seed)%26)
 	}
 	for turn := seed; ; turn++ {
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 		size := turn * 7919 % len(text)
 		sent := m.ws.Write(ctx, websocket.MessageText, text[:size])
 		_, got, err := m.ws.Read(ctx)

@@ -179,7 +179,7 @@ func TestAgent_MaxSessionsReached_NextTakesOver(t *testing.T) {
 	first.close()
 	awaitNetwork(t, g, idle)
 	// The gateway knows of the session's end before the agent does.
-	for late := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for late := time.Now().Add(harness.Timeout); ; time.Sleep(20 * time.Millisecond) {
 		if first = open(t, g, url); first.node != "" || time.Now().After(late) {
 			break
 		}

@@ -247,7 +247,7 @@ func TestSave_ServerUnavailable_FailsInTime(t *testing.T) {
 			version++
 			file.Version, file.Body = version, fmt.Append(nil, version)
 			o := o
-			o.Timeout = harness.Patience
+			o.Timeout = harness.Timeout
 			mustSave(t, newStorage(t, o), file)
 			if body, _ := r.get("a.txt"); body != string(file.Body) {
 				t.Errorf("there is %q", body)
@@ -255,7 +255,7 @@ func TestSave_ServerUnavailable_FailsInTime(t *testing.T) {
 			version++
 			file.Version, file.Body = version, fmt.Append(nil, version)
 			// It has two seconds, which may be short on a busy machine.
-			for late := time.Now().Add(harness.Patience); ; {
+			for late := time.Now().Add(harness.Timeout); ; {
 				_, err := s.Save(t.Context(), file)
 				if err == nil {
 					return
