@@ -73,9 +73,9 @@ type Exit struct {
 	// FaultPolicy; when the name has no address, of FaultTarget. Nil: the exit cannot resolve.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	// ObeysRules says that DialContext and Resolve follow the rules of their
+	// EnforcesRules says that DialContext and Resolve follow the rules of their
 	// context (WithRules). Exits of Direct and of a Pool do; Enforce makes any.
-	ObeysRules bool
+	EnforcesRules bool
 
 	// Report tells the exit how a session with a target host began: nil, or
 	// what failed behind the dial (TLS, a 403, 407 or 429 to an upgrade). A

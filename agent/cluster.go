@@ -165,11 +165,11 @@ func (c *cluster) holding() Holding {
 	for i, e := range p.entries {
 		if e.own != nil {
 			h.Agents = append(h.Agents, Held{Link: ownLinks + uint64(i), ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,
-				Instance: p.id + e.exit.ID, ObeysRules: true, Sessions: int(e.own.sessions.Load())})
+				Instance: p.id + e.exit.ID, EnforcesRules: true, Sessions: int(e.own.sessions.Load())})
 		}
 		for _, l := range e.links {
 			h.Agents = append(h.Agents, Held{Link: l.number, ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,
-				Instance: l.instance, Version: l.software, ObeysRules: l.knowsRules, Draining: l.draining.Load(),
+				Instance: l.instance, Version: l.software, EnforcesRules: l.knowsRules, Draining: l.draining.Load(),
 				Sessions: int(l.sessions.Load()), RTT: l.mux.RTT().Round(time.Millisecond), ExitIP: l.exitIP, Since: l.since})
 		}
 	}
@@ -337,7 +337,7 @@ func (e *entry) hidden(own []string) bool {
 
 // takes reports whether sessions may be opened over a link of another gateway.
 func (l *remoteLink) takes(r Rules) bool {
-	return !l.Draining && !l.gateway.leaving && (l.ObeysRules || r.empty())
+	return !l.Draining && !l.gateway.leaving && (l.EnforcesRules || r.empty())
 }
 
 // holders returns the gateways that reach the agents of an entry, the one with the

@@ -70,7 +70,7 @@ func Direct(o DirectOptions) (Exit, error) {
 		return Exit{}, fmt.Errorf("agent: %w", err)
 	}
 	d := newDialer(o)
-	e.ObeysRules = true
+	e.EnforcesRules = true
 	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := d.dial(ctx, network, addr, rulesOf(ctx))
 		if err != nil {

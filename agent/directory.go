@@ -62,18 +62,18 @@ type Holding struct {
 
 // A Held is one link of a gateway to an agent, or an exit of its own.
 type Held struct {
-	Link       uint64        `json:"link"` // its number at that gateway
-	ID         string        `json:"id"`
-	Slug       string        `json:"slug"`
-	Country    string        `json:"country"`
-	Instance   string        `json:"instance"` // tells processes apart that share a slug
-	Version    string        `json:"version,omitempty"`
-	ObeysRules bool          `json:"obeys_rules,omitempty"`
-	Draining   bool          `json:"draining,omitempty"`
-	Sessions   int           `json:"sessions,omitempty"`
-	RTT        time.Duration `json:"rtt,omitempty"`
-	ExitIP     netip.Addr    `json:"exit_ip,omitzero"` // as in Info
-	Since      time.Time     `json:"since"`            // when the link was made
+	Link          uint64        `json:"link"` // its number at that gateway
+	ID            string        `json:"id"`
+	Slug          string        `json:"slug"`
+	Country       string        `json:"country"`
+	Instance      string        `json:"instance"` // tells processes apart that share a slug
+	Version       string        `json:"version,omitempty"`
+	EnforcesRules bool          `json:"enforces_rules,omitempty"`
+	Draining      bool          `json:"draining,omitempty"`
+	Sessions      int           `json:"sessions,omitempty"`
+	RTT           time.Duration `json:"rtt,omitempty"`
+	ExitIP        netip.Addr    `json:"exit_ip,omitzero"` // as in Info
+	Since         time.Time     `json:"since"`            // when the link was made
 }
 
 // A LocalDirectory is a Directory for gateways of one process. The zero value is

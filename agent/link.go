@@ -27,7 +27,7 @@ type link struct {
 	software string
 	who      identity
 
-	knowsRules bool   // the agent obeys the rules of a dial
+	knowsRules bool   // the agent enforces the rules of a dial
 	peer       string // the gateway that this leads to; empty: it leads to an agent
 	exitIP     netip.Addr
 	since      time.Time

@@ -90,11 +90,11 @@ func RefusedByRules(err error) bool {
 // through the exit, checked, and dialled by an address that passed; one that
 // cannot be resolved is refused.
 func (e Exit) Enforce() Exit {
-	if e.ObeysRules || e.DialContext == nil {
+	if e.EnforcesRules || e.DialContext == nil {
 		return e
 	}
 	dial, resolve := e.DialContext, e.Resolve
-	e.ObeysRules = true
+	e.EnforcesRules = true
 	e.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		r := rulesOf(ctx)
 		if r.empty() {

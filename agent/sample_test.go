@@ -20,7 +20,7 @@ func TestSelect_ManyAgents_ByTheSameRules(t *testing.T) {
 			country = "AT"
 		}
 		h.Agents = append(h.Agents, agent.Held{Link: uint64(n), ID: fmt.Sprintf("farwire-a%d", n), Slug: fmt.Sprintf("a%d", n), Country: country,
-			Instance: fmt.Sprint(n), ObeysRules: true, Draining: n == 2, Sessions: n % 2 * 10, Since: time.Now()})
+			Instance: fmt.Sprint(n), EnforcesRules: true, Draining: n == 2, Sessions: n % 2 * 10, Since: time.Now()})
 	}
 	d.members["near"].Heard(h)
 	idle := 0

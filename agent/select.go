@@ -154,7 +154,7 @@ func (l *link) takes(r Rules) bool { return !l.draining.Load() && (l.knowsRules 
 // remoteEntry is the exit of the agents that share the name of named.
 func (p *Pool) remoteEntry(named Exit) *entry {
 	named.key = remoteKey(named)
-	named.ObeysRules = true
+	named.EnforcesRules = true
 	e := &entry{exit: named}
 	e.exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := overLinks(ctx, p, named.key, func(l route) (net.Conn, error) { return l.dial(ctx, network, addr) })

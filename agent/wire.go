@@ -64,7 +64,7 @@ import (
 //
 // `policy`, if present, narrows what the agent may dial for this request (see
 // Rules); it cannot widen it. So do `rules`, those of the caller, which may name
-// the only addresses that are allowed. An agent that obeys them says so in its
+// the only addresses that are allowed. An agent that enforces them says so in its
 // hello (`"knows":["rules"]`), and no other is sent any. The answer is one
 // message:
 //
@@ -145,7 +145,7 @@ type hello struct {
 	Knows    []string `json:"knows,omitempty"`
 }
 
-// knowsRules in a hello says that the agent obeys the rules of a request.
+// knowsRules in a hello says that the agent enforces the rules of a request.
 const knowsRules = "rules"
 
 type welcome struct {

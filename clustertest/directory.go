@@ -50,7 +50,7 @@ func links(n int) (list []agent.Held) {
 
 func link(number int) agent.Held {
 	return agent.Held{Link: uint64(number), ID: fmt.Sprintf("farwire-a%d", number), Slug: fmt.Sprintf("a%d", number), Country: "DE",
-		Instance: fmt.Sprintf("instance-%d", number), Version: "v1.2.3", ObeysRules: number%2 == 0,
+		Instance: fmt.Sprintf("instance-%d", number), Version: "v1.2.3", EnforcesRules: number%2 == 0,
 		ExitIP: netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}), Since: time.Unix(1_700_000_000+int64(number), 123456789)}
 }
 

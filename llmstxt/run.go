@@ -15,120 +15,168 @@ import (
 
 // run crawls the frontier until it is empty, the result is full or ctx ends.
 func (c *crawler) run(ctx context.Context) {
-	// Beside those that wait for an answer a few are reading one.
-	workers := c.Workers + runtime.GOMAXPROCS(0)
-	if c.pace.Delay() > 0 {
-		workers = 1
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	jobs := make(chan *entry)
-	type answer struct {
-		e        *entry
-		r        *result
-		panicked error
-	}
-	answers := make(chan answer, window)
-	var wg sync.WaitGroup
-	defer wg.Wait()
+	f := c.newFetchers()
+	defer f.wg.Wait()
 	defer cancel()
-	defer close(jobs)
-	work := func() {
-		defer wg.Done()
-		for e := range jobs {
-			a := answer{e: e}
-			a.panicked = recovered(func() {
-				a.r = c.fetchPage(ctx, e.url, c.allowed)
-			})
-			answers <- a
-		}
-	}
-	started := 0
-	inFlight := 0
-	twinsAsked := make(chan error, 1)
-	asking := false // for the twins without which the next page cannot be decided
+	defer close(f.jobs)
 	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return // nobody waits for what has arrived
 		}
-		if e := c.queue[c.commit]; e.res != nil && e.state == queued && !asking {
-			if late := c.late(e, e.res); len(late) > 0 && ctx.Err() == nil {
-				asking = true
-				wg.Go(func() { twinsAsked <- recovered(func() { c.askTwins(ctx, late) }) })
-				continue
-			}
-			c.commit++
-			c.texting -= e.res.waiting()
-			if ctx.Err() != nil && e.res.refused != nil {
-				c.timedOut(ctx)
-				return
-			}
-			lost := isLost(e.res.refused)
-			if c.settleNext(ctx, e) != nil {
-				c.timedOut(ctx)
-				return
-			}
-			if lost && c.pace.GaveUp() {
-				c.abandon()
-				return
-			}
-			continue
+		goesOn := false
+		if e := c.queue[c.commit]; e.res != nil && e.state == queued && !f.asking {
+			goesOn = c.decideFirst(ctx, f, e)
+		} else {
+			goesOn = c.fetchMore(ctx, f)
 		}
-		// No page is fetched that the result has no room for, as far as one can
-		// know: some of those before it may yet be left out.
-		var to chan *entry
-		var next *entry
-		ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit)
-		if ready && !c.hasRoom(inFlight) {
-			if ready = false; inFlight == 0 && c.next == c.commit {
-				if c.awaitRoom(ctx, resultWait) == nil {
-					continue
-				}
-				if ctx.Err() != nil {
-					c.timedOut(ctx)
-					return
-				}
-				c.stats.Limited = true
-				c.note("", "There is no more room for what is read of pages at the moment; the result has those found so far")
-				return
-			}
-		}
-		if ready {
-			to, next = jobs, c.queue[c.next]
-			if inFlight == started && started < workers {
-				started++
-				wg.Add(1)
-				go work()
-			}
-		}
-		select {
-		case to <- next:
-			c.next++
-			inFlight++
-		case a := <-answers:
-			inFlight--
-			if a.panicked != nil {
-				panic(a.panicked)
-			}
-			a.e.res = a.r
-			c.hold(a.r)
-			c.texting += a.r.waiting()
-		case err := <-twinsAsked:
-			if asking = false; err != nil {
-				panic(err)
-			}
-			c.texting = 0
-			for _, e := range c.queue[c.commit:c.next] {
-				if e.res != nil {
-					c.hold(e.res)
-					c.texting += e.res.waiting()
-				}
-			}
-		case <-ctx.Done():
-			c.timedOut(ctx)
+		if !goesOn {
 			return
 		}
 	}
-	// Who stood back for a page that never got its turn has one now.
+	c.commitFallbacks(ctx)
+	if c.full || c.commit < len(c.queue) || c.waiting.Len() > 0 {
+		c.stats.Limited = true
+		c.leaveDeferred()
+		c.note("", "Maximum pages limit reached")
+	}
+}
+
+// fetchers fetch the pages of the queue ahead of their turn. They belong to run.
+type fetchers struct {
+	most, started int
+	inFlight      int // given to them and not back yet
+	jobs          chan *entry
+	answers       chan fetched
+	wg            sync.WaitGroup
+
+	asking     bool // for the twins without which the next page cannot be decided
+	twinsAsked chan error
+}
+
+type fetched struct {
+	e        *entry
+	r        *result
+	panicked error
+}
+
+func (c *crawler) newFetchers() *fetchers {
+	// Beside those that wait for an answer a few are reading one.
+	most := c.Workers + runtime.GOMAXPROCS(0)
+	if c.pace.Delay() > 0 {
+		most = 1
+	}
+	return &fetchers{most: most, jobs: make(chan *entry), answers: make(chan fetched, window), twinsAsked: make(chan error, 1)}
+}
+
+// add starts one more fetcher if all are busy.
+func (f *fetchers) add(ctx context.Context, c *crawler) {
+	if f.inFlight < f.started || f.started == f.most {
+		return
+	}
+	f.started++
+	f.wg.Go(func() {
+		for e := range f.jobs {
+			a := fetched{e: e}
+			a.panicked = recovered(func() {
+				a.r = c.fetchPage(ctx, e.url, c.allowed)
+			})
+			f.answers <- a
+		}
+	})
+}
+
+// decideFirst decides the first page of the queue, which has its answer, unless its twins
+// are to be asked for before. It reports false when the crawl is over.
+func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
+	if late := c.late(e, e.res); len(late) > 0 && ctx.Err() == nil {
+		f.asking = true
+		f.wg.Go(func() { f.twinsAsked <- recovered(func() { c.askTwins(ctx, late) }) })
+		return true
+	}
+	c.commit++
+	c.texting -= e.res.waiting()
+	if ctx.Err() != nil && e.res.refused != nil {
+		c.timedOut(ctx)
+		return false
+	}
+	lost := isLost(e.res.refused)
+	if c.settleNext(ctx, e) != nil {
+		c.timedOut(ctx)
+		return false
+	}
+	if lost && c.pace.GaveUp() {
+		c.abandon()
+		return false
+	}
+	return true
+}
+
+// fetchMore has the next page fetched, or takes an answer, whichever comes first. It
+// reports false when the crawl is over.
+func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
+	// No page is fetched that the result has no room for, as far as one can
+	// know: some of those before it may yet be left out.
+	ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit)
+	if ready && !c.hasRoom(f.inFlight) {
+		if f.inFlight == 0 && c.next == c.commit {
+			return c.awaitResultRoom(ctx)
+		}
+		ready = false
+	}
+	var to chan *entry
+	var next *entry
+	if ready {
+		to, next = f.jobs, c.queue[c.next]
+		f.add(ctx, c)
+	}
+	select {
+	case to <- next:
+		c.next++
+		f.inFlight++
+	case a := <-f.answers:
+		f.inFlight--
+		if a.panicked != nil {
+			panic(a.panicked)
+		}
+		a.e.res = a.r
+		c.hold(a.r)
+		c.texting += a.r.waiting()
+	case err := <-f.twinsAsked:
+		if f.asking = false; err != nil {
+			panic(err)
+		}
+		c.texting = 0
+		for _, e := range c.queue[c.commit:c.next] {
+			if e.res != nil {
+				c.hold(e.res)
+				c.texting += e.res.waiting()
+			}
+		}
+	case <-ctx.Done():
+		c.timedOut(ctx)
+		return false
+	}
+	return true
+}
+
+// awaitResultRoom waits until the next page has room in memory. It reports false when the
+// crawl is over without it.
+func (c *crawler) awaitResultRoom(ctx context.Context) bool {
+	if c.awaitRoom(ctx, resultWait) == nil {
+		return true
+	}
+	if ctx.Err() != nil {
+		c.timedOut(ctx)
+		return false
+	}
+	c.stats.Limited = true
+	c.note("", "There is no more room for what is read of pages at the moment; the result has those found so far")
+	return false
+}
+
+// commitFallbacks takes the pages that stood back for one that never got its turn.
+func (c *crawler) commitFallbacks(ctx context.Context) {
 	for _, e := range c.queue {
 		for _, fb := range []*entry{e.fallback, e.form} {
 			if fb == nil || e.state != queued || len(c.pages) >= c.MaxPages {
@@ -139,11 +187,6 @@ func (c *crawler) run(ctx context.Context) {
 				c.commitPage(ctx, fb, r)
 			}
 		}
-	}
-	if c.full || c.commit < len(c.queue) || c.waiting.Len() > 0 {
-		c.stats.Limited = true
-		c.leaveDeferred()
-		c.note("", "Maximum pages limit reached")
 	}
 }
 

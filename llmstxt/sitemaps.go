@@ -101,78 +101,38 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			out.giveRoom()
 		}
 	}()
-	whole := true
-	type file struct {
-		u     *url.URL
-		depth int
-		guess bool
-		body  io.Reader // of a guess
-		err   error
-	}
-	var queue []file
-	root := &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}
-	var large fileRoom // one at a time
-	defer large.free()
-	guess := func(paths ...string) {
-		large.free()
-		// Of several that are held at once each is small, or asked for again in its turn.
-		var alone *fileRoom
-		if len(paths) == 1 {
-			alone = &large
-		}
-		files := make([]file, len(paths))
-		var all tasks
-		for i, p := range paths {
-			f := &files[i]
-			if f.u, f.guess, f.depth = weburl.Resolve(root, p), true, 1; f.u != nil && rules.Allowed(f.u) {
-				all.Go(func() { f.body, f.err = c.getPlain(ctx, f.u, sitemap.MaxSent, alone, nil) })
-			} else {
-				f.u = nil
-			}
-		}
-		all.Wait()
-		queue = append(queue, files...)
-	}
-	for _, loc := range rules.Sitemaps {
-		if u := weburl.Resolve(root, loc); u != nil {
-			queue = append(queue, file{u: u, depth: 1})
-		}
-	}
-	guessed := len(queue) == 0
+	q := &sitemapQueue{c: c, rules: rules, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}}
+	defer q.large.free()
+	q.add(q.root, 1, rules.Sitemaps)
+	guessed := len(q.files) == 0
 	if guessed {
 		if dir := s.Dir(); dir != "/" {
-			guess(dir+"sitemap.xml", "/sitemap.xml")
+			q.guess(ctx, dir+"sitemap.xml", "/sitemap.xml")
 		} else {
-			guess("/sitemap.xml")
+			q.guess(ctx, "/sitemap.xml")
 		}
 	}
-	files := map[string]bool{}
+	whole := true
+	seen := map[string]bool{}
 	readable := 0
-	for len(files) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
-		if len(queue) == 0 && guessed && readable == 0 {
-			guess(places...)
+	for len(seen) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
+		if len(q.files) == 0 && guessed && readable == 0 {
+			q.guess(ctx, places...)
 			guessed = false
 		}
-		if len(queue) == 0 {
+		if len(q.files) == 0 {
 			break
 		}
-		f := queue[0]
-		queue = queue[1:]
-		if f.u == nil || files[f.u.String()] {
+		f := q.files[0]
+		q.files = q.files[1:]
+		if f.u == nil || seen[f.u.String()] {
 			continue
 		}
-		files[f.u.String()] = true
-		body, err := f.body, f.err
-		if !f.guess || err == errLargeFile {
-			large.free()
-			body, err = c.getPlain(ctx, f.u, sitemap.MaxSent, &large, nil)
-		}
+		seen[f.u.String()] = true
+		body, err := q.open(ctx, f)
 		if err != nil {
-			var status *statusError
-			if !f.guess || !errors.As(err, &status) || status.code >= 500 {
-				whole = false
-			}
-			if !f.guess || errors.As(err, &status) && (status.code == http.StatusTooManyRequests || status.code >= 500) {
+			whole = whole && f.isMissing(err)
+			if f.isUnreadable(err) {
 				out.notes = append(out.notes, fmt.Sprintf("Site map %s could not be read: %s", f.u, detail(err)))
 			}
 			continue
@@ -191,19 +151,84 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			readable++
 		}
 		if f.depth < sitemap.MaxDepth {
-			for _, loc := range read.Children {
-				if u := weburl.Resolve(f.u, loc); u != nil {
-					queue = append(queue, file{u: u, depth: f.depth + 1})
-				}
-			}
+			q.add(f.u, f.depth+1, read.Children)
 		}
 	}
-	out.complete = whole && len(queue) == 0 && len(out.pages) > 0 && ctx.Err() == nil
+	out.complete = whole && len(q.files) == 0 && len(out.pages) > 0 && ctx.Err() == nil
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.notes = append(out.notes, "Reading the site maps took too long; going on with what they gave")
 	}
 	returned = true
 	return out
+}
+
+// A sitemapQueue has the site maps that are to be read.
+type sitemapQueue struct {
+	c     *crawler
+	rules *robots.Rules
+	root  *url.URL
+	files []sitemapFile
+	large fileRoom // of one at a time
+}
+
+type sitemapFile struct {
+	u     *url.URL
+	depth int
+	guess bool
+	body  io.Reader // of a guess
+	err   error
+}
+
+// add queues the site maps that a file names.
+func (q *sitemapQueue) add(base *url.URL, depth int, locs []string) {
+	for _, loc := range locs {
+		if u := weburl.Resolve(base, loc); u != nil {
+			q.files = append(q.files, sitemapFile{u: u, depth: depth})
+		}
+	}
+}
+
+// guess asks for the files at these paths at once, and queues them.
+func (q *sitemapQueue) guess(ctx context.Context, paths ...string) {
+	q.large.free()
+	// Of several that are held at once each is small, or asked for again in its turn.
+	var alone *fileRoom
+	if len(paths) == 1 {
+		alone = &q.large
+	}
+	files := make([]sitemapFile, len(paths))
+	var all tasks
+	for i, p := range paths {
+		f := &files[i]
+		if f.u, f.guess, f.depth = weburl.Resolve(q.root, p), true, 1; f.u != nil && q.rules.Allowed(f.u) {
+			all.Go(func() { f.body, f.err = q.c.getPlain(ctx, f.u, sitemap.MaxSent, alone, nil) })
+		} else {
+			f.u = nil
+		}
+	}
+	all.Wait()
+	q.files = append(q.files, files...)
+}
+
+// open returns a file's body.
+func (q *sitemapQueue) open(ctx context.Context, f sitemapFile) (io.Reader, error) {
+	if f.guess && f.err != errLargeFile {
+		return f.body, f.err
+	}
+	q.large.free()
+	return q.c.getPlain(ctx, f.u, sitemap.MaxSent, &q.large, nil)
+}
+
+// isMissing reports whether a guess was wrong.
+func (f sitemapFile) isMissing(err error) bool {
+	var status *statusError
+	return f.guess && errors.As(err, &status) && status.code < 500
+}
+
+// isUnreadable reports whether there is a file, as far as one can know.
+func (f sitemapFile) isUnreadable(err error) bool {
+	var status *statusError
+	return !f.guess || errors.As(err, &status) && (status.code == http.StatusTooManyRequests || status.code >= 500)
 }
 
 // added is what one site map added to the pages to fetch.

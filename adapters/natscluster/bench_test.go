@@ -35,7 +35,7 @@ func BenchmarkCluster(b *testing.B) {
 		m.own = agent.Holding{Gateway: fmt.Sprintf("gateway-%d", i), URL: fmt.Sprintf("https://10.0.0.%d:8080", i)}
 		for n := range links {
 			m.own.Agents = append(m.own.Agents, agent.Held{Link: uint64(n), ID: fmt.Sprintf("farwire-agent-%d", n), Slug: fmt.Sprintf("agent-%d", n),
-				Country: "DE", Instance: fmt.Sprintf("%026d", i*links+n), Version: "v1.0.0", ObeysRules: true, Since: time.Now()})
+				Country: "DE", Instance: fmt.Sprintf("%026d", i*links+n), Version: "v1.0.0", EnforcesRules: true, Since: time.Now()})
 		}
 		c, err := natscluster.Open(natscluster.Options{URL: s.URL, Name: m.own.Gateway, Secrets: secrets, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {

@@ -48,7 +48,7 @@ type crawlChoice struct {
 	Language     string   `placeholder:"LANG" help:"Of a page's translations, the one to keep. Default: that of the first page."`
 	DocsVersion  string   `placeholder:"VERSION" help:"Of a page's versions, the one to keep. Default: that of the first page, else the latest."`
 	Delay        pause    `default:"0" placeholder:"SECONDS" help:"Time between requests; 0.5 or 500ms."`
-	Signals      bool     `help:"Obey ai-input=no of Content-Signal."`
+	Signals      bool     `help:"Follow ai-input=no of Content-Signal."`
 	IgnoreRobots bool     `help:"Ignore robots.txt and noindex, for a site of your own."`
 }
 

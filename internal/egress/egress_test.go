@@ -37,7 +37,7 @@ func (l exits) SelectAgent(_ context.Context, q agent.Query) (agent.Exit, error)
 
 // exit dials from here, unless it fails.
 func exit(slug string, fails error) agent.Exit {
-	return agent.Exit{ID: "farwire-" + slug, Slug: slug, Country: "DE", ObeysRules: true,
+	return agent.Exit{ID: "farwire-" + slug, Slug: slug, Country: "DE", EnforcesRules: true,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if fails != nil {
 				return nil, fails
@@ -159,7 +159,7 @@ func TestGuard_DialAndLookUp_AskTheRulesFirst(t *testing.T) {
 	var asked []string
 	no := fault.New(fault.TargetForbidden, "no")
 	dialled := 0
-	inner := agent.Exit{ObeysRules: true,
+	inner := agent.Exit{EnforcesRules: true,
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			dialled++
 			return nil, classOf(agent.FaultTarget)

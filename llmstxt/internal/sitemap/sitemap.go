@@ -154,103 +154,38 @@ func (p *parser) xml(r io.Reader, f *File) error {
 	z := html.NewTokenizer(r)
 	z.SetMaxBuf(maxTag)
 	z.AllowCDATA(true)
-	var open []string // elements, without the root's prefix
-	var prefix, field string
-	var text strings.Builder
-	var e Entry
+	x := &elements{z: z}
 	for {
 		switch kind := z.Next(); kind {
 		case html.ErrorToken:
-			err := z.Err()
-			switch {
-			case p.ctx.Err() != nil:
-				return p.ctx.Err()
-			case err == html.ErrBufferExceeded:
-				return fmt.Errorf("more than %d bytes without the end of a tag", maxTag)
-			case err != io.EOF:
-				return err
-			case len(open) > 0:
-				return fmt.Errorf("it ends inside the element %.40q", open[len(open)-1])
-			}
-			return nil
+			return p.xmlEnd(x)
 		case html.TextToken:
-			if field != "" && text.Len() < 2*weburl.MaxLength {
-				text.Write(z.Text())
+			if x.field != "" && x.text.Len() < 2*weburl.MaxLength {
+				x.text.Write(z.Text())
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			tag, attributes := z.TagName()
-			name := string(tag[:min(len(tag), 100)])
-			if len(open) == 0 {
-				if prefix = ""; strings.Contains(name, ":") {
-					prefix, name, _ = strings.Cut(name, ":")
-					prefix += ":"
-				}
-				switch name {
-				case "urlset", "sitemapindex", "rss", "feed", "rdf":
-				default:
-					return fmt.Errorf("it begins with the element %.40q", name)
-				}
-			} else {
-				name = strings.TrimPrefix(name, prefix)
-			}
-			if len(open) > maxNested {
-				return errors.New("nested too deep")
-			}
-			switch name {
-			case "url", "sitemap", "item", "entry":
-				e = Entry{}
-			case "loc", "lastmod":
-				if at(open, "url") || at(open, "sitemap") {
-					field = name
-					text.Reset()
-				}
-			case "pubdate", "updated":
-				if at(open, "item") || at(open, "entry") {
-					field = "lastmod"
-					text.Reset()
-				}
-			case "link", "xhtml:link":
-				rel, href, lang := linkOf(z, attributes)
-				switch {
-				case at(open, "item"):
-					field = "loc"
-					text.Reset()
-				case at(open, "entry") && (rel == "" || rel == "alternate") && e.Loc == "":
-					e.Loc = href
-				case at(open, "url") && rel == "alternate" && lang != "" && len(e.Alternates) < 200 && len(href) < weburl.MaxLength:
-					e.Alternates = append(e.Alternates, lang, href)
-				}
+			name, err := x.start()
+			if err != nil {
+				return err
 			}
 			if kind == html.StartTagToken {
-				open = append(open, name)
+				x.open = append(x.open, name)
 			}
 		case html.EndTagToken:
-			tag, _ := z.TagName()
-			name := strings.TrimPrefix(string(tag[:min(len(tag), 100)]), prefix)
-			if len(open) == 0 || open[len(open)-1] != name {
-				return fmt.Errorf("the element %.40q ends and was not open", name)
-			}
-			open = open[:len(open)-1]
-			if field != "" && (name == field || name == "link" || name == "pubdate" || name == "updated") {
-				s := strings.TrimSpace(text.String())
-				if field == "loc" {
-					e.Loc = s
-				} else {
-					e.Lastmod = parseW3CDate(s)
-					e.Settled = settledAt(s, e.Lastmod)
-				}
-				field = ""
+			name, err := x.end()
+			if err != nil {
+				return err
 			}
 			switch {
-			case e.Loc == "":
+			case x.entry.Loc == "":
 			case name == "sitemap":
 				if len(f.Children) < maxChildren {
-					f.Children = append(f.Children, e.Loc)
+					f.Children = append(f.Children, x.entry.Loc)
 				}
-				e = Entry{}
+				x.entry = Entry{}
 			case name == "url", name == "item", name == "entry":
-				more, err := p.page(e, f)
-				if e = (Entry{}); !more || err != nil {
+				more, err := p.page(x.entry, f)
+				if x.entry = (Entry{}); !more || err != nil {
 					return err
 				}
 			}
@@ -258,8 +193,107 @@ func (p *parser) xml(r io.Reader, f *File) error {
 	}
 }
 
-// at reports whether the innermost open element is called so.
-func at(open []string, name string) bool { return len(open) > 0 && open[len(open)-1] == name }
+// xmlEnd is the error of a file that cannot be read further; nil at its end.
+func (p *parser) xmlEnd(x *elements) error {
+	switch err := x.z.Err(); {
+	case p.ctx.Err() != nil:
+		return p.ctx.Err()
+	case err == html.ErrBufferExceeded:
+		return fmt.Errorf("more than %d bytes without the end of a tag", maxTag)
+	case err != io.EOF:
+		return err
+	case len(x.open) > 0:
+		return fmt.Errorf("it ends inside the element %.40q", x.open[len(x.open)-1])
+	}
+	return nil
+}
+
+// elements are those that a file has open, and the entry that they make.
+type elements struct {
+	z      *html.Tokenizer
+	open   []string // without the root's prefix
+	prefix string
+	field  string // that text belongs to: loc or lastmod; empty: to none
+	text   strings.Builder
+	entry  Entry
+}
+
+// start reads the tag that begins an element, and returns the element's name.
+func (x *elements) start() (name string, err error) {
+	tag, attributes := x.z.TagName()
+	name = string(tag[:min(len(tag), 100)])
+	if len(x.open) == 0 {
+		if x.prefix = ""; strings.Contains(name, ":") {
+			x.prefix, name, _ = strings.Cut(name, ":")
+			x.prefix += ":"
+		}
+		switch name {
+		case "urlset", "sitemapindex", "rss", "feed", "rdf":
+		default:
+			return "", fmt.Errorf("it begins with the element %.40q", name)
+		}
+	} else {
+		name = strings.TrimPrefix(name, x.prefix)
+	}
+	if len(x.open) > maxNested {
+		return "", errors.New("nested too deep")
+	}
+	switch name {
+	case "url", "sitemap", "item", "entry":
+		x.entry = Entry{}
+	case "loc", "lastmod":
+		if x.in("url") || x.in("sitemap") {
+			x.begin(name)
+		}
+	case "pubdate", "updated":
+		if x.in("item") || x.in("entry") {
+			x.begin("lastmod")
+		}
+	case "link", "xhtml:link":
+		rel, href, lang := linkOf(x.z, attributes)
+		switch e := &x.entry; {
+		case x.in("item"):
+			x.begin("loc")
+		case x.in("entry") && (rel == "" || rel == "alternate") && e.Loc == "":
+			e.Loc = href
+		case x.in("url") && rel == "alternate" && lang != "" && len(e.Alternates) < 200 && len(href) < weburl.MaxLength:
+			e.Alternates = append(e.Alternates, lang, href)
+		}
+	}
+	return name, nil
+}
+
+// begin has the text that follows belong to a field.
+func (x *elements) begin(field string) {
+	x.field = field
+	x.text.Reset()
+}
+
+// end closes the innermost element, and fills in the field that it was.
+func (x *elements) end() (name string, err error) {
+	tag, _ := x.z.TagName()
+	name = strings.TrimPrefix(string(tag[:min(len(tag), 100)]), x.prefix)
+	if !x.in(name) {
+		return "", fmt.Errorf("the element %.40q ends and was not open", name)
+	}
+	x.open = x.open[:len(x.open)-1]
+	if x.field != "" && (name == x.field || name == "link" || name == "pubdate" || name == "updated") {
+		s := strings.TrimSpace(x.text.String())
+		if x.field == "loc" {
+			x.entry.Loc = s
+		} else {
+			x.entry.Lastmod = parseW3CDate(s)
+			x.entry.Settled = settledAt(s, x.entry.Lastmod)
+		}
+		x.field = ""
+	}
+	return name, nil
+}
+
+// in reports whether the innermost open element is called so.
+func (x *elements) in(name string) bool {
+	return len(x.open) > 0 && x.open[len(x.open)-1] == name
+}
 
 // linkOf reads the attributes of a link element.
 func linkOf(z *html.Tokenizer, more bool) (rel, href, lang string) {

@@ -144,7 +144,7 @@ func TestNATS_ClientWithTheAgentsSecret_ChangesNothing(t *testing.T) {
 	}()
 	hash := sha256.Sum256([]byte(key))
 	id := sha256.Sum256(append([]byte("farwire key id\x00"), hash[:]...))
-	held := `{"link":1,"id":"farwire-evil","slug":"evil","country":"DE","instance":"x","obeys_rules":true}`
+	held := `{"link":1,"id":"farwire-evil","slug":"evil","country":"DE","instance":"x","enforces_rules":true}`
 	for from, rest := range map[string]string{
 		"evil":      `"kind":"list","parts":1,"holding":{"gateway":"evil","url":"http://` + trap.Addr().String() + `","agents":[` + held + `]}`,
 		name:        `"kind":"list","number":99999,"parts":1,"holding":{"gateway":"` + name + `","url":"http://` + trap.Addr().String() + `","agents":[` + held + `]}`,
