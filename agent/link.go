@@ -112,7 +112,7 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr) error {
 	}
 	l.log.Info("agent attached", "slug", l.exit.Slug, "country", l.exit.Country, "version", l.software, "exit_ip", exitIP)
 	reason := l.control()
-	l.log.Info("agent gone", "reason", reason, "sessions", l.sessions.Load())
+	l.log.Info("agent detached", "reason", reason, "sessions", l.sessions.Load())
 	return nil
 }
 

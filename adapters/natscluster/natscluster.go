@@ -116,7 +116,7 @@ func Open(o Options) (*Cluster, error) {
 	case o.Name == "":
 		return nil, errors.New("natscluster: Options.Name: empty")
 	case o.Secrets == nil || len(o.Secrets()) == 0:
-		return nil, errors.New("natscluster: Options.Secrets: none")
+		return nil, errors.New("natscluster: Options.Secrets: empty; give at least one")
 	}
 	for _, s := range o.Secrets() {
 		if len(s) < minSecret {

@@ -77,11 +77,11 @@ func TestServe_AgentsFileReadAgain_RecordsCount(t *testing.T) {
 	}
 	reload("["+record("stays")+",", 1)
 	wantAttached("stays", "goes")
-	if said := g.Stderr.String(); !strings.Contains(said, "--agents-file: ") || strings.Contains(said, "agent gone") {
+	if said := g.Stderr.String(); !strings.Contains(said, "--agents-file: ") || strings.Contains(said, "agent detached") {
 		t.Errorf("said of a broken file:\n%s", said)
 	}
 	reload("["+record("stays")+"]", 0)
-	g.Await(g.Stderr, `msg="agent gone" agent=farwire-goes `)
+	g.Await(g.Stderr, `msg="agent detached" agent=farwire-goes `)
 	wantAttached("stays")
 	for end := time.Now().Add(harness.Timeout); attached("goes"); time.Sleep(20 * time.Millisecond) { // the line comes a moment before
 		if time.Now().After(end) {

@@ -220,9 +220,9 @@ func TestAgent_BehindTrustedProxy_PublicAddressIsShown(t *testing.T) {
 	if status := stopped.Status(); status != 0 {
 		t.Errorf("the agent ended with status %d", status)
 	}
-	g.Await(g.Stderr, `msg="agent gone" agent=farwire-at1 .*reason="agent has stopped"`)
+	g.Await(g.Stderr, `msg="agent detached" agent=farwire-at1 .*reason="agent has stopped"`)
 	g.Stop()
-	g.Await(g.Stderr, `msg="agent gone" agent=farwire-de1 .*reason="gateway is shutting down"`)
+	g.Await(g.Stderr, `msg="agent detached" agent=farwire-de1 .*reason="gateway is shutting down"`)
 	if log := g.Stderr.String(); strings.Contains(log, "EOF") || strings.Contains(log, "level=WARN") {
 		t.Errorf("a clean drain logs\n%s", log)
 	}

@@ -204,7 +204,7 @@ func TestCluster_HolderDrains_CarriesUntilTheTimeout(t *testing.T) {
 	w.agent("de1", 1, one, two)
 	w.awaitAgents(1, []string{"de1"}, one, two, three)
 	holder, next := one, two
-	if !strings.Contains(one.Log(), "agent attached") || strings.Contains(one.Log(), "agent gone") {
+	if !strings.Contains(one.Log(), "agent attached") || strings.Contains(one.Log(), "agent detached") {
 		holder, next = two, one
 	}
 	s := w.relay(three, "de1")

@@ -162,7 +162,7 @@ func TestAgentDrains_IdleConnections_AreClosed(t *testing.T) {
 	if status := a.Status(); status != 0 || strings.Contains(a.Stderr.String(), "sessions are cut") {
 		t.Errorf("the agent ended with status %d", status)
 	}
-	g.Await(g.Stderr, `msg="agent gone" .*reason="agent has stopped"`)
+	g.Await(g.Stderr, `msg="agent detached" .*reason="agent has stopped"`)
 }
 
 // The number of sessions that an agent takes is its own to bound; what is
