@@ -25,7 +25,7 @@ import (
 const (
 	key      = "a-key-of-alice-0123"
 	secret   = "secret-of-the-agents-0123"
-	patience = time.Minute
+	timeout = time.Minute
 
 	// The host's own, which its middleware below /app lets in.
 	user, password = "carol", "carols-password"
@@ -102,7 +102,7 @@ func streams(t *testing.T, w *world) {
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {
 			before := w.gw.Stats().Kinds[farwire.KindAMQP].Active
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
 			defer cancel()
 			resp := w.post(t, ctx, c.prefix, c.header, w.broker.Addr().String())
 			defer resp.Body.Close()
@@ -120,7 +120,7 @@ func streams(t *testing.T, w *world) {
 func failsToStream(t *testing.T, w *world) {
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
 			defer cancel()
 			resp := w.post(t, ctx, c.prefix, c.header, "127.0.0.1:1")
 			defer resp.Body.Close()
@@ -221,7 +221,7 @@ func refusals(t *testing.T, w *world) {
 	for _, path := range []string{"/app/ws?url=" + w.target, "/app/ws/crawl"} {
 		header := callers["signed in"].header.Clone()
 		header.Set("Origin", "https://evil.example")
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		conn, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.host.URL, "http")+path, &websocket.DialOptions{HTTPHeader: header, HTTPClient: client})
 		if err == nil {

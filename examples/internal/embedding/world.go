@@ -51,7 +51,7 @@ func start(t *testing.T, mount Mount) *world {
 	w.broker, err = net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
 		defer cancel()
 		if err := w.gw.Shutdown(ctx); err != nil {
 			t.Errorf("Gateway.Shutdown: %v; still there: %+v", err, w.gw.Stats())
@@ -109,7 +109,7 @@ var client = &http.Client{Transport: &http.Transport{}}
 
 func (w *world) do(t *testing.T, method, path string, header http.Header) (int, string, http.Header) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, w.host.URL+path, nil)
 	must(t, err)
@@ -126,7 +126,7 @@ func (w *world) do(t *testing.T, method, path string, header http.Header) (int, 
 
 func (w *world) dial(t *testing.T, path string, o *websocket.DialOptions) (*websocket.Conn, *http.Response) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	o.HTTPClient = client
 	conn, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(w.host.URL, "http")+path, o)
@@ -145,14 +145,14 @@ func (w *world) dial(t *testing.T, path string, o *websocket.DialOptions) (*webs
 
 func send(t *testing.T, c *websocket.Conn, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	must(t, c.Write(ctx, websocket.MessageText, []byte(text)))
 }
 
 func receive(t *testing.T, c *websocket.Conn) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_, b, err := c.Read(ctx)
 	must(t, err)
@@ -162,7 +162,7 @@ func receive(t *testing.T, c *websocket.Conn) string {
 // until waits for what happens behind an answer's back.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}

@@ -91,7 +91,7 @@ func (d *drained) listen(handle func(net.Conn)) net.Addr {
 // dial opens a WebSocket at a path of the gateway's.
 func (d *drained) dial(path string) *session {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), harness.Patience)
+	ctx, cancel := context.WithTimeout(d.t.Context(), harness.Timeout)
 	defer cancel()
 	conn, _, err := websocket.Dial(ctx, d.g.WS(path), &websocket.DialOptions{HTTPHeader: http.Header{"X-Api-Key": {d.g.Key}}})
 	if err != nil {
@@ -128,12 +128,12 @@ type tunnel struct {
 
 func (d *drained) connection(addr string) *tunnel {
 	d.t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, harness.Patience)
+	conn, err := net.DialTimeout("tcp", addr, harness.Timeout)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(2 * harness.Patience))
+	conn.SetDeadline(time.Now().Add(2 * harness.Timeout))
 	return &tunnel{conn, bufio.NewReader(conn)}
 }
 
@@ -159,7 +159,7 @@ func (d *drained) connect() (*tunnel, *http.Response) {
 // connection is not taken.
 func (d *drained) connectSOCKS() (c *tunnel, reply int) {
 	d.t.Helper()
-	conn, err := net.DialTimeout("tcp", d.socks, harness.Patience)
+	conn, err := net.DialTimeout("tcp", d.socks, harness.Timeout)
 	if err != nil {
 		return nil, -1
 	}
@@ -278,7 +278,7 @@ func TestDrain_EveryKind_EndsInItsOwnWords(t *testing.T) {
 	refused := map[string]*http.Response{"AMQP": d.ask(http.MethodPost, "/amqp", fmt.Sprintf(`{"host": "127.0.0.1", "port": %d}`, broker.Port)),
 		"request": d.ask(http.MethodGet, pathOf(d.http), "")}
 	for _, path := range []string{"/ws", "/ws?url=" + url.QueryEscape(d.ws), pathOf(d.ws), "/ws/crawl?api_key=" + d.g.Key} {
-		ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Timeout)
 		conn, resp, err := websocket.Dial(ctx, d.g.WS(path), &websocket.DialOptions{HTTPHeader: http.Header{"X-Api-Key": {d.g.Key}}})
 		cancel()
 		if err == nil {
@@ -335,7 +335,7 @@ func TestDrain_EveryKind_EndsInItsOwnWords(t *testing.T) {
 // await waits until the gateway's key has so many sessions.
 func await(t *testing.T, g *harness.Gateway, n int) {
 	t.Helper()
-	for end := time.Now().Add(harness.Patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.Timeout); ; time.Sleep(20 * time.Millisecond) {
 		req, err := http.NewRequest(http.MethodGet, g.HTTP("/sessions"), nil)
 		if err != nil {
 			t.Fatal(err)
