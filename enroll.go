@@ -90,9 +90,9 @@ const enrollTexts = 5 * time.Minute
 func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
 	sites, secret, now := c.g.o.Sites, c.g.tokens.NewSecret(hookLabel, out.site.BaseURL), time.Now()
 	most := c.session.principal.Limits.Sites
-	patience := enrollLease
+	leased := enrollLease
 	if c.req.markdown {
-		patience = enrollTexts
+		leased = enrollTexts
 	}
 	asked := Site{
 		Subject: c.session.Subject,
@@ -118,7 +118,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	// nobody hears of keeps the site, and counts as a crawl that failed.
 	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(begin, asked, most, patience) })
+	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(begin, asked, most, leased) })
 	if errors.Is(err, ErrTooManySites) {
 		return tooManySites(most)
 	}

@@ -41,7 +41,7 @@ func elapsed(t *testing.T, want time.Duration, f func()) {
 	}
 }
 
-// frameWithin waits for a frame without this package's usual patience.
+// frameWithin waits for a frame for another time than testTimeout.
 func (p *peer) wantWithin(d time.Duration, w frame) {
 	p.t.Helper()
 	f, err := p.nextWithin(d)

@@ -201,7 +201,7 @@ func (l *Limiter) run(ctx context.Context, script *redis.Script, numbers int, ke
 	return l.runOn(ctx, l.path, l.o.Timeout, script, numbers, []string{key}, args...)
 }
 
-// runOn is run for several keys, with a circuit and a patience of the caller's.
+// runOn is run for several keys, with a circuit and a timeout of the caller's.
 func (l *Limiter) runOn(ctx context.Context, path circuit, timeout time.Duration, script *redis.Script, numbers int, keys []string, args ...any) ([]int64, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

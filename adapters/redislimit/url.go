@@ -57,7 +57,7 @@ func parse(address string) (*redis.Options, error) {
 		return nil, errURL
 	}
 	s.ContextTimeoutEnabled = true
-	// A request does not wait for these: it has its own, shorter patience.
+	// A request does not wait for these: it has a shorter time of its own.
 	// A connection that takes longer to make is there for the next one.
 	if s.DialTimeout == 0 {
 		s.DialTimeout = 5 * time.Second
