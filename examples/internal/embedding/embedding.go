@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	key      = "a-key-of-alice-0123"
-	secret   = "secret-of-the-agents-0123"
+	key     = "a-key-of-alice-0123"
+	secret  = "secret-of-the-agents-0123"
 	timeout = time.Minute
 
 	// The host's own, which its middleware below /app lets in.
