@@ -302,7 +302,7 @@ func TestServeSOCKS_Dialling_ClientIsListenedTo(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(testTimeout))
 		host, port, err := net.SplitHostPort(w.host())
 		if err != nil {
 			t.Fatal(err)

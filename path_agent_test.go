@@ -112,7 +112,7 @@ func TestPathForm_TargetAnswersBeforeTheBodyEnds_AnswerArrives(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				conn.SetDeadline(time.Now().Add(patience))
+				conn.SetDeadline(time.Now().Add(testTimeout))
 				fmt.Fprintf(conn, "PUT /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\nContent-Length: %d\r\n\r\n", testKey, host, length)
 				sent := make(chan struct{})
 				go func() {
