@@ -80,7 +80,7 @@ func TestTakeSlot_GatewayAsleep_TakesItsSlotsAgain(t *testing.T) {
 	s := harness.Redis(t)
 	client, sleep := admin(t, s), new(asleep)
 	client.AddHook(sleep)
-	sleeper, err := redislimit.New(client, redislimit.Options{Timeout: patience})
+	sleeper, err := redislimit.New(client, redislimit.Options{Timeout: testTimeout})
 	if err != nil {
 		t.Fatal(err)
 	}

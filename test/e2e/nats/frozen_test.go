@@ -183,7 +183,7 @@ func (o *ongoing) begin(name string, g *harness.Gateway) {
 		for ; !o.isOver(); n.Add(1) {
 			want := fmt.Sprintf("%08d", n.Load())
 			got := make([]byte, len(want))
-			if err := c.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
+			if err := c.SetDeadline(time.Now().Add(harness.Timeout)); err != nil {
 				return err
 			}
 			if _, err := io.WriteString(c, want); err != nil {
@@ -269,7 +269,7 @@ func (o *ongoing) begin(name string, g *harness.Gateway) {
 		return fmt.Errorf("%s: the stream ended behind %q", resp.Status, last)
 	})
 	o.run("a crawl at "+name, func(n *atomic.Int64) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 4*harness.Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*harness.Timeout)
 		defer cancel()
 		c, _, err := websocket.Dial(ctx, g.WS("/ws/crawl?api_key="+key), nil)
 		if err != nil {
