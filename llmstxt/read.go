@@ -2,6 +2,7 @@ package llmstxt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -89,7 +90,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	}
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: safetext.Cut(p.Lang, 35), Title: safetext.Cut(p.Title, 500),
-		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
+		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Frames: p.Frames, Code: p.Code, Sum: p.Sum}
 	for i, d := range p.Descriptions() {
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
@@ -250,11 +251,17 @@ func (c *crawler) readMenu(r *result, p *htmlpage.Page) {
 	seen := map[string]bool{r.final.String(): true}
 	for _, foot := range []bool{false, true} { // what stands at the foot comes last
 		for _, l := range p.Links {
-			if l.Name == "" || l.Foot != foot {
+			if l.Name == "" && l.Brand == "" || l.Foot != foot {
 				continue
 			}
 			u := weburl.Resolve(base, l.Href)
-			if u == nil || !c.scope.Has(u) || seen[u.String()] {
+			if u == nil || !c.scope.Has(u) {
+				continue
+			}
+			if !foot && r.evidence.Brand == "" && (u.String() == r.final.String() || u.RawQuery == "" && (u.Path == c.scope.Prefix || u.Path == c.scope.Dir())) {
+				r.evidence.Brand = cmp.Or(l.Brand, l.Name)
+			}
+			if l.Name == "" || seen[u.String()] {
 				continue
 			}
 			seen[u.String()] = true

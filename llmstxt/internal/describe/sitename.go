@@ -40,7 +40,7 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	if to := welcomed(own); to != "" {
 		return cmp.Or(common, to)
 	}
-	for _, sep := range separators {
+	for _, sep := range separatorsIn(own) {
 		if common != "" && (strings.HasPrefix(own, common+sep) || strings.HasSuffix(own, sep+common)) && len(own) > len(common+sep) {
 			return common // and beside it what the site has to offer
 		}
@@ -54,13 +54,16 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 		return withoutVague(own)
 	}
 	e := base.Evidence
-	for _, t := range []string{common, e.SiteName, distinctivePart(e.Title), distinctivePart(e.OpenTitle), namedHeading(e)} {
+	for _, t := range []string{common, e.SiteName, distinctivePart(e.Title), distinctivePart(e.OpenTitle), e.Brand, e.Publisher, namedHeading(e)} {
 		if t != "" && !unnamed(t) {
 			return t
 		}
 	}
 	if name := root(pages); byGenerator(own) && name != "" {
 		return name
+	}
+	if placeholder(own) {
+		return urlTitle(base.URL)
 	}
 	return own
 }
@@ -93,10 +96,11 @@ func root(pages []Page) string {
 	return name
 }
 
-// namedHeading is the first of a page's headings that may be a site's name.
+// namedHeading is the first of a page's headings of the first level that may be a site's
+// name. Others name what stands below them: "Latest news".
 func namedHeading(e *htmlpage.Evidence) string {
 	for _, b := range e.Blocks {
-		if (b.Kind == htmlpage.Title || b.Kind == htmlpage.Heading) && !unnamed(b.Text) {
+		if b.Kind == htmlpage.Title && !unnamed(b.Text) {
 			return b.Text
 		}
 	}
@@ -122,7 +126,7 @@ func ofAll(pages []Page) string {
 // pages.
 func partOfMost(ctx context.Context, pages []Page, title string) bool {
 	lows := lowerTitles(pages)
-	for _, sep := range separators {
+	for _, sep := range separatorsIn(title) {
 		if parts := strings.Split(title, sep); len(parts) > 1 && slices.ContainsFunc(parts, func(part string) bool {
 			return ctx.Err() == nil && !unnamed(part) && everywhere(pages, lows, strings.TrimSpace(part))
 		}) {
@@ -236,7 +240,7 @@ func mentions(ctx context.Context, pages []Page, words []string) []int {
 
 // withoutVague is a title without what names no site: "Foo" of "Foo | Home".
 func withoutVague(title string) string {
-	for _, sep := range separators {
+	for _, sep := range separatorsIn(title) {
 		for _, part := range strings.Split(title, sep) {
 			if part != title && vague(part) {
 				if t := distinctivePart(title); t != "" {
@@ -278,7 +282,7 @@ func distinctivePart(title string) string {
 		return ""
 	}
 	parts := []string{title}
-	for _, sep := range append(separators, " (") {
+	for _, sep := range append(slices.Clip(separatorsIn(title)), " (") {
 		var next []string
 		for _, p := range parts {
 			next = append(next, strings.Split(p, sep)...)

@@ -19,9 +19,6 @@ import (
 // What most titles of a site end with, from a separator on, is a suffix; what
 // most begin with is a prefix. Neither is a matter of one page.
 
-// separators stand between a page's title and a site's.
-var separators = []string{" | ", " — ", " – ", " - ", " -- ", " · ", " • ", " » ", " « ", " › ", " :: ", " ‹ ", " ~ ", " / ", ": ", " < ", " > ", "｜", "|", "：", "＞"}
-
 // MaxTitle is how many characters a title has at most.
 const MaxTitle = 200
 
@@ -43,6 +40,7 @@ func findAffixes(titles []string) affixes {
 		need = 2
 	}
 	suffixes, prefixes := map[string]int{}, map[string]int{}
+	separators := separatorsIn(titles...)
 	for _, t := range titles {
 		for i := range t {
 			for _, sep := range separators {
@@ -139,18 +137,13 @@ func (a affixes) name() string {
 	if s == "" {
 		s, last = a.prefix, false
 	}
-	trim := func(s string) string {
-		return strings.TrimFunc(s, func(r rune) bool {
-			return unicode.IsSpace(r) || strings.ContainsRune("|—–-·•»«›:‹~/<>()[]【】｜：＞_", r)
-		})
-	}
 	whole := s
-	s = trim(s)
-	for _, sep := range separators {
+	s = trimSeparator(s)
+	for _, sep := range separatorsIn(s) {
 		if i := strings.LastIndex(s, sep); last && i >= 0 {
-			s = trim(s[i:])
+			s = trimSeparator(s[i:])
 		} else if i := strings.Index(s, sep); !last && i >= 0 {
-			s = trim(s[:i])
+			s = trimSeparator(s[:i])
 		}
 	}
 	if strings.Count(s, "(") > strings.Count(s, ")") && strings.Contains(whole, s+")") {
@@ -289,7 +282,7 @@ func beforeName(title, site string) string {
 	if len(site) < 8 || !strings.Contains(title, site) {
 		return title
 	}
-	for _, sep := range separators {
+	for _, sep := range separatorsIn(title) {
 		if own, _, ok := strings.Cut(title, sep+site+sep); ok && own != "" {
 			return own
 		}
@@ -301,7 +294,7 @@ func beforeName(title, site string) string {
 // as "Boiling water - Support" has it. The page's own name stays, which its breadcrumbs may
 // end with: "Support - Boiling water".
 func withoutCrumb(title string, e *htmlpage.Evidence) string {
-	own := plain.Key(heading(e))
+	own, separators := plain.Key(heading(e)), separatorsIn(title)
 	for i, c := range e.Crumbs {
 		if plain.Key(c) == own {
 			continue

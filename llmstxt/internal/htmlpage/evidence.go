@@ -8,7 +8,9 @@ type Evidence struct {
 	Lang        string   `json:"lang,omitempty"`
 	Title       string   `json:"title,omitempty"`       // <title>, whole
 	OpenTitle   string   `json:"open_title,omitempty"`  // og:title
-	SiteName    string   `json:"site_name,omitempty"`   // og:site_name
+	SiteName    string   `json:"site_name,omitempty"`   // og:site_name, or another that its head has
+	Publisher   string   `json:"publisher,omitempty"`   // who made the site
+	Brand       string   `json:"brand,omitempty"`       // of the base page: what the site's sign says
 	Description string   `json:"description,omitempty"` // the first that the page has, of all sources
 	Others      []string `json:"others,omitempty"`      // further descriptions: of Open Graph, of JSON-LD …
 	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
@@ -34,7 +36,7 @@ const EvidenceVersion = 11
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
 	const each = 16 // for a string
-	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Description) + len(e.Canonical) + len(e.Up) + 400
+	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + 400
 	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign} {
 		for _, s := range all {
 			n += each + len(s)

@@ -38,6 +38,16 @@ const (
 	descriptionSources
 )
 
+// Sources of a site's name, in order.
+const (
+	fromSiteName = iota
+	fromSite
+	fromApplication
+	fromHomeScreen
+	fromPublisher
+	nameSources
+)
+
 func (s *scanner) meta() {
 	a := s.attrs("name", "property", "http-equiv", "content", "itemprop")
 	name := strings.ToLower(cmp.Or(a[0], a[1], a[4]))
@@ -63,8 +73,12 @@ func (s *scanner) meta() {
 		set(&s.OpenTitle)
 	case "article:section":
 		set(&s.section)
-	case "og:site_name", "application-name":
-		set(&s.SiteName)
+	case "og:site_name":
+		set(&s.names[fromSiteName])
+	case "application-name":
+		set(&s.names[fromApplication])
+	case "apple-mobile-web-app-title":
+		set(&s.names[fromHomeScreen])
 	default:
 		s.forbid(name, a[3])
 	}
@@ -163,11 +177,18 @@ func (s *scanner) linkedData(v any, depth int) {
 				}
 			}
 		case kinds["WebSite"]:
-			s.SiteName = cmp.Or(s.SiteName, text("name"))
+			s.names[fromSite] = cmp.Or(s.names[fromSite], text("name"))
 			s.descs[fromWebSite] = cmp.Or(s.descs[fromWebSite], text("description"))
 		case isDocument(kinds):
 			s.section = cmp.Or(s.section, text("articleSection"))
 			s.descs[fromLinkedData] = cmp.Or(s.descs[fromLinkedData], text("description"), text("abstract"))
+		}
+		if kinds["Organization"] || kinds["Corporation"] || kinds["NGO"] {
+			s.names[fromPublisher] = cmp.Or(s.names[fromPublisher], text("name"))
+		}
+		if by, ok := v["publisher"].(map[string]any); ok && s.names[fromPublisher] == "" {
+			name, _ := by["name"].(string)
+			s.names[fromPublisher] = WithoutMarkup(safetext.Cut(name, 300))
 		}
 		for _, key := range []string{"mainEntity", "mainEntityOfPage"} {
 			if in, ok := v[key].(map[string]any); ok {

@@ -1,22 +1,26 @@
 package htmlpage
 
 import (
+	"regexp"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Where a page leads to.
 
 func (s *scanner) anchor(tag atom.Atom) {
-	a := s.attrs("href", "rel", "accesskey", "hreflang", "lang")
+	a := s.attrs("href", "rel", "accesskey", "hreflang", "lang", "class")
 	if a[0] == "" {
 		return
 	}
 	if tag == atom.A {
 		s.link = 1
 		s.lastHref, s.linkText = -1, s.linkText[:0]
+		s.linkAlt, s.isSign = "", hasWord(a[5], "brand", "logo", "sitetitle", "sitename") || strings.Contains(a[5], "site-title") || strings.Contains(a[5], "site-name")
 	}
 	s.tagged = false
 	category, up, noFollow, free := false, a[2] == "u" || a[2] == "U", false, false
@@ -110,11 +114,39 @@ func (s *scanner) nameLink() {
 	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.skipDepth > 0 || s.header > 0) && s.Links[s.lastHref].Name == "" && len(s.linkText) > 0 {
 		s.Links[s.lastHref].Name, s.Links[s.lastHref].Foot = navName(string(s.linkText)), s.foot && s.skipDepth > 0
 	}
+	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.isSign || s.skipDepth > 0 || s.header > 0) && !(s.foot && s.skipDepth > 0) {
+		if l := &s.Links[s.lastHref]; l.Brand == "" {
+			name := plain.OneLine(html.UnescapeString(string(s.linkText)))
+			if l.Brand = signName(s.linkAlt); s.isSign && name != "" || l.Brand == "" {
+				l.Brand = signName(name)
+			}
+			if !s.isSign && s.linkAlt == "" {
+				l.Brand = "" // which its Name has
+			}
+		}
+	}
 	if s.topical && s.link > 0 {
 		s.addTopic(html.UnescapeString(string(s.linkText)))
 	}
 	s.link, s.topical = 0, false
 }
+
+// signOf notes the name of a picture in a link.
+func (s *scanner) signOf() {
+	if s.link > 0 && s.linkAlt == "" && s.lastHref >= 0 && s.lastHref < maxNamed {
+		s.linkAlt = plain.OneLine(s.attrs("alt")[0])
+	}
+}
+
+// signName is what a site's sign says without the word for it: "Acme" of "Acme logo".
+func signName(text string) string {
+	if text = strings.Trim(logo.ReplaceAllString(text, " "), " -–—:|'’\""); len(text) > maxNavName || skips(text) {
+		return ""
+	}
+	return plain.OneLine(text)
+}
+
+var logo = regexp.MustCompile(`(?i)(?:\b(?:site|company|brand) +)?\blogo(?:type)?\b(?: (?:of|de|von|for)\b)?|\.(?:png|svg|gif|jpe?g|webp)$`)
 
 // maxNamed links of a page have their names kept, where they are navigation.
 const maxNamed = 100

@@ -4,6 +4,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"strings"
 
@@ -35,7 +36,8 @@ const (
 // Page is what one pass finds.
 type Page struct {
 	Lang                       string
-	Title, OpenTitle, SiteName string   // <title>, og:title, og:site_name
+	Title, OpenTitle, SiteName string   // <title>, og:title, og:site_name or another name of the site
+	Publisher                  string   // who made the site
 	Canonical, Refresh, Base   string   // addresses, as written
 	Bare                       bool     // it says nothing, or that it leads elsewhere
 	Reloads                    bool     // and nothing else: it loads itself again
@@ -55,10 +57,11 @@ type Page struct {
 	Sum                        string   // of title and text, "" if there is next to none
 
 	descs                [descriptionSources]string
-	main                 []byte // where the words are
-	whole                []byte // the main content to its end
-	from, to             int    // offsets of main in the page
-	wholeEnd             int    // of the main content's end
+	names                [nameSources]string // of the site
+	main                 []byte              // where the words are
+	whole                []byte              // the main content to its end
+	from, to             int                 // offsets of main in the page
+	wholeEnd             int                 // of the main content's end
 	headings             int
 	words                int // bytes of text outside scripts and links
 	scripts, scriptBytes int
@@ -76,6 +79,7 @@ type Link struct {
 	Free  bool           // the next page of a chain, or a part of this one
 	Place int            // in the page, in its lists
 	Name  string         // what navigation calls it
+	Brand string         // what the site's sign calls it, which leads to its first page
 	Foot  bool           // at the page's foot
 }
 
@@ -99,6 +103,8 @@ type scanner struct {
 	mentions int            // of links so far
 	lastHref int            // of the link met last; -1: it leads nowhere
 	linkText []byte         // what stands in it
+	linkAlt  string         // the name of the first picture in it
+	isSign   bool           // its class says that it is the site's sign
 	nav      navScanner
 
 	inTitle              bool
@@ -181,6 +187,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	}
 	s.closeParagraph()
 	s.finish()
+	s.SiteName, s.Publisher = cmp.Or(s.names[:fromPublisher]...), s.names[fromPublisher]
 	s.settleCrumbs()
 	s.redirect()
 	s.region(len(page), need)
@@ -265,7 +272,10 @@ func (s *scanner) startTag() {
 		s.crumbDepth++
 	}
 	switch tag {
-	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, atom.Img, 0:
+	case atom.Img:
+		s.signOf()
+		return
+	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, 0:
 		return
 	case atom.Ul, atom.Ol, atom.Dl:
 		// A link right above a list is the list's own page.
