@@ -166,7 +166,8 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	}
 	resp := a.resp
 	r.status = resp.StatusCode
-	if name := httphead.Challenge(resp); name != "" {
+	if name := a.challenge(); name != "" {
+		c.pace.Answered()
 		return nil, retry{}, &skipError{Reason: SkipChallenge, Detail: name}
 	}
 	switch code := resp.StatusCode; {

@@ -35,6 +35,11 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 		r.newCookie = true
 	}
 	reloads = p.Bare && reloads || p.Reloads
+	if c.Render == nil && !(reloads && r.newCookie && !r.reloaded) {
+		if why := notpage.Challenge(p, text); why != "" {
+			return nil, &skipError{Reason: SkipChallenge, Detail: why}
+		}
+	}
 	if p.Refresh != "" {
 		to, err := leadsTo(baseOf(r.final, p), p.Refresh)
 		if err != nil || to != nil && to.String() != r.final.String() {
@@ -103,6 +108,9 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if p.Short != "" {
 		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)
 	}
+	if why := notpage.Challenge(p, text); why != "" {
+		return nil, &skipError{Reason: SkipChallenge, Detail: why} // one that a browser did not pass
+	}
 	if why := notAPage(r, p); why != nil {
 		return nil, why
 	}
@@ -125,11 +133,9 @@ func (r *result) keep(prev *Page) {
 
 // notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page) error {
-	switch title := strings.ToLower(p.Title); {
+	switch {
 	case notpage.IsLoginPage(p, r.evidence.Blocks, r.final, r.asked):
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
-	case p.Sum == "" && title == "just a moment...", strings.HasPrefix(title, "attention required! | cloudflare"):
-		return &skipError{Reason: SkipChallenge, Detail: "Cloudflare's challenge: the site asks for a browser"}
 	case p.Short != "" && notpage.SaysNotFound(p, r.evidence.Blocks, r.final):
 		return notFoundAs200
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/credentials"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 )
 
@@ -128,6 +130,28 @@ func (a *transfer) readSent() error {
 	a.held[0]() // while this page is being read, another may be on its way
 	return nil
 }
+
+// challenge names what the answer asks a browser to prove, by its head or, where it refuses
+// the page, by the beginning of its body: a site that asks for a browser is not asked too often.
+func (a *transfer) challenge() string {
+	if name := httphead.Challenge(a.resp); name != "" {
+		return name
+	}
+	switch a.resp.StatusCode {
+	case http.StatusAccepted, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	default:
+		return ""
+	}
+	sent, _ := io.ReadAll(io.LimitReader(a.resp.Body, headOfRefusal)) // what has come of it will do
+	body, err := decode.Body(a.outer, sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","), 16*headOfRefusal, headOfRefusal,
+		func(bool) (*bytes.Buffer, error) { return new(bytes.Buffer), nil })
+	if err != nil {
+		return ""
+	}
+	return notpage.Refusal(body)
+}
+
+const headOfRefusal = 16 << 10 // bytes of the body of a refusal that are looked at
 
 // core takes a core, and the right to read a large page if it is one; the
 // transfer holds them to its end.

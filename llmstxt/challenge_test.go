@@ -1,0 +1,70 @@
+package llmstxt_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// A challenge is no page, whatever its status, and is not asked for again.
+func TestCrawl_ChallengeInTheBody_IsNamed(t *testing.T) {
+	for name, page := range map[string]string{
+		"Anubis":       "<title>Making sure you&#39;re not a bot!</title><script id='anubis_version' type='application/json'>1</script><h1>Making sure you&#39;re not a bot!</h1><p>Loading, please wait for a few seconds until this is done…</p><details><summary>Why am I seeing this?</summary><p>You are seeing this because the administrator of this website protects it.</p></details>",
+		"Anubis's":     `<title>Un instant de vérification</title><script id="anubis_challenge" type="application/json">{"rules":{}}</script><p>Une vérification est en cours, merci de patienter.</p>`,
+		"Cloudflare":   "<title>Just a moment...</title><h1>docs.test</h1><p>Checking if the site connection is secure before you go on to it.</p><script>window._cf_chl_opt={cvId:'3'}</script>",
+		"Cloudflare's": "<title>Подождите</title><p>Проверяем, что соединение безопасно для вас и для нас.</p><script>(function(){window._cf_chl_opt = {}})()</script>",
+		"Fastly":       "<title>Client Challenge</title><noscript>JavaScript is disabled in your browser.</noscript><p>A required part of this site could not load just now. Please check again.</p>",
+		"a challenge":  "<title>One moment, please...</title><h1>Please wait while your request is being verified...</h1><p>It takes a second.</p>",
+		"a challenge:": "<title>Checking your browser before accessing docs.test</title><h1>This process is automatic for all of you.</h1>",
+		"Imperva":      "<title>Pardon Our Interruption</title><h1>Pardon Our Interruption</h1><p>As you were browsing something about your browser made us think you were a bot.</p>",
+		"Imperva's":    `<html><head><META NAME="robots" CONTENT="noindex,nofollow"></head><body><iframe id="main-iframe" src="/_Incapsula_Resource?SWUDNSAI=31&xinfo=5" frameborder=0>Request unsuccessful. Incapsula incident ID: 12-34</iframe></body>`,
+		"DDoS-Guard":   "<title>DDoS-Guard</title><h1>Checking your browser before accessing docs.test.</h1><script src='/.well-known/ddos-guard/js-challenge/index.js'></script>",
+		"AWS WAF":      "<title></title><script>window.gokuProps = {key:'x'};</script><h1>JavaScript is disabled</h1><p>In order to continue we need to verify that you're not a robot.</p>",
+		"HUMAN":        "<title>Access to this page has been denied.</title><div id='px-captcha'></div><p>Please press and hold the button until we know who you are.</p>",
+		"Akamai":       "<title>Challenge Validation</title><div id='sec-if-cpt-container'></div><p>Powered and protected by the people who run the edge of it.</p>",
+	} {
+		for _, status := range []int{200, 202, 403, 429, 503} {
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": {status: status, body: page}, "http://docs.test/b": doc("B")}}
+			if status == 403 {
+				var b bytes.Buffer
+				z := gzip.NewWriter(&b)
+				z.Write([]byte(page))
+				z.Close()
+				w.pages["http://docs.test/a"] = answer{status: status, body: b.String(), header: map[string]string{"Content-Encoding": "gzip"}}
+			}
+			s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+			who, _, _ := strings.Cut(name, "'")
+			if len(s.Pages) != 2 || len(s.Skipped) != 1 || s.Skipped[0].Reason != llmstxt.SkipChallenge || !strings.HasPrefix(s.Skipped[0].Detail, strings.TrimRight(who, ":")) || s.Stats.Lost != 0 {
+				t.Errorf("%s with %d: %v", name, status, s.Skipped)
+			}
+			w = w.clone()
+			if crawl(t, w, "http://docs.test/", llmstxt.Options{}); w.asked("http://docs.test/a") != 1 {
+				t.Errorf("%s with %d: asked for %d times", name, status, w.asked("http://docs.test/a"))
+			}
+		}
+	}
+}
+
+// Pages about challenges, and those that a script watches over, are pages; a plain refusal is
+// for haste.
+func TestCrawl_NoChallenge_IsTakenAsItIs(t *testing.T) {
+	long := strings.Repeat("The service asks each browser to compute something that takes a second, and sets a cookie then. ", 12)
+	for name, page := range map[string]string{
+		"about one":    "<title>Checking your browser: how it works</title><main><h1>Checking your browser</h1><p>" + long + "</p></main>",
+		"about a mark": "<title>Options</title><main><h1>Options</h1><p>The page sets window._cf_chl_opt and window.gokuProps.</p><p>" + long + "</p></main>",
+		"watched over": "<title>Pots</title><main><h1>Pots</h1><p>" + gadget + "</p></main><script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script><script src='/_Incapsula_Resource?SWJIYLWA=719d'></script>",
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": html(page)}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+			t.Errorf("%s: %v", name, s.Skipped)
+		}
+	}
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": {status: http.StatusServiceUnavailable, body: "<title>Too busy</title><p>Come again later.</p>"}}}
+	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Stats.Skipped[llmstxt.SkipStatus] != 1 || s.Stats.Lost != 1 {
+		t.Errorf("%v", s.Skipped)
+	}
+}

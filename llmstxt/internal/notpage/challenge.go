@@ -1,0 +1,92 @@
+package notpage
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Challenges: pages that ask a browser to prove itself before it gets what it asked for,
+// with whatever status. Each product writes its own.
+var challenges = []struct {
+	name   string   // "": that of no product
+	titles []string // that begin such a page's, in lower case
+	marks  []string // in its HTML, in lower case, and in that of no page
+}{
+	{"Anubis", []string{"making sure you're not a bot", "making sure you’re not a bot"}, []string{`id="anubis_challenge"`, "/.within.website/x/cmd/anubis"}},
+	{"Cloudflare", []string{"just a moment...", "just a moment…", "attention required! | cloudflare", "nur einen moment", "un momento…", "um momento…", "un instant…", "even geduld…", "один момент…", "chwileczkę…", "请稍候…", "잠시만 기다리십시오…", "しばらくお待ちください..."},
+		[]string{"_cf_chl_opt", "cf-browser-verification", "/orchestrate/chl_page", "/orchestrate/jsch", "/orchestrate/managed"}},
+	{"DDoS-Guard", []string{"ddos-guard"}, []string{"/.well-known/ddos-guard/", "check.ddos-guard.net"}},
+	{"Imperva", []string{"pardon our interruption"}, []string{"incapsula incident id", `src="/_incapsula_resource?cwudnsai`, "<iframe id=\"main-iframe\" src=\"/_incapsula_resource"}},
+	{"AWS WAF", nil, []string{"window.gokuprops", "awswafintegration.checkforcerefresh"}},
+	{"HUMAN", []string{"access to this page has been denied"}, []string{`id="px-captcha"`, "id='px-captcha'"}},
+	{"Akamai", []string{"challenge validation"}, []string{"sec-if-cpt-container", "/_sec/cp_challenge/"}},
+	{"Fastly", []string{"client challenge"}, []string{"/_fs-ch-"}},
+	{"DataDome", nil, []string{"captcha-delivery.com/"}},
+	{"Sucuri", []string{"you are being redirected..."}, []string{"sucuri_cloudproxy_js"}},
+	{"", []string{"checking your browser", "one moment, please", "verifying you are human", "verify you are human", "please verify you are a human", "are you a robot?", "bot verification", "robot check"}, nil},
+}
+
+// scriptPaths are where the scripts of challenges are, and, on some sites, a script that watches
+// over pages: they say something of what was refused alone.
+var scriptPaths = []string{"/cdn-cgi/challenge-platform/", "/_incapsula_resource"}
+
+const (
+	longestChallenge = 1000 // bytes of its text
+	challengeLinks   = 5    // of it, at most
+)
+
+// Challenge says what a page asks a browser to prove, "" if it is a page: it is short, and has
+// the title or a mark of a challenge.
+func Challenge(p *htmlpage.Page, page []byte) string {
+	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestChallenge) || len(p.Links) > challengeLinks {
+		return ""
+	}
+	return challenge(p.Title, page, false)
+}
+
+var titleElement = regexp.MustCompile(`(?is)<title[^>]{0,200}>(.{0,400}?)</title`)
+
+// Refusal says what the beginning of an answer that refuses a page asks a browser to prove, ""
+// if it asks for nothing.
+func Refusal(body []byte) string {
+	title := ""
+	if m := titleElement.FindSubmatch(body); m != nil {
+		title = html.UnescapeString(string(m[1]))
+	}
+	return challenge(title, body, true)
+}
+
+func challenge(title string, page []byte, refused bool) string {
+	title = strings.ToLower(plain.OneLine(title))
+	low := bytes.ToLower(page[:min(len(page), 64<<10)])
+	has := func(marks []string) bool {
+		for _, m := range marks {
+			if bytes.Contains(low, []byte(m)) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, c := range challenges {
+		found := has(c.marks)
+		for _, t := range c.titles {
+			found = found || strings.HasPrefix(title, t)
+		}
+		switch {
+		case found && c.name == "":
+			return "a challenge: the site asks for a browser"
+		case found:
+			return c.name + "'s challenge: the site asks for a browser"
+		}
+	}
+	if refused && has(scriptPaths) {
+		return "a challenge: the site asks for a browser"
+	}
+	return ""
+}
