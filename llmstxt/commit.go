@@ -112,7 +112,11 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		}
 	}
 	if first := c.same(r); first != "" {
-		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
+		why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
+		if c.isNowhere(ctx, e, r, first) {
+			why = notFoundAs200
+		}
+		c.pass(ctx, e, why)
 		return
 	}
 	if !base && describe.IsTool(e.url, &r.evidence, func() int { return c.siblings(e) }) {

@@ -127,7 +127,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, roots: map[string]*entry{}, foreign: map[string]string{},
-		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, probed: map[string]bool{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
 	}
@@ -206,7 +206,8 @@ type crawler struct {
 	texts     map[string]string // identities of committed pages, to their URLs
 	titles    map[string]string // of committed pages, by URL
 	generic   map[string]string // texts without the path that they name, to the first page
-	probed    map[string]bool   // of these, whether any address gets it
+	probe     *result           // of an address that cannot exist
+	probed    bool              // it was asked for
 	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
 	gone      map[string]bool   // addresses that answered 410
 	alias     map[string]string // addresses that led to another page

@@ -44,7 +44,9 @@ type result struct {
 	bytes      int64
 	evidence   Evidence
 	links      []string         // in scope, normalised
-	generic    string           // its text without its path, if it is short and names it
+	short      bool             // it has little text
+	generic    string           // which is without its path, if it names that
+	named      bool             // as no page does that is there
 	sentences  [][]string       // of the evidence's blocks
 	outside    int              // links to the host that are not in scope
 	page       *htmlpage.Page   // until links and addresses are resolved

@@ -106,7 +106,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
-		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)
+		r.tellNowhere(p.Short+"\n"+p.Title, blocks)
 	}
 	if why := notpage.Challenge(p, text); why != "" {
 		return nil, &skipError{Reason: SkipChallenge, Detail: why} // one that a browser did not pass
@@ -136,6 +136,8 @@ func notAPage(r *result, p *htmlpage.Page) error {
 	switch {
 	case notpage.IsLoginPage(p, r.evidence.Blocks, r.final, r.asked):
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
+	case r.hops > 0 && notpage.IsErrorPath(r.final.Path) && !notpage.IsErrorPath(r.asked.Path) && p.Short != "":
+		return notFoundAs200
 	case p.Short != "" && notpage.SaysNotFound(p, r.evidence.Blocks, r.final):
 		return notFoundAs200
 	}

@@ -83,7 +83,7 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 		Code: slices.ContainsFunc(p.Blocks, func(b htmlpage.Block) bool { return b.Kind == htmlpage.Omitted })}
 	r.sentences = describe.Split(&r.evidence)
 	if p.Short != "" {
-		r.generic = notpage.WithoutPath(p.Short+"\n"+p.Title, r.final)
+		r.tellNowhere(p.Short+"\n"+p.Title, p.Blocks)
 	}
 	if p.Short != "" && notpage.SaysNotFound(page, p.Blocks, r.final) {
 		return notFoundAs200

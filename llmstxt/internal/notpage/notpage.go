@@ -88,45 +88,118 @@ func IsLoginPage(p *htmlpage.Page, blocks []htmlpage.Block, u, asked *url.URL) b
 	return moved && unlessAsked(path, asked) && (said == 0 || p.Address || leadsBack(u, asked))
 }
 
-// notFound are what pages are called that are not there.
-var notFound = regexp.MustCompile(`(?i)^(?:(?:error|fehler|erreur)?[ :]*404\b.*|.*\b404\b[^\pL]*(?:error|not found)?|(?:the |this )?page (?:was )?(?:not found|does(?:n.t| not) exist|cannot be found|could not be found|is missing|unavailable)\b.*|not found|.*\bpage not found\b.*|` +
-	`seite (?:wurde )?nicht gefunden.*|page (?:introuvable|non trouvée).*|p[áa]gina no encontrada.*|p[áa]gina n[ãa]o encontrada.*|pagina non trovata.*|pagina niet gevonden.*|` +
-	`страница не найдена.*|nie znaleziono strony.*|strona nie (?:została )?znaleziona.*|sidan hittades inte.*|siden (?:blev )?ikke fundet.*|sivua ei löydy.*|sayfa bulunamadı.*|` +
-	`ページが見つかりません.*|お探しのページは.*|页面(?:不存在|未找到|找不到).*|找不到(?:该)?(?:页面|頁面).*|페이지를 찾을 수 없.*)$`)
+// notFound are what pages are called that are not there, by language.
+var notFound = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+	`(?:error|fehler|erreur|erro|errore)?[ :]*404\b.*`, `.*\b404\b[^\pL]*(?:error|not found)?`,
+	`(?:oops|uh[- ]oh|sorry|whoops)[^\pL]*(?:(?:the|this|that|we|page|something|nothing|no)\b.*)?`,
+	`(?:sorry, )?(?:(?:the|this|that) )?(?:requested )?(?:page|file|document|object|resource|url|address|content|article|topic)(?: you [\pL' ]{1,40}?)? ` +
+		`(?:(?:was|is|has|could|can|does|did)(?: ?not|n.t) (?:be |been )?(?:found|exist|available|located)|cannot be (?:found|located)|not (?:found|available)|is (?:missing|unavailable|gone)|unavailable|no longer (?:exists|available)|is no longer available)\b.*`,
+	`not found`, `nothing (?:was )?found(?: here)?`, `.*\bpage not found\b.*`, `there is no (?:such )?page\b.*`, `no such page\b.*`, `we (?:can.t|cannot|couldn.t|could not) find (?:the|that|this|your) page.*`,
+	`nicht gefunden`, `(?:die |diese |das )?(?:angeforderte |gesuchte |gewünschte )?(?:seite|datei|dokument) (?:wurde |konnte |existiert |gibt es |ist )?(?:leider )?nicht\b.*`,
+	`introuvable`, `(?:la |cette |le )?(?:page|document|fichier) (?:demandée? )?(?:(?:est )?introuvable|non trouvée?|n.existe (?:pas|plus)|n.a pas été trouvée?).*`,
+	`no encontrad[ao]`, `(?:la |esta )?p[áa]gina (?:solicitada |que [\pL ]{1,20} )?no (?:encontrada|existe|se encuentra|se ha encontrado|fue encontrada|(?:está )?disponible).*`, `no se (?:encontr[óo]|ha encontrado|encuentra) (?:la|esta) p[áa]gina.*`,
+	`n[ãa]o encontrad[ao]`, `(?:a |esta )?p[áa]gina (?:solicitada )?n[ãa]o (?:encontrada|existe|foi encontrada|est[áa] dispon[ií]vel).*`,
+	`(?:la |questa )?pagina (?:richiesta )?(?:non (?:trovata|esiste|è stata trovata|(?:è )?disponibile)|inesistente).*`,
+	`niet gevonden`, `(?:de |deze )?pagina (?:niet gevonden|bestaat niet|is niet gevonden|kon niet worden gevonden).*`,
+	`(?:такая |эта |запрашиваемая |запрошенная )?страница (?:не найдена|не существует|отсутствует|(?:была )?удалена).*`, `такой страницы (?:нет|не существует).*`, `не найдено`, `сторінк[ау] не (?:знайдено|знайдена|існує).*`,
+	`nie znaleziono(?: strony.*)?`, `(?:ta )?strona nie (?:została )?(?:znaleziona|istnieje).*`, `str[áa]nk[au] (?:nebyla nalezena|nenalezena|neexistuje|nebola nájdená|sa nenašla).*`,
+	`sidan (?:hittades inte|kunde inte hittas|finns inte|saknas).*`, `sid(?:en|a) (?:blev |ble |kunne )?ikke (?:fundet|funnet|findes|finnes).*`, `sid(?:en|a) (?:findes|finnes|eksisterer) ikke.*`,
+	`sivua ei (?:löydy|löytynyt|ole).*`, `(?:az? )?oldal nem (?:található|létezik).*`, `pagina nu (?:a fost găsită|există).*`, `(?:aradığınız )?sayfa (?:bulunamadı|mevcut değil|yok).*`, `η σελίδα δεν (?:βρέθηκε|υπάρχει).*`,
+	`(?:お探しの|指定された|該当する|ご指定の)?(?:ページ|ファイル)(?:が|は)(?:見つかりません|存在しません|ありません|見つかりませんでした).*`, `お探しのページは.*`,
+	`(?:(?:很?抱歉|对不起|對不起)[,，! ！]*)?(?:[您你]?所?(?:访问|請求|请求|查找|要找|造訪)的)?(?:页面|頁面|网页|網頁|文件)(?:不存在|未找到|找不到|已删除|无法找到).*`, `(?:找不到|未找到|無法找到)(?:[该該您你][^。]{0,10})?(?:页面|頁面|网页|網頁).*`,
+	`(?:요청하신 |찾으시는 )?페이지(?:를|가) (?:찾을 수 없|존재하지 않).*`, `không tìm thấy trang.*`, `trang (?:này )?không tồn tại.*`, `halaman tidak (?:ditemukan|ada).*`,
+	`الصفحة غير موجودة.*`, `لم يتم العثور على الصفحة.*`, `ה(?:דף|עמוד) לא נמצא.*`, `पृष्ठ नहीं मिला.*`, `ไม่พบหน้า.*`,
+}, "|") + `)$`)
+
+// errorPages are last segments of addresses to which sites send those who ask for what is
+// not there.
+var errorPages = plain.Set(`404 404error 404page 404notfound error404 notfound pagenotfound filenotfound error errorpage missing nichtgefunden introuvable`)
+
+// IsErrorPath reports the path of an address to which a site sends those who ask for what is
+// not there.
+func IsErrorPath(p string) bool {
+	last := path.Base(strings.TrimSuffix(p, "/"))
+	return errorPages[withoutDashes.Replace(strings.ToLower(strings.TrimSuffix(last, path.Ext(last))))]
+}
 
 // SaysNotFound reports a page that says that it does not exist: in its title, or in a
 // heading of a page that names the path that was asked for.
 func SaysNotFound(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) bool {
-	names := u.Path != "/" && (strings.Contains(p.Short, u.Path) || strings.Contains(p.Short, u.EscapedPath()))
-	heading := ""
-	for _, b := range blocks {
-		if b.Kind == htmlpage.Title || b.Kind == htmlpage.Heading {
-			heading = b.Text
-			break
+	_, names := WithoutPath(p.Short, u)
+	heading := headingOf(blocks)
+	titled := false
+	for _, separator := range []string{"", " | ", " - ", " — ", " – ", " · ", " :: ", ": "} {
+		parts := []string{p.Title}
+		if separator != "" {
+			parts = strings.Split(p.Title, separator)
+		}
+		for _, part := range []string{parts[0], parts[len(parts)-1]} {
+			titled = titled || notFound.MatchString(strings.TrimSpace(part))
 		}
 	}
-	title := p.Title
-	for _, separator := range []string{" | ", " - ", " — ", " – ", " · "} {
-		title, _, _ = strings.Cut(title, separator)
-	}
 	// A page about the status is longer than a page that has it.
-	return len(p.Short) < 1000 && notFound.MatchString(strings.TrimSpace(title)) && (heading == "" || names || notFound.MatchString(heading) || len(p.Short) < 400) ||
-		len(p.Short) < 1000 && names && notFound.MatchString(heading)
+	switch said := notFound.MatchString(heading); {
+	case len(p.Short) >= 1000:
+		return false
+	case titled:
+		return heading == "" || names || said || len(p.Short) < 400
+	default:
+		return said && names
+	}
 }
 
-// WithoutPath is a short text without the path of its own address that it names,
-// so that what answers every address alike is seen to be one page; "" if it does
-// not name it.
-func WithoutPath(short string, u *url.URL) string {
-	if short == "" || u.Path == "/" {
-		return ""
+// MayBeNotFound reports a page whose heading says that it does not exist. It may as well be
+// about that.
+func MayBeNotFound(blocks []htmlpage.Block) bool { return notFound.MatchString(headingOf(blocks)) }
+
+// headingOf is a page's first heading.
+func headingOf(blocks []htmlpage.Block) string {
+	for _, b := range blocks {
+		if b.Kind == htmlpage.Title || b.Kind == htmlpage.Heading {
+			return b.Text
+		}
 	}
-	rest := short
+	return ""
+}
+
+// WithoutPath is a short text without what it names of its own address: the path, its last
+// segment, or the words of that. So what answers every address alike is seen to be one page;
+// "" if it names nothing of it. Named reports that it does so as nobody writes a title: with
+// the slashes of the path or the dashes of the segment.
+func WithoutPath(short string, u *url.URL) (rest string, named bool) {
+	p := strings.Trim(u.Path, "/")
+	if short == "" || p == "" {
+		return "", false
+	}
+	rest = short
 	for _, name := range []string{u.String(), u.EscapedPath(), u.Path} {
 		rest = strings.ReplaceAll(rest, name, "")
 	}
-	if rest == short {
-		return ""
+	last := path.Base(p)
+	stem := strings.TrimSuffix(last, path.Ext(last))
+	names := []string{p, last}
+	if strings.Contains(p, "/") {
+		names = append(names, strings.Trim(u.EscapedPath(), "/"))
 	}
-	return rest
+	for _, name := range names {
+		rest = withoutWord(rest, name)
+	}
+	named = rest != short && strings.ContainsAny(p, "/-_.0123456789")
+	rest = withoutWord(withoutWord(rest, stem), strings.NewReplacer("-", " ", "_", " ", "+", " ").Replace(stem))
+	if rest == short {
+		return "", false
+	}
+	return rest, named
+}
+
+// withoutWord takes a name out of a text where it stands as a word.
+func withoutWord(text, name string) string {
+	if len(name) < 2 || len(name) > 200 {
+		return text
+	}
+	word, err := regexp.Compile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(name) + `($|[^\pL\pN])`)
+	if err != nil {
+		return text // which is no UTF-8
+	}
+	return word.ReplaceAllString(text, "$1$2")
 }

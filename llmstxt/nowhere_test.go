@@ -1,0 +1,97 @@
+package llmstxt_test
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// everywhere is a site with two pages that answers every other address alike, by what page
+// makes of the address's path.
+func everywhere(page func(p string) answer, links ...string) *web {
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", append([]string{"/a-pot"}, append(links, "/b-pot")...)...), "http://docs.test/a-pot": doc("A pot"), "http://docs.test/b-pot": doc("B pot")}}
+	w.pages["http://docs.test/robots.txt"], w.pages["http://docs.test/sitemap.xml"] = answer{status: 404}, answer{status: 404}
+	w.handler = func(r *http.Request) (answer, bool) {
+		if _, ok := w.pages[r.URL.String()]; ok || strings.HasSuffix(r.URL.Path, ".md") {
+			return answer{}, false
+		}
+		return page(r.URL.Path), true
+	}
+	return w
+}
+
+func TestCrawl_AnswerToEveryAddress_IsLeftOut(t *testing.T) {
+	swahili := func(text func(p string) string) func(string) answer {
+		return func(p string) answer {
+			return html("<title>Kwaheri</title><main><h1>Samahani sana</h1><p>" + text(p) + "</p></main>")
+		}
+	}
+	words := func(p string) string {
+		s := strings.ReplaceAll(path.Base(p), "-", " ")
+		return strings.ToUpper(s[:1]) + s[1:]
+	}
+	for name, c := range map[string]struct {
+		page func(p string) answer
+		dead []string
+	}{
+		"the path":               {swahili(func(p string) string { return "Hakuna kitu hapa kwenye " + p + " kwa sasa, tafadhali rudi." }), []string{"/docs/old-guide", "/x/gone"}},
+		"one address":            {swahili(func(p string) string { return "Hakuna kitu hapa kwenye " + p + " kwa sasa, tafadhali rudi." }), []string{"/docs/old-guide"}},
+		"the path without slash": {swahili(func(p string) string { return p[1:] + " haipatikani hapa kwa sasa, tafadhali rudi nyumbani." }), []string{"/docs/old"}},
+		"the last segment": {swahili(func(p string) string {
+			return "Hakuna ukurasa “" + path.Base(p) + "” hapa, tafadhali rudi nyumbani."
+		}), []string{"/docs/old-guide"}},
+		"its words":           {swahili(func(p string) string { return "Hakuna ukurasa wa " + words(p) + " hapa, tafadhali rudi nyumbani." }), []string{"/docs/old-guide", "/docs/older-guide"}},
+		"no part of the path": {swahili(func(p string) string { return "Hakuna ukurasa kama huu hapa, tafadhali rudi nyumbani." }), []string{"/docs/old-guide", "/docs/older-guide", "/c"}},
+		"a heading": {func(p string) answer {
+			return html("<title>Acme</title><main><h1>Nothing found</h1><p>Try the search in the header, it knows what there is.</p></main>")
+		}, []string{"/c"}},
+		"a redirect": {func(p string) answer {
+			if p == "/oh/404.html" {
+				return html("<title>Acme</title><main><p>Hakuna kitu hapa kwa sasa, tafadhali rudi nyumbani.</p></main>")
+			}
+			return redirect("/oh/404.html")
+		}, []string{"/c", "/docs/old"}},
+		"a redirect to a page": {func(p string) answer {
+			if p == "/error" {
+				return html("<title>Oops</title><main><h1>Oops</h1><p>Something is wrong with what you asked for.</p></main>")
+			}
+			return redirect("/error")
+		}, []string{"/c"}},
+	} {
+		w := everywhere(c.page, c.dead...)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/", "/a-pot", "/b-pot"}) || s.Stats.Skipped[llmstxt.SkipNotFound] != len(c.dead) || s.Stats.Pages != 3 {
+			t.Errorf("%s: %v, %v", name, got, s.Skipped)
+		}
+	}
+}
+
+// A page that only looks so stays: the site knows what it has not.
+func TestCrawl_ShortPagesThatAreThere_Stay(t *testing.T) {
+	w := everywhere(func(string) answer { return answer{status: 404} }, "/docs/old-guide", "/docs/older-guide", "/c-pot", "/d-pot", "/nothing")
+	for _, p := range []string{"/docs/old-guide", "/docs/older-guide"} {
+		w.pages["http://docs.test"+p] = html("<title>Guides</title><main><h1>Guides</h1><p>The text of " + path.Base(p) + " is being written, come back later.</p></main>")
+	}
+	for _, p := range []string{"/c-pot", "/d-pot"} {
+		w.pages["http://docs.test"+p] = html("<title>Pots</title><main><h1>Pots</h1><p>This part is being written, come back later.</p></main>")
+	}
+	w.pages["http://docs.test/nothing"] = html("<title>Search</title><main><h1>Nothing found</h1><p>That is what the search says where it knows of no page.</p></main>")
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+	if got := urls(s); len(got) != 7 || s.Stats.Skipped[llmstxt.SkipNotFound] != 0 || reasons(s)["/d-pot"] != llmstxt.SkipDuplicate {
+		t.Errorf("%v, %v", got, s.Skipped)
+	}
+	probes := 0
+	crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	for _, r := range w.log {
+		if strings.Contains(r.URL.Path, "no-such-page") && !strings.HasSuffix(r.URL.Path, ".md") {
+			probes++
+		}
+	}
+	if probes != 1 {
+		t.Errorf("an address that cannot exist was asked for %d times, want once", probes)
+	}
+}
