@@ -128,7 +128,7 @@ func dated(s string) bool {
 // tagline is what the title of a base page has behind or before the site's name.
 func tagline(p *Page) string {
 	best := ""
-	for _, sep := range separators {
+	for _, sep := range separatorsIn(p.Evidence.Title) {
 		for part := range strings.SplitSeq(p.Evidence.Title, sep) {
 			if part = strings.TrimSpace(part); part != p.Evidence.Title && worth(part) && strings.Count(part, " ") >= 3 && len(part) > len(best) {
 				best = part

@@ -108,6 +108,9 @@ func (v *voters) common(sentence string) bool {
 func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
 	v.words = v.words[:0]
 	for w := range strings.FieldsSeq(sentence) {
+		if ofDate(w) {
+			w = "0" // lines about the last change have another date on each page
+		}
 		v.words = append(v.words, maphash.String(v.seed, w))
 	}
 	n := min(runLength, len(v.words))
@@ -121,6 +124,16 @@ func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
 	}
 	return len(v.words)
 }
+
+// ofDate reports a word of a date: a number, days and times among them, or a month.
+func ofDate(word string) bool {
+	if '0' <= word[0] && word[0] <= '9' {
+		return strings.Trim(strings.TrimRight(word, "stndrhTZ年月日"), "0123456789-/.:,+") == ""
+	}
+	return len(word) <= maxMonth && months[strings.Trim(strings.ToLower(word), ".,")]
+}
+
+const maxMonth = 24 // bytes
 
 // boilerplate reports whether most words of a sentence stand in runs that the
 // site repeats.

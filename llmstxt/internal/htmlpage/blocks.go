@@ -244,8 +244,8 @@ func (w *walker) walk(n *html.Node) {
 		w.children(n)
 		w.code--
 	case atom.Sup:
-		if t := strings.Trim(plain.OneLine(nodeText(n)), "[]"); t != "" && strings.Trim(t, "0123456789*†‡") == "" {
-			return // a footnote's sign
+		if isNote(n) {
+			return
 		}
 		w.children(n)
 	case atom.H1:

@@ -95,10 +95,17 @@ func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
 }
 
-var unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$)|(?:left|top|right|text-indent|margin-left|margin-top)\s*:\s*-\d{4,}|clip\s*:\s*rect\(\s*0`)
+var (
+	unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$)|(?:margin-left|margin-top)\s*:\s*-\d{4,}|` +
+		`(?:left|top|right|text-indent)\s*:\s*-(?:[5-9]\d\d|\d{4,})|clip\s*:\s*rect\(\s*(?:0(?:px)?[\s,]+0|1px[\s,]+1px)|clip-path\s*:\s*inset\(\s*(?:50|100)%`)
+	flat     = regexp.MustCompile(`(?i)(?:^|[;\s])(?:max-)?(?:height|width)\s*:\s*[01](?:px|em|rem|%)?\s*(?:;|!|$)`)
+	overflow = regexp.MustCompile(`(?i)overflow(?:-[xy])?\s*:\s*(?:hidden|clip)`)
+)
 
 // hiddenStyle reports a style attribute that keeps a text from being seen.
-func hiddenStyle(style string) bool { return style != "" && unseen.MatchString(style) }
+func hiddenStyle(style string) bool {
+	return style != "" && (unseen.MatchString(style) || overflow.MatchString(style) && flat.MatchString(style))
+}
 
 // container decides whether what follows is main content, certainly not, or
 // open.

@@ -225,7 +225,9 @@ func (m *marker) start(tag atom.Atom) {
 		}
 	case atom.Script, atom.Style, atom.Noscript, atom.Iframe, atom.Title:
 		m.rawEndSkipped()
-	case atom.Svg, atom.Math, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:
+	case atom.Math:
+		m.formula(closed)
+	case atom.Svg, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:
 		m.skipping(tag, closed)
 	case atom.Form:
 		least := leastForm
@@ -295,7 +297,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if streamed(a[2]) {
 		return false
 	}
-	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5])
+	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5]) || m.hints && forScreenReaders(tag, a[1])
 	if tag == 0 || tag == atom.Span || tag == atom.P {
 		if unseen && tag != 0 {
 			m.skipping(tag, closed)

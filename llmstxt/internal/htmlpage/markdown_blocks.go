@@ -285,7 +285,34 @@ func (m *marker) closeCode() {
 
 var withoutBrackets = strings.NewReplacer("[", "(", "]", ")")
 
+// formula writes one as it stands: Markdown's signs are TeX's in it.
+func (m *marker) formula(closed bool) {
+	text := m.lexer.formula()
+	if text == "" {
+		m.skipping(atom.Math, closed)
+		return
+	}
+	m.verbatim(text)
+}
+
+// verbatim adds a text in which nothing is Markdown's.
+func (m *marker) verbatim(text string) {
+	if text = plain.Visible(strings.ToValidUTF8(text, "\ufffd")); m.pre {
+		m.preText = append(m.preText, text...)
+		return
+	}
+	if m.table != nil {
+		text = strings.ReplaceAll(text, "|", `\|`)
+	}
+	m.space()
+	m.line = append(m.line, text...)
+}
+
 func (m *marker) image() {
+	if formula := m.picture(); formula != "" {
+		m.verbatim(formula)
+		return
+	}
 	a := m.attrs("alt", "src")
 	alt := plain.OneLine(a[0])
 	if alt == "" || m.pre || m.code > 0 {

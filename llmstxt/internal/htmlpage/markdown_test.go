@@ -53,6 +53,8 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		"frames":      {"</main><frameset cols='1,2'><frame src=a.html><noframes><p>Words for those without frames.</p></noframes></frameset>", "Words for those without frames.\n"},
 		"form":        {"<form id=aspnetForm><h1>Tea</h1><p>A paragraph.</p><label>Name</label></form>", "# Tea\n\nA paragraph.\n\nName\n"},
 		"form beside": {"<p>text</p><form><h3>Letter</h3><p>Be the first to learn what is new in the world.</p></form>", "text\n"},
+		"formula":     {"<p>It is <span><math><semantics><mi>E</mi><annotation encoding='application/x-tex'>E_{0}*x*\\frac{1}{2}</annotation></semantics></math><span aria-hidden=true>E0</span></span> and <math><mi>x</mi></math> <img class=latex alt='a_1*b*' src=x>.</p>", "It is $E_{0}*x*\\frac{1}{2}$ and x $a_1*b*$.\n"},
+		"unseen span": {"<p>The guide <span class=sr-only>(opens in a new tab)</span>is long.</p>", "The guide is long.\n"},
 		"all aside":   {"<nav><p>The page is nothing but this.</p></nav>", ""},
 	} {
 		got := markdown(t, "<title>x</title><body><main>"+c[0]+"</main>")

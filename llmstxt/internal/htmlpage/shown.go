@@ -33,6 +33,29 @@ func forScreenReaders(tag atom.Atom, class string) bool {
 	return false
 }
 
+// isNote reports a raised text that is the sign of a note: a number, something in brackets, or
+// a link to a place on the page. "TM" and the "th" of a number are not.
+func isNote(sup *html.Node) bool {
+	t := plain.OneLine(nodeText(sup))
+	if t != "" && strings.Trim(strings.Trim(t, "[]"), "0123456789*†‡") == "" {
+		return true
+	}
+	if len(t) <= 40 && strings.HasPrefix(t, "[") && strings.HasSuffix(t, "]") {
+		return true
+	}
+	links := 0
+	for c := range sup.ChildNodes() {
+		switch {
+		case c.DataAtom == atom.A && strings.HasPrefix(attr(c, "href"), "#"):
+			links++
+		case c.Type == html.TextNode && strings.Trim(c.Data, " \t\r\n,;") == "":
+		default:
+			return false
+		}
+	}
+	return links > 0
+}
+
 // tells reports a class that says more of an element than its tag: see forScreenReaders and
 // isListing.
 func tells(tag atom.Atom, class []byte) bool {

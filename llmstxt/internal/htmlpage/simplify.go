@@ -41,7 +41,21 @@ func simplify(out, region []byte) []byte {
 				out = append(out, '/')
 			}
 			out = append(append(out, l.tag.String()...), '>')
-		case 0, atom.AnnotationXml, atom.Math, atom.Svg:
+		case atom.Math:
+			if kind == startTag {
+				if formula := l.formula(); formula != "" {
+					out = asText(out, formula)
+					continue
+				}
+			}
+			out = append(out, l.bytes()...)
+		case atom.Img:
+			if formula := l.picture(); formula != "" {
+				out = asText(out, formula)
+				continue
+			}
+			out = l.withoutAttributes(out)
+		case 0, atom.AnnotationXml, atom.Svg:
 			out = append(out, l.bytes()...)
 		case atom.Form:
 			if kind == endTag && form || kind == startTag && l.holdsPage(leastForm) {

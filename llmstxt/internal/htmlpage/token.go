@@ -28,13 +28,14 @@ const (
 )
 
 type lexer struct {
-	page  []byte
-	start int // of the token
-	pos   int // behind it
-	tag   atom.Atom
-	name  int    // end of the tag's name
-	raw   string // the element whose text is coming has no tags in it
-	plain bool   // what the token has is text without entities
+	page   []byte
+	start  int // of the token
+	pos    int // behind it
+	tag    atom.Atom
+	name   int    // end of the tag's name
+	raw    string // the element whose text is coming has no tags in it
+	plain  bool   // what the token has is text without entities
+	noMath bool   // no formula ends from here on
 
 	// What was met before, by a hash: a page says the same few things over and over.
 	tags   [64]atom.Atom
@@ -395,6 +396,4 @@ func equalFold(b []byte, name string) bool {
 	return true
 }
 
-func isTagSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
-}
+func isTagSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }

@@ -155,6 +155,8 @@ func (r *reader) markdown(line string) {
 		r.heading(map[byte]int{'=': 1, '-': 2}[text[0]], title)
 	case isRule(text):
 		r.flush()
+	case isNote(text):
+		r.flush()
 	case isDefinition(text):
 		r.flush()
 		if _, target, ok := strings.Cut(text, "]:"); ok {
@@ -301,11 +303,17 @@ func isRule(text string) bool {
 
 // isDefinition reports "[name]: address".
 func isDefinition(text string) bool {
-	if text[0] != '[' {
+	if text[0] != '[' || isNote(text) {
 		return false
 	}
 	i := strings.Index(text[:min(len(text), 200)], "]:")
 	return i > 0 && strings.IndexByte(text[1:i], '[') < 0
+}
+
+// isNote reports a note at a page's foot: "[^1]: See below".
+func isNote(text string) bool {
+	i := strings.Index(text[:min(len(text), 200)], "]:")
+	return strings.HasPrefix(text, "[^") && i > 2 && strings.IndexByte(text[1:i], '[') < 0
 }
 
 // item is a list's item without its sign.

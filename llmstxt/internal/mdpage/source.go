@@ -19,6 +19,9 @@ type source struct {
 	markdown bool
 	title    string // of the front matter
 	summary  string // its description
+	until    string // the end of the program or the style sheet that has begun
+	module   bool   // an import or an export has begun
+	filled   bool   // the line before was not empty
 
 	fence   string // that a block of code ends with; "": not in one
 	comment bool   // inside <!--
@@ -106,6 +109,9 @@ func (s *source) next() (line []byte, code, ok bool) {
 				return line, true, true
 			}
 		}
+		if s.unread(line) {
+			continue
+		}
 		seen := s.uncomment(line)
 		if len(seen) < len(line) && len(bytes.TrimSpace(seen)) == 0 || isRemark(seen) {
 			continue
@@ -113,6 +119,64 @@ func (s *source) next() (line []byte, code, ok bool) {
 		return seen, false, true
 	}
 	return nil, false, false
+}
+
+// unread reports a line that no reader sees as it is: of a program or a style sheet in HTML,
+// of MDX's imports and exports, or one that opens or closes a container (":::note").
+func (s *source) unread(line []byte) bool {
+	if s.comment {
+		return false
+	}
+	text := strings.TrimSpace(string(line[:min(len(line), 400)]))
+	low := strings.ToLower(text)
+	if s.until != "" {
+		if strings.Contains(strings.ToLower(string(line)), s.until) {
+			s.until = ""
+		}
+		return true
+	}
+	begins := !s.filled
+	s.filled = text != ""
+	if s.module {
+		s.module = text != ""
+		return s.module
+	}
+	for _, name := range []string{"script", "style"} {
+		if rest, ok := strings.CutPrefix(low, "<"+name); ok && (rest == "" || rest[0] == ' ' || rest[0] == '>') {
+			if !strings.Contains(low, "</"+name) {
+				s.until = "</" + name
+			}
+			return true
+		}
+	}
+	if begins && text != "" && line[0] > ' ' && isModule(text) {
+		s.module = true
+		return true
+	}
+	if !strings.HasPrefix(text, ":::") {
+		return false
+	}
+	name := strings.TrimLeft(text, ": {.#")
+	return name == "" || plain.IsLetter(name[0])
+}
+
+// isModule reports the first line of an import or an export of MDX.
+func isModule(text string) bool {
+	if rest, ok := strings.CutPrefix(text, "import "); ok {
+		return strings.ContainsAny(rest, `"'`) && (strings.Contains(rest, " from ") || strings.IndexAny(rest, `"'`) == 0) || strings.HasPrefix(rest, "{")
+	}
+	rest, ok := strings.CutPrefix(text, "export ")
+	if !ok {
+		return false
+	}
+	what, _, more := strings.Cut(rest, " ")
+	switch what {
+	case "const", "let", "var", "function", "async":
+		return more && strings.ContainsAny(rest, "=(")
+	case "default":
+		return more
+	}
+	return strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "* from")
 }
 
 // fenceOf is the fence that a line begins with: three or more of "`" or "~".
