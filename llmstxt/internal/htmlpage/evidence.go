@@ -31,7 +31,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 11
+const EvidenceVersion = 12
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
