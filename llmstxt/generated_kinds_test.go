@@ -56,13 +56,14 @@ func TestSecondary_ListsOfNamesAndSources_AreOptional(t *testing.T) {
 		[3]string{"Verbs-Index.html", "Verbs Index", "<h1>Verbs Index</h1><h2>B</h2><a href=/lid.html#b>boil</a><h2>C</h2><a href=/lid.html#c>cover</a> <a href=/lid.html#d>cool</a>"},
 		[3]string{"the-index.html", "How to read an index", "<h1>How to read an index</h1><p>Begin at its end, where the names with Z are.</p>"},
 		[3]string{"class-use/Lid.html", "Uses of Class Lid", "<h1>Uses of Class Lid</h1>" + prose},
+		[3]string{"classpot-members.html", "Member List", "<h1>Member List</h1><p>This is the list of the members of the pot.</p>"},
 		[3]string{"package-use.html", "Uses of Package pot", "<h1>Uses of Package pot</h1><p>No other package uses the pot.</p>"},
 		[3]string{"src-html/Lid.html", "Source code", "<pre>001 class Lid { }\n002</pre>"},
 		[3]string{"src/Lid.html", "", "<pre>{-# SAFE #-}\n\nmodule Lid where\n\nboil = id\n\ncover = const\n</pre>"},
 		[3]string{"src/guide.html", "The source of clay", "<h1>The source of clay</h1><p>Clay comes from the bank of the river.</p>"},
 		[3]string{"file.LICENSE.html", "File: LICENSE", "<h1>Licence</h1><p>Whoever has the pot may lend it to friends.</p>"},
 		[3]string{"file.Start.html", "File: Start", "<h1>Start</h1><p>Wash the pot before you use it for the first time.</p>"})
-	for path, secondary := range map[string]bool{"lid.html": false, "Verbs-Index.html": true, "the-index.html": false, "class-use/Lid.html": true, "package-use.html": true,
+	for path, secondary := range map[string]bool{"lid.html": false, "Verbs-Index.html": true, "the-index.html": false, "class-use/Lid.html": true, "package-use.html": true, "classpot-members.html": true,
 		"src-html/Lid.html": true, "src/Lid.html": true, "src/guide.html": false, "file.LICENSE.html": true, "file.Start.html": false} {
 		if p := pageAt(t, s, path); p.Secondary != secondary {
 			t.Errorf("%s: secondary %t", path, p.Secondary)
@@ -73,6 +74,15 @@ func TestSecondary_ListsOfNamesAndSources_AreOptional(t *testing.T) {
 	}
 	if p := pageAt(t, s, "Verbs-Index.html"); strings.HasPrefix(p.Note, "B;") || !strings.Contains(p.Note, "cover") {
 		t.Errorf("the index has the note %q", p.Note)
+	}
+}
+
+func TestTitle_NameOfAFile_IsNotTheSites(t *testing.T) {
+	lid := [3]string{"lid.html", "Lid", "<h1>Lid</h1><p>The lid keeps the steam where it belongs.</p>"}
+	for title, want := range map[string]string{"index.rst": "Pots of clay", "README.md": "Pots of clay", "Index.html": "Pots of clay", "pot.js": "pot.js", "kettle.md": "kettle.md"} {
+		if s := potSite(t, "<title>"+title+"</title><h1>Pots of clay</h1><p>Pots of clay hold water and soup.</p>", lid); s.Title != want {
+			t.Errorf("%s: the site is called %q", title, s.Title)
+		}
 	}
 }
 

@@ -124,13 +124,22 @@ func byGenerator(title string) bool {
 // nobody has changed, or that stands until a script has run.
 func placeholder(title string) bool {
 	k := strings.TrimRight(plain.Key(title), "…")
-	if unchanged[k] {
+	if unchanged[k] || isIndexFile(title) {
 		return true
 	}
 	// "New Page 1", "Untitled-2"
 	stem := strings.TrimRight(k, "0123456789")
 	return stem != k && numberedTemplates[stem]
 }
+
+// isIndexFile reports the name of the file of a first page: "index.rst", "README.md".
+func isIndexFile(title string) bool {
+	name, ext, ok := strings.Cut(title, ".")
+	return ok && !strings.Contains(title, " ") && textFiles[strings.ToLower(ext)] && vague(name)
+}
+
+// textFiles are the endings of files with a page's text.
+var textFiles = plain.Set("rst md markdown txt adoc asciidoc org textile html htm xhtml php rdoc tex texi")
 
 // unchanged are what Dreamweaver, FrontPage, Emmet, Word and the starters of frameworks write,
 // and what pages are called while they load.
