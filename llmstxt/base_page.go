@@ -85,6 +85,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.readMenu(r, page)
 	c.readScriptMenu(ctx, r, page)
 	c.readMarkdownApp(ctx, r, page)
+	c.learnVersions(r)
 	e := c.know(r.final, r.final.String(), 0)
 	if c.version == "" {
 		c.version = e.version

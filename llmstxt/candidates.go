@@ -84,7 +84,7 @@ const entrySize = 400 // bytes of an address in the frontier, beside the address
 // know makes an entry of an address.
 func (c *crawler) know(u *url.URL, key string, depth int) *entry {
 	e := &entry{url: u, key: key, depth: depth}
-	e.version, e.path, e.root = weburl.Version(u)
+	e.version, e.path, e.root = weburl.VersionIn(u, c.versioned)
 	c.index[key] = e
 	c.holding += len(key) + entrySize
 	return e

@@ -95,7 +95,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		}
 		c.index[key] = e
 		e.url, e.key = r.final, key
-		e.version, e.path, e.root = weburl.Version(e.url)
+		e.version, e.path, e.root = weburl.VersionIn(e.url, c.versioned)
 	}
 	if r.noindex && !base {
 		c.pass(ctx, e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
@@ -292,6 +292,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 			c.foreign[f] = e.key
 		}
 	}
+	c.learnVersions(r)
 	c.titles[e.key] = versionless(&r.evidence)
 	c.votes.Add(&r.evidence, r.sentences)
 	c.sentences = append(c.sentences, r.sentences)
@@ -308,6 +309,17 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
 	c.follow(ctx, e, r)
 	c.settleForm(ctx, e, e)
+}
+
+const maxVersioned = 500 // folders
+
+// learnVersions takes over which folders hold versions, for what is found from here on.
+func (c *crawler) learnVersions(r *result) {
+	for _, folder := range r.evidence.Versions {
+		if len(c.versioned) < maxVersioned {
+			c.versioned[folder] = true
+		}
+	}
 }
 
 const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls

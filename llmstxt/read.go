@@ -184,6 +184,13 @@ func (c *crawler) settle(r *result) {
 			r.evidence.Foreign = append(r.evidence.Foreign, u)
 		}
 	}
+	var choices []weburl.Choice
+	for _, l := range p.Choices {
+		if u := resolver.Resolve(l.Href); u != nil && u.Host == r.final.Host {
+			choices = append(choices, weburl.Choice{Text: l.Name, URL: u})
+		}
+	}
+	r.evidence.Versions = weburl.Switched(choices)
 	r.outside = 0
 	seen := make(map[string]struct{}, len(p.Links))
 	type listed struct {

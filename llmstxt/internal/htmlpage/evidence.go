@@ -24,6 +24,7 @@ type Evidence struct {
 	Twin        string   `json:"twin,omitempty"`        // URL of the Markdown that Blocks and Anchors were read from; "": the page itself
 	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
 	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
+	Versions    []string `json:"versions,omitempty"`    // paths of folders that hold versions, as its switcher shows them
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
 	Code        bool     `json:"code,omitempty"`        // its main content shows some
 	Frames      bool     `json:"frames,omitempty"`      // it is made of frames
@@ -31,13 +32,13 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 12
+const EvidenceVersion = 13
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
 	const each = 16 // for a string
 	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + 400
-	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign} {
+	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign, e.Versions} {
 		for _, s := range all {
 			n += each + len(s)
 		}

@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // Where a page leads to.
@@ -125,10 +127,49 @@ func (s *scanner) nameLink() {
 			}
 		}
 	}
+	if s.link > 0 && s.lastHref >= 0 && len(s.linkText) > 0 && len(s.linkText) <= maxNavName {
+		s.choose(s.Links[s.lastHref].Href, string(s.linkText))
+	}
 	if s.topical && s.link > 0 {
 		s.addTopic(html.UnescapeString(string(s.linkText)))
 	}
 	s.link, s.topical = 0, false
+}
+
+const (
+	maxInlined = 10 // inline frames of a page
+	fewLinks   = 3
+)
+
+// followInlined has the inline frames of a page that has few links or little text of its own
+// be parts of it, as those of a frameset are: its menu, or what it says.
+func (s *scanner) followInlined() {
+	if len(s.inlined) == 0 || len(s.Links) >= fewLinks && s.words >= leastBare {
+		return
+	}
+	for _, src := range s.inlined {
+		s.addLink(Link{Href: src, Free: true})
+	}
+	s.Frames = s.Frames || s.words < leastBare
+}
+
+const maxChoices = 60
+
+// choose notes a link to a version.
+func (s *scanner) choose(href, text string) {
+	if text = plain.OneLine(html.UnescapeString(text)); weburl.IsVersion(text) && len(s.Choices) < maxChoices && len(href) <= weburl.MaxLength {
+		s.Choices = append(s.Choices, Link{Href: href, Name: text})
+	}
+}
+
+// option looks at one of a select element, whose text follows.
+func (s *scanner) option(value string) {
+	if !strings.Contains(value, "/") {
+		return
+	}
+	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
+		s.choose(value, string(s.page[s.pos:s.pos+i]))
+	}
 }
 
 // signOf notes the name of a picture in a link.

@@ -44,6 +44,7 @@ type Page struct {
 	Cookies                    []string // that scripts of such a page set, or of one that leads elsewhere
 	Links                      []Link
 	Alternates                 []Link // the same page in other languages
+	Choices                    []Link // whose words are versions
 	Twin                       string // href of the page in Markdown
 	MenuScript                 string // address of the script that writes its navigation
 	App                        *MarkdownApp
@@ -138,8 +139,9 @@ type scanner struct {
 	bare                 bool // which stands in no <p>
 	firstPara, firstSaid int  // offset and prose of the first paragraph with something to say
 	checks               []check
-	before, after        []edge // texts of the page's begin and end
-	framesFrom, framesTo int    // what it says to those without frames
+	inlined              []string // addresses of its inline frames
+	before, after        []edge   // texts of the page's begin and end
+	framesFrom, framesTo int      // what it says to those without frames
 	rootTag              atom.Atom
 	rootDepth, rootWords int
 
@@ -191,6 +193,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.settleCrumbs()
 	s.redirect()
 	s.region(len(page), need)
+	s.followInlined()
 	s.Edges = s.edges()
 	s.main, s.whole = page[s.from:s.to], page[s.from:s.wholeEnd]
 	return &s.Page, nil
@@ -312,6 +315,9 @@ func (s *scanner) startTag() {
 	case atom.Frameset:
 		s.Frames = true
 	case atom.Noframes, atom.Iframe, atom.Noembed:
+		if src := s.attrs("src")[0]; tag == atom.Iframe && src != "" && len(s.inlined) < maxInlined {
+			s.inlined = append(s.inlined, src)
+		}
 		if raw := s.rawText(); tag == atom.Noframes && s.Frames {
 			s.framesFrom, s.framesTo = s.lexer.start, s.lexer.pos
 			s.noscript(raw)
@@ -320,6 +326,8 @@ func (s *scanner) startTag() {
 		s.anchor(tag)
 	case atom.Frame:
 		s.addLink(Link{Href: s.attrs("src")[0], Free: true})
+	case atom.Option:
+		s.option(s.attrs("value")[0])
 	case atom.Input:
 		s.input(s.attrs("type")[0])
 	case atom.Pre, atom.Textarea:

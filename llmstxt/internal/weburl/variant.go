@@ -12,8 +12,8 @@ import (
 // /docs/install, /fr/install and /install.
 
 var (
-	numbered = regexp.MustCompile(`^(?:v\d+|(?:v|version-|release-|rel-)?\d+(?:\.(?:\d+|x))+(?:[-.]?(?:alpha|beta|rc|pre|dev|lts)\.?\d*)?|v?\d+\.x)$`)
-	named    = map[string]int{"latest": 3, "stable": 3, "current": 3, "release": 3, "next": -1, "dev": -1, "devel": -1, "develop": -1,
+	numbered = regexp.MustCompile(`^(?:v\d+|(?:v|version-|release-|rel-|latest-v)?\d+(?:\.(?:\d+|x))+(?:[-.]?(?:alpha|beta|rc|pre|preview|dev|lts|m|snapshot|final|ga|release|sp)[-.]?\d*)?|v?\d+\.x|latest-v?\d+)$`)
+	named    = map[string]int{"latest": 3, "stable": 3, "current": 3, "release": 3, "lts": 2, "next": -1, "dev": -1, "devel": -1, "develop": -1, "beta": -1, "preview": -1, "snapshot": -1,
 		"main": -1, "master": -1, "trunk": -1, "nightly": -1, "edge": -1, "canary": -1, "unstable": -1, "unreleased": -1, "head": -1}
 	language = regexp.MustCompile(`^[A-Za-z]{2,3}(?:[-_](?:[A-Za-z]{2}|[A-Za-z]{4}|\d{3}))?$`)
 )
@@ -62,6 +62,12 @@ func Newer(a, b string) bool {
 func rank(v string) int {
 	if r := named[v]; r != 0 {
 		return r
+	}
+	for _, end := range []string{"final", "ga", "release", "lts"} {
+		v = strings.TrimRight(strings.TrimSuffix(v, end), ".-")
+	}
+	if strings.HasPrefix(v, "latest-") {
+		return 1
 	}
 	if strings.ContainsAny(strings.TrimLeft(v, "v"), "abcdefghijklmnopqrstuvwyz") && !strings.HasPrefix(v, "version-") && !strings.HasPrefix(v, "rel") {
 		return 0 // "2.0-rc1"

@@ -1,0 +1,36 @@
+package llmstxt_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Inline frames are parts of a page that has little else.
+func TestCrawl_InlineFrames_AreFollowed(t *testing.T) {
+	const menu, content = "<iframe src=menu.html></iframe>", "<iframe src='content.html'></iframe>"
+	for name, c := range map[string]struct {
+		body    string
+		pages   int
+		summary string
+	}{
+		"menu beside a text": {menu + "<main><h1>Tea</h1><p>" + gadget + "</p></main>", 4, gadget},
+		"menu and content":   {menu + content, 5, "The content of it all is told in one sentence, which stands here."},
+		"content alone":      {"<h1>Tea</h1>" + content, 2, "The content of it all is told in one sentence, which stands here."},
+		"a frame of others":  {"<iframe src='https://video.test/embed/1'></iframe><h1>Tea</h1><p>" + gadget + "</p>", 1, gadget},
+		"a page with all":    {"<nav><a href=a.html>A</a><a href=b.html>B</a><a href=c.html>C</a></nav><main><h1>Tea</h1><p>" + gadget + "</p><p>The kettle beside it is older than the house, and nobody knows who has bought it, or where, or why, which is a pity for a thing that is so well made and so often used.</p></main><iframe src=counter.html></iframe>", 4, gadget},
+	} {
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":             html("<title>Tea</title><body>" + c.body + "</body>"),
+			"http://docs.test/menu.html":    html("<title>Menu</title><ul><li><a href=a.html target=content>A</a><li><a href=b.html target=content>B</a></ul>"),
+			"http://docs.test/content.html": html("<title>Content</title><h1>Content</h1><p>The content of it all is told in one sentence, which stands here.</p>"),
+			"http://docs.test/counter.html": doc("Counter"),
+			"http://docs.test/a.html":       doc("A"), "http://docs.test/b.html": doc("B"), "http://docs.test/c.html": doc("C"),
+		}}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != c.pages || s.Summary != c.summary || slices.Contains(urls(s), "/counter.html") {
+			t.Errorf("%s: %v, %q", name, urls(s), s.Summary)
+		}
+	}
+}
