@@ -32,6 +32,10 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nav.close()
 	case atom.Form:
 		s.nav.forget()
+	case atom.Summary:
+		s.nav.setSummary()
+	case atom.Details:
+		s.nav.headed, s.nav.under = "", ""
 	case atom.Nav:
 		s.nav.leave()
 	case atom.Title:

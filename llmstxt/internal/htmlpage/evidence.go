@@ -32,7 +32,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 13
+const EvidenceVersion = 14
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

@@ -92,6 +92,19 @@ func (n *navScanner) setUnder(m mark) {
 	}
 }
 
+// setSummary does that for the summary of details, until their end.
+func (n *navScanner) setSummary() {
+	name := ""
+	if !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
+		name = listName(string(n.label))
+	}
+	if n.within > 0 {
+		n.headed = name
+	} else {
+		n.under, n.minor = name, false
+	}
+}
+
 // setMinor does that for a heading of the fourth level or below, where there are no others.
 func (n *navScanner) setMinor() {
 	if n.under == "" || n.minor {
@@ -197,6 +210,12 @@ func (n *navScanner) close() {
 func (n *navScanner) group() (names [Levels]string) {
 	if n.said > maxSaid {
 		return names
+	}
+	// A text in navigation stands above the links behind it, where there are no lists.
+	if n.within > 0 && len(n.lists) == 0 && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
+		if name := listName(string(n.label)); name != "" {
+			n.headed = name
+		}
 	}
 	if len(n.lists) == 0 && n.within == 0 {
 		names[Levels-1] = n.under

@@ -343,7 +343,7 @@ func (s *scanner) startTag() {
 		s.nav.enter()
 		s.container(tag)
 	case atom.Li, atom.Dt, atom.Dd:
-		s.nav.entry(s.skipDepth > 0)
+		s.nav.entry(s.skipDepth > 0 || tag == atom.Dd)
 	case atom.P:
 		s.closeParagraph()
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
