@@ -51,7 +51,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	// The site maps are asked for meanwhile: a base page that moves to another
 	// host is rare.
 	c.setCrawlDelay(hosts[u.Scheme+"://"+u.Host])
-	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u))
+	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u), false)
 	r := c.fetchPage(ctx, u, allow)
 	if r.refused != nil {
 		early.stop()
@@ -71,7 +71,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	if c.scope != weburl.ScopeOf(asked) {
 		early.stop()
 		c.setCrawlDelay(c.robots)
-		early = c.startSitemaps(ctx, c.robots, c.scope)
+		early = c.startSitemaps(ctx, c.robots, c.scope, false)
 	}
 	if c.pace.Delay() > 0 {
 		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.Delay().Round(time.Millisecond)))
@@ -103,6 +103,14 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.uncount(e, r)
 	c.noteOutside(e, r)
 	maps := early.wait()
+	if named := r.evidence.Sitemap; named != "" && len(maps.pages) == 0 {
+		notes := maps.notes
+		maps.giveRoom()
+		rules := *c.robots
+		rules.Sitemaps = []string{named}
+		maps = c.startSitemaps(ctx, &rules, c.scope, true).wait()
+		maps.notes = append(notes, maps.notes...)
+	}
 	defer maps.giveRoom()
 	for _, n := range maps.notes {
 		c.note("", n)

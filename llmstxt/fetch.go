@@ -1,6 +1,7 @@
 package llmstxt
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,7 +166,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	}
 	a.text = r.twinOnly
 	if err := a.ask(r.final, prev, r.cookies); err != nil {
-		return nil, retry{again: !permanent(err)}, err
+		return nil, retry{again: !permanent(err) && !a.drips(err)}, err
 	}
 	resp := a.resp
 	r.status = resp.StatusCode
@@ -249,6 +251,9 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 			return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
 		}
 	}
+	if kind := otherKind(body); kind != "" {
+		return nil, &skipError{Reason: SkipType, Detail: "not HTML (" + kind + ")"}
+	}
 	if isFeed(body) {
 		return nil, &skipError{Reason: SkipType, Detail: "a feed or a site map"}
 	}
@@ -299,6 +304,20 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		return nil, c.readText(a.outer, r, text)
 	}
 	return c.read(a.outer, a, r, text, reloads)
+}
+
+// otherKind is what a body is that begins as a file of another kind does, whatever its header
+// says; "" for text. Text may begin with the letters of a picture: "BM25 ranks …".
+func otherKind(body []byte) string {
+	kind := decode.MediaType(http.DetectContentType(body))
+	if strings.HasPrefix(kind, "text/") || kind == "application/octet-stream" {
+		return ""
+	}
+	head := body[:min(len(body), 512)]
+	if kind != "application/pdf" && kind != "application/postscript" && !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r\x1b", r) }) {
+		return ""
+	}
+	return kind
 }
 
 // slot waits for the right to send a request, and returns what gives it back.

@@ -70,7 +70,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	a := &transfer{crawler: c, outer: ctx, limit: limit}
 	defer a.close()
 	if err := a.ask(u, nil, *cookies); err != nil {
-		return nil, nil, retry{again: !permanent(err)}, err
+		return nil, nil, retry{again: !permanent(err) && !a.drips(err)}, err
 	}
 	switch code := a.resp.StatusCode; {
 	case code >= 300 && code < 400 && a.resp.Header.Get("Location") != "":
@@ -88,7 +88,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	}
 	sent, err := a.readPlain(r)
 	if err != nil {
-		return nil, nil, retry{again: err != errLargeFile}, err
+		return nil, nil, retry{again: err != errLargeFile && !isSkip(err, SkipTimeout)}, err
 	}
 	c.pace.Answered()
 	body, err := decode.Stream(sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","))

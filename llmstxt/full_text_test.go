@@ -44,7 +44,7 @@ func section2(w *web) *web {
 	w.pages["http://docs.test/Guide"] = html("<html lang=en><title>Another</title><main><h1>Another guide</h1><p>Its address differs by a capital letter alone, and by a slash.</p></main>")
 	w.pages["http://docs.test/licence"] = html("<html lang=en><title>License</title><main><h1>License</h1><p>You may do with this whatever you like as long as you do it well.</p></main>")
 	w.pages["http://docs.test/notes.txt"] = answer{header: map[string]string{"Content-Type": "text/plain"}, body: "Notes\n\nPlain words,\n  indented, and \U000e0041hidden ones.\n"}
-	w.pages["http://docs.test/twin"] = answer{header: map[string]string{"Link": `<twin.md>; rel=alternate; type="text/markdown"`}, body: "<html lang=en><title>Twin</title><main><h1>Twin</h1><p>The rendered form of this page, which is not read.</p></main>"}
+	w.pages["http://docs.test/twin"] = answer{header: map[string]string{"Link": `<twin.md>; rel=alternate; type="text/markdown; charset=utf-8"`}, body: "<html lang=en><title>Twin</title><main><h1>Twin</h1><p>The rendered form of this page, which is not read.</p></main>"}
 	w.pages["http://docs.test/twin.md"] = answer{header: map[string]string{"Content-Type": "text/markdown"}, body: "---\ntitle: Twin\n---\n# Twin\n\nThe *written* form, with [a link](api/x.html).<!-- remark -->\n\n```sh\n# code <!-- stays -->\n```\n"}
 	return w
 }

@@ -168,6 +168,11 @@ func (c *crawler) settle(r *result) {
 		return ""
 	}
 	r.evidence.Up = inScope(p.Up)
+	if p.Sitemap != "" {
+		if u := resolver.Resolve(p.Sitemap); u != nil {
+			r.evidence.Sitemap = u.String()
+		}
+	}
 	for _, canonical := range []string{p.Canonical, r.canonical} {
 		if can := inScope(canonical); can != own && r.evidence.Canonical == "" {
 			r.evidence.Canonical = can

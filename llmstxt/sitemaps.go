@@ -82,18 +82,19 @@ var places = []string{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.x
 
 // sitemapsInTurn reads a site's site maps when not too many other crawls do. A crawl holds
 // up to three small ones at once.
-func (c *crawler) sitemapsInTurn(ctx context.Context, rules *robots.Rules, s weburl.Scope) sitemapPages {
+func (c *crawler) sitemapsInTurn(ctx context.Context, rules *robots.Rules, s weburl.Scope, alone bool) sitemapPages {
 	release, err := share.SiteMaps.Take(ctx, c.owner)
 	if err != nil {
 		return sitemapPages{notes: []string{"The site maps are not read: other crawls have been reading theirs all the while"}}
 	}
 	defer release()
-	return c.readSitemaps(ctx, rules, s, 3*c.MaxPages)
+	return c.readSitemaps(ctx, rules, s, 3*c.MaxPages, alone)
 }
 
-// readSitemaps reads those that robots.txt names, else those in the usual
-// places, until it has room pages in scope.
-func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s weburl.Scope, room int) sitemapPages {
+// readSitemaps reads those that robots.txt names and, if these list nothing or there are
+// none, those in the usual places, until it has room pages in scope. alone says that no
+// others are wanted than those that are named.
+func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s weburl.Scope, room int, alone bool) sitemapPages {
 	out := sitemapPages{settled: map[string]time.Time{}}
 	returned := false
 	defer func() {
@@ -101,21 +102,29 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			out.giveRoom()
 		}
 	}()
-	q := &sitemapQueue{c: c, rules: rules, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}}
+	q := &sitemapQueue{c: c, rules: rules, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}, asked: map[string]bool{}}
 	defer q.large.free()
 	q.add(q.root, 1, rules.Sitemaps)
-	guessed := len(q.files) == 0
-	if guessed {
+	guessed := false
+	usual := func() {
+		guessed = true
 		if dir := s.Dir(); dir != "/" {
 			q.guess(ctx, dir+"sitemap.xml", "/sitemap.xml")
 		} else {
 			q.guess(ctx, "/sitemap.xml")
 		}
 	}
+	named := len(q.files) > 0 && !alone
+	if len(q.files) == 0 {
+		usual()
+	}
 	whole := true
-	seen := map[string]bool{}
 	readable := 0
-	for len(seen) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
+	for len(q.asked) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
+		if len(q.files) == 0 && named && len(out.pages) == 0 {
+			named, readable = false, 0
+			usual() // those that robots.txt names are of another time, or host
+		}
 		if len(q.files) == 0 && guessed && readable == 0 {
 			q.guess(ctx, places...)
 			guessed = false
@@ -125,10 +134,10 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 		}
 		f := q.files[0]
 		q.files = q.files[1:]
-		if f.u == nil || seen[f.u.String()] {
+		if f.u == nil || q.asked[f.u.String()] {
 			continue
 		}
-		seen[f.u.String()] = true
+		q.asked[f.u.String()] = true
 		body, err := q.open(ctx, f)
 		if err != nil {
 			whole = whole && f.isMissing(err)
@@ -168,7 +177,8 @@ type sitemapQueue struct {
 	rules *robots.Rules
 	root  *url.URL
 	files []sitemapFile
-	large fileRoom // of one at a time
+	asked map[string]bool // those that have been read, by URL
+	large fileRoom        // of one at a time
 }
 
 type sitemapFile struct {
@@ -200,7 +210,7 @@ func (q *sitemapQueue) guess(ctx context.Context, paths ...string) {
 	var all tasks
 	for i, p := range paths {
 		f := &files[i]
-		if f.u, f.guess, f.depth = weburl.Resolve(q.root, p), true, 1; f.u != nil && q.rules.Allowed(f.u) {
+		if f.u, f.guess, f.depth = weburl.Resolve(q.root, p), true, 1; f.u != nil && !q.asked[f.u.String()] && q.rules.Allowed(f.u) {
 			all.Go(func() { f.body, f.err = q.c.getPlain(ctx, f.u, sitemap.MaxSent, alone, nil) })
 		} else {
 			f.u = nil
@@ -310,13 +320,13 @@ type sitemaps struct {
 	done   chan sitemapPages
 }
 
-func (c *crawler) startSitemaps(ctx context.Context, r *robots.Rules, s weburl.Scope) *sitemaps {
+func (c *crawler) startSitemaps(ctx context.Context, r *robots.Rules, s weburl.Scope, alone bool) *sitemaps {
 	// A list of pages is worth a part of the time, not all of it.
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout/4)
 	m := &sitemaps{cancel: cancel, done: make(chan sitemapPages, 1)}
 	go func() {
 		var pages sitemapPages
-		pages.panicked = recovered(func() { pages = c.sitemapsInTurn(ctx, r, s) })
+		pages.panicked = recovered(func() { pages = c.sitemapsInTurn(ctx, r, s, alone) })
 		m.done <- pages
 	}()
 	return m
@@ -362,7 +372,7 @@ func Newest(ctx context.Context, base string, o Options) (time.Time, error) {
 		return time.Time{}, baseError(u, 0, forbids(rules))
 	}
 	c.setCrawlDelay(rules)
-	maps := c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u))
+	maps := c.sitemapsInTurn(ctx, rules, weburl.ScopeOf(u), false)
 	maps.giveRoom()
 	return maps.newest, ctx.Err()
 }

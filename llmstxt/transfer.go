@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/credentials"
@@ -29,6 +31,7 @@ type transfer struct {
 	sent   *bytes.Buffer
 	opened [2]*bytes.Buffer // what was unpacked, before and after it was large
 	began  time.Time
+	begun  atomic.Bool // there is some of the answer
 	clock  *time.Timer // ends the request when the site takes too long
 	cancel context.CancelFunc
 	held   []func()
@@ -53,6 +56,10 @@ func (a *transfer) ask(u *url.URL, prev *Page, cookies credentials.Jars) error {
 	ctx, a.cancel = context.WithCancel(a.outer)
 	a.began = time.Now()
 	a.clock = time.AfterFunc(a.PageTimeout, a.cancel)
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() {
+		a.begun.Store(true)
+		a.rewind(0)
+	}})
 	resp, err := a.send(ctx, u, prev, cookies, a.text)
 	if err != nil {
 		return a.failed(err)
@@ -75,6 +82,10 @@ func (a *transfer) rewind(waited time.Duration) {
 		a.clock.Reset(max(0, min(a.PageTimeout-spent, max(dripTime-spent, dripTime/3))))
 	}
 }
+
+// drips reports an error of an answer that began and took too long to go on: another try
+// would be no faster.
+func (a *transfer) drips(err error) bool { return a.begun.Load() && isSkip(err, SkipTimeout) }
 
 // failed is the error of a connection, or that of a page that took too long.
 func (a *transfer) failed(err error) error {

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
@@ -60,27 +61,49 @@ func Body(ctx context.Context, sent []byte, encodings string, limit int64, small
 	return body, nil
 }
 
-// Stream takes content encodings off a stream. Gzip is left to [Reader].
+// Stream takes content encodings off a stream, and gzip as [Reader] does.
 func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 	names := strings.Split(strings.ToLower(encodings), ",")
 	if len(names) > maxLayers { // each of which takes memory
 		return nil, fmt.Errorf("it is packed %d times", len(names))
 	}
 	for i := len(names) - 1; i >= 0; i-- {
-		switch strings.TrimSpace(names[i]) {
+		name := strings.TrimSpace(names[i])
+		head := bufio.NewReaderSize(sent, 512)
+		begin, err := head.Peek(256)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if sent = head; isText(begin) {
+			continue // it says that it is packed, and is not
+		}
+		switch name {
 		case "br":
-			sent = brotli.NewReader(sent)
+			sent = brotli.NewReader(head)
+		case "gzip", "x-gzip":
+			sent, err = gzip.NewReader(head)
 		case "deflate":
-			z, err := zlib.NewReader(sent)
-			if err != nil {
-				return nil, fmt.Errorf("it is not valid deflate: %w", err)
+			// Meant is zlib's form, sent is often the bare one.
+			if len(begin) > 1 && begin[0]&0x0f == 8 && (int(begin[0])<<8|int(begin[1]))%31 == 0 {
+				sent, err = zlib.NewReader(head)
+			} else {
+				sent, err = flate.NewReader(head), nil
 			}
-			sent = z
 		case "zstd":
-			return nil, errors.New("its content encoding was not asked for")
+			sent, err = newZstd(head)
+		default:
+			err = nil
+		}
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("it is not valid %s: %w", name, err)
 		}
 	}
 	return Reader(sent)
+}
+
+// newZstd reads as much back as browsers do, RFC 9659. It starts no goroutine.
+func newZstd(in io.Reader) (*zstd.Decoder, error) {
+	return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
 }
 
 // Reader takes gzip off a stream, if it has any, twice at most.
@@ -147,7 +170,7 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 		r = o.brotli
 	case "zstd":
 		if o.zstd == nil {
-			o.zstd, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+			o.zstd, err = newZstd(in)
 		} else {
 			err = o.zstd.Reset(in)
 		}

@@ -16,6 +16,7 @@ type Evidence struct {
 	Canonical   string   `json:"canonical,omitempty"`   // in scope and not the page's own URL
 	Up          string   `json:"up,omitempty"`          // URL of the page above this one, in scope
 	Crumbs      []string `json:"crumbs,omitempty"`      // breadcrumb, outermost first
+	Sitemap     string   `json:"sitemap,omitempty"`     // URL of the site map that it names
 	Nav         []Group  `json:"nav,omitempty"`         // lists of links under a name, if the page is made of them
 	Blocks      []Block  `json:"blocks,omitempty"`      // the main content's beginning
 	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
@@ -37,7 +38,7 @@ const EvidenceVersion = 14
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
 	const each = 16 // for a string
-	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + 400
+	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + len(e.Sitemap) + 400
 	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign, e.Versions} {
 		for _, s := range all {
 			n += each + len(s)

@@ -66,6 +66,8 @@ func (s *scanner) related() {
 			s.Canonical = a[1]
 		case rel == "up":
 			s.Up = a[1]
+		case rel == "sitemap" && s.Sitemap == "":
+			s.Sitemap = a[1]
 		case inChain[rel]:
 			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
 		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref && s.hrefs+len(a[1]) <= maxHrefs:

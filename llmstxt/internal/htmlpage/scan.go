@@ -40,6 +40,7 @@ type Page struct {
 	Publisher                  string   // who made the site
 	Canonical, Refresh, Base   string   // addresses, as written
 	Bare                       bool     // it says nothing, or that it leads elsewhere
+	Sitemap                    string   // href of the site map that it names
 	Reloads                    bool     // and nothing else: it loads itself again
 	Cookies                    []string // that scripts of such a page set, or of one that leads elsewhere
 	Links                      []Link

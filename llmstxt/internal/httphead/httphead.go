@@ -60,7 +60,8 @@ func Link(h http.Header, rel, kind string) string {
 				case "rel":
 					related = related || slices.Contains(strings.Fields(value), rel)
 				case "type":
-					typed = typed || value == kind
+					media, _, _ := strings.Cut(value, ";") // it may have parameters
+					typed = typed || strings.TrimSpace(media) == kind
 				}
 			}
 			if target = strings.TrimSpace(target); related && typed && len(target) <= weburl.MaxLength {
