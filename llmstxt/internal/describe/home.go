@@ -79,24 +79,24 @@ func begins(text string, p *Page) bool {
 }
 
 // introduce gives a base page without words of its own a note that describes the site.
+// Its excerpt stays what stands on it, if that is more than its title.
 func (d *describer) introduce(pages []Page, title string, sections []string, alias map[string]string) {
 	base := &pages[0]
 	if len(pages) < 2 || !base.outlined && plain.Key(base.Note) != plain.Key(title) {
 		return
 	}
-	limit := min(NoteLength, d.limit)
-	if text := introduction(pages, title, alias); text != "" {
-		base.Note = plain.Cut(text, limit)
-		excerpt := plain.Cut(text, d.limit)
-		list := d.outline(base, NoteLength)
-		if plain.Key(list) != plain.Key(base.Title) && utf8.RuneCountInString(excerpt)+2+utf8.RuneCountInString(list) <= d.limit {
-			excerpt += "\n\n" + list
+	empty := plain.Key(base.Excerpt) == plain.Key(base.Title) || plain.Key(base.Excerpt) == plain.Key(title)
+	text := introduction(pages, title, alias)
+	describe := func(limit int) string {
+		if text == "" {
+			return d.contents(pages, title, sections, limit)
 		}
-		base.Excerpt = plain.GuardLines(excerpt, d.limit)
-		return
+		return plain.Cut(text, limit)
 	}
-	base.Note = d.contents(pages, title, sections, limit)
-	base.Excerpt = plain.GuardLines(d.contents(pages, title, sections, d.limit), d.limit)
+	base.Note = describe(min(NoteLength, d.limit))
+	if empty {
+		base.Excerpt = plain.GuardLines(describe(d.limit), d.limit)
+	}
 }
 
 // contents is a site's name and what it has: its sections where the base page names them,

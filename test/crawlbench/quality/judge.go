@@ -130,7 +130,6 @@ func split(text string) []described {
 func judge(site, asPages, asIndex string) (v verdict, err error) {
 	key := keys[site]
 	got := split(asPages)
-	title, _, _ := strings.Cut(strings.TrimPrefix(asPages, "# "), "\n")
 	seen := make([]seenPage, len(got))
 	often := map[string]int{}
 	for i, d := range got {
@@ -176,7 +175,7 @@ func judge(site, asPages, asIndex string) (v verdict, err error) {
 		if len(begin) > 60 {
 			begin = begin[:60]
 		}
-		if begin != "" && strings.Contains(seen[i].main, begin) || i == 0 && describes(first, title, seen) {
+		if begin != "" && strings.Contains(seen[i].main, begin) {
 			inMain++
 		} else {
 			miss("not in main")
