@@ -24,6 +24,8 @@ import (
 // There is no clock: where nothing else can run, a frame waits for nothing. To wait behind
 // others costs a little too, so after a wait to which no other frame has come, the next
 // ones are written at once: one at first, and twice as many each time that it is so again.
+// After a wait behind goroutines that compute, which may take them ten milliseconds each,
+// many are.
 type frameWriter struct {
 	net.Conn
 
@@ -50,6 +52,10 @@ const (
 	// aloneLimit is how many frames at most are written at once before it is tried again
 	// whether others come.
 	aloneLimit = 64
+
+	// lateAfter is how long run may wait for its turn. Where goroutines compute for longer
+	// than that, frames are better written at once.
+	lateAfter = 5 * time.Millisecond
 )
 
 var keptFrames = sync.Pool{New: func() any { return new([togetherLimit]byte) }}
@@ -100,9 +106,13 @@ func (w *frameWriter) keep(frame []byte) {
 func (w *frameWriter) run() {
 	defer close(w.done)
 	for range w.turn {
+		began := time.Now()
 		runtime.Gosched()
+		late := time.Since(began) > lateAfter
 		w.mu.Lock()
 		switch {
+		case late:
+			w.more, w.alone = aloneLimit, aloneLimit
 		case w.frames == nil: // written, because there was no room
 		case w.kept > 1:
 			w.more = 0

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -142,6 +143,58 @@ func TestFrameWriter_LoneFrames_WrittenAtOnce(t *testing.T) {
 		w.Close()
 		far.Close()
 	})
+}
+
+// Where a goroutine computes on the only processor, one wait behind it is enough. The
+// scheduler may spare a writer even that one, so that several are tried.
+func TestFrameWriter_ComputingGoroutine_WaitsOnce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var over atomic.Bool
+	var computing sync.WaitGroup
+	defer computing.Wait()
+	defer over.Store(true)
+	computing.Go(func() {
+		for !over.Load() {
+		}
+	})
+	for range 20 {
+		if writtenAtOnce(t, 32) == 32 {
+			return
+		}
+	}
+	t.Error("small frames wait behind the goroutine again and again")
+}
+
+// writtenAtOnce has a new writer write two frames together, and returns how many of up to n
+// others are written before Write returns, until one is not.
+func writtenAtOnce(t *testing.T, n int) (atOnce int) {
+	near, far := net.Pipe()
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	defer far.Close()
+	reading.Go(func() { io.Copy(io.Discard, far) })
+	var writes atomic.Int64
+	w := agent.WriteFrames(countedWriter{near, 0, &writes})
+	defer w.Close()
+	write := func(size int) {
+		if _, err := w.Write(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(140)
+	write(140)
+	for writes.Load() == 0 {
+		runtime.Gosched()
+	}
+	write(40_000) // waits until the two are written
+	for ; atOnce < n; atOnce++ {
+		before := writes.Load()
+		write(140)
+		if writes.Load() == before {
+			break
+		}
+	}
+	return atOnce
 }
 
 // A connection that takes nothing for ten seconds, or fails, has failed for the
