@@ -159,13 +159,9 @@ func everywhere(pages []Page, lows []string, title string) bool {
 
 // welcomed is what a title bids welcome to, "" for other titles.
 func welcomed(title string) string {
-	low := strings.ToLower(title)
-	if len(low) != len(title) {
-		return ""
-	}
 	for _, w := range welcomes {
-		if rest, ok := strings.CutPrefix(low, w); ok {
-			if to := strings.TrimRight(title[len(title)-len(rest):], " !.！"); to != "" && !unnamed(to) {
+		if len(title) > len(w) && strings.EqualFold(title[:len(w)], w) {
+			if to := strings.TrimRight(title[len(w):], " !.！"); to != "" && !unnamed(to) {
 				return to
 			}
 		}

@@ -64,7 +64,7 @@ const maxEntry = 512
 // item, the term that it defines, or the row of a table behind a link. A page
 // that is such a list begins with its first entry and not with what stands in that.
 func (s *scanner) entryOf(start int) int {
-	near := bytes.ToLower(s.page[max(0, start-maxEntry):start])
+	near := lowered(s.page[max(0, start-maxEntry):start])
 	best := len(near)
 	for _, e := range entries {
 		i := -1
@@ -80,6 +80,18 @@ func (s *scanner) entryOf(start int) int {
 		best = i
 	}
 	return start - len(near) + best
+}
+
+// lowered is a copy with small ASCII letters for large ones, in which everything stands where
+// it stood: in bytes.ToLower's a letter may be longer or shorter.
+func lowered(b []byte) []byte {
+	b = bytes.Clone(b)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c | 0x20
+		}
+	}
+	return b
 }
 
 // entries are the elements that hold one.
