@@ -301,7 +301,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		}
 	}
 	if r.form != formHTML {
-		return nil, c.readText(a.outer, r, text)
+		return nil, c.readText(a.outer, r, head, text)
 	}
 	return c.read(a.outer, a, r, text, reloads)
 }

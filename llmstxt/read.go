@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
@@ -94,7 +93,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 		p.Links = nil
 	}
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
-	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: safetext.Cut(p.Lang, 35), Title: safetext.Cut(p.Title, 500),
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(a.resp.Header, p), Title: safetext.Cut(p.Title, 500),
 		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Frames: p.Frames, Code: p.Code, Sum: p.Sum}
 	for i, d := range p.Descriptions() {
@@ -179,16 +178,7 @@ func (c *crawler) settle(r *result) {
 		}
 	}
 	wanted := c.language(r.evidence.Lang)
-	for _, alt := range p.Alternates {
-		u := inScope(alt.Href)
-		switch {
-		case u == "" || u == own || strings.EqualFold(alt.Lang, "x-default"):
-		case htmlpage.SameLanguage(alt.Lang, wanted):
-			r.evidence.Native = u
-		default:
-			r.evidence.Foreign = append(r.evidence.Foreign, u)
-		}
-	}
+	c.settleLanguages(r, p, inScope)
 	var choices []weburl.Choice
 	for _, l := range p.Choices {
 		if u := resolver.Resolve(l.Href); u != nil && u.Host == r.final.Host {
@@ -241,17 +231,6 @@ func (c *crawler) settle(r *result) {
 }
 
 const maxLinkBytes = 256 << 10 // of a page's links together
-
-// language is the one that is kept of a page's translations.
-func (c *crawler) language(own string) string {
-	switch {
-	case c.Language != "":
-		return c.Language
-	case c.baseLang != "":
-		return c.baseLang
-	}
-	return own
-}
 
 func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {
 	if s.Base != "" {

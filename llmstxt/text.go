@@ -3,6 +3,7 @@ package llmstxt
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"net/url"
 	"path"
 	"regexp"
@@ -66,7 +67,7 @@ var feedRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<(?:r
 func isFeed(body []byte) bool { return feedRoot.Match(body[:min(len(body), 2048)]) }
 
 // readText takes from a page of Markdown or plain text what will be needed of it.
-func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
+func (c *crawler) readText(ctx context.Context, r *result, head http.Header, text []byte) error {
 	markdown := r.form == formMarkdown || r.twinOnly || bytes.HasPrefix(bytes.TrimLeft(text, "\ufeff \r\n"), []byte("# "))
 	p, err := mdpage.Parse(ctx, text, markdown)
 	if err != nil {
@@ -78,7 +79,7 @@ func (c *crawler) readText(ctx context.Context, r *result, text []byte) error {
 	}
 	r.page = page
 	r.noindex = r.noindex && !c.IgnoreRobots
-	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(head, page), Title: page.Title, Blocks: p.Blocks, Anchors: p.Anchors,
 		Description: safetext.Cut(p.Description, 4*c.DescLength), Sum: p.Sum,
 		Code: slices.ContainsFunc(p.Blocks, func(b htmlpage.Block) bool { return b.Kind == htmlpage.Omitted })}
 	r.sentences = describe.Split(&r.evidence)

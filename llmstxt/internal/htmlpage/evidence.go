@@ -33,7 +33,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 14
+const EvidenceVersion = 15
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

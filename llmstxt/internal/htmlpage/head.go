@@ -73,6 +73,8 @@ func (s *scanner) meta() {
 		set(&s.OpenTitle)
 	case "article:section":
 		set(&s.section)
+	case "og:locale":
+		s.says(fromLocale, a[3])
 	case "og:site_name":
 		set(&s.names[fromSiteName])
 	case "application-name":
@@ -81,6 +83,9 @@ func (s *scanner) meta() {
 		set(&s.names[fromHomeScreen])
 	default:
 		s.forbid(name, a[3])
+	}
+	if strings.EqualFold(a[2], "content-language") {
+		s.says(fromContentLanguage, a[3])
 	}
 	if strings.EqualFold(a[2], "refresh") && s.Refresh == "" {
 		s.Refresh = RefreshTarget(a[3])

@@ -70,9 +70,10 @@ func (s *scanner) related() {
 			s.Sitemap = a[1]
 		case inChain[rel]:
 			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
-		case rel == "alternate" && a[2] != "" && len(s.Alternates) < maxAlternates && len(a[1]) < maxHref && s.hrefs+len(a[1]) <= maxHrefs:
-			s.hrefs += len(a[1])
-			s.Alternates = append(s.Alternates, Link{Href: a[1], Lang: a[2]})
+		case rel == "alternate" && a[2] != "":
+			if len(a[1]) < maxHref && s.hrefs+len(a[1]) <= maxHrefs && s.AddAlternate(a[1], a[2]) {
+				s.hrefs += len(a[1])
+			}
 		case rel == "alternate" && s.Twin == "" && strings.HasPrefix(strings.ToLower(a[3]), "text/markdown"):
 			s.Twin = a[1]
 		}
@@ -80,9 +81,8 @@ func (s *scanner) related() {
 }
 
 const (
-	maxAlternates = 100
-	maxHref       = 8000      // bytes
-	maxHrefs      = 512 << 10 // bytes, of all links: to resolve one takes many times its length
+	maxHref  = 8000      // bytes
+	maxHrefs = 512 << 10 // bytes, of all links: to resolve one takes many times its length
 )
 
 func (s *scanner) addLink(l Link) {
@@ -193,20 +193,6 @@ var logo = regexp.MustCompile(`(?i)(?:\b(?:site|company|brand) +)?\blogo(?:type)
 
 // maxNamed links of a page have their names kept, where they are navigation.
 const maxNamed = 100
-
-// SameLanguage compares the primary subtags of two language tags; an unknown
-// language is any.
-func SameLanguage(a, b string) bool {
-	cut := func(r rune) bool { return r == '-' || r == '_' }
-	a, _, _ = strings.Cut(strings.Map(func(r rune) rune {
-		if cut(r) {
-			return '-'
-		}
-		return r
-	}, strings.ToLower(a)), "-")
-	b, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(b), "_", "-"), "-")
-	return a == "" || b == "" || a == "x" || a == b
-}
 
 // leadsOn reports a link to the next page, the one before or the one above.
 func leadsOn(n *html.Node) bool {

@@ -35,7 +35,6 @@ const (
 
 // Page is what one pass finds.
 type Page struct {
-	Lang                       string
 	Title, OpenTitle, SiteName string   // <title>, og:title, og:site_name or another name of the site
 	Publisher                  string   // who made the site
 	Canonical, Refresh, Base   string   // addresses, as written
@@ -58,6 +57,7 @@ type Page struct {
 	Short                      string   // the page's text, if there is little of it
 	Sum                        string   // of title and text, "" if there is next to none
 
+	langs                [languageSources]string
 	descs                [descriptionSources]string
 	names                [nameSources]string // of the site
 	main                 []byte              // where the words are
@@ -291,7 +291,9 @@ func (s *scanner) startTag() {
 	}
 	switch tag {
 	case atom.Html:
-		s.Lang = s.attrs("lang")[0]
+		a := s.attrs("lang", "xml:lang")
+		s.says(fromLang, a[0])
+		s.says(fromXMLLang, a[1])
 	case atom.Title:
 		s.inTitle = s.skip != atom.Svg
 	case atom.Meta:

@@ -3,6 +3,7 @@
 package httphead
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -42,34 +43,68 @@ func Canonical(h http.Header) string { return Link(h, "canonical", "") }
 // Link is the address in a Link header with a relation and, unless that is "",
 // a type, RFC 8288. One that is too long for that of a page does not count.
 func Link(h http.Header, rel, kind string) string {
-	for _, v := range h.Values("Link") {
-		for {
-			_, link, _ := strings.Cut(v, "<")
-			target, params, ok := strings.Cut(link, ">")
-			if !ok {
-				break
-			}
-			params, v = cutUnquoted(params, ',')
-			related, typed := false, kind == ""
-			for params != "" {
-				var p string
-				p, params = cutUnquoted(params, ';')
-				name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
-				value = strings.ToLower(strings.Trim(value, `" `))
-				switch strings.ToLower(strings.TrimSpace(name)) {
-				case "rel":
-					related = related || slices.Contains(strings.Fields(value), rel)
-				case "type":
-					media, _, _ := strings.Cut(value, ";") // it may have parameters
-					typed = typed || strings.TrimSpace(media) == kind
-				}
-			}
-			if target = strings.TrimSpace(target); related && typed && len(target) <= weburl.MaxLength {
-				return strings.Clone(target) // it shall not keep the whole header
-			}
+	for l := range links(h) {
+		media, _, _ := strings.Cut(l.kind, ";") // it may have parameters
+		if l.has(rel) && (kind == "" || strings.TrimSpace(media) == kind) {
+			return strings.Clone(l.target) // it shall not keep the whole header
 		}
 	}
 	return ""
+}
+
+// An Alternate is the address of the same page in another language, and its tag.
+type Alternate struct{ Address, Lang string }
+
+const maxAlternates = 100
+
+// Alternates are what Link headers say of a page's other languages.
+func Alternates(h http.Header) []Alternate {
+	var out []Alternate
+	for l := range links(h) {
+		if l.has("alternate") && l.lang != "" && len(out) < maxAlternates {
+			out = append(out, Alternate{strings.Clone(l.target), strings.Clone(l.lang)})
+		}
+	}
+	return out
+}
+
+// link is one of a Link header, RFC 8288. What it says is in lower case.
+type link struct{ target, rel, kind, lang string }
+
+func (l link) has(rel string) bool { return slices.Contains(strings.Fields(l.rel), rel) }
+
+// links are those of all Link headers, without those that are too long for a page's address.
+func links(h http.Header) iter.Seq[link] {
+	return func(yield func(link) bool) {
+		for _, v := range h.Values("Link") {
+			for {
+				_, rest, _ := strings.Cut(v, "<")
+				target, params, ok := strings.Cut(rest, ">")
+				if !ok {
+					break
+				}
+				params, v = cutUnquoted(params, ',')
+				l := link{target: strings.TrimSpace(target)}
+				for params != "" {
+					var p string
+					p, params = cutUnquoted(params, ';')
+					name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+					value = strings.ToLower(strings.Trim(value, `" `))
+					switch strings.ToLower(strings.TrimSpace(name)) {
+					case "rel":
+						l.rel += " " + value
+					case "type":
+						l.kind = value
+					case "hreflang":
+						l.lang = value
+					}
+				}
+				if len(l.target) <= weburl.MaxLength && !yield(l) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // cutUnquoted cuts a header's value at the first sep that stands in no quoted string
