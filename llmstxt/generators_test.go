@@ -103,6 +103,8 @@ func TestSections_PlaceOfAPage_AsItsMarkupTellsIt(t *testing.T) {
 		"class":       "<ol class=breadcrumbs><li><a href=/>Home</a><li><a href=/x>%s</a></ol>",
 		"microdata":   "<div itemscope itemtype='http://schema.org/BreadcrumbList'><span itemprop=itemListElement><a href=/x><span itemprop=name>%s</span></a></span></div>",
 		"rel":         "<p class=cat-links>Filed under <a href=/x rel='category tag'>%s</a></p>",
+		"beside tags": "<p>Filed under <a href=/x rel='category tag'>%s</a>, tagged <a href=/t rel=tag>hot</a>, <a href=/u rel=tag>cold</a>, <a href=/v rel=tag>old</a></p>",
+		"before tags": "<p><a href=/t rel=tag>hot</a> <a href=/u rel='tag'>cold</a> in <a href=/x rel='tag category'>%s</a></p>",
 		"tag":         "<p>Labels: <a href=/x rel=tag>%s</a></p>",
 		"meta":        "<meta property='article:section' content='%s'>",
 		"linked data": `<script type="application/ld+json">{"@type":"NewsArticle","articleSection":"%s"}</script>`,

@@ -41,6 +41,7 @@ func (s *scanner) anchor(tag atom.Atom) {
 		}
 	}
 	s.topical = tag == atom.A && (s.tagged || category)
+	s.tagged = s.tagged && !category // WordPress writes rel="category tag"
 	if s.Up == "" && up {
 		s.Up = a[0]
 	}
