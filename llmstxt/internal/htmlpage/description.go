@@ -32,22 +32,31 @@ func WithoutMarkup(text string) string {
 	return plain.OneLine(text)
 }
 
-// withoutTags drops the tags that lay a text out: those that come in pairs, have attributes,
-// or touch a word.
+// withoutTags drops the tags that lay a text out: those that come in pairs, have attributes
+// and are not alone, or touch a word. One in backquotes is spoken about.
 func withoutTags(text string) string {
-	open := map[atom.Atom]int{}
-	count := func(kind tokenKind, tag atom.Atom) {
-		if kind == endTag {
-			open[tag] |= 2
-		} else {
-			open[tag] |= 1
-		}
-	}
+	open, ends, all, pairs := map[atom.Atom]int{}, map[atom.Atom]int{}, 0, false
 	l := lexer{page: []byte(text)}
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
-		if l.raw = ""; (kind == startTag || kind == endTag) && l.tag != 0 {
-			count(kind, l.tag)
+		if l.raw = ""; kind != startTag && kind != endTag || l.tag == 0 {
+			continue
 		}
+		if all++; kind == endTag {
+			open[l.tag] |= 2
+			ends[l.tag] = l.start
+		} else {
+			open[l.tag] |= 1
+		}
+		pairs = pairs || open[l.tag] == 3
+	}
+	laysOut := func(tag string) bool {
+		switch {
+		case l.tag == 0, mixedCase(tag), quoted(text, l.start, l.pos):
+			return false
+		case open[l.tag] == 3, strings.Contains(tag, "=") && (pairs || all > 1):
+			return true
+		}
+		return layout[l.tag] && touches(text, l.start, l.pos)
 	}
 	var out strings.Builder
 	l = lexer{page: []byte(text)}
@@ -58,11 +67,11 @@ func withoutTags(text string) string {
 			out.WriteByte(' ')
 		case kind != startTag && kind != endTag:
 			out.WriteString(token)
-		case l.tag == 0 || mixedCase(token) || open[l.tag] != 3 && !strings.Contains(token, "=") && !touches(text, l.start, l.pos):
+		case !laysOut(token):
 			l.raw = ""
 			out.WriteString(token)
 		default:
-			if l.raw != "" && l.tag != atom.Title && l.tag != atom.Textarea {
+			if l.raw != "" && l.tag != atom.Title && l.tag != atom.Textarea && ends[l.tag] > l.start {
 				l.next() // a program
 			}
 			if l.raw = ""; !inline[l.tag] {
@@ -74,6 +83,19 @@ func withoutTags(text string) string {
 		out.WriteString(rest)
 	}
 	return out.String()
+}
+
+// layout are the elements that texts are laid out with. Others have the names of types:
+// "Promise<object>".
+var layout = map[atom.Atom]bool{atom.A: true, atom.B: true, atom.Big: true, atom.Blockquote: true, atom.Br: true, atom.Center: true, atom.Code: true, atom.Dd: true,
+	atom.Div: true, atom.Dl: true, atom.Dt: true, atom.Em: true, atom.Font: true, atom.H1: true, atom.H2: true, atom.H3: true, atom.H4: true, atom.H5: true,
+	atom.H6: true, atom.Hr: true, atom.I: true, atom.Img: true, atom.Li: true, atom.Ol: true, atom.P: true, atom.Pre: true, atom.S: true, atom.Section: true,
+	atom.Small: true, atom.Span: true, atom.Strong: true, atom.Sub: true, atom.Sup: true, atom.Table: true, atom.Td: true, atom.Th: true, atom.Tr: true,
+	atom.U: true, atom.Ul: true, atom.Wbr: true}
+
+// quoted reports what stands at from to to in a text between backquotes.
+func quoted(text string, from, to int) bool {
+	return strings.HasSuffix(text[:from], "`") && strings.HasPrefix(text[to:], "`")
 }
 
 // mixedCase reports a name that is not written as HTML's are: the type in "List<Object>".
