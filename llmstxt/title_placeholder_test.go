@@ -26,6 +26,16 @@ func TestTitles_Placeholder_HeadingIsTaken(t *testing.T) {
 			t.Errorf("%s, one heading: %q, want %q", title, got, want)
 		}
 	}
+	// The heading says that it is the page's own.
+	for _, title := range []string{"Index", "Document", "Loading", "index"} {
+		w := titled("Kettle", "Kettle", "", "Pots", title, "Cups")
+		a := w.pages["http://docs.test/"+word(1)]
+		a.body = strings.Replace(a.body, "The "+word(1)+" of it", title, 1)
+		w.pages["http://docs.test/"+word(1)] = a
+		if got, want := titlesOf(everyWay(t, w, "http://docs.test/", llmstxt.Options{})), "Kettle: Pots, "+title+", Cups"; got != want {
+			t.Errorf("heading %s: %q, want %q", title, got, want)
+		}
+	}
 	// Titles that only look alike stay.
 	for _, title := range []string{"Document types", "Index of pots", "Loading tea", "Page 12 of the book", "React", "New pages"} {
 		s := everyWay(t, titled("Kettle", "Kettle", "", "Pots", title, "Cups"), "http://docs.test/", llmstxt.Options{})

@@ -150,6 +150,16 @@ var unchanged = plain.Set(`untitled untitleddocument untitledpage newpage newdoc
 	loading loadingpage pleasewait redirecting undefined unbenanntesdokument documentsanstitre pagesanstitre documentosintítulo documentosemtítulo documentosenzatitolo
 	naamloosdocument безымянныйдокумент документбезимени 无标题文档 無標題文件 無題ドキュメント 제목없음`)
 
+// meant reports one of these titles that is the page's own, because its heading says the same:
+// the index of a book. headings counts those of all pages: a template may have a heading, too.
+func meant(title, heading string, headings map[string]int) bool {
+	k := plain.Key(title)
+	return plain.Key(heading) == k && ordinary[k] && (headings[heading] == 1 || k == "index")
+}
+
+// ordinary are those that people give pages as well.
+var ordinary = plain.Set("index document title notitle default blank loading redirecting undefined webpage")
+
 var numberedTemplates = plain.Set(`newpage untitled untitleddocument untitledpage page document seite neueseite`)
 
 // ofGenerator reports a sentence in which a generator has put its own title for that of a site:

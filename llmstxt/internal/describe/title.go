@@ -183,7 +183,7 @@ func setTitles(pages []Page) affixes {
 	for i := range pages {
 		p := &pages[i]
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
-		if i > 0 && placeholder(said) {
+		if i > 0 && placeholder(said) && !meant(said, heading(p.Evidence), headings) {
 			said = named(p, a, headings)
 		}
 		if i > 0 {
