@@ -16,6 +16,8 @@ func TestExcerpt_PageInsideAForm_IsRead(t *testing.T) {
 		"with a menu":               "<form id=Form runat=server><div class=nav><ul><li><a href=/x>A place that has a rather long name for a link</a></li></ul></div><div><h1>Tea</h1><p>" + gadget + "</p><p>" + second + "</p></div><div class=footer><p>The people who made this site live by the sea.</p></div></form>",
 		"text in cells":             "<form name=main method=post><table><tr><td><h1>Tea</h1><p>" + gadget + "</p><p>" + second + "</p></td></tr></table></form>",
 		"form that does not end":    "<form id=ctl00><h1>Tea</h1><p>" + gadget + "</p><p>" + second + "</p>",
+		"a form in it":              "<main><form id=a><h1>Tea</h1><p>" + gadget + "</p><form action=/find><input name=q></form><p>" + second + "</p></form></main>",
+		"forms in it":               "<main><form id=a><h1>Tea</h1><form><input name=q></form><p>" + gadget + "</p><form><input name=r><button>Go</button></form><p>" + second + "</p></form></main>",
 		"nothing but one paragraph": "<form action=/go><p>" + gadget + " " + second + "</p><label>Your name is what we need here, and nothing else <input name=n></label></form>",
 	} {
 		p := one(t, "<title>Tea</title><body>"+page+"</body>", llmstxt.Options{})

@@ -65,7 +65,7 @@ func TestExcerpt_HiddenByStyle_IsLeftOut(t *testing.T) {
 	for style, hidden := range map[string]bool{
 		"height:0;overflow:hidden": true, "overflow: hidden; height: 0px": true, "position:absolute;width:1px;height:1px;overflow:hidden": true, "max-height:0; overflow:hidden": true,
 		"clip-path: inset(50%)": true, "position:absolute;clip:rect(1px, 1px, 1px, 1px)": true, "clip:rect(0 0 0 0)": true, "position:absolute;left:-999px": true, "text-indent:-9999px": true,
-		"overflow:hidden": false, "line-height:0;overflow:hidden": false, "height:10px;overflow:hidden": false, "height:0": false, "left:-10px": false, "clip-path:inset(0 0 0 5px)": false, "clip:rect(0,100px,20px,0)": false, "width:100%;overflow:hidden": false,
+		"overflow:hidden": false, "line-height:0;overflow:hidden": false, "height:10px;overflow:hidden": false, "height:0": false, "left:-10px": false, "margin-left:-500px": false, "padding:0;margin-left:-999px": false, "padding:0;left:-500px": true, "color:red; text-indent:-999px": true, "clip-path:inset(0 0 0 5px)": false, "clip:rect(0,100px,20px,0)": false, "width:100%;overflow:hidden": false,
 	} {
 		const said = "This sentence stands in front of all the others of the page."
 		p := one(t, "<title>Tea</title><main><h1>Tea</h1><p style='"+style+"'>"+said+"</p><p>"+gadget+"</p></main>", llmstxt.Options{})

@@ -97,7 +97,7 @@ func isWordByte(c byte) bool {
 
 var (
 	unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$)|(?:margin-left|margin-top)\s*:\s*-\d{4,}|` +
-		`(?:left|top|right|text-indent)\s*:\s*-(?:[5-9]\d\d|\d{4,})|clip\s*:\s*rect\(\s*(?:0(?:px)?[\s,]+0|1px[\s,]+1px)|clip-path\s*:\s*inset\(\s*(?:50|100)%`)
+		`(?:^|[;\s])(?:left|top|right|text-indent)\s*:\s*-(?:[5-9]\d\d|\d{4,})|clip\s*:\s*rect\(\s*(?:0(?:px)?[\s,]+0|1px[\s,]+1px)|clip-path\s*:\s*inset\(\s*(?:50|100)%`)
 	flat     = regexp.MustCompile(`(?i)(?:^|[;\s])(?:max-)?(?:height|width)\s*:\s*[01](?:px|em|rem|%)?\s*(?:;|!|$)`)
 	overflow = regexp.MustCompile(`(?i)overflow(?:-[xy])?\s*:\s*(?:hidden|clip)`)
 )

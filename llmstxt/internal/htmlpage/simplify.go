@@ -20,6 +20,7 @@ func simplify(out, region []byte) []byte {
 	l := lexer{page: region}
 	code, leaf := 0, -1 // elements of code that are open; the end of the last span that was a leaf
 	form := false       // one is open that holds the page
+	field := false      // one is open that does not
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
 		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
@@ -58,11 +59,12 @@ func simplify(out, region []byte) []byte {
 		case 0, atom.AnnotationXml, atom.Svg:
 			out = append(out, l.bytes()...)
 		case atom.Form:
-			if kind == endTag && form || kind == startTag && l.holdsPage(leastForm) {
+			if kind == endTag && form && !field || kind == startTag && l.holdsPage(leastForm) {
 				form = kind == startTag
 				out = append(out, "<div></div>"...) // it parts lines
 				continue
 			}
+			field = kind == startTag
 			out = append(out, l.bytes()...)
 		case atom.Span:
 			if kind == startTag {
