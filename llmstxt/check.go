@@ -31,7 +31,7 @@ type Link struct {
 // (in the Pages layout the base URL), sections that are lists of links (in the
 // Pages layout a page each), at least one link (the note "Start page: URL" of an index is one), and of each link an absolute
 // http or https URL that no other has, a title and a note. Whether the links
-// answer is not asked. It takes time in proportion to the text.
+// answer is for CheckLinks to ask. It takes time in proportion to the text.
 func Check(text string) (layout Layout, links []Link, problems []Problem) {
 	c := &checker{seen: map[string]int{}}
 	if !utf8.ValidString(text) {

@@ -99,6 +99,22 @@ func ExampleCrawledSite_Enhance() {
 	// true
 }
 
+// Which links of a file do not answer.
+func ExampleCheckLinks() {
+	_, links, _ := llmstxt.Check("# Teapot\n\n> How to make tea.\n\n## Guide\n\n" +
+		"- [Start](https://docs.example.com/): Where to begin\n- [Old](https://docs.example.com/old): What is gone\n")
+	_, problems, err := llmstxt.CheckLinks(context.Background(), links, llmstxt.Options{Client: example()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range problems {
+		fmt.Printf("line %d: %s\n", p.Line, p.Text)
+	}
+	// Output:
+	// line 8: https://docs.example.com/old answers HTTP 404 Not Found
+}
+
 // When a site last changed, by its own word and without fetching a page.
 func ExampleNewest() {
 	w := &web{pages: map[string]answer{"https://docs.example.com/sitemap.xml": {body: `<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">

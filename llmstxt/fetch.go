@@ -185,7 +185,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 			return nil, retry{}, err
 		}
 		if next == nil {
-			return nil, retry{}, &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
+			return nil, retry{}, notWeb
 		}
 		r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
@@ -223,6 +223,9 @@ var longAddress = &skipError{Reason: SkipURL, Detail: fmt.Sprintf("the address i
 
 // longHop says that an address is too long to be asked for on the way to a page.
 var longHop = &skipError{Reason: SkipURL, Detail: fmt.Sprintf("leads to an address longer than %d bytes", weburl.MaxHopLength)}
+
+// notWeb says that an answer leads to what cannot be asked for.
+var notWeb = &skipError{Reason: SkipStatus, Detail: "redirected to something that is not a web address"}
 
 // leadsTo resolves the address that an answer leads to; nil if it does not lead to a
 // web page. On the way to a page an address may carry state, as those of single
@@ -330,15 +333,18 @@ func (c *crawler) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies credentials.Jars, text bool) (*http.Response, error) {
+func (a *transfer) send(ctx context.Context, u *url.URL, prev *Page, cookies credentials.Jars) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
-	req.Header.Set("User-Agent", c.UserAgent)
+	if a.head {
+		req.Method = http.MethodHead
+	}
+	req.Header.Set("User-Agent", a.UserAgent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,text/markdown;q=0.8,text/plain;q=0.7,*/*;q=0.1")
-	if text {
+	if a.text {
 		req.Header.Set("Accept", "text/markdown,text/plain;q=0.9,*/*;q=0.1")
 	}
 	req.Header.Set("Accept-Encoding", decode.Accepted)
-	c.given.Set(req)
+	a.given.Set(req)
 	cookies.Set(req)
 	if prev != nil {
 		if prev.ETag != "" {
@@ -348,5 +354,5 @@ func (c *crawler) send(ctx context.Context, u *url.URL, prev *Page, cookies cred
 			req.Header.Set("If-Modified-Since", prev.LastModified)
 		}
 	}
-	return c.client.Do(req)
+	return a.client.Do(req)
 }

@@ -27,6 +27,7 @@ type transfer struct {
 	outer  context.Context
 	limit  int64 // bytes, unpacked
 	text   bool  // Markdown is asked for
+	head   bool  // nothing but the head is asked for
 	resp   *http.Response
 	sent   *bytes.Buffer
 	opened [2]*bytes.Buffer // what was unpacked, before and after it was large
@@ -60,7 +61,7 @@ func (a *transfer) ask(u *url.URL, prev *Page, cookies credentials.Jars) error {
 		a.begun.Store(true)
 		a.rewind(0)
 	}})
-	resp, err := a.send(ctx, u, prev, cookies, a.text)
+	resp, err := a.send(ctx, u, prev, cookies)
 	if err != nil {
 		return a.failed(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -26,25 +25,18 @@ type check struct {
 }
 
 const (
-	checkedSize  = 10 << 20         // largest file, in bytes
-	linkTimeout  = 20 * time.Second // of one link, redirects included
-	linkWorkers  = 8
-	linkTries    = 3 // while the site answers that it is busy
-	longestPause = 5 * time.Second
+	checkedSize = 10 << 20         // largest file, in bytes
+	fileTimeout = 20 * time.Second // of the file at a URL, redirects included
+	linkWorkers = 8                // of one host
 )
 
 // A checkedFile is what --json prints.
 type checkedFile struct {
-	Layout   llmstxt.Layout    `json:"layout"`
-	Bytes    int               `json:"bytes"`
-	Links    []checkedLink     `json:"links"`
-	Problems []llmstxt.Problem `json:"problems"`
-	Valid    bool              `json:"valid"`
-}
-
-type checkedLink struct {
-	llmstxt.Link
-	Status int `json:"status"` // of the answer, redirects followed; 0: there was none
+	Layout   llmstxt.Layout        `json:"layout"`
+	Bytes    int                   `json:"bytes"`
+	Links    []llmstxt.CheckedLink `json:"links"`
+	Problems []llmstxt.Problem     `json:"problems"`
+	Valid    bool                  `json:"valid"`
 }
 
 // Run reads the file, checks its form, and asks for each link.
@@ -53,7 +45,7 @@ func (c *check) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: linkTimeout, Transport: &http.Transport{
+	client := &http.Client{Transport: &http.Transport{
 		DialContext: exit.DialContext, TLSHandshakeTimeout: 10 * time.Second,
 		MaxConnsPerHost: linkWorkers, MaxIdleConnsPerHost: linkWorkers, ForceAttemptHTTP2: true,
 	}}
@@ -62,12 +54,15 @@ func (c *check) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	result := checkedFile{Bytes: len(text), Links: []checkedLink{}, Problems: []llmstxt.Problem{}}
+	result := checkedFile{Bytes: len(text), Links: []llmstxt.CheckedLink{}, Problems: []llmstxt.Problem{}}
 	layout, links, problems := llmstxt.Check(text)
 	result.Layout, result.Problems = layout, append(result.Problems, problems...)
-	checked, failed := askAll(ctx, client, links)
-	if ctx.Err() != nil {
+	checked, failed, err := llmstxt.CheckLinks(ctx, links, llmstxt.Options{Client: client, Workers: linkWorkers})
+	switch {
+	case ctx.Err() != nil:
 		return errors.New("interrupted before all links were checked")
+	case err != nil:
+		return err
 	}
 	result.Links, result.Problems = append(result.Links, checked...), append(result.Problems, failed...)
 	slices.SortStableFunc(result.Problems, func(a, b llmstxt.Problem) int { return a.Line - b.Line })
@@ -83,6 +78,8 @@ func (c *check) Run(ctx context.Context) error {
 
 // read returns the file's text.
 func (c *check) read(ctx context.Context, client *http.Client) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
 	var from io.Reader
 	switch {
 	case strings.HasPrefix(c.File, "http://"), strings.HasPrefix(c.File, "https://"):
@@ -118,79 +115,6 @@ func (c *check) read(ctx context.Context, client *http.Client) (string, error) {
 		return "", fmt.Errorf("%s is larger than %d MiB", withoutUser(c.File), checkedSize>>20)
 	}
 	return string(text), nil
-}
-
-// askAll asks for each link, each address once, and returns a problem for each
-// that does not answer.
-func askAll(ctx context.Context, client *http.Client, links []llmstxt.Link) (checked []checkedLink, problems []llmstxt.Problem) {
-	checked = make([]checkedLink, len(links))
-	errs := make([]error, len(links))
-	first := make(map[string]int)
-	var todo []int
-	for i, l := range links {
-		checked[i].Link = l
-		if _, known := first[l.URL]; !known && (strings.HasPrefix(l.URL, "http://") || strings.HasPrefix(l.URL, "https://")) {
-			first[l.URL] = i
-			todo = append(todo, i)
-		}
-	}
-	work := make(chan int)
-	var wg sync.WaitGroup
-	for range min(linkWorkers, len(todo)) {
-		wg.Go(func() {
-			for i := range work {
-				checked[i].Status, errs[i] = ask(ctx, client, links[i].URL)
-			}
-		})
-	}
-	for _, i := range todo {
-		work <- i
-	}
-	close(work)
-	wg.Wait()
-	for i, l := range links {
-		from, asked := first[l.URL]
-		if !asked {
-			continue
-		}
-		checked[i].Status = checked[from].Status
-		switch {
-		case errs[from] != nil:
-			problems = append(problems, llmstxt.Problem{Line: l.Line, Text: l.URL + " does not answer: " + reason(errs[from])})
-		case checked[i].Status >= 400:
-			problems = append(problems, llmstxt.Problem{Line: l.Line, Text: fmt.Sprintf("%s answers HTTP %d %s", l.URL, checked[i].Status, http.StatusText(checked[i].Status))})
-		}
-	}
-	return checked, problems
-}
-
-// ask asks for one link, once more when the site is busy.
-func ask(ctx context.Context, client *http.Client, address string) (status int, err error) {
-	for try := 1; ; try++ {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return 0, errors.New("the address is not valid")
-		}
-		req.Header.Set("User-Agent", llmstxt.DefaultUserAgent)
-		resp, err := client.Do(req)
-		if err != nil {
-			return 0, err
-		}
-		resp.Body.Close()
-		busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable
-		if !busy || try == linkTries {
-			return resp.StatusCode, nil
-		}
-		wait := time.Second
-		if d, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
-			wait = min(max(d, 0), longestPause)
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return 0, context.Cause(ctx)
-		}
-	}
 }
 
 // reason is what went wrong, without the address that net/http puts before it.

@@ -3,10 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/farwire/farwire/internal/harness"
@@ -128,5 +132,33 @@ func TestCheck_FormOrLinksInvalid_Fails(t *testing.T) {
 	p := harness.Start(t, program(t, "check", site+"/llms.txt", "--allow-private"))
 	if status := p.Status(); status != statusFailed || !strings.Contains(p.Stderr.String(), "404") {
 		t.Errorf("status %d: %s", status, p.Stderr)
+	}
+}
+
+// TestCheck_SiteIsBusyUntilADate_LinksAnswer: the date of Retry-After is kept, by a server that
+// knows no HEAD as well.
+func TestCheck_SiteIsBusyUntilADate_LinksAnswer(t *testing.T) {
+	until := sync.OnceValue(func() time.Time { return time.Now().Add(4 * time.Second).Truncate(time.Second) })
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case time.Now().Before(until()):
+			w.Header().Set("Retry-After", until().UTC().Format(http.TimeFormat))
+			w.WriteHeader(http.StatusTooManyRequests)
+		case r.Method == http.MethodHead:
+			w.WriteHeader(http.StatusNotImplemented)
+		}
+	}))
+	defer site.Close()
+	file := filepath.Join(t.TempDir(), "llms.txt")
+	text := "# A\n\n> B\n\n## Docs\n\n"
+	for i := range 10 {
+		text += fmt.Sprintf("- [A](%s/%d): A\n", site.URL, i)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Start(t, program(t, "check", file, "--allow-private"))
+	if status := p.Status(); status != statusOK || !strings.Contains(p.Stdout.String(), "10 links") {
+		t.Errorf("status %d: %s%s", status, p.Stdout, p.Stderr)
 	}
 }
