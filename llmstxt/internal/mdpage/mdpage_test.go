@@ -73,6 +73,33 @@ func TestParse_EachFormOfLink_IsFound(t *testing.T) {
 	}
 }
 
+// Samples of HTML are no part of the page's own, wherever they stand.
+func TestParse_SamplesOfHTML_HideNothing(t *testing.T) {
+	const last = "p What follows is read."
+	script := `<script type="application/ld+json">{"a": "` + strings.Repeat("b", 600) + `"}</script>`
+	for in, want := range map[string][]string{
+		"1. Add:\n\n    ```html\n    <script src=\"x.js\"></script>\n    ```\n": {"li Add:", "pre "},
+		"- Add:\n\n\t```html\n\t<script>\n\t# no\n\t```\n":                      {"li Add:", "pre "},
+		"!!! note\n    ~~~\n    <style>\n    ~~~\n":                             {"p !!! note", "pre "},
+		"* a\n    * b\n\n        ```\n        <script>\n\n        - x\n":        {"li a", "li b", "pre "}, // which does not end
+		"```html\n<script>\n```\n":                                              {"pre "},
+		"Write:\n\n    <script>\n":                                              {"p Write:", "pre "},
+		"<style>\n":                                                             {},
+		"<script>\n<script>\n":                                                  {},
+		script + "\n":                                                           {},
+		"<SCRIPT>\nno\n</Script>\n":                                             {},
+		"<script\n>no\n\nno\n</script>\n\n<style media=print>\nno\n\nno </STYLE>\n": {},
+	} {
+		if got := texts(parse(t, "The first line\n\n"+in+"\nWhat follows is read.\n", true)); !slices.Equal(got, append(append([]string{"p The first line"}, want...), last)) {
+			t.Errorf("%q reads %q", in, got)
+		}
+	}
+	text, _, err := mdpage.Whole(t.Context(), []byte("1. Add:\n\n    ```html\n    <script src=\"x.js\"></script>\n    ```\n\nDone.\n"), true, 1000, func(href string) string { return href })
+	if err != nil || !strings.Contains(string(text), "x.js") || !strings.Contains(string(text), "Done.") {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
 func TestParse_Cancelled_Ends(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -22,8 +22,11 @@ type source struct {
 	until    string // the end of the program or the style sheet that has begun
 	module   bool   // an import or an export has begun
 	filled   bool   // the line before was not empty
+	nested   bool   // an item or a note has begun, whose further lines are indented
+	endless  string // programs or style sheets of which no further one ends
 
 	fence   string // that a block of code ends with; "": not in one
+	deep    int    // columns that the block is indented by inside an item
 	comment bool   // inside <!--
 }
 
@@ -97,15 +100,21 @@ func (s *source) next() (line []byte, code, ok bool) {
 		if !s.markdown {
 			return line, false, true
 		}
+		trimmed := bytes.TrimSpace(line)
+		if s.fence != "" && len(trimmed) > 0 && columns(line) < s.deep {
+			s.fence = "" // the item that the block stands in has ended
+		}
 		if s.fence != "" {
-			if f := fenceOf(line); strings.HasPrefix(f, s.fence) && len(bytes.TrimSpace(line)) == len(f) {
+			if f := fenceOf(line, s.deep > 0); strings.HasPrefix(f, s.fence) && len(trimmed) == len(f) {
 				s.fence = ""
 			}
 			return line, true, true
 		}
 		if !s.comment {
-			if f := fenceOf(line); f != "" {
-				s.fence = f
+			if f := fenceOf(line, s.nested); f != "" {
+				if s.fence, s.deep = f, columns(line); s.deep < codeColumns {
+					s.deep = 0
+				}
 				return line, true, true
 			}
 		}
@@ -127,27 +136,37 @@ func (s *source) unread(line []byte) bool {
 	if s.comment {
 		return false
 	}
-	text := strings.TrimSpace(string(line[:min(len(line), 400)]))
-	low := strings.ToLower(text)
 	if s.until != "" {
-		if strings.Contains(strings.ToLower(string(line)), s.until) {
+		if endsWith(line, s.until) {
 			s.until = ""
 		}
 		return true
 	}
+	text := strings.TrimSpace(string(line[:min(len(line), 400)]))
 	begins := !s.filled
 	s.filled = text != ""
+	if opensContainer(text) {
+		s.nested = true
+	} else if begins && text != "" && columns(line) == 0 {
+		s.nested = false
+	}
 	if s.module {
 		s.module = text != ""
 		return s.module
 	}
 	for _, name := range []string{"script", "style"} {
-		if rest, ok := strings.CutPrefix(low, "<"+name); ok && (rest == "" || rest[0] == ' ' || rest[0] == '>') {
-			if !strings.Contains(low, "</"+name) {
-				s.until = "</" + name
-			}
-			return true
+		at := len("<" + name)
+		if columns(line) >= codeColumns || len(text) < at || !strings.EqualFold(text[:at], "<"+name) || len(text) > at && text[at] != ' ' && text[at] != '>' {
+			continue
 		}
+		switch {
+		case endsWith(line, name) || strings.Contains(s.endless, name):
+		case endsWith(s.rest, name):
+			s.until = name
+		default:
+			s.endless += name + " " // a sample: what follows is not its text
+		}
+		return true
 	}
 	if begins && text != "" && line[0] > ' ' && isModule(text) {
 		s.module = true
@@ -158,6 +177,48 @@ func (s *source) unread(line []byte) bool {
 	}
 	name := strings.TrimLeft(text, ": {.#")
 	return name == "" || plain.IsLetter(name[0])
+}
+
+// codeColumns is how far a line of code is indented at least.
+const codeColumns = 4
+
+// columns is how far a line is indented.
+func columns(line []byte) int {
+	n := 0
+	for _, c := range line {
+		switch c {
+		case ' ':
+			n++
+		case '\t':
+			n += 4 - n%4
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// endsWith reports a text with the end tag of an element in it.
+func endsWith(text []byte, name string) bool {
+	for {
+		i := bytes.Index(text, []byte("</"))
+		if i < 0 {
+			return false
+		}
+		if text = text[i+2:]; len(text) >= len(name) && strings.EqualFold(string(text[:len(name)]), name) {
+			return true
+		}
+	}
+}
+
+// opensContainer reports a line whose content goes on in indented lines: an item, what a term
+// means, or a note or a tab of MkDocs.
+func opensContainer(text string) bool {
+	if text == "" {
+		return false
+	}
+	_, ok := item(text)
+	return ok || strings.HasPrefix(text, "!!! ") || strings.HasPrefix(text, "???") || strings.HasPrefix(text, `=== "`) || strings.HasPrefix(text, ": ")
 }
 
 // isModule reports the first line of an import or an export of MDX.
@@ -179,10 +240,11 @@ func isModule(text string) bool {
 	return strings.HasPrefix(rest, "{") || strings.HasPrefix(rest, "* from")
 }
 
-// fenceOf is the fence that a line begins with: three or more of "`" or "~".
-func fenceOf(line []byte) string {
-	trimmed := bytes.TrimLeft(line, " ")
-	if len(line)-len(trimmed) > 3 || len(trimmed) < 3 || trimmed[0] != '`' && trimmed[0] != '~' {
+// fenceOf is the fence that a line begins with: three or more of "`" or "~", which inside an
+// item may stand anywhere.
+func fenceOf(line []byte, nested bool) string {
+	trimmed := bytes.TrimLeft(line, " \t")
+	if !nested && columns(line) >= codeColumns || len(trimmed) < 3 || trimmed[0] != '`' && trimmed[0] != '~' {
 		return ""
 	}
 	n := 0
