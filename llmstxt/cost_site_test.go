@@ -42,9 +42,9 @@ var hostileSites = map[string]func(i, n int) describe.Page{
 	},
 	"frames": func(i, _ int) describe.Page {
 		p := sitePage(i, fmt.Sprint("T ", i), "")
-		p.Evidence.Blocks, p.Evidence.Frames = nil, true
+		p.Evidence.Blocks = nil
 		for j := range 50 {
-			p.Evidence.Free = append(p.Evidence.Free, fmt.Sprint("http://a.test/f", i, "/", j))
+			p.Evidence.Parts = append(p.Evidence.Parts, fmt.Sprint("http://a.test/f", i, "/", j))
 		}
 		return p
 	},

@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt"
@@ -31,6 +32,31 @@ func TestCrawl_InlineFrames_AreFollowed(t *testing.T) {
 		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
 		if len(s.Pages) != c.pages || s.Summary != c.summary || slices.Contains(urls(s), "/counter.html") {
 			t.Errorf("%s: %v, %q", name, urls(s), s.Summary)
+		}
+	}
+}
+
+// A page with few words of its own has those of its frames, and not those of the pages beside it
+// in a chain.
+func TestExcerpt_ShortPageWithAFrame_HasNotItsNeighboursWords(t *testing.T) {
+	const framed = "The content of it all is told in one sentence, which stands here."
+	for name, c := range map[string]struct{ head, frame, want string }{
+		"a video, links":      {"", "<p><a rel=prev href=/before>Back</a> <a rel=next href=/behind>On</a></p><iframe src='https://video.test/embed/1'></iframe>", ""},
+		"a video, in head":    {"<link rel=next href=/behind><link rel=prev href=/before>", "<iframe src='https://video.test/embed/1'></iframe>", ""},
+		"a frame of the site": {"<link rel=next href=/behind><link rel=prev href=/before>", "<iframe src=/content></iframe>", framed},
+		"a frameset":          {"<link rel=next href=/behind><link rel=prev href=/before>", "<frameset cols='*'><frame src=/content></frameset>", framed},
+	} {
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":        doc("Tea", "/before", "/page", "/behind"),
+			"http://docs.test/before":  html("<title>Before</title><main><h1>Before</h1><p>The page before is about pots, and about nothing else at all.</p></main>"),
+			"http://docs.test/behind":  html("<title>Behind</title><main><h1>Behind</h1><p>The page behind is about cups, and about nothing else at all.</p></main>"),
+			"http://docs.test/content": html("<title>Content</title><h1>Content</h1><p>" + framed + "</p>"),
+			"http://docs.test/page":    html("<title>Film</title>" + c.head + c.frame),
+		}}
+		for _, p := range everyWay(t, w, "http://docs.test/", llmstxt.Options{}).Pages {
+			if p.URL == "http://docs.test/page" && (c.want != "" && p.Excerpt != c.want || strings.Contains(p.Excerpt, "nothing else")) {
+				t.Errorf("%s: %q", name, p.Excerpt)
+			}
 		}
 	}
 }

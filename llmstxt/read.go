@@ -95,7 +95,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(a.resp.Header, p), Title: safetext.Cut(p.Title, 500),
 		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Frames: p.Frames, Code: p.Code, Sum: p.Sum}
+		Code: p.Code, Sum: p.Sum}
 	for i, d := range p.Descriptions() {
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d
@@ -218,6 +218,9 @@ func (c *crawler) settle(r *result) {
 			inLists = append(inLists, listed{l, link})
 			if link.Free {
 				r.evidence.Free = append(r.evidence.Free, l)
+			}
+			if link.Part {
+				r.evidence.Parts = append(r.evidence.Parts, l)
 			}
 		}
 	}

@@ -25,7 +25,10 @@ func FuzzChoose(f *testing.F) {
 			var pages []Page
 			for i, part := range strings.Split(text, "\n\n") {
 				title, body, _ := strings.Cut(part, "\n")
-				e := &htmlpage.Evidence{Title: title, Frames: i%7 == 6, Free: []string{"http://a.test/d/1"}}
+				e := &htmlpage.Evidence{Title: title}
+				if i%7 == 6 {
+					e.Parts = []string{"http://a.test/d/1"}
+				}
 				for _, line := range strings.Split(body, "\n") {
 					e.Blocks = append(e.Blocks, htmlpage.Block{Kind: htmlpage.Paragraph, Text: line})
 				}

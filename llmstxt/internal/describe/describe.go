@@ -48,10 +48,10 @@ func fromFrames(pages []Page) {
 	}
 	for i := range pages {
 		p := &pages[i]
-		if !p.Evidence.Frames || !p.outlined && !saysFrames(p.Excerpt) {
+		if len(p.Evidence.Parts) == 0 || !p.outlined && !saysFrames(p.Excerpt) {
 			continue
 		}
-		for _, f := range p.Evidence.Free {
+		for _, f := range p.Evidence.Parts {
 			if q := at[f]; q != nil {
 				p.Excerpt, p.Note, p.outlined = q.Excerpt, q.Note, false
 				break

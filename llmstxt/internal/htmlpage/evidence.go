@@ -28,7 +28,7 @@ type Evidence struct {
 	Versions    []string `json:"versions,omitempty"`    // paths of folders that hold versions, as its switcher shows them
 	Free        []string `json:"free,omitempty"`        // of its links, those that are no deeper: the next page, frames
 	Code        bool     `json:"code,omitempty"`        // its main content shows some
-	Frames      bool     `json:"frames,omitempty"`      // it is made of frames
+	Parts       []string `json:"parts,omitempty"`       // of its links, the frames that it is made of
 	Menu        []Entry  `json:"menu,omitempty"`        // of the base page: the links of its navigation
 }
 
@@ -53,7 +53,7 @@ func (e *Evidence) Size() int {
 	for _, m := range e.Menu {
 		n += 2*each + len(m.Name) + len(m.URL)
 	}
-	return n + each*len(e.Free)
+	return n + each*(len(e.Free)+len(e.Parts))
 }
 
 // Block is a run of text in a page's main content.

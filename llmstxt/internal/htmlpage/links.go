@@ -111,6 +111,7 @@ func (s *scanner) addLink(l Link) {
 	}
 	s.mentions++
 	s.Links[at].Free = s.Links[at].Free || l.Free
+	s.Links[at].Part = s.Links[at].Part || l.Part
 	s.lastHref = at
 }
 
@@ -145,15 +146,15 @@ const (
 )
 
 // followInlined has the inline frames of a page that has few links or little text of its own
-// be parts of it, as those of a frameset are: its menu, or what it says.
+// be no deeper than it: they are its menu, or what it says. Of a page with little text they are
+// parts, as the frames of a frameset are.
 func (s *scanner) followInlined() {
 	if len(s.inlined) == 0 || len(s.Links) >= fewLinks && s.words >= leastBare {
 		return
 	}
 	for _, src := range s.inlined {
-		s.addLink(Link{Href: src, Free: true})
+		s.addLink(Link{Href: src, Free: true, Part: s.words < leastBare})
 	}
-	s.Frames = s.Frames || s.words < leastBare
 }
 
 const maxChoices = 60

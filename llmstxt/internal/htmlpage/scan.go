@@ -78,7 +78,8 @@ type Link struct {
 	Href  string         // as written, without fragment; each once in a page
 	Lists [Levels]string // the lists that it stands in, by what stands above them
 	Lang  string         // of what it leads to, if the page says so
-	Free  bool           // the next page of a chain, or a part of this one
+	Free  bool           // the next page of a chain, or a frame: no deeper than the page
+	Part  bool           // a frame that holds what the page says
 	Place int            // in the page, in its lists
 	Name  string         // what navigation calls it
 	Brand string         // what the site's sign calls it, which leads to its first page
@@ -328,7 +329,7 @@ func (s *scanner) startTag() {
 	case atom.A, atom.Area:
 		s.anchor(tag)
 	case atom.Frame:
-		s.addLink(Link{Href: s.attrs("src")[0], Free: true})
+		s.addLink(Link{Href: s.attrs("src")[0], Free: true, Part: true})
 	case atom.Option:
 		s.option(s.attrs("value")[0])
 	case atom.Input:
