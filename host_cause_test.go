@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -98,7 +99,7 @@ func TestRefused_CausesOfOneAddress_LinesAreBounded(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := new(harness.Log)
 				gw, err := farwire.New(farwire.Options{
-					Logger: log.Logger(), // Info and above, as an operator has it
+					Logger: slog.New(slog.NewTextHandler(log, nil)), // Info and above, as an operator has it
 					Auth:   authFunc(func(context.Context, farwire.Credentials) (farwire.Principal, error) { return c.principal, c.err }),
 				})
 				if err != nil {
@@ -147,7 +148,7 @@ func TestRefused_CausesOfKnownCallers_AllAreWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := new(harness.Log)
 		gw, err := farwire.New(farwire.Options{
-			Logger: log.Logger(),
+			Logger: slog.New(slog.NewTextHandler(log, nil)),
 			Auth: authFunc(func(_ context.Context, c farwire.Credentials) (farwire.Principal, error) {
 				if name, known := strings.CutPrefix(c.Key, "key-of-"); known {
 					return farwire.Principal{Subject: name}, nil

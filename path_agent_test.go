@@ -28,14 +28,26 @@ func TestPathForm_AgentTakesFewSessions_IdleConnectionsMakeRoom(t *testing.T) {
 				pool = near
 			}
 			w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Agents = pool })
-			for i := range 3 * atATime {
-				target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "fine") }))
-				defer target.Close()
-				req := w.request("POST", "/", strings.NewReader("a body"))
-				req.URL.Opaque = "/to/key=" + testKey + "/http/" + strings.TrimPrefix(target.URL, "http://") + "/"
-				if resp, body := w.do(req); resp.StatusCode != 200 || body != "fine" {
-					t.Errorf("target %d: %s %s", i, resp.Status, body)
+			for i := range 3 {
+				var asked sync.WaitGroup
+				for range atATime { // they need room at the same time
+					target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "fine") }))
+					defer target.Close()
+					asked.Go(func() {
+						req := w.request("POST", "/", strings.NewReader("a body"))
+						req.URL.Opaque = "/to/key=" + testKey + "/http/" + strings.TrimPrefix(target.URL, "http://") + "/"
+						resp, err := plainClient.Do(req)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						defer resp.Body.Close()
+						if body, err := io.ReadAll(resp.Body); resp.StatusCode != 200 || string(body) != "fine" {
+							t.Errorf("in turn %d: %s %s %v", i, resp.Status, body, err)
+						}
+					})
 				}
+				asked.Wait()
 			}
 			// Of another kind of session, too.
 			conn, err := w.gw.Open(t.Context(), farwire.OpenOptions{Addr: w.host(), Principal: farwire.Principal{Subject: "carol"}})
@@ -94,7 +106,8 @@ type toldClose struct {
 	told func()
 }
 
-func (c *toldClose) Close() error { c.once.Do(c.told); return c.Conn.Close() }
+func (c *toldClose) Close() error      { c.once.Do(c.told); return c.Conn.Close() }
+func (c *toldClose) NetConn() net.Conn { return c.Conn }
 
 // A target may answer and close without reading the whole request (RFC 9112, section 9.6).
 func TestPathForm_TargetAnswersBeforeTheBodyEnds_AnswerArrives(t *testing.T) {

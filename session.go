@@ -203,7 +203,8 @@ func (s *session) allowed(ctx context.Context, p Principal) error {
 	if err := p.mayBegin(s.Kind); err != nil {
 		return err
 	}
-	if g.exceedsShare(p) && !(g.conns.GiveUp(nil) && !g.exceedsShare(p)) {
+	if open, most := g.descriptors(); g.meters.ExceedsShare(p.Subject, open, most) &&
+		g.meters.ExceedsShare(p.Subject, open-g.conns.GiveUpDescriptors(), most) {
 		g.meters.Refuse(p.counter())
 		return limited(fault.LimitReached, "limit reached: your sessions hold your share of this gateway's connections",
 			Quota{RetryAfter: time.Second})
@@ -212,12 +213,6 @@ func (s *session) allowed(ctx context.Context, p Principal) error {
 		return err
 	}
 	return s.takeSlot(ctx, p)
-}
-
-// exceedsShare reports whether a caller holds more than its share of the descriptors.
-func (g *Gateway) exceedsShare(p Principal) bool {
-	open, most := g.descriptors()
-	return g.meters.ExceedsShare(p.Subject, open, most)
 }
 
 // begin gives the session its caller, who is counted in already.

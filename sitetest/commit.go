@@ -2,7 +2,9 @@ package sitetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -189,10 +191,21 @@ var texts = map[string]string{
 	"controls":       "\x01\x1a\x1b[31m\r\n\t\u2028\u202e",
 	"outside of BMP": "𝄞 🏳️‍🌈 \U0010ffff",
 	"long":           strings.Repeat("long ", 2000),
+	"long, random":   random(10_000), // which nothing makes shorter
 	"JSON":           `{"a":[null]}`,
 	"backslashes":    `\x00 \u0000 \\`,
 	"array":          `{a,"b",NULL}`,
 	"spaces":         "  ",
+}
+
+// random returns a text of so many letters and digits that nothing can compress much.
+func random(n int) string {
+	var text strings.Builder
+	r := rand.New(rand.NewPCG(1, 2))
+	for text.Len() < n {
+		text.WriteString(strconv.FormatUint(r.Uint64(), 36))
+	}
+	return text.String()[:n]
 }
 
 func anyStrings(b *bench) {

@@ -43,7 +43,8 @@ func fitting(b *bench) {
 	}
 
 	nothing(func(_, _ string) bool { return true })
-	choices := [][2]string{{"DE", ""}, {"DE,AT", ""}, {"", "de1"}, {"DE", "de1,at5"}, {"", ""}, {"de1", ""}, {"", "DE"}}
+	choices := [][2]string{{"DE", ""}, {"DE,AT", ""}, {"", "de1"}, {"DE", "de1,at5"}, {"", ""}, {"de1", ""}, {"", "DE"},
+		{random(5000), ""}, {random(5000) + "1", ""}, {"", random(5000)}}
 	sites := map[[2]string]farwire.Site{}
 	for i, c := range choices {
 		sites[c] = due("alice", "https://"+string(rune('a'+i))+".example/", i, farwire.SiteOptions{Geo: c[0], Agent: c[1], Format: "pages"})

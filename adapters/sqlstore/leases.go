@@ -36,25 +36,26 @@ func (s *Store) Claim(ctx context.Context, d time.Duration) (farwire.Lease, erro
 // exits that sites ask for: there are far fewer than sites. A | in a geo, which no country
 // has, is told as a ?.
 func (s *Store) ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (farwire.Lease, error) {
-	var fitting []string
+	var fitting []string // their keys
 	err := s.read(ctx, "reading the exits of sites", func(ctx context.Context, c conn) error {
 		fitting = nil
 		return c.each(ctx, func(scan func(...any) error) error {
-			var exits string
-			if err := scan(&exits); err != nil {
+			var key, exits string
+			if err := scan(&key, &exits); err != nil {
 				return err
 			}
 			if geo, agent, _ := strings.Cut(exits, "|"); fits(unescape(geo), unescape(agent)) {
-				fitting = append(fitting, exits)
+				fitting = append(fitting, key)
 			}
 			return nil
 		}, `
-			WITH RECURSIVE different (exits) AS (
-				SELECT min(exits) FROM farwire_sites
+			WITH RECURSIVE different (exits_key) AS (
+				SELECT min(exits_key) FROM farwire_sites
 				UNION ALL
-				SELECT (SELECT min(s.exits) FROM farwire_sites s WHERE s.exits > different.exits)
-				FROM different WHERE different.exits IS NOT NULL)
-			SELECT exits FROM different WHERE exits IS NOT NULL`)
+				SELECT (SELECT min(s.exits_key) FROM farwire_sites s WHERE s.exits_key > different.exits_key)
+				FROM different WHERE different.exits_key IS NOT NULL)
+			SELECT exits_key, (SELECT s.exits FROM farwire_sites s WHERE s.exits_key = different.exits_key LIMIT 1)
+			FROM different WHERE exits_key IS NOT NULL`)
 	})
 	if err == nil && len(fitting) == 0 {
 		err = farwire.ErrNoSite
@@ -66,7 +67,7 @@ func (s *Store) ClaimFitting(ctx context.Context, d time.Duration, fits func(geo
 	if err != nil {
 		return farwire.Lease{}, fmt.Errorf("sqlstore: claiming a site: %w", err)
 	}
-	return s.claim(ctx, d, ` AND exits IN :among`, string(among))
+	return s.claim(ctx, d, ` AND exits_key IN :among`, string(among))
 }
 
 // claim leases one of the sites for which more holds, a condition on the arguments from

@@ -284,7 +284,8 @@ func plans(t *testing.T, url string) {
 	for query, index := range map[string]string{
 		`SELECT id FROM farwire_sites WHERE next_crawl <= ` + now + ` AND (leased_until IS NULL OR leased_until <= ` + now + `)
 			ORDER BY next_crawl, id LIMIT 1 ` + skip: "farwire_sites_due",
-		"SELECT min(exits) FROM farwire_sites WHERE exits > 'x'":                              "farwire_sites_exits",
+		"SELECT min(exits_key) FROM farwire_sites WHERE exits_key > 'x'":                      "farwire_sites_exits",
+		"SELECT exits FROM farwire_sites WHERE exits_key = 'x' LIMIT 1":                       "farwire_sites_exits",
 		"SELECT id FROM farwire_sites WHERE base_key = 'x'":                                   "farwire_sites_base",
 		"SELECT count(*) FROM farwire_sites WHERE subject_key = 'x'":                          "subject_key",
 		"SELECT id FROM farwire_sites WHERE subject_key = 'x' AND base_key = 'y'":             "farwire_sites",

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -10,15 +11,17 @@ import (
 // may have something of it. It is for one request at a time; what it was made of is not
 // closed.
 type Body struct {
-	source io.Reader
+	source  io.Reader
+	reading chan struct{} // holds a value while an attempt reads
 
-	mu   sync.Mutex
-	read []byte // net/http reads ahead of what it sends
-	used bool   // more was read than that
+	mu      sync.Mutex
+	current *attemptedBody
+	read    []byte // net/http reads ahead of what it sends
+	used    bool   // more was read than that
 }
 
 // NewBody returns a body that is read from source.
-func NewBody(source io.Reader) *Body { return &Body{source: source} }
+func NewBody(source io.Reader) *Body { return &Body{source: source, reading: make(chan struct{}, 1)} }
 
 // Unsent reports whether the body can still be sent from its beginning. That of no body
 // can.
@@ -40,20 +43,32 @@ type attemptedBody struct {
 
 // attempt is an http.Request's GetBody.
 func (b *Body) attempt(sent *atomic.Bool) (io.ReadCloser, error) {
-	if !b.Unsent() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return &attemptedBody{Body: b, sent: sent}, nil
+	b.current = &attemptedBody{Body: b, sent: sent}
+	return b.current, nil
 }
 
+// errSuperseded ends the reading of an attempt that another one has followed.
+var errSuperseded = errors.New("the request is sent anew")
+
+// Read waits for what an attempt before this one still reads: it is for this one.
 func (a *attemptedBody) Read(p []byte) (int, error) {
-	if n := a.again(p); n > 0 {
-		return n, nil
+	a.reading <- struct{}{}
+	defer func() { <-a.reading }()
+	if n, err := a.again(p); n > 0 || err != nil {
+		return n, err
 	}
 	n, err := a.source.Read(p)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
+	case a.current != a: // meanwhile
+		a.read = append(a.read, p[:n]...)
+		return 0, errSuperseded
 	case a.used:
 	case n > 0 && a.sent.Load():
 		a.used, a.read = true, nil
@@ -65,12 +80,15 @@ func (a *attemptedBody) Read(p []byte) (int, error) {
 }
 
 // again returns what an attempt before this one has read.
-func (a *attemptedBody) again(p []byte) int {
+func (a *attemptedBody) again(p []byte) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.current != a {
+		return 0, errSuperseded
+	}
 	n := copy(p, a.read[min(a.at, len(a.read)):])
 	a.at += n
-	return n
+	return n, nil
 }
 
 func (a *attemptedBody) Close() error { return nil }

@@ -28,10 +28,10 @@ import (
 type Conns struct {
 	RootCAs *x509.CertPool // nil: the system's; must not be changed once in use
 
-	open atomic.Int64 // connections that are not closed
-
 	mu   sync.Mutex
 	kept map[string]*kept
+
+	openConns
 }
 
 // kept is what belongs to one key.
@@ -71,6 +71,7 @@ type connOptionsKey struct{}
 func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, error) {
 	var conn net.Conn
 	var reused bool
+	var using *use
 	if t.Sent == nil {
 		t.Sent = new(atomic.Bool)
 	}
@@ -83,7 +84,8 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 			}
 		},
 		GotConn: func(i httptrace.GotConnInfo) {
-			conn, reused = i.Conn, i.Reused
+			using.end()
+			conn, reused, using = i.Conn, i.Reused, useOf(i.Conn)
 			if turn, ok := conn.(*exclusiveConn); ok {
 				turn.ask(req.Context(), reused, t.Sent)
 			}
@@ -92,11 +94,11 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 	k := c.take(t.Key, t.Exit.Key())
 	defer c.give(k)
 	req = req.WithContext(ctx)
-	resp, err := k.transport.RoundTrip(t.withBody(req))
+	resp, err := t.roundTrip(k.transport, req)
 	for err != nil && reused && closedBefore(err) && !t.Sent.Load() && t.Body.Unsent() {
 		// The target closed a connection that was kept; net/http repeats what is
 		// idempotent alone, whether something was sent or not.
-		resp, err = k.transport.RoundTrip(t.withBody(req))
+		resp, err = t.roundTrip(k.transport, req)
 	}
 	if err == nil {
 		if turn, ok := conn.(*exclusiveConn); ok && resp.Close && resp.Header["Connection"] == nil {
@@ -104,21 +106,28 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 				resp.Header["Connection"] = fields
 			}
 		}
+		if resp.Body == http.NoBody {
+			using.end()
+		} else if using != nil {
+			resp.Body = &usingBody{resp.Body, using}
+		}
 		return resp, nil
 	}
+	using.end()
 	return nil, c.classify(ctx, conn, err)
 }
 
-// withBody returns the request with its body from the beginning, which has not been
-// sent.
-func (t *ConnOptions) withBody(req *http.Request) *http.Request {
-	if t.Body == nil {
-		return req
+// roundTrip sends the request with its body from the beginning.
+func (t *ConnOptions) roundTrip(through http.RoundTripper, req *http.Request) (*http.Response, error) {
+	if t.Body != nil {
+		body, err := t.Body.attempt(t.Sent)
+		if err != nil {
+			return nil, err
+		}
+		req = req.WithContext(req.Context())
+		req.Body, req.GetBody = body, func() (io.ReadCloser, error) { return t.Body.attempt(t.Sent) }
 	}
-	req = req.WithContext(req.Context())
-	req.GetBody = func() (io.ReadCloser, error) { return t.Body.attempt(t.Sent) }
-	req.Body = &attemptedBody{Body: t.Body, sent: t.Sent}
-	return req
+	return through.RoundTrip(req)
 }
 
 // Repeatable reports whether a target that may have the request already can be sent it
@@ -139,14 +148,8 @@ func (c *Conns) classify(ctx context.Context, conn net.Conn, err error) error {
 	case fault.Of(err) != nil:
 		return err
 	}
-	if turn, ok := conn.(*exclusiveConn); ok {
-		conn = turn.Conn
-	}
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
-	if w, ok := conn.(*keptConn); ok {
-		if lost := w.lost.Load(); lost != nil {
+	if kept := keptOf(conn); kept != nil {
+		if lost := kept.lost.Load(); lost != nil {
 			return lost
 		}
 	}
@@ -262,8 +265,8 @@ func (c *Conns) dial(ctx context.Context, keeps *http.Transport, network, addr s
 	conn, err := t.Exit.DialContext(ctx, network, addr)
 	switch {
 	case err == nil:
-		w := &keptConn{exitLossConn: exitLossConn{conn, new(atomic.Pointer[agent.DialError])}, open: &c.open}
-		c.open.Add(1)
+		w := &keptConn{exitLossConn: exitLossConn{conn, new(atomic.Pointer[agent.DialError])}, conns: &c.openConns, exit: t.Exit.Key()}
+		c.openConns.add(w)
 		if exit, ok := conn.(agent.DrainTeller); ok {
 			w.stop = exit.OnDrain(func() { w.retire(keeps) })
 		}

@@ -38,12 +38,11 @@ const maxChoices = 64
 // ParseFilter reads which agents a caller wants. A list of commas alone names
 // none, and must not stand for any.
 func ParseFilter(q *agent.Query, geo, agents string) error {
-	q.Countries, q.Slugs = SplitList(geo), SplitList(agents)
 	for _, l := range []struct {
-		name    string
-		entries []string
-	}{{"geo", q.Countries}, {"agent", q.Slugs}} {
-		if len(l.entries) > maxChoices {
+		name, list string
+		entries    *[]string
+	}{{"geo", geo, &q.Countries}, {"agent", agents, &q.Slugs}} {
+		if *l.entries = split(l.list, maxChoices+1); len(*l.entries) > maxChoices {
 			return fault.Invalidf("%s has more than %d entries", l.name, maxChoices)
 		}
 	}
@@ -73,11 +72,16 @@ func stays(q agent.Query, err *agent.DialError) bool {
 }
 
 // SplitList reads "US,DE" as a list; blanks around and between do not count.
-func SplitList(s string) []string {
+func SplitList(s string) []string { return split(s, len(s)) }
+
+// split is SplitList up to so many entries.
+func split(s string, most int) []string {
 	var out []string
 	for item := range strings.SplitSeq(s, ",") {
 		if item = strings.TrimSpace(item); item != "" {
-			out = append(out, item)
+			if out = append(out, item); len(out) == most {
+				break
+			}
 		}
 	}
 	return out

@@ -2,31 +2,115 @@ package egress
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/netio"
 )
 
-// A keptConn is a connection that is closed when its exit drains and no request uses it.
+// A keptConn is a connection that is closed when its exit drains and no request uses
+// it, or when its place is needed.
 type keptConn struct {
 	exitLossConn
-	open   *atomic.Int64
+	conns  *openConns
+	exit   string       // the key of the exit
+	used   atomic.Bool  // a request has had it: it is not just being made
+	uses   atomic.Int32 // requests up to the end of their answers
 	closed atomic.Bool
 	stop   func() // of who waits for the exit to drain; nil: nobody
 }
 
 func (c *keptConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
-		c.open.Add(-1)
+		c.conns.remove(c)
 	}
 	if c.stop != nil {
 		c.stop()
 	}
 	return c.Conn.Close()
+}
+
+// openConns are the connections that are not closed.
+type openConns struct {
+	openMu sync.Mutex
+	open   map[*keptConn]struct{}
+	gaveUp time.Time            // when descriptors were given up last
+	roomy  map[string]time.Time // exits that have room again, and since when
+}
+
+func (o *openConns) add(c *keptConn) {
+	o.openMu.Lock()
+	defer o.openMu.Unlock()
+	if o.open == nil {
+		o.open = make(map[*keptConn]struct{})
+	}
+	o.open[c] = struct{}{}
+}
+
+func (o *openConns) remove(c *keptConn) {
+	o.openMu.Lock()
+	defer o.openMu.Unlock()
+	delete(o.open, c)
+}
+
+// keptOf returns what is below a connection of a transport's; nil: none of ours.
+func keptOf(conn net.Conn) *keptConn {
+	if turn, ok := conn.(*exclusiveConn); ok {
+		conn = turn.Conn
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	c, _ := conn.(*keptConn)
+	return c
+}
+
+// A use is a request's of its connection. Methods of nil do nothing.
+type use struct {
+	conn *keptConn
+	once sync.Once
+}
+
+func useOf(conn net.Conn) *use {
+	c := keptOf(conn)
+	if c == nil {
+		return nil
+	}
+	c.uses.Add(1)
+	c.used.Store(true)
+	return &use{conn: c}
+}
+
+func (u *use) end() {
+	if u != nil {
+		u.once.Do(func() { u.conn.uses.Add(-1) })
+	}
+}
+
+// A usingBody is an answer's body whose end is that of a use.
+type usingBody struct {
+	io.ReadCloser
+	use *use
+}
+
+func (b *usingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.use.end()
+	}
+	return n, err
+}
+
+func (b *usingBody) Close() error {
+	defer b.use.end()
+	return b.ReadCloser.Close()
 }
 
 // retireEvery is how soon a connection is closed that a request still uses when its
@@ -42,39 +126,58 @@ func (c *keptConn) retire(keeps *http.Transport) {
 	}
 }
 
-// GiveUp closes what is idle, or what is idle of one exit, and reports whether there was
-// anything.
-func (c *Conns) GiveUp(exit *agent.Exit) bool {
-	c.mu.Lock()
-	var keep []*http.Transport
-	for _, k := range c.kept {
-		if exit == nil || k.exit == exit.Key() {
-			keep = append(keep, k.transport)
+// giveUp resets those that no request uses, and returns how many. It does not ask
+// net/http, which closes one after another and waits for TLS to say so on each. A request
+// that has just taken one is repeated on another connection by net/http.
+func (o *openConns) giveUp(which func(*keptConn) bool) int {
+	o.openMu.Lock()
+	var idle []*keptConn
+	for k := range o.open {
+		if k.used.Load() && k.uses.Load() == 0 && which(k) {
+			idle = append(idle, k)
 		}
 	}
-	c.mu.Unlock()
-	before := c.open.Load()
-	for _, t := range keep {
-		t.CloseIdleConnections()
+	o.openMu.Unlock()
+	for _, k := range idle {
+		if r, ok := k.Conn.(agent.Resetter); ok {
+			r.SetLinger(0)
+		}
+		k.Close()
 	}
-	return c.open.Load() < before
+	return len(idle)
+}
+
+// GiveUpDescriptors closes connections of this process that no request uses, but not
+// more than once a second, and returns how many.
+func (o *openConns) GiveUpDescriptors() int {
+	now := time.Now()
+	o.openMu.Lock()
+	lately := now.Sub(o.gaveUp) < time.Second
+	if !lately {
+		o.gaveUp = now
+	}
+	o.openMu.Unlock()
+	if lately {
+		return 0
+	}
+	return o.giveUp(func(k *keptConn) bool { return netio.TCP(k.Conn) != nil })
 }
 
 // The first pause before an exit that was overloaded is dialled again, each being twice
 // as long, and the last: it ends a session when it hears that its connection is closed.
 const (
 	firstPause = 10 * time.Millisecond
-	lastPause  = 640 * time.Millisecond
+	lastPause  = 1280 * time.Millisecond
 )
 
 // MakeRoom returns the exit for who needs new connections. What is idle is a session to
 // an agent, which may take a certain number of them: when it takes no more, what is idle
 // is given up for the new one.
 func (c *Conns) MakeRoom(exit agent.Exit) agent.Exit {
-	dial := exit.DialContext
+	dial, key := exit.DialContext, exit.Key()
 	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
-		if !overloaded(err) || !c.GiveUp(&exit) {
+		if !overloaded(err) || !c.makesRoom(key) {
 			return conn, err
 		}
 		for pause := firstPause; overloaded(err) && pause <= lastPause; pause *= 2 {
@@ -88,6 +191,28 @@ func (c *Conns) MakeRoom(exit agent.Exit) agent.Exit {
 		return conn, err
 	}
 	return exit
+}
+
+// makesRoom gives up what is idle of an exit, and reports whether its agent will have
+// room: others may just have given up the same.
+func (o *openConns) makesRoom(exit string) bool {
+	n := o.giveUp(func(k *keptConn) bool { return k.exit == exit })
+	now := time.Now()
+	o.openMu.Lock()
+	defer o.openMu.Unlock()
+	for e, at := range o.roomy {
+		if now.Sub(at) > 2*lastPause {
+			delete(o.roomy, e)
+		}
+	}
+	if n > 0 {
+		if o.roomy == nil {
+			o.roomy = make(map[string]time.Time)
+		}
+		o.roomy[exit] = now
+	}
+	_, ok := o.roomy[exit]
+	return ok
 }
 
 func overloaded(err error) bool {

@@ -6,4 +6,13 @@ ALTER TABLE farwire_sites
     ADD COLUMN exits TEXT NOT NULL GENERATED ALWAYS AS
         (replace(coalesce(options ->> 'geo', ''), '|', '?') || '|' || coalesce(options ->> 'agent', '')) STORED;
 
-CREATE INDEX farwire_sites_exits ON farwire_sites (exits, next_crawl);
+-- The same, or two hashes of it: an index takes no text of any length.
+ALTER TABLE farwire_sites
+    ADD COLUMN exits_key TEXT NOT NULL GENERATED ALWAYS AS (
+        CASE WHEN octet_length(coalesce(options ->> 'geo', '')) + octet_length(coalesce(options ->> 'agent', '')) <= 1000
+            THEN replace(coalesce(options ->> 'geo', ''), '|', '?') || '|' || coalesce(options ->> 'agent', '')
+            ELSE hashtextextended(coalesce(options ->> 'geo', '') || '|' || coalesce(options ->> 'agent', ''), 0)::text || ' ' ||
+                hashtextextended(coalesce(options ->> 'geo', '') || '|' || coalesce(options ->> 'agent', ''), 1)::text
+        END) STORED;
+
+CREATE INDEX farwire_sites_exits ON farwire_sites (exits_key, next_crawl);
