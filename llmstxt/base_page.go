@@ -154,19 +154,21 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 	switch {
 	case err == nil:
 		text, err := io.ReadAll(io.LimitReader(body, robots.MaxBytes+1))
-		if err != nil {
-			return nil, err
+		if err == nil && (bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))) {
+			text, err = decode.UTF8(ctx, text, "text/plain")
 		}
-		if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-			if text, err = decode.UTF8(ctx, text, "text/plain"); err != nil {
-				return nil, err
-			}
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		} else if err != nil {
+			return nil, unreadableRobots(err.Error())
 		}
 		return robots.Parse(text, c.UserAgent), nil
 	case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests, errors.As(err, &skip) && skip.Reason == SkipError:
 		return &robots.Rules{}, nil // the file is missing, or its redirects go round in a circle
 	case errors.As(err, &status):
 		return &robots.Rules{Refuse: true}, nil
+	case isSkip(err, SkipEncoding):
+		return nil, unreadableRobots(detail(err))
 	}
 	return nil, err
 }
@@ -183,12 +185,8 @@ func forbids(r *robots.Rules) error {
 func baseError(u *url.URL, status int, err error) error {
 	var skip *skipError
 	switch {
-	case errors.Is(err, ErrRobotsUnreachable):
-		return fmt.Errorf("%w: %s", ErrRobotsUnreachable, u)
-	case errors.Is(err, ErrRobots):
-		return fmt.Errorf("%w: %s", ErrRobots, u)
-	case errors.Is(err, ErrSignals):
-		return fmt.Errorf("%w: %s", ErrSignals, u)
+	case errors.Is(err, ErrRobots), errors.Is(err, ErrSignals):
+		return fmt.Errorf("%w: %s", err, u)
 	case errors.As(err, &skip) && skip.Reason == SkipTimeout:
 		return &FetchError{URL: u.String(), Err: context.DeadlineExceeded}
 	case errors.As(err, &skip):

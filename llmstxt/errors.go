@@ -26,8 +26,8 @@ var (
 	ErrRobots error = &crawlError{text: "llmstxt: robots.txt forbids this crawl",
 		public: fault.New(fault.TargetRefused, "robots.txt forbids crawling this site")}
 	// ErrRobotsUnreachable is the ErrRobots (errors.Is) of a robots.txt that the server
-	// answers with 429 or 5xx: RFC 9309, section 2.3.1.4, calls it unreachable, and
-	// everything counts as forbidden.
+	// answers with 429 or 5xx, or that cannot be decoded: RFC 9309, section 2.3.1.4, calls
+	// it unreachable, and everything counts as forbidden.
 	ErrRobotsUnreachable error = &crawlError{text: "llmstxt: robots.txt is unreachable: the server answers with an error, so nothing may be crawled (RFC 9309)",
 		public: fault.New(fault.TargetRefused, "robots.txt of this site is unreachable: the server answers with an error"), kind: ErrRobots}
 	// ErrSignals is returned when robots.txt says ai-input=no and Options.Signals
@@ -47,7 +47,14 @@ type crawlError struct {
 }
 
 func (e *crawlError) Error() string        { return e.text }
-func (e *crawlError) Is(target error) bool { return e.kind != nil && target == e.kind }
+func (e *crawlError) Is(target error) bool { return e.kind != nil && errors.Is(e.kind, target) }
+
+// unreadableRobots is the ErrRobotsUnreachable of a robots.txt that is there: its rules are
+// not known, and a part of them may say the opposite of all.
+func unreadableRobots(why string) error {
+	return &crawlError{text: "llmstxt: robots.txt cannot be read: " + why + ", so nothing may be crawled (RFC 9309)",
+		public: fault.New(fault.TargetRefused, "robots.txt of this site cannot be read: "+why), kind: ErrRobotsUnreachable}
+}
 
 // As fills in what clients of a gateway may read.
 func (e *crawlError) As(target any) bool {

@@ -92,7 +92,10 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 	}
 	c.pace.Answered()
 	body, err := decode.Stream(sent, strings.Join(a.resp.Header.Values("Content-Encoding"), ","))
-	return body, nil, retry{}, err
+	if err != nil {
+		return nil, nil, retry{}, &skipError{Reason: SkipEncoding, Detail: err.Error()}
+	}
+	return body, nil, retry{}, nil
 }
 
 var errLargeFile = errors.New("the file is too large to read now")

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -74,7 +75,7 @@ func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		if sent = head; isText(begin) {
+		if sent = head; isText(begin) && !(mayLookLikeText(name) && !isUTF8(begin)) {
 			continue // it says that it is packed, and is not
 		}
 		switch name {
@@ -91,14 +92,32 @@ func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 			}
 		case "zstd":
 			sent, err = newZstd(head)
+		case "identity", "none", "":
+			continue
 		default:
-			err = nil
+			return nil, unknownCoding(name)
 		}
 		if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("it is not valid %s: %w", name, err)
+			return nil, invalidCoding(name)
 		}
+		sent = named{sent, name}
 	}
 	return Reader(sent)
+}
+
+// mayLookLikeText reports a coding of which a short body may be without control characters.
+func mayLookLikeText(coding string) bool {
+	return coding == "deflate" || coding == "br" || coding == "zstd"
+}
+
+// isUTF8 reports UTF-8, of which the last character may be cut.
+func isUTF8(b []byte) bool {
+	for cut := range min(utf8.UTFMax, len(b)+1) {
+		if utf8.Valid(b[:len(b)-cut]) {
+			return true
+		}
+	}
+	return false
 }
 
 // newZstd reads as much back as browsers do, RFC 9659. It starts no goroutine.
@@ -119,10 +138,34 @@ func Reader(sent io.Reader) (io.Reader, error) {
 			return sent, nil
 		}
 		if sent, err = gzip.NewReader(sent); err != nil {
-			return nil, err
+			return nil, invalidCoding("gzip")
 		}
+		sent = named{sent, "gzip"}
 	}
 	return sent, nil
+}
+
+// named is what is in a coding, and says which one when that is broken.
+type named struct {
+	r    io.Reader
+	name string
+}
+
+func (n named) Read(b []byte) (int, error) {
+	c, err := n.r.Read(b)
+	if err != nil && err != io.EOF && !errors.As(err, new(invalidCoding)) {
+		err = invalidCoding(n.name)
+	}
+	return c, err
+}
+
+// invalidCoding says that a body is not in the coding with this name.
+type invalidCoding string
+
+func (name invalidCoding) Error() string { return "it is not valid " + string(name) }
+
+func unknownCoding(name string) error {
+	return fmt.Errorf("its content encoding %.40q is unknown", name)
 }
 
 // opener takes one encoding after the other off a body. Two buffers are enough for any
@@ -179,7 +222,7 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 		if isText(body) {
 			return body, nil // "utf-8", as some servers say
 		}
-		return nil, fmt.Errorf("its content encoding %.40q is unknown", name)
+		return nil, unknownCoding(name)
 	}
 	if err == nil {
 		var out []byte
@@ -193,7 +236,7 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 	case isText(body):
 		return body, nil // it says that it is packed, and is not
 	}
-	return nil, fmt.Errorf("it is not valid %s", name)
+	return nil, invalidCoding(name)
 }
 
 // readAll reads to the end, looking at the context and the limits.

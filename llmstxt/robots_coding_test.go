@@ -1,0 +1,88 @@
+package llmstxt_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// A robots.txt that the server sends in a broken coding is unreachable: everything counts as
+// forbidden, and the error says why. One that says a coding and has none is read.
+func TestCrawl_RobotsInABrokenCoding_IsUnreachable(t *testing.T) {
+	rules := "User-agent: *\nDisallow: /secret\n" + strings.Repeat("# a comment\n", 100)
+	noise := "\x00\x01\xff\xfe\x9d\x02" + strings.Repeat("\x9d\x02\x03", 300)
+	for coding, pack := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip":    func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"x-gzip":  func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"deflate": func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) },
+		"br":      func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
+		"zstd":    func(w io.Writer) io.WriteCloser { e, _ := zstd.NewWriter(w); return e },
+		"pack200": nil, "": nil,
+	} {
+		whole := noise
+		if pack != nil {
+			var b bytes.Buffer
+			w := pack(&b)
+			io.WriteString(w, rules)
+			w.Close()
+			whole = b.String()
+		}
+		for name, c := range map[string]struct {
+			body   string
+			broken bool
+		}{
+			"whole": {whole, coding == "pack200"}, "noise": {noise, coding != ""}, "cut": {whole[:len(whole)*2/3], coding != ""}, "no coding": {rules, false},
+			"gzip in it": {"\x1f\x8b\x08" + noise, true}, "UTF-16": {"\xff\xfeA\x00\x00\xd8", coding != ""}, "empty": {"", false},
+		} {
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": doc("A"),
+				"http://docs.test/robots.txt": {header: map[string]string{"Content-Encoding": coding}, body: c.body}}}
+			s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()})
+			if !c.broken {
+				if err != nil || len(s.Pages) != 2 {
+					t.Errorf("%s, %s: %v", coding, name, err)
+				}
+				continue
+			}
+			public := fault.Of(err)
+			if !errors.Is(err, llmstxt.ErrRobotsUnreachable) || !errors.Is(err, llmstxt.ErrRobots) || public == nil || public.Class != fault.TargetRefused {
+				t.Errorf("%s, %s: %v", coding, name, err)
+				continue
+			}
+			for _, text := range []string{err.Error(), public.Text} {
+				if !strings.Contains(text, "robots.txt") || !strings.Contains(text, "cannot be read: it") {
+					t.Errorf("%s, %s: %q", coding, name, text)
+				}
+			}
+			if w.asked("http://docs.test/") > 0 {
+				t.Errorf("%s, %s: the base page was asked for", coding, name)
+			}
+			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{IgnoreRobots: true}); len(s.Pages) != 2 {
+				t.Errorf("%s, %s: %d pages without robots.txt", coding, name, len(s.Pages))
+			}
+		}
+	}
+}
+
+// A site map in a broken coding is named in the log with its reason.
+func TestCrawl_SiteMapInABrokenCoding_IsNamed(t *testing.T) {
+	for _, coding := range []string{"gzip", "br", "zstd", "compress"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home"),
+			"http://docs.test/robots.txt": {body: "Sitemap: /map.xml\n"},
+			"http://docs.test/map.xml":    {header: map[string]string{"Content-Encoding": coding}, body: "\x00\x01\xff\xfe" + strings.Repeat("\x9d", 300)}}}
+		var log []string
+		crawl(t, w, "http://docs.test/", llmstxt.Options{Progress: func(e llmstxt.Event) { log = append(log, e.Message) }})
+		if all := strings.Join(log, "\n"); !strings.Contains(all, "Site map http://docs.test/map.xml ") || !strings.Contains(all, coding) {
+			t.Errorf("%s: %s", coding, all)
+		}
+	}
+}
