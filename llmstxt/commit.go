@@ -48,6 +48,7 @@ type entry struct {
 	state    state
 	res      *result
 	target   *entry // deferred: to whom
+	why      Reason // and why
 	fallback *entry // the first page that deferred to this one
 	form     *entry // the first page that may be another form of this one, and waits for it
 	list     frontier.List
@@ -107,7 +108,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 			c.pass(ctx, e, why)
 			return
 		}
-		if c.deferTo(ctx, e, r) || c.isForm(ctx, e, r) {
+		if c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) || c.standsBack(ctx, e, r) || c.same(r) == "" && c.isForm(ctx, e, r) {
 			return
 		}
 	}
@@ -149,15 +150,9 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 				return &skipError{Reason: SkipTranslation, Detail: "a translation of " + ev.Native}
 			}
 		}
-		twins := weburl.WithoutLanguageField(e.url, ev.Lang, wanted)
-		for _, path := range weburl.WithoutLanguage(e.url, ev.Lang, wanted) {
-			twins = append(twins, e.url.Scheme+"://"+e.url.Host+path)
-		}
-		for _, twin := range twins {
-			if u := weburl.Parse(twin); u != nil {
-				if t := c.index[u.String()]; t != nil && t != e && t.state != passed {
-					return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
-				}
+		for _, twin := range languageTwins(e.url, ev.Lang, wanted) {
+			if t := c.index[twin]; t != nil && t != e && t.state != passed {
+				return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
 			}
 		}
 	}
@@ -208,10 +203,10 @@ func (r *result) identities() []string {
 	return append(out, r.alike...)
 }
 
-// deferTo lets a page stand back for the one it names as canonical, if there
-// is such a page. It stays at hand, should that one turn out not to exist.
-func (c *crawler) deferTo(ctx context.Context, e *entry, r *result) bool {
-	can := r.evidence.Canonical
+// deferTo lets a page stand back for another, the one that it names as canonical or
+// its translation, if there is such a page. It stays at hand, should that one turn out not
+// to exist.
+func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, why Reason) bool {
 	if can == "" || can == e.key {
 		return false
 	}
@@ -231,18 +226,26 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result) bool {
 	}
 	switch t.state {
 	case committed:
-		c.pass(ctx, e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		c.pass(ctx, e, forOf(why, can))
 		return true
 	case passed, deferred:
 		return false
 	}
 	if t.fallback != nil {
-		c.pass(ctx, e, &skipError{Reason: SkipCanonical, Detail: "is canonically " + can})
+		c.pass(ctx, e, forOf(why, can))
 		return true
 	}
-	e.state, e.res, e.target = deferred, r, t
+	e.state, e.res, e.target, e.why = deferred, r, t, why
 	t.fallback = e
 	return true
+}
+
+// forOf says for which page another is left out.
+func forOf(why Reason, key string) *skipError {
+	if why == SkipTranslation {
+		return &skipError{Reason: why, Detail: "a translation of " + key}
+	}
+	return &skipError{Reason: why, Detail: "is canonically " + key}
 }
 
 // pass leaves a page out. Who deferred to it takes its place.
@@ -272,7 +275,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	e.state = committed
 	if fb := e.fallback; fb != nil {
 		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
-		c.skip(fb.key, &skipError{Reason: SkipCanonical, Detail: "is canonically " + e.key})
+		c.skip(fb.key, forOf(fb.why, e.key))
 	}
 	asked := c.began
 	if r.unchanged {

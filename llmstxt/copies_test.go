@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt"
@@ -137,6 +138,46 @@ func TestCrawl_NumberOfAVisitInTheQuery_IsNotOfThePage(t *testing.T) {
 		}
 		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); strings.Join(urls(s), " ") != "/ /mugs /pots /lids" || len(s.Skipped) > 0 {
 			t.Errorf("%s: %v, %v", name, urls(s), s.Skipped)
+		}
+	}
+}
+
+// Addresses that a slash or the name of an index tells apart are one page's, though it
+// says something else at each visit.
+func TestCrawl_SlashAndIndexWithTokens_PageIsOne(t *testing.T) {
+	for name, body := range map[string]string{
+		"in the text":         "<main><h1>Tea</h1><p>" + gadget + "</p><p>Request %d, served at 10:11:%02d</p></main>",
+		"in a short page":     "<h1>Tea</h1><p>Soon.</p><footer>Request %d, served at 10:11:%02d on a machine of ours</footer>",
+		"without any heading": "<p>" + gadget + "</p><p>Request %d, served at 10:11:%02d</p>",
+	} {
+		for _, links := range [][]string{{"/a", "/a/"}, {"/a/", "/a"}, {"/a/index.html", "/a"}, {"/a/", "/a/index.htm"}, {"/a", "/a/index.php", "/a/"}, {"/index.html"}} {
+			var visits atomic.Int64
+			w := &web{pages: map[string]answer{"http://docs.test/b": doc("B"), "http://docs.test/b/": doc("Another B")}}
+			w.handler = func(r *http.Request) (answer, bool) {
+				n := visits.Add(1)
+				said := fmt.Sprintf(body, 7000+n, n%60)
+				switch {
+				case r.URL.Path == "/" || r.URL.Path == "/index.html":
+					said = "<a href=/b>B</a> <a href=/b/>Other B</a>" + said
+					for _, l := range links {
+						said += " <a href=" + l + ">Tea</a>"
+					}
+					return html("<title>Home</title>" + strings.ReplaceAll(said, "<h1>Tea</h1>", "<h1>Home</h1>")), true
+				case strings.HasPrefix(r.URL.Path, "/a"):
+					return html("<title>Tea</title>" + said), true
+				}
+				return answer{}, false
+			}
+			want := 4
+			if len(links) == 1 {
+				want = 3
+			}
+			for _, workers := range []int{1, 8, 32} {
+				s := crawl(t, w, "http://docs.test/", llmstxt.Options{Workers: workers})
+				if got := urls(s); len(got) != want || !slices.Contains(got, "/b") || !slices.Contains(got, "/b/") {
+					t.Errorf("%s, %v: %v, %v", name, links, got, s.Skipped)
+				}
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package llmstxt
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,20 +48,89 @@ func (r *result) language(head http.Header, p *htmlpage.Page) string {
 	return p.Language(alternate, strings.Join(head.Values("Content-Language"), ","))
 }
 
+// variant is a page in one of its languages.
+type variant struct{ tag, url string }
+
+// nearest is the form of a page that is kept: the one whose tag is nearest to the wanted
+// one; of equal ones that with the shortest address, which names no language, then the
+// first. It is "" if there is none in that language. Own is the page itself, in a language
+// that it says itself if that is not among the forms.
+func nearest(wanted string, forms []variant, own variant) string {
+	best, near := "", 0
+	for _, f := range forms {
+		if n := htmlpage.Nearness(f.tag, wanted); n > near || n == near && n > 0 && len(f.url) < len(best) {
+			best, near = f.url, n
+		}
+		if f.url == own.url {
+			own.tag = ""
+		}
+	}
+	if n := htmlpage.Nearness(own.tag, wanted); n > 0 && n >= near {
+		return own.url
+	}
+	return best
+}
+
 // settleLanguages notes where a page is in other languages.
 func (c *crawler) settleLanguages(r *result, p *htmlpage.Page, inScope func(string) string) {
 	own, wanted := r.final.String(), c.language(r.evidence.Lang)
+	var forms []variant
 	for _, alt := range p.Alternates {
-		u := inScope(alt.Href)
-		switch {
-		case u == "" || u == own || strings.EqualFold(alt.Lang, "x-default"):
-		case wanted == "" && !elsewhere(r.final, u, alt.Lang):
-		case wanted != "" && htmlpage.SameLanguage(alt.Lang, wanted):
-			r.evidence.Native = u
-		default:
-			r.evidence.Foreign = append(r.evidence.Foreign, u)
+		if u := inScope(alt.Href); u != "" && !strings.EqualFold(alt.Lang, "x-default") {
+			forms = append(forms, variant{alt.Lang, u})
 		}
 	}
+	kept := nearest(wanted, forms, variant{r.evidence.Lang, own})
+	if kept != own {
+		r.evidence.Native = kept
+	}
+	for _, f := range forms {
+		if f.url != own && f.url != kept && (wanted != "" || elsewhere(r.final, f.url, f.tag)) {
+			r.evidence.Foreign = append(r.evidence.Foreign, f.url)
+		}
+	}
+}
+
+// standsBack lets a page stand back for the same page in the tag of its language that is
+// wanted, "en-GB" for "en-US", if there is such a page: the one that it names, or one at
+// the same path with another segment.
+func (c *crawler) standsBack(ctx context.Context, e *entry, r *result) bool {
+	ev, wanted := &r.evidence, c.language("")
+	if wanted == "" || ev.Lang == "" || !htmlpage.SameLanguage(ev.Lang, wanted) {
+		return false
+	}
+	if ev.Native != "" {
+		return c.deferTo(ctx, e, r, ev.Native, SkipTranslation)
+	}
+	if len(ev.Foreign) > 0 {
+		return false // it says itself which page is which
+	}
+	segment := weburl.LanguageIn(e.url, ev.Lang)
+	if segment == "" || htmlpage.Nearness(segment, wanted) == 4 || len(segment) < 4 && htmlpage.Nearness(ev.Lang, wanted) == 4 {
+		return false
+	}
+	for _, twin := range languageTwins(e.url, ev.Lang, wanted) {
+		if t := c.index[twin]; t != nil && t != e && c.deferTo(ctx, e, r, t.key, SkipTranslation) {
+			return true
+		}
+	}
+	return false
+}
+
+// languageTwins are the addresses of a page without the part that names its language,
+// and with the wanted one in its place.
+func languageTwins(u *url.URL, lang, wanted string) []string {
+	twins := weburl.WithoutLanguageField(u, lang, wanted)
+	for _, path := range weburl.WithoutLanguage(u, lang, wanted) {
+		twins = append(twins, u.Scheme+"://"+u.Host+path)
+	}
+	var out []string
+	for _, twin := range twins {
+		if t := weburl.Parse(twin); t != nil {
+			out = append(out, t.String())
+		}
+	}
+	return out
 }
 
 // elsewhere reports that an address is that of a page with the segment of a language in

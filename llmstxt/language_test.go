@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,4 +102,108 @@ func TestCrawl_LanguageSaidAnyhow_OneIsKept(t *testing.T) {
 func strip(a answer) answer {
 	a.body = strings.Replace(a.body, `<html lang="">`, "<html lang=en>", 1)
 	return a
+}
+
+var inXML = regexp.MustCompile(`<link rel=alternate hreflang=(\S+) href=([^>]+)>`)
+
+// Tags of one language are of several pages, of which one is kept.
+func TestCrawl_VariantsOfALanguage_OneIsKept(t *testing.T) {
+	for _, c := range []struct {
+		base   string
+		others []string // tags of the pages below another segment
+		chosen string   // the option
+		kept   string   // "": those without a segment
+	}{
+		{"zh-CN", []string{"zh-TW"}, "", ""},
+		{"zh-CN", []string{"zh-TW", "zh-HK"}, "zh-Hant-TW", "/zh-tw"},
+		{"en-US", []string{"en-GB", "en-AU"}, "", ""},
+		{"en-US", []string{"en-AU", "en-GB"}, "en-GB", "/en-gb"},
+		{"pt-BR", []string{"pt-PT"}, "", ""},
+		{"pt-BR", []string{"pt"}, "", ""},
+		{"pt", []string{"pt-BR"}, "", ""},
+		{"pt", []string{"pt-BR"}, "pt_BR", "/pt-br"},
+		{"en", []string{"en-GB", "fr", "fr-CA"}, "", ""},
+	} {
+		for _, kind := range []string{"alternates", "paths", "site map"} {
+			if kind != "alternates" && c.chosen != "" {
+				continue // what the base page has is not at a path with a language
+			}
+			for _, first := range []bool{true, false} { // the base's variant is linked to first
+				var home []string
+				add := func(prefix string) {
+					for _, p := range []string{"/install", "/config"} {
+						home = append(home, prefix+p)
+					}
+				}
+				alternates := func(path string) string {
+					var b strings.Builder
+					for _, tag := range c.others {
+						fmt.Fprintf(&b, "<link rel=alternate hreflang=%s href=/%s%s>", tag, strings.ToLower(tag), path)
+					}
+					return b.String() + "<link rel=alternate hreflang=" + c.base + " href=" + path + ">"
+				}
+				w := &web{pages: map[string]answer{}}
+				listed := ""
+				page := func(prefix, tag string) {
+					for _, p := range []string{"/install", "/config"} {
+						a := in(tag, doc("Page "+tag+" "+p))
+						if kind == "alternates" {
+							a = inHead(a, alternates(p))
+						}
+						w.pages["http://docs.test"+prefix+p] = a
+						listed += "<url><loc>http://docs.test" + prefix + p + "</loc>" + inXML.ReplaceAllString(alternates(p), `<xhtml:link rel="alternate" hreflang="$1" href="http://docs.test$2"/>`) + "</url>"
+					}
+				}
+				if first {
+					add("")
+				}
+				for _, tag := range c.others {
+					prefix := "/" + strings.ToLower(tag)
+					page(prefix, tag)
+					add(prefix)
+					home = append(home, prefix+"/alone"+prefix[1:])
+					w.pages["http://docs.test"+prefix+"/alone"+prefix[1:]] = in(tag, doc("Alone "+tag))
+				}
+				page("", c.base)
+				if !first {
+					add("")
+				}
+				w.pages["http://docs.test/"] = in(c.base, doc("Home", home...))
+				if kind == "site map" {
+					w.pages["http://docs.test/"] = in(c.base, doc("Home"))
+					w.pages["http://docs.test/sitemap.xml"] = answer{body: "<urlset>" + listed + "</urlset>"}
+				}
+				s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Language: c.chosen})
+				var got []string
+				alone := 0
+				for _, u := range urls(s)[1:] {
+					if strings.Contains(u, "/alone") {
+						alone++
+						continue
+					}
+					got = append(got, u)
+				}
+				slices.Sort(got)
+				if want := []string{c.kept + "/config", c.kept + "/install"}; !slices.Equal(got, want) || kind != "site map" && alone != len(c.others) {
+					t.Errorf("%+v, %s, %v: %v, want %v and %d alone, %v", c, kind, first, got, want, len(c.others), s.Skipped)
+				}
+			}
+		}
+	}
+}
+
+// A form of the page in the wanted tag that is not there, or that leads back, takes no
+// page out of the file.
+func TestCrawl_VariantNamedAndMissing_PageStays(t *testing.T) {
+	for name, native := range map[string]answer{"missing": {status: 404, body: "no"}, "leads back": redirect("/en-gb/install"), "fails": {status: 500, body: "no"}} {
+		for _, links := range [][]string{{"/en-gb/install", "/install"}, {"/install", "/en-gb/install"}} {
+			for _, head := range []string{"", "<link rel=alternate hreflang=en-US href=/install><link rel=alternate hreflang=en-GB href=/en-gb/install>"} {
+				w := &web{pages: map[string]answer{"http://docs.test/": in("en-US", doc("Home", links...)), "http://docs.test/install": native}}
+				w.pages["http://docs.test/en-gb/install"] = inHead(in("en-GB", doc("Install")), head)
+				if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); !slices.Equal(urls(s), []string{"/", "/en-gb/install"}) {
+					t.Errorf("%s, %v, %q: %v, %v", name, links, head, urls(s), s.Skipped)
+				}
+			}
+		}
+	}
 }

@@ -9,7 +9,8 @@ import (
 
 // A site has some pages once more for print and for AMP, at the same address with one segment
 // more: /news/tea/print. What stands at such an address may also be a page of its own, as
-// /services/print is for who prints for others. So both are read, and compared.
+// /services/print is for who prints for others. So both are read, and compared. The same is
+// done where only a slash or the name of an index tells two addresses apart.
 
 // isForm reports a page that is another form of one that is in the result, or that waits for
 // what may be that page.

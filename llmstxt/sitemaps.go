@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
@@ -295,21 +294,19 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 // that they are translations of another.
 func (c *crawler) offerListed(p listed) {
 	key := p.u.String()
-	own, native := "", ""
-	wanted := c.language("")
+	var forms []variant
+	listed := false
 	for i := 0; i+1 < len(p.alternates); i += 2 {
 		u := weburl.Resolve(p.u, p.alternates[i+1])
-		if u == nil || !c.scope.Has(u) || strings.EqualFold(p.alternates[i], "x-default") {
-			continue
-		}
-		if u.String() == key {
-			own = p.alternates[i]
-		} else if wanted != "" && htmlpage.SameLanguage(p.alternates[i], wanted) {
-			native = u.String()
+		if u != nil && c.scope.Has(u) && !strings.EqualFold(p.alternates[i], "x-default") {
+			forms = append(forms, variant{p.alternates[i], u.String()})
+			listed = listed || u.String() == key
 		}
 	}
-	if own != "" && native != "" && !htmlpage.SameLanguage(own, wanted) && c.foreign[key] == "" && len(c.foreign) < 30*c.MaxPages {
-		c.foreign[key] = native
+	if wanted := c.language(""); listed && wanted != "" {
+		if kept := nearest(wanted, forms, variant{url: key}); kept != "" && kept != key && c.foreign[key] == "" && len(c.foreign) < 30*c.MaxPages {
+			c.foreign[key] = kept
+		}
 	}
 	c.offer(p.u, key, found{parent: p.file, depth: 1})
 }

@@ -3,6 +3,8 @@ package htmlpage
 import (
 	"regexp"
 	"strings"
+
+	"golang.org/x/text/language"
 )
 
 // In which language a page is, by what it says itself. Tags are those of BCP 47, as
@@ -18,6 +20,8 @@ const (
 	languageSources
 )
 
+const maxTag = 35 // bytes
+
 var languageTag = regexp.MustCompile(`^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}$`)
 
 // noLanguage are tags for text in no language, in several and in one that nobody knows.
@@ -26,7 +30,7 @@ var noLanguage = map[string]bool{"mul": true, "und": true, "zxx": true, "mis": t
 // Tag is a language tag that a page or its header has; "" for a list of several, for
 // "x-default" and for what is not a tag.
 func Tag(s string) string {
-	if s = strings.TrimSpace(s); len(s) > 35 || !languageTag.MatchString(s) || noLanguage[strings.ToLower(s)] {
+	if s = strings.TrimSpace(s); len(s) > maxTag || !languageTag.MatchString(s) || noLanguage[strings.ToLower(s)] {
 		return ""
 	}
 	return s
@@ -80,4 +84,36 @@ func SameLanguage(a, b string) bool {
 func primary(tag string) string {
 	tag, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(tag), "_", "-"), "-")
 	return tag
+}
+
+// Nearness says how near a language tag is to the one that is wanted: 4 for that tag
+// itself, 3 if one of the two names no region ("pt" and "pt-BR", "zh-Hant" and "zh-TW"),
+// 2 for another region, 1 for another script ("zh-TW" and "zh-CN"), 0 for another
+// language.
+func Nearness(tag, wanted string) int {
+	tag, wanted = strings.ReplaceAll(tag, "_", "-"), strings.ReplaceAll(wanted, "_", "-")
+	switch {
+	case tag == "" || primary(tag) != primary(wanted):
+		return 0
+	case strings.EqualFold(tag, wanted):
+		return 4
+	case len(tag) > maxTag || len(wanted) > maxTag:
+		return 1
+	}
+	a, errA := language.Parse(tag)
+	b, errB := language.Parse(wanted)
+	scriptA, _ := a.Script()
+	scriptB, _ := b.Script()
+	if errA != nil || errB != nil || scriptA != scriptB {
+		return 1
+	}
+	_, _, regionA := a.Raw()
+	_, _, regionB := b.Raw()
+	switch {
+	case regionA == regionB:
+		return 4 // "zh-Hant-TW" and "zh-TW"
+	case regionA != (language.Region{}) && regionB != (language.Region{}):
+		return 2
+	}
+	return 3
 }

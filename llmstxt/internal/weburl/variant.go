@@ -3,6 +3,7 @@ package weburl
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -128,6 +129,22 @@ func WithoutLanguage(u *url.URL, lang, instead string) []string {
 	return nil
 }
 
+// LanguageIn is the segment of an address's path, or the value of its query, that names
+// the language; "" if there is none.
+func LanguageIn(u *url.URL, lang string) string {
+	for _, s := range strings.Split(u.EscapedPath(), "/") {
+		if language.MatchString(s) && samePrimary(s, lang) {
+			return s
+		}
+	}
+	for _, f := range strings.Split(u.RawQuery, "&") {
+		if name, value, _ := strings.Cut(f, "="); languageFields[strings.ToLower(name)] && language.MatchString(value) && samePrimary(value, lang) {
+			return value
+		}
+	}
+	return ""
+}
+
 // languageFields are parameters of a query that name a language.
 var languageFields = map[string]bool{"lang": true, "language": true, "locale": true, "hl": true, "lng": true, "uselang": true, "setlang": true, "culture": true}
 
@@ -196,21 +213,33 @@ func visit(name, value string) bool {
 // forms are segments of a path that ask for a page in another form.
 var forms = map[string]bool{"print": true, "printable": true, "printer-friendly": true, "printview": true, "print-view": true, "amp": true}
 
-// WithoutForm are the paths that an address has without its first or its last segment, if
-// that asks for a page in another form: "/print/news/a", "/news/a/amp".
+// WithoutForm are the paths at which the page of an address may stand in another form:
+// without its first or its last segment, if that asks for one ("/print/news/a",
+// "/news/a/amp"), and with or without the slash at its end or the name of an index
+// ("/news/a", "/news/a/", "/news/a/index.html").
 func WithoutForm(u *url.URL) []string {
-	p, _ := strings.CutSuffix(u.EscapedPath(), "/")
+	own := u.EscapedPath()
+	p, _ := strings.CutSuffix(own, "/")
 	segments := strings.Split(p, "/")
 	n := len(segments)
-	switch {
-	case n < 3:
-		return nil
-	case forms[strings.ToLower(segments[1])]:
+	switch last := strings.ToLower(segments[n-1]); {
+	case n >= 3 && forms[strings.ToLower(segments[1])]:
 		p = "/" + strings.Join(segments[2:], "/")
-	case forms[strings.ToLower(segments[n-1])]:
+		return []string{p, p + "/"}
+	case n >= 3 && forms[last]:
 		p = strings.Join(segments[:n-1], "/")
-	default:
+		return []string{p, p + "/"}
+	case u.RawQuery != "":
 		return nil
+	case n >= 2 && slices.Contains(indexes, last):
+		p = strings.Join(segments[:n-1], "/")
 	}
-	return []string{p, p + "/"}
+	out := []string{p, p + "/"}
+	for _, name := range indexes {
+		out = append(out, p+"/"+name)
+	}
+	return slices.DeleteFunc(out, func(s string) bool { return s == own || s == "" })
 }
+
+// indexes are names of the page that stands for its folder.
+var indexes = []string{"index.html", "index.htm", "index.php"}
