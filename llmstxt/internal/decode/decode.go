@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gogs/chardet"
 	"golang.org/x/net/html"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
@@ -26,9 +25,9 @@ var ErrText = errors.New("its text cannot be decoded")
 
 // UTF8 converts a page. What it is written in is found, in this order, in its
 // byte order mark, in the header, in the meta elements of its first 64 KiB, in
-// its XML declaration, and by the statistics of its bytes. Whatever is said,
-// what is valid UTF-8 with more than ASCII in it is UTF-8: nothing else looks
-// so by chance. The result may share memory with body.
+// its XML declaration, and by the statistics of its bytes and the language that it
+// says it is in. Whatever is said, what is valid UTF-8 with more than ASCII in it is
+// UTF-8: nothing else looks so by chance. The result may share memory with body.
 func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 	c := converter{ctx: ctx}
 	if enc, n := mark(body); enc != nil {
@@ -38,7 +37,10 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 	}
 	header := lookup(charsetOf(kind))
 	if is(header, "utf-16le", "utf-16be") {
-		return checked(c.convert(body, header))
+		if isWide(body) {
+			return checked(c.convert(body, header))
+		}
+		header = nil
 	}
 	if enc, ok := wide(body); !ok {
 		return nil, ErrText
@@ -49,7 +51,10 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 	if valid && !ascii {
 		return body, nil
 	}
-	meta := declared(body[:min(len(body), prescan)])
+	if ascii && shifts.Match(body) {
+		return nil, ErrText
+	}
+	meta, lang := declared(body[:min(len(body), prescan)])
 	for _, enc := range []encoding.Encoding{header, meta} {
 		if enc == nil || is(enc, "utf-8") {
 			continue
@@ -64,7 +69,7 @@ func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
 	if broken := invalid(body); (header != nil || meta != nil) && broken*20 <= len(body) && mostlyUTF8(body) {
 		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
 	}
-	if enc := detect(body); enc != nil {
+	if enc := detect(body, lang); enc != nil {
 		if out, err := checked(c.convert(body, enc)); err == nil || ctx.Err() != nil {
 			return out, err
 		}
@@ -114,6 +119,20 @@ func wide(b []byte) (enc encoding.Encoding, ok bool) {
 	return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), true
 }
 
+// isWide reports whether what is called UTF-16 may be: it has zero bytes, or it is not
+// valid UTF-8 and holds none of the tags that pages begin with. Text without spaces, such
+// as Chinese, has no zero bytes.
+func isWide(b []byte) bool {
+	head := b[:min(len(b), 1024)]
+	return bytes.IndexByte(head, 0) >= 0 || !utf8.Valid(b) && !narrowTag.Match(head)
+}
+
+var narrowTag = regexp.MustCompile(`(?i)<(?:!doctype|html|head|meta|title|body|script)[\s>]`)
+
+// shifts are what the encodings of ISO 2022 for Korean and Chinese begin with, which no
+// browser reads any longer.
+var shifts = regexp.MustCompile(`\x1b\$\)[ACG]`)
+
 func charsetOf(kind string) string {
 	if _, params, err := mime.ParseMediaType(kind); err == nil {
 		return params["charset"]
@@ -123,7 +142,8 @@ func charsetOf(kind string) string {
 	return strings.Trim(rest, "\"' ")
 }
 
-// lookup finds an encoding by a label of the WHATWG's; nil if it is unknown. HZ, which
+// lookup finds an encoding by a label of the WHATWG's; nil if it is unknown, or the label
+// of one for which browsers show a sign that they cannot read it. HZ, which
 // browsers no longer read, is read all the same: it can do nobody harm here.
 func lookup(label string) encoding.Encoding {
 	if label == "" || len(label) > 40 {
@@ -133,7 +153,7 @@ func lookup(label string) encoding.Encoding {
 		return simplifiedchinese.HZGB2312
 	}
 	enc, err := htmlindex.Get(label)
-	if err != nil {
+	if err != nil || enc == encoding.Replacement {
 		return nil
 	}
 	return enc
@@ -154,19 +174,19 @@ func is(enc encoding.Encoding, names ...string) bool {
 
 var xmlDeclaration = regexp.MustCompile(`^\s*<\?xml[^>]{0,200}\sencoding\s*=\s*["']([A-Za-z0-9_.:-]{1,40})["']`)
 
-// declared is what a page itself says.
-func declared(head []byte) encoding.Encoding {
+// declared is what a page itself says, and its language.
+func declared(head []byte) (enc encoding.Encoding, lang string) {
 	z := html.NewTokenizer(bytes.NewReader(head))
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
 			if m := xmlDeclaration.FindSubmatch(head); m != nil {
-				return ascii(lookup(string(m[1])))
+				return ascii(lookup(string(m[1]))), lang
 			}
-			return nil
+			return nil, lang
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
-			if string(name) != "meta" {
+			if string(name) != "meta" && string(name) != "html" {
 				continue
 			}
 			var charset, equiv, content string
@@ -174,6 +194,10 @@ func declared(head []byte) encoding.Encoding {
 				var k, v []byte
 				k, v, more = z.TagAttr()
 				switch string(k) {
+				case "lang":
+					if string(name) == "html" && lang == "" {
+						lang = string(v)
+					}
 				case "charset":
 					charset = string(v)
 				case "http-equiv":
@@ -186,7 +210,7 @@ func declared(head []byte) encoding.Encoding {
 				charset = charsetOf(content)
 			}
 			if enc := lookup(strings.TrimSpace(charset)); enc != nil {
-				return ascii(enc)
+				return ascii(enc), lang
 			}
 		}
 	}
@@ -199,111 +223,6 @@ func ascii(enc encoding.Encoding) encoding.Encoding {
 		return lookup("utf-8")
 	}
 	return enc
-}
-
-// detect guesses by the bytes' statistics, of which 64 KiB are enough.
-func detect(body []byte) encoding.Encoding {
-	if i := bytes.IndexByte(body, 0x1b); i >= 0 && isASCII(body) && bytes.Contains(body, []byte("\x1b$")) {
-		return lookup("iso-2022-jp")
-	}
-	sample := body
-	if len(sample) > prescan {
-		// From where there is more than ASCII.
-		i := bytes.IndexFunc(body, func(r rune) bool { return r >= 0x80 })
-		sample = body[max(0, i):]
-		sample = sample[:min(len(sample), prescan)]
-	}
-	// The detector asks for all encodings at once and has equal ones in any order.
-	all, err := chardet.NewHtmlDetector().DetectAll(sample)
-	var best chardet.Result
-	for i, r := range all {
-		if i == 0 || r.Confidence > best.Confidence || r.Confidence == best.Confidence && before(r.Charset, best.Charset) {
-			best = r
-		}
-	}
-	if err != nil || !severalBytes[best.Charset] {
-		if enc := unknown(sample); enc != nil {
-			return enc
-		}
-	}
-	if err != nil || best.Confidence < 20 || strings.HasPrefix(best.Charset, "UTF-") {
-		return nil
-	}
-	name := best.Charset
-	if name == "GB-18030" {
-		name = "gb18030"
-	}
-	return lookup(name)
-}
-
-// before says which of two encodings is taken that are equally likely.
-func before(a, b string) bool {
-	if severalBytes[a] != severalBytes[b] {
-		return severalBytes[b]
-	}
-	return a < b
-}
-
-// severalBytes are the detector's encodings of several bytes a character.
-var severalBytes = map[string]bool{"Shift_JIS": true, "EUC-JP": true, "EUC-KR": true, "GB-18030": true, "Big5": true, "ISO-2022-JP": true}
-
-// unknown finds two encodings that the detector does not know by where their letters
-// are: IBM866, in which all small letters of Russian stand below 0xb0 or above 0xdf, and
-// Thai in windows-874, a script without spaces whose vowels and tones are in two ranges
-// and stand where it has them, as letters of KOI8-R and halves of Chinese characters at
-// the same places do not.
-func unknown(b []byte) encoding.Encoding {
-	var high, runs, cyrillic, small, thai, above, astray int
-	for i, c := range b {
-		if c < utf8.RuneSelf {
-			continue
-		}
-		high++
-		if i == 0 || b[i-1] < utf8.RuneSelf {
-			runs++
-		}
-		if c < 0xb0 || c >= 0xe0 && c <= 0xf1 {
-			cyrillic++
-		}
-		if c >= 0xa0 && c < 0xb0 {
-			small++
-		}
-		if c >= 0xa1 && c <= 0xda || c >= 0xdf && c <= 0xfb {
-			thai++
-		}
-		if c >= 0xd0 && c <= 0xda || c >= 0xe0 && c <= 0xee {
-			above++
-			if misplacedThai(b, i) {
-				astray++
-			}
-		}
-	}
-	switch {
-	case high < 20 || high < 3*runs:
-		return nil // marks on Latin letters
-	case cyrillic*20 >= high*19 && small*2 >= high:
-		return lookup("ibm866")
-	case thai*100 >= high*98 && high >= 5*runs && above*4 >= high && above*5 <= high*3 && astray*20 <= above:
-		return lookup("windows-874")
-	}
-	return nil
-}
-
-// misplacedThai reports a vowel or a tone of Thai that stands where none can: one written
-// above or below a letter has one before it, one written before a letter has one behind.
-func misplacedThai(b []byte, i int) bool {
-	letter := func(c byte) bool { return c >= 0xa1 && c <= 0xce }
-	switch c := b[i]; {
-	case c >= 0xe0 && c <= 0xe4:
-		return i+1 < len(b) && !letter(b[i+1])
-	case c == 0xd0, c == 0xd2, c == 0xd3, c == 0xe5, c == 0xe6:
-		return false
-	case i == 0:
-		return true
-	default:
-		before := b[i-1]
-		return !letter(before) && before != 0xd1 && !(before >= 0xd4 && before <= 0xda) && !(before >= 0xe7 && before <= 0xee)
-	}
 }
 
 func isASCII(b []byte) bool {
