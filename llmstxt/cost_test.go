@@ -159,6 +159,7 @@ var hostile = map[string]struct {
 	"formatting that is opened again": {func(n int) []byte { return append(numbered("", "<b a=%d>", "")(n/2), fill("", "<p>", "")(n/2)...) }, readPage("text/html")},
 	"links in paragraphs":             {fill("", "<a href=x><p>", ""), readPage("text/html")},
 	"letters that grow in lower case": {fill(`<li title="`, "Ⱥ", `"><p>A paragraph that is longer than forty bytes, surely.`), readPage("text/html")},
+	"forms with paragraphs":           {fill("", "<form><h2>a</h2><h2>b</h2><p>A paragraph that is longer than forty bytes, surely.</form>", ""), readPage("text/html")},
 	"one line":                        {fill("<p>", "a", ""), readPage("text/html")},
 	"one line of words":               {fill("<p>", "word ", ""), readPage("text/html")},
 	"sentences of one letter":         {fill("<p>", "a. ", ""), readPage("text/html")},

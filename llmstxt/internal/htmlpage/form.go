@@ -25,37 +25,54 @@ func (s *scanner) form(tag atom.Atom) {
 const leastForm = 3
 
 // holdsPage reports whether the form whose start tag was just read holds what the page
-// says: an article, a heading of the first level, or as many headings and paragraphs as least
-// says. It
-// looks ahead up to the form's end, or the next form, so that all forms of a page together
-// are read once.
+// says: an article or a heading of the first level, or as many headings and paragraphs as least
+// says and half of the page's prose. A subscription with the texts of the law has many, too, but
+// stands beside more.
 func (l *lexer) holdsPage(least int) bool {
 	a := l.attrs("role", "class", "id")
 	if strings.EqualFold(a[0], "search") || isPeripheral(a[1], a[2]) {
 		return false
 	}
-	look := lexer{page: l.page, pos: l.pos}
-	weight, said, control, para := 0, 0, 0, false
+	form := lexer{page: l.page, pos: l.pos}
+	weight, prose, certain := form.weigh(true)
+	if certain || weight < least || least < leastForm {
+		return certain || weight >= least
+	}
+	if l.pageProse == 0 {
+		all := lexer{page: l.page}
+		_, n, _ := all.weigh(false)
+		l.pageProse = n + 1
+	}
+	return 2*prose >= l.pageProse-1
+}
+
+// weigh counts headings and paragraphs, a long one twice, and the bytes of these paragraphs. Of
+// a form it looks up to its end, or the next form, so that all forms of a page together are read
+// once; it is certain of one with an article or a heading of the first level.
+func (l *lexer) weigh(form bool) (weight, prose int, certain bool) {
+	said, control, para := 0, 0, false
 	end := func() {
 		if control == 0 && (para && said >= leastParagraph || said >= leastBare) {
-			weight++
-			if said >= leastBare {
+			prose += said
+			if weight++; said >= leastBare {
 				weight++
 			}
 		}
 		said, para = 0, false
 	}
-	for kind := look.next(); kind != endOfPage && weight < least; kind = look.next() {
-		tag := look.tag
+	for kind := l.next(); kind != endOfPage; kind = l.next() {
+		tag := l.tag
 		switch {
 		case kind == textToken && control == 0:
-			said += len(bytes.TrimSpace(look.bytes()))
+			said += len(bytes.TrimSpace(l.bytes()))
 		case (kind == startTag || kind == endTag) && tag == atom.Form:
-			end()
-			return weight >= least
-		case kind == startTag && (tag == atom.Script || tag == atom.Style || tag == atom.Noscript || tag == atom.Textarea):
-			if look.next() != textToken {
-				look.pos, look.raw = look.start, ""
+			if end(); form {
+				return weight, prose, false
+			}
+			control = 0
+		case kind == startTag && (tag == atom.Script || tag == atom.Style || tag == atom.Noscript || tag == atom.Textarea || tag == atom.Title):
+			if l.next() != textToken {
+				l.pos, l.raw = l.start, ""
 			}
 		case kind == startTag && isControl(tag):
 			control++
@@ -64,7 +81,9 @@ func (l *lexer) holdsPage(least int) bool {
 		case kind == startTag && control == 0:
 			switch tag {
 			case atom.H1, atom.Article, atom.Main:
-				weight += leastForm
+				if end(); form {
+					return weight, prose, true
+				}
 			case atom.H2, atom.H3:
 				end()
 				weight++
@@ -76,12 +95,12 @@ func (l *lexer) holdsPage(least int) bool {
 					end()
 				}
 			}
-		case kind == endTag && (tag == atom.P || tag == atom.Div || tag == atom.Li || tag == atom.Td || tag == atom.H2 || tag == atom.H3):
+		case kind == endTag && (tag == atom.P || tag == atom.Div || tag == atom.Li || tag == atom.Td || tag == atom.H1 || tag == atom.H2 || tag == atom.H3):
 			end()
 		}
 	}
 	end()
-	return weight >= least
+	return weight, prose, false
 }
 
 // isControl reports an element of a form that is worked with and not read.

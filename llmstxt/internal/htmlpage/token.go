@@ -28,14 +28,15 @@ const (
 )
 
 type lexer struct {
-	page   []byte
-	start  int // of the token
-	pos    int // behind it
-	tag    atom.Atom
-	name   int    // end of the tag's name
-	raw    string // the element whose text is coming has no tags in it
-	plain  bool   // what the token has is text without entities
-	noMath bool   // no formula ends from here on
+	page      []byte
+	start     int // of the token
+	pos       int // behind it
+	tag       atom.Atom
+	name      int    // end of the tag's name
+	raw       string // the element whose text is coming has no tags in it
+	pageProse int    // bytes of it in all paragraphs, 1 more; 0: not counted
+	plain     bool   // what the token has is text without entities
+	noMath    bool   // no formula ends from here on
 
 	// What was met before, by a hash: a page says the same few things over and over.
 	tags   [64]atom.Atom
