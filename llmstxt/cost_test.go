@@ -160,6 +160,7 @@ var hostile = map[string]struct {
 	"links in paragraphs":             {fill("", "<a href=x><p>", ""), readPage("text/html")},
 	"letters that grow in lower case": {fill(`<li title="`, "Ⱥ", `"><p>A paragraph that is longer than forty bytes, surely.`), readPage("text/html")},
 	"forms with paragraphs":           {fill("", "<form><h2>a</h2><h2>b</h2><p>A paragraph that is longer than forty bytes, surely.</form>", ""), readPage("text/html")},
+	"scripts that lead elsewhere":     {fill("", "<script>"+strings.Repeat(`var a="b";`, 300)+strings.Repeat("location=c;", 8)+"</script>", ""), readPage("text/html")},
 	"one line":                        {fill("<p>", "a", ""), readPage("text/html")},
 	"one line of words":               {fill("<p>", "word ", ""), readPage("text/html")},
 	"sentences of one letter":         {fill("<p>", "a. ", ""), readPage("text/html")},

@@ -95,16 +95,26 @@ var menuLink = regexp.MustCompile(`\[((?:[^\[\]\\]|\\.)*)\]\(\s*<?([^\s)>]+)[^)]
 func ReadMarkdownMenu(text []byte) []Link {
 	type level struct {
 		indent int
-		name   string
+		lists  [Levels]string // that the links in it stand in
+	}
+	under := func(lists [Levels]string, name string) [Levels]string {
+		name = navName(name)
+		for i := range 2 {
+			if lists[i] == "" {
+				lists[i] = name
+				break
+			}
+		}
+		return lists
 	}
 	var open []level
 	var links []Link
 	seen := map[string]bool{}
-	heading := ""
+	var heading [Levels]string
 	for line := range strings.Lines(string(text[:min(len(text), MaxMenuScript)])) {
 		line = strings.TrimRight(line, " \t\r\n")
 		if title := strings.TrimLeft(line, "#"); title != line && strings.HasPrefix(title, " ") {
-			heading, open = plain.OneLine(title), open[:0]
+			heading, open = under([Levels]string{}, plain.OneLine(title)), open[:0]
 			continue
 		}
 		indent, words := 0, line
@@ -114,31 +124,24 @@ func ReadMarkdownMenu(text []byte) []Link {
 				open = open[:len(open)-1]
 			}
 		}
-		name := plain.OneLine(strings.Trim(menuLink.ReplaceAllString(words, "$1"), "*_ "))
+		around := heading
+		if n := len(open); n > 0 {
+			around = open[n-1].lists
+		}
 		for _, m := range menuLink.FindAllStringSubmatch(words, MaxLinks) {
 			if len(m[2]) > maxHref || seen[m[2]] || len(links) == MaxLinks {
 				continue
 			}
 			seen[m[2]] = true
-			l := Link{Href: m[2], Name: navName(plain.OneLine(m[1]))}
-			found := 0
-			for i := -1; i < len(open) && found < 2; i++ {
-				around := heading
-				if i >= 0 {
-					around = open[i].name
-				}
-				if around = navName(around); around != "" {
-					l.Lists[found] = around
-					found++
-				}
-			}
-			if found == 0 && indent > 0 {
+			l := Link{Href: m[2], Name: navName(plain.OneLine(m[1])), Lists: around}
+			if around[0] == "" && indent > 0 {
 				l.Lists[0] = l.Name // the page that the items below it belong to
 			}
 			links = append(links, l)
 		}
 		if indent > 0 {
-			open = append(open, level{indent, name})
+			name := plain.OneLine(strings.Trim(menuLink.ReplaceAllString(words, "$1"), "*_ "))
+			open = append(open, level{indent, under(around, name)})
 		}
 	}
 	return links

@@ -152,6 +152,7 @@ type scanner struct {
 	begin    []byte // the beginning of all text
 	pending  string // where a noscript element's refresh leads to
 	location string // where a script leads to
+	leading  int    // bytes of the scripts that were looked at for that
 }
 
 // edge is a text near the page's begin or end.

@@ -27,35 +27,49 @@ var (
 	reload   = regexp.MustCompile(`\blocation\.reload\(|\bhistory\.go\(0?\)|` + place + `\s*(?:=\s*|\.(?:replace|assign)\(\s*)` + here + `\s*(?:[;,)}\n]|$)`)
 )
 
-const maxCookies = 8 // that scripts set
+const (
+	maxCookies = 8        // that scripts set
+	maxLeading = 64 << 10 // bytes of all scripts that are looked at
+)
 
 // leads remembers where a script leads to.
 func (s *scanner) leads(script []byte) {
 	if len(script) > 4<<10 || s.words > 2*bareText || len(s.Links) > 2 {
 		return // the page has more than that
 	}
-	if bytes.Contains(script, []byte("cookie")) {
+	sets := bytes.Contains(script, []byte("cookie"))
+	leads := bytes.Contains(script, []byte("location")) || bytes.Contains(script, []byte("history"))
+	if !sets && !leads {
+		return
+	}
+	if s.leading += len(script); s.leading > maxLeading {
+		return
+	}
+	if sets {
 		for _, m := range cookie.FindAllSubmatch(script, maxCookies) {
 			if v := jsString(string(m[1])); v != "" && len(s.Cookies) < maxCookies {
 				s.Cookies = append(s.Cookies, v)
 			}
 		}
 	}
-	if !bytes.Contains(script, []byte("location")) && !bytes.Contains(script, []byte("history")) {
+	if !leads {
 		return
 	}
 	s.Reloads = s.Reloads || reload.Match(script)
 	if s.location != "" {
 		return
 	}
+	var constants map[string]string
 	for _, m := range location.FindAllSubmatch(script, 8) {
 		to := string(m[1])
 		if name := string(m[2]); name != "" {
-			for _, v := range constant.FindAllSubmatch(script, 64) {
-				if string(v[1]) == name {
-					to = string(v[2])
+			if constants == nil {
+				constants = map[string]string{}
+				for _, v := range constant.FindAllSubmatch(script, 64) {
+					constants[string(v[1])] = string(v[2])
 				}
 			}
+			to = constants[name]
 		}
 		if to = jsString(to); to != "" && !strings.ContainsAny(to, " \t\r\n") {
 			s.location = to
