@@ -16,12 +16,14 @@ import (
 //	         *   . x x . . .    until the next slash
 //	         /b  . . . . x .    and so on
 //
-// Each part costs the path's length once, whatever stands in both.
+// Each part costs the path's length once, whatever stands in both: a literal is found by
+// Knuth, Morris and Pratt's way, which looks at no byte of the path twice.
 type Glob struct{ parts []globPart }
 
 type globPart struct {
 	kind    globKind
 	literal string
+	borders []int32 // of its first n+1 bytes: how many they begin and end with alike
 }
 
 type globKind int
@@ -39,22 +41,42 @@ func ParseGlob(pattern string) *Glob {
 	for pattern != "" {
 		switch {
 		case strings.HasPrefix(pattern, "/**/"):
-			g.parts = append(g.parts, globPart{literal, "/"}, globPart{segments, ""})
+			g.parts = append(g.parts, literalPart("/"), globPart{kind: segments})
 			for pattern = pattern[4:]; strings.HasPrefix(pattern, "**/"); pattern = pattern[3:] {
 			}
 		case strings.HasPrefix(pattern, "**"):
-			g.parts, pattern = append(g.parts, globPart{across, ""}), pattern[2:]
+			g.parts, pattern = append(g.parts, globPart{kind: across}), pattern[2:]
 		case pattern[0] == '*':
-			g.parts, pattern = append(g.parts, globPart{within, ""}), pattern[1:]
+			g.parts, pattern = append(g.parts, globPart{kind: within}), pattern[1:]
 		default:
 			n := 1
 			for n < len(pattern) && pattern[n] != '*' && !strings.HasPrefix(pattern[n:], "/**/") {
 				n++
 			}
-			g.parts, pattern = append(g.parts, globPart{literal, pattern[:n]}), pattern[n:]
+			g.parts, pattern = append(g.parts, literalPart(pattern[:n])), pattern[n:]
 		}
 	}
 	return g
+}
+
+func literalPart(s string) globPart {
+	p := globPart{literal, s, make([]int32, len(s))}
+	for i := 1; i < len(s); i++ {
+		p.borders[i] = int32(p.longer(int(p.borders[i-1]), s[i]))
+	}
+	return p
+}
+
+// longer is how many bytes of the literal what was read ends with, once it is followed by b.
+// It ended with n of them.
+func (p *globPart) longer(n int, b byte) int {
+	for n > 0 && p.literal[n] != b {
+		n = int(p.borders[n-1])
+	}
+	if p.literal[n] == b {
+		n++
+	}
+	return n
 }
 
 // Match reports whether the glob is one of the path.
@@ -68,15 +90,13 @@ func (g *Glob) Match(path string) bool {
 		}
 		switch clear(next); p.kind {
 		case literal:
-			for from := first; ; {
-				i := strings.Index(path[from:], p.literal)
-				if i < 0 {
-					break
+			for i, n := first, 0; i < len(path); i++ {
+				if n == len(p.literal) {
+					n = int(p.borders[n-1])
 				}
-				if ends.has(from + i) {
-					next.set(from + i + len(p.literal))
+				if n = p.longer(n, path[i]); n == len(p.literal) && ends.has(i+1-n) {
+					next.set(i + 1)
 				}
-				from += i + 1
 			}
 		case within:
 			for i, on := first, false; i <= len(path); i++ {
