@@ -112,6 +112,9 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 			return
 		}
 	}
+			if v, _, _ := weburl.Version(e.url); why.Reason == SkipVersion && v != e.version {
+				c.follow(ctx, e, r) // that it is a version was seen by its links; it may be a page of a list
+			}
 	if first := c.same(r); first != "" {
 		why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
 		if c.isNowhere(ctx, e, r, first) {

@@ -182,7 +182,7 @@ func (c *crawler) settle(r *result) {
 	var choices []weburl.Choice
 	for _, l := range p.Choices {
 		if u := resolver.Resolve(l.Href); u != nil && u.Host == r.final.Host {
-			choices = append(choices, weburl.Choice{Text: l.Name, URL: u})
+			choices = append(choices, weburl.Choice{Text: l.Name, URL: u, Select: l.Option})
 		}
 	}
 	r.evidence.Versions = weburl.Switched(choices)

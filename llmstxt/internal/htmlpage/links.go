@@ -132,7 +132,7 @@ func (s *scanner) nameLink() {
 		}
 	}
 	if s.link > 0 && s.lastHref >= 0 && len(s.linkText) > 0 && len(s.linkText) <= maxNavName {
-		s.choose(s.Links[s.lastHref].Href, string(s.linkText))
+		s.choose(s.Links[s.lastHref].Href, string(s.linkText), false)
 	}
 	if s.topical && s.link > 0 {
 		s.addTopic(html.UnescapeString(string(s.linkText)))
@@ -160,9 +160,9 @@ func (s *scanner) followInlined() {
 const maxChoices = 60
 
 // choose notes a link to a version.
-func (s *scanner) choose(href, text string) {
+func (s *scanner) choose(href, text string, option bool) {
 	if text = plain.OneLine(html.UnescapeString(text)); weburl.IsVersion(text) && len(s.Choices) < maxChoices && len(href) <= weburl.MaxLength {
-		s.Choices = append(s.Choices, Link{Href: href, Name: text})
+		s.Choices = append(s.Choices, Link{Href: href, Name: text, Option: option})
 	}
 }
 
@@ -172,7 +172,7 @@ func (s *scanner) option(value string) {
 		return
 	}
 	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
-		s.choose(value, string(s.page[s.pos:s.pos+i]))
+		s.choose(value, string(s.page[s.pos:s.pos+i]), true)
 	}
 }
 

@@ -75,15 +75,16 @@ type Page struct {
 
 // Link is an address that a page leads to.
 type Link struct {
-	Href  string         // as written, without fragment; each once in a page
-	Lists [Levels]string // the lists that it stands in, by what stands above them
-	Lang  string         // of what it leads to, if the page says so
-	Free  bool           // the next page of a chain, or a frame: no deeper than the page
-	Part  bool           // a frame that holds what the page says
-	Place int            // in the page, in its lists
-	Name  string         // what navigation calls it
-	Brand string         // what the site's sign calls it, which leads to its first page
-	Foot  bool           // at the page's foot
+	Href   string         // as written, without fragment; each once in a page
+	Lists  [Levels]string // the lists that it stands in, by what stands above them
+	Lang   string         // of what it leads to, if the page says so
+	Free   bool           // the next page of a chain, or a frame: no deeper than the page
+	Part   bool           // a frame that holds what the page says
+	Place  int            // in the page, in its lists
+	Name   string         // what navigation calls it
+	Brand  string         // what the site's sign calls it, which leads to its first page
+	Foot   bool           // at the page's foot
+	Option bool           // of a select element
 }
 
 // mark is a place where the main content may begin.

@@ -13,25 +13,44 @@ import (
 
 // Choice is a link of a switcher.
 type Choice struct {
-	Text string
-	URL  *url.URL
+	Text   string
+	URL    *url.URL
+	Select bool // an option of a select element
 }
 
+// remarks are what switchers say of a version behind its number, but for "current".
+const remarks = `latest|stable|old|older|oldest|new|newest|eol|end[ -]of[ -]life|lts|esm|long[ -]term support|supported|unsupported|not supported|no longer supported|maintained|unmaintained|maintenance|` +
+	`dev|devel|development|in development|under development|alpha|beta|rc|release candidate|pre-?release|preview|next|upcoming|unreleased|not released|nightly|snapshot|edge|canary|master|main|trunk|head|` +
+	`unstable|experimental|testing|deprecated|obsolete|outdated|legacy|archived?|default|recommended|released?|` +
+	`aktuell|neueste|stabil|alt|veraltet|nicht unterstützt|nicht mehr unterstützt|entwicklung|in entwicklung|dernière|ancienne?|obsolète|non supportée?|en développement|développement|` +
+	`última|estable|antigua|obsoleta|sin soporte|en desarrollo|estável|antiga|sem suporte|em desenvolvimento|ultima|stabile|vecchia|non supportata|in sviluppo|nieuwste|stabiel|oud|verouderd|in ontwikkeling|` +
+	`najnowsza|stabilna|stara|nieaktualna|rozwojowa|последняя|стабильная|старая|устарела|устаревшая|не поддерживается|в разработке|остання|стабільна|застаріла|` +
+	`最新|最新版|稳定|稳定版|穩定版|旧版|舊版|开发版|開發版|已弃用|不再支持|长期支持|安定版|開発版|サポート終了|非推奨|최신|안정|개발|이전|지원 종료`
+
 var (
-	choice      = regexp.MustCompile(`(?i)^(?:v|version |release |rel )?(\d+(?:\.(?:\d+|x))*(?:[-. ]?(?:alpha|beta|rc|pre|dev|lts|snapshot|final|release|m)\.?\d*)?|latest|stable|current|next|dev|devel|main|master|nightly|edge|canary|lts|beta|preview|snapshot)(?: *[(\[–-] ?[^()]{1,40}[)\]]?)?$`)
+	choice = regexp.MustCompile(`(?i)^(?:(?:v|version |release |rel )?(\d+(?:\.(?:\d+|x))*(?:[-. ]?(?:alpha|beta|rc|pre|dev|lts|snapshot|final|release|m)\.?\d*)?)(?: *[(\[–—-] ?(?:(` + remarks + `)|(` + currents + `))(?: (?:version|release))?[)\]]?)?` +
+		`|(latest|stable|current|next|dev|devel|main|master|nightly|edge|canary|lts|beta|preview|snapshot)(?: *[(\[–—-] ?(?:v?\d[\w.-]{0,20}|` + remarks + `|` + currents + `)(?: (?:version|release))?[)\]]?)?)$`)
 	plainNumber = regexp.MustCompile(`^\d+$`)
+	plainYear   = regexp.MustCompile(`^(?:19|20)\d\d$`)
 )
+
+// currents say of a version that it is the current one, and, to those who hear it read, of a
+// page of a list that it is the one at hand.
+const currents = `current|aktuelle?|actuelle?|courante|actual|atual|attuale|corrente|huidige?|aktualna|bieżąca|текущая|поточна|当前|當前|現在|현재`
 
 // IsVersion reports the words of a link that name a version.
 func IsVersion(text string) bool { return len(text) <= 60 && choice.MatchString(text) }
 
 // Switched are the paths of folders that hold versions, as the links of a page show
-// them: "/docs/15". The words of numbers alone may be those of pages or chapters.
+// them: "/docs/15". The words of numbers alone may be those of pages or chapters, and those of
+// years: they count beside one that says more, or in a select element. Where a "1" is among
+// them, "2 (current)" says no more.
 func Switched(choices []Choice) []string {
 	type group struct {
 		folders []string
 		telling bool // one of its words is more than a number
 	}
+	pages := slices.ContainsFunc(choices, func(c Choice) bool { return c.Text == "1" || strings.HasPrefix(c.Text, "1 ") })
 	groups := map[string]*group{}
 	var names []string
 	for _, c := range choices {
@@ -39,10 +58,11 @@ func Switched(choices []Choice) []string {
 		if m == nil {
 			continue
 		}
+		version := m[1] + m[4]
 		segments := strings.Split(c.URL.EscapedPath(), "/")
 		for i := 1; i < len(segments); i++ {
 			s := strings.ToLower(segments[i])
-			if s == "" || !SameVersion(s, m[1]) && named[s] == 0 && !numbered.MatchString(s) {
+			if s == "" || !SameVersion(s, version) && named[s] == 0 && !numbered.MatchString(s) {
 				continue
 			}
 			if i == len(segments)-1 && strings.Contains(s, ".htm") {
@@ -57,7 +77,12 @@ func Switched(choices []Choice) []string {
 			if folder := strings.Join(segments[:i+1], "/"); !slices.Contains(g.folders, folder) {
 				g.folders = append(g.folders, folder)
 			}
-			g.telling = g.telling || !plainNumber.MatchString(c.Text)
+			switch number := plainNumber.MatchString(version) && !strings.HasPrefix(strings.ToLower(c.Text), "v") && !strings.HasPrefix(strings.ToLower(c.Text), "r"); {
+			case !number, m[2] != "", named[s] != 0:
+				g.telling = true
+			case m[3] != "", c.Select:
+				g.telling = g.telling || !pages && !plainYear.MatchString(version)
+			}
 			break
 		}
 	}

@@ -8,20 +8,35 @@ import (
 
 func TestSwitched_LinksToVersions_ShowTheirFolders(t *testing.T) {
 	for links, want := range map[string]string{
-		"15 /docs/15/; 16 (current) /docs/16/; dev /docs/devel/": "[/docs/15 /docs/16 /docs/devel]",
-		"15 /docs/15/a.html; 16 (current) /docs/current/a.html":  "[/docs/15 /docs/current]",
-		"Version 3 /3/x; Version 4 /4/y":                         "[/3 /4]",
-		"v8 – old /en/8/; v9 /en/9/":                             "[/en/8 /en/9]",
-		"1 /page/1/; 2 /page/2/; 3 /page/3/":                     "[]",
-		"1 /book/1/; next /book/2/":                              "[]",
-		"15 (old) /docs/15/":                                     "[]",
-		"Tea 15 /docs/15/; Tea 16 /docs/16/":                     "[]",
-		"15 /a/; 16 (current) /b/":                               "[]",
+		"15 /docs/15/; 16 (current) /docs/16/; dev /docs/devel/":  "[/docs/15 /docs/16 /docs/devel]",
+		"15 /docs/15/a.html; 16 (current) /docs/current/a.html":   "[/docs/15 /docs/current]",
+		"Version 3 /3/x; Version 4 /4/y":                          "[/3 /4]",
+		"v8 – old /en/8/; v9 /en/9/":                              "[/en/8 /en/9]",
+		"1 /page/1/; 2 /page/2/; 3 /page/3/":                      "[]",
+		"1 /book/1/; next /book/2/":                               "[]",
+		"15 (old) /docs/15/":                                      "[]",
+		"Tea 15 /docs/15/; Tea 16 /docs/16/":                      "[]",
+		"15 /a/; 16 (current) /b/":                                "[]",
+		"15 /docs/15/; 16 (current) /docs/16/":                    "[/docs/15 /docs/16]",
+		"15 /docs/15/; 16 – aktuell /docs/16/":                    "[/docs/15 /docs/16]",
+		"Current (18) /docs/current/; 17 /docs/17/; 16 /docs/16/": "[/docs/current /docs/17 /docs/16]",
+		"latest (v3.2) /en/latest/; 3.1 /en/3.1/":                 "[/en/latest /en/3.1]",
+		"5 - EOL /docs/5/; 6 [stable] /docs/6/":                   "[/docs/5 /docs/6]",
+		"5 (устаревшая) /docs/5/; 6 /docs/6/":                     "[/docs/5 /docs/6]",
+		"1 - Introduction /course/1/; 2 - Setup /course/2/":       "[]",
+		"1 – Einleitung /kurs/1/; 2 – Aufbau /kurs/2/":            "[]",
+		"2024 (12) /2024/; 2023 (7) /2023/":                       "[]",
+		"1 (current) /blog/page/1; 2 /blog/page/2":                "[]",
+		"1 /blog/; 2 (current) /blog/2; 3 /blog/3":                "[]",
+		"select 15 /docs/15/; select 16 /docs/16/":                "[/docs/15 /docs/16]",
+		"select 1 /list/1/; select 2 /list/2/":                    "[]",
+		"select 2024 /2024/; select 2023 /2023/":                  "[]",
 	} {
 		var choices []Choice
 		for l := range strings.SplitSeq(links, "; ") {
 			i := strings.LastIndex(l, " ")
-			choices = append(choices, Choice{l[:i], Parse("http://a.test" + l[i+1:])})
+			text, option := strings.CutPrefix(l[:i], "select ")
+			choices = append(choices, Choice{text, Parse("http://a.test" + l[i+1:]), option})
 		}
 		if got := fmt.Sprint(Switched(choices)); got != want {
 			t.Errorf("%s: %s, want %s", links, got, want)
@@ -35,6 +50,18 @@ func TestVersionIn_KnownFolder_IsCutOut(t *testing.T) {
 		v, p, root := VersionIn(Parse("http://a.test"+path), known)
 		if got := fmt.Sprint(v, " ", p, " ", root); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
+
+// What stands behind a number must be said of a version.
+func TestIsVersion_WordsBehindANumber_AreThoseOfVersions(t *testing.T) {
+	for text, want := range map[string]bool{
+		"16 (current)": true, "v2 (LTS)": true, "3.1 - End of life": true, "4.2 [unsupported]": true, "5 – in Entwicklung": true, "6 (obsolète)": true, "7 (最新版)": true, "dev (unstable)": true, "stable - 4.1": true, "8 (stable release)": true,
+		"1 - Introduction": false, "2 (Setup)": false, "2024 (12)": false, "3.1 - What is new": false, "4 [of 12]": false, "latest (news)": false, "main (menu)": false, "next - Chapter two": false,
+	} {
+		if IsVersion(text) != want {
+			t.Errorf("%q: %v", text, !want)
 		}
 	}
 }
