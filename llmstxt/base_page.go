@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -161,6 +162,10 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 			return nil, err
 		} else if err != nil {
 			return nil, unreadableRobots(err.Error())
+		}
+		if name := notpage.Refusal(http.StatusOK, text); name != "" && isMarkup(text) {
+			// A file that has no rules forbids nothing (RFC 9309, section 2.3.1.1).
+			c.note("", "In place of robots.txt there is "+name)
 		}
 		return robots.Parse(text, c.UserAgent), nil
 	case errors.As(err, &status) && status.code >= 400 && status.code < 500 && status.code != http.StatusTooManyRequests, errors.As(err, &skip) && skip.Reason == SkipError:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -66,5 +67,53 @@ func TestCrawl_NoChallenge_IsTakenAsItIs(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": {status: http.StatusServiceUnavailable, body: "<title>Too busy</title><p>Come again later.</p>"}}}
 	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Stats.Skipped[llmstxt.SkipStatus] != 1 || s.Stats.Lost != 1 {
 		t.Errorf("%v", s.Skipped)
+	}
+}
+
+// A site that is too busy says so behind those who watch over it, too: it is asked again, and
+// what does not come is lost.
+func TestCrawl_BusySiteBehindAWatch_IsAskedAgain(t *testing.T) {
+	for _, script := range []string{"/cdn-cgi/challenge-platform/scripts/jsd/main.js", "/_Incapsula_Resource?SWJIYLWA=719d"} {
+		for _, status := range []int{429, 503} {
+			synctest.Test(t, func(t *testing.T) {
+				busy := answer{status: status, body: "<title>503 Service Temporarily Unavailable</title><center><h1>503 Service Temporarily Unavailable</h1></center><script src='" + script + "'></script>"}
+				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": busy}}
+				tries := 0
+				w.handler = func(r *http.Request) (answer, bool) {
+					if r.URL.Path != "/b" {
+						return answer{}, false
+					}
+					if tries++; tries == 1 {
+						return busy, true
+					}
+					return doc("B"), true
+				}
+				s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+				if len(s.Pages) != 2 || reasons(s)["/a"] != llmstxt.SkipStatus || s.Stats.Lost != 1 || w.asked("http://docs.test/a") < 2 {
+					t.Errorf("%d with %s: %v, %v, %d lost", status, script, urls(s), s.Skipped, s.Stats.Lost)
+				}
+			})
+		}
+	}
+	// One who refuses has the scripts of a challenge.
+	w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": {status: 403, body: "<title>docs.test</title><script src='/cdn-cgi/challenge-platform/h/b/x.js'></script>"}}}
+	if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); reasons(s)["/a"] != llmstxt.SkipChallenge {
+		t.Errorf("%v", s.Skipped)
+	}
+}
+
+// A challenge in place of robots.txt forbids nothing, and is named.
+func TestCrawl_ChallengeInPlaceOfRobots_IsNamed(t *testing.T) {
+	for body, want := range map[string]bool{
+		"<!doctype html><title>Just a moment...</title><script>window._cf_chl_opt={cvId:'3'}</script>": true,
+		"<!doctype html><title>Acme</title><h1>Acme</h1>":                                              false,
+		"User-agent: *\nDisallow: /.well-known/ddos-guard/\nDisallow: /cdn-cgi/challenge-platform/\n":  false,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": doc("A"), "http://docs.test/robots.txt": {body: body}}}
+		notes := ""
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{Progress: func(e llmstxt.Event) { notes += e.Message + "\n" }})
+		if said := strings.Contains(notes, "In place of robots.txt there is Cloudflare's challenge"); said != want || strings.Contains(notes, "In place of") != want || len(s.Pages) != 2 {
+			t.Errorf("%s: %d pages, %s", body, len(s.Pages), notes)
+		}
 	}
 }

@@ -160,7 +160,7 @@ func (a *transfer) challenge() string {
 	if err != nil {
 		return ""
 	}
-	return notpage.Refusal(body)
+	return notpage.Refusal(a.resp.StatusCode, body)
 }
 
 const headOfRefusal = 16 << 10 // bytes of the body of a refusal that are looked at

@@ -2,6 +2,7 @@ package notpage
 
 import (
 	"bytes"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -33,7 +34,8 @@ var challenges = []struct {
 }
 
 // scriptPaths are where the scripts of challenges are, and, on some sites, a script that watches
-// over pages: they say something of what was refused alone.
+// over every page, its errors included: they say something of what was refused alone, and
+// nothing of a site that is too busy.
 var scriptPaths = []string{"/cdn-cgi/challenge-platform/", "/_incapsula_resource"}
 
 const (
@@ -52,17 +54,17 @@ func Challenge(p *htmlpage.Page, page []byte) string {
 
 var titleElement = regexp.MustCompile(`(?is)<title[^>]{0,200}>(.{0,400}?)</title`)
 
-// Refusal says what the beginning of an answer that refuses a page asks a browser to prove, ""
-// if it asks for nothing.
-func Refusal(body []byte) string {
+// Refusal says what the beginning of an answer that refuses a page, with a status, asks a
+// browser to prove, "" if it asks for nothing.
+func Refusal(status int, body []byte) string {
 	title := ""
 	if m := titleElement.FindSubmatch(body); m != nil {
 		title = html.UnescapeString(string(m[1]))
 	}
-	return challenge(title, body, true)
+	return challenge(title, body, status == http.StatusAccepted || status == http.StatusForbidden || status == http.StatusMethodNotAllowed)
 }
 
-func challenge(title string, page []byte, refused bool) string {
+func challenge(title string, page []byte, scripts bool) string {
 	title = strings.ToLower(plain.OneLine(title))
 	low := bytes.ToLower(page[:min(len(page), 64<<10)])
 	has := func(marks []string) bool {
@@ -85,7 +87,7 @@ func challenge(title string, page []byte, refused bool) string {
 			return c.name + "'s challenge: the site asks for a browser"
 		}
 	}
-	if refused && has(scriptPaths) {
+	if scripts && has(scriptPaths) {
 		return "a challenge: the site asks for a browser"
 	}
 	return ""
