@@ -31,9 +31,10 @@ type transfer struct {
 	resp   *http.Response
 	sent   *bytes.Buffer
 	opened [2]*bytes.Buffer // what was unpacked, before and after it was large
+	timing sync.Mutex       // guards the following two, which the client's goroutines use as well
 	began  time.Time
-	begun  atomic.Bool // there is some of the answer
 	clock  *time.Timer // ends the request when the site takes too long
+	begun  atomic.Bool // there is some of the answer
 	cancel context.CancelFunc
 	held   []func()
 }
@@ -55,8 +56,10 @@ func (a *transfer) ask(u *url.URL, prev *Page, cookies credentials.Jars) error {
 	}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(a.outer)
+	a.timing.Lock()
 	a.began = time.Now()
 	a.clock = time.AfterFunc(a.PageTimeout, a.cancel)
+	a.timing.Unlock()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() {
 		a.begun.Store(true)
 		a.rewind(0)
@@ -77,6 +80,8 @@ const dripTime = 15 * time.Second
 // rewind sets the clock for the body. What was waited for in this process does
 // not count.
 func (a *transfer) rewind(waited time.Duration) {
+	a.timing.Lock()
+	defer a.timing.Unlock()
 	a.began = a.began.Add(waited)
 	spent := time.Since(a.began)
 	if a.clock.Stop() || waited > 0 {
@@ -90,6 +95,8 @@ func (a *transfer) drips(err error) bool { return a.begun.Load() && isSkip(err, 
 
 // failed is the error of a connection, or that of a page that took too long.
 func (a *transfer) failed(err error) error {
+	a.timing.Lock()
+	defer a.timing.Unlock()
 	if !a.clock.Stop() && a.outer.Err() == nil {
 		a.pace.Timeout()
 		return &skipError{Reason: SkipTimeout, Detail: "took longer than " + min(a.PageTimeout, time.Since(a.began)).Round(time.Second).String(), lost: true}
