@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -63,20 +65,23 @@ func (c *crawler) known(key string) bool {
 	return c.index[key] != nil || c.refused[key]
 }
 
+// folderOf is the folder of an address.
+func folderOf(key string) string {
+	key, _, _ = strings.Cut(key, "?")
+	key = strings.TrimSuffix(key, "/")
+	return key[:strings.LastIndexByte(key, '/')+1]
+}
+
 // siblings counts the addresses in the folder of one that are known so far.
-func (c *crawler) siblings(e *entry) int {
-	folder := func(key string) string {
-		key, _, _ = strings.Cut(key, "?")
-		key = strings.TrimSuffix(key, "/")
-		return key[:strings.LastIndexByte(key, '/')+1]
-	}
-	own, n := folder(e.key), 0
-	for key := range c.index {
-		if key != e.key && strings.HasPrefix(key, own) && folder(key) == own {
-			n++
-		}
-	}
-	return n
+func (c *crawler) siblings(e *entry) int { return c.folders[folderOf(e.key)] - 1 }
+
+// inRoot reports a page in the folder of its site, or in that of the site's pages in one
+// language: the site's own log-in stands there, beside any number of pages.
+func (c *crawler) inRoot(e *entry, lang string) bool {
+	dir, _ := path.Split(strings.TrimSuffix(e.url.EscapedPath(), "/"))
+	is := func(dir string) bool { return dir == "/" || dir == c.scope.Dir() }
+	last := path.Base(dir)
+	return is(dir) || lang != "" && is(strings.TrimSuffix(dir, last+"/")) && htmlpage.SameLanguage(last, lang)
 }
 
 const entrySize = 400 // bytes of an address in the frontier, beside the address
@@ -86,8 +91,16 @@ func (c *crawler) know(u *url.URL, key string, depth int) *entry {
 	e := &entry{url: u, key: key, depth: depth}
 	e.version, e.path, e.root = weburl.VersionIn(u, c.versioned)
 	c.index[key] = e
+	c.folders[folderOf(key)]++
 	c.holding += len(key) + entrySize
 	return e
+}
+
+// forget is the opposite of know.
+func (c *crawler) forget(e *entry) {
+	delete(c.index, e.key)
+	c.folders[folderOf(e.key)]--
+	c.holding -= len(e.key) + entrySize
 }
 
 // number puts an entry at the end of the queue.
@@ -129,7 +142,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		}
 		if !c.waiting.Put(e, list) {
 			c.full = true
-			delete(c.index, key)
+			c.forget(e)
 		}
 	}
 }

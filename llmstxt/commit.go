@@ -1,6 +1,7 @@
 package llmstxt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -93,7 +94,10 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		// A place of its own, under the address where it is.
 		if other := c.index[key]; other != nil {
 			other.numbered, other.state = true, passed // not to be taken from its list
+		} else {
+			c.folders[folderOf(key)]++
 		}
+		c.folders[folderOf(e.key)]--
 		c.index[key] = e
 		e.url, e.key = r.final, key
 		e.version, e.path, e.root = weburl.VersionIn(e.url, c.versioned)
@@ -106,15 +110,15 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	if !base {
 		if why := c.another(e, r); why != nil {
 			c.pass(ctx, e, why)
+			if v, _, _ := weburl.Version(e.url); why.Reason == SkipVersion && v != e.version {
+				c.follow(ctx, e, r) // that it is a version was seen by its links; it may be a page of a list
+			}
 			return
 		}
 		if c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) || c.standsBack(ctx, e, r) || c.same(r) == "" && c.isForm(ctx, e, r) {
 			return
 		}
 	}
-			if v, _, _ := weburl.Version(e.url); why.Reason == SkipVersion && v != e.version {
-				c.follow(ctx, e, r) // that it is a version was seen by its links; it may be a page of a list
-			}
 	if first := c.same(r); first != "" {
 		why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
 		if c.isNowhere(ctx, e, r, first) {
@@ -123,7 +127,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		c.pass(ctx, e, why)
 		return
 	}
-	if !base && describe.IsTool(e.url, &r.evidence, func() int { return c.siblings(e) }) {
+	if !base && describe.IsTool(e.url, &r.evidence, c.inRoot(e, cmp.Or(r.evidence.Lang, c.baseLang)), c.siblings(e)) {
 		c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
 		c.follow(ctx, e, r)
 		return

@@ -122,8 +122,9 @@ func TestCrawl_CommandsNamedLikeTools_ArePages(t *testing.T) {
 	bare := login + "</main>"
 	code := login + "<pre>kiln login [SERVER]</pre></main>"
 	headings := login + "<h2>Options</h2><p>None yet.</p><h2>Examples</h2><p>See above.</p></main>"
+	cart := "<title>Cart | Kiln</title><main><h1>Cart</h1><p>Your cart is empty.</p><h2>Order summary</h2><p>Nothing to pay yet.</p><h2>You may like</h2></main>"
 	linked := "<title>login | Kiln</title><main><h1>All posts</h1><h2><a href=/bowls>Bowls</a></h2><h2><a href=/bowls>More</a></h2><h3><a href=/bowls>Last</a></h3></main>"
-	beside := []string{"/build", "/push", "/pull", "/run", "/stop"}
+	beside := []string{"/build", "/push", "/pull", "/run", "/stop", "/rm"}
 	for _, c := range []struct {
 		path, body string
 		siblings   int // others in its folder
@@ -132,6 +133,8 @@ func TestCrawl_CommandsNamedLikeTools_ArePages(t *testing.T) {
 		{"/cli/login", code, 0, true}, {"/git/checkout", code, 1, true}, {"/docs/search", code, 0, true}, {"/api/users/create", code, 0, true}, {"/user/install", code, 0, true},
 		{"/users/list", headings, 0, true}, {"/cli/tag", headings, 2, true}, {"/reference/commands/logout/", bare, 5, true}, {"/cli/login", bare, 4, false}, {"/login", bare, 0, false},
 		{"/users/list", bare, 5, false}, {"/shop/cart", bare, 5, false}, {"/tags/pots", linked, 0, false}, {"/cli/login", linked, 5, false}, {"/docs/search", bare, 5, false},
+		{"/checkout", bare, 6, false}, {"/login", bare, 6, false}, {"/register/", bare, 6, false}, {"/compare", bare, 6, false}, {"/login", headings, 6, false}, {"/login", code, 6, true},
+		{"/en/signup", bare, 6, false}, {"/en-GB/signup", bare, 6, false}, {"/gh/login", bare, 6, true}, {"/cart", cart, 6, false}, {"/shop/cart", cart, 6, false}, {"/docs/search", cart, 6, false},
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/bowls": doc("Bowls")}}
 		links := []string{"/bowls"}
@@ -147,5 +150,21 @@ func TestCrawl_CommandsNamedLikeTools_ArePages(t *testing.T) {
 		if page := reasons(s)[c.path] == ""; page != c.page || len(s.Pages) != 2+c.siblings+map[bool]int{true: 1}[c.page] {
 			t.Errorf("%s beside %d: %v, want %v (%v)", c.path, c.siblings, page, c.page, reasons(s))
 		}
+	}
+}
+
+// The folder at which a crawl starts is the root of its site.
+func TestCrawl_LoginBesideTheBasePage_IsLeftOut(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	links := []string{"/shop/checkout"}
+	for _, b := range []string{"bowls", "cups", "jars", "mugs", "pots", "trays"} {
+		links = append(links, "/shop/"+b)
+		w.pages["http://docs.test/shop/"+b] = doc("All " + b)
+	}
+	w.pages["http://docs.test/shop/"] = doc("Kiln", links...)
+	w.pages["http://docs.test/shop/checkout"] = html("<title>Checkout</title><main><h1>Checkout</h1><p>Your cart is empty.</p></main>")
+	s := everyWay(t, w, "http://docs.test/shop/", llmstxt.Options{})
+	if len(s.Pages) != 7 || reasons(s)["/shop/checkout"] != llmstxt.SkipTool {
+		t.Errorf("%d pages, want 7; %v", len(s.Pages), reasons(s))
 	}
 }

@@ -14,8 +14,9 @@ import (
 // tags or of what was written on a day, the second page of a list or another such, and that has no paragraph of its own. One that says something,
 // such as a guide to the search, is a page like others, and so are files of a tree
 // that a generator wrote, whose links are all it takes to come there, and pages of a
-// reference to commands: see ofReference, which explains siblings.
-func IsTool(u *url.URL, e *htmlpage.Evidence, siblings func() int) bool {
+// reference to commands: one that shows code, or see ofReference, which explains siblings.
+// inRoot says that it stands in the folder of its site.
+func IsTool(u *url.URL, e *htmlpage.Evidence, inRoot bool, siblings int) bool {
 	dir, slug := path.Split(strings.ToLower(strings.TrimSuffix(u.Path, "/")))
 	ext := path.Ext(slug)
 	if strings.HasPrefix(ext, ".htm") || ext == ".xhtml" {
@@ -24,7 +25,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence, siblings func() int) bool {
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
 	space, _, ok := strings.Cut(word, ":")
 	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || pageField(u.RawQuery) || isDate(u.Path) || isCalendar(u)
-	if !list && (!toolNames[word] && !listed[path.Base(dir)] || ofReference(word, e, siblings)) {
+	if !list && (!toolNames[word] && !listed[path.Base(dir)] || e.Code || !inRoot && ofReference(word, e, siblings)) {
 		return false
 	}
 	for _, b := range e.Blocks {
@@ -36,10 +37,13 @@ func IsTool(u *url.URL, e *htmlpage.Evidence, siblings func() int) bool {
 }
 
 // ofReference reports a page about a command or a call that has the name of a tool,
-// "git checkout", "POST /users/create": it shows code, or has two headings beside its own, or is
-// one of many in its folder, of which siblings counts the others, and says what its
-// command is for.
-func ofReference(word string, e *htmlpage.Evidence, siblings func() int) bool {
+// "git checkout", "POST /users/create": it has two headings beside its own, or
+// is one of many in its folder, of which siblings counts the others, and says what its
+// command is for. A cart has headings, too.
+func ofReference(word string, e *htmlpage.Evidence, siblings int) bool {
+	if toolNames[word] && !commands[word] {
+		return false
+	}
 	headings, says := 0, false
 	for _, b := range e.Blocks {
 		switch {
@@ -50,7 +54,7 @@ func ofReference(word string, e *htmlpage.Evidence, siblings func() int) bool {
 			says = true
 		}
 	}
-	return e.Code || headings >= 3 || commands[word] && says && siblings() >= leastCommands
+	return headings >= 3 || commands[word] && says && siblings >= leastCommands
 }
 
 // leastCommands is how many others a folder of commands has at least.
