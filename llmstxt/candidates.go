@@ -128,6 +128,9 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		return
 	}
 	late := c.shaped(u, f)
+	if late != frontier.InTurn && c.waiting.Deferred(late) >= 10*c.MaxPages {
+		return // more than can ever come: they must not keep others out
+	}
 	e := c.know(u, key, f.depth)
 	switch {
 	case e.version != "" && !c.isWanted(e.version):
@@ -135,15 +138,15 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 	case late != frontier.InTurn:
 		c.waiting.Defer(e, late)
 	default:
-		c.remember(e)
 		list := frontier.List{Base: f.base, Parent: f.parent}
 		if !f.single {
 			list.Segment = c.scope.Segment(u)
 		}
 		if !c.waiting.Put(e, list) {
-			c.full = true
 			c.forget(e)
+			return
 		}
+		c.remember(e)
 	}
 }
 

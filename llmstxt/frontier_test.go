@@ -173,6 +173,57 @@ func TestCrawl_PagesOfOneShapeNameEachOther_AllCome(t *testing.T) {
 	}
 }
 
+// A facet's combinations link to each other without end. They fill no list that others need.
+func TestCrawl_CombinationsOfAFacet_KeepNothingOut(t *testing.T) {
+	const chain = 40
+	for _, c := range []struct {
+		maxPages int
+		from     string // where the combinations are linked
+		head     string // of their pages
+	}{
+		{50, "/shop", "<meta name=robots content=noindex>"}, {80, "/shop", ""}, {50, "/guide", ""},
+	} {
+		w := &web{}
+		facets := func(seed int) (links []string) {
+			for i := range 300 {
+				links = append(links, fmt.Sprintf("/shop?c=%d&s=%d", seed*300+i, i%7))
+			}
+			return links
+		}
+		w.handler = func(r *http.Request) (answer, bool) {
+			p := r.URL.Path
+			var c1, at int
+			fmt.Sscanf(r.URL.RawQuery, "c=%d", &c1)
+			switch {
+			case p == "/":
+				return doc("Home", "/shop?c=1&s=1", "/guide/a"+word(0)), true
+			case p == "/shop" && c.from == p:
+				return inHead(doc("Shop "+word(c1%5000)+" "+word(c1/5000), facets(c1)...), c.head), true
+			case strings.HasPrefix(p, "/guide/a"):
+				for at < chain && p != "/guide/a"+word(at) {
+					at++
+				}
+				if at == chain {
+					return answer{}, false
+				}
+				links := []string{"/guide/a" + word(at+1)}
+				if c.from == "/guide" {
+					links = append(facets(at), links...)
+				}
+				if at == chain-1 {
+					links = nil
+				}
+				return doc("Step "+word(at), links...), true
+			}
+			return answer{}, false
+		}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: c.maxPages, MaxDepth: 2 * chain})
+		if n := paths(s, "/guide/a"); n != chain {
+			t.Errorf("%d pages at most, from %s: %d pages of the chain, want %d; %+v", c.maxPages, c.from, n, chain, s.Stats)
+		}
+	}
+}
+
 // TestCrawl_NoIndex_IsKept takes what headers and meta elements forbid all robots, or this one.
 func TestCrawl_NoIndex_IsKept(t *testing.T) {
 	header := func(v string) answer {

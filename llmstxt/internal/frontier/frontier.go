@@ -57,6 +57,9 @@ func (q *Queue[T]) Defer(v T, l Late) {
 	q.waiting++
 }
 
+// Deferred is how many addresses wait that were put off so far.
+func (q *Queue[T]) Deferred(l Late) int { return len(q.deferred[l]) }
+
 // Base takes the next address that the base page links to.
 func (q *Queue[T]) Base() (v T, ok bool) {
 	v, _, ok = q.first.next(nil)
