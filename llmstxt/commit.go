@@ -46,6 +46,7 @@ type entry struct {
 	key      string // url as a string
 	depth    int
 	numbered bool
+	moved    bool // nothing but an address that leads to this one named it
 	state    state
 	res      *result
 	target   *entry // deferred: to whom
@@ -95,6 +96,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		if other := c.index[key]; other != nil {
 			other.numbered, other.state = true, passed // not to be taken from its list
 		} else {
+			e.moved = true
 			c.folders[folderOf(key)]++
 		}
 		c.folders[folderOf(e.key)]--

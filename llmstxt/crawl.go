@@ -207,7 +207,7 @@ type crawler struct {
 	votes     *describe.Votes
 	texts     map[string]string // identities of committed pages, to their URLs
 	titles    map[string]string // of committed pages, by URL
-	generic   map[string]string // texts without the path that they name, to the first page
+	generic   map[string]string // hashes of texts without the path that they name, to the first page
 	probe     *result           // of an address that cannot exist
 	probed    bool              // it was asked for
 	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL

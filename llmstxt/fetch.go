@@ -47,7 +47,7 @@ type result struct {
 	evidence   Evidence
 	links      []string         // in scope, normalised
 	short      bool             // it has little text
-	generic    string           // which is without its path, if it names that
+	generic    string           // hash of that without its path, if it names that
 	named      bool             // as no page does that is there
 	sentences  [][]string       // of the evidence's blocks
 	outside    int              // links to the host that are not in scope

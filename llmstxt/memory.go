@@ -24,7 +24,7 @@ var errNoRoom = errors.New("no room for what is read of pages")
 // size is about how many bytes a result takes until its page is decided, without its
 // whole text, which has a share of its own.
 func (r *result) size() int {
-	n := 500 + r.evidence.Size() + len(r.etag) + len(r.modified) + len(r.canonical) + r.cookies.Size()
+	n := 500 + r.evidence.Size() + len(r.etag) + len(r.modified) + len(r.canonical) + len(r.generic) + r.cookies.Size()
 	for _, u := range []*url.URL{r.final, r.twinURL} {
 		if u != nil {
 			n += len(u.Path) + len(u.RawPath) + len(u.RawQuery)

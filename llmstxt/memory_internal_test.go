@@ -79,3 +79,33 @@ func TestSitemapPages_ListMuch_Take32MiB(t *testing.T) {
 	}
 	give()
 }
+
+// What is noted of short pages, to tell them from what every address gets, is short, and
+// counted.
+func TestTellNowhere_ManyShortPages_TakeWhatIsCounted(t *testing.T) {
+	u := weburl.Parse("http://docs.test/")
+	c, err := newCrawler(u.String(), u, Options{MaxPages: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = 1000
+	c.holding = before
+	for i := range 100 {
+		e := &entry{url: u, key: u.String()}
+		r := &result{final: weburl.Parse(fmt.Sprintf("http://docs.test/tea%d", i))}
+		size := r.size()
+		r.tellNowhere(fmt.Sprintf("%d tea%d %s", i, i, strings.Repeat("word ", 400)), nil)
+		r.named = false
+		if len(r.generic) > 100 || r.size() != size+len(r.generic) {
+			t.Fatalf("%d bytes are noted, %d of them counted", len(r.generic), r.size()-size)
+		}
+		c.answersAll(t.Context(), e, r)
+	}
+	kept := 0
+	for g := range c.generic {
+		kept += len(g)
+	}
+	if len(c.generic) != 100 || c.holding-before < kept {
+		t.Errorf("%d are kept with %d bytes, %d are counted", len(c.generic), kept, c.holding-before)
+	}
+}

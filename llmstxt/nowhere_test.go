@@ -84,14 +84,57 @@ func TestCrawl_ShortPagesThatAreThere_Stay(t *testing.T) {
 	if got := urls(s); len(got) != 7 || s.Stats.Skipped[llmstxt.SkipNotFound] != 0 || reasons(s)["/d-pot"] != llmstxt.SkipDuplicate {
 		t.Errorf("%v, %v", got, s.Skipped)
 	}
-	probes := 0
 	crawl(t, w, "http://docs.test/", llmstxt.Options{})
+	if n := probes(w); n != 1 {
+		t.Errorf("an address that cannot exist was asked for %d times, want once", n)
+	}
+}
+
+// probes is how often a site was asked for an address that cannot exist.
+func probes(w *web) (n int) {
 	for _, r := range w.log {
 		if strings.Contains(r.URL.Path, "no-such-page") && !strings.HasSuffix(r.URL.Path, ".md") {
-			probes++
+			n++
 		}
 	}
-	if probes != 1 {
-		t.Errorf("an address that cannot exist was asked for %d times, want once", probes)
+	return n
+}
+
+// Where a site leads those who are lost to a page of its own, that page is there.
+func TestCrawl_NowhereLeadsToAPage_ThePageStays(t *testing.T) {
+	short := func(title, text string) answer {
+		return html("<title>Acme</title><main><h1>" + title + "</h1><p>" + text + "</p><a href=/a-pot>A pot</a></main>")
+	}
+	for name, c := range map[string]struct {
+		to   string
+		page answer
+	}{
+		"names its path": {"/en/docs/", short("Docs", "All of /en/docs/ is here, choose one.")},
+		"as it is":       {"/start", short("Nothing found", "Choose one of what there is, or go home.")},
+	} {
+		w := everywhere(func(string) answer { return redirect(c.to) }, c.to, "/gone-for-good")
+		w.pages["http://docs.test"+c.to] = c.page
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/", "/a-pot", c.to, "/b-pot"}) || reasons(s)["/gone-for-good"] != llmstxt.SkipRedirect {
+			t.Errorf("%s: %v, %v", name, got, s.Skipped)
+		}
+	}
+	// Two that say the same are one page, and that one stays.
+	w := everywhere(func(string) answer { return redirect("/start") }, "/start", "/begin")
+	w.pages["http://docs.test/start"] = short("Begin", "Choose one of what there is, or go home.")
+	w.pages["http://docs.test/begin"] = w.pages["http://docs.test/start"]
+	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 4 || reasons(s)["/begin"] != llmstxt.SkipDuplicate {
+		t.Errorf("%v, %v", urls(s), s.Skipped)
+	}
+}
+
+// Only a page that names its address as no title does gives reason to ask for another.
+func TestCrawl_PagesWithTheWordsOfTheirPath_GiveNoReasonToAsk(t *testing.T) {
+	for p, text := range map[string]string{"/docs/install": "How to install it.", "/docs/2.0/tea": "All about tea.", "/tea-pots/care": "Care of pots."} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", p)}}
+		w.pages["http://docs.test"+p] = html("<title>Acme</title><main><h1>" + path.Base(p) + "</h1><p>" + text + "</p></main>")
+		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 || probes(w) != 0 {
+			t.Errorf("%s: %d pages, asked for %d times", p, len(s.Pages), probes(w))
+		}
 	}
 }

@@ -19,10 +19,15 @@ var notFoundAs200 = &skipError{Reason: SkipNotFound, Detail: "says that there is
 // tellNowhere notes what a short page is without its path, if it may be what every address gets.
 func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	r.short = true
-	if r.generic, r.named = notpage.WithoutPath(short, r.final); r.generic == "" && notpage.MayBeNotFound(blocks) {
-		r.generic = short
+	generic, named := notpage.WithoutPath(short, r.final)
+	if generic == "" && notpage.MayBeNotFound(blocks) {
+		generic = short
 	}
-	r.named = r.named || notpage.MayBeNotFound(blocks)
+	if generic != "" {
+		sum := sha256.Sum256([]byte(generic))
+		r.generic = hex.EncodeToString(sum[:16])
+	}
+	r.named = named || notpage.MayBeNotFound(blocks)
 }
 
 // answersAll reports a page that an address which cannot exist gets as well, but for what
@@ -36,6 +41,7 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	if !seen {
 		if len(c.generic) < 3*c.MaxPages {
 			c.generic[r.generic] = e.key
+			c.holding += len(r.generic) + 64
 		}
 		if !r.named {
 			return false
@@ -66,18 +72,28 @@ func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first stri
 }
 
 // nowhere is what the site answers at an address that cannot exist; nil if robots.txt
-// forbids to ask. It is asked for once.
+// forbids to ask, or if the answer is that of a page which has an address of its own, to which
+// the site leads who is lost. It is asked for once.
 func (c *crawler) nowhere(ctx context.Context, e *entry) *result {
-	if c.probed {
-		return c.probe
+	if !c.probed {
+		c.probed = true
+		c.probe = c.askNowhere(ctx, e)
 	}
-	c.probed = true
+	if p := c.probe; p != nil && p.hops > 0 {
+		if t := c.index[p.final.String()]; t != nil && !t.moved {
+			return nil
+		}
+	}
+	return c.probe
+}
+
+func (c *crawler) askNowhere(ctx context.Context, e *entry) (r *result) {
 	sum := sha256.Sum256([]byte(c.scope.Dir()))
 	u := weburl.Parse(e.url.Scheme + "://" + e.url.Host + strings.TrimSuffix(c.scope.Dir(), "/") + "/no-such-page-" + hex.EncodeToString(sum[:6]))
 	if u != nil && c.robots.Allowed(u) {
-		c.withoutCore(ctx, func() { c.probe = c.fetchPage(ctx, u, c.allowed) })
+		c.withoutCore(ctx, func() { r = c.fetchPage(ctx, u, c.allowed) })
 	}
-	return c.probe
+	return r
 }
 
 // withdraw takes pages out of the result that turned out to be none.

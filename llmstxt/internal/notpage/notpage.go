@@ -165,26 +165,25 @@ func headingOf(blocks []htmlpage.Block) string {
 // WithoutPath is a short text without what it names of its own address: the path, its last
 // segment, or the words of that. So what answers every address alike is seen to be one page;
 // "" if it names nothing of it. Named reports that it does so as nobody writes a title: with
-// the slashes of the path or the dashes of the segment.
+// the slashes of the path or the dashes, dots and digits of the segment.
 func WithoutPath(short string, u *url.URL) (rest string, named bool) {
 	p := strings.Trim(u.Path, "/")
 	if short == "" || p == "" {
 		return "", false
 	}
 	rest = short
+	without := func(name, left string) {
+		named = named || left != rest && strings.ContainsAny(name, "/-_.0123456789")
+		rest = left
+	}
 	for _, name := range []string{u.String(), u.EscapedPath(), u.Path} {
-		rest = strings.ReplaceAll(rest, name, "")
+		without(p, strings.ReplaceAll(rest, name, ""))
 	}
 	last := path.Base(p)
 	stem := strings.TrimSuffix(last, path.Ext(last))
-	names := []string{p, last}
-	if strings.Contains(p, "/") {
-		names = append(names, strings.Trim(u.EscapedPath(), "/"))
+	for _, name := range []string{p, strings.Trim(u.EscapedPath(), "/"), last} {
+		without(name, withoutWord(rest, name))
 	}
-	for _, name := range names {
-		rest = withoutWord(rest, name)
-	}
-	named = rest != short && strings.ContainsAny(p, "/-_.0123456789")
 	rest = withoutWord(withoutWord(rest, stem), strings.NewReplacer("-", " ", "_", " ", "+", " ").Replace(stem))
 	if rest == short {
 		return "", false

@@ -52,6 +52,7 @@ func TestWithoutPath_TextNamesItsAddress_IsTheSameForEach(t *testing.T) {
 	}{
 		"Nothing at /a/b.": {"/a/b", true}, "Nothing at /cat.": {"/cat", false}, "Nothing at https://docs.test/a/old-tea.": {"/a/old-tea", true},
 		"Nothing at docs/old.": {"/docs/old", true}, "Nothing at old-guide.": {"/docs/old-guide", true}, "Nothing at old.html.": {"/docs/old.html", true}, "Nothing at Old guide.": {"/docs/old-guide.html", false},
+		"Nothing at Install.": {"/docs/install", false}, "Nothing at tea.": {"/v2.0/old-pots/tea", false}, "Nothing at v2.": {"/docs/v2", true}, "Nothing at docs/Install.": {"/docs/install", true},
 	} {
 		got, named := WithoutPath(text, at(c.path))
 		if want := "Nothing at ."; got != want && got != "Nothing at /." || named != c.named {
