@@ -56,6 +56,33 @@ func isNote(sup *html.Node) bool {
 	return links > 0
 }
 
+const maxNoteSign = 512 // bytes of it, with its tags
+
+// leadsToNote reports a superscript, whose start tag was just read, that is the sign of a note for
+// certain: it stands in brackets, or is nothing but links within the page. A number may be a power.
+func (l *lexer) leadsToNote() bool {
+	look := lexer{page: l.page[l.pos:min(len(l.page), l.pos+maxNoteSign)]}
+	var text []byte
+	links, inLink, beside := 0, false, false
+	for kind := look.next(); ; kind = look.next() {
+		switch {
+		case kind == endOfPage:
+			return false
+		case kind == endTag && look.tag == atom.Sup:
+			t := plain.OneLine(html.UnescapeString(string(text)))
+			return links > 0 && !beside || t != "" && len(t) <= 40 && t[0] == '[' && t[len(t)-1] == ']'
+		case kind == textToken:
+			text = append(text, look.bytes()...)
+			beside = beside || !inLink && len(bytes.Trim(look.bytes(), " \t\r\n,;")) > 0
+		case kind == startTag && look.tag == atom.A:
+			links++
+			inLink = strings.HasPrefix(look.attrs("href")[0], "#")
+		case kind == endTag && look.tag == atom.A:
+			inLink = false
+		}
+	}
+}
+
 // tells reports a class that says more of an element than its tag: see forScreenReaders and
 // isListing.
 func tells(tag atom.Atom, class []byte) bool {
