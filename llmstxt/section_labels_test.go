@@ -14,6 +14,10 @@ func TestSections_LabelsOfLinks_NameThem(t *testing.T) {
 		"bold text in nav": {"<nav>", "<div><b>%s</b>", " | ", "</nav>"},
 		"definitions":      {"<main><dl>", "<dt>%s<dd>", ", ", "</dl></main>"},
 		"details":          {"<main>", "<details><summary>%s</summary>", "<br>", "</details></main>"},
+		"bold paragraphs":  {"<main>", "<p><b>%s</b></p>", "<br>", "</main>"},
+		"bold, in cells":   {"<main><table><tr><td>", "<p><strong><span>%s</span></strong></p>", "<br>", "</table></main>"},
+		"rows of a header": {"<main><table>", "<tr><th colspan=2>%s</th></tr><tr><td>", "</td><td>x</td></tr><tr><td>", "</table></main>"},
+		"rows without end": {"<main><table>", "<tr><th>%s<tr><td>", "<td>x<tr><td>", "</table></main>"},
 		"details in nav":   {"<nav>", "<details open><summary>%s</summary><div>", " ", "</div></details></nav>"},
 	} {
 		w := &web{pages: map[string]answer{}}

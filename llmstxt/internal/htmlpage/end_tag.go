@@ -49,8 +49,15 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nameLink()
 	case atom.Pre, atom.Textarea:
 		s.pre = max(0, s.pre-1)
+	case atom.B, atom.Strong:
+		s.nav.bold = max(0, s.nav.bold-1)
+	case atom.Tr, atom.Table:
+		s.endRow()
 	case atom.P, atom.Div, atom.Td, atom.Li:
-		s.closeParagraph()
+		if s.closeParagraph(); tag == atom.P && s.nav.inBold() {
+			s.minorHeading()
+		}
+		s.nav.bold = 0
 		s.nav.fresh = true
 	case s.heading:
 		m := s.headingMark
@@ -67,8 +74,21 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.heading = 0
 	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		s.nav.endHeading()
-		if tag != atom.H2 && tag != atom.H3 && s.link == 0 && s.skipDepth == 0 && s.nav.within == 0 {
-			s.nav.setMinor()
+		if tag != atom.H2 && tag != atom.H3 {
+			s.minorHeading()
 		}
+	}
+}
+
+// minorHeading has what was read last name the links behind it, if it is a part of the main content.
+func (s *scanner) minorHeading() {
+	if s.link == 0 && s.skipDepth == 0 && s.nav.within == 0 {
+		s.nav.setMinor()
+	}
+}
+
+func (s *scanner) endRow() {
+	if s.nav.endRow() {
+		s.minorHeading()
 	}
 }

@@ -25,6 +25,7 @@ const (
 type navScanner struct {
 	label  []byte // the last text
 	linked bool   // of which a part was a link
+	light  bool   // of which a part was not bold
 	fresh  bool   // the next text begins a new one
 	lists  []navList
 	deeper int    // lists that are open beyond maxNested
@@ -34,6 +35,9 @@ type navScanner struct {
 	minor  bool   // which is one of the fourth level or below
 	said   int    // bytes of text of the item being read that is in no link
 	bare   bool   // it has had no link and no list
+	bold   int    // elements of bold text that are open
+	cells  int    // of the row that is open
+	header bool   // the first of them is one of a header
 }
 
 // navList is a list that is open.
@@ -45,8 +49,9 @@ const maxSaid = 40
 
 func (n *navScanner) text(t []byte, linked bool) {
 	if n.fresh {
-		n.label, n.linked, n.fresh = n.label[:0], false, false
+		n.label, n.linked, n.light, n.fresh = n.label[:0], false, false, false
 	}
+	n.light = n.light || n.bold == 0
 	if len(n.label) <= maxNavName {
 		if len(n.label) > 0 {
 			n.label = append(n.label, ' ')
@@ -113,6 +118,26 @@ func (n *navScanner) setMinor() {
 			n.under = listName(string(n.label))
 		}
 	}
+}
+
+// inBold reports a name that is all bold, as editors without headings have them.
+func (n *navScanner) inBold() bool {
+	return !n.light && !n.fresh && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName && listName(string(n.label)) != ""
+}
+
+// cell begins one of a table.
+func (n *navScanner) cell(header bool) {
+	if n.cells++; n.cells == 1 {
+		n.header = header
+	}
+}
+
+// endRow ends a row of a table and reports whether it was one cell of a header: it names the
+// rows below it.
+func (n *navScanner) endRow() bool {
+	alone := n.cells == 1 && n.header && !n.linked && len(n.label) > 0
+	n.cells, n.header = 0, false
+	return alone
 }
 
 // forget drops the last text: what stands before a form, or in it, names no list.

@@ -282,7 +282,10 @@ func (s *scanner) startTag() {
 	case atom.Img:
 		s.signOf()
 		return
-	case atom.Span, atom.B, atom.I, atom.Em, atom.Strong, atom.Code, atom.Br, 0:
+	case atom.B, atom.Strong:
+		s.nav.bold++
+		return
+	case atom.Span, atom.I, atom.Em, atom.Code, atom.Br, 0:
 		return
 	case atom.Ul, atom.Ol, atom.Dl:
 		// A link right above a list is the list's own page.
@@ -350,8 +353,13 @@ func (s *scanner) startTag() {
 		s.container(tag)
 	case atom.Li, atom.Dt, atom.Dd:
 		s.nav.entry(s.skipDepth > 0 || tag == atom.Dd)
+	case atom.Tr:
+		s.endRow()
+	case atom.Th, atom.Td:
+		s.nav.cell(tag == atom.Th)
 	case atom.P:
 		s.closeParagraph()
+		s.nav.bold = 0
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
 	case atom.H1, atom.H2, atom.H3:
 		s.closeParagraph()
