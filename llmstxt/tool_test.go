@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,5 +167,24 @@ func TestCrawl_LoginBesideTheBasePage_IsLeftOut(t *testing.T) {
 	s := everyWay(t, w, "http://docs.test/shop/", llmstxt.Options{})
 	if len(s.Pages) != 7 || reasons(s)["/shop/checkout"] != llmstxt.SkipTool {
 		t.Errorf("%d pages, want 7; %v", len(s.Pages), reasons(s))
+	}
+}
+
+// An address that leads to another one beside it is no second page of their folder.
+func TestCrawl_CommandsBehindRedirects_CountOnce(t *testing.T) {
+	for n, want := range map[int]bool{3: false, 5: true} {
+		w := &web{pages: map[string]answer{"http://docs.test/cli/login/": html("<title>login | Kiln</title><main><h1>kiln login</h1><p>Log in to a registry.</p></main>")}}
+		var links []string
+		for _, b := range []string{"build", "push", "pull", "run", "stop"}[:n] {
+			links = append(links, "/cli/"+b)
+			w.pages["http://docs.test/cli/"+b] = redirect("/cli/" + b + "/")
+			w.pages["http://docs.test/cli/"+b+"/"] = doc("kiln " + b)
+		}
+		w.pages["http://docs.test/cli/login"] = redirect("/cli/login/")
+		w.pages["http://docs.test/"] = doc("Kiln", append(links, "/cli/login")...)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if page := slices.Contains(urls(s), "/cli/login/"); page != want || len(s.Pages) < n+1 {
+			t.Errorf("beside %d: %v, want %v; %v, %v", n, page, want, urls(s), reasons(s))
+		}
 	}
 }
