@@ -178,8 +178,8 @@ func (o *ongoing) begin(name string, g *harness.Gateway) {
 		}
 		return nil
 	})
+	c := w.tunnel(g, o.echo.Addr().String())
 	o.run("a tunnel at "+name, func(n *atomic.Int64) error {
-		c := w.tunnel(g, o.echo.Addr().String())
 		for ; !o.isOver(); n.Add(1) {
 			want := fmt.Sprintf("%08d", n.Load())
 			got := make([]byte, len(want))
