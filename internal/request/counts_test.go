@@ -32,7 +32,8 @@ func TestConnectMessage_Counts_RefusedBeyond(t *testing.T) {
 		{"64 slugs", `"agent":"` + list(64, "a%d") + `"`, ""},
 		{"65 slugs", `"agent":"` + list(65, "a%d") + `"`, "agent has more than 64"},
 		{"65 countries", `"geo":"` + strings.Repeat("US,", 64) + `US"`, "geo has more than 64"},
-		{"64 commas", `"agent":"` + strings.Repeat(",", 64) + `"`, "agent has more than 64"},
+		{"64 slugs and many commas", `"agent":"` + list(64, "a%d") + strings.Repeat(", ", 1000) + `"`, ""},
+		{"only commas", `"agent":"` + strings.Repeat(",", 64) + `"`, "agent names no agent"},
 	} {
 		_, err := request.ParseConnect([]byte(`{"url":"ws://a.test/",` + c.message + `}`))
 		if (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {

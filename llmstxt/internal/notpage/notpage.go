@@ -6,6 +6,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -191,14 +193,45 @@ func WithoutPath(short string, u *url.URL) (rest string, named bool) {
 	return rest, named
 }
 
-// withoutWord takes a name out of a text where it stands as a word.
+// withoutWord takes a name out of a text where it stands as a word, in capitals or not.
 func withoutWord(text, name string) string {
 	if len(name) < 2 || len(name) > 200 {
 		return text
 	}
-	word, err := regexp.Compile(`(?i)(^|[^\pL\pN])` + regexp.QuoteMeta(name) + `($|[^\pL\pN])`)
-	if err != nil {
-		return text // which is no UTF-8
+	var rest strings.Builder
+	from, inWord := 0, false // what was not written yet; what stands before i
+	for i := 0; i < len(text); {
+		if n := lengthOf(text[i:], name); n > 0 && !inWord && !startsWord(text[i+n:]) {
+			rest.WriteString(text[from:i])
+			i += n
+			from = i
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		inWord = isWord(r)
+		i += size
 	}
-	return word.ReplaceAllString(text, "$1$2")
+	rest.WriteString(text[from:])
+	return rest.String()
 }
+
+// lengthOf is how many bytes of a text are the name at its beginning, in capitals or not;
+// zero if it begins otherwise.
+func lengthOf(text, name string) int {
+	n := 0
+	for _, want := range name {
+		r, size := utf8.DecodeRuneInString(text[n:])
+		if size == 0 || r != want && unicode.ToLower(r) != unicode.ToLower(want) {
+			return 0
+		}
+		n += size
+	}
+	return n
+}
+
+func startsWord(text string) bool {
+	r, size := utf8.DecodeRuneInString(text)
+	return size > 0 && isWord(r)
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }

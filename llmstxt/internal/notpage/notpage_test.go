@@ -2,6 +2,7 @@ package notpage
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -86,6 +87,19 @@ func TestSaysNotFound_ManyLanguages_AreKnown(t *testing.T) {
 	for p, want := range map[string]bool{"/404": true, "/a/404.html": true, "/not-found/": true, "/page_not_found": true, "/error.aspx": true, "/errors": false, "/error-codes": false, "/": false, "/40": false} {
 		if IsErrorPath(p) != want {
 			t.Errorf("%s: %v", p, !want)
+		}
+	}
+}
+
+func TestWithoutWord_Word_IsTakenOutWhereItStandsAlone(t *testing.T) {
+	for _, c := range [][3]string{
+		{"old guide", "guide", "old "}, {"Guide to guides", "guide", " to guides"}, {"GUIDE, guide.", "guide", ", ."}, {"guideguide", "guide", "guideguide"},
+		{"reguide guide2 2guide", "guide", "reguide guide2 2guide"}, {"guide guide", "guide", " "}, {"a", "a", "a"}, {"", "guide", ""}, {"tea-pot", "tea", "-pot"},
+		{"/docs/Älter/", "docs/älter", "//"}, {"İstanbul i", "istanbul", " i"}, {"\xff guide \xff", "guide", "\xff  \xff"}, {"茶壶 guide茶", "guide", "茶壶 guide茶"},
+		{"guide", strings.Repeat("g", 201), "guide"}, {"no", "north", "no"},
+	} {
+		if got := withoutWord(c[0], c[1]); got != c[2] {
+			t.Errorf("%q without %q is %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
 }

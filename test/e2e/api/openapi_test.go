@@ -138,7 +138,7 @@ func (w *world) requests() []request {
 	for path, method := range map[string]string{
 		"/ws": "GET", "/ws/crawl": "GET", "/amqp": "POST", "/auth/token": "POST", "/usage": "GET", "/sessions": "GET", "/sessions/0123456789abcdef": "DELETE",
 		"/sites": "GET", "/sites/1": "DELETE", "/network": "GET", w.to("agent=de1"): "PUT",
-		"/hooks/site-changed": "POST", "/healthz": "GET", "/readyz": "GET",
+		"/hooks/site-changed": "POST", "/healthz": "GET", "/readyz": "GET", "/files/a/llms.txt": "GET",
 	} {
 		all = append(all, request{"OPTIONS", path, head("Origin", "https://page.example", "Access-Control-Request-Method", method,
 			"Access-Control-Request-Headers", "x-api-key"), "", 204, ""})
