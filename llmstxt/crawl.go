@@ -127,7 +127,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{},
-		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
 	}
@@ -211,6 +211,7 @@ type crawler struct {
 	probe     *result           // of an address that cannot exist
 	probed    bool              // it was asked for
 	withdrawn map[string]bool   // addresses that turned out to be no page of their own, by URL
+	alike     map[string]bool   // of committed pages, those like what an address gets that cannot exist, by URL
 	gone      map[string]bool   // addresses that answered 410
 	alias     map[string]string // addresses that led to another page
 	firsts    []firstPage       // that name no twin, until it is known whether the site has any

@@ -49,6 +49,7 @@ type result struct {
 	short      bool             // it has little text
 	generic    string           // hash of that without its path, if it names that
 	named      bool             // as no page does that is there
+	nothing    bool             // its heading says that it does not exist
 	sentences  [][]string       // of the evidence's blocks
 	outside    int              // links to the host that are not in scope
 	page       *htmlpage.Page   // until links and addresses are resolved

@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"fmt"
 	"net/http"
 	"path"
 	"slices"
@@ -136,5 +137,46 @@ func TestCrawl_PagesWithTheWordsOfTheirPath_GiveNoReasonToAsk(t *testing.T) {
 		if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 || probes(w) != 0 {
 			t.Errorf("%s: %d pages, asked for %d times", p, len(s.Pages), probes(w))
 		}
+	}
+}
+
+// A site may make a page of any address. Then those that it links to are its pages.
+func TestCrawl_AnyAddressHasAPage_PagesStay(t *testing.T) {
+	for name, text := range map[string]string{
+		"last segment": "<title>Page %[2]s</title><main><h1>Page %[2]s</h1><p>What page %[2]s has to say is said on no other page.</p></main>",
+		"path":         "<title>%[1]s</title><main><h1>%[1]s</h1><p>The words of %[1]s stand here, and nowhere else.</p></main>",
+	} {
+		for _, n := range []int{2, 5, 40} {
+			w := everywhere(func(p string) answer { return html(fmt.Sprintf(text, p, path.Base(p))) })
+			var links []string
+			for i := range n {
+				links = append(links, fmt.Sprintf("/pots/pot-%d", 10+i))
+			}
+			w.pages = map[string]answer{"http://docs.test/": doc("Home", links...), "http://docs.test/robots.txt": {status: 404}, "http://docs.test/sitemap.xml": {status: 404}}
+			s := everyWay(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 30})
+			if want := min(n+1, 30); len(s.Pages) != want || s.Stats.Pages != want {
+				t.Errorf("%s: %d of %d pages, %v", name, len(s.Pages), want, s.Skipped)
+			}
+		}
+	}
+}
+
+// Dead links take no room from pages.
+func TestCrawl_ManyDeadLinks_PagesFillTheFile(t *testing.T) {
+	var links []string
+	w := everywhere(func(p string) answer {
+		return html("<title>Kwaheri</title><main><h1>Samahani sana</h1><p>Hakuna kitu hapa kwenye " + p + " kwa sasa, tafadhali rudi.</p></main>")
+	})
+	for i := range 40 {
+		links = append(links, fmt.Sprintf("/pots/pot-%d", i))
+		w.pages["http://docs.test"+links[len(links)-1]] = doc(fmt.Sprintf("Pot number %d", i))
+		if i%4 == 3 {
+			links = append(links, fmt.Sprintf("/pots/broken-%d", i))
+		}
+	}
+	w.pages["http://docs.test/"] = doc("Home", links...)
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 30})
+	if len(s.Pages) != 30 || slices.ContainsFunc(urls(s), func(u string) bool { return strings.Contains(u, "broken") }) {
+		t.Errorf("%d pages, %v", len(s.Pages), s.Skipped)
 	}
 }

@@ -81,7 +81,7 @@ func (c *crawler) settleForm(ctx context.Context, e, place *entry) {
 		c.pass(ctx, f, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
-	if len(c.pages) >= c.MaxPages {
+	if c.missing() <= 0 {
 		c.full = true
 		return
 	}

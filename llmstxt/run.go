@@ -20,7 +20,7 @@ func (c *crawler) run(ctx context.Context) {
 	defer f.wg.Wait()
 	defer cancel()
 	defer close(f.jobs)
-	for len(c.pages) < c.MaxPages && c.commit < len(c.queue) {
+	for c.missing() > 0 && c.commit < len(c.queue) {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return // nobody waits for what has arrived
 		}
@@ -117,7 +117,7 @@ func (c *crawler) decideFirst(ctx context.Context, f *fetchers, e *entry) bool {
 func (c *crawler) fetchMore(ctx context.Context, f *fetchers) bool {
 	// No page is fetched that the result has no room for, as far as one can
 	// know: some of those before it may yet be left out.
-	ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.MaxPages-len(c.pages)) && (c.texting < maxWaiting || c.next == c.commit)
+	ready := c.next < len(c.queue) && c.next-c.commit < min(window, c.missing()) && (c.texting < maxWaiting || c.next == c.commit)
 	if ready && !c.hasRoom(f.inFlight) {
 		if f.inFlight == 0 && c.next == c.commit {
 			return c.awaitResultRoom(ctx)
@@ -179,7 +179,7 @@ func (c *crawler) awaitResultRoom(ctx context.Context) bool {
 func (c *crawler) commitFallbacks(ctx context.Context) {
 	for _, e := range c.queue {
 		for _, fb := range []*entry{e.fallback, e.form} {
-			if fb == nil || e.state != queued || len(c.pages) >= c.MaxPages {
+			if fb == nil || e.state != queued || c.missing() <= 0 {
 				continue
 			}
 			if r := fb.res; c.same(r) == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,12 +28,13 @@ func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 		sum := sha256.Sum256([]byte(generic))
 		r.generic = hex.EncodeToString(sum[:16])
 	}
-	r.named = named || notpage.MayBeNotFound(blocks)
+	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
 }
 
 // answersAll reports a page that an address which cannot exist gets as well, but for what
 // each of them names of its own path. That one is asked for when a page is like an
-// earlier one in this, or names its path as no page does that is there.
+// earlier one in this, or names its path as no page does that is there. Unless its
+// heading says that there is nothing, it stays until all are known: see withdraw.
 func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	if r.generic == "" {
 		return false
@@ -43,7 +45,7 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 			c.generic[r.generic] = e.key
 			c.holding += len(r.generic) + 64
 		}
-		if !r.named {
+		if !r.named && !r.nothing {
 			return false
 		}
 	}
@@ -51,10 +53,17 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	if p == nil || p.generic != r.generic {
 		return false
 	}
-	if seen {
-		c.withdrawn[first] = true
+	if r.nothing {
+		if seen {
+			c.withdrawn[first] = true
+		}
+		return true
 	}
-	return true
+	c.alike[e.key] = true
+	if t := c.index[first]; seen && t != nil && t.state == committed && t != c.queue[0] {
+		c.alike[first] = true
+	}
+	return false
 }
 
 // isNowhere reports a short page that is the same as an earlier one and as what an address
@@ -96,16 +105,34 @@ func (c *crawler) askNowhere(ctx context.Context, e *entry) (r *result) {
 	return r
 }
 
+// missing is how many pages the result still has room for. Pages that will be withdrawn, as
+// it looks, take none.
+func (c *crawler) missing() int {
+	n := len(c.pages)
+	if c.areDead() {
+		n -= len(c.alike)
+	}
+	return c.MaxPages - n
+}
+
+// areDead reports whether the pages that are like what an address gets which cannot exist
+// are no pages either. Of a site that has one text for most of its addresses, as a
+// dictionary or a generator may, they are its pages.
+func (c *crawler) areDead() bool { return len(c.alike) < len(c.pages)-len(c.alike) }
+
 // withdraw takes pages out of the result that turned out to be none.
 func (c *crawler) withdraw() {
-	if len(c.withdrawn) == 0 {
-		return
+	if c.areDead() {
+		maps.Copy(c.withdrawn, c.alike)
 	}
 	pages, sentences := c.pages[:0], c.sentences[:0]
 	for i, p := range c.pages {
 		if i > 0 && c.withdrawn[p.URL] {
 			c.skip(p.URL, notFoundAs200)
 			continue
+		}
+		if len(pages) == c.MaxPages {
+			break
 		}
 		pages, sentences = append(pages, p), append(sentences, c.sentences[i])
 	}
