@@ -235,6 +235,9 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, 
 	}
 	switch t.state {
 	case committed:
+		if c.alike[t.key] {
+			return false // it may be no page
+		}
 		c.pass(ctx, e, forOf(why, can))
 		return true
 	case passed, deferred:
@@ -318,7 +321,7 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.pages = append(c.pages, Page{URL: e.key, Depth: e.depth, Rendered: r.rendered, ETag: r.etag, LastModified: r.modified,
 		Hash: r.hash, Asked: asked, Links: r.links, Evidence: r.evidence})
 	c.keepText(ctx, e.key, r.whole)
-	c.tell(Event{Kind: Committed, Page: len(c.pages), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", len(c.pages), c.MaxPages)})
+	c.tell(Event{Kind: Committed, Page: c.found(), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", c.found(), c.MaxPages)})
 	c.follow(ctx, e, r)
 	c.settleForm(ctx, e, e)
 }

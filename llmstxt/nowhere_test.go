@@ -180,3 +180,17 @@ func TestCrawl_ManyDeadLinks_PagesFillTheFile(t *testing.T) {
 		t.Errorf("%d pages, %v", len(s.Pages), s.Skipped)
 	}
 }
+
+// A page whose canonical address gets what every address gets is there in its place.
+func TestCrawl_CanonicalAddressIsDead_PageStays(t *testing.T) {
+	for _, first := range []string{"/shop/tea", "/shop/tea?c=1"} {
+		w := everywhere(func(p string) answer {
+			return html("<title>Kwaheri</title><main><h1>Samahani sana</h1><p>Hakuna kitu hapa kwenye " + p + " kwa sasa, tafadhali rudi.</p></main>")
+		}, first, "/shop/tea?c=1", "/shop/tea")
+		w.pages["http://docs.test/shop/tea?c=1"] = html("<title>Tea</title><link rel=canonical href=/shop/tea><main><h1>Tea</h1><p>It comes in bags of a hundred grams, and keeps for a year.</p></main>")
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Contains(got, "/shop/tea?c=1") || slices.Contains(got, "/shop/tea") || len(got) != 4 {
+			t.Errorf("%s first: %v, %v", first, got, s.Skipped)
+		}
+	}
+}

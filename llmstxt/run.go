@@ -290,6 +290,6 @@ func recovered(f func()) (panicked error) {
 
 func (c *crawler) timedOut(ctx context.Context) {
 	if c.stats.TimedOut = errors.Is(ctx.Err(), context.DeadlineExceeded); c.stats.TimedOut {
-		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", len(c.pages)))
+		c.note("", fmt.Sprintf("Time is over with pages left; the result has the %d found so far", c.found()))
 	}
 }

@@ -59,6 +59,9 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 		}
 		return true
 	}
+	if e.fallback != nil || e.form != nil {
+		return true // a page stands back for it that has words
+	}
 	c.alike[e.key] = true
 	if t := c.index[first]; seen && t != nil && t.state == committed && t != c.queue[0] {
 		c.alike[first] = true
@@ -115,6 +118,9 @@ func (c *crawler) missing() int {
 	return c.MaxPages - n
 }
 
+// found is how many pages the result has, as it looks.
+func (c *crawler) found() int { return min(c.MaxPages, c.MaxPages-c.missing()) }
+
 // areDead reports whether the pages that are like what an address gets which cannot exist
 // are no pages either. Of a site that has one text for most of its addresses, as a
 // dictionary or a generator may, they are its pages.
@@ -132,6 +138,10 @@ func (c *crawler) withdraw() {
 			continue
 		}
 		if len(pages) == c.MaxPages {
+			if !c.stats.Limited {
+				c.stats.Limited = true
+				c.note("", "Maximum pages limit reached")
+			}
 			break
 		}
 		pages, sentences = append(pages, p), append(sentences, c.sentences[i])

@@ -79,14 +79,16 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { t.Sent.Store(false) },
 		WroteHeaders: func() { // of HTTP/1.1 they are in a buffer, and the connection knows
-			if _, ok := conn.(*exclusiveConn); !ok {
+			if _, ok := conn.(*exclusiveConn); !ok && !using.isGone() {
 				t.Sent.Store(true)
 			}
 		},
 		GotConn: func(i httptrace.GotConnInfo) {
 			using.end()
 			conn, reused, using = i.Conn, i.Reused, useOf(i.Conn)
-			if turn, ok := conn.(*exclusiveConn); ok {
+			if turn, ok := conn.(*exclusiveConn); ok && using.isGone() {
+				turn.ask(req.Context(), false, nil)
+			} else if ok {
 				turn.ask(req.Context(), reused, t.Sent)
 			}
 		},
@@ -95,9 +97,10 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 	defer c.give(k)
 	req = req.WithContext(ctx)
 	resp, err := t.roundTrip(k.transport, req)
-	for err != nil && reused && closedBefore(err) && !t.Sent.Load() && t.Body.Unsent() {
-		// The target closed a connection that was kept; net/http repeats what is
-		// idempotent alone, whether something was sent or not.
+	for err != nil && !t.Sent.Load() && t.Body.Unsent() && (using.isGone() || reused && closedBefore(err)) {
+		// The connection was kept, and given up here or closed by the target; net/http
+		// repeats what is idempotent alone, whether something was sent or not.
+		using, reused = nil, false
 		resp, err = t.roundTrip(k.transport, req)
 	}
 	if err == nil {
@@ -246,7 +249,7 @@ func (c *Conns) transport() *http.Transport {
 		if err != nil {
 			return nil, err
 		}
-		return &exclusiveConn{Conn: conn}, nil
+		return handedOver(&exclusiveConn{Conn: conn}), nil
 	}
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		return c.dialTLS(ctx, t, network, addr, tickets)
@@ -294,9 +297,9 @@ func (c *Conns) dialTLS(ctx context.Context, keeps *http.Transport, network, add
 	switch {
 	case err != nil:
 	case secure.ConnectionState().NegotiatedProtocol == "h2":
-		return secure, nil // which net/http must see to be a *tls.Conn
+		return handedOver(secure), nil // which net/http must see to be a *tls.Conn
 	default:
-		return &exclusiveConn{Conn: secure}, nil
+		return handedOver(&exclusiveConn{Conn: secure}), nil
 	}
 	conn.Close()
 	if ctx.Err() != nil {

@@ -21,8 +21,9 @@ type keptConn struct {
 	exitLossConn
 	conns  *openConns
 	exit   string       // the key of the exit
-	used   atomic.Bool  // a request has had it: it is not just being made
-	uses   atomic.Int32 // requests up to the end of their answers
+	used   atomic.Bool  // a request has had it
+	made   atomic.Int64 // when net/http got it, in Unix nanoseconds; zero: it is being made
+	uses   atomic.Int32 // requests up to the end of their answers; below zero: it is given up
 	closed atomic.Bool
 	stop   func() // of who waits for the exit to drain; nil: nobody
 }
@@ -72,9 +73,30 @@ func keptOf(conn net.Conn) *keptConn {
 	return c
 }
 
+// handedOver notes that net/http has a new connection now.
+func handedOver(conn net.Conn) net.Conn {
+	keptOf(conn).made.Store(time.Now().UnixNano())
+	return conn
+}
+
+// unclaimed is how long a new connection waits for its request.
+const unclaimed = time.Second
+
+// isIdle reports a connection that no request uses, or is about to use.
+func (c *keptConn) isIdle() bool {
+	made := c.made.Load()
+	waits := made == 0 || !c.used.Load() && time.Since(time.Unix(0, made)) < unclaimed
+	return !waits && c.uses.Load() == 0
+}
+
+// givenUp is added to the uses of a connection that is given up, so that who takes it
+// after that sees it.
+const givenUp = -1 << 30
+
 // A use is a request's of its connection. Methods of nil do nothing.
 type use struct {
 	conn *keptConn
+	gone bool // it is closed, and nothing of the request was sent
 	once sync.Once
 }
 
@@ -83,10 +105,15 @@ func useOf(conn net.Conn) *use {
 	if c == nil {
 		return nil
 	}
-	c.uses.Add(1)
+	u := &use{conn: c, gone: c.uses.Add(1) < 0}
 	c.used.Store(true)
-	return &use{conn: c}
+	if u.gone {
+		c.Close() // before anything can be written
+	}
+	return u
 }
+
+func (u *use) isGone() bool { return u != nil && u.gone }
 
 func (u *use) end() {
 	if u != nil {
@@ -128,23 +155,27 @@ func (c *keptConn) retire(keeps *http.Transport) {
 
 // giveUp resets those that no request uses, and returns how many. It does not ask
 // net/http, which closes one after another and waits for TLS to say so on each. A request
-// that has just taken one is repeated on another connection by net/http.
-func (o *openConns) giveUp(which func(*keptConn) bool) int {
+// that takes one of them meanwhile is sent on another connection.
+func (o *openConns) giveUp(which func(*keptConn) bool) (n int) {
 	o.openMu.Lock()
 	var idle []*keptConn
 	for k := range o.open {
-		if k.used.Load() && k.uses.Load() == 0 && which(k) {
+		if k.isIdle() && which(k) {
 			idle = append(idle, k)
 		}
 	}
 	o.openMu.Unlock()
 	for _, k := range idle {
+		if !k.uses.CompareAndSwap(0, givenUp) {
+			continue
+		}
 		if r, ok := k.Conn.(agent.Resetter); ok {
 			r.SetLinger(0)
 		}
 		k.Close()
+		n++
 	}
-	return len(idle)
+	return n
 }
 
 // GiveUpDescriptors closes connections of this process that no request uses, but not
