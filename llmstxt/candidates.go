@@ -96,11 +96,12 @@ func (c *crawler) know(u *url.URL, key string, depth int) *entry {
 	return e
 }
 
-// forget is the opposite of know.
+// forget is the opposite of know, for an address whose list is full. It may be offered again.
 func (c *crawler) forget(e *entry) {
 	delete(c.index, e.key)
 	c.folders[folderOf(e.key)]--
 	c.holding -= len(e.key) + entrySize
+	c.forgot = true
 }
 
 // number puts an entry at the end of the queue.
@@ -127,7 +128,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		}
 		return
 	}
-	late := c.shaped(u, f)
+	late, shape := c.shaped(u, f)
 	if late != frontier.InTurn && c.waiting.Deferred(late) >= 10*c.MaxPages {
 		return // more than can ever come: they must not keep others out
 	}
@@ -144,6 +145,9 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		}
 		if !c.waiting.Put(e, list) {
 			c.forget(e)
+			if shape != "" {
+				c.shapes[shape]--
+			}
 			return
 		}
 		c.remember(e)
@@ -193,20 +197,21 @@ func (c *crawler) chosen(u *url.URL) bool {
 
 // shaped counts addresses of one shape, as calendars and facets have, and says how far
 // one is put off: what is beyond its share comes at the end, and what pages of the same
-// shape link to behind that, for it may have no end.
-func (c *crawler) shaped(u *url.URL, f found) frontier.Late {
+// shape link to behind that, for it may have no end. It returns the shape, too, if it
+// counted the address.
+func (c *crawler) shaped(u *url.URL, f found) (late frontier.Late, as string) {
 	path, shape, counted := weburl.ShapeOf(u)
 	if !counted || f.free {
-		return frontier.InTurn
+		return frontier.InTurn, ""
 	}
 	if c.shapes[shape] < c.perShape {
 		c.shapes[shape]++
-		return frontier.InTurn
+		return frontier.InTurn, shape
 	}
 	if f.shape == path {
-		return frontier.Last
+		return frontier.Last, ""
 	}
-	return frontier.AtTheEnd
+	return frontier.AtTheEnd, ""
 }
 
 // fillQueue gives numbers to addresses while the window has room for them: to what
@@ -300,8 +305,12 @@ func (c *crawler) takeOtherVersions() bool {
 		if e.version != best {
 			return false
 		}
+		if !c.waiting.Put(e, frontier.List{Parent: "version", Segment: c.scope.Segment(e.url)}) {
+			c.forget(e)
+			return true
+		}
 		c.remember(e)
-		some = c.waiting.Put(e, frontier.List{Parent: "version", Segment: c.scope.Segment(e.url)}) || some
+		some = true
 		return true
 	})
 	return some

@@ -184,7 +184,8 @@ type crawler struct {
 	index         map[string]*entry
 	folders       map[string]int // how many addresses of the index each has
 	maxKnown      int
-	full          bool
+	full          bool // as many addresses are known as may be
+	forgot        bool // an address whose list was full
 	waiting       frontier.Queue[*entry]
 	underWay      map[frontier.List]int // addresses of a list that have a number and are not decided
 	perList       int                   // of them

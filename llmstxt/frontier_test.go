@@ -292,3 +292,23 @@ func TestCrawl_BaseElementAndMovedFiles_AreFollowed(t *testing.T) {
 		t.Errorf("pages %v", got)
 	}
 }
+
+// A site map that lists more in one section than waits at a time has lost something.
+func TestCrawl_SectionLongerThanItsList_IsLimited(t *testing.T) {
+	for _, workers := range []int{1, 16} {
+		for n, limited := range map[int]bool{5000: false, 5100: true} {
+			var links []string
+			for i := range n {
+				links = append(links, "/docs/"+word(i)) // which are all missing
+			}
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home"), "http://docs.test/sitemap.xml": siteMap(links...)}}
+			said := false
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{MaxPages: 2000, Workers: workers, Progress: func(e llmstxt.Event) {
+				said = said || e.Message == "Maximum pages limit reached"
+			}})
+			if s.Stats.Limited != limited || said != limited || s.Stats.Skipped[llmstxt.SkipStatus] != 5000 {
+				t.Errorf("%d workers, %d: limited %v, said %v, %v", workers, n, s.Stats.Limited, said, s.Stats.Skipped)
+			}
+		}
+	}
+}

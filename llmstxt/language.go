@@ -1,6 +1,7 @@
 package llmstxt
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -53,12 +54,14 @@ type variant struct{ tag, url string }
 
 // nearest is the form of a page that is kept: the one whose tag is nearest to the wanted
 // one; of equal ones that with the shortest address, which names no language, then the
-// first. It is "" if there is none in that language. Own is the page itself, in a language
+// first by its address, so that every form names the same one in whatever order it lists
+// them. It is "" if there is none in that language. Own is the page itself, in a language
 // that it says itself if that is not among the forms.
 func nearest(wanted string, forms []variant, own variant) string {
 	best, near := "", 0
 	for _, f := range forms {
-		if n := htmlpage.Nearness(f.tag, wanted); n > near || n == near && n > 0 && len(f.url) < len(best) {
+		n := htmlpage.Nearness(f.tag, wanted)
+		if n > near || n == near && n > 0 && cmp.Or(cmp.Compare(len(f.url), len(best)), cmp.Compare(f.url, best)) < 0 {
 			best, near = f.url, n
 		}
 		if f.url == own.url {
@@ -69,6 +72,63 @@ func nearest(wanted string, forms []variant, own variant) string {
 		return own.url
 	}
 	return best
+}
+
+// offerListed offers a page of a site map, less those of which it says itself
+// that they are translations of another. That other one is offered in their place.
+func (c *crawler) offerListed(p listed) {
+	key, from := p.u.String(), found{parent: p.file, depth: 1}
+	if len(p.alternates) > 0 && len(c.foreign) < 30*c.MaxPages && c.refuse(p.u, key, from.depth) == nil {
+		if kept := c.keptForm(p, key, from); kept != "" && kept != key {
+			c.foreign[key] = kept
+		}
+	}
+	c.offer(p.u, key, from)
+}
+
+// keptForm is the form that is kept of a page in a site map, "" if that is not told. For a
+// form that cannot come into the result no other one in the wanted language is left out.
+func (c *crawler) keptForm(p listed, key string, from found) string {
+	wanted := c.language("")
+	if wanted == "" {
+		return ""
+	}
+	var forms, possible []variant
+	listed, native := false, false
+	for i := 0; i+1 < len(p.alternates); i += 2 {
+		u := weburl.Resolve(p.u, p.alternates[i+1])
+		if u == nil || !c.scope.Has(u) || strings.EqualFold(p.alternates[i], "x-default") {
+			continue
+		}
+		v := variant{p.alternates[i], u.String()}
+		forms = append(forms, v)
+		own, near := v.url == key, htmlpage.SameLanguage(v.tag, wanted)
+		listed, native = listed || own, native || own && near
+		if near && (own || c.isPossible(u, v.url, from.depth)) {
+			possible = append(possible, v)
+		}
+	}
+	if !listed {
+		return ""
+	}
+	kept := nearest(wanted, possible, variant{url: key})
+	switch {
+	case kept == "":
+		return nearest(wanted, forms, variant{url: key})
+	case kept != key:
+		if c.offer(weburl.Parse(kept), kept, from); c.index[kept] == nil && native {
+			return key // there is no room for that one
+		}
+	}
+	return kept
+}
+
+// isPossible reports whether an address is in the result or may come into it.
+func (c *crawler) isPossible(u *url.URL, key string, depth int) bool {
+	if e := c.index[key]; e != nil {
+		return e.state == committed || e.state != passed && c.foreign[key] == ""
+	}
+	return !weburl.IsFile(u) && c.refuse(u, key, depth) == nil
 }
 
 // settleLanguages notes where a page is in other languages.

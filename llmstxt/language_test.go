@@ -207,3 +207,60 @@ func TestCrawl_VariantNamedAndMissing_PageStays(t *testing.T) {
 		}
 	}
 }
+
+// Forms of a page in a site map of which none is nearer than the others, or of which the
+// nearest cannot come into the file: one of them is in the file, in whatever order they stand.
+func TestCrawl_SiteMapOfVariants_OneThatMayBeThereIsKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		base   string
+		tags   []string // of the forms below a segment each
+		listed []string // those with an entry of their own; nil: all
+		robots string
+		o      llmstxt.Options
+		kept   string
+	}{
+		"equal":              {"en", []string{"en-GB", "en-US"}, nil, "", llmstxt.Options{}, "/en-gb/x"},
+		"three equal":        {"en", []string{"en-US", "en-AU", "en-GB"}, nil, "", llmstxt.Options{}, "/en-au/x"},
+		"equal and another":  {"en", []string{"fr", "en-US", "en-GB"}, nil, "", llmstxt.Options{}, "/en-gb/x"},
+		"not chosen":         {"en-US", []string{"en-US", "en-GB"}, nil, "", llmstxt.Options{Include: []string{"/en-gb/**"}}, "/en-gb/x"},
+		"excluded":           {"en-US", []string{"en-US", "en-GB", "fr"}, nil, "", llmstxt.Options{Exclude: []string{"/en-us/**"}}, "/en-gb/x"},
+		"forbidden":          {"en-US", []string{"en-US", "en-GB"}, nil, "User-agent: *\nDisallow: /en-us/\n", llmstxt.Options{}, "/en-gb/x"},
+		"two not chosen":     {"en", []string{"en-US", "en-AU", "en-GB"}, nil, "", llmstxt.Options{Exclude: []string{"/en-au/**", "/en-us/**"}}, "/en-gb/x"},
+		"named alone":        {"en-US", []string{"en-US", "en-GB"}, []string{"en-GB"}, "", llmstxt.Options{}, "/en-us/x"},
+		"named by another":   {"en", []string{"en", "fr"}, []string{"fr"}, "", llmstxt.Options{}, "/en/x"},
+		"another's excluded": {"en", []string{"en", "fr"}, nil, "", llmstxt.Options{Exclude: []string{"/en/**"}}, ""},
+	} {
+		for _, reversed := range []bool{false, true} {
+			w := &web{pages: map[string]answer{"http://docs.test/": in(c.base, doc("Home")), "http://docs.test/robots.txt": {body: c.robots}}}
+			var entries []string
+			for _, tag := range c.tags {
+				address := "http://docs.test/" + strings.ToLower(tag) + "/x"
+				w.pages[address] = in(tag, doc("Tea "+tag))
+				var forms []string
+				own := ""
+				for _, other := range c.tags {
+					link := fmt.Sprintf(`<xhtml:link rel="alternate" hreflang="%s" href="http://docs.test/%s/x"/>`, other, strings.ToLower(other))
+					if other == tag {
+						own = link
+					} else {
+						forms = append(forms, link)
+					}
+				}
+				if c.listed == nil || slices.Contains(c.listed, tag) { // each with itself as the last
+					entries = append(entries, "<url><loc>"+address+"</loc>"+strings.Join(forms, "")+own+"</url>")
+				}
+			}
+			if reversed {
+				slices.Reverse(entries)
+			}
+			w.pages["http://docs.test/sitemap.xml"] = answer{body: "<urlset>" + strings.Join(entries, "") + "</urlset>"}
+			want := []string{"/", c.kept}
+			if c.kept == "" {
+				want = want[:1]
+			}
+			if s := everyWay(t, w, "http://docs.test/", c.o); !slices.Equal(urls(s), want) {
+				t.Errorf("%s, %v: %v, want %v, %v", name, reversed, urls(s), want, s.Skipped)
+			}
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -107,5 +108,41 @@ func TestTellNowhere_ManyShortPages_TakeWhatIsCounted(t *testing.T) {
 	}
 	if len(c.generic) != 100 || c.holding-before < kept {
 		t.Errorf("%d are kept with %d bytes, %d are counted", len(c.generic), kept, c.holding-before)
+	}
+}
+
+// What a full list has no room for makes the result a limited one. It may be offered again and
+// counts for its shape once at most: what is offered in vain takes no share from others.
+func TestOffer_ListIsFull_IsNotedAndNotCounted(t *testing.T) {
+	u := weburl.Parse("http://docs.test/")
+	c, err := newCrawler(u.String(), u, Options{MaxPages: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.scope, c.robots = weburl.ScopeOf(u), &robots.Rules{}
+	offer := func(path string, f found) {
+		u := weburl.Parse("http://docs.test/docs/" + path)
+		c.offer(u, u.String(), f)
+	}
+	word := func(i int) string { return fmt.Sprintf("%c%c%c", 'a'+i/676%26, 'a'+i/26%26, 'a'+i%26) }
+	n := 0
+	for ; !c.forgot && n < 10_000; n++ {
+		offer(word(n), found{parent: "map", depth: 1})
+	}
+	if waits := c.waiting.Len(); waits < 1000 || waits != n-1 || c.full || len(c.index) != waits {
+		t.Fatalf("%d are offered, %d wait, %d are known, full %v", n, waits, len(c.index), c.full)
+	}
+	waits := c.waiting.Len()
+	for range 3 * c.perShape {
+		offer("day/7", found{parent: "map", depth: 1})
+	}
+	if c.waiting.Len() != waits || c.waiting.Deferred(frontier.AtTheEnd) != 0 {
+		t.Errorf("%d wait, %d are put off", c.waiting.Len(), c.waiting.Deferred(frontier.AtTheEnd))
+	}
+	for i := range c.perShape {
+		offer(fmt.Sprintf("day/%d", i), found{parent: "page", depth: 1})
+	}
+	if c.waiting.Len() != waits+c.perShape || c.waiting.Deferred(frontier.AtTheEnd) != 0 {
+		t.Errorf("%d wait of %d, %d are put off", c.waiting.Len()-waits, c.perShape, c.waiting.Deferred(frontier.AtTheEnd))
 	}
 }

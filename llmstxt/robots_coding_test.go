@@ -86,3 +86,31 @@ func TestCrawl_SiteMapInABrokenCoding_IsNamed(t *testing.T) {
 		}
 	}
 }
+
+// A coding that is unknown is no reason to lose what is gzip: a server says what another one
+// took off, or the encoding of the text.
+func TestCrawl_GzipWithAnUnknownCoding_IsRead(t *testing.T) {
+	packed := func(s string, layers int) string {
+		for range layers {
+			var b bytes.Buffer
+			w := gzip.NewWriter(&b)
+			io.WriteString(w, s)
+			w.Close()
+			s = b.String()
+		}
+		return s
+	}
+	for _, coding := range []string{"aws-chunked", "utf-8", "binary", "AWS-Chunked, gzip", "gzip,aws-chunked", "binary, utf-8"} {
+		for layers := 1; layers <= 2; layers++ {
+			a := answer{header: map[string]string{"Content-Encoding": coding}, body: packed(siteMap("/a").body, layers)}
+			page := doc("A")
+			page.body = packed(page.body, layers)
+			page.header = map[string]string{"Content-Encoding": coding, "Content-Type": "text/html"}
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home"), "http://docs.test/a": page,
+				"http://docs.test/robots.txt": {body: "Sitemap: /sitemap.xml.gz\n"}, "http://docs.test/sitemap.xml.gz": a}}
+			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+				t.Errorf("%s, %d: %d pages, %v", coding, layers, len(s.Pages), s.Skipped)
+			}
+		}
+	}
+}

@@ -35,7 +35,7 @@ func (c *crawler) run(ctx context.Context) {
 		}
 	}
 	c.commitFallbacks(ctx)
-	if c.full || c.commit < len(c.queue) || c.waiting.Len() > 0 {
+	if c.full || c.forgot || c.commit < len(c.queue) || c.waiting.Len() > 0 {
 		c.stats.Limited = true
 		c.leaveDeferred()
 		c.note("", "Maximum pages limit reached")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/robots"
@@ -288,27 +287,6 @@ func (c *crawler) readSitemap(ctx context.Context, u *url.URL, body io.Reader, s
 		err = nil
 	}
 	return read, g, err
-}
-
-// offerListed offers a page of a site map, less those of which it says itself
-// that they are translations of another.
-func (c *crawler) offerListed(p listed) {
-	key := p.u.String()
-	var forms []variant
-	listed := false
-	for i := 0; i+1 < len(p.alternates); i += 2 {
-		u := weburl.Resolve(p.u, p.alternates[i+1])
-		if u != nil && c.scope.Has(u) && !strings.EqualFold(p.alternates[i], "x-default") {
-			forms = append(forms, variant{p.alternates[i], u.String()})
-			listed = listed || u.String() == key
-		}
-	}
-	if wanted := c.language(""); listed && wanted != "" {
-		if kept := nearest(wanted, forms, variant{url: key}); kept != "" && kept != key && c.foreign[key] == "" && len(c.foreign) < 30*c.MaxPages {
-			c.foreign[key] = kept
-		}
-	}
-	c.offer(p.u, key, found{parent: p.file, depth: 1})
 }
 
 // sitemaps are being read in the background.

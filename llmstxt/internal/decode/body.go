@@ -49,7 +49,7 @@ func Body(ctx context.Context, sent []byte, encodings string, limit int64, small
 		}
 		body = out
 	}
-	for layer := 0; layer < 2 && bytes.HasPrefix(body, []byte("\x1f\x8b\x08")); layer++ {
+	for layer := 0; layer < 2 && isGzip(body); layer++ {
 		out, err := o.open("gzip", body)
 		if err != nil {
 			return nil, err
@@ -95,6 +95,9 @@ func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 		case "identity", "none", "":
 			continue
 		default:
+			if isGzip(begin) {
+				continue // "aws-chunked", which a server has taken off and still says
+			}
 			return nil, unknownCoding(name)
 		}
 		if err != nil && err != io.EOF {
@@ -104,6 +107,9 @@ func Stream(sent io.Reader, encodings string) (io.Reader, error) {
 	}
 	return Reader(sent)
 }
+
+// isGzip reports a body that begins as gzip does.
+func isGzip(body []byte) bool { return bytes.HasPrefix(body, []byte("\x1f\x8b\x08")) }
 
 // mayLookLikeText reports a coding of which a short body may be without control characters.
 func mayLookLikeText(coding string) bool {
@@ -134,7 +140,7 @@ func Reader(sent io.Reader) (io.Reader, error) {
 			return nil, err
 		}
 		sent = io.MultiReader(bytes.NewReader(head[:n]), sent)
-		if !bytes.Equal(head[:n], []byte("\x1f\x8b\x08")) {
+		if !isGzip(head[:n]) {
 			return sent, nil
 		}
 		if sent, err = gzip.NewReader(sent); err != nil {
@@ -219,7 +225,7 @@ func (o *opener) open(name string, body []byte) ([]byte, error) {
 		}
 		r = o.zstd
 	default:
-		if isText(body) {
+		if isText(body) || isGzip(body) {
 			return body, nil // "utf-8", as some servers say
 		}
 		return nil, unknownCoding(name)
