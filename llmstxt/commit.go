@@ -85,6 +85,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 			c.gone[e.key] = true
 		}
 		c.pass(ctx, e, asSkip(r.refused))
+		c.offerStandIn(e.key)
 		return
 	case key != e.key && !base:
 		if other := c.index[key]; other != nil && other != e && (other.numbered || other.state != queued) {
@@ -149,7 +150,9 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 // another says of which page this one is a translation or another version.
 func (c *crawler) another(e *entry, r *result) *skipError {
 	ev := &r.evidence
-	if of := c.foreign[e.key]; of != "" {
+	if of := c.foreign[e.key]; of != "" && c.index[of] == e {
+		c.restored[e.key] = true // the other one leads here
+	} else if of != "" {
 		return &skipError{Reason: SkipTranslation, Detail: "a translation of " + of}
 	}
 	if wanted := c.language(""); wanted != "" && ev.Lang != "" && !htmlpage.SameLanguage(ev.Lang, wanted) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -79,22 +80,62 @@ func nearest(wanted string, forms []variant, own variant) string {
 func (c *crawler) offerListed(p listed) {
 	key, from := p.u.String(), found{parent: p.file, depth: 1}
 	if len(p.alternates) > 0 && len(c.foreign) < 30*c.MaxPages && c.refuse(p.u, key, from.depth) == nil {
-		if kept := c.keptForm(p, key, from); kept != "" && kept != key {
+		kept, native := c.keptForm(p, key, from)
+		if kept != "" && kept != key {
 			c.foreign[key] = kept
+			if _, ok := c.standIns[kept]; native && !ok {
+				c.standIns[kept] = standIn{p.u, p.file}
+			}
 		}
 	}
 	c.offer(p.u, key, from)
 }
 
+// standIn is a form of a page that takes the place of the one that is kept, should that
+// turn out to be missing. The site map is where it is listed.
+type standIn struct {
+	u       *url.URL
+	siteMap string
+}
+
+// offerStandIn offers what takes the place of a page that is missing.
+func (c *crawler) offerStandIn(missing string) {
+	s, ok := c.standIns[missing]
+	if !ok {
+		return
+	}
+	delete(c.standIns, missing)
+	key := s.u.String()
+	delete(c.foreign, key)
+	delete(c.refused, key)
+	c.restored[key] = true
+	c.offer(s.u, key, found{parent: s.siteMap, depth: 1})
+}
+
+// unskip takes out of what was skipped, as a translation, what was offered again.
+func (c *crawler) unskip() {
+	c.skipped = slices.DeleteFunc(c.skipped, func(s Skip) bool {
+		if s.Reason != SkipTranslation || !c.restored[s.URL] {
+			return false
+		}
+		delete(c.restored, s.URL)
+		if c.stats.Skipped[s.Reason]--; c.stats.Skipped[s.Reason] == 0 {
+			delete(c.stats.Skipped, s.Reason)
+		}
+		return true
+	})
+}
+
 // keptForm is the form that is kept of a page in a site map, "" if that is not told. For a
 // form that cannot come into the result no other one in the wanted language is left out.
-func (c *crawler) keptForm(p listed, key string, from found) string {
+// Native says that the page itself is in the wanted language.
+func (c *crawler) keptForm(p listed, key string, from found) (kept string, native bool) {
 	wanted := c.language("")
 	if wanted == "" {
-		return ""
+		return "", false
 	}
 	var forms, possible []variant
-	listed, native := false, false
+	listed := false
 	for i := 0; i+1 < len(p.alternates); i += 2 {
 		u := weburl.Resolve(p.u, p.alternates[i+1])
 		if u == nil || !c.scope.Has(u) || strings.EqualFold(p.alternates[i], "x-default") {
@@ -109,18 +150,18 @@ func (c *crawler) keptForm(p listed, key string, from found) string {
 		}
 	}
 	if !listed {
-		return ""
+		return "", false
 	}
-	kept := nearest(wanted, possible, variant{url: key})
+	kept = nearest(wanted, possible, variant{url: key})
 	switch {
 	case kept == "":
-		return nearest(wanted, forms, variant{url: key})
+		return nearest(wanted, forms, variant{url: key}), native
 	case kept != key:
 		if c.offer(weburl.Parse(kept), kept, from); c.index[kept] == nil && native {
-			return key // there is no room for that one
+			return key, native // there is no room for that one
 		}
 	}
-	return kept
+	return kept, native
 }
 
 // isPossible reports whether an address is in the result or may come into it.

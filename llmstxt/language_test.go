@@ -264,3 +264,29 @@ func TestCrawl_SiteMapOfVariants_OneThatMayBeThereIsKept(t *testing.T) {
 		}
 	}
 }
+
+// The form that a site map's pages leave the place to is missing, or leads back: one of the
+// others is in the file.
+func TestCrawl_SiteMapNamesAMissingVariant_AnotherIsKept(t *testing.T) {
+	for name, native := range map[string]answer{"missing": {status: 404, body: "no"}, "gone": {status: 410, body: "no"}, "leads back": redirect("/en-gb/x"), "fails": {status: 500, body: "no"}} {
+		for _, listed := range [][]string{{"en-gb"}, {"en-us", "en-gb"}, {"en-gb", "en-us"}, {"en-gb", "en-us", "en-au", "fr"}} {
+			w := &web{pages: map[string]answer{"http://docs.test/": in("en-US", doc("Home")), "http://docs.test/en-us/x": native}}
+			forms, entries := "", ""
+			for _, tag := range []string{"en-au", "en-gb", "en-us", "fr"} {
+				forms += `<xhtml:link rel="alternate" hreflang="` + tag + `" href="http://docs.test/` + tag + `/x"/>`
+				if tag != "en-us" {
+					w.pages["http://docs.test/"+tag+"/x"] = in(tag, doc("Tea "+tag))
+				}
+			}
+			for _, tag := range listed {
+				entries += "<url><loc>http://docs.test/" + tag + "/x</loc>" + forms + "</url>"
+			}
+			w.pages["http://docs.test/sitemap.xml"] = answer{body: "<urlset>" + entries + "</urlset>"}
+			if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); !slices.Equal(urls(s), []string{"/", "/en-gb/x"}) {
+				t.Errorf("%s, %v: %v, %v", name, listed, urls(s), s.Skipped)
+			} else if slices.ContainsFunc(s.Skipped, func(k llmstxt.Skip) bool { return strings.HasSuffix(k.URL, "/en-gb/x") }) || s.Stats.Skipped[llmstxt.SkipTranslation] != max(0, len(listed)-2) {
+				t.Errorf("%s, %v: %v, %v", name, listed, s.Skipped, s.Stats.Skipped)
+			}
+		}
+	}
+}
