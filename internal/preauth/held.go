@@ -56,19 +56,24 @@ type heldRequest struct {
 
 // hold counts a request over HTTP/2 from its head until it shows a key, or until its
 // stream is over: an answer that is not read takes as much. It reports whether there is
-// room. Of a trusted proxy, which has many clients, nothing is counted.
+// room. Of a connection that has shown a key before nothing is counted, and of a trusted
+// proxy, which has many clients.
 func (c *Conn) hold(r *http.Request) (*heldRequest, bool) {
 	h := &heldRequest{conn: c}
 	if c.trusted {
 		return h, true
 	}
-	h.cost = streamCost + headCost(r)
+	cost := streamCost + headCost(r)
 	c.guard.mu.Lock()
 	defer c.guard.mu.Unlock()
-	if c.held+h.cost > maxHeld {
+	switch {
+	case c.inAll == nil:
+		return h, true
+	case c.held+cost > maxHeld:
 		return nil, false
 	}
-	c.held += h.cost
+	h.cost = cost
+	c.held += cost
 	return h, true
 }
 

@@ -252,6 +252,7 @@ func TestAccessibility_StatesOfTheNetwork_Pass(t *testing.T) {
 	p.relayTo("ws://echo.farwire.alt")
 	p.click("#tab-network")
 	p.says("#sessions-rows", "echo.farwire.alt")
+	p.await(`document.querySelector('#network-rows [data-agent=local]')`)
 	eval[any](p, `void document.querySelector("#network-rows [data-agent=local]").click()`)
 	p.await(`/ms echo/.test(document.querySelector('#network-rows [data-column=Try]').innerText)`)
 	// From here on the tables are drawn when they are asked to: what is judged stays.
