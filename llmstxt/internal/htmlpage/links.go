@@ -161,7 +161,10 @@ const maxChoices = 60
 
 // choose notes a link to a version.
 func (s *scanner) choose(href, text string, option bool) {
-	if text = plain.OneLine(html.UnescapeString(text)); weburl.IsVersion(text) && len(s.Choices) < maxChoices && len(href) <= weburl.MaxLength {
+	if len(s.Choices) == maxChoices || len(href) > weburl.MaxLength {
+		return
+	}
+	if text = plain.OneLine(html.UnescapeString(text)); weburl.IsVersion(text) {
 		s.Choices = append(s.Choices, Link{Href: href, Name: text, Option: option})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Switchers: lists by which a site leads from one version of its pages to another. Their words
@@ -38,8 +40,22 @@ var (
 // page of a list that it is the one at hand.
 const currents = `current|aktuelle?|actuelle?|courante|actual|atual|attuale|corrente|huidige?|aktualna|bieżąca|текущая|поточна|当前|當前|現在|현재`
 
-// IsVersion reports the words of a link that name a version.
-func IsVersion(text string) bool { return len(text) <= 60 && choice.MatchString(text) }
+// firstWords are those with which the name of a version may begin, beside a number.
+var firstWords = plain.Set(`v version release rel latest stable current next dev devel main master nightly edge canary lts beta preview snapshot`)
+
+// IsVersion reports the words of a link that name a version. It looks at the first one before
+// all of them: there are many links.
+func IsVersion(text string) bool {
+	if text == "" || len(text) > 60 {
+		return false
+	}
+	n := 0
+	for n < len(text) && ('a' <= text[n]|0x20 && text[n]|0x20 <= 'z') {
+		n++
+	}
+	begins := '0' <= text[0] && text[0] <= '9' || firstWords[strings.ToLower(text[:n])]
+	return begins && choice.MatchString(text)
+}
 
 // Switched are the paths of folders that hold versions, as the links of a page show
 // them: "/docs/15". The words of numbers alone may be those of pages or chapters, and those of
