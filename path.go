@@ -101,6 +101,7 @@ type forwarding struct {
 	idle *time.Timer // nil: no limit
 
 	// Set while ServeHTTP runs.
+	body   *egress.Body // nil: the request has none
 	exit   agent.Exit
 	status int
 	err    error
@@ -134,6 +135,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		writes.Release(v == nil)
 		how := f.result(r)
 		cut(nil)
+		f.body.Stop()
 		s.end(how)
 		if v != nil {
 			panic(v) // http.ErrAbortHandler, which cuts an answer that is not whole
@@ -244,20 +246,19 @@ func (f *forwarding) prepare(ctx context.Context) error {
 // that one fails and the target may be sent the request again.
 func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
-	var body *egress.Body
 	if req.Body != nil && req.Body != http.NoBody {
-		body = egress.NewBody(clientBody{req.Body, f})
+		f.body = egress.NewBody(clientBody{req.Body, f})
 	}
 	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
 		var sent atomic.Bool
 		var err error
 		var dial *agent.DialError
 		resp, err = f.g.conns.RoundTrip(req.WithContext(ctx), egress.ConnOptions{Key: f.conns, Exit: e,
-			Deadline: f.dialDeadline, Timeout: errTimeout, Body: body, Sent: &sent})
+			Deadline: f.dialDeadline, Timeout: errTimeout, Body: f.body, Sent: &sent})
 		switch {
 		case err == nil:
 			return nil
-		case (!sent.Load() || egress.Repeatable(req)) && body.Unsent() && time.Now().Before(f.dialDeadline):
+		case (!sent.Load() || egress.Repeatable(req)) && f.body.Unsent() && time.Now().Before(f.dialDeadline):
 			return err
 		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
 			// Another exit would get the rest of the body, or the target the request twice.

@@ -48,6 +48,12 @@ func TestPathForm_AgentTakesFewSessions_IdleConnectionsMakeRoom(t *testing.T) {
 					})
 				}
 				asked.Wait()
+				waitUntil(t, "the end of the sessions", func() bool {
+					for range w.gw.Sessions() {
+						return false
+					}
+					return true
+				})
 			}
 			// Of another kind of session, too.
 			conn, err := w.gw.Open(t.Context(), farwire.OpenOptions{Addr: w.host(), Principal: farwire.Principal{Subject: "carol"}})

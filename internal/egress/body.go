@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Body is the body of a request that can be sent from its beginning until the target
@@ -32,6 +33,29 @@ func (b *Body) Unsent() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.used
+}
+
+// stopPatience is how long Stop waits for a read under way.
+const stopPatience = 50 * time.Millisecond
+
+// Stop ends the reading of the source, which is a server's: what net/http still reads of it
+// when the handler has returned may be taken for the next request. A target can answer
+// before it has the whole body. It waits for a read under way, but not for a client that
+// sends nothing. Of a nil Body nothing is read.
+func (b *Body) Stop() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	b.current = nil
+	b.mu.Unlock()
+	late := time.NewTimer(stopPatience)
+	defer late.Stop()
+	select {
+	case b.reading <- struct{}{}:
+		<-b.reading
+	case <-late.C:
+	}
 }
 
 // An attemptedBody is a body from its beginning.

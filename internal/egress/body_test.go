@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // An attempt may still wait for the client when the next one begins.
@@ -76,4 +77,42 @@ func TestBody_AttemptSuperseded_NothingIsLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is left of a body when its handler returns is the server's.
+func TestBody_Stopped_IsReadNoFurther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := strings.NewReader("hello")
+		b := NewBody(source)
+		a, err := b.attempt(new(atomic.Bool))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Read(make([]byte, 2)); err != nil {
+			t.Fatal(err)
+		}
+		b.Stop()
+		if n, err := a.Read(make([]byte, 2)); n != 0 || !errors.Is(err, errSuperseded) || source.Len() != 3 {
+			t.Errorf("read %d, %v, and %d bytes are left", n, err, source.Len())
+		}
+
+		client, write := io.Pipe()
+		b = NewBody(client)
+		if a, err = b.attempt(new(atomic.Bool)); err != nil {
+			t.Fatal(err)
+		}
+		read := make(chan error, 1)
+		go func() { _, err := a.Read(make([]byte, 2)); read <- err }()
+		synctest.Wait()
+		began := time.Now()
+		b.Stop() // does not wait for the client
+		if took := time.Since(began); took != stopPatience {
+			t.Errorf("it took %v", took)
+		}
+		write.Close()
+		if err := <-read; err == nil {
+			t.Error("the read under way has no error")
+		}
+		(*Body)(nil).Stop()
+	})
 }

@@ -208,7 +208,7 @@ func (c *Conns) MakeRoom(exit agent.Exit) agent.Exit {
 	dial, key := exit.DialContext, exit.Key()
 	exit.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
-		if !overloaded(err) || !c.makesRoom(key) {
+		if !overloaded(err) || !c.awaitsRoom(ctx, key) {
 			return conn, err
 		}
 		for pause := firstPause; overloaded(err) && pause <= lastPause; pause *= 2 {
@@ -222,6 +222,34 @@ func (c *Conns) MakeRoom(exit agent.Exit) agent.Exit {
 		return conn, err
 	}
 	return exit
+}
+
+// awaitsRoom gives up what is idle of an exit, or is about to be: a client may have the
+// whole answer a moment before the connection to the target is known to be idle.
+func (o *openConns) awaitsRoom(ctx context.Context, exit string) bool {
+	for pause := firstPause; !o.makesRoom(exit); pause *= 2 {
+		if pause > 4*firstPause || !o.has(exit) {
+			return false
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether there are connections through an exit.
+func (o *openConns) has(exit string) bool {
+	o.openMu.Lock()
+	defer o.openMu.Unlock()
+	for k := range o.open {
+		if k.exit == exit {
+			return true
+		}
+	}
+	return false
 }
 
 // makesRoom gives up what is idle of an exit, and reports whether its agent will have
