@@ -56,7 +56,7 @@ type variant struct{ tag, url string }
 // nearest is the form of a page that is kept: the one whose tag is nearest to the wanted
 // one; of equal ones that with the shortest address, which names no language, then the
 // first by its address, so that every form names the same one in whatever order it lists
-// them. It is "" if there is none in that language. Own is the page itself, in a language
+// them. It is "" if no form is in that language. Own is the page itself, in a language
 // that it says itself if that is not among the forms.
 func nearest(wanted string, forms []variant, own variant) string {
 	best, near := "", 0

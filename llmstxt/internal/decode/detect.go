@@ -176,7 +176,7 @@ var scripts = map[string]int{"iso-8859-2": latin2, "windows-1250": latin2, "iso-
 // larger are encodings with letters where others have control characters.
 var larger = map[string]string{"iso-8859-2": "windows-1250", "iso-8859-7": "windows-1253"}
 
-// letters reports a text in which most letters are none of ASCII: those of a script that
+// letters reports a text in which most letters are outside ASCII: those of a script that
 // is not Latin.
 func letters(b []byte) bool {
 	high, runs := 0, 0

@@ -130,7 +130,7 @@ func WithoutLanguage(u *url.URL, lang, instead string) []string {
 }
 
 // LanguageIn is the segment of an address's path, or the value of its query, that names
-// the language; "" if there is none.
+// the language; "" if nothing does.
 func LanguageIn(u *url.URL, lang string) string {
 	for _, s := range strings.Split(u.EscapedPath(), "/") {
 		if language.MatchString(s) && samePrimary(s, lang) {
