@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
+	"github.com/farwire/farwire/internal/tunnel"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -207,9 +208,22 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		if cause := context.Cause(ctx); cause != nil {
 			f.err = cause // which the body's own error hides
 		}
+		resetOldClient(w, r)
 		panic(http.ErrAbortHandler) // it cannot be ended otherwise
 	}
 	f.whole = f.err == nil
+}
+
+// resetOldClient resets the connection of a client of HTTP/1.0, whose answer ends with its
+// connection (RFC 9112, section 6.3): a part of one would look whole. nginx is such a
+// client by default.
+func resetOldClient(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoAtLeast(1, 1) {
+		return
+	}
+	if conn, _, err := upgrade.Take(w); err == nil { // else a middleware hides it
+		tunnel.Reset(conn)
+	}
 }
 
 // prepare reads what the options ask for.

@@ -3,6 +3,7 @@ package farwire_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -292,4 +294,40 @@ func TestRelay_SlowAuthenticatorAndSilentTarget_TwentySecondsInAll(t *testing.T)
 			t.Errorf("after %v: %s", took, answer)
 		}
 	})
+}
+
+// HTTP/1.0 knows the end of an answer without a length by the connection's: what breaks
+// off must be told apart from it. nginx asks in HTTP/1.0 by default.
+func TestPathForm_AnswerBreaksOff_ClientOfHTTP10SeesNoEnd(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	w := newProxyWorld(t, http.NotFoundHandler())
+	front := w.server.Listener.Addr().String()
+	paths := newPathWorld(t, http.NotFoundHandler())
+	for name, c := range map[string]struct {
+		answer string
+		whole  bool
+	}{
+		"whole":             {head + "4\r\npart\r\n0\r\n\r\n", true},
+		"whole, to the end": {"HTTP/1.1 200 OK\r\n\r\npart", true},
+		"between chunks":    {head + "4\r\npart\r\n", false},
+		"within a chunk":    {head + "ff\r\npart", false},
+		"invalid chunk":     {head + "4\r\npart\r\nzz\r\n", false},
+		"within its length": {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart", false},
+	} {
+		target := newOddTarget(t, c.answer)
+		for form, ask := range map[string]func() (string, error){
+			"path form": func() (string, error) {
+				return untilEnd(t, paths.server.Listener.Addr().String(), "GET /to/key="+testKey+"/http/"+target.addr+"/ HTTP/1.0\r\n\r\n")
+			},
+			"forward proxy": func() (string, error) {
+				return untilEnd(t, front, "GET http://"+target.addr+"/ HTTP/1.0\r\nProxy-Authorization: "+proxyBasic("any", testKey)+"\r\n\r\n")
+			},
+		} {
+			got, err := ask()
+			<-target.heads
+			if reset := errors.Is(err, syscall.ECONNRESET); reset == c.whole || err != nil && !reset || !strings.HasSuffix(got, "\r\n\r\npart") {
+				t.Errorf("%s, %s: %v behind %q", form, name, err, got)
+			}
+		}
+	}
 }

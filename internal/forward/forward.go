@@ -282,6 +282,7 @@ func copyBody(w http.ResponseWriter, resp *http.Response) error {
 		case err == io.EOF:
 			return flush() // net/http would give a short body a length that it did not have
 		case err != nil:
+			_ = flush() // what came before the loss; the loss says more than its error
 			return err
 		}
 		if err := flush(); err != nil {
