@@ -105,6 +105,7 @@ export class Feed {
     this.#following = true;
     this.list.replaceChildren();
     this.#count();
+    this.#follow();
   }
 
   // exports makes the button that saves the rows, or a menu of them.
@@ -181,8 +182,9 @@ export class Feed {
     this.#following = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 48;
   }
 
+  // What an empty feed says is read from its beginning.
   #follow() {
-    if (this.#following) this.box.scrollTop = this.box.scrollHeight;
+    if (this.#following) this.box.scrollTop = this.#seen ? this.box.scrollHeight : 0;
   }
 
   #toggle(line) {

@@ -82,3 +82,31 @@ func TestFeed_ScreenOrPanelChanges_NewestStaysInSight(t *testing.T) {
 		t.Errorf("the feed went to %.0f", top)
 	}
 }
+
+// What an empty feed says is read from its beginning, on a phone too, where it has to be
+// scrolled: when its panel is shown first, and when its rows were cleared.
+func TestFeed_Empty_BeginsAtItsTop(t *testing.T) {
+	t.Parallel()
+	g := harness.Serve(t, "--rate", "1000")
+	p := open(t, device{width: 375, height: 400, phone: true}, g.HTTP("/"))
+	p.enter(g.Key)
+	atTop := func(feed string) {
+		t.Helper()
+		p.await(fmt.Sprintf(`document.querySelector('#%s .empty').checkVisibility()`, feed))
+		eval[any](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))`)
+		if top := eval[float64](p, fmt.Sprintf(`document.querySelector('#%s .scroll').scrollTop`, feed)); top != 0 {
+			t.Errorf("%s, empty, is scrolled to %.0f", feed, top)
+		}
+	}
+	for _, panel := range []string{"crawl", "amqp", "relay"} {
+		p.click("#tab-" + panel)
+		atTop(panel + "-feed")
+	}
+	p.relayTo("ws://echo.farwire.alt")
+	for range 20 {
+		eval[any](p, `void document.querySelector('#relay-send').click()`)
+	}
+	p.awaitRows("relay-feed", 41)
+	p.click("#relay-feed [aria-label='Clear frames']")
+	atTop("relay-feed")
+}

@@ -131,3 +131,32 @@ func TestNetwork_GatewayUnreachable_TablesTurnGrey(t *testing.T) {
 	p.await(`document.querySelector('#network').matches('.stale')`)
 	p.shot("network-stale")
 }
+
+// A long name and what a try says leave the words of the other columns whole.
+func TestNetwork_LongNameTried_BreaksNoOtherWord(t *testing.T) {
+	t.Parallel()
+	g := harness.Serve(t, "--local-agent", "an-agent-whose-name-is-as-long-as-a-name-may-be-in-this-network:DE")
+	p := open(t, desktop, g.HTTP("/#network"))
+	p.enter(g.Key)
+	p.click("#network-rows button")
+	p.await(`document.querySelector('#network-rows .try').innerText.includes('echo')`)
+	for _, width := range []int64{1440, 1000, 700} {
+		p.use(device{width: width, height: 800})
+		p.await(fmt.Sprintf(`innerWidth === %d`, width))
+		broken := eval[[]string](p, `[...document.querySelectorAll('#network-table :is(thead th, .pill)')].flatMap((e) => {
+			const text = e.firstChild;
+			return text.nodeType !== Node.TEXT_NODE ? [] : [...text.data.matchAll(/\S+/g)].filter((word) => {
+				const range = new Range();
+				range.setStart(text, word.index);
+				range.setEnd(text, word.index + word[0].length);
+				return new Set([...range.getClientRects()].map(({ top }) => top)).size > 1;
+			}).map(([word]) => word);
+		})`)
+		if len(broken) > 0 {
+			t.Errorf("%d wide: words are broken: %q", width, broken)
+		}
+		if wide := eval[int](p, `document.documentElement.scrollWidth`); wide > int(width) {
+			t.Errorf("%d wide: the page takes %d", width, wide)
+		}
+	}
+}
