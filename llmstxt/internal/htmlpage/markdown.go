@@ -3,7 +3,6 @@ package htmlpage
 import (
 	"bytes"
 	"context"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -89,15 +88,20 @@ type marker struct {
 	pre         bool
 	preText     []byte
 	lang        string
+	around      string // the language that the element around the code names
+	divs        int    // that are open in code of a <div>; 0: it is in <pre>
+	lineFresh   bool   // nothing of its line has come yet
+	numbered    bool   // the number of the line was passed over
 	table       *table
 	nested      int // tables in the table
 }
 
 // table is the one that is open.
 type table struct {
-	cells  [][]byte
-	inCell bool
-	rows   int
+	cells   [][]byte
+	inCell  bool
+	rows    int
+	heading int // level of the one that is in the last cell
 }
 
 func (m *marker) run(ctx context.Context) error {
@@ -158,7 +162,7 @@ func (m *marker) piece(raw []byte) {
 	}
 	text = plain.Visible(strings.ToValidUTF8(text, "\ufffd"))
 	if m.pre {
-		m.preText = append(m.preText, text...)
+		m.codeText(text)
 		return
 	}
 	for i, r := range text {
@@ -167,6 +171,7 @@ func (m *marker) piece(raw []byte) {
 			continue
 		}
 		m.space()
+		m.around = ""
 		if m.code == 0 && r < 0x80 && m.escapes(text, i) {
 			m.line = append(m.line, '\\')
 		}
@@ -216,6 +221,9 @@ func (m *marker) start(tag atom.Atom) {
 		if tag == m.skip && !closed && tag != 0 {
 			m.depth++
 		}
+		return
+	}
+	if m.pre && m.inCode(tag, closed) {
 		return
 	}
 	switch tag {
@@ -288,7 +296,7 @@ func (m *marker) start(tag atom.Atom) {
 		m.item()
 	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Dl, atom.Dt, atom.Dd,
 		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
-		if !m.hide(tag, closed) {
+		if !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
 			m.flush()
 		}
 	}
@@ -308,6 +316,9 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 			return true
 		}
 		return false
+	}
+	if tag == atom.Div {
+		m.languageAround(a[1])
 	}
 	role := strings.ToLower(a[0])
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
@@ -344,6 +355,9 @@ func (m *marker) end(tag atom.Atom) {
 		}
 		return
 	}
+	if m.pre && m.outOfCode(tag) {
+		return
+	}
 	switch tag {
 	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
 		m.close(tag)
@@ -372,23 +386,4 @@ func (m *marker) end(tag atom.Atom) {
 		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
 		m.flush()
 	}
-}
-
-func (m *marker) breakLine() {
-	switch {
-	case m.pre:
-		m.preText = append(m.preText, '\n')
-	case m.table != nil || m.heading > 0 || len(m.marks) > 0 || m.code > 0:
-		m.gap = true
-	case len(m.line) > 0 && m.line[len(m.line)-1] != '\n':
-		m.line, m.gap = append(m.line, "  \n"...), false
-	}
-}
-
-// appendSign writes what the item begins with.
-func (l *level) appendSign(b []byte) []byte {
-	if l.tag != atom.Ol {
-		return append(b, "- "...)
-	}
-	return append(strconv.AppendInt(b, int64(l.number), 10), ". "...)
 }

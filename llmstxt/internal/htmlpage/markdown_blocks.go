@@ -3,6 +3,7 @@ package htmlpage
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -327,49 +328,21 @@ func (m *marker) image() {
 	m.line = append(m.line, "!["+withoutBrackets.Replace(alt)+"]("+u+")"...)
 }
 
-func (m *marker) openPre() {
-	if m.pre {
-		return
+func (m *marker) breakLine() {
+	switch {
+	case m.pre:
+		m.preText = append(m.preText, '\n')
+	case m.table != nil || m.heading > 0 || len(m.marks) > 0 || m.code > 0:
+		m.gap = true
+	case len(m.line) > 0 && m.line[len(m.line)-1] != '\n':
+		m.line, m.gap = append(m.line, "  \n"...), false
 	}
-	m.flush()
-	m.pre, m.preText, m.lang = true, m.preText[:0], codeLanguage(m.attrs("class")[0])
 }
 
-// codeLanguage is the language that class names give.
-func codeLanguage(class string) string {
-	for w := range strings.FieldsSeq(class) {
-		for _, sign := range []string{"language-", "lang-", "highlight-", "brush:"} {
-			if l, ok := strings.CutPrefix(w, sign); ok && l != "" && len(l) < 20 && strings.IndexFunc(l, func(r rune) bool { return r >= 0x80 || !plain.IsWordByte(byte(r)) && r != '+' && r != '-' && r != '#' }) < 0 {
-				return l
-			}
-		}
+// appendSign writes what the item begins with.
+func (l *level) appendSign(b []byte) []byte {
+	if l.tag != atom.Ol {
+		return append(b, "- "...)
 	}
-	return ""
-}
-
-func (m *marker) endPre() {
-	if !m.pre {
-		return
-	}
-	m.pre = false
-	text := m.preText
-	m.preText = m.preText[:0]
-	if bytes.Contains(text, []byte("\r\n")) {
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
-	}
-	if text = bytes.Trim(text, "\n"); len(bytes.TrimSpace(text)) == 0 {
-		return
-	}
-	if m.table != nil && m.table.inCell {
-		m.space()
-		m.openCode()
-		m.line = append(m.line, strings.ReplaceAll(plain.Collapse(string(text)), "|", `\|`)...)
-		m.closeCode()
-		return
-	}
-	fence := []byte("```")
-	for bytes.Contains(text, fence) && len(fence) < 12 {
-		fence = append(fence, '`')
-	}
-	m.block([]byte(string(fence)+m.lang), text, fence)
+	return append(strconv.AppendInt(b, int64(l.number), 10), ". "...)
 }

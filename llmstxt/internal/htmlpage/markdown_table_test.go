@@ -1,0 +1,65 @@
+package htmlpage_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
+
+// TestMarkdown_TableThatPlaces_IsNoTable: a page that is laid out with tables keeps its
+// headings, lists, code and tables of data.
+func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
+	const page = "<h1>Tea</h1><p>One.</p><p>Two.</p><ul><li>a<li>b</ul><pre>x\n y</pre><table><tr><td>k<td>v<tr><td>1<td>2</table>"
+	const want = "# Tea\n\nOne.\n\nTwo.\n\n- a\n- b\n\n```\nx\n y\n```\n\n| k | v |\n| --- | --- |\n| 1 | 2 |\n"
+	long := strings.Repeat("Many words that stand in one cell. ", 40)
+	for in, out := range map[string]string{
+		"<table><tr><td>" + page + "</table>":                                                                                            want,
+		"<table width=100%><tr><td>" + page + "<tr><td>Foot</table>":                                                                     want + "\nFoot\n",
+		"<table><tr><td><table><tr><td>" + page + "</table></table>":                                                                     want,
+		"<table role=presentation><tr><td>a<td>b<tr><td>c<td>d</table>":                                                                  "a\n\nb\n\nc\n\nd\n",
+		"<table><tr><td>Side<td><p>" + long + "<p>More.<tr><td>x<td>y</table>":                                                           "Side\n\n" + strings.TrimSpace(long) + "\n\nMore.\n\nx\n\ny\n",
+		"<table><tr><td><ul><li>a<li>b</ul><td><ul><li>c<li>d</ul></table>":                                                              "- a\n- b\n\n- c\n- d\n",
+		"<div class=note><table><tr><td rowspan=2><img alt='[Note]' src=n.png><th>Note<tr><td><p>Mind it.</table></div>":                 "![(Note)](http://a.test/n.png)\n\nNote\n\nMind it.\n",
+		"<div class='admonitionblock tip'>\n<table><tr><td class=icon><div class=title>Tip</div><td class=content>Use it.</table></div>": "Tip\n\nUse it.\n",
+		"<table><tr><th>Before<th>After<tr><td><pre>a\nb</pre><td><pre>c\nd</pre></table>":                                               "Before\n\nAfter\n\n```\na\nb\n```\n\n```\nc\nd\n```\n",
+		"<ol><li>x<table><tr><td>" + "<p>a<p>b" + "</table><li>y</ol>":                                                                   "1. x\n\n   a\n\n   b\n\n2. y\n",
+	} {
+		if got := markdown(t, "<title>x</title><main>"+in+"</main>"); got != out {
+			t.Errorf("%s:\n%q, want\n%q", in, got, out)
+		}
+	}
+}
+
+// Tables of data stay tables, with lists, code and headings in their cells.
+func TestMarkdown_TableOfData_StaysATable(t *testing.T) {
+	for in, want := range map[string]string{
+		"<table><tr><th>Name<th>Means<tr><td>a<td><p>One.<p>Two.<ul><li>x<li>y</ul><tr><td>b<td><pre>c d</pre></table>": "| Name | Means |\n| --- | --- |\n| a | One. Two. x y |\n| b | `c d` |\n",
+		"<table><tr><th>A<th><table><tr><td>in</table><tr><td>1<td>2</table>":                                           "| A | in |\n| --- | --- |\n| 1 | 2 |\n",
+		"<table><tr><td colspan=2><h2>Functions</h2><tr><td>int<td>f()<tr><td><td>Does it.</table>":                     "## Functions\n\n| int | f() |\n| --- | --- |\n|  | Does it. |\n",
+		"<table><tr><td><p>a</p><td><p>b</p><tr><td><p>c</p><td><p>d</p></table>":                                       "| a | b |\n| --- | --- |\n| c | d |\n",
+		"<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e</table>":                                                 "| a | b c |\n| --- | --- |\n| d | e |\n",
+		"<div class=note>Words.<table><tr><td>a<td>b<tr><td>c<td>d</table></div>":                                       "Words.\n\n| a | b |\n| --- | --- |\n| c | d |\n",
+	} {
+		if got := markdown(t, "<title>x</title><main>"+in+"</main>"); got != want {
+			t.Errorf("%s:\n%q, want\n%q", in, got, want)
+		}
+	}
+}
+
+// Tables in each other, ended or not, take time in proportion to the page.
+func TestMarkdown_TablesInTables_EndInTime(t *testing.T) {
+	for _, part := range []string{"<table>", "<table><tr><td>", "<table><tr><td>x", "<table><th>", "<table><td><pre>", "<pre><span class=ln>1", "<table><td><pre>1</pre>", "<div class=fragment><div class=line>"} {
+		p, err := htmlpage.Parse(context.Background(), []byte("<main>"+strings.Repeat(part, 300_000)), 1500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		if _, _, err := p.Markdown(ctx, 10<<20, resolve); err != nil {
+			t.Errorf("%s: %v", part, err)
+		}
+		cancel()
+	}
+}
