@@ -86,14 +86,14 @@ func (q *Quotas) Take(_ context.Context, p farwire.Principal, _ farwire.Bucket) 
 
 // region storage
 
-// Shelf keeps finished files in memory.
-type Shelf struct {
+// MemoryStorage keeps finished files in memory.
+type MemoryStorage struct {
 	mu    sync.Mutex
 	files map[string]farwire.File
 }
 
 // Save keeps a file unless a newer version is there already.
-func (s *Shelf) Save(_ context.Context, f farwire.File) (url string, err error) {
+func (s *MemoryStorage) Save(_ context.Context, f farwire.File) (url string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.Version != 0 && s.files[f.Name].Version > f.Version {
@@ -124,7 +124,7 @@ func Permit(_ context.Context, p farwire.Principal, t farwire.Target) error {
 // region options
 
 // New puts them behind a gateway.
-func New(d *Directory, p *Plans, q *Quotas, s *Shelf) (*farwire.Gateway, error) {
+func New(d *Directory, p *Plans, q *Quotas, s *MemoryStorage) (*farwire.Gateway, error) {
 	return farwire.New(farwire.Options{Auth: d, Agents: p, Limiter: q, Storage: s, Allow: Permit})
 }
 

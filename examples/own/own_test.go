@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { leak.Main(m) }
 
 // gateway has one customer, with a key, two requests and the agent at1.
-func gateway() (*farwire.Gateway, *own.Directory, *own.Shelf) {
+func gateway() (*farwire.Gateway, *own.Directory, *own.MemoryStorage) {
 	pool, err := agent.NewPool(agent.PoolOptions{LocalOnly: true})
 	check(err)
 	for slug, country := range map[string]string{"at1": "AT", "de1": "DE"} {
@@ -28,11 +28,11 @@ func gateway() (*farwire.Gateway, *own.Directory, *own.Shelf) {
 		check(pool.Add(exit))
 	}
 	directory := &own.Directory{ByKey: map[string]farwire.Principal{"key-of-alice": {Subject: "alice", KeyID: "1"}}}
-	shelf := new(own.Shelf)
+	files := new(own.MemoryStorage)
 	gw, err := own.New(directory, &own.Plans{Pool: pool, Of: map[string][]string{"alice": {"at1"}}},
-		&own.Quotas{Left: map[string]int{"alice": 2}}, shelf)
+		&own.Quotas{Left: map[string]int{"alice": 2}}, files)
 	check(err)
-	return gw, directory, shelf
+	return gw, directory, files
 }
 
 func check(err error) {
