@@ -223,7 +223,7 @@ func (l Limits) RateOf(b Bucket) (perSecond float64, burst int) {
 type memoryLimiter struct {
 	buckets      limits.Buckets
 	slots        limits.Slots
-	pages, bytes daycount.Book
+	pages, bytes daycount.Counter
 }
 
 const day = 24 * time.Hour

@@ -18,15 +18,15 @@ const (
 	life = 24*time.Hour + span
 )
 
-// A Book counts by account and by the beginning of a quarter of an hour. The
-// zero Book is ready for use and safe for concurrent use. It forgets accounts of which
+// A Counter counts by account and by the beginning of a quarter of an hour. The
+// zero Counter is ready for use and safe for concurrent use. It forgets accounts of which
 // nothing counts any more.
-type Book struct {
+type Counter struct {
 	mu sync.Mutex
 	of bounded.Map[string, map[time.Time]int64]
 }
 
-// A Grant is what a Book answers.
+// A Grant is what a Counter answers.
 type Grant struct {
 	Count      int64         // how many of those wanted; zero: refused
 	Used       int64         // in the last day, those granted included
@@ -37,12 +37,12 @@ type Grant struct {
 	Return func(n int64)
 }
 
-// Take grants as many as are left of limit; a limit that is not positive is
-// none.
-func (b *Book) Take(account string, want, limit int64, now time.Time) Grant {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	counts := b.of.Get(account)
+// Take grants as many as are left of limit; a limit that is not positive means no
+// limit.
+func (c *Counter) Take(account string, want, limit int64, now time.Time) Grant {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counts := c.of.Get(account)
 	used := int64(0)
 	for at, n := range counts {
 		if now.Sub(at) >= life {
@@ -61,12 +61,12 @@ func (b *Book) Take(account string, want, limit int64, now time.Time) Grant {
 		q.RetryAfter = nextFree(counts, used-limit, now)
 	case grant > 0:
 		at := now.Truncate(span)
-		b.add(account, at, grant, now)
+		c.add(account, at, grant, now)
 		q.Return = func(n int64) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
+			c.mu.Lock()
+			defer c.mu.Unlock()
 			// By now they may count no more, and the account may be forgotten.
-			if counts := b.of.Get(account); counts[at] > 0 {
+			if counts := c.of.Get(account); counts[at] > 0 {
 				counts[at] = max(0, counts[at]-min(n, grant))
 			}
 		}
@@ -84,11 +84,11 @@ func nextFree(counts map[time.Time]int64, over int64, now time.Time) time.Durati
 	return life
 }
 
-func (b *Book) add(account string, at time.Time, n int64, now time.Time) {
-	counts := b.of.Get(account)
+func (c *Counter) add(account string, at time.Time, n int64, now time.Time) {
+	counts := c.of.Get(account)
 	if counts == nil {
 		counts = make(map[time.Time]int64)
-		b.of.Set(account, counts, func(_ string, counts map[time.Time]int64) bool {
+		c.of.Set(account, counts, func(_ string, counts map[time.Time]int64) bool {
 			maps.DeleteFunc(counts, func(at time.Time, n int64) bool { return n == 0 || now.Sub(at) >= life })
 			return len(counts) == 0
 		})

@@ -7,8 +7,8 @@ import (
 	"github.com/farwire/farwire/internal/daycount"
 )
 
-func TestBook_Take_GrantsUpToTheLimit(t *testing.T) {
-	var b daycount.Book
+func TestCounter_Take_GrantsUpToTheLimit(t *testing.T) {
+	var b daycount.Counter
 	now := time.Date(2026, 1, 2, 3, 14, 0, 0, time.UTC)
 	if g := b.Take("alice", 7, 10, now); g.Count != 7 || g.Used != 7 || g.RetryAfter != 0 {
 		t.Errorf("seven of ten: %+v", g)
@@ -39,8 +39,8 @@ func TestBook_Take_GrantsUpToTheLimit(t *testing.T) {
 	}
 }
 
-func TestBook_ReturnLate_NothingBelowZero(t *testing.T) {
-	var b daycount.Book
+func TestCounter_ReturnLate_NothingBelowZero(t *testing.T) {
+	var b daycount.Counter
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	g := b.Take("alice", 5, 10, now)
 	later := now.Add(48 * time.Hour)

@@ -298,11 +298,11 @@ func (f *flow) pass(b []byte) []byte {
 		case err != nil:
 			f.refuse(CloseProtocol, err)
 			return nil
-		case at == HaltMore:
+		case at == NeedMore:
 			return b
-		case at == HaltFrame && b[0]&0x8 == 0:
+		case at == BeforeFrame && b[0]&0x8 == 0:
 			b = f.passDeflated(b, d.begin(b))
-		case at == HaltFrame:
+		case at == BeforeFrame:
 			size := controlFrame(b)
 			if b[0]&0xF == OpClose {
 				if len(b) < size {

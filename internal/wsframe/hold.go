@@ -146,7 +146,7 @@ func (h *Hold) sort(judged int) (int, error) {
 		if err != nil {
 			return judged, errors.Join(err, h.write(AppendClose(nil, CloseProtocol, err.Error())))
 		}
-		if at != HaltFrame {
+		if at != BeforeFrame {
 			return judged, nil
 		}
 		frame := h.kept[judged:]

@@ -85,11 +85,11 @@ func (s *Scanner) Boundary() bool { return s.left == 0 }
 // InMessage reports whether a data message was begun and is not complete.
 func (s *Scanner) InMessage() bool { return s.message || s.left > 0 && !s.control }
 
-// Stops says where Next halts: before a frame with the opcode o when bit 1<<o
+// Stops says where Next stops: before a frame with the opcode o when bit 1<<o
 // is set, and behind every frame with StopEnd.
 type Stops uint16
 
-// The halts that the pipe and the hold ask for.
+// The stops that the pipe and the hold ask for.
 const (
 	StopClose Stops = 1 << OpClose
 	StopPing  Stops = 1 << OpPing
@@ -100,23 +100,23 @@ const (
 	stopDeflated Stops = 1 << 14 // before a frame with RSV1
 )
 
-// Halt is where Next came to rest.
-type Halt uint8
+// StopReason says why Next stopped.
+type StopReason uint8
 
-// Next rests at one of these.
+// The reasons.
 const (
-	HaltMore  Halt = iota // in need of bytes: what is left is less than a header
-	HaltFrame             // before a frame of an opcode asked for, its header complete
-	HaltEnd               // behind a frame
+	NeedMore    StopReason = iota // what is left is less than a header
+	BeforeFrame                   // before a frame of an opcode asked for, its header complete
+	AfterFrame                    // behind a frame
 )
 
 // Next steps over the frames in b, which begins where the bytes stepped over
 // before ended. b[:n] is whole: headers checked, payload of any length. With
-// HaltMore b[n:] is an incomplete header of fewer than 14 bytes; hold it back
+// NeedMore b[n:] is an incomplete header of fewer than 14 bytes; hold it back
 // and pass it again in front of what comes next. An error means that the frame
-// at b[n:] is broken. Next may be called again after HaltFrame with the opcode
+// at b[n:] is broken. Next may be called again after BeforeFrame with the opcode
 // taken out of stops, which steps over that frame like any other.
-func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
+func (s *Scanner) Next(b []byte, stops Stops) (n int, at StopReason, err error) {
 	size := 2 // of the shortest header
 	if s.mask != 0 {
 		size = 6
@@ -128,11 +128,11 @@ func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 		}
 		s.advance(k)
 		if s.left > 0 {
-			return k, HaltMore, nil
+			return k, NeedMore, nil
 		}
 		n = k
 		if stops&StopEnd != 0 {
-			return n, HaltEnd, nil
+			return n, AfterFrame, nil
 		}
 	}
 	for {
@@ -142,14 +142,14 @@ func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 		head := b[n:]
 		length, header, err := s.header(head)
 		if err != nil {
-			return n, HaltMore, err
+			return n, NeedMore, err
 		}
 		if header == 0 {
-			return n, HaltMore, nil
+			return n, NeedMore, nil
 		}
 		op := head[0] & 0xF
 		if stops>>op&1 != 0 || stops&stopDeflated != 0 && head[0]&rsv1Bit != 0 {
-			return n, HaltFrame, nil
+			return n, BeforeFrame, nil
 		}
 
 		s.Frames++
@@ -164,12 +164,12 @@ func (s *Scanner) Next(b []byte, stops Stops) (n int, at Halt, err error) {
 		}
 		if rest := len(head) - header; uint64(rest) < length {
 			s.advance(rest)
-			return n + k + rest, HaltMore, nil
+			return n + k + rest, NeedMore, nil
 		}
 		s.advance(int(length))
 		n += k + int(length)
 		if stops&StopEnd != 0 {
-			return n, HaltEnd, nil
+			return n, AfterFrame, nil
 		}
 	}
 }

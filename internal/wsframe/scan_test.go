@@ -143,7 +143,7 @@ func scanned(t *testing.T, masked bool, stops Stops, pieces ...[]byte) (v verdic
 			v.passed += n
 			b = b[n:]
 			v.broken = err != nil
-			if err != nil || at == HaltMore {
+			if err != nil || at == NeedMore {
 				break
 			}
 		}
@@ -271,18 +271,18 @@ func TestScanner_InvalidFrame_NamesTheRule(t *testing.T) {
 	}
 }
 
-func TestScanner_StopFlags_HaltBeforeTheFrame(t *testing.T) {
+func TestScanner_StopFlags_StopBeforeTheFrame(t *testing.T) {
 	var b []byte
 	b = append(b, text("one", false)...)
 	b = append(b, frame(true, OpPing, []byte("x"), false)...)
 	b = append(b, closing(1000, "", false)...)
 	var s Scanner
 	n, at, err := s.Next(b, StopPing|StopClose)
-	if n != 5 || at != HaltFrame || err != nil {
+	if n != 5 || at != BeforeFrame || err != nil {
 		t.Fatalf("before the ping: %d %v %v", n, at, err)
 	}
 	m, at, err := s.Next(b[n:], StopClose)
-	if m != 3 || at != HaltFrame || err != nil {
+	if m != 3 || at != BeforeFrame || err != nil {
 		t.Fatalf("before the close: %d %v %v", m, at, err)
 	}
 	if s.Frames != 2 || s.InMessage() {
