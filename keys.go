@@ -369,13 +369,8 @@ func (g *Gateway) lookUp(ctx context.Context, p Principal) (Principal, error) {
 // SetTokenKeys puts other keys in place of Options.TokenKeys: the first signs, all
 // verify. On an error those that are there stay.
 func (g *Gateway) SetTokenKeys(keys [][]byte) error {
-	if len(keys) == 0 {
-		return errors.New("farwire: SetTokenKeys: no keys")
-	}
-	for i, key := range keys {
-		if len(key) < token.MinKey {
-			return fmt.Errorf("farwire: SetTokenKeys: key %d has %d bytes; at least %d are needed", i+1, len(key), token.MinKey)
-		}
+	if err := token.CheckKeys(keys); err != nil {
+		return fmt.Errorf("farwire: SetTokenKeys: %w", err)
 	}
 	g.tokens.Replace(keys)
 	return nil

@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -17,10 +18,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/collector"
 	"github.com/farwire/farwire/internal/hostlog"
-	"github.com/farwire/farwire/internal/opening"
-	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/token"
 )
 
@@ -148,7 +146,7 @@ const (
 	// client was answered before the target, and the target declines, the gateway
 	// inflates the client's messages, at most 64 MiB each.
 	CompressionEndToEnd Compression = iota
-	// CompressionOff has neither side hear of it.
+	// CompressionOff negotiates it with neither side.
 	CompressionOff
 )
 
@@ -200,9 +198,9 @@ type RecrawlOptions struct {
 	// Workers is how many sites this gateway recrawls at a time. Zero: 2.
 	Workers int
 
-	// Lease is how long a site stays with a gateway that is not heard of any
-	// more, before another one crawls it. It is renewed three times as often.
-	// Zero: 1 minute; at least 1 second.
+	// Lease is how long a site stays with a gateway that does not renew its lease,
+	// because it died or cannot reach the SiteStore, before another one crawls it. A
+	// gateway renews at every third of it. Zero: 1 minute; at least 1 second.
 	Lease time.Duration
 
 	// Poll is how often a gateway that has nothing to do asks the SiteStore for
@@ -234,95 +232,113 @@ const (
 )
 
 const (
-	defaultStall     = 30 * time.Second
-	defaultKeepAlive = 25 * time.Second
-
-	defaultAMQPBudget    = 1 << 20
-	defaultAMQPBodyLimit = 16 << 20
-	defaultAMQPStall     = 60 * time.Second
-	defaultAMQPQueue     = 1_000_000
-
-	defaultCrawlTimeout  = 10 * time.Minute
-	defaultCrawlMaxPages = 1000
-	defaultCrawlWorkers  = 8
-
+	defaultStall          = 30 * time.Second
+	defaultKeepAlive      = 25 * time.Second
+	defaultAMQPBudget     = 1 << 20
+	defaultAMQPBodyLimit  = 16 << 20
+	defaultAMQPStall      = 60 * time.Second
+	defaultAMQPQueue      = 1_000_000
+	defaultCrawlTimeout   = 10 * time.Minute
+	defaultCrawlMaxPages  = 1000
+	defaultCrawlWorkers   = 8
 	defaultRecrawlWorkers = 2
 	defaultLease          = time.Minute
 	minLease              = time.Second
 	defaultPoll           = 10 * time.Second
 	defaultMinInterval    = time.Hour
 	defaultMaxInterval    = 30 * day
-
-	// A client has this long to say what it wants, in all.
-	askTimeout = opening.Timeout
-	// From the message to the answer, over all agents tried.
-	dialTimeout = request.DialTimeout
-	// A lost client is noticed this long after a ping of the gateway's.
-	pongTimeout = 20 * time.Second
-	// A peer that does not answer a close frame is given up after this.
-	closeTimeout = opening.CloseTimeout
 )
 
 // withDefaults returns o with every zero value replaced, or an error that
 // names the field.
 func (o Options) withDefaults() (Options, error) {
-	fail := func(field, format string, args ...any) (Options, error) {
-		return Options{}, fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
-	}
+	err := cmp.Or(o.checkParts(), o.checkTokenKeys(), o.checkOrigins(), o.setStripHeaders(), o.setParts(), o.setNumbers(), o.setLimits())
+	return o, err
+}
+
+// optionError names a field of Options that cannot be used.
+func optionError(field, format string, args ...any) error {
+	return fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
+}
+
+// checkParts refuses an interface that holds a nil pointer: it is not the zero value,
+// and would fail at the first request.
+func (o *Options) checkParts() error {
 	for field, part := range map[string]any{"Auth": o.Auth, "Agents": o.Agents, "Limiter": o.Limiter, "Bus": o.Bus,
 		"Storage": o.Storage, "Sites": o.Sites, "Crawl.Render": o.Crawl.Render, "Crawl.Enhance": o.Crawl.Enhance} {
 		if v := reflect.ValueOf(part); v.Kind() == reflect.Pointer && v.IsNil() {
-			return fail(field, "a nil %T; leave the field out", part)
+			return optionError(field, "a nil %T; leave the field out", part)
 		}
 	}
-	if o.TokenKey != nil && o.TokenKeys != nil {
-		return fail("TokenKeys", "TokenKey is set too; give one of them")
-	}
-	if o.TokenKey != nil && len(o.TokenKey) < token.MinKey {
-		return fail("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), token.MinKey)
-	}
-	if o.TokenKeys != nil && len(o.TokenKeys) == 0 {
-		return fail("TokenKeys", "empty; give one key, or leave it out for a random one")
-	}
-	for i, key := range o.TokenKeys {
-		if len(key) < token.MinKey {
-			return fail("TokenKeys", "key %d has %d bytes; at least %d are needed", i+1, len(key), token.MinKey)
+	return nil
+}
+
+func (o *Options) checkTokenKeys() error {
+	switch {
+	case o.TokenKey != nil && o.TokenKeys != nil:
+		return optionError("TokenKeys", "TokenKey is set too; give one of them")
+	case o.TokenKey != nil && len(o.TokenKey) < token.MinKey:
+		return optionError("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), token.MinKey)
+	case o.TokenKeys != nil:
+		if err := token.CheckKeys(o.TokenKeys); err != nil {
+			return optionError("TokenKeys", "%v", err)
 		}
 	}
-	if o.ClientAddr == nil {
-		o.ClientAddr = TrustedProxies()
-	}
+	return nil
+}
+
+func (o *Options) checkOrigins() error {
 	for _, origin := range o.Origins {
 		if u, err := url.Parse(origin); err != nil || u.Scheme == "" || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-			return fail("Origins", "%q is not an origin; write it as https://app.example.com", origin)
+			return optionError("Origins", "%q is not an origin; write it as https://app.example.com", origin)
 		}
 	}
+	return nil
+}
+
+// setStripHeaders writes the names in lower case, as they are compared.
+func (o *Options) setStripHeaders() error {
 	o.StripHeaders = slices.Clone(o.StripHeaders)
 	for i, name := range o.StripHeaders {
 		if bare := strings.TrimSuffix(name, "*"); !httpguts.ValidHeaderFieldName(bare) {
-			return fail("StripHeaders", "%q is not a header name; write it as X-Secret, or X-Corp-* for all that begin so", name)
+			return optionError("StripHeaders", "%q is not a header name; write it as X-Secret, or X-Corp-* for all that begin so", name)
 		}
 		o.StripHeaders[i] = strings.ToLower(name)
+	}
+	return nil
+}
+
+// setParts fills in what is nil or empty, and has Logger and Trace recover from panics.
+func (o *Options) setParts() error {
+	if o.ClientAddr == nil {
+		o.ClientAddr = TrustedProxies()
 	}
 	if o.Agents == nil {
 		exit, err := agent.Direct(agent.DirectOptions{})
 		if err != nil {
-			return Options{}, fmt.Errorf("farwire: %w", err)
+			return fmt.Errorf("farwire: %w", err)
 		}
 		o.Agents = exit
+	}
+	if o.Limiter == nil {
+		o.Limiter = NewLimiter()
+	}
+	if o.Name == "" {
+		o.Name = GatewayName()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
 	o.Logger = hostlog.Recover(o.Logger)
-	if o.Name == "" {
-		o.Name = GatewayName()
-	}
 	if o.Trace == nil {
 		o.Trace = &Trace{}
 	}
-	o.Trace = o.Trace.recovering(&o)
-	for _, err := range []error{
+	o.Trace = o.Trace.recovering(o)
+	return nil
+}
+
+func (o *Options) setNumbers() error {
+	err := cmp.Or(
 		setNumber("Relay.StallTimeout", &o.Relay.StallTimeout, defaultStall, refuseNegative),
 		setNumber("Relay.KeepAlive", &o.Relay.KeepAlive, defaultKeepAlive, negativeIsNoLimit),
 		setNumber("AMQP.StallTimeout", &o.AMQP.StallTimeout, defaultAMQPStall, negativeIsNoLimit),
@@ -337,42 +353,29 @@ func (o Options) withDefaults() (Options, error) {
 		setNumber("Recrawl.Poll", &o.Recrawl.Poll, defaultPoll, refuseNegative),
 		setNumber("Recrawl.MinInterval", &o.Recrawl.MinInterval, defaultMinInterval, refuseNegative),
 		setNumber("Recrawl.MaxInterval", &o.Recrawl.MaxInterval, max(defaultMaxInterval, o.Recrawl.MinInterval), refuseNegative),
-	} {
-		if err != nil {
-			return Options{}, err
-		}
-	}
-	if o.Relay.Compression < CompressionEndToEnd || o.Relay.Compression > CompressionOff {
-		return fail("Relay.Compression", "%d is not one of the constants", o.Relay.Compression)
-	}
+	)
 	switch {
+	case err != nil:
+		return err
+	case o.Relay.Compression < CompressionEndToEnd || o.Relay.Compression > CompressionOff:
+		return optionError("Relay.Compression", "%d is not one of the constants", o.Relay.Compression)
 	case o.Recrawl.Lease < minLease:
-		return fail("Recrawl.Lease", "%v is shorter than %v", o.Recrawl.Lease, minLease)
+		return optionError("Recrawl.Lease", "%v is shorter than %v", o.Recrawl.Lease, minLease)
 	case o.Recrawl.MaxInterval < o.Recrawl.MinInterval:
-		return fail("Recrawl.MaxInterval", "%v is shorter than MinInterval, %v", o.Recrawl.MaxInterval, o.Recrawl.MinInterval)
+		return optionError("Recrawl.MaxInterval", "%v is shorter than MinInterval, %v", o.Recrawl.MaxInterval, o.Recrawl.MinInterval)
 	}
-	if math.IsNaN(o.Limits.Rate) {
-		return fail("Limits.Rate", "%v is not a number of requests per second", o.Limits.Rate)
-	}
-	if math.IsNaN(o.Limits.HTTPRate) {
-		return fail("Limits.HTTPRate", "%v is not a number of requests per second", o.Limits.HTTPRate)
-	}
-	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1, BytesPerDay: -1})
-	if o.Limiter == nil {
-		o.Limiter = NewLimiter()
-	}
-	return o, nil
+	return nil
 }
 
-// TuneCollector has Go's garbage collector run when the heap has grown by half, but
-// not before 16 MiB of garbage have come together, for the whole process and until
-// stop is called. An idle session is charged for little of others' garbage then, and
-// a process with few sessions is not busy collecting. It is a call of its own, at the
-// beginning of main, because a process has but one collector; the program farwire
-// calls it. Where the environment has GOGC, that counts and TuneCollector does
-// nothing. A limit (GOMEMLIMIT, [runtime/debug.SetMemoryLimit]) counts in any case. It
-// is safe for concurrent use.
-func TuneCollector() (stop func()) { return collector.Tune() }
+func (o *Options) setLimits() error {
+	for field, rate := range map[string]float64{"Limits.Rate": o.Limits.Rate, "Limits.HTTPRate": o.Limits.HTTPRate} {
+		if math.IsNaN(rate) {
+			return optionError(field, "%v is not a number of requests per second", rate)
+		}
+	}
+	o.Limits = o.Limits.or(Limits{Rate: DefaultRate, HTTPRate: DefaultHTTPRate, HTTPBurst: DefaultHTTPBurst, Sessions: -1, Streams: -1, Crawls: -1, Sites: -1, PagesPerDay: -1, BytesPerDay: -1})
+	return nil
+}
 
 // What a negative number means in an option.
 const (
@@ -387,7 +390,7 @@ func setNumber[T int | int64 | time.Duration](field string, value *T, zero T, no
 	case *value == 0:
 		*value = zero
 	case *value < 0 && !noLimit:
-		return fmt.Errorf("farwire: Options.%s: %v is negative", field, *value)
+		return optionError(field, "%v is negative", *value)
 	}
 	return nil
 }

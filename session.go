@@ -17,6 +17,8 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
+	"github.com/farwire/farwire/internal/opening"
+	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -377,6 +379,18 @@ func labelsAttr(labels map[string]string) slog.Attr {
 	}
 	return slog.Group("labels", attrs...)
 }
+
+// The clocks of sessions that no option sets.
+const (
+	// A client has this long to say what it wants, in all.
+	askTimeout = opening.Timeout
+	// From the message to the answer, over all agents tried.
+	dialTimeout = request.DialTimeout
+	// A lost client is noticed this long after a ping of the gateway's.
+	pongTimeout = 20 * time.Second
+	// A peer that does not answer a close frame is given up after this.
+	closeTimeout = opening.CloseTimeout
+)
 
 func newID() string {
 	var b [8]byte

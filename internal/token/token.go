@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,20 @@ const (
 	// is valid a little before it was made, and never a moment longer.
 	skew = 5 * time.Second
 )
+
+// CheckKeys reports keys that cannot sign: an empty list, or one with a key that is
+// too short.
+func CheckKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("empty; give at least one key")
+	}
+	for i, key := range keys {
+		if len(key) < MinKey {
+			return fmt.Errorf("key %d has %d bytes; at least %d are needed", i+1, len(key), MinKey)
+		}
+	}
+	return nil
+}
 
 // Claims are what a token says of its caller.
 type Claims struct {
