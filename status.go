@@ -123,27 +123,17 @@ func (g *Gateway) readiness(required []string, agents int, stores bool) error {
 
 // Network returns the handler that lists the agents, for callers with a key:
 // {"agents": [{"id", "slug", "country", "state", "sessions", "rtt_ms",
-// "version", "exit_ip", "gateways"}, …]}. exit_ip is there where it is known. It answers 404 when the AgentSelector cannot list its
-// agents.
+// "version", "exit_ip", "gateways"}, …]}. rtt_ms is in milliseconds, zero where it is
+// unknown or the agent is in this process; exit_ip is empty where it is unknown. It
+// answers 404 when the AgentSelector is not an [AgentLister].
 func (g *Gateway) Network() http.Handler {
-	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, KindNetwork, err) }
-		if err := onlyReads(r); err != nil {
-			refuse(err)
-			return
-		}
-		if _, _, err := g.admitWhole(r.Context(), g.readAuth(r)); err != nil {
-			refuse(err)
-			return
-		}
+	return g.answerCaller(KindNetwork, func(context.Context, Principal, Quota) (any, error) {
 		agents, listed, err := g.listAgents()
 		if err != nil {
-			refuse(err)
-			return
+			return nil, err
 		}
 		if !listed {
-			refuse(fault.New(fault.NotFound, "this gateway does not list its agents"))
-			return
+			return nil, fault.New(fault.NotFound, "this gateway does not list its agents")
 		}
 		list := []agentInfo{} // an empty list, not null
 		for _, a := range agents {
@@ -158,7 +148,28 @@ func (g *Gateway) Network() http.Handler {
 			}
 			list = append(list, info)
 		}
-		writeJSON(w, http.StatusOK, map[string]any{"agents": list})
+		return map[string]any{"agents": list}, nil
+	})
+}
+
+// answerCaller returns a handler that answers GET and HEAD of callers with a key in JSON.
+func (g *Gateway) answerCaller(kind Kind, answer func(context.Context, Principal, Quota) (any, error)) http.Handler {
+	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var p Principal
+		var q Quota
+		var body any
+		err := onlyReads(r)
+		if err == nil {
+			p, q, err = g.admitWhole(r.Context(), g.readAuth(r))
+		}
+		if err == nil {
+			body, err = answer(r.Context(), p, q)
+		}
+		if err != nil {
+			g.refuse(w, r, kind, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, body)
 	}))
 }
 
@@ -180,96 +191,107 @@ type agentInfo struct {
 // Pages and bytes are those of the last 24 hours, over all gateways that share a
 // [PageLimiter] and a [ByteLimiter]; bytes are counted for keys that have a limit.
 func (g *Gateway) Usage() http.Handler {
+	return g.answerCaller(KindUsage, func(ctx context.Context, p Principal, q Quota) (any, error) {
+		a := g.usageHere(p, q)
+		// What is kept in another service is left out while that is unavailable.
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		a["http_rate"] = g.httpRate(ctx, p)
+		a["bytes"] = g.bytesOfDay(ctx, p)
+		a["pages"] = used(ctx, g, p, "pages of a day", "today", limitOrNil(p.Limits.PagesPerDay), func() (int, error) {
+			q, err := g.pages.TakePages(ctx, p, 0)
+			return q.Used, err
+		})
+		if g.o.Sites != nil {
+			a["sites"] = used(ctx, g, p, "sites", "count", limitOrNil(p.Limits.Sites), func() (int, error) {
+				return g.o.Sites.Count(ctx, p.Subject)
+			})
+		}
+		return a, nil
+	})
+}
+
+// usageHere is what this gateway has counted itself; q is the answer of the Limiter to
+// the request that asks.
+func (g *Gateway) usageHere(p Principal, q Quota) map[string]any {
+	type rate struct {
+		rateLeft
+		Refused uint64 `json:"refused"` // by either rate
+	}
 	type count struct {
 		Active int    `json:"active"`
 		Total  uint64 `json:"total"`
 		Limit  *int   `json:"limit"` // null: none
 	}
-	type sites struct {
-		Count *int `json:"count"` // null: the gateway cannot tell now
-		Limit *int `json:"limit"` // null: none
+	m := g.meters.Read(p.counter())
+	total := g.runningOf(p).plus(Counters{BytesToTarget: m.BytesToTarget, BytesToClient: m.BytesToClient})
+	a := map[string]any{"subject": p.Subject, "rate": rate{newRateLeft(p.Limits.Rate, q), m.Refused},
+		"bytes_to_target": total.BytesToTarget, "bytes_to_client": total.BytesToClient}
+	for _, row := range kinds {
+		if row.limit == nil {
+			continue
+		}
+		a[row.kind.String()] = count{m.Active[row.kind.String()], m.Total[row.kind.String()], limitOrNil(*row.limit(&p.Limits))}
 	}
-	type pages struct {
-		Today *int `json:"today"` // null: the gateway cannot tell now
-		Limit *int `json:"limit"`
+	return a
+}
+
+// limitOrNil is nil, null in JSON, where there is no limit.
+func limitOrNil(most int) *int {
+	if most < 0 {
+		return nil
 	}
-	type left struct {
-		PerSecond *float64 `json:"per_second"` // null: no limit, or the gateway cannot tell now
-		Burst     *int     `json:"burst"`
-		Remaining *int     `json:"remaining"`
+	return &most
+}
+
+// rateLeft is a rate and what is left of it. Null: no limit, or the gateway cannot tell now.
+type rateLeft struct {
+	PerSecond *float64 `json:"per_second"`
+	Burst     *int     `json:"burst"`
+	Remaining *int     `json:"remaining"`
+}
+
+func newRateLeft(perSecond float64, q Quota) rateLeft {
+	if q.Limit < 0 {
+		return rateLeft{}
 	}
-	type rate struct {
-		left
-		Refused uint64 `json:"refused"` // by either rate
+	return rateLeft{&perSecond, &q.Limit, &q.Remaining}
+}
+
+func (g *Gateway) httpRate(ctx context.Context, p Principal) rateLeft {
+	limiter, ok := g.o.Limiter.(LeftLimiter)
+	if !ok {
+		return rateLeft{}
 	}
-	leftOf := func(perSecond float64, q Quota) (of left) {
-		if q.Limit >= 0 {
-			of = left{&perSecond, &q.Limit, &q.Remaining}
-		}
-		return of
+	q, err := hostCall(func() (Quota, error) { return limiter.Left(ctx, p, BucketHTTP) })
+	if err != nil {
+		g.o.Logger.WarnContext(ctx, "requests left not counted", "subject", p.Subject, "err", err)
+		return rateLeft{}
 	}
-	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) { g.refuse(w, r, KindUsage, err) }
-		if err := onlyReads(r); err != nil {
-			refuse(err)
-			return
-		}
-		p, q, err := g.admitWhole(r.Context(), g.readAuth(r))
-		if err != nil {
-			refuse(err)
-			return
-		}
-		m := g.meters.Read(p.counter())
-		total := g.runningOf(p)
-		total = total.plus(Counters{BytesToTarget: m.BytesToTarget, BytesToClient: m.BytesToClient})
-		a := map[string]any{"subject": p.Subject, "rate": rate{leftOf(p.Limits.Rate, q), m.Refused},
-			"bytes_to_target": total.BytesToTarget, "bytes_to_client": total.BytesToClient}
-		for _, row := range kinds {
-			if row.limit == nil {
-				continue
-			}
-			c := count{Active: m.Active[row.kind.String()], Total: m.Total[row.kind.String()]}
-			if most := *row.limit(&p.Limits); most >= 0 {
-				c.Limit = &most
-			}
-			a[row.kind.String()] = c
-		}
-		// What is kept in another service is left out while that is unavailable.
-		ctx, cancel := context.WithTimeout(r.Context(), storeTimeout)
-		defer cancel()
-		q = Quota{Limit: -1}
-		if asked, ok := g.o.Limiter.(LeftLimiter); ok {
-			if q, err = hostCall(func() (Quota, error) { return asked.Left(ctx, p, BucketHTTP) }); err != nil {
-				g.o.Logger.WarnContext(r.Context(), "requests left not counted", "subject", p.Subject, "err", err)
-				q.Limit = -1
-			}
-		}
-		a["http_rate"] = leftOf(p.Limits.HTTPRate, q)
-		if g.o.Sites != nil {
-			kept := new(sites)
-			a["sites"] = kept
-			if n, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, p.Subject) }); err == nil {
-				kept.Count = &n
-			} else {
-				g.o.Logger.WarnContext(r.Context(), "sites not counted", "subject", p.Subject, "err", err)
-			}
-			if p.Limits.Sites >= 0 {
-				kept.Limit = &p.Limits.Sites
-			}
-		}
-		var crawled pages
-		if used, err := hostCall(func() (PageQuota, error) { return g.pages.TakePages(ctx, p, 0) }); err == nil {
-			crawled.Today = &used.Used
-		} else {
-			g.o.Logger.WarnContext(r.Context(), "pages of a day not counted", "subject", p.Subject, "err", err)
-		}
-		if most := p.Limits.PagesPerDay; most >= 0 {
-			crawled.Limit = &most
-		}
-		a["pages"] = crawled
-		a["bytes"] = g.bytesOfDay(ctx, p)
-		writeJSON(w, http.StatusOK, a)
-	}))
+	return newRateLeft(p.Limits.HTTPRate, q)
+}
+
+// used says how much of a limit is used, under a name; null while the gateway cannot tell.
+func used[N any](ctx context.Context, g *Gateway, p Principal, what, name string, limit *N, count func() (N, error)) map[string]*N {
+	u := map[string]*N{name: nil, "limit": limit}
+	n, err := hostCall(count)
+	if err != nil {
+		g.o.Logger.WarnContext(ctx, what+" not counted", "subject", p.Subject, "err", err)
+		return u
+	}
+	u[name] = &n
+	return u
+}
+
+// bytesOfDay is null without a limit, too: bytes are then not counted.
+func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) map[string]*int64 {
+	if p.Limits.BytesPerDay <= 0 {
+		return map[string]*int64{"today": nil, "limit": nil}
+	}
+	return used(ctx, g, p, "daily bytes", "today", &p.Limits.BytesPerDay, func() (int64, error) {
+		q, err := g.reportBytes(ctx, p)
+		return q.Used, err
+	})
 }
 
 // Stats are the gateway's counters since New. What is counted never becomes
@@ -372,24 +394,4 @@ func (p *pageOutcomes) read() map[string]int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.of)
-}
-
-// dayBytes are the payload of a day.
-type dayBytes struct {
-	Today *int64 `json:"today"` // null: without a limit, or when the gateway cannot tell now
-	Limit *int64 `json:"limit"` // null: none
-}
-
-func (g *Gateway) bytesOfDay(ctx context.Context, p Principal) (d dayBytes) {
-	if p.Limits.BytesPerDay <= 0 {
-		return d
-	}
-	d.Limit = &p.Limits.BytesPerDay
-	q, err := g.reportBytes(ctx, p)
-	if err != nil {
-		g.o.Logger.WarnContext(ctx, "daily bytes not counted", "subject", p.Subject, "err", err)
-		return d
-	}
-	d.Today = &q.Used
-	return d
 }
