@@ -144,15 +144,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	}()
 	s.carry(f)
 	header := r.Header.Clone()
-	seen, err := g.readPathAuth(r, to, header)
-	seen.bucket = BucketHTTP
-	if err == nil {
-		err = s.admit(ctx, seen)
-	}
-	if err == nil {
-		err = f.prepare(ctx)
-	}
-	if err != nil {
+	if err := f.admit(r, header); err != nil {
 		f.fail(w, r, err)
 		return
 	}
@@ -171,12 +163,39 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
 	_ = http.NewResponseController(w).EnableFullDuplex()
-	answer := pathform.Answer{Caller: s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r)}
-	through := forward.Forwarder{
+	through := f.forwarder(w, r, writes)
+	if !through.Serve(upgrade.Flushing(w), r.WithContext(ctx), header) {
+		if cause := context.Cause(ctx); cause != nil {
+			f.err = cause // which the body's own error hides
+		}
+		resetOldClient(w, r)
+		panic(http.ErrAbortHandler) // it cannot be ended otherwise
+	}
+	f.whole = f.err == nil
+}
+
+// admit finds out whose request it is and what it asks for. It takes our credentials
+// out of header.
+func (f *forwarding) admit(r *http.Request, header http.Header) error {
+	seen, err := f.g.readPathAuth(r, f.to, header)
+	if err != nil {
+		return err
+	}
+	seen.bucket = BucketHTTP
+	if err := f.s.admit(f.ctx, seen); err != nil {
+		return err
+	}
+	return f.prepare(f.ctx)
+}
+
+// forwarder says what of the request and of its answer changes on the way.
+func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *forward.Limit) forward.Forwarder {
+	answer := pathform.Answer{Caller: f.s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r)}
+	return forward.Forwarder{
 		Transport: f,
 		Rewrite: func(out *http.Request) {
-			out.URL, out.Host = to.URL(out.Method), to.HostHeader()
-			to.Outgoing(out.Header, s.Subject, g.o.StripHeaders)
+			out.URL, out.Host = f.to.URL(out.Method), f.to.HostHeader()
+			f.to.Outgoing(out.Header, f.s.Subject, f.g.o.StripHeaders)
 		},
 		Modify: func(resp *http.Response) error {
 			switch {
@@ -188,15 +207,15 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			f.status = resp.StatusCode
 			a := answer
 			a.Node = f.exit.ID
-			to.Incoming(resp.Header, a)
+			f.to.Incoming(resp.Header, a)
 			if resp.Body != http.NoBody {
 				resp.Body = &countedBody{resp.Body, f, &f.toClient}
 			}
 			writes.Begin()
 			return nil
 		},
-		Early:    func(h http.Header) { to.Early(h, answer) },
-		Trailing: to.Trailing,
+		Early:    func(h http.Header) { f.to.Early(h, answer) },
+		Trailing: f.to.Trailing,
 		Fail: func(err error) {
 			if cause := f.ended(r); cause != nil {
 				err = cause
@@ -204,14 +223,6 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 			f.fail(w, r, err)
 		},
 	}
-	if !through.Serve(upgrade.Flushing(w), r.WithContext(ctx), header) {
-		if cause := context.Cause(ctx); cause != nil {
-			f.err = cause // which the body's own error hides
-		}
-		resetOldClient(w, r)
-		panic(http.ErrAbortHandler) // it cannot be ended otherwise
-	}
-	f.whole = f.err == nil
 }
 
 // resetOldClient resets the connection of a client of HTTP/1.0, whose answer ends with its
