@@ -40,8 +40,7 @@ func (g *Gateway) AMQP() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.enter(r.Context(), KindAMQP)
 		if err != nil {
-			g.refused(r.Context(), KindAMQP, g.o.ClientAddr(r), err)
-			g.o.fail(w, err)
+			g.refuse(w, r, KindAMQP, err)
 			return
 		}
 		st := &amqpStream{g: g, session: s}

@@ -34,25 +34,16 @@ import (
 // as that of [Gateway.Relay] does.
 func (g *Gateway) Crawl() http.Handler {
 	return origin.Any(http.MethodGet, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		refuse := func(err error) {
-			g.refused(r.Context(), KindCrawl, g.o.ClientAddr(r), err)
-			g.o.fail(w, err)
-		}
 		if err := opening.Check(w, r); err != nil {
-			refuse(err)
+			g.refuse(w, r, KindCrawl, err)
 			return
 		}
 		s, err := g.enter(r.Context(), KindCrawl)
 		if err != nil {
-			refuse(err)
+			g.refuse(w, r, KindCrawl, err)
 			return
 		}
-		defer func() {
-			if v := recover(); v != nil {
-				s.abandon(fmt.Errorf("panic: %v", v))
-				panic(v)
-			}
-		}()
+		defer s.abandonOnPanic()
 		c := &crawl{g: g, session: s, result: SessionResult{EndedBy: EndedByGateway}}
 		c.serve(w, r)
 		s.end(c.result)

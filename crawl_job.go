@@ -20,8 +20,8 @@ import (
 )
 
 // A crawlJob is one crawl of a site, a client's or a recrawl: it fetches the
-// pages, writes the file and saves it. The caller decides the outcome of the
-// outcome.
+// pages, writes the file and saves it. What the caller does with the outcome is its own
+// story.
 type crawlJob struct {
 	g         *Gateway
 	kind      Kind
@@ -92,8 +92,8 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	return site, nil
 }
 
-// maxModelTime is how long a model may work on a file. Within the crawl's own
-// limit, too, which holds for all that a crawl does.
+// maxModelTime is how long a model may work on a file, within what is left of the crawl's
+// own time.
 const maxModelTime = 5 * time.Minute
 
 // write makes the file, reworded by a model if that was asked for.

@@ -8,18 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/farwire/farwire/internal/attempts"
-	"github.com/farwire/farwire/internal/bounded"
 	"github.com/farwire/farwire/internal/fault"
-	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/webhook"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -35,6 +31,57 @@ type crawlOutcome struct {
 	files    []hostedFile // beside it
 	base     string       // of the site, when it was enrolled
 	secret   string       // of the site's webhook, when it was enrolled for the first time
+}
+
+// host saves the file and enrols the site. A file that cannot be saved is worth
+// sending all the same; its error ends the crawl only if the client counts on
+// recrawls, and then behind the result.
+func (c *crawl) host(ctx context.Context, j *crawlJob, out *crawlOutcome) error {
+	if c.req.enroll {
+		return c.enroll(ctx, j, out)
+	}
+	url, files, err := c.saveOnce(ctx, j, out)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		told := "The file could not be hosted"
+		if refusal := (*Refusal)(nil); errors.As(err, &refusal) && refusal != nil {
+			told += ": " + public(err).Text
+		}
+		j.log(told)
+		c.g.o.Logger.WarnContext(ctx, "file not saved", "session", c.session.ID, "subject", c.session.Subject, "err", err)
+	}
+	out.url, out.files = url, files
+	return nil
+}
+
+// onceVersion is older than the token of every enrolment, and newer than a file of no version.
+const onceVersion = 1
+
+// saveOnce saves the file of a crawl that will not be repeated, unless the caller has
+// enrolled the site: then the hosted file belongs to the recrawls, which would never
+// notice that it was replaced, by one with other options perhaps. So a file that an
+// enrolment saves meanwhile stays. The file of a site that is not enrolled any more is
+// replaced.
+func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (url string, files []hostedFile, err error) {
+	if c.g.o.Sites == nil {
+		return j.save(ctx, out.site, out.text, 0, "")
+	}
+	for _, version := range []uint64{onceVersion, 0} {
+		enrolled, err := c.enrolled(ctx, out.site.BaseURL)
+		if err != nil {
+			return "", nil, err
+		}
+		if enrolled {
+			j.log("This site is enrolled and its hosted file is kept by its recrawls; send enableAutoUpdate to replace it")
+			return "", nil, nil
+		}
+		if url, files, err = j.save(ctx, out.site, out.text, version, ""); !errors.Is(err, ErrStale) {
+			return url, files, err
+		}
+	}
+	return "", nil, err
 }
 
 // enrolled reports whether the caller has enrolled the site.
@@ -94,28 +141,12 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if c.req.markdown {
 		leased = enrollTexts
 	}
-	asked := Site{
-		Subject: c.session.Subject,
-		KeyID:   c.session.KeyID,
-		BaseURL: out.site.BaseURL,
-		Options: SiteOptions{
-			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
-			Enhance: c.req.enhance, Remote: c.req.remote,
-			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
-			Include: strings.Join(c.req.choice.Include, "\n"), Exclude: strings.Join(c.req.choice.Exclude, "\n"),
-			Header: joinHeader(c.req.choice.Header), Language: c.req.choice.Language, Version: c.req.choice.Version,
-			Delay: c.req.choice.Delay.Seconds(), Signals: c.req.choice.Signals,
-			Full: c.req.full, Markdown: c.req.markdown,
-		},
-		Interval:      c.req.interval,
-		WebhookSecret: secret,
-		Created:       now,
-	}
+	asked := c.siteToEnroll(out.site.BaseURL, secret, now)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	// Neither a client that leaves nor a drain ends what begins or ends a lease: one that
-	// nobody hears of keeps the site, and counts as a crawl that failed.
+	// is not known here keeps the site, and counts as a crawl that failed.
 	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(begin, asked, most, leased) })
@@ -156,6 +187,27 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	out.url, out.files = url, files
 	j.log(fmt.Sprintf("Enrolled %s: it is crawled again every %s", site.BaseURL, intervalText(site.Interval)))
 	return nil
+}
+
+// siteToEnroll is the site with the options of the client's request.
+func (c *crawl) siteToEnroll(baseURL, secret string, now time.Time) Site {
+	return Site{
+		Subject: c.session.Subject,
+		KeyID:   c.session.KeyID,
+		BaseURL: baseURL,
+		Options: SiteOptions{
+			MaxPages: c.req.maxPages, DescLength: c.req.descLength, Format: string(c.req.layout),
+			Enhance: c.req.enhance, Remote: c.req.remote,
+			Geo: strings.Join(c.req.query.Countries, ","), Agent: strings.Join(c.req.query.Slugs, ","),
+			Include: strings.Join(c.req.choice.Include, "\n"), Exclude: strings.Join(c.req.choice.Exclude, "\n"),
+			Header: joinHeader(c.req.choice.Header), Language: c.req.choice.Language, Version: c.req.choice.Version,
+			Delay: c.req.choice.Delay.Seconds(), Signals: c.req.choice.Signals,
+			Full: c.req.full, Markdown: c.req.markdown,
+		},
+		Interval:      c.req.interval,
+		WebhookSecret: secret,
+		Created:       now,
+	}
 }
 
 // releaseSite leaves a site that was enrolled to its recrawls.
@@ -209,45 +261,58 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	if g.isDraining() {
 		return next, errDraining
 	}
-	body, err := request.Body(w, r)
+	base, secret, err := readHook(w, r)
 	if err != nil {
 		return next, err
 	}
-	f, err := request.Read(body)
-	if err != nil {
-		return next, err
-	}
-	given, secret := f.Text("base_url", ""), f.Text("webhook_secret", "")
-	if f.Err != nil {
-		return next, f.Err
-	}
-	base, ok := llmstxt.ResolveURL("", given)
-	switch {
-	case given == "":
-		return next, fault.Invalidf("base_url is missing")
-	case !ok:
-		return next, fault.Invalidf("base_url must be an http or https URL")
-	case secret == "": // without a look whether there is such a site
-		return next, errSecret
-	}
-	peer, call := g.o.ClientAddr(r), hookCall{sha256.Sum256([]byte(base + "\x00" + secret)), g.tokens.MadeSecret(hookLabel, base, secret)}
-	if err := g.hooks.mayAsk(peer, call); err != nil {
+	peer, call := g.o.ClientAddr(r), webhook.NewCall(base, secret, g.tokens.MadeSecret(hookLabel, base, secret))
+	if err := g.hooks.Check(peer, call); err != nil {
 		return next, err // nobody knows whether the secret is wrong
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
 	site, err := g.siteOf(ctx, base, secret)
-	wrong := errors.Is(err, errSecret) || errors.Is(err, errNoSuchSite)
 	switch {
-	case wrong: // the only thing that is counted
-		g.hooks.note(call, false)
-		return next, g.noteWrong(ctx, peer, cmp.Or(g.hooks.admit(peer), err), "of", "webhook")
+	case errors.Is(err, errSecret), errors.Is(err, errNoSuchSite): // the only thing that is counted
+		return next, g.noteWrong(ctx, peer, cmp.Or(g.hooks.NoteWrong(peer, call), err), "of", "webhook")
 	case err != nil:
 		return next, g.provoked(peer, err)
 	}
-	g.hooks.note(call, true)
+	g.hooks.NoteRight(call)
+	return g.makeDue(ctx, site)
+}
+
+// readHook reads which site a call of the webhook names, and the secret that it shows.
+func readHook(w http.ResponseWriter, r *http.Request) (base, secret string, err error) {
+	body, err := request.Body(w, r)
+	if err != nil {
+		return "", "", err
+	}
+	f, err := request.Read(body)
+	if err != nil {
+		return "", "", err
+	}
+	given, secret := f.Text("base_url", ""), f.Text("webhook_secret", "")
+	if f.Err != nil {
+		return "", "", f.Err
+	}
+	base, ok := llmstxt.ResolveURL("", given)
+	switch {
+	case given == "":
+		return "", "", fault.Invalidf("base_url is missing")
+	case !ok:
+		return "", "", fault.Invalidf("base_url must be an http or https URL")
+	case secret == "": // without a look whether there is such a site
+		return "", "", errSecret
+	}
+	return base, secret, nil
+}
+
+// makeDue has a site crawled as soon as it may be, and returns when that is.
+func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err error) {
 	next = site.NextCrawl
-	if at := g.hooks.spaced(site, time.Now()); !site.waits(time.Now()) {
+	at := g.hooks.NextCrawl(webhook.Site{ID: site.ID, Leased: site.Leased, Crawled: []time.Time{site.LastCrawl, site.LastFailure}}, time.Now())
+	if !site.waits(time.Now()) {
 		next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
 	}
 	switch {
@@ -291,110 +356,11 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 	return sites[found], nil
 }
 
-const (
-	hookSpacing = time.Minute // between two crawls of a site that hooks call for
-	hookRate    = 10          // look-ups a second for wrong secrets of one address
-	hookBurst   = 50
-	hookCalls   = 10_000 // calls that are known to be right, or wrong, of all sites
-	hookLabel   = "farwire secrets of webhooks"
-)
-
-// hooks bounds what callers without a key can set going.
-type hooks struct {
-	peers limits.Buckets
-
-	mu    sync.Mutex
-	last  bounded.Map[int64, time.Time]             // when a site was last made due at
-	right bounded.Map[[sha256.Size]byte, time.Time] // when a call last had a secret that fits
-	wrong bounded.Map[[sha256.Size]byte, time.Time] // and when it last did not fit
-}
-
-// A hookCall names a call by what it shows, and does not tell it.
-type hookCall struct {
-	sum  [sha256.Size]byte // of the base URL, which has no NUL, and the secret
-	made bool              // a gateway has made this secret for the site
-}
-
-// mayAsk refuses a peer that has shown too many wrong secrets before the store is asked,
-// unless it shows one that was right, or one that was made for the site and is not known to
-// be wrong since; it counts nothing.
-func (h *hooks) mayAsk(peer netip.Addr, call hookCall) error {
-	a, err := h.peers.Left(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
-	if err != nil || a.Remaining > 0 {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.right.Get(call.sum).IsZero() || call.made && h.wrong.Get(call.sum).IsZero() {
-		return nil
-	}
-	return limited(fault.RateLimited, "rate limit exceeded", Quota{Limit: a.Limit, RetryAfter: time.Second / hookRate})
-}
-
-// note remembers for a day whether a call was right.
-func (h *hooks) note(call hookCall, right bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	now, is, isNot := time.Now(), &h.right, &h.wrong
-	if !right {
-		is, isNot = isNot, is
-	}
-	isNot.Delete(call.sum)
-	if !right && !call.made {
-		return // it is no matter which of all guesses these were
-	}
-	is.Most = hookCalls
-	is.Set(call.sum, now, func(_ [sha256.Size]byte, at time.Time) bool { return now.Sub(at) >= day })
-}
-
-// admit counts a wrong secret by its peer. An IPv6 peer has a whole /64 to call from.
-func (h *hooks) admit(peer netip.Addr) error {
-	a, err := h.peers.Take(attempts.Network(peer).String(), hookRate, hookBurst, time.Now())
-	if err != nil {
-		return err
-	}
-	if a.RetryAfter > 0 {
-		return limited(fault.RateLimited, "rate limit exceeded", Quota(a))
-	}
-	return nil
-}
-
-// crawls notes that this gateway begins to crawl a site.
-func (h *hooks) crawls(id int64, now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.last.Set(id, now, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
-}
+// hookLabel is what the secrets of webhooks are derived under.
+const hookLabel = "farwire secrets of webhooks"
 
 // waits reports whether the site is due and waits for its crawl, which needs no call: one that
 // comes when the crawl has just begun would ask for another.
 func (s Site) waits(now time.Time) bool {
 	return !s.Leased && !s.Resting && s.Failures == 0 && !s.NextCrawl.After(now)
-}
-
-// spaced returns the next time at which a hook may have the site crawled.
-func (h *hooks) spaced(s Site, now time.Time) time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	at := now
-	if s.Leased { // the crawl that is under way began a moment ago, for all that is known
-		at = now.Add(hookSpacing)
-	}
-	next := h.last.Get(s.ID)
-	if !next.After(now) { // else it is still to come, and will do
-		next = next.Add(hookSpacing)
-	}
-	for _, crawled := range []time.Time{s.LastCrawl, s.LastFailure} {
-		if crawled.After(now) { // by the store's clock
-			crawled = now
-		}
-		if earliest := crawled.Add(hookSpacing); earliest.After(next) {
-			next = earliest
-		}
-	}
-	if next.After(at) {
-		at = next
-	}
-	h.last.Set(s.ID, at, func(_ int64, at time.Time) bool { return now.Sub(at) >= hookSpacing })
-	return at
 }

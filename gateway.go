@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/token"
 	"github.com/farwire/farwire/internal/upstream"
+	"github.com/farwire/farwire/internal/webhook"
 )
 
 // A Gateway holds what its handlers share: who may call, through which agents,
@@ -44,7 +45,7 @@ type Gateway struct {
 	idle     chan struct{} // closed when draining and nothing runs any more
 
 	due    chan struct{} // holds a value when a site may have become due
-	hooks  hooks
+	hooks  webhook.Calls
 	wrong  attempts.Counter
 	causes attempts.Counter // of refusals that a host gives a cause for
 

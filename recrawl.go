@@ -182,7 +182,8 @@ func (r *recrawler) run(ctx context.Context) {
 }
 
 // claim asks for a due site, or returns agent.ErrNoAgent. It is not cut short by a
-// drain: a lease that nobody hears of is a site that waits until the lease is over.
+// drain: a site that is leased and whose lease is not known here waits until that is
+// over.
 func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	if ctx.Err() != nil {
 		return Lease{}, ctx.Err()

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -39,7 +37,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 		}
 		return
 	}
-	r.g.hooks.crawls(lease.Site.ID, time.Now())
+	r.g.hooks.CrawlBegins(lease.Site.ID, time.Now())
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	revocations := r.g.revocations.Load()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
@@ -80,7 +78,7 @@ func (r *recrawler) release(ctx context.Context, lease Lease) error {
 
 // run crawls the site and decides its outcome.
 func (c *recrawl) run(ctx context.Context) {
-	before := []llmstxt.Page(nil)
+	var before []llmstxt.Page
 	err := c.r.persist(ctx, "Pages", func(ctx context.Context) (err error) {
 		before, err = c.r.g.o.Sites.Pages(ctx, c.lease.Site.ID)
 		return err
@@ -90,23 +88,12 @@ func (c *recrawl) run(ctx context.Context) {
 		return
 	}
 	c.job = c.newJob(before)
-	if err := c.r.g.checkBytes(ctx, c.session.principal); err != nil {
+	release, err := c.takeDay(ctx, len(before))
+	if err != nil {
 		c.fail(ctx, err)
 		return
 	}
-	if c.lease.Site.KeyID != "" {
-		granted, release, err := c.r.g.takePages(ctx, c.session.principal, c.job.maxPages)
-		if err == nil && granted < min(len(before), c.job.maxPages) {
-			release(0)
-			err = &keptError{fmt.Sprintf("of the key's pages a day %d are left", granted)}
-		}
-		if err != nil {
-			c.fail(ctx, err)
-			return
-		}
-		defer func() { release(int(c.job.pages.Load())) }()
-		c.job.maxPages = granted
-	}
+	defer func() { release(int(c.job.pages.Load())) }()
 	site, err := c.job.crawl(ctx)
 	c.result.Agent = c.job.agent
 	if err == nil {
@@ -124,21 +111,16 @@ func (c *recrawl) run(ctx context.Context) {
 	hash := hashOf(site, c.job.req.layout)
 	changed := hash != next.Hash
 	if changed || next.HostedURL == "" || !c.follows() {
-		text := c.job.write(ctx, site)
-		if ctx.Err() != nil {
-			c.fail(ctx, context.Cause(ctx))
-			return
-		}
-		next.HostedURL, err = c.save(ctx, site, text)
-		if err != nil {
+		if next.HostedURL, err = c.save(ctx, site); err != nil {
 			c.fail(ctx, err)
 			return
 		}
 		next.Version = c.lease.Token
-		c.result.BytesToClient = int64(len(text))
 	}
+	c.outcome = RecrawlUnchanged
 	next.ChangeInterval = changeInterval(next, c.began, changed)
 	if changed {
+		c.outcome = RecrawlChanged
 		next.LastChange = c.began
 	}
 	next.Hash, next.LastCrawl, next.SitemapLastmod = hash, c.began, site.Newest
@@ -148,15 +130,33 @@ func (c *recrawl) run(ctx context.Context) {
 	if changed || worthStoring(before, site.Pages) {
 		outcome.Pages = site.Pages
 	}
-	c.outcome = RecrawlUnchanged
-	if changed {
-		c.outcome = RecrawlChanged
-	}
 	c.commit(ctx, outcome)
 }
 
-// newJob repeats the crawl that enrolled the site. A gateway may allow less
-// than it did, and a site's address that once was good is.
+// takeDay takes, of what the key may use in a day, the pages that the crawl may need.
+// Too few for a site that had more pages are an error. Release gives back those that it
+// did not use.
+func (c *recrawl) takeDay(ctx context.Context, had int) (release func(used int), err error) {
+	if err := c.r.g.checkBytes(ctx, c.session.principal); err != nil {
+		return nil, err
+	}
+	if c.lease.Site.KeyID == "" {
+		return func(int) {}, nil
+	}
+	granted, release, err := c.r.g.takePages(ctx, c.session.principal, c.job.maxPages)
+	if err != nil {
+		return nil, err
+	}
+	if granted < min(had, c.job.maxPages) {
+		release(0)
+		return nil, &keptError{fmt.Sprintf("of the key's pages a day %d are left", granted)}
+	}
+	c.job.maxPages = granted
+	return release, nil
+}
+
+// newJob repeats the crawl that enrolled the site. This gateway may allow fewer pages than
+// the one that enrolled it did; the base URL was checked then.
 func (c *recrawl) newJob(before []llmstxt.Page) *crawlJob {
 	o, g := c.lease.Site.Options, c.r.g
 	req := crawlRequest{
@@ -210,9 +210,13 @@ func (e *keptError) Error() string { return e.text }
 // saveTimeout is how long an unavailable storage is tried for.
 const saveTimeout = time.Minute
 
-// save hosts the file. When the storage stays unavailable the crawl counts as failed,
-// and is repeated later.
-func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text string) (url string, err error) {
+// save writes the file and hosts it. When the storage stays unavailable the crawl counts
+// as failed, and is repeated later.
+func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite) (url string, err error) {
+	text := c.job.write(ctx, site)
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
 	c.tried = true
 	began, waits := time.Now(), pace.Backoff()
 	for {
@@ -226,6 +230,7 @@ func (c *recrawl) save(ctx context.Context, site *llmstxt.CrawledSite, text stri
 		c.r.storage.note(ctx, "Save", err)
 		switch {
 		case err == nil:
+			c.result.BytesToClient = int64(len(text))
 			return url, nil
 		case ctx.Err() != nil:
 			return "", context.Cause(ctx)
@@ -356,13 +361,9 @@ func worthStoring(before, after []llmstxt.Page) bool {
 	return false
 }
 
-var queries = regexp.MustCompile(`(https?://[^\s?#"]*)\?[^\s"]*`)
-
-// logged is a text without the queries of its URLs: what stands in the address
-// of a site that is crawled for years may be a secret.
-func logged(text string) string {
-	return strings.ToValidUTF8(queries.ReplaceAllString(text, "$1"), "")
-}
+// logged is a text for the log: what stands in the query of a site that is crawled for
+// years may be a secret.
+func logged(text string) string { return safetext.WithoutQueries(text) }
 
 // A loggedError is an error whose text may stand in the log.
 type loggedError struct{ error }

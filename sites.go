@@ -355,7 +355,6 @@ func (s Site) outcome() string {
 
 // intervalText writes how often a site is crawled.
 func intervalText(every time.Duration) string {
-	const day = 24 * time.Hour
 	n, unit := every/time.Minute, "minute"
 	switch {
 	case every%day == 0:
@@ -379,8 +378,8 @@ func timeOrNil(t time.Time, known bool) *time.Time {
 	return &t
 }
 
-// hashOf is that of a site's files before a model reworded them, so that it tells
-// whether the site has changed and not how the model felt that day.
+// hashOf is that of a site's files before a model reworded them, so that it differs only
+// when the site has changed: a model seldom gives the same words twice.
 func hashOf(site *llmstxt.CrawledSite, layout llmstxt.Layout) string {
 	sum := sha256.Sum256([]byte(site.Render(layout) + site.TextSum()))
 	return hex.EncodeToString(sum[:])

@@ -151,9 +151,9 @@ func (t *tunneled) lost(client net.Conn) {
 	t.s.end(t.result(EndedByClient, 0, errClientGone))
 }
 
-// tunnelOwes is how long a peer of a tunnel may keep its window shut. A download
+// maxShutWindow is how long a peer of a tunnel may keep its TCP window at zero. A download
 // that a person pauses must not end it sooner.
-const tunnelOwes = 10 * time.Minute
+const maxShutWindow = 10 * time.Minute
 
 // start runs the tunnel; it returns at once unless the host wants its middleware
 // to see the whole session.
@@ -169,7 +169,7 @@ func (t *tunneled) start(client net.Conn, early []byte, code int) {
 // carry makes the tunnel, which is what carries the session from now on.
 func (t *tunneled) carry(client tunnel.Side, early []byte) *tunnel.Tunnel {
 	if conn, ok := client.(net.Conn); ok {
-		netio.WatchLater(conn, tunnelOwes)
+		netio.WatchLater(conn, maxShutWindow)
 	}
 	tun := tunnel.New(tunnel.Config{Client: client, Target: t.target, FromClient: early, Idle: t.options.Idle, IdleCause: errIdle})
 	t.s.conn = nil

@@ -4,6 +4,7 @@
 package safetext
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -75,4 +76,11 @@ func InName(r rune) bool {
 // IsName reports whether s has from one to most characters, all of them of [InName].
 func IsName(s string, most int) bool {
 	return 1 <= len(s) && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return !InName(r) })
+}
+
+var queries = regexp.MustCompile(`(https?://[^\s?#"]*)\?[^\s"]*`)
+
+// WithoutQueries returns a text whose URLs have no query, as valid UTF-8.
+func WithoutQueries(text string) string {
+	return strings.ToValidUTF8(queries.ReplaceAllString(text, "$1"), "")
 }
