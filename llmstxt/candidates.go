@@ -135,7 +135,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 	e := c.know(u, key, f.depth)
 	switch {
 	case e.version != "" && !c.isWanted(e.version):
-		c.otherVersions = append(c.otherVersions, e)
+		c.others.add(e)
 	case late != frontier.InTurn:
 		c.waiting.Defer(e, late)
 	default:
@@ -156,7 +156,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 
 func (c *crawler) remember(e *entry) {
 	if c.paths[e.path] == nil {
-		c.paths[e.path] = e
+		c.paths[e.path], e.known = e, e.path
 	}
 }
 
@@ -268,52 +268,6 @@ func (c *crawler) take(e *entry) bool {
 	}
 	c.number(e)
 	return true
-}
-
-// takeOtherVersions takes, when all else has been decided, what exists in
-// other versions alone: first of the one that is best. It reports whether there
-// was any.
-func (c *crawler) takeOtherVersions() bool {
-	if len(c.queue) >= c.limit {
-		return false
-	}
-	best := ""
-	left := c.otherVersions[:0]
-	for _, e := range c.otherVersions {
-		if e.numbered {
-			continue
-		}
-		if t := c.paths[e.path]; t != nil && t.state == committed && !e.root {
-			c.skip(e.key, &skipError{Reason: SkipVersion, Detail: "another version of " + t.key})
-			e.numbered, e.state = true, passed
-			continue
-		}
-		left = append(left, e)
-		if best == "" || weburl.Newer(e.version, best) {
-			best = e.version
-		}
-	}
-	c.otherVersions = left
-	if best == "" {
-		return false
-	}
-	if c.version == "" {
-		c.version = best
-	}
-	some := false
-	c.otherVersions = slices.DeleteFunc(c.otherVersions, func(e *entry) bool {
-		if e.version != best {
-			return false
-		}
-		if !c.waiting.Put(e, frontier.List{Parent: "version", Segment: c.scope.Segment(e.url)}) {
-			c.forget(e)
-			return true
-		}
-		c.remember(e)
-		some = true
-		return true
-	})
-	return some
 }
 
 // withoutTwins are a page's links less the Markdown forms of others among them.

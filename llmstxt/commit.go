@@ -58,6 +58,8 @@ type entry struct {
 	version string // that its path names
 	path    string // without it
 	root    bool   // of the version
+	known   string // the path that it is remembered for; "": it is not
+	waits   int    // among those of other versions, from 1 in the order in which they were found; 0: no more
 }
 
 // decide settles the next page of the queue, whose result has arrived.
@@ -288,6 +290,9 @@ func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 // commitPage puts a page into the result and its links into the frontier.
 func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	e.state = committed
+	if e.known != "" {
+		c.others.settled = append(c.others.settled, e.known)
+	}
 	if fb := e.fallback; fb != nil {
 		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
 		c.skip(fb.key, forOf(fb.why, e.key))

@@ -177,30 +177,30 @@ type crawler struct {
 
 	// ---
 
-	queue         []*entry // those with a number
-	next          int      // to hand to a worker
-	commit        int      // to decide
-	limit         int      // of numbers
-	index         map[string]*entry
-	folders       map[string]int // how many addresses of the index each has
-	maxKnown      int
-	full          bool // as many addresses are known as may be
-	forgot        bool // an address whose list was full
-	waiting       frontier.Queue[*entry]
-	underWay      map[frontier.List]int // addresses of a list that have a number and are not decided
-	perList       int                   // of them
-	afterBase     int                   // the number behind those that the base page links to
-	otherVersions []*entry              // of versions that are not wanted, for what exists in them alone
-	refused       map[string]bool       // addresses left out before they got a number
-	shapes        map[string]int
-	perShape      int
-	version       string             // of pages, that is wanted; "": not known
-	versioned     map[string]bool    // paths of folders that hold versions, by what committed pages show
-	paths         map[string]*entry  // by their paths without a version
-	roots         map[string]*entry  // start pages of versions, by the same
-	foreign       map[string]string  // translations, to the page that names them
-	standIns      map[string]standIn // by the address of the form of a page that is kept
-	restored      map[string]bool    // addresses that were skipped as translations and offered again
+	queue     []*entry // those with a number
+	next      int      // to hand to a worker
+	commit    int      // to decide
+	limit     int      // of numbers
+	index     map[string]*entry
+	folders   map[string]int // how many addresses of the index each has
+	maxKnown  int
+	full      bool // as many addresses are known as may be
+	forgot    bool // an address whose list was full
+	waiting   frontier.Queue[*entry]
+	underWay  map[frontier.List]int // addresses of a list that have a number and are not decided
+	perList   int                   // of them
+	afterBase int                   // the number behind those that the base page links to
+	others    otherVersions
+	refused   map[string]bool // addresses left out before they got a number
+	shapes    map[string]int
+	perShape  int
+	version   string             // of pages, that is wanted; "": not known
+	versioned map[string]bool    // paths of folders that hold versions, by what committed pages show
+	paths     map[string]*entry  // by their paths without a version
+	roots     map[string]*entry  // start pages of versions, by the same
+	foreign   map[string]string  // translations, to the page that names them
+	standIns  map[string]standIn // by the address of the form of a page that is kept
+	restored  map[string]bool    // addresses that were skipped as translations and offered again
 
 	room      []func() // give back what was taken for what is read of pages
 	holding   int      // bytes of that

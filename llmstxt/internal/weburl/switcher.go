@@ -46,7 +46,7 @@ var firstWords = plain.Set(`v version release rel latest stable current next dev
 // IsVersion reports the words of a link that name a version. It looks at the first one before
 // all of them: there are many links.
 func IsVersion(text string) bool {
-	if text == "" || len(text) > 60 {
+	if text == "" || len(text) > maxVersion {
 		return false
 	}
 	n := 0
@@ -78,7 +78,7 @@ func Switched(choices []Choice) []string {
 		segments := strings.Split(c.URL.EscapedPath(), "/")
 		for i := 1; i < len(segments); i++ {
 			s := strings.ToLower(segments[i])
-			if s == "" || !SameVersion(s, version) && named[s] == 0 && !numbered.MatchString(s) {
+			if s == "" || !SameVersion(s, version) && named[s] == 0 && !isNumbered(s) {
 				continue
 			}
 			if i == len(segments)-1 && strings.Contains(s, ".htm") {

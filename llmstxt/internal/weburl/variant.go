@@ -26,7 +26,7 @@ func Version(u *url.URL) (version, path string, root bool) {
 	segments := strings.Split(u.EscapedPath(), "/")
 	for i, s := range segments {
 		s = strings.ToLower(s)
-		if named[s] == 0 && !numbered.MatchString(s) {
+		if named[s] == 0 && !isNumbered(s) {
 			continue
 		}
 		rest := segments[i+1:]
@@ -37,6 +37,15 @@ func Version(u *url.URL) (version, path string, root bool) {
 		return s, path, len(rest) == 1 && rest[0] == ""
 	}
 	return "", u.EscapedPath(), false
+}
+
+// maxVersion is how many bytes the name of a version has: versions are compared, number by
+// number.
+const maxVersion = 60
+
+// isNumbered reports a segment, in lower case, that names a version by its number.
+func isNumbered(segment string) bool {
+	return len(segment) <= maxVersion && numbered.MatchString(segment)
 }
 
 // NamesVersion reports a word for a version that has no number, such as "stable".
