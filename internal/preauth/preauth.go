@@ -23,6 +23,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +62,7 @@ type Guard struct {
 	mu     sync.Mutex
 	all    queue
 	of     map[netip.Prefix]*queue
+	large  []*Conn // whose heads are large and still arrive, the longest first
 	warned time.Time
 }
 
@@ -113,7 +115,7 @@ func (q *queue) longest() *Conn {
 }
 
 // A Conn is a connection that a Guard has accepted. Reading and writing are not
-// its business: see Socket.
+// its business, save that of heads: see Socket.
 type Conn struct {
 	*net.TCPConn
 	guard   *Guard
@@ -129,6 +131,9 @@ type Conn struct {
 	acked            uint64      // bytes that the client had acknowledged at the last look
 	taking           time.Time   // when it last took some, or there was nothing to take
 	held             int         // by the requests of HTTP/2 that have shown no key
+	head             int         // bytes of a head that have arrived
+
+	inHead atomic.Bool // a head may arrive; written under guard.mu
 }
 
 // Socket returns the connection for those who read and write it directly.
@@ -261,6 +266,7 @@ func (g *Guard) remove(c *Conn) {
 	}
 	g.all.remove(c.inAll)
 	c.inAll = nil
+	g.endHead(c)
 	if c.inNetwork != nil {
 		of := g.of[c.network]
 		of.remove(c.inNetwork)
@@ -299,10 +305,13 @@ func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
 		return
 	}
 	switch state {
+	case http.StateNew:
+		g.expectHead(c, 0)
 	case http.StateActive:
 		g.wait(c, true, false)
 	case http.StateIdle:
 		g.wait(c, false, true)
+		g.expectHead(c, ahead)
 	case http.StateHijacked: // a socket that has not said whose it is
 		g.hijack(c)
 		g.wait(c, false, false)
