@@ -303,6 +303,9 @@ func (p *Pool) CutPeers() {
 	}
 }
 
+// PeerAddress is why a gateway does not connect to an address of another one.
+var PeerAddress = peerAddress
+
 // DialPeer connects to a gateway as for a hop.
 func DialPeer(ctx context.Context, gateway string) error {
 	u, err := parseGateway(gateway)

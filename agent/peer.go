@@ -202,14 +202,7 @@ func dialPeer(ctx context.Context, u *url.URL) (net.Conn, *tls.ConnectionState, 
 	d := net.Dialer{KeepAliveConfig: netio.KeepAlive}
 	clear := u.Scheme == "http"
 	d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
-		ap, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		if a := ap.Addr().Unmap(); clear && !a.IsLoopback() && !a.IsPrivate() {
-			return errors.New("without TLS a gateway connects to loopback and private addresses only; advertise https://")
-		}
-		return nil
+		return peerAddress(address, clear)
 	}
 	nc, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), strconv.Itoa(int(portOf(u)))))
 	if err != nil || clear {
@@ -223,6 +216,19 @@ func dialPeer(ctx context.Context, u *url.URL) (net.Conn, *tls.ConnectionState, 
 	}
 	state := tc.ConnectionState()
 	return tc, &state, nil
+}
+
+// peerAddress is why a gateway does not connect to another one's address, which TLS
+// protects or not.
+func peerAddress(address string, clear bool) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if a := ap.Addr().Unmap(); clear && !a.IsLoopback() && !a.IsPrivate() {
+		return errors.New("without TLS a gateway connects to loopback and private addresses only; advertise https://")
+	}
+	return nil
 }
 
 // provePeer has the connection upgraded and both ends prove that they know a secret

@@ -1,12 +1,10 @@
 package agent_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/farwire/farwire/agent"
 )
@@ -23,23 +21,29 @@ func TestHop_InClear_PrivateAddressesOnly(t *testing.T) {
 	if err := agent.DialPeer(t.Context(), "http://"+ln.Addr().String()); err != nil {
 		t.Errorf("loopback: %v", err)
 	}
-	for gateway, refused := range map[string]bool{
-		"http://203.0.113.7:8080":          true,
-		"http://172.32.0.1:8080":           true,
-		"http://100.64.0.1:8080":           true, // shared space is not RFC 1918
-		"http://169.254.1.1:8080":          true,
-		"http://[2001:db8::1]:8080":        true,
-		"http://[::ffff:203.0.113.7]:8080": true,
-		"http://10.255.255.1:8080":         false,
-		"http://172.31.255.1:8080":         false,
-		"http://192.168.255.1:8080":        false,
-		"http://[fd00::1]:8080":            false,
-		"https://203.0.113.7:8443":         false,
+	for address, refused := range map[string]bool{
+		"203.0.113.7:8080":          true,
+		"172.32.0.1:8080":           true,
+		"100.64.0.1:8080":           true, // shared space is not RFC 1918
+		"169.254.1.1:8080":          true,
+		"[2001:db8::1]:8080":        true,
+		"[::ffff:203.0.113.7]:8080": true,
+		"10.255.255.1:8080":         false,
+		"172.31.255.1:8080":         false,
+		"192.168.255.1:8080":        false,
+		"[fd00::1]:8080":            false,
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond) // nobody answers there
-		if err := agent.DialPeer(ctx, gateway); strings.Contains(fmt.Sprint(err), says) != refused {
-			t.Errorf("%s: %v", gateway, err)
+		if err := agent.PeerAddress(address, true); strings.Contains(fmt.Sprint(err), says) != refused {
+			t.Errorf("%s in clear: %v", address, err)
 		}
-		cancel()
+		if err := agent.PeerAddress(address, false); err != nil {
+			t.Errorf("%s with TLS: %v", address, err)
+		}
+		if !refused {
+			continue // whoever has that address is not asked
+		}
+		if err := agent.DialPeer(t.Context(), "http://"+address); !strings.Contains(fmt.Sprint(err), says) {
+			t.Errorf("%s is dialled: %v", address, err)
+		}
 	}
 }
