@@ -204,7 +204,12 @@ func TestConn_Close_DeliversWhatWasWritten(t *testing.T) {
 func TestConn_Deadlines_EndReadsAndWrites(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	release := make(chan struct{})
-	addr := target(t, func(*net.TCPConn) { <-release })
+	begun := make(chan struct{})
+	addr := target(t, func(c *net.TCPConn) {
+		c.Read(make([]byte, 1))
+		close(begun)
+		<-release
+	})
 	defer close(release)
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
 	attached(t, p, 1)
@@ -219,9 +224,12 @@ func TestConn_Deadlines_EndReadsAndWrites(t *testing.T) {
 		t.Fatalf("read: %v, want a timeout", err)
 	}
 	much := make([]byte, 64<<20)
-	c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+	go func() {
+		<-begun // a byte has arrived
+		c.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+	}()
 	if n, err := c.Write(much); !isTimeout(err) || n == 0 || n == len(much) {
-		// The target does not read: its buffers and the window fill up.
+		// The target reads no other: its buffers and the window fill up.
 		t.Fatalf("wrote %d, %v, want a timeout in the middle", n, err)
 	}
 	// The connection outlives both.
