@@ -45,7 +45,8 @@ func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Slots < 2*o.Sites || r.Changed < o.Sites || r.Killed < 3 || r.Stopped < 3 || r.Reads < o.Sites || r.Disturbed < 3 || r.Lost == 0 {
+	// Editions are of random sites, and a busy machine finds several of a site as one.
+	if r.Slots < 2*o.Sites || r.Changed < o.Sites/2 || r.Killed < 3 || r.Stopped < 3 || r.Reads < o.Sites || r.Disturbed < 3 || r.Lost == 0 {
 		t.Error("too little happened")
 	}
 }
