@@ -28,7 +28,7 @@ func TestRun_TwoAddressesOfOneGateway_LinkOnce(t *testing.T) {
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	names := fixed(map[string][]string{"gw.test": {"127.0.0.1", "127.0.0.2"}})
 	_, book := run(t, agent.RunOptions{Gateways: []string{"http://gw.test:" + port}, AllowPrivate: true, Resolver: names})
-	eventually(t, "one of two is enough", 10*time.Second, func() bool {
+	eventually(t, "one of two is enough", 30*time.Second, func() bool {
 		return book.Count("linked by another address already") == 1 && len(p.Agents()) == 1 && p.Agents()[0].Links == 1
 	})
 	wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "x")
@@ -48,7 +48,7 @@ func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 	p3, srv3, _ := newPool(t, agent.PoolOptions{Peers: []string{"http://127.0.0.1:" + c.port}})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv3.URL}})
 	attached(t, p3, 1)
-	eventually(t, "refused by the guard", 10*time.Second, func() bool { return book.Count("is private") == 1 })
+	eventually(t, "refused by the guard", 30*time.Second, func() bool { return book.Count("is private") == 1 })
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")
 	}
@@ -65,7 +65,7 @@ func TestRun_WelcomeNamesPeers_LinksToThem(t *testing.T) {
 		TLS: srv4.Client().Transport.(*http.Transport).TLSClientConfig,
 	})
 	attached(t, p4, 1)
-	eventually(t, "warned", 10*time.Second, func() bool { return book.Count("peer with an invalid address") == 1 })
+	eventually(t, "warned", 30*time.Second, func() bool { return book.Count("peer with an invalid address") == 1 })
 	stop()
 	if c.hits.Load() != 0 {
 		t.Error("the canary was reached")

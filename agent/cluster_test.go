@@ -158,7 +158,7 @@ func TestHop_HolderDrains_CarriesUntilTheEnd(t *testing.T) {
 	c := dial(t, e, target(t, echo))
 	wantEcho(t, c, "before")
 	holder.Leave()
-	eventually(t, "not offered", 10*time.Second, func() bool {
+	eventually(t, "not offered", 30*time.Second, func() bool {
 		_, err := near.SelectAgent(t.Context(), agent.Query{})
 		return errors.Is(err, agent.ErrNoAgent)
 	})

@@ -223,7 +223,7 @@ func TestDrain_ReplacedLinkDies_IsReportedAsLost(t *testing.T) {
 			wantEcho(t, conn, "through the older one")
 			o.Gateways = []string{srv.URL}
 			run(t, o)
-			eventually(t, "replaced", 10*time.Second, func() bool { return book.Count("agent drains this link and keeps another") > 0 })
+			eventually(t, "replaced", 30*time.Second, func() bool { return book.Count("agent drains this link and keeps another") > 0 })
 			c.end(b)
 			_, err := conn.Read(make([]byte, 1))
 			if de := (*agent.DialError)(nil); !errors.As(err, &de) || de.Fault != agent.FaultAgent || de.Error() != c.want {

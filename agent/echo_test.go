@@ -104,7 +104,7 @@ func TestEcho_ClientLeaves_Ends(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		c.SetDeadline(time.Now().Add(30 * time.Second))
 		io.WriteString(c, say)
 		c.Close()
 	}

@@ -97,7 +97,7 @@ func eventually(t *testing.T, what string, within time.Duration, ok func() bool)
 
 func attached(t *testing.T, p *agent.Pool, n int) {
 	t.Helper()
-	eventually(t, "attached", 10*time.Second, func() bool {
+	eventually(t, "attached", 30*time.Second, func() bool {
 		links := 0
 		for _, a := range p.Agents() {
 			if a.State != agent.Draining {
@@ -148,7 +148,7 @@ func echo(c *net.TCPConn) {
 
 func wantEcho(t *testing.T, c net.Conn, s string) {
 	t.Helper()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, s); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func TestHop_Idle_ConnectionEnds(t *testing.T) {
 		t.Errorf("%d connections of one gateway to another", n)
 	}
 	quiet.Close()
-	eventually(t, "ended", 10*time.Second, func() bool { return holder.PeerLinks() == 0 })
+	eventually(t, "ended", 30*time.Second, func() bool { return holder.PeerLinks() == 0 })
 	wantEcho(t, dial(t, selectOne(t, near, agent.Query{}), addr), "again")
 	if n := holder.PeerLinks(); n != 1 {
 		t.Errorf("%d connections when it is made again", n)
@@ -124,9 +124,9 @@ func TestCluster_ExclusiveSlug_LastOneServes(t *testing.T) {
 	attached(t, first, 1)
 	attached(t, second, 1)
 	run(t, agent.RunOptions{Gateways: []string{secondServer.URL}, Secret: token, Slug: "one", Country: "DE", AllowPrivate: true})
-	eventually(t, "replaced", 10*time.Second, func() bool { return before.Count("another agent has attached with the exclusive slug") > 0 })
+	eventually(t, "replaced", 30*time.Second, func() bool { return before.Count("another agent has attached with the exclusive slug") > 0 })
 	for _, p := range []*agent.Pool{first, second} {
-		eventually(t, "served by the second gateway alone", 10*time.Second, func() bool {
+		eventually(t, "served by the second gateway alone", 30*time.Second, func() bool {
 			a := p.Agents()
 			return len(a) == 1 && a[0].Links == 1 && len(a[0].Gateways) == 1 && a[0].Gateways[0] == "second"
 		})
@@ -156,14 +156,14 @@ func TestCluster_RecordGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []*agent.Pool{says, hears} {
-		eventually(t, "gone", 10*time.Second, func() bool { s := slugs(p); return len(s) == 1 && s[0] == "two" })
+		eventually(t, "gone", 30*time.Second, func() bool { s := slugs(p); return len(s) == 1 && s[0] == "two" })
 	}
-	eventually(t, "told", 10*time.Second, func() bool { return book.Count("record of this agent is gone") > 0 })
+	eventually(t, "told", 30*time.Second, func() bool { return book.Count("record of this agent is gone") > 0 })
 	if err := hears.SetRecords([]agent.Record{one, two}); err != nil { // it reads its old file again
 		t.Fatal(err)
 	}
 	_, again := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: token, Slug: "one", Country: "DE"})
-	eventually(t, "refused", 10*time.Second, func() bool { return again.Count("record of this agent is gone") > 0 })
+	eventually(t, "refused", 30*time.Second, func() bool { return again.Count("record of this agent is gone") > 0 })
 	if err := says.SetRecords([]agent.Record{one, two}); err != nil {
 		t.Fatal(err)
 	}

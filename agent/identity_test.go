@@ -258,6 +258,6 @@ func TestRecord_Exclusive_ReplacesTheOlderLink(t *testing.T) {
 		wantEcho(t, dial(t, selectOne(t, p, agent.Query{}), addr), "new sessions go to the new one")
 	}
 	c.Close()
-	eventually(t, "told why", 10*time.Second, func() bool { return book.Count("another agent has attached with the exclusive slug de1") == 1 })
-	eventually(t, "one link", 10*time.Second, func() bool { return p.Agents()[0].Links == 1 })
+	eventually(t, "told why", 30*time.Second, func() bool { return book.Count("another agent has attached with the exclusive slug de1") == 1 })
+	eventually(t, "one link", 30*time.Second, func() bool { return p.Agents()[0].Links == 1 })
 }

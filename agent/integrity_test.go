@@ -162,7 +162,7 @@ func TestSession_AnotherAgentDies_KeepsItsBytes(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "ended at every target", 10*time.Second, func() bool {
+	eventually(t, "ended at every target", 30*time.Second, func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		sum := 0

@@ -166,7 +166,7 @@ func TestLinks_EachGatewayKnown_NoMoreThanWanted(t *testing.T) {
 	stop, _ := run(t, agent.RunOptions{Gateways: []string{srv1.URL, srv2.URL, srv3.URL}, Links: 2, AllowPrivate: true})
 	eventually(t, "linked to two gateways", 30*time.Second, func() bool { return len(holders(one)) == 2 })
 	stop()
-	eventually(t, "gone", 10*time.Second, func() bool { return len(holders(one)) == 0 })
+	eventually(t, "gone", 30*time.Second, func() bool { return len(holders(one)) == 0 })
 }
 
 // Agents that all came to one gateway spread when others come.
@@ -197,7 +197,7 @@ func TestBalance_AgentsThatFoundNoOther_MoveToANewOne(t *testing.T) {
 		run(t, agent.RunOptions{Gateways: []string{"http://" + b.Addr().String()}, Slug: slug, Country: "DE", Links: 1, AllowPrivate: true})
 	}
 	attached(t, one, 4)
-	eventually(t, "one is asked to move", 10*time.Second, func() bool { return one.Asked() > 0 })
+	eventually(t, "one is asked to move", 30*time.Second, func() bool { return one.Asked() > 0 })
 	_, srv3 := join(t, d, "three", nil)
 	b.mu.Lock()
 	b.servers = append(b.servers, srv3.Listener.Addr().String())

@@ -40,13 +40,13 @@ func TestPool_SlugOfOwnExit_CannotBeTaken(t *testing.T) {
 	if err := p.Add(named("Local", "ZZ")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "dismissed", 10*time.Second, func() bool {
+	eventually(t, "dismissed", 30*time.Second, func() bool {
 		a := p.Agents()
 		return len(a) == 1 && a[0].Links == 0 && early.Count("own exit") > 0
 	})
 	for _, slug := range []string{"local", "LOCAL", "rec"} {
 		_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Slug: slug, Country: "ZZ"})
-		eventually(t, "refused", 10*time.Second, func() bool { return book.Count("gateway refuses this agent") > 0 })
+		eventually(t, "refused", 30*time.Second, func() bool { return book.Count("gateway refuses this agent") > 0 })
 	}
 	if err := p.Add(named("rec", "DE")); err == nil || !strings.Contains(err.Error(), "record") {
 		t.Errorf("an exit took the slug of a record: %v", err)
@@ -71,7 +71,7 @@ func TestRun_NameLeftOut_HasThatOfItsRecord(t *testing.T) {
 		go func() { ended <- agent.Run(ctx, o) }()
 	}
 	attached(t, p, 1)
-	eventually(t, "refused", 10*time.Second, func() bool { return book.Count("gateway refuses this agent") > 0 })
+	eventually(t, "refused", 30*time.Second, func() bool { return book.Count("gateway refuses this agent") > 0 })
 	if a := p.Agents(); len(a) != 1 || a[0].Slug != "rec" || a[0].Country != "DE" {
 		t.Errorf("attached: %+v", a)
 	}
@@ -129,8 +129,8 @@ func TestPool_RecordGone_CutsItsLinksAlone(t *testing.T) {
 	if _, err := conns["one"].Read(make([]byte, 1)); !errors.As(err, &lost) || lost.Fault != agent.FaultAgent || lost.Error() != "agent lost" {
 		t.Errorf("a session of the agent that is gone: %v", err)
 	}
-	eventually(t, "told", 10*time.Second, func() bool { return book.Count("record of this agent is gone") > 0 })
-	eventually(t, "taken off the list", 10*time.Second, func() bool { return len(slugs(p)) == 2 })
+	eventually(t, "told", 30*time.Second, func() bool { return book.Count("record of this agent is gone") > 0 })
+	eventually(t, "taken off the list", 30*time.Second, func() bool { return len(slugs(p)) == 2 })
 	for _, slug := range []string{"two", "shared"} {
 		conns[slug].SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 		var timeout net.Error
@@ -142,7 +142,7 @@ func TestPool_RecordGone_CutsItsLinksAlone(t *testing.T) {
 	if err := p.SetRecords([]agent.Record{two, record("shared", "token-of-agent-three")}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "dismissed", 10*time.Second, func() bool { return len(slugs(p)) == 1 })
+	eventually(t, "dismissed", 30*time.Second, func() bool { return len(slugs(p)) == 1 })
 }
 
 // Secrets overlap while they change, links stay, and an agent that reads its
@@ -175,7 +175,7 @@ func TestPool_SecretsChange_LinksStayUntilTheyReconnect(t *testing.T) {
 	if !p.Remove("farwire-file") {
 		t.Error("farwire-file is not there to be removed")
 	}
-	eventually(t, "gone", 10*time.Second, func() bool { return len(slugs(p)) == 1 })
+	eventually(t, "gone", 30*time.Second, func() bool { return len(slugs(p)) == 1 })
 	eventually(t, "back with the new secret", 60*time.Second, func() bool { return len(slugs(p)) == 2 })
 	if p.Remove("nobody") {
 		t.Error("nobody is removed")
@@ -218,7 +218,7 @@ func TestPool_ExitIP_IsThePublicAddress(t *testing.T) {
 		if ip := p.Agents()[0].ExitIP; ip.IsValid() {
 			got = ip.String()
 		}
-		eventually(t, "logged", 10*time.Second, func() bool { return book.Count(`msg="agent attached"`) > 0 })
+		eventually(t, "logged", 30*time.Second, func() bool { return book.Count(`msg="agent attached"`) > 0 })
 		if remote := cmp.Or(from, `""`); book.Count("remote="+remote+" ") == 0 || book.Count("remote=127.0.0.1:") > 0 {
 			t.Errorf("from %q: the log has another address", from)
 		}

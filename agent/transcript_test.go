@@ -296,7 +296,7 @@ func TestWire_AgentOfVersion1_AttachesAndServes(t *testing.T) {
 	}()
 	p.play(transcript(t, strings.NewReplacer("TARGET", open, "CLOSED", closed)))
 	<-played
-	eventually(t, "gone", 10*time.Second, func() bool { return len(pool.Agents()) == 0 })
+	eventually(t, "gone", 30*time.Second, func() bool { return len(pool.Agents()) == 0 })
 }
 
 // A gateway that knows nothing but what the transcript says is served by the

@@ -123,7 +123,7 @@ func TestTunnel_TargetResets_BytesComeFirst(t *testing.T) {
 	addr := target(t, func(c *net.TCPConn) {
 		c.Write(make([]byte, size))
 		io.ReadFull(c, make([]byte, 1)) // until the gateway has seen some of it
-		eventually(t, "all sent", 10*time.Second, func() bool { return unsent(c) == 0 })
+		eventually(t, "all sent", 30*time.Second, func() bool { return unsent(c) == 0 })
 		c.SetLinger(0)
 	})
 	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
@@ -135,7 +135,7 @@ func TestTunnel_TargetResets_BytesComeFirst(t *testing.T) {
 	}
 	c.Write([]byte("x"))
 	// Writing fails before everything has been read, as with TCP.
-	eventually(t, "told of the reset on writing", 10*time.Second, func() bool {
+	eventually(t, "told of the reset on writing", 30*time.Second, func() bool {
 		_, err := c.Write([]byte("x"))
 		return errors.Is(err, syscall.ECONNRESET)
 	})

@@ -75,7 +75,7 @@ func flooded(t *testing.T) (p *agent.Pool, dial func() (net.Conn, *yamux.Stream)
 
 func wantOverloaded(t *testing.T, c net.Conn) {
 	t.Helper()
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	for buf := make([]byte, 64<<10); ; {
 		_, err := c.Read(buf)
 		if err == nil {
@@ -101,11 +101,11 @@ func TestLink_StalledReadersBeyondTheBudget_LargestAreReset(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all booked", 10*time.Second, func() bool { return p.Held() > 64<<20-2*each })
-	eventually(t, "within the budget", 10*time.Second, func() bool { return p.Held() <= 64<<20 })
+	eventually(t, "all booked", 30*time.Second, func() bool { return p.Held() > 64<<20-2*each })
+	eventually(t, "within the budget", 30*time.Second, func() bool { return p.Held() <= 64<<20 })
 	kept := 0
 	for _, c := range conns {
-		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		var err error
 		got := 0
 		for buf := make([]byte, 64<<10); err == nil && got < each; {
@@ -123,7 +123,7 @@ func TestLink_StalledReadersBeyondTheBudget_LargestAreReset(t *testing.T) {
 	if kept < 250 || kept > 64<<20/each {
 		t.Errorf("%d of %d readers have got everything", kept, len(conns))
 	}
-	eventually(t, "nothing held", 10*time.Second, func() bool { return p.Held() == 0 })
+	eventually(t, "nothing held", 30*time.Second, func() bool { return p.Held() == 0 })
 	c, s := dial()
 	if _, err := s.Write([]byte("fresh")); err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func TestUnread_TinyFrames_CountManyTimesTheirBytes(t *testing.T) {
 	}
 	wantOverloaded(t, c)
 	for _, c := range honest {
-		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		c.SetReadDeadline(time.Now().Add(30 * time.Second))
 		for buf, left := make([]byte, each), each; left > 0; {
 			n, err := c.Read(buf)
 			if left -= n; err != nil {

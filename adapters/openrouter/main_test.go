@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { leak.Main(m) }
 const testKey = "sk-or-v1-0123456789abcdef"
 
 // testTimeout is how long a test waits for what must come.
-const testTimeout = 10 * time.Second
+const testTimeout = time.Minute
 
 // asked is a request as the API reads it.
 type asked struct {
