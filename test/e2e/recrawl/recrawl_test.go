@@ -21,8 +21,21 @@ import (
 
 // TestRecrawl_GatewaysKilled_EachDueTimeOnce has fifty sites, and every two seconds a gateway that
 // dies or sleeps in the midst of a crawl; halfway the database is away. How late
-// the sites are is judged by the soak.
+// the sites are is judged by the soak. On a busy machine a gateway may start, and renew
+// its leases, too late for these clocks, so that sites rest and nothing happens between
+// two faults: then all are four times as slow.
 func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
+	for _, slower := range []time.Duration{1, 4} {
+		if gatewaysKilled(t, slower) {
+			return
+		}
+	}
+	t.Error("too little happened")
+}
+
+// gatewaysKilled reports whether enough happened.
+func gatewaysKilled(t *testing.T, slower time.Duration) bool {
+	t.Helper()
 	db := harness.Postgres(t)
 	program, err := os.Executable()
 	if err != nil {
@@ -30,12 +43,12 @@ func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
 	}
 	o := recrawltest.Options{
 		Database: db.URL, Folder: t.TempDir(), Program: program,
-		Gateways: 4, Sites: 50, Interval: 5 * time.Second, Lease: time.Second, Poll: time.Second / 4,
-		For: 20 * time.Second, KillEvery: 2 * time.Second, Least: 6, Frozen: 3 * time.Second,
+		Gateways: 4, Sites: 50, Interval: slower * 5 * time.Second, Lease: slower * time.Second, Poll: slower * time.Second / 4,
+		For: slower * 20 * time.Second, KillEvery: slower * 2 * time.Second, Least: 6, Frozen: slower * 3 * time.Second,
 		Outage: func() time.Duration {
 			began := time.Now()
 			db.Stop()
-			time.Sleep(3 * time.Second) // how long it is away
+			time.Sleep(slower * 3 * time.Second) // how long it is away
 			db.Start()
 			return time.Since(began)
 		},
@@ -46,9 +59,7 @@ func TestRecrawl_GatewaysKilled_EachDueTimeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Editions are of random sites, and a busy machine finds several of a site as one.
-	if r.Slots < 2*o.Sites || r.Changed < o.Sites/2 || r.Killed < 3 || r.Stopped < 3 || r.Reads < o.Sites || r.Disturbed < 3 || r.Lost == 0 {
-		t.Error("too little happened")
-	}
+	return r.Slots >= 2*o.Sites && r.Changed >= o.Sites/2 && r.Killed >= 3 && r.Stopped >= 3 && r.Reads >= o.Sites && r.Disturbed >= 3 && r.Lost > 0
 }
 
 // savingVariable is set in the environment of a process that saves two files
