@@ -244,4 +244,13 @@ func turns(b *bench) {
 	end()
 	claim("alice https://4.example/")
 	end()
+	// Who has fewer workers comes first, however long ago the others had a turn.
+	due("bob", 40)
+	due("bob", 41)
+	due("alice", 42)
+	claim("bob https://40.example/")
+	claim("alice https://5.example/")
+	leases[0], leases[1] = leases[1], leases[0]
+	end()
+	claim("alice https://42.example/")
 }

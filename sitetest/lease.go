@@ -195,6 +195,83 @@ func release(b *bench) {
 	b.lost(l)
 }
 
+// lostRenewed has a worker die that has renewed its lease, at the first lost lease of a
+// site and at the second.
+func lostRenewed(b *bench) {
+	const renewedFor = 5 * short
+	for before := range 2 {
+		var l farwire.Lease
+		for end := time.Now().Add(timeout); ; { // a machine may be too slow to renew it
+			s := b.due("https://a.example/", past(7))
+			l = b.await(b.store, short)
+			for range before {
+				b.after(l.Expiry)
+				l = b.await(b.store, short)
+			}
+			renewed, err := b.store.Renew(b.ctx, l, renewedFor)
+			if err == nil {
+				l = renewed
+				break
+			}
+			if !errors.Is(err, farwire.ErrLeaseLost) || time.Now().After(end) {
+				b.Fatal(err)
+			}
+			if err := b.store.Remove(b.ctx, s.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+		next := b.await(b.store, long)
+		wait := renewedFor << before
+		if began := next.Expiry.Add(-long); began.Before(l.Expiry.Add(wait)) {
+			b.Errorf("a renewed lease was lost after %d others: claimed %v after its end, want at least %v", before, began.Sub(l.Expiry), wait)
+		}
+		if err := b.store.Remove(b.ctx, next.Site.ID); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// lostReleased has a worker release a site of which two leases were lost. Another that is
+// lost is the third.
+func lostReleased(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	l := b.claim(short)
+	for range 2 {
+		b.after(l.Expiry)
+		l = b.await(b.store, long)
+		if err := b.store.Release(b.ctx, l); err != nil {
+			b.Fatal(err)
+		}
+		l = b.claim(short)
+	}
+	b.after(l.Expiry.Add(20 * short))
+	if got := b.site(s); got.Failures != 3 || !got.Resting {
+		b.Errorf("after three lost leases, two of them before a release, it is\n%+v", got)
+	}
+	b.nothingDue()
+}
+
+// lostCommitted has a worker commit a site of which two leases were lost. Another that is
+// lost is the first.
+func lostCommitted(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	l := b.claim(short)
+	b.after(l.Expiry)
+	l = b.await(b.store, short)
+	b.after(l.Expiry)
+	l = b.await(b.store, long)
+	l.Site.NextCrawl, l.Site.Failures, l.Site.LastError = past(8), 0, ""
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
+	l = b.claim(short)
+	b.after(l.Expiry)
+	if got := b.site(s); got.Failures != 1 || got.Resting {
+		b.Fatalf("after an outcome and one lost lease it is\n%+v", got)
+	}
+	if l = b.await(b.store, long); !l.Due.Equal(past(8)) {
+		b.Errorf("claimed %+v", l)
+	}
+}
+
 // leased has a site be seen by those who ask for it while it is leased, and after each
 // way in which a lease ends.
 func leased(b *bench) {
