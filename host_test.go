@@ -61,21 +61,26 @@ func (w *world) refusals() []told {
 	return w.refusalsTo(testKey)
 }
 
-// refusalsTo is refusals to who shows this key or token.
-func (w *world) refusalsTo(key string) (all []told) {
-	w.t.Helper()
+// surfaces is where the gateway of a world serves each kind of session.
+func (w *world) surfaces() *world {
 	pathForm := w.gw.PathForm()
 	mux := http.NewServeMux()
 	mux.Handle("/ws", w.gw.Relay())
 	mux.Handle("/amqp", w.gw.AMQP())
 	mux.Handle("/ws/crawl", w.gw.Crawl())
-	w = w.also(w.gw.ForwardProxy(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	return w.also(w.gw.ForwardProxy(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if farwire.IsPathForm(r) {
 			pathForm.ServeHTTP(rw, r)
 			return
 		}
 		mux.ServeHTTP(rw, r)
 	})))
+}
+
+// refusalsTo is refusals to who shows this key or token.
+func (w *world) refusalsTo(key string) (all []told) {
+	w.t.Helper()
+	w = w.surfaces()
 	for surface, path := range map[string]string{"relay": "/ws", "crawl": "/ws/crawl"} {
 		p := w.open(path, "X-API-Key: "+key)
 		p.text(map[string]string{"relay": `{"url":"ws://a.test/"}`, "crawl": `{"url":"http://a.test/","maxPages":1}`}[surface])

@@ -235,6 +235,9 @@ func (c *conn) targetLost(cause error) {
 	c.sendUntil.end()
 }
 
+// NeverPanics tells it from a connection of a host's own.
+func (*conn) NeverPanics() {}
+
 // CloseWrite ends the stream towards the target, which reads a FIN.
 func (c *conn) CloseWrite() error {
 	return c.explain("close", c.stream.CloseWrite())

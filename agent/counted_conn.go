@@ -47,6 +47,9 @@ type counted struct {
 
 func (c *counted) Close() error { c.end(); return c.Conn.Close() }
 
+// NeverPanics says that what a host's connection may panic with is recovered below.
+func (*counted) NeverPanics() {}
+
 // CloseWrite half-closes where the connection can.
 func (c *counted) CloseWrite() error {
 	if half, ok := c.Conn.(HalfCloser); ok {

@@ -7,6 +7,9 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+
+	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // SelectAgent picks an exit for a request: of those that fit and take
@@ -188,6 +191,9 @@ func (p *Pool) localEntry(own Exit) *entry {
 			de := Classify(err)
 			p.health.failed(own.ID, normalHost(hostOf(addr)), de)
 			return nil, de
+		}
+		if c, err = netio.HostConn(c, func(err error) error { return fault.FromHost("exit", err) }); err != nil {
+			return nil, err
 		}
 		open = true
 		return e.own.count(c), nil

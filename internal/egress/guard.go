@@ -14,19 +14,20 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
 )
 
-// Recover returns an exit that returns as an error what its functions panic with:
-// net/http and a crawl call them in goroutines whose panics nobody recovers. Its errors
-// have a class, the same for every kind of session.
+// Recover returns an exit that returns as an error what its functions, and the methods of
+// its connections, panic with: net/http and a crawl call them in goroutines whose panics
+// nobody recovers. Its errors have a class, the same for every kind of session.
 func Recover(exit agent.Exit) agent.Exit {
 	dial, resolve := exit.DialContext, exit.Resolve
 	exit.DialContext = func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
 		defer recovered(&err)
 		conn, err = dial(ctx, network, addr)
-		if conn == nil && err == nil {
-			err = errors.New("DialContext returned neither a connection nor an error")
+		if err == nil {
+			return netio.HostConn(conn, fromExit)
 		}
 		return conn, classified(ctx, err)
 	}
@@ -52,12 +53,14 @@ func classified(ctx context.Context, err error) error {
 	case errors.As(err, &network), errors.As(err, &number):
 		return &agent.DialError{Fault: agent.FaultTarget, Err: err}
 	}
-	return fault.FromHost("exit", err)
+	return fromExit(err)
 }
+
+func fromExit(err error) error { return fault.FromHost("exit", err) }
 
 func recovered(err *error) {
 	if v := recover(); v != nil {
-		*err = fault.FromHost("exit", fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		*err = fromExit(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 	}
 }
 
