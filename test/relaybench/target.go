@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // The far end of every session. It does the least that can be done, so that
@@ -154,12 +155,17 @@ func writeMessages(conn net.Conn, one []byte, messages int) error {
 // A drain takes bytes in large pieces.
 type drain struct{}
 
+// drains are kept: a new one for each small answer would be most of what load and
+// target cost.
+var drains = sync.Pool{New: func() any { return new([256 << 10]byte) }}
+
 func (drain) Write(b []byte) (int, error) { return len(b), nil }
 
 func (drain) ReadFrom(r io.Reader) (total int64, err error) {
-	buf := make([]byte, 256<<10)
+	buf := drains.Get().(*[256 << 10]byte)
+	defer drains.Put(buf)
 	for {
-		n, err := r.Read(buf)
+		n, err := r.Read(buf[:])
 		total += int64(n)
 		if err == io.EOF {
 			return total, nil
