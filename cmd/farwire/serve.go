@@ -18,7 +18,6 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
-	"github.com/farwire/farwire/internal/attempts"
 )
 
 type serve struct {
@@ -70,98 +69,70 @@ func (s *serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if needsFolder() {
-		if err := writable(s.DataDir); err != nil {
-			return err
-		}
+	if err := checkFolder(s.DataDir); err != nil {
+		return err
 	}
-	ln, err := listen("--listen", s.Listen)
+	on, err := s.openListeners(clientAddr, &own, log)
 	if err != nil {
 		return err
 	}
-	defer ln.Close()
-	wrong := new(attempts.Counter) // of all listeners
-	unknown := s.guard(s.trusted, wrong, log)
-	admin, err := s.admin(clientAddr, wrong, unknown, log)
+	defer on.close()
+	back, err := s.openBackends(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(on.addr()), on.addr(), id, &own, &o)
 	if err != nil {
 		return err
 	}
-	defer admin.close()
-	socksListener, err := s.listenSOCKS()
-	if err != nil {
-		return err
-	}
-	own.add(ln.Addr())
-	own.add(admin.addr())
-	if socksListener != nil {
-		defer socksListener.Close()
-		own.add(socksListener.Addr())
-	}
-	addr := ln.Addr().(*net.TCPAddr)
-	used, err := s.services(ctx, schemeOf(s.TLSCert != "")+"://"+reachable(addr), o.Name, log)
-	if err != nil {
-		return err
-	}
-	defer used.close(log)
-	o.Sites, o.Storage, o.Limiter = used.sites, used.storage, used.limiter
-	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
-	own.ask(used.browser.Listeners)
-	others, err := s.openCluster(id.clusterSecrets, o.Name, addr, log)
-	if err != nil {
-		return err
-	}
-	defer others.close()
-	spans, err := openTracing(ctx, o.Name, log)
-	if err != nil {
-		return err
-	}
-	defer spans.close()
-	o.Bus = others.bus()
-	o.Trace = spans.join(admin.trace())
+	defer back.close()
+	o.Trace = back.spans.join(on.admin.trace())
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
 	}
-	admin.watch(gateway, used.limiter, others)
+	on.admin.watch(gateway, back.limiter, back.others)
 	secrets, records := s.reloadAgents(pool, id)
-	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, admin.reloadKey(s.AdminKey))()
+	defer id.reloadOnHangup(ctx, hangup, gateway, log, secrets, records, on.admin.reloadKey(s.AdminKey))()
 
-	handler := s.pathFlags.route(gateway, routes(gateway, pool, used.files))
-	server := newServer(asteriskForm(s.withScheme(spans.handler(gateway.ForwardProxy(handler)))), log)
-	guardServer(server, unknown)
-	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
+	handler := s.pathFlags.route(gateway, routes(gateway, pool, back.files))
+	server := newServer(asteriskForm(s.withScheme(back.spans.handler(gateway.ForwardProxy(handler)))), log)
+	guardServer(server, on.unknown)
+	server.TLSConfig = id.tlsConfig()
+	if err := back.others.join(pool, id.clusterSecrets, back.limiter); err != nil {
 		return err
 	}
-
-	// Services are closed after the recrawls, which need the agents of the cluster.
+	// Backends are closed after the recrawls, which need the agents of the cluster.
 	if s.Recrawl {
 		defer startRecrawls(ctx, gateway).wait(log)
 	}
 	failed := make(chan error, 2) // of both listeners
-	secure := id.tlsConfig()      // apart: net/http sets a configuration of its own on every server
-	if server.TLSConfig = secure; secure != nil {
-		go func() { failed <- server.ServeTLS(tlsListener{unknown.Listen(ln)}, "", "") }()
-	} else {
-		go func() { failed <- server.Serve(unknown.Listen(ln)) }()
-	}
+	secure := begin(server, on.unknown.Listen(on.main), failed)
 	printBanner(s.lines(os.Stderr), banner{
-		addr:    addr,
-		admin:   admin.addr(),
-		uses:    used.String() + others.String() + spans.String(),
+		addr:    on.addr(),
+		admin:   on.admin.addr(),
+		uses:    back.String(),
 		key:     id.made,
-		secure:  secure != nil,
+		secure:  secure,
 		agent:   s.localSlug(),
 		private: s.AllowPrivate,
 		binary:  programCommand(),
 	})
-	defer serveSOCKS(gateway, socksListener, unknown, failed, log)()
+	defer serveSOCKS(gateway, on.socks, on.unknown, failed, log)()
 
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)
 	case <-ctx.Done():
 	}
-	return s.drain(gateway, pool, others, server, log)
+	return s.drain(gateway, pool, back.others, server, log)
+}
+
+// begin serves on ln, and reports whether it does so by https: net/http sets a TLS
+// configuration of its own on a server that has none.
+func begin(server *http.Server, ln net.Listener, failed chan<- error) (secure bool) {
+	if server.TLSConfig == nil {
+		go func() { failed <- server.Serve(ln) }()
+		return false
+	}
+	go func() { failed <- server.ServeTLS(tlsListener{ln}, "", "") }()
+	return true
 }
 
 // drain lets sessions end. The listener stays open for as long as the gateway

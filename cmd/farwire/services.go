@@ -168,6 +168,14 @@ func needsFolder() bool {
 	return !given("DATABASE_URL") || !given("S3_ENDPOINT") || given("OPENROUTER_API_KEY")
 }
 
+// checkFolder reports a data folder that is needed and cannot be written.
+func checkFolder(dir string) error {
+	if !needsFolder() {
+		return nil
+	}
+	return writable(dir)
+}
+
 // String is one line for people.
 func (v *services) String() string { return strings.Join(v.used, "; ") }
 

@@ -78,39 +78,24 @@ func (w *work) Run(ctx context.Context) error {
 	if id.made == "" {
 		o.Auth = id.keys
 	}
-	if needsFolder() {
-		if err := writable(w.DataDir); err != nil {
-			return err
-		}
+	if err := checkFolder(w.DataDir); err != nil {
+		return err
 	}
-	used, err := s.services(ctx, "http://"+defaultGatewayAddr, o.Name, log)
+	back, err := s.openBackends(ctx, "http://"+defaultGatewayAddr, nil, id, &own, &o)
 	if err != nil {
 		return err
 	}
-	defer used.close(log)
-	others, err := s.openCluster(id.clusterSecrets, o.Name, nil, log)
-	if err != nil {
-		return err
-	}
-	defer others.close()
-	spans, err := openTracing(ctx, o.Name, log)
-	if err != nil {
-		return err
-	}
-	defer spans.close()
-	o.Trace = spans.join(nil)
-	o.Bus, o.Sites, o.Storage, o.Limiter = others.bus(), used.sites, used.storage, used.limiter
-	o.Crawl.Render, o.Crawl.Enhance = used.browser, used.model
-	own.ask(used.browser.Listeners)
+	defer back.close()
+	o.Trace = back.spans.join(nil)
 	gateway, err := farwire.New(o)
 	if err != nil {
 		return err
 	}
-	if err := others.join(pool, id.clusterSecrets, used.limiter); err != nil {
+	if err := back.others.join(pool, id.clusterSecrets, back.limiter); err != nil {
 		return err
 	}
 	defer id.reloadOnHangup(ctx, hangup, gateway, log)()
-	log.Info("recrawling due sites", "using", used.String()+others.String()+spans.String())
+	log.Info("recrawling due sites", "using", back.String())
 	working := startRecrawls(ctx, gateway)
 	defer working.wait(log)
 	select {
@@ -121,7 +106,7 @@ func (w *work) Run(ctx context.Context) error {
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), w.DrainTimeout)
 	defer cancel()
-	return errors.Join(gateway.Shutdown(drain), others.drained(pool.Shutdown(drain)))
+	return errors.Join(gateway.Shutdown(drain), back.others.drained(pool.Shutdown(drain)))
 }
 
 // recrawls are those that this process makes.
