@@ -124,80 +124,102 @@ func (d *describer) excerpt(p *Page) string {
 	return text
 }
 
+// A proseReader picks sentences of a page.
+type proseReader struct {
+	d    *describer
+	page *Page
+	drop func(string) bool
+
+	paragraphs bool // the page has some that may be taken
+	begun      bool // what goes on with a sentence before it may be taken too
+	teasing    bool // the page has the beginnings of others
+	listed     bool // the items being read follow a sentence that leads to them
+
+	out  []piece
+	said map[string]bool
+	size int // of out, in bytes
+}
+
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
-	e, split := p.Evidence, p.Sentences
-	paragraphs, teasing := false, isTeaserList(e.Blocks)
-	for i, b := range e.Blocks {
-		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(split[i], drop) {
-			paragraphs = true
+	blocks := p.Evidence.Blocks
+	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks)}
+	for i, b := range blocks {
+		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(p.Sentences[i], drop) {
+			r.paragraphs = true
 			break
 		}
 	}
-	var out []piece
-	said := map[string]bool{}
-	size := 0
-	titleKey := plain.Key(p.Title)
 	// What goes on with a sentence that led to code says little without it.
-	rest := !paragraphs || !slices.ContainsFunc(e.Blocks, func(b htmlpage.Block) bool {
+	r.begun = !r.paragraphs || !slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
 		return b.Kind == htmlpage.Paragraph && isProse(b) && !lowerCase(b.Text)
 	})
-	list := false // the items being read follow a sentence that leads to them
-	for i, b := range e.Blocks {
-		if size > 4*d.limit {
+	titleKey := plain.Key(p.Title)
+	for i := range blocks {
+		if r.size > 4*d.limit {
 			break
 		}
-		if teasing && cutOff(b.Text) || d.quotes(p, i) {
-			continue // what another page says
-		}
-		switch b.Kind {
-		case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
-			continue
-		case htmlpage.Cell:
-			if paragraphs || !isProse(b) {
-				continue
-			}
-		case htmlpage.Item, htmlpage.Definition:
-			// Before the first paragraph a list is navigation, later it belongs to
-			// what stands above it.
-			led := len(out) > 0 && leads(out[len(out)-1].text) || i > 0 && list && e.Blocks[i-1].Kind == htmlpage.Item
-			list = led
-			if paragraphs && (len(out) == 0 || b.Links > 60) && !led || !paragraphs && !led && !isProse(b) {
-				continue
-			}
-		default:
-			if !isProse(b) || !rest && continues(e.Blocks, i) {
-				continue
-			}
-		}
-		if k := plain.Key(b.Text); k == "" || k == titleKey {
+		if !r.takes(i) {
 			continue
 		}
-		first, gap := true, ""
-		for _, s := range split[i] {
-			before := gap
-			gap = ""
-			if strings.TrimRightFunc(s, unicode.IsSpace) != s {
-				gap = " " // not every script has one between sentences
-			}
-			t := strings.TrimSpace(s)
-			if t == "" || said[t] || drop(t) || first && isLabel(t) || pointsAt(t, e.Blocks, i) {
-				continue
-			}
-			said[t] = true
-			pc := piece{text: t, sep: before, first: first}
-			if first {
-				pc.sep = "\n\n"
-				if b.Kind == htmlpage.Item {
-					pc.text, pc.sep = "- "+t, "\n"
-				}
-			}
-			first = false
-			size += len(t)
-			out = append(out, pc)
+		if k := plain.Key(blocks[i].Text); k != "" && k != titleKey {
+			r.read(i)
 		}
 	}
-	return out
+	return r.out
+}
+
+// takes reports whether a block may stand in an excerpt.
+func (r *proseReader) takes(i int) bool {
+	blocks := r.page.Evidence.Blocks
+	b := blocks[i]
+	if r.teasing && cutOff(b.Text) || r.d.quotes(r.page, i) {
+		return false // what another page says
+	}
+	switch b.Kind {
+	case htmlpage.Omitted, htmlpage.Heading, htmlpage.Title, htmlpage.Term:
+		return false
+	case htmlpage.Cell:
+		return !r.paragraphs && isProse(b)
+	case htmlpage.Item, htmlpage.Definition:
+		// Before the first paragraph a list is navigation, later it belongs to
+		// what stands above it.
+		n := len(r.out)
+		r.listed = n > 0 && leads(r.out[n-1].text) || i > 0 && r.listed && blocks[i-1].Kind == htmlpage.Item
+		if r.paragraphs {
+			return r.listed || n > 0 && b.Links <= 60
+		}
+		return r.listed || isProse(b)
+	}
+	return isProse(b) && (r.begun || !continues(blocks, i))
+}
+
+// read takes the sentences of a block.
+func (r *proseReader) read(i int) {
+	blocks := r.page.Evidence.Blocks
+	first, gap := true, ""
+	for _, s := range r.page.Sentences[i] {
+		before := gap
+		gap = ""
+		if strings.TrimRightFunc(s, unicode.IsSpace) != s {
+			gap = " " // not every script has one between sentences
+		}
+		t := strings.TrimSpace(s)
+		if t == "" || r.said[t] || r.drop(t) || first && isLabel(t) || pointsAt(t, blocks, i) {
+			continue
+		}
+		r.said[t] = true
+		pc := piece{text: t, sep: before, first: first}
+		if first {
+			pc.sep = "\n\n"
+			if blocks[i].Kind == htmlpage.Item {
+				pc.text, pc.sep = "- "+t, "\n"
+			}
+		}
+		first = false
+		r.size += len(t)
+		r.out = append(r.out, pc)
+	}
 }
 
 // isTeaserList reports a page with the beginnings of others: half of its texts are cut off.

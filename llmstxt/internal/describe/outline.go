@@ -15,72 +15,93 @@ import (
 // outline is a note for a page without prose: its headings, else the words of
 // its links, else its title.
 func (d *describer) outline(p *Page, limit int) string {
-	e := p.Evidence
-	var parts []string
-	seen := map[string]bool{plain.Key(p.Title): true, "": true}
-	all, letters := false, false
-	add := func(t string) {
-		t = strings.TrimRight(t, ".:;,")
-		if len(t) == 1 && !letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
-			return // of an index; what stands below it says more
-		}
-		if dated(t) || htmlpage.Nameless(t) || p == d.base && vague(t) {
-			return
-		}
-		if k := plain.Key(t); !seen[k] && (all || !d.votes.boilerplate(t)) {
-			seen[k] = true
-			parts = append(parts, t)
-		}
+	n := &noteParts{d: d, page: p, seen: map[string]bool{plain.Key(p.Title): true, "": true}}
+	n.addBlocks(htmlpage.Heading, htmlpage.Term)
+	if len(n.list) < 3 {
+		n.addAnchors()
 	}
-	for _, b := range e.Blocks {
-		if b.Kind == htmlpage.Heading || b.Kind == htmlpage.Term {
-			add(b.Text)
-		}
+	n.addTexts()
+	if len(n.list) < 2 {
+		n.addCommon()
 	}
-	if len(parts) < 3 {
-		for _, a := range e.Anchors {
-			// A card begins with its heading, which is named already.
-			if !slices.ContainsFunc(parts, func(p string) bool { return plain.StartsWith(a, p) }) {
-				add(a)
-			}
-		}
+	if len(n.list) == 0 {
+		n.letters = true
+		n.addBlocks(htmlpage.Heading)
 	}
-	for _, b := range e.Blocks {
-		if len(parts) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !areFiles(b.Text) && (len(parts) == 0 || !names(b.Text) && !formal(b.Text)) {
-			add(b.Text)
-		}
-	}
-	if all = len(parts) < 2; all {
-		// A list of what the site links to everywhere.
-		for _, b := range e.Blocks {
-			if b.Kind == htmlpage.Heading {
-				add(b.Text)
-			}
-		}
-		own := len(parts)
-		for _, a := range e.Anchors {
-			add(a)
-		}
-		if len(parts) <= fewLinks && own == 0 && !slices.ContainsFunc(parts, func(t string) bool { return !d.votes.boilerplate(t) }) {
-			parts = nil // a line at the foot or the head of all pages
-		}
-		for _, b := range e.Blocks {
-			if len(parts) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && !ofGenerator(b.Text) && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !d.votes.common(b.Text) {
-				add(b.Text)
-			}
-		}
-	}
-	if letters = len(parts) == 0; letters {
-		for _, b := range e.Blocks {
-			if b.Kind == htmlpage.Heading {
-				add(b.Text)
-			}
-		}
-	}
-	if len(parts) == 0 {
+	if len(n.list) == 0 {
 		return plain.Cut(strings.TrimRight(p.Title, ".")+".", limit)
 	}
-	return inALine(parts, limit)
+	return inALine(n.list, limit)
+}
+
+// noteParts are the words that a note is made of.
+type noteParts struct {
+	d    *describer
+	page *Page
+
+	common  bool // what stands on many pages may be taken too
+	letters bool // and so may single letters
+	list    []string
+	seen    map[string]bool
+}
+
+func (n *noteParts) add(t string) {
+	t = strings.TrimRight(t, ".:;,")
+	if len(t) == 1 && !n.letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
+		return // of an index; what stands below it says more
+	}
+	if dated(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
+		return
+	}
+	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t)) {
+		n.seen[k] = true
+		n.list = append(n.list, t)
+	}
+}
+
+func (n *noteParts) addBlocks(kinds ...htmlpage.BlockKind) {
+	for _, b := range n.page.Evidence.Blocks {
+		if slices.Contains(kinds, b.Kind) {
+			n.add(b.Text)
+		}
+	}
+}
+
+func (n *noteParts) addAnchors() {
+	for _, a := range n.page.Evidence.Anchors {
+		// A card begins with its heading, which is named already.
+		if !slices.ContainsFunc(n.list, func(p string) bool { return plain.StartsWith(a, p) }) {
+			n.add(a)
+		}
+	}
+}
+
+// addTexts adds what stands in no heading, while there are few parts.
+func (n *noteParts) addTexts() {
+	for _, b := range n.page.Evidence.Blocks {
+		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
+			n.add(b.Text)
+		}
+	}
+}
+
+// addCommon adds what stands on many pages, such as a list of what the site links to
+// everywhere.
+func (n *noteParts) addCommon() {
+	n.common = true
+	n.addBlocks(htmlpage.Heading)
+	own := len(n.list)
+	for _, a := range n.page.Evidence.Anchors {
+		n.add(a)
+	}
+	if len(n.list) <= fewLinks && own == 0 && !slices.ContainsFunc(n.list, func(t string) bool { return !n.d.votes.boilerplate(t) }) {
+		n.list = nil // a line at the foot or the head of all pages
+	}
+	for _, b := range n.page.Evidence.Blocks {
+		if len(n.list) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && !ofGenerator(b.Text) && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !n.d.votes.common(b.Text) {
+			n.add(b.Text)
+		}
+	}
 }
 
 // fewLinks are no list of what a site has.

@@ -182,20 +182,26 @@ func (w *walker) block(n *html.Node, kind BlockKind) {
 func (w *walker) walk(n *html.Node) {
 	switch n.Type {
 	case html.TextNode:
-		if len(w.text) < 2*maxBlock {
-			w.text = append(w.text, n.Data...)
-			if w.link > 0 {
-				w.links += len(n.Data)
-			}
-			if w.code > 0 {
-				w.codes += len(n.Data)
-			}
-		}
-		return
+		w.textNode(n)
 	case html.ElementNode:
-	default:
+		w.element(n)
+	}
+}
+
+func (w *walker) textNode(n *html.Node) {
+	if len(w.text) >= 2*maxBlock {
 		return
 	}
+	w.text = append(w.text, n.Data...)
+	if w.link > 0 {
+		w.links += len(n.Data)
+	}
+	if w.code > 0 {
+		w.codes += len(n.Data)
+	}
+}
+
+func (w *walker) element(n *html.Node) {
 	if w.hidden(n) {
 		if n.DataAtom != atom.Nav && hasWord(attr(n, "class")+" "+attr(n, "id"), "toc", "tableofcontents") {
 			w.contents(n)
@@ -209,33 +215,33 @@ func (w *walker) walk(n *html.Node) {
 	if w.code == 0 && partsWords(w.text, n) {
 		w.text = append(w.text, ' ')
 	}
+	if kind, ok := w.blockKind(n); ok {
+		w.block(n, kind)
+		return
+	}
 	switch n.DataAtom {
+	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button, atom.Img,
+		atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Template:
 		if attr(n, "shadowrootmode") != "" {
 			w.block(n, "")
 		}
-	case atom.Script, atom.Style, atom.Noscript, atom.Svg, atom.Math, atom.Select, atom.Button,
-		atom.Input, atom.Label, atom.Iframe, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Link, atom.Meta:
 	case atom.Form:
 		if !w.hints && speaks(n) {
 			w.block(n, "")
 		}
-	case atom.Pre, atom.Textarea, atom.Figure, atom.Img, atom.Picture:
-		switch {
-		case n.DataAtom == atom.Img:
-			return
-		case n.DataAtom == atom.Pre && w.pre:
+	case atom.Pre:
+		if w.pre {
 			w.preText(n)
 			return
-		case n.DataAtom == atom.Pre:
-			w.preformatted += len(strings.TrimSpace(nodeText(n)))
 		}
+		w.preformatted += len(strings.TrimSpace(nodeText(n)))
 		w.omit()
-	case atom.Br, atom.Hr:
-		if n.DataAtom == atom.Hr {
-			w.flush()
-			return
-		}
+	case atom.Textarea, atom.Figure, atom.Picture:
+		w.omit()
+	case atom.Hr:
+		w.flush()
+	case atom.Br:
 		w.text = append(w.text, ' ')
 	case atom.A:
 		w.anchor(n)
@@ -244,30 +250,8 @@ func (w *walker) walk(n *html.Node) {
 		w.children(n)
 		w.code--
 	case atom.Sup:
-		if isNote(n) {
-			return
-		}
-		w.children(n)
-	case atom.H1:
-		w.block(n, Title)
-	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Legend, atom.Summary, atom.Caption:
-		w.block(n, Heading)
-	case atom.Li:
-		w.block(n, Item)
-	case atom.Dt:
-		w.block(n, Term)
-	case atom.Dd:
-		w.block(n, Definition)
-	case atom.Th:
-		w.block(n, Term)
-	case atom.Td:
-		w.block(n, Cell)
-	case atom.P:
-		// A paragraph inside an item is the item's.
-		if w.kind == Item || w.kind == Definition || w.kind == Cell {
-			w.block(n, "")
-		} else {
-			w.block(n, Paragraph)
+		if !isNote(n) {
+			w.children(n)
 		}
 	case atom.Table:
 		w.omit()
@@ -278,12 +262,37 @@ func (w *walker) walk(n *html.Node) {
 			return
 		}
 		w.block(n, "")
-	case atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Address,
-		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
-		w.block(n, "")
 	default:
 		w.children(n)
 	}
+}
+
+// blockKind reports whether an element stands on lines of its own whatever is in it, and
+// the kind of its text; empty: as around it.
+func (w *walker) blockKind(n *html.Node) (kind BlockKind, ok bool) {
+	switch n.DataAtom {
+	case atom.H1:
+		return Title, true
+	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Legend, atom.Summary, atom.Caption:
+		return Heading, true
+	case atom.Li:
+		return Item, true
+	case atom.Dt, atom.Th:
+		return Term, true
+	case atom.Dd:
+		return Definition, true
+	case atom.Td:
+		return Cell, true
+	case atom.P:
+		if w.kind == Item || w.kind == Definition || w.kind == Cell {
+			return "", true // a paragraph inside an item is the item's
+		}
+		return Paragraph, true
+	case atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Address,
+		atom.Center, atom.Details, atom.Fieldset, atom.Figcaption, atom.Tbody, atom.Thead, atom.Nav, atom.Aside, atom.Footer, atom.Hgroup:
+		return "", true
+	}
+	return "", false
 }
 
 func (w *walker) anchor(n *html.Node) {
