@@ -48,7 +48,7 @@ func TestLimiter_EachEndpoint_GetsPrincipalAndBucket(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.URL = address
-			w.do(req)
+			w.fetch(req)
 		}
 	}
 	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
@@ -123,7 +123,7 @@ func TestUsage_EitherRateRefuses_IsCounted(t *testing.T) {
 		o.Limits = farwire.Limits{Rate: 1e-9, Burst: 2, HTTPRate: 1e-9, HTTPBurst: 1}
 	})
 	for i, want := range []int{200, 429, 429} {
-		if resp, _ := w.do(w.request("GET", "/", nil)); resp.StatusCode != want || want == 429 && resp.Header.Get("X-RateLimit-Limit") != "1" {
+		if resp, _ := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != want || want == 429 && resp.Header.Get("X-RateLimit-Limit") != "1" {
 			t.Errorf("%d: %s %v", i, resp.Status, resp.Header)
 		}
 	}

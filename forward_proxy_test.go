@@ -28,7 +28,7 @@ import (
 
 // newProxyWorld is a gateway that serves the forward proxy before a console that
 // must never see a proxied request.
-func newProxyWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Options)) *pathWorld {
+func newProxyWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Options)) *world {
 	t.Helper()
 	w := newPathWorld(t, target, edit...)
 	w.server.Config.Handler = w.gw.ForwardProxy(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -38,7 +38,7 @@ func newProxyWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Opti
 }
 
 // proxied is a client of the forward proxy with these credentials.
-func (w *pathWorld) proxied(user, password string) *http.Client {
+func (w *world) proxied(user, password string) *http.Client {
 	proxy, err := url.Parse(w.server.URL)
 	if err != nil {
 		w.t.Fatal(err)
@@ -49,13 +49,6 @@ func (w *pathWorld) proxied(user, password string) *http.Client {
 	tr := &http.Transport{Proxy: http.ProxyURL(proxy), DisableCompression: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	w.t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, CheckRedirect: plainClient.CheckRedirect}
-}
-
-// connect opens a tunnel to addr by CONNECT.
-func (w *pathWorld) connect(addr, user, password string) (net.Conn, *bufio.Reader, *http.Response) {
-	w.t.Helper()
-	at := w.server.Listener.Addr()
-	return (&world{t: w.t, dialIn: func() (net.Conn, error) { return net.Dial("tcp", at.String()) }}).connect(addr, user, password)
 }
 
 // connect opens a tunnel to addr by CONNECT.
@@ -154,7 +147,7 @@ func TestForwardProxy_CredentialsMissingOrInvalid_Answers407(t *testing.T) {
 	w := newProxyWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "hello") }))
 	open := newProxyWorld(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("an open proxy") }), func(o *farwire.Options) { o.Auth = nil })
 	for _, c := range []struct {
-		w              *pathWorld
+		w              *world
 		user, password string
 		status         int
 		code           string

@@ -20,7 +20,7 @@ import (
 )
 
 // socks serves the world's gateway as SOCKS5 and returns the address.
-func (w *pathWorld) socks() string {
+func (w *world) socks() string {
 	w.t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -192,7 +192,7 @@ func TestServeSOCKS_CredentialsMissingOrInvalid_IsRefused(t *testing.T) {
 	target := newTCPTarget(t, func(*net.TCPConn) { t.Error("an open proxy") })
 	w := newProxyWorld(t, http.NotFoundHandler())
 	open := newProxyWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Auth = nil })
-	for _, world := range []*pathWorld{w, open} {
+	for _, world := range []*world{w, open} {
 		server := world.socks()
 		for _, password := range []string{"", "wrong-key-0123456789"} {
 			if _, err := dialSOCKS(t, server, target, "any", password); err == nil {

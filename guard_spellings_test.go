@@ -52,7 +52,7 @@ func TestGuard_PathFormAndRedirects_HoldForEverySpelling(t *testing.T) {
 		for _, scheme := range []string{"http", "https", "ws"} {
 			req := w.request("GET", "/", nil)
 			req.URL.Opaque = "/to/key=" + testKey + "/" + scheme + "/" + (&url.URL{Host: host}).Host + ":" + port + "/"
-			if resp, body := w.do(req); resp.StatusCode < 400 || resp.Header.Get("X-Farwire-From") != "gateway" {
+			if resp, body := w.fetch(req); resp.StatusCode < 400 || resp.Header.Get("X-Farwire-From") != "gateway" {
 				t.Errorf("%s %s: %d %s", scheme, host, resp.StatusCode, body)
 			}
 		}

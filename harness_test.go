@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -29,6 +30,10 @@ type world struct {
 	log    *harness.Log
 	ln     net.Listener
 	dialIn func() (net.Conn, error)
+
+	// Of a world with one target, which newPathWorld makes.
+	server *httptest.Server // the gateway's
+	target *httptest.Server
 }
 
 // newWorld starts a gateway on loopback; edit changes its options.
@@ -58,21 +63,9 @@ func newBubble(t *testing.T, target func(net.Conn), edit ...func(*farwire.Option
 
 func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), edit ...func(*farwire.Options)) *world {
 	t.Helper()
-	w := &world{t: t, ln: ln, dialIn: dial, log: new(harness.Log)}
-	o := farwire.Options{
-		Auth:   mustKeys(t, map[string]string{testKey: "alice", otherKey: "bob"}),
-		Agents: direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true}),
-		Limits: farwire.Limits{Rate: -1},
-		Logger: w.log.Logger(),
-	}
-	for _, f := range edit {
-		f(&o)
-	}
-	gw, err := farwire.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.gw = gw
+	w := newGatewayWorld(t, edit...)
+	w.ln, w.dialIn = ln, dial
+	gw := w.gw
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", gw.Relay())
 	mux.Handle("GET /ws/", gw.Relay())
@@ -84,6 +77,26 @@ func serveWorld(t *testing.T, ln net.Listener, dial func() (net.Conn, error), ed
 	mux.Handle("GET /healthz", gw.Health())
 	w.serve(mux)
 	w.drain()
+	return w
+}
+
+// newGatewayWorld makes a gateway that is not served yet; edit changes its options.
+func newGatewayWorld(t *testing.T, edit ...func(*farwire.Options)) *world {
+	t.Helper()
+	w := &world{t: t, log: new(harness.Log)}
+	o := farwire.Options{
+		Auth:   mustKeys(t, map[string]string{testKey: "alice", otherKey: "bob"}),
+		Agents: direct(t, agent.DirectOptions{Slug: "de1", Country: "DE", AllowPrivate: true}),
+		Limits: farwire.Limits{Rate: -1},
+		Logger: w.log.Logger(),
+	}
+	for _, f := range edit {
+		f(&o)
+	}
+	var err error
+	if w.gw, err = farwire.New(o); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // openEcho is a session of the host's own to a target that sends everything back.
-func openEcho(t *testing.T, w *pathWorld, o farwire.OpenOptions) net.Conn {
+func openEcho(t *testing.T, w *world, o farwire.OpenOptions) net.Conn {
 	t.Helper()
 	if o.Addr == "" {
 		o.Addr = newTCPTarget(t, func(c *net.TCPConn) { io.Copy(c, c) })
@@ -207,7 +207,7 @@ func TestHandlers_PageOfAnotherOrigin_MayAsk(t *testing.T) {
 				key, value, _ := strings.Cut(l, ": ")
 				req.Header.Set(key, value)
 			}
-			resp, _ := w.do(req)
+			resp, _ := w.fetch(req)
 			if h := resp.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%s %s: %v", method, name, h)
 			}

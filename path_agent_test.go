@@ -88,7 +88,7 @@ func TestPathForm_FewDescriptorsLeft_IdleConnectionsAreClosed(t *testing.T) {
 	for _, session := range []string{"a", "b", "c"} {
 		req := w.request("GET", "/", nil)
 		req.URL.Opaque = "/to/session=" + session + ";key=" + testKey + "/http/" + w.host() + "/"
-		if resp, body := w.do(req); resp.StatusCode != 200 {
+		if resp, body := w.fetch(req); resp.StatusCode != 200 {
 			t.Fatalf("%s %s", resp.Status, body)
 		}
 	}
@@ -96,11 +96,11 @@ func TestPathForm_FewDescriptorsLeft_IdleConnectionsAreClosed(t *testing.T) {
 		t.Fatalf("%d connections are open, want the tunnel's and 3 that are kept", n)
 	}
 	w.gw.SetDescriptors(func() (int, int) { return 78 + int(open.Load()), 100 })
-	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != 200 {
+	if resp, body := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != 200 {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	w.gw.SetDescriptors(func() (int, int) { return 99, 100 })
-	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != http.StatusTooManyRequests {
+	if resp, body := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("when sessions hold them: %s %s", resp.Status, body)
 	}
 }

@@ -81,7 +81,7 @@ func TestPathForm_AgentLostAfterTheRequest_RepeatsIdempotentOnesAlone(t *testing
 		if key, value, ok := strings.Cut(c.header, ": "); ok {
 			req.Header.Set(key, value)
 		}
-		resp, body := w.do(req)
+		resp, body := w.fetch(req)
 		status, arrivals := http.StatusBadGateway, 1
 		if c.again {
 			status, arrivals = http.StatusOK, 2

@@ -153,7 +153,7 @@ func TestPathForm_InvalidAnswer_IsTheTargetsFault(t *testing.T) {
 	} {
 		target := newOddTarget(t, answer)
 		w := newPathWorld(t, http.NotFoundHandler())
-		resp, body := w.do(mustRequest(t, "GET", w.server.URL+"/to/key="+testKey+"/http/"+target.addr+"/"))
+		resp, body := w.fetch(mustRequest(t, "GET", w.server.URL+"/to/key="+testKey+"/http/"+target.addr+"/"))
 		if resp.StatusCode != http.StatusBadGateway || resp.Header.Get("X-Farwire-From") != "gateway" || !strings.Contains(body, `"code":"target_`) {
 			t.Errorf("%.60q: %d %.300s", answer, resp.StatusCode, body)
 		}

@@ -168,7 +168,7 @@ func TestPathForm_LocationWithUserinfo_LosesIt(t *testing.T) {
 		"/%2e%2e/%2E./x":                            "http/" + w.host() + "/x",
 	} {
 		location <- to
-		resp, _ := w.do(w.request("GET", "/a/b", nil))
+		resp, _ := w.fetch(w.request("GET", "/a/b", nil))
 		if got := resp.Header.Get("Location"); got != "/to/key="+testKey+"/"+want {
 			t.Errorf("%s is %s, want …/%s", to, got, want)
 		}
@@ -187,7 +187,7 @@ func TestPathForm_HeadersNamedInConnection_AreOfTheHop(t *testing.T) {
 	}))
 	req := w.request("POST", "/", strings.NewReader("body"), "X-API-Key: "+testKey, "Connection: X-API-Key, Content-Length, Host, X-A", "X-A: 1", "X-B: 2")
 	req.URL.Path = strings.Replace(req.URL.Path, "key="+testKey, "-", 1)
-	resp, _ := w.do(req)
+	resp, _ := w.fetch(req)
 	if resp.StatusCode != 200 || resp.Header.Get("X-Farwire-From") != "target" || resp.Header.Get("Content-Security-Policy") == "" || resp.Header.Get("X-Hop") != "" {
 		t.Errorf("%d %v", resp.StatusCode, resp.Header)
 	}

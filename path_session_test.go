@@ -55,7 +55,7 @@ func TestPathForm_Refused_AnswersStatusAndCode(t *testing.T) {
 	} {
 		req := w.request("GET", "/", nil, "Origin: https://app.test")
 		req.URL.Opaque = path
-		resp, body := w.do(req)
+		resp, body := w.fetch(req)
 		if resp.StatusCode != want.status || !strings.Contains(body, `"code":"`+want.code+`"`) {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
@@ -69,7 +69,7 @@ func TestPathForm_Refused_AnswersStatusAndCode(t *testing.T) {
 	for _, host := range []string{guarded.host(), "localhost", "127.1", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "0", "10.0.0.1", "[64:ff9b::7f00:1]"} {
 		req := guarded.request("GET", "/", nil)
 		req.URL.Opaque = "/to/key=" + testKey + "/http/" + host + "/"
-		if resp, body := guarded.do(req); resp.StatusCode < 400 {
+		if resp, body := guarded.fetch(req); resp.StatusCode < 400 {
 			t.Errorf("%s: %d %s", host, resp.StatusCode, body)
 		}
 	}
@@ -99,7 +99,7 @@ func TestPathForm_ExitLost_AnotherTakesOver(t *testing.T) {
 			return good, nil
 		})
 	})
-	resp, body := w.do(w.request("POST", "/", strings.NewReader("hello")))
+	resp, body := w.fetch(w.request("POST", "/", strings.NewReader("hello")))
 	if resp.StatusCode != 200 || body != "hello" || resp.Header.Get("X-Farwire-Node") != good.ID || len(tried) == 0 {
 		t.Errorf("%d %q %v; tried %v", resp.StatusCode, body, resp.Header, tried)
 	}
@@ -124,14 +124,14 @@ func TestPathForm_Drain_FinishesWhatRuns(t *testing.T) {
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		resp, body := w.do(w.request("GET", "/", nil))
+		resp, body := w.fetch(w.request("GET", "/", nil))
 		answers <- answer{resp.StatusCode, body}
 	}()
 	<-begun
 	drained := make(chan error, 1)
 	go func() { drained <- w.gw.Shutdown(t.Context()) }()
 	waitFor(t, func() bool { return w.gw.Stats().Draining })
-	if resp, _ := w.do(w.request("GET", "/", nil)); resp.StatusCode != 503 {
+	if resp, _ := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != 503 {
 		t.Errorf("a new one: %d, want 503", resp.StatusCode)
 	}
 	close(end)
@@ -187,7 +187,7 @@ func TestPathForm_Log_HasALineForEach(t *testing.T) {
 		rw.WriteHeader(http.StatusNotFound)
 		io.WriteString(rw, "gone")
 	}))
-	w.do(w.request("POST", "/secret?token=secret", strings.NewReader("12345")))
+	w.fetch(w.request("POST", "/secret?token=secret", strings.NewReader("12345")))
 	waitUntil(t, "the log line", func() bool { return strings.Contains(w.log.String(), "session ended") })
 	line := w.log.String()
 	for _, want := range []string{"kind=http", "subject=alice", "target=" + w.host(), "ended_by=target", "code=404", "bytes_to_target=5", "bytes_to_client=4"} {
@@ -244,11 +244,11 @@ func TestPathForm_Connections_AreKeptPerCallerAndSession(t *testing.T) {
 	defer target.Close()
 	w := newPathWorld(t, http.NotFoundHandler())
 	peers := map[string]string{}
-	for _, options := range []string{"key=" + testKey, "key=another-key-of-bob", "session=a;key=" + testKey} {
+	for _, options := range []string{"key=" + testKey, "key=" + otherKey, "session=a;key=" + testKey} {
 		for range 3 {
 			req := w.request("GET", "/", nil)
 			req.URL.Opaque = "/to/" + options + "/http/" + strings.TrimPrefix(target.URL, "http://") + "/"
-			_, peer := w.do(req)
+			_, peer := w.fetch(req)
 			if was, ok := peers[options]; ok && was != peer {
 				t.Errorf("%s: another connection", options)
 			}
@@ -271,7 +271,7 @@ func TestPathForm_TLSTarget_SpeaksHTTP2(t *testing.T) {
 	for _, path := range []string{"/a%2Fb?c", "//double//x?y"} {
 		req := w.request("GET", "/", nil)
 		req.URL.Opaque = "/to/key=" + testKey + "/https/" + strings.TrimPrefix(target.URL, "https://") + path
-		if _, body := w.do(req); body != "HTTP/2.0 "+path {
+		if _, body := w.fetch(req); body != "HTTP/2.0 "+path {
 			t.Errorf("%s: %s", path, body)
 		}
 	}
@@ -302,7 +302,7 @@ func TestPathForm_OtherUpgrades_AreNotPassed(t *testing.T) {
 	w := newPathWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(rw, "%q %q", r.Header.Get("Upgrade"), r.Header.Get("Connection"))
 	}))
-	_, body := w.do(w.request("GET", "/", nil, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"))
+	_, body := w.fetch(w.request("GET", "/", nil, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"))
 	if body != `"" ""` {
 		t.Errorf("the target sees %s", body)
 	}
@@ -381,11 +381,11 @@ func TestPathForm_HostsRule_HoldsForEachRequest(t *testing.T) {
 			return nil
 		}
 	})
-	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != 200 || asked.Load() == 0 {
+	if resp, body := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != 200 || asked.Load() == 0 {
 		t.Errorf("%d %s, asked %d times", resp.StatusCode, body, asked.Load())
 	}
 	closed.Store(true)
-	if resp, body := w.do(w.request("GET", "/", nil)); resp.StatusCode != 403 || !strings.Contains(body, "not today") {
+	if resp, body := w.fetch(w.request("GET", "/", nil)); resp.StatusCode != 403 || !strings.Contains(body, "not today") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

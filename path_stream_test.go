@@ -95,7 +95,7 @@ func TestPathForm_InterimAnswersAndTrailers_Pass(t *testing.T) {
 	}}
 	req := w.request("POST", "/", io.MultiReader(strings.NewReader("x")))
 	req.Trailer = http.Header{"X-Sum": []string{"42"}}
-	resp, body := w.do(req.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
+	resp, body := w.fetch(req.WithContext(httptrace.WithClientTrace(t.Context(), trace)))
 	if hints != 1 || body != "body" || resp.Trailer.Get("X-After") != "done" || resp.Header.Get("X-Client-Trailer") != "42" {
 		t.Errorf("%d hints, %q, trailer %v, %v", hints, body, resp.Trailer, resp.Header)
 	}
@@ -143,16 +143,16 @@ func TestPathForm_AnswersWithoutBody_StaySo(t *testing.T) {
 			rw.WriteHeader(http.StatusNoContent)
 		}
 	}))
-	resp, _ := w.do(w.request("HEAD", "/", nil))
+	resp, _ := w.fetch(w.request("HEAD", "/", nil))
 	if resp.ContentLength != 1234 {
 		t.Errorf("HEAD: %d", resp.ContentLength)
 	}
 	for path, status := range map[string]int{"/204": 204, "/304": 304} {
-		if resp, body := w.do(w.request("GET", path, nil, `If-None-Match: "x"`)); resp.StatusCode != status || body != "" || resp.Header.Get("ETag") != `"x"` {
+		if resp, body := w.fetch(w.request("GET", path, nil, `If-None-Match: "x"`)); resp.StatusCode != status || body != "" || resp.Header.Get("ETag") != `"x"` {
 			t.Errorf("%s: %d %q %v", path, resp.StatusCode, body, resp.Header)
 		}
 	}
-	if resp, body := w.do(w.request("GET", "/range", nil, "Range: bytes=2-4")); resp.StatusCode != 206 || body != "234" || resp.Header.Get("Content-Range") != "bytes 2-4/10" {
+	if resp, body := w.fetch(w.request("GET", "/range", nil, "Range: bytes=2-4")); resp.StatusCode != 206 || body != "234" || resp.Header.Get("Content-Range") != "bytes 2-4/10" {
 		t.Errorf("range: %d %q %v", resp.StatusCode, body, resp.Header)
 	}
 }
@@ -163,7 +163,7 @@ func TestPathForm_Redirect_StaysBelowTo(t *testing.T) {
 		rw.WriteHeader(http.StatusFound)
 	}))
 	for to, want := range map[string]string{"/x": "/http/" + w.host() + "/x", "https://user:pw@other.test/y": "/https/other.test/y", "//other.test": "/http/other.test/"} {
-		resp, _ := w.do(w.request("GET", "/a/b?to="+escape(to), nil))
+		resp, _ := w.fetch(w.request("GET", "/a/b?to="+escape(to), nil))
 		if got := resp.Header.Get("Location"); resp.StatusCode != 302 || got != "/to/key="+testKey+want {
 			t.Errorf("%s: %d %s", to, resp.StatusCode, got)
 		}
@@ -174,7 +174,7 @@ func TestPathForm_Preflight_NeedsNoKey(t *testing.T) {
 	w := newPathWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { t.Error("the target was asked") }))
 	req := w.request("OPTIONS", "/", nil, "Origin: https://app.test", "Access-Control-Request-Method: PATCH", "Access-Control-Request-Headers: x-signalr-user-agent")
 	req.URL.Opaque = "/to/-/http/" + w.host() + "/hub/negotiate"
-	resp, _ := w.do(req)
+	resp, _ := w.fetch(req)
 	h := resp.Header
 	if resp.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != "https://app.test" || h.Get("Access-Control-Allow-Credentials") != "true" ||
 		h.Get("Access-Control-Allow-Methods") != "PATCH" || h.Get("Access-Control-Allow-Headers") != "x-signalr-user-agent" {
@@ -188,7 +188,7 @@ func TestPathForm_ManyRequests_HaveARateOfTheirOwn(t *testing.T) {
 	})
 	var statuses []int
 	for range 4 {
-		resp, _ := w.do(w.request("GET", "/", nil))
+		resp, _ := w.fetch(w.request("GET", "/", nil))
 		statuses = append(statuses, resp.StatusCode)
 	}
 	if !slices.Equal(statuses, []int{200, 200, 200, 429}) {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,41 +14,25 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/harness"
 )
 
-// A pathWorld is a gateway that serves the path form, and a target.
-type pathWorld struct {
-	t      *testing.T
-	gw     *farwire.Gateway
-	server *httptest.Server
-	target *httptest.Server
-	log    *harness.Log
-}
-
-func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Options)) *pathWorld {
+// newPathWorld serves the path form and a target, both on loopback.
+func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Options)) *world {
 	t.Helper()
-	w := &pathWorld{t: t, log: new(harness.Log), target: httptest.NewServer(target)}
+	plain := func(o *farwire.Options) {
+		o.Agents, o.Limits = direct(t, agent.DirectOptions{AllowPrivate: true}), farwire.Limits{}
+	}
+	w := newGatewayWorld(t, append([]func(*farwire.Options){plain}, edit...)...)
+	w.target = httptest.NewServer(target)
 	t.Cleanup(w.target.Close)
-	o := farwire.Options{
-		Auth:   mustKeys(t, map[string]string{testKey: "alice", "another-key-of-bob": "bob"}),
-		Agents: direct(t, agent.DirectOptions{AllowPrivate: true}),
-		Logger: slog.New(slog.NewTextHandler(w.log, nil)),
-	}
-	for _, e := range edit {
-		e(&o)
-	}
-	gw, err := farwire.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.gw = gw
-	w.server = httptest.NewServer(gw.PathForm())
+	w.server = httptest.NewServer(w.gw.PathForm())
+	w.ln = w.server.Listener
+	w.dialIn = func() (net.Conn, error) { return net.Dial("tcp", w.ln.Addr().String()) }
 	t.Cleanup(func() {
 		w.server.CloseClientConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 		defer cancel()
-		if err := gw.Shutdown(ctx); err != nil {
+		if err := w.gw.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
 		w.server.Close()
@@ -57,14 +41,14 @@ func newPathWorld(t *testing.T, target http.Handler, edit ...func(*farwire.Optio
 }
 
 // host is the target's host and port.
-func (w *pathWorld) host() string { return strings.TrimPrefix(w.target.URL, "http://") }
+func (w *world) host() string { return strings.TrimPrefix(w.target.URL, "http://") }
 
 // url is the address of a path of the target's; the key is an option.
-func (w *pathWorld) url(path string) string {
+func (w *world) url(path string) string {
 	return w.server.URL + "/to/key=" + testKey + "/http/" + w.host() + path
 }
 
-func (w *pathWorld) request(method, path string, body io.Reader, lines ...string) *http.Request {
+func (w *world) request(method, path string, body io.Reader, lines ...string) *http.Request {
 	w.t.Helper()
 	req, err := http.NewRequest(method, w.url(path), body)
 	if err != nil {
@@ -82,7 +66,8 @@ var plainClient = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (w *pathWorld) do(req *http.Request) (*http.Response, string) {
+// fetch sends a request and reads its answer.
+func (w *world) fetch(req *http.Request) (*http.Response, string) {
 	w.t.Helper()
 	resp, err := plainClient.Do(req)
 	if err != nil {
@@ -121,7 +106,7 @@ func TestPathForm_Request_ReachesTheTargetAsItWas(t *testing.T) {
 		{"OPTIONS", "/x", "", []string{"User-Agent: probe", "Origin: https://app.test"}, "OPTIONS /x HOST Origin=http://HOST;User-Agent=probe "},
 		{"GET", "/x", "", []string{"User-Agent: probe", "X-API-Key: theirs", "Authorization: Bearer theirs"}, "GET /x HOST Authorization=Bearer theirs;User-Agent=probe;X-Api-Key=theirs "},
 	} {
-		resp, body := w.do(w.request(c.method, c.path, strings.NewReader(c.body), c.header...))
+		resp, body := w.fetch(w.request(c.method, c.path, strings.NewReader(c.body), c.header...))
 		if got, want := <-seen, strings.ReplaceAll(c.want, "HOST", w.host()); got != want {
 			t.Errorf("%s %s: the target sees\n%s, want\n%s", c.method, c.path, got, want)
 		}
@@ -164,7 +149,7 @@ func TestPathForm_Key_IsReadInItsOrder(t *testing.T) {
 	} {
 		req := w.request("GET", "/", nil, c.header...)
 		req.URL.Opaque = "/to/" + c.options + "/http/" + w.host() + "/"
-		resp, body := w.do(req)
+		resp, body := w.fetch(req)
 		sent := ""
 		if resp.StatusCode == 200 {
 			sent = <-auth
@@ -213,7 +198,7 @@ func TestPathForm_HostNamedCaller_AllCookiesNeedAKeyInAHeader(t *testing.T) {
 					req.Header.Set(name, value)
 				}
 			}
-			resp, body := w.do(req)
+			resp, body := w.fetch(req)
 			if resp.StatusCode != c.status {
 				t.Errorf("%+v, socket %v: %d %s", c, socket, resp.StatusCode, body)
 			}
@@ -240,7 +225,7 @@ func TestPathForm_HostNamedCaller_KeepsItsAuthorization(t *testing.T) {
 		req.URL.Host = strings.TrimPrefix(login.URL, "http://")
 		req.URL.Opaque = "/to/-/http/" + w.host() + "/"
 		req.Host = ""
-		resp, body := w.do(req)
+		resp, body := w.fetch(req)
 		if resp.StatusCode != status {
 			t.Errorf("%s: %d %s", header, resp.StatusCode, body)
 		} else if status == 200 {

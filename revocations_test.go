@@ -89,7 +89,7 @@ func TestEndRevoked_EveryKind_Ends(t *testing.T) {
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("a tunnel: %s", resp.Status)
 	}
-	socks, err := dialSOCKS(t, (&pathWorld{t: t, gw: w.gw}).socks(), hangs, "any", testKey)
+	socks, err := dialSOCKS(t, w.socks(), hangs, "any", testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
