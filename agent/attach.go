@@ -49,15 +49,7 @@ func refusedCode(status int, detail string) string {
 // JSON, `{"detail": "…", "code": "…"}`, with the reason in the header Farwire-Refused too.
 func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Farwire-From", "gateway")
-	refuse := func(status int, detail string) {
-		w.Header().Set(refusedHeader, detail)
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(status)
-		// The agent has the reason from the header; nobody is left to be told
-		// that the body did not reach it.
-		_ = json.NewEncoder(w).Encode(refusedBody{detail, refusedCode(status, detail)})
-	}
+	refuse := func(status int, detail string) { refuseAttach(w, status, detail) }
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
 		refuse(http.StatusMethodNotAllowed, "agents attach with GET")
@@ -87,54 +79,76 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusServiceUnavailable, detail)
 		return
 	}
-	entered := true
+	linked := false
 	defer func() {
-		if entered {
+		if !linked {
 			p.leave()
 		}
 	}()
-
 	from := p.clientAddr(r)
-	var nc net.Conn
+	conn := p.takeCarrier(w, r, from)
+	if conn == nil {
+		return
+	}
+	linked = true
+	go func() {
+		defer p.leave()
+		p.carry(conn, who, from)
+	}()
+}
+
+func refuseAttach(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set(refusedHeader, detail)
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// The agent has the reason from the header; nobody is left to be told
+	// that the body did not reach it.
+	_ = json.NewEncoder(w).Encode(refusedBody{detail, refusedCode(status, detail)})
+}
+
+// takeCarrier takes over the connection that a link will run on, or answers why it cannot
+// and returns nil.
+func (p *Pool) takeCarrier(w http.ResponseWriter, r *http.Request, from netip.Addr) (conn net.Conn) {
 	var err error
 	switch {
 	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", upgradeName):
-		nc, err = switchProtocols(w)
+		conn, err = switchProtocols(w)
 	case hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", "websocket") &&
 		hasToken(r.Header, "Sec-WebSocket-Protocol", upgradeName):
-		nc, err = acceptWebSocket(w, r)
+		conn, err = acceptWebSocket(w, r)
 	default:
 		if r.ProtoMajor == 1 { // HTTP/2 forbids both (RFC 9113, section 8.2.2)
 			w.Header().Set("Connection", "Upgrade")
 			w.Header().Set("Upgrade", upgradeName)
 		}
-		refuse(http.StatusUpgradeRequired, "agents attach with Upgrade: "+upgradeName+", or a WebSocket of that subprotocol")
-		return
+		refuseAttach(w, http.StatusUpgradeRequired, "agents attach with Upgrade: "+upgradeName+", or a WebSocket of that subprotocol")
+		return nil
 	}
-	if err != nil {
-		// The host's mistake, which nobody finds if the log does not say it.
-		p.log.Warn("agent cannot attach", "remote", from, "err", err)
-		if errors.As(err, new(*upgrade.HiddenError)) {
-			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
-		}
-		return
+	if err == nil {
+		return conn
 	}
+	// The host's mistake, which nobody finds if the log does not say it.
+	p.log.Warn("agent cannot attach", "remote", from, "err", err)
+	if errors.As(err, new(*upgrade.HiddenError)) {
+		refuseAttach(w, http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
+	}
+	return nil
+}
 
-	entered = false
-	go func() {
-		defer p.leave()
-		defer func() {
-			if v := recover(); v != nil {
-				nc.Close()
-				p.log.Error("agent link panicked", "remote", from, "panic", v, "stack", string(debug.Stack()))
-			}
-		}()
-		if err := p.attach(nc, who, from); errors.Is(err, errDuplicate) {
-			p.log.Debug("agent did not attach", "remote", from, "err", err) // it finds its way
-		} else if err != nil {
-			p.log.Warn("agent did not attach", "remote", from, "err", err)
+// carry runs a link until it ends. Its goroutine is one of which net/http knows nothing.
+func (p *Pool) carry(conn net.Conn, who identity, from netip.Addr) {
+	defer func() {
+		if v := recover(); v != nil {
+			conn.Close()
+			p.log.Error("agent link panicked", "remote", from, "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
+	if err := p.attach(conn, who, from); errors.Is(err, errDuplicate) {
+		p.log.Debug("agent did not attach", "remote", from, "err", err) // it finds its way
+	} else if err != nil {
+		p.log.Warn("agent did not attach", "remote", from, "err", err)
+	}
 }
 
 // tooManyWrong counts credentials of a request that are wrong, and whose they were meant
