@@ -243,7 +243,7 @@ type Rendered struct {
 }
 
 // An Enhancer rewrites a part of a file with a language model. Its answer is
-// checked strictly and thrown away when it is not the same part reworded, so
+// checked strictly and not used when it is not the same part reworded, so
 // an Enhancer need not be trusted. Enhance is called concurrently, and must
 // return when its context ends; an error is logged and shown to no client.
 //

@@ -32,7 +32,7 @@ type ErrorClass struct {
 	Close   int    // of a relay's close frame before "connected"
 	Later   int    // of a relay's close frame after "connected"; zero: it does not happen then
 	Event   int    // of an error event of AMQP, and of the crawl's close frame
-	Meaning string
+	Meaning string // in a few words, for the documentation
 }
 
 // errorClasses is the table. Clients see any other error as an internal error, and the

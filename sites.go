@@ -181,20 +181,20 @@ type Site struct {
 // SiteOptions are the options of a crawl request that recrawls repeat.
 type SiteOptions struct {
 	MaxPages   int    `json:"max_pages"`
-	DescLength int    `json:"desc_length"` // characters of an excerpt
-	Format     string `json:"format"`
-	Enhance    bool   `json:"enhance"`
-	Remote     bool   `json:"remote"` // useBrightdata
-	Geo        string `json:"geo,omitempty"`
-	Agent      string `json:"agent,omitempty"`
+	DescLength int    `json:"desc_length"`     // characters of an excerpt
+	Format     string `json:"format"`          // "pages" or "index", as llmstxt.Layout
+	Enhance    bool   `json:"enhance"`         // by Options.Crawl.Enhance
+	Remote     bool   `json:"remote"`          // useBrightdata
+	Geo        string `json:"geo,omitempty"`   // countries, comma separated; empty: any
+	Agent      string `json:"agent,omitempty"` // slugs, likewise
 
-	Include  string  `json:"include,omitempty"` // globs, one a line
-	Exclude  string  `json:"exclude,omitempty"` // the same
-	Header   string  `json:"header,omitempty"`  // "Name: value", one a line; nothing secret
-	Language string  `json:"language,omitempty"`
-	Version  string  `json:"version,omitempty"`
-	Delay    float64 `json:"delay,omitempty"` // seconds
-	Signals  bool    `json:"signals,omitempty"`
+	Include  string  `json:"include,omitempty"`  // globs, one a line
+	Exclude  string  `json:"exclude,omitempty"`  // the same
+	Header   string  `json:"header,omitempty"`   // "Name: value", one a line; nothing secret
+	Language string  `json:"language,omitempty"` // empty: the base page's
+	Version  string  `json:"version,omitempty"`  // the same
+	Delay    float64 `json:"delay,omitempty"`    // between requests, in seconds
+	Signals  bool    `json:"signals,omitempty"`  // follow the site's content signals
 
 	Full     bool `json:"full,omitempty"`     // llms-full.txt too
 	Markdown bool `json:"markdown,omitempty"` // a file for each page too

@@ -79,12 +79,12 @@ func RefusedKinds() []Kind {
 
 // SessionInfo says which session it is.
 type SessionInfo struct {
-	ID      string // unique in this process's log
+	ID      string // 16 hex digits drawn at random, as in the log
 	Kind    Kind
-	Subject string
-	KeyID   string
+	Subject string     // of the caller
+	KeyID   string     // of the caller's key; empty: the host named the caller
 	Remote  netip.Addr // the client's address; the zero Addr when unknown
-	Start   time.Time
+	Start   time.Time  // when it began
 
 	Labels map[string]string // of the Principal; not to be changed
 }
@@ -94,9 +94,9 @@ type SessionResult struct {
 	Agent    string // the agent's id; empty when none was reached
 	Target   string // the target's host and port, the host alone where there is no port; empty until it was known
 	EndedBy  EndedBy
-	Code     int   // the close code that ended it, or that of the error event; of a request in the path form or a tunnel, the HTTP status; zero: none
-	Err      error // nil after a clean end
-	Duration time.Duration
+	Code     int           // the close code that ended it, or that of the error event; of a request in the path form or a tunnel, the HTTP status; zero: none
+	Err      error         // nil after a clean end
+	Duration time.Duration // from SessionInfo.Start on
 
 	// Frames and payload bytes of a relay; for a stream, messages and body
 	// bytes to the client; for a crawl, pages and bytes of the file; for a
@@ -114,10 +114,10 @@ type EndedBy string
 
 // Those who end sessions.
 const (
-	EndedByClient  EndedBy = "client"
-	EndedByTarget  EndedBy = "target"
-	EndedByAgent   EndedBy = "agent"
-	EndedByGateway EndedBy = "gateway"
+	EndedByClient  EndedBy = "client"  // it closed, left, or broke the protocol
+	EndedByTarget  EndedBy = "target"  // it closed or was lost, or the broker or the site failed
+	EndedByAgent   EndedBy = "agent"   // its link was lost, or it drains
+	EndedByGateway EndedBy = "gateway" // a drain, a limit, a rule, a revoked key, a request to end it, or its own failure
 )
 
 // String returns the word that logs and metrics have.
@@ -150,8 +150,8 @@ type DialInfo struct {
 // DialResult says how an attempt went.
 type DialResult struct {
 	Class    DialClass
-	Err      error // nil with DialOK; in full, it may name addresses
-	Duration time.Duration
+	Err      error         // nil with DialOK; in full, it may name addresses
+	Duration time.Duration // from DialStart on
 }
 
 // A DialClass says in one word how an attempt to reach a target went.

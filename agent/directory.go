@@ -30,7 +30,7 @@ type Member struct {
 	// in the order in which that gateway said it.
 	Heard func(Holding)
 
-	// Lost is told that a gateway has left, or was not heard of for so long that
+	// Lost is told that a gateway has left, or has said nothing for so long that
 	// nobody should be sent there.
 	Lost func(gateway string)
 }
@@ -52,8 +52,8 @@ type Holding struct {
 	URL     string `json:"url"`     // where other gateways reach it
 	Leaving bool   `json:"leaving,omitempty"`
 
-	// Agents are its links to agents, and its own exits. In what a Member hears,
-	// they stand in place of those that were heard before, unless Partial is set:
+	// Agents are its links to agents, and its own exits. In what Heard is given,
+	// they stand in place of those that it was given before, unless Partial is set:
 	// then they are added or replaced by their numbers, and those of Gone left out.
 	Agents  []Held   `json:"agents,omitempty"`
 	Partial bool     `json:"partial,omitempty"`

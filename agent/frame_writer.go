@@ -124,7 +124,7 @@ func (w *frameWriter) run() {
 		failed := w.err != nil
 		w.mu.Unlock()
 		if failed {
-			w.Conn.Close() // so that whoever reads hears of it
+			w.Conn.Close() // so that whoever reads gets an error
 		}
 	}
 }

@@ -247,7 +247,7 @@ func (l *link) sendControl(m control) error {
 }
 
 func sendControlOn(turn chan struct{}, mux *yamux.Session, ctl *yamux.Stream, m control) error {
-	select { // not a mutex: who waits for a turn hears of the link's end
+	select { // not a mutex: who waits for a turn must notice the link's end
 	case turn <- struct{}{}:
 	case <-mux.CloseChan():
 		return yamux.ErrSessionShutdown

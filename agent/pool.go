@@ -344,7 +344,7 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	wg.Go(func() { peers.Wait(); close(told) })
 	for _, l := range links {
 		wg.Go(func() {
-			// The gateways for whom sessions are carried hear first that this one is
+			// The gateways for whom sessions are carried are told first that this one is
 			// going away: else they take the agent for lost.
 			stop := context.AfterFunc(ctx, func() { <-told; l.mux.Close() })
 			defer stop()

@@ -12,7 +12,7 @@ var errNoLink = errors.New("no link to the agent")
 
 const (
 	// routeTimeout is how long a dial goes on when all ways to an agent have failed
-	// that are known: it waits to hear of others, and asks gateways again that did
+	// that are known: it waits for others, and asks gateways again that did
 	// not answer.
 	routeTimeout = 3 * time.Second
 	askAgain     = 200 * time.Millisecond
@@ -21,7 +21,7 @@ const (
 // overLinks does something over a link to the agents of a key, and over another while
 // the fault is an agent's; then through other gateways that hold them, while the fault
 // is an agent's or a gateway's. When they have just moved, or their gateway has left,
-// it waits to hear of the links that have come in place of the old ones.
+// it waits for the links that come in place of the old ones.
 func overLinks[T any](ctx context.Context, p *Pool, key string, do func(route) (T, error)) (got T, err error) {
 	goesOn := func() bool { return err != nil && Classify(err).Fault == FaultAgent && ctx.Err() == nil }
 	err = &DialError{FaultAgent, errNoLink}

@@ -61,8 +61,8 @@ type RunOptions struct {
 	ResolveTimeout time.Duration // longest name lookup; 0: 5 s
 	DialTimeout    time.Duration // longest attempt to reach one address; 0: 10 s
 
-	// Links is how many gateways of a cluster to be linked to; those that stand alone
-	// each get a link. 0: 2.
+	// Links is how many gateways of one cluster the agent keeps links to. Each gateway
+	// that stands alone gets a link besides. 0: 2.
 	Links int
 
 	MaxSessions  int           // sessions at a time, over all gateways; 0: no limit

@@ -51,7 +51,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 	s.up.init(s, s.fromGateway, s.askUp)
 	s.down.init(s, s.fromTarget, s.askDown)
 	l.mu.Lock()
-	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or it hears of the drain
+	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or enter refuses it
 	l.mu.Unlock()
 	if why := l.server.enter(l); why != "" {
 		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})

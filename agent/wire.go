@@ -59,7 +59,7 @@ import (
 //	{"op":"dial","network":"tcp","addr":"example.com:443","timeout_ms":9500}
 //	{"op":"resolve","addr":"example.com","timeout_ms":5000}
 //
-// The agent confirms a stream (ACK) as soon as it arrives. A gateway that hears
+// The agent confirms a stream (ACK) as soon as it arrives. A gateway that receives
 // nothing at all for 6 s after a request goes on with another agent.
 //
 // `policy`, if present, narrows what the agent may dial for this request (see

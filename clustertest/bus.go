@@ -48,7 +48,7 @@ func (l *listener) last(keyID string, agent bool) (last farwire.Revocation, know
 func (l *listener) receives(t *testing.T, keyID string, gone bool) farwire.Revocation {
 	t.Helper()
 	var last farwire.Revocation
-	eventually(t, fmt.Sprintf("%s hears of %q: gone %v", l.name, keyID, gone), func() bool {
+	eventually(t, fmt.Sprintf("%s is told of %q: gone %v", l.name, keyID, gone), func() bool {
 		r, known := l.last(keyID, false)
 		last = r
 		return known && r.Restored != gone

@@ -9,7 +9,8 @@
 //		})
 //	}
 //
-// No test expects what it waits for to be quick.
+// No test fails because something is slow: each waits for as long as it takes, within a
+// wide limit.
 package clustertest
 
 import (

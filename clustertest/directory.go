@@ -12,7 +12,7 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// A gateway is a member of a directory that keeps what it hears.
+// A gateway is a member of a directory that keeps what it is told.
 type gateway struct {
 	agent.Membership
 	t *testing.T
@@ -24,7 +24,7 @@ type gateway struct {
 	told   func(agent.Holding)
 }
 
-// A peer is another gateway as one hears of it.
+// A peer is another gateway as a member is told of it.
 type peer struct {
 	url     string
 	leaving bool
@@ -76,7 +76,7 @@ func (g *gateway) received(h agent.Holding) {
 	defer g.mu.Unlock()
 	g.called("Heard")
 	if h.Gateway == g.own.Gateway {
-		g.t.Errorf("%s hears of itself", h.Gateway)
+		g.t.Errorf("%s is told of itself", h.Gateway)
 	}
 	n := g.others[h.Gateway]
 	if n == nil || !h.Partial {
@@ -151,8 +151,8 @@ func all(t *testing.T, gateways ...*gateway) {
 	}
 }
 
-// Who joins hears of those that are there, and they of it; one that holds nothing is
-// heard of, too.
+// Who joins is told of those that are there, and they of it; one that holds nothing
+// counts too.
 func received(t *testing.T, open OpenDirectory) {
 	one := join(t, open, "one", 2)
 	two := join(t, open, "two", 0)
@@ -184,7 +184,7 @@ func order(t *testing.T, open OpenDirectory) {
 	two.told = func(h agent.Holding) {
 		for _, l := range h.Agents {
 			if l.Link < last {
-				t.Errorf("link %d is heard of behind %d", l.Link, last)
+				t.Errorf("link %d comes behind %d", l.Link, last)
 			}
 			last = l.Link
 		}
@@ -193,7 +193,7 @@ func order(t *testing.T, open OpenDirectory) {
 	for n := range 300 {
 		one.hold(func(h *agent.Holding) { h.Agents = []agent.Held{link(n + 1)} })
 	}
-	eventually(t, "the last is heard of", func() bool { return two.sees(one) })
+	eventually(t, "the last has come", func() bool { return two.sees(one) })
 }
 
 // As many links as one gateway may have, with names as long as they may be.
@@ -226,7 +226,7 @@ func leave(t *testing.T, open OpenDirectory) {
 	two.hold(func(h *agent.Holding) { h.Agents = links(5) })
 	all(t, two, three)
 	if two.knows("one") || three.knows("one") {
-		t.Error("who has left is heard of again")
+		t.Error("who has left has come again")
 	}
 }
 
@@ -253,7 +253,7 @@ func changedAtOnce(t *testing.T, open OpenDirectory) {
 	for _, g := range gateways {
 		g.mu.Lock()
 		if names := slices.Sorted(maps.Keys(g.others)); len(names) != 2 {
-			t.Errorf("%s hears of %v", g.own.Gateway, names)
+			t.Errorf("%s is told of %v", g.own.Gateway, names)
 		}
 		g.mu.Unlock()
 	}

@@ -74,7 +74,7 @@ type CrawlStats struct {
 	Skipped   map[Reason]int `json:"skipped"`   // pages left out, by reason
 	Limited   bool           `json:"limited"`   // stopped at MaxPages (or at three times that in fetches) with pages left
 	TimedOut  bool           `json:"timed_out"` // stopped by Timeout or the context's deadline with pages left
-	Duration  time.Duration  `json:"duration"`
+	Duration  time.Duration  `json:"duration"`  // in JSON in nanoseconds
 }
 
 // A Reason says why a page is not in the result.

@@ -331,7 +331,7 @@ func nobody() (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// remove takes the folder away. A helper on its last breath may still write
+// remove takes the folder away. A helper that is about to end may still write
 // into it.
 func (f *folder) remove() {
 	if f.lock != nil {

@@ -216,7 +216,7 @@ func (c *Cluster) receive(m message) {
 	}
 }
 
-// take returns what a member is to hear of a message, if anything, and whether
+// take returns what a member is told of a message, if anything, and whether
 // something was missed.
 func (o *other) take(m message) (change *agent.Holding, missed bool) {
 	switch m.Kind {
@@ -272,7 +272,7 @@ func (o *other) takePart(m message) (change *agent.Holding, missed bool) {
 	return &h, false
 }
 
-// loads is what a member hears of links that carry other numbers of sessions.
+// loads is what a member is told of links that carry other numbers of sessions.
 func (o *other) loads(sessions map[uint64]int) *agent.Holding {
 	if len(sessions) == 0 {
 		return nil
@@ -288,7 +288,7 @@ func (o *other) loads(sessions map[uint64]int) *agent.Holding {
 	return &h
 }
 
-// sweep drops the gateways that were not heard of for too long.
+// sweep drops the gateways that have been silent for too long.
 func (c *Cluster) sweep(now time.Time) {
 	c.notifying.Lock()
 	defer c.notifying.Unlock()
@@ -310,7 +310,7 @@ func (c *Cluster) sweep(now time.Time) {
 	}
 }
 
-// resetHeard sets the time at which each gateway was heard of last to now.
+// resetHeard sets the time of each gateway's last message to now.
 func (c *Cluster) resetHeard(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -166,7 +166,7 @@ func (c *Cluster) drop(why string) {
 	}
 }
 
-// forgetOld forgets the senders that cannot be heard of again.
+// forgetOld forgets the senders of whom no message can be taken any more.
 func (c *Cluster) forgetOld(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -168,7 +168,7 @@ func (c *Cluster) ClientIP() netip.Addr {
 // Stats are a Cluster's counters since Open.
 type Stats struct {
 	Connected bool   // NATS is available now
-	Gateways  int    // that are heard of now, this one among them
+	Gateways  int    // that have sent a heartbeat lately, this one among them
 	Published uint64 // messages
 	Received  uint64 // messages that were taken
 	Dropped   uint64 // messages that were not: forged, old, or there before

@@ -4,7 +4,7 @@ package prometheus
 // those of natscluster.Stats.
 type ClusterStats struct {
 	Connected bool   // NATS is available now
-	Gateways  int    // that are heard of now, this one among them
+	Gateways  int    // that have sent a heartbeat lately, this one among them
 	Published uint64 // messages
 	Received  uint64 // messages that were taken
 	Dropped   uint64 // messages that were not: forged, old, or there before

@@ -39,7 +39,7 @@
 //	farwire_limiter_answers_total{source}               shared, or fallback: see WatchLimiter
 //	farwire_limiter_unavailable                         1 while what is shared does not answer
 //	farwire_cluster_connected                           1 while NATS is available: see WatchCluster
-//	farwire_cluster_gateways                            that are heard of, this one among them
+//	farwire_cluster_gateways                            that have sent a heartbeat lately, this one among them
 //	farwire_cluster_messages_total{what}                published, received, or dropped
 //	farwire_agents{country,state}                       how many
 //	farwire_agents_unlisted                             of these, without the series below
@@ -223,7 +223,7 @@ var (
 	answers     = describe("limiter_answers_total", "Answers of a limiter that is shared by several gateways, by where they came from.", "source")
 	unavailable = describe("limiter_unavailable", "1 while the service with the limits that gateways share does not answer, else 0.")
 	joined      = describe("cluster_connected", "Whether NATS, by which gateways find each other's agents, is available.")
-	gateways    = describe("cluster_gateways", "Gateways of the cluster that are heard of, this one among them.")
+	gateways    = describe("cluster_gateways", "Gateways of the cluster that have sent a heartbeat lately, this one among them.")
 	said        = describe("cluster_messages_total", "Messages between gateways on NATS: published, received, or dropped because they were forged, old or there before.", "what")
 	agents      = describe("agents", "Agents that are attached.", "country", "state")
 	unlisted    = describe("agents_unlisted", "Agents without series of their own, because there are too many.")

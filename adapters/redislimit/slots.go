@@ -30,9 +30,9 @@ import (
 const (
 	renewEvery  = time.Second
 	flushAfter  = 100 * time.Millisecond // slots that became free are told together
-	alive       = 4 * time.Second        // after it was heard of last
+	alive       = 4 * time.Second        // after its last call
 	fresh       = 3 * time.Second        // for so long Redis surely counts a gateway
-	kept        = time.Hour              // a hash that nobody speaks of
+	kept        = time.Hour              // a hash that nobody changes
 	resendAfter = 20 * time.Minute       // all that runs, so that it is kept
 	inOneCall   = 500                    // accounts
 )
@@ -53,7 +53,7 @@ type slots struct {
 	mu      sync.Mutex
 	of      map[string]*held    // by the name of the account's hash
 	unsent  map[string]struct{} // of which Redis counts another number
-	renewed time.Time           // the last time that Redis heard of this gateway, or zero
+	renewed time.Time           // of the last call that Redis answered, or zero
 	since   int64               // when its life began, as Redis said last; zero: not known
 	closed  bool
 

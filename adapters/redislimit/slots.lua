@@ -5,7 +5,7 @@
 -- until which each is alive
 -- KEYS[3] since when this gateway has been alive, as long as it is
 -- ARGV: the gateway, how many it wants to run, the limit, how many microseconds a
--- gateway is alive after it was heard of, how many seconds the hash is kept
+-- gateway counts as alive after its last call, how many seconds the hash is kept
 -- Returns: 1 or 0 for taken or not, how many run with them, since when this gateway
 -- has been alive.
 

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// A hangups hears SIGHUP from when it is made until the process ends, which it does not
-// end any more. One that comes before do counts when do is called.
+// A hangups receives SIGHUP from when it is made, until the process ends; the signal does
+// not end the process any more. One that comes before do counts when do is called.
 type hangups chan os.Signal
 
 func catchHangups() hangups {

@@ -29,7 +29,7 @@ type AuditLog struct {
 	of map[string][]Entry
 }
 
-// Trace is for farwire.Options. It hears of every session, by which way it came.
+// Trace is for farwire.Options. Its function is called at the end of every session, of any kind.
 func (l *AuditLog) Trace() *farwire.Trace {
 	return &farwire.Trace{SessionEnd: func(_ context.Context, s farwire.SessionInfo, r farwire.SessionResult) {
 		tenant, who, _ := strings.Cut(s.Subject, "/")

@@ -98,7 +98,7 @@ func (c *Consumer) control() error {
 		case said == amqpwire.ChannelClosed:
 			return closing(why, c.secret)
 		case said == amqpwire.Closed:
-			// It closes whether it hears this or not.
+			// It closes whether this reaches it or not.
 			timer := time.AfterFunc(closeTimeout, c.cut)
 			_ = c.write(amqpwire.AppendCloseOK(nil))
 			timer.Stop()
