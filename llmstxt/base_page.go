@@ -117,9 +117,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		c.note("", n)
 	}
 	c.trustLastmods(maps)
-	for _, p := range maps.pages {
-		c.offerListed(p)
-	}
+	c.offerAll(ctx, maps.pages)
 	c.fillQueue()
 	return maps.newest, nil
 }

@@ -151,6 +151,42 @@ func TestCrawl_EndsWhileParsing_ReturnsWithinASecond(t *testing.T) {
 	}
 }
 
+// fixed is a site of a few files.
+type fixed map[string]string
+
+func (s fixed) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, ok := s[r.URL.Path]
+	status, kind := 200, "text/html"
+	if !ok {
+		status = 404
+	} else if r.URL.Path != "/" {
+		kind = "text/plain"
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1, Request: r, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+// A site map may name a hundred forms of each page, and robots.txt is asked of all of them.
+// A crawl that ends then does not ask on.
+func TestCrawl_EndsWhileSiteMapsAreOffered_ReturnsWithinASecond(t *testing.T) {
+	rules := numbered("User-agent: *\n", "Disallow: /"+strings.Repeat("*a*b", 8)+"*z%d$\n", "")(40 << 10)
+	forms := numbered("", `<xhtml:link rel="alternate" hreflang="en-gb" href="/ababababababababababab%d"/>`, "")(8 << 10)
+	site := fixed{"/": "<html lang=en><title>T</title><p>Words.", "/robots.txt": string(rules),
+		"/sitemap.xml": "<urlset>" + string(numbered("", "<url><loc>http://a.test/page%d</loc>"+string(forms)+"</url>", "")(12<<20)) + "</urlset>"}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var ended time.Duration
+	progress := func(e llmstxt.Event) {
+		if strings.HasPrefix(e.Message, "Site map") && ended == 0 {
+			ended = processCPU(t)
+			cancel()
+		}
+	}
+	_, err := llmstxt.Crawl(ctx, "http://a.test/", llmstxt.Options{Client: &http.Client{Transport: site}, MaxPages: 1000, Progress: progress})
+	if d := processCPU(t) - ended; ended == 0 || d > 2*time.Second {
+		t.Errorf("%v of processor time after its end, %v", d, err)
+	}
+}
+
 // processCPU is the processor time of this process.
 func processCPU(t testing.TB) time.Duration {
 	var u syscall.Rusage

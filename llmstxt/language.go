@@ -10,6 +10,7 @@ import (
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
+	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -73,6 +74,30 @@ func nearest(wanted string, forms []variant, own variant) string {
 		return own.url
 	}
 	return best
+}
+
+// offerAll offers what the site maps list, on a core: each page may name a hundred forms, of
+// each of which robots.txt is asked. After the crawl's end nothing is offered.
+func (c *crawler) offerAll(ctx context.Context, pages []listed) {
+	release, err := share.Cores.Take(ctx, c.owner)
+	if err != nil {
+		return
+	}
+	defer func() { release() }()
+	c.threads.Do(func() {
+		for i, p := range pages {
+			if i%16 == 0 && share.Cores.Busy() {
+				release()
+				if release, err = share.Cores.Take(ctx, c.owner); err != nil {
+					release = func() {}
+				}
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			c.offerListed(p)
+		}
+	})
 }
 
 // offerListed offers a page of a site map, less those of which it says itself
