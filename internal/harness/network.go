@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	listening = regexp.MustCompile(`(?m)^listening on http://(\S+)$`)
+	listening = regexp.MustCompile(`(?m)^listening on https?://(\S+)$`)
 	attached  = regexp.MustCompile(`msg=attached`)
 )
 

@@ -84,7 +84,7 @@ func (s *Network) Hostile(ctx context.Context, n int, seed uint64) (*Hostile, er
 	var left atomic.Int64
 	left.Store(int64(n))
 	each(workers, workers, func(i int) {
-		v := &attacker{addr: s.Addr, admin: strings.TrimSuffix(strings.TrimPrefix(s.admin, "http://"), "/debug/pprof/"), socks: s.socks, rng: rand.New(rand.NewPCG(seed, uint64(i))), port: port, by: map[string]int{}, answers: map[string]int{}}
+		v := &attacker{addr: s.Addr, admin: strings.TrimSuffix(strings.TrimPrefix(s.admin, "http://"), "/debug/pprof/"), socks: s.socks, secure: s.secureAddr, rng: rand.New(rand.NewPCG(seed, uint64(i))), port: port, by: map[string]int{}, answers: map[string]int{}}
 		defer v.disconnect()
 		for left.Add(-1) >= 0 && ctx.Err() == nil {
 			if err := v.attack(); err != nil {
@@ -120,7 +120,7 @@ func (s *Network) Hostile(ctx context.Context, n int, seed uint64) (*Hostile, er
 	case r.Touched > 0:
 		return r, errors.New("what is forbidden was reached")
 	}
-	return r, s.gateway.Crashed()
+	return r, errors.Join(s.gateway.Crashed(), s.secure.Crashed())
 }
 
 // An attacker sends one input after the other.
@@ -129,6 +129,7 @@ type attacker struct {
 	port string // of the canary
 
 	admin, socks string // other listeners of the gateway
+	secure       string // the gateway that speaks HTTP/2
 	rng          *rand.Rand
 	conn         net.Conn // for plain requests, kept open while the gateway does
 	br           *bufio.Reader

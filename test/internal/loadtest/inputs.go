@@ -91,6 +91,7 @@ var entries = []struct {
 		paths := []string{"/amqp", "/auth/token", "/hooks/site-changed", "/to/-/http/127.0.0.1/"}
 		return v.raw(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: gw\r\nX-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", paths[v.rng.IntN(len(paths))], harness.Key, 2+v.rng.IntN(100_000)))
 	}},
+	{"HTTP/2", (*attacker).over2},
 	{"bytes", func(v *attacker) (string, string, error) {
 		return v.raw(v.mangle([]byte("GET /ws HTTP/1.1\r\nHost: gw\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nX-API-Key: " + harness.Key + "\r\n\r\n")))
 	}},

@@ -31,6 +31,9 @@ type Network struct {
 	admin   string // where the gateway's profiles are
 	socks   string // the address of its SOCKS listener
 	dir     string
+
+	secure     *harness.Process // a second gateway, with TLS, of a guarded network
+	secureAddr string
 }
 
 // A Target is where all sessions go. Each answers with what it is sent.
@@ -70,6 +73,11 @@ func Open(ctx context.Context, program string, agents int, guarded bool, target 
 		return nil, err
 	}
 	s.admin = admin[1]
+	if guarded {
+		if err := s.openSecure(ctx, program); err != nil {
+			return nil, err
+		}
+	}
 	for i := range agents {
 		var flags []string
 		if !guarded {
@@ -87,19 +95,19 @@ func Open(ctx context.Context, program string, agents int, guarded bool, target 
 // Close ends all processes and says whether one of them ended badly or wrote
 // of a panic.
 func (s *Network) Close() (err error) {
-	for _, p := range append([]*harness.Process{s.gateway}, s.agents...) {
+	for _, p := range append([]*harness.Process{s.gateway, s.secure}, s.agents...) {
 		if p != nil {
 			err = errors.Join(err, p.Stop(), p.Crashed())
 		}
 	}
-	s.gateway, s.agents = nil, nil
+	s.gateway, s.secure, s.agents = nil, nil, nil
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
 // Resources is what the processes hold.
 type Resources struct {
 	Goroutines int // of the gateway
-	Files      int // of the gateway
+	Files      int // of the gateway, and of the one with TLS
 	AgentFiles int // of all agents together
 	Memory     int64
 	AgentBytes int64 // of the largest agent
@@ -117,6 +125,13 @@ func (s *Network) Measure(ctx context.Context) (h Resources, err error) {
 	}
 	if h.Files, h.Memory, err = Holds(s.gateway.Pid()); err != nil {
 		return h, err
+	}
+	if s.secure != nil {
+		files, bytes, err := Holds(s.secure.Pid())
+		if err != nil {
+			return h, err
+		}
+		h.Files, h.Memory = h.Files+files, h.Memory+bytes
 	}
 	for _, a := range s.agents {
 		files, bytes, err := Holds(a.Pid())
