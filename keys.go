@@ -232,6 +232,9 @@ func (g *Gateway) issue(w http.ResponseWriter, r *http.Request) (string, time.Du
 	if r.Method != http.MethodPost {
 		return "", 0, notAllowed(http.MethodPost)
 	}
+	if err := request.CheckLength(w, r); err != nil {
+		return "", 0, err
+	}
 	if g.isDraining() {
 		return "", 0, errDraining
 	}

@@ -36,25 +36,31 @@ func TestFirstMessage_AnnouncesTooMuch_RefusedAtOnce(t *testing.T) {
 	}
 }
 
-// A body that announces more than 64 KiB gets its 413 before it comes.
+// A body that announces more than 64 KiB gets its 413 before it comes, and before a key is
+// looked for.
 func TestBody_AnnouncesTooMuch_413AtOnce(t *testing.T) {
 	w := newWorld(t)
 	hook := w.also(w.gw.SiteChanged())
-	for path, w := range map[string]*world{"/amqp": w, "/auth/token": w, "/hooks/site-changed": hook} {
+	for name, w := range map[string]*world{"/amqp": w, "/auth/token": w, "/hooks/site-changed": hook, "/amqp without a key": w, "/auth/token without a key": w} {
+		path, noKey := strings.CutSuffix(name, " without a key")
+		field := "X-API-Key: " + testKey
+		if noKey {
+			field = "X-None: 1"
+		}
 		conn, err := w.dialIn()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
 		conn.SetDeadline(time.Now().Add(testTimeout))
-		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: gw\r\nX-API-Key: %s\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n\r\n", path, testKey)
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: gw\r\n%s\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n\r\n", path, field)
 		resp, err := http.ReadResponse(newReader(conn), nil)
 		if err != nil {
-			t.Errorf("%s: no answer without a body: %v", path, err)
+			t.Errorf("%s: no answer without a body: %v", name, err)
 			continue
 		}
 		if b, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("%s: %s %s", path, resp.Status, b)
+			t.Errorf("%s: %s %s", name, resp.Status, b)
 		}
 	}
 }

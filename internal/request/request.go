@@ -51,10 +51,8 @@ func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 			return nil, fault.Newf(fault.UnsupportedMedia, "the body must be JSON and say so; add the header Content-Type: application/json (it is %s)", fault.Clip(t))
 		}
 	}
-	if r.ContentLength > opening.Limit {
-		// Else net/http waits for the body before it answers.
-		w.Header().Set("Connection", "close")
-		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
+	if err := CheckLength(w, r); err != nil {
+		return nil, err
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
@@ -72,6 +70,16 @@ func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, fault.Invalidf("the body did not come within %v", opening.Timeout)
 	}
 	return nil, fault.Invalidf("the body could not be read")
+}
+
+// CheckLength refuses a body that announces more than the limit.
+func CheckLength(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength <= opening.Limit {
+		return nil
+	}
+	// Else net/http waits for the body before it answers.
+	w.Header().Set("Connection", "close")
+	return fault.New(fault.TooLarge, "the body is larger than 64 KiB")
 }
 
 // firstPart is what stands before the first semicolon.
