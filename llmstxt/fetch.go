@@ -2,6 +2,7 @@ package llmstxt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +31,7 @@ import (
 type result struct {
 	asked      *url.URL // before the hops
 	final      *url.URL // after the hops
+	at         *url.URL // what is asked for at the last of them, with the number of a visit; nil: final
 	hops       int
 	refused    error // *skipError, or what the client said of a connection
 	status     int   // of the last answer
@@ -103,9 +105,21 @@ func (c *crawler) fetchPage(ctx context.Context, u *url.URL, allow func(*url.URL
 			r.refused = &skipError{Reason: SkipError, Detail: fmt.Sprintf("more than %d redirects", c.MaxRedirects)}
 			return r
 		}
-		r.final = next
+		r.moveTo(next)
 	}
 }
+
+// moveTo follows a hop. The number of a visit that the site puts into addresses is sent to
+// it and is not of the page's own address.
+func (r *result) moveTo(hop *url.URL) { r.at, r.final = hop, weburl.WithoutVisit(hop) }
+
+// isAt reports a hop that leads to the page where it is.
+func (r *result) isAt(hop *url.URL) bool {
+	return weburl.WithoutVisit(hop).String() == r.final.String()
+}
+
+// hop is the address that is asked for.
+func (r *result) hop() *url.URL { return cmp.Or(r.at, r.final) }
 
 // retry says what to do after an answer that is not the last word.
 type retry struct {
@@ -166,7 +180,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 		prev = nil // the words of the twin may change alone
 	}
 	a.text = r.twinOnly
-	if err := a.ask(r.final, prev, r.cookies); err != nil {
+	if err := a.ask(r.hop(), prev, r.cookies); err != nil {
 		return nil, retry{again: !permanent(err) && !a.drips(err)}, err
 	}
 	resp := a.resp
@@ -182,7 +196,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 		return nil, retry{}, nil
 	case code >= 300 && code < 400 && resp.Header.Get("Location") != "":
 		c.pace.Answered()
-		if next, err = leadsTo(r.final, resp.Header.Get("Location")); err != nil {
+		if next, err = leadsTo(r.hop(), resp.Header.Get("Location")); err != nil {
 			return nil, retry{}, err
 		}
 		if next == nil {
@@ -235,7 +249,7 @@ func leadsTo(from *url.URL, ref string) (*url.URL, error) {
 	if len(ref) > weburl.MaxHopLength {
 		return nil, longHop
 	}
-	u := weburl.Resolve(from, ref)
+	u := weburl.ResolveHop(from, ref)
 	if u != nil && len(u.String()) > weburl.MaxHopLength {
 		return nil, longHop
 	}
@@ -281,7 +295,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	reloads := htmlpage.Reloads(head.Get("Refresh"))
 	if target := htmlpage.RefreshTarget(head.Get("Refresh")); target != "" {
 		to, err := leadsTo(r.final, target)
-		if err != nil || to != nil && to.String() != r.final.String() {
+		if err != nil || to != nil && !r.isAt(to) {
 			return to, err
 		}
 		reloads = to != nil

@@ -44,11 +44,11 @@ func (r *result) twinLink(h http.Header, p *htmlpage.Page) *url.URL {
 
 // twinAt resolves the address of a twin; nil for an address that cannot be a page's.
 func twinAt(base *url.URL, ref string) *url.URL {
-	if ref == "" {
+	if ref == "" || len(ref) > weburl.MaxHopLength {
 		return nil
 	}
-	u, err := leadsTo(base, ref)
-	if err != nil || u == nil || len(u.String()) > weburl.MaxLength {
+	u := weburl.Resolve(base, ref)
+	if u == nil || len(u.String()) > weburl.MaxLength {
 		return nil
 	}
 	return u
@@ -316,7 +316,7 @@ func (c *crawler) readTwin(ctx context.Context, r *result, u *url.URL) (twin *re
 		case next == nil:
 			return t, ""
 		}
-		t.final = next
+		t.moveTo(next)
 	}
 }
 

@@ -41,14 +41,14 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	}
 	if p.Refresh != "" {
 		to, err := leadsTo(baseOf(r.final, p), p.Refresh)
-		if err != nil || to != nil && to.String() != r.final.String() {
+		if err != nil || to != nil && !r.isAt(to) {
 			return to, err
 		}
 		reloads = reloads || to != nil && p.Bare
 	}
 	if reloads && r.newCookie && !r.reloaded {
 		r.reloaded = true
-		return r.final, nil // it wants its cookie back
+		return r.hop(), nil // it wants its cookie back
 	}
 	if why := p.NeedsBrowser(); why != "" && c.Render == nil {
 		r.renderNote = fmt.Sprintf("%s says next to nothing without a browser (%s)", r.final, why)

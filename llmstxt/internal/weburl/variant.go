@@ -197,28 +197,6 @@ func (s Scope) Segment(u *url.URL) string {
 	return seg
 }
 
-// visits are query parameters that have the number of a visit where their value looks so.
-var visits = map[string]bool{"sid": true, "s": true, "sessid": true, "session": true, "sessionid": true, "session_id": true}
-
-// visit reports a parameter that names a visit and not a page: one of those names with more
-// than 24 letters and digits, of both, such as a hash. A record of MongoDB has an identifier of
-// 24, which names a page.
-func visit(name, value string) bool {
-	if !visits[name] || len(value) <= 24 {
-		return false
-	}
-	digits := 0
-	for i := range len(value) {
-		switch c := value[i]; {
-		case '0' <= c && c <= '9':
-			digits++
-		case c|0x20 < 'a' || c|0x20 > 'z':
-			return false
-		}
-	}
-	return digits > 2
-}
-
 // forms are segments of a path that ask for a page in another form.
 var forms = map[string]bool{"print": true, "printable": true, "printer-friendly": true, "printview": true, "print-view": true, "amp": true}
 

@@ -69,7 +69,22 @@ func isPlain(path string) bool {
 	return path != ""
 }
 
-func resolve(base *url.URL, ref string) *url.URL {
+// ResolveHop is Resolve for where an answer leads, which may be an address with the number of
+// a visit: a site that keeps visits apart by their addresses leads to nothing else.
+func ResolveHop(base *url.URL, ref string) *url.URL {
+	if u := resolvePlain(base, ref); u != nil {
+		return u
+	}
+	return normalise(absolute(base, ref), true)
+}
+
+// WithoutVisit is a normalised address without the number of a visit.
+func WithoutVisit(u *url.URL) *url.URL { return normalise(u, false) }
+
+func resolve(base *url.URL, ref string) *url.URL { return normalise(absolute(base, ref), false) }
+
+// absolute is an address as a browser reads it, not normalised; nil if it is none.
+func absolute(base *url.URL, ref string) *url.URL {
 	ref = escapeRest(browserRef(base, tidyRef(ref)))
 	u, err := url.Parse(ref)
 	if err != nil || strings.HasPrefix(ref, "//") && u.Host == "" {
@@ -78,7 +93,7 @@ func resolve(base *url.URL, ref string) *url.URL {
 	if base != nil {
 		u = relativeTo(base, u)
 	}
-	return normalise(u)
+	return u
 }
 
 // relativeTo is RFC 3986 section 5.2.2, dots left to normalise. The one in net/url
@@ -214,44 +229,30 @@ func site(u *url.URL) (scheme, host string, ok bool) {
 	return scheme, host, true
 }
 
-func normalise(u *url.URL) *url.URL {
+// normalise spells an address in one way, without what names a visit unless that is kept;
+// nil for one that is not on the web.
+func normalise(u *url.URL, keepVisit bool) *url.URL {
+	if u == nil {
+		return nil
+	}
 	scheme, host, ok := site(u)
 	if !ok {
 		return nil
 	}
 	p := Escape(u.EscapedPath())
-	if i := indexFold(p, ";jsessionid="); i >= 0 {
-		rest := p[i+1:]
-		if j := strings.IndexAny(rest, ";/"); j >= 0 {
-			p = p[:i] + rest[j:]
-		} else {
-			p = p[:i]
-		}
+	if !keepVisit {
+		p = pathWithoutVisit(p)
 	}
 	// Escaped dots were not seen as such by ResolveReference.
 	p = removeDots(p)
 	query := strings.ReplaceAll(Escape(u.RawQuery), "'", "%27")
-	out := &url.URL{Scheme: scheme, Host: host, RawQuery: dropTracking(query)}
+	out := &url.URL{Scheme: scheme, Host: host, RawQuery: dropTracking(query, keepVisit)}
 	if unescaped, err := url.PathUnescape(p); err == nil {
 		out.Path, out.RawPath = unescaped, p
 	} else {
 		return nil
 	}
 	return out
-}
-
-// indexFold is the index of a word of small ASCII letters in any case.
-func indexFold(s, word string) int {
-	for i := 0; i+len(word) <= len(s); i++ {
-		j := strings.IndexByte(s[i:], word[0])
-		if j < 0 {
-			break
-		}
-		if i += j; i+len(word) <= len(s) && strings.EqualFold(s[i:i+len(word)], word) {
-			return i
-		}
-	}
-	return -1
 }
 
 // hostName is a host in lower case and ASCII; "" if it cannot be a host. Numbers
@@ -328,13 +329,12 @@ var tracking = map[string]bool{
 	"msclkid": true, "yclid": true, "twclid": true, "ttclid": true, "li_fat_id": true, "igshid": true,
 	"mc_cid": true, "mc_eid": true, "mkt_tok": true, "_ga": true, "_gl": true, "_hsenc": true, "_hsmi": true,
 	"hsctatracking": true, "vero_id": true, "oly_anon_id": true, "oly_enc_id": true, "rb_clickid": true,
-	"s_cid": true, "srsltid": true, "ref_src": true, "ref_url": true, "phpsessid": true, "jsessionid": true,
-	"oscsid": true, "zenid": true, "xtcsid": true, "cftoken": true,
+	"s_cid": true, "srsltid": true, "ref_src": true, "ref_url": true,
 	"gad_source": true, "gad_campaignid": true, "ysclid": true, "_openstat": true, "epik": true, "_branch_match_id": true,
 	"s_kwcid": true, "sc_cid": true, "pk_campaign": true, "pk_kwd": true, "pk_source": true, "pk_medium": true, "piwik_campaign": true,
 }
 
-func dropTracking(q string) string {
+func dropTracking(q string, keepVisit bool) string {
 	if q == "" {
 		return ""
 	}
@@ -343,7 +343,7 @@ func dropTracking(q string) string {
 	for part := range strings.SplitSeq(q, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
-		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") || strings.HasPrefix(name, "mtm_") || visit(name, value) {
+		if part == "" || tracking[name] || strings.HasPrefix(name, "utm_") || strings.HasPrefix(name, "mtm_") || !keepVisit && (visitFields[name] || visit(name, value)) {
 			continue
 		}
 		if b.Len() > 0 {
