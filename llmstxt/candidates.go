@@ -158,10 +158,9 @@ func (c *crawler) remember(e *entry) {
 	if c.paths[e.path] == nil {
 		c.paths[e.path], e.known = e, e.path
 	}
-}
-
-func (c *crawler) isWanted(version string) bool {
-	return c.version != "" && weburl.SameVersion(version, c.version)
+	if e.version != "" && c.isWanted(e.version) && !e.root && c.ofVersion[e.path] == nil {
+		c.ofVersion[e.path] = e
+	}
 }
 
 func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {

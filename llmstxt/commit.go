@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -53,6 +50,7 @@ type entry struct {
 	why      Reason // and why
 	fallback *entry // the first page that deferred to this one
 	form     *entry // the first page that may be another form of this one, and waits for it
+	said     bool   // passed: what it says is in the result, at another address
 	list     frontier.List
 
 	version string // that its path names
@@ -120,7 +118,8 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 			}
 			return
 		}
-		if c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) || c.standsBack(ctx, e, r) || c.same(r) == "" && c.isForm(ctx, e, r) {
+		if c.leavesToVersion(ctx, e, r) || !c.namesVersion(e, r.evidence.Canonical) && c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) ||
+			c.standsBack(ctx, e, r) || c.same(r) == "" && c.isForm(ctx, e, r) {
 			return
 		}
 	}
@@ -142,7 +141,7 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		return
 	}
-	if !base && c.answersAll(ctx, e, r) {
+	if !base && (c.isWhatNothingGets(ctx, e, r) || c.answersAll(ctx, e, r)) {
 		c.pass(ctx, e, notFoundAs200)
 		return
 	}
@@ -165,7 +164,7 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 			}
 		}
 		for _, twin := range languageTwins(e.url, ev.Lang, wanted) {
-			if t := c.index[twin]; t != nil && t != e && t.state != passed {
+			if t := c.index[twin]; t != nil && t != e && (t.state != passed || t.said) {
 				return &skipError{Reason: SkipTranslation, Detail: "a translation of " + t.key}
 			}
 		}
@@ -175,7 +174,7 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 	}
 	// The page without a version may be the start page of all of them.
 	for _, t := range []*entry{c.paths[e.path], c.roots[e.path]} {
-		if t != nil && t != e && t.state == committed && c.titles[t.key] == versionless(ev) {
+		if t != nil && t != e && t.state == committed && (!c.isChosen(e) || c.isChosen(t)) && c.titles[t.key] == versionless(ev) {
 			return &skipError{Reason: SkipVersion, Detail: "another version of " + t.key}
 		}
 	}
@@ -183,18 +182,6 @@ func (c *crawler) another(e *entry, r *result) *skipError {
 		c.roots[e.path] = e
 	}
 	return nil
-}
-
-// versionless is a page's title without what tells its versions apart.
-func versionless(e *Evidence) string {
-	var b strings.Builder
-	for word := range strings.FieldsSeq(e.Title) {
-		if strings.ContainsFunc(word, unicode.IsDigit) || weburl.NamesVersion(word) {
-			continue
-		}
-		b.WriteString(word + " ")
-	}
-	return plain.Key(b.String())
 }
 
 // same is the address of an earlier page with the same bytes, or the same title
@@ -213,6 +200,10 @@ func (r *result) identities() []string {
 	out := []string{r.hash}
 	if r.evidence.Sum != "" {
 		out = append(out, "text "+r.evidence.Sum)
+	}
+	if r.evidence.Unsorted != "" {
+		// A list that is sorted otherwise, at the same path with another query.
+		out = append(out, "unsorted "+r.evidence.Unsorted+" "+r.final.EscapedPath())
 	}
 	return append(out, r.alike...)
 }
@@ -257,17 +248,10 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, 
 	return true
 }
 
-// forOf says for which page another is left out.
-func forOf(why Reason, key string) *skipError {
-	if why == SkipTranslation {
-		return &skipError{Reason: why, Detail: "a translation of " + key}
-	}
-	return &skipError{Reason: why, Detail: "is canonically " + key}
-}
-
 // pass leaves a page out. Who deferred to it takes its place.
 func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
-	e.state = passed
+	e.state, e.said = passed, why.saidElsewhere()
+	c.settlePath(e)
 	place := e
 	defer func() { c.settleForm(ctx, e, place) }()
 	if fb := e.fallback; fb != nil {
@@ -275,7 +259,8 @@ func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 		r := fb.res
 		fb.res, fb.target = nil, nil
 		if first := c.same(r); first != "" {
-			fb.state = passed
+			fb.state, fb.said = passed, true
+			c.settlePath(fb)
 			c.skip(fb.key, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
 		} else {
 			c.commitPage(ctx, fb, r)
@@ -290,12 +275,15 @@ func (c *crawler) pass(ctx context.Context, e *entry, why *skipError) {
 // commitPage puts a page into the result and its links into the frontier.
 func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	e.state = committed
-	if e.known != "" {
-		c.others.settled = append(c.others.settled, e.known)
-	}
+	c.settlePath(e)
 	if fb := e.fallback; fb != nil {
-		e.fallback, fb.res, fb.target, fb.state = nil, nil, nil, passed
+		left := fb.res
+		e.fallback, fb.res, fb.target, fb.state, fb.said = nil, nil, nil, passed, true
+		c.settlePath(fb)
 		c.skip(fb.key, forOf(fb.why, e.key))
+		if fb.why == SkipVersion {
+			defer func() { c.follow(ctx, fb, left) }() // what exists in one version alone stays
+		}
 	}
 	asked := c.began
 	if r.unchanged {
@@ -332,17 +320,6 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 	c.tell(Event{Kind: Committed, Page: c.found(), URL: e.key, Message: fmt.Sprintf("Crawling page %d/%d...", c.found(), c.MaxPages)})
 	c.follow(ctx, e, r)
 	c.settleForm(ctx, e, e)
-}
-
-const maxVersioned = 500 // folders
-
-// learnVersions takes over which folders hold versions, for what is found from here on.
-func (c *crawler) learnVersions(r *result) {
-	for _, folder := range r.evidence.Versions {
-		if len(c.versioned) < maxVersioned {
-			c.versioned[folder] = true
-		}
-	}
 }
 
 const maxInterned = 32 << 20 // bytes of addresses that are kept for later crawls

@@ -126,7 +126,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
-		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
+		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
@@ -197,6 +197,7 @@ type crawler struct {
 	version   string             // of pages, that is wanted; "": not known
 	versioned map[string]bool    // paths of folders that hold versions, by what committed pages show
 	paths     map[string]*entry  // by their paths without a version
+	ofVersion map[string]*entry  // those of the wanted version, by the same
 	roots     map[string]*entry  // start pages of versions, by the same
 	foreign   map[string]string  // translations, to the page that names them
 	standIns  map[string]standIn // by the address of the form of a page that is kept

@@ -129,6 +129,21 @@ func TestCrawl_NowhereLeadsToAPage_ThePageStays(t *testing.T) {
 	}
 }
 
+// The only dead link of a site leads to no page, whatever the answer says.
+func TestCrawl_OneDeadLinkInUnknownWords_IsNoPage(t *testing.T) {
+	for _, says := range []string{"<h1>Houston?</h1><p>We have looked under the sofa as well.</p>", "<h2>Samahani</h2><p>Kwa sasa hakuna kitu hapa, tafadhali rudi.</p>", "<p>That one has wandered off. Try the menu, or go back to where you were.</p>"} {
+		nothing := html("<title>Acme</title><main>" + says + "</main>")
+		w := everywhere(func(string) answer { return nothing }, "/gone", "/about")
+		w.pages["http://docs.test/"] = html("<title>Acme</title><main><h1>Acme</h1><p>Pots of all kinds for tea, and the <a href=/gone>old list</a>.</p><a href=/about>About</a><a href=/a-pot>A pot</a></main>")
+		w.pages["http://docs.test/about"] = html("<title>Acme</title><main><h1>About</h1><p>Two potters and a cat who make pots.</p></main>")
+		delete(w.pages, "http://docs.test/gone")
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := strings.Join(kept(s), " "); got != "/ /a-pot /about" || reasons(s)["/gone"] != llmstxt.SkipNotFound {
+			t.Errorf("%s: %s; %v", says, got, reasons(s))
+		}
+	}
+}
+
 // Only a page that names its address as no title does gives reason to ask for another.
 func TestCrawl_PagesWithTheWordsOfTheirPath_GiveNoReasonToAsk(t *testing.T) {
 	for p, text := range map[string]string{"/docs/install": "How to install it.", "/docs/2.0/tea": "All about tea.", "/tea-pots/care": "Care of pots."} {

@@ -90,6 +90,13 @@ func (o *otherVersions) surplus(inResult func(path string) bool) (out []*entry) 
 	return out
 }
 
+// settlePath notes that what an entry says is in the result, at its address or another.
+func (c *crawler) settlePath(e *entry) {
+	if e.known != "" && (e.state == committed || e.said) {
+		c.others.settled = append(c.others.settled, e.known)
+	}
+}
+
 // take takes the addresses of the best version that still wait; none when there are no more.
 func (o *otherVersions) take() (version string, entries []*entry) {
 	for len(entries) == 0 && len(o.best) > 0 {
@@ -110,10 +117,10 @@ func (c *crawler) takeOtherVersions() bool {
 	if len(c.queue) >= c.limit {
 		return false
 	}
-	inResult := func(path string) bool { t := c.paths[path]; return t != nil && t.state == committed }
+	inResult := func(path string) bool { t := c.paths[path]; return t != nil && (t.state == committed || t.said) }
 	for _, e := range c.others.surplus(inResult) {
 		c.skip(e.key, &skipError{Reason: SkipVersion, Detail: "another version of " + c.paths[e.path].key})
-		e.numbered, e.state = true, passed
+		e.numbered, e.state, e.said = true, passed, true
 	}
 	best, entries := c.others.take()
 	if len(entries) == 0 {

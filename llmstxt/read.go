@@ -95,7 +95,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(a.resp.Header, p), Title: safetext.Cut(p.Title, 500),
 		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Code: p.Code, Sum: p.Sum}
+		Code: p.Code, Sum: p.Sum, Unsorted: p.Unsorted}
 	for i, d := range p.Descriptions() {
 		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
 			r.evidence.Description = d

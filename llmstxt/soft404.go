@@ -69,6 +69,23 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 	return false
 }
 
+// isWhatNothingGets reports a short page that is the same as what an address gets that cannot
+// exist, whatever its words are: what the only dead link of a site leads to. That one is asked
+// for when the page has the title of the base page, and so none of its own.
+func (c *crawler) isWhatNothingGets(ctx context.Context, e *entry, r *result) bool {
+	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title || e.fallback != nil || e.form != nil {
+		return false
+	}
+	p := c.nowhere(ctx, e)
+	return p != nil && p.evidence.Canonical != e.key && p.isAlso(r)
+}
+
+// isAlso reports that two addresses have the same bytes, or the same title and text.
+func (r *result) isAlso(other *result) bool {
+	ids := other.identities()
+	return slices.ContainsFunc(r.identities(), func(id string) bool { return id != "" && slices.Contains(ids, id) })
+}
+
 // isNowhere reports a short page that is the same as an earlier one and as what an address
 // gets which cannot exist. The earlier one is no page either, unless it is the base page.
 func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first string) bool {
@@ -76,7 +93,7 @@ func (c *crawler) isNowhere(ctx context.Context, e *entry, r *result, first stri
 		return false
 	}
 	p := c.nowhere(ctx, e)
-	if p == nil || !slices.ContainsFunc(p.identities(), func(id string) bool { return id != "" && slices.Contains(r.identities(), id) }) {
+	if p == nil || !p.isAlso(r) {
 		return false
 	}
 	c.withdrawn[first] = true

@@ -51,7 +51,7 @@ func TestCrawl_FurtherPagesOfAList_AreLeftOutAndFollowed(t *testing.T) {
 	teaser := func(p string) string {
 		return "<h2><a href=/" + p + ">On " + p + "</a></h2><p>This page explains " + p + " in one honest sentence that nobody else has ever used and that goes on [&hellip;]</p>"
 	}
-	for _, second := range []string{"/page/2/", "/?paged=2", "/news/page/2", "/news?page=2"} {
+	for _, second := range []string{"/page/2/", "/?paged=2", "/news/page/2", "/news?page=2", "/board.php?f=2&start=25", "/list?tea=green&page=2", "/tea?p=2", "/?m=202403", "/?m=20240301", "/?author=1", "/?tag=green", "/news?after=b64f9", "/news?cursor=a1%3D"} {
 		w := &web{pages: map[string]answer{"http://docs.test/first": doc("The first"), "http://docs.test/next": doc("The next"), "http://docs.test/last": doc("The last")}}
 		w.pages["http://docs.test/"] = html("<title>Daily - News of the quiet town by the sea</title><main>" + teaser("first") + teaser("next") + "<a href=" + second + ">Older</a></main>")
 		w.pages["http://docs.test"+second] = html("<title>Daily - Page 2</title><main>" + teaser("last") + "</main>")
@@ -62,6 +62,36 @@ func TestCrawl_FurtherPagesOfAList_AreLeftOutAndFollowed(t *testing.T) {
 		if s.Summary != "News of the quiet town by the sea." {
 			t.Errorf("%s: %q", second, s.Summary)
 		}
+	}
+}
+
+// A short post is a page, whose number is not that of a page of a list.
+func TestCrawl_PostWithNumber_IsAPage(t *testing.T) {
+	for _, post := range []string{"/?p=20", "/viewtopic.php?p=30", "/index.php?p=7", "/?page_id=2", "/?author=", "/?m=7", "/list?page=about"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Daily", post), "http://docs.test" + post: html("<title>Closed | Daily</title><main><h1>Closed</h1><p>We are closed on Monday for the fair.</p></main>")}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+			t.Errorf("%s: %v", post, reasons(s))
+		}
+	}
+}
+
+// A list that is sorted otherwise, at an address with another query, is the same page; other
+// rows are another one.
+func TestCrawl_ListSortedOtherwise_IsTheSamePage(t *testing.T) {
+	rows := func(names string) (out string) {
+		for name := range strings.FieldsSeq(names) {
+			out += "<tr><td><a href=/files/" + name + ">" + name + "</a><td>" + name + " has a size"
+		}
+		return out
+	}
+	list := func(names string) answer {
+		return html("<title>Index of /files</title><h1>Index of /files</h1><table><tr><th><a href='?C=N;O=D'>Name</a><th><a href='?C=S;O=A'>Size</a>" + rows(names) + "</table><p><a href='/files/?more=1'>More</a>")
+	}
+	w := &web{pages: map[string]answer{"http://docs.test/files/": list("tea pots cups"), "http://docs.test/files/?C=N;O=D": list("tea pots cups"), "http://docs.test/files/?C=S;O=A": list("cups tea pots"), "http://docs.test/files/?more=1": list("cups tea tins"),
+		"http://docs.test/files/tea": doc("Tea"), "http://docs.test/files/pots": doc("Pots"), "http://docs.test/files/cups": doc("Cups"), "http://docs.test/files/tins": doc("Tins")}}
+	s := everyWay(t, w, "http://docs.test/files/", llmstxt.Options{})
+	if got := strings.ReplaceAll(strings.Join(kept(s), " "), "/files/", "/"); got != "/ /?more=1 /cups /pots /tea /tins" {
+		t.Errorf("%s; %v", got, reasons(s))
 	}
 }
 

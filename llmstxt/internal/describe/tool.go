@@ -24,7 +24,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence, inRoot bool, siblings int) bool {
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
 	space, _, ok := strings.Cut(word, ":")
-	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || pageField(u.RawQuery) || isDate(u.Path) || isCalendar(u)
+	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || !e.Code && (isFurther(u) || isArchive(u.RawQuery)) || isDate(u.Path) || isCalendar(u)
 	if !list && (!toolNames[word] && !listed[path.Base(dir)] || e.Code || !inRoot && ofReference(word, e, siblings)) {
 		return false
 	}
@@ -114,10 +114,39 @@ var calendars = plain.Set(`calendar events event agenda schedule month week day 
 // number reports a decimal one, of the second and further pages of a list.
 func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// pageField reports the query of such a page.
-func pageField(query string) bool {
+// isFurther reports the query of such a page. At a site's start page and at a script p is
+// the number of a post.
+func isFurther(u *url.URL) bool {
+	for part := range strings.SplitSeq(u.RawQuery, "&") {
+		switch name, value, _ := strings.Cut(part, "="); name {
+		case "page", "paged", "pg", "start", "offset":
+			if number(value) {
+				return true
+			}
+		case "after", "before", "cursor", "page_token", "pageToken":
+			if value != "" {
+				return true
+			}
+		case "p":
+			if number(value) && u.RawQuery == part && path.Ext(u.Path) == "" && u.Path != "/" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isArchive reports the query of WordPress for what a person wrote, or was written in a month
+// or on a day.
+func isArchive(query string) bool {
 	name, value, _ := strings.Cut(query, "=")
-	return (name == "page" || name == "paged" || name == "p" || name == "pg" || name == "start" || name == "offset") && number(value)
+	switch name {
+	case "author", "author_name", "tag":
+		return value != ""
+	case "m":
+		return number(value) && (len(value) == 6 || len(value) == 8) && (value[0] == '1' || value[0] == '2')
+	}
+	return false
 }
 
 // listed are folders of lists: of the pages with a tag, or of a person.

@@ -22,6 +22,7 @@ type Evidence struct {
 	Edges       []string `json:"edges,omitempty"`       // texts that stand before and behind it
 	Anchors     []string `json:"anchors,omitempty"`     // words of its links, for pages that are only links
 	Sum         string   `json:"sum,omitempty"`         // of title and text, "" if there is next to none
+	Unsorted    string   `json:"unsorted,omitempty"`    // the same in any order of its texts, "" if there are few
 	Twin        string   `json:"twin,omitempty"`        // URL of the Markdown that Blocks and Anchors were read from; "": the page itself
 	Native      string   `json:"native,omitempty"`      // the same page in the language that is kept, in scope
 	Foreign     []string `json:"foreign,omitempty"`     // the same page in other languages, in scope
@@ -33,7 +34,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 15
+const EvidenceVersion = 16
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {

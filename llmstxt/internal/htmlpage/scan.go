@@ -56,6 +56,7 @@ type Page struct {
 	Code                       bool     // it shows some, outside of navigation
 	Short                      string   // the page's text, if there is little of it
 	Sum                        string   // of title and text, "" if there is next to none
+	Unsorted                   string   // the same in any order of its texts, "" if there are few
 
 	langs                [languageSources]string
 	descs                [descriptionSources]string
@@ -150,6 +151,8 @@ type scanner struct {
 
 	sums     [2]uint64 // of the text outside the page's edges, and of all
 	sizes    [2]int
+	unsorted [2]uint64 // the same in any order of the texts
+	texts    [2]int
 	begin    []byte // the beginning of all text
 	pending  string // where a noscript element's refresh leads to
 	location string // where a script leads to

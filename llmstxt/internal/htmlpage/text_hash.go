@@ -8,7 +8,8 @@ import (
 
 // What a page says, in a number: two pages are the same when their titles and
 // their texts are, whatever else their bytes carry. The text is that of the
-// main content where there is some, since banners and footers count visitors.
+// main content where there is some, since banners and footers count visitors. Another
+// number is the same in any order of the texts: a list that is sorted otherwise is the same.
 
 const (
 	maxShort  = 2000 // bytes of text
@@ -44,7 +45,14 @@ func hash(text []byte) uint64 {
 func (s *scanner) add(at int, hash uint64, size int) {
 	h := (s.sums[at] ^ hash) * prime
 	s.sums[at], s.sizes[at] = h^h>>32, s.sizes[at]+size
+	u := (hash ^ hash>>29) * prime
+	s.unsorted[at] += u ^ u>>32
+	s.texts[at]++
 }
+
+// leastUnsorted is how many texts a page has at least, its title included, that may be
+// another page in another order.
+const leastUnsorted = 6
 
 // finish sets what the sums say.
 func (s *scanner) finish() {
@@ -59,5 +67,8 @@ func (s *scanner) finish() {
 		return
 	}
 	s.add(at, hash([]byte(s.Title)), len(s.Title))
+	if s.texts[at] >= leastUnsorted {
+		s.Unsorted = strconv.FormatUint(s.unsorted[at], 36) + "." + strconv.Itoa(s.texts[at])
+	}
 	s.Sum = strconv.FormatUint(s.sums[at], 36) + "." + strconv.Itoa(s.sizes[at])
 }

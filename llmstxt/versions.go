@@ -1,0 +1,96 @@
+package llmstxt
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// Of a page's versions one is kept. Their addresses differ in one segment, which names the
+// version. One of them may have none: /docs/install beside /docs/1.x/install.
+
+func (c *crawler) isWanted(version string) bool {
+	return c.version != "" && weburl.SameVersion(version, c.version)
+}
+
+// isChosen reports a page of the version that the caller asked for.
+func (c *crawler) isChosen(e *entry) bool { return c.Version != "" && c.isWanted(e.version) }
+
+// namesVersion reports that the canonical form of a page of the wanted version is the same
+// page in another one. Which version is kept is known already.
+func (c *crawler) namesVersion(e *entry, canonical string) bool {
+	if e.version == "" || !c.isWanted(e.version) {
+		return false
+	}
+	u := weburl.Parse(canonical)
+	if u == nil {
+		return false
+	}
+	version, path, _ := weburl.VersionIn(u, c.versioned)
+	return path == e.path && version != e.version
+}
+
+// leavesToVersion lets a page whose address names no version, or another one, stand back for
+// the same page in the version that is wanted, if that is known or linked from it.
+func (c *crawler) leavesToVersion(ctx context.Context, e *entry, r *result) bool {
+	if c.version == "" || e.root || c.isWanted(e.version) || e.url.RawQuery != "" {
+		return false
+	}
+	if t := c.ofVersion[e.path]; t != nil {
+		return c.deferTo(ctx, e, r, t.key, SkipVersion)
+	}
+	for _, l := range r.links {
+		// A path with the segment of a version is longer than without.
+		if len(l) <= len(e.path) || !strings.HasSuffix(l, e.path[strings.LastIndexByte(e.path, '/'):]) {
+			continue
+		}
+		u := weburl.Parse(l)
+		if version, path, root := weburl.VersionIn(u, c.versioned); path == e.path && !root && version != "" && c.isWanted(version) {
+			return c.deferTo(ctx, e, r, l, SkipVersion)
+		}
+	}
+	return false
+}
+
+// versionless is a page's title without what tells its versions apart.
+func versionless(e *Evidence) string {
+	var b strings.Builder
+	for word := range strings.FieldsSeq(e.Title) {
+		if strings.ContainsFunc(word, unicode.IsDigit) || weburl.NamesVersion(word) {
+			continue
+		}
+		b.WriteString(word + " ")
+	}
+	return plain.Key(b.String())
+}
+
+const maxVersioned = 500 // folders
+
+// learnVersions takes over which folders hold versions, for what is found from here on.
+func (c *crawler) learnVersions(r *result) {
+	for _, folder := range r.evidence.Versions {
+		if len(c.versioned) < maxVersioned {
+			c.versioned[folder] = true
+		}
+	}
+}
+
+// forOf says for which page another is left out.
+func forOf(why Reason, key string) *skipError {
+	switch why {
+	case SkipTranslation:
+		return &skipError{Reason: why, Detail: "a translation of " + key}
+	case SkipVersion:
+		return &skipError{Reason: why, Detail: "another version of " + key}
+	}
+	return &skipError{Reason: why, Detail: "is canonically " + key}
+}
+
+// saidElsewhere reports a page that is left out because another in the result says the same.
+// A redirect does not: lost visitors are led to the start page, too.
+func (e *skipError) saidElsewhere() bool {
+	return e.Reason == SkipDuplicate || e.Reason == SkipCanonical || e.Reason == SkipVersion
+}
