@@ -300,6 +300,9 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		}
 		reloads = to != nil
 	}
+	if !reloads && len(bytes.TrimSpace(body)) == 0 {
+		return nil, &skipError{Reason: SkipType, Detail: "there is nothing in it"}
+	}
 	r.canonical = httphead.Canonical(head)
 	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
 		etag, modified := r.etag, r.modified

@@ -110,8 +110,8 @@ func SameVersion(a, b string) bool {
 }
 
 // WithoutLanguage are the paths that an address has without its segment of a
-// language, and with another one in its place; none if there is no such
-// segment.
+// language, and with another one in its place, or the same of the name of its file; none if
+// there is neither.
 func WithoutLanguage(u *url.URL, lang, instead string) []string {
 	segments := strings.Split(u.EscapedPath(), "/")
 	for i, s := range segments {
@@ -135,7 +135,29 @@ func WithoutLanguage(u *url.URL, lang, instead string) []string {
 		}
 		return out
 	}
-	return nil
+	return withoutLanguageName(u, lang, instead)
+}
+
+// languageName is a language in the name of a file: "tea_de.html", "tea.de.html", "tea.html.de".
+var languageName = regexp.MustCompile(`^([^/]+?)([._-])([A-Za-z]{2,3}(?:[-_][A-Za-z]{2})?)(\.[a-z]{3,5})?$`)
+
+// withoutLanguageName are the paths that an address has without the language in the name of
+// its file, and with another one in its place; none if there is none.
+func withoutLanguageName(u *url.URL, lang, instead string) []string {
+	p := u.EscapedPath()
+	at := strings.LastIndexByte(p, '/') + 1
+	m := languageName.FindStringSubmatch(p[at:])
+	if m == nil || !samePrimary(m[3], lang) || m[4] == "" && !strings.Contains(m[1], ".") {
+		return nil
+	}
+	out := []string{p[:at] + m[1] + m[4]}
+	if instead != "" {
+		primary, _, _ := strings.Cut(strings.ReplaceAll(instead, "_", "-"), "-")
+		for _, l := range []string{instead, primary, strings.ToLower(instead)} {
+			out = append(out, p[:at]+m[1]+m[2]+l+m[4])
+		}
+	}
+	return out
 }
 
 // LanguageIn is the segment of an address's path, or the value of its query, that names

@@ -58,8 +58,11 @@ var visits = map[string]bool{"sid": true, "s": true, "sessid": true, "session": 
 
 // visit reports a parameter that names a visit and not a page: one of those names with more
 // than 24 letters and digits, of both, such as a hash. A record of MongoDB has an identifier of
-// 24, which names a page.
+// 24, which names a page. Confluence's src says which link was followed.
 func visit(name, value string) bool {
+	if name == "src" {
+		return strings.HasPrefix(value, "contextnav") || strings.HasPrefix(value, "breadcrumbs")
+	}
 	if !visits[name] || len(value) <= 24 {
 		return false
 	}

@@ -34,6 +34,7 @@ func TestResolve_EachReference_IsNormalized(t *testing.T) {
 		"/a;jsessionid=A;jsessionid=B/c": "https://docs.test/a/c", "/(S(a1))/(X(1)S(b2))/c": "https://docs.test/c", "/(S(a1))": "https://docs.test/", "/a/(S(a1))/?AspxAutoDetectCookieSupport=1": "https://docs.test/a/", "/(s(a1))/c": "https://docs.test/(s(a1))/c",
 		"/a?sid=0123456789abcdef0123456789ABCDEF&id=2":                     "https://docs.test/a?id=2",
 		"/a?id=2&SessionID=k3v9q0zz71mmxw2p4r8t6y5u1a&osCsid=":             "https://docs.test/a?id=2",
+		"/a?src=contextnavpagetreemode&src=page":                           "https://docs.test/a?src=page",
 		"/a?s=0123456789abcdef0123456789abcdef":                            "https://docs.test/a",
 		"/a?s=how+to+boil&sid=12&session=spring-term-of-2025-in-the-house": "https://docs.test/a?s=how+to+boil&sid=12&session=spring-term-of-2025-in-the-house",
 		"/a?utm_source=x&id=2&fbclid=y":                                    "https://docs.test/a?id=2",
