@@ -102,11 +102,12 @@ type forwarding struct {
 	idle *time.Timer // nil: no limit
 
 	// Set while ServeHTTP runs.
-	body   *egress.Body // nil: the request has none
-	exit   agent.Exit
-	status int
-	err    error
-	whole  bool // the answer has reached its end
+	body    *egress.Body // nil: the request has none
+	bodyEnd atomic.Bool  // the body has been read to its end
+	exit    agent.Exit
+	status  int
+	err     error
+	whole   bool // the answer has reached its end
 
 	toTarget, toClient atomic.Int64
 }
@@ -208,6 +209,7 @@ func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *f
 			a := answer
 			a.Node = f.exit.ID
 			f.to.Incoming(resp.Header, a)
+			f.closeBehind(w, r)
 			if resp.Body != http.NoBody {
 				resp.Body = &countedBody{resp.Body, f, &f.toClient}
 			}
@@ -305,7 +307,17 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)
 	}
+	f.closeBehind(w, r)
 	f.g.failForm(w, r, f.to, err)
+}
+
+// closeBehind has net/http close the client's connection behind an answer that comes
+// before the end of the request's body. When both go at once net/http reads the rest beside
+// the next request, which it panics at, and takes what stands behind invalid chunks for it.
+func (f *forwarding) closeBehind(w http.ResponseWriter, r *http.Request) {
+	if f.body != nil && r.ProtoMajor == 1 && !f.bodyEnd.Load() {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // result is how the request went, in the words of the log.
@@ -369,8 +381,20 @@ type clientBody struct {
 	f *forwarding
 }
 
+// Read has an error for a body that is not valid, because whoever sends it on would blame
+// the target. A client that has left ends the request's context before.
 func (b clientBody) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	b.f.moved(n, &b.f.toTarget)
+	var large *http.MaxBytesError
+	switch {
+	case err == io.EOF:
+		b.f.bodyEnd.Store(true)
+	case err == nil, b.f.ctx.Err() != nil:
+	case errors.As(err, &large): // of a host's middleware
+		err = fault.Newf(fault.TooLarge, "the body of the request is larger than %d bytes", large.Limit)
+	default:
+		err = fault.Wrap(fault.BadRequest, "the body of the request is not valid", err)
+	}
 	return n, err
 }

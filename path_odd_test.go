@@ -5,13 +5,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // An oddTarget answers each connection with these bytes, and tells the head and the
@@ -167,4 +171,96 @@ func mustRequest(t *testing.T, method, url string) *http.Request {
 		t.Fatal(err)
 	}
 	return req
+}
+
+// A body that breaks HTTP is the client's fault, and what stands behind it is no request.
+func TestPathForm_InvalidBody_IsTheClientsFault(t *testing.T) {
+	target := newTCPTarget(t, func(c *net.TCPConn) {
+		for br := bufio.NewReader(c); ; {
+			req, err := http.ReadRequest(br)
+			if err != nil {
+				return
+			}
+			if _, err := io.Copy(io.Discard, req.Body); err != nil {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+		}
+	})
+	const invalid = `400 {"detail":"the body of the request is not valid","code":"bad_request"}`
+	for name, c := range map[string]struct {
+		chunks string
+		limit  int64 // of a middleware of the host's
+		want   string
+	}{
+		"size":            {"3\r\nabc\r\nzz\r\n", 100, invalid},
+		"first size":      {"zz\r\n", 100, invalid},
+		"no end of chunk": {"3\r\nabcX", 100, invalid},
+		"long extension":  {"3;" + strings.Repeat("e", 20_000) + "\r\n", 100, invalid},
+		"trailer":         {"3\r\nabc\r\n0\r\nno colon\r\n\r\n", 100, invalid},
+		"too large":       {"3\r\nabc\r\n0\r\n\r\n", 2, `413 {"detail":"the body of the request is larger than 2 bytes","code":"bad_request"}`},
+		"valid":           {"3\r\nabc\r\n0\r\n\r\n", 3, "200 ok"},
+	} {
+		w := newPathWorld(t, http.NotFoundHandler())
+		server := httptest.NewServer(http.MaxBytesHandler(w.gw.ForwardProxy(w.gw.PathForm()), c.limit))
+		for _, head := range []string{
+			"POST /to/key=" + testKey + "/http/" + target + "/ HTTP/1.1\r\nHost: gw\r\n",
+			"PUT /to/key=" + testKey + "/http/" + target + "/ HTTP/1.1\r\nHost: gw\r\n", // may be repeated
+			"POST http://" + target + "/ HTTP/1.1\r\nHost: gw\r\nProxy-Authorization: " + proxyBasic("any", testKey) + "\r\n",
+		} {
+			got, err := untilEnd(t, server.Listener.Addr().String(), head+"Transfer-Encoding: chunked\r\n\r\n"+c.chunks+
+				"GET /to/behind HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n")
+			answers := 1
+			if c.want == "200 ok" {
+				answers = 2
+			}
+			status, _, _ := strings.Cut(strings.TrimPrefix(got, "HTTP/1.1 "), " ")
+			_, body, _ := strings.Cut(got, "\r\n\r\n")
+			if !strings.HasPrefix(status+" "+body, c.want) || strings.Count(got, "HTTP/1.1 ") != answers {
+				t.Errorf("%s, %s: %v behind\n%s", name, head, err, got)
+			}
+		}
+		server.Close()
+		if said := w.log.String(); c.want != "200 ok" && strings.Contains(said, "ended_by=target") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+}
+
+// What is left of a body when its answer comes is nobody's request, valid or not, and not
+// read beside one.
+func TestPathForm_AnswerBeforeTheEndOfTheBody_EndsTheConnection(t *testing.T) {
+	target := newTCPTarget(t, func(c *net.TCPConn) {
+		readRawHead(c)
+		io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+		io.Copy(io.Discard, c)
+	})
+	w := newPathWorld(t, http.NotFoundHandler())
+	var errors harness.Log
+	w.server.Config.ErrorLog = log.New(&errors, "", 0)
+	for range 3 {
+		for fields, c := range map[string]struct{ begin, rest string }{
+			"Transfer-Encoding: chunked\r\nX-Rest: invalid": {"3\r\nabc\r\n", "zz\r\n"},
+			"Transfer-Encoding: chunked":                    {"3\r\nabc\r\n", "3\r\nabc\r\n0\r\n\r\n"},
+			"Content-Length: 6":                             {"abc", "abc"},
+		} {
+			conn := must(net.Dial("tcp", w.server.Listener.Addr().String()))
+			conn.SetDeadline(time.Now().Add(testTimeout))
+			fmt.Fprintf(conn, "POST /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\n%s\r\n\r\n%s", testKey, target, fields, c.begin)
+			br := bufio.NewReader(conn)
+			resp := must(http.ReadResponse(br, nil))
+			body := string(must(io.ReadAll(resp.Body)))
+			if resp.StatusCode != http.StatusRequestEntityTooLarge || body != "big" || !resp.Close {
+				t.Errorf("%s: %d %q, close %v", fields, resp.StatusCode, body, resp.Close)
+			}
+			io.WriteString(conn, c.rest+"GET /to/behind HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n")
+			if rest, _ := io.ReadAll(br); len(rest) > 0 {
+				t.Errorf("%s: behind the answer comes %q", fields, rest)
+			}
+			conn.Close()
+		}
+	}
+	if said := errors.String(); said != "" {
+		t.Errorf("net/http says %s", said)
+	}
 }
