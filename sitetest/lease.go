@@ -304,4 +304,7 @@ func leased(b *bench) {
 		b.Fatal(err)
 	}
 	want("released", l.Site, false)
+	l = b.claim(short)
+	b.after(l.Expiry)
+	want("run out", l.Site, false)
 }

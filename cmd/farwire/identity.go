@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -172,6 +173,9 @@ func readFile(flag, name string) ([]byte, error) {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return nil, misusef("%s: %s: cannot be read: %v; give a file that this user may read", flag, name, path.Err)
+	}
+	if hasByteOrderMark(b) {
+		return nil, misusef("%s: %s: begins with a byte order mark; save it as UTF-8 without one", flag, name)
 	}
 	return b, err
 }
@@ -360,8 +364,17 @@ func variableFile(what, name string) (value string, found bool, err error) {
 	if err != nil {
 		return "", true, err
 	}
+	if hasByteOrderMark(b) {
+		return "", true, misusef("%s: the file of %s begins with a byte order mark; save it as UTF-8 without one", what, name)
+	}
 	if value = strings.TrimRight(string(b), " \t\r\n"); value == "" {
 		return "", true, misusef("%s: the file of %s is empty; write the secret into it", what, name)
 	}
 	return value, true, nil
+}
+
+// hasByteOrderMark reports whether a file begins as editors of Windows let one begin, in
+// UTF-8 or in UTF-16.
+func hasByteOrderMark(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) || bytes.HasPrefix(b, []byte("\xff\xfe")) || bytes.HasPrefix(b, []byte("\xfe\xff"))
 }

@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/farwire/farwire/agent"
@@ -154,20 +152,13 @@ func asFlag(err error) error {
 // readRecords reads the agents file. Its trouble is told with the place, and
 // never with what stands there.
 func readRecords(file string) ([]agent.Record, error) {
-	refuse := func(format string, args ...any) ([]agent.Record, error) {
-		return nil, misusef("--agents-file: %s: "+format, append([]any{file}, args...)...)
-	}
-	b, err := os.ReadFile(file)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return refuse("cannot be read: %v; give a file that this user may read", path.Err)
-	}
+	b, err := readFile("--agents-file", file)
 	if err != nil {
 		return nil, err
 	}
 	records, err := parseRecords(b)
 	if err != nil {
-		return refuse("%v", err)
+		return nil, misusef("--agents-file: %s: %v", file, err)
 	}
 	return records, nil
 }

@@ -175,6 +175,32 @@ func TestSecrets_FileCannotBeRead_EndsTheStart(t *testing.T) {
 	}
 }
 
+// A mark at the beginning of a file, which editors of Windows write and nobody sees, is no
+// part of a secret, of a list or of a certificate.
+func TestFiles_ByteOrderMark_IsRefused(t *testing.T) {
+	dir := t.TempDir()
+	for mark, rest := range map[string]string{"\xef\xbb\xbf": "a-secret-of-enough-bytes-for-any-of-them", "\xff\xfe": "a\x00b\x00", "\xfe\xff": "\x00a\x00b"} {
+		file := filepath.Join(dir, "marked")
+		if err := os.WriteFile(file, []byte(mark+rest), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range secretsOf(t) {
+			t.Setenv(s.variable+"_FILE", file)
+			if got, err := s.read(); err == nil || !strings.Contains(err.Error(), s.variable+"_FILE begins with a byte order mark") {
+				t.Errorf("%s: %q, %v", s.variable, got, err)
+			}
+			os.Unsetenv(s.variable + "_FILE")
+		}
+		for _, flags := range [][]string{{"--keys-file", file}, {"--agents-file", file}, {"--tls-cert", file, "--tls-key", file}} {
+			args := append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)
+			status, _, said := runHere(t, args, []string{"FARWIRE_DATA_DIR=" + dir, "FARWIRE_BROWSER=none"})
+			if status != statusMisuse || !strings.HasPrefix(said, "farwire: "+flags[0]+": "+file) || !strings.Contains(said, "byte order mark") {
+				t.Errorf("%q: status %d, %q", flags, status, said)
+			}
+		}
+	}
+}
+
 // What a number may be stands in the help of its flag, and one below is refused in words
 // that name the flag.
 func TestFlags_NumbersTooSmall_AreRefusedAsTheHelpSays(t *testing.T) {
