@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -90,8 +91,11 @@ func FuzzToken(f *testing.F) {
 		f.Fatal(err)
 	}
 	usage := gw.Usage()
+	clients := 0
 	f.Fuzz(func(t *testing.T, key string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		clients++ // one that shows more than ten wrong keys is answered 429
+		r.RemoteAddr = fmt.Sprintf("10.%d.%d.%d:1", clients>>16&0xff, clients>>8&0xff, clients&0xff)
 		r.Header["X-Api-Key"] = []string{key}
 		w := httptest.NewRecorder()
 		usage.ServeHTTP(w, r)
