@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/klauspost/compress/s2"
 
@@ -44,7 +46,7 @@ func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) er
 	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
-	text, cut, err := p.Markdown(ctx, maxTexts, absolute(baseOf(r.final, p)))
+	text, cut, err := p.Markdown(ctx, maxTexts, absolute(baseOf(r.final, p), r.final))
 	r.whole = pack(text, cut)
 	return err
 }
@@ -54,20 +56,37 @@ func (c *crawler) wholeMarkdown(ctx context.Context, r *result, body []byte, mar
 	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
-	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, absolute(r.final))
+	text, cut, err := mdpage.Whole(ctx, body, markdown, maxTexts, absolute(r.final, nil))
 	r.whole = pack(text, cut)
 	return err
 }
 
-// absolute resolves the links of a text, and leaves alone what does not lead to a web
-// page, and those beyond the resolver's memory.
-func absolute(base *url.URL) func(href string) string {
+// absolute resolves the links of a text, with the places in pages that they lead to, and leaves
+// alone what does not lead to a web page, to another place of the page own, and those beyond the
+// resolver's memory.
+func absolute(base, own *url.URL) func(href string) string {
 	resolver := weburl.Resolver{Base: base, Left: weburl.ResolverMemory}
-	return func(href string) string {
-		if u := resolver.Resolve(href); u != nil {
-			return u.String()
+	self := ""
+	if u := own; u != nil {
+		if u = weburl.Parse(own.String()); u != nil {
+			self = u.String()
 		}
-		return ""
+	}
+	return func(href string) string {
+		u := resolver.Resolve(href)
+		if u == nil {
+			return ""
+		}
+		to := u.String()
+		if _, place, _ := strings.Cut(href, "#"); place != "" {
+			if to == self {
+				return ""
+			}
+			if !strings.ContainsFunc(place, func(r rune) bool { return r <= ' ' || strings.ContainsRune("<>\"`\\^{|}", r) || unicode.IsSpace(r) }) {
+				to += "#" + place
+			}
+		}
+		return to
 	}
 }
 

@@ -208,3 +208,26 @@ func TestText_Sum_DistinguishesTexts(t *testing.T) {
 		t.Error("a change at the end of a page does not show")
 	}
 }
+
+// TestText_Links_KeepTheirPlaces: links lead to the places in other pages that they name;
+// those that stay on their page are words.
+func TestText_Links_KeepTheirPlaces(t *testing.T) {
+	w := &web{pages: map[string]answer{
+		"http://docs.test/":         html(`<html lang=en><title>Home</title><main><h1>Home</h1><p>Words on <a href="/api.html#open-file">opening</a>, <a href="api.html?v=1#f(x)">f</a>, <a href="/#top">here</a>, <a href="#top">there</a>, <a href='api.html#a"b'>odd</a> and <a href="//other.test/x#y">another site</a>.</p></main>`),
+		"http://docs.test/api.html": html(`<html lang=en><title>API</title><base href="http://docs.test/v1/"><main><h1>API</h1><p>See <a href="../api.html#close">closing</a> and <a href="open.html#é">opening</a>, which is on a page of its own.</p></main>`),
+		"http://docs.test/notes.md": {header: map[string]string{"Content-Type": "text/markdown"}, body: "# Notes\n\nSee [closing](api.html#close) and [this](notes.md#here), which is what these notes are about.\n\n[x]: api.html#x\n"},
+	}}
+	w.pages["http://docs.test/"] = html(strings.Replace(w.pages["http://docs.test/"].body, "</main>", "<a href=notes.md>Notes</a></main>", 1))
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+	defer s.Close()
+	files, _ := textFiles(t, s, llmstxt.Pages)
+	for name, want := range map[string]string{
+		"index.md": "[opening](http://docs.test/api.html#open-file), [f](http://docs.test/api.html?v=1#f%28x%29), here, there, [odd](http://docs.test/api.html) and [another site](http://other.test/x#y).",
+		"api.md":   "See closing and [opening](http://docs.test/v1/open.html#é),",
+		"notes.md": "See [closing](http://docs.test/api.html#close) and [this](http://docs.test/notes.md#here), which is what these notes are about.\n\n[x]: http://docs.test/api.html#x\n",
+	} {
+		if !strings.Contains(files[name], want) {
+			t.Errorf("%s: %q\nis not in\n%s", name, want, files[name])
+		}
+	}
+}

@@ -250,7 +250,9 @@ func (w *walker) element(n *html.Node) {
 		w.children(n)
 		w.code--
 	case atom.Sup:
-		if !isNote(n) {
+		if p := powerOf(w.text, n); p != "" {
+			w.text = append(w.text, p...)
+		} else if !isNote(n) {
 			w.children(n)
 		}
 	case atom.Table:

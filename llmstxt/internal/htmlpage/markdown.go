@@ -234,9 +234,7 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Script, atom.Style, atom.Noscript, atom.Iframe, atom.Title:
 		m.rawEndSkipped()
 	case atom.Sup:
-		if m.leadsToNote() {
-			m.skipping(tag, closed)
-		}
+		m.raised(closed)
 	case atom.Math:
 		m.formula(closed)
 	case atom.Svg, atom.Object, atom.Audio, atom.Video, atom.Canvas, atom.Select, atom.Button, atom.Dialog, atom.Head, atom.Datalist:

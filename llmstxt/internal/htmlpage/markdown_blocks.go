@@ -119,6 +119,9 @@ func (m *marker) push(tag atom.Atom) {
 		return
 	}
 	l := level{tag: tag}
+	if tag == atom.Ol {
+		l.number = m.ordinal("start", 1) - 1
+	}
 	if tag != atom.Blockquote {
 		l.width = 2
 		if n := len(m.levels); n > 0 && m.levels[n-1].fresh {
@@ -153,11 +156,20 @@ func (m *marker) item() {
 		if l := &m.levels[i]; l.tag != atom.Blockquote {
 			m.levels = m.levels[:i+1]
 			l.fresh = true
-			l.number++
+			l.number = m.ordinal("value", l.number+1)
 			return
 		}
 	}
 	m.levels = append(m.levels, level{tag: atom.Ul, fresh: true, width: 2})
+}
+
+// ordinal is the number that an attribute of a list or an item gives it, as Markdown can
+// have it, else otherwise.
+func (m *marker) ordinal(name string, otherwise int) int {
+	if n, err := strconv.Atoi(m.attrs(name)[0]); err == nil && 0 <= n && n < 1e9 {
+		return n
+	}
+	return otherwise
 }
 
 // open begins a link or an emphasis.
