@@ -88,6 +88,7 @@ func (s Site) Choose(ctx context.Context, pages []Page) (title string, sections 
 	sections = setSections(pages, s.Alias, s.Prefix)
 	title = siteTitle(ctx, pages, a, covered(ctx, pages))
 	if ctx.Err() == nil {
+		d.define(&pages[0], title)
 		d.introduce(pages, title, sections, s.Alias)
 	}
 	return title, sections

@@ -154,12 +154,16 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	r.begun = !r.paragraphs || !slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
 		return b.Kind == htmlpage.Paragraph && isProse(b) && !lowerCase(b.Text)
 	})
+	// A motto is about the page only if nothing else is.
+	own := slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
+		return b.Kind == htmlpage.Paragraph && isProse(b) && !motto(b.Text)
+	})
 	titleKey := plain.Key(p.Title)
 	for i := range blocks {
 		if r.size > 4*d.limit {
 			break
 		}
-		if !r.takes(i) {
+		if b := blocks[i]; b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && saysNothing(b.Text, p.Title)) || !r.takes(i) {
 			continue
 		}
 		if k := plain.Key(blocks[i].Text); k != "" && k != titleKey {

@@ -126,6 +126,9 @@ func (d *describer) contents(pages []Page, title string, sections []string, limi
 	}
 	if len(parts) < 2 || len(parts) < len(sections)/2 {
 		list := d.outline(base, room)
+		if rest, ok := strings.CutPrefix(list, strings.TrimRight(title, " .:;,")+"; "); ok {
+			list = rest
+		}
 		if plain.Key(list) != plain.Key(base.Title) {
 			return begin + list
 		}

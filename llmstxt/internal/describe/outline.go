@@ -172,7 +172,7 @@ func (d *describer) subtitle(p *Page) string {
 			}
 			t := blocks[i+1].Text
 			if blocks[i+1].Kind == htmlpage.Paragraph && blocks[i+1].Links == 0 && worth(t) && wordy(t) && !names(t) && !leads(t) &&
-				!isLabel(t) && !formal(t) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
+				!isLabel(t) && !formal(t) && !motto(t) && !saysNothing(t, p.Title) && !all(p.Sentences[i+1], d.votes.repeated) && plain.Key(t) != plain.Key(p.Title) {
 				return asSentence(t)
 			}
 			break

@@ -44,7 +44,7 @@ func secondary(p *Page) bool {
 	_, file, _ := strings.Cut(slug, ".") // of a page that shows one: "file.LICENSE"
 	slug = betweenWords.Replace(slug)
 	title := plain.Key(strings.TrimLeft(p.Title, "0123456789. "))
-	if p.outlined && strings.HasSuffix(title, "index") {
+	if p.outlined && (strings.HasSuffix(title, "index") || strings.HasPrefix(title, "indexof")) {
 		return true // of all names of a kind
 	}
 	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {

@@ -63,6 +63,9 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 		return name
 	}
 	if placeholder(own) {
+		if h := loneHeading(e); h != "" {
+			return h
+		}
 		return urlTitle(base.URL)
 	}
 	return own
@@ -105,6 +108,23 @@ func namedHeading(e *htmlpage.Evidence) string {
 		}
 	}
 	return ""
+}
+
+// loneHeading is the only heading of a page, with which it begins, of whatever level.
+func loneHeading(e *htmlpage.Evidence) string {
+	found := ""
+	for _, b := range e.Blocks {
+		switch {
+		case b.Kind == htmlpage.Heading && found == "":
+			found = b.Text
+		case b.Kind == htmlpage.Heading || b.Kind == htmlpage.Title || found == "" && b.Kind != htmlpage.Omitted:
+			return ""
+		}
+	}
+	if unnamed(found) {
+		return ""
+	}
+	return found
 }
 
 // ofAll is the name that most pages have for their site (og:site_name), "" if they

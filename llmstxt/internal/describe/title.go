@@ -90,6 +90,10 @@ func findAffixes(titles []string) affixes {
 			a.suffix, a.whole = whole, titles[0]
 		}
 	}
+	// "Tea: All of It: Tea: All of It", as gtk-doc writes before "Pots: Tea: All of It".
+	if own := a.own(titles[0]); a.whole == "" && own != titles[0] && (own == trimSeparator(a.suffix) || own == trimSeparator(a.prefix)) {
+		a.whole = own
+	}
 	return a
 }
 
