@@ -60,3 +60,21 @@ func TestExcerpt_ShortPageWithAFrame_HasNotItsNeighboursWords(t *testing.T) {
 		}
 	}
 }
+
+// TestHome_FramesInFrames_HaveTheirWords: of the title, too, when the base page has none.
+func TestHome_FramesInFrames_HaveTheirWords(t *testing.T) {
+	for _, title := range []string{"Index", "Kettle Handbook", ""} {
+		w := &web{pages: map[string]answer{
+			"http://docs.test/":           html("<html><head><title>" + title + "</title></head><frameset cols='20,80'><frame src=menu.html><frame src=inner.html></frameset></html>"),
+			"http://docs.test/menu.html":  html("<title>Menu</title><a href=a.html target=x>Lids</a><br><a href=b.html>Plugs</a>"),
+			"http://docs.test/inner.html": html("<html><head><title>Inner</title></head><frameset rows='10,90'><frame src=top.html><frame src=text.html></frameset></html>"),
+			"http://docs.test/top.html":   html("<title>Top</title><h1>Kettle Handbook</h1>"),
+			"http://docs.test/text.html":  html("<title>Kettle Handbook</title><h1>Kettle Handbook</h1><p>" + gadget + "</p>"),
+			"http://docs.test/a.html":     doc("Lids"), "http://docs.test/b.html": doc("Plugs"),
+		}}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if s.Title != "Kettle Handbook" || s.Summary != gadget {
+			t.Errorf("%q: %q, %q", title, s.Title, s.Summary)
+		}
+	}
+}

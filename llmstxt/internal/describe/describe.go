@@ -27,6 +27,7 @@ type Page struct {
 
 	whole    string // the group that its Section is split off from, or the same
 	outlined bool   // the excerpt is a note made from headings or links
+	framed   *Page  // the page in a frame of it whose words it shows
 }
 
 // Site is what is decided when all pages of a site are known.
@@ -37,27 +38,45 @@ type Site struct {
 	Votes  *Votes            // of these pages
 }
 
-// fromFrames gives a page that is made of frames the words of the first of them
-// that has some.
+// fromFrames gives a page that is made of frames the words of the first of them that has
+// some, which may be made of frames itself.
 func fromFrames(pages []Page) {
 	at := make(map[string]*Page, len(pages))
 	for i := range pages {
-		if p := &pages[i]; !p.outlined && at[p.URL] == nil {
+		if p := &pages[i]; at[p.URL] == nil {
 			at[p.URL] = p
 		}
 	}
 	for i := range pages {
 		p := &pages[i]
-		if len(p.Evidence.Parts) == 0 || !p.outlined && !saysFrames(p.Excerpt) {
-			continue
+		if q := framed(p, at, maxFrames); q != nil && q != p {
+			p.Excerpt, p.Note, p.outlined, p.framed = q.Excerpt, q.Note, false, q
 		}
-		for _, f := range p.Evidence.Parts {
-			if q := at[f]; q != nil {
-				p.Excerpt, p.Note, p.outlined = q.Excerpt, q.Note, false
-				break
+	}
+}
+
+const (
+	maxFrames = 3  // in each other
+	maxParts  = 16 // frames of a page
+)
+
+// framed is the page whose words a page shows, itself if it is not made of frames; nil if
+// there are none.
+func framed(p *Page, at map[string]*Page, depth int) *Page {
+	if len(p.Evidence.Parts) == 0 || !p.outlined && !saysFrames(p.Excerpt) {
+		if p.outlined {
+			return nil
+		}
+		return p
+	}
+	for _, f := range p.Evidence.Parts[:min(len(p.Evidence.Parts), maxParts)] {
+		if q := at[f]; q != nil && depth > 0 {
+			if r := framed(q, at, depth-1); r != nil {
+				return r
 			}
 		}
 	}
+	return nil
 }
 
 // saysFrames reports the few words that tell of a browser without frames, which
