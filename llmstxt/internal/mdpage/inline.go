@@ -65,6 +65,9 @@ func (s *span) step(i int) int {
 			return i + 2
 		}
 	case '[':
+		if n := noteSign(s.in[i:]); n > 0 {
+			return i + n
+		}
 		s.push(false)
 		return i + 1
 	case ']':
@@ -96,6 +99,17 @@ func (s *span) step(i int) int {
 	s.out = append(s.out, c)
 	return i + 1
 }
+
+// noteSign is the length of the sign of a note: "[^1]".
+func noteSign(s string) int {
+	end := strings.IndexAny(s[:min(len(s), maxNoteSign)], " ]")
+	if !strings.HasPrefix(s, "[^") || end < 3 || s[end] != ']' || end+1 < len(s) && s[end+1] == '(' {
+		return 0
+	}
+	return end + 1
+}
+
+const maxNoteSign = 64
 
 func isPunct(c byte) bool {
 	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'

@@ -43,6 +43,7 @@ func TestParse_InlineMarkup_BecomesPlainText(t *testing.T) {
 		"`&amp;` ``a`b`` `open":              "&amp; a`b `open",
 		"[a [b] c](u) [(](v) [w](<a b> 'x')": "a [b] c ( w",
 		"](](](]( [[[[":                      "](](](]( [[[[",
+		"a.[^1] b[^note-2] c[^d e] [^] f":    "a. b c[^d e] [^] f",
 		"1 < 2 <notatag and 3":               "1 < 2 <notatag and 3",
 	} {
 		p := parse(t, in, true)
