@@ -138,6 +138,7 @@ func (s *scanner) container(tag atom.Atom) {
 		}
 		return
 	case tag == atom.Template && s.attrs("shadowrootmode")[0] != "":
+		s.shadows++
 		return // what an element shows
 	}
 	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {

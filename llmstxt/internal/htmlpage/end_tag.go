@@ -38,6 +38,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nav.headed, s.nav.under = "", ""
 	case atom.Nav:
 		s.nav.leave()
+	case atom.Template:
+		s.shadows = max(0, s.shadows-1)
 	case atom.Title:
 		s.inTitle = false
 	case atom.Header:

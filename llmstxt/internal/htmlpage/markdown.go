@@ -98,10 +98,13 @@ type marker struct {
 
 // table is the one that is open.
 type table struct {
-	cells   [][]byte
-	inCell  bool
-	rows    int
-	heading int // level of the one that is in the last cell
+	cells      [][]byte
+	row        []byte // the one written last
+	inCell     bool
+	rows       int
+	heading    int   // level of the one that is in the last cell
+	wide, high int   // columns and rows that the last cell takes
+	taken      []int // by column, rows that a cell of an earlier row takes
 }
 
 func (m *marker) run(ctx context.Context) error {
@@ -253,6 +256,8 @@ func (m *marker) start(tag atom.Atom) {
 		if m.attrs("shadowrootmode")[0] == "" {
 			m.skipping(tag, closed)
 		}
+	case atom.Input:
+		m.task()
 	case atom.Br:
 		m.breakLine()
 	case atom.Hr:

@@ -163,11 +163,26 @@ func (m *marker) item() {
 	m.levels = append(m.levels, level{tag: atom.Ul, fresh: true, width: 2})
 }
 
+// task writes the box of a list of tasks, with which an item begins.
+func (m *marker) task() {
+	a := m.attrs("type", "checked")
+	if n := len(m.levels); n == 0 || !m.levels[n-1].fresh || len(m.line) > 0 || m.table != nil || !strings.EqualFold(a[0], "checkbox") {
+		return
+	}
+	box := "[ ]"
+	if a[1] != "" {
+		box = "[x]"
+	}
+	m.line, m.gap = append(m.line, box...), true
+}
+
 // ordinal is the number that an attribute of a list or an item gives it, as Markdown can
 // have it, else otherwise.
 func (m *marker) ordinal(name string, otherwise int) int {
-	if n, err := strconv.Atoi(m.attrs(name)[0]); err == nil && 0 <= n && n < 1e9 {
-		return n
+	if value := m.attrs(name)[0]; value != "" {
+		if n, err := strconv.Atoi(value); err == nil && 0 <= n && n < 1e9 {
+			return n
+		}
 	}
 	return otherwise
 }

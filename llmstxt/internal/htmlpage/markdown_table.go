@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -130,7 +131,33 @@ func (m *marker) openCell() {
 		return
 	}
 	m.closeCell()
-	m.table.inCell = true
+	t := m.table
+	t.fill()
+	t.inCell = true
+	a := m.attrs("colspan", "rowspan")
+	t.wide, t.high = span(a[0], maxCells), span(a[1], maxRows)
+}
+
+const maxRows = 1000 // that one cell takes
+
+// span is how many columns or rows a cell takes.
+func span(attribute string, most int) int {
+	if attribute == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(attribute)
+	if err != nil {
+		return 1
+	}
+	return min(max(1, n), most)
+}
+
+// fill adds the cells that cells of earlier rows take.
+func (t *table) fill() {
+	for n := len(t.cells); n < len(t.taken) && t.taken[n] > 0; n = len(t.cells) {
+		t.taken[n]--
+		t.cells = append(t.cells, nil)
+	}
 }
 
 func (m *marker) closeCell() {
@@ -140,8 +167,16 @@ func (m *marker) closeCell() {
 	}
 	m.closeAll()
 	t.heading, m.heading, m.gap = m.heading, 0, false
-	if len(t.cells) < maxCells {
-		t.cells = append(t.cells, bytes.Clone(bytes.TrimSpace(m.line)))
+	cell := bytes.Clone(bytes.TrimSpace(m.line))
+	for range t.wide {
+		if n := len(t.cells); n < maxCells {
+			for len(t.taken) <= n {
+				t.taken = append(t.taken, 0)
+			}
+			t.taken[n] = t.high - 1
+			t.cells = append(t.cells, cell)
+			cell = nil
+		}
 	}
 	m.line, t.inCell = m.line[:0], false
 }
@@ -155,12 +190,15 @@ func (m *marker) endRow() {
 	}
 	m.closeCell()
 	t := m.table
+	if len(t.cells) > 0 {
+		t.fill()
+	}
 	cells := t.cells
-	t.cells = nil
-	if len(bytes.Join(cells, nil)) == 0 {
+	t.cells = t.cells[:0]
+	if blank(cells) {
 		return
 	}
-	if len(cells) == 1 && t.rows == 0 { // a table that only places things
+	if t.rows == 0 && t.wide == len(cells) && blank(cells[1:]) { // a table that only places things
 		if text := plain.Heading(string(cells[0])); t.heading > 0 && text != "" {
 			m.block([]byte(strings.Repeat("#", t.heading) + " " + text))
 		} else {
@@ -168,14 +206,27 @@ func (m *marker) endRow() {
 		}
 		return
 	}
-	row := "| " + string(bytes.Join(cells, []byte(" | "))) + " |"
-	if t.rows++; t.rows == 1 {
-		m.block([]byte(row + "\n|" + strings.Repeat(" --- |", len(cells))))
-		return
+	row := append(t.row[:0], '|')
+	for _, cell := range cells {
+		row = append(append(append(row, ' '), cell...), " |"...)
 	}
-	m.together = true
-	m.block([]byte(row))
+	if t.rows++; t.rows == 1 {
+		row = append(append(row, "\n|"...), strings.Repeat(" --- |", len(cells))...)
+	}
+	t.row = row
+	m.together = t.rows > 1
+	m.block(row)
 	m.together = false
+}
+
+// blank reports cells without a text.
+func blank(cells [][]byte) bool {
+	for _, cell := range cells {
+		if len(cell) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *marker) endTable() {

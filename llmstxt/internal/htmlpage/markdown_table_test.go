@@ -36,12 +36,15 @@ func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
 // Tables of data stay tables, with lists, code and headings in their cells.
 func TestMarkdown_TableOfData_StaysATable(t *testing.T) {
 	for in, want := range map[string]string{
-		"<table><tr><th>Name<th>Means<tr><td>a<td><p>One.<p>Two.<ul><li>x<li>y</ul><tr><td>b<td><pre>c d</pre></table>": "| Name | Means |\n| --- | --- |\n| a | One. Two. x y |\n| b | `c d` |\n",
-		"<table><tr><th>A<th><table><tr><td>in</table><tr><td>1<td>2</table>":                                           "| A | in |\n| --- | --- |\n| 1 | 2 |\n",
-		"<table><tr><td colspan=2><h2>Functions</h2><tr><td>int<td>f()<tr><td><td>Does it.</table>":                     "## Functions\n\n| int | f() |\n| --- | --- |\n|  | Does it. |\n",
-		"<table><tr><td><p>a</p><td><p>b</p><tr><td><p>c</p><td><p>d</p></table>":                                       "| a | b |\n| --- | --- |\n| c | d |\n",
-		"<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e</table>":                                                 "| a | b c |\n| --- | --- |\n| d | e |\n",
-		"<div class=note>Words.<table><tr><td>a<td>b<tr><td>c<td>d</table></div>":                                       "Words.\n\n| a | b |\n| --- | --- |\n| c | d |\n",
+		"<table><tr><th>Name<th>Means<tr><td>a<td><p>One.<p>Two.<ul><li>x<li>y</ul><tr><td>b<td><pre>c d</pre></table>":                      "| Name | Means |\n| --- | --- |\n| a | One. Two. x y |\n| b | `c d` |\n",
+		"<table><tr><th>A<th><table><tr><td>in</table><tr><td>1<td>2</table>":                                                                "| A | in |\n| --- | --- |\n| 1 | 2 |\n",
+		"<table><tr><td colspan=2><h2>Functions</h2><tr><td>int<td>f()<tr><td><td>Does it.</table>":                                          "## Functions\n\n| int | f() |\n| --- | --- |\n|  | Does it. |\n",
+		"<table><tr><td><p>a</p><td><p>b</p><tr><td><p>c</p><td><p>d</p></table>":                                                            "| a | b |\n| --- | --- |\n| c | d |\n",
+		"<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e</table>":                                                                      "| a | b c |\n| --- | --- |\n| d | e |\n",
+		"<table><tr><th>N<th>A<th>B<tr><td rowspan=2>x<td>1<td>2<tr><td>3<td>4<tr><td>y<td colspan=2>5<tr><td>6<td rowspan=x>7<td>8</table>": "| N | A | B |\n| --- | --- | --- |\n| x | 1 | 2 |\n|  | 3 | 4 |\n| y | 5 |  |\n| 6 | 7 | 8 |\n",
+		"<table><tr><th colspan=2>Size<th rowspan=2>Made of<tr><th>cm<th>in<tr><td>1<td>2<td>tin</table>":                                    "| Size |  | Made of |\n| --- | --- | --- |\n| cm | in |  |\n| 1 | 2 | tin |\n",
+		"<table><tr><td colspan=999999999>All<tr><td>1<td rowspan=999999999>2<tr><td>3</table>":                                              "All\n\n| 1 | 2 |\n| --- | --- |\n| 3 |  |\n",
+		"<div class=note>Words.<table><tr><td>a<td>b<tr><td>c<td>d</table></div>":                                                            "Words.\n\n| a | b |\n| --- | --- |\n| c | d |\n",
 	} {
 		if got := markdown(t, "<title>x</title><main>"+in+"</main>"); got != want {
 			t.Errorf("%s:\n%q, want\n%q", in, got, want)

@@ -35,6 +35,7 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		"headings":    {"<h1>A <code>b</code><a href=#x>¶</a></h1><h3>C\n d</h3>", "# A `b`\n\n### C d\n"},
 		"paragraphs":  {"<p>One <b>bold</b>, <i>slanted </i>and<em></em> <a href=x>li<b>nk</b></a>.<p>Two<br>lines", "One **bold**, *slanted* and [li**nk**](http://a.test/x).\n\nTwo  \nlines\n"},
 		"lists":       {"<ul><li>a<ul><li>b<li>c</ul><li><p>d</p><p>e</p></ul><ol><li>f<li>g</ol>", "- a\n  - b\n  - c\n- d\n\n  e\n\n1. f\n2. g\n"},
+		"tasks":       {"<ul class=contains-task-list><li><input type=checkbox checked disabled> done<li><p><input type=checkbox><label> open</label></p><li>none <input type=checkbox><input type=text></ul><p><input type=checkbox> a</p>", "- [x] done\n- [ ] open\n- none\n\na\n"},
 		"numbers":     {"<ol start=4><li>a<li>b<li value=9>c<li>d</ol><ol start=x><li value=-2>e</ol><ul><li value=3>f</ul>", "4. a\n5. b\n9. c\n10. d\n\n1. e\n\n- f\n"},
 		"code":        {"<p>Use <code>a`b</code> and <kbd>x_y</kbd></p><div class='highlight'><pre class='language-go'><code>if a &lt; b {\n\t<span>f</span>()\n}\n</code></pre></div>", "Use ``a`b`` and `x_y`\n\n```go\nif a < b {\n\tf()\n}\n```\n"},
 		"fences":      {"<pre>```\nx\n```</pre>", "````\n```\nx\n```\n````\n"},
@@ -64,6 +65,27 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		if got != c[1] {
 			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])
 		}
+	}
+}
+
+// TestMarkdown_SlotsOfAShadowRoot_HoldTheLightWords: a shadow root that lays out the whole page
+// has a main element in which the words come through a slot.
+func TestMarkdown_SlotsOfAShadowRoot_HoldTheLightWords(t *testing.T) {
+	for _, shadow := range []string{
+		"<header><slot name=h></slot></header><main><slot></slot><footer>Foot</footer></main>",
+		"<nav><a href=x>Menu</a></nav><div role=main><div><slot name=content>Loading.</slot></div></div>",
+	} {
+		for _, light := range []string{"<h1 slot=h>Pot</h1><p>Light words on the pot, in a sentence.</p>", "<div slot=content><h1>Pot</h1><p>Light words on the pot, in a sentence.</p></div>"} {
+			got := markdown(t, "<title>Pot</title><body><my-page><template shadowrootmode=open>"+shadow+"</template>"+light+"<my-box><template shadowrootmode=closed><p>Shadow words.</p></template></my-box></my-page>")
+			if want := "# Pot\n\nLight words on the pot, in a sentence.\n\nShadow words.\n"; got != want {
+				t.Errorf("%s%s:\n%q", shadow, light, got)
+			}
+		}
+	}
+	// A main element with words of its own stays the main one.
+	got := markdown(t, "<title>Pot</title><body><x-y><template shadowrootmode=open><slot></slot></template>Menu of this site</x-y><main><h1>Pot</h1><p>Words on the pot.</p></main><p>After it.")
+	if want := "# Pot\n\nWords on the pot.\n"; got != want {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -132,6 +132,7 @@ type scanner struct {
 	mainTag              atom.Atom
 	mainDepth            int
 	mainProse, mainSaid  int // prose before the main element, and in it
+	shadows              int // shadow roots that are open
 	articleAt            int
 	heading              atom.Atom
 	headingMark          mark

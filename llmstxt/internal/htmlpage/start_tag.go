@@ -88,6 +88,10 @@ func (s *scanner) headTag() bool {
 		if onload := s.attrs("onload")[0]; onload != "" {
 			s.leads([]byte(onload))
 		}
+	case atom.Slot:
+		if s.shadows > 0 && s.mainDepth > 0 {
+			s.mainAt, s.mainDepth = -1, 0 // what it holds stands behind the shadow root
+		}
 	case atom.Frameset:
 		s.Frames = true
 	default:

@@ -234,8 +234,8 @@ func (l *lexer) attrs(names ...string) (out [8]string) {
 				if value[1] > value[0]+maxAttr {
 					value[1] = value[0] + maxAttr
 				}
-				if out[n] = l.value(l.page[value[0]:value[1]]); out[n] == "" && names[n] == "hidden" {
-					out[n] = "hidden"
+				if out[n] = l.value(l.page[value[0]:value[1]]); out[n] == "" && (names[n] == "hidden" || names[n] == "checked") {
+					out[n] = names[n]
 				}
 			}
 		}
