@@ -27,6 +27,7 @@ type found struct {
 	depth  int    // that it has there
 	shape  string // of the parent
 	free   bool   // the next page of a chain, or a part of the page
+	file   bool   // asked for although it ends like a file
 }
 
 // follow offers a page's links. After the crawl's end nothing follows.
@@ -112,7 +113,11 @@ func (c *crawler) number(e *entry) {
 
 // offer puts an address in scope into the frontier, or says why not.
 func (c *crawler) offer(u *url.URL, key string, f found) {
-	if c.known(key) || weburl.IsFile(u) {
+	if c.known(key) {
+		return
+	}
+	if !f.file && weburl.IsFile(u) {
+		c.holdFile(fileLink{&entry{url: u, key: key}, f})
 		return
 	}
 	if len(c.index) >= c.maxKnown {

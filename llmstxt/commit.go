@@ -78,6 +78,9 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 		c.note(e.key, r.renderNote)
 	}
 	base := e == c.queue[0]
+	if r.refused == nil && r.form != formHTML && !base && weburl.IsFile(e.url) {
+		r.refused = &skipError{Reason: SkipType, Detail: "not HTML"}
+	}
 	key := r.final.String()
 	switch {
 	case r.refused != nil:

@@ -126,7 +126,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 	c := &crawler{Options: o, client: &client, need: 3*o.DescLength + 1000, previous: map[string]*Page{},
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
-		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
+		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, files: newFileNames(), shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
 		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
@@ -192,6 +192,7 @@ type crawler struct {
 	afterBase int                   // the number behind those that the base page links to
 	others    otherVersions
 	refused   map[string]bool // addresses left out before they got a number
+	files     fileNames
 	shapes    map[string]int
 	perShape  int
 	version   string             // of pages, that is wanted; "": not known
@@ -228,12 +229,12 @@ type crawler struct {
 	lost      []Skip
 }
 
-// allowed is asked by workers before every request.
-func (c *crawler) allowed(u *url.URL) error {
+// allowed is asked by workers before every request on the way from an address.
+func (c *crawler) allowed(from, u *url.URL) error {
 	switch {
 	case !c.scope.Has(u):
 		return &skipError{Reason: SkipScope, Detail: "leads to " + u.String()}
-	case weburl.IsFile(u):
+	case weburl.IsFile(u) && !strings.EqualFold(strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(from.Path, "/")):
 		return &skipError{Reason: SkipType, Detail: "leads to " + u.String()}
 	case !c.robots.Allowed(u):
 		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
@@ -275,6 +276,7 @@ func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	c.unskip()
 	c.stats.Pages = len(c.pages)
 	c.recordLastmods()
+	c.noteFiles()
 	if len(c.lost) > 0 {
 		c.note("", c.lostMessage())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -79,7 +80,7 @@ func (f *fetchers) add(ctx context.Context, c *crawler) {
 		for e := range f.jobs {
 			a := fetched{e: e}
 			a.panicked = recovered(func() {
-				a.r = c.fetchPage(ctx, e.url, c.allowed)
+				a.r = c.fetchPage(ctx, e.url, func(u *url.URL) error { return c.allowed(e.url, u) })
 			})
 			f.answers <- a
 		}
@@ -235,8 +236,9 @@ func (c *crawler) settleNext(ctx context.Context, e *entry) error {
 }
 
 func (c *crawler) settleOn(ctx context.Context, e *entry) {
-	r := e.res
+	r, asked := e.res, e.key
 	c.decide(ctx, e)
+	c.learnFiles(asked, e, r)
 	c.uncount(e, r)
 	c.fillQueue()
 }

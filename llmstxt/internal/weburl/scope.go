@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // Which addresses a crawl visits at all: those in its scope, less files and
@@ -106,6 +108,31 @@ func init() {
 		webmanifest webp whl woff woff2 wsdl xls xlsx xml xsd xz yaml yml zip zst`) {
 		notPages["."+e] = true
 	}
+}
+
+// pageEndings are those of pages whose names may have no other dot.
+var pageEndings = map[string]bool{}
+
+func init() {
+	for e := range strings.FieldsSeq(`html htm xhtml shtml mhtml php phtml asp aspx ashx jsp jspx jsf cfm cgi pl do action md markdown mdx txt text rst adoc org`) {
+		pageEndings["."+e] = true
+	}
+}
+
+// FileEnding is the ending of an address that is not a page, as far as it tells; "" if it
+// tells nothing.
+func FileEnding(u *url.URL) string {
+	if ext := strings.ToLower(path.Ext(u.Path)); notPages[ext] {
+		return ext
+	}
+	return ""
+}
+
+// HasDottedName reports an address whose last segment has a dot as names of programs have
+// it: /api/system.linq.
+func HasDottedName(u *url.URL) bool {
+	ext := strings.ToLower(path.Ext(u.Path))
+	return len(ext) > 1 && !notPages[ext] && !pageEndings[ext] && plain.IsLetter(ext[1]) && path.Base(u.Path) != ext
 }
 
 // forPrograms are text files that say nothing to a reader.
