@@ -82,6 +82,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 		}
 	}
 	r.page = p
+	p.Sitemap = cmp.Or(p.Sitemap, httphead.Link(a.resp.Header, "sitemap", ""))
 	r.twinURL = r.twinLink(a.resp.Header, p)
 	if r.twinURL == nil && p.NeedsBrowser() != "" {
 		r.twinURL = twinAt(baseOf(r.final, p), openapi.Named(text))

@@ -50,8 +50,15 @@ func TestCrawl_SitemapNamedIsNoUse_OthersAreRead(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+	// A header may name it, as it may name the canonical address.
+	home := doc("Home")
+	home.header = map[string]string{"Link": `</next>; rel=preload, <maps/all.xml>; rel="sitemap"; type="application/xml"`}
+	w := &web{pages: map[string]answer{"http://docs.test/": home, "http://docs.test/listed": doc("Listed"), "http://docs.test/maps/all.xml": siteMap("/listed")}}
+	if got := urls(everyWay(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/listed"}) {
+		t.Errorf("header: %v", got)
+	}
 	// One that lists pages is enough.
-	w := &web{pages: map[string]answer{"http://docs.test/": inHead(doc("Home"), "<link rel=sitemap href=/maps/all.xml>"), "http://docs.test/listed": doc("Listed"),
+	w = &web{pages: map[string]answer{"http://docs.test/": inHead(doc("Home"), "<link rel=sitemap href=/maps/all.xml>"), "http://docs.test/listed": doc("Listed"),
 		"http://docs.test/robots.txt": {body: "Sitemap: /now.xml\n"}, "http://docs.test/now.xml": siteMap("/listed")}}
 	crawl(t, w, "http://docs.test/", llmstxt.Options{})
 	if w.asked("http://docs.test/sitemap.xml")+w.asked("http://docs.test/maps/all.xml") > 0 {

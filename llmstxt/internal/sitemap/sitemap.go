@@ -176,6 +176,9 @@ func (p *parser) xml(r io.Reader, f *File) error {
 			if err != nil {
 				return err
 			}
+			if name == "item" || name == "entry" {
+				x.entry.Loc = cmp.Or(x.entry.Loc, x.id)
+			}
 			switch {
 			case x.entry.Loc == "":
 			case name == "sitemap":
@@ -213,14 +216,15 @@ type elements struct {
 	z      *html.Tokenizer
 	open   []string // without the root's prefix
 	prefix string
-	field  string // that text belongs to: loc or lastmod; empty: to none
+	field  string // that text belongs to: loc, lastmod or id; empty: to none
 	text   strings.Builder
 	entry  Entry
+	id     string // of the entry, if that is an address: it leads to its page where no link does
 }
 
 // start reads the tag that begins an element, and returns the element's name.
 func (x *elements) start() (name string, err error) {
-	tag, attributes := x.z.TagName()
+	tag, more := x.z.TagName()
 	name = string(tag[:min(len(tag), 100)])
 	if len(x.open) == 0 {
 		if x.prefix = ""; strings.Contains(name, ":") {
@@ -240,7 +244,18 @@ func (x *elements) start() (name string, err error) {
 	}
 	switch name {
 	case "url", "sitemap", "item", "entry":
-		x.entry = Entry{}
+		x.entry, x.id = Entry{}, ""
+		if name == "item" {
+			x.idIs(attributesOf(x.z, more).about)
+		}
+	case "guid":
+		if x.in("item") && !strings.EqualFold(attributesOf(x.z, more).permalink, "false") {
+			x.begin("id")
+		}
+	case "id":
+		if x.in("entry") {
+			x.begin("id")
+		}
 	case "loc", "lastmod":
 		if x.in("url") || x.in("sitemap") {
 			x.begin(name)
@@ -250,17 +265,24 @@ func (x *elements) start() (name string, err error) {
 			x.begin("lastmod")
 		}
 	case "link", "xhtml:link":
-		rel, href, lang := linkOf(x.z, attributes)
+		a := attributesOf(x.z, more)
 		switch e := &x.entry; {
 		case x.in("item"):
 			x.begin("loc")
-		case x.in("entry") && (rel == "" || rel == "alternate") && e.Loc == "":
-			e.Loc = href
-		case x.in("url") && rel == "alternate" && lang != "" && len(e.Alternates) < 200 && len(href) < weburl.MaxLength:
-			e.Alternates = append(e.Alternates, lang, href)
+		case x.in("entry") && (a.rel == "" || a.rel == "alternate") && e.Loc == "":
+			e.Loc = a.href
+		case x.in("url") && a.rel == "alternate" && a.lang != "" && len(e.Alternates) < 200 && len(a.href) < weburl.MaxLength:
+			e.Alternates = append(e.Alternates, a.lang, a.href)
 		}
 	}
 	return name, nil
+}
+
+// idIs notes an entry's identity, if that is an address.
+func (x *elements) idIs(s string) {
+	if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+		x.id = s
+	}
 }
 
 // begin has the text that follows belong to a field.
@@ -277,11 +299,14 @@ func (x *elements) end() (name string, err error) {
 		return "", fmt.Errorf("the element %.40q ends and was not open", name)
 	}
 	x.open = x.open[:len(x.open)-1]
-	if x.field != "" && (name == x.field || name == "link" || name == "pubdate" || name == "updated") {
+	if x.field != "" && (name == x.field || name == "link" || name == "pubdate" || name == "updated" || name == "guid") {
 		s := strings.TrimSpace(x.text.String())
-		if x.field == "loc" {
+		switch x.field {
+		case "loc":
 			x.entry.Loc = s
-		} else {
+		case "id":
+			x.idIs(s)
+		default:
 			x.entry.Lastmod = parseW3CDate(s)
 			x.entry.Settled = settledAt(s, x.entry.Lastmod)
 		}
@@ -295,21 +320,27 @@ func (x *elements) in(name string) bool {
 	return len(x.open) > 0 && x.open[len(x.open)-1] == name
 }
 
-// linkOf reads the attributes of a link element.
-func linkOf(z *html.Tokenizer, more bool) (rel, href, lang string) {
+// attributes are those of a tag that are of use.
+type attributes struct{ rel, href, lang, permalink, about string }
+
+func attributesOf(z *html.Tokenizer, more bool) (a attributes) {
 	for more {
 		var k, v []byte
 		k, v, more = z.TagAttr()
 		switch string(k) {
 		case "rel":
-			rel = string(v)
+			a.rel = strings.TrimPrefix(string(v), "http://www.iana.org/assignments/relation/")
 		case "href":
-			href = string(v)
+			a.href = string(v)
 		case "hreflang":
-			lang = string(v)
+			a.lang = string(v)
+		case "ispermalink":
+			a.permalink = string(v)
+		case "rdf:about":
+			a.about = string(v)
 		}
 	}
-	return rel, href, lang
+	return a
 }
 
 // parseW3CDate reads the profile of ISO 8601 that sitemaps use; zero if it is

@@ -48,9 +48,15 @@ func TestParseSitemap_EachFormat_IsRead(t *testing.T) {
 		children string
 		fails    bool
 	}{
-		"XML":      {file: set, pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
-		"gzip":     {file: zipped(set), pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
-		"cut off":  {file: set[:len(set)-40], pages: "http://a.test/1?a=1&b=2", fails: true},
+		"XML":     {file: set, pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
+		"gzip":    {file: zipped(set), pages: "http://a.test/1?a=1&b=2 http://a.test/2"},
+		"cut off": {file: set[:len(set)-40], pages: "http://a.test/1?a=1&b=2", fails: true},
+		"RSS without links": {file: `<rss version="2.0"><channel><link>http://a.test/</link><item><guid>http://a.test/1</guid></item><item><guid isPermaLink="true">
+ http://a.test/2 </guid></item><item><guid isPermaLink="False">http://a.test/no</guid></item><item><guid>a-tag</guid></item><item><guid>http://a.test/no</guid><link>http://a.test/3</link></item></channel></rss>`,
+			pages: "http://a.test/1 http://a.test/2 http://a.test/3"},
+		"Atom without links": {file: `<feed xmlns="http://www.w3.org/2005/Atom"><id>http://a.test/feed</id><entry><id>http://a.test/1</id></entry><entry><id>urn:2</id></entry>
+ <entry><id>http://a.test/no</id><link rel="self" href="/no"/><link rel="http://www.iana.org/assignments/relation/alternate" href="/3"/></entry><entry><source><id>http://a.test/no</id></source></entry></feed>`, pages: "http://a.test/1 /3"},
+		"RDF":      {file: `<rdf:RDF xmlns:rdf="r"><channel rdf:about="http://a.test/no"></channel><item rdf:about="http://a.test/1"><title>One</title></item><item rdf:about="http://a.test/no"><link>http://a.test/2</link></item></rdf:RDF>`, pages: "http://a.test/1 http://a.test/2"},
 		"index":    {file: `<sitemapindex><sitemap><loc>http://a.test/s1.xml</loc></sitemap><sitemap><loc>/s2.xml.gz</loc></sitemap></sitemapindex>`, children: "http://a.test/s1.xml /s2.xml.gz"},
 		"text":     {file: "\ufeffhttp://a.test/1\r\n\nhttps://a.test/2\n", pages: "http://a.test/1 https://a.test/2"},
 		"HTML":     {file: "<!doctype html><html><body>Not found</body></html>", fails: true},
