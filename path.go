@@ -216,8 +216,8 @@ func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *f
 			writes.Begin()
 			return nil
 		},
-		Early:    func(h http.Header) { f.to.Early(h, answer) },
-		Trailing: f.to.Trailing,
+		Early:   func(h http.Header) { f.to.Early(h, answer) },
+		Closing: func(h http.Header) { f.to.Closing(h, f.g.o.StripHeaders) }, Trailing: f.to.Trailing,
 		Fail: func(err error) {
 			if cause := f.ended(r); cause != nil {
 				err = cause

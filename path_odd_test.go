@@ -135,7 +135,7 @@ func TestPathForm_InterimAnswersAndTrailers_AreConfined(t *testing.T) {
 	const acting = "Set-Cookie: sid=1; Path=/\r\nX-Farwire-From: gateway\r\nAccess-Control-Allow-Origin: *\r\nContent-Security-Policy: default-src *\r\n" +
 		"Clear-Site-Data: \"*\"\r\nStrict-Transport-Security: max-age=1\r\nService-Worker-Allowed: /\r\n"
 	target := newOddTarget(t, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n"+acting+"\r\nHTTP/1.1 200 OK\r\nTrailer: X-Sum, Set-Cookie, X-Farwire-From\r\n"+
-		"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2;ext=\"a;b\"\r\nok\r\n0\r\nX-Sum: 1\r\n"+acting+"Location: /x\r\n\r\n")
+		"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n2;ext=\"a;b\"\r\nok\r\n0\r\nX-Sum: 1\r\n"+acting+"Location: /x\r\nContent-Length: 9\r\nHost: b\r\n\r\n")
 	w := newPathWorld(t, http.NotFoundHandler())
 	got := speak(t, w.server.Listener.Addr().String(), fmt.Sprintf("GET /to/key=%s/http/%s/ HTTP/1.1\r\nHost: gw\r\nConnection: close\r\n\r\n", testKey, target.addr))
 	early, rest, _ := strings.Cut(got, "\r\n\r\n")
@@ -262,5 +262,53 @@ func TestPathForm_AnswerBeforeTheEndOfTheBody_EndsTheConnection(t *testing.T) {
 	}
 	if said := errors.String(); said != "" {
 		t.Errorf("net/http says %s", said)
+	}
+}
+
+// A credential, a cookie and what a proxy adds do not reach the target as a trailer, though
+// they were announced, or were not; nor does what says where a message ends.
+func TestForwarding_RequestTrailers_GoOnAsTheHeadDoes(t *testing.T) {
+	came := make(chan string, 1)
+	target := newTCPTarget(t, func(c *net.TCPConn) {
+		var request strings.Builder
+		for br, blank := bufio.NewReader(c), 0; blank < 2; { // behind the head, and behind the trailers
+			line, err := br.ReadString('\n')
+			if request.WriteString(line); err != nil {
+				return
+			}
+			if line == "\r\n" {
+				blank++
+			}
+		}
+		came <- request.String()
+		io.WriteString(c, plainOK)
+	})
+	w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.StripHeaders = []string{"x-corp-*"} })
+	server := httptest.NewServer(w.gw.ForwardProxy(w.gw.PathForm()))
+	defer server.Close()
+	front := server.Listener.Addr().String()
+	for _, form := range []struct{ line, key, escaped string }{
+		{"/to/-/http/" + target + "/", "X-API-Key: " + testKey, "X-Api-Key Authorization Cookie Origin Referer X-Forwarded-For X-Corp-User"},
+		{"/to/key=" + testKey + "/http/" + target + "/", "X-A: b", "X-Api-Key Authorization Cookie X-Real-Ip Remote-User"},
+		{"http://" + target + "/", "Proxy-Authorization: " + proxyBasic("any", testKey), "Proxy-Authorization Authorization"},
+	} {
+		for _, framing := range []string{"Host", "Content-Type", "Content-Range", "Keep-Alive"} {
+			names := append(strings.Fields(form.escaped), framing)
+			lines := ""
+			for _, name := range names {
+				lines += name + ": " + testKey + "\r\n"
+			}
+			for _, announced := range []string{"X-Sum", "X-Sum, " + strings.Join(names, ", ")} {
+				got := speak(t, front, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: gw\r\n%s\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: %s\r\n\r\n"+
+					"2\r\nhi\r\n0\r\nX-Sum: 1\r\n%s\r\n", form.line, form.key, announced, lines))
+				if !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+					t.Fatalf("%s: %.300s", form.line, got)
+				}
+				if head, body, _ := strings.Cut(<-came, "\r\n\r\n"); !strings.Contains(head, "\r\nTrailer: X-Sum\r\n") && !strings.HasSuffix(head, "\r\nTrailer: X-Sum") ||
+					body != "2\r\nhi\r\n0\r\nX-Sum: 1\r\n\r\n" {
+					t.Errorf("%s, announced %s: the target gets\n%s\n\n%s", form.line, announced, head, body)
+				}
+			}
+		}
 	}
 }

@@ -37,8 +37,8 @@ type Forwarder struct {
 	Modify func(*http.Response) error
 
 	// Early changes the headers of an answer that comes before it (1xx), and Trailing
-	// its trailers, the hop's left out already.
-	Early, Trailing func(http.Header)
+	// its trailers, the hop's left out already. Closing changes those of the request.
+	Early, Trailing, Closing func(http.Header)
 
 	// Fail answers when there is no answer of the target's.
 	Fail func(error)
@@ -69,9 +69,9 @@ func RemoveHop(h http.Header) {
 // returns false when the answer was begun and cannot be ended: who calls it must cut
 // the connection.
 func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
-	trailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
+	takesTrailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
 	RemoveHop(header)
-	if trailers {
+	if takesTrailers {
 		header["Te"] = []string{"trailers"}
 	}
 	if _, ok := header["User-Agent"]; !ok {
@@ -85,10 +85,10 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	ctx := httptrace.WithClientTrace(in.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass})
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
-		Trailer: in.Trailer, // filled in when the body has been read
+		Trailer: trailers(maps.Clone(in.Trailer), f.Closing),
 	}).WithContext(ctx)
 	if in.Body != nil && in.ContentLength != 0 {
-		b := &body{from: in.Body, early: early}
+		b := &body{from: in.Body, early: early, read: in.Trailer, sent: out.Trailer}
 		out.Body = b
 		defer b.closed.Store(true)
 	}
@@ -119,6 +119,10 @@ type body struct {
 	from   io.Reader
 	early  *interim
 	closed atomic.Bool
+
+	// The server fills read in before the end of the body, with names that were not
+	// announced too. Those of sent go to the target.
+	read, sent http.Header
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -126,7 +130,13 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	b.early.goOn()
-	return b.from.Read(p)
+	n, err := b.from.Read(p)
+	if err == io.EOF {
+		for name := range b.sent {
+			b.sent[name] = b.read[name]
+		}
+	}
+	return n, err
 }
 
 func (b *body) Close() error {
@@ -201,7 +211,7 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 		}
 		h[name] = values
 	}
-	f.trailers(resp.Trailer)
+	trailers(resp.Trailer, f.Trailing)
 	announced := slices.Sorted(maps.Keys(resp.Trailer))
 	if len(announced) > 0 {
 		h["Trailer"] = append(h["Trailer"], strings.Join(announced, ", "))
@@ -212,7 +222,7 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 		return false
 	}
 	resp.Body.Close() // has the trailers filled in
-	f.trailers(resp.Trailer)
+	trailers(resp.Trailer, f.Trailing)
 	if len(resp.Trailer) == 0 {
 		return true
 	}
@@ -235,12 +245,19 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 	return true
 }
 
-// trailers leaves out what does not go to the client, of names and of fields.
-func (f *Forwarder) trailers(h http.Header) {
+// trailers leaves out what does not go on, of names and of fields: what has no business
+// among trailers (RFC 9110, section 6.5.1), what is the hop's, and what change leaves out.
+func trailers(h http.Header, change func(http.Header)) http.Header {
 	if len(h) > 0 {
 		RemoveHop(h)
-		f.Trailing(h)
+		for name := range h {
+			if !httpguts.ValidTrailerHeader(name) {
+				delete(h, name)
+			}
+		}
+		change(h)
 	}
+	return h
 }
 
 const (

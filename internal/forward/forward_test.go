@@ -41,6 +41,7 @@ func forwarding(t *testing.T, target string, wrap func(http.ResponseWriter) http
 			},
 			Early:    func(h http.Header) { h.Del("X-Secret") },
 			Trailing: func(h http.Header) { h.Del("X-Secret") },
+			Closing:  func(h http.Header) { h.Del("X-Secret") },
 			Fail: func(err error) {
 				*failed = err
 				http.Error(w, "failed", http.StatusBadGateway)

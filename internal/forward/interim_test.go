@@ -37,7 +37,7 @@ func through(t transportFunc, w http.ResponseWriter, r *http.Request, begin func
 			out.URL, out.Host = &url.URL{Scheme: "http", Host: "a.test", Path: "/"}, "a.test"
 		},
 		Modify: func(*http.Response) error { begin(); return nil },
-		Early:  func(http.Header) {}, Trailing: func(http.Header) {},
+		Early:  func(http.Header) {}, Trailing: func(http.Header) {}, Closing: func(http.Header) {},
 		Fail: func(error) { w.WriteHeader(http.StatusServiceUnavailable) },
 	}
 	return f.Serve(w, r, r.Header.Clone())

@@ -157,6 +157,18 @@ func (r *Request) Trailing(h http.Header) {
 	notOurs(h)
 }
 
+// Closing changes the trailers of a request, which have no credentials, no cookies and
+// nothing else that Outgoing changes or leaves out. strip is as for Outgoing.
+func (r *Request) Closing(h http.Header, strip []string) {
+	if r.Absolute {
+		return
+	}
+	Strip(h, strip)
+	for _, name := range []string{"Authorization", "X-Api-Key", "Cookie", "Origin", "Referer"} {
+		delete(h, name)
+	}
+}
+
 // confine keeps an answer's headers to the path form.
 func (r *Request) confine(h http.Header, a Answer) {
 	for name := range h {
