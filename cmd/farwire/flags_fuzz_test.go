@@ -20,7 +20,7 @@ func FuzzRecords(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		records, err := parseRecords(text)
+		records, _, err := parseRecords(text)
 		if err != nil {
 			if s := err.Error(); s == "" || !utf8.ValidString(s) {
 				t.Fatalf("an error that cannot be shown: %q", s)
@@ -98,12 +98,12 @@ func TestParseRecords_Truncated_IsRefused(t *testing.T) {
 	}
 	for _, form := range []string{"[%s]", "[%s,%s]", "[\n%s,\n%s\n]\n", "  [%s\r\n, %s]\r\n\r\n"} {
 		text := fmt.Sprintf(form, records[:strings.Count(form, "%s")]...)
-		whole, err := parseRecords([]byte(text))
+		whole, _, err := parseRecords([]byte(text))
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		for n := range len(text) {
-			if part, err := parseRecords([]byte(text[:n])); err == nil && !slices.Equal(part, whole) {
+			if part, _, err := parseRecords([]byte(text[:n])); err == nil && !slices.Equal(part, whole) {
 				t.Errorf("%d bytes of %q are read as %+v", n, text, part)
 			}
 		}

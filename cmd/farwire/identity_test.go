@@ -74,9 +74,9 @@ func serveSecured(t *testing.T, args ...string) *secured {
 	return s
 }
 
-// An agents file that is refused while the gateway runs is told by its flag, as one
-// at the start is.
-func TestAgentsFile_RefusedLater_NamesItsFlag(t *testing.T) {
+// An error of an agents file names flag, file, line and entry, as one of a keys file does,
+// whoever found it: the program that reads it or the pool, at the start or later.
+func TestAgentsFile_Refused_NamesFlagFileAndEntry(t *testing.T) {
 	pool, err := agent.NewPool(agent.PoolOptions{Secret: "secret-of-the-agents-0123"})
 	if err != nil {
 		t.Fatal(err)
@@ -89,19 +89,39 @@ func TestAgentsFile_RefusedLater_NamesItsFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := strings.Repeat("0f", 32)
-	for why, records := range map[string][]agent.Record{
-		"no slug":         {{}},
-		"a wrong country": {{Slug: "de1", Country: "Germany", TokenSHA256: sum}},
-		"half a hash":     {{Slug: "de1", Country: "DE", TokenSHA256: sum[:32]}},
-		"a hash twice":    {{Slug: "de1", Country: "DE", TokenSHA256: sum}, {Slug: "de2", Country: "DE", TokenSHA256: sum}},
-		"its own slug":    {{Slug: "local", Country: "DE", TokenSHA256: sum}},
+	const good = `{"slug": "de0", "country": "DE", "token_sha256": "` + "%s" + `"}`
+	for records, want := range map[string]string{
+		`{"slug": "", "country": "DE", "token_sha256": "HASH"}`:                  "slug",
+		`{"slug": "de1", "country": "Germany", "token_sha256": "HASH"}`:          "country",
+		`{"slug": "de1", "country": "DE", "token_sha256": "0f"}`:                 "token_sha256 is not 64 digits of lower-case hex",
+		`{"slug": "de1", "country": "DE", "token_sha256": "` + sum + `"}`:        "token_sha256 is in use already",
+		`{"slug": 1, "country": "DE", "token_sha256": "HASH"}`:                   "slug has the wrong type",
+		`{"slug": null, "country": "DE", "token_sha256": "HASH"}`:                "slug is null",
+		`{"Slug": "de1", "country": "DE", "token_sha256": "HASH"}`:               `"Slug" is not one of the names here`,
+		`{"slug": "de1", "country": "DE", "token_sha256": "HASH", "excl": true}`: `"excl" is not one of the names here`,
+		`"de1"`: "the value has the wrong type",
+		`null`:  "the value is null",
 	} {
-		err := pool.SetRecords(records)
-		if err == nil {
-			t.Errorf("%s: accepted", why)
-		} else if told := asFlag(err).Error(); !strings.HasPrefix(told, "--agents-file: ") {
-			t.Errorf("%s: %s", why, told)
+		name := filepath.Join(t.TempDir(), "agents.json")
+		text := "[\n" + fmt.Sprintf(good, sum) + ",\n" + strings.ReplaceAll(records, "HASH", strings.Repeat("1e", 32)) + "\n]\n"
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
+		file, err := readAgentsFile(name)
+		if err == nil {
+			if err = pool.SetRecords(file.records); err != nil {
+				err = file.asFlag(err)
+			}
+		}
+		place := "--agents-file: " + name + ": line 3: entry 2: "
+		if err == nil || !strings.HasPrefix(err.Error(), place) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "agent.") {
+			t.Errorf("%s: %v\nwant %s… %s", records, err, place, want)
+		}
+	}
+	if err := pool.SetRecords([]agent.Record{{Slug: "local", Country: "DE", TokenSHA256: sum}}); err == nil {
+		t.Error("this gateway's own slug is accepted")
+	} else if told := (agentsFile{}).asFlag(err).Error(); !strings.HasPrefix(told, "--agents-file: ") {
+		t.Error(told)
 	}
 }
 

@@ -1,11 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,10 +31,12 @@ func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) 
 	if len(f.AgentSecret) > 0 {
 		o.Secret = f.AgentSecret[0]
 	}
+	var file agentsFile
 	if f.AgentsFile != "" {
-		if o.Records, err = readRecords(f.AgentsFile); err != nil {
+		if file, err = readAgentsFile(f.AgentsFile); err != nil {
 			return nil, err
 		}
+		o.Records = file.records
 	}
 	o.LocalOnly = o.Secret == "" && len(o.Records) == 0
 	switch {
@@ -51,7 +48,7 @@ func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) 
 	if pool, err = agent.NewPool(o); err != nil && strings.Contains(err.Error(), "PoolOptions.Secret") {
 		return nil, agentSecretMisuse(err)
 	} else if err != nil {
-		return nil, asFlag(err)
+		return nil, file.asFlag(err)
 	}
 	if len(f.AgentSecret) > 1 {
 		if err := pool.SetSecrets(f.AgentSecret); err != nil {
@@ -91,12 +88,12 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		if f.AgentsFile == "" {
 			return nil
 		}
-		records, err := readRecords(f.AgentsFile)
+		file, err := readAgentsFile(f.AgentsFile)
 		if err != nil {
 			return err
 		}
-		if err := pool.SetRecords(records); err != nil {
-			return asFlag(err)
+		if err := pool.SetRecords(file.records); err != nil {
+			return file.asFlag(err)
 		}
 		return nil
 	}
@@ -139,101 +136,4 @@ func (f *networkFlags) local(listeners func() []net.Addr) (agent.Exit, error) {
 func agentSecretMisuse(err error) error {
 	why := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "agent: "), "PoolOptions.Secret ")
 	return misuse("--agent-secret: " + why + "; give one such as the output of openssl rand -hex 16")
-}
-
-// asFlag names the flag where the library names its field.
-func asFlag(err error) error {
-	return agentError(err, map[string]string{
-		"PoolOptions.Records": "--agents-file: entry ", "PoolOptions.Peers": "--peers",
-		"record ": "--agents-file: entry ", "the slug ": "--agents-file: the slug ",
-	})
-}
-
-// readRecords reads the agents file. Its trouble is told with the place, and
-// never with what stands there.
-func readRecords(file string) ([]agent.Record, error) {
-	b, err := readFile("--agents-file", file)
-	if err != nil {
-		return nil, err
-	}
-	records, err := parseRecords(b)
-	if err != nil {
-		return nil, misusef("--agents-file: %s: %v", file, err)
-	}
-	return records, nil
-}
-
-// parseRecords reads a list of them. A typing error is no record.
-func parseRecords(b []byte) ([]agent.Record, error) {
-	if line, why := strictJSON(b); why != "" {
-		return nil, fmt.Errorf("line %d: %s; write a list of {slug, country, token_sha256}", line, why)
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	var records []agent.Record
-	if err := dec.Decode(&records); err != nil {
-		line := 1 + bytes.Count(b[:min(int(dec.InputOffset()), len(b))], []byte("\n"))
-		var syntax *json.SyntaxError
-		var kind *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &kind):
-			return nil, fmt.Errorf("line %d: %s where %v belongs; write a list of {slug, country, token_sha256}", line, kind.Value, kind.Type)
-		case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil, fmt.Errorf("line %d: not JSON; write a list of {slug, country, token_sha256}", line)
-		}
-		return nil, fmt.Errorf("line %d: %s; write a list of {slug, country, token_sha256}", line, strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is more than one list; write one")
-	}
-	if len(records) == 0 {
-		return nil, errors.New("the list is empty; name an agent or leave the flag out")
-	}
-	return records, nil
-}
-
-// strictJSON finds what encoding/json lets pass and a typing error may be: a
-// null, a name given twice, and one that differs from a field's by its case.
-// What is not JSON is left to be found by who reads it.
-func strictJSON(b []byte) (line int, why string) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	var names []map[string]bool // of the objects around; nil for a list
-	isName := false
-	for {
-		token, err := dec.Token()
-		if err != nil {
-			return 0, ""
-		}
-		line := 1 + bytes.Count(b[:dec.InputOffset()], []byte("\n"))
-		inObject := len(names) > 0 && names[len(names)-1] != nil
-		switch t := token.(type) {
-		case json.Delim:
-			switch t {
-			case '{':
-				names = append(names, map[string]bool{})
-			case '[':
-				names = append(names, nil)
-			default:
-				names = names[:len(names)-1]
-			}
-			isName = len(names) > 0 && names[len(names)-1] != nil
-			continue
-		case nil:
-			return line, "null where a value belongs"
-		case string:
-			if inObject && isName {
-				seen := names[len(names)-1]
-				if seen[t] {
-					return line, "a name is given twice"
-				}
-				if t != strings.ToLower(t) {
-					return line, "a name that is not known"
-				}
-				seen[t] = true
-				isName = false
-				continue
-			}
-		}
-		isName = inObject
-	}
 }

@@ -3,13 +3,11 @@
 package keysfile
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -67,58 +65,27 @@ type fileLimits struct {
 // Parse reads a file; kinds are the kinds of sessions that there are. Its errors name
 // the line and the entry.
 func Parse(text []byte, kinds []string) ([]Entry, error) {
-	var raws []jsontext.Value
-	if err := json.Unmarshal(text, &raws); err != nil {
-		return nil, fmt.Errorf("line %d: not a JSON list of entries: %w", lineOf(text, err), jsonobject.Error(err))
+	raws, err := jsonobject.List(text)
+	if err != nil {
+		return nil, err
 	}
 	if len(raws) == 0 {
 		return nil, errors.New("the list is empty; without keys nobody may call")
 	}
 	entries := make([]Entry, 0, len(raws))
-	lines := linesOf(text)
 	seen := make(map[[sha256.Size]byte]int)
 	for i, raw := range raws {
-		e, err := parse(raw, kinds)
+		e, err := parse(raw.Value, kinds)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: entry %d: %w", lines[i], i+1, err)
+			return nil, fmt.Errorf("line %d: entry %d: %w", raw.Line, i+1, err)
 		}
 		if first, twice := seen[e.Hash]; twice {
-			return nil, fmt.Errorf("line %d: entry %d: key_sha256 is that of entry %d", lines[i], i+1, first)
+			return nil, fmt.Errorf("line %d: entry %d: key_sha256 is that of entry %d", raw.Line, i+1, first)
 		}
 		seen[e.Hash] = i + 1
 		entries = append(entries, e)
 	}
 	return entries, nil
-}
-
-// lineOf is the line at which err was found, the first is 1.
-func lineOf(text []byte, err error) int {
-	var syntax *jsontext.SyntacticError
-	var kind *json.SemanticError
-	var at int64
-	switch {
-	case errors.As(err, &syntax):
-		at = syntax.ByteOffset
-	case errors.As(err, &kind):
-		at = kind.ByteOffset
-	}
-	return line(text, at)
-}
-
-// linesOf are the lines at which the entries of a valid list begin.
-func linesOf(text []byte) (lines []int) {
-	dec := jsontext.NewDecoder(bytes.NewReader(text))
-	_, err := dec.ReadToken()
-	for err == nil && dec.PeekKind() != ']' {
-		var entry jsontext.Value
-		entry, err = dec.ReadValue()
-		lines = append(lines, line(text, dec.InputOffset()-int64(len(entry))))
-	}
-	return lines
-}
-
-func line(text []byte, at int64) int {
-	return 1 + bytes.Count(text[:min(at, int64(len(text)))], []byte("\n"))
 }
 
 func parse(raw jsontext.Value, kinds []string) (out Entry, err error) {
