@@ -43,7 +43,9 @@ type SiteStore interface {
 	// rest. The site is due now,
 	// if it has not been before, and leased for d to the caller, whose crawl
 	// that is; the worker that has it leased loses it. What it has stored of a known
-	// site stays, the webhook secret too. A new site of a subject that has most
+	// site stays, the webhook secret too, and so does what MakeDue asked for while it was
+	// leased. The count of lost leases begins anew, but a lease that had run out still
+	// counts in Failures. A new site of a subject that has most
 	// of them already is refused with an error that wraps [ErrTooManySites]; a
 	// negative most means no limit.
 	Enroll(ctx context.Context, s Site, most int, d time.Duration) (Lease, error)
@@ -64,10 +66,14 @@ type SiteStore interface {
 	Remove(ctx context.Context, id int64) error
 
 	// MakeDue moves the site's next crawl to at, unless it is due earlier, and
-	// returns when it is due now. It holds for a site that is leased too: the
-	// crawl under way may have passed what changed, so Commit does not set the
-	// next one later than at. It ends a site's rest, and what its lost leases
-	// have to wait for. An unknown id wraps [ErrNoSite].
+	// returns when it is due now. It ends a site's rest. The count of lost leases begins
+	// anew, and the site does not wait for what they took. An unknown id wraps [ErrNoSite].
+	//
+	// It holds for a site that is leased too: the crawl under way may have passed what
+	// changed, so Commit does not set the next one later than at. The site's NextCrawl, and
+	// the count of its lost leases, stay as they are meanwhile, and the answer is the
+	// earliest time that was asked for. Release and Enroll keep that time for the next
+	// lease; a Claim at or after it forgets it, because its crawl is what was asked for.
 	MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error)
 
 	// Claim leases for d a site that is due and not resting, and that nobody has
@@ -87,7 +93,8 @@ type SiteStore interface {
 	// Renew extends the lease by d from now and returns it with its new Expiry.
 	Renew(ctx context.Context, l Lease, d time.Duration) (Lease, error)
 
-	// Release ends the lease without an outcome: the site is due as it was.
+	// Release ends the lease without an outcome: the site is due as it was, and what MakeDue
+	// asked for holds.
 	Release(ctx context.Context, l Lease) error
 
 	// Pages returns the pages that the last Commit left, in their order.

@@ -58,9 +58,14 @@ func makeDueLeased(b *bench) {
 		if l.Site.ID != s.ID {
 			b.Fatalf("%s: claimed %+v", c.name, l)
 		}
+		earliest := c.asked[0]
 		for _, asked := range c.asked {
-			if due, err := b.store.MakeDue(b.ctx, s.ID, later.Add(asked)); err != nil || due.After(later.Add(asked)) {
-				b.Errorf("%s: due at %v, %v; asked for %v", c.name, due, err, later.Add(asked))
+			earliest = min(earliest, asked)
+			if due, err := b.store.MakeDue(b.ctx, s.ID, later.Add(asked)); err != nil || !due.Equal(later.Add(earliest)) {
+				b.Errorf("%s: due at %v, %v; asked for %v", c.name, due, err, later.Add(earliest))
+			}
+			if next := b.site(s).NextCrawl; !next.Equal(past(1)) {
+				b.Errorf("%s: asked for while it is leased, it is due at %v; want %v", c.name, next, past(1))
 			}
 		}
 		l, err := b.store.Renew(b.ctx, l, long) // it is nobody else's
@@ -98,17 +103,75 @@ func makeDueLeased(b *bench) {
 		b.Errorf("claimed %+v", again)
 	}
 
-	// A release leaves the site due, whether or not somebody asked for a crawl.
-	s = b.due("https://c.example/", past(1))
+	// A release leaves the site due as it was, and so does an enrolment. What was asked for
+	// holds for the crawl after the next.
+	for name, end := range map[string]func(farwire.Lease) farwire.Lease{
+		"release": func(l farwire.Lease) farwire.Lease {
+			if err := b.store.Release(b.ctx, l); err != nil {
+				b.Fatal(err)
+			}
+			return b.claim(long)
+		},
+		"enrolment": func(l farwire.Lease) farwire.Lease {
+			l, err := b.store.Enroll(b.ctx, l.Site, -1, long)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return l
+		},
+	} {
+		s = b.due("https://c.example/"+name, past(1))
+		l = b.claim(long)
+		if _, err := b.store.MakeDue(b.ctx, s.ID, later); err != nil {
+			b.Fatal(err)
+		}
+		again := end(l)
+		if again.Site.ID != s.ID || !again.Due.Equal(past(1)) {
+			b.Errorf("%s: leased %+v", name, again)
+		}
+		again.Site.NextCrawl = later.Add(5 * time.Hour)
+		b.commit(again, farwire.RecrawlResult{Site: again.Site})
+		if next := b.site(s).NextCrawl; !next.Equal(later) {
+			b.Errorf("%s: next crawl at %v, want %v", name, next, later)
+		}
+	}
+
+	// A crawl that is claimed at the time that was asked for is the one that was asked for.
+	s = b.due("https://d.example/", past(1))
 	l = b.claim(long)
-	if _, err := b.store.MakeDue(b.ctx, s.ID, later); err != nil {
+	if _, err := b.store.MakeDue(b.ctx, s.ID, past(2)); err != nil {
 		b.Fatal(err)
 	}
 	if err := b.store.Release(b.ctx, l); err != nil {
 		b.Fatal(err)
 	}
-	if again := b.claim(long); again.Site.ID != s.ID || !again.Due.Equal(past(1)) {
-		b.Errorf("claimed %+v", again)
+	l = b.claim(long)
+	l.Site.NextCrawl = later
+	b.commit(l, farwire.RecrawlResult{Site: l.Site})
+	if next := b.site(s).NextCrawl; !next.Equal(later) {
+		b.Errorf("crawled after it was asked for: next crawl at %v, want %v", next, later)
+	}
+}
+
+// makeDueLost has a site called for during a lease, when two were lost before. Another that
+// is lost is the third.
+func makeDueLost(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	l := b.claim(short)
+	b.after(l.Expiry)
+	l = b.await(b.store, short)
+	b.after(l.Expiry)
+	l = b.await(b.store, long)
+	if _, err := b.store.MakeDue(b.ctx, s.ID, past(6)); err != nil {
+		b.Fatal(err)
+	}
+	if err := b.store.Release(b.ctx, l); err != nil {
+		b.Fatal(err)
+	}
+	l = b.claim(short)
+	b.after(l.Expiry)
+	if got := b.site(s); got.Failures != 3 || !got.Resting {
+		b.Errorf("after three lost leases, two of them before somebody asked for it, it is\n%+v", got)
 	}
 }
 

@@ -46,6 +46,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"EnrollOneAtOnce", enrollOneAtOnce},
 		{"MakeDue", makeDue},
 		{"MakeDueLeased", makeDueLeased},
+		{"MakeDueLost", makeDueLost},
 		{"Leased", leased},
 		{"ClaimOrder", claimOrder},
 		{"ClaimLeased", claimLeased},
