@@ -63,6 +63,9 @@ const (
 
 	fullBuffer = 64 << 10
 
+	// A body above Inline has room for so many times what has come of it.
+	bodyGrowth = 8
+
 	typeMethod    = 1
 	typeHeader    = 2
 	typeBody      = 3
@@ -324,16 +327,17 @@ func (r *Reader) stepBody(have []byte) (bool, error) {
 	return true, nil
 }
 
+// collect keeps a piece of a body. What a header announces costs nothing: memory grows
+// with what has come of the body.
 func (r *Reader) collect(piece []byte) {
-	if r.body == nil {
-		if r.d.Size <= Inline {
-			if uint64(cap(r.scrap)) < r.d.Size {
-				r.scrap = make([]byte, 0, r.d.Size)
-			}
-			r.body = r.scrap[:0]
-		} else {
-			r.body = make([]byte, 0, r.d.Size)
+	if r.body == nil && r.d.Size <= Inline {
+		if uint64(cap(r.scrap)) < r.d.Size {
+			r.scrap = make([]byte, 0, r.d.Size)
 		}
+		r.body = r.scrap[:0]
+	}
+	if need := uint64(len(r.body) + len(piece)); need > uint64(cap(r.body)) {
+		r.body = append(make([]byte, 0, min(r.d.Size, bodyGrowth*need)), r.body...)
 	}
 	r.body = append(r.body, piece...)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -332,6 +333,21 @@ func TestReader_LargeBodyBehindLargeHeader_IsGiven(t *testing.T) {
 			if string(kept) != s.owned[i] {
 				t.Errorf("%s: body %d has changed since it was delivered", name, i)
 			}
+		}
+	}
+}
+
+// A header may announce any body up to the limit: memory grows with what comes.
+func TestReader_AnnouncedBody_CostsWhatHasCome(t *testing.T) {
+	const announced = 16 << 20
+	for _, came := range []int{1, 1000, 100_000, 1 << 20} {
+		stream := join(start, deliver(1, "e", "k"), header(announced, 0), body(strings.Repeat("x", came)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		read(bytes.NewReader(stream), &sink{})
+		runtime.ReadMemStats(&after)
+		if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20+uint64(12*came) {
+			t.Errorf("%d bytes of a body cost %d bytes of memory", came, grown)
 		}
 	}
 }
