@@ -270,6 +270,10 @@ func (c *libraryConn) explain(err error, sub *Subscription) error {
 		return fault.New(fault.TargetRefused, "the broker offers no login mechanism that takes a username and password")
 	case failed != nil:
 		return loss(failed)
+	case errors.Is(err, amqp.ErrClosed): // while it was not being asked anything
+		return fault.Wrap(fault.TargetLost, "the broker closed the connection", err)
+	case errors.As(err, &said):
+		return fault.Wrap(fault.TargetRefused, "the broker does not keep to AMQP 0-9-1", err)
 	}
 	return fmt.Errorf("amqp: %w", err)
 }
