@@ -20,6 +20,7 @@ import (
 	"errors"
 	"net"
 	"time"
+	"weak"
 )
 
 // ErrNotReady: the descriptor has no bytes, or no room for any, at present.
@@ -75,10 +76,19 @@ func WatchPeer(conn net.Conn, owes time.Duration) {
 // probe of a silent peer comes long after.
 const WatchAfter = 2 * time.Second
 
-// WatchLater is WatchPeer after WatchAfter. Stop has it not happen any more; a
-// connection that is closed needs none.
-func WatchLater(conn net.Conn, owes time.Duration) (stop func() bool) {
-	return time.AfterFunc(WatchAfter, func() { WatchPeer(conn, owes) }).Stop
+// WatchLater is WatchPeer after WatchAfter, for a TCP connection that is in use then. It
+// keeps none in memory that was closed before.
+func WatchLater(conn net.Conn, owes time.Duration) {
+	tcp := TCP(conn)
+	if tcp == nil {
+		return
+	}
+	inUse := weak.Make(tcp)
+	time.AfterFunc(WatchAfter, func() {
+		if tcp := inUse.Value(); tcp != nil {
+			WatchPeer(tcp, owes)
+		}
+	})
 }
 
 // plainReader holds a buffer while it waits, unless c has WaitRead.
