@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -42,7 +41,6 @@ type cluster struct {
 	leaving    atomic.Bool   // no agent attaches any more
 	left       atomic.Bool   // the others are told so
 	moved      chan struct{} // closed behind it
-	answer     atomic.Pointer[func(context.Context, []byte) ([]byte, error)]
 
 	// others and the fields of its values are guarded by Pool.mu.
 	others  map[string]*remoteGateway // by name
@@ -102,9 +100,6 @@ func (p *Pool) Join(o ClusterOptions) error {
 	}
 	p.cluster = c
 	p.wg.Go(c.balance)
-	if p.answer != nil {
-		c.answer.Store(&p.answer)
-	}
 	for _, e := range p.entries {
 		if e.own == nil {
 			c.entries[e.exit.key] = e
@@ -158,10 +153,10 @@ func (c *cluster) changed() {
 
 // holding is what this gateway says of itself.
 func (c *cluster) holding() Holding {
-	p := c.pool
+	p, url := c.pool, c.url() // the host's function, which may ask the pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h := Holding{Gateway: c.name, URL: c.url(), Leaving: c.left.Load() || p.draining}
+	h := Holding{Gateway: c.name, URL: url, Leaving: c.left.Load() || p.draining}
 	for i, e := range p.entries {
 		if e.own != nil {
 			h.Agents = append(h.Agents, Held{Link: ownLinks + uint64(i), ID: e.exit.ID, Slug: e.exit.Slug, Country: e.exit.Country,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,9 +44,10 @@ type conn struct {
 
 	mu      sync.Mutex
 	closed  bool
-	lost    error    // why the agent says that the target is gone
-	overrun bool     // more has arrived than can be kept
-	told    []func() // of OnDrain, for what is told of this stream alone
+	lost    error     // why the agent says that the target is gone
+	overrun bool      // more has arrived than can be kept
+	drained bool      // the gateway that carries it has said that its agent drains
+	onDrain []*func() // of OnDrain, for that
 }
 
 // What a connection of an exit may be beside a net.Conn. A gateway uses what it finds,
@@ -205,24 +207,28 @@ func (c *conn) OnDrain(f func()) (stop func()) {
 	f = sync.OnceFunc(f)
 	forget := context.AfterFunc(c.link.onDrain, f)
 	c.mu.Lock()
-	c.told = append(c.told, f)
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if c.drained {
+		go f()
+	} else {
+		c.onDrain = append(c.onDrain, &f)
+	}
 	return func() {
 		forget()
 		c.mu.Lock()
-		c.told = nil
-		c.mu.Unlock()
+		defer c.mu.Unlock()
+		c.onDrain = slices.DeleteFunc(c.onDrain, func(other *func()) bool { return other == &f })
 	}
 }
 
 // leaving is told by the gateway that carries the connection, of its agent.
 func (c *conn) leaving() {
 	c.mu.Lock()
-	told := c.told
-	c.told = nil
+	told := c.onDrain
+	c.drained, c.onDrain = true, nil
 	c.mu.Unlock()
 	for _, f := range told {
-		go f()
+		go (*f)()
 	}
 }
 
@@ -264,12 +270,13 @@ func (c *conn) Close() error {
 	c.link.forget(c)
 	defer c.readable(true)
 
+	c.sendUntil.stop()
 	if c.abort.Load() {
+		c.readUntil.stop()
 		c.giveUp()
 		return nil
 	}
 	c.readUntil.end()
-	c.sendUntil.stop()
 	if err := c.stream.CloseWrite(); err == nil && !lost && !c.eof.Load() {
 		time.AfterFunc(lingerTimeout, c.giveUp)
 	}

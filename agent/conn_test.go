@@ -3,6 +3,7 @@ package agent_test
 import (
 	"io"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -93,4 +94,66 @@ func TestCountedConn_OfTCP_StaysATCPConn(t *testing.T) {
 	if n, err := c.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("read %d, %v after the half-close", n, err)
 	}
+}
+
+// A deadline far away must not keep a connection that was closed.
+func TestConn_Closed_NoDeadlineWaits(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	addr := target(t, echo)
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true})
+	attached(t, p, 1)
+	e := selectOne(t, p, agent.Query{})
+	for name, set := range map[string]func(net.Conn, time.Time) error{
+		"reading": net.Conn.SetReadDeadline, "writing": net.Conn.SetWriteDeadline, "both": net.Conn.SetDeadline,
+	} {
+		for _, linger := range []int{-1, 0} {
+			c := dial(t, e, addr)
+			if err := set(c, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			c.(agent.Resetter).SetLinger(linger)
+			c.Close()
+			if agent.DeadlineWaits(c) {
+				t.Errorf("the deadline of %s waits on, with linger %d", name, linger)
+			}
+		}
+	}
+}
+
+// Who keeps a connection is told of a drain whoever else has given up to be told, and
+// also when the drain was told before.
+func TestConn_OnDrain_ToldEachAndLate(t *testing.T) {
+	near, _, stop := two(t, nil)
+	c := dial(t, selectOne(t, near, agent.Query{}), target(t, echo)).(agent.DrainTeller)
+	wantEcho(t, c, "there")
+	told := make(chan string, 10)
+	tell := func(who string) func() { return func() { told <- who } }
+	c.OnDrain(tell("first"))
+	forget := c.OnDrain(tell("second"))
+	c.OnDrain(tell("third"))
+	forget()
+
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop()
+	}()
+	want := func(who ...string) {
+		t.Helper()
+		for range who {
+			select {
+			case got := <-told:
+				if !slices.Contains(who, got) {
+					t.Errorf("%s is told", got)
+				}
+			case <-time.After(5 * time.Second): // half of what the agent waits for its sessions
+				t.Fatalf("not all of %v are told", who)
+			}
+		}
+	}
+	want("first", "third")
+	c.OnDrain(tell("late"))
+	want("late")
+	c.Close()
+	<-stopped
 }

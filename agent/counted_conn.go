@@ -10,12 +10,17 @@ import (
 type counter struct{ sessions atomic.Int64 }
 
 // count returns c so wrapped that its end is counted. A TCP connection stays
-// one for those who look for its system calls or half-close.
+// one for those who look for its system calls, and any other is still what it is
+// beside a net.Conn.
 func (n *counter) count(c net.Conn) net.Conn {
 	if t, ok := c.(*net.TCPConn); ok {
 		return &countedTCP{TCPConn: t, countedEntry: countedEntry{in: n}}
 	}
-	return &counted{Conn: c, countedEntry: countedEntry{in: n}}
+	other := &counted{Conn: c, countedEntry: countedEntry{in: n}}
+	if w, ok := c.(WaitReader); ok {
+		return &countedWaitReader{other, w.WaitRead}
+	}
+	return other
 }
 
 // A countedEntry is one connection of a counter.
@@ -57,3 +62,27 @@ func (c *counted) CloseWrite() error {
 	}
 	return errors.ErrUnsupported
 }
+
+// SetLinger has Close reset the connection where it can.
+func (c *counted) SetLinger(seconds int) error {
+	if r, ok := c.Conn.(Resetter); ok {
+		return r.SetLinger(seconds)
+	}
+	return errors.ErrUnsupported
+}
+
+// OnDrain has f called where the connection tells of a drain.
+func (c *counted) OnDrain(f func()) (stop func()) {
+	if teller, ok := c.Conn.(DrainTeller); ok {
+		return teller.OnDrain(f)
+	}
+	return func() {}
+}
+
+type countedWaitReader struct {
+	*counted
+	wait func()
+}
+
+// WaitRead returns when Read would not block.
+func (c *countedWaitReader) WaitRead() { c.wait() }

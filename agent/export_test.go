@@ -370,3 +370,19 @@ func (p *Pool) Asked() (n int) {
 
 // WriteFrames returns the connection that a multiplexer writes its frames to.
 func WriteFrames(c net.Conn) net.Conn { return newFrameWriter(c) }
+
+// DeadlineWaits reports whether a deadline of a connection through a tunnel has a timer
+// that runs, and stops it.
+func DeadlineWaits(c net.Conn) (waits bool) {
+	for _, d := range []*deadline{&c.(*conn).readUntil, &c.(*conn).sendUntil} {
+		d.mu.Lock()
+		waits = d.timer != nil && d.timer.Stop() || waits
+		d.mu.Unlock()
+	}
+	return waits
+}
+
+// AnswerPeer answers another gateway's question.
+func (p *Pool) AnswerPeer(ctx context.Context, question []byte) ([]byte, error) {
+	return (&peerServer{cluster: p.cluster}).call(ctx, question)
+}

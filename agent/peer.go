@@ -290,9 +290,6 @@ func (p *Pool) AnswerPeers(answer func(ctx context.Context, question []byte) ([]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answer = answer
-	if p.cluster != nil {
-		p.cluster.answer.Store(&answer)
-	}
 }
 
 // AskPeers asks all other gateways of the cluster at once, and calls each with every

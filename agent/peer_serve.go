@@ -109,8 +109,7 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 		return errWrongProof
 	}
 	nc.SetDeadline(time.Time{})
-	server := &peerServer{cluster: c}
-	l := &agentLink{server: server, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
+	l := &agentLink{server: &peerServer{cluster: c}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: p.log.With("gateway", safetext.ASCII(h.caller, 128))}
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
 	if err != nil {
@@ -124,7 +123,6 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	server.link = l
 	p.mu.Lock()
 	if p.draining {
 		p.mu.Unlock()
@@ -132,19 +130,18 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 	}
 	p.carried = append(p.carried, l)
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.carried = slices.DeleteFunc(p.carried, func(other *agentLink) bool { return other == l })
+	}()
 	l.serve()
-	p.mu.Lock()
-	p.carried = slices.DeleteFunc(p.carried, func(other *agentLink) bool { return other == l })
-	p.mu.Unlock()
 	return nil
 }
 
 // A peerServer serves another gateway's requests with the links of this one: never
 // over a second hop.
-type peerServer struct {
-	cluster *cluster
-	link    *agentLink
-}
+type peerServer struct{ cluster *cluster }
 
 // held is the entry of the agents of a key that this gateway holds itself.
 func (s *peerServer) held(key string) (*entry, error) {
@@ -203,11 +200,14 @@ func overHeld[T any](ctx context.Context, p *Pool, e *entry, do func(route) (T, 
 }
 
 func (s *peerServer) call(ctx context.Context, body []byte) ([]byte, error) {
-	answer := s.cluster.answer.Load()
+	p := s.cluster.pool
+	p.mu.Lock()
+	answer := p.answer
+	p.mu.Unlock()
 	if answer == nil {
 		return nil, causeFailed
 	}
-	return (*answer)(ctx, body)
+	return answer(ctx, body)
 }
 
 func (s *peerServer) enter(l *agentLink) cause {
