@@ -111,7 +111,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if why := notpage.Challenge(p, text); why != "" {
 		return nil, &skipError{Reason: SkipChallenge, Detail: why} // one that a browser did not pass
 	}
-	if why := notAPage(r, p); why != nil {
+	if why := notAPage(r, p, text); why != nil {
 		return nil, why
 	}
 	if err := c.wholeHTML(ctx, r, p); err != nil {
@@ -132,7 +132,10 @@ func (r *result) keep(prev *Page) {
 }
 
 // notAPage says why something that came with a status of 200 is not a page.
-func notAPage(r *result, p *htmlpage.Page) error {
+func notAPage(r *result, p *htmlpage.Page, text []byte) error {
+	if why := notpage.Wall(p, r.evidence.Blocks, text); why != "" {
+		return &skipError{Reason: SkipLogin, Detail: why}
+	}
 	switch {
 	case notpage.IsLoginPage(p, r.evidence.Blocks, r.final, r.asked):
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}

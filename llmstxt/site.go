@@ -100,7 +100,7 @@ const (
 	SkipExcluded    Reason = "excluded"    // by Include or Exclude
 	SkipTranslation Reason = "translation" // another language's form of a page that is kept
 	SkipVersion     Reason = "version"     // another version's form of a page that is kept
-	SkipLogin       Reason = "login"       // asks for a password
+	SkipLogin       Reason = "login"       // asks for a password, or for consent or an age before it shows anything
 	SkipNotFound    Reason = "not found"   // says so, with a status of 200
 	SkipChallenge   Reason = "challenge"   // asks for a browser that can prove itself
 	SkipEncoding    Reason = "encoding"    // cannot be decoded

@@ -1,0 +1,86 @@
+package notpage
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Walls: pages that stand before others until somebody agrees to something, by a form or a
+// script. What they are called, by language; each also has a control with which to agree.
+var (
+	consentTitle = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+		`cookies?(?: (?:wall|consent|notice|settings|preferences|policy))?`, `(?:we|this (?:web)?site) (?:uses?|values?|cares? about|respects?) (?:cookies|your (?:privacy|data))\b.*`, `before you continue\b.*`,
+		`(?:your )?privacy(?: and cookies| choices| matters| settings| preferences)?`, `(?:your )?consent(?: required| settings)?`, `manage (?:cookies|consent|your privacy)`,
+		`cookie-?(?:einstellungen|hinweis|zustimmung|richtlinie)`, `(?:wir|diese (?:web)?seite) (?:verwende[nt]|nutz(?:en|t)|benutz(?:en|t)) cookies.*`, `bevor (?:sie|du) (?:fortfahren|fortfährst|weitermach).*`, `datenschutz-?einstellungen`, `(?:ihre )?(?:einwilligung|zustimmung)(?: erforderlich)?`,
+		`avant d(?:e |.)(?:continuer|accéder).*`, `nous utilisons des cookies.*`, `(?:gestion|paramètres) des cookies`, `votre vie privée.*`, `antes de continuar.*`, `(?:usamos|utilizamos) cookies.*`, `(?:aviso|configuración|política) de cookies`,
+		`prima di continuare.*`, `(?:usiamo|utilizziamo) i? ?cookies?.*`, `voordat (?:je|u) (?:verder ?gaat|doorgaat).*`, `(?:wij|we) gebruiken cookies.*`, `zanim przejdziesz.*`, `używamy (?:plików )?cookies.*`, `мы используем (?:файлы )?cookies?.*`,
+	}, "|") + `)$`)
+	ageTitle = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+		`age[- ](?:verification|check|gate|restrict\w+|confirmation)\b.*`, `(?:please )?(?:verify|confirm|enter) your (?:age|date of birth)\b.*`, `(?:are )?you (?:must be )?(?:over |at least |of )?(?:the )?(?:1[6-9]|2[01]|legal)\b.*`,
+		`alters(?:prüfung|verifikation|kontrolle|nachweis|abfrage|bestätigung).*`, `(?:sind sie|bist du) (?:über|mindestens|schon|bereits|älter|volljährig|1[68])\b.*`, `vérification de l.âge.*`, `(?:avez-vous|as-tu) (?:plus de )?18.*`, `êtes-vous majeure?.*`,
+		`verificación de (?:la )?edad.*`, `¿?(?:eres|es usted) mayor de.*`, `verificação de idade.*`, `você tem (?:mais de )?18.*`, `verifica dell.età.*`, `hai (?:più di |compiuto )?18.*`, `leeftijds(?:controle|verificatie|check).*`, `ben (?:je|u) (?:ouder dan |al )?18.*`,
+		`(?:weryfikacja|potwierdź swój) wiek.*`, `czy masz (?:ukończone )?18.*`, `подтвердите (?:свой |ваш )?возраст.*`, `вам (?:уже )?(?:есть|исполнилось) 18.*`, `年齢(?:確認|認証).*`, `あなたは18歳.*`, `年[龄齡](?:验证|驗證|确认|確認).*`, `(?:연령|나이|성인) ?(?:확인|인증).*`,
+	}, "|") + `)$`)
+
+	agrees = regexp.MustCompile(`(?i)\b(?:accept|agree|consent|allow all|akzeptier|zustimm|einverstanden|accepte[rz]?\b|acepto|aceptar|aceit|concord|accett|accepteer|akkoord|akceptuj|zgadzam)|приня|соглас|同意|동의`)
+)
+
+const (
+	longestWall = 1000 // bytes of its text
+	wallLinks   = 5    // of it, at most
+	wayIn       = 3    // links of a wall that has no button, at most
+)
+
+// Wall says what a page wants somebody to agree to before others can be read, "" if it is a
+// page: it is short, is called like a wall, leads nearly nowhere, and has a control with which
+// to agree.
+func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte) string {
+	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestWall) || len(p.Links) > wallLinks {
+		return ""
+	}
+	low := bytes.ToLower(page[:min(len(page), 64<<10)])
+	titles := []string{p.Title}
+	if isAlone(low, blocks) {
+		titles = append(titles, headingOf(blocks))
+	}
+	called := func(names *regexp.Regexp) bool {
+		for _, name := range titles {
+			for _, separator := range []string{" | ", " - ", " — ", " – ", " · ", " :: "} {
+				before, behind, _ := strings.Cut(name, separator)
+				for _, part := range []string{before, behind} {
+					if names.MatchString(strings.TrimRight(plain.OneLine(part), " .!…")) {
+						return true
+					}
+				}
+			}
+		}
+		return false
+	}
+	button := bytes.Contains(low, []byte("<button")) || bytes.Contains(low, []byte("<form")) || bytes.Contains(low, []byte("<dialog"))
+	switch {
+	case called(ageTitle) && (button || len(p.Links) <= wayIn):
+		return "asks for the reader's age before it shows anything"
+	case called(consentTitle) && button && agrees.Match(low):
+		return "asks for consent to cookies before it shows anything"
+	}
+	return ""
+}
+
+// isAlone reports that a page has one heading, and no more below it than a wall has: a dialog
+// that lies over a page has one, too, and the page another.
+func isAlone(low []byte, blocks []htmlpage.Block) bool {
+	headings, paragraphs := 0, 0
+	for _, tag := range []string{"<h1", "<h2", "<h3"} {
+		headings += bytes.Count(low, []byte(tag))
+	}
+	for _, b := range blocks {
+		if b.Kind == htmlpage.Paragraph {
+			paragraphs++
+		}
+	}
+	return headings <= 1 && paragraphs <= 2
+}

@@ -1,0 +1,68 @@
+package llmstxt_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// What stands before a site until somebody agrees to something is named and is no page: in
+// place of the base page it is an error, and elsewhere the page is left out.
+func TestCrawl_Wall_IsNoPage(t *testing.T) {
+	form := `<form method=post action="/ok"><input type=hidden name=to value="/"><button name=ok>%s</button></form>`
+	for page, want := range map[string]string{
+		"<title>Cookies</title><h1>We use cookies</h1><p>We and our 842 partners store and access information on a device to show personalised advertising. Please accept.</p>" + fmt.Sprintf(form, "Accept all"): "consent",
+		"<title>Before you continue to Tea</title><div><p>We use cookies and data to deliver and maintain our services, and to develop new ones.</p>" + fmt.Sprintf(form, "I agree") + "</div>":                   "consent",
+		"<title>Tea | Cookie-Einstellungen</title><h1>Wir verwenden Cookies</h1><p>Wir und unsere Partner speichern Informationen auf Ihrem Gerät und lesen sie aus.</p>" + fmt.Sprintf(form, "Alle akzeptieren"): "consent",
+		"<title>Tea</title><main><h1>Avant de continuer…</h1><p>Nous utilisons des traceurs pour mesurer l'audience de notre site et de ses services.</p><button>J'accepte</button></main>":                       "consent",
+		"<title>Verify your age</title><h1>Are you over 18?</h1><p>You must be of legal drinking age in your country to enter this site.</p>" + fmt.Sprintf(form, "Yes"):                                          "age",
+		"<title>Tea - Age verification</title><p>This website requires you to be 18 years or older to enter it.</p><a href=/enter>Enter</a> <a href=https://elsewhere.test/>Leave</a>":                            "age",
+		"<title>Altersprüfung</title><h1>Sind Sie über 18?</h1><p>Diese Seite enthält Inhalte für Erwachsene. Bitte bestätigen Sie Ihr Alter.</p>" + fmt.Sprintf(form, "Ja"):                                      "age",
+		"<title>年齢確認</title><p>当サイトにはお酒に関する情報が含まれています。二十歳以上の方のみご覧いただけます。</p><button>はい</button>":                                                                                                                  "age",
+	} {
+		for _, moved := range []bool{false, true} {
+			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/b": doc("B"), "http://docs.test/a": html(page)}}
+			at := "/a"
+			if moved {
+				at = "/gate?return=/a"
+				w.pages["http://docs.test/a"], w.pages["http://docs.test"+at] = answer{status: http.StatusFound, header: map[string]string{"Location": at}}, html(page)
+			}
+			s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+			if len(s.Pages) != 2 || len(s.Skipped) != 1 || s.Skipped[0].Reason != llmstxt.SkipLogin || !strings.Contains(s.Skipped[0].Detail, want) {
+				t.Errorf("%s: %v, %v", page, urls(s), s.Skipped)
+			}
+		}
+		w := &web{pages: map[string]answer{"http://docs.test/": html(page)}}
+		_, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()})
+		var fetch *llmstxt.FetchError
+		if !errors.As(err, &fetch) || !strings.Contains(fetch.Detail(), want) {
+			t.Errorf("%s: %v", page, err)
+		}
+	}
+}
+
+// A page about what walls ask for is a page, and so is one behind a banner.
+func TestCrawl_NoWall_IsTakenAsItIs(t *testing.T) {
+	form := `<form method=post action="/ok"><button name=ok>Accept all</button></form>`
+	menu := "<nav><a href=/1>1</a><a href=/2>2</a><a href=/3>3</a><a href=/4>4</a><a href=/5>5</a><a href=/6>6</a></nav>"
+	for name, page := range map[string]string{
+		"a policy":        "<title>Cookies</title><main><h1>Cookies</h1><p>" + strings.Repeat("We set a cookie for each pot of tea that you accept from us. ", 20) + "</p></main>" + form,
+		"with navigation": "<title>Cookies</title>" + menu + "<main><h1>Cookies</h1><p>A cookie is a small file that a browser keeps for a site, if you agree to that.</p></main>" + form,
+		"biscuits":        "<title>Cookies</title><main><h1>Cookies</h1><p>Flour, butter, sugar and an egg, in the oven for twelve minutes at most.</p></main><form method=post><button>Subscribe</button></form>",
+		"a banner":        "<title>Tea</title><main><h1>Tea of all kinds</h1><p>This page explains tea in one honest sentence that nobody else uses.</p></main><div class=banner><h2>We use cookies</h2>" + form + "</div>",
+		"a banner above":  "<title>Tea</title><div class=modal><h2>We use cookies</h2><p>Please accept them.</p>" + form + "</div><main><h1>Tea of all kinds</h1><p>This page explains tea in one honest sentence that nobody else uses.</p></main>",
+		"a dialog above":  "<title>Tea</title><div><h2>Are you over 18?</h2><button>Yes</button></div><div><h1>Beer of all kinds</h1><p>This page explains beer in one honest sentence that nobody else uses.</p></div>",
+		"a dialog below":  "<title>Tea</title><div><h2>Beer of all kinds</h2><p>This page explains beer in one honest sentence that nobody else uses.</p></div><div><h1>Are you over 18?</h1><button>Yes</button></div>",
+		"no headings":     "<title>Tea</title><div><h2>We use cookies</h2>" + form + "</div><p>This page explains tea in one honest sentence that nobody else uses.</p><p>It has a second one, which is honest as well, and which is about pots.</p><p>And it has a third one, about the cups that go with the pots.</p>",
+		"about ages":      "<title>Age of tea</title><main><h1>Age of tea</h1><p>A tea of eighteen years is called old by those who sell it, and young by those who drink it.</p></main>" + form,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html(page)}}
+		if s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()}); err != nil || len(s.Pages) == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
