@@ -9,8 +9,8 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
-// Of a page's versions one is kept. Their addresses differ in one segment, which names the
-// version. One of them may have none: /docs/install beside /docs/1.x/install.
+// Of a page's versions one is kept. Their addresses differ in one segment, or one field of the
+// query, which names the version. One of them may have none: /docs/install beside /docs/1.x/install.
 
 func (c *crawler) isWanted(version string) bool {
 	return c.version != "" && weburl.SameVersion(version, c.version)
@@ -44,7 +44,7 @@ func (c *crawler) leavesToVersion(ctx context.Context, e *entry, r *result) bool
 	}
 	for _, l := range r.links {
 		// A path with the segment of a version is longer than without.
-		if len(l) <= len(e.path) || !strings.HasSuffix(l, e.path[strings.LastIndexByte(e.path, '/'):]) {
+		if len(l) <= len(e.path) || !strings.HasSuffix(l, e.path[strings.LastIndexByte(e.path, '/'):]) && !strings.HasPrefix(l, e.key+"?") {
 			continue
 		}
 		u := weburl.Parse(l)

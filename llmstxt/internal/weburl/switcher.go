@@ -58,7 +58,7 @@ func IsVersion(text string) bool {
 }
 
 // Switched are the paths of folders that hold versions, as the links of a page show
-// them: "/docs/15". The words of numbers alone may be those of pages or chapters, and those of
+// them: "/docs/15", or fields of a query: "?v=15". The words of numbers alone may be those of pages or chapters, and those of
 // years: they count beside one that says more, or in a select element. Where a "1" is among
 // them, "2 (current)" says no more.
 func Switched(choices []Choice) []string {
@@ -68,13 +68,17 @@ func Switched(choices []Choice) []string {
 	}
 	pages := slices.ContainsFunc(choices, func(c Choice) bool { return c.Text == "1" || strings.HasPrefix(c.Text, "1 ") })
 	groups := map[string]*group{}
-	var names []string
+	var names, fields []string
 	for _, c := range choices {
 		m := choice.FindStringSubmatch(c.Text)
 		if m == nil {
 			continue
 		}
 		version := m[1] + m[4]
+		if field := versionField(c.URL, version); field != "" {
+			fields = append(fields, field)
+			continue
+		}
 		segments := strings.Split(c.URL.EscapedPath(), "/")
 		for i := 1; i < len(segments); i++ {
 			s := strings.ToLower(segments[i])
@@ -108,16 +112,39 @@ func Switched(choices []Choice) []string {
 			out = append(out, g.folders...)
 		}
 	}
+	slices.Sort(fields)
+	if fields = slices.Compact(fields); len(fields) > 1 {
+		out = append(out, fields...)
+	}
 	return out
+}
+
+// versionField is the field of an address's query that has a version as its value, with its
+// mark, as one of a list of folders: "?view=net-8.0" beside the word "8.0". "" if none has.
+func versionField(u *url.URL, version string) string {
+	for f := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(strings.ToLower(f), "=")
+		if versionFields[name] && (SameVersion(value, version) || named[value] != 0 || isNumbered(value) || strings.HasSuffix(value, "-"+version)) {
+			return "?" + name + "=" + value
+		}
+	}
+	return ""
 }
 
 // VersionIn is Version where some folders are known to hold versions.
 func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root bool) {
 	p := u.EscapedPath()
+	if u.RawQuery != "" && len(folders) > 0 {
+		for f := range strings.SplitSeq(strings.ToLower(u.RawQuery), "&") {
+			if name, value, _ := strings.Cut(f, "="); versionFields[name] && folders["?"+f] {
+				return value, p + languageQuery(u), false
+			}
+		}
+	}
 	for i := 1; len(folders) > 0 && i < len(p); i++ {
 		if p[i] == '/' && folders[p[:i]] {
 			at := strings.LastIndexByte(p[:i], '/')
-			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:], i == len(p)-1
+			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:] + languageQuery(u), i == len(p)-1
 		}
 	}
 	return Version(u)

@@ -20,10 +20,12 @@ var (
 )
 
 // Version is the segment of an address that names a version, in lower case, and
-// the path without it; "" when no segment does. Root reports that nothing stands
+// the path without it, with the field of the query that names a language; "" when no segment
+// does. Root reports that nothing stands
 // behind it, so that it may as well name a page.
 func Version(u *url.URL) (version, path string, root bool) {
 	segments := strings.Split(u.EscapedPath(), "/")
+	lang := languageQuery(u)
 	for i, s := range segments {
 		s = strings.ToLower(s)
 		if named[s] == 0 && !isNumbered(s) {
@@ -31,13 +33,27 @@ func Version(u *url.URL) (version, path string, root bool) {
 		}
 		rest := segments[i+1:]
 		if len(rest) == 0 {
-			return "", u.EscapedPath(), false // "/changes/1.2" is a page
+			return "", u.EscapedPath() + lang, false // "/changes/1.2" is a page
 		}
 		path = strings.Join(append(append([]string{}, segments[:i]...), rest...), "/")
-		return s, path, len(rest) == 1 && rest[0] == ""
+		return s, path + lang, len(rest) == 1 && rest[0] == ""
 	}
-	return "", u.EscapedPath(), false
+	return "", u.EscapedPath() + lang, false
 }
+
+// languageQuery is the field of an address's query that names a language, with its mark; "" if
+// none does.
+func languageQuery(u *url.URL) string {
+	for f := range strings.SplitSeq(u.RawQuery, "&") {
+		if name, value, _ := strings.Cut(f, "="); value != "" && languageFields[strings.ToLower(name)] {
+			return "?" + f
+		}
+	}
+	return ""
+}
+
+// versionFields are parameters of a query by which a switcher leads to versions.
+var versionFields = map[string]bool{"v": true, "ver": true, "version": true, "view": true, "docversion": true, "docsversion": true, "doc_version": true, "docs_version": true, "doc-version": true, "rel": true, "release": true, "moniker": true}
 
 // maxVersion is how many bytes the name of a version has: versions are compared, number by
 // number.

@@ -1,0 +1,76 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Versions may stand in the query, where a list of versions leads to them.
+func TestCrawl_VersionInQuery_OneIsKept(t *testing.T) {
+	for _, c := range []struct{ field, versions, words, base, version, want string }{
+		{"v", "2.0 3.0", "v2.0,v3.0 (latest)", "/", "", "[/ /cups /pots /tea]"},
+		{"v", "2.0 3.0", "2.0,3.0", "/", "2.0", "[/ /?v=2.0 /cups?v=2.0 /pots?v=2.0 /tea?v=2.0]"},
+		{"view", "net-7.0 net-8.0 net-9.0", "7.0,8.0,9.0", "/?view=net-8.0", "", "[/?view=net-8.0 /cups?view=net-8.0 /pots?view=net-8.0 /tea?view=net-8.0]"},
+		{"version", "1.0 latest", "1.0,latest", "/", "1.0", "[/ /?version=1.0 /cups?version=1.0 /pots?version=1.0 /tea?version=1.0]"},
+		// Fields that are those of something else than versions.
+		{"size", "1.0 2.0", "1.0,2.0", "/", "", "[/ /?size=1.0 /?size=2.0 /cups /cups?size=1.0 /cups?size=2.0 /pots /pots?size=1.0 /pots?size=2.0 /tea /tea?size=1.0 /tea?size=2.0]"},
+	} {
+		w := &web{pages: map[string]answer{}}
+		words := strings.Split(c.words, ",")
+		for _, name := range []string{"", "tea", "pots", "cups"} {
+			queries := []string{""}
+			for _, v := range strings.Fields(c.versions) {
+				queries = append(queries, "?"+c.field+"="+v)
+			}
+			for _, q := range queries {
+				var list strings.Builder
+				for i, o := range queries[1:] {
+					fmt.Fprintf(&list, `<li><a href="/%s%s">%s</a></li>`, name, o, words[i])
+				}
+				a := doc(name+" of all kinds", "/tea"+q, "/pots"+q, "/cups"+q)
+				a.body = strings.Replace(a.body, "</main>", "<p>What is said of it in "+q+" is said nowhere else, as of "+name+".</p></main><ul>"+list.String()+"</ul>", 1)
+				w.pages["http://docs.test/"+name+q] = a
+			}
+		}
+		s := everyWay(t, w, "http://docs.test"+c.base, llmstxt.Options{Version: c.version})
+		if got := fmt.Sprint(kept(s)); got != c.want {
+			t.Errorf("%+v:\n%s; %v", c, got, reasons(s))
+		}
+	}
+}
+
+// A language that stands in the query is kept together with a version that stands in the path.
+func TestCrawl_LanguageAndVersionAskedFor_AreKept(t *testing.T) {
+	for _, form := range []string{"/%[1]s/%[2]s/%[3]s", "/%[2]s/%[1]s/%[3]s", "/docs/%[2]s/%[3]s?lang=%[1]s"} {
+		w := &web{pages: map[string]answer{}}
+		var all []string
+		for _, lang := range []string{"en", "de", "fr"} {
+			for _, version := range []string{"2.0", "3.0"} {
+				for _, name := range []string{"start", "tea", "pots"} {
+					at := fmt.Sprintf(form, lang, version, name)
+					head := ""
+					for _, l := range []string{"en", "de", "fr"} {
+						head += fmt.Sprintf("<link rel=alternate hreflang=%s href=%q>", l, fmt.Sprintf(form, l, version, name))
+					}
+					a := inHead(doc(name+" in "+lang, fmt.Sprintf(form, lang, "2.0", name), fmt.Sprintf(form, lang, "3.0", name)), head)
+					a.body = strings.Replace(strings.Replace(a.body, "lang=en", "lang="+lang, 1), "</main>", "<p>This is what version "+version+" has in "+lang+" beside all that.</p></main>", 1)
+					w.pages["http://docs.test"+at] = a
+					all = append(all, at)
+				}
+			}
+		}
+		w.pages["http://docs.test/"] = doc("Home", all...)
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Language: "de", Version: "2.0"})
+		for _, u := range kept(s)[1:] {
+			if !strings.Contains(u, "2.0") || !strings.Contains(u, "de") {
+				t.Errorf("%s: %s is kept", form, u)
+			}
+		}
+		if len(s.Pages) != 4 {
+			t.Errorf("%s: %v; %v", form, kept(s), reasons(s))
+		}
+	}
+}
