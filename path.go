@@ -99,7 +99,7 @@ type forwarding struct {
 	query agent.Query
 	conns string // who shares connections with it
 
-	idle *time.Timer // nil: no limit
+	idle *egress.IdleClock // nil: no limit
 
 	// Set while ServeHTTP runs.
 	body    *egress.Body // nil: the request has none
@@ -149,9 +149,7 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 		f.fail(w, r, err)
 		return
 	}
-	if f.idle != nil {
-		defer f.idle.Stop()
-	}
+	defer f.idle.Stop()
 	s.reached("", to.Target())
 	if to.Absolute && forward.IsLast(r.Method, header) {
 		f.status, f.whole = http.StatusOK, true
@@ -216,7 +214,7 @@ func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *f
 			writes.Begin()
 			return nil
 		},
-		Early:   func(h http.Header) { f.to.Early(h, answer) },
+		Early:   func(h http.Header) { f.idle.Touch(); f.to.Early(h, answer) },
 		Closing: func(h http.Header) { f.to.Closing(h, f.g.o.StripHeaders) }, Trailing: f.to.Trailing,
 		Fail: func(err error) {
 			if cause := f.ended(r); cause != nil {
@@ -264,7 +262,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	f.dialDeadline = time.Now().Add(timeout)
 	f.conns = f.s.principal.shares(sticky)
 	if o.Idle > 0 {
-		f.idle = time.AfterFunc(o.Idle, func() { f.cut(errIdle) })
+		f.idle = egress.NewIdleClock(o.Idle, func() { f.cut(errIdle) })
 	}
 	return nil
 }
@@ -281,7 +279,7 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 		var err error
 		var dial *agent.DialError
 		resp, err = f.g.conns.RoundTrip(req.WithContext(ctx), egress.ConnOptions{Key: f.conns, Exit: e,
-			Deadline: f.dialDeadline, Timeout: errTimeout, Body: f.body, Sent: &sent})
+			Deadline: f.dialDeadline, Timeout: errTimeout, Body: f.body, Sent: &sent, Idle: f.idle})
 		switch {
 		case err == nil:
 			return nil
@@ -354,8 +352,8 @@ func (f *forwarding) ended(r *http.Request) error {
 // moved counts bytes of a body, and restarts the idle clock.
 func (f *forwarding) moved(n int, count *atomic.Int64) {
 	count.Add(int64(n))
-	if n > 0 && f.idle != nil {
-		f.idle.Reset(f.to.Options.Idle)
+	if n > 0 {
+		f.idle.Touch()
 	}
 }
 

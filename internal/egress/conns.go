@@ -62,6 +62,11 @@ type ConnOptions struct {
 	// Sent becomes true before the target can have the whole head of the request, and
 	// false when net/http sends it anew on another connection. Nil: nobody asks.
 	Sent *atomic.Bool
+
+	// Idle is touched by whatever comes over HTTP/1.1: a part of a head, of an answer
+	// before the one that counts, and of a chunk, which net/http keeps until all of it or a
+	// buffer full has come. Nil: there is no limit.
+	Idle *IdleClock
 }
 
 type connOptionsKey struct{}
@@ -87,9 +92,9 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 			using.end()
 			conn, reused, using = i.Conn, i.Reused, useOf(i.Conn)
 			if turn, ok := conn.(*exclusiveConn); ok && using.isGone() {
-				turn.ask(req.Context(), false, nil)
+				turn.ask(req.Context(), false, nil, nil)
 			} else if ok {
-				turn.ask(req.Context(), reused, t.Sent)
+				turn.ask(req.Context(), reused, t.Sent, t.Idle)
 			}
 		},
 	})

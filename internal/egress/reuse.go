@@ -33,18 +33,19 @@ type exclusiveConn struct {
 	asked    bool          // a request was written since ask
 	answered bool          // something was read since then
 	sent     *atomic.Bool  // becomes true with that write
+	idle     *IdleClock    // of the request
 	head     headWatch     // of the answer to it
 	changed  chan struct{} // closed with the next change; nil: nobody waits
 }
 
 // ask prepares a connection for a request. It returns when nothing is left of the
 // answers before, or when that has ended the connection.
-func (c *exclusiveConn) ask(ctx context.Context, reused bool, sent *atomic.Bool) {
+func (c *exclusiveConn) ask(ctx context.Context, reused bool, sent *atomic.Bool, idle *IdleClock) {
 	c.wait(ctx.Done(), func() bool {
 		if reused && !c.reading && !c.closed {
 			return false
 		}
-		c.asked, c.answered, c.head, c.sent = false, false, headWatch{}, sent
+		c.asked, c.answered, c.head, c.sent, c.idle = false, false, headWatch{}, sent, idle
 		return true
 	})
 }
@@ -88,6 +89,9 @@ func (c *exclusiveConn) Read(b []byte) (int, error) {
 		c.reading, unasked = false, n > 0 && !c.asked
 		c.ended, c.answered = c.ended || err != nil, c.answered || n > 0
 		c.head.take(b[:n])
+		if n > 0 {
+			c.idle.Touch()
+		}
 	})
 	if unasked {
 		return 0, errUnsolicited
