@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -70,8 +71,12 @@ func hostsDial(t *testing.T, wrap func(net.Conn) net.Conn) agent.Exit {
 // all: each kind of session ends, in the pool too, and the process goes on.
 func TestHost_ConnectionPanics_HandlersAnswerAndNoSessionStays(t *testing.T) {
 	wraps := map[string]func(net.Conn) net.Conn{
-		"no connection":  func(c net.Conn) net.Conn { c.Close(); return nil },
-		"a nil pointer":  func(c net.Conn) net.Conn { c.Close(); return (*net.TCPConn)(nil) },
+		"no connection": func(c net.Conn) net.Conn { c.Close(); return nil },
+		"a nil pointer": func(c net.Conn) net.Conn { c.Close(); return (*net.TCPConn)(nil) },
+		"a nil pointer below TLS": func(c net.Conn) net.Conn {
+			c.Close()
+			return tls.Client((*net.TCPConn)(nil), &tls.Config{InsecureSkipVerify: true})
+		},
 		"a nil embedded": func(c net.Conn) net.Conn { c.Close(); return &struct{ net.Conn }{} },
 	}
 	for _, method := range []string{
@@ -79,6 +84,7 @@ func TestHost_ConnectionPanics_HandlersAnswerAndNoSessionStays(t *testing.T) {
 		"CloseWrite", "SetLinger", "WaitRead", "OnDrain", "stop of OnDrain",
 	} {
 		wraps[method] = func(c net.Conn) net.Conn { return &panickingConn{c, method} }
+		wraps[method+" below TLS"] = func(c net.Conn) net.Conn { return tls.Client(wraps[method](c), &tls.Config{InsecureSkipVerify: true}) }
 	}
 	for name, wrap := range wraps {
 		for _, pooled := range []bool{false, true} {

@@ -14,17 +14,27 @@ import (
 // methods return as an error what they panic with: they are called in goroutines of
 // net/http, of TLS and of timers, whose panics nobody recovers. It can what agent's
 // optional interfaces name, as far as conn can. No connection at all, a nil pointer
-// included, is an error. Each error passes explain. Sockets, TLS and connections that
-// have NeverPanics() are returned as they are.
+// included, is an error. Each error passes explain. Sockets, TLS on them and connections
+// that have NeverPanics() are returned as they are.
 func HostConn(conn net.Conn, explain func(error) error) (net.Conn, error) {
 	if v := reflect.ValueOf(conn); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, explain(errors.New("DialContext returned neither a connection nor an error"))
 	}
-	switch conn.(type) {
-	case *net.TCPConn, *tls.Conn, wrapper, interface{ NeverPanics() }:
+	c := &hostConn{conn, explain}
+	switch conn := conn.(type) {
+	case *net.TCPConn, wrapper, interface{ NeverPanics() }:
+		return conn, nil
+	case *tls.Conn:
+		below, err := HostConn(conn.NetConn(), explain)
+		if err != nil {
+			return nil, err
+		}
+		switch below.(type) {
+		case *hostConn, *waitingHostConn, *tlsHostConn:
+			return &tlsHostConn{c, below}, nil
+		}
 		return conn, nil
 	}
-	c := &hostConn{conn, explain}
 	if w, ok := conn.(interface{ WaitRead() }); ok {
 		return &waitingHostConn{c, w.WaitRead}, nil
 	}
@@ -35,6 +45,15 @@ type hostConn struct {
 	net.Conn
 	explain func(error) error
 }
+
+// A tlsHostConn is TLS on a connection of the host's.
+type tlsHostConn struct {
+	*hostConn
+	below net.Conn
+}
+
+// NetConn returns the connection below TLS, which closes without a close_notify.
+func (c *tlsHostConn) NetConn() net.Conn { return c.below }
 
 type waitingHostConn struct {
 	*hostConn
