@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"errors"
 	"net"
 	"time"
 )
@@ -247,11 +248,10 @@ func (p *Pipe) cutLocked() {
 // can be read: closing with bytes unread would reset the connection, and the
 // reset could overtake our close frame.
 func shutWrite(conn net.Conn) {
-	if c, ok := conn.(interface{ CloseWrite() error }); ok {
-		c.CloseWrite()
-		return
+	c, ok := conn.(interface{ CloseWrite() error })
+	if !ok || errors.Is(c.CloseWrite(), errors.ErrUnsupported) {
+		conn.Close()
 	}
-	conn.Close()
 }
 
 // abandon closes a connection whose peer is lost, without TLS's close_notify,

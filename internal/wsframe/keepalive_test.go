@@ -192,3 +192,30 @@ func TestPing_InsideAFrame_WaitsForItsEnd(t *testing.T) {
 		s.result(Gateway, CauseAbort, CloseAbnormal)
 	})
 }
+
+// A noHalfClose wraps a connection that cannot be half-closed, and says so.
+type noHalfClose struct{ net.Conn }
+
+func (noHalfClose) CloseWrite() error { return errors.ErrUnsupported }
+
+// What cannot be half-closed is closed behind the close frames, without a wait.
+func TestPipe_NoHalfClose_EndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s := start(t, func(t testing.TB) (near, far net.Conn) {
+			near, far = memPair(t)
+			return noHalfClose{near}, far
+		}, nil)
+		mine, answer := closing(1000, "", true), closing(1000, "", false)
+		s.post(s.client, mine)
+		s.want(s.target, mine)
+		s.write(s.target, answer)
+		s.want(s.client, answer)
+		s.wantEnd(s.client)
+		s.wantEnd(s.target)
+		s.result(Client, CauseClose, 1000)
+		if waited := time.Since(began); waited != 0 {
+			t.Errorf("they end after %v", waited)
+		}
+	})
+}
