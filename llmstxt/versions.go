@@ -48,6 +48,9 @@ func (c *crawler) leavesToVersion(ctx context.Context, e *entry, r *result) bool
 			continue
 		}
 		u := weburl.Parse(l)
+		if u == nil { // of an earlier crawl, from the store of a host
+			continue
+		}
 		if version, path, root := weburl.VersionIn(u, c.versioned); path == e.path && !root && version != "" && c.isWanted(version) {
 			return c.deferTo(ctx, e, r, l, SkipVersion)
 		}

@@ -123,3 +123,16 @@ func TestCrawl_TranslationOfPageLeftOut_IsTranslation(t *testing.T) {
 		}
 	}
 }
+
+// The links of pages of an earlier crawl are what the store of a host returns.
+func TestCrawl_InvalidLinkOfAnEarlierCrawl_LeadsNowhere(t *testing.T) {
+	w := validating(&web{pages: map[string]answer{"http://docs.test/": doc("Home", "/tea"), "http://docs.test/tea": doc("Tea of all kinds")}}, "ETag")
+	before := crawl(t, w, "http://docs.test/", llmstxt.Options{}).Pages
+	for i := range before {
+		before[i].Links = append(before[i].Links, "mailto:any@docs.test/1.0/tea")
+	}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Previous: before, Version: "1.0"})
+	if got := fmt.Sprint(kept(s)); got != "[/ /tea]" {
+		t.Errorf("%s; %v", got, reasons(s))
+	}
+}
