@@ -20,8 +20,8 @@ import (
 )
 
 // A crawlJob is one crawl of a site, a client's or a recrawl: it fetches the
-// pages, writes the file and saves it. What the caller does with the outcome is its own
-// story.
+// pages, writes the file and saves it. What follows from the outcome is left to the
+// caller.
 type crawlJob struct {
 	g         *Gateway
 	kind      Kind

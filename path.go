@@ -226,8 +226,8 @@ func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *f
 }
 
 // resetOldClient resets the connection of a client of HTTP/1.0, whose answer ends with its
-// connection (RFC 9112, section 6.3): a part of one would look whole. nginx is such a
-// client by default.
+// connection (RFC 9112, section 6.3): a part of one would look whole. nginx before
+// 1.29.7 is such a client by default.
 func resetOldClient(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoAtLeast(1, 1) {
 		return

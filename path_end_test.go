@@ -297,7 +297,7 @@ func TestRelay_SlowAuthenticatorAndSilentTarget_TwentySecondsInAll(t *testing.T)
 }
 
 // HTTP/1.0 knows the end of an answer without a length by the connection's: what breaks
-// off must be told apart from it. nginx asks in HTTP/1.0 by default.
+// off must be told apart from it. nginx before 1.29.7 asks in HTTP/1.0 by default.
 func TestPathForm_AnswerBreaksOff_ClientOfHTTP10SeesNoEnd(t *testing.T) {
 	const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	w := newProxyWorld(t, http.NotFoundHandler())
