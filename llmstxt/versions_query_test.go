@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,36 @@ func TestCrawl_LanguageAndVersionAskedFor_AreKept(t *testing.T) {
 		}
 		if len(s.Pages) != 4 {
 			t.Errorf("%s: %v; %v", form, kept(s), reasons(s))
+		}
+	}
+}
+
+// Another field of the query may name the page: each is a page of its own, and what one
+// version has alone stays.
+func TestCrawl_VersionBesideThePageInTheQuery_KeepsAllPages(t *testing.T) {
+	for _, form := range []string{"/doc?page=%s&v=%s", "/doc?v=%[2]s&page=%[1]s"} {
+		at := func(page, version string) string { return fmt.Sprintf(form, page, version) }
+		w := &web{pages: map[string]answer{}}
+		inVersions := func(a answer, name string) answer {
+			a.body = strings.Replace(a.body, "</main>", "</main><ul><li><a href=\""+at(name, "3.0")+"\">3.0 (latest)</a><li><a href=\""+at(name, "2.0")+"\">2.0</a></ul>", 1)
+			return a
+		}
+		for version, names := range map[string][]string{"2.0": {"tea", "pots", "cups"}, "3.0": {"tea", "pots"}} {
+			for _, name := range names {
+				links := []string{at("cups", "2.0")}
+				for _, n := range names {
+					links = append(links, at(n, version))
+				}
+				a := doc(name+" of all kinds", links...)
+				a.body = strings.Replace(a.body, "</main>", "<p>What version "+version+" says of "+name+".</p></main>", 1)
+				w.pages["http://docs.test"+at(name, version)] = inVersions(a, name)
+			}
+		}
+		w.pages["http://docs.test/"] = inVersions(doc("Home"), "tea")
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		want := []string{"/", at("cups", "2.0"), at("pots", "3.0"), at("tea", "3.0")}
+		if got := kept(s); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("%s:\n%s; %v", form, got, reasons(s))
 		}
 	}
 }

@@ -135,10 +135,17 @@ func versionField(u *url.URL, version string) string {
 func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root bool) {
 	p := u.EscapedPath()
 	if u.RawQuery != "" && len(folders) > 0 {
-		for f := range strings.SplitSeq(strings.ToLower(u.RawQuery), "&") {
-			if name, value, _ := strings.Cut(f, "="); versionFields[name] && folders["?"+f] {
-				return value, p + languageQuery(u), false
+		fields := strings.Split(u.RawQuery, "&")
+		for i, f := range fields {
+			f = strings.ToLower(f)
+			name, value, _ := strings.Cut(f, "=")
+			if !versionFields[name] || !folders["?"+f] {
+				continue
 			}
+			if len(fields) > 1 { // the others may name the page, or its language
+				p += "?" + strings.Join(slices.Delete(fields, i, i+1), "&")
+			}
+			return value, p, false
 		}
 	}
 	for i := 1; len(folders) > 0 && i < len(p); i++ {
