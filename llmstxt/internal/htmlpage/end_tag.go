@@ -28,7 +28,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.endCrumb(tag)
 	}
 	switch tag {
-	case atom.Ul, atom.Ol, atom.Dl:
+	case atom.Ul, atom.Ol, atom.Dl, atom.Menu:
 		s.nav.close()
 	case atom.Form:
 		s.nav.forget()
@@ -44,11 +44,16 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.inTitle = false
 	case atom.Header:
 		s.closeHeader()
+		s.nav.endBlocks(0)
 	case atom.Section, atom.Article, atom.Main:
 		s.sections = max(0, s.sections-1)
 		s.closeParagraph()
+		s.nav.closeBlock(tag)
 	case atom.A:
 		s.nameLink()
+		s.nav.opener = false
+	case atom.Button:
+		s.nav.opener = false
 	case atom.Pre, atom.Textarea:
 		s.pre = max(0, s.pre-1)
 	case atom.B, atom.Strong:
@@ -61,6 +66,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		}
 		s.nav.bold = 0
 		s.nav.fresh = true
+		s.nav.endOf(tag)
 	case s.heading:
 		m := s.headingMark
 		m.text = plain.Heading(s.headingText.String())

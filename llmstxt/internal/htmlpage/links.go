@@ -16,6 +16,7 @@ import (
 
 func (s *scanner) anchor(tag atom.Atom) {
 	a := s.attrs("href", "rel", "accesskey", "hreflang", "lang", "class")
+	s.nav.opener = tag == atom.A
 	if a[0] == "" {
 		return
 	}
@@ -113,6 +114,10 @@ func (s *scanner) addLink(l Link) {
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.Links[at].Part = s.Links[at].Part || l.Part
 	s.lastHref = at
+	s.nav.opener = false
+	if own, names := s.nav.leads(); own >= 0 {
+		s.Links[own].Lists = names
+	}
 }
 
 // nameLink gives the link that ends the name that navigation has for it.

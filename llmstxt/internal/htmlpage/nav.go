@@ -38,10 +38,14 @@ type navScanner struct {
 	bold   int    // elements of bold text that are open
 	cells  int    // of the row that is open
 	header bool   // the first of them is one of a header
+	menus
 }
 
 // navList is a list that is open.
-type navList struct{ name, part string }
+type navList struct {
+	name, part string
+	block      navBlock // what the list is when its element is none for lists
+}
 
 // maxSaid is how much an item says before a link of a list: what stands behind more is
 // a link in a sentence.
@@ -50,7 +54,9 @@ const maxSaid = 40
 func (n *navScanner) text(t []byte, linked bool) {
 	if n.fresh {
 		n.label, n.linked, n.light, n.fresh = n.label[:0], false, false, false
+		n.opens = false
 	}
+	n.named, n.opens = true, n.opens || n.opener
 	n.light = n.light || n.bold == 0
 	if len(n.label) <= maxNavName {
 		if len(n.label) > 0 {
@@ -71,11 +77,13 @@ func (n *navScanner) item() { n.said, n.fresh = 0, true }
 // entry begins an element that is an item. In navigation one that has no link names those
 // behind it in its list.
 func (n *navScanner) entry(navigation bool) {
+	n.endBlocks(0)
 	if top := len(n.lists) - 1; navigation && n.bare && n.said > 0 && len(n.label) <= maxNavName && n.deeper == 0 && top >= 0 {
 		n.lists[top].part = listName(string(n.label))
 	}
 	n.item()
 	n.bare = true
+	n.inItem, n.led = true, 0
 }
 
 func (n *navScanner) heading(t string) {
@@ -84,7 +92,7 @@ func (n *navScanner) heading(t string) {
 
 // next begins a text in another element, which is an item where there are no lists.
 func (n *navScanner) next(tag atom.Atom) {
-	if n.fresh = true; n.said > 0 && len(n.lists) == 0 && !inline[tag] {
+	if n.fresh = true; n.said > 0 && (len(n.lists) == 0 || n.inBlock()) && !inline[tag] {
 		n.said = 0
 	}
 }
@@ -148,7 +156,7 @@ func (n *navScanner) open() bool {
 	label := n.label
 	n.label = n.label[:0]
 	n.item()
-	n.bare = false
+	n.bare, n.inItem = false, false
 	if len(n.lists) == maxNested {
 		n.deeper++ // each link looks at the lists around it
 		return false
@@ -222,12 +230,12 @@ var skipping = strings.Fields(`skipto skipnav skiplink skipmain skipcontent jump
 func (n *navScanner) close() {
 	if n.deeper > 0 {
 		n.deeper--
-	} else if len(n.lists) > 0 {
+	} else if n.endBlocks(0); len(n.lists) > 0 {
 		n.lists = n.lists[:len(n.lists)-1]
 	}
 	n.label = n.label[:0]
 	n.item()
-	n.bare = false
+	n.bare, n.inItem = false, false
 }
 
 // group are the names of the two outermost lists that have one, of the outermost part of a
@@ -237,9 +245,9 @@ func (n *navScanner) group() (names [Levels]string) {
 		return names
 	}
 	// A text in navigation stands above the links behind it, where there are no lists.
-	if n.within > 0 && len(n.lists) == 0 && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
+	if n.within > 0 && (len(n.lists) == 0 || n.inBlock()) && !n.linked && len(n.label) > 0 && len(n.label) <= maxNavName {
 		if name := listName(string(n.label)); name != "" {
-			n.headed = name
+			n.setHeaded(name)
 		}
 	}
 	if len(n.lists) == 0 && n.within == 0 {
@@ -265,7 +273,15 @@ func (n *navScanner) group() (names [Levels]string) {
 // next one.
 func (n *navScanner) endHeading() {
 	if n.within > 0 && len(n.label) <= maxNavName && !n.fresh {
-		n.headed = listName(string(n.label))
+		n.setHeaded(listName(string(n.label)))
+	}
+}
+
+func (n *navScanner) setHeaded(name string) {
+	if n.inBlock() {
+		n.lists[len(n.lists)-1].part = name
+	} else {
+		n.headed = name
 	}
 }
 
@@ -278,6 +294,7 @@ func (n *navScanner) enter() {
 }
 
 func (n *navScanner) leave() {
+	n.endBlocks(n.within)
 	if n.within > 1 {
 		n.close()
 	}

@@ -47,18 +47,28 @@ func (s *scanner) inline() bool {
 	case atom.B, atom.Strong:
 		s.nav.bold++
 	case atom.Span, atom.I, atom.Em, atom.Code, atom.Br, 0:
-	case atom.Ul, atom.Ol, atom.Dl:
+	case atom.Ul, atom.Ol, atom.Dl, atom.Menu:
 		// A link right above a list is the list's own page.
 		if linked := s.nav.linked; s.nav.open() && linked && s.lastHref >= 0 {
 			s.Links[s.lastHref].Lists = s.nav.group()
 		}
 		return false
+	case atom.Div, atom.Section:
+		if s.page[s.pos-2] != '/' {
+			s.nav.openBlock(s.tag, s.navigates(), s.lastHref)
+		}
+		s.nav.next(s.tag)
+		return false
 	default:
+		s.nav.opener = s.tag == atom.Button || s.nav.opener && s.tag != atom.A
 		s.nav.next(s.tag)
 		return false
 	}
 	return true
 }
+
+// navigates reports that what is read may be navigation.
+func (s *scanner) navigates() bool { return s.skipDepth > 0 || s.header > 0 || s.nav.within > 0 }
 
 // headTag takes a tag that says something of the document, and reports whether it is one.
 func (s *scanner) headTag() bool {
