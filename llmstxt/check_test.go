@@ -70,7 +70,7 @@ func TestCheck_Wrong_LineNamed(t *testing.T) {
 		line int
 		want string
 	}{
-		"empty":               {"", 0, "no link"},
+		"empty":               {"", 0, "is empty"},
 		"no H1":               {edit(checkedIndex, "# Example\n", "Example\n"), 1, "H1"},
 		"two H1":              {edit(checkedIndex, "## Optional", "# Optional"), 16, "second H1"},
 		"no summary":          {edit(checkedIndex, "> A site to check.\n", ""), 4, "summary"},
