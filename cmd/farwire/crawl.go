@@ -27,7 +27,7 @@ import (
 
 type crawl struct {
 	URL          string `arg:"" name:"url" help:"Where to begin, http:// or https://. The crawl keeps to its host and path. user:password@ is sent there."`
-	Output       string `short:"o" placeholder:"FILE" help:"File to write, or a folder for llms.txt: one that exists, or a name that ends with /. Default: standard output."`
+	Output       string `short:"o" placeholder:"FILE" help:"File to write, or a folder for llms.txt: one that exists, or a name that ends with /; - is standard output, the default."`
 	MaxPages     int    `default:"50" placeholder:"N" help:"Pages in the file, at most; at least 1."`
 	DescLength   int    `default:"500" placeholder:"N" help:"Characters of each page's excerpt, at most; 100 to 2000."`
 	Format       string `default:"pages" placeholder:"FORMAT" help:"pages, or index for the layout of llmstxt.org."`
@@ -120,6 +120,12 @@ func (c *crawl) Run(ctx context.Context) error {
 	old, err := c.readOld()
 	if err != nil {
 		return err
+	}
+	if c.Output == "-" {
+		if c.JSON {
+			return misuse("-o: standard output has what --json prints; give a file")
+		}
+		c.Output = ""
 	}
 	if err := c.crawlFiles.check(c.Output); err != nil {
 		return err

@@ -101,20 +101,26 @@ func (c *crawl) report(site *llmstxt.CrawledSite, old map[string]bool, page *out
 	return e.Encode(o)
 }
 
-var reportPage = template.Must(template.New("report").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Crawl of {{.Title}}</title>
+var reportPage = template.Must(template.New("report").Parse(`{{define "link"}}<a href="{{.}}" rel="noreferrer">{{.}}</a>{{end}}<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Crawl of {{.Title}}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-td, th { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere }
-.lost td { background: #fde8e8 }
+td, th { border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left; vertical-align: top; overflow-wrap: break-word }
+li, p, td:first-child { overflow-wrap: anywhere }
+.lost { background: #fde8e8 }
+@media (max-width: 40rem) {
+  tr { display: block; border-bottom: 1px solid #ccc; padding: .3rem 0 }
+  td { display: block; border: 0; padding: 0; overflow-wrap: anywhere }
+  tr.head { display: none }
+}
 </style></head><body>
 <h1>{{.Title}}</h1>
-<p>{{.BaseURL}}: {{.Stats.Pages}} pages in the file, {{.Lost}} lost because the site did not answer.{{if .Stats.Limited}} More pages are there than were asked for.{{end}}</p>
-{{if .Gone}}<h2>Gone</h2><ul>{{range .Gone}}<li>{{.}}</li>{{end}}</ul>{{end}}
-{{if .New}}<h2>New</h2><ul>{{range .New}}<li>{{.}}</li>{{end}}</ul>{{end}}
+<p>{{template "link" .BaseURL}}: {{.Stats.Pages}} pages in the file, {{.Lost}} lost because the site did not answer.{{if .Stats.Limited}} More pages are there than were asked for.{{end}}</p>
+{{if .Gone}}<h2>Gone</h2><ul>{{range .Gone}}<li>{{template "link" .}}</li>{{end}}</ul>{{end}}
+{{if .New}}<h2>New</h2><ul>{{range .New}}<li>{{template "link" .}}</li>{{end}}</ul>{{end}}
 <h2>Pages</h2>
-<table><tr><th>Address</th><th>Title</th><th>Outcome</th></tr>
-{{range .Pages}}<tr{{if .Lost}} class="lost"{{end}}><td>{{.URL}}</td><td>{{.Title}}</td><td>{{if .Reason}}{{.Reason}}{{if .Detail}}: {{.Detail}}{{end}}{{else}}in the file{{end}}</td></tr>
+<table><tr class="head"><th>Address</th><th>Title</th><th>Outcome</th></tr>
+{{range .Pages}}<tr{{if .Lost}} class="lost"{{end}}><td>{{template "link" .URL}}</td><td>{{.Title}}</td><td>{{if .Reason}}{{.Reason}}{{if .Detail}}: {{.Detail}}{{end}}{{else}}in the file{{end}}</td></tr>
 {{end}}</table></body></html>
 `))

@@ -45,8 +45,13 @@ func TestCrawl_ReportAndDiff_NameEachPage(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "new", "llms.txt")); err != nil || !strings.HasPrefix(string(text), "# Home of Pages\n") {
 		t.Errorf("the file holds %q, %v", text, err)
 	}
-	if text, err := os.ReadFile(report); err != nil || !strings.Contains(string(text), "<td>excluded") || !strings.Contains(string(text), "page-a") {
-		t.Errorf("the report holds %q, %v", text, err)
+	text, err := os.ReadFile(report)
+	for _, want := range []string{
+		"<td>excluded", `<a href="` + site + `/page-a"`, `<a href="` + site + `/gone"`, `<meta name="viewport"`,
+	} {
+		if err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("the report holds %q, %v, want %q in it", text, err, want)
+		}
 	}
 	said := p.Stderr.String()
 	for _, want := range []string{"- " + site + "/gone\n", "+ " + site + "/page-b\n", "--fail-below asks for 5"} {
@@ -56,6 +61,24 @@ func TestCrawl_ReportAndDiff_NameEachPage(t *testing.T) {
 	}
 	if strings.Contains(said, "+ "+site+"/page-a") {
 		t.Errorf("a page of the old file is new: %q", said)
+	}
+}
+
+// TestCrawl_OutputOfDash_IsPrinted is for those who write the standard output as other programs do.
+func TestCrawl_OutputOfDash_IsPrinted(t *testing.T) {
+	site, _ := newSite(t, 3)
+	t.Chdir(t.TempDir())
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", "-"))
+	if status := p.Status(); status != statusOK || !strings.HasPrefix(p.Stdout.String(), "# Home of Pages\n") {
+		t.Errorf("status %d, printed %q: %s", status, p.Stdout, p.Stderr)
+	}
+	for _, flag := range []string{"--json", "--full", "--markdown"} {
+		if status, out, errs := runHere(t, []string{"crawl", site, "-o", "-", flag}, nil); status != statusMisuse || out != "" || !strings.Contains(errs, "-o") {
+			t.Errorf("%s: status %d, printed %q: %s", flag, status, out, errs)
+		}
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("made %v, %v", made, err)
 	}
 }
 
