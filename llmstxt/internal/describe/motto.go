@@ -19,11 +19,16 @@ var quoteMarks = [][2]string{{`"`, `"`}, {"“", "”"}, {"„", "“"}, {"„",
 // signed is the name of who said it, at the end: ". -- Ada Doe".
 var signed = regexp.MustCompile(`[.!?…"”»“」]['’]?\s*(?:--+|—|–|―)\s*(\S+(?: \S+){0,4})$`)
 
+const maxSigned = 200 // bytes of a name and what stands before it
+
 // motto reports a paragraph that is a quotation and nothing else, with or without the
 // name of who said it.
 func motto(text string) bool {
-	if m := signed.FindStringSubmatch(text); m != nil && isName(m[1]) {
-		return true
+	// Each paragraph comes here: the expression sees the end of those with a dash in it.
+	if end := text[max(0, len(text)-maxSigned):]; strings.ContainsAny(end, "-—–―") {
+		if m := signed.FindStringSubmatch(end); m != nil && isName(m[1]) {
+			return true
+		}
 	}
 	for _, marks := range quoteMarks {
 		rest, ok := strings.CutPrefix(text, marks[0])
