@@ -159,7 +159,7 @@ func named(t *testing.T, head string, titles ...string) string {
 }
 
 func TestSite_Title_NamesTheSite(t *testing.T) {
-	for _, home := range []string{"Accueil", "Startseite", "ホーム", "Inicio", "Home", "Strona główna", "Главная страница", "首页", "홈", "Ana Sayfa", "الصفحة الرئيسية",
+	for _, home := range []string{"Accueil", "Startseite", "ホーム", "Inicio", "Home", "Strona główna", "Главная страница", "首页", "홈", "처음으로", "첫 화면", "网站首页", "網站首頁", "表紙", "Ana Sayfa", "الصفحة الرئيسية",
 		"דף הבית", "मुखपृष्ठ", "หน้าแรก", "Trang chủ", "Αρχική σελίδα", "Kezdőlap", "Etusivu", "Hjem", "Domů", "Top", "Redirecting...", "Welcome!", "Table of Contents", "Getting Started"} {
 		for _, titles := range [][]string{
 			{home + " - Exemple", "Alpha - Exemple", "Beta - Exemple", "Gamma - Exemple"},

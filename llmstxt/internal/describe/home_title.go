@@ -46,12 +46,12 @@ var homes = map[string]string{
 	"id":  "beranda|halaman utama|halaman depan|daftar isi|dokumentasi|selamat datang",
 	"is":  "heim|forsíða|efnisyfirlit",
 	"it":  "home|pagina principale|pagina iniziale|inizio|indice|sommario|benvenuto|benvenuti|introduzione|documentazione|panoramica",
-	"ja":  "ホーム|ホームページ|メインページ|トップ|トップページ|目次|索引|はじめに|概要|ドキュメント|ようこそ|ドキュメンテーション",
+	"ja":  "ホーム|ホームページ|メインページ|トップ|トップページ|目次|索引|はじめに|概要|ドキュメント|ようこそ|ドキュメンテーション|表紙|フロントページ",
 	"ka":  "მთავარი|მთავარი გვერდი|დასაწყისი",
 	"kk":  "басты бет|басты",
 	"km":  "ទំព័រដើម|ទំព័រដើម",
 	"kn":  "ಮುಖಪುಟ|ಮುಖ್ಯ ಪುಟ",
-	"ko":  "홈|대문|홈페이지|첫 페이지|메인 페이지|메인|목차|소개|문서|개요|시작하기|시작 페이지",
+	"ko":  "홈|대문|홈페이지|첫 페이지|메인 페이지|메인|목차|소개|문서|개요|시작하기|시작 페이지|처음|처음으로|첫 화면|메인 화면|환영합니다",
 	"ky":  "башкы бет|башкы барак",
 	"lb":  "haaptsäit",
 	"lo":  "ໜ້າຫຼັກ|ໜ້າທຳອິດ",
@@ -87,7 +87,7 @@ var homes = map[string]string{
 	"ur":  "صفحہ اول|سرورق|ہوم|صفحۂ اول",
 	"uz":  "bosh sahifa|asosiy sahifa",
 	"vi":  "trang chủ|trang chính|mục lục|giới thiệu|tài liệu|tổng quan",
-	"zh":  "首页|主页|首頁|主頁|目录|目錄|介绍|简介|概述|文档|文件|文檔|欢迎|索引|入门|快速入门|快速开始",
+	"zh":  "首页|主页|首頁|主頁|目录|目錄|介绍|简介|概述|文档|文件|文檔|欢迎|索引|入门|快速入门|快速开始|网站首页|網站首頁|主页面|主頁面|返回首页|回首頁|歡迎",
 }
 
 // vagueTitles are those of all languages: what stands on a page need not be in the
