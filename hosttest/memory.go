@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,17 +22,19 @@ func newMemoryListener(host string) *memoryListener {
 }
 
 func (l *memoryListener) dial(ctx context.Context) (net.Conn, error) {
-	near, far := net.Pipe()
-	accepted := newBuffered(far)
+	near, far := newPipe()
+	refuse := func(err error) (net.Conn, error) {
+		near.Close()
+		far.Close()
+		return nil, err
+	}
 	select {
-	case l.conns <- accepted:
-		return newBuffered(near), nil
+	case l.conns <- far:
+		return near, nil
 	case <-l.closed:
-		accepted.Close()
-		return nil, errors.New("connection refused")
+		return refuse(errors.New("connection refused"))
 	case <-ctx.Done():
-		accepted.Close()
-		return nil, context.Cause(ctx)
+		return refuse(context.Cause(ctx))
 	}
 }
 
@@ -61,22 +64,30 @@ func (a memoryAddr) String() string { return string(a) }
 // read: what speaks first at both ends, as HTTP/2 does, would wait for ever.
 type buffered struct {
 	net.Conn
+	open   *atomic.Int32 // how many ends of the pipe are
 	mu     sync.Mutex
 	work   sync.Cond // of mu: something waits, or the end does
 	queue  []byte
 	err    error // of the pipe, or net.ErrClosed
 	ending bool
+	closed bool
 }
 
 // flushTimeout is how long a closed end waits for the other to read what was
 // written before.
 const flushTimeout = 5 * time.Second
 
-func newBuffered(c net.Conn) *buffered {
-	b := &buffered{Conn: c}
-	b.work.L = &b.mu
-	go b.pump()
-	return b
+// newPipe returns both ends.
+func newPipe() (near, far *buffered) {
+	a, b := net.Pipe()
+	open := new(atomic.Int32)
+	open.Store(2)
+	near, far = &buffered{Conn: a, open: open}, &buffered{Conn: b, open: open}
+	for _, end := range []*buffered{near, far} {
+		end.work.L = &end.mu
+		go end.pump()
+	}
+	return near, far
 }
 
 // pump writes what is queued until the end is closed, and then closes the pipe.
@@ -118,13 +129,22 @@ func (b *buffered) SetDeadline(t time.Time) error { return b.Conn.SetReadDeadlin
 
 func (b *buffered) SetWriteDeadline(time.Time) error { return nil }
 
+// Close lets the other end read what was written before, unless it is closed too: then
+// nobody reads, and neither end waits.
 func (b *buffered) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.closed {
+		return net.ErrClosed
+	}
+	b.closed = true
 	if b.err == nil {
 		b.err = net.ErrClosed
 	}
 	b.ending = true
 	b.work.Signal()
+	if b.open.Add(-1) == 0 {
+		return b.Conn.Close()
+	}
 	return errors.Join(b.Conn.SetReadDeadline(time.Unix(1, 0)), b.Conn.SetWriteDeadline(time.Now().Add(flushTimeout)))
 }
