@@ -25,13 +25,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,6 +135,9 @@ func (h Handler) check(ctx context.Context, of Host) (err error) {
 	if err := do(ctx, mounted); err != nil {
 		return fmt.Errorf("%s: %w; the log of the gateway:\n%s", h, err, mounted.log)
 	}
+	if left := time.Duration(mounted.endsAfter.Load()); left != 0 && slices.Contains([]Handler{AMQP, PathForm, ForwardProxy}, h) {
+		return fmt.Errorf("%s: a middleware ends the request's context after %v, and with it whatever takes longer", h, left.Round(time.Millisecond))
+	}
 	return nil
 }
 
@@ -154,6 +158,7 @@ type host struct {
 	broker  brokertest.Broker
 
 	headArrived chan struct{} // gets a value when the client has the head of /late
+	endsAfter   atomic.Int64  // nanoseconds until a request's context ends, which a middleware has set a deadline; 0: none has
 }
 
 func mount(h Host) (*host, error) {
@@ -190,12 +195,22 @@ func mount(h Host) (*host, error) {
 	mux.Handle("POST /amqp", m.gateway.AMQP())
 	mux.Handle("GET /ws/crawl", m.gateway.Crawl())
 	mux.Handle("GET /agents/attach", m.pool)
-	var handler http.Handler = m.gateway.ForwardProxy(withPathForm(m.gateway, mux))
+	handler := m.noteDeadline(m.gateway.ForwardProxy(withPathForm(m.gateway, mux)))
 	if h.Middleware != nil {
 		handler = h.Middleware(handler)
 	}
 	m.server = httptest.NewServer(handler)
 	return m, nil
+}
+
+// noteDeadline keeps how long the middleware gives a request's context.
+func (h *host) noteDeadline(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if end, ok := r.Context().Deadline(); ok {
+			h.endsAfter.Store(int64(max(time.Until(end), 1)))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // dial is the agent's side: the site for every name but the broker's.
@@ -264,35 +279,6 @@ func (h *host) echo(ctx context.Context, path string) error {
 		return fmt.Errorf("%q came back, not the message that was sent", got)
 	}
 	return ws.Close(websocket.StatusNormalClosure, "")
-}
-
-// stream reads events while the stream stays open: one that a middleware holds
-// back does not come.
-func stream(ctx context.Context, h *host) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url("/amqp"), strings.NewReader(`{"host": "broker.test"}`))
-	if err != nil {
-		return err
-	}
-	req.Header = h.header("X-API-Key", key)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := h.server.Client().Do(req)
-	if err != nil {
-		return fmt.Errorf("no answer has begun, and may be held back by a middleware: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the answer is %s, not 200", resp.Status)
-	}
-	lines := bufio.NewScanner(resp.Body)
-	for _, event := range []string{"event: connected", "event: message"} {
-		for found := false; !found; {
-			if !lines.Scan() {
-				return fmt.Errorf("%q has not arrived, and may be held back by a middleware: %w", event, errors.Join(lines.Err(), io.ErrUnexpectedEOF))
-			}
-			found = lines.Text() == event
-		}
-	}
-	return nil
 }
 
 // crawl crawls the site's page.

@@ -2,8 +2,10 @@ package hosttest_test
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,6 +122,53 @@ func (w flushesHead) FlushError() error {
 		return nil // the body will flush it
 	}
 	return http.NewResponseController(w.Inner).Flush()
+}
+
+// A limit of bodies below what AMQP takes is found out, and the answer names it.
+func TestCheck_BodyLimitTooSmall_IsReported(t *testing.T) {
+	for limit, small := range map[int64]bool{1 << 10: true, 64<<10 - 1: true, 64 << 10: false} {
+		middleware := func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, limit) }
+		err := hosttest.Check(t.Context(), hosttest.Host{Middleware: middleware})
+		if small != (err != nil) || small && (strings.Count(err.Error(), "not 200") != 1 || !strings.Contains(err.Error(), "AMQP: the answer to a body of 64 KiB, the largest, is 413")) {
+			t.Errorf("%d bytes: the error is %v", limit, err)
+		}
+	}
+}
+
+// A deadline of the request's context ends what streams, and no socket.
+func TestCheck_ContextWithDeadline_IsReported(t *testing.T) {
+	timeout := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+			defer cancel()
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+	for _, handler := range hosttest.Handlers() {
+		streams := handler == hosttest.AMQP || handler == hosttest.PathForm || handler == hosttest.ForwardProxy
+		err := hosttest.Check(t.Context(), hosttest.Host{Middleware: timeout, Handlers: []hosttest.Handler{handler}})
+		if streams != (err != nil) || streams && !strings.Contains(err.Error(), "ends the request's context after ") {
+			t.Errorf("%s: the error is %v", handler, err)
+		}
+	}
+}
+
+// Another status than the target's is not told as a head that was held back.
+func TestCheck_StatusOfAMiddleware_IsReportedAsItIs(t *testing.T) {
+	var n atomic.Int64
+	third := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) == 3 {
+				http.Error(w, "busy", http.StatusTooManyRequests)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	err := hosttest.Check(t.Context(), hosttest.Host{Middleware: third, Handlers: []hosttest.Handler{hosttest.PathForm}})
+	if err == nil || !strings.Contains(err.Error(), "the answer is 429") || strings.Contains(err.Error(), "Flush") {
+		t.Errorf("the error is %v", err)
+	}
 }
 
 func TestRun_OnlyUnwrap_Passes(t *testing.T) {

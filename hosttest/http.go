@@ -116,7 +116,11 @@ func pathForm(ctx context.Context, h *host) error {
 	resp, err = get(late)
 	h.headArrived <- struct{}{}
 	if err := same(resp, err, http.StatusAccepted, late); err != nil {
-		return fmt.Errorf("an answer whose body comes later than its head: %w; a middleware that holds the head back must have a Flush of its own", err)
+		why := ""
+		if resp != nil && resp.StatusCode == http.StatusOK { // what Flush sends where no status was given
+			why = "; a middleware that holds the head back must have a Flush of its own"
+		}
+		return fmt.Errorf("an answer whose body comes later than its head: %w%s", err, why)
 	}
 	if err := h.echo(ctx, "/to/-/ws/target.test/"); err != nil {
 		return fmt.Errorf("a WebSocket: %w", err)
@@ -197,4 +201,41 @@ func tunnel(conn net.Conn, answers *bufio.Reader) error {
 	}
 	resp, err = http.ReadResponse(answers, &http.Request{Method: http.MethodGet})
 	return same(resp, err, http.StatusOK, asked)
+}
+
+// largestBody is the longest that AMQP takes.
+const largestBody = 64 << 10
+
+// stream sends a request of the largest size and reads events while the stream stays
+// open: one that a middleware holds back does not come.
+func stream(ctx context.Context, h *host) error {
+	const request = `{"host": "broker.test"}`
+	body := request + strings.Repeat(" ", largestBody-len(request))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url("/amqp"), strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header = h.header("X-API-Key", key)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := h.server.Client().Do(req)
+	if err != nil {
+		return fmt.Errorf("no answer has begun, and may be held back by a middleware: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusRequestEntityTooLarge {
+		return fmt.Errorf("the answer to a body of 64 KiB, the largest, is %s, not 200", resp.Status)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the answer is %s, not 200", resp.Status)
+	}
+	lines := bufio.NewScanner(resp.Body)
+	for _, event := range []string{"event: connected", "event: message"} {
+		for found := false; !found; {
+			if !lines.Scan() {
+				return fmt.Errorf("%q has not arrived, and may be held back by a middleware: %w", event, errors.Join(lines.Err(), io.ErrUnexpectedEOF))
+			}
+			found = lines.Text() == event
+		}
+	}
+	return nil
 }

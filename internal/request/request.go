@@ -64,6 +64,8 @@ func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		_ = rc.SetReadDeadline(time.Time{})
 		return body, nil
 	// Otherwise the deadline stands.
+	case errors.As(err, &large) && large.Limit < opening.Limit: // a middleware's
+		return nil, fault.Newf(fault.TooLarge, "the body is larger than the %d bytes that this server allows", large.Limit)
 	case errors.As(err, &large):
 		return nil, fault.New(fault.TooLarge, "the body is larger than 64 KiB")
 	case fault.IsTimeout(err):

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,5 +68,29 @@ func TestBody_Withheld_ConnectionIsClosed(t *testing.T) {
 				<-served
 			})
 		})
+	}
+}
+
+// A body that is too large is told with the limit that it exceeds, a middleware's too.
+func TestBody_TooLarge_NamesTheLimit(t *testing.T) {
+	for _, c := range []struct {
+		middleware int64
+		size       int
+		want       string
+	}{
+		{0, 64<<10 + 1, "the body is larger than 64 KiB"},
+		{1 << 20, 64<<10 + 1, "the body is larger than 64 KiB"},
+		{64 << 10, 64<<10 + 1, "the body is larger than 64 KiB"},
+		{1000, 1001, "the body is larger than the 1000 bytes that this server allows"},
+		{1000, 64<<10 + 1, "the body is larger than the 1000 bytes that this server allows"},
+	} {
+		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(strings.Repeat(" ", c.size)))) // no length is announced
+		w := httptest.NewRecorder()
+		if c.middleware > 0 {
+			r.Body = http.MaxBytesReader(w, r.Body, c.middleware)
+		}
+		if _, err := request.Body(w, r); err == nil || err.Error() != c.want {
+			t.Errorf("%d bytes where %d are allowed: %v, want %s", c.size, c.middleware, err, c.want)
+		}
 	}
 }
