@@ -27,8 +27,15 @@ func TestCrawl_ChallengeInTheBody_IsNamed(t *testing.T) {
 		"AWS WAF":      "<title></title><script>window.gokuProps = {key:'x'};</script><h1>JavaScript is disabled</h1><p>In order to continue we need to verify that you're not a robot.</p>",
 		"HUMAN":        "<title>Access to this page has been denied.</title><div id='px-captcha'></div><p>Please press and hold the button until we know who you are.</p>",
 		"Akamai":       "<title>Challenge Validation</title><div id='sec-if-cpt-container'></div><p>Powered and protected by the people who run the edge of it.</p>",
+		"AWS WAF's":    `<html><head><title>Human Verification</title><script src="https://ab12.cd.eu-central-1.captcha-sdk.awswaf.com/ab12/captcha.js"></script></head><body><p>Let us know that you are one of us, by solving a puzzle.</p></body>`,
+		"go-away":      `<title>Checking you are not a bot</title><h1>Checking you are not a bot</h1><p>Loading challenge <em>js-pow-sha256</em>, which takes a few seconds at most.</p>`,
+		"F5":           `<title></title><script type="text/javascript" src="/TSPD/08x?type=11"></script><noscript>Please enable JavaScript to view the page content.<br>Your support ID is: 1.</noscript>`,
+		"Radware":      "<title>Radware Bot Manager Captcha</title><h1>We apologize for the inconvenience...</h1><p>...but your activity and behavior on this website made us think that you are a bot.</p>",
+		"StackPath":    `<title>Site verification</title><script src="/sbbi/?sbbpg=sbbShell&gprid=ab"></script>`,
+		"a captcha":    "<title>Security check | Tea</title><h1>One more step</h1><p>Please complete the security check to see this site.</p><form method=post><div class='h-captcha' data-sitekey='x'></div><button>Go on</button></form>",
+		"a captcha:":   `<title>Human verification</title><p>Please confirm that you are a person to go on to the site.</p><div class="g-recaptcha" data-sitekey="x"></div>`,
 	} {
-		for _, status := range []int{200, 202, 403, 429, 503} {
+		for _, status := range []int{200, 202, 403, 405, 418, 429, 503} {
 			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": {status: status, body: page}, "http://docs.test/b": doc("B")}}
 			if status == 403 {
 				var b bytes.Buffer
@@ -57,6 +64,8 @@ func TestCrawl_NoChallenge_IsTakenAsItIs(t *testing.T) {
 	for name, page := range map[string]string{
 		"about one":    "<title>Checking your browser: how it works</title><main><h1>Checking your browser</h1><p>" + long + "</p></main>",
 		"about a mark": "<title>Options</title><main><h1>Options</h1><p>The page sets window._cf_chl_opt and window.gokuProps.</p><p>" + long + "</p></main>",
+		"a form":       "<title>Security check of pots</title><main><h1>Security check of pots</h1><p>" + gadget + "</p><form><input type=email><div class='h-captcha'></div><button>Subscribe</button></form></main>",
+		"a captcha":    "<title>Contact</title><main><h1>Contact</h1><p>" + gadget + "</p><form><div class='g-recaptcha'></div><button>Send</button></form></main>",
 		"watched over": "<title>Pots</title><main><h1>Pots</h1><p>" + gadget + "</p></main><script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script><script src='/_Incapsula_Resource?SWJIYLWA=719d'></script>",
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": html(page)}}

@@ -157,7 +157,7 @@ func (a *transfer) challenge() string {
 		return name
 	}
 	switch a.resp.StatusCode {
-	case http.StatusAccepted, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusAccepted, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusTeapot, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 	default:
 		return ""
 	}

@@ -24,7 +24,11 @@ var challenges = []struct {
 		[]string{"_cf_chl_opt", "cf-browser-verification", "/orchestrate/chl_page", "/orchestrate/jsch", "/orchestrate/managed"}},
 	{"DDoS-Guard", []string{"ddos-guard"}, []string{"/.well-known/ddos-guard/", "check.ddos-guard.net"}},
 	{"Imperva", []string{"pardon our interruption"}, []string{"incapsula incident id", `src="/_incapsula_resource?cwudnsai`, "<iframe id=\"main-iframe\" src=\"/_incapsula_resource"}},
-	{"AWS WAF", nil, []string{"window.gokuprops", "awswafintegration.checkforcerefresh"}},
+	{"AWS WAF", nil, []string{"window.gokuprops", "awswafintegration.checkforcerefresh", ".captcha-sdk.awswaf.com/"}},
+	{"go-away", []string{"checking you are not a bot"}, []string{"/go-away/cmd/go-away/"}},
+	{"F5", nil, []string{`src="/tspd/`}},
+	{"Radware", []string{"radware bot manager captcha"}, nil},
+	{"StackPath", nil, []string{"/sbbi/?sbbpg=sbbshell"}},
 	{"HUMAN", []string{"access to this page has been denied"}, []string{`id="px-captcha"`, "id='px-captcha'"}},
 	{"Akamai", []string{"challenge validation"}, []string{"sec-if-cpt-container", "/_sec/cp_challenge/"}},
 	{"Fastly", []string{"client challenge"}, []string{"/_fs-ch-"}},
@@ -32,6 +36,14 @@ var challenges = []struct {
 	{"Sucuri", []string{"you are being redirected..."}, []string{"sucuri_cloudproxy_js"}},
 	{"", []string{"checking your browser", "one moment, please", "verifying you are human", "verify you are human", "please verify you are a human", "are you a robot?", "bot verification", "robot check"}, nil},
 }
+
+// captchas are widgets that ask whether one is a person. Forms of pages have them, too: they
+// say something of a page that names what it wants, and has no control for anything else.
+var (
+	captchas      = []string{`class="h-captcha"`, `class='h-captcha'`, `class="g-recaptcha"`, `class='g-recaptcha'`, `class="cf-turnstile"`, `class='cf-turnstile'`, `class="frc-captcha"`}
+	captchaTitles = []string{"security check", "one more step", "human check", "human verification", "captcha", "please complete the security check", "please verify", "verify you", "verification required", "are you human", "you are not a robot", "i'm not a robot", "i am human", "bot check"}
+	controls      = []string{"<textarea", `type="email"`, "type=email", `type="text"`, "type=text", `type="password"`, "type=password", "<select"}
+)
 
 // scriptPaths are where the scripts of challenges are, and, on some sites, a script that watches
 // over every page, its errors included: they say something of what was refused alone, and
@@ -85,6 +97,13 @@ func challenge(title string, page []byte, scripts bool) string {
 			return "a challenge: the site asks for a browser"
 		case found:
 			return c.name + "'s challenge: the site asks for a browser"
+		}
+	}
+	if has(captchas) && !has(controls) {
+		for _, t := range captchaTitles {
+			if strings.HasPrefix(title, t) {
+				return "a captcha: the site asks for a person"
+			}
 		}
 	}
 	if scripts && has(scriptPaths) {
