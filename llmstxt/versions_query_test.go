@@ -105,3 +105,22 @@ func TestCrawl_VersionBesideThePageInTheQuery_KeepsAllPages(t *testing.T) {
 		}
 	}
 }
+
+// The same where the version stands in the path.
+func TestCrawl_PageInTheQuery_WhatOneVersionHasAloneStays(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	var all []string
+	for version, names := range map[string][]string{"2.0": {"tea", "pots", "cups"}, "3.0": {"tea", "pots"}} {
+		for _, name := range names {
+			at := "/" + version + "/doc?page=" + name
+			w.pages["http://docs.test"+at] = doc(name + " of all kinds in " + version)
+			all = append(all, at)
+		}
+	}
+	slices.Sort(all)
+	w.pages["http://docs.test/"] = doc("Home", all...)
+	s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+	if got := fmt.Sprint(kept(s)); got != "[/ /2.0/doc?page=cups /3.0/doc?page=pots /3.0/doc?page=tea]" {
+		t.Errorf("%s; %v", got, reasons(s))
+	}
+}

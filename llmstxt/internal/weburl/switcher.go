@@ -151,7 +151,7 @@ func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root 
 	for i := 1; len(folders) > 0 && i < len(p); i++ {
 		if p[i] == '/' && folders[p[:i]] {
 			at := strings.LastIndexByte(p[:i], '/')
-			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:] + languageQuery(u), i == len(p)-1
+			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:] + queryOf(u), i == len(p)-1
 		}
 	}
 	return Version(u)

@@ -20,12 +20,11 @@ var (
 )
 
 // Version is the segment of an address that names a version, in lower case, and
-// the path without it, with the field of the query that names a language; "" when no segment
-// does. Root reports that nothing stands
-// behind it, so that it may as well name a page.
+// the path without it, with the query, which may name the page or its language; "" when no
+// segment does. Root reports that nothing stands behind it, so that it may as well name a page.
 func Version(u *url.URL) (version, path string, root bool) {
 	segments := strings.Split(u.EscapedPath(), "/")
-	lang := languageQuery(u)
+	query := queryOf(u)
 	for i, s := range segments {
 		s = strings.ToLower(s)
 		if named[s] == 0 && !isNumbered(s) {
@@ -33,23 +32,20 @@ func Version(u *url.URL) (version, path string, root bool) {
 		}
 		rest := segments[i+1:]
 		if len(rest) == 0 {
-			return "", u.EscapedPath() + lang, false // "/changes/1.2" is a page
+			return "", u.EscapedPath() + query, false // "/changes/1.2" is a page
 		}
 		path = strings.Join(append(append([]string{}, segments[:i]...), rest...), "/")
-		return s, path + lang, len(rest) == 1 && rest[0] == ""
+		return s, path + query, len(rest) == 1 && rest[0] == ""
 	}
-	return "", u.EscapedPath() + lang, false
+	return "", u.EscapedPath() + query, false
 }
 
-// languageQuery is the field of an address's query that names a language, with its mark; "" if
-// none does.
-func languageQuery(u *url.URL) string {
-	for f := range strings.SplitSeq(u.RawQuery, "&") {
-		if name, value, _ := strings.Cut(f, "="); value != "" && languageFields[strings.ToLower(name)] {
-			return "?" + f
-		}
+// queryOf is the query of an address, with its mark; "" if it has none.
+func queryOf(u *url.URL) string {
+	if u.RawQuery == "" {
+		return ""
 	}
-	return ""
+	return "?" + u.RawQuery
 }
 
 // versionFields are parameters of a query by which a switcher leads to versions.
