@@ -121,6 +121,12 @@ func (c *hostConn) addr(ask func() net.Addr) (addr net.Addr) {
 	return ask()
 }
 
+// socket returns the socket below, if there is one, as TCP finds it.
+func (c *hostConn) socket() (tcp *net.TCPConn) {
+	c.quietly(func() { tcp = TCP(c.Conn) })
+	return tcp
+}
+
 // CloseWrite half-closes where the connection can.
 func (c *hostConn) CloseWrite() (err error) {
 	defer c.recovered(&err)

@@ -33,6 +33,9 @@ var KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interv
 // has Socket() *net.TCPConn because reading and writing are not its business,
 // or nil.
 func TCP(conn net.Conn) *net.TCPConn {
+	if c, ok := conn.(interface{ socket() *net.TCPConn }); ok {
+		return c.socket()
+	}
 	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = c.NetConn()
 	}
