@@ -269,7 +269,7 @@ func readable(s string) string {
 	return string(out)
 }
 
-// A refusedError is a gateway's no.
+// A refusedError says that a gateway refuses the agent, and why.
 type refusedError struct{ code, reason string }
 
 func (e *refusedError) Error() string { return e.reason }

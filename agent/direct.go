@@ -88,7 +88,7 @@ func Direct(o DirectOptions) (Exit, error) {
 	return e, nil
 }
 
-// A dialer dials behind the guard, for Direct and for the far end of a tunnel.
+// A dialer dials behind the guard, for Direct and for an agent's side of a tunnel.
 type dialer struct {
 	allowed        guard // without rules
 	policy         Rules

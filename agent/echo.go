@@ -33,10 +33,10 @@ func echoDial(ctx context.Context, port uint16) (net.Conn, error) {
 	if port != 80 {
 		return nil, causeRefused
 	}
-	up, upFar := net.Pipe()
-	down, downFar := net.Pipe()
+	up, upServer := net.Pipe()
+	down, downServer := net.Pipe()
 	once := &singleConnListener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	once.conn <- &pipeConn{in: upFar, out: downFar, closed: once.end}
+	once.conn <- &pipeConn{in: upServer, out: downServer, closed: once.end}
 	server := &http.Server{
 		Handler: http.HandlerFunc(echo), ReadHeaderTimeout: handshakeTimeout, IdleTimeout: time.Minute, MaxHeaderBytes: maxHead,
 		ErrorLog: nil, // what goes wrong is the client's affair

@@ -91,10 +91,10 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 			key := fmt.Sprintf("%s %s %d", g.url, a, i)
 			current[key] = true
 			if r.connectors[key] == nil {
-				legCtx, cancel := context.WithCancel(ctx)
+				connecting, cancel := context.WithCancel(ctx)
 				l := &connector{runner: r, gateway: g, addr: a, cancel: cancel, key: key}
 				r.connectors[key] = l
-				r.linking.Go(func() { defer cancel(); l.run(legCtx) })
+				r.linking.Go(func() { defer cancel(); l.run(connecting) })
 			}
 		}
 	}
@@ -107,7 +107,8 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 	return true
 }
 
-// unresolved says so once, while no connector is there to say more.
+// unresolved logs that a gateway has no address, once, unless a connector of it is there,
+// which logs for itself.
 func (r *runner) unresolved(g *gateway, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -276,7 +276,7 @@ func (l *link) abortStream(id uint32) {
 	}
 }
 
-// forget takes a connection out of the link's books, once.
+// forget takes a connection out of those of the link. It is called once.
 func (l *link) forget(c *conn) {
 	l.mu.Lock()
 	delete(l.conns, c.stream.StreamID())

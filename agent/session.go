@@ -149,7 +149,7 @@ func (s *session) done() {
 	s.link.server.ended(s)
 }
 
-// forget takes a session out of the link's books.
+// forget takes a session out of those of the link.
 func (l *agentLink) forget(s *session) {
 	l.mu.Lock()
 	delete(l.sessions, s.stream.StreamID())

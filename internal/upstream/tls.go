@@ -24,8 +24,8 @@ type TLS struct {
 	// Certificates are the client's own. Empty: none.
 	Certificates []tls.Certificate
 
-	// Words says why a handshake failed where its protocol has words of its own.
-	// Empty: those of a target. Nil: always those.
+	// Words returns why a handshake failed in the words of the protocol behind TLS;
+	// empty where it has none for this error. Nil: it has none at all.
 	Words func(error) string
 
 	// Tickets keeps sessions that can be resumed. Nil: none are.
