@@ -124,3 +124,29 @@ func TestCrawl_PageInTheQuery_WhatOneVersionHasAloneStays(t *testing.T) {
 		t.Errorf("%s; %v", got, reasons(s))
 	}
 }
+
+// Numbers alone may be those of verses, pictures or years, each of which is a page.
+func TestCrawl_NumbersInTheQuery_AreNoVersions(t *testing.T) {
+	for _, c := range []struct{ field, words string }{{"v", "1 2 3 4"}, {"view", "1 2 3 4"}, {"release", "2021 2022 2023"}} {
+		w := &web{pages: map[string]answer{}}
+		var list strings.Builder
+		words := strings.Fields(c.words)
+		for _, v := range words {
+			fmt.Fprintf(&list, `<li><a href="/john?%s=%s">%s</a></li>`, c.field, v, v)
+		}
+		menu := func(a answer) answer {
+			a.body = strings.Replace(a.body, "</main>", "</main><ul>"+list.String()+"</ul>", 1)
+			return a
+		}
+		w.pages["http://docs.test/"] = menu(doc("Home"))
+		for _, v := range words {
+			a := doc("John 3:" + v)
+			a.body = strings.Replace(a.body, "</main>", "<p>What is said of it in "+v+" is said nowhere else, as of that.</p></main>", 1)
+			w.pages["http://docs.test/john?"+c.field+"="+v] = menu(a)
+		}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != len(words)+1 {
+			t.Errorf("%+v: %v; %v", c, kept(s), reasons(s))
+		}
+	}
+}

@@ -68,7 +68,23 @@ func Switched(choices []Choice) []string {
 	}
 	pages := slices.ContainsFunc(choices, func(c Choice) bool { return c.Text == "1" || strings.HasPrefix(c.Text, "1 ") })
 	groups := map[string]*group{}
-	var names, fields []string
+	var names []string
+	show := func(name, folder, value, version string, c Choice, m []string) {
+		if groups[name] == nil {
+			groups[name] = &group{}
+			names = append(names, name)
+		}
+		g := groups[name]
+		if !slices.Contains(g.folders, folder) {
+			g.folders = append(g.folders, folder)
+		}
+		switch number := plainNumber.MatchString(version) && !strings.HasPrefix(strings.ToLower(c.Text), "v") && !strings.HasPrefix(strings.ToLower(c.Text), "r"); {
+		case !number, m[2] != "", named[value] != 0:
+			g.telling = true
+		case m[3] != "", c.Select:
+			g.telling = g.telling || !pages && !plainYear.MatchString(version)
+		}
+	}
 	for _, c := range choices {
 		m := choice.FindStringSubmatch(c.Text)
 		if m == nil {
@@ -76,7 +92,8 @@ func Switched(choices []Choice) []string {
 		}
 		version := m[1] + m[4]
 		if field := versionField(c.URL, version); field != "" {
-			fields = append(fields, field)
+			name, value, _ := strings.Cut(field, "=")
+			show(name, field, value, version, c, m)
 			continue
 		}
 		segments := strings.Split(c.URL.EscapedPath(), "/")
@@ -88,21 +105,7 @@ func Switched(choices []Choice) []string {
 			if i == len(segments)-1 && strings.Contains(s, ".htm") {
 				continue
 			}
-			name := c.URL.Host + strings.Join(segments[:i], "/") + "/*"
-			if groups[name] == nil {
-				groups[name] = &group{}
-				names = append(names, name)
-			}
-			g := groups[name]
-			if folder := strings.Join(segments[:i+1], "/"); !slices.Contains(g.folders, folder) {
-				g.folders = append(g.folders, folder)
-			}
-			switch number := plainNumber.MatchString(version) && !strings.HasPrefix(strings.ToLower(c.Text), "v") && !strings.HasPrefix(strings.ToLower(c.Text), "r"); {
-			case !number, m[2] != "", named[s] != 0:
-				g.telling = true
-			case m[3] != "", c.Select:
-				g.telling = g.telling || !pages && !plainYear.MatchString(version)
-			}
+			show(c.URL.Host+strings.Join(segments[:i], "/")+"/*", strings.Join(segments[:i+1], "/"), s, version, c, m)
 			break
 		}
 	}
@@ -111,10 +114,6 @@ func Switched(choices []Choice) []string {
 		if g := groups[name]; len(g.folders) > 1 && g.telling {
 			out = append(out, g.folders...)
 		}
-	}
-	slices.Sort(fields)
-	if fields = slices.Compact(fields); len(fields) > 1 {
-		out = append(out, fields...)
 	}
 	return out
 }

@@ -31,6 +31,14 @@ func TestSwitched_LinksToVersions_ShowTheirFolders(t *testing.T) {
 		"select 15 /docs/15/; select 16 /docs/16/":                "[/docs/15 /docs/16]",
 		"select 1 /list/1/; select 2 /list/2/":                    "[]",
 		"select 2024 /2024/; select 2023 /2023/":                  "[]",
+		"3.0 /x?v=3.0; 2.0 /x?v=2.0":                              "[?v=3.0 ?v=2.0]",
+		"v2 /x?v=2; v1 /x?v=1":                                    "[?v=2 ?v=1]",
+		"2 (latest) /x?ver=2; 1 /x?ver=1":                         "[?ver=2 ?ver=1]",
+		"select 15 /x?v=15; select 16 /x?v=16":                    "[?v=15 ?v=16]",
+		"16 /john?v=16; 17 /john?v=17":                            "[]",
+		"1 /photos?view=1; 2 (current) /photos?view=2":            "[]",
+		"2022 /report?release=2022; 2023 /report?release=2023":    "[]",
+		"3.0 /x?v=3.0; 2.0 /x?view=2.0":                           "[]",
 	} {
 		var choices []Choice
 		for l := range strings.SplitSeq(links, "; ") {
