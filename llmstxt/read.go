@@ -133,7 +133,7 @@ func (r *result) keep(prev *Page) {
 
 // notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page, text []byte) error {
-	if why := notpage.Wall(p, r.evidence.Blocks, text); why != "" {
+	if why := notpage.Wall(p, r.evidence.Blocks, text, r.final, r.asked); why != "" {
 		return &skipError{Reason: SkipLogin, Detail: why}
 	}
 	switch {

@@ -66,3 +66,29 @@ func TestCrawl_NoWall_IsTakenAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// A page whose own address says what it is about is no wall, and neither is one without a
+// control with which to agree.
+func TestCrawl_PageAboutWalls_IsKept(t *testing.T) {
+	form := `<form method=post action="/ok"><button name=ok>%s</button></form>`
+	for at, page := range map[string]string{
+		"/privacy":                   "<title>Privacy | Tea</title><nav><a href=/>Home</a></nav><main><h1>Privacy</h1><p>We keep no records of those who read this. If you accept our letter, we keep its address.</p></main>" + fmt.Sprintf(form, "Accept"),
+		"/legal/cookie-policy.html":  "<title>Cookie policy</title><main><h1>Cookie policy</h1><p>We set one cookie, which remembers that you agree to it and nothing else at all.</p></main>" + fmt.Sprintf(form, "I agree"),
+		"/datenschutz-einstellungen": "<title>Datenschutz-Einstellungen</title><main><h1>Datenschutz-Einstellungen</h1><p>Hier steht, was wir speichern und wie lange, in einem einzigen Satz.</p></main>" + fmt.Sprintf(form, "Akzeptieren"),
+		"/api/age-verification":      "<title>Age verification - Tea API</title><main><h1>Age verification</h1><p>The call returns the age of a tea in years, as its seller has verified it.</p></main>" + fmt.Sprintf(form, "Try it"),
+		"/age_check.html":            "<title>Age check</title><main><h1>Age check</h1><p>The module compares the age of a tea with what its package says.</p></main>",
+		// The word stands in the text and in a script, and in no control.
+		"/menu":   "<title>Menu | Cookies</title><main><h1>Menu of today</h1><p>Butter, oats and ginger, all of them baked today; we accept cash and cards.</p></main>" + fmt.Sprintf(form, "Order"),
+		"/orders": "<title>Orders | Cookies</title><script>const consent = 1</script><main><h1>Orders of cookies</h1><p>Send us a letter with what you want and with where you live.</p></main>" + fmt.Sprintf(form, "Send"),
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", at), "http://docs.test" + at: html(page)}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+			t.Errorf("%s: %v", at, s.Skipped)
+		}
+	}
+	page := "<title>Cookies | Ada's kitchen</title><main><h1>Cookies of all kinds</h1><p>Butter, oats and ginger, all of them baked today; we accept cash and cards.</p></main>" + fmt.Sprintf(form, "Order")
+	w := &web{pages: map[string]answer{"http://docs.test/": html(page)}}
+	if s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()}); err != nil || len(s.Pages) != 1 {
+		t.Error(err)
+	}
+}

@@ -2,6 +2,8 @@ package notpage
 
 import (
 	"bytes"
+	"net/url"
+	"path"
 	"regexp"
 	"strings"
 
@@ -26,6 +28,9 @@ var (
 		`(?:weryfikacja|potwierdź swój) wiek.*`, `czy masz (?:ukończone )?18.*`, `подтвердите (?:свой |ваш )?возраст.*`, `вам (?:уже )?(?:есть|исполнилось) 18.*`, `年齢(?:確認|認証).*`, `あなたは18歳.*`, `年[龄齡](?:验证|驗證|确认|確認).*`, `(?:연령|나이|성인) ?(?:확인|인증).*`,
 	}, "|") + `)$`)
 
+	// about is a name of a page that is about what walls ask for.
+	about = regexp.MustCompile(`(?i)cookie|privacy|privaci|privee|confidentialit|consent|datenschutz|einwilligung|zustimmung|(?:^|[-_.])(?:age|idade|edad|leeftijd)(?:[-_.]|$)|^alters`)
+
 	agrees = regexp.MustCompile(`(?i)\b(?:accept|agree|consent|allow all|akzeptier|zustimm|einverstanden|accepte[rz]?\b|acepto|aceptar|aceit|concord|accett|accepteer|akkoord|akceptuj|zgadzam)|приня|соглас|同意|동의`)
 )
 
@@ -33,12 +38,16 @@ const (
 	longestWall = 1000 // bytes of its text
 	wallLinks   = 5    // of it, at most
 	wayIn       = 3    // links of a wall that has no button, at most
+	longControl = 500  // bytes of what one says
 )
 
 // Wall says what a page wants somebody to agree to before others can be read, "" if it is a
 // page: it is short, is called like a wall, leads nearly nowhere, and has a control with which
-// to agree.
-func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte) string {
+// to agree. A page whose address was asked for and says what it is about is none.
+func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte, final, asked *url.URL) string {
+	if final.Path == asked.Path && about.MatchString(path.Base(final.Path)) {
+		return ""
+	}
 	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestWall) || len(p.Links) > wallLinks {
 		return ""
 	}
@@ -64,10 +73,32 @@ func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte) string {
 	switch {
 	case called(ageTitle) && (button || len(p.Links) <= wayIn):
 		return "asks for the reader's age before it shows anything"
-	case called(consentTitle) && button && agrees.Match(low):
+	case called(consentTitle) && button && canAgree(low):
 		return "asks for consent to cookies before it shows anything"
 	}
 	return ""
+}
+
+// canAgree reports a control with which to agree: the word may stand in a text or in a script.
+func canAgree(low []byte) bool {
+	for i := bytes.IndexByte(low, '<'); i >= 0; i = bytes.IndexByte(low, '<') {
+		low = low[i+1:]
+		for _, c := range [][2]string{{"button", "</button"}, {"a", "</a"}, {"label", "</label"}, {"input", ">"}} {
+			if n := len(c[0]); len(low) <= n || string(low[:n]) != c[0] || !strings.ContainsRune(" \t\r\n\f/>", rune(low[n])) {
+				continue
+			}
+			said := low[:min(len(low), longControl)]
+			if end := bytes.Index(said, []byte(c[1])); end >= 0 {
+				said = said[:end]
+			}
+			if agrees.Match(said) {
+				return true
+			}
+			low = low[len(said):]
+			break
+		}
+	}
+	return false
 }
 
 // isAlone reports that a page has one heading, and no more below it than a wall has: a dialog
