@@ -30,6 +30,7 @@ func TestCrawl_ChallengeInTheBody_IsNamed(t *testing.T) {
 		"AWS WAF's":    `<html><head><title>Human Verification</title><script src="https://ab12.cd.eu-central-1.captcha-sdk.awswaf.com/ab12/captcha.js"></script></head><body><p>Let us know that you are one of us, by solving a puzzle.</p></body>`,
 		"go-away":      `<title>Checking you are not a bot</title><h1>Checking you are not a bot</h1><p>Loading challenge <em>js-pow-sha256</em>, which takes a few seconds at most.</p>`,
 		"F5":           `<title></title><script type="text/javascript" src="/TSPD/08x?type=11"></script><noscript>Please enable JavaScript to view the page content.<br>Your support ID is: 1.</noscript>`,
+		"F5's":         `<html><head><script>window["bobcmn"]="1011";</script><script src="/TSPD/08x?type=25"></script></head><body></body></html>`,
 		"Radware":      "<title>Radware Bot Manager Captcha</title><h1>We apologize for the inconvenience...</h1><p>...but your activity and behavior on this website made us think that you are a bot.</p>",
 		"StackPath":    `<title>Site verification</title><script src="/sbbi/?sbbpg=sbbShell&gprid=ab"></script>`,
 		"a captcha":    "<title>Security check | Tea</title><h1>One more step</h1><p>Please complete the security check to see this site.</p><form method=post><div class='h-captcha' data-sitekey='x'></div><button>Go on</button></form>",
@@ -62,11 +63,14 @@ func TestCrawl_ChallengeInTheBody_IsNamed(t *testing.T) {
 func TestCrawl_NoChallenge_IsTakenAsItIs(t *testing.T) {
 	long := strings.Repeat("The service asks each browser to compute something that takes a second, and sets a cookie then. ", 12)
 	for name, page := range map[string]string{
-		"about one":    "<title>Checking your browser: how it works</title><main><h1>Checking your browser</h1><p>" + long + "</p></main>",
-		"about a mark": "<title>Options</title><main><h1>Options</h1><p>The page sets window._cf_chl_opt and window.gokuProps.</p><p>" + long + "</p></main>",
-		"a form":       "<title>Security check of pots</title><main><h1>Security check of pots</h1><p>" + gadget + "</p><form><input type=email><div class='h-captcha'></div><button>Subscribe</button></form></main>",
-		"a captcha":    "<title>Contact</title><main><h1>Contact</h1><p>" + gadget + "</p><form><div class='g-recaptcha'></div><button>Send</button></form></main>",
-		"watched over": "<title>Pots</title><main><h1>Pots</h1><p>" + gadget + "</p></main><script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script><script src='/_Incapsula_Resource?SWJIYLWA=719d'></script>",
+		"about one":      "<title>Checking your browser: how it works</title><main><h1>Checking your browser</h1><p>" + long + "</p></main>",
+		"about a mark":   "<title>Options</title><main><h1>Options</h1><p>The page sets window._cf_chl_opt and window.gokuProps.</p><p>" + long + "</p></main>",
+		"a form":         "<title>Security check of pots</title><main><h1>Security check of pots</h1><p>" + gadget + "</p><form><input type=email><div class='h-captcha'></div><button>Subscribe</button></form></main>",
+		"a captcha":      "<title>Contact</title><main><h1>Contact</h1><p>" + gadget + "</p><form><div class='g-recaptcha'></div><button>Send</button></form></main>",
+		"about captchas": `<title>Captcha | Tea</title><main><h1>Captcha</h1><p>` + gadget + `</p><pre><code>&lt;div class="h-captcha" data-sitekey="x"&gt;</code></pre></main>`,
+		"in a script":    `<title>Verify your domain</title><main><h1>Verify your domain</h1><p>` + gadget + `</p></main><script>const form = '<div>', at = 'class="g-recaptcha"'</script>`,
+		"F5's script":    `<title>Pots</title><script type="text/javascript" src="/TSPD/08x?type=9"></script><main><h1>Pots</h1><p>` + gadget + `</p></main>`,
+		"watched over":   "<title>Pots</title><main><h1>Pots</h1><p>" + gadget + "</p></main><script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script><script src='/_Incapsula_Resource?SWJIYLWA=719d'></script>",
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a"), "http://docs.test/a": html(page)}}
 		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
@@ -82,10 +86,10 @@ func TestCrawl_NoChallenge_IsTakenAsItIs(t *testing.T) {
 // A site that is too busy says so behind those who watch over it, too: it is asked again, and
 // what does not come is lost.
 func TestCrawl_BusySiteBehindAWatch_IsAskedAgain(t *testing.T) {
-	for _, script := range []string{"/cdn-cgi/challenge-platform/scripts/jsd/main.js", "/_Incapsula_Resource?SWJIYLWA=719d"} {
+	for _, script := range []string{"/cdn-cgi/challenge-platform/scripts/jsd/main.js", "/_Incapsula_Resource?SWJIYLWA=719d", "/TSPD/08x?type=9"} {
 		for _, status := range []int{429, 503} {
 			synctest.Test(t, func(t *testing.T) {
-				busy := answer{status: status, body: "<title>503 Service Temporarily Unavailable</title><center><h1>503 Service Temporarily Unavailable</h1></center><script src='" + script + "'></script>"}
+				busy := answer{status: status, body: "<title>503 Service Temporarily Unavailable</title><center><h1>503 Service Temporarily Unavailable</h1></center><script src=\"" + script + "\"></script>"}
 				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/a": busy}}
 				tries := 0
 				w.handler = func(r *http.Request) (answer, bool) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -26,7 +27,7 @@ var challenges = []struct {
 	{"Imperva", []string{"pardon our interruption"}, []string{"incapsula incident id", `src="/_incapsula_resource?cwudnsai`, "<iframe id=\"main-iframe\" src=\"/_incapsula_resource"}},
 	{"AWS WAF", nil, []string{"window.gokuprops", "awswafintegration.checkforcerefresh", ".captcha-sdk.awswaf.com/"}},
 	{"go-away", []string{"checking you are not a bot"}, []string{"/go-away/cmd/go-away/"}},
-	{"F5", nil, []string{`src="/tspd/`}},
+	{"F5", nil, []string{`window["bobcmn"]`}},
 	{"Radware", []string{"radware bot manager captcha"}, nil},
 	{"StackPath", nil, []string{"/sbbi/?sbbpg=sbbshell"}},
 	{"HUMAN", []string{"access to this page has been denied"}, []string{`id="px-captcha"`, "id='px-captcha'"}},
@@ -48,11 +49,19 @@ var (
 // scriptPaths are where the scripts of challenges are, and, on some sites, a script that watches
 // over every page, its errors included: they say something of what was refused alone, and
 // nothing of a site that is too busy.
-var scriptPaths = []string{"/cdn-cgi/challenge-platform/", "/_incapsula_resource"}
+var scriptPaths = []string{"/cdn-cgi/challenge-platform/", "/_incapsula_resource", f5Script}
+
+// F5 puts its script into each page of a site; its challenge has nothing else, or these words.
+const (
+	f5Script = `src="/tspd/`
+	f5Words  = "please enable javascript to view the page content"
+)
 
 const (
 	longestChallenge = 1000 // bytes of its text
 	challengeLinks   = 5    // of it, at most
+	longestTag       = 1000 // bytes of one before an attribute
+	beginning        = 64 << 10
 )
 
 // Challenge says what a page asks a browser to prove, "" if it is a page: it is short, and has
@@ -61,8 +70,14 @@ func Challenge(p *htmlpage.Page, page []byte) string {
 	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestChallenge) || len(p.Links) > challengeLinks {
 		return ""
 	}
-	return challenge(p.Title, page, false)
+	why := challenge(p.Title, page, false)
+	if why == "" && p.Sum == "" && p.Title == "" && bytes.Contains(bytes.ToLower(page[:min(len(page), beginning)]), []byte(f5Script)) {
+		why = f5Challenge
+	}
+	return why
 }
+
+const f5Challenge = "F5's challenge: the site asks for a browser"
 
 var titleElement = regexp.MustCompile(`(?is)<title[^>]{0,200}>(.{0,400}?)</title`)
 
@@ -78,7 +93,7 @@ func Refusal(status int, body []byte) string {
 
 func challenge(title string, page []byte, scripts bool) string {
 	title = strings.ToLower(plain.OneLine(title))
-	low := bytes.ToLower(page[:min(len(page), 64<<10)])
+	low := bytes.ToLower(page[:min(len(page), beginning)])
 	has := func(marks []string) bool {
 		for _, m := range marks {
 			if bytes.Contains(low, []byte(m)) {
@@ -99,7 +114,10 @@ func challenge(title string, page []byte, scripts bool) string {
 			return c.name + "'s challenge: the site asks for a browser"
 		}
 	}
-	if has(captchas) && !has(controls) {
+	if bytes.Contains(low, []byte(f5Script)) && bytes.Contains(low, []byte(f5Words)) {
+		return f5Challenge
+	}
+	if slices.ContainsFunc(captchas, func(mark string) bool { return inTag(low, mark) }) && !has(controls) {
 		for _, t := range captchaTitles {
 			if strings.HasPrefix(title, t) {
 				return "a captcha: the site asks for a person"
@@ -110,4 +128,20 @@ func challenge(title string, page []byte, scripts bool) string {
 		return "a challenge: the site asks for a browser"
 	}
 	return ""
+}
+
+// inTag reports an attribute of a tag: one in an example, or in a script, is none.
+func inTag(page []byte, attribute string) bool {
+	for rest := page; ; {
+		i := bytes.Index(rest, []byte(attribute))
+		if i < 0 {
+			return false
+		}
+		at := len(page) - len(rest) + i
+		before := page[max(0, at-longestTag):at]
+		if tag := bytes.LastIndexAny(before, "<>"); tag >= 0 && before[tag] == '<' {
+			return true
+		}
+		rest = rest[i+len(attribute):]
+	}
 }
