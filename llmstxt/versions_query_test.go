@@ -150,3 +150,26 @@ func TestCrawl_NumbersInTheQuery_AreNoVersions(t *testing.T) {
 		}
 	}
 }
+
+// What says what is new in a version is a page for each.
+func TestCrawl_VersionOfAChangelogInTheQuery_IsAPage(t *testing.T) {
+	for _, at := range []string{"/changelog?version=%s", "/release-notes.php?v=%s", "/docs/whats_new.html?ver=%s&lang=en", "/download?release=%s"} {
+		w := &web{pages: map[string]answer{}}
+		versions := []string{"1.0", "1.1", "2.0"}
+		list := ""
+		for _, v := range versions {
+			list += fmt.Sprintf("<li><a href=\""+at+"\">%[1]s</a>", v)
+		}
+		inList := func(a answer) answer {
+			a.body = strings.Replace(a.body, "</main>", "</main><ul>"+list+"</ul>", 1)
+			return a
+		}
+		w.pages["http://docs.test/"] = inList(doc("Home"))
+		for _, v := range versions {
+			w.pages["http://docs.test"+fmt.Sprintf(at, v)] = inList(doc("Changes in " + v))
+		}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 4 {
+			t.Errorf("%s: %v; %v", at, kept(s), reasons(s))
+		}
+	}
+}

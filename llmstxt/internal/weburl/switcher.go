@@ -2,6 +2,7 @@ package weburl
 
 import (
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,6 +122,9 @@ func Switched(choices []Choice) []string {
 // versionField is the field of an address's query that has a version as its value, with its
 // mark, as one of a list of folders: "?view=net-8.0" beside the word "8.0". "" if none has.
 func versionField(u *url.URL, version string) string {
+	if aboutVersions(u) {
+		return ""
+	}
 	for f := range strings.SplitSeq(u.RawQuery, "&") {
 		name, value, _ := strings.Cut(strings.ToLower(f), "=")
 		if versionFields[name] && (SameVersion(value, version) || named[value] != 0 || isNumbered(value) || strings.HasSuffix(value, "-"+version)) {
@@ -130,10 +134,20 @@ func versionField(u *url.URL, version string) string {
 	return ""
 }
 
+// aboutVersions reports an address that has a page for each version, as /changes/1.2 is one:
+// /changelog?version=1.2.
+func aboutVersions(u *url.URL) bool {
+	slug := path.Base(strings.ToLower(u.Path))
+	slug = strings.TrimSuffix(slug, path.Ext(slug))
+	return releasePages[strings.NewReplacer("-", "", "_", "", ".", "").Replace(slug)]
+}
+
+var releasePages = plain.Set(`changelog changelogs changes history release releases releasenote releasenotes relnotes news whatsnew download downloads`)
+
 // VersionIn is Version where some folders are known to hold versions.
 func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root bool) {
 	p := u.EscapedPath()
-	if u.RawQuery != "" && len(folders) > 0 {
+	if u.RawQuery != "" && len(folders) > 0 && !aboutVersions(u) {
 		fields := strings.Split(u.RawQuery, "&")
 		for i, f := range fields {
 			f = strings.ToLower(f)
