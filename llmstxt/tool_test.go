@@ -67,7 +67,7 @@ func TestCrawl_FurtherPagesOfAList_AreLeftOutAndFollowed(t *testing.T) {
 
 // A short post is a page, whose number is not that of a page of a list.
 func TestCrawl_PostWithNumber_IsAPage(t *testing.T) {
-	for _, post := range []string{"/?p=20", "/viewtopic.php?p=30", "/index.php?p=7", "/?page_id=2", "/?author=", "/?m=7", "/list?page=about"} {
+	for _, post := range []string{"/?p=20", "/viewtopic.php?p=30", "/index.php?p=7", "/?page_id=2", "/?author=", "/?m=7", "/list?page=about", "/release?tag=v1.0", "/glossary.php?m=202501", "/works?author=ada", "/diff?before=green&after=black"} {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Daily", post), "http://docs.test" + post: html("<title>Closed | Daily</title><main><h1>Closed</h1><p>We are closed on Monday for the fair.</p></main>")}}
 		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
 			t.Errorf("%s: %v", post, reasons(s))

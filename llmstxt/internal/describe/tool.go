@@ -24,7 +24,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence, inRoot bool, siblings int) bool {
 	}
 	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
 	space, _, ok := strings.Cut(word, ":")
-	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || !e.Code && (isFurther(u) || isArchive(u.RawQuery)) || isDate(u.Path) || isCalendar(u)
+	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || !e.Code && (isFurther(u) || isArchive(u)) || isDate(u.Path) || isCalendar(u)
 	if !list && (!toolNames[word] && !listed[path.Base(dir)] || e.Code || !inRoot && ofReference(word, e, siblings)) {
 		return false
 	}
@@ -124,7 +124,7 @@ func isFurther(u *url.URL) bool {
 				return true
 			}
 		case "after", "before", "cursor", "page_token", "pageToken":
-			if value != "" {
+			if value != "" && !(strings.Contains(u.RawQuery, "before=") && strings.Contains(u.RawQuery, "after=")) { // both compare two things
 				return true
 			}
 		case "p":
@@ -138,8 +138,11 @@ func isFurther(u *url.URL) bool {
 
 // isArchive reports the query of WordPress for what a person wrote, or was written in a month
 // or on a day.
-func isArchive(query string) bool {
-	name, value, _ := strings.Cut(query, "=")
+func isArchive(u *url.URL) bool {
+	if u.Path != "" && !strings.HasSuffix(u.Path, "/") && path.Base(u.Path) != "index.php" {
+		return false // "/release?tag=v1.0" is a page
+	}
+	name, value, _ := strings.Cut(u.RawQuery, "=")
 	switch name {
 	case "author", "author_name", "tag":
 		return value != ""
