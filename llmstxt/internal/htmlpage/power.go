@@ -74,12 +74,21 @@ var baseUnits = plain.Set("km cm mm dm nm pm fm hm µm μm ft yd mi sin cos tan 
 func isBase(before []byte, exponent string, number bool) bool {
 	before = bytes.TrimRight(before[max(0, len(before)-maxBase):], "*_`")
 	last, _ := utf8.DecodeLastRune(before)
-	word := before[bytes.LastIndexFunc(before, func(r rune) bool { return !unicode.IsLetter(r) && (r < '0' || r > '9') })+1:]
+	word := before
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || '0' <= r && r <= '9' || r == '\'' || r == '’' }
+	if i := bytes.LastIndexFunc(before, func(r rune) bool { return !inWord(r) }); i >= 0 {
+		_, size := utf8.DecodeRune(before[i:])
+		word = before[i+size:]
+	}
+	word = bytes.TrimLeft(word, "'’")
 	switch {
 	case '0' <= last && last <= '9':
 		digits := bytes.TrimLeft(word, "0123456789")
 		if len(digits) > 0 {
 			return !number // a name such as x86
+		}
+		if number && isMoney(before) {
+			return false // "$4.99", with a note
 		}
 		// "in 1999", with a note
 		year := len(word) == 4 && (word[0] == '1' && word[1] >= '8' || word[0] == '2' && word[1] == '0')
@@ -94,6 +103,13 @@ func isBase(before []byte, exponent string, number bool) bool {
 		return strings.HasPrefix(exponent, "-") || strings.HasPrefix(exponent, "−") || strings.HasPrefix(exponent, "–") || baseUnits[string(word)]
 	}
 	return false
+}
+
+// isMoney reports an amount with the sign of its currency before it.
+func isMoney(text []byte) bool {
+	text = bytes.TrimRight(bytes.TrimRight(text, "0123456789.,"), " \u00a0")
+	sign, _ := utf8.DecodeLastRune(text)
+	return unicode.Is(unicode.Sc, sign)
 }
 
 // afterWord reports a text behind which a raised number, which is no exponent, is the sign of
