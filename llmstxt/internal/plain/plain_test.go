@@ -93,3 +93,15 @@ func TestKey_ASCII_SameAsBesideOthers(t *testing.T) {
 		}
 	}
 }
+
+// An abbreviation ends no sentence behind a sign that opens something either.
+func TestSentences_AbbreviationBehindASign_EndsNone(t *testing.T) {
+	for _, sign := range []string{"", "(", "[", `"`, "'", "“", "‘", "«", "/"} {
+		for _, word := range []string{"Dr. Ada Doe", "e.g. Tea", "No. 5", "A. Doe"} {
+			text := "We read of " + sign + word + " in the paper of today. "
+			if got := plain.Sentences(text + "It was old."); len(got) != 2 || got[0] != text {
+				t.Errorf("%q", got)
+			}
+		}
+	}
+}

@@ -40,7 +40,11 @@ func endsSentence(piece, next string) bool {
 	if r, _ := utf8.DecodeRuneInString(strings.TrimLeft(next, `([{"'“‘«`)); unicode.IsLower(r) {
 		return false
 	}
-	word := p[strings.LastIndexFunc(p[:len(p)-1], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`([{"'“‘«/`, r) })+1 : len(p)-1]
+	word := p[:len(p)-1]
+	if i := strings.LastIndexFunc(word, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`([{"'“‘«/`, r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(word[i:])
+		word = word[i+size:]
+	}
 	low := strings.ToLower(word)
 	if abbreviations[low] {
 		return false
