@@ -28,7 +28,8 @@ import (
 type RunOptions struct {
 	// Gateways are the URLs (http, https, ws or wss) of the gateways to serve.
 	// A URL that does not end in /agents/attach gets that added to its path.
-	// Each address that a name resolves to gets a link of its own.
+	// Each address that a name resolves to gets a link of its own, without a proxy:
+	// HTTPS_PROXY and similar variables are not used.
 	Gateways []string
 
 	// AllowCleartext lets gateways at http:// and ws:// be elsewhere than on
