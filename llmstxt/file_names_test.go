@@ -54,7 +54,7 @@ func TestCrawl_PagesThatEndLikeFiles_AreFound(t *testing.T) {
 }
 
 // Where no pages have such names nothing that ends like a file is asked for, and where they
-// have, one that is text is none.
+// have, a text file does not become a page.
 func TestCrawl_FilesBesidePages_AreNotAskedFor(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	links := []string{"/tea.html", "/pots", "/cups.php", "/v1.2", "/a.b", "/a.zip", "/b.json", "/c.png", "/d/e.xml", "/n/api.one", "/n/api.two", "/n/api.three"}

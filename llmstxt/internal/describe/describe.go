@@ -61,7 +61,7 @@ const (
 )
 
 // framed is the page whose words a page shows, itself if it is not made of frames; nil if
-// there are none.
+// it does not come.
 func framed(p *Page, at map[string]*Page, depth int) *Page {
 	if len(p.Evidence.Parts) == 0 || !p.outlined && !saysFrames(p.Excerpt) {
 		if p.outlined {

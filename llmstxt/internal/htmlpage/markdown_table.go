@@ -10,8 +10,8 @@ import (
 )
 
 // Tables of the Markdown that a page becomes. A table in a cell is its text. A table that
-// only places what stands in it, as pages did before style sheets, is none: its cells follow
-// each other.
+// only places what stands in it, as pages did before style sheets, is not written as one: its cells
+// follow each other.
 
 func (m *marker) openTable(closed bool) {
 	if m.table != nil {

@@ -44,7 +44,7 @@ type navScanner struct {
 // navList is a list that is open.
 type navList struct {
 	name, part string
-	block      navBlock // what the list is when its element is none for lists
+	block      navBlock // the block that is the list; zero for a list element
 }
 
 // maxSaid is how much an item says before a link of a list: what stands behind more is

@@ -81,7 +81,7 @@ func (n *navScanner) block(tag atom.Atom) *navList {
 // endOf ends an element that holds text.
 func (n *navScanner) endOf(tag atom.Atom) {
 	if n.inBlock() {
-		n.said = 0 // a link behind a paragraph is none in a sentence
+		n.said = 0 // a link behind a paragraph is not in a sentence
 	}
 	switch tag {
 	case atom.Div:
@@ -130,7 +130,7 @@ func (n *navScanner) endBlocks(within int) {
 	n.named, n.opens = false, false
 }
 
-// leads counts a link. own is the one that names the menu around it, -1 if there is none to
+// leads counts a link. own is the one that names the menu around it, -1 if no link is to be
 // put into that menu.
 func (n *navScanner) leads() (own int, names [Levels]string) {
 	n.led++

@@ -130,7 +130,7 @@ func challenge(title string, page []byte, scripts bool) string {
 	return ""
 }
 
-// inTag reports an attribute of a tag: one in an example, or in a script, is none.
+// inTag reports an attribute within a tag, and not in an example or in a script.
 func inTag(page []byte, attribute string) bool {
 	for rest := page; ; {
 		i := bytes.Index(rest, []byte(attribute))

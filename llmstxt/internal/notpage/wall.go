@@ -43,7 +43,7 @@ const (
 
 // Wall says what a page wants somebody to agree to before others can be read, "" if it is a
 // page: it is short, is called like a wall, leads nearly nowhere, and has a control with which
-// to agree. A page whose address was asked for and says what it is about is none.
+// to agree. A page whose address was asked for and says what it is about is not a wall.
 func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte, final, asked *url.URL) string {
 	if final.Path == asked.Path && about.MatchString(path.Base(final.Path)) {
 		return ""

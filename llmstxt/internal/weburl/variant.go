@@ -154,7 +154,7 @@ func WithoutLanguage(u *url.URL, lang, instead string) []string {
 var languageName = regexp.MustCompile(`^([^/]+?)([._-])([A-Za-z]{2,3}(?:[-_][A-Za-z]{2})?)(\.[a-z]{3,5})?$`)
 
 // withoutLanguageName are the paths that an address has without the language in the name of
-// its file, and with another one in its place; none if there is none.
+// its file, and with another one in its place; nil if the name has no language.
 func withoutLanguageName(u *url.URL, lang, instead string) []string {
 	p := u.EscapedPath()
 	at := strings.LastIndexByte(p, '/') + 1

@@ -83,7 +83,7 @@ func WithoutVisit(u *url.URL) *url.URL { return normalise(u, false) }
 
 func resolve(base *url.URL, ref string) *url.URL { return normalise(absolute(base, ref), false) }
 
-// absolute is an address as a browser reads it, not normalised; nil if it is none.
+// absolute is an address as a browser reads it, not normalised; nil if it is invalid.
 func absolute(base *url.URL, ref string) *url.URL {
 	ref = escapeRest(browserRef(base, tidyRef(ref)))
 	u, err := url.Parse(ref)
