@@ -33,22 +33,18 @@ func TestMarkdown_CodeOfHighlighters_KeepsItsLines(t *testing.T) {
 
 // What looks like numbers of lines and is the code's own stays, and so do the lines of a poem.
 func TestMarkdown_NumbersInCode_Stay(t *testing.T) {
-	for page, want := range map[string]string{
+	wantMarkdown(t, map[string]string{
 		"<pre>a = [\n<span class=mi>1</span>,\n<span class=mi>2</span>]</pre>":                     "```\na = [\n1,\n2]\n```\n",
 		"<pre><span class=ln>one</span> two</pre>":                                                 "```\none two\n```\n",
 		"<table><tr><td><pre>$ seq 2\n1\n2</pre><td><pre>$ seq 3</pre></table>":                    "```\n$ seq 2\n1\n2\n```\n\n```\n$ seq 3\n```\n",
 		"<p>It prints<pre>1\n2\n</pre><p>and ends.":                                                "It prints\n\n```\n1\n2\n```\n\nand ends.\n",
 		"<div class=line-block><div class=line>A rose</div><div class=line>is a rose.</div></div>": "A rose\n\nis a rose.\n",
 		"<div class=fragment><p>Words in a part of the page.</p></div>":                            "Words in a part of the page.\n",
-	} {
-		if got := markdown(t, "<title>x</title><main>"+page+"</main>"); got != want {
-			t.Errorf("%s:\n%q, want\n%q", page, got, want)
-		}
-	}
+	})
 }
 
 func TestMarkdown_LanguageOfCode_IsWhatItsElementsSay(t *testing.T) {
-	for page, want := range map[string]string{
+	wantMarkdown(t, map[string]string{
 		"<div class='highlight-python notranslate'><div class=highlight><pre><span></span>x</pre></div></div>": "```python\nx\n```\n",
 		"<div class='highlight highlight-source-shell'><pre>x</pre></div>":                                     "```shell\nx\n```\n",
 		"<div class='language-ruby highlighter-rouge'><div class=highlight><pre><code>x</code></pre></div>":    "```ruby\nx\n```\n",
@@ -58,9 +54,5 @@ func TestMarkdown_LanguageOfCode_IsWhatItsElementsSay(t *testing.T) {
 		"<div class=lang-en><pre>x</pre></div>":                                                                "```\nx\n```\n",
 		"<div class=highlight-python><pre>x</pre></div><pre>y</pre>":                                           "```python\nx\n```\n\n```\ny\n```\n",
 		"<div class=highlight-python><p>Words.</p><pre>y</pre></div>":                                          "Words.\n\n```\ny\n```\n",
-	} {
-		if got := markdown(t, "<title>x</title><main>"+page+"</main>"); got != want {
-			t.Errorf("%s:\n%q, want\n%q", page, got, want)
-		}
-	}
+	})
 }

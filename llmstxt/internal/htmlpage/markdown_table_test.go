@@ -15,7 +15,7 @@ func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
 	const page = "<h1>Tea</h1><p>One.</p><p>Two.</p><ul><li>a<li>b</ul><pre>x\n y</pre><table><tr><td>k<td>v<tr><td>1<td>2</table>"
 	const want = "# Tea\n\nOne.\n\nTwo.\n\n- a\n- b\n\n```\nx\n y\n```\n\n| k | v |\n| --- | --- |\n| 1 | 2 |\n"
 	long := strings.Repeat("Many words that stand in one cell. ", 40)
-	for in, out := range map[string]string{
+	wantMarkdown(t, map[string]string{
 		"<table><tr><td>" + page + "</table>":                                                                                            want,
 		"<table width=100%><tr><td>" + page + "<tr><td>Foot</table>":                                                                     want + "\nFoot\n",
 		"<table><tr><td><table><tr><td>" + page + "</table></table>":                                                                     want,
@@ -26,16 +26,12 @@ func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
 		"<div class='admonitionblock tip'>\n<table><tr><td class=icon><div class=title>Tip</div><td class=content>Use it.</table></div>": "Tip\n\nUse it.\n",
 		"<table><tr><th>Before<th>After<tr><td><pre>a\nb</pre><td><pre>c\nd</pre></table>":                                               "Before\n\nAfter\n\n```\na\nb\n```\n\n```\nc\nd\n```\n",
 		"<ol><li>x<table><tr><td>" + "<p>a<p>b" + "</table><li>y</ol>":                                                                   "1. x\n\n   a\n\n   b\n\n2. y\n",
-	} {
-		if got := markdown(t, "<title>x</title><main>"+in+"</main>"); got != out {
-			t.Errorf("%s:\n%q, want\n%q", in, got, out)
-		}
-	}
+	})
 }
 
 // Tables of data stay tables, with lists, code and headings in their cells.
 func TestMarkdown_TableOfData_StaysATable(t *testing.T) {
-	for in, want := range map[string]string{
+	wantMarkdown(t, map[string]string{
 		"<table><tr><th>Name<th>Means<tr><td>a<td><p>One.<p>Two.<ul><li>x<li>y</ul><tr><td>b<td><pre>c d</pre></table>":                      "| Name | Means |\n| --- | --- |\n| a | One. Two. x y |\n| b | `c d` |\n",
 		"<table><tr><th>A<th><table><tr><td>in</table><tr><td>1<td>2</table>":                                                                "| A | in |\n| --- | --- |\n| 1 | 2 |\n",
 		"<table><tr><td colspan=2><h2>Functions</h2><tr><td>int<td>f()<tr><td><td>Does it.</table>":                                          "## Functions\n\n| int | f() |\n| --- | --- |\n|  | Does it. |\n",
@@ -45,11 +41,7 @@ func TestMarkdown_TableOfData_StaysATable(t *testing.T) {
 		"<table><tr><th colspan=2>Size<th rowspan=2>Made of<tr><th>cm<th>in<tr><td>1<td>2<td>tin</table>":                                    "| Size |  | Made of |\n| --- | --- | --- |\n| cm | in |  |\n| 1 | 2 | tin |\n",
 		"<table><tr><td colspan=999999999>All<tr><td>1<td rowspan=999999999>2<tr><td>3</table>":                                              "All\n\n| 1 | 2 |\n| --- | --- |\n| 3 |  |\n",
 		"<div class=note>Words.<table><tr><td>a<td>b<tr><td>c<td>d</table></div>":                                                            "Words.\n\n| a | b |\n| --- | --- |\n| c | d |\n",
-	} {
-		if got := markdown(t, "<title>x</title><main>"+in+"</main>"); got != want {
-			t.Errorf("%s:\n%q, want\n%q", in, got, want)
-		}
-	}
+	})
 }
 
 // Tables in each other, ended or not, take time in proportion to the page.

@@ -30,6 +30,16 @@ func markdown(t testing.TB, page string) string {
 	return string(text)
 }
 
+// wantMarkdown checks what the main elements of pages become.
+func wantMarkdown(t *testing.T, pages map[string]string) {
+	t.Helper()
+	for page, want := range pages {
+		if got := markdown(t, "<title>x</title><main>"+page+"</main>"); got != want {
+			t.Errorf("%s:\n%q, want\n%q", page, got, want)
+		}
+	}
+}
+
 func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"headings":    {"<h1>A <code>b</code><a href=#x>¶</a></h1><h3>C\n d</h3>", "# A `b`\n\n### C d\n"},
