@@ -3,19 +3,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"time"
-
-	"github.com/coder/websocket"
-	gorilla "github.com/gorilla/websocket"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -43,18 +38,21 @@ const (
 
 // serves reports whether a relay can be asked so.
 func serves(name string, w way) bool {
-	if w == bySession || w == bySecure {
-		return name == "farwire" || name == "agent" || name == "nginx" || name == "direct" && w == bySession
-	}
 	switch name {
-	case "direct", "farwire", "agent":
+	case "farwire", "agent":
 		return true
-	case "nginx", "nginx64k":
+	case "direct":
+		return w != bySecure
+	case "nginx":
 		return w != byConnect
+	case "nginx64k":
+		return w == byMessage || w == byPath
 	case "tinyproxy", "squid":
 		return w == byConnect
+	case "httputil":
+		return w == byPath
 	}
-	return w == byMessage
+	return w == byMessage || w == bySession
 }
 
 // The relays that are compared, ours first. Direct is a connection without a relay.
@@ -103,6 +101,10 @@ var makers = []struct {
 	}},
 	{"gorilla", func(target string, profile func(string) string) (*relay, error) {
 		p, err := startRole("gorilla", target, profile("gorilla"))
+		return &relay{processes: []*process{p}}, err
+	}},
+	{"httputil", func(target string, profile func(string) string) (*relay, error) {
+		p, err := startRole("httputil", target, profile("httputil"))
 		return &relay{processes: []*process{p}}, err
 	}},
 }
@@ -198,7 +200,7 @@ var roles map[string]func(args []string) (*role, error)
 func init() {
 	roles = map[string]func(args []string) (*role, error){
 		"target": targetRole, "gateway": gatewayRole, "pool": poolRole, "agent": agentRole,
-		"coder": coderRole, "gorilla": gorillaRole,
+		"coder": coderRole, "gorilla": gorillaRole, "httputil": httputilRole,
 	}
 }
 
@@ -307,86 +309,6 @@ func serve(h http.Handler) (*role, error) {
 	}
 	go http.Serve(ln, h)
 	return &role{addr: ln.Addr().String()}, nil
-}
-
-// coderRole relays messages as one does with coder/websocket: read one, write
-// it. A buffer a direction is kept, so that messages need no memory of their
-// own.
-func coderRole(args []string) (*role, error) {
-	plain := websocket.CompressionDisabled
-	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.Background()
-		target, _, err := websocket.Dial(ctx, "ws://"+args[0]+r.URL.RequestURI(), &websocket.DialOptions{CompressionMode: plain})
-		if err != nil {
-			http.Error(w, "no target", http.StatusBadGateway)
-			return
-		}
-		defer target.CloseNow()
-		client, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: plain})
-		if err != nil {
-			return
-		}
-		defer client.CloseNow()
-		client.SetReadLimit(-1)
-		target.SetReadLimit(-1)
-		pump := func(from, to *websocket.Conn) {
-			defer from.CloseNow()
-			defer to.CloseNow()
-			var message bytes.Buffer
-			for {
-				kind, r, err := from.Reader(ctx)
-				if err != nil {
-					return
-				}
-				message.Reset()
-				if _, err := message.ReadFrom(r); err != nil {
-					return
-				}
-				if err := to.Write(ctx, kind, message.Bytes()); err != nil {
-					return
-				}
-			}
-		}
-		go pump(target, client)
-		pump(client, target)
-	}))
-}
-
-// gorillaRole does the same with gorilla/websocket.
-func gorillaRole(args []string) (*role, error) {
-	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		target, _, err := gorilla.DefaultDialer.Dial("ws://"+args[0]+r.URL.RequestURI(), nil)
-		if err != nil {
-			http.Error(w, "no target", http.StatusBadGateway)
-			return
-		}
-		defer target.Close()
-		client, err := new(gorilla.Upgrader).Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer client.Close()
-		pump := func(from, to *gorilla.Conn) {
-			defer from.Close()
-			defer to.Close()
-			var message bytes.Buffer
-			for {
-				kind, r, err := from.NextReader()
-				if err != nil {
-					return
-				}
-				message.Reset()
-				if _, err := message.ReadFrom(r); err != nil && err != io.EOF {
-					return
-				}
-				if err := to.WriteMessage(kind, message.Bytes()); err != nil {
-					return
-				}
-			}
-		}
-		go pump(target, client)
-		pump(client, target)
-	}))
 }
 
 // freeAddr is for a program that is told where to listen. Nobody who asks for any port,
