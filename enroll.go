@@ -310,11 +310,11 @@ func readHook(w http.ResponseWriter, r *http.Request) (base, secret string, err 
 
 // makeDue has a site crawled as soon as it may be, and returns when that is.
 func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err error) {
-	next = site.NextCrawl
 	at := g.hooks.NextCrawl(webhook.Site{ID: site.ID, Leased: site.Leased, Crawled: []time.Time{site.LastCrawl, site.LastFailure}}, time.Now())
-	if !site.waits(time.Now()) {
-		next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
+	if site.waits(time.Now()) { // if it has been claimed meanwhile, that crawl will do
+		at = site.NextCrawl
 	}
+	next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
 	switch {
 	case errors.Is(err, ErrNoSite): // it has just gone
 		return next, errNoSuchSite
@@ -359,8 +359,7 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 // hookLabel is what the secrets of webhooks are derived under.
 const hookLabel = "farwire secrets of webhooks"
 
-// waits reports whether the site is due and waits for its crawl, which needs no call: one that
-// comes when the crawl has just begun would ask for another.
+// waits reports whether the site is due and waits for its crawl.
 func (s Site) waits(now time.Time) bool {
 	return !s.Leased && !s.Resting && s.Failures == 0 && !s.NextCrawl.After(now)
 }

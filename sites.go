@@ -43,8 +43,8 @@ type SiteStore interface {
 	// rest. The site is due now,
 	// if it has not been before, and leased for d to the caller, whose crawl
 	// that is; the worker that has it leased loses it. What it has stored of a known
-	// site stays, the webhook secret too, and so does what MakeDue asked for while it was
-	// leased. The count of lost leases begins anew, but a lease that had run out still
+	// site stays, the webhook secret too, and so does what MakeDue asked for and no claimed
+	// crawl has been committed for: the caller's crawl may have begun before. The count of lost leases begins anew, but a lease that had run out still
 	// counts in Failures. A new site of a subject that has most
 	// of them already is refused with an error that wraps [ErrTooManySites]; a
 	// negative most means no limit.
@@ -72,8 +72,12 @@ type SiteStore interface {
 	// It holds for a site that is leased too: the crawl under way may have passed what
 	// changed, so Commit does not set the next one later than at. The site's NextCrawl, and
 	// the count of its lost leases, stay as they are meanwhile, and the answer is the
-	// earliest time that was asked for. Release and Enroll keep that time for the next
-	// lease; a Claim at or after it forgets it, because its crawl is what was asked for.
+	// earliest time that was asked for. Only if the lease is a claim's and its Due not before
+	// at, its crawl is the one that is asked for, and the answer is its Due.
+	//
+	// What was asked for, while the site was leased or not, is served by a Claim at or after
+	// that time, whose Commit forgets it. Release keeps it. After an Enroll that came before,
+	// which served another crawl, Commit does not set the next one later.
 	MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error)
 
 	// Claim leases for d a site that is due and not resting, and that nobody has

@@ -31,8 +31,17 @@ type siteRow struct {
 	farwire.Site
 	token  uint64
 	expiry time.Time // zero: not leased
-	called time.Time // MakeDue came while it was leased; zero: it did not
+	called time.Time // what MakeDue asked for and no claim has served; zero: nothing
+	slot   bool      // MakeDue asked for NextCrawl
+	own    bool      // the newest lease is an enrolment's
 	pages  []byte    // as JSON, as a database has them
+}
+
+// ask has the commit of the lease leave the site due at a time at the latest.
+func (r *siteRow) ask(at time.Time) {
+	if r.called.IsZero() || at.Before(r.called) {
+		r.called = at
+	}
 }
 
 func (r *siteRow) told() farwire.Site {
@@ -70,7 +79,7 @@ func (m *memorySites) setUnavailable(err error) {
 
 func (m *memorySites) lease(r *siteRow, d time.Duration) farwire.Lease {
 	r.token++
-	r.expiry, r.called = time.Now().Add(d), time.Time{}
+	r.expiry = time.Now().Add(d)
 	return farwire.Lease{Site: r.Site, Token: r.token, Due: r.NextCrawl, Expiry: r.expiry}
 }
 
@@ -104,6 +113,10 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 		}
 		if owned++; r.BaseURL == s.BaseURL {
 			r.Options, r.Interval, r.KeyID, r.Resting = s.Options, s.Interval, s.KeyID, false
+			if r.slot {
+				r.ask(r.NextCrawl)
+			}
+			r.slot, r.own = false, true
 			if now := time.Now(); r.NextCrawl.After(now) {
 				r.NextCrawl = now
 			}
@@ -114,7 +127,7 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 		return farwire.Lease{}, farwire.ErrTooManySites
 	}
 	s.ID, s.NextCrawl = int64(len(m.rows)+1), time.Now()
-	m.rows = append(m.rows, &siteRow{Site: s, token: m.first})
+	m.rows = append(m.rows, &siteRow{Site: s, token: m.first, own: true})
 	return m.lease(m.rows[len(m.rows)-1], d), nil
 }
 
@@ -180,15 +193,15 @@ func (m *memorySites) MakeDue(_ context.Context, id int64, at time.Time) (time.T
 		return time.Time{}, farwire.ErrNoSite
 	}
 	r.Resting = false
-	if r.expiry.After(time.Now()) { // for after the crawl that is under way
-		if r.called.IsZero() || at.Before(r.called) {
-			r.called = at
-		}
+	leased := r.expiry.After(time.Now())
+	if leased && (r.own || at.After(r.NextCrawl)) { // for after the crawl that is under way
+		r.ask(at)
 		return r.called, nil
 	}
-	if at.Before(r.NextCrawl) {
+	if !leased && at.Before(r.NextCrawl) {
 		r.NextCrawl = at
 	}
+	r.slot = true
 	return r.NextCrawl, nil
 }
 
@@ -211,6 +224,10 @@ func (m *memorySites) claim(method string, d time.Duration, fits func(*siteRow) 
 	if due == nil {
 		return farwire.Lease{}, farwire.ErrNoSite
 	}
+	if !due.called.IsZero() && !due.called.After(time.Now()) {
+		due.called, due.slot = time.Time{}, true
+	}
+	due.own = false
 	return m.lease(due, d), nil
 }
 
@@ -276,10 +293,10 @@ func (m *memorySites) Commit(_ context.Context, l farwire.Lease, c farwire.Recra
 	r.Site = c.Site
 	r.ID, r.Subject, r.BaseURL, r.Options, r.Interval = kept.ID, kept.Subject, kept.BaseURL, kept.Options, kept.Interval
 	r.WebhookSecret, r.Created, r.KeyID = kept.WebhookSecret, kept.Created, kept.KeyID
-	if !r.called.IsZero() && r.called.Before(r.NextCrawl) {
+	if r.slot = !r.called.IsZero(); r.slot && r.called.Before(r.NextCrawl) {
 		r.NextCrawl = r.called
 	}
-	r.expiry = time.Time{}
+	r.expiry, r.called, r.own = time.Time{}, time.Time{}, false
 	m.commits = append(m.commits, commit{l, c, time.Now()})
 	return nil
 }

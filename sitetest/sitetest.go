@@ -47,6 +47,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"MakeDue", makeDue},
 		{"MakeDueLeased", makeDueLeased},
 		{"MakeDueLost", makeDueLost},
+		{"MakeDueEnrolled", makeDueEnrolled},
 		{"Leased", leased},
 		{"ClaimOrder", claimOrder},
 		{"ClaimLeased", claimLeased},

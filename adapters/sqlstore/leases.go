@@ -88,6 +88,7 @@ func (s *Store) claim(ctx context.Context, d time.Duration, more statement, args
 				free_again = CASE WHEN lost > 0 OR leased_until IS NOT NULL THEN :twice ELSE :once END,
 				failures = `+lostFailures+`, last_error = `+lostError+`,
 				lost = lost + CASE WHEN leased_until IS NULL THEN 0 ELSE 1 END,
+				called = coalesce(called, FALSE) OR coalesce(wanted <= :now, FALSE),
 				wanted = CASE WHEN wanted > :now THEN wanted END
 			WHERE id = (
 				SELECT s.id FROM farwire_sites s
@@ -168,7 +169,7 @@ func (s *Store) Commit(ctx context.Context, l farwire.Lease, r farwire.RecrawlRe
 		site := r.Site
 		if _, err := c.exec(ctx, `
 			UPDATE farwire_sites
-			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, wanted = NULL, leased_until = NULL, lost = 0, resting = $12, last_change = $13, last_failure = $14,
+			SET next_crawl = CASE WHEN wanted < $2 THEN wanted ELSE $2 END, called = wanted IS NOT NULL, wanted = NULL, leased_until = NULL, lost = 0, resting = $12, last_change = $13, last_failure = $14,
 				last_crawl = $3, failures = $4, last_error = $5, hash = $6, version = $7, hosted_url = $8,
 				sitemap_lastmod = $9, change_interval_seconds = $10, pages = $11
 			WHERE id = $1`,

@@ -86,6 +86,7 @@ func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.
 			UPDATE farwire_sites
 			SET options = $2, interval_seconds = $3, key_id = $6,
 				next_crawl = CASE WHEN next_crawl < :now THEN next_crawl ELSE :now END,
+				wanted = CASE WHEN called AND (wanted IS NULL OR wanted > next_crawl) THEN next_crawl ELSE wanted END, called = NULL,
 				failures = `+lostFailures+`, last_error = `+lostError+`, lost = 0, resting = FALSE,
 				token = token + 1, leased_until = :until, free_again = :once
 			WHERE subject_key = $4 AND base_key = $5
@@ -97,10 +98,10 @@ func (s *Store) Enroll(ctx context.Context, site farwire.Site, most int, d time.
 		err = scanLease(c.row(ctx, `
 			INSERT INTO farwire_sites (options, interval_seconds, subject, base_url, subject_key, base_key, webhook_secret,
 				created, next_crawl, last_crawl, failures, last_error, hash, version, hosted_url,
-				sitemap_lastmod, change_interval_seconds, token, leased_until, free_again, key_id, last_change, last_failure)
+				sitemap_lastmod, change_interval_seconds, token, leased_until, free_again, key_id, last_change, last_failure, called)
 			SELECT $2, $3, $4, $5, $6, $7, $8,
 				coalesce($9, :now), :now, $10, $11, $12, $13, $14, $15,
-				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until, :once, $19, $20, $21
+				$16, $17, CASE WHEN CAST($14 AS BIGINT) < :micros THEN :micros ELSE $14 + 1 END, :until, :once, $19, $20, $21, NULL
 			WHERE CAST($18 AS BIGINT) < 0 OR (SELECT count(*) FROM farwire_sites WHERE subject_key = $6) < $18
 			RETURNING token, leased_until, `+siteColumns,
 			seconds(d), string(options), seconds(site.Interval), subject, escape(site.BaseURL), subjectKey, baseKey, escape(site.WebhookSecret),
@@ -148,6 +149,10 @@ func (s *Store) Count(ctx context.Context, subject string) (n int, err error) {
 	return n, err
 }
 
+// isSlot is true of a leased site whose crawl is the one that is asked for: it was claimed for
+// that time or a later one.
+const isSlot = `(called IS NOT NULL AND next_crawl >= $2)`
+
 // MakeDue implements [farwire.SiteStore]. For a site that is leased it returns
 // when the crawl after the one under way is due at the latest.
 func (s *Store) MakeDue(ctx context.Context, id int64, at time.Time) (due time.Time, err error) {
@@ -158,9 +163,10 @@ func (s *Store) MakeDue(ctx context.Context, id int64, at time.Time) (due time.T
 				failures = `+lostFailures+`, last_error = `+lostError+`, resting = FALSE,
 				lost = CASE WHEN leased_until > :now THEN lost ELSE 0 END,
 				leased_until = CASE WHEN leased_until > :now THEN leased_until END,
-				wanted = CASE WHEN leased_until > :now AND (wanted IS NULL OR wanted > $2) THEN $2 ELSE wanted END
+				wanted = CASE WHEN leased_until > :now AND NOT `+isSlot+` AND (wanted IS NULL OR wanted > $2) THEN $2 ELSE wanted END,
+				called = CASE WHEN leased_until > :now AND NOT `+isSlot+` THEN called ELSE TRUE END
 			WHERE id = $1
-			RETURNING CASE WHEN leased_until > :now THEN wanted ELSE next_crawl END`,
+			RETURNING CASE WHEN leased_until > :now AND NOT `+isSlot+` THEN wanted ELSE next_crawl END`,
 			id, stamp(at)).Scan(moment{&due})
 		if errors.Is(err, sql.ErrNoRows) {
 			return farwire.ErrNoSite

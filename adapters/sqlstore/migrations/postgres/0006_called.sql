@@ -1,0 +1,6 @@
+-- +goose Up
+SET LOCAL statement_timeout = 0;
+
+-- Whether somebody asked for the slot next_crawl: only a claim serves it then. Null under a lease of an enrolment and after
+-- it, until the next claim: the slot is the enrolment's own.
+ALTER TABLE farwire_sites ADD COLUMN called BOOLEAN DEFAULT FALSE;
