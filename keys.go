@@ -342,6 +342,10 @@ func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
 	if err != nil {
 		return Principal{}, errTokenInvalid
 	}
+	// Another program may have signed it. What it wanted to forbid must not be allowed.
+	if _, err := p.rules(); err != nil {
+		return Principal{}, fault.Wrap(fault.KeyInvalid, "token invalid: "+err.Error(), errTokenInvalid)
+	}
 	now, err := g.lookUp(ctx, p)
 	if errors.Is(err, ErrUnauthorized) {
 		return Principal{}, errTokenInvalid

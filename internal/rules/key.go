@@ -26,7 +26,7 @@ func ParseKey(allow, deny, kinds, known []string) (k Key, err error) {
 	}
 	for _, kind := range kinds {
 		if !slices.Contains(known, kind) {
-			return k, fmt.Errorf("kinds: there is no kind %q; write one of %s", kind, strings.Join(known, ", "))
+			return k, fmt.Errorf("kinds: there is no kind %q; write one of %s", fault.Clip(kind), strings.Join(known, ", "))
 		}
 	}
 	switch {

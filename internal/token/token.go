@@ -79,6 +79,7 @@ type wire struct {
 	Own    Rules           `json:"own,omitzero"`
 
 	textual bool // a time is a string, which RFC 7519 does not let it be
+	null    bool // a list of rules is null, which would allow everything
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The library takes times in quotes for
@@ -89,7 +90,12 @@ func (w *wire) UnmarshalJSON(b []byte) error {
 		NotBefore json.RawMessage `json:"nbf"`
 		IssuedAt  json.RawMessage `json:"iat"`
 	}
-	if err := json.Unmarshal(b, &times); err != nil {
+	type rawRules struct{ Allow, Deny, Kinds json.RawMessage } // names match in any case
+	var lists struct {
+		rawRules
+		Own rawRules
+	}
+	if err := errors.Join(json.Unmarshal(b, &times), json.Unmarshal(b, &lists)); err != nil {
 		return err
 	}
 	type plain wire
@@ -98,6 +104,9 @@ func (w *wire) UnmarshalJSON(b []byte) error {
 	}
 	for _, t := range []json.RawMessage{times.ExpiresAt, times.NotBefore, times.IssuedAt} {
 		w.textual = w.textual || bytes.HasPrefix(t, []byte(`"`))
+	}
+	for _, list := range []json.RawMessage{lists.Allow, lists.Kinds, lists.Own.Allow, lists.Own.Deny, lists.Own.Kinds} {
+		w.null = w.null || string(list) == "null"
 	}
 	return nil
 }
@@ -237,6 +246,8 @@ func (s *Signer) Verify(token string) (Claims, error) {
 		return Claims{}, errors.New("claims missing or out of bounds")
 	case c.textual:
 		return Claims{}, errors.New("a time that is a string")
+	case c.null:
+		return Claims{}, errors.New("a list of rules that is null")
 	case c.Subject == "":
 		return Claims{}, errors.New("no subject")
 	}
