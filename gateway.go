@@ -232,10 +232,10 @@ func (g *Gateway) carriers() []carrier {
 // An AgentSelector picks the exit for one session. [agent.Pool] and
 // [agent.Exit] are selectors; a host may write its own.
 //
-// SelectAgent is called concurrently. When no exit fits it returns an error
-// that wraps [agent.ErrNoAgent]. It must never return an exit that the query's
-// filters or its Exclude list rule out: a caller that pinned an agent is told
-// that it is gone and never silently given another.
+// SelectAgent is called concurrently. When no exit fits it returns an error that wraps
+// [agent.ErrNoAgent]. It must never return an exit that the query's filters or its Exclude
+// list rule out: a caller that pinned an agent is told that it is gone and never silently
+// given another. It is told a session's first host; Options.Allow is asked about redirects too.
 //
 // One that is an [AgentLister] is listed by [Gateway.Network]; one that is a
 // [PeerAsker] or a [RecordSharer] leads to other gateways.
