@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/wsframe"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -230,7 +231,7 @@ func (c *crawl) takePages(ctx context.Context, t *crawlSocket) (pages int, relea
 	p := c.session.principal
 	pages, release, err = c.g.takePages(ctx, p, c.req.maxPages)
 	if err == nil && pages < c.req.maxPages {
-		t.log(fmt.Sprintf("Of your %d pages a day %d are left; the crawl stops there", p.Limits.PagesPerDay, pages))
+		t.log(fmt.Sprintf("Of your %s a day %d can still be crawled; the crawl stops there", safetext.Count(p.Limits.PagesPerDay, "page"), pages))
 	}
 	return pages, release, err
 }

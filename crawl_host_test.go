@@ -289,7 +289,7 @@ func TestCrawl_LimitExceeded_IsRefused(t *testing.T) {
 		// One that fails costs nothing.
 		w.crawled(testKey, fmt.Sprintf(`{"url":"%s/missing","maxPages":2}`, s.URL))
 		h := w.crawled(testKey, request)
-		if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 5 pages a day 2 are left") {
+		if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 5 pages a day 2 can still be crawled") {
 			t.Errorf("got %+v", h)
 		}
 		h = w.crawled(testKey, request)
@@ -318,7 +318,7 @@ func TestCrawl_LimitExceeded_IsRefused(t *testing.T) {
 		hanging := newSite(t, map[string]string{"/": "hang"})
 		p := w.crawl(fmt.Sprintf(`{"url":%q}`, hanging.URL))
 		hanging.wait(t, hanging.hung)
-		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 1 crawl sessions at a time")
+		w.crawled(testKey, request).wantError(t, 1008, "limit reached: 1 crawl session at a time")
 		p.close(1000, "")
 		p.wantClose(1000, "")
 		waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindCrawl].Active == 0 })

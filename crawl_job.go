@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
 
@@ -212,7 +213,7 @@ func (r *rendering) end() renderCost {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.cost; c.time > 0 {
-		r.log(fmt.Sprintf("Rendered %d pages in %.1f s of a browser's time, from %d bytes", c.pages, c.time.Seconds(), c.bytes))
+		r.log(fmt.Sprintf("Rendered %s in %.1f s of a browser's time, from %s", safetext.Count(c.pages, "page"), c.time.Seconds(), safetext.Count(c.bytes, "byte")))
 	}
 	return r.cost
 }

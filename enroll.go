@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/webhook"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -120,7 +121,7 @@ func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (
 }
 
 func tooManySites(most int) error {
-	return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d enrolled sites", most), Quota{Limit: most})
+	return limited(fault.LimitReached, "limit reached: "+safetext.Count(most, "enrolled site"), Quota{Limit: most})
 }
 
 // enrollLease is how long a site that has just been crawled may take to be

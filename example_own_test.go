@@ -69,7 +69,7 @@ func ExampleSlotLimiter() {
 	defer second.Close()
 	fmt.Println("there is room again")
 	// Output:
-	// farwire: Open: limit reached: 1 tunnel sessions at a time
+	// farwire: Open: limit reached: 1 tunnel session at a time
 	// there is room again
 }
 

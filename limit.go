@@ -9,6 +9,7 @@ import (
 	"github.com/farwire/farwire/internal/daycount"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // Limits are the limits of one principal. In every field zero means the gateway's
@@ -286,7 +287,7 @@ func (k Kind) files() int {
 func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	g, most := s.g, p.Limits.allows(s.Kind)
 	tooMany := func() error {
-		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %d %s sessions at a time", most, s.Kind),
+		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %s at a time", safetext.Count(most, string(s.Kind)+" session")),
 			Quota{Limit: most, RetryAfter: time.Second})
 	}
 	slots, shared := g.o.Limiter.(SlotLimiter)
@@ -325,7 +326,7 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 	case q.Granted <= 0:
 		g.meters.Refuse(p.counter())
 		return 0, nil, limited(fault.LimitReached,
-			fmt.Sprintf("limit reached: %d pages a day; try again in %s", p.Limits.PagesPerDay, roundedUp(q.RetryAfter)),
+			fmt.Sprintf("limit reached: %s a day; try again in %s", safetext.Count(p.Limits.PagesPerDay, "page"), roundedUp(q.RetryAfter)),
 			Quota{Limit: p.Limits.PagesPerDay, RetryAfter: q.RetryAfter})
 	}
 	release = func(used int) {
@@ -368,7 +369,7 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 	}
 	g.meters.Refuse(p.counter())
 	return limited(fault.LimitReached,
-		fmt.Sprintf("limit reached: %d bytes a day; try again in %s", most, roundedUp(q.RetryAfter)),
+		fmt.Sprintf("limit reached: %s a day; try again in %s", safetext.Count(most, "byte"), roundedUp(q.RetryAfter)),
 		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
 }
 

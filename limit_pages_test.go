@@ -53,7 +53,7 @@ func TestPages_LimiterOfTheHost_CountsThem(t *testing.T) {
 		t.Errorf("usage %+v", u.Pages)
 	}
 	h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"maxPages":9}`, s.URL))
-	if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 50 pages a day 2 are left") {
+	if h.code != 1000 || h.one(t, "result").Stats.Pages != 2 || !strings.Contains(h.logs(), "Of your 50 pages a day 2 can still be crawled") {
 		t.Errorf("got %+v", h)
 	}
 	l.grant = 9

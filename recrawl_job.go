@@ -149,7 +149,7 @@ func (c *recrawl) takeDay(ctx context.Context, had int) (release func(used int),
 	}
 	if granted < min(had, c.job.maxPages) {
 		release(0)
-		return nil, &keptError{fmt.Sprintf("of the key's pages a day %d are left", granted)}
+		return nil, &keptError{fmt.Sprintf("of the key's pages a day %d can still be crawled", granted)}
 	}
 	c.job.maxPages = granted
 	return release, nil
@@ -192,7 +192,7 @@ func (c *recrawl) worthKeeping(site *llmstxt.CrawledSite, before []llmstxt.Page)
 	case site.Stats.TimedOut && has < had:
 		return &keptError{fmt.Sprintf("the time was over at %d of %d pages", has, had)}
 	case 2*(has+site.Stats.Delisted+site.Stats.Gone) < had:
-		return &keptError{fmt.Sprintf("more than half of the pages are missing: %d are left of %d", has, had)}
+		return &keptError{fmt.Sprintf("more than half of the pages are missing: %d of %d left", has, had)}
 	}
 	return nil
 }

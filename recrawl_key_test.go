@@ -197,7 +197,7 @@ func TestRecrawl_PagesPerDay_Counted(t *testing.T) {
 		if done := c.next(); done.Site.Failures != 0 { // 10 are for the enrolment
 			c.t.Fatalf("it is %+v", done.Site)
 		}
-		if done := c.next(); done.Site.Failures != 1 || !strings.Contains(done.Site.LastError, "5 are left") {
+		if done := c.next(); done.Site.Failures != 1 || !strings.Contains(done.Site.LastError, "5 can still be crawled") {
 			c.t.Errorf("with half of the pages left it is %+v", done.Site)
 		}
 		refused := time.Now()

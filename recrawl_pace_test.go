@@ -248,7 +248,7 @@ func TestCrawl_SitesLimitReached_ErrorAtTheFirstPage(t *testing.T) {
 		c.site.set(func(s *changing) {
 			s.pages["/more/"] = page("More", "There is more to read here.", "/more/a", "/more/b")
 		})
-		c.crawled(testKey, strings.Replace(enrolHourly, "site.test/", "site.test/more/", 1)).wantError(c.t, 1008, "limit reached: 1 enrolled sites")
+		c.crawled(testKey, strings.Replace(enrolHourly, "site.test/", "site.test/more/", 1)).wantError(c.t, 1008, "limit reached: 1 enrolled site")
 		if asked, _ := c.site.counts(); asked["/more/"] != 1 || asked["/more/a"] > 1 {
 			c.t.Errorf("asked for %v", asked)
 		}

@@ -294,12 +294,12 @@ func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {
 				delete(s.pages, p)
 			}
-		}, "More than half of the pages are missing: 4 are left of 10"},
+		}, "More than half of the pages are missing: 4 of 10 left"},
 		"half fails": {func(s *changing) {
 			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {
 				s.status[p] = 404
 			}
-		}, "More than half of the pages are missing: 4 are left of 10"},
+		}, "More than half of the pages are missing: 4 of 10 left"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRecrawlWorld(t, func(c *recrawlWorld) {

@@ -129,8 +129,8 @@ func (c *crawler) noteOutside(e *entry, r *result) {
 	}
 	dir := strings.TrimSuffix(c.scope.Prefix, "/")
 	dir = dir[:strings.LastIndexByte(dir, '/')+1]
-	c.note(e.key, fmt.Sprintf("%d links of the base page lead to pages outside of %s://%s%s, which are not crawled; to have them, start at %s://%s%s",
-		r.outside, c.scope.Scheme, c.scope.Host, c.scope.Prefix, c.scope.Scheme, c.scope.Host, dir))
+	c.note(e.key, fmt.Sprintf("Not crawled, because outside of %s://%s%s: %s of the base page; to have them, start at %s://%s%s",
+		c.scope.Scheme, c.scope.Host, c.scope.Prefix, safetext.Count(r.outside, "link"), c.scope.Scheme, c.scope.Host, dir))
 }
 
 // setCrawlDelay takes over what robots.txt says of the pace.

@@ -28,12 +28,12 @@ type Link struct {
 
 // Check reads a file in either layout, which it finds out, and returns its links
 // and what is wrong with it: it wants UTF-8, one H1 at the beginning, a summary
-// (in the Pages layout the base URL), sections that are lists of links (in the
+// (in the Pages layout the base URL), sections of different names that are lists of links (in the
 // Pages layout a page each), at least one link (the note "Start page: URL" of an index is one), and of each link an absolute
 // http or https URL that no other has, a title and a note. Whether the links
 // answer is for CheckLinks to ask. It takes time in proportion to the text.
 func Check(text string) (layout Layout, links []Link, problems []Problem) {
-	c := &checker{seen: map[string]int{}}
+	c := &checker{seen: map[string]int{}, named: map[string]int{}}
 	if other := otherFile(text); other != "" {
 		return Index, nil, []Problem{{0, other}}
 	}
@@ -84,6 +84,7 @@ type checker struct {
 	links    []Link
 	problems []Problem
 	seen     map[string]int // the line of each URL, as sameAddress has it
+	named    map[string]int // the line of each section
 	titled   bool           // there was an H1
 	early    int            // the line of the first link before all sections
 }
@@ -183,8 +184,13 @@ func (c *checker) index(lines []string, from int) {
 		case two:
 			end()
 			section, items = i+1, 0
-			if name == "" {
+			switch first := c.named[name]; {
+			case name == "":
 				c.wrong(i+1, "the section has no name")
+			case first > 0: // the reference parser forgets the links of the first one
+				c.wrong(i+1, "the section %s begins in line %d already", fault.Clip(name), first)
+			default:
+				c.named[name] = i + 1
 			}
 		case strings.HasPrefix(line, "# "):
 			c.title(i + 1)

@@ -81,6 +81,8 @@ func TestCheck_Wrong_LineNamed(t *testing.T) {
 		"relative":            {edit(checkedIndex, "https://example.com/changes", "/changes"), 18, "absolute"},
 		"other scheme":        {edit(checkedIndex, "https://example.com/changes", "ftp://example.com/x"), 18, "absolute"},
 		"twice":               {edit(checkedIndex, "https://example.com/changes", "https://example.com/start"), 18, "line 13 already"},
+		"section twice":       {edit(checkedIndex, "## Optional", "## Docs"), 16, "Docs begins in line 11 already"},
+		"Optional twice":      {checkedIndex + "\n##  Optional \n\n- [More](https://example.com/more): More\n", 20, "line 16 already"},
 		"no note":             {edit(checkedIndex, ": What is new", ""), 18, "no note"},
 		"no title":            {edit(checkedIndex, "[Changes]", "[]"), 18, "no title"},
 		"not UTF-8":           {edit(checkedIndex, "What is new", "\xff"), 0, "UTF-8"},
@@ -97,6 +99,19 @@ func TestCheck_Wrong_LineNamed(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: got %v, want line %d, %q", name, problems, c.line, c.want)
+		}
+	}
+}
+
+// The format says nothing of the place of Optional, and gives no meaning to names written otherwise.
+func TestCheck_OptionalAnywhere_NoProblem(t *testing.T) {
+	for name, text := range map[string]string{
+		"first":              "# A\n\n> B\n\n## Optional\n\n- [a](https://a.test/): a\n\n## Docs\n\n- [b](https://b.test/): b\n",
+		"two alike":          "# A\n\n> B\n\n## optional\n\n- [a](https://a.test/): a\n\n## Optional\n\n- [b](https://b.test/): b\n",
+		"pages of one title": "# A\n\n> https://a.test/\n\n## B\n\n> https://a.test/\n\nA.\n\n## B\n\n> https://a.test/b\n\nB.\n",
+	} {
+		if _, _, problems := llmstxt.Check(text); len(problems) > 0 {
+			t.Errorf("%s: %v", name, problems)
 		}
 	}
 }

@@ -183,7 +183,7 @@ func TestCrawl_StartBelowRoot_SaysWhatIsOutside(t *testing.T) {
 			said = e.Message
 		}
 	}})
-	if want := "2 links of the base page lead to pages outside of http://docs.test/docs/intro, which are not crawled; to have them, start at http://docs.test/docs/"; said != want || len(s.Pages) != 2 {
+	if want := "Not crawled, because outside of http://docs.test/docs/intro: 2 links of the base page; to have them, start at http://docs.test/docs/"; said != want || len(s.Pages) != 2 {
 		t.Errorf("%q, %v", said, urls(s))
 	}
 }

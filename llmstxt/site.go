@@ -1,6 +1,8 @@
 package llmstxt
 
 import (
+	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -74,7 +76,30 @@ type CrawlStats struct {
 	Skipped   map[Reason]int `json:"skipped"`   // pages left out, by reason
 	Limited   bool           `json:"limited"`   // stopped at MaxPages (or at three times that in fetches) with pages left
 	TimedOut  bool           `json:"timed_out"` // stopped by Timeout or the context's deadline with pages left
-	Duration  time.Duration  `json:"duration"`  // in JSON in nanoseconds
+	Duration  time.Duration  `json:"-"`         // in JSON "seconds", a number with a fraction
+}
+
+// MarshalJSON writes the duration as "seconds".
+func (s CrawlStats) MarshalJSON() ([]byte, error) {
+	type counts CrawlStats
+	return json.Marshal(struct {
+		counts
+		Seconds float64 `json:"seconds"`
+	}{counts(s), s.Duration.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *CrawlStats) UnmarshalJSON(text []byte) error {
+	type counts CrawlStats
+	read := struct {
+		*counts
+		Seconds float64 `json:"seconds"`
+	}{counts: (*counts)(s)}
+	if err := json.Unmarshal(text, &read); err != nil {
+		return err
+	}
+	s.Duration = time.Duration(math.Round(read.Seconds * 1e9))
+	return nil
 }
 
 // A Reason says why a page is not in the result.

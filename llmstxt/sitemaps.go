@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/share"
 	"github.com/farwire/farwire/llmstxt/internal/sitemap"
@@ -152,7 +153,7 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			out.notes = append(out.notes, fmt.Sprintf("Site map %s is not well formed: %v", f.u, err))
 		}
 		if read.Pages > 0 {
-			out.notes = append(out.notes, fmt.Sprintf("Site map %s lists %d pages, %d of them new and in scope", f.u, read.Pages, found.fresh))
+			out.notes = append(out.notes, fmt.Sprintf("Site map %s lists %s, %d of them new and in scope", f.u, safetext.Count(read.Pages, "page"), found.fresh))
 		}
 		if err == nil {
 			readable++

@@ -142,6 +142,7 @@ func (c *check) print(r checkedFile) error {
 		}
 		fmt.Printf("%s%s: %s\n", safetext.Printable(withoutUser(c.File)), where, safetext.Printable(p.Text))
 	}
-	fmt.Printf("%s: %s layout, %d links, %d bytes, %d problems\n", safetext.Printable(withoutUser(c.File)), r.Layout, len(r.Links), r.Bytes, len(r.Problems))
+	fmt.Printf("%s: %s layout, %s, %s, %s\n", safetext.Printable(withoutUser(c.File)), r.Layout,
+		safetext.Count(len(r.Links), "link"), safetext.Count(r.Bytes, "byte"), safetext.Count(len(r.Problems), "problem"))
 	return nil
 }

@@ -162,7 +162,7 @@ func (c *crawl) Run(ctx context.Context) error {
 	fmt.Fprintln(os.Stderr, summary(site.Stats))
 	switch {
 	case len(site.Pages) < c.FailBelow:
-		fmt.Fprintf(os.Stderr, "the file has %d pages; --fail-below asks for %d\n", len(site.Pages), c.FailBelow)
+		fmt.Fprintf(os.Stderr, "the file has %s; --fail-below asks for %d\n", safetext.Count(len(site.Pages), "page"), c.FailBelow)
 		return errTooFew
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "interrupted: the file has the pages found so far")
@@ -243,12 +243,12 @@ func summary(s llmstxt.CrawlStats) string {
 	for _, n := range s.Skipped {
 		skipped += n
 	}
-	line := fmt.Sprintf("%d pages in %v", s.Pages, s.Duration.Round(100*time.Millisecond))
+	line := fmt.Sprintf("%s in %v", safetext.Count(s.Pages, "page"), s.Duration.Round(100*time.Millisecond))
 	if skipped > 0 {
-		line += fmt.Sprintf(", %d addresses skipped", skipped)
+		line += fmt.Sprintf(", %s skipped", safetext.Count(skipped, "address"))
 	}
 	if s.Lost > 0 {
-		line += fmt.Sprintf(", %d pages lost because the site did not answer", s.Lost)
+		line += fmt.Sprintf(", %s lost because the site did not answer", safetext.Count(s.Lost, "page"))
 	}
 	if s.Limited {
 		line += ", more are there; --max-pages says how many"

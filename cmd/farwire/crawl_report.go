@@ -101,7 +101,7 @@ func (c *crawl) report(site *llmstxt.CrawledSite, old map[string]bool, page *out
 	return e.Encode(o)
 }
 
-var reportPage = template.Must(template.New("report").Parse(`{{define "link"}}<a href="{{.}}" rel="noreferrer">{{.}}</a>{{end}}<!doctype html>
+var reportPage = template.Must(template.New("report").Funcs(template.FuncMap{"count": safetext.Count[int]}).Parse(`{{define "link"}}<a href="{{.}}" rel="noreferrer">{{.}}</a>{{end}}<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Crawl of {{.Title}}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
@@ -116,7 +116,7 @@ li, p, td:first-child { overflow-wrap: anywhere }
 }
 </style></head><body>
 <h1>{{.Title}}</h1>
-<p>{{template "link" .BaseURL}}: {{.Stats.Pages}} pages in the file, {{.Lost}} lost because the site did not answer.{{if .Stats.Limited}} More pages are there than were asked for.{{end}}</p>
+<p>{{template "link" .BaseURL}}: {{count .Stats.Pages "page"}} in the file, {{.Lost}} lost because the site did not answer.{{if .Stats.Limited}} More pages are there than were asked for.{{end}}</p>
 {{if .Gone}}<h2>Gone</h2><ul>{{range .Gone}}<li>{{template "link" .}}</li>{{end}}</ul>{{end}}
 {{if .New}}<h2>New</h2><ul>{{range .New}}<li>{{template "link" .}}</li>{{end}}</ul>{{end}}
 <h2>Pages</h2>

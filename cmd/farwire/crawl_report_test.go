@@ -35,6 +35,16 @@ func TestCrawl_ReportAndDiff_NameEachPage(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.Stdout.String()), &got); err != nil || got.Lost != 0 || got.Stats.Pages != 3 || len(got.Pages) < 5 {
 		t.Errorf("printed %+v, %v", got, err)
 	}
+	var raw struct {
+		Stats map[string]any `json:"stats"`
+	}
+	if err := json.Unmarshal([]byte(p.Stdout.String()), &raw); err != nil {
+		t.Fatal(err)
+	}
+	// The pages are 10 ms apart, and a nanosecond is no unit for people.
+	if seconds, ok := raw.Stats["seconds"].(float64); !ok || seconds < 0.02 || seconds > 600 || raw.Stats["duration"] != nil || got.Stats.Duration.Seconds() != seconds {
+		t.Errorf("stats %v, read as %v", raw.Stats, got.Stats.Duration)
+	}
 	reasons := map[string]string{}
 	for _, page := range got.Pages {
 		reasons[strings.TrimPrefix(page.URL, site)] = string(page.Reason)
@@ -128,6 +138,9 @@ func TestCheck_FormOrLinksInvalid_Fails(t *testing.T) {
 		status int
 		want   string
 	}{
+		"one link":   {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n", statusOK, " layout, 1 link, "},
+		"one wrong":  {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n* words\n", statusFailed, ", 1 problem\n"},
+		"twice":      {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n\n## Docs\n\n- [B](SITE/page-b): B\n", statusFailed, ":9: the section Docs begins in line 5 already"},
 		"valid":      {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n- [B](SITE/page-b): B\n", statusOK, "2 links"},
 		"dead link":  {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n- [B](SITE/gone): B\n", statusFailed, ":8: SITE/gone answers HTTP 404"},
 		"form":       {"# A\n\n> B\n\n## Docs\n\n- [A](SITE/page-a): A\n* words\n", statusFailed, ":8: "},

@@ -5,6 +5,7 @@ package safetext
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -54,6 +55,18 @@ func IsPlain(s string) bool {
 func Capital(s string) string {
 	first := Cut(s, 1)
 	return strings.ToUpper(first) + s[len(first):]
+}
+
+// Count returns a number with what it counts: "1 page", "2 pages", "0 addresses".
+func Count[N int | int64](n N, one string) string {
+	switch {
+	case n == 1:
+	case strings.HasSuffix(one, "s"):
+		one += "es"
+	default:
+		one += "s"
+	}
+	return strconv.FormatInt(int64(n), 10) + " " + one
 }
 
 // ASCII returns what is visible ASCII in s, most bytes of it at the most. It fits into

@@ -46,6 +46,17 @@ func TestPrintable_UnseenText_IsLeftOut(t *testing.T) {
 	}
 }
 
+func TestCount_EachNumber_AgreesWithItsWord(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 pages": safetext.Count(0, "page"), "1 page": safetext.Count(1, "page"), "2 addresses": safetext.Count(2, "address"), "1 address": safetext.Count(int64(1), "address"),
+		"-1 links": safetext.Count(-1, "link"), "10 enrolled sites": safetext.Count(10, "enrolled site"),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestASCII_OtherBytes_AreLeftOut(t *testing.T) {
 	if got := safetext.ASCII("v1 \x00é\x7f~!\n2", 64); got != "v1~!2" {
 		t.Errorf("%q", got)
