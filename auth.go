@@ -268,7 +268,7 @@ func queryKey(q url.Values) string {
 // credentials are counted by the address that they come from.
 func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, error) {
 	p, err := g.identify(ctx, s)
-	if err == nil && g.gone.has(p.KeyID) {
+	if err == nil && g.gone.Has(p.KeyID) {
 		err = errKeyInvalid
 	}
 	if err == nil {
@@ -381,7 +381,7 @@ func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error
 
 // revoked reports whether a key is known to be gone.
 func (g *Gateway) revoked(ctx context.Context, p Principal) bool {
-	if g.gone.has(p.KeyID) {
+	if g.gone.Has(p.KeyID) {
 		return true
 	}
 	_, err := g.lookUp(ctx, p)

@@ -281,41 +281,12 @@ type RecordSharer interface {
 	RevokeRecord(id string, until time.Time)
 }
 
-// revocations are what other gateways and this one have said of keys.
-type revocations struct {
-	publishing sync.Mutex // from the look at what is known until all is published
-
-	mu    sync.Mutex
-	until map[string]time.Time // by key id, as others say
-	known []string             // what the Authenticator knew last
-	own   map[string]bool      // those that this gateway said are gone
-}
-
-func (r *revocations) has(keyID string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return time.Now().Before(r.until[keyID])
-}
-
-// note keeps what another gateway says of a key.
-func (r *revocations) note(keyID string, until time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.until == nil {
-		r.until = make(map[string]time.Time)
-	}
-	r.until[keyID] = until
-	maps.DeleteFunc(r.until, func(_ string, until time.Time) bool { return !time.Now().Before(until) })
-}
-
 // subscribe has what other gateways revoke be revoked here.
 func (g *Gateway) subscribe() {
-	if keys, ok := g.o.Auth.(KeyLister); ok {
-		g.o.recovered("KeyLister.KeyIDs", func() { g.gone.known = keys.KeyIDs() })
-	}
 	if g.o.Bus == nil {
 		return
 	}
+	g.publishRevoked() // the first look only finds what is valid
 	if records, ok := g.o.Agents.(RecordSharer); ok {
 		publish := func(id string, restored bool) {
 			g.publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
@@ -336,7 +307,7 @@ func (g *Gateway) receiveRevocation(r Revocation) {
 		}
 		return
 	}
-	g.gone.note(r.KeyID, until)
+	g.gone.Note(r.KeyID, until)
 	if !r.Restored {
 		g.revocations.Add(1)
 		g.endKeys(func(s Session) bool { return s.KeyID == r.KeyID })
@@ -350,34 +321,13 @@ func (g *Gateway) publishRevoked() {
 	if !ok || g.o.Bus == nil {
 		return
 	}
-	g.gone.publishing.Lock()
-	defer g.gone.publishing.Unlock()
-	var now []string
-	if !g.o.recovered("KeyLister.KeyIDs", func() { now = keys.KeyIDs() }) {
-		return // an empty list would revoke all
+	look := func() (ids []string, ok bool) { // after a panic an empty list would revoke all
+		ok = g.o.recovered("KeyLister.KeyIDs", func() { ids = keys.KeyIDs() })
+		return ids, ok
 	}
-	var changed []Revocation
-	g.gone.mu.Lock()
-	if g.gone.own == nil {
-		g.gone.own = make(map[string]bool)
-	}
-	for _, id := range g.gone.known {
-		if !slices.Contains(now, id) {
-			g.gone.own[id] = true
-			changed = append(changed, Revocation{KeyID: id, At: time.Now()})
-		}
-	}
-	for _, id := range now {
-		if g.gone.own[id] {
-			delete(g.gone.own, id)
-			changed = append(changed, Revocation{KeyID: id, At: time.Now(), Restored: true})
-		}
-	}
-	g.gone.known = now
-	g.gone.mu.Unlock()
-	for _, r := range changed {
-		g.publish(r)
-	}
+	g.gone.Compare(look, func(id string, restored bool) {
+		g.publish(Revocation{KeyID: id, At: time.Now(), Restored: restored})
+	})
 }
 
 func (g *Gateway) publish(r Revocation) {

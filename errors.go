@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -315,6 +316,19 @@ func endedBy(err error) EndedBy {
 		return EndedByGateway
 	}
 	return EndedByTarget
+}
+
+// causeOf is an error as the log has it: with what a DialError shows to nobody else.
+func causeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	var dial *agent.DialError
+	if errors.As(err, &dial) && dial.Err != nil && !strings.Contains(text, dial.Err.Error()) {
+		text += ": " + dial.Err.Error()
+	}
+	return text
 }
 
 // refused notes a request that never became a session.

@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/netio"
+	"github.com/farwire/farwire/internal/revoked"
 	"github.com/farwire/farwire/internal/rules"
 	"github.com/farwire/farwire/internal/token"
 	"github.com/farwire/farwire/internal/upstream"
@@ -50,7 +51,7 @@ type Gateway struct {
 	causes attempts.Counter // of refusals that a host gives a cause for
 
 	revocations atomic.Int64 // how often keys were revoked
-	gone        revocations
+	gone        revoked.Keys // as other gateways say
 
 	counts  map[Kind]*counts // of each kind; the map itself is never changed
 	outcome *pageOutcomes
@@ -352,7 +353,7 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 	if err != nil {
 		return rules.Addresses{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
-	on, err := r.Check(t.Kind.ruled().String(), t.Host, t.Port)
+	on, err := r.Check(t.Kind.row().ruled.String(), t.Host, t.Port)
 	if err != nil {
 		return rules.Addresses{}, err
 	}
@@ -380,21 +381,11 @@ func (p *Principal) mayBegin(k Kind) error {
 	if err != nil {
 		return err
 	}
-	return key.CheckKind(k.ruled().String())
+	return key.CheckKind(k.row().ruled.String())
 }
 
 // ruledKinds are those that rules may name, and ruledNames their names.
 var (
-	ruledKinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.ruled() != k })
+	ruledKinds = slices.DeleteFunc(Kinds(), func(k Kind) bool { return k.row().ruled != k })
 	ruledNames = retyped[string](ruledKinds)
 )
-
-// ruled is the kind whose rules hold for a session.
-func (k Kind) ruled() Kind {
-	for _, row := range kinds {
-		if row.kind == k {
-			return row.ruled
-		}
-	}
-	return k
-}

@@ -77,6 +77,7 @@ func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 		return errors.New("farwire: no API keys")
 	}
 	set := &keySet{byID: make(map[string]Principal, len(records))}
+	known := make(map[[sha256.Size]byte]bool, len(records))
 	for _, r := range records {
 		p := r.Principal
 		if p.Subject == "" {
@@ -88,10 +89,10 @@ func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 		if p.KeyID == "" {
 			p.KeyID = keyID(r.Hash)
 		}
-		_, sameID := set.byID[p.KeyID]
-		if sameID || slices.Contains(set.sums, r.Hash) {
+		if _, sameID := set.byID[p.KeyID]; sameID || known[r.Hash] {
 			return fmt.Errorf("farwire: a key of %q is there twice", p.Subject)
 		}
+		known[r.Hash] = true
 		set.sums, set.ids = append(set.sums, r.Hash), append(set.ids, p.KeyID)
 		set.byID[p.KeyID] = p
 	}

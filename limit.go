@@ -272,16 +272,6 @@ func (p Principal) counter() limits.Account {
 	return limits.Account{Name: p.account(), Subject: p.Subject}
 }
 
-// files returns about how many descriptors a session holds.
-func (k Kind) files() int {
-	for _, row := range kinds {
-		if row.kind == k {
-			return row.files
-		}
-	}
-	return 0
-}
-
 // takeSlot counts a session of the principal in, or says that there are as many
 // as there may be.
 func (s *session) takeSlot(ctx context.Context, p Principal) error {
@@ -292,7 +282,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	}
 	slots, shared := g.o.Limiter.(SlotLimiter)
 	if !shared || most <= 0 {
-		if !g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), most) {
+		if !g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.row().files, most) {
 			return tooMany()
 		}
 		return nil
@@ -311,7 +301,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 		g.meters.Refuse(p.counter())
 		return tooMany()
 	}
-	g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.files(), -1)
+	g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.row().files, -1)
 	s.release = release
 	return nil
 }

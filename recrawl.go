@@ -377,7 +377,7 @@ func (g *Gateway) keyOf(ctx context.Context, s Site) (Principal, error) {
 	asked, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
 	defer cancel()
 	p, err := g.lookUp(asked, Principal{Subject: s.Subject, KeyID: s.KeyID})
-	if errors.Is(err, ErrUnauthorized) || err == nil && g.gone.has(s.KeyID) {
+	if errors.Is(err, ErrUnauthorized) || err == nil && g.gone.Has(s.KeyID) {
 		err = errKeyGone
 	}
 	if err == nil {

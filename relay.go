@@ -172,11 +172,9 @@ type (
 	}
 )
 
-const (
-	// maxHeld is how many bytes a client may send ahead of "connected" before its
-	// further ones wait in the network.
-	maxHeld = 64 << 10
-)
+// maxHeld is how many bytes a client may send ahead of "connected" before its
+// further ones wait in the network.
+const maxHeld = 64 << 10
 
 func (g *Gateway) sendConnected(p *relayed) error {
 	b, err := json.Marshal(connectedMessage{

@@ -10,11 +10,9 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/opening"
@@ -66,13 +64,22 @@ func Kinds() []Kind {
 	return list
 }
 
+// row returns the kind's row. A request that never becomes a session has none: one of its
+// own name stands for it.
+func (k Kind) row() kindRow {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row
+		}
+	}
+	return kindRow{kind: k, ruled: k}
+}
+
 // allows returns how many sessions of this kind may run at a time; negative:
 // any number.
 func (l Limits) allows(k Kind) int {
-	for _, row := range kinds {
-		if row.kind == k && row.limit != nil {
-			return *row.limit(&l)
-		}
+	if limit := k.row().limit; limit != nil {
+		return *limit(&l)
 	}
 	return -1
 }
@@ -329,26 +336,13 @@ func (s *session) abandonOnPanic() {
 	}
 }
 
-// causeOf is an error as the log has it: with what a DialError shows to nobody else.
-func causeOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	text := err.Error()
-	var dial *agent.DialError
-	if errors.As(err, &dial) && dial.Err != nil && !strings.Contains(text, dial.Err.Error()) {
-		text += ": " + dial.Err.Error()
-	}
-	return text
-}
-
 func (s *session) account(r SessionResult) {
 	g := s.g
 	r.Duration = time.Since(s.Start)
 	if s.flow != nil {
 		g.traffic.End(s.flow, r.BytesToTarget+r.BytesToClient)
 	}
-	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.files(), r.BytesToTarget, r.BytesToClient)
+	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.row().files, r.BytesToTarget, r.BytesToClient)
 	client := ""
 	if s.Remote.IsValid() {
 		client = s.Remote.String()
