@@ -28,6 +28,7 @@ type found struct {
 	shape  string // of the parent
 	free   bool   // the next page of a chain, or a part of the page
 	file   bool   // asked for although it ends like a file
+	late   bool   // in a listing that a generator wrote, which names all that there is
 }
 
 // follow offers a page's links. After the crawl's end nothing follows.
@@ -37,11 +38,12 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 		free[l] = true
 	}
 	shape, _, _ := weburl.ShapeOf(e.url)
+	listing := e != c.queue[0] && weburl.IsListing(e.url)
 	for i, l := range withoutTwins(r.links) {
 		if i%16 == 0 && ctx.Err() != nil {
 			return
 		}
-		if c.known(l) {
+		if c.known(l) && (listing || !c.isPutOff(l)) {
 			continue
 		}
 		if c.full {
@@ -49,7 +51,7 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 		}
 		if u := weburl.Parse(l); u != nil && c.scope.Has(u) {
 			base := e == c.queue[0]
-			f := found{base: base, single: base && len(r.links) < c.MaxPages, parent: e.key, depth: e.depth + 1, shape: shape, free: free[l]}
+			f := found{base: base, single: base && len(r.links) < c.MaxPages, parent: e.key, depth: e.depth + 1, shape: shape, free: free[l], late: listing}
 			if f.free {
 				f.depth--
 			}
@@ -64,6 +66,12 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 // known reports whether an address needs no second look.
 func (c *crawler) known(key string) bool {
 	return c.index[key] != nil || c.refused[key]
+}
+
+// isPutOff reports an address that waits for the end because a listing named it before a page did.
+func (c *crawler) isPutOff(key string) bool {
+	e := c.index[key]
+	return e != nil && e.listed && !e.numbered && e.key == key && !weburl.IsListing(e.url)
 }
 
 // folderOf is the folder of an address.
@@ -113,6 +121,14 @@ func (c *crawler) number(e *entry) {
 
 // offer puts an address in scope into the frontier, or says why not.
 func (c *crawler) offer(u *url.URL, key string, f found) {
+	if c.isPutOff(key) && !f.late {
+		e := c.index[key]
+		e.listed = false
+		if late, shape := c.lateness(u, f); late == frontier.InTurn {
+			c.put(e, f, shape) // it waits for the end, too, if the list is full
+		}
+		return
+	}
 	if c.known(key) {
 		return
 	}
@@ -133,7 +149,7 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 		}
 		return
 	}
-	late, shape := c.shaped(u, f)
+	late, shape := c.lateness(u, f)
 	if late != frontier.InTurn && c.waiting.Deferred(late) >= 10*c.MaxPages {
 		return // more than can ever come: they must not keep others out
 	}
@@ -142,21 +158,27 @@ func (c *crawler) offer(u *url.URL, key string, f found) {
 	case e.version != "" && !c.isWanted(e.version):
 		c.others.add(e)
 	case late != frontier.InTurn:
+		e.listed = f.late || weburl.IsListing(u)
 		c.waiting.Defer(e, late)
-	default:
-		list := frontier.List{Base: f.base, Parent: f.parent}
-		if !f.single {
-			list.Segment = c.scope.Segment(u)
-		}
-		if !c.waiting.Put(e, list) {
-			c.forget(e)
-			if shape != "" {
-				c.shapes[shape]--
-			}
-			return
-		}
-		c.remember(e)
+	case !c.put(e, f, shape):
+		c.forget(e)
 	}
+}
+
+// put puts an address at the end of the list in which it was found; false when that is full.
+func (c *crawler) put(e *entry, f found, shape string) bool {
+	list := frontier.List{Base: f.base, Parent: f.parent}
+	if !f.single {
+		list.Segment = c.scope.Segment(e.url)
+	}
+	if !c.waiting.Put(e, list) {
+		if shape != "" {
+			c.shapes[shape]--
+		}
+		return false
+	}
+	c.remember(e)
+	return true
 }
 
 func (c *crawler) remember(e *entry) {
@@ -197,6 +219,16 @@ func (c *crawler) chosen(u *url.URL) bool {
 		})
 	}
 	return (len(c.include) == 0 || matches(c.include)) && !matches(c.exclude)
+}
+
+// lateness says how far an address is put off: the listings that generators write, and what
+// they alone name, come at the end, as do those of a shape that has had its share. It returns
+// the shape, too, if it counted the address.
+func (c *crawler) lateness(u *url.URL, f found) (late frontier.Late, as string) {
+	if !f.base && !f.free && (f.late || weburl.IsListing(u)) {
+		return frontier.AtTheEnd, ""
+	}
+	return c.shaped(u, f)
 }
 
 // shaped counts addresses of one shape, as calendars and facets have, and says how far

@@ -44,6 +44,7 @@ type entry struct {
 	depth    int
 	numbered bool
 	moved    bool // nothing but an address that leads to this one named it
+	listed   bool // put off because it is a listing, or nothing but a listing named it
 	state    state
 	res      *result
 	target   *entry // deferred: to whom

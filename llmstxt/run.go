@@ -198,7 +198,7 @@ func (c *crawler) leaveDeferred() {
 		if !ok {
 			return
 		}
-		if !e.numbered {
+		if !e.numbered && !e.listed {
 			_, shape, _ := weburl.ShapeOf(e.url)
 			c.skip(e.key, &skipError{Reason: SkipPattern, Detail: fmt.Sprintf("one of more than %d addresses like %s, for which no room was left", c.perShape, shape)})
 		}

@@ -1,0 +1,52 @@
+package weburl
+
+import (
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Listings: what a generator of documentation makes of a program by itself, beside the pages
+// that somebody wrote: its sources, where each name is used, and all names once more in
+// another order. There are as many of them as there are pages.
+
+// IsListing reports the address of a listing of Javadoc, Doxygen, Sphinx, rustdoc, Haddock,
+// JSDoc, Epydoc, gtk-doc or YARD.
+func IsListing(u *url.URL) bool {
+	p := u.EscapedPath()
+	dir, file := path.Split(p)
+	if !strings.HasSuffix(file, ".html") {
+		return strings.Contains(dir, "/_modules/") || strings.Contains(dir, "/class-use/") // a server may leave the ending out
+	}
+	if listings[file] || listingName.MatchString(file) {
+		return true
+	}
+	for folder := range strings.SplitSeq(dir, "/") {
+		switch folder {
+		case "class-use", "src-html", "_modules", "index-files":
+			return true
+		case "src", "source":
+			if sourceName.MatchString(file) || strings.HasSuffix(dir, "/src/") && moduleName.MatchString(file) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// listings are names of files, of no other page.
+var listings = plain.Set(`package-use.html package-tree.html overview-tree.html index-all.html allclasses-index.html allclasses.html
+	allclasses-noframe.html allpackages-index.html deprecated-list.html constant-values.html serialized-form.html genindex.html py-modindex.html
+	functions_func.html functions_vars.html globals_func.html globals_defs.html class_list.html method_list.html file_list.html _index.html class-tree.html module-tree.html doc-index.html doc-index-all.html`)
+
+var (
+	// listingName is one of a part of an index, of the members of a class, or of a source.
+	listingName = regexp.MustCompile(`^(?:[\w.-]+_source\.html|[\w-]+-members\.html|(?:functions|globals|namespacemembers)_(?:(?:func|vars|type|enum|eval|defs|prop|rela|evnt)_)?(?:[a-z]|~|0x7e)\.html|dir_[0-9a-f]{32}\.html|` +
+		`(?:genindex|doc-index|api-index|identifier-index)-[\w%.-]+\.html|[\w.-]+-pysrc\.html|\w+_[\w.-]*\.[cm]?[jt]sx?\.html)$`)
+	// sourceName is one of a source below a folder of sources, moduleName that of a module of Haskell.
+	sourceName = regexp.MustCompile(`\.(?:rs|hs|py|java|kt|scala|go|c|h|cc|cpp|hpp|rb|js|ts)\.html$`)
+	moduleName = regexp.MustCompile(`^[A-Z]\w*(?:[.-][A-Z]\w*)+\.html$`)
+)
