@@ -73,28 +73,6 @@ func labelled(desc string) bool {
 	return true
 }
 
-// licence reports a sentence on what may be done with a text, which says nothing of
-// what it is about.
-func licence(s string) bool {
-	if len(s) < 16 {
-		return false
-	}
-	s = strings.ToLower(s)
-	for _, words := range licences {
-		if strings.Contains(s, words) {
-			return true
-		}
-	}
-	return false
-}
-
-// licences are in the usual licences of documentation and nowhere else.
-var licences = []string{"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
-	"permission is granted to reproduce", "permission is hereby granted", "permission notice", "verbatim copies",
-	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
-	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
-	"gnu general public license for more details", "writing to the free software foundation"}
-
 // descriptions are all that a page has of itself.
 func descriptions(e *htmlpage.Evidence) []string {
 	if e.Description == "" {

@@ -228,17 +228,24 @@ func (r *proseReader) read(i int) {
 
 // isTeaserList reports a page with the beginnings of others: half of its texts are cut off.
 func isTeaserList(blocks []htmlpage.Block) bool {
+	isText := func(b htmlpage.Block) bool {
+		return b.Kind != htmlpage.Omitted && b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title
+	}
 	cut, whole := 0, 0
 	for _, b := range blocks {
-		switch {
-		case b.Kind == htmlpage.Omitted || b.Kind == htmlpage.Heading || b.Kind == htmlpage.Title:
-		case cutOff(b.Text):
+		if isText(b) && cutOff(b.Text) {
 			cut++
-		case isProse(b):
+		}
+	}
+	if cut < 2 {
+		return false
+	}
+	for _, b := range blocks {
+		if isText(b) && !cutOff(b.Text) && isProse(b) {
 			whole++
 		}
 	}
-	return cut > 1 && cut >= whole
+	return cut >= whole
 }
 
 func all(sentences []string, drop func(string) bool) bool {

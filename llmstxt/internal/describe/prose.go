@@ -132,32 +132,3 @@ func says(blocks []htmlpage.Block) bool {
 	}
 	return false
 }
-
-// formal reports a sentence that a site has to say, on whatever page: of a licence, of
-// cookies or of the browser; or that its generator says.
-func formal(s string) bool {
-	if licence(s) || ofGenerator(s) {
-		return true
-	}
-	if len(s) > 400 {
-		return false // a text about them
-	}
-	low := strings.ToLower(s)
-	for _, words := range notices {
-		if strings.Contains(low, words) {
-			return true
-		}
-	}
-	return false
-}
-
-// notices are in the banners of sites and of the services that make these (OneTrust,
-// Cookiebot, Usercentrics, Didomi, Quantcast), and in pleas for another browser.
-var notices = []string{"website uses cookies", "site uses cookies", "we use cookies", "uses cookies to ensure", "storing of cookies", "our use of cookies",
-	"uses essential cookies", "accept all cookies", "we value your privacy", "store and/or access information on a device",
-	"wir verwenden cookies", "wir nutzen cookies", "website verwendet cookies", "webseite verwendet cookies", "website nutzt cookies",
-	"nous utilisons des cookies", "site utilise des cookies", "utilizamos cookies", "usamos cookies", "este sitio web utiliza cookies", "este site utiliza cookies",
-	"utilizziamo i cookie", "questo sito utilizza", "maakt gebruik van cookies", "wij gebruiken cookies", "używamy plików cookie", "используем файлы cookie",
-	"используем cookie", "использует cookie", "cookieを使用", "クッキーを使用", "使用 cookie", "使用cookie",
-	"please enable javascript", "enable javascript in your browser", "javascript is disabled in your", "bitte aktivieren sie javascript", "veuillez activer javascript",
-	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète"}

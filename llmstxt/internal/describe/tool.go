@@ -22,7 +22,7 @@ func IsTool(u *url.URL, e *htmlpage.Evidence, inRoot bool, siblings int) bool {
 	if strings.HasPrefix(ext, ".htm") || ext == ".xhtml" {
 		return false
 	}
-	word := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(slug, ext))
+	word := betweenWords.Replace(strings.TrimSuffix(slug, ext))
 	space, _, ok := strings.Cut(word, ":")
 	list := ok && listSpaces[space] || path.Base(dir) == "page" && number(slug) || !e.Code && (isFurther(u) || isArchive(u)) || isDate(u.Path) || isCalendar(u)
 	if !list && (!toolNames[word] && !listed[path.Base(dir)] || e.Code || !inRoot && ofReference(word, e, siblings)) {

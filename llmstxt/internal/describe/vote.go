@@ -130,10 +130,20 @@ func ofDate(word string) bool {
 	if '0' <= word[0] && word[0] <= '9' {
 		return strings.Trim(strings.TrimRight(word, "stndrhTZ年月日"), "0123456789-/.:,+") == ""
 	}
-	return len(word) <= maxMonth && months[strings.Trim(strings.ToLower(word), ".,")]
+	word = strings.Trim(word, ".,")
+	return word != "" && monthLengths[word[0]]>>len(word)&1 != 0 && months[strings.ToLower(word)]
 }
 
-const maxMonth = 24 // bytes
+// monthLengths has a bit for each length of the months' names by their first byte, in small and
+// in large letters: every word of a site comes here.
+var monthLengths = func() (of [256]uint32) {
+	for month := range months {
+		for _, first := range []byte{month[0], strings.ToUpper(month)[0]} {
+			of[first] |= 1 << len(month)
+		}
+	}
+	return of
+}()
 
 // boilerplate reports whether most words of a sentence stand in runs that the
 // site repeats.

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 )
@@ -53,4 +54,24 @@ func TestVotes_ManyWords_AreBounded(t *testing.T) {
 		t.Error("a sentence of two pages is not known to be repeated, or another is")
 	}
 	runtime.KeepAlive(v)
+}
+
+func TestOfDate_EachMonth_InAnyCase(t *testing.T) {
+	for month := range months {
+		_, size := utf8.DecodeRuneInString(month)
+		title := strings.ToUpper(month[:size]) + month[size:]
+		for _, word := range []string{month, strings.ToUpper(month), title, month + ",", "." + month + "."} {
+			if !ofDate(word) {
+				t.Errorf("%q is not a month", word)
+			}
+		}
+		if word := month + "x"; ofDate(word) && !months[word] {
+			t.Errorf("%q is a month", word)
+		}
+	}
+	for _, word := range []string{".", ",.", "word", "x", strings.Repeat("may", 30)} {
+		if ofDate(word) {
+			t.Errorf("%q is of a date", word)
+		}
+	}
 }

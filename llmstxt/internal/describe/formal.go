@@ -1,0 +1,81 @@
+package describe
+
+import (
+	"slices"
+	"strings"
+)
+
+// What a site has to say, on whatever page, and what says nothing of what a page is about.
+
+// formal reports a sentence of a licence, of cookies or of the browser, or one that the site's
+// generator says.
+func formal(s string) bool {
+	low := strings.ToLower(s)
+	if isLicence(low) || ofGenerator(s) {
+		return true
+	}
+	return len(s) <= 400 && notices.in(low) // a longer text is about them
+}
+
+// licence reports a sentence on what may be done with a text, which says nothing of
+// what it is about.
+func licence(s string) bool { return isLicence(strings.ToLower(s)) }
+
+func isLicence(low string) bool { return len(low) >= 16 && licences.in(low) }
+
+// phrases are looked for in every sentence, and few sentences have one: first the words are
+// looked for that several phrases share.
+type phrases []phrasesWith
+
+type phrasesWith struct {
+	word    string
+	phrases []string
+}
+
+// phrasesBy sorts phrases by the first of the words that each has; one that has none of them is
+// its own word.
+func phrasesBy(words, all []string) (sorted phrases) {
+	for _, phrase := range all {
+		word := phrase
+		if i := slices.IndexFunc(words, func(w string) bool { return strings.Contains(phrase, w) }); i >= 0 {
+			word = words[i]
+		}
+		at := slices.IndexFunc(sorted, func(of phrasesWith) bool { return of.word == word })
+		if at < 0 {
+			at = len(sorted)
+			sorted = append(sorted, phrasesWith{word: word})
+		}
+		sorted[at].phrases = append(sorted[at].phrases, phrase)
+	}
+	return sorted
+}
+
+// in reports a text, in lower case, that has one of the phrases.
+func (p phrases) in(low string) bool {
+	for _, of := range p {
+		if strings.Contains(low, of.word) && slices.ContainsFunc(of.phrases, func(phrase string) bool { return strings.Contains(low, phrase) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// licences are in the usual licences of documentation and nowhere else.
+var licences = phrasesBy([]string{"permi", "licen", "copyright", "redistribute"}, []string{
+	"redistribute it and/or modify", "redistribute and/or modify", "under the terms of the gnu", "permission is granted to copy", "permission is granted to make",
+	"permission is granted to reproduce", "permission is hereby granted", "permission notice", "verbatim copies",
+	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
+	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
+	"gnu general public license for more details", "writing to the free software foundation"})
+
+// notices are in the banners of sites and of the services that make these (OneTrust,
+// Cookiebot, Usercentrics, Didomi, Quantcast), and in pleas for another browser.
+var notices = phrasesBy([]string{"cookie", "javascript", "browser"}, []string{
+	"website uses cookies", "site uses cookies", "we use cookies", "uses cookies to ensure", "storing of cookies", "our use of cookies",
+	"uses essential cookies", "accept all cookies", "we value your privacy", "store and/or access information on a device",
+	"wir verwenden cookies", "wir nutzen cookies", "website verwendet cookies", "webseite verwendet cookies", "website nutzt cookies",
+	"nous utilisons des cookies", "site utilise des cookies", "utilizamos cookies", "usamos cookies", "este sitio web utiliza cookies", "este site utiliza cookies",
+	"utilizziamo i cookie", "questo sito utilizza", "maakt gebruik van cookies", "wij gebruiken cookies", "używamy plików cookie", "используем файлы cookie",
+	"используем cookie", "использует cookie", "cookieを使用", "クッキーを使用", "使用 cookie", "使用cookie",
+	"please enable javascript", "enable javascript in your browser", "javascript is disabled in your", "bitte aktivieren sie javascript", "veuillez activer javascript",
+	"включите javascript", "using an outdated browser", "your browser is not supported", "your browser is out of date", "please upgrade your browser", "veralteten browser", "navigateur obsolète"})
