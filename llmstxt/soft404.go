@@ -22,14 +22,14 @@ var notFoundAs200 = &skipError{Reason: SkipNotFound, Detail: "says that there is
 func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	r.short = true
 	generic, named := notpage.WithoutPath(short, r.final)
-	if generic == "" && notpage.MayBeNotFound(blocks) {
+	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
+	if generic == "" && r.nothing {
 		generic = short
 	}
 	if generic != "" {
 		sum := sha256.Sum256([]byte(generic))
 		r.generic = hex.EncodeToString(sum[:16])
 	}
-	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
 }
 
 // answersAll reports a page that an address which cannot exist gets as well, but for what

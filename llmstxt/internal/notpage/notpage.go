@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -127,27 +128,26 @@ func IsErrorPath(p string) bool {
 // SaysNotFound reports a page that says that it does not exist: in its title, or in a
 // heading of a page that names the path that was asked for.
 func SaysNotFound(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) bool {
-	_, names := WithoutPath(p.Short, u)
+	if len(p.Short) >= 1000 {
+		return false // a page about the status is longer than a page that has it
+	}
+	titled := notFound.MatchString(strings.TrimSpace(p.Title))
+	for _, separator := range []string{" | ", " - ", " — ", " – ", " · ", " :: ", ": "} {
+		if at := strings.Index(p.Title, separator); at >= 0 && !titled {
+			last := p.Title[strings.LastIndex(p.Title, separator)+len(separator):]
+			titled = notFound.MatchString(strings.TrimSpace(p.Title[:at])) || notFound.MatchString(strings.TrimSpace(last))
+		}
+	}
 	heading := headingOf(blocks)
-	titled := false
-	for _, separator := range []string{"", " | ", " - ", " — ", " – ", " · ", " :: ", ": "} {
-		parts := []string{p.Title}
-		if separator != "" {
-			parts = strings.Split(p.Title, separator)
-		}
-		for _, part := range []string{parts[0], parts[len(parts)-1]} {
-			titled = titled || notFound.MatchString(strings.TrimSpace(part))
-		}
+	said := notFound.MatchString(heading)
+	if titled && (heading == "" || said || len(p.Short) < 400) {
+		return true
 	}
-	// A page about the status is longer than a page that has it.
-	switch said := notFound.MatchString(heading); {
-	case len(p.Short) >= 1000:
+	if !titled && !said {
 		return false
-	case titled:
-		return heading == "" || names || said || len(p.Short) < 400
-	default:
-		return said && names
 	}
+	_, names := WithoutPath(p.Short, u)
+	return names
 }
 
 // MayBeNotFound reports a page whose heading says that it does not exist. It may as well be
@@ -178,20 +178,25 @@ func WithoutPath(short string, u *url.URL) (rest string, named bool) {
 		named = named || left != rest && strings.ContainsAny(name, "/-_.0123456789")
 		rest = left
 	}
-	for _, name := range []string{u.String(), u.EscapedPath(), u.Path} {
+	for _, name := range slices.Compact([]string{u.String(), u.EscapedPath(), u.Path}) {
 		without(p, strings.ReplaceAll(rest, name, ""))
 	}
 	last := path.Base(p)
 	stem := strings.TrimSuffix(last, path.Ext(last))
-	for _, name := range []string{p, strings.Trim(u.EscapedPath(), "/"), last} {
+	for _, name := range slices.Compact([]string{p, strings.Trim(u.EscapedPath(), "/"), last}) {
 		without(name, withoutWord(rest, name))
 	}
-	rest = withoutWord(withoutWord(rest, stem), strings.NewReplacer("-", " ", "_", " ", "+", " ").Replace(stem))
+	rest = withoutWord(rest, stem)
+	if words := asWords.Replace(stem); words != stem {
+		rest = withoutWord(rest, words)
+	}
 	if rest == short {
 		return "", false
 	}
 	return rest, named
 }
+
+var asWords = strings.NewReplacer("-", " ", "_", " ", "+", " ")
 
 // withoutWord takes a name out of a text where it stands as a word, in capitals or not.
 func withoutWord(text, name string) string {
@@ -201,6 +206,11 @@ func withoutWord(text, name string) string {
 	var rest strings.Builder
 	from, inWord := 0, false // what was not written yet; what stands before i
 	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf && name[0] < utf8.RuneSelf && c|0x20 != name[0]|0x20 {
+			inWord = plain.IsWordByte(c) // and the name does not begin here
+			i++
+			continue
+		}
 		if n := lengthOf(text[i:], name); n > 0 && !inWord && !startsWord(text[i+n:]) {
 			rest.WriteString(text[from:i])
 			i += n
@@ -210,6 +220,9 @@ func withoutWord(text, name string) string {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		inWord = isWord(r)
 		i += size
+	}
+	if from == 0 {
+		return text
 	}
 	rest.WriteString(text[from:])
 	return rest.String()

@@ -122,7 +122,7 @@ func Switched(choices []Choice) []string {
 // versionField is the field of an address's query that has a version as its value, with its
 // mark, as one of a list of folders: "?view=net-8.0" beside the word "8.0". "" if none has.
 func versionField(u *url.URL, version string) string {
-	if aboutVersions(u) {
+	if u.RawQuery == "" || aboutVersions(u) {
 		return ""
 	}
 	for f := range strings.SplitSeq(u.RawQuery, "&") {
@@ -139,8 +139,10 @@ func versionField(u *url.URL, version string) string {
 func aboutVersions(u *url.URL) bool {
 	slug := path.Base(strings.ToLower(u.Path))
 	slug = strings.TrimSuffix(slug, path.Ext(slug))
-	return releasePages[strings.NewReplacer("-", "", "_", "", ".", "").Replace(slug)]
+	return releasePages[withoutMarks.Replace(slug)]
 }
+
+var withoutMarks = strings.NewReplacer("-", "", "_", "", ".", "")
 
 var releasePages = plain.Set(`changelog changelogs changes history release releases releasenote releasenotes relnotes news whatsnew download downloads`)
 
