@@ -23,7 +23,7 @@ func (s *scanner) anchor(tag atom.Atom) {
 	if tag == atom.A {
 		s.link = 1
 		s.lastHref, s.linkText = -1, s.linkText[:0]
-		s.linkAlt, s.isSign = "", hasWord(a[5], "brand", "logo", "sitetitle", "sitename") || strings.Contains(a[5], "site-title") || strings.Contains(a[5], "site-name")
+		s.linkAlt, s.isSign = "", s.isSignClass(a[5])
 	}
 	s.tagged = false
 	category, up, noFollow, free := false, a[2] == "u" || a[2] == "U", false, false
@@ -54,6 +54,15 @@ func (s *scanner) anchor(tag atom.Atom) {
 		lang = a[4]
 	}
 	s.addLink(Link{Href: a[0], Lang: lang, Free: free})
+}
+
+// isSignClass reports class names of a site's sign. Links have the same ones over and over.
+func (s *scanner) isSignClass(class string) bool {
+	if class != s.linkClass {
+		s.linkClass = class
+		s.signClass = hasWord(class, "brand", "logo", "sitetitle", "sitename") || strings.Contains(class, "site-title") || strings.Contains(class, "site-name")
+	}
+	return s.signClass
 }
 
 // inChain are relations to the neighbours of a page in a chain.
@@ -92,7 +101,7 @@ func (s *scanner) addLink(l Link) {
 		l.Href = l.Href[:i]
 	}
 	s.lastHref = -1 // "#" opens a menu and leads nowhere
-	if l.Href == "" || strings.HasPrefix(strings.ToLower(l.Href[:min(len(l.Href), 11)]), "javascript:") || len(l.Href) > maxHref || len(s.Links) >= MaxLinks {
+	if l.Href == "" || isScript(l.Href) || len(l.Href) > maxHref || len(s.Links) >= MaxLinks {
 		return
 	}
 	at, ok := s.seen[l.Href]
@@ -120,29 +129,42 @@ func (s *scanner) addLink(l Link) {
 	}
 }
 
+// isScript reports an address that is a program.
+func isScript(href string) bool {
+	const scheme = "javascript:"
+	return len(href) >= len(scheme) && strings.EqualFold(href[:len(scheme)], scheme)
+}
+
 // nameLink gives the link that ends the name that navigation has for it.
 func (s *scanner) nameLink() {
-	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.skipDepth > 0 || s.header > 0) && s.Links[s.lastHref].Name == "" && len(s.linkText) > 0 {
-		s.Links[s.lastHref].Name, s.Links[s.lastHref].Foot = navName(string(s.linkText)), s.foot && s.skipDepth > 0
-	}
-	if s.link > 0 && s.lastHref >= 0 && s.lastHref < maxNamed && (s.isSign || s.skipDepth > 0 || s.header > 0) && !(s.foot && s.skipDepth > 0) {
-		if l := &s.Links[s.lastHref]; l.Brand == "" {
-			name := plain.OneLine(html.UnescapeString(string(s.linkText)))
-			if l.Brand = signName(s.linkAlt); s.isSign && name != "" || l.Brand == "" {
-				l.Brand = signName(name)
-			}
-			if !s.isSign && s.linkAlt == "" {
-				l.Brand = "" // which its Name has
-			}
+	if s.link > 0 && s.lastHref >= 0 {
+		l := &s.Links[s.lastHref]
+		if s.lastHref < maxNamed {
+			s.nameInMenu(l)
 		}
-	}
-	if s.link > 0 && s.lastHref >= 0 && len(s.linkText) > 0 && len(s.linkText) <= maxNavName {
-		s.choose(s.Links[s.lastHref].Href, string(s.linkText), false)
+		if len(s.linkText) > 0 && len(s.linkText) <= maxNavName {
+			s.choose(l.Href, s.linkText, false)
+		}
 	}
 	if s.topical && s.link > 0 {
 		s.addTopic(html.UnescapeString(string(s.linkText)))
 	}
 	s.link, s.topical = 0, false
+}
+
+// nameInMenu names a link of the site's navigation, or of its sign.
+func (s *scanner) nameInMenu(l *Link) {
+	navigation, foot := s.skipDepth > 0 || s.header > 0, s.foot && s.skipDepth > 0
+	if navigation && l.Name == "" && len(s.linkText) > 0 {
+		l.Name, l.Foot = navName(string(s.linkText)), foot
+	}
+	// What has no picture and no sign's class says no more than its Name.
+	if l.Brand == "" && !foot && (s.isSign || navigation && s.linkAlt != "") {
+		name := plain.OneLine(html.UnescapeString(string(s.linkText)))
+		if l.Brand = signName(s.linkAlt); s.isSign && name != "" || l.Brand == "" {
+			l.Brand = signName(name)
+		}
+	}
 }
 
 const (
@@ -165,13 +187,27 @@ func (s *scanner) followInlined() {
 const maxChoices = 60
 
 // choose notes a link to a version.
-func (s *scanner) choose(href, text string, option bool) {
-	if len(s.Choices) == maxChoices || len(href) > weburl.MaxLength {
+func (s *scanner) choose(href string, words []byte, option bool) {
+	if len(s.Choices) == maxChoices || len(href) > weburl.MaxLength || !mayBeVersion(words) {
 		return
 	}
-	if text = plain.OneLine(html.UnescapeString(text)); weburl.IsVersion(text) {
+	if text := plain.OneLine(html.UnescapeString(string(words))); weburl.IsVersion(text) {
 		s.Choices = append(s.Choices, Link{Href: href, Name: text, Option: option})
 	}
+}
+
+// mayBeVersion reports words that IsVersion has to look at, as they stand in the page: every link
+// comes here. An entity, or what is not ASCII, may be anything.
+func mayBeVersion(words []byte) bool {
+	words = bytes.TrimLeft(words, " \t\r\n\f")
+	n := 0
+	for n < len(words) && plain.IsLetter(words[n]) {
+		n++
+	}
+	if n < len(words) && (words[n] == '&' || words[n] < ' ' || words[n] > '~') {
+		return true
+	}
+	return n == 0 && len(words) > 0 && '0' <= words[0] && words[0] <= '9' || weburl.BeginsVersion(words[:n])
 }
 
 // option looks at one of a select element, whose text follows.
@@ -180,7 +216,7 @@ func (s *scanner) option(value string) {
 		return
 	}
 	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
-		s.choose(value, string(s.page[s.pos:s.pos+i]), true)
+		s.choose(value, s.page[s.pos:s.pos+i], true)
 	}
 }
 

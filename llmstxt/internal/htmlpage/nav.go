@@ -214,7 +214,10 @@ func leadsIn(label string) bool {
 // begin with, and Javadoc's.
 func skips(name string) bool {
 	k := plain.Key(name)
-	for _, s := range skipping {
+	if k == "" {
+		return false
+	}
+	for _, s := range skipping[k[0]] {
 		if strings.HasPrefix(k, s) {
 			return true
 		}
@@ -222,10 +225,18 @@ func skips(name string) bool {
 	return false
 }
 
-var skipping = strings.Fields(`skipto skipnav skiplink skipmain skipcontent jumpto zuminhalt zumhauptinhalt springezu direktzum allerau allerà
+// skipping are beginnings of such words, by their first byte.
+var skipping = byFirst(`skipto skipnav skiplink skipmain skipcontent jumpto zuminhalt zumhauptinhalt springezu direktzum allerau allerà
 	passerau accéderau saltaral iralcontenido irpara pularpara saltarpara vaial passaal saltaal ganaar naarde hopptil hoppatill
 	hopptill gåtil gåtill springtil siirry przejdźdo přejítna přeskočit preskočiť ugrása salttila перейтик перейтидо пропустить
 	içeriğegeç 本文へ メインコンテンツ コンテンツへ 跳到 跳至 跳转 跳過 본문`)
+
+func byFirst(words string) (by [256][]string) {
+	for w := range strings.FieldsSeq(words) {
+		by[w[0]] = append(by[w[0]], w)
+	}
+	return by
+}
 
 func (n *navScanner) close() {
 	if n.deeper > 0 {

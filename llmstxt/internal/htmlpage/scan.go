@@ -103,14 +103,16 @@ type scanner struct {
 	Page
 	lexer
 
-	seen     map[string]int // hrefs, to their numbers
-	hrefs    int            // bytes of all links' addresses
-	mentions int            // of links so far
-	lastHref int            // of the link met last; -1: it leads nowhere
-	linkText []byte         // what stands in it
-	linkAlt  string         // the name of the first picture in it
-	isSign   bool           // its class says that it is the site's sign
-	nav      navScanner
+	seen      map[string]int // hrefs, to their numbers
+	hrefs     int            // bytes of all links' addresses
+	mentions  int            // of links so far
+	lastHref  int            // of the link met last; -1: it leads nowhere
+	linkText  []byte         // what stands in it
+	linkAlt   string         // the name of the first picture in it
+	isSign    bool           // its class says that it is the site's sign
+	linkClass string         // the class of the link before
+	signClass bool           // which is a sign's
+	nav       navScanner
 
 	inTitle              bool
 	linked               int       // scripts of linked data so far

@@ -2,7 +2,6 @@ package htmlpage
 
 import (
 	"bytes"
-	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 	"golang.org/x/net/html"
@@ -39,8 +38,14 @@ type lexer struct {
 	noMath    bool   // no formula ends from here on
 
 	// What was met before, by a hash: a page says the same few things over and over.
-	tags   [64]atom.Atom
+	tags   [64]tagName
 	values [64]string
+}
+
+// tagName is a name in lower case, and zero if HTML does not know it.
+type tagName struct {
+	name string
+	tag  atom.Atom
 }
 
 // next finds the next token.
@@ -152,7 +157,7 @@ func (l *lexer) declaration() tokenKind {
 func (l *lexer) element(at int, kind tokenKind) tokenKind {
 	p := l.page
 	i := at
-	for i < len(p) && !isTagSpace(p[i]) && p[i] != '/' && p[i] != '>' {
+	for i < len(p) && !endsName[p[i]] {
 		i++
 	}
 	l.name = i
@@ -182,7 +187,7 @@ func (l *lexer) attribute(i int) (next int, name, value [2]int) {
 		i++
 	}
 	name[0] = i
-	for i < len(p) && !isTagSpace(p[i]) && p[i] != '/' && p[i] != '>' && (p[i] != '=' || i == name[0]) {
+	for i < len(p) && !endsName[p[i]] && (p[i] != '=' || i == name[0]) {
 		i++
 	}
 	name[1] = i
@@ -258,54 +263,6 @@ func (l *lexer) value(b []byte) string {
 // hashOf tells short texts apart, more or less.
 func hashOf(b []byte) byte { return (b[0] + 5*b[len(b)-1] + 3*b[len(b)/2] + 7*byte(len(b))) % 64 }
 
-// unescapeAttr resolves entities as in an attribute, where "&copy=1" is not an entity.
-func unescapeAttr(b []byte) string {
-	if bytes.IndexByte(b, '&') < 0 {
-		return string(b)
-	}
-	var out strings.Builder
-	for s := string(b); s != ""; {
-		i := strings.IndexByte(s, '&')
-		if i < 0 {
-			out.WriteString(s)
-			break
-		}
-		out.WriteString(s[:i])
-		s = s[i:]
-		n := 1
-		for n < len(s) && (plain.IsLetter(s[n]) || '0' <= s[n] && s[n] <= '9' || n == 1 && s[n] == '#') {
-			n++
-		}
-		ref := s[:n]
-		s = s[n:]
-		switch {
-		case strings.HasPrefix(s, ";") && ref != "&" && ref[1] != '#':
-			// "&lt0;" is not a name, though text would see "&lt" in it.
-			if t := html.UnescapeString(ref + ";"); t == ";" || !strings.HasSuffix(t, ";") {
-				out.WriteString(t)
-			} else {
-				out.WriteString(ref + ";")
-			}
-			s = s[1:]
-		case n > 1 && ref[1] == '#':
-			if strings.HasPrefix(s, ";") {
-				ref, s = ref+";", s[1:]
-			}
-			out.WriteString(html.UnescapeString(ref))
-		case strings.HasPrefix(s, "="):
-			out.WriteString(ref)
-		default:
-			// Some names need no semicolon; one with a tail of letters is a word.
-			if t := html.UnescapeString(ref); strings.IndexFunc(t, func(r rune) bool { return r < 0x80 && plain.IsWordByte(byte(r)) }) < 0 {
-				out.WriteString(t)
-			} else {
-				out.WriteString(ref)
-			}
-		}
-	}
-	return out.String()
-}
-
 // rawEnd is where the text of an element without tags ends: at its end tag.
 func (l *lexer) rawEnd(name string) int {
 	if name == "plaintext" {
@@ -370,8 +327,8 @@ func (l *lexer) lookup(b []byte) atom.Atom {
 		return 0
 	}
 	known := &l.tags[hashOf(b)]
-	if s := known.String(); len(s) == len(b) && equalFold(b, s) {
-		return *known
+	if len(known.name) == len(b) && equalFold(b, known.name) {
+		return known.tag
 	}
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {
@@ -379,8 +336,12 @@ func (l *lexer) lookup(b []byte) atom.Atom {
 		}
 		name[i] = c
 	}
-	*known = atom.Lookup(name[:len(b)])
-	return *known
+	if known.tag = atom.Lookup(name[:len(b)]); known.tag != 0 {
+		known.name = known.tag.String()
+	} else {
+		known.name = string(name[:len(b)])
+	}
+	return known.tag
 }
 
 // equalFold compares with a name in lower case of the same length.
@@ -396,5 +357,8 @@ func equalFold(b []byte, name string) bool {
 	}
 	return true
 }
+
+// endsName has the bytes behind the name of a tag or an attribute.
+var endsName = [256]bool{' ': true, '\n': true, '\t': true, '\r': true, '\f': true, '/': true, '>': true}
 
 func isTagSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }

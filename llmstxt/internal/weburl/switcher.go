@@ -54,9 +54,16 @@ func IsVersion(text string) bool {
 	for n < len(text) && ('a' <= text[n]|0x20 && text[n]|0x20 <= 'z') {
 		n++
 	}
-	begins := '0' <= text[0] && text[0] <= '9' || firstWords[strings.ToLower(text[:n])]
+	begins := '0' <= text[0] && text[0] <= '9' || BeginsVersion(text[:n])
 	return begins && choice.MatchString(text)
 }
+
+// BeginsVersion reports a word, in any case, with which the name of a version may begin.
+func BeginsVersion[T string | []byte](word T) bool {
+	return len(word) <= longestFirst && firstWords[strings.ToLower(string(word))]
+}
+
+const longestFirst = len("snapshot") // of firstWords
 
 // Switched are the paths of folders that hold versions, as the links of a page show
 // them: "/docs/15", or fields of a query: "?v=15". The words of numbers alone may be those of pages or chapters, and those of
