@@ -90,10 +90,13 @@ func (d *Folder) Save(ctx context.Context, file string, body []byte, version uin
 	// Nobody else writes this one, thanks to the lock; one that was left over
 	// is written anew.
 	temp := path.Join(dir, "."+name+".new")
-	if err := d.write(temp, body); err != nil {
-		return err
+	if err = d.write(temp, body); err == nil {
+		err = d.root.Rename(temp, file)
 	}
-	if err := d.root.Rename(temp, file); err != nil {
+	if err != nil { // on a full disk it would take what room is left, and is in no list
+		if gone := d.root.Remove(temp); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 		return err
 	}
 	return d.syncDir(dir)

@@ -56,6 +56,24 @@ func TestFolder_Save_NewerVersionsStay(t *testing.T) {
 	}
 }
 
+// A file that cannot be saved leaves nothing of itself, which no list would show.
+func TestFolder_SaveFails_LeavesNoPart(t *testing.T) {
+	dir := t.TempDir()
+	d, ctx := open(t, dir), context.Background()
+	if err := d.Save(ctx, "site/page/below.md", []byte("below"), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Save(ctx, "site/page", []byte("a file where a folder is"), 1); err == nil {
+		t.Fatal("a folder was replaced by a file")
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "site", "*.new")); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	if got := read(t, d, "site/page/below.md"); got != "below" {
+		t.Errorf("the file below has %q", got)
+	}
+}
+
 func TestFolder_ManyWriters_OneWholeFile(t *testing.T) {
 	dir := t.TempDir()
 	var wg sync.WaitGroup
