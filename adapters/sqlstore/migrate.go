@@ -98,7 +98,7 @@ func (s *Store) schemaVersion(ctx context.Context, known int) (have int, err err
 			return err
 		}
 		if have > known {
-			return fmt.Errorf("the schema has version %d and this program knows %d: a newer program has been here", have, known)
+			return fmt.Errorf("the schema has version %d and this program knows %d: a newer program has been here; run that version or a later one", have, known)
 		}
 		return nil
 	})

@@ -34,6 +34,7 @@ var postgres = &flavor{
 	lockClaims: `SELECT pg_advisory_xact_lock(6103541923)`,
 	lockName:   `SELECT pg_advisory_xact_lock(610354192, hashtext($1))`,
 	busy:       func(error) bool { return false },
+	remedy:     func(error) string { return "" },
 	putPages:   putPagesPostgres,
 }
 

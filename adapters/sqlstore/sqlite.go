@@ -42,7 +42,24 @@ var sqliteFlavor = &flavor{
 		var e *sqlite.Error
 		return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 	},
+	remedy:   remedySQLite,
 	putPages: putPagesSQLite,
+}
+
+// remedySQLite is for what SQLite says in few words, or in wrong ones: that the file that its
+// processes share cannot grow is a full disk, too.
+func remedySQLite(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE:
+		return "; make room on its disk"
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return "; restore the file from a backup, or move it away to begin without sites"
+	}
+	return ""
 }
 
 // writerWait is how long SQLite waits for another process's transaction before

@@ -41,6 +41,7 @@ type flavor struct {
 	lockName   string // keeps other enrolments of subject $1 out; empty: as lockSchema
 	lockClaims string // keeps other claims out; empty: as lockSchema
 	busy       func(error) bool
+	remedy     func(error) string // what a person can do about it, behind a colon or the like; empty: not known
 	putPages   func(ctx context.Context, c conn, siteID int64, pages []row) error
 }
 
@@ -197,7 +198,7 @@ func (s *Store) attempt(ctx context.Context, what string, f func(context.Context
 			// Drivers have words of their own for a context that has ended.
 			return fmt.Errorf("sqlstore: %s: %w (%v)", what, context.Cause(ctx), err)
 		case ctx.Err() != nil || errors.As(err, &began) || !s.flavor.busy(err) && !errors.Is(err, errAgain):
-			return fmt.Errorf("sqlstore: %s: %w", what, err)
+			return fmt.Errorf("sqlstore: %s: %w%s", what, err, s.flavor.remedy(err))
 		}
 		select {
 		case <-ctx.Done():
