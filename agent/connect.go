@@ -203,6 +203,8 @@ func (l *connector) serve(ctx context.Context, nc net.Conn, w welcome) error {
 		server: r, ctx: ctx, drainTimeout: r.drainTimeout, welcome: w, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: r.log.With("agent", readable(w.ID), "gateway", l.gateway.url.Host),
 	}
+	link.inflow = r.inflows.join(r.start)
+	defer r.inflows.leave(link.inflow)
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: link}, 1)
 	if err != nil {
 		return err

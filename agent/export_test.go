@@ -63,6 +63,11 @@ func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error 
 	return err
 }
 
+// WithInflow returns a context under which JoinConn's agent holds no more than this.
+func WithInflow(ctx context.Context, silent, opening int, bytes int64) context.Context {
+	return context.WithValue(ctx, inflowLimits{}, inflowLimits{silent, opening, bytes})
+}
+
 // JoinConn is Run over one connection: it returns when the link has ended. The
 // targets are opened by open.
 func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {
@@ -72,6 +77,9 @@ func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx cont
 	}
 	if open != nil {
 		r.dialer.open = func(ctx context.Context, _ *net.Dialer, addr string) (net.Conn, error) { return open(ctx, addr) }
+	}
+	if most, ok := ctx.Value(inflowLimits{}).(inflowLimits); ok {
+		r.inflows.most = most
 	}
 	var g *gateway
 	for _, g = range r.urls {

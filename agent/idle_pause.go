@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,21 +91,17 @@ func (l *agentLink) pauseIdle() {
 	}
 }
 
-// An inflow is what the gateway has sent for a session and what was not read yet.
-type inflow struct {
-	mu     sync.Mutex // held while bytes are read, which a deadline must not interrupt
-	unread atomic.Int64
-	ended  atomic.Bool // reading does not wait any more
-}
-
 func (l *agentLink) received() {}
 
 func (l *agentLink) arrived(stream uint32, length int) {
-	if s := l.session(stream); s != nil {
-		s.in.unread.Add(int64(length))
+	if s := l.inflow.arrived(stream, length); s != nil {
 		s.readable(false)
 	}
 }
+
+func (l *agentLink) opened(stream uint32) { l.inflow.opened(stream) }
+
+func (l *agentLink) waitForRoom() { l.inflow.waitForRoom() }
 
 func (l *agentLink) streamEnded(stream uint32) {
 	if s := l.session(stream); s != nil {
@@ -116,6 +111,7 @@ func (l *agentLink) streamEnded(stream uint32) {
 
 func (l *agentLink) closed() {
 	l.gone.Store(true) // for sessions that are not registered yet
+	l.inflow.close()
 	endPauses(&l.mu, l.sessions)
 }
 
@@ -136,7 +132,7 @@ func (s *session) readable(ended bool) {
 
 // EndWhenReadable is for the pause of the direction from the gateway.
 func (s *session) EndWhenReadable(p *netio.Pause) {
-	if s.in.ended.Load() || s.link.gone.Load() || s.in.unread.Load() > 0 {
+	if s.in.ended.Load() || s.link.gone.Load() || s.in.account.waits() {
 		p.End()
 	}
 }

@@ -41,7 +41,7 @@ const lostAfter = 10 * time.Second
 
 func muxConfig(maxIncoming uint32) *yamux.Config {
 	c := yamux.DefaultConfig()
-	c.AcceptBacklog = 4096
+	c.AcceptBacklog = acceptBacklog
 	c.KeepAliveInterval = 15 * time.Second
 	c.MeasureRTTInterval = 15 * time.Second
 	c.ConnectionWriteTimeout = lostAfter

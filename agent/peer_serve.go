@@ -111,6 +111,9 @@ func (c *cluster) carry(nc net.Conn, h peerHello, secret []byte) error {
 	nc.SetDeadline(time.Time{})
 	l := &agentLink{server: &peerServer{cluster: c}, quiet: make(chan struct{}, 1), turn: make(chan struct{}, 1), sessions: map[uint32]*session{},
 		log: p.log.With("gateway", safetext.ASCII(h.caller, 128))}
+	carried := &inflows{most: usualInflow} // of this gateway alone: each has proved that it belongs to the cluster
+	l.inflow = carried.join(l.server.start)
+	defer carried.leave(l.inflow)
 	mux, err := agentMux(&frameReader{Conn: netio.Socket(nc), to: l}, peerTimes)
 	if err != nil {
 		return err

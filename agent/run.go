@@ -100,6 +100,8 @@ type runner struct {
 	linking      sync.WaitGroup // the connectors
 	work         sync.WaitGroup // what runs on links, and may end after them
 
+	inflows inflows
+
 	mu         sync.Mutex
 	open       map[*session]struct{}
 	connectors map[string]*connector // by gateway URL and address
@@ -116,6 +118,7 @@ type runner struct {
 func newRunner(o RunOptions) (*runner, error) {
 	r := &runner{
 		o: o, instance: rand.Text(),
+		inflows:      inflows{most: usualInflow},
 		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
 		log:          hostlog.Recover(cmp.Or(o.Logger, slog.Default())),
 		named:        Exit{Slug: o.Slug, Country: o.Country},

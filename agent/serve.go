@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -21,6 +22,7 @@ type agentLink struct {
 	welcome welcome
 	mux     *yamux.Session
 	ctl     *yamux.Stream
+	inflow  *linkInflow
 	log     *slog.Logger
 
 	ctx          context.Context // ends when the agent drains
@@ -68,7 +70,9 @@ func (l *agentLink) serve() {
 		if err != nil {
 			break
 		}
-		l.start(stream, func() { l.answer(stream) })
+		if in, ok := l.inflow.accept(stream); ok {
+			l.start(stream, func() { l.answer(stream, in) })
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,14 +199,22 @@ func (l *agentLink) open() int {
 }
 
 // answer reads one request and does what it asks.
-func (l *agentLink) answer(stream *yamux.Stream) {
+func (l *agentLink) answer(stream *yamux.Stream, in *inflow) {
+	forget := true
+	defer func() {
+		if forget {
+			l.inflow.forget(stream.StreamID())
+		}
+	}()
 	stream.SetDeadline(time.Now().Add(handshakeTimeout))
 	var r request
-	if err := readMessage(stream, &r, maxRequest); err != nil {
+	from := countingReader{Reader: stream}
+	if err := readMessage(&from, &r, maxRequest); err != nil {
 		stream.Reset()
 		return
 	}
 	stream.SetDeadline(time.Time{})
+	l.inflow.noteRequest(in, from.n)
 	var extra []Rules
 	for _, rules := range []*Rules{r.Policy, r.Rules} {
 		if rules != nil {
@@ -213,7 +225,8 @@ func (l *agentLink) answer(stream *yamux.Stream) {
 	case opResolve:
 		l.resolve(stream, r, extra)
 	case opDial:
-		l.dial(stream, r, extra)
+		forget = false // its session does it
+		l.dial(stream, in, r, extra)
 	case opCall:
 		l.call(stream, r)
 	default:
@@ -224,12 +237,24 @@ func (l *agentLink) answer(stream *yamux.Stream) {
 func (l *agentLink) resolve(stream *yamux.Stream, r request, extra []Rules) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout())
 	defer cancel()
-	addrs, err := l.server.resolve(ctx, r, extra)
+	addrs, err := underWay(l.inflow, func() ([]netip.Addr, error) { return l.server.resolve(ctx, r, extra) })
 	a := answer{Addrs: addrs}
 	if err != nil {
 		a = failure(err)
 	}
 	l.refuse(stream, a)
+}
+
+// A countingReader knows how much was read.
+type countingReader struct {
+	io.Reader
+	n int
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	return n, err
 }
 
 // timeout is how long a request may take: what the gateway gives it, within

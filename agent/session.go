@@ -24,7 +24,7 @@ type session struct {
 	target  net.Conn
 	up      direction // from the gateway
 	down    direction // from the target
-	in      inflow
+	in      *inflow
 	sink    io.Writer     // the target, for forward
 	running atomic.Int32  // directions that have not ended
 	aborted atomic.Bool   // whatever the target does now is our own doing
@@ -46,13 +46,14 @@ var buffers = sync.Pool{New: func() any { return new([carryBuffer]byte) }}
 
 // dial connects to the target and has bytes carried. The direction from the gateway begins
 // before, so that a gateway which has given up stops the dial.
-func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
-	s := &session{link: l, stream: stream, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
+func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Rules) {
+	s := &session{link: l, stream: stream, in: in, noted: make(chan struct{}), writing: make(chan struct{}, 1)}
 	s.up.init(s, s.fromGateway, s.askUp)
 	s.down.init(s, s.fromTarget, s.askDown)
 	l.mu.Lock()
 	l.sessions[stream.StreamID()] = s // before enter, so that a drain waits for it or enter refuses it
 	l.mu.Unlock()
+	in.session.Store(s)
 	if why := l.server.enter(l); why != "" {
 		l.refuse(stream, answer{Fault: FaultAgent.String(), Cause: string(why)})
 		l.forget(s)
@@ -87,7 +88,7 @@ func (l *agentLink) dial(stream *yamux.Stream, r request, extra []Rules) {
 		}
 	})
 
-	target, err := l.server.dial(ctx, r, extra)
+	target, err := underWay(l.inflow, func() (net.Conn, error) { return l.server.dial(ctx, r, extra) })
 	if err != nil {
 		l.refuse(stream, failure(err))
 		return
@@ -154,6 +155,7 @@ func (l *agentLink) forget(s *session) {
 	l.mu.Lock()
 	delete(l.sessions, s.stream.StreamID())
 	l.mu.Unlock()
+	l.inflow.forget(s.stream.StreamID())
 	select {
 	case l.quiet <- struct{}{}:
 	default:
@@ -296,7 +298,6 @@ func (s *session) forward() error {
 	if n == 0 {
 		return err
 	}
-	s.in.unread.Add(-int64(n))
 	s.up.crossed.Store(true)
 	s.writing <- struct{}{}
 	_, err = s.sink.Write(buf[:n])
@@ -304,6 +305,7 @@ func (s *session) forward() error {
 		s.failed.Store(err)
 	}
 	<-s.writing
+	s.link.inflow.take(s.in, n)
 	return err
 }
 

@@ -36,8 +36,11 @@ type frameReader struct {
 	body int64    // bytes of the frame's body that are to come
 }
 
-// A frameListener must not wait for the multiplexer.
+// A frameListener must not wait for the multiplexer, save in waitForRoom for it to hand out
+// streams.
 type frameListener interface {
+	waitForRoom()                      // for the streams of another read
+	opened(stream uint32)              // by the other side
 	received()                         // something
 	arrived(stream uint32, length int) // bytes for a stream
 	streamEnded(stream uint32)         // by the other side, in one direction or in both
@@ -54,9 +57,10 @@ func (c *frameReader) Close() error {
 // Read is called by the multiplexer, one at a time.
 func (c *frameReader) Read(p []byte) (int, error) {
 	const (
-		data, update = 0, 1 // types of those that concern a stream
-		fin, rst     = 4, 8 // flags
+		data, update  = 0, 1    // types of those that concern a stream
+		syn, fin, rst = 1, 4, 8 // flags
 	)
+	c.to.waitForRoom()
 	n, err := c.Conn.Read(p)
 	c.to.received()
 	for b := p[:n]; len(b) > 0; {
@@ -73,6 +77,9 @@ func (c *frameReader) Read(p []byte) (int, error) {
 		}
 		c.have = 0
 		stream := binary.BigEndian.Uint32(c.head[4:])
+		if c.head[1] <= update && binary.BigEndian.Uint16(c.head[2:])&syn != 0 {
+			c.to.opened(stream)
+		}
 		if c.head[1] == data { // the only kind with a body
 			length := binary.BigEndian.Uint32(c.head[8:])
 			c.body = int64(length)
@@ -205,6 +212,10 @@ func (c *conn) overflow() {
 }
 
 func (l *link) received() { l.heard.Add(1) }
+
+func (l *link) waitForRoom() {}
+
+func (l *link) opened(uint32) {} // the multiplexer takes one
 
 func (l *link) streamEnded(stream uint32) {
 	if c := l.conn(stream); c != nil {

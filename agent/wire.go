@@ -247,14 +247,14 @@ func readMessage(r io.Reader, m any, limit int) error {
 	if n > limit {
 		return errTooLong
 	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(r, body); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	body, err := io.ReadAll(io.LimitReader(r, int64(n))) // which holds no more than has come
+	switch {
+	case err != nil:
 		return err
+	case len(body) < n:
+		return io.ErrUnexpectedEOF
 	}
-	err := json.Unmarshal(body, m)
+	err = json.Unmarshal(body, m)
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind):

@@ -1,0 +1,200 @@
+package agent_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/farwire/farwire/agent"
+)
+
+// A hostileGateway is the other end of an agent's link. It notes how the agent ends
+// streams, and what it answers.
+type hostileGateway struct {
+	net.Conn
+	mu      sync.Mutex
+	resets  map[uint32]bool
+	answers map[uint32]string
+}
+
+// newHostileGateway has an agent link to it that holds no more than the limits. Its
+// targets take nothing.
+func newHostileGateway(t *testing.T, wg *sync.WaitGroup, silent, opening int, bytes int64, open func(context.Context, string) (net.Conn, error)) *hostileGateway {
+	t.Helper()
+	mine, its := net.Pipe()
+	g := &hostileGateway{Conn: mine, resets: map[uint32]bool{}, answers: map[uint32]string{}}
+	o := agent.RunOptions{Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet, AllowPrivate: true, AllowCleartext: true, DrainTimeout: -1}
+	wg.Go(func() { agent.JoinConn(agent.WithInflow(context.Background(), silent, opening, bytes), o, its, open) })
+	receive(t, mine)
+	send(mine, `{"version":1,"gateway":"g","link":1,"id":"farwire-de1","slug":"de1","country":"DE"}`)
+	wg.Go(g.read)
+	return g
+}
+
+// read notes what the agent sends.
+func (g *hostileGateway) read() {
+	head := make([]byte, 12)
+	for {
+		if _, err := io.ReadFull(g, head); err != nil {
+			return
+		}
+		flags, stream, length := binary.BigEndian.Uint16(head[2:]), binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:])
+		g.mu.Lock()
+		if flags&rst != 0 {
+			g.resets[stream] = true
+		}
+		if head[1] == data && length > 0 {
+			body := make([]byte, length)
+			if _, err := io.ReadFull(g, body); err == nil {
+				g.answers[stream] += string(body)
+			}
+		}
+		g.mu.Unlock()
+	}
+}
+
+func (g *hostileGateway) counts(contains string) (resets, answers int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.answers {
+		if strings.Contains(a, contains) {
+			answers++
+		}
+	}
+	return len(g.resets), answers
+}
+
+func (g *hostileGateway) write(frames ...string) { io.WriteString(g, strings.Join(frames, "")) }
+
+// dialFrames are those of a request, with what follows it.
+func dialFrames(stream uint32, behind string) string {
+	m := message(`{"op":"dial","network":"tcp","addr":"127.0.0.1:1","timeout_ms":60000}`) + behind
+	return frame(window, syn, stream, 0, "") + frame(data, 0, stream, uint32(len(m)), m)
+}
+
+// stalled is a target that takes nothing until the test ends.
+func stalled(ended <-chan struct{}) func(context.Context, string) (net.Conn, error) {
+	return func(context.Context, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() { <-ended; far.Close() }()
+		return near, nil
+	}
+}
+
+// A gateway opens streams and says nothing on them, or the beginning of a request. The
+// agent keeps no more than it may, resets the others at once, and still serves.
+func TestAgent_StreamsWithoutARequest_AreBounded(t *testing.T) {
+	for name, said := range map[string]string{"nothing": "", "half a length": "\x01", "half a request": "\x20\x00" + strings.Repeat(" ", 100)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const streams, most = 10_000, 100
+				var wg sync.WaitGroup
+				g := newHostileGateway(t, &wg, most, most, 1<<30, func(context.Context, string) (net.Conn, error) {
+					near, far := net.Pipe()
+					far.Close()
+					return near, nil
+				})
+				for id := uint32(1); id < 2*streams; id += 2 {
+					g.write(frame(window, syn, id, 0, ""))
+					if said != "" {
+						g.write(frame(data, 0, id, uint32(len(said)), said))
+					}
+				}
+				synctest.Wait()
+				if resets, _ := g.counts(""); resets < streams-2*most {
+					t.Errorf("%d of %d silent streams are reset, want all but %d", resets, streams, most)
+				}
+				time.Sleep(12 * time.Second) // those that were kept have had their time
+				g.write(dialFrames(2*streams+1, ""))
+				synctest.Wait()
+				if _, answers := g.counts(`"remote"`); answers != 1 {
+					t.Errorf("a request afterwards is not answered: %v", g.answers)
+				}
+				g.Close()
+				wg.Wait()
+			})
+		})
+	}
+}
+
+// Dials and look-ups that take their time are no more at a time than may be; the others
+// are refused, so that a gateway takes another agent for them.
+func TestAgent_DialsUnderWay_AreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const streams, most = 1000, 50
+		var wg sync.WaitGroup
+		ended := make(chan struct{})
+		g := newHostileGateway(t, &wg, streams, most, 1<<30, func(ctx context.Context, _ string) (net.Conn, error) {
+			select {
+			case <-ctx.Done():
+			case <-ended:
+			}
+			return nil, fmt.Errorf("no answer: %w", context.Cause(ctx))
+		})
+		for id := uint32(1); id < 2*streams; id += 2 {
+			g.write(dialFrames(id, ""))
+		}
+		synctest.Wait()
+		if _, answers := g.counts("overloaded"); answers != streams-most {
+			t.Errorf("%d of %d dials are refused, want %d", answers, streams, streams-most)
+		}
+		close(ended)
+		g.Close()
+		wg.Wait()
+	})
+}
+
+// Whatever a gateway sends for targets that take nothing, also right behind the request and
+// byte by byte, the agent holds no more of it than it may.
+func TestAgent_BytesForStalledTargets_AreBounded(t *testing.T) {
+	const streams, most = 64, 512 << 10
+	for name, flood := range map[string]func(g *hostileGateway, id uint32){
+		"large frames": func(g *hostileGateway, id uint32) {
+			g.write(dialFrames(id, ""))
+			for range 3 {
+				g.write(frame(data, 0, id, 64<<10, strings.Repeat("x", 64<<10)))
+			}
+		},
+		"with the request": func(g *hostileGateway, id uint32) { g.write(dialFrames(id, strings.Repeat("x", 200<<10))) },
+		"single bytes": func(g *hostileGateway, id uint32) {
+			g.write(dialFrames(id, ""))
+			g.write(strings.Repeat(frame(data, 0, id, 1, "x"), 4000))
+		},
+		"without a request": func(g *hostileGateway, id uint32) {
+			g.write(frame(window, syn, id, 0, ""), frame(data, 0, id, 2, "\x40\x00"))
+			g.write(frame(data, 0, id, 16000, strings.Repeat(" ", 16000)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var wg sync.WaitGroup
+				ended := make(chan struct{})
+				g := newHostileGateway(t, &wg, streams, streams, most, stalled(ended))
+				for id := uint32(1); id < 2*streams; id += 2 {
+					flood(g, id)
+				}
+				synctest.Wait()
+				resets, _ := g.counts("")
+				kept := streams - resets
+				t.Logf("%d streams are kept", kept)
+				cost := map[string]int{"large frames": 192 << 10, "with the request": 200 << 10, "single bytes": 4000 * 48, "without a request": 16000}[name]
+				if kept*cost > most+cost {
+					t.Errorf("%d streams are kept, which hold %d bytes; at most %d may be held", kept, kept*cost, most)
+				}
+				if want := min(streams, most/cost-2); kept < want {
+					t.Errorf("%d streams are kept, want at least %d", kept, want)
+				}
+				close(ended)
+				g.Close()
+				wg.Wait()
+			})
+		})
+	}
+}
