@@ -200,6 +200,10 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 		return &skipError{Reason: SkipDepth, Detail: fmt.Sprintf("more than %d clicks away", c.MaxDepth)}
 	case weburl.IsTool(u):
 		return &skipError{Reason: SkipTool, Detail: "not a page to read: edits, compares, prints or lists others"}
+	case c.given.BelongTo(u) && weburl.EndsSession(u):
+		return endsSession
+	case c.given.BelongTo(u) && weburl.Deletes(u):
+		return mayDelete
 	case !c.chosen(u):
 		return &skipError{Reason: SkipExcluded, Detail: "not among the pages that were chosen"}
 	case c.foreign[key] != "":
@@ -209,6 +213,12 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 	}
 	return c.isTwin(key)
 }
+
+// What is not asked for with credentials.
+var (
+	endsSession = &skipError{Reason: SkipTool, Detail: "not asked for with credentials: it would end their session"}
+	mayDelete   = &skipError{Reason: SkipTool, Detail: "not asked for with credentials: it may delete something"}
+)
 
 // chosen reports whether Include and Exclude let a page in.
 func (c *crawler) chosen(u *url.URL) bool {

@@ -236,6 +236,10 @@ func (c *crawler) allowed(from, u *url.URL) error {
 		return &skipError{Reason: SkipScope, Detail: "leads to " + u.String()}
 	case weburl.IsFile(u) && !strings.EqualFold(strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(from.Path, "/")):
 		return &skipError{Reason: SkipType, Detail: "leads to " + u.String()}
+	case c.given.BelongTo(u) && weburl.EndsSession(u):
+		return endsSession
+	case c.given.BelongTo(u) && weburl.Deletes(u):
+		return mayDelete
 	case !c.robots.Allowed(u):
 		return &skipError{Reason: SkipRobots, Detail: "robots.txt forbids it"}
 	case !c.chosen(u):

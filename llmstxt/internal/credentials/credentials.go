@@ -74,10 +74,15 @@ func New(header http.Header, cookies map[string]string, asked *url.URL, base str
 // UserAgent is what the caller gave to be called by; "": nothing.
 func (c Given) UserAgent() string { return c.open.Get("User-Agent") }
 
+// BelongTo reports whether a request for an address carries a secret of the caller's.
+func (c Given) BelongTo(u *url.URL) bool {
+	return len(c.secret) > 0 && u.Scheme == c.scheme && u.Host == c.host
+}
+
 // Set puts what belongs to a request's origin into its header.
 func (c Given) Set(req *http.Request) {
 	maps.Copy(req.Header, c.open)
-	if req.URL.Scheme == c.scheme && req.URL.Host == c.host {
+	if c.BelongTo(req.URL) {
 		for name, values := range c.secret {
 			req.Header[name] = slices.Clone(values)
 		}

@@ -1,6 +1,7 @@
 package weburl
 
 import (
+	"iter"
 	"net/url"
 	"path"
 	"strings"
@@ -19,7 +20,7 @@ func IsTool(u *url.URL) bool {
 			return true
 		}
 	}
-	for part := range strings.SplitSeq(u.RawQuery, "&") {
+	for part := range fields(u.RawQuery) {
 		name, value, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
 		switch {
@@ -36,6 +37,11 @@ func IsTool(u *url.URL) bool {
 		}
 	}
 	return toolFiles[path.Base(u.Path)]
+}
+
+// fields are the parameters of a query, between which SMF has a ";".
+func fields(query string) iter.Seq[string] {
+	return strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' })
 }
 
 // toolFields are parameters of MediaWiki, WordPress, WooCommerce, Joomla and phpBB.
