@@ -14,8 +14,8 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// A byte that arrives is one, whatever HTTP makes of it: a part of a chunk, which net/http
-// keeps until all of it has come, of a head, or of an answer before the one that counts.
+// A byte that arrives is one, whatever HTTP makes of it: a part of a chunk, of a head, or of
+// an answer before the one that counts.
 func TestForwarding_BytesDrip_RequestIsNotIdle(t *testing.T) {
 	const whole = "HTTP/1.1 200 OK\r\n"
 	for name, c := range map[string]struct {

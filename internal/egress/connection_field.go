@@ -2,8 +2,8 @@ package egress
 
 import "bytes"
 
-// A headWatch reads along the head of an answer of HTTP/1.1 for its Connection fields.
-// Package net/http takes all of them out when one of them says "close", and with
+// A headWatch reads along the head of an answer of HTTP/1.1 for its end, for its Connection
+// fields, and for whether its body comes in chunks. Package net/http takes all of them out when one of them says "close", and with
 // them the names of further fields that belong to the connection alone (RFC 9110,
 // section 7.6.1). The zero value waits for a head; it keeps no more than those
 // fields and a line that is incomplete.
@@ -13,16 +13,17 @@ type headWatch struct {
 	status  bool     // the first line has come
 	interim bool     // the status is 1xx: another head follows
 	inside  bool     // the line before was of a Connection field
+	chunked bool
 	done    bool
 }
 
-// take reads what came next.
-func (h *headWatch) take(b []byte) {
+// take reads what came next, and returns what is behind the head.
+func (h *headWatch) take(b []byte) []byte {
 	for !h.done {
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
 		if !whole {
 			h.line = append(h.line, b...)
-			return
+			return nil
 		}
 		if len(h.line) > 0 {
 			line = append(h.line, line...)
@@ -31,6 +32,7 @@ func (h *headWatch) take(b []byte) {
 		h.line, b = h.line[:0], rest
 	}
 	h.line = nil
+	return b
 }
 
 // read reads one line, without its end.
@@ -51,6 +53,9 @@ func (h *headWatch) read(line []byte) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		if h.inside = bytes.EqualFold(name, []byte("Connection")); h.inside {
 			h.fields = append(h.fields, string(bytes.Trim(value, " \t")))
+		}
+		if bytes.EqualFold(name, []byte("Transfer-Encoding")) {
+			h.chunked = true // net/http takes no other one
 		}
 	}
 }

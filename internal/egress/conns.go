@@ -64,8 +64,7 @@ type ConnOptions struct {
 	Sent *atomic.Bool
 
 	// Idle is touched by whatever comes over HTTP/1.1: a part of a head, of an answer
-	// before the one that counts, and of a chunk, which net/http keeps until all of it or a
-	// buffer full has come. Nil: there is no limit.
+	// before the one that counts, and of what is between two chunks. Nil: there is no limit.
 	Idle *IdleClock
 }
 
@@ -113,6 +112,9 @@ func (c *Conns) RoundTrip(req *http.Request, t ConnOptions) (*http.Response, err
 			if fields := turn.connectionFields(); fields != nil {
 				resp.Header["Connection"] = fields
 			}
+		}
+		if turn, ok := conn.(*exclusiveConn); ok && resp.Body != http.NoBody && len(resp.TransferEncoding) > 0 {
+			resp.Body = &chunkedBody{ReadCloser: resp.Body, conn: turn}
 		}
 		if resp.Body == http.NoBody {
 			using.end()

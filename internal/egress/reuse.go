@@ -35,7 +35,13 @@ type exclusiveConn struct {
 	sent     *atomic.Bool  // becomes true with that write
 	idle     *IdleClock    // of the request
 	head     headWatch     // of the answer to it
+	chunks   chunkWatch    // of its body
 	changed  chan struct{} // closed with the next change; nil: nobody waits
+
+	// What was read before net/http asked for it. Whoever reads has it.
+	ahead    []byte
+	aheadErr error
+	aheadBuf *[aheadSize]byte
 }
 
 // ask prepares a connection for a request. It returns when nothing is left of the
@@ -45,7 +51,8 @@ func (c *exclusiveConn) ask(ctx context.Context, reused bool, sent *atomic.Bool,
 		if reused && !c.reading && !c.closed {
 			return false
 		}
-		c.asked, c.answered, c.head, c.sent, c.idle = false, false, headWatch{}, sent, idle
+		c.asked, c.answered, c.sent, c.idle = false, false, sent, idle
+		c.head, c.chunks = headWatch{}, chunkWatch{}
 		return true
 	})
 }
@@ -82,13 +89,25 @@ func (c *exclusiveConn) set(change func()) {
 }
 
 func (c *exclusiveConn) Read(b []byte) (int, error) {
+	switch {
+	case len(c.ahead) > 0:
+		return c.takeAhead(b), nil
+	case c.aheadErr != nil:
+		return 0, c.aheadErr
+	}
+	return c.read(b)
+}
+
+func (c *exclusiveConn) read(b []byte) (int, error) {
 	c.set(func() { c.reading = true })
 	n, err := c.Conn.Read(b)
 	unasked := false
 	c.set(func() {
 		c.reading, unasked = false, n > 0 && !c.asked
 		c.ended, c.answered = c.ended || err != nil, c.answered || n > 0
-		c.head.take(b[:n])
+		if rest := c.head.take(b[:n]); c.head.chunked {
+			c.chunks.take(rest)
+		}
 		if n > 0 {
 			c.idle.Touch()
 		}
