@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/attempts"
+	"github.com/farwire/farwire/internal/check"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/limits"
@@ -62,7 +63,7 @@ type Gateway struct {
 	loops   netio.Loops // of sessions between two sockets
 	traffic limits.Traffic[Principal, ByteQuota]
 	hosted  *hosted
-	sitesOK sitesCheck
+	sitesOK *check.Check
 
 	descriptors func() (open, most int) // of this process; a most of 0: not known
 }
@@ -91,11 +92,11 @@ func New(o Options) (*Gateway, error) {
 		due:     make(chan struct{}, 1),
 		outcome: newPageOutcomes(),
 		counts:  make(map[Kind]*counts, len(kinds)),
-		sitesOK: sitesCheck{turn: make(chan struct{}, 1)},
 
 		descriptors: netio.Descriptors,
 	}
 	g.o.ClientAddr = g.recoveringAddr(o.ClientAddr)
+	g.sitesOK = g.newSitesCheck()
 	g.hosted = newHosted(tokens.Derive("farwire names of hosted files"))
 	for _, row := range kinds {
 		g.counts[row.kind] = new(counts)
@@ -164,6 +165,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	case <-g.idle:
 		g.conns.Close()
 		g.traffic.Close(ctx)
+		g.sitesOK.Close(ctx)
 		return nil
 	case <-ctx.Done():
 	}
@@ -187,6 +189,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	g.conns.Close()
 	g.traffic.Close(ctx)
+	g.sitesOK.Close(ctx)
 	return ctx.Err()
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/check"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/jsonobject"
@@ -122,34 +123,23 @@ type FittingClaimer interface {
 	ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (Lease, error)
 }
 
-// checkInterval is how long an answer of sitesAnswer stands.
-const checkInterval = time.Second
-
-// A sitesCheck is what the store of sites said when it was last asked whether it answers.
-type sitesCheck struct {
-	turn  chan struct{} // who has put a value in may look at the rest
-	asked time.Time
-	ok    bool
+// newSitesCheck returns the check whether the store of sites answers: anybody may have it
+// asked.
+func (g *Gateway) newSitesCheck() *check.Check {
+	return &check.Check{Timeout: storeTimeout, Every: time.Second, Ask: func(ctx context.Context) error {
+		_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
+		return err
+	}}
 }
 
-// sitesAnswer reports whether the store of sites answers. Anybody may ask, so that it
-// is asked by one at a time, and not again until the last answer is a second old; who
-// leaves meanwhile takes nothing from the others.
-func (g *Gateway) sitesAnswer(ctx context.Context) bool {
-	c := &g.sitesOK
-	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
-	case <-ctx.Done():
-		return false
+// sitesAnswer reports whether the store of sites answers in time: who does not require it is
+// a probe, which waits for a second.
+func (g *Gateway) sitesAnswer(ctx context.Context, required bool) bool {
+	patience := 500 * time.Millisecond
+	if required {
+		patience = storeTimeout
 	}
-	if c.asked.IsZero() || time.Since(c.asked) >= checkInterval {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-		defer cancel()
-		_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
-		c.ok, c.asked = err == nil, time.Now()
-	}
-	return c.ok
+	return g.sitesOK.OK(ctx, patience)
 }
 
 // Errors that a SiteStore wraps, so that the gateway can tell an answer from a

@@ -184,3 +184,47 @@ func TestReady_ManyAsk_StoreIsAskedOnceASecond(t *testing.T) {
 		}
 	})
 }
+
+// A store that is silent, for ever even, does not have a probe wait: the gateway is ready. Who
+// requires the stores is told that one does not answer, or waits for one that is slow.
+func TestReady_StoreSilent_AnswersInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent := make(chan struct{})
+		sites := &memorySites{before: func(string) error { <-silent; return nil }}
+		gw, err := farwire.New(farwire.Options{Sites: sites, Storage: &memoryFiles{}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(query string, status int, within time.Duration) {
+			t.Helper()
+			began, rec := time.Now(), httptest.NewRecorder()
+			gw.Ready().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz"+query, nil))
+			ok := strings.Contains(rec.Body.String(), `"sites":{"ok":true}`)
+			if took := time.Since(began); rec.Code != status || took > within || ok != (took == 0) {
+				t.Errorf("%q: after %v %d %s", query, took, rec.Code, rec.Body)
+			}
+		}
+		for range 3 {
+			ask("", 200, 500*time.Millisecond)
+		}
+		ask("?require=stores", 503, 5*time.Second)
+		closing, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := gw.Shutdown(closing); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("shut down after %v: %v", time.Since(began), err)
+		}
+		close(silent)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		sites := &memorySites{before: func(string) error { time.Sleep(4 * time.Second); return nil }}
+		gw, err := farwire.New(farwire.Options{Sites: sites, Storage: &memoryFiles{}, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := httptest.NewRecorder()
+		if gw.Ready().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz?require=stores", nil)); rec.Code != 200 {
+			t.Errorf("a slow store: %d %s", rec.Code, rec.Body)
+		}
+	})
+}

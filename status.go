@@ -45,7 +45,8 @@ func (g *Gateway) Unready() {
 // query ?require=agents,stores makes what it names count, for
 // monitors; without it a gateway without agents is ready, else none could attach
 // through a balancer. Nobody needs a key for it: whoever asks, the stores are asked
-// once a second at most.
+// once a second at most. One that does not answer within half a second is not OK, within
+// five for who requires it.
 func (g *Gateway) Ready() http.Handler {
 	type store struct {
 		OK bool `json:"ok"`
@@ -72,7 +73,7 @@ func (g *Gateway) Ready() http.Handler {
 			return
 		}
 		if g.o.Sites != nil {
-			a.Stores["sites"] = store{g.sitesAnswer(r.Context())}
+			a.Stores["sites"] = store{g.sitesAnswer(r.Context(), slices.Contains(required, "stores"))}
 		}
 		if bus, ok := g.o.Bus.(ConnectedBus); ok {
 			a.NATS = &store{askFor(g, r, "bus", bus.Connected)}
