@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/agent"
@@ -82,7 +81,7 @@ func (c *check) read(ctx context.Context, client *http.Client) (string, error) {
 	defer cancel()
 	var from io.Reader
 	switch {
-	case strings.HasPrefix(c.File, "http://"), strings.HasPrefix(c.File, "https://"):
+	case isWebAddress(c.File):
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.File, nil)
 		if err != nil {
 			return "", misuse("URL: not valid; give one such as https://docs.example.com/llms.txt")

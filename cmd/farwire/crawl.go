@@ -187,7 +187,7 @@ func (c *crawl) target() string {
 // every dial passes the guard.
 func (c *crawl) client() (*http.Client, error) {
 	switch {
-	case !strings.HasPrefix(c.URL, "http://") && !strings.HasPrefix(c.URL, "https://"):
+	case !isWebAddress(c.URL):
 		return nil, misuse("URL: not a web address; give one such as https://docs.example.com/")
 	case c.MaxPages < 1:
 		return nil, misusef("--max-pages: %d pages cannot be crawled; give 1 or more", c.MaxPages)
@@ -209,6 +209,12 @@ func (c *crawl) client() (*http.Client, error) {
 		MaxIdleConnsPerHost: c.Workers,
 		ForceAttemptHTTP2:   true,
 	}}, nil
+}
+
+// isWebAddress reports an address by its scheme, which a keyboard may begin with a capital.
+func isWebAddress(s string) bool {
+	scheme, _, ok := strings.Cut(strings.ToLower(s), "://")
+	return ok && (scheme == "http" || scheme == "https")
 }
 
 // explain says why there is no file at all.

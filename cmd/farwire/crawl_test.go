@@ -166,3 +166,17 @@ func TestCrawl_SiteFails_PrintsTheError(t *testing.T) {
 		t.Errorf("status %d: %s", status, p.Stderr)
 	}
 }
+
+// A keyboard may begin an address with a capital.
+func TestCrawl_SchemeInCapitals_IsAnAddress(t *testing.T) {
+	site, _ := newSite(t, 1)
+	file := filepath.Join(t.TempDir(), "llms.txt")
+	p := harness.Start(t, program(t, "crawl", strings.Replace(site, "http", "Http", 1), "--allow-private", "-o", file))
+	if status := p.Status(); status != statusOK {
+		t.Errorf("status %d: %s", status, p.Stderr)
+	}
+	p = harness.Start(t, program(t, "check", strings.Replace(site, "http", "HTTP", 1)+"/llms.txt", "--allow-private"))
+	if p.Status(); !strings.Contains(p.Stderr.String(), "HTTP 404") {
+		t.Errorf("said %q", p.Stderr)
+	}
+}
