@@ -82,7 +82,7 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 		return nil, nil, retry{}, &statusError{code}
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
 		return nil, nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
-	case code != http.StatusOK:
+	case code < 200 || code >= 300: // a transforming proxy says 203, and 204 that the file is empty
 		c.pace.Answered()
 		return nil, nil, retry{again: code >= 500}, &statusError{code}
 	}

@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,25 @@ func TestCrawl_GzipWithAnUnknownCoding_IsRead(t *testing.T) {
 			if s := crawl(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
 				t.Errorf("%s, %d: %d pages, %v", coding, layers, len(s.Pages), s.Skipped)
 			}
+		}
+	}
+}
+
+func TestCrawl_RobotsAndSiteMapOfOtherSuccess_AreRead(t *testing.T) {
+	for _, status := range []int{200, 203, 206} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Start", "/a", "/secret"), "http://docs.test/a": doc("A"), "http://docs.test/b": doc("B"),
+			"http://docs.test/robots.txt":  {status: status, body: "User-agent: *\nDisallow: /secret\n"},
+			"http://docs.test/sitemap.xml": {status: status, body: "<urlset><url><loc>http://docs.test/b</loc></url></urlset>"}}}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/", "/a", "/b"}) || s.Stats.Skipped[llmstxt.SkipRobots] != 1 {
+			t.Errorf("%d: %v, %v", status, got, s.Skipped)
+		}
+	}
+	// An answer without a file has no rules, as has one that leads nowhere.
+	for _, a := range []answer{{status: 204}, {status: 205}, {status: 304}, {status: 302, header: map[string]string{"Location": "mailto:a@docs.test"}}} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Start", "/a"), "http://docs.test/a": doc("A"), "http://docs.test/robots.txt": a}}
+		if s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()}); err != nil || len(s.Pages) != 2 {
+			t.Errorf("%d: %v", a.status, err)
 		}
 	}
 }
