@@ -321,6 +321,9 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
 		}
 	}
+	if decode.MediaType(kind) == "application/xhtml+xml" {
+		text = htmlpage.FromXML(text)
+	}
 	if r.form != formHTML {
 		return nil, c.readText(a.outer, r, head, text)
 	}
