@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -129,7 +131,7 @@ func (p *Pool) takeCarrier(w http.ResponseWriter, r *http.Request, from netip.Ad
 		return conn
 	}
 	// The host's mistake, which nobody finds if the log does not say it.
-	p.log.Warn("agent cannot attach", "remote", from, "err", err)
+	p.warn(from, "agent cannot attach", "remote", from, "err", err)
 	if errors.As(err, new(*upgrade.HiddenError)) {
 		refuseAttach(w, http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 	}
@@ -147,8 +149,18 @@ func (p *Pool) carry(conn net.Conn, who identity, from netip.Addr) {
 	if err := p.attach(conn, who, from); errors.Is(err, errDuplicate) {
 		p.log.Debug("agent did not attach", "remote", from, "err", err) // it finds its way
 	} else if err != nil {
-		p.log.Warn("agent did not attach", "remote", from, "err", err)
+		p.warn(from, "agent did not attach", "remote", from, "err", err)
 	}
+}
+
+// warn writes a line that whoever has a valid secret can cause as often as it likes: of one
+// address at most one a second is at Warn.
+func (p *Pool) warn(from netip.Addr, msg string, args ...any) {
+	level := slog.LevelDebug
+	if p.failed.Note(from, time.Now()).Warn {
+		level = slog.LevelWarn
+	}
+	p.log.Log(context.Background(), level, msg, args...)
 }
 
 // tooManyWrong counts credentials of a request that are wrong, and whose they were meant

@@ -128,16 +128,20 @@ func (r *runner) unresolved(g *gateway, err error) {
 func (r *runner) adopt(from *gateway, peers []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var invalid []string
 	for _, raw := range peers {
 		u, err := parseGateway(raw)
 		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" || r.inClear(u) {
-			r.log.Warn("gateway names a peer with an invalid address", "gateway", from.url.Host, "peer", raw)
+			invalid = append(invalid, readable(raw))
 			continue
 		}
 		if key := u.String(); r.urls[key] == nil && len(r.urls) < maxGateways {
 			r.urls[key] = &gateway{url: u, peer: true}
 			r.changed()
 		}
+	}
+	if len(invalid) > 0 { // one line, however many it names
+		r.log.Warn("gateway names a peer with an invalid address", "gateway", from.url.Host, "peer", invalid[0], "invalid", len(invalid))
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	w.Header().Set(proofHeader, h.prove(secret, "hold"))
 	nc, early, err := upgrade.Switch(w, peerUpgrade)
 	if err != nil {
-		p.log.Warn("gateway cannot attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
+		p.warn(from, "gateway cannot attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		if errors.As(err, new(*upgrade.HiddenError)) {
 			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
@@ -81,7 +81,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 		if err := c.carry(nc, h, secret); errors.Is(err, errWrongProof) {
 			p.wrong.Refused(ctx, p.log, from, "of", "gateway")
 		} else if err != nil && p.ctx.Err() == nil {
-			p.log.Warn("gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
+			p.warn(from, "gateway did not attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
 		}
 	}()
 }

@@ -73,6 +73,7 @@ type Pool struct {
 	maxLinks   int
 	clientAddr func(*http.Request) netip.Addr
 	wrong      attempts.Counter
+	failed     attempts.Counter // links that came to nothing
 	log        *slog.Logger
 
 	links  atomic.Uint64   // numbers given out

@@ -1,6 +1,9 @@
 package agent_test
 
 import (
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -106,5 +109,52 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 		if book.Count(private) > 0 {
 			t.Errorf("the log has %s", private)
 		}
+	}
+}
+
+// Whoever has the agents' secret can attach wrongly as often as it likes, and the log does
+// not grow with it: of one address one line a second is a warning.
+func TestPool_FailedAttaches_WarnOnceASecond(t *testing.T) {
+	_, srv, book := newPool(t, agent.PoolOptions{})
+	const tries = 50
+	began := time.Now()
+	for range tries {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, "GET /agents/attach HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: farwire-agent\r\nAuthorization: Bearer "+secret+"\r\n\r\n")
+		send(c, `{"version":1,"instance":"i","slug":"no slug","country":"DE"}`)
+		io.Copy(io.Discard, c)
+		c.Close()
+	}
+	eventually(t, "all are in the log", 30*time.Second, func() bool { return book.Count("agent did not attach") == tries })
+	most := int(time.Since(began)/time.Second) + 1
+	if n := book.Count(`level=WARN msg="agent did not attach"`); n < 1 || n > most {
+		t.Errorf("%d warnings, want 1 to %d", n, most)
+	}
+}
+
+// A gateway that names many peers which an agent must not dial costs it one line.
+func TestRun_ManyInvalidPeers_OneLine(t *testing.T) {
+	peers := make([]string, 200)
+	for i := range peers {
+		peers[i] = fmt.Sprintf("http://192.0.2.%d", i)
+	}
+	p, err := agent.NewPool(agent.PoolOptions{Secret: secret, Peers: peers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewTLSServer(p)
+	defer srv.Close()
+	stop, book := run(t, agent.RunOptions{
+		Gateways: []string{strings.Replace(srv.URL, "https", "wss", 1)}, AllowPrivate: true,
+		TLS: srv.Client().Transport.(*http.Transport).TLSClientConfig,
+	})
+	attached(t, p, 1)
+	eventually(t, "warned", 30*time.Second, func() bool { return book.Count("invalid=200") == 1 })
+	stop()
+	if n := book.Count("peer with an invalid address"); n != 1 {
+		t.Errorf("%d lines, want one", n)
 	}
 }
