@@ -18,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 type commands struct {
@@ -187,7 +189,8 @@ func fail(w io.Writer, err error) int {
 	case errors.Is(err, errTooFew):
 		return statusTooFew
 	}
-	fmt.Fprintf(w, "farwire: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	// It may hold words of a server, down to the names in its certificate.
+	fmt.Fprintf(w, "farwire: %s\n", safetext.Printable(strings.ReplaceAll(err.Error(), "\n", " ")))
 	if errors.As(err, &m) {
 		return statusMisuse
 	}

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 const (
@@ -159,13 +161,13 @@ func (r *relay) connect(s *socket, message []byte) error {
 	}
 	switch answer.Type {
 	case "connected":
-		fmt.Fprintf(os.Stderr, "connected through %s\n", answer.Node)
+		fmt.Fprintf(os.Stderr, "connected through %s\n", safetext.Printable(answer.Node))
 		if len(answer.Ignored) > 0 {
 			fmt.Fprintf(os.Stderr, "left out, as they belong to the handshake: %s\n", escaped(strings.Join(answer.Ignored, ", ")))
 		}
 		return nil
 	case "error":
-		fmt.Fprintf(os.Stderr, "error: %s\n", answer.Message)
+		fmt.Fprintf(os.Stderr, "error: %s\n", safetext.Printable(answer.Message))
 		answer.refusal.print(os.Stderr)
 		if closed, err = s.message(io.Discard); err != nil || closed == nil {
 			return errSilent
