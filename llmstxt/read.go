@@ -157,7 +157,7 @@ func (c *crawler) settle(r *result) {
 	resolver := weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}
 	own := r.final.String()
 	inScope := func(ref string) string {
-		if ref == "" {
+		if ref == "" || !weburl.LeadsTo(c.scope.Host, ref) {
 			return ""
 		}
 		u := resolver.Resolve(ref)

@@ -60,10 +60,15 @@ func IsVersion(text string) bool {
 
 // BeginsVersion reports a word, in any case, with which the name of a version may begin.
 func BeginsVersion[T string | []byte](word T) bool {
-	return len(word) <= longestFirst && firstWords[strings.ToLower(string(word))]
+	return len(word) > 0 && firstLetters[word[0]|0x20] && firstWords[strings.ToLower(string(word))]
 }
 
-const longestFirst = len("snapshot") // of firstWords
+var firstLetters = func() (of [256]bool) {
+	for w := range firstWords {
+		of[w[0]] = true
+	}
+	return of
+}()
 
 // Switched are the paths of folders that hold versions, as the links of a page show
 // them: "/docs/15", or fields of a query: "?v=15". The words of numbers alone may be those of pages or chapters, and those of

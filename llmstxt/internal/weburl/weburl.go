@@ -41,22 +41,38 @@ func Resolve(base *url.URL, ref string) *url.URL {
 // resolvePlain does what Resolve does with most links of most pages: names of files and
 // folders without a sign that means something. It returns nil for others.
 func resolvePlain(base *url.URL, ref string) *url.URL {
-	if base == nil || base.Opaque != "" || !isPlain(ref) {
+	if !isPlain(ref) {
+		return nil
+	}
+	return folderOf(base).resolve(ref)
+}
+
+// folder is where the links of a page start from. Its host is "" if that is not on the web, and
+// its path if that is not plain.
+type folder struct{ scheme, host, path string }
+
+func folderOf(base *url.URL) (f folder) {
+	if base == nil || base.Opaque != "" {
+		return f
+	}
+	f.scheme, f.host, _ = site(base)
+	path := base.EscapedPath()
+	if path = path[:strings.LastIndexByte(path, '/')+1]; isPlain(path) {
+		f.path = path
+	}
+	return f
+}
+
+// resolve makes an address of a plain path; nil if the folder has none.
+func (f folder) resolve(ref string) *url.URL {
+	if f.host == "" || ref[0] != '/' && f.path == "" {
 		return nil
 	}
 	if ref[0] != '/' {
-		dir := base.EscapedPath()
-		if dir = dir[:strings.LastIndexByte(dir, '/')+1]; dir == "" || !isPlain(dir) {
-			return nil
-		}
-		ref = dir + ref
-	}
-	scheme, host, ok := site(base)
-	if !ok {
-		return nil
+		ref = f.path + ref
 	}
 	p := removeDots(ref)
-	return &url.URL{Scheme: scheme, Host: host, Path: p, RawPath: p}
+	return &url.URL{Scheme: f.scheme, Host: f.host, Path: p, RawPath: p}
 }
 
 // isPlain reports a path, relative or not, that is spelt in one way only.
