@@ -173,3 +173,42 @@ func TestCrawl_VersionOfAChangelogInTheQuery_IsAPage(t *testing.T) {
 		}
 	}
 }
+
+func TestCrawl_FolderAboutAVersion_IsAPage(t *testing.T) {
+	for _, c := range []struct {
+		at   string // of what is about a version
+		page string // below it
+		docs string // of the pages in each version
+	}{
+		{"/changes/%s/", "breaking", "/docs/%s/"}, {"/docs/release-notes/v%s/", "fixed/bugs", "/api/v%s/"}, {"/releases/%s/", "", "/docs/%s/"}, {"/en/whats_new/%s/", "more", "/en/%s/"},
+		{"/upgrading/%s.x/", "steps/", "/%s/"},
+	} {
+		w := &web{pages: map[string]answer{}}
+		put := func(p, title string, links ...string) { w.pages["http://docs.test"+p] = doc(title, links...) }
+		versions := []string{"1.0", "1.1", "2.0", "2.1"}
+		var all, list []string
+		for _, v := range versions {
+			about, docs := fmt.Sprintf(c.at, v), fmt.Sprintf(c.docs, v)
+			all, list = append(all, about, docs), append(list, fmt.Sprintf("<li><a href=%s>%s</a>", about, v))
+			put(about, "Changes in "+v)
+			if c.page != "" {
+				put(about, "Changes in "+v, about+c.page)
+				put(about+c.page, "More of "+v)
+			}
+			put(docs, "Manual "+v, docs+"install", docs+"use")
+			put(docs+"install", "Install "+v)
+			put(docs+"use", "Use "+v)
+		}
+		home := doc("Kettle", all...)
+		home.body = strings.Replace(home.body, "</main>", "<ul>"+strings.Join(list, "")+"</ul></main>", 1)
+		w.pages["http://docs.test/"] = home
+		want := 1 + 4 + 3
+		if c.page != "" {
+			want += 4
+		}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if docs := paths(s, fmt.Sprintf(c.docs, "2.1")); len(s.Pages) != want || docs != 3 {
+			t.Errorf("%s: %d pages, %d of the manual: %v; %v", c.at, len(s.Pages), docs, urls(s), reasons(s))
+		}
+	}
+}

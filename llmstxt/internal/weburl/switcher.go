@@ -156,7 +156,21 @@ func aboutVersions(u *url.URL) bool {
 
 var withoutMarks = strings.NewReplacer("-", "", "_", "", ".", "")
 
-var releasePages = plain.Set(`changelog changelogs changes history release releases releasenote releasenotes relnotes news whatsnew download downloads`)
+var (
+	releasePages = plain.Set(`changelog changelogs changes history release releases releasenote releasenotes relnotes news whatsnew download downloads
+		upgrade upgrading upgradenotes upgradeguide upgradeguides migration migrating migrationguide migrationguides announcement announcements updates breakingchanges`)
+
+	// alsoTrees are those of which a folder may as well have all pages of a version.
+	alsoTrees = plain.Set(`release releases download downloads`)
+)
+
+// isAbout reports a folder that is named for a version because it is about it: /changes/1.2/.
+// root says that the address is the folder's.
+func isAbout(folder string, root bool) bool {
+	dir, version := path.Split(strings.ToLower(folder))
+	slug := withoutMarks.Replace(path.Base(dir))
+	return releasePages[slug] && (root || !alsoTrees[slug]) && named[version] == 0
+}
 
 // VersionIn is Version where some folders are known to hold versions.
 func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root bool) {
@@ -176,7 +190,7 @@ func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root 
 		}
 	}
 	for i := 1; len(folders) > 0 && i < len(p); i++ {
-		if p[i] == '/' && folders[p[:i]] {
+		if p[i] == '/' && folders[p[:i]] && !isAbout(p[:i], i == len(p)-1) {
 			at := strings.LastIndexByte(p[:i], '/')
 			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:] + queryOf(u), i == len(p)-1
 		}

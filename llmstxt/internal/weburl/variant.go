@@ -34,8 +34,12 @@ func Version(u *url.URL) (version, path string, root bool) {
 		if len(rest) == 0 {
 			return "", u.EscapedPath() + query, false // "/changes/1.2" is a page
 		}
+		root = len(rest) == 1 && rest[0] == ""
+		if isAbout(strings.Join(segments[:i+1], "/"), root) {
+			continue
+		}
 		path = strings.Join(append(append([]string{}, segments[:i]...), rest...), "/")
-		return s, path + query, len(rest) == 1 && rest[0] == ""
+		return s, path + query, root
 	}
 	return "", u.EscapedPath() + query, false
 }
