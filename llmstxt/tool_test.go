@@ -51,7 +51,8 @@ func TestCrawl_FurtherPagesOfAList_AreLeftOutAndFollowed(t *testing.T) {
 	teaser := func(p string) string {
 		return "<h2><a href=/" + p + ">On " + p + "</a></h2><p>This page explains " + p + " in one honest sentence that nobody else has ever used and that goes on [&hellip;]</p>"
 	}
-	for _, second := range []string{"/page/2/", "/?paged=2", "/news/page/2", "/news?page=2", "/board.php?f=2&start=25", "/list?tea=green&page=2", "/tea?p=2", "/?m=202403", "/?m=20240301", "/?author=1", "/?tag=green", "/news?after=b64f9", "/news?cursor=a1%3D"} {
+	for _, second := range []string{"/page/2/", "/?paged=2", "/news/page/2", "/news?page=2", "/board.php?f=2&start=25", "/list?tea=green&page=2", "/tea?p=2", "/?m=202403", "/?m=20240301", "/?author=1", "/?tag=green", "/news?after=b64f9", "/news?cursor=a1%3D",
+		"/city?sort=name&p=3", "/list?pageNo=2", "/list?tx_news%5Bpage%5D=2", "/folder?b_start:int=20", "/shop?PAGEN_1=2", "/list?limit=4&skip=8", "/api?page[number]=2", "/liste?seite=2", "/blog?limitstart=10"} {
 		w := &web{pages: map[string]answer{"http://docs.test/first": doc("The first"), "http://docs.test/next": doc("The next"), "http://docs.test/last": doc("The last")}}
 		w.pages["http://docs.test/"] = html("<title>Daily - News of the quiet town by the sea</title><main>" + teaser("first") + teaser("next") + "<a href=" + second + ">Older</a></main>")
 		w.pages["http://docs.test"+second] = html("<title>Daily - Page 2</title><main>" + teaser("last") + "</main>")

@@ -118,22 +118,53 @@ func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == 
 // the number of a post.
 func isFurther(u *url.URL) bool {
 	for part := range strings.SplitSeq(u.RawQuery, "&") {
-		switch name, value, _ := strings.Cut(part, "="); name {
-		case "page", "paged", "pg", "start", "offset":
-			if number(value) {
-				return true
-			}
+		name, value, _ := strings.Cut(part, "=")
+		if number(value) && furtherPages[fieldName(name)] {
+			return true
+		}
+		switch name {
 		case "after", "before", "cursor", "page_token", "pageToken":
 			if value != "" && !(strings.Contains(u.RawQuery, "before=") && strings.Contains(u.RawQuery, "after=")) { // both compare two things
 				return true
 			}
 		case "p":
-			if number(value) && u.RawQuery == part && path.Ext(u.Path) == "" && u.Path != "/" {
+			if number(value) && path.Ext(u.Path) == "" && u.Path != "/" && onlyArranges(u.RawQuery, name) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// furtherPages are fields that number the pages of a list, or say where one begins.
+var furtherPages = plain.Set(`page paged pg pageno pagenum pagenumber pageindex currentpage curpage cpage pagen start startindex bstart limitstart offset skip seite pagina strona`)
+
+// onlyArranges reports a query whose fields, beside one, say how a list is shown.
+func onlyArranges(query, beside string) bool {
+	for part := range strings.SplitSeq(query, "&") {
+		if name, _, _ := strings.Cut(part, "="); name != beside && !arranges[fieldName(name)] {
+			return false
+		}
+	}
+	return true
+}
+
+var arranges = plain.Set(`sort sortby order orderby dir direction limit perpage pagesize size count rows num view display layout lang`)
+
+// fieldName is what a field is called in lower case, without dashes, the name of a plug-in, a
+// type and a number: "page" of "tx_news[page]", "bstart" of Plone's "b_start:int", "pagen" of
+// Bitrix's "PAGEN_1".
+func fieldName(name string) string {
+	if s, err := url.QueryUnescape(name); err == nil {
+		name = s
+	}
+	name, _, _ = strings.Cut(strings.ToLower(name), ":")
+	if outer, inner, ok := strings.Cut(name, "["); ok && outer != "page" {
+		name = strings.TrimSuffix(inner, "]")
+	} else {
+		name = outer // "page[number]"
+	}
+	return strings.NewReplacer("-", "", "_", "").Replace(strings.TrimRight(name, "0123456789"))
 }
 
 // isArchive reports the query of WordPress for what a person wrote, or was written in a month
