@@ -15,14 +15,19 @@ import (
 func TestCrawl_Wall_IsNoPage(t *testing.T) {
 	form := `<form method=post action="/ok"><input type=hidden name=to value="/"><button name=ok>%s</button></form>`
 	for page, want := range map[string]string{
-		"<title>Cookies</title><h1>We use cookies</h1><p>We and our 842 partners store and access information on a device to show personalised advertising. Please accept.</p>" + fmt.Sprintf(form, "Accept all"): "consent",
-		"<title>Before you continue to Tea</title><div><p>We use cookies and data to deliver and maintain our services, and to develop new ones.</p>" + fmt.Sprintf(form, "I agree") + "</div>":                   "consent",
-		"<title>Tea | Cookie-Einstellungen</title><h1>Wir verwenden Cookies</h1><p>Wir und unsere Partner speichern Informationen auf Ihrem Gerät und lesen sie aus.</p>" + fmt.Sprintf(form, "Alle akzeptieren"): "consent",
-		"<title>Tea</title><main><h1>Avant de continuer…</h1><p>Nous utilisons des traceurs pour mesurer l'audience de notre site et de ses services.</p><button>J'accepte</button></main>":                       "consent",
-		"<title>Verify your age</title><h1>Are you over 18?</h1><p>You must be of legal drinking age in your country to enter this site.</p>" + fmt.Sprintf(form, "Yes"):                                          "age",
-		"<title>Tea - Age verification</title><p>This website requires you to be 18 years or older to enter it.</p><a href=/enter>Enter</a> <a href=https://elsewhere.test/>Leave</a>":                            "age",
-		"<title>Altersprüfung</title><h1>Sind Sie über 18?</h1><p>Diese Seite enthält Inhalte für Erwachsene. Bitte bestätigen Sie Ihr Alter.</p>" + fmt.Sprintf(form, "Ja"):                                      "age",
-		"<title>年齢確認</title><p>当サイトにはお酒に関する情報が含まれています。二十歳以上の方のみご覧いただけます。</p><button>はい</button>":                                                                                                                  "age",
+		"<title>Terms of use | Tea</title><h1>Terms of use</h1><p>By entering this portal you accept that its data comes without any warranty of its keeper.</p>" + fmt.Sprintf(form, "I agree"):                       "terms",
+		"<title>Tea</title><h1>Please read and accept the terms and conditions</h1><p>They say what may be done with the data of this portal, and what may not.</p>" + fmt.Sprintf(form, "Accept"):                     "terms",
+		"<title>Nutzungsbedingungen</title><p>Wer dieses Portal betritt, ist mit dem einverstanden, was hier in einem Satz steht.</p>" + fmt.Sprintf(form, "Akzeptieren"):                                              "terms",
+		"<title>Choose your country or region</title><h1>Choose your country or region</h1><form method=post><select name=c><option value=us>United States<option value=de>Germany</select><button>Go</button></form>": "country",
+		"<title>Tea - Wählen Sie Ihr Land</title><a href=/>Tea</a><p>Damit wir Ihnen Preise und Lieferzeiten zeigen können.</p>" + fmt.Sprintf(form, "Deutschland"):                                                    "country",
+		"<title>Cookies</title><h1>We use cookies</h1><p>We and our 842 partners store and access information on a device to show personalised advertising. Please accept.</p>" + fmt.Sprintf(form, "Accept all"):      "consent",
+		"<title>Before you continue to Tea</title><div><p>We use cookies and data to deliver and maintain our services, and to develop new ones.</p>" + fmt.Sprintf(form, "I agree") + "</div>":                        "consent",
+		"<title>Tea | Cookie-Einstellungen</title><h1>Wir verwenden Cookies</h1><p>Wir und unsere Partner speichern Informationen auf Ihrem Gerät und lesen sie aus.</p>" + fmt.Sprintf(form, "Alle akzeptieren"):      "consent",
+		"<title>Tea</title><main><h1>Avant de continuer…</h1><p>Nous utilisons des traceurs pour mesurer l'audience de notre site et de ses services.</p><button>J'accepte</button></main>":                            "consent",
+		"<title>Verify your age</title><h1>Are you over 18?</h1><p>You must be of legal drinking age in your country to enter this site.</p>" + fmt.Sprintf(form, "Yes"):                                               "age",
+		"<title>Tea - Age verification</title><p>This website requires you to be 18 years or older to enter it.</p><a href=/enter>Enter</a> <a href=https://elsewhere.test/>Leave</a>":                                 "age",
+		"<title>Altersprüfung</title><h1>Sind Sie über 18?</h1><p>Diese Seite enthält Inhalte für Erwachsene. Bitte bestätigen Sie Ihr Alter.</p>" + fmt.Sprintf(form, "Ja"):                                           "age",
+		"<title>年齢確認</title><p>当サイトにはお酒に関する情報が含まれています。二十歳以上の方のみご覧いただけます。</p><button>はい</button>":                                                                                                                       "age",
 	} {
 		for _, moved := range []bool{false, true} {
 			w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/b": doc("B"), "http://docs.test/a": html(page)}}
@@ -58,6 +63,8 @@ func TestCrawl_NoWall_IsTakenAsItIs(t *testing.T) {
 		"a dialog above":  "<title>Tea</title><div><h2>Are you over 18?</h2><button>Yes</button></div><div><h1>Beer of all kinds</h1><p>This page explains beer in one honest sentence that nobody else uses.</p></div>",
 		"a dialog below":  "<title>Tea</title><div><h2>Beer of all kinds</h2><p>This page explains beer in one honest sentence that nobody else uses.</p></div><div><h1>Are you over 18?</h1><button>Yes</button></div>",
 		"no headings":     "<title>Tea</title><div><h2>We use cookies</h2>" + form + "</div><p>This page explains tea in one honest sentence that nobody else uses.</p><p>It has a second one, which is honest as well, and which is about pots.</p><p>And it has a third one, about the cups that go with the pots.</p>",
+		"a splash":        "<title>Choose your country</title><h1>Choose your country</h1><form><button>Search</button></form><a href=/us/>USA</a><a href=/gb/>UK</a><a href=/ie/>Ireland</a>",
+		"about terms":     "<title>Terms of use</title><main><h1>Terms of use</h1><p>In the trade of tea a term is a word that a seller has agreed upon with a buyer.</p></main><form><button>Subscribe</button></form>",
 		"about ages":      "<title>Age of tea</title><main><h1>Age of tea</h1><p>A tea of eighteen years is called old by those who sell it, and young by those who drink it.</p></main>" + form,
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/": html(page)}}
@@ -72,6 +79,8 @@ func TestCrawl_NoWall_IsTakenAsItIs(t *testing.T) {
 func TestCrawl_PageAboutWalls_IsKept(t *testing.T) {
 	form := `<form method=post action="/ok"><button name=ok>%s</button></form>`
 	for at, page := range map[string]string{
+		"/terms-of-use.html":         "<title>Terms of use</title><main><h1>Terms of use</h1><p>Whoever reads this site may do with it whatever its licence allows.</p></main>" + fmt.Sprintf(form, "Accept cookies"),
+		"/stores/region":             "<title>Select your region</title><main><h1>Select your region</h1><p>The setting says which prices are shown, in which currency.</p></main>" + fmt.Sprintf(form, "Save"),
 		"/privacy":                   "<title>Privacy | Tea</title><nav><a href=/>Home</a></nav><main><h1>Privacy</h1><p>We keep no records of those who read this. If you accept our letter, we keep its address.</p></main>" + fmt.Sprintf(form, "Accept"),
 		"/legal/cookie-policy.html":  "<title>Cookie policy</title><main><h1>Cookie policy</h1><p>We set one cookie, which remembers that you agree to it and nothing else at all.</p></main>" + fmt.Sprintf(form, "I agree"),
 		"/datenschutz-einstellungen": "<title>Datenschutz-Einstellungen</title><main><h1>Datenschutz-Einstellungen</h1><p>Hier steht, was wir speichern und wie lange, in einem einzigen Satz.</p></main>" + fmt.Sprintf(form, "Akzeptieren"),

@@ -27,9 +27,17 @@ var (
 		`verificación de (?:la )?edad.*`, `¿?(?:eres|es usted) mayor de.*`, `verificação de idade.*`, `você tem (?:mais de )?18.*`, `verifica dell.età.*`, `hai (?:più di |compiuto )?18.*`, `leeftijds(?:controle|verificatie|check).*`, `ben (?:je|u) (?:ouder dan |al )?18.*`,
 		`(?:weryfikacja|potwierdź swój) wiek.*`, `czy masz (?:ukończone )?18.*`, `подтвердите (?:свой |ваш )?возраст.*`, `вам (?:уже )?(?:есть|исполнилось) 18.*`, `年齢(?:確認|認証).*`, `あなたは18歳.*`, `年[龄齡](?:验证|驗證|确认|確認).*`, `(?:연령|나이|성인) ?(?:확인|인증).*`,
 	}, "|") + `)$`)
+	termsTitle = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+		`(?:please )?(?:accept|agree to|review|read)(?: and (?:accept|agree to))? (?:the|our|these) (?:terms|conditions|disclaimer|agreement|licen[cs]e|policy)\b.*`, `terms(?: (?:of (?:use|service)|(?:and|&) conditions))?(?: agreement)?`, `(?:legal )?disclaimer`, `(?:end[- ]user |user |licen[cs]e )(?:licen[cs]e )?agreement`,
+		`nutzungsbedingungen(?: akzeptieren)?`, `haftungsausschluss`, `conditions (?:générales )?d.utilisation`, `avertissement(?: légal)?`, `(?:términos|condiciones)(?: y condiciones)? de uso`, `aviso legal`, `termos de (?:uso|serviço)`, `(?:condizioni|termini) d.uso`, `gebruiksvoorwaarden`, `warunki korzystania`, `regulamin`, `利用規約`, `使用条款`, `이용 ?약관`,
+	}, "|") + `)$`)
+	regionTitle = regexp.MustCompile(`(?i)^(?:` + strings.Join([]string{
+		`(?:please )?(?:choose|select|confirm|set) (?:your|a) (?:country|region|location|market|store|shop|delivery|shipping)\b.*`, `where are you(?: located| shopping from| visiting from)?\??`,
+		`(?:bitte )?(?:wählen sie|wähle) (?:ihr|dein|ihre|deine)e? (?:land|region|standort|markt)\b.*`, `(?:choisissez|sélectionnez) votre (?:pays|région|magasin)\b.*`, `(?:elige|elija|selecciona|seleccione) (?:tu|su) (?:país|región|ubicación)\b.*`, `(?:escolha|selecione) (?:o )?seu (?:país|local)\b.*`, `(?:scegli|seleziona) il tuo paese\b.*`, `kies (?:je|uw) land\b.*`, `wybierz (?:swój )?kraj\b.*`, `выберите (?:страну|регион|город)\b.*`,
+	}, "|") + `)$`)
 
 	// about is a name of a page that is about what walls ask for.
-	about = regexp.MustCompile(`(?i)cookie|privacy|privaci|privee|confidentialit|consent|datenschutz|einwilligung|zustimmung|(?:^|[-_.])(?:age|idade|edad|leeftijd)(?:[-_.]|$)|^alters`)
+	about = regexp.MustCompile(`(?i)cookie|privacy|privaci|privee|confidentialit|consent|datenschutz|einwilligung|zustimmung|(?:^|[-_.])(?:age|idade|edad|leeftijd)(?:[-_.]|$)|^alters|^terms|[-_]terms|^tos(?:\.|$)|^agb|legal|disclaimer|agreement|licen[cs]e|nutzungsbedingungen|haftungsausschluss|conditions|condiciones|terminos|aviso|condizioni|voorwaarden|regulamin|country|countries|region|location|store`)
 
 	agrees = regexp.MustCompile(`(?i)\b(?:accept|agree|consent|allow all|akzeptier|zustimm|einverstanden|accepte[rz]?\b|acepto|aceptar|aceit|concord|accett|accepteer|akkoord|akceptuj|zgadzam)|приня|соглас|同意|동의`)
 )
@@ -75,6 +83,10 @@ func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte, final, asked *
 		return "asks for the reader's age before it shows anything"
 	case called(consentTitle) && button && canAgree(low):
 		return "asks for consent to cookies before it shows anything"
+	case called(termsTitle) && button && canAgree(low):
+		return "asks the reader to accept its terms before it shows anything"
+	case called(regionTitle) && len(p.Links) <= 1 && (button || bytes.Contains(low, []byte("<select"))):
+		return "asks for the reader's country before it shows anything"
 	}
 	return ""
 }
