@@ -43,9 +43,10 @@ func (g *Gateway) AMQP() http.Handler {
 			g.refuse(w, r, KindAMQP, err)
 			return
 		}
+		defer s.abandonOnPanic()
 		st := &amqpStream{g: g, session: s}
-		defer func() { s.end(st.result) }()
 		st.serve(w, r)
+		s.end(st.result)
 	}))
 }
 

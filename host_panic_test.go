@@ -288,3 +288,48 @@ type connectedPanics struct {
 }
 
 func (c connectedPanics) Connected() bool { panic(c.with) }
+
+// panickingWriter is the ResponseWriter of a host's middleware that panics when an answer
+// begins.
+type panickingWriter struct{ http.ResponseWriter }
+
+func (panickingWriter) WriteHeader(int)               { panic(boom) }
+func (panickingWriter) Write([]byte) (int, error)     { panic(boom) }
+func (w panickingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// The panic goes on to net/http; the session has ended by the gateway's side, with an error.
+func TestHost_ResponseWriterPanics_SessionFailsByGateway(t *testing.T) {
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	defer target.Close()
+	for kind, r := range map[farwire.Kind]*http.Request{
+		farwire.KindAMQP: httptest.NewRequest(http.MethodPost, "/amqp",
+			strings.NewReader(`{"host":"127.0.0.1","port":1,"queue":"q","apiKey":"`+testKey+`"}`)),
+		farwire.KindHTTP: httptest.NewRequest(http.MethodGet, "/to/key="+testKey+"/http/"+target.Listener.Addr().String()+"/", nil),
+	} {
+		t.Run(kind.String(), func(t *testing.T) {
+			var ended []farwire.SessionResult
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Trace = &farwire.Trace{SessionEnd: func(_ context.Context, _ farwire.SessionInfo, r farwire.SessionResult) { ended = append(ended, r) }}
+			})
+			h := w.gw.PathForm()
+			if kind == farwire.KindAMQP {
+				h = w.gw.AMQP()
+				r.Header.Set("Content-Type", "application/json")
+			}
+			func() {
+				defer func() {
+					if v := recover(); v != boom {
+						t.Errorf("the panic is %v", v)
+					}
+				}()
+				h.ServeHTTP(panickingWriter{httptest.NewRecorder()}, r)
+			}()
+			if len(ended) != 1 {
+				t.Fatalf("%d sessions have ended", len(ended))
+			}
+			if e := ended[0]; e.EndedBy != farwire.EndedByGateway || e.Err == nil || !strings.Contains(e.Err.Error(), boom) {
+				t.Errorf("ended by %q, %v", e.EndedBy, e.Err)
+			}
+		})
+	}
+}

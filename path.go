@@ -3,6 +3,7 @@ package farwire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -135,12 +136,15 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	defer func() {
 		v := recover()
 		writes.Release(v == nil)
+		if v != nil && v != http.ErrAbortHandler {
+			f.err = fmt.Errorf("panic: %v", v)
+		}
 		how := f.result(r)
 		cut(nil)
 		f.body.Stop()
 		s.end(how)
 		if v != nil {
-			panic(v) // http.ErrAbortHandler, which cuts an answer that is not whole
+			panic(v) // mostly http.ErrAbortHandler, which cuts an answer that is not whole
 		}
 	}()
 	s.carry(f)
