@@ -212,3 +212,57 @@ func TestHosted_Limits_AreThoseOfTheDocs(t *testing.T) {
 		t.Errorf("%d crawls and %d bytes are kept, want 200 and 1 GiB", crawls, bytes)
 	}
 }
+
+// secretLate is a Storage whose secret comes when late is closed, whoever leaves meanwhile.
+type secretLate struct {
+	*memoryFiles
+	asked chan struct{}
+	late  chan struct{}
+}
+
+func (s secretLate) Secret(context.Context, string) ([]byte, error) {
+	s.asked <- struct{}{}
+	<-s.late
+	return []byte(strings.Repeat("s", 32)), nil
+}
+
+// noneEnrolled is a SiteStore of which crawls ask whether a site is enrolled.
+type noneEnrolled struct {
+	farwire.SiteStore
+	asked chan struct{}
+}
+
+func (n noneEnrolled) Enrolled(context.Context, string) ([]farwire.Site, error) {
+	n.asked <- struct{}{}
+	return nil, nil
+}
+
+// A crawl that waits for another one's question to the storage ends with its client.
+func TestHosted_SecretIsLate_ClientThatLeavesEndsItsCrawl(t *testing.T) {
+	storage := secretLate{&memoryFiles{}, make(chan struct{}, 10), make(chan struct{})}
+	ended := make(chan farwire.SessionResult, 10)
+	sites := noneEnrolled{asked: make(chan struct{}, 10)}
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Storage, o.Sites = storage, sites
+		o.Trace = &farwire.Trace{SessionEnd: func(_ context.Context, _ farwire.SessionInfo, r farwire.SessionResult) { ended <- r }}
+	})
+	s := newSite(t, threePages)
+	first := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+	<-sites.asked
+	<-storage.asked
+	second := w.crawl(fmt.Sprintf(`{"url":%q}`, s.URL))
+	<-sites.asked // the secret is next
+	second.conn.Close()
+	select {
+	case r := <-ended:
+		if r.EndedBy != farwire.EndedByClient {
+			t.Errorf("ended by %s: %v", r.EndedBy, r.Err)
+		}
+	case <-time.After(4 * testTimeout):
+		t.Error("the crawl of a client that has left goes on")
+	}
+	close(storage.late)
+	if h := first.receive(); h.code != 1000 {
+		t.Errorf("the first crawl closed with %d %s", h.code, h.reason)
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
@@ -208,22 +207,27 @@ func ofFarwire(err error) error {
 
 // hosted knows where the files of crawls are hosted, and how many are kept of a caller.
 type hosted struct {
-	mu       sync.Mutex
-	secret   []byte // nil: not asked for yet
-	fallback []byte // where nobody keeps a secret
+	turn     chan struct{} // who has put a value in may look at secret, and ask for it
+	secret   []byte        // nil: not asked for yet
+	fallback []byte        // where nobody keeps a secret
 
 	most hosting.Limits
 }
 
 func newHosted(fallback []byte) *hosted {
-	return &hosted{fallback: fallback, most: hosting.Limits{Crawls: 200, Bytes: 1 << 30}}
+	return &hosted{turn: make(chan struct{}, 1), fallback: fallback, most: hosting.Limits{Crawls: 200, Bytes: 1 << 30}}
 }
 
-// fileSecret returns what the names hang on.
+// fileSecret returns what the names hang on. One crawl asks the host for it; the others
+// wait for their turn, and no longer than they last.
 func (g *Gateway) fileSecret(ctx context.Context) ([]byte, error) {
 	h := g.hosted
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	if h.secret != nil {
 		return h.secret, nil
 	}
