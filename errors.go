@@ -84,6 +84,7 @@ var (
 	errIdle        = &fault.Error{Class: fault.TargetTimeout, Text: "idle timeout"} // nothing crosses for idle_timeout
 	errBrokenFrame = opening.ErrBrokenFrame
 	errClientGone  = opening.ErrGone
+	errHalfClosed  = fault.New(fault.BadRequest, "the client closed its side of the connection before the answer; it must keep it open")
 )
 
 // A Refusal is an error that a host program may return, wrapped or not, from any of

@@ -280,8 +280,10 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f.err, f.status = err, public(err).Status
 	if r.Context().Err() != nil && f.ended(r) == nil { // hardly anybody reads the answer
-		err = errClientGone
-		f.err, f.status = err, 0
+		f.err, f.status, err = errClientGone, 0, errClientGone
+		if errors.Is(context.Cause(r.Context()), context.Canceled) { // and no deadline of a host's
+			err = errHalfClosed
+		}
 	}
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)

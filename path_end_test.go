@@ -248,6 +248,39 @@ func TestForwardProxy_OptionsAndTrace_GoAsFarAsTheySay(t *testing.T) {
 	w.log.Await(t, "kind=http", "ended_by=gateway code=200 cause=\"\"")
 }
 
+// A client that ends its side alone cannot be told from one that has left. It is told why.
+func TestForwarding_ClientEndsItsSide_TargetIsLeftAndClientTold(t *testing.T) {
+	target := make(chan string, 1)
+	w := newProxyWorld(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		target <- "asked"
+		<-r.Context().Done()
+		target <- "left"
+	}))
+	w.server.Config.Handler = w.gw.ForwardProxy(w.gw.PathForm())
+	for _, line := range []string{
+		"GET " + w.target.URL + "/slow HTTP/1.1\r\nProxy-Authorization: " + proxyBasic("any", testKey),
+		"GET /to/key=" + testKey + "/http/" + w.host() + "/slow HTTP/1.1",
+	} {
+		conn := must(net.Dial("tcp", w.server.Listener.Addr().String()))
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(testTimeout))
+		io.WriteString(conn, line+"\r\nHost: gateway.test\r\n\r\n")
+		asked := <-target
+		conn.(*net.TCPConn).CloseWrite()
+		answer, err := io.ReadAll(conn)
+		if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") || err != nil || !strings.Contains(string(answer), "closed its side") || !strings.Contains(string(answer), `"bad_request"`) {
+			t.Errorf("%s: %q, %v", line, answer, err)
+		}
+		if left := <-target; asked+left != "askedleft" {
+			t.Errorf("%s: %s, %s", line, asked, left)
+		}
+	}
+	w.log.Await(t, "kind=http", "ended_by=client", "code=0", `cause="the client left"`)
+	if strings.Contains(w.log.String(), "WARN") {
+		t.Errorf("an operator is warned: %s", w.log)
+	}
+}
+
 func newReaderOf(head string) *bufio.Reader { return bufio.NewReader(strings.NewReader(head + "\r\n")) }
 
 // A name in another script is dialled as DNS has it, whatever asks for it.
