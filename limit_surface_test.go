@@ -197,7 +197,7 @@ func TestConcurrency_EveryEndpoint_IsHeld(t *testing.T) {
 				for _, credential := range []string{testKey, token} {
 					r := s.call(w, credential, target)
 					if s.kind == first.kind {
-						r.wantLimit(t, fmt.Sprintf("limit reached: 1 %s sessions at a time", s.kind), "1", "1")
+						r.wantLimit(t, fmt.Sprintf("limit reached: 1 %s session at a time", s.kind), "1", "1")
 					} else if r.text != "" && s.kind != "" {
 						t.Errorf("%s: %+v", s.name, r)
 					}
