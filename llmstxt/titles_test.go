@@ -48,6 +48,35 @@ func TestTitles_BeginWithTheBasePagesTitle_LoseIt(t *testing.T) {
 	}
 }
 
+// Most pages are in one part of the site, whose name is not the site's; the others lose the
+// site's name as well.
+func TestTitles_PartOfTheSiteInMost_AllLoseTheSitesName(t *testing.T) {
+	for _, c := range []struct{ base, form, part string }{
+		{"Oven - the hottest server", "%s - Oven - the hottest server", "%s - Set up - Oven - the hottest server"},
+		{"Tea Pot", "%s | Tea Pot", "%s | Manual | Tea Pot"},
+		{"Oven 3.1", "Oven 3.1: %s", "Oven 3.1: Manual: %s"},
+	} {
+		titles := []string{fmt.Sprintf(c.form, "Installing"), fmt.Sprintf(c.form, "Questions")}
+		for _, own := range []string{"Doors", "Lids", "Fire", "Smoke", "Ashes"} {
+			titles = append(titles, fmt.Sprintf(c.part, own))
+		}
+		s := everyWay(t, titled(c.base, "Welcome", "", titles...), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), c.base+": Installing, Questions, Doors, Lids, Fire, Smoke, Ashes"; got != want {
+			t.Errorf("%s: %q, want %q", c.base, got, want)
+		}
+	}
+}
+
+// A program that many sites are made with puts its own name behind theirs.
+func TestTitles_NameOfTheProgramBehindTheSites_SiteIsNamed(t *testing.T) {
+	for base, want := range map[string]string{"Tea Pots - Confluence": "Tea Pots", "Tea Pots Home - Tea Pots - Confluence": "Tea Pots", "Home - Tea Pots - Confluence": "Tea Pots", "Tea Pot Manual - Tea Pots - Confluence": "Tea Pot Manual"} {
+		s := everyWay(t, titled(base, "Welcome", "", "Lids - Tea Pots - Confluence", "Spouts - Tea Pots - Confluence", "Handles - Tea Pots - Confluence"), "http://docs.test/", llmstxt.Options{})
+		if got, want := titlesOf(s), want+": Lids, Spouts, Handles"; got != want {
+			t.Errorf("%s: %q, want %q", base, got, want)
+		}
+	}
+}
+
 func TestSite_Title_GeneratorsTitle_HeadingIsTaken(t *testing.T) {
 	for _, base := range []string{"JSDoc: Home", "RDoc Documentation", "Documentation by YARD 0.9.24", "File: README — Documentation by YARD 0.9.24", "Swagger UI", "Generated Documentation"} {
 		_, end, _ := strings.Cut(base, "README")

@@ -261,3 +261,43 @@ func TestExcerpt_BannerWithALink_IsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// A base page with the name of a file for its title leads first to the page that all others
+// belong to, and they speak of that.
+func TestSite_Title_NameOfAFile_FirstPageNamesIt(t *testing.T) {
+	for first, want := range map[string]string{"Gadget": "Gadget", "Copying": "figures", "Table of Contents": "figures"} {
+		w := &web{pages: map[string]answer{}}
+		list := "<li><a href=/first>" + first + "</a>"
+		for i := range 8 {
+			list += "<li><a href=/" + word(i) + ">" + word(i) + "</a>"
+			w.pages["http://docs.test/"+word(i)] = html("<title>Part " + word(i) + "</title><h1>Part " + word(i) + "</h1><p>" + gadget + " It has " + word(i) + " in it.</p>")
+		}
+		w.pages["http://docs.test/first"] = html("<title>" + first + "</title><h1>" + first + "</h1><p>This is about all of it, for those who are new here.</p>")
+		w.pages["http://docs.test/"] = html("<title>figures</title><ul>" + list + "</ul>")
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); s.Title != want {
+			t.Errorf("%s: %q, want %q", first, s.Title, want)
+		}
+	}
+}
+
+// Who wrote a page, and what its generator says of a list, is not what the page is about.
+func TestExcerpt_AuthorsAndDepths_AreNoWords(t *testing.T) {
+	const item = "It draws the menu of the window that is in front."
+	for _, label := range []string{"Author: Ada Doe <ada@example.org>, Eve Roe and others who came later.", "Authors: Ada Doe (with many a change by Eve Roe).", "[detail level 123]",
+		"License: see the file that comes with the sources of all this.", "Copyright: 2019 by those who have written the sources."} {
+		for _, form := range []string{"<ul><li>%s</li></ul><table><tr><td>menu</td><td>%s</td></tr></table>", "<p>%s</p><ul><li>%s</ul>", "<div>%s</div><table><tr><td>%s</table>"} {
+			p := one(t, "<title>Menu</title><main><h1>Menu</h1>"+fmt.Sprintf(form, strings.ReplaceAll(label, "<", "&lt;"), item)+"</main>", llmstxt.Options{})
+			if p.Excerpt != item {
+				t.Errorf("%s, %s: %q", label, form, p.Excerpt)
+			}
+		}
+	}
+}
+
+// Thai has no full stop.
+func TestExcerpt_Thai_GetsNoFullStop(t *testing.T) {
+	const text = "กาต้มน้ำเป็นอุปกรณ์สำหรับต้มน้ำให้ร้อน มีด้ามจับทำจากไม้"
+	if p := one(t, "<html lang=th><title>กา</title><main><h1>กา</h1><p>"+text+"</p></main>", llmstxt.Options{}); p.Excerpt != text || p.Note != text {
+		t.Errorf("%q, %q", p.Excerpt, p.Note)
+	}
+}

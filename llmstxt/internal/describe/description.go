@@ -159,6 +159,7 @@ var ends = []struct {
 	{"。", []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana}},
 	{"।", []*unicode.RangeTable{unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Oriya}},
 	{"။", []*unicode.RangeTable{unicode.Myanmar}}, {"។", []*unicode.RangeTable{unicode.Khmer}},
+	{"", []*unicode.RangeTable{unicode.Thai, unicode.Lao}}, // a space parts sentences
 	{"።", []*unicode.RangeTable{unicode.Ethiopic}}, {"։", []*unicode.RangeTable{unicode.Armenian}},
 }
 

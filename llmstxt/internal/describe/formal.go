@@ -11,7 +11,7 @@ import (
 // generator says.
 func formal(s string) bool {
 	low := strings.ToLower(s)
-	if isLicence(low) || ofGenerator(s) {
+	if isLicence(low) || ofGenerator(s) || isWritten(s) {
 		return true
 	}
 	return len(s) <= 400 && notices.in(low) // a longer text is about them

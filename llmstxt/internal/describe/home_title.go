@@ -114,10 +114,13 @@ var kinds = plain.Set("manual guide userguide usermanual usersguide reference re
 // generated are the titles that generators of documentation give a base page.
 var generated = plain.Set("jsdoc jsdochome rdocdocumentation swaggerui redoc javadoc phpdocumentor generateddocumentation doxygen doxygendocumentation")
 
+// hosts are programs that put their own name behind that of each site.
+var hosts = plain.Set("confluence")
+
 // byGenerator reports a title that a generator of documentation made up.
 func byGenerator(title string) bool {
 	k := plain.Key(title)
-	return generated[k] || strings.Contains(k, "documentationbyyard")
+	return generated[k] || hosts[k] || strings.Contains(k, "documentationbyyard")
 }
 
 // placeholder reports a title that an editor, a template or a framework gave a page and
@@ -163,8 +166,11 @@ var ordinary = plain.Set("index document title notitle default blank loading red
 var numberedTemplates = plain.Set(`newpage untitled untitleddocument untitledpage page document seite neueseite`)
 
 // ofGenerator reports a sentence in which a generator has put its own title for that of a site:
-// "This is the API documentation for RDoc Documentation."
+// "This is the API documentation for RDoc Documentation." So is the depth of Doxygen's lists.
 func ofGenerator(s string) bool {
+	if strings.HasPrefix(s, "[detail level ") {
+		return true
+	}
 	for _, of := range []string{"documentation for ", "documentation of "} {
 		if i := strings.LastIndex(s, of); i >= 0 && byGenerator(s[i+len(of):]) {
 			return true

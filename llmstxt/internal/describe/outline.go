@@ -79,7 +79,7 @@ func (n *noteParts) addAnchors() {
 // addTexts adds what stands in no heading, while there are few parts.
 func (n *noteParts) addTexts() {
 	for _, b := range n.page.Evidence.Blocks {
-		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
+		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !isWritten(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
 			n.add(b.Text)
 		}
 	}

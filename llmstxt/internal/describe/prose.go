@@ -96,11 +96,22 @@ func wordy(s string) bool {
 	return letters*10 >= n*6
 }
 
-// isLabel reports a datum with its name before it: "Status: draft."
+// isLabel reports a datum with its name before it: "Status: draft.", "Authors: Ada Doe <ada@…> and others."
 func isLabel(s string) bool {
 	name, value, ok := strings.Cut(s, ": ")
-	return ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
+	return isWritten(s) || ok && strings.Count(name, " ") < 3 && strings.Count(value, " ") < 4 && !strings.HasSuffix(s, ":")
 }
+
+// isWritten reports a datum of who wrote something, or of what may be done with it.
+func isWritten(s string) bool {
+	n := strings.Index(s[:min(len(s), maxWritten)], ": ")
+	return n > 0 && written[strings.ToLower(s[:n])]
+}
+
+const maxWritten = 16 // bytes of such a name and its colon
+
+// written are the names before those who wrote something and what may be done with it.
+var written = plain.Set("author authors maintainer maintainers contributor contributors copyright license licence autor autoren autores auteur auteurs автор авторы")
 
 func leads(s string) bool { return strings.HasSuffix(s, ":") || strings.HasSuffix(s, "：") }
 

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // The name of a site, which is the heading of its file.
@@ -43,6 +44,9 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	if to := welcomed(own); to != "" {
 		return cmp.Or(common, to)
 	}
+	if rest, ok := strings.CutPrefix(own, common+" "); ok && common != "" && homeWords[plain.Key(rest)] {
+		return common // "Kettle Home" of a space of Confluence
+	}
 	for _, sep := range separatorsIn(own) {
 		if common != "" && (strings.HasPrefix(own, common+sep) || strings.HasSuffix(own, sep+common)) && len(own) > len(common+sep) {
 			return common // and beside it what the site has to offer
@@ -73,6 +77,9 @@ func siteTitle(ctx context.Context, pages []Page, a affixes, covered string) str
 	}
 	return own
 }
+
+// homeWords stand behind a site's name on its first page.
+var homeWords = plain.Set("home homepage startpage startseite mainpage hauptseite accueil inicio strona главная ホーム")
 
 // root is the name in which most of a site's pages stand, as their titles have it: "Kettle" of
 // "class Kettle::Lid"; "" without one.
@@ -228,7 +235,25 @@ func covered(ctx context.Context, pages []Page) string {
 			return name
 		}
 	}
-	return ""
+	return jobName(ctx, pages)
+}
+
+// jobName is the title of the page to which a base page leads first, "Gnuplot", if its own is
+// the name of a file, "figures", and the pages speak of the former and not of the latter.
+func jobName(ctx context.Context, pages []Page) string {
+	own := pages[0].Title
+	if len(pages) < 3 || len(pages[0].Links) == 0 || pages[1].URL != pages[0].Links[0] || own == "" || strings.IndexFunc(own, func(r rune) bool { return !unicode.IsLower(r) }) >= 0 {
+		return ""
+	}
+	name := pages[1].Title
+	if unnamed(name) || strings.Contains(name, " ") || htmlpage.Nameless(name) {
+		return ""
+	}
+	of := mentions(ctx, pages, []string{strings.ToLower(name), own})
+	if ctx.Err() != nil || of[0]*5 < len(pages)*2 || of[1]*4 > of[0] {
+		return ""
+	}
+	return name
 }
 
 // maxNameWords is how many words of a title are looked for in the pages: each is looked
