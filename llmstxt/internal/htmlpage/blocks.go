@@ -304,7 +304,7 @@ func (w *walker) anchor(n *html.Node) {
 	}
 	t := plain.OneLine(nodeText(n))
 	switch t {
-	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink", "Link":
+	case "", "¶", "#", "§", "🔗", "\uf0c1", "⚓", "◆", "Permalink", "Link":
 		return
 	}
 	if w.more(attr(n, "href"), t) || continued(w.text) {

@@ -138,7 +138,9 @@ func (s *scanner) container(tag atom.Atom) {
 		}
 		return
 	case tag == atom.Template && s.attrs("shadowrootmode")[0] != "":
-		s.shadows++
+		if s.shadows++; s.shadows == 1 {
+			s.shadowAt = s.lexer.start
+		}
 		return // what an element shows
 	}
 	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {

@@ -1,16 +1,12 @@
 package htmlpage
 
 import (
-	"bytes"
 	"context"
 	"strings"
-	"unicode/utf8"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/farwire/farwire/internal/safetext"
-	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
 
 // The whole text of a page as Markdown: one more pass of the lexer over the main
@@ -74,6 +70,7 @@ type marker struct {
 	line        []byte
 	spilled     bool   // the beginning of the line is written already
 	first, rest []byte // prefixes of the block being written
+	quoted      []byte // of the last one, as far as an empty line keeps it
 	gap         bool   // white space waits for a word
 	marks       []tagMark
 	levels      []level
@@ -88,23 +85,16 @@ type marker struct {
 	pre         bool
 	preText     []byte
 	lang        string
-	around      string // the language that the element around the code names
-	divs        int    // that are open in code of a <div>; 0: it is in <pre>
-	lineFresh   bool   // nothing of its line has come yet
-	numbered    bool   // the number of the line was passed over
+	around      string   // the language that the element around the code names
+	divs        int      // that are open in code of a <div>; 0: it is in <pre>
+	lineFresh   bool     // nothing of its line has come yet
+	numbered    bool     // the number of the line was passed over
+	rule        bool     // a line waits for what stands below it
+	codeEnd     int      // where the last inline code ends in the line, if it has a single sign
+	tabs        []string // names of the panels that come
+	tabbed      bool     // there was a list of tabs
 	table       *table
 	nested      int // tables in the table
-}
-
-// table is the one that is open.
-type table struct {
-	cells      [][]byte
-	row        []byte // the one written last
-	inCell     bool
-	rows       int
-	heading    int   // level of the one that is in the last cell
-	wide, high int   // columns and rows that the last cell takes
-	taken      []int // by column, rows that a cell of an earlier row takes
 }
 
 func (m *marker) run(ctx context.Context) error {
@@ -136,86 +126,6 @@ func (m *marker) run(ctx context.Context) error {
 		m.out = safetext.Cut(m.out, m.limit)
 	}
 	return nil
-}
-
-const maxPiece = 16 << 10 // bytes of a text that are worked on at once
-
-// words takes a text, piece by piece.
-func (m *marker) words() {
-	for raw := m.bytes(); len(raw) > 0 && len(m.out)+len(m.line)+len(m.preText) <= m.limit; {
-		piece := raw
-		if len(piece) > maxPiece {
-			piece = piece[:maxPiece]
-			if i := bytes.LastIndexByte(piece, ' '); i > 0 {
-				piece = piece[:i]
-			} else if whole := safetext.Cut(raw, maxPiece); len(whole) > 0 {
-				piece = whole
-			}
-		}
-		raw = raw[len(piece):]
-		m.piece(piece)
-		m.spill()
-	}
-}
-
-func (m *marker) piece(raw []byte) {
-	text := string(raw)
-	if !m.lexer.plain && bytes.IndexByte(raw, '&') >= 0 {
-		text = html.UnescapeString(text)
-	}
-	text = plain.Visible(strings.ToValidUTF8(text, "\ufffd"))
-	if m.pre {
-		m.codeText(text)
-		return
-	}
-	for i, r := range text {
-		if plain.IsSpace(r) {
-			m.gap = true
-			continue
-		}
-		m.space()
-		m.around = ""
-		if m.code == 0 && r < 0x80 && m.escapes(text, i) {
-			m.line = append(m.line, '\\')
-		}
-		m.line = utf8.AppendRune(m.line, r)
-	}
-}
-
-// space writes the white space that waits.
-func (m *marker) space() {
-	if m.gap && (len(m.line) > 0 && m.line[len(m.line)-1] != '\n' || m.spilled && len(m.line) == 0) {
-		m.line = append(m.line, ' ')
-	}
-	m.gap = false
-}
-
-// escapes reports a sign that Markdown would take for its own.
-func (m *marker) escapes(text string, i int) bool {
-	var prev, next byte = ' ', ' '
-	if i > 0 {
-		prev = text[i-1]
-	}
-	if i+1 < len(text) {
-		next = text[i+1]
-	}
-	switch text[i] {
-	case '`':
-		return true
-	case '\\':
-		return '!' <= next && next <= '/' || ':' <= next && next <= '@' || '[' <= next && next <= '`' || '{' <= next && next <= '~'
-	case '*':
-		return prev != ' ' || next != ' '
-	case '_':
-		return (prev != ' ' || next != ' ') && (!plain.IsWordByte(prev) || !plain.IsWordByte(next))
-	case '<':
-		return next == '/' || next == '!' || next == '?' || plain.IsLetter(next)
-	case ']':
-		return next == '(' || next == '['
-	case '|':
-		return m.table != nil
-	}
-	return false
 }
 
 func (m *marker) start(tag atom.Atom) {
@@ -262,14 +172,14 @@ func (m *marker) start(tag atom.Atom) {
 		m.breakLine()
 	case atom.Hr:
 		m.flush()
-		if m.table == nil && len(m.levels) == 0 && len(m.out) > 0 {
-			m.block([]byte("---"))
-		}
+		m.rule = m.rule || m.table == nil && len(m.levels) == 0 && len(m.out) > 0
 	case atom.Img:
 		m.image()
 		m.spill()
 	case atom.A:
-		m.open(tag, "", m.attrs("href")[0])
+		if a := m.attrs("href", "class", "role"); !strings.HasPrefix(a[0], "#") || closed || !m.innerLink(a[1], a[2]) {
+			m.open(tag, "", a[0])
+		}
 	case atom.Strong, atom.B:
 		m.open(tag, "**", "")
 	case atom.Em, atom.I:
@@ -314,7 +224,8 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	}
 	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5]) || m.hints && forScreenReaders(tag, a[1])
 	if tag == 0 || tag == atom.Span || tag == atom.P {
-		if unseen && tag != 0 {
+		// VitePress has the name of the language above its code.
+		if (unseen || a[1] == "lang" && m.around != "") && tag != 0 {
 			m.skipping(tag, closed)
 			return true
 		}
@@ -324,6 +235,21 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		m.languageAround(a[1])
 	}
 	role := strings.ToLower(a[0])
+	switch {
+	case role == "tablist" || tag == atom.Div && role == "" && m.labels(a[1]):
+		m.openTabs()
+		m.skipping(tag, closed)
+		return true
+	case tag == atom.Div && len(m.tabs) > 0 && isPanel(a[1]):
+		m.openPanel()
+		m.languageAround(a[1])
+		return false
+	case role == "tabpanel" && m.tabbed && a[4] != "true":
+		m.openPanel()
+		return false
+	case !unseen && (hasWord(a[1], "footnote", "footnotes") || hasWord(a[2], "footnotes")):
+		return false
+	}
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
 		return false // what the text itself sets apart
 	}

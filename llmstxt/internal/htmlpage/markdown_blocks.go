@@ -20,7 +20,7 @@ func (m *marker) flush() {
 	}
 	m.closeAll()
 	level := m.heading
-	m.heading, m.gap = 0, false
+	m.heading, m.gap, m.codeEnd = 0, false, 0
 	if m.spilled {
 		m.out = append(append(m.out, bytes.TrimRight(m.line, " \n")...), '\n')
 		m.line, m.spilled = m.line[:0], false
@@ -93,10 +93,11 @@ func (m *marker) block(texts ...[]byte) {
 			m.first, m.rest = append(m.first, pad[:l.width]...), append(m.rest, pad[:l.width]...)
 		}
 	}
+	m.writeRule()
 	if len(m.out) > 0 && !(item && m.wasItem) && !m.together {
-		m.out = append(append(m.out, quotes(m.rest)...), '\n')
+		m.out = append(append(m.out, common(quotes(m.rest), m.quoted)...), '\n')
 	}
-	m.wasItem = item
+	m.wasItem, m.quoted = item, append(m.quoted[:0], quotes(m.rest)...)
 	prefix := m.first
 	for _, text := range texts {
 		for more := true; more && len(m.out) <= m.limit; {
@@ -111,6 +112,17 @@ func (m *marker) block(texts ...[]byte) {
 // quotes is the part of a prefix that an empty line keeps.
 func quotes(prefix []byte) []byte {
 	return prefix[:bytes.LastIndexByte(prefix, '>')+1]
+}
+
+// common is the quotation that goes on from one block to the next.
+func common(next, last []byte) []byte {
+	if len(next) > len(last) {
+		next, last = last, next
+	}
+	if bytes.HasPrefix(last, next) {
+		return next
+	}
+	return nil
 }
 
 func (m *marker) push(tag atom.Atom) {
@@ -139,6 +151,9 @@ func (m *marker) pop(tag atom.Atom) {
 	for i := len(m.levels) - 1; i >= 0; i-- {
 		if m.levels[i].tag == tag {
 			m.levels = m.levels[:i]
+			if n := len(m.quoted); tag == atom.Blockquote && n > 0 {
+				m.quoted = quotes(m.quoted[:n-1]) // the next one is another
+			}
 			break
 		}
 	}
@@ -270,7 +285,7 @@ var linkTarget = strings.NewReplacer("(", "%28", ")", "%29", " ", "%20")
 // isPermalink reports the sign of a heading's own address.
 func isPermalink(text string) bool {
 	switch text {
-	case "¶", "#", "§", "🔗", "\uf0c1", "⚓", "Permalink":
+	case "¶", "#", "§", "🔗", "\uf0c1", "⚓", "◆", "Permalink":
 		return true
 	}
 	return false
@@ -308,7 +323,14 @@ func (m *marker) closeCode() {
 	if text[0] == '`' || text[len(text)-1] == '`' {
 		text = " " + text + " "
 	}
-	m.line = append(m.line, fence+text+fence...)
+	begin := fence
+	if n := len(m.line); n > 0 && n == m.codeEnd && m.line[n-1] == '`' && fence == "`" && (len(m.marks) == 0 || m.marks[len(m.marks)-1].at < n) {
+		m.line, begin = m.line[:n-1], "" // right behind other code: two signs would mean another one
+	}
+	m.line, m.codeEnd = append(m.line, begin+text+fence...), 0
+	if fence == "`" {
+		m.codeEnd = len(m.line)
+	}
 }
 
 var withoutBrackets = strings.NewReplacer("[", "(", "]", ")")

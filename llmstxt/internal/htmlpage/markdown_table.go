@@ -123,6 +123,17 @@ func (m *marker) gutter(text []byte) bool {
 	return false
 }
 
+// table is the one that is open.
+type table struct {
+	cells      [][]byte
+	row        []byte // the one written last
+	inCell     bool
+	rows       int
+	heading    int   // level of the one that is in the last cell
+	wide, high int   // columns and rows that the last cell takes
+	taken      []int // by column, rows that a cell of an earlier row takes
+}
+
 const maxCells = 64 // of a row
 
 func (m *marker) openCell() {

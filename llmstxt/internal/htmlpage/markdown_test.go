@@ -67,7 +67,7 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		"form beside": {"<p>text</p><form><h3>Letter</h3><p>Be the first to learn what is new in the world.</p></form>", "text\n"},
 		"formula":     {"<p>It is <span><math><semantics><mi>E</mi><annotation encoding='application/x-tex'>E_{0}*x*\\frac{1}{2}</annotation></semantics></math><span aria-hidden=true>E0</span></span> and <math><mi>x</mi></math> <img class=latex alt='a_1*b*' src=x>.</p>", "It is $E_{0}*x*\\frac{1}{2}$ and x $a_1*b*$.\n"},
 		"powers":      {"<p>It is 10<sup>6</sup> m<sup>2</sup>, x<sup>[</sup>, Acme<sup>TM</sup>, Pot<sup><a href=/tm>TM</a></sup>, y<sup>a <a href=#b>b</a></sup>, e<sup>x", "It is 10^6 m^2, x[, AcmeTM, Pot[TM](http://a.test//tm), ya b, ex\n"},
-		"notes":       {"<p>One<sup>[1]</sup>, two<sup class=reference><a href='#cite-2'>[2]</a></sup>, three<sup><a href=#fn3 id=r3>3</a>, <a href=#fn4>4</a></sup>, four<sup><i>[<a href=/wiki/C title='x'><span>citation needed</span></a>]</i></sup>, five<sup>&#91;a&#93;</sup>.", "One, two, three, four, five.\n"},
+		"notes":       {"<p>One<sup>[1]</sup>, two<sup class=reference><a href='#cite-2'>[2]</a></sup>, three<sup><a href=#fn3 id=r3>3</a>, <a href=#fn4>4</a></sup>, four<sup><i>[<a href=/wiki/C title='x'><span>citation needed</span></a>]</i></sup>, five<sup>&#91;a&#93;</sup>.", "One, two[2], three[3][4], four, five.\n"},
 		"unseen span": {"<p>The guide <span class=sr-only>(opens in a new tab)</span>is long.</p>", "The guide is long.\n"},
 		"all aside":   {"<nav><p>The page is nothing but this.</p></nav>", ""},
 	} {

@@ -25,7 +25,12 @@ func (l *lexer) formula() string {
 		return ""
 	}
 	in := lexer{page: l.page[l.pos : l.pos+n]}
-	tex, said := "", strings.Builder{}
+	tex, said := "", mathText{}
+	if l.name < l.pos-1 {
+		if alt := plain.OneLine(l.attrs("alttext")[0]); strings.ContainsAny(alt, `\^_{`) {
+			tex = alt // LaTeXML's; of others it is words
+		}
+	}
 	annotation := false
 	for kind := in.next(); kind != endOfPage; kind = in.next() {
 		name := ""
@@ -42,8 +47,13 @@ func (l *lexer) formula() string {
 			annotation = true
 		case kind == endTag && (name == "annotation" || in.tag == atom.AnnotationXml):
 			annotation = false
-		case kind == textToken && !annotation && said.Len() < maxText:
-			said.WriteString(in.text(maxText))
+		case annotation:
+		case kind == startTag && in.page[in.pos-2] != '/':
+			said.begin(name)
+		case kind == endTag:
+			said.end(name)
+		case kind == textToken && len(said.text) < maxText:
+			said.write(in.text(maxText))
 		}
 	}
 	if l.pos += n; l.next() != endTag {
@@ -52,15 +62,65 @@ func (l *lexer) formula() string {
 	if tex != "" {
 		return dollars(tex)
 	}
-	return plain.OneLine(said.String())
+	return plain.OneLine(string(said.text))
 }
 
 // picture is the TeX of a formula's picture, the image whose start tag was just read; "" of others.
 func (l *lexer) picture() string {
-	if a := l.attrs("alt", "class"); a[0] != "" && a[1] != "" && hasWord(a[1], "math", "mwe", "latex", "tex") {
-		return dollars(plain.OneLine(a[0]))
+	a := l.attrs("alt", "class")
+	alt := plain.OneLine(a[0])
+	if alt != "" && (hasWord(a[1], "math", "mwe", "latex", "tex", "formula") || isTeX(alt)) {
+		return dollars(alt)
 	}
 	return ""
+}
+
+// isTeX reports the name of a picture that is nothing but a formula with its signs.
+func isTeX(alt string) bool {
+	for _, signs := range teXSigns {
+		if inner, ok := strings.CutPrefix(alt, signs[0]); ok && len(inner) > len(signs[1]) && strings.HasSuffix(inner, signs[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// teXSigns stand around a formula in TeX.
+var teXSigns = [...][2]string{{"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}}
+
+const maxTeX = 4 << 10 // bytes of a formula within a text
+
+// A teXFinder finds the formulas within a text by the signs that MathJax looks for. It looks
+// for each sign once, so that many signs that begin nothing cost no more than others.
+type teXFinder struct {
+	text string
+	ends [len(mathJaxSigns)]int // where each closing sign stands next; 0: not looked for yet
+}
+
+var mathJaxSigns = [...][2]string{{"$$", "$$"}, teXSigns[1], teXSigns[2]}
+
+// endOf is where the formula ends that begins at a place of the text; that place where none
+// begins. The places do not decrease.
+func (f *teXFinder) endOf(at int) int {
+	if f.text[at] != '\\' && f.text[at] != '$' {
+		return at
+	}
+	for i, signs := range mathJaxSigns {
+		if !strings.HasPrefix(f.text[at:], signs[0]) {
+			continue
+		}
+		begin := at + len(signs[0])
+		if f.ends[i] < begin {
+			f.ends[i] = len(f.text)
+			if n := strings.Index(f.text[begin:], signs[1]); n >= 0 {
+				f.ends[i] = begin + n
+			}
+		}
+		if end := f.ends[i]; begin < end && end < len(f.text) && end-begin <= maxTeX {
+			return end + len(signs[1])
+		}
+	}
+	return at
 }
 
 // dollars puts TeX between its signs. MediaWiki says first how large it is.
@@ -68,6 +128,11 @@ func dollars(tex string) string {
 	for _, size := range []string{`{\displaystyle `, `{\textstyle `} {
 		if inner, ok := strings.CutPrefix(tex, size); ok && strings.HasSuffix(inner, "}") {
 			tex = strings.TrimSpace(strings.TrimSuffix(inner, "}"))
+		}
+	}
+	for _, signs := range teXSigns[1:] {
+		if inner, ok := strings.CutPrefix(tex, signs[0]); ok && strings.HasSuffix(inner, signs[1]) {
+			tex = strings.TrimSpace(strings.TrimSuffix(inner, signs[1]))
 		}
 	}
 	if tex == "" || strings.HasPrefix(tex, "$") {

@@ -162,6 +162,7 @@ func (m *marker) raised(closed bool) {
 		before = nil
 	}
 	if m.leadsToNote() {
+		m.noteSigns()
 		m.skipping(atom.Sup, closed)
 	} else if p := m.power(before); p != "" {
 		m.line = append(m.line, p...)

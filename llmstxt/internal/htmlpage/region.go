@@ -74,12 +74,25 @@ func (s *scanner) entryOf(start int) int {
 		if i < 0 || i >= best || bytes.Contains(near[i:], []byte(e.end)) || bytes.Contains(near[i:], []byte("-->")) {
 			continue
 		}
+		if ended(near[i:]) {
+			continue // a list whose items have no end tags
+		}
 		if e.row && bytes.Count(near[i:], []byte("<a ")) != 1 {
 			continue // the row of a layout
 		}
 		best = i
 	}
 	return start - len(near) + best
+}
+
+// ended reports a text behind the begin of an entry in which more lists end than begin.
+func ended(text []byte) bool {
+	for _, list := range [][2]string{{"<ul", "</ul"}, {"<ol", "</ol"}, {"<nav", "</nav"}} {
+		if bytes.Count(text, []byte(list[1])) > bytes.Count(text, []byte(list[0])) {
+			return true
+		}
+	}
+	return false
 }
 
 // lowered is a copy with small ASCII letters for large ones, in which everything stands where

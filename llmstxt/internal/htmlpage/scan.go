@@ -135,6 +135,7 @@ type scanner struct {
 	mainDepth            int
 	mainProse, mainSaid  int // prose before the main element, and in it
 	shadows              int // shadow roots that are open
+	shadowAt             int // where the outermost of these begins
 	articleAt            int
 	heading              atom.Atom
 	headingMark          mark

@@ -99,7 +99,7 @@ func (s *scanner) headTag() bool {
 			s.leads([]byte(onload))
 		}
 	case atom.Slot:
-		if s.shadows > 0 && s.mainDepth > 0 {
+		if s.shadows > 0 && s.mainDepth > 0 && s.mainAt >= s.shadowAt {
 			s.mainAt, s.mainDepth = -1, 0 // what it holds stands behind the shadow root
 		}
 	case atom.Frameset:

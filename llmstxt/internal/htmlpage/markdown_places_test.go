@@ -1,0 +1,107 @@
+package htmlpage_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// Signs of notes and the notes, as generators write them, stay together; the way back goes.
+func TestMarkdown_Notes_StayWithTheirSigns(t *testing.T) {
+	for name, c := range map[string][2]string{
+		"kramdown":    {"<p>Tea<sup id='fnref:1'><a href='#fn:1' class=footnote rel=footnote>1</a></sup> is hot.</p><div class=footnotes role=doc-endnotes><ol><li id='fn:1'><p>So is soup. <a href='#fnref:1' class=reversefootnote>&#8617;</a></p></li></ol></div>", "Tea[1] is hot.\n\n1. So is soup.\n"},
+		"pandoc":      {"<p>Tea<a href=#fn1 class=footnote-ref id=fnref1 role=doc-noteref><sup>1</sup></a> is hot.</p><section class='footnotes footnotes-end-of-document' role=doc-endnotes><hr><ol><li id=fn1 role=doc-endnote><p>So is soup.<a href=#fnref1 class=footnote-back role=doc-backlink>↩︎</a></p></li></ol></section>", "Tea[1] is hot.\n\n---\n\n1. So is soup.\n"},
+		"sphinx":      {"<p>Tea <a class='footnote-reference brackets' href=#f1 id=id1>1</a> is hot.</p><dl class='footnote brackets'><dt class=label id=f1><span class=brackets><a class=fn-backref href=#id1>1</a></span></dt><dd><p>So is soup.</p></dd></dl>", "Tea[1] is hot.\n\n1\n\nSo is soup.\n"},
+		"docutils":    {"<p>Tea <a class='footnote-reference brackets' href=#f1 id=id1 role=doc-noteref><span class=fn-bracket>[</span>1<span class=fn-bracket>]</span></a> is hot.</p><aside class='footnote-list brackets'><aside class='footnote brackets' id=f1 role=doc-footnote><span class=label><span class=fn-bracket>[</span><a role=doc-backlink href=#id1>1</a><span class=fn-bracket>]</span></span><p>So is soup.</p></aside></aside>", "Tea[1] is hot.\n\n[1]\n\nSo is soup.\n"},
+		"asciidoctor": {"<p>Tea<sup class=footnote>[<a id=_footnoteref_1 class=footnote href=#_footnotedef_1 title='View footnote.'>1</a>]</sup> is hot.</p><div id=footnotes><hr><div class=footnote id=_footnotedef_1><a href=#_footnoteref_1>1</a>. So is soup.</div></div>", "Tea[1] is hot.\n\n---\n\n1\\. So is soup.\n"},
+		"texinfo":     {"<p>Tea<a class=footnote id=DOCF1 href=#FOOT1><sup>*</sup></a> is hot.</p><div class=footnotes-segment><hr><h4 class=footnotes-heading>Footnotes</h4><h5 class=footnote-body-heading><a id=FOOT1 href=#DOCF1>(*)</a></h5><p>So is soup.</p></div>", "Tea[\\*] is hot.\n\n---\n\n#### Footnotes\n\n##### (\\*)\n\nSo is soup.\n"},
+		"wiki":        {"<p>Tea<sup class=reference><a href=#cite_note-1>[note 1]</a></sup> is hot.</p><ol class=references><li id=cite_note-1><b><a href=#cite_ref-1>^</a></b> <span>So is soup.</span></li></ol>", "Tea[note 1] is hot.\n\n1. So is soup.\n"},
+		"hidden":      {"<p>Tea</p><div class=footnotes hidden>1</div><aside class=footnote style='display:none'>2</aside>", "Tea\n"},
+		"words":       {"<p>See <a href=#pots>pots</a>, <a href=#top class=link>^^</a> and <a class=footnote href=#long-one>a long sentence</a>.</p>", "See pots, ^^ and a long sentence.\n"},
+		"unclosed":    {"<p>See <a href=#x class=footnote>1", "See 1\n"},
+	} {
+		if got := markdown(t, "<title>x</title><main>"+c[0]+"</main>"); got != c[1] {
+			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])
+		}
+	}
+}
+
+// A quotation ends where the next text stands outside of it.
+func TestMarkdown_Quotations_StandApart(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<p>a<blockquote><p>b<p>c</blockquote><blockquote>d<blockquote>e</blockquote>f</blockquote><p>g": "a\n\n> b\n>\n> c\n\n> d\n>\n> > e\n>\n> f\n\ng\n",
+		"<ul><li>a<blockquote>b</blockquote><li>c</ul>":                                                  "- a\n\n  > b\n\n- c\n",
+		"<blockquote><ul><li>a<li>b</ul></blockquote>":                                                   "> - a\n> - b\n",
+	})
+}
+
+// TeX between the signs that MathJax looks for is no Markdown.
+func TestMarkdown_TeXInText_StaysAsItIs(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		`<p><span class="math notranslate">\(a_1 * b_2 * c\)</span> is * big`: "\\(a_1 * b_2 * c\\) is * big\n",
+		`<div class=math>\[\begin{split}x &amp;= 1 \\ y_1 &lt;a_\]</div>`:     "\\[\\begin{split}x &= 1 \\\\ y_1 <a_\\]\n",
+		`<p>$$\sum_{i=1}^{n} *x_i*$$ costs $_5_ and \(a*b*`:                   "$$\\sum_{i=1}^{n} *x_i*$$ costs $\\_5\\_ and \\\\(a\\*b\\*\n",
+		`<table><tr><th>\(|a|_b\)<th>x<tr><td>1<td>2</table>`:                 "| \\(\\|a\\|_b\\) | x |\n| --- | --- |\n| 1 | 2 |\n",
+	})
+}
+
+// What a reader of tabs can choose is all there, each panel behind its name.
+func TestMarkdown_Tabs_EachPanelHasItsName(t *testing.T) {
+	code := func(s string) string { return "```\n" + s + "\n```\n" }
+	for name, c := range map[string][2]string{
+		"docusaurus": {"<div class=tabs-container><ul role=tablist class=tabs><li role=tab tabindex=0 aria-selected=true class=tabs__item>npm</li><li role=tab aria-selected=false><span>Ya*rn</span></li></ul><div class=margin-top--md><div role=tabpanel class=tabItem><pre>npm i x</pre></div><div role=tabpanel class=tabItem hidden><pre>yarn add x</pre></div></div></div><p>Then go on.", "**npm**\n\n" + code("npm i x") + "\n**Ya\\*rn**\n\n" + code("yarn add x") + "\nThen go on.\n"},
+		"sphinx":     {"<div class='sphinx-tabs docutils container'><div aria-label='Tabbed content' role=tablist><button role=tab aria-controls=p0>Linux</button><button role=tab>Windows</button></div><div role=tabpanel id=p0><p>a</p></div><div role=tabpanel hidden=true><p>b</p></div></div>", "**Linux**\n\na\n\n**Windows**\n\nb\n"},
+		"in a panel": {"<div role=tablist><a role=tab href=#1>One</a><a role=tab href=#2>Two</a></div><section role=tabpanel><div role=tablist><button role=tab>A</button><button role=tab>B</button></div><div role=tabpanel>1a</div><div role=tabpanel style='display:none'>1b</div></section><section role=tabpanel hidden>2</section>", "**One**\n\n**A**\n\n1a\n\n**B**\n\n1b\n\n**Two**\n\n2\n"},
+		"material":   {"<div class='tabbed-set tabbed-alternate' data-tabs=1:2><input checked id=t1 type=radio><input id=t2 type=radio><div class=tabbed-labels><label for=t1>Linux</label><label for=t2>Mac</label></div>\n<div class=tabbed-content>\n<div class=tabbed-block>\n<p>a</p>\n</div><div class=tabbed-block><p>b</p></div></div></div>", "**Linux**\n\na\n\n**Mac**\n\nb\n"},
+		"vitepress":  {"<div class=vp-code-group><div class=tabs><input type=radio checked><label data-title=npm>npm</label><input type=radio><label>yarn</label></div><div class=blocks><div class='language-sh vp-adaptive-theme active'><button title=Copy class=copy></button><span class=lang>sh</span><pre class=shiki><code><span class=line>npm i</span></code></pre></div><div class='language-sh vp-adaptive-theme'><button></button><span class=lang>sh</span><pre><code>yarn</code></pre></div></div></div><div class=language-ts><span class=lang>ts</span><pre><code>x</code></pre></div><p><span class=lang>sh</span></p>", "**npm**\n\n```sh\nnpm i\n```\n\n**yarn**\n\n```sh\nyarn\n```\n\n```ts\nx\n```\n\nsh\n"},
+		"other tabs": {"<div class=tabs><p>a</p></div><div class=language-x><p>b</p></div>", "a\n\nb\n"},
+		"no list":    {"<p>a</p><div role=tabpanel hidden>b</div>", "a\n"},
+		"unnamed":    {"<div role=tablist><button role=tab></button></div><div role=tabpanel>a</div><div role=tabpanel hidden>b</div>", "a\n\nb\n"},
+		"not shown":  {"<div role=tablist><button role=tab>A</button></div><div role=tabpanel>a<p hidden>c</p></div><div role=tabpanel aria-hidden=true>b</div>", "**A**\n\na\n"},
+	} {
+		if got := markdown(t, "<title>x</title><main>"+c[0]+"</main>"); got != c[1] {
+			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])
+		}
+	}
+}
+
+// Code right behind code is one, since two signs would open another kind of code.
+func TestMarkdown_CodeBehindCode_IsOne(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<p><code>command(S::</code><code><a href=#s>state()</a></code><code>) -&gt;</code> <code>type()</code>": "`command(S::state()) ->` `type()`\n",
+		"<p><code>a</code><a href=b><code>b</code></a><code>c</code>":                                            "`a`[`b`](http://a.test/b)`c`\n",
+		"<p><code>abc</code><p>xx\\`<code>d</code>":                                                              "`abc`\n\nxx\\\\\\``d`\n",
+		"<table><tr><th>A<th>B<tr><td><code>a</code><code>b</code><td>`<code>c</code></table>":                   "| A | B |\n| --- | --- |\n| `ab` | \\``c` |\n",
+	})
+}
+
+// A line between parts stands where there are two.
+func TestMarkdown_Rules_PartTwoTexts(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<hr><p>a<hr><hr><p hidden>b</p><hr><p>c<ul><li>d</ul><hr>":   "a\n\n---\n\nc\n\n- d\n",
+		"<p>a<hr><ul><li>b<hr>c</ul><hr><pre>d</pre><hr><nav>e</nav>": "a\n\n---\n\n- b\n\n  c\n\n---\n\n```\nd\n```\n",
+	})
+}
+
+// The sign of a part's own address is no word of it, wherever it stands.
+func TestMarkdown_Permalinks_AreLeftOut(t *testing.T) {
+	for _, sign := range []string{"¶", "#", "§", "🔗", "⚓", "&#9670;&#160;", "&sect;"} {
+		page := "<title>x</title><main><h2><a class=anchor href=#a>" + sign + "</a>Pots</h2><p><span><a href='#b'>" + sign + "</a></span>Two<a href=#c>" + sign + "</a></p><dl><dt>T<a href=#d> " + sign + "</a></dt></dl></main>"
+		if got := markdown(t, page); got != "## Pots\n\nTwo\n\nT\n" {
+			t.Errorf("%s: %q", sign, got)
+		}
+	}
+}
+
+// Formulas that are pictures are their TeX, by their class or their signs.
+func TestMarkdown_PicturesOfFormulas_AreTeX(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		`<p>is <img class=formulaInl alt="$(x_1)$" src=f.png width=1>.`:                     "is $(x_1)$.\n",
+		`<p><img class="formulaDsp" alt="\[ |I_2|=\int_0^T \]" src=f.png>`:                  "$|I_2|=\\int_0^T$\n",
+		`<p>in <img class=formulaInl alt="{\LaTeX}" src=f.png>`:                             "in ${\\LaTeX}$\n",
+		`<p><img alt="$ \alpha_{i}$" src=img1.svg> or <img alt="\(b\)" src=c.png>`:          "$ \\alpha_{i}$ or $b$\n",
+		`<p><img alt="$5 or 6$" src=c.png> <img alt="$" src=d.png><img alt="$$" src=d.png>`: "$5 or 6$ ![$](http://a.test/d.png)![$$](http://a.test/d.png)\n",
+	})
+	if got := markdown(t, "<title>x</title><main><p>"+strings.Repeat("<a href=#x class=footnote>1</a>", 3)); got != "[1][1][1]\n" {
+		t.Errorf("three signs: %q", got)
+	}
+}
