@@ -39,8 +39,8 @@ const (
 // ask sends a request to the gateway and decodes its answer into v. Of an error
 // it has the gateway's own words.
 func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) error {
-	if f.Key == "" {
-		return misuse("--key: missing; give a key of the gateway's, or set " + variable("key"))
+	if err := checkKey(f.Key); err != nil {
+		return err
 	}
 	base, err := gatewayURL(f.Gateway)
 	if err != nil {
@@ -72,6 +72,18 @@ func (f *gatewayFlags) ask(ctx context.Context, method, path string, v any) erro
 	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return fmt.Errorf("%s answers with something else than farwire does", safetext.Printable(base.Host))
+	}
+	return nil
+}
+
+// checkKey says what is wrong with the key that a command was given. What a header does not
+// take, such as the line's end of a file from another system, is in no key.
+func checkKey(key string) error {
+	switch {
+	case key == "":
+		return misuse("--key: missing; give a key of the gateway's, or set " + variable("key"))
+	case strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return misuse("--key: holds a control character, such as a line's end, which is in no key; give the key without it")
 	}
 	return nil
 }

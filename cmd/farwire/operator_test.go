@@ -159,6 +159,15 @@ func TestOperator_GatewayUnreachable_IsNamed(t *testing.T) {
 			t.Errorf("%v: %d %s", args, status, errs)
 		}
 	}
+	// A key with the end of a line is what is wrong then, not the gateway.
+	for _, args := range [][]string{{"agents"}, {"sessions", "end", "0123"}, {"relay", "ws://echo.farwire.alt"}} {
+		for _, key := range []string{"key-of-nobody-0123456789\r", "key-of-\nnobody-0123456789", "\x7f"} {
+			status, out, errs := said(t, program(t, append(args, "--gateway", "http://"+free, "--key", key)...))
+			if status != statusMisuse || out != "" || !strings.Contains(errs, "--key: holds a control character") {
+				t.Errorf("%v, key %q: %d %q %s", args, key, status, out, errs)
+			}
+		}
+	}
 	if status, out, errs := said(t, program(t, "keygen", "")); status != statusMisuse || out != "" || !strings.Contains(errs, "NAME: empty") {
 		t.Errorf("keygen of nobody: %d %q %s", status, out, errs)
 	}

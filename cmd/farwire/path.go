@@ -28,12 +28,25 @@ func (p *pathFlags) apply(o *farwire.Options) error {
 		return misusef("--http-rate: %v is not a number of requests per second; give more than 0", p.HTTPRate)
 	case p.HTTPBurst < 1:
 		return misusef("--http-burst: %d is less than one request; give 1 or more", p.HTTPBurst)
-	case strings.ContainsAny(p.PathHost, "/:@ "):
-		return misusef("--path-host: %q is not a host name; give it without scheme and port, such as to.example.com", p.PathHost)
+	case p.PathHost != "" && !isHostName(p.PathHost):
+		return misusef("--path-host: %q is not one host name; give it without scheme and port, such as to.example.com", p.PathHost)
 	}
 	o.Limits.HTTPRate, o.Limits.HTTPBurst = p.HTTPRate, p.HTTPBurst
 	o.StripHeaders = p.StripHeaders
 	return nil
+}
+
+// isHostName reports whether a client's Host may be this name: one of other characters, of an
+// asterisk say, would never match.
+func isHostName(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || strings.ContainsFunc(label, func(r rune) bool {
+			return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // route sends requests of the path form to its handler before a ServeMux cleans

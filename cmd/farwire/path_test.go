@@ -38,6 +38,20 @@ func TestPathFlags_PathHost_ServesNothingElse(t *testing.T) {
 	}
 }
 
+// A name that no request has would hide the path form from everybody.
+func TestPathFlags_PathHost_IsOneHostName(t *testing.T) {
+	for name, ok := range map[string]bool{
+		"": true, "to.example.com": true, "TO.example": true, "to_1.xn--bcher-kva.test": true, "192.0.2.1": true, "localhost": true,
+		"*": false, "*.example.com": false, "a.example,b.example": false, "to.example.com.": false, ".example": false, "a..b": false,
+		"bücher.test": false, "to.example:443": false, "http://to.example": false, "to example": false, "to.example\r": false, ",": false,
+	} {
+		p := pathFlags{HTTPRate: 1, HTTPBurst: 1, PathHost: name}
+		if err := p.apply(new(farwire.Options)); (err == nil) != ok || err != nil && !strings.HasPrefix(err.Error(), "--path-host: ") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestPathFlags_BadValues_NameTheFlag(t *testing.T) {
 	for flag, p := range map[string]pathFlags{
 		"--http-rate":  {HTTPBurst: 1},

@@ -80,8 +80,8 @@ func (r *relay) endpoint() (*url.URL, error) {
 	if !slices.Contains([]string{"ws", "wss", "http", "https"}, scheme) || rest == "" {
 		return nil, misuse("URL: not a WebSocket address; give one such as wss://example.com/path")
 	}
-	if r.Key == "" {
-		return nil, misuse("--key: missing; give a key of the gateway's, or set " + variable("key"))
+	if err := checkKey(r.Key); err != nil {
+		return nil, err
 	}
 	u, err := httpURL(r.Gateway, "ws")
 	if err != nil {

@@ -157,10 +157,15 @@ func (s *serve) drain(gateway *farwire.Gateway, pool *agent.Pool, others *cluste
 		drained = errors.Join(drained, others.drained(err))
 	}
 	if drained != nil {
-		return fmt.Errorf("not drained within %v: what was left has been cut", s.DrainTimeout)
+		return notDrained(s.DrainTimeout)
 	}
 	log.Info("drained")
 	return nil
+}
+
+// notDrained is the error of a drain that has taken too long.
+func notDrained(within time.Duration) error {
+	return fmt.Errorf("not drained within %v: what was left has been cut", within)
 }
 
 func active(s farwire.Stats) (n int64) {

@@ -255,6 +255,9 @@ func TestAgentAndWork_LogFormatJSON_EveryLineIsJSON(t *testing.T) {
 		}
 		wantJSONLines(t, p.Stderr.String())
 	}
+	if log := worker.Stderr.String(); !strings.HasSuffix(log, `"msg":"drained"}`+"\n") {
+		t.Errorf("the worker's last line is not of the end of its drain: %s", log)
+	}
 	for _, args := range [][]string{{"agent", "--slug"}, {"agent"}, {"work", "--drain-timeout=0s"}} {
 		out, err := program(t, append(args, "--log-format=json")...).CombinedOutput()
 		if err == nil {

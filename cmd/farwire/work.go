@@ -106,7 +106,11 @@ func (w *work) Run(ctx context.Context) error {
 	log.Info("draining; a second signal stops at once", "timeout", w.DrainTimeout)
 	drain, cancel := context.WithTimeout(context.Background(), w.DrainTimeout)
 	defer cancel()
-	return errors.Join(gateway.Shutdown(drain), back.others.drained(pool.Shutdown(drain)))
+	if err := errors.Join(gateway.Shutdown(drain), back.others.drained(pool.Shutdown(drain))); err != nil {
+		return notDrained(w.DrainTimeout)
+	}
+	log.Info("drained")
+	return nil
 }
 
 // recrawls are those that this process makes.
