@@ -313,7 +313,8 @@ func endedBy(err error) EndedBy {
 	return EndedByTarget
 }
 
-// causeOf is an error as the log has it: with what a DialError shows to nobody else.
+// causeOf is an error as the log has it: with what a DialError shows to nobody else, and
+// without what may be a secret in a URL.
 func causeOf(err error) string {
 	if err == nil {
 		return ""
@@ -323,7 +324,7 @@ func causeOf(err error) string {
 	if errors.As(err, &dial) && dial.Err != nil && !strings.Contains(text, dial.Err.Error()) {
 		text += ": " + dial.Err.Error()
 	}
-	return text
+	return safetext.WithoutSecrets(text)
 }
 
 // refused notes a request that never became a session.

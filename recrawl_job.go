@@ -363,7 +363,7 @@ func worthStoring(before, after []llmstxt.Page) bool {
 
 // logged is a text for the log: what stands in the query of a site that is crawled for
 // years may be a secret.
-func logged(text string) string { return safetext.WithoutQueries(text) }
+func logged(text string) string { return safetext.WithoutSecrets(text) }
 
 // A loggedError is an error whose text may stand in the log.
 type loggedError struct{ error }

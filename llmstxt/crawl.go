@@ -111,6 +111,9 @@ func baseURL(base string) (*url.URL, error) {
 	u := weburl.Parse(base)
 	// A page's links are read as a browser does, a caller's word as it stands.
 	if given, err := url.Parse(strings.TrimSpace(base)); u == nil || err != nil || given.Host == "" {
+		if strings.ContainsAny(base, "@?#") { // nobody knows where a password or a query begins
+			return nil, ErrURL
+		}
 		return nil, fmt.Errorf("%w: %q", ErrURL, safetext.Cut(base, 200))
 	}
 	return u, nil

@@ -91,9 +91,14 @@ func IsName(s string, most int) bool {
 	return 1 <= len(s) && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return !InName(r) })
 }
 
-var queries = regexp.MustCompile(`(https?://[^\s?#"]*)\?[^\s"]*`)
+// inURL finds a URL's scheme, user and password, host and path, and what follows these.
+var inURL = regexp.MustCompile(`\b([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#"]*@)?([^\s?#"]*)([?#][^\s"]*)?`)
 
-// WithoutQueries returns a text whose URLs have no query, as valid UTF-8.
-func WithoutQueries(text string) string {
-	return strings.ToValidUTF8(queries.ReplaceAllString(text, "$1"), "")
+// WithoutSecrets returns a text whose URLs have no user, password, query and fragment, as
+// valid UTF-8.
+func WithoutSecrets(text string) string {
+	if !strings.Contains(text, "://") {
+		return strings.ToValidUTF8(text, "")
+	}
+	return strings.ToValidUTF8(inURL.ReplaceAllString(text, "$1$3"), "")
 }

@@ -99,3 +99,21 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestWithoutSecrets_AnyURL_HasNeitherUserNorQuery(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                      "",
+		"no URL: a?b=c@d":                       "no URL: a?b=c@d",
+		"http://h/p?q=s: refused":               "http://h/p refused",
+		`Get "https://u:p@h:1/p?q=s#f": x`:      `Get "https://h:1/p": x`,
+		"wss://u@h/a@b and amqps://u:p@h/v?x=1": "wss://h/a@b and amqps://h/v",
+		"socks5h://u:p@h HTTP://u:p@H/#tok":     "socks5h://h HTTP://H/",
+		"http://u:a@b@h/":                       "http://h/",
+		"x http://[::1]:8/?a http://h":          "x http://[::1]:8/ http://h",
+		"\xffhttp://u:p@h\xff/":                 "http://h/",
+	} {
+		if got := safetext.WithoutSecrets(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
