@@ -46,6 +46,7 @@ func TestCommands_HostileServer_CannotCommandTheTerminal(t *testing.T) {
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.TLS = &tls.Config{Certificates: []tls.Certificate{evilCertificate(t)}}
 	secure.StartTLS()
+	secureURL := strings.Replace(secure.URL, "127.0.0.1", "localhost", 1) // names of a certificate are told to who asked for a name
 	defer secure.Close()
 
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
@@ -82,11 +83,11 @@ func TestCommands_HostileServer_CannotCommandTheTerminal(t *testing.T) {
 
 	key := "a-key-of-the-gateway"
 	for name, args := range map[string][]string{
-		"agents, certificate":   {"agents", "--gateway", secure.URL, "--key", key},
-		"sessions, certificate": {"sessions", "--gateway", secure.URL, "--key", key},
-		"end, certificate":      {"sessions", "end", "x", "--gateway", secure.URL, "--key", key},
-		"relay, certificate":    {"relay", "ws://a.test", "--gateway", secure.URL, "--key", key},
-		"crawl, certificate":    {"crawl", secure.URL, "--allow-private"},
+		"agents, certificate":   {"agents", "--gateway", secureURL, "--key", key},
+		"sessions, certificate": {"sessions", "--gateway", secureURL, "--key", key},
+		"end, certificate":      {"sessions", "end", "x", "--gateway", secureURL, "--key", key},
+		"relay, certificate":    {"relay", "ws://a.test", "--gateway", secureURL, "--key", key},
+		"crawl, certificate":    {"crawl", secureURL, "--allow-private"},
 		"agents, status":        {"agents", "--gateway", "http://" + raw.Addr().String(), "--key", key},
 		"end, status":           {"sessions", "end", "x", "--gateway", "http://" + raw.Addr().String(), "--key", key},
 		"relay, status":         {"relay", "ws://a.test", "--gateway", "http://" + raw.Addr().String(), "--key", key},
