@@ -63,11 +63,6 @@ func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error 
 	return err
 }
 
-// WithInflow returns a context under which JoinConn's agent holds no more than this.
-func WithInflow(ctx context.Context, silent, opening int, bytes int64) context.Context {
-	return context.WithValue(ctx, inflowLimits{}, inflowLimits{silent, opening, bytes})
-}
-
 // JoinConn is Run over one connection: it returns when the link has ended. The
 // targets are opened by open.
 func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {

@@ -17,8 +17,8 @@ import (
 //	bytes that have come and were not passed on yet,  the stream that holds the most is reset,
 //	frames included (see unread_bytes.go)             of the link that holds the most
 //
-// Of the first two each link has its share, so that one gateway does not use up what
-// another needs. Sessions that are open are RunOptions.MaxSessions's business.
+// Of the first two each link has its share however many the others have, so that one gateway
+// does not use up what another needs; while there is room it may have more. Sessions that are open are RunOptions.MaxSessions's business.
 type inflowLimits struct {
 	silent, opening int
 	bytes           int64
@@ -39,6 +39,8 @@ const readStreams = 512
 type inflows struct {
 	most inflowLimits
 	held atomic.Int64 // what all accounts add up to
+
+	silent, opening atomic.Int64 // of all links
 
 	mu    sync.Mutex
 	links map[*linkInflow]struct{}
@@ -103,6 +105,7 @@ func (a *inflows) leave(l *linkInflow) {
 	defer l.mu.Unlock()
 	for _, in := range l.streams {
 		l.count(in.account.close())
+		l.heard(in)
 	}
 }
 
@@ -114,11 +117,15 @@ func (l *linkInflow) close() {
 	l.accepted.Broadcast()
 }
 
-// share is a link's part of what all may have.
-func (a *inflows) share(most int) int {
+// room reports whether there is room for one more of a link that has so many, and all links
+// together.
+func (a *inflows) room(most, have int, all int64) bool {
+	if all < int64(most) {
+		return true
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return most / max(len(a.links), 1)
+	return have < most/max(len(a.links), 1)
 }
 
 // relieve resets streams until all links together hold no more than they may.
@@ -180,17 +187,17 @@ func (l *linkInflow) opened(stream uint32) {
 	if l.streams[stream] == nil && !l.closed { // the multiplexer ends a link that begins one twice
 		l.streams[stream] = new(inflow)
 		l.silent++
+		l.all.silent.Add(1)
 	}
 }
 
 // accept takes a stream over from the multiplexer; false: it is one too many and is reset.
 func (l *linkInflow) accept(stream *yamux.Stream) (*inflow, bool) {
-	share := l.all.share(l.all.most.silent)
 	l.mu.Lock()
 	l.pending--
 	l.accepted.Broadcast()
 	in := l.streams[stream.StreamID()]
-	ok := in != nil && l.silent <= share
+	ok := in != nil && l.all.room(l.all.most.silent, l.silent-1, l.all.silent.Load()-1)
 	if ok {
 		in.stream = stream
 	}
@@ -205,12 +212,18 @@ func (l *linkInflow) accept(stream *yamux.Stream) (*inflow, bool) {
 // noteRequest notes that a stream has said what it wants, in so many bytes.
 func (l *linkInflow) noteRequest(in *inflow, length int) {
 	l.mu.Lock()
+	l.heard(in)
+	l.mu.Unlock()
+	l.take(in, length)
+}
+
+// heard counts a stream out of those that have not said what they want; mu is held.
+func (l *linkInflow) heard(in *inflow) {
 	if !in.said {
 		in.said = true
 		l.silent--
+		l.all.silent.Add(-1)
 	}
-	l.mu.Unlock()
-	l.take(in, length)
 }
 
 // take counts bytes out that were passed on.
@@ -218,11 +231,11 @@ func (l *linkInflow) take(in *inflow, n int) { l.count(in.account.take(n)) }
 
 // underWay makes a dial or a look-up, unless too many are under way.
 func underWay[T any](l *linkInflow, open func() (T, error)) (none T, err error) {
-	share := l.all.share(l.all.most.opening)
 	l.mu.Lock()
-	full := l.opening >= share
+	full := !l.all.room(l.all.most.opening, l.opening, l.all.opening.Load())
 	if !full {
 		l.opening++
+		l.all.opening.Add(1)
 	}
 	l.mu.Unlock()
 	if full {
@@ -231,6 +244,7 @@ func underWay[T any](l *linkInflow, open func() (T, error)) (none T, err error) 
 	defer func() {
 		l.mu.Lock()
 		l.opening--
+		l.all.opening.Add(-1)
 		l.mu.Unlock()
 	}()
 	return open()
@@ -244,10 +258,7 @@ func (l *linkInflow) forget(stream uint32) {
 	if in == nil {
 		return
 	}
-	if !in.said {
-		in.said = true
-		l.silent--
-	}
+	l.heard(in)
 	delete(l.streams, stream)
 	l.count(in.account.close())
 }

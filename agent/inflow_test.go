@@ -198,3 +198,41 @@ func TestAgent_BytesForStalledTargets_AreBounded(t *testing.T) {
 		})
 	}
 }
+
+// One link may have all dials under way while the others have none. What it uses up costs
+// another nothing of its share.
+func TestAgent_LinksShareDials_NobodyUsesUpAnothersShare(t *testing.T) {
+	const most = 12
+	links := agent.NewDialLinks(3, most)
+	var wg sync.WaitGroup
+	over := make(chan struct{})
+	hold := func(l agent.DialLink) bool {
+		begun := make(chan bool, 1)
+		wg.Go(func() {
+			if l.Dial(func() { begun <- true; <-over }) != nil {
+				begun <- false
+			}
+		})
+		return <-begun
+	}
+	holdAll := func(l agent.DialLink) (n int) {
+		for hold(l) {
+			n++
+		}
+		return n
+	}
+	if n := holdAll(links[0]); n != most {
+		t.Errorf("one link alone has %d dials, want %d", n, most)
+	}
+	if n := holdAll(links[1]); n != most/3 {
+		t.Errorf("the second has %d beside it, want its share of %d", n, most/3)
+	}
+	close(over)
+	wg.Wait()
+	over = make(chan struct{})
+	if n := holdAll(links[2]); n != most {
+		t.Errorf("the third has %d when they are over, want %d", n, most)
+	}
+	close(over)
+	wg.Wait()
+}
