@@ -210,14 +210,29 @@ func mayBeVersion(words []byte) bool {
 	return n == 0 && len(words) > 0 && '0' <= words[0] && words[0] <= '9' || weburl.BeginsVersion(words[:n])
 }
 
+// jumps is what a select element does that leads to the page that is chosen in it.
+var jumps = regexp.MustCompile(`(?i)\blocation\b|jump_?menu|window\.open|\bgo_?to`)
+
 // option looks at one of a select element, whose text follows.
 func (s *scanner) option(value string) {
+	if s.jumps && strings.ContainsAny(value, "/.?") && !weburl.IsVersion(plain.OneLine(string(s.optionText()))) {
+		s.addLink(Link{Href: value})
+		s.lastHref = -1
+	}
 	if !strings.Contains(value, "/") {
 		return
 	}
-	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
-		s.choose(value, s.page[s.pos:s.pos+i], true)
+	if text := s.optionText(); len(text) > 0 {
+		s.choose(value, text, true)
 	}
+}
+
+// optionText is the text of an option; nothing if it is long.
+func (s *scanner) optionText() []byte {
+	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
+		return s.page[s.pos : s.pos+i]
+	}
+	return nil
 }
 
 // signOf notes the name of a picture in a link.

@@ -126,6 +126,9 @@ func (s *scanner) linkTag() bool {
 		s.anchor(tag)
 	case atom.Frame:
 		s.addLink(Link{Href: s.attrs("src")[0], Free: true, Part: true})
+	case atom.Select:
+		s.jumps = jumps.MatchString(s.attrs("onchange")[0])
+		return false
 	case atom.Option:
 		s.option(s.attrs("value")[0])
 	default:

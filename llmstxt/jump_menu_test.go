@@ -1,0 +1,32 @@
+package llmstxt_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// Sites of some age have menus that are select elements, and nothing else.
+func TestCrawl_SelectThatLeadsToPages_IsAMenu(t *testing.T) {
+	options := "<option value='' selected>Choose…<option value='#'>Top<option value=intro.html>Introduction<option value='/guide/pots/'>Pots<option value='http://docs.test/cups.php?a=1&amp;b=2'>Cups" +
+		"<option value='javascript:void(0)'>-<option value=12>Twelve<option value='/docs/1.0/'>1.0<option value='http://elsewhere.test/'>Elsewhere</select>"
+	for _, menu := range []string{"<select onchange='window.location.href=this.value'>", `<select name="menu1" onChange="MM_jumpMenu('parent',this,0)">`, `<select onchange="if (this.value) document.location = this.options[this.selectedIndex].value">`,
+		"<select ONCHANGE=\"window.open(this.value,'_self')\">", "<form><select id=x onchange='goTo(this)'>", "<nav><select onchange=location=this.value>"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Start</title><h1>Start</h1><p>" + gadget + "</p>" + menu + options)}}
+		for _, p := range []string{"/intro.html", "/guide/pots/", "/cups.php?a=1&b=2", "/docs/1.0/"} {
+			w.pages["http://docs.test"+p] = doc("Page " + p)
+		}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := urls(s); !slices.Equal(got, []string{"/", "/intro.html", "/guide/pots/", "/cups.php?a=1&b=2"}) || len(s.Skipped) > 0 {
+			t.Errorf("%s: %v, %v", menu, got, s.Skipped)
+		}
+	}
+	// What one chooses in a form is not an address.
+	for _, form := range []string{"<select name=to>", "<select onchange='this.form.submit()'>", "<select onchange='relocate(this)'>", "<select onchange='window.location=this.value'></select><select>"} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Start</title><h1>Start</h1><p>" + gadget + "</p>" + form + options)}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 1 || len(s.Skipped) > 0 {
+			t.Errorf("%s: %v, %v", form, urls(s), s.Skipped)
+		}
+	}
+}
