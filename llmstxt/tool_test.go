@@ -14,7 +14,7 @@ func TestCrawl_ToolsOfASite_AreNotAskedFor(t *testing.T) {
 		"/index.php?title=Tea&action=edit", "/index.php?title=Tea&action=history", "/w/index.php?title=Tea&oldid=12", "/wiki/Special:WhatLinksHere/Tea",
 		"/wiki/Spezial:Letzte_%C3%84nderungen", "/wiki/%E7%89%B9%E5%88%A5:%E6%9C%80%E8%BF%91", "/wiki/Talk:Tea", "/wiki/User_talk:Ann", "/wiki/Benutzer_Diskussion:Ann",
 		"/index.php?title=Special:UserLogin&returnto=Tea", "/wiki/%D0%9E%D0%B1%D1%81%D1%83%D0%B6%D0%B4%D0%B5%D0%BD%D0%B8%D0%B5:Tea",
-		"/doku.php?id=tea&do=edit", "/doku.php?id=tea&do=revisions", "/posting.php?mode=reply&t=4", "/ucp.php?mode=login", "/tea/?replytocom=12", "/tea/?add-to-cart=7", "/wp-login.php",
+		"/doku.php?id=tea&do=edit", "/doku.php?id=tea&do=revisions", "/posting.php?mode=reply&t=4", "/ucp.php?mode=login", "/tea/?replytocom=12", "/tea/?add-to-cart=7", "/wp-login.php", "/cdn-cgi/l/email-protection", "/index.php?action=profile;u=1",
 	} {
 		w := &web{pages: map[string]answer{
 			"http://docs.test/":         doc("Tea wiki", tool, "/wiki/Tea", "/wiki/Help:Contents", "/doku.php?id=tea"),

@@ -38,7 +38,7 @@ func IsListing(u *url.URL) bool {
 }
 
 // listings are names of files, of no other page.
-var listings = plain.Set(`package-use.html package-tree.html overview-tree.html index-all.html allclasses-index.html allclasses.html
+var listings = plain.Set(`package-use.html package-tree.html package-frame.html overview-tree.html index-all.html allclasses-index.html allclasses.html
 	allclasses-noframe.html allpackages-index.html deprecated-list.html constant-values.html serialized-form.html genindex.html py-modindex.html
 	functions_func.html functions_vars.html globals_func.html globals_defs.html class_list.html method_list.html file_list.html _index.html class-tree.html module-tree.html doc-index.html doc-index-all.html`)
 

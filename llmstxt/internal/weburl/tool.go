@@ -15,6 +15,9 @@ import (
 // IsTool reports whether an address is one that a site's software uses for work on its pages: by a
 // parameter that has no other use, by what is to be done, or by a wiki's namespace.
 func IsTool(u *url.URL) bool {
+	if strings.HasPrefix(u.Path, "/cdn-cgi/") {
+		return true // Cloudflare's own, such as the address of an e-mail address
+	}
 	for seg := range strings.SplitSeq(u.Path, "/") {
 		if special(seg) {
 			return true
