@@ -139,6 +139,8 @@ func notAPage(r *result, p *htmlpage.Page, text []byte) error {
 	switch {
 	case notpage.IsLoginPage(p, r.evidence.Blocks, r.final, r.asked):
 		return &skipError{Reason: SkipLogin, Detail: "asks for a login"}
+	case notpage.SendsToLogin(p, text):
+		return &skipError{Reason: SkipLogin, Detail: "sends a form to a login"}
 	case r.hops > 0 && notpage.IsErrorPath(r.final.Path) && !notpage.IsErrorPath(r.asked.Path) && p.Short != "":
 		return notFoundAs200
 	case p.Short != "" && notpage.SaysNotFound(p, r.evidence.Blocks, r.final):

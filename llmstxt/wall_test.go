@@ -101,3 +101,24 @@ func TestCrawl_PageAboutWalls_IsKept(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Sites of single sign-on send a form in place of the page, which a script posts.
+func TestCrawl_FormThatIsSentToALogin_IsNoPage(t *testing.T) {
+	form := func(action, field string) string {
+		return `<html><head><title>Working...</title></head><body><form method="POST" name="hiddenform" action="` + action + `"><input type="hidden" name="` + field + `" value="eyJ" />` +
+			`<noscript><p>Script is disabled. Click Submit to continue.</p><input type="submit" value="Submit" /></noscript></form><script>window.setTimeout('document.forms[0].submit()', 0);</script></body></html>`
+	}
+	for page, left := range map[string]bool{
+		form("https://login.microsoftonline.com/login.srf", "t"): true, form("https://idp.docs.test/sso", "x"): true, form("/saml", "SAMLRequest"): true, form("https://elsewhere.test/", "wresult"): true,
+		strings.Replace(form("https://elsewhere.test/", "RelayState"), "<body>", "<body onload='document.forms[0].submit()'>", 1): true,
+		form("/search", "q"): false, form("https://elsewhere.test/", "q"): false,
+		strings.ReplaceAll(form("/saml", "SAMLRequest"), "submit()", "reset()"): false,
+		"<title>SAML</title><main><h1>SAML</h1><p>" + strings.Repeat("The form has a field of that name, and the script that posts it calls forms[0].submit() at once. ", 15) + "</p><form><input name=SAMLRequest></form></main>": false,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", "/b"), "http://docs.test/b": doc("B"), "http://docs.test/a": html(page)}}
+		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})
+		if got := len(s.Skipped) == 1 && s.Skipped[0].Reason == llmstxt.SkipLogin; got != left {
+			t.Errorf("%.200s: %v, %v", page, urls(s), s.Skipped)
+		}
+	}
+}

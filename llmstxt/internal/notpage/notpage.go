@@ -42,7 +42,7 @@ func unlessAsked(p string, asked *url.URL) bool {
 }
 
 // loginHosts are the first labels of hosts on which people say who they are.
-var loginHosts = plain.Set(`login signin sso auth accounts account id idp cas identity oauth`)
+var loginHosts = plain.Set(`login adfs sts signin sso auth accounts account id idp cas identity oauth`)
 
 // IsLoginElsewhere reports a redirect to where a site, or another, asks who one is.
 func IsLoginElsewhere(to, asked *url.URL) bool {
