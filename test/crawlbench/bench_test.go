@@ -29,6 +29,7 @@ import (
 	"time"
 
 	"github.com/gocolly/colly/v2"
+	"golang.org/x/net/html"
 
 	"github.com/farwire/farwire/llmstxt"
 	"github.com/farwire/farwire/test/crawlbench/docs"
@@ -45,6 +46,7 @@ type task struct {
 	Base  string
 	Pages int
 	URLs  []string // fetch: these
+	Parse bool     // fetch: and make trees of them
 }
 
 type run struct {
@@ -176,7 +178,12 @@ func fetch(t task) (run, error) {
 					failed = err
 					continue
 				}
-				if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				if t.Parse {
+					_, err = html.Parse(resp.Body)
+				} else {
+					_, err = io.Copy(io.Discard, resp.Body)
+				}
+				if err != nil {
 					failed = err
 				}
 				resp.Body.Close()
@@ -279,16 +286,19 @@ func serve(b *testing.B, delay time.Duration) *httptest.Server {
 	return srv
 }
 
-// BenchmarkBesideColly crawls 500 pages: CPU beside colly's.
+// BenchmarkBesideColly crawls 500 pages: CPU beside colly's, and beside fetching the same pages
+// with and without html.Parse.
 func BenchmarkBesideColly(b *testing.B) {
 	srv := serve(b, 0)
 	for b.Loop() {
 		ours := contend(b, task{Role: "llmstxt", Base: srv.URL + "/", Pages: 500})
 		colly := contend(b, task{Role: "colly", Base: srv.URL + "/", Pages: 500})
 		bare := contend(b, task{Role: "fetch", URLs: ours.URLs})
+		parsed := contend(b, task{Role: "fetch", URLs: ours.URLs, Parse: true})
 		b.ReportMetric(ours.cpuPer1000(), "cpu-s/1000-pages")
 		b.ReportMetric(colly.cpuPer1000(), "colly-cpu-s/1000-pages")
 		b.ReportMetric(bare.cpuPer1000(), "fetch-cpu-s/1000-pages")
+		b.ReportMetric(parsed.cpuPer1000(), "parse-cpu-s/1000-pages")
 		b.ReportMetric(ours.cpuPer1000()/colly.cpuPer1000(), "cpu/colly-cpu")
 		b.ReportMetric(float64(ours.Pages), "pages")
 		b.ReportMetric(float64(colly.Pages), "colly-pages")
