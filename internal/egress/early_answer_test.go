@@ -17,6 +17,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/netio"
 )
 
 // A deafConn is a connection to a target that takes some bytes of a request, then none,
@@ -167,7 +168,11 @@ func TestConns_TargetClosesKeptConnection_UnsentRequestIsRepeated(t *testing.T) 
 			}
 			go server.Serve(l)
 			conns := new(egress.Conns)
-			exit := agent.Exit{DialContext: new(net.Dialer).DialContext}
+			var dialled net.Conn
+			exit := agent.Exit{DialContext: func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+				dialled, err = new(net.Dialer).DialContext(ctx, network, addr)
+				return dialled, err
+			}}
 			ask := func(ctx context.Context) (string, error) {
 				req, err := http.NewRequestWithContext(ctx, method, "http://"+l.Addr().String(), nil)
 				if err != nil {
@@ -197,9 +202,11 @@ func TestConns_TargetClosesKeptConnection_UnsentRequestIsRepeated(t *testing.T) 
 				mu.Lock()
 				defer mu.Unlock()
 				accepted[0].Close()
-				// net/http reads the end, and closes the connection.
-				for i.Conn.SetReadDeadline(time.Time{}) == nil {
+				for err := error(nil); err != io.EOF; { // until the end has come
 					time.Sleep(time.Millisecond)
+					if failed := netio.Raw(dialled).Control(func(fd uintptr) { err = netio.Silent(fd) }); failed != nil {
+						t.Fatal(failed)
+					}
 				}
 				closed = true
 			}})

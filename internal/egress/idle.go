@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,7 @@ type keptConn struct {
 	conns  *openConns
 	exit   string       // the key of the exit
 	used   atomic.Bool  // a request has had it
-	made   atomic.Int64 // when net/http got it, in Unix nanoseconds; zero: it is being made
+	made   atomic.Int64 // when it was handed over, in Unix nanoseconds; zero: it is being made
 	uses   atomic.Int32 // requests up to the end of their answers; below zero: it is given up
 	closed atomic.Bool
 	stop   func() // of who waits for the exit to drain; nil: nobody
@@ -63,9 +62,6 @@ func (o *openConns) remove(c *keptConn) {
 
 // keptOf returns what is below a connection of a transport's; nil: none of ours.
 func keptOf(conn net.Conn) *keptConn {
-	if turn, ok := conn.(*exclusiveConn); ok {
-		conn = turn.Conn
-	}
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()
 	}
@@ -73,11 +69,8 @@ func keptOf(conn net.Conn) *keptConn {
 	return c
 }
 
-// handedOver notes that net/http has a new connection now.
-func handedOver(conn net.Conn) net.Conn {
-	keptOf(conn).made.Store(time.Now().UnixNano())
-	return conn
-}
+// handedOver notes that a new connection can be used now.
+func handedOver(conn *keptConn) { conn.made.Store(time.Now().UnixNano()) }
 
 // unclaimed is how long a new connection waits for its request.
 const unclaimed = time.Second
@@ -144,12 +137,14 @@ func (b *usingBody) Close() error {
 // exit drains.
 const retireEvery = 250 * time.Millisecond
 
-// retire has the connection closed when no request uses it: now or, since net/http does
-// not tell, a little later.
-func (c *keptConn) retire(keeps *http.Transport) {
-	keeps.CloseIdleConnections()
-	if !c.closed.Load() {
-		time.AfterFunc(retireEvery, func() { c.retire(keeps) })
+// retire has the connection closed when no request uses it: now, or a little later.
+func (c *keptConn) retire() {
+	switch {
+	case c.closed.Load():
+	case c.isIdle() && c.uses.CompareAndSwap(0, givenUp):
+		c.Close()
+	default:
+		time.AfterFunc(retireEvery, c.retire)
 	}
 }
 

@@ -26,6 +26,9 @@ import (
 // ErrNotReady: the descriptor has no bytes, or no room for any, at present.
 var ErrNotReady = errors.New("not ready")
 
+// ErrReady: the descriptor has bytes.
+var ErrReady = errors.New("there are bytes to read")
+
 // KeepAlive finds a peer that has vanished, and sends nothing, within a minute.
 var KeepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 10 * time.Second, Count: 3}
 

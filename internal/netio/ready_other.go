@@ -15,6 +15,9 @@ func Raw(net.Conn) syscall.RawConn { return nil }
 // Read is not called here, because Raw gives nobody a descriptor.
 func Read(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
 
+// Silent is not called here, because Raw gives nobody a descriptor.
+func Silent(uintptr) error { return errors.ErrUnsupported }
+
 // Write is not called here, because Raw gives nobody a descriptor.
 func Write(uintptr, []byte) (int, error) { return 0, errors.ErrUnsupported }
 

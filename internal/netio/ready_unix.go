@@ -45,6 +45,26 @@ func Read(fd uintptr, b []byte) (int, error) {
 	}
 }
 
+// Silent returns nil when there is nothing to read. The error is ErrReady when there are
+// bytes, which stay where they are, io.EOF or the system's.
+func Silent(fd uintptr) error {
+	for {
+		var b [1]byte
+		n, err := peekFD(int(fd), b[:])
+		switch {
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return nil
+		case err != nil:
+			return os.NewSyscallError("recv", err)
+		case n == 0:
+			return io.EOF
+		default:
+			return ErrReady
+		}
+	}
+}
+
 // Write writes what there is room for, some of b. The error is ErrNotReady when
 // that is nothing, or the system's.
 func Write(fd uintptr, b []byte) (int, error) {

@@ -7,11 +7,15 @@ import (
 	"unsafe"
 )
 
-// The scheduler does not hear of these two calls, which never block. As receive
-// and send they also skip what the kernel does for files.
+// The scheduler does not hear of these calls, which never block. As receive and send
+// they also skip what the kernel does for files.
 
-func readFD(fd int, b []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall6(sysRecvfrom, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+func readFD(fd int, b []byte) (int, error) { return receive(fd, b, 0) }
+
+func peekFD(fd int, b []byte) (int, error) { return receive(fd, b, syscall.MSG_PEEK) }
+
+func receive(fd int, b []byte, flags uintptr) (int, error) {
+	n, _, errno := syscall.RawSyscall6(sysRecvfrom, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
