@@ -34,6 +34,7 @@ type describer struct {
 	votes *voters
 	descs map[string]int // how many pages have a description
 	forms map[string]int // how many have one that differs in the page's title alone
+	links map[string]int // how many have a link of these words, by their key
 	base  *Page
 	about []bool // of the base page's blocks, those about pages that it leads to
 	pages int    // how many there are
@@ -52,7 +53,7 @@ func Split(e *htmlpage.Evidence) [][]string {
 
 // newDescriber has the pages' votes counted.
 func newDescriber(pages []Page, limit int, votes *Votes) *describer {
-	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
+	d := &describer{limit: limit, descs: map[string]int{}, forms: map[string]int{}, links: map[string]int{}, votes: &votes.count, base: &pages[0], pages: len(pages)}
 	if len(pages) > 1 {
 		d.about = quoted(&pages[0])
 	}
@@ -60,6 +61,13 @@ func newDescriber(pages []Page, limit int, votes *Votes) *describer {
 	for i := range pages {
 		for _, desc := range descriptions(pages[i].Evidence) {
 			d.descs[desc]++
+		}
+		seen := map[string]bool{}
+		for _, a := range pages[i].Evidence.Anchors {
+			if k := plain.Key(a); !seen[k] {
+				seen[k] = true
+				d.links[k]++
+			}
 		}
 		if desc := pages[i].Evidence.Description; desc != "" {
 			d.forms[form(desc, &pages[i])]++
@@ -156,14 +164,14 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	})
 	// A motto is about the page only if nothing else is.
 	own := slices.ContainsFunc(blocks, func(b htmlpage.Block) bool {
-		return b.Kind == htmlpage.Paragraph && isProse(b) && !motto(b.Text)
+		return (b.Kind == htmlpage.Paragraph || b.Kind == htmlpage.Cell) && isProse(b) && !motto(b.Text)
 	})
 	titleKey := plain.Key(p.Title)
 	for i := range blocks {
 		if r.size > 4*d.limit {
 			break
 		}
-		if b := blocks[i]; b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && saysNothing(b.Text, p.Title)) || !r.takes(i) {
+		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && saysNothing(b.Text, p.Title)) || !r.takes(i) {
 			continue
 		}
 		if k := plain.Key(blocks[i].Text); k != "" && k != titleKey {

@@ -69,7 +69,11 @@ func (n *noteParts) addBlocks(kinds ...htmlpage.BlockKind) {
 
 func (n *noteParts) addAnchors() {
 	for _, a := range n.page.Evidence.Anchors {
-		// A card begins with its heading, which is named already.
+		// A card begins with its heading, which is named already. What most pages lead to says
+		// nothing of this one.
+		if most := n.d.links[plain.Key(a)]; most >= leastEverywhere && most*2 > n.d.pages {
+			continue
+		}
 		if !slices.ContainsFunc(n.list, func(p string) bool { return plain.StartsWith(a, p) }) {
 			n.add(a)
 		}
@@ -92,7 +96,9 @@ func (n *noteParts) addCommon() {
 	n.addBlocks(htmlpage.Heading)
 	own := len(n.list)
 	for _, a := range n.page.Evidence.Anchors {
-		n.add(a)
+		if made, _, ok := strings.Cut(a, " "); !ok || !makers[strings.ToLower(made)] {
+			n.add(a)
+		}
 	}
 	if len(n.list) <= fewLinks && own == 0 && !slices.ContainsFunc(n.list, func(t string) bool { return !n.d.votes.boilerplate(t) }) {
 		n.list = nil // a line at the foot or the head of all pages
@@ -103,6 +109,12 @@ func (n *noteParts) addCommon() {
 		}
 	}
 }
+
+// leastEverywhere is how many pages have a link at least that is no page's own.
+const leastEverywhere = 5
+
+// makers are generators whose names, with a version, stand at the foot of what they made.
+var makers = plain.Set("ldoc luadoc doxygen jsdoc typedoc yard rdoc sphinx mkdocs hugo jekyll hexo pelican gitbook docusaurus vitepress vuepress antora texinfo makeinfo gtk-doc edoc dokka")
 
 // fewLinks are no list of what a site has.
 const fewLinks = 3

@@ -38,14 +38,14 @@ func setTitles(pages []Page) affixes {
 	for i := range pages {
 		p := &pages[i]
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
-		if i > 0 && placeholder(said) && !meant(said, heading(p.Evidence), headings) {
+		if i > 0 && (placeholder(said) || byGenerator(said)) && !meant(said, heading(p.Evidence), headings) {
 			said = named(p, a, headings)
 		}
 		if i > 0 {
 			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence)
 		}
 		if p.Title = said; said == "" {
-			if p.Title = heading(p.Evidence); p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) {
+			if p.Title = heading(p.Evidence); p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
 				p.Title = urlTitle(p.URL)
 			}
 		} else {
@@ -77,7 +77,7 @@ func setTitles(pages []Page) affixes {
 func named(p *Page, a affixes, headings map[string]int) string {
 	h := heading(p.Evidence)
 	for _, t := range []string{a.own(p.Evidence.OpenTitle), h} {
-		if t != "" && !placeholder(t) && !strings.EqualFold(t, a.name()) && (t != h || headings[h] == 1) {
+		if t != "" && !placeholder(t) && !byGenerator(t) && !strings.EqualFold(t, a.name()) && (t != h || headings[h] == 1) {
 			return t
 		}
 	}

@@ -197,7 +197,7 @@ func listName(label string) string {
 func Nameless(name string) bool { return nameless[plain.Key(name)] }
 
 // nameless are headings of lists of links that say what they are, and not of what.
-var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage
+var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage jumpto indexentry documentationoverview
 	inthisarticle thispage quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
 	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴
 	inhalt inhaltsverzeichnis aufdieserseite sommaire tabledesmatières surcettepage contenido enestapágina conteúdo nestapágina indice inhoud
