@@ -296,26 +296,31 @@ func openOutput(flag, name string, quiet bool) (*output, error) {
 	return o, nil
 }
 
-// write puts the text in place of what the file held.
+// write puts the text in place of what the file held, which stays whole when that fails.
 func (o *output) write(text string) error {
-	o.made = false
 	if o.file == nil {
 		return nil
 	}
-	if o.file != os.Stdout {
-		if info, err := o.file.Stat(); err == nil && info.Mode().IsRegular() {
-			if err := o.file.Truncate(0); err != nil {
-				return err
-			}
+	info, err := o.file.Stat()
+	if err != nil || !info.Mode().IsRegular() || o.file == os.Stdout {
+		if _, err := io.WriteString(o.file, text); err != nil {
+			return fmt.Errorf("the file was not written: %w", err)
 		}
+		if o.file == os.Stdout {
+			return nil
+		}
+		return o.file.Close()
 	}
-	if _, err := io.WriteString(o.file, text); err != nil {
+	name, err := filepath.EvalSymlinks(o.file.Name())
+	if err = errors.Join(err, o.file.Close()); err == nil {
+		err = replaceFile(name, []byte(text), info)
+	}
+	if err != nil {
+		o.abandon()
 		return fmt.Errorf("the file was not written: %w", err)
 	}
-	if o.file == os.Stdout {
-		return nil
-	}
-	return o.file.Close()
+	o.made = false
+	return nil
 }
 
 // abandon leaves no empty file behind.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -40,15 +43,30 @@ func (f *crawlFiles) write(site *llmstxt.CrawledSite, text, output string) error
 		if err != nil {
 			return err
 		}
-		if err := replaceFile(filepath.Join(dir, filepath.FromSlash(file.Name)), file.Body); err != nil {
+		if err := replaceFile(filepath.Join(dir, filepath.FromSlash(file.Name)), file.Body, nil); err != nil {
 			return fmt.Errorf("%s was not written: %w", file.Name, err)
 		}
 	}
 	return nil
 }
 
-// replaceFile writes a file aside and renames it.
-func replaceFile(name string, body []byte) error {
+// replaceFile writes a file aside and renames it, so that whoever reads it meanwhile, and a
+// full disk, find the old one whole. It gets the mode and the owner of the file that is there;
+// nil: everybody may read it. Where the folder takes no other file, or the file is a mount of
+// its own, it is written in place.
+func replaceFile(name string, body []byte, there fs.FileInfo) error {
+	mode := fs.FileMode(0o644)
+	if there != nil {
+		mode = there.Mode().Perm()
+	}
+	err := writeAside(name, body, mode, there)
+	if there != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EBUSY)) {
+		return os.WriteFile(name, body, mode)
+	}
+	return err
+}
+
+func writeAside(name string, body []byte, mode fs.FileMode, there fs.FileInfo) error {
 	dir := filepath.Dir(name)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -58,15 +76,14 @@ func replaceFile(name string, body []byte) error {
 		return err
 	}
 	defer os.Remove(temp.Name()) // nothing is there once it is renamed
-	if _, err := temp.Write(body); err != nil {
-		temp.Close()
-		return err
+	_, err = temp.Write(body)
+	if err == nil && there != nil {
+		err = giveTo(temp, there)
 	}
-	if err := temp.Chmod(0o644); err != nil {
-		temp.Close()
-		return err
+	if err == nil {
+		err = temp.Chmod(mode)
 	}
-	if err := temp.Close(); err != nil {
+	if err = errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
 	return os.Rename(temp.Name(), name)

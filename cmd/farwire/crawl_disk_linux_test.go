@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/farwire/farwire/internal/harness"
+)
+
+// What is there stays whole when the new file finds no room, and nothing stays of one that is
+// new. With room the file is replaced, with its mode, its owner and the link to it as they were.
+func TestCrawl_DiskFull_LeavesTheOldFile(t *testing.T) {
+	site, _ := newSite(t, 5)
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+		t.Skip("only root may mount a small disk")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	file, link, filler := filepath.Join(dir, "llms.txt"), filepath.Join(dir, "link.txt"), filepath.Join(dir, "filler")
+	const old = "# The file of yesterday\n"
+	if err := errors.Join(os.WriteFile(file, []byte(old), 0o640), os.Chmod(file, 0o640), os.Chown(file, 1234, 1235), os.Symlink("llms.txt", link)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("1 MiB on the disk: %v", err)
+	}
+	crawl := func(name string, want int) {
+		t.Helper()
+		p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", name))
+		if status := p.Status(); status != want || want != statusOK && !strings.Contains(p.Stderr.String(), "no space left on device") {
+			t.Errorf("-o %s: status %d: %s", name, status, p.Stderr)
+		}
+	}
+	names := func() (all []string) {
+		t.Helper()
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			all = append(all, e.Name())
+		}
+		return all
+	}
+	before := strings.Join(names(), " ")
+	for _, name := range []string{file, link, filepath.Join(dir, "new.txt")} {
+		crawl(name, statusFailed)
+		if b, err := os.ReadFile(file); err != nil || string(b) != old {
+			t.Errorf("-o %s left %q, %v", name, b, err)
+		}
+	}
+	if after := strings.Join(names(), " "); after != before {
+		t.Errorf("left are %s, there were %s", after, before)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	crawl(link, statusOK)
+	info, err := os.Lstat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "# Home of Pages") || info.Mode() != 0o640 || owner.Uid != 1234 || owner.Gid != 1235 {
+		t.Errorf("with room: mode %v, owner %d:%d, %q, %v", info.Mode(), owner.Uid, owner.Gid, b, err)
+	}
+	if to, err := os.Readlink(link); err != nil || to != "llms.txt" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+}
