@@ -275,3 +275,42 @@ func TestHop_GuardRulesProxyAndFaults_AreThoseOfALink(t *testing.T) {
 		})
 	}
 }
+
+// heardPeers keeps what answers the questions of other gateways.
+type heardPeers struct {
+	farwire.AgentSelector
+	answer func(context.Context, []byte) ([]byte, error)
+}
+
+func (p *heardPeers) AskPeers(context.Context, []byte, func(string, []byte)) {}
+
+func (p *heardPeers) AnswerPeers(answer func(context.Context, []byte) ([]byte, error)) {
+	p.answer = answer
+}
+
+// A question that names neither sessions nor a caller ends none: no gateway asks it, and
+// one of a later release may mean something by a field that this one does not know.
+func TestPeers_EndOfNobody_EndsNoSession(t *testing.T) {
+	var peers heardPeers
+	w := newWorld(t, func(o *farwire.Options) {
+		peers.AgentSelector = o.Agents
+		o.Agents = &peers
+	})
+	p := w.open("/ws", "X-API-Key: "+testKey)
+	p.ask(newTarget(t, echo), "")
+	p.wantConnected()
+	for _, c := range []struct {
+		question string
+		ended    int
+	}{{`{"end":true,"reason":"x"}`, 0}, {`{"end":true,"ids":["nothing"]}`, 0}, {`{"end":true,"subject":"bob"}`, 0}, {`{"end":true,"subject":"alice","reason":"x"}`, 1}} {
+		reply, err := peers.answer(t.Context(), []byte(c.question))
+		var a struct{ Ended int }
+		if err == nil {
+			err = json.Unmarshal(reply, &a)
+		}
+		if err != nil || a.Ended != c.ended {
+			t.Errorf("%s: %d ended, %v, want %d", c.question, a.Ended, err, c.ended)
+		}
+	}
+	p.wantClose(1008, "x")
+}

@@ -365,3 +365,22 @@ func TestForwardProxy_HTTP2Connect_CarriesBytes(t *testing.T) {
 	pw.Close()
 	resp.Body.Close()
 }
+
+// A reverse proxy may ask for any host over one TLS connection, and says in a header that it
+// is one. Without it a foreign host means a proxied request.
+func TestForwardProxy_ForeignHostOverTLS_IsProxiedUnlessAProxySaysWhose(t *testing.T) {
+	w := newWorld(t)
+	h := w.gw.ForwardProxy(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	for name, want := range map[string]int{"": http.StatusProxyAuthRequired, "X-Forwarded-For": http.StatusTeapot, "Forwarded": http.StatusTeapot} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.ProtoMajor, r.ProtoMinor, r.Host, r.TLS = 2, 0, "other.example", &tls.ConnectionState{ServerName: "gw.example.com"}
+		r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{TLSConfig: new(tls.Config)}))
+		if name != "" {
+			r.Header.Set(name, "for=192.0.2.1")
+		}
+		rec := httptest.NewRecorder()
+		if h.ServeHTTP(rec, r); rec.Code != want {
+			t.Errorf("with %q: %d, want %d", name, rec.Code, want)
+		}
+	}
+}

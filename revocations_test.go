@@ -239,3 +239,27 @@ func TestRevocationLog_OlderThanADay_HidesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A key that is revoked while it is let in ends its session, which no list had yet when the
+// sessions of revoked keys were ended.
+func TestEndRevoked_KeyIsBeingLetIn_EndsItsSession(t *testing.T) {
+	var gw *farwire.Gateway
+	keys, err := farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Auth = keys
+		o.Limiter = limiterFunc(func() (farwire.Quota, error) { // behind the look at the key
+			if err := keys.Replace(map[string]farwire.Principal{"another key of 16 bytes": {Subject: "bob"}}); err != nil {
+				t.Error(err)
+			}
+			gw.EndRevoked(t.Context())
+			return farwire.Quota{}, nil
+		})
+	})
+	gw = w.gw
+	p := w.open("/ws", "X-API-Key: "+testKey)
+	p.ask(newTarget(t, echo), "")
+	p.wantError(1008, "key revoked")
+}
