@@ -17,10 +17,8 @@ func formal(s string) bool {
 	return len(s) <= 400 && notices.in(low) // a longer text is about them
 }
 
-// licence reports a sentence on what may be done with a text, which says nothing of
-// what it is about.
-func licence(s string) bool { return isLicence(strings.ToLower(s)) }
-
+// isLicence reports a sentence, in lower case, on what may be done with a text, which says
+// nothing of what it is about.
 func isLicence(low string) bool { return len(low) >= 16 && licences.in(low) }
 
 // phrases are looked for in every sentence, and few sentences have one: first the words are
