@@ -265,6 +265,30 @@ func TestRoundTrip_ContextEnds_ConnectionIsCut(t *testing.T) {
 	}
 }
 
+// A method that has no body mostly may have one that is slow to begin.
+func TestRoundTrip_ContextEndsBeforeTheBodyBegins_RequestIsNotSent(t *testing.T) {
+	for _, method := range []string{"GET", "DELETE"} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, ended := pipe(func(_ net.Conn, br *bufio.Reader) {
+				if n, _ := io.Copy(io.Discard, br); n > 0 {
+					t.Errorf("the target has %d bytes", n)
+				}
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Minute, cancel)
+			req := request(t, method).WithContext(ctx)
+			req.ContentLength = -1
+			client, write := io.Pipe()
+			began := time.Now()
+			if _, err := c.RoundTrip(req, http1.Options{Body: client}); !errors.Is(err, context.Canceled) || time.Since(began) != time.Minute {
+				t.Errorf("after %v: %v", time.Since(began), err)
+			}
+			write.Close()
+			<-ended
+		})
+	}
+}
+
 // The body of a request may be what is not valid; its error is the exchange's.
 func TestRoundTrip_BodyFails_SaysItsError(t *testing.T) {
 	broken := errors.New("broken")

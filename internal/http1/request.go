@@ -1,6 +1,8 @@
 package http1
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -133,15 +135,25 @@ func probe(req *http.Request, o *Options) (int64, error) {
 	default:
 		return -1, nil
 	}
-	var first [1]byte
-	n, err := io.ReadFull(o.Body, first[:])
+	began := make(chan ahead, 1)
+	go func(body io.Reader) { // ends with the server's body at the latest
+		var a ahead
+		a.n, a.err = io.ReadFull(body, a.b[:])
+		began <- a
+	}(o.Body)
+	var a ahead
+	select {
+	case a = <-began:
+	case <-req.Context().Done(): // whose client may send nothing for long
+		return 0, context.Cause(req.Context())
+	}
 	switch {
-	case err == io.EOF:
+	case a.err == io.EOF:
 		o.Body = nil
 		return 0, nil
-	case err != nil:
-		return 0, err
+	case a.err != nil:
+		return 0, a.err
 	}
-	o.Body = io.MultiReader(strings.NewReader(string(first[:n])), o.Body)
+	o.Body = io.MultiReader(bytes.NewReader(a.b[:a.n]), o.Body)
 	return -1, nil
 }
