@@ -265,27 +265,49 @@ func TestRoundTrip_ContextEnds_ConnectionIsCut(t *testing.T) {
 	}
 }
 
-// A method that has no body mostly may have one that is slow to begin.
-func TestRoundTrip_ContextEndsBeforeTheBodyBegins_RequestIsNotSent(t *testing.T) {
-	for _, method := range []string{"GET", "DELETE"} {
-		synctest.Test(t, func(t *testing.T) {
-			c, _, ended := pipe(func(_ net.Conn, br *bufio.Reader) {
-				if n, _ := io.Copy(io.Discard, br); n > 0 {
-					t.Errorf("the target has %d bytes", n)
+// A method that has no body mostly may have one that is slow to begin. Its client may wait
+// for the head of the answer.
+func TestRoundTrip_BodyDoesNotBegin_HeadIsSent(t *testing.T) {
+	for _, begins := range []bool{true, false} {
+		for _, method := range []string{"GET", "DELETE"} {
+			synctest.Test(t, func(t *testing.T) {
+				client, write := io.Pipe()
+				c, kept, ended := pipe(func(target net.Conn, br *bufio.Reader) {
+					req, err := http.ReadRequest(br)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					io.WriteString(target, ok+"Content-Length: 4\r\n\r\n")
+					if b, err := io.ReadAll(req.Body); begins != (string(b) == "hello" && err == nil) {
+						t.Errorf("the target has %q, %v", b, err)
+					}
+					io.WriteString(target, "body")
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer time.AfterFunc(time.Minute, cancel).Stop()
+				req := request(t, method).WithContext(ctx)
+				req.ContentLength = -1
+				began := time.Now()
+				resp, err := c.RoundTrip(req, http1.Options{Body: client})
+				if err != nil || time.Since(began) > time.Second {
+					t.Fatalf("after %v: %v", time.Since(began), err)
 				}
+				if begins {
+					io.WriteString(write, "hello")
+					write.Close()
+				}
+				if b, err := io.ReadAll(resp.Body); begins != (string(b) == "body" && err == nil) || begins != kept.Load() {
+					t.Errorf("%q, %v, kept %v", b, err, kept.Load())
+				}
+				if !begins && time.Since(began) != time.Minute {
+					t.Errorf("the end of the context cut it after %v", time.Since(began))
+				}
+				write.Close()
+				c.Cut()
+				<-ended
 			})
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(time.Minute, cancel)
-			req := request(t, method).WithContext(ctx)
-			req.ContentLength = -1
-			client, write := io.Pipe()
-			began := time.Now()
-			if _, err := c.RoundTrip(req, http1.Options{Body: client}); !errors.Is(err, context.Canceled) || time.Since(began) != time.Minute {
-				t.Errorf("after %v: %v", time.Since(began), err)
-			}
-			write.Close()
-			<-ended
-		})
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -135,25 +135,48 @@ func probe(req *http.Request, o *Options) (int64, error) {
 	default:
 		return -1, nil
 	}
-	began := make(chan ahead, 1)
-	go func(body io.Reader) { // ends with the server's body at the latest
-		var a ahead
-		a.n, a.err = io.ReadFull(body, a.b[:])
-		began <- a
-	}(o.Body)
-	var a ahead
+	b := &begun{came: make(chan ahead, 1), rest: o.Body}
+	go b.begin() // ends with the server's body at the latest
+	late := time.NewTimer(probeWait)
+	defer late.Stop()
 	select {
-	case a = <-began:
-	case <-req.Context().Done(): // whose client may send nothing for long
+	case a := <-b.came:
+		switch {
+		case a.err == io.EOF:
+			o.Body = nil
+			return 0, nil
+		case a.err != nil:
+			return 0, a.err
+		}
+		b.came <- a
+	case <-late.C: // the client may want the head of the answer first
+	case <-req.Context().Done():
 		return 0, context.Cause(req.Context())
 	}
-	switch {
-	case a.err == io.EOF:
-		o.Body = nil
-		return 0, nil
-	case a.err != nil:
-		return 0, a.err
-	}
-	o.Body = io.MultiReader(bytes.NewReader(a.b[:a.n]), o.Body)
+	o.Body = b
 	return -1, nil
+}
+
+// probeWait is how long a request waits for its body to begin.
+const probeWait = 200 * time.Millisecond
+
+// A begun body is one whose first byte is read by another goroutine.
+type begun struct {
+	came chan ahead // nil: the first byte has been read
+	rest io.Reader
+}
+
+func (b *begun) begin() {
+	var a ahead
+	a.n, a.err = io.ReadFull(b.rest, a.b[:])
+	b.came <- a
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	if b.came == nil || len(p) == 0 {
+		return b.rest.Read(p)
+	}
+	a := <-b.came
+	b.came = nil
+	return copy(p, a.b[:a.n]), a.err
 }
