@@ -85,14 +85,14 @@ type marker struct {
 	pre         bool
 	preText     []byte
 	lang        string
-	around      string   // the language that the element around the code names
-	divs        int      // that are open in code of a <div>; 0: it is in <pre>
-	lineFresh   bool     // nothing of its line has come yet
-	numbered    bool     // the number of the line was passed over
-	rule        bool     // a line waits for what stands below it
-	codeEnd     int      // where the last inline code ends in the line, if it has a single sign
-	tabs        []string // names of the panels that come
-	tabbed      bool     // there was a list of tabs
+	around      string // the language that the element around the code names
+	divs        int    // that are open in code of a <div>; 0: it is in <pre>
+	lineFresh   bool   // nothing of its line has come yet
+	numbered    bool   // the number of the line was passed over
+	rule        bool   // a line waits for what stands below it
+	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
+	tabs        []tab  // of the panels that come
+	tabLists    int    // that there were
 	table       *table
 	nested      int // tables in the table
 }
@@ -235,19 +235,22 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		m.languageAround(a[1])
 	}
 	role := strings.ToLower(a[0])
-	switch {
-	case role == "tablist" || tag == atom.Div && role == "" && m.labels(a[1]):
-		m.openTabs()
+	if of := m.listOfTabs(tag, role, a[1]); of != 0 {
+		m.openTabs(of)
 		m.skipping(tag, closed)
 		return true
-	case tag == atom.Div && len(m.tabs) > 0 && isPanel(a[1]):
-		m.openPanel()
+	}
+	switch of := m.panel(tag, role, a[1]); {
+	case of == roleTabs:
+		if a[4] != "true" {
+			m.openPanel(of, a[2], m.attrs("aria-labelledby")[0])
+			return false
+		}
+	case of != 0 && m.openPanel(of, "", ""):
 		m.languageAround(a[1])
 		return false
-	case role == "tabpanel" && m.tabbed && a[4] != "true":
-		m.openPanel()
-		return false
-	case !unseen && (hasWord(a[1], "footnote", "footnotes") || hasWord(a[2], "footnotes")):
+	}
+	if !unseen && (hasWord(a[1], "footnote", "footnotes") || hasWord(a[2], "footnotes")) {
 		return false
 	}
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {

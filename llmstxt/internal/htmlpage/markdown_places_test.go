@@ -56,7 +56,13 @@ func TestMarkdown_Tabs_EachPanelHasItsName(t *testing.T) {
 		"other tabs": {"<div class=tabs><p>a</p></div><div class=language-x><p>b</p></div>", "a\n\nb\n"},
 		"no list":    {"<p>a</p><div role=tabpanel hidden>b</div>", "a\n"},
 		"unnamed":    {"<div role=tablist><button role=tab></button></div><div role=tabpanel>a</div><div role=tabpanel hidden>b</div>", "a\n\nb\n"},
-		"not shown":  {"<div role=tablist><button role=tab>A</button></div><div role=tabpanel>a<p hidden>c</p></div><div role=tabpanel aria-hidden=true>b</div>", "**A**\n\na\n"},
+		// As Radix has them: the panels that nobody has chosen are empty.
+		"not there":    {"<div role=tablist><button role=tab id=t1 aria-controls=p1>npm</button><button role=tab id=t2 aria-controls=p2>pnpm</button><button role=tab id=t3>bun</button></div><div role=tabpanel id=p1 aria-labelledby=t1 hidden></div><div role=tabpanel id=p2 aria-labelledby=t2><pre>pnpm add x</pre></div><div role=tabpanel aria-labelledby=t3 hidden> <!-- --></div><p>Then.", "**pnpm**\n\n" + code("pnpm add x") + "\nThen.\n"},
+		"chosen alone": {"<div role=tablist><button role=tab id=t1>Linux</button><button role=tab id=t2>Mac</button></div><div role=tabpanel aria-labelledby=t2>b</div><div role=tablist><a role=tab aria-controls=x>Red</a><a role=tab aria-controls=y>Blue</a></div><div role=tabpanel id=y>c</div><div role=tabpanel id=z>d</div>", "**Mac**\n\nb\n\n**Blue**\n\nc\n\nd\n"},
+		"other order":  {"<div role=tablist><button role=tab id=t1>A</button><button role=tab id=t2>B</button></div><div role=tabpanel aria-labelledby=t2>b</div><div role=tabpanel aria-labelledby=t1>a</div>", "**B**\n\nb\n\n**A**\n\na\n"},
+		"half named":   {"<div role=tablist><button role=tab>A</button><button role=tab>B</button></div><div role=tabpanel aria-labelledby=h>a</div><div role=tabpanel id=q>b</div>", "**A**\n\na\n\n**B**\n\nb\n"},
+		"no panels":    {"<ul role=tablist><li role=tab>Guide</li><li role=tab>API</li></ul><p>a</p><div class='language-sh highlighter-rouge'><pre>x</pre></div><div class=tabbed-block>b</div>", "a\n\n" + "```sh\nx\n```\n" + "\nb\n"},
+		"not shown":    {"<div role=tablist><button role=tab>A</button></div><div role=tabpanel>a<p hidden>c</p></div><div role=tabpanel aria-hidden=true>b</div>", "**A**\n\na\n"},
 	} {
 		if got := markdown(t, "<title>x</title><main>"+c[0]+"</main>"); got != c[1] {
 			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])

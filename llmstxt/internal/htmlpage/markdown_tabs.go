@@ -1,0 +1,165 @@
+package htmlpage
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Tabs in the Markdown that a page becomes. The panels that nobody has chosen yet are hidden.
+// Each that is not empty is written behind its name. Where tab and panel name each other, by
+// aria-controls and aria-labelledby, the name is that of the tab; else panels and tabs have the
+// same order.
+
+const (
+	maxTabList = 8 << 10 // bytes of the names of tabs
+	maxTabs    = 32
+)
+
+// tab is one whose panel has not come yet.
+type tab struct {
+	name  string
+	id    string
+	panel string // its id
+	of    tabKind
+	list  int  // its number
+	named bool // a panel of its list has come by its name, so that this one's does, too
+}
+
+// tabKind is how a generator writes tabs: a panel belongs to a list of its kind.
+type tabKind int
+
+const (
+	roleTabs  tabKind = iota + 1 // with the roles of ARIA
+	material                     // Material for MkDocs
+	vitePress                    // its groups of code
+)
+
+// openTabs reads the names of a list of tabs whose start tag was just read. Those of a list
+// in a panel come first.
+func (m *marker) openTabs(of tabKind) {
+	look := lexer{page: m.page[:min(len(m.page), m.pos+maxTabList)], pos: m.pos}
+	list, depth := m.tag, 1
+	var tabs []tab
+	var name []byte
+	var open tab
+	in, inDepth := atom.Atom(0), 0
+	for kind := look.next(); kind != endOfPage && depth > 0 && len(tabs) < maxTabs; kind = look.next() {
+		switch {
+		case kind == textToken && in != 0:
+			name = append(name, look.bytes()...)
+		case kind == startTag:
+			if look.tag == list {
+				depth++
+			}
+			if a := look.attrs("role", "id", "aria-controls"); in == 0 && (look.tag == atom.Label || a[0] == "tab") {
+				in, inDepth, name = look.tag, 1, name[:0]
+				open = tab{id: a[1], panel: a[2], of: of, list: m.tabLists}
+			} else if look.tag == in && in != 0 {
+				inDepth++
+			}
+		case kind == endTag:
+			if look.tag == list {
+				depth--
+			}
+			if look.tag == in && in != 0 {
+				if inDepth--; inDepth == 0 {
+					in = 0
+					open.name = plain.OneLine(html.UnescapeString(string(name)))
+					tabs = append(tabs, open)
+				}
+			}
+		}
+	}
+	m.tabs = append(tabs, m.tabs[:min(len(m.tabs), maxTabs)]...)
+	if len(tabs) > 0 {
+		m.tabLists++
+	}
+}
+
+// listOfTabs is the kind of tabs of which an element, whose start tag was just read, has the
+// names; 0 of another.
+func (m *marker) listOfTabs(tag atom.Atom, role, class string) tabKind {
+	switch {
+	case role == "tablist":
+		return roleTabs
+	case tag != atom.Div || role != "":
+	case class == "tabbed-labels":
+		return material
+	case class == "tabs":
+		look := m.lexer
+		kind := look.next()
+		if kind == textToken && len(bytes.TrimSpace(look.bytes())) == 0 {
+			kind = look.next()
+		}
+		if kind == startTag && (look.tag == atom.Input || look.tag == atom.Label) {
+			return vitePress
+		}
+	}
+	return 0
+}
+
+// panel is the kind of tabs of which an element may be a panel; 0 of another.
+func (m *marker) panel(tag atom.Atom, role, class string) tabKind {
+	switch {
+	case m.tabLists == 0:
+	case role == "tabpanel":
+		return roleTabs
+	case tag == atom.Div && class == "tabbed-block":
+		return material
+	case tag == atom.Div && strings.HasPrefix(class, "language-"):
+		return vitePress
+	}
+	return 0
+}
+
+// tabOf is the number of the tab to which a panel belongs; -1: nobody knows.
+func (m *marker) tabOf(of tabKind, id, labelledBy string) int {
+	inOrder := -1
+	for i, t := range m.tabs {
+		switch {
+		case t.of != of:
+		case id != "" && t.panel == id, labelledBy != "" && t.id == labelledBy:
+			for j := range m.tabs {
+				other := &m.tabs[j]
+				other.named = other.named || other.list == t.list && (other.id != "" || other.panel != "")
+			}
+			return i
+		case inOrder < 0 && !t.named && (labelledBy == "" || t.id == "") && (id == "" || t.panel == ""):
+			inOrder = i
+		}
+	}
+	return inOrder
+}
+
+// openPanel writes the name of a tab before its panel, whose start tag was just read. It reports
+// false where no tab waits for a panel of that kind.
+func (m *marker) openPanel(of tabKind, id, labelledBy string) bool {
+	at := m.tabOf(of, id, labelledBy)
+	if at < 0 {
+		return false
+	}
+	m.flush()
+	name := plain.Visible(strings.ToValidUTF8(m.tabs[at].name, ""))
+	m.tabs = append(m.tabs[:at:at], m.tabs[at+1:]...)
+	if name != "" && !m.isEmpty() {
+		m.line = append(m.line, "**"+strings.NewReplacer("*", `\*`, "`", "\\`", "|", `\|`).Replace(name)+"**"...)
+		m.flush()
+	}
+	return true
+}
+
+// isEmpty reports an element, whose start tag was just read, that ends at once: the panel of a
+// tab that was not chosen, of which a script makes the text.
+func (m *marker) isEmpty() bool {
+	look := m.lexer
+	kind := look.next()
+	for kind == otherToken || kind == textToken && len(bytes.TrimSpace(look.bytes())) == 0 {
+		kind = look.next()
+	}
+	return kind == endTag && look.tag == m.tag
+}
