@@ -190,11 +190,34 @@ func TestQueue_TwoClients_ShareIt(t *testing.T) {
 	first.want("message")
 	second := open(t, srv.URL, body)
 	second.connected()
-	p.number("feed", 1, 41)
-	// The broker gives each of two idle consumers of one message its turn.
-	for _, s := range []*stream{first, second} {
-		for range 10 {
-			s.want("message")
+	// The broker gives each of two idle consumers its turn. A message comes alone, because a
+	// client that is slow to acknowledge would leave many to the other.
+	type delivery struct {
+		to   int
+		body any
+	}
+	deliveries := make(chan delivery, 1)
+	ctx := contextFor(t, time.Minute)
+	for i, s := range []*stream{first, second} {
+		go func() {
+			for e, err := s.next(); err == nil; e, err = s.next() {
+				select {
+				case deliveries <- delivery{i, e.data["body"]}:
+				case <-ctx.Done():
+				}
+			}
+		}()
+	}
+	var got [2]int
+	for n := 1; min(got[0], got[1]) < 10; n++ {
+		p.number("feed", n, n+1)
+		select {
+		case d := <-deliveries:
+			if got[d.to]++; d.body != fmt.Sprint(n) {
+				t.Fatalf("client %d has %v, want %d", d.to, d.body, n)
+			}
+		case <-ctx.Done():
+			t.Fatalf("message %d did not come; the clients have %v", n, got)
 		}
 	}
 }

@@ -72,6 +72,7 @@ var elsewhere = map[string]string{
 	"docs/benchmarks.md: go test -run '^$' -bench FirstRelay -benchtime 20x ./cmd/farwire":                                      "likewise",
 	"docs/benchmarks.md: go test -run '^$' -bench . ./test/amqpbench":                                                           "likewise",
 	"docs/benchmarks.md: go test -run '^$' -bench . ./test/crawlbench":                                                          "likewise",
+	"docs/benchmarks.md: go test -run '^$' -bench BesideColly -count 6 ./test/crawlbench":                                       "likewise",
 }
 
 // Whatever a page has to paste is run by a test, or stands in the list above with the
