@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/fault"
 )
 
 // A PeerAsker is an AgentSelector that leads to the other gateways of a cluster, as
@@ -296,6 +298,8 @@ func (g *Gateway) subscribe() {
 	g.o.recovered("Bus.Subscribe", func() { g.o.Bus.Subscribe(g.receiveRevocation) })
 }
 
+var errKeyRevoked = fault.New(fault.Ended, "key revoked")
+
 func (g *Gateway) receiveRevocation(r Revocation) {
 	until := r.At.Add(day)
 	if r.Restored {
@@ -310,7 +314,41 @@ func (g *Gateway) receiveRevocation(r Revocation) {
 	g.gone.Note(r.KeyID, until)
 	if !r.Restored {
 		g.revocations.Add(1)
-		g.endKeys(func(s Session) bool { return s.KeyID == r.KeyID })
+		g.endKey(r.KeyID)
+	}
+}
+
+// noteKey notes whose key a session has: many keys may be revoked while many sessions run,
+// and a look at all of them for each key would hold the gateway up for minutes. The caller
+// holds mu.
+func (g *Gateway) noteKey(s *session) {
+	if g.o.Bus == nil || s.KeyID == "" {
+		return
+	}
+	if g.ofKey[s.KeyID] == nil {
+		g.ofKey[s.KeyID] = make(map[*session]struct{})
+	}
+	g.ofKey[s.KeyID][s] = struct{}{}
+}
+
+// forgetKey forgets a session that noteKey noted. The caller holds mu.
+func (g *Gateway) forgetKey(s *session) {
+	delete(g.ofKey[s.KeyID], s)
+	if len(g.ofKey[s.KeyID]) == 0 {
+		delete(g.ofKey, s.KeyID)
+	}
+}
+
+// endKey ends the sessions of a key that another gateway has revoked.
+func (g *Gateway) endKey(id string) {
+	g.mu.Lock()
+	carriers := make([]carrier, 0, len(g.ofKey[id]))
+	for s := range g.ofKey[id] {
+		carriers = append(carriers, s.carrier)
+	}
+	g.mu.Unlock()
+	for _, c := range carriers {
+		c.Shutdown(errKeyRevoked)
 	}
 }
 
@@ -343,4 +381,17 @@ func (g *Gateway) EndRevoked(ctx context.Context) int {
 	g.revocations.Add(1)
 	g.publishRevoked()
 	return g.endKeys(func(s Session) bool { return g.revoked(ctx, Principal{Subject: s.Subject, KeyID: s.KeyID}) })
+}
+
+// endKeys ends the sessions of keys that are gone and returns their number. A recrawl
+// gives its site back, which rests once it is claimed again.
+func (g *Gateway) endKeys(gone func(Session) bool) int {
+	n := 0
+	for _, s := range g.snapshot() {
+		if gone(s.Session) {
+			n++
+			s.carrier.Shutdown(errKeyRevoked)
+		}
+	}
+	return n
 }

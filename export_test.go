@@ -1,6 +1,7 @@
 package farwire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -28,4 +29,37 @@ func (g *Gateway) Hosted() (crawls int, bytes int64) {
 // SetHosted has the gateway keep less of a caller's crawls.
 func (g *Gateway) SetHosted(crawls int, bytes int64) {
 	g.hosted.most = hosting.Limits{Crawls: crawls, Bytes: bytes}
+}
+
+// SessionKeys is how many keys have sessions that their revocation would end.
+func (g *Gateway) SessionKeys() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.ofKey)
+}
+
+// RunSessions has one session run for each key, which carries nothing. Ended counts those
+// that are told to end for their key; end ends them all.
+func (g *Gateway) RunSessions(keyIDs []string) (ended func() int, end func(), err error) {
+	list := make([]*session, len(keyIDs))
+	for i, id := range keyIDs {
+		if list[i], err = g.enter(context.Background(), KindRelay); err != nil {
+			return nil, nil, err
+		}
+		list[i].begin(Principal{Subject: "alice", KeyID: id})
+	}
+	ended = func() (n int) {
+		for _, s := range list {
+			if errors.Is(context.Cause(s.ctx), errKeyRevoked) {
+				n++
+			}
+		}
+		return n
+	}
+	end = func() {
+		for _, s := range list {
+			s.end(SessionResult{})
+		}
+	}
+	return ended, end, nil
 }

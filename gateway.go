@@ -44,7 +44,8 @@ type Gateway struct {
 	unready  bool // told to be, before it drains
 	watching bool // at sessions as they run
 	running  map[*session]struct{}
-	idle     chan struct{} // closed when draining and nothing runs any more
+	ofKey    map[string]map[*session]struct{} // of running, where there is a Bus: those of each key
+	idle     chan struct{}                    // closed when draining and nothing runs any more
 
 	due    chan struct{} // holds a value when a site may have become due
 	hooks  webhook.Calls
@@ -88,6 +89,7 @@ func New(o Options) (*Gateway, error) {
 		tokens:  tokens,
 		meters:  limits.NewMeters(),
 		running: make(map[*session]struct{}),
+		ofKey:   make(map[string]map[*session]struct{}),
 		idle:    make(chan struct{}),
 		due:     make(chan struct{}, 1),
 		outcome: newPageOutcomes(),

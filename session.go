@@ -229,6 +229,7 @@ func (s *session) begin(p Principal) {
 	g := s.g
 	g.mu.Lock() // Stats reads admitted
 	s.principal, s.Subject, s.KeyID, s.Labels, s.admitted = p, p.Subject, p.KeyID, p.Labels, true
+	g.noteKey(s)
 	g.mu.Unlock()
 	g.counts[s.Kind].started.Add(1)
 	s.countBytes()
@@ -266,6 +267,7 @@ func (s *session) leave(r SessionResult) {
 		g.counts[s.Kind].ended(r)
 	}
 	delete(g.running, s)
+	g.forgetKey(s)
 	if g.draining && len(g.running) == 0 {
 		close(g.idle)
 	}

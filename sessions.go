@@ -108,21 +108,6 @@ func (g *Gateway) EndWhere(end func(Session) bool, reason string) int {
 	return n
 }
 
-var errKeyRevoked = fault.New(fault.Ended, "key revoked")
-
-// endKeys ends the sessions of keys that are gone and returns their number. A recrawl
-// gives its site back, which rests once it is claimed again.
-func (g *Gateway) endKeys(gone func(Session) bool) int {
-	n := 0
-	for _, s := range g.snapshot() {
-		if gone(s.Session) {
-			n++
-			s.carrier.Shutdown(errKeyRevoked)
-		}
-	}
-	return n
-}
-
 // SessionsHandler returns the handler by which callers see and end their running
 // sessions, over all gateways of a cluster. Mount it at "GET /sessions" and "DELETE /sessions/{id}":
 //
