@@ -12,7 +12,7 @@ import (
 // people say who they are, at the page's own address.
 
 var (
-	actionHost = regexp.MustCompile(`<form[^>]{0,1000}?action\s*=\s*["']?https?://([a-z0-9.-]+)`)
+	actionHost = regexp.MustCompile(`[\s"'/]action\s*=\s*["']?https?://([a-z0-9.-]+)`)
 	signOn     = regexp.MustCompile(`name\s*=\s*["']?(?:samlrequest|samlresponse|wresult|wctx|id_token|code_challenge|relaystate)\b`)
 )
 
@@ -28,10 +28,27 @@ func SendsToLogin(p *htmlpage.Page, page []byte) bool {
 	if signOn.Match(low) {
 		return true
 	}
-	m := actionHost.FindSubmatch(low)
-	if m == nil {
-		return false
-	}
-	label, _, _ := strings.Cut(string(m[1]), ".")
+	label, _, _ := strings.Cut(hostOfForm(low), ".")
 	return loginHosts[label]
 }
+
+// hostOfForm is the host to which the first form of a page, in lower case, is sent that names one.
+func hostOfForm(low []byte) string {
+	for {
+		i := bytes.Index(low, []byte("<form"))
+		if i < 0 {
+			return ""
+		}
+		low = low[i+len("<form"):]
+		tag := low[:min(len(low), longTag)]
+		if end := bytes.IndexByte(tag, '>'); end >= 0 {
+			tag = tag[:end]
+		}
+		if m := actionHost.FindSubmatch(tag); m != nil {
+			return string(m[1])
+		}
+		low = low[len(tag):]
+	}
+}
+
+const longTag = 2000 // bytes of a form's start tag

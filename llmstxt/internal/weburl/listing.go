@@ -24,17 +24,16 @@ func IsListing(u *url.URL) bool {
 	if listings[file] || listingName.MatchString(file) {
 		return true
 	}
+	ofSources := false
 	for folder := range strings.SplitSeq(dir, "/") {
 		switch folder {
 		case "class-use", "src-html", "_modules", "index-files":
 			return true
 		case "src", "source":
-			if sourceName.MatchString(file) || strings.HasSuffix(dir, "/src/") && moduleName.MatchString(file) {
-				return true
-			}
+			ofSources = true
 		}
 	}
-	return false
+	return ofSources && (sourceName.MatchString(file) || strings.HasSuffix(dir, "/src/") && moduleName.MatchString(file))
 }
 
 // listings are names of files, of no other page.
@@ -43,8 +42,9 @@ var listings = plain.Set(`package-use.html package-tree.html package-frame.html 
 	functions_func.html functions_vars.html globals_func.html globals_defs.html class_list.html method_list.html file_list.html _index.html class-tree.html module-tree.html doc-index.html doc-index-all.html`)
 
 var (
-	// listingName is one of a part of an index, of the members of a class, or of a source.
-	listingName = regexp.MustCompile(`^(?:[\w.-]+_source\.html|[\w-]+-members\.html|(?:functions|globals|namespacemembers)_(?:(?:func|vars|type|enum|eval|defs|prop|rela|evnt)_)?(?:[a-z]|~|0x7e)\.html|dir_[0-9a-f]{32}\.html|` +
+	// listingName is one of a part of an index, of the members of a class, or of a source. Doxygen
+	// writes "_8" for the point in the name of a source, or numbers all of its files.
+	listingName = regexp.MustCompile(`^(?:(?:[\w.-]+_8\w+|a\d{5})_source\.html|(?:(?:class|struct|union|interface|protocol|category|exception|service|singleton)[\w-]+|a\d{5})-members\.html|(?:functions|globals|namespacemembers)_(?:(?:func|vars|type|enum|eval|defs|prop|rela|evnt)_)?(?:[a-z]|~|0x7e)\.html|dir_[0-9a-f]{32}\.html|` +
 		`(?:genindex|doc-index|api-index|identifier-index)-[\w%.-]+\.html|[\w.-]+-pysrc\.html|\w+_[\w.-]*\.[cm]?[jt]sx?\.html)$`)
 	// sourceName is one of a source below a folder of sources, moduleName that of a module of Haskell.
 	sourceName = regexp.MustCompile(`\.(?:rs|hs|py|java|kt|scala|go|c|h|cc|cpp|hpp|rb|js|ts)\.html$`)

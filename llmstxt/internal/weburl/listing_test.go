@@ -11,6 +11,8 @@ func TestIsListing_NamesOfPages_AreNone(t *testing.T) {
 		"/api/org/tea/Pot.html": false, "/api/org/tea/package-summary.html": false, "/functions.html": false, "/globals.html": false, "/functions_io.html": false, "/next.js.html": false,
 		"/src/Introduction.html": false, "/source/start.html": false, "/open_source.htm": false, "/members.html": false, "/index-a": false, "/modules/tea": false, "/": false, "/hierarchy.html": false,
 		"/src/": false, "/guide/package-use": false,
+		"/d1/d2f/pot_8tcc_source.html": true, "/a00042_source.html": true, "/a00042-members.html": true, "/structtea__pot-members.html": true, "/protocolTea-p-members.html": true, "/source/tea/pot.py.html": true,
+		"/open_source.html": false, "/guide/data_source.html": false, "/about/board-members.html": false, "/team-members.html": false, "/class-members.html": false, "/source/pots.html": false,
 	} {
 		if got := IsListing(Parse("http://docs.test" + p)); got != want {
 			t.Errorf("%s: %v", p, got)

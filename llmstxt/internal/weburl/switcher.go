@@ -164,11 +164,10 @@ var (
 	alsoTrees = plain.Set(`release releases download downloads`)
 )
 
-// isAbout reports a folder that is named for a version because it is about it: /changes/1.2/.
-// root says that the address is the folder's.
-func isAbout(folder string, root bool) bool {
-	dir, version := path.Split(strings.ToLower(folder))
-	slug := withoutMarks.Replace(path.Base(dir))
+// isAbout reports a folder that is named for a version, in lower case, because it is about it, as
+// the one that it is in says: /changes/1.2/. root says that the address is the folder's.
+func isAbout(in, version string, root bool) bool {
+	slug := withoutMarks.Replace(strings.ToLower(in))
 	return releasePages[slug] && (root || !alsoTrees[slug]) && named[version] == 0
 }
 
@@ -190,8 +189,12 @@ func VersionIn(u *url.URL, folders map[string]bool) (version, path string, root 
 		}
 	}
 	for i := 1; len(folders) > 0 && i < len(p); i++ {
-		if p[i] == '/' && folders[p[:i]] && !isAbout(p[:i], i == len(p)-1) {
-			at := strings.LastIndexByte(p[:i], '/')
+		if p[i] != '/' || !folders[p[:i]] {
+			continue
+		}
+		at := strings.LastIndexByte(p[:i], '/')
+		in := p[:max(at, 0)]
+		if !isAbout(in[strings.LastIndexByte(in, '/')+1:], strings.ToLower(p[at+1:i]), i == len(p)-1) {
 			return strings.ToLower(p[at+1 : i]), p[:at] + p[i:] + queryOf(u), i == len(p)-1
 		}
 	}

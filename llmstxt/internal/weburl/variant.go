@@ -35,7 +35,7 @@ func Version(u *url.URL) (version, path string, root bool) {
 			return "", u.EscapedPath() + query, false // "/changes/1.2" is a page
 		}
 		root = len(rest) == 1 && rest[0] == ""
-		if isAbout(strings.Join(segments[:i+1], "/"), root) {
+		if i > 0 && isAbout(segments[i-1], s, root) {
 			continue
 		}
 		path = strings.Join(append(append([]string{}, segments[:i]...), rest...), "/")
