@@ -1,9 +1,12 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -59,5 +62,37 @@ func TestAnswerPeers_ChangedWhileAsked_NoRace(t *testing.T) {
 	asking.Wait()
 	if reply, err := p.AnswerPeer(t.Context(), nil); err != nil || string(reply) != "new" {
 		t.Errorf("answered %q, %v", reply, err)
+	}
+}
+
+// A host's function panics in the middle of the answers: the questions that are still
+// asked end with the call, whether or not they are answered.
+func TestAskPeers_EachPanics_QuestionsEnd(t *testing.T) {
+	d := new(agent.LocalDirectory)
+	near, _ := join(t, d, "near", nil)
+	hold := make(chan struct{})
+	defer close(hold)
+	for i := range 6 {
+		p, _ := join(t, d, fmt.Sprint("other ", i), nil)
+		p.AnswerPeers(func(context.Context, []byte) ([]byte, error) {
+			if i%2 == 1 {
+				<-hold
+			}
+			return []byte("an answer"), nil
+		})
+	}
+	eventually(t, "all gateways are known", 30*time.Second, func() bool { return len(near.Gateways()) == 7 })
+	panicked := false
+	ask := func() {
+		defer func() { panicked = panicked || recover() == "a host's function" }()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		near.AskPeers(ctx, nil, func(string, []byte) { panic("a host's function") })
+	}
+	eventually(t, "a gateway answers", time.Minute, func() bool { ask(); return panicked })
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	if n := bytes.Count(stacks, []byte("(*Pool).AskPeers.func")); n > 0 {
+		t.Errorf("%d questions are still asked:\n%s", n, stacks)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -294,7 +295,7 @@ func (p *Pool) AnswerPeers(answer func(ctx context.Context, question []byte) ([]
 
 // AskPeers asks all other gateways of the cluster at once, and calls each with every
 // answer; a gateway that does not answer before ctx ends is left out. Calls are not
-// concurrent.
+// concurrent. A panic of each is its caller's, and the end of the questions.
 func (p *Pool) AskPeers(ctx context.Context, question []byte, each func(gateway string, reply []byte)) {
 	p.mu.Lock()
 	c := p.cluster
@@ -310,12 +311,16 @@ func (p *Pool) AskPeers(ctx context.Context, question []byte, each func(gateway 
 		body    []byte
 		err     error
 	}
-	replies := make(chan reply)
+	replies := make(chan reply, len(others)) // each panics: nobody takes the others
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for _, g := range others {
-		go func() {
+		asking.Go(func() {
 			body, err := c.askPeer(ctx, g, question)
 			replies <- reply{g.name, body, err}
-		}()
+		})
 	}
 	for range others {
 		if r := <-replies; r.err == nil {
