@@ -10,6 +10,9 @@ const (
 	balanceEvery = time.Second
 	// moveAgain is how long an agent that was asked to move is not asked again.
 	moveAgain = 10 * time.Minute
+	// A gateway keeps fairShare times the mean, and one link more: agents come and go all
+	// the time, and each move drains a link.
+	fairShare = 1.2
 )
 
 // balance asks agents to link elsewhere, one at a time, while this gateway has far
@@ -67,7 +70,7 @@ func (c *cluster) surplus(now time.Time) *link {
 			gateways++
 		}
 	}
-	if mean := float64(all) / float64(gateways); float64(own) <= 1.2*mean+1 || idlest == nil {
+	if mean := float64(all) / float64(gateways); float64(own) <= fairShare*mean+1 || idlest == nil {
 		return nil
 	}
 	idlest.moved = now

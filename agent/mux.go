@@ -35,15 +35,19 @@ const (
 	peerTimes = 4
 )
 
-// lostAfter bounds the waits of the multiplexer: for a ping's answer, and for
-// a frame to leave. With the 15 s before a ping a dead link is found in 25 s.
-const lostAfter = 10 * time.Second
+const (
+	// pingEvery keeps a link open through what stands in between.
+	pingEvery = 15 * time.Second
+	// lostAfter bounds the waits of the multiplexer: for a ping's answer, and for
+	// a frame to leave. With pingEvery a dead link is found in 25 s.
+	lostAfter = 10 * time.Second
+)
 
 func muxConfig(maxIncoming uint32) *yamux.Config {
 	c := yamux.DefaultConfig()
 	c.AcceptBacklog = acceptBacklog
-	c.KeepAliveInterval = 15 * time.Second
-	c.MeasureRTTInterval = 15 * time.Second
+	c.KeepAliveInterval = pingEvery
+	c.MeasureRTTInterval = pingEvery
 	c.ConnectionWriteTimeout = lostAfter
 	c.MaxIncomingStreams = maxIncoming
 	c.MaxStreamWindowSize = maxWindow

@@ -366,8 +366,12 @@ func (l *link) call(ctx context.Context, question []byte) ([]byte, error) {
 	return reply, err
 }
 
+// answerTimeout is how long another gateway may work on an answer: it does not notice that
+// nobody waits for it any more. It is longer than gateways wait, so that they decide.
+const answerTimeout = 5 * time.Second
+
 func exchange(stream *yamux.Stream, question []byte, a *answer) error {
-	if err := writeMessage(stream, request{Op: opCall, TimeoutMS: 5000}, maxRequest); err != nil {
+	if err := writeMessage(stream, request{Op: opCall, TimeoutMS: answerTimeout.Milliseconds()}, maxRequest); err != nil {
 		return err
 	}
 	if _, err := stream.Write(question); err != nil {

@@ -184,6 +184,9 @@ func (r *runner) secret() (string, error) {
 // resolveEvery is how often the gateways' names are looked up again.
 const resolveEvery = 30 * time.Second
 
+// resolvePause is the least time between two look-ups of a name.
+const resolvePause = time.Second
+
 // run looks the gateways' names up, again and again, and keeps a connector for each
 // address, until ctx ends and the connectors have ended.
 func (r *runner) run(ctx context.Context) {
@@ -221,7 +224,7 @@ func (r *runner) run(ctx context.Context) {
 			timer.Stop()
 			// A gateway that comes and goes must not have its name looked up
 			// without a pause.
-			pause(ctx, time.Second)
+			pause(ctx, resolvePause)
 		case <-timer.C:
 		}
 	}

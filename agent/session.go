@@ -224,10 +224,14 @@ func (s *session) fromTarget() (paused bool) {
 	}
 }
 
+// settleTime is how long a write that goes on is waited for: one that was reset ends at
+// once, and one that waits for its target must not hold the end back.
+const settleTime = 50 * time.Millisecond
+
 // settle is asked when the target's bytes have ended: a reset is told to one
 // system call only, and when a write was the one, reading sees but a FIN.
 func (s *session) settle() error {
-	timer := time.NewTimer(50 * time.Millisecond)
+	timer := time.NewTimer(settleTime)
 	defer timer.Stop()
 	select {
 	case s.writing <- struct{}{}:
