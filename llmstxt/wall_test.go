@@ -86,6 +86,9 @@ func TestCrawl_PageAboutWalls_IsKept(t *testing.T) {
 		"/datenschutz-einstellungen": "<title>Datenschutz-Einstellungen</title><main><h1>Datenschutz-Einstellungen</h1><p>Hier steht, was wir speichern und wie lange, in einem einzigen Satz.</p></main>" + fmt.Sprintf(form, "Akzeptieren"),
 		"/api/age-verification":      "<title>Age verification - Tea API</title><main><h1>Age verification</h1><p>The call returns the age of a tea in years, as its seller has verified it.</p></main>" + fmt.Sprintf(form, "Try it"),
 		"/age_check.html":            "<title>Age check</title><main><h1>Age check</h1><p>The module compares the age of a tea with what its package says.</p></main>",
+		// Links to an agreement and to a policy are no controls.
+		"/node/12": "<title>Disclaimer | Tea</title><nav><a href=/>Home</a> <a href=/node/3>User agreement</a> <a href=/node/4>Acceptable use</a></nav><main><h1>Disclaimer</h1><p>The recipes of this site are written by its readers, and nobody has tried them all.</p></main>" + fmt.Sprintf(form, "Search"),
+		"/p/7":     "<title>Terms - Law of tea</title><a href=/p/8>Acceptance of an offer</a><main><h1>Terms</h1><p>The terms of a contract are what its parties have agreed upon before a court can tell.</p></main>" + fmt.Sprintf(form, "Search"),
 		// The word stands in the text and in a script, and in no control.
 		"/menu":   "<title>Menu | Cookies</title><main><h1>Menu of today</h1><p>Butter, oats and ginger, all of them baked today; we accept cash and cards.</p></main>" + fmt.Sprintf(form, "Order"),
 		"/orders": "<title>Orders | Cookies</title><script>const consent = 1</script><main><h1>Orders of cookies</h1><p>Send us a letter with what you want and with where you live.</p></main>" + fmt.Sprintf(form, "Send"),

@@ -39,7 +39,8 @@ var (
 	// about is a name of a page that is about what walls ask for.
 	about = regexp.MustCompile(`(?i)cookie|privacy|privaci|privee|confidentialit|consent|datenschutz|einwilligung|zustimmung|(?:^|[-_.])(?:age|idade|edad|leeftijd)(?:[-_.]|$)|^alters|^terms|[-_]terms|^tos(?:\.|$)|^agb|legal|disclaimer|agreement|licen[cs]e|nutzungsbedingungen|haftungsausschluss|conditions|condiciones|terminos|aviso|condizioni|voorwaarden|regulamin|country|countries|region|location|store`)
 
-	agrees = regexp.MustCompile(`(?i)\b(?:accept|agree|consent|allow all|akzeptier|zustimm|einverstanden|accepte[rz]?\b|acepto|aceptar|aceit|concord|accett|accepteer|akkoord|akceptuj|zgadzam)|приня|соглас|同意|동의`)
+	// agrees is not an agreement, an acceptable use or an acceptance, to which pages link.
+	agrees = regexp.MustCompile(`(?i)\b(?:accept(?:[^a]|a[^bn]|a?$)|agree(?:[^m]|$)|consent|allow all|akzeptier|zustimm|einverstanden|accepte[rz]?\b|acepto|aceptar|aceit|concord|accett|accepteer|akkoord|akceptuj|zgadzam)|приня|соглас|同意|동의`)
 )
 
 const (
