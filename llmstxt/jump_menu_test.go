@@ -23,10 +23,18 @@ func TestCrawl_SelectThatLeadsToPages_IsAMenu(t *testing.T) {
 		}
 	}
 	// What one chooses in a form is not an address.
-	for _, form := range []string{"<select name=to>", "<select onchange='this.form.submit()'>", "<select onchange='relocate(this)'>", "<select onchange='window.location=this.value'></select><select>"} {
+	for _, form := range []string{"<select name=to>", "<select onchange='this.form.submit()'>", "<select onchange='relocate(this)'>", "<select onchange='window.location=this.value'></select><select>",
+		"<select onchange='window.location=this.value'></select><datalist>"} {
 		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Start</title><h1>Start</h1><p>" + gadget + "</p>" + form + options)}}
 		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 1 || len(s.Skipped) > 0 {
 			t.Errorf("%s: %v, %v", form, urls(s), s.Skipped)
 		}
+	}
+	// Neither is a list in another order a page beside it.
+	orders := "<option value='/?orderby=price'>Price<option value='?order=name&amp;dir=asc'>Name<option value='/?c=7&sortBy=-date#list'>Date<option value='?product_list_order=price'>Price" +
+		"<option value='/?per_page=50'>50<option value='/?filter[sort]=a'>A<option value='?currency=EUR'>EUR<option value='/?c=8'>Pots</select>"
+	w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Tea</title><h1>Tea</h1><p>" + gadget + "</p><select onchange='location=this.value'>" + orders), "http://docs.test/?c=8": doc("Pots")}}
+	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 || len(s.Skipped) > 0 {
+		t.Errorf("orders: %v, %v", urls(s), s.Skipped)
 	}
 }

@@ -42,6 +42,8 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.shadows = max(0, s.shadows-1)
 	case atom.Title:
 		s.inTitle = false
+	case atom.Select:
+		s.jumps = false // of a <datalist> the options are words
 	case atom.Header:
 		s.closeHeader()
 		s.nav.endBlocks(0)

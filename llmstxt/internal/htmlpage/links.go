@@ -215,7 +215,7 @@ var jumps = regexp.MustCompile(`(?i)\blocation\b|jump_?menu|window\.open|\bgo_?t
 
 // option looks at one of a select element, whose text follows.
 func (s *scanner) option(value string) {
-	if s.jumps && strings.ContainsAny(value, "/.?") && !weburl.IsVersion(plain.OneLine(string(s.optionText()))) {
+	if s.jumps && strings.ContainsAny(value, "/.?") && !weburl.Arranges(value) && !weburl.IsVersion(plain.OneLine(string(s.optionText()))) {
 		s.addLink(Link{Href: value})
 		s.lastHref = -1
 	}

@@ -81,3 +81,20 @@ var toolSpaces = plain.Set(`special talk spezial diskussion spécial discussion 
 	विशेष वार्ता özel tartışma đặcbiệt thảoluận speciální diskuse speciel spesial diskusjon toiminnot keskustelu speciális vita
 	discuție istimewa pembicaraan ειδικό συζήτηση พิเศษ พูดคุย специални беседа посебно разговор špeciálne diskusia posebno razgovor
 	discussió`)
+
+// Arranges reports an address, as a page has it, that shows a page's list in another order, in
+// other portions or with other prices: one field of its query is for nothing else.
+func Arranges(ref string) bool {
+	ref, _, _ = strings.Cut(ref, "#")
+	_, query, _ := strings.Cut(ref, "?")
+	for f := range fields(query) {
+		name, _, _ := strings.Cut(strings.ToLower(f), "=")
+		last := name[strings.LastIndexAny(name, "_-[.")+1:]
+		if arranging[withoutDashes.Replace(name)] || arranging[strings.TrimSuffix(last, "]")] {
+			return true
+		}
+	}
+	return false
+}
+
+var arranging = plain.Set(`sort sortby sortorder sortfield sortdir sorting order orderby orderdir ordering orderway dir direction limit perpage pagesize currency`)
