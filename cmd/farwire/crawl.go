@@ -265,8 +265,9 @@ func summary(s llmstxt.CrawlStats) string {
 // An output is where the file goes. One that cannot be written to is found
 // before the crawl and not after it.
 type output struct {
-	file *os.File // nil: nowhere
-	made bool     // by us: removed again when nothing comes
+	file      *os.File // nil: nowhere
+	made      bool     // by us: removed again when nothing comes
+	inherited bool     // from who has started the program: written as it is, and left open
 }
 
 // openOutput opens the file of a flag. Without a name it is standard output, or nothing if
@@ -276,14 +277,19 @@ func openOutput(flag, name string, quiet bool) (*output, error) {
 	case name == "" && quiet:
 		return &output{}, nil
 	case name == "":
-		return &output{file: os.Stdout}, nil
+		return &output{file: os.Stdout, inherited: true}, nil
 	}
 	if filepath.Base(name) == "llms.txt" {
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
 			return nil, misusef("%s: cannot make the folder %s: %v; give another one", flag, filepath.Dir(name), err)
 		}
 	}
-	_, err := os.Stat(name)
+	info, err := os.Stat(name)
+	for _, std := range []*os.File{os.Stdout, os.Stderr} { // as /dev/stdout, or the file that it leads to
+		if own, failed := std.Stat(); failed == nil && err == nil && os.SameFile(info, own) {
+			return &output{file: std, inherited: true}, nil
+		}
+	}
 	o := &output{made: errors.Is(err, fs.ErrNotExist)}
 	if o.file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666); err != nil {
 		reason := err
@@ -302,16 +308,19 @@ func (o *output) write(text string) error {
 		return nil
 	}
 	info, err := o.file.Stat()
-	if err != nil || !info.Mode().IsRegular() || o.file == os.Stdout {
+	if err != nil || !info.Mode().IsRegular() || o.inherited {
 		if _, err := io.WriteString(o.file, text); err != nil {
 			return fmt.Errorf("the file was not written: %w", err)
 		}
-		if o.file == os.Stdout {
+		if o.inherited {
 			return nil
 		}
 		return o.file.Close()
 	}
 	name, err := filepath.EvalSymlinks(o.file.Name())
+	if errors.Is(err, fs.ErrNotExist) { // somebody has removed it meanwhile
+		name, err = o.file.Name(), nil
+	}
 	if err = errors.Join(err, o.file.Close()); err == nil {
 		err = replaceFile(name, []byte(text), info)
 	}

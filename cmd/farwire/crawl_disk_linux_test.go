@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -76,5 +78,61 @@ func TestCrawl_DiskFull_LeavesTheOldFile(t *testing.T) {
 	}
 	if to, err := os.Readlink(link); err != nil || to != "llms.txt" {
 		t.Errorf("the link leads to %q, %v", to, err)
+	}
+}
+
+// A file to which the program's output goes is written to as it is: it holds what others have
+// written, and they go on.
+func TestCrawl_FileIsStandardOutput_IsNotReplaced(t *testing.T) {
+	site, _ := newSite(t, 2)
+	for _, flag := range []string{"-o", "--report"} {
+		for _, c := range []struct {
+			name string
+			give func(*exec.Cmd, *os.File)
+		}{
+			{"/dev/stdout", func(cmd *exec.Cmd, f *os.File) { cmd.Stdout = f }},
+			{"/dev/stderr", func(cmd *exec.Cmd, f *os.File) { cmd.Stderr = f }},
+			{"", func(cmd *exec.Cmd, f *os.File) { cmd.Stdout = f }}, // the file's own name
+		} {
+			f, err := os.Create(filepath.Join(t.TempDir(), "log.txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			name := c.name
+			if name == "" {
+				name = f.Name()
+			}
+			io.WriteString(f, "before\n")
+			cmd := program(t, "crawl", site, "--allow-private", flag, name)
+			c.give(cmd, f)
+			if err := cmd.Run(); err != nil {
+				t.Errorf("%s %s: %v", flag, name, err)
+			}
+			io.WriteString(f, "after\n")
+			b, err := os.ReadFile(f.Name())
+			if s := string(b); err != nil || !strings.HasPrefix(s, "before\n") || !strings.Contains(s, "Home of Pages") || !strings.HasSuffix(s, "\nafter\n") {
+				t.Errorf("%s %s: the file holds %q, %v", flag, name, b, err)
+			}
+		}
+	}
+}
+
+// A file that is removed while the crawl runs is there again afterwards.
+func TestCrawl_FileRemovedMeanwhile_IsWritten(t *testing.T) {
+	site, hung := newSite(t, 3, "hang")
+	file := filepath.Join(t.TempDir(), "llms.txt")
+	p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", file))
+	<-hung
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	p.Await(p.Stderr, `page 4/50`)
+	p.Signal(os.Interrupt)
+	if status := p.Status(); status != statusPartial {
+		t.Errorf("status %d, want %d: %s", status, statusPartial, p.Stderr)
+	}
+	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "# Home of Pages") {
+		t.Errorf("the file holds %q, %v", b, err)
 	}
 }
