@@ -41,14 +41,16 @@ import (
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
 	// under the same BaseURL the new Options, Interval and KeyID, and ends its
-	// rest. The site is due now,
-	// if it has not been before, and leased for d to the caller, whose crawl
-	// that is; the worker that has it leased loses it. What it has stored of a known
-	// site stays, the webhook secret too, and so does what MakeDue asked for and no claimed
-	// crawl has been committed for: the caller's crawl may have begun before. The count of lost leases begins anew, but a lease that had run out still
-	// counts in Failures. A new site of a subject that has most
-	// of them already is refused with an error that wraps [ErrTooManySites]; a
-	// negative most means no limit.
+	// rest. The site is due now, if it has not been before, and leased for d to
+	// the caller, whose crawl that is; the worker that has it leased loses it.
+	//
+	// What it has stored of a known site stays, the webhook secret too. So does
+	// what MakeDue asked for and no claimed crawl has served: the caller's crawl
+	// may have begun before. The count of lost leases begins anew, but a lease
+	// that had run out still counts in Failures.
+	//
+	// A new site of a subject that has most of them already is refused with an
+	// error that wraps [ErrTooManySites]; a negative most means no limit.
 	Enroll(ctx context.Context, s Site, most int, d time.Duration) (Lease, error)
 
 	// Enrolled returns the sites, of all subjects, with this base URL; none is
@@ -73,12 +75,12 @@ type SiteStore interface {
 	// It holds for a site that is leased too: the crawl under way may have passed what
 	// changed, so Commit does not set the next one later than at. The site's NextCrawl, and
 	// the count of its lost leases, stay as they are meanwhile, and the answer is the
-	// earliest time that was asked for. Only if the lease is a claim's and its Due not before
-	// at, its crawl is the one that is asked for, and the answer is its Due.
+	// earliest time that was asked for. Except under a lease of Claim whose Due is at or
+	// later: its crawl is the one that is asked for, and the answer is that Due.
 	//
-	// What was asked for, while the site was leased or not, is served by a Claim at or after
-	// that time, whose Commit forgets it. Release keeps it. After an Enroll that came before,
-	// which served another crawl, Commit does not set the next one later.
+	// Whether the site was leased or not, what was asked for stands until a Claim at or
+	// after that time serves it, and the Commit under that lease forgets it. Release keeps
+	// it. A crawl of Enroll does not serve it: Commit sets the next one no later.
 	MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error)
 
 	// Claim leases for d a site that is due and not resting, and that nobody has

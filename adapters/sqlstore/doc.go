@@ -31,8 +31,14 @@
 // under a lease is one statement or one transaction that finds the row by id,
 // token and an end that has not come, or else changes nothing. A
 // request for another crawl that comes during a lease waits in the column wanted,
-// and Commit obeys it. One that comes before is next_crawl itself, and called says so:
-// an enrolment that takes the slot for a crawl of its own puts it into wanted.
+// and Commit obeys it. One that comes before is next_crawl itself. The column called
+// says whose time next_crawl is:
+//
+//	TRUE    somebody asked for it, and a claim alone serves that
+//	FALSE   the site's own
+//	NULL    an enrolment's, until its outcome, a claim or a request
+//
+// An enrolment, whose crawl may have begun before a request, puts it into wanted.
 //
 // The clock is the server's in PostgreSQL and the machine's with SQLite, never
 // that of one worker among several machines.

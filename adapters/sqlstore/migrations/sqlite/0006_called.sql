@@ -1,5 +1,5 @@
 -- +goose Up
 
--- Whether somebody asked for the slot next_crawl: only a claim serves it then. Null under a lease of an enrolment and after
--- it, until the next claim: the slot is the enrolment's own.
+-- Whose time next_crawl is: TRUE, somebody asked for it, and a claim alone serves that;
+-- FALSE, the site's own; NULL, an enrolment's, until its outcome, a claim or a request.
 ALTER TABLE farwire_sites ADD COLUMN called INTEGER DEFAULT FALSE;
