@@ -151,7 +151,7 @@ func onlyReads(r *http.Request) error {
 
 // limited is a refusal by a limit.
 func limited(c fault.Class, text string, q Quota) error {
-	return &fault.Error{Class: c, Text: text, RetryAfter: q.RetryAfter, Quota: &fault.Quota{Limit: q.Limit, Remaining: q.Remaining}}
+	return &fault.Error{Class: c, Text: text, RetryAfter: q.RetryAfter, Quota: &fault.Quota{Limit: int64(q.Limit), Remaining: q.Remaining}}
 }
 
 // A publicError is what clients see of an error.
@@ -257,7 +257,7 @@ func writeError(w http.ResponseWriter, p publicError) {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(p.RetryAfter.Seconds())))))
 	}
 	if q := p.Quota; q != nil {
-		h.Set("X-RateLimit-Limit", strconv.Itoa(q.Limit))
+		h.Set("X-RateLimit-Limit", strconv.FormatInt(q.Limit, 10))
 		h.Set("X-RateLimit-Remaining", strconv.Itoa(q.Remaining))
 	}
 	switch p.Status {

@@ -358,9 +358,8 @@ func (g *Gateway) checkBytes(ctx context.Context, p Principal) error {
 		return nil
 	}
 	g.meters.Refuse(p.counter())
-	return limited(fault.LimitReached,
-		fmt.Sprintf("limit reached: %s a day; try again in %s", safetext.Count(most, "byte"), roundedUp(q.RetryAfter)),
-		Quota{Limit: int(most), RetryAfter: q.RetryAfter})
+	text := fmt.Sprintf("limit reached: %s a day; try again in %s", safetext.Count(most, "byte"), roundedUp(q.RetryAfter))
+	return &fault.Error{Class: fault.LimitReached, Text: text, RetryAfter: q.RetryAfter, Quota: &fault.Quota{Limit: most}}
 }
 
 // reportBytes reports to the ByteLimiter what sessions of a key have carried and it does not

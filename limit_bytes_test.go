@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -181,4 +182,16 @@ func TestBytesPerDay_CountedElsewhere_EachByteCountsOnce(t *testing.T) {
 		}
 		w.wantLog(`daily bytes not counted.*the tally burns`)
 	})
+}
+
+// Not even 32 bits cut the limit that a refusal names.
+func TestBytesPerDay_Refused_NamesTheWholeLimit(t *testing.T) {
+	for _, most := range []int64{1, math.MaxInt32, math.MaxInt32 + 1, 5 << 30, 1 << 50} {
+		c := &tally{Limiter: farwire.NewLimiter(), used: most}
+		w := newWorld(t, func(o *farwire.Options) { o.Limiter, o.Limits.BytesPerDay = c, most })
+		r := httpRefusal(w.try("/ws?url="+escape("ws://target.test/"), "X-API-Key: "+testKey).resp)
+		if got, want := r.header.Get("X-RateLimit-Limit"), fmt.Sprint(most); r.status != http.StatusTooManyRequests || got != want {
+			t.Errorf("refused with %d and a limit of %q, want %s", r.status, got, want)
+		}
+	}
 }

@@ -115,7 +115,7 @@ type Error struct {
 
 // A Quota is what a limit allows.
 type Quota struct {
-	Limit     int // at once
+	Limit     int64 // at once, or in a day: of bytes, more than an int of 32 bits holds
 	Remaining int
 }
 

@@ -96,7 +96,7 @@ func remember(calls *bounded.Map[[sha256.Size]byte, time.Time], call Call) {
 
 func tooMany(a limits.Answer) error {
 	return &fault.Error{Class: fault.RateLimited, Text: "rate limit exceeded", RetryAfter: a.RetryAfter,
-		Quota: &fault.Quota{Limit: a.Limit, Remaining: a.Remaining}}
+		Quota: &fault.Quota{Limit: int64(a.Limit), Remaining: a.Remaining}}
 }
 
 // A Site is what the next crawl of an enrolled site depends on.
