@@ -110,25 +110,38 @@ func (r *runner) lookup(ctx context.Context, g *gateway) bool {
 // unresolved logs that a gateway has no address, once, unless a connector of it is there,
 // which logs for itself.
 func (r *runner) unresolved(g *gateway, err error) {
+	if l := r.unaddressed(g); l != nil {
+		l.logChange(slog.LevelWarn, "gateway has no address", "err", Classify(err))
+	}
+}
+
+// unaddressed makes a connector for a gateway without an address; nil: it has one already.
+func (r *runner) unaddressed(g *gateway) *connector {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.connectors {
 		if l.gateway == g {
-			return
+			return nil
 		}
 	}
 	key := g.url.String()
 	l := &connector{runner: r, gateway: g, key: key, cancel: func() {}}
 	r.connectors[key] = l
-	l.logChange(slog.LevelWarn, "gateway has no address", "err", Classify(err))
+	return l
 }
 
 // adopt takes the peers that a gateway named among the gateways. Those that a
 // gateway on TLS names must be on TLS too, or the secret would leave in clear.
 func (r *runner) adopt(from *gateway, peers []string) {
+	if invalid := r.take(from, peers); len(invalid) > 0 { // one line, however many it names
+		r.log.Warn("gateway names a peer with an invalid address", "gateway", from.url.Host, "peer", invalid[0], "invalid", len(invalid))
+	}
+}
+
+// take takes the peers that are valid, and returns the others.
+func (r *runner) take(from *gateway, peers []string) (invalid []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var invalid []string
 	for _, raw := range peers {
 		u, err := parseGateway(raw)
 		if err != nil || from.url.Scheme == "https" && u.Scheme != "https" || r.inClear(u) {
@@ -140,9 +153,7 @@ func (r *runner) adopt(from *gateway, peers []string) {
 			r.changed()
 		}
 	}
-	if len(invalid) > 0 { // one line, however many it names
-		r.log.Warn("gateway names a peer with an invalid address", "gateway", from.url.Host, "peer", invalid[0], "invalid", len(invalid))
-	}
+	return invalid
 }
 
 // maxGateways bounds what a gateway can make an agent dial.
