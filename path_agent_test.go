@@ -28,10 +28,19 @@ func TestPathForm_AgentTakesFewSessions_IdleConnectionsMakeRoom(t *testing.T) {
 				pool = near
 			}
 			w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) { o.Agents = pool })
-			for i := range 3 {
+			waitUntil(t, "the agent to be rid of what has made the hop", func() bool {
+				resp, _ := w.fetch(w.request("GET", "/", nil))
+				return resp.StatusCode == http.StatusNotFound
+			})
+			for i := range 6 {
 				var asked sync.WaitGroup
 				for range atATime { // they need room at the same time
-					target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "fine") }))
+					target := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+						if i%2 > 0 { // the agent may have yet to hear that its connection is closed
+							rw.Header().Set("Connection", "close")
+						}
+						io.WriteString(rw, "fine")
+					}))
 					defer target.Close()
 					asked.Go(func() {
 						req := w.request("POST", "/", strings.NewReader("a body"))
