@@ -185,13 +185,19 @@ type errorBody struct {
 // fail answers a plain HTTP request with the public error of err.
 func (o *Options) fail(w http.ResponseWriter, err error) { writeError(w, o.public(err)) }
 
-// failForm answers with an error of the gateway's own: to a request for an absolute URL as
-// a proxy does, and to one of the path form so that a page of any origin may read it.
-func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, absolute bool, err error) {
-	if absolute {
+// failForm answers with an error of the gateway's own, as the form that the
+// request came in has it.
+func (g *Gateway) failForm(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error) {
+	if to.Absolute {
 		g.failProxy(w, err)
-		return
+	} else {
+		g.failPath(w, r, err)
 	}
+}
+
+// failPath answers with an error of the gateway's own, which a page of any
+// origin may read.
+func (g *Gateway) failPath(w http.ResponseWriter, r *http.Request, err error) {
 	pathform.Readable(w.Header(), r.Header)
 	g.o.fail(w, err)
 }

@@ -103,27 +103,21 @@ func isForeign(r *http.Request) bool {
 // serveAbsolute serves a request for an absolute URL: the path form's way, with
 // nothing rewritten.
 func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri string) {
+	kind, socket := KindHTTP, opening.IsWebSocket(r)
+	if socket {
+		kind = KindRelay
+	}
 	user, _ := pathform.ProxyUser(r)
 	options, err := pathform.UserOptions(user)
 	var to *pathform.Request
 	if err == nil {
 		to, err = pathform.ParseAbsolute(uri, options)
 	}
-	g.serveForwarded(w, r, to, err, true)
-}
-
-// serveForwarded serves a request of the path form, or for an absolute URL: a WebSocket, or
-// any other. err says that its target cannot be read.
-func (g *Gateway) serveForwarded(w http.ResponseWriter, r *http.Request, to *pathform.Request, err error, absolute bool) {
-	kind, socket := KindHTTP, opening.IsWebSocket(r)
-	if socket {
-		kind = KindRelay
-	}
 	if err == nil && socket {
 		err = opening.Check(w, r)
 	}
-	if err != nil && absolute {
-		// A proxy tells what is wrong to those who may ask.
+	if err != nil {
+		// What is wrong is told to those who may ask.
 		if _, unknown := g.authenticate(r.Context(), g.readProxyAuth(r)); unknown != nil {
 			err = unknown
 		}
@@ -134,7 +128,7 @@ func (g *Gateway) serveForwarded(w http.ResponseWriter, r *http.Request, to *pat
 	}
 	if err != nil {
 		g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
-		g.failForm(w, r, absolute, err)
+		g.failProxy(w, err)
 		return
 	}
 	if socket {

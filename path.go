@@ -14,6 +14,7 @@ import (
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/forward"
+	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/tunnel"
@@ -50,8 +51,30 @@ func (g *Gateway) PathForm() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		kind := KindHTTP
+		socket := opening.IsWebSocket(r)
+		if socket {
+			kind = KindRelay
+		}
 		to, err := pathform.Parse(r.RequestURI)
-		g.serveForwarded(w, r, to, err, false)
+		if err == nil && socket {
+			err = opening.Check(w, r)
+		}
+		var s *session
+		if err == nil {
+			s, err = g.enter(r.Context(), kind)
+		}
+		if err != nil {
+			g.refused(r.Context(), kind, g.o.ClientAddr(r), err)
+			g.failPath(w, r, err)
+			return
+		}
+		if socket {
+			defer s.abandonOnPanic()
+			g.relayByPath(s, w, r, to)
+			return
+		}
+		g.forward(s, w, r, to)
 	})
 }
 
@@ -289,7 +312,7 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)
 	}
 	f.closeBehind(w, r)
-	f.g.failForm(w, r, f.to.Absolute, err)
+	f.g.failForm(w, r, f.to, err)
 }
 
 // closeBehind has net/http close the client's connection behind an answer that comes

@@ -206,7 +206,7 @@ func (g *Gateway) relayByPath(s *session, w http.ResponseWriter, r *http.Request
 		if refusal := refusalOf(err); refusal != nil {
 			passWhole(w, refusal, to, answer)
 		} else {
-			g.failForm(w, r, to.Absolute, err)
+			g.failForm(w, r, to, err)
 		}
 		s.endUnconnected(p, err)
 		return
