@@ -130,8 +130,7 @@ func (p *Pool) takeCarrier(w http.ResponseWriter, r *http.Request, from netip.Ad
 	if err == nil {
 		return conn
 	}
-	// The host's mistake, which nobody finds if the log does not say it.
-	p.warn(from, "agent cannot attach", "remote", from, "err", err)
+	p.warnHost(from, "agent cannot attach", err, "remote", from)
 	if errors.As(err, new(*upgrade.HiddenError)) {
 		refuseAttach(w, http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 	}
@@ -161,6 +160,17 @@ func (p *Pool) warn(from netip.Addr, msg string, args ...any) {
 		level = slog.LevelWarn
 	}
 	p.log.Log(context.Background(), level, msg, args...)
+}
+
+// warnHost writes that a connection could not be taken over. What the host has around the
+// handler is always at Warn: nobody finds that mistake if the log does not say it.
+func (p *Pool) warnHost(from netip.Addr, msg string, err error, args ...any) {
+	args = append(args, "err", err)
+	if errors.As(err, new(*upgrade.HiddenError)) {
+		p.log.Warn(msg, args...)
+		return
+	}
+	p.warn(from, msg, args...)
 }
 
 // tooManyWrong counts credentials of a request that are wrong, and whose they were meant

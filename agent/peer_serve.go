@@ -54,7 +54,7 @@ func (p *Pool) servePeer(w http.ResponseWriter, r *http.Request, refuse func(int
 	w.Header().Set(proofHeader, h.prove(secret, "hold"))
 	nc, early, err := upgrade.Switch(w, peerUpgrade)
 	if err != nil {
-		p.warn(from, "gateway cannot attach", "gateway", safetext.ASCII(h.caller, 128), "remote", from, "err", err)
+		p.warnHost(from, "gateway cannot attach", err, "gateway", safetext.ASCII(h.caller, 128), "remote", from)
 		if errors.As(err, new(*upgrade.HiddenError)) {
 			refuse(http.StatusInternalServerError, "the connection cannot be taken over: a middleware around this handler hides http.Hijacker")
 		}
