@@ -57,6 +57,13 @@ func (g *Gateway) ForwardProxy(next http.Handler) http.Handler {
 	})
 }
 
+// NotFound returns a handler that answers 404 in the form of the gateway's errors.
+func (g *Gateway) NotFound() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.o.fail(w, fault.New(fault.NotFound, "there is nothing here"))
+	})
+}
+
 // absoluteURL returns the URL that a proxied request is for. HTTP/2 has no absolute
 // form, and net/http does not show the scheme that was asked for: there a proxied
 // request is one with credentials for a proxy, or for a host that the client cannot

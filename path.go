@@ -81,13 +81,6 @@ func (g *Gateway) PathForm() http.Handler {
 // IsPathForm reports whether a request is one for [Gateway.PathForm].
 func IsPathForm(r *http.Request) bool { return pathform.IsPath(r.RequestURI) }
 
-// NotFound returns a handler that answers 404 in the form of the gateway's errors.
-func (g *Gateway) NotFound() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.o.fail(w, fault.New(fault.NotFound, "there is nothing here"))
-	})
-}
-
 // A forwarding is one request of the path form or the forward proxy on its way.
 type forwarding struct {
 	g            *Gateway
