@@ -2,6 +2,7 @@ package llmstxt_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt"
@@ -36,5 +37,26 @@ func TestCrawl_SelectThatLeadsToPages_IsAMenu(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Tea</title><h1>Tea</h1><p>" + gadget + "</p><select onchange='location=this.value'>" + orders), "http://docs.test/?c=8": doc("Pots")}}
 	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 || len(s.Skipped) > 0 {
 		t.Errorf("orders: %v, %v", urls(s), s.Skipped)
+	}
+}
+
+// A select element of languages or countries leads to the same pages in these, which must not
+// take the place of others; unless the page is in none of them.
+func TestCrawl_SelectOfLanguages_IsNotAMenu(t *testing.T) {
+	for options, want := range map[string][]string{
+		"<option value=/>English<option value=/de/>Deutsch<option value='/pt-br/'>Português":                                          {"/", "/a"},
+		"<option value='?lang=en'>English<option value='?lang=de'>Deutsch<option value='?lang=fr'>Français":                           {"/", "/?lang=en", "/a"},
+		"<option value=/us/en/>USA<option value=/de/de/>Deutschland<option value='http://docs.test/ca/fr/'>Canada":                    {"/", "/us/en/", "/a"},
+		"<option value=/js/>JavaScript<option value=/guide.html>Guide<option value=/faq/>FAQ<option value=/api.html>API":              {"/", "/js/", "/guide.html", "/faq/", "/api.html", "/a"},
+		"<option value=/fr/>Français<option value=/it/>Italiano</select><select onchange='location=this.value'><option value=/go/>Go": {"/", "/go/", "/a"},
+		"<option value=/fr/>Français<option value=/it/>Italiano</select><a href=/it/>Italy</a>":                                       {"/", "/it/", "/a"},
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<html lang=en><title>Start</title><h1>Start</h1><p>" + gadget + "</p><select onchange='location=this.value'>" + options + "</select><a href=/a>A</a>")}}
+		for _, p := range strings.Fields("/a /de/ /pt-br/ /fr/ /it/ /?lang=en /?lang=de /?lang=fr /us/en/ /de/de/ /ca/fr/ /js/ /guide.html /faq/ /api.html /go/") {
+			w.pages["http://docs.test"+p] = doc("Page " + p)
+		}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); !slices.Equal(urls(s), want) || len(s.Skipped) > 0 {
+			t.Errorf("%s: %v, %v", options, urls(s), s.Skipped)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	case atom.Title:
 		s.inTitle = false
 	case atom.Select:
-		s.jumps = false // of a <datalist> the options are words
+		s.closeSelect() // of a <datalist> the options are words
 	case atom.Header:
 		s.closeHeader()
 		s.nav.endBlocks(0)

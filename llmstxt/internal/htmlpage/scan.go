@@ -129,7 +129,9 @@ type scanner struct {
 	tags                 []string // tags likewise, which are less
 	section              string   // the category that its head names
 	jumps                bool     // the select element being read leads to what is chosen in it
-	topical, tagged      bool     // the link being read is one of these; it is a tag
+	options              int      // of it so far
+	languages            []optionLanguage
+	topical, tagged      bool // the link being read is one of these; it is a tag
 	mainAt, mainEnd      int
 	streamAt             int // of the first block that was streamed hidden
 	mainTag              atom.Atom

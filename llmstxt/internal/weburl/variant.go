@@ -195,6 +195,32 @@ func LanguageIn(u *url.URL, lang string) string {
 // languageFields are parameters of a query that name a language.
 var languageFields = map[string]bool{"lang": true, "language": true, "locale": true, "hl": true, "lng": true, "uselang": true, "setlang": true, "culture": true}
 
+// LanguageCode is what looks like the code of a language or a country in an address as a page
+// has it, "" without one: "fr" of "/docs/fr/start", "?lang=fr" and "/ca/fr/".
+func LanguageCode(ref string) (code string) {
+	ref, _, _ = strings.Cut(ref, "#")
+	ref, query, _ := strings.Cut(ref, "?")
+	if _, rest, ok := strings.Cut(ref, "//"); ok {
+		_, ref, _ = strings.Cut(rest, "/")
+	}
+	isCode := func(s string) bool {
+		return len(s) >= 2 && (len(s) == 2 || s[2] == '-' || s[2] == '_') && language.MatchString(s)
+	}
+	for s := range strings.SplitSeq(ref, "/") {
+		if isCode(s) {
+			code = s // a country stands before its language
+		} else if code != "" {
+			return code
+		}
+	}
+	for f := range strings.SplitSeq(query, "&") {
+		if name, value, _ := strings.Cut(f, "="); languageFields[strings.ToLower(name)] && isCode(value) {
+			return value
+		}
+	}
+	return code
+}
+
 // WithoutLanguageField are the addresses that one has without the parameter of its
 // query that names a language, and with another language in it; none if there is no
 // such parameter.
