@@ -7,7 +7,7 @@
 //	          ── body, trailers ──▶        a goroutine of its own, as an answer may begin,
 //	                                       and end, before the body has been sent
 //
-// Nothing is read before a request was written: what a target sends without being asked
+// Nothing is read before a request was written: what a target sends between two requests
 // ends the connection, so that no request has an answer that was meant for another.
 // A socket is looked at when the next request comes. Of other connections nobody can tell
 // whether something has come; a goroutine reads them while they are idle.
@@ -140,7 +140,8 @@ func (c *Conn) Look() error {
 // try reports whether the caller need not wait until the socket can be read. One that has
 // been found empty, and written to after that, is not read in vain.
 func (c *Conn) try(fd uintptr) bool {
-	if c.looks {
+	looked := c.looks
+	if looked {
 		c.looks = false
 		if c.err = netio.Silent(fd); c.err == netio.ErrReady {
 			c.err = ErrUnsolicited
@@ -153,7 +154,12 @@ func (c *Conn) try(fd uintptr) bool {
 		c.exchange.sends()
 		n, err := netio.Write(fd, c.unwritten)
 		c.unwritten = c.unwritten[n:]
-		return len(c.unwritten) > 0 || err != nil
+		switch {
+		case len(c.unwritten) > 0 || err != nil:
+			return true
+		case looked:
+			return false
+		}
 	}
 	c.n, c.err = netio.Read(fd, c.in)
 	return c.err != netio.ErrNotReady

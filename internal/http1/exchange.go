@@ -29,6 +29,7 @@ const patience = time.Second
 type exchange struct {
 	c      *Conn
 	o      Options
+	first  bool        // on its connection
 	sender *sender     // nil: no goroutine sends the request
 	stop   func() bool // of who waits for the context to end
 	closes bool        // the connection is of no use after the answer
@@ -44,7 +45,7 @@ type exchange struct {
 // After an error the connection is closed. The target has nothing of the request then if
 // Sent is false.
 func (c *Conn) RoundTrip(req *http.Request, o Options) (*http.Response, error) {
-	x := &exchange{c: c, o: o}
+	x := &exchange{c: c, o: o, first: c.exchange == nil}
 	c.exchange, c.left, c.unwritten = x, MaxHead, nil
 	c.answered.Store(false)
 	c.r = newReader(c, &smallReaders, smallReader)
@@ -72,17 +73,17 @@ func (x *exchange) ask(req *http.Request) (*http.Response, error) {
 	c := x.c
 	switch inline := x.o.Body == nil && len(h.text) <= maxInline; {
 	case inline && c.raw != nil:
-		c.looks, c.unwritten = true, h.text // with the first read
+		c.looks, c.unwritten = !x.first, h.text // with the first read
 		defer h.release()
 	case inline:
 		defer h.release()
-		if err := c.Look(); err != nil {
+		if err := x.look(); err != nil {
 			return nil, err
 		}
 		x.sends()
 		x.write(h.text)
 	default:
-		if err := c.Look(); err != nil {
+		if err := x.look(); err != nil {
 			return nil, err
 		}
 		x.sender = newSender(x, req, h)
@@ -110,6 +111,15 @@ func (x *exchange) ask(req *http.Request) (*http.Response, error) {
 			x.sender.goOn()
 		}
 	}
+}
+
+// look looks at a connection that had a request before. What comes over a new one can be
+// meant for this request alone, as when a target that is busy says so at once.
+func (x *exchange) look() error {
+	if x.first {
+		return nil
+	}
+	return x.c.Look()
 }
 
 // sends notes that the target can have something of the request from now on.

@@ -79,6 +79,44 @@ func TestRoundTrip_TargetSendsUnasked_RequestIsNotSent(t *testing.T) {
 	}
 }
 
+// A target that is busy may say so as soon as it has accepted a connection: that is the
+// answer to the first request.
+func TestRoundTrip_TargetAnswersAtOnce_IsTheAnswerToTheFirstRequest(t *testing.T) {
+	for _, socket := range []bool{true, false} {
+		for _, body := range []io.Reader{nil, strings.NewReader("body")} {
+			dialled, err := net.Dial("tcp", harness.Conns(t, func(target net.Conn) {
+				io.WriteString(target, "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy")
+				target.(*net.TCPConn).CloseWrite()
+				io.Copy(io.Discard, target)
+			}).Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer dialled.Close()
+			for looks := http1.NewConn(dialled, dialled, func() {}, func() {}); looks.Look() == nil; { // until it has come
+				time.Sleep(time.Millisecond)
+			}
+			var raw net.Conn
+			if socket {
+				raw = dialled
+			}
+			conn := http1.NewConn(dialled, raw, func() { dialled.Close() }, func() {})
+			req := request(t, "POST")
+			if body != nil {
+				req.ContentLength = 4
+			}
+			resp, err := conn.RoundTrip(req, http1.Options{Body: body})
+			if err != nil {
+				t.Errorf("socket %v, body %v: %v", socket, body != nil, err)
+				continue
+			}
+			if b, err := io.ReadAll(resp.Body); resp.StatusCode != 503 || string(b) != "busy" || err != nil {
+				t.Errorf("socket %v, body %v: %d, %q, %v", socket, body != nil, resp.StatusCode, b, err)
+			}
+		}
+	}
+}
+
 // What reads an idle connection that is no socket hands on what comes to the next request.
 func TestRoundTrip_AfterARest_AnswerIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
