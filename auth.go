@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upgrade"
@@ -314,7 +315,7 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 	case s.key != "" && g.o.Auth == nil:
 		return Principal{}, errKeyInvalid
 	case s.key != "":
-		p, err := hostCall(func() (Principal, error) {
+		p, err := hostcall.Get(func() (Principal, error) {
 			return g.o.Auth.Authenticate(ctx, Credentials{Key: s.key, Remote: s.remote})
 		})
 		if errors.Is(err, ErrUnauthorized) {
@@ -368,7 +369,7 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 }
 
 func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error) {
-	q, err := hostCall(func() (Quota, error) { return g.o.Limiter.Take(ctx, p, b) })
+	q, err := hostcall.Get(func() (Quota, error) { return g.o.Limiter.Take(ctx, p, b) })
 	if err != nil {
 		return Quota{}, fault.FromHost("limiter", err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // A PeerAsker is an AgentSelector that leads to the other gateways of a cluster, as
@@ -85,7 +86,7 @@ func (g *Gateway) answerPeers() {
 		}
 		return json.Marshal(g.answerPeer(q))
 	}
-	g.o.recovered("PeerAsker.AnswerPeers", func() { peers.AnswerPeers(answer) })
+	hostcall.Log(g.o.Logger, "PeerAsker.AnswerPeers", func() { peers.AnswerPeers(answer) })
 }
 
 func (g *Gateway) answerPeer(q peerQuestion) (a peerAnswer) {
@@ -124,7 +125,7 @@ func (g *Gateway) askPeers(ctx context.Context, q peerQuestion, each func(peerAn
 	}
 	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
 	defer cancel()
-	g.o.recovered("PeerAsker.AskPeers", func() {
+	hostcall.Log(g.o.Logger, "PeerAsker.AskPeers", func() {
 		peers.AskPeers(ctx, question, func(gateway string, reply []byte) {
 			var a peerAnswer
 			if err := json.Unmarshal(reply, &a); err != nil {
@@ -293,9 +294,9 @@ func (g *Gateway) subscribe() {
 		publish := func(id string, restored bool) {
 			g.publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
 		}
-		g.o.recovered("RecordSharer.ShareRecords", func() { records.ShareRecords(publish) })
+		hostcall.Log(g.o.Logger, "RecordSharer.ShareRecords", func() { records.ShareRecords(publish) })
 	}
-	g.o.recovered("Bus.Subscribe", func() { g.o.Bus.Subscribe(g.receiveRevocation) })
+	hostcall.Log(g.o.Logger, "Bus.Subscribe", func() { g.o.Bus.Subscribe(g.receiveRevocation) })
 }
 
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
@@ -307,7 +308,7 @@ func (g *Gateway) receiveRevocation(r Revocation) {
 	}
 	if records, ok := g.o.Agents.(RecordSharer); r.Agent {
 		if ok {
-			g.o.recovered("RecordSharer.RevokeRecord", func() { records.RevokeRecord(r.KeyID, until) })
+			hostcall.Log(g.o.Logger, "RecordSharer.RevokeRecord", func() { records.RevokeRecord(r.KeyID, until) })
 		}
 		return
 	}
@@ -360,7 +361,7 @@ func (g *Gateway) publishRevoked() {
 		return
 	}
 	look := func() (ids []string, ok bool) { // after a panic an empty list would revoke all
-		ok = g.o.recovered("KeyLister.KeyIDs", func() { ids = keys.KeyIDs() })
+		ok = hostcall.Log(g.o.Logger, "KeyLister.KeyIDs", func() { ids = keys.KeyIDs() })
 		return ids, ok
 	}
 	g.gone.Compare(look, func(id string, restored bool) {
@@ -369,7 +370,7 @@ func (g *Gateway) publishRevoked() {
 }
 
 func (g *Gateway) publish(r Revocation) {
-	g.o.recovered("Bus.Publish", func() { g.o.Bus.Publish(r) })
+	hostcall.Log(g.o.Logger, "Bus.Publish", func() { g.o.Bus.Publish(r) })
 }
 
 // EndRevoked ends the sessions of keys that the Authenticator knows no more, with

@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
@@ -204,7 +205,7 @@ func (c *crawl) work(ctx context.Context, t *crawlSocket) (_ *crawlOutcome, err 
 		t.log(messageNotHosted)
 	}
 	// A panic of the host's renderer or selector ends this crawl, and the client is told.
-	site, err := hostCall(func() (*llmstxt.CrawledSite, error) { return j.crawl(ctx) })
+	site, err := hostcall.Get(func() (*llmstxt.CrawledSite, error) { return j.crawl(ctx) })
 	c.result.Agent = j.agent
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -115,14 +116,14 @@ func (j *crawlJob) write(ctx context.Context, site *llmstxt.CrawledSite) string 
 	o := llmstxt.EnhanceOptions{Total: min(left, maxModelTime), Progress: func(e llmstxt.Event) { j.log(e.Message) }}
 	if m, ok := model.(PartSizer); ok {
 		var err error
-		if o.Size, err = hostCall(func() (int, error) { return m.PartSize(), nil }); err != nil {
+		if o.Size, err = hostcall.Get(func() (int, error) { return m.PartSize(), nil }); err != nil {
 			j.g.o.Logger.WarnContext(ctx, "language model without a size of parts; they have the usual one", "session", j.session, "subject", j.subject, "err", err)
 		}
 	}
 	var first error
 	var failures atomic.Int64
 	reword := func(ctx context.Context, p llmstxt.Part) (string, error) {
-		text, err := hostCall(func() (string, error) { return model.Enhance(ctx, p) })
+		text, err := hostcall.Get(func() (string, error) { return model.Enhance(ctx, p) })
 		if err != nil && failures.Add(1) == 1 {
 			first = err
 		}
@@ -377,7 +378,7 @@ func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File
 }
 
 func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error) {
-	if url, err = hostCall(func() (string, error) { return j.g.o.Storage.Save(ctx, f) }); err != nil {
+	if url, err = hostcall.Get(func() (string, error) { return j.g.o.Storage.Save(ctx, f) }); err != nil {
 		return "", fault.FromHost("storage", err)
 	}
 	return url, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/request"
 	"github.com/farwire/farwire/internal/safetext"
@@ -89,7 +90,7 @@ func (c *crawl) saveOnce(ctx context.Context, j *crawlJob, out *crawlOutcome) (u
 func (c *crawl) enrolled(ctx context.Context, baseURL string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	sites, err := hostCall(func() ([]Site, error) { return c.g.o.Sites.Enrolled(ctx, baseURL) })
+	sites, err := hostcall.Get(func() ([]Site, error) { return c.g.o.Sites.Enrolled(ctx, baseURL) })
 	if err != nil {
 		return false, fault.FromHost("site store", err)
 	}
@@ -109,7 +110,7 @@ func (c *crawl) roomForSite(ctx context.Context, fail context.CancelCauseFunc) (
 	}
 	asked, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	n, err := hostCall(func() (int, error) { return c.g.o.Sites.Count(asked, c.session.Subject) })
+	n, err := hostcall.Get(func() (int, error) { return c.g.o.Sites.Count(asked, c.session.Subject) })
 	if err != nil || n < most {
 		return nil
 	}
@@ -150,7 +151,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	// is not known here keeps the site, and counts as a crawl that failed.
 	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	lease, err := hostCall(func() (Lease, error) { return sites.Enroll(begin, asked, most, leased) })
+	lease, err := hostcall.Get(func() (Lease, error) { return sites.Enroll(begin, asked, most, leased) })
 	if errors.Is(err, ErrTooManySites) {
 		return tooManySites(most)
 	}
@@ -178,7 +179,7 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	site.SitemapLastmod = out.site.Newest
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	err = hostDo(func() error { return sites.Commit(commit, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
+	err = hostcall.Do(func() error { return sites.Commit(commit, lease, RecrawlResult{Site: site, Pages: out.site.Pages}) })
 	switch {
 	case errors.Is(err, ErrLeaseLost):
 		return fault.FromHost("site store", err)
@@ -215,7 +216,7 @@ func (c *crawl) siteToEnroll(baseURL, secret string, now time.Time) Site {
 func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if err := hostDo(func() error { return c.g.o.Sites.Release(ctx, lease) }); err != nil {
+	if err := hostcall.Do(func() error { return c.g.o.Sites.Release(ctx, lease) }); err != nil {
 		return fault.FromHost("site store", err)
 	}
 	return nil
@@ -315,7 +316,7 @@ func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err e
 	if site.waits(time.Now()) { // if it has been claimed meanwhile, that crawl will do
 		at = site.NextCrawl
 	}
-	next, err = hostCall(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
+	next, err = hostcall.Get(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
 	switch {
 	case errors.Is(err, ErrNoSite): // it has just gone
 		return next, errNoSuchSite
@@ -337,7 +338,7 @@ func (g *Gateway) siteOf(ctx context.Context, base, secret string) (Site, error)
 	if g.o.Sites == nil {
 		return Site{}, errNoSuchSite
 	}
-	sites, err := hostCall(func() ([]Site, error) { return g.o.Sites.Enrolled(ctx, base) })
+	sites, err := hostcall.Get(func() ([]Site, error) { return g.o.Sites.Enrolled(ctx, base) })
 	if err != nil {
 		return Site{}, fault.FromHost("site store", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/check"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/revoked"
@@ -111,7 +112,7 @@ func New(o Options) (*Gateway, error) {
 		g.bytes = bytes
 	}
 	g.traffic.Add = func(ctx context.Context, p Principal, n int64) (ByteQuota, error) {
-		return hostCall(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
+		return hostcall.Get(func() (ByteQuota, error) { return g.bytes.AddBytes(ctx, p, n) })
 	}
 	g.traffic.Failed = func(err error) { o.Logger.Warn("daily bytes not counted; they are sent again", "err", err) }
 	g.conns.RootCAs = o.RootCAs
@@ -126,7 +127,7 @@ func New(o Options) (*Gateway, error) {
 // of the connection, as without a function.
 func (g *Gateway) recoveringAddr(f func(*http.Request) netip.Addr) func(*http.Request) netip.Addr {
 	return func(r *http.Request) netip.Addr {
-		addr, err := hostCall(func() (netip.Addr, error) { return f(r), nil })
+		addr, err := hostcall.Get(func() (netip.Addr, error) { return f(r), nil })
 		if err != nil {
 			addr = TrustedProxies()(r)
 			g.o.warnInternal(r.Context(), g.provoked(addr, fault.FromHost("ClientAddr", err)))
@@ -259,7 +260,7 @@ type AgentLister interface {
 func (g *Gateway) listAgents() (agents []agent.Info, listed bool, err error) {
 	list, listed := g.o.Agents.(AgentLister)
 	if listed {
-		agents, err = hostCall(func() ([]agent.Info, error) { return list.Agents(), nil })
+		agents, err = hostcall.Get(func() ([]agent.Info, error) { return list.Agents(), nil })
 	}
 	return agents, listed, err
 }
@@ -333,7 +334,7 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 	q.Labels = p.Labels
 	// An agent that does not know rules on addresses is not picked where there are any;
 	// what holds for one target travels with its dial.
-	exit, err := hostCall(func() (agent.Exit, error) {
+	exit, err := hostcall.Get(func() (agent.Exit, error) {
 		return g.o.Agents.SelectAgent(agent.WithRules(ctx, agent.Rules{Deny: r.Prefixes()}), q)
 	})
 	if err != nil {
@@ -363,7 +364,7 @@ func (g *Gateway) permit(ctx context.Context, p Principal, t Target) (rules.Addr
 		return rules.Addresses{}, err
 	}
 	if g.o.Allow != nil {
-		if err := hostDo(func() error { return g.o.Allow(ctx, p, t) }); err != nil {
+		if err := hostcall.Do(func() error { return g.o.Allow(ctx, p, t) }); err != nil {
 			return rules.Addresses{}, refusedByHost(err, t)
 		}
 	}

@@ -122,7 +122,7 @@ func mayImport(from, to string, test bool) bool {
 }
 
 // leaves import nothing of ours but internal/safetext, which imports nothing of ours.
-var leaves = []string{"internal/upgrade", "internal/netio", "internal/fault", "internal/refresh", "internal/hostlog"}
+var leaves = []string{"internal/upgrade", "internal/netio", "internal/fault", "internal/refresh", "internal/hostcall"}
 
 func TestImports_OfEachPackage_PointOneWay(t *testing.T) {
 	for _, f := range sourceFiles(t) {
@@ -153,8 +153,8 @@ func TestImports_EachRule_AllowsOrForbids(t *testing.T) {
 		{root + "/llmstxt", root + "/agent", false},
 		{root + "/agent", root + "/internal/fault", true},
 		{root + "/agent", root + "/internal/attempts", true},
-		{root + "/agent", root + "/internal/hostlog", true},
-		{root + "/internal/hostlog", root + "/internal/fault", false},
+		{root + "/agent", root + "/internal/hostcall", true},
+		{root + "/internal/hostcall", root + "/internal/fault", false},
 		{root + "/agent", root + "/internal/bounded", false},
 		{root + "/llmstxt", root + "/internal/attempts", false},
 		{root + "/internal/attempts", root + "/internal/bounded", true},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/keysfile"
 	"github.com/farwire/farwire/internal/origin"
@@ -363,7 +364,7 @@ func (g *Gateway) lookUp(ctx context.Context, p Principal) (Principal, error) {
 	if !ok || p.KeyID == "" {
 		return p, nil
 	}
-	now, err := hostCall(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
+	now, err := hostcall.Get(func() (Principal, error) { return directory.Lookup(ctx, p.KeyID) })
 	switch {
 	case errors.Is(err, ErrUnauthorized), err == nil && now.Subject != p.Subject:
 		return p, ErrUnauthorized

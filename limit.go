@@ -8,6 +8,7 @@ import (
 
 	"github.com/farwire/farwire/internal/daycount"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/safetext"
 )
@@ -288,7 +289,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 		return nil
 	}
 	var taken bool
-	release, err := hostCall(func() (release func(), err error) {
+	release, err := hostcall.Get(func() (release func(), err error) {
 		release, taken, err = slots.TakeSlot(ctx, p, s.Kind, most)
 		return release, err
 	})
@@ -309,7 +310,7 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 // takePages takes what a crawl may need from what its caller has left for the
 // day. Release returns what it did not use.
 func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted int, release func(used int), err error) {
-	q, err := hostCall(func() (PageQuota, error) { return g.pages.TakePages(ctx, p, want) })
+	q, err := hostcall.Get(func() (PageQuota, error) { return g.pages.TakePages(ctx, p, want) })
 	switch {
 	case err != nil:
 		return 0, nil, fault.FromHost("limiter", err)
@@ -326,7 +327,7 @@ func (g *Gateway) takePages(ctx context.Context, p Principal, want int) (granted
 		// Whatever ended the crawl must not cost its caller pages.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		if err := hostDo(func() error { return q.Return(ctx, q.Granted-used) }); err != nil {
+		if err := hostcall.Do(func() error { return q.Return(ctx, q.Granted-used) }); err != nil {
 			g.o.Logger.WarnContext(ctx, "pages not given back", "subject", p.Subject, "pages", q.Granted-used, "err", err)
 		}
 	}

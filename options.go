@@ -18,7 +18,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
-	"github.com/farwire/farwire/internal/hostlog"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/token"
 )
 
@@ -329,11 +329,11 @@ func (o *Options) setParts() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Logger = hostlog.Recover(o.Logger)
+	o.Logger = hostcall.Logger(o.Logger)
 	if o.Trace == nil {
 		o.Trace = &Trace{}
 	}
-	o.Trace = o.Trace.recovering(o)
+	o.Trace = o.Trace.recovering(o.Logger)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/pace"
 )
 
@@ -195,7 +196,7 @@ func (r *recrawler) claim(ctx context.Context) (Lease, error) {
 	}
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	lease, err := hostCall(func() (Lease, error) {
+	lease, err := hostcall.Get(func() (Lease, error) {
 		if fitting, ok := r.g.o.Sites.(FittingClaimer); ok && listed {
 			return fitting.ClaimFitting(asked, r.Lease, func(geo, slugs string) bool { return oneFits(agents, geo, slugs) })
 		}
@@ -228,7 +229,7 @@ func (r *recrawler) persist(ctx context.Context, name string, call func(context.
 	began, waits := time.Now(), pace.Backoff()
 	for {
 		asked, cancel := r.ask(ctx)
-		err := hostDo(func() error { return call(asked) })
+		err := hostcall.Do(func() error { return call(asked) })
 		cancel()
 		r.sites.note(ctx, name, err)
 		if err == nil || isAnswer(err) || ctx.Err() != nil || time.Since(began) > r.Lease {
@@ -322,7 +323,7 @@ func (h *heldLease) renew(ctx context.Context, renewed time.Time) {
 		}
 		asking := time.Now()
 		asked, cancel := h.r.ask(ctx)
-		_, err := hostCall(func() (Lease, error) { return h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease) })
+		_, err := hostcall.Get(func() (Lease, error) { return h.r.g.o.Sites.Renew(asked, h.lease, h.r.Lease) })
 		cancel()
 		h.r.sites.note(ctx, "Renew", err)
 		switch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/pace"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
@@ -73,7 +74,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 func (r *recrawler) release(ctx context.Context, lease Lease) error {
 	asked, cancel := r.ask(ctx)
 	defer cancel()
-	return hostDo(func() error { return r.g.o.Sites.Release(asked, lease) })
+	return hostcall.Do(func() error { return r.g.o.Sites.Release(asked, lease) })
 }
 
 // run crawls the site and decides its outcome.

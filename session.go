@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
@@ -259,7 +260,7 @@ func (s *session) leave(r SessionResult) {
 	s.stop(nil)
 	g := s.g
 	if s.release != nil {
-		s.g.o.recovered("a limiter's release of a slot", s.release)
+		hostcall.Log(s.g.o.Logger, "a limiter's release of a slot", s.release)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 	"github.com/farwire/farwire/internal/check"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/jsonobject"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/llmstxt"
@@ -129,7 +130,7 @@ type FittingClaimer interface {
 // asked.
 func (g *Gateway) newSitesCheck() *check.Check {
 	return &check.Check{Timeout: storeTimeout, Every: time.Second, Ask: func(ctx context.Context) error {
-		_, err := hostCall(func() (int, error) { return g.o.Sites.Count(ctx, "") })
+		_, err := hostcall.Get(func() (int, error) { return g.o.Sites.Count(ctx, "") })
 		return err
 	}}
 }
@@ -315,14 +316,14 @@ func (g *Gateway) manageSites(r *http.Request) ([]siteAnswer, error) {
 	}
 	var own []Site
 	if g.o.Sites != nil {
-		if own, err = hostCall(func() ([]Site, error) { return g.o.Sites.Sites(ctx, p.Subject) }); err != nil {
+		if own, err = hostcall.Get(func() ([]Site, error) { return g.o.Sites.Sites(ctx, p.Subject) }); err != nil {
 			return nil, fault.FromHost("site store", err)
 		}
 	}
 	list := []siteAnswer{} // an empty list, not null
 	for _, s := range own {
 		if id == strconv.FormatInt(s.ID, 10) {
-			err := hostDo(func() error { return g.o.Sites.Remove(ctx, s.ID) })
+			err := hostcall.Do(func() error { return g.o.Sites.Remove(ctx, s.ID) })
 			if errors.Is(err, ErrNoSite) { // it has just gone
 				return nil, errNoSuchSite
 			}

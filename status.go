@@ -11,6 +11,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/llmstxt"
 )
@@ -264,7 +265,7 @@ func (g *Gateway) httpRate(ctx context.Context, p Principal) rateLeft {
 	if !ok {
 		return rateLeft{}
 	}
-	q, err := hostCall(func() (Quota, error) { return limiter.Left(ctx, p, BucketHTTP) })
+	q, err := hostcall.Get(func() (Quota, error) { return limiter.Left(ctx, p, BucketHTTP) })
 	if err != nil {
 		g.o.Logger.WarnContext(ctx, "requests left not counted", "subject", p.Subject, "err", err)
 		return rateLeft{}
@@ -275,7 +276,7 @@ func (g *Gateway) httpRate(ctx context.Context, p Principal) rateLeft {
 // used says how much of a limit is used, under a name; null while the gateway cannot tell.
 func used[N any](ctx context.Context, g *Gateway, p Principal, what, name string, limit *N, count func() (N, error)) map[string]*N {
 	u := map[string]*N{name: nil, "limit": limit}
-	n, err := hostCall(count)
+	n, err := hostcall.Get(count)
 	if err != nil {
 		g.o.Logger.WarnContext(ctx, what+" not counted", "subject", p.Subject, "err", err)
 		return u

@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/folder"
+	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/hosting"
 	"github.com/farwire/farwire/internal/origin"
 )
@@ -241,7 +242,7 @@ func (g *Gateway) fileSecret(ctx context.Context) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	secret, err := hostCall(func() ([]byte, error) { return keeper.Secret(ctx, "hosted-files") })
+	secret, err := hostcall.Get(func() ([]byte, error) { return keeper.Secret(ctx, "hosted-files") })
 	switch {
 	case err != nil:
 		return nil, fault.FromHost("the secret of hosted files", err)
@@ -270,7 +271,7 @@ func (g *Gateway) trimFiles(ctx context.Context, subject string, saved hosting.S
 	}
 	asked, cancel := context.WithTimeout(ctx, trimTimeout)
 	defer cancel()
-	if err := hostDo(func() error { return g.trim(asked, store, subject, saved) }); err != nil && ctx.Err() == nil {
+	if err := hostcall.Do(func() error { return g.trim(asked, store, subject, saved) }); err != nil && ctx.Err() == nil {
 		g.o.Logger.WarnContext(ctx, "hosted files of a caller not removed; they are removed after its next crawl", "subject", subject, "err", err)
 	}
 }

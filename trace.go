@@ -2,14 +2,14 @@ package farwire
 
 import (
 	"context"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // Trace holds functions that the gateway calls, synchronously and
@@ -321,36 +321,35 @@ func classify(ctx context.Context, err error) DialClass {
 
 // recovering returns a Trace that recovers from a panic of any of its functions: they are
 // called in goroutines in which nobody else recovers.
-func (t *Trace) recovering(o *Options) *Trace {
-	log := Options{Logger: o.Logger}
+func (t *Trace) recovering(log *slog.Logger) *Trace {
 	safe := &Trace{}
 	if f := t.SessionStart; f != nil {
 		safe.SessionStart = func(ctx context.Context, i SessionInfo) (out context.Context) {
-			log.recovered("Trace.SessionStart", func() { out = f(ctx, i) })
+			hostcall.Log(log, "Trace.SessionStart", func() { out = f(ctx, i) })
 			return out
 		}
 	}
 	if f := t.SessionEnd; f != nil {
 		safe.SessionEnd = func(ctx context.Context, i SessionInfo, r SessionResult) {
-			log.recovered("Trace.SessionEnd", func() { f(ctx, i, r) })
+			hostcall.Log(log, "Trace.SessionEnd", func() { f(ctx, i, r) })
 		}
 	}
 	if f := t.DialStart; f != nil {
 		safe.DialStart = func(ctx context.Context, i DialInfo) (out context.Context) {
-			log.recovered("Trace.DialStart", func() { out = f(ctx, i) })
+			hostcall.Log(log, "Trace.DialStart", func() { out = f(ctx, i) })
 			return out
 		}
 	}
 	if f := t.DialEnd; f != nil {
 		safe.DialEnd = func(ctx context.Context, i DialInfo, r DialResult) {
-			log.recovered("Trace.DialEnd", func() { f(ctx, i, r) })
+			hostcall.Log(log, "Trace.DialEnd", func() { f(ctx, i, r) })
 		}
 	}
 	if f := t.Progress; f != nil {
-		safe.Progress = func(ctx context.Context, s Session) { log.recovered("Trace.Progress", func() { f(ctx, s) }) }
+		safe.Progress = func(ctx context.Context, s Session) { hostcall.Log(log, "Trace.Progress", func() { f(ctx, s) }) }
 	}
 	if f := t.Refused; f != nil {
-		safe.Refused = func(ctx context.Context, i RefusedInfo) { log.recovered("Trace.Refused", func() { f(ctx, i) }) }
+		safe.Refused = func(ctx context.Context, i RefusedInfo) { hostcall.Log(log, "Trace.Refused", func() { f(ctx, i) }) }
 	}
 	return safe
 }
@@ -358,38 +357,9 @@ func (t *Trace) recovering(o *Options) *Trace {
 // askFor calls a part of the host for a request whose client may have no valid key. A
 // panic is a line in the log, where not too many came from there, and the zero value.
 func askFor[T any](g *Gateway, r *http.Request, part string, call func() T) T {
-	v, err := hostCall(func() (T, error) { return call(), nil })
+	v, err := hostcall.Get(func() (T, error) { return call(), nil })
 	if err != nil {
 		g.o.warnInternal(r.Context(), g.provoked(g.o.ClientAddr(r), fault.FromHost(part, err)))
 	}
 	return v
-}
-
-// recovered calls a part of the host program that returns no error. Its panic is a line in
-// the log, and false is returned.
-func (o *Options) recovered(part string, call func()) (ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			o.Logger.Error("a part of the host panicked", "part", part, "panic", v, "stack", string(debug.Stack()))
-		}
-	}()
-	call()
-	return true
-}
-
-// hostCall calls a part of the host program. Its panic is its error: many calls are made
-// in goroutines in which nobody else recovers.
-func hostCall[T any](call func() (T, error)) (v T, err error) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
-		}
-	}()
-	return call()
-}
-
-// hostDo is hostCall for a part that answers with nothing but an error.
-func hostDo(call func() error) error {
-	_, err := hostCall(func() (struct{}, error) { return struct{}{}, call() })
-	return err
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/attempts"
-	"github.com/farwire/farwire/internal/hostlog"
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // PoolOptions are the options of [NewPool].
@@ -116,7 +116,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		changed: make(chan struct{}), goneRecords: map[string]bool{}, revokedRecords: map[string]time.Time{},
-		maxLinks: cmp.Or(o.MaxAgents, 10000), log: hostlog.Recover(cmp.Or(o.Logger, slog.Default())), clientAddr: o.ClientAddr,
+		maxLinks: cmp.Or(o.MaxAgents, 10000), log: hostcall.Logger(cmp.Or(o.Logger, slog.Default())), clientAddr: o.ClientAddr,
 	}
 	if p.clientAddr == nil {
 		p.clientAddr = connectionAddr

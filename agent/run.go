@@ -17,7 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/farwire/farwire/internal/hostlog"
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // RunOptions are the options of [Run]. Gateways, and Secret or ReadSecret, are required.
@@ -120,7 +120,7 @@ func newRunner(o RunOptions) (*runner, error) {
 		o: o, instance: rand.Text(),
 		inflows:      inflows{most: usualInflow},
 		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
-		log:          hostlog.Recover(cmp.Or(o.Logger, slog.Default())),
+		log:          hostcall.Logger(cmp.Or(o.Logger, slog.Default())),
 		named:        Exit{Slug: o.Slug, Country: o.Country},
 		open:         map[*session]struct{}{},
 		connectors:   map[string]*connector{}, urls: map[string]*gateway{}, links: map[string]*agentLink{}, wake: make(chan struct{}),

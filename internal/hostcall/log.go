@@ -1,5 +1,4 @@
-// Package hostlog keeps a host program's slog.Handler from ending the process.
-package hostlog
+package hostcall
 
 import (
 	"context"
@@ -9,11 +8,11 @@ import (
 	"sync"
 )
 
-// Recover returns a logger that writes to that of a host, and recovers from a panic of its
+// Logger returns a logger that writes to that of a host, and recovers from a panic of its
 // Handler: the line is lost, and the first panic is a line on standard error, since the
 // log cannot tell of itself. Lines are written in goroutines in which nobody else
 // recovers.
-func Recover(l *slog.Logger) *slog.Logger {
+func Logger(l *slog.Logger) *slog.Logger {
 	return slog.New(handler{l.Handler(), new(sync.Once)})
 }
 

@@ -1,4 +1,4 @@
-package hostlog_test
+package hostcall_test
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farwire/farwire/internal/hostlog"
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // panicsIn is a Handler with one method that panics.
@@ -62,12 +62,12 @@ func stderr(t *testing.T, f func()) string {
 	return string(b)
 }
 
-func TestRecover_HandlerPanics_CallerGoesOnAndIsToldOnce(t *testing.T) {
+func TestLogger_HandlerPanics_CallerGoesOnAndIsToldOnce(t *testing.T) {
 	for _, method := range []string{"Enabled", "Handle", "WithAttrs", "WithGroup"} {
 		t.Run(method, func(t *testing.T) {
 			var out bytes.Buffer
 			told := stderr(t, func() {
-				log := hostlog.Recover(slog.New(panicsIn{slog.NewTextHandler(&out, nil), method}))
+				log := hostcall.Logger(slog.New(panicsIn{slog.NewTextHandler(&out, nil), method}))
 				for range 3 {
 					log.WithGroup("g").With("a", 1).Info("hello", "b", 2)
 				}
@@ -83,9 +83,9 @@ func TestRecover_HandlerPanics_CallerGoesOnAndIsToldOnce(t *testing.T) {
 	}
 }
 
-func TestRecover_HandlerWorks_WritesTheSame(t *testing.T) {
+func TestLogger_HandlerWorks_WritesTheSame(t *testing.T) {
 	var out bytes.Buffer
-	log := hostlog.Recover(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	log := hostcall.Logger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	told := stderr(t, func() {
 		log.Info("too low")
 		log.WithGroup("g").With("a", 1).Warn("hello", "b", 2)
