@@ -145,6 +145,7 @@ var hostile = map[string]struct {
 	"a formula of many parts":         {fill("<math>", "<msup><mi>a</mi><mn>2</mn></msup>", "</math>"), readPage("text/html")},
 	"lists of tabs":                   {fill("", "<div role=tablist><b role=tab>x", ""), readPage("text/html")},
 	"panels of tabs":                  {fill("", "<ul role=tablist><li role=tab>x</ul><div role=tabpanel>x", ""), readPage("text/html")},
+	"tabs with panels":                {fill("", "<div role=tablist><b role=tab>x</b><b role=tabpanel>y", ""), readPage("text/html")},
 	"signs of notes":                  {fill("<p>", "<sup><a href=#n>1</a></sup>", ""), readPage("text/html")},
 	"links within the page":           {fill("", "<a href=#x>", ""), readPage("text/html")},
 	"a class of many words":           {fill("<div class='", "aB ", "'>"), readPage("text/html")},

@@ -236,9 +236,11 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	}
 	role := strings.ToLower(a[0])
 	if of := m.listOfTabs(tag, role, a[1]); of != 0 {
-		m.openTabs(of)
-		m.skipping(tag, closed)
-		return true
+		names := m.openTabs(of)
+		if names {
+			m.skipping(tag, closed)
+		}
+		return names
 	}
 	switch of := m.panel(tag, role, a[1]); {
 	case of == roleTabs:

@@ -62,7 +62,9 @@ func TestMarkdown_Tabs_EachPanelHasItsName(t *testing.T) {
 		"other order":  {"<div role=tablist><button role=tab id=t1>A</button><button role=tab id=t2>B</button></div><div role=tabpanel aria-labelledby=t2>b</div><div role=tabpanel aria-labelledby=t1>a</div>", "**B**\n\nb\n\n**A**\n\na\n"},
 		"half named":   {"<div role=tablist><button role=tab>A</button><button role=tab>B</button></div><div role=tabpanel aria-labelledby=h>a</div><div role=tabpanel id=q>b</div>", "**A**\n\na\n\n**B**\n\nb\n"},
 		"no panels":    {"<ul role=tablist><li role=tab>Guide</li><li role=tab>API</li></ul><p>a</p><div class='language-sh highlighter-rouge'><pre>x</pre></div><div class=tabbed-block>b</div>", "a\n\n" + "```sh\nx\n```\n" + "\nb\n"},
-		"not shown":    {"<div role=tablist><button role=tab>A</button></div><div role=tabpanel>a<p hidden>c</p></div><div role=tabpanel aria-hidden=true>b</div>", "**A**\n\na\n"},
+		"questions": {"<div class=panel-group role=tablist><div class=panel><div role=tab id=h1><h4><a role=button href=#c1>How hot?</a></h4></div><div id=c1 class='collapse in' role=tabpanel aria-labelledby=h1>Very.</div></div>" +
+			"<div class=panel><div role=tab id=h2><h4><a role=button href=#c2>How long?</a></h4></div><div id=c2 class=collapse role=tabpanel aria-labelledby=h2 hidden>An hour.</div></div></div><p>Then.", "#### How hot?\n\nVery.\n\n#### How long?\n\nAn hour.\n\nThen.\n"},
+		"not shown": {"<div role=tablist><button role=tab>A</button></div><div role=tabpanel>a<p hidden>c</p></div><div role=tabpanel aria-hidden=true>b</div>", "**A**\n\na\n"},
 	} {
 		if got := markdown(t, "<title>x</title><main>"+c[0]+"</main>"); got != c[1] {
 			t.Errorf("%s:\n%q, want\n%q", name, got, c[1])

@@ -40,15 +40,16 @@ const (
 )
 
 // openTabs reads the names of a list of tabs whose start tag was just read. Those of a list
-// in a panel come first.
-func (m *marker) openTabs(of tabKind) {
+// in a panel come first. It reports false of a list with the panels in it, such as Bootstrap
+// makes of questions and answers: there each panel stands behind its tab already.
+func (m *marker) openTabs(of tabKind) bool {
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxTabList)], pos: m.pos}
 	list, depth := m.tag, 1
 	var tabs []tab
 	var name []byte
 	var open tab
-	in, inDepth := atom.Atom(0), 0
-	for kind := look.next(); kind != endOfPage && depth > 0 && len(tabs) < maxTabs; kind = look.next() {
+	in, inDepth, nested := atom.Atom(0), 0, false
+	for kind := look.next(); kind != endOfPage && depth > 0 && len(tabs) < maxTabs && !nested; kind = look.next() {
 		switch {
 		case kind == textToken && in != 0:
 			name = append(name, look.bytes()...)
@@ -56,7 +57,13 @@ func (m *marker) openTabs(of tabKind) {
 			if look.tag == list {
 				depth++
 			}
-			if a := look.attrs("role", "id", "aria-controls"); in == 0 && (look.tag == atom.Label || a[0] == "tab") {
+			a := look.attrs("role", "id", "aria-controls")
+			if a[0] == "tabpanel" && of == roleTabs {
+				m.tabLists++
+				return false
+			}
+			nested = nested || a[0] == "tablist"
+			if in == 0 && (look.tag == atom.Label || a[0] == "tab") {
 				in, inDepth, name = look.tag, 1, name[:0]
 				open = tab{id: a[1], panel: a[2], of: of, list: m.tabLists}
 			} else if look.tag == in && in != 0 {
@@ -79,6 +86,7 @@ func (m *marker) openTabs(of tabKind) {
 	if len(tabs) > 0 {
 		m.tabLists++
 	}
+	return true
 }
 
 // listOfTabs is the kind of tabs of which an element, whose start tag was just read, has the
