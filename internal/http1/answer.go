@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // readHead reads the head of an answer, and prepares the reading of its body.
@@ -21,16 +24,16 @@ func (x *exchange) readHead(req *http.Request) (*http.Response, error) {
 	resp := &http.Response{Request: req, Body: http.NoBody}
 	var ok bool
 	if resp.Proto, resp.Status, ok = strings.Cut(line, " "); !ok {
-		return nil, fmt.Errorf("the first line is not one of HTTP: %q", line)
+		return nil, invalid("the first line is not one of HTTP", line)
 	}
 	resp.Status = strings.TrimLeft(resp.Status, " ")
 	if resp.ProtoMajor, resp.ProtoMinor, ok = http.ParseHTTPVersion(resp.Proto); !ok || resp.ProtoMajor == 0 {
-		return nil, fmt.Errorf("the version of HTTP is not valid: %q", line)
+		return nil, invalid("the version of HTTP is not valid", line)
 	}
 	code, _, _ := strings.Cut(resp.Status, " ")
 	n, err := strconv.ParseUint(code, 10, 16)
 	if err != nil || len(code) != 3 {
-		return nil, fmt.Errorf("the status is not valid: %q", line)
+		return nil, invalid("the status is not valid", line)
 	}
 	resp.StatusCode = int(n)
 	header, err := x.c.r.text.ReadMIMEHeader()
@@ -49,9 +52,21 @@ func (x *exchange) readHead(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// invalid is an error that quotes what a target has sent, as far as it fits into a log line.
+func invalid(what string, sent ...string) error {
+	return fmt.Errorf("%s: %q", what, safetext.Clip(strings.Join(sent, ", "), maxQuoted))
+}
+
+const maxQuoted = 100
+
+// unexpected is an error of reading a head, trailers or what is around a chunk.
 func unexpected(err error) error {
-	if err == io.EOF {
+	var invalid textproto.ProtocolError
+	switch {
+	case err == io.EOF:
 		return io.ErrUnexpectedEOF
+	case errors.As(err, &invalid):
+		return textproto.ProtocolError(safetext.Clip(string(invalid), maxQuoted))
 	}
 	return err
 }
@@ -122,7 +137,7 @@ func (x *exchange) isChunked(resp *http.Response) (bool, error) {
 		x.closes = true
 		return false, nil
 	case len(coding) != 1 || !strings.EqualFold(coding[0], "chunked"):
-		return false, fmt.Errorf("the transfer coding is not known: %q", coding)
+		return false, invalid("the transfer coding is not known", coding...)
 	}
 	return true, nil
 }
@@ -136,7 +151,7 @@ func lengthOf(h http.Header) (int64, error) {
 	first := textproto.TrimString(values[0])
 	for _, v := range values[1:] {
 		if textproto.TrimString(v) != first {
-			return 0, fmt.Errorf("the answer has different lengths: %q", values)
+			return 0, invalid("the answer has different lengths", values...)
 		}
 	}
 	if len(values) > 1 {
@@ -144,7 +159,7 @@ func lengthOf(h http.Header) (int64, error) {
 	}
 	n, err := strconv.ParseUint(first, 10, 63)
 	if err != nil {
-		return 0, fmt.Errorf("the length of the answer is not valid: %q", values)
+		return 0, invalid("the length of the answer is not valid", values...)
 	}
 	return int64(n), nil
 }

@@ -238,6 +238,26 @@ func TestRoundTrip_LongHeads_HaveABound(t *testing.T) {
 	}
 }
 
+// An error goes into the log: it quotes little of what a target sends.
+func TestRoundTrip_LongInvalidText_ErrorIsShort(t *testing.T) {
+	long := strings.Repeat("a", 200_000)
+	for name, text := range map[string]string{
+		"first line": "HTTX/" + long + " 200\r\n\r\n", "no blank": long + "\r\n\r\n", "version": "HTTP/1.1" + long + " 200 OK\r\n\r\n",
+		"status": "HTTP/1.1 20" + long + "\r\n\r\n", "header": ok + long + "\r\n\r\n",
+		"coding": ok + "Transfer-Encoding: " + long + "\r\n\r\n", "length": ok + "Content-Length: " + long + "\r\n\r\n",
+		"lengths": ok + "Content-Length: 1\r\nContent-Length: " + long + "\r\n\r\n", "trailer": chunked + "\r\n0\r\n" + long + "\r\n\r\n",
+	} {
+		conn, _ := over(&script{text: text})
+		resp, err := conn.RoundTrip(request(t, "GET"), http1.Options{})
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+		}
+		if err == nil || len(err.Error()) > 300 {
+			t.Errorf("%s: %.300v", name, err)
+		}
+	}
+}
+
 func TestRoundTrip_Fields_AreAsTheyCame(t *testing.T) {
 	_, resp := ask(t, "GET", &script{text: chunked + "Trailer: X-T, x-u\r\nConnection: close, X-Hop\r\nX-A: 1\r\nX-A: 2\r\nPragma: no-cache\r\n\r\n0\r\nX-T: 3\r\nX-More: 4\r\n\r\n"})
 	for name, want := range map[string]string{"Connection": "close, X-Hop", "X-A": "1|2", "Cache-Control": "no-cache", "Trailer": "", "Transfer-Encoding": ""} {
