@@ -113,6 +113,28 @@ func TestRecrawl_KeyRevoked_EndsAndSiteRests(t *testing.T) {
 	}, key.edit)
 }
 
+// A key that is revoked between the look at it and the recrawl's begin ends the recrawl all
+// the same, though nothing ran when it was revoked.
+func TestRecrawl_KeyRevokedAsItBegins_EndsAndSiteRests(t *testing.T) {
+	key := &changingKey{}
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		c.site.counts()
+		key.set(func(keyID string) (farwire.Principal, error) {
+			key.as(farwire.Principal{}, farwire.ErrUnauthorized)
+			if n := c.gw.EndRevoked(c.t.Context()); n != 0 {
+				c.t.Errorf("%d sessions end before one has begun", n)
+			}
+			return farwire.Principal{Subject: "alice", KeyID: keyID}, nil // as it was found
+		})
+		defer recrawls(c.t, c.gw)()
+		done := c.next()
+		if asked, _ := c.site.counts(); len(asked) > 0 || !done.Site.Resting || !strings.Contains(done.Site.LastError, "key") {
+			c.t.Errorf("the site is asked for %v and is %+v", asked, done.Site)
+		}
+		c.wantLog(`kind=recrawl .*cause="key revoked" .*outcome=released`)
+	}, key.edit)
+}
+
 // takenKeys is a Limiter that says which keys it was asked for.
 type takenKeys chan string
 
