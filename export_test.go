@@ -63,3 +63,24 @@ func (g *Gateway) RunSessions(keyIDs []string) (ended func() int, end func(), er
 	}
 	return ended, end, nil
 }
+
+// toldCarrier notes what it is told.
+type toldCarrier struct{ told []string }
+
+func (c *toldCarrier) Shutdown(cause error) { c.told = append(c.told, "shutdown: "+cause.Error()) }
+func (c *toldCarrier) Abort()               { c.told = append(c.told, "abort") }
+func (c *toldCarrier) Counters() Counters   { return Counters{} }
+
+// CarryAfter has a session run, calls what happens to the gateway, and returns what a carrier
+// is told that takes the session over then.
+func (g *Gateway) CarryAfter(happens func()) (told []string, err error) {
+	s, err := g.enter(context.Background(), KindTunnel)
+	if err != nil {
+		return nil, err
+	}
+	defer s.end(SessionResult{})
+	happens()
+	var c toldCarrier
+	s.carry(&c)
+	return c.told, nil
+}

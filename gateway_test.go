@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -253,4 +256,21 @@ func TestRelay_ClientStalls_TargetIsHeldBack(t *testing.T) {
 	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > stalled*256<<10 {
 		t.Errorf("%d stalled sessions hold %d KiB", stalled, grown>>10)
 	}
+}
+
+// A session that something else carries only after a drain has cut what ran is cut, too.
+func TestShutdown_SessionTakenOverLate_IsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		g := must(farwire.New(farwire.Options{Logger: slog.New(slog.DiscardHandler)}))
+		told, err := g.CarryAfter(func() {})
+		if err != nil || told != nil {
+			t.Errorf("without a drain the carrier is told %q, %v", told, err)
+		}
+		told, err = g.CarryAfter(func() { g.Shutdown(gone) })
+		if want := []string{"shutdown: the gateway is draining", "abort"}; err != nil || !slices.Equal(told, want) {
+			t.Errorf("after the cut the carrier is told %q, %v, want %q", told, err, want)
+		}
+	})
 }
