@@ -380,7 +380,7 @@ func (w *walker) hidden(n *html.Node) bool {
 	if w.hints && forScreenReaders(n.DataAtom, class) {
 		return true
 	}
-	return w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria)
+	return w.hints && mayBePeripheral(n.DataAtom) && aside(n.DataAtom, role, class, id, hide, aria) && !(role == "tablist" && holdsPanels(n))
 }
 
 // mayBePeripheral reports an element that can stand beside the main content.

@@ -147,7 +147,7 @@ func (s *scanner) container(tag atom.Atom) {
 		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
 	}
 	s.crumbElement(tag, a[1], a[2], a[5], a[7])
-	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) {
+	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) {
 		s.skip, s.skipDepth = tag, 1
 		s.foot = tag == atom.Footer || role == "contentinfo" || hasWord(a[1], "footer") || hasWord(a[2], "footer")
 	}
