@@ -104,7 +104,7 @@ func (l *agentLink) opened(stream uint32) { l.inflow.opened(stream) }
 func (l *agentLink) waitForRoom() { l.inflow.waitForRoom() }
 
 func (l *agentLink) streamEnded(stream uint32) {
-	if s := l.session(stream); s != nil {
+	if s := l.inflow.ended(stream); s != nil {
 		s.readable(true)
 	}
 }
@@ -113,12 +113,6 @@ func (l *agentLink) closed() {
 	l.gone.Store(true) // for sessions that are not registered yet
 	l.inflow.close()
 	endPauses(&l.mu, l.sessions)
-}
-
-func (l *agentLink) session(stream uint32) *session {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.sessions[stream]
 }
 
 // readable ends the pause of the direction from the gateway; ended says that there is no

@@ -52,13 +52,14 @@ type linkInflow struct {
 	start func(func()) // a goroutine that is waited for
 	held  atomic.Int64
 
-	mu       sync.Mutex
-	accepted sync.Cond // pending has become smaller, or the link is closed
-	streams  map[uint32]*inflow
-	pending  int // streams that the multiplexer may not have handed out
-	silent   int // streams whose request has not come
-	opening  int // dials and look-ups
-	closed   bool
+	mu      sync.Mutex
+	changed sync.Cond // pending or leaving has become smaller, or the link is closed
+	streams map[uint32]*inflow
+	pending int // streams that the multiplexer may not have handed out
+	silent  int // streams whose request has not come
+	opening int // dials and look-ups
+	leaving int // streams whose reset waits to leave; until then the multiplexer keeps them
+	closed  bool
 }
 
 // An inflow is what the gateway has sent on one stream and what was not read yet.
@@ -85,7 +86,7 @@ func (in *inflow) overflow(stream *yamux.Stream) {
 // join adds a link; start runs a goroutine that is waited for.
 func (a *inflows) join(start func(func())) *linkInflow {
 	l := &linkInflow{all: a, start: start, streams: map[uint32]*inflow{}}
-	l.accepted.L = &l.mu
+	l.changed.L = &l.mu
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.links == nil {
@@ -114,7 +115,7 @@ func (l *linkInflow) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	l.accepted.Broadcast()
+	l.changed.Broadcast()
 }
 
 // room reports whether there is room for one more of a link that has so many, and all links
@@ -166,16 +167,26 @@ func (l *linkInflow) resetLargest() bool {
 	}
 	l.count(worst.account.close())
 	stream := worst.stream
-	l.start(func() { worst.overflow(stream) }) // it may wait for the multiplexer, which waits for this
+	l.leaving++
+	l.start(func() { // it may wait for the multiplexer, which waits for this
+		worst.overflow(stream)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.leaving--
+		l.changed.Broadcast()
+	})
 	return true
 }
 
-// waitForRoom waits until the multiplexer can keep the streams of another read.
+// waitForRoom waits until the multiplexer can keep the streams of another read. It also waits
+// while too much is held that may be of streams which nobody has yet and so nobody can reset,
+// and while the gateway does not take the resets of others.
 func (l *linkInflow) waitForRoom() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.pending > acceptBacklog-readStreams && !l.closed {
-		l.accepted.Wait()
+	full := func() bool { return l.pending > 0 && l.all.held.Load() > l.all.most.bytes }
+	for !l.closed && (l.pending > acceptBacklog-readStreams || l.leaving > 0 || full()) {
+		l.changed.Wait()
 	}
 }
 
@@ -195,7 +206,7 @@ func (l *linkInflow) opened(stream uint32) {
 func (l *linkInflow) accept(stream *yamux.Stream) (*inflow, bool) {
 	l.mu.Lock()
 	l.pending--
-	l.accepted.Broadcast()
+	l.changed.Broadcast()
 	in := l.streams[stream.StreamID()]
 	ok := in != nil && l.all.room(l.all.most.silent, l.silent-1, l.all.silent.Load()-1)
 	if ok {
@@ -206,6 +217,7 @@ func (l *linkInflow) accept(stream *yamux.Stream) (*inflow, bool) {
 		l.forget(stream.StreamID())
 		stream.Reset()
 	}
+	l.all.relieve() // it may be the one that holds the most
 	return in, ok
 }
 
@@ -263,6 +275,19 @@ func (l *linkInflow) forget(stream uint32) {
 	l.count(in.account.close())
 }
 
+// ended notes that the gateway has ended a stream, also one whose session is still to come:
+// who waits for it then must not pause.
+func (l *linkInflow) ended(stream uint32) *session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := l.streams[stream]
+	if in == nil {
+		return nil
+	}
+	in.ended.Store(true)
+	return in.session.Load()
+}
+
 // arrived counts a frame. Of a stream that has ended there is no session.
 func (l *linkInflow) arrived(stream uint32, length int) (s *session) {
 	l.mu.Lock()
@@ -271,8 +296,6 @@ func (l *linkInflow) arrived(stream uint32, length int) (s *session) {
 		s = in.session.Load()
 	}
 	l.mu.Unlock()
-	if l.all.held.Load() > l.all.most.bytes {
-		l.all.relieve()
-	}
+	l.all.relieve()
 	return s
 }

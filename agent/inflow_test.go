@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -235,4 +236,92 @@ func TestAgent_LinksShareDials_NobodyUsesUpAnothersShare(t *testing.T) {
 	}
 	close(over)
 	wg.Wait()
+}
+
+// An agent goes on for as long as targets take what comes: requests and bytes that were passed
+// on count no more, however many sessions are open.
+func TestAgent_BytesThatTargetsTake_AreNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const streams, most, each = 100, 10_000, 1000
+		var wg sync.WaitGroup
+		var taken atomic.Int64
+		ended := make(chan struct{})
+		g := newHostileGateway(t, &wg, streams, streams, most, func(context.Context, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			wg.Go(func() {
+				for buf := make([]byte, each); ; {
+					n, err := far.Read(buf)
+					if taken.Add(int64(n)); err != nil {
+						return
+					}
+				}
+			})
+			wg.Go(func() { <-ended; far.Close() })
+			return near, nil
+		})
+		for id := uint32(1); id < 2*streams; id += 2 {
+			g.write(dialFrames(id, ""))
+			synctest.Wait()
+			g.write(frame(data, 0, id, each, strings.Repeat("x", each)))
+			synctest.Wait()
+		}
+		if resets, answers := g.counts(`"remote"`); resets != 0 || answers != streams || taken.Load() != streams*each {
+			t.Errorf("%d sessions of %d began, %d were reset, targets got %d bytes of %d", answers, streams, resets, taken.Load(), streams*each)
+		}
+		close(ended)
+		g.Close()
+		wg.Wait()
+	})
+}
+
+// A gateway that opens streams and reads nothing is taken for lost. Until then it cannot have
+// more kept than others, though nobody has its streams, and nobody waits for longer.
+func TestAgent_GatewayReadsNothing_LosesTheLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const streams, most, each = 2000, 512 << 10, 64 << 10
+		mine, its := net.Pipe()
+		var wg sync.WaitGroup
+		o := agent.RunOptions{Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet, AllowPrivate: true, AllowCleartext: true, DrainTimeout: -1}
+		over := false
+		wg.Go(func() {
+			agent.JoinConn(agent.WithInflow(context.Background(), 1<<20, 1<<20, most), o, its, nil)
+			over = true
+		})
+		receive(t, mine)
+		send(mine, `{"version":1,"gateway":"g","link":1,"id":"farwire-de1","slug":"de1","country":"DE"}`)
+		taken := 0
+		wg.Go(func() {
+			for id := uint32(1); id < 2*streams; id += 2 {
+				io.WriteString(mine, frame(window, syn, id, 0, ""))
+			}
+			// Those that were opened last wait to be accepted, as answers to the others wait to leave.
+			for id := uint32(2*streams - 1); id > streams; id -= 2 {
+				n, err := io.WriteString(mine, frame(data, 0, id, each, strings.Repeat("x", each)))
+				if taken += n; err != nil {
+					return
+				}
+			}
+		})
+		time.Sleep(time.Minute)
+		if !over {
+			t.Error("the link is not over")
+		}
+		if taken > most+2*each {
+			t.Errorf("%d bytes were taken, at most %d may be held", taken, most)
+		}
+		mine.Close()
+		wg.Wait()
+	})
+}
+
+// A stream that the gateway ends while its session begins is read to its end, not waited for.
+func TestAgent_StreamEndsBeforeItsSession_IsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		resumed := false
+		agent.PauseAfterEnd(func() { resumed = true })
+		synctest.Wait()
+		if !resumed {
+			t.Error("its reader pauses for good")
+		}
+	})
 }
