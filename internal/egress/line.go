@@ -89,6 +89,9 @@ func (c *Conns) connect(req *http.Request, t *ConnOptions, k *kept) (*line, erro
 	l.kept.used.Store(true)
 	handedOver(l.kept)
 	l.conn = http1.NewConn(l.below, socket, func() { l.kept.Close() }, func() { c.rest(k, l) })
+	if socket == nil {
+		l.conn.Below(l.kept.Conn)
+	}
 	l.gone = func() { c.drop(k, l) }
 	return l, nil
 }

@@ -10,7 +10,8 @@
 // Nothing is read before a request was written: what a target sends between two requests
 // ends the connection, so that no request has an answer that was meant for another.
 // A socket is looked at when the next request comes. Of other connections nobody can tell
-// whether something has come; a goroutine reads them while they are idle.
+// whether something has come; a goroutine reads them while they are idle, and of TLS the
+// socket below is looked at for what it has not read yet.
 package http1
 
 import (
@@ -46,6 +47,7 @@ type Conn struct {
 
 	// Of a socket attempt does what there is to do, of looks, unwritten and in.
 	raw       syscall.RawConn // nil: it is no socket
+	below     syscall.RawConn // that it is TLS on; nil: of no socket
 	attempt   func(fd uintptr) bool
 	looks     bool   // whether something has come
 	unwritten []byte // to be written before the answer is read
@@ -75,6 +77,10 @@ func NewConn(conn, socket net.Conn, cut, idle func()) *Conn {
 	c.attempt = c.try
 	return c
 }
+
+// Below names the socket that the connection is TLS on. What has come there and nobody has
+// read yet may be what nobody asked for: the connection is not used again then.
+func (c *Conn) Below(socket net.Conn) { c.below = netio.Raw(socket) }
 
 // Close ends the connection in the way that TLS wants it.
 func (c *Conn) Close() {
@@ -133,6 +139,15 @@ func (c *Conn) Look() error {
 			return ErrUnsolicited
 		}
 		return a.err
+	case c.below != nil:
+		var silent error
+		if err := c.below.Control(func(fd uintptr) { silent = netio.Silent(fd) }); err != nil {
+			return err
+		}
+		if silent == netio.ErrReady {
+			return ErrUnsolicited
+		}
+		return silent
 	}
 	return nil
 }
