@@ -303,6 +303,7 @@ func TestAgent_GatewayReadsNothing_LosesTheLink(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if !over {
 			t.Error("the link is not over")
 		}
