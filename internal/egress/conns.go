@@ -14,6 +14,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/upstream"
 )
 
@@ -243,6 +244,7 @@ func (c *Conns) dialTLS(ctx context.Context, t *ConnOptions, k *kept, addr strin
 	}
 	ctx, cancel := context.WithDeadlineCause(ctx, t.Deadline, t.Timeout)
 	defer cancel()
+	conn.glance = netio.NewGlance(conn.Conn)
 	secure, err := upstream.TLS{Tickets: k.tickets}.Handshake(ctx, conn, c.RootCAs, host, "h2", "http/1.1")
 	if err == nil {
 		return secure, conn, nil

@@ -24,7 +24,16 @@ type keptConn struct {
 	made   atomic.Int64 // when it was handed over, in Unix nanoseconds; zero: it is being made
 	uses   atomic.Int32 // requests up to the end of their answers; below zero: it is given up
 	closed atomic.Bool
-	stop   func() // of who waits for the exit to drain; nil: nobody
+	stop   func()        // of who waits for the exit to drain; nil: nobody
+	glance *netio.Glance // of TLS on a socket; nil elsewhere
+}
+
+// Read reads what is below TLS, if there is TLS.
+func (c *keptConn) Read(b []byte) (int, error) {
+	if c.glance == nil {
+		return c.exitLossConn.Read(b)
+	}
+	return c.glance.Read(c.exitLossConn, b)
 }
 
 func (c *keptConn) Close() error {

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -89,8 +90,8 @@ func (c *Conns) connect(req *http.Request, t *ConnOptions, k *kept) (*line, erro
 	l.kept.used.Store(true)
 	handedOver(l.kept)
 	l.conn = http1.NewConn(l.below, socket, func() { l.kept.Close() }, func() { c.rest(k, l) })
-	if socket == nil {
-		l.conn.Below(l.kept.Conn)
+	if secure, ok := l.below.(*tls.Conn); ok && l.kept.glance != nil {
+		l.conn.LookBy(func() error { return l.kept.glance.Look(secure) })
 	}
 	l.gone = func() { c.drop(k, l) }
 	return l, nil

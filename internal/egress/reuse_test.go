@@ -194,3 +194,90 @@ func connectionOf(t *testing.T, answer string, cut int) string {
 		}
 	}
 }
+
+// A halfWriter writes all but the last byte of each write, once it is told to.
+type halfWriter struct {
+	net.Conn
+	on   bool
+	left []byte
+}
+
+func (c *halfWriter) Write(b []byte) (int, error) {
+	if !c.on {
+		return c.Conn.Write(b)
+	}
+	c.left = append(c.left, b[len(b)-1])
+	_, err := c.Conn.Write(b[:len(b)-1])
+	return len(b), err
+}
+
+// What comes behind an answer in a record of its own, whole or not, when that answer is read
+// to its end, is not the answer to the next request.
+func TestConns_UnaskedRecordBehindAnAnswer_ConnectionIsNotUsedAgain(t *testing.T) {
+	certs := httptest.NewUnstartedServer(nil)
+	certs.StartTLS()
+	defer certs.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(certs.Certificate())
+	for _, part := range []bool{false, true} {
+		t.Run(fmt.Sprintf("a part of it %v", part), func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			both := make(chan struct{})
+			go func() {
+				for {
+					raw, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						half := &halfWriter{Conn: raw}
+						c := tls.Server(half, &tls.Config{Certificates: certs.TLS.Certificates})
+						defer c.Close()
+						br := bufio.NewReader(c)
+						for range 2 {
+							if _, err := http.ReadRequest(br); err != nil {
+								return
+							}
+							if half.on {
+								raw.Write(half.left)
+								t.Error("the connection had another request")
+								both <- struct{}{}
+								return
+							}
+							io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+							half.on = part
+							io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled")
+							both <- struct{}{}
+						}
+						t.Error("the connection had another request")
+					}()
+				}
+			}()
+			exit, err := agent.Direct(agent.DirectOptions{AllowPrivate: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns := &egress.Conns{RootCAs: roots}
+			defer conns.Close()
+			for i := range 20 {
+				req, err := http.NewRequest("GET", "https://"+l.Addr().String()+"/", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := conns.RoundTrip(req, egress.ConnOptions{Key: "k", Exit: exit, Deadline: time.Now().Add(time.Minute), Timeout: context.DeadlineExceeded})
+				if err != nil {
+					t.Fatal(err)
+				}
+				<-both // the record behind has come
+				if b, err := io.ReadAll(resp.Body); string(b) != "fine" || err != nil {
+					t.Fatalf("request %d: %q, %v", i, b, err)
+				}
+				resp.Body.Close()
+			}
+		})
+	}
+}

@@ -9,9 +9,8 @@
 //
 // Nothing is read before a request was written: what a target sends between two requests
 // ends the connection, so that no request has an answer that was meant for another.
-// A socket is looked at when the next request comes. Of other connections nobody can tell
-// whether something has come; a goroutine reads them while they are idle, and of TLS the
-// socket below is looked at for what it has not read yet.
+// A socket, and TLS on one, is looked at when the next request comes. Of other connections
+// nobody can tell whether something has come; a goroutine reads them while they are idle.
 package http1
 
 import (
@@ -42,12 +41,12 @@ var (
 // its answer.
 type Conn struct {
 	conn      net.Conn
-	cut, idle func() // see NewConn
+	cut, idle func()       // see NewConn
+	look      func() error // see LookBy; nil: it has none
 	closed    atomic.Bool
 
 	// Of a socket attempt does what there is to do, of looks, unwritten and in.
 	raw       syscall.RawConn // nil: it is no socket
-	below     syscall.RawConn // that it is TLS on; nil: of no socket
 	attempt   func(fd uintptr) bool
 	looks     bool   // whether something has come
 	unwritten []byte // to be written before the answer is read
@@ -78,9 +77,9 @@ func NewConn(conn, socket net.Conn, cut, idle func()) *Conn {
 	return c
 }
 
-// Below names the socket that the connection is TLS on. What has come there and nobody has
-// read yet may be what nobody asked for: the connection is not used again then.
-func (c *Conn) Below(socket net.Conn) { c.below = netio.Raw(socket) }
+// LookBy says how to look at an idle connection without waiting, where it is no socket. The
+// error of look is netio.ErrReady when something has come, or why the connection has ended.
+func (c *Conn) LookBy(look func() error) { c.look = look }
 
 // Close ends the connection in the way that TLS wants it.
 func (c *Conn) Close() {
@@ -107,9 +106,9 @@ type ahead struct {
 }
 
 // Rest is called for a connection that waits for its next request. It calls gone, in a
-// goroutine of its own, when something comes; of a socket it does not know.
+// goroutine of its own, when something comes; of what can be looked at it does not know.
 func (c *Conn) Rest(gone func()) {
-	if c.raw != nil {
+	if c.raw != nil || c.look != nil {
 		return
 	}
 	came := make(chan ahead, 1)
@@ -139,15 +138,12 @@ func (c *Conn) Look() error {
 			return ErrUnsolicited
 		}
 		return a.err
-	case c.below != nil:
-		var silent error
-		if err := c.below.Control(func(fd uintptr) { silent = netio.Silent(fd) }); err != nil {
-			return err
-		}
-		if silent == netio.ErrReady {
+	case c.look != nil:
+		err := c.look()
+		if err == netio.ErrReady {
 			return ErrUnsolicited
 		}
-		return silent
+		return err
 	}
 	return nil
 }

@@ -79,66 +79,6 @@ func TestRoundTrip_TargetSendsUnasked_RequestIsNotSent(t *testing.T) {
 	}
 }
 
-// A heldConn is a connection whose reader is slow, once it is held.
-type heldConn struct {
-	net.Conn
-	held chan struct{} // is closed to let it go on
-	slow atomic.Bool
-}
-
-func (c *heldConn) Read(b []byte) (int, error) {
-	if c.slow.Load() {
-		<-c.held
-	}
-	return c.Conn.Read(b)
-}
-
-// Who reads an idle connection of TLS may not have read yet what has come.
-func TestRoundTrip_UnaskedIsNotReadYet_RequestIsNotSent(t *testing.T) {
-	for name, unasked := range map[string]string{"an answer": ok + "Content-Length: 5\r\n\r\nwrong", "the end": ""} {
-		send := make(chan struct{})
-		socket, err := net.Dial("tcp", harness.Conns(t, func(target net.Conn) {
-			br := bufio.NewReader(target)
-			if _, err := http.ReadRequest(br); err != nil {
-				t.Error(err)
-			}
-			io.WriteString(target, ok+"Content-Length: 4\r\n\r\nfine")
-			<-send
-			io.WriteString(target, unasked)
-			target.(*net.TCPConn).CloseWrite()
-			if n, err := io.Copy(io.Discard, br); n > 0 {
-				t.Errorf("%s: the target has %d bytes of the next request, %v", name, n, err)
-			}
-		}).Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		held := &heldConn{Conn: socket, held: make(chan struct{})}
-		conn := http1.NewConn(held, nil, func() { socket.Close() }, func() {})
-		conn.Below(socket)
-		resp, err := conn.RoundTrip(request(t, "GET"), http1.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(resp.Body); string(b) != "fine" || err != nil {
-			t.Fatalf("%q, %v", b, err)
-		}
-		held.slow.Store(true)
-		gone := make(chan struct{})
-		conn.Rest(func() { close(gone) })
-		close(send)
-		for looks := http1.NewConn(socket, socket, func() {}, func() {}); looks.Look() == nil; { // until it has come
-			time.Sleep(time.Millisecond)
-		}
-		time.AfterFunc(time.Second, func() { close(held.held) })
-		var had atomic.Bool
-		if _, err := conn.RoundTrip(request(t, "POST"), http1.Options{Sent: &had}); err == nil || had.Load() {
-			t.Errorf("%s: %v, sent %v", name, err, had.Load())
-		}
-		<-gone
-	}
-}
-
 // A target that is busy may say so as soon as it has accepted a connection: that is the
 // answer to the first request.
 func TestRoundTrip_TargetAnswersAtOnce_IsTheAnswerToTheFirstRequest(t *testing.T) {
