@@ -344,6 +344,13 @@ func TestAMQP_Stream_IsAccounted(t *testing.T) {
 	s := w.subscribe(subscription)
 	s.connected()
 	s.want("event: message", `data: {"body": "12345", "routing_key": "k", "exchange": "ex", "delivery_tag": 1, "content_type": ""}`, "id: 1")
+	// An event counts when its flush has returned, which a client that leaves may be ahead of.
+	waitUntil(t, "the event to count", func() bool {
+		for running := range w.gw.Sessions() {
+			return running.Counters.BytesToClient == 5
+		}
+		return false
+	})
 	s.conn.Close()
 	r := <-results
 	r.Duration = 0
