@@ -18,7 +18,8 @@ import (
 //	frames included (see unread_bytes.go)             of the link that holds the most
 //
 // Of the first two each link has its share however many the others have, so that one gateway
-// does not use up what another needs; while there is room it may have more. Sessions that are open are RunOptions.MaxSessions's business.
+// does not use up what another needs; while there is room it may have more. Sessions that
+// are open are RunOptions.MaxSessions's business.
 type inflowLimits struct {
 	silent, opening int
 	bytes           int64
