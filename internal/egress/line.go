@@ -42,7 +42,7 @@ func (c *Conns) line(req *http.Request, t *ConnOptions, k *kept, fresh bool) (*l
 	return l, nil
 }
 
-// pick takes an idle connection, the one used last. It returns nil when there is none.
+// pick takes an idle connection, the one used last. It returns nil when all are in use.
 func (c *Conns) pick(k *kept, to *url.URL, fresh bool) (*line, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

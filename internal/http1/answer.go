@@ -201,7 +201,7 @@ func announced(h http.Header) (http.Header, error) {
 
 // A body is what is left of an answer after its head.
 type body struct {
-	resp   *http.Response // nil: there is none
+	resp   *http.Response // nil: the answer has no body
 	chunks chunks         // that it comes in, if it does
 	left   int64          // bytes that are missing
 	toEnd  bool           // it ends with the connection

@@ -79,7 +79,7 @@ func request(t testing.TB, method string) *http.Request {
 
 // An outcome is what comes of an answer.
 type outcome struct {
-	status int // 0: there is none
+	status int // 0: no answer came
 	body   string
 	failed bool // the answer, or its body, has an error
 	kept   bool // the connection
@@ -150,9 +150,9 @@ func TestRoundTrip_Answers_EndWhereTheySay(t *testing.T) {
 		"cut before the end of the chunks": {"GET", chunked + "\r\n2\r\nbo\r\n0\r\n", cut},
 		"cut within the trailer":           {"GET", chunked + "\r\n2\r\nbo\r\n0\r\nX-T: 1\r\n", cut},
 		"cut within a size":                {"GET", chunked + "\r\n2\r\nbo\r\n1", cut},
-		"a size that is none":              {"GET", chunked + "\r\n2\r\nbo\r\n-1\r\nx", cut},
+		"an invalid size":                  {"GET", chunked + "\r\n2\r\nbo\r\n-1\r\nx", cut},
 		"a chunk longer than its size":     {"GET", chunked + "\r\n2\r\nbody\r\n0\r\n\r\n", cut},
-		"a trailer that is none":           {"GET", chunked + "\r\n2\r\nbo\r\n0\r\nno field\r\n\r\n", cut},
+		"an invalid trailer":               {"GET", chunked + "\r\n2\r\nbo\r\n0\r\nno field\r\n\r\n", cut},
 		"nothing":                          {"GET", "", none},
 		"a part of a head":                 {"GET", ok + "Content-Le", none},
 		"a head without an end":            {"GET", ok + "Content-Length: 0\r\n", none},
@@ -170,7 +170,7 @@ func TestRoundTrip_Answers_EndWhereTheySay(t *testing.T) {
 		"another protocol from the start":  {"GET", "220 ready\r\n\r\n", none},
 		"a status of two digits":           {"GET", "HTTP/1.1 20 OK\r\n\r\n", none},
 		"a status with a sign":             {"GET", "HTTP/1.1 +20 OK\r\n\r\n", none},
-		"a version that is none":           {"GET", "HTTP/1.x 200 OK\r\n\r\n", none},
+		"an invalid version":               {"GET", "HTTP/1.x 200 OK\r\n\r\n", none},
 	} {
 		for _, size := range []int{0, 1, 3} {
 			got, _ := ask(t, tt.method, &script{text: tt.text, size: size})

@@ -58,7 +58,7 @@ func TestRoundTrip_ChunksDrip_BodyDoesNotWait(t *testing.T) {
 	}
 }
 
-// Chunks of a byte each are a body; extensions that are far longer than it are none.
+// Chunks of a byte each are a body; extensions that are far longer than it are refused.
 func TestRoundTrip_MoreBetweenChunksThanInThem_IsBounded(t *testing.T) {
 	const many = 10_000
 	got, _ := ask(t, "GET", &script{text: chunked + "\r\n" + strings.Repeat("1;a=b\r\nx\r\n", many) + "0\r\n\r\n"})

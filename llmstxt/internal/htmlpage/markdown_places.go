@@ -57,7 +57,7 @@ func (l *lexer) linkText() (text string, raised bool, end int) {
 	return "", false, 0
 }
 
-// noteSign is the sign of a note as a text shows it: "[1]", "[a]", "[*]"; "" of what is none.
+// noteSign is the sign of a note as a text shows it: "[1]", "[a]", "[*]"; "" of any other text.
 func noteSign(text string) string {
 	inner := strings.TrimSpace(strings.Trim(text, "[]()"))
 	if inner == "" || len(inner) > maxSign || strings.ContainsAny(inner, "[]<>\\`") {
