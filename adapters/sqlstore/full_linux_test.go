@@ -2,45 +2,24 @@ package sqlstore_test
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/adapters/sqlstore"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 // TestSQLite_DiskFull_SaysSoAndRecovers: on a full disk what is stored stays, each error
 // says what to do, and with room again the store goes on.
 func TestSQLite_DiskFull_SaysSoAndRecovers(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512k"); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		t.Skip("only root may mount a small disk")
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	ctx, file, filler := context.Background(), filepath.Join(dir, "sites.db"), filepath.Join(dir, "filler")
-	full := func() {
-		t.Helper()
-		if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-			t.Fatalf("1 MiB on the disk: %v", err)
-		}
-	}
-	roomAgain := func() {
-		t.Helper()
-		if err := os.Remove(filler); err != nil {
-			t.Fatal(err)
-		}
-	}
+	harness.OnSmallDisk(t, "512k", func(disk harness.SmallDisk) { fillSQLite(t, disk) })
+}
+
+func fillSQLite(t *testing.T, disk harness.SmallDisk) {
+	ctx, file := context.Background(), filepath.Join(disk.Dir, "sites.db")
 	wantRemedy := func(what string, err error) {
 		t.Helper()
 		if err == nil || !strings.Contains(err.Error(), "make room on its disk") {
@@ -55,9 +34,9 @@ func TestSQLite_DiskFull_SaysSoAndRecovers(t *testing.T) {
 		}
 		wantRemedy(what, err)
 	}
-	full()
+	disk.Fill()
 	openFull("a new database")
-	roomAgain()
+	disk.Free()
 	s, err := sqlstore.Open(ctx, "sqlite:"+file)
 	if err != nil {
 		t.Fatal(err)
@@ -70,22 +49,22 @@ func TestSQLite_DiskFull_SaysSoAndRecovers(t *testing.T) {
 	if _, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://docs.example.com/"}, -1, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	full()
+	disk.Fill()
 	_, err = s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://" + strings.Repeat("a", 100_000) + ".example/"}, -1, time.Hour)
 	wantRemedy("an enrolment", err)
 	if n, err := s.Count(ctx, "alice"); err != nil || n != 1 {
 		t.Errorf("on a full disk there are %d sites, %v", n, err)
 	}
-	roomAgain()
+	disk.Free()
 	if _, err := s.Enroll(ctx, farwire.Site{Subject: "alice", BaseURL: "https://b.example/"}, -1, time.Hour); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	full()
+	disk.Fill()
 	openFull("a database that is there")
-	roomAgain()
+	disk.Free()
 	if s, err = sqlstore.Open(ctx, "sqlite:"+file); err != nil {
 		t.Fatal(err)
 	}

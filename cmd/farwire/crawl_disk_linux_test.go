@@ -16,26 +16,24 @@ import (
 // What is there stays whole when the new file finds no room, and nothing stays of one that is
 // new. With room the file is replaced, with its mode, its owner and the link to it as they were.
 func TestCrawl_DiskFull_LeavesTheOldFile(t *testing.T) {
+	harness.OnSmallDisk(t, "64k", func(disk harness.SmallDisk) { crawlToFullDisk(t, disk) })
+}
+
+func crawlToFullDisk(t *testing.T, disk harness.SmallDisk) {
 	site, _ := newSite(t, 5)
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
-		t.Skip("only root may mount a small disk")
+	dir := disk.Dir
+	file, link := filepath.Join(dir, "llms.txt"), filepath.Join(dir, "link.txt")
+	const old = "# The file of yesterday\n"
+	if err := errors.Join(os.WriteFile(file, []byte(old), 0o640), os.Chmod(file, 0o640), os.Symlink("llms.txt", link)); err != nil {
+		t.Fatal(err)
+	}
+	uid, gid := 1234, 1235
+	if err := os.Chown(file, uid, gid); errors.Is(err, syscall.EINVAL) { // a namespace with one user
+		uid, gid = os.Getuid(), os.Getgid()
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	file, link, filler := filepath.Join(dir, "llms.txt"), filepath.Join(dir, "link.txt"), filepath.Join(dir, "filler")
-	const old = "# The file of yesterday\n"
-	if err := errors.Join(os.WriteFile(file, []byte(old), 0o640), os.Chmod(file, 0o640), os.Chown(file, 1234, 1235), os.Symlink("llms.txt", link)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filler, make([]byte, 1<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("1 MiB on the disk: %v", err)
-	}
+	disk.Fill()
 	crawl := func(name string, want int) {
 		t.Helper()
 		p := harness.Start(t, program(t, "crawl", site, "--allow-private", "-o", name))
@@ -64,16 +62,14 @@ func TestCrawl_DiskFull_LeavesTheOldFile(t *testing.T) {
 	if after := strings.Join(names(), " "); after != before {
 		t.Errorf("left are %s, there were %s", after, before)
 	}
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
+	disk.Free()
 	crawl(link, statusOK)
 	info, err := os.Lstat(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	owner := info.Sys().(*syscall.Stat_t)
-	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "# Home of Pages") || info.Mode() != 0o640 || owner.Uid != 1234 || owner.Gid != 1235 {
+	if b, err := os.ReadFile(file); err != nil || !strings.HasPrefix(string(b), "# Home of Pages") || info.Mode() != 0o640 || int(owner.Uid) != uid || int(owner.Gid) != gid {
 		t.Errorf("with room: mode %v, owner %d:%d, %q, %v", info.Mode(), owner.Uid, owner.Gid, b, err)
 	}
 	if to, err := os.Readlink(link); err != nil || to != "llms.txt" {
