@@ -77,7 +77,8 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // net/http would send its own
 	}
-	early := &interim{w: w, change: f.Early, old: !in.ProtoAtLeast(1, 1)}
+	elsewhere := new(panics)
+	early := &interim{w: w, change: f.Early, old: !in.ProtoAtLeast(1, 1), panics: elsewhere}
 	if early.old {
 		delete(header, "Expect") // it is ignored (RFC 9110, section 10.1.1)
 	}
@@ -96,6 +97,7 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	resp, err := f.Transport.RoundTrip(out)
 	early.end()
 	if err != nil {
+		elsewhere.raise()
 		f.Fail(err)
 		return true
 	}
@@ -110,7 +112,9 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		f.Fail(err)
 		return true
 	}
-	return f.answer(w, resp)
+	whole = f.answer(w, resp, elsewhere)
+	elsewhere.raise()
+	return whole
 }
 
 // A body is the client's. It is closed by the server, and not read any more once the
@@ -125,12 +129,15 @@ type body struct {
 	read, sent http.Header
 }
 
-func (b *body) Read(p []byte) (int, error) {
+func (b *body) Read(p []byte) (n int, err error) {
 	if b.closed.Load() {
 		return 0, http.ErrBodyReadAfterClose
 	}
-	b.early.goOn()
-	n, err := b.from.Read(p)
+	err = b.early.panics.call(func() (err error) {
+		b.early.goOn()
+		n, err = b.from.Read(p)
+		return err
+	})
 	if err == io.EOF {
 		for name := range b.sent {
 			b.sent[name] = b.read[name]
@@ -150,16 +157,19 @@ type interim struct {
 	w      http.ResponseWriter
 	old    bool // the client knows none
 	change func(http.Header)
+	panics *panics
 	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
 	mu     sync.Mutex
 	over   bool
 }
 
 func (i *interim) pass(status int, header textproto.MIMEHeader) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.write(status, header)
-	return nil
+	return i.panics.call(func() error {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.write(status, header)
+		return nil
+	})
 }
 
 // goOn has a client send its body. While one is read net/http would say 100 itself, in
@@ -203,7 +213,7 @@ func (i *interim) end() {
 }
 
 // answer writes the answer as it comes.
-func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bool) {
+func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response, elsewhere *panics) (whole bool) {
 	h := w.Header()
 	for name, values := range resp.Header {
 		if already := h[name]; len(already) > 0 {
@@ -217,7 +227,7 @@ func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response) (whole bo
 		h["Trailer"] = append(h["Trailer"], strings.Join(announced, ", "))
 	}
 	w.WriteHeader(resp.StatusCode)
-	if err := copyBody(w, resp); err != nil {
+	if err := copyBody(w, resp, elsewhere); err != nil {
 		resp.Body.Close()
 		return false
 	}
@@ -275,12 +285,16 @@ var (
 )
 
 // copyBody copies the body, each piece of it flushed.
-func copyBody(w http.ResponseWriter, resp *http.Response) error {
+func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) error {
 	if resp.Body == http.NoBody {
 		return nil
 	}
 	flush := http.NewResponseController(w).Flush
-	head := newHead(flush)
+	head := newHead(func() {
+		if elsewhere.call(flush) == errPanicked {
+			resp.Body.Close() // whoever reads it need not wait for more
+		}
+	})
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
 	defer small.Put(first)
@@ -315,19 +329,19 @@ func copyBody(w http.ResponseWriter, resp *http.Response) error {
 
 // A head is flushed alone when nothing follows it for a while.
 type head struct {
-	flush func() error
+	flush func() // the next write has its error
 	timer *time.Timer
 	mu    sync.Mutex
 	gone  bool
 }
 
-func newHead(flush func() error) *head {
+func newHead(flush func()) *head {
 	h := &head{flush: flush}
 	h.timer = time.AfterFunc(headWaits, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if !h.gone {
-			_ = h.flush() // the next write has the same error
+			h.flush()
 		}
 	})
 	return h

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // A Limit ends the writes of an answer whose context has ended. A client that does not
@@ -66,5 +68,6 @@ func (l *Limit) set() {
 	if !l.begun {
 		deadline = time.Now().Add(l.grace)
 	}
-	_ = l.rc.SetWriteDeadline(deadline) // there is no other way to end a write
+	// There is no other way to end a write, and nobody to tell that a middleware panics.
+	_ = hostcall.Do(func() error { return l.rc.SetWriteDeadline(deadline) })
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // A Stream is the client's side of a tunnel over HTTP/2: the request's body and the
@@ -50,7 +52,7 @@ func (c *Stream) while(set func(time.Time) error) error {
 	if c.gone {
 		return nil
 	}
-	return set(time.Unix(1, 0))
+	return hostcall.Do(func() error { return set(time.Unix(1, 0)) }) // a middleware's may panic
 }
 
 // Leave says that the handler returns: the writer is nobody's from then on.
