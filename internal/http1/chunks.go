@@ -36,8 +36,8 @@ func (k *chunks) read(br *bufio.Reader, p []byte) (n int, err error) {
 			err := k.begin(br)
 			k.over = err == io.EOF
 			switch {
-			case k.over && n > 0 && !k.lineCame(br):
-				return n, nil // what follows the last chunk has not come
+			case k.over && n > 0 && !endCame(br):
+				return n, nil // trailers may follow
 			case err != nil:
 				return n, err
 			}
@@ -63,6 +63,12 @@ func (k *chunks) lineCame(br *bufio.Reader) bool {
 		b = b[2:]
 	}
 	return err == nil && bytes.IndexByte(b, '\n') >= 0
+}
+
+// endCame reports whether the body has come to its end, without trailers.
+func endCame(br *bufio.Reader) bool {
+	b, err := br.Peek(min(br.Buffered(), 2))
+	return err == nil && string(b) == "\r\n"
 }
 
 // begin reads up to the data of a chunk. The error is io.EOF when it has none.
