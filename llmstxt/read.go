@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"path"
 	"slices"
@@ -33,83 +34,25 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if r.cookies.Keep(r.final, p.Cookies) {
 		r.newCookie = true
 	}
-	reloads = p.Bare && reloads || p.Reloads
-	if c.Render == nil && !(reloads && r.newCookie && !r.reloaded) {
-		if why := notpage.Challenge(p, text); why != "" {
-			return nil, &skipError{Reason: SkipChallenge, Detail: why}
-		}
+	if to, err := c.leadsOn(r, p, text, p.Bare && reloads || p.Reloads); to != nil || err != nil {
+		return to, err
 	}
-	if p.Refresh != "" {
-		to, err := leadsTo(baseOf(r.final, p), p.Refresh)
-		if err != nil || to != nil && !r.isAt(to) {
-			return to, err
-		}
-		reloads = reloads || to != nil && p.Bare
-	}
-	if reloads && r.newCookie && !r.reloaded {
-		r.reloaded = true
-		return r.hop(), nil // it wants its cookie back
-	}
-	if why := p.NeedsBrowser(); why != "" && c.Render == nil {
-		r.renderNote = fmt.Sprintf("%s says next to nothing without a browser (%s)", r.final, why)
-	} else if why != "" {
-		a.close() // a browser takes its time
-		var rendered []byte
-		var err error
-		var render tasks // what it starts shall not have the priority of this thread
-		render.Go(func() { rendered, err = c.Render(ctx, r.final.String(), why) })
-		render.Wait()
-		switch {
-		case err == nil && int64(len(rendered)) > c.MaxPageBytes:
-			r.renderNote = fmt.Sprintf("Could not render %s (%s): the result is larger than %d bytes; using its static form", r.final, why, c.MaxPageBytes)
-		case err != nil:
-			r.renderNote = fmt.Sprintf("Could not render %s (%s): %s; using its static form", r.final, why, detail(err))
-		}
-		if err := a.core(len(rendered)); err != nil {
+	if why := p.NeedsBrowser(); why != "" {
+		if p, text, err = c.showInBrowser(ctx, a, r, p, text, why); err != nil {
 			return nil, err
-		}
-		if r.renderNote == "" {
-			r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
-			text = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
-			if p, err = htmlpage.Parse(ctx, text, c.need); err != nil {
-				return nil, err
-			}
-			r.rendered = true
-			// The pages of an application are one file: what they show tells
-			// them apart.
-			sum := sha256.Sum256(text)
-			r.hash = hex.EncodeToString(sum[:])
 		}
 	}
 	r.page = p
 	p.Sitemap = cmp.Or(p.Sitemap, httphead.Link(a.resp.Header, "sitemap", ""))
-	r.twinURL = r.twinLink(a.resp.Header, p)
-	if r.twinURL == nil && p.NeedsBrowser() != "" {
-		r.twinURL = twinAt(baseOf(r.final, p), openapi.Named(text))
-		r.api = r.twinURL != nil
-	}
+	r.findTwin(a.resp.Header, p, text)
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
 	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
 	if noFollow || r.nofollow {
 		p.Links = nil
 	}
-	blocks, anchors := p.Blocks(path.Base(r.final.Path))
-	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: r.language(a.resp.Header, p), Title: safetext.Cut(p.Title, 500),
-		OpenTitle: safetext.Cut(p.OpenTitle, 500), SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200), Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
-		Code: p.Code, Sum: p.Sum, Unsorted: p.Unsorted}
-	for i, d := range p.Descriptions() {
-		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
-			r.evidence.Description = d
-		} else {
-			r.evidence.Others = append(r.evidence.Others, d)
-		}
-	}
-	r.sentences = describe.Split(&r.evidence)
+	c.takeEvidence(r, p, r.language(a.resp.Header, p))
 	if p.Short != "" {
-		r.tellNowhere(p.Short+"\n"+p.Title, blocks)
-	}
-	if why := notpage.Challenge(p, text); why != "" {
-		return nil, &skipError{Reason: SkipChallenge, Detail: why} // one that a browser did not pass
+		r.tellNowhere(p.Short+"\n"+p.Title, r.evidence.Blocks)
 	}
 	if why := notAPage(r, p, text); why != nil {
 		return nil, why
@@ -123,6 +66,95 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	return nil, nil
 }
 
+// leadsOn is where a page leads to that does nothing else: on to another, or to itself
+// with the cookie that it has set. Else it is nil. Of a page that asks for proof of a
+// browser, and is neither shown in one nor asked for again, the error says so.
+func (c *crawler) leadsOn(r *result, p *htmlpage.Page, text []byte, reloads bool) (*url.URL, error) {
+	mayReload := r.newCookie && !r.reloaded
+	if c.Render == nil && !(reloads && mayReload) {
+		if why := notpage.Challenge(p, text); why != "" {
+			return nil, &skipError{Reason: SkipChallenge, Detail: why}
+		}
+	}
+	if p.Refresh != "" {
+		to, err := leadsTo(baseOf(r.final, p), p.Refresh)
+		if err != nil || to != nil && !r.isAt(to) {
+			return to, err
+		}
+		reloads = reloads || to != nil && p.Bare
+	}
+	if reloads && mayReload {
+		r.reloaded = true
+		return r.hop(), nil
+	}
+	return nil, nil
+}
+
+// showInBrowser has a page rendered that says little without a browser, and returns what
+// the browser showed, or the page as it was sent where there is no browser or it failed.
+func (c *crawler) showInBrowser(ctx context.Context, a *transfer, r *result, p *htmlpage.Page, text []byte, why string) (*htmlpage.Page, []byte, error) {
+	if c.Render == nil {
+		r.renderNote = fmt.Sprintf("%s says next to nothing without a browser (%s)", r.final, why)
+		return p, text, nil
+	}
+	a.close() // a browser takes its time
+	var rendered []byte
+	var failed error
+	var render tasks // what it starts shall not have the priority of this thread
+	render.Go(func() { rendered, failed = c.Render(ctx, r.final.String(), why) })
+	render.Wait()
+	if err := a.core(len(rendered)); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case failed != nil:
+		r.renderNote = fmt.Sprintf("Could not render %s (%s): %s; using its static form", r.final, why, detail(failed))
+		return p, text, nil
+	case int64(len(rendered)) > c.MaxPageBytes:
+		r.renderNote = fmt.Sprintf("Could not render %s (%s): the result is larger than %d bytes; using its static form", r.final, why, c.MaxPageBytes)
+		return p, text, nil
+	}
+	r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
+	text = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
+	p, err := htmlpage.Parse(ctx, text, c.need)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.rendered = true
+	// The pages of an application are one file: what they show tells them apart.
+	sum := sha256.Sum256(text)
+	r.hash = hex.EncodeToString(sum[:])
+	return p, text, nil
+}
+
+// findTwin notes where the page is in Markdown or, of an empty one that shows the
+// description of an API, where that is.
+func (r *result) findTwin(head http.Header, p *htmlpage.Page, text []byte) {
+	r.twinURL = r.twinLink(head, p)
+	if r.twinURL == nil && p.NeedsBrowser() != "" {
+		r.twinURL = twinAt(baseOf(r.final, p), openapi.Named(text))
+		r.api = r.twinURL != nil
+	}
+}
+
+// takeEvidence keeps what the page's title, excerpt and section may be chosen of.
+func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
+	blocks, anchors := p.Blocks(path.Base(r.final.Path))
+	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: lang,
+		Title: safetext.Cut(p.Title, 500), OpenTitle: safetext.Cut(p.OpenTitle, 500),
+		SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200),
+		Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
+		Code: p.Code, Sum: p.Sum, Unsorted: p.Unsorted}
+	for i, d := range p.Descriptions() {
+		if d = safetext.Cut(d, 4*c.DescLength); i == 0 {
+			r.evidence.Description = d
+		} else {
+			r.evidence.Others = append(r.evidence.Others, d)
+		}
+	}
+	r.sentences = describe.Split(&r.evidence)
+}
+
 // keep takes over what an earlier crawl read.
 func (r *result) keep(prev *Page) {
 	r.unchanged = true
@@ -133,6 +165,9 @@ func (r *result) keep(prev *Page) {
 
 // notAPage says why something that came with a status of 200 is not a page.
 func notAPage(r *result, p *htmlpage.Page, text []byte) error {
+	if why := notpage.Challenge(p, text); why != "" {
+		return &skipError{Reason: SkipChallenge, Detail: why} // one that a browser did not pass
+	}
 	if why := notpage.Wall(p, r.evidence.Blocks, text, r.final, r.asked); why != "" {
 		return &skipError{Reason: SkipLogin, Detail: why}
 	}
@@ -156,78 +191,99 @@ func (c *crawler) settle(r *result) {
 		return
 	}
 	r.page = nil
-	resolver := weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}
-	own := r.final.String()
-	inScope := func(ref string) string {
-		if ref == "" || !weburl.LeadsTo(c.scope.Host, ref) {
-			return ""
-		}
-		u := resolver.Resolve(ref)
-		switch {
-		case u == nil:
-		case c.scope.Has(u):
-			return u.String()
-		case u.Host == c.scope.Host && !weburl.IsFile(u):
-			r.outside++
-		}
+	s := &settling{crawler: c, r: r, p: p, resolver: weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}}
+	s.relations()
+	c.settleLanguages(r, p, s.inScope)
+	s.versions()
+	s.links()
+}
+
+// settling is a page whose addresses are being resolved, all with one memory.
+type settling struct {
+	*crawler
+	r        *result
+	p        *htmlpage.Page
+	resolver weburl.Resolver
+}
+
+// inScope is the address that ref leads to if that is in the crawl's scope, else "".
+func (s *settling) inScope(ref string) string {
+	if ref == "" || !weburl.LeadsTo(s.scope.Host, ref) {
 		return ""
 	}
-	r.evidence.Up = inScope(p.Up)
-	if p.Sitemap != "" {
-		if u := resolver.Resolve(p.Sitemap); u != nil {
-			r.evidence.Sitemap = u.String()
+	u := s.resolver.Resolve(ref)
+	switch {
+	case u == nil:
+	case s.scope.Has(u):
+		return u.String()
+	case u.Host == s.scope.Host && !weburl.IsFile(u):
+		s.r.outside++
+	}
+	return ""
+}
+
+// relations notes the pages that the page names beside its links: the one above it, the
+// site map and its canonical form.
+func (s *settling) relations() {
+	ev := &s.r.evidence
+	ev.Up = s.inScope(s.p.Up)
+	if s.p.Sitemap != "" {
+		if u := s.resolver.Resolve(s.p.Sitemap); u != nil {
+			ev.Sitemap = u.String()
 		}
 	}
-	for _, canonical := range []string{p.Canonical, r.canonical} {
-		if can := inScope(canonical); can != own && r.evidence.Canonical == "" {
-			r.evidence.Canonical = can
+	own := s.r.final.String()
+	for _, canonical := range []string{s.p.Canonical, s.r.canonical} {
+		if can := s.inScope(canonical); can != own && ev.Canonical == "" {
+			ev.Canonical = can
 		}
 	}
-	wanted := c.language(r.evidence.Lang)
-	c.settleLanguages(r, p, inScope)
+}
+
+// versions notes the other versions of the page that its switch leads to.
+func (s *settling) versions() {
 	var choices []weburl.Choice
-	for _, l := range p.Choices {
-		if u := resolver.Resolve(l.Href); u != nil && u.Host == r.final.Host {
+	for _, l := range s.p.Choices {
+		if u := s.resolver.Resolve(l.Href); u != nil && u.Host == s.r.final.Host {
 			choices = append(choices, weburl.Choice{Text: l.Name, URL: u, Select: l.Option})
 		}
 	}
-	r.evidence.Versions = weburl.Switched(choices)
+	s.r.evidence.Versions = weburl.Switched(choices)
+}
+
+// links notes the pages that the page links to, each once, and the lists that name them.
+func (s *settling) links() {
+	r := s.r
 	r.outside = 0
-	seen := make(map[string]struct{}, len(p.Links))
+	own, wanted := r.final.String(), s.language(r.evidence.Lang)
 	type listed struct {
 		url  string
 		link *htmlpage.Link
 	}
 	var inLists []listed
+	seen := make(map[string]struct{}, len(s.p.Links))
 	size := 0
-	for i := range p.Links {
-		link := &p.Links[i]
-		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes || resolver.Left < 0 {
+	for i := range s.p.Links {
+		link := &s.p.Links[i]
+		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes || s.resolver.Left < 0 {
 			break
 		}
 		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
 			continue // the same page in another language
 		}
-		l := ""
-		if c.app == nil || r.form == formHTML {
-			l = inScope(link.Href)
-		} else if u := c.app.address(r.final, link.Href); u != nil && c.scope.Has(u) {
-			l = u.String()
-		}
-		if l == "" || l == own {
+		l := s.address(link)
+		if _, known := seen[l]; known || l == "" || l == own {
 			continue
 		}
-		if _, ok := seen[l]; !ok {
-			seen[l] = struct{}{}
-			size += len(l)
-			r.links = append(r.links, l)
-			inLists = append(inLists, listed{l, link})
-			if link.Free {
-				r.evidence.Free = append(r.evidence.Free, l)
-			}
-			if link.Part {
-				r.evidence.Parts = append(r.evidence.Parts, l)
-			}
+		seen[l] = struct{}{}
+		size += len(l)
+		r.links = append(r.links, l)
+		inLists = append(inLists, listed{l, link})
+		if link.Free {
+			r.evidence.Free = append(r.evidence.Free, l)
+		}
+		if link.Part {
+			r.evidence.Parts = append(r.evidence.Parts, l)
 		}
 	}
 	// A sentence may have named a page before its list did.
@@ -237,6 +293,17 @@ func (c *crawler) settle(r *result) {
 		nav.Add(in.url, in.link.Lists)
 	}
 	r.evidence.Nav = nav.Groups()
+}
+
+// address is the page in scope that a link leads to, or "".
+func (s *settling) address(link *htmlpage.Link) string {
+	if s.app == nil || s.r.form == formHTML {
+		return s.inScope(link.Href)
+	}
+	if u := s.app.address(s.r.final, link.Href); u != nil && s.scope.Has(u) {
+		return u.String()
+	}
+	return ""
 }
 
 const maxLinkBytes = 256 << 10 // of a page's links together
