@@ -310,7 +310,8 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 		r.etag, r.modified = etag, modified
 		return nil, nil
 	}
-	text, err := decode.UTF8(a.outer, body, kind)
+	text, charset, err := decode.Text(a.outer, body, kind)
+	a.charset = charset
 	if errors.Is(err, decode.ErrText) {
 		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
 	} else if err != nil {

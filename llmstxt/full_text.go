@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/s2"
 
+	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/mdpage"
 	"github.com/farwire/farwire/llmstxt/internal/share"
@@ -42,11 +43,12 @@ func pack(text []byte, cut bool) *wholeText {
 }
 
 // wholeHTML takes the whole text of a page.
-func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page) error {
+func (c *crawler) wholeHTML(ctx context.Context, r *result, p *htmlpage.Page, in decode.Charset) error {
 	if !c.Text || c.textsFull.Load() {
 		return nil
 	}
-	text, cut, err := p.Markdown(ctx, maxTexts, absolute(baseOf(r.final, p), r.final))
+	address := absolute(baseOf(r.final, p), r.final)
+	text, cut, err := p.Markdown(ctx, maxTexts, func(href string) string { return address(in.Query(href)) })
 	r.whole = pack(text, cut)
 	return err
 }

@@ -27,7 +27,7 @@ import (
 // read takes from a page what will be needed of it, and returns where it leads
 // to if it does nothing else. reloads says that its header leads to itself.
 func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte, reloads bool) (*url.URL, error) {
-	p, err := htmlpage.Parse(ctx, text, c.need)
+	p, err := a.parse(ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	if why := notAPage(r, p, text); why != nil {
 		return nil, why
 	}
-	if err := c.wholeHTML(ctx, r, p); err != nil {
+	if err := c.wholeHTML(ctx, r, p, a.charset); err != nil {
 		return nil, err
 	}
 	if c.scope.Host != "" {
@@ -116,7 +116,7 @@ func (c *crawler) showInBrowser(ctx context.Context, a *transfer, r *result, p *
 	}
 	r.renderNote = fmt.Sprintf("Rendered %s: %s", r.final, why)
 	text = bytes.ToValidUTF8(rendered, []byte("\ufffd"))
-	p, err := htmlpage.Parse(ctx, text, c.need)
+	p, err := a.parse(ctx, text)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -153,6 +153,15 @@ func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
 		}
 	}
 	r.sentences = describe.Split(&r.evidence)
+}
+
+// parse reads a page, with its addresses as browsers send them.
+func (a *transfer) parse(ctx context.Context, text []byte) (*htmlpage.Page, error) {
+	p, err := htmlpage.Parse(ctx, text, a.need)
+	if err == nil && !a.charset.IsUTF8() {
+		p.MapAddresses(a.charset.Query)
+	}
+	return p, err
 }
 
 // keep takes over what an earlier crawl read.

@@ -24,19 +24,20 @@ import (
 // transfer is a request and its answer, with what of the process's shares it holds.
 type transfer struct {
 	*crawler
-	outer  context.Context
-	limit  int64 // bytes, unpacked
-	text   bool  // Markdown is asked for
-	head   bool  // nothing but the head is asked for
-	resp   *http.Response
-	sent   *bytes.Buffer
-	opened [2]*bytes.Buffer // what was unpacked, before and after it was large
-	timing sync.Mutex       // guards the following two, which the client's goroutines use as well
-	began  time.Time
-	clock  *time.Timer // ends the request when the site takes too long
-	begun  atomic.Bool // there is some of the answer
-	cancel context.CancelFunc
-	held   []func()
+	outer   context.Context
+	limit   int64 // bytes, unpacked
+	text    bool  // Markdown is asked for
+	head    bool  // nothing but the head is asked for
+	resp    *http.Response
+	sent    *bytes.Buffer
+	opened  [2]*bytes.Buffer // what was unpacked, before and after it was large
+	timing  sync.Mutex       // guards the following two, which the client's goroutines use as well
+	began   time.Time
+	clock   *time.Timer    // ends the request when the site takes too long
+	begun   atomic.Bool    // there is some of the answer
+	charset decode.Charset // of the page
+	cancel  context.CancelFunc
+	held    []func()
 }
 
 // ask sends a request and waits for the head of the answer.

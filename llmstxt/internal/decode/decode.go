@@ -29,55 +29,72 @@ var ErrText = errors.New("its text cannot be decoded")
 // says it is in. Whatever is said, what is valid UTF-8 with more than ASCII in it is
 // UTF-8: nothing else looks so by chance. The result may share memory with body.
 func UTF8(ctx context.Context, body []byte, kind string) ([]byte, error) {
+	text, _, err := Text(ctx, body, kind)
+	return text, err
+}
+
+// Text is UTF8 with the encoding in which the body was written.
+func Text(ctx context.Context, body []byte, kind string) ([]byte, Charset, error) {
+	text, enc, err := text(ctx, body, kind)
+	return text, charsetOfPage(enc), err
+}
+
+func text(ctx context.Context, body []byte, kind string) ([]byte, encoding.Encoding, error) {
 	c := converter{ctx: ctx}
+	in := func(enc encoding.Encoding) ([]byte, encoding.Encoding, error) {
+		out, err := checked(c.convert(body, enc))
+		return out, enc, err
+	}
 	if enc, n := mark(body); enc != nil {
-		return c.convert(body[n:], enc)
+		out, err := c.convert(body[n:], enc)
+		return out, enc, err
 	} else if n > 0 {
 		body = body[n:]
 	}
 	header := lookup(charsetOf(kind))
 	if is(header, "utf-16le", "utf-16be") {
 		if isWide(body) {
-			return checked(c.convert(body, header))
+			return in(header)
 		}
 		header = nil
 	}
 	if enc, ok := wide(body); !ok {
-		return nil, ErrText
+		return nil, nil, ErrText
 	} else if enc != nil {
-		return checked(c.convert(body, enc))
+		return in(enc)
 	}
 	valid, ascii := utf8.Valid(body), isASCII(body)
 	if valid && !ascii {
-		return body, nil
+		return body, nil, nil
 	}
 	if ascii && shifts.Match(body) {
-		return nil, ErrText
+		return nil, nil, ErrText
 	}
 	meta, lang := declared(body[:min(len(body), prescan)])
 	for _, enc := range []encoding.Encoding{header, meta} {
 		if enc == nil || is(enc, "utf-8") {
 			continue
 		}
-		if out, err := checked(c.convert(body, enc)); err == nil || ctx.Err() != nil {
-			return out, err
+		if out, enc, err := in(enc); err == nil || ctx.Err() != nil {
+			return out, enc, err
 		}
 	}
 	if ascii && bytes.IndexByte(body, 0x1b) < 0 {
-		return body, nil
+		return body, nil, nil
 	}
 	if broken := invalid(body); (header != nil || meta != nil) && broken*20 <= len(body) && mostlyUTF8(body) {
-		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil
+		return bytes.ToValidUTF8(body, []byte("\ufffd")), nil, nil
 	}
 	if enc := detect(body, lang); enc != nil {
-		if out, err := checked(c.convert(body, enc)); err == nil || ctx.Err() != nil {
-			return out, err
+		if out, enc, err := in(enc); err == nil || ctx.Err() != nil {
+			return out, enc, err
 		}
 	}
 	if mostlyUTF8(body) {
-		return checked(bytes.ToValidUTF8(body, []byte("\ufffd")), nil)
+		out, err := checked(bytes.ToValidUTF8(body, []byte("\ufffd")), nil)
+		return out, nil, err
 	}
-	return checked(c.convert(body, lookup("windows-1252")))
+	return in(lookup("windows-1252"))
 }
 
 // mark finds a byte order mark. UTF-8 has no encoding of its own here.

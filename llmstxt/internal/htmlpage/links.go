@@ -132,6 +132,18 @@ func (s *scanner) addLink(l Link) {
 	}
 }
 
+// MapAddresses has all addresses of a page that are asked for be what to makes of them.
+func (p *Page) MapAddresses(to func(string) string) {
+	for _, s := range []*string{&p.Canonical, &p.Refresh, &p.Base, &p.Sitemap, &p.Twin, &p.MenuScript, &p.Up} {
+		*s = to(*s)
+	}
+	for _, links := range [][]Link{p.Links, p.Alternates, p.Choices} {
+		for i := range links {
+			links[i].Href = to(links[i].Href)
+		}
+	}
+}
+
 // isScript reports an address that is a program.
 func isScript(href string) bool {
 	const scheme = "javascript:"
