@@ -251,10 +251,13 @@ func (c *conn) readable(ended bool) {
 // EndWhenReadable is for netio.Pause.
 func (c *conn) EndWhenReadable(p *netio.Pause) {
 	c.paused.Store(p)
-	if c.ended.Load() || c.link.gone.Load() || c.account.waits() {
+	if !c.Silent() {
 		c.readable(false)
 	}
 }
+
+// Silent reports that Read has nothing to read, not even an error. It is for netio.Glance.
+func (c *conn) Silent() bool { return !c.ended.Load() && !c.link.gone.Load() && !c.account.waits() }
 
 // read reads from the stream, and counts what it took.
 func (c *conn) read(p []byte) (int, error) {

@@ -25,7 +25,7 @@ type keptConn struct {
 	uses   atomic.Int32 // requests up to the end of their answers; below zero: it is given up
 	closed atomic.Bool
 	stop   func()        // of who waits for the exit to drain; nil: nobody
-	glance *netio.Glance // of TLS on a socket; nil elsewhere
+	glance *netio.Glance // of TLS on what can be looked at; nil elsewhere
 }
 
 // Read reads what is below TLS, if there is TLS.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/http1"
+	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/rules"
 )
 
@@ -90,11 +91,26 @@ func (c *Conns) connect(req *http.Request, t *ConnOptions, k *kept) (*line, erro
 	l.kept.used.Store(true)
 	handedOver(l.kept)
 	l.conn = http1.NewConn(l.below, socket, func() { l.kept.Close() }, func() { c.rest(k, l) })
-	if secure, ok := l.below.(*tls.Conn); ok && l.kept.glance != nil {
+	switch secure, ok := l.below.(*tls.Conn); {
+	case !ok:
+		lookBySilence(l.conn, l.kept.Conn)
+	case l.kept.glance != nil:
 		l.conn.LookBy(func() error { return l.kept.glance.Look(secure) })
 	}
 	l.gone = func() { c.drop(k, l) }
 	return l, nil
+}
+
+// lookBySilence has an idle connection looked at that tells of silence.
+func lookBySilence(c *http1.Conn, below net.Conn) {
+	if s, ok := below.(netio.Silencer); ok {
+		c.LookBy(func() error {
+			if s.Silent() {
+				return nil
+			}
+			return netio.ErrReady
+		})
+	}
 }
 
 // address returns the host and port of a URL.

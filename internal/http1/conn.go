@@ -9,8 +9,9 @@
 //
 // Nothing is read before a request was written: what a target sends between two requests
 // ends the connection, so that no request has an answer that was meant for another.
-// A socket, and TLS on one, is looked at when the next request comes. Of other connections
-// nobody can tell whether something has come; a goroutine reads them while they are idle.
+// A socket, an agent's stream, and TLS on one of them, are looked at when the next request
+// comes. Of other connections nobody can tell whether something has come; a goroutine reads
+// them while they are idle.
 package http1
 
 import (
