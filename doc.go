@@ -98,8 +98,10 @@ import "github.com/farwire/farwire/internal/collector"
 
 // TuneCollector has Go's garbage collector run when the heap has grown by half, but
 // not before 16 MiB of garbage have come together, for the whole process and until
-// stop is called. An idle session is charged for little of others' garbage then, and
-// a process with few sessions is not busy collecting. It is a call of its own, at the
+// stop is called. A process that has allocated next to nothing for two to four seconds
+// collects once and gives the system back what it does not use. An idle session is charged
+// for little of others' garbage then, and a process with few sessions is not busy
+// collecting. It is a call of its own, at the
 // beginning of main, because a process has but one collector; the program farwire
 // calls it. Where the environment has GOGC, that counts and TuneCollector does
 // nothing. A limit (GOMEMLIMIT, [runtime/debug.SetMemoryLimit]) counts in any case. It

@@ -6,6 +6,10 @@
 // all the time. So the share follows from the size after each collection:
 //
 //	garbage before the next collection = max(floor, live × share)
+//
+// A process that goes quiet would keep that garbage, and the memory of the one before,
+// until it is busy again. So it collects once more then, and gives the system back what
+// is free.
 package collector
 
 import (
@@ -14,6 +18,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"time"
 )
 
 const (
@@ -24,6 +29,12 @@ const (
 	// leastLive is what the runtime takes any heap for, in bytes: it collects
 	// no heap below leastLive × GOGC.
 	leastLive = 4 << 20
+	// lookEvery is how often it is looked whether the process has gone quiet.
+	lookEvery = 2 * time.Second
+	// quiet is how many bytes a quiet process allocates at most from one look to the next.
+	quiet = 1 << 20
+	// worth is which part of the garbage that there may be is worth a collection.
+	worth = 4
 )
 
 // Tune has the collector of this process follow the size of the heap until stop is
@@ -38,11 +49,16 @@ func Tune() (stop func()) {
 	defer tuner.Unlock()
 	tuner.users++
 	if tuner.users == 1 {
-		tuner.percent = percentFor(live())
+		tuner.percent = percentFor(read().live)
 		tuner.before = debug.SetGCPercent(tuner.percent)
 		if !tuner.armed {
 			tuner.armed = true
 			arm(new(*byte))
+		}
+		if !tuner.looking {
+			tuner.looking = true
+			tuner.seen = read()
+			time.AfterFunc(lookEvery, look)
 		}
 	}
 	return sync.OnceFunc(func() {
@@ -60,6 +76,9 @@ var tuner struct {
 	armed   bool
 	percent int // as it was set last
 	before  int
+
+	looking bool
+	seen    heap // at the last look
 }
 
 // arm has follow called after the next collection, which finds that nobody holds
@@ -74,7 +93,7 @@ func follow(mark **byte) {
 		return
 	}
 	// Setting it stops the world for a moment, so not for a small difference.
-	want := percentFor(live())
+	want := percentFor(read().live)
 	if d := want - tuner.percent; d*10 > tuner.percent || -d*10 > tuner.percent || want == share && d != 0 {
 		debug.SetGCPercent(want)
 		tuner.percent = want
@@ -82,14 +101,50 @@ func follow(mark **byte) {
 	arm(mark)
 }
 
+// look collects when the process has gone quiet, and looks again later.
+func look() {
+	tuner.Lock()
+	now := read()
+	due := tuner.users > 0 && now.due(tuner.seen)
+	tuner.seen = now
+	tuner.Unlock()
+	if due {
+		debug.FreeOSMemory()
+	}
+	tuner.Lock()
+	defer tuner.Unlock()
+	if tuner.looking = tuner.users > 0; tuner.looking {
+		time.AfterFunc(lookEvery, look)
+	}
+}
+
+// A heap is how many bytes there are of what.
+type heap struct {
+	allocated uint64 // since the process began
+	live      uint64 // found in use by the last collection
+	objects   uint64 // in use, or garbage by now
+	free      uint64 // of the system, for objects to come
+}
+
+// due reports whether a process that saw an earlier heap at the last look has been quiet
+// since, and has enough that it can do without.
+func (h heap) due(earlier heap) bool {
+	garbage := h.free + h.objects - min(h.objects, h.live)
+	return h.allocated-earlier.allocated <= quiet && garbage >= max(floor, h.live*share/100)/worth
+}
+
 // percentFor returns the GOGC for so many live bytes.
 func percentFor(live uint64) int {
 	return int(max(share, floor*100/max(live, leastLive)))
 }
 
-// live returns the bytes that the last collection found in use.
-func live() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// read returns the heap as it is.
+func read() heap {
+	var s [4]metrics.Sample
+	for i, name := range [...]string{"/gc/heap/allocs:bytes", "/gc/heap/live:bytes",
+		"/memory/classes/heap/objects:bytes", "/memory/classes/heap/free:bytes"} {
+		s[i].Name = name
+	}
+	metrics.Read(s[:])
+	return heap{s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64(), s[3].Value.Uint64()}
 }

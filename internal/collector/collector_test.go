@@ -72,6 +72,49 @@ func TestTune_SmallHeap_IsCollectedSeldom(t *testing.T) {
 	}
 }
 
+// Less garbage than a collection waits for is not kept by a process that has gone quiet.
+func TestTune_BurstEnds_MemoryIsGivenBack(t *testing.T) {
+	t.Setenv("GOGC", "")
+	defer collector.Tune()()
+	wantPercent(t, 300, 400)
+	var before, m runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 12 << 10 {
+		sink = make([]byte, 1<<10)
+	}
+	// The runtime collects by itself after two minutes.
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		runtime.ReadMemStats(&m)
+		if m.NumForcedGC > before.NumForcedGC && m.HeapInuse+m.HeapIdle-m.HeapReleased < 8<<20 {
+			return
+		}
+	}
+	t.Errorf("%d collections, %d MiB in use, %d MiB free and not released", m.NumGC-before.NumGC,
+		m.HeapInuse>>20, (m.HeapIdle-m.HeapReleased)>>20)
+}
+
+func TestDue_QuietOrNot_WorthItOrNot(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		allocated, live, objects, free uint64
+		want                           bool
+	}{
+		{0, 4 * mb, 4 * mb, 0, false},
+		{0, 4 * mb, 7 * mb, 0, false},
+		{0, 4 * mb, 9 * mb, 0, true},
+		{0, 4 * mb, 4 * mb, 5 * mb, true}, // the system's, since a collection in the burst
+		{mb / 2, 4 * mb, 15 * mb, 0, true},
+		{2 * mb, 4 * mb, 15 * mb, 0, false}, // busy
+		{0, 200 * mb, 220 * mb, 0, false},   // little of so much
+		{0, 200 * mb, 230 * mb, 0, true},
+		{0, 5 * mb, 4 * mb, 0, false}, // some was freed since it was counted
+	} {
+		if got := collector.Due(c.allocated, c.live, c.objects, c.free); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
 func TestTune_EnvironmentHasGOGC_ChangesNothing(t *testing.T) {
 	t.Setenv("GOGC", "70")
 	before := percent()

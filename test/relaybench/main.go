@@ -37,7 +37,7 @@ func main() {
 	loads := flag.String("loads", "lockstep,pipelined,bulk,sessions,requests,bodies,opening", "which loads of the parts cost, setup, path and tunnel, comma separated")
 	flag.IntVar(&p.rounds, "rounds", 4, "rounds of the part cost, after one that is not counted")
 	flag.DurationVar(&p.slice, "slice", 300*time.Millisecond, "how long about one measurement takes")
-	flag.DurationVar(&p.settle, "settle", 1500*time.Millisecond, "how long idle sessions rest before they are looked at")
+	flag.DurationVar(&p.settle, "settle", 5*time.Second, "how long idle sessions rest before they are looked at")
 	flag.IntVar(&p.sessions, "sessions", 1000, "idle sessions")
 	flag.IntVar(&p.stalled, "stalled", 100, "stalled readers of the part fairness")
 	flag.StringVar(&p.profiles, "profiles", "", "folder for CPU profiles of our relays")
