@@ -90,6 +90,8 @@ type marker struct {
 	lineFresh   bool   // nothing of its line has come yet
 	numbered    bool   // the number of the line was passed over
 	rule        bool   // a line waits for what stands below it
+	signEnd     int    // where the last emphasis ends in the line
+	signIs      string // and its sign
 	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
 	tabs        []tab  // of the panels that come
 	tabLists    int    // that there were
@@ -207,9 +209,8 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Li:
 		m.flush()
 		m.item()
-	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Dl, atom.Dt, atom.Dd,
-		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
-		if !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
+	default:
+		if standsAlone(tag) && !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
 			m.flush()
 		}
 	}
@@ -316,8 +317,19 @@ func (m *marker) end(tag atom.Atom) {
 	case atom.Ul, atom.Ol, atom.Blockquote:
 		m.flush()
 		m.pop(tag)
-	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Li, atom.Dl, atom.Dt, atom.Dd,
-		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
-		m.flush()
+	default:
+		if standsAlone(tag) {
+			m.flush()
+		}
 	}
+}
+
+// standsAlone reports an element that begins and ends a block and is nothing else.
+func standsAlone(tag atom.Atom) bool {
+	switch tag {
+	case atom.P, atom.Div, atom.Section, atom.Article, atom.Main, atom.Header, atom.Footer, atom.Nav, atom.Aside, atom.Li, atom.Dl, atom.Dt, atom.Dd,
+		atom.Details, atom.Summary, atom.Figure, atom.Figcaption, atom.Address, atom.Fieldset, atom.Legend, atom.Caption, atom.Center, atom.Hgroup, atom.Menu:
+		return true
+	}
+	return false
 }

@@ -20,7 +20,7 @@ func (m *marker) flush() {
 	}
 	m.closeAll()
 	level := m.heading
-	m.heading, m.gap, m.codeEnd = 0, false, 0
+	m.heading, m.gap, m.codeEnd, m.signEnd = 0, false, 0, 0
 	if m.spilled {
 		m.out = append(append(m.out, bytes.TrimRight(m.line, " \n")...), '\n')
 		m.line, m.spilled = m.line[:0], false
@@ -51,21 +51,40 @@ func (m *marker) spill() {
 		m.block(escapeStart(line))
 		m.out, m.spilled = m.out[:len(m.out)-1], true
 	}
-	m.line = m.line[:0]
+	m.line, m.codeEnd, m.signEnd = m.line[:0], 0, 0
 }
 
-// escapeStart keeps a paragraph from being read as a list or a heading.
+// escapeStart keeps the lines of a paragraph from being read as a list, a heading or another block.
 func escapeStart(text []byte) []byte {
+	if bytes.IndexByte(text, '\n') < 0 {
+		return escapeLine(text)
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	for i := range lines {
+		lines[i] = escapeLine(lines[i])
+	}
+	return bytes.Join(lines, []byte("\n"))
+}
+
+func escapeLine(text []byte) []byte {
+	if len(text) == 0 {
+		return text
+	}
 	at := -1
-	if bytes.IndexByte([]byte("#>+-=~"), text[0]) >= 0 && (len(text) == 1 || text[1] == ' ' || text[1] == text[0]) {
+	if bytes.IndexByte([]byte("#>+-=~"), text[0]) >= 0 && (len(text) == 1 || text[1] == ' ' || text[1] == text[0] || text[0] == '>') {
 		at = 0
 	}
 	n := 0
 	for n < len(text) && n < 9 && '0' <= text[n] && text[n] <= '9' {
 		n++
 	}
-	if n > 0 && n+1 < len(text) && (text[n] == '.' || text[n] == ')') && text[n+1] == ' ' {
+	if n > 0 && n < len(text) && (text[n] == '.' || text[n] == ')') && (n+1 == len(text) || text[n+1] == ' ') {
 		at = n
+	}
+	if text[0] == '[' {
+		if end := bytes.IndexAny(text[1:], `[]\`); end > 0 && text[1+end] == ']' && bytes.HasPrefix(text[end+2:], []byte(":")) {
+			at = 0 // a definition, which nobody would see
+		}
 	}
 	if at < 0 {
 		return text
@@ -202,95 +221,6 @@ func (m *marker) ordinal(name string, otherwise int) int {
 	return otherwise
 }
 
-// open begins a link or an emphasis.
-func (m *marker) open(tag atom.Atom, sign, href string) {
-	if m.pre || m.code > 0 {
-		return
-	}
-	if len(m.marks) == maxMarks {
-		m.marks = append(m.marks[:0], m.marks[1:]...)
-	}
-	if tag == atom.A {
-		m.close(atom.A) // links do not nest
-		if href == "" || href[0] == '#' {
-			return
-		}
-	}
-	m.marks = append(m.marks, tagMark{tag: tag, at: len(m.line), sign: sign, href: href})
-}
-
-// close ends the innermost mark of this element, and those within it.
-func (m *marker) close(tag atom.Atom) {
-	for i := len(m.marks) - 1; i >= 0; i-- {
-		if m.marks[i].tag == tag {
-			for len(m.marks) > i {
-				m.closeLast()
-			}
-			return
-		}
-	}
-}
-
-func (m *marker) closeAll() {
-	if m.code > 0 {
-		m.code = 1
-		m.closeCode()
-	}
-	for len(m.marks) > 0 {
-		m.closeLast()
-	}
-}
-
-func (m *marker) closeLast() {
-	k := m.marks[len(m.marks)-1]
-	m.marks = m.marks[:len(m.marks)-1]
-	if k.at > len(m.line) {
-		return
-	}
-	whole := m.line[k.at:]
-	inner := bytes.TrimSpace(whole)
-	lead := len(whole) > 0 && len(inner) > 0 && plain.IsSpace(rune(whole[0]))
-	text := string(inner)
-	if isPermalink(text) && k.tag == atom.A {
-		m.line = m.line[:k.at]
-		return
-	}
-	if text == "" {
-		return
-	}
-	var out string
-	if k.tag == atom.A {
-		u := m.address(k.href)
-		if u == "" {
-			return
-		}
-		out = "[" + text + "](" + u + ")"
-	} else {
-		out = k.sign + text + k.sign
-	}
-	m.line = m.line[:k.at]
-	if lead {
-		m.line = append(m.line, ' ')
-	}
-	m.line = append(m.line, out...)
-}
-
-// address makes a link's target absolute; "" of what is not worth a link.
-func (m *marker) address(href string) string {
-	return linkTarget.Replace(plain.Visible(strings.ToValidUTF8(m.resolve(href), "")))
-}
-
-var linkTarget = strings.NewReplacer("(", "%28", ")", "%29", " ", "%20")
-
-// isPermalink reports the sign of a heading's own address.
-func isPermalink(text string) bool {
-	switch text {
-	case "¶", "#", "§", "🔗", "\uf0c1", "⚓", "◆", "Permalink":
-		return true
-	}
-	return false
-}
-
 func (m *marker) openCode() {
 	if m.pre {
 		if m.lang == "" && len(m.preText) == 0 {
@@ -315,6 +245,9 @@ func (m *marker) closeCode() {
 	m.line = m.line[:m.codeAt]
 	if text == "" {
 		return
+	}
+	if m.table != nil {
+		text = strings.ReplaceAll(text, "|", `\|`)
 	}
 	fence := "`"
 	for strings.Contains(text, fence) && len(fence) < 8 {
@@ -351,7 +284,7 @@ func (m *marker) verbatim(text string) {
 		m.preText = append(m.preText, text...)
 		return
 	}
-	if m.table != nil {
+	if m.table != nil && m.code == 0 {
 		text = strings.ReplaceAll(text, "|", `\|`)
 	}
 	m.space()

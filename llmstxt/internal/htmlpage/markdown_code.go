@@ -202,7 +202,7 @@ func (m *marker) endPre() {
 	if m.table != nil && m.table.inCell {
 		m.space()
 		m.openCode()
-		m.line = append(m.line, strings.ReplaceAll(plain.Collapse(string(text)), "|", `\|`)...)
+		m.line = append(m.line, plain.Collapse(string(text))...)
 		m.closeCode()
 		return
 	}

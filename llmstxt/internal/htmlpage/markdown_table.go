@@ -189,7 +189,7 @@ func (m *marker) closeCell() {
 			cell = nil
 		}
 	}
-	m.line, t.inCell = m.line[:0], false
+	m.line, t.inCell, m.codeEnd, m.signEnd = m.line[:0], false, 0, 0
 }
 
 func (m *marker) endRow() {
@@ -210,6 +210,7 @@ func (m *marker) endRow() {
 		return
 	}
 	if t.rows == 0 && t.wide == len(cells) && blank(cells[1:]) { // a table that only places things
+		cells[0] = bytes.ReplaceAll(cells[0], []byte(`\|`), []byte("|"))
 		if text := plain.Heading(string(cells[0])); t.heading > 0 && text != "" {
 			m.block([]byte(strings.Repeat("#", t.heading) + " " + text))
 		} else {

@@ -3,6 +3,7 @@ package htmlpage
 import (
 	"bytes"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/html"
@@ -28,12 +29,13 @@ func (m *marker) words() {
 			}
 		}
 		raw = raw[len(piece):]
-		m.piece(piece)
+		m.piece(piece, len(raw) > 0)
 		m.spill()
 	}
 }
 
-func (m *marker) piece(raw []byte) {
+// piece takes a part of a text; more says that another one follows.
+func (m *marker) piece(raw []byte, more bool) {
 	text := string(raw)
 	if !m.lexer.plain && bytes.IndexByte(raw, '&') >= 0 {
 		text = html.UnescapeString(text)
@@ -54,7 +56,7 @@ func (m *marker) piece(raw []byte) {
 		if i >= texEnd && m.code == 0 {
 			texEnd = tex.endOf(i)
 		}
-		if m.code == 0 && r < 0x80 && (i >= texEnd || r == '|' && m.table != nil) && m.escapes(text, i) {
+		if m.code == 0 && r < 0x80 && (i >= texEnd || r == '|' && m.table != nil) && m.escapes(text, i, more) {
 			m.line = append(m.line, '\\')
 		}
 		m.line = utf8.AppendRune(m.line, r)
@@ -69,30 +71,78 @@ func (m *marker) space() {
 	m.gap = false
 }
 
-// escapes reports a sign that Markdown would take for its own.
-func (m *marker) escapes(text string, i int) bool {
-	var prev, next byte = ' ', ' '
-	if i > 0 {
-		prev = text[i-1]
-	}
-	if i+1 < len(text) {
-		next = text[i+1]
-	}
-	switch text[i] {
+// escapes reports a sign that Markdown would take for its own. more says that another part of
+// the text follows.
+func (m *marker) escapes(text string, i int, more bool) bool {
+	c := text[i]
+	switch c {
 	case '`':
 		return true
-	case '\\':
-		return '!' <= next && next <= '/' || ':' <= next && next <= '@' || '[' <= next && next <= '`' || '{' <= next && next <= '~'
-	case '*':
-		return prev != ' ' || next != ' '
-	case '_':
-		return (prev != ' ' || next != ' ') && (!plain.IsWordByte(prev) || !plain.IsWordByte(next))
-	case '<':
-		return next == '/' || next == '!' || next == '?' || plain.IsLetter(next)
-	case ']':
-		return next == '(' || next == '['
 	case '|':
 		return m.table != nil
+	case '&':
+		return plain.IsEntity(text[i:])
+	case '~':
+		return bytes.LastIndexByte(m.line, '~') >= 0 || m.struck()
+	case '[':
+		return m.inLink()
+	case '\\', '*', '_', '<', ']', '!':
+	default:
+		return false
+	}
+	var next rune
+	switch {
+	case i+1 < len(text):
+		next, _ = utf8.DecodeRuneInString(text[i+1:])
+	case !more:
+		next = m.ahead(true)
+	}
+	switch c {
+	case '\\':
+		return '!' <= next && next <= '/' || ':' <= next && next <= '@' || '[' <= next && next <= '`' || '{' <= next && next <= '~'
+	case '<':
+		return next == 0 || next == '[' || next == '/' || next == '!' || next == '?' || next < 0x80 && plain.IsLetter(byte(next))
+	case ']':
+		return next == 0 || next == '(' || next == '[' || m.inLink()
+	case '!':
+		return next == '['
+	}
+	prev := m.before(text[:i])
+	if unicode.IsSpace(prev) && unicode.IsSpace(next) {
+		return false
+	}
+	return c == '*' || !isWord(prev) || !isWord(next)
+}
+
+// isWord reports a character within which "_" is no sign; 0, of which nothing is known, is none.
+func isWord(r rune) bool { return r != 0 && !unicode.IsSpace(r) && !isPunct(r) }
+
+// before is the character before the end of a text that is being read; 0 if a sign of Markdown
+// or the beginning of a block may stand there.
+func (m *marker) before(text string) (r rune) {
+	if text != "" {
+		r, _ = utf8.DecodeLastRuneInString(text)
+		return r
+	}
+	n := len(m.line)
+	if n == 0 || m.line[n-1] == '\n' {
+		return 0
+	}
+	for i := range m.marks {
+		if at := m.marks[i].at; at == n || at == n-1 && m.line[at] == ' ' {
+			return 0
+		}
+	}
+	r, _ = utf8.DecodeLastRune(m.line)
+	return r
+}
+
+// struck reports whether text that is struck out is open.
+func (m *marker) struck() bool {
+	for i := range m.marks {
+		if m.marks[i].sign == "~~" {
+			return true
+		}
 	}
 	return false
 }

@@ -56,6 +56,9 @@ func UnescapeLines(text string) string {
 // entity is what Markdown takes for a character's name or number.
 var entity = regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,40});`)
 
+// IsEntity reports a text that begins with one.
+func IsEntity(s string) bool { return entity.MatchString(s) }
+
 // pair reports whether s has c more than once: what only one begins is no markup.
 func pair(s string, c byte) bool { return strings.IndexByte(s, c) != strings.LastIndexByte(s, c) }
 
