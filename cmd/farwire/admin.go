@@ -91,12 +91,12 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *clust
 
 // reloadKey returns what reads the file of the admin key again, if it is in one.
 func (a *admin) reloadKey(first string) func() error {
-	fromFile, found, err := secretFile("admin-key")
+	fromFile, found, err := secretFile("admin-key", readAgain)
 	if a == nil || !found || err != nil || fromFile != first {
 		return func() error { return nil }
 	}
 	return func() error {
-		key, _, err := secretFile("admin-key")
+		key, _, err := secretFile("admin-key", readAgain)
 		if err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ type agentsFile struct {
 
 // readAgentsFile reads it. Its trouble is told with the place, and never with what
 // stands there.
-func readAgentsFile(name string) (agentsFile, error) {
-	b, err := readFile("--agents-file", name)
+func readAgentsFile(name string, read fileReader) (agentsFile, error) {
+	b, err := readFile("--agents-file", name, read)
 	if err != nil {
 		return agentsFile{}, err
 	}

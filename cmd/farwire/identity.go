@@ -38,6 +38,7 @@ const minTokenSecret = 32
 // runs.
 type identity struct {
 	flags  *identityFlags
+	read   fileReader
 	keys   *farwire.KeySet
 	made   string // the key that was made for this run; empty: there are others
 	tokens [][]byte
@@ -53,7 +54,7 @@ type identity struct {
 
 // open reads everything for the first time.
 func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
-	id := &identity{flags: f, keys: new(farwire.KeySet), tokenList: f.TokenSecret, agentList: agents,
+	id := &identity{flags: f, read: os.ReadFile, keys: new(farwire.KeySet), tokenList: f.TokenSecret, agentList: agents,
 		readKeys: listReader("api-keys", f.APIKeys), readTokens: listReader("token-secret", f.TokenSecret)}
 	if len(f.APIKeys) == 0 && f.KeysFile == "" {
 		id.made = rand.Text()
@@ -73,7 +74,11 @@ func (f *identityFlags) open(agents list, log *slog.Logger) (*identity, error) {
 	if err := distinct(records, f.TokenSecret, agents); err != nil {
 		return nil, err
 	}
-	return id, id.loadCert()
+	if err := id.loadCert(); err != nil {
+		return nil, err
+	}
+	id.read = readAgain
+	return id, nil
 }
 
 // readRecords returns all keys: those of the flag, those of the file, and the one that
@@ -109,7 +114,7 @@ func (id *identity) readRecords(entries list, log *slog.Logger) ([]farwire.KeyRe
 	if err != nil || id.flags.KeysFile == "" {
 		return records, err
 	}
-	text, err := readFile("--keys-file", id.flags.KeysFile)
+	text, err := readFile("--keys-file", id.flags.KeysFile, id.read)
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +173,8 @@ func tokenSecrets(secrets list) ([][]byte, error) {
 }
 
 // readFile reads a file that a flag names.
-func readFile(flag, name string) ([]byte, error) {
-	b, err := os.ReadFile(name)
+func readFile(flag, name string, read fileReader) ([]byte, error) {
+	b, err := read(name)
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return nil, misusef("%s: %s: cannot be read: %v; give a file that this user may read", flag, name, path.Err)
@@ -190,11 +195,11 @@ func (id *identity) loadCert() error {
 	case f.TLSCert == "":
 		return misuse("--tls-cert: missing; give the PEM file with the certificate of --tls-key")
 	}
-	cert, err := readFile("--tls-cert", f.TLSCert)
+	cert, err := readFile("--tls-cert", f.TLSCert, id.read)
 	if err != nil {
 		return err
 	}
-	key, err := readFile("--tls-key", f.TLSKey)
+	key, err := readFile("--tls-key", f.TLSKey, id.read)
 	if err != nil {
 		return err
 	}
@@ -309,7 +314,7 @@ func (id *identity) admitAgents(secrets list, use func() error) error {
 // when first came from there, else first as it is, since a flag beats its variable.
 func listReader(flag string, first list) func() (list, error) {
 	read := func() (fresh list, found bool, err error) {
-		value, found, err := secretFile(flag)
+		value, found, err := secretFile(flag, readAgain)
 		if err != nil || !found {
 			return nil, found, err
 		}
@@ -335,16 +340,16 @@ var secretFlags = map[string]bool{"api-keys": true, "token-secret": true, "agent
 
 // secretFile returns the secret of a flag from the file that a variable names, white
 // space at its end left out.
-func secretFile(flag string) (value string, found bool, err error) {
+func secretFile(flag string, read fileReader) (value string, found bool, err error) {
 	if !secretFlags[flag] {
 		return "", false, nil
 	}
-	return variableFile("--"+flag, variable(flag))
+	return variableFile("--"+flag, variable(flag), read)
 }
 
 // variableFile reads the file that a variable names with _FILE behind it. Errors are
 // of what, a flag or the variable itself.
-func variableFile(what, name string) (value string, found bool, err error) {
+func variableFile(what, name string, read fileReader) (value string, found bool, err error) {
 	_, both := os.LookupEnv(name)
 	name += fileSuffix
 	file, found := os.LookupEnv(name)
@@ -356,7 +361,7 @@ func variableFile(what, name string) (value string, found bool, err error) {
 	case file == "":
 		return "", true, misusef("%s: the variable %s is empty; name a file or leave it out", what, name)
 	}
-	b, err := os.ReadFile(file)
+	b, err := read(file)
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return "", true, misusef("%s: the file of %s cannot be read: %v; name a file that this user may read", what, name, path.Err)

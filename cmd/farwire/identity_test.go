@@ -107,7 +107,7 @@ func TestAgentsFile_Refused_NamesFlagFileAndEntry(t *testing.T) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, err := readAgentsFile(name)
+		file, err := readAgentsFile(name, os.ReadFile)
 		if err == nil {
 			if err = pool.SetRecords(file.records); err != nil {
 				err = file.asFlag(err)

@@ -212,7 +212,7 @@ func (e *environment) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 	if flag.Name == "help" {
 		return nil, nil
 	}
-	secret, found, err := secretFile(flag.Name)
+	secret, found, err := secretFile(flag.Name, os.ReadFile)
 	switch {
 	case err != nil:
 		return nil, misuse(strings.TrimPrefix(err.Error(), "--"+flag.Name+": ")) // which kong adds

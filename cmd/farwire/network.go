@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 
 	"github.com/farwire/farwire/agent"
@@ -33,7 +34,7 @@ func (f *networkFlags) network(log *slog.Logger, clientAddr func(*http.Request) 
 	}
 	var file agentsFile
 	if f.AgentsFile != "" {
-		if file, err = readAgentsFile(f.AgentsFile); err != nil {
+		if file, err = readAgentsFile(f.AgentsFile, os.ReadFile); err != nil {
 			return nil, err
 		}
 		o.Records = file.records
@@ -88,7 +89,7 @@ func (f *networkFlags) reloadAgents(pool *agent.Pool, id *identity) (secrets, re
 		if f.AgentsFile == "" {
 			return nil
 		}
-		file, err := readAgentsFile(f.AgentsFile)
+		file, err := readAgentsFile(f.AgentsFile, readAgain)
 		if err != nil {
 			return err
 		}

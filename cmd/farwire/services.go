@@ -74,7 +74,7 @@ func serviceVariable(name string) (string, error) {
 		return "", misusef("%s: empty; give it a value or leave it out", name)
 	}
 	if secretVariables[name] {
-		if fromFile, found, err := variableFile(name, name); found {
+		if fromFile, found, err := variableFile(name, name, os.ReadFile); found {
 			return fromFile, err
 		}
 	}
