@@ -218,13 +218,13 @@ func (c *crawler) askForLink(ctx context.Context, u *url.URL, q *pace.Request, h
 		return 0, nil, retry{again: !permanent(err) && !a.drips(err)}, err
 	}
 	status = a.resp.StatusCode
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if httphead.IsHaste(a.resp) {
 		return status, nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, nil
 	}
 	c.pace.Answered()
 	to := a.resp.Header.Get("Location")
 	if status < 300 || status >= 400 || to == "" {
-		return status, nil, retry{again: status >= 500}, nil
+		return status, nil, retry{again: httphead.MayPass(status)}, nil
 	}
 	cookies.Keep(u, a.resp.Header.Values("Set-Cookie"))
 	if next, err = leadsTo(u, to); err == nil && next == nil {

@@ -205,10 +205,10 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 		r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 		io.Copy(io.Discard, io.LimitReader(resp.Body, 16<<10))
 		return next, retry{}, nil
-	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
+	case httphead.IsHaste(resp):
 		return nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(resp.Header.Get("Retry-After"))},
 			&skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
-	case code >= 500:
+	case httphead.MayPass(code):
 		return nil, retry{again: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
 		c.pace.Answered()
@@ -217,6 +217,9 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	kind := resp.Header.Get("Content-Type")
 	kind = kind[:min(len(kind), httphead.MaxField)]
 	var isPage bool
+	if !strings.Contains(kind, "/") {
+		kind = "" // it says nothing: browsers look at the body
+	}
 	if r.form, isPage = formOf(kind, r.final); r.twinOnly && r.api && !decode.IsHTML(kind) {
 		r.form = formMarkdown
 	} else if kind != "" && (!isPage || r.twinOnly && r.form == formHTML) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -80,11 +79,11 @@ func (c *crawler) getPlainOnce(ctx context.Context, u *url.URL, limit int64, r *
 			return nil, next, retry{}, nil
 		}
 		return nil, nil, retry{}, &statusError{code}
-	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
+	case httphead.IsHaste(a.resp):
 		return nil, nil, retry{again: true, rateLimited: true, after: httphead.RetryAfter(a.resp.Header.Get("Retry-After"))}, &statusError{code}
 	case code < 200 || code >= 300: // a transforming proxy says 203, and 204 that the file is empty
 		c.pace.Answered()
-		return nil, nil, retry{again: code >= 500}, &statusError{code}
+		return nil, nil, retry{again: httphead.MayPass(code)}, &statusError{code}
 	}
 	sent, err := a.readPlain(r)
 	if err != nil {

@@ -122,7 +122,7 @@ func (a *transfer) readSent() error {
 	if a.resp.ContentLength > a.limit {
 		return tooLarge
 	}
-	if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, share.SmallBody)); err != nil {
+	if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, share.SmallBody)); err != nil && !a.isWhole(err) {
 		return a.failed(err)
 	}
 	if a.sent.Len() == share.SmallBody {
@@ -139,7 +139,7 @@ func (a *transfer) readSent() error {
 		a.sent = largeBodies.Get().(*bytes.Buffer)
 		a.sent.Write(begun.Bytes())
 		giveBack(begun)
-		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil {
+		if _, err := a.sent.ReadFrom(io.LimitReader(a.resp.Body, a.limit+1-share.SmallBody)); err != nil && !a.isWhole(err) {
 			return a.failed(err)
 		}
 	}
@@ -149,6 +149,14 @@ func (a *transfer) readSent() error {
 	a.clock.Stop()
 	a.held[0]() // while this page is being read, another may be on its way
 	return nil
+}
+
+// isWhole reports a page that has come to its end, though its head announced more.
+func (a *transfer) isWhole(err error) bool {
+	const end = "</html>"
+	sent := bytes.TrimSpace(a.sent.Bytes())
+	return errors.Is(err, io.ErrUnexpectedEOF) && a.resp.Header.Get("Content-Encoding") == "" &&
+		len(sent) > len(end) && strings.EqualFold(string(sent[len(sent)-len(end):]), end)
 }
 
 // challenge names what the answer asks a browser to prove, by its head or, where it refuses

@@ -37,6 +37,23 @@ func RetryAfter(v string) time.Duration {
 	return 0
 }
 
+// IsHaste reports an answer to who asks too often: by its status, those of Twitter and Shopify
+// included, or as GitHub has it, by the time after which it does not forbid any more.
+func IsHaste(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, 420, 430:
+		return true
+	case http.StatusForbidden:
+		return RetryAfter(resp.Header.Get("Retry-After")) > 0
+	}
+	return false
+}
+
+// MayPass reports the status of an answer that may be another one the next time.
+func MayPass(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly
+}
+
 // Canonical is the address in a Link header with rel=canonical.
 func Canonical(h http.Header) string { return Link(h, "canonical", "") }
 
