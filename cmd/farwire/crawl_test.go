@@ -180,3 +180,27 @@ func TestCrawl_SchemeInCapitals_IsAnAddress(t *testing.T) {
 		t.Errorf("said %q", p.Stderr)
 	}
 }
+
+// What a site sends behind the end of its answers is shown nowhere.
+func TestCrawl_SiteSendsMoreThanItSays_NothingIsPrinted(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" && r.URL.Path != "/tea" {
+			http.NotFound(w, r)
+			return
+		}
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		body := "<title>Tea</title><h1>Tea at " + r.URL.Path + "</h1><p>All about the leaves of one bush.</p><a href=/tea>Tea</a>"
+		fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 unasked words", len(body), body)
+		conn.Read(make([]byte, 1)) // until the crawl has seen it
+	}))
+	t.Cleanup(srv.Close)
+	p := harness.Start(t, program(t, "crawl", srv.URL, "--allow-private"))
+	if status := p.Status(); status != statusOK || strings.Contains(p.Stderr.String(), "nsolicited") || strings.Contains(p.Stderr.String(), "unasked") {
+		t.Errorf("status %d: %s", status, p.Stderr)
+	}
+}

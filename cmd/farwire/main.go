@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -65,6 +66,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
+	stdlog.SetOutput(io.Discard) // there net/http writes what a site sends that nobody has asked for
 	var cli commands
 	helped := false
 	told := stderrOf(args, slog.LevelError)
