@@ -3,6 +3,7 @@ package llmstxt_test
 import (
 	"bufio"
 	"compress/flate"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -28,6 +29,14 @@ func siteMap(links ...string) answer {
 	return answer{body: "<urlset>" + b.String() + "</urlset>"}
 }
 
+func packed(body string) string {
+	var b strings.Builder
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(body))
+	z.Close()
+	return b.String()
+}
+
 // Site maps are found wherever they are: where robots.txt names one of another time or host,
 // in the usual place, and else where the base page names one.
 func TestCrawl_SitemapNamedIsNoUse_OthersAreRead(t *testing.T) {
@@ -39,6 +48,8 @@ func TestCrawl_SitemapNamedIsNoUse_OthersAreRead(t *testing.T) {
 		"missing":            {"Sitemap: http://docs.test/old.xml\n", "", map[string]answer{"/sitemap.xml": siteMap("/listed")}},
 		"of another host":    {"Sitemap: /old.xml\n", "", map[string]answer{"/old.xml": elsewhere, "/sitemap.xml": siteMap("/listed")}},
 		"in another place":   {"Sitemap: /old.xml\n", "", map[string]answer{"/old.xml": siteMap(), "/sitemap_index.xml": siteMap("/listed")}},
+		"text":               {"", "", map[string]answer{"/sitemap.txt": {body: "\ufeffhttp://docs.test/listed\r\nhttp://docs.test/listed"}}},
+		"packed":             {"", "", map[string]answer{"/sitemap.xml.gz": {body: packed(siteMap("/listed").body)}, "/sitemap.txt": html("<title>Nothing</title>")}},
 		"link":               {"", "<link rel=sitemap type=application/xml href=/maps/all.xml>", map[string]answer{"/maps/all.xml": siteMap("/listed")}},
 		"link beside robots": {"Sitemap: /old.xml\n", "<link rel='sitemap' href=maps/all.xml>", map[string]answer{"/maps/all.xml": siteMap("/listed")}},
 	} {
@@ -56,6 +67,13 @@ func TestCrawl_SitemapNamedIsNoUse_OthersAreRead(t *testing.T) {
 	w := &web{pages: map[string]answer{"http://docs.test/": home, "http://docs.test/listed": doc("Listed"), "http://docs.test/maps/all.xml": siteMap("/listed")}}
 	if got := urls(everyWay(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/listed"}) {
 		t.Errorf("header: %v", got)
+	}
+	// One for people is read as they do, and no list for programs is looked for in it.
+	for _, link := range []string{"<link rel=sitemap type=text/html href=/pages.html>", "<link rel=SiteMap href=pages.html>"} {
+		w = &web{pages: map[string]answer{"http://docs.test/": inHead(doc("Home"), link), "http://docs.test/listed": doc("Listed"), "http://docs.test/pages.html": doc("All pages", "/listed")}}
+		if got := urls(everyWay(t, w, "http://docs.test/", llmstxt.Options{})); !slices.Equal(got, []string{"/", "/pages.html", "/listed"}) {
+			t.Errorf("%s: %v", link, got)
+		}
 	}
 	// One that lists pages is enough.
 	w = &web{pages: map[string]answer{"http://docs.test/": inHead(doc("Home"), "<link rel=sitemap href=/maps/all.xml>"), "http://docs.test/listed": doc("Listed"),

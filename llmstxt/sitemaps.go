@@ -76,8 +76,8 @@ func (m *sitemapPages) giveRoom() {
 }
 
 // places are where site maps are that robots.txt does not name, beside
-// /sitemap.xml.
-var places = []string{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml"}
+// /sitemap.xml: up to three are asked for at once.
+var places = [][]string{{"/sitemap_index.xml", "/sitemap-index.xml", "/wp-sitemap.xml"}, {"/sitemap.txt", "/sitemap.xml.gz"}}
 
 // sitemapsInTurn reads a site's site maps when not too many other crawls do. A crawl holds
 // up to three small ones at once.
@@ -104,9 +104,9 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 	q := &sitemapQueue{c: c, rules: rules, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}, asked: map[string]bool{}}
 	defer q.large.free()
 	q.add(q.root, 1, rules.Sitemaps)
-	guessed := false
+	var others [][]string // places, until one has something to read
 	usual := func() {
-		guessed = true
+		others = places
 		if dir := s.Dir(); dir != "/" {
 			q.guess(ctx, dir+"sitemap.xml", "/sitemap.xml")
 		} else {
@@ -124,9 +124,9 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			named, readable = false, 0
 			usual() // those that robots.txt names are of another time, or host
 		}
-		if len(q.files) == 0 && guessed && readable == 0 {
-			q.guess(ctx, places...)
-			guessed = false
+		if len(q.files) == 0 && len(others) > 0 && readable == 0 {
+			q.guess(ctx, others[0]...)
+			others = others[1:]
 		}
 		if len(q.files) == 0 {
 			break

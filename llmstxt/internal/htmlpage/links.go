@@ -77,8 +77,8 @@ func (s *scanner) related() {
 			s.Canonical = a[1]
 		case rel == "up":
 			s.Up = a[1]
-		case rel == "sitemap" && s.Sitemap == "":
-			s.Sitemap = a[1]
+		case rel == "sitemap":
+			s.siteMap(a[1], strings.ToLower(a[3]))
 		case inChain[rel]:
 			s.addLink(Link{Href: a[1], Lang: a[2], Free: true})
 		case rel == "alternate" && a[2] != "":
@@ -88,6 +88,17 @@ func (s *scanner) related() {
 		case rel == "alternate" && s.Twin == "" && strings.HasPrefix(strings.ToLower(a[3]), "text/markdown"):
 			s.Twin = a[1]
 		}
+	}
+}
+
+// siteMap takes the site map that a page names: a list for programs, or one that people read.
+func (s *scanner) siteMap(href, kind string) {
+	forPeople := strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "application/xhtml")
+	if s.Sitemap == "" && !forPeople {
+		s.Sitemap = href
+	}
+	if forPeople || kind == "" {
+		s.addLink(Link{Href: href})
 	}
 }
 

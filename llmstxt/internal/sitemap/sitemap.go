@@ -132,6 +132,7 @@ func (p *parser) page(e Entry, f *File) (bool, error) {
 func (p *parser) text(r io.Reader, f *File) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxTag)
+	lines.Split(scanLines)
 	for lines.Scan() {
 		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
 		if line == "" {
@@ -145,6 +146,17 @@ func (p *parser) text(r io.Reader, f *File) error {
 		}
 	}
 	return lines.Err()
+}
+
+// scanLines is bufio.ScanLines for lines that end as those of any system do. Empty ones say nothing.
+func scanLines(data []byte, atEOF bool) (advance int, line []byte, err error) {
+	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
 }
 
 // xml reads elements by the tokenizer for HTML, which keeps no more than it is

@@ -59,6 +59,7 @@ func TestParseSitemap_EachFormat_IsRead(t *testing.T) {
 		"RDF":      {file: `<rdf:RDF xmlns:rdf="r"><channel rdf:about="http://a.test/no"></channel><item rdf:about="http://a.test/1"><title>One</title></item><item rdf:about="http://a.test/no"><link>http://a.test/2</link></item></rdf:RDF>`, pages: "http://a.test/1 http://a.test/2"},
 		"index":    {file: `<sitemapindex><sitemap><loc>http://a.test/s1.xml</loc></sitemap><sitemap><loc>/s2.xml.gz</loc></sitemap></sitemapindex>`, children: "http://a.test/s1.xml /s2.xml.gz"},
 		"text":     {file: "\ufeffhttp://a.test/1\r\n\nhttps://a.test/2\n", pages: "http://a.test/1 https://a.test/2"},
+		"old text": {file: "http://a.test/1\r\rhttps://a.test/2\r", pages: "http://a.test/1 https://a.test/2"},
 		"HTML":     {file: "<!doctype html><html><body>Not found</body></html>", fails: true},
 		"words":    {file: "Not found", fails: true},
 		"nothing":  {file: " ", fails: true},
