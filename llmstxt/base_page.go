@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/farwire/farwire/internal/safetext"
@@ -103,6 +102,7 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.decide(ctx, e)
 	c.uncount(e, r)
 	c.noteOutside(e, r)
+	c.noteElsewhere(e, r, page)
 	maps := early.wait()
 	if named := r.evidence.Sitemap; named != "" && len(maps.pages) == 0 {
 		notes := maps.notes
@@ -120,17 +120,6 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.offerAll(ctx, maps.pages)
 	c.fillQueue()
 	return maps.newest, nil
-}
-
-// noteOutside says what a start below the site's root leaves out.
-func (c *crawler) noteOutside(e *entry, r *result) {
-	if r.outside == 0 || r.outside < len(r.links) {
-		return
-	}
-	dir := strings.TrimSuffix(c.scope.Prefix, "/")
-	dir = dir[:strings.LastIndexByte(dir, '/')+1]
-	c.note(e.key, fmt.Sprintf("Not crawled, because outside of %s://%s%s: %s of the base page; to have them, start at %s://%s%s",
-		c.scope.Scheme, c.scope.Host, c.scope.Prefix, safetext.Count(r.outside, "link"), c.scope.Scheme, c.scope.Host, dir))
 }
 
 // setCrawlDelay takes over what robots.txt says of the pace.
