@@ -83,3 +83,16 @@ func TestForwardProxy_HTTP2ManyTunnels_ShareAConnection(t *testing.T) {
 		t.Errorf("%d tunnels in the log", n)
 	}
 }
+
+// An answer has the headers that the target sent. Many programs of Go add Cache-Control to one
+// that has Pragma.
+func TestForwardProxy_AnswerWithPragma_GetsNoCacheControl(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nDate: Mon, 01 Jan 2024 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nPragma: no-cache\r\n"
+	target := newOddTarget(t, head+"\r\nok")
+	w := newProxyWorld(t, http.NotFoundHandler())
+	got := speak(t, w.server.Listener.Addr().String(), fmt.Sprintf("GET http://%s/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: %s\r\nConnection: close\r\n\r\n",
+		target.addr, proxyBasic("any", testKey)))
+	if !strings.Contains(got, "Pragma: no-cache\r\n") || strings.Contains(got, "Cache-Control") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -41,10 +41,6 @@ func (x *exchange) readHead(req *http.Request) (*http.Response, error) {
 		return nil, unexpected(err)
 	}
 	resp.Header = http.Header(header)
-	if old := resp.Header["Pragma"]; len(old) > 0 && old[0] == "no-cache" && resp.Header["Cache-Control"] == nil {
-		// A Cache-Control that somebody adds on the way would hide it (RFC 9111, section 5.4).
-		resp.Header["Cache-Control"] = []string{"no-cache"}
-	}
 	if err := x.frame(resp); err != nil {
 		return nil, err
 	}
@@ -125,7 +121,8 @@ func (x *exchange) frame(resp *http.Response) error {
 }
 
 // isChunked takes Transfer-Encoding out of the header. There is no other coding that net/http
-// knows, and HTTP/1.0 has none: framing that it names there is not to be relied on.
+// knows, save that old servers say identity (RFC 2616, section 3.6) where they mean none, and
+// HTTP/1.0 has none: framing that it names there is not to be relied on.
 func (x *exchange) isChunked(resp *http.Response) (bool, error) {
 	coding, ok := resp.Header["Transfer-Encoding"]
 	if !ok {
@@ -133,7 +130,7 @@ func (x *exchange) isChunked(resp *http.Response) (bool, error) {
 	}
 	delete(resp.Header, "Transfer-Encoding")
 	switch {
-	case !resp.ProtoAtLeast(1, 1):
+	case !resp.ProtoAtLeast(1, 1), len(coding) == 1 && strings.EqualFold(coding[0], "identity"):
 		x.closes = true
 		return false, nil
 	case len(coding) != 1 || !strings.EqualFold(coding[0], "chunked"):

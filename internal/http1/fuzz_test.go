@@ -44,6 +44,9 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 			return
 		}
+		if wantErr != nil && strings.Contains(strings.ToLower(wantErr.Error()), "\"identity\"") {
+			return // which net/http does not read any more
+		}
 		if wantErr != nil {
 			t.Fatalf("%s; net/http: %v", got.Status, wantErr)
 		}
@@ -75,6 +78,9 @@ func FuzzRoundTrip(f *testing.F) {
 		if coded && (head || !want.ProtoAtLeast(1, 1) || want.StatusCode < 200 || want.StatusCode == 204 || want.StatusCode == 304) {
 			delete(got.Header, "Content-Length")
 			delete(want.Header, "Content-Length")
+		}
+		if got.Header["Pragma"] != nil && got.Header["Cache-Control"] == nil {
+			delete(want.Header, "Cache-Control") // which net/http adds
 		}
 		if !reflect.DeepEqual(got.Header, want.Header) && len(got.Header)+len(want.Header) > 0 {
 			t.Errorf("%v; net/http: %v", got.Header, want.Header)

@@ -216,6 +216,9 @@ func Readable(h, request http.Header) {
 // Private keeps an answer out of caches that several callers share.
 func Private(h http.Header) {
 	directives := []string{"private"}
+	if h["Cache-Control"] == nil && h.Get("Pragma") == "no-cache" {
+		directives = append(directives, "no-cache") // ours would hide it (RFC 9111, section 5.4)
+	}
 	for _, line := range h["Cache-Control"] {
 		for d := range strings.SplitSeq(line, ",") {
 			d = strings.TrimSpace(d)
