@@ -12,6 +12,7 @@ import (
 
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt/internal/decode"
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -22,40 +23,48 @@ import (
 // How a crawl begins: robots.txt, the base page, and the scope that it fixes.
 
 // begin reads robots.txt, the base page and the site maps, and fixes the scope.
-func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err error) {
-	asked := u
-	hosts := map[string]*robots.Rules{}
-	allow := func(u *url.URL) error {
-		host := u.Scheme + "://" + u.Host
-		if hosts[host] == nil {
-			r, err := c.readRobots(ctx, u)
-			if err != nil {
-				return err
-			}
-			hosts[host] = r
-		}
-		switch r := hosts[host]; {
-		case !r.Allowed(u):
-			return forbids(r)
-		case c.Signals && httphead.Refuses(r.Signals):
-			return ErrSignals
-		}
-		return nil
-	}
+func (c *crawler) begin(ctx context.Context, asked *url.URL) (newest time.Time, err error) {
 	if err := c.awaitRoom(ctx, 2*c.Timeout); err != nil {
 		return newest, err
 	}
-	if err := allow(u); err != nil {
-		return newest, baseError(u, 0, err)
+	r, early, err := c.fetchBase(ctx, asked)
+	if err != nil {
+		return newest, err
 	}
-	// The site maps are asked for meanwhile: a base page that moves to another
-	// host is rare.
-	c.setCrawlDelay(hosts[u.Scheme+"://"+u.Host])
-	early := c.startSitemaps(ctx, hosts[u.Scheme+"://"+u.Host], weburl.ScopeOf(u), false)
-	r := c.fetchPage(ctx, u, allow)
+	c.notePaceAndSignals()
+	page := c.readBase(ctx, r)
+	e := c.numberBase(asked, r)
+	c.askTwins(ctx, c.late(e, r))
+	c.hold(r)
+	c.decide(ctx, e)
+	c.uncount(e, r)
+	c.noteOutside(e, r)
+	c.noteElsewhere(e, r, page)
+	maps := c.orNamedSitemap(ctx, early.wait(), r.evidence.Sitemap)
+	defer maps.giveRoom()
+	for _, n := range maps.notes {
+		c.note("", n)
+	}
+	c.trustLastmods(maps)
+	c.offerAll(ctx, maps.pages)
+	c.fillQueue()
+	return maps.newest, nil
+}
+
+// fetchBase asks for the base page and fixes the scope by where it is. The site maps are
+// asked for meanwhile: a base page that moves to another host is rare.
+func (c *crawler) fetchBase(ctx context.Context, asked *url.URL) (*result, *sitemaps, error) {
+	hosts := hostRobots{}
+	allow := func(u *url.URL) error { return hosts.allow(ctx, c, u) }
+	if err := allow(asked); err != nil {
+		return nil, nil, baseError(asked, 0, err)
+	}
+	c.setCrawlDelay(hosts.of(asked))
+	early := c.startSitemaps(ctx, hosts.of(asked), weburl.ScopeOf(asked), false)
+	r := c.fetchPage(ctx, asked, allow)
 	if r.refused != nil {
 		early.stop()
-		return newest, baseError(r.final, r.status, r.refused)
+		return nil, nil, baseError(r.final, r.status, r.refused)
 	}
 	if len(r.cookies) > 0 {
 		c.cookies = r.cookies[0]
@@ -67,18 +76,52 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 		c.scope = weburl.ScopeOf(r.final)
 		c.note(r.final.String(), "The base URL leads to "+r.final.String())
 	}
-	c.robots = hosts[r.final.Scheme+"://"+r.final.Host]
+	c.robots = hosts.of(r.final)
 	if c.scope != weburl.ScopeOf(asked) {
 		early.stop()
 		c.setCrawlDelay(c.robots)
 		early = c.startSitemaps(ctx, c.robots, c.scope, false)
 	}
+	return r, early, nil
+}
+
+// hostRobots are the rules of each host on the way to the base page, by its origin.
+type hostRobots map[string]*robots.Rules
+
+// of returns the rules of u's host, which has been asked for.
+func (h hostRobots) of(u *url.URL) *robots.Rules { return h[u.Scheme+"://"+u.Host] }
+
+// allow reads the robots.txt of u's host, once, and says why u is not to be fetched.
+func (h hostRobots) allow(ctx context.Context, c *crawler, u *url.URL) error {
+	if h.of(u) == nil {
+		r, err := c.readRobots(ctx, u)
+		if err != nil {
+			return err
+		}
+		h[u.Scheme+"://"+u.Host] = r
+	}
+	switch r := h.of(u); {
+	case !r.Allowed(u):
+		return forbids(r)
+	case c.Signals && httphead.Refuses(r.Signals):
+		return ErrSignals
+	}
+	return nil
+}
+
+// notePaceAndSignals tells the caller what robots.txt asks for beside its rules.
+func (c *crawler) notePaceAndSignals() {
 	if c.pace.Delay() > 0 {
 		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.Delay().Round(time.Millisecond)))
 	}
 	for _, s := range c.robots.Signals {
 		c.note("", "robots.txt says of its content: "+safetext.Cut(plain.OneLine(s), 200))
 	}
+}
+
+// readBase reads of the base page, once the scope is known, what the whole crawl needs of
+// it, and returns the page, which the result has no more then.
+func (c *crawler) readBase(ctx context.Context, r *result) *htmlpage.Page {
 	c.baseLang = r.evidence.Lang
 	page := r.page
 	c.settle(r)
@@ -86,6 +129,11 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	c.readScriptMenu(ctx, r, page)
 	c.readMarkdownApp(ctx, r, page)
 	c.learnVersions(r)
+	return page
+}
+
+// numberBase makes the base page the first of the queue.
+func (c *crawler) numberBase(asked *url.URL, r *result) *entry {
 	e := c.know(r.final, r.final.String(), 0)
 	if c.version == "" {
 		c.version = e.version
@@ -97,29 +145,22 @@ func (c *crawler) begin(ctx context.Context, u *url.URL) (newest time.Time, err 
 	}
 	e.res = r
 	c.next, c.commit = 1, 1
-	c.askTwins(ctx, c.late(e, r))
-	c.hold(r)
-	c.decide(ctx, e)
-	c.uncount(e, r)
-	c.noteOutside(e, r)
-	c.noteElsewhere(e, r, page)
-	maps := early.wait()
-	if named := r.evidence.Sitemap; named != "" && len(maps.pages) == 0 {
-		notes := maps.notes
-		maps.giveRoom()
-		rules := *c.robots
-		rules.Sitemaps = []string{named}
-		maps = c.startSitemaps(ctx, &rules, c.scope, true).wait()
-		maps.notes = append(notes, maps.notes...)
+	return e
+}
+
+// orNamedSitemap returns maps or, if these list nothing, what the site map lists that the
+// base page names.
+func (c *crawler) orNamedSitemap(ctx context.Context, maps sitemapPages, named string) sitemapPages {
+	if named == "" || len(maps.pages) > 0 {
+		return maps
 	}
-	defer maps.giveRoom()
-	for _, n := range maps.notes {
-		c.note("", n)
-	}
-	c.trustLastmods(maps)
-	c.offerAll(ctx, maps.pages)
-	c.fillQueue()
-	return maps.newest, nil
+	notes := maps.notes
+	maps.giveRoom()
+	rules := *c.robots
+	rules.Sitemaps = []string{named}
+	maps = c.startSitemaps(ctx, &rules, c.scope, true).wait()
+	maps.notes = append(notes, maps.notes...)
+	return maps
 }
 
 // setCrawlDelay takes over what robots.txt says of the pace.

@@ -61,10 +61,25 @@ type entry struct {
 	waits   int    // among those of other versions, from 1 in the order in which they were found; 0: no more
 }
 
-// decide settles the next page of the queue, whose result has arrived.
+// decide settles the next page of the queue, whose result has arrived: the page is left
+// out, or waits for another, or is in the result. The base page is in it whatever it says.
 func (c *crawler) decide(ctx context.Context, e *entry) {
 	r := e.res
 	e.res = nil
+	c.countAnswer(e, r)
+	base := e == c.queue[0]
+	if !base && c.leaves(ctx, e, r) {
+		return
+	}
+	c.settleTwin(ctx, e, r)
+	if !base && c.leavesByTwin(ctx, e, r) {
+		return
+	}
+	c.commitPage(ctx, e, r)
+}
+
+// countAnswer counts what was asked for.
+func (c *crawler) countAnswer(e *entry, r *result) {
 	if c.underWay[e.list]--; c.underWay[e.list] <= 0 {
 		delete(c.underWay, e.list)
 	}
@@ -78,78 +93,106 @@ func (c *crawler) decide(ctx context.Context, e *entry) {
 	if r.renderNote != "" && (r.rendered || r.twin == nil) { // else its words are in the Markdown
 		c.note(e.key, r.renderNote)
 	}
-	base := e == c.queue[0]
-	if r.refused == nil && r.form != formHTML && !base && weburl.IsFile(e.url) {
+}
+
+// leaves leaves a page out, or puts it off, for its own answer, and reports whether it did.
+func (c *crawler) leaves(ctx context.Context, e *entry, r *result) bool {
+	if r.refused == nil && r.form != formHTML && weburl.IsFile(e.url) {
 		r.refused = &skipError{Reason: SkipType, Detail: "not HTML"}
 	}
-	key := r.final.String()
-	switch {
-	case r.refused != nil:
+	if r.refused != nil {
 		if r.status == http.StatusGone {
 			c.gone[e.key] = true
 		}
 		c.pass(ctx, e, asSkip(r.refused))
 		c.offerStandIn(e.key)
-		return
-	case key != e.key && !base:
-		if other := c.index[key]; other != nil && other != e && (other.numbered || other.state != queued) {
-			c.alias[e.key] = key
-			c.pass(ctx, e, &skipError{Reason: SkipRedirect, Detail: "leads to " + key})
-			return
-		}
-		// A place of its own, under the address where it is.
-		if other := c.index[key]; other != nil {
-			other.numbered, other.state = true, passed // not to be taken from its list
-		} else {
-			e.moved = true
-			c.folders[folderOf(key)]++
-		}
-		c.folders[folderOf(e.key)]--
-		c.index[key] = e
-		e.url, e.key = r.final, key
-		e.version, e.path, e.root = weburl.VersionIn(e.url, c.versioned)
+		return true
 	}
-	if r.noindex && !base {
+	if key := r.final.String(); key != e.key && !c.move(e, r.final, key) {
+		c.alias[e.key] = key
+		c.pass(ctx, e, &skipError{Reason: SkipRedirect, Detail: "leads to " + key})
+		return true
+	}
+	if r.noindex {
 		c.pass(ctx, e, &skipError{Reason: SkipNoIndex, Detail: "asks not to be indexed"})
 		c.follow(ctx, e, r)
-		return
+		return true
 	}
-	if !base {
-		if why := c.another(e, r); why != nil {
-			c.pass(ctx, e, why)
-			if v, _, _ := weburl.Version(e.url); why.Reason == SkipVersion && v != e.version {
-				c.follow(ctx, e, r) // that it is a version was seen by its links; it may be a page of a list
-			}
-			return
-		}
-		if c.leavesToVersion(ctx, e, r) || !c.namesVersion(e, r.evidence.Canonical) && c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) ||
-			c.standsBack(ctx, e, r) || c.same(r) == "" && c.isForm(ctx, e, r) {
-			return
-		}
+	return c.leavesToAnother(ctx, e, r) || c.leavesDuplicate(ctx, e, r) || c.leavesTool(ctx, e, r)
+}
+
+// move gives an entry the address to which its own has led, unless the page there has a
+// place of its own.
+func (c *crawler) move(e *entry, to *url.URL, key string) bool {
+	other := c.index[key]
+	switch {
+	case other == nil:
+		e.moved = true
+		c.folders[folderOf(key)]++
+	case other != e && (other.numbered || other.state != queued):
+		return false
+	default:
+		other.numbered, other.state = true, passed // not to be taken from its list
 	}
-	if first := c.same(r); first != "" {
-		why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
-		if c.isNowhere(ctx, e, r, first) {
-			why = notFoundAs200
-		}
+	c.folders[folderOf(e.key)]--
+	c.index[key] = e
+	e.url, e.key = to, key
+	e.version, e.path, e.root = weburl.VersionIn(e.url, c.versioned)
+	return true
+}
+
+// leavesToAnother leaves a page to the one of which it is a translation, a version or
+// another form.
+func (c *crawler) leavesToAnother(ctx context.Context, e *entry, r *result) bool {
+	if why := c.another(e, r); why != nil {
 		c.pass(ctx, e, why)
-		return
+		if v, _, _ := weburl.Version(e.url); why.Reason == SkipVersion && v != e.version {
+			c.follow(ctx, e, r) // that it is a version was seen by its links; it may be a page of a list
+		}
+		return true
 	}
-	if !base && describe.IsTool(e.url, &r.evidence, c.inRoot(e, cmp.Or(r.evidence.Lang, c.baseLang)), c.siblings(e)) {
-		c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
-		c.follow(ctx, e, r)
-		return
+	return c.leavesToVersion(ctx, e, r) ||
+		!c.namesVersion(e, r.evidence.Canonical) && c.deferTo(ctx, e, r, r.evidence.Canonical, SkipCanonical) ||
+		c.standsBack(ctx, e, r) ||
+		c.same(r) == "" && c.isForm(ctx, e, r)
+}
+
+// leavesDuplicate leaves out what says the same as an earlier page.
+func (c *crawler) leavesDuplicate(ctx context.Context, e *entry, r *result) bool {
+	first := c.same(r)
+	if first == "" {
+		return false
 	}
-	c.settleTwin(ctx, e, r)
-	if first := c.same(r); first != "" {
+	why := &skipError{Reason: SkipDuplicate, Detail: "same as " + first}
+	if c.isNowhere(ctx, e, r, first) {
+		why = notFoundAs200
+	}
+	c.pass(ctx, e, why)
+	return true
+}
+
+// leavesTool leaves out what serves for work on pages.
+func (c *crawler) leavesTool(ctx context.Context, e *entry, r *result) bool {
+	if !describe.IsTool(e.url, &r.evidence, c.inRoot(e, cmp.Or(r.evidence.Lang, c.baseLang)), c.siblings(e)) {
+		return false
+	}
+	c.pass(ctx, e, &skipError{Reason: SkipTool, Detail: "says nothing of its own"})
+	c.follow(ctx, e, r)
+	return true
+}
+
+// leavesByTwin leaves out a page whose Markdown says the same as an earlier one's, or that
+// is what an address gets which cannot exist.
+func (c *crawler) leavesByTwin(ctx context.Context, e *entry, r *result) bool {
+	switch first := c.same(r); {
+	case first != "":
 		c.pass(ctx, e, &skipError{Reason: SkipDuplicate, Detail: "same as " + first})
-		return
-	}
-	if !base && (c.isWhatNothingGets(ctx, e, r) || c.answersAll(ctx, e, r)) {
+	case c.isWhatNothingGets(ctx, e, r), c.answersAll(ctx, e, r):
 		c.pass(ctx, e, notFoundAs200)
-		return
+	default:
+		return false
 	}
-	c.commitPage(ctx, e, r)
+	return true
 }
 
 // another says of which page this one is a translation or another version.

@@ -101,68 +101,18 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 			out.giveRoom()
 		}
 	}()
-	q := &sitemapQueue{c: c, rules: rules, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}, asked: map[string]bool{}}
+	q := &sitemapQueue{c: c, rules: rules, scope: s, room: room, root: &url.URL{Scheme: s.Scheme, Host: s.Host, Path: "/"}, asked: map[string]bool{}, whole: true}
 	defer q.large.free()
 	q.add(q.root, 1, rules.Sitemaps)
-	var others [][]string // places, until one has something to read
-	usual := func() {
-		others = places
-		if dir := s.Dir(); dir != "/" {
-			q.guess(ctx, dir+"sitemap.xml", "/sitemap.xml")
-		} else {
-			q.guess(ctx, "/sitemap.xml")
-		}
-	}
-	named := len(q.files) > 0 && !alone
-	if len(q.files) == 0 {
-		usual()
-	}
-	whole := true
-	readable := 0
-	for len(q.asked) < sitemap.MaxFiles && ctx.Err() == nil && len(out.pages) < room && !out.full {
-		if len(q.files) == 0 && named && len(out.pages) == 0 {
-			named, readable = false, 0
-			usual() // those that robots.txt names are of another time, or host
-		}
-		if len(q.files) == 0 && len(others) > 0 && readable == 0 {
-			q.guess(ctx, others[0]...)
-			others = others[1:]
-		}
-		if len(q.files) == 0 {
+	q.usual = len(q.files) == 0 || !alone
+	for len(q.asked) < sitemap.MaxFiles && len(out.pages) < room && !out.full {
+		f, ok := q.next(ctx, len(out.pages) > 0)
+		if !ok {
 			break
 		}
-		f := q.files[0]
-		q.files = q.files[1:]
-		if f.u == nil || q.asked[f.u.String()] {
-			continue
-		}
-		q.asked[f.u.String()] = true
-		body, err := q.open(ctx, f)
-		if err != nil {
-			whole = whole && f.isMissing(err)
-			if f.isUnreadable(err) {
-				out.notes = append(out.notes, fmt.Sprintf("Site map %s could not be read: %s", f.u, detail(err)))
-			}
-			continue
-		}
-		read, found, err := c.readSitemap(ctx, f.u, body, s, room, &out)
-		if err != nil || found.cut {
-			whole = false
-		}
-		if err != nil && (!f.guess || read.Pages > 0) {
-			out.notes = append(out.notes, fmt.Sprintf("Site map %s is not well formed: %v", f.u, err))
-		}
-		if read.Pages > 0 {
-			out.notes = append(out.notes, fmt.Sprintf("Site map %s lists %s, %d of them new and in scope", f.u, safetext.Count(read.Pages, "page"), found.fresh))
-		}
-		if err == nil {
-			readable++
-		}
-		if f.depth < sitemap.MaxDepth {
-			q.add(f.u, f.depth+1, read.Children)
-		}
+		q.read(ctx, f, &out)
 	}
-	out.complete = whole && len(q.files) == 0 && len(out.pages) > 0 && ctx.Err() == nil
+	out.complete = q.whole && len(q.files) == 0 && len(out.pages) > 0 && ctx.Err() == nil
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		out.notes = append(out.notes, "Reading the site maps took too long; going on with what they gave")
 	}
@@ -172,12 +122,72 @@ func (c *crawler) readSitemaps(ctx context.Context, rules *robots.Rules, s webur
 
 // A sitemapQueue has the site maps that are to be read.
 type sitemapQueue struct {
-	c     *crawler
-	rules *robots.Rules
-	root  *url.URL
-	files []sitemapFile
-	asked map[string]bool // those that have been read, by URL
-	large fileRoom        // of one at a time
+	c        *crawler
+	rules    *robots.Rules
+	scope    weburl.Scope
+	room     int // pages that are wanted
+	root     *url.URL
+	files    []sitemapFile
+	asked    map[string]bool // those that have been read, by URL
+	usual    bool            // the usual places may be asked for
+	others   [][]string      // places to ask for then, until one has something to read
+	readable int             // how many of the present guesses, or of those that are named, could be read
+	whole    bool            // all that was read was read to its end
+	large    fileRoom        // of one at a time
+}
+
+// next takes the first file that has not been read. When there are no more it guesses:
+// first at the usual places if there are no pages yet, and then at others, if there was
+// nothing to read there.
+func (q *sitemapQueue) next(ctx context.Context, havePages bool) (sitemapFile, bool) {
+	for ctx.Err() == nil {
+		if len(q.files) == 0 && q.usual && !havePages {
+			q.usual, q.others, q.readable = false, places, 0
+			q.guessUsual(ctx) // those that robots.txt names are of another time, or host
+		}
+		if len(q.files) == 0 && len(q.others) > 0 && q.readable == 0 {
+			q.guess(ctx, q.others[0]...)
+			q.others = q.others[1:]
+		}
+		if len(q.files) == 0 {
+			break
+		}
+		f := q.files[0]
+		q.files = q.files[1:]
+		if f.u != nil && !q.asked[f.u.String()] {
+			q.asked[f.u.String()] = true
+			return f, true
+		}
+	}
+	return sitemapFile{}, false
+}
+
+// read reads a file, adds its pages to out and queues the site maps that it names.
+func (q *sitemapQueue) read(ctx context.Context, f sitemapFile, out *sitemapPages) {
+	body, err := q.open(ctx, f)
+	if err != nil {
+		q.whole = q.whole && f.isMissing(err)
+		if f.isUnreadable(err) {
+			out.notes = append(out.notes, fmt.Sprintf("Site map %s could not be read: %s", f.u, detail(err)))
+		}
+		return
+	}
+	read, found, err := q.c.readSitemap(ctx, f.u, body, q.scope, q.room, out)
+	if err != nil || found.cut {
+		q.whole = false
+	}
+	if err != nil && (!f.guess || read.Pages > 0) {
+		out.notes = append(out.notes, fmt.Sprintf("Site map %s is not well formed: %v", f.u, err))
+	}
+	if read.Pages > 0 {
+		out.notes = append(out.notes, fmt.Sprintf("Site map %s lists %s, %d of them new and in scope", f.u, safetext.Count(read.Pages, "page"), found.fresh))
+	}
+	if err == nil {
+		q.readable++
+	}
+	if f.depth < sitemap.MaxDepth {
+		q.add(f.u, f.depth+1, read.Children)
+	}
 }
 
 type sitemapFile struct {
@@ -194,6 +204,15 @@ func (q *sitemapQueue) add(base *url.URL, depth int, locs []string) {
 		if u := weburl.Resolve(base, loc); u != nil {
 			q.files = append(q.files, sitemapFile{u: u, depth: depth})
 		}
+	}
+}
+
+// guessUsual asks for the files that most sites have.
+func (q *sitemapQueue) guessUsual(ctx context.Context) {
+	if dir := q.scope.Dir(); dir != "/" {
+		q.guess(ctx, dir+"sitemap.xml", "/sitemap.xml")
+	} else {
+		q.guess(ctx, "/sitemap.xml")
 	}
 }
 
