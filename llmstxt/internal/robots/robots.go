@@ -58,83 +58,127 @@ func Parse(body []byte, agent string) *Rules {
 		body = body[:bytes.LastIndexAny(body, "\r\n")+1] // half a rule might say the opposite
 	}
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	token := ProductToken(agent)
-	r := &Rules{}
-	var own, all []rule
-	var ownDelay, allDelay time.Duration
-	var delay, ownAbove, allAbove time.Duration // of the group being read; what it was where we, and everyone, were named
-	var forUs, forAll, named bool               // what the group being read is for; named: somebody names us
-	var ownSignals, allSignals []string
-	inGroup := false
-	inAgents := false // a further user-agent line belongs to this group
-	delayed := false  // behind its last user-agent line is a Crawl-delay
+	p := parser{token: ProductToken(agent)}
 	lines := bufio.NewScanner(bytes.NewReader(body))
 	lines.Buffer(nil, MaxBytes+1)
 	lines.Split(splitLines)
 	for lines.Scan() {
-		if strings.TrimSpace(lines.Text()) == "" && delayed {
-			inAgents = false
-		}
-		line, _, _ := strings.Cut(lines.Text(), "#")
-		key, value, ok := strings.Cut(line, ":")
-		if !ok {
-			continue
-		}
-		key, value = strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value)
-		switch key {
-		case "user-agent", "useragent", "user agent":
-			if !inAgents {
-				forUs, forAll, delay = false, false, 0
-			}
-			inAgents, inGroup, delayed = true, true, false
-			if value == "*" || strings.HasPrefix(value, "* ") {
-				forAll, allAbove = true, max(allAbove, delay)
-			} else if t := ProductToken(value); t != "" && t == token {
-				forUs, named, ownAbove = true, true, max(ownAbove, delay)
-			}
-		case "allow", "disallow":
-			inAgents = false
-			if value == "" {
-				continue // "Disallow:" forbids nothing
-			}
-			ru := rule{pattern: robotsPattern(value), allow: key == "allow"}
-			if forUs {
-				own = append(own, ru)
-			}
-			if forAll {
-				all = append(all, ru)
-			}
-		case "crawl-delay":
-			delayed = true
-			if f, err := strconv.ParseFloat(strings.TrimRight(value, " second"), 64); err == nil && f > 0 && f < 1e6 {
-				d := time.Duration(f * float64(time.Second))
-				delay = max(delay, d)
-				if forUs {
-					ownDelay = max(ownDelay, d)
-				}
-				if forAll {
-					allDelay = max(allDelay, d)
-				}
-			}
-		case "content-signal", "content-usage":
-			if forUs && len(ownSignals) < 20 {
-				ownSignals = append(ownSignals, value)
-			} else if (forAll || !inGroup) && len(allSignals) < 20 {
-				allSignals = append(allSignals, value)
-			}
-		case "sitemap":
-			if value != "" && len(r.Sitemaps) < 100 {
-				r.Sitemaps = append(r.Sitemaps, value)
-			}
+		p.line(lines.Text())
+	}
+	return p.rules()
+}
+
+// parser reads a file line by line.
+type parser struct {
+	token    string // what we are called
+	own, all audience
+	sitemaps []string
+
+	inGroup  bool          // there has been a user-agent line
+	inAgents bool          // a further one belongs to the group being read
+	delayed  bool          // behind its last one is a Crawl-delay
+	delay    time.Duration // of the group being read
+}
+
+// audience is what a file says to some: to us by our name, or to everyone.
+type audience struct {
+	named   bool // in some group
+	inGroup bool // in the one being read
+	rules   []rule
+	delay   time.Duration // behind the name
+	above   time.Duration // in front of the name, in its group
+	signals []string
+}
+
+// join notes that the audience is named in the group being read, which has a delay so far.
+func (a *audience) join(delay time.Duration) {
+	a.named, a.inGroup, a.above = true, true, max(a.above, delay)
+}
+
+func (p *parser) line(line string) {
+	if strings.TrimSpace(line) == "" && p.delayed {
+		p.inAgents = false
+	}
+	line, _, _ = strings.Cut(line, "#")
+	key, value, ok := strings.Cut(line, ":")
+	if !ok {
+		return
+	}
+	value = strings.TrimSpace(value)
+	switch key = strings.ToLower(strings.TrimSpace(key)); key {
+	case "user-agent", "useragent", "user agent":
+		p.userAgent(value)
+	case "allow", "disallow":
+		p.rule(value, key == "allow")
+	case "crawl-delay":
+		p.crawlDelay(value)
+	case "content-signal", "content-usage":
+		p.signal(value)
+	case "sitemap":
+		if value != "" && len(p.sitemaps) < 100 {
+			p.sitemaps = append(p.sitemaps, value)
 		}
 	}
-	if named {
-		r.Delay, r.Signals = cmp.Or(ownDelay, ownAbove), append(ownSignals, allSignals...)
-		r.index(own)
-	} else {
-		r.Delay, r.Signals = cmp.Or(allDelay, allAbove), allSignals
-		r.index(all)
+}
+
+func (p *parser) userAgent(value string) {
+	if !p.inAgents {
+		p.own.inGroup, p.all.inGroup, p.delay = false, false, 0
 	}
+	p.inAgents, p.inGroup, p.delayed = true, true, false
+	if value == "*" || strings.HasPrefix(value, "* ") {
+		p.all.join(p.delay)
+	} else if t := ProductToken(value); t != "" && t == p.token {
+		p.own.join(p.delay)
+	}
+}
+
+func (p *parser) rule(value string, allow bool) {
+	p.inAgents = false
+	if value == "" {
+		return // "Disallow:" forbids nothing
+	}
+	ru := rule{pattern: robotsPattern(value), allow: allow}
+	for _, a := range []*audience{&p.own, &p.all} {
+		if a.inGroup {
+			a.rules = append(a.rules, ru)
+		}
+	}
+}
+
+func (p *parser) crawlDelay(value string) {
+	p.delayed = true
+	seconds, err := strconv.ParseFloat(strings.TrimRight(value, " second"), 64)
+	if err != nil || !(seconds > 0 && seconds < 1e6) {
+		return
+	}
+	d := time.Duration(seconds * float64(time.Second))
+	p.delay = max(p.delay, d)
+	for _, a := range []*audience{&p.own, &p.all} {
+		if a.inGroup {
+			a.delay = max(a.delay, d)
+		}
+	}
+}
+
+// signal notes what the file says of the use of its content. In front of all groups that
+// is said to everyone.
+func (p *parser) signal(value string) {
+	if p.own.inGroup && len(p.own.signals) < 20 {
+		p.own.signals = append(p.own.signals, value)
+	} else if (p.all.inGroup || !p.inGroup) && len(p.all.signals) < 20 {
+		p.all.signals = append(p.all.signals, value)
+	}
+}
+
+// rules are those for us, by our name if the file has it, else as for everyone.
+func (p *parser) rules() *Rules {
+	to, signals := p.all, p.all.signals
+	if p.own.named {
+		to, signals = p.own, append(p.own.signals, p.all.signals...)
+	}
+	r := &Rules{Sitemaps: p.sitemaps, Delay: cmp.Or(to.delay, to.above), Signals: signals}
+	r.index(to.rules)
 	return r
 }
 
