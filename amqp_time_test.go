@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -159,6 +160,49 @@ func TestAMQP_Acknowledgement_FollowsTheFlush(t *testing.T) {
 			t.Errorf("second ack %d: what came meanwhile is one batch", a.tag)
 		}
 		s.conn.Close()
+	})
+}
+
+// What was read before a drain is sent and acknowledged although its client is slow; what
+// comes after is not.
+func TestAMQP_DrainWhileEventsWait_SendsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := make(chan struct{})
+		broker := &brokertest.Broker{Serve: func(c *brokertest.Conn) {
+			go func() {
+				for _, tags := range [][]uint64{{1, 2}, {3, 4, 5}, {6}} {
+					<-next
+					for _, tag := range tags {
+						c.Deliver(tag, "k", "x")
+					}
+				}
+			}()
+		}}
+		w := newBubble(t, broker.Talk)
+		s := w.subscribe(subscription)
+		s.connected()
+		// The pipe to the client holds nothing: the first batch is being written, the
+		// second one waits behind it.
+		for range 2 {
+			next <- struct{}{}
+			synctest.Wait()
+		}
+		go w.gw.Shutdown(context.Background())
+		synctest.Wait()
+		next <- struct{}{}
+		synctest.Wait()
+		for tag := 1; tag <= 5; tag++ {
+			if e := s.event(); !strings.HasSuffix(e, fmt.Sprintf("}\nid: %d", tag)) {
+				t.Errorf("event %d: %s", tag, e)
+			}
+		}
+		s.want("event: error", `data: {"message": "the gateway is draining", "code": 1001, "reason": "draining"}`)
+		s.ends()
+		synctest.Wait()
+		acks := broker.Asked(brokertest.Ack)
+		if len(acks) == 0 || acks[len(acks)-1].Args[7] != 5 {
+			t.Errorf("acknowledged %v", acks)
+		}
 	})
 }
 

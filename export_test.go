@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hosting"
+	"github.com/farwire/farwire/internal/wsframe"
 )
 
 // refusal returns the error as the client sees it. One that is not the client's
@@ -83,4 +85,22 @@ func (g *Gateway) CarryAfter(happens func()) (told []string, err error) {
 	var c toldCarrier
 	s.carry(&c)
 	return c.told, nil
+}
+
+// HandOverAfter has a relay's session run, calls what happens to the gateway, and hands the
+// session to a pipe between two connections then. ended is closed at the pipe's end.
+func (g *Gateway) HandOverAfter(happens func(), client, target net.Conn) (ended <-chan struct{}, err error) {
+	s, err := g.enter(context.Background(), KindRelay)
+	if err != nil {
+		return nil, err
+	}
+	happens()
+	pipe := wsframe.New(wsframe.Config{Client: client, Target: target, CloseWait: closeTimeout})
+	s.handOver(pipe)
+	done := make(chan struct{})
+	pipe.Start(func(wsframe.Result) {
+		s.end(SessionResult{})
+		close(done)
+	})
+	return done, nil
 }

@@ -3,9 +3,11 @@ package farwire_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -273,4 +275,47 @@ func TestShutdown_SessionTakenOverLate_IsCut(t *testing.T) {
 			t.Errorf("after the cut the carrier is told %q, %v, want %q", told, err, want)
 		}
 	})
+}
+
+// A relay that reaches its pipe only after a drain began is told, and only after the drain
+// has cut what ran is cut, too.
+func TestShutdown_RelayHandedOverLate_EndsAsTheOthersDo(t *testing.T) {
+	told := string([]byte{0x88, 10, 1001 >> 8, 1001 & 0xff}) + "draining"
+	for _, c := range []struct {
+		name   string
+		cut    bool
+		client string // what the client gets
+	}{
+		{"the drain goes on", false, told},
+		{"the drain is over", true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := must(farwire.New(farwire.Options{Logger: slog.New(slog.DiscardHandler)}))
+				client, clientEnd := net.Pipe()
+				target, targetEnd := net.Pipe()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				ended, err := g.HandOverAfter(func() {
+					if c.cut {
+						cancel()
+					}
+					go g.Shutdown(ctx)
+					synctest.Wait()
+				}, clientEnd, targetEnd)
+				if err != nil {
+					t.Fatal(err)
+				}
+				go io.Copy(io.Discard, target)
+				b := make([]byte, len(told))
+				client.SetReadDeadline(time.Now().Add(time.Minute))
+				if n, err := io.ReadFull(client, b); string(b[:n]) != c.client || c.cut && !errors.Is(err, io.EOF) {
+					t.Errorf("the client gets %q, %v; want %q", b[:n], err, c.client)
+				}
+				client.Close()
+				target.Close()
+				<-ended
+			})
+		})
+	}
 }

@@ -283,18 +283,15 @@ func (s *session) handOver(p *wsframe.Pipe) {
 	g.mu.Lock()
 	stop := s.stop
 	s.conn, s.carrier, s.stop = nil, carried, func(error) {}
-	draining, killed := g.draining, g.kill.Err() != nil
+	killed := g.kill.Err() != nil
 	g.mu.Unlock()
 
 	stop(nil)
 	cause := context.Cause(s.ctx)
 	s.ctx = s.values
-	switch {
-	case !errors.Is(cause, context.Canceled): // it was ended just now
+	if !errors.Is(cause, context.Canceled) { // it was ended just now
 		carried.Shutdown(cause)
-	case draining:
-		carried.Shutdown(errDraining)
-	}
+	} // else a drain that goes on tells the carrier in its turn
 	if killed {
 		carried.Abort()
 	}
