@@ -1,12 +1,8 @@
 package llmstxt
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,9 +16,7 @@ import (
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/notpage"
-	"github.com/farwire/farwire/llmstxt/internal/openapi"
 	"github.com/farwire/farwire/llmstxt/internal/pace"
-	"github.com/farwire/farwire/llmstxt/internal/robots"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
@@ -257,95 +251,6 @@ func leadsTo(from *url.URL, ref string) (*url.URL, error) {
 		return nil, longHop
 	}
 	return u, nil
-}
-
-// open makes a page of what was sent.
-func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.URL, error) {
-	body, err := a.body()
-	if err != nil {
-		return nil, err
-	}
-	r.bytes += int64(len(body))
-	if kind == "" && !(r.twinOnly && r.api) {
-		var isPage bool
-		if r.form, isPage = formOf(http.DetectContentType(body), r.final); !isPage {
-			return nil, &skipError{Reason: SkipType, Detail: "not HTML"}
-		}
-	}
-	if kind := otherKind(body); kind != "" {
-		return nil, &skipError{Reason: SkipType, Detail: "not HTML (" + kind + ")"}
-	}
-	if isFeed(body) {
-		return nil, &skipError{Reason: SkipType, Detail: "a feed or a site map"}
-	}
-	if r.form != formHTML && isMarkup(body) {
-		r.form = formHTML
-	}
-	if r.twinOnly && r.form == formHTML {
-		return nil, &skipError{Reason: SkipType, Detail: "HTML in place of Markdown"}
-	}
-	head := a.resp.Header
-	sum := sha256.Sum256(body)
-	r.hash = hex.EncodeToString(sum[:])
-	r.etag, r.modified = httphead.Short(head.Get("ETag")), httphead.Short(head.Get("Last-Modified"))
-	r.noindex, r.nofollow = false, false
-	for _, v := range head.Values("X-Robots-Tag") {
-		r.noindex, r.nofollow = robots.Header(v, robots.ProductToken(c.UserAgent), r.noindex, r.nofollow)
-	}
-	if c.Signals && httphead.Refuses(httphead.Signals(head)) {
-		return nil, &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
-	}
-	reloads := htmlpage.Reloads(head.Get("Refresh"))
-	if target := htmlpage.RefreshTarget(head.Get("Refresh")); target != "" {
-		to, err := leadsTo(r.final, target)
-		if err != nil || to != nil && !r.isAt(to) {
-			return to, err
-		}
-		reloads = to != nil
-	}
-	if !reloads && len(bytes.TrimSpace(body)) == 0 {
-		return nil, &skipError{Reason: SkipType, Detail: "there is nothing in it"}
-	}
-	r.canonical = httphead.Canonical(head)
-	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
-		etag, modified := r.etag, r.modified
-		r.keep(prev)
-		r.etag, r.modified = etag, modified
-		return nil, nil
-	}
-	text, charset, err := decode.Text(a.outer, body, kind)
-	a.charset = charset
-	if errors.Is(err, decode.ErrText) {
-		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
-	} else if err != nil {
-		return nil, err
-	}
-	if r.twinOnly && r.api {
-		if text, err = openapi.Markdown(text); err != nil {
-			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
-		}
-	}
-	if decode.MediaType(kind) == "application/xhtml+xml" {
-		text = htmlpage.FromXML(text)
-	}
-	if r.form != formHTML {
-		return nil, c.readText(a.outer, r, head, text)
-	}
-	return c.read(a.outer, a, r, text, reloads)
-}
-
-// otherKind is what a body is that begins as a file of another kind does, whatever its header
-// says; "" for text. Text may begin with the letters of a picture: "BM25 ranks …".
-func otherKind(body []byte) string {
-	kind := decode.MediaType(http.DetectContentType(body))
-	if strings.HasPrefix(kind, "text/") || kind == "application/octet-stream" {
-		return ""
-	}
-	head := body[:min(len(body), 512)]
-	if kind != "application/pdf" && kind != "application/postscript" && !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r\x1b", r) }) {
-		return ""
-	}
-	return kind
 }
 
 // slot waits for the right to send a request, and returns what gives it back.

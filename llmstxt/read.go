@@ -6,23 +6,149 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/llmstxt/internal/decode"
 	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/httphead"
 	"github.com/farwire/farwire/llmstxt/internal/notpage"
 	"github.com/farwire/farwire/llmstxt/internal/openapi"
 	"github.com/farwire/farwire/llmstxt/internal/robots"
-	"github.com/farwire/farwire/llmstxt/internal/weburl"
 )
 
 // What is made of a page that has arrived.
+
+// open makes a page of what was sent.
+func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.URL, error) {
+	body, err := a.body()
+	if err != nil {
+		return nil, err
+	}
+	r.bytes += int64(len(body))
+	if err := r.settleKind(kind, body); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	r.hash = hex.EncodeToString(sum[:])
+	head := a.resp.Header
+	if err := c.readHeader(r, head); err != nil {
+		return nil, err
+	}
+	reloads, to, err := r.refreshes(head.Get("Refresh"))
+	if to != nil || err != nil {
+		return to, err
+	}
+	if !reloads && len(bytes.TrimSpace(body)) == 0 {
+		return nil, &skipError{Reason: SkipType, Detail: "there is nothing in it"}
+	}
+	r.canonical = httphead.Canonical(head)
+	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
+		etag, modified := r.etag, r.modified
+		r.keep(prev)
+		r.etag, r.modified = etag, modified
+		return nil, nil
+	}
+	text, err := r.decode(a, body, kind)
+	if err != nil {
+		return nil, err
+	}
+	if r.form != formHTML {
+		return nil, c.readText(a.outer, r, head, text)
+	}
+	return c.read(a.outer, a, r, text, reloads)
+}
+
+// settleKind settles by its bytes whether a body is HTML or another form of a page, or why
+// it is no page at all.
+func (r *result) settleKind(kind string, body []byte) error {
+	if kind == "" && !(r.twinOnly && r.api) {
+		var isPage bool
+		if r.form, isPage = formOf(http.DetectContentType(body), r.final); !isPage {
+			return &skipError{Reason: SkipType, Detail: "not HTML"}
+		}
+	}
+	if kind := otherKind(body); kind != "" {
+		return &skipError{Reason: SkipType, Detail: "not HTML (" + kind + ")"}
+	}
+	if isFeed(body) {
+		return &skipError{Reason: SkipType, Detail: "a feed or a site map"}
+	}
+	if r.form != formHTML && isMarkup(body) {
+		r.form = formHTML
+	}
+	if r.twinOnly && r.form == formHTML {
+		return &skipError{Reason: SkipType, Detail: "HTML in place of Markdown"}
+	}
+	return nil
+}
+
+// readHeader takes over what the header of an answer says of the page.
+func (c *crawler) readHeader(r *result, head http.Header) error {
+	r.etag, r.modified = httphead.Short(head.Get("ETag")), httphead.Short(head.Get("Last-Modified"))
+	r.noindex, r.nofollow = false, false
+	for _, v := range head.Values("X-Robots-Tag") {
+		r.noindex, r.nofollow = robots.Header(v, robots.ProductToken(c.UserAgent), r.noindex, r.nofollow)
+	}
+	if c.Signals && httphead.Refuses(httphead.Signals(head)) {
+		return &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
+	}
+	return nil
+}
+
+// refreshes says where a Refresh header leads to, or that it leads to the page itself.
+func (r *result) refreshes(value string) (reloads bool, to *url.URL, err error) {
+	target := htmlpage.RefreshTarget(value)
+	if target == "" {
+		return htmlpage.Reloads(value), nil, nil
+	}
+	to, err = leadsTo(r.final, target)
+	if err != nil || to != nil && !r.isAt(to) {
+		return false, to, err
+	}
+	return to != nil, nil, nil
+}
+
+// decode makes UTF-8 of a body, and of the description of an API the text of a page.
+func (r *result) decode(a *transfer, body []byte, kind string) ([]byte, error) {
+	text, charset, err := decode.Text(a.outer, body, kind)
+	a.charset = charset
+	if errors.Is(err, decode.ErrText) {
+		return nil, &skipError{Reason: SkipEncoding, Detail: err.Error()}
+	} else if err != nil {
+		return nil, err
+	}
+	if r.twinOnly && r.api {
+		if text, err = openapi.Markdown(text); err != nil {
+			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
+		}
+	}
+	if decode.MediaType(kind) == "application/xhtml+xml" {
+		text = htmlpage.FromXML(text)
+	}
+	return text, nil
+}
+
+// otherKind is what a body is that begins as a file of another kind does, whatever its header
+// says; "" for text. Text may begin with the letters of a picture: "BM25 ranks …".
+func otherKind(body []byte) string {
+	kind := decode.MediaType(http.DetectContentType(body))
+	if strings.HasPrefix(kind, "text/") || kind == "application/octet-stream" {
+		return ""
+	}
+	head := body[:min(len(body), 512)]
+	if kind != "application/pdf" && kind != "application/postscript" && !bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\f\r\x1b", r) }) {
+		return ""
+	}
+	return kind
+}
 
 // read takes from a page what will be needed of it, and returns where it leads
 // to if it does nothing else. reloads says that its header leads to itself.
@@ -191,165 +317,4 @@ func notAPage(r *result, p *htmlpage.Page, text []byte) error {
 		return notFoundAs200
 	}
 	return nil
-}
-
-// settle resolves a result's addresses, once the scope is known.
-func (c *crawler) settle(r *result) {
-	p := r.page
-	if p == nil {
-		return
-	}
-	r.page = nil
-	s := &settling{crawler: c, r: r, p: p, resolver: weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}}
-	s.relations()
-	c.settleLanguages(r, p, s.inScope)
-	s.versions()
-	s.links()
-}
-
-// settling is a page whose addresses are being resolved, all with one memory.
-type settling struct {
-	*crawler
-	r        *result
-	p        *htmlpage.Page
-	resolver weburl.Resolver
-}
-
-// inScope is the address that ref leads to if that is in the crawl's scope, else "".
-func (s *settling) inScope(ref string) string {
-	if ref == "" || !weburl.LeadsTo(s.scope.Host, ref) {
-		return ""
-	}
-	u := s.resolver.Resolve(ref)
-	switch {
-	case u == nil:
-	case s.scope.Has(u):
-		return u.String()
-	case u.Host == s.scope.Host && !weburl.IsFile(u):
-		s.r.outside++
-	}
-	return ""
-}
-
-// relations notes the pages that the page names beside its links: the one above it, the
-// site map and its canonical form.
-func (s *settling) relations() {
-	ev := &s.r.evidence
-	ev.Up = s.inScope(s.p.Up)
-	if s.p.Sitemap != "" {
-		if u := s.resolver.Resolve(s.p.Sitemap); u != nil {
-			ev.Sitemap = u.String()
-		}
-	}
-	own := s.r.final.String()
-	for _, canonical := range []string{s.p.Canonical, s.r.canonical} {
-		if can := s.inScope(canonical); can != own && ev.Canonical == "" {
-			ev.Canonical = can
-		}
-	}
-}
-
-// versions notes the other versions of the page that its switch leads to.
-func (s *settling) versions() {
-	var choices []weburl.Choice
-	for _, l := range s.p.Choices {
-		if u := s.resolver.Resolve(l.Href); u != nil && u.Host == s.r.final.Host {
-			choices = append(choices, weburl.Choice{Text: l.Name, URL: u, Select: l.Option})
-		}
-	}
-	s.r.evidence.Versions = weburl.Switched(choices)
-}
-
-// links notes the pages that the page links to, each once, and the lists that name them.
-func (s *settling) links() {
-	r := s.r
-	r.outside = 0
-	own, wanted := r.final.String(), s.language(r.evidence.Lang)
-	type listed struct {
-		url  string
-		link *htmlpage.Link
-	}
-	var inLists []listed
-	seen := make(map[string]struct{}, len(s.p.Links))
-	size := 0
-	for i := range s.p.Links {
-		link := &s.p.Links[i]
-		if len(r.links) >= htmlpage.MaxLinks || size > maxLinkBytes || s.resolver.Left < 0 {
-			break
-		}
-		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
-			continue // the same page in another language
-		}
-		l := s.address(link)
-		if _, known := seen[l]; known || l == "" || l == own {
-			continue
-		}
-		seen[l] = struct{}{}
-		size += len(l)
-		r.links = append(r.links, l)
-		inLists = append(inLists, listed{l, link})
-		if link.Free {
-			r.evidence.Free = append(r.evidence.Free, l)
-		}
-		if link.Part {
-			r.evidence.Parts = append(r.evidence.Parts, l)
-		}
-	}
-	// A sentence may have named a page before its list did.
-	slices.SortStableFunc(inLists, func(a, b listed) int { return a.link.Place - b.link.Place })
-	var nav htmlpage.Navigation
-	for _, in := range inLists {
-		nav.Add(in.url, in.link.Lists)
-	}
-	r.evidence.Nav = nav.Groups()
-}
-
-// address is the page in scope that a link leads to, or "".
-func (s *settling) address(link *htmlpage.Link) string {
-	if s.app == nil || s.r.form == formHTML {
-		return s.inScope(link.Href)
-	}
-	if u := s.app.address(s.r.final, link.Href); u != nil && s.scope.Has(u) {
-		return u.String()
-	}
-	return ""
-}
-
-const maxLinkBytes = 256 << 10 // of a page's links together
-
-func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {
-	if s.Base != "" {
-		if b := weburl.Resolve(page, s.Base); b != nil && len(b.EscapedPath()) <= weburl.MaxLength { // or no link of it can be a page's
-			return b
-		}
-	}
-	return page
-}
-
-// readMenu notes what the base page calls the pages that it leads to.
-func (c *crawler) readMenu(r *result, p *htmlpage.Page) {
-	if p == nil {
-		return // known from an earlier crawl
-	}
-	base := baseOf(r.final, p)
-	seen := map[string]bool{r.final.String(): true}
-	for _, foot := range []bool{false, true} { // what stands at the foot comes last
-		for _, l := range p.Links {
-			if l.Name == "" && l.Brand == "" || l.Foot != foot {
-				continue
-			}
-			u := weburl.Resolve(base, l.Href)
-			if u == nil || !c.scope.Has(u) {
-				continue
-			}
-			if !foot && r.evidence.Brand == "" && (u.String() == r.final.String() || u.RawQuery == "" && (u.Path == c.scope.Prefix || u.Path == c.scope.Dir())) {
-				r.evidence.Brand = cmp.Or(l.Brand, l.Name)
-			}
-			if l.Name == "" || seen[u.String()] {
-				continue
-			}
-			seen[u.String()] = true
-			r.evidence.Menu = append(r.evidence.Menu, htmlpage.Entry{Name: l.Name, URL: u.String()})
-		}
-	}
 }

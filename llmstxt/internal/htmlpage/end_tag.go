@@ -11,22 +11,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	if tag == 0 {
 		return
 	}
-	if s.skipDepth > 0 && tag == s.skip {
-		s.skipDepth--
-	}
-	if s.mainDepth > 0 && tag == s.mainTag {
-		if s.mainDepth--; s.mainDepth == 0 {
-			s.mainEnd, s.mainSaid = s.lexer.start, s.prose-s.mainProse
-		}
-	}
-	if s.rootDepth > 0 && tag == s.rootTag {
-		if s.rootDepth--; s.rootDepth == 0 && s.words+len(s.Links) == s.rootWords {
-			s.rootEmpty = true
-		}
-	}
-	if s.crumbDepth > 0 {
-		s.endCrumb(tag)
-	}
+	s.leaveRegions(tag)
 	switch tag {
 	case atom.Ul, atom.Ol, atom.Dl, atom.Menu:
 		s.nav.close()
@@ -70,24 +55,50 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nav.fresh = true
 		s.nav.endOf(tag)
 	case s.heading:
-		m := s.headingMark
-		m.text = plain.Heading(s.headingText.String())
-		m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
-		s.nav.heading(m.text)
-		if s.link == 0 && !m.linked && s.skipDepth == 0 {
-			s.nav.setUnder(m)
-		}
-		if m.text != "" {
-			s.marks = append(s.marks, m)
-			s.headings++
-		}
-		s.heading = 0
+		s.endHeading()
 	case atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		s.nav.endHeading()
 		if tag != atom.H2 && tag != atom.H3 {
 			s.minorHeading()
 		}
 	}
+}
+
+// leaveRegions notes the end of what is skipped, of the main content, of an application's
+// root and of the trail to the page.
+func (s *scanner) leaveRegions(tag atom.Atom) {
+	if s.skipDepth > 0 && tag == s.skip {
+		s.skipDepth--
+	}
+	if s.mainDepth > 0 && tag == s.mainTag {
+		if s.mainDepth--; s.mainDepth == 0 {
+			s.mainEnd, s.mainSaid = s.lexer.start, s.prose-s.mainProse
+		}
+	}
+	if s.rootDepth > 0 && tag == s.rootTag {
+		if s.rootDepth--; s.rootDepth == 0 && s.words+len(s.Links) == s.rootWords {
+			s.rootEmpty = true
+		}
+	}
+	if s.crumbDepth > 0 {
+		s.endCrumb(tag)
+	}
+}
+
+// endHeading keeps the heading that has been read.
+func (s *scanner) endHeading() {
+	m := s.headingMark
+	m.text = plain.Heading(s.headingText.String())
+	m.linked = s.headingLink > 0 && s.headingLink >= len(m.text)*9/10
+	s.nav.heading(m.text)
+	if s.link == 0 && !m.linked && s.skipDepth == 0 {
+		s.nav.setUnder(m)
+	}
+	if m.text != "" {
+		s.marks = append(s.marks, m)
+		s.headings++
+	}
+	s.heading = 0
 }
 
 // minorHeading has what was read last name the links behind it, if it is a part of the main content.
