@@ -39,7 +39,7 @@ var (
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
 		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`)
 	mainWords = plain.Set(`content main body article page wrapper wrap container layout has with no document col row grid without
-		section sect chapter`)
+		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`)
 	rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
 )
 

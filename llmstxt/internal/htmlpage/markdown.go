@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
@@ -21,8 +22,9 @@ import (
 // left out.
 
 const (
-	maxPrefixes = 16 // lists and quotations in each other that are shown as such
-	maxMarks    = 16 // links and emphasis in each other
+	maxPrefixes = 16       // lists and quotations in each other that are shown as such
+	maxMarks    = 16       // links and emphasis in each other
+	maxHeadings = 64 << 10 // bytes of a text that is looked at for more than headings
 )
 
 // Markdown writes the main content as Markdown, at most limit bytes of it; cut
@@ -35,12 +37,23 @@ func (p *Page) Markdown(ctx context.Context, limit int, resolve func(href string
 		if err := m.run(ctx); err != nil {
 			return nil, false, err
 		}
-		if len(m.out) > 0 || m.cut {
+		if m.cut || !hints && len(m.out) > len(text) || len(m.out) > maxHeadings || hasBody(m.out) {
 			return m.out, m.cut, nil
 		}
-		// Everything stood in what looks like a side bar, so it is not one.
+		text = m.out
+		// Everything but headings stood in what looks like a side bar, so it is not one.
 	}
-	return nil, false, nil
+	return text, false, nil
+}
+
+// hasBody reports a text that is more than headings.
+func hasBody(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line[0] != '#' && line[0] != '\n' {
+			return true
+		}
+	}
+	return false
 }
 
 // mark is a link or an emphasis that is open.
@@ -74,8 +87,9 @@ type marker struct {
 	gap         bool   // white space waits for a word
 	marks       []tagMark
 	levels      []level
-	deeper      int // levels beyond maxPrefixes
-	heading     int // level of the heading that is open; 0: none
+	deeper      int  // levels beyond maxPrefixes
+	term        bool // the line is a term, or the title of a note
+	heading     int  // level of the heading that is open; 0: none
 	skip        atom.Atom
 	depth       int  // of what is skipped
 	wasItem     bool // the last block was an item's line
@@ -189,6 +203,9 @@ func (m *marker) start(tag atom.Atom) {
 	case atom.Del, atom.S, atom.Strike:
 		m.open(tag, "~~", "")
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
+		if tag == atom.Kbd && m.code == 0 && m.codeEnd > 0 && m.codeEnd == len(m.line) {
+			m.gap = true // another key
+		}
 		m.openCode()
 	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
 		m.openPre()
@@ -212,6 +229,7 @@ func (m *marker) start(tag atom.Atom) {
 	default:
 		if standsAlone(tag) && !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
 			m.flush()
+			m.term = m.isTerm(tag)
 		}
 	}
 }
@@ -262,7 +280,7 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if tag == atom.Header {
 		role = strings.TrimPrefix(role, "banner")
 	}
-	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && aside(tag, role, a[1], a[2], a[3], a[4]) {
+	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && mayBePeripheral(tag) && aside(tag, role, a[1], a[2], a[3], a[4]) {
 		m.skipping(tag, closed)
 		return true
 	}
@@ -320,6 +338,7 @@ func (m *marker) end(tag atom.Atom) {
 	default:
 		if standsAlone(tag) {
 			m.flush()
+			m.term = false
 		}
 	}
 }

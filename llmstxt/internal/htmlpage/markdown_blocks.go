@@ -37,7 +37,13 @@ func (m *marker) flush() {
 		}
 		return
 	}
-	m.block(escapeStart(line))
+	if m.term && mayBeBold(line) {
+		line = slices.Concat([]byte("**"), line, []byte("**"))
+	} else {
+		line = escapeStart(line)
+	}
+	m.term = false
+	m.block(line)
 }
 
 // spill writes the beginning of a long line, so that it is not held twice.

@@ -157,6 +157,31 @@ func mayClose(text string, next rune) bool {
 
 func isPunct(r rune) bool { return unicode.IsPunct(r) || unicode.IsSymbol(r) }
 
+// isTerm reports an element, whose start tag was just read, that a reader sees set apart from
+// the text that it begins: the term of a definition, the title of a note or of what folds up.
+func (m *marker) isTerm(tag atom.Atom) bool {
+	switch tag {
+	case atom.Dt, atom.Summary:
+		return true
+	case atom.P, atom.Div:
+		for c := range strings.FieldsSeq(m.attrs("class")[0]) {
+			if c == "title" || c == "rubric" || strings.HasSuffix(c, "-title") || strings.HasPrefix(c, "admonitionHeading") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const longTerm = 300 // bytes
+
+// mayBeBold reports the line of a term that signs can stand around: none of it has them, and it is
+// no number of a note.
+func mayBeBold(line []byte) bool {
+	return len(line) <= longTerm && !bytes.Contains(line, []byte("**")) && !bytes.HasPrefix(line, []byte("![")) && !bytes.HasSuffix(line, []byte(`\`)) &&
+		len(bytes.Trim(line, "0123456789[]().")) > 0
+}
+
 // inLink reports whether a link is open.
 func (m *marker) inLink() bool {
 	for i := range m.marks {

@@ -1,6 +1,9 @@
 package htmlpage_test
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestMarkdown_Emphasis_HasSignsThatAreRead(t *testing.T) {
 	wantMarkdown(t, map[string]string{
@@ -39,4 +42,35 @@ func TestMarkdown_SignsOfTheText_AreReadAsText(t *testing.T) {
 		"<table><tr><th>A<th>B<tr><td><code>a|b</code><td><pre>c|d</pre></table>": "| A | B |\n| --- | --- |\n| `a\\|b` | `c\\|d` |\n",
 		"<table><tr><td><p>Use <code>a|b</code> or c|d</table>":                   "Use `a|b` or c|d\n",
 	})
+}
+
+func TestMarkdown_Terms_StandOut(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<dl><dt>-f <i>file</i><dd>A file.<dt><code>-x</code><dt>- y<dd><dl><dt><b>in</b><dd><p>z</dl></dl>": "**-f *file***\n\nA file.\n\n**`-x`**\n\n**- y**\n\n**in**\n\nz\n",
+		"<dl class=footnote><dt>[1]<dd>A note.</dl>":                                                         "[1]\n\nA note.\n",
+		"<div class=note><p class=admonition-title>Note</p><p>Mind.</div>":                                   "**Note**\n\nMind.\n",
+		"<details><summary>More</summary><p>Text</details><p class=rubric>Footnotes<p>end":                   "**More**\n\nText\n\n**Footnotes**\n\nend\n",
+		"<div class=admonitionHeading_x><svg></svg>tip</div><div>Text</div>":                                 "**tip**\n\nText\n",
+		"<div class=page-title></div><p>Text</p><div class=title><h2>A</h2></div><p>b":                       "Text\n\n## A\n\nb\n",
+		"<p>Press <kbd>Ctrl</kbd><kbd>C</kbd>, <kbd>a</kbd>, <code>f(</code><code>x)</code>":                 "Press `Ctrl` `C`, `a`, `f(x)`\n",
+	})
+}
+
+func TestMarkdown_IDsAndCodeBeforeText_LoseNothing(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<dl><dt id=SESSION_COOKIE_NAME>A<dd>b<dt id=UI_BANNER>C<dd id=menu>d</dl>":                      "**A**\n\nb\n\n**C**\n\nd\n",
+		"<div class=subsection-level-extent id=The-Menu><h2>Menus</h2><p>m</div><div id=menu>gone</div>": "## Menus\n\nm\n",
+		"<h1>Contents</h1><div class=toc><ul><li><a href=a>A</a><li><a href=b>B</a></ul></div>":          "# Contents\n\n- [A](http://a.test/a)\n- [B](http://a.test/b)\n",
+		"<h1>Start</h1><div class=toc><ul><li><a href=a>A</a></ul></div><p>Text":                         "# Start\n\nText\n",
+	})
+	code := strings.Repeat("XML_ERR_OK = 0\n", 6000)
+	got := markdown(t, "<title>errors</title><h2>Synopsis</h2><pre>"+code+"</pre><h2>Details</h2><p>The one who reads this page finds a text behind all of the code.</p>")
+	if !strings.HasPrefix(got, "## Synopsis\n\n```\nXML_ERR_OK") || !strings.Contains(got, "```\n\n## Details\n\nThe one") {
+		t.Errorf("code before the text: %.80q", got)
+	}
+	links := strings.Repeat("<li><a href=x>A name of a page</a>", 3000)
+	got = markdown(t, "<title>errors</title><h2>Pages</h2><ul>"+links+"</ul><p>The one who reads this page finds a text behind all of the links.</p>")
+	if !strings.HasPrefix(got, "The one") {
+		t.Errorf("links before the text: %.80q", got)
+	}
 }

@@ -94,7 +94,7 @@ func TestMarkdown_Rules_PartTwoTexts(t *testing.T) {
 func TestMarkdown_Permalinks_AreLeftOut(t *testing.T) {
 	for _, sign := range []string{"¶", "#", "§", "🔗", "⚓", "&#9670;&#160;", "&sect;"} {
 		page := "<title>x</title><main><h2><a class=anchor href=#a>" + sign + "</a>Pots</h2><p><span><a href='#b'>" + sign + "</a></span>Two<a href=#c>" + sign + "</a></p><dl><dt>T<a href=#d> " + sign + "</a></dt></dl></main>"
-		if got := markdown(t, page); got != "## Pots\n\nTwo\n\nT\n" {
+		if got := markdown(t, page); got != "## Pots\n\nTwo\n\n**T**\n" {
 			t.Errorf("%s: %q", sign, got)
 		}
 	}

@@ -23,7 +23,7 @@ func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
 		"<table><tr><td>Side<td><p>" + long + "<p>More.<tr><td>x<td>y</table>":                                                           "Side\n\n" + strings.TrimSpace(long) + "\n\nMore.\n\nx\n\ny\n",
 		"<table><tr><td><ul><li>a<li>b</ul><td><ul><li>c<li>d</ul></table>":                                                              "- a\n- b\n\n- c\n- d\n",
 		"<div class=note><table><tr><td rowspan=2><img alt='[Note]' src=n.png><th>Note<tr><td><p>Mind it.</table></div>":                 "![(Note)](http://a.test/n.png)\n\nNote\n\nMind it.\n",
-		"<div class='admonitionblock tip'>\n<table><tr><td class=icon><div class=title>Tip</div><td class=content>Use it.</table></div>": "Tip\n\nUse it.\n",
+		"<div class='admonitionblock tip'>\n<table><tr><td class=icon><div class=title>Tip</div><td class=content>Use it.</table></div>": "**Tip**\n\nUse it.\n",
 		"<table><tr><th>Before<th>After<tr><td><pre>a\nb</pre><td><pre>c\nd</pre></table>":                                               "Before\n\nAfter\n\n```\na\nb\n```\n\n```\nc\nd\n```\n",
 		"<ol><li>x<table><tr><td>" + "<p>a<p>b" + "</table><li>y</ol>":                                                                   "1. x\n\n   a\n\n   b\n\n2. y\n",
 	})

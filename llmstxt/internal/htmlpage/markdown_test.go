@@ -61,7 +61,7 @@ func TestMarkdown_EachElement_HasItsSyntax(t *testing.T) {
 		"bad links":   {"<p><a href=javascript:x>a</a> <a href=mailto:x>b</a> <a name=x>c</a> <a href=y></a>", "a b c\n"},
 		"code, lines": {"<ul><li><pre>\r\n\r\n a\r\n\n b\r\n</pre><li><pre> \r\n </pre>", "- ```\n   a\n  \n   b\n  ```\n"},
 		"unclosed":    {"<p><b>a<p>b<ul><li><a href=x>c<li>d", "**a**\n\nb\n\n- [c](http://a.test/x)\n- d\n"},
-		"definitions": {"<dl><dt>term<dd>meaning</dl>", "term\n\nmeaning\n"},
+		"definitions": {"<dl><dt>term<dd>meaning</dl>", "**term**\n\nmeaning\n"},
 		"frames":      {"</main><frameset cols='1,2'><frame src=a.html><noframes><p>Words for those without frames.</p></noframes></frameset>", "Words for those without frames.\n"},
 		"form":        {"<form id=aspnetForm><h1>Tea</h1><p>A paragraph.</p><label>Name</label></form>", "# Tea\n\nA paragraph.\n\nName\n"},
 		"form beside": {"<p>text</p><form><h3>Letter</h3><p>Be the first to learn what is new in the world.</p></form>", "text\n"},

@@ -15,7 +15,7 @@ import (
 func (s *scanner) region(size, need int) {
 	start, end := 0, size
 	if s.Frames {
-		s.from, s.to, s.wholeEnd = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion), s.framesTo
+		s.from, s.to, s.wholeFrom, s.wholeEnd = s.framesFrom, min(s.framesTo, s.framesFrom+maxRegion), s.framesFrom, s.framesTo
 		return
 	}
 	if s.streamAt >= 0 && (s.mainAt < 0 || s.mainAt < s.streamAt && s.mainEnd > s.mainAt && s.mainSaid < bareText) {
@@ -41,13 +41,16 @@ func (s *scanner) region(size, need int) {
 	if start > 0 && start != s.mainAt {
 		start = s.entryOf(start)
 	}
-	s.wholeEnd = max(start, end)
+	s.wholeFrom, s.wholeEnd = start, max(start, end)
 	before := 0
 	for i, c := range s.checks {
 		if c.offset <= start {
 			before = c.prose
 		} else if c.prose-before >= leastParagraph && !s.said(i, start, before) {
-			// A contents list of the region's size stands before the text.
+			// A contents list of the region's size stands before the text, or code.
+			if s.wholeFrom == start && !speaksBetween(s.page[start:c.begin]) {
+				s.wholeFrom = c.begin
+			}
 			start, before = c.begin, c.prose-leastParagraph
 		} else if c.prose-before >= need {
 			end = min(end, c.offset)
@@ -55,6 +58,22 @@ func (s *scanner) region(size, need int) {
 		}
 	}
 	s.from, s.to = start, min(end, start+maxRegion)
+}
+
+// speaksBetween reports a part of a page of which most text stands in no link.
+func speaksBetween(part []byte) bool {
+	l, linked, said, link := lexer{page: part}, 0, 0, false
+	for kind := l.next(); kind != endOfPage; kind = l.next() {
+		switch {
+		case kind == textToken && link:
+			linked += len(bytes.TrimSpace(l.bytes()))
+		case kind == textToken:
+			said += len(bytes.TrimSpace(l.bytes()))
+		case l.tag == atom.A:
+			link = kind == startTag
+		}
+	}
+	return said > linked
 }
 
 // maxEntry is how many bytes an entry of a list has before its text, at most.

@@ -64,7 +64,7 @@ type Page struct {
 	main                 []byte              // where the words are
 	whole                []byte              // the main content to its end
 	from, to             int                 // offsets of main in the page
-	wholeEnd             int                 // of the main content's end
+	wholeFrom, wholeEnd  int                 // and of the whole main content
 	headings             int
 	words                int // bytes of text outside scripts and links
 	scripts, scriptBytes int
@@ -209,7 +209,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.region(len(page), need)
 	s.followInlined()
 	s.Edges = s.edges()
-	s.main, s.whole = page[s.from:s.to], page[s.from:s.wholeEnd]
+	s.main, s.whole = page[s.from:s.to], page[s.wholeFrom:s.wholeEnd]
 	return &s.Page, nil
 }
 
