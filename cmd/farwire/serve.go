@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/console"
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 type serve struct {
@@ -103,7 +104,7 @@ func (s *serve) Run(ctx context.Context) error {
 		defer startRecrawls(ctx, gateway).wait(log)
 	}
 	failed := make(chan error, 2) // of both listeners
-	secure := begin(server, on.unknown.Listen(on.main), failed)
+	secure := begin(server, on.unknown, on.main, failed)
 	printBanner(s.lines(os.Stderr), banner{
 		addr:    on.addr(),
 		admin:   on.admin.addr(),
@@ -126,13 +127,16 @@ func (s *serve) Run(ctx context.Context) error {
 
 // begin serves on ln, and reports whether it does so by https: net/http sets a TLS
 // configuration of its own on a server that has none.
-func begin(server *http.Server, ln net.Listener, failed chan<- error) (secure bool) {
-	if server.TLSConfig == nil {
-		go func() { failed <- server.Serve(ln) }()
-		return false
+func begin(server *http.Server, g *preauth.Guard, ln net.Listener, failed chan<- error) (secure bool) {
+	secure = server.TLSConfig != nil
+	if secure {
+		server.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
+		ln = g.ListenTLS(ln, server.TLSConfig.Clone(), server.ReadHeaderTimeout, server.ErrorLog)
+	} else {
+		ln = g.Listen(ln)
 	}
-	go func() { failed <- server.ServeTLS(tlsListener{ln}, "", "") }()
-	return true
+	go func() { failed <- server.Serve(ln) }()
+	return secure
 }
 
 // drain lets sessions end. The listener stays open for as long as the gateway

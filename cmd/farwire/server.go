@@ -62,17 +62,6 @@ func guardServer(s *http.Server, g *preauth.Guard) {
 	}
 }
 
-// tlsListener accepts connections for TLS, so that relays can be carried by an event loop.
-type tlsListener struct{ net.Listener }
-
-func (l tlsListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return netio.ForTLS(conn), nil
-}
-
 // newConns are the connections whose first request has not come. A shutdown of
 // net/http waits five seconds for it, which may be all the time there is; browsers
 // and load balancers open such connections in advance.

@@ -1,89 +1,134 @@
 package preauth
 
-import "slices"
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"time"
+)
 
 // While a head of HTTP/1.1 arrives, net/http holds of short fields many times what was sent,
-// and bounds the length alone. What a connection without a key may hold is small up to
-// smallHead bytes. So few connections at a time may send more of a head, and whoever does
-// not end its head makes room for others: of those of its network, or else of all, the one
-// whose head has been large for longest is closed.
+// and bounds the length alone. So the lines of a head are counted before net/http reads them:
 //
-// What is counted are bytes of the socket. Below TLS they are those of a handshake, too.
+//	socket ──▶ Conn.Read ──▶ net/http
+//	socket ──▶ Conn.Read ──▶ tls.Conn ──▶ secureConn.Read ──▶ net/http
+//	           (leaves it to the other)
+//
+// net/http reads 4 KiB at once, and so may have begun the next head with what it has read of
+// a request. Of a connection without a key that counts to the next head.
+
+// lineCost is what a line of a head takes at most, beside its length: its place in a map
+// that grows, the slice of its values, and what allocations are rounded up by.
+const lineCost = 192
+
+// readerSize is how much net/http reads ahead.
+const readerSize = 4 << 10
+
+// What is read now.
 const (
-	smallHead = 6 << 10
-
-	// ahead is what net/http may have read of the next head together with a request.
-	ahead = 4 << 10
-
-	maxLarge          = 128
-	maxLargeOfNetwork = 16
+	uncounted int32 = iota // TLS below another Conn, HTTP/2, or no HTTP at all
+	inBody                 // or nothing, while a request is served
+	inHead
 )
+
+// An arrival counts what net/http reads of a connection. One goroutine reads at a time.
+type arrival struct {
+	head  int  // what the head takes
+	begun bool // the current line is not empty
+	cr    bool // the current line is a CR so far
+	ahead int  // what the last read takes that did not belong to the head
+}
 
 // Read counts what arrives of a head.
 func (c *Conn) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
-	if n > 0 && c.inHead.Load() {
-		if longest := c.guard.arrives(c, n); longest != nil {
-			longest.Close()
-		}
+	if c.secured {
+		return c.TCPConn.Read(b)
+	}
+	return c.readHead(c.TCPConn, b)
+}
+
+// A halfCloser is what a head is read of.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+var errHead = errors.New("the head has too many fields")
+
+// readHead reads of conn, which is the Conn's socket or TLS on it. A head that would take
+// more than maxHead is refused before net/http sees the rest of it.
+func (c *Conn) readHead(conn halfCloser, b []byte) (int, error) {
+	n, err := conn.Read(b)
+	if now := c.reading.Load(); now == uncounted || n == 0 {
+		return n, err
+	} else if now == inHead && c.arrives(b[:n]) {
+		refuseArriving(conn)
+		return 0, &net.OpError{Op: "read", Net: "tcp", Err: errHead} // net/http does not answer it again
+	} else if now == inBody {
+		c.readAhead(b[:n], len(b))
 	}
 	return n, err
 }
 
-// arrives counts n bytes, and returns the connection that has to go for them, if any.
-func (g *Guard) arrives(c *Conn, n int) (longest *Conn) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.inAll == nil || !c.inHead.Load() {
-		return nil
-	}
-	before := c.head
-	if c.head += n; c.head <= smallHead || before > smallHead {
-		return nil
-	}
-	of := 0
-	for _, l := range g.large {
-		if l.network == c.network && c.network.IsValid() {
-			if of++; longest == nil {
-				longest = l
-			}
+// arrives counts bytes of a head, and reports whether it takes too much.
+func (c *Conn) arrives(b []byte) bool {
+	a := &c.arrival
+	a.ahead = 0
+	for len(b) > 0 {
+		line, rest, ended := bytes.Cut(b, []byte{'\n'})
+		if !ended {
+			a.head += len(line)
+			a.begun = a.begun || a.cr || len(line) > 1 || line[0] != '\r'
+			a.cr = !a.begun
+			break
 		}
+		if !a.begun && (len(line) == 0 || !a.cr && len(line) == 1 && line[0] == '\r') {
+			a.ahead = taken(rest)
+			c.reading.Store(inBody)
+			break
+		}
+		a.begun, a.cr = false, false
+		a.head += len(line) + 1 + lineCost
+		b = rest
 	}
+	return a.head > maxHead
+}
+
+// readAhead counts bytes behind a head, read into room bytes.
+func (c *Conn) readAhead(b []byte, room int) {
 	switch {
-	case of >= maxLargeOfNetwork:
-	case len(g.large) >= maxLarge:
-		longest = g.large[0]
+	case room > readerSize:
+		c.arrival.ahead = 0 // past net/http's buffer, which is empty
+	case room == 1: // by which net/http notices a client that leaves; the buffer stays as it is
+		c.arrival.ahead += taken(b)
 	default:
-		longest = nil
+		c.arrival.ahead = taken(b)
 	}
-	if longest != nil {
-		g.remove(longest)
-	}
-	g.large = append(g.large, c)
-	return longest
 }
 
-// expectHead has what arrives from now on count, so many bytes of it already.
-func (g *Guard) expectHead(c *Conn, arrived int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.endHead(c)
-	c.head = arrived
-	c.inHead.Store(c.inAll != nil)
-}
+// taken is what bytes take if they are lines of a head.
+func taken(b []byte) int { return len(b) + lineCost*bytes.Count(b, []byte{'\n'}) }
 
-// endHead ends the count; mu is held.
-func (g *Guard) endHead(c *Conn) {
-	c.inHead.Store(false)
-	if c.head > smallHead {
-		g.large = slices.DeleteFunc(g.large, func(l *Conn) bool { return l == c })
+// expectHead has what arrives from now on count as a head. Of a connection that has shown a
+// key what was read ahead does not count: it may be the end of a body.
+func (c *Conn) expectHead(bounded bool) {
+	a := &c.arrival
+	a.head, a.begun, a.cr = 0, false, false
+	if bounded {
+		a.head = a.ahead
 	}
-	c.head = 0
+	c.reading.Store(inHead)
 }
 
-// headRead ends the count of a head that has arrived.
-func (c *Conn) headRead() {
-	c.guard.mu.Lock()
-	defer c.guard.mu.Unlock()
-	c.guard.endHead(c)
+// refuseArriving answers a head that goes on, and gives the client the time that net/http
+// gives to read the answer before the connection is reset.
+func refuseArriving(conn halfCloser) {
+	const patience = 500 * time.Millisecond
+	_ = conn.SetDeadline(time.Now().Add(patience)) // fails only when the connection is closed
+	_, err := io.WriteString(conn, "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"+
+		"Content-Type: application/json\r\nCache-Control: no-store\r\nX-Farwire-From: gateway\r\n\r\n"+tooManyFields)
+	if err == nil && conn.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, conn) // until the client closes, or the time is over
+	}
 }

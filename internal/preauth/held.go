@@ -1,7 +1,7 @@
 package preauth
 
 import (
-	"fmt"
+	"io"
 	"net/http"
 	"sync"
 )
@@ -35,6 +35,9 @@ func headCost(r *http.Request) int {
 	return n
 }
 
+// tooManyFields is what the client is told.
+const tooManyFields = `{"detail":"the request has too many header fields","code":"bad_request"}` + "\n"
+
 // refuseHead answers a request whose head is too large.
 func refuseHead(w http.ResponseWriter) {
 	h := w.Header()
@@ -43,7 +46,7 @@ func refuseHead(w http.ResponseWriter) {
 	h.Set("X-Farwire-From", "gateway")
 	w.WriteHeader(http.StatusRequestHeaderFieldsTooLarge)
 	// A client that has gone needs no answer.
-	fmt.Fprintln(w, `{"detail":"the request has too many header fields","code":"bad_request"}`)
+	io.WriteString(w, tooManyFields)
 }
 
 // A heldRequest is what one request without a key takes of what its connection may hold.

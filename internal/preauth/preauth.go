@@ -16,6 +16,7 @@ package preauth
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -62,7 +63,6 @@ type Guard struct {
 	mu     sync.Mutex
 	all    queue
 	of     map[netip.Prefix]*queue
-	large  []*Conn // whose heads are large and still arrive, the longest first
 	warned time.Time
 }
 
@@ -131,9 +131,10 @@ type Conn struct {
 	acked            uint64      // bytes that the client had acknowledged at the last look
 	taking           time.Time   // when it last took some, or there was nothing to take
 	held             int         // by the requests of HTTP/2 that have shown no key
-	head             int         // bytes of a head that have arrived
 
-	inHead atomic.Bool // a head may arrive; written under guard.mu
+	secured bool         // TLS runs on it, which ListenTLS has begun
+	reading atomic.Int32 // uncounted, inBody or inHead
+	arrival arrival      // of whoever reads
 }
 
 // Socket returns the connection for those who read and write it directly.
@@ -266,7 +267,6 @@ func (g *Guard) remove(c *Conn) {
 	}
 	g.all.remove(c.inAll)
 	c.inAll = nil
-	g.endHead(c)
 	if c.inNetwork != nil {
 		of := g.of[c.network]
 		of.remove(c.inNetwork)
@@ -306,13 +306,18 @@ func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
 	}
 	switch state {
 	case http.StateNew:
-		g.expectHead(c, 0)
+		if _, secure := conn.(*tls.Conn); !secure { // HTTP/2, or a TLS that is not ListenTLS's
+			c.expectHead(c.bounded())
+		}
 	case http.StateActive:
 		g.wait(c, true, false)
 	case http.StateIdle:
 		g.wait(c, false, true)
-		g.expectHead(c, ahead)
+		if c.reading.Load() != uncounted {
+			c.expectHead(c.bounded())
+		}
 	case http.StateHijacked: // a socket that has not said whose it is
+		c.reading.Store(uncounted)
 		g.hijack(c)
 		g.wait(c, false, false)
 	}

@@ -29,7 +29,6 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		c.headRead()
 		rc := http.NewResponseController(w)
 		if r.ProtoMajor >= 2 {
 			held, ok := c.hold(r)

@@ -252,6 +252,9 @@ func hijack(layers []http.ResponseWriter) (net.Conn, *bufio.ReadWriter, error) {
 		if hj, ok := w.(http.Hijacker); ok {
 			conn, brw, err := try(hj)
 			if err == nil {
+				if c, ok := conn.(interface{ TakenOver() net.Conn }); ok {
+					conn = c.TakenOver() // what the server needed around it
+				}
 				return conn, brw, nil
 			}
 			hidden.Err = err
