@@ -132,6 +132,8 @@ func TestMain_Misuse_ExitsWithStatus2(t *testing.T) {
 		{"serve", "FARWIRE_LISTEN=", "--listen|empty|FARWIRE_LISTEN"},
 		{"serve --listen nonsense", "", "--listen|nonsense|127.0.0.1:8080"},
 		{"serve --listen 127.0.0.1:65536", "", "--listen|65536|127.0.0.1:8080"},
+		{"serve --listen 127.0.0.1:8o80", "", "--listen|\"8o80\" is not a port|127.0.0.1:8080"},
+		{"serve --listen unix:/run/farwire.sock", "", "--listen|farwire.sock\" is not a port|127.0.0.1:8080"},
 		{"serve --listen 192.0.2.1:80", "", "--listen|192.0.2.1:80|of this machine"},
 		{"serve --listen name.invalid:80", "", "--listen|name.invalid|of this machine"},
 		{"serve --listen " + taken.Addr().String(), "", "--listen|" + taken.Addr().String() + "|taken|another port"},

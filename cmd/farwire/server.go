@@ -99,6 +99,8 @@ func listen(flag, addr string) (net.Listener, error) {
 	ln, err := config.Listen(context.Background(), "tcp", addr)
 	var dns *net.DNSError
 	var bad *net.AddrError
+	_, port, _ := net.SplitHostPort(addr)
+	_, noPort := net.LookupPort("tcp", port) // which Listen tells as a name that is not known
 	switch {
 	case err == nil:
 		return ln, nil
@@ -106,6 +108,8 @@ func listen(flag, addr string) (net.Listener, error) {
 		return nil, misusef("%s: %s is taken; stop what listens there or give another port, 0 for any", flag, addr)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, misusef("%s: %s is not allowed to this user; give a port above 1023", flag, addr)
+	case errors.As(err, &dns) && noPort != nil:
+		return nil, misusef("%s: %q is not an address (%q is not a port); write host:port, such as 127.0.0.1:8080", flag, addr, port)
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.As(err, &dns):
 		return nil, misusef("%s: %s is not an address of this machine; give one that is, such as 127.0.0.1:8080", flag, addr)
 	case errors.As(err, &bad):
