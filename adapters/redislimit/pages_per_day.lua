@@ -1,7 +1,8 @@
 -- Counts the pages that an account crawls in a day.
 --
 -- The key holds a hash: pages granted, by the quarter of an hour of this
--- server's clock. A quarter counts until a day after its end.
+-- server's clock. A quarter counts until a day after its end; one that is to come is
+-- that of a clock which was ahead and was set right, and counts as this quarter's.
 --
 -- KEYS[1] the account   ARGV: pages wanted, limit (not positive: none), then
 -- pairs of a quarter and how many of its pages come back unused
@@ -20,16 +21,21 @@ for i = 1, #stored, 2 do
   local quarter, n = tonumber(stored[i]), tonumber(stored[i + 1])
   if not quarter or not n or n <= 0 or this - quarter >= LIVES then
     redis.call('HDEL', KEYS[1], stored[i])
+  elseif quarter > this then
+    redis.call('HDEL', KEYS[1], stored[i])
+    redis.call('HINCRBY', KEYS[1], string.format('%.0f', this), string.format('%.0f', n))
+    redis.call('EXPIRE', KEYS[1], (LIVES + 1) * SPAN)
+    count[this] = (count[this] or 0) + n
   else
-    count[quarter] = n
+    count[quarter] = (count[quarter] or 0) + n
   end
 end
 for i = 3, #ARGV, 2 do
-  local quarter = tonumber(ARGV[i])
+  local quarter = math.min(tonumber(ARGV[i]), this)
   if count[quarter] then
     local back = math.min(count[quarter], tonumber(ARGV[i + 1]))
     count[quarter] = count[quarter] - back
-    redis.call('HINCRBY', KEYS[1], ARGV[i], string.format('%.0f', -back))
+    redis.call('HINCRBY', KEYS[1], string.format('%.0f', quarter), string.format('%.0f', -back))
   end
 end
 for quarter, n in pairs(count) do

@@ -94,6 +94,35 @@ func TestPages_AfterADay_ComeBack(t *testing.T) {
 	}
 }
 
+// TestPages_ServersClockSetBack_CountForADayFromNow has pages that were counted while the
+// server's clock was ahead not count for longer than those of a clock which is right, and come
+// back when they are given back.
+func TestPages_ServersClockSetBack_CountForADayFromNow(t *testing.T) {
+	s := harness.Redis(t)
+	l, c := open(t, s, redislimit.Options{}), admin(t, s)
+	p := caller(farwire.Limits{PagesPerDay: 100})
+	took := takePages(t, l, p, 30)
+	key := onlyKey(t, c, "farwire:pages:")
+	for ahead, n := range map[int64]int{1: 20, 100: 10, 40_000: 40} {
+		if err := c.HSet(t.Context(), key, strconv.FormatInt(clock(t, c)/1e6/quarter+ahead, 10), n).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		// Nearly all have to come back before there is room for one.
+		if q := takePages(t, l, caller(farwire.Limits{PagesPerDay: 5}), 1); q.Granted != 0 || q.Used != 100 || q.RetryAfter > 24*time.Hour+15*time.Minute {
+			t.Errorf("one of none: %+v", q)
+		}
+	}
+	giveBack(t, took, 30)
+	if q := takePages(t, l, p, 0); q.Used != 70 {
+		t.Errorf("after they were given back: %+v", q)
+	}
+	if fields := c.HLen(t.Context(), key).Val(); fields > 2 {
+		t.Errorf("%d quarters are kept", fields)
+	}
+}
+
 // TestTakePages_RedisUnavailable_UsesTheShare checks that pages come from the share, and those of Redis come back
 // when it does.
 func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {

@@ -3,7 +3,6 @@
 package daycount
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,12 +17,19 @@ const (
 	life = 24*time.Hour + span
 )
 
-// A Counter counts by account and by the beginning of a quarter of an hour. The
+// A Counter counts by account and by the quarter of an hour. The
 // zero Counter is ready for use and safe for concurrent use. It forgets accounts of which
-// nothing counts any more.
+// nothing counts any more. When the clock was ahead and was set right, what was counted
+// until then counts for a day from now.
 type Counter struct {
 	mu sync.Mutex
-	of bounded.Map[string, map[time.Time]int64]
+	of bounded.Map[string, []*quarter] // in no order
+}
+
+// A quarter is what was used in one.
+type quarter struct {
+	begins time.Time
+	count  int64
 }
 
 // A Grant is what a Counter answers.
@@ -42,56 +48,66 @@ type Grant struct {
 func (c *Counter) Take(account string, want, limit int64, now time.Time) Grant {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	counts := c.of.Get(account)
+	quarters := still(c.of.Get(account), now)
 	used := int64(0)
-	for at, n := range counts {
-		if now.Sub(at) >= life {
-			delete(counts, at)
-			continue
-		}
-		used += n
+	for _, q := range quarters {
+		used += q.count
 	}
 	grant := max(want, 0)
 	if limit > 0 {
 		grant = max(0, min(grant, limit-used))
 	}
-	q := Grant{Count: grant, Used: used + grant}
+	g := Grant{Count: grant, Used: used + grant}
 	switch {
 	case grant == 0 && want > 0:
-		q.RetryAfter = nextFree(counts, used-limit, now)
+		g.RetryAfter = nextFree(quarters, used-limit, now)
 	case grant > 0:
-		at := now.Truncate(span)
-		c.add(account, at, grant, now)
-		q.Return = func(n int64) {
+		var of *quarter
+		quarters, of = current(quarters, now)
+		of.count += grant
+		g.Return = func(n int64) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			// By now they may count no more, and the account may be forgotten.
-			if counts := c.of.Get(account); counts[at] > 0 {
-				counts[at] = max(0, counts[at]-min(n, grant))
-			}
+			of.count = max(0, of.count-min(n, grant)) // the quarter may count no more by now
 		}
 	}
-	return q
+	if len(quarters) > 0 || c.of.Get(account) != nil {
+		c.of.Set(account, quarters, func(_ string, quarters []*quarter) bool {
+			return !slices.ContainsFunc(quarters, func(q *quarter) bool { return q.count > 0 && q.counts(now) })
+		})
+	}
+	return g
+}
+
+func (q *quarter) counts(now time.Time) bool { return now.Sub(q.begins) < life }
+
+// still returns the quarters that count. One that is to come is that of a clock which was
+// ahead: it would count until that time and a day more.
+func still(quarters []*quarter, now time.Time) []*quarter {
+	for _, q := range quarters {
+		if q.begins.After(now) {
+			q.begins = now.Truncate(span)
+		}
+	}
+	return slices.DeleteFunc(quarters, func(q *quarter) bool { return !q.counts(now) })
+}
+
+// current returns the quarters with that of now, and that one.
+func current(quarters []*quarter, now time.Time) ([]*quarter, *quarter) {
+	begins := now.Truncate(span)
+	if i := slices.IndexFunc(quarters, func(q *quarter) bool { return q.begins.Equal(begins) }); i >= 0 {
+		return quarters, quarters[i]
+	}
+	q := &quarter{begins: begins}
+	return append(quarters, q), q
 }
 
 // nextFree returns when one more than over will count no more.
-func nextFree(counts map[time.Time]int64, over int64, now time.Time) time.Duration {
-	for _, at := range slices.SortedFunc(maps.Keys(counts), time.Time.Compare) {
-		if over -= counts[at]; over < 0 {
-			return at.Add(life).Sub(now)
+func nextFree(quarters []*quarter, over int64, now time.Time) time.Duration {
+	for _, q := range slices.SortedFunc(slices.Values(quarters), func(a, b *quarter) int { return a.begins.Compare(b.begins) }) {
+		if over -= q.count; over < 0 {
+			return q.begins.Add(life).Sub(now)
 		}
 	}
 	return life
-}
-
-func (c *Counter) add(account string, at time.Time, n int64, now time.Time) {
-	counts := c.of.Get(account)
-	if counts == nil {
-		counts = make(map[time.Time]int64)
-		c.of.Set(account, counts, func(_ string, counts map[time.Time]int64) bool {
-			maps.DeleteFunc(counts, func(at time.Time, n int64) bool { return n == 0 || now.Sub(at) >= life })
-			return len(counts) == 0
-		})
-	}
-	counts[at] += n
 }

@@ -50,3 +50,25 @@ func TestCounter_ReturnLate_NothingBelowZero(t *testing.T) {
 		t.Errorf("used %d, want 1", g.Used)
 	}
 }
+
+// TestCounter_ClockSetBack_CountsForADayFromNow has what was used while the clock was
+// ahead, by whatever time, not count for longer than that of a clock which is right.
+func TestCounter_ClockSetBack_CountsForADayFromNow(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, ahead := range []time.Duration{time.Second, time.Hour, 25 * time.Hour, 365 * day} {
+		var b daycount.Counter
+		now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+		early := b.Take("alice", 6, 10, now.Add(ahead))
+		b.Take("alice", 4, 10, now.Add(-time.Hour))
+		if g := b.Take("alice", 1, 10, now); g.Count != 0 || g.Used != 10 || g.RetryAfter > day {
+			t.Errorf("%v ahead: %+v", ahead, g)
+		}
+		early.Return(2)
+		if g := b.Take("alice", 0, 10, now); g.Used != 8 {
+			t.Errorf("%v ahead, two given back: %+v", ahead, g)
+		}
+		if g := b.Take("alice", 10, 10, now.Add(day+15*time.Minute)); g.Count != 10 {
+			t.Errorf("%v ahead, a day later: %+v", ahead, g)
+		}
+	}
+}
