@@ -145,6 +145,33 @@ func TestRun_MaxSessionsReached_RefusesMore(t *testing.T) {
 	}
 }
 
+// A gateway hears of a refused dial, or ends a session, before the agent has done so. Whoever
+// dials then finds the place free, and the agent is not taken for one that is full.
+func TestRun_MaxSessionsOneAfterTheOther_EachHasItsPlace(t *testing.T) {
+	p, srv, _ := newPool(t, agent.PoolOptions{})
+	addr := target(t, echo)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	run(t, agent.RunOptions{Gateways: []string{srv.URL}, AllowPrivate: true, MaxSessions: 1})
+	attached(t, p, 1)
+	e := selectOne(t, p, agent.Query{})
+	for i := range 200 {
+		_, err := e.DialContext(t.Context(), "tcp", closed.Addr().String())
+		if de := agent.Classify(err); de == nil || de.Fault != agent.FaultTarget {
+			t.Fatalf("dial %d of a closed port: %v", i, err)
+		}
+		c, err := e.DialContext(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Fatalf("dial %d behind a refused one: %v", i, err)
+		}
+		c.(agent.Resetter).SetLinger(0)
+		c.Close()
+	}
+}
+
 func TestRun_Draining_EndsItsSessionsFirst(t *testing.T) {
 	p, srv, _ := newPool(t, agent.PoolOptions{})
 	addr := target(t, echo)

@@ -220,6 +220,7 @@ func (s *peerServer) enter(l *agentLink) cause {
 	return ""
 }
 
+func (s *peerServer) leave()         {}
 func (s *peerServer) began(*session) {}
 func (s *peerServer) ended(*session) {}
 

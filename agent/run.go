@@ -96,7 +96,7 @@ type runner struct {
 	dialer       *dialer
 	drainTimeout time.Duration
 	log          *slog.Logger
-	sessions     atomic.Int64
+	places       places
 	linking      sync.WaitGroup // the connectors
 	work         sync.WaitGroup // what runs on links, and may end after them
 
@@ -118,6 +118,7 @@ type runner struct {
 func newRunner(o RunOptions) (*runner, error) {
 	r := &runner{
 		o: o, instance: rand.Text(),
+		places:       places{most: o.MaxSessions},
 		inflows:      inflows{most: usualInflow},
 		drainTimeout: max(cmp.Or(o.DrainTimeout, 10*time.Second), 0),
 		log:          hostcall.Logger(cmp.Or(o.Logger, slog.Default())),
@@ -285,19 +286,6 @@ func (r *runner) call(context.Context, []byte) ([]byte, error) { return nil, cau
 func (r *runner) start(work func()) { r.work.Go(work) }
 func (r *runner) hold()             { r.work.Add(1) }
 func (r *runner) release()          { r.work.Done() }
-
-func (r *runner) began(s *session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.open[s] = struct{}{}
-}
-
-func (r *runner) ended(s *session) {
-	r.mu.Lock()
-	delete(r.open, s)
-	r.mu.Unlock()
-	r.sessions.Add(-1)
-}
 
 // cutAll ends the sessions that are left when all links are gone.
 func (r *runner) cutAll() {

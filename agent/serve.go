@@ -48,8 +48,9 @@ type streamServer interface {
 	resolve(ctx context.Context, r request, extra []Rules) ([]netip.Addr, error)
 	// call answers a question of another gateway.
 	call(ctx context.Context, body []byte) ([]byte, error)
-	// enter counts a session in, or says why not.
+	// enter counts a session in, or says why not. leave counts it out.
 	enter(*agentLink) cause
+	leave()
 	began(*session)
 	ended(*session)
 	// move makes another link in the place of this one.

@@ -27,6 +27,7 @@ type session struct {
 	in      *inflow
 	sink    io.Writer     // the target, for forward
 	running atomic.Int32  // directions that have not ended
+	left    atomic.Bool   // its place among those of the agent
 	aborted atomic.Bool   // whatever the target does now is our own doing
 	allSent atomic.Bool   // the gateway's side has ended and been delivered
 	writing chan struct{} // holds a token during a write to the target
@@ -90,6 +91,7 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 
 	target, err := underWay(l.inflow, func() (net.Conn, error) { return l.server.dial(ctx, r, extra) })
 	if err != nil {
+		s.leave() // the gateway may dial anew as soon as it has the answer
 		l.refuse(stream, failure(err))
 		return
 	}
@@ -122,19 +124,6 @@ func (l *agentLink) dial(stream *yamux.Stream, in *inflow, r request, extra []Ru
 	go s.down.run()
 }
 
-// enter counts a session in, or says why not.
-func (r *runner) enter(l *agentLink) cause {
-	switch n := r.sessions.Add(1); {
-	case l.draining.Load():
-		r.sessions.Add(-1)
-		return causeDraining
-	case r.o.MaxSessions > 0 && n > int64(r.o.MaxSessions):
-		r.sessions.Add(-1)
-		return causeOverloaded
-	}
-	return ""
-}
-
 // done is called for each of the two directions at its end.
 func (s *session) done() {
 	if s.running.Add(-1) > 0 {
@@ -146,8 +135,16 @@ func (s *session) done() {
 	if s.target != nil {
 		s.target.Close()
 	}
+	s.leave()
 	s.link.forget(s)
 	s.link.server.ended(s)
+}
+
+// leave gives the session's place back, once.
+func (s *session) leave() {
+	if !s.left.Swap(true) {
+		s.link.server.leave()
+	}
 }
 
 // forget takes a session out of those of the link.
