@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -17,6 +18,10 @@ import (
 func (s *scanner) anchor(tag atom.Atom) {
 	a := s.attrs("href", "rel", "accesskey", "hreflang", "lang", "class")
 	s.nav.opener = tag == atom.A
+	if leadsNowhere(a[0]) {
+		by := s.attrs("xlink:href", "onclick") // as pictures and scripts have it
+		a[0] = cmp.Or(by[0], clickTarget(by[1]), clickTarget(a[0]), a[0])
+	}
 	if a[0] == "" {
 		return
 	}

@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"cmp"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -12,6 +13,9 @@ func (s *scanner) startTag() {
 	selfClosing := s.page[s.pos-2] == '/'
 	if !selfClosing {
 		s.nest()
+	}
+	if s.clicks {
+		s.clicked()
 	}
 	if s.inline() {
 		return
@@ -122,6 +126,11 @@ func (s *scanner) linkTag() bool {
 			s.framesFrom, s.framesTo = s.lexer.start, s.lexer.pos
 			s.noscript(raw)
 		}
+	case atom.Object, atom.Embed:
+		if a := s.attrs("data", "src", "type"); strings.HasPrefix(strings.ToLower(a[2]), "text/html") && len(s.inlined) < maxInlined {
+			s.inlined = append(s.inlined, cmp.Or(a[0], a[1]))
+		}
+		return false
 	case atom.A, atom.Area:
 		s.anchor(tag)
 	case atom.Frame:
@@ -165,6 +174,7 @@ func (s *scanner) textTag(selfClosing bool) {
 		s.input(s.attrs("type")[0])
 	case atom.Form:
 		s.form(s.tag)
+		s.buttonForm()
 	case atom.Pre, atom.Textarea:
 		if !selfClosing {
 			s.pre++

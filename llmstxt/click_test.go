@@ -1,0 +1,51 @@
+package llmstxt_test
+
+import (
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// What leads to a page when somebody clicks on it is a link.
+func TestCrawl_ElementThatLeadsAtAClick_IsALink(t *testing.T) {
+	for _, element := range []string{
+		`<svg><a xlink:href="/tea"><text>Tea</text></a></svg>`, `<svg><a xlink:href="http://docs.test/tea"><rect/></a></svg>`,
+		`<td onclick="location.href='/tea'">Tea</td>`, `<div onClick="window.location = '/tea';">Tea</div>`, `<TR ONCLICK='document.location.href="tea"'><TD>Tea`, `<button type=button onclick="location.assign('/tea')">Tea</button>`,
+		`<input type=button value=Tea onclick="window.open('/tea', '_self'); return false;">`, `<li onclick="self.location='\/tea'">Tea`, `<x-card onclick="top.location.replace(&quot;/tea&quot;)">Tea</x-card>`, `<img src=tea.png onclick="window.open('tea','w','width=400,height=300')">`,
+		`<a href="#" onclick="location='/tea';return false">Tea</a>`, `<a onclick="location.href='/tea'">Tea</a>`, `<a href="javascript:location.href='/tea'">Tea</a>`, `<a href="JavaScript:void(window.open('/tea'))">Tea</a>`, `<a href="javascript:void(0)" onclick="location.href='/tea'">Tea</a>`, `<area href="#" onclick="location.href='/tea'">`,
+		`<tr class=clickable-row data-href="/tea"><td>Tea</td></tr>`, `<div class=card data-href=tea>Tea</div>`,
+		`<form action="/tea"><input type=submit value=Tea></form>`, `<form method=GET action=tea><p><button>Tea</button></p></form>`, `<form action="/tea"><input type=image src=tea.png></form>`,
+		`<object type="text/html" data="/tea"></object>`, `<embed type="text/html; charset=utf-8" src="/tea">`,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p>" + element), "http://docs.test/tea": doc("Tea")}}
+		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
+			t.Errorf("%s: %v", element, urls(s))
+		}
+	}
+}
+
+// What does something else leads nowhere.
+func TestCrawl_ElementThatDoesMoreAtAClick_IsNoLink(t *testing.T) {
+	for _, element := range []string{
+		`<button onclick="if (confirm('Sure?')) location.href='/tea'">Tea</button>`, `<div onclick="location.href='/tea' + id">Tea</div>`, `<div onclick="location.href='/'+'tea'">Tea</div>`, `<div onclick="remove(1); location.href='/tea'">Tea</div>`, `<div onclick="show('/tea')">Tea</div>`,
+		`<a href="#tea" onclick="location.href='/tea'">Tea</a>`, `<a href="mailto:a@docs.test" onclick="location.href='/tea'">Tea</a>`, `<th onclick="location.href='/tea?sort=name'">Name</th>`, `<div onclick="location.reload()">Tea</div>`, `<div onclick="window.open(tea)">Tea</div>`,
+		`<form method=post action="/tea"><button>Tea</button></form>`, `<form action="/tea"><input name=q><button>Tea</button></form>`, `<form action="/tea"><input type=hidden name=id value=5><button>Tea</button></form>`, `<form action="/tea"><button name=go>Tea</button></form>`, `<form action="/tea" onsubmit="return false"><button>Tea</button></form>`,
+		`<form action="/tea"><select name=s><option>1</select><button>Tea</button></form>`, `<form><button>Tea</button></form>`, `<form action="/tea"></form>`, `<form action="/tea"><button type=button>Tea</button></form>`, `<form action="/tea"><button>Tea</button><button>No</button></form>`,
+		`<object type="image/svg+xml" data="/tea"></object>`, `<style data-href="/tea"></style>`, `<div data-href="#tea">Tea</div>`, `<link data-href="/tea" rel=stylesheet>`,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p>" + element), "http://docs.test/tea": doc("Tea"), "http://docs.test/tea?sort=name": doc("Teas by name")}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
+		if len(s.Pages) != 1 || w.asked("http://docs.test/tea") > 0 {
+			t.Errorf("%s: %v", element, urls(s))
+		}
+	}
+}
+
+// Who is logged in clicks on nothing that would end that or delete something.
+func TestCrawl_WithCredentials_ClicksDeleteNothing(t *testing.T) {
+	w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p><button onclick=\"location.href='/posts/5/delete'\">x</button><form action=/logout><button>Log out</button></form><tr data-href=/tea>"), "http://docs.test/tea": doc("Tea")}}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Cookies: map[string]string{"session": "mine"}})
+	if len(s.Pages) != 2 || w.asked("http://docs.test/posts/5/delete")+w.asked("http://docs.test/logout") > 0 {
+		t.Errorf("%v, %v", urls(s), w.hits)
+	}
+}

@@ -1,0 +1,111 @@
+package htmlpage
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/weburl"
+)
+
+// Elements that lead to another page when somebody clicks on them, and are no links: rows and
+// buttons with a script, and forms that are a button. The navigation of old sites is made of
+// them, and of some that are not old.
+
+// mayClick reports a page, or a tag, in which an element may say what happens at a click. It
+// looks for what is rare in pages.
+func mayClick(page []byte) bool {
+	for _, end := range []string{"k=", "K="} {
+		for rest := page; ; {
+			i := bytes.Index(rest, []byte(end))
+			if i < 0 {
+				break
+			}
+			if i >= len("onclic") && equalFold(rest[i-len("onclic"):i], "onclic") {
+				return true
+			}
+			rest = rest[i+len(end):]
+		}
+	}
+	return bytes.Contains(page, []byte("-href"))
+}
+
+// clicked takes an element that leads to another page.
+func (s *scanner) clicked() {
+	if !mayClick(s.page[s.lexer.start:s.pos]) {
+		return
+	}
+	switch s.tag {
+	case atom.A, atom.Area, atom.Body, atom.Html, atom.Link, atom.Script, atom.Form, atom.Select, atom.Option:
+		return
+	}
+	a := s.attrs("onclick", "data-href")
+	to := clickTarget(a[0])
+	if to == "" && a[1] != "" && !strings.HasPrefix(a[1], "#") && s.tag != 0 && s.tag != atom.Style {
+		to = a[1] // as rows of a table have it
+	}
+	if to != "" {
+		s.addLink(Link{Href: to})
+		s.lastHref = -1 // the words behind it are not its name alone
+	}
+}
+
+// led is a script that does nothing but to lead to a page.
+var led = regexp.MustCompile(`(?i)^\s*(?:javascript:\s*)?(?:void\s*\(\s*)?(?:` + windows + `\.)?(?:location(?:\.href)?\s*=\s*|location\.(?:assign|replace)\(\s*|open\(\s*)` +
+	literal + `\s*(?:,[^;]*)?\)*\s*;?\s*(?:return\s+(?:false|true)\s*;?\s*)?(?:void\s*\(?0\)?\s*;?\s*)?$`)
+
+const maxClick = 1000 // bytes of a script
+
+// clickTarget is where a script leads to that does nothing else; "" if it does.
+func clickTarget(script string) string {
+	if len(script) > maxClick || !strings.Contains(script, "location") && !strings.Contains(script, "open") {
+		return ""
+	}
+	m := led.FindStringSubmatch(script)
+	if m == nil {
+		return ""
+	}
+	to := jsString(m[1])
+	if strings.ContainsAny(to, " \t\r\n") || weburl.Arranges(to) {
+		return ""
+	}
+	return to
+}
+
+// leadsNowhere reports an address of an anchor that leaves it to a script what the anchor does.
+func leadsNowhere(href string) bool {
+	return href == "" || href == "#" || href == "#!" || isScript(href)
+}
+
+const maxButtonForm = 2 << 10 // bytes
+
+// buttonForm follows a form that is nothing but a button.
+func (s *scanner) buttonForm() {
+	a := s.attrs("action", "method", "onsubmit")
+	if a[0] == "" || a[1] != "" && !strings.EqualFold(a[1], "get") || a[2] != "" {
+		return
+	}
+	form := lexer{page: s.page[:min(len(s.page), s.pos+maxButtonForm)], pos: s.pos}
+	buttons := 0
+	for kind := form.next(); kind != endOfPage; kind = form.next() {
+		switch {
+		case kind == endTag && form.tag == atom.Form:
+			if buttons == 1 {
+				s.addLink(Link{Href: a[0]})
+				s.lastHref = -1
+			}
+			return
+		case kind != startTag:
+		case form.tag == atom.Select, form.tag == atom.Textarea, form.tag == atom.Form, form.tag == atom.Script:
+			return
+		case form.tag == atom.Input, form.tag == atom.Button:
+			b := form.attrs("type", "name", "formaction", "onclick")
+			submits := strings.EqualFold(b[0], "submit") || strings.EqualFold(b[0], "image") || b[0] == "" && form.tag == atom.Button
+			if buttons++; !submits || b[1] != "" || b[2] != "" || b[3] != "" {
+				return
+			}
+		}
+	}
+}
