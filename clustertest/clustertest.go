@@ -1,6 +1,6 @@
-// Package clustertest asks of what joins the gateways of a cluster what its
-// documentation promises: of an [agent.Directory], a [farwire.Bus] and a
-// [farwire.SlotLimiter]. A host that writes one of its own has it tested so:
+// Package clustertest tests whether what joins the gateways of a cluster does what its
+// documentation says: an [agent.Directory], a [farwire.Bus] and a [farwire.SlotLimiter].
+// A host with one of its own tests it like this:
 //
 //	func TestBus(t *testing.T) {
 //		clustertest.Bus(t, func(t *testing.T) clustertest.OpenBus {
@@ -21,18 +21,21 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// OpenDirectory opens the place of one more gateway in a directory, which ends by
-// t.Cleanup. A directory for one process returns the same one each time.
+// An OpenDirectory returns a directory as one more gateway of the cluster sees it, and
+// closes it by t.Cleanup. gateway is the gateway's name. A directory for one process
+// returns the same one each time.
 type OpenDirectory func(t *testing.T, gateway string) agent.Directory
 
-// OpenBus opens the place of one more gateway on a bus, which ends by t.Cleanup.
+// An OpenBus joins one more gateway of this name to the bus, and closes what it returns by
+// t.Cleanup.
 type OpenBus func(t *testing.T, gateway string) farwire.Bus
 
-// OpenSlots opens the limiter of one more gateway, which ends by t.Cleanup. A
-// limiter for one process returns the same one each time.
+// An OpenSlots returns the limiter of one more gateway of this name, and closes it by
+// t.Cleanup. A limiter for one process returns the same one each time.
 type OpenSlots func(t *testing.T, gateway string) farwire.SlotLimiter
 
-// Directory runs the tests of a directory, each on an empty one that empty makes.
+// Directory runs the tests of a directory as subtests of t, one after the other. It calls empty for each,
+// which makes an empty one and returns how it is opened.
 func Directory(t *testing.T, empty func(t *testing.T) OpenDirectory) {
 	run(t, empty, []test[OpenDirectory]{
 		{"Received", received},
@@ -44,7 +47,8 @@ func Directory(t *testing.T, empty func(t *testing.T) OpenDirectory) {
 	})
 }
 
-// Bus runs the tests of a bus, each on an empty one that empty makes.
+// Bus runs the tests of a bus as subtests of t, one after the other. It calls empty for each,
+// which makes an empty one and returns how it is opened.
 func Bus(t *testing.T, empty func(t *testing.T) OpenBus) {
 	run(t, empty, []test[OpenBus]{
 		{"Told", told},
@@ -56,7 +60,8 @@ func Bus(t *testing.T, empty func(t *testing.T) OpenBus) {
 	})
 }
 
-// SlotLimiter runs the tests of a limiter, each on an empty one that empty makes.
+// SlotLimiter runs the tests of a limiter as subtests of t, one after the other. It calls empty for each,
+// which makes an empty one and returns how it is opened.
 func SlotLimiter(t *testing.T, empty func(t *testing.T) OpenSlots) {
 	run(t, empty, []test[OpenSlots]{
 		{"Limit", limit},

@@ -1,7 +1,7 @@
 // Package hosttest tells whether a host's middleware lets farwire's handlers
 // work. They need of a [http.ResponseWriter] what many wrappers hide: the relay,
 // the crawl and the pool of agents take the connection over, and the AMQP stream
-// flushes each event. A host has its middleware tested so:
+// flushes each event. A host tests its middleware like this:
 //
 //	func TestMiddleware(t *testing.T) {
 //		hosttest.Run(t, hosttest.Host{Middleware: func(next http.Handler) http.Handler {

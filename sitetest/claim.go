@@ -8,6 +8,7 @@ import (
 	"github.com/farwire/farwire"
 )
 
+// makeDue has somebody ask for a crawl: a site becomes due earlier, and never later.
 func makeDue(b *bench) {
 	if at, err := b.store.MakeDue(b.ctx, 12345, past(0)); !errors.Is(err, farwire.ErrNoSite) {
 		b.Errorf("an unknown site is due at %v, %v", at, err)
@@ -41,6 +42,8 @@ func makeDue(b *bench) {
 	}
 }
 
+// makeDueLeased has somebody ask for a crawl while another is under way: the earlier one of
+// what was asked for and what the crawl says is the next.
 func makeDueLeased(b *bench) {
 	later := b.future()
 	for _, c := range []struct {
@@ -88,8 +91,12 @@ func makeDueLeased(b *bench) {
 			b.Errorf("%s: after one more crawl the next is at %v, want %v", c.name, next, outcome.NextCrawl)
 		}
 	}
+}
 
-	// What is wanted at once is due as soon as the crawl under way is over.
+// makeDueAtOnce has somebody ask for a crawl now while one is under way: the site is due as
+// soon as that is over.
+func makeDueAtOnce(b *bench) {
+	later := b.future()
 	s := b.due("https://b.example/", past(1))
 	l := b.claim(long)
 	now := b.now()
@@ -102,9 +109,12 @@ func makeDueLeased(b *bench) {
 	if again := b.claim(long); again.Site.ID != s.ID || again.Due.After(now) {
 		b.Errorf("claimed %+v", again)
 	}
+}
 
-	// A release leaves the site due as it was, and so does an enrolment. What was asked for
-	// holds for the crawl after the next.
+// makeDueReleased has the lease end by a release or by an enrolment: both leave the site due
+// as it was, and what was asked for holds for the crawl after the next.
+func makeDueReleased(b *bench) {
+	later := b.future()
 	for name, end := range map[string]func(farwire.Lease) farwire.Lease{
 		"release": func(l farwire.Lease) farwire.Lease {
 			if err := b.store.Release(b.ctx, l); err != nil {
@@ -120,8 +130,8 @@ func makeDueLeased(b *bench) {
 			return l
 		},
 	} {
-		s = b.due("https://c.example/"+name, past(1))
-		l = b.claim(long)
+		s := b.due("https://c.example/"+name, past(1))
+		l := b.claim(long)
 		if _, err := b.store.MakeDue(b.ctx, s.ID, later); err != nil {
 			b.Fatal(err)
 		}
@@ -135,10 +145,14 @@ func makeDueLeased(b *bench) {
 			b.Errorf("%s: next crawl at %v, want %v", name, next, later)
 		}
 	}
+}
 
-	// A crawl that is claimed at the time that was asked for is the one that was asked for.
-	s = b.due("https://d.example/", past(1))
-	l = b.claim(long)
+// makeDueClaimed has a worker claim the site at the time that somebody asked for: its crawl
+// is the one that was asked for.
+func makeDueClaimed(b *bench) {
+	later := b.future()
+	s := b.due("https://d.example/", past(1))
+	l := b.claim(long)
 	if _, err := b.store.MakeDue(b.ctx, s.ID, past(2)); err != nil {
 		b.Fatal(err)
 	}
@@ -175,6 +189,7 @@ func makeDueLost(b *bench) {
 	}
 }
 
+// claimOrder has the site claimed first that has been due longest, and none before its time.
 func claimOrder(b *bench) {
 	b.nothingDue()
 	for url, n := range map[string]int{"https://c.example/": 3, "https://a.example/": 1, "https://d.example/": 4, "https://b.example/": 2} {
@@ -198,6 +213,7 @@ func claimOrder(b *bench) {
 	b.nothingDue()
 }
 
+// claimLeased has no site claimed while its enrolment's lease runs, and claimed after it.
 func claimLeased(b *bench) {
 	first := b.enroll("https://a.example/")
 	b.nothingDue()
@@ -217,6 +233,7 @@ func claimLeased(b *bench) {
 	}
 }
 
+// tokens grow with each lease of a site, and a renewal keeps its own.
 func tokens(b *bench) {
 	newest := map[string]uint64{}
 	grown := func(l farwire.Lease, err error) farwire.Lease {

@@ -1,6 +1,5 @@
-// Package sitetest asks of a [farwire.SiteStore] what its documentation
-// promises, sentence by sentence. A host that writes a store of its own has it
-// tested so:
+// Package sitetest tests whether a [farwire.SiteStore] does what its documentation
+// says, sentence by sentence. A host with a store of its own tests it like this:
 //
 //	func TestStore(t *testing.T) {
 //		sitetest.Run(t, func(t *testing.T) sitetest.Open {
@@ -9,10 +8,10 @@
 //		})
 //	}
 //
-// What a store may be beside, a [farwire.FittingClaimer], is tested if it is.
+// A store that is a [farwire.FittingClaimer] too is tested as one.
 //
-// No test waits for a time to pass by this machine's clock or expects the store
-// to be quick: what a lease's end does is judged by the store's own clock.
+// The tests judge the ends of leases by the store's own clock, as its leases tell it,
+// and do not expect the store to be quick.
 package sitetest
 
 import (
@@ -26,12 +25,14 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// Open opens the store of one test. Each call is a further handle on the same
-// data, such as another process would have, and the function closes it by
-// t.Cleanup. A store that only one can have open returns the same one each time.
+// An Open opens the store of one test. Each call returns one more handle on the same
+// data, as another process would have it, and closes it by t.Cleanup; the handles are
+// used at the same time. For a store that can be open once only, it returns the same
+// handle each time.
 type Open func(t *testing.T) farwire.SiteStore
 
-// Run runs the tests, each with an empty store that empty makes.
+// Run runs the tests as subtests of t, one after the other. It calls empty for each,
+// which makes an empty store and returns how it is opened.
 func Run(t *testing.T, empty func(t *testing.T) Open) {
 	for _, c := range []struct {
 		name string
@@ -46,6 +47,9 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"EnrollOneAtOnce", enrollOneAtOnce},
 		{"MakeDue", makeDue},
 		{"MakeDueLeased", makeDueLeased},
+		{"MakeDueAtOnce", makeDueAtOnce},
+		{"MakeDueReleased", makeDueReleased},
+		{"MakeDueClaimed", makeDueClaimed},
 		{"MakeDueLost", makeDueLost},
 		{"MakeDueEnrolled", makeDueEnrolled},
 		{"Leased", leased},
@@ -59,7 +63,9 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"LostCommitted", lostCommitted},
 		{"Rest", rest},
 		{"Turns", turns},
-		{"Fitting", fitting},
+		{"Fitting", ifFitting(fitting)},
+		{"FittingOrder", ifFitting(fittingOrder)},
+		{"FittingEnrolledAgain", ifFitting(fittingEnrolledAgain)},
 		{"ExpiredUnclaimed", expiredUnclaimed},
 		{"Renew", renew},
 		{"Release", release},

@@ -25,108 +25,144 @@ func wake(ctx context.Context, s farwire.SiteStore, never time.Time) error {
 	return err
 }
 
+const (
+	workerSites = 8
+	workerSlots = 6 // of each site
+	workerCount = 9
+)
+
 // workers has each due slot committed once, whichever of the workers dies with a
 // lease, is late, or gives it back.
 func workers(b *bench) {
-	const sites, slots, hands = 8, 6, 9
 	never := b.future()
-	for i := range sites {
+	for i := range workerSites {
 		b.due(fmt.Sprintf("https://%d.example/", i), past(0))
 	}
-	type slot struct {
-		site int64
-		due  time.Time
-	}
-	var mu sync.Mutex
-	commits := make(map[slot]int)
-	type lease struct {
-		site  int64
-		token uint64
-	}
-	leases := make(map[lease]int)
-	newest := make(map[int64]uint64)
-	left := sites * slots
-
 	ctx, cancel := context.WithTimeout(b.ctx, 2*timeout)
 	defer cancel()
-	// done reports whether the slots are all committed.
-	done := func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return left <= 0
-	}
-	work := func(s farwire.SiteStore, dice *rand.Rand) error {
-		d, way := long, dice.IntN(6)
-		if way < 2 {
-			d = short
-		}
-		// A claim and the note of its token are two steps, between which others
-		// claim; so a token must be above those that were noted before it was asked for.
-		mu.Lock()
-		before := maps.Clone(newest)
-		mu.Unlock()
-		l, err := s.Claim(ctx, d)
-		if errors.Is(err, farwire.ErrNoSite) {
-			time.Sleep(short / 10)
-			return wake(ctx, s, never)
-		}
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		leases[lease{l.Site.ID, l.Token}]++
-		switch {
-		case leases[lease{l.Site.ID, l.Token}] > 1:
-			err = fmt.Errorf("site %d: token %d was given twice", l.Site.ID, l.Token)
-		case l.Token <= before[l.Site.ID]:
-			err = fmt.Errorf("site %d: token %d after %d", l.Site.ID, l.Token, before[l.Site.ID])
-		}
-		newest[l.Site.ID] = max(newest[l.Site.ID], l.Token)
-		mu.Unlock()
-		switch {
-		case err != nil || way == 0: // dies
-			return err
-		case way == 1: // wakes up late
-			time.Sleep(2 * short)
-		case way == 2:
-			return s.Release(ctx, l)
-		}
-		outcome := l.Site
-		outcome.NextCrawl = l.Due.Add(time.Second)
-		if !outcome.NextCrawl.Before(past(slots)) {
-			outcome.NextCrawl = never
-		}
-		switch err := s.Commit(ctx, l, farwire.RecrawlResult{Site: outcome}); {
-		case err == nil:
-			mu.Lock()
-			commits[slot{l.Site.ID, l.Due}]++
-			left--
-			mu.Unlock()
-		case d == long || !errors.Is(err, farwire.ErrLeaseLost):
-			return err
-		}
-		return nil
-	}
-	b.together(hands, func(i int, s farwire.SiteStore) {
+	all := &tally{commits: map[slot]int{}, leases: map[leaseKey]int{}, newest: map[int64]uint64{}, left: workerSites * workerSlots}
+	b.together(workerCount, func(i int, s farwire.SiteStore) {
 		dice := rand.New(rand.NewPCG(uint64(i), 7))
-		for !done() {
-			if err := work(s, dice); err != nil {
+		for !all.done() {
+			if err := all.work(ctx, s, dice.IntN(6), never); err != nil {
 				b.Errorf("worker %d: %v", i, err)
 				return
 			}
 		}
 	})
-	for at, n := range commits {
-		if n != 1 || at.due.Before(past(0)) || !at.due.Before(past(slots)) {
+	for at, n := range all.commits {
+		if n != 1 || at.due.Before(past(0)) || !at.due.Before(past(workerSlots)) {
 			b.Errorf("site %d, due at %v: %d commits", at.site, at.due, n)
 		}
 	}
-	if len(commits) != sites*slots {
-		b.Errorf("%d slots of %d", len(commits), sites*slots)
+	if len(all.commits) != workerSites*workerSlots {
+		b.Errorf("%d slots of %d", len(all.commits), workerSites*workerSlots)
 	}
 	b.nothingDue()
 }
 
+// A slot is a time at which a site is due.
+type slot struct {
+	site int64
+	due  time.Time
+}
+
+type leaseKey struct {
+	site  int64
+	token uint64
+}
+
+// A tally is what all workers have done.
+type tally struct {
+	mu      sync.Mutex
+	commits map[slot]int
+	leases  map[leaseKey]int
+	newest  map[int64]uint64 // tokens, by site
+	left    int              // slots that are not committed yet
+}
+
+// done reports whether the slots are all committed.
+func (t *tally) done() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.left <= 0
+}
+
+// newestTokens are the tokens that have been noted.
+func (t *tally) newestTokens() map[int64]uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.newest)
+}
+
+// claimed notes a lease, whose token is new and above those that were noted before it was
+// asked for: a claim and the note of its token are two steps, between which others claim.
+func (t *tally) claimed(l farwire.Lease, before map[int64]uint64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.newest[l.Site.ID] = max(t.newest[l.Site.ID], l.Token)
+	key := leaseKey{l.Site.ID, l.Token}
+	t.leases[key]++
+	switch {
+	case t.leases[key] > 1:
+		return fmt.Errorf("site %d: token %d was given twice", l.Site.ID, l.Token)
+	case l.Token <= before[l.Site.ID]:
+		return fmt.Errorf("site %d: token %d after %d", l.Site.ID, l.Token, before[l.Site.ID])
+	}
+	return nil
+}
+
+func (t *tally) committed(l farwire.Lease) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.commits[slot{l.Site.ID, l.Due}]++
+	t.left--
+}
+
+// work claims one site and does with it what way says. A site whose slots are over is due
+// again at the time never.
+func (t *tally) work(ctx context.Context, s farwire.SiteStore, way int, never time.Time) error {
+	const dies, isLate, givesBack = 0, 1, 2
+	d := long
+	if way == dies || way == isLate {
+		d = short
+	}
+	before := t.newestTokens()
+	l, err := s.Claim(ctx, d)
+	if errors.Is(err, farwire.ErrNoSite) {
+		time.Sleep(short / 10)
+		return wake(ctx, s, never)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.claimed(l, before); err != nil {
+		return err
+	}
+	switch way {
+	case dies:
+		return nil
+	case isLate:
+		time.Sleep(2 * short)
+	case givesBack:
+		return s.Release(ctx, l)
+	}
+	outcome := l.Site
+	outcome.NextCrawl = l.Due.Add(time.Second)
+	if !outcome.NextCrawl.Before(past(workerSlots)) {
+		outcome.NextCrawl = never
+	}
+	err = s.Commit(ctx, l, farwire.RecrawlResult{Site: outcome})
+	switch {
+	case err == nil:
+		t.committed(l)
+	case d == short && errors.Is(err, farwire.ErrLeaseLost):
+		return nil // another worker has it
+	}
+	return err
+}
+
+// contexts has every method called with a context that has ended: none changes anything.
 func contexts(b *bench) {
 	s := b.due("https://a.example/", past(1))
 	l := b.claim(long)
