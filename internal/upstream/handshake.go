@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ const (
 	bodyWait         = time.Second // for what is kept of an answer that refuses
 )
 
+// answerReaders are for the heads of answers, of which nothing is needed once they have been read.
+var answerReaders = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+
 // upgrade does the client's half of RFC 6455, section 4.1, and keeps what came
 // behind the 101.
 func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
@@ -44,7 +48,12 @@ func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
 		return nil, upgradeLost(ctx, err)
 	}
 	head := &io.LimitedReader{R: conn, N: maxHead}
-	br := bufio.NewReader(head)
+	br := answerReaders.Get().(*bufio.Reader)
+	br.Reset(head)
+	defer func() {
+		br.Reset(nil)
+		answerReaders.Put(br)
+	}()
 	header := switched(br)
 	if header == nil {
 		resp, err := readResponse(br)
