@@ -5,6 +5,15 @@ import (
 	"unsafe"
 )
 
+// In tests a client has a goroutine at once, as soon as its target is dialled.
+func init() { holdAfter = 0 }
+
+// HoldAfter has it wait until restore is called.
+func HoldAfter(d time.Duration) (restore func()) {
+	holdAfter = d
+	return func() { holdAfter = 0 }
+}
+
 // PauseSoon has no goroutine wait for a side that is silent for a moment. It is called
 // before Start.
 func (p *Pipe) PauseSoon() { p.cfg.quiet = time.Millisecond }

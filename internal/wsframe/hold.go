@@ -17,7 +17,11 @@ var ErrLeft = errors.New("client sent a close frame")
 // this short find room in the kernel unless the client takes nothing at all.
 const holdWrite = 5 * time.Second
 
-// Hold serves a client whose target is being dialled. It answers pings,
+// holdAfter is how long a dial takes until its client has a goroutine. Most targets are
+// reached by then.
+var holdAfter = 250 * time.Millisecond
+
+// Hold serves a client whose target is not reached at once. It answers pings,
 // keeps every other frame for the target, and notices a client that leaves:
 //
 //	client ──ping──▶ Hold ──pong──▶ client
@@ -31,6 +35,7 @@ type Hold struct {
 	conn  net.Conn
 	limit int
 	gone  func()
+	begin *time.Timer // of the goroutine; nil: it began at once
 	done  chan struct{}
 
 	mu       sync.Mutex
@@ -44,7 +49,9 @@ type Hold struct {
 
 // StartHold starts to serve conn, in a goroutine that Stop ends. buffered
 // is what was read from it already and not used; it begins where a frame
-// begins. At limit kept bytes the Hold stops reading until Stop, so that
+// begins. Without any the goroutine begins after holdAfter: what the client sends until
+// then waits in the network, and crosses as it is when Stop comes first. At limit kept
+// bytes the Hold stops reading until Stop, so that
 // memory stays bounded; of a client that is held back like this it learns
 // nothing more. Zero means 64 KiB. deflate says whether permessage-deflate was
 // agreed on with the client.
@@ -61,7 +68,11 @@ func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool, gone fun
 		gone: gone, done: make(chan struct{}),
 		kept: append([]byte(nil), buffered...),
 	}
-	go h.run()
+	if len(h.kept) > 0 {
+		go h.run()
+	} else {
+		h.begin = time.AfterFunc(holdAfter, h.run)
+	}
 	return h
 }
 
@@ -73,6 +84,10 @@ func StartHold(conn net.Conn, buffered []byte, limit int, deflate bool, gone fun
 // and write again. Stop waits at most 5 s, for a pong that the client does not
 // take. It may be called more than once, by one goroutine.
 func (h *Hold) Stop() (kept []byte, err error) {
+	if h.begin != nil && h.begin.Stop() {
+		close(h.done)
+		return nil, nil
+	}
 	h.mu.Lock()
 	h.stopping = true
 	h.mu.Unlock()

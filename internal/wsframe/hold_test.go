@@ -98,6 +98,34 @@ func TestHold_SilentClient_GoesOn(t *testing.T) {
 	})
 }
 
+// Where the target is reached soon, nobody reads the client meanwhile.
+func TestHold_SoonStopped_ReadsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const after = time.Minute
+		defer HoldAfter(after)()
+		near, far := memPair(t)
+		first := StartHold(near, nil, 0, false, func() { t.Error("gone") })
+		far.SetWriteDeadline(time.Now().Add(after / 2))
+		if n, err := far.Write(text("a", true)); n != 0 || err == nil {
+			t.Errorf("%d bytes were read", n)
+		}
+		for range 2 {
+			if kept, err := first.Stop(); kept != nil || err != nil {
+				t.Errorf("%q, %v", kept, err)
+			}
+		}
+		time.Sleep(2 * after)
+		later := StartHold(near, nil, 0, false, func() { t.Error("gone") })
+		far.SetWriteDeadline(time.Time{})
+		if _, err := far.Write(text("b", true)); err != nil {
+			t.Error(err)
+		}
+		if kept, err := later.Stop(); !bytes.Equal(kept, text("b", true)) || err != nil {
+			t.Errorf("%q, %v", kept, err)
+		}
+	})
+}
+
 func TestHold_ClientLeaves_Ends(t *testing.T) {
 	each(t, func(t *testing.T, pair func(testing.TB) (near, far net.Conn)) {
 		for name, tt := range map[string]struct {
