@@ -185,10 +185,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	select {
 	case <-g.idle:
 	case <-late.C:
-		for s := range g.Sessions() {
-			g.o.Logger.Error("a session has not ended", "after", closeTimeout,
-				"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
-		}
+		g.logRunning()
 	}
 	g.conns.Close()
 	g.traffic.Close(ctx)

@@ -273,31 +273,3 @@ func TestRecrawl_StorePanics_NextTimeItWorks(t *testing.T) {
 		c.wantLog("panic: " + boom + " in Claim")
 	})
 }
-
-// deafStorage ignores the end of its context.
-type deafStorage struct{ saving, free chan struct{} }
-
-func (s deafStorage) Save(context.Context, farwire.File) (string, error) {
-	close(s.saving)
-	<-s.free
-	return "https://files.test/late", nil
-}
-
-// A part of a host that ignores its context keeps its session, and not Shutdown.
-func TestShutdown_HostIgnoresItsContext_ReturnsAndNamesTheSession(t *testing.T) {
-	t.Parallel()
-	s := deafStorage{make(chan struct{}), make(chan struct{})}
-	w := newWorld(t, func(o *farwire.Options) { o.Storage = s })
-	w.crawl(fmt.Sprintf(`{"url":%q}`, newSite(t, threePages).URL))
-	<-s.saving
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.gw.Shutdown(ctx); err != context.Canceled {
-		t.Errorf("Shutdown returned %v", err)
-	}
-	w.wantLog(`level=ERROR msg="a session has not ended" after=5s session=.* kind=crawl subject=`)
-	close(s.free)
-	if err := w.gw.Shutdown(t.Context()); err != nil {
-		t.Errorf("afterwards: %v", err)
-	}
-}

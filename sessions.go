@@ -53,6 +53,25 @@ func (g *Gateway) snapshot() []listedSession {
 	return list
 }
 
+// logRunning has a line for each session that has not ended, those without a caller
+// included: an Authenticator may be what they wait for.
+func (g *Gateway) logRunning() {
+	g.mu.Lock()
+	var list []SessionInfo
+	for s := range g.running {
+		info := SessionInfo{ID: s.ID, Kind: s.Kind}
+		if s.admitted {
+			info.Subject = s.Subject
+		}
+		list = append(list, info)
+	}
+	g.mu.Unlock()
+	for _, s := range list {
+		g.o.Logger.Error("a session has not ended", "after", closeTimeout,
+			"session", s.ID, "kind", s.Kind.String(), "subject", s.Subject)
+	}
+}
+
 // runningOf returns what the sessions of an account that run now have carried.
 func (g *Gateway) runningOf(p Principal) (sum Counters) {
 	account := p.account()
