@@ -339,6 +339,8 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 // admitWhole is admit for requests that begin no session: a narrowed token opens
 // its kinds of sessions and nothing else.
 func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quota, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	p, q, err := g.admit(ctx, s)
 	if err == nil && p.narrow.isNarrow() {
 		return Principal{}, Quota{}, errNarrowed
@@ -348,24 +350,30 @@ func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quo
 
 var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is not for this")
 
-// admit authenticates and counts the request against the caller's rate. What
-// ended ctx is not the fault of whoever was asked until then.
+// admit authenticates and counts the request against the caller's rate. Whoever is asked
+// when ctx ends is at fault only if its time ran out.
 func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quota, err error) {
 	p, err = g.authenticate(ctx, s)
 	if err == nil {
 		q, err = g.take(ctx, p, s.bucket)
 	}
-	switch {
+	switch why := endOf(ctx); {
 	case err == nil:
 		return p, q, nil
-	case ctx.Err() == nil && p.Subject != "":
+	case why != nil:
+		return Principal{}, Quota{}, why
+	case p.Subject != "":
 		return Principal{}, Quota{}, refusedCaller(p, err)
-	case ctx.Err() == nil:
-		return Principal{}, Quota{}, err
-	case errors.Is(context.Cause(ctx), context.Canceled): // net/http does
-		return Principal{}, Quota{}, errClientGone
 	}
-	return Principal{}, Quota{}, context.Cause(ctx)
+	return Principal{}, Quota{}, err
+}
+
+// bounded gives the parts of a host a deadline, which are asked with ctx, unless ctx has one.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, dialTimeout)
 }
 
 func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,7 +129,8 @@ func TestCrawl_AuthenticatorHangs_IsNotAwaited(t *testing.T) {
 	crawlBubble(t, nil, func(t *testing.T, w *world) {
 		elapsed(t, 20*time.Second, func() {
 			p := w.open("/ws/crawl?api_key=" + testKey)
-			if f, err := p.nextWithin(time.Minute); err != nil || f.op != opText {
+			f, err := p.nextWithin(time.Minute)
+			if err != nil || f.op != opText || !strings.Contains(string(f.payload), `"reason":"internal"`) {
 				t.Errorf("got %v, %v", f, err)
 			}
 		})

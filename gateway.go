@@ -328,6 +328,8 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 	if err != nil {
 		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	q.Labels = p.Labels
 	// An agent that does not know rules on addresses is not picked where there are any;
 	// what holds for one target travels with its dial.

@@ -107,9 +107,16 @@ func (w *world) in(t *testing.T) *world {
 	return &sub
 }
 
-// also serves the same gateway through another handler, on a listener of its own.
+// also serves the same gateway through another handler, on a listener of its own, in
+// memory where the world's is.
 func (w *world) also(h http.Handler) *world {
 	w.t.Helper()
+	if _, ok := w.ln.(*memoryListener); ok {
+		sub, ln := *w, newMemoryListener()
+		sub.ln, sub.dialIn = ln, ln.dial
+		sub.serve(h)
+		return &sub
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)

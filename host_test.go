@@ -106,6 +106,12 @@ func (w *world) refusalsTo(key string) (all []told) {
 		}
 		all = append(all, t)
 	}
+	return append(all, w.httpRefusalsTo(key)...)
+}
+
+// httpRefusalsTo is refusalsTo at those of the surfaces that answer in HTTP.
+func (w *world) httpRefusalsTo(key string) (all []told) {
+	w.t.Helper()
 	http1 := func(surface, request string) {
 		conn, err := w.dialIn()
 		if err != nil {

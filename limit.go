@@ -2,6 +2,7 @@ package farwire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -293,9 +294,9 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 		release, taken, err = slots.TakeSlot(ctx, p, s.Kind, most)
 		return release, err
 	})
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return errClientGone
+	switch why := endOf(ctx); {
+	case err != nil && why != nil:
+		return why
 	case err != nil:
 		return fault.FromHost("limiter", err)
 	case !taken:
@@ -380,4 +381,15 @@ func (s *session) countBytes() {
 		c := s.carrier.Counters()
 		return c.BytesToTarget + c.BytesToClient
 	})
+}
+
+// endOf returns why ctx has ended; nil when it has not, or its time ran out.
+func endOf(ctx context.Context) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled): // net/http does
+		return errClientGone
+	case !fault.IsTimeout(cause):
+		return cause
+	}
+	return nil
 }

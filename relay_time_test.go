@@ -147,18 +147,6 @@ func TestRelay_TargetSilentForTwentySeconds_Closes(t *testing.T) {
 			}
 		})
 	})
-	t.Run("an authenticator that hangs", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := newBubble(t, nil, func(o *farwire.Options) { o.Auth = hangingAuth{} })
-			p := w.open("/ws")
-			p.ask("ws://target.test/", "")
-			elapsed(t, 20*time.Second, func() {
-				if _, err := p.nextWithin(time.Minute); err != nil {
-					t.Fatal(err)
-				}
-			})
-		})
-	})
 }
 
 type selector func(agent.Query) (agent.Exit, error)

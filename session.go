@@ -190,6 +190,8 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 // admit finds out whose session it is and whether they may have it.
 func (s *session) admit(ctx context.Context, seen requestAuth) error {
 	g := s.g
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	s.Remote = seen.remote
 	revocations := g.revocations.Load()
 	p, _, err := g.admit(ctx, seen)

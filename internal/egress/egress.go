@@ -99,8 +99,8 @@ func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Con
 		exit, err := g.Agents.SelectAgent(ctx, q)
 		exit = exit.Enforce()
 		switch {
-		case ctx.Err() != nil:
-			return agent.Exit{}, context.Cause(ctx)
+		case ctx.Err() != nil && !(fault.IsTimeout(context.Cause(ctx)) && fault.IsTimeout(err) && failed == nil):
+			return agent.Exit{}, context.Cause(ctx) // else the selector has taken all the time
 		case errors.Is(err, agent.ErrNoAgent) && failed != nil:
 			return agent.Exit{}, failed
 		case err != nil:

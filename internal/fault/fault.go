@@ -192,8 +192,11 @@ func Is(err error, c Class) bool {
 }
 
 // FromHost returns an error of a part that the host program supplies. Clients see it as
-// an internal error, also when time ran out, unless err has a public error.
+// an internal error, also when time ran out, unless err has a public error. That a target
+// timed out is one of an exit alone: no other part reaches a target.
 func FromHost(part string, err error) error { return &hostError{part, err} }
+
+const exit = "exit" // the part that dials
 
 type hostError struct {
 	part string
@@ -206,7 +209,8 @@ func (e *hostError) Unwrap() error { return e.err }
 // As fills in the public error of what has none.
 func (e *hostError) As(target any) bool {
 	to, ok := target.(**Error)
-	if !ok || Of(e.err) != nil {
+	of := Of(e.err)
+	if !ok || of != nil && (of.Class != TargetTimeout || e.part == exit) {
 		return false
 	}
 	*to = New(Internal, "internal error")
