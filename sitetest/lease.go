@@ -272,6 +272,39 @@ func lostCommitted(b *bench) {
 	}
 }
 
+// lostEnrolled has a site be enrolled of which two leases were lost. Another that is lost is
+// the first.
+func lostEnrolled(b *bench) {
+	s := b.due("https://a.example/", past(7))
+	l := b.claim(short)
+	b.after(l.Expiry)
+	l = b.await(b.store, short)
+	b.after(l.Expiry)
+	if err := b.store.Release(b.ctx, b.enroll(s.BaseURL)); err != nil {
+		b.Fatal(err)
+	}
+	l = b.await(b.store, short)
+	b.after(l.Expiry)
+	if got := b.site(s); got.Failures != 3 || got.Resting {
+		b.Errorf("enrolled after two lost leases, and after one more it is\n%+v", got)
+	}
+}
+
+// lostMadeDue has somebody ask for a site that waits, because a lease was lost. It waits no
+// more, which shows only on a machine that asks before the wait would be over.
+func lostMadeDue(b *bench) {
+	const lease = 100 * short
+	s := b.due("https://a.example/", past(7))
+	l := b.claim(lease)
+	b.after(l.Expiry)
+	if _, err := b.store.MakeDue(b.ctx, s.ID, past(8)); err != nil {
+		b.Fatal(err)
+	}
+	if l, err := b.store.Claim(b.ctx, long); err != nil || l.Site.ID != s.ID {
+		b.Errorf("asked for after a lost lease: claimed %+v, %v", l, err)
+	}
+}
+
 // leased has a site be seen by those who ask for it while it is leased, and after each
 // way in which a lease ends.
 func leased(b *bench) {

@@ -61,6 +61,8 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"LostRenewed", lostRenewed},
 		{"LostReleased", lostReleased},
 		{"LostCommitted", lostCommitted},
+		{"LostEnrolled", lostEnrolled},
+		{"LostMadeDue", lostMadeDue},
 		{"Rest", rest},
 		{"Turns", turns},
 		{"Fitting", ifFitting(fitting)},
@@ -151,8 +153,11 @@ func (b *bench) await(s farwire.SiteStore, d time.Duration) farwire.Lease {
 // nothingDue fails if there is a site to claim.
 func (b *bench) nothingDue() {
 	b.Helper()
-	if l, err := b.store.Claim(b.ctx, long); !errors.Is(err, farwire.ErrNoSite) {
-		b.Fatalf("claimed %+v, %v", l, err)
+	switch l, err := b.store.Claim(b.ctx, long); {
+	case err == nil:
+		b.Fatalf("a site can be claimed, and none should: %+v", l)
+	case !errors.Is(err, farwire.ErrNoSite):
+		b.Fatalf("Claim, when no site is due: %v; want an error that wraps ErrNoSite", err)
 	}
 }
 
