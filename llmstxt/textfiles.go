@@ -44,8 +44,13 @@ const FullName = "llms-full.txt"
 func (s *CrawledSite) TextFiles(file string, full, markdown bool) iter.Seq2[TextFile, error] {
 	return func(yield func(TextFile, error) bool) {
 		pages := s.inOrderOf(file)
+		repeated, err := s.repeats()
+		if err != nil {
+			yield(TextFile{}, err)
+			return
+		}
 		if full && len(s.whole.of) > 0 {
-			body, err := s.fullText(pages)
+			body, err := s.fullText(pages, repeated)
 			if !yield(TextFile{Name: FullName, Body: body}, err) {
 				return
 			}
@@ -59,7 +64,7 @@ func (s *CrawledSite) TextFiles(file string, full, markdown bool) iter.Seq2[Text
 			if w == nil {
 				continue
 			}
-			title, text, err := w.parts(p.Title)
+			title, text, err := w.parts(p.Title, repeated)
 			if !yield(TextFile{Name: names[p.URL], URL: p.URL, Body: []byte(title + "\n\n" + text)}, err) {
 				return
 			}
@@ -118,14 +123,14 @@ func (s *CrawledSite) inOrderOf(file string) []*Page {
 	return pages
 }
 
-func (s *CrawledSite) fullText(pages []*Page) ([]byte, error) {
+func (s *CrawledSite) fullText(pages []*Page, r *repeated) ([]byte, error) {
 	out := make([]byte, 0, s.whole.size+len(pages)*150)
 	for _, p := range pages {
 		w := s.whole.of[p.URL]
 		if w == nil {
 			continue
 		}
-		title, text, err := w.parts(p.Title)
+		title, text, err := w.parts(p.Title, r)
 		if err != nil {
 			return nil, err
 		}
@@ -137,8 +142,35 @@ func (s *CrawledSite) fullText(pages []*Page) ([]byte, error) {
 	return out, nil
 }
 
-// parts are a text's first heading, or one of the page's title, and the rest.
-func (w *wholeText) parts(title string) (heading, text string, err error) {
+// repeats reads what the whole texts repeat.
+func (s *CrawledSite) repeats() (*repeated, error) {
+	r := &repeated{}
+	if len(s.whole.of) < leastRepeats {
+		return r, nil
+	}
+	for i := range s.Pages {
+		if w := s.whole.of[s.Pages[i].URL]; w != nil {
+			_, text, err := w.unpack(s.Pages[i].Title)
+			if err != nil {
+				return nil, err
+			}
+			r.add(text)
+		}
+	}
+	return r, nil
+}
+
+// parts are a text's heading and the rest, without what the site repeats.
+func (w *wholeText) parts(title string, r *repeated) (heading, text string, err error) {
+	heading, text, err = w.unpack(title)
+	if err != nil {
+		return "", "", err
+	}
+	return heading, r.without(heading, text), nil
+}
+
+// unpack returns a text's first heading, or one of the page's title, and the rest.
+func (w *wholeText) unpack(title string) (heading, text string, err error) {
 	body, err := s2.Decode(nil, w.packed)
 	if err != nil {
 		return "", "", fmt.Errorf("llmstxt: unpacking a text: %w", err)

@@ -1,0 +1,95 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// repeatSite has eight pages, of which page makes the body from a page's name and its neighbours'.
+func repeatSite(t *testing.T, page func(n int, name, prev, next string) string) map[string]string {
+	t.Helper()
+	names := []string{"", "pots", "pans", "lids", "spoons", "bowls", "cups", "jars"}
+	w := &web{pages: map[string]answer{}}
+	for i, name := range names {
+		links := ""
+		if i == 0 {
+			for _, other := range names[1:] {
+				links += "<p><a href='/" + other + "'>" + other + " for the kitchen</a>"
+			}
+		}
+		body := page(i, name, names[(i+7)%8], names[(i+1)%8])
+		w.pages["http://docs.test/"+name] = html("<html lang=en><title>All about " + name + "</title>" + strings.Replace(body, "LINKS", links, 1))
+	}
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+	defer s.Close()
+	files, _ := textFiles(t, s, llmstxt.Pages)
+	return files
+}
+
+func said(name string) string {
+	return fmt.Sprintf("<h1>All about %s</h1>LINKS<p>What a cook has to know of %s stands in these words.</p>", name, name)
+}
+
+func wantText(t *testing.T, files map[string]string, name, want string) {
+	t.Helper()
+	if files[name+".md"] != want {
+		t.Errorf("%s.md is\n%s\nwant\n%s", name, files[name+".md"], want)
+	}
+	if full := files[llmstxt.FullName]; !strings.Contains(full, "\nSource: http://docs.test/"+name+"\n"+strings.TrimPrefix(want, "# All about "+name+"\n")) {
+		t.Errorf("%s of llms-full.txt is not that of its file:\n%s", name, full)
+	}
+}
+
+const lidsText = "# All about lids\n\nWhat a cook has to know of lids stands in these words.\n"
+
+func TestText_NavigationWithoutNames_IsLeftOut(t *testing.T) {
+	for kind, around := range map[string]func(name, prev, next string) (before, after string){
+		"one line": func(name, prev, next string) (string, string) {
+			return "<p><a href='/'>Top of the book</a> <a href='/pots'>1</a> <a href='/pans'>2</a> <a href='/jars'>3</a></p>", ""
+		},
+		"rows of neighbours": func(name, prev, next string) (string, string) {
+			row := "<hr><table><tr><td>[ <a href='/" + prev + "'>&lt;&lt; " + prev + "</a> ]<td>[<a href='/'>Top</a>][<a href='/jars'>Index</a>]<td>[ <a href='/" + next + "'>" + next + " &gt;&gt;</a> ]</table>"
+			return row, row
+		},
+		"tables without all links": func(name, prev, next string) (string, string) {
+			return "", "<table><tr><td><a href='/" + prev + "'>Prev</a><td><a href='/'>Home</a><td>" + map[bool]string{true: "Next", false: "<a href='/" + next + "'>Next</a>"}[name == "lids"] + "</table><p>Made by PotDoc on the fifth of February.</p>"
+		},
+		"a list with the page itself": func(name, prev, next string) (string, string) {
+			list := "<ul>"
+			for _, n := range []string{"pots", "pans", "lids", "spoons", "bowls", "cups", "jars"} {
+				if n == name {
+					list += "<li>" + n
+				} else {
+					list += "<li><a href='/" + n + "'>" + n + "</a>"
+				}
+			}
+			return "<p>This manual is an old one, and a new one is being written.</p>" + list + "</ul>", ""
+		},
+	} {
+		files := repeatSite(t, func(_ int, name, prev, next string) string {
+			before, after := around(name, prev, next)
+			return "<main>" + before + said(name) + after + "</main>"
+		})
+		t.Log(kind)
+		wantText(t, files, "lids", lidsText)
+	}
+}
+
+func TestText_WhatPagesRepeatOfTheirOwn_Stays(t *testing.T) {
+	files := repeatSite(t, func(n int, name, prev, next string) string {
+		return "<main>" + said(name) + "<h2>Synopsis</h2><pre>#include &lt;kitchen.h></pre><table><tr><td><a href='/pots'>pot</a><td><a href='/" + next + "#new'>new_" + name + "</a> ()</table>" +
+			"<p><a href='/pots'>Pots</a> and <a href='/pans'>pans</a> are washed with " + strings.Repeat("much ", n) + "water.<h2>Return value</h2><p>It returns nothing, and says so.</p></main>"
+	})
+	wantText(t, files, "lids", lidsText+"\n## Synopsis\n\n```\n#include <kitchen.h>\n```\n\n| [pot](http://docs.test/pots) | [new_lids](http://docs.test/spoons#new) () |\n| --- | --- |\n\n"+
+		"[Pots](http://docs.test/pots) and [pans](http://docs.test/pans) are washed with much much much water.\n\n## Return value\n\nIt returns nothing, and says so.\n")
+}
+
+func TestText_HeadingThatIsTheTitle_StandsOnce(t *testing.T) {
+	files := repeatSite(t, func(_ int, name, _, _ string) string {
+		return "<main><h2>All about " + name + "</h2>" + strings.TrimPrefix(said(name), "<h1>All about "+name+"</h1>") + "<h2>All about " + name + " again</h2><p>And so on.</p></main>"
+	})
+	wantText(t, files, "lids", lidsText+"\n## All about lids again\n\nAnd so on.\n")
+}
