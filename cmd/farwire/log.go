@@ -6,9 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -33,7 +35,11 @@ func logLevel(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
+// logger returns what such a command logs with. It goes on when nobody reads its log any
+// more, as when the tee behind it ends: a line into the broken pipe would else end it, with
+// all sessions.
 func (f logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not ignored: a browser would inherit that
 	o := &slog.HandlerOptions{Level: f.LogLevel}
 	switch f.LogFormat {
 	case "text":
