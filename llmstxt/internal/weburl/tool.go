@@ -23,6 +23,9 @@ func IsTool(u *url.URL) bool {
 			return true
 		}
 	}
+	if ofSoftware(u) {
+		return true
+	}
 	for part := range fields(u.RawQuery) {
 		name, value, _ := strings.Cut(part, "=")
 		name = strings.ToLower(name)
@@ -31,7 +34,7 @@ func IsTool(u *url.URL) bool {
 			return true
 		case (name == "view" || name == "format" || name == "layout") && (value == "print" || value == "printable"):
 			return true
-		case (name == "action" || name == "do" || name == "mode") && toolActions[strings.ToLower(value)]:
+		case (name == "action" || name == "do" || name == "mode") && (toolActions[strings.ToLower(value)] || strings.HasPrefix(value, "export_")):
 			return true
 		case name == "title":
 			if t, err := url.QueryUnescape(value); err == nil && special(t) {
@@ -50,15 +53,17 @@ func fields(query string) iter.Seq[string] {
 // toolFields are parameters of MediaWiki, WordPress, WooCommerce, Joomla and phpBB.
 var toolFields = plain.Set(`oldid veaction redlink printable replytocom add-to-cart add_to_wishlist remove_item print printview printer_friendly unapproved moderation-hash`)
 
-// toolActions are values of MediaWiki's action, DokuWiki's and MoinMoin's do, and of
-// phpBB's mode.
+// toolActions are values of the action of MediaWiki, MoinMoin and Gitea's wikis, of DokuWiki's do,
+// and of phpBB's mode.
 var toolActions = plain.Set(`edit submit history info raw render delete protect unprotect watch unwatch purge rollback markpatrolled
 	credits revert diff revisions recent media backlink login logout register resendpwd profile print printable export_pdf export_raw
-	attachfile subscribe unsubscribe sendpassword viewonline viewprofile reply quote post newtopic createaccount editsource delete_cookies`)
+	attachfile subscribe unsubscribe sendpassword viewonline viewprofile reply quote post newtopic createaccount editsource delete_cookies
+	_edit _new _revision _delete likepages localsitemap renderasdocbook packagepages spellcheck deletepage renamepage copypage`)
 
-// toolFiles are scripts of WordPress, phpBB and Confluence that never have a page's
+// toolFiles are scripts of WordPress, phpBB, vBulletin and Confluence that never have a page's
 // content.
-var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php wp-comments-post.php cron.php
+var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php viewonline.php memberlist.php wp-comments-post.php cron.php
+	newreply.php newthread.php usercp.php printthread.php
 	editpage.action createpage.action copypage.action movepage.action removepage.action viewpreviousversions.action diffpages.action
 	diffpagesbyversion.action viewinfo.action viewpageattachments.action viewpagesrc.action viewsource.action pdfpageexport.action
 	exportword login.action logout.action signup.action dosearchsite.action browsepeople.action`)
