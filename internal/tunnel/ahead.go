@@ -12,20 +12,25 @@ import (
 // the network.
 const maxAhead = 64 << 10
 
-// An Ahead reads a client's connection while its target is dialled: it keeps what is for
-// the target and notices a client that leaves.
+// aheadAfter is how long a dial takes until its client is read. Most targets are reached
+// by then.
+const aheadAfter = 250 * time.Millisecond
+
+// An Ahead reads a client's connection while its target is dialled, once that takes long: it
+// keeps what is for the target and notices a client that leaves.
 type Ahead struct {
-	conn net.Conn
-	kept []byte
-	err  error
-	done chan struct{}
+	conn  net.Conn
+	begin *time.Timer
+	kept  []byte
+	err   error
+	done  chan struct{}
 }
 
-// ReadAhead starts to read the connection, which has no deadline, in a goroutine that
-// Stop ends. It calls gone when the client has left.
+// ReadAhead reads the connection, which has no deadline, in a goroutine that begins after
+// aheadAfter and that Stop ends. It calls gone when the client has left.
 func ReadAhead(conn net.Conn, gone func()) *Ahead {
 	a := &Ahead{conn: conn, done: make(chan struct{})}
-	go func() {
+	a.begin = time.AfterFunc(aheadAfter, func() {
 		defer close(a.done)
 		a.kept, a.err = io.ReadAll(io.LimitReader(conn, maxAhead))
 		switch {
@@ -37,13 +42,16 @@ func ReadAhead(conn net.Conn, gone func()) *Ahead {
 		if a.err != nil {
 			gone()
 		}
-	}()
+	})
 	return a
 }
 
 // Stop returns what was read, which the target gets first, or why the client is gone.
 // The connection is the caller's again.
 func (a *Ahead) Stop() ([]byte, error) {
+	if a.begin.Stop() {
+		return nil, nil
+	}
 	a.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed: its reader knows
 	<-a.done
 	if a.err != nil {
