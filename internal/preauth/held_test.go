@@ -137,7 +137,7 @@ func TestHandler_HeadsOfStreams_AreBoundedInSum(t *testing.T) {
 		"values":         fieldsOf(1600, 16),
 		"one long field": {"x", strings.Repeat("v", 60<<10)},
 	} {
-		for _, method := range []string{"GET", "POST"} {
+		for _, method := range []string{"GET", "POST", "PRI"} { // one of them is that of the preface
 			for _, known := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, %s, known %v", name, method, known), func(t *testing.T) {
 					t.Parallel()

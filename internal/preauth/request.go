@@ -30,7 +30,10 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 		rc := http.NewResponseController(w)
-		if r.ProtoMajor >= 2 {
+		// Not the version alone: the preface of HTTP/2 comes as a request of it over HTTP/1.1
+		// (RFC 9113, section 3.4).
+		streams := r.ProtoMajor >= 2 && r.TLS != nil && r.TLS.NegotiatedProtocol == "h2"
+		if streams {
 			held, ok := c.hold(r)
 			if !ok {
 				panic(http.ErrAbortHandler) // a reset: the client may leave an answer unread as well
@@ -53,7 +56,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			r = r.WithContext(upgrade.WithKeyShown(r.Context(), func() { shown(); b.lift() }))
 		}
 		next.ServeHTTP(w, r)
-		if r.ProtoMajor == 1 && c.bounded() { // net/http ends it with the request
+		if !streams && c.bounded() { // net/http ends it with the request
 			// The answer is written when the rest of the body has had its time.
 			_ = rc.SetWriteDeadline(time.Now().Add(2 * g.o.BodyTimeout))
 		}

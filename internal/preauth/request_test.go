@@ -253,3 +253,16 @@ func TestHandler_Hijacked_DeadlinesAreItsOwners(t *testing.T) {
 		t.Errorf("the client, after the time of the bound: %v", err)
 	}
 }
+
+// net/http hands the preface of HTTP/2 (RFC 9113, section 3.4) to a handler as a request, over a
+// connection of HTTP/1.1. TestMain finds what is left of it when the connection has ended.
+func TestHandler_PrefaceOfHTTP2WithoutTLS_LeavesNothing(t *testing.T) {
+	s := serve(t, false, testTimeout, answers)
+	for range 3 {
+		c := dial(t, s)
+		io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+		if b, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 202 ") {
+			t.Errorf("%q, %v", b, err)
+		}
+	}
+}
