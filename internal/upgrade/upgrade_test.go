@@ -40,6 +40,58 @@ func TestCheck_FaultyUnwrap_EndsAndNamesIt(t *testing.T) {
 	}
 }
 
+// A canHijack hands a connection over itself.
+type canHijack struct{}
+
+func (canHijack) Header() http.Header         { return http.Header{} }
+func (canHijack) Write(b []byte) (int, error) { return len(b), nil }
+func (canHijack) WriteHeader(int)             {}
+func (canHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, errors.New("asked")
+}
+
+// Wrappers that hand a connection over themselves, whatever else they hold.
+type (
+	noStruct map[string]bool
+	deeper   struct{ *holder } // whose ResponseWriter is promoted, through nothing
+	holder   struct{ http.ResponseWriter }
+)
+
+func (noStruct) Header() http.Header                          { return http.Header{} }
+func (noStruct) Write(b []byte) (int, error)                  { return len(b), nil }
+func (noStruct) WriteHeader(int)                              {}
+func (noStruct) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, errors.New("asked") }
+func (deeper) Header() http.Header                            { return http.Header{} }
+func (deeper) Write(b []byte) (int, error)                    { return len(b), nil }
+func (deeper) WriteHeader(int)                                {}
+func (deeper) Hijack() (net.Conn, *bufio.ReadWriter, error)   { return nil, nil, errors.New("asked") }
+
+// ownField has a field of the name that it does not embed.
+type ownField struct {
+	canHijack
+	ResponseWriter http.ResponseWriter
+}
+
+// A wrapper of any kind that hands the connection over itself is believed: only a
+// ResponseWriter that it embeds is looked into.
+func TestCheck_WrapperOfAnotherShape_IsBelieved(t *testing.T) {
+	for name, w := range map[string]http.ResponseWriter{
+		"no struct": noStruct{}, "a field of that name": ownField{ResponseWriter: httptest.NewRecorder()},
+		"promoted from nothing": deeper{}, "nothing below": canHijack{},
+	} {
+		if err := upgrade.Check(w); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	hidden := struct {
+		http.Hijacker
+		http.ResponseWriter
+	}{canHijack{}, httptest.NewRecorder()}
+	if err := upgrade.Check(hidden); err == nil {
+		t.Error("a wrapper whose embedded ResponseWriter has no Hijack is believed")
+	}
+}
+
 // What the client sent in one packet with its request is not lost.
 func TestSwitch_BytesBehindTheRequest_ComeFirst(t *testing.T) {
 	type result struct {
