@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,42 +18,6 @@ import (
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/hostcall"
 )
-
-// PoolOptions are the options of [NewPool].
-type PoolOptions struct {
-	// Secret lets agents attach under a slug and country that they choose.
-	// At least 16 bytes. Empty: only agents with a record can attach. SetSecrets
-	// changes it, and allows several while it changes.
-	Secret string
-
-	// Records are agents with a token of their own; a record, not the agent,
-	// says who it is.
-	Records []Record
-
-	// LocalOnly says that no agent is meant to attach, and the exits are those
-	// that Add brings. Without it a pool with neither Secret nor Records is an
-	// error, because the usual cause is an environment variable that is unset.
-	LocalOnly bool
-
-	// Policy narrows what the agents may dial. It is sent along with each
-	// request and never widens what an agent allows itself. Exits that Add
-	// brings have a policy of their own.
-	Policy Rules
-
-	// Peers are URLs of the other gateways of this cluster. Agents are told to
-	// link to each.
-	Peers []string
-
-	// ClientAddr returns the address that an agent or a gateway comes from, for
-	// Info.ExitIP, the log and the count of wrong secrets, where proxies stand in front
-	// of the pool. Nil: the connection's. The zero Addr: unknown.
-	ClientAddr func(*http.Request) netip.Addr
-
-	// MaxAgents is how many links there may be at a time; 0: 10000. A negative number is refused.
-	MaxAgents int
-
-	Logger *slog.Logger // nil: slog.Default()
-}
 
 // A Pool is the network of exits that a gateway knows: an [http.Handler] where
 // agents attach, and a selector that picks one for each request. It is safe
@@ -113,6 +76,12 @@ type entry struct {
 // NewPool makes a pool with no exits. It starts nothing; Shutdown ends the
 // links of agents that have attached.
 func NewPool(o PoolOptions) (*Pool, error) {
+	if err := o.whoAttaches(); err != nil {
+		return nil, err
+	}
+	if err := notNegative("PoolOptions.MaxAgents", o.MaxAgents); err != nil {
+		return nil, fmt.Errorf("agent: %w", err)
+	}
 	p := &Pool{
 		id: rand.Text(), local: o.LocalOnly, peers: slices.Clone(o.Peers),
 		changed: make(chan struct{}), goneRecords: map[string]bool{}, revokedRecords: map[string]time.Time{},
@@ -120,16 +89,6 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	}
 	if p.clientAddr == nil {
 		p.clientAddr = connectionAddr
-	}
-	p.ctx, p.stop = context.WithCancel(context.Background())
-	if o.LocalOnly && (o.Secret != "" || len(o.Records) > 0) {
-		return nil, errors.New("agent: PoolOptions.LocalOnly is set together with Secret or Records")
-	}
-	if err := notNegative("PoolOptions.MaxAgents", o.MaxAgents); err != nil {
-		return nil, fmt.Errorf("agent: %w", err)
-	}
-	if !o.LocalOnly && o.Secret == "" && len(o.Records) == 0 {
-		return nil, errors.New("agent: PoolOptions.Secret is empty and there are no Records, so no agent could attach: set one of them, or LocalOnly if no agent should")
 	}
 	var secrets []string
 	if o.Secret != "" {
@@ -142,29 +101,13 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	if p.records, err = hashRecords("PoolOptions.Records", o.Records, p.secrets); err != nil {
 		return nil, err
 	}
-	for _, peer := range p.peers {
-		if _, err := parseGateway(peer); err != nil {
-			return nil, fmt.Errorf("agent: PoolOptions.Peers: %w", err)
-		}
+	if p.policy, err = o.policy(); err != nil {
+		return nil, err
 	}
-	if len(o.Policy.Allow) > 0 {
-		return nil, errors.New("agent: PoolOptions.Policy.Allow is set, which agents of earlier releases ignore: use Deny, or WithRules for each dial")
+	if err := o.checkPeers(); err != nil {
+		return nil, err
 	}
-	if !o.Policy.empty() {
-		policy := o.Policy.clone()
-		p.policy = &policy
-		if err := p.policy.valid(); err != nil {
-			return nil, fmt.Errorf("agent: PoolOptions.Policy: %w", err)
-		}
-		// What does not fit into a request beside the longest host would fail
-		// every dial.
-		if body, err := json.Marshal(p.policy); err != nil || len(body) > maxRequest-1024 {
-			return nil, fmt.Errorf("agent: PoolOptions.Policy is too long to be sent (%d bytes, %v)", len(body), err)
-		}
-	}
-	if body, err := json.Marshal(p.peers); err != nil || len(body) > maxWelcome-1024 {
-		return nil, fmt.Errorf("agent: PoolOptions.Peers is too long to be sent (%d bytes, %v)", len(body), err)
-	}
+	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
 

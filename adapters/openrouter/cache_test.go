@@ -3,6 +3,7 @@ package openrouter_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/adapters/openrouter"
+	"github.com/farwire/farwire/llmstxt"
 )
 
 func cacheKey(n int) string { return fmt.Sprintf("%064x", n) }
@@ -200,5 +202,26 @@ func TestFolder_OpenedFull_MakesRoom(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) > 4 {
 		t.Errorf("%d files, %v", len(entries), err)
+	}
+}
+
+// The fields that are left out have their defaults in the keys of the cache: who writes them
+// out later has the same answers.
+func TestCache_DefaultsWrittenOut_SameAnswers(t *testing.T) {
+	requests := 0
+	say := func(int) (*http.Response, error) {
+		requests++
+		return response(200, nil, `{"choices":[{"finish_reason":"stop","message":{"content":"# reworded"}}]}`), nil
+	}
+	cache := openrouter.Memory(1 << 20)
+	for _, o := range []openrouter.Options{{}, {BaseURL: openrouter.DefaultBaseURL}, {Model: openrouter.DefaultModel},
+		{BaseURL: openrouter.DefaultBaseURL, Model: openrouter.DefaultModel, MaxConcurrent: 16, TokenBudget: 16_000, Attempts: 4, Timeout: 30 * time.Second}} {
+		o.Cache = cache
+		if answer, err := inMemory(t, o, say).Enhance(t.Context(), llmstxt.Part{Layout: llmstxt.Pages, Text: "# one"}); err != nil || answer != "# reworded\n" {
+			t.Errorf("%+v: %q, %v", o, answer, err)
+		}
+	}
+	if requests != 1 {
+		t.Errorf("%d requests, want 1", requests)
 	}
 }

@@ -32,10 +32,12 @@
 package openrouter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -121,27 +123,39 @@ var _ farwire.PartSizer = (*Model)(nil)
 
 // New returns a Model. It sends nothing. An error names the field.
 func New(o Options) (*Model, error) {
-	fail := func(field, format string, args ...any) (*Model, error) {
-		return nil, fmt.Errorf("openrouter: Options.%s: %s", field, fmt.Sprintf(format, args...))
-	}
-	if o.APIKey = strings.TrimSpace(o.APIKey); o.APIKey == "" {
-		return fail("APIKey", "empty")
-	}
-	if strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fail("APIKey", "has characters that are invalid in a key")
-	}
-	if o.BaseURL == "" {
-		o.BaseURL = DefaultBaseURL
-	}
-	u, err := url.Parse(o.BaseURL)
-	switch {
-	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return fail("BaseURL", "not an address; write it as %s", DefaultBaseURL)
-	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return fail("BaseURL", "has credentials, a query or a fragment; the key goes into APIKey")
+	endpoint, err := o.check()
+	if err != nil {
+		return nil, fmt.Errorf("openrouter: Options.%w", err)
 	}
 	if o.Model == "" {
 		o.Model = DefaultModel
+	}
+	if o.Cache == nil {
+		o.Cache = Memory(16 << 20)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	o.Extra = maps.Clone(o.Extra)
+	return &Model{o: o, endpoint: endpoint, client: clientFor(o), slots: make(chan struct{}, o.MaxConcurrent)}, nil
+}
+
+// check returns the address that requests go to, and sets BaseURL and the numbers to their
+// defaults where they are zero. Its error begins with the field's name.
+func (o *Options) check() (endpoint string, err error) {
+	if o.APIKey = strings.TrimSpace(o.APIKey); o.APIKey == "" {
+		return "", errors.New("APIKey: empty")
+	}
+	if strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("APIKey: has characters that are invalid in a key")
+	}
+	o.BaseURL = cmp.Or(o.BaseURL, DefaultBaseURL) // it is part of the cache's keys
+	u, err := url.Parse(o.BaseURL)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
+		return "", fmt.Errorf("BaseURL: not an address; write it as %s", DefaultBaseURL)
+	case u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return "", errors.New("BaseURL: has credentials, a query or a fragment; the key goes into APIKey")
 	}
 	for _, n := range []struct {
 		field          string
@@ -152,44 +166,36 @@ func New(o Options) (*Model, error) {
 		{"TokenBudget", &o.TokenBudget, 16_000, 2_000},
 		{"Attempts", &o.Attempts, 4, 1},
 	} {
-		switch {
-		case *n.value == 0:
-			*n.value = n.zero
-		case *n.value < n.smallest:
-			return fail(n.field, "%d is less than %d", *n.value, n.smallest)
+		if *n.value = cmp.Or(*n.value, n.zero); *n.value < n.smallest {
+			return "", fmt.Errorf("%s: %d is less than %d", n.field, *n.value, n.smallest)
 		}
 	}
-	switch {
-	case o.Timeout == 0:
-		o.Timeout = 30 * time.Second
-	case o.Timeout < 0:
-		return fail("Timeout", "%v is negative", o.Timeout)
+	if o.Timeout = cmp.Or(o.Timeout, 30*time.Second); o.Timeout < 0 {
+		return "", fmt.Errorf("Timeout: %v is negative", o.Timeout)
 	}
-	if o.Cache == nil {
-		o.Cache = Memory(16 << 20)
-	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	o.Extra = maps.Clone(o.Extra)
 	if _, err := json.Marshal(o.Extra); err != nil {
-		return fail("Extra", "%v", err)
+		return "", fmt.Errorf("Extra: %v", err)
 	}
-	m := &Model{o: o, endpoint: u.JoinPath("chat/completions").String(), slots: make(chan struct{}, o.MaxConcurrent)}
-	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{Transport: &http.Transport{
+	return u.JoinPath("chat/completions").String(), nil
+}
+
+// clientFor returns a client that follows no redirect: the key goes to one address only.
+func clientFor(o Options) *http.Client {
+	var client http.Client
+	if o.HTTPClient != nil {
+		client = *o.HTTPClient
+	} else {
+		client.Transport = &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    o.MaxConcurrent,
 			IdleConnTimeout:        30 * time.Second,
 			TLSHandshakeTimeout:    10 * time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
-		}}
+		}
 	}
-	client := *o.HTTPClient
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	m.client = &client
-	return m, nil
+	return &client
 }
 
 // PartSize is how many bytes a part may have with its texts, for the gateway
