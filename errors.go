@@ -222,9 +222,9 @@ func (o *Options) public(err error) publicError {
 	return p
 }
 
-// warnInternal logs in full what only the operator can mend. The line is short if a
-// client without a valid key has caused it, and at Debug if its address has caused too
-// many.
+// warnInternal logs in full what only the operator can mend, ten lines in a minute and then
+// one a second; others are at Debug, and the next line counts them. The line is short if a
+// client without a valid key has caused it, and at Debug if its address has caused too many.
 func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
 	level, text := slog.LevelWarn, err.Error()
 	if caused, ok := errors.AsType[*provokedError](err); ok {
@@ -232,6 +232,10 @@ func (o *Options) warnInternal(ctx context.Context, err error, args ...any) {
 		if caused.often {
 			level = slog.LevelDebug
 		}
+	} else if left, write := o.internal.Next(time.Now()); !write {
+		level = slog.LevelDebug
+	} else if left > 0 {
+		args = append(args, "left_out", left)
 	}
 	o.Logger.Log(ctx, level, "internal error", append(args, "err", text)...)
 }

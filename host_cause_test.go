@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire"
+	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/harness"
 )
 
@@ -226,3 +227,44 @@ func TestCrawl_StorageRefuses_ClientGetsTheReason(t *testing.T) {
 	}
 	w.wantLog(`level=WARN .*table 7 at 10\.0\.0\.7`)
 }
+
+// A caller with a key that makes a part of the host fail causes few lines of the log, and
+// the next one says how many were left out.
+func TestHost_CallerCausesErrors_LogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the log counts minutes and seconds
+		log := new(harness.Log)
+		gw, err := farwire.New(farwire.Options{
+			Logger: slog.New(slog.NewTextHandler(log, nil)), Agents: brokenList{errors.New("the list is at 10.0.0.7")},
+			Limits: farwire.Limits{Rate: 1e6, Burst: 1e6},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func() {
+			r := httptest.NewRequest(http.MethodGet, "/network", nil)
+			rec := httptest.NewRecorder()
+			r = r.WithContext(farwire.WithPrincipal(r.Context(), farwire.Principal{Subject: "alice"}))
+			if gw.Network().ServeHTTP(rec, r); rec.Code != http.StatusInternalServerError {
+				t.Fatalf("%d %s", rec.Code, rec.Body)
+			}
+		}
+		for range 1000 {
+			ask()
+		}
+		if lines := strings.Count(log.String(), `msg="internal error"`); lines != 10 || strings.Contains(log.String(), "left_out") {
+			t.Errorf("%d lines of 1000 errors:\n%s", lines, log)
+		}
+		time.Sleep(time.Minute)
+		if ask(); !strings.Contains(log.String(), "left_out=990") {
+			t.Errorf("the next line does not count the others:\n%s", log)
+		}
+	})
+}
+
+// A brokenList cannot list its agents.
+type brokenList struct{ err error }
+
+func (b brokenList) SelectAgent(context.Context, agent.Query) (agent.Exit, error) {
+	return agent.Exit{}, b.err
+}
+func (b brokenList) Agents() []agent.Info { panic(b.err) }

@@ -323,14 +323,15 @@ func (n narrowing) claims(p Principal) (token.Claims, error) {
 	return c, err
 }
 
-// principalOf is the principal that a token names.
+// principalOf is the principal that a token names, with rules that are valid.
 func principalOf(c token.Claims) (Principal, error) {
 	p := Principal{Subject: c.Subject, KeyID: c.KeyID, Allow: c.Own.Allow, Deny: c.Own.Deny, Kinds: retyped[Kind](c.Own.Kinds), Labels: c.Own.Labels,
 		narrow: narrowing{c.Allow, retyped[Kind](c.Kinds)}}
-	if len(c.Limits) == 0 {
-		return p, nil
+	if err := c.ReadLimits(&p.Limits); err != nil {
+		return p, err
 	}
-	return p, json.Unmarshal(c.Limits, &p.Limits)
+	_, err := p.rules()
+	return p, err
 }
 
 // redeem returns the principal that a token names, as it is today where the
@@ -341,11 +342,7 @@ func (g *Gateway) redeem(ctx context.Context, shown string) (Principal, error) {
 		return Principal{}, errTokenInvalid
 	}
 	p, err := principalOf(c)
-	if err != nil {
-		return Principal{}, errTokenInvalid
-	}
-	// Another program may have signed it. What it wanted to forbid must not be allowed.
-	if _, err := p.rules(); err != nil {
+	if err != nil { // another program has signed it: what it wanted to forbid must not be allowed
 		return Principal{}, fault.Wrap(fault.KeyInvalid, "token invalid: "+err.Error(), errTokenInvalid)
 	}
 	now, err := g.lookUp(ctx, p)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/token"
 )
@@ -100,7 +101,8 @@ type Options struct {
 	AllowInsecure bool
 
 	// Logger receives one Info line at each session's end. Nil: slog.Default().
-	Logger *slog.Logger
+	Logger   *slog.Logger
+	internal *attempts.Lines // of internal errors
 
 	// Trace is called at the start and end of sessions and dials. Nil: none.
 	// JoinTraces joins several.
@@ -329,7 +331,7 @@ func (o *Options) setParts() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	o.Logger = hostcall.Logger(o.Logger)
+	o.Logger, o.internal = hostcall.Logger(o.Logger), new(attempts.Lines)
 	if o.Trace == nil {
 		o.Trace = &Trace{}
 	}

@@ -361,7 +361,7 @@ func (g *Gateway) Stats() Stats {
 func (g *Gateway) Agents() ([]agent.Info, bool) {
 	agents, listed, err := g.listAgents()
 	if err != nil {
-		g.o.Logger.Warn("internal error", "err", err)
+		g.o.warnInternal(context.Background(), err)
 	}
 	return agents, listed
 }

@@ -54,6 +54,11 @@ func TestToken_SignedElsewhere_InvalidRules_AreRefusedEverywhere(t *testing.T) {
 		"one of several":      {map[string]any{"allow": []string{"a.test", "*"}}, `token invalid: allow: "*" is not a rule`},
 		"empty of the key":    {map[string]any{"own": map[string]any{"kinds": []string{}}}, "token invalid: kinds is empty"},
 		"deny of the key":     {map[string]any{"own": map[string]any{"deny": []string{"1.2.3"}}}, `token invalid: deny: "1.2.3" is not a rule`},
+		"a letter too few":    {map[string]any{"alow": []string{"a.test"}}, `token invalid: there is no claim "alow"`},
+		"another name":        {map[string]any{"farwire_allow": []string{"a.test"}}, `token invalid: there is no claim "farwire_allow"`},
+		"deny of a token":     {map[string]any{"deny": []string{"a.test"}}, `token invalid: there is no claim "deny"`},
+		"a name of the key":   {map[string]any{"own": map[string]any{"hosts": []string{"a.test"}}}, `token invalid: there is no claim "own.hosts"`},
+		"a name of a limit":   {map[string]any{"limits": map[string]any{"Session": 1}}, `token invalid: limits: json: unknown field "Session"`},
 		"a null of the key":   {map[string]any{"own": map[string]any{"deny": noList}}, "token invalid or expired"},
 	} {
 		claims := part(t, token, 1)

@@ -58,6 +58,9 @@ type Claims struct {
 	Allow, Kinds []string
 
 	Own Rules
+
+	// Mistyped is the name of a claim that may have been meant for one that forbids.
+	Mistyped string
 }
 
 // Rules are those of a key that nobody can look up.
@@ -80,6 +83,8 @@ type wire struct {
 
 	textual bool // a time is a string, which RFC 7519 does not let it be
 	null    bool // a list of rules is null, which would allow everything
+
+	mistyped string
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. The library takes times in quotes for
@@ -98,6 +103,12 @@ func (w *wire) UnmarshalJSON(b []byte) error {
 	if err := errors.Join(json.Unmarshal(b, &times), json.Unmarshal(b, &lists)); err != nil {
 		return err
 	}
+	var all map[string]json.RawMessage
+	var own struct{ Own map[string]json.RawMessage }
+	if err := errors.Join(json.Unmarshal(b, &all), json.Unmarshal(b, &own)); err != nil {
+		return err
+	}
+	w.mistyped = mistyped(all, own.Own)
 	type plain wire
 	if err := json.Unmarshal(b, (*plain)(w)); err != nil {
 		return err
@@ -251,5 +262,5 @@ func (s *Signer) Verify(token string) (Claims, error) {
 	case c.Subject == "":
 		return Claims{}, errors.New("no subject")
 	}
-	return Claims{Subject: c.Subject, KeyID: c.KeyID, Limits: c.Limits, Allow: c.Allow, Kinds: c.Kinds, Own: c.Own}, nil
+	return Claims{Subject: c.Subject, KeyID: c.KeyID, Limits: c.Limits, Allow: c.Allow, Kinds: c.Kinds, Own: c.Own, Mistyped: c.mistyped}, nil
 }
