@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/harness"
@@ -282,6 +285,26 @@ func TestServe_TLS_LinesAreForHTTPS(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("no %q in\n%s", want, said)
 		}
+	}
+}
+
+// The lines of a head count behind TLS, too: it is answered before it ends.
+func TestServe_HeadOfManyLinesByHTTPS_AnsweredWhileItArrives(t *testing.T) {
+	s := serveSecured(t)
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n"+strings.Repeat("a:\r\n", 1000))
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge || resp.Header.Get("X-Farwire-From") != "gateway" {
+		t.Errorf("%s, %v", resp.Status, resp.Header)
 	}
 }
 
