@@ -96,3 +96,41 @@ func (c *heldWrites) Write(b []byte) (int, error) {
 	c.all = append(c.all, b...)
 	return len(b), nil
 }
+
+// An answer may end with its connection, and many a server ends that without a word of TLS.
+// That is the end; a record that is not whole is not.
+func TestPathForm_AnswerEndsWithoutCloseNotify_IsWholeWhereARecordEnds(t *testing.T) {
+	certs := httptest.NewUnstartedServer(nil)
+	certs.StartTLS()
+	defer certs.Close()
+	for _, missing := range []int{0, 1} {
+		target := newTCPTarget(t, func(raw *net.TCPConn) {
+			held := &heldWrites{Conn: raw}
+			conn := tls.Server(held, &tls.Config{Certificates: certs.TLS.Certificates})
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+				t.Error(err)
+				return
+			}
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\nfi")
+			held.on = true
+			io.WriteString(conn, "ne")
+			raw.Write(held.all[:len(held.all)-missing])
+			raw.Close()
+		})
+		w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) {
+			o.RootCAs = x509.NewCertPool()
+			o.RootCAs.AddCert(certs.Certificate())
+		})
+		req := w.request("GET", "/", nil)
+		req.URL.Opaque = "/to/key=" + testKey + "/https/" + target + "/"
+		resp, err := plainClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if want := "fine"[:4-2*missing]; string(b) != want || (err != nil) != (missing > 0) {
+			t.Errorf("%d bytes of the record are missing: %q, %v", missing, b, err)
+		}
+	}
+}
