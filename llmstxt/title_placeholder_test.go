@@ -36,6 +36,18 @@ func TestTitles_Placeholder_HeadingIsTaken(t *testing.T) {
 			t.Errorf("heading %s: %q, want %q", title, got, want)
 		}
 	}
+	// The heading of an index is the letter of its first entries.
+	for _, letter := range []string{"A", "_", "3", "Ж", "あ"} {
+		for title, want := range map[string]string{"Index": "Index", "index": "index", "Untitled": letter} {
+			w := titled("Kettle", "Kettle", "", "Pots", title, "Cups")
+			a := w.pages["http://docs.test/"+word(1)]
+			a.body = strings.Replace(a.body, "The "+word(1)+" of it", letter, 1)
+			w.pages["http://docs.test/"+word(1)] = a
+			if got, want := titlesOf(everyWay(t, w, "http://docs.test/", llmstxt.Options{})), "Kettle: Pots, "+want+", Cups"; got != want {
+				t.Errorf("%s with heading %s: %q, want %q", title, letter, got, want)
+			}
+		}
+	}
 	// Titles that only look alike stay.
 	for _, title := range []string{"Document types", "Index of pots", "Loading tea", "Page 12 of the book", "React", "New pages"} {
 		s := everyWay(t, titled("Kettle", "Kettle", "", "Pots", title, "Cups"), "http://docs.test/", llmstxt.Options{})

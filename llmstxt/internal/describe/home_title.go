@@ -2,6 +2,7 @@ package describe
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
@@ -155,8 +156,12 @@ var unchanged = plain.Set(`untitled untitleddocument untitledpage newpage newdoc
 
 // meant reports one of these titles that is the page's own, because its heading says the same:
 // the index of a book. headings counts those of all pages: a template may have a heading, too.
+// That of an index may be the letter that its first entries begin with.
 func meant(title, heading string, headings map[string]int) bool {
 	k := plain.Key(title)
+	if k == "index" && utf8.RuneCountInString(heading) == 1 {
+		return true
+	}
 	return plain.Key(heading) == k && ordinary[k] && (headings[heading] == 1 || k == "index")
 }
 
