@@ -56,6 +56,13 @@ func TestMarkdown_Terms_StandOut(t *testing.T) {
 	})
 }
 
+func TestMarkdown_LinksToTheRestOfThePage_AreLeftOut(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<p>Attributes hold metadata. <a href='#details'>More...</a></p><h2>Details</h2><p>x":         "Attributes hold metadata.\n\n## Details\n\nx\n",
+		"<p>A pot. <a href='#more'>More…</a> <a href='pot.html'>More...</a> <a href=#x>More pots</a>": "A pot. [More...](http://a.test/pot.html) More pots\n",
+	})
+}
+
 func TestMarkdown_IDsAndCodeBeforeText_LoseNothing(t *testing.T) {
 	wantMarkdown(t, map[string]string{
 		"<dl><dt id=SESSION_COOKIE_NAME>A<dd>b<dt id=UI_BANNER>C<dd id=menu>d</dl>":                      "**A**\n\nb\n\n**C**\n\nd\n",

@@ -12,7 +12,7 @@ import (
 
 // Links within the page in the Markdown that it becomes, and what a reader of the page sees
 // only when it is chosen. A sign of a note stays, in brackets, since the note does; the way
-// back from a note and a heading's own address are nothing to read.
+// back from a note, a heading's own address and "More..." to what follows are nothing to read.
 
 // innerLink takes a link to a place on the page whose start tag was just read, and reports
 // whether that was all of it.
@@ -22,7 +22,7 @@ func (m *marker) innerLink(class, role string) bool {
 		return false
 	}
 	switch {
-	case isPermalink(text), isWayBack(text):
+	case isPermalink(text), isWayBack(text), text == "More...", text == "More…":
 	case raised || role == "doc-noteref" || hasWord(class, "footnote", "footnotes", "noteref"):
 		sign := noteSign(text)
 		if sign == "" {
