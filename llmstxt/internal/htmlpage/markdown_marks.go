@@ -109,8 +109,8 @@ func (m *marker) emphasis(k tagMark, text string, lead bool, next rune) {
 		return
 	}
 	head, body, tail := emphasised(prev, text, next)
-	if k.sign == "" || body == "" {
-		return
+	if k.sign == "" || body == "" || m.inEmphasis() && (!mayClose(body, 'a') && isPunct(next) || !mayOpen('a', body) && isPunct(prev)) {
+		return // in another emphasis a sign between punctuation could be that one's end
 	}
 	m.line = m.line[:k.at]
 	if lead {
@@ -180,6 +180,16 @@ const longTerm = 300 // bytes
 func mayBeBold(line []byte) bool {
 	return len(line) <= longTerm && !bytes.Contains(line, []byte("**")) && !bytes.HasPrefix(line, []byte("![")) && !bytes.HasSuffix(line, []byte(`\`)) &&
 		len(bytes.Trim(line, "0123456789[]().")) > 0
+}
+
+// inEmphasis reports whether signs will stand around what is on the line.
+func (m *marker) inEmphasis() bool {
+	for i := range m.marks {
+		if m.marks[i].sign != "" {
+			return true
+		}
+	}
+	return m.term
 }
 
 // inLink reports whether a link is open.
