@@ -263,8 +263,7 @@ func optionError(field, format string, args ...any) error {
 	return fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
 }
 
-// checkParts refuses an interface that holds a nil pointer: it is not the zero value,
-// and would fail at the first request.
+// checkParts refuses a nil pointer, with which no request would work.
 func (o *Options) checkParts() error {
 	for field, part := range map[string]any{"Auth": o.Auth, "Agents": o.Agents, "Limiter": o.Limiter, "Bus": o.Bus,
 		"Storage": o.Storage, "Sites": o.Sites, "Crawl.Render": o.Crawl.Render, "Crawl.Enhance": o.Crawl.Enhance} {
@@ -279,8 +278,10 @@ func (o *Options) checkTokenKeys() error {
 	switch {
 	case o.TokenKey != nil && o.TokenKeys != nil:
 		return optionError("TokenKeys", "TokenKey is set too; give one of them")
-	case o.TokenKey != nil && len(o.TokenKey) < token.MinKey:
-		return optionError("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), token.MinKey)
+	case o.TokenKey != nil:
+		if err := token.CheckKey(o.TokenKey); err != nil {
+			return optionError("TokenKey", "%v", err)
+		}
 	case o.TokenKeys != nil:
 		if err := token.CheckKeys(o.TokenKeys); err != nil {
 			return optionError("TokenKeys", "%v", err)
