@@ -42,7 +42,8 @@ type shown struct {
 	misses          []string
 }
 
-// measureApp crawls the documentation of npm twice: as it is, and in a browser.
+// measureApp crawls the documentation of npm twice: as it is sent, by a browser that
+// shows nothing (without one a crawl reads the Markdown behind it), and in a browser.
 func measureApp() (v shown, err error) {
 	app, err := docs.NPMDocs()
 	if err != nil {
@@ -65,7 +66,8 @@ func measureApp() (v shown, err error) {
 	}
 	defer b.Close()
 	base := "http://" + l.Addr().String()
-	o := llmstxt.Options{MaxPages: pages, DescLength: descLength}
+	var needy sent
+	o := llmstxt.Options{MaxPages: pages, DescLength: descLength, Render: needy.count}
 	plain, err := llmstxt.Crawl(context.Background(), base, o)
 	if err != nil {
 		return v, err
