@@ -18,8 +18,8 @@ import (
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
-// ErrUnauthorized is wrapped by an Authenticator whose key is not, or no longer,
-// valid.
+// ErrUnauthorized is what an [Authenticator] wraps in the error for a key that is not,
+// or no longer, valid.
 var ErrUnauthorized = errors.New("not authorized")
 
 // An Authenticator turns credentials into the caller they belong to.
@@ -56,7 +56,7 @@ type Credentials struct {
 	Remote netip.Addr // the client's address (Options.ClientAddr); the zero Addr when unknown
 }
 
-// A Principal is a caller: whose key it was, and what it may.
+// A Principal is a caller: whose key it was, and what it may do.
 type Principal struct {
 	Subject string // who; appears in logs and in Query.Subject. Empty names nobody
 	KeyID   string // which key of the subject's, never the key itself
@@ -141,9 +141,9 @@ func WithScheme(ctx context.Context, scheme string) context.Context {
 }
 
 // TrustedProxies returns a function for Options.ClientAddr, for a gateway behind
-// proxies whose addresses are given as prefixes. Of a request that comes from one
-// of them the client is the rightmost address in X-Forwarded-For that is not
-// trusted; of any other, and of one without such an address, it is the peer.
+// proxies whose addresses are given as prefixes. When a request comes from one of
+// them, its client is the rightmost address in X-Forwarded-For that is not trusted.
+// The client of any other request, or of one without such an address, is its peer.
 func TrustedProxies(trusted ...netip.Prefix) func(*http.Request) netip.Addr {
 	return origin.Client(trusted)
 }

@@ -163,8 +163,8 @@ type ConnectedBus interface {
 	Connected() bool
 }
 
-// A Revocation says that a key, or the record of an agent, is valid no more, or
-// again.
+// A Revocation says that a key, or the record of an agent, is no longer valid, or
+// valid again.
 type Revocation struct {
 	KeyID    string    `json:"key_id"`          // as in Principal
 	Agent    bool      `json:"agent,omitempty"` // KeyID is that of an agent's record
@@ -373,8 +373,8 @@ func (g *Gateway) publish(r Revocation) {
 	hostcall.Log(g.o.Logger, "Bus.Publish", func() { g.o.Bus.Publish(r) })
 }
 
-// EndRevoked ends the sessions of keys that the Authenticator knows no more, with
-// 1008 and the reason "key revoked", and returns their number; a recrawl stops, and its
+// EndRevoked ends the sessions of keys that the Authenticator no longer knows, with
+// 1008 and the reason "key revoked", and returns their number. A recrawl stops, and its
 // site rests. Call it after keys were taken away. It does nothing unless the Authenticator is a [KeyLookuper].
 // Where it is a [KeyLister] too, the other gateways on Options.Bus are told which keys
 // are gone, and which are there again.

@@ -228,20 +228,20 @@ func (c *crawl) releaseSite(ctx context.Context, lease Lease) error {
 // the site was told, the base URL what it was told too, in any spelling. The
 // answer is 202 with {"next_crawl_at": "…"}, a time as in RFC 3339.
 //
-// Who publishes in bursts may call as often: a site that is due already stays
-// due once, and for one that was crawled, or called for, less than a minute ago
-// the next crawl waits until the minute is over; for one that is being crawled
-// a minute from the call. So it is at any gateway of those that share the site, and after
-// crawls that failed. It is crawled after every
-// change that was told of, because a crawl that is under way may have passed
-// what changed.
+// Calls may come in bursts: a site that is due already is crawled once. If it was crawled,
+// or called for, less than a minute ago, the next crawl waits until that minute is over. If
+// it is being crawled, the next crawl begins a minute after the call, because the crawl
+// under way may have passed what changed. This holds for all gateways that share the site,
+// and after crawls that failed.
 //
-// A base URL that nobody has enrolled is 404, a secret that is missing or not
-// that of any caller who has, 401. So whoever asks may find out that somebody
-// has enrolled a site, but not who, nor how many have; each address may show ten
-// secrets a second that fit no site (429). Nothing else that is refused counts. Beyond
-// that the store is asked for secrets alone that a gateway with one of [Options.TokenKeys]
-// made for the site, and for those that this gateway has taken in the last day.
+// A base URL that nobody has enrolled is answered with 404, and a secret that is missing
+// or fits no enrolment with 401. So whoever asks may find out that somebody has enrolled a
+// site, but not who, nor how many have.
+//
+// Only secrets that fit no site count as wrong credentials: after ten in a minute further
+// ones from that address get 429. After 50, of which ten a second are forgotten, the store
+// is asked only for secrets that a gateway with one of [Options.TokenKeys] made for the
+// site, and for those that this gateway has taken in the last day.
 func (g *Gateway) SiteChanged() http.Handler {
 	return origin.Any(http.MethodPost, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next, err := g.siteChanged(w, r)
@@ -269,7 +269,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	}
 	peer, call := g.o.ClientAddr(r), webhook.NewCall(base, secret, g.tokens.MadeSecret(hookLabel, base, secret))
 	if err := g.hooks.Check(peer, call); err != nil {
-		return next, err // nobody knows whether the secret is wrong
+		return next, err // the secret was not compared, so it does not count as wrong
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), dialTimeout, errTimeout)
 	defer cancel()
@@ -325,7 +325,7 @@ func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err e
 	}
 	select {
 	case g.due <- struct{}{}:
-	default: // somebody has been called already
+	default: // a worker is told to look already
 	}
 	return next, nil
 }

@@ -53,10 +53,10 @@ type KeyRecord struct {
 }
 
 // NewKeySet returns a KeySet: a map from key to principal, whose KeyID may be
-// left out. An empty set, an empty key, one shorter than [MinKeyLength] bytes, as
-// from an unset environment variable, an empty subject or a rule that is not
-// valid is an error, which never holds the key. Several keys may name one subject,
-// none a KeyID of another.
+// left out. An empty set, a key shorter than [MinKeyLength] bytes (an unset
+// environment variable is an empty one), an empty subject and an invalid rule are
+// errors, which never hold the key. Several keys may name one subject, but no two
+// the same KeyID.
 func NewKeySet(keys map[string]Principal) (*KeySet, error) {
 	s := new(KeySet)
 	return s, s.Replace(keys)

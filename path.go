@@ -78,7 +78,8 @@ func (g *Gateway) PathForm() http.Handler {
 	})
 }
 
-// IsPathForm reports whether a request is one for [Gateway.PathForm].
+// IsPathForm reports whether a request is one for [Gateway.PathForm]: whether its path
+// begins with /to/.
 func IsPathForm(r *http.Request) bool { return pathform.IsPath(r.RequestURI) }
 
 // A forwarding is one request of the path form or the forward proxy on its way.

@@ -16,8 +16,9 @@ import (
 	"github.com/farwire/farwire/llmstxt"
 )
 
-// Health returns the handler that a load balancer asks: 200 with
-// {"ok": true}, or 503 while the gateway drains.
+// Health returns the handler that says whether the gateway serves: 200 with
+// {"ok": true}, or 503 while it drains. A load balancer asks [Gateway.Ready], which
+// [Gateway.Unready] turns to 503 before a drain.
 func (g *Gateway) Health() http.Handler {
 	return origin.Any("GET, HEAD", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := onlyReads(r)
@@ -45,9 +46,9 @@ func (g *Gateway) Unready() {
 // {"ok": true}}}, with "nats": {"ok": true} where Options.Bus is a [ConnectedBus]. The
 // query ?require=agents,stores makes what it names count, for
 // monitors; without it a gateway without agents is ready, else none could attach
-// through a balancer. Nobody needs a key for it: whoever asks, the stores are asked
-// once a second at most. One that does not answer within half a second is not OK, within
-// five for who requires it.
+// through a balancer. It needs no key, and asks the stores at most once a second. A store
+// that does not answer within half a second is not OK; with ?require=stores it has five
+// seconds.
 func (g *Gateway) Ready() http.Handler {
 	type store struct {
 		OK bool `json:"ok"`

@@ -172,7 +172,7 @@ func (e *DialError) Error() string {
 
 // AgentUnavailable reports whether the agent is gone, draining or has as many
 // sessions as it takes: whether a sticky session moves to the next agent.
-// Everything else would befall it there too, or is the target's affair.
+// Any other failure would meet it there too, or is the target's.
 func (e *DialError) AgentUnavailable() bool {
 	if e.Fault != FaultAgent {
 		return false

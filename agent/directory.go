@@ -10,7 +10,7 @@ import (
 // A Directory tells the gateways of a cluster which of them holds which agents. Its
 // methods are safe for concurrent use.
 //
-// A directory moves names and numbers, and no one's traffic: who needs an agent
+// A directory carries names and numbers, but no traffic: a gateway that needs an agent
 // dials the gateway that holds it (ClusterOptions). What it says may be late; a
 // gateway that is asked for an agent that it does not hold says so.
 type Directory interface {

@@ -295,7 +295,8 @@ func (p *Pool) AnswerPeers(answer func(ctx context.Context, question []byte) ([]
 
 // AskPeers asks all other gateways of the cluster at once, and calls each with every
 // answer; a gateway that does not answer before ctx ends is left out. Calls are not
-// concurrent. A panic of each is its caller's, and the end of the questions.
+// concurrent. A panic of each goes to the caller of AskPeers, and no further answer is
+// waited for.
 func (p *Pool) AskPeers(ctx context.Context, question []byte, each func(gateway string, reply []byte)) {
 	p.mu.Lock()
 	c := p.cluster

@@ -26,7 +26,7 @@ import (
 // A connection through a remote agent fails as a TCP connection does when its
 // target is lost, and with a *DialError of [FaultAgent] when the agent is. It is a
 // [HalfCloser], a [WaitReader], a [DrainTeller] and a [Resetter], whose Close resets the
-// target's connection. Connections of exits that Add brought can what those of the exit
+// target's connection. Connections of exits that Add brought can do what those of the exit
 // can; TCP ones keep their SyscallConn.
 type Pool struct {
 	id         string
