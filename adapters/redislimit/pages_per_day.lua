@@ -15,7 +15,7 @@ local want, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local this = math.floor(time[1] / SPAN)
 
-local count, quarters, used = {}, {}, 0
+local count, quarters, used, ahead = {}, {}, 0, 0
 local stored = redis.call('HGETALL', KEYS[1])
 for i = 1, #stored, 2 do
   local quarter, n = tonumber(stored[i]), tonumber(stored[i + 1])
@@ -23,12 +23,15 @@ for i = 1, #stored, 2 do
     redis.call('HDEL', KEYS[1], stored[i])
   elseif quarter > this then
     redis.call('HDEL', KEYS[1], stored[i])
-    redis.call('HINCRBY', KEYS[1], string.format('%.0f', this), string.format('%.0f', n))
-    redis.call('EXPIRE', KEYS[1], (LIVES + 1) * SPAN)
-    count[this] = (count[this] or 0) + n
+    ahead = ahead + n
   else
-    count[quarter] = (count[quarter] or 0) + n
+    count[quarter] = n
   end
+end
+if ahead > 0 then
+  redis.call('HINCRBY', KEYS[1], string.format('%.0f', this), string.format('%.0f', ahead))
+  redis.call('EXPIRE', KEYS[1], (LIVES + 1) * SPAN)
+  count[this] = (count[this] or 0) + ahead
 end
 for i = 3, #ARGV, 2 do
   local quarter = math.min(tonumber(ARGV[i]), this)

@@ -123,6 +123,31 @@ func TestPages_ServersClockSetBack_CountForADayFromNow(t *testing.T) {
 	}
 }
 
+// TestPages_ServersClockSetBackToAnEmptyQuarter_AllCount has pages that were counted while the
+// server's clock was ahead stay when those of the present quarter, which stands behind them, have
+// all come back.
+func TestPages_ServersClockSetBackToAnEmptyQuarter_AllCount(t *testing.T) {
+	s := harness.Redis(t)
+	l, c := open(t, s, redislimit.Options{}), admin(t, s)
+	p := caller(farwire.Limits{PagesPerDay: 100})
+	giveBack(t, takePages(t, l, p, 30), 30)
+	key := onlyKey(t, c, "farwire:pages:")
+	now := clock(t, c) / 1e6 / quarter
+	if err := c.Del(t.Context(), key).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range [][2]int64{{now + 1, 20}, {now + 2, 10}, {now, 0}} {
+		if err := c.HSet(t.Context(), key, strconv.FormatInt(of[0], 10), of[1]).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if q := takePages(t, l, p, 0); q.Used != 30 {
+			t.Errorf("used %d, want 30", q.Used)
+		}
+	}
+}
+
 // TestTakePages_RedisUnavailable_UsesTheShare checks that pages come from the share, and those of Redis come back
 // when it does.
 func TestTakePages_RedisUnavailable_UsesTheShare(t *testing.T) {
