@@ -17,7 +17,7 @@ func TestCrawl_ToolsOfASite_AreNotAskedFor(t *testing.T) {
 		"/doku.php?id=tea&do=edit", "/doku.php?id=tea&do=revisions", "/posting.php?mode=reply&t=4", "/ucp.php?mode=login", "/tea/?replytocom=12", "/tea/?add-to-cart=7", "/wp-login.php", "/cdn-cgi/l/email-protection", "/index.php?action=profile;u=1",
 		"/org/kiln/commit/0123abcdef", "/org/kiln/-/commit/5f2b8c1e9d3a4b6c7d8e9f00112233445566778899", "/org/kiln/commits/branch/main", "/org/kiln/raw/branch/main/README.md", "/org/kiln/blame/tag/v1/a.go", "/org/kiln/_edit/branch/main/a.md", "/org/kiln/-/blame/main/a.go", "/org/kiln/-/compare/a...b", "/org/kiln/wiki/Tea?action=_edit",
 		"/?p=kiln.git;a=commitdiff;h=abc1", "/gitweb/?p=kiln.git&a=shortlog", "/kiln.git/commit/?id=5f2b8c1e9d3a4b6c7d8e9f001122334455667788", "/kiln.git/diff/a.c?h=main&id=5f2b8c1e9d3a4b6c7d8e9f001122334455667788", "/twiki/bin/edit/Main/WebHome", "/xwiki/bin/login/XWiki/XWikiLogin?xredirect=x",
-		"/doku.php?do=export_xhtml&id=tea", "/doku.php?idx=wiki", "/lib/exe/detail.php?id=tea&media=a.png", "/book/export/html/12", "/comment/reply/node/2/comment_node_book", "/viewonline.php", "/memberlist.php?mode=team", "/Tea?action=RenderAsDocbook",
+		"/doku.php?do=export_xhtml&id=tea", "/doku.php?idx=wiki", "/lib/exe/detail.php?id=tea&media=a.png", "/book/export/html/12", "/comment/reply/node/2/comment_node_book", "/de/comment/reply/12/4", "/wiki/bin/attach/Main/", "/xwiki/bin/edit/%E4%B8%BB%E9%A1%B5/WebHome", "/viewonline.php", "/memberlist.php?mode=team", "/Tea?action=RenderAsDocbook",
 	} {
 		w := &web{pages: map[string]answer{
 			"http://docs.test/":         doc("Tea wiki", tool, "/wiki/Tea", "/wiki/Help:Contents", "/doku.php?id=tea"),
@@ -34,7 +34,8 @@ func TestCrawl_ToolsOfASite_AreNotAskedFor(t *testing.T) {
 // Pages that are named like what a forge or a wiki does are read.
 func TestCrawl_PagesNamedLikeWorkOfSoftware_AreKept(t *testing.T) {
 	for _, page := range []string{"/git/commit/amend", "/docs/commit/defaced", "/docs/commit/1234", "/reference/commit/", "/docs/raw/branch", "/guides/compare/branch", "/org/kiln/src/branch/main/README.md", "/org/kiln/-/blob/main/a.md", "/org/kiln/-/wikis/home", "/org/kiln/-/releases",
-		"/man/bin/edit", "/bin/view/Main/WebHome", "/docs/bin/login", "/?p=kiln&a=log", "/?p=kiln.git;a=tree", "/api?a=search&p=tea", "/news?id=5f2b8c1e9d3a4b6c7d8e9f001122334455667788", "/diff/?id=12", "/patch/?id=5f2b8c1e9d3a4b6c7d8e", "/lib/exec/a", "/book/export/", "/comment/reply", "/list.php?idx=5", "/tea?do=exports", "/docs/edit/branch/names"} {
+		"/man/bin/edit", "/bin/view/Main/WebHome", "/docs/bin/login", "/?p=kiln&a=log", "/?p=kiln.git;a=tree", "/api?a=search&p=tea", "/news?id=5f2b8c1e9d3a4b6c7d8e9f001122334455667788", "/diff/?id=12", "/patch/?id=5f2b8c1e9d3a4b6c7d8e", "/lib/exec/a", "/book/export/", "/comment/reply", "/list.php?idx=5", "/tea?do=exports", "/docs/edit/branch/names",
+		"/docs/raw/branch/", "/media/tag/tea", "/docs/media/tag/", "/news/compare/branch/", "/docs/bin/login/", "/docs/bin/login/options/", "/api/comment/reply/", "/docs/comment/reply/create", "/manual/book/export/html/", "/manual/book/export/html/chapters", "/crate/lib/exe/", "/crate/lib/exe/build.html", "/about/-/jobs/baker"} {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Kiln", page), "http://docs.test" + page: doc("A page about it")}}
 		if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); len(s.Pages) != 2 {
 			t.Errorf("%s: %v", page, reasons(s))

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
 )
@@ -15,23 +17,9 @@ import (
 // ofSoftware reports a tool of Gitea, Forgejo, GitLab, GitHub, cgit, gitweb, TWiki, XWiki,
 // DokuWiki or Drupal by its path.
 func ofSoftware(u *url.URL) bool {
-	at := func(folder string) (behind string, ok bool) { // what stands behind one
-		_, behind, ok = strings.Cut(u.Path, folder)
-		return behind, ok
-	}
-	if rest, ok := at("/-/"); ok && gitlab[first(rest)] {
-		return true
-	}
-	if rest, ok := at("/bin/"); ok && strings.Contains(rest, "/") && wikiDoes[first(rest)] {
-		return true
-	}
-	if strings.Contains(u.Path, "/book/export/html/") || strings.Contains(u.Path, "/comment/reply/") || strings.Contains(u.Path, "/lib/exe/") {
-		return true
-	}
-	segments := strings.Split(u.Path, "/")
-	for i, s := range segments[:len(segments)-1] {
-		next := segments[i+1]
-		if s == "commit" && isHash(next) || forge[s] && (next == "branch" || next == "tag" || next == "commit") && i+2 < len(segments) {
+	segments := strings.Split(strings.TrimPrefix(u.Path, "/"), "/")
+	for i := range segments[:len(segments)-1] {
+		if isDone(segments[:i], segments[i], segments[i+1:]) {
 			return true
 		}
 	}
@@ -58,11 +46,41 @@ func ofSoftware(u *url.URL) bool {
 	return repository && action
 }
 
-// first is the first segment of a path.
-func first(p string) string {
-	p, _, _ = strings.Cut(p, "/")
-	return p
+// isDone reports a folder with what it is done to behind it. A page of a manual may be named
+// like each of them, so what stands around it has to be the software's as well: a forge has
+// its folders below those of an owner and a repository, and wikis name a page to work on.
+func isDone(above []string, folder string, below []string) bool {
+	before, next, behind := "", below[0], ""
+	if len(above) > 0 {
+		before = above[len(above)-1]
+	}
+	if len(below) > 1 {
+		behind = below[1]
+	}
+	switch folder {
+	case "commit":
+		return isHash(next)
+	case "-":
+		return len(above) >= 2 && gitlab[next]
+	case "bin":
+		return wikiDoes[next] && isWeb(behind)
+	case "export":
+		return next == "html" && isNumber(behind) && before == "book"
+	case "reply":
+		return (isNumber(next) || isNumber(behind)) && before == "comment"
+	case "exe":
+		return strings.HasSuffix(next, ".php") && before == "lib"
+	}
+	return forge[folder] && len(above) >= 2 && behind != "" && (next == "branch" || next == "tag" || next == "commit")
 }
+
+// isWeb reports the name of a part of a wiki: no lower-case word.
+func isWeb(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r) && !unicode.IsLower(r)
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // isHash reports the name that git gives a change: of seven hexadecimal digits or more, which
 // are no word.
