@@ -85,7 +85,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	defer st.out.Leave()
 	defer afterKill(st.g.kill, st.out.Cut)()
 	defer afterKill(ctx, func() {
-		if cause := context.Cause(ctx); !errors.Is(cause, errDraining) { // what was read is still sent then
+		if cause := context.Cause(ctx); !errors.Is(cause, errDraining) { // in a drain what was read is still sent
 			st.out.End(cause)
 		}
 	})()
@@ -243,7 +243,7 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 
 // relay streams batches until something ends.
 func (st *amqpStream) relay(ctx context.Context, c *amqpstream.Consumer, p amqpPace, tick <-chan time.Time) error {
-	var last amqpstream.Batch // its memory serves again
+	var last amqpstream.Batch // its memory is used again for the next one
 	for {
 		if ctx.Err() != nil {
 			cause := context.Cause(ctx)
@@ -308,13 +308,13 @@ func (st *amqpStream) send(c *amqpstream.Consumer, b *amqpstream.Batch) error {
 	return nil
 }
 
-// An amqpPace says when a batch is given time to grow. In a run of messages a broker's
-// every packet would be a write, a flush and an acknowledgement. The first
+// An amqpPace says when a batch is given time to grow. Without it each packet of a broker
+// that sends many messages would be a write, a flush and an acknowledgement. The first
 // message of a run never waits.
 type amqpPace struct {
 	prefetch int64
 	run      int64 // messages since the last wait
-	bound    bool  // the broker waits for acknowledgements: what they lose is lost
+	bound    bool  // the broker waits for acknowledgements, so a pause only delays it
 	since    time.Time
 }
 

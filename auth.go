@@ -308,6 +308,7 @@ type tooManyWrong struct{ told, was error }
 func (e *tooManyWrong) Error() string   { return fmt.Sprintf("%v: %v", e.told, e.was) }
 func (e *tooManyWrong) Unwrap() []error { return []error{e.told, e.was} }
 
+// identify finds whose the credentials are: a token's, a key's, or else who the host named.
 func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error) {
 	switch {
 	case s.key != "" && g.tokens.Ours(s.key):
@@ -350,8 +351,8 @@ func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quo
 
 var errNarrowed = fault.New(fault.KeyInvalid, "this token was narrowed and is not for this")
 
-// admit authenticates and counts the request against the caller's rate. Whoever is asked
-// when ctx ends is at fault only if its time ran out.
+// admit authenticates and counts the request against the caller's rate. When ctx ends
+// meanwhile, the part of the host that was asked is blamed only if its time ran out.
 func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quota, err error) {
 	p, err = g.authenticate(ctx, s)
 	if err == nil {
@@ -376,6 +377,7 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, dialTimeout)
 }
 
+// take counts a request towards a bucket of the caller's.
 func (g *Gateway) take(ctx context.Context, p Principal, b Bucket) (Quota, error) {
 	q, err := hostcall.Get(func() (Quota, error) { return g.o.Limiter.Take(ctx, p, b) })
 	if err != nil {

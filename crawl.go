@@ -52,7 +52,7 @@ func (g *Gateway) Crawl() http.Handler {
 	}))
 }
 
-// A crawl is one client's.
+// A crawl is one session of KindCrawl.
 type crawl struct {
 	g       *Gateway
 	session *session
@@ -172,7 +172,7 @@ func (c *crawl) read(msg []byte) error {
 	case c.req.enroll && c.session.principal.narrow.isNarrow():
 		return errNarrowed
 	case c.req.enroll && (c.g.o.Sites == nil || c.g.o.Storage == nil):
-		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites")
+		return fault.Invalidf("enableAutoUpdate is not available: this gateway keeps no sites or hosts no files")
 	case c.req.enroll && c.req.secret():
 		return fault.Invalidf("enableAutoUpdate stores no headers, cookies or passwords; leave either these or enableAutoUpdate out")
 	}

@@ -142,7 +142,7 @@ func TestCrawl_BadRequest_IsRefused(t *testing.T) {
 		`{` + u + `,"descLength":99}`:                 "descLength must be a whole number from 100 to 2000",
 		`{` + u + `,"descLength":2001}`:               "descLength must be a whole number from 100 to 2000",
 		`{` + u + `,"enableAutoUpdate":"yes"}`:        "enableAutoUpdate must be true or false",
-		`{` + u + `,"enableAutoUpdate":true}`:         "enableAutoUpdate is not available: this gateway keeps no sites",
+		`{` + u + `,"enableAutoUpdate":true}`:         "enableAutoUpdate is not available: this gateway keeps no sites or hosts no files",
 		`{` + u + `,"recrawlIntervalMinutes":0}`:      "recrawlIntervalMinutes must be a whole number, at least 1",
 		`{` + u + `,"llmEnhance":1}`:                  "llmEnhance must be true or false",
 		`{` + u + `,"useBrightdata":1}`:               "useBrightdata must be true or false",

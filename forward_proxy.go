@@ -89,7 +89,7 @@ func isForeign(r *http.Request) bool {
 	host := rules.Host((&url.URL{Host: r.Host}).Hostname())
 	name := rules.Host(r.TLS.ServerName)
 	_, notAddress := netip.ParseAddr(host)
-	if host == name || name == "" && notAddress == nil { // addresses are not told
+	if host == name || name == "" && notAddress == nil { // TLS names no addresses (RFC 6066, section 3)
 		return false
 	}
 	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
@@ -124,7 +124,7 @@ func (g *Gateway) serveAbsolute(w http.ResponseWriter, r *http.Request, uri stri
 		err = opening.Check(w, r)
 	}
 	if err != nil {
-		// What is wrong is told to those who may ask.
+		// Only a caller with valid credentials is told what is wrong with the request.
 		if _, unknown := g.authenticate(r.Context(), g.readProxyAuth(r)); unknown != nil {
 			err = unknown
 		}
@@ -236,7 +236,7 @@ func (t *tunneled) socks(conn net.Conn) (early []byte, err error) {
 		seen.shown = counted.KeyShown
 	}
 	denied := t.s.admit(ctx, seen)
-	// After ten wrong credentials a further one is told so, and is as wrong.
+	// tooManyWrong is a wrong credential as well: the eleventh in a minute.
 	wrong := fault.Is(denied, fault.KeyMissing) || fault.Is(denied, fault.KeyInvalid) || errors.As(denied, new(*tooManyWrong))
 	if err := socks.Accept(conn, !wrong); err != nil {
 		return nil, errors.Join(denied, fmt.Errorf("%w: %w", errClientGone, err))
@@ -288,7 +288,7 @@ func (t *tunneled) dialAhead(ctx context.Context, conn net.Conn, user string, to
 	return nil, fmt.Errorf("%w: %w", errClientGone, gone)
 }
 
-// socksReply is what SOCKS has for an error.
+// socksReply returns the reply of SOCKS that says an error best.
 func socksReply(err error) socks.Reply {
 	switch class := public(err).Class; {
 	case class == fault.TargetForbidden:

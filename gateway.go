@@ -179,7 +179,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	for _, c := range running {
 		c.Abort()
 	}
-	// Cutting a session takes no waiting on a peer.
+	// A session that was cut waits for no peer.
 	late := time.NewTimer(closeTimeout)
 	defer late.Stop()
 	select {

@@ -88,11 +88,11 @@ type forwarding struct {
 	s            *session
 	to           *pathform.Request
 	ctx          context.Context         // ends with the client's, and with cut
-	cut          context.CancelCauseFunc // ends it
-	dialDeadline time.Time               // for the dial
+	cut          context.CancelCauseFunc // ends ctx, and the request with it
+	dialDeadline time.Time               // until when the target must be connected
 
 	query agent.Query
-	conns string // who shares connections with it
+	conns string // names those who may use its connection later (Principal.shares)
 
 	idle *egress.IdleClock // nil: no limit
 
@@ -244,7 +244,7 @@ func (f *forwarding) prepare(ctx context.Context) error {
 	if err := egress.ParseFilter(&f.query, o.Geo, o.Agent); err != nil {
 		return err
 	}
-	// A connection that is used again is not dialled, and asks nobody.
+	// The exit asks permit when it dials, but a kept connection is not dialled.
 	port, err := strconv.ParseUint(service, 10, 16)
 	if err != nil {
 		return err
@@ -296,9 +296,9 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f.err, f.status = err, public(err).Status
-	if r.Context().Err() != nil && f.ended(r) == nil { // hardly anybody reads the answer
+	if r.Context().Err() != nil && f.ended(r) == nil { // the client has left, or half closed
 		f.err, f.status, err = errClientGone, 0, errClientGone
-		if errors.Is(context.Cause(r.Context()), context.Canceled) { // and no deadline of a host's
+		if errors.Is(context.Cause(r.Context()), context.Canceled) { // else it was a deadline of the host's
 			err = errHalfClosed
 		}
 	}
@@ -318,13 +318,13 @@ func (f *forwarding) closeBehind(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// result is how the request went, in the words of the log.
+// result says how the request went.
 func (f *forwarding) result(r *http.Request) SessionResult {
 	out := SessionResult{Agent: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
 		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 	switch {
 	case f.whole && f.exit.DialContext == nil:
-		out.EndedBy = EndedByGateway // it was the last hop
+		out.EndedBy = EndedByGateway // which answered as the last hop (Max-Forwards)
 	case f.whole:
 	case r.Context().Err() != nil && f.ended(r) == nil:
 		out.EndedBy = EndedByClient
@@ -339,8 +339,9 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 	return out
 }
 
-// ended is why the gateway ended the request; nil: it did not, or the client had left
-// before. A write that is cut makes net/http take the client for one that has left.
+// ended returns why the gateway ended the request; nil: it did not, or the client had left
+// before. The request's own context cannot tell: a write that is cut makes net/http cancel
+// it, as if the client had left.
 func (f *forwarding) ended(r *http.Request) error {
 	cause := context.Cause(f.ctx)
 	if cause == nil || errors.Is(context.Cause(r.Context()), cause) {

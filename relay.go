@@ -57,7 +57,7 @@ func (g *Gateway) Relay() http.Handler {
 	}))
 }
 
-// A relayed session has both its sides.
+// A relayed holds what was asked for and both sides of a relay, as far as they are known.
 type relayed struct {
 	request *request.Relay
 	exit    agent.Exit
@@ -102,7 +102,7 @@ func (g *Gateway) answer(s *session, c *opening.Client, seen requestAuth, p *rel
 		return err
 	}
 	asked := time.Now()
-	if c.Failed() != nil { // by rules that coder/websocket does not hold
+	if c.Failed() != nil { // rules of the frame format that coder/websocket does not check
 		return c.Broken(c.Failed())
 	}
 	ctx, leave := context.WithCancelCause(s.ctx)
@@ -146,6 +146,61 @@ func (g *Gateway) connectAsAsked(ctx context.Context, s *session, msg []byte, se
 	}
 	p.exit, p.target, err = g.connect(ctx, s, q)
 	return err
+}
+
+// grant reads the connect message: first whose it is, then what it asks for.
+func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*request.Relay, error) {
+	f, err := request.Read(msg)
+	if err != nil {
+		return nil, err
+	}
+	if k := f.Key(); k != "" {
+		seen.key = k
+	}
+	if f.Err != nil {
+		return nil, f.Err
+	}
+	if err := s.admit(ctx, seen); err != nil {
+		return nil, err
+	}
+	q, err := f.Relay(g.o.AllowInsecure)
+	if q != nil {
+		q.Query.Subject = s.Subject
+	}
+	return q, err
+}
+
+// connect opens the connection to the target through an agent that fits.
+func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (agent.Exit, *upstream.Conn, error) {
+	if err := g.permitOthers(ctx, s.principal, &q.Target); err != nil {
+		return agent.Exit{}, nil, err
+	}
+	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
+		Tickets: g.tickets}
+	if q.Target.URL.TLS {
+		dialer.Owner = s.principal.shares(q.Query.Session)
+	}
+	var c *upstream.Conn
+	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
+		c, err = dialer.WebSocket(ctx, e, &q.Target)
+		return err
+	})
+	return exit, c, err
+}
+
+// permitOthers checks the other hosts that a request names, in Host and server_name:
+// a server with several sites chooses among them by these.
+func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
+	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
+	if err != nil {
+		return err
+	}
+	for _, host := range t.OtherHosts() {
+		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // What the gateway itself says on a relay's socket.
@@ -204,46 +259,6 @@ func headersForJSON(h http.Header) map[string]any {
 	return out
 }
 
-// connect opens the connection to the target through an agent that fits.
-func (g *Gateway) connect(ctx context.Context, s *session, q *request.Relay) (agent.Exit, *upstream.Conn, error) {
-	if err := g.permitOthers(ctx, s.principal, &q.Target); err != nil {
-		return agent.Exit{}, nil, err
-	}
-	dialer := upstream.Dialer{RootCAs: g.o.RootCAs, ProxyByAddress: g.o.Relay.ProxyByAddress,
-		Tickets: g.tickets}
-	if q.Target.URL.TLS {
-		dialer.Owner = s.principal.shares(q.Query.Session)
-	}
-	var c *upstream.Conn
-	exit, err := g.reach(ctx, s, q.Query, func(ctx context.Context, e agent.Exit) (err error) {
-		c, err = dialer.WebSocket(ctx, e, &q.Target)
-		return err
-	})
-	return exit, c, err
-}
-
-// grant reads the connect message: first whose it is, then what it asks for.
-func (g *Gateway) grant(ctx context.Context, s *session, msg []byte, seen requestAuth) (*request.Relay, error) {
-	f, err := request.Read(msg)
-	if err != nil {
-		return nil, err
-	}
-	if k := f.Key(); k != "" {
-		seen.key = k
-	}
-	if f.Err != nil {
-		return nil, f.Err
-	}
-	if err := s.admit(ctx, seen); err != nil {
-		return nil, err
-	}
-	q, err := f.Relay(g.o.AllowInsecure)
-	if q != nil {
-		q.Query.Subject = s.Subject
-	}
-	return q, err
-}
-
 // reject says what went wrong, as a message and a close, and ends the session.
 func (g *Gateway) reject(s *session, p *relayed, err error) {
 	r := SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByGateway, Err: err}
@@ -252,7 +267,7 @@ func (g *Gateway) reject(s *session, p *relayed, err error) {
 	case errors.Is(err, errClientGone):
 		r.EndedBy, r.Code = EndedByClient, wsframe.CloseAbnormal
 	case errors.Is(err, errBrokenFrame):
-		r.EndedBy, r.Code = EndedByClient, wsframe.CloseProtocol // it has been told
+		r.EndedBy, r.Code = EndedByClient, wsframe.CloseProtocol // the client has been told
 	default:
 		r.Code = e.Close
 		if e.Class == fault.Internal {
@@ -284,7 +299,7 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 		PongWait: pongTimeout, CloseWait: closeTimeout,
 		Lost: whenLost, OnPanic: g.panicked, Loops: &g.loops,
 	})
-	// What runs on must not hold on to the request.
+	// The pipe outlives the handler and must not keep the request in memory.
 	agent, target := p.exit.ID, p.request.Address()
 	s.handOver(pipe)
 	s.reached(agent, target)
@@ -294,21 +309,6 @@ func (g *Gateway) pipe(s *session, p *relayed) {
 	} else {
 		pipe.Start(end)
 	}
-}
-
-// permitOthers judges hosts that a target is asked for besides the one that is
-// dialled: behind an address they choose where a request ends.
-func (g *Gateway) permitOthers(ctx context.Context, p Principal, t *upstream.Target) error {
-	port, err := strconv.ParseUint(t.URL.EffectivePort(), 10, 16)
-	if err != nil {
-		return err
-	}
-	for _, host := range t.OtherHosts() {
-		if _, err := g.permit(ctx, p, Target{Kind: KindRelay, Scheme: t.URL.Scheme(), Host: host, Port: uint16(port)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // whenLost is the close frame that one side gets when the other is lost. The
@@ -333,7 +333,7 @@ func (g *Gateway) panicked(value any, stack []byte) {
 	g.o.Logger.Error("panic in a relay session", "err", value, "stack", string(stack))
 }
 
-// relayResult is what the pipe says, in the words of the log.
+// relayResult turns what the pipe says into the result of the session.
 func relayResult(r wsframe.Result, agent, target string) SessionResult {
 	out := SessionResult{
 		Agent: agent, Target: target, EndedBy: EndedBy(r.By.String()), Code: r.Code, Err: r.Err,
@@ -346,7 +346,7 @@ func relayResult(r wsframe.Result, agent, target string) SessionResult {
 	return out
 }
 
-// clientLoss turns what a hold noticed into one of ours.
+// clientLoss turns what a hold noticed into an error of the gateway's.
 func clientLoss(err error) error {
 	if wsframe.Broken(err) {
 		return fmt.Errorf("%w: %w", errBrokenFrame, err)

@@ -23,7 +23,7 @@ import (
 	"github.com/farwire/farwire/internal/upstream"
 )
 
-// A tunneled session is a CONNECT on its way.
+// A tunneled is a session of KindTunnel: a CONNECT, over HTTP or SOCKS, or one of Open.
 type tunneled struct {
 	g       *Gateway
 	s       *session
@@ -287,7 +287,8 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	return conn, nil
 }
 
-// lostTarget is how the target was lost, of an error of its connection.
+// lostTarget words an error of the target's connection: the target was lost, unless the
+// error says that the exit was.
 func lostTarget(err error) error {
 	if endedBy(err) == EndedByGateway { // a plain error
 		return fault.Wrap(fault.TargetLost, "target lost", err)
@@ -295,6 +296,7 @@ func lostTarget(err error) error {
 	return err
 }
 
+// dialFor admits the principal that o or ctx names, and dials for it.
 func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	host, port, err := net.SplitHostPort(o.Addr)
 	if err == nil {

@@ -129,7 +129,7 @@ test('trouble is explained', () => {
     [{ code: 1008, text: 'the reader stalled' }, 'This page read too slowly.'],
     [{ code: 1008, text: 'Invalid URL format' }, 'That is not the address of a site.'],
     [{ code: 1008, text: 'Maximum pages limit reached' }, 'That is more pages than this gateway allows.'],
-    [{ code: 1008, text: 'enableAutoUpdate is not available: this gateway keeps no sites' }, 'This gateway does not keep sites up to date.'],
+    [{ code: 1008, text: 'enableAutoUpdate is not available: this gateway keeps no sites or hosts no files' }, 'This gateway does not keep sites up to date.'],
     [{ code: 1011, text: 'robots.txt forbids crawling this site' }, 'The site asks not to be crawled.'],
     [{ code: 1011, text: 'robots.txt of this site is unreachable: the server answers with an error' }, 'The site’s robots.txt is unavailable.'],
     [{ code: 1011, text: 'Crawl timeout exceeded' }, 'The site was too slow.'],
