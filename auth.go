@@ -369,11 +369,8 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 	return Principal{}, Quota{}, err
 }
 
-// bounded gives the parts of a host a deadline, which are asked with ctx, unless ctx has one.
+// bounded gives the parts of a host, which are asked with ctx, a deadline.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
-	}
 	return context.WithTimeout(ctx, dialTimeout)
 }
 

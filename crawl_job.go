@@ -52,7 +52,9 @@ const trustLastmod = 7 * day
 func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	transport := egress.NewTransport(egress.Options{
+	working, cancel := context.WithTimeout(ctx, j.g.o.Crawl.Timeout)
+	defer cancel()
+	transport := egress.NewTransport(working, egress.Options{
 		Egress: j.g.egress(j.kind, j.principal), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
 		Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
 	})

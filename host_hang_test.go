@@ -3,6 +3,7 @@ package farwire_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,13 +33,15 @@ func (l hangingLimiter) TakeSlot(ctx context.Context, _ farwire.Principal, _ far
 	return func() {}, true, nil
 }
 
+// hangEnds are the ways in which a part that hangs ends with its context.
+var hangEnds = map[string]func(context.Context) error{
+	"with the context's error": func(ctx context.Context) error { return fmt.Errorf("query: %w", ctx.Err()) },
+	"with its cause":           func(ctx context.Context) error { return fmt.Errorf("query: %w", context.Cause(ctx)) },
+}
+
 // A part of a host that does not answer, as with a database that hangs, is given twenty
 // seconds in every kind of session. Nobody is told that the target was late.
 func TestHost_PartHangs_IsAnInternalError(t *testing.T) {
-	ends := map[string]func(context.Context) error{
-		"with the context's error": func(ctx context.Context) error { return fmt.Errorf("query: %w", ctx.Err()) },
-		"with its cause":           func(ctx context.Context) error { return fmt.Errorf("query: %w", context.Cause(ctx)) },
-	}
 	limits := farwire.Limits{Sessions: 9, Streams: 9, Crawls: 9}
 	for part, set := range map[string]func(o *farwire.Options, hang func(context.Context) error){
 		"authenticator": func(o *farwire.Options, hang func(context.Context) error) {
@@ -56,7 +59,7 @@ func TestHost_PartHangs_IsAnInternalError(t *testing.T) {
 			o.Agents = selectorFunc(func(ctx context.Context, _ agent.Query) (agent.Exit, error) { return agent.Exit{}, hang(ctx) })
 		},
 	} {
-		for how, end := range ends {
+		for how, end := range hangEnds {
 			t.Run(part+" ends "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newBubble(t, nil, func(o *farwire.Options) {
@@ -89,4 +92,63 @@ func TestHost_PartHangs_IsAnInternalError(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A crawl asks for its exit on behalf of the first request, whose own time is as long. With
+// less time in all, and more, the selector is at fault and not the site.
+func TestHost_SelectorHangsInCrawl_IsAnInternalError(t *testing.T) {
+	for how, end := range hangEnds {
+		for _, most := range []time.Duration{5 * time.Second, time.Minute} {
+			t.Run(fmt.Sprintf("%s, crawl of %v", how, most), func(t *testing.T) {
+				crawlBubble(t, threePages, func(t *testing.T, w *world) {
+					p := w.crawl(inMemory)
+					var said string
+					elapsed(t, min(most, 20*time.Second), func() {
+						for !strings.Contains(said, `"type":"error"`) {
+							f, err := p.nextWithin(time.Minute)
+							if err != nil {
+								t.Fatal(err)
+							}
+							if f.op == opPing {
+								p.frame(opPong, true, f.payload)
+							}
+							said = string(f.payload)
+						}
+					})
+					if !strings.Contains(said, `"content":"internal error","reason":"internal"`) {
+						t.Errorf("told %s", said)
+					}
+					w.wantLog("agent selector: query: ")
+				}, func(o *farwire.Options) {
+					o.Crawl.Timeout = most
+					o.Agents = selectorFunc(func(ctx context.Context, _ agent.Query) (agent.Exit, error) {
+						<-ctx.Done()
+						return agent.Exit{}, end(ctx)
+					})
+				})
+			})
+		}
+	}
+}
+
+// A client that leaves meanwhile is not waited for.
+func TestHost_SelectorHangsInCrawl_ClientLeaves_EndsAtOnce(t *testing.T) {
+	asked := make(chan struct{})
+	crawlBubble(t, threePages, func(t *testing.T, w *world) {
+		p := w.crawl(inMemory)
+		<-asked
+		p.conn.Close()
+		elapsed(t, time.Millisecond, func() {
+			for ok := true; ok; ok = w.gw.Stats().Kinds[farwire.KindCrawl].Active > 0 {
+				time.Sleep(time.Millisecond)
+			}
+		})
+		w.wantLog("ended_by=client")
+	}, func(o *farwire.Options) {
+		o.Agents = selectorFunc(func(ctx context.Context, _ agent.Query) (agent.Exit, error) {
+			close(asked)
+			<-ctx.Done()
+			return agent.Exit{}, ctx.Err()
+		})
+	})
 }

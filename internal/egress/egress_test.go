@@ -204,7 +204,7 @@ func TestTransport_ExitLostBeforeItsFirstAnswer_AnotherIsTaken(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 	defer srv.Close()
 	var changed []string
-	tr := egress.NewTransport(egress.Options{
+	tr := egress.NewTransport(t.Context(), egress.Options{
 		Egress:  &egress.Egress{Agents: exits{exit("de1", classOf(agent.FaultAgent)), exit("de2", nil)}, Logger: slog.New(slog.DiscardHandler)},
 		Changed: func(e agent.Exit) { changed = append(changed, e.Slug) },
 	})
@@ -225,7 +225,7 @@ func TestTransport_ExitLostBeforeItsFirstAnswer_AnotherIsTaken(t *testing.T) {
 
 func TestTransport_NoExitLeft_SaysSoOnce(t *testing.T) {
 	var failed []error
-	tr := egress.NewTransport(egress.Options{
+	tr := egress.NewTransport(t.Context(), egress.Options{
 		Egress: &egress.Egress{Agents: exits{exit("de1", classOf(agent.FaultAgent))}, Logger: slog.New(slog.DiscardHandler)},
 		Failed: func(err error) { failed = append(failed, err) },
 	})

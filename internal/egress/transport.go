@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/rules"
 )
 
@@ -22,7 +23,7 @@ import (
 type Transport struct {
 	o Options
 
-	open context.Context // ends with Close, and with it what is being dialled
+	open context.Context // ends with Close, and with it what is being picked and dialled
 	shut context.CancelFunc
 
 	turn    chan struct{} // held to change what is below
@@ -62,10 +63,12 @@ const (
 	comeBack  = 500 * time.Millisecond // times the losses so far
 )
 
-// NewTransport returns a Transport that has picked no exit yet. Close ends it.
-func NewTransport(o Options) *Transport {
+// NewTransport returns a Transport that has picked no exit yet. Close ends it, and so
+// does ctx, with which exits are picked: the first request picks one for all, and its own
+// time may be over before the selector's is.
+func NewTransport(ctx context.Context, o Options) *Transport {
 	t := &Transport{o: o, query: o.Query, turn: make(chan struct{}, 1)}
-	t.open, t.shut = context.WithCancel(context.Background())
+	t.open, t.shut = context.WithCancel(ctx)
 	return t
 }
 
@@ -163,13 +166,13 @@ func (t *Transport) route(ctx context.Context) (*route, error) {
 	}
 	defer t.give()
 	for t.current == nil {
-		exit, err := t.o.Egress.Agents.SelectAgent(ctx, t.query)
+		exit, err := t.o.Egress.Agents.SelectAgent(t.open, t.query)
 		exit = exit.Enforce()
 		switch {
 		case err == nil:
 			t.use(exit)
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
+		case t.open.Err() != nil && !(fault.IsTimeout(t.open.Err()) && fault.IsTimeout(err)):
+			return nil, context.Cause(t.open) // else the selector has taken all the time
 		case t.failed == nil, !errors.Is(err, agent.ErrNoAgent):
 			return nil, t.giveUp(t.o.Egress.unavailable(t.query, err))
 		case !t.worked.Load() || t.losses.Load() >= maxLosses:
