@@ -16,7 +16,8 @@ import (
 //	           (leaves it to the other)
 //
 // net/http reads 4 KiB at once, and so may have begun the next head with what it has read of
-// a request. Of a connection without a key that counts to the next head.
+// a request, or have all of it. Of a connection without a key that counts to the next head.
+// Where such a head ends is not seen here: Handler tells.
 
 // lineCost is what a line of a head takes at most, beside its length: its place in a map
 // that grows, the slice of its values, and what allocations are rounded up by.
@@ -35,6 +36,7 @@ const (
 // An arrival counts what net/http reads of a connection. One goroutine reads at a time.
 type arrival struct {
 	head  int  // what the head takes
+	lines bool // a line was there that is not empty
 	begun bool // the current line is not empty
 	cr    bool // the current line is a CR so far
 	ahead int  // what the last read takes that did not belong to the head
@@ -83,11 +85,13 @@ func (c *Conn) arrives(b []byte) bool {
 			a.cr = !a.begun
 			break
 		}
-		if !a.begun && (len(line) == 0 || !a.cr && len(line) == 1 && line[0] == '\r') {
+		empty := !a.begun && (len(line) == 0 || !a.cr && len(line) == 1 && line[0] == '\r')
+		if empty && a.lines { // net/http skips empty lines before a head
 			a.ahead = taken(rest)
 			c.reading.Store(inBody)
 			break
 		}
+		a.lines = a.lines || !empty
 		a.begun, a.cr = false, false
 		a.head += len(line) + 1 + lineCost
 		b = rest
@@ -114,12 +118,15 @@ func taken(b []byte) int { return len(b) + lineCost*bytes.Count(b, []byte{'\n'})
 // key what was read ahead does not count: it may be the end of a body.
 func (c *Conn) expectHead(bounded bool) {
 	a := &c.arrival
-	a.head, a.begun, a.cr = 0, false, false
+	a.head, a.lines, a.begun, a.cr = 0, false, false, false
 	if bounded {
 		a.head = a.ahead
 	}
 	c.reading.Store(inHead)
 }
+
+// headRead ends a head whose end was read together with the request before it.
+func (c *Conn) headRead() { c.reading.CompareAndSwap(inHead, inBody) }
 
 // refuseArriving answers a head that goes on, and gives the client the time that net/http
 // gives to read the answer before the connection is reset.

@@ -29,6 +29,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		c.headRead()
 		rc := http.NewResponseController(w)
 		// Not the version alone: the preface of HTTP/2 comes as a request of it over HTTP/1.1
 		// (RFC 9113, section 3.4).
