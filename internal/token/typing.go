@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A token may carry claims of other programs, which mean nothing here (RFC 7519, section 4).
@@ -17,6 +18,8 @@ var (
 	claims   = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "allow", "kinds", "kid", "limits", "own"}
 	ownRules = []string{"allow", "deny", "kinds", "labels"}
 	closing  = []string{"allow", "deny", "kinds", "limits"}
+
+	inflected = []string{"allow", "allowed", "allowing", "deny", "denies", "denied", "denying", "kind", "limit", "limited"}
 )
 
 // ReadLimits decodes the limits into a struct. A name that it does not have is an error, as a
@@ -57,15 +60,55 @@ func known(name string, list []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(s, name) })
 }
 
-// closes reports whether a name is like one that forbids: it has it inside
-// ("farwire_allow", "allowed"), or a word of it differs by one letter.
+// Words that a name may have beside one that forbids and be meant for it all the same. Any
+// other word makes it the name of something else: Keycloak has "allowed-origins" in every
+// token, and RFC 9560 "rdap_allowed_purposes".
+var besides = []string{"list", "lists", "rule", "rules", "only", "key", "token", "v",
+	"address", "addresses", "cidr", "cidrs", "domain", "domains", "host", "hosts", "hostname", "hostnames", "ip", "ips",
+	"port", "ports", "session", "sessions", "site", "sites", "target", "targets", "url", "urls"}
+
+// ours is the name that our own claims would have before them, were there such.
+const ours = "farwire"
+
+// closes reports whether a name is like one that forbids, with nothing beside it that makes
+// it another ("allowed_hosts", "denylist"), or has one inside after our own name.
 func closes(name string) bool {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r < 'a' || r > 'z' })
-	for _, word := range append(words, strings.Join(words, "")) {
-		for _, c := range closing {
-			if strings.Contains(word, strings.TrimSuffix(c, "s")) || oneLetterOff(word, c) {
-				return true
-			}
+	words := wordsOf(name)
+	own := slices.Contains(words, ours)
+	like, other := isLike(strings.Join(words, "")), false
+	for _, word := range words {
+		switch {
+		case isLike(word):
+			like = true
+		case word != ours && !slices.Contains(besides, word):
+			other = true
+		}
+	}
+	return like && (own || !other || isLike(strings.Join(words, "")))
+}
+
+// wordsOf are the words of a name in lower case: "allowHosts" and "allow-hosts" have the
+// same two.
+func wordsOf(name string) []string {
+	var spaced strings.Builder
+	lower := false // the letter before is one
+	for _, r := range name {
+		if lower && unicode.IsUpper(r) {
+			spaced.WriteByte(' ')
+		}
+		lower = unicode.IsLower(r)
+		spaced.WriteRune(r)
+	}
+	return strings.FieldsFunc(strings.ToLower(spaced.String()), func(r rune) bool { return r < 'a' || r > 'z' })
+}
+
+// isLike reports whether a word is one that forbids, has another ending, or differs by one
+// letter.
+func isLike(word string) bool {
+	for _, ending := range []string{"", "s", "list", "lists"} {
+		stem, ok := strings.CutSuffix(word, ending)
+		if ok && (slices.Contains(inflected, stem) || slices.ContainsFunc(closing, func(c string) bool { return oneLetterOff(stem, c) })) {
+			return true
 		}
 	}
 	return false
