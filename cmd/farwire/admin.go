@@ -91,7 +91,7 @@ func (a *admin) watch(g *farwire.Gateway, limiter farwire.Limiter, others *clust
 
 // reloadKey returns what reads the file of the admin key again, if it is in one.
 func (a *admin) reloadKey(first string) func() error {
-	fromFile, found, err := secretFile("admin-key", readAgain)
+	fromFile, found, err := secretFile("admin-key", readUnlessPipe)
 	if a == nil || !found || err != nil || fromFile != first {
 		return func() error { return nil }
 	}

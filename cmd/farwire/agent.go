@@ -98,7 +98,7 @@ func (a *agentCommand) check() (secret string, err error) {
 func (a *agentCommand) reader() func() (string, error) {
 	for flag, value := range map[string]string{"secret": a.Secret, "token": a.Token} {
 		// One that cannot be read, or says otherwise, is not where value came from.
-		if first, found, err := secretFile(flag, readAgain); found && err == nil && first == value && value != "" {
+		if first, found, err := secretFile(flag, readUnlessPipe); found && err == nil && first == value && value != "" {
 			return func() (string, error) {
 				secret, _, err := secretFile(flag, readAgain)
 				return secret, err

@@ -313,8 +313,8 @@ func (id *identity) admitAgents(secrets list, use func() error) error {
 // listReader returns what reads a flag's list anew: from the file of its variable
 // when first came from there, else first as it is, since a flag beats its variable.
 func listReader(flag string, first list) func() (list, error) {
-	read := func() (fresh list, found bool, err error) {
-		value, found, err := secretFile(flag, readAgain)
+	parse := func(read fileReader) (fresh list, found bool, err error) {
+		value, found, err := secretFile(flag, read)
 		if err != nil || !found {
 			return nil, found, err
 		}
@@ -323,11 +323,11 @@ func listReader(flag string, first list) func() (list, error) {
 		}
 		return fresh, true, nil
 	}
-	if now, found, err := read(); !found || err != nil || !slices.Equal(now, first) {
+	if now, found, err := parse(readUnlessPipe); !found || err != nil || !slices.Equal(now, first) {
 		return func() (list, error) { return first, nil }
 	}
 	return func() (list, error) {
-		fresh, _, err := read()
+		fresh, _, err := parse(readAgain)
 		return fresh, err
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // A fileReader reads a whole file: os.ReadFile, which may take any time, before the
-// process serves, and readAgain afterwards.
+// process serves, readUnlessPipe for what has been read then, and readAgain afterwards.
 type fileReader func(name string) ([]byte, error)
 
 // rereadPatience is how long a file that is read again has for it. A network disk that

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -112,6 +114,44 @@ func TestPrograms_SecretInAPipe_ReadOnce(t *testing.T) {
 		p.Signal(harness.Terminate)
 		if status := p.Status(); status != statusOK {
 			t.Errorf("status %d, and said\n%s", status, p.Stderr)
+		}
+	}
+}
+
+// TestSecretFiles_SlowAtTheStart_AreReadAgain has each kind of secret in a file that answers
+// late at the start be read again all the same.
+func TestSecretFiles_SlowAtTheStart_AreReadAgain(t *testing.T) {
+	const first, second = "the-first-secret-of-all", "the-second-secret-of-all"
+	name := filepath.Join(t.TempDir(), "secret")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for flag, reader := range map[string]func() func() (string, error){
+		"api-keys": func() func() (string, error) {
+			read := listReader("api-keys", list{first})
+			return func() (string, error) { keys, err := read(); return strings.Join(keys, ","), err }
+		},
+		"secret": func() func() (string, error) { return (&agentCommand{Secret: first}).reader() },
+		"admin-key": func() func() (string, error) {
+			a := &admin{guard: adminGuard{key: new(atomic.Pointer[string])}}
+			a.guard.key.Store(new(first))
+			read := a.reloadKey(first)
+			return func() (string, error) { err := read(); return *a.guard.key.Load(), err }
+		},
+	} {
+		write(first)
+		t.Setenv(variable(flag)+fileSuffix, name)
+		time.AfterFunc(rereadPatience*5/4, hang(t, name))
+		read := reader()
+		if read == nil {
+			t.Fatalf("%s: nobody reads the file again", flag)
+		}
+		write(second)
+		if got, err := read(); got != second || err != nil {
+			t.Errorf("%s: %q, %v; want %q", flag, got, err, second)
 		}
 	}
 }
