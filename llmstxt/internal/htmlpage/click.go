@@ -14,32 +14,25 @@ import (
 // buttons with a script, and forms that are a button. The navigation of old sites is made of
 // them, and of some that are not old.
 
-// mayClick reports a page, or a tag, in which an element may say what happens at a click. It
-// looks for what is rare in pages.
-func mayClick(page []byte) bool {
-	for _, end := range []string{"k=", "K="} {
-		for rest := page; ; {
-			i := bytes.Index(rest, []byte(end))
-			if i < 0 {
-				break
-			}
-			if i >= len("onclic") && equalFold(rest[i-len("onclic"):i], "onclic") {
-				return true
-			}
-			rest = rest[i+len(end):]
-		}
+// isClick reports onclick or data-href. It is asked of each attribute of a page.
+func isClick(name []byte) bool {
+	switch len(name) {
+	case len("onclick"):
+		return name[0]|0x20 == 'o' && name[6]|0x20 == 'k' && equalFold(name, "onclick")
+	case len("data-href"):
+		return name[0]|0x20 == 'd' && name[8]|0x20 == 'f' && equalFold(name, "data-href")
 	}
-	return bytes.Contains(page, []byte("-href"))
+	return false
 }
 
 // clicked takes an element that leads to another page.
 func (s *scanner) clicked() {
-	if !mayClick(s.page[s.lexer.start:s.pos]) {
-		return
-	}
 	switch s.tag {
 	case atom.A, atom.Area, atom.Body, atom.Html, atom.Link, atom.Script, atom.Form, atom.Select, atom.Option:
 		return
+	}
+	if tag := s.page[s.lexer.name:s.pos]; !bytes.Contains(tag, []byte("location")) && !bytes.Contains(tag, []byte("open")) && !bytes.Contains(tag, []byte("-href")) {
+		return // most scripts do something else
 	}
 	a := s.attrs("onclick", "data-href")
 	to := clickTarget(a[0])

@@ -14,7 +14,7 @@ func (s *scanner) startTag() {
 	if !selfClosing {
 		s.nest()
 	}
-	if s.clicks {
+	if s.lexer.clicks {
 		s.clicked()
 	}
 	if s.inline() {

@@ -32,6 +32,7 @@ type lexer struct {
 	pos       int // behind it
 	tag       atom.Atom
 	name      int    // end of the tag's name
+	clicks    bool   // the tag has an attribute onclick or data-href
 	raw       string // the element whose text is coming has no tags in it
 	pageProse int    // bytes of it in all paragraphs, 1 more; 0: not counted
 	plain     bool   // what the token has is text without entities
@@ -160,9 +161,11 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 	for i < len(p) && !endsName[p[i]] {
 		i++
 	}
-	l.name = i
+	l.name, l.clicks = i, false
 	for i < len(p) && p[i] != '>' {
-		i, _, _ = l.attribute(i)
+		next, name, _ := l.attribute(i)
+		l.clicks = l.clicks || isClick(p[name[0]:name[1]])
+		i = next
 	}
 	if i >= len(p) {
 		l.pos = len(p) // a tag that does not end is not a tag
