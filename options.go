@@ -263,13 +263,16 @@ func optionError(field, format string, args ...any) error {
 	return fmt.Errorf("farwire: Options.%s: %s", field, fmt.Sprintf(format, args...))
 }
 
-// checkParts refuses a nil pointer, with which no request would work.
+// checkParts refuses a nil pointer and an empty exit, with which no request would work.
 func (o *Options) checkParts() error {
 	for field, part := range map[string]any{"Auth": o.Auth, "Agents": o.Agents, "Limiter": o.Limiter, "Bus": o.Bus,
 		"Storage": o.Storage, "Sites": o.Sites, "Crawl.Render": o.Crawl.Render, "Crawl.Enhance": o.Crawl.Enhance} {
 		if v := reflect.ValueOf(part); v.Kind() == reflect.Pointer && v.IsNil() {
 			return optionError(field, "a nil %T; leave the field out", part)
 		}
+	}
+	if e, ok := o.Agents.(agent.Exit); ok && e.DialContext == nil {
+		return optionError("Agents", "an agent.Exit without a DialContext; agent.Direct returns one that dials from this process")
 	}
 	return nil
 }
@@ -329,14 +332,8 @@ func (o *Options) setParts() error {
 	if o.Name == "" {
 		o.Name = GatewayName()
 	}
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	o.Logger, o.internal = hostcall.Logger(o.Logger), new(attempts.Lines)
-	if o.Trace == nil {
-		o.Trace = &Trace{}
-	}
-	o.Trace = o.Trace.recovering(o.Logger)
+	o.Logger, o.internal = hostcall.Logger(cmp.Or(o.Logger, slog.Default())), new(attempts.Lines)
+	o.Trace = cmp.Or(o.Trace, &Trace{}).recovering(o.Logger)
 	return nil
 }
 

@@ -104,6 +104,17 @@ func TestOptions_NoSuchValue_RefusedByName(t *testing.T) {
 	}
 }
 
+// The exit of an agent.Direct whose error was dropped reaches nothing: every session would
+// be told that no agent is attached.
+func TestOptions_ExitWithoutDialContext_Refused(t *testing.T) {
+	for _, e := range []agent.Exit{{}, {ID: "farwire-de1", Slug: "de1", Country: "DE"}} {
+		_, err := farwire.New(farwire.Options{Agents: e})
+		if err == nil || err.Error() != "farwire: Options.Agents: an agent.Exit without a DialContext; agent.Direct returns one that dials from this process" {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+}
+
 // A token key that nobody has filled in is refused by New, in a sentence that names the field.
 func TestOptions_TokenKeyIsZero_RefusedByName(t *testing.T) {
 	unfilled, filled := make([]byte, 32), append(make([]byte, 31), 1)
