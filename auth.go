@@ -13,6 +13,7 @@ import (
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
+	"github.com/farwire/farwire/internal/lazyctx"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upgrade"
@@ -170,9 +171,10 @@ type requestAuth struct {
 // readAuth reads what a request shows, in the contract's order: X-API-Key, then
 // Authorization: Bearer, then the query.
 func (g *Gateway) readAuth(r *http.Request) requestAuth {
-	s := requestAuth{key: r.Header.Get("X-API-Key"), bucket: BucketRequests, remote: g.o.ClientAddr(r), shown: upgrade.KeyShown(r.Context())}
+	s := requestAuth{key: r.Header.Get("X-Api-Key"), bucket: BucketRequests, remote: g.o.ClientAddr(r), shown: upgrade.KeyShown(r.Context())}
 	if p, ok := PrincipalFrom(r.Context()); ok {
-		s.named = &p
+		named := p // which lives on
+		s.named = &named
 		s.origin = g.checkOrigin(r)
 	}
 	if s.key == "" {
@@ -221,12 +223,12 @@ func (g *Gateway) readPathAuth(r *http.Request, to *pathform.Request, header htt
 	if seen.named == nil { // else the header may be what the host knows its caller by
 		bearer = g.bearer(r, false)
 	}
-	fromHeader := to.Options.Key == "" && r.Header.Get("X-API-Key") != ""
+	fromHeader := to.Options.Key == "" && r.Header.Get("X-Api-Key") != ""
 	switch {
 	case to.Options.Key != "":
 		seen.key = to.Options.Key
 	case fromHeader:
-		seen.key = r.Header.Get("X-API-Key")
+		seen.key = r.Header.Get("X-Api-Key")
 		delete(header, "X-Api-Key")
 	default:
 		seen.key = bearer
@@ -246,7 +248,8 @@ func (g *Gateway) readProxyAuth(r *http.Request) requestAuth {
 	seen := requestAuth{remote: g.o.ClientAddr(r), bucket: BucketHTTP, shown: upgrade.KeyShown(r.Context())}
 	_, seen.key = pathform.ProxyUser(r)
 	if p, ok := PrincipalFrom(r.Context()); ok {
-		seen.named = &p
+		named := p // which lives on
+		seen.named = &named
 		if g.o.Auth == nil && !g.tokens.Ours(seen.key) {
 			seen.key = "" // the header is the host's affair
 		}
@@ -371,7 +374,7 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 
 // bounded gives the parts of a host, which are asked with ctx, a deadline.
 func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, dialTimeout)
+	return lazyctx.WithTimeout(ctx, dialTimeout)
 }
 
 // take counts a request towards a bucket of the caller's.
