@@ -285,7 +285,7 @@ func afterKill(ctx context.Context, cut func()) (release func()) {
 
 // egress returns what picks the exits of a session, under its caller's rules.
 func (g *Gateway) egress(kind Kind, p Principal) *egress.Egress {
-	e := &egress.Egress{Agents: permittedAgents{g, p, kind}, Logger: g.o.Logger, NoAgent: func() { g.noAgent.Add(1) }}
+	e := &egress.Egress{Agents: &permittedAgents{g, p, kind}, Logger: g.o.Logger, NoAgent: func() { g.noAgent.Add(1) }}
 	if g.o.Trace.DialStart != nil || g.o.Trace.DialEnd != nil {
 		e.Attempt = func(ctx context.Context, exit agent.Exit, q agent.Query) (context.Context, func(error)) {
 			return g.traceDial(ctx, DialInfo{kind, exit.ID, q.Host})
@@ -322,8 +322,8 @@ type permittedAgents struct {
 
 // SelectAgent asks the host's selector. An exit that cannot dial is an
 // internal error of the selector.
-func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
-	g, p := s.g, s.p
+func (s *permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+	g, p := s.g, &s.p
 	r, err := p.rules()
 	if err != nil {
 		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
@@ -342,12 +342,15 @@ func (s permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.
 	if exit.DialContext == nil {
 		return agent.Exit{}, fmt.Errorf("%T returned an exit without a DialContext", g.o.Agents)
 	}
-	if g.o.Allow == nil && p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() {
-		return g.conns.MakeRoom(egress.Recover(exit)), nil
+	if g.o.Allow != nil || p.Allow != nil || p.Deny != nil || p.narrow.isNarrow() {
+		exit = egress.Guard(exit.Enforce(), s.permit)
 	}
-	return g.conns.MakeRoom(egress.Recover(egress.Guard(exit.Enforce(), func(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
-		return g.permit(ctx, p, Target{Kind: s.kind, Scheme: rules.Scheme(ctx), Host: host, Port: port})
-	}))), nil
+	return g.conns.MakeRoom(egress.Recover(exit)), nil
+}
+
+// permit says whether the session may reach what an exit dials or resolves.
+func (s *permittedAgents) permit(ctx context.Context, host string, port uint16) (rules.Addresses, error) {
+	return s.g.permit(ctx, s.p, Target{Kind: s.kind, Scheme: rules.Scheme(ctx), Host: host, Port: port})
 }
 
 // permit says whether a caller may reach a target: by the rules of its key, and

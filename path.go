@@ -275,19 +275,20 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	exit, err := f.g.reach(req.Context(), f.s, f.query, func(ctx context.Context, e agent.Exit) error {
 		var sent atomic.Bool
 		var err error
-		var dial *agent.DialError
-		resp, err = f.g.conns.RoundTrip(req.WithContext(ctx), egress.ConnOptions{Key: f.conns, Exit: e,
+		out := req
+		if ctx != req.Context() { // somebody who traces has made another
+			out = req.WithContext(ctx)
+		}
+		resp, err = f.g.conns.RoundTrip(out, egress.ConnOptions{Key: f.conns, Exit: e,
 			Deadline: f.dialDeadline, Timeout: errTimeout, Body: f.body, Sent: &sent, Idle: f.idle})
 		switch {
 		case err == nil:
 			return nil
 		case (!sent.Load() || egress.Repeatable(req)) && f.body.Unsent() && time.Now().Before(f.dialDeadline):
 			return err
-		case errors.As(err, &dial) && dial.Fault != agent.FaultTarget:
-			// Another exit would get the rest of the body, or the target the request twice.
-			return fault.Wrap(fault.ClassOf(err), fault.Of(err).Text, dial.Err)
 		}
-		return err
+		// Another exit would get the rest of the body, or the target the request twice.
+		return egress.Final(err)
 	})
 	f.exit = exit
 	f.s.reached(exit.ID, f.to.Target())

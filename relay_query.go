@@ -55,7 +55,7 @@ func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *re
 
 // connectByQuery does what the query asks for, as far as the target's answer.
 func (g *Gateway) connectByQuery(s *session, r *http.Request, p *relayed) error {
-	q, err := request.ParseDirect(r.URL.RawQuery, r.Header.Get("X-API-Key") != "")
+	q, err := request.ParseDirect(r.URL.RawQuery, r.Header.Get("X-Api-Key") != "")
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (g *Gateway) readDirectAuth(r *http.Request, q *request.Direct) (_ requestA
 	authorization = r.Header.Get("Authorization")
 	bearer := g.bearer(r, seen.named != nil)
 	apiKey, token := q.Keys()
-	for _, seen.key = range []string{r.Header.Get("X-API-Key"), apiKey, token, bearer} {
+	for _, seen.key = range []string{r.Header.Get("X-Api-Key"), apiKey, token, bearer} {
 		if seen.key != "" {
 			break
 		}

@@ -41,19 +41,19 @@ func (k Kind) String() string { return string(k) }
 // hub. To add a kind is to add a row.
 type kindRow struct {
 	kind  Kind
-	limit func(*Limits) *int // of those that run at a time; nil: none, and callers are not told of it
-	files int                // about how many descriptors one holds
-	ruled Kind               // whose rules hold: a recrawl is a crawl to them
+	limit func(Limits) int // of those that run at a time; nil: none, and callers are not told of it
+	files int              // about how many descriptors one holds
+	ruled Kind             // whose rules hold: a recrawl is a crawl to them
 }
 
 // Recrawls are bounded by the sites that a caller may enrol.
 var kinds = []kindRow{
-	{KindRelay, func(l *Limits) *int { return &l.Sessions }, 2, KindRelay},
-	{KindAMQP, func(l *Limits) *int { return &l.Streams }, 2, KindAMQP},
-	{KindCrawl, func(l *Limits) *int { return &l.Crawls }, 10, KindCrawl},
+	{KindRelay, func(l Limits) int { return l.Sessions }, 2, KindRelay},
+	{KindAMQP, func(l Limits) int { return l.Streams }, 2, KindAMQP},
+	{KindCrawl, func(l Limits) int { return l.Crawls }, 10, KindCrawl},
 	{KindRecrawl, nil, 10, KindCrawl},
-	{KindHTTP, func(l *Limits) *int { return &l.Sessions }, 2, KindHTTP},
-	{KindTunnel, func(l *Limits) *int { return &l.Sessions }, 2, KindTunnel},
+	{KindHTTP, func(l Limits) int { return l.Sessions }, 2, KindHTTP},
+	{KindTunnel, func(l Limits) int { return l.Sessions }, 2, KindTunnel},
 }
 
 // Kinds returns all kinds of sessions.
@@ -80,7 +80,7 @@ func (k Kind) row() kindRow {
 // any number.
 func (l Limits) allows(k Kind) int {
 	if limit := k.row().limit; limit != nil {
-		return *limit(&l)
+		return limit(l)
 	}
 	return -1
 }

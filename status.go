@@ -234,7 +234,7 @@ func (g *Gateway) usageHere(p Principal, q Quota) map[string]any {
 		if row.limit == nil {
 			continue
 		}
-		a[row.kind.String()] = count{m.Active[row.kind.String()], m.Total[row.kind.String()], limitOrNil(*row.limit(&p.Limits))}
+		a[row.kind.String()] = count{m.Active[row.kind.String()], m.Total[row.kind.String()], limitOrNil(row.limit(p.Limits))}
 	}
 	return a
 }

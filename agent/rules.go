@@ -70,6 +70,9 @@ type rulesKey struct{}
 // picks none that does not know them. [Exit.Enforce] makes them hold for an
 // exit that knows nothing of them. Rules in ctx already are replaced.
 func WithRules(ctx context.Context, r Rules) context.Context {
+	if r.empty() && rulesOf(ctx).empty() {
+		return ctx
+	}
 	return context.WithValue(ctx, rulesKey{}, r.clone())
 }
 

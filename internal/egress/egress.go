@@ -71,6 +71,15 @@ func stays(q agent.Query, err *agent.DialError) bool {
 	return err.Fault == agent.FaultTarget || q.Session != "" && !err.AgentUnavailable()
 }
 
+// Final returns an error of an attempt for which [Egress.Do] does not go on to another exit.
+func Final(err error) error {
+	var dial *agent.DialError
+	if errors.As(err, &dial) && dial.Fault != agent.FaultTarget {
+		return fault.Wrap(fault.ClassOf(err), fault.Of(err).Text, dial.Err)
+	}
+	return err
+}
+
 // SplitList reads "US,DE" as a list; blanks around and between do not count.
 func SplitList(s string) []string { return split(s, len(s)) }
 
@@ -106,11 +115,11 @@ func (g *Egress) Do(ctx context.Context, q agent.Query, attempt func(context.Con
 		case err != nil:
 			return agent.Exit{}, g.unavailable(q, err)
 		}
-		err = g.try(ctx, exit, q, attempt)
+		if err = g.try(ctx, exit, q, attempt); err == nil {
+			return exit, nil
+		}
 		var dial *agent.DialError
 		switch {
-		case err == nil:
-			return exit, nil
 		case ctx.Err() != nil && !(fault.IsTimeout(context.Cause(ctx)) && fault.ClassOf(err).OfHandshake()):
 			return exit, context.Cause(ctx) // else err says better where time ran out
 		case ctx.Err() != nil, !errors.As(err, &dial) || stays(q, dial):

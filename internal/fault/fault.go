@@ -234,6 +234,9 @@ func Clip(s string) string { return safetext.Clip(s, 100) }
 
 // IsTimeout reports whether time ran out, wherever it was spent.
 func IsTimeout(err error) bool {
+	if err == nil { // as it mostly is
+		return false
+	}
 	var t interface{ Timeout() bool }
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }

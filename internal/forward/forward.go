@@ -107,10 +107,24 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		// answer with one for a broken one.
 		delete(resp.Header, "Content-Length")
 	}
+	h := w.Header()
+	alone := len(h) == 0 // no middleware has set one
+	if alone {
+		maps.Copy(h, resp.Header)
+		resp.Header = h
+	}
 	if err := f.Modify(resp); err != nil {
+		if alone {
+			clear(h)
+		}
 		resp.Body.Close()
 		f.Fail(err)
 		return true
+	}
+	if !alone {
+		for name, values := range resp.Header {
+			h[name] = slices.Concat(h[name], values)
+		}
 	}
 	whole = f.answer(w, resp, elsewhere)
 	elsewhere.raise()
@@ -212,18 +226,13 @@ func (i *interim) end() {
 	i.mu.Unlock()
 }
 
-// answer writes the answer as it comes.
+// answer writes the answer as it comes. Its headers are w's.
 func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response, elsewhere *panics) (whole bool) {
 	h := w.Header()
-	for name, values := range resp.Header {
-		if already := h[name]; len(already) > 0 {
-			values = slices.Concat(already, values)
-		}
-		h[name] = values
-	}
 	trailers(resp.Trailer, f.Trailing)
-	announced := slices.Sorted(maps.Keys(resp.Trailer))
-	if len(announced) > 0 {
+	var announced []string
+	if len(resp.Trailer) > 0 {
+		announced = slices.Sorted(maps.Keys(resp.Trailer))
 		h["Trailer"] = append(h["Trailer"], strings.Join(announced, ", "))
 	}
 	w.WriteHeader(resp.StatusCode)
@@ -289,12 +298,8 @@ func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) err
 	if resp.Body == http.NoBody {
 		return nil
 	}
-	flush := http.NewResponseController(w).Flush
-	head := newHead(func() {
-		if elsewhere.call(flush) == errPanicked {
-			resp.Body.Close() // whoever reads it need not wait for more
-		}
-	})
+	head := &head{rc: *http.NewResponseController(w), body: resp.Body, panics: elsewhere}
+	head.timer = time.AfterFunc(headWaits, head.late)
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
 	defer small.Put(first)
@@ -311,12 +316,12 @@ func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) err
 		case err == io.EOF && resp.ContentLength >= 0:
 			return nil
 		case err == io.EOF:
-			return flush() // net/http would give a short body a length that it did not have
+			return head.rc.Flush() // net/http would give a short body a length that it did not have
 		case err != nil:
-			_ = flush() // what came before the loss; the loss says more than its error
+			_ = head.rc.Flush() // what came before the loss; the loss says more than its error
 			return err
 		}
-		if err := flush(); err != nil {
+		if err := head.rc.Flush(); err != nil {
 			return err
 		}
 		if n == smallBuffer && len(buf) == smallBuffer {
@@ -329,22 +334,21 @@ func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) err
 
 // A head is flushed alone when nothing follows it for a while.
 type head struct {
-	flush func() // the next write has its error
-	timer *time.Timer
-	mu    sync.Mutex
-	gone  bool
+	rc     http.ResponseController
+	body   io.Closer
+	panics *panics
+	timer  *time.Timer
+	mu     sync.Mutex
+	gone   bool
 }
 
-func newHead(flush func()) *head {
-	h := &head{flush: flush}
-	h.timer = time.AfterFunc(headWaits, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if !h.gone {
-			h.flush()
-		}
-	})
-	return h
+// late flushes a head that has waited for long enough. The next write has its error.
+func (h *head) late() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.gone && h.panics.call(h.rc.Flush) == errPanicked {
+		h.body.Close() // whoever reads it need not wait for more
+	}
 }
 
 // leave is called before anybody else writes, and as often as one likes.

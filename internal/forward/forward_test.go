@@ -156,8 +156,8 @@ func TestServe_NoAnswer_Fails(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusBadGateway || failed == nil {
-			t.Errorf("%q: %d %v", answer, resp.StatusCode, failed)
+		if resp.StatusCode != http.StatusBadGateway || failed == nil || resp.Header["X-Refuse"] != nil {
+			t.Errorf("%q: %d %v %v", answer, resp.StatusCode, resp.Header, failed)
 		}
 	}
 }

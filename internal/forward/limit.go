@@ -14,7 +14,7 @@ import (
 // ResponseWriter without write deadlines has no such limit.
 type Limit struct {
 	ctx   context.Context
-	rc    *http.ResponseController
+	rc    http.ResponseController
 	grace time.Duration
 
 	stop func() bool
@@ -28,7 +28,7 @@ type Limit struct {
 // once; before that, its error has the grace to go out. The handler must call Release
 // before it returns.
 func LimitWrites(ctx context.Context, w http.ResponseWriter, grace time.Duration) *Limit {
-	l := &Limit{ctx: ctx, rc: http.NewResponseController(w), grace: grace}
+	l := &Limit{ctx: ctx, rc: *http.NewResponseController(w), grace: grace}
 	l.stop = context.AfterFunc(ctx, l.set)
 	return l
 }

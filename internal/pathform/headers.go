@@ -32,12 +32,11 @@ const policy = "sandbox; default-src 'none'; form-action 'none'; base-uri 'none'
 
 // matches reports whether a header's name is one of a list in lower case.
 func matches(list []string, name string) bool {
-	name = strings.ToLower(name)
 	return slices.ContainsFunc(list, func(pattern string) bool {
 		if begin, wild := strings.CutSuffix(pattern, "*"); wild {
-			return strings.HasPrefix(name, begin)
+			return len(name) >= len(begin) && strings.EqualFold(name[:len(begin)], begin)
 		}
-		return name == pattern
+		return len(name) == len(pattern) && strings.EqualFold(name, pattern)
 	})
 }
 
@@ -54,7 +53,10 @@ func (r *Request) Outgoing(h http.Header, caller string, strip []string) {
 	if r.Absolute {
 		return
 	}
-	cookies := cookiesFor(h, r.CookieScope(caller), r.Options.Cookies)
+	cookies := ""
+	if len(h["Cookie"]) > 0 { // else nobody needs the scope, which is a hash
+		cookies = cookiesFor(h, r.CookieScope(caller), r.Options.Cookies)
+	}
 	basic := IsBrowser(h) && isBasic(h.Get("Authorization"))
 	Strip(h, strip)
 	delete(h, "Cookie")
@@ -115,8 +117,7 @@ func (r *Request) Incoming(h http.Header, a Answer) {
 	if !r.Absolute {
 		r.confine(h, a)
 	}
-	h.Set("X-Farwire-Node", a.Node)
-	h.Set("X-Farwire-From", "target")
+	set(h, "X-Farwire-Node", a.Node, "X-Farwire-From", "target")
 	if !r.Absolute {
 		Private(h)
 		Isolate(h)
@@ -172,17 +173,18 @@ func (r *Request) Closing(h http.Header, strip []string) {
 // confine keeps an answer's headers to the path form.
 func (r *Request) confine(h http.Header, a Answer) {
 	for name := range h {
-		if matches(removed, name) || strings.HasSuffix(strings.ToLower(name), "-cdn-cache-control") {
+		if matches(removed, name) || isForCDN(name) {
 			delete(h, name)
 		}
 	}
 	if IsBrowser(a.Request) {
 		delete(h, "Www-Authenticate")
 	}
-	if cookies := confine(h["Set-Cookie"], r.CookieScope(a.Caller), readCookies(a.Request), a.HTTPS); cookies != nil {
-		h["Set-Cookie"] = cookies
-	} else {
+	if lines, ok := h["Set-Cookie"]; ok {
 		delete(h, "Set-Cookie")
+		if cookies := confine(lines, r.CookieScope(a.Caller), readCookies(a.Request), a.HTTPS); cookies != nil {
+			h["Set-Cookie"] = cookies
+		}
 	}
 	for _, name := range []string{"Location", "Content-Location"} {
 		for i, value := range h[name] {
@@ -194,11 +196,25 @@ func (r *Request) confine(h http.Header, a Answer) {
 	}
 }
 
+// isForCDN reports whether a header is one of a CDN's own in place of Cache-Control.
+func isForCDN(name string) bool {
+	const end = "-cdn-cache-control"
+	return len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end)
+}
+
 // Isolate keeps a page from acting as one of the gateway's.
 func Isolate(h http.Header) {
-	h.Set("Content-Security-Policy", policy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	set(h, "Content-Security-Policy", policy, "X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer")
+}
+
+// set sets headers, each a canonical name and its value. The values are in one piece of
+// memory.
+func set(h http.Header, fields ...string) {
+	values := make([]string, len(fields)/2)
+	for i := range values {
+		values[i] = fields[2*i+1]
+		h[fields[2*i]] = values[i : i+1 : i+1]
+	}
 }
 
 // Readable sets the headers of an answer of the gateway's own, which a page of any

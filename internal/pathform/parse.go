@@ -8,6 +8,7 @@
 package pathform
 
 import (
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -39,6 +40,7 @@ type Request struct {
 	Absolute bool
 
 	prefix string // "/to/" and OPTIONS as written
+	target string // host and port, for logs
 	bare   bool   // the URL ends with its host
 }
 
@@ -108,6 +110,8 @@ func (r *Request) read(scheme, rest string) error {
 	if err := checkHost(r.Host); err != nil {
 		return err
 	}
+	host, port := r.HostPort()
+	r.target = net.JoinHostPort(host, port)
 	r.bare = rest[end:] == ""
 	r.Path, r.Query, r.Asked = strings.Cut(rest[end:], "?")
 	if r.Path == "" {
@@ -214,13 +218,7 @@ func (r *Request) URL(method string) *url.URL {
 }
 
 // Target returns the target's host and port, for logs.
-func (r *Request) Target() string {
-	host, port := r.HostPort()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
-}
+func (r *Request) Target() string { return r.target }
 
 // HostPort returns the target's host, without brackets, and its port.
 func (r *Request) HostPort() (host, port string) {
@@ -263,6 +261,9 @@ func beyondASCII(c rune) bool { return c >= utf8.RuneSelf }
 
 // checkHost refuses text that is neither a host nor a host with a port.
 func checkHost(host string) error {
+	if isPlain(host) {
+		return nil
+	}
 	u, err := url.Parse("http://" + host)
 	switch {
 	case strings.Contains(host, "@"): // which is not repeated: it may hold a password
@@ -278,6 +279,18 @@ func checkHost(host string) error {
 		}
 	}
 	return nil
+}
+
+// isPlain reports whether a host is of letters, digits, dots and hyphens, as most are, with
+// or without a port.
+func isPlain(host string) bool {
+	name, port, found := strings.Cut(host, ":")
+	if found {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
 }
 
 // ProxyUser returns the user name and the password of Proxy-Authorization: Basic.

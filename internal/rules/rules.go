@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -202,6 +203,9 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 // without a final dot.
 func Host(host string) string {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if !strings.Contains(host, "xn--") && !strings.ContainsFunc(host, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return host // as punycode has it, as most are
+	}
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		return ascii
 	}

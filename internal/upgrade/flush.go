@@ -66,11 +66,10 @@ func (all Flushers) Flush() error {
 // Flushing returns w with a flush that reaches every layer once the body has begun,
 // for those who flush through http.ResponseController.
 func Flushing(w http.ResponseWriter) http.ResponseWriter {
-	all := FlushersOf(w)
-	if len(all) < 2 && len(Layers(w)) == 1 {
+	if _, wraps := w.(interface{ Unwrap() http.ResponseWriter }); !wraps {
 		return w // net/http's own
 	}
-	return &flushing{ResponseWriter: w, layers: all}
+	return &flushing{ResponseWriter: w, layers: FlushersOf(w)}
 }
 
 type flushing struct {
