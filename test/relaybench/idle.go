@@ -40,7 +40,7 @@ func measureIdleOf(p *plan, target *process, kind idleKind) (goals []goal, err e
 	fmt.Printf("\nidle, bytes of resident memory a session, %d sessions%s\n%-10s %-9s %12s %18s %12s\n",
 		p.sessions, kind.towards, "relay", "process", "as it is", "after collecting", "goroutines")
 	for _, name := range p.relays {
-		if name == "direct" || name == "nginx64k" || name == "chisel" || !serves(name, kind.way) {
+		if name == "direct" || name == "nginx64k" || name == "chisel" || name == "query" || !serves(name, kind.way) {
 			continue // nothing is held, or the same as by nginx
 		}
 		asItIs, err := idle(p, kind, name, target, false)

@@ -36,7 +36,7 @@ func TestRun_EveryRelayAndLoad_GivesEachGoalAFigure(t *testing.T) {
 			t.Errorf("%s has no figure", g.what)
 		}
 	}
-	if want := 30; len(goals) != want {
+	if want := 32; len(goals) != want {
 		t.Errorf("%d goals have figures, want %d", len(goals), want)
 	}
 }

@@ -41,6 +41,8 @@ func serves(name string, w way) bool {
 	switch name {
 	case "farwire", "agent":
 		return true
+	case "query":
+		return w == bySession || w == bySecure
 	case "direct":
 		return w != bySecure
 	case "nginx":
@@ -62,6 +64,10 @@ var makers = []struct {
 }{
 	{"farwire", func(_ string, profile func(string) string) (*relay, error) {
 		p, err := startRole("gateway", profile("farwire"))
+		return &relay{processes: []*process{p}, farwire: true}, err
+	}},
+	{"query", func(_ string, profile func(string) string) (*relay, error) {
+		p, err := startRole("gateway", profile("query"))
 		return &relay{processes: []*process{p}, farwire: true}, err
 	}},
 	{"agent", func(_ string, profile func(string) string) (*relay, error) {

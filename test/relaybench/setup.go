@@ -13,6 +13,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"time"
 )
@@ -63,13 +64,18 @@ func (r *relay) openSession(target, path string) (*link, error) {
 		return &link{conn: conn, open: func() (*link, error) { return r.openSession(target, "/echo?size=128") }}, err
 	}
 	secure := r.way == bySecure
+	scheme := "ws://"
+	if secure {
+		scheme = "wss://"
+	}
 	switch {
 	case len(r.processes) == 0:
 		return dial(target, path, "")
-	case r.farwire && secure:
-		return dial(r.processes[0].addr, "/ws", "wss://"+target+path)
+	case r.name == "query": // one handshake, as with nginx
+		q := url.Values{"fw_url": {scheme + target + path}, "fw_api_key": {benchKey}}
+		return dial(r.processes[0].addr, "/ws?"+q.Encode(), "")
 	case r.farwire:
-		return dial(r.processes[0].addr, "/ws", "ws://"+target+path)
+		return dial(r.processes[0].addr, "/ws", scheme+target+path)
 	case secure:
 		path = "/secure" + path
 	}
@@ -91,6 +97,8 @@ func setupGoals(scheme string, limit float64) func(string, *table) []goal {
 		add := comparing(t, scheme+", "+load, &goals)
 		if load == "lockstep" {
 			limit = 1.1
+		} else {
+			add("query", "nginx", limit)
 		}
 		add("farwire", "nginx", limit)
 		return goals
