@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/farwire/farwire/internal/hostcall"
 )
 
 // maxAhead is how many bytes a client may send ahead of its answer; further ones wait in
@@ -32,7 +34,8 @@ func ReadAhead(conn net.Conn, gone func()) *Ahead {
 	a := &Ahead{conn: conn, done: make(chan struct{})}
 	a.begin = time.AfterFunc(aheadAfter, func() {
 		defer close(a.done)
-		a.kept, a.err = io.ReadAll(io.LimitReader(conn, maxAhead))
+		// The connection may be a host's, and nobody else recovers here.
+		a.kept, a.err = hostcall.Get(func() ([]byte, error) { return io.ReadAll(io.LimitReader(conn, maxAhead)) })
 		switch {
 		case errors.Is(a.err, os.ErrDeadlineExceeded): // by Stop
 			a.err = nil

@@ -2,6 +2,7 @@ package tunnel_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,25 @@ func TestReadAhead_SoonOrLate_ReadsOrNot(t *testing.T) {
 		}
 		if kept, err := late.Stop(); string(kept) != "b" || err != nil {
 			t.Errorf("%q, %v", kept, err)
+		}
+	})
+}
+
+type panickingConn struct{ net.Conn }
+
+func (panickingConn) Read([]byte) (int, error) { panic("boom") }
+
+// A connection of a host's that panics costs its client, and not the process.
+func TestReadAhead_ConnPanics_ClientIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		defer near.Close()
+		gone := false
+		a := tunnel.ReadAhead(panickingConn{near}, func() { gone = true })
+		time.Sleep(time.Second)
+		if _, err := a.Stop(); !gone || err == nil || !strings.Contains(err.Error(), "boom") {
+			t.Errorf("gone: %v, %v", gone, err)
 		}
 	})
 }
