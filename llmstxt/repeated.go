@@ -69,7 +69,8 @@ func (r *repeated) note(in map[uint64]seenOn, key uint64) {
 
 func (r *repeated) onMost(at seenOn) bool { return 2*int(at.pages) > r.pages }
 
-// onAlmostAll is of links: types of a library's functions are on many pages, too.
+// onAlmostAll is of links: types of a library's functions are on many pages, too. And it is of
+// notices: one that every other page has, as that it is about a draft, tells it from the rest.
 func (r *repeated) onAlmostAll(at seenOn) bool { return 5*int(at.pages) >= 4*r.pages }
 
 // without is a page's text without what the site repeats, and without a heading at its beginning that
@@ -118,7 +119,8 @@ func (r *repeated) atEdge(block string, notice bool) bool {
 	if s.image {
 		key = s.exact
 	}
-	if r.onMost(r.blocks[key]) && (s.menu() || notice && !s.heading && s.size >= leastNotice) {
+	at := r.blocks[key]
+	if s.menu() && r.onMost(at) || notice && !s.heading && s.size >= leastNotice && r.onAlmostAll(at) {
 		return true
 	}
 	return s.menu() && !s.image && r.shared(s, false) >= 2 && 2*r.shared(s, false) >= len(s.links)
@@ -198,6 +200,7 @@ func readBlock(block string) (s blockWords) {
 	var words strings.Builder
 	var open []opened
 	exact := fnv.New64a()
+	stop := -1 // where the address that is read ends, or could not go on; kept, or each link would look for it again
 	for i := 0; i < len(block); i++ {
 		switch c := block[i]; {
 		case c == '\\':
@@ -207,19 +210,24 @@ func readBlock(block string) (s blockWords) {
 		case c == ']' && len(open) > 0:
 			o := open[len(open)-1]
 			open = open[:len(open)-1]
-			end := -1
-			if i+1 < len(block) && block[i+1] == '(' {
-				end = strings.IndexAny(block[i+2:min(len(block), i+maxTarget)], ") \n")
-			}
-			if end < 0 || block[i+2+end] != ')' {
+			if i+1 == len(block) || block[i+1] != '(' {
 				continue
 			}
-			href := block[i+2 : i+2+end]
+			if stop < i+2 {
+				stop = i + 2
+				for stop < len(block) && block[stop] != ')' && block[stop] != ' ' && block[stop] != '\n' {
+					stop++
+				}
+			}
+			if stop >= min(len(block), i+maxTarget) || block[stop] != ')' {
+				continue
+			}
+			href := block[i+2 : stop]
 			s.linked = o.linked + words.Len() - o.at
 			text := words.String()[o.at:]
 			s.links = append(s.links, linkWords{hash(text), hash(text, href)})
 			exact.Write([]byte(href))
-			i += 2 + end
+			i = stop
 		case c == '!' && i+1 < len(block) && block[i+1] == '[':
 			s.image = true
 		case c >= 0x80 || 'a' <= c && c <= 'z' || '0' <= c && c <= '9':

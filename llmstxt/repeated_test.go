@@ -87,6 +87,24 @@ func TestText_WhatPagesRepeatOfTheirOwn_Stays(t *testing.T) {
 		"[Pots](http://docs.test/pots) and [pans](http://docs.test/pans) are washed with much much much water.\n\n## Return value\n\nIt returns nothing, and says so.\n")
 }
 
+func TestText_NoticeOfSomePages_Stays(t *testing.T) {
+	const notice = "What is lost here cannot be had again, so save it first."
+	for few := 5; few <= 8; few++ { // of eight
+		files := repeatSite(t, func(n int, name, _, _ string) string {
+			before := ""
+			if n < few {
+				before = "<p>" + notice + "</p>"
+			}
+			return "<main>" + strings.Replace(said(name), "</h1>", "</h1>"+before, 1) + "</main>"
+		})
+		want := lidsText
+		if few < 7 {
+			want = "# All about lids\n\n" + notice + "\n\n" + strings.TrimPrefix(lidsText, "# All about lids\n\n")
+		}
+		wantText(t, files, "lids", want)
+	}
+}
+
 func TestText_HeadingThatIsTheTitle_StandsOnce(t *testing.T) {
 	files := repeatSite(t, func(_ int, name, _, _ string) string {
 		return "<main><h2>All about " + name + "</h2>" + strings.TrimPrefix(said(name), "<h1>All about "+name+"</h1>") + "<h2>All about " + name + " again</h2><p>And so on.</p></main>"
