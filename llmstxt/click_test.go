@@ -49,3 +49,24 @@ func TestCrawl_WithCredentials_ClicksDeleteNothing(t *testing.T) {
 		t.Errorf("%v, %v", urls(s), w.hits)
 	}
 }
+
+// A button may do anything for who is logged in: it restarts, approves or pays. A link to the
+// same page leads there, and so does a row.
+func TestCrawl_WithCredentials_ClicksNoButton(t *testing.T) {
+	for element, leads := range map[string]bool{
+		`<button onclick="location.href='/tea'">Brew</button>`: false, `<input type=button value=Brew onclick="location.href='/tea'">`: false, `<form action=/tea><button>Brew</button></form>`: false,
+		`<span class="btn btn-primary" onclick="location.href='/tea'">Brew</span>`: false, `<div role=button data-href=/tea>Brew</div>`: false,
+		`<form action=/tea><button>Brew</button></form><a href=/tea>Tea</a>`: true, `<a href=/tea>Tea</a><button data-href=/tea>Brew</button>`: true, `<td onclick="location.href='/tea'">Tea</td>`: true, `<a href="#" onclick="location.href='/tea'">Tea</a>`: true,
+	} {
+		for cookies, want := range map[string]bool{"": true, "session": leads} {
+			w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p>" + element), "http://docs.test/tea": doc("Tea")}}
+			o := llmstxt.Options{}
+			if cookies != "" {
+				o.Cookies = map[string]string{cookies: "mine"}
+			}
+			if s := crawl(t, w, "http://docs.test/", o); (w.asked("http://docs.test/tea") > 0) != want || (len(s.Pages) == 2) != want {
+				t.Errorf("%s with %q: %v, want it followed: %v", element, cookies, urls(s), want)
+			}
+		}
+	}
+}

@@ -98,6 +98,9 @@ func (s *settling) links() {
 		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
 			continue // the same page in another language
 		}
+		if link.Button && s.given.BelongTo(r.final) {
+			continue // it may have something done for whoever is logged in
+		}
 		l := s.address(link)
 		if _, known := seen[l]; known || l == "" || l == own {
 			continue

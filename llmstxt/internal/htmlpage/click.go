@@ -40,9 +40,18 @@ func (s *scanner) clicked() {
 		to = a[1] // as rows of a table have it
 	}
 	if to != "" {
-		s.addLink(Link{Href: to})
+		s.addLink(Link{Href: to, Button: s.isButton()})
 		s.lastHref = -1 // the words behind it are not its name alone
 	}
+}
+
+// isButton reports an element that looks like what has something done.
+func (s *scanner) isButton() bool {
+	if s.tag == atom.Button || s.tag == atom.Input {
+		return true
+	}
+	a := s.attrs("role", "class")
+	return strings.EqualFold(a[0], "button") || hasWord(a[1], "btn", "button")
 }
 
 // led is a script that does nothing but to lead to a page.
@@ -86,7 +95,7 @@ func (s *scanner) buttonForm() {
 		switch {
 		case kind == endTag && form.tag == atom.Form:
 			if buttons == 1 {
-				s.addLink(Link{Href: a[0]})
+				s.addLink(Link{Href: a[0], Button: true})
 				s.lastHref = -1
 			}
 			return

@@ -139,6 +139,7 @@ func (s *scanner) addLink(l Link) {
 	if known := &s.Links[at]; known.Option && !l.Option {
 		known.Option, known.Lang = false, l.Lang
 	}
+	s.Links[at].Button = s.Links[at].Button && l.Button
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.Links[at].Part = s.Links[at].Part || l.Part
 	s.lastHref = at

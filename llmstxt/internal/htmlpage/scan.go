@@ -86,6 +86,7 @@ type Link struct {
 	Brand  string         // what the site's sign calls it, which leads to its first page
 	Foot   bool           // at the page's foot
 	Option bool           // of a select element
+	Button bool           // nothing but a button leads there
 }
 
 // mark is a place where the main content may begin.
