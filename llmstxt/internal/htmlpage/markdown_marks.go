@@ -43,7 +43,10 @@ func (m *marker) open(tag atom.Atom, sign, href string) {
 func (m *marker) close(tag atom.Atom) {
 	for i := len(m.marks) - 1; i >= 0; i-- {
 		if m.marks[i].tag == tag {
-			next := m.ahead(false)
+			next := ' '
+			if len(m.line) > m.marks[i].at { // or there is nothing to put signs around
+				next = m.ahead(false)
+			}
 			for len(m.marks) > i {
 				m.closeLast(next)
 			}
