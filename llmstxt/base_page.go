@@ -196,7 +196,7 @@ func (c *crawler) readRobots(ctx context.Context, u *url.URL) (*robots.Rules, er
 			c.note("", "In place of robots.txt there is "+name)
 		}
 		return robots.Parse(text, c.UserAgent), nil
-	case errors.As(err, &status) && status.code < 500 && status.code != http.StatusTooManyRequests, errors.As(err, &skip) && skip.Reason == SkipError:
+	case errors.As(err, &status) && status.code < 500 && !httphead.TooMany(status.code), errors.As(err, &skip) && skip.Reason == SkipError:
 		return &robots.Rules{}, nil // the file is missing, or its redirects lead nowhere
 	case errors.As(err, &status):
 		return &robots.Rules{Refuse: true}, nil

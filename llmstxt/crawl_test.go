@@ -238,6 +238,7 @@ func TestCrawl_Fails_NamesTheError(t *testing.T) {
 		"robots by us": {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/robots.txt": {body: "User-agent: Farwire\nDisallow: /"}}, is: llmstxt.ErrRobots},
 		"robots 503":   {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/robots.txt": {status: 503}}, is: llmstxt.ErrRobots},
 		"robots 500":   {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/robots.txt": {status: 500}}, is: llmstxt.ErrRobotsUnreachable},
+		"robots 420":   {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/robots.txt": {status: 420}}, is: llmstxt.ErrRobotsUnreachable},
 		"robots 429":   {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/robots.txt": {status: 429}}, is: llmstxt.ErrRobotsUnreachable},
 		"404":          {url: "http://docs.test/", detail: "HTTP 404 Not Found"},
 		"500":          {url: "http://docs.test/", pages: map[string]answer{"http://docs.test/": {status: 500}}, detail: "HTTP 500 Internal Server Error"},

@@ -37,16 +37,21 @@ func RetryAfter(v string) time.Duration {
 	return 0
 }
 
-// IsHaste reports an answer to who asks too often: by its status, those of Twitter and Shopify
-// included, or as GitHub has it, by the time after which it does not forbid any more.
+// TooMany reports a status for who asks too often, those of Twitter and Shopify included.
+func TooMany(status int) bool {
+	return status == http.StatusTooManyRequests || status == 420 || status == 430
+}
+
+// IsHaste reports an answer to who asks too often: by its status, or as GitHub has it, by the
+// time after which it does not forbid any more.
 func IsHaste(resp *http.Response) bool {
 	switch resp.StatusCode {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, 420, 430:
+	case http.StatusServiceUnavailable:
 		return true
 	case http.StatusForbidden:
 		return RetryAfter(resp.Header.Get("Retry-After")) > 0
 	}
-	return false
+	return TooMany(resp.StatusCode)
 }
 
 // MayPass reports the status of an answer that may be another one the next time.
