@@ -158,11 +158,13 @@ type host struct {
 	broker  brokertest.Broker
 
 	headArrived chan struct{} // gets a value when the client has the head of /late
+	bodyArrived chan struct{} // gets a value when the site has the beginning of the body at /upload
+	queryLost   atomic.Bool   // of a request for the relay, which each check sends with a query
 	endsAfter   atomic.Int64  // nanoseconds until a request's context ends, which a middleware has set a deadline; 0: none has
 }
 
 func mount(h Host) (*host, error) {
-	m := &host{Host: h, log: &logBuffer{}, headArrived: make(chan struct{}, 1)}
+	m := &host{Host: h, log: &logBuffer{}, headArrived: make(chan struct{}, 1), bodyArrived: make(chan struct{}, 1)}
 	logger := slog.New(slog.NewTextHandler(m.log, nil))
 	keys, err := farwire.APIKeys(map[string]string{key: "hosttest"})
 	if err != nil {
@@ -195,7 +197,7 @@ func mount(h Host) (*host, error) {
 	mux.Handle("POST /amqp", m.gateway.AMQP())
 	mux.Handle("GET /ws/crawl", m.gateway.Crawl())
 	mux.Handle("GET /agents/attach", m.pool)
-	handler := m.noteDeadline(m.gateway.ForwardProxy(withPathForm(m.gateway, mux)))
+	handler := m.note(m.gateway.ForwardProxy(withPathForm(m.gateway, mux)))
 	if h.Middleware != nil {
 		handler = h.Middleware(handler)
 	}
@@ -203,9 +205,13 @@ func mount(h Host) (*host, error) {
 	return m, nil
 }
 
-// noteDeadline keeps how long the middleware gives a request's context.
-func (h *host) noteDeadline(next http.Handler) http.Handler {
+// note keeps what the middleware does to a request: how long it gives its context, and
+// whether a relay's query is gone.
+func (h *host) note(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ws" && r.URL.RawQuery == "" {
+			h.queryLost.Store(true)
+		}
 		if end, ok := r.Context().Deadline(); ok {
 			h.endsAfter.Store(int64(max(time.Until(end), 1)))
 		}
@@ -258,7 +264,11 @@ func (h *host) open(ctx context.Context, path string) (*websocket.Conn, error) {
 
 // relay sends a message to the target and back.
 func relay(ctx context.Context, h *host) error {
-	return h.echo(ctx, "/ws?url=ws%3A%2F%2Ftarget.test%2F")
+	err := h.echo(ctx, "/ws?url=ws%3A%2F%2Ftarget.test%2F")
+	if err != nil && h.queryLost.Load() {
+		return fmt.Errorf("a middleware drops the query: %w", err)
+	}
+	return err
 }
 
 // echo has a message come back over a WebSocket.

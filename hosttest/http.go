@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -31,10 +32,12 @@ func withPathForm(g *farwire.Gateway, mux http.Handler) http.Handler {
 }
 
 const (
-	// asked is a path that a middleware changes when it cleans paths.
-	asked = "/asked//as%2Fit/is"
-	slow  = "/slow"
-	late  = "/late"
+	// asked is what a middleware changes when it cleans paths, writes them in lower case, or
+	// drops the query.
+	asked  = "/Asked//as%2Fit/is?q=A+b"
+	slow   = "/slow"
+	late   = "/late"
+	upload = "/upload"
 )
 
 // headWait is how long the body at /late waits for the client to have the head. Behind a
@@ -66,8 +69,8 @@ func (h *host) serveSite(w http.ResponseWriter, r *http.Request) {
 }
 
 // tell is the site's answer to a request that is not for its page: what was asked
-// for, at /slow a line and, when the client has read it, no end, or at /late a head that
-// is followed by its body later.
+// for, at /slow a line and, when the client has read it, no end, at /late a head that
+// is followed by its body later, or at /upload an answer once the whole body has come.
 func (h *host) tell(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html")
 	switch r.URL.Path {
@@ -85,6 +88,17 @@ func (h *host) tell(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		io.WriteString(w, r.RequestURI)
+	case upload:
+		body := bufio.NewReader(r.Body)
+		if line, err := body.ReadString('\n'); err == nil && line == firstLine {
+			select {
+			case h.bodyArrived <- struct{}{}:
+			default: // a middleware sends the request again
+			}
+		}
+		if _, err := io.Copy(io.Discard, body); err == nil {
+			io.WriteString(w, r.RequestURI)
+		}
 	default:
 		io.WriteString(w, r.RequestURI)
 	}
@@ -93,14 +107,7 @@ func (h *host) tell(w http.ResponseWriter, r *http.Request) {
 // pathForm sends a request and opens a WebSocket by a path alone, and reads an answer
 // that has not ended.
 func pathForm(ctx context.Context, h *host) error {
-	get := func(path string) (*http.Response, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url("/to/-/http/target.test"+path), nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header = h.header("X-API-Key", key)
-		return h.server.Client().Do(req)
-	}
+	get := func(path string) (*http.Response, error) { return h.ask(ctx, http.MethodGet, path, nil) }
 	resp, err := get(asked)
 	if err := same(resp, err, http.StatusOK, asked); err != nil {
 		return fmt.Errorf("a request: %w", err)
@@ -122,10 +129,59 @@ func pathForm(ctx context.Context, h *host) error {
 		}
 		return fmt.Errorf("an answer whose body comes later than its head: %w%s", err, why)
 	}
+	if err := h.sendSlowly(ctx); err != nil {
+		return fmt.Errorf("a body whose end comes later than its beginning: %w", err)
+	}
 	if err := h.echo(ctx, "/to/-/ws/target.test/"); err != nil {
 		return fmt.Errorf("a WebSocket: %w", err)
 	}
 	return nil
+}
+
+// ask sends a request to the site by the path form.
+func (h *host) ask(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, h.url("/to/-/http/target.test"+path), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = h.header("X-API-Key", key)
+	return h.server.Client().Do(req)
+}
+
+const firstLine = "first\n"
+
+// sendSlowly sends a body whose end waits until the site has its beginning, for half of the
+// time that is left.
+func (h *host) sendSlowly(ctx context.Context) error {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return errors.New("the check has no deadline")
+	}
+	body, write := io.Pipe()
+	answered := make(chan struct{})
+	heldBack := false
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		defer write.Close()
+		if _, err := io.WriteString(write, firstLine); err != nil {
+			return // the answer says why
+		}
+		select {
+		case <-h.bodyArrived:
+		case <-answered:
+		case <-time.After(time.Until(end) / 2):
+			heldBack = true
+		}
+	})
+	resp, err := h.ask(ctx, http.MethodPost, upload, body)
+	err = same(resp, err, http.StatusOK, upload)
+	close(answered)
+	body.Close()
+	sending.Wait()
+	if err == nil && heldBack {
+		err = errors.New("the target has got the beginning with the end alone; a middleware reads the whole body before it calls the handler")
+	}
+	return err
 }
 
 // same reports whether an answer has the status and the body that the site gave: the path
@@ -142,9 +198,20 @@ func same(resp *http.Response, err error, status int, path string) error {
 	case resp.StatusCode != status:
 		return fmt.Errorf("the answer is %s, not %d", resp.Status, status)
 	case string(body) != path:
-		return fmt.Errorf("the target was asked for %q, not for %q", body, path)
+		return fmt.Errorf("the target was asked for %q, not for %q%s", body, path, whatChanged(string(body), path))
 	}
 	return nil
+}
+
+// whatChanged says what a middleware does that makes got out of sent; empty: something else.
+func whatChanged(got, sent string) string {
+	switch bare, _, _ := strings.Cut(sent, "?"); {
+	case got == bare:
+		return "; a middleware drops the query"
+	case strings.EqualFold(got, sent):
+		return "; a middleware writes paths in lower or upper case"
+	}
+	return ""
 }
 
 // forwardProxy asks for an absolute URL, and opens a tunnel.
