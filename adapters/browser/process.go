@@ -44,6 +44,10 @@ type process struct {
 // it has taken half a minute.
 const startTimeout = time.Minute
 
+// hearTimeout is how long the output of a browser that has ended is read, if something
+// that outlived it keeps it open.
+const hearTimeout = time.Second
+
 // A runAs is the user as which a browser runs.
 type runAs int
 
@@ -151,8 +155,12 @@ func (p *process) run(path, proxy string, as runAs) error {
 		reap(p.cmd.Process.Pid, p.dir.home)
 		p.dir.remove()
 
-		ears.Close()
+		// Why it ended may still be in the pipe.
+		if ears.SetReadDeadline(time.Now().Add(hearTimeout)) != nil {
+			ears.Close()
+		}
 		<-heard
+		ears.Close()
 	}()
 	// The wire must be there when the process ends, and closed if it does not
 	// begin.
