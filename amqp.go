@@ -343,14 +343,7 @@ func (p *amqpPace) goOn() {
 // finish tells the client why its stream ends, if it is there to be told.
 func (st *amqpStream) finish(ctx context.Context, err error) {
 	r := &st.result
-	switch class := fault.ClassOf(err); {
-	case class.OfTarget():
-		r.EndedBy = EndedByTarget
-	case class.OfAgent():
-		r.EndedBy = EndedByAgent
-	default:
-		r.EndedBy = EndedByGateway
-	}
+	r.EndedBy = endedBy(err)
 	switch {
 	case errors.Is(err, sse.ErrLost) && st.g.kill.Err() != nil:
 		r.Code, r.Err = 1001, errDraining

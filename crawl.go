@@ -320,7 +320,7 @@ func (c *crawl) conclude(err error) (p publicError, told bool) {
 		return p, false
 	case agent.IsFault(err, agent.FaultAgent):
 		r.EndedBy = EndedByAgent
-	case errors.As(err, new(*llmstxt.FetchError)):
+	case errors.As(err, new(*llmstxt.FetchError)) && fault.ClassOf(err) != fault.TargetForbidden:
 		r.EndedBy = EndedByTarget
 	}
 	p = public(err)

@@ -312,12 +312,12 @@ func notFetched(err error) error {
 	return fault.Wrap(fault.TargetForbidden, "Failed to fetch page: "+safetext.Capital(known.Short()), err)
 }
 
-// endedBy says, in the words of the log, on whose side an error arose.
+// endedBy says on whose side an error arose. A target that a rule forbids was not asked.
 func endedBy(err error) EndedBy {
 	switch class := fault.ClassOf(err); {
 	case class.OfAgent(), agent.IsFault(err, agent.FaultAgent):
 		return EndedByAgent
-	case !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
+	case class == fault.TargetForbidden, !class.OfTarget() && !agent.IsFault(err, agent.FaultTarget):
 		return EndedByGateway
 	}
 	return EndedByTarget

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/pace"
 	"github.com/farwire/farwire/internal/safetext"
@@ -276,7 +277,7 @@ func (c *recrawl) fail(ctx context.Context, err error) {
 	switch {
 	case agent.IsFault(err, agent.FaultAgent):
 		c.result.EndedBy = EndedByAgent
-	case errors.As(err, new(*llmstxt.FetchError)):
+	case errors.As(err, new(*llmstxt.FetchError)) && fault.ClassOf(err) != fault.TargetForbidden:
 		c.result.EndedBy = EndedByTarget
 	}
 	c.outcome = RecrawlFailed
