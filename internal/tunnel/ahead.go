@@ -14,9 +14,9 @@ import (
 // the network.
 const maxAhead = 64 << 10
 
-// aheadAfter is how long a dial takes until its client is read. Most targets are reached
+// aheadAfter is how long a dial takes until its client is read. Targets nearby are reached
 // by then.
-const aheadAfter = 250 * time.Millisecond
+const aheadAfter = 20 * time.Millisecond
 
 // An Ahead reads a client's connection while its target is dialled, once that takes long: it
 // keeps what is for the target and notices a client that leaves.

@@ -17,7 +17,7 @@ func TestReadAhead_SoonOrLate_ReadsOrNot(t *testing.T) {
 		defer near.Close()
 		defer far.Close()
 		soon := tunnel.ReadAhead(near, func() { t.Error("gone") })
-		far.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		far.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
 		if n, err := far.Write([]byte("a")); n > 0 || err == nil {
 			t.Errorf("%d bytes were read", n)
 		}

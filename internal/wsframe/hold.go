@@ -17,9 +17,9 @@ var ErrLeft = errors.New("client sent a close frame")
 // this short find room in the kernel unless the client takes nothing at all.
 const holdWrite = 5 * time.Second
 
-// holdAfter is how long a dial takes until its client has a goroutine. Most targets are
-// reached by then.
-var holdAfter = 250 * time.Millisecond
+// holdAfter is how long a dial takes until its client has a goroutine. Targets
+// nearby are reached by then; a person does not notice it.
+var holdAfter = 20 * time.Millisecond
 
 // Hold serves a client whose target is not reached at once. It answers pings,
 // keeps every other frame for the target, and notices a client that leaves:
