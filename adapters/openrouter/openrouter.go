@@ -37,7 +37,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -125,7 +124,7 @@ var _ farwire.PartSizer = (*Model)(nil)
 func New(o Options) (*Model, error) {
 	endpoint, err := o.check()
 	if err != nil {
-		return nil, fmt.Errorf("openrouter: Options.%w", err)
+		return nil, err
 	}
 	if o.Model == "" {
 		o.Model = DefaultModel
@@ -141,21 +140,21 @@ func New(o Options) (*Model, error) {
 }
 
 // check returns the address that requests go to, and sets BaseURL and the numbers to their
-// defaults where they are zero. Its error begins with the field's name.
+// defaults where they are zero.
 func (o *Options) check() (endpoint string, err error) {
 	if o.APIKey = strings.TrimSpace(o.APIKey); o.APIKey == "" {
-		return "", errors.New("APIKey: empty")
+		return "", misuse("APIKey", "empty")
 	}
 	if strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", errors.New("APIKey: has characters that are invalid in a key")
+		return "", misuse("APIKey", "has characters that are invalid in a key")
 	}
 	o.BaseURL = cmp.Or(o.BaseURL, DefaultBaseURL) // it is part of the cache's keys
 	u, err := url.Parse(o.BaseURL)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
-		return "", fmt.Errorf("BaseURL: not an address; write it as %s", DefaultBaseURL)
+		return "", misuse("BaseURL", "not an address; write it as %s", DefaultBaseURL)
 	case u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return "", errors.New("BaseURL: has credentials, a query or a fragment; the key goes into APIKey")
+		return "", misuse("BaseURL", "has credentials, a query or a fragment; the key goes into APIKey")
 	}
 	for _, n := range []struct {
 		field          string
@@ -167,16 +166,21 @@ func (o *Options) check() (endpoint string, err error) {
 		{"Attempts", &o.Attempts, 4, 1},
 	} {
 		if *n.value = cmp.Or(*n.value, n.zero); *n.value < n.smallest {
-			return "", fmt.Errorf("%s: %d is less than %d", n.field, *n.value, n.smallest)
+			return "", misuse(n.field, "%d is less than %d", *n.value, n.smallest)
 		}
 	}
 	if o.Timeout = cmp.Or(o.Timeout, 30*time.Second); o.Timeout < 0 {
-		return "", fmt.Errorf("Timeout: %v is negative", o.Timeout)
+		return "", misuse("Timeout", "%v is negative", o.Timeout)
 	}
 	if _, err := json.Marshal(o.Extra); err != nil {
-		return "", fmt.Errorf("Extra: %v", err)
+		return "", misuse("Extra", "%v", err)
 	}
 	return u.JoinPath("chat/completions").String(), nil
+}
+
+// misuse is the error for an option that cannot be used.
+func misuse(field, format string, args ...any) error {
+	return fmt.Errorf("openrouter: Options.%s: %s", field, fmt.Sprintf(format, args...))
 }
 
 // clientFor returns a client that follows no redirect: the key goes to one address only.
