@@ -1,7 +1,6 @@
 package plain
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -53,11 +52,34 @@ func UnescapeLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// entity is what Markdown takes for a character's name or number.
-var entity = regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,40});`)
+// IsEntity reports a text that begins with what Markdown takes for a character's name or
+// number (CommonMark, section 2.5).
+func IsEntity(s string) bool {
+	name, ok := strings.CutPrefix(s, "&")
+	if !ok || name == "" {
+		return false
+	}
+	of, least, most := isAlphanumeric, 2, 41
+	switch {
+	case strings.HasPrefix(name, "#x"), strings.HasPrefix(name, "#X"):
+		name, of, least, most = name[2:], isHex, 1, 6
+	case name[0] == '#':
+		name, of, least, most = name[1:], isDigit, 1, 7
+	case !IsLetter(name[0]):
+		return false
+	}
+	n := 0
+	for n < len(name) && n <= most && of(name[n]) {
+		n++
+	}
+	return least <= n && n <= most && strings.HasPrefix(name[n:], ";")
+}
 
-// IsEntity reports a text that begins with one.
-func IsEntity(s string) bool { return entity.MatchString(s) }
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
+
+func isAlphanumeric(c byte) bool { return isDigit(c) || IsLetter(c) }
 
 // pair reports whether s has c more than once: what only one begins is no markup.
 func pair(s string, c byte) bool { return strings.IndexByte(s, c) != strings.LastIndexByte(s, c) }
@@ -92,7 +114,7 @@ func EscapeTitle(s string) string {
 		case '<':
 			esc = next == '/' || next == '!' || next == '?' || IsWordByte(next)
 		case '&':
-			esc = entity.MatchString(s[i:])
+			esc = IsEntity(s[i:])
 		case '#':
 			// At the end, or a heading's end for a parser.
 			esc = strings.Trim(s[i:], "#") == "" || i == 0

@@ -1,6 +1,8 @@
 package plain_test
 
 import (
+	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -102,6 +104,25 @@ func TestSentences_AbbreviationBehindASign_EndsNone(t *testing.T) {
 			if got := plain.Sentences(text + "It was old."); len(got) != 2 || got[0] != text {
 				t.Errorf("%q", got)
 			}
+		}
+	}
+}
+
+// CommonMark, section 2.5, in the lengths that names and numbers have.
+func TestIsEntity_AnyText_AsTheExpressionSays(t *testing.T) {
+	entity := regexp.MustCompile(`^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,40});`)
+	texts := []string{"", "&", "&;", "&a;", "&#", "&#;", "&#x", "&#x;", "&#X1f600;", "&#1234567;", "&#12345678;",
+		"&#x123456;", "&#x1234567;", "&a" + strings.Repeat("b", 40) + ";", "&a" + strings.Repeat("b", 41) + ";", "amp;"}
+	for range 10_000 {
+		b := []byte("&")
+		for range rand.N(10) {
+			b = append(b, "&#xXaAgG09;; "[rand.N(13)])
+		}
+		texts = append(texts, string(b))
+	}
+	for _, s := range texts {
+		if got, want := plain.IsEntity(s), entity.MatchString(s); got != want {
+			t.Errorf("%q: %v, want %v", s, got, want)
 		}
 	}
 }
