@@ -160,5 +160,5 @@ func ExampleGateway_SetTokenKeys() {
 	fmt.Println(gw.SetTokenKeys([][]byte{[]byte("short")}))
 	// Output:
 	// <nil>
-	// farwire: SetTokenKeys: key 1: 5 bytes; at least 32 are needed
+	// farwire: SetTokenKeys: key 1 has 5 bytes; at least 32 are needed
 }

@@ -281,10 +281,8 @@ func (o *Options) checkTokenKeys() error {
 	switch {
 	case o.TokenKey != nil && o.TokenKeys != nil:
 		return optionError("TokenKeys", "TokenKey is set too; give one of them")
-	case o.TokenKey != nil:
-		if err := token.CheckKey(o.TokenKey); err != nil {
-			return optionError("TokenKey", "%v", err)
-		}
+	case o.TokenKey != nil && len(o.TokenKey) < token.MinKey:
+		return optionError("TokenKey", "%d bytes; at least %d are needed", len(o.TokenKey), token.MinKey)
 	case o.TokenKeys != nil:
 		if err := token.CheckKeys(o.TokenKeys); err != nil {
 			return optionError("TokenKeys", "%v", err)

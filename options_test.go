@@ -114,19 +114,3 @@ func TestOptions_ExitWithoutDialContext_Refused(t *testing.T) {
 		}
 	}
 }
-
-// A token key that nobody has filled in is refused by New, in a sentence that names the field.
-func TestOptions_TokenKeyIsZero_RefusedByName(t *testing.T) {
-	unfilled, filled := make([]byte, 32), append(make([]byte, 31), 1)
-	for want, o := range map[string]farwire.Options{
-		"TokenKey: 32 bytes of zero; fill it from crypto/rand":         {TokenKey: unfilled},
-		"TokenKeys: key 2: 32 bytes of zero; fill it from crypto/rand": {TokenKeys: [][]byte{filled, unfilled}},
-	} {
-		if _, err := farwire.New(o); err == nil || !strings.HasPrefix(err.Error(), "farwire: Options."+want) {
-			t.Errorf("got %v, want %s", err, want)
-		}
-	}
-	if _, err := farwire.New(farwire.Options{TokenKeys: [][]byte{filled}}); err != nil {
-		t.Error(err)
-	}
-}
