@@ -58,7 +58,7 @@ func (o *PoolOptions) whoAttaches() error {
 	return nil
 }
 
-// policy returns a copy of the Policy that can be sent to agents; nil: there is none.
+// policy returns a copy of the Policy that can be sent to agents, or nil without a Policy.
 func (o *PoolOptions) policy() (*Rules, error) {
 	if len(o.Policy.Allow) > 0 {
 		return nil, errors.New("agent: PoolOptions.Policy.Allow is set, which agents of earlier releases ignore: use Deny, or WithRules for each dial")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A head ends where net/http ends it, however it is cut: nobody hides lines behind an end that
-// is none, and no body is taken for a head.
+// A head ends where net/http ends it, however it is cut: nobody hides lines behind what only
+// looks like an end, and no body is taken for a head.
 func FuzzHead_Ends_WhereNetHTTPEndsIt(f *testing.F) {
 	for _, head := range []string{
 		"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody\nbody\n\n",

@@ -114,7 +114,7 @@ func (m *marker) escapes(text string, i int, more bool) bool {
 	return c == '*' || !isWord(prev) || !isWord(next)
 }
 
-// isWord reports a character within which "_" is no sign; 0, of which nothing is known, is none.
+// isWord reports a character within which "_" is no sign; 0 stands for a character that is not known.
 func isWord(r rune) bool { return r != 0 && !unicode.IsSpace(r) && !isPunct(r) }
 
 // before is the character before the end of a text that is being read; 0 if a sign of Markdown
