@@ -13,7 +13,6 @@ import (
 	"github.com/farwire/farwire/internal/attempts"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
-	"github.com/farwire/farwire/internal/lazyctx"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/upgrade"
@@ -83,14 +82,17 @@ type Principal struct {
 
 // account is what a principal is counted under: the subject's key, or the
 // subject when the host named it without one. No two pairs make the same.
-func (p Principal) account() string {
-	return strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
+func (p Principal) account() string { return p.accountOf("") }
+
+// accountOf is account behind the name of what is counted.
+func (p Principal) accountOf(what string) string {
+	return what + strconv.Itoa(len(p.Subject)) + " " + p.Subject + p.KeyID
 }
 
 // bucket names a bucket of the principal. No account begins with a letter.
 func (p Principal) bucket(b Bucket) string {
 	if b == BucketHTTP {
-		return "http " + p.account()
+		return p.accountOf("http ")
 	}
 	return p.account()
 }
@@ -99,7 +101,7 @@ func (p Principal) bucket(b Bucket) string {
 // after another: who has the principal's rules, and its sticky session.
 func (p Principal) shares(session string) string {
 	if p.Allow == nil && p.Deny == nil && !p.narrow.isNarrow() { // as most are
-		return strconv.Quote(session) + " " + p.account()
+		return p.accountOf(strconv.Quote(session) + " ")
 	}
 	return fmt.Sprintf("%q %q %q %q %+v", session, p.account(), p.Allow, p.Deny, p.narrow)
 }
@@ -276,8 +278,7 @@ func (g *Gateway) authenticate(ctx context.Context, s requestAuth) (Principal, e
 		err = errKeyInvalid
 	}
 	if err == nil {
-		_, err = p.rules()
-		if err != nil {
+		if _, err = p.rules(); err != nil {
 			err = fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 		}
 	}
@@ -342,9 +343,9 @@ func (g *Gateway) identify(ctx context.Context, s requestAuth) (Principal, error
 
 // admitWhole is admit for requests that begin no session: a narrowed token opens
 // its kinds of sessions and nothing else.
-func (g *Gateway) admitWhole(ctx context.Context, s requestAuth) (Principal, Quota, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
+func (g *Gateway) admitWhole(parent context.Context, s requestAuth) (Principal, Quota, error) {
+	ctx := bounded(parent)
+	defer ctx.Cancel()
 	p, q, err := g.admit(ctx, s)
 	if err == nil && p.narrow.isNarrow() {
 		return Principal{}, Quota{}, errNarrowed
@@ -370,11 +371,6 @@ func (g *Gateway) admit(ctx context.Context, s requestAuth) (p Principal, q Quot
 		return Principal{}, Quota{}, refusedCaller(p, err)
 	}
 	return Principal{}, Quota{}, err
-}
-
-// bounded gives the parts of a host, which are asked with ctx, a deadline.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return lazyctx.WithTimeout(ctx, dialTimeout)
 }
 
 // take counts a request towards a bucket of the caller's.

@@ -55,7 +55,7 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	working, cancel := context.WithTimeout(ctx, j.g.o.Crawl.Timeout)
 	defer cancel()
 	transport := egress.NewTransport(working, egress.Options{
-		Egress: j.g.egress(j.kind, j.principal), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
+		Egress: new(j.g.egress(j.kind, j.principal)), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
 		Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
 	})
 	defer func() {

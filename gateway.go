@@ -284,8 +284,8 @@ func afterKill(ctx context.Context, cut func()) (release func()) {
 }
 
 // egress returns what picks the exits of a session, under its caller's rules.
-func (g *Gateway) egress(kind Kind, p Principal) *egress.Egress {
-	e := &egress.Egress{Agents: &permittedAgents{g, p, kind}, Logger: g.o.Logger, NoAgent: func() { g.noAgent.Add(1) }}
+func (g *Gateway) egress(kind Kind, p Principal) egress.Egress {
+	e := egress.Egress{Agents: &permittedAgents{g, p, kind}, Logger: g.o.Logger, NoAgent: &g.noAgent}
 	if g.o.Trace.DialStart != nil || g.o.Trace.DialEnd != nil {
 		e.Attempt = func(ctx context.Context, exit agent.Exit, q agent.Query) (context.Context, func(error)) {
 			return g.traceDial(ctx, DialInfo{kind, exit.ID, q.Host})
@@ -300,7 +300,8 @@ func (g *Gateway) reach(ctx context.Context, s *session, q agent.Query, attempt 
 	if g.o.Trace.SessionStart != nil {
 		ctx = withValues(ctx, s.values) // they may be younger than ctx
 	}
-	return g.egress(s.Kind, s.principal).Do(ctx, q, attempt)
+	e := g.egress(s.Kind, s.principal)
+	return e.Do(ctx, q, attempt)
 }
 
 // A Target is what a session, a redirect, a page of a crawl or the hop to a
@@ -322,14 +323,14 @@ type permittedAgents struct {
 
 // SelectAgent asks the host's selector. An exit that cannot dial is an
 // internal error of the selector.
-func (s *permittedAgents) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
+func (s *permittedAgents) SelectAgent(parent context.Context, q agent.Query) (agent.Exit, error) {
 	g, p := s.g, &s.p
 	r, err := p.rules()
 	if err != nil {
 		return agent.Exit{}, fmt.Errorf("the principal %q has rules that are not valid: %w", p.Subject, err)
 	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
+	ctx := bounded(parent)
+	defer ctx.Cancel()
 	q.Labels = p.Labels
 	// An agent that does not know rules on addresses is not picked where there are any;
 	// what holds for one target travels with its dial.

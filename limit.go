@@ -278,13 +278,14 @@ func (p Principal) counter() limits.Account {
 // as there may be.
 func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	g, most := s.g, p.Limits.allows(s.Kind)
+	s.counter = p.counter()
 	tooMany := func() error {
 		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %s at a time", safetext.Count(most, string(s.Kind)+" session")),
 			Quota{Limit: most, RetryAfter: time.Second})
 	}
 	slots, shared := g.o.Limiter.(SlotLimiter)
 	if !shared || most <= 0 {
-		if !g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.row().files, most) {
+		if !g.meters.Begin(s.counter, s.Kind.String(), s.Kind.row().files, most) {
 			return tooMany()
 		}
 		return nil
@@ -300,10 +301,10 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	case err != nil:
 		return fault.FromHost("limiter", err)
 	case !taken:
-		g.meters.Refuse(p.counter())
+		g.meters.Refuse(s.counter)
 		return tooMany()
 	}
-	g.meters.Begin(p.counter(), s.Kind.String(), s.Kind.row().files, -1)
+	g.meters.Begin(s.counter, s.Kind.String(), s.Kind.row().files, -1)
 	s.release = release
 	return nil
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/origin"
 	"github.com/farwire/farwire/internal/pathform"
-	"github.com/farwire/farwire/internal/tunnel"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -86,6 +85,8 @@ func IsPathForm(r *http.Request) bool { return pathform.IsPath(r.RequestURI) }
 type forwarding struct {
 	g            *Gateway
 	s            *session
+	w            http.ResponseWriter
+	r            *http.Request
 	to           *pathform.Request
 	ctx          context.Context         // ends with the client's, and with cut
 	cut          context.CancelCauseFunc // ends ctx, and the request with it
@@ -97,12 +98,14 @@ type forwarding struct {
 	idle *egress.IdleClock // nil: no limit
 
 	// Set while ServeHTTP runs.
+	writes  forward.Limit
 	body    *egress.Body // nil: the request has none
 	bodyEnd atomic.Bool  // the body has been read to its end
 	exit    agent.Exit
 	status  int
 	err     error
-	whole   bool // the answer has reached its end
+	whole   bool        // the answer has reached its end
+	counted countedBody // of the answer
 
 	toTarget, toClient atomic.Int64
 }
@@ -125,15 +128,15 @@ func (f *forwarding) Counters() Counters {
 // forward sends a request on and its answer back.
 func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to *pathform.Request) {
 	ctx, cut := context.WithCancelCause(r.Context())
-	f := &forwarding{g: g, s: s, to: to, ctx: ctx, cut: cut}
-	writes := forward.LimitWrites(ctx, w, closeTimeout)
+	f := &forwarding{g: g, s: s, w: w, r: r, to: to, ctx: ctx, cut: cut}
+	f.writes.Start(ctx, w, closeTimeout)
 	defer func() {
 		v := recover()
-		writes.Release(v == nil)
+		f.writes.Release(v == nil)
 		if v != nil && v != http.ErrAbortHandler {
 			f.err = fmt.Errorf("panic: %v", v)
 		}
-		how := f.result(r)
+		how := f.result()
 		cut(nil)
 		f.body.Stop()
 		s.end(how)
@@ -143,15 +146,15 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	}()
 	s.carry(f)
 	header := r.Header.Clone()
-	if err := f.admit(r, header); err != nil {
-		f.fail(w, r, err)
+	if err := f.admit(header); err != nil {
+		f.fail(err)
 		return
 	}
 	defer f.idle.Stop()
 	s.reached("", to.Target())
 	if to.Absolute && forward.IsLast(r.Method, header) {
 		f.status, f.whole = http.StatusOK, true
-		writes.Begin()
+		f.writes.Begin()
 		w.Header().Set("X-Farwire-From", "gateway")
 		pathform.Strip(header, g.o.StripHeaders)
 		forward.AnswerAsLast(w, r, header)
@@ -160,12 +163,11 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 	delete(header, "Upgrade") // another protocol than WebSocket is not passed
 	// Both ways at once; HTTP/2 does so by itself, and says that it cannot be told.
 	_ = http.NewResponseController(w).EnableFullDuplex()
-	through := f.forwarder(w, r, writes)
-	if !through.Serve(upgrade.Flushing(w), r.WithContext(ctx), header) {
+	if !forward.Serve(ctx, f, upgrade.Flushing(w), r, header) {
 		if cause := context.Cause(ctx); cause != nil {
 			f.err = cause // which the body's own error hides
 		}
-		resetOldClient(w, r)
+		forward.ResetOldClient(w, r)
 		panic(http.ErrAbortHandler) // it cannot be ended otherwise
 	}
 	f.whole = f.err == nil
@@ -173,8 +175,8 @@ func (g *Gateway) forward(s *session, w http.ResponseWriter, r *http.Request, to
 
 // admit finds out whose request it is and what it asks for. It takes our credentials
 // out of header.
-func (f *forwarding) admit(r *http.Request, header http.Header) error {
-	seen, err := f.g.readPathAuth(r, f.to, header)
+func (f *forwarding) admit(header http.Header) error {
+	seen, err := f.g.readPathAuth(f.r, f.to, header)
 	if err != nil {
 		return err
 	}
@@ -185,54 +187,52 @@ func (f *forwarding) admit(r *http.Request, header http.Header) error {
 	return f.prepare(f.ctx)
 }
 
-// forwarder says what of the request and of its answer changes on the way.
-func (f *forwarding) forwarder(w http.ResponseWriter, r *http.Request, writes *forward.Limit) forward.Forwarder {
-	answer := pathform.Answer{Caller: f.s.Subject, Request: r.Header, HTTPS: origin.OverTLS(r)}
-	return forward.Forwarder{
-		Transport: f,
-		Rewrite: func(out *http.Request) {
-			out.URL, out.Host = f.to.URL(out.Method), f.to.HostHeader()
-			f.to.Outgoing(out.Header, f.s.Subject, f.g.o.StripHeaders)
-		},
-		Modify: func(resp *http.Response) error {
-			switch {
-			case resp.StatusCode == http.StatusSwitchingProtocols:
-				return fault.New(fault.TargetRefused, "target switched protocols without being asked")
-			case resp.StatusCode < http.StatusOK:
-				return fault.New(fault.TargetRefused, "target did not answer in HTTP")
-			}
-			f.status = resp.StatusCode
-			a := answer
-			a.Node = f.exit.ID
-			f.to.Incoming(resp.Header, a)
-			f.closeBehind(w, r)
-			if resp.Body != http.NoBody {
-				resp.Body = &countedBody{resp.Body, f, &f.toClient}
-			}
-			writes.Begin()
-			return nil
-		},
-		Early:   func(h http.Header) { f.idle.Touch(); f.to.Early(h, answer) },
-		Closing: func(h http.Header) { f.to.Closing(h, f.g.o.StripHeaders) }, Trailing: f.to.Trailing,
-		Fail: func(err error) {
-			if cause := f.ended(r); cause != nil {
-				err = cause
-			}
-			f.fail(w, r, err)
-		},
-	}
+// Rewrite makes the request for the target.
+func (f *forwarding) Rewrite(out *http.Request) {
+	out.URL, out.Host = f.to.URL(out.Method), f.to.HostHeader()
+	f.to.Outgoing(out.Header, f.s.Subject, f.g.o.StripHeaders)
 }
 
-// resetOldClient resets the connection of a client of HTTP/1.0, whose answer ends with its
-// connection (RFC 9112, section 6.3): a part of one would look whole. nginx before
-// 1.29.7 is such a client by default.
-func resetOldClient(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoAtLeast(1, 1) {
-		return
+// Modify changes the target's answer.
+func (f *forwarding) Modify(resp *http.Response) error {
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		return fault.New(fault.TargetRefused, "target switched protocols without being asked")
+	case resp.StatusCode < http.StatusOK:
+		return fault.New(fault.TargetRefused, "target did not answer in HTTP")
 	}
-	if conn, _, err := upgrade.Take(w); err == nil { // else a middleware hides it
-		tunnel.Reset(conn)
+	f.status = resp.StatusCode
+	a := f.answer()
+	a.Node = f.exit.ID
+	f.to.Incoming(resp.Header, a)
+	f.closeBehind()
+	if resp.Body != http.NoBody {
+		f.counted = countedBody{resp.Body, f}
+		resp.Body = &f.counted
 	}
+	f.writes.Begin()
+	return nil
+}
+
+func (f *forwarding) answer() pathform.Answer {
+	return pathform.Answer{Caller: f.s.Subject, Request: f.r.Header, HTTPS: origin.OverTLS(f.r)}
+}
+
+// Early changes the headers of an answer that comes before the one that counts (1xx).
+func (f *forwarding) Early(h http.Header) { f.idle.Touch(); f.to.Early(h, f.answer()) }
+
+// Closing changes the request's trailers.
+func (f *forwarding) Closing(h http.Header) { f.to.Closing(h, f.g.o.StripHeaders) }
+
+// Trailing changes the answer's trailers.
+func (f *forwarding) Trailing(h http.Header) { f.to.Trailing(h) }
+
+// Fail answers in the target's place.
+func (f *forwarding) Fail(err error) {
+	if cause := f.ended(); cause != nil {
+		err = cause
+	}
+	f.fail(err)
 }
 
 // prepare reads what the options ask for.
@@ -295,9 +295,10 @@ func (f *forwarding) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (f *forwarding) fail(err error) {
+	w, r := f.w, f.r
 	f.err, f.status = err, public(err).Status
-	if r.Context().Err() != nil && f.ended(r) == nil { // the client has left, or half closed
+	if r.Context().Err() != nil && f.ended() == nil { // the client has left, or half closed
 		f.err, f.status, err = errClientGone, 0, errClientGone
 		if errors.Is(context.Cause(r.Context()), context.Canceled) { // else it was a deadline of the host's
 			err = errHalfClosed
@@ -306,28 +307,28 @@ func (f *forwarding) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.exit.ID != "" {
 		w.Header().Set("X-Farwire-Node", f.exit.ID)
 	}
-	f.closeBehind(w, r)
+	f.closeBehind()
 	f.g.failForm(w, r, f.to, err)
 }
 
 // closeBehind has net/http close the client's connection behind an answer that comes
 // before the end of the request's body. When both go at once net/http reads the rest beside
 // the next request, which it panics at, and takes what stands behind invalid chunks for it.
-func (f *forwarding) closeBehind(w http.ResponseWriter, r *http.Request) {
-	if f.body != nil && r.ProtoMajor == 1 && !f.bodyEnd.Load() {
-		w.Header().Set("Connection", "close")
+func (f *forwarding) closeBehind() {
+	if f.body != nil && f.r.ProtoMajor == 1 && !f.bodyEnd.Load() {
+		f.w.Header().Set("Connection", "close")
 	}
 }
 
 // result says how the request went.
-func (f *forwarding) result(r *http.Request) SessionResult {
+func (f *forwarding) result() SessionResult {
 	out := SessionResult{Agent: f.exit.ID, Target: f.to.Target(), EndedBy: EndedByTarget, Code: f.status, Err: f.err,
 		BytesToTarget: f.toTarget.Load(), BytesToClient: f.toClient.Load()}
 	switch {
 	case f.whole && f.exit.DialContext == nil:
 		out.EndedBy = EndedByGateway // which answered as the last hop (Max-Forwards)
 	case f.whole:
-	case r.Context().Err() != nil && f.ended(r) == nil:
+	case f.r.Context().Err() != nil && f.ended() == nil:
 		out.EndedBy = EndedByClient
 		if errors.Is(out.Err, context.Canceled) || f.status != 0 {
 			out.Err = nil // closing an event stream is how one ends it
@@ -343,9 +344,9 @@ func (f *forwarding) result(r *http.Request) SessionResult {
 // ended returns why the gateway ended the request; nil: it did not, or the client had left
 // before. The request's own context cannot tell: a write that is cut makes net/http cancel
 // it, as if the client had left.
-func (f *forwarding) ended(r *http.Request) error {
+func (f *forwarding) ended() error {
 	cause := context.Cause(f.ctx)
-	if cause == nil || errors.Is(context.Cause(r.Context()), cause) {
+	if cause == nil || errors.Is(context.Cause(f.r.Context()), cause) {
 		return nil
 	}
 	return cause
@@ -362,13 +363,12 @@ func (f *forwarding) moved(n int, count *atomic.Int64) {
 // A countedBody counts what a target sends, and restarts the idle clock.
 type countedBody struct {
 	io.ReadCloser
-	f     *forwarding
-	count *atomic.Int64
+	f *forwarding
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	b.f.moved(n, b.count)
+	b.f.moved(n, &b.f.toClient)
 	if err != nil && err != io.EOF {
 		b.f.err = fault.Wrap(fault.TargetLost, "target lost", err)
 	}

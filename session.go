@@ -112,6 +112,7 @@ type session struct {
 	g         *Gateway
 	principal Principal
 	admitted  bool
+	counter   limits.Account          // whom it counts for
 	release   func()                  // frees its slot; nil: it has none
 	flow      *limits.Flow[Principal] // towards its key's bytes of a day; nil: they are not counted
 
@@ -138,17 +139,17 @@ type session struct {
 // waiting tells how many bytes of events wait for their reader.
 type waiting interface{ Waiting() int64 }
 
-// A contextCarrier runs a session whose context ends it.
-type contextCarrier struct {
-	session *session
-	stop    context.CancelCauseFunc
-}
+// A contextCarrier is a session that its context ends.
+type contextCarrier session
 
 func (c *contextCarrier) Shutdown(cause error) {
-	c.stop(cause)
-	g := c.session.g
+	g := c.g
 	g.mu.Lock()
-	now := c.session.carrier
+	stop := c.stop
+	g.mu.Unlock()
+	stop(cause)
+	g.mu.Lock()
+	now := c.carrier
 	g.mu.Unlock()
 	if now != carrier(c) { // it was handed over meanwhile
 		now.Shutdown(cause)
@@ -160,7 +161,7 @@ func (c *contextCarrier) Abort() {}
 
 // Counters returns what a stream has sent.
 func (c *contextCarrier) Counters() Counters {
-	return Counters{FramesToClient: c.session.sentFrames.Load(), BytesToClient: c.session.sentBytes.Load()}
+	return Counters{FramesToClient: c.sentFrames.Load(), BytesToClient: c.sentBytes.Load()}
 }
 
 // sent counts what a stream sends, as it goes. Counters reads in the other
@@ -176,7 +177,7 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g}
 	s.values = context.WithoutCancel(ctx)
 	s.ctx, s.stop = context.WithCancelCause(s.values)
-	s.carrier = &contextCarrier{s, s.stop}
+	s.carrier = (*contextCarrier)(s)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining {
@@ -188,10 +189,10 @@ func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
 }
 
 // admit finds out whose session it is and whether they may have it.
-func (s *session) admit(ctx context.Context, seen requestAuth) error {
+func (s *session) admit(parent context.Context, seen requestAuth) error {
 	g := s.g
-	ctx, cancel := bounded(ctx)
-	defer cancel()
+	ctx := bounded(parent)
+	defer ctx.Cancel()
 	s.Remote = seen.remote
 	revocations := g.revocations.Load()
 	p, _, err := g.admit(ctx, seen)
@@ -344,7 +345,7 @@ func (s *session) account(r SessionResult) {
 	if s.flow != nil {
 		g.traffic.End(s.flow, r.BytesToTarget+r.BytesToClient)
 	}
-	g.meters.End(s.principal.counter(), s.Kind.String(), s.Kind.row().files, r.BytesToTarget, r.BytesToClient)
+	g.meters.End(s.counter, s.Kind.String(), s.Kind.row().files, r.BytesToTarget, r.BytesToClient)
 	client := ""
 	if s.Remote.IsValid() {
 		client = s.Remote.String()
@@ -391,5 +392,7 @@ const (
 func newID() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+	var text [2 * len(b)]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }

@@ -78,7 +78,7 @@ func (g *Gateway) runningOf(p Principal) (sum Counters) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for s := range g.running {
-		if s.admitted && s.principal.account() == account {
+		if s.admitted && s.counter.Name == account {
 			sum = sum.plus(s.carrier.Counters())
 		}
 	}

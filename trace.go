@@ -10,6 +10,7 @@ import (
 
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
+	"github.com/farwire/farwire/internal/lazyctx"
 )
 
 // Trace holds functions that the gateway calls, synchronously and
@@ -352,6 +353,11 @@ func (t *Trace) recovering(log *slog.Logger) *Trace {
 		safe.Refused = func(ctx context.Context, i RefusedInfo) { hostcall.Log(log, "Trace.Refused", func() { f(ctx, i) }) }
 	}
 	return safe
+}
+
+// bounded gives the parts of a host, which are asked with ctx, a deadline.
+func bounded(ctx context.Context) *lazyctx.Context {
+	return lazyctx.WithTimeout(ctx, dialTimeout)
 }
 
 // askFor calls a part of the host for a request whose client may have no valid key. A

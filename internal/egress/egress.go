@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
@@ -28,8 +29,8 @@ type Egress struct {
 	// for it, and what is called with its outcome. Nil: nobody looks.
 	Attempt func(ctx context.Context, e agent.Exit, q agent.Query) (context.Context, func(error))
 
-	// NoAgent is called when no exit fits from the start. Nil: nobody counts.
-	NoAgent func()
+	// NoAgent counts when no exit fits from the start. Nil: nobody counts.
+	NoAgent *atomic.Int64
 }
 
 // maxChoices is how many slugs, or countries, a caller may name.
@@ -152,7 +153,7 @@ func (g *Egress) unavailable(q agent.Query, err error) error {
 		return fault.FromHost("agent selector", err)
 	}
 	if g.NoAgent != nil {
-		g.NoAgent()
+		g.NoAgent.Add(1)
 	}
 	text := "no agent is attached that fits"
 	if len(q.Slugs) > 0 {

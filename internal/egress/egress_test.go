@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -88,8 +89,8 @@ func TestDo_FailedAttempt_GoesOnWhereAnotherExitMayFareBetter(t *testing.T) {
 }
 
 func TestDo_NoExitFits_NamesWhatWasAsked(t *testing.T) {
-	counted := 0
-	g := &egress.Egress{Agents: exits{exit("de1", nil)}, Logger: slog.New(slog.DiscardHandler), NoAgent: func() { counted++ }}
+	var counted atomic.Int64
+	g := &egress.Egress{Agents: exits{exit("de1", nil)}, Logger: slog.New(slog.DiscardHandler), NoAgent: &counted}
 	long := strings.Repeat("x", 300)
 	_, err := g.Do(t.Context(), agent.Query{Slugs: []string{"at5", long}, Countries: []string{"AT"}}, func(context.Context, agent.Exit) error {
 		t.Error("attempted")
@@ -97,8 +98,8 @@ func TestDo_NoExitFits_NamesWhatWasAsked(t *testing.T) {
 	})
 	text := fault.Of(err).Text
 	if fault.ClassOf(err) != fault.AgentUnavailable || !errors.Is(err, agent.ErrNoAgent) || !strings.Contains(text, "agent at5,x") ||
-		!strings.Contains(text, "geo AT") || len(text) > 250 || counted != 1 {
-		t.Errorf("counted %d, %v", counted, err)
+		!strings.Contains(text, "geo AT") || len(text) > 250 || counted.Load() != 1 {
+		t.Errorf("counted %d, %v", counted.Load(), err)
 	}
 	broken := &egress.Egress{Agents: brokenSelector{}, Logger: slog.New(slog.DiscardHandler)}
 	_, err = broken.Do(t.Context(), agent.Query{}, nil)

@@ -10,6 +10,7 @@
 package forward
 
 import (
+	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -24,24 +25,26 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A Forwarder sends one request on. All its fields are needed.
-type Forwarder struct {
-	Transport http.RoundTripper
+// A Passage says where a request goes, and what of it and of its answer changes on the way.
+type Passage interface {
+	http.RoundTripper
 
 	// Rewrite makes the request for the target: without the hop's headers, it
 	// lacks URL and Host.
-	Rewrite func(out *http.Request)
+	Rewrite(out *http.Request)
 
 	// Modify changes the answer, the hop's headers left out already. Its error
 	// goes to Fail.
-	Modify func(*http.Response) error
+	Modify(*http.Response) error
 
 	// Early changes the headers of an answer that comes before it (1xx), and Trailing
 	// its trailers, the hop's left out already. Closing changes those of the request.
-	Early, Trailing, Closing func(http.Header)
+	Early(http.Header)
+	Trailing(http.Header)
+	Closing(http.Header)
 
 	// Fail answers when there is no answer of the target's.
-	Fail func(error)
+	Fail(error)
 }
 
 // hopHeaders are those of one connection alone (RFC 9110, section 7.6.1), besides those
@@ -65,10 +68,20 @@ func RemoveHop(h http.Header) {
 	}
 }
 
-// Serve sends the request on with these headers, which it changes, and answers it. It
-// returns false when the answer was begun and cannot be ended: who calls it must cut
-// the connection.
-func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
+// A request is one on its way. All that it needs is in one piece of memory.
+type request struct {
+	p         Passage
+	w         http.ResponseWriter
+	elsewhere panics
+	early     interim
+	trace     httptrace.ClientTrace
+	head      head
+}
+
+// Serve sends a request on with these headers, which it changes, as long as ctx lasts, and
+// answers it. It returns false when the answer was begun and cannot be ended: who calls it
+// must cut the connection.
+func Serve(ctx context.Context, p Passage, w http.ResponseWriter, in *http.Request, header http.Header) (whole bool) {
 	takesTrailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
 	RemoveHop(header)
 	if takesTrailers {
@@ -77,28 +90,29 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = []string{""} // net/http would send its own
 	}
-	elsewhere := new(panics)
-	early := &interim{w: w, change: f.Early, old: !in.ProtoAtLeast(1, 1), panics: elsewhere}
+	r := &request{p: p, w: w}
+	early := &r.early
+	early.w, early.change, early.old, early.panics = w, p, !in.ProtoAtLeast(1, 1), &r.elsewhere
 	if early.old {
 		delete(header, "Expect") // it is ignored (RFC 9110, section 10.1.1)
 	}
 	early.waits.Store(in.ProtoMajor == 1 && httpguts.HeaderValuesContainsToken(header["Expect"], "100-continue"))
-	ctx := httptrace.WithClientTrace(in.Context(), &httptrace.ClientTrace{Got1xxResponse: early.pass})
+	r.trace.Got1xxResponse = early.pass
 	out := (&http.Request{
 		Method: in.Method, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: in.ContentLength,
-		Trailer: trailers(maps.Clone(in.Trailer), f.Closing),
-	}).WithContext(ctx)
+		Trailer: trailers(maps.Clone(in.Trailer), p.Closing),
+	}).WithContext(httptrace.WithClientTrace(ctx, &r.trace))
 	if in.Body != nil && in.ContentLength != 0 {
 		b := &body{from: in.Body, early: early, read: in.Trailer, sent: out.Trailer}
 		out.Body = b
 		defer b.closed.Store(true)
 	}
-	f.Rewrite(out)
-	resp, err := f.Transport.RoundTrip(out)
+	p.Rewrite(out)
+	resp, err := p.RoundTrip(out)
 	early.end()
 	if err != nil {
-		elsewhere.raise()
-		f.Fail(err)
+		r.elsewhere.raise()
+		p.Fail(err)
 		return true
 	}
 	RemoveHop(resp.Header)
@@ -113,12 +127,12 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 		maps.Copy(h, resp.Header)
 		resp.Header = h
 	}
-	if err := f.Modify(resp); err != nil {
+	if err := p.Modify(resp); err != nil {
 		if alone {
 			clear(h)
 		}
 		resp.Body.Close()
-		f.Fail(err)
+		p.Fail(err)
 		return true
 	}
 	if !alone {
@@ -126,8 +140,8 @@ func (f *Forwarder) Serve(w http.ResponseWriter, in *http.Request, header http.H
 			h[name] = slices.Concat(h[name], values)
 		}
 	}
-	whole = f.answer(w, resp, elsewhere)
-	elsewhere.raise()
+	whole = r.answer(resp)
+	r.elsewhere.raise()
 	return whole
 }
 
@@ -170,7 +184,7 @@ func (b *body) Close() error {
 type interim struct {
 	w      http.ResponseWriter
 	old    bool // the client knows none
-	change func(http.Header)
+	change interface{ Early(http.Header) }
 	panics *panics
 	waits  atomic.Bool // the client, for a 100, and net/http would write one of its own
 	mu     sync.Mutex
@@ -213,7 +227,7 @@ func (i *interim) write(status int, header textproto.MIMEHeader) {
 	RemoveHop(h)
 	delete(h, "Content-Length")
 	if header != nil { // else it is our own
-		i.change(h)
+		i.change.Early(h)
 	}
 	i.w.WriteHeader(status)
 	clear(h)
@@ -227,26 +241,26 @@ func (i *interim) end() {
 }
 
 // answer writes the answer as it comes. Its headers are w's.
-func (f *Forwarder) answer(w http.ResponseWriter, resp *http.Response, elsewhere *panics) (whole bool) {
-	h := w.Header()
-	trailers(resp.Trailer, f.Trailing)
+func (r *request) answer(resp *http.Response) (whole bool) {
+	h := r.w.Header()
+	trailers(resp.Trailer, r.p.Trailing)
 	var announced []string
 	if len(resp.Trailer) > 0 {
 		announced = slices.Sorted(maps.Keys(resp.Trailer))
 		h["Trailer"] = append(h["Trailer"], strings.Join(announced, ", "))
 	}
-	w.WriteHeader(resp.StatusCode)
-	if err := copyBody(w, resp, elsewhere); err != nil {
+	r.w.WriteHeader(resp.StatusCode)
+	if err := r.copyBody(resp); err != nil {
 		resp.Body.Close()
 		return false
 	}
 	resp.Body.Close() // has the trailers filled in
-	trailers(resp.Trailer, f.Trailing)
+	trailers(resp.Trailer, r.p.Trailing)
 	if len(resp.Trailer) == 0 {
 		return true
 	}
 	// A short body would get a length otherwise, and with it no trailers.
-	if http.NewResponseController(w).Flush() != nil {
+	if http.NewResponseController(r.w).Flush() != nil {
 		return false
 	}
 	for _, name := range announced {
@@ -294,11 +308,12 @@ var (
 )
 
 // copyBody copies the body, each piece of it flushed.
-func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) error {
+func (r *request) copyBody(resp *http.Response) error {
 	if resp.Body == http.NoBody {
 		return nil
 	}
-	head := &head{rc: *http.NewResponseController(w), body: resp.Body, panics: elsewhere}
+	head := &r.head
+	head.rc, head.body, head.panics = *http.NewResponseController(r.w), resp.Body, &r.elsewhere
 	head.timer = time.AfterFunc(headWaits, head.late)
 	defer head.leave()
 	first := small.Get().(*[smallBuffer]byte)
@@ -308,7 +323,7 @@ func copyBody(w http.ResponseWriter, resp *http.Response, elsewhere *panics) err
 		n, err := resp.Body.Read(buf)
 		head.leave()
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
+			if _, err := r.w.Write(buf[:n]); err != nil {
 				return err
 			}
 		}

@@ -25,29 +25,43 @@ func front(t *testing.T, target string, wrap func(http.ResponseWriter) http.Resp
 	return server.URL
 }
 
+// A passage leads to a host, and lets no X-Secret pass.
+type passage struct {
+	http.RoundTripper
+	host   string
+	modify func(*http.Response) error
+	fail   func(error)
+}
+
+func (p passage) Rewrite(out *http.Request) {
+	out.URL, out.Host = &url.URL{Scheme: "http", Host: p.host, Path: "/"}, p.host
+}
+func (p passage) Modify(resp *http.Response) error { return p.modify(resp) }
+func (p passage) Early(h http.Header)              { h.Del("X-Secret") }
+func (p passage) Trailing(h http.Header)           { h.Del("X-Secret") }
+func (p passage) Closing(h http.Header)            { h.Del("X-Secret") }
+func (p passage) Fail(err error)                   { p.fail(err) }
+
 // forwarding is the handler of front.
 func forwarding(t *testing.T, target string, wrap func(http.ResponseWriter) http.ResponseWriter, failed *error) http.Handler {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := forward.Forwarder{
-			Transport: transport,
-			Rewrite:   func(out *http.Request) { out.URL, out.Host = &url.URL{Scheme: "http", Host: target, Path: "/"}, target },
-			Modify: func(resp *http.Response) error {
+		p := passage{
+			RoundTripper: transport,
+			host:         target,
+			modify: func(resp *http.Response) error {
 				if resp.Header.Get("X-Refuse") != "" {
 					return errors.New("refused")
 				}
 				return nil
 			},
-			Early:    func(h http.Header) { h.Del("X-Secret") },
-			Trailing: func(h http.Header) { h.Del("X-Secret") },
-			Closing:  func(h http.Header) { h.Del("X-Secret") },
-			Fail: func(err error) {
+			fail: func(err error) {
 				*failed = err
 				http.Error(w, "failed", http.StatusBadGateway)
 			},
 		}
-		if !f.Serve(wrap(w), r, r.Header.Clone()) {
+		if !forward.Serve(r.Context(), p, wrap(w), r, r.Header.Clone()) {
 			panic(http.ErrAbortHandler)
 		}
 	})

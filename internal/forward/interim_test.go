@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -31,16 +30,12 @@ func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // through sends a request through a transport.
 func through(t transportFunc, w http.ResponseWriter, r *http.Request, begin func()) bool {
-	f := forward.Forwarder{
-		Transport: t,
-		Rewrite: func(out *http.Request) {
-			out.URL, out.Host = &url.URL{Scheme: "http", Host: "a.test", Path: "/"}, "a.test"
-		},
-		Modify: func(*http.Response) error { begin(); return nil },
-		Early:  func(http.Header) {}, Trailing: func(http.Header) {}, Closing: func(http.Header) {},
-		Fail: func(error) { w.WriteHeader(http.StatusServiceUnavailable) },
+	p := passage{
+		RoundTripper: t, host: "a.test",
+		modify: func(*http.Response) error { begin(); return nil },
+		fail:   func(error) { w.WriteHeader(http.StatusServiceUnavailable) },
 	}
-	return f.Serve(w, r, r.Header.Clone())
+	return forward.Serve(r.Context(), p, w, r, r.Header.Clone())
 }
 
 var ok = &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Length": {"0"}}, Body: http.NoBody}
@@ -217,7 +212,8 @@ func TestLimit_InterimAnswersUnread_HandlerReturns(t *testing.T) {
 				defer close(returned)
 				ctx, cut := context.WithCancel(r.Context())
 				defer cut()
-				limit := forward.LimitWrites(ctx, w, c.grace)
+				limit := new(forward.Limit)
+				limit.Start(ctx, w, c.grace)
 				begun <- cut
 				hinted := make(chan struct{})
 				defer func() { <-hinted }()

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/internal/hostcall"
+	"github.com/farwire/farwire/internal/tunnel"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 // A Limit ends the writes of an answer whose context has ended. A client that does not
 // read would hold its handler for ever otherwise: a write does not look at contexts. A
-// ResponseWriter without write deadlines has no such limit.
+// ResponseWriter without write deadlines has no such limit. Start must be called first.
 type Limit struct {
 	ctx   context.Context
 	rc    http.ResponseController
@@ -24,13 +26,12 @@ type Limit struct {
 	over  bool // the writer is not ours any more
 }
 
-// LimitWrites begins to look at ctx. An answer that has begun when ctx ends is cut at
+// Start begins to look at ctx. An answer that has begun when ctx ends is cut at
 // once; before that, its error has the grace to go out. The handler must call Release
 // before it returns.
-func LimitWrites(ctx context.Context, w http.ResponseWriter, grace time.Duration) *Limit {
-	l := &Limit{ctx: ctx, rc: *http.NewResponseController(w), grace: grace}
+func (l *Limit) Start(ctx context.Context, w http.ResponseWriter, grace time.Duration) {
+	l.ctx, l.rc, l.grace = ctx, *http.NewResponseController(w), grace
 	l.stop = context.AfterFunc(ctx, l.set)
-	return l
 }
 
 // Begin says that the answer begins.
@@ -70,4 +71,16 @@ func (l *Limit) set() {
 	}
 	// There is no other way to end a write, and nobody to tell that a middleware panics.
 	_ = hostcall.Do(func() error { return l.rc.SetWriteDeadline(deadline) })
+}
+
+// ResetOldClient resets the connection of a client of HTTP/1.0, whose answer ends with its
+// connection (RFC 9112, section 6.3): a part of one would look whole. nginx before
+// 1.29.7 is such a client by default.
+func ResetOldClient(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoAtLeast(1, 1) {
+		return
+	}
+	if conn, _, err := upgrade.Take(w); err == nil { // else a middleware hides it
+		tunnel.Reset(conn)
+	}
 }

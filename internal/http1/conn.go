@@ -43,6 +43,7 @@ var (
 type Conn struct {
 	conn      net.Conn
 	cut, idle func()       // see NewConn
+	end       func()       // Cut, made once
 	look      func() error // see LookBy; nil: it has none
 	closed    atomic.Bool
 
@@ -74,7 +75,7 @@ func NewConn(conn, socket net.Conn, cut, idle func()) *Conn {
 	if socket != nil {
 		c.raw = netio.Raw(socket)
 	}
-	c.attempt = c.try
+	c.attempt, c.end = c.try, c.Cut
 	return c
 }
 

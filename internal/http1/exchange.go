@@ -49,7 +49,7 @@ func (c *Conn) RoundTrip(req *http.Request, o Options) (*http.Response, error) {
 	c.exchange, c.left, c.unwritten = x, MaxHead, nil
 	c.answered.Store(false)
 	c.r = newReader(c, &smallReaders, smallReader)
-	x.stop = context.AfterFunc(req.Context(), c.Cut)
+	x.stop = context.AfterFunc(req.Context(), c.end)
 	resp, err := x.ask(req)
 	if err != nil {
 		x.end(false)

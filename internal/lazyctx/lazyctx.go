@@ -7,20 +7,28 @@ import (
 	"time"
 )
 
-// WithTimeout is context.WithTimeout. It has neither a timer nor a channel, and its parent
-// does not know of it, until Done is called, which who answers at once never does.
-func WithTimeout(parent context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	c := &lazy{parent: parent, deadline: time.Now().Add(timeout)}
-	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
-		c.deadline = d
-	}
-	return c, c.cancel
+// WithTimeout is context.WithTimeout.
+func WithTimeout(parent context.Context, timeout time.Duration) *Context {
+	return WithTimeoutCause(parent, timeout, nil)
 }
 
-// A lazy context stands for one of package context's, which it makes when that is needed.
-type lazy struct {
-	parent   context.Context
-	deadline time.Time
+// WithTimeoutCause is context.WithTimeoutCause.
+func WithTimeoutCause(parent context.Context, timeout time.Duration, cause error) *Context {
+	c := &Context{parent: parent, deadline: time.Now().Add(timeout), cause: cause}
+	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
+		c.deadline, c.inherited = d, true
+	}
+	return c
+}
+
+// A Context stands for one of package context's, which it makes when that is needed: it
+// has neither a timer nor a channel, and its parent does not know of it, until Done is
+// called, which who answers at once never does. Cancel must be called.
+type Context struct {
+	parent    context.Context
+	deadline  time.Time
+	inherited bool  // the deadline is the parent's
+	cause     error // once the time is over; nil: that it is
 
 	mu       sync.Mutex
 	real     context.Context // nil: nobody has needed one
@@ -28,9 +36,11 @@ type lazy struct {
 	canceled bool // while there was none
 }
 
-func (c *lazy) Deadline() (time.Time, bool) { return c.deadline, true }
+// Deadline is that of the parent, if it is earlier.
+func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
 
-func (c *lazy) Done() <-chan struct{} {
+// Done has package context make what Context stands for.
+func (c *Context) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.make()
@@ -38,25 +48,28 @@ func (c *lazy) Done() <-chan struct{} {
 }
 
 // make makes the real one; c.mu is held.
-func (c *lazy) make() {
+func (c *Context) make() {
 	switch {
 	case c.real != nil:
 	case c.canceled: // which its parent may be by now, and that would count
 		c.real, c.stop = context.WithCancel(context.WithoutCancel(c.parent))
 		c.stop()
+	case c.inherited:
+		c.real, c.stop = context.WithCancel(c.parent)
 	default:
-		c.real, c.stop = context.WithDeadline(c.parent, c.deadline)
+		c.real, c.stop = context.WithDeadlineCause(c.parent, c.deadline, c.cause)
 	}
 }
 
-func (c *lazy) Err() error {
+// Err is as package context has it.
+func (c *Context) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.real == nil {
 		switch {
 		case c.canceled:
 			return context.Canceled
-		case c.parent.Err() == nil && time.Now().Before(c.deadline):
+		case c.parent.Err() == nil && (c.inherited || time.Now().Before(c.deadline)):
 			return nil
 		}
 		c.make() // it has ended, and stays so
@@ -66,7 +79,7 @@ func (c *lazy) Err() error {
 
 // Value leads package context to the real one, so that contexts below need no goroutine,
 // and context.Cause finds what it looks for.
-func (c *lazy) Value(key any) any {
+func (c *Context) Value(key any) any {
 	c.mu.Lock()
 	real := c.real
 	c.mu.Unlock()
@@ -76,7 +89,8 @@ func (c *lazy) Value(key any) any {
 	return c.parent.Value(key)
 }
 
-func (c *lazy) cancel() {
+// Cancel ends the context.
+func (c *Context) Cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.canceled = true
