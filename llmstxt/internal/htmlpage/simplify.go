@@ -95,22 +95,22 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 	out = append(out, l.page[l.start:l.name]...)
 	// Class names are looked at in these elements alone, and in what is hidden.
 	named := mayBePeripheral(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
-	for i := l.name; i < l.pos-1; {
-		next, name, value := l.attribute(i)
-		if next == i {
+	at := 0
+	for i := 0; ; i++ {
+		a, ok := l.nth(i, &at)
+		if !ok {
 			break
 		}
-		i = next
 		keep := false
-		switch key := l.page[name[0]:name[1]]; len(key) {
+		switch key := l.page[a.name:a.nameEnd]; len(key) {
 		case 2:
-			keep = equalFold(key, "id") && (named || value[0] < value[1] && (l.page[value[0]] == 'S' || l.page[value[0]] == '&'))
+			keep = equalFold(key, "id") && (named || a.value < a.valueEnd && (l.page[a.value] == 'S' || l.page[a.value] == '&'))
 		case 3:
 			keep = equalFold(key, "rel")
 		case 4:
 			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type")
 		case 5:
-			keep = equalFold(key, "style") || equalFold(key, "class") && (named || tells(l.tag, l.page[value[0]:value[1]]))
+			keep = equalFold(key, "style") || equalFold(key, "class") && (named || tells(l.tag, l.page[a.value:a.valueEnd]))
 		case 6:
 			keep = equalFold(key, "hidden")
 		case 11:
@@ -119,7 +119,7 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 			keep = equalFold(key, "shadowrootmode")
 		}
 		if keep {
-			out = append(append(out, ' '), l.page[name[0]:next]...)
+			out = append(append(out, ' '), l.page[a.name:a.end(l.page)]...)
 		}
 	}
 	if l.page[l.pos-2] == '/' {

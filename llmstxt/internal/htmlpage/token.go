@@ -38,14 +38,18 @@ type lexer struct {
 	plain     bool   // what the token has is text without entities
 	noMath    bool   // no formula ends from here on
 
+	found  [maxFound]attribute // of the tag, the first ones
+	count  int                 // of these
+	beyond int                 // where the others begin
+
 	// What was met before, by a hash: a page says the same few things over and over.
 	tags   [64]tagName
 	values [64]string
 }
 
-// tagName is a name in lower case, and zero if HTML does not know it.
+// tagName is a name of eight bytes at most, in lower case, and zero if HTML does not know it.
 type tagName struct {
-	name string
+	name uint64
 	tag  atom.Atom
 }
 
@@ -61,15 +65,20 @@ func (l *lexer) next() tokenKind {
 		}
 	}
 	for at := l.pos; ; {
-		i := bytes.IndexByte(l.page[at:], '<')
-		if i < 0 || at+i+1 >= len(l.page) {
+		if at >= len(l.page) || l.page[at] != '<' { // most tags stand behind another
+			if i := bytes.IndexByte(l.page[at:], '<'); i >= 0 {
+				at += i
+			} else {
+				at = len(l.page)
+			}
+		}
+		if at+1 >= len(l.page) {
 			l.pos = len(l.page)
 			if l.start < l.pos {
 				return textToken
 			}
 			return endOfPage
 		}
-		at += i
 		c := l.page[at+1]
 		if !plain.IsLetter(c) && c != '/' && c != '!' && c != '?' {
 			at++ // a "<" of the text
@@ -157,14 +166,20 @@ func (l *lexer) declaration() tokenKind {
 // element reads a tag whose name begins at at.
 func (l *lexer) element(at int, kind tokenKind) tokenKind {
 	p := l.page
-	i := at
-	for i < len(p) && !endsName[p[i]] {
+	i, name := at, uint64(0)
+	for i < len(p) && nameBytes[p[i]] != 0 {
+		name = name<<8 | uint64(nameBytes[p[i]])
 		i++
 	}
-	l.name, l.clicks = i, false
+	l.name, l.clicks, l.count, l.beyond = i, false, 0, i
 	for i < len(p) && p[i] != '>' {
-		next, name, _ := l.attribute(i)
-		l.clicks = l.clicks || isClick(p[name[0]:name[1]])
+		next, a := l.attribute(i)
+		l.clicks = l.clicks || isClick(p[a.name:a.nameEnd])
+		if l.count < len(l.found) {
+			l.found[l.count] = a
+			l.count++
+			l.beyond = next
+		}
 		i = next
 	}
 	if i >= len(p) {
@@ -172,7 +187,7 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 		return endOfPage
 	}
 	l.pos = i + 1
-	l.tag = l.lookup(p[at:l.name])
+	l.tag = l.lookup(p[at:l.name], name)
 	if kind == startTag {
 		switch l.tag {
 		case atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Noscript, atom.Iframe, atom.Noembed, atom.Noframes, atom.Xmp, atom.Plaintext:
@@ -181,90 +196,6 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 	}
 	return kind
 }
-
-// attribute reads what stands at i in a tag and returns where the next begins,
-// with the offsets of a name and a value; equal offsets for none.
-func (l *lexer) attribute(i int) (next int, name, value [2]int) {
-	p := l.page
-	for i < len(p) && (isTagSpace(p[i]) || p[i] == '/') {
-		i++
-	}
-	name[0] = i
-	for i < len(p) && !endsName[p[i]] && (p[i] != '=' || i == name[0]) {
-		i++
-	}
-	name[1] = i
-	j := i
-	for j < len(p) && isTagSpace(p[j]) {
-		j++
-	}
-	if j >= len(p) || p[j] != '=' || name[0] == name[1] {
-		return j, name, value
-	}
-	j++
-	for j < len(p) && isTagSpace(p[j]) {
-		j++
-	}
-	if j >= len(p) {
-		return j, name, value
-	}
-	if q := p[j]; q == '"' || q == '\'' {
-		end := bytes.IndexByte(p[j+1:], q)
-		if end < 0 {
-			return len(p), name, value
-		}
-		return j + 1 + end + 1, name, [2]int{j + 1, j + 1 + end}
-	}
-	value[0] = j
-	for j < len(p) && !isTagSpace(p[j]) && p[j] != '>' {
-		j++
-	}
-	value[1] = j
-	return j, name, value
-}
-
-const maxAttr = 16 << 10 // bytes of an attribute's value that are looked at
-
-// attrs are the values of the named attributes of a start tag; the first of a
-// name counts, as in a browser.
-func (l *lexer) attrs(names ...string) (out [8]string) {
-	var have [8]bool
-	for i := l.name; i < l.pos-1; {
-		next, name, value := l.attribute(i)
-		if next == i {
-			break
-		}
-		i = next
-		key := l.page[name[0]:name[1]]
-		for n := range names {
-			if len(key) == len(names[n]) && !have[n] && equalFold(key, names[n]) {
-				have[n] = true
-				if value[1] > value[0]+maxAttr {
-					value[1] = value[0] + maxAttr
-				}
-				if out[n] = l.value(l.page[value[0]:value[1]]); out[n] == "" && (names[n] == "hidden" || names[n] == "checked") {
-					out[n] = names[n]
-				}
-			}
-		}
-	}
-	return out
-}
-
-// value is an attribute's value as a string.
-func (l *lexer) value(b []byte) string {
-	if len(b) == 0 || bytes.IndexByte(b, '&') >= 0 {
-		return unescapeAttr(b)
-	}
-	known := &l.values[hashOf(b)]
-	if *known != string(b) {
-		*known = string(b)
-	}
-	return *known
-}
-
-// hashOf tells short texts apart, more or less.
-func hashOf(b []byte) byte { return (b[0] + 5*b[len(b)-1] + 3*b[len(b)/2] + 7*byte(len(b))) % 64 }
 
 // rawEnd is where the text of an element without tags ends: at its end tag.
 func (l *lexer) rawEnd(name string) int {
@@ -323,28 +254,25 @@ func opens(b []byte, name string) bool {
 	return len(b) > len(name) && equalFold(b[:len(name)], name) && (isTagSpace(b[len(name)]) || b[len(name)] == '/' || b[len(name)] == '>')
 }
 
-// lookup finds a name in any case; zero if HTML does not know it.
-func (l *lexer) lookup(b []byte) atom.Atom {
+// lookup finds a name in any case, of which short is what element has read; zero if HTML does
+// not know it.
+func (l *lexer) lookup(b []byte, short uint64) atom.Atom {
 	var name [16]byte
-	if len(b) > len(name) || len(b) == 0 {
+	if len(b) > len(name) {
 		return 0
 	}
-	known := &l.tags[hashOf(b)]
-	if len(known.name) == len(b) && equalFold(b, known.name) {
+	known := &l.tags[short*0x9e3779b97f4a7c15>>58]
+	if known.name == short && len(b) <= 8 {
 		return known.tag
 	}
 	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		name[i] = c
+		name[i] = nameBytes[c]
 	}
-	if known.tag = atom.Lookup(name[:len(b)]); known.tag != 0 {
-		known.name = known.tag.String()
-	} else {
-		known.name = string(name[:len(b)])
+	tag := atom.Lookup(name[:len(b)])
+	if len(b) <= 8 {
+		known.name, known.tag = short, tag
 	}
-	return known.tag
+	return tag
 }
 
 // equalFold compares with a name in lower case of the same length.
@@ -361,7 +289,21 @@ func equalFold(b []byte, name string) bool {
 	return true
 }
 
-// endsName has the bytes behind the name of a tag or an attribute.
-var endsName = [256]bool{' ': true, '\n': true, '\t': true, '\r': true, '\f': true, '/': true, '>': true}
+// nameBytes are the bytes of a tag's name in lower case, with zero for those that end it.
+var nameBytes = func() (of [256]byte) {
+	for i := range of {
+		switch c := byte(i); {
+		case 'A' <= c && c <= 'Z':
+			of[i] = c | 0x20
+		case c == 0:
+			of[i] = 0xff // a name may have it, and none that is known has
+		case c != '/' && c != '>' && !isTagSpace(c):
+			of[i] = c
+		}
+	}
+	return of
+}()
 
-func isTagSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }
+func isTagSpace(c byte) bool {
+	return c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f')
+}

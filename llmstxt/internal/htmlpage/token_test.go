@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -79,6 +80,23 @@ func compareTokens(t *testing.T, page []byte) {
 				}
 			}
 		}
+	}
+}
+
+// A tag keeps where its first attributes stand and reads the others when they are asked for.
+func TestTokens_ManyAttributes_EachIsFound(t *testing.T) {
+	shapes := []string{` a%d="%d > '"`, `/b%d='%d "'`, " C%d = %d", "\nd%d", "\td%d\f", " e%d=", ` f%d="x" / `, `g%d=%d/`, " h%d= \"\""}
+	for count := range 3 * maxFound {
+		var tag strings.Builder
+		tag.WriteString("<BlockQuote")
+		for i := range count {
+			if shape := shapes[i%len(shapes)]; strings.Count(shape, "%") == 2 {
+				fmt.Fprintf(&tag, shape+" ", i, count)
+			} else {
+				fmt.Fprintf(&tag, shape+" ", i)
+			}
+		}
+		compareTokens(t, []byte(tag.String()+"></BLOCKQUOTE><p>"+strings.Repeat(tag.String()+"/>", 2)))
 	}
 }
 
