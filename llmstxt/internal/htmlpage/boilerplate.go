@@ -14,6 +14,10 @@ import (
 // aside reports an element that stands beside the main content: by what it is,
 // by its role, or by a word in its class or id that is used for nothing else.
 func aside(tag atom.Atom, role, class, id, hidden, ariaHidden string) bool {
+	return standsAside(tag, role, subjectsOf(class), subjectsOf(id), hidden, ariaHidden)
+}
+
+func standsAside(tag atom.Atom, role string, class, id subject, hidden, ariaHidden string) bool {
 	switch tag {
 	case atom.Nav, atom.Footer, atom.Aside, atom.Form, atom.Dialog, atom.Template, atom.Svg, atom.Select, atom.Button:
 		return true
@@ -28,72 +32,12 @@ func aside(tag atom.Atom, role, class, id, hidden, ariaHidden string) bool {
 		return true
 	}
 	if tag == atom.Section {
-		id = "" // made from its heading's words
+		id = 0 // made from its heading's words
 	}
-	return isPeripheral(class, id)
+	return peripheral(class | id)
 }
 
-var (
-	peripheralWords = plain.Set(`nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
-		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
-		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
-		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`)
-	mainWords = plain.Set(`content main body article page wrapper wrap container layout has with no document col row grid without
-		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`)
-	rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
-)
-
-// isPeripheral reports whether class names and id speak of the page's edge and
-// none of its middle.
-func isPeripheral(class, id string) bool {
-	found := false
-	for _, names := range [2]string{class, id} {
-		for w := range words(names) {
-			if mainWords[w] {
-				return false
-			}
-			found = found || peripheralWords[w]
-		}
-	}
-	return found
-}
-
-func hasWord(names string, want ...string) bool {
-	for w := range words(names) {
-		for _, x := range want {
-			if w == x {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// words splits class names at everything that joins words in them, camelCase
-// included, and yields them in lower case.
-func words(names string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		start := 0
-		for i := 0; i <= len(names); i++ {
-			cut := i == len(names) || !isWordByte(names[i])
-			camel := !cut && i > start && 'A' <= names[i] && names[i] <= 'Z' && 'a' <= names[i-1] && names[i-1] <= 'z'
-			if !cut && !camel {
-				continue
-			}
-			if i > start && !yield(strings.ToLower(names[start:i])) {
-				return
-			}
-			start = i
-			if cut {
-				start++
-			}
-		}
-	}
-}
-
-func isWordByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
-}
+var rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)
 
 var (
 	unseen = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?:\.0+)?(?:px|em|rem|pt|%)?\s*(?:;|!|$)|(?:margin-left|margin-top)\s*:\s*-\d{4,}|` +
@@ -146,10 +90,11 @@ func (s *scanner) container(tag atom.Atom) {
 	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
 		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
 	}
-	s.crumbElement(tag, a[1], a[2], a[5], a[7])
-	if s.skipDepth == 0 && aside(tag, role, a[1], a[2], a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) {
+	class, id := subjectsOf(a[1]), subjectsOf(a[2])
+	s.crumbElement(tag, class, id, a[5], a[7])
+	if s.skipDepth == 0 && standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) {
 		s.skip, s.skipDepth = tag, 1
-		s.foot = tag == atom.Footer || role == "contentinfo" || hasWord(a[1], "footer") || hasWord(a[2], "footer")
+		s.foot = tag == atom.Footer || role == "contentinfo" || (class|id)&ofFoot != 0
 	}
 }
 

@@ -14,9 +14,8 @@ import (
 const maxTopics = 2 // of one page; a list of pages has more
 
 // crumbElement begins breadcrumbs.
-func (s *scanner) crumbElement(tag atom.Atom, class, id, label, kind string) {
-	if s.crumbDepth == 0 && s.Crumbs == nil && (hasWord(class, "breadcrumb", "breadcrumbs") || hasWord(label, "breadcrumb", "breadcrumbs") ||
-		hasWord(id, "breadcrumb", "breadcrumbs") || strings.HasSuffix(kind, "/BreadcrumbList")) {
+func (s *scanner) crumbElement(tag atom.Atom, class, id subject, label, kind string) {
+	if s.crumbDepth == 0 && s.Crumbs == nil && ((class|id|subjectsOf(label))&ofCrumbs != 0 || strings.HasSuffix(kind, "/BreadcrumbList")) {
 		s.crumb, s.crumbDepth = tag, 1
 	}
 }

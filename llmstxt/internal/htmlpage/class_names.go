@@ -1,0 +1,94 @@
+package htmlpage
+
+import "strings"
+
+// What class names and ids speak of: "site-nav", "pageFooter breadcrumbs".
+
+// subject is what a word of a name speaks of.
+type subject uint8
+
+const (
+	ofEdge   subject = 1 << iota // of the page: menus, banners, notes
+	ofMiddle                     // of it
+	ofCrumbs                     // the trail to the page
+	ofFoot                       // of the page
+)
+
+var subjects = func() map[string]subject {
+	of := map[string]subject{}
+	for s, words := range map[subject]string{
+		ofEdge: `nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
+		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
+		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
+		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`,
+		ofMiddle: `content main body article page wrapper wrap container layout has with no document col row grid without
+		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`,
+		ofCrumbs: "breadcrumb breadcrumbs",
+		ofFoot:   "footer",
+	} {
+		for word := range strings.FieldsSeq(words) {
+			of[word] |= s
+		}
+	}
+	return of
+}()
+
+const maxSubject = len("tableofcontents") // bytes of the longest of these words
+
+// subjectsOf is what class names, or an id, speak of.
+func subjectsOf(names string) (all subject) {
+	var low [maxSubject]byte
+	for word := range words(names) {
+		if len(word) > maxSubject {
+			continue
+		}
+		for i := range len(word) {
+			low[i] = nameBytes[word[i]]
+		}
+		all |= subjects[string(low[:len(word)])]
+	}
+	return all
+}
+
+// isPeripheral reports whether class names and id speak of the page's edge and
+// none of its middle.
+func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class) | subjectsOf(id)) }
+
+func peripheral(s subject) bool { return s&ofEdge != 0 && s&ofMiddle == 0 }
+
+func hasWord(names string, want ...string) bool {
+	for w := range words(names) {
+		for _, x := range want {
+			if len(w) == len(x) && strings.ToLower(w) == x {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// words splits class names at everything that joins words in them, camelCase
+// included.
+func words(names string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 0; i <= len(names); i++ {
+			cut := i == len(names) || !isWordByte(names[i])
+			camel := !cut && i > start && 'A' <= names[i] && names[i] <= 'Z' && 'a' <= names[i-1] && names[i-1] <= 'z'
+			if !cut && !camel {
+				continue
+			}
+			if i > start && !yield(names[start:i]) {
+				return
+			}
+			start = i
+			if cut {
+				start++
+			}
+		}
+	}
+}
+
+func isWordByte(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= 0x80
+}
