@@ -239,7 +239,7 @@ func mayBeVersion(words []byte) bool {
 	if n < len(words) && (words[n] == '&' || words[n] < ' ' || words[n] > '~') {
 		return true
 	}
-	return n == 0 && len(words) > 0 && '0' <= words[0] && words[0] <= '9' || weburl.BeginsVersion(words[:n])
+	return weburl.BeginsNumber(words) || weburl.BeginsVersion(words[:n])
 }
 
 // jumps is what a select element does that leads to the page that is chosen in it.

@@ -57,7 +57,7 @@ func (s *scanner) noscript(raw []byte) {
 
 // redirect decides whether the page is one that only leads elsewhere, or to itself.
 func (s *scanner) redirect() {
-	if s.headings > s.movedHeadings() || s.words > 2*bareText || len(s.Links) > 2 {
+	if s.words > 2*bareText || len(s.Links) > 2 || s.headings > s.movedHeadings() {
 		s.Reloads, s.Cookies = false, nil
 		return
 	}

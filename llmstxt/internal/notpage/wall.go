@@ -54,10 +54,10 @@ const (
 // page: it is short, is called like a wall, leads nearly nowhere, and has a control with which
 // to agree. A page whose address was asked for and says what it is about is not a wall.
 func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte, final, asked *url.URL) string {
-	if final.Path == asked.Path && about.MatchString(path.Base(final.Path)) {
+	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestWall) || len(p.Links) > wallLinks {
 		return ""
 	}
-	if p.Sum != "" && (p.Short == "" || len(p.Short) > longestWall) || len(p.Links) > wallLinks {
+	if final.Path == asked.Path && about.MatchString(path.Base(final.Path)) {
 		return ""
 	}
 	low := bytes.ToLower(page[:min(len(page), 64<<10)])

@@ -21,7 +21,7 @@ func IsListing(u *url.URL) bool {
 	if !strings.HasSuffix(file, ".html") {
 		return strings.Contains(dir, "/_modules/") || strings.Contains(dir, "/class-use/") // a server may leave the ending out
 	}
-	if listings[file] || listingName.MatchString(file) {
+	if listings[file] || strings.ContainsAny(file, "_-") && listingName.MatchString(file) {
 		return true
 	}
 	ofSources := false

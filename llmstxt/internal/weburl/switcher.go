@@ -54,8 +54,18 @@ func IsVersion(text string) bool {
 	for n < len(text) && ('a' <= text[n]|0x20 && text[n]|0x20 <= 'z') {
 		n++
 	}
-	begins := '0' <= text[0] && text[0] <= '9' || BeginsVersion(text[:n])
+	begins := BeginsNumber(text) || BeginsVersion(text[:n])
 	return begins && choice.MatchString(text)
+}
+
+// BeginsNumber reports a text that begins with a number which may be that of a version, and is
+// not that of a section, behind which its title stands: "2.1. Pots".
+func BeginsNumber[T string | []byte](text T) bool {
+	n := 0
+	for n < len(text) && ('0' <= text[n] && text[n] <= '9' || n > 0 && (text[n] == '.' || text[n]|0x20 == 'x')) {
+		n++
+	}
+	return n > 0 && (text[n-1] != '.' || n < len(text) && text[n] != ' ')
 }
 
 // BeginsVersion reports a word, in any case, with which the name of a version may begin.

@@ -66,6 +66,7 @@ func TestVersionIn_KnownFolder_IsCutOut(t *testing.T) {
 func TestIsVersion_WordsBehindANumber_AreThoseOfVersions(t *testing.T) {
 	for text, want := range map[string]bool{
 		"16 (current)": true, "v2 (LTS)": true, "3.1 - End of life": true, "4.2 [unsupported]": true, "5 – in Entwicklung": true, "6 (obsolète)": true, "7 (最新版)": true, "dev (unstable)": true, "stable - 4.1": true, "8 (stable release)": true,
+		"1.0.rc1": true, "3.x": true, "2.X (dev)": true, "2.1.": false, "2.1. Pots": false, "2. (current)": false, "4.x. next": false,
 		"1 - Introduction": false, "2 (Setup)": false, "2024 (12)": false, "3.1 - What is new": false, "4 [of 12]": false, "latest (news)": false, "main (menu)": false, "next - Chapter two": false,
 	} {
 		if IsVersion(text) != want {
