@@ -17,9 +17,27 @@ import (
 
 // readHead reads the head of an answer, and prepares the reading of its body.
 func (x *exchange) readHead(req *http.Request) (*http.Response, error) {
+	resp, err := x.parseHead(req)
+	if err != nil {
+		return nil, x.cut(err)
+	}
+	return resp, nil
+}
+
+// cut is the error of a head or a trailer that was not read. A line that the end of the
+// connection cuts is given to its reader as if it were whole, and may not be valid then:
+// the error is why reading has ended.
+func (x *exchange) cut(err error) error {
+	if x.c.failed != nil {
+		err = x.c.failed
+	}
+	return unexpected(err)
+}
+
+func (x *exchange) parseHead(req *http.Request) (*http.Response, error) {
 	line, err := x.c.r.text.ReadLine()
 	if err != nil {
-		return nil, unexpected(err)
+		return nil, err
 	}
 	resp := &http.Response{Request: req, Body: http.NoBody}
 	var ok bool
@@ -38,7 +56,7 @@ func (x *exchange) readHead(req *http.Request) (*http.Response, error) {
 	resp.StatusCode = int(n)
 	header, err := x.c.r.text.ReadMIMEHeader()
 	if err != nil {
-		return nil, unexpected(err)
+		return nil, err
 	}
 	resp.Header = http.Header(header)
 	if err := x.frame(resp); err != nil {
@@ -241,7 +259,7 @@ func (x *exchange) readTrailer() error {
 	x.c.left = MaxHead
 	h, err := x.c.r.text.ReadMIMEHeader()
 	if err != nil {
-		return unexpected(err)
+		return x.cut(err)
 	}
 	if x.resp.Trailer == nil && len(h) > 0 {
 		x.resp.Trailer = make(http.Header, len(h))

@@ -140,6 +140,9 @@ func TestRoundTrip_Answers_EndWhereTheySay(t *testing.T) {
 		"both lengths":                     {"GET", chunked + "Content-Length: 9\r\n\r\n4\r\nbody\r\n0\r\n\r\n", last},
 		"HEAD, both lengths":               {"HEAD", chunked + "Content-Length: 9\r\n\r\n", outcome{200, "", false, false}},
 		"204 with a length":                {"GET", "HTTP/1.1 204 None\r\nContent-Length: 4\r\n\r\n", outcome{204, "", false, false}},
+		"204 in chunks":                    {"GET", "HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n", outcome{204, "", false, false}},
+		"304 in chunks":                    {"GET", "HTTP/1.1 304 Same\r\nTransfer-Encoding: chunked\r\n\r\n", outcome{304, "", false, false}},
+		"an interim answer in chunks":      {"GET", "HTTP/1.1 103 Hints\r\nTransfer-Encoding: chunked\r\n\r\n" + ok + "Content-Length: 4\r\n\r\nbody", last},
 		"an interim answer with a length":  {"GET", "HTTP/1.1 103 Hints\r\nContent-Length: 4\r\n\r\n" + ok + "Content-Length: 4\r\n\r\nbody", last},
 		"another protocol":                 {"GET", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", outcome{101, "", false, false}},
 		"more than its length":             {"GET", ok + "Content-Length: 4\r\n\r\nbody!", last},
@@ -153,6 +156,8 @@ func TestRoundTrip_Answers_EndWhereTheySay(t *testing.T) {
 		"cut within the trailer":           {"GET", chunked + "\r\n2\r\nbo\r\n0\r\nX-T: 1\r\n", cut},
 		"cut within a size":                {"GET", chunked + "\r\n2\r\nbo\r\n1", cut},
 		"an invalid size":                  {"GET", chunked + "\r\n2\r\nbo\r\n-1\r\nx", cut},
+		"a size without digits":            {"GET", chunked + "\r\n2\r\nbo\r\n;a=b\r\n\r\n", cut},
+		"a size of too many digits":        {"GET", chunked + "\r\n2\r\nbo\r\n" + strings.Repeat("0", 16) + "2\r\ndy\r\n0\r\n\r\n", cut},
 		"a chunk longer than its size":     {"GET", chunked + "\r\n2\r\nbody\r\n0\r\n\r\n", cut},
 		"an invalid trailer":               {"GET", chunked + "\r\n2\r\nbo\r\n0\r\nno field\r\n\r\n", cut},
 		"nothing":                          {"GET", "", none},
@@ -261,7 +266,7 @@ func TestRoundTrip_LongInvalidText_ErrorIsShort(t *testing.T) {
 }
 
 func TestRoundTrip_Fields_AreAsTheyCame(t *testing.T) {
-	_, resp := ask(t, "GET", &script{text: chunked + "Trailer: X-T, x-u\r\nConnection: close, X-Hop\r\nX-A: 1\r\nX-A: 2\r\nPragma: no-cache\r\n\r\n0\r\nX-T: 3\r\nX-More: 4\r\n\r\n"})
+	_, resp := ask(t, "GET", &script{text: chunked + "Trailer: X-T, ,x-u,\r\nConnection: close, X-Hop\r\nX-A: 1\r\nX-A: 2\r\nPragma: no-cache\r\n\r\n0\r\nX-T: 3\r\nX-More: 4\r\n\r\n"})
 	for name, want := range map[string]string{"Connection": "close, X-Hop", "X-A": "1|2", "Cache-Control": "", "Pragma": "no-cache", "Trailer": "", "Transfer-Encoding": ""} {
 		if got := strings.Join(resp.Header[name], "|"); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

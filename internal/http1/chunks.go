@@ -81,9 +81,7 @@ func (k *chunks) begin(br *bufio.Reader) error {
 		case string(end) != "\r\n":
 			return errors.New("a chunk is longer than it should be")
 		}
-		if _, err := br.Discard(2); err != nil {
-			return err
-		}
+		br.Discard(2) // which have been read
 		k.ends = false
 	}
 	line, err := br.ReadSlice('\n')

@@ -61,6 +61,7 @@ type Conn struct {
 
 	r        *reader
 	left     int64       // bytes that may be read of what has a bound
+	failed   error       // why nothing more can be read for the last request
 	answered atomic.Bool // something came since the request was written
 	refused  atomic.Bool // a write has failed
 	exchange *exchange   // of the last request
@@ -181,9 +182,13 @@ func (c *Conn) try(fd uintptr) bool {
 // Read is for the reader of heads and bodies alone.
 func (c *Conn) Read(b []byte) (int, error) {
 	if c.left <= 0 {
+		c.failed = errLongHead
 		return 0, errLongHead
 	}
 	n, err := c.read(b[:min(int64(len(b)), c.left)])
+	if n == 0 && err != nil {
+		c.failed = err
+	}
 	c.left -= int64(n)
 	if n > 0 {
 		c.answered.Store(true)

@@ -46,7 +46,7 @@ type exchange struct {
 // Sent is false.
 func (c *Conn) RoundTrip(req *http.Request, o Options) (*http.Response, error) {
 	x := &exchange{c: c, o: o, first: c.exchange == nil}
-	c.exchange, c.left, c.unwritten = x, MaxHead, nil
+	c.exchange, c.left, c.unwritten, c.failed = x, MaxHead, nil, nil
 	c.answered.Store(false)
 	c.r = newReader(c, &smallReaders, smallReader)
 	x.stop = context.AfterFunc(req.Context(), c.end)

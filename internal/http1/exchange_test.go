@@ -102,6 +102,28 @@ func TestRoundTrip_BodyOfUnknownLength_GoesInChunks(t *testing.T) {
 	}
 }
 
+// Names of trailers are in order, so that equal requests look the same.
+func TestRoundTrip_SeveralTrailers_AreInOrder(t *testing.T) {
+	req := request(t, "POST")
+	req.ContentLength, req.Trailer = -1, http.Header{}
+	var names []string
+	var sent strings.Builder
+	for c := 'A'; c <= 'L'; c++ {
+		name := "X-" + string(c)
+		names = append(names, name)
+		req.Trailer[name] = []string{"v"}
+		sent.WriteString(name + ": v\r\n")
+	}
+	s := &script{text: ok + "Content-Length: 0\r\n\r\n"}
+	conn, _ := over(s)
+	if _, err := conn.RoundTrip(req, http1.Options{Body: strings.NewReader("body")}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.request(); !strings.Contains(got, "Trailer: "+strings.Join(names, ",")+"\r\n") || !strings.HasSuffix(got, "\r\n0\r\n"+sent.String()+"\r\n") {
+		t.Errorf("sent %q", got)
+	}
+}
+
 func TestRoundTrip_InvalidRequest_IsNotSent(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"method":                   func(r *http.Request) { r.Method = "GET /" },
