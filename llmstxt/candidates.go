@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/farwire/farwire/llmstxt/internal/describe"
 	"github.com/farwire/farwire/llmstxt/internal/frontier"
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
 	"github.com/farwire/farwire/llmstxt/internal/weburl"
@@ -61,6 +62,24 @@ func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
 			c.offer(u, u.String(), f)
 		}
 	}
+}
+
+// followPart follows a further part of a list that calls the list's beginning its canonical form,
+// as many sites have it: what it lists is linked from nowhere else. At the list's own address only
+// its other parts are followed, and none of its orders and filters.
+func (c *crawler) followPart(ctx context.Context, e, list *entry, r *result) {
+	if goesOn, _ := describe.GoesOn(e.url, list.url); !goesOn {
+		return
+	}
+	r.links = slices.DeleteFunc(slices.Clone(r.links), func(l string) bool {
+		u := weburl.Parse(l)
+		if u == nil {
+			return true
+		}
+		goesOn, shown := describe.GoesOn(u, list.url)
+		return shown && !goesOn
+	})
+	c.follow(ctx, e, r)
 }
 
 // known reports whether an address needs no second look.

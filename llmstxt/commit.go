@@ -274,7 +274,9 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, 
 		c.number(t)
 	}
 	if t == c.queue[0] && t.url.EscapedPath() != e.url.EscapedPath() {
-		return false // a template that calls every page the home page
+		if goesOn, _ := describe.GoesOn(e.url, t.url); !goesOn {
+			return false // a template that calls every page the home page
+		}
 	}
 	switch t.state {
 	case committed:
@@ -282,12 +284,14 @@ func (c *crawler) deferTo(ctx context.Context, e *entry, r *result, can string, 
 			return false // it may be no page
 		}
 		c.pass(ctx, e, forOf(why, can))
+		c.followPart(ctx, e, t, r)
 		return true
 	case passed, deferred:
 		return false
 	}
 	if t.fallback != nil {
 		c.pass(ctx, e, forOf(why, can))
+		c.followPart(ctx, e, t, r)
 		return true
 	}
 	e.state, e.res, e.target, e.why = deferred, r, t, why
@@ -330,6 +334,8 @@ func (c *crawler) commitPage(ctx context.Context, e *entry, r *result) {
 		c.skip(fb.key, forOf(fb.why, e.key))
 		if fb.why == SkipVersion {
 			defer func() { c.follow(ctx, fb, left) }() // what exists in one version alone stays
+		} else {
+			defer func() { c.followPart(ctx, fb, e, left) }()
 		}
 	}
 	asked := c.began

@@ -207,7 +207,7 @@ func (c *crawler) settleLanguages(r *result, p *htmlpage.Page, inScope func(stri
 		}
 	}
 	kept := nearest(wanted, forms, variant{r.evidence.Lang, own})
-	if kept != own {
+	if kept != own && !lacksQuery(r.final, kept, r.evidence.Lang, forms) {
 		r.evidence.Native = kept
 	}
 	for _, f := range forms {
@@ -215,6 +215,19 @@ func (c *crawler) settleLanguages(r *result, p *htmlpage.Page, inScope func(stri
 			r.evidence.Foreign = append(r.evidence.Foreign, f.url)
 		}
 	}
+}
+
+// lacksQuery reports that a page names as its form in its own language the page's own address
+// without the query: a template has left out what tells the pages of a list apart. It does not
+// if the query names the language alone, or if the page is among its forms.
+func lacksQuery(page *url.URL, kept, lang string, forms []variant) bool {
+	if path, _, _ := strings.Cut(page.String(), "?"); page.RawQuery == "" || kept != path {
+		return false
+	}
+	own := page.String()
+	return !slices.ContainsFunc(forms, func(f variant) bool {
+		return f.url == own || f.url == kept && !htmlpage.SameLanguage(f.tag, lang)
+	}) && !slices.Contains(weburl.WithoutLanguageField(page, lang, ""), kept)
 }
 
 // standsBack lets a page stand back for the same page in the tag of its language that is

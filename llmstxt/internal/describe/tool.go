@@ -114,26 +114,60 @@ var calendars = plain.Set(`calendar events event agenda schedule month week day 
 // number reports a decimal one, of the second and further pages of a list.
 func number(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
-// isFurther reports the query of such a page. At a site's start page and at a script p is
-// the number of a post.
+// isFurther reports the query of such a page.
 func isFurther(u *url.URL) bool {
 	for part := range strings.SplitSeq(u.RawQuery, "&") {
-		name, value, _ := strings.Cut(part, "=")
-		if number(value) && furtherPages[fieldName(name)] {
+		if numbersPages(u, part) {
 			return true
-		}
-		switch name {
-		case "after", "before", "cursor", "page_token", "pageToken":
-			if value != "" && !(strings.Contains(u.RawQuery, "before=") && strings.Contains(u.RawQuery, "after=")) { // both compare two things
-				return true
-			}
-		case "p":
-			if number(value) && path.Ext(u.Path) == "" && u.Path != "/" && onlyArranges(u.RawQuery, name) {
-				return true
-			}
 		}
 	}
 	return false
+}
+
+// numbersPages reports a field that says which part of a list an address shows. At a site's
+// start page and at a script p is the number of a post.
+func numbersPages(u *url.URL, field string) bool {
+	name, value, _ := strings.Cut(field, "=")
+	if number(value) && (furtherPages[fieldName(name)] || isPageOfBlock(name)) {
+		return true
+	}
+	switch name {
+	case "after", "before", "cursor", "page_token", "pageToken":
+		return value != "" && !(strings.Contains(u.RawQuery, "before=") && strings.Contains(u.RawQuery, "after=")) // both compare two things
+	case "p":
+		return number(value) && path.Ext(u.Path) == "" && u.Path != "/" && onlyArranges(u.RawQuery, name)
+	}
+	return false
+}
+
+// isPageOfBlock reports the field of one of several lists of a page, as WordPress and Webflow
+// number them: query-12-page, 3f2a91c0_page.
+func isPageOfBlock(name string) bool {
+	block, ok := strings.CutSuffix(strings.ReplaceAll(name, "_", "-"), "-page")
+	return ok && strings.ContainsAny(block, "0123456789")
+}
+
+// GoesOn reports the address of a further part of a list, of which the other one is the beginning:
+// nothing but the number of the part tells them apart. shown says that it is an address of the
+// list at least, which may be shown in another way.
+func GoesOn(u, list *url.URL) (goesOn, shown bool) {
+	if rest, longer := strings.CutPrefix(u.Path, strings.TrimSuffix(list.Path, "/")+"/page/"); longer {
+		shown = number(strings.TrimSuffix(rest, "/"))
+		return shown && u.RawQuery == list.RawQuery, shown
+	}
+	shown = u.Path == list.Path
+	return shown && isFurther(u) && slices.Equal(withoutPart(u), withoutPart(list)), shown
+}
+
+// withoutPart are the fields of a query less those that say which part of a list is shown, and
+// the hash that TYPO3 has of them.
+func withoutPart(u *url.URL) (fields []string) {
+	for field := range strings.SplitSeq(u.RawQuery, "&") {
+		if name, _, _ := strings.Cut(field, "="); field != "" && name != "cHash" && !numbersPages(u, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
 }
 
 // furtherPages are fields that number the pages of a list, or say where one begins.

@@ -34,7 +34,7 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 19
+const EvidenceVersion = 20
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
