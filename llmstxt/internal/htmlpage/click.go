@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -25,6 +26,27 @@ func isClick(name []byte) bool {
 	return false
 }
 
+// isMethod reports data-method, or data-turbo-method, of which Rails, Yii and others have their
+// scripts make another request than that of a link. It is asked of each attribute of a page.
+func isMethod(name []byte) bool {
+	switch len(name) {
+	case len("data-method"), len("data-turbo-method"):
+		return name[4] == '-' && (equalFold(name, "data-method") || equalFold(name, "data-turbo-method"))
+	}
+	return false
+}
+
+// sends reports an element that is no link although it has an address: what it does there, such
+// as to vote, is not done by asking for a page.
+func (s *scanner) sends() bool {
+	if !s.lexer.method {
+		return false
+	}
+	a := s.attrs("data-method", "data-turbo-method")
+	method := cmp.Or(a[1], a[0])
+	return method != "" && !strings.EqualFold(method, "get")
+}
+
 // clicked takes an element that leads to another page.
 func (s *scanner) clicked() {
 	switch s.tag {
@@ -33,6 +55,9 @@ func (s *scanner) clicked() {
 	}
 	if tag := s.page[s.lexer.name:s.pos]; !bytes.Contains(tag, []byte("location")) && !bytes.Contains(tag, []byte("open")) && !bytes.Contains(tag, []byte("-href")) {
 		return // most scripts do something else
+	}
+	if s.sends() {
+		return
 	}
 	a := s.attrs("onclick", "data-href")
 	to := clickTarget(a[0])

@@ -51,7 +51,7 @@ func (s *scanner) anchor(tag atom.Atom) {
 	if s.Up == "" && up {
 		s.Up = a[0]
 	}
-	if noFollow {
+	if noFollow || s.sends() {
 		return
 	}
 	lang := a[3]

@@ -33,6 +33,7 @@ type lexer struct {
 	tag       atom.Atom
 	name      int    // end of the tag's name
 	clicks    bool   // the tag has an attribute onclick or data-href
+	method    bool   // it has one that names the method of a request
 	raw       string // the element whose text is coming has no tags in it
 	pageProse int    // bytes of it in all paragraphs, 1 more; 0: not counted
 	plain     bool   // what the token has is text without entities
@@ -171,10 +172,11 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 		name = name<<8 | uint64(nameBytes[p[i]])
 		i++
 	}
-	l.name, l.clicks, l.count, l.beyond = i, false, 0, i
+	l.name, l.clicks, l.method, l.count, l.beyond = i, false, false, 0, i
 	for i < len(p) && p[i] != '>' {
 		next, a := l.attribute(i)
-		l.clicks = l.clicks || isClick(p[a.name:a.nameEnd])
+		name := p[a.name:a.nameEnd]
+		l.clicks, l.method = l.clicks || isClick(name), l.method || isMethod(name)
 		if l.count < len(l.found) {
 			l.found[l.count] = a
 			l.count++
