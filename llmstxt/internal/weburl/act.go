@@ -34,14 +34,29 @@ func Deletes(u *url.URL) bool {
 		if !deletes[segments[i]] || i < n-1 && !isID(segments[n-1]) {
 			continue
 		}
-		if u.RawQuery != "" || programEndings[strings.ToLower(path.Ext(u.Path))] || slices.ContainsFunc(segments, isID) ||
-			!explains(segments[:i]) {
+		if u.RawQuery != "" || programEndings[strings.ToLower(path.Ext(u.Path))] || !explains(segments[:i]) ||
+			slices.ContainsFunc(segments, isID) && !(i == n-1 && isStatement(segments)) {
 			return true
 		}
 	}
 	return anyField(u, func(name, value string) bool {
 		return deletes[name] && value != "0" && value != "false" || deletes[value] && whatToDo[name]
 	})
+}
+
+// isStatement reports the path of a page about a command in a version of a manual that is a
+// number: /docs/16/sql/delete.
+func isStatement(segments []string) bool {
+	n := len(segments)
+	if n < 4 || !statementFolders[segments[n-2]] && !commandFolders[segments[n-2]] {
+		return false
+	}
+	for i, s := range segments {
+		if isID(s) && (i == 0 || len(s) > 3 || !versionedManuals[segments[i-1]]) {
+			return false
+		}
+	}
+	return true
 }
 
 // explains reports folders of which one is that of a manual.
@@ -106,6 +121,8 @@ var (
 	whatToDo = plain.Set(`action do op cmd act task mode method func event command`)
 
 	// commandFolders are those of pages about commands, manuals those of pages that explain.
-	commandFolders = plain.Set(`reference commands command cli commandline subcommands man functions methods endpoints operations`)
-	manuals        = plain.Set(`docs doc documentation api manual guide guides help kb support articles blog learn tutorials sdk wiki handbook`)
+	commandFolders   = plain.Set(`reference commands command cli commandline subcommands man functions methods endpoints operations`)
+	statementFolders = plain.Set(`sql statements statement keywords keyword verbs syntax language`)
+	versionedManuals = plain.Set(`docs doc documentation manual reference`)
+	manuals          = plain.Set(`docs doc documentation api manual guide guides help kb support articles blog learn tutorials sdk wiki handbook`)
 )

@@ -22,6 +22,9 @@ func TestDeletes_PagesAboutIt_AreReadAllTheSame(t *testing.T) {
 	for p, want := range map[string]bool{
 		"/posts/5/delete": true, "/posts/delete/5": true, "/delete?id=5": true, "/posts/my-post/delete/": true, "/delete.php": true, "/item/remove.do": true, "/docs/5f2b8c1e9d3a4b6c7d8e/delete": true,
 		"/unsubscribe": true, "/newsletter/unsubscribe?u=1": true, "/index.php?op=delete&id=3": true, "/list?del=3": true, "/x?_method=DELETE": true, "/api/tokens/12/revoke": true,
+		"/docs/16/delete": true, "/docs/16/pages/delete": true, "/docs/123456/sql/delete": true, "/docs/16/sql/delete/5": true, "/docs/16/sql/5/delete": true, "/docs/5f2b8c1e9d3a4b6c7d8e/commands/delete": true, "/projects/16/functions/delete": true,
+		"/docs/16/sql/delete?id=5": true, "/docs/16/sql/delete.php": true, "/16/docs/sql/delete": true, "/docs/16/sql/remove.do": true, "/posts/5/sql/delete": true,
+		"/docs/16/sql/delete": false, "/en/docs/16/sql/delete/": false, "/documentation/9/reference/remove": false, "/manual/8/statements/delete": false, "/doc/12/cli/revoke": false, "/docs/3.12/sql/delete": false,
 		"/": false, "/api/users/delete": false, "/docs/cli/remove": false, "/docs/delete.html": false, "/delete.html": false, "/reference/delete-a-user": false, "/commands/delete/": false, "/deleted": false,
 		"/remove/rust": false, "/posts/5": false, "/x?deletes=0": false, "/x?delete=0": false, "/kb/delete": false, "/x?q=delete": false,
 	} {

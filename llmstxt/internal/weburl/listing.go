@@ -14,9 +14,12 @@ import (
 // another order. There are as many of them as there are pages.
 
 // IsListing reports the address of a listing of Javadoc, Doxygen, Sphinx, rustdoc, Haddock,
-// JSDoc, Epydoc, gtk-doc or YARD.
+// JSDoc, Epydoc, gtk-doc or YARD, or that of a post of a forum, which is on the page of its thread.
 func IsListing(u *url.URL) bool {
 	p := u.EscapedPath()
+	if isPost(u.RawQuery, p) {
+		return true
+	}
 	dir, file := path.Split(p)
 	if !strings.HasSuffix(file, ".html") {
 		return strings.Contains(dir, "/_modules/") || strings.Contains(dir, "/class-use/") // a server may leave the ending out
@@ -35,6 +38,29 @@ func IsListing(u *url.URL) bool {
 	}
 	return ofSources && (sourceName.MatchString(file) || strings.HasSuffix(dir, "/src/") && moduleName.MatchString(file))
 }
+
+// isPost reports the address of one post as phpBB, vBulletin, MyBB, SMF, XenForo and Discourse
+// have it: each post of a thread has one, and gets the page of the thread.
+func isPost(query, p string) bool {
+	file := path.Base(p)
+	switch file {
+	case "viewtopic.php", "showthread.php", "index.php":
+		for field := range fields(query) {
+			name, value, _ := strings.Cut(field, "=")
+			if file == "index.php" && name == "topic" && smfPost.MatchString(value) || file != "index.php" && (name == "p" || name == "pid") && isNumber(value) {
+				return true
+			}
+		}
+	case "showpost.php":
+		return true
+	}
+	return query == "" && postPath.MatchString(p)
+}
+
+var (
+	smfPost  = regexp.MustCompile(`^\d+\.msg\d+$`)
+	postPath = regexp.MustCompile(`/threads/[^/]+/post-\d+/?$|/t/[^/]+/\d+/\d+$`)
+)
 
 // listings are names of files, of no other page.
 var listings = plain.Set(`package-use.html package-tree.html package-frame.html overview-tree.html index-all.html allclasses-index.html allclasses.html

@@ -12,6 +12,8 @@ func TestIsListing_NamesOfPages_AreNone(t *testing.T) {
 		"/src/Introduction.html": false, "/source/start.html": false, "/open_source.htm": false, "/members.html": false, "/index-a": false, "/modules/tea": false, "/": false, "/hierarchy.html": false,
 		"/src/": false, "/guide/package-use": false,
 		"/d1/d2f/pot_8tcc_source.html": true, "/a00042_source.html": true, "/a00042-members.html": true, "/structtea__pot-members.html": true, "/protocolTea-p-members.html": true, "/source/tea/pot.py.html": true,
+		"/viewtopic.php?p=12": true, "/board/viewtopic.php?f=2&t=3&p=12": true, "/showthread.php?p=12": true, "/showthread.php?tid=5&pid=12": true, "/showpost.php?p=12": true, "/index.php?topic=5.msg12": true, "/threads/tea.5/post-12": true, "/t/tea/5/12": true,
+		"/viewtopic.php?t=12": false, "/viewtopic.php?f=2&t=3&start=15": false, "/showthread.php?t=12": false, "/showthread.php?tid=5": false, "/index.php?topic=5.0": false, "/index.php?p=12": false, "/?p=12": false, "/threads/tea.5/": false, "/threads/tea.5/page-2": false, "/t/tea/5": false, "/docs/post-12": false, "/a/t/5/12": false,
 		"/open_source.html": false, "/guide/data_source.html": false, "/about/board-members.html": false, "/team-members.html": false, "/class-members.html": false, "/source/pots.html": false,
 	} {
 		if got := IsListing(Parse("http://docs.test" + p)); got != want {

@@ -36,6 +36,10 @@ func IsTool(u *url.URL) bool {
 			return true
 		case (name == "action" || name == "do" || name == "mode") && (toolActions[strings.ToLower(value)] || strings.HasPrefix(value, "export_")):
 			return true
+		case name == "option" && (value == "com_users" || value == "com_mailto"):
+			return true // Joomla's
+		case name == "view" && (value == "next" || value == "previous" || value == "unread") && path.Base(u.Path) == "viewtopic.php":
+			return true // leads to another topic
 		case name == "title":
 			if t, err := url.QueryUnescape(value); err == nil && special(t) {
 				return true
@@ -60,13 +64,13 @@ var toolActions = plain.Set(`edit submit history info raw render delete protect 
 	attachfile subscribe unsubscribe sendpassword viewonline viewprofile reply quote post newtopic createaccount editsource delete_cookies
 	_edit _new _revision _delete likepages localsitemap renderasdocbook packagepages spellcheck deletepage renamepage copypage`)
 
-// toolFiles are scripts of WordPress, phpBB, vBulletin and Confluence that never have a page's
+// toolFiles are scripts of WordPress, phpBB, vBulletin, Plone and Confluence that never have a page's
 // content.
 var toolFiles = plain.Set(`wp-login.php xmlrpc.php ucp.php mcp.php posting.php viewonline.php memberlist.php wp-comments-post.php cron.php
 	newreply.php newthread.php usercp.php printthread.php
 	editpage.action createpage.action copypage.action movepage.action removepage.action viewpreviousversions.action diffpages.action
 	diffpagesbyversion.action viewinfo.action viewpageattachments.action viewpagesrc.action viewsource.action pdfpageexport.action
-	exportword login.action logout.action signup.action dosearchsite.action browsepeople.action`)
+	sendto_form mail_password_form exportword login.action logout.action signup.action dosearchsite.action browsepeople.action`)
 
 // special reports the name of a page in one of MediaWiki's namespaces for tools and for
 // talk, in the language of the wiki: "Special:Recent changes", "User talk:Ann".

@@ -15,7 +15,7 @@ import (
 // file, and wikis and site builders with a folder for each thing that one may do.
 
 // ofSoftware reports a tool of Gitea, Forgejo, GitLab, GitHub, cgit, gitweb, TWiki, XWiki,
-// DokuWiki or Drupal by its path.
+// DokuWiki, Drupal or Joomla by its path.
 func ofSoftware(u *url.URL) bool {
 	segments := strings.Split(strings.TrimPrefix(u.Path, "/"), "/")
 	for i := range segments[:len(segments)-1] {
@@ -68,6 +68,10 @@ func isDone(above []string, folder string, below []string) bool {
 		return next == "html" && isNumber(behind) && before == "book"
 	case "reply":
 		return (isNumber(next) || isNumber(behind)) && before == "comment"
+	case "mailto":
+		return next == "" && before == "component"
+	case "users":
+		return before == "component" && joomlaUsers[strings.TrimSuffix(next, ".html")]
 	case "exe":
 		return strings.HasSuffix(next, ".php") && before == "lib"
 	}
@@ -89,6 +93,8 @@ func isHash(s string) bool {
 }
 
 var (
+	// joomlaUsers are what Joomla has for those who log in, beside a list of its components.
+	joomlaUsers = plain.Set(`reset remind registration login logout profile`)
 	// forge are folders of Gitea and Forgejo, in front of a branch.
 	forge = plain.Set(`raw blame commits media rss _edit _new _delete _upload _cherrypick compare`)
 	// gitlab are folders of GitLab behind its "-".
