@@ -23,6 +23,29 @@ func TestCrawl_SelectThatLeadsToPages_IsAMenu(t *testing.T) {
 			t.Errorf("%s: %v, %v", menu, got, s.Skipped)
 		}
 	}
+	// Of others a script elsewhere does so, or a server, and each option is an address.
+	addresses := "<option value=''>Choose…<option value='#'>Top<option value=/intro.html selected>Introduction<option value='/guide/pots/'>Pots<option value='http://docs.test/cups.php?a=1&amp;b=2'>Cups<option value='javascript:void(0)'>-" +
+		"<option value='/docs/1.0/'>1.0<option value='/?sort=name'>By name<option value='http://elsewhere.test/'>Elsewhere</select>"
+	for menu, follows := range map[string]bool{
+		"<select id=menu>": true, "<form action=/go.php method=get><select name=u>": true, "<select onchange='relocate(this)'>": true, `<select x-on:change="visit($event.target.value)">`: true, "<nav><form><select name=url>": true,
+		"<form method=post action=/go.php></form><select name=u>": true,
+		"<form method=post action=/jump.php><select name=jump>":   false, "<form METHOD=Post><p><select name=jump>": false, "<select onchange='this.form.submit()'>": false, "<datalist>": false, "<select></select>": false,
+		"<select><option value=12>Twelve": false, "<select><option value='/a b'>A b": false, "<select><option value='/'>Root": false, "<select><option value='Europe/Berlin'>Berlin": false, "<select><option value=any.thing>Any": false,
+	} {
+		for _, cookies := range []map[string]string{nil, {"session": "mine"}} {
+			w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Start</title><h1>Start</h1><p>" + gadget + "</p>" + menu + addresses)}}
+			for _, p := range []string{"/intro.html", "/guide/pots/", "/cups.php?a=1&b=2", "/docs/1.0/"} {
+				w.pages["http://docs.test"+p] = doc("Page " + p)
+			}
+			want := []string{"/"}
+			if follows && cookies == nil {
+				want = append(want, "/intro.html", "/guide/pots/", "/cups.php?a=1&b=2")
+			}
+			if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Cookies: cookies}); !slices.Equal(urls(s), want) {
+				t.Errorf("%s, %v: %v, %v", menu, cookies, urls(s), s.Skipped)
+			}
+		}
+	}
 	// What one chooses in a form is not an address.
 	for _, form := range []string{"<select name=to>", "<select onchange='this.form.submit()'>", "<select onchange='relocate(this)'>", "<select onchange='window.location=this.value'></select><select>",
 		"<select onchange='window.location=this.value'></select><datalist>"} {

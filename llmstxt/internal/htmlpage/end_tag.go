@@ -17,6 +17,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 		s.nav.close()
 	case atom.Form:
 		s.nav.forget()
+		s.posted = false
 	case atom.Summary:
 		s.nav.setSummary()
 	case atom.Details:
@@ -28,7 +29,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	case atom.Title:
 		s.inTitle = false
 	case atom.Select:
-		s.closeSelect() // of a <datalist> the options are words
+		s.closeSelect()
 	case atom.Header:
 		s.closeHeader()
 		s.nav.endBlocks(0)

@@ -16,6 +16,7 @@ import (
 // form begins one: it stands beside the main content unless it holds it.
 func (s *scanner) form(tag atom.Atom) {
 	s.nav.forget()
+	s.posted = strings.EqualFold(s.attrs("method")[0], "post")
 	if s.skipDepth > 0 || !s.holdsPage(leastForm) {
 		s.container(tag)
 	}

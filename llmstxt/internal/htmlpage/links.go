@@ -242,54 +242,6 @@ func mayBeVersion(words []byte) bool {
 	return weburl.BeginsNumber(words) || weburl.BeginsVersion(words[:n])
 }
 
-// jumps is what a select element does that leads to the page that is chosen in it.
-var jumps = regexp.MustCompile(`(?i)\blocation\b|jump_?menu|window\.open|\bgo_?to`)
-
-// option looks at one of a select element, whose text follows.
-func (s *scanner) option(value string) {
-	s.options++
-	if s.jumps && strings.ContainsAny(value, "/.?") && !weburl.Arranges(value) && !weburl.IsVersion(plain.OneLine(string(s.optionText()))) {
-		s.addLink(Link{Href: value, Option: true})
-		if lang := weburl.LanguageCode(value); lang != "" && s.lastHref >= 0 {
-			s.languages = append(s.languages, optionLanguage{s.lastHref, lang})
-		}
-		s.lastHref = -1
-	}
-	if !strings.Contains(value, "/") {
-		return
-	}
-	if text := s.optionText(); len(text) > 0 {
-		s.choose(value, text, true)
-	}
-}
-
-// optionLanguage is what the address of an option that is a link names as its language.
-type optionLanguage struct {
-	link int
-	lang string
-}
-
-// closeSelect ends a select element. One that has languages, or countries, leads to the same
-// pages in these; a menu may have one folder that is called like them.
-func (s *scanner) closeSelect() {
-	if n := len(s.languages); n >= 2 && 2*n >= s.options {
-		for _, o := range s.languages {
-			if l := &s.Links[o.link]; l.Option {
-				l.Lang = o.lang
-			}
-		}
-	}
-	s.jumps, s.options, s.languages = false, 0, s.languages[:0]
-}
-
-// optionText is the text of an option; nothing if it is long.
-func (s *scanner) optionText() []byte {
-	if i := bytes.IndexByte(s.page[s.pos:], '<'); i >= 0 && i <= maxNavName {
-		return s.page[s.pos : s.pos+i]
-	}
-	return nil
-}
-
 // signOf notes the name of a picture in a link.
 func (s *scanner) signOf() {
 	if s.link > 0 && s.linkAlt == "" && s.lastHref >= 0 && s.lastHref < maxNamed {

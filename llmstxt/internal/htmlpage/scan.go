@@ -129,9 +129,8 @@ type scanner struct {
 	topics               []string // categories that links of the page name as its own
 	tags                 []string // tags likewise, which are less
 	section              string   // the category that its head names
-	jumps                bool     // the select element being read leads to what is chosen in it
-	options              int      // of it so far
-	languages            []optionLanguage
+	selection            selection
+	posted               bool // the form being read is
 	topical, tagged      bool // the link being read is one of these; it is a tag
 	mainAt, mainEnd      int
 	streamAt             int // of the first block that was streamed hidden
@@ -186,7 +185,7 @@ type check struct{ offset, prose, begin int }
 func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	page = inPlace(page)
 	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
-		lastHref: -1, mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
+		selection: selection{words: true}, lastHref: -1, mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
 	for kind, looked := s.next(), 0; kind != endOfPage; kind = s.next() {
 		if s.pos-looked >= 16<<10 {
 			if looked = s.pos; ctx.Err() != nil {

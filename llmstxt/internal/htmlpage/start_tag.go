@@ -136,8 +136,7 @@ func (s *scanner) linkTag() bool {
 	case atom.Frame:
 		s.addLink(Link{Href: s.attrs("src")[0], Free: true, Part: true})
 	case atom.Select:
-		s.closeSelect()
-		s.jumps = jumps.MatchString(s.attrs("onchange")[0])
+		s.openSelect()
 		return false
 	case atom.Option:
 		s.option(s.attrs("value")[0])

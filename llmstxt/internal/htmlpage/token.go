@@ -175,8 +175,8 @@ func (l *lexer) element(at int, kind tokenKind) tokenKind {
 	l.name, l.clicks, l.method, l.count, l.beyond = i, false, false, 0, i
 	for i < len(p) && p[i] != '>' {
 		next, a := l.attribute(i)
-		name := p[a.name:a.nameEnd]
-		l.clicks, l.method = l.clicks || isClick(name), l.method || isMethod(name)
+		key := p[a.name:a.nameEnd]
+		l.clicks, l.method = l.clicks || isClick(key), l.method || isMethod(key)
 		if l.count < len(l.found) {
 			l.found[l.count] = a
 			l.count++
