@@ -80,7 +80,7 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 	life := s.ctx
 	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
 
-	granting, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+	granting, cancel := context.WithDeadlineCause(ctx, begun.Add(dialTimeout), errTimeout)
 	defer cancel()
 	if err := read(granting); err != nil {
 		return err
@@ -89,8 +89,12 @@ func (g *Gateway) connectFirst(s *session, r *http.Request, p *relayed, read fun
 	if g.compresses() {
 		p.request.Target.Extensions = deflate.Offers(r.Header["Sec-Websocket-Extensions"])
 	}
-	ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(p.request.Timeout), errTimeout)
-	defer cancel()
+	if p.request.Timeout == dialTimeout {
+		ctx = granting
+	} else {
+		ctx, cancel = context.WithDeadlineCause(ctx, begun.Add(p.request.Timeout), errTimeout)
+		defer cancel()
+	}
 	var err error
 	p.exit, p.target, err = g.connect(ctx, s, p.request)
 	if err != nil && r.Context().Err() != nil {

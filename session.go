@@ -18,6 +18,7 @@ import (
 	"github.com/farwire/farwire/internal/limits"
 	"github.com/farwire/farwire/internal/opening"
 	"github.com/farwire/farwire/internal/request"
+	"github.com/farwire/farwire/internal/stack"
 	"github.com/farwire/farwire/internal/wsframe"
 )
 
@@ -174,6 +175,9 @@ func (s *session) sent(frames, bytes int64) {
 // enter registers a session, so that a drain finds it. The caller must end it
 // exactly once.
 func (g *Gateway) enter(ctx context.Context, k Kind) (*session, error) {
+	if k != KindHTTP { // which has its connection, and its stack, from the request before
+		stack.Grow()
+	}
 	s := &session{SessionInfo: SessionInfo{ID: newID(), Kind: k, Start: time.Now()}, g: g}
 	s.values = context.WithoutCancel(ctx)
 	s.ctx, s.stop = context.WithCancelCause(s.values)
@@ -392,7 +396,5 @@ const (
 func newID() string {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
-	var text [2 * len(b)]byte
-	hex.Encode(text[:], b[:])
-	return string(text[:])
+	return string(hex.AppendEncode(make([]byte, 0, 2*len(b)), b[:]))
 }

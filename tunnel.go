@@ -16,6 +16,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/lazyctx"
 	"github.com/farwire/farwire/internal/netio"
 	"github.com/farwire/farwire/internal/pathform"
 	"github.com/farwire/farwire/internal/tunnel"
@@ -68,8 +69,8 @@ func (t *tunneled) connect(w http.ResponseWriter, r *http.Request) error {
 	defer stop(nil)
 	life := t.s.ctx
 	defer context.AfterFunc(life, func() { stop(context.Cause(life)) })()
-	granting, cancel := context.WithTimeoutCause(ctx, dialTimeout, errTimeout)
-	defer cancel()
+	granting := lazyctx.WithTimeoutCause(ctx, dialTimeout, errTimeout)
+	defer granting.Cancel()
 	if err := t.s.admit(granting, t.g.readProxyAuth(r)); err != nil {
 		return err
 	}
