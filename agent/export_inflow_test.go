@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"net"
 
 	"github.com/farwire/farwire/internal/netio"
 )
@@ -9,6 +11,45 @@ import (
 // WithInflow returns a context under which JoinConn's agent holds no more than this.
 func WithInflow(ctx context.Context, silent, opening int, bytes int64) context.Context {
 	return context.WithValue(ctx, inflowLimits{}, inflowLimits{silent, opening, bytes})
+}
+
+// UsualInflow is what an agent holds where nothing else is said, and what it holds of a session
+// whose target takes nothing beside that.
+func UsualInflow() (silent, opening int, bytes int64, buffer int) {
+	return usualInflow.silent, usualInflow.opening, usualInflow.bytes, carryBuffer
+}
+
+// JoinConn is Run over one connection: it returns when the link has ended. The
+// targets are opened by open.
+func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {
+	return JoinConns(ctx, o, open, nc)
+}
+
+// JoinConns is Run over several connections, each to a gateway of its own.
+func JoinConns(ctx context.Context, o RunOptions, open func(ctx context.Context, addr string) (net.Conn, error), conns ...net.Conn) error {
+	r, err := newRunner(o)
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		r.dialer.open = func(ctx context.Context, _ *net.Dialer, addr string) (net.Conn, error) { return open(ctx, addr) }
+	}
+	if most, ok := ctx.Value(inflowLimits{}).(inflowLimits); ok {
+		r.inflows.most = most
+	}
+	var g *gateway
+	for _, g = range r.urls {
+	}
+	ended := make(chan error)
+	for _, nc := range conns {
+		go func() { ended <- (&connector{runner: r, gateway: g}).join(ctx, nc) }()
+	}
+	for range conns {
+		err = errors.Join(err, <-ended)
+	}
+	r.cutAll()
+	r.work.Wait()
+	return err
 }
 
 // A DialLink is one of the links of an agent that has so many dials under way at most.

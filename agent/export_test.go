@@ -63,29 +63,6 @@ func JoinTwice(ctx context.Context, o RunOptions, first, second net.Conn) error 
 	return err
 }
 
-// JoinConn is Run over one connection: it returns when the link has ended. The
-// targets are opened by open.
-func JoinConn(ctx context.Context, o RunOptions, nc net.Conn, open func(ctx context.Context, addr string) (net.Conn, error)) error {
-	r, err := newRunner(o)
-	if err != nil {
-		return err
-	}
-	if open != nil {
-		r.dialer.open = func(ctx context.Context, _ *net.Dialer, addr string) (net.Conn, error) { return open(ctx, addr) }
-	}
-	if most, ok := ctx.Value(inflowLimits{}).(inflowLimits); ok {
-		r.inflows.most = most
-	}
-	var g *gateway
-	for _, g = range r.urls {
-	}
-	l := &connector{runner: r, gateway: g}
-	err = l.join(ctx, nc)
-	r.cutAll()
-	r.work.Wait()
-	return err
-}
-
 // Fail counts a failure of an exit.
 func (p *Pool) Fail(exit, host string) { p.health.fail(exit, host, 0) }
 

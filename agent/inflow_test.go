@@ -25,18 +25,28 @@ type hostileGateway struct {
 	answers map[uint32]string
 }
 
-// newHostileGateway has an agent link to it that holds no more than the limits. Its
-// targets take nothing.
+// newHostileGateway has an agent link to it that holds no more than the limits.
 func newHostileGateway(t *testing.T, wg *sync.WaitGroup, silent, opening int, bytes int64, open func(context.Context, string) (net.Conn, error)) *hostileGateway {
 	t.Helper()
-	mine, its := net.Pipe()
-	g := &hostileGateway{Conn: mine, resets: map[uint32]bool{}, answers: map[uint32]string{}}
+	return newHostileGateways(t, wg, 1, agent.WithInflow(context.Background(), silent, opening, bytes), open)[0]
+}
+
+// newHostileGateways has one agent link to several.
+func newHostileGateways(t *testing.T, wg *sync.WaitGroup, n int, limits context.Context, open func(context.Context, string) (net.Conn, error)) (list []*hostileGateway) {
+	t.Helper()
 	o := agent.RunOptions{Gateways: []string{"http://gw"}, Secret: secret, Slug: "de1", Country: "DE", Logger: quiet, AllowPrivate: true, AllowCleartext: true, DrainTimeout: -1}
-	wg.Go(func() { agent.JoinConn(agent.WithInflow(context.Background(), silent, opening, bytes), o, its, open) })
-	receive(t, mine)
-	send(mine, `{"version":1,"gateway":"g","link":1,"id":"farwire-de1","slug":"de1","country":"DE"}`)
-	wg.Go(g.read)
-	return g
+	var its []net.Conn
+	for range n {
+		mine, other := net.Pipe()
+		list, its = append(list, &hostileGateway{Conn: mine, resets: map[uint32]bool{}, answers: map[uint32]string{}}), append(its, other)
+	}
+	wg.Go(func() { agent.JoinConns(limits, o, open, its...) })
+	for i, g := range list {
+		receive(t, g)
+		send(g, fmt.Sprintf(`{"version":1,"gateway":"g%d","link":1,"id":"farwire-de1","slug":"de1","country":"DE"}`, i))
+		wg.Go(g.read)
+	}
+	return list
 }
 
 // read notes what the agent sends.
