@@ -236,3 +236,38 @@ func TestCrawl_AnotherLargePageIsRead_Waits(t *testing.T) {
 		})
 	}
 }
+
+// A crawl reads its site maps when it is one of the 64 that do so at a time.
+func TestCrawl_ManyOthersReadSiteMaps_Waits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken []func()
+		for {
+			release, ok := share.SiteMaps.Try(fmt.Sprint("owner ", len(taken)))
+			if !ok {
+				break
+			}
+			defer release()
+			taken = append(taken, release)
+		}
+		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home"), "http://docs.test/listed": doc("Listed"),
+			"http://docs.test/sitemap.xml": {body: "<urlset><url><loc>http://docs.test/listed</loc></url></urlset>"}}}
+		ended := make(chan int, 1)
+		go func() {
+			s, err := llmstxt.Crawl(t.Context(), "http://docs.test/", llmstxt.Options{Client: w.client()})
+			if err != nil {
+				t.Error(err)
+				s = &llmstxt.CrawledSite{}
+			}
+			ended <- len(s.Pages)
+		}()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := w.asked("http://docs.test/sitemap.xml"); n != 0 || len(ended) > 0 || !share.SiteMaps.Busy() {
+			t.Errorf("with %d others its site map was asked for %d times", len(taken), n)
+		}
+		taken[0]()
+		if pages := <-ended; pages != 2 {
+			t.Errorf("%d pages, want that of the site map too", pages)
+		}
+	})
+}

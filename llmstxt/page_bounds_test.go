@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/farwire/farwire/llmstxt"
+	"github.com/farwire/farwire/llmstxt/internal/sitemap"
 )
 
 // Of a page as many links are kept as docs/security.md says, however many it has.
@@ -88,4 +89,41 @@ func TestCrawl_IndexOfManySiteMaps_FiftyFilesAreRead(t *testing.T) {
 			t.Errorf("%d files are read, want 50", read)
 		}
 	})
+}
+
+// Of a site map as much is read as docs/security.md says, as it is sent and as it is unpacked.
+func TestCrawl_SiteMapLargerThanItMayBe_RestIsNotRead(t *testing.T) {
+	at := func(path string) string { return "<url><loc>http://docs.test/" + path + "</loc></url>" }
+	comment := "<!--" + strings.Repeat(" ", 50<<10) + "-->"
+	// file is a site map whose last page ends at its size.
+	file := func(size int) string {
+		begin, end := "<urlset>"+at("early"), at("late")
+		fill := size - len(begin) - len(end)
+		return begin + strings.Repeat(comment, fill/len(comment)) + strings.Repeat(" ", fill%len(comment)) + end
+	}
+	for name, c := range map[string]struct {
+		size   int
+		packed bool
+		whole  bool
+	}{
+		"as sent":               {sitemap.MaxSent, false, true},
+		"more than is read":     {sitemap.MaxSent + 10, false, false},
+		"as unpacked":           {sitemap.MaxBytes, true, true},
+		"more than is unpacked": {sitemap.MaxBytes + 10, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body := file(c.size)
+				if c.packed {
+					body = packed(body)
+				}
+				w := &web{pages: map[string]answer{"http://docs.test/": doc("Home"), "http://docs.test/early": doc("Early"), "http://docs.test/late": doc("Late"),
+					"http://docs.test/sitemap.xml": {body: body}}}
+				crawl(t, w, "http://docs.test/", llmstxt.Options{})
+				if early, late := w.asked("http://docs.test/early") > 0, w.asked("http://docs.test/late") > 0; !early || late != c.whole {
+					t.Errorf("of a site map of %d bytes the first page is read: %v, the last: %v", c.size, early, late)
+				}
+			})
+		})
+	}
 }

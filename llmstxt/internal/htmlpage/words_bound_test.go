@@ -55,3 +55,24 @@ func TestBlocks_LongListing_LeavesRoomForProse(t *testing.T) {
 		t.Errorf("%.200q is kept of %d blocks", kept, len(blocks))
 	}
 }
+
+// Of a page's links 5000 are kept, and 512 KiB as they are written.
+func TestParse_ManyLinks_AreBounded(t *testing.T) {
+	for _, length := range []int{10, 100, 1000, 7999} {
+		var b strings.Builder
+		for i := range 6000 {
+			fmt.Fprintf(&b, "<a href=%0*d>x</a>", length, i)
+		}
+		p, err := Parse(t.Context(), []byte(b.String()), 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 0
+		for _, l := range p.Links {
+			size += len(l.Href)
+		}
+		if want := min(5000, 512<<10/length); len(p.Links) != want || size != want*length {
+			t.Errorf("of links of %d bytes %d are kept, want %d", length, len(p.Links), want)
+		}
+	}
+}
