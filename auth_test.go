@@ -2,6 +2,7 @@ package farwire_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,12 @@ func TestAPIKeys_BadKeys_AreRefused(t *testing.T) {
 			if key != "" && strings.Contains(err.Error(), key) {
 				t.Errorf("%s: the error holds the key: %v", name, err)
 			}
+		}
+	}
+	for key, accepted := range map[string]bool{"": false, "x": true, testKey: true} { // of a hash nobody knows more
+		record := farwire.KeyRecord{Hash: sha256.Sum256([]byte(key)), Principal: farwire.Principal{Subject: "alice"}}
+		if err := new(farwire.KeySet).ReplaceRecords([]farwire.KeyRecord{record}); (err == nil) != accepted {
+			t.Errorf("the hash of %q: %v", key, err)
 		}
 	}
 	a := mustKeys(t, map[string]string{"sixteen-bytes---": "alice"})

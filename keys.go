@@ -72,7 +72,8 @@ func (s *KeySet) Replace(keys map[string]Principal) error {
 	return s.ReplaceRecords(records)
 }
 
-// ReplaceRecords is Replace for keys that are known by their hashes.
+// ReplaceRecords is Replace for keys that are known by their hashes, which do not tell how
+// long a key is, only that it is empty.
 func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 	if len(records) == 0 {
 		return errors.New("farwire: no API keys")
@@ -81,8 +82,11 @@ func (s *KeySet) ReplaceRecords(records []KeyRecord) error {
 	known := make(map[[sha256.Size]byte]bool, len(records))
 	for _, r := range records {
 		p := r.Principal
-		if p.Subject == "" {
+		switch {
+		case p.Subject == "":
 			return errors.New("farwire: an API key has no subject")
+		case r.Hash == sha256.Sum256(nil):
+			return fmt.Errorf("farwire: the API key of %q is empty", p.Subject)
 		}
 		if _, err := p.rules(); err != nil {
 			return fmt.Errorf("farwire: the rules of %q: %w", p.Subject, err)

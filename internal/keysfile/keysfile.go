@@ -106,6 +106,9 @@ func parse(raw jsontext.Value, kinds []string) (out Entry, err error) {
 		return out, errors.New("key_sha256 must be 64 lower-case hex digits")
 	}
 	out.Hash, out.Name = [sha256.Size]byte(sum), *e.Name
+	if out.Hash == sha256.Sum256(nil) || out.Hash == sha256.Sum256([]byte("\n")) {
+		return out, errors.New("key_sha256 is that of an empty key") // of a variable that is not set, for one
+	}
 	if e.Limits != nil {
 		if out.Limits, err = e.Limits.limits(); err != nil {
 			return out, err

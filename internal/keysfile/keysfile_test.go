@@ -37,6 +37,8 @@ func TestParse_WholeEntry_IsRead(t *testing.T) {
 func TestParse_TypingErrors_NameTheEntry(t *testing.T) {
 	_, one := hash("one")
 	_, two := hash("two")
+	_, none := hash("")
+	_, line := hash("\n")
 	entry := func(more string) string { return `{"name":"a","key_sha256":"` + one + `"` + more + `}` }
 	for _, c := range []struct{ text, want string }{
 		{``, "line 1: not a JSON list"},
@@ -56,6 +58,8 @@ func TestParse_TypingErrors_NameTheEntry(t *testing.T) {
 		{`[{"name":"a"}]`, "entry 1: key_sha256 must be"},
 		{`[{"name":"a","key_sha256":"` + strings.ToUpper(one) + `"}]`, "entry 1: key_sha256 must be"},
 		{`[{"name":"a","key_sha256":"` + one[1:] + `"}]`, "entry 1: key_sha256 must be"},
+		{`[{"name":"a","key_sha256":"` + none + `"}]`, "entry 1: key_sha256 is that of an empty key"},
+		{`[` + entry("") + `,{"name":"b","key_sha256":"` + line + `"}]`, "entry 2: key_sha256 is that of an empty key"},
 		{`[` + entry("") + `,{"name":"b","key_sha256":"` + two + `","Limits":{}}]`, `entry 2: "Limits" is not one`},
 		{`[` + entry("") + `,` + entry("") + `]`, "entry 2: key_sha256 is that of entry 1"},
 		{`[` + entry(`,"limits":{"rate":0}`) + `]`, "entry 1: limits: rate is 0"},
