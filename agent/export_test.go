@@ -24,6 +24,25 @@ func GuardCheck(o DirectOptions, host string, ap netip.AddrPort) error {
 // GuardCheckHost judges the spelling of a host.
 func GuardCheckHost(host string) error { return checkHost(host) }
 
+// DialWhile dials an address as an exit with these options would, up to what the guard says at
+// the socket, and has something happen when the address has been chosen.
+func DialWhile(o DirectOptions, ap netip.AddrPort, meanwhile func()) error {
+	d := newDialer(o)
+	d.open = func(ctx context.Context, nd *net.Dialer, addr string) (net.Conn, error) {
+		meanwhile()
+		if err := nd.ControlContext(ctx, "tcp", addr, nil); err != nil {
+			return nil, err
+		}
+		near, far := net.Pipe()
+		return near, far.Close()
+	}
+	c, err := d.dial(context.Background(), "tcp", ap.String())
+	if err == nil {
+		c.Close()
+	}
+	return err
+}
+
 // AttachConn serves an agent that has been let in over a connection, until its
 // link ends.
 func (p *Pool) AttachConn(nc net.Conn) error {

@@ -24,9 +24,9 @@ import (
 //	          of RFC 6598) and link-local, and the machine's own addresses and
 //	          networks, also public ones: only where AllowPrivate is set, those
 //	          networks also where AllowOnLink is.
-//	          169.254.169.254 and fd00:ec2::254, where clouds answer with
-//	          credentials, are such addresses: whoever allows private targets
-//	          on a cloud machine hands these to every client
+//	          169.254.169.254, 100.100.100.200 and fd00:ec2::254, where clouds
+//	          answer with credentials, are such addresses: whoever allows private
+//	          targets on a cloud machine hands these to every client
 //	special   never: unspecified (0.0.0.0 would reach loopback), multicast,
 //	          broadcast, reserved, documentation, benchmarking and protocol
 //	          ranges, addresses with a zone, Azure's 168.63.129.16, and every

@@ -174,9 +174,10 @@ func TestGuard_EachKindOfAddress_DialledOrRefused(t *testing.T) {
 	}{
 		{"1.1.1.1 8.8.8.8 100.63.255.255 100.128.0.1 172.15.0.1 172.32.0.1 169.253.1.1 192.0.1.1 198.17.0.1 223.255.255.1 " +
 			"::ffff:1.1.1.1 2606:4700::1111 2a00:1450:4001::1 2400::1 2606:4700::5efd:1.1.1.1 168.63.129.17", true, true},
-		{"127.0.0.1 ::1 10.0.0.1 172.16.0.1 192.168.1.1 ::ffff:10.0.0.1 fd00::1 169.254.169.254 fe80::1 100.64.0.1", false, true},
+		{"127.0.0.1 ::1 10.0.0.1 172.16.0.1 192.168.1.1 ::ffff:10.0.0.1 fd00::1 169.254.169.254 fe80::1 100.64.0.1 " +
+			"100.100.100.200 169.254.170.2 fd00:ec2::254", false, true}, // where clouds answer with credentials
 		{"0.0.0.0 :: 0.1.2.3 224.0.0.1 ff02::1 255.255.255.255 240.0.0.1 192.0.2.1 64:ff9b::1.1.1.1 64:ff9b:1::1 2002:101:101::1 " +
-			"2001::1 168.63.129.16 2606:4700::5efe:1.1.1.1 fe80::5efe:10.0.0.1 fe80::1%eth0 fec0::1", false, false},
+			"2001::1 168.63.129.16 192.0.0.192 2606:4700::5efe:1.1.1.1 fe80::5efe:10.0.0.1 fe80::1%eth0 fec0::1", false, false},
 	} {
 		for s := range strings.FieldsSeq(tc.addrs) {
 			ap := netip.AddrPortFrom(netip.MustParseAddr(s), 443)
@@ -325,4 +326,25 @@ func FuzzGuard(f *testing.F) {
 			t.Fatalf("%q is public and PublicOnly refuses it", host)
 		}
 	})
+}
+
+// The guard is asked at the socket, too: what was allowed when the name was resolved may not be
+// any more when its address is dialled.
+func TestGuard_ForbiddenMeanwhile_IsNotDialled(t *testing.T) {
+	for addr, nets := range map[string][]string{
+		"8.8.4.4:443":              {"8.8.4.4/32"},
+		"8.8.4.5:443":              {"10.0.0.1/8", "8.8.4.4/24"},
+		"[2a00:1450:4001:5::2]:80": {"2a00:1450:4001:5::1/64"},
+	} {
+		restore := agent.SetInterfaceAddrs(cidrs(t, "10.1.1.1/24"), nil)
+		came := func() { restore(); restore = agent.SetInterfaceAddrs(cidrs(t, nets...), nil) }
+		ap := netip.MustParseAddrPort(addr)
+		if err := agent.DialWhile(agent.DirectOptions{}, ap, func() {}); err != nil {
+			t.Errorf("%s: %v", addr, err)
+		}
+		if err := agent.DialWhile(agent.DirectOptions{}, ap, came); agent.Classify(err) == nil || agent.Classify(err).Fault != agent.FaultPolicy {
+			t.Errorf("%s, forbidden meanwhile: %v, want a refusal by policy", addr, err)
+		}
+		restore()
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
+	"github.com/farwire/farwire/internal/http1"
 	"github.com/farwire/farwire/internal/rules"
 )
 
@@ -217,7 +218,7 @@ func (t *Transport) use(exit agent.Exit) {
 		MaxConnsPerHost:        t.o.Conns,
 		MaxIdleConnsPerHost:    t.o.Conns,
 		IdleConnTimeout:        30 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
+		MaxResponseHeaderBytes: http1.MaxHead,
 		ForceAttemptHTTP2:      true,
 	}
 	t.current, t.routes = r, append(t.routes, r)
