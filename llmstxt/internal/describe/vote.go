@@ -15,16 +15,11 @@ import (
 // voters counts on how many pages a run of words stands.
 type voters struct {
 	seed  maphash.Seed
-	count map[uint64]vote
+	count voteTable
 	need  int32    // votes that make boilerplate
 	half  int32    // of the pages
 	left  int      // votes that the page being counted has left
-	words []uint64 // of the sentence being looked at, as hashes
-}
-
-type vote struct {
-	pages int32
-	last  int32 // page that voted last, so that each has one vote
+	sums  []uint64 // of the sentence being looked at: of all words before each, as hashes
 }
 
 const (
@@ -42,7 +37,7 @@ type Votes struct {
 
 // NewVotes returns none.
 func NewVotes() *Votes {
-	return &Votes{count: voters{seed: maphash.MakeSeed(), count: map[uint64]vote{}}}
+	return &Votes{count: voters{seed: maphash.MakeSeed(), count: newVoteTable()}}
 }
 
 // Add lets a page vote.
@@ -67,16 +62,10 @@ func (v *voters) cast(sentence string, page int32) {
 	v.once(v.whole(sentence), page)
 }
 
-func (v *voters) once(h uint64, page int32) {
-	if v.left <= 0 {
-		return
+func (v *voters) once(run uint64, page int32) {
+	if v.left > 0 && v.count.vote(run, page) {
+		v.left--
 	}
-	c, known := v.count[h]
-	if c.last == page || !known && len(v.count) >= maxCount {
-		return
-	}
-	v.left--
-	v.count[h] = vote{c.pages + 1, page}
 }
 
 // whole is the hash of a sentence.
@@ -86,44 +75,51 @@ func (v *voters) whole(sentence string) uint64 {
 
 // repeated reports whether the site repeats a sentence to the letter.
 func (v *voters) repeated(sentence string) bool {
-	return v.count[v.whole(sentence)].pages >= v.need || v.repeatedBeforeLink(sentence, v.need)
+	return v.count.pages(v.whole(sentence)) >= v.need || v.repeatedBeforeLink(sentence, v.need)
 }
 
 // repeatedBeforeLink reports whether a sentence is repeated up to a colon, behind which
 // a link follows: "Please answer our survey: https://…".
 func (v *voters) repeatedBeforeLink(sentence string, pages int32) bool {
 	i := strings.LastIndex(sentence, ": ")
-	return i > 0 && strings.Count(sentence[:i], " ") >= runLength && v.count[v.whole(sentence[:i+1])].pages >= pages
+	return i > 0 && strings.Count(sentence[:i], " ") >= runLength && v.count.pages(v.whole(sentence[:i+1])) >= pages
 }
 
 // common reports whether half of the site's pages have a sentence. Pages that say
 // the same in other words, or with other ornaments, are copies: what only they
 // share is what they are about.
 func (v *voters) common(sentence string) bool {
-	return v.count[v.whole(sentence)].pages >= max(v.need, v.half) || v.repeatedBeforeLink(sentence, max(v.need, v.half))
+	return v.count.pages(v.whole(sentence)) >= max(v.need, v.half) || v.repeatedBeforeLink(sentence, max(v.need, v.half))
 }
 
 // runs yields the hash of every run of words, and of a shorter sentence as a
 // whole, and returns how many words there are.
 func (v *voters) runs(sentence string, yield func(h uint64, from, to int)) int {
-	v.words = v.words[:0]
+	v.sums = append(v.sums[:0], 0)
+	sum := uint64(0)
 	for w := range strings.FieldsSeq(sentence) {
 		if ofDate(w) {
 			w = "0" // lines about the last change have another date on each page
 		}
-		v.words = append(v.words, maphash.String(v.seed, w))
+		sum = sum*runFactor + maphash.String(v.seed, w)
+		v.sums = append(v.sums, sum)
 	}
-	n := min(runLength, len(v.words))
-	for i := 0; i+n <= len(v.words) && n > 0; i++ {
-		h := uint64(n) // a whole sentence is no part of another
-		for _, w := range v.words[i : i+n] {
-			h = (h ^ w) * 0x9e3779b97f4a7c15
-			h ^= h >> 29
-		}
-		yield(h, i, i+n)
+	words := len(v.sums) - 1
+	n := min(runLength, words)
+	factor := uint64(1)
+	for range n {
+		factor *= runFactor
 	}
-	return len(v.words)
+	for i := 0; i+n <= words && n > 0; i++ {
+		// The words of a run weigh the same wherever it stands. A whole sentence is no part of another.
+		h := v.sums[i+n] - v.sums[i]*factor + uint64(n)
+		h = (h ^ h>>32) * runFactor
+		yield(h^h>>29, i, i+n)
+	}
+	return words
 }
+
+const runFactor = 0x9e3779b97f4a7c15 // odd, as good as any
 
 // ofDate reports a word of a date: a number, days and times among them, or a month.
 func ofDate(word string) bool {
@@ -131,18 +127,19 @@ func ofDate(word string) bool {
 		return strings.Trim(strings.TrimRight(word, "stndrhTZ年月日"), "0123456789-/.:,+") == ""
 	}
 	word = strings.Trim(word, ".,")
-	return word != "" && monthLengths[word[0]]>>len(word)&1 != 0 && months[strings.ToLower(word)]
+	return word != "" && monthBegins[word[0]]&monthEnds[word[len(word)-1]]>>len(word)&1 != 0 && months[strings.ToLower(word)]
 }
 
-// monthLengths has a bit for each length of the months' names by their first byte, in small and
-// in large letters: every word of a site comes here.
-var monthLengths = func() (of [256]uint32) {
+// monthBegins and monthEnds have a bit for each length of the months' names by their first and their
+// last byte, in small and in large letters: every word of a site comes here.
+var monthBegins, monthEnds = func() (begins, ends [256]uint32) {
 	for month := range months {
-		for _, first := range []byte{month[0], strings.ToUpper(month)[0]} {
-			of[first] |= 1 << len(month)
+		for _, name := range []string{month, strings.ToUpper(month)} {
+			begins[name[0]] |= 1 << len(month)
+			ends[name[len(name)-1]] |= 1 << len(month)
 		}
 	}
-	return of
+	return begins, ends
 }()
 
 // boilerplate reports whether most words of a sentence stand in runs that the
@@ -150,7 +147,7 @@ var monthLengths = func() (of [256]uint32) {
 func (v *voters) boilerplate(sentence string) bool {
 	covered, upto := 0, 0
 	n := v.runs(sentence, func(h uint64, from, to int) {
-		if v.count[h].pages >= v.need {
+		if v.count.pages(h) >= v.need {
 			covered += to - max(from, upto)
 			upto = to
 		}

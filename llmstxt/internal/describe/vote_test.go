@@ -33,13 +33,13 @@ func TestVotes_ManyWords_AreBounded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	v := NewVotes()
 	v.Add(&htmlpage.Evidence{}, said(0, 10_000))
-	if n := len(v.count.count); n != page {
+	if n := v.count.count.used; n != page {
 		t.Errorf("%d runs of a page count, want %d", n, page)
 	}
 	for i := 1; i <= site/page+1; i++ {
 		v.Add(&htmlpage.Evidence{}, said(i, page+500))
 	}
-	if n := len(v.count.count); n != site {
+	if n := v.count.count.used; n != site {
 		t.Errorf("%d runs of a site count, want %d", n, site)
 	}
 	runtime.GC()
@@ -73,5 +73,31 @@ func TestOfDate_EachMonth_InAnyCase(t *testing.T) {
 		if ofDate(word) {
 			t.Errorf("%q is of a date", word)
 		}
+	}
+}
+
+// The table counts as a map would, however alike the hashes are.
+func TestVoteTable_ManyRuns_AreCountedApart(t *testing.T) {
+	table, want := newVoteTable(), map[uint64]int32{}
+	last := map[uint64]int32{}
+	for page := int32(1); page <= 20; page++ {
+		for i := range 9000 {
+			run := uint64(i%(500*int(page))) << (20 * (i % 3)) // zero among them, and few low bits
+			if got := table.vote(run, page); got != (last[run] != page) {
+				t.Fatalf("page %d votes for %x: %v", page, run, got)
+			}
+			if last[run] != page {
+				want[run]++
+			}
+			last[run] = page
+		}
+	}
+	for run, n := range want {
+		if got := table.pages(run); got != n {
+			t.Errorf("%x has %d votes, want %d", run, got, n)
+		}
+	}
+	if table.used != len(want) || table.pages(1<<63) != 0 {
+		t.Errorf("%d runs, want %d; one that nobody voted for has %d", table.used, len(want), table.pages(1<<63))
 	}
 }
