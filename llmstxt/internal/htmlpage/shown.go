@@ -87,7 +87,9 @@ func (l *lexer) leadsToNote() bool {
 // isListing.
 func tells(tag atom.Atom, class []byte) bool {
 	switch {
-	case tag == atom.P && string(class) == "src", tag == atom.Td && bytes.HasPrefix(class, []byte("memItem")):
+	case tag == atom.P && string(class) == "src", tag == atom.Td && bytes.HasPrefix(class, []byte("memItem")),
+		tag == atom.Div && (string(class) == "fragment" || bytes.HasSuffix(class, []byte("-signature"))),
+		mayBePeripheral(tag) && (string(class) == "line" || bytes.IndexByte(class, '&') >= 0):
 		return true
 	}
 	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr"} {

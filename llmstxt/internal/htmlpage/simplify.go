@@ -93,8 +93,8 @@ func simplify(out, region []byte) []byte {
 // stands, whether it is seen and where it leads to.
 func (l *lexer) withoutAttributes(out []byte) []byte {
 	out = append(out, l.page[l.start:l.name]...)
-	// Class names are looked at in these elements alone, and in what is hidden.
-	named := mayBePeripheral(l.tag) || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
+	// Class names are looked at where they speak of the page's edge, and in what is hidden.
+	named := mayBePeripheral(l.tag) && l.named() || l.attrs("hidden", "aria-hidden", "style", "role") != [8]string{}
 	at := 0
 	for i := 0; ; i++ {
 		a, ok := l.nth(i, &at)
@@ -126,6 +126,23 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 		return append(out, " />"...)
 	}
 	return append(out, " >"...)
+}
+
+// named reports a start tag with class names or an id that say where its element stands, or
+// what it is.
+func (l *lexer) named() bool {
+	at := 0
+	for i := 0; ; i++ {
+		a, ok := l.nth(i, &at)
+		if !ok {
+			return false
+		}
+		key, value := l.page[a.name:a.nameEnd], l.page[a.value:a.valueEnd]
+		isClass := len(key) == 5 && equalFold(key, "class")
+		if isClass && tells(l.tag, value) || (isClass || len(key) == 2 && equalFold(key, "id")) && subjectsOf(l.value(value))&ofEdge != 0 {
+			return true
+		}
+	}
 }
 
 // leaf is the text of a span that is nothing but that text, and goes behind it; nil
