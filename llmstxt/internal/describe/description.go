@@ -99,6 +99,9 @@ func worth(desc string) bool {
 
 // cutOff reports a text that a machine has shortened.
 func cutOff(s string) bool {
+	if n := len(s); n > 0 && s[n-1] < utf8.RuneSelf && !strings.ContainsRune(" ]).", rune(s[n-1])) {
+		return false // as most end
+	}
 	s = strings.TrimRight(s, " ])→»")
 	return strings.HasSuffix(s, "…") || strings.HasSuffix(s, "...")
 }

@@ -174,7 +174,7 @@ func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 		if b := blocks[i]; b.Kind == htmlpage.Cell && own && motto(b.Text) || b.Kind == htmlpage.Paragraph && (own && motto(b.Text) || p == d.base && saysNothing(b.Text, p.Title)) || !r.takes(i) {
 			continue
 		}
-		if k := plain.Key(blocks[i].Text); k != "" && k != titleKey {
+		if text := blocks[i].Text; !plain.KeyIs(text, "") && !plain.KeyIs(text, titleKey) {
 			r.read(i)
 		}
 	}

@@ -11,10 +11,15 @@ import (
 // characters, tags, fillers, and joiners and variation selectors where no
 // script and no emoji needs them. Line breaks and tabs stay.
 func Visible(s string) string {
-	at := strings.IndexFunc(s, func(r rune) bool { return isSuspect(r) || r == blackFlag })
-	if at < 0 {
+	at := 0
+	for at < len(s) && s[at] < 0x7f && !isSuspect(rune(s[at])) {
+		at++ // mostly all of it
+	}
+	suspect := strings.IndexFunc(s[at:], func(r rune) bool { return isSuspect(r) || r == blackFlag })
+	if suspect < 0 {
 		return s
 	}
+	at += suspect
 	var b strings.Builder
 	b.Grow(len(s))
 	prev := rune(-1) // the last character that stays

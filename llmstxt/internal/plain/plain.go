@@ -11,7 +11,12 @@ import (
 
 // OneLine collapses white space, takes out what a reader cannot see and makes
 // the text valid UTF-8.
-func OneLine(s string) string { return Visible(Collapse(s)) }
+func OneLine(s string) string {
+	if isCollapsed(s) {
+		return s // all of it is seen
+	}
+	return Visible(Collapse(s))
+}
 
 // Collapse puts a space for all white space and makes the text valid UTF-8.
 func Collapse(s string) string {
@@ -72,7 +77,9 @@ func IsSpace(r rune) bool {
 
 // Heading takes the permanent-link sign off a heading.
 func Heading(s string) string {
-	s = OneLine(s)
+	if s = OneLine(s); s == "" || s[len(s)-1] < utf8.RuneSelf && s[len(s)-1] != '#' {
+		return strings.TrimSpace(s) // no sign
+	}
 	for _, sign := range []string{"¶", "#", "§", "🔗", "\uf0c1", "⚓"} {
 		if sign == "#" && LanguageName(s) {
 			break
@@ -107,6 +114,27 @@ func Key(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// KeyIs reports whether key is the Key of a text, and reads no more of it than that takes.
+func KeyIs(s, key string) bool {
+	at := 0
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			return wideKey(s) == key
+		case IsLetter(c):
+			c |= 0x20
+		case c < '0' || c > '9':
+			continue
+		}
+		if at == len(key) || key[at] != c {
+			return false
+		}
+		at++
+	}
+	return at == len(key)
 }
 
 // wideKey is the Key of a text that is not all ASCII.

@@ -126,3 +126,30 @@ func TestIsEntity_AnyText_AsTheExpressionSays(t *testing.T) {
 		}
 	}
 }
+
+// Shorter ways to an answer give the same one as the long ones.
+func TestText_OfManyKinds_IsReadAlikeInBothWays(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	pieces := []string{"a", "Z", "9", " ", ".", "!", "?", ",", "\n", "\t", "\x00", "\x7f", "é", "\u00a0", "\u200b", "。", "C#", "#", "¶", " ¶", "e.g. ", ". B", "İ", "\xff"}
+	for range 30_000 {
+		var b strings.Builder
+		for range r.IntN(8) {
+			b.WriteString(pieces[r.IntN(len(pieces))])
+		}
+		text := b.String()
+		if got, want := plain.OneLine(text), plain.Visible(plain.Collapse(text)); got != want {
+			t.Fatalf("one line of %q is %q, want %q", text, got, want)
+		}
+		key := plain.Key(text)
+		if !plain.KeyIs(text, key) {
+			t.Fatalf("%q has not the key %q", text, key)
+		}
+		if other := plain.Key(text[:len(text)/2]); plain.KeyIs(text, other) != (other == key) {
+			t.Fatalf("%q and the key %q", text, other)
+		}
+		other := strings.ReplaceAll(text, "Z", "É") // a letter that has the long way taken
+		if got, want := len(plain.Sentences(text)), len(plain.Sentences(other)); got != want {
+			t.Fatalf("%q has %d sentences, want %d", text, got, want)
+		}
+	}
+}

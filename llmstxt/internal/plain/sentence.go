@@ -12,6 +12,9 @@ import (
 // joins again what an abbreviation, an initial or a number cut in two. The
 // pieces together are the line.
 func Sentences(line string) []string {
+	if isOneSentence(line) {
+		return []string{line}
+	}
 	var out []string
 	it := sentences.FromString(line)
 	for it.Next() {
@@ -23,6 +26,18 @@ func Sentences(line string) []string {
 		}
 	}
 	return out
+}
+
+// isOneSentence reports ASCII in which nothing ends a sentence before its end, as in headings and
+// most items.
+func isOneSentence(line string) bool {
+	for i := range len(line) {
+		switch c := line[i]; {
+		case c >= utf8.RuneSelf, c == '\n', c == '\r', (c == '.' || c == '!' || c == '?') && i < len(line)-1:
+			return false
+		}
+	}
+	return line != ""
 }
 
 // endsSentence reports whether a sentence may end after piece, with next
@@ -75,10 +90,15 @@ var numbered = Set(`no nos fig figs eq eqs sec sect ch chap vol vols pp p pt art
 
 // IsComplete reports whether text ends as a sentence does.
 func IsComplete(text string) bool {
+	if text != "" && isWordByte(text[len(text)-1]) {
+		return false
+	}
 	t := strings.TrimRight(text, "\"')]}”’»*_` ")
 	r, _ := utf8.DecodeLastRuneInString(t)
 	return r == '…' || r == '｡' || unicode.Is(unicode.STerm, r) || wideCloser(r)
 }
+
+func isWordByte(c byte) bool { return IsLetter(c) || '0' <= c && c <= '9' }
 
 // Cut shortens text to at most limit characters: after its last whole
 // sentence, else after a word with an ellipsis, never inside a character and

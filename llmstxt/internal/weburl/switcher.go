@@ -70,7 +70,17 @@ func BeginsNumber[T string | []byte](text T) bool {
 
 // BeginsVersion reports a word, in any case, with which the name of a version may begin.
 func BeginsVersion[T string | []byte](word T) bool {
-	return len(word) > 0 && firstLetters[word[0]|0x20] && firstWords[strings.ToLower(string(word))]
+	var low [8]byte // as long as the longest of them
+	if len(word) == 0 || len(word) > len(low) || !firstLetters[word[0]|0x20] {
+		return false
+	}
+	for i := range len(word) {
+		low[i] = word[i]
+		if 'A' <= low[i] && low[i] <= 'Z' {
+			low[i] |= 0x20
+		}
+	}
+	return firstWords[string(low[:len(word)])]
 }
 
 var firstLetters = func() (of [256]bool) {
