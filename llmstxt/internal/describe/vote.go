@@ -126,9 +126,13 @@ func ofDate(word string) bool {
 	if '0' <= word[0] && word[0] <= '9' {
 		return strings.Trim(strings.TrimRight(word, "stndrhTZ年月日"), "0123456789-/.:,+") == ""
 	}
-	word = strings.Trim(word, ".,")
+	if isMark(word[0]) || isMark(word[len(word)-1]) {
+		word = strings.Trim(word, ".,")
+	}
 	return word != "" && monthBegins[word[0]]&monthEnds[word[len(word)-1]]>>len(word)&1 != 0 && months[strings.ToLower(word)]
 }
+
+func isMark(c byte) bool { return c == '.' || c == ',' }
 
 // monthBegins and monthEnds have a bit for each length of the months' names by their first and their
 // last byte, in small and in large letters: every word of a site comes here.
