@@ -194,7 +194,9 @@ func listName(label string) string {
 }
 
 // Nameless reports the heading of a list of links that says what it is, and not of what.
-func Nameless(name string) bool { return nameless[plain.Key(name)] }
+func Nameless(name string) bool {
+	return nameless[string(plain.AppendKey(make([]byte, 0, maxNavName), name))]
+}
 
 // nameless are headings of lists of links that say what they are, and not of what.
 var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage jumpto indexentry documentationoverview
@@ -213,12 +215,12 @@ func leadsIn(label string) bool {
 // lists on many sites: what those of the themes of WordPress, Docusaurus and Sphinx
 // begin with, and Javadoc's.
 func skips(name string) bool {
-	k := plain.Key(name)
-	if k == "" {
+	k := plain.AppendKey(make([]byte, 0, maxNavName), name)
+	if len(k) == 0 {
 		return false
 	}
 	for _, s := range skipping[k[0]] {
-		if strings.HasPrefix(k, s) {
+		if len(k) >= len(s) && string(k[:len(s)]) == s {
 			return true
 		}
 	}

@@ -101,19 +101,23 @@ func LanguageName(s string) bool {
 
 // Key is a text's letters and digits in lower case, for comparisons.
 func Key(s string) string {
-	var b strings.Builder
-	b.Grow(len(s))
+	return string(AppendKey(make([]byte, 0, 64), s))
+}
+
+// AppendKey appends the Key of a text, for one that is not kept.
+func AppendKey(key []byte, s string) []byte {
+	begin := len(key)
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= utf8.RuneSelf:
-			return wideKey(s)
+			return append(key[:begin], wideKey(s)...)
 		case IsLetter(c):
-			b.WriteByte(c | 0x20)
+			key = append(key, c|0x20)
 		case '0' <= c && c <= '9':
-			b.WriteByte(c)
+			key = append(key, c)
 		}
 	}
-	return b.String()
+	return key
 }
 
 // KeyIs reports whether key is the Key of a text, and reads no more of it than that takes.
