@@ -38,18 +38,14 @@ func (g *Gateway) relayDirect(s *session, w http.ResponseWriter, r *http.Request
 
 // join answers the upgrade as the target has answered it, and lets frames cross.
 func (g *Gateway) join(s *session, w http.ResponseWriter, r *http.Request, p *relayed) {
-	if p.target.Extensions != "" {
-		w.Header().Set("Sec-WebSocket-Extensions", p.target.Extensions)
-		p.deflate = true
-	}
-	c, err := opening.Accept(w, r, p.target.Subprotocol, false)
+	p.deflate = p.target.Extensions != ""
+	var err error
+	p.client, p.early, err = opening.Switch(w, r, p.target.Subprotocol, p.target.Extensions)
 	if err != nil {
 		p.target.Close()
 		s.end(SessionResult{Agent: p.exit.ID, Target: p.request.Address(), EndedBy: EndedByClient, Code: wsframe.CloseAbnormal, Err: errClientGone})
 		return
 	}
-	c.Release()
-	p.client, p.early = c.Conn, c.Early()
 	g.pipe(s, p)
 }
 

@@ -125,14 +125,28 @@ func Accept(w http.ResponseWriter, r *http.Request, protocol string, stateless b
 	return &Client{rec.Conn, ws, rec, stateless}, nil
 }
 
+// Switch answers an upgrade that has passed Check, with a subprotocol and extensions unless
+// they are empty, where the client's messages are another's to read. early is what the
+// client has sent behind its handshake.
+func Switch(w http.ResponseWriter, r *http.Request, protocol, extensions string) (conn net.Conn, early []byte, err error) {
+	h := w.Header() // with names as RFC 6455 writes them
+	h["Sec-WebSocket-Accept"] = []string{upgrade.AcceptKey(r.Header.Get("Sec-Websocket-Key"))}
+	if protocol != "" {
+		h["Sec-WebSocket-Protocol"] = []string{protocol}
+	}
+	if extensions != "" {
+		h["Sec-WebSocket-Extensions"] = []string{extensions}
+	}
+	return upgrade.Switch(w, "websocket")
+}
+
 // Release has coder/websocket let go of its buffers, while the connection stays
 // with the recorder. It must be called unless the recorder is handed over: one
 // of its Conns that is merely forgotten is never collected, because it refers
 // to itself and has a finalizer.
 func (c *Client) Release() { c.ws.CloseNow() }
 
-// Early returns what the client has sent behind its first message or, where none was
-// asked for, behind the handshake.
+// Early returns what the client has sent behind its first message.
 func (c *Client) Early() []byte { return c.rec.seen }
 
 // Failed says what is wrong with the first message by rules that coder/websocket

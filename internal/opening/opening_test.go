@@ -263,3 +263,45 @@ func TestSocket_Messages_UntilTheClientLeaves(t *testing.T) {
 		t.Errorf("left with %v", err)
 	}
 }
+
+// The names stand as in RFC 6455, whose example the key is.
+func TestSwitch_AnyAnswer_IsThatOfTheRFC(t *testing.T) {
+	for _, c := range []struct{ protocol, extensions, want string }{
+		{"", "", ""},
+		{"chat", "", "Sec-WebSocket-Protocol: chat\r\n"},
+		{"", "permessage-deflate", "Sec-WebSocket-Extensions: permessage-deflate\r\n"},
+		{"chat", "x; y=1", "Sec-WebSocket-Extensions: x; y=1\r\nSec-WebSocket-Protocol: chat\r\n"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Date"] = nil // net/http sends none then
+			conn, early, err := opening.Switch(w, r, c.protocol, c.extensions)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conn.Write(early)
+			conn.Close()
+		}))
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(testTimeout))
+		// What comes behind the handshake in the same packet is not lost.
+		var ask bytes.Buffer
+		upgrade().Write(&ask)
+		ask.WriteString("early")
+		conn.Write(ask.Bytes())
+		b, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		server.Close()
+		want := "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" +
+			c.want + "Upgrade: websocket\r\n\r\nearly"
+		if string(b) != want {
+			t.Errorf("%q, want %q", b, want)
+		}
+	}
+}

@@ -22,6 +22,8 @@ package upgrade
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha1"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -110,6 +112,12 @@ func embedded(w http.ResponseWriter) http.ResponseWriter {
 	}
 	inner, _ := v.FieldByIndex(field.Index).Interface().(http.ResponseWriter)
 	return inner
+}
+
+// AcceptKey is what a server answers to a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+func AcceptKey(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // Switch answers 101 with the headers set on w, Connection and Upgrade for the

@@ -94,7 +94,7 @@ func (d *Dialer) open(ctx context.Context, exit agent.Exit, t *Target) (_ *Conn,
 		}
 		conn = secured
 	}
-	c, err := upgrade(ctx, conn, t)
+	c, err := shakeHands(ctx, conn, t)
 	if exit.Report != nil {
 		report(exit, host, err)
 	}

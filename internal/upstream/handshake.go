@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -24,6 +23,7 @@ import (
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/forward"
+	"github.com/farwire/farwire/internal/upgrade"
 )
 
 const (
@@ -35,9 +35,9 @@ const (
 // answerReaders are for the heads of answers, of which nothing is needed once they have been read.
 var answerReaders = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 
-// upgrade does the client's half of RFC 6455, section 4.1, and keeps what came
+// shakeHands does the client's half of RFC 6455, section 4.1, and keeps what came
 // behind the 101.
-func upgrade(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
+func shakeHands(ctx context.Context, conn net.Conn, t *Target) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
@@ -186,14 +186,13 @@ func upgradeLost(ctx context.Context, err error) error {
 // checkAnswer is the list of RFC 6455, section 4.1, items 2 to 6. It returns
 // the extensions that were agreed on.
 func checkAnswer(h http.Header, key string, t *Target) (extensions string, err error) {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	protocols := h[protocolField]
 	switch {
 	case !httpguts.HeaderValuesContainsToken(h.Values("Upgrade"), "websocket"):
 		return "", refused("target answered the upgrade without Upgrade: websocket")
 	case !httpguts.HeaderValuesContainsToken(h.Values("Connection"), "upgrade"):
 		return "", refused("target answered the upgrade without Connection: Upgrade")
-	case h.Get(acceptField) != base64.StdEncoding.EncodeToString(sum[:]):
+	case h.Get(acceptField) != upgrade.AcceptKey(key):
 		return "", refused("target answered the upgrade with a wrong Sec-WebSocket-Accept")
 	case len(protocols) > 1, len(protocols) == 1 && !slices.Contains(t.Subprotocols, protocols[0]):
 		return "", refused("target chose a subprotocol that was not offered")
