@@ -3,6 +3,7 @@ package llmstxt
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -34,6 +35,12 @@ type found struct {
 
 // follow offers a page's links. After the crawl's end nothing follows.
 func (c *crawler) follow(ctx context.Context, e *entry, r *result) {
+	for _, l := range r.buttons {
+		if _, ok := c.buttons[l]; !ok && len(c.buttons) < 10*c.MaxPages {
+			c.buttons[l] = len(c.buttons)
+			c.holding += len(l) + 64
+		}
+	}
 	free := map[string]bool{}
 	for _, l := range r.evidence.Free {
 		free[l] = true
@@ -236,8 +243,19 @@ func (c *crawler) refuse(u *url.URL, key string, depth int) *skipError {
 // What is not asked for with credentials.
 var (
 	endsSession = &skipError{Reason: SkipTool, Detail: "not asked for with credentials: it would end their session"}
+	onlyButton  = &skipError{Reason: SkipTool, Detail: "not asked for with credentials: nothing but a button leads there, which may do anything"}
 	mayDelete   = &skipError{Reason: SkipTool, Detail: "not asked for with credentials: it may delete something"}
 )
+
+// leaveButtons says where nothing but buttons lead, which are not pressed with credentials.
+func (c *crawler) leaveButtons() {
+	byTurn := func(a, b string) int { return c.buttons[a] - c.buttons[b] }
+	for _, l := range slices.SortedFunc(maps.Keys(c.buttons), byTurn) {
+		if !c.known(l) {
+			c.skip(l, onlyButton)
+		}
+	}
+}
 
 // chosen reports whether Include and Exclude let a page in.
 func (c *crawler) chosen(u *url.URL) bool {

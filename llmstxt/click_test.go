@@ -1,6 +1,8 @@
 package llmstxt_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/farwire/farwire/llmstxt"
@@ -58,7 +60,7 @@ func TestCrawl_WithCredentials_ClicksNoButton(t *testing.T) {
 	for element, leads := range map[string]bool{
 		`<button onclick="location.href='/tea'">Brew</button>`: false, `<input type=button value=Brew onclick="location.href='/tea'">`: false, `<form action=/tea><button>Brew</button></form>`: false,
 		`<span class="btn btn-primary" onclick="location.href='/tea'">Brew</span>`: false, `<div role=button data-href=/tea>Brew</div>`: false,
-		`<form action=/tea><button>Brew</button></form><a href=/tea>Tea</a>`: true, `<a href=/tea>Tea</a><button data-href=/tea>Brew</button>`: true, `<td onclick="location.href='/tea'">Tea</td>`: true, `<a href="#" onclick="location.href='/tea'">Tea</a>`: true,
+		`<button data-href=/tea>Brew</button><form action=/tea><button>Brew</button></form>`: false, `<form action=/tea><button>Brew</button></form><a href=/tea>Tea</a>`: true, `<a href=/tea>Tea</a><button data-href=/tea>Brew</button>`: true, `<td onclick="location.href='/tea'">Tea</td>`: true, `<a href="#" onclick="location.href='/tea'">Tea</a>`: true,
 	} {
 		for cookies, want := range map[string]bool{"": true, "session": leads} {
 			w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p>" + element), "http://docs.test/tea": doc("Tea")}}
@@ -66,7 +68,11 @@ func TestCrawl_WithCredentials_ClicksNoButton(t *testing.T) {
 			if cookies != "" {
 				o.Cookies = map[string]string{cookies: "mine"}
 			}
-			if s := crawl(t, w, "http://docs.test/", o); (w.asked("http://docs.test/tea") > 0) != want || (len(s.Pages) == 2) != want {
+			s := crawl(t, w, "http://docs.test/", o)
+			if told := slices.ContainsFunc(s.Skipped, func(k llmstxt.Skip) bool { return strings.HasSuffix(k.URL, "/tea") && k.Reason == llmstxt.SkipTool }); told == want || len(s.Skipped) > 1 {
+				t.Errorf("%s with %q: what is left out is not told: %v", element, cookies, s.Skipped)
+			}
+			if (w.asked("http://docs.test/tea") > 0) != want || (len(s.Pages) == 2) != want {
 				t.Errorf("%s with %q: %v, want it followed: %v", element, cookies, urls(s), want)
 			}
 		}

@@ -130,7 +130,7 @@ func newCrawler(base string, asked *url.URL, o Options) (*crawler, error) {
 		slots: make(chan struct{}, o.Workers), given: credentials.New(o.Header, o.Cookies, asked, base), pace: pace.New(o.Delay), version: o.Version,
 		limit: 3 * o.MaxPages, maxKnown: 30*o.MaxPages + 5000, perShape: max(25, o.MaxPages/4), perList: min(max(8, o.MaxPages/8), 32), underWay: map[frontier.List]int{}, votes: describe.NewVotes(),
 		index: map[string]*entry{}, folders: map[string]int{}, refused: map[string]bool{}, files: newFileNames(), shapes: map[string]int{}, paths: map[string]*entry{}, ofVersion: map[string]*entry{}, versioned: map[string]bool{}, roots: map[string]*entry{}, foreign: map[string]string{}, standIns: map[string]standIn{}, restored: map[string]bool{},
-		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, strings: map[string]string{}}
+		texts: map[string]string{}, titles: map[string]string{}, generic: map[string]string{}, withdrawn: map[string]bool{}, alike: map[string]bool{}, gone: map[string]bool{}, alias: map[string]string{}, buttons: map[string]int{}, strings: map[string]string{}}
 	if name := c.given.UserAgent(); name != "" {
 		c.UserAgent = name // robots.txt is asked by the name that is sent
 	}
@@ -226,7 +226,8 @@ type crawler struct {
 	strings   map[string]string
 	interned  int
 	whole     wholeTexts
-	texting   int // bytes of packed texts of pages that wait for their turn
+	texting   int            // bytes of packed texts of pages that wait for their turn
+	buttons   map[string]int // where those lead that were not pressed, by their turn
 	stats     CrawlStats
 	skipped   []Skip
 	lost      []Skip
@@ -281,6 +282,7 @@ func (c *crawler) finish(ctx, caller context.Context) (site *CrawledSite) {
 func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	c.withdraw()
 	c.unskip()
+	c.leaveButtons()
 	c.stats.Pages = len(c.pages)
 	c.recordLastmods()
 	c.noteFiles()

@@ -32,7 +32,8 @@ type result struct {
 	hash       string
 	etag       string
 	modified   string
-	canonical  string // of the header
+	canonical  string   // of the header
+	neighbours []string // of the header: the pages before and behind it
 	noindex    bool
 	nofollow   bool
 	rendered   bool
@@ -42,6 +43,7 @@ type result struct {
 	bytes      int64
 	evidence   Evidence
 	links      []string         // in scope, normalised
+	buttons    []string         // where nothing but a button leads, with credentials
 	short      bool             // it has little text
 	generic    string           // hash of that without its path, if it names that
 	named      bool             // as no page does that is there

@@ -49,7 +49,7 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 	if !reloads && len(bytes.TrimSpace(body)) == 0 {
 		return nil, &skipError{Reason: SkipType, Detail: "there is nothing in it"}
 	}
-	r.canonical = httphead.Canonical(head)
+	r.canonical, r.neighbours = httphead.Canonical(head), httphead.Neighbours(head)
 	if prev != nil && prev.Hash == r.hash && !r.noindex && !r.nofollow {
 		etag, modified := r.etag, r.modified
 		r.keep(prev)
@@ -71,15 +71,19 @@ func (c *crawler) open(a *transfer, r *result, kind string, prev *Page) (*url.UR
 func (r *result) settleKind(kind string, body []byte) error {
 	if kind == "" && !(r.twinOnly && r.api) {
 		var isPage bool
-		if r.form, isPage = formOf(http.DetectContentType(body), r.final); !isPage {
+		kind = http.DetectContentType(body)
+		if r.form, isPage = formOf(kind, r.final); !isPage {
 			return &skipError{Reason: SkipType, Detail: "not HTML"}
 		}
 	}
-	if kind := otherKind(body); kind != "" {
-		return &skipError{Reason: SkipType, Detail: "not HTML (" + kind + ")"}
-	}
 	if isFeed(body) {
 		return &skipError{Reason: SkipType, Detail: "a feed or a site map"}
+	}
+	if decode.IsXML(kind) && !isXHTML(body) {
+		return &skipError{Reason: SkipType, Detail: "not HTML (" + decode.MediaType(kind) + ")"}
+	}
+	if kind := otherKind(body); kind != "" {
+		return &skipError{Reason: SkipType, Detail: "not HTML (" + kind + ")"}
 	}
 	if r.form != formHTML && isMarkup(body) {
 		r.form = formHTML
@@ -130,7 +134,7 @@ func (r *result) decode(a *transfer, body []byte, kind string) ([]byte, error) {
 			return nil, &skipError{Reason: SkipType, Detail: err.Error()}
 		}
 	}
-	if decode.MediaType(kind) == "application/xhtml+xml" {
+	if decode.MediaType(kind) == "application/xhtml+xml" || decode.IsXML(kind) {
 		text = htmlpage.FromXML(text)
 	}
 	return text, nil
@@ -174,7 +178,7 @@ func (c *crawler) read(ctx context.Context, a *transfer, r *result, text []byte,
 	noIndex, noFollow := p.Robots(robots.ProductToken(c.UserAgent))
 	r.noindex = (noIndex || r.noindex) && !c.IgnoreRobots
 	if noFollow || r.nofollow {
-		p.Links = nil
+		p.Links, r.neighbours = nil, nil
 	}
 	c.takeEvidence(r, p, r.language(a.resp.Header, p))
 	if p.Short != "" {

@@ -2,6 +2,7 @@ package llmstxt
 
 import (
 	"cmp"
+	"math"
 	"net/url"
 	"slices"
 
@@ -18,6 +19,11 @@ func (c *crawler) settle(r *result) {
 		return
 	}
 	r.page = nil
+	for _, to := range r.neighbours {
+		if u := weburl.Resolve(r.final, to); u != nil {
+			p.Links = append(p.Links, htmlpage.Link{Href: u.String(), Free: true, Place: math.MaxInt})
+		}
+	}
 	s := &settling{crawler: c, r: r, p: p, resolver: weburl.Resolver{Base: baseOf(r.final, p), Left: weburl.ResolverMemory}}
 	s.relations()
 	c.settleLanguages(r, p, s.inScope)
@@ -98,11 +104,17 @@ func (s *settling) links() {
 		if link.Lang != "" && !htmlpage.SameLanguage(link.Lang, wanted) {
 			continue // the same page in another language
 		}
-		if link.Button && s.given.BelongTo(r.final) {
-			continue // it may have something done for whoever is logged in
-		}
 		l := s.address(link)
+		if link.Button && s.given.BelongTo(r.final) {
+			if l != "" && l != own && len(r.buttons) < maxButtons {
+				r.buttons = append(r.buttons, l) // it may have something done for whoever is logged in
+			}
+			continue
+		}
 		if _, known := seen[l]; known || l == "" || l == own {
+			if known && link.Place == math.MaxInt && !slices.Contains(r.evidence.Free, l) {
+				r.evidence.Free = append(r.evidence.Free, l) // of its header
+			}
 			continue
 		}
 		seen[l] = struct{}{}
@@ -136,7 +148,10 @@ func (s *settling) address(link *htmlpage.Link) string {
 	return ""
 }
 
-const maxLinkBytes = 256 << 10 // of a page's links together
+const (
+	maxLinkBytes = 256 << 10 // of a page's links together
+	maxButtons   = 100       // of a page, that are not followed
+)
 
 func baseOf(page *url.URL, s *htmlpage.Page) *url.URL {
 	if s.Base != "" {

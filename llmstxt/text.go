@@ -36,7 +36,7 @@ func formOf(kind string, u *url.URL) (form, bool) {
 	markdown := slices.Contains([]string{".md", ".markdown", ".mdx", ".mkd"}, ext)
 	text := slices.Contains([]string{"", ".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"}, ext)
 	switch media := decode.MediaType(kind); {
-	case decode.IsHTML(kind):
+	case decode.IsHTML(kind), decode.IsXML(kind):
 		return formHTML, true
 	case media == "text/markdown", media == "text/x-markdown", media == "text/x-web-markdown":
 		return formMarkdown, true
@@ -60,6 +60,12 @@ func isMarkup(body []byte) bool {
 	return strings.Contains(start, "<html")
 }
 
+// xhtmlRoot is how a page begins that is sent as XML.
+var xhtmlRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<html[\s>]`)
+
+// isXHTML reports XML that is a page.
+func isXHTML(body []byte) bool { return xhtmlRoot.Match(body[:min(len(body), 2048)]) }
+
 // feedRoot is how XML begins that lists pages, whatever its header calls it.
 var feedRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<(?:rss|feed|rdf:RDF|urlset|sitemapindex)[\s>]`)
 
@@ -75,7 +81,7 @@ func (c *crawler) readText(ctx context.Context, r *result, head http.Header, tex
 	}
 	page := &htmlpage.Page{Title: safetext.Cut(p.Title, 500), Links: p.Links, Short: p.Short, Sum: p.Sum}
 	if r.nofollow {
-		page.Links = nil
+		page.Links, r.neighbours = nil, nil
 	}
 	r.page = page
 	r.noindex = r.noindex && !c.IgnoreRobots

@@ -290,6 +290,12 @@ func IsHTML(kind string) bool {
 	return m == "text/html" || m == "application/xhtml+xml"
 }
 
+// IsXML reports whether a Content-Type is that of XML of any kind, which may be a page.
+func IsXML(kind string) bool {
+	m := MediaType(kind)
+	return m == "text/xml" || m == "application/xml"
+}
+
 // MediaType is a Content-Type without its parameters, in lower case.
 func MediaType(kind string) string {
 	if m, _, err := mime.ParseMediaType(kind); err == nil {

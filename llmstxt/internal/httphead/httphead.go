@@ -74,6 +74,18 @@ func Link(h http.Header, rel, kind string) string {
 	return ""
 }
 
+// Neighbours are the addresses in Link headers of the pages before and behind one in a chain.
+func Neighbours(h http.Header) (out []string) {
+	for l := range links(h) {
+		if (l.has("next") || l.has("prev") || l.has("previous")) && len(out) < maxNeighbours {
+			out = append(out, strings.Clone(l.target))
+		}
+	}
+	return out
+}
+
+const maxNeighbours = 10
+
 // An Alternate is the address of the same page in another language, and its tag.
 type Alternate struct{ Address, Lang string }
 
