@@ -47,6 +47,7 @@ type result struct {
 	short      bool             // it has little text
 	generic    string           // hash of that without its path, if it names that
 	named      bool             // as no page does that is there
+	foreign    bool             // it has no word of its own address
 	nothing    bool             // its heading says that it does not exist
 	sentences  [][]string       // of the evidence's blocks
 	outside    int              // links to the host that are not in scope
@@ -228,6 +229,10 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	r.newCookie = r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 	if err = a.core(a.sent.Len()); err == nil {
 		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
+	}
+	switch err {
+	case tooManyAs200, downAs200:
+		return nil, retry{again: true}, err
 	}
 	return next, retry{}, err
 }

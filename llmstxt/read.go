@@ -320,5 +320,13 @@ func notAPage(r *result, p *htmlpage.Page, text []byte) error {
 	case p.Short != "" && notpage.SaysNotFound(p, r.evidence.Blocks, r.final):
 		return notFoundAs200
 	}
+	switch notpage.TroubleOf(p, r.evidence.Blocks, r.final) {
+	case notpage.TooMany:
+		return tooManyAs200
+	case notpage.Down:
+		return downAs200
+	case notpage.Denied:
+		return deniedAs200
+	}
 	return nil
 }

@@ -18,10 +18,18 @@ import (
 
 var notFoundAs200 = &skipError{Reason: SkipNotFound, Detail: "says that there is no such page, with a status of 200"}
 
+// What an answer with a status of 200 says in place of a page.
+var (
+	tooManyAs200 = &skipError{Reason: SkipStatus, Detail: "says that there are too many requests, with a status of 200", lost: true}
+	downAs200    = &skipError{Reason: SkipStatus, Detail: "says that the site is down, with a status of 200", lost: true}
+	deniedAs200  = &skipError{Reason: SkipStatus, Detail: "says that access is denied, with a status of 200"}
+)
+
 // tellNowhere notes what a short page is without its path, if it may be what every address gets.
 func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	r.short = true
 	generic, named := notpage.WithoutPath(short, r.final)
+	r.foreign = !notpage.NamesAddress(short, r.final)
 	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
 	if generic == "" && r.nothing {
 		generic = short
@@ -72,9 +80,10 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 
 // isWhatNothingGets reports a short page that is the same as what an address gets that cannot
 // exist, whatever its words are: what the only dead link of a site leads to. That one is asked
-// for when the page has the title of the base page, and so none of its own.
+// for when the page has the title of the base page, and so none of its own, or no word of its
+// own address.
 func (c *crawler) isWhatNothingGets(ctx context.Context, e *entry, r *result) bool {
-	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title || e.fallback != nil || e.form != nil {
+	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title && !r.foreign || e.fallback != nil || e.form != nil {
 		return false
 	}
 	p := c.nowhere(ctx, e)

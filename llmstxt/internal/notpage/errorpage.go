@@ -1,0 +1,132 @@
+package notpage
+
+import (
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
+)
+
+// Errors that a site sends in place of a page with a status of 200: that it is too busy, is being
+// worked on, has failed, or shows the page to others alone. What they are called, by language.
+
+// Trouble is what such a page says.
+type Trouble int8
+
+// Kinds of trouble.
+const (
+	NoTrouble Trouble = iota
+	TooMany           // requests: later it may be a page
+	Down              // the site is: later it may be a page
+	Denied            // the page is for others
+)
+
+var troubles = []struct {
+	kind   Trouble
+	called *regexp.Regexp
+}{
+	{TooMany, titles(`(?:error )?429(?:[ :–—-]+too many requests)?`, `too many requests`, `(?:api )?rate limit(?:ed| exceeded| reached)?`, `(?:you have been|you are being) rate[- ]limited`, `zu viele anfragen`, `trop de requêtes`, `demasiadas (?:solicitudes|peticiones)`, `troppe richieste`, `muitas (?:solicitações|requisições)`, `te veel verzoeken`, `zbyt wiele żądań`,
+		`слишком много запросов`, `リクエストが多すぎます`, `(?:请求|访问)过于频繁`, `요청이 너무 많습니다`)},
+	{Down, titles(`(?:(?:this |our |the )?(?:web)?site (?:is )?)?(?:currently |temporarily )?(?:under|down for|undergoing) (?:scheduled |routine |planned )?maintenance`, `(?:briefly |temporarily )?unavailable for scheduled maintenance`, `maintenance mode`, `scheduled maintenance`, `(?:we.ll|we will) be (?:right )?back(?: soon| shortly| later)?`,
+		`wartung(?:sarbeiten|smodus)`, `(?:(?:diese |unsere )?(?:web)?seite )?(?:wird (?:gerade|derzeit) gewartet|(?:ist )?in wartung)`, `(?:site )?en (?:cours de )?maintenance`, `maintenance en cours`, `(?:sitio |página )?en mantenimiento`, `(?:sito )?in manutenzione`, `(?:site )?em manutenção`, `(?:website )?in onderhoud`, `(?:przerwa techniczna|prace konserwacyjne)`,
+		`(?:сайт на (?:обслуживании|реконструкции)|(?:ведутся )?технические работы|техническое обслуживание)`, `(?:サイト)?(?:只今)?メンテナンス中(?:です)?`, `(?:网站|系统|系統|網站)维?維?护?護?中`, `(?:서비스|시스템|사이트) 점검(?: 중)?`,
+		`(?:error |http )?5\d\d(?:[ :–—-]+(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|server error))?`, `(?:internal )?server error`, `bad gateway`, `service (?:temporarily )?unavailable`, `gateway time-?out`, `database (?:connection )?error`, `error establishing a database connection`, `server error in '[^']*' application`)},
+	{Denied, titles(`(?:error |http )?40[13](?:[ :–—-]+(?:forbidden|unauthorized|access denied))?`, `access (?:denied|forbidden|restricted)`, `forbidden`, `permission denied`, `(?:you are )?not authorized`, `unauthorized(?: access)?`, `(?:zugriff|zugang) verweigert`, `kein(?:e zugriffs?berechtigung| zugriff)`, `accès (?:refusé|interdit)`, `acceso (?:denegado|prohibido)`, `accesso negato`, `acesso negado`,
+		`toegang geweigerd`, `(?:dostęp zabroniony|brak dostępu|odmowa dostępu)`, `доступ (?:запрещ[её]н|закрыт)`, `アクセス(?:が)?(?:拒否|禁止)(?:されました|されています)?`, `(?:访问被拒绝|拒绝访问|禁止访问|存取被拒)`, `접근이 거부되었습니다`)},
+}
+
+func titles(names ...string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(?:` + strings.Join(names, "|") + `)[ .!…]*$`)
+}
+
+var (
+	// aboutErrors is in the addresses of pages about errors, explains in those of a manual.
+	aboutErrors = regexp.MustCompile(`(?i)error|fehler|erreur|errore|code|status|http|exception|message|problem|trouble|faq|issue|/[45]\d\d(?:[/.]|$)`)
+	explains    = regexp.MustCompile(`(?i)/(?:docs?|documentation|manual|reference|api|guides?|help|kb|support|wiki|articles?|learn|handbook)(?:/|$)`)
+)
+
+const (
+	longestTrouble  = 400 // bytes of its text
+	longestInManual = 150
+	unnamedTrouble  = 250 // where the address has no words
+	troubleBlocks   = 6
+)
+
+// TroubleOf says what a page is that says nothing but that there is trouble. A page about that is
+// longer, or its address has a word of it: /errors/access-denied.
+func TroubleOf(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) Trouble {
+	longest := longestTrouble
+	if explains.MatchString(u.Path) {
+		longest = longestInManual
+	}
+	if p.Short == "" || len(p.Short) > longest || len(blocks) > troubleBlocks || p.Code || aboutErrors.MatchString(u.Path) {
+		return NoTrouble
+	}
+	heading := headingOf(blocks)
+	for _, t := range troubles {
+		if !t.called.MatchString(heading) && !(isTitled(p.Title, t.called) && (heading == "" || isTitled(heading, t.called) || isAny(heading))) {
+			continue
+		}
+		shares, has := sharesWord(p.Short+" "+p.Title, u)
+		if shares || !has && len(p.Short) > unnamedTrouble || u.Path == "/" && len(p.Links) > wayIn {
+			return NoTrouble // a home page that leads on is that of a site with such a name
+		}
+		return t.kind
+	}
+	return NoTrouble
+}
+
+// isTitled reports a title that one of the names is, or that the site's name stands beside.
+func isTitled(title string, called *regexp.Regexp) bool {
+	if called.MatchString(strings.TrimSpace(title)) {
+		return true
+	}
+	for _, separator := range []string{" | ", " - ", " — ", " – ", " · ", " :: ", ": "} {
+		if first, rest, ok := strings.Cut(title, separator); ok {
+			last := rest[strings.LastIndex(separator+rest, separator):]
+			if called.MatchString(strings.TrimSpace(first)) || called.MatchString(strings.TrimSpace(last)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isAny reports a heading that one of all kinds of trouble has.
+func isAny(heading string) bool {
+	for _, t := range troubles {
+		if t.called.MatchString(heading) {
+			return true
+		}
+	}
+	return false
+}
+
+// sharesWord reports a text with a word that its address has. has says that there is one in the
+// address.
+func sharesWord(text string, u *url.URL) (shares, has bool) {
+	text = strings.ToLower(text)
+	p := strings.ToLower(strings.TrimSuffix(u.Path, path.Ext(u.Path)))
+	if query, err := url.QueryUnescape(u.RawQuery); err == nil {
+		p += " " + strings.ToLower(query)
+	}
+	for word := range strings.FieldsFuncSeq(p, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) }) {
+		if n := utf8.RuneCountInString(word); n >= 4 || n == 3 && word[0] <= '9' || n >= 2 && word[0] >= utf8.RuneSelf {
+			if has = true; strings.Contains(text, word) {
+				return true, true
+			}
+		}
+	}
+	return false, has
+}
+
+// NamesAddress reports a short text with a word of its address, as that of a page has nearly
+// always; and one whose address has none.
+func NamesAddress(text string, u *url.URL) bool {
+	shares, has := sharesWord(text, u)
+	return shares || !has
+}
