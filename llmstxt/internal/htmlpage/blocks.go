@@ -103,6 +103,7 @@ type walker struct {
 	text  []byte
 	links int // bytes of it inside links
 	steps int // of these, links to the next page, the one above and others like them
+	step  int // depth of such links
 	codes int // bytes of it inside code
 	link  int
 	code  int
@@ -129,7 +130,7 @@ func (w *walker) flush() {
 	w.text = w.text[:0]
 	links, codes, steps := w.links, w.codes, w.steps
 	w.links, w.codes, w.steps = 0, 0, 0
-	if steps > 0 && links*2 >= len(raw) {
+	if (steps > 0 || w.step > 0) && links*2 >= len(raw) {
 		return // "Next: Strings, Previous: Numbers, Up: Data types"
 	}
 	if raw == "" || len(w.blocks) >= maxBlocks || w.size >= maxWords {
@@ -313,6 +314,8 @@ func (w *walker) anchor(n *html.Node) {
 	step := leadsOn(n)
 	if step {
 		w.steps++
+		w.step++
+		defer func() { w.step-- }()
 	}
 	before, blocks := len(w.text), len(w.blocks)
 	w.link++

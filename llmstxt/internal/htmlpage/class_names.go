@@ -12,6 +12,8 @@ const (
 	ofMiddle                     // of it
 	ofCrumbs                     // the trail to the page
 	ofFoot                       // of the page
+	ofNext                       // what leads to the next page
+	ofPrev                       // and to the one before
 )
 
 var subjects = func() map[string]subject {
@@ -25,6 +27,8 @@ var subjects = func() map[string]subject {
 		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`,
 		ofCrumbs: "breadcrumb breadcrumbs",
 		ofFoot:   "footer",
+		ofNext:   "next",
+		ofPrev:   "prev previous",
 	} {
 		for word := range strings.FieldsSeq(words) {
 			of[word] |= s
@@ -35,26 +39,39 @@ var subjects = func() map[string]subject {
 
 const maxSubject = len("tableofcontents") // bytes of the longest of these words
 
-// subjectsOf is what class names, or an id, speak of.
+// subjectsOf is what class names, or an id, speak of: "page" of the middle, "page-navigation" of the edge.
 func subjectsOf(names string) (all subject) {
 	var low [maxSubject]byte
-	for word := range words(names) {
-		if len(word) > maxSubject {
-			continue
+	page := -1 // where that word ends, if the one behind it may say of what in the page
+	for word, end := range words(names) {
+		var s subject
+		if len(word) <= maxSubject {
+			for i := range len(word) {
+				low[i] = nameBytes[word[i]]
+			}
+			s = subjects[string(low[:len(word)])]
 		}
-		for i := range len(word) {
-			low[i] = nameBytes[word[i]]
+		if page >= 0 && (s&ofEdge == 0 || end-len(word) > page+1 || isTagSpace(names[page])) {
+			all |= ofMiddle
 		}
-		all |= subjects[string(low[:len(word)])]
+		if page = -1; s&ofMiddle != 0 && string(low[:len(word)]) == "page" {
+			page, s = end, s&^ofMiddle
+		}
+		all |= s
+	}
+	if page >= 0 {
+		all |= ofMiddle
 	}
 	return all
 }
 
 // isPeripheral reports whether class names and id speak of the page's edge and
-// none of its middle.
+// none of its middle. The two links of "prev-next-area" are its edge.
 func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class) | subjectsOf(id)) }
 
-func peripheral(s subject) bool { return s&ofEdge != 0 && s&ofMiddle == 0 }
+func peripheral(s subject) bool {
+	return (s&ofEdge != 0 || s&ofNext != 0 && s&ofPrev != 0) && s&ofMiddle == 0
+}
 
 func hasWord(names string, want ...string) bool {
 	for w := range words(names) {
@@ -68,9 +85,9 @@ func hasWord(names string, want ...string) bool {
 }
 
 // words splits class names at everything that joins words in them, camelCase
-// included.
-func words(names string) func(func(string) bool) {
-	return func(yield func(string) bool) {
+// included, and says where each ends.
+func words(names string) func(func(word string, end int) bool) {
+	return func(yield func(string, int) bool) {
 		start := 0
 		for i := 0; i <= len(names); i++ {
 			cut := i == len(names) || !isWordByte(names[i])
@@ -78,7 +95,7 @@ func words(names string) func(func(string) bool) {
 			if !cut && !camel {
 				continue
 			}
-			if i > start && !yield(names[start:i]) {
+			if i > start && !yield(names[start:i], i) {
 				return
 			}
 			start = i

@@ -262,8 +262,16 @@ var logo = regexp.MustCompile(`(?i)(?:\b(?:site|company|brand) +)?\blogo(?:type)
 // maxNamed links of a page have their names kept, where they are navigation.
 const maxNamed = 100
 
+// isStep reports the class of a link to the next page or the one before.
+func isStep(class string) bool {
+	return (strings.Contains(class, "next") || strings.Contains(class, "prev")) && hasWord(class, "next", "prev", "previous")
+}
+
 // leadsOn reports a link to the next page, the one before or the one above.
 func leadsOn(n *html.Node) bool {
+	if isStep(attr(n, "class")) {
+		return true
+	}
 	for rel := range strings.FieldsSeq(strings.ToLower(attr(n, "rel"))) {
 		switch rel {
 		case "next", "prev", "previous", "up", "contents", "index", "start", "first", "last":

@@ -107,6 +107,9 @@ type marker struct {
 	signEnd     int    // where the last emphasis ends in the line
 	signIs      string // and its sign
 	codeEnd     int    // where the last inline code ends in the line, if it has a single sign
+	label       string // what the element opened last is called
+	last        int    // where the last block begins in out
+	spanEnd     int    // where the last <span> ends in the page
 	tabs        []tab  // of the panels that come
 	tabLists    int    // that there were
 	table       *table
@@ -157,6 +160,9 @@ func (m *marker) start(tag atom.Atom) {
 	}
 	switch tag {
 	case 0, atom.Span, atom.Wbr, atom.Font, atom.Abbr, atom.Cite, atom.U, atom.Small, atom.Big, atom.Sub:
+		if tag == atom.Span && m.lexer.start == m.spanEnd && m.code == 0 && beginsText(m.line, m.page[m.pos:]) {
+			m.gap = true // another text
+		}
 		if tag == atom.Span || tag == 0 {
 			m.hide(tag, closed)
 		}
@@ -193,7 +199,10 @@ func (m *marker) start(tag atom.Atom) {
 		m.image()
 		m.spill()
 	case atom.A:
-		if a := m.attrs("href", "class", "role"); !strings.HasPrefix(a[0], "#") || closed || !m.innerLink(a[1], a[2]) {
+		switch a := m.attrs("href", "class", "role"); {
+		case m.hints && isStep(a[1]) && !m.pre && len(m.line) == 0:
+			m.skipping(tag, closed)
+		case !strings.HasPrefix(a[0], "#") || closed || !m.innerLink(a[1], a[2]):
 			m.open(tag, "", a[0])
 		}
 	case atom.Strong, atom.B:
@@ -237,14 +246,17 @@ func (m *marker) start(tag atom.Atom) {
 // hide skips an element that nobody sees or that stands beside the main content,
 // and reports whether it does.
 func (m *marker) hide(tag atom.Atom, closed bool) bool {
-	a := m.attrs("role", "class", "id", "hidden", "aria-hidden", "style")
-	if streamed(a[2]) {
+	a := m.attrs("role", "class", "id", "hidden", "aria-hidden", "style", "aria-label")
+	if streamed(a[2]) || a[4] == "true" && a[3] == "" && !hiddenStyle(a[5]) && m.saysLabel(tag) {
 		return false
+	}
+	if tag != atom.Span && tag != 0 {
+		m.label = a[6]
 	}
 	unseen := a[3] != "" || a[4] == "true" || hiddenStyle(a[5]) || m.hints && forScreenReaders(tag, a[1])
 	if tag == 0 || tag == atom.Span || tag == atom.P {
 		// VitePress has the name of the language above its code.
-		if (unseen || a[1] == "lang" && m.around != "") && tag != 0 {
+		if (unseen || a[1] == "lang" && m.around != "" || leadsToSource(a[1])) && tag != 0 {
 			m.skipping(tag, closed)
 			return true
 		}
@@ -281,10 +293,23 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 		role = strings.TrimPrefix(role, "banner")
 	}
 	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && mayBePeripheral(tag) && aside(tag, role, a[1], a[2], a[3], a[4]) {
+		if tag == atom.Nav || role == "navigation" {
+			m.flush()
+			m.dropName()
+		}
 		m.skipping(tag, closed)
 		return true
 	}
 	return false
+}
+
+// dropName takes back the block written last if it says only that navigation follows: "On this page".
+func (m *marker) dropName() {
+	block := m.out[min(m.last, len(m.out)):]
+	if len(block) == 0 || len(block) > maxNavName || bytes.HasPrefix(bytes.TrimSpace(block), []byte("# ")) || !Nameless(string(block)) {
+		return
+	}
+	m.out, m.wasItem, m.quoted = m.out[:m.last], false, m.quoted[:0]
 }
 
 func (m *marker) skipping(tag atom.Atom, closed bool) {
@@ -312,6 +337,8 @@ func (m *marker) end(tag atom.Atom) {
 		return
 	}
 	switch tag {
+	case atom.Span:
+		m.spanEnd = m.pos
 	case atom.A, atom.Strong, atom.B, atom.Em, atom.I, atom.Del, atom.S, atom.Strike:
 		m.close(tag)
 		m.spill()

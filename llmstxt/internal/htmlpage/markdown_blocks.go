@@ -118,6 +118,7 @@ func (m *marker) block(texts ...[]byte) {
 			m.first, m.rest = append(m.first, pad[:l.width]...), append(m.rest, pad[:l.width]...)
 		}
 	}
+	m.last = len(m.out)
 	m.writeRule()
 	if len(m.out) > 0 && !(item && m.wasItem) && !m.together {
 		m.out = append(append(m.out, common(quotes(m.rest), m.quoted)...), '\n')

@@ -46,7 +46,7 @@ func (m *marker) inCode(tag atom.Atom, closed bool) bool {
 	switch tag {
 	case atom.Span, atom.A, atom.Td, atom.Div, atom.I, atom.Li, atom.P:
 		a := m.attrs("class", "hidden", "aria-hidden", "style")
-		if a[1] != "" || a[2] == "true" || hiddenStyle(a[3]) || numbersLines(a[0]) && m.onlyDigits(tag) {
+		if a[1] != "" || a[2] == "true" || hiddenStyle(a[3]) || leadsToSource(a[0]) || numbersLines(a[0]) && m.onlyDigits(tag) {
 			m.skipping(tag, closed)
 			m.numbered = true
 			return true
@@ -113,6 +113,12 @@ func ownLine(tag atom.Atom) bool {
 		return true
 	}
 	return false
+}
+
+// leadsToSource reports the class of Sphinx's links between a program's text and what is said of it,
+// "[docs]" and "[source]", which are no part of either.
+func leadsToSource(class string) bool {
+	return strings.Contains(class, "viewcode-") && (class == "viewcode-back" || class == "viewcode-link")
 }
 
 var lineNumbers = map[string]bool{"lineno": true, "linenos": true, "lineNo": true, "line-no": true, "linenumber": true, "linenumbers": true, "lineNumber": true,

@@ -22,6 +22,7 @@ func TestMarkdown_CodeOfHighlighters_KeepsItsLines(t *testing.T) {
 		"numbers in a column": "<table class=highlighttable><tr><td class=linenos><div class=linenodiv><pre>" + numbers + "</pre></div></td><td class=code><div class=highlight><pre>if a {\n    b()\n\n}\n</pre></div></td></tr></table>",
 		"column of lines":     "<figure class=highlight><table><tr><td class=gutter><pre><span class=line>1</span><br><span class=line>2</span><br><span class=line>3</span><br><span class=line>4</span><br></pre></td><td class=code><pre><span class=line>if a {</span><br><span class=line>    b()</span><br><span class=line></span><br><span class=line>}</span><br></pre></td></tr></table></figure>",
 		"column in code":      "<div class=highlight><pre class=highlight><code><table class=rouge-table><tbody><tr><td class='rouge-gutter gl'><pre class=lineno>" + numbers + "</pre></td><td class=rouge-code><pre>if a {\n    b()\n\n}\n</pre></td></tr></tbody></table></code></pre></div>",
+		"sphinx":              "<div class=highlight><pre><div class=viewcode-block id=a><a class=viewcode-back href=a.html#a>[docs]</a><span>if</span> a {\n    b()\n\n}</div></pre></div>",
 		"hard spaces":         "<pre>if a {\n&nbsp;&nbsp;&nbsp;&nbsp;b()\n\n}</pre>",
 	} {
 		got := strings.ReplaceAll(markdown(t, "<title>x</title><main>"+page+"</main>"), "\n \n", "\n\n")

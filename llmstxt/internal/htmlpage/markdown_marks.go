@@ -168,7 +168,7 @@ func (m *marker) isTerm(tag atom.Atom) bool {
 		return true
 	case atom.P, atom.Div:
 		for c := range strings.FieldsSeq(m.attrs("class")[0]) {
-			if c == "title" || c == "rubric" || strings.HasSuffix(c, "-title") || strings.HasPrefix(c, "admonitionHeading") {
+			if c == "title" || c == "rubric" || strings.HasSuffix(c, "-title") || strings.HasSuffix(c, "__title") || strings.HasPrefix(c, "admonitionHeading") {
 				return true
 			}
 		}

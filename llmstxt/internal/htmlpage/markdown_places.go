@@ -57,6 +57,27 @@ func (l *lexer) linkText() (text string, raised bool, end int) {
 	return "", false, 0
 }
 
+// saysLabel reports an element, whose start tag was just read, that shows what the one around it
+// is called: hidden from those who hear the page, because they hear that name already.
+func (m *marker) saysLabel(tag atom.Atom) bool {
+	if m.label == "" || tag == 0 {
+		return false
+	}
+	look := lexer{page: m.page[:min(len(m.page), m.pos+farAhead)], pos: m.pos}
+	var b []byte
+	for kind := look.next(); kind != endOfPage && len(b) <= 2*len(m.label)+maxNoteSign; kind = look.next() {
+		switch {
+		case kind == textToken:
+			b = append(b, look.bytes()...)
+		case kind == endTag && look.tag == tag:
+			return plain.OneLine(html.UnescapeString(string(b))) == plain.OneLine(m.label)
+		case kind == startTag && look.tag == tag:
+			return false
+		}
+	}
+	return false
+}
+
 // noteSign is the sign of a note as a text shows it: "[1]", "[a]", "[*]"; "" of any other text.
 func noteSign(text string) string {
 	inner := strings.TrimSpace(strings.Trim(text, "[]()"))

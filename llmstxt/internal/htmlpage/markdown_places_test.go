@@ -25,6 +25,53 @@ func TestMarkdown_Notes_StayWithTheirSigns(t *testing.T) {
 	}
 }
 
+// Links to the pages before and behind are no text, whatever stands in them, nor is the name of
+// navigation that is left out.
+func TestMarkdown_NavigationInTheText_IsLeftOut(t *testing.T) {
+	for name, page := range map[string]string{
+		"two links":        "<p>Tea.</p><div class=prev-next-area><a class=left-prev href=a.html title='previous page'><i class=fas></i><div class=prev-next-info><p>previous</p><p class=prev-next-title>Pots</p></div></a><a class=right-next href=c.html><div><p>next</p><p class=prev-next-title>Pans</p></div></a></div>",
+		"links alone":      "<p>Tea.</p><div class=around><a class='post-nav-previous' href=a><p>before</p><p>Pots</p></a><a class='navigation navigation-next' href=c>Pans</a></div>",
+		"of the page":      "<p>Tea.</p><div class=side><div class=page-menu><h3>Settings</h3></div><details open class='x-accordion x-page-navigation'><summary><h3>On This Page</h3></summary><div><a href=#a>a</a><a href=#b>b</a></div></details><ul class=pageNav><li>a</ul></div>",
+		"its name":         "<div class=bar><div class=tocsection>Contents</div><nav aria-label=Page><ul><li><a href=#a>a</a></ul></nav></div><p>Tea.</p>",
+		"its name, behind": "<p>Tea.</p><div><h2>ON THIS PAGE</h2><div role=navigation><ul><li><a href=#a>a</a></ul></div></div>",
+		"its name in bold": "<p>Tea.</p><div><p class=rubric-title>Inhaltsverzeichnis</p><nav><a href=#a>a</a></nav></div>",
+	} {
+		if got := markdown(t, "<title>x</title><main>"+page+"</main>"); got != "Tea.\n" {
+			t.Errorf("%s:\n%s", name, got)
+		}
+	}
+	wantMarkdown(t, map[string]string{
+		"<h1>Contents</h1><nav><a href=#a>a</a></nav><p>Tea.</p>":                                  "# Contents\n\nTea.\n",
+		"<h2>Brewing</h2><nav><a href=#a>a</a></nav><p>Tea.</p>":                                   "## Brewing\n\nTea.\n",
+		"<h2>See also</h2><p>Pots.</p><nav><a href=#a>a</a></nav>":                                 "## See also\n\nPots.\n",
+		"<p>Go to the <a class=next href=b>next page</a> now.</p>":                                 "Go to the [next page](http://a.test/b) now.\n",
+		"<div class='page with-sidebar'><p>Tea.</p></div><div class='page toc'><p>Pots.</p></div>": "Tea.\n\nPots.\n",
+		"<div class=has-page-sidebar><p>Tea.</p></div><div class=next>Pots.</div>":                 "Tea.\n\nPots.\n",
+	})
+}
+
+// What a note is called stands above it, also where only those who see the page are shown it.
+func TestMarkdown_NameOfANote_StandsAboveIt(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<aside aria-label='Hot &amp; wet' class='x-aside note'><p class=x-aside__title aria-hidden=true><svg><path></svg>Hot &amp; wet</p><div><p>Tea.</p></div></aside>": "**Hot & wet**\n\nTea.\n",
+		"<section aria-label=Tip><div class=tip-title aria-hidden=true><span>Tip</span></div><p>Tea.</p></section>":                                                        "**Tip**\n\nTea.\n",
+		"<div aria-label=Tip><p aria-hidden=true>★</p><p>Tea.</p></div>":                                                                                                   "Tea.\n",
+		"<div aria-label=Tip><p aria-hidden=true hidden>Tip</p><p>Tea.</p></div>":                                                                                          "Tea.\n",
+		"<div aria-label=Tip><p>Tea.</p></div><div><p aria-hidden=true>Tip</p></div>":                                                                                      "Tea.\n",
+	})
+}
+
+// Words in <span> elements beside each other that begin anew are not one.
+func TestMarkdown_SpansBesideEachOther_StandApart(t *testing.T) {
+	wantMarkdown(t, map[string]string{
+		"<h1><span class=name>Kettle</span><span class=text>Water that is hot</span></h1>": "# Kettle Water that is hot\n",
+		"<p><span>Guides</span><span>Answers</span>":                                       "Guides Answers\n",
+		"<p><span>Tea</span><span>pot</span> and <span>T</span><span>EA</span>":            "Teapot and TEA\n",
+		"<p><code><span>new</span><span>Pot</span></code>":                                 "`newPot`\n",
+		"<pre><span>new</span><span>Pot</span></pre>":                                      "```\nnewPot\n```\n",
+	})
+}
+
 // A quotation ends where the next text stands outside of it.
 func TestMarkdown_Quotations_StandApart(t *testing.T) {
 	wantMarkdown(t, map[string]string{

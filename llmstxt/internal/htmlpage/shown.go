@@ -92,6 +92,9 @@ func tells(tag atom.Atom, class []byte) bool {
 		mayBePeripheral(tag) && (string(class) == "line" || bytes.IndexByte(class, '&') >= 0):
 		return true
 	}
+	if tag == atom.A {
+		return isStep(string(class))
+	}
 	for _, part := range [...]string{"hidden", "sr-only", "screen-reader", "invisible", "a11y", "assistive", "for-sr"} {
 		if bytes.Contains(class, []byte(part)) {
 			return forScreenReaders(tag, string(class))
