@@ -138,6 +138,7 @@ type proseReader struct {
 	page *Page
 	drop func(string) bool
 
+	beginning  int  // the block with which the page begins, if it may be taken though it is short; else -1
 	paragraphs bool // the page has some that may be taken
 	begun      bool // what goes on with a sentence before it may be taken too
 	teasing    bool // the page has the beginnings of others
@@ -151,7 +152,10 @@ type proseReader struct {
 // prose picks the sentences that may stand in an excerpt, in the page's order.
 func (d *describer) prose(p *Page, drop func(string) bool) []piece {
 	blocks := p.Evidence.Blocks
-	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks)}
+	r := &proseReader{d: d, page: p, drop: drop, said: map[string]bool{}, teasing: isTeaserList(blocks), beginning: -1}
+	if p != d.base {
+		r.beginning = beginning(blocks)
+	}
 	for i, b := range blocks {
 		if b.Kind == htmlpage.Paragraph && isProse(b) && !d.quotes(p, i) && !all(p.Sentences[i], drop) {
 			r.paragraphs = true
@@ -203,7 +207,7 @@ func (r *proseReader) takes(i int) bool {
 		}
 		return r.listed || isProse(b)
 	}
-	return isProse(b) && (r.begun || !continues(blocks, i))
+	return (isProse(b) || i == r.beginning) && (r.begun || !continues(blocks, i))
 }
 
 // read takes the sentences of a block.

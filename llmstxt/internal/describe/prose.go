@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,6 +22,21 @@ func isProse(b htmlpage.Block) bool {
 		return false
 	}
 	return plain.IsComplete(b.Text) || strings.HasSuffix(b.Text, ":") || n >= 80
+}
+
+// beginning is the first block of a page below its headings, if that is a sentence of its own that
+// isProse finds too short: a reference says "Makes tea." first. Else it is -1.
+func beginning(blocks []htmlpage.Block) int {
+	i := slices.IndexFunc(blocks, func(b htmlpage.Block) bool {
+		return b.Kind != htmlpage.Heading && b.Kind != htmlpage.Title && b.Kind != htmlpage.Omitted
+	})
+	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
+		return -1
+	}
+	if s := blocks[i].Text; lowerCase(s) || strings.Count(s, " ") < 2 || !plain.IsComplete(s) || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
+		return -1
+	}
+	return i
 }
 
 // continues reports a paragraph that goes on with the sentence before it, from which

@@ -288,7 +288,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 			}
 			continue
 		}
-		if below == "" || strings.HasPrefix(below, "index.") {
+		if below == "" || isIndex(below) {
 			names[seg] = pages[i].Title
 		}
 		keys[i] = seg

@@ -204,7 +204,7 @@ func urlTitle(raw string) string {
 	}
 	p := strings.TrimSuffix(u.Path, "/")
 	last := path.Base(p)
-	if strings.HasPrefix(last, "index.") {
+	if isIndex(last) {
 		last = path.Base(path.Dir(p))
 	}
 	if last == "/" || last == "." || last == "" {
@@ -214,6 +214,14 @@ func urlTitle(raw string) string {
 		return t
 	}
 	return u.Host
+}
+
+// isIndex reports the file that stands for its folder: "index.html", "index.en.html". TypeDoc's
+// "index.Kettle.html" is a class of the module index.
+func isIndex(file string) bool {
+	rest, ok := strings.CutPrefix(file, "index.")
+	lang, _, more := strings.Cut(rest, ".")
+	return ok && (!more || (len(lang) <= 3 || strings.ContainsAny(lang, "-_")) && htmlpage.Tag(lang) != "")
 }
 
 // segmentTitle is "getting_started.html" as a person would write it.

@@ -1,0 +1,74 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// What a reference says of a thing first is the page's note, however short it is.
+func TestNote_ShortSentenceBelowTheHeading_IsTaken(t *testing.T) {
+	const later = "<h2>boil</h2><p>Boils the water in the kettle and waits until it is hot.</p>"
+	for name, c := range map[string][2]string{
+		"docstring":        {"<h1>Kettle</h1><p>A kettle with a lid.</p>" + later, "A kettle with a lid."},
+		"behind a heading": {"<h1>Kettle</h1><h2>tea ~ Kettle</h2><div class=text><p>Holds hot <a href=/w>water</a>.</p></div>" + later, "Holds hot water."},
+		"behind code":      {"<h1>Kettle</h1><pre>class Kettle</pre><p>Holds hot water.</p>" + later, "Holds hot water."},
+		"alone":            {"<h1>Kettle</h1><p>Holds hot water.</p><h2>Methods</h2><h2>Fields</h2>", "Holds hot water."},
+		"not a sentence":   {"<h1>Kettle</h1><p>Since version 2</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a name":           {"<h1>Kettle</h1><p>Kettle.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a datum":          {"<h1>Kettle</h1><p>Since: version 2.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a link":           {"<h1>Kettle</h1><p>See <a href=/w>the other kettle</a>.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"further down":     {"<h1>Kettle</h1><ul><li>boil</ul><p>Holds hot water.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"no heading":       {"<p>Holds hot water.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"its lists":        {"<h1>Kettle</h1><p>Holds hot water.</p><ul><li>kettle.js<li>EventEmitter</ul>", "Holds hot water."},
+	} {
+		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>Pots of clay hold water and soup.</p>", [3]string{"kettle", "Kettle", c[0]})
+		p := pageAt(t, s, "kettle")
+		if p.Note != c[1] {
+			t.Errorf("%s: %q, want %q", name, p.Note, c[1])
+		}
+		if name == "its lists" && p.Excerpt != c[1] {
+			t.Errorf("%s: %q", name, p.Excerpt)
+		}
+	}
+}
+
+// Links to the pages before and behind, whose words stand on lines of their own, are no words of a page.
+func TestExcerpt_LinksToNeighbours_AreNoText(t *testing.T) {
+	for name, around := range map[string]string{
+		"area":  "<div class=prev-next-area><a class=left-prev href=/%s><div><p class=subtitle>previous</p><p class=title>Glossary of pots</p></div></a><a class=right-next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
+		"links": "<div><a class=left-prev href=/%s><div><p>previous</p><p>Glossary of pots</p></div></a><a class=right-next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
+		"rel":   "<div><a rel=prev href=/%s><div><p>previous</p><p>Glossary of pots</p></div></a><a rel=next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
+	} {
+		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>Pots of clay hold water and soup.</p>",
+			[3]string{"changes", "Changes", "<main><h1>Changes</h1><h2>2.1.0</h2><ul><li>Faster boiling</ul>" + fmt.Sprintf(around, "a") + "</main>"})
+		if p := pageAt(t, s, "changes"); strings.Contains(p.Note, "previous") || !strings.Contains(p.Note, "Faster boiling") {
+			t.Errorf("%s: %q", name, p.Note)
+		}
+	}
+}
+
+// "index.en.html" stands for its folder, "index.Kettle.html" does not.
+func TestSections_FilesThatBeginWithIndex_NameTheirFolder(t *testing.T) {
+	for file, named := range map[string]bool{"index.html": true, "index.en.html": true, "index.pt-br.html": true, "index.Kettle.html": false, "index.boil.html": false} {
+		var pages [][3]string
+		for _, p := range []string{"kinds/" + file, "kinds/Pot.html", "kinds/Pan.html", "calls/index.wash.html", "calls/dry.html", "calls/heat.html"} {
+			title := strings.TrimSuffix(p[strings.LastIndexByte(p, '/')+1:], ".html")
+			if p == "kinds/"+file {
+				title = "Sorts of things"
+			}
+			pages = append(pages, [3]string{p, title, "<h1>" + title + "</h1><p>" + title + " is a thing that every good kitchen has in it.</p>"})
+		}
+		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>Pots of clay hold water and soup.</p>", pages...)
+		want := "Kinds"
+		if named {
+			want = "Sorts of things"
+		}
+		if p := pageAt(t, s, "kinds/Pan.html"); p.Section != want {
+			t.Errorf("%s: %q, want %q", file, p.Section, want)
+		}
+		if p := pageAt(t, s, "calls/dry.html"); p.Section != "Calls" {
+			t.Errorf("%s: %q, want Calls", file, p.Section)
+		}
+	}
+}
