@@ -2,6 +2,7 @@ package llmstxt
 
 import (
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/plain"
@@ -79,11 +80,12 @@ func (r *repeated) without(title, text string) string {
 	blocks := textBlocks(text)
 	first, last := 0, len(blocks)
 	if r.pages >= leastRepeats {
-		for ; first < last && (isRule(blocks[first]) || r.atEdge(blocks[first], true)); first++ {
+		named := slices.IndexFunc(blocks, func(b string) bool { return strings.HasPrefix(b, "# ") })
+		for ; first < last && (isRule(blocks[first]) || r.atEdge(blocks[first], true) || first < named && r.banner(blocks[first])); first++ {
 		}
 		for ; first < last; last-- {
 			inSection := last-1 > first && blocks[last-2][0] == '#' // a heading is over it
-			if !isRule(blocks[last-1]) && !r.atEdge(blocks[last-1], !inSection) {
+			if !isRule(blocks[last-1]) && !r.emptySection(blocks[last-1]) && !r.atEdge(blocks[last-1], !inSection) {
 				break
 			}
 		}
@@ -124,6 +126,19 @@ func (r *repeated) atEdge(block string, notice bool) bool {
 		return true
 	}
 	return s.menu() && !s.image && r.shared(s, false) >= 2 && 2*r.shared(s, false) >= len(s.links)
+}
+
+// banner reports a text that almost all pages have: above a page's name it is the site's.
+func (r *repeated) banner(block string) bool {
+	s := readBlock(block)
+	return s.exact != 0 && !s.heading && !s.image && r.onAlmostAll(r.blocks[s.words])
+}
+
+// emptySection reports a heading that almost all pages have. Nothing is said under it where nothing
+// but what the site repeats stands behind it.
+func (r *repeated) emptySection(block string) bool {
+	s := readBlock(block)
+	return s.heading && r.onAlmostAll(r.blocks[s.words])
 }
 
 // within reports a block that is no part of a page wherever it stands.

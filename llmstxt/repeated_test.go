@@ -105,6 +105,25 @@ func TestText_NoticeOfSomePages_Stays(t *testing.T) {
 	}
 }
 
+func TestText_SectionWithoutWords_IsLeftOutAtTheEnd(t *testing.T) {
+	const found = "<div class=found><h1><span></span> results matching \"<span></span>\"</h1><ul></ul></div><div><h1>No results matching \"\"</h1></div>"
+	files := repeatSite(t, func(n int, name, _, _ string) string {
+		return "<main>" + said(name) + "<h2>History</h2><p>Cooks have had " + name + " for long.</p><h2>More of " + name + "</h2>" + found + "</main>"
+	})
+	wantText(t, files, "lids", lidsText+"\n## History\n\nCooks have had lids for long.\n\n## More of lids\n")
+}
+
+func TestText_NameOfTheSiteAboveThePages_IsLeftOut(t *testing.T) {
+	files := repeatSite(t, func(n int, name, _, _ string) string {
+		return "<main><div><p class=site-title>Pots</p><p>For cooks</p></div>" + said(name) + "<p>For cooks</p></main>"
+	})
+	wantText(t, files, "lids", lidsText+"\nFor cooks\n")
+	files = repeatSite(t, func(n int, name, _, _ string) string {
+		return "<main><p>For cooks</p>" + strings.ReplaceAll(said(name), "h1>", "h2>") + "</main>"
+	})
+	wantText(t, files, "lids", "# All about lids\n\nFor cooks\n\n#"+lidsText)
+}
+
 func TestText_HeadingThatIsTheTitle_StandsOnce(t *testing.T) {
 	files := repeatSite(t, func(_ int, name, _, _ string) string {
 		return "<main><h2>All about " + name + "</h2>" + strings.TrimPrefix(said(name), "<h1>All about "+name+"</h1>") + "<h2>All about " + name + " again</h2><p>And so on.</p></main>"
