@@ -231,7 +231,7 @@ func (m *marker) ordinal(name string, otherwise int) int {
 func (m *marker) openCode() {
 	if m.pre {
 		if m.lang == "" && len(m.preText) == 0 {
-			m.lang = codeLanguage(m.attrs("class")[0])
+			m.lang = m.ownLanguage()
 		}
 		return
 	}

@@ -18,9 +18,8 @@ func (m *marker) openPre() {
 		return
 	}
 	m.flush()
-	a := m.attrs("class", "data-language", "data-lang")
 	m.pre, m.preText, m.lineFresh, m.divs = true, m.preText[:0], false, 0
-	m.lang = cmp.Or(codeLanguage(a[0]), codeLanguage("language-"+cmp.Or(a[1], a[2])), m.around)
+	m.lang = cmp.Or(m.ownLanguage(), m.around)
 }
 
 // listing opens the code of a <div> that was just opened, if it holds some.
@@ -179,6 +178,26 @@ func (m *marker) languageAround(class string) {
 
 // layoutWords are what stands behind "highlight-" and is no language.
 var layoutWords = plain.Set("default none box block body wrapper wrap container content inner area toolbar lines title text")
+
+// ownLanguage is the language that the element of code whose start tag was just read names, as
+// most highlighters do or as Pandoc and TypeDoc do, whose class is the language itself.
+func (l *lexer) ownLanguage() string {
+	a := l.attrs("class", "data-language", "data-lang")
+	lang := cmp.Or(codeLanguage(a[0]), codeLanguage("language-"+cmp.Or(a[1], a[2])))
+	if lang == "" {
+		for w := range strings.FieldsSeq(a[0]) {
+			if languages[w] {
+				return w
+			}
+		}
+	}
+	return lang
+}
+
+// languages are names that classes of code have, and that mean nothing else.
+var languages = plain.Set(`bash sh shell zsh fish powershell console javascript js jsx typescript ts tsx python py ruby rb golang rust java kotlin scala swift
+	csharp cpp objectivec php perl lua haskell hs elixir erlang clojure ocaml julia dart fortran json json5 jsonc yaml yml toml ini xml html css scss less sql graphql
+	protobuf dockerfile makefile cmake nix markdown md latex tex vue svelte diff`)
 
 // codeLanguage is the language that class names give.
 func codeLanguage(class string) string {

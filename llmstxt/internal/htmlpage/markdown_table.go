@@ -39,20 +39,31 @@ func (m *marker) places() bool {
 		return true
 	}
 	look := lexer{page: m.page[:min(len(m.page), m.pos+maxPlacing)], pos: m.pos}
-	names, rows, cells := false, 0, 0
+	names, rows, cells, numbers := false, 0, 0, 0 // numbers: the cell of the row that numbers its lines
 	text, blocks, most, heading := 0, 0, 0, false // of the cell; most: blocks of any
-	pre := false
+	pre, begun, ended := false, false, false      // of the code: it has a line, which has ended
 	for {
 		switch kind := look.next(); {
 		case kind == endOfPage:
 			return false
 		case kind == textToken:
-			raw := bytes.TrimSpace(look.bytes())
+			whole := look.bytes()
+			raw := bytes.TrimSpace(whole)
 			if text += len(raw); len(raw) > 0 && heading || text >= longCell && blocks > 1 {
 				return !names
 			}
-			if pre && bytes.IndexByte(raw, '\n') > 0 {
+			if !pre {
+				continue
+			}
+			// A highlighter has elements around words, and the ends of lines between them.
+			if first := bytes.TrimLeft(whole, " \t\r\n"); begun && bytes.IndexByte(whole[:len(whole)-len(first)], '\n') >= 0 {
+				ended = true
+			}
+			if len(raw) > 0 && ended || bytes.IndexByte(raw, '\n') > 0 {
 				return true
+			}
+			if len(raw) > 0 {
+				begun, ended = true, whole[len(whole)-1] == '\n'
 			}
 		case kind == startTag:
 			if pre && (look.tag == atom.Br || look.tag == atom.Div || look.tag == atom.Li) {
@@ -63,16 +74,23 @@ func (m *marker) places() bool {
 				return !names
 			case atom.Tr:
 				rows++
+				numbers = 0
 			case atom.Th, atom.Td:
 				names = names || look.tag == atom.Th
 				cells++
 				text, blocks, heading, pre = 0, 0, false, false
+				if numbersLines(look.attrs("class")[0]) && look.onlyDigits(look.tag) {
+					numbers = cells
+				}
 			case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 				if text > 0 {
 					return !names
 				}
 			case atom.Pre:
-				pre = true
+				if numbers > 0 && cells > numbers {
+					return true
+				}
+				pre, begun, ended = true, false, false
 				blocks++
 			case atom.P, atom.Li, atom.Dt, atom.Dd, atom.Blockquote:
 				blocks++

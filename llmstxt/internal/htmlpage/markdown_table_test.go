@@ -25,7 +25,9 @@ func TestMarkdown_TableThatPlaces_IsNoTable(t *testing.T) {
 		"<div class=note><table><tr><td rowspan=2><img alt='[Note]' src=n.png><th>Note<tr><td><p>Mind it.</table></div>":                 "![(Note)](http://a.test/n.png)\n\nNote\n\nMind it.\n",
 		"<div class='admonitionblock tip'>\n<table><tr><td class=icon><div class=title>Tip</div><td class=content>Use it.</table></div>": "**Tip**\n\nUse it.\n",
 		"<table><tr><th>Before<th>After<tr><td><pre>a\nb</pre><td><pre>c\nd</pre></table>":                                               "Before\n\nAfter\n\n```\na\nb\n```\n\n```\nc\nd\n```\n",
-		"<ol><li>x<table><tr><td>" + "<p>a<p>b" + "</table><li>y</ol>":                                                                   "1. x\n\n   a\n\n   b\n\n2. y\n",
+		"<table class=highlighttable><tr><th colspan=2 class=filename><span>a.py</span></th></tr><tr><td class=linenos><pre><span></span><span>1</span></pre></td><td class=code><pre><code><span>x</span> = 1\n</code></pre></td></tr></table>": "a.py\n\n```\nx = 1\n```\n",
+		"<table><tr><td>Before<td>After<tr><td><pre><b>a</b>\n<b>b</b></pre><td><pre>c</pre></table>":                                                                                                                                            "Before\n\nAfter\n\n```\na\nb\n```\n\n```\nc\n```\n",
+		"<ol><li>x<table><tr><td>" + "<p>a<p>b" + "</table><li>y</ol>":                                                                                                                                                                           "1. x\n\n   a\n\n   b\n\n2. y\n",
 	})
 }
 
@@ -35,6 +37,7 @@ func TestMarkdown_TableOfData_StaysATable(t *testing.T) {
 		"<table><tr><th>Name<th>Means<tr><td>a<td><p>One.<p>Two.<ul><li>x<li>y</ul><tr><td>b<td><pre>c d</pre></table>":                      "| Name | Means |\n| --- | --- |\n| a | One. Two. x y |\n| b | `c d` |\n",
 		"<table><tr><th>A<th><table><tr><td>in</table><tr><td>1<td>2</table>":                                                                "| A | in |\n| --- | --- |\n| 1 | 2 |\n",
 		"<table><tr><td colspan=2><h2>Functions</h2><tr><td>int<td>f()<tr><td><td>Does it.</table>":                                          "## Functions\n\n| int | f() |\n| --- | --- |\n|  | Does it. |\n",
+		"<table><tr><td>a<td><pre><b>x</b>\n</pre><tr><td>b<td><pre>\n<b>y</b>\n \n</pre><tr><td class=ln>1</td><td>2</td></table>":          "| a | `x` |\n| --- | --- |\n| b | `y` |\n| 1 | 2 |\n",
 		"<table><tr><td><p>a</p><td><p>b</p><tr><td><p>c</p><td><p>d</p></table>":                                                            "| a | b |\n| --- | --- |\n| c | d |\n",
 		"<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e</table>":                                                                      "| a | b c |\n| --- | --- |\n| d | e |\n",
 		"<table><tr><th>N<th>A<th>B<tr><td rowspan=2>x<td>1<td>2<tr><td>3<td>4<tr><td>y<td colspan=2>5<tr><td>6<td rowspan=x>7<td>8</table>": "| N | A | B |\n| --- | --- | --- |\n| x | 1 | 2 |\n|  | 3 | 4 |\n| y | 5 |  |\n| 6 | 7 | 8 |\n",
