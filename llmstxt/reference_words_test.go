@@ -72,3 +72,33 @@ func TestSections_FilesThatBeginWithIndex_NameTheirFolder(t *testing.T) {
 		}
 	}
 }
+
+// A directory has the name of the list in the base page's navigation that holds its pages, and no other.
+func TestSections_ListOfADirectory_NamesIt(t *testing.T) {
+	list := func(name string, pages ...string) string {
+		s := "<li><a href=/" + pages[0] + ">" + name + "</a><label>" + name + "</label><nav><label>" + name + "</label><ul>"
+		for _, p := range pages {
+			s += "<li><a href=/" + p + ">" + p + "</a>"
+		}
+		return s + "</ul></nav>"
+	}
+	for name, c := range map[string][2]string{
+		"its pages":      {list("Tea and pots", "tea/a", "tea/b", "tea/c") + list("Reference", "ref/cli", "ref/conf", "ref/env"), "Tea and pots, Reference"},
+		"half of them":   {list("Tea and pots", "tea/a", "tea/b") + list("Reference", "ref/cli", "ref/conf", "ref/env"), "All of tea, Reference"},
+		"others as well": {list("Tea and pots", "tea/a", "tea/b", "ref/cli") + list("Reference", "ref/conf", "ref/env"), "All of tea, Reference"},
+	} {
+		home := "<title>Kettle</title><nav aria-label=Navigation><ul>" + c[0] + "</ul></nav><main><h1>Kettle</h1><p>" + gadget + "</p></main>"
+		var pages [][3]string
+		for i, p := range []string{"tea/index.html", "tea/a", "tea/b", "tea/c", "ref/cli", "ref/conf", "ref/env"} {
+			title := "Topic " + word(7*i+3)
+			if p == "tea/index.html" {
+				title = "All of tea"
+			}
+			pages = append(pages, [3]string{p, title, "<main><h1>" + title + "</h1><p>" + title + " is a thing that every good kitchen has in it.</p></main>"})
+		}
+		s := potSite(t, home, pages...)
+		if got := pageAt(t, s, "tea/c").Section + ", " + pageAt(t, s, "ref/env").Section; got != c[1] {
+			t.Errorf("%s: %s, want %s", name, got, c[1])
+		}
+	}
+}

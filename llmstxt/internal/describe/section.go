@@ -296,7 +296,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 	if hashed(keys) {
 		return make([]string, len(pages))
 	}
-	menu := menuNames(pages[0].Evidence.Menu, dir)
+	menu, lists := menuNames(pages[0].Evidence.Menu, dir), listNames(pages, keys, index)
 	used := map[string]string{}
 	for i := range keys {
 		seg := keys[i]
@@ -304,7 +304,7 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 			continue
 		}
 		name := cmp.Or(welcomed(names[seg]), names[seg])
-		if m := menu[seg]; m != "" {
+		if m := cmp.Or(menu[seg], lists[seg]); m != "" {
 			name = m
 		}
 		if name == "" || vague(name) || len(name) > 60 {
@@ -323,6 +323,34 @@ func byPath(pages []Page, index map[string]int, prefix string) []string {
 		}
 	}
 	return make([]string, len(pages)) // "/t/tea", "/c/tea": single letters say nothing
+}
+
+// listNames is what the base page calls the list of a directory's pages, if it has one with most
+// of them and none of others. keys are the pages' directories.
+func listNames(pages []Page, keys []string, index map[string]int) map[string]string {
+	size := map[string]int{}
+	for _, seg := range keys {
+		size[seg]++
+	}
+	names := map[string]string{}
+	for _, g := range pages[0].Evidence.Nav {
+		seg, n := "", 0
+		for _, l := range g.Links {
+			j, ok := index[l]
+			if !ok || j == 0 {
+				continue
+			}
+			if n++; n > 1 && keys[j] != seg {
+				seg = ""
+				break
+			}
+			seg = keys[j]
+		}
+		if seg != "" && n > 1 && 2*n > size[seg] && !sameName(g.Name, &pages[0]) {
+			names[seg] = g.Name
+		}
+	}
+	return names
 }
 
 // menuNames is what the navigation calls directories, of those to which one link of
