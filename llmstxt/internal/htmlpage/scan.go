@@ -104,6 +104,7 @@ type scanner struct {
 	Page
 	lexer
 
+	room      *room
 	seen      map[string]int // hrefs, to their numbers
 	hrefs     int            // bytes of all links' addresses
 	mentions  int            // of links so far
@@ -186,6 +187,8 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	page = inPlace(page)
 	s := &scanner{lexer: lexer{page: page}, seen: map[string]int{},
 		selection: selection{words: true}, lastHref: -1, mainAt: -1, mainEnd: -1, streamAt: -1, articleAt: -1, firstPara: -1, paraAt: -1}
+	s.takeRoom()
+	defer s.leaveRoom()
 	for kind, looked := s.next(), 0; kind != endOfPage; kind = s.next() {
 		if s.pos-looked >= 16<<10 {
 			if looked = s.pos; ctx.Err() != nil {
@@ -220,6 +223,9 @@ func (s *scanner) textToken() {
 			s.Title = plain.OneLine(s.text(maxText))
 		}
 		return
+	}
+	if len(raw) == 1 && raw[0] == '\n' {
+		return // as between most tags
 	}
 	trimmed := bytes.TrimSpace(raw)
 	if len(trimmed) == 0 {
