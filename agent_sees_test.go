@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,5 +172,60 @@ func TestAgent_AnyForm_SeesNoKeyAndNothingWithinTLS(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A certificate of an authority that the gateway does not know, or for another name, is trusted
+// in no form: the target hears nothing of the request.
+func TestTLS_CertificateInvalid_NoFormTrustsIt(t *testing.T) {
+	known, unknown := newAuthority(t), newAuthority(t)
+	for name, c := range map[string]struct {
+		ca    *authority
+		names string
+		heard bool
+	}{
+		"valid":             {known, "127.0.0.1", true},
+		"unknown authority": {unknown, "127.0.0.1", false},
+		"another name":      {known, "another.test", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var heard atomic.Int32
+			ln := c.ca.listen(t, time.Hour, c.names)
+			addr := ln.Addr().String()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				for {
+					conn, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer conn.Close()
+						if n, _ := conn.Read(make([]byte, 1)); n > 0 {
+							heard.Add(1)
+						}
+					}()
+				}
+			}()
+			t.Cleanup(func() { ln.Close(); <-ended })
+			w := newWorld(t, func(o *farwire.Options) { o.RootCAs = known.pool }).surfaces()
+			_, port, _ := net.SplitHostPort(addr)
+			for form, ask := range map[string]func(){
+				"message form": func() { p := w.open("/ws"); p.ask("wss://"+addr+"/", ""); p.next() },
+				"direct form":  func() { w.try("/ws?url="+escape("wss://"+addr+"/"), "X-API-Key: "+testKey) },
+				"path form":    func() { w.do("GET", "/to/-/https/"+addr+"/", "X-API-Key: "+testKey) },
+				"crawl":        func() { w.crawled(testKey, fmt.Sprintf(`{"url":"https://%s/","maxPages":1}`, addr)) },
+				"AMQP": func() {
+					w.subscribe(fmt.Sprintf(`{"apiKey":%q,"host":"127.0.0.1","port":%s,"ssl":true}`, testKey, port)).event()
+				},
+			} {
+				heard.Store(0)
+				ask()
+				if got := heard.Load() > 0; got != c.heard {
+					t.Errorf("%s: the target hears of it: %v", form, got)
+				}
+			}
+		})
 	}
 }

@@ -185,3 +185,44 @@ func TestOrigin_SchemeKnown_Compared(t *testing.T) {
 		}
 	}
 }
+
+// In a host a Gateway and an agent.Pool count wrong credentials each for itself.
+func TestWrongCredentials_GatewayAndPool_CountApart(t *testing.T) {
+	for _, gatewayFirst := range []bool{true, false} {
+		log := new(harness.Log)
+		pool, err := agent.NewPool(agent.PoolOptions{Secret: "an-agent-secret-0123456789", Logger: log.Logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw, err := farwire.New(farwire.Options{Auth: mustKeys(t, map[string]string{testKey: "alice"}), Logger: log.Logger(), Limits: farwire.Limits{Rate: -1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func(h http.Handler) int {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = "192.0.2.1:1"
+			r.Header.Set("Authorization", "Bearer wrong-key-0123456789")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w.Code
+		}
+		first, second, want := gw.Usage(), http.Handler(pool), 401
+		if !gatewayFirst {
+			first, second, want = pool, gw.Usage(), 403
+		}
+		for range 11 {
+			ask(first)
+		}
+		if code := ask(first); code != 429 {
+			t.Errorf("gateway first %v: after eleven wrong ones %d, want 429", gatewayFirst, code)
+		}
+		if code := ask(second); code != want {
+			t.Errorf("gateway first %v: the other one answers %d, want %d", gatewayFirst, code, want)
+		}
+		// The line names what the credentials were for, but for keys.
+		keys, agents := strings.Contains(log.String(), `msg="credentials refused" client=192.0.2.1`+"\n"), strings.Contains(log.String(), `client=192.0.2.1 of=agent`+"\n")
+		if !keys || !agents {
+			t.Errorf("the log:\n%s", log)
+		}
+	}
+}

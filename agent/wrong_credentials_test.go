@@ -12,19 +12,21 @@ import (
 	"time"
 
 	"github.com/farwire/farwire/agent"
+	"github.com/farwire/farwire/internal/harness"
 )
 
-// Wrong secrets and proofs are counted by the address that they come from, and a right one
-// is never refused for them.
-func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
+// overheard is a pool of a cluster whose clients are named by Test-Client, and the headers by
+// which another gateway, near, has asked it to be let in.
+func overheard(t *testing.T) (p *agent.Pool, book *harness.Log, srv *httptest.Server, peer http.Header) {
+	t.Helper()
 	d := new(agent.LocalDirectory)
 	near, _ := join(t, d, "near", nil)
-	p, _, book := newPool(t, agent.PoolOptions{ClientAddr: func(r *http.Request) netip.Addr {
+	p, _, book = newPool(t, agent.PoolOptions{ClientAddr: func(r *http.Request) netip.Addr {
 		addr, _ := netip.ParseAddr(r.Header.Get("Test-Client")) // the zero Addr for none
 		return addr
 	}})
 	asked := make(chan http.Header, 1)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case asked <- r.Header.Clone():
 		default:
@@ -36,7 +38,6 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 		Secrets: func() [][]byte { return [][]byte{[]byte(clusterSecret)} }}); err != nil {
 		t.Fatal(err)
 	}
-	var peer http.Header
 	eventually(t, "the peer is asked", 30*time.Second, func() bool { // one asking waits for a second at most
 		near.AskPeers(t.Context(), []byte("?"), func(string, []byte) {})
 		select {
@@ -45,6 +46,13 @@ func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
 		}
 		return peer != nil
 	})
+	return p, book, srv, peer
+}
+
+// Wrong secrets and proofs are counted by the address that they come from, and a right one
+// is never refused for them.
+func TestPool_WrongCredentials_AreCountedByAddress(t *testing.T) {
+	p, book, _, peer := overheard(t)
 	with := func(name, value string) http.Header {
 		h := peer.Clone()
 		h.Set(name, value)
@@ -132,6 +140,36 @@ func TestPool_FailedAttaches_WarnOnceASecond(t *testing.T) {
 	most := int(time.Since(began)/time.Second) + 1
 	if n := book.Count(`level=WARN msg="agent did not attach"`); n < 1 || n > most {
 		t.Errorf("%d warnings, want 1 to %d", n, most)
+	}
+}
+
+// A gateway that has the cluster's secret and does not attach is one warning a second of its
+// address, however often it tries; another address has a warning of its own.
+func TestPool_FailedGateways_WarnOnceASecond(t *testing.T) {
+	_, book, srv, peer := overheard(t)
+	const tries = 20
+	began := time.Now()
+	for n := range 2 * tries {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := peer.Clone()
+		h.Set("Test-Client", fmt.Sprint("198.51.100.", n%2))
+		io.WriteString(c, "GET /agents/attach HTTP/1.1\r\nHost: a\r\n")
+		h.Write(c)
+		io.WriteString(c, "\r\n")
+		c.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, c)
+		c.Close()
+	}
+	eventually(t, "all are in the log", 30*time.Second, func() bool { return book.Count("gateway did not attach") == 2*tries })
+	most := int(time.Since(began)/time.Second) + 1
+	for n := range 2 {
+		lines := book.Count(fmt.Sprintf(`level=WARN msg="gateway did not attach" gateway=near remote=198.51.100.%d `, n))
+		if lines < 1 || lines > most {
+			t.Errorf("address %d: %d warnings, want 1 to %d", n, lines, most)
+		}
 	}
 }
 
