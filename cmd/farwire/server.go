@@ -56,6 +56,7 @@ func guardServer(s *http.Server, g *preauth.Guard) {
 	s.Handler = g.Handler(s.Handler)
 	fresh := s.ConnState
 	s.ConnContext = g.ConnContext
+	s.RegisterOnShutdown(g.Shutdown)
 	s.ConnState = func(c net.Conn, state http.ConnState) {
 		fresh(c, state)
 		g.ConnState(c, state)

@@ -56,7 +56,7 @@ func (c *Conn) endStalled() {
 	c.guard.mu.Unlock()
 	if stalled {
 		_ = c.SetLinger(0) // fails only when it is closed already
-		c.Close()
+		c.cut()
 	}
 }
 

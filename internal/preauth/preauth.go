@@ -64,6 +64,9 @@ type Guard struct {
 	all    queue
 	of     map[netip.Prefix]*queue
 	warned time.Time
+
+	lingering map[*Conn]struct{}
+	over      atomic.Bool // no connection lingers any more
 }
 
 // New returns a Guard.
@@ -132,9 +135,10 @@ type Conn struct {
 	taking           time.Time   // when it last took some, or there was nothing to take
 	held             int         // by the requests of HTTP/2 that have shown no key
 
-	secured bool         // TLS runs on it, which ListenTLS has begun
-	reading atomic.Int32 // uncounted, inBody or inHead
-	arrival arrival      // of whoever reads
+	secured bool                      // TLS runs on it, which ListenTLS has begun
+	reading atomic.Int32              // uncounted, inBody or inHead
+	arrival arrival                   // of whoever reads
+	unread  atomic.Pointer[bodyBound] // of a request whose body has not ended; nil: there is none
 }
 
 // Socket returns the connection for those who read and write it directly.
@@ -145,12 +149,6 @@ func (c *Conn) KeyShown() { c.guard.forget(c) }
 
 // Attempts returns the Counter of the wrong credentials that the connection shows.
 func (c *Conn) Attempts() *attempts.Counter { return c.guard.o.Wrong }
-
-// Close closes the connection.
-func (c *Conn) Close() error {
-	c.guard.forget(c)
-	return c.TCPConn.Close()
-}
 
 // Listen returns a listener whose connections count. Only TCP connections do.
 // Accept does not end for want of a descriptor: it closes the connection that has
@@ -199,7 +197,7 @@ func (g *Guard) exhausted(err error) {
 		g.o.Logger.Warn("connections wait: no file descriptor is left; raise the limit of open files", "without_key", waiting, "err", err)
 	}
 	if longest != nil {
-		longest.Close()
+		longest.cut()
 	}
 }
 
@@ -217,7 +215,7 @@ func (g *Guard) accept(conn net.Conn) net.Conn {
 		}
 	}
 	for _, longest := range g.enter(c) {
-		longest.Close()
+		longest.cut()
 	}
 	return c
 }
@@ -304,6 +302,7 @@ func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
 	if c == nil {
 		return
 	}
+	c.unread.Store(nil)
 	switch state {
 	case http.StateNew:
 		if _, secure := conn.(*tls.Conn); !secure { // HTTP/2, or a TLS that is not ListenTLS's
@@ -367,7 +366,7 @@ func (c *Conn) expire() {
 	waiting := c.inAll != nil && !c.active
 	c.guard.mu.Unlock()
 	if waiting {
-		c.Close()
+		c.cut()
 	}
 }
 

@@ -2,6 +2,7 @@ package preauth
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -49,14 +50,25 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			return
 		}
 		if r.ContentLength != 0 {
-			b := &bodyBound{conn: c, rc: rc}
+			b := &bodyBound{ReadCloser: r.Body, conn: c, rc: rc, until: time.Now().Add(g.o.BodyTimeout)}
 			defer b.end()
 			// A writer without deadlines leaves the time to the server's own limits.
-			_ = rc.SetReadDeadline(time.Now().Add(g.o.BodyTimeout))
+			_ = rc.SetReadDeadline(b.until)
 			shown := upgrade.KeyShown(r.Context())
 			r = r.WithContext(upgrade.WithKeyShown(r.Context(), func() { shown(); b.lift() }))
+			if !streams {
+				c.unread.Store(b)
+				r.Body = b
+			}
 		}
+		whole := false
+		defer func() {
+			if !whole { // by a panic, which cuts an answer
+				c.unread.Store(nil)
+			}
+		}()
 		next.ServeHTTP(w, r)
+		whole = true
 		if !streams && c.bounded() { // net/http ends it with the request
 			// The answer is written when the rest of the body has had its time.
 			_ = rc.SetWriteDeadline(time.Now().Add(2 * g.o.BodyTimeout))
@@ -77,23 +89,35 @@ func (c *Conn) isHijacked() bool {
 	return c.hijacked
 }
 
-// A bodyBound is the deadline of one request's body.
+// A bodyBound is the deadline of one request's body. It is the body of one over HTTP/1.1.
 type bodyBound struct {
-	conn *Conn
-	rc   *http.ResponseController
+	io.ReadCloser
+	conn  *Conn
+	rc    *http.ResponseController
+	until time.Time
 
-	mu   sync.Mutex
-	over bool // it is lifted, or its handler has returned
+	mu    sync.Mutex
+	known bool // it is lifted
+	over  bool // its handler has returned
+}
+
+// Read notes the end of the body.
+func (b *bodyBound) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.conn.unread.CompareAndSwap(b, nil)
+	}
+	return n, err
 }
 
 // lift ends the deadline, once and while the request is served.
 func (b *bodyBound) lift() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over && !b.conn.isHijacked() { // deadlines of a hijacked connection are its owner's
+	if !b.known && !b.over && !b.conn.isHijacked() { // deadlines of a hijacked connection are its owner's
 		_ = b.rc.SetReadDeadline(time.Time{}) // fails only where none could be set
 	}
-	b.over = true
+	b.known = true
 }
 
 // end leaves the deadline to what net/http still reads.
