@@ -48,6 +48,7 @@ type result struct {
 	generic    string           // hash of that without its path, if it names that
 	named      bool             // as no page does that is there
 	foreign    bool             // it has no word of its own address
+	wordless   bool             // which has none
 	nothing    bool             // its heading says that it does not exist
 	sentences  [][]string       // of the evidence's blocks
 	outside    int              // links to the host that are not in scope

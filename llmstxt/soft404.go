@@ -29,7 +29,8 @@ var (
 func (r *result) tellNowhere(short string, blocks []htmlpage.Block) {
 	r.short = true
 	generic, named := notpage.WithoutPath(short, r.final)
-	r.foreign = !notpage.NamesAddress(short, r.final)
+	names, may := notpage.NamesAddress(short, r.final)
+	r.foreign, r.wordless = !names, !may
 	r.named, r.nothing = named, notpage.MayBeNotFound(blocks)
 	if generic == "" && r.nothing {
 		generic = short
@@ -81,9 +82,9 @@ func (c *crawler) answersAll(ctx context.Context, e *entry, r *result) bool {
 // isWhatNothingGets reports a short page that is the same as what an address gets that cannot
 // exist, whatever its words are: what the only dead link of a site leads to. That one is asked
 // for when the page has the title of the base page, and so none of its own, or no word of its
-// own address.
+// own address. One whose address has no words is compared if it was asked for already.
 func (c *crawler) isWhatNothingGets(ctx context.Context, e *entry, r *result) bool {
-	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title && !r.foreign || e.fallback != nil || e.form != nil {
+	if !r.short || r.unchanged || r.evidence.Title != c.pages[0].Evidence.Title && !(r.foreign && (c.probed || !r.wordless)) || e.fallback != nil || e.form != nil {
 		return false
 	}
 	p := c.nowhere(ctx, e)

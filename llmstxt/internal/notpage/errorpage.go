@@ -52,7 +52,7 @@ var (
 const (
 	longestTrouble  = 400 // bytes of its text
 	longestInManual = 150
-	unnamedTrouble  = 250 // where the address has no words
+	unnamedTrouble  = 120 // where the address has no words
 	troubleBlocks   = 6
 )
 
@@ -115,7 +115,7 @@ func sharesWord(text string, u *url.URL) (shares, has bool) {
 		p += " " + strings.ToLower(query)
 	}
 	for word := range strings.FieldsFuncSeq(p, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) }) {
-		if n := utf8.RuneCountInString(word); n >= 4 || n == 3 && word[0] <= '9' || n >= 2 && word[0] >= utf8.RuneSelf {
+		if n := utf8.RuneCountInString(word); n >= 3 || n >= 2 && word[0] >= utf8.RuneSelf {
 			if has = true; strings.Contains(text, word) {
 				return true, true
 			}
@@ -125,8 +125,5 @@ func sharesWord(text string, u *url.URL) (shares, has bool) {
 }
 
 // NamesAddress reports a short text with a word of its address, as that of a page has nearly
-// always; and one whose address has none.
-func NamesAddress(text string, u *url.URL) bool {
-	shares, has := sharesWord(text, u)
-	return shares || !has
-}
+// always. may says that the address has one.
+func NamesAddress(text string, u *url.URL) (names, may bool) { return sharesWord(text, u) }
