@@ -32,6 +32,7 @@ func simplify(out, region []byte) []byte {
 		}
 		switch l.tag {
 		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
+			out = apart(out)
 		case atom.Code, atom.Tt:
 			// Of equal ones a parser opens three at most.
 			if code++; kind == endTag {
@@ -72,7 +73,7 @@ func simplify(out, region []byte) []byte {
 					out = append(out, ' ')
 				}
 				if text := l.leaf(); text != nil {
-					out = append(out, text...)
+					out = apart(append(apart(out), text...))
 					leaf = l.pos
 					continue
 				}
@@ -85,6 +86,20 @@ func simplify(out, region []byte) []byte {
 				out = append(out, l.bytes()...)
 			}
 		}
+	}
+	return out
+}
+
+// apart puts a comment behind a text whose end would make a tag or a character reference
+// of what comes next, when the tag between them goes: vector<<b>int</b>>, AT&<b>amp;</b>.
+func apart(out []byte) []byte {
+	const longest = 33 // bytes of a reference's name
+	i := len(out)
+	for i > 0 && len(out)-i < longest && (isWordByte(out[i-1]) || '0' <= out[i-1] && out[i-1] <= '9' || out[i-1] == '#') {
+		i--
+	}
+	if i > 0 && (out[i-1] == '&' || i == len(out) && out[i-1] == '<') {
+		return append(out, "<!---->"...)
 	}
 	return out
 }

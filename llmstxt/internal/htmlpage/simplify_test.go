@@ -3,6 +3,7 @@ package htmlpage
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/net/html"
@@ -18,7 +19,8 @@ func FuzzSimplify(f *testing.F) {
 		"<img alt='a>b' src=x>t", "<table border=0 cellpadding=1><tr><td width=5>c<td>d</table>", "<input type=hidden value=v><p>x", "<span role=navigation class=toc>n</span>m",
 		"<template shadowrootmode=open><p lang=en>in</template>out", "<sup class=footnote-ref title=1>[1]</sup>x", "<a rel=next href=n target=_blank>Next</a>", "a<!-- b --!>c<!--d",
 		"a<span class=pre>b c</span>d<p><span> </span>e<span id=S:1>f</span><span class=headerlink>g</span><span></span>h<span>i</SPAN>j", "<span>x<p></span>y",
-		"<p ID=x CLASS='sidebar' Hidden>x</p>y", "<p a=b a=c class=nav class=main>x", "<dt id=&#83;:1 hidden>d<dd>e") {
+		"<p ID=x CLASS='sidebar' Hidden>x</p>y", "<p a=b a=c class=nav class=main>x", "<dt id=&#83;:1 hidden>d<dd>e",
+		"vector<<span>int</span>> x", "AT&<span>amp;</span>T", "<span>&</span>lt;b", "a &#<span>60;</span>b&#x3<span>C;</span>", "&<span>l</span>t;") {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, region []byte) {
@@ -51,6 +53,28 @@ func FuzzSimplify(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestSimplify_TagsThatGo_LeaveTextAsItIs(t *testing.T) {
+	for in, want := range map[string]string{
+		"a vector<<b>int</b>> of": "a vector<int> of", "List<<i>T</i>, <em>U</em>>": "List<T, U>", "AT&<strong>amp;</strong>T": "AT&amp;T",
+		"<u>&</u>lt;b": "&lt;b", "&#<big>60;</big>b&#<s>x3C;</s>": "&#60;b&#x3C;", "&<small>l</small>t;": "&lt;", "x<<font color=red>y</font>": "x<y",
+		"un<b>believ</b>able &amp;<b>c</b>": "unbelievable &c",
+	} {
+		doc, err := html.Parse(bytes.NewReader(simplify(nil, []byte("<p>"+in))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		for n := range doc.Descendants() {
+			if n.Type == html.TextNode {
+				got.WriteString(n.Data)
+			}
+		}
+		if got.String() != want {
+			t.Errorf("%q: %q, want %q", in, got.String(), want)
+		}
+	}
 }
 
 // walked are the words of a tree.
