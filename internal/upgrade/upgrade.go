@@ -142,18 +142,13 @@ func Take(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	early, err = buffered(conn, brw)
-	return conn, early, err
+	return conn, buffered(brw), nil
 }
 
 // buffered returns what was read from the client already.
-func buffered(conn net.Conn, brw *bufio.ReadWriter) ([]byte, error) {
-	early, err := brw.Reader.Peek(brw.Reader.Buffered())
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return bytes.Clone(early), nil
+func buffered(brw *bufio.ReadWriter) []byte {
+	early, _ := brw.Reader.Peek(brw.Reader.Buffered()) // there are so many
+	return bytes.Clone(early)
 }
 
 // WebSocket answers a WebSocket's opening handshake (RFC 6455, section 4.2.2).
@@ -231,8 +226,7 @@ func take(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, []byte, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	early, err := buffered(conn, brw)
-	return conn, brw, early, err
+	return conn, brw, buffered(brw), nil
 }
 
 // headerUnsent reports whether a status that was written never reached the
