@@ -168,6 +168,33 @@ func TestAttach_BadRequest_IsRefused(t *testing.T) {
 	}
 }
 
+// A request that is not wholly one of the two ways to attach is told of them.
+func TestAttach_UpgradeOfAnotherKind_IsToldOfOurs(t *testing.T) {
+	_, srv, _ := newPool(t, agent.PoolOptions{})
+	for _, fields := range []http.Header{
+		{}, {"Connection": {"Upgrade"}}, {"Upgrade": {"farwire-agent"}},
+		{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}},
+		{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {"chat"}},
+		{"Connection": {"Upgrade"}, "Upgrade": {"h2c"}, "Sec-Websocket-Protocol": {"farwire-agent"}},
+		{"Connection": {"keep-alive"}, "Upgrade": {"websocket"}, "Sec-Websocket-Protocol": {"farwire-agent"}},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", srv.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = fields.Clone()
+		req.Header.Set("Authorization", "Bearer "+secret)
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "farwire-agent" || !strings.Contains(resp.Header.Get("Farwire-Refused"), "WebSocket") {
+			t.Errorf("%v: %s, %v", fields, resp.Status, resp.Header)
+		}
+	}
+}
+
 func TestRun_Refused_LogsWhyOnce(t *testing.T) {
 	_, srv, _ := newPool(t, agent.PoolOptions{})
 	_, book := run(t, agent.RunOptions{Gateways: []string{srv.URL}, Secret: "not the secret at all"})

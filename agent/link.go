@@ -102,6 +102,7 @@ func (p *Pool) attach(nc net.Conn, who identity, from netip.Addr) error {
 	}
 
 	if err := p.register(l); err != nil {
+		l.leave() // which has the agent hear why
 		return err
 	}
 	defer p.unregister(l)

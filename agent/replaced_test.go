@@ -2,7 +2,9 @@ package agent_test
 
 import (
 	"fmt"
+	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,11 +13,16 @@ import (
 	"github.com/farwire/farwire/agent"
 )
 
-// hello says hello to the pool, as the agent of a record, and stays.
+// hello says hello to the pool, as the agent of the record de1, and stays.
 func hello(t *testing.T, p *agent.Pool, wg *sync.WaitGroup, instance, more string) (welcome map[string]any, leave func()) {
 	t.Helper()
+	return helloAs(t, p, wg, "de1", instance, more)
+}
+
+func helloAs(t *testing.T, p *agent.Pool, wg *sync.WaitGroup, slug, instance, more string) (welcome map[string]any, leave func()) {
+	t.Helper()
 	gw, c := net.Pipe()
-	wg.Go(func() { p.AttachRecorded(gw, "de1") })
+	wg.Go(func() { p.AttachRecorded(gw, slug) })
 	send(c, fmt.Sprintf(`{"version":1,"instance":%q,"slug":"x","country":"FR"%s}`, instance, more))
 	if welcome = receive(t, c); welcome["refused"] == nil {
 		if _, err := c.Write([]byte(controlStream(""))); err != nil {
@@ -46,11 +53,11 @@ func TestExclusive_ReplacedAgent_Yields(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		const yield = `,"yield":true`
-		_, olderLeaves := hello(t, p, &wg, "older", "")
+		first, olderLeaves := hello(t, p, &wg, "older", "")
 		_, newerLeaves := hello(t, p, &wg, "newer", "")
 		olderLeaves()
 		for range 3 {
-			if w, _ := hello(t, p, &wg, "older", yield); w["code"] != "replaced" || w["refused"] != "another agent serves the exclusive slug de1" {
+			if w, _ := hello(t, p, &wg, "older", yield); w["code"] != "replaced" || w["gateway"] != first["gateway"] || w["refused"] != "another agent serves the exclusive slug de1" {
 				t.Errorf("the older one is told %v", w)
 			}
 		}
@@ -88,6 +95,71 @@ func TestRegister_SameInstanceAgain_ReplacesItsLink(t *testing.T) {
 		leave()
 		other()
 		wg.Wait()
+	})
+}
+
+// Whom an exclusive slug replaces is an agent of that slug, whatever its instance is called.
+func TestRegister_ExclusiveSlug_OtherSlugsStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Records: []agent.Record{
+			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1"), Exclusive: true},
+			{Slug: "at5", Country: "AT", TokenSHA256: sha("the token of at5")},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var leave []func()
+		for _, who := range [][2]string{{"at5", "one"}, {"at5", "two"}, {"de1", "one"}, {"de1", "two"}} {
+			w, leaves := helloAs(t, p, &wg, who[0], who[1], "")
+			if w["refused"] != nil || w["slug"] != who[0] {
+				t.Errorf("%v is told %v", who, w)
+			}
+			leave = append(leave, leaves)
+		}
+		for _, in := range p.Agents() {
+			if want := map[string]int{"at5": 2, "de1": 2}[in.Slug]; in.Links != want || in.State == agent.Draining {
+				t.Errorf("%s has %d links, %s; want %d", in.Slug, in.Links, in.State, want)
+			}
+			e := selectOne(t, p, agent.Query{Slugs: []string{in.Slug}})
+			if e.Slug != in.Slug {
+				t.Errorf("%s: the exit is %s", in.Slug, e.Slug)
+			}
+		}
+		for _, leaves := range leave {
+			leaves()
+		}
+		wg.Wait()
+	})
+}
+
+// A record that has gone since the hello is gone, and its agent is told.
+func TestRegister_RecordGoneSinceTheHello_SaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := agent.NewPool(agent.PoolOptions{Logger: quiet, Secret: secret, Records: []agent.Record{
+			{Slug: "de1", Country: "DE", TokenSHA256: sha("the token of de1")},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gw, c := net.Pipe()
+		left := make(chan error, 1)
+		go func() { left <- p.AttachRecorded(gw, "de1") }()
+		send(c, `{"version":1,"instance":"one","slug":"x","country":"FR"}`)
+		if w := receive(t, c); w["refused"] != nil {
+			t.Fatalf("it is told %v", w)
+		}
+		if err := p.SetRecords(nil); err != nil {
+			t.Fatal(err)
+		}
+		go io.WriteString(c, controlStream(""))
+		said, err := io.ReadAll(c)
+		if err != nil || !strings.Contains(string(said), `"code":"identity"`) {
+			t.Errorf("it is told %q, %v", said, err)
+		}
+		if err := <-left; err == nil || len(p.Agents()) > 0 {
+			t.Errorf("it is attached: %v, %v", err, p.Agents())
+		}
 	})
 }
 
