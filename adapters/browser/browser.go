@@ -53,7 +53,7 @@ import (
 )
 
 // Options says which browsers there are and what a page may cost. The zero
-// value is a Chromium found on PATH.
+// value is a Chromium found on PATH. A negative number is an error of New.
 type Options struct {
 	// Path of Chromium or Chrome, or its name on PATH. Empty: the first of
 	// chromium, chromium-browser, google-chrome and google-chrome-stable that is

@@ -9,7 +9,8 @@ import (
 )
 
 // Subscribe has f called with each revocation that other gateways publish, and with
-// those of the last day.
+// those of the last day that are known, before it returns. The function is called with
+// one at a time, must not wait for long, and must not call Subscribe.
 func (c *Cluster) Subscribe(f func(farwire.Revocation)) {
 	c.revoking.Lock() // so that f gets each once, and one at a time
 	defer c.revoking.Unlock()
@@ -23,7 +24,8 @@ func (c *Cluster) Subscribe(f func(farwire.Revocation)) {
 	}
 }
 
-// Publish sends it to the other gateways.
+// Publish sends it to the other gateways, at once or, while NATS is unavailable, when it
+// is available again within a day. A zero time stands for now.
 func (c *Cluster) Publish(r farwire.Revocation) {
 	r.Gateway = c.o.Name
 	if r.At.IsZero() {

@@ -16,11 +16,11 @@ import (
 )
 
 // FolderCache keeps answers as files, which outlive the process. Make one with
-// Folder. Several processes may share a folder.
+// Folder. It is safe for concurrent use, and several processes may share a folder.
 //
-// A file begins with the SHA-256 of what follows, so that a file
-// that a crash cut short counts as missing. A file is written under another name
-// and renamed. The files that were unused for the longest time are removed first, by their time of change, which Get renews.
+// A file begins with the SHA-256 of what follows, so that a file that a crash cut short
+// counts as missing. A file is written under another name and renamed. The files that were
+// unused for the longest time are removed first, by their time of change, which Get renews.
 type FolderCache struct {
 	root *os.Root
 	most int64
@@ -37,7 +37,7 @@ const (
 )
 
 // Folder returns a Cache in a folder, which it makes for its owner alone if it
-// is not there, with about so many bytes at most; zero: 256 MiB. Close it.
+// is not there, with about so many bytes at most; zero or less: 256 MiB. The caller closes it.
 func Folder(dir string, bytes int64) (*FolderCache, error) {
 	if bytes <= 0 {
 		bytes = 256 << 20

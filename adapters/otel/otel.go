@@ -20,7 +20,9 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// Trace returns a Trace for [farwire.Options]. It is safe for concurrent use.
+// Trace returns a Trace for [farwire.Options]. It is safe for concurrent use. The tracer
+// must not be nil; whoever made its provider shuts that down after [farwire.Gateway.Shutdown],
+// so that the last spans leave, too.
 func Trace(tracer trace.Tracer) *farwire.Trace {
 	return &farwire.Trace{
 		SessionStart: func(ctx context.Context, i farwire.SessionInfo) context.Context {

@@ -72,7 +72,7 @@ type Options struct {
 	Version string // of the program, for farwire_build_info; empty: unknown
 	Commit  string // likewise
 
-	// MaxAgents is how many agents have series of their own. Zero: 500.
+	// MaxAgents is how many agents have series of their own. Zero: 500. Negative: none has.
 	MaxAgents int
 }
 

@@ -29,7 +29,8 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// Options tunes a Limiter. The zero value holds the defaults.
+// Options tunes a Limiter. The zero value holds the defaults; a negative number is an error
+// of New and Open.
 type Options struct {
 	// Prefix begins the name of each key in Redis. Gateways that share limits
 	// share it. Empty: "farwire:".

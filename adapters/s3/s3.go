@@ -74,7 +74,8 @@ import (
 	"github.com/farwire/farwire"
 )
 
-// Options says where a bucket is and how files are kept in it.
+// Options says where a bucket is and how files are kept in it. Endpoint, Bucket and the two
+// keys are required.
 type Options struct {
 	// Endpoint is the server's address, such as
 	// "https://ACCOUNT.r2.cloudflarestorage.com" or "http://127.0.0.1:9000",

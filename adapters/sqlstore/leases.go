@@ -206,7 +206,8 @@ type Line struct {
 	Pages     int       // that are stored, afterwards
 }
 
-// Log returns at most n lines of the site's log, the newest first.
+// Log returns at most n lines of the site's log, the newest first. A site that it does not
+// know has no lines.
 func (s *Store) Log(ctx context.Context, siteID int64, n int) ([]Line, error) {
 	var lines []Line
 	err := s.read(ctx, "reading a log", func(ctx context.Context, c conn) error {
