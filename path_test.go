@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -207,6 +208,37 @@ func TestPathForm_HostNamedCaller_AllCookiesNeedAKeyInAHeader(t *testing.T) {
 					t.Errorf("%+v: the target sees %q", c, got)
 				}
 			}
+		}
+	}
+}
+
+// In one browser a target's cookies come back to the caller that was given them, and to
+// nobody else.
+func TestPathForm_TargetsCookies_BelongToTheirCaller(t *testing.T) {
+	w := newPathWorld(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		http.SetCookie(rw, &http.Cookie{Name: "of", Value: r.URL.Query().Get("of")})
+		io.WriteString(rw, r.Header.Get("Cookie"))
+	}), func(o *farwire.Options) {
+		o.Auth = must(farwire.NewKeySet(map[string]farwire.Principal{testKey: {Subject: "alice"}, otherKey: {Subject: "bob"}}))
+	})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	for _, step := range []struct{ key, of, want string }{
+		{testKey, "alice", ""}, {otherKey, "bob", ""}, {testKey, "alice", "of=alice"}, {otherKey, "bob", "of=bob"},
+	} {
+		req := w.request("GET", "/?of="+step.of, nil, "X-API-Key: "+step.key)
+		req.URL = must(req.URL.Parse("/to/-/http/" + w.host() + "/?of=" + step.of))
+		resp, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 || string(body) != step.want {
+			t.Errorf("%s: %d %q, %v; want %q", step.of, resp.StatusCode, body, err, step.want)
 		}
 	}
 }

@@ -1,9 +1,16 @@
 package farwire_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	neturl "net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,9 +44,10 @@ func (a *askedSelector) take() []agent.Query {
 	return all
 }
 
-// Each way to ask hands the selector the session and whose it is.
-func TestSession_EveryForm_ReachesTheSelector(t *testing.T) {
+// Each way to ask hands the selector all that an exit is picked by.
+func TestSelector_EveryForm_IsAskedWhatTheCallerWants(t *testing.T) {
 	url, pages := newTarget(t, echo), newSite(t, threePages)
+	plain := strings.TrimPrefix(pages.URL, "http://")
 	broker := brokerExit(&brokertest.Broker{})
 	a := &askedSelector{exits: exits{{ID: testAgent, Slug: "de1", Country: "DE",
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -49,24 +57,70 @@ func TestSession_EveryForm_ReachesTheSelector(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		}}}}
 	w := newWorld(t, func(o *farwire.Options) { o.Agents = a })
+	paths, proxy := httptest.NewServer(w.gw.PathForm()), httptest.NewServer(w.gw.ForwardProxy(http.NotFoundHandler()))
+	defer paths.Close()
+	defer proxy.Close()
 	const name = "My.session_1-x"
-	for form, ask := range map[string]func(session string){
-		"message": func(s string) { w.connected(url, `"session":"`+s+`"`).close(1000, "") },
-		"query":   func(s string) { w.open("/ws?fw_session="+s+"&url="+escape(url), "X-API-Key: "+testKey).close(1000, "") },
-		"AMQP": func(s string) {
-			w.subscribe(strings.Replace(subscription, "}", `, "session": "`+s+`"}`, 1)).connected()
-		},
-		"crawl": func(s string) { w.crawl(`{"url":"` + pages.URL + `","session":"` + s + `"}`).receive() },
+	const options = "session=" + name + ";geo=AT,DE;agent=at5,de1"
+	const json = `"session":"` + name + `","geo":"AT,DE","agent":"at5,de1"`
+	const query = "fw_session=" + name + "&fw_geo=AT,DE&fw_agent=at5,de1&url="
+	throughProxy := func(target string) {
+		address, err := neturl.Parse(proxy.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address.User = neturl.UserPassword(options, testKey)
+		client := http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(address), DisableKeepAlives: true}}
+		resp, err := client.Get(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%s: %d, %v", target, resp.StatusCode, err)
+		}
+	}
+	for form, tt := range map[string]struct {
+		host string
+		ask  func()
+	}{
+		"message": {"127.0.0.1", func() { w.connected(url, json).close(1000, "") }},
+		"query":   {"127.0.0.1", func() { w.open("/ws?"+query+escape(url), "X-API-Key: "+testKey).close(1000, "") }},
+		"AMQP":    {"broker.test", func() { w.subscribe(strings.Replace(subscription, "}", ","+json+"}", 1)).connected() }},
+		"crawl":   {"127.0.0.1", func() { w.crawl(`{"url":"` + pages.URL + `",` + json + `}`).receive() }},
+		"path form": {"127.0.0.1", func() {
+			resp, err := plainClient.Get(paths.URL + "/to/key=" + testKey + ";" + options + "/http/" + plain + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}},
+		"forward proxy": {"127.0.0.1", func() { throughProxy(pages.URL) }},
+		"tunnel": {"127.0.0.1", func() {
+			conn, err := net.Dial("tcp", proxy.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %[1]s\r\nProxy-Authorization: %s\r\n\r\n", plain, proxyBasic(options, testKey))
+			if resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"}); err != nil || resp.StatusCode != 200 {
+				t.Errorf("%v, %v", resp, err)
+			}
+		}},
+		"Open": {"127.0.0.1", func() {
+			openEcho(t, w, farwire.OpenOptions{Addr: plain, Session: name, Countries: []string{"AT", "DE"}, Agents: []string{"at5", "de1"},
+				Principal: farwire.Principal{Subject: "alice"}}).Close()
+		}},
 	} {
 		a.take()
-		ask(name)
+		tt.ask()
 		queries := a.take()
 		if len(queries) == 0 {
 			t.Errorf("%s: the selector was not asked", form)
 		}
 		for _, q := range queries {
-			if q.Session != name || q.Subject != "alice" {
-				t.Errorf("%s: session %q of %q", form, q.Session, q.Subject)
+			if q.Session != name || q.Subject != "alice" || q.Host != tt.host || !slices.Equal(q.Slugs, []string{"at5", "de1"}) || !slices.Equal(q.Countries, []string{"AT", "DE"}) {
+				t.Errorf("%s: %+v", form, q)
 			}
 		}
 	}

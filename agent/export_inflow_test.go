@@ -49,6 +49,9 @@ func JoinConns(ctx context.Context, o RunOptions, open func(ctx context.Context,
 	}
 	r.cutAll()
 	r.work.Wait()
+	if len(r.open) > 0 {
+		panic("sessions that have ended are kept")
+	}
 	return err
 }
 
