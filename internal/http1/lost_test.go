@@ -86,11 +86,9 @@ func TestRoundTrip_TargetResets_IsANetworkError(t *testing.T) {
 		defer conn.Close()
 		came := 0
 		c := http1.NewConn(conn, conn, func() { conn.Close() }, func() {})
-		go func() {
-			if before == "" {
-				close(reset)
-			}
-		}()
+		if before == "" {
+			close(reset) // once it has the request
+		}
 		resp, err := c.RoundTrip(request(t, "GET"), http1.Options{Came: func() {
 			// What came before a reset may be lost with it, so that it waits.
 			if came++; came == 1 {
