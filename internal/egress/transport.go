@@ -15,6 +15,7 @@ import (
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/http1"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // A Transport is an http.RoundTripper that sends every request through one
@@ -244,16 +245,24 @@ func (t *Transport) dial(ctx context.Context, r *route, network, addr string) (n
 // send sends a request through a route, and says of the first how it went.
 func (t *Transport) send(r *route, req *http.Request) (*http.Response, error) {
 	if r.reported.Swap(true) {
-		return r.transport.RoundTrip(req)
+		return r.roundTrip(req)
 	}
 	ctx, done := req.Context(), func(error) {}
 	if t.o.Egress.Attempt != nil {
 		ctx, done = t.o.Egress.Attempt(ctx, r.exit, t.query)
 	}
-	resp, err := r.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := r.roundTrip(req.WithContext(ctx))
 	done(err)
 	if r.exit.Report != nil {
 		t.report(r, resp, err)
+	}
+	return resp, err
+}
+
+func (r *route) roundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := r.transport.RoundTrip(req)
+	if err != nil {
+		err = safetext.WithoutRepeats(err)
 	}
 	return resp, err
 }

@@ -66,9 +66,9 @@ func (x *exchange) parseHead(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// invalid is an error that quotes what a target has sent, as far as it fits into a log line.
+// invalid is an error that quotes what a target has sent, as far as it fits into a log line and repeats nothing of the request.
 func invalid(what string, sent ...string) error {
-	return fmt.Errorf("%s: %q", what, safetext.Clip(strings.Join(sent, ", "), maxQuoted))
+	return safetext.WithoutRepeats(fmt.Errorf("%s: %q", what, safetext.Clip(strings.Join(sent, ", "), maxQuoted)))
 }
 
 const maxQuoted = 100
@@ -80,7 +80,7 @@ func unexpected(err error) error {
 	case err == io.EOF:
 		return io.ErrUnexpectedEOF
 	case errors.As(err, &invalid):
-		return textproto.ProtocolError(safetext.Clip(string(invalid), maxQuoted))
+		return safetext.WithoutRepeats(textproto.ProtocolError(safetext.Clip(string(invalid), maxQuoted)))
 	}
 	return err
 }

@@ -266,7 +266,7 @@ func checkHost(host string) error {
 	}
 	u, err := url.Parse("http://" + host)
 	switch {
-	case strings.Contains(host, "@"): // which is not repeated: it may hold a password
+	case strings.Contains(host, "@"), strings.Contains(host, "%40"): // which is not repeated: it may hold a password
 		return fault.Invalidf("the target's user name belongs in the Authorization header, not before its host")
 	case err != nil, u.Hostname() == "", u.Host != host, !httpguts.ValidHostHeader(host), strings.ContainsAny(host, "%\\#"), strings.ContainsFunc(host, beyondASCII):
 		return fault.Invalidf("the host %q is not valid", fault.Clip(host))

@@ -74,6 +74,7 @@ func TestParse_InvalidPath_NamesThePart(t *testing.T) {
 		"/to/-/http/?x":             "host",
 		"/to/-/http/u@a/":           "Authorization",
 		"/to/-/http/u:hidden@a/":    "Authorization",
+		"/to/-/http/u:hidden%40a/":  "Authorization",
 		"/to/-/http/hidden%40a/":    "host",
 		"/to/-/http/a:0/":           "port",
 		"/to/-/http/a:65536/":       "port",

@@ -102,3 +102,24 @@ func WithoutSecrets(text string) string {
 	}
 	return strings.ToValidUTF8(inURL.ReplaceAllString(text, "$1$3"), "")
 }
+
+// WithoutRepeats returns an error whose text quotes what a target has sent up to where the
+// target may repeat a query, a header or a cookie of its request: programs of other
+// protocols answer a request with its own words.
+func WithoutRepeats(err error) error {
+	what, sent, quotes := strings.Cut(err.Error(), `"`)
+	i := strings.IndexAny(sent, "?=:")
+	if !quotes || i < 0 {
+		return err
+	}
+	return &cutError{what + `"` + sent[:i] + `…"`, err}
+}
+
+// A cutError is an error of which less is told.
+type cutError struct {
+	text string
+	err  error
+}
+
+func (e *cutError) Error() string { return e.text }
+func (e *cutError) Unwrap() error { return e.err }

@@ -1,6 +1,7 @@
 package safetext_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"unicode"
@@ -114,6 +115,22 @@ func TestWithoutSecrets_AnyURL_HasNeitherUserNorQuery(t *testing.T) {
 	} {
 		if got := safetext.WithoutSecrets(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWithoutRepeats_TargetSendsTheRequestBack_NothingSecretIsQuoted(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "unexpected EOF": "unexpected EOF", "no quotation: a?b=c": "no quotation: a?b=c",
+		`not HTTP: "SSH-2.0-OpenSSH_9.2"`:               `not HTTP: "SSH-2.0-OpenSSH_9.2"`,
+		`not HTTP: "-ERR GET /a?token=s HTTP/1.1"`:      `not HTTP: "-ERR GET /a…"`,
+		`a header line: "Authorization: Bearer secret"`: `a header line: "Authorization…"`,
+		`a header line: "a=secret"`:                     `a header line: "a…"`,
+		`twice: "a", "b?secret"`:                        `twice: "a", "b…"`,
+	} {
+		err := errors.New(text)
+		if got := safetext.WithoutRepeats(err); got.Error() != want || !errors.Is(got, err) {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/farwire/farwire/internal/deflate"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/forward"
+	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/internal/upgrade"
 )
 
@@ -180,7 +181,7 @@ func upgradeLost(ctx context.Context, err error) error {
 	case errors.As(err, &op):
 		return fault.Wrap(fault.TargetRefused, "connection lost during the upgrade", err)
 	}
-	return fault.Wrap(fault.TargetRefused, "target did not answer the upgrade in HTTP/1.1", err)
+	return fault.Wrap(fault.TargetRefused, "target did not answer the upgrade in HTTP/1.1", safetext.WithoutRepeats(err))
 }
 
 // checkAnswer is the list of RFC 6455, section 4.1, items 2 to 6. It returns

@@ -19,6 +19,7 @@ import (
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/rules"
+	"github.com/farwire/farwire/internal/safetext"
 )
 
 // ParseProxy checks the proxy that a client sent. It returns nil for an empty string.
@@ -176,7 +177,7 @@ func (h *proxyHop) classify(ctx context.Context, err error) error {
 	case h.proxy.Scheme == "socks5":
 		return failed("proxy refused: " + socksReason(err))
 	}
-	return failed("proxy did not answer in HTTP/1.1")
+	return fault.Wrap(fault.ProxyFailed, "proxy did not answer in HTTP/1.1", safetext.WithoutRepeats(err))
 }
 
 // socksReason is the phrase of RFC 1928, section 6, inside a SOCKS client's
