@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/farwire/farwire"
@@ -237,6 +240,44 @@ func TestAllow_AfterTheKeysRules_PlainErrorStaysInTheLog(t *testing.T) {
 	defer mu.Unlock()
 	if slices.Contains(asked, "denied.test") || !slices.Contains(asked, "other.test") {
 		t.Errorf("asked for %q", asked)
+	}
+}
+
+// A page that comes over a kept connection is asked for as one whose connection is dialled:
+// what the host's function refuses meanwhile is not reached.
+func TestAllow_CrawlOverAKeptConnection_EachPageIsAsked(t *testing.T) {
+	for pages := range 4 { // that are allowed
+		t.Run(fmt.Sprint(pages), func(t *testing.T) {
+			var reached dialList
+			var allowed atomic.Int32
+			site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				reached.add(r.URL.Path)
+				switch name := strings.TrimPrefix(r.URL.Path, "/"); {
+				case name == "":
+					fmt.Fprint(w, page("Home", "The base page leads to all the others, which have words.", "/a", "/b", "/c", "/d", "/e"))
+				case len(name) == 1:
+					fmt.Fprint(w, page("Page "+name, "What page "+name+" says is a sentence of its own, and no other page has it."))
+				default:
+					http.NotFound(w, r)
+				}
+			}))
+			t.Cleanup(site.Close)
+			isPage := func(path string) bool { return len(path) == 2 }
+			w := newWorld(t, func(o *farwire.Options) {
+				o.Crawl.Workers = 1
+				o.Allow = func(context.Context, farwire.Principal, farwire.Target) error {
+					if slices.ContainsFunc(reached.all(), isPage) && int(allowed.Add(1)) > pages {
+						return &farwire.Refusal{Message: "not today"}
+					}
+					return nil
+				}
+			})
+			w.crawled(testKey, fmt.Sprintf(`{"url":%q,"maxPages":10}`, site.URL))
+			got := slices.DeleteFunc(reached.all(), func(path string) bool { return !isPage(path) })
+			if len(got) != pages+1 { // the first is reached before the function changes its mind
+				t.Errorf("reached %q, want %d", got, pages+1)
+			}
+		})
 	}
 }
 

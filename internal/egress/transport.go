@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,10 @@ type Options struct {
 	Query   agent.Query
 	RootCAs *x509.CertPool // nil: the system's
 	Conns   int            // to one host at a time, at most; zero: no limit
+
+	// Permit is asked for each request: the exit's own guard is for dials, and a kept
+	// connection is not dialled. Nil: all are allowed.
+	Permit func(context.Context, *url.URL) error
 
 	Failed  func(error)      // told once no exit is left; nil: nobody
 	Changed func(agent.Exit) // told when another exit is taken; nil: nobody
@@ -107,6 +112,11 @@ func (t *Transport) Exit(ctx context.Context) (agent.Exit, error) {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := rules.WithScheme(req.Context(), req.URL.Scheme)
 	req = req.WithContext(ctx)
+	if t.o.Permit != nil {
+		if err := t.o.Permit(ctx, req.URL); err != nil {
+			return nil, err
+		}
+	}
 	for first := true; ; first = false {
 		r, err := t.route(ctx)
 		if err != nil {
