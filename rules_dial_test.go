@@ -147,3 +147,44 @@ func TestRules_BehindProxy_EveryAddressMustPass(t *testing.T) {
 		})
 	}
 }
+
+// The hop to a client's proxy is judged as a target is: by its name, its port and its
+// address, whatever the proxy speaks.
+func TestRules_HopToAProxy_JudgedAsATarget(t *testing.T) {
+	names := map[string][]string{"a.test": {"203.0.113.7"}, "hop.test": {"10.0.0.1"}}
+	for scheme, port := range map[string]string{"http": "3128", "https": "3129", "socks5": "1080", "socks5h": "1081"} {
+		for name, c := range map[string]struct {
+			allow, deny []string
+			hop         string
+			refused     bool
+		}{
+			"not allowed":             {[]string{"a.test"}, nil, "hop.test", true},
+			"denied":                  {nil, []string{"hop.test"}, "hop.test", true},
+			"denied below":            {nil, []string{"*.test:" + port}, "HOP.test.", true},
+			"denied at that port":     {nil, []string{"hop.test:" + port}, "hop.test", true},
+			"denied at another port":  {nil, []string{"hop.test:25"}, "hop.test", false},
+			"its address denied":      {nil, []string{"10.0.0.0/8"}, "hop.test", true},
+			"its address not allowed": {[]string{"a.test", "203.0.113.0/24"}, nil, "hop.test", true},
+			"written as an address":   {nil, []string{"10.0.0.0/8:" + port}, "[::ffff:10.0.0.1]", true},
+			"allowed":                 {[]string{"a.test", "hop.test:" + port}, nil, "hop.test", false},
+		} {
+			t.Run(scheme+" "+name, func(t *testing.T) {
+				var dialled dialList
+				w := newWorld(t, func(o *farwire.Options) {
+					o.Auth = keyed(t, farwire.Principal{Allow: c.allow, Deny: c.deny})
+					o.Agents = exitBy(harness.FreeAddr(t), names, &dialled)
+				})
+				p := w.open("/ws")
+				p.ask("ws://a.test/", `"proxy":"`+scheme+"://"+c.hop+":"+port+`"`)
+				if c.refused {
+					p.wantError(1008, "is not allowed to this key")
+				} else {
+					p.wantError(1011, "")
+				}
+				if got := dialled.all(); (len(got) == 0) != c.refused {
+					t.Errorf("dialled %q", got)
+				}
+			})
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package preauth
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -54,7 +55,8 @@ type heldRequest struct {
 	conn *Conn
 
 	mu   sync.Mutex
-	cost int // 0: it is given back
+	cost int  // 0: it is given back
+	over bool // its body found no room
 }
 
 // hold counts a request over HTTP/2 from its head until it shows a key, or until its
@@ -108,4 +110,49 @@ func (h *heldRequest) release() {
 	defer h.conn.guard.mu.Unlock()
 	h.conn.held -= h.cost
 	h.cost = 0
+}
+
+// grow counts bytes of the request's body that a handler has read: until the request shows
+// a key it may keep them. It reports whether there is room.
+func (h *heldRequest) grow(n int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cost == 0 {
+		return true
+	}
+	h.conn.guard.mu.Lock()
+	defer h.conn.guard.mu.Unlock()
+	if h.conn.inAll != nil && h.conn.held+n > maxHeld {
+		h.over = true
+		return false
+	}
+	h.conn.held += n
+	h.cost += n
+	return true
+}
+
+// abortOver resets the stream of a request whose body found no room.
+func (h *heldRequest) abortOver() {
+	h.mu.Lock()
+	over := h.over
+	h.mu.Unlock()
+	if over {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// A heldBody counts what is read of a body.
+type heldBody struct {
+	io.ReadCloser
+	held *heldRequest
+}
+
+var errNoRoom = errors.New("requests without a key of this connection hold too much")
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if !b.held.grow(n) {
+		return 0, errNoRoom
+	}
+	return n, err
 }

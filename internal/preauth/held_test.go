@@ -247,3 +247,77 @@ func TestHandler_HeadOfManyFields_Refused(t *testing.T) {
 		}
 	}
 }
+
+// What is read of the bodies of requests that show no key counts as well: a handler that
+// looks for a key in them keeps it. Those that have shown a key do not count, and what a
+// body held is free when its stream is over.
+func TestHandler_BodiesOfStreams_AreBoundedInSum(t *testing.T) {
+	const streams, size = 90, 60 << 10 // more than twice what may be held
+	for _, piece := range []int{1 << 10, 10 << 10, 15 << 10} {
+		for _, known := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d, known %v", piece, known), func(t *testing.T) {
+				t.Parallel()
+				f := dialFramed(t, serveSmall(t, preauth.Options{}))
+				if known { // by an earlier request
+					f.refused(f.ask("GET", "key", "a"))
+				}
+				window, reset := 1<<16-1, map[uint32]bool{}
+				upTo := func(reached func(http2.Frame) bool) {
+					for {
+						frame, err := f.framer.ReadFrame()
+						if err != nil {
+							t.Fatal(err)
+						}
+						switch frame := frame.(type) {
+						case *http2.WindowUpdateFrame:
+							if frame.StreamID == 0 {
+								window += int(frame.Increment)
+							}
+						case *http2.RSTStreamFrame:
+							reset[frame.StreamID] = true
+						}
+						if reached(frame) {
+							return
+						}
+					}
+				}
+				send := func() (served int) {
+					var ids []uint32
+					for range streams {
+						id := f.ask("POST")
+						ids = append(ids, id)
+						for sent := 0; sent < size && !reset[id]; sent += piece {
+							for window < piece {
+								upTo(func(http2.Frame) bool { return window >= piece })
+							}
+							if err := f.framer.WriteData(id, false, make([]byte, piece)); err != nil {
+								t.Fatal(err)
+							}
+							window -= piece
+						}
+					}
+					f.framer.WritePing(false, [8]byte{1})
+					upTo(func(frame http2.Frame) bool { return frame.Header().Type == http2.FramePing })
+					for _, id := range ids {
+						if !reset[id] {
+							served++
+						}
+						f.framer.WriteRSTStream(id, http2.ErrCodeCancel)
+					}
+					return served
+				}
+				switch served := send(); {
+				case known && served < streams:
+					t.Errorf("%d of %d requests with a key are reset", streams-served, streams)
+				case !known && served*size > 2<<20: // held, and in the window
+					t.Errorf("%d bodies of %d bytes are held", served, size)
+				}
+				for try := 0; f.refused(f.ask("POST")) > 0; try++ {
+					if try > 10_000 {
+						t.Fatal("what the streams held is not free when they are over")
+					}
+				}
+			})
+		}
+	}
+}

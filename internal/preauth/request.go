@@ -44,6 +44,10 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 			defer s.end()
 			defer held.releaseAfter(w)
 			w, r = s, r.WithContext(upgrade.WithKeyShown(r.Context(), func() { c.KeyShown(); s.lift(); held.release() }))
+			if r.ContentLength != 0 {
+				r.Body = &heldBody{r.Body, held}
+				defer held.abortOver() // not the answer that the handler has for it
+			}
 		}
 		if headCost(r) > maxHead {
 			refuseHead(w)
