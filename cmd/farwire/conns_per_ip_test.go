@@ -174,14 +174,30 @@ func oneOfAdmin(t *testing.T, g *harness.Gateway, admin, adminKey, from string) 
 // the descriptors.
 func TestServe_FloodOfConnections_LeavesDescriptorsForKeys(t *testing.T) {
 	t.Parallel()
+	const descriptors = 96
 	cmd := program(t, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--allow-private")
-	limited := exec.Command(harness.Look(t, "prlimit"), append([]string{"--nofile=96:96"}, cmd.Args...)...)
+	limited := exec.Command(harness.Look(t, "prlimit"), append([]string{fmt.Sprintf("--nofile=%d:%[1]d", descriptors)}, cmd.Args...)...)
 	limited.Env, limited.Dir = cmd.Env, cmd.Dir
 	g := harness.StartGateway(t, limited)
 	admin := g.Await(g.Stderr, `(?m)^metrics at http://([^/]+)/metrics$`)[1]
+	var flood []net.Conn
 	for n := range 200 {
 		c := dialFrom(t, "127.0.0.1", []string{g.Addr, admin}[n%2])
 		io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: gw\r\n\r\n") // those before it may be gone
+		flood = append(flood, c)
+	}
+	if _, err := flood[len(flood)-1].Read(make([]byte, 1)); err != nil { // those before it have been accepted
+		t.Fatal(err)
+	}
+	open := 0
+	for _, c := range flood {
+		c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+			open++
+		}
+	}
+	if open > descriptors/2 {
+		t.Errorf("%d connections without a key are open, want at most half of %d descriptors", open, descriptors)
 	}
 	relay := program(t, "relay", "--gateway", g.WS("/ws"), "--key", g.Key, "ws://echo.farwire.alt")
 	relay.Stdin = strings.NewReader("hello\n")

@@ -3,8 +3,12 @@ package preauth_test
 import (
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/farwire/farwire/internal/preauth"
 )
 
 // What a client has acknowledged is known on Linux alone.
@@ -21,6 +25,29 @@ func TestHandler_AnswerUnread_IsEnded(t *testing.T) {
 			wantCut(t, ended)
 			if n, err := io.Copy(io.Discard, c); err == nil || n >= unread {
 				t.Errorf("%d bytes are read, %v", n, err)
+			}
+		})
+	}
+}
+
+// A trusted proxy, which waits for a client of its own, has four times as long.
+func TestHandler_TrustedProxyReadsNothing_HasFourTimesAsLong(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	for from, least := range map[string]time.Duration{"127.0.9.1": 4 * timeout, "127.0.0.1": timeout} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			s, ended := serveLargeTo(t, preauth.Options{StallTimeout: timeout, Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.9.0/24")}}, false)
+			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+			c, err := dialer.Dial("tcp", s.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			began := time.Now()
+			io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			wantCut(t, ended)
+			if took := time.Since(began); took < least {
+				t.Errorf("it was cut after %v, want %v at least", took, least)
 			}
 		})
 	}

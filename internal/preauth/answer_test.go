@@ -27,7 +27,12 @@ const unread = 32 << 20
 // says, and tells how each handler ended.
 func serveLarge(t *testing.T, over2 bool, timeout time.Duration) (*httptest.Server, chan error) {
 	t.Helper()
-	p := listen(t, preauth.Options{StallTimeout: timeout})
+	return serveLargeTo(t, preauth.Options{StallTimeout: timeout}, over2)
+}
+
+func serveLargeTo(t *testing.T, o preauth.Options, over2 bool) (*httptest.Server, chan error) {
+	t.Helper()
+	p := listen(t, o)
 	ended := make(chan error, 200)
 	s := httptest.NewUnstartedServer(p.guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Key") != "" {
