@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,6 +248,37 @@ func TestAMQP_ClientDoesNotRead_SessionEndsWithItsCause(t *testing.T) {
 				}
 				if line := w.log.String(); !strings.Contains(line, "ended_by=gateway code=1008") || !strings.Contains(line, cause) {
 					t.Errorf("%s is not in %s", cause, line)
+				}
+			})
+		})
+	}
+}
+
+// A reader that takes nothing is lost after a minute, unless the host says otherwise.
+func TestAMQP_ReaderTakesNothing_LostAfter60Seconds(t *testing.T) {
+	for stall, lost := range map[time.Duration]time.Duration{0: 60 * time.Second, 10 * time.Second: 10 * time.Second, 5 * time.Minute: 5 * time.Minute} {
+		t.Run(fmt.Sprint(stall), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				broker := &brokertest.Broker{Serve: func(conn *brokertest.Conn) {
+					for tag := range uint64(3) {
+						conn.Deliver(tag+1, "key", strings.Repeat("x", 1<<20))
+					}
+				}}
+				w := newBubble(t, broker.Talk, func(o *farwire.Options) { o.AMQP.StallTimeout = stall })
+				w.subscribe(subscription).connected()
+				synctest.Wait() // until the first event cannot go on
+				time.Sleep(lost - time.Second)
+				synctest.Wait()
+				if n := len(slices.Collect(w.gw.Sessions())); n != 1 {
+					t.Errorf("%d sessions run after %v, want 1", n, lost-time.Second)
+				}
+				time.Sleep(7 * time.Second) // the grace is 5 s
+				synctest.Wait()
+				if n := len(slices.Collect(w.gw.Sessions())); n != 0 {
+					t.Errorf("%d sessions run", n)
+				}
+				if line := w.log.String(); !strings.Contains(line, "stalled") {
+					t.Error(line)
 				}
 			})
 		})

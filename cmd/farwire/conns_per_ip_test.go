@@ -213,6 +213,9 @@ func TestServer_SilentConnections_HaveTheirTime(t *testing.T) {
 	if s.ReadHeaderTimeout != 10*time.Second || s.IdleTimeout != 120*time.Second {
 		t.Errorf("%v for a head, %v idle; want 10s and 2m0s", s.ReadHeaderTimeout, s.IdleTimeout)
 	}
+	if s.MaxHeaderBytes != 64<<10 {
+		t.Errorf("a head of %d bytes, want 64 KiB", s.MaxHeaderBytes)
+	}
 	if n := s.HTTP2.MaxConcurrentStreams; n != 100 {
 		t.Errorf("%d requests of one HTTP/2 connection at a time, want 100", n)
 	}
