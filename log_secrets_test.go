@@ -184,7 +184,7 @@ func TestSecrets_EverySurface_AreLeftOut(t *testing.T) {
 				}
 				var head strings.Builder
 				resp.Header.Write(&head)
-				body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+				body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
 				conn.Close()
 				if resp.Header.Get("X-Farwire-From") == "target" {
 					continue // the words are its own
