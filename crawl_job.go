@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,8 +55,8 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	working, cancel := context.WithTimeout(ctx, j.g.o.Crawl.Timeout)
 	defer cancel()
 	transport := egress.NewTransport(working, egress.Options{
-		Egress: new(j.g.egress(j.kind, j.principal)), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Permit: j.permit, Failed: fail,
-		Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
+		Egress: new(j.g.egress(j.kind, j.principal)), Query: j.req.query, RootCAs: j.g.o.RootCAs, Conns: j.g.o.Crawl.Workers, Failed: fail,
+		Permit: (&permittedAgents{j.g, j.principal, j.kind}).permit, Changed: func(exit agent.Exit) { j.log("The exit was lost; going on through " + exit.ID) },
 	})
 	defer func() {
 		transport.Close()
@@ -95,21 +94,6 @@ func (j *crawlJob) crawl(ctx context.Context) (*llmstxt.CrawledSite, error) {
 	}
 	j.rendered = shown.end()
 	return site, nil
-}
-
-// permit says whether the crawl may ask for a page.
-func (j *crawlJob) permit(ctx context.Context, page *url.URL) error {
-	host, addr := hostOf(page)
-	_, service, err := net.SplitHostPort(addr)
-	if err != nil {
-		return err
-	}
-	port, err := strconv.ParseUint(service, 10, 16)
-	if err != nil {
-		return err
-	}
-	_, err = j.g.permit(ctx, j.principal, Target{Kind: j.kind, Scheme: page.Scheme, Host: host, Port: uint16(port)})
-	return err
 }
 
 // maxModelTime is how long a model may work on a file, within what is left of the crawl's
@@ -408,11 +392,6 @@ func targetOf(base string) (host, addr string) {
 	if err != nil {
 		return "", ""
 	}
-	return hostOf(u)
-}
-
-// hostOf returns the host of an address, and the host with its port.
-func hostOf(u *url.URL) (host, addr string) {
 	host, port := u.Hostname(), u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]

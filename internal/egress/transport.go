@@ -1,12 +1,15 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +54,7 @@ type Options struct {
 
 	// Permit is asked for each request: the exit's own guard is for dials, and a kept
 	// connection is not dialled. Nil: all are allowed.
-	Permit func(context.Context, *url.URL) error
+	Permit func(ctx context.Context, host string, port uint16) (rules.Addresses, error)
 
 	Failed  func(error)      // told once no exit is left; nil: nobody
 	Changed func(agent.Exit) // told when another exit is taken; nil: nobody
@@ -112,10 +115,8 @@ func (t *Transport) Exit(ctx context.Context) (agent.Exit, error) {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := rules.WithScheme(req.Context(), req.URL.Scheme)
 	req = req.WithContext(ctx)
-	if t.o.Permit != nil {
-		if err := t.o.Permit(ctx, req.URL); err != nil {
-			return nil, err
-		}
+	if err := t.permit(ctx, req.URL); err != nil {
+		return nil, err
 	}
 	for first := true; ; first = false {
 		r, err := t.route(ctx)
@@ -155,6 +156,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+}
+
+// permit asks whether an address may be asked for.
+func (t *Transport) permit(ctx context.Context, u *url.URL) error {
+	if t.o.Permit == nil {
+		return nil
+	}
+	port, err := strconv.ParseUint(cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme]), 10, 16)
+	if err != nil {
+		return fmt.Errorf("asking for a page: %w", err)
+	}
+	_, err = t.o.Permit(ctx, rules.Host(u.Hostname()), uint16(port))
+	return err
 }
 
 // again returns the request with its body from the beginning.
