@@ -15,7 +15,6 @@ import (
 
 	"github.com/farwire/farwire/agent"
 	"github.com/farwire/farwire/internal/egress"
-	"github.com/farwire/farwire/internal/fault"
 	"github.com/farwire/farwire/internal/hostcall"
 	"github.com/farwire/farwire/internal/safetext"
 	"github.com/farwire/farwire/llmstxt"
@@ -285,6 +284,11 @@ func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text str
 	if err != nil {
 		return "", nil, err
 	}
+	saved, err := j.g.hosted.turns.Save(ctx, at.Folder)
+	if err != nil {
+		return "", nil, err
+	}
+	defer saved()
 	url, err = j.saveFile(ctx, File{Name: at.Name(before), ContentType: "text/plain; charset=utf-8", Body: []byte(text), Version: version})
 	if err != nil {
 		return "", nil, err
@@ -294,6 +298,7 @@ func (j *crawlJob) save(ctx context.Context, site *llmstxt.CrawledSite, text str
 			return "", nil, err
 		}
 	}
+	saved() // or two crawls would leave each other's files, and nobody would remove what is too much
 	j.g.trimFiles(ctx, j.subject, at)
 	return url, files, nil
 }
@@ -377,13 +382,6 @@ func (j *crawlJob) beside(site *llmstxt.CrawledSite, text string) iter.Seq2[File
 			}
 		}
 	}
-}
-
-func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error) {
-	if url, err = hostcall.Get(func() (string, error) { return j.g.o.Storage.Save(ctx, f) }); err != nil {
-		return "", fault.FromHost("storage", err)
-	}
-	return url, nil
 }
 
 // targetOf returns the host of a crawl's base URL, and what the log calls its target.

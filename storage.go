@@ -71,9 +71,9 @@ type FileRemover interface {
 
 // A StoredFile is what a FileRemover says of a file.
 type StoredFile struct {
-	Name     string // as in File.Name
-	Size     int64  // bytes
-	Modified time.Time
+	Name     string    // as in File.Name
+	Size     int64     // bytes
+	Modified time.Time // of the last Save, also where that has left the file as it was
 }
 
 // FolderStorage is a [Storage] in a folder, and the http.Handler that serves
@@ -212,11 +212,12 @@ type hosted struct {
 	secret   []byte        // nil: not asked for yet
 	fallback []byte        // where nobody keeps a secret
 
-	most hosting.Limits
+	turns hosting.Turns
+	most  hosting.Limits
 }
 
 func newHosted(fallback []byte) *hosted {
-	return &hosted{turn: make(chan struct{}, 1), fallback: fallback, most: hosting.Limits{Crawls: 200, Bytes: 1 << 30}}
+	return &hosted{turn: make(chan struct{}, 1), fallback: fallback, turns: hosting.NewTurns(), most: hosting.Limits{Crawls: 200, Bytes: 1 << 30}}
 }
 
 // fileSecret returns what the names hang on. One crawl asks the host for it; the others
@@ -262,6 +263,13 @@ func (g *Gateway) hostedSite(ctx context.Context, subject, baseURL string) (host
 	return hosting.NewSite(secret, subject, baseURL), nil
 }
 
+func (j *crawlJob) saveFile(ctx context.Context, f File) (url string, err error) {
+	if url, err = hostcall.Get(func() (string, error) { return j.g.o.Storage.Save(ctx, f) }); err != nil {
+		return "", fault.FromHost("storage", err)
+	}
+	return url, nil
+}
+
 // trimFiles removes what a caller has too much of, but nothing of the site whose
 // files have just been saved.
 func (g *Gateway) trimFiles(ctx context.Context, subject string, saved hosting.Site) {
@@ -279,6 +287,8 @@ func (g *Gateway) trimFiles(ctx context.Context, subject string, saved hosting.S
 const trimTimeout = 20 * time.Second
 
 func (g *Gateway) trim(ctx context.Context, store FileRemover, subject string, saved hosting.Site) error {
+	pass := g.hosted.turns.Begin()
+	defer pass.End()
 	stored, err := store.Files(ctx, saved.Caller)
 	if err != nil {
 		return err
@@ -292,7 +302,7 @@ func (g *Gateway) trim(ctx context.Context, store FileRemover, subject string, s
 		return err
 	}
 	for _, folder := range gone {
-		if err := store.Remove(ctx, folder); err != nil {
+		if err := pass.Remove(folder, func() error { return store.Remove(ctx, folder) }); err != nil {
 			return err
 		}
 	}

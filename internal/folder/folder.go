@@ -25,6 +25,11 @@ import (
 	"github.com/farwire/farwire/internal/safetext"
 )
 
+// Save and Remove take no turns, whoever calls them: a file is saved anew when its folder
+// was removed meanwhile, and what is saved while a folder is removed is removed as well.
+// Each gives up after so many tries.
+const maxTries = 20
+
 // ErrStale is wrapped by the error of [Folder.Save] when a newer version is there.
 var ErrStale = errors.New("stale")
 
@@ -36,9 +41,9 @@ type Folder struct {
 
 // A File is what a Folder says of one of its files.
 type File struct {
-	Name     string // slash-separated, relative to the folder
-	Size     int64  // bytes
-	Modified time.Time
+	Name     string    // slash-separated, relative to the folder
+	Size     int64     // bytes
+	Modified time.Time // when it was saved last, with the bytes that it had or with others
 }
 
 // Open opens a folder, which it makes if it is missing. The caller closes it.
@@ -63,17 +68,30 @@ func Open(dir string) (*Folder, error) {
 // Close closes the folder. What is being saved or read meanwhile may fail.
 func (d *Folder) Close() error { return d.root.Close() }
 
-// Save writes a file of a name that [ValidName] takes, unless its bytes are there already: then it is left as it is, with
-// its time. When a newer version is there the error wraps [ErrStale]; version zero
-// replaces whatever is there. The context ends the wait for another process that writes
+// Save writes a file of a name that [ValidName] takes, unless its bytes are there already:
+// then it is left as it is, with its time, and only [Folder.Files] tells that it was saved.
+// When a newer version is there the error wraps [ErrStale]; version zero replaces whatever is
+// there. The context ends the wait for another process that writes
 // the same file; the write itself is never left half done.
 //
 // The version is written first: a process that ends in between leaves the old file under
 // the new version, which refuses only older ones.
 func (d *Folder) Save(ctx context.Context, file string, body []byte, version uint64) (err error) {
+	for range maxTries {
+		err = d.save(ctx, file, body, version)
+		if !errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (d *Folder) save(ctx context.Context, file string, body []byte, version uint64) (err error) {
 	dir, name := path.Split(file)
 	dir = path.Clean("./" + dir)
-	if err := d.root.MkdirAll(dir, 0o755); err != nil {
+	if err := d.root.MkdirAll(dir, 0o755); errors.Is(err, fs.ErrExist) { // until it was removed
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	} else if err != nil {
 		return err
 	}
 	unlock, err := d.lock(ctx, file)
@@ -159,7 +177,8 @@ func (d *Folder) advance(name string, version uint64) (err error) {
 	}
 	switch {
 	case version == 0, version == have:
-		return nil
+		now := time.Now()
+		return d.root.Chtimes(name, now, now)
 	case version < have:
 		return fmt.Errorf("version %d is %w: %d is there", version, ErrStale, have)
 	}
@@ -274,7 +293,7 @@ func (d *Folder) Files(ctx context.Context, folder string) (files []File, err er
 			return nil
 		}
 		if err == nil {
-			files = append(files, File{name, info.Size(), info.ModTime()})
+			files = append(files, File{name, info.Size(), d.saved(name, info)})
 		}
 		return err
 	})
@@ -282,6 +301,16 @@ func (d *Folder) Files(ctx context.Context, folder string) (files []File, err er
 		return nil, fmt.Errorf("listing %s: %w", folder, err)
 	}
 	return files, nil
+}
+
+// saved is when a file was saved last, with the bytes that it had or with others.
+func (d *Folder) saved(name string, file fs.FileInfo) time.Time {
+	dir, base := path.Split(name)
+	version, err := d.root.Stat(dir + "." + base + ".version")
+	if err != nil || version.ModTime().Before(file.ModTime()) { // somebody else put the file there
+		return file.ModTime()
+	}
+	return version.ModTime()
 }
 
 // Remove removes all files below a folder, which may be missing. The versions of the files go with them.
@@ -292,7 +321,11 @@ func (d *Folder) Remove(ctx context.Context, folder string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := d.root.RemoveAll(folder); err != nil {
+	err := d.root.RemoveAll(folder)
+	for tries := 1; errors.Is(err, fs.ErrExist) && tries < maxTries; tries++ { // somebody has saved a file there
+		err = d.root.RemoveAll(folder)
+	}
+	if err != nil {
 		return fmt.Errorf("removing %s: %w", folder, err)
 	}
 	if err := d.syncDir(path.Dir(folder)); err != nil && !errors.Is(err, fs.ErrNotExist) {
