@@ -38,6 +38,8 @@ const FullName = "llms-full.txt"
 //
 //	Its text as Markdown …
 //
+// and no text holds a heading with the address of a source right below it.
+//
 // The name of a page's file is its path, "start.md" for "/start", "/start.html"
 // and "/start.php" alike, and "docs/index.md" for "/docs/"; a hash is added where
 // two would have the same. Files are made one at a time, when they are asked for.
@@ -137,9 +139,36 @@ func (s *CrawledSite) fullText(pages []*Page, r *repeated) ([]byte, error) {
 		if len(out) > 0 {
 			out = append(out, '\n')
 		}
-		out = fmt.Appendf(out, "%s\nSource: %s\n\n%s", title, p.URL, text)
+		out = fmt.Appendf(out, "%s\nSource: %s\n\n%s", title, p.URL, ownEntry(text))
 	}
 	return out, nil
+}
+
+// ownEntry keeps a text from being read as further entries, of other pages or sites: an empty
+// line parts a heading from a line of a source below it, in code too. In a page of HTML they
+// are two paragraphs anyway; Markdown and plain text stay as they were written.
+func ownEntry(text string) string {
+	var b strings.Builder
+	heading := false
+	for line := range strings.Lines(text) {
+		words := strings.TrimLeft(line, " \t")
+		if heading && isSource(words) {
+			b.WriteByte('\n')
+		}
+		heading = strings.HasPrefix(words, "#")
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// isSource reports a line such as "Source: https://docs.example.com/start".
+func isSource(line string) bool {
+	const name, scheme = "source:", "http"
+	if len(line) < len(name) || !strings.EqualFold(line[:len(name)], name) {
+		return false
+	}
+	at := strings.TrimLeft(line[len(name):], " \t<[")
+	return len(at) >= len(scheme) && strings.EqualFold(at[:len(scheme)], scheme)
 }
 
 // repeats reads what the whole texts repeat.
