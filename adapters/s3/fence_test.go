@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -93,6 +94,7 @@ type middle struct {
 	*httptest.Server
 	writes atomic.Int32             // PutObject and CompleteMultipartUpload
 	lose   func(*http.Request) bool // whether the answer is lost; nil: never
+	age    time.Duration            // how much older objects look than they are
 }
 
 func newMiddle(t *testing.T, server *harness.S3Server) *middle {
@@ -107,6 +109,12 @@ func newMiddle(t *testing.T, server *harness.S3Server) *middle {
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream); r.Out.Host = r.In.Host }, // which is signed
 	}
 	m := &middle{}
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if at, err := http.ParseTime(r.Header.Get("Last-Modified")); err == nil {
+			r.Header.Set("Last-Modified", at.Add(-m.age).UTC().Format(http.TimeFormat))
+		}
+		return nil
+	}
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		write := r.Method == http.MethodPut && !r.URL.Query().Has("uploadId") || r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
 		if !write {

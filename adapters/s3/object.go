@@ -32,7 +32,8 @@ type object struct {
 	version uint64
 	write   string
 	sum     string
-	foreign bool // its metadata promises another ETag
+	foreign bool  // its metadata promises another ETag
+	written int64 // when, in seconds of Unix time by the server's clock
 }
 
 // head reads what is there. A server that keeps objects in a file system may
@@ -59,7 +60,7 @@ func (s *Storage) stat(ctx context.Context, key string) (object, error) {
 		return object{}, err
 	}
 	meta := func(name string) string { return info.Metadata.Get("X-Amz-Meta-" + name) }
-	o := object{etag: strings.Trim(info.ETag, `"`), write: meta(metaWrite), sum: meta(metaSum)}
+	o := object{etag: strings.Trim(info.ETag, `"`), write: meta(metaWrite), sum: meta(metaSum), written: info.LastModified.Unix()}
 	if o.etag == "" {
 		return object{}, fmt.Errorf("the server gives %s no ETag, which conditional writes need", key)
 	}

@@ -313,6 +313,10 @@ func (s *Storage) save(ctx context.Context, key string, f farwire.File) error {
 	}
 }
 
+// writeAgain is after how long the same bytes are written again: how old the files of a crawl
+// are decides which are removed first, and a bucket knows no other time than a write's.
+const writeAgain = time.Hour
+
 // try does so once.
 func (s *Storage) try(ctx context.Context, key string, w *write) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -325,7 +329,7 @@ func (s *Storage) try(ctx context.Context, key string, w *write) error {
 		return nil // by a try whose answer was lost
 	case w.version != 0 && there.version > w.version:
 		return fmt.Errorf("version %d: %w: %d", w.version, farwire.ErrStale, there.version)
-	case there.sum == w.sum && (w.version == 0 || there.version == w.version):
+	case there.sum == w.sum && (w.version == 0 || there.version == w.version) && time.Since(time.Unix(there.written, 0)) < writeAgain:
 		return nil
 	}
 	if there.etag == w.whole && len(w.body) > 0 {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -172,6 +173,29 @@ func TestSave_EqualBytes_WritesNothing(t *testing.T) {
 			mustSave(t, s, farwire.File{Name: "a.txt", Body: []byte("same"), Version: again})
 			if _, info := r.get("a.txt"); info.Metadata.Get("X-Amz-Meta-Farwire-Write") != first.Metadata.Get("X-Amz-Meta-Farwire-Write") {
 				t.Errorf("version %d over %d was written again", again, version)
+			}
+		}
+	}
+}
+
+// What is there for long is written again, so that it does not look like the oldest of a
+// caller's crawls.
+func TestSave_EqualBytesOfLongAgo_AreWrittenAgain(t *testing.T) {
+	server := harness.S3(t)
+	for _, c := range []struct {
+		age    time.Duration
+		writes int32
+	}{{0, 0}, {50 * time.Minute, 0}, {70 * time.Minute, 1}, {1000 * time.Hour, 1}} {
+		for _, version := range []uint64{0, 1, 7} {
+			m := newMiddle(t, server)
+			m.age = c.age
+			s := m.through(t, server)
+			f := farwire.File{Name: fmt.Sprintf("%d/%d.txt", int(c.age.Minutes()), version), Body: []byte("same"), Version: version}
+			mustSave(t, s, f)
+			m.writes.Store(0)
+			mustSave(t, s, f)
+			if got := m.writes.Load(); got != c.writes {
+				t.Errorf("version %d of %v ago: %d writes, want %d", version, c.age, got, c.writes)
 			}
 		}
 	}
