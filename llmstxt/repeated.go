@@ -125,7 +125,11 @@ func (r *repeated) atEdge(block string, notice bool) bool {
 	if s.menu() && r.onMost(at) || notice && !s.heading && s.size >= leastNotice && r.onAlmostAll(at) {
 		return true
 	}
-	return s.menu() && !s.image && r.shared(s, false) >= 2 && 2*r.shared(s, false) >= len(s.links)
+	if !s.menu() || s.image {
+		return false
+	}
+	n := r.shared(s, false)
+	return n >= 2 && 2*n >= len(s.links) || len(s.links) == 1 && r.shared(s, true) == 1 // what is left of a pager
 }
 
 // banner reports a text that almost all pages have: above a page's name it is the site's.

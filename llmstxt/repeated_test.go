@@ -113,6 +113,17 @@ func TestText_SectionWithoutWords_IsLeftOutAtTheEnd(t *testing.T) {
 	wantText(t, files, "lids", lidsText+"\n## History\n\nCooks have had lids for long.\n\n## More of lids\n")
 }
 
+func TestText_LastPageOfAPager_HasNothingOfIt(t *testing.T) {
+	files := repeatSite(t, func(n int, name, _, _ string) string {
+		pager := "<a class=previous_page href=/before>&lt;- Back</a><a href=/toc>All of the pots</a>"
+		if name != "lids" {
+			pager += fmt.Sprintf("<a class=next_page href=/%d>On -&gt;</a>", n)
+		}
+		return "<main>" + said(name) + pager + "</main>"
+	})
+	wantText(t, files, "lids", lidsText)
+}
+
 func TestText_NameOfTheSiteAboveThePages_IsLeftOut(t *testing.T) {
 	files := repeatSite(t, func(n int, name, _, _ string) string {
 		return "<main><div><p class=site-title>Pots</p><p>For cooks</p></div>" + said(name) + "<p>For cooks</p></main>"

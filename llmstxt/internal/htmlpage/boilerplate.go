@@ -34,7 +34,7 @@ func standsAside(tag atom.Atom, role string, class, id subject, hidden, ariaHidd
 	if tag == atom.Section {
 		id = 0 // made from its heading's words
 	}
-	return peripheral(class | id)
+	return peripheral(class, id)
 }
 
 var rootIDs = plain.Set(`root app __next ___gatsby __nuxt svelte q-app react-root app-root main-app`)

@@ -14,6 +14,8 @@ const (
 	ofFoot                       // of the page
 	ofNext                       // what leads to the next page
 	ofPrev                       // and to the one before
+
+	ofSteps = ofNext | ofPrev
 )
 
 var subjects = func() map[string]subject {
@@ -39,7 +41,8 @@ var subjects = func() map[string]subject {
 
 const maxSubject = len("tableofcontents") // bytes of the longest of these words
 
-// subjectsOf is what class names, or an id, speak of: "page" of the middle, "page-navigation" of the edge.
+// subjectsOf is what class names, or an id, speak of: "page" of the middle, "page-navigation" of the edge,
+// and "page-sidebar-left" of how the page is laid out.
 func subjectsOf(names string) (all subject) {
 	var low [maxSubject]byte
 	page := -1 // where that word ends, if the one behind it may say of what in the page
@@ -51,7 +54,7 @@ func subjectsOf(names string) (all subject) {
 			}
 			s = subjects[string(low[:len(word)])]
 		}
-		if page >= 0 && (s&ofEdge == 0 || end-len(word) > page+1 || isTagSpace(names[page])) {
+		if page >= 0 && (s&ofEdge == 0 || end-len(word) > page+1 || isTagSpace(names[page]) || end < len(names) && !isTagSpace(names[end])) {
 			all |= ofMiddle
 		}
 		if page = -1; s&ofMiddle != 0 && string(low[:len(word)]) == "page" {
@@ -66,11 +69,13 @@ func subjectsOf(names string) (all subject) {
 }
 
 // isPeripheral reports whether class names and id speak of the page's edge and
-// none of its middle. The two links of "prev-next-area" are its edge.
-func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class) | subjectsOf(id)) }
+// none of its middle.
+func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class), subjectsOf(id)) }
 
-func peripheral(s subject) bool {
-	return (s&ofEdge != 0 || s&ofNext != 0 && s&ofPrev != 0) && s&ofMiddle == 0
+// peripheral takes the two links of a class "prev-next-area" for the edge. An id with these words
+// may be that of a section: "next-and-previous".
+func peripheral(class, id subject) bool {
+	return ((class|id)&ofEdge != 0 || class&ofSteps == ofSteps) && (class|id)&ofMiddle == 0
 }
 
 func hasWord(names string, want ...string) bool {

@@ -262,10 +262,30 @@ var logo = regexp.MustCompile(`(?i)(?:\b(?:site|company|brand) +)?\blogo(?:type)
 // maxNamed links of a page have their names kept, where they are navigation.
 const maxNamed = 100
 
-// isStep reports the class of a link to the next page or the one before.
+// isStep reports the class of a link to the next page or the one before: "right-next", "next_page".
+// What is called "next-step" may be a part of the page, and all that a library makes may begin with it.
 func isStep(class string) bool {
-	return (strings.Contains(class, "next") || strings.Contains(class, "prev")) && hasWord(class, "next", "prev", "previous")
+	if !strings.Contains(class, "next") && !strings.Contains(class, "prev") {
+		return false
+	}
+	for name := range strings.FieldsSeq(class) {
+		step := false
+		for word := range words(name) {
+			word = strings.ToLower(word)
+			if step && stepsTo[word] {
+				return true
+			}
+			step = word == "next" || word == "prev" || word == "previous"
+		}
+		if step {
+			return true
+		}
+	}
+	return false
 }
+
+// stepsTo are what follows the word for such a link in its class.
+var stepsTo = plain.Set("page post link article chapter topic doc section lesson entry button")
 
 // leadsOn reports a link to the next page, the one before or the one above.
 func leadsOn(n *html.Node) bool {

@@ -160,7 +160,7 @@ func (m *marker) start(tag atom.Atom) {
 	}
 	switch tag {
 	case 0, atom.Span, atom.Wbr, atom.Font, atom.Abbr, atom.Cite, atom.U, atom.Small, atom.Big, atom.Sub:
-		if tag == atom.Span && m.lexer.start == m.spanEnd && m.code == 0 && beginsText(m.line, m.page[m.pos:]) {
+		if tag == atom.Span && m.lexer.start == m.spanEnd && m.code == 0 && !joinsName(m.line) && beginsText(m.line, m.page[m.pos:]) {
 			m.gap = true // another text
 		}
 		if tag == atom.Span || tag == 0 {
@@ -304,9 +304,13 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 }
 
 // dropName takes back the block written last if it says only that navigation follows: "On this page".
+// A heading such as "Menu" may be that of a section about menus, which shows one first.
 func (m *marker) dropName() {
 	block := m.out[min(m.last, len(m.out)):]
-	if len(block) == 0 || len(block) > maxNavName || bytes.HasPrefix(bytes.TrimSpace(block), []byte("# ")) || !Nameless(string(block)) {
+	if len(block) == 0 || len(block) > maxNavName || !Nameless(string(block)) {
+		return
+	}
+	if text := bytes.TrimLeft(block, "> \n"); text[0] == '#' && (text[1] == ' ' || !namesContents(string(text))) {
 		return
 	}
 	m.out, m.wasItem, m.quoted = m.out[:m.last], false, m.quoted[:0]

@@ -50,6 +50,33 @@ func TestMarkdown_NavigationInTheText_IsLeftOut(t *testing.T) {
 	})
 }
 
+// What is only named like navigation is a part of the page.
+func TestMarkdown_PartsNamedLikeNavigation_Stay(t *testing.T) {
+	const tea = "<p>Tea is hot.</p>"
+	for page, want := range map[string]string{
+		"<h2>Navigation</h2><nav class=demo><a href=#>Home</a></nav>":                                 "## Navigation\n",
+		"<h3>Menu</h3><div role=navigation><a href=#>Home</a></div><p>It opens.</p>":                  "### Menu\n\nIt opens.\n",
+		"<blockquote><h2>Related</h2><nav><a href=#>a</a></nav><p>Pots.</p></blockquote>":             "> ## Related\n>\n> Pots.\n",
+		"<ul><li><a class=next-step href=a>Deploy</a><li><a class='next-step x' href=b>Brew</a></ul>": "- [Deploy](http://a.test/a)\n- [Brew](http://a.test/b)\n",
+		"<a class='next-btn next-medium' href=a>Deploy</a>":                                           "[Deploy](http://a.test/a)\n",
+		"<a class=preview href=a>Deploy</a>":                                                          "[Deploy](http://a.test/a)\n",
+		"<div class=page-sidebar-left><p>Pots.</p></div>":                                             "Pots.\n",
+		"<div class='pageTocVisible dark'><p>Pots.</p></div>":                                         "Pots.\n",
+		"<div class='page-nav_open'><p>Pots.</p></div>":                                               "Pots.\n",
+		"<div id=next-and-previous><h2>Next and previous</h2><p>Pots.</p></div>":                      "## Next and previous\n\nPots.\n",
+		"<div class=next id=previous><p>Pots.</p></div>":                                              "Pots.\n",
+	} {
+		if got := markdown(t, "<title>x</title><main>"+tea+page+"</main>"); got != "Tea is hot.\n\n"+want {
+			t.Errorf("%s:\n%s", page, got)
+		}
+	}
+	for _, class := range []string{"right-next", "next", "nav-link nav-link--next", "next_page", "post-nav-prev", "previous-chapter", "prev-next-link", "prevPost"} {
+		if got := markdown(t, "<title>x</title><main>"+tea+"<a class='"+class+"' href=a>Pots</a></main>"); got != "Tea is hot.\n" {
+			t.Errorf("%s:\n%s", class, got)
+		}
+	}
+}
+
 // What a note is called stands above it, also where only those who see the page are shown it.
 func TestMarkdown_NameOfANote_StandsAboveIt(t *testing.T) {
 	wantMarkdown(t, map[string]string{
@@ -64,11 +91,12 @@ func TestMarkdown_NameOfANote_StandsAboveIt(t *testing.T) {
 // Words in <span> elements beside each other that begin anew are not one.
 func TestMarkdown_SpansBesideEachOther_StandApart(t *testing.T) {
 	wantMarkdown(t, map[string]string{
-		"<h1><span class=name>Kettle</span><span class=text>Water that is hot</span></h1>": "# Kettle Water that is hot\n",
-		"<p><span>Guides</span><span>Answers</span>":                                       "Guides Answers\n",
-		"<p><span>Tea</span><span>pot</span> and <span>T</span><span>EA</span>":            "Teapot and TEA\n",
-		"<p><code><span>new</span><span>Pot</span></code>":                                 "`newPot`\n",
-		"<pre><span>new</span><span>Pot</span></pre>":                                      "```\nnewPot\n```\n",
+		"<h1><span class=name>Kettle</span><span class=text>Water that is hot</span></h1>":        "# Kettle Water that is hot\n",
+		"<p><span>Guides</span><span>Answers</span>":                                              "Guides Answers\n",
+		"<p><span>System</span><span>.</span><span>Pot</span> <span>tea::</span><span>Pot</span>": "System.Pot tea::Pot\n",
+		"<p><span>Tea</span><span>pot</span> and <span>T</span><span>EA</span>":                   "Teapot and TEA\n",
+		"<p><code><span>new</span><span>Pot</span></code>":                                        "`newPot`\n",
+		"<pre><span>new</span><span>Pot</span></pre>":                                             "```\nnewPot\n```\n",
 	})
 }
 

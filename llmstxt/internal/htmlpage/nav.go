@@ -199,11 +199,18 @@ func Nameless(name string) bool {
 }
 
 // nameless are headings of lists of links that say what they are, and not of what.
-var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu contents content tableofcontents toc onthispage inthispage jumpto indexentry documentationoverview
-	inthisarticle thispage quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
-	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴
+var nameless = plain.Set(`navigation sitenavigation mainnavigation pagenavigation mainmenu sitemenu menu jumpto indexentry documentationoverview
+	quicklinks links seealso related relatedtopics relatedpages search quicksearch navegación navegação navigazione navigatie
+	навигация навігація nawigacja navigace navigáció navigasjon navigering 导航 導航 ナビゲーション 탐색 menü menú меню 菜单 選單 メニュー 메뉴 ` + ofContents)
+
+// namesContents reports the heading of a list of the page's own parts.
+func namesContents(name string) bool { return contentsNames[plain.Key(name)] }
+
+var contentsNames = plain.Set(ofContents)
+
+const ofContents = `contents content tableofcontents toc onthispage inthispage inthisarticle thispage
 	inhalt inhaltsverzeichnis aufdieserseite sommaire tabledesmatières surcettepage contenido enestapágina conteúdo nestapágina indice inhoud
-	содержание оглавление 目录 目錄 目次 목차`)
+	содержание оглавление 目录 目錄 目次 목차`
 
 // leadsIn reports the end of a sentence before a list: four words or more and a colon.
 func leadsIn(label string) bool {

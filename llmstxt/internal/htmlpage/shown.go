@@ -162,6 +162,11 @@ func beginsText(before, text []byte) bool {
 	return unicode.IsUpper(first) && (unicode.IsLower(last) || unicode.IsDigit(last) || strings.ContainsRune(".!?:)", last))
 }
 
+// joinsName reports a text that ends as names of programs do in front of their last part: "os.Path", "tea::Pot".
+func joinsName(before []byte) bool {
+	return bytes.HasSuffix(before, []byte(".")) || bytes.HasSuffix(before, []byte("::"))
+}
+
 // continued reports the end of a text that was cut off, behind which a link leads to the rest.
 func continued(text []byte) bool {
 	text = bytes.TrimRight(text, " \t\n])")

@@ -154,8 +154,13 @@ func (l *lexer) named() bool {
 		}
 		key, value := l.page[a.name:a.nameEnd], l.page[a.value:a.valueEnd]
 		isClass := len(key) == 5 && equalFold(key, "class")
-		if isClass && tells(l.tag, value) || (isClass || len(key) == 2 && equalFold(key, "id")) && subjectsOf(l.value(value))&ofEdge != 0 {
+		if isClass && tells(l.tag, value) {
 			return true
+		}
+		if isClass || len(key) == 2 && equalFold(key, "id") {
+			if of := subjectsOf(l.value(value)); of&ofEdge != 0 || of&ofSteps == ofSteps {
+				return true
+			}
 		}
 	}
 }
