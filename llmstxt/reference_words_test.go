@@ -19,6 +19,12 @@ func TestNote_ShortSentenceBelowTheHeading_IsTaken(t *testing.T) {
 		"a datum":          {"<h1>Kettle</h1><p>Since: version 2.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
 		"a link":           {"<h1>Kettle</h1><p>See <a href=/w>the other kettle</a>.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
 		"further down":     {"<h1>Kettle</h1><ul><li>boil</ul><p>Holds hot water.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a reader":         {"<h1>Kettle</h1><p>Let’s boil some.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"another page":     {"<h1>Kettle</h1><p>See this <a href=/w>page</a>.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a kind of page":   {"<h1>Kettle</h1><p>A detailed guide.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a version":        {"<h1>Kettle</h1><p>New in version two.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"a time":           {"<h1>Kettle</h1><p>Takes 5 minutes.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
+		"seen":             {"<h1>Kettle</h1><p>Seen by guides.</p>" + later, "Seen by guides."},
 		"no heading":       {"<p>Holds hot water.</p>" + later, "Boils the water in the kettle and waits until it is hot."},
 		"its lists":        {"<h1>Kettle</h1><p>Holds hot water.</p><ul><li>kettle.js<li>EventEmitter</ul>", "Holds hot water."},
 	} {
@@ -38,6 +44,7 @@ func TestExcerpt_LinksToNeighbours_AreNoText(t *testing.T) {
 	for name, around := range map[string]string{
 		"area":  "<div class=prev-next-area><a class=left-prev href=/%s><div><p class=subtitle>previous</p><p class=title>Glossary of pots</p></div></a><a class=right-next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
 		"links": "<div><a class=left-prev href=/%s><div><p>previous</p><p>Glossary of pots</p></div></a><a class=right-next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
+		"class": "<div class=prev-next-area><a href=/%s><div><p>previous</p><p>Glossary of pots</p></div></a><a href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
 		"rel":   "<div><a rel=prev href=/%s><div><p>previous</p><p>Glossary of pots</p></div></a><a rel=next href=/b><div><p>next</p><p>Contributing to pots</p></div></a></div>",
 	} {
 		s := potSite(t, "<title>Pots</title><h1>Pots</h1><p>Pots of clay hold water and soup.</p>",
@@ -85,6 +92,7 @@ func TestSections_ListOfADirectory_NamesIt(t *testing.T) {
 	for name, c := range map[string][2]string{
 		"its pages":      {list("Tea and pots", "tea/a", "tea/b", "tea/c") + list("Reference", "ref/cli", "ref/conf", "ref/env"), "Tea and pots, Reference"},
 		"half of them":   {list("Tea and pots", "tea/a", "tea/b") + list("Reference", "ref/cli", "ref/conf", "ref/env"), "All of tea, Reference"},
+		"some of any":    {list("Popular posts", "tea/a", "tea/b", "tea/c") + list("What’s new", "ref/cli", "ref/conf", "ref/env") + list("Other", "tea/index.html", "ref/cli"), "All of tea, Ref"},
 		"others as well": {list("Tea and pots", "tea/a", "tea/b", "ref/cli") + list("Reference", "ref/conf", "ref/env"), "All of tea, Reference"},
 	} {
 		home := "<title>Kettle</title><nav aria-label=Navigation><ul>" + c[0] + "</ul></nav><main><h1>Kettle</h1><p>" + gadget + "</p></main>"

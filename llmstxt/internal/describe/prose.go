@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -33,11 +34,16 @@ func beginning(blocks []htmlpage.Block) int {
 	if i < 1 || blocks[i].Kind != htmlpage.Paragraph || blocks[i].Links > 50 {
 		return -1
 	}
-	if s := blocks[i].Text; lowerCase(s) || strings.Count(s, " ") < 2 || !plain.IsComplete(s) || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
+	if s := blocks[i].Text; greets.MatchString(s) || lowerCase(s) || strings.Count(s, " ") < 2 || !plain.IsComplete(s) || !wordy(s) || isLabel(s) || names(s) || areFiles(s) {
 		return -1
 	}
 	return i
 }
+
+// greets matches a short text that speaks to its reader, says where to read on, what kind of page it is
+// or when it was written: "Let's begin.", "See this page.", "A short guide.", "New in version 3."
+var greets = regexp.MustCompile(`(?i)^(?:see|let['’]s|welcome|hello|hi|click|read|note|also|last|new|added|changed|deprecated|removed|since|introduced|written|posted|published|updated|edited|by)\b|` +
+	`\b(?:we|you|your|our|us|i|my)\b|\b(?:guide|tutorials?|introduction|overview|page|article|chapter|section|documentation)[.!]*$|[!\d]`)
 
 // continues reports a paragraph that goes on with the sentence before it, from which
 // code or a table parts it: "The rules have this form:", "where the pattern is …".

@@ -3,6 +3,7 @@ package describe
 import (
 	"cmp"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -346,12 +347,16 @@ func listNames(pages []Page, keys []string, index map[string]int) map[string]str
 			}
 			seg = keys[j]
 		}
-		if seg != "" && n > 1 && 2*n > size[seg] && !sameName(g.Name, &pages[0]) {
+		if seg != "" && n > 1 && 2*n > size[seg] && !sameName(g.Name, &pages[0]) && !selects.MatchString(g.Name) {
 			names[seg] = g.Name
 		}
 	}
 	return names
 }
+
+// selects matches the name of a list of some pages of any kind: "Popular posts", "What’s new".
+var selects = regexp.MustCompile(`(?i)^(?:(?:popular|recent|recently|latest|newest|new|featured|most|top|trending|related|similar|selected|recommended|more|other|also|read|learn|quick|` +
+	`beliebte?|neue|neueste|aktuelle|derniers|dernières|últim[ao]s|ultimi|ultime|lo más)\b|you |what.s |editor|популярн|последн|最新|人気|热门)|(?:récents|récentes|populaires|recientes|populares|destacad[ao]s|recenti)$`)
 
 // menuNames is what the navigation calls directories, of those to which one link of
 // it leads.
