@@ -15,7 +15,7 @@ func TestCrawl_ElementThatLeadsAtAClick_IsALink(t *testing.T) {
 		`<td onclick="location.href='/tea'">Tea</td>`, `<div onClick="window.location = '/tea';">Tea</div>`, `<TR ONCLICK='document.location.href="tea"'><TD>Tea`, `<button type=button onclick="location.assign('/tea')">Tea</button>`,
 		`<input type=button value=Tea onclick="window.open('/tea', '_self'); return false;">`, `<li onclick="self.location='\/tea'">Tea`, `<div onclick = "location.href=&quot;/tea&quot;">Tea</div>`, `<x-card onclick="top.location.replace(&quot;/tea&quot;)">Tea</x-card>`, `<img src=tea.png onclick="window.open('tea','w','width=400,height=300')">`,
 		`<a href="#" onclick="location='/tea';return false">Tea</a>`, `<a onclick="location.href='/tea'">Tea</a>`, `<a href="javascript:location.href='/tea'">Tea</a>`, `<a href="JavaScript:void(window.open('/tea'))">Tea</a>`, `<a href="javascript:void(0)" onclick="location.href='/tea'">Tea</a>`, `<area href="#" onclick="location.href='/tea'">`,
-		`<a href=/tea data-method=get>Tea</a>`, `<a href=/tea data-turbo-method=GET data-method>Tea</a>`, `<a href=/tea data-methods=post data-Xmethod=post>Tea</a>`,
+		`<a href=/tea data-method=get>Tea</a>`, `<a href=/tea data-turbo-method=GET data-method>Tea</a>`, `<a href=/tea data-method=list>Tea</a>`, `<a href=/tea data-methods=post data-Xmethod=post>Tea</a>`,
 		`<tr class=clickable-row data-href="/tea"><td>Tea</td></tr>`, `<div class=card data-href=tea>Tea</div>`,
 		`<form action="/tea"><input type=submit value=Tea></form>`, `<form method=GET action=tea><p><button>Tea</button></p></form>`, `<form action="/tea"><input type=image src=tea.png></form>`,
 		`<object type="text/html" data="/tea"></object>`, `<embed type="text/html; charset=utf-8" src="/tea">`,

@@ -61,10 +61,10 @@ func isMarkup(body []byte) bool {
 }
 
 // xhtmlRoot is how a page begins that is sent as XML.
-var xhtmlRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<html[\s>]`)
+var xhtmlRoot = regexp.MustCompile(`^\x{feff}?\s*(?:(?:<\?[^>]*>|<!--(?:[^-]|-[^-])*-->|<!DOCTYPE[^>\[]*(?:\[[^\]]*\]\s*)?>)\s*){0,8}<html[\s>]`)
 
 // isXHTML reports XML that is a page.
-func isXHTML(body []byte) bool { return xhtmlRoot.Match(body[:min(len(body), 2048)]) }
+func isXHTML(body []byte) bool { return xhtmlRoot.Match(body[:min(len(body), 8<<10)]) }
 
 // feedRoot is how XML begins that lists pages, whatever its header calls it.
 var feedRoot = regexp.MustCompile(`^\x{feff}?\s*(?:<(?:\?|!)[^>]*>\s*){0,8}<(?:rss|feed|rdf:RDF|urlset|sitemapindex)[\s>]`)

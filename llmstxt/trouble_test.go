@@ -69,10 +69,11 @@ func TestCrawl_PagesAboutTrouble_AreKept(t *testing.T) {
 		"/access-denied": short("Access denied"), "/kb/access-denied.html": short("Access denied"), "/errors/E1015": short("Permission denied"), "/status/503": short("Service unavailable"), "/reference/429": short("Too many requests"), "/http/forbidden": short("403 Forbidden"),
 		"/codes?id=12": short("Access denied"), "/limits/rate": short("Rate limit exceeded"), "/maintenance": short("Scheduled maintenance"), "/services/12": short("Elevator maintenance"), "/pots/1": short("Maintenance"), "/pots/2": short("Forbidden fruit"),
 		"/pots/3": short("Error 5003"), "/pots/4": short("How to fix access denied"), "/%D0%94%D0%BE%D1%81%D1%82%D1%83%D0%BF": short("Доступ запрещён"), "/troubleshooting/7": short("Internal server error"), "/faq/8": short("Access denied"),
-		"/pots/5":      "<title>Access denied</title><h1>Access denied</h1><p>" + strings.Repeat(gadget+" ", 8) + "</p>",
-		"/docs/pots/6": "<title>Access denied</title><h1>Access denied</h1><p>" + strings.Repeat(gadget+" ", 3) + "</p>",
-		"/pots/7":      short("Access denied") + "<pre>sudo chown tea pot</pre>",
-		"/pots/8":      "<title>Server error | Pots</title><h1>Pots that break</h1><p>The pot breaks.</p>",
+		"/pots/5":         "<title>Access denied</title><h1>Access denied</h1><p>" + strings.Repeat(gadget+" ", 8) + "</p>",
+		"/docs/pots/6":    "<title>Access denied</title><h1>Access denied</h1><p>" + strings.Repeat(gadget+" ", 3) + "</p>",
+		"/pots/7":         short("Access denied") + "<pre>sudo chown tea pot</pre>",
+		"/incidents/x8d7": short("Scheduled maintenance") + "<p>From 2:00 to 4:00.</p>", "/blog/7": short("Scheduled maintenance") + "<p>On 1 May.</p>", "/t/pots/88": short("Service unavailable") + "<p>Since 9 o’clock.</p>", "/limits": short("Rate limit exceeded"),
+		"/pots/8": "<title>Server error | Pots</title><h1>Pots that break</h1><p>The pot breaks.</p>",
 	} {
 		w := &web{pages: map[string]answer{"http://docs.test/": doc("Home", "/a", at), "http://docs.test/a": doc("A"), "http://docs.test" + at: html(page)}}
 		s := everyWay(t, w, "http://docs.test/", llmstxt.Options{})

@@ -30,8 +30,13 @@ func TestCrawl_OtherXML_IsNoPage(t *testing.T) {
 		`<?xml version="1.0"?><rss><channel><title>Tea</title></channel></rss>`:               1,
 		`<?xml version="1.0"?><!-- <html> --><tea/>`:                                          1,
 		`<htmlx/>`: 1,
-		`<!-- tea --><!DOCTYPE html SYSTEM "about:legacy-compat"><html><title>Tea</title><p>` + gadget:                        2,
-		"\ufeff" + `<?xml version="1.0"?><?xml-stylesheet href="a.css"?><html><title>Tea</title><h1>Tea<p>` + gadget + `<br>`: 2,
+		`<!-- tea --><!DOCTYPE html SYSTEM "about:legacy-compat"><html><title>Tea</title><p>` + gadget:                                      2,
+		`<?xml version="1.0"?><!-- > <html> --><tea/>`:                                                                                      1,
+		`<!-- a --><tea/><!-- b --><html>`:                                                                                                  1,
+		`<!DOCTYPE tea [<!ENTITY html "<html>">]><tea/>`:                                                                                    1,
+		`<!-- Copyright <tea@docs.test> -->` + strings.Repeat("<!-- "+gadget+" -->", 6) + `<html><title>Tea</title><p>` + gadget:            2,
+		`<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "a.dtd" [ <!ENTITY nbsp "&#160;"> ]><html><title>Tea</title><p>` + gadget: 2,
+		"\ufeff" + `<?xml version="1.0"?><?xml-stylesheet href="a.css"?><html><title>Tea</title><h1>Tea<p>` + gadget + `<br>`:               2,
 	} {
 		for _, kind := range []string{"text/xml", "application/xml;charset=utf-8", ""} {
 			if kind == "" && !strings.HasPrefix(body, "<?xml") {

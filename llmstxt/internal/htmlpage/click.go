@@ -43,8 +43,11 @@ func (s *scanner) sends() bool {
 		return false
 	}
 	a := s.attrs("data-method", "data-turbo-method")
-	method := cmp.Or(a[1], a[0])
-	return method != "" && !strings.EqualFold(method, "get")
+	switch strings.ToLower(cmp.Or(a[1], a[0])) {
+	case "post", "put", "patch", "delete":
+		return true
+	}
+	return false // what a script of the site's own calls so
 }
 
 // clicked takes an element that leads to another page.

@@ -46,7 +46,9 @@ func titles(names ...string) *regexp.Regexp {
 var (
 	// aboutErrors is in the addresses of pages about errors, explains in those of a manual.
 	aboutErrors = regexp.MustCompile(`(?i)error|fehler|erreur|errore|code|status|http|exception|message|problem|trouble|faq|issue|/[45]\d\d(?:[/.]|$)`)
-	explains    = regexp.MustCompile(`(?i)/(?:docs?|documentation|manual|reference|api|guides?|help|kb|support|wiki|articles?|learn|handbook)(?:/|$)`)
+	// tellsNews is in the addresses of what a site announces, which says when that is.
+	tellsNews = regexp.MustCompile(`(?i)incident|outage|announce|news|blog|forum|thread|topic|event|notice|/t/|/posts?/`)
+	explains  = regexp.MustCompile(`(?i)/(?:docs?|documentation|manual|reference|api|guides?|help|kb|support|wiki|articles?|learn|handbook)(?:/|$)`)
 )
 
 const (
@@ -63,7 +65,8 @@ func TroubleOf(p *htmlpage.Page, blocks []htmlpage.Block, u *url.URL) Trouble {
 	if explains.MatchString(u.Path) {
 		longest = longestInManual
 	}
-	if p.Short == "" || len(p.Short) > longest || len(blocks) > troubleBlocks || p.Code || aboutErrors.MatchString(u.Path) {
+	if p.Short == "" || len(p.Short) > longest || len(blocks) > troubleBlocks || p.Code || aboutErrors.MatchString(u.Path) ||
+		strings.ContainsAny(p.Short, "0123456789") && tellsNews.MatchString(u.Path) {
 		return NoTrouble
 	}
 	heading := headingOf(blocks)
@@ -116,6 +119,9 @@ func sharesWord(text string, u *url.URL) (shares, has bool) {
 	}
 	for word := range strings.FieldsFuncSeq(p, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) }) {
 		if n := utf8.RuneCountInString(word); n >= 3 || n >= 2 && word[0] >= utf8.RuneSelf {
+			if n > 4 {
+				word = strings.TrimSuffix(word, "s") // "limits", of a page that says "rate limit"
+			}
 			if has = true; strings.Contains(text, word) {
 				return true, true
 			}

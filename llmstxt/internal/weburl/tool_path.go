@@ -69,13 +69,26 @@ func isDone(above []string, folder string, below []string) bool {
 	case "reply":
 		return (isNumber(next) || isNumber(behind)) && before == "comment"
 	case "mailto":
-		return next == "" && before == "component"
+		return next == "" && listsComponents(above)
 	case "users":
-		return before == "component" && joomlaUsers[strings.TrimSuffix(next, ".html")]
+		return joomlaUsers[strings.TrimSuffix(next, ".html")] && listsComponents(above)
 	case "exe":
 		return strings.HasSuffix(next, ".php") && before == "lib"
 	}
 	return forge[folder] && len(above) >= 2 && behind != "" && (next == "branch" || next == "tag" || next == "commit")
+}
+
+// listsComponents reports the folder of Joomla's components, at the top, in that of a language or
+// behind its script. A manual has one, too, further down: /docs/component/users/profile.
+func listsComponents(folders []string) bool {
+	n := len(folders) - 1
+	if n < 0 || folders[n] != "component" {
+		return false
+	}
+	if n > 0 && len(folders[n-1]) == 2 {
+		n--
+	}
+	return n == 0 || folders[n-1] == "index.php"
 }
 
 // isWeb reports the name of a part of a wiki: no lower-case word.
