@@ -23,7 +23,7 @@ import (
 
 type serve struct {
 	Listen      string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve; port 0 picks one."`
-	AdminListen string `placeholder:"ADDR" help:"Address for /metrics and /debug/pprof, served nowhere else."`
+	AdminListen string `placeholder:"ADDR" help:"Address for /metrics, the sessions of everybody at /sessions, and /debug/pprof."`
 	AdminKey    string `placeholder:"KEY" help:"Key for /sessions and /debug/pprof of the admin address, at least 16 bytes. Without it they are served there on loopback alone."`
 
 	identityFlags `embed:""`
