@@ -3,7 +3,7 @@
 //
 // There is a relay for WebSockets, a consumer of RabbitMQ queues that streams
 // Server-Sent Events, a crawl that writes a site's llms.txt, a path form and a
-// forward proxy for every other program, and an endpoint that changes an API key
+// forward proxy for every other program, and an endpoint that exchanges an API key
 // for a token. Each is a [net/http.Handler] made by a method of one [Gateway];
 // what a host does not mount is not linked in.
 //
