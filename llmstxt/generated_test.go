@@ -21,6 +21,13 @@ func TestExcerpt_LinkToTheRestOfThePage_IsNoText(t *testing.T) {
 			t.Errorf("%s: %q, note %q", link, p.Excerpt, p.Note)
 		}
 	}
+	// What is said without a full stop is no sentence, and "More..." makes none of it.
+	for _, more := range []string{"<a href='pot.html#details'>More...</a>", "<a href=#details>More…</a>"} {
+		w := &web{pages: map[string]answer{"http://docs.test/pot.html": html("<title>Pot</title><main><p>A pot holds the tea (or the soup) " + more + "</p><p>" + gadget + "</p></main>")}}
+		if p := crawl(t, w, "http://docs.test/pot.html", llmstxt.Options{}).Pages[0]; strings.Contains(p.Excerpt, "More") {
+			t.Errorf("%s: %q", more, p.Excerpt)
+		}
+	}
 	// What another page says is a teaser there and no text here.
 	p := one(t, "<title>News</title><main><p>"+gadget+" <a href='/other#more-1'>More...</a></p><p>"+gadget[:40]+" and so on <a href='/third'>More...</a></p></main>", llmstxt.Options{})
 	if strings.HasPrefix(p.Excerpt, gadget) {

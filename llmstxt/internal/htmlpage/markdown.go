@@ -202,7 +202,7 @@ func (m *marker) start(tag atom.Atom) {
 		switch a := m.attrs("href", "class", "role"); {
 		case m.hints && isStep(a[1]) && !m.pre && len(m.line) == 0:
 			m.skipping(tag, closed)
-		case !strings.HasPrefix(a[0], "#") || closed || !m.innerLink(a[1], a[2]):
+		case !m.leadsWithin(a[0]) || closed || !m.innerLink(a[1], a[2]):
 			m.open(tag, "", a[0])
 		}
 	case atom.Strong, atom.B:
@@ -288,6 +288,9 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	}
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
 		return false // what the text itself sets apart
+	}
+	if tag == atom.Aside && m.remark() {
+		return false
 	}
 	if tag == atom.Header {
 		role = strings.TrimPrefix(role, "banner")

@@ -59,8 +59,9 @@ func TestMarkdown_Terms_StandOut(t *testing.T) {
 
 func TestMarkdown_LinksToTheRestOfThePage_AreLeftOut(t *testing.T) {
 	wantMarkdown(t, map[string]string{
-		"<p>Attributes hold metadata. <a href='#details'>More...</a></p><h2>Details</h2><p>x":         "Attributes hold metadata.\n\n## Details\n\nx\n",
-		"<p>A pot. <a href='#more'>More…</a> <a href='pot.html'>More...</a> <a href=#x>More pots</a>": "A pot. [More...](http://a.test/pot.html) More pots\n",
+		"<p>Attributes hold metadata. <a href='#details'>More...</a></p><h2>Details</h2><p>x":                           "Attributes hold metadata.\n\n## Details\n\nx\n",
+		"<p>A pot. <a href='#more'>More…</a> <a href='pot.html'>More...</a> <a href=#x>More pots</a>":                   "A pot. [More...](http://a.test/pot.html) More pots\n",
+		"<p>A pot <a href='own.html#x'>More...</a> <a href='pot.html#x'>More...</a> <a href='own.html#y'>More pots</a>": "A pot [More...](http://a.test/pot.html#x) More pots\n",
 	})
 }
 

@@ -22,7 +22,7 @@ func (m *marker) innerLink(class, role string) bool {
 		return false
 	}
 	switch {
-	case isPermalink(text), isWayBack(text), text == "More...", text == "More…":
+	case isPermalink(text), isWayBack(text), isMore(text):
 	case raised || role == "doc-noteref" || hasWord(class, "footnote", "footnotes", "noteref"):
 		sign := noteSign(text)
 		if sign == "" {
@@ -35,6 +35,52 @@ func (m *marker) innerLink(class, role string) bool {
 	}
 	m.pos = end
 	return true
+}
+
+// leadsWithin reports the address of a place on the page. That of "More..." may have the page's
+// own name in it.
+func (m *marker) leadsWithin(href string) bool {
+	return strings.HasPrefix(href, "#") || bytes.HasPrefix(m.page[m.pos:], []byte("More")) && strings.Contains(href, "#") && m.resolve(href) == ""
+}
+
+// maxRemark is how many bytes of a page a remark has, at most.
+const maxRemark = 16 << 10
+
+// remark reports an <aside>, whose start tag was just read, that has no name and is nothing but
+// text: what the text itself sets apart, as odoc does with all that is said between the values
+// of a module. A side bar has headings, controls or lists of links.
+func (m *marker) remark() bool {
+	if m.attrs("class", "id", "role", "aria-label", "aria-labelledby", "hidden", "aria-hidden", "style") != [8]string{} {
+		return false
+	}
+	look := lexer{page: m.page[:min(len(m.page), m.pos+maxRemark)], pos: m.pos}
+	said, linked, link := 0, 0, false
+	for kind := look.next(); kind != endOfPage; kind = look.next() {
+		switch {
+		case kind == textToken:
+			n := len(bytes.TrimSpace(look.bytes()))
+			if said += n; link {
+				linked += n
+			}
+		case kind == endTag && look.tag == atom.Aside:
+			return said >= leastParagraph && 2*linked < said
+		case kind != startTag && kind != endTag:
+		case look.tag == atom.A:
+			link = kind == startTag
+		case barsRemark(look.tag):
+			return false
+		}
+	}
+	return false
+}
+
+func barsRemark(tag atom.Atom) bool {
+	switch tag {
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Aside, atom.Nav, atom.Form, atom.Input, atom.Button, atom.Select,
+		atom.Img, atom.Picture, atom.Iframe, atom.Header, atom.Footer, atom.Section, atom.Article, atom.Script, atom.Svg:
+		return true
+	}
+	return false
 }
 
 // linkText is the text of a link whose start tag was just read, whether it is nothing but a

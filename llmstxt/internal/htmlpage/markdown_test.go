@@ -11,7 +11,7 @@ import (
 )
 
 func resolve(href string) string {
-	if strings.HasPrefix(href, "javascript:") || strings.HasPrefix(href, "mailto:") {
+	if strings.HasPrefix(href, "javascript:") || strings.HasPrefix(href, "mailto:") || strings.HasPrefix(href, "own.html") {
 		return ""
 	}
 	return "http://a.test/" + href
