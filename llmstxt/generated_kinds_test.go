@@ -57,6 +57,7 @@ func TestSecondary_ListsOfNamesAndSources_AreOptional(t *testing.T) {
 		[3]string{"the-index.html", "How to read an index", "<h1>How to read an index</h1><p>Begin at its end, where the names with Z are.</p>"},
 		[3]string{"class-use/Lid.html", "Uses of Class Lid", "<h1>Uses of Class Lid</h1>" + prose},
 		[3]string{"classpot-members.html", "Member List", "<h1>Member List</h1><p>This is the list of the members of the pot.</p>"},
+		[3]string{"classlid-members.html", "The Lid Member List", "<h1>The Lid Member List</h1><p>This is the list of the members of the lid.</p>"},
 		[3]string{"package-use.html", "Uses of Package pot", "<h1>Uses of Package pot</h1><p>No other package uses the pot.</p>"},
 		[3]string{"src-html/Lid.html", "Source code", "<pre>001 class Lid { }\n002</pre>"},
 		[3]string{"src/Lid.html", "", "<pre>{-# SAFE #-}\n\nmodule Lid where\n\nboil = id\n\ncover = const\n</pre>"},
@@ -64,7 +65,8 @@ func TestSecondary_ListsOfNamesAndSources_AreOptional(t *testing.T) {
 		[3]string{"file.LICENSE.html", "File: LICENSE", "<h1>Licence</h1><p>Whoever has the pot may lend it to friends.</p>"},
 		[3]string{"file.Start.html", "File: Start", "<h1>Start</h1><p>Wash the pot before you use it for the first time.</p>"})
 	for path, secondary := range map[string]bool{"lid.html": false, "Verbs-Index.html": true, "the-index.html": false, "class-use/Lid.html": true, "package-use.html": true, "classpot-members.html": true,
-		"src-html/Lid.html": true, "src/Lid.html": true, "src/guide.html": false, "file.LICENSE.html": true, "file.Start.html": false} {
+		"classlid-members.html": true,
+		"src-html/Lid.html":     true, "src/Lid.html": true, "src/guide.html": false, "file.LICENSE.html": true, "file.Start.html": false} {
 		if p := pageAt(t, s, path); p.Secondary != secondary {
 			t.Errorf("%s: secondary %t", path, p.Secondary)
 		}

@@ -271,7 +271,7 @@ func (r *result) findTwin(head http.Header, p *htmlpage.Page, text []byte) {
 func (c *crawler) takeEvidence(r *result, p *htmlpage.Page, lang string) {
 	blocks, anchors := p.Blocks(path.Base(r.final.Path))
 	r.evidence = Evidence{Version: htmlpage.EvidenceVersion, Need: c.need, Lang: lang,
-		Title: safetext.Cut(p.Title, 500), OpenTitle: safetext.Cut(p.OpenTitle, 500),
+		Title: safetext.Cut(p.Title, 500), OpenTitle: safetext.Cut(p.OpenTitle, 500), Headline: safetext.Cut(p.Headline, 200),
 		SiteName: safetext.Cut(p.SiteName, 200), Publisher: safetext.Cut(p.Publisher, 200),
 		Crumbs: p.Crumbs, Edges: p.Edges, Blocks: blocks, Anchors: anchors,
 		Code: p.Code, Sum: p.Sum, Unsorted: p.Unsorted}

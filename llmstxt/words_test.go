@@ -294,6 +294,22 @@ func TestExcerpt_AuthorsAndDepths_AreNoWords(t *testing.T) {
 	}
 }
 
+func TestNote_DepthOfAListAlone_IsNotTaken(t *testing.T) {
+	for _, label := range []string{"[detail level 123]", "[detail level 12]"} {
+		p := one(t, "<title>Menus</title><main><h1>Menus</h1><div>"+label+"</div><table><tr><td><a href=/window>Window</a><td></tr><tr><td><a href=/front>Front</a><td></tr></table></main>", llmstxt.Options{})
+		if p.Note != "Window; Front." {
+			t.Errorf("%s: %q", label, p.Note)
+		}
+	}
+	// Nor is the address that a link shows for want of words.
+	for _, link := range []string{"<p><a href=https://form.test/a7Q>https://form.test/a7Q</a></p>", "<h2><a href=/b>http://docs.test/b</a></h2>"} {
+		p := one(t, "<title>Menus</title><main><h1>Menus</h1>"+link+"<table><tr><td><a href=/window>Window</a><td></tr><tr><td><a href=/front>Front</a><td></tr></table></main>", llmstxt.Options{})
+		if p.Note != "Window; Front." {
+			t.Errorf("%s: %q", link, p.Note)
+		}
+	}
+}
+
 // Thai has no full stop.
 func TestExcerpt_Thai_GetsNoFullStop(t *testing.T) {
 	const text = "กาต้มน้ำเป็นอุปกรณ์สำหรับต้มน้ำให้ร้อน มีด้ามจับทำจากไม้"

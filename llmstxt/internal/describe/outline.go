@@ -50,13 +50,18 @@ func (n *noteParts) add(t string) {
 	if len(t) == 1 && !n.letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
 		return // of an index; what stands below it says more
 	}
-	if dated(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
+	if dated(t) || isAddress(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
 		return
 	}
 	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t)) {
 		n.seen[k] = true
 		n.list = append(n.list, t)
 	}
+}
+
+// isAddress reports a link that shows where it leads to.
+func isAddress(t string) bool {
+	return strings.Contains(t, "://") && !strings.Contains(t, " ")
 }
 
 func (n *noteParts) addBlocks(kinds ...htmlpage.BlockKind) {

@@ -50,7 +50,7 @@ func secondary(p *Page) bool {
 	if minor[slug] || minor[betweenWords.Replace(file)] || strings.Contains(u.Path, "/class-use/") || strings.HasPrefix(slug, "genindex") {
 		return true
 	}
-	return minor[title]
+	return minor[title] || strings.HasSuffix(p.Title, " Member List") // of a class, as Doxygen heads it
 }
 
 // isSource reports the source of a program, as generators of documentation show it: Sphinx's,

@@ -31,21 +31,22 @@ func setTitles(pages []Page) affixes {
 		}
 	}
 	a := findAffixes(raw)
-	count, headings := map[string]int{}, map[string]int{}
-	for i := range pages {
-		headings[heading(pages[i].Evidence)]++
+	count, own := map[string]int{}, ownHeadings(pages)
+	headings := map[string]int{}
+	for _, h := range own {
+		headings[h]++
 	}
 	for i := range pages {
 		p := &pages[i]
 		said := cmp.Or(a.own(p.Evidence.Title), a.own(p.Evidence.OpenTitle))
-		if i > 0 && (placeholder(said) || byGenerator(said)) && !meant(said, heading(p.Evidence), headings) {
-			said = named(p, a, headings)
+		if i > 0 && (placeholder(said) || byGenerator(said)) && !meant(said, own[i], headings) {
+			said = named(p, own[i], a, headings)
 		}
 		if i > 0 {
-			said = withoutCrumb(beforeName(said, pages[0].Title), p.Evidence)
+			said = withoutCrumb(beforeName(said, pages[0].Title), own[i], p.Evidence.Crumbs)
 		}
 		if p.Title = said; said == "" {
-			if p.Title = heading(p.Evidence); p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
+			if p.Title = own[i]; p.Title == "" || isComment(p.Title) || placeholder(p.Evidence.Title) || byGenerator(p.Title) {
 				p.Title = urlTitle(p.URL)
 			}
 		} else {
@@ -59,7 +60,7 @@ func setTitles(pages []Page) affixes {
 	for i := 1; i < len(pages); i++ {
 		p := &pages[i]
 		named := a.name() != "" && strings.EqualFold(p.Title, a.name()) || numbered(p.Title)
-		if h := heading(p.Evidence); (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
+		if h := own[i]; (named || count[p.Title] > 1) && h != "" && count[h] == 0 && headings[h] == 1 && !strings.EqualFold(h, a.name()) {
 			count[p.Title]--
 			count[h]++
 			p.Title = h
@@ -72,10 +73,9 @@ func setTitles(pages []Page) affixes {
 	return a
 }
 
-// named is the title of a page whose own is one of a template: og:title, or a heading that no
-// other page has, of which headings counts all; "" if there is neither.
-func named(p *Page, a affixes, headings map[string]int) string {
-	h := heading(p.Evidence)
+// named is the title of a page whose own is one of a template: og:title, or its heading h if no
+// other page has it, of which headings counts all; "" if there is neither.
+func named(p *Page, h string, a affixes, headings map[string]int) string {
 	for _, t := range []string{a.own(p.Evidence.OpenTitle), h} {
 		if t != "" && !placeholder(t) && !byGenerator(t) && !strings.EqualFold(t, a.name()) && (t != h || headings[h] == 1) {
 			return t
@@ -148,9 +148,9 @@ func beforeName(title, site string) string {
 // withoutCrumb takes a breadcrumb off the end of a title: the name of the page's section,
 // as "Boiling water - Support" has it. The page's own name stays, which its breadcrumbs may
 // end with: "Support - Boiling water".
-func withoutCrumb(title string, e *htmlpage.Evidence) string {
-	own, separators := plain.Key(heading(e)), separatorsIn(title)
-	for i, c := range e.Crumbs {
+func withoutCrumb(title, heading string, crumbs []string) string {
+	own, separators := plain.Key(heading), separatorsIn(title)
+	for i, c := range crumbs {
 		if plain.Key(c) == own {
 			continue
 		}
@@ -159,7 +159,7 @@ func withoutCrumb(title string, e *htmlpage.Evidence) string {
 			if !ok || strings.TrimSpace(rest) == "" {
 				continue
 			}
-			if !slices.ContainsFunc(e.Crumbs[:i], func(outer string) bool { return plain.Key(outer) == plain.Key(rest) }) {
+			if !slices.ContainsFunc(crumbs[:i], func(outer string) bool { return plain.Key(outer) == plain.Key(rest) }) {
 				return rest
 			}
 		}
@@ -184,13 +184,33 @@ var counted = plain.Set(`section sec chapter chap part appendix page node lesson
 	chapitre partie annexe leçon capítulo sección parte apéndice página lección capitolo sezione pagina seção hoofdstuk deel bijlage pagina
 	avsnitt sida rozdział część strona kapitola část глава раздел часть страница приложение`)
 
+// ownHeadings are the first headings of the pages' main content. What stands above that as a
+// title is one unless other pages have it too, or a heading of the first level follows.
+func ownHeadings(pages []Page) []string {
+	headlines := map[string]int{}
+	for i := range pages {
+		headlines[pages[i].Evidence.Headline]++
+	}
+	own := make([]string, len(pages))
+	for i := range pages {
+		e := pages[i].Evidence
+		if own[i] = firstOf(e.Blocks, htmlpage.Title); own[i] == "" && headlines[e.Headline] == 1 {
+			own[i] = e.Headline
+		}
+		own[i] = cmp.Or(own[i], firstOf(e.Blocks, htmlpage.Heading))
+	}
+	return own
+}
+
 // heading is the first heading of the main content.
 func heading(e *htmlpage.Evidence) string {
-	for _, kind := range []htmlpage.BlockKind{htmlpage.Title, htmlpage.Heading} {
-		for _, b := range e.Blocks {
-			if b.Kind == kind {
-				return b.Text
-			}
+	return cmp.Or(firstOf(e.Blocks, htmlpage.Title), firstOf(e.Blocks, htmlpage.Heading))
+}
+
+func firstOf(blocks []htmlpage.Block, kind htmlpage.BlockKind) string {
+	for _, b := range blocks {
+		if b.Kind == kind {
+			return b.Text
 		}
 	}
 	return ""

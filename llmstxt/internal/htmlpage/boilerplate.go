@@ -90,6 +90,7 @@ func (s *scanner) container(tag atom.Atom) {
 	if tag == atom.Div && s.rootDepth == 0 && !s.rootEmpty && rootIDs[strings.ToLower(a[2])] {
 		s.rootTag, s.rootDepth, s.rootWords = tag, 1, s.words+len(s.Links)
 	}
+	s.openHeadline(tag, a[1])
 	class, id := subjectsOf(a[1]), subjectsOf(a[2])
 	s.crumbElement(tag, class, id, a[5], a[7])
 	if s.skipDepth == 0 && standsAside(tag, role, class, id, a[4], a[6]) && !(role == "tablist" && s.holdsPanels()) {

@@ -49,6 +49,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	case atom.Tr, atom.Table:
 		s.endRow()
 	case atom.P, atom.Div, atom.Td, atom.Li:
+		s.titled = false
 		if s.closeParagraph(); tag == atom.P && s.nav.inBold() {
 			s.minorHeading()
 		}

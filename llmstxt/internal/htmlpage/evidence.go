@@ -8,6 +8,7 @@ type Evidence struct {
 	Lang        string   `json:"lang,omitempty"`
 	Title       string   `json:"title,omitempty"`       // <title>, whole
 	OpenTitle   string   `json:"open_title,omitempty"`  // og:title
+	Headline    string   `json:"headline,omitempty"`    // what stands above its text as a title, in no heading element
 	SiteName    string   `json:"site_name,omitempty"`   // og:site_name, or another that its head has
 	Publisher   string   `json:"publisher,omitempty"`   // who made the site
 	Brand       string   `json:"brand,omitempty"`       // of the base page: what the site's sign says
@@ -34,12 +35,12 @@ type Evidence struct {
 }
 
 // EvidenceVersion is the version of what is kept of a page.
-const EvidenceVersion = 20
+const EvidenceVersion = 21
 
 // Size is about how many bytes of memory it takes.
 func (e *Evidence) Size() int {
 	const each = 16 // for a string
-	n := len(e.Title) + len(e.OpenTitle) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + len(e.Sitemap) + 400
+	n := len(e.Title) + len(e.OpenTitle) + len(e.Headline) + len(e.SiteName) + len(e.Publisher) + len(e.Brand) + len(e.Description) + len(e.Canonical) + len(e.Up) + len(e.Sitemap) + 400
 	for _, all := range [][]string{e.Others, e.Crumbs, e.Edges, e.Anchors, e.Foreign, e.Versions} {
 		for _, s := range all {
 			n += each + len(s)

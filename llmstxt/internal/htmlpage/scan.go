@@ -36,6 +36,7 @@ const (
 // Page is what one pass finds.
 type Page struct {
 	Title, OpenTitle, SiteName string   // <title>, og:title, og:site_name or another name of the site
+	Headline                   string   // what stands above its text as a title, in no heading element
 	Publisher                  string   // who made the site
 	Canonical, Refresh, Base   string   // addresses, as written
 	Bare                       bool     // it says nothing, or that it leads elsewhere
@@ -144,7 +145,8 @@ type scanner struct {
 	heading              atom.Atom
 	headingMark          mark
 	headingText          strings.Builder
-	headingLink          int // bytes of it inside links
+	headingLink          int  // bytes of it inside links
+	titled               bool // an element is open that is named the page's title
 	marks                []mark
 	prose                int  // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int  // the paragraph being read
@@ -239,6 +241,7 @@ func (s *scanner) textToken() {
 		}
 		return
 	}
+	s.headline()
 	if s.crumbDepth > 0 && s.crumbText.Len() < 300 {
 		s.crumbText.WriteString(s.text(maxText))
 		return

@@ -50,7 +50,9 @@ func (s *scanner) inline() bool {
 		s.signOf()
 	case atom.B, atom.Strong:
 		s.nav.bold++
-	case atom.Span, atom.I, atom.Em, atom.Code, atom.Br, 0:
+	case atom.Span:
+		s.badge()
+	case atom.I, atom.Em, atom.Code, atom.Br, 0:
 	case atom.Ul, atom.Ol, atom.Dl, atom.Menu:
 		// A link right above a list is the list's own page.
 		if linked := s.nav.linked; s.nav.open() && linked && s.lastHref >= 0 {
@@ -185,6 +187,7 @@ func (s *scanner) textTag(selfClosing bool) {
 		s.paraAt, s.paraProse, s.bare = s.lexer.start, 0, false
 	case atom.H1, atom.H2, atom.H3:
 		s.closeParagraph()
+		s.noHeadline()
 		if s.skipDepth == 0 && s.heading == 0 && len(s.marks) < 16 {
 			s.heading = s.tag
 			s.headingMark = mark{offset: s.lexer.start, level: headingLevel(s.tag), header: s.header > 0}

@@ -1,0 +1,47 @@
+package htmlpage
+
+import (
+	"strings"
+
+	"golang.org/x/net/html/atom"
+
+	"github.com/farwire/farwire/llmstxt/internal/plain"
+)
+
+// Titles of pages that stand in no heading element: Doxygen's <div class="title">. They are
+// the pages' only names where a template gives all of them one <title>.
+
+var titleNames = plain.Set("title page-title pagetitle page_title doctitle doc-title entry-title post-title")
+
+// openHeadline begins the page's title if class names say so of an element before its first
+// heading. Elements within that one are no part of it.
+func (s *scanner) openHeadline(tag atom.Atom, class string) {
+	s.titled = false
+	if tag != atom.Div || s.Headline != "" || len(class) < len("title") || s.skipDepth > 0 || s.header > 0 || s.link > 0 || len(s.marks) > 0 {
+		return
+	}
+	for name := range strings.FieldsSeq(class) {
+		s.titled = s.titled || titleNames[strings.ToLower(name)]
+	}
+}
+
+// headline adds a text to the title that is open.
+func (s *scanner) headline() {
+	if s.titled && len(s.Headline) < maxText {
+		s.Headline = plain.Heading(plain.OneLine(s.Headline + " " + s.text(maxText)))
+	}
+}
+
+// noHeadline leaves the title to the heading that begins in it.
+func (s *scanner) noHeadline() {
+	if s.titled {
+		s.titled, s.Headline = false, ""
+	}
+}
+
+// badge ends the title before a sign behind it: "abstract".
+func (s *scanner) badge() {
+	if s.titled && s.Headline != "" && hasWord(s.attrs("class")[0], "label", "labels", "mlabel", "mlabels", "badge") {
+		s.titled = false
+	}
+}
