@@ -158,6 +158,9 @@ func (c *crawl) enroll(ctx context.Context, j *crawlJob, out *crawlOutcome) erro
 	if err != nil {
 		return fault.FromHost("site store", err)
 	}
+	if !lease.Expiry.IsZero() {
+		now = lease.Expiry.Add(-leased) // by the store's clock
+	}
 	// From here on the site is there, whatever becomes of its file, and nobody
 	// else will tell the secret.
 	out.base = lease.Site.BaseURL
@@ -312,8 +315,12 @@ func readHook(w http.ResponseWriter, r *http.Request) (base, secret string, err 
 
 // makeDue has a site crawled as soon as it may be, and returns when that is.
 func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err error) {
-	at := g.hooks.NextCrawl(webhook.Site{ID: site.ID, Leased: site.Leased, Crawled: []time.Time{site.LastCrawl, site.LastFailure}}, time.Now())
-	if site.waits(time.Now()) { // if it has been claimed meanwhile, that crawl will do
+	now, err := g.sitesNow(ctx)
+	if err != nil {
+		return now, fault.FromHost("site store", err)
+	}
+	at := g.hooks.NextCrawl(webhook.Site{ID: site.ID, Leased: site.Leased, Crawled: []time.Time{site.LastCrawl, site.LastFailure}}, now)
+	if site.waits(now) { // if it has been claimed meanwhile, that crawl will do
 		at = site.NextCrawl
 	}
 	next, err = hostcall.Get(func() (time.Time, error) { return g.o.Sites.MakeDue(ctx, site.ID, at) })
@@ -328,6 +335,25 @@ func (g *Gateway) makeDue(ctx context.Context, site Site) (next time.Time, err e
 	default: // a worker is told to look already
 	}
 	return next, nil
+}
+
+// sitesNow returns the time by which calls of the webhook are spaced: the store's, if it
+// tells it.
+func (g *Gateway) sitesNow(ctx context.Context) (time.Time, error) {
+	clock, ok := g.o.Sites.(SiteClock)
+	if !ok {
+		return time.Now(), nil
+	}
+	return hostcall.Get(func() (time.Time, error) { return clock.Now(ctx) })
+}
+
+// crawlBegins has calls of the webhook spaced from a crawl. The same moment is told by this
+// process's clock and by the store's.
+func (g *Gateway) crawlBegins(siteID int64, at, storesAt time.Time) {
+	if _, ok := g.o.Sites.(SiteClock); ok {
+		at = storesAt
+	}
+	g.hooks.CrawlBegins(siteID, at)
 }
 
 var errNoSuchSite = fault.New(fault.NotFound, "no such site is enrolled")

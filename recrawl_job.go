@@ -39,7 +39,6 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 		}
 		return
 	}
-	r.g.hooks.CrawlBegins(lease.Site.ID, time.Now())
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	revocations := r.g.revocations.Load()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
@@ -52,6 +51,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	if !lease.Expiry.IsZero() {
 		c.began = lease.Expiry.Add(-r.Lease)
 	}
+	r.g.crawlBegins(lease.Site.ID, claimed, c.began)
 	work, lose := context.WithCancelCause(s.ctx)
 	defer lose(nil)
 	c.held = r.keepLease(work, lease, claimed, lose)

@@ -38,7 +38,8 @@ import (
 //
 // All methods are called concurrently and by several processes. One that is a
 // [SecretKeeper] keeps a secret too; one that is a [FittingClaimer] keeps a gateway
-// from claiming the sites that none of its agents fits.
+// from claiming the sites that none of its agents fits; one that is a [SiteClock] says what
+// time it is.
 type SiteStore interface {
 	// Enroll adds the site, or gives the one that the same subject enrolled
 	// under the same BaseURL the new Options, Interval and KeyID, and ends its
@@ -124,6 +125,15 @@ type FittingClaimer interface {
 	// no turn. The answer of fits depends on its arguments alone; it returns at once, and
 	// calls no method of the store.
 	ClaimFitting(ctx context.Context, d time.Duration, fits func(geo, agent string) bool) (Lease, error)
+}
+
+// A SiteClock is a [SiteStore] that tells the time by its own clock, as a database server
+// has one. With another store a gateway asks for crawls by its own.
+type SiteClock interface {
+	SiteStore
+
+	// Now returns the time by which sites are due and leases run out.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // newSitesCheck returns the check whether the store of sites answers: anybody may have it

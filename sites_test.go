@@ -25,6 +25,7 @@ type memorySites struct {
 	first   uint64                    // tokens of new sites begin behind it
 	outage  error                     // answers every call, when it is not nil
 	before  func(method string) error // called first, outside the lock; nil: nothing
+	ahead   time.Duration             // its clock, of the gateways'
 }
 
 type siteRow struct {
@@ -44,9 +45,9 @@ func (r *siteRow) ask(at time.Time) {
 	}
 }
 
-func (r *siteRow) told() farwire.Site {
+func (r *siteRow) told(now time.Time) farwire.Site {
 	s := r.Site
-	s.Leased = r.expiry.After(time.Now())
+	s.Leased = r.expiry.After(now)
 	return s
 }
 
@@ -55,6 +56,16 @@ type commit struct {
 	lease farwire.Lease
 	farwire.RecrawlResult
 	at time.Time
+}
+
+func (m *memorySites) now() time.Time { return time.Now().Add(m.ahead) }
+
+func (m *memorySites) Now(context.Context) (time.Time, error) {
+	if err := m.begin("Now"); err != nil {
+		return time.Time{}, err
+	}
+	defer m.mu.Unlock()
+	return m.now(), nil
 }
 
 func (m *memorySites) begin(method string) error {
@@ -79,7 +90,7 @@ func (m *memorySites) setUnavailable(err error) {
 
 func (m *memorySites) lease(r *siteRow, d time.Duration) farwire.Lease {
 	r.token++
-	r.expiry = time.Now().Add(d)
+	r.expiry = m.now().Add(d)
 	return farwire.Lease{Site: r.Site, Token: r.token, Due: r.NextCrawl, Expiry: r.expiry}
 }
 
@@ -95,7 +106,7 @@ func (m *memorySites) find(id int64) *siteRow {
 // held returns the row of a lease that still holds.
 func (m *memorySites) held(l farwire.Lease) (*siteRow, error) {
 	r := m.find(l.Site.ID)
-	if r == nil || r.token != l.Token || !r.expiry.After(time.Now()) {
+	if r == nil || r.token != l.Token || !r.expiry.After(m.now()) {
 		return nil, fmt.Errorf("site %d, token %d: %w", l.Site.ID, l.Token, farwire.ErrLeaseLost)
 	}
 	return r, nil
@@ -117,7 +128,7 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 				r.ask(r.NextCrawl)
 			}
 			r.slot, r.own = false, true
-			if now := time.Now(); r.NextCrawl.After(now) {
+			if now := m.now(); r.NextCrawl.After(now) {
 				r.NextCrawl = now
 			}
 			return m.lease(r, d), nil
@@ -126,7 +137,7 @@ func (m *memorySites) Enroll(_ context.Context, s farwire.Site, most int, d time
 	if most >= 0 && owned >= most {
 		return farwire.Lease{}, farwire.ErrTooManySites
 	}
-	s.ID, s.NextCrawl = int64(len(m.rows)+1), time.Now()
+	s.ID, s.NextCrawl = int64(len(m.rows)+1), m.now()
 	m.rows = append(m.rows, &siteRow{Site: s, token: m.first, own: true})
 	return m.lease(m.rows[len(m.rows)-1], d), nil
 }
@@ -138,7 +149,7 @@ func (m *memorySites) Enrolled(_ context.Context, baseURL string) (list []farwir
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
 		if r.BaseURL == baseURL {
-			list = append(list, r.told())
+			list = append(list, r.told(m.now()))
 		}
 	}
 	return list, nil
@@ -151,7 +162,7 @@ func (m *memorySites) Sites(_ context.Context, subject string) (list []farwire.S
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
 		if r.Subject == subject {
-			list = append(list, r.told())
+			list = append(list, r.told(m.now()))
 		}
 	}
 	return list, nil
@@ -193,7 +204,7 @@ func (m *memorySites) MakeDue(_ context.Context, id int64, at time.Time) (time.T
 		return time.Time{}, farwire.ErrNoSite
 	}
 	r.Resting = false
-	leased := r.expiry.After(time.Now())
+	leased := r.expiry.After(m.now())
 	if leased && (r.own || at.After(r.NextCrawl)) { // for after the crawl that is under way
 		r.ask(at)
 		return r.called, nil
@@ -217,14 +228,14 @@ func (m *memorySites) claim(method string, d time.Duration, fits func(*siteRow) 
 	m.claims++
 	var due *siteRow
 	for _, r := range m.rows {
-		if now := time.Now(); !r.Resting && !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) && fits(r) {
+		if now := m.now(); !r.Resting && !r.NextCrawl.After(now) && !r.expiry.After(now) && (due == nil || r.NextCrawl.Before(due.NextCrawl)) && fits(r) {
 			due = r
 		}
 	}
 	if due == nil {
 		return farwire.Lease{}, farwire.ErrNoSite
 	}
-	if !due.called.IsZero() && !due.called.After(time.Now()) {
+	if !due.called.IsZero() && !due.called.After(m.now()) {
 		due.called, due.slot = time.Time{}, true
 	}
 	due.own = false
@@ -241,7 +252,7 @@ func (m *memorySites) Renew(_ context.Context, l farwire.Lease, d time.Duration)
 	if err != nil {
 		return farwire.Lease{}, err
 	}
-	r.expiry = time.Now().Add(d)
+	r.expiry = m.now().Add(d)
 	l.Expiry = r.expiry
 	return l, nil
 }
@@ -297,7 +308,7 @@ func (m *memorySites) Commit(_ context.Context, l farwire.Lease, c farwire.Recra
 		r.NextCrawl = r.called
 	}
 	r.expiry, r.called, r.own = time.Time{}, time.Time{}, false
-	m.commits = append(m.commits, commit{l, c, time.Now()})
+	m.commits = append(m.commits, commit{l, c, m.now()})
 	return nil
 }
 

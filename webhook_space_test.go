@@ -122,7 +122,56 @@ func TestSiteChanged_ClaimedMeanwhile_CrawlsOnce(t *testing.T) {
 	})
 }
 
-// The store's clock may be ahead of the gateway's.
+// The gateway's clock may be wrong: a call has the site crawled now, and another a minute
+// later, by the store's clock, which /sites shows.
+func TestSiteChanged_GatewaysClockWrong_CrawlsNow(t *testing.T) {
+	for _, ahead := range []time.Duration{-time.Hour, -20 * time.Second, 0, 45 * time.Second, 3 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
+				time.Sleep(10 * time.Minute)
+				defer recrawls(c.t, c.gw)()
+				body := hookBody("http://site.test", c.sites.only(c.t).WebhookSecret)
+				called := time.Now()
+				wantDue(c.t, hook(c.gw.SiteChanged(), "POST", body))
+				first := c.next()
+				if wait := first.at.Sub(called.Add(ahead)); wait > 2*time.Minute {
+					c.t.Errorf("crawled %v after the call", wait)
+				}
+				wantDue(c.t, hook(c.gw.SiteChanged(), "POST", body))
+				if wait := c.next().at.Sub(first.at); wait < 50*time.Second || wait > 3*time.Minute {
+					c.t.Errorf("crawled again after %v", wait)
+				}
+				// One that comes by itself is not brought to the call's time by mistake.
+				time.Sleep(40 * time.Minute)
+				called = time.Now()
+				wantDue(c.t, hook(c.beside().gw.SiteChanged(), "POST", body))
+				if wait := c.next().at.Sub(called.Add(ahead)); wait > 2*time.Minute {
+					c.t.Errorf("crawled %v after the call, before the site was due", wait)
+				}
+			}, func(o *farwire.Options) { o.Sites.(*memorySites).ahead = ahead })
+		})
+	}
+}
+
+// An enrolled site is crawled again after its interval, whatever the gateway's clock says.
+func TestEnroll_GatewaysClockWrong_IntervalIsKept(t *testing.T) {
+	for _, ahead := range []time.Duration{-3 * time.Hour, -time.Minute, time.Minute, 3 * time.Hour} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			inRecrawlWorld(t, func(c *recrawlWorld) {
+				enrolled := c.sites.committed()[0].at
+				s := c.sites.only(c.t)
+				if wait := s.NextCrawl.Sub(enrolled); wait < 55*time.Minute || wait > time.Hour {
+					c.t.Errorf("the next crawl is %v after the enrolment", wait)
+				}
+				if age := enrolled.Sub(s.LastCrawl); age < 0 || age > time.Minute {
+					c.t.Errorf("the last crawl was %v before", age)
+				}
+			}, func(o *farwire.Options) { o.Sites.(*memorySites).ahead = ahead })
+		})
+	}
+}
+
+// The clock of a store that does not tell it may be ahead of the gateway's.
 func TestSiteChanged_StoresClockAhead_SpacesTheNext(t *testing.T) {
 	inRecrawlWorld(t, func(c *recrawlWorld) {
 		for _, ahead := range []time.Duration{time.Second, 20 * time.Second, time.Hour} {
@@ -130,7 +179,8 @@ func TestSiteChanged_StoresClockAhead_SpacesTheNext(t *testing.T) {
 			s := &c.sites.rows[0].Site
 			s.LastCrawl, s.NextCrawl = time.Now().Add(ahead), time.Now().Add(5*time.Hour)
 			c.sites.mu.Unlock()
-			next := wantDue(c.t, hook(c.beside().gw.SiteChanged(), "POST", hookBody("http://site.test", s.WebhookSecret)))
+			mute := c.beside(func(o *farwire.Options) { o.Sites = struct{ farwire.SiteStore }{c.sites} })
+			next := wantDue(c.t, hook(mute.gw.SiteChanged(), "POST", hookBody("http://site.test", s.WebhookSecret)))
 			if wait := time.Until(next); wait < 58*time.Second || wait > time.Minute {
 				c.t.Errorf("crawled %v ahead: the next crawl is in %v", ahead, wait)
 			}

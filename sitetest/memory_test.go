@@ -45,6 +45,19 @@ func newMemoryStore(fault string) *memoryStore {
 
 func now() time.Time { return micro(time.Now()) }
 
+// Now makes a memoryStore a SiteClock.
+func (m *memoryStore) Now(ctx context.Context) (time.Time, error) {
+	leave, err := m.enter(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer leave()
+	if m.fault == "the clock is another's" {
+		return now().Add(time.Hour), nil
+	}
+	return now(), nil
+}
+
 func micro(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

@@ -8,7 +8,7 @@
 //		})
 //	}
 //
-// A store that is a [farwire.FittingClaimer] too is tested as one.
+// A store that is a [farwire.FittingClaimer] or a [farwire.SiteClock] too is tested as one.
 //
 // The tests judge the ends of leases by the store's own clock, as its leases tell it,
 // and do not expect the store to be quick.
@@ -74,6 +74,7 @@ func Run(t *testing.T, empty func(t *testing.T) Open) {
 		{"Commit", commit},
 		{"CommitKeepsIdentity", commitKeepsIdentity},
 		{"Times", times},
+		{"Clock", clock},
 		{"Pages", pages},
 		{"ManyPages", manyPages},
 		{"Strings", anyStrings},

@@ -34,6 +34,7 @@ func TestRun_StoreHasAFault_Fails(t *testing.T) {
 		"a site that is asked for waits":              "LostMadeDue",
 		"a resting site is claimed":                   "Rest",
 		"subjects take no turns":                      "Turns",
+		"the clock is another's":                      "Clock",
 		"what was asked for is forgotten":             "MakeDueLeased",
 		"a commit without pages loses them":           "Pages",
 	} {

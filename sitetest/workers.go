@@ -184,6 +184,9 @@ func contexts(b *bench) {
 		"Pages":    second(b.store.Pages(ctx, s.ID)),
 		"Commit":   b.store.Commit(ctx, l, outcome),
 	}
+	if c, ok := b.store.(farwire.SiteClock); ok {
+		calls["Now"] = second(c.Now(ctx))
+	}
 	if f, ok := b.store.(farwire.FittingClaimer); ok {
 		calls["ClaimFitting"] = second(f.ClaimFitting(ctx, long, func(_, _ string) bool { return true }))
 	}
@@ -199,4 +202,24 @@ func contexts(b *bench) {
 		b.Errorf("%d sites, %v", n, err)
 	}
 	b.commit(l, outcome) // the lease was not harmed
+}
+
+// clock asks a SiteClock what time it is: the time from which leases are.
+func clock(b *bench) {
+	c, ok := b.store.(farwire.SiteClock)
+	if !ok {
+		return
+	}
+	before, err := c.Now(b.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	begun := b.enroll("https://a.example/").Expiry.Add(-long)
+	after, err := c.Now(b.ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if begun.Before(before) || begun.After(after) {
+		b.Errorf("leased at %v, between %v and %v", begun, before, after)
+	}
 }

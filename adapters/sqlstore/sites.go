@@ -153,6 +153,14 @@ func (s *Store) Count(ctx context.Context, subject string) (n int, err error) {
 // that time or a later one.
 const isSlot = `(called IS NOT NULL AND next_crawl >= $2)`
 
+// Now implements [farwire.SiteClock].
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.read(ctx, "reading the clock", func(ctx context.Context, c conn) error {
+		return c.row(ctx, `SELECT :now`).Scan(moment{&now})
+	})
+	return now, err
+}
+
 // MakeDue implements [farwire.SiteStore]. For a site that is leased it returns
 // when the crawl after the one under way is due at the latest.
 func (s *Store) MakeDue(ctx context.Context, id int64, at time.Time) (due time.Time, err error) {

@@ -28,7 +28,10 @@ type Store struct {
 	reads  *sql.DB // SQLite: readers do not wait for the writer
 }
 
-var _ farwire.FittingClaimer = (*Store)(nil)
+var (
+	_ farwire.FittingClaimer = (*Store)(nil)
+	_ farwire.SiteClock      = (*Store)(nil)
+)
 
 // A flavor is what the two databases do not have in common.
 type flavor struct {

@@ -169,6 +169,14 @@ func (l *reopeningSites) Remove(ctx context.Context, id int64) error {
 	return s.Remove(ctx, id)
 }
 
+func (l *reopeningSites) Now(ctx context.Context) (time.Time, error) {
+	s, err := l.store(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return s.Now(ctx)
+}
+
 func (l *reopeningSites) MakeDue(ctx context.Context, id int64, at time.Time) (time.Time, error) {
 	s, err := l.store(ctx)
 	if err != nil {
