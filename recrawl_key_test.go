@@ -2,12 +2,16 @@ package farwire_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/farwire/farwire"
@@ -228,6 +232,40 @@ func TestRecrawl_PagesPerDay_Counted(t *testing.T) {
 			c.t.Errorf("a day later it is %+v", site)
 		}
 	}, key.edit)
+}
+
+// TestRecrawl_Ended_IsAccountedFor: what a recrawl has sent counts for its caller, and what it
+// has held is free.
+func TestRecrawl_Ended_IsAccountedFor(t *testing.T) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		sent := func() (u struct {
+			Bytes int `json:"bytes_to_client"`
+		}) {
+			r, w := httptest.NewRequest("GET", "/usage", nil), httptest.NewRecorder()
+			r.Header.Set("X-API-Key", testKey)
+			c.gw.Usage().ServeHTTP(w, r)
+			if err := json.Unmarshal(w.Body.Bytes(), &u); err != nil || w.Code != http.StatusOK {
+				c.t.Fatalf("%d %s %v", w.Code, w.Body, err)
+			}
+			return u
+		}
+		synctest.Wait() // for the end of the crawl that enrolled the site
+		before := sent()
+		stop := recrawls(c.t, c.gw)
+		c.site.set(changeA)
+		if done := c.next(); done.Site.Failures != 0 {
+			c.t.Fatalf("it is %+v", done.Site)
+		}
+		stop()
+		synctest.Wait()
+		if after, file := sent(), len(c.hosted()); after.Bytes != before.Bytes+file {
+			c.t.Errorf("%d bytes before and %d behind a recrawl whose file has %d", before.Bytes, after.Bytes, file)
+		}
+		c.gw.SetDescriptors(func() (int, int) { return 90, 100 })
+		if h := c.crawled(testKey, `{"url":"http://site.test/"}`); h.code != 1000 {
+			c.t.Errorf("a caller that holds nothing is refused: %+v", h)
+		}
+	})
 }
 
 // TestRecrawl_Log_HoldsNoQuery: the address of a site may hold a secret.
