@@ -266,8 +266,7 @@ func (m *memoryLimiter) TakeSlot(_ context.Context, p Principal, k Kind, most in
 	return release, taken, nil
 }
 
-// What a caller's sessions hold and use is counted here: slots of those that run at a
-// time, descriptors, pages and bytes of a day.
+// What a caller's sessions hold and use is counted here: slots, descriptors, pages, bytes.
 
 // counter is whom the principal's sessions count for.
 func (p Principal) counter() limits.Account {
@@ -278,14 +277,13 @@ func (p Principal) counter() limits.Account {
 // as there may be.
 func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	g, most := s.g, p.Limits.allows(s.Kind)
-	s.counter = p.counter()
 	tooMany := func() error {
 		return limited(fault.LimitReached, fmt.Sprintf("limit reached: %s at a time", safetext.Count(most, string(s.Kind)+" session")),
 			Quota{Limit: most, RetryAfter: time.Second})
 	}
 	slots, shared := g.o.Limiter.(SlotLimiter)
 	if !shared || most <= 0 {
-		if !g.meters.Begin(s.counter, s.Kind.String(), s.Kind.row().files, most) {
+		if !s.countIn(p, most) {
 			return tooMany()
 		}
 		return nil
@@ -301,12 +299,18 @@ func (s *session) takeSlot(ctx context.Context, p Principal) error {
 	case err != nil:
 		return fault.FromHost("limiter", err)
 	case !taken:
-		g.meters.Refuse(s.counter)
+		g.meters.Refuse(p.counter())
 		return tooMany()
 	}
-	g.meters.Begin(s.counter, s.Kind.String(), s.Kind.row().files, -1)
+	s.countIn(p, -1)
 	s.release = release
 	return nil
+}
+
+// countIn counts the session in where fewer than most are (at most 0: no limit).
+func (s *session) countIn(p Principal, most int) bool {
+	s.counter = p.counter() // which it is counted out of
+	return s.g.meters.Begin(s.counter, s.Kind.String(), s.Kind.row().files, most)
 }
 
 // takePages takes what a crawl may need from what its caller has left for the

@@ -42,8 +42,7 @@ func (r *recrawler) work(ctx context.Context, lease Lease, claimed time.Time) {
 	defer context.AfterFunc(ctx, func() { s.stop(context.Cause(ctx)) })()
 	revocations := r.g.revocations.Load()
 	p, keyErr := r.g.keyOf(s.ctx, lease.Site)
-	s.counter = p.counter()
-	r.g.meters.Begin(s.counter, KindRecrawl.String(), KindRecrawl.row().files, -1)
+	s.countIn(p, -1)
 	s.begin(p)
 	if keyErr == nil && r.g.revocations.Load() != revocations && r.g.revoked(s.ctx, p) {
 		s.carrier.Shutdown(errKeyRevoked) // it was revoked just now
