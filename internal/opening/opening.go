@@ -55,6 +55,8 @@ func Check(w http.ResponseWriter, r *http.Request) error {
 		return upgradeRequired(r, "Sec-WebSocket-Version must be 13")
 	case !validNonce(r.Header["Sec-Websocket-Key"]):
 		return fault.Invalidf("Sec-WebSocket-Key must be 16 bytes in base64, once")
+	case r.ContentLength != 0: // net/http would read it before the 101, for as long as it does not come
+		return fault.Invalidf("a request that becomes a WebSocket has no body")
 	}
 	if err := upgrade.Check(w); err != nil {
 		// The host's mistake and not the caller's, but nobody finds it if

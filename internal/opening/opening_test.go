@@ -52,6 +52,8 @@ func TestCheck_NotAWebSocket_Refused(t *testing.T) {
 		"a short key":            {upgrade("Sec-WebSocket-Key", "c2hvcnQ="), fault.BadRequest},
 		"a key that is not one":  {upgrade("Sec-WebSocket-Key", "%%%"), fault.BadRequest},
 		"two keys":               {twice, fault.BadRequest},
+		"a body":                 {withBody(5), fault.BadRequest},
+		"a body in chunks":       {withBody(-1), fault.BadRequest},
 		"nothing to take over":   {upgrade(), fault.Internal}, // a recorder has no Hijack
 		"a list of both":         {upgrade("Connection", "keep-alive, Upgrade", "Upgrade", "h2c, websocket"), fault.Internal},
 		"in capital letters too": {upgrade("Connection", "UPGRADE", "Upgrade", "WebSocket"), fault.Internal},
@@ -60,6 +62,13 @@ func TestCheck_NotAWebSocket_Refused(t *testing.T) {
 			t.Errorf("%s: %v, class %v, want %v", name, err, fault.ClassOf(err), c.class)
 		}
 	}
+}
+
+// withBody is an upgrade whose body has a length; -1: it comes in chunks.
+func withBody(length int64) *http.Request {
+	r := upgrade()
+	r.ContentLength = length
+	return r
 }
 
 func TestOffered_Lists_InOrder(t *testing.T) {
