@@ -57,6 +57,10 @@ func (p *Pool) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusMethodNotAllowed, "agents attach with GET")
 		return
 	}
+	if r.ContentLength != 0 { // net/http would read it before the 101, for as long as it does not come
+		refuse(http.StatusBadRequest, "a request to attach has no body")
+		return
+	}
 	if hasToken(r.Header, "Connection", "upgrade") && hasToken(r.Header, "Upgrade", peerUpgrade) {
 		p.servePeer(w, r, refuse)
 		return

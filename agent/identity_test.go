@@ -1,10 +1,12 @@
 package agent_test
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -191,6 +193,25 @@ func TestAttach_UpgradeOfAnotherKind_IsToldOfOurs(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "farwire-agent" || !strings.Contains(resp.Header.Get("Farwire-Refused"), "WebSocket") {
 			t.Errorf("%v: %s, %v", fields, resp.Status, resp.Header)
+		}
+	}
+}
+
+// A body that does not come would keep the request, and with it a shutdown, waiting.
+func TestAttach_Body_IsRefused(t *testing.T) {
+	_, srv, _ := newPool(t, agent.PoolOptions{})
+	for _, framing := range []string{"Content-Length: 5", "Transfer-Encoding: chunked"} {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(30 * time.Second))
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+secret+"\r\nConnection: Upgrade\r\nUpgrade: farwire-agent\r\n"+framing+"\r\n\r\n")
+		c.(*net.TCPConn).CloseWrite()
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != http.StatusBadRequest || !strings.Contains(resp.Header.Get("Farwire-Refused"), "body") {
+			t.Errorf("%s: %v, %v", framing, resp, err)
 		}
 	}
 }
