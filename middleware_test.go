@@ -69,6 +69,22 @@ func (w failsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nearHijack{harness.OnlyUnwrap{Inner: w.ResponseWriter}}.Hijack()
 }
 
+// controlsHijack has a Hijack that asks net/http's controller, and no Unwrap.
+type controlsHijack struct{ http.ResponseWriter }
+
+func (w controlsHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+func (w controlsHijack) Flush() { http.NewResponseController(w.ResponseWriter).Flush() }
+
+// nextHijack has a Hijack that looks at the layer below alone, and no Unwrap.
+type nextHijack struct{ http.ResponseWriter }
+
+func (w nextHijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return failsHijack(w).Hijack()
+}
+func (w nextHijack) Flush() { http.NewResponseController(w.ResponseWriter).Flush() }
+
 // keepsStatus lets a status through only with a body, as a compressing
 // middleware may.
 type keepsStatus struct {
@@ -174,6 +190,12 @@ func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
 		}},
 		"asserting Hijack": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
 			return assertsHijack{harness.OnlyUnwrap{Inner: harness.OnlyUnwrap{Inner: w}}}
+		}},
+		"Hijack by the controller": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return controlsHijack{harness.OnlyUnwrap{Inner: controlsHijack{harness.OnlyUnwrap{Inner: w}}}}
+		}},
+		"near Hijack without Unwrap": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return harness.OnlyUnwrap{Inner: nextHijack{harness.OnlyUnwrap{Inner: w}}}
 		}},
 		"lazy status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
 			return harness.OnlyUnwrap{Inner: lazyWriter{w, new(int)}}

@@ -84,20 +84,31 @@ func Innermost(w http.ResponseWriter) string {
 // changes nothing. It is asked first, because nobody can answer 500 any more
 // when a status 101 has been written.
 func Check(w http.ResponseWriter) error {
-	layers := Layers(w)
+	layers := hijackers(w)
 	last := layers[len(layers)-1]
-	// A wrapper may have a Hijack that only fails, and no Unwrap.
-	for range maxLayers {
+	if _, ok := last.(http.Hijacker); !ok {
+		return &HiddenError{Middleware: fmt.Sprintf("%T", last)}
+	}
+	return nil
+}
+
+// hijackers returns the Layers of w and, where the last of them is a wrapper that
+// has a Hijack and no Unwrap, those of the ResponseWriter that it embeds: its Hijack
+// leads there, or only fails.
+func hijackers(w http.ResponseWriter) []http.ResponseWriter {
+	layers := Layers(w)
+	for len(layers) < maxLayers {
+		last := layers[len(layers)-1]
 		if _, ok := last.(http.Hijacker); !ok {
-			return &HiddenError{Middleware: fmt.Sprintf("%T", last)}
+			break
 		}
 		next := embedded(last)
 		if next == nil {
-			return nil
+			break
 		}
-		last = next
+		layers = append(layers, Layers(next)...)
 	}
-	return nil
+	return layers
 }
 
 // embedded is the http.ResponseWriter that a wrapper's struct embeds, or nil.
@@ -138,7 +149,7 @@ func Switch(w http.ResponseWriter, protocol string) (conn net.Conn, early []byte
 // it. The caller closes the connection. early is what the client sent behind its
 // request and net/http has read.
 func Take(w http.ResponseWriter) (conn net.Conn, early []byte, err error) {
-	conn, brw, err := hijack(Layers(w))
+	conn, brw, err := hijack(hijackers(w))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -212,7 +223,7 @@ func (t *taker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // take has the status that was written leave, and takes the connection over.
 func take(w http.ResponseWriter) (net.Conn, *bufio.ReadWriter, []byte, error) {
-	layers := Layers(w)
+	layers := hijackers(w)
 	for _, layer := range layers {
 		// gin keeps the status until it is told to write it.
 		if lazy, ok := layer.(interface{ WriteHeaderNow() }); ok {
