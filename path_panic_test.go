@@ -1,9 +1,13 @@
 package farwire_test
 
 import (
+	"bufio"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/forward"
+	"github.com/farwire/farwire/internal/harness"
 )
 
 var errOfMiddleware = errors.New("the middleware's own")
@@ -131,6 +136,72 @@ func TestPathForm_MiddlewarePanicsInAnyGoroutine_HandlerPanics(t *testing.T) {
 	w.wantLog(`kind=http .*cause="?panic: boom`)
 	if n := w.gw.Stats().Kinds[farwire.KindHTTP].Active; n != 0 {
 		t.Errorf("%d sessions stay", n)
+	}
+}
+
+// A writer with Hijack, Flush and no Unwrap hides deadlines.
+type hidesDeadlines struct{ http.ResponseWriter }
+
+func (w hidesDeadlines) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+func (w hidesDeadlines) Flush() { http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Many middlewares recover every panic and write an error of their own. That must not have
+// an answer that broke off look whole, with their text behind it.
+func TestPathForm_AnswerBreaksOff_MiddlewareThatRecoversDoesNotEndIt(t *testing.T) {
+	var path http.Handler
+	wrap := func(w http.ResponseWriter) http.ResponseWriter { return w }
+	recovering := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				http.Error(rw, "oops", http.StatusInternalServerError)
+			}
+		}()
+		path.ServeHTTP(wrap(rw), r)
+	})
+	w := newPathWorld(t, http.NotFoundHandler())
+	path = w.gw.PathForm()
+	front := httptest.NewUnstartedServer(recovering)
+	front.EnableHTTP2 = true
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.StartTLS()
+	defer front.Close()
+	for version, client := range map[string]*http.Client{
+		"HTTP/1.1": {Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: poolOf(front.Certificate())}}},
+		"HTTP/2.0": {Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: poolOf(front.Certificate())}}},
+	} {
+		for name, c := range map[string]struct {
+			wrap func(http.ResponseWriter) http.ResponseWriter
+			only string // version; a connection of HTTP/2 cannot be taken over
+		}{
+			"nothing": {wrap: func(w http.ResponseWriter) http.ResponseWriter { return w }},
+			"Unwrap":  {wrap: func(w http.ResponseWriter) http.ResponseWriter { return harness.OnlyUnwrap{Inner: w} }},
+			"Hijack":  {wrap: func(w http.ResponseWriter) http.ResponseWriter { return hidesDeadlines{w} }, only: "HTTP/1.1"},
+		} {
+			if c.only != "" && c.only != version {
+				continue
+			}
+			wrap = c.wrap
+			for _, answer := range []string{
+				"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+				"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart",
+			} {
+				target := newOddTarget(t, answer)
+				resp, err := client.Get(front.URL + inPath + "http/" + target.addr + "/")
+				<-target.heads
+				if err != nil {
+					t.Errorf("%s, %s: %v", version, name, err)
+					continue
+				}
+				body, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if resp.Proto != version || err == nil || string(body) != "part" {
+					t.Errorf("%s behind %s: %s, %q, %v; want a part and an error", resp.Proto, name, resp.Status, body, err)
+				}
+			}
+		}
+		client.CloseIdleConnections()
 	}
 }
 

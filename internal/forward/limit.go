@@ -16,6 +16,7 @@ import (
 // ResponseWriter without write deadlines has no such limit. Start must be called first.
 type Limit struct {
 	ctx   context.Context
+	w     http.ResponseWriter
 	rc    http.ResponseController
 	grace time.Duration
 
@@ -30,7 +31,7 @@ type Limit struct {
 // once; before that, its error has the grace to go out. The handler must call Release
 // before it returns.
 func (l *Limit) Start(ctx context.Context, w http.ResponseWriter, grace time.Duration) {
-	l.ctx, l.rc, l.grace = ctx, *http.NewResponseController(w), grace
+	l.ctx, l.w, l.rc, l.grace = ctx, w, *http.NewResponseController(w), grace
 	l.stop = context.AfterFunc(ctx, l.set)
 }
 
@@ -38,7 +39,9 @@ func (l *Limit) Start(ctx context.Context, w http.ResponseWriter, grace time.Dur
 func (l *Limit) Begin() { l.as(true) }
 
 // Release ends the Limit. What net/http still holds of an answer that is whole, or of an
-// error, has the grace to go out when ctx has ended.
+// error, has the grace to go out when ctx has ended. Of an answer that has begun and is
+// not whole nothing more goes out: a middleware that recovers every panic, that of
+// http.ErrAbortHandler too, would have it end as a whole one does.
 func (l *Limit) Release(whole bool) {
 	if whole {
 		l.as(false)
@@ -46,7 +49,24 @@ func (l *Limit) Release(whole bool) {
 	l.stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !whole && l.begun {
+		l.cut()
+	}
 	l.over = true
+}
+
+// cut ends writes, by a deadline or, where a middleware hides those, with the connection.
+func (l *Limit) cut() {
+	_ = hostcall.Do(func() error { // what hides both leaves no way
+		if l.rc.SetWriteDeadline(time.Unix(1, 0)) == nil {
+			return nil
+		}
+		conn, _, err := upgrade.Take(l.w)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
 }
 
 func (l *Limit) as(begun bool) {
