@@ -200,6 +200,9 @@ func TestMiddleware_LetsThrough_EveryHandlerTakesOver(t *testing.T) {
 		"lazy status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
 			return harness.OnlyUnwrap{Inner: lazyWriter{w, new(int)}}
 		}},
+		"status of the router, as of gin's NoRoute": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
+			return harness.OnlyUnwrap{Inner: lazyWriter{w, new(http.StatusNotFound)}}
+		}},
 		"kept status": {wrap: func(w http.ResponseWriter) http.ResponseWriter {
 			return nearHijack{harness.OnlyUnwrap{Inner: keepsStatus{harness.OnlyUnwrap{Inner: w}, new(int)}}}
 		}},

@@ -92,6 +92,7 @@ func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, 
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx would collect the events
+	w.WriteHeader(http.StatusOK)     // else a router's own status goes out: gin's NoRoute begins with 404
 	err := s.Write([]byte(": the stream is open\n\n"))
 	if err == nil {
 		err = s.Flush()
