@@ -6,6 +6,8 @@ package own
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/farwire/farwire"
@@ -51,10 +53,23 @@ type Plans struct {
 
 // SelectAgent narrows what the caller asked for and never widens it.
 func (p *Plans) SelectAgent(ctx context.Context, q agent.Query) (agent.Exit, error) {
-	if slugs, ok := p.Of[q.Subject]; ok && len(q.Slugs) == 0 {
-		q.Slugs = slugs
+	if plan, ok := p.Of[q.Subject]; ok {
+		if q.Slugs = within(plan, q.Slugs); len(q.Slugs) == 0 {
+			return agent.Exit{}, agent.ErrNoAgent // an empty list would ask for any
+		}
 	}
 	return p.Pool.SelectAgent(ctx, q)
+}
+
+// within returns those agents of a plan that were asked for, all of them where none was.
+func within(plan, asked []string) (slugs []string) {
+	for _, slug := range plan {
+		same := func(a string) bool { return strings.EqualFold(a, slug) }
+		if len(asked) == 0 || slices.ContainsFunc(asked, same) {
+			slugs = append(slugs, slug)
+		}
+	}
+	return slugs
 }
 
 // Agents lets GET /network list them.

@@ -77,15 +77,21 @@ func ExamplePlans() {
 		check(err)
 		check(pool.Add(exit))
 	}
-	plans := &own.Plans{Pool: pool, Of: map[string][]string{"alice": {"at1"}}}
-	for _, q := range []agent.Query{{Subject: "alice"}, {Subject: "bob", Countries: []string{"DE"}}, {Subject: "alice", Countries: []string{"DE"}}} {
+	plans := &own.Plans{Pool: pool, Of: map[string][]string{"alice": {"at1"}, "carol": {}}}
+	for _, q := range []agent.Query{
+		{Subject: "alice"}, {Subject: "bob", Countries: []string{"DE"}}, {Subject: "alice", Countries: []string{"DE"}},
+		{Subject: "alice", Slugs: []string{"DE1", "AT1"}}, {Subject: "alice", Slugs: []string{"de1"}}, {Subject: "carol"},
+	} {
 		exit, err := plans.SelectAgent(context.Background(), q)
-		fmt.Println(q.Subject, q.Countries, exit.ID, err)
+		fmt.Println(q.Subject, q.Countries, q.Slugs, exit.ID, err)
 	}
 	// Output:
-	// alice [] farwire-at1 <nil>
-	// bob [DE] farwire-de1 <nil>
-	// alice [DE]  no agent is attached that fits
+	// alice [] [] farwire-at1 <nil>
+	// bob [DE] [] farwire-de1 <nil>
+	// alice [DE] []  no agent is attached that fits
+	// alice [] [DE1 AT1] farwire-at1 <nil>
+	// alice [] [de1]  no agent is attached that fits
+	// carol [] []  no agent is attached that fits
 }
 
 func TestStorage_OlderVersion_IsStale(t *testing.T) {
