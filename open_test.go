@@ -90,6 +90,7 @@ func TestOpen_Refused_ErrorSaysWhy(t *testing.T) {
 		"no principal": refused(farwire.Principal{}, farwire.OpenOptions{}),
 		"must be host": refused(host, farwire.OpenOptions{Addr: "localhost"}),
 		"session must": refused(host, farwire.OpenOptions{Session: "a b"}),
+		"Timeout is":   refused(host, farwire.OpenOptions{Timeout: -1}),
 		"no agent":     refused(host, farwire.OpenOptions{Countries: []string{"XX"}}),
 		"not for":      refused(farwire.Principal{Subject: "host", Kinds: []farwire.Kind{farwire.KindRelay}}, farwire.OpenOptions{}),
 		"not allowed":  refused(farwire.Principal{Subject: "host", Deny: []string{"127.0.0.0/8"}}, farwire.OpenOptions{}),

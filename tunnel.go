@@ -240,7 +240,7 @@ type OpenOptions struct {
 	Countries []string      // one of these countries; empty: any
 	Agents    []string      // one of these slugs; empty: any
 	Session   string        // a sticky session (agent.Query.Session); empty: none
-	Timeout   time.Duration // for the dial; zero: 20 seconds
+	Timeout   time.Duration // for the dial; zero: 20 seconds. A negative one is refused
 }
 
 // Open connects to a target through an exit, as a session of the host's own: it is
@@ -308,6 +308,9 @@ func (t *tunneled) dialFor(ctx context.Context, o OpenOptions) error {
 	}
 	if o.Session != "" && !agent.ValidSession(o.Session) {
 		return fault.Invalidf("the session must be 1 to 64 letters, digits, dots, underscores and hyphens")
+	}
+	if o.Timeout < 0 {
+		return fault.Invalidf("OpenOptions.Timeout is %v, must not be negative", o.Timeout)
 	}
 	s := t.s
 	ctx, stop := context.WithCancelCause(ctx)
