@@ -77,7 +77,7 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	defer gone()
 	w.Header().Set("X-Farwire-From", "gateway")
 	st.out, err = sse.Open(w, st.g.o.AMQP.StallTimeout, func() { stop(sse.ErrStalled) })
-	if errors.Is(err, sse.ErrCannotFlush) {
+	if st.out == nil {
 		st.result.EndedBy, st.result.Err = EndedByGateway, err
 		st.g.o.fail(w, err)
 		return

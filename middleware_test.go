@@ -313,3 +313,18 @@ func TestMiddleware_HidesTheConnection_Answers500AndWarns(t *testing.T) {
 		})
 	}
 }
+
+// flushesNext has a Flush that asserts that the layer below has one too.
+type flushesNext struct{ http.ResponseWriter }
+
+func (w flushesNext) Flush() { w.ResponseWriter.(http.Flusher).Flush() }
+
+// Where no layer can flush, neither the client nor the log says that the client has gone.
+func TestAMQP_MiddlewareCannotFlush_ClientAndLogSayWhy(t *testing.T) {
+	w := everything(t, behind(func(w http.ResponseWriter) http.ResponseWriter {
+		return flushesNext{harness.OnlyUnwrap{Inner: w}}
+	}))
+	s := w.subscribe(subscription)
+	s.want("event: error", `data: {"message": "the server cannot stream: the response cannot be flushed", "code": 1011, "reason": "internal"}`)
+	w.wantLog(`kind=amqp .*ended_by=gateway code=1011 .*harness.OnlyUnwrap is not http.Flusher`)
+}

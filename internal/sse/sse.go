@@ -29,7 +29,7 @@ var (
 	ErrLost = errors.New("the reader is gone")
 
 	// ErrCannotFlush: the ResponseWriter holds everything back until the
-	// handler returns. Nothing has been written to it.
+	// handler returns. Where Open returns it without a Stream, nothing has been written.
 	ErrCannotFlush error = fault.New(fault.Internal, "the server cannot stream: the response cannot be flushed")
 )
 
@@ -73,7 +73,7 @@ type ending struct {
 
 // Open answers with 200, the header of an event stream and a comment line, all
 // flushed at once, or returns ErrCannotFlush, wrapped with the type that is in
-// the way, with nothing written. A middleware that compresses flushes nothing
+// the way. A middleware that compresses flushes nothing
 // while nothing is written, hence the comment. After any other error the Stream
 // is there, for [Stream.Last].
 //
@@ -98,6 +98,14 @@ func Open(w http.ResponseWriter, limit time.Duration, onStall func()) (*Stream, 
 		err = s.Flush()
 	}
 	return s, err
+}
+
+// unflushed tells a middleware that cannot flush from a reader that is gone.
+func unflushed(err error) error {
+	if errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("%w: %w", ErrCannotFlush, err)
+	}
+	return lost(err)
 }
 
 func lost(err error) error {
@@ -169,7 +177,7 @@ func (s *Stream) Flush() error {
 	if err == nil && !s.midway {
 		return s.Ended()
 	}
-	return lost(err)
+	return unflushed(err)
 }
 
 // Comment sends a line that parsers ignore, for proxies that cut a silent
@@ -193,7 +201,7 @@ func (s *Stream) Last(event []byte) error {
 		return lost(err)
 	}
 	if err := s.flushers.Flush(); err != nil {
-		return lost(err)
+		return unflushed(err)
 	}
 	if s.Ended() != ErrStalled {
 		s.deadline(returning)

@@ -2,6 +2,7 @@ package upgrade
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 )
@@ -32,7 +33,7 @@ func flush(f http.Flusher) (err error) {
 		switch v := recover().(type) {
 		case nil:
 		case *runtime.TypeAssertionError:
-			err = http.ErrNotSupported
+			err = fmt.Errorf("%w: %w", http.ErrNotSupported, v) // which names the middleware
 		default:
 			panic(v)
 		}
