@@ -124,23 +124,29 @@ function tryButton(slug) {
 }
 
 function drawUsage(usage) {
-  const { rate } = usage;
   const cards = [
     card('Relays', count(usage.relay.active, 'open', 'open'), total(usage.relay)),
+    card('HTTP requests', count(usage.http.active, 'running', 'running'), total(usage.http)),
+    card('Tunnels', count(usage.tunnel.active, 'open', 'open'), total(usage.tunnel)),
     card('AMQP streams', count(usage.amqp.active, 'open', 'open'), total(usage.amqp)),
     card('Crawls', count(usage.crawl.active, 'running', 'running'), total(usage.crawl)),
     card('Pages crawled', `${usage.pages.today ?? '?'} today`, usage.pages.limit === null ? '' : `of ${usage.pages.limit} a day`),
     card('Sent to targets', size(usage.bytes_to_target), 'running sessions included'),
     card('Received for you', size(usage.bytes_to_client), 'running sessions included'),
-    rate.burst === null
-      ? card('Requests', 'no limit', '')
-      : card('Requests left', `${rate.remaining} of ${rate.burst}`, `${rate.per_second} more each second${rate.refused ? `; ${rate.refused} refused` : ''}`),
+    left('Requests', usage.rate),
+    left('HTTP requests and tunnels', usage.http_rate),
   ];
   if (usage.sites) {
-    cards.splice(4, 0, card('Sites', `${usage.sites.count ?? '?'} kept up to date`, usage.sites.limit === null ? '' : `of at most ${usage.sites.limit}`));
+    cards.splice(6, 0, card('Sites', `${usage.sites.count ?? '?'} kept up to date`, usage.sites.limit === null ? '' : `of at most ${usage.sites.limit}`));
   }
   find('usage-subject').textContent = usage.subject;
   find('usage-cards').replaceChildren(...cards);
+}
+
+function left(what, { burst, remaining, per_second: each, refused }) {
+  return burst === null
+    ? card(what, 'no limit', '')
+    : card(`${what} left`, `${remaining} of ${burst}`, `${each} more each second${refused ? `; ${refused} refused` : ''}`);
 }
 
 function total({ total: all, limit }) {

@@ -46,6 +46,10 @@ func TestNetwork_AgentAttaches_IsShown(t *testing.T) {
 	p.await(`/1 open\s+1 in all/.test(document.querySelector('#usage-cards').innerText)`)
 	p.says("#usage-subject", "key-1")
 	p.await(`/\d+ of 10/.test(document.querySelector('#usage-cards').innerText)`)
+	for _, want := range []string{`HTTP requests\s+0 running\s+0 in all; at most 1000 at a time`, `Tunnels\s+0 open\s+0 in all; at most 1000 at a time`,
+		`HTTP requests and tunnels left\s+500 of 500\s+100 more each second`} {
+		p.await(`/` + want + `/.test(document.querySelector('#usage-cards').innerText)`)
+	}
 	p.shot("network")
 
 	// An agent that was chosen and has gone stays chosen, and says so.
