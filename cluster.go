@@ -292,7 +292,7 @@ func (g *Gateway) subscribe() {
 	g.publishRevoked() // the first look only finds what is valid
 	if records, ok := g.o.Agents.(RecordSharer); ok {
 		publish := func(id string, restored bool) {
-			g.publish(Revocation{KeyID: id, Agent: true, At: time.Now(), Restored: restored})
+			g.publish(Revocation{KeyID: id, Agent: true, Restored: restored})
 		}
 		hostcall.Log(g.o.Logger, "RecordSharer.ShareRecords", func() { records.ShareRecords(publish) })
 	}
@@ -302,6 +302,7 @@ func (g *Gateway) subscribe() {
 var errKeyRevoked = fault.New(fault.Ended, "key revoked")
 
 func (g *Gateway) receiveRevocation(r Revocation) {
+	g.gone.Times.Heard(r.KeyID, r.Agent, r.At)
 	until := r.At.Add(day)
 	if r.Restored {
 		until = time.Time{}
@@ -365,11 +366,12 @@ func (g *Gateway) publishRevoked() {
 		return ids, ok
 	}
 	g.gone.Compare(look, func(id string, restored bool) {
-		g.publish(Revocation{KeyID: id, At: time.Now(), Restored: restored})
+		g.publish(Revocation{KeyID: id, Restored: restored})
 	})
 }
 
 func (g *Gateway) publish(r Revocation) {
+	r.At = g.gone.Times.Next(r.KeyID, r.Agent)
 	hostcall.Log(g.o.Logger, "Bus.Publish", func() { g.o.Bus.Publish(r) })
 }
 

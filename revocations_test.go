@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,50 @@ func TestEndRevoked_KeyGoneAtOneGateway_IsGoneEverywhere(t *testing.T) {
 	replace(all)
 	if a := status(two, goes); a != http.StatusOK {
 		t.Errorf("the key is there again, and it is answered %d", a)
+	}
+}
+
+// What a gateway said while a clock was ahead does not hide what is said once it is right.
+func TestEndRevoked_ClockWasAhead_IsHeard(t *testing.T) {
+	const key = "0123456789abcdef-moves"
+	stays := map[string]farwire.Principal{"0123456789abcdef-stays": {Subject: "alice"}}
+	moves, err := farwire.NewKeySet(map[string]farwire.Principal{key: {Subject: "bob"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := moves.KeyIDs()[0]
+	all := map[string]farwire.Principal{key: {Subject: "bob"}}
+	maps.Copy(all, stays)
+	for name, restored := range map[string]bool{"revoked by a clock ahead": false, "restored by a clock ahead": true} {
+		bus := new(farwire.LocalBus)
+		keys, err := farwire.NewKeySet(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := farwire.New(farwire.Options{Auth: keys, Bus: bus.Join("one")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []farwire.Revocation
+		bus.Join("two").Subscribe(func(r farwire.Revocation) { told = append(told, r) })
+		before := bus.Join("one") // as one was, an hour ahead
+		say := func(at time.Time, restored bool) {
+			before.Publish(farwire.Revocation{KeyID: id, At: at, Restored: restored})
+		}
+		ahead := time.Now().Add(time.Hour)
+		say(ahead, false)
+		if restored {
+			say(ahead.Add(time.Second), true)
+		}
+		for _, valid := range []map[string]farwire.Principal{stays, all} {
+			if err := keys.Replace(valid); err != nil {
+				t.Fatal(err)
+			}
+			one.EndRevoked(t.Context())
+			if last := told[len(told)-1]; last.Restored != (len(valid) > 1) {
+				t.Errorf("%s: %d keys here; the others were told %+v last", name, len(valid), last)
+			}
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 // Keys are the revoked keys that one gateway knows of, by their ids. The zero value knows
 // of none. It is safe for concurrent use.
 type Keys struct {
+	Times Times // of what is said of keys, and of agents' records
+
 	mu        sync.Mutex
 	elsewhere bounded.Map[string, time.Time] // what other gateways say, and until when it counts
 
