@@ -63,7 +63,7 @@ func TestFlushers_LayersOfEachKind_AreFlushedFromTheOutside(t *testing.T) {
 		"fails below":      {flushes{wrapper{flushesOr{wrapper{base()}, "b", &calls, failed}}, "a", &calls}, []string{"a", "b"}, failed},
 	} {
 		calls = nil
-		if err := upgrade.FlushersOf(tt.w).Flush(); err != tt.err || !slices.Equal(calls, tt.calls) {
+		if err := upgrade.FlushersOf(tt.w).Flush(); !errors.Is(err, tt.err) || !slices.Equal(calls, tt.calls) {
 			t.Errorf("%s: %v, flushed %q; want %v, %q", name, err, calls, tt.err, tt.calls)
 		}
 	}
