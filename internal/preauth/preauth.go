@@ -138,7 +138,7 @@ type Conn struct {
 	secured bool                      // TLS runs on it, which ListenTLS has begun
 	reading atomic.Int32              // uncounted, inBody or inHead
 	arrival arrival                   // of whoever reads
-	unread  atomic.Pointer[bodyBound] // of a request whose body has not ended; nil: there is none
+	unread  atomic.Pointer[bodyBound] // of a request whose body has not ended; nil: every body has
 }
 
 // Socket returns the connection for those who read and write it directly.
