@@ -27,10 +27,10 @@ import (
 // may ask with a key: the handler answers preflights too, so mount it for all
 // methods.
 //
-// The queue is the stream's own, exclusive and gone with it, or one that exists
-// and is left as it is. A message is acknowledged after its event has been
-// flushed. A reader that is slow makes the broker wait; memory stays within
-// [AMQPOptions].
+// The queue is a temporary one, exclusive and deleted with the stream, or an
+// existing one, which is only consumed. A message is acknowledged after its
+// event has been flushed. A slow reader makes the broker wait; memory stays
+// within [AMQPOptions].
 //
 // The stream ends with the request: when the client leaves, or the request's
 // context ends, or the gateway drains. The ResponseWriter must be able to
@@ -237,7 +237,7 @@ func (st *amqpStream) dial(ctx context.Context, exit agent.Exit) (_ *amqpstream.
 		}
 	}
 	sub := req.Subscription
-	sub.Name = fmt.Sprintf("%s_%s_%s", req.Prefix, exit.Slug, newID()) // of the connection, and of a queue of the stream's own
+	sub.Name = fmt.Sprintf("%s_%s_%s", req.Prefix, exit.Slug, newID()) // of the connection, and of a temporary queue
 	return amqpstream.Consume(ctx, conn, &sub, amqpstream.Limits{Budget: st.g.o.AMQP.Budget, Body: st.g.o.AMQP.BodyLimit})
 }
 

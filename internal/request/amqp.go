@@ -22,7 +22,7 @@ type AMQP struct {
 	Host    string
 	Port    int
 	TLS     *upstream.TLS // nil: in clear
-	Prefix  string        // of the name of a queue of the stream's own
+	Prefix  string        // of a temporary queue's name
 	Session string        // the sticky session; empty: none
 	amqpstream.Subscription
 
@@ -139,7 +139,7 @@ func readOffset(f *Fields) any {
 	return nil
 }
 
-// readBindings reads a request for a queue of the stream's own.
+// readBindings reads a request for a temporary queue.
 func (req *AMQP) readBindings(f *Fields) error {
 	if _, ok := f.Raw("offset"); ok {
 		return fault.Invalidf("offset is where an existing stream queue is read from; give queue too")
