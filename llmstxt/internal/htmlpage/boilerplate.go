@@ -81,7 +81,7 @@ func (s *scanner) container(tag atom.Atom) {
 			s.streamAt = s.lexer.start
 		}
 		return
-	case tag == atom.Template && s.attrs("shadowrootmode")[0] != "":
+	case tag == atom.Template && s.showsTemplate():
 		if s.shadows++; s.shadows == 1 {
 			s.shadowAt = s.lexer.start
 		}
@@ -97,6 +97,13 @@ func (s *scanner) container(tag atom.Atom) {
 		s.skip, s.skipDepth = tag, 1
 		s.foot = tag == atom.Footer || role == "contentinfo" || (class|id)&ofFoot != 0
 	}
+}
+
+// showsTemplate reports a template whose content is shown: a declarative shadow root, or what a
+// server puts into a component of Vue, as Wiki.js has all of a page: <template slot="contents">.
+func (l *lexer) showsTemplate() bool {
+	a := l.attrs("shadowrootmode", "slot")
+	return a[0] != "" || a[1] != ""
 }
 
 // input notes what a field asks for. What stands at the edge of every page, such as a login in

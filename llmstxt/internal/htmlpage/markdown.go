@@ -90,6 +90,7 @@ type marker struct {
 	deeper      int  // levels beyond maxPrefixes
 	term        bool // the line is a term, or the title of a note
 	heading     int  // level of the heading that is open; 0: none
+	headingEnd  int  // where it ends, 0 if it has no end of its own; -1: nobody has looked
 	skip        atom.Atom
 	depth       int  // of what is skipped
 	wasItem     bool // the last block was an item's line
@@ -185,7 +186,7 @@ func (m *marker) start(tag atom.Atom) {
 			m.skipping(tag, closed)
 		}
 	case atom.Template:
-		if m.attrs("shadowrootmode")[0] == "" {
+		if !m.showsTemplate() {
 			m.skipping(tag, closed)
 		}
 	case atom.Input:
@@ -220,7 +221,7 @@ func (m *marker) start(tag atom.Atom) {
 		m.openPre()
 	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		m.flush()
-		m.heading = int(tag.String()[1] - '0')
+		m.heading, m.headingEnd = int(tag.String()[1]-'0'), -1
 	case atom.Table:
 		m.openTable(closed)
 	case atom.Tr:
@@ -237,8 +238,7 @@ func (m *marker) start(tag atom.Atom) {
 		m.item()
 	default:
 		if standsAlone(tag) && !m.hide(tag, closed) && !(tag == atom.Div && m.listing()) {
-			m.flush()
-			m.term = m.isTerm(tag)
+			m.openBlock(tag)
 		}
 	}
 }
@@ -371,8 +371,7 @@ func (m *marker) end(tag atom.Atom) {
 		m.pop(tag)
 	default:
 		if standsAlone(tag) {
-			m.flush()
-			m.term = false
+			m.closeBlock()
 		}
 	}
 }

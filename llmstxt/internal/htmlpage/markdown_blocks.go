@@ -46,6 +46,69 @@ func (m *marker) flush() {
 	m.block(line)
 }
 
+// openBlock begins a block, unless it is a part of a heading.
+func (m *marker) openBlock(tag atom.Atom) {
+	if m.inHeading() {
+		m.gap = true
+		return
+	}
+	m.flush()
+	m.term = m.isTerm(tag)
+}
+
+// closeBlock ends one.
+func (m *marker) closeBlock() {
+	if m.inHeading() {
+		m.gap = true
+		return
+	}
+	m.flush()
+	m.term = false
+}
+
+// Bytes of a heading with blocks in it, its pictures and its words.
+const (
+	maxHeading      = 8 << 10
+	maxHeadingWords = 400
+)
+
+// inHeading reports what stands before the end of the open heading, as GitBook, ReadMe and others
+// have blocks in theirs. One that nobody has ended is over where a block begins or ends.
+func (m *marker) inHeading() bool {
+	if m.heading == 0 {
+		return false
+	}
+	if m.headingEnd < 0 {
+		m.headingEnd = m.endOfHeading()
+	}
+	return m.pos <= m.headingEnd
+}
+
+// endOfHeading is where the open heading ends: before another one, a list or a table; 0 if it does not.
+func (m *marker) endOfHeading() int {
+	look := lexer{page: m.page[:min(len(m.page), m.pos+maxHeading)], pos: m.pos}
+	said := len(m.line)
+	for kind := look.next(); kind != endOfPage && said <= maxHeadingWords; kind = look.next() {
+		switch look.tag {
+		case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+			if kind == endTag {
+				return look.pos
+			}
+			if kind == startTag {
+				return 0
+			}
+		case atom.Ul, atom.Ol, atom.Dl, atom.Table, atom.Pre, atom.Blockquote, atom.Article, atom.Main, atom.Section, atom.Hr:
+			if kind == startTag {
+				return 0
+			}
+		}
+		if kind == textToken {
+			said += len(bytes.TrimSpace(look.bytes()))
+		}
+	}
+	return 0
+}
+
 // spill writes the beginning of a long line, so that it is not held twice.
 func (m *marker) spill() {
 	if len(m.line) < 2*maxPiece || len(m.marks) > 0 || m.code > 0 || m.heading > 0 || m.table != nil {

@@ -123,7 +123,7 @@ func (l *lexer) withoutAttributes(out []byte) []byte {
 		case 3:
 			keep = equalFold(key, "rel")
 		case 4:
-			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type")
+			keep = equalFold(key, "href") || equalFold(key, "role") || equalFold(key, "type") || l.tag == atom.Template && equalFold(key, "slot")
 		case 5:
 			keep = equalFold(key, "style") || equalFold(key, "class") && (named || tells(l.tag, l.page[a.value:a.valueEnd]))
 		case 6:
