@@ -134,6 +134,28 @@ func TestLoop_ManySockets_CarriesEach(t *testing.T) {
 	}
 }
 
+// A loop that has found something each time for a while sleeps like any other when
+// that is over, and hears of the next byte.
+func TestLoop_AfterMuchAtOnce_HearsOfMore(t *testing.T) {
+	var l netio.Loop
+	_, near, far := ends(t)
+	e := newEcho(t, &l, near)
+	e.most = 1
+	e.conn.Call()
+	far.SetDeadline(time.Now().Add(time.Minute))
+	for size := range 100 {
+		much := make([]byte, 1+size)
+		if _, err := far.Write(much); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(far, much); err != nil {
+			t.Fatalf("an echo of %d bytes: %v", len(much), err)
+		}
+	}
+	far.Close()
+	<-e.ended
+}
+
 func TestLoop_Call_IsFollowedFromAnyGoroutine(t *testing.T) {
 	var l netio.Loop
 	_, near, far := ends(t)

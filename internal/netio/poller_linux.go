@@ -9,39 +9,53 @@ import (
 	"unsafe"
 )
 
-// A poller is an epoll instance (epoll(7)). The instance itself is watched by the
-// runtime's own, so whoever waits for it is a goroutine like any other, and no
-// thread is blocked: a thread in a system call would have the scheduler look after
-// it many times a millisecond.
+// A poller is an epoll instance (epoll(7)). The runtime's own watches it, so whoever
+// waits for it is a goroutine like any other, and no thread is blocked: a thread in a
+// system call would have the scheduler look after it many times a millisecond.
+//
+//	sockets ──▶ fd ──▶ gate ──▶ the runtime's
+//
+// Each event that the runtime sees wakes a thread that has nothing else to do. While
+// the loop finds something whenever it asks, nobody waits for that: the gate, an
+// instance that watches fd alone, is shut then.
 type poller struct {
-	file   *os.File
-	raw    syscall.RawConn
 	fd     int
+	gate   *os.File
+	raw    syscall.RawConn // of the gate
+	gateFD int
+	shut   bool
+	found  int // polls in a row that found something
 	waker  int // an eventfd
 	events []syscall.EpollEvent
 	n      int // of events
 	try    func(fd uintptr) bool
 }
 
-// maxEvents bounds what is done before calls are looked at.
-const maxEvents = 128
-
-// theWaker stands where sockets have their slot.
-const theWaker = -1
+const (
+	// maxEvents bounds what is done before calls are looked at.
+	maxEvents = 128
+	// busyPolls is how many polls in a row find something when the gate is shut.
+	busyPolls = 8
+	// theWaker stands where sockets have their slot.
+	theWaker = -1
+)
 
 func newPoller() (*poller, error) {
-	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	fd, err := newEpoll()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	// The runtime watches only what does not block.
-	if err := syscall.SetNonblock(fd, true); err != nil {
+	gate, err := newEpoll()
+	if err != nil {
 		syscall.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
+		return nil, err
 	}
-	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd, waker: -1, events: make([]syscall.EpollEvent, maxEvents)}
+	p := &poller{fd: fd, gate: os.NewFile(uintptr(gate), "epoll"), gateFD: gate, waker: -1, events: make([]syscall.EpollEvent, maxEvents)}
 	p.try = func(uintptr) bool { return p.poll() > 0 }
-	if p.raw, err = p.file.SyscallConn(); err == nil {
+	if p.raw, err = p.gate.SyscallConn(); err == nil {
+		err = control(gate, syscall.EPOLL_CTL_ADD, int32(fd), 0, syscall.EPOLLIN)
+	}
+	if err == nil {
 		err = p.addWaker()
 	}
 	if err != nil {
@@ -51,17 +65,31 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
+// newEpoll returns an instance that does not block: the runtime watches only those.
+func newEpoll() (int, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return fd, nil
+}
+
 func (p *poller) addWaker() error {
 	fd, _, errno := syscall.RawSyscall(syscall.SYS_EVENTFD2, 0, syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
 	if errno != 0 {
 		return os.NewSyscallError("eventfd2", errno)
 	}
 	p.waker = int(fd)
-	return p.control(syscall.EPOLL_CTL_ADD, int32(p.waker), theWaker, syscall.EPOLLIN)
+	return control(p.fd, syscall.EPOLL_CTL_ADD, int32(p.waker), theWaker, syscall.EPOLLIN)
 }
 
 func (p *poller) close() {
-	p.file.Close()
+	p.gate.Close()
+	syscall.Close(p.fd)
 	if p.waker >= 0 {
 		syscall.Close(p.waker)
 	}
@@ -75,12 +103,25 @@ func (p *poller) poll() int {
 	if errno != 0 { // interrupted: there is a next time
 		p.n = 0
 	}
+	if p.n == 0 {
+		p.found = 0
+	} else if p.found++; p.found == busyPolls && !p.shut {
+		p.shut = control(p.gateFD, syscall.EPOLL_CTL_MOD, int32(p.fd), 0, 0) == nil // else it costs more
+	}
 	return p.n
 }
 
 // wait waits until something has happened.
 func (p *poller) wait() {
-	if err := p.raw.Read(p.try); err != nil {
+	var err error
+	if p.shut {
+		err = control(p.gateFD, syscall.EPOLL_CTL_MOD, int32(p.fd), 0, syscall.EPOLLIN)
+		p.shut = err != nil
+	}
+	if err == nil {
+		err = p.raw.Read(p.try)
+	}
+	if err != nil {
 		// The runtime cannot watch it. A thread can, as long as a call may take.
 		n, err := syscall.EpollWait(p.fd, p.events, 100)
 		p.n = n
@@ -121,16 +162,17 @@ func (p *poller) set(fd, slot int32, old, want uint8) error {
 	}
 	switch {
 	case want == 0: // else its end would be told of again and again
-		return p.control(syscall.EPOLL_CTL_DEL, fd, slot, 0)
+		return control(p.fd, syscall.EPOLL_CTL_DEL, fd, slot, 0)
 	case old == 0:
-		return p.control(syscall.EPOLL_CTL_ADD, fd, slot, events)
+		return control(p.fd, syscall.EPOLL_CTL_ADD, fd, slot, events)
 	}
-	return p.control(syscall.EPOLL_CTL_MOD, fd, slot, events)
+	return control(p.fd, syscall.EPOLL_CTL_MOD, fd, slot, events)
 }
 
-func (p *poller) control(op int, fd, slot int32, events uint32) error {
+// control tells an instance what to watch of a descriptor.
+func control(epoll, op int, fd, slot int32, events uint32) error {
 	e := syscall.EpollEvent{Events: events, Fd: slot}
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(p.fd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&e)), 0, 0)
 	if errno != 0 {
 		return os.NewSyscallError("epoll_ctl", errno)
 	}
