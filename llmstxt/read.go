@@ -327,6 +327,8 @@ func notAPage(r *result, p *htmlpage.Page, text []byte) error {
 		return downAs200
 	case notpage.Denied:
 		return deniedAs200
+	case notpage.Unsupported:
+		return unsupportedAs200
 	}
 	return nil
 }

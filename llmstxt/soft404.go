@@ -20,9 +20,10 @@ var notFoundAs200 = &skipError{Reason: SkipNotFound, Detail: "says that there is
 
 // What an answer with a status of 200 says in place of a page.
 var (
-	tooManyAs200 = &skipError{Reason: SkipStatus, Detail: "says that there are too many requests, with a status of 200", lost: true}
-	downAs200    = &skipError{Reason: SkipStatus, Detail: "says that the site is down, with a status of 200", lost: true}
-	deniedAs200  = &skipError{Reason: SkipStatus, Detail: "says that access is denied, with a status of 200"}
+	tooManyAs200     = &skipError{Reason: SkipStatus, Detail: "says that there are too many requests, with a status of 200", lost: true}
+	downAs200        = &skipError{Reason: SkipStatus, Detail: "says that the site is down, with a status of 200", lost: true}
+	deniedAs200      = &skipError{Reason: SkipStatus, Detail: "says that access is denied, with a status of 200"}
+	unsupportedAs200 = &skipError{Reason: SkipStatus, Detail: "says that the browser is not supported, with a status of 200"}
 )
 
 // tellNowhere notes what a short page is without its path, if it may be what every address gets.
