@@ -20,24 +20,24 @@ import (
 //	Upgrade: farwire-agent
 //	Authorization: Bearer TOKEN
 //
-// TOKEN is the secret that all agents share or the agent's own. The gateway
-// answers 101, and from then on the connection belongs to the tunnel. Where a
-// proxy lets only WebSockets through, the agent asks for `Upgrade: websocket`
-// with the subprotocol farwire-agent instead, and the tunnel's bytes travel in
-// binary messages whose boundaries mean nothing. A gateway that refuses says
-// why in the header Farwire-Refused, by which the agent knows that it was the
-// gateway and not something on the way.
+// TOKEN is the shared secret of all agents, or the agent's own token. The
+// gateway answers 101; then the connection is the tunnel. Where a proxy lets
+// only WebSockets through, the agent asks for `Upgrade: websocket` with the
+// subprotocol farwire-agent instead. The tunnel's bytes then travel in binary
+// messages; where a message ends means nothing. A gateway that refuses gives
+// the reason in the header Farwire-Refused, which also tells the agent that
+// the gateway refused and not a proxy.
 //
-// Everything that the two say is a message: two bytes of length, big endian,
-// and as many of a JSON object. JSON because these are few and short (one
-// request and one answer a session) and have to grow without breaking either
-// side: a field that is not known is ignored. Each kind has its own limit on
-// length, given below; a longer one ends the tunnel.
+// Every message is a length of two bytes, big endian, and a JSON object of
+// that length. JSON, because messages are few and short (one request and one
+// answer for each session) and new fields must not break either side: unknown
+// fields are ignored. Each kind of message has its limit on length (see
+// Limits); a longer one ends the tunnel.
 //
-// First the agent sends its hello and the gateway answers with a welcome, or
-// with the reason why not. Both carry the version of this protocol, 1. A
-// gateway that does not speak the agent's version says so and closes the link; of
-// messages of another version only that number need be as it is here.
+// First the agent sends a hello. The gateway answers with a welcome, which may
+// be a refusal. Both carry the version of this protocol, 1. A gateway that
+// does not speak the agent's version refuses and closes the link; other
+// versions need to keep only the field `version`.
 //
 //	agent                                                     gateway
 //	  | {"version":1,"instance":"6f…","slug":"de1","country":"DE"} |
@@ -49,65 +49,64 @@ import (
 //	  | stream 2, opened by the agent: control                     |
 //	  | stream 1, 3, 5, … opened by the gateway: one a request     |
 //
-// Then yamux begins, the gateway being its client. Its version is 0, the one
-// of hashicorp/yamux and libp2p/go-yamux. Liveness is its business: both sides
-// ping after 15 s of silence and give up when no answer comes within 10 s; the
-// pings also measure the round trip.
+// Then yamux begins, with the gateway as its client. It is version 0, that of
+// hashicorp/yamux and libp2p/go-yamux. It also checks liveness: both sides
+// ping after 15 s of silence and give up when no answer comes within 10 s. The
+// pings measure the round trip, too.
 //
 // A request opens a stream and is its first message:
 //
 //	{"op":"dial","network":"tcp","addr":"example.com:443","timeout_ms":9500}
 //	{"op":"resolve","addr":"example.com","timeout_ms":5000}
 //
-// The agent confirms a stream (ACK) as soon as it arrives. A gateway that receives
-// nothing at all for 6 s after a request goes on with another agent.
+// The agent confirms a stream (ACK) as soon as it arrives. A gateway that
+// receives nothing at all for 6 s after a request tries another agent.
 //
-// `policy`, if present, narrows what the agent may dial for this request (see
-// Rules); it cannot widen it. So do `rules`, those of the caller, which may name
-// the only addresses that are allowed. An agent that enforces them says so in its
-// hello (`"knows":["rules"]`), and no other is sent any. The answer is one
-// message:
+// `policy`, if present, narrows what the agent may dial for this request, and
+// never widens it. So do `rules`, those of the caller, which may also list the
+// only addresses that are allowed. An agent that enforces them says so in its
+// hello (`"knows":["rules"]`); others are sent none. The answer is one message:
 //
 //	{"remote":"192.0.2.7:443","local":"10.0.0.5:39120"}        dialled
 //	{"addrs":["192.0.2.7"]}                                    resolved
 //	{"fault":"target","cause":"connection refused"}            whose fault, why
 //	{"fault":"policy","cause":"private"}
 //
-// After the answer to a resolve, and after a fault, the stream ends. After
-// that to a dial it carries the connection's bytes. FIN is a half-close, in
-// either direction, as in TCP. A reset by the gateway aborts the session, and
-// the agent resets its connection to the target in turn.
+// After a fault, or the answer to a resolve, the stream ends. After the answer
+// to a dial it carries the connection's bytes. FIN is a half-close, in either
+// direction, as in TCP. A reset by the gateway aborts the session, and the
+// agent resets its connection to the target.
 //
-// The other way round a yamux reset would throw away what the gateway has not
-// read yet, which TCP does not do to a reader that is keeping up. So an agent
-// whose target was lost (anything but a FIN) says it on the control stream and
-// ends the data stream only when the gateway has noted it: all the bytes
-// arrive, then the error does.
+// The agent does not reset: that would discard what the gateway has not read
+// yet, which TCP does not do to a reader that keeps up. When its target is
+// lost (ends without a FIN), the agent sends `lost` on the control stream. It
+// ends the data stream only when the gateway has answered `noted`: first all
+// bytes arrive, then the error.
 //
 // Control messages, in both directions at any time:
 //
-//	agent:   {"type":"drain"}                  open no more sessions here: I stop
-//	agent:   {"type":"drain","code":"moved"}   the same, and I serve on elsewhere
-//	either:  {"type":"leave"}                  close the link, I have nothing left
+//	agent:   {"type":"drain"}                  open no more sessions here, I stop
+//	agent:   {"type":"drain","code":"moved"}   the same, but I serve on other links
+//	either:  {"type":"leave"}                  close the link, no session is left
 //	agent:   {"type":"lost","stream":7,"cause":"connection reset"}
 //	gateway: {"type":"noted","stream":7}       the answer to it
-//	gateway: {"type":"leaving","stream":7}     to another gateway: its agent drains
-//	gateway: {"type":"abort","stream":7}       nobody reads this any more
-//	gateway: {"type":"bye","code":"…","reason":"…"}  what is about to happen
+//	gateway: {"type":"leaving","stream":7}     to another gateway: the agent drains
+//	gateway: {"type":"abort","stream":7}       nobody reads this stream any more
+//	gateway: {"type":"bye","code":"…","reason":"…"}  this link is about to end
 //	gateway: {"type":"move"}                   link to another gateway, then drain this link
 //
-// An agent that drains one link and serves on says why (`code`: moved, replaced). It says
-// drain anew, without a code, when it stops meanwhile or cuts what is left, so that a
-// gateway can tell a session that was ended on purpose from one whose agent died.
+// An agent that drains one link but goes on serving gives a code, `moved` or
+// `replaced`. When it stops meanwhile, or cuts what is left, it sends drain
+// again without a code, so that the gateway can tell a session ended on
+// purpose from one whose agent died.
 //
-// An agent keeps one link to each gateway. The welcome names the gateway by an
-// id; an agent that reaches one gateway by two addresses finds the same id
-// twice and keeps the link with the higher number, and a gateway that meets
-// the same instance of an agent twice keeps the newer link too. So that a
-// probe of the second address does not cost the first its sessions, the hello
-// lists the gateways that the agent is linked to already (`links`), and one
-// that finds itself there refuses with the code duplicate. `peers` in a
-// welcome are the URLs of further gateways to link to.
+// An agent keeps one link to each gateway. The welcome has the gateway's id:
+// an agent that reaches one gateway at two addresses sees the same id twice
+// and keeps the link with the higher number. A gateway with two links to one
+// instance of an agent keeps the newer one, too. The hello lists the gateways
+// that the agent is linked to (`links`). A gateway that finds itself there
+// refuses with the code `duplicate`, so that trying a second address costs no
+// sessions. `peers` in a welcome are URLs of further gateways to link to.
 
 // wireVersion is the version of the protocol above.
 const wireVersion = 1
