@@ -294,6 +294,20 @@ func TestCrawl_ContentSignals_AreReported(t *testing.T) {
 	if s := everyWay(t, w, "http://docs.test/", o); len(s.Pages) != 3 || !said || !slices.Equal(s.Signals, []string{"search=yes,ai-train=no"}) {
 		t.Errorf("%v, %t, %q", urls(s), said, s.Signals)
 	}
+	// A site may say it in the header of its pages alone.
+	home := doc("Home", "/a", "/b")
+	home.header = map[string]string{"Content-Signal": "ai-train=no", "Content-Usage": "train-ai=n"}
+	byHeader := &web{pages: map[string]answer{"http://docs.test/": home, "http://docs.test/a": refusing, "http://docs.test/b": doc("B")}}
+	var told []string
+	s := crawl(t, byHeader, "http://docs.test/", llmstxt.Options{Progress: func(e llmstxt.Event) { told = append(told, e.Message) }})
+	if !slices.Equal(s.Signals, []string{"ai-train=no", "train-ai=n"}) {
+		t.Errorf("signals %q", s.Signals)
+	}
+	for _, value := range s.Signals {
+		if !slices.Contains(told, "The header of the base page says of its content: "+value) {
+			t.Errorf("told %q, want %q in it", told, value)
+		}
+	}
 	if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{Signals: true}); len(s.Pages) != 2 || reasons(s)["/a"] != llmstxt.SkipSignals {
 		t.Errorf("%v, %v", urls(s), s.Skipped)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/farwire/farwire/internal/safetext"
@@ -31,7 +32,7 @@ func (c *crawler) begin(ctx context.Context, asked *url.URL) (newest time.Time, 
 	if err != nil {
 		return newest, err
 	}
-	c.notePaceAndSignals()
+	c.notePaceAndSignals(r)
 	page := c.readBase(ctx, r)
 	e := c.numberBase(asked, r)
 	c.askTwins(ctx, c.late(e, r))
@@ -109,14 +110,19 @@ func (h hostRobots) allow(ctx context.Context, c *crawler, u *url.URL) error {
 	return nil
 }
 
-// notePaceAndSignals tells the caller what robots.txt asks for beside its rules.
-func (c *crawler) notePaceAndSignals() {
+// notePaceAndSignals tells the caller what robots.txt asks for beside its rules, and what the
+// base page says of the use of the site's content.
+func (c *crawler) notePaceAndSignals(base *result) {
 	if c.pace.Delay() > 0 {
 		c.note("", fmt.Sprintf("Requests are %v apart", c.pace.Delay().Round(time.Millisecond)))
 	}
 	for _, s := range c.robots.Signals {
 		c.note("", "robots.txt says of its content: "+safetext.Cut(plain.OneLine(s), 200))
 	}
+	for _, s := range base.signals {
+		c.note("", "The header of the base page says of its content: "+safetext.Cut(plain.OneLine(s), 200))
+	}
+	c.signals = slices.Concat(c.robots.Signals, base.signals)
 }
 
 // readBase reads of the base page, once the scope is known, what the whole crawl needs of

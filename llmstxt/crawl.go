@@ -177,6 +177,7 @@ type crawler struct {
 	textsFull atomic.Bool          // there is no room for more whole texts
 	twins     atomic.Int32         // whether pages have one behind their address with .md
 	app       *markdownApp         // whose page the base page is; nil: none
+	signals   []string             // of robots.txt and the base page
 
 	// ---
 
@@ -289,7 +290,7 @@ func (c *crawler) choose(ctx context.Context) *CrawledSite {
 	if len(c.lost) > 0 {
 		c.note("", c.lostMessage())
 	}
-	s := &CrawledSite{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.robots.Signals, descLength: c.DescLength, whole: c.whole}
+	s := &CrawledSite{Pages: c.pages, Stats: c.stats, Skipped: c.skipped, Lost: c.lost, BaseURL: c.pages[0].URL, Signals: c.signals, descLength: c.DescLength, whole: c.whole}
 	pages := make([]describe.Page, len(s.Pages))
 	for i := range s.Pages {
 		pages[i] = describe.Page{URL: s.Pages[i].URL, Depth: s.Pages[i].Depth, Evidence: &s.Pages[i].Evidence, Sentences: c.sentences[i], Links: s.Pages[i].Links}

@@ -43,6 +43,7 @@ type result struct {
 	bytes      int64
 	evidence   Evidence
 	links      []string         // in scope, normalised
+	signals    []string         // of the base page's header
 	buttons    []string         // where nothing but a button leads, with credentials
 	short      bool             // it has little text
 	generic    string           // hash of that without its path, if it names that

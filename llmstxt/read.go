@@ -104,6 +104,9 @@ func (c *crawler) readHeader(r *result, head http.Header) error {
 	if c.Signals && httphead.Refuses(httphead.Signals(head)) {
 		return &skipError{Reason: SkipSignals, Detail: "its header says ai-input=no"}
 	}
+	if c.robots == nil { // of the base page alone: they are for the whole site
+		r.signals = httphead.ShortSignals(head)
+	}
 	return nil
 }
 

@@ -23,7 +23,8 @@ type CrawledSite struct {
 	Skipped []Skip     `json:"skipped,omitempty"` // pages left out, in frontier order, at most ten times MaxPages
 	Lost    []Skip     `json:"lost,omitempty"`    // of these, those that would be in the result had the site answered: 429, 5xx, time-outs, broken connections
 
-	// Signals are the values of Content-Signal and Content-Usage in robots.txt.
+	// Signals are the values of Content-Signal and Content-Usage in robots.txt and in the header
+	// of the base page.
 	Signals []string `json:"signals,omitempty"`
 
 	// Newest is the latest lastmod in the sitemaps for a page in scope; zero

@@ -176,6 +176,16 @@ func Signals(h http.Header) []string {
 	return append(h.Values("Content-Signal"), h.Values("Content-Usage")...)
 }
 
+// ShortSignals are those that are kept: 20, and none that is too long.
+func ShortSignals(h http.Header) (out []string) {
+	for _, v := range Signals(h) {
+		if v = Short(v); v != "" && len(out) < 20 {
+			out = append(out, strings.Clone(v))
+		}
+	}
+	return out
+}
+
 // Refuses reports whether one of the values says that a model may not be given
 // the page.
 func Refuses(values []string) bool {
