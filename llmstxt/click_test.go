@@ -1,6 +1,7 @@
 package llmstxt_test
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ func TestCrawl_ElementThatLeadsAtAClick_IsALink(t *testing.T) {
 		`<input type=button value=Tea onclick="window.open('/tea', '_self'); return false;">`, `<li onclick="self.location='\/tea'">Tea`, `<div onclick = "location.href=&quot;/tea&quot;">Tea</div>`, `<x-card onclick="top.location.replace(&quot;/tea&quot;)">Tea</x-card>`, `<img src=tea.png onclick="window.open('tea','w','width=400,height=300')">`,
 		`<a href="#" onclick="location='/tea';return false">Tea</a>`, `<a onclick="location.href='/tea'">Tea</a>`, `<a href="javascript:location.href='/tea'">Tea</a>`, `<a href="JavaScript:void(window.open('/tea'))">Tea</a>`, `<a href="javascript:void(0)" onclick="location.href='/tea'">Tea</a>`, `<area href="#" onclick="location.href='/tea'">`,
 		`<a href=/tea data-method=get>Tea</a>`, `<a href=/tea data-turbo-method=GET data-method>Tea</a>`, `<a href=/tea data-method=list>Tea</a>`, `<a href=/tea data-methods=post data-Xmethod=post>Tea</a>`,
+		`<a href=/tea data-method=post>Make tea</a><a href="#x" data-method="GET">Get tea</a>`, `<a href=/cups data-method=Get>Cups</a><a data-method=DELETE href="/tea">Spill tea</a>`,
 		`<tr class=clickable-row data-href="/tea"><td>Tea</td></tr>`, `<div class=card data-href=tea>Tea</div>`,
 		`<form action="/tea"><input type=submit value=Tea></form>`, `<form method=GET action=tea><p><button>Tea</button></p></form>`, `<form action="/tea"><input type=image src=tea.png></form>`,
 		`<object type="text/html" data="/tea"></object>`, `<embed type="text/html; charset=utf-8" src="/tea">`,
@@ -41,6 +43,25 @@ func TestCrawl_ElementThatDoesMoreAtAClick_IsNoLink(t *testing.T) {
 		s := crawl(t, w, "http://docs.test/", llmstxt.Options{})
 		if len(s.Pages) != 1 || w.asked("http://docs.test/tea") > 0 {
 			t.Errorf("%s: %v", element, urls(s))
+		}
+	}
+}
+
+// A menu of an API has the method of each call beside its page, which may stand where another site
+// has its scripts send that.
+func TestCrawl_MethodsAsLabels_AreLinks(t *testing.T) {
+	for at, want := range map[string]bool{
+		"/reference/make-tea": true, "/api-reference/tea/make": true, "http://docs.test/docs/tea-make": true, "/v2/docs/delete-tea.html": true, "endpoints/tea": true,
+		"/teas/make": false, "/docs/12": false, "/docs/4f0c2a9d8e7b6a5c/tea": false, "/docs/tea/delete": false, "/docs/make?id=1": false, "/docs": false, "/logout": false,
+	} {
+		for _, more := range []string{"", ` rel=nofollow`, ` data-confirm="Sure?"`} {
+			w := &web{pages: map[string]answer{"http://docs.test/": html("<title>Home</title><h1>Home</h1><p>" + gadget + "</p><nav><ul><li><a href=/a>A</a><li><a data-method=post href='" + at + "'" + more + ">Tea</a></ul></nav>"), "http://docs.test/a": doc("A")}}
+			u, _ := url.Parse("http://docs.test/")
+			u, _ = u.Parse(at)
+			w.pages[u.String()] = doc("Tea")
+			if s := everyWay(t, w, "http://docs.test/", llmstxt.Options{}); (len(s.Pages) == 3) != (want && more == "") {
+				t.Errorf("%s%s: %v", at, more, urls(s))
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -46,8 +47,23 @@ func (s *scanner) sends() bool {
 	switch strings.ToLower(cmp.Or(a[1], a[0])) {
 	case "post", "put", "patch", "delete":
 		return true
+	case "get":
+		s.labels = true
 	}
 	return false // what a script of the site's own calls so
+}
+
+// asks reports an element before which a person is asked, or a script is.
+func (s *scanner) asks() bool {
+	return s.attrs("data-confirm", "data-turbo-confirm", "data-remote") != [8]string{}
+}
+
+// dropDeeds takes out the links that send another request. Where others say that theirs is GET, it
+// is that of the call which their pages are about.
+func (s *scanner) dropDeeds() {
+	if !s.labels {
+		s.Links = slices.DeleteFunc(s.Links, func(l Link) bool { return l.sends })
+	}
 }
 
 // clicked takes an element that leads to another page.

@@ -51,14 +51,15 @@ func (s *scanner) anchor(tag atom.Atom) {
 	if s.Up == "" && up {
 		s.Up = a[0]
 	}
-	if noFollow || s.sends() {
+	sends := s.sends()
+	if noFollow || sends && s.asks() {
 		return
 	}
 	lang := a[3]
 	if lang == "" {
 		lang = a[4]
 	}
-	s.addLink(Link{Href: a[0], Lang: lang, Free: free})
+	s.addLink(Link{Href: a[0], Lang: lang, Free: free, sends: sends && !weburl.IsOfManual(a[0])})
 }
 
 // isSignClass reports class names of a site's sign. Links have the same ones over and over.
@@ -139,6 +140,7 @@ func (s *scanner) addLink(l Link) {
 	if known := &s.Links[at]; known.Option && !l.Option {
 		known.Option, known.Lang = false, l.Lang
 	}
+	s.Links[at].sends = s.Links[at].sends && l.sends
 	s.Links[at].Button = s.Links[at].Button && l.Button
 	s.Links[at].Free = s.Links[at].Free || l.Free
 	s.Links[at].Part = s.Links[at].Part || l.Part

@@ -88,6 +88,7 @@ type Link struct {
 	Foot   bool           // at the page's foot
 	Option bool           // of a select element
 	Button bool           // nothing but a button leads there
+	sends  bool           // nothing but what names another request than that of a link does
 }
 
 // mark is a place where the main content may begin.
@@ -138,9 +139,10 @@ type scanner struct {
 	streamAt             int // of the first block that was streamed hidden
 	mainTag              atom.Atom
 	mainDepth            int
-	mainProse, mainSaid  int // prose before the main element, and in it
-	shadows              int // shadow roots that are open
-	shadowAt             int // where the outermost of these begins
+	mainProse, mainSaid  int  // prose before the main element, and in it
+	labels               bool // a link is labelled with GET
+	shadows              int  // shadow roots that are open
+	shadowAt             int  // where the outermost of these begins
 	articleAt            int
 	heading              atom.Atom
 	headingMark          mark
@@ -213,6 +215,7 @@ func Parse(ctx context.Context, page []byte, need int) (*Page, error) {
 	s.redirect()
 	s.region(len(page), need)
 	s.followInlined()
+	s.dropDeeds()
 	s.Edges = s.edges()
 	s.main, s.whole = page[s.from:s.to], page[s.wholeFrom:s.wholeEnd]
 	return &s.Page, nil

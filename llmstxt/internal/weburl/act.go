@@ -44,6 +44,20 @@ func Deletes(u *url.URL) bool {
 	})
 }
 
+// IsOfManual reports an address, as a page has it, in a folder of a manual or of commands. What is
+// behind it is no record, which somebody may work on: /docs/12.
+func IsOfManual(ref string) bool {
+	ref, _, _ = strings.Cut(ref, "#")
+	ref, query, _ := strings.Cut(ref, "?")
+	if _, rest, absolute := strings.Cut(ref, "://"); absolute {
+		_, ref, _ = strings.Cut(rest, "/")
+	}
+	folders, _ := words(&url.URL{Path: ref})
+	last := len(folders) - 1
+	return query == "" && !signsOut[folders[last]] && !deletes[folders[last]] && !slices.ContainsFunc(folders, isID) &&
+		slices.ContainsFunc(folders[:last], func(s string) bool { return callFolders[s] })
+}
+
 // isStatement reports the path of a page about a command in a version of a manual that is a
 // number: /docs/16/sql/delete.
 func isStatement(segments []string) bool {
@@ -122,6 +136,7 @@ var (
 
 	// commandFolders are those of pages about commands, manuals those of pages that explain.
 	commandFolders   = plain.Set(`reference commands command cli commandline subcommands man functions methods endpoints operations`)
+	callFolders      = plain.Set(`reference references apireference docs doc documentation apidocs endpoints operations methods openapi swagger`)
 	statementFolders = plain.Set(`sql statements statement keywords keyword verbs syntax language`)
 	versionedManuals = plain.Set(`docs doc documentation manual reference`)
 	manuals          = plain.Set(`docs doc documentation api manual guide guides help kb support articles blog learn tutorials sdk wiki handbook`)
