@@ -95,12 +95,27 @@ func (st *amqpStream) serve(w http.ResponseWriter, r *http.Request) {
 	st.finish(ctx, err)
 }
 
+// afterKill calls cut when ctx ends, and returns a function after which it is
+// not and will not be running.
+func afterKill(ctx context.Context, cut func()) (release func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		cut()
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
+}
+
 // read reads the request and finds out whose it is. Its errors are HTTP answers.
 func (st *amqpStream) read(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return notAllowed(http.MethodPost)
 	}
-	body, err := request.Body(w, r)
+	body, err := request.Body(st.session.ctx, w, r)
 	if err != nil {
 		return err
 	}

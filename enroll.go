@@ -266,7 +266,7 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 	if g.isDraining() {
 		return next, errDraining
 	}
-	base, secret, err := readHook(w, r)
+	base, secret, err := g.readHook(w, r)
 	if err != nil {
 		return next, err
 	}
@@ -288,8 +288,8 @@ func (g *Gateway) siteChanged(w http.ResponseWriter, r *http.Request) (next time
 }
 
 // readHook reads which site a call of the webhook names, and the secret that it shows.
-func readHook(w http.ResponseWriter, r *http.Request) (base, secret string, err error) {
-	body, err := request.Body(w, r)
+func (g *Gateway) readHook(w http.ResponseWriter, r *http.Request) (base, secret string, err error) {
+	body, err := request.Body(g.leaving, w, r)
 	if err != nil {
 		return "", "", err
 	}

@@ -36,9 +36,11 @@ type Gateway struct {
 	pages  PageLimiter // the Limiter, or one of our own when it does not count pages
 	bytes  ByteLimiter // the same for bytes
 
-	// kill ends when Shutdown has waited long enough: sessions are cut.
-	kill    context.Context
-	killAll context.CancelFunc
+	// leaving ends when the gateway begins to drain, kill when Shutdown has waited long
+	// enough: sessions are cut.
+	leaving, kill context.Context
+	leave         context.CancelCauseFunc
+	killAll       context.CancelFunc
 
 	mu       sync.Mutex
 	draining bool
@@ -117,6 +119,7 @@ func New(o Options) (*Gateway, error) {
 	g.traffic.Failed = func(err error) { o.Logger.Warn("daily bytes not counted; they are sent again", "err", err) }
 	g.conns.RootCAs = o.RootCAs
 	g.tickets = upstream.NewTickets()
+	g.leaving, g.leave = context.WithCancelCause(context.Background())
 	g.kill, g.killAll = context.WithCancel(context.Background())
 	g.subscribe()
 	g.answerPeers()
@@ -163,6 +166,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	running := g.carriers()
 	g.mu.Unlock()
 
+	g.leave(errDraining)
 	shutDownCarriers(ctx, running)
 	select {
 	case <-g.idle:
@@ -266,21 +270,6 @@ func (g *Gateway) isDraining() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.draining
-}
-
-// afterKill calls cut when ctx ends, and returns a function after which it is
-// not and will not be running.
-func afterKill(ctx context.Context, cut func()) (release func()) {
-	done := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(done)
-		cut()
-	})
-	return func() {
-		if !stop() {
-			<-done
-		}
-	}
 }
 
 // egress returns what picks the exits of a session, under its caller's rules.

@@ -277,7 +277,7 @@ func (g *Gateway) asked(w http.ResponseWriter, r *http.Request, p Principal) (c 
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return c, life, nil
 	}
-	body, err := request.Body(w, r)
+	body, err := request.Body(g.leaving, w, r)
 	if err != nil || len(bytes.TrimSpace(body)) == 0 {
 		return c, life, err
 	}

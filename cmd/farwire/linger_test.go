@@ -75,3 +75,30 @@ func TestServe_AnswerBeforeTheBodysEnd_IsRead(t *testing.T) {
 	}
 	<-ended
 }
+
+// Bodies that do not come keep no drain, whatever a request has shown, asks for, and was
+// answered.
+func TestServe_BodiesWithheld_DrainIsClean(t *testing.T) {
+	g := harness.Serve(t, "--allow-private")
+	key := "X-API-Key: " + g.Key + "\r\n"
+	for _, c := range []struct{ line, headers string }{
+		{"POST /amqp", ""}, {"POST /amqp", key}, {"POST /auth/token", key}, {"POST /hooks/site-changed", ""},
+		{"POST /nothing", ""}, {"GET /usage", key}, {"GET /network", key}, {"GET /sites", key}, {"GET /files/x", ""},
+		{"DELETE /sessions/x", key}, {"POST /to/-/http/127.0.0.1:1/", key}, {"POST /to/-/http/127.0.0.1/", "X-API-Key: wrong-wrong-wrong\r\n"},
+	} {
+		for _, rest := range []string{"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n"} {
+			conn, err := net.Dial("tcp", g.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, c.line+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+c.headers+rest); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	g.Signal(harness.Terminate)
+	if status := g.Status(); status != 0 {
+		t.Errorf("the gateway exits with %d\n%s", status, g.Stderr)
+	}
+}

@@ -33,7 +33,7 @@ func (c *Conn) Close() error {
 
 // cut closes the connection at once.
 func (c *Conn) cut() error {
-	c.unread.Store(nil)
+	c.bodyOver()
 	c.guard.forget(c)
 	return c.TCPConn.Close()
 }
@@ -50,10 +50,10 @@ func (b *bodyBound) lingerEnd() time.Time {
 
 // linger throws away what arrives until the client ends its stream or a bound is reached.
 func (c *Conn) linger(end time.Time) {
+	defer c.guard.lingered(c)
 	if !c.guard.lingers(c) {
 		return
 	}
-	defer c.guard.lingered(c)
 	if c.TCPConn.CloseWrite() != nil {
 		return
 	}
@@ -76,7 +76,15 @@ func (c *Conn) patient(end time.Time) bool {
 	return now.Before(end) && c.TCPConn.SetReadDeadline(next) == nil && !c.guard.over.Load()
 }
 
-// lingers notes a connection that lingers, and reports whether it may.
+// bodyOver notes that nothing more is read of the request's body.
+func (c *Conn) bodyOver() {
+	if c.unread.Swap(nil) != nil {
+		c.guard.lingered(c)
+	}
+}
+
+// lingers notes a connection of which the rest of a body is read that its handler has left,
+// by net/http or by linger, and reports whether that may go on.
 func (g *Guard) lingers(c *Conn) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,13 +104,18 @@ func (g *Guard) lingered(c *Conn) {
 	delete(g.lingering, c)
 }
 
-// Shutdown has connections closed at once from now on, those too that throw away the rest
-// of a body. It is for [http.Server.RegisterOnShutdown].
+// Shutdown has connections closed at once from now on, and waits for no rest of a body that
+// its handler has left. It is for [http.Server.RegisterOnShutdown].
 func (g *Guard) Shutdown() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.over.Store(true)
 	for c := range g.lingering {
-		_ = c.TCPConn.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed
+		c.endReading()
 	}
+}
+
+// endReading has every read of the connection fail.
+func (c *Conn) endReading() {
+	_ = c.TCPConn.SetReadDeadline(time.Unix(1, 0)) // fails only when it is closed
 }

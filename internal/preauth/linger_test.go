@@ -171,6 +171,59 @@ func TestGuard_Shutdown_EndsWhatLingers(t *testing.T) {
 	<-end
 }
 
+// Nor does it wait for a body that does not come and that its handler has left.
+func TestGuard_ShutdownWithABodyWithheld_Ends(t *testing.T) {
+	for name, header := range map[string]string{"with a key": "Key: a\r\n", "without": ""} {
+		for framing, rest := range map[string]string{"length": "Content-Length: 10\r\n\r\n", "begun": "Content-Length: 10\r\n\r\na", "chunked": "Transfer-Encoding: chunked\r\n\r\n"} {
+			for _, before := range []bool{false, true} { // whether the handler returns before the shutdown begins
+				t.Run(fmt.Sprintf("%s, %s, before %v", name, framing, before), func(t *testing.T) {
+					t.Parallel()
+					p := listen(t, preauth.Options{BodyTimeout: time.Hour})
+					served, leave, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+					s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						defer close(left)
+						p.guard.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+							close(served)
+							<-leave
+							early(w, r)
+						})).ServeHTTP(w, r)
+					}))
+					s.Listener.Close()
+					s.Listener = p.ln
+					s.Config.ConnContext, s.Config.ConnState = p.guard.ConnContext, p.guard.ConnState
+					down := make(chan struct{})
+					s.Config.RegisterOnShutdown(func() { p.guard.Shutdown(); close(down) })
+					s.Start()
+					t.Cleanup(s.Close)
+					c := dial(t, s)
+					if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\n"+header+rest); err != nil {
+						t.Fatal(err)
+					}
+					<-served
+					if before {
+						close(leave)
+						<-left
+					}
+					ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+					defer cancel()
+					ended := make(chan error, 1)
+					go func() { ended <- s.Config.Shutdown(ctx) }()
+					<-down
+					if !before {
+						close(leave)
+					}
+					if err := <-ended; err != nil {
+						t.Errorf("the shutdown: %v", err)
+					}
+					if answer, err := io.ReadAll(c); !strings.Contains(string(answer), "413") {
+						t.Errorf("%q %v", answer, err)
+					}
+				})
+			}
+		}
+	}
+}
+
 // A handler that panics has its connection cut: what it has written of an answer must not
 // look whole.
 func TestConn_HandlerPanics_IsCut(t *testing.T) {

@@ -302,7 +302,7 @@ func (g *Guard) ConnState(conn net.Conn, state http.ConnState) {
 	if c == nil {
 		return
 	}
-	c.unread.Store(nil)
+	c.bodyOver()
 	switch state {
 	case http.StateNew:
 		if _, secure := conn.(*tls.Conn); !secure { // HTTP/2, or a TLS that is not ListenTLS's

@@ -124,11 +124,23 @@ func (b *bodyBound) lift() {
 	b.known = true
 }
 
-// end leaves the deadline to what net/http still reads.
+// end bounds what net/http still reads of a body that its handler has left: before it sends
+// an answer, or after it. That holds for a request that has shown a key, too.
 func (b *bodyBound) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.over = true
+	c := b.conn
+	if c.unread.Load() != b || c.isHijacked() {
+		return
+	}
+	if b.known {
+		b.until = time.Now().Add(c.guard.o.BodyTimeout)
+	}
+	_ = b.rc.SetReadDeadline(b.until) // as in Handler
+	if !c.guard.lingers(c) {
+		c.endReading()
+	}
 }
 
 // withConn returns a context for the requests of a connection.

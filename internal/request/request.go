@@ -4,6 +4,7 @@
 package request
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -37,8 +38,8 @@ func (f *Fields) Key() string {
 }
 
 // Body reads a JSON body within the limits of size and time, which are those of a
-// socket's first message.
-func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// socket's first message. The end of ctx ends the wait, with its cause.
+func Body(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	rc := http.NewResponseController(w)
 	// Also of a body that is refused: net/http wants the rest of it before it sends an
 	// answer, or after. A writer without deadlines leaves the time to the server's own
@@ -57,7 +58,16 @@ func Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, fault.New(fault.UnsupportedMedia, "the body must come without a Content-Encoding")
 	}
+	set := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(set)
+		_ = rc.SetReadDeadline(time.Unix(1, 0)) // likewise
+	})
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, opening.Limit))
+	if !stop() {
+		<-set // it must not use a writer whose handler has returned
+		return nil, context.Cause(ctx)
+	}
 	var large *http.MaxBytesError
 	switch {
 	case err == nil:

@@ -49,7 +49,7 @@ func TestBody_Withheld_ConnectionIsClosed(t *testing.T) {
 				l := &single{make(chan net.Conn, 1), make(chan struct{})}
 				l.conns <- server
 				s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if _, err := request.Body(w, r); err == nil {
+					if _, err := request.Body(t.Context(), w, r); err == nil {
 						t.Error("the body has come")
 					}
 					w.WriteHeader(http.StatusBadRequest)
@@ -89,7 +89,7 @@ func TestBody_TooLarge_NamesTheLimit(t *testing.T) {
 		if c.middleware > 0 {
 			r.Body = http.MaxBytesReader(w, r.Body, c.middleware)
 		}
-		if _, err := request.Body(w, r); err == nil || err.Error() != c.want {
+		if _, err := request.Body(t.Context(), w, r); err == nil || err.Error() != c.want {
 			t.Errorf("%d bytes where %d are allowed: %v, want %s", c.size, c.middleware, err, c.want)
 		}
 	}
