@@ -107,6 +107,9 @@ func TestAMQP_InvalidRequest_400NamesTheField(t *testing.T) {
 		{`"ssl": true, "cert_key": ` + jsonText(t, key), "cert is missing"},
 		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, other), "cert and cert_key must be a certificate and its key in PEM"},
 		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, strings.Repeat("k", 8193)), "cert_key is longer than 8192 bytes"},
+		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, encryptedKey("ENCRYPTED PRIVATE KEY")), "cert_key is encrypted; send it without a passphrase"},
+		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, encryptedKey("EC PRIVATE KEY", "Proc-Type", "4,ENCRYPTED", "DEK-Info", "AES-128-CBC,00")), "cert_key is encrypted; send it without a passphrase"},
+		{`"ssl": true, "cert": ` + jsonText(t, cert) + `, "cert_key": ` + jsonText(t, encryptedKey("PRIVATE KEY")), "cert and cert_key must be a certificate and its key in PEM"},
 	} {
 		s := w.subscribe(strings.Replace(subscription, "}", ", "+c.fields+"}", 1))
 		var answer struct{ Detail, Code string }
@@ -123,6 +126,15 @@ func TestAMQP_InvalidRequest_400NamesTheField(t *testing.T) {
 	}
 	// A pair that does not fit is found when the caller has been admitted.
 	w.wantLog(`kind=amqp subject=alice .*target=[a-z.0-9]+:\d+ ended_by=gateway code=400 cause=".*cert and cert_key must be`)
+}
+
+// encryptedKey is a PEM in the form of an encrypted key, with headers.
+func encryptedKey(kind string, headers ...string) string {
+	b := pem.Block{Type: kind, Headers: make(map[string]string), Bytes: []byte(strings.Repeat("secret", 50))}
+	for i := 0; i < len(headers); i += 2 {
+		b.Headers[headers[i]] = headers[i+1]
+	}
+	return string(pem.EncodeToMemory(&b))
 }
 
 // Without an API key nobody has the gateway compute with a private key.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/internal/safetext"
+	"github.com/farwire/farwire/internal/upstream"
 )
 
 // identityFlags say who may call, and how callers and this gateway are known.
@@ -204,7 +205,10 @@ func (id *identity) loadCert() error {
 		return err
 	}
 	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
+	switch {
+	case err != nil && upstream.IsEncrypted(key):
+		return misusef("--tls-key: %s is encrypted; give it without a passphrase: openssl pkey -in FILE -out PLAIN", f.TLSKey)
+	case err != nil:
 		return misusef("--tls-cert: %s: %s; give a PEM certificate and its own key", f.TLSCert, strings.TrimPrefix(err.Error(), "tls: "))
 	}
 	id.cert.Store(&pair)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -322,5 +323,25 @@ func TestServe_WeakKey_WarnsOnceWithoutTheKey(t *testing.T) {
 	}
 	if len(lines) != 1 || !strings.Contains(lines[0], "WARN") || !strings.Contains(lines[0], "entry=2") || strings.Contains(said, weak) {
 		t.Errorf("said %q of a weak key, in all:\n%s", lines, said)
+	}
+}
+
+// A key with a passphrase is named as one, in both of OpenSSL's forms.
+func TestServe_EncryptedKey_IsNamed(t *testing.T) {
+	cert := harness.NewCertificate(t).CertFile
+	for _, b := range []*pem.Block{
+		{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("sealed")},
+		{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC,00"}, Bytes: []byte("sealed")},
+		{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("sealed")},
+	} {
+		file := filepath.Join(t.TempDir(), "key.pem")
+		if err := os.WriteFile(file, pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"serve", "--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", file}
+		status, _, said := runHere(t, args, []string{"FARWIRE_DATA_DIR=" + t.TempDir(), "FARWIRE_BROWSER=none"})
+		if status != statusMisuse || !strings.HasPrefix(said, "farwire: --tls-key: "+file+" is encrypted; give it without a passphrase") {
+			t.Errorf("%s: status %d, %q", b.Type, status, said)
+		}
 	}
 }

@@ -328,7 +328,10 @@ func (req *AMQP) LoadCertificate() error {
 		return nil
 	}
 	pair, err := tls.X509KeyPair(req.pair.cert, req.pair.key)
-	if err != nil {
+	switch {
+	case err != nil && upstream.IsEncrypted(req.pair.key):
+		return fault.Invalidf("cert_key is encrypted; send it without a passphrase")
+	case err != nil:
 		// The library's text may hold parts of what it could not read.
 		return fault.Invalidf("cert and cert_key must be a certificate and its key in PEM")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,21 @@ func CheckCA(pem string) error {
 		return fault.Invalidf("ca must be certificates in PEM")
 	}
 	return nil
+}
+
+// IsEncrypted reports whether the private key of a PEM is, by PKCS #8 or by OpenSSL's older
+// form: crypto/tls reads neither, and calls both a key that cannot be parsed.
+func IsEncrypted(key []byte) bool {
+	for {
+		block, rest := pem.Decode(key)
+		switch {
+		case block == nil:
+			return false
+		case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+			return true
+		}
+		key = rest
+	}
 }
 
 // CheckServerName refuses a name that TLS cannot ask for.
