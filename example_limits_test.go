@@ -2,12 +2,14 @@ package farwire_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/farwire/farwire"
 	"github.com/farwire/farwire/agent"
@@ -43,8 +45,12 @@ func ExampleLimits_bytesPerDay() {
 	_, err = gw.Open(context.Background(), o)
 	said, _, _ := strings.Cut(err.Error(), ";")
 	fmt.Println(said)
+	if refusal, ok := errors.AsType[*farwire.Refusal](err); ok {
+		fmt.Println(refusal.Code, refusal.RetryAfter.Round(time.Hour))
+	}
 	// Output:
 	// farwire: Open: limit reached: 1024 bytes a day
+	// limit_reached 24h0m0s
 }
 
 // fleet is a selector of a host's own, which can say which exits it has.

@@ -3,6 +3,7 @@ package farwire_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -118,6 +119,78 @@ func TestOpen_Refused_ErrorSaysWhy(t *testing.T) {
 	if _, err := w.gw.Open(gone, farwire.OpenOptions{Addr: w.host(), Principal: farwire.Principal{Subject: "another"}}); err == nil {
 		t.Error("opened for nobody")
 	}
+}
+
+// A host's program tells refusals apart by their code, and knows when to come back.
+func TestOpen_Refused_IsARefusal(t *testing.T) {
+	deny := farwire.Principal{Subject: "host", Deny: []string{"127.0.0.0/8"}}
+	for name, c := range map[string]struct {
+		o      farwire.OpenOptions
+		edit   func(*farwire.Options)
+		before func(*testing.T, *world)
+		want   string // code, status and whether there is a time to come back; empty: it is no refusal
+	}{
+		"no principal": {o: farwire.OpenOptions{}, want: "key_missing 401 false"},
+		"address":      {o: farwire.OpenOptions{Addr: "localhost", Principal: farwire.Principal{Subject: "host"}}, want: "bad_request 400 false"},
+		"no agent":     {o: farwire.OpenOptions{Countries: []string{"XX"}, Principal: farwire.Principal{Subject: "host"}}, want: "agent_unavailable 502 false"},
+		"rules":        {o: farwire.OpenOptions{Principal: deny}, want: "target_forbidden 403 false"},
+		"guard":        {edit: func(o *farwire.Options) { o.Agents = direct(t, agent.DirectOptions{}) }, want: "target_forbidden 403 false"},
+		"at a time":    {edit: func(o *farwire.Options) { o.Limits.Sessions = 1 }, before: func(t *testing.T, w *world) { openEcho(t, w, farwire.OpenOptions{}) }, want: "limit_reached 429 true"},
+		"rate":         {edit: func(o *farwire.Options) { o.Limits.HTTPRate, o.Limits.HTTPBurst = 0.01, 1 }, before: func(t *testing.T, w *world) { openEcho(t, w, farwire.OpenOptions{}).Close() }, want: "rate_limited 429 true"},
+		"drain":        {before: func(t *testing.T, w *world) { w.gw.Shutdown(t.Context()) }, want: "draining 503 false"},
+		"host's refusal": {edit: func(o *farwire.Options) {
+			o.Allow = refuses(&farwire.Refusal{Status: 402, Code: "unpaid", RetryAfter: time.Minute})
+		}, want: "unpaid 402 true"},
+		"no listener":    {o: farwire.OpenOptions{Addr: "127.0.0.1:1", Principal: farwire.Principal{Subject: "host"}}},
+		"host's trouble": {edit: func(o *farwire.Options) { o.Agents = brokenSelector{} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newPathWorld(t, http.NotFoundHandler(), func(o *farwire.Options) {
+				if c.edit != nil {
+					c.edit(o)
+				}
+			})
+			if c.before != nil {
+				c.before(t, w)
+			}
+			if c.o.Addr == "" {
+				c.o.Addr = w.host()
+			}
+			if c.o.Principal.Subject == "" && name != "no principal" {
+				c.o.Principal.Subject = "host"
+			}
+			_, err := w.gw.Open(t.Context(), c.o)
+			refusal, ok := errors.AsType[*farwire.Refusal](err)
+			switch {
+			case err == nil:
+				t.Fatal("opened")
+			case ok != (c.want != ""):
+				t.Fatalf("%v: a refusal %v", err, ok)
+			case !ok:
+			case fmt.Sprint(refusal.Code, " ", refusal.Status, " ", refusal.RetryAfter > 0) != c.want:
+				t.Errorf("%+v, want %s", refusal, c.want)
+			}
+		})
+	}
+	w := newPathWorld(t, http.NotFoundHandler())
+	conn := openEcho(t, w, farwire.OpenOptions{})
+	w.gw.EndWhere(func(farwire.Session) bool { return true }, "ended by request")
+	_, err := conn.Read(make([]byte, 1))
+	if refusal, ok := errors.AsType[*farwire.Refusal](err); !ok || refusal.Code != "ended" || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v: %+v", err, refusal)
+	}
+}
+
+// refuses is an Options.Allow that refuses everything.
+func refuses(r *farwire.Refusal) func(context.Context, farwire.Principal, farwire.Target) error {
+	return func(context.Context, farwire.Principal, farwire.Target) error { return r }
+}
+
+// brokenSelector has an error of its own.
+type brokenSelector struct{}
+
+func (brokenSelector) SelectAgent(context.Context, agent.Query) (agent.Exit, error) {
+	return agent.Exit{}, errors.New("the table of exits is locked")
 }
 
 func TestOpen_EndSession_CutsWithTheReason(t *testing.T) {

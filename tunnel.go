@@ -257,13 +257,16 @@ type OpenOptions struct {
 //		return gw.Open(ctx, farwire.OpenOptions{Addr: addr, Principal: alice, Countries: []string{"DE"}})
 //	}}
 //
-// An error may wrap a [*Refusal] or an [*agent.DialError]. The connection is safe for
-// concurrent use, and has CloseWrite where the exit's has.
+// A refusal (by a limit, a rule, the guard, a drain, or because an option is not valid or no
+// agent fits) wraps a [*Refusal], whose Code is that of [ErrorClasses] unless the host has
+// given one, and so does the error of a connection that was ended. A failed dial wraps an
+// [*agent.DialError]. The connection is safe for concurrent use, and has CloseWrite where
+// the exit's has.
 func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 	s, err := g.enter(ctx, KindTunnel)
 	if err != nil {
 		g.refused(ctx, KindTunnel, netip.Addr{}, err)
-		return nil, fmt.Errorf("farwire: Open: %w", err)
+		return nil, fmt.Errorf("farwire: Open: %w", typedError{err})
 	}
 	t := &tunneled{g: g, s: s, addr: o.Addr}
 	if err := t.dialFor(ctx, o); err != nil {
@@ -272,7 +275,7 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 			by = EndedByClient
 		}
 		s.end(t.result(by, 0, err))
-		return nil, fmt.Errorf("farwire: Open: %w", err)
+		return nil, fmt.Errorf("farwire: Open: %w", typedError{err})
 	}
 	s.reached(t.exit.ID, t.addr)
 	conn := tunnel.NewConn(t.target, lostTarget, func(how tunnel.Result) {
@@ -284,9 +287,31 @@ func (g *Gateway) Open(ctx context.Context, o OpenOptions) (net.Conn, error) {
 		r.BytesToTarget, r.BytesToClient = how.ToTarget, how.ToClient
 		s.end(r)
 	})
-	s.carry(tunnelCarrier{conn})
+	s.carry(tunnelCarrier{typedCut{conn}})
 	return conn, nil
 }
+
+// A typedError tells a host which of our own refusals an error is.
+type typedError struct{ error }
+
+func (e typedError) Unwrap() error { return e.error }
+
+// As fills in a *Refusal, unless the error has one of the host's or is of the dial.
+func (e typedError) As(target any) bool {
+	to, ok := target.(**Refusal)
+	known := fault.Of(e.error)
+	if !ok || known == nil || known.Class == fault.Internal || endedBy(e.error) != EndedByGateway || errors.As(e.error, new(*Refusal)) {
+		return false
+	}
+	p := public(e.error)
+	*to = &Refusal{Status: p.Status, CloseCode: p.Close, Code: p.Code, Message: p.Text, RetryAfter: p.RetryAfter}
+	return true
+}
+
+// typedCut has the methods of a connection that is cut return a typedError.
+type typedCut struct{ *tunnel.Conn }
+
+func (c typedCut) Cut(cause error) { c.Conn.Cut(typedError{cause}) }
 
 // lostTarget words an error of the target's connection: the target was lost, unless the
 // error says that the exit was.
