@@ -106,7 +106,7 @@ func (r *Request) read(scheme, rest string) error {
 	if end < 0 {
 		end = len(rest)
 	}
-	r.Host = strings.ToLower(asPunycode(rest[:end]))
+	r.Host = strings.ToLower(asPunycode(delimiters.Replace(rest[:end])))
 	if err := checkHost(r.Host); err != nil {
 		return err
 	}
@@ -127,7 +127,23 @@ func (r *Request) read(scheme, rest string) error {
 
 // ParseOptions reads OPTIONS: "-" or nothing, or name=value pairs with ";"
 // between them. The key is one of them where the path form reads them.
+//
+// Many libraries encode a whole segment of a path, "=" and ";" or one of the two included,
+// or do not decode a user name: what cannot be read as it is written is decoded first.
 func ParseOptions(raw string, key bool) (Options, error) {
+	o, err := parseOptions(raw, key)
+	if err == nil || !strings.Contains(raw, "%") {
+		return o, err
+	}
+	if whole, undecoded := url.PathUnescape(raw); undecoded == nil {
+		if decoded, undecoded := parseOptions(whole, key); undecoded == nil {
+			return decoded, nil
+		}
+	}
+	return o, err
+}
+
+func parseOptions(raw string, key bool) (Options, error) {
 	var o Options
 	if raw == "" || raw == "-" {
 		return o, nil
@@ -152,6 +168,8 @@ func ParseOptions(raw string, key bool) (Options, error) {
 		switch {
 		case name == "key" && key:
 			o.Key = value
+		case (name == "geo" || name == "agent") && strings.Contains(value, ";"):
+			return o, fault.Invalidf("%s is written as a list with , between its entries", name)
 		case name == "geo":
 			o.Geo = value
 		case name == "agent":
@@ -240,6 +258,9 @@ func (r *Request) HostHeader() string {
 	return strings.TrimSuffix(r.Host, ":443")
 }
 
+// delimiters are those of a host and its port, which many libraries encode in a path.
+var delimiters = strings.NewReplacer("%3A", ":", "%3a", ":", "%5B", "[", "%5b", "[", "%5D", "]", "%5d", "]")
+
 // asPunycode returns a host whose name has letters beyond ASCII, as they are or as a
 // browser writes them in a path, as DNS has it (RFC 5891); any other as it is.
 func asPunycode(host string) string {
@@ -303,6 +324,10 @@ func ProxyUser(r *http.Request) (user, password string) {
 // nothing.
 func UserOptions(user string) (Options, error) {
 	if !strings.Contains(user, "=") {
+		// A client that does not decode the name of its proxy's URL must not lose its geo.
+		if o, err := ParseOptions(user, false); err == nil {
+			return o, nil
+		}
 		return Options{}, nil
 	}
 	return ParseOptions(user, false)

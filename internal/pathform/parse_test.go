@@ -3,6 +3,7 @@ package pathform_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,34 +64,87 @@ func TestParse_EachOption_IsRead(t *testing.T) {
 	}
 }
 
+// What a library has percent-encoded, all of a segment or some of it, is the same request.
+func TestParse_EncodedSegments_AreTheSame(t *testing.T) {
+	same := func(got, want *pathform.Request) bool {
+		return got.Options.Key == want.Options.Key && got.Options.Geo == want.Options.Geo && got.Options.Agent == want.Options.Agent &&
+			got.Options.Session == want.Options.Session && got.Options.Timeout == want.Options.Timeout &&
+			got.Host == want.Host && got.Target() == want.Target() && got.CookieScope("alice") == want.CookieScope("alice")
+	}
+	encode := func(s, these string) string {
+		for _, c := range these {
+			s = strings.ReplaceAll(s, string(c), fmt.Sprintf("%%%02X", c))
+		}
+		return s
+	}
+	for _, options := range []string{"-", "geo=DE", "geo=DE,AT;session=a", "agent=de1;timeout=2.5", "session=a-b;key=of%3Balice%25and%3Dmore", "key=simple"} {
+		want := parse(t, "/to/"+options+"/https/api.test:8443/a%3Ab?c%3Dd")
+		for _, these := range []string{"%=;,-.", "%=;", "%;", "-"} {
+			if these == "%;" && strings.HasPrefix(options, "key") { // of which each % counts
+				continue
+			}
+			for _, lower := range []bool{false, true} {
+				written := encode(options, these)
+				if lower {
+					written = strings.ReplaceAll(strings.ReplaceAll(written, "%3D", "%3d"), "%3B", "%3b")
+				}
+				got := parse(t, "/to/"+written+"/https/api.test%3A8443/a%3Ab?c%3Dd")
+				if !same(got, want) || got.Path != "/a%3Ab" || got.Query != "c%3Dd" {
+					t.Errorf("%s: %+v, want %+v", written, got, want)
+				}
+				if to, from := got.Rewrite("/x"), "/to/"+written+"/https/api.test:8443/x"; to != from {
+					t.Errorf("%s: an address is rewritten to %s", from, to)
+				}
+			}
+		}
+	}
+	for _, host := range []string{"%5B2001:db8::1%5D:8443", "%5b2001%3adb8%3a%3a1%5d%3A8443", "[2001%3Adb8::1]:8443"} {
+		if got := parse(t, "/to/-/https/"+host+"/"); got.Target() != "[2001:db8::1]:8443" {
+			t.Errorf("%s: %s", host, got.Target())
+		}
+	}
+	for user, want := range map[string]string{"geo%3DDE%3Bsession%3Da": "DE a", "geo=DE%3Bsession=a": "DE a", "geo=DE;session=a": "DE a", "alice%40b.test": " ", "100%": " ", "a%3Db": " "} {
+		if o, err := pathform.UserOptions(user); err != nil || o.Geo+" "+o.Session != want {
+			t.Errorf("%s: %+v %v", user, o, err)
+		}
+	}
+}
+
 func TestParse_InvalidPath_NamesThePart(t *testing.T) {
 	for target, want := range map[string]string{
-		"/too/-/http/a/":            "begin with /to/",
-		"/to/-/http":                "/to/OPTIONS/SCHEME/HOST/PATH",
-		"/to//http/a/":              "OPTIONS is -",
-		"/to/-":                     "/to/OPTIONS/SCHEME/HOST/PATH",
-		"/to/-/ftp/a/":              "scheme",
-		"/to/-/http//a":             "host",
-		"/to/-/http/?x":             "host",
-		"/to/-/http/u@a/":           "Authorization",
-		"/to/-/http/u:hidden@a/":    "Authorization",
-		"/to/-/http/u:hidden%40a/":  "Authorization",
-		"/to/-/http/hidden%40a/":    "host",
-		"/to/-/http/a:0/":           "port",
-		"/to/-/http/a:65536/":       "port",
-		"/to/-/http/a:b/":           "host",
-		"/to/-/http/a:/":            "colon",
-		"/to/-/http/a%2eb/":         "host",
-		"/to/-/http/a\\b/":          "host",
-		"/to/-/http/[::1/":          "host",
-		"/to/proxy=x/http/a/":       "no option proxy",
-		"/to/url=x/http/a/":         "no option url",
-		"/to/geo/http/a/":           "name=value",
-		"/to/geo=/http/a/":          "empty",
-		"/to/;/http/a/":             "name=value",
-		"/to/geo=DE;geo=AT/http/a/": "twice",
-		"/to/geo=%zz/http/a/":       "decoded",
-		"/to/session=a%20b/http/a/": "session",
+		"/too/-/http/a/":               "begin with /to/",
+		"/to/-/http":                   "/to/OPTIONS/SCHEME/HOST/PATH",
+		"/to//http/a/":                 "OPTIONS is -",
+		"/to/-":                        "/to/OPTIONS/SCHEME/HOST/PATH",
+		"/to/-/ftp/a/":                 "scheme",
+		"/to/-/http//a":                "host",
+		"/to/-/http/?x":                "host",
+		"/to/-/http/u@a/":              "Authorization",
+		"/to/-/http/u:hidden@a/":       "Authorization",
+		"/to/-/http/u:hidden%40a/":     "Authorization",
+		"/to/-/http/hidden%40a/":       "host",
+		"/to/-/http/a:0/":              "port",
+		"/to/-/http/a:65536/":          "port",
+		"/to/-/http/a:b/":              "host",
+		"/to/-/http/a:/":               "colon",
+		"/to/-/http/a%2eb/":            "host",
+		"/to/-/http/a\\b/":             "host",
+		"/to/-/http/[::1/":             "host",
+		"/to/proxy=x/http/a/":          "no option proxy",
+		"/to/url=x/http/a/":            "no option url",
+		"/to/geo/http/a/":              "name=value",
+		"/to/geo=/http/a/":             "empty",
+		"/to/;/http/a/":                "name=value",
+		"/to/geo=DE;geo=AT/http/a/":    "twice",
+		"/to/geo=%zz/http/a/":          "decoded",
+		"/to/geo%3D/http/a/":           "name=value",
+		"/to/geo=DE%3Bx/http/a/":       "geo",
+		"/to/agent=a%3Burl=x/http/a/":  "agent",
+		"/to/-/http/a%3A0/":            "port",
+		"/to/-/http/a%3A/":             "colon",
+		"/to/-/http/a%2Fb/":            "host",
+		"/to/-/http/[fe80::1%25eth0]/": "host",
+		"/to/session=a%20b/http/a/":    "session",
 		"/to/session=" + strings.Repeat("a", 65) + "/http/a/": "session",
 		"/to/timeout=0/http/a/":                               "timeout",
 		"/to/timeout=61/http/a/":                              "timeout",
