@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/farwire/farwire/llmstxt/internal/htmlpage"
@@ -61,35 +62,44 @@ func Wall(p *htmlpage.Page, blocks []htmlpage.Block, page []byte, final, asked *
 		return ""
 	}
 	low := bytes.ToLower(page[:min(len(page), 64<<10)])
-	titles := []string{p.Title}
+	names := []string{p.Title}
 	if isAlone(low, blocks) {
-		titles = append(titles, headingOf(blocks))
+		names = append(names, headingOf(blocks))
 	}
-	called := func(names *regexp.Regexp) bool {
-		for _, name := range titles {
-			for _, separator := range []string{" | ", " - ", " — ", " – ", " · ", " :: "} {
-				before, behind, _ := strings.Cut(name, separator)
-				for _, part := range []string{before, behind} {
-					if names.MatchString(strings.TrimRight(plain.OneLine(part), " .!…")) {
-						return true
-					}
-				}
-			}
-		}
-		return false
-	}
+	called := partsOf(names)
+	is := func(kind *regexp.Regexp) bool { return slices.ContainsFunc(called, kind.MatchString) }
 	button := bytes.Contains(low, []byte("<button")) || bytes.Contains(low, []byte("<form")) || bytes.Contains(low, []byte("<dialog"))
 	switch {
-	case called(ageTitle) && (button || len(p.Links) <= wayIn):
+	case (button || len(p.Links) <= wayIn) && is(ageTitle):
 		return "asks for the reader's age before it shows anything"
-	case called(consentTitle) && button && canAgree(low):
+	case button && is(consentTitle) && canAgree(low):
 		return "asks for consent to cookies before it shows anything"
-	case called(termsTitle) && button && canAgree(low):
+	case button && is(termsTitle) && canAgree(low):
 		return "asks the reader to accept its terms before it shows anything"
-	case called(regionTitle) && len(p.Links) <= 1 && (button || bytes.Contains(low, []byte("<select"))):
+	case len(p.Links) <= 1 && (button || bytes.Contains(low, []byte("<select"))) && is(regionTitle):
 		return "asks for the reader's country before it shows anything"
 	}
 	return ""
+}
+
+// partsOf are names and what stands before and behind each sign that may part one from the
+// site's, each once.
+func partsOf(names []string) (parts []string) {
+	add := func(part string) {
+		if part = strings.TrimRight(plain.OneLine(part), " .!…"); part != "" && !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	for _, name := range names {
+		add(name)
+		for _, separator := range []string{" | ", " - ", " — ", " – ", " · ", " :: "} {
+			if before, behind, ok := strings.Cut(name, separator); ok {
+				add(before)
+				add(behind)
+			}
+		}
+	}
+	return parts
 }
 
 // canAgree reports a control with which to agree: the word may stand in a text or in a script.
