@@ -13,7 +13,7 @@ import (
 
 // A member's area, in which a link ends the session and others delete things.
 func TestCrawl_WithCredentials_NothingIsEndedOrDeleted(t *testing.T) {
-	for _, out := range []string{"/logout", "/users/sign_out", "/index.php?action=logout;k=1", "/Account/LogOff", "/leave"} {
+	for _, out := range unlessRace([]string{"/logout", "/users/sign_out", "/index.php?action=logout;k=1", "/Account/LogOff", "/leave"}, []string{"/index.php?action=logout;k=1", "/leave"}) {
 		for form, o := range map[string]llmstxt.Options{
 			"cookie": {Cookies: map[string]string{"session": "mine"}},
 			"header": {Header: http.Header{"Authorization": {"Bearer mine"}}},

@@ -137,7 +137,7 @@ func (e endless) RoundTrip(r *http.Request) (*http.Response, error) {
 // take of any: twice the second of the contract, however many others the machine serves.
 func TestCrawl_EndsWhileParsing_ReturnsWithinASecond(t *testing.T) {
 	for _, name := range []string{"script that is commented out", "nested lists with links", "links", "an encoding that is found", "entities"} {
-		site := endless{zip(hostile[name].make)(8 << 20)}
+		site := endless{zip(hostile[name].make)(unlessRace(8<<20, 1<<20))}
 		for _, after := range []time.Duration{5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 			ctx, cancel := context.WithCancel(t.Context())
 			var ended time.Duration

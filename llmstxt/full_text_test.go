@@ -52,7 +52,7 @@ func section2(w *web) *web {
 func TestText_Files_HoldThePagesWhole(t *testing.T) {
 	for _, layout := range []llmstxt.Layout{llmstxt.Pages, llmstxt.Index} {
 		var first map[string]string
-		for round, workers := range []int{1, 8, 32, 32} {
+		for round, workers := range unlessRace([]int{1, 8, 32, 32}, []int{1, 32}) {
 			synctest.Test(t, func(t *testing.T) {
 				w := wholeSite()
 				rng := rand.New(rand.NewPCG(uint64(round), 9))
@@ -113,7 +113,7 @@ func TestText_TooLong_EndsWithALine(t *testing.T) {
 		w.pages["http://docs.test"+l] = html("<html lang=en><title>Part " + word(i) + "</title><main><h1>Part " + word(i) + "</h1><p>" + strings.Repeat("A line of the part "+word(i)+" that is long.</p>\n<p>", 60000) + "</main>")
 	}
 	w.pages["http://docs.test/"] = doc("Home", links...)
-	for _, workers := range []int{1, 8} {
+	for _, workers := range unlessRace([]int{1, 8}, []int{8}) {
 		var said []string
 		s := crawl(t, w, "http://docs.test/", llmstxt.Options{Workers: workers, Text: true, Progress: func(e llmstxt.Event) {
 			if strings.Contains(e.Message, "10000000 bytes") {

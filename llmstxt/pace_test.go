@@ -59,7 +59,7 @@ func TestCrawl_SiteHasAQuota_EveryPageIsRead(t *testing.T) {
 		{1, 5 * time.Second, false}, {1, 8 * time.Second, true}, {10, 10 * time.Second, false}} {
 		for _, after := range []string{"", "1"} {
 			var want string
-			for _, workers := range []int{1, 8, 32} {
+			for _, workers := range unlessRace([]int{1, 8, 32}, []int{32}) {
 				synctest.Test(t, func(t *testing.T) {
 					w := wide(60)
 					w.latency = func() time.Duration { return 10 * time.Millisecond }
@@ -134,7 +134,7 @@ func TestCrawl_SiteLimitsRate_EveryPageIsRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want string
-			for _, workers := range []int{1, 8, 32} {
+			for _, workers := range unlessRace([]int{1, 8, 32}, []int{32}) {
 				synctest.Test(t, func(t *testing.T) {
 					w := wide(80)
 					refused := limited(w, 10, c.status, c.header)

@@ -42,9 +42,10 @@ func allocated(f func()) uint64 {
 // However many words a base page's title has, the text of the pages is looked through
 // once for all of them: looking makes a copy of it in lower case.
 func TestChoose_TitleOfManyWords_ReadsThePagesOnce(t *testing.T) {
+	const n = 20
 	text := strings.Repeat("Слова Страницы И Ещё Слова. ", 400)
 	cost := func(words int) uint64 {
-		pages, votes := site(100, func(i int) string {
+		pages, votes := site(n, func(i int) string {
 			if i > 0 {
 				return fmt.Sprintf("Chapter %d", i)
 			}
@@ -57,7 +58,7 @@ func TestChoose_TitleOfManyWords_ReadsThePagesOnce(t *testing.T) {
 		return allocated(func() { Site{Limit: 300, Prefix: "/", Votes: votes}.Choose(t.Context(), pages) })
 	}
 	few, many := cost(2), cost(500)
-	if limit := few + uint64(50*len(text)); many > limit {
+	if limit := few + uint64(n/2*len(text)); many > limit {
 		t.Errorf("a title of 500 words takes %d KB, one of two %d", many>>10, few>>10)
 	}
 }
