@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/farwire/farwire"
 )
@@ -188,4 +189,46 @@ func TestRecrawl_Choice_Repeated(t *testing.T) {
 			c.t.Errorf("asked for %v, committed %+v", asked, done.Site)
 		}
 	})
+}
+
+// TestCrawl_Enrol_KeepsEachField: what a message says and what it leaves out is what recrawls
+// repeat.
+func TestCrawl_Enrol_KeepsEachField(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	byDefault := farwire.SiteOptions{MaxPages: 50, DescLength: 500, Format: "pages", Remote: true}
+	with := func(change func(*farwire.SiteOptions)) farwire.SiteOptions {
+		o := byDefault
+		change(&o)
+		return o
+	}
+	s := newSite(t, threePages)
+	for more, want := range map[string]farwire.SiteOptions{
+		``: byDefault,
+		`,"maxPages":null,"descLength":null,"format":null,"useBrightdata":null,"recrawlIntervalMinutes":null,"llmEnhance":null`: byDefault,
+		`,"maxPages":3`:                      with(func(o *farwire.SiteOptions) { o.MaxPages = 3 }),
+		`,"descLength":100`:                  with(func(o *farwire.SiteOptions) { o.DescLength = 100 }),
+		`,"format":"index"`:                  with(func(o *farwire.SiteOptions) { o.Format = "index" }),
+		`,"llmEnhance":true`:                 with(func(o *farwire.SiteOptions) { o.Enhance = true }),
+		`,"useBrightdata":false`:             with(func(o *farwire.SiteOptions) { o.Remote = false }),
+		`,"geo":"DE,at"`:                     with(func(o *farwire.SiteOptions) { o.Geo = "DE,at" }),
+		`,"agent":"de1,at5"`:                 with(func(o *farwire.SiteOptions) { o.Agent = "de1,at5" }),
+		`,"include":["/a","/b*"]`:            with(func(o *farwire.SiteOptions) { o.Include = "/a\n/b*" }),
+		`,"exclude":["/x","/y"]`:             with(func(o *farwire.SiteOptions) { o.Exclude = "/x\n/y" }),
+		`,"headers":{"accept-language":"x"}`: with(func(o *farwire.SiteOptions) { o.Header = "Accept-Language: x" }),
+		`,"language":"pt-BR"`:                with(func(o *farwire.SiteOptions) { o.Language = "pt-BR" }),
+		`,"version":"2.0"`:                   with(func(o *farwire.SiteOptions) { o.Version = "2.0" }),
+		`,"delay":0.015`:                     with(func(o *farwire.SiteOptions) { o.Delay = 0.015 }),
+		`,"signals":true`:                    with(func(o *farwire.SiteOptions) { o.Signals = true }),
+		`,"full":true`:                       with(func(o *farwire.SiteOptions) { o.Full = true }),
+		`,"markdown":true`:                   with(func(o *farwire.SiteOptions) { o.Markdown = true }),
+	} {
+		sites := &memorySites{}
+		w := newWorld(t, func(o *farwire.Options) { o.Storage, o.Sites = &memoryFiles{}, sites })
+		if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true%s}`, s.URL, more)); h.code != 1000 {
+			t.Fatalf("%s: got %+v", more, h)
+		}
+		if got := sites.only(t); got.Options != want || got.Interval != week {
+			t.Errorf("%s: enrolled %+v, crawled every %v", more, got.Options, got.Interval)
+		}
+	}
 }

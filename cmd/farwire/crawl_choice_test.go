@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/farwire/farwire/internal/harness"
 )
@@ -20,10 +21,14 @@ func teaSite(t *testing.T) string {
 		return fmt.Sprintf(`<html lang=%s><title>%s</title><main><h1>%s</h1><p>What is said under %s is said in these words alone.</p>%s</main></html>`, lang, title, title, title, more)
 	}
 	const alternates = `<link rel=alternate hreflang=en href=/en/tea><link rel=alternate hreflang=de href=/de/tea>`
+	sentences := ""
+	for _, leaf := range []string{"A small", "A large", "A broken", "A rolled", "A ground", "A fresh", "A dry", "A roasted", "An old"} {
+		sentences += leaf + " leaf takes its own time in the water, which is told here in a sentence. "
+	}
 	pages := map[string]string{
 		"/": page("en", "Home of Tea", `<a href=/green>green</a> <a href=/black>black</a> <a href=/en/tea hreflang=en>tea</a> <a href=/de/tea hreflang=de>Tee</a>
 			<a href=/1.0/pot>old</a> <a href=/2.0/pot>new</a> <a href=/shed>shed</a> <a href=/garden>garden</a> <a href=/club>club</a> <a href=/bar>bar</a>`),
-		"/green": page("en", "Green Leaves", ""), "/black": page("en", "Black Leaves", ""),
+		"/green": page("en", "Green Leaves", "<p>"+sentences), "/black": page("en", "Black Leaves", ""),
 		"/en/tea": page("en", "Cup of Tea", alternates), "/de/tea": page("de", "Tasse Tee", alternates),
 		"/1.0/pot": page("en", "Iron Pot", ""), "/2.0/pot": page("en", "Glass Pot", ""),
 		"/shed": page("en", "Forbidden Shed", ""), "/garden": page("en", "Private Garden", ""), "/club": page("en", "Club Room", ""), "/bar": page("en", "Juice Bar", ""),
@@ -104,9 +109,25 @@ func TestCrawl_Choice_ReachesTheCrawl(t *testing.T) {
 			}
 		}
 	}
+	if short, full := longestExcerpt(t, site, "--desc-length", "100"), longestExcerpt(t, site); short > 100 || short < 50 || full <= 100 || full > 500 {
+		t.Errorf("excerpts of %d and %d characters", short, full)
+	}
 	if _, said := titles(t, "--delay", "0.02"); !strings.Contains(said, "Requests are 20ms apart\n") {
 		t.Errorf("said %q", said)
 	}
+}
+
+// longestExcerpt is the length of the longest line of the file that a crawl makes.
+func longestExcerpt(t *testing.T, site string, args ...string) (longest int) {
+	t.Helper()
+	p := harness.Start(t, program(t, append([]string{"crawl", site, "--allow-private"}, args...)...))
+	if status := p.Status(); status != statusOK {
+		t.Fatalf("%v: status %d: %s", args, status, p.Stderr)
+	}
+	for line := range strings.Lines(p.Stdout.String()) {
+		longest = max(longest, utf8.RuneCountInString(strings.TrimSpace(line)))
+	}
+	return longest
 }
 
 // TestCrawl_Workers_FetchAtOnce: the site answers when as many requests wait as there are workers.

@@ -94,12 +94,13 @@ func TestCrawl_OutputOfDash_IsPrinted(t *testing.T) {
 
 // TestCrawl_BadChoice_NamesTheFlag names the flag.
 func TestCrawl_BadChoice_NamesTheFlag(t *testing.T) {
-	for flag, value := range map[string]string{
-		"--include": "docs", "--exclude": "x y", "--header": "no colon", "--cookie": "novalue", "--delay": "-1", "--fail-below": "-1", "--diff": "/nonexistent",
+	for _, arg := range []string{
+		"--include=docs", "--exclude=x y", "--header=no colon", "--cookie=novalue", "--delay=-1", "--delay=3601", "--delay=61m", "--delay=NaN",
+		"--fail-below=-1", "--diff=/nonexistent", "--desc-length=99", "--desc-length=2001", "--max-pages=0", "--workers=0", "--format=html",
 	} {
-		status, _, errs := runHere(t, []string{"crawl", "https://example.com/", flag + "=" + value}, nil)
-		if status != statusMisuse || !strings.Contains(errs, flag) {
-			t.Errorf("%s %s: status %d: %s", flag, value, status, errs)
+		status, _, errs := runHere(t, []string{"crawl", "https://example.com/", arg}, nil)
+		if flag, _, _ := strings.Cut(arg, "="); status != statusMisuse || !strings.Contains(errs, flag+":") {
+			t.Errorf("%s: status %d: %s", arg, status, errs)
 		}
 	}
 }
