@@ -304,7 +304,7 @@ func (o *Options) checkOrigins() error {
 func (o *Options) setStripHeaders() error {
 	o.StripHeaders = slices.Clone(o.StripHeaders)
 	for i, name := range o.StripHeaders {
-		if bare := strings.TrimSuffix(name, "*"); !httpguts.ValidHeaderFieldName(bare) {
+		if bare := strings.TrimSuffix(name, "*"); !httpguts.ValidHeaderFieldName(bare) || strings.Contains(bare, "*") {
 			return optionError("StripHeaders", "%q is not a header name; write it as X-Secret, or X-Corp-* for all that begin so", name)
 		}
 		o.StripHeaders[i] = strings.ToLower(name)

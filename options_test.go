@@ -97,6 +97,7 @@ func TestOptions_NoSuchValue_RefusedByName(t *testing.T) {
 		"Agents":            {Agents: (*agent.Pool)(nil)},
 		"Storage":           {Storage: (*farwire.FolderStorage)(nil)},
 		"Relay.Compression": {Relay: farwire.RelayOptions{Compression: 7}},
+		"StripHeaders":      {StripHeaders: []string{"X-Corp-*", "X-*-Secret"}}, // which would leave nothing out
 	} {
 		if _, err := farwire.New(o); err == nil || !strings.HasPrefix(err.Error(), "farwire: Options."+field+": ") {
 			t.Errorf("%s: %v", field, err)
