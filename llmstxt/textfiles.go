@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -139,7 +140,7 @@ func (s *CrawledSite) fullText(pages []*Page, r *repeated) ([]byte, error) {
 		if len(out) > 0 {
 			out = append(out, '\n')
 		}
-		out = fmt.Appendf(out, "%s\nSource: %s\n\n%s", title, p.URL, ownEntry(text))
+		out = fmt.Appendf(out, "%s\nSource: %s\n\n%s", title, p.URL, ownEntry(withoutPosts(text, r.posts[p.URL])))
 	}
 	return out, nil
 }
@@ -177,6 +178,7 @@ func (s *CrawledSite) repeats() (*repeated, error) {
 	if len(s.whole.of) < leastRepeats {
 		return r, nil
 	}
+	posts := &wholePosts{}
 	for i := range s.Pages {
 		if w := s.whole.of[s.Pages[i].URL]; w != nil {
 			_, text, err := w.unpack(s.Pages[i].Title)
@@ -184,8 +186,10 @@ func (s *CrawledSite) repeats() (*repeated, error) {
 				return nil, err
 			}
 			r.add(text)
+			posts.add(s.Pages[i].URL, text)
 		}
 	}
+	r.posts = posts.lists()
 	return r, nil
 }
 
@@ -206,10 +210,32 @@ func (w *wholeText) unpack(title string) (heading, text string, err error) {
 	}
 	text = string(body)
 	first, rest, _ := strings.Cut(text, "\n")
-	if strings.HasPrefix(first, "# ") {
-		return first, strings.TrimLeft(rest, "\n"), nil
+	if name, ok := strings.CutPrefix(first, "# "); ok {
+		if m := linkedTitle.FindStringSubmatch(name); m != nil {
+			name = m[1]
+		}
+		if plain.Key(name) == plain.Key(title) || !hasChapters(rest) {
+			return "# " + name, strings.TrimLeft(rest, "\n"), nil
+		}
 	}
 	return "# " + plain.EscapeTitle(title), text, nil
+}
+
+// linkedTitle is a heading that is one link, to the page itself as a rule.
+var linkedTitle = regexp.MustCompile(`^\[([^\[\]]+)\]\([^()\s]+\)$`)
+
+// hasChapters reports a text with two more headings of the first level, as one has whose first
+// heading is that of a chapter and not the page's name.
+func hasChapters(text string) bool {
+	n := 0
+	for _, b := range textBlocks(text) {
+		if strings.HasPrefix(b, "# ") {
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TextNames are the names that the pages' files have, in the pages' order.

@@ -110,14 +110,22 @@ func root(pages []Page) string {
 }
 
 // namedHeading is the first of a page's headings of the first level that may be a site's
-// name. Others name what stands below them: "Latest news".
+// name. Others name what stands below them: "Latest news". Of three, all but the first are
+// chapters.
 func namedHeading(e *htmlpage.Evidence) string {
+	found, titles := "", 0
 	for _, b := range e.Blocks {
-		if b.Kind == htmlpage.Title && !unnamed(b.Text) {
-			return b.Text
+		if b.Kind != htmlpage.Title {
+			continue
+		}
+		if titles++; titles > 2 && found != firstOf(e.Blocks, htmlpage.Title) {
+			return ""
+		}
+		if found == "" && !unnamed(b.Text) {
+			found = b.Text
 		}
 	}
-	return ""
+	return found
 }
 
 // loneHeading is the only heading of a page, with which it begins, of whatever level.

@@ -1,0 +1,131 @@
+package llmstxt_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/farwire/farwire/llmstxt"
+)
+
+// blog has posts, and lists with whole ones: at its start, by month and by author.
+func blog() (w *web, posts []string) {
+	w = &web{pages: map[string]answer{}}
+	entry := func(i, level int) string {
+		name, at := fmt.Sprintf("Post %d", i), fmt.Sprintf("/post-%d/", i)
+		if level > 1 {
+			name = "<a href=" + at + ">" + name + "</a>"
+		}
+		return fmt.Sprintf("<article><h%d>%s</h%d><p>%s</p><h3>More of %d</h3><p>%s</p><pre><code class=language-sh>brew --cups %d</code></pre></article>", level, name, level, posts[i], i, "This is said of "+posts[i], i)
+	}
+	for i := range 8 {
+		posts = append(posts, fmt.Sprintf("The pot number %c holds tea for a whole family, and nobody has poured %d cups of it before.", 'a'+i, i+100))
+	}
+	page := func(title, body string) answer {
+		return html("<html lang=en><title>" + title + "</title><nav><a href=/>Home</a><a href=/about/>About</a><a href=/2024/>2024</a></nav><main>" + body + "</main>")
+	}
+	list := func(from, to int) (all string) {
+		for i := from; i < to; i++ {
+			all += entry(i, 2)
+		}
+		return all
+	}
+	w.pages["http://docs.test/"] = page("Tea notes", "<p>Notes on what we brew, which stand here and on no other page of the site.</p>"+list(0, 5)+"<a href=/tag/pots/>Pots</a>")
+	w.pages["http://docs.test/2024/"] = page("2024 | Tea notes", list(0, 8))
+	w.pages["http://docs.test/tag/pots/"] = page("Pots | Tea notes", list(2, 4))
+	// It quotes one paragraph of one post, and says more.
+	w.pages["http://docs.test/about/"] = page("About | Tea notes", "<h1>About</h1><p>Who we are and what we drink stands here, and it is said in a sentence.</p><blockquote><p>"+posts[1]+"</p></blockquote>")
+	for i := range posts {
+		w.pages[fmt.Sprintf("http://docs.test/post-%d/", i)] = page(fmt.Sprintf("Post %d | Tea notes", i), entry(i, 1))
+	}
+	return w, posts
+}
+
+// The words of a post stand once in llms-full.txt, on its own page, and the list of the posts has
+// its links. The .md file of the list has all of it.
+func TestText_ListOfWholePosts_DoublesNoWords(t *testing.T) {
+	first := ""
+	for _, workers := range []int{1, 8, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			w, posts := blog()
+			s := crawl(t, w, "http://docs.test/", llmstxt.Options{Workers: workers, Text: true})
+			defer s.Close()
+			files, _ := textFiles(t, s, llmstxt.Index)
+			full := files[llmstxt.FullName]
+			if len(s.Pages) != 12 {
+				t.Fatalf("%v, %v", urls(s), s.Skipped)
+			}
+			for i, p := range posts {
+				want := 2 // and what is said of it
+				if i == 1 {
+					want = 3 // quoted
+				}
+				own := full[strings.Index(full, fmt.Sprintf("Source: http://docs.test/post-%d/\n", i)):]
+				if end := strings.Index(own, "\nSource: "); end > 0 {
+					own = own[:end]
+				}
+				if got := strings.Count(full, p); got != want || strings.Count(own, p) != 2 || strings.Count(full, fmt.Sprintf("brew --cups %d", i)) != 1 || strings.Count(full, fmt.Sprintf("### More of %d\n", i)) != 1 {
+					t.Errorf("post %d stands %d times, in its own page %d:\n%s", i, got, strings.Count(own, p), full)
+				}
+				if !strings.Contains(files["2024/index.md"], p) || !strings.Contains(files[fmt.Sprintf("post-%d/index.md", i)], p) {
+					t.Errorf("post %d is missing in a file of its own", i)
+				}
+			}
+			if !strings.Contains(full, "Notes on what we brew") || strings.Count(full, "## [Post 3](http://docs.test/post-3/)") != 3 {
+				t.Errorf("the lists lost their own words:\n%s", full)
+			}
+			if first == "" {
+				first = full
+			}
+			if full != first {
+				t.Errorf("with %d workers it is\n%s\nwith one\n%s", workers, full, first)
+			}
+		})
+	}
+}
+
+// A page with much of one other page, as of a class and that which it extends, keeps its words.
+func TestText_PageWithOneOtherInIt_KeepsItsWords(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	said := "<p>" + strings.Repeat("It keeps the steam in, and the tea of all of us hot for an hour. ", 5) + "</p>"
+	for i := range 6 {
+		own := fmt.Sprintf("<p>The lid number %d is made of copper, which no other one of these pages says of it.</p>", i)
+		if i < 2 {
+			own += said
+		}
+		w.pages[fmt.Sprintf("http://docs.test/%d", i)] = html(fmt.Sprintf("<html lang=en><title>Lid %d</title><main><h1>Lid %d</h1>%s<a href=/%d>Next</a></main>", i, i, own, i+1))
+	}
+	w.pages["http://docs.test/5"] = html("<html lang=en><title>Lid 5</title><main><h1>Lid 5</h1>" + said + "</main>")
+	w.pages["http://docs.test/"] = html("<html lang=en><title>Lids</title><main><h1>Lids</h1><p>All of our lids are listed on this page, with their numbers.</p><a href=/0>0</a></main>")
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+	defer s.Close()
+	files, _ := textFiles(t, s, llmstxt.Index)
+	if full := files[llmstxt.FullName]; strings.Count(full, "It keeps the steam in") != 15 {
+		t.Errorf("%v: words are missing in\n%s", urls(s), full)
+	}
+}
+
+// The title of a page whose first heading is that of its first chapter is the page's, and one
+// that is a link to the page has no link.
+func TestText_TitleOfAPage_IsItsName(t *testing.T) {
+	said := "<p>" + gadget + "</p>"
+	for page, want := range map[string]string{
+		"<title>Kettle API</title><main><h1>Introduction</h1>" + said + "<h1>Pots</h1>" + said + "<h1>Lids</h1>" + said + "</main>":    "# Kettle API\nSource: http://docs.test/\n\n# Introduction\n",
+		"<title>Kettle API</title><main><h1>Kettle API</h1>" + said + "<h1>Pots</h1>" + said + "<h1>Lids</h1>" + said + "</main>":      "# Kettle API\nSource: http://docs.test/\n\n" + gadget,
+		"<title>Kettle API</title><main><h1>Introduction</h1>" + said + "<h1>Pots</h1>" + said + "</main>":                             "# Introduction\nSource: http://docs.test/\n\n" + gadget,
+		"<title>API Reference</title><main><h1>Introduction</h1>" + said + "<h1>Pots</h1>" + said + "<h1>Lids</h1>" + said + "</main>": "# API Reference\nSource: http://docs.test/\n\n# Introduction\n",
+		"<title>Tea - Space</title><main><h1><a href=/display/T/Tea>Tea</a></h1>" + said + "</main>":                                   "# Tea\nSource: http://docs.test/\n\n" + gadget,
+	} {
+		w := &web{pages: map[string]answer{"http://docs.test/": html(page)}}
+		s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+		files, _ := textFiles(t, s, llmstxt.Index)
+		if full := files[llmstxt.FullName]; !strings.HasPrefix(full, want) {
+			t.Errorf("%s:\n%s", page, full)
+		}
+		if strings.Contains(page, "API Reference") && s.Title != "API Reference" {
+			t.Errorf("%s: the site is called %q", page, s.Title)
+		}
+		s.Close()
+	}
+}
