@@ -42,6 +42,9 @@ func setTitles(pages []Page) affixes {
 		if i > 0 && (placeholder(said) || byGenerator(said)) && !meant(said, own[i], headings) {
 			said = named(p, own[i], a, headings)
 		}
+		if i > 0 && own[i] != "" && headings[own[i]] == 1 && isPageID(said, p.URL) {
+			said = own[i]
+		}
 		if i > 0 {
 			said = withoutCrumb(beforeName(said, pages[0].Title), own[i], p.Evidence.Crumbs)
 		}
@@ -82,6 +85,22 @@ func named(p *Page, h string, a affixes, headings map[string]int) string {
 		}
 	}
 	return ""
+}
+
+// isPageID reports a title that is the page's name in its address, as DokuWiki has it unless it is
+// told to take the heading: "pots:tea_cups" at /doku.php?id=pots:tea_cups or /pots/tea_cups.
+func isPageID(title, raw string) bool {
+	namespace, name, ok := strings.Cut(title, ":")
+	if !ok || namespace == "" || name == "" || name[0] == ':' || strings.ContainsAny(title, " \t") || title != strings.ToLower(title) {
+		return false
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false
+	}
+	id := cmp.Or(u.Query().Get("id"), strings.Trim(u.Path, "/"))
+	id, title = strings.ReplaceAll(id, "/", ":"), strings.TrimPrefix(title, ":")
+	return id == title || strings.HasSuffix(id, ":"+title)
 }
 
 // leastBook is how many pages a folder has at least whose titles have a name of their own.

@@ -182,8 +182,8 @@ var layoutWords = plain.Set("default none box block body wrapper wrap container 
 // ownLanguage is the language that the element of code whose start tag was just read names, as
 // most highlighters do or as Pandoc and TypeDoc do, whose class is the language itself.
 func (l *lexer) ownLanguage() string {
-	a := l.attrs("class", "data-language", "data-lang")
-	lang := cmp.Or(codeLanguage(a[0]), codeLanguage("language-"+cmp.Or(a[1], a[2])))
+	a := l.attrs("class", "data-language", "data-lang", "language")
+	lang := cmp.Or(codeLanguage(a[0]), codeLanguage("language-"+cmp.Or(a[1], a[2], a[3])))
 	if lang == "" {
 		for w := range strings.FieldsSeq(a[0]) {
 			if languages[w] {

@@ -50,6 +50,7 @@ func TestMarkdown_LanguageOfCode_IsWhatItsElementsSay(t *testing.T) {
 		"<div class='highlight-python notranslate'><div class=highlight><pre><span></span>x</pre></div></div>":  "```python\nx\n```\n",
 		"<div class='highlight highlight-source-shell'><pre>x</pre></div>":                                      "```shell\nx\n```\n",
 		"<div class='language-ruby highlighter-rouge'><div class=highlight><pre><code>x</code></pre></div>":     "```ruby\nx\n```\n",
+		"<pre class=shiki language=bash><code language=bash><span class=line>x</span></code></pre>":             "```bash\nx\n```\n",
 		"<pre data-language=js><code><div class=ec-line>x</div></code></pre>":                                   "```js\nx\n```\n",
 		"<div class='highlight-default notranslate'><div class=highlight><pre>x</pre></div></div>":              "```\nx\n```\n",
 		"<div class=highlight-wrapper><pre>x</pre></div>":                                                       "```\nx\n```\n",
