@@ -106,6 +106,9 @@ func (c *crawler) leaves(ctx context.Context, e *entry, r *result) bool {
 		}
 		c.pass(ctx, e, asSkip(r.refused))
 		c.offerStandIn(e.key)
+		if r.status == http.StatusMultipleChoices {
+			c.follow(ctx, e, r)
+		}
 		return true
 	}
 	if key := r.final.String(); key != e.key && !c.move(e, r.final, key) {

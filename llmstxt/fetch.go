@@ -209,6 +209,7 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 			&skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
 	case httphead.MayPass(code):
 		return nil, retry{again: true}, &skipError{Reason: SkipStatus, Detail: statusText(code), lost: true}
+	case code == http.StatusMultipleChoices && !r.twinOnly: // a page for people that leads to the choices
 	case code != http.StatusOK && code != http.StatusNonAuthoritativeInfo:
 		c.pace.Answered()
 		return nil, retry{}, &skipError{Reason: SkipStatus, Detail: statusText(code)}
@@ -231,6 +232,9 @@ func (c *crawler) once(ctx context.Context, r *result, q *pace.Request) (next *u
 	r.newCookie = r.cookies.Keep(r.final, resp.Header.Values("Set-Cookie"))
 	if err = a.core(a.sent.Len()); err == nil {
 		c.threads.Do(func() { next, err = c.open(a, r, kind, prev) })
+	}
+	if err == nil && next == nil && resp.StatusCode == http.StatusMultipleChoices {
+		err = &skipError{Reason: SkipStatus, Detail: statusText(resp.StatusCode)}
 	}
 	switch err {
 	case tooManyAs200, downAs200:
