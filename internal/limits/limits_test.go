@@ -3,6 +3,7 @@ package limits_test
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
@@ -99,6 +100,63 @@ func TestMeters_Sessions_CountedInAndOut(t *testing.T) {
 	u.Active["relay"] = 7
 	if m.Read(alice).Active["relay"] != 1 {
 		t.Error("what was read is no copy")
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestBuckets_ManyAccounts_OnlyFullBucketsAreForgotten(t *testing.T) {
+	var b limits.Buckets
+	now := time.Unix(1e9, 0)
+	take := func(account string) limits.Answer {
+		t.Helper()
+		a, err := b.Take(account, 1, 2, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	many := func(from, n int) {
+		for i := range n {
+			take(fmt.Sprint("account ", from+i))
+		}
+	}
+	take("alice")
+	take("alice")
+	many(0, 3000) // none of them is full again
+	if a := take("alice"); a.RetryAfter == 0 {
+		t.Error("an account whose bucket was empty has a full one")
+	}
+	before := heap()
+	for n := range 10 {
+		now = now.Add(time.Minute) // all are full again
+		many(n*8000, 8000)
+	}
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("%d MiB are held for accounts whose buckets are full", grown>>20)
+	}
+	runtime.KeepAlive(&b)
+}
+
+func TestMeters_ManyAccounts_OnlyIdleOnesAreForgotten(t *testing.T) {
+	m := limits.NewMeters()
+	busy, idle := limits.Account{Name: "busy", Subject: "busy"}, limits.Account{Name: "idle", Subject: "idle"}
+	m.Begin(busy, "relay", 0, 1)
+	m.Begin(idle, "relay", 0, 1)
+	m.End(idle, "relay", 0, 0, 0)
+	for n := range 100_000 { // more than are kept
+		m.Refuse(limits.Account{Name: fmt.Sprint(n)})
+	}
+	if m.Begin(busy, "relay", 0, 1) || m.Read(busy).Total["relay"] != 1 {
+		t.Error("an account is forgotten while its session runs")
+	}
+	if total := m.Read(idle).Total["relay"]; total != 0 {
+		t.Errorf("of an idle account %d sessions are still known", total)
 	}
 }
 
