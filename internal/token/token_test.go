@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -51,6 +52,9 @@ func TestSigner_OtherKeys_AfterAReplacement(t *testing.T) {
 	if _, err := s.Verify(old); err != nil {
 		t.Errorf("while both keys are there: %v", err)
 	}
+	if _, err := s.Verify(sign(t, s, token.Claims{Subject: "alice"}, token.Life)); err != nil {
+		t.Errorf("with the key that signs now: %v", err)
+	}
 	if string(s.Derive("names")) == derived || string(s.Derive("names")) == string(s.Derive("others")) {
 		t.Error("a derived key does not hang on the key that signs and on its label")
 	}
@@ -61,6 +65,9 @@ func TestSigner_OtherKeys_AfterAReplacement(t *testing.T) {
 	random := token.New(nil)
 	if _, err := random.Verify(sign(t, random, token.Claims{Subject: "alice"}, token.Life)); err != nil {
 		t.Errorf("with a random key: %v", err)
+	}
+	if _, err := random.Verify(sign(t, token.New(nil), token.Claims{Subject: "alice"}, token.Life)); err == nil {
+		t.Error("two random keys are the same")
 	}
 }
 
@@ -98,15 +105,158 @@ func TestSigner_VerifyInvalidToken_IsRefused(t *testing.T) {
 	})
 }
 
+// signed signs a header and a payload as another program does that knows the key.
+func signed(header, payload string) string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + base64.RawURLEncoding.EncodeToString([]byte(payload))
+	mac := hmac.New(sha256.New, first)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// parts returns the header and the payload of a valid token.
+func parts(t *testing.T, s *token.Signer) (header, payload string) {
+	t.Helper()
+	list := strings.Split(sign(t, s, token.Claims{Subject: "alice"}, token.Life), ".")
+	for i, into := range []*string{&header, &payload} {
+		text, err := base64.RawURLEncoding.DecodeString(list[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		*into = string(text)
+	}
+	return header, payload
+}
+
+// Whoever knows the key may sign anything. What is out of bounds, or may have been meant
+// to forbid something and is not understood, is refused.
+func TestSigner_VerifySignedByOthers_OutOfBoundsIsRefused(t *testing.T) {
+	s := token.New([][]byte{first})
+	header, payload := parts(t, s)
+	now := time.Now().Unix()
+	set := func(name string, value any) string {
+		var claims map[string]any
+		if err := json.Unmarshal([]byte(payload), &claims); err != nil {
+			t.Fatal(err)
+		}
+		if claims[name] = value; value == nil {
+			delete(claims, name)
+		}
+		text, err := json.Marshal(claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	day := int64(token.MaxLife / time.Second)
+	for name, c := range map[string]struct {
+		payload string
+		valid   bool
+	}{
+		"as it was":                 {payload, true},
+		"made long ago":             {set("iat", now-day), false},
+		"made an hour ago":          {set("iat", now-3600), true},
+		"made in a minute":          {set("iat", now+60), false},
+		"valid since long ago":      {set("nbf", now-day), false},
+		"without iat":               {set("iat", nil), false},
+		"without nbf":               {set("nbf", nil), false},
+		"without exp":               {set("exp", nil), false},
+		"without jti":               {set("jti", nil), false},
+		"of another issuer":         {set("iss", "someone"), false},
+		"for another audience":      {set("aud", "someone"), false},
+		"allow is a string":         {set("allow", "a.test"), false},
+		"kinds is an object":        {set("kinds", map[string]any{}), false},
+		"a kind is a number":        {set("kinds", []any{1}), false},
+		"own is a string":           {set("own", "a.test"), false},
+		"a rule of own is a string": {set("own", map[string]any{"deny": "10.0.0.0/8"}), false},
+		"no object":                 {"[" + payload + "]", false},
+	} {
+		if got, err := s.Verify(signed(header, c.payload)); (err == nil) != c.valid {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	unnamed := strings.Replace(header, `"kid"`, `"kit"`, 1)
+	if got, err := s.Verify(signed(unnamed, payload)); err == nil {
+		t.Errorf("without the id of its key: %+v", got)
+	}
+	extension := strings.Replace(header, "{", `{"crit":["x"],"x":1,`, 1)
+	if got, err := s.Verify(signed(extension, payload)); err == nil {
+		t.Errorf("with an extension that must be understood: %+v", got)
+	}
+}
+
+// Ours tells a host's own tokens from those of a gateway.
+func TestSigner_OursTokenOfAnother_IsNot(t *testing.T) {
+	s := token.New([][]byte{first})
+	header, payload := parts(t, s)
+	for name, c := range map[string]struct {
+		text string
+		ours bool
+	}{
+		"as it was":               {signed(header, payload), true},
+		"of another issuer":       {signed(header, strings.Replace(payload, `"iss":"farwire"`, `"iss":"someone"`, 1)), false},
+		"of an unknown algorithm": {signed(strings.Replace(header, "HS256", "XX1", 1), payload), false},
+		"no JSON":                 {signed(header, "farwire"), false},
+		"two parts":               {"a.b", false},
+		"four parts":              {signed(header, payload) + ".", false},
+	} {
+		if got := s.Ours(c.text); got != c.ours {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestSigner_MistypedClaims_AreNamed(t *testing.T) {
+	s := token.New([][]byte{first})
+	header, payload := parts(t, s)
+	for claim, want := range map[string]string{
+		`"email":"a@b.test"`:        "",
+		`"alow":["a.test"]`:         "alow",
+		`"own":{"alow":[]}`:         "own.alow",
+		`"own":{"email":"a@b"}`:     "own.email",
+		`"own":{"deny":["a.test"]}`: "",
+	} {
+		got, err := s.Verify(signed(header, strings.Replace(payload, "{", "{"+claim+",", 1)))
+		if err != nil || got.Mistyped != want {
+			t.Errorf("%s: %q, %v, want %q", claim, got.Mistyped, err, want)
+		}
+	}
+}
+
+// A Signer keeps its keys, whatever becomes of the memory that they came in.
+func TestSigner_KeyOverwritten_StillVerifies(t *testing.T) {
+	key := bytes.Clone(first)
+	s := token.New([][]byte{key})
+	text := sign(t, s, token.Claims{Subject: "alice"}, token.Life)
+	clear(key)
+	if _, err := s.Verify(text); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckKeys_EmptyOrShort_Error(t *testing.T) {
+	for _, c := range []struct {
+		keys [][]byte
+		want string
+	}{
+		{[][]byte{first, second}, ""},
+		{[][]byte{first[:token.MinKey]}, ""},
+		{nil, "empty"},
+		{[][]byte{}, "empty"},
+		{[][]byte{first, first[:token.MinKey-1]}, "key 2 has 31 bytes"},
+		{[][]byte{nil}, "key 1 has 0 bytes"},
+	} {
+		err := token.CheckKeys(c.keys)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d keys: %v, want %q", len(c.keys), err, c.want)
+		}
+	}
+}
+
 // A time of a token is a number (RFC 7519, section 2), also when whoever wrote it knows
 // the key.
 func TestSigner_Verify_TimeIsAString_Refused(t *testing.T) {
 	s := token.New([][]byte{first})
-	parts := strings.Split(sign(t, s, token.Claims{Subject: "alice"}, token.Life), ".")
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	header, payload := parts(t, s)
 	for name, c := range map[string]struct {
 		change string // of the payload, an expression; "$1" is the time
 		to     string
@@ -125,11 +275,8 @@ func TestSigner_Verify_TimeIsAString_Refused(t *testing.T) {
 		"in capitals":         {`"exp":(\d+)`, `"exp":$1,"EXP":"$1"`, false},
 		"another claim is so": {`"jti":"`, `"own2":"1","jti":"`, true},
 	} {
-		changed := regexp.MustCompile(c.change).ReplaceAllString(string(payload), c.to)
-		signed := parts[0] + "." + base64.RawURLEncoding.EncodeToString([]byte(changed))
-		mac := hmac.New(sha256.New, first)
-		mac.Write([]byte(signed))
-		if _, err := s.Verify(signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))); (err == nil) != c.valid {
+		changed := regexp.MustCompile(c.change).ReplaceAllString(payload, c.to)
+		if _, err := s.Verify(signed(header, changed)); (err == nil) != c.valid {
 			t.Errorf("%s: %v, payload %s", name, err, changed)
 		}
 	}

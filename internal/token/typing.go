@@ -106,8 +106,8 @@ func wordsOf(name string) []string {
 // letter.
 func isLike(word string) bool {
 	for _, ending := range []string{"", "s", "list", "lists"} {
-		stem, ok := strings.CutSuffix(word, ending)
-		if ok && (slices.Contains(inflected, stem) || slices.ContainsFunc(closing, func(c string) bool { return oneLetterOff(stem, c) })) {
+		stem := strings.TrimSuffix(word, ending)
+		if slices.Contains(inflected, stem) || slices.ContainsFunc(closing, func(c string) bool { return oneLetterOff(stem, c) }) {
 			return true
 		}
 	}

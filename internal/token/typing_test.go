@@ -8,7 +8,7 @@ import (
 // Names like ours are typing errors, and those of other programs are not.
 func TestMistyped_NameLikeOurs_IsRefused(t *testing.T) {
 	for _, name := range []string{"alow", "allwo", "alllow", "Allows", "allowed", "farwire_allow", "farwireAllow", "allow_list",
-		"allowed_hosts", "allowedTargets", "allowlist", "allow-only", "alow_hosts", "a_llow", "https://farwire.example/allow", "farwire_allowed_origins",
+		"allowed_hosts", "allowedTargets", "allowURLs", "allow~hosts", "allowlist", "allow-only", "alow_hosts", "a_llow", "https://farwire.example/allow", "farwire_allowed_origins",
 		"deny", "deni", "dney", "denylist", "deny-hosts", "denied", "deny_urls", "kind", "knids", "kins", "farwire.kinds", "session_kinds",
 		"limit", "limts", "limits_v2", "limit_sessions", "key-limits"} {
 		if known(name, claims) || !closes(name) {
@@ -46,7 +46,7 @@ func TestMistyped_ClaimsOfIdentityProviders_Pass(t *testing.T) {
 			"ace_profile cnonce exi roles token_introspection eat_nonce ueid sueids oemid hwmodel dbgstat location eat_profile submods uptime bootcount bootseed dloas manifests measurements " +
 			"measres intuse cdniv cdnicrit cdniip cdniuc cdniets cdnistt cdnistd sig_val_claims place_of_birth nationalities msisdn also_known_as htm htu ath atc sub_id rcd rcdi crn " +
 			"gender birthdate zoneinfo locale phone_number phone_number_verified address middle_name nickname profile picture website toe txn events trust_framework",
-		"other things": "rate_limit_tier credit_limit_currency time_limit_policy denial_reason mankind kindergarten shallow demo owner tenant",
+		"other things": "rate_limit_tier credit_limit_currency time_limit_policy denial_reason mankind kindergarten shallow demo owner tenant allwu alluo allwoz aow",
 	} {
 		for _, name := range strings.Fields(names) {
 			if closes(name) {
