@@ -197,7 +197,7 @@ func (l Limits) or(def Limits) Limits {
 }
 
 // rateOr returns a rate and a burst, or the default. Any number at once is any number
-// a second.
+// a second; what JSON cannot hold becomes what it can.
 func rateOr(rate float64, burst int, defRate float64, defBurst int) (float64, int) {
 	if rate == 0 {
 		rate = defRate
@@ -205,7 +205,7 @@ func rateOr(rate float64, burst int, defRate float64, defBurst int) (float64, in
 			burst = defBurst
 		}
 	}
-	if burst < 0 {
+	if burst < 0 || math.IsInf(rate, 1) {
 		rate = -1
 	}
 	if burst == 0 {
