@@ -131,6 +131,13 @@ func TestRecrawl_Texts_KeptCurrent(t *testing.T) {
 			c.t.Errorf("llms-full.txt ends with %.300q, i.md holds %q", full.Body[max(0, len(full.Body)-300):], gone.Body)
 		}
 		for _, f := range []farwire.File{full, a, gone, c.ofAlice()} {
+			kind := "text/plain; charset=utf-8"
+			if strings.HasSuffix(f.Name, ".md") {
+				kind = "text/markdown; charset=utf-8"
+			}
+			if f.ContentType != kind {
+				c.t.Errorf("%s has the type %q", f.Name, f.ContentType)
+			}
 			if f.Version != done.lease.Token {
 				c.t.Errorf("%s has version %d, the lease %d", f.Name, f.Version, done.lease.Token)
 			}

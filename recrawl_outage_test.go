@@ -54,3 +54,25 @@ func TestRecrawl_OtherKeyRevokedAsItBegins_GoesOn(t *testing.T) {
 		}
 	}, key.edit)
 }
+
+// A recrawl sends the headers that the crawl which enrolled the site was given, each value.
+func TestRecrawl_HeadersOfTheEnrolment_AreSentAgain(t *testing.T) {
+	inRecrawlWorld(t, func(c *recrawlWorld) {
+		h := c.crawled(testKey, `{"url":"http://site.test/","enableAutoUpdate":true,"recrawlIntervalMinutes":60,`+
+			`"headers":{"Accept-Language":"de, en;q=0.5","User-Agent":"probe/1 (a: b)"}}`)
+		if h.code != 1000 {
+			c.t.Fatalf("enrolled: %+v", h)
+		}
+		c.seen = len(c.sites.committed())
+		c.site.set(func(s *changing) { s.header = nil })
+		defer recrawls(c.t, c.gw)()
+		if done := c.next(); done.Site.Failures != 0 {
+			c.t.Fatalf("it is %+v", done.Site)
+		}
+		c.site.set(func(s *changing) {
+			if language, agent := s.header.Get("Accept-Language"), s.header.Get("User-Agent"); language != "de, en;q=0.5" || agent != "probe/1 (a: b)" {
+				c.t.Errorf("the site is asked with %v", s.header)
+			}
+		})
+	})
+}

@@ -29,6 +29,7 @@ type changing struct {
 	hits   map[string]int // answers with a body
 	asked  map[string]int // requests
 	hang   map[string]chan struct{}
+	header http.Header // of the newest request
 }
 
 func (c *changing) set(change func(c *changing)) {
@@ -92,6 +93,7 @@ func (c *changing) serve(conn net.Conn) {
 		}
 		c.mu.Lock()
 		hang := c.hang[req.URL.Path]
+		c.header = req.Header
 		c.mu.Unlock()
 		if hang != nil {
 			<-hang
@@ -285,21 +287,22 @@ func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 	for name, trouble := range map[string]struct {
 		change func(*changing)
 		text   string
+		by     string // whose the log says it is
 	}{
-		"all of it fails":  {func(s *changing) { s.status[""] = 500 }, "Failed to fetch page: HTTP 500 Internal Server Error"},
-		"the base is gone": {func(s *changing) { s.status["/"] = 410 }, "Failed to fetch page: HTTP 410 Gone"},
-		"the base is lost": {func(s *changing) { delete(s.pages, "/") }, "Failed to fetch page: HTTP 404 Not Found"},
-		"forbidden":        {func(s *changing) { s.robots = "User-agent: *\nDisallow: /\n" }, "robots.txt forbids crawling this site"},
+		"all of it fails":  {func(s *changing) { s.status[""] = 500 }, "Failed to fetch page: HTTP 500 Internal Server Error", "target"},
+		"the base is gone": {func(s *changing) { s.status["/"] = 410 }, "Failed to fetch page: HTTP 410 Gone", "target"},
+		"the base is lost": {func(s *changing) { delete(s.pages, "/") }, "Failed to fetch page: HTTP 404 Not Found", "target"},
+		"forbidden":        {func(s *changing) { s.robots = "User-agent: *\nDisallow: /\n" }, "robots.txt forbids crawling this site", "gateway"},
 		"half is missing": {func(s *changing) {
 			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {
 				delete(s.pages, p)
 			}
-		}, "More than half of the pages are missing: 4 of 10 left"},
+		}, "More than half of the pages are missing: 4 of 10 left", "gateway"},
 		"half fails": {func(s *changing) {
 			for _, p := range []string{"/b", "/c", "/d", "/e", "/f", "/g"} {
 				s.status[p] = 404
 			}
-		}, "More than half of the pages are missing: 4 of 10 left"},
+		}, "More than half of the pages are missing: 4 of 10 left", "gateway"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRecrawlWorld(t, func(c *recrawlWorld) {
@@ -324,7 +327,7 @@ func TestRecrawl_SiteFails_KeepsTheFile(t *testing.T) {
 				if c.hosted() != original || c.files.saved() != 1 {
 					c.t.Errorf("the file was replaced:\n%s", c.hosted())
 				}
-				c.wantLog(`kind=recrawl .* code=1011 .* outcome=failed`)
+				c.wantLog(`kind=recrawl .* ended_by=` + trouble.by + ` code=1011 .* outcome=failed`)
 				// It comes back as it was, and all is well.
 				c.site.set(func(s *changing) { s.pages, s.status, s.robots = pages, map[string]int{}, "" })
 				if s := c.next().Site; s.Failures != 0 || s.LastError != "" || s.NextCrawl.Sub(s.LastCrawl) > time.Hour {

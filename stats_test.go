@@ -35,6 +35,42 @@ func TestStats_SessionRuns_CountsWhatCrosses(t *testing.T) {
 	}
 }
 
+// A caller's usage counts what its running sessions have carried, and nothing of other
+// callers, also when they have ended.
+func TestUsage_SessionRuns_CountsItsBytes(t *testing.T) {
+	w := newWorld(t, func(o *farwire.Options) {
+		o.Auth = mustKeys(t, map[string]string{testKey: "alice", otherKey: "bob"})
+	})
+	used := func(key string) string {
+		t.Helper()
+		var a struct {
+			In  int64 `json:"bytes_to_target"`
+			Out int64 `json:"bytes_to_client"`
+		}
+		if code := askJSON(t, w.gw.Usage(), "GET", "/usage", key, &a); code != 200 {
+			t.Fatalf("%d", code)
+		}
+		return fmt.Sprint(a.In, " ", a.Out)
+	}
+	p := w.connected(newTarget(t, echo), "")
+	p.text("12345")
+	p.wantText("12345")
+	waitFor(t, func() bool { return used(testKey) == "5 5" })
+	if got := used(otherKey); got != "0 0" {
+		t.Errorf("of bob: %s", got)
+	}
+	p.close(1000, "")
+	p.wantClose(1000, "")
+	p.wantEnd()
+	waitFor(t, func() bool { return w.gw.Stats().Kinds[farwire.KindRelay].Active == 0 })
+	if got := used(testKey); got != "7 7" { // a close code more
+		t.Errorf("ended: %s", got)
+	}
+	if got := used(otherKey); got != "0 0" {
+		t.Errorf("of bob: %s", got)
+	}
+}
+
 // The totals are read while sessions begin and end.
 func TestStats_SessionsEnd_TotalsStay(t *testing.T) {
 	w := newWorld(t)

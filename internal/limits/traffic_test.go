@@ -3,6 +3,7 @@ package limits_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -78,5 +79,59 @@ func TestTraffic_CounterFailsAtClose_EndsAndReportsIt(t *testing.T) {
 		if c.failed != 1 || c.told != nil {
 			t.Errorf("told %v with %d failures, want one failure", c.told, c.failed)
 		}
+	})
+}
+
+// What was carried is told without anybody asking, with the key that was shown last, also when
+// its session ends; then the account is forgotten, and nothing is told any more.
+func TestTraffic_NobodyAsks_IsToldUntilAllIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		calls := 0
+		traffic := &limits.Traffic[string, int64]{
+			Add: func(_ context.Context, key string, n int64) (int64, error) {
+				if calls++; n > 0 {
+					told = append(told, fmt.Sprint(key, " ", n))
+				}
+				return 0, nil
+			},
+			Failed: func(err error) { t.Error(err) },
+		}
+		expect := func(want ...string) {
+			t.Helper()
+			synctest.Wait()
+			slices.Sort(told)
+			if !slices.Equal(told, want) {
+				t.Errorf("told %q, want %q", told, want)
+			}
+			told = nil
+		}
+		var carried atomic.Int64
+		f := traffic.Begin("alice", "a key", carried.Load)
+		carried.Store(10)
+		time.Sleep(6 * time.Second)
+		expect("a key 10")
+		carried.Store(11)
+		traffic.End(traffic.Begin("bob", "bob's", func() int64 { return 0 }), 3)
+		time.Sleep(5 * time.Second)
+		expect("a key 1", "bob's 3")
+		second := traffic.Begin("alice", "its new limits", func() int64 { return 0 })
+		carried.Store(13)
+		time.Sleep(5 * time.Second)
+		expect("its new limits 2")
+		traffic.End(second, 0)
+		traffic.End(f, 15)
+		time.Sleep(5 * time.Second)
+		expect("a key 2")
+		before := calls
+		time.Sleep(time.Minute)
+		if expect(); calls != before {
+			t.Errorf("asked %d times more for accounts without sessions", calls-before)
+		}
+		traffic.End(traffic.Begin("bob", "bob's", func() int64 { return 0 }), 4) // the clock goes again
+		time.Sleep(6 * time.Second)
+		expect("bob's 4")
+		traffic.Close(t.Context())
+		expect()
 	})
 }
