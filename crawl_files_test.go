@@ -126,6 +126,9 @@ func TestRecrawl_Texts_KeptCurrent(t *testing.T) {
 		original := c.hosted()
 		c.site.set(func(s *changing) { s.pages["/a"] = long("It ends with that."); delete(s.pages, "/i") })
 		done := c.next()
+		if n := c.files.saved() - saves; n != 12 { // llms.txt, llms-full.txt and ten pages, one of which is gone
+			c.t.Errorf("%d saves", n)
+		}
 		full, a, gone := beside("llms-full.txt"), beside("a.md"), beside("i.md")
 		if original == c.hosted() || !strings.Contains(string(full.Body), "It ends with that.") || strings.Contains(string(full.Body), "/i\n") || !strings.Contains(string(a.Body), "It ends with that.") || !strings.HasPrefix(string(gone.Body), "# Page gone\n") {
 			c.t.Errorf("llms-full.txt ends with %.300q, i.md holds %q", full.Body[max(0, len(full.Body)-300):], gone.Body)
