@@ -127,6 +127,39 @@ func TestHosted_ListIsOlderThanASave_FileStays(t *testing.T) {
 	}
 }
 
+// Nor is what another gateway has saved since, in the same storage.
+func TestHosted_AnotherGatewaySavesAfterTheList_FileStays(t *testing.T) {
+	for what, site := range map[string]int{"the oldest again": 0, "one that stays": 1} {
+		t.Run(what, func(t *testing.T) {
+			store := &removableFiles{}
+			share := func(o *farwire.Options) { o.Storage, o.TokenKey = store, []byte("the same key of both the gateways") }
+			one, other := newWorld(t, share), newWorld(t, share)
+			one.gw.SetHosted(2, 1<<30)
+			other.gw.SetHosted(100, 1<<30)
+			s := newSite(t, threePages)
+			crawl := func(w *world, site int) string {
+				return strings.TrimPrefix(w.crawled(testKey, fmt.Sprintf(`{"url":"%s/?site=%d"}`, s.URL, site)).one(t, "url").Content, "https://files.test/")
+			}
+			names := []string{crawl(one, 0), crawl(one, 1)}
+			var first atomic.Bool
+			store.listed = func() {
+				if first.CompareAndSwap(false, true) {
+					if again := crawl(other, site); again != names[site] {
+						t.Errorf("%s and %s", again, names[site])
+					}
+				}
+			}
+			crawl(one, 2)
+			if _, there := store.files[names[0]]; there != (site == 0) {
+				t.Errorf("the oldest is there: %v", there)
+			}
+			if _, there := store.files[names[1]]; !there {
+				t.Error("the other is gone")
+			}
+		})
+	}
+}
+
 // A crawl that finds its site as it was counts among the last ones.
 func TestHosted_CrawledAgainUnchanged_IsNotTheOldest(t *testing.T) {
 	dir := t.TempDir()

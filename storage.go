@@ -61,7 +61,8 @@ type SecretKeeper interface {
 //
 // Both methods are called concurrently. Files returns the files below a folder, such
 // as "llms/0123", in any order; finding none is not an error. Remove removes all files below a
-// folder, which need not exist. Their errors are logged and fail no crawl: the next
+// folder, which need not exist. A gateway that shares the storage may save there meanwhile:
+// Files is asked once more before each Remove, which should take no longer than it must. Their errors are logged and fail no crawl: the next
 // crawl of the caller tries again.
 type FileRemover interface {
 	Storage
@@ -289,24 +290,36 @@ const trimTimeout = 20 * time.Second
 func (g *Gateway) trim(ctx context.Context, store FileRemover, subject string, saved hosting.Site) error {
 	pass := g.hosted.turns.Begin()
 	defer pass.End()
-	stored, err := store.Files(ctx, saved.Caller)
+	stored, err := listFiles(ctx, store, saved.Caller)
 	if err != nil {
 		return err
 	}
-	files := make([]hosting.File, len(stored))
-	for i, f := range stored {
-		files[i] = hosting.File(f)
-	}
-	gone, err := hosting.Surplus(files, saved, g.hosted.most, func() ([]string, error) { return g.enrolledFolders(ctx, subject) })
+	gone, err := hosting.Surplus(stored, saved, g.hosted.most, func() ([]string, error) { return g.enrolledFolders(ctx, subject) })
 	if err != nil {
 		return err
 	}
 	for _, folder := range gone {
-		if err := pass.Remove(folder, func() error { return store.Remove(ctx, folder) }); err != nil {
+		err := pass.Remove(folder, func() error {
+			now, err := listFiles(ctx, store, folder) // another gateway may have saved there
+			if err != nil || !hosting.SameBelow(folder, stored, now) {
+				return err
+			}
+			return store.Remove(ctx, folder)
+		})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func listFiles(ctx context.Context, store FileRemover, below string) ([]hosting.File, error) {
+	stored, err := store.Files(ctx, below)
+	files := make([]hosting.File, len(stored))
+	for i, f := range stored {
+		files[i] = hosting.File(f)
+	}
+	return files, err
 }
 
 // enrolledFolders are those of the sites that a caller has enrolled.

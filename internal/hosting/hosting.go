@@ -136,6 +136,21 @@ func Surplus(files []File, saved Site, most Limits, enrolled func() ([]string, e
 	return gone, nil
 }
 
+// SameBelow reports whether two lists show the same files below a folder: nobody has saved
+// there between them.
+func SameBelow(folder string, before, now []File) bool {
+	below := func(files []File) map[string]File {
+		found := make(map[string]File)
+		for _, f := range files {
+			if strings.HasPrefix(f.Name, folder+"/") {
+				found[f.Name] = f
+			}
+		}
+		return found
+	}
+	return maps.EqualFunc(below(before), below(now), func(a, b File) bool { return a.Size == b.Size && a.Modified.Equal(b.Modified) })
+}
+
 // crawlsOf groups a caller's files by the folder of their crawl.
 func crawlsOf(files []File, caller string) map[string]*crawl {
 	crawls := make(map[string]*crawl)
