@@ -20,12 +20,19 @@ const StallTimeout = 30 * time.Second
 // are the library's.
 const streamPiece = 16 << 10
 
+// drainStall is the same while the server shuts down: one client that takes nothing must
+// not use up the time of all.
+const drainStall = 3 * time.Second
+
 // stallTimeout is how long the connection's client may take nothing.
 func (c *Conn) stallTimeout() time.Duration {
-	if c.trusted {
-		return 4 * c.guard.o.StallTimeout
+	timeout := c.guard.o.StallTimeout
+	if c.guard.over.Load() {
+		timeout = min(timeout, drainStall)
+	} else if c.trusted {
+		timeout *= 4
 	}
-	return c.guard.o.StallTimeout
+	return timeout
 }
 
 // watch looks from time to time whether the client takes what is written to it, while a

@@ -1,6 +1,7 @@
 package preauth_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -27,6 +28,30 @@ func TestHandler_AnswerUnread_IsEnded(t *testing.T) {
 				t.Errorf("%d bytes are read, %v", n, err)
 			}
 		})
+	}
+}
+
+// A shutdown waits for no such client, though it could still take its time otherwise, and
+// for one behind a trusted proxy neither.
+func TestGuard_ShutdownWithAnAnswerUnread_Ends(t *testing.T) {
+	for name, trusted := range map[string][]netip.Prefix{"a client": nil, "a trusted proxy": {netip.MustParsePrefix("127.0.0.0/8")}} {
+		for _, over2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %v", name, over2), func(t *testing.T) {
+				t.Parallel()
+				s, ended := serveLargeTo(t, preauth.Options{StallTimeout: time.Hour, Trusted: trusted}, over2)
+				c := dial(t, s)
+				io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+				defer cancel()
+				if err := s.Config.Shutdown(ctx); err != nil {
+					t.Errorf("the shutdown: %v", err)
+				}
+				wantCut(t, ended)
+			})
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ func serveLargeTo(t *testing.T, o preauth.Options, over2 bool) (*httptest.Server
 	s.Listener.Close()
 	s.Listener = p.ln
 	s.Config.ConnContext, s.Config.ConnState = p.guard.ConnContext, p.guard.ConnState
+	s.Config.RegisterOnShutdown(p.guard.Shutdown)
 	if s.EnableHTTP2 = over2; over2 {
 		s.StartTLS()
 	} else {

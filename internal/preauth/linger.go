@@ -105,13 +105,18 @@ func (g *Guard) lingered(c *Conn) {
 }
 
 // Shutdown has connections closed at once from now on, and waits for no rest of a body that
-// its handler has left. It is for [http.Server.RegisterOnShutdown].
+// its handler has left, and for no client without a key that takes nothing of an answer. It is for [http.Server.RegisterOnShutdown].
 func (g *Guard) Shutdown() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.over.Store(true)
 	for c := range g.lingering {
 		c.endReading()
+	}
+	for e := g.all.active.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*Conn); c.stall != nil {
+			c.stall.Reset(c.stallTimeout() / 4)
+		}
 	}
 }
 
