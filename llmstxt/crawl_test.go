@@ -25,6 +25,7 @@ func crawl(t *testing.T, w *web, url string, o llmstxt.Options) *llmstxt.Crawled
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { site.Close() }) // others find the room that its texts have
 	return site
 }
 
