@@ -64,7 +64,7 @@ var licences = phrasesBy([]string{"permi", "licen", "copyright", "redistribute"}
 	"permission is granted to reproduce", "permission is hereby granted", "permission notice", "verbatim copies",
 	"all rights reserved", "copyright ©", "copyright 19", "copyright 20", "copyright (c)", "without even the implied warranty", "is subject to the boost software license",
 	"work is licensed under", "to view a copy of this license", "along with this program", "copy of the gnu general public license",
-	"gnu general public license for more details", "writing to the free software foundation"})
+	"gnu general public license for more details", "text of the gnu general public license", "gnu.org/licenses", "writing to the free software foundation"})
 
 // notices are in the banners of sites and of the services that make these (OneTrust,
 // Cookiebot, Usercentrics, Didomi, Quantcast), and in pleas for another browser.

@@ -50,7 +50,7 @@ func (n *noteParts) add(t string) {
 	if len(t) == 1 && !n.letters && t[0]|0x20 >= 'a' && t[0]|0x20 <= 'z' {
 		return // of an index; what stands below it says more
 	}
-	if dated(t) || isAddress(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
+	if dated(t) || isAddress(t) || ofGenerator(t) || htmlpage.Nameless(t) || n.page == n.d.base && vague(t) {
 		return
 	}
 	if k := plain.Key(t); !n.seen[k] && (n.common || !n.d.votes.boilerplate(t)) {
@@ -88,7 +88,7 @@ func (n *noteParts) addAnchors() {
 // addTexts adds what stands in no heading, while there are few parts.
 func (n *noteParts) addTexts() {
 	for _, b := range n.page.Evidence.Blocks {
-		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !ofGenerator(b.Text) && !isWritten(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
+		if len(n.list) < 3 && b.Kind != htmlpage.Omitted && !isWritten(b.Text) && !areFiles(b.Text) && (len(n.list) == 0 || !names(b.Text) && !formal(b.Text)) {
 			n.add(b.Text)
 		}
 	}
@@ -109,7 +109,7 @@ func (n *noteParts) addCommon() {
 		n.list = nil // a line at the foot or the head of all pages
 	}
 	for _, b := range n.page.Evidence.Blocks {
-		if len(n.list) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && !ofGenerator(b.Text) && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !n.d.votes.common(b.Text) {
+		if len(n.list) == 0 && b.Kind != htmlpage.Omitted && b.Links < 50 && wordy(b.Text) && strings.Count(b.Text, " ") >= 5 && !n.d.votes.common(b.Text) {
 			n.add(b.Text)
 		}
 	}

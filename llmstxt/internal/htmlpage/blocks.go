@@ -210,6 +210,7 @@ func (w *walker) element(n *html.Node) {
 		return
 	}
 	if isListing(n) {
+		w.member(n)
 		w.omit()
 		return
 	}
@@ -327,7 +328,10 @@ func (w *walker) anchor(n *html.Node) {
 }
 
 func (w *walker) addAnchor(href, t string) {
-	t = strings.TrimFunc(t, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsSymbol(r) })
+	paired := strings.Contains(t, "<") && strings.Contains(t, ">") // "<stdio.h>: Files"
+	t = strings.TrimFunc(t, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsSymbol(r) && !(paired && (r == '<' || r == '>'))
+	})
 	if len(t) < 2 || len(t) > 200 {
 		return
 	}

@@ -11,6 +11,16 @@ import (
 // What stands beside the main content, as elements, roles and class names tell
 // it. Class names are believed only where they can mean nothing else.
 
+// aside reports an element beside the text: not what a book's first page says of the book, nor
+// contents that are the text.
+func (m *marker) aside(tag atom.Atom, role string, a [8]string) bool {
+	part := ofFront
+	if m.noContents {
+		part |= ofTOC
+	}
+	return standsAside(tag, role, subjectsOf(a[1])&^part, subjectsOf(a[2])&^part, a[3], a[4])
+}
+
 // aside reports an element that stands beside the main content: by what it is,
 // by its role, or by a word in its class or id that is used for nothing else.
 func aside(tag atom.Atom, role, class, id, hidden, ariaHidden string) bool {

@@ -14,17 +14,22 @@ const (
 	ofFoot                       // of the page
 	ofNext                       // what leads to the next page
 	ofPrev                       // and to the one before
+	ofTOC                        // of the page, or of the pages below it
+	ofFront                      // of what a book's first page says of itself
 
 	ofSteps = ofNext | ofPrev
+	ofEdges = ofEdge | ofTOC | ofFront // what stands beside what a page is about
 )
 
 var subjects = func() map[string]subject {
 	of := map[string]subject{}
 	for s, words := range map[subject]string{
-		ofEdge: `nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar toc
-		tableofcontents breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
+		ofEdge: `nav navbar navigation navheader navfooter navlinks subnav topnav sidenav docnav menu submenu sidebar
+		breadcrumb breadcrumbs footer pager pagination prevnext cookie cookies consent skiplink social
 		share sharing banner advert ads promo masthead topbar toolbar noprint comments related feedback newsletter copyright
-		searchbox footnotes headerlink editlink permalink legalnotice releaseinfo authorgroup revhistory online`,
+		searchbox footnotes headerlink editlink permalink online`,
+		ofTOC:   "toc tableofcontents",
+		ofFront: "legalnotice releaseinfo authorgroup revhistory",
 		ofMiddle: `content main body article page wrapper wrap container layout has with no document col row grid without
 		section sect chapter subsection subsubsection appendix preface refentry refsect refsection unnumbered`,
 		ofCrumbs: "breadcrumb breadcrumbs",
@@ -54,7 +59,7 @@ func subjectsOf(names string) (all subject) {
 			}
 			s = subjects[string(low[:len(word)])]
 		}
-		if page >= 0 && (s&ofEdge == 0 || end-len(word) > page+1 || isTagSpace(names[page]) || end < len(names) && !isTagSpace(names[end])) {
+		if page >= 0 && (s&ofEdges == 0 || end-len(word) > page+1 || isTagSpace(names[page]) || end < len(names) && !isTagSpace(names[end])) {
 			all |= ofMiddle
 		}
 		if page = -1; s&ofMiddle != 0 && string(low[:len(word)]) == "page" {
@@ -75,7 +80,7 @@ func isPeripheral(class, id string) bool { return peripheral(subjectsOf(class), 
 // peripheral takes the two links of a class "prev-next-area" for the edge. An id with these words
 // may be that of a section: "next-and-previous".
 func peripheral(class, id subject) bool {
-	return ((class|id)&ofEdge != 0 || class&ofSteps == ofSteps) && (class|id)&ofMiddle == 0
+	return ((class|id)&ofEdges != 0 || class&ofSteps == ofSteps) && (class|id)&ofMiddle == 0
 }
 
 func hasWord(names string, want ...string) bool {

@@ -25,6 +25,12 @@ func (s *scanner) endCrumb(tag atom.Atom) {
 	if tag == s.crumb {
 		s.crumbDepth--
 	}
+	if tag == atom.Span && (s.link > 0 || isNumber(s.crumbText.String())) {
+		if s.pos < len(s.page) && s.page[s.pos] <= ' ' {
+			s.crumbText.WriteByte(' ')
+		}
+		return // a part of a name: Sphinx has chapters' numbers in such elements
+	}
 	switch tag {
 	case atom.A, atom.Li, atom.Span, atom.Nav, atom.Div, atom.Ol, atom.Ul:
 		if t := strings.Trim(plain.OneLine(s.crumbText.String()), " />»›→·|:-—"); t != "" && len(s.Crumbs) < 10 {
@@ -33,6 +39,24 @@ func (s *scanner) endCrumb(tag atom.Atom) {
 		s.crumbText.Reset()
 	}
 }
+
+// isNumber reports a chapter's or a section's number, with a full stop behind it: "5.", "A.1. ".
+func isNumber(text string) bool {
+	text = strings.TrimSpace(text)
+	n, ok := strings.CutSuffix(text, ".")
+	if !ok || len(text) > maxNumber {
+		return false
+	}
+	for i, part := range strings.Split(n, ".") {
+		letter := i == 0 && len(part) == 1 && plain.IsLetter(part[0])
+		if part == "" || !letter && strings.Trim(part, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+const maxNumber = 20 // bytes of a section's number
 
 // addTopic notes a category or a tag that the page says it has.
 func (s *scanner) addTopic(name string) {

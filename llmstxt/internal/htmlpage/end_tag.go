@@ -49,7 +49,7 @@ func (s *scanner) endTag(tag atom.Atom) {
 	case atom.Tr, atom.Table:
 		s.endRow()
 	case atom.P, atom.Div, atom.Td, atom.Li:
-		s.titled = false
+		s.closeHeadline()
 		if s.closeParagraph(); tag == atom.P && s.nav.inBold() {
 			s.minorHeading()
 		}

@@ -1,6 +1,7 @@
 package htmlpage
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -17,12 +18,28 @@ var titleNames = plain.Set("title page-title pagetitle page_title doctitle doc-t
 // heading. Elements within that one are no part of it.
 func (s *scanner) openHeadline(tag atom.Atom, class string) {
 	s.titled = false
-	if tag != atom.Div || s.Headline != "" || len(class) < len("title") || s.skipDepth > 0 || s.header > 0 || s.link > 0 || len(s.marks) > 0 {
+	if tag != atom.Div || s.Headline != "" || len(class) < len("title") || s.skipDepth > 0 || s.header > 0 || s.link > 0 {
 		return
 	}
 	for name := range strings.FieldsSeq(class) {
 		s.titled = s.titled || titleNames[strings.ToLower(name)]
 	}
+	// Headings that are links are the site's.
+	s.titled = s.titled && !slices.ContainsFunc(s.marks, func(m mark) bool { return !m.linked })
+	s.inHeadline = s.titled
+}
+
+// closeHeadline ends the title, and a sign behind it.
+func (s *scanner) closeHeadline() {
+	if s.inHeadline && s.Headline != "" {
+		s.inHeadline, s.headlineEnd = false, s.pos
+	}
+	s.titled = false
+}
+
+// isNamed reports a page whose <title> has its title in it: "Kettle 1.2: Class List".
+func (s *scanner) isNamed() bool {
+	return s.headlineEnd > 0 && plain.Key(s.Headline) != plain.Key(s.Title) && (strings.HasSuffix(s.Title, s.Headline) || plain.StartsWith(s.Title, s.Headline))
 }
 
 // headline adds a text to the title that is open.
@@ -35,7 +52,7 @@ func (s *scanner) headline() {
 // noHeadline leaves the title to the heading that begins in it.
 func (s *scanner) noHeadline() {
 	if s.titled {
-		s.titled, s.Headline = false, ""
+		s.titled, s.inHeadline, s.Headline = false, false, ""
 	}
 }
 

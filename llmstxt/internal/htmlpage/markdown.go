@@ -32,19 +32,23 @@ const (
 // what is not worth a link. It looks at ctx every few kilobytes and returns its
 // error.
 func (p *Page) Markdown(ctx context.Context, limit int, resolve func(href string) string) (text []byte, cut bool, err error) {
-	for _, hints := range []bool{true, false} {
-		m := &marker{lexer: lexer{page: p.whole}, hints: hints, limit: limit, resolve: resolve, out: make([]byte, 0, min(limit, len(p.whole)/2+64))}
+	for _, names := range []believed{{edges: true, contents: true}, {edges: true}, {}} {
+		m := &marker{lexer: lexer{page: p.whole}, hints: names.edges, noContents: !names.contents, limit: limit, resolve: resolve, out: make([]byte, 0, min(limit, len(p.whole)/2+64))}
 		if err := m.run(ctx); err != nil {
 			return nil, false, err
 		}
-		if m.cut || !hints && len(m.out) > len(text) || len(m.out) > maxHeadings || hasBody(m.out) {
+		if m.cut || !names.edges && len(m.out) > len(text) || len(m.out) > maxHeadings || hasBody(m.out) {
 			return m.out, m.cut, nil
 		}
 		text = m.out
-		// Everything but headings stood in what looks like a side bar, so it is not one.
+		// Everything but headings stood in what is named contents, which are what the page has to
+		// say, or in what looks like a side bar, so it is not one.
 	}
 	return text, false, nil
 }
+
+// believed are the names that say what is no part of the text: of the page's edges, of contents.
+type believed struct{ edges, contents bool }
 
 // hasBody reports a text that is more than headings.
 func hasBody(text []byte) bool {
@@ -74,7 +78,7 @@ type level struct {
 
 type marker struct {
 	lexer
-	hints   bool
+	hints   bool // believe class names
 	limit   int
 	resolve func(string) string
 
@@ -100,6 +104,7 @@ type marker struct {
 	pre         bool
 	preText     []byte
 	lang        string
+	noContents  bool   // contents are a part of the text
 	around      string // the language that the element around the code names
 	divs        int    // that are open in code of a <div>; 0: it is in <pre>
 	lineFresh   bool   // nothing of its line has come yet
@@ -289,13 +294,13 @@ func (m *marker) hide(tag atom.Atom, closed bool) bool {
 	if tag == atom.Aside && role == "" && hasWord(a[1], "note", "tip", "warning", "caution", "important", "danger", "info", "hint", "admonition", "callout", "aside") {
 		return false // what the text itself sets apart
 	}
-	if tag == atom.Aside && m.remark() {
+	if tag == atom.Aside && m.remark() || !unseen && m.textBox(tag, a[1]) {
 		return false
 	}
 	if tag == atom.Header {
 		role = strings.TrimPrefix(role, "banner")
 	}
-	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && mayBePeripheral(tag) && aside(tag, role, a[1], a[2], a[3], a[4]) {
+	if unseen || tag == atom.Nav || role == "navigation" || role == "search" || m.hints && mayBePeripheral(tag) && m.aside(tag, role, a) {
 		if tag == atom.Nav || role == "navigation" {
 			m.flush()
 			m.dropName()

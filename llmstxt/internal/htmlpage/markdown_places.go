@@ -2,6 +2,7 @@ package htmlpage
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -72,6 +73,46 @@ func (m *marker) remark() bool {
 		}
 	}
 	return false
+}
+
+// textBox reports an element named a side bar, or an <aside>, whose start tag was just read, that
+// the text itself sets apart: in DocBook and docutils it begins with its title, in no heading. It
+// says more than it leads to.
+func (m *marker) textBox(tag atom.Atom, class string) bool {
+	if tag != atom.Aside && (tag != atom.Div || !slices.Contains(strings.Fields(class), "sidebar")) {
+		return false
+	}
+	look := lexer{page: m.page[:min(len(m.page), m.pos+maxRemark)], pos: m.pos}
+	said, linked, depth, link, titled := 0, 0, 1, false, false
+	for kind := look.next(); kind != endOfPage && depth > 0; kind = look.next() {
+		switch {
+		case kind == textToken:
+			n := len(bytes.TrimSpace(look.bytes()))
+			if n > 0 && !titled {
+				return false
+			}
+			if said += n; link {
+				linked += n
+			}
+		case kind == endTag && look.tag == tag:
+			depth--
+		case kind != startTag && kind != endTag:
+		case look.tag == atom.A:
+			link = kind == startTag && look.page[look.pos-2] != '/'
+		case kind == startTag:
+			name := look.attrs("class")[0]
+			if !titled && look.tag == atom.P && hasWord(name, "title") || look.tag == atom.Div && name == "titlepage" {
+				titled = true
+			}
+			if !titled || look.tag == atom.Nav || look.tag == atom.Form || look.tag == tag && name == class && name != "" {
+				return false
+			}
+			if look.tag == tag && look.page[look.pos-2] != '/' {
+				depth++
+			}
+		}
+	}
+	return titled && 2*linked < said
 }
 
 func barsRemark(tag atom.Atom) bool {

@@ -25,7 +25,12 @@ func (s *scanner) region(size, need int) {
 		if s.mainEnd > start {
 			end = s.mainEnd
 		}
-	} else if m, certain := s.bestMark(); m != nil {
+	} else if m, certain := s.bestMark(); s.headlineEnd > 0 && !certain && (m == nil || m.linked || s.isNamed()) {
+		start = s.headlineEnd
+		if !s.isNamed() && s.firstPara >= 0 && s.firstPara < start {
+			start = s.firstPara
+		}
+	} else if m != nil {
 		start = m.offset
 		if !certain && s.firstPara >= 0 && s.firstPara < start {
 			start = s.firstPara
@@ -38,7 +43,7 @@ func (s *scanner) region(size, need int) {
 	} else if s.firstPara >= 0 {
 		start = s.firstPara
 	}
-	if start > 0 && start != s.mainAt {
+	if start > 0 && start != s.mainAt && start != s.headlineEnd {
 		start = s.entryOf(start)
 	}
 	s.wholeFrom, s.wholeEnd = start, max(start, end)

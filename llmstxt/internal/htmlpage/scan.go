@@ -148,7 +148,8 @@ type scanner struct {
 	headingMark          mark
 	headingText          strings.Builder
 	headingLink          int  // bytes of it inside links
-	titled               bool // an element is open that is named the page's title
+	titled, inHeadline   bool // an element is open that is named the page's title; or a sign behind it
+	headlineEnd          int  // where that ends; 0: there is no such title
 	marks                []mark
 	prose                int  // bytes of plain text so far, without links, code and skipped parts
 	paraAt, paraProse    int  // the paragraph being read

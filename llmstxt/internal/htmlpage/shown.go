@@ -129,6 +129,20 @@ func isListing(n *html.Node) bool {
 	return false
 }
 
+// member takes the name of a member in Doxygen's list of these: a page that has nothing else is
+// about them.
+func (w *walker) member(n *html.Node) {
+	if n.DataAtom != atom.Td || !strings.HasPrefix(attr(n, "class"), "memItemRight") {
+		return
+	}
+	for c := range n.Descendants() {
+		if c.DataAtom == atom.A && attr(c, "href") != "" {
+			w.addAnchor(attr(c, "href"), plain.OneLine(nodeText(c)))
+			return
+		}
+	}
+}
+
 // namesColumns reports the row of a table that has the names of its columns.
 func namesColumns(row *html.Node) bool {
 	names := 0

@@ -21,6 +21,7 @@ func simplify(out, region []byte) []byte {
 	code, leaf := 0, -1 // elements of code that are open; the end of the last span that was a leaf
 	form := false       // one is open that holds the page
 	field := false      // one is open that does not
+	tables := 0         // that are open
 	for kind := l.next(); kind != endOfPage; kind = l.next() {
 		switch {
 		case kind == otherToken && bytes.HasPrefix(l.bytes(), []byte("<!--")):
@@ -29,6 +30,20 @@ func simplify(out, region []byte) []byte {
 		case kind != startTag && kind != endTag:
 			out = append(out, l.bytes()...)
 			continue
+		}
+		switch l.tag {
+		case atom.Table:
+			if tables++; kind == endTag {
+				tables = max(0, tables-2)
+			}
+		case atom.Tr, atom.Td, atom.Th:
+			if tables == 0 {
+				if kind == endTag {
+					continue
+				}
+				tables = 1
+				out = append(out, "<table>"...) // which begins before the region
+			}
 		}
 		switch l.tag {
 		case atom.B, atom.Big, atom.Em, atom.Font, atom.I, atom.Nobr, atom.S, atom.Small, atom.Strike, atom.Strong, atom.U:
@@ -158,7 +173,7 @@ func (l *lexer) named() bool {
 			return true
 		}
 		if isClass || len(key) == 2 && equalFold(key, "id") {
-			if of := subjectsOf(l.value(value)); of&ofEdge != 0 || of&ofSteps == ofSteps {
+			if of := subjectsOf(l.value(value)); of&ofEdges != 0 || of&ofSteps == ofSteps {
 				return true
 			}
 		}
