@@ -32,8 +32,9 @@ const (
 type repeated struct {
 	pages  int
 	blocks map[uint64]seenOn          // by words, and with the addresses of links
-	posts  map[string]map[uint64]bool // the paragraphs of a page that have pages of their own
 	links  map[uint64]seenOn          // in blocks of links: by words, and with their address
+	whole  wholePosts                 // their paragraphs
+	posts  map[string]map[uint64]bool // the paragraphs of a page that have pages of their own
 }
 
 // seenOn is on how many pages something stands, and the last of them.
@@ -47,6 +48,7 @@ func (r *repeated) add(text string) {
 	r.pages++
 	for _, b := range textBlocks(text) {
 		s := readBlock(b)
+		r.whole.add(b, &s)
 		if s.exact == 0 {
 			continue
 		}

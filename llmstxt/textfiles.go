@@ -178,18 +178,17 @@ func (s *CrawledSite) repeats() (*repeated, error) {
 	if len(s.whole.of) < leastRepeats {
 		return r, nil
 	}
-	posts := &wholePosts{}
 	for i := range s.Pages {
 		if w := s.whole.of[s.Pages[i].URL]; w != nil {
 			_, text, err := w.unpack(s.Pages[i].Title)
 			if err != nil {
 				return nil, err
 			}
+			r.whole.page(s.Pages[i].URL)
 			r.add(text)
-			posts.add(s.Pages[i].URL, text)
 		}
 	}
-	r.posts = posts.lists()
+	r.posts = r.whole.lists()
 	return r, nil
 }
 

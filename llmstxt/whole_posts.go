@@ -15,7 +15,7 @@ import (
 const (
 	leastPost    = 120     // bytes of the paragraphs of a page that a list may have
 	leastPosts   = 2       // of a list
-	maxPostBlock = 1 << 18 // paragraphs of all pages that are looked at
+	maxPostBlock = 1 << 16 // paragraphs of all pages that are looked at
 )
 
 // wholePosts knows the paragraphs of pages.
@@ -32,35 +32,36 @@ type postWords struct {
 	size  int
 }
 
-// add takes the text of one more page.
-func (w *wholePosts) add(url, text string) {
+// page begins one more page, whose blocks follow.
+func (w *wholePosts) page(url string) {
+	w.pages = append(w.pages, postWords{url: url})
+}
+
+// add takes a block of the last page, and what it says.
+func (w *wholePosts) add(block string, s *blockWords) {
+	key, size := paragraph(block, s)
+	if key == 0 || len(w.pages) == 0 || w.total >= maxPostBlock {
+		return
+	}
 	if w.of == nil {
 		w.of = map[uint64][]int32{}
 	}
-	p := postWords{url: url}
-	at := int32(len(w.pages))
-	for _, b := range textBlocks(text) {
-		key, size := paragraph(b)
-		if key == 0 || w.total >= maxPostBlock {
-			continue
-		}
-		if in := w.of[key]; len(in) > 0 && in[len(in)-1] == at {
-			continue // it says so twice
-		}
-		w.total++
-		w.of[key] = append(w.of[key], at)
-		p.words, p.size = append(p.words, key), p.size+size
+	at := int32(len(w.pages) - 1)
+	if in := w.of[key]; len(in) > 0 && in[len(in)-1] == at {
+		return // it says so twice
 	}
-	w.pages = append(w.pages, p)
+	w.total++
+	w.of[key] = append(w.of[key], at)
+	p := &w.pages[at]
+	p.words, p.size = append(p.words, key), p.size+size
 }
 
 // paragraph is the hash of a block's words and their length, if it is prose or code; 0 if it is not.
-func paragraph(block string) (key uint64, size int) {
-	if strings.Contains(block, "```") {
+func paragraph(block string, s *blockWords) (key uint64, size int) {
+	switch {
+	case s.exact == 0 && strings.Contains(block, "```"):
 		return hash(block) | 1, len(block)
-	}
-	s := readBlock(strings.TrimLeft(block, "> "))
-	if s.exact == 0 || s.heading || s.menu() || s.size < leastParagraphWords {
+	case s.exact == 0 || s.heading || s.menu() || s.size < leastParagraphWords:
 		return 0, 0
 	}
 	return s.words, s.size
@@ -121,7 +122,8 @@ func withoutPosts(text string, posts map[uint64]bool) string {
 	}
 	heading := "" // one without a link, which goes with what stands below it
 	for _, block := range textBlocks(text) {
-		if key, _ := paragraph(block); key != 0 && posts[key] {
+		s := readBlock(block)
+		if key, _ := paragraph(block, &s); key != 0 && posts[key] {
 			heading = ""
 			continue
 		}
