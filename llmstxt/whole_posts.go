@@ -30,6 +30,7 @@ type postWords struct {
 	url   string
 	words []uint64
 	size  int
+	all   int // bytes of all its blocks, tables and menus too
 }
 
 // page begins one more page, whose blocks follow.
@@ -39,6 +40,9 @@ func (w *wholePosts) page(url string) {
 
 // add takes a block of the last page, and what it says.
 func (w *wholePosts) add(block string, s *blockWords) {
+	if n := len(w.pages); n > 0 {
+		w.pages[n-1].all += s.size
+	}
 	key, size := paragraph(block, s)
 	if key == 0 || len(w.pages) == 0 || w.total >= maxPostBlock {
 		return
@@ -76,8 +80,8 @@ func (w *wholePosts) lists() map[string]map[uint64]bool {
 	within := make([][]int32, len(w.pages)) // the pages that a page has in it
 	count := map[int32]int{}
 	for at, p := range w.pages {
-		if p.size < leastPost {
-			continue
+		if p.size < leastPost || 2*p.size < p.all {
+			continue // or it has more than what a list would have: the tables of a class
 		}
 		clear(count)
 		own := slices.DeleteFunc(slices.Clone(p.words), func(key uint64) bool { return len(w.of[key]) > common })

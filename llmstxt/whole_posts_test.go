@@ -106,6 +106,28 @@ func TestText_PageWithOneOtherInIt_KeepsItsWords(t *testing.T) {
 	}
 }
 
+// A table of classes with what the page of each says first keeps it: these pages have more.
+func TestText_TableOfClasses_KeepsItsWords(t *testing.T) {
+	w := &web{pages: map[string]answer{}}
+	list := ""
+	for i := range 6 {
+		said := fmt.Sprintf("<p>The class number %d has the lids of pots, and it says so here in a paragraph that is long enough to be one of those that a post has.</p>", i)
+		list += fmt.Sprintf("<h2><a href=/c%d>C%d</a></h2>%s", i, i, said)
+		rows := ""
+		for j := range 9 {
+			rows += fmt.Sprintf("<tr><td><a href=/m%d_%d>brewTheTeaOfNumber%dAndPourIt%d</a><td><a href=/t%d>TeapotOfTheFamily%d</a>", i, j, i, j, j, j)
+		}
+		w.pages[fmt.Sprintf("http://docs.test/c%d", i)] = html(fmt.Sprintf("<html lang=en><title>C%d</title><main><h1>C%d</h1>%s<table>%s</table></main>", i, i, said, rows))
+	}
+	w.pages["http://docs.test/"] = html("<html lang=en><title>Lids</title><main><h1>Lids</h1><p>All of our lids are listed on this page, with their numbers.</p>" + list + "</main>")
+	s := crawl(t, w, "http://docs.test/", llmstxt.Options{Text: true})
+	defer s.Close()
+	files, _ := textFiles(t, s, llmstxt.Index)
+	if full := files[llmstxt.FullName]; len(s.Pages) != 7 || strings.Count(full, "The class number") != 12 {
+		t.Errorf("%v: words are missing in\n%s", urls(s), full)
+	}
+}
+
 // The title of a page whose first heading is that of its first chapter is the page's, and one
 // that is a link to the page has no link.
 func TestText_TitleOfAPage_IsItsName(t *testing.T) {
