@@ -1,9 +1,6 @@
 package llmstxt
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Lists that have whole pages in them: the start page of a blog has its last posts, and so do those of
 // each month, category and author. In llms-full.txt the words of a post stand once, on its own page:
@@ -29,8 +26,8 @@ type wholePosts struct {
 type postWords struct {
 	url   string
 	words []uint64
-	size  int
-	all   int // bytes of all its blocks, tables and menus too
+	sizes []int // bytes of each
+	all   int   // bytes of all its blocks, tables and menus too
 }
 
 // page begins one more page, whose blocks follow.
@@ -44,6 +41,9 @@ func (w *wholePosts) add(block string, s *blockWords) {
 		w.pages[n-1].all += s.size
 	}
 	key, size := paragraph(block, s)
+	if s.exact == 0 && len(w.pages) > 0 {
+		w.pages[len(w.pages)-1].all += size // code
+	}
 	if key == 0 || len(w.pages) == 0 || w.total >= maxPostBlock {
 		return
 	}
@@ -57,7 +57,7 @@ func (w *wholePosts) add(block string, s *blockWords) {
 	w.total++
 	w.of[key] = append(w.of[key], at)
 	p := &w.pages[at]
-	p.words, p.size = append(p.words, key), p.size+size
+	p.words, p.sizes = append(p.words, key), append(p.sizes, size)
 }
 
 // paragraph is the hash of a block's words and their length, if it is prose or code; 0 if it is not.
@@ -80,11 +80,17 @@ func (w *wholePosts) lists() map[string]map[uint64]bool {
 	within := make([][]int32, len(w.pages)) // the pages that a page has in it
 	count := map[int32]int{}
 	for at, p := range w.pages {
-		if p.size < leastPost || 2*p.size < p.all {
+		clear(count)
+		var own []uint64
+		size := 0
+		for i, key := range p.words {
+			if len(w.of[key]) <= common {
+				own, size = append(own, key), size+p.sizes[i]
+			}
+		}
+		if size < leastPost || 2*size < p.all {
 			continue // or it has more than what a list would have: the tables of a class
 		}
-		clear(count)
-		own := slices.DeleteFunc(slices.Clone(p.words), func(key uint64) bool { return len(w.of[key]) > common })
 		for _, key := range own {
 			for _, other := range w.of[key] {
 				count[other]++

@@ -111,7 +111,7 @@ func TestText_TableOfClasses_KeepsItsWords(t *testing.T) {
 	w := &web{pages: map[string]answer{}}
 	list := ""
 	for i := range 6 {
-		said := fmt.Sprintf("<p>The class number %d has the lids of pots, and it says so here in a paragraph that is long enough to be one of those that a post has.</p>", i)
+		said := fmt.Sprintf("<p>The class number %d has the lids of pots, and it says so here in a paragraph that is long enough to be one of those that a post has, and a list of posts, of which nobody here on this site has heard a word before today.</p>", i)
 		list += fmt.Sprintf("<h2><a href=/c%d>C%d</a></h2>%s", i, i, said)
 		rows := ""
 		for j := range 9 {
