@@ -63,7 +63,7 @@ func hostLabel(baseURL string) string {
 	if u, err := url.Parse(baseURL); err == nil {
 		host = strings.Map(func(r rune) rune {
 			switch {
-			case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.', r == '-':
+			case 'a' <= r && r <= 'z', '0' <= r && r <= '9', r == '.':
 				return r
 			case 'A' <= r && r <= 'Z':
 				return r + 'a' - 'A'

@@ -40,6 +40,24 @@ func TestNewSite_TwoSites_HaveDifferentFolders(t *testing.T) {
 	}
 }
 
+// The folder of a site begins with its host, for whoever looks into the storage.
+func TestNewSite_Host_BeginsTheFolder(t *testing.T) {
+	for base, label := range map[string]string{
+		"https://Az-0.9.aZ.test:8443/x":             "az-0.9.az.test-",
+		"https://[2001:db8::1]/":                    "2001-db8--1-",
+		"https://a_b!c.test./":                      "a-b-c.test-",
+		"https://" + strings.Repeat("a", 101) + "/": strings.Repeat("a", 100) + "-",
+		"https:///x":                                "",
+		"%":                                         "",
+	} {
+		s := hosting.NewSite(secret, "alice", base)
+		rest := strings.TrimPrefix(s.Folder, s.Caller+"/")
+		if got := rest[:max(0, len(rest)-32)]; got != label {
+			t.Errorf("%s: %q, want %q", base, got, label)
+		}
+	}
+}
+
 func TestSite_Name_OfAnEarlierRelease_Stays(t *testing.T) {
 	s := hosting.NewSite(secret, "alice", "https://example.com/")
 	sum := sha256.Sum256([]byte("5 alice https://example.com/"))
@@ -64,6 +82,7 @@ func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 		{Name: "llms/c/enrolled/llms.txt", Size: 10, Modified: at(0)},
 		{Name: "llms/c/mid/llms.txt", Size: 10, Modified: at(2)},
 		{Name: "llms/c/mid/docs/a.md", Size: 10, Modified: at(9)}, // a crawl is as new as its newest file
+		{Name: "llms/c/mid/docs/b.md", Modified: at(3)},
 		{Name: "llms/c/late/llms.txt", Size: 10, Modified: at(5)},
 		{Name: "llms/c/new/llms.txt", Size: 100, Modified: at(0)},
 		{Name: "llms/other/x/llms.txt", Size: 1000, Modified: at(0)},
@@ -80,6 +99,7 @@ func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 		{1, 150, []string{"old", "late", "mid", "enrolled"}},
 		{0, 150, []string{"old", "late", "mid", "enrolled"}}, // what has just been saved stays
 		{5, 149, []string{"old"}},
+		{5, 140, []string{"old"}},
 		{5, 120, []string{"old", "late", "mid"}},
 		{5, 0, []string{"old", "late", "mid", "enrolled"}},
 	} {
@@ -95,7 +115,16 @@ func TestSurplus_OldestNotEnrolled_IsRemovedFirst(t *testing.T) {
 	if _, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 1, Bytes: 1}, func() ([]string, error) { return nil, failed }); !errors.Is(err, failed) {
 		t.Errorf("without the enrolled sites: %v", err)
 	}
-	if _, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 9, Bytes: 1 << 30}, nil); err != nil { // nil would panic
-		t.Error(err)
+	for _, enough := range []hosting.Limits{{Crawls: 9, Bytes: 1 << 30}, {Crawls: 5, Bytes: 150}} {
+		if _, err := hosting.Surplus(files, saved, enough, nil); err != nil { // nil would panic
+			t.Error(err)
+		}
+	}
+	all := func() ([]string, error) {
+		return []string{"llms/c/enrolled", "llms/c/mid", "llms/c/old", "llms/c/without-files"}, nil
+	}
+	got, err := hosting.Surplus(files, saved, hosting.Limits{Crawls: 1, Bytes: 150}, all)
+	if want := []string{"llms/c/late", "llms/c/enrolled", "llms/c/old", "llms/c/mid"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("with three that are enrolled: %q, %v, want %q", got, err, want)
 	}
 }
