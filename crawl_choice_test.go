@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -227,8 +228,14 @@ func TestCrawl_Enrol_KeepsEachField(t *testing.T) {
 		if h := w.crawled(testKey, fmt.Sprintf(`{"url":%q,"enableAutoUpdate":true%s}`, s.URL, more)); h.code != 1000 {
 			t.Fatalf("%s: got %+v", more, h)
 		}
-		if got := sites.only(t); got.Options != want || got.Interval != week {
+		got := sites.only(t)
+		if got.Options != want || got.Interval != week {
 			t.Errorf("%s: enrolled %+v, crawled every %v", more, got.Options, got.Interval)
+		}
+		asked, err := farwire.AskedChoice(fmt.Appendf(nil, `{"url":%q%s}`, s.URL, more))
+		asked.Cookies = nil // a site has none
+		if repeated := farwire.RepeatedChoice(got.Options); err != nil || !reflect.DeepEqual(repeated, asked) {
+			t.Errorf("%s: recrawls choose %+v, the request %+v, %v", more, repeated, asked, err)
 		}
 	}
 }
