@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -119,6 +120,8 @@ func TestServe_RelayClocks_AreFlags(t *testing.T) {
 	case <-pinged:
 	case <-quiet.Done():
 		t.Error("the session ended before a ping came")
+	case <-time.After(20 * time.Second): // without the flag the first one comes after 25
+		t.Error("no ping came")
 	}
 
 	stalled := open(false)
@@ -132,5 +135,28 @@ func TestServe_RelayClocks_AreFlags(t *testing.T) {
 	}
 	if err := <-told; websocket.CloseStatus(err) != 1013 {
 		t.Errorf("behind a target that reads nothing: %v, want 1013", err)
+	}
+}
+
+// TestServe_AllowInsecure_IsAFlag: only with the flag may a request leave a certificate unverified.
+func TestServe_AllowInsecure_IsAFlag(t *testing.T) {
+	for want, flags := range map[int][]string{http.StatusBadRequest: nil, http.StatusOK: {"--allow-insecure"}} {
+		g := startServe(t, append(flags, "--allow-private")...)
+		body := fmt.Sprintf(`{"host":"127.0.0.1","port":%s,"username":"u","password":"p","exchange":"x","ssl":true,"insecure":true}`,
+			harness.FreeAddr(t)[len("127.0.0.1:"):])
+		req, err := http.NewRequest(http.MethodPost, g.HTTP("/amqp"), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{"X-Api-Key": {g.Key}, "Content-Type": {"application/json"}}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != want || strings.Contains(string(answer), "--allow-insecure") != (want != http.StatusOK) {
+			t.Errorf("%v: got %s, %v: %s", flags, resp.Status, err, answer)
+		}
 	}
 }

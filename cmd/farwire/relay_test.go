@@ -185,6 +185,7 @@ func TestRelay_TargetRefused_PrintsItsAnswer(t *testing.T) {
 		want := map[string]any{
 			"apiKey": testKey, "url": "wss://target.example/x", "headers": map[string]any{"Origin": "https://a.example", "X-Token": "a: b"},
 			"cookies": map[string]any{"sid": "a=b"}, "subprotocols": []any{"mqtt", "json"}, "proxy": "way.example:1", "insecure": true,
+			"session": "basket",
 		}
 		if fmt.Sprint(ask) != fmt.Sprint(want) {
 			t.Errorf("asked %v, want %v", ask, want)
@@ -194,7 +195,7 @@ func TestRelay_TargetRefused_PrintsItsAnswer(t *testing.T) {
 		c.Close(1011, "target answered the upgrade with 403 Forbidden")
 	})
 	p := relayTo(t, addr, nil, "--header", "Origin: https://a.example", "--header", "X-Token:a: b", "--cookie", "sid=a=b",
-		"--subprotocol", "mqtt,json", "--proxy", "way.example:1", "--insecure")
+		"--subprotocol", "mqtt,json", "--proxy", "way.example:1", "--insecure", "--session", "basket")
 	expect(t, p, statusFailed, "", "error: target answered the upgrade with 403 Forbidden\n"+
 		"target: 403 Forbidden\ntarget: Server: x\ntarget: Set-Cookie: a=1\ntarget: Set-Cookie: b=2\n"+
 		"target: {\"error\":1}\ntarget: \\x1b[31m\nclosed: 1011 \"target answered the upgrade with 403 Forbidden\"\n")
