@@ -18,7 +18,7 @@ type agentCommand struct {
 	Country        string        `placeholder:"CC" help:"Where this agent stands, as ISO 3166-1 alpha-2; needed with --secret."`
 	AllowPrivate   bool          `help:"Let sessions reach loopback, private and link-local addresses."`
 	AllowCleartext bool          `help:"Let the secret and all traffic cross the network in clear, to a gateway at http:// or ws:// that is not on this machine."`
-	Links          int           `default:"2" placeholder:"N" help:"Gateways of a cluster on NATS to be linked to at a time, at least 1; of others each gets a link."`
+	Links          int           `default:"2" placeholder:"N" help:"How many gateways of a cluster on NATS to link to, at least 1. Every other gateway gets a link."`
 	MaxSessions    int           `default:"0" placeholder:"N" help:"Sessions at a time, at least 1; 0 means no limit."`
 	DrainTimeout   time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 

@@ -45,10 +45,10 @@ type crawlChoice struct {
 	Exclude      []string `sep:"none" placeholder:"GLOB" help:"Leave out pages whose path matches; beats --include. May be given more than once."`
 	Header       []string `sep:"none" placeholder:"'N: V'" help:"Header for the URL's own host. May be given more than once."`
 	Cookie       []string `sep:"none" placeholder:"N=V" help:"Cookie for the URL's own host. May be given more than once."`
-	Language     string   `placeholder:"LANG" help:"Of a page's translations, the one to keep. Default: that of the first page."`
-	DocsVersion  string   `placeholder:"VERSION" help:"Of a page's versions, the one to keep. Default: that of the first page, else the latest."`
+	Language     string   `placeholder:"LANG" help:"Which of a page's translations to keep. Default: the first page's."`
+	DocsVersion  string   `placeholder:"VERSION" help:"Which of a page's versions to keep. Default: the first page's, else the latest."`
 	Delay        pause    `default:"0" placeholder:"SECONDS" help:"Time between requests; 0.5 or 500ms."`
-	Signals      bool     `help:"Follow ai-input=no of Content-Signal."`
+	Signals      bool     `help:"Obey ai-input=no in Content-Signal."`
 	IgnoreRobots bool     `help:"Ignore robots.txt and noindex, for a site of your own."`
 }
 

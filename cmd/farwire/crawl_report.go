@@ -16,10 +16,10 @@ import (
 
 // crawlReport says what else a crawl tells, for programs and for builds.
 type crawlReport struct {
-	JSON      bool   `name:"json" help:"Print the outcome of each page as JSON on standard output; the file is then written with -o alone."`
-	Report    string `placeholder:"FILE" help:"Write the same as an HTML page for people."`
+	JSON      bool   `name:"json" help:"Print the outcome of each page as JSON on standard output; the file is then written only with -o."`
+	Report    string `placeholder:"FILE" help:"Write the same as an HTML page."`
 	FailBelow int    `placeholder:"N" help:"Exit with status 4 when the file has fewer pages; 0 or left out: no minimum."`
-	Diff      string `placeholder:"OLD" help:"An older llms.txt: name on standard error the pages that are gone and new."`
+	Diff      string `placeholder:"OLD" help:"An older llms.txt: list on standard error the pages that are gone and new."`
 }
 
 // errTooFew ends a crawl whose file has fewer pages than --fail-below asks for.

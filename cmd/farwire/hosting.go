@@ -13,7 +13,7 @@ import (
 
 // crawlFlags bound the crawls of a gateway and say where their files go.
 type crawlFlags struct {
-	Recrawl       bool          `default:"true" negatable:"" help:"Work the sites that are due. --no-recrawl, or --recrawl=false, leaves that to other gateways."`
+	Recrawl       bool          `default:"true" negatable:"" help:"Recrawl the sites that are due. --no-recrawl, or --recrawl=false, leaves that to other gateways."`
 	CrawlTimeout  time.Duration `default:"10m" placeholder:"TIME" help:"Longest crawl; what was found by then is the result."`
 	CrawlMaxPages int           `default:"1000" placeholder:"N" help:"Largest maxPages that a client may ask for, at least 1."`
 	PublicURL     string        `name:"public-url" placeholder:"URL" help:"Where this gateway is reached from outside; hosted files are below its /files/. Default: the address that it listens on."`

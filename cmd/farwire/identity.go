@@ -24,7 +24,7 @@ import (
 
 // identityFlags say who may call, and how callers and this gateway are known.
 type identityFlags struct {
-	APIKeys        list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"Keys that may call, at least 16 bytes each. Without them and --keys-file one is made for this run and printed."`
+	APIKeys        list   `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"API keys to accept, at least 16 bytes each. Without them and --keys-file one is made for this run and printed."`
 	KeysFile       string `placeholder:"FILE" help:"JSON list of {name, key_sha256, limits, allow, deny, kinds}: keys by their SHA-256, beside --api-keys. Read again on SIGHUP."`
 	TokenSecret    list   `placeholder:"SECRET,..." help:"Signs tokens; at least 32 bytes, and the same in every gateway of a cluster. Of several the first signs and all are accepted. Without it: random."`
 	TLSCert        string `name:"tls-cert" placeholder:"FILE" help:"PEM file with a certificate and its chain: serves https and wss. Read again on SIGHUP."`

@@ -13,14 +13,14 @@ import (
 
 // limitFlags say what a key may, and what those without one.
 type limitFlags struct {
-	Rate          float64 `default:"10" placeholder:"N" help:"Requests per second of each API key, above 0."`
-	Burst         *int    `placeholder:"N" help:"Requests at once of each API key, at least 1. Default: the rate."`
-	MaxSessions   int     `default:"1000" placeholder:"N" help:"Relays at a time of each API key, and as many HTTP requests and as many tunnels; at least 1; -1 means no limit."`
-	MaxStreams    int     `default:"100" placeholder:"N" help:"AMQP streams at a time of each API key, at least 1; -1 means no limit."`
-	MaxCrawls     int     `default:"4" placeholder:"N" help:"Crawls at a time of each API key, at least 1; -1 means no limit."`
+	Rate          float64 `default:"10" placeholder:"N" help:"Requests per second for each API key, above 0."`
+	Burst         *int    `placeholder:"N" help:"Requests at once for each API key, at least 1. Default: the rate."`
+	MaxSessions   int     `default:"1000" placeholder:"N" help:"Relays at a time for each API key, and as many HTTP requests and as many tunnels; at least 1; -1 means no limit."`
+	MaxStreams    int     `default:"100" placeholder:"N" help:"AMQP streams at a time for each API key, at least 1; -1 means no limit."`
+	MaxCrawls     int     `default:"4" placeholder:"N" help:"Crawls at a time for each API key, at least 1; -1 means no limit."`
 	pagesFlag     `embed:""`
-	MaxSites      int `default:"100" placeholder:"N" help:"Sites that each API key's owner may have enrolled, at least 1; -1 means no limit."`
-	MaxConnsPerIP int `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections of one address, of IPv6 one /64, that have shown no valid key; beyond it the one that has waited longest is closed. At least 1; -1 means no limit."`
+	MaxSites      int `default:"100" placeholder:"N" help:"Enrolled sites for each API key's owner, at least 1; -1 means no limit."`
+	MaxConnsPerIP int `name:"max-conns-per-ip" default:"256" placeholder:"N" help:"Connections without a valid key from one address (IPv6: one /64); beyond it the one that has waited longest is closed. At least 1; -1 means no limit."`
 }
 
 // pagesFlag is the limit that holds for recrawls, too.

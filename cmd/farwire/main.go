@@ -31,10 +31,10 @@ type commands struct {
 	Check check        `cmd:"" help:"Check an llms.txt: its form, and whether its links answer."`
 
 	Agents   agents   `cmd:"" help:"List the agents of a gateway."`
-	Work     work     `cmd:"" help:"Recrawl due sites and serve nothing, on the stores of the gateways."`
+	Work     work     `cmd:"" help:"Recrawl due sites from the gateways' stores; serve nothing."`
 	Sessions sessions `cmd:"" help:"List your running sessions at a gateway, or end one."`
 	Keygen   keygen   `cmd:"" help:"Make a key, and the line of a keys file that admits it."`
-	Health   health   `cmd:"" help:"Ask whether a gateway is ready: the exit status says it."`
+	Health   health   `cmd:"" help:"Check whether a gateway is ready: exit status 0 if it is, else 1."`
 	Version  version  `cmd:"" help:"Print version, commit and Go version."`
 
 	Completion completion `cmd:"" hidden:"" help:"Print a script that completes commands and flags in bash, zsh or fish."`

@@ -13,7 +13,7 @@ import (
 
 // networkFlags say through which agents a gateway reaches the world.
 type networkFlags struct {
-	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, and so does NATS_URL where this is not given."`
+	LocalAgent   string `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, and so does NATS_URL unless this is given."`
 	AllowPrivate bool   `help:"Let the agent in this process reach loopback, private and link-local addresses."`
 	AgentSecret  list   `placeholder:"SECRET,..." help:"Secret with which agents attach under a slug and country that they choose; at least 16 bytes. Give several while you change it."`
 	AgentsFile   string `placeholder:"FILE" help:"JSON list of {slug, country, token_sha256}: agents with a token of their own."`

@@ -139,7 +139,7 @@ func printJSON(w io.Writer, v any) error {
 
 type agents struct {
 	gatewayFlags `embed:""`
-	JSON         bool `name:"json" help:"Print what GET /network says."`
+	JSON         bool `name:"json" help:"Print the answer of GET /network."`
 }
 
 // Run prints the agents that the gateway has.
@@ -177,10 +177,10 @@ func (a *agents) Run(ctx context.Context) error {
 
 type sessions struct {
 	Action string `arg:"" optional:"" help:"Default: list the running sessions. \"end\": end the one with this ID."`
-	ID     string `arg:"" optional:"" help:"Of the session to end."`
+	ID     string `arg:"" optional:"" help:"ID of the session to end."`
 
 	gatewayFlags `embed:""`
-	JSON         bool `name:"json" help:"Print what GET /sessions says."`
+	JSON         bool `name:"json" help:"Print the answer of GET /sessions."`
 }
 
 // Run prints the caller's running sessions, or ends one. At the admin address of

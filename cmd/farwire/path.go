@@ -14,8 +14,8 @@ import (
 
 // pathFlags are those of the path form.
 type pathFlags struct {
-	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests of the path form and the forward proxy per second of each API key, above 0."`
-	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests of the path form and the forward proxy at once of each API key, at least 1."`
+	HTTPRate     float64 `name:"http-rate" default:"100" placeholder:"N" help:"Requests per second in the path form and the forward proxy for each API key, above 0."`
+	HTTPBurst    int     `name:"http-burst" default:"500" placeholder:"N" help:"Requests at once in the path form and the forward proxy for each API key, at least 1."`
 	StripHeaders list    `placeholder:"NAME,..." help:"Further request headers that the path form leaves out; * at the end stands for any end."`
 	SocksListen  string  `placeholder:"ADDR" help:"Address of a SOCKS5 listener of the forward proxy; port 0 picks one."`
 	PathHost     string  `placeholder:"NAME" help:"Host name for the path form alone: only /to/ is served under it, and /to/ under no other name. Default: /to/ is served under every name."`

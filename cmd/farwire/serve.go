@@ -23,8 +23,8 @@ import (
 
 type serve struct {
 	Listen      string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to serve; port 0 picks one."`
-	AdminListen string `placeholder:"ADDR" help:"Address for /metrics, the sessions of everybody at /sessions, and /debug/pprof."`
-	AdminKey    string `placeholder:"KEY" help:"Key for /sessions and /debug/pprof of the admin address, at least 16 bytes. Without it they are served there on loopback alone."`
+	AdminListen string `placeholder:"ADDR" help:"Address for /metrics, /debug/pprof, and all callers' sessions at /sessions."`
+	AdminKey    string `placeholder:"KEY" help:"Key for /sessions and /debug/pprof of the admin address, at least 16 bytes. Without it they are served on loopback alone."`
 
 	identityFlags `embed:""`
 	networkFlags  `embed:""`
@@ -35,9 +35,9 @@ type serve struct {
 
 	DrainDelay    time.Duration `default:"0s" placeholder:"TIME" help:"After SIGTERM, how long /readyz says 503 while everything is still served."`
 	AllowInsecure bool          `help:"Let requests turn the verification of certificates off (insecure)."`
-	KeepAlive     time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"How long nothing is sent to a relay's client before the gateway sends it a ping."`
+	KeepAlive     time.Duration `name:"keepalive" default:"25s" placeholder:"TIME" help:"How long a relay's client is sent nothing before the gateway pings it."`
 	StallTimeout  time.Duration `default:"30s" placeholder:"TIME" help:"How long a side of a relay may take no byte while bytes wait for it."`
-	DataDir       string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for what outlives this process; made when missing."`
+	DataDir       string        `default:"./farwire-data" placeholder:"DIR" help:"Folder for stored data; made when missing."`
 	DrainTimeout  time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown."`
 
 	logFlags `embed:""`

@@ -41,7 +41,7 @@ var serviceVariables = []struct{ name, help string }{
 	{"S3_ACCESS_KEY", "A key that may read, write, delete and list there."},
 	{"S3_SECRET_KEY", "The secret of that key."},
 	{"S3_REGION", "The region. Unset: auto for R2, the bucket's own for Amazon, else us-east-1."},
-	{"S3_PUBLIC_URL", "Where the bucket is read from outside. Unset: the endpoint and the bucket's name."},
+	{"S3_PUBLIC_URL", "Where others read the bucket. Unset: the endpoint and the bucket's name."},
 	{"FARWIRE_BROWSER", "Path of a Chromium for pages that need a browser; none turns it off. Unset: the one found on PATH."},
 	{"BRIGHTDATA_WS_ENDPOINT", "A browser service for them, wss://USER:PASSWORD@HOST:PORT, where a crawl allows it."},
 	{"OPENROUTER_API_KEY", "The key of the language model."},
@@ -57,7 +57,7 @@ func (*serve) Help() string { return servicesHelp() }
 // servicesHelp lists the services of serve and work.
 func servicesHelp() string {
 	var b strings.Builder
-	b.WriteString("Services, all optional, by the environment alone:\n\n")
+	b.WriteString("Services, all optional, set by environment variables alone:\n\n")
 	for _, v := range serviceVariables {
 		fmt.Fprintf(&b, "    %-28s %s\n", v.name, v.help)
 	}

@@ -14,14 +14,14 @@ import (
 
 // work recrawls apart from the gateways that relay.
 type work struct {
-	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways', with which it reaches the agents of a cluster on NATS. Its file is read again on SIGHUP."`
+	TokenSecret  list          `placeholder:"SECRET,..." help:"The gateways' secret, to reach the agents of a cluster on NATS. Its file is read again on SIGHUP."`
 	Cluster      string        `default:"farwire" placeholder:"NAME" help:"The cluster's name on NATS."`
-	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, and so does NATS_URL where this is not given."`
+	LocalAgent   string        `default:"local:ZZ" placeholder:"SLUG:CC" help:"Slug and country of the agent in this process; none turns it off, and so does NATS_URL unless this is given."`
 	AllowPrivate bool          `help:"Let the agent in this process reach loopback, private and link-local addresses."`
 	APIKeys      list          `name:"api-keys" placeholder:"[NAME=]KEY,..." help:"The gateways' keys: sites of a key that is gone rest. Without them and --keys-file sites are crawled under the usual limits."`
 	KeysFile     string        `placeholder:"FILE" help:"The gateways' keys file, likewise. Read again on SIGHUP."`
 	DataDir      string        `default:"./farwire-data" placeholder:"DIR" help:"The gateways' folder, where there is no database or bucket."`
-	PublicURL    string        `name:"public-url" placeholder:"URL" help:"The gateways': files in their folder are below its /files/. Default: http://127.0.0.1:8080."`
+	PublicURL    string        `name:"public-url" placeholder:"URL" help:"The gateways' URL: files in their folder are below its /files/. Default: http://127.0.0.1:8080."`
 	DrainTimeout time.Duration `default:"10s" placeholder:"TIME" help:"Longest graceful shutdown; a crawl that runs is left to another process."`
 
 	CrawlTimeout  time.Duration `default:"10m" placeholder:"TIME" help:"Longest crawl; what was found by then is the result."`
